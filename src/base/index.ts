@@ -1,0 +1,14 @@
+// What any program needs. Imports no other room.
+//
+//   const meter = createMeter();
+//   const log = createLogger({ name: "agent" });
+//   await sleep(backoffDelayMs(policy, attempt, systemChance), { signal });
+
+export { AssertionError, assert } from "./assert.ts";
+export { type BackoffPolicy, backoffDelayMs } from "./backoff.ts";
+export { type Chance, integerBetween, seededChance, systemChance } from "./chance.ts";
+export { type Clock, MAX_TIMER_MS, ManualClock, sleep, systemClock } from "./clock.ts";
+export { newId, newInstanceId } from "./ids.ts";
+export { createLogger, type Logger, REDACTED_KEYS, redactText, silentLogger } from "./log.ts";
+export { createMeter, type Meter } from "./meter.ts";
+export { createService, type Service, stopAll } from "./service.ts";

@@ -1,0 +1,69 @@
+// The one way to write a log line: pino, JSON on stderr, secrets redacted. stdout belongs to command output.
+import { destination, type Logger, pino, stdSerializers } from "pino";
+
+export type { Logger };
+
+/** Keys whose values never reach a log line, wherever they stand in an object up to three levels deep. */
+export const REDACTED_KEYS = [
+  "password",
+  "pass",
+  "token",
+  "authToken",
+  "secret",
+  "apiKey",
+  "api_key",
+  "authorization",
+  "creds",
+  "nkey",
+  "seed",
+  "jwt",
+] as const;
+
+const redactedPaths = REDACTED_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
+
+/** Credentials inside a URL (`nats://user:pass@host`) and bearer tokens inside free text. */
+const secretInText = /(\/\/)[^/@\s]+@|(bearer\s+)[A-Za-z0-9._~+/=-]+/gi;
+
+/** Replaces credentials in free text (URLs with user info, bearer tokens) by `[redacted]`. */
+export function redactText(text: string): string {
+  return text.replace(secretInText, (_all, url?: string, bearer?: string) =>
+    url !== undefined ? `${url}[redacted]@` : `${bearer ?? ""}[redacted]`,
+  );
+}
+
+/**
+ * Creates the process's logger.
+ * @param options.name who logs, for example `agent` or `api`.
+ * @param options.level pino level; default `info`.
+ */
+export function createLogger(options: {
+  name: string;
+  level?: string;
+  stream?: { write(line: string): void };
+}): Logger {
+  return pino(
+    {
+      name: options.name,
+      level: options.level ?? "info",
+      redact: { paths: redactedPaths, censor: "[redacted]" },
+      serializers: {
+        err: (error: Error) => {
+          const plain = stdSerializers.err(error);
+          return { ...plain, message: redactText(plain.message), stack: redactText(plain.stack) };
+        },
+      },
+      hooks: {
+        logMethod(args, method) {
+          method.apply(
+            this,
+            args.map((arg) => (typeof arg === "string" ? redactText(arg) : arg)) as Parameters<typeof method>,
+          );
+        },
+      },
+    },
+    options.stream ?? destination({ dest: 2, sync: true }),
+  );
+}
+
+/** A logger that writes nothing; the default where a caller gives none. */
+export const silentLogger: Logger = pino({ level: "silent" });
