@@ -1,0 +1,20 @@
+// Header names, once. NATS keeps their case; readers compare without it.
+
+export const HEADERS = {
+  contentType: "Content-Type",
+  messageId: "Nats-Msg-Id",
+  version: "Murmur-Version",
+  attempt: "Murmur-Attempt",
+  term: "Murmur-Term",
+  /** On `<p>.submit`: wait this many ms for the result. */
+  wait: "Murmur-Wait",
+  traceparent: "traceparent",
+  tracestate: "tracestate",
+  serviceErrorCode: "Nats-Service-Error-Code",
+  serviceError: "Nats-Service-Error",
+  schedule: "Nats-Schedule",
+  scheduleTarget: "Nats-Schedule-Target",
+} as const;
+
+/** The contract's version, sent as `Murmur-Version`. */
+export const PROTOCOL_VERSION = "1";

@@ -1,0 +1,132 @@
+// The smaller messages: what hosts, agents and front doors say to each other and to outsiders.
+import { z } from "zod";
+import { ERROR_CODES } from "./errors.ts";
+import { PRIORITIES } from "./subjects.ts";
+import { resultErrorSchema, resultSchema, TASK_STATES, tokenSchema } from "./task.ts";
+
+/** The lifecycle states of an agent. */
+export const AGENT_STATES = [
+  "starting",
+  "idle",
+  "preparing",
+  "working",
+  "waiting",
+  "reporting",
+  "paused",
+  "draining",
+  "stopped",
+  "failed",
+] as const;
+/** An agent's lifecycle state. */
+export type AgentState = (typeof AGENT_STATES)[number];
+
+/** What a waiting agent waits for. */
+export const WAITING_REASONS = ["model", "tool", "human", "lock", "rate_limit", "agent", "queue"] as const;
+/** What a waiting agent waits for. */
+export type WaitingReason = (typeof WAITING_REASONS)[number];
+
+/** The body of every error reply. */
+export const errorReplySchema = z.object({
+  error: z.object({
+    code: z.enum(ERROR_CODES),
+    message: z.string(),
+    field: z.string().optional(),
+    retryAfterMs: z.number().optional(),
+  }),
+});
+
+/** The reply of `<p>.submit` when no result was waited for. */
+export const submitReplySchema = z.object({
+  taskId: tokenSchema,
+  status: z.literal("accepted"),
+  duplicate: z.boolean(),
+  subject: z.string(),
+});
+export type SubmitReply = z.output<typeof submitReplySchema>;
+
+/** The reply of `<p>.where.<taskId>` from the host that runs the task. `progress` is 0–100. */
+export const whereReplySchema = z.object({
+  attempt: z.int(),
+  progress: z.number().nullable(),
+  agent: z.string(),
+  startedAt: z.string(),
+});
+export type WhereReply = z.output<typeof whereReplySchema>;
+
+/** One agent as heartbeats, `status` replies and `agent ls` show it. */
+export const agentStatusSchema = z.object({
+  id: tokenSchema,
+  role: z.string(),
+  capabilities: z.array(tokenSchema),
+  state: z.enum(AGENT_STATES),
+  waiting: z.enum(WAITING_REASONS).nullable(),
+  slots: z.object({ used: z.int(), total: z.int() }),
+  /** Counts turns of the work loop: it rises while the agent makes progress. */
+  loop: z.int(),
+  host: z.string(),
+  pid: z.int(),
+  since: z.string(),
+  version: z.string(),
+});
+export type AgentStatus = z.output<typeof agentStatusSchema>;
+
+/** A heartbeat: every agent of one process that beats in this message. `goodbye` is the last one. */
+export const heartbeatSchema = z.object({
+  host: tokenSchema,
+  pid: z.int(),
+  role: z.string(),
+  at: z.string(),
+  goodbye: z.boolean().optional(),
+  agents: z.array(agentStatusSchema),
+});
+export type Heartbeat = z.output<typeof heartbeatSchema>;
+
+/**
+ * What a task's journal records of its attempts. `started` is written only for deliveries with a count above one; a
+ * `started` without an outcome is an attempt whose process died. `retryAt` is when the next attempt may start.
+ */
+export const journalRecordSchema = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("started"), attempt: z.int(), agent: z.string(), at: z.string() }),
+  z.object({
+    type: z.literal("failed"),
+    attempt: z.int(),
+    agent: z.string(),
+    at: z.string(),
+    retryAt: z.string(),
+    error: resultErrorSchema,
+  }),
+  z.object({ type: z.literal("finished"), attempt: z.int(), at: z.string() }),
+]);
+export type JournalRecord = z.output<typeof journalRecordSchema>;
+
+/** A dead letter: the task's payload as it came (base64), why it died, and what its last result said. */
+export const deadLetterSchema = z.object({
+  taskId: tokenSchema,
+  capability: tokenSchema,
+  priority: z.enum(PRIORITIES),
+  scope: z.string(),
+  subject: z.string(),
+  reason: resultErrorSchema,
+  attempts: z.int(),
+  agent: z.string(),
+  diedAt: z.string(),
+  /** The body exactly as published, base64. */
+  payload: z.string(),
+  contentType: z.string().nullable(),
+});
+export type DeadLetter = z.output<typeof deadLetterSchema>;
+
+/** `task show` and `GET /v1/tasks/{id}`. */
+export const taskStatusSchema = z.object({
+  taskId: tokenSchema,
+  capability: z.string().nullable(),
+  state: z.enum(TASK_STATES),
+  attempt: z.int(),
+  progress: z.number().nullable(),
+  agent: z.string().nullable(),
+  queuedMs: z.number().nullable(),
+  /** When a scheduled or retrying task comes due. */
+  dueAt: z.string().nullable(),
+  result: resultSchema.optional(),
+});
+export type TaskStatus = z.output<typeof taskStatusSchema>;

@@ -1,0 +1,165 @@
+// Every NATS subject, built and read in one place. I1: each interpolated token is checked before it becomes part
+// of a subject, because the NATS client and JetStream accept `a.*`, empty tokens and NUL.
+import { crc32 } from "node:zlib";
+import { SwarmError } from "./errors.ts";
+
+/** What a subject token may be: ids, capabilities, scopes, topics' tokens. */
+export const TOKEN_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** What a swarm's prefix may be: lower case, because stream names are its upper-case form. */
+export const PREFIX_PATTERN = /^[a-z0-9][a-z0-9_-]{0,31}$/;
+
+/** The priorities from first to last, with the weights of the pull (8:4:2:1). */
+export const PRIORITY_WEIGHTS = { urgent: 8, high: 4, normal: 2, low: 1 } as const;
+
+/** A task's priority. */
+export type Priority = keyof typeof PRIORITY_WEIGHTS;
+
+/** All priorities, most urgent first. */
+export const PRIORITIES = Object.keys(PRIORITY_WEIGHTS) as [Priority, ...Priority[]];
+
+/** The scope of a task that belongs to no workflow or group. */
+export const NO_SCOPE = "-";
+
+/** How many lanes results of scoped tasks are spread over. */
+export const LANE_COUNT = 32;
+
+/** True when `value` can stand as one token of a subject. */
+export function isToken(value: string): boolean {
+  return TOKEN_PATTERN.test(value);
+}
+
+/** Returns `value` when it is a valid token, else throws `invalid_input` naming `field`. */
+export function checkToken(value: string, field: string): string {
+  if (TOKEN_PATTERN.test(value)) return value;
+  throw new SwarmError("invalid_input", `${field} must be 1–64 of A–Z a–z 0–9 _ -, got ${showValue(value)}`, {
+    field,
+  });
+}
+
+/** A foreign value in a message: quoted, control characters escaped, cut at 80 characters. */
+export function showValue(value: unknown): string {
+  const text = typeof value === "string" ? JSON.stringify(value) : String(value);
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+/** The result lane of a scope: `-` for no scope, else `w00`…`w31` by crc32. */
+export function laneOf(scope: string): string {
+  if (scope === NO_SCOPE) return NO_SCOPE;
+  return `w${String(crc32(scope) % LANE_COUNT).padStart(2, "0")}`;
+}
+
+/** The address of a task, read from or written into a subject. */
+export interface TaskAddress {
+  capability: string;
+  priority: Priority;
+  scope: string;
+  taskId: string;
+}
+
+/** Builders and readers of all subjects under one prefix. */
+export type Subjects = ReturnType<typeof createSubjects>;
+
+/** Subjects of the swarm named `prefix` (default `murmur` everywhere). Throws `invalid_input` on a bad prefix. */
+export function createSubjects(prefix: string) {
+  if (!PREFIX_PATTERN.test(prefix)) {
+    throw new SwarmError(
+      "invalid_input",
+      `prefix must be 1–32 of a–z 0–9 _ -, starting with a letter or digit, got ${showValue(prefix)}`,
+      { field: "prefix" },
+    );
+  }
+  const token = checkToken;
+  const capabilityToken = (value: string) => token(value, "capability");
+  const idToken = (value: string) => token(value, "id");
+  const scopeToken = (value: string) => token(value, "scope");
+  const agentToken = (value: string) => token(value, "agentId");
+  return {
+    prefix,
+    task: (at: TaskAddress) =>
+      `${prefix}.task.${capabilityToken(at.capability)}.${at.priority}.${scopeToken(at.scope)}.${idToken(at.taskId)}`,
+    due: (at: TaskAddress) =>
+      `${prefix}.due.${capabilityToken(at.capability)}.${at.priority}.${scopeToken(at.scope)}.${idToken(at.taskId)}`,
+    later: (scope: string, taskId: string) => `${prefix}.later.${scopeToken(scope)}.${idToken(taskId)}`,
+    result: (capability: string, scope: string, taskId: string) =>
+      `${prefix}.result.${capabilityToken(capability)}.${laneOf(scope)}.${idToken(taskId)}`,
+    journal: (capability: string, taskId: string) =>
+      `${prefix}.journal.${capabilityToken(capability)}.${idToken(taskId)}`,
+    dead: (capability: string, taskId: string) =>
+      `${prefix}.dead.${capabilityToken(capability)}.${idToken(taskId)}`,
+    submit: `${prefix}.submit`,
+    where: (taskId: string) => `${prefix}.where.${idToken(taskId)}`,
+    cancel: (scope: string, taskId: string) =>
+      `${prefix}.cancel.${scopeToken(scope)}.${taskId === NO_SCOPE ? NO_SCOPE : idToken(taskId)}`,
+    ask: (capability: string) => `${prefix}.ask.${capabilityToken(capability)}`,
+    agent: (agentId: string, verb: string) => `${prefix}.agent.${agentToken(agentId)}.${token(verb, "verb")}`,
+    heartbeat: (agentId: string) => `${prefix}.heartbeat.${agentToken(agentId)}`,
+    topic: (topic: string) =>
+      `${prefix}.topic.${topic
+        .split(".")
+        .map((part) => token(part, "topic"))
+        .join(".")}`,
+    event: (kind: EventKind, id: string, event: string) =>
+      `${prefix}.event.${kind}.${idToken(id)}.${token(event, "event")}`,
+    audit: (role: string, processId: string) =>
+      `${prefix}.audit.${token(role, "role")}.${token(processId, "processId")}`,
+
+    /** Filters: subjects with wildcards, for subscribers, consumers, look-ups and purges. */
+    filters: {
+      tasks: (capability: string, priority: Priority) =>
+        `${prefix}.task.${capabilityToken(capability)}.${priority}.>`,
+      tasksInScope: (scope: string) => `${prefix}.task.*.*.${scopeToken(scope)}.>`,
+      taskById: (taskId: string) => `${prefix}.task.*.*.*.${idToken(taskId)}`,
+      allTasks: `${prefix}.task.>`,
+      dueById: (taskId: string) => `${prefix}.due.*.*.*.${idToken(taskId)}`,
+      dueInScope: (scope: string) => `${prefix}.due.*.*.${scopeToken(scope)}.>`,
+      allDue: `${prefix}.due.>`,
+      laterById: (taskId: string) => `${prefix}.later.*.${idToken(taskId)}`,
+      laterInScope: (scope: string) => `${prefix}.later.${scopeToken(scope)}.>`,
+      allLater: `${prefix}.later.>`,
+      resultById: (taskId: string) => `${prefix}.result.*.*.${idToken(taskId)}`,
+      allResults: `${prefix}.result.>`,
+      doneById: (taskId: string) => `${prefix}.done.*.*.${idToken(taskId)}`,
+      doneOfCapability: (capability: string) => `${prefix}.done.${capabilityToken(capability)}.>`,
+      allDone: `${prefix}.done.>`,
+      journalById: (taskId: string) => `${prefix}.journal.*.${idToken(taskId)}`,
+      allDead: `${prefix}.dead.>`,
+      deadOfCapability: (capability: string) => `${prefix}.dead.${capabilityToken(capability)}.*`,
+      deadById: (taskId: string) => `${prefix}.dead.*.${idToken(taskId)}`,
+      allWhere: `${prefix}.where.*`,
+      allCancels: `${prefix}.cancel.>`,
+      allHeartbeats: `${prefix}.heartbeat.*`,
+      agentVerbs: (agentId: string) => `${prefix}.agent.${agentToken(agentId)}.*`,
+      allEvents: `${prefix}.event.>`,
+      taskEvents: (taskId: string) => `${prefix}.event.task.${idToken(taskId)}.*`,
+    },
+
+    /**
+     * Reads the address out of a `task.`, `due.` or `placed.`-shaped subject, or returns null when it is not one
+     * that this version writes. Fast: runs for every delivery.
+     */
+    readTask(subject: string): TaskAddress | null {
+      const parts = subject.split(".");
+      const [head, kind, capability, priority, scope, taskId] = parts;
+      if (parts.length !== 6 || head !== prefix || (kind !== "task" && kind !== "due")) return null;
+      if (priority === undefined || !Object.hasOwn(PRIORITY_WEIGHTS, priority)) return null;
+      if (capability === undefined || scope === undefined || taskId === undefined) return null;
+      if (!isToken(capability) || !isToken(scope) || !isToken(taskId)) return null;
+      return { capability, priority: priority as Priority, scope, taskId };
+    },
+
+    /** Reads `result.`, `done.`, `journal.` or `dead.` subjects: capability and task id, or null. */
+    readOutcome(subject: string): { capability: string; taskId: string } | null {
+      const parts = subject.split(".");
+      const [head, kind, capability] = parts;
+      const taskId = parts[parts.length - 1];
+      if (head !== prefix || capability === undefined || taskId === undefined) return null;
+      const length = kind === "result" || kind === "done" ? 5 : kind === "journal" || kind === "dead" ? 4 : 0;
+      if (parts.length !== length || !isToken(capability) || !isToken(taskId)) return null;
+      return { capability, taskId };
+    },
+  };
+}
+
+/** What an event on `<p>.event.<kind>.<id>.<event>` is about. */
+export type EventKind = "task" | "workflow" | "ballot" | "agent" | "office";

@@ -1,0 +1,155 @@
+// What a task and a result are on the wire. The single source of their types, schemas and defaults.
+import { z } from "zod";
+import { ERROR_CODES, SwarmError } from "./errors.ts";
+import { parse } from "./schema.ts";
+import { NO_SCOPE, PRIORITIES, TOKEN_PATTERN } from "./subjects.ts";
+
+/** One attempt's limit when the task names none, in ms. */
+export const DEFAULT_TIMEOUT_MS = 300_000;
+/** The longest `timeoutMs`: one day. */
+export const MAX_TIMEOUT_MS = 86_400_000;
+/** The most labels on a task. */
+export const MAX_LABELS = 16;
+/** The furthest `notBefore` and the longest wait between retries, in ms: 366 days. */
+export const MAX_DELAY_MS = 366 * 86_400_000;
+/** The retry policy of a task that names none. */
+export const DEFAULT_RETRY = {
+  max: 3,
+  backoffMs: 500,
+  factor: 2,
+  maxBackoffMs: 60_000,
+  jitter: 0.2,
+} as const;
+
+const tokenMessage = "must be 1–64 of A–Z a–z 0–9 _ -";
+/** One subject token. */
+export const tokenSchema = z.string(tokenMessage).regex(TOKEN_PATTERN, tokenMessage);
+/** An ISO 8601 time with zone. */
+export const timeSchema = z.iso.datetime({
+  offset: true,
+  error: "must be an ISO 8601 time such as 2026-01-31T12:00:00Z",
+});
+
+/**
+ * How a task is tried again. `max` is the number of retries after the first attempt: 3 means at most four attempts.
+ * The wait after failure n is `backoffMs × factor^(n−1)`, at most `maxBackoffMs`, spread by ±`jitter`.
+ */
+export const retrySchema = z.strictObject({
+  max: z.int().min(0).max(100).default(DEFAULT_RETRY.max),
+  backoffMs: z.number().min(0).max(MAX_DELAY_MS).default(DEFAULT_RETRY.backoffMs),
+  factor: z.number().min(1).max(100).default(DEFAULT_RETRY.factor),
+  maxBackoffMs: z.number().min(0).max(MAX_DELAY_MS).default(DEFAULT_RETRY.maxBackoffMs),
+  jitter: z.number().min(0).max(1).default(DEFAULT_RETRY.jitter),
+});
+
+/** A blob reference: what stands in the place of a body over 512 KiB. */
+export const blobSchema = z.strictObject({
+  $blob: z.string().regex(/^[0-9a-f]{64}$/, "must be a sha256 in lower-case hex"),
+  bytes: z.int().min(0),
+});
+
+const unsupported = (field: string) =>
+  z.undefined({ error: `${field} is not supported by this version; leave it out` }).optional();
+
+/** A task as a publisher writes it. Unknown fields are refused, because a misspelt option must not be ignored. */
+export const taskSchema = z.strictObject({
+  id: tokenSchema.optional(),
+  capability: tokenSchema,
+  input: z.unknown().optional(),
+  priority: z.enum(PRIORITIES).default("normal"),
+  scope: tokenSchema.default(NO_SCOPE),
+  labels: z
+    .record(tokenSchema, z.string().max(256))
+    .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `at most ${MAX_LABELS} labels`)
+    .optional(),
+  deadline: timeSchema.optional(),
+  notBefore: z.union([timeSchema, z.number().min(0).max(MAX_DELAY_MS)]).optional(),
+  timeoutMs: z.number().min(1).max(MAX_TIMEOUT_MS).default(DEFAULT_TIMEOUT_MS),
+  retry: retrySchema.optional(),
+  route: z.literal("queue", { error: 'only "queue" is supported by this version' }).default("queue"),
+  ballot: unsupported("ballot"),
+  session: unsupported("session"),
+  budget: unsupported("budget"),
+});
+
+/** A task as a publisher may write it. */
+export type TaskInput = z.input<typeof taskSchema>;
+/** A task with its defaults filled in. */
+export type Task = z.output<typeof taskSchema>;
+/** A retry policy with its defaults filled in. */
+export type RetryPolicy = z.output<typeof retrySchema>;
+
+/** The error inside a result. */
+export const resultErrorSchema = z.object({
+  code: z.enum(ERROR_CODES),
+  message: z.string(),
+  field: z.string().optional(),
+  retryable: z.boolean(),
+});
+
+/** The one result of a task. Readers accept unknown fields: the contract grows by addition. */
+export const resultSchema = z.object({
+  taskId: tokenSchema,
+  status: z.enum(["completed", "failed", "cancelled"]),
+  output: z.unknown().optional(),
+  error: resultErrorSchema.optional(),
+  attempt: z.int().min(0),
+  agent: z.string(),
+  startedAt: z.string(),
+  finishedAt: z.string(),
+  queuedMs: z.number(),
+  ranMs: z.number(),
+});
+
+/** The one result of a task. `attempt` 0 and `agent` "-" mean that it never started. */
+export type Result = z.output<typeof resultSchema>;
+/** How a task ended. */
+export type ResultStatus = Result["status"];
+
+/** The seven states of a task. */
+export const TASK_STATES = [
+  "scheduled",
+  "pending",
+  "running",
+  "retrying",
+  "completed",
+  "failed",
+  "cancelled",
+] as const;
+/** A task's state. */
+export type TaskState = (typeof TASK_STATES)[number];
+
+/** Parses a task. Throws `invalid_input` naming the field. */
+export function parseTask(value: unknown): Task {
+  return parse(taskSchema, value, "task");
+}
+
+/**
+ * Parses a task that arrived on a subject: id, capability, priority and scope are the subject's; the body may repeat
+ * them but must not contradict them. Throws `invalid_input` naming the field.
+ */
+export function parseTaskAt(
+  value: unknown,
+  at: { capability: string; priority: (typeof PRIORITIES)[number]; scope: string; taskId: string },
+): Task & { id: string } {
+  const task = parseTask(value);
+  const body = value as Record<string, unknown>;
+  refuseContradiction("id", body.id, at.taskId);
+  refuseContradiction("capability", body.capability, at.capability);
+  refuseContradiction("priority", body.priority, at.priority);
+  refuseContradiction("scope", body.scope, at.scope);
+  task.priority = at.priority;
+  task.scope = at.scope;
+  return Object.assign(task, { id: at.taskId });
+}
+
+function refuseContradiction(field: string, inBody: unknown, inSubject: string): void {
+  if (inBody === undefined || inBody === inSubject) return;
+  throw new SwarmError(
+    "invalid_input",
+    `task: ${field} is ${String(inBody)} in the body but ${inSubject} in the subject`,
+    {
+      field,
+    },
+  );
+}
