@@ -1,0 +1,182 @@
+// Real nats-server processes for tests: each with JetStream, a free port and a store of its own. Owns finding the
+// binary, readiness, and that no process outlives the test process, however that one ends.
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+
+/** The oldest nats-server that Murmur runs on. */
+const MINIMUM_VERSION = { major: 2, minor: 12 };
+/** How long a start may take. Measured: 20–60 ms alone; seconds on a loaded machine with several suites. */
+const START_TIMEOUT_MS = 20_000;
+const POLL_MS = 10;
+
+/** A running server. */
+export interface NatsServer {
+  /** `nats://127.0.0.1:<port>`; the same after a restart. */
+  readonly url: string;
+  readonly port: number;
+  /** The process that runs now. */
+  readonly pid: number;
+  /** The directory with configuration, log and JetStream store. Removed by `stop`. */
+  readonly dir: string;
+  /** Stops it with SIGTERM and removes its directory; safe to repeat. */
+  stop(): Promise<void>;
+  /** Kills it with SIGKILL and resolves when it is dead; the store stays for `restart`. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port and store; stops it first when it still runs. */
+  restart(): Promise<void>;
+}
+
+/** Starts a server and resolves when clients can connect. */
+export async function startNatsServer(
+  options: {
+    /** Text appended to the configuration, for example users or limits. */
+    config?: string;
+    /** Without JetStream when false. */
+    jetstream?: boolean;
+    /** The binary; default {@link findNatsServer}. */
+    binary?: string;
+  } = {},
+): Promise<NatsServer> {
+  const binary = options.binary ?? findNatsServer();
+  const dir = mkdtempSync(join(tmpdir(), "murmur-nats-"));
+  const jetstream =
+    options.jetstream === false
+      ? ""
+      : // Stream limits are reserved against this, so it must not depend on the free disk of the machine.
+        `jetstream { store_dir: ${JSON.stringify(join(dir, "store"))}, max_memory_store: 1GB, max_file_store: 1TB }\n`;
+  let port = -1; // the server's own word for "any free port"
+  let running: Running | undefined;
+
+  const start = async () => {
+    const configFile = join(dir, "server.conf");
+    writeFileSync(
+      configFile,
+      `host: "127.0.0.1"\nport: ${port}\nports_file_dir: ${JSON.stringify(dir)}\n${jetstream}${options.config ?? ""}\n`,
+    );
+    const started = launch(binary, configFile, join(dir, "server.log"));
+    running = started;
+    port = await readPort(started, dir);
+  };
+  const end = async (signal: NodeJS.Signals) => {
+    const ending = running;
+    running = undefined;
+    await ending?.end(signal);
+  };
+  const stop = async () => {
+    await end("SIGTERM");
+    rmSync(dir, { recursive: true, force: true, maxRetries: 5 });
+  };
+
+  await start().catch(async (error: unknown) => {
+    await stop();
+    throw error;
+  });
+  return {
+    dir,
+    get port() {
+      return port;
+    },
+    get url() {
+      return `nats://127.0.0.1:${port}`;
+    },
+    get pid() {
+      if (running === undefined) throw new Error("the test's nats-server does not run; call restart() first");
+      return running.pid;
+    },
+    stop,
+    kill: () => end("SIGKILL"),
+    restart: async () => {
+      await end("SIGTERM");
+      await start();
+    },
+  };
+}
+
+/**
+ * The binary: `MURMUR_NATS_SERVER`, or `nats-server` on the path if it is at least 2.12, or the checkout's
+ * `.murmur/bin/nats-server`, or `~/go/bin/nats-server`. Throws with the ways out when there is none.
+ */
+export function findNatsServer(): string {
+  const named = process.env.MURMUR_NATS_SERVER;
+  if (named !== undefined && named !== "") return named;
+  const checkout = join(import.meta.dirname, "..", "..");
+  const candidates = [
+    ...(process.env.PATH ?? "").split(delimiter).map((folder) => join(folder, "nats-server")),
+    join(checkout, ".murmur", "bin", "nats-server"),
+    join(homedir(), "go", "bin", "nats-server"),
+  ];
+  const found = candidates.find((file) => existsSync(file) && isNewEnough(file));
+  if (found !== undefined) return found;
+  throw new Error(
+    `no nats-server ≥ ${MINIMUM_VERSION.major}.${MINIMUM_VERSION.minor} found: put one on the path, name one in ` +
+      "MURMUR_NATS_SERVER, or run: go install github.com/nats-io/nats-server/v2@v2.14.5",
+  );
+}
+
+function isNewEnough(binary: string): boolean {
+  const version = /v(\d+)\.(\d+)\./.exec(execFileSync(binary, ["--version"], { encoding: "utf8" }));
+  const [major, minor] = [Number(version?.[1]), Number(version?.[2])];
+  return major > MINIMUM_VERSION.major || (major === MINIMUM_VERSION.major && minor >= MINIMUM_VERSION.minor);
+}
+
+interface Running {
+  readonly pid: number;
+  readonly child: ChildProcess;
+  readonly logFile: string;
+  end(signal: NodeJS.Signals): Promise<void>;
+}
+
+function launch(binary: string, configFile: string, logFile: string): Running {
+  const logDescriptor = openSync(logFile, "a"); // stderr also carries what is wrong with a configuration
+  const child = spawn(binary, ["-c", configFile], { stdio: ["ignore", logDescriptor, logDescriptor] });
+  closeSync(logDescriptor);
+  const pid = child.pid;
+  if (pid === undefined) throw new Error(`${binary} could not be started`);
+  child.unref();
+  // The guard holds the reading end of a pipe from this process and kills the server and removes its files
+  // when the pipe breaks: also after a SIGKILL of the test worker, where no exit handler runs.
+  const script = 'read -r _; kill -9 "$0" 2>/dev/null; rm -rf "$1"';
+  const guard = spawn("/bin/sh", ["-c", script, String(pid), dirname(configFile)], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true, // a Ctrl-C at the terminal must not end the guard before its work is done
+  });
+  guard.unref();
+  const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  return {
+    pid,
+    child,
+    logFile,
+    async end(signal) {
+      child.ref();
+      child.kill(signal);
+      await exited;
+      guard.kill("SIGKILL");
+    },
+  };
+}
+
+/** Waits for the ports file, which the server writes once it listens. */
+async function readPort(server: Running, dir: string): Promise<number> {
+  const file = join(dir, `nats-server_${server.pid}.ports`);
+  const giveUpMs = Date.now() + START_TIMEOUT_MS;
+  for (;;) {
+    const port = existsSync(file) ? parsePort(readFileSync(file, "utf8")) : undefined;
+    if (port !== undefined) return port;
+    if (server.child.exitCode !== null || server.child.signalCode !== null || Date.now() > giveUpMs) {
+      await server.end("SIGKILL");
+      const log = existsSync(server.logFile) ? readFileSync(server.logFile, "utf8") : "(no log)";
+      throw new Error(
+        `nats-server was not ready within ${START_TIMEOUT_MS} ms; its log ends:\n${log.slice(-2_000)}`,
+      );
+    }
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** The client port in a ports file; undefined while the file is half-written. */
+function parsePort(text: string): number | undefined {
+  const url = /"nats"\s*:\s*\[\s*"[^"]*:(\d+)"/.exec(text);
+  return url === null ? undefined : Number(url[1]);
+}
