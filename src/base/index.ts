@@ -11,4 +11,10 @@ export { type Clock, MAX_TIMER_MS, ManualClock, sleep, systemClock } from "./clo
 export { newId, newInstanceId } from "./ids.ts";
 export { createLogger, type Logger, REDACTED_KEYS, redactText, silentLogger } from "./log.ts";
 export { createMeter, type Meter } from "./meter.ts";
+export {
+  DEFAULT_RESTART_POLICY,
+  decideRestart,
+  type RestartDecision,
+  type RestartPolicy,
+} from "./restart.ts";
 export { createService, type Service, stopAll } from "./service.ts";
