@@ -1,0 +1,105 @@
+// Request/reply and broadcast over a link.
+import type { Msg } from "@nats-io/nats-core";
+import type { Logger } from "../../base/index.ts";
+import type { Bus, Headers, Incoming, IncomingRequest, Subscription } from "../ports.ts";
+import { headerOf, type Link } from "./link.ts";
+
+/** How long a scatter goes on after the latest reply when the caller names no `stallMs`. */
+const DEFAULT_STALL_MS = 100;
+
+/** A NATS message as the port shows it. Everything is read lazily: most handlers look at one or two fields. */
+class NatsIncoming implements IncomingRequest {
+  readonly #message: Msg;
+  readonly #link: Link;
+
+  constructor(message: Msg, link: Link) {
+    this.#message = message;
+    this.#link = link;
+  }
+
+  get subject(): string {
+    return this.#message.subject;
+  }
+
+  get data(): Uint8Array {
+    return this.#message.data;
+  }
+
+  get wantsReply(): boolean {
+    return this.#message.reply !== undefined && this.#message.reply !== "";
+  }
+
+  header(name: string): string | undefined {
+    return headerOf(this.#message, name);
+  }
+
+  respond(data: Uint8Array, headers?: Headers): void {
+    if (this.wantsReply) this.#link.publish(this.#message.reply!, data, headers);
+  }
+}
+
+/** The bus of one NATS link. */
+export function createNatsBus(link: Link, log: Logger): Bus {
+  return {
+    publish: (subject, data, options) => link.publish(subject, data, options?.headers),
+    subscribe(subject, onMessage, options): Subscription {
+      const subscription = link.nc.subscribe(subject, {
+        ...(options?.queue === undefined ? {} : { queue: options.queue }),
+        callback: (error, message) => {
+          if (error !== null) {
+            log.warn({ err: error, subject }, "a subscription reports an error");
+            return;
+          }
+          try {
+            onMessage(new NatsIncoming(message, link));
+          } catch (cause) {
+            log.error({ err: cause, subject }, "a message handler threw");
+          }
+        },
+      });
+      return { close: () => subscription.unsubscribe() };
+    },
+    async request(subject, data, options): Promise<Incoming> {
+      const doing = `request ${subject}`;
+      return new NatsIncoming(await link.request(subject, data, { ...options, doing }), link);
+    },
+    scatter: (subject, data, options) => scatter(link, subject, data, options),
+    flush: () => link.nc.flush(),
+  };
+}
+
+function scatter(
+  link: Link,
+  subject: string,
+  data: Uint8Array,
+  options: { timeoutMs: number; stallMs?: number; max?: number; headers?: Headers },
+): Promise<Incoming[]> {
+  const { timeoutMs, stallMs = DEFAULT_STALL_MS, max = Number.POSITIVE_INFINITY } = options;
+  return new Promise((resolve, reject) => {
+    const replies: Incoming[] = [];
+    let stall: NodeJS.Timeout | undefined;
+    const finish = () => {
+      inbox.close();
+      clearTimeout(limit);
+      clearTimeout(stall);
+      resolve(replies);
+    };
+    const inbox = link.openInbox({
+      onMessage: (message) => {
+        if (message.data.length === 0 && message.headers?.code === 503) return finish();
+        replies.push(new NatsIncoming(message, link));
+        if (replies.length >= max) return finish();
+        clearTimeout(stall);
+        stall = setTimeout(finish, stallMs);
+      },
+      onLost: finish,
+    });
+    const limit = setTimeout(finish, timeoutMs);
+    try {
+      link.publish(subject, data, options.headers, inbox.subject);
+    } catch (error) {
+      finish();
+      reject(error);
+    }
+  });
+}

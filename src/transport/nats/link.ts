@@ -1,0 +1,259 @@
+// One NATS connection with our own request multiplexer: one inbox subscription carries the replies of every request,
+// append and pull of the process. Owns reconnect state; leaves meaning to bus, log and queue.
+// I1: an open inbox is closed exactly once: by its owner, by its timeout, or by the loss of the connection.
+// I2: what was sent before the connection broke is never sent again by this file: its outcome is unknown and is
+//     reported as such at once, so that the caller can decide.
+import { createInbox, type Msg, MsgHdrsImpl, type NatsConnection } from "@nats-io/nats-core";
+import type { Logger } from "../../base/index.ts";
+import { SwarmError } from "../../protocol/index.ts";
+import type { ConnectionState, Headers, Subscription } from "../ports.ts";
+import { type ApiError, fromApiError, noResponders } from "./errors.ts";
+
+/** A place that replies come to. */
+export interface Inbox {
+  readonly subject: string;
+  close(): void;
+}
+
+interface Waiting {
+  onMessage(message: Msg): void;
+  onLost(): void;
+}
+
+const HEADER_BREAK = /[\r\n]/;
+
+/** Headers as the client wants them. @throws SwarmError `invalid_input` for a value with a line break. */
+export function toNatsHeaders(headers: Headers): MsgHdrsImpl {
+  const record: Record<string, string[]> = {};
+  for (const name in headers) {
+    const value = headers[name]!;
+    if (HEADER_BREAK.test(value) || HEADER_BREAK.test(name)) {
+      throw new SwarmError("invalid_input", `header ${JSON.stringify(name)} must not hold a line break`, {
+        field: "headers",
+      });
+    }
+    record[name] = [value];
+  }
+  return MsgHdrsImpl.fromRecord(record) as MsgHdrsImpl;
+}
+
+/** The first value of a header, its name compared without case. */
+export function headerOf(message: Msg, name: string): string | undefined {
+  const headers = message.headers;
+  if (headers === undefined) return undefined;
+  if (headers.has(name)) return headers.get(name);
+  const wanted = name.toLowerCase();
+  for (const key of headers.keys()) if (key.toLowerCase() === wanted) return headers.get(key);
+  return undefined;
+}
+
+/** One connection and everything that waits on it. */
+export class Link {
+  readonly nc: NatsConnection;
+  readonly #log: Logger;
+  readonly #waiting = new Map<string, Waiting>();
+  readonly #base: string;
+  readonly #listeners = new Set<(state: ConnectionState) => void>();
+  #counter = 0;
+  #state: ConnectionState = "connected";
+  #closing: Promise<void> | undefined;
+
+  constructor(nc: NatsConnection, options: { log: Logger; inboxPrefix?: string | undefined }) {
+    this.nc = nc;
+    this.#log = options.log;
+    this.#base = `${createInbox(options.inboxPrefix)}.`;
+    nc.subscribe(`${this.#base}*`, {
+      callback: (error, message) => {
+        if (error !== null) return;
+        this.#waiting.get(message.subject.slice(this.#base.length))?.onMessage(message);
+      },
+    });
+    void this.#followStatus();
+  }
+
+  get state(): ConnectionState {
+    return this.#state;
+  }
+
+  onState(listener: (state: ConnectionState) => void): Subscription {
+    this.#listeners.add(listener);
+    return { close: () => this.#listeners.delete(listener) };
+  }
+
+  /** Opens a reply subject. `onLost` is called instead of further messages when the connection breaks (I2). */
+  openInbox(waiting: Waiting): Inbox {
+    const token = (this.#counter++).toString(36);
+    this.#waiting.set(token, waiting);
+    return { subject: this.#base + token, close: () => this.#waiting.delete(token) };
+  }
+
+  publish(subject: string, data: Uint8Array, headers?: Headers, reply?: string): void {
+    if (data.length > this.maxPayloadBytes) {
+      throw new SwarmError(
+        "payload_too_large",
+        `a message to ${subject} has ${data.length} bytes; the server takes at most ${this.maxPayloadBytes}`,
+      );
+    }
+    const options: { headers?: MsgHdrsImpl; reply?: string } = {};
+    if (headers !== undefined) options.headers = toNatsHeaders(headers);
+    if (reply !== undefined) options.reply = reply;
+    try {
+      this.nc.publish(subject, data, options);
+    } catch (cause) {
+      throw new SwarmError("unavailable", `cannot send to ${subject}: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+  }
+
+  get maxPayloadBytes(): number {
+    return this.nc.info?.max_payload ?? 1024 * 1024;
+  }
+
+  /** Sends one request and waits for one reply. Waits for the connection first, within `timeoutMs`. */
+  async request(
+    subject: string,
+    data: Uint8Array,
+    options: {
+      timeoutMs: number;
+      doing: string;
+      headers?: Headers | undefined;
+      signal?: AbortSignal | undefined;
+    },
+  ): Promise<Msg> {
+    const startedMs = Date.now();
+    if (this.#state !== "connected") await this.#connected(options);
+    const { doing, signal } = options;
+    return new Promise<Msg>((resolve, reject) => {
+      signal?.throwIfAborted();
+      const settle = () => {
+        inbox.close();
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+      };
+      const onAbort = () => {
+        settle();
+        reject(signal?.reason);
+      };
+      const inbox = this.openInbox({
+        onMessage: (message) => {
+          settle();
+          if (message.data.length === 0 && message.headers?.code === 503)
+            reject(noResponders(subject, doing));
+          else resolve(message);
+        },
+        onLost: () => {
+          settle();
+          reject(new SwarmError("unavailable", `${doing}: the connection broke before a reply came`));
+        },
+      });
+      const timer = setTimeout(
+        () => {
+          settle();
+          reject(new SwarmError("unavailable", `${doing}: no reply within ${options.timeoutMs} ms`));
+        },
+        Math.max(1, options.timeoutMs - (Date.now() - startedMs)),
+      );
+      signal?.addEventListener("abort", onAbort, { once: true });
+      try {
+        this.publish(subject, data, options.headers, inbox.subject);
+      } catch (error) {
+        settle();
+        reject(error);
+      }
+    });
+  }
+
+  /** Calls the JetStream API. @throws SwarmError as `fromApiError` maps it. */
+  async api<T>(path: string, body: unknown, options: { doing: string; timeoutMs?: number }): Promise<T> {
+    const payload = body === undefined ? new Uint8Array() : new TextEncoder().encode(JSON.stringify(body));
+    const reply = await this.request(`$JS.API.${path}`, payload, {
+      timeoutMs: options.timeoutMs ?? 5_000,
+      doing: options.doing,
+    });
+    const answer = JSON.parse(new TextDecoder().decode(reply.data)) as T & { error?: ApiError };
+    if (answer.error !== undefined) throw fromApiError(answer.error, options.doing);
+    return answer;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    if (this.#state === "connected") await this.nc.flush().catch(() => undefined);
+    await this.nc.close();
+    this.#setState("closed");
+  }
+
+  #connected(options: { timeoutMs: number; doing: string; signal?: AbortSignal | undefined }): Promise<void> {
+    if (this.#state === "closed") {
+      return Promise.reject(new SwarmError("unavailable", `${options.doing}: the connection is closed`));
+    }
+    return new Promise((resolve, reject) => {
+      const settle = () => {
+        listening.close();
+        clearTimeout(timer);
+        options.signal?.removeEventListener("abort", onAbort);
+      };
+      const fail = (error: unknown) => {
+        settle();
+        reject(error);
+      };
+      const onAbort = () => fail(options.signal?.reason);
+      const listening = this.onState((state) => {
+        if (state === "connected") {
+          settle();
+          resolve();
+        } else if (state === "closed") {
+          fail(new SwarmError("unavailable", `${options.doing}: the connection is closed`));
+        }
+      });
+      const timer = setTimeout(
+        () =>
+          fail(
+            new SwarmError(
+              "unavailable",
+              `${options.doing}: not connected to NATS for ${options.timeoutMs} ms`,
+            ),
+          ),
+        options.timeoutMs,
+      );
+      options.signal?.addEventListener("abort", onAbort, { once: true });
+    });
+  }
+
+  async #followStatus(): Promise<void> {
+    for await (const status of this.nc.status()) {
+      switch (status.type) {
+        case "disconnect":
+          this.#log.warn({ server: status.server }, "disconnected from NATS; reconnecting");
+          this.#setState("disconnected");
+          break;
+        case "reconnect":
+          this.#log.info({ server: status.server }, "reconnected to NATS");
+          this.#setState("connected");
+          break;
+        case "error":
+          this.#log.warn({ err: status.error }, "NATS reports an error");
+          break;
+        case "close":
+          this.#setState("closed");
+          break;
+      }
+    }
+    this.#setState("closed");
+  }
+
+  #setState(state: ConnectionState): void {
+    if (this.#state === state || this.#state === "closed") return;
+    this.#state = state;
+    if (state !== "connected") {
+      const lost = [...this.#waiting.values()];
+      this.#waiting.clear();
+      for (const waiting of lost) waiting.onLost();
+    }
+    for (const listener of [...this.#listeners]) listener(state);
+  }
+}

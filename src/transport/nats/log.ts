@@ -1,0 +1,266 @@
+// One stream as a log, over JetStream's API subjects (ADR-31 for batched direct gets). No consumer is ever made
+// here, so it works on work queues too.
+import type { Msg } from "@nats-io/nats-core";
+import { HEADERS, SwarmError } from "../../protocol/index.ts";
+import { APPEND_TIMEOUT_MS, type AppendOptions, type Log, type LogInfo, type Stored } from "../ports.ts";
+import { type ApiError, fromApiError } from "./errors.ts";
+import { headerOf, type Link } from "./link.ts";
+
+/** How many messages one page of a batched direct get asks for: at most ~0.5 MB of small bodies on the way. */
+const PAGE_MESSAGES = 256;
+/** The most bytes of one page; the server stops a page at this size. */
+const PAGE_BYTES = 4 * 1024 * 1024;
+/** How many subjects `subjects()` reports when the caller names no bound. */
+const DEFAULT_MAX_SUBJECTS = 10_000;
+const READ_TIMEOUT_MS = 5_000;
+
+const utf8 = new TextDecoder();
+const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+
+/** The log of the stream named `stream`. */
+export function createNatsLog(link: Link, stream: string): Log {
+  return {
+    append: (subject, data, options) => append(link, subject, data, options ?? {}),
+    last: (filter, options) =>
+      options?.fresh === true
+        ? getFromLeader(link, stream, { last_by_subj: filter })
+        : getDirect(link, stream, { last_by_subj: filter }),
+    get: (seq) => getDirect(link, stream, { seq }),
+    read: (options) => read(link, stream, options ?? {}),
+    subjects: (filter, options) => subjects(link, stream, filter, options?.max ?? DEFAULT_MAX_SUBJECTS),
+    info: () => info(link, stream),
+    async purge(options) {
+      const body = {
+        ...(options?.filter === undefined ? {} : { filter: options.filter }),
+        ...(options?.beforeSeq === undefined ? {} : { seq: options.beforeSeq }),
+      };
+      const doing = `purge ${stream}`;
+      const answer = await link.api<{ purged: number }>(`STREAM.PURGE.${stream}`, body, {
+        doing,
+        timeoutMs: 30_000,
+      });
+      return answer.purged;
+    },
+    async delete(seq) {
+      try {
+        const doing = `delete message ${seq} of ${stream}`;
+        await link.api(`STREAM.MSG.DELETE.${stream}`, { seq, no_erase: true }, { doing });
+        return true;
+      } catch (error) {
+        if (
+          error instanceof SwarmError &&
+          (error.code === "not_found" || /no message found|10057/.test(error.message))
+        )
+          return false;
+        throw error;
+      }
+    },
+  };
+}
+
+async function append(
+  link: Link,
+  subject: string,
+  data: Uint8Array,
+  options: AppendOptions,
+): Promise<{ seq: number; duplicate: boolean }> {
+  const doing = `append to ${subject}`;
+  const reply = await link.request(subject, data, {
+    timeoutMs: options.timeoutMs ?? APPEND_TIMEOUT_MS,
+    doing,
+    headers: appendHeaders(options),
+  });
+  const ack = JSON.parse(utf8.decode(reply.data)) as { seq?: number; duplicate?: boolean; error?: ApiError };
+  if (ack.error !== undefined) throw fromApiError(ack.error, doing);
+  if (typeof ack.seq !== "number") {
+    throw new SwarmError(
+      "unavailable",
+      `${doing}: the reply is no acknowledgement; does a stream take this subject?`,
+    );
+  }
+  return { seq: ack.seq, duplicate: ack.duplicate === true };
+}
+
+function appendHeaders(options: AppendOptions): Record<string, string> {
+  const headers: Record<string, string> = { ...options.headers };
+  if (options.messageId !== undefined) headers[HEADERS.messageId] = options.messageId;
+  if (options.expectedLastSeq !== undefined)
+    headers["Nats-Expected-Last-Sequence"] = String(options.expectedLastSeq);
+  if (options.expectedLastSubjectSeq !== undefined)
+    headers["Nats-Expected-Last-Subject-Sequence"] = String(options.expectedLastSubjectSeq);
+  if (options.ttlMs !== undefined) headers["Nats-TTL"] = `${Math.max(1, Math.ceil(options.ttlMs / 1000))}s`;
+  if (options.rollup === true) headers["Nats-Rollup"] = "sub";
+  return headers;
+}
+
+class DirectStored implements Stored {
+  readonly #message: Msg;
+  readonly seq: number;
+  readonly storedAtMs: number;
+  readonly subject: string;
+
+  constructor(message: Msg) {
+    this.#message = message;
+    this.subject = headerOf(message, "Nats-Subject") ?? message.subject;
+    this.seq = Number(headerOf(message, "Nats-Sequence"));
+    this.storedAtMs = Date.parse(headerOf(message, "Nats-Time-Stamp") ?? "");
+  }
+
+  get data(): Uint8Array {
+    return this.#message.data;
+  }
+
+  header(name: string): string | undefined {
+    return headerOf(this.#message, name);
+  }
+}
+
+async function getDirect(link: Link, stream: string, query: object): Promise<Stored | null> {
+  const doing = `read from ${stream}`;
+  const reply = await link.request(`$JS.API.DIRECT.GET.${stream}`, json(query), {
+    timeoutMs: READ_TIMEOUT_MS,
+    doing,
+  });
+  const code = reply.headers?.code ?? 0;
+  if (code === 404) return null;
+  if (code >= 400) throw new SwarmError("unavailable", `${doing}: ${reply.headers?.description ?? code}`);
+  return new DirectStored(reply);
+}
+
+async function getFromLeader(link: Link, stream: string, query: object): Promise<Stored | null> {
+  interface Answer {
+    message: { subject: string; seq: number; hdrs?: string; data?: string; time: string };
+  }
+  try {
+    const { message } = await link.api<Answer>(`STREAM.MSG.GET.${stream}`, query, {
+      doing: `read from ${stream}`,
+    });
+    const headers = parseHeaders(message.hdrs);
+    return {
+      subject: message.subject,
+      seq: message.seq,
+      storedAtMs: Date.parse(message.time),
+      data: Buffer.from(message.data ?? "", "base64"),
+      header: (name) => headers.get(name.toLowerCase()),
+    };
+  } catch (error) {
+    if (error instanceof SwarmError && error.code === "not_found") return null;
+    throw error;
+  }
+}
+
+function parseHeaders(base64: string | undefined): Map<string, string> {
+  const headers = new Map<string, string>();
+  for (const line of Buffer.from(base64 ?? "", "base64")
+    .toString("utf8")
+    .split("\r\n")
+    .slice(1)) {
+    const colon = line.indexOf(":");
+    const name = line.slice(0, colon).toLowerCase();
+    if (colon > 0 && !headers.has(name)) headers.set(name, line.slice(colon + 1).trim());
+  }
+  return headers;
+}
+
+async function* read(
+  link: Link,
+  stream: string,
+  options: { filter?: string; fromSeq?: number; limit?: number },
+): AsyncIterable<Stored> {
+  const { lastSeq } = await info(link, stream);
+  let nextSeq = options.fromSeq ?? 1;
+  let left = options.limit ?? Number.POSITIVE_INFINITY;
+  while (left > 0 && nextSeq <= lastSeq) {
+    const page = await readPage(link, stream, {
+      seq: Math.max(1, nextSeq),
+      batch: Math.min(left, PAGE_MESSAGES),
+      max_bytes: PAGE_BYTES,
+      next_by_subj: options.filter ?? ">",
+    });
+    for (const stored of page.messages) {
+      if (stored.seq > lastSeq) return;
+      yield stored;
+      left--;
+      nextSeq = stored.seq + 1;
+    }
+    if (page.messages.length === 0 || page.pending === 0) return;
+  }
+}
+
+/** One batched direct get: messages until the end-of-batch status 204, or 404 when there is nothing. */
+function readPage(
+  link: Link,
+  stream: string,
+  query: object,
+): Promise<{ messages: DirectStored[]; pending: number }> {
+  const doing = `read a page of ${stream}`;
+  return new Promise((resolve, reject) => {
+    const messages: DirectStored[] = [];
+    const settle = (run: () => void) => {
+      inbox.close();
+      clearTimeout(timer);
+      run();
+    };
+    const inbox = link.openInbox({
+      onMessage: (message) => {
+        const code = message.headers?.code ?? 0;
+        if (code === 204) {
+          const pending = Number(headerOf(message, "Nats-Num-Pending") ?? 0);
+          settle(() => resolve({ messages, pending }));
+        } else if (code === 404) settle(() => resolve({ messages, pending: 0 }));
+        else if (code >= 400) {
+          const told = message.headers?.description ?? String(code);
+          settle(() => reject(new SwarmError("unavailable", `${doing}: ${told}`)));
+        } else messages.push(new DirectStored(message));
+      },
+      onLost: () => settle(() => reject(new SwarmError("unavailable", `${doing}: the connection broke`))),
+    });
+    const timer = setTimeout(
+      () =>
+        settle(() =>
+          reject(new SwarmError("unavailable", `${doing}: no answer within ${READ_TIMEOUT_MS} ms`)),
+        ),
+      READ_TIMEOUT_MS,
+    );
+    link.publish(`$JS.API.DIRECT.GET.${stream}`, json(query), undefined, inbox.subject);
+  });
+}
+
+interface StreamInfo {
+  state: {
+    messages: number;
+    bytes: number;
+    first_seq: number;
+    last_seq: number;
+    subjects?: Record<string, number>;
+  };
+  total?: number;
+}
+
+async function info(link: Link, stream: string): Promise<LogInfo> {
+  const { state } = await link.api<StreamInfo>(`STREAM.INFO.${stream}`, undefined, {
+    doing: `look at ${stream}`,
+  });
+  const { messages, bytes, last_seq: lastSeq } = state;
+  return { messages, bytes, firstSeq: messages === 0 ? lastSeq + 1 : state.first_seq, lastSeq };
+}
+
+async function subjects(
+  link: Link,
+  stream: string,
+  filter: string,
+  max: number,
+): Promise<Map<string, number>> {
+  const counts = new Map<string, number>();
+  for (let offset = 0; counts.size < max; ) {
+    const body = { subjects_filter: filter, offset };
+    const page = await link.api<StreamInfo>(`STREAM.INFO.${stream}`, body, {
+      doing: `list subjects of ${stream}`,
+    });
+    const entries = Object.entries(page.state.subjects ?? {});
+    for (const [subject, count] of entries) if (counts.size < max) counts.set(subject, count);
+    offset += entries.length;
+    if (entries.length === 0 || offset >= (page.total ?? 0)) break;
+  }
+  return counts;
+}

@@ -1,0 +1,246 @@
+// Work-queue consumers over JetStream's API subjects: one request opens one pull.
+// I1: onEnd is called exactly once per pull, after its last delivery.
+// I2: a pull never brings more than it asked for.
+// I3: a silent server is noticed: long pulls ask for idle heartbeats, and two missed ones end the pull as `lost`.
+import type { Msg } from "@nats-io/nats-core";
+import { ACK_WAIT_MS, SwarmError } from "../../protocol/index.ts";
+import type { Delivery, Headers, Pull, PullEnd, Queue, QueueConsumer } from "../ports.ts";
+import { headerOf, type Link } from "./link.ts";
+
+/** Idle heartbeats of a long pull, in ms; at most half of the pull's expiry, as the server demands. */
+const IDLE_HEARTBEAT_MS = 5_000;
+/** How many missed idle heartbeats mean a dead server or consumer. */
+const MISSED_HEARTBEATS = 2;
+/**
+ * How many deliveries of one consumer may be unacked at once, delayed redeliveries included. Bounds the server's
+ * memory; far above what slots and short retries of one capability need.
+ */
+const MAX_ACK_PENDING = 100_000;
+/** How many open pulls one consumer may have: two per host process and a thousand hosts. */
+const MAX_OPEN_PULLS = 4_096;
+const NANOS_PER_MS = 1_000_000;
+
+const ACK = new TextEncoder().encode("+ACK");
+const NAK = new TextEncoder().encode("-NAK");
+const WORKING = new TextEncoder().encode("+WPI");
+const NOTHING = new Uint8Array();
+
+/** The work queue of the stream named `stream`. */
+export function createNatsQueue(link: Link, stream: string): Queue {
+  return {
+    async consumer(spec) {
+      await link.api(
+        `CONSUMER.CREATE.${stream}.${spec.name}.${spec.filter}`,
+        {
+          stream_name: stream,
+          action: "",
+          config: {
+            name: spec.name,
+            durable_name: spec.name,
+            filter_subject: spec.filter,
+            ack_policy: "explicit",
+            ack_wait: ACK_WAIT_MS * NANOS_PER_MS,
+            max_deliver: -1,
+            max_ack_pending: MAX_ACK_PENDING,
+            max_waiting: MAX_OPEN_PULLS,
+            deliver_policy: "all",
+            replay_policy: "instant",
+          },
+        },
+        { doing: `create consumer ${spec.name} on ${stream}` },
+      );
+      return createNatsConsumer(link, stream, spec);
+    },
+    consumers: () => listConsumers(link, stream),
+    async deleteConsumer(name) {
+      try {
+        await link.api(`CONSUMER.DELETE.${stream}.${name}`, undefined, {
+          doing: `delete consumer ${name} of ${stream}`,
+        });
+        return true;
+      } catch (error) {
+        if (error instanceof SwarmError && error.code === "not_found") return false;
+        throw error;
+      }
+    },
+  };
+}
+
+interface ConsumerInfo {
+  name: string;
+  config: { filter_subject?: string };
+  num_pending: number;
+  num_ack_pending: number;
+  num_waiting: number;
+}
+
+async function listConsumers(link: Link, stream: string) {
+  const found: { name: string; filter: string; pending: number; ackPending: number }[] = [];
+  for (;;) {
+    const page = await link.api<{ consumers: ConsumerInfo[] | null; total: number }>(
+      `CONSUMER.LIST.${stream}`,
+      { offset: found.length },
+      { doing: `list consumers of ${stream}` },
+    );
+    const consumers = page.consumers ?? [];
+    for (const { name, config, num_pending: pending, num_ack_pending: ackPending } of consumers) {
+      found.push({ name, filter: config.filter_subject ?? "", pending, ackPending });
+    }
+    if (consumers.length === 0 || found.length >= page.total) return found;
+  }
+}
+
+function createNatsConsumer(
+  link: Link,
+  stream: string,
+  spec: { name: string; filter: string },
+): QueueConsumer {
+  const pullSubject = `$JS.API.CONSUMER.MSG.NEXT.${stream}.${spec.name}`;
+  return {
+    name: spec.name,
+    filter: spec.filter,
+    pull: (request, sink) => openPull(link, pullSubject, request, sink),
+    async info() {
+      try {
+        const info = await link.api<ConsumerInfo>(`CONSUMER.INFO.${stream}.${spec.name}`, undefined, {
+          doing: `look at consumer ${spec.name} of ${stream}`,
+        });
+        return { pending: info.num_pending, ackPending: info.num_ack_pending, openPulls: info.num_waiting };
+      } catch (error) {
+        if (error instanceof SwarmError && error.code === "not_found") return null;
+        throw error;
+      }
+    },
+  };
+}
+
+function openPull(
+  link: Link,
+  pullSubject: string,
+  request: { max: number; expiresMs: number },
+  sink: { onDelivery(delivery: Delivery): void; onEnd(end: PullEnd): void },
+): Pull {
+  let remaining = request.max;
+  let ended = false;
+  const heartbeatMs = request.expiresMs >= 2 * IDLE_HEARTBEAT_MS ? IDLE_HEARTBEAT_MS : 0;
+  const end = (reason: PullEnd) => {
+    if (ended) return; // I1
+    ended = true;
+    inbox.close();
+    clearTimeout(watchdog);
+    sink.onEnd(reason);
+  };
+  const inbox = link.openInbox({
+    onMessage: (message) => {
+      if (message.data.length === 0 && (message.headers?.code ?? 0) > 0) {
+        const reason = readStatus(message);
+        if (reason === null) watchdog.refresh();
+        else end(reason);
+        return;
+      }
+      remaining--;
+      if (heartbeatMs > 0) watchdog.refresh();
+      sink.onDelivery(new NatsDelivery(message, link));
+      if (remaining <= 0) end("filled"); // I2
+    },
+    onLost: () => end("lost"),
+  });
+  const silenceMs = heartbeatMs > 0 ? heartbeatMs * MISSED_HEARTBEATS + 1_000 : request.expiresMs + 5_000;
+  const watchdog = setTimeout(() => end("lost"), silenceMs); // I3
+  const body =
+    request.expiresMs === 0
+      ? `{"batch":${request.max},"no_wait":true}`
+      : `{"batch":${request.max},"expires":${request.expiresMs * NANOS_PER_MS}${
+          heartbeatMs > 0 ? `,"idle_heartbeat":${heartbeatMs * NANOS_PER_MS}` : ""
+        }}`;
+  if (link.state === "connected")
+    link.publish(pullSubject, new TextEncoder().encode(body), undefined, inbox.subject);
+  else queueMicrotask(() => end("lost"));
+  return {
+    get remaining() {
+      return remaining;
+    },
+    cancel: () => end("cancelled"),
+  };
+}
+
+/** What a status message means for the pull; null for a heartbeat. (ADR-37, nats-server `server/consumer.go`.) */
+function readStatus(message: Msg): PullEnd | null {
+  const code = message.headers?.code ?? 0;
+  const text = message.headers?.description ?? "";
+  if (code === 100) return null;
+  if (code === 404 || code === 408) return "expired";
+  if (code === 503) return "gone";
+  if (code === 409) {
+    if (/consumer deleted|consumer is push/i.test(text)) return "gone";
+    if (/leadership change|server shutdown|exceeded/i.test(text)) return "lost";
+    return "expired"; // Batch Completed, Message Size Exceeds MaxBytes
+  }
+  return "lost";
+}
+
+class NatsDelivery implements Delivery {
+  readonly #message: Msg;
+  readonly #link: Link;
+  readonly seq: number;
+  readonly deliveryCount: number;
+  readonly pending: number;
+  readonly storedAtMs: number;
+
+  constructor(message: Msg, link: Link) {
+    this.#message = message;
+    this.#link = link;
+    // $JS.ACK[.<domain>.<account>].<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<nanos>.<pending>[.<token>]
+    const parts = (message.reply ?? "").split(".");
+    const at = parts.length >= 11 ? 6 : 4;
+    this.deliveryCount = Number(parts[at]);
+    this.seq = Number(parts[at + 1]);
+    this.storedAtMs = Math.floor(Number(parts[at + 3]) / NANOS_PER_MS);
+    this.pending = Number(parts[at + 4]);
+  }
+
+  get subject(): string {
+    return this.#message.subject;
+  }
+
+  get data(): Uint8Array {
+    return this.#message.data;
+  }
+
+  header(name: string): string | undefined {
+    return headerOf(this.#message, name);
+  }
+
+  ack(): void {
+    this.#answer(ACK);
+  }
+
+  async ackConfirmed(): Promise<void> {
+    await this.#link.request(this.#message.reply!, ACK, {
+      timeoutMs: 5_000,
+      doing: `ack message ${this.seq}`,
+    });
+  }
+
+  nak(delayMs: number): void {
+    if (delayMs <= 0) this.#answer(NAK);
+    else this.#answer(new TextEncoder().encode(`-NAK {"delay":${Math.round(delayMs * NANOS_PER_MS)}}`));
+  }
+
+  working(): void {
+    this.#answer(WORKING);
+  }
+
+  term(reason: string): void {
+    this.#answer(new TextEncoder().encode(`+TERM ${reason.replace(/[\r\n]+/g, " ").slice(0, 200)}`));
+  }
+
+  #answer(body: Uint8Array): void {
+    if (this.#link.state === "closed") return;
+    this.#link.publish(
+      this.#message.reply ?? "",
+      body.length === 0 ? NOTHING : body,
+      undefined as Headers | undefined,
+    );
+  }
+}
