@@ -21,7 +21,16 @@ export const AGENT_STATES = [
 export type AgentState = (typeof AGENT_STATES)[number];
 
 /** What a waiting agent waits for. */
-export const WAITING_REASONS = ["model", "tool", "human", "lock", "rate_limit", "agent", "queue"] as const;
+export const WAITING_REASONS = [
+  "model",
+  "tool",
+  "human",
+  "lock",
+  "rate_limit",
+  "agent",
+  "queue",
+  "timer",
+] as const;
 /** What a waiting agent waits for. */
 export type WaitingReason = (typeof WAITING_REASONS)[number];
 
@@ -60,6 +69,8 @@ export const agentStatusSchema = z.object({
   capabilities: z.array(tokenSchema),
   state: z.enum(AGENT_STATES),
   waiting: z.enum(WAITING_REASONS).nullable(),
+  /** What it says it does: the state of its author's machine, or its last progress note. */
+  doing: z.string().max(200).optional(),
   slots: z.object({ used: z.int(), total: z.int() }),
   /** Counts turns of the work loop: it rises while the agent makes progress. */
   loop: z.int(),
@@ -84,6 +95,8 @@ export type Heartbeat = z.output<typeof heartbeatSchema>;
 /**
  * What a task's journal records of its attempts. `started` is written only for deliveries with a count above one; a
  * `started` without an outcome is an attempt whose process died. `retryAt` is when the next attempt may start.
+ * `returned` undoes a `started`: the process gave the task back at the end of a drain. The last record alone says how
+ * many attempts were used.
  */
 export const journalRecordSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("started"), attempt: z.int(), agent: z.string(), at: z.string() }),
@@ -95,6 +108,7 @@ export const journalRecordSchema = z.discriminatedUnion("type", [
     retryAt: z.string(),
     error: resultErrorSchema,
   }),
+  z.object({ type: z.literal("returned"), attempt: z.int(), agent: z.string(), at: z.string() }),
   z.object({ type: z.literal("finished"), attempt: z.int(), at: z.string() }),
 ]);
 export type JournalRecord = z.output<typeof journalRecordSchema>;

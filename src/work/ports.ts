@@ -32,6 +32,8 @@ export interface Seat {
 export interface Workforce {
   /** How many more tasks of this capability could start now. */
   free(capability: string): number;
+  /** How many more tasks of any capability could start now; agents with several capabilities share their slots. */
+  freeTotal(): number;
   /** Reserves a slot, or returns null when there is none. */
   take(capability: string): Seat | null;
   /** Calls `onFree` whenever a slot of that capability may have become free for a reason the worker does not cause. */
