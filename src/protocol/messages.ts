@@ -69,7 +69,7 @@ export const agentStatusSchema = z.object({
   capabilities: z.array(tokenSchema),
   state: z.enum(AGENT_STATES),
   waiting: z.enum(WAITING_REASONS).nullable(),
-  /** What it says it does: the state of its author's machine, or its last progress note. */
+  /** The state of the machine that its author wrote, where there is one: of the task that moved last. */
   doing: z.string().max(200).optional(),
   slots: z.object({ used: z.int(), total: z.int() }),
   /** Counts turns of the work loop: it rises while the agent makes progress. */
