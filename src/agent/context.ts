@@ -1,0 +1,66 @@
+// What an agent's code can do while it performs a task, and while it hears a broadcast. What stands behind it is
+// `run.ts` for a task and the host for the rest.
+import type { Logger } from "../base/index.ts";
+import type { Task, WaitingReason } from "../protocol/index.ts";
+import type { ExecRequest, ExecResult } from "./ports.ts";
+
+/** A task as its agent sees it: defaults filled in, `input` parsed by the agent's schema. */
+export type AgentTask<Input = unknown> = Omit<Task, "id" | "input"> & { id: string; input: Input };
+
+/** How long `ask` waits for the answer. */
+export interface AskOptions {
+  /** The longest wait, in ms, at most one day; default {@link DEFAULT_ASK_TIMEOUT_MS}. */
+  timeoutMs?: number | undefined;
+}
+
+/** 30 s: someone waits for the answer; what takes longer should be a task. */
+export const DEFAULT_ASK_TIMEOUT_MS = 30_000;
+
+/** What any code of an agent can do, in or outside a task. */
+export interface AgentAccess {
+  readonly agentId: string;
+  /** Lines carry the agent's id, and the task's where there is one. Secrets in known keys are redacted. */
+  readonly log: Logger;
+  /** Aborts when the work should end; the reason is a SwarmError. */
+  readonly signal: AbortSignal;
+  /**
+   * Asks any one agent of a capability and waits for its answer. Not durable: when either side dies, ask again.
+   * @throws SwarmError what the asked agent threw; `rate_limited` when it is full; `unavailable` when nobody offers
+   *   the capability or nobody answered in time; `invalid_input` for a bad capability.
+   */
+  ask<Output = unknown>(capability: string, input: unknown, options?: AskOptions): Promise<Output>;
+  /**
+   * Tells every agent that listens on the topic now; best effort. `topic` is one or more tokens joined by dots.
+   * @throws SwarmError `invalid_input` for a bad topic; `payload_too_large` over the server's limit.
+   */
+  broadcast(topic: string, value: unknown): void;
+}
+
+/** What an agent's code can do while it performs a task. Nothing of it should be used after the task ended. */
+export interface AgentContext extends AgentAccess {
+  /** 1 for the first attempt. An ask is always attempt 1. */
+  readonly attempt: number;
+  /** When this attempt must have ended. */
+  readonly deadline: Date;
+  /**
+   * Does one named part of the work. The name must be unique within the attempt: it is how a step is told apart
+   * when a task is tried again.
+   * @throws AssertionError for a name used twice; whatever `work` throws.
+   */
+  step<T>(name: string, work: () => Promise<T> | T): Promise<T>;
+  /**
+   * Runs a command and waits for its end. Needs `exec` in the agent's definition and a host that allows it.
+   * @throws SwarmError `not_permitted` for a command or directory that is not allowed; `timeout`; `tool_failed` when
+   *   it cannot be started, or goes over its output or memory limit; the signal's reason when the task is cancelled.
+   */
+  exec(command: ExecRequest): Promise<ExecResult>;
+  /** Reports progress, 0–100, with a short note; publishers who watch the task see it. */
+  progress(percent: number, note?: string): void;
+  /** Waits `delayMs`. @throws the signal's reason when the task is cancelled meanwhile. */
+  sleep(delayMs: number): Promise<void>;
+  /**
+   * Waits for `promise` and shows the agent as waiting for `reason` meanwhile. `ask`, `exec` and `sleep` do this by
+   * themselves. @throws the signal's reason when the task is cancelled meanwhile; what `promise` rejects with.
+   */
+  waitFor<T>(reason: WaitingReason, promise: Promise<T>): Promise<T>;
+}

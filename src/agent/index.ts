@@ -1,0 +1,24 @@
+// Who does the work: agents, their lifecycle and the host that runs many of them in one process.
+//
+//   const host = createHost({ transport, meter, log, hostId, role: "echo", version, roles: [{ definition }] });
+//   await host.service.start();
+//   host.workforce.take("echo")?.perform(attempt);
+
+export {
+  type AgentAccess,
+  type AgentContext,
+  type AgentTask,
+  type AskOptions,
+  DEFAULT_ASK_TIMEOUT_MS,
+} from "./context.ts";
+export {
+  type AgentDefinition,
+  DEFAULT_SLOTS,
+  defineAgent,
+  type ExecLimits,
+  isAgentDefinition,
+  type MachineInput,
+  type MachineSpec,
+  type RunSpec,
+} from "./define.ts";
+export type { Exec, ExecRequest, ExecResult, Host, HostOptions, HostRole } from "./ports.ts";

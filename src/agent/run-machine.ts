@@ -1,0 +1,55 @@
+// Runs an author's own XState machine for one task: one actor, from its input to its output.
+import { type AnyStateMachine, createActor, type StateValue } from "xstate";
+import type { AgentContext, AgentTask } from "./context.ts";
+
+/**
+ * Runs `machine` until it is done, fails or the task is cancelled (the actor is stopped then).
+ * @returns the machine's final `output`.
+ * @throws what the machine failed with; the signal's reason.
+ */
+export function runMachine(
+  machine: AnyStateMachine,
+  input: { task: AgentTask; ctx: AgentContext },
+  onState: (state: string) => void,
+): Promise<unknown> {
+  const { signal } = input.ctx;
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const actor = createActor(machine, { input });
+    const onAbort = () => {
+      actor.stop();
+      reject(signal.reason);
+    };
+    const settle = (finish: () => void) => {
+      signal.removeEventListener("abort", onAbort);
+      finish();
+    };
+    let shown: StateValue | undefined;
+    actor.subscribe({
+      next: (snapshot) => {
+        if (snapshot.value === shown) return;
+        shown = snapshot.value;
+        onState(showState(snapshot.value));
+      },
+      error: (error) => settle(() => reject(error)),
+      complete: () => settle(() => resolve(actor.getSnapshot().output)),
+    });
+    signal.addEventListener("abort", onAbort, { once: true });
+    actor.start();
+  });
+}
+
+/** A state value as one short line: `writing`, `writing.draft`, or JSON where regions are parallel. */
+export function showState(value: StateValue): string {
+  const path: string[] = [];
+  let current: StateValue | undefined = value;
+  while (typeof current === "object") {
+    const regions: [string, StateValue | undefined][] = Object.entries(current);
+    const only = regions[0];
+    if (only === undefined || regions.length > 1) return JSON.stringify(value).slice(0, 200);
+    path.push(only[0]);
+    current = only[1];
+  }
+  if (current !== undefined) path.push(current);
+  return path.join(".").slice(0, 200);
+}
