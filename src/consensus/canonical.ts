@@ -1,0 +1,49 @@
+// One text for one JSON value, so that a value can be hashed and compared wherever it has travelled. Owns the
+// canonical form; what is hashed belongs to the callers.
+
+import { hash } from "node:crypto";
+
+/** Any JSON value. */
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+
+/** A JSON object. */
+export interface JsonObject {
+  readonly [name: string]: Json;
+}
+
+/** Deepest nesting that is taken: below the recursion limits of common JSON readers (Python's is 1,000). */
+export const MAX_JSON_DEPTH = 500;
+
+/** True for a JSON object, false for arrays, null and scalars. */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/**
+ * The value as JSON text with sorted names and no blanks (the idea of RFC 8785, with names sorted by UTF-16 code
+ * unit as there). Numbers are doubles.
+ *
+ * @throws RangeError when a number is not finite or the nesting is deeper than {@link MAX_JSON_DEPTH}.
+ */
+export function canonicalJson(value: Json, depth = 0): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "number") {
+    if (!Number.isFinite(value)) throw new RangeError("expected a finite number");
+    return JSON.stringify(value);
+  }
+  if (typeof value !== "object" || value === null) return String(value);
+  if (depth >= MAX_JSON_DEPTH) throw new RangeError(`expected nesting of at most ${MAX_JSON_DEPTH} levels`);
+  if (Array.isArray(value)) return `[${value.map((item) => canonicalJson(item, depth + 1)).join(",")}]`;
+  const object = value as JsonObject;
+  let text = "{";
+  for (const name of Object.keys(object).sort()) {
+    if (text.length > 1) text += ",";
+    text += `${JSON.stringify(name)}:${canonicalJson(object[name] as Json, depth + 1)}`;
+  }
+  return `${text}}`;
+}
+
+/** SHA-256 of the text's UTF-8 bytes, in hex. */
+export function sha256(text: string): string {
+  return hash("sha256", text, "hex");
+}

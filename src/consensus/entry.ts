@@ -1,0 +1,117 @@
+// One entry of the control log: its shape, its seal and the border that refuses a bad one. Owns the hash chain:
+// `chain` is the SHA-256 over the `chain` of the entry before and the canonical text of this one, so a changed,
+// foreign, missing or exchanged entry is noticed by whoever reads it, at that entry.
+
+import { canonicalJson, isJsonObject, type JsonObject, sha256 } from "./canonical.ts";
+
+/** Version of the entries; another one halts the reader rather than being skipped. */
+export const ENTRY_VERSION = 1;
+
+interface EntryHead {
+  readonly v: typeof ENTRY_VERSION;
+  /** The log's identity: in every entry, so that a foreign log is noticed. */
+  readonly logId: string;
+  /** The term of the last office-taken entry; of an office-taken entry, its own. */
+  readonly term: number;
+  /** The log's time in ticks: never less than that of the entry before. */
+  readonly at: number;
+}
+
+/** From here on `leader` holds the office of `term`. */
+export interface OfficeTaken extends EntryHead {
+  readonly type: "office-taken";
+  readonly leader: string;
+}
+
+/** A command and the idempotency key under which its result is kept. */
+export interface KeyedCommand<C> {
+  readonly key: string;
+  readonly command: C;
+}
+
+/** A group of commands, decided in this order. */
+export interface Commands<C> extends EntryHead {
+  readonly type: "commands";
+  readonly commands: readonly KeyedCommand<C>[];
+}
+
+/** Nothing but a proof that its author still holds the office: what waiting reads wait for. */
+export interface Barrier extends EntryHead {
+  readonly type: "barrier";
+}
+
+/** An entry before it is sealed. */
+export type EntryBody<C> = OfficeTaken | Commands<C> | Barrier;
+
+/** An entry as it is stored. */
+export type Entry<C> = EntryBody<C> & { readonly chain: string };
+
+/** A command read at a border, or why it is none. */
+export type ParsedCommand<C> = { ok: true; command: C } | { ok: false; error: string };
+
+/** What an entry must fit: the log it is said to come from and the entry before it. */
+export interface EntryContext<C> {
+  readonly logId: string;
+  readonly previousChain: string;
+  readonly parseCommand: (value: unknown) => ParsedCommand<C>;
+}
+
+/** A read entry, or what is wrong with it. */
+export type ReadEntry<C> = { ok: true; entry: Entry<C> } | { ok: false; fault: string };
+
+/** The chain hash of `genesis {logId, epoch: 1}`, which stands before the first entry. */
+export function genesisChain(logId: string): string {
+  return sha256(canonicalJson({ v: ENTRY_VERSION, type: "genesis", logId, epoch: 1 }));
+}
+
+/** Adds the chain hash. */
+export function sealEntry<C>(body: EntryBody<C>, previousChain: string): Entry<C> {
+  return { ...body, chain: chainHash(body as unknown as JsonObject, previousChain) };
+}
+
+/** Reads an entry from the log and checks version, identity, type, chain hash and fields, in this order. */
+export function readEntry<C>(value: JsonObject, context: EntryContext<C>): ReadEntry<C> {
+  if (value.v !== ENTRY_VERSION) return bad(`entry version is not ${ENTRY_VERSION}`);
+  if (value.logId !== context.logId) return bad(`entry is not of log "${context.logId}"`);
+  const type = value.type;
+  if (type !== "office-taken" && type !== "commands" && type !== "barrier")
+    return bad("entry type is unknown");
+  const { chain, ...body } = value;
+  if (typeof chain !== "string") return bad("entry has no chain hash");
+  let expected: string;
+  try {
+    expected = chainHash(body, context.previousChain);
+  } catch (error) {
+    return bad(`entry cannot be hashed: ${(error as Error).message}`);
+  }
+  if (chain !== expected) return bad(`chain hash is ${chain.slice(0, 64)}, expected ${expected}`);
+  if (!isCount(value.term) || !isCount(value.at)) return bad("entry has no proper term and time");
+  if (type === "office-taken" && typeof value.leader !== "string") return bad("office-taken names no leader");
+  const entry = value as unknown as Entry<C>;
+  if (entry.type !== "commands") return { ok: true, entry };
+  return readCommands(entry, context);
+}
+
+function readCommands<C>(entry: Commands<C> & { chain: string }, context: EntryContext<C>): ReadEntry<C> {
+  if (!Array.isArray(entry.commands)) return bad("entry has no list of commands");
+  const commands: KeyedCommand<C>[] = [];
+  for (const item of entry.commands as readonly unknown[]) {
+    if (!isJsonObject(item) || typeof item.key !== "string") return bad("entry holds a command without key");
+    const parsed = context.parseCommand(item.command);
+    if (!parsed.ok) return bad(`entry holds a bad command: ${parsed.error}`);
+    commands.push({ key: item.key, command: parsed.command });
+  }
+  return { ok: true, entry: { ...entry, commands } };
+}
+
+function chainHash(body: JsonObject, previousChain: string): string {
+  return sha256(`${previousChain}\n${canonicalJson(body)}`);
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+function bad<C>(fault: string): ReadEntry<C> {
+  return { ok: false, fault };
+}

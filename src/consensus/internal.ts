@@ -1,0 +1,9 @@
+// The seam of this room for its own tests: parts of the decider that a test may exchange for deliberately broken
+// ones, to show that the simulator notices. Nothing but tests may import this file.
+
+export { applyEntry, type CommandSet, emptyFold, findMisfit, hashFold, KEPT_KEYS } from "./apply.ts";
+export { type ElectionContext, startElection, stepElection } from "./election.ts";
+export { genesisChain, readEntry, sealEntry } from "./entry.ts";
+export { createMember, loadLog, type Member, type Parts, stepMember, viewMember } from "./member.ts";
+export { type Message, parseMessage } from "./messages.ts";
+export { registers } from "./registers.ts";

@@ -1,0 +1,471 @@
+// The office of one member: taking it, appending to the shared log under its fence, settling unknown appends and
+// answering commands. Owns the order of appends and answers; who may try is the election's matter (election.ts),
+// what an entry means is the fold's (apply.ts).
+//
+// An `Office` has one owner and is changed in place; effects are pushed to the given `OfficeEffects`.
+//
+// O1  Every append carries the sequence it expects to follow; at most one append is under way.
+// O2  A command is answered `ok` only after the entry that holds it is known as stored.
+// O3  An unknown append is repeated, identical and with the same expectation, until it is settled. Nothing is
+//     sent past it.
+// O4  A read is answered only after an append that was asked after the read arrived.
+// O5  In office means: the own office-taken entry of this term is stored, and nothing newer is known.
+// O6  `not_leader` is never said of a command whose append may still be stored: that is `unknown`.
+
+import { applyEntry, type CommandSet, emptyFold, type Fold, findMisfit } from "./apply.ts";
+import type { Json, JsonObject } from "./canonical.ts";
+import {
+  ENTRY_VERSION,
+  type Entry,
+  type EntryBody,
+  type KeyedCommand,
+  readEntry,
+  sealEntry,
+} from "./entry.ts";
+
+/** Most commands of one entry: bounds what one append can hold up. */
+export const MAX_GROUP_COMMANDS = 1_000;
+
+/**
+ * Commands of one entry stop here (bytes, roughly): well below the 1 MiB of a NATS message and of a line, even
+ * when a neighbour escapes every character. One command alone may be longer.
+ */
+export const MAX_GROUP_BYTES = 128 * 1_024;
+
+/** Commands and reads that wait for an append; beyond it the answer is `overloaded`. */
+export const MAX_QUEUED = 10_000;
+
+/** Bytes that wait for an append; beyond it the answer is `overloaded`. */
+export const MAX_QUEUED_BYTES = 64 * 1_024 * 1_024;
+
+/**
+ * A member that is elected but kept out of office (it lags behind the log, or the fate of its append stays
+ * unknown) gives up after this many election timeouts, so that another one can try.
+ */
+export const OFFICE_WAIT_TIMEOUTS = 4;
+
+/** An append to ask of the log. */
+export interface AppendRequest<C> {
+  /** Names this request in its answer; never used twice in an incarnation. */
+  readonly request: number;
+  /** The log must refuse the entry unless this is its last sequence. */
+  readonly expectedLastSeq: number;
+  readonly entry: Entry<C>;
+}
+
+/** Why a command was not decided. Only after `unknown` may it still be. */
+export type AnswerError = "not_leader" | "unknown" | "overloaded" | "unavailable";
+
+/** The answer to a command. `leader` is added where it is known. */
+export type Answer =
+  | { readonly key: string; readonly ok: true; readonly value: Json }
+  | { readonly key: string; readonly ok: false; readonly error: AnswerError; readonly leader?: string };
+
+/** The answer to a read: on `ok` the fold may be read for it now. */
+export interface ReadAnswer {
+  readonly ticket: string;
+  readonly ok: boolean;
+  readonly error?: AnswerError;
+}
+
+/** What an office wants done, in this order. */
+export interface OfficeEffects<C> {
+  readonly appends: AppendRequest<C>[];
+  readonly answers: Answer[];
+  readonly reads: ReadAnswer[];
+  /** Applied office-taken entries that the election must see. */
+  readonly taken: { readonly term: number; readonly leader: string }[];
+  /** True when this member must give up leading. */
+  yields: boolean;
+}
+
+/** No effects yet. */
+export function noEffects<C>(): OfficeEffects<C> {
+  return { appends: [], answers: [], reads: [], taken: [], yields: false };
+}
+
+/** What a member is told once. */
+export interface OfficeConfig {
+  readonly node: string;
+  /** The log's identity. */
+  readonly logId: string;
+  readonly electionTicks: number;
+}
+
+interface QueuedCommand<C> {
+  readonly kind: "command";
+  readonly key: string;
+  readonly command: C;
+  readonly bytes: number;
+}
+
+interface QueuedRead {
+  readonly kind: "read";
+  readonly ticket: string;
+  readonly bytes: number;
+}
+
+type Queued<C> = QueuedCommand<C> | QueuedRead;
+
+/** An append whose fate is not known yet. */
+interface OpenAppend<C> {
+  /** The request that is under way; null while only the log can tell. */
+  request: number | null;
+  readonly expectedLastSeq: number;
+  readonly entry: Entry<C>;
+  /** Who waits for it. */
+  readonly group: readonly Queued<C>[];
+  readonly keys: ReadonlySet<string>;
+  /** True once an answer was `unknown`: from then on a refusal proves nothing. */
+  isUnknown: boolean;
+}
+
+/** The office of one member. */
+export interface Office<S, C> {
+  readonly config: OfficeConfig;
+  readonly fold: Fold<S, C>;
+  /** The term this member was elected for; null when it does not lead. */
+  electedTerm: number | null;
+  inOffice: boolean;
+  /** The append under way. */
+  open: OpenAppend<C> | null;
+  /** Appends of earlier times in office that may still be stored. */
+  readonly left: OpenAppend<C>[];
+  /** After a refused office-taken: the sequence that must be seen before the next try. */
+  behindSeq: number | null;
+  /** Ticks spent elected, but kept out of office. */
+  waitedTicks: number;
+  queue: Queued<C>[];
+  queuedBytes: number;
+  nextRequest: number;
+  ticksSinceApplied: number;
+  /** Why this member trusts its log no more. */
+  halted: string | null;
+}
+
+/** A member that has read nothing yet. */
+export function createOffice<S, C>(config: OfficeConfig, commandSet: CommandSet<S, C>): Office<S, C> {
+  return {
+    config,
+    fold: emptyFold(commandSet, config.logId),
+    electedTerm: null,
+    inOffice: false,
+    open: null,
+    left: [],
+    behindSeq: null,
+    waitedTicks: 0,
+    queue: [],
+    queuedBytes: 0,
+    nextRequest: 1,
+    ticksSinceApplied: 0,
+    halted: null,
+  };
+}
+
+/** The same log with nothing else remembered; request numbers go on, so that late answers cannot be mistaken. */
+export function restartOffice<S, C>(before: Office<S, C>): Office<S, C> {
+  const { config, fold, nextRequest, halted } = before;
+  return { ...createOffice(config, fold.commandSet), fold, nextRequest, halted };
+}
+
+// The story of an office: elected, asking, serving, deposed
+
+/** This member was elected for `term`; `proceed` then asks for the office. */
+export function elect<S, C>(office: Office<S, C>, term: number): void {
+  office.electedTerm = term;
+  office.waitedTicks = 0;
+}
+
+/** This member leads no more. Whoever waits is answered; an open append is left to its fate. */
+export function depose<S, C>(
+  office: Office<S, C>,
+  effects: OfficeEffects<C>,
+  error: AnswerError = "not_leader",
+): void {
+  office.electedTerm = null;
+  office.inOffice = false;
+  office.behindSeq = null;
+  const { open, queue } = office;
+  if (open !== null) {
+    office.open = null;
+    office.left.push(open);
+    refuseAll(office, open.group, "unknown", effects);
+  }
+  office.queue = [];
+  office.queuedBytes = 0;
+  refuseAll(office, queue, error, effects);
+}
+
+/** Time passes by one tick. */
+export function tickOffice<S, C>(office: Office<S, C>, effects: OfficeEffects<C>): void {
+  office.ticksSinceApplied++;
+  const isKeptOut = !office.inOffice && (office.behindSeq !== null || office.open?.isUnknown === true);
+  if (office.electedTerm === null || !isKeptOut) return;
+  office.waitedTicks++;
+  if (office.waitedTicks >= OFFICE_WAIT_TIMEOUTS * office.config.electionTicks) effects.yields = true;
+}
+
+/**
+ * Asks for the next append where one is due: the office, or a group of what waits. `isHeld` keeps commands
+ * waiting (a transfer is under way).
+ */
+export function proceed<S, C>(office: Office<S, C>, isHeld: boolean, effects: OfficeEffects<C>): void {
+  if (office.electedTerm === null || office.open !== null || office.halted !== null) return;
+  if (office.inOffice) {
+    if (!isHeld) appendGroup(office, effects);
+    return;
+  }
+  if (office.behindSeq !== null && office.fold.seq < office.behindSeq) return;
+  office.behindSeq = null;
+  if (office.fold.term >= office.electedTerm) {
+    effects.yields = true;
+    return;
+  }
+  const { node: leader } = office.config;
+  append(
+    office,
+    { ...entryHead(office), term: office.electedTerm, type: "office-taken", leader },
+    [],
+    effects,
+  );
+}
+
+// Commands and reads
+
+/** Takes a command; it is answered now or with a later effect. */
+export function takeCommand<S, C>(
+  office: Office<S, C>,
+  keyed: KeyedCommand<C>,
+  effects: OfficeEffects<C>,
+): void {
+  const { key, command } = keyed;
+  const item = { kind: "command", key, command, bytes: JSON.stringify(command).length + key.length } as const;
+  if (!office.inOffice) refuse(office, item, "not_leader", effects);
+  else if (!answerKnown(office, item, effects)) enqueue(office, item, effects);
+}
+
+/** Takes a read: once it is answered `ok`, the fold holds all that was decided before the read arrived. */
+export function takeRead<S, C>(office: Office<S, C>, ticket: string, effects: OfficeEffects<C>): void {
+  const item = { kind: "read", ticket, bytes: ticket.length } as const;
+  if (!office.inOffice) refuse(office, item, "not_leader", effects);
+  else enqueue(office, item, effects);
+}
+
+function enqueue<S, C>(office: Office<S, C>, item: Queued<C>, effects: OfficeEffects<C>): void {
+  const isFull = office.queue.length >= MAX_QUEUED || office.queuedBytes + item.bytes > MAX_QUEUED_BYTES;
+  if (isFull) {
+    refuse(office, item, "overloaded", effects);
+    return;
+  }
+  office.queue.push(item);
+  office.queuedBytes += item.bytes;
+}
+
+/** A write that was decided before is answered from the fold; a repeated read still waits for an append (O4). */
+function answerKnown<S, C>(office: Office<S, C>, item: QueuedCommand<C>, effects: OfficeEffects<C>): boolean {
+  const value = office.fold.results.get(item.key);
+  if (value === undefined || office.fold.commandSet.isRead(item.command)) return false;
+  effects.answers.push({ key: item.key, ok: true, value });
+  return true;
+}
+
+function refuseAll<S, C>(
+  office: Office<S, C>,
+  items: readonly Queued<C>[],
+  error: AnswerError,
+  effects: OfficeEffects<C>,
+): void {
+  for (const item of items) refuse(office, item, error, effects);
+}
+
+function refuse<S, C>(
+  office: Office<S, C>,
+  item: Queued<C>,
+  error: AnswerError,
+  effects: OfficeEffects<C>,
+): void {
+  if (item.kind === "read") {
+    effects.reads.push({ ticket: item.ticket, ok: false, error });
+    return;
+  }
+  const mayBeStored =
+    office.open?.keys.has(item.key) === true || office.left.some(({ keys }) => keys.has(item.key));
+  effects.answers.push({ key: item.key, ok: false, error: mayBeStored ? "unknown" : error });
+}
+
+// Appends
+
+function appendGroup<S, C>(office: Office<S, C>, effects: OfficeEffects<C>): void {
+  const group = takeGroup(office, effects);
+  if (group.length === 0) return;
+  const commands = group
+    .filter((item) => item.kind === "command")
+    .map(({ key, command }) => ({ key, command }));
+  const head = entryHead(office);
+  append(
+    office,
+    commands.length === 0 ? { ...head, type: "barrier" } : { ...head, type: "commands", commands },
+    group,
+    effects,
+  );
+}
+
+function takeGroup<S, C>(office: Office<S, C>, effects: OfficeEffects<C>): Queued<C>[] {
+  const group: Queued<C>[] = [];
+  let bytes = 0;
+  let taken = 0;
+  for (const item of office.queue) {
+    const isFull =
+      group.length >= MAX_GROUP_COMMANDS || (group.length > 0 && bytes + item.bytes > MAX_GROUP_BYTES);
+    if (isFull) break;
+    taken++;
+    if (item.kind === "command" && answerKnown(office, item, effects)) continue;
+    group.push(item);
+    bytes += item.bytes;
+  }
+  for (const item of office.queue.splice(0, taken)) office.queuedBytes -= item.bytes;
+  return group;
+}
+
+/** What every entry says. Log time goes on from the last entry by the ticks since it was applied. */
+function entryHead<S, C>({ config, fold, ticksSinceApplied }: Office<S, C>) {
+  return { v: ENTRY_VERSION, logId: config.logId, term: fold.term, at: fold.at + ticksSinceApplied } as const;
+}
+
+function append<S, C>(
+  office: Office<S, C>,
+  body: EntryBody<C>,
+  group: readonly Queued<C>[],
+  effects: OfficeEffects<C>,
+): void {
+  const entry = sealEntry(body, office.fold.chain);
+  const keys = new Set(body.type === "commands" ? body.commands.map(({ key }) => key) : []);
+  const open = { request: null, expectedLastSeq: office.fold.seq, entry, group, keys, isUnknown: false };
+  office.open = open;
+  ask(office, open, effects);
+}
+
+function ask<S, C>(office: Office<S, C>, open: OpenAppend<C>, effects: OfficeEffects<C>): void {
+  const request = office.nextRequest++;
+  open.request = request;
+  effects.appends.push({ request, expectedLastSeq: open.expectedLastSeq, entry: open.entry });
+}
+
+// Answers of the log
+
+/** The log says that the append is stored at `seq`. */
+export function hearAccepted<S, C>(
+  office: Office<S, C>,
+  { request, seq }: { request: number; seq: number },
+  effects: OfficeEffects<C>,
+): void {
+  const open = findOpen(office, request);
+  if (open === undefined) return;
+  if (seq !== open.expectedLastSeq + 1) {
+    halt(office, `append after ${open.expectedLastSeq} was stored at ${seq}`, effects);
+    return;
+  }
+  // An append whose place in the log is already applied was settled then, so this is the next entry.
+  advance(office, open.entry, effects);
+}
+
+/** The log says that its last sequence is another than expected. */
+export function hearRefused<S, C>(
+  office: Office<S, C>,
+  { request, lastSeq }: { request: number; lastSeq: number },
+  effects: OfficeEffects<C>,
+): void {
+  const open = findOpen(office, request);
+  if (open === undefined) return;
+  open.request = null;
+  if (open.isUnknown) return; // An earlier try may be what stands there: the entry itself decides.
+  if (open !== office.open) {
+    office.left.splice(office.left.indexOf(open), 1);
+    return;
+  }
+  office.open = null;
+  if (office.inOffice) {
+    refuseAll(office, open.group, "not_leader", effects);
+    effects.yields = true;
+    return;
+  }
+  office.behindSeq = lastSeq;
+  office.waitedTicks = 0;
+}
+
+/** Nobody knows whether the append was stored: the current one is repeated at once (O3). */
+export function hearUnknown<S, C>(office: Office<S, C>, request: number, effects: OfficeEffects<C>): void {
+  const open = findOpen(office, request);
+  if (open === undefined) return;
+  open.request = null;
+  open.isUnknown = true;
+  if (open === office.open) ask(office, open, effects);
+}
+
+function findOpen<S, C>(office: Office<S, C>, request: number): OpenAppend<C> | undefined {
+  if (office.open?.request === request) return office.open;
+  return office.left.find((open) => open.request === request);
+}
+
+/** What became of a stored entry: applied, old news, out of order, or the end of trust. */
+export type StoredOutcome = "applied" | "known" | "gap" | "halted";
+
+/** An entry became visible at `seq`. */
+export function hearStored<S, C>(
+  office: Office<S, C>,
+  { seq, entry: value }: { seq: number; entry: JsonObject },
+  effects: OfficeEffects<C>,
+): StoredOutcome {
+  const { fold } = office;
+  if (seq <= fold.seq) return "known";
+  if (seq > fold.seq + 1) return "gap";
+  const read = readEntry(value, {
+    logId: office.config.logId,
+    previousChain: fold.chain,
+    parseCommand: fold.commandSet.parse,
+  });
+  const fault = read.ok ? findMisfit(fold, read.entry) : read.fault;
+  if (!read.ok || fault !== undefined) {
+    halt(office, `entry ${seq}: ${fault}`, effects);
+    return "halted";
+  }
+  advance(office, read.entry, effects);
+  return "applied";
+}
+
+/** Applies the next entry and settles what hung on it. */
+function advance<S, C>(office: Office<S, C>, entry: Entry<C>, effects: OfficeEffects<C>): void {
+  const { open, fold } = office;
+  const results = applyEntry(fold, entry);
+  office.ticksSinceApplied = 0;
+  // The place in the log that earlier appends were asked for is taken: their fate is known.
+  for (let index = office.left.length - 1; index >= 0; index--) {
+    if ((office.left[index] as OpenAppend<C>).expectedLastSeq < fold.seq) office.left.splice(index, 1);
+  }
+  if (entry.type === "office-taken") effects.taken.push({ term: entry.term, leader: entry.leader });
+  office.open = null;
+  if (open !== null && open.entry.chain === entry.chain) {
+    if (entry.type === "office-taken") office.inOffice = true;
+    else answerGroup(open.group, results, effects);
+    return;
+  }
+  if (open !== null) refuseAll(office, open.group, "not_leader", effects);
+  if (office.inOffice) effects.yields = true;
+}
+
+function answerGroup<C>(
+  group: readonly Queued<C>[],
+  results: readonly Json[],
+  effects: OfficeEffects<C>,
+): void {
+  let index = 0;
+  for (const item of group) {
+    if (item.kind === "read") effects.reads.push({ ticket: item.ticket, ok: true });
+    else effects.answers.push({ key: item.key, ok: true, value: results[index++] as Json });
+  }
+}
+
+function halt<S, C>(office: Office<S, C>, reason: string, effects: OfficeEffects<C>): void {
+  office.halted = reason;
+  depose(office, effects, "unavailable");
+}

@@ -1,0 +1,21 @@
+// How many agree: the arithmetic of majorities in one vocabulary (pending, won, lost), for elections and for
+// ballots alike. Owns numbers only and imports nothing.
+
+/** What a count says so far: not decided yet, decided for, or no longer reachable. */
+export type Outcome = "pending" | "won" | "lost";
+
+/** The smallest number of members that is more than half of `members` (Raft §5.2). */
+export function majorityOf(members: number): number {
+  return Math.floor(members / 2) + 1;
+}
+
+/** Where a count stands when `needed` of `members` must agree and `yes` and `no` have been heard. */
+export function countOutcome(count: { yes: number; no: number; members: number; needed: number }): Outcome {
+  if (count.yes >= count.needed) return "won";
+  return count.members - count.no < count.needed ? "lost" : "pending";
+}
+
+/** Where a majority vote among `members` stands. */
+export function majorityOutcome(count: { yes: number; no: number; members: number }): Outcome {
+  return countOutcome({ ...count, needed: majorityOf(count.members) });
+}
