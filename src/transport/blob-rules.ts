@@ -1,0 +1,27 @@
+// What both blob stores keep: names by hash, the size limit, and trust in nothing that was read.
+import { createHash } from "node:crypto";
+import { BLOB_LIMIT_BYTES, SwarmError } from "../protocol/index.ts";
+
+/** The name of a blob: sha256 in lower-case hex. */
+export function blobHash(data: Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+/** @throws SwarmError `payload_too_large` over {@link BLOB_LIMIT_BYTES}. */
+export function refuseOversize(bytes: number): void {
+  if (bytes <= BLOB_LIMIT_BYTES) return;
+  throw new SwarmError(
+    "payload_too_large",
+    `a body has ${bytes} bytes; a blob holds at most ${BLOB_LIMIT_BYTES}: hand in a reference to where it is stored`,
+  );
+}
+
+/** @throws SwarmError `internal` when `data` is not what `ref` names. */
+export function verifyBlob(ref: { $blob: string; bytes: number }, data: Uint8Array): void {
+  const hash = blobHash(data);
+  if (hash === ref.$blob && data.length === ref.bytes) return;
+  throw new SwarmError(
+    "internal",
+    `blob ${ref.$blob} should have ${ref.bytes} bytes and that hash, but ${data.length} bytes with hash ${hash} were read`,
+  );
+}

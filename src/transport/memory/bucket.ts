@@ -1,0 +1,68 @@
+// A key-value bucket in memory.
+import type { BucketSpec } from "../../protocol/index.ts";
+import { SwarmError } from "../../protocol/index.ts";
+import type { Entry } from "../ports.ts";
+import type { Timers } from "./timers.ts";
+
+interface Value {
+  readonly entry: Entry;
+  readonly storedAtMs: number;
+}
+
+/** One bucket; several connections share it. */
+export class MemoryBucket {
+  readonly spec: BucketSpec;
+  readonly #timers: Timers;
+  readonly #values = new Map<string, Value>();
+  readonly #watchers = new Set<(key: string, value: Uint8Array | null) => void>();
+  #revision = 0;
+
+  constructor(spec: BucketSpec, timers: Timers) {
+    this.spec = spec;
+    this.#timers = timers;
+  }
+
+  get(key: string): Entry | null {
+    const value = this.#values.get(key);
+    if (value === undefined || this.#isOver(value)) return null;
+    return value.entry;
+  }
+
+  put(key: string, value: Uint8Array): number {
+    const revision = ++this.#revision;
+    const entry = { key, value: new Uint8Array(value), revision };
+    this.#values.set(key, { entry, storedAtMs: this.#timers.now() });
+    for (const watcher of this.#watchers) watcher(key, entry.value);
+    return revision;
+  }
+
+  update(key: string, value: Uint8Array, revision: number): number {
+    const found = this.get(key)?.revision ?? 0;
+    if (found !== revision) {
+      throw new SwarmError(
+        "conflict",
+        `write ${key} in ${this.spec.name}: its revision is ${found}, expected ${revision}: another write came first`,
+      );
+    }
+    return this.put(key, value);
+  }
+
+  delete(key: string): void {
+    this.#revision++;
+    this.#values.delete(key);
+    for (const watcher of this.#watchers) watcher(key, null);
+  }
+
+  entries(): Entry[] {
+    return [...this.#values.values()].filter((value) => !this.#isOver(value)).map(({ entry }) => entry);
+  }
+
+  watch(watcher: (key: string, value: Uint8Array | null) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
+  }
+
+  #isOver({ storedAtMs }: Value): boolean {
+    return this.spec.ttlMs > 0 && this.#timers.now() - storedAtMs >= this.spec.ttlMs;
+  }
+}

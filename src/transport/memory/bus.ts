@@ -1,0 +1,130 @@
+// Request/reply and broadcast in memory.
+// I1: a request whose subject nobody takes fails at once.
+// I2: each queue group gets a message once; every other subscription gets its own.
+import { newId } from "../../base/index.ts";
+import { SwarmError } from "../../protocol/index.ts";
+import { DEFAULT_STALL_MS } from "../limits.ts";
+import type { Bus, Headers, Incoming, IncomingRequest, Subscription } from "../ports.ts";
+import type { MemoryConnection } from "./connection.ts";
+import { makeMessage, type RawMessage, toIncoming } from "./message.ts";
+
+/** The bus of one connection. */
+export function createMemoryBus(connection: MemoryConnection): Bus {
+  return {
+    publish(subject, data, options) {
+      send(connection, makeMessage(subject, data, options?.headers));
+    },
+    subscribe: (subject, onMessage, options) =>
+      connection.subscribe({
+        subject,
+        queue: options?.queue,
+        onMessage: (message) => onMessage(toRequest(connection, message)),
+      }),
+    request: (subject, data, options) => request(connection, subject, data, options),
+    scatter: (subject, data, options) => scatter(connection, subject, data, options),
+    async flush() {
+      connection.assertOpen("flush");
+      await connection.server.wire.flush();
+    },
+  };
+}
+
+/** Checks the size and hands the message to the server; true when somebody takes it. */
+function send(connection: MemoryConnection, message: RawMessage): boolean {
+  connection.assertOpen(`send to ${message.subject}`);
+  connection.assertFits(message);
+  return connection.server.publish(message);
+}
+
+function toRequest(connection: MemoryConnection, message: RawMessage): IncomingRequest {
+  return {
+    ...toIncoming(message),
+    wantsReply: message.reply !== undefined,
+    respond(data, headers) {
+      if (message.reply !== undefined) send(connection, makeMessage(message.reply, data, headers));
+    },
+  };
+}
+
+function request(
+  connection: MemoryConnection,
+  subject: string,
+  data: Uint8Array,
+  options: { timeoutMs: number; headers?: Headers | undefined; signal?: AbortSignal | undefined },
+): Promise<Incoming> {
+  const { signal, timeoutMs } = options;
+  const doing = `request ${subject}`;
+  return new Promise((resolve, reject) => {
+    signal?.throwIfAborted();
+    const reply = `_INBOX.${newId()}`;
+    const settle = (run: () => void) => {
+      inbox.close();
+      cancelTimer();
+      forgetClose();
+      signal?.removeEventListener("abort", onAbort);
+      run();
+    };
+    const fail = (why: string) => settle(() => reject(new SwarmError("unavailable", `${doing}: ${why}`)));
+    const onAbort = () => settle(() => reject(signal?.reason));
+    const inbox = connection.subscribe({
+      subject: reply,
+      queue: undefined,
+      onMessage: (message) => settle(() => resolve(toIncoming(message))),
+    });
+    const cancelTimer = connection.server.clock.after(timeoutMs, () =>
+      fail(`no reply within ${timeoutMs} ms`),
+    );
+    const forgetClose = connection.onClose(() => fail("the connection broke before a reply came"));
+    signal?.addEventListener("abort", onAbort, { once: true });
+    try {
+      const taken = send(connection, makeMessage(subject, data, options.headers, reply));
+      if (!taken) {
+        fail(
+          `nobody listens on ${subject}; no stream or no listener takes this subject: run \`murmur init\`, or start the process that answers it`,
+        ); // I1
+      }
+    } catch (error) {
+      settle(() => reject(error));
+    }
+  });
+}
+
+function scatter(
+  connection: MemoryConnection,
+  subject: string,
+  data: Uint8Array,
+  options: { timeoutMs: number; stallMs?: number; max?: number; headers?: Headers },
+): Promise<Incoming[]> {
+  const { timeoutMs, stallMs = DEFAULT_STALL_MS, max = Number.POSITIVE_INFINITY } = options;
+  const { clock } = connection.server;
+  return new Promise((resolve, reject) => {
+    const reply = `_INBOX.${newId()}`;
+    const replies: Incoming[] = [];
+    let cancelStall = () => {};
+    const settle = (run: () => void) => {
+      inbox.close();
+      cancelLimit();
+      cancelStall();
+      forgetClose();
+      run();
+    };
+    const finish = () => settle(() => resolve(replies));
+    const inbox: Subscription = connection.subscribe({
+      subject: reply,
+      queue: undefined,
+      onMessage: (message) => {
+        replies.push(toIncoming(message));
+        cancelStall();
+        if (replies.length >= max) finish();
+        else cancelStall = clock.after(stallMs, finish);
+      },
+    });
+    const cancelLimit = clock.after(timeoutMs, finish);
+    const forgetClose = connection.onClose(finish);
+    try {
+      if (!send(connection, makeMessage(subject, data, options.headers, reply))) finish();
+    } catch (error) {
+      settle(() => reject(error));
+    }
+  });
+}

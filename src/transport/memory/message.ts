@@ -1,0 +1,80 @@
+// Messages inside the in-memory server, and subject filters.
+import { SwarmError } from "../../protocol/index.ts";
+import type { Headers, Incoming } from "../ports.ts";
+
+/** A message on its way. `reply` is the subject that an answer goes to. */
+export interface RawMessage {
+  readonly subject: string;
+  readonly data: Uint8Array;
+  readonly headers: Headers | undefined;
+  readonly reply?: string | undefined;
+}
+
+/** Copies what the caller gave, because it may reuse its buffer. @throws SwarmError `invalid_input` for a line break in a header. */
+export function makeMessage(
+  subject: string,
+  data: Uint8Array,
+  headers: Headers | undefined,
+  reply?: string,
+): RawMessage {
+  for (const name in headers) {
+    if (/[\r\n]/.test(name) || /[\r\n]/.test(headers[name]!)) {
+      throw new SwarmError("invalid_input", `header ${JSON.stringify(name)} must not hold a line break`, {
+        field: "headers",
+      });
+    }
+  }
+  return {
+    subject,
+    data: new Uint8Array(data),
+    headers: headers === undefined ? undefined : { ...headers },
+    reply,
+  };
+}
+
+/** A header's value, its name compared without case; the exact name wins. */
+export function headerOf(message: { headers: Headers | undefined }, name: string): string | undefined {
+  const { headers } = message;
+  if (headers === undefined) return undefined;
+  if (Object.hasOwn(headers, name)) return headers[name];
+  const wanted = name.toLowerCase();
+  for (const key in headers) if (key.toLowerCase() === wanted) return headers[key];
+  return undefined;
+}
+
+/** Bytes that count against limits: subject, headers and body. */
+export function sizeOf(message: RawMessage): number {
+  let bytes = message.subject.length + message.data.length;
+  for (const name in message.headers) bytes += name.length + message.headers[name]!.length + 4;
+  return bytes;
+}
+
+/** The message as a port shows it. */
+export function toIncoming(message: RawMessage): Incoming {
+  return { subject: message.subject, data: message.data, header: (name) => headerOf(message, name) };
+}
+
+/** A test for the subjects that fit `filter`: `*` is one token, a last `>` one or more. */
+export function fits(filter: string): (subject: string) => boolean {
+  if (!/(^|\.)[*>](\.|$)/.test(filter)) return (subject) => subject === filter;
+  const wanted = filter.split(".");
+  const open = wanted.at(-1) === ">";
+  const fixed = open ? wanted.slice(0, -1) : wanted;
+  return (subject) => {
+    const tokens = subject.split(".");
+    if (open ? tokens.length <= fixed.length : tokens.length !== fixed.length) return false;
+    return fixed.every((token, index) => token === "*" || token === tokens[index]);
+  };
+}
+
+/** True when some subject fits both filters. */
+export function overlap(one: string, other: string): boolean {
+  const a = one.split(".");
+  const b = other.split(".");
+  for (let index = 0; ; index++) {
+    const [left, right] = [a[index], b[index]];
+    if (left === undefined || right === undefined) return left === right;
+    if (left === ">" || right === ">") return true;
+    if (left !== right && left !== "*" && right !== "*") return false;
+  }
+}
