@@ -1,0 +1,96 @@
+// The yardstick of the benchmark: the same publishes, consumes and acks with the NATS client alone, as a plain
+// program would write them. No schema, no metrics, no lifecycle, no retry. Used by nothing else.
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+
+/** What a bare loop needs to know. */
+export interface BareLoop {
+  servers: string;
+  prefix: string;
+  capability: string;
+  /** How many tasks are on their way at the same time. */
+  inFlight: number;
+}
+
+const utf8 = new TextDecoder();
+
+/** Publishes `count` tasks, `inFlight` at a time, and waits for each result's notification. Resolves to latencies in ms. */
+export async function publishBare(
+  loop: BareLoop & { count: number; body: Uint8Array; runId: string },
+): Promise<Float64Array> {
+  const { prefix, capability, count, runId } = loop;
+  const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
+  const js = jetstream(nc);
+  const startedMs = new Float64Array(count);
+  const latencies = new Float64Array(count);
+  let next = 0;
+  let done = 0;
+  await new Promise<void>((resolve, reject) => {
+    const publishNext = () => {
+      const index = next++;
+      if (index >= count) return;
+      startedMs[index] = performance.now();
+      const id = `${runId}-${index}`;
+      js.publish(`${prefix}.task.${capability}.normal.-.${id}`, loop.body, { msgID: id }).catch(reject);
+    };
+    nc.subscribe(`${prefix}.done.${capability}.>`, {
+      callback: (_error, message) => {
+        const id = message.subject.slice(message.subject.lastIndexOf(".") + 1);
+        const index = Number(id.slice(runId.length + 1));
+        latencies[index] = performance.now() - startedMs[index]!;
+        if (++done === count) resolve();
+        else publishNext();
+      },
+    });
+    for (let started = 0; started < loop.inFlight; started++) publishNext();
+  });
+  await nc.close();
+  return latencies;
+}
+
+/** Takes tasks, stores a result each (first writer wins) and acks, until the signal aborts. */
+export async function performBare(
+  loop: BareLoop & { signal: AbortSignal; onReady: () => void },
+): Promise<void> {
+  const { prefix, capability } = loop;
+  const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
+  const stream = `${prefix.toUpperCase()}_TASKS`;
+  const name = `${capability}-normal`;
+  const manager = await jetstreamManager(nc);
+  await manager.consumers.add(stream, {
+    durable_name: name,
+    filter_subject: `${prefix}.task.${capability}.normal.>`,
+    ack_policy: "explicit",
+    max_ack_pending: 100_000,
+  });
+  const js = jetstream(nc);
+  const consumer = await js.consumers.get(stream, name);
+  const consuming = await consumer.consume({
+    max_messages: loop.inFlight,
+    callback: (message) => {
+      const taskId = message.subject.slice(message.subject.lastIndexOf(".") + 1);
+      const task = JSON.parse(utf8.decode(message.data)) as { input: unknown };
+      const now = new Date().toISOString();
+      const result = JSON.stringify({
+        taskId,
+        status: "completed",
+        output: task.input,
+        attempt: 1,
+        agent: "bare",
+        startedAt: now,
+        finishedAt: now,
+        queuedMs: 0,
+        ranMs: 0,
+      });
+      js.publish(`${prefix}.result.${capability}.-.${taskId}`, result, {
+        expect: { lastSubjectSequence: 0 },
+      }).then(() => message.ack());
+    },
+  });
+  loop.onReady();
+  await new Promise<void>((resolve) =>
+    loop.signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
+  await consuming.close();
+  await nc.close();
+}

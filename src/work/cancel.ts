@@ -1,0 +1,118 @@
+// Cancelling: the durable part is the `cancelled` result (or the scope's mark); purge and broadcast make it fast.
+// I1: the result decides the race with the agent: first writer wins.
+import type { Clock } from "../base/index.ts";
+import {
+  encode,
+  NO_SCOPE,
+  type Result,
+  type Subjects,
+  SwarmError,
+  type TaskAddress,
+} from "../protocol/index.ts";
+import type { Log, Transport } from "../transport/index.ts";
+import type { Outcomes } from "./outcome.ts";
+import { markScope } from "./scopes.ts";
+import type { TaskReader } from "./status.ts";
+
+interface CancelParts {
+  transport: Transport;
+  subjects: Subjects;
+  clock: Clock;
+  outcomes: Outcomes;
+  reader: TaskReader;
+}
+
+/** How many results of a cancelled scope are on their way at once. */
+const STORES_IN_FLIGHT = 64;
+
+/** Cancels one task. @throws SwarmError `not_found`; `conflict` when it ended before. */
+export async function cancelTask(parts: CancelParts, taskId: string): Promise<void> {
+  const { transport, subjects, reader, outcomes } = parts;
+  const { filters } = subjects;
+  const found = await reader.locate(taskId);
+  if (found === null) throw new SwarmError("not_found", `no task ${taskId} is stored here`);
+  if (found.place === "result") throw endedBefore(taskId);
+  const scope = found.scope ?? NO_SCOPE;
+  const at: TaskAddress = { capability: found.capability, priority: "normal", scope, taskId };
+  const stored = await outcomes.store(
+    at,
+    cancelledResult(at, found.stored.storedAtMs, parts.clock.now()),
+    "json",
+  ); // I1
+  transport.bus.publish(subjects.cancel(scope, taskId), encode({}));
+  await Promise.all([
+    transport.log("tasks").purge({ filter: filters.taskById(taskId) }),
+    transport.log("later").purge({ filter: filters.laterById(taskId) }),
+    transport.log("later").purge({ filter: filters.dueById(taskId) }),
+  ]);
+  await transport.bus.flush();
+  if (!stored) throw endedBefore(taskId);
+}
+
+/** Cancels everything of a scope, now and later. Resolves to how many tasks got a `cancelled` result by this call. */
+export async function cancelScope(parts: CancelParts, scope: string): Promise<number> {
+  const { transport, subjects } = parts;
+  const { filters } = subjects;
+  if (scope === NO_SCOPE) {
+    throw new SwarmError(
+      "invalid_input",
+      `the scope "-" is every task without a scope and cannot be cancelled as one`,
+      { field: "scope" },
+    );
+  }
+  const nowMs = parts.clock.now();
+  await markScope(transport, scope, nowMs);
+  transport.bus.publish(subjects.cancel(scope, NO_SCOPE), encode({}));
+  await transport.bus.flush();
+  const counts = await Promise.all([
+    cancelStored(parts, transport.log("tasks"), filters.tasksInScope(scope)),
+    cancelStored(parts, transport.log("later"), filters.dueInScope(scope)),
+    cancelStored(parts, transport.log("later"), filters.laterInScope(scope)),
+  ]);
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+/** Gives each stored task of the filter its `cancelled` result, then purges what was read. */
+async function cancelStored(parts: CancelParts, log: Log, filter: string): Promise<number> {
+  const { subjects, outcomes, clock } = parts;
+  const { lastSeq } = await log.info();
+  let count = 0;
+  let storing: Promise<void>[] = [];
+  for await (const stored of log.read({ filter })) {
+    const at =
+      subjects.readTask(stored.subject) ?? subjects.readTask(stored.header("Nats-Schedule-Target") ?? "");
+    if (at === null) continue;
+    const result = cancelledResult(at, stored.storedAtMs, clock.now());
+    storing.push(
+      outcomes.store(at, result, "json").then((first) => {
+        if (first) count++;
+      }),
+    );
+    if (storing.length >= STORES_IN_FLIGHT) {
+      await Promise.all(storing);
+      storing = [];
+    }
+  }
+  await Promise.all(storing);
+  await log.purge({ filter, beforeSeq: lastSeq + 1 });
+  return count;
+}
+
+function cancelledResult(at: TaskAddress, storedAtMs: number, nowMs: number): Result {
+  const now = new Date(nowMs).toISOString();
+  return {
+    taskId: at.taskId,
+    status: "cancelled",
+    error: { code: "cancelled", message: "the task was cancelled", retryable: false },
+    attempt: 0,
+    agent: "-",
+    startedAt: now,
+    finishedAt: now,
+    queuedMs: Math.max(0, nowMs - storedAtMs),
+    ranMs: 0,
+  };
+}
+
+function endedBefore(taskId: string): SwarmError {
+  return new SwarmError("conflict", `task ${taskId} had ended already; see murmur task show ${taskId}`);
+}

@@ -1,0 +1,403 @@
+// One delivery of one task: from the queue's bytes to the ack. The heart of the room.
+//
+// I1: a delivery is answered exactly once (ack, nak or term), or not at all when its fate is unknown: then JetStream
+//     delivers the task again.
+// I2: ack only after the result is stored, a later start is stored, or a stored result was found.
+// I3: attempts are counted by the journal, never by the delivery count. A first delivery is attempt 1 and writes
+//     nothing. A repeated delivery (a count above one, or a retry that came back from the later stream) first looks for the result, then appends `started`, fenced by the journal's tip;
+//     a `started` without an outcome is an attempt whose process died.
+// I4: whoever loses a fenced append stops: another process holds the task now.
+import type { Chance, Clock, Logger, Meter } from "../base/index.ts";
+import {
+  ACK_WAIT_MS,
+  CancelledError,
+  type Encoding,
+  encode,
+  encodingOf,
+  HEADERS,
+  type JournalRecord,
+  parseTaskAt,
+  type Result,
+  type ResultStatus,
+  type Subjects,
+  SwarmError,
+  type Task,
+  type TaskAddress,
+  TerminalError,
+  toSwarmError,
+} from "../protocol/index.ts";
+import type { Delivery, Transport } from "../transport/index.ts";
+import { meterOutcome, RunningAttempt } from "./attempt.ts";
+import { isBlobRef, unpack, unpackBlob } from "./bodies.ts";
+import { createJournal, type JournalTip, nextAttempt } from "./journal.ts";
+import { storeLater } from "./later.ts";
+import type { Permit } from "./limiter.ts";
+import { createOutcomes, deadLetterOf, type Outcomes } from "./outcome.ts";
+import type { Seat } from "./ports.ts";
+import { decideAfterFailure } from "./retry.ts";
+import type { CancelledScopes } from "./scopes.ts";
+
+/** What handling deliveries needs. */
+export interface DeliveryParts {
+  transport: Transport;
+  subjects: Subjects;
+  meter: Meter;
+  log: Logger;
+  clock: Clock;
+  chance: Chance;
+  scopes: CancelledScopes;
+  /** Asks for the per-key permit of a task; null when there is none right now, with the wait in ms. */
+  permitFor(task: Task & { id: string }): Promise<Permit | { waitMs: number }> | null;
+}
+
+/** A task that is in this process: what `where` and cancel look at. */
+export interface Held {
+  readonly at: TaskAddress;
+  readonly delivery: Delivery;
+  attempt: RunningAttempt | null;
+}
+
+/** Takes a delivery and a seat, and sees the task through. */
+export type HandleDelivery = (delivery: Delivery, at: TaskAddress, seat: Seat) => Promise<void>;
+
+type KnownTask = Task & { id: string };
+
+/** Makes the handler. `held` is the live table of tasks in this process, by task id. */
+export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, Held>): HandleDelivery {
+  const { transport, subjects, meter, log, clock } = parts;
+  const outcomes = createOutcomes(parts);
+  const journal = createJournal(transport.log("journal"), subjects);
+  const event = (taskId: string, name: string, body: object) =>
+    transport.bus.publish(subjects.event("task", taskId, name), encode(body));
+
+  return async function handle(delivery, at, seat) {
+    const entry: Held = { at, delivery, attempt: null };
+    if (held.has(at.taskId)) {
+      // The same task twice in one process: the earlier delivery lost its ack-wait. It decides; this one waits.
+      delivery.nak(ACK_WAIT_MS);
+      seat.release();
+      return;
+    }
+    held.set(at.taskId, entry);
+    try {
+      await seeThrough(entry, seat);
+    } catch (error) {
+      // The fate is unknown or another process holds the task: no answer, JetStream delivers it again (I1).
+      const told = toSwarmError(error);
+      if (told.code === "conflict") {
+        meter.fencedWrites.inc({ kind: "journal" });
+        log.info({ taskId: at.taskId, capability: at.capability }, "another process holds this task now");
+      } else
+        log.warn(
+          { err: error, taskId: at.taskId, capability: at.capability },
+          "a task is left to its redelivery",
+        );
+    } finally {
+      held.delete(at.taskId);
+      seat.release();
+    }
+  };
+
+  async function seeThrough(entry: Held, seat: Seat): Promise<void> {
+    const { at, delivery } = entry;
+    let tip: JournalTip = { record: null, seq: 0 };
+    if (isRepeated(delivery)) {
+      meter.taskRedeliveries.inc();
+      if (await finishKnown(entry, outcomes)) return;
+      tip = await journal.tip(at.capability, at.taskId);
+    }
+    const encoding = readEncoding(delivery);
+    const { number, died } = nextAttempt(tip.record);
+    let task: KnownTask;
+    try {
+      task = await readTask(entry);
+    } catch (error) {
+      const refused = toSwarmError(error);
+      if (refused.code === "unavailable") throw refused;
+      return conclude(entry, tip, encoding, {
+        status: "failed",
+        error: asTerminal(refused),
+        number: number - 1,
+        agent: "-",
+      });
+    }
+    if (died) {
+      const error = new SwarmError(
+        "internal",
+        `the process of attempt ${number - 1} died before an outcome was stored`,
+      );
+      const again = await afterFailure(
+        entry,
+        tip,
+        encoding,
+        task,
+        { error, number: number - 1, agent: "-", ranMs: 0 },
+        true,
+      );
+      if (again === null) return;
+      tip = again;
+    }
+    const refusal = refuseBeforeStart(task, entry);
+    if (refusal !== null)
+      return conclude(entry, tip, encoding, { ...refusal, number: number - 1, agent: "-" });
+    if (await moveWhenEarly(entry, task, encoding)) return;
+    const permitting = parts.permitFor(task);
+    const permit = permitting === null ? null : await permitting;
+    if (permit !== null && "waitMs" in permit) {
+      delivery.nak(permit.waitMs);
+      return;
+    }
+    try {
+      await perform(entry, seat, task, number, tip, encoding);
+    } finally {
+      permit?.release();
+    }
+  }
+
+  async function perform(
+    entry: Held,
+    seat: Seat,
+    task: KnownTask,
+    number: number,
+    before: JournalTip,
+    encoding: Encoding,
+  ): Promise<void> {
+    const { at, delivery } = entry;
+    let tip = before;
+    const agent = seat.agentId;
+    const taskDeadlineMs = task.deadline === undefined ? Number.POSITIVE_INFINITY : Date.parse(task.deadline);
+    if (isRepeated(delivery)) {
+      tip = await record(entry, { type: "started", attempt: number, agent, at: isoNow() }, tip); // I3, I4
+    }
+    const attempt = new RunningAttempt({
+      task,
+      number,
+      agentId: agent,
+      deadlineMs: Math.min(clock.now() + task.timeoutMs, taskDeadlineMs),
+      clock,
+      onProgress: (percent, note) =>
+        event(at.taskId, "progress", { progress: percent, note, attempt: number, agent, at: isoNow() }),
+    });
+    entry.attempt = attempt;
+    event(at.taskId, "started", { attempt: number, agent, at: new Date(attempt.startedAtMs).toISOString() });
+    const ending = await attempt.run(seat, () => overtime(task, attempt.deadlineMs === taskDeadlineMs));
+    const ranMs = clock.now() - attempt.startedAtMs;
+    const facts = { number, agent, startedAtMs: attempt.startedAtMs, ranMs };
+    switch (ending.kind) {
+      case "output":
+        return conclude(entry, tip, encoding, { status: "completed", output: ending.output, ...facts });
+      case "returned":
+        if (tip.seq > 0) await record(entry, { type: "returned", attempt: number, agent, at: isoNow() }, tip);
+        delivery.nak(0);
+        return;
+      case "error": {
+        if (ending.error instanceof CancelledError) {
+          return conclude(entry, tip, encoding, { status: "cancelled", error: ending.error, ...facts });
+        }
+        await afterFailure(entry, tip, encoding, task, { error: ending.error, ...facts }, false);
+        return;
+      }
+      default:
+        return ending satisfies never;
+    }
+  }
+
+  /**
+   * Records a failed attempt and decides what follows. Returns the new tip when the next attempt may start here and
+   * now (`immediate` and due within the ack-wait), else null: the delivery was answered.
+   */
+  async function afterFailure(
+    entry: Held,
+    tip: JournalTip,
+    encoding: Encoding,
+    task: KnownTask,
+    failure: { error: SwarmError; number: number; agent: string; ranMs: number; startedAtMs?: number },
+    immediate: boolean,
+  ): Promise<JournalTip | null> {
+    const { error, number, agent } = failure;
+    const deadlineMs = task.deadline === undefined ? undefined : Date.parse(task.deadline);
+    const nowMs = clock.now();
+    const next = decideAfterFailure({
+      error,
+      attempt: number,
+      retry: task.retry,
+      deadlineMs,
+      nowMs,
+      chance: parts.chance,
+    });
+    if (!next.retry) {
+      await conclude(entry, tip, encoding, { status: "failed", ...failure });
+      return null;
+    }
+    const retryAt = new Date(next.atMs).toISOString();
+    const failed: JournalRecord = {
+      type: "failed",
+      attempt: number,
+      agent,
+      at: isoNow(),
+      retryAt,
+      error: wireError(error),
+    };
+    const recorded = await record(entry, failed, tip);
+    event(entry.at.taskId, "retrying", { attempt: number, retryAt, error: wireError(error), at: isoNow() });
+    if (immediate) return recorded;
+    const delayMs = next.atMs - nowMs;
+    if (delayMs <= ACK_WAIT_MS) entry.delivery.nak(delayMs);
+    else {
+      await storeLater({ transport, subjects }, entry.at, entry.delivery, next.atMs, { attempt: number + 1 });
+      entry.delivery.ack();
+    }
+    return null;
+  }
+
+  async function record(entry: Held, what: JournalRecord, tip: JournalTip): Promise<JournalTip> {
+    const { capability, taskId } = entry.at;
+    return { record: what, seq: await journal.append(capability, taskId, what, tip.seq) };
+  }
+
+  /** Stores the result, buries a failed task, acks, closes the journal (I2). */
+  async function conclude(
+    entry: Held,
+    tip: JournalTip,
+    encoding: Encoding,
+    end: {
+      status: ResultStatus;
+      output?: unknown;
+      error?: SwarmError;
+      number: number;
+      agent: string;
+      startedAtMs?: number;
+      ranMs?: number;
+    },
+  ): Promise<void> {
+    const { at, delivery } = entry;
+    const finishedAtMs = clock.now();
+    const startedAtMs = end.startedAtMs ?? finishedAtMs;
+    const result: Result = {
+      taskId: at.taskId,
+      status: end.status,
+      ...(end.output === undefined ? {} : { output: end.output }),
+      ...(end.error === undefined ? {} : { error: wireError(end.error) }),
+      attempt: Math.max(0, end.number),
+      agent: end.agent,
+      startedAt: new Date(startedAtMs).toISOString(),
+      finishedAt: new Date(finishedAtMs).toISOString(),
+      queuedMs: Math.max(0, startedAtMs - delivery.storedAtMs),
+      ranMs: end.ranMs ?? 0,
+    };
+    let stored: boolean;
+    try {
+      stored = await outcomes.store(at, result, encoding);
+    } catch (error) {
+      const refused = toSwarmError(error);
+      // An output that cannot be stored (cyclic, too large) fails the task: another attempt would end the same way.
+      if (end.status !== "completed" || refused.code === "unavailable") throw error;
+      const told = `the output of ${at.capability} cannot be stored: ${refused.message}`;
+      const code = refused.code === "payload_too_large" ? refused.code : "internal";
+      return conclude(entry, tip, encoding, {
+        ...end,
+        status: "failed",
+        output: undefined,
+        error: new TerminalError(told, { code, field: "output" }),
+      });
+    }
+    if (stored && end.status === "failed") await outcomes.bury(at, deadLetterOf(at, delivery, result));
+    delivery.ack();
+    if (tip.seq > 0)
+      await journal.close(at.capability, at.taskId, result.attempt, finishedAtMs).catch(() => undefined);
+    if (stored) meterOutcome(meter, { capability: at.capability, ...result });
+  }
+
+  /** A repeated delivery whose result is stored already: does what may be missing after it, and acks. */
+  async function finishKnown(entry: Held, known: Outcomes): Promise<boolean> {
+    const stored = await known.read(entry.at.taskId);
+    if (stored === null) return false;
+    if (stored.result.status === "failed")
+      await known.bury(entry.at, deadLetterOf(entry.at, entry.delivery, stored.result));
+    entry.delivery.ack();
+    return true;
+  }
+
+  async function readTask(entry: Held): Promise<KnownTask> {
+    const { value, encoding } = unpack(entry.delivery);
+    const body = isBlobRef(value) ? await unpackBlob(value, encoding, transport.blobs) : value;
+    return parseTaskAt(body, entry.at);
+  }
+
+  function refuseBeforeStart(
+    task: KnownTask,
+    entry: Held,
+  ): { status: ResultStatus; error: SwarmError } | null {
+    if (parts.scopes.has(entry.at.scope)) {
+      return { status: "cancelled", error: new CancelledError(`the scope ${entry.at.scope} was cancelled`) };
+    }
+    if (task.deadline !== undefined && Date.parse(task.deadline) <= clock.now()) {
+      return {
+        status: "failed",
+        error: new SwarmError(
+          "deadline",
+          `the deadline ${task.deadline} passed before the task was started`,
+          {
+            field: "deadline",
+          },
+        ),
+      };
+    }
+    return null;
+  }
+
+  /** A task published directly with a `notBefore` ahead waits in the later stream, like a submitted one. */
+  async function moveWhenEarly(entry: Held, task: KnownTask, encoding: Encoding): Promise<boolean> {
+    if (task.notBefore === undefined) return false;
+    const { delivery } = entry;
+    const dueMs =
+      typeof task.notBefore === "number" ? delivery.storedAtMs + task.notBefore : Date.parse(task.notBefore);
+    if (dueMs <= clock.now()) return false;
+    // The delay is made absolute: the task's place in the queue, from which it counts, is about to change.
+    const body = encode({ ...task, notBefore: new Date(dueMs).toISOString() }, encoding);
+    await storeLater(
+      { transport, subjects },
+      entry.at,
+      { data: body, header: (name) => delivery.header(name) },
+      dueMs,
+    );
+    delivery.ack();
+    return true;
+  }
+
+  function isoNow(): string {
+    return new Date(clock.now()).toISOString();
+  }
+}
+
+/** True when the journal or the results may know this task already (I3). */
+function isRepeated(delivery: Delivery): boolean {
+  return delivery.deliveryCount > 1 || delivery.header(HEADERS.attempt) !== undefined;
+}
+
+function overtime(task: Task, byDeadline: boolean): SwarmError {
+  if (byDeadline)
+    return new SwarmError("deadline", `the deadline ${task.deadline} passed while the task ran`);
+  return new SwarmError("timeout", `the attempt ran longer than its ${task.timeoutMs} ms`, {
+    field: "timeoutMs",
+  });
+}
+
+function readEncoding(delivery: Delivery): Encoding {
+  try {
+    return encodingOf(delivery.data, delivery.header(HEADERS.contentType));
+  } catch {
+    return "json";
+  }
+}
+
+function asTerminal(error: SwarmError): SwarmError {
+  return error.retryable
+    ? new TerminalError(error.message, { code: error.code, field: error.field, cause: error })
+    : error;
+}
+
+function wireError(error: SwarmError) {
+  const { code, message, field } = error;
+  return { code, message, ...(field === undefined ? {} : { field }), retryable: error.retryable };
+}

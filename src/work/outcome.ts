@@ -1,0 +1,118 @@
+// The end of a task: its one result, and a dead letter when it failed. The order is fixed: result, dead letter, then
+// (by the caller) the ack. Whoever finds a stored result repeats what may be missing after it.
+// I1: a result is stored once; the second writer is refused and told so.
+// I2: an unknown append is settled by the same append again, never by assuming.
+import { backoffDelayMs, type Chance, type Clock, type Meter, sleep } from "../base/index.ts";
+import {
+  type DeadLetter,
+  type Encoding,
+  encode,
+  parse,
+  type Result,
+  resultSchema,
+  type Subjects,
+  SwarmError,
+  type TaskAddress,
+} from "../protocol/index.ts";
+import type { Delivery, Log, Transport } from "../transport/index.ts";
+import { bodyHeaders, isLarge, packLarge, unpackStored } from "./bodies.ts";
+
+/** Waits between tries of an append whose fate is unknown. */
+const SETTLE_BACKOFF = { backoffMs: 200, factor: 2, maxBackoffMs: 5_000, jitter: 0.2 };
+/** How often an unknown append is tried before the task is left to its redelivery: about a minute. */
+const SETTLE_TRIES = 15;
+
+/** Stores and reads results and dead letters. */
+export interface Outcomes {
+  /** Stores the result; false when the task already had one (I1). @throws SwarmError `unavailable` after many tries. */
+  store(at: TaskAddress, result: Result, encoding: Encoding): Promise<boolean>;
+  /** The stored result of a task, wherever its capability. */
+  read(taskId: string): Promise<{ result: Result; capability: string } | null>;
+  /** Stores a dead letter; one that is there already stays. */
+  bury(at: TaskAddress, letter: DeadLetter): Promise<void>;
+}
+
+/** Outcomes over the result and dead-letter streams. */
+export function createOutcomes(parts: {
+  transport: Transport;
+  subjects: Subjects;
+  meter: Meter;
+  clock: Clock;
+  chance: Chance;
+}): Outcomes {
+  const { transport, subjects, meter } = parts;
+  const results = transport.log("results");
+  const dead = transport.log("dead");
+
+  /** Appends until acknowledged or refused (I2). False when refused. */
+  async function appendSettled(
+    log: Log,
+    subject: string,
+    data: Uint8Array,
+    encoding: Encoding,
+  ): Promise<boolean> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await log.append(subject, data, { headers: bodyHeaders(encoding) });
+        return true;
+      } catch (error) {
+        if (!(error instanceof SwarmError)) throw error;
+        if (error.code === "conflict") return false;
+        if (error.code !== "unavailable" || attempt >= SETTLE_TRIES) throw error;
+        await sleep(backoffDelayMs(SETTLE_BACKOFF, attempt, parts.chance), { clock: parts.clock });
+      }
+    }
+  }
+
+  return {
+    async store(at, result, encoding) {
+      let bytes = encode(result, encoding);
+      if (isLarge(bytes)) bytes = await packLarge(bytes, encoding, transport.blobs);
+      const stored = await appendSettled(
+        results,
+        subjects.result(at.capability, at.scope, at.taskId),
+        bytes,
+        encoding,
+      );
+      if (stored) meter.tasksFinished.inc({ capability: at.capability, status: result.status });
+      else meter.fencedWrites.inc({ kind: "result" });
+      return stored;
+    },
+    async read(taskId) {
+      const stored = await results.last(subjects.filters.resultById(taskId));
+      if (stored === null) return null;
+      const { value } = await unpackStored(stored, transport.blobs);
+      const result = readResult(value);
+      return { result, capability: subjects.readOutcome(stored.subject)?.capability ?? "" };
+    },
+    async bury(at, letter) {
+      const subject = subjects.dead(at.capability, at.taskId);
+      if ((await dead.last(subject, { fresh: true })) !== null) return;
+      let bytes = encode(letter);
+      if (isLarge(bytes)) bytes = await packLarge(bytes, "json", transport.blobs);
+      await appendSettled(dead, subject, bytes, "json");
+    },
+  };
+}
+
+/** A stored result, parsed. */
+export function readResult(value: unknown): Result {
+  return parse(resultSchema, value, "stored result");
+}
+
+/** The dead letter of a delivery. */
+export function deadLetterOf(at: TaskAddress, delivery: Delivery, result: Result): DeadLetter {
+  return {
+    taskId: at.taskId,
+    capability: at.capability,
+    priority: at.priority,
+    scope: at.scope,
+    subject: delivery.subject,
+    reason: result.error ?? { code: "internal", message: "failed without a reason", retryable: false },
+    attempts: result.attempt,
+    agent: result.agent,
+    diedAt: result.finishedAt,
+    payload: Buffer.from(delivery.data).toString("base64"),
+    contentType: delivery.header("Content-Type") ?? null,
+  };
+}

@@ -1,0 +1,158 @@
+// Which consumers to ask for how many tasks. Pure: the worker tells what came and what is free, and obeys.
+//
+// I1: pulls for waiting tasks never ask together for more than the free slots of the process, nor of a capability.
+// I2: while something is free, every lane believed empty has one small standing pull open, so that a task that
+//     arrives is started at once. Standing pulls may bring more than is free; the worker gives the surplus back.
+// I3: among lanes with waiting tasks, slots are dealt 8:4:2:1 by priority; a lane that waited longer than the ageing
+//     bound is dealt the next slot whatever its weight.
+import { PRIORITY_WEIGHTS, type Priority } from "../protocol/index.ts";
+
+/**
+ * A lane with waiting tasks is dealt a slot at the latest this long after its last one, as soon as any slot becomes
+ * free. Ten seconds: rare enough to keep the order of priorities for tasks of up to seconds, and short enough for a
+ * person who waits for a `low` task.
+ */
+export const AGEING_MS = 10_000;
+/** The largest standing pull. A hot lane grows to it, so that one request serves many arrivals. */
+export const STANDING_MAX = 64;
+/** A standing pull that filled within this time doubles the next one. */
+const HOT_MS = 50;
+
+/** One consumer: a capability at a priority. */
+export interface Lane {
+  readonly capability: string;
+  readonly priority: Priority;
+  /** Waiting tasks, as the latest delivery told; 0 when a pull came back empty. */
+  backlog: number;
+  /** What open pulls for waiting tasks may still bring. */
+  asked: number;
+  /** What the standing pull may still bring; 0 when none is open. */
+  standing: number;
+  /** The size of the next standing pull. */
+  standingSize: number;
+  standingSinceMs: number;
+  /** Stride scheduling: the lane with the lowest pass is dealt the next slot. */
+  pass: number;
+  /** When the lane was last dealt a slot, or began to have waiting tasks. */
+  servedAtMs: number;
+}
+
+/** A pull to open. `standing` waits for arrivals; otherwise it takes what is there and ends. */
+export interface PullOrder {
+  lane: Lane;
+  max: number;
+  standing: boolean;
+}
+
+/** A lane nothing is known of yet. */
+export function createLane(capability: string, priority: Priority): Lane {
+  return {
+    capability,
+    priority,
+    backlog: 0,
+    asked: 0,
+    standing: 0,
+    standingSize: 1,
+    standingSinceMs: 0,
+    pass: 0,
+    servedAtMs: 0,
+  };
+}
+
+/** A delivery came: `pending` more are waiting behind it. */
+export function noteDelivery(lane: Lane, pull: { standing: boolean }, pending: number, nowMs: number): void {
+  if (pull.standing) lane.standing = Math.max(0, lane.standing - 1);
+  else lane.asked = Math.max(0, lane.asked - 1);
+  if (lane.backlog === 0 && pending > 0) lane.servedAtMs = nowMs;
+  lane.backlog = pending;
+}
+
+/** A delivery was given back because no slot was free: at least that one is waiting. */
+export function noteSurplus(lane: Lane, nowMs: number): void {
+  if (lane.backlog === 0) lane.servedAtMs = nowMs;
+  lane.backlog++;
+}
+
+/** A pull ended with `remaining` deliveries not brought. */
+export function noteEnd(lane: Lane, pull: { standing: boolean }, remaining: number, nowMs: number): void {
+  if (pull.standing) {
+    lane.standing = 0;
+    const hot = remaining === 0 && nowMs - lane.standingSinceMs <= HOT_MS;
+    lane.standingSize = hot
+      ? Math.min(STANDING_MAX, lane.standingSize * 2)
+      : Math.max(1, lane.standingSize >> 1);
+    return;
+  }
+  lane.asked = Math.max(0, lane.asked - remaining);
+  if (remaining > 0) lane.backlog = 0;
+}
+
+/**
+ * Deals the free slots out as pulls and counts them in the lanes as open.
+ * @param free how many tasks of a capability, and in total, could start now, open pulls not subtracted.
+ */
+export function decidePulls(
+  lanes: readonly Lane[],
+  free: { total: number; of: (capability: string) => number },
+  nowMs: number,
+): PullOrder[] {
+  if (free.total <= 0) return [];
+  const orders = new Map<Lane, number>();
+  const room = new Map<string, number>();
+  let total = free.total;
+  for (const lane of lanes) {
+    if (!room.has(lane.capability)) room.set(lane.capability, free.of(lane.capability));
+    room.set(lane.capability, room.get(lane.capability)! - lane.asked);
+    total -= lane.asked;
+  }
+  const wanting = lanes.filter((lane) => lane.backlog > lane.asked);
+  const floor = wanting.length === 0 ? 0 : Math.min(...wanting.map((lane) => lane.pass));
+  for (; total > 0; total--) {
+    const lane = pickLane(wanting, orders, room, nowMs);
+    if (lane === null) break;
+    orders.set(lane, (orders.get(lane) ?? 0) + 1);
+    room.set(lane.capability, room.get(lane.capability)! - 1);
+    lane.pass = Math.max(lane.pass, floor) + 1 / PRIORITY_WEIGHTS[lane.priority];
+    lane.servedAtMs = nowMs;
+  }
+  const pulls: PullOrder[] = [];
+  for (const [lane, max] of orders) {
+    lane.asked += max;
+    pulls.push({ lane, max, standing: false });
+  }
+  for (const lane of lanes) {
+    if (lane.standing > 0 || lane.asked > 0 || lane.backlog > 0 || free.of(lane.capability) <= 0) continue;
+    const max = Math.max(1, Math.min(lane.standingSize, total));
+    lane.standing = max;
+    lane.standingSinceMs = nowMs;
+    // A lane that was empty must not catch up later for the time in which it had nothing to do.
+    lane.pass = Math.max(lane.pass, floor);
+    total -= max;
+    pulls.push({ lane, max, standing: true });
+  }
+  return pulls;
+}
+
+function pickLane(
+  wanting: readonly Lane[],
+  orders: ReadonlyMap<Lane, number>,
+  room: ReadonlyMap<string, number>,
+  nowMs: number,
+): Lane | null {
+  let best: Lane | null = null;
+  let bestAged = false;
+  for (const lane of wanting) {
+    if (room.get(lane.capability)! <= 0) continue;
+    if (lane.backlog <= lane.asked + (orders.get(lane) ?? 0)) continue;
+    const aged = nowMs - lane.servedAtMs > AGEING_MS;
+    const better =
+      best === null ||
+      (aged && !bestAged) ||
+      (aged === bestAged && (aged ? lane.servedAtMs < best.servedAtMs : lane.pass < best.pass));
+    if (better) {
+      best = lane;
+      bestAged = aged;
+    }
+  }
+  return best;
+}

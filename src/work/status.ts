@@ -1,0 +1,256 @@
+// A task's state, derived at the moment of asking from what is stored; nothing keeps it. Readable for any id.
+// Order (docs/architecture.md, section 4): result, later, the host that runs it, the journal, the queue.
+import type { Clock } from "../base/index.ts";
+import {
+  decode,
+  encode,
+  HEADERS,
+  parse,
+  type Subjects,
+  SwarmError,
+  type TaskState,
+  type TaskStatus,
+  type WhereReply,
+  whereReplySchema,
+} from "../protocol/index.ts";
+import type { Log, Stored, Transport } from "../transport/index.ts";
+import { unpackStored } from "./bodies.ts";
+import type { Journal } from "./journal.ts";
+import { type Outcomes, readResult } from "./outcome.ts";
+
+/** How long hosts have to say that they run a task. They answer from memory; a network round trip is what it takes. */
+const WHERE_TIMEOUT_MS = 150;
+/** How many tasks `list` shows when the caller names no limit. */
+export const DEFAULT_LIST_LIMIT = 50;
+/** The most that `list` shows. */
+export const MAX_LIST_LIMIT = 1_000;
+
+/** Where a task id was found. */
+export interface Located {
+  capability: string;
+  /** null when the place does not tell it (a result of lane `w..`). */
+  scope: string | null;
+  place: "result" | "later" | "queue";
+  stored: Stored;
+}
+
+/** What `list` selects. */
+export interface ListOptions {
+  state?: TaskState | undefined;
+  capability?: string | undefined;
+  /** Default {@link DEFAULT_LIST_LIMIT}, at most {@link MAX_LIST_LIMIT}. */
+  limit?: number | undefined;
+}
+
+/** Reads tasks' states. */
+export interface TaskReader {
+  /** @throws SwarmError `not_found`, `unavailable`. */
+  status(taskId: string): Promise<TaskStatus>;
+  /** Live tasks first (newest first), then ended ones (newest first). @throws SwarmError `unavailable`. */
+  list(options?: ListOptions): Promise<TaskStatus[]>;
+  /** Where an id is stored, or null. */
+  locate(taskId: string): Promise<Located | null>;
+}
+
+/** A reader over the streams. */
+export function createTaskReader(parts: {
+  transport: Transport;
+  subjects: Subjects;
+  clock: Clock;
+  outcomes: Outcomes;
+  journal: Journal;
+}): TaskReader {
+  const { transport, subjects, clock, journal } = parts;
+  const { filters } = subjects;
+  const logs = {
+    results: transport.log("results"),
+    later: transport.log("later"),
+    tasks: transport.log("tasks"),
+  };
+
+  async function locate(taskId: string): Promise<Located | null> {
+    const [result, later, due, task] = await Promise.all([
+      logs.results.last(filters.resultById(taskId)),
+      logs.later.last(filters.laterById(taskId)),
+      logs.later.last(filters.dueById(taskId)),
+      logs.tasks.last(filters.taskById(taskId)),
+    ]);
+    if (result !== null) return locateResult(result);
+    if (task !== null) return locateTask(task, task.subject, "queue");
+    if (due !== null) return locateTask(due, due.subject, "later");
+    if (later !== null) return locateTask(later, later.header(HEADERS.scheduleTarget) ?? "", "later");
+    return null;
+  }
+
+  function locateResult(stored: Stored): Located {
+    const capability = subjects.readOutcome(stored.subject)?.capability ?? "";
+    const lane = stored.subject.split(".")[3];
+    return { capability, scope: lane === "-" ? "-" : null, place: "result", stored };
+  }
+
+  function locateTask(stored: Stored, subject: string, place: "later" | "queue"): Located | null {
+    const at = subjects.readTask(subject);
+    return at === null ? null : { capability: at.capability, scope: at.scope, place, stored };
+  }
+
+  async function where(taskId: string): Promise<WhereReply | null> {
+    const [reply] = await transport.bus.scatter(subjects.where(taskId), encode({}), {
+      timeoutMs: WHERE_TIMEOUT_MS,
+      max: 1,
+    });
+    if (reply === undefined) return null;
+    return parse(
+      whereReplySchema,
+      decode(reply.data, reply.header(HEADERS.contentType)).value,
+      "where reply",
+    );
+  }
+
+  async function ofResult(taskId: string, found: Located): Promise<TaskStatus> {
+    const result = readResult((await unpackStored(found.stored, transport.blobs)).value);
+    return {
+      ...blank(taskId, found.capability, result.status),
+      attempt: result.attempt,
+      progress: result.status === "completed" ? 100 : null,
+      agent: result.agent,
+      queuedMs: result.queuedMs,
+      result,
+    };
+  }
+
+  async function ofLater(taskId: string, found: Located): Promise<TaskStatus> {
+    const { record } = await journal.tip(found.capability, taskId);
+    const scheduled = found.stored.header(HEADERS.schedule)?.replace(/^@at /, "") ?? null;
+    if (record?.type === "failed") {
+      return {
+        ...blank(taskId, found.capability, "retrying"),
+        attempt: record.attempt,
+        agent: record.agent,
+        dueAt: scheduled,
+      };
+    }
+    return { ...blank(taskId, found.capability, "scheduled"), dueAt: scheduled };
+  }
+
+  /** A task in the queue: running, retrying or pending. `delivered`: it may have reached a host. */
+  async function ofQueue(taskId: string, found: Located, delivered: boolean): Promise<TaskStatus> {
+    const waitedMs = Math.max(0, clock.now() - found.stored.storedAtMs);
+    if (!delivered) return { ...blank(taskId, found.capability, "pending"), queuedMs: waitedMs };
+    const [running, tip] = await Promise.all([where(taskId), journal.tip(found.capability, taskId)]);
+    if (running !== null) {
+      const queuedMs = Math.max(0, Date.parse(running.startedAt) - found.stored.storedAtMs);
+      const { attempt, progress, agent } = running;
+      return { ...blank(taskId, found.capability, "running"), attempt, progress, agent, queuedMs };
+    }
+    if (tip.record?.type === "failed") {
+      const { attempt, agent, retryAt } = tip.record;
+      return { ...blank(taskId, found.capability, "retrying"), attempt, agent, dueAt: retryAt };
+    }
+    return {
+      ...blank(taskId, found.capability, "pending"),
+      attempt: tip.record?.attempt ?? 0,
+      queuedMs: waitedMs,
+    };
+  }
+
+  async function ofLocated(taskId: string, found: Located, delivered: boolean): Promise<TaskStatus> {
+    if (found.place === "result") return ofResult(taskId, found);
+    if (found.place === "later") return ofLater(taskId, found);
+    const status = await ofQueue(taskId, found, delivered);
+    // A task may end, or move, between two reads: what is running nowhere may have its result by now.
+    if (status.state !== "pending") return status;
+    const again = await locate(taskId);
+    return again === null || again.place === "queue" ? status : ofLocated(taskId, again, true);
+  }
+
+  /** The newest messages that fit `filter`, newest first: reads a window at the end, doubled until it holds enough. */
+  async function newest(log: Log, filter: string, limit: number): Promise<Stored[]> {
+    const { firstSeq, lastSeq, messages } = await log.info();
+    if (messages === 0) return [];
+    for (let window = limit * 2; ; window *= 4) {
+      const fromSeq = Math.max(firstSeq, lastSeq - window + 1);
+      const found: Stored[] = [];
+      for await (const stored of log.read({ filter, fromSeq })) {
+        found.push(stored);
+        if (found.length > limit * 2) found.shift();
+      }
+      if (found.length >= limit || fromSeq <= firstSeq) return found.slice(-limit).reverse();
+    }
+  }
+
+  /** The consumers with tasks on hosts: a task of any other was never delivered, or came back. */
+  async function anyDelivered(): Promise<Set<string>> {
+    const consumers = await transport.queue("tasks").consumers();
+    return new Set(consumers.filter(({ ackPending }) => ackPending > 0).map(({ name }) => name));
+  }
+
+  async function list(options: ListOptions = {}): Promise<TaskStatus[]> {
+    const limit = Math.max(1, Math.min(MAX_LIST_LIMIT, options.limit ?? DEFAULT_LIST_LIMIT));
+    const capability = options.capability ?? "*";
+    const { prefix } = subjects;
+    const wants = (...states: TaskState[]) => options.state === undefined || states.includes(options.state);
+    const none: Stored[] = [];
+    const [queued, later, due, ended, busy] = await Promise.all([
+      wants("pending", "running", "retrying")
+        ? newest(logs.tasks, `${prefix}.task.${capability}.>`, limit)
+        : none,
+      wants("scheduled", "retrying") ? newest(logs.later, filters.allLater, limit) : none,
+      wants("scheduled", "retrying") ? newest(logs.later, `${prefix}.due.${capability}.>`, limit) : none,
+      wants("completed", "failed", "cancelled")
+        ? newest(logs.results, `${prefix}.result.${capability}.>`, limit)
+        : none,
+      anyDelivered(),
+    ]);
+    const statuses: Promise<TaskStatus>[] = [];
+    for (const stored of queued) {
+      const at = subjects.readTask(stored.subject);
+      const found = locateTask(stored, stored.subject, "queue");
+      if (at !== null && found !== null) {
+        statuses.push(ofQueue(at.taskId, found, busy.has(`${at.capability}-${at.priority}`)));
+      }
+    }
+    for (const stored of [...due, ...later]) {
+      const subject =
+        subjects.readTask(stored.subject) === null
+          ? (stored.header(HEADERS.scheduleTarget) ?? "")
+          : stored.subject;
+      const at = subjects.readTask(subject);
+      const found = locateTask(stored, subject, "later");
+      if (at !== null && found !== null && (capability === "*" || at.capability === capability)) {
+        statuses.push(ofLater(at.taskId, found));
+      }
+    }
+    for (const stored of ended) {
+      const taskId = subjects.readOutcome(stored.subject)?.taskId;
+      if (taskId !== undefined) statuses.push(ofResult(taskId, locateResult(stored)));
+    }
+    const seen = new Set<string>();
+    const found: TaskStatus[] = [];
+    for (const status of await Promise.all(statuses)) {
+      if (seen.has(status.taskId) || (options.state !== undefined && status.state !== options.state))
+        continue;
+      seen.add(status.taskId);
+      found.push(status);
+    }
+    return found.slice(0, limit);
+  }
+
+  return {
+    locate,
+    list,
+    async status(taskId) {
+      const found = await locate(taskId);
+      if (found === null) {
+        throw new SwarmError(
+          "not_found",
+          `no task ${taskId} is stored here: its result may have aged out, or it was never handed in`,
+        );
+      }
+      return ofLocated(taskId, found, true);
+    },
+  };
+}
+
+function blank(taskId: string, capability: string, state: TaskState): TaskStatus {
+  return { taskId, capability, state, attempt: 0, progress: null, agent: null, queuedMs: null, dueAt: null };
+}

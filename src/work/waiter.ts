@@ -1,0 +1,136 @@
+// Waiting for results: one subscription per capability, shared by everyone in this process who waits for one of its
+// tasks. I1: a result that was stored while the connection was down is found by looking it up after the reconnect.
+import { type Result, type Subjects, SwarmError, toSwarmError } from "../protocol/index.ts";
+import type { IncomingRequest, Subscription, Transport } from "../transport/index.ts";
+import { unpackStored } from "./bodies.ts";
+import { readResult } from "./outcome.ts";
+
+/** A result that is waited for. */
+export interface Waiting {
+  /** Resolves to the result. @throws SwarmError `timeout` when it did not come in time. */
+  readonly result: Promise<Result>;
+  /** Stops waiting; `result` stays unsettled. */
+  close(): void;
+}
+
+/** Waits for results. */
+export interface ResultWaiter {
+  /** Begins to listen; call it before the task is published. `timeoutMs` undefined waits for ever. */
+  wait(capability: string, taskId: string, timeoutMs?: number): Waiting;
+  /** How many results are waited for. */
+  readonly size: number;
+  close(): void;
+}
+
+interface Entry {
+  resolve(result: Result): void;
+  reject(error: unknown): void;
+}
+
+interface Room {
+  subscription: Subscription;
+  waiting: Map<string, Set<Entry>>;
+}
+
+/** A waiter over one transport. `lookUp` finds a stored result (I1). */
+export function createResultWaiter(
+  transport: Transport,
+  subjects: Subjects,
+  lookUp: (taskId: string) => Promise<{ result: Result } | null>,
+): ResultWaiter {
+  const rooms = new Map<string, Room>();
+  let size = 0;
+
+  function onDone(room: Room, message: IncomingRequest): void {
+    const taskId = message.subject.slice(message.subject.lastIndexOf(".") + 1);
+    if (room.waiting.has(taskId)) void settle(room, taskId, () => readMessage(message));
+  }
+
+  async function readMessage(message: IncomingRequest): Promise<Result> {
+    return readResult((await unpackStored(message, transport.blobs)).value);
+  }
+
+  async function settle(room: Room, taskId: string, read: () => Promise<Result>): Promise<void> {
+    const entries = room.waiting.get(taskId);
+    if (entries === undefined) return;
+    try {
+      const result = await read();
+      for (const entry of [...entries]) entry.resolve(result);
+    } catch (error) {
+      for (const entry of [...entries]) entry.reject(toSwarmError(error));
+    }
+  }
+
+  function openRoom(capability: string): Room {
+    const known = rooms.get(capability);
+    if (known !== undefined) return known;
+    const waiting: Room["waiting"] = new Map();
+    const room: Room = {
+      waiting,
+      subscription: transport.bus.subscribe(subjects.filters.doneOfCapability(capability), (message) =>
+        onDone(room, message),
+      ),
+    };
+    rooms.set(capability, room);
+    return room;
+  }
+
+  const reconnecting = transport.onState((state) => {
+    if (state !== "connected") return;
+    for (const room of rooms.values()) {
+      for (const taskId of room.waiting.keys()) {
+        void lookUp(taskId)
+          .then((stored) => (stored === null ? undefined : settle(room, taskId, async () => stored.result)))
+          .catch(() => undefined);
+      }
+    }
+  });
+
+  return {
+    get size() {
+      return size;
+    },
+    wait(capability, taskId, timeoutMs) {
+      const room = openRoom(capability);
+      let close = () => {};
+      const result = new Promise<Result>((resolve, reject) => {
+        let timer: NodeJS.Timeout | undefined;
+        const entry: Entry = {
+          resolve: (value) => {
+            close();
+            resolve(value);
+          },
+          reject: (error) => {
+            close();
+            reject(error);
+          },
+        };
+        const entries = room.waiting.get(taskId) ?? new Set();
+        entries.add(entry);
+        room.waiting.set(taskId, entries);
+        size++;
+        close = () => {
+          close = () => {};
+          clearTimeout(timer);
+          size--;
+          entries.delete(entry);
+          if (entries.size === 0) room.waiting.delete(taskId);
+          if (room.waiting.size === 0 && rooms.get(capability) === room) {
+            rooms.delete(capability);
+            room.subscription.close();
+          }
+        };
+        if (timeoutMs !== undefined) {
+          const told = `no result of ${taskId} within ${timeoutMs} ms; it may still come: murmur task show ${taskId}`;
+          timer = setTimeout(() => entry.reject(new SwarmError("timeout", told)), timeoutMs);
+        }
+      });
+      return { result, close: () => close() };
+    },
+    close() {
+      reconnecting.close();
+      for (const room of rooms.values()) room.subscription.close();
+      rooms.clear();
+    },
+  };
+}

@@ -1,0 +1,324 @@
+// The pull loop of one process: keeps the lanes of its capabilities asked, hands deliveries to free seats, renews
+// what runs, answers `where` and obeys cancels. The decisions are in pulls.ts and delivery.ts.
+// I1: no delivery is started without a reserved seat; the surplus goes back at once, uncounted.
+// I2: a consumer that vanished is made again; a connection that broke is waited for. Neither ends the loop.
+// I3: after drain() begins, nothing new is started.
+import {
+  backoffDelayMs,
+  type Chance,
+  type Clock,
+  createService,
+  type Logger,
+  type Meter,
+  type Service,
+  systemChance,
+  systemClock,
+} from "../base/index.ts";
+import {
+  ACK_RENEW_MS,
+  CancelledError,
+  createSubjects,
+  encode,
+  HEADERS,
+  NO_SCOPE,
+  PRIORITIES,
+  SwarmError,
+  toSwarmError,
+  type WhereReply,
+} from "../protocol/index.ts";
+import type {
+  Delivery,
+  IncomingRequest,
+  PullEnd,
+  QueueConsumer,
+  Subscription,
+  Transport,
+} from "../transport/index.ts";
+import { createDeliveryHandler, type Held } from "./delivery.ts";
+import { createLimiters, type Limiters } from "./limiter.ts";
+import type { CapabilityLimits, Workforce } from "./ports.ts";
+import {
+  createLane,
+  decidePulls,
+  type Lane,
+  noteDelivery,
+  noteEnd,
+  noteSurplus,
+  type PullOrder,
+} from "./pulls.ts";
+import { followCancelledScopes } from "./scopes.ts";
+
+/** How long a standing pull waits on the server. The server forgets it after; ours is opened anew. */
+const STANDING_EXPIRES_MS = 30_000;
+/** Waits before a vanished consumer or a lost pull is tried again. */
+const REOPEN_BACKOFF = { backoffMs: 50, factor: 2, maxBackoffMs: 2_000, jitter: 0.5 };
+
+/** A capability that this process offers. */
+export interface OfferedCapability {
+  name: string;
+  limits?: CapabilityLimits | undefined;
+}
+
+/** The pull loop of one process. */
+export interface Worker extends Service {
+  /**
+   * Takes nothing new, waits up to `graceMs` for what runs, then gives the rest back to the queue. Resolves to how
+   * many tasks were given back.
+   */
+  drain(options: { graceMs: number }): Promise<number>;
+  /** How many tasks this process holds now. */
+  held(): number;
+  /** Looks again at once; call it after slots became free for a reason of the host's own. */
+  wake(): void;
+}
+
+interface LaneDriver {
+  lane: Lane;
+  consumer: QueueConsumer | null;
+  failures: number;
+}
+
+/** Makes the worker of one process. `hostId` names it in limits' leases. */
+export function createWorker(parts: {
+  transport: Transport;
+  meter: Meter;
+  log: Logger;
+  hostId: string;
+  workforce: Workforce;
+  capabilities: readonly OfferedCapability[];
+  clock?: Clock;
+  chance?: Chance;
+}): Worker {
+  const { transport, meter, log, workforce } = parts;
+  const clock = parts.clock ?? systemClock;
+  const chance = parts.chance ?? systemChance;
+  const subjects = createSubjects(transport.prefix);
+  const held = new Map<string, Held>();
+  const limits = new Map(parts.capabilities.map(({ name, limits: declared }) => [name, declared]));
+  const drivers: LaneDriver[] = parts.capabilities.flatMap(({ name }) =>
+    PRIORITIES.map((priority) => ({ lane: createLane(name, priority), consumer: null, failures: 0 })),
+  );
+  const driverOf = new Map(drivers.map((driver) => [driver.lane, driver]));
+  const lanes = drivers.map((driver) => driver.lane);
+  const pulls = new Set<{ cancel(): void }>();
+  const subscriptions: Subscription[] = [];
+  let limiters: Limiters | undefined;
+  let accepting = false;
+  let turnPlanned = false;
+  let renewing: NodeJS.Timeout | undefined;
+  let onEmpty: (() => void) | undefined;
+
+  const scopes = followCancelledScopes(transport, (scope) => abortScope(scope));
+  const handle = createDeliveryHandler(
+    { transport, subjects, meter, log, clock, chance, scopes, permitFor },
+    held,
+  );
+
+  function permitFor(task: Parameters<NonNullable<NonNullable<CapabilityLimits["perKey"]>["of"]>>[0]) {
+    const declared = limits.get(task.capability);
+    if (declared === undefined || limiters === undefined) return null;
+    const { perKey, ...own } = declared;
+    const key = perKey?.of(task);
+    const ownLimited = own.concurrency !== undefined || own.rate !== undefined;
+    if (!ownLimited && key === undefined) return null;
+    return acquireBoth(
+      task.capability,
+      ownLimited ? own : null,
+      key === undefined ? null : { key, limit: perKey! },
+    );
+  }
+
+  async function acquireBoth(
+    capability: string,
+    own: CapabilityLimits | null,
+    keyed: { key: string; limit: NonNullable<CapabilityLimits["perKey"]> } | null,
+  ) {
+    const inner = keyed === null ? null : await limiters!.acquire(capability, keyed.key, keyed.limit);
+    if (inner !== null && "waitMs" in inner) return inner;
+    const outer = own === null ? null : await limiters!.acquire(capability, undefined, own);
+    if (outer !== null && "waitMs" in outer) {
+      inner?.release();
+      return outer;
+    }
+    return {
+      release: () => {
+        inner?.release();
+        outer?.release();
+      },
+    };
+  }
+
+  /** Plans one look at the lanes at the end of this turn: slots freed together ask together. */
+  function wake(): void {
+    if (turnPlanned || !accepting) return;
+    turnPlanned = true;
+    setImmediate(() => {
+      turnPlanned = false;
+      if (!accepting || transport.state !== "connected") return;
+      const ready = lanes.filter((lane) => driverOf.get(lane)!.consumer !== null);
+      const free = { total: workforce.freeTotal(), of: (capability: string) => workforce.free(capability) };
+      for (const order of decidePulls(ready, free, clock.now())) openPull(order);
+    });
+  }
+
+  function openPull(order: PullOrder): void {
+    const { lane } = order;
+    const driver = driverOf.get(lane)!;
+    const pull = driver.consumer!.pull(
+      { max: order.max, expiresMs: order.standing ? STANDING_EXPIRES_MS : 0 },
+      {
+        onDelivery: (delivery) => {
+          noteDelivery(lane, order, delivery.pending, clock.now());
+          driver.failures = 0;
+          onDelivery(lane, delivery);
+        },
+        onEnd: (end) => {
+          pulls.delete(pull);
+          noteEnd(lane, order, pull.remaining, clock.now());
+          onPullEnd(driver, end);
+        },
+      },
+    );
+    pulls.add(pull);
+  }
+
+  function onPullEnd(driver: LaneDriver, end: PullEnd): void {
+    if (!accepting) return;
+    if (end === "gone") {
+      driver.consumer = null;
+      void openLane(driver);
+    } else if (end === "lost") {
+      clock.after(backoffDelayMs(REOPEN_BACKOFF, ++driver.failures, chance), wake);
+    } else wake();
+  }
+
+  function onDelivery(lane: Lane, delivery: Delivery): void {
+    const at = subjects.readTask(delivery.subject);
+    if (at === null) {
+      log.error(
+        { subject: delivery.subject },
+        "a task subject that this version cannot read; left for `murmur doctor`",
+      );
+      delivery.term("unreadable subject");
+      return;
+    }
+    const seat = accepting ? workforce.take(at.capability) : null;
+    if (seat === null) {
+      noteSurplus(lane, clock.now());
+      delivery.nak(0); // I1
+      return;
+    }
+    void handle(delivery, at, seat).then(afterTask);
+  }
+
+  function afterTask(): void {
+    if (held.size === 0) onEmpty?.();
+    wake();
+  }
+
+  /** Makes the lane's consumer, again and again until it is there (I2). */
+  async function openLane(driver: LaneDriver): Promise<void> {
+    const { capability, priority } = driver.lane;
+    const spec = { name: `${capability}-${priority}`, filter: subjects.filters.tasks(capability, priority) };
+    try {
+      driver.consumer = await transport.queue("tasks").consumer(spec);
+      driver.failures = 0;
+      wake();
+    } catch (error) {
+      if (!accepting) throw error;
+      log.warn({ err: error, consumer: spec.name }, "a consumer could not be made; trying again");
+      clock.after(backoffDelayMs(REOPEN_BACKOFF, ++driver.failures, chance), () => {
+        if (accepting) void openLane(driver);
+      });
+    }
+  }
+
+  function onWhere(request: IncomingRequest): void {
+    const taskId = request.subject.slice(request.subject.lastIndexOf(".") + 1);
+    const attempt = held.get(taskId)?.attempt;
+    if (attempt === undefined || attempt === null) return;
+    const reply: WhereReply = {
+      attempt: attempt.number,
+      progress: attempt.progressPercent,
+      agent: attempt.agentId,
+      startedAt: new Date(attempt.startedAtMs).toISOString(),
+    };
+    request.respond(encode(reply), { [HEADERS.contentType]: "application/json" });
+  }
+
+  function onCancel(message: IncomingRequest): void {
+    const [scope, taskId] = message.subject.split(".").slice(-2);
+    if (scope === undefined || taskId === undefined) return;
+    if (taskId === NO_SCOPE) abortScope(scope);
+    else held.get(taskId)?.attempt?.abort(new CancelledError());
+  }
+
+  function abortScope(scope: string): void {
+    if (scope === NO_SCOPE) return;
+    for (const { at, attempt } of held.values()) {
+      if (at.scope === scope) attempt?.abort(new CancelledError(`the scope ${scope} was cancelled`));
+    }
+  }
+
+  async function drain({ graceMs }: { graceMs: number }): Promise<number> {
+    accepting = false; // I3
+    for (const pull of pulls) pull.cancel();
+    if (held.size > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = clock.after(graceMs, resolve);
+        onEmpty = () => {
+          cancel();
+          resolve();
+        };
+      });
+    }
+    const left = [...held.values()];
+    const reason = new SwarmError("unavailable", "the process is shutting down; the task was given back");
+    for (const { attempt } of left) attempt?.giveBack(reason);
+    // What was given back answers its delivery in a few turns; an append on its way gets its own time.
+    for (let turns = 0; held.size > 0 && turns < 100; turns++)
+      await new Promise((resolve) => clock.after(10, () => resolve(undefined)));
+    await transport.bus.flush().catch(() => undefined);
+    return left.length;
+  }
+
+  const service = createService({
+    name: "worker",
+    async start() {
+      limiters = createLimiters({
+        bucket: transport.bucket("limits"),
+        holder: parts.hostId,
+        clock,
+        chance,
+        log,
+      });
+      await scopes.start();
+      subscriptions.push(
+        transport.bus.subscribe(subjects.filters.allWhere, onWhere),
+        transport.bus.subscribe(subjects.filters.allCancels, onCancel),
+        transport.onState((state) => {
+          if (state === "connected") wake();
+        }),
+      );
+      await transport.bus.flush();
+      await Promise.all(drivers.map((driver) => openLane(driver)));
+      accepting = true;
+      workforce.onFree(wake);
+      renewing = setInterval(() => {
+        for (const { delivery } of held.values()) delivery.working();
+      }, ACK_RENEW_MS);
+      wake();
+    },
+    async stop() {
+      if (accepting) await drain({ graceMs: 0 });
+      accepting = false;
+      clearInterval(renewing);
+      scopes.stop();
+      for (const subscription of subscriptions) subscription.close();
+      await limiters
+        ?.stop()
+        .catch((error: unknown) => log.warn({ err: toSwarmError(error) }, "limits were not given back"));
+    },
+  });
+  return { ...service, drain, held: () => held.size, wake };
+}
