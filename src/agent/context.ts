@@ -45,7 +45,7 @@ export interface AgentContext extends AgentAccess {
   /**
    * Does one named part of the work. The name must be unique within the attempt: it is how a step is told apart
    * when a task is tried again.
-   * @throws AssertionError for a name used twice; whatever `work` throws.
+   * @throws SwarmError `internal`, not retryable, for a name used twice; whatever `work` throws.
    */
   step<T>(name: string, work: () => Promise<T> | T): Promise<T>;
   /**

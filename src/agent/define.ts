@@ -219,10 +219,8 @@ function withSchemas(
   const parsed: AgentDefinition["perform"] =
     input === undefined
       ? perform
-      : (task, ctx, onState) => {
-          task.input = parse(input, task.input, `task ${task.id}`, "input");
-          return perform(task, ctx, onState);
-        };
+      : (task, ctx, onState) =>
+          perform({ ...task, input: parse(input, task.input, `task ${task.id}`, "input") }, ctx, onState);
   if (output === undefined) return parsed;
   return async (task, ctx, onState) => checkOutput(output, await parsed(task, ctx, onState));
 }

@@ -4,6 +4,8 @@
 //   await host.service.start();
 //   host.workforce.take("echo")?.perform(attempt);
 
+export { type AskLink, askAgent, askCapability } from "./ask.ts";
+export { MAILBOX_LIMIT } from "./ask-desk.ts";
 export {
   type AgentAccess,
   type AgentContext,
@@ -21,4 +23,6 @@ export {
   type MachineSpec,
   type RunSpec,
 } from "./define.ts";
+export { HEARTBEAT_INTERVAL_MS } from "./heartbeat.ts";
+export { AGENT_VERBS, createHost, MAX_AGENTS } from "./host.ts";
 export type { Exec, ExecRequest, ExecResult, Host, HostOptions, HostRole } from "./ports.ts";

@@ -1,6 +1,6 @@
 // What a host of agents needs of others and offers to them. The work room's worker meets it through `Workforce`, the
 // app through `Host`; commands are run by whatever fits `Exec` (the exec bridge does), wired in the app.
-import type { Logger, Meter, Service } from "../base/index.ts";
+import type { Clock, Logger, Meter, RestartPolicy, Service } from "../base/index.ts";
 import type { AgentStatus } from "../protocol/index.ts";
 import type { Bus } from "../transport/index.ts";
 import type { CapabilityLimits, Workforce } from "../work/index.ts";
@@ -57,6 +57,10 @@ export interface HostOptions {
   /** Runs commands for agents whose definition has `exec`. Without it such agents are refused: running commands is off by default. */
   exec?: Exec | undefined;
   roles: readonly HostRole[];
+  /** How often an agent that breaks is restarted; default `DEFAULT_RESTART_POLICY` of base. */
+  restart?: RestartPolicy | undefined;
+  /** Default: the machine's own clock. */
+  clock?: Clock | undefined;
 }
 
 /** Many agents in one process. */
@@ -85,6 +89,9 @@ export interface Host {
   pause(agentId: string): AgentStatus;
   /** Takes work again. @throws SwarmError as `pause` does. */
   resume(agentId: string): AgentStatus;
-  /** Takes no new work and stops when what runs is finished. @throws SwarmError as `pause` does. */
+  /**
+   * Takes no new work and stops when what runs is finished. Safe to repeat.
+   * @throws SwarmError `not_found` for an agent that is not here.
+   */
   drainAgent(agentId: string): AgentStatus;
 }

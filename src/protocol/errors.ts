@@ -119,8 +119,8 @@ export function toSwarmError(thrown: unknown): SwarmError {
 export function fromWire(wire: {
   code: string;
   message: string;
-  field?: string;
-  retryAfterMs?: number;
+  field?: string | undefined;
+  retryAfterMs?: number | undefined;
 }): SwarmError {
   const code = Object.hasOwn(ERROR_CATALOGUE, wire.code) ? (wire.code as ErrorCode) : "internal";
   return new SwarmError(code, wire.message, { field: wire.field, retryAfterMs: wire.retryAfterMs });

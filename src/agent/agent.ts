@@ -1,0 +1,488 @@
+// One agent: its lifecycle actor, its slots, what runs in them, its hooks, its inbox of broadcasts, and its restarts.
+// Where tasks and asks come from is the host's business.
+// I1: a slot that was taken is released exactly once, also when the agent breaks meanwhile.
+// I2: the lifecycle changes at once for what decides about new work (pause, drain, crash, stop); the phase of work that
+//     it shows is brought up to date once per turn of the event loop, and before it is read.
+// I3: after a crash nothing of the old life can change the new one.
+import { createActor } from "xstate";
+import {
+  assert,
+  type Clock,
+  DEFAULT_RESTART_POLICY,
+  decideRestart,
+  type Logger,
+  newInstanceId,
+  type RestartPolicy,
+} from "../base/index.ts";
+import { type AgentState, type AgentStatus, SwarmError } from "../protocol/index.ts";
+import type { Attempt, Seat } from "../work/index.ts";
+import { type AskLink, askCapability, broadcast } from "./ask.ts";
+import type { AgentAccess, AgentTask } from "./context.ts";
+import type { AgentDefinition, ExecLimits } from "./define.ts";
+import { ACCEPTING_STATES, FINAL_STATES, type LifecycleEvent, lifecycle, type WorkPhase } from "./machine.ts";
+import type { Exec } from "./ports.ts";
+import { Run, type RunOwner, type RunWork } from "./run.ts";
+import { type SlotPlace, Slots } from "./slots.ts";
+import { attemptError, breaksAgent } from "./supervision.ts";
+
+/** A `start` hook that takes longer counts as thrown: an agent that never starts must not look like one that does. */
+export const START_TIMEOUT_MS = 30_000;
+/** A `stop` hook that takes longer is left behind: a shutdown must end. */
+export const STOP_TIMEOUT_MS = 5_000;
+/** Broadcasts that wait for an agent's handler; beyond it the newest are dropped and counted in the log. */
+export const INBOX_LIMIT = 1_000;
+/** Asks hold at most this share of an agent's slots (at least one), so that they cannot starve its queued tasks. */
+const ASK_SHARE = 0.75;
+
+/** What an agent needs of its host. */
+export interface AgentHome {
+  readonly clock: Clock;
+  readonly link: AskLink;
+  readonly log: Logger;
+  readonly exec: Exec | undefined;
+  readonly hostId: string;
+  readonly version: string;
+  readonly restart: RestartPolicy | undefined;
+  /** The agent has something to bring up to date at the end of this turn. */
+  touched(agent: Agent): void;
+  /** The agent's free slots, or whether it takes work, may have changed. `by` is the seat that caused it. */
+  availabilityChanged(agent: Agent, by: AgentSeat | undefined): void;
+  /** A slot came free: asks that wait may use it. */
+  slotFreed(agent: Agent): void;
+  /** The agent takes no more work, ever. */
+  ended(agent: Agent): void;
+}
+
+/** A reserved slot of an agent, for a task or an ask. */
+export class AgentSeat implements Seat {
+  readonly agent: Agent;
+  readonly capability: string;
+  readonly forAsk: boolean;
+  /** The life of the agent that it was taken in. */
+  readonly life: number;
+  place: SlotPlace = "free";
+  run: Run | undefined;
+
+  constructor(facts: { agent: Agent; capability: string; forAsk: boolean; life: number }) {
+    this.agent = facts.agent;
+    this.capability = facts.capability;
+    this.forAsk = facts.forAsk;
+    this.life = facts.life;
+  }
+
+  get agentId(): string {
+    return this.agent.id;
+  }
+
+  perform(attempt: Attempt): Promise<unknown> {
+    return this.agent.perform(this, attempt);
+  }
+
+  release(): void {
+    this.agent.release(this);
+  }
+}
+
+const PHASE_EVENTS: Record<WorkPhase, LifecycleEvent> = {
+  idle: { type: "idle" },
+  preparing: { type: "preparing" },
+  working: { type: "working" },
+  waiting: { type: "waiting" },
+  reporting: { type: "reporting" },
+};
+
+export class Agent implements RunOwner {
+  readonly id: string;
+  readonly definition: AgentDefinition;
+  readonly slots: Slots;
+  /** How many slots asks may hold at the same time. */
+  readonly askLimit: number;
+  /** How many they hold. */
+  asking = 0;
+  /** Whether it takes new work. */
+  accepting = false;
+  /** Free slots as the host's pools have counted them. */
+  countedFree = 0;
+  readonly #home: AgentHome;
+  readonly #actor = createActor(lifecycle);
+  readonly #seats = new Set<AgentSeat>();
+  #loop = 0;
+  #turnsTaken = 0;
+  #touched = false;
+  #since: string;
+  #doing: string | undefined;
+  #history: readonly number[] = [];
+  #life = 0;
+  #lifeController: AbortController | undefined;
+  #access: AgentAccess | undefined;
+  #log: Logger | undefined;
+  #inbox: { topic: string; value: unknown }[] = [];
+  /** The life whose inbox is being handled. */
+  #hearing: number | undefined;
+  #dropped = 0;
+  #cancelRestart: (() => void) | undefined;
+
+  constructor(definition: AgentDefinition, home: AgentHome) {
+    this.id = newInstanceId(definition.name.slice(0, 50));
+    this.definition = definition;
+    this.slots = new Slots(definition.slots);
+    this.askLimit = Math.max(1, Math.floor(definition.slots * ASK_SHARE));
+    this.#home = home;
+    this.#since = new Date(home.clock.now()).toISOString();
+    this.#actor.start();
+  }
+
+  get log(): Logger {
+    this.#log ??= this.#home.log.child({ agent: this.id });
+    return this.#log;
+  }
+
+  get clock(): Clock {
+    return this.#home.clock;
+  }
+
+  get link(): AskLink {
+    return this.#home.link;
+  }
+
+  get exec(): Exec | undefined {
+    return this.#home.exec;
+  }
+
+  get execLimits(): ExecLimits | undefined {
+    return this.definition.exec;
+  }
+
+  get #state(): AgentState {
+    return this.#actor.getSnapshot().value;
+  }
+
+  /** Its state, brought up to date (I2). */
+  get state(): AgentState {
+    this.sync();
+    return this.#state;
+  }
+
+  /** True when it will never take work again. */
+  get isEnded(): boolean {
+    return FINAL_STATES.has(this.#state);
+  }
+
+  /** Turns of the work loop since the last call, for the meter. */
+  takeTurns(): number {
+    const turns = this.#loop - this.#turnsTaken;
+    this.#turnsTaken = this.#loop;
+    return turns;
+  }
+
+  status(): AgentStatus {
+    const { definition } = this;
+    const state = this.state;
+    return {
+      id: this.id,
+      role: definition.name,
+      capabilities: [...definition.capabilities],
+      state,
+      waiting: state === "waiting" ? this.slots.waitingReason() : null,
+      ...(this.#doing === undefined || this.slots.used === 0 ? {} : { doing: this.#doing }),
+      slots: { used: this.slots.used, total: this.slots.total },
+      loop: this.#loop,
+      host: this.#home.hostId,
+      pid: process.pid,
+      since: this.#since,
+      version: definition.version ?? this.#home.version,
+    };
+  }
+
+  // ── lifecycle ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Runs the start hook; resolves when the agent is ready or its first start failed. */
+  start(): Promise<void> | void {
+    const { start } = this.definition;
+    if (start === undefined) return this.#started(this.#life);
+    return this.#startWithHook(start, this.#life);
+  }
+
+  async #startWithHook(start: NonNullable<AgentDefinition["start"]>, life: number): Promise<void> {
+    try {
+      await this.#within(START_TIMEOUT_MS, "start", start);
+    } catch (error) {
+      if (life === this.#life) this.crash(error);
+      return;
+    }
+    this.#started(life);
+  }
+
+  #started(life: number): void {
+    if (life !== this.#life || this.#state !== "starting") return;
+    this.#since = new Date(this.#home.clock.now()).toISOString();
+    this.#send({ type: "started" });
+    this.sync();
+    this.#hear();
+  }
+
+  /** Takes no new work until {@link resume}. @throws SwarmError `conflict` when it is on its way out. */
+  pause(): void {
+    this.#refuseWhenLeaving("paused");
+    this.#send({ type: "pause" });
+  }
+
+  /** Takes work again. @throws SwarmError `conflict` when it is on its way out. */
+  resume(): void {
+    this.#refuseWhenLeaving("resumed");
+    this.#send({ type: "resume" });
+    this.sync();
+    this.#home.slotFreed(this);
+  }
+
+  /** Takes no new work and stops when what runs is done. Safe to repeat. */
+  drain(): void {
+    this.#send({ type: "drain" });
+    this.sync();
+  }
+
+  /** Ends it at once; what runs is broken off with `reason`. Resolves when its stop hook has run. */
+  async stop(reason: SwarmError): Promise<void> {
+    if (this.isEnded) return;
+    this.#endLife(reason);
+    await this.#end({ type: "stop" });
+  }
+
+  /** Its own state can no longer be trusted: ends this life and starts a new one, unless that happened too often. */
+  crash(error: unknown): void {
+    if (this.isEnded) return;
+    const policy = this.#home.restart ?? DEFAULT_RESTART_POLICY;
+    const decision = decideRestart(this.#history, this.#home.clock.now(), policy);
+    this.#history = decision.history;
+    this.#endLife(
+      new SwarmError(
+        "internal",
+        `agent ${this.id} broke while this ran: ${attemptError(error, undefined).message}`,
+      ),
+    );
+    if (!decision.restart) {
+      this.log.error(
+        { err: error, budget: policy.budget, windowMs: policy.windowMs },
+        "agent failed: it broke more often than its restart budget allows",
+      );
+      void this.#end({ type: "giveUp" });
+    } else if (this.#state === "draining") {
+      this.log.error({ err: error }, "agent broke while it drained; it is stopped");
+      void this.#end({ type: "crash" });
+    } else {
+      this.log.error({ err: error, delayMs: decision.delayMs }, "agent broke; it is restarted");
+      this.#send({ type: "crash" });
+      void this.#runStopHook().then(() => this.#restartAfter(decision.delayMs, this.#life));
+    }
+  }
+
+  #restartAfter(delayMs: number, life: number): void {
+    if (life !== this.#life || this.isEnded) return;
+    this.#cancelRestart = this.#home.clock.after(delayMs, () => void this.start());
+  }
+
+  /** Breaks off all that runs; what the old life still does is told apart by its number (I3). */
+  #endLife(reason: SwarmError): void {
+    this.#life++;
+    this.#cancelRestart?.();
+    this.#inbox = [];
+    this.#lifeController?.abort(reason);
+    this.#lifeController = undefined;
+    this.#access = undefined;
+    for (const { run } of this.#seats) run?.breakOff(reason);
+  }
+
+  async #end(event: LifecycleEvent): Promise<void> {
+    this.#send(event);
+    this.#home.ended(this);
+    await this.#runStopHook();
+  }
+
+  async #runStopHook(): Promise<void> {
+    const { stop } = this.definition;
+    if (stop === undefined) return;
+    await this.#within(STOP_TIMEOUT_MS, "stop", stop).catch((error: unknown) =>
+      this.log.warn({ err: error }, "the agent's stop hook failed"),
+    );
+  }
+
+  /** Runs a hook of the definition with a bound on its time. */
+  async #within(
+    limitMs: number,
+    name: string,
+    hook: (agent: AgentAccess) => Promise<void> | void,
+  ): Promise<void> {
+    let cancel = () => {};
+    const late = new Promise<never>((_resolve, reject) => {
+      cancel = this.#home.clock.after(limitMs, () =>
+        reject(new SwarmError("timeout", `the ${name} hook of ${this.id} took longer than ${limitMs} ms`)),
+      );
+    });
+    try {
+      await Promise.race([hook.call(undefined, this.#makeAccess()), late]);
+    } finally {
+      cancel();
+    }
+  }
+
+  #send(event: LifecycleEvent): void {
+    if (this.isEnded) return;
+    this.#actor.send(event);
+    const accepting = ACCEPTING_STATES.has(this.#state);
+    if (accepting === this.accepting) return;
+    this.accepting = accepting;
+    this.#home.availabilityChanged(this, undefined);
+  }
+
+  /** Tells the lifecycle what the slots do, when that has changed (I2). */
+  sync(): void {
+    this.#touched = false;
+    const phase = this.slots.phase();
+    if (this.accepting) {
+      if (phase !== this.#state) this.#actor.send(PHASE_EVENTS[phase]);
+    } else if (phase === "idle" && this.#state === "draining") void this.#end(PHASE_EVENTS.idle);
+  }
+
+  #refuseWhenLeaving(verb: string): void {
+    const state = this.#state;
+    if (state !== "draining" && !FINAL_STATES.has(state)) return;
+    throw new SwarmError(
+      "conflict",
+      `agent ${this.id} is ${state} and cannot be ${verb}; start another agent instead`,
+    );
+  }
+
+  // ── work ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Reserves a slot; the caller has checked that one is free. */
+  take(capability: string, forAsk: boolean): AgentSeat {
+    const seat = new AgentSeat({ agent: this, capability, forAsk, life: this.#life });
+    if (forAsk) this.asking++;
+    this.#seats.add(seat);
+    this.move(seat, "preparing");
+    this.#home.availabilityChanged(this, seat);
+    return seat;
+  }
+
+  /** Performs a task or an ask in a seat that was taken. @throws SwarmError what decides about a retry. */
+  async perform(seat: AgentSeat, work: RunWork): Promise<unknown> {
+    const { place } = seat;
+    assert(place === "preparing", `a seat is performed in once, but this one is ${place}`);
+    if (seat.life !== this.#life) {
+      throw new SwarmError("internal", `agent ${this.id} broke before this began`); // I3
+    }
+    const run = new Run(this, seat, work);
+    seat.run = run;
+    this.move(seat, "working");
+    try {
+      const made = this.definition.perform(work.task as AgentTask, run, this.#showState);
+      return await (made instanceof Promise ? run.orBroken(made) : made);
+    } catch (thrown) {
+      const error = attemptError(thrown, run.abortReason);
+      if (breaksAgent(thrown) && seat.life === this.#life) this.crash(thrown);
+      throw error;
+    } finally {
+      run.end();
+      seat.run = undefined;
+      if (seat.place !== "free") this.move(seat, "reporting");
+    }
+  }
+
+  /** Frees a seat's slot; safe to repeat (I1). Code that still runs in it is left behind. */
+  release(seat: AgentSeat): void {
+    if (seat.place === "free") return;
+    if (seat.run !== undefined) {
+      seat.run.end();
+      this.log.warn("an attempt ignored its abort signal and was left behind; its slot is free again");
+    }
+    if (seat.forAsk) this.asking--;
+    this.#seats.delete(seat);
+    this.move(seat, "free");
+    this.#home.availabilityChanged(this, seat);
+    this.#home.slotFreed(this);
+  }
+
+  move(seat: { place: SlotPlace }, to: SlotPlace): void {
+    this.slots.move(seat.place, to);
+    seat.place = to;
+    this.turn();
+  }
+
+  turn(): void {
+    this.#loop++;
+    if (this.#touched) return;
+    this.#touched = true;
+    this.#home.touched(this);
+  }
+
+  readonly #showState = (state: string): void => {
+    this.#doing = state;
+    this.turn();
+  };
+
+  // ── broadcasts ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Puts a broadcast into the inbox. */
+  hear(topic: string, value: unknown): void {
+    if (this.isEnded) return;
+    if (this.#inbox.length >= INBOX_LIMIT) {
+      if (this.#dropped++ === 0) {
+        this.log.warn(
+          { topic, limit: INBOX_LIMIT },
+          "broadcasts are dropped: the agent's handlers are slower than its topics",
+        );
+      }
+      return;
+    }
+    this.#inbox.push({ topic, value });
+    this.#hear();
+  }
+
+  /** Handles the inbox one by one, in order. A handler of an old life that never ends does not hold up the new one. */
+  #hear(): void {
+    if (this.#hearing === this.#life || this.#inbox.length === 0) return;
+    if (this.isEnded || this.#state === "starting") return;
+    const life = this.#life;
+    this.#hearing = life;
+    void this.#hearAll(life).finally(() => {
+      if (this.#hearing === life) this.#hearing = undefined;
+      this.#hear();
+    });
+  }
+
+  async #hearAll(life: number): Promise<void> {
+    for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
+      try {
+        await this.definition.on.get(next.topic)?.(next.value, this.#makeAccess());
+        if (life !== this.#life) return;
+        this.turn();
+      } catch (error) {
+        if (life !== this.#life) return;
+        if (breaksAgent(error)) this.crash(error);
+        else this.log.error({ err: error, topic: next.topic }, "a broadcast's handler failed");
+      }
+    }
+    if (this.#dropped > 0) {
+      this.log.warn(
+        { dropped: this.#dropped },
+        "the agent's inbox is empty again after broadcasts were dropped",
+      );
+      this.#dropped = 0;
+    }
+  }
+
+  /** What hooks and handlers of this life may use. */
+  #makeAccess(): AgentAccess {
+    this.#lifeController ??= new AbortController();
+    const { signal } = this.#lifeController;
+    this.#access ??= {
+      agentId: this.id,
+      log: this.log,
+      signal,
+      ask: async <Output>(capability: string, input: unknown, options = {}) =>
+        (await askCapability(this.link, capability, input, { ...options, signal })) as Output,
+      broadcast: (topic, value) => broadcast(this.link, topic, value),
+    };
+    return this.#access;
+  }
+}
