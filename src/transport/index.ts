@@ -1,8 +1,15 @@
 // How a message travels: the ports, and the two ways to fulfil them.
 //
-//   const transport = connectMemory({ prefix: "murmur" });
+//   const transport = await connectNats({ servers, name: "murmur-api", prefix: "murmur", log, meter });
 //   await transport.init();
 //   await transport.log("tasks").append(subject, body, { messageId });
 
 export { connectMemory, MemoryServer, type MemoryTransportOptions } from "./memory/index.ts";
+export {
+  type ConnectNatsOptions,
+  connectNats,
+  type NatsCredentials,
+  type NatsTarget,
+} from "./nats/connect.ts";
+export { readNatsContext } from "./nats/context.ts";
 export * from "./ports.ts";

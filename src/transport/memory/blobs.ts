@@ -1,7 +1,7 @@
 // Large bodies in memory.
 
 import { SwarmError } from "../../protocol/index.ts";
-import { blobHash, refuseOversize } from "../blob-rules.ts";
+import { blobHash, refuseOversize, verifyBlob } from "../blob-rules.ts";
 import type { Blobs } from "../ports.ts";
 
 /** A blob with the time of its latest `put`. */
@@ -28,6 +28,7 @@ export function createMemoryBlobs(options: {
       const stored = open().get(ref.$blob);
       if (stored === undefined || (ttlMs > 0 && now() - stored.storedAtMs >= ttlMs))
         throw new SwarmError("not_found", `blob ${ref.$blob} is not stored; it may have expired`);
+      verifyBlob(ref, stored.data);
       return stored.data;
     },
   };

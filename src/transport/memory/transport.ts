@@ -159,11 +159,15 @@ function createMemoryQueue(connection: MemoryConnection, name: string): Queue {
 
 function createMemoryBucket(connection: MemoryConnection, name: string): Bucket {
   const bucket = () => openThing(connection, connection.server.buckets, name);
+  const at = <T>(key: string, use: (bucket: MemoryBucket) => T): T => {
+    checkBucketKey(key);
+    return use(bucket());
+  };
   return {
-    get: async (key) => bucket().get(checkBucketKey(key)),
-    put: async (key, value) => bucket().put(checkBucketKey(key), value),
-    update: async (key, value, revision) => bucket().update(checkBucketKey(key), value, revision),
-    delete: async (key) => bucket().delete(checkBucketKey(key)),
+    get: async (key) => at(key, (open) => open.get(key)),
+    put: async (key, value) => at(key, (open) => open.put(key, value)),
+    update: async (key, value, revision) => at(key, (open) => open.update(key, value, revision)),
+    delete: async (key) => at(key, (open) => open.delete(key)),
     keys: async () =>
       bucket()
         .entries()

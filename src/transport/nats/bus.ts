@@ -1,11 +1,9 @@
 // Request/reply and broadcast over a link.
 import type { Msg } from "@nats-io/nats-core";
 import type { Logger } from "../../base/index.ts";
+import { DEFAULT_STALL_MS } from "../limits.ts";
 import type { Bus, Headers, Incoming, IncomingRequest, Subscription } from "../ports.ts";
 import { headerOf, type Link } from "./link.ts";
-
-/** How long a scatter goes on after the latest reply when the caller names no `stallMs`. */
-const DEFAULT_STALL_MS = 100;
 
 /** A NATS message as the port shows it. Everything is read lazily: most handlers look at one or two fields. */
 class NatsIncoming implements IncomingRequest {

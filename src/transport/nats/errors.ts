@@ -1,5 +1,5 @@
 // JetStream's answers as errors of the catalogue. The only place that knows its numbers.
-import { SwarmError } from "../../protocol/index.ts";
+import { type ErrorCode, SwarmError } from "../../protocol/index.ts";
 
 /** A JetStream API error as it stands in a reply. */
 export interface ApiError {
@@ -12,43 +12,69 @@ export interface ApiError {
 export const JETSTREAM_ERRORS = {
   consumerNotFound: 10014,
   messageNotFound: 10037,
-  streamNotFound: 10059,
+  storageExceeded: 10047,
   messageTooLarge: 10054,
+  messageDeleteFailed: 10057,
+  streamNameInUse: 10058,
+  streamNotFound: 10059,
+  subjectsOverlap: 10065,
   wrongLastSequence: 10071,
-  maxMessagesPerSubject: 10077,
-  maxBytesExceeded: 10047,
+  /** The store refused: one code for a full stream and for a full subject; only the text tells them apart. */
+  storeFailed: 10077,
+  filtersOverlap: 10100,
+  rollupForbidden: 10111,
   wrongLastSequenceUnknown: 10164,
+  ttlInvalid: 10165,
+  ttlDisabled: 10166,
+  schedulesDisabled: 10188,
+  scheduleInvalid: 10189,
+  scheduleTargetInvalid: 10190,
 } as const;
 
-/** Turns a JetStream API error into a SwarmError; `doing` says what was tried, for the message. */
+/** The JetStream error code behind an error of {@link fromApiError}; undefined for any other error. */
+export function jetStreamCode(error: unknown): number | undefined {
+  if (!(error instanceof SwarmError) || typeof error.cause !== "object" || error.cause === null)
+    return undefined;
+  return "err_code" in error.cause && typeof error.cause.err_code === "number"
+    ? error.cause.err_code
+    : undefined;
+}
+
+/** Turns a JetStream API error into a SwarmError with that error as its cause; `doing` says what was tried. */
 export function fromApiError(error: ApiError, doing: string): SwarmError {
-  const told = `${doing}: ${error.description ?? "refused"} (JetStream ${error.err_code ?? error.code})`;
+  const description = error.description ?? "refused";
+  const told = `${doing}: ${description} (JetStream ${error.err_code ?? error.code})`;
+  const as = (code: ErrorCode, next: string, field?: string) =>
+    new SwarmError(code, next === "" ? told : `${told}: ${next}`, { cause: error, field });
   switch (error.err_code) {
     case JETSTREAM_ERRORS.wrongLastSequence:
     case JETSTREAM_ERRORS.wrongLastSequenceUnknown:
-      return new SwarmError("conflict", `${told}: another write came first`);
-    case JETSTREAM_ERRORS.maxMessagesPerSubject:
-      return new SwarmError("conflict", `${told}: the subject holds its one message already`);
-    case JETSTREAM_ERRORS.maxBytesExceeded:
-      return new SwarmError(
-        "rate_limited",
-        `${told}: the stream is full; wait until agents have taken some work`,
-      );
+      return as("conflict", "another write came first");
+    case JETSTREAM_ERRORS.storeFailed:
+      if (/per subject/.test(description)) return as("conflict", "the subject holds its one message already");
+      if (/maximum (bytes|messages) exceeded/.test(description))
+        return as("rate_limited", "the stream is full; wait until agents have taken some work");
+      return as("unavailable", "");
+    case JETSTREAM_ERRORS.storageExceeded:
+      return as("rate_limited", "the server's JetStream storage is used up or reserved: give it more");
     case JETSTREAM_ERRORS.messageTooLarge:
-      return new SwarmError("payload_too_large", told);
+      return as("payload_too_large", "");
     case JETSTREAM_ERRORS.streamNotFound:
+      return as("unavailable", "run `murmur init`");
     case JETSTREAM_ERRORS.consumerNotFound:
     case JETSTREAM_ERRORS.messageNotFound:
-      return new SwarmError("not_found", told);
+      return as("not_found", "");
+    case JETSTREAM_ERRORS.filtersOverlap:
+      return as("conflict", "another consumer of the work queue has an overlapping filter", "filter");
+    case JETSTREAM_ERRORS.rollupForbidden:
+    case JETSTREAM_ERRORS.ttlInvalid:
+    case JETSTREAM_ERRORS.ttlDisabled:
+    case JETSTREAM_ERRORS.schedulesDisabled:
+    case JETSTREAM_ERRORS.scheduleInvalid:
+    case JETSTREAM_ERRORS.scheduleTargetInvalid:
+      return as("invalid_input", "", "headers");
     default:
-      // A full stream answers without a code of its own: "maximum bytes exceeded", "maximum messages exceeded".
-      if (/maximum (bytes|messages) exceeded/.test(error.description ?? "")) {
-        return new SwarmError(
-          "rate_limited",
-          `${told}: the stream is full; wait until agents have taken some work`,
-        );
-      }
-      return new SwarmError("unavailable", told);
+      return as("unavailable", "");
   }
 }
 

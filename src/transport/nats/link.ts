@@ -1,5 +1,5 @@
 // One NATS connection with our own request multiplexer: one inbox subscription carries the replies of every request,
-// append and pull of the process. Owns reconnect state; leaves meaning to bus, log and queue.
+// append and read of the process; pulls have channels of their own. Owns reconnect state; leaves meaning to bus, log and queue.
 // I1: an open inbox is closed exactly once: by its owner, by its timeout, or by the loss of the connection.
 // I2: what was sent before the connection broke is never sent again by this file: its outcome is unknown and is
 //     reported as such at once, so that the caller can decide.
@@ -15,10 +15,29 @@ export interface Inbox {
   close(): void;
 }
 
+/** A place whose replies keep the subject of a stored message, as the deliveries of a pull do. */
+export interface Channel {
+  /** The reply subject of this use; statuses come to it. */
+  readonly subject: string;
+  /** Ends this use. `quiet: true` promises that the server sends nothing more, so that the next use may follow. */
+  close(options: { quiet: boolean }): void;
+}
+
 interface Waiting {
   onMessage(message: Msg): void;
   onLost(): void;
 }
+
+/** A subscription that serves one channel after the other. */
+interface Lane {
+  readonly base: string;
+  readonly subscription: { unsubscribe(): void };
+  uses: number;
+  waiting: Waiting | undefined;
+}
+
+/** How many unused subscriptions are kept for the next pulls: more than a process opens in one turn of its loop. */
+const MAX_IDLE_LANES = 64;
 
 const HEADER_BREAK = /[\r\n]/;
 
@@ -50,10 +69,14 @@ export function headerOf(message: Msg, name: string): string | undefined {
 /** One connection and everything that waits on it. */
 export class Link {
   readonly nc: NatsConnection;
+  /** What reply and delivery subjects start with; undefined: the client's own default. */
+  readonly inboxPrefix: string | undefined;
   readonly #log: Logger;
   readonly #waiting = new Map<string, Waiting>();
   readonly #base: string;
   readonly #listeners = new Set<(state: ConnectionState) => void>();
+  readonly #busyLanes = new Set<Lane>();
+  readonly #idleLanes: Lane[] = [];
   #counter = 0;
   #state: ConnectionState = "connected";
   #closing: Promise<void> | undefined;
@@ -61,6 +84,7 @@ export class Link {
   constructor(nc: NatsConnection, options: { log: Logger; inboxPrefix?: string | undefined }) {
     this.nc = nc;
     this.#log = options.log;
+    this.inboxPrefix = options.inboxPrefix;
     this.#base = `${createInbox(options.inboxPrefix)}.`;
     nc.subscribe(`${this.#base}*`, {
       callback: (error, message) => {
@@ -87,19 +111,50 @@ export class Link {
     return { subject: this.#base + token, close: () => this.#waiting.delete(token) };
   }
 
+  /**
+   * Opens a channel. Its messages cannot share the one inbox: a pull's deliveries carry the subject that they were
+   * stored under, so only the subscription tells whose they are. Subscriptions are used again, because each new one
+   * must be made known to every server of a cluster.
+   */
+  openChannel(waiting: Waiting): Channel {
+    const lane = this.#idleLanes.pop() ?? this.#makeLane();
+    lane.waiting = waiting;
+    this.#busyLanes.add(lane);
+    return {
+      subject: `${lane.base}.${++lane.uses}`,
+      close: ({ quiet }) => {
+        if (lane.waiting !== waiting) return; // I1
+        lane.waiting = undefined;
+        this.#busyLanes.delete(lane);
+        if (quiet && this.#idleLanes.length < MAX_IDLE_LANES) this.#idleLanes.push(lane);
+        else lane.subscription.unsubscribe();
+      },
+    };
+  }
+
+  #makeLane(): Lane {
+    const base = `${this.#base}lane.${(this.#counter++).toString(36)}`;
+    const subscription = this.nc.subscribe(`${base}.*`, {
+      callback: (error, message) => {
+        if (error !== null) return;
+        const isStale = message.subject.startsWith(base) && message.subject !== `${base}.${lane.uses}`;
+        if (!isStale) lane.waiting?.onMessage(message);
+      },
+    });
+    const lane: Lane = { base, subscription, uses: 0, waiting: undefined };
+    return lane;
+  }
+
   publish(subject: string, data: Uint8Array, headers?: Headers, reply?: string): void {
-    if (data.length > this.maxPayloadBytes) {
-      throw new SwarmError(
-        "payload_too_large",
-        `a message to ${subject} has ${data.length} bytes; the server takes at most ${this.maxPayloadBytes}`,
-      );
-    }
+    if (data.length > this.maxPayloadBytes) throw this.#tooLarge(subject, data.length);
     const options: { headers?: MsgHdrsImpl; reply?: string } = {};
     if (headers !== undefined) options.headers = toNatsHeaders(headers);
     if (reply !== undefined) options.reply = reply;
     try {
       this.nc.publish(subject, data, options);
     } catch (cause) {
+      const bytes = data.length + (options.headers?.encode().length ?? 0);
+      if (bytes > this.maxPayloadBytes) throw this.#tooLarge(subject, bytes);
       throw new SwarmError("unavailable", `cannot send to ${subject}: ${(cause as Error).message}`, {
         cause,
       });
@@ -176,6 +231,13 @@ export class Link {
     return answer;
   }
 
+  #tooLarge(subject: string, bytes: number): SwarmError {
+    return new SwarmError(
+      "payload_too_large",
+      `a message to ${subject} has ${bytes} bytes; the server takes at most ${this.maxPayloadBytes}`,
+    );
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -250,9 +312,9 @@ export class Link {
     if (this.#state === state || this.#state === "closed") return;
     this.#state = state;
     if (state !== "connected") {
-      const lost = [...this.#waiting.values()];
+      const lost = [...this.#waiting.values(), ...[...this.#busyLanes].map((lane) => lane.waiting)];
       this.#waiting.clear();
-      for (const waiting of lost) waiting.onLost();
+      for (const waiting of lost) waiting?.onLost();
     }
     for (const listener of [...this.#listeners]) listener(state);
   }

@@ -1,17 +1,17 @@
 // One stream as a log, over JetStream's API subjects (ADR-31 for batched direct gets). No consumer is ever made
 // here, so it works on work queues too.
 import type { Msg } from "@nats-io/nats-core";
-import { HEADERS, SwarmError } from "../../protocol/index.ts";
+import { SwarmError } from "../../protocol/index.ts";
+import { DEFAULT_MAX_SUBJECTS } from "../limits.ts";
 import { APPEND_TIMEOUT_MS, type AppendOptions, type Log, type LogInfo, type Stored } from "../ports.ts";
-import { type ApiError, fromApiError } from "./errors.ts";
+import { appendHeaders } from "../stream-headers.ts";
+import { type ApiError, fromApiError, JETSTREAM_ERRORS, jetStreamCode } from "./errors.ts";
 import { headerOf, type Link } from "./link.ts";
 
 /** How many messages one page of a batched direct get asks for: at most ~0.5 MB of small bodies on the way. */
 const PAGE_MESSAGES = 256;
 /** The most bytes of one page; the server stops a page at this size. */
 const PAGE_BYTES = 4 * 1024 * 1024;
-/** How many subjects `subjects()` reports when the caller names no bound. */
-const DEFAULT_MAX_SUBJECTS = 10_000;
 const READ_TIMEOUT_MS = 5_000;
 
 const utf8 = new TextDecoder();
@@ -47,10 +47,8 @@ export function createNatsLog(link: Link, stream: string): Log {
         await link.api(`STREAM.MSG.DELETE.${stream}`, { seq, no_erase: true }, { doing });
         return true;
       } catch (error) {
-        if (
-          error instanceof SwarmError &&
-          (error.code === "not_found" || /no message found|10057/.test(error.message))
-        )
+        const code = jetStreamCode(error);
+        if (code === JETSTREAM_ERRORS.messageNotFound || code === JETSTREAM_ERRORS.messageDeleteFailed)
           return false;
         throw error;
       }
@@ -79,18 +77,6 @@ async function append(
     );
   }
   return { seq: ack.seq, duplicate: ack.duplicate === true };
-}
-
-function appendHeaders(options: AppendOptions): Record<string, string> {
-  const headers: Record<string, string> = { ...options.headers };
-  if (options.messageId !== undefined) headers[HEADERS.messageId] = options.messageId;
-  if (options.expectedLastSeq !== undefined)
-    headers["Nats-Expected-Last-Sequence"] = String(options.expectedLastSeq);
-  if (options.expectedLastSubjectSeq !== undefined)
-    headers["Nats-Expected-Last-Subject-Sequence"] = String(options.expectedLastSubjectSeq);
-  if (options.ttlMs !== undefined) headers["Nats-TTL"] = `${Math.max(1, Math.ceil(options.ttlMs / 1000))}s`;
-  if (options.rollup === true) headers["Nats-Rollup"] = "sub";
-  return headers;
 }
 
 class DirectStored implements Stored {

@@ -4,6 +4,7 @@
 // I3: a silent server is noticed: long pulls ask for idle heartbeats, and two missed ones end the pull as `lost`.
 import type { Msg } from "@nats-io/nats-core";
 import { ACK_WAIT_MS, SwarmError } from "../../protocol/index.ts";
+import { MAX_ACK_PENDING, MAX_OPEN_PULLS } from "../limits.ts";
 import type { Delivery, Headers, Pull, PullEnd, Queue, QueueConsumer } from "../ports.ts";
 import { headerOf, type Link } from "./link.ts";
 
@@ -11,13 +12,6 @@ import { headerOf, type Link } from "./link.ts";
 const IDLE_HEARTBEAT_MS = 5_000;
 /** How many missed idle heartbeats mean a dead server or consumer. */
 const MISSED_HEARTBEATS = 2;
-/**
- * How many deliveries of one consumer may be unacked at once, delayed redeliveries included. Bounds the server's
- * memory; far above what slots and short retries of one capability need.
- */
-const MAX_ACK_PENDING = 100_000;
-/** How many open pulls one consumer may have: two per host process and a thousand hosts. */
-const MAX_OPEN_PULLS = 4_096;
 const NANOS_PER_MS = 1_000_000;
 
 const ACK = new TextEncoder().encode("+ACK");
@@ -126,11 +120,11 @@ function openPull(
   const end = (reason: PullEnd) => {
     if (ended) return; // I1
     ended = true;
-    inbox.close();
+    channel.close({ quiet: reason === "filled" || reason === "expired" });
     clearTimeout(watchdog);
     sink.onEnd(reason);
   };
-  const inbox = link.openInbox({
+  const channel = link.openChannel({
     onMessage: (message) => {
       if (message.data.length === 0 && (message.headers?.code ?? 0) > 0) {
         const reason = readStatus(message);
@@ -154,7 +148,7 @@ function openPull(
           heartbeatMs > 0 ? `,"idle_heartbeat":${heartbeatMs * NANOS_PER_MS}` : ""
         }}`;
   if (link.state === "connected")
-    link.publish(pullSubject, new TextEncoder().encode(body), undefined, inbox.subject);
+    link.publish(pullSubject, new TextEncoder().encode(body), undefined, channel.subject);
   else queueMicrotask(() => end("lost"));
   return {
     get remaining() {

@@ -1,0 +1,232 @@
+// Connecting to NATS: credentials, first connection, reconnecting for ever, and the transport over it.
+import { readFileSync } from "node:fs";
+import {
+  type Authenticator,
+  AuthorizationError,
+  type ConnectionOptions,
+  connect,
+  credsAuthenticator,
+  type NatsConnection,
+  nkeyAuthenticator,
+  type TlsOptions,
+  UserAuthenticationExpiredError,
+} from "@nats-io/transport-node";
+import {
+  type BackoffPolicy,
+  backoffDelayMs,
+  type Logger,
+  type Meter,
+  redactText,
+  sleep,
+  systemChance,
+} from "../../base/index.ts";
+import {
+  type BucketKey,
+  bucketSpecs,
+  type StreamKey,
+  SwarmError,
+  streamSpecs,
+} from "../../protocol/index.ts";
+import type { Transport } from "../ports.ts";
+import { createNatsBlobs } from "./blobs.ts";
+import { createNatsBucket } from "./bucket.ts";
+import { createNatsBus } from "./bus.ts";
+import { initStreams } from "./init.ts";
+import { Link } from "./link.ts";
+import { createNatsLog } from "./log.ts";
+import { createNatsQueue } from "./queue.ts";
+
+/** How a dead link is noticed: two pings unanswered, so within 45 s. The client's default would take minutes. */
+const PING_INTERVAL_MS = 15_000;
+/** Reconnects go on for ever; the jitter keeps a swarm's processes from coming back all at once. */
+const RECONNECT: BackoffPolicy = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.5 };
+/** How long one attempt to connect may take, handshake included. */
+const CONNECT_TIMEOUT_MS = 5_000;
+
+/** How a process proves who it is. A user name, password or token inside a server's URL works too. */
+export type NatsCredentials =
+  | { file: string }
+  | { nkeyFile: string }
+  | { user: string; password: string }
+  | { token: string };
+
+/** Where a server is and how to get in. */
+export interface NatsTarget {
+  /** URLs: `nats://host:4222`, `tls://host:4222`, with or without `user:password@` or `token@`. */
+  servers: string | string[];
+  credentials?: NatsCredentials | undefined;
+  tls?: TlsOptions | undefined;
+  /** What inbox subjects start with, where the user's permissions demand one. */
+  inboxPrefix?: string | undefined;
+}
+
+/** What {@link connectNats} takes. */
+export interface ConnectNatsOptions extends NatsTarget {
+  /** The client's name on the server's monitoring pages, for example `murmur-agent echo-4k2m9x7q1z`. */
+  name: string;
+  /** The swarm's prefix. */
+  prefix: string;
+  log: Logger;
+  /** `murmur_nats_connected` follows the connection. */
+  meter: Meter;
+  /** Wait for the first connection for ever instead of failing at once (default): for daemons. */
+  waitOnFirstConnect?: boolean | undefined;
+  /** Ends that wait. */
+  signal?: AbortSignal | undefined;
+  /** Copies of each stream that `init` creates; default 1. */
+  replicas?: number | undefined;
+  /** Limits of the streams that `init` creates; see {@link streamSpecs}. */
+  limits?: { taskBytes?: number; resultAgeMs?: number } | undefined;
+}
+
+/**
+ * Connects to NATS. Once connected, the connection comes back by itself for ever.
+ * @throws SwarmError `unavailable` when no server answers (without `waitOnFirstConnect`), `not_permitted` when the
+ *   server refuses the credentials, `invalid_input` for a bad URL or an unreadable credentials file; the signal's
+ *   reason when it aborts.
+ */
+export async function connectNats(options: ConnectNatsOptions): Promise<Transport> {
+  const { prefix, log, meter, replicas = 1, limits } = options;
+  const streams = streamSpecs(prefix, limits);
+  const buckets = bucketSpecs(prefix);
+  const streamNamed = (key: StreamKey) => streams.find((spec) => spec.key === key)!.name;
+  const bucketNamed = (key: BucketKey) => buckets.find((spec) => spec.key === key)!;
+
+  const reconnects = { failures: 0 };
+  const link = new Link(await openConnection(options, reconnects), { log, inboxPrefix: options.inboxPrefix });
+  meter.natsConnected.set(1);
+  link.onState((state) => {
+    meter.natsConnected.set(state === "connected" ? 1 : 0);
+    if (state === "connected") reconnects.failures = 0;
+  });
+  const blobs = bucketNamed("blobs");
+  return {
+    prefix,
+    bus: createNatsBus(link, log),
+    log: (key) => createNatsLog(link, streamNamed(key)),
+    queue: (key) => createNatsQueue(link, streamNamed(key)),
+    bucket: (key) => createNatsBucket(link, bucketNamed(key).name),
+    blobs: createNatsBlobs(link, blobs.name, blobs.ttlMs),
+    get maxPayloadBytes() {
+      return link.maxPayloadBytes;
+    },
+    get state() {
+      return link.state;
+    },
+    onState: (onState) => link.onState(onState),
+    init: () => initStreams(link, { streams, buckets, replicas }),
+    close: () => link.close(),
+  };
+}
+
+/** Connects, again and again when the caller wants to wait. */
+async function openConnection(
+  options: ConnectNatsOptions,
+  reconnects: { failures: number },
+): Promise<NatsConnection> {
+  const { log, signal } = options;
+  const clientOptions = toClientOptions(options, reconnects);
+  for (let attempt = 1; ; attempt++) {
+    signal?.throwIfAborted();
+    try {
+      return await connect(clientOptions);
+    } catch (cause) {
+      const error = toConnectError(cause, clientOptions.servers as string[]);
+      if (options.waitOnFirstConnect !== true || error.code !== "unavailable") throw error;
+      log.warn({ err: error, attempt }, "cannot connect to NATS yet; trying again");
+      await sleep(backoffDelayMs(RECONNECT, attempt, systemChance), signal === undefined ? {} : { signal });
+    }
+  }
+}
+
+function toClientOptions(options: ConnectNatsOptions, reconnects: { failures: number }): ConnectionOptions {
+  const servers = (typeof options.servers === "string" ? options.servers.split(",") : options.servers).map(
+    parseServer,
+  );
+  const inUrl = servers.find((server) => server.credentials !== undefined)?.credentials;
+  const credentials = options.credentials ?? inUrl;
+  const tls = options.tls ?? (servers.some((server) => server.tls) ? {} : undefined);
+  return {
+    servers: servers.map((server) => server.address),
+    name: options.name,
+    noAsyncTraces: true,
+    timeout: CONNECT_TIMEOUT_MS,
+    pingInterval: PING_INTERVAL_MS,
+    maxPingOut: 2,
+    reconnect: true,
+    maxReconnectAttempts: -1,
+    reconnectDelayHandler: () => backoffDelayMs(RECONNECT, ++reconnects.failures, systemChance),
+    waitOnFirstConnect: false, // the wait is ours, so that it is logged and can be ended
+    ignoreAuthErrorAbort: true, // credentials may be rotated while the process runs
+    ...(tls === undefined ? {} : { tls }),
+    ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
+    ...(credentials === undefined ? {} : toAuthentication(credentials)),
+  };
+}
+
+interface Server {
+  address: string;
+  credentials: NatsCredentials | undefined;
+  tls: boolean;
+}
+
+/** Takes a URL apart, so that its secrets go to the authenticator and nowhere else. */
+function parseServer(text: string): Server {
+  const trimmed = text.trim();
+  const full = trimmed.includes("://") ? trimmed : `nats://${trimmed}`;
+  const url = URL.canParse(full) ? new URL(full) : undefined;
+  if (url === undefined || url.host === "" || !["nats:", "tls:"].includes(url.protocol)) {
+    throw new SwarmError(
+      "invalid_input",
+      `server must be nats://host:port or tls://host:port, got ${JSON.stringify(redactText(trimmed))}`,
+      { field: "server" },
+    );
+  }
+  const [user, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)];
+  const credentials = user === "" ? undefined : password === "" ? { token: user } : { user, password };
+  return { address: url.host, credentials, tls: url.protocol === "tls:" };
+}
+
+function toAuthentication(credentials: NatsCredentials): Partial<ConnectionOptions> {
+  if ("file" in credentials) return { authenticator: fromFile(credentials.file, credsAuthenticator) };
+  if ("nkeyFile" in credentials) return { authenticator: fromFile(credentials.nkeyFile, nkeyAuthenticator) };
+  if ("token" in credentials) return { token: credentials.token };
+  return { user: credentials.user, pass: credentials.password };
+}
+
+/** An authenticator that reads its file at every connection: rotated credentials are used by the next reconnect. */
+function fromFile(file: string, make: (contents: Uint8Array) => Authenticator): Authenticator {
+  const read = () => {
+    try {
+      return readFileSync(file);
+    } catch (cause) {
+      const { code } = cause as NodeJS.ErrnoException;
+      throw new SwarmError(
+        "invalid_input",
+        `the credentials file ${file} cannot be read (${code ?? "unknown"})`,
+        {
+          field: "credentials",
+          cause,
+        },
+      );
+    }
+  };
+  read(); // a missing file is reported now, not at the first handshake
+  return (nonce) => make(read())(nonce);
+}
+
+function toConnectError(cause: unknown, servers: string[]): SwarmError {
+  if (cause instanceof SwarmError) return cause;
+  const message = redactText((cause as Error).message);
+  if (cause instanceof AuthorizationError || cause instanceof UserAuthenticationExpiredError) {
+    return new SwarmError(
+      "not_permitted",
+      `NATS at ${servers.join(", ")} refuses these credentials (${message}): check user, token or credentials file`,
+      { field: "credentials" },
+    );
+  }
+  return new SwarmError(
+    "unavailable",
+    `cannot connect to NATS at ${servers.join(", ")} (${message}): start a server, or name another with --server or NATS_URL`,
+  );
+}

@@ -1,0 +1,162 @@
+// Following a stream live: an ordered, unacked push consumer that is made anew whenever it may have missed something.
+// I1: each message is delivered once and in order of sequence, also over reconnects and restarts of the server.
+// I2: only the newest server-side consumer is listened to; older ones expire on the server by themselves.
+import { createInbox, type Msg } from "@nats-io/nats-core";
+import { backoffDelayMs, newId, systemChance } from "../../base/index.ts";
+import type { Subscription } from "../ports.ts";
+import { headerOf, type Link } from "./link.ts";
+
+/** How often the server says that it is still there. */
+const HEARTBEAT_MS = 5_000;
+/** Two missed heartbeats and a second for the way mean a dead consumer. */
+const SILENCE_MS = 2 * HEARTBEAT_MS + 1_000;
+/** When the server forgets a consumer that nobody listens to. */
+const INACTIVE_MS = 60_000;
+/** Waits between attempts to make the consumer anew; for ever, because the follower must not end silently. */
+const RETRY = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.2 };
+const NANOS_PER_MS = 1_000_000;
+
+/**
+ * Delivers the last message of each subject that fits `filter`, then every new one; resolves when those that were
+ * stored at the beginning have been delivered.
+ * @throws SwarmError `unavailable` when the first consumer cannot be made.
+ */
+export async function follow(
+  link: Link,
+  options: { stream: string; filter: string; headersOnly?: boolean; onMessage: (message: Msg) => void },
+): Promise<Subscription> {
+  const follower = new Follower(link, options);
+  await follower.start();
+  await follower.caughtUp;
+  return follower;
+}
+
+class Follower implements Subscription {
+  readonly caughtUp: Promise<void>;
+  readonly #link: Link;
+  readonly #options: Parameters<typeof follow>[1];
+  readonly #states: Subscription;
+  #setCaughtUp: () => void = () => undefined;
+  #subscription: { unsubscribe(): void } | undefined;
+  #watchdog: NodeJS.Timeout | undefined;
+  #retry: NodeJS.Timeout | undefined;
+  #generation = 0;
+  #failures = 0;
+  #lastSeq = 0;
+  #consumerSeq = 0;
+  #open = true;
+
+  constructor(link: Link, options: Parameters<typeof follow>[1]) {
+    this.#link = link;
+    this.#options = options;
+    this.caughtUp = new Promise((resolve) => {
+      this.#setCaughtUp = resolve;
+    });
+    this.#states = link.onState((state) => {
+      if (state === "connected") this.#restart();
+      else if (state === "closed") this.close();
+    });
+  }
+
+  close(): void {
+    this.#open = false;
+    this.#forget();
+    this.#states.close();
+    this.#setCaughtUp();
+  }
+
+  async start(): Promise<void> {
+    try {
+      await this.#make();
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  async #make(): Promise<void> {
+    this.#forget(); // I2
+    const generation = ++this.#generation;
+    this.#consumerSeq = 0;
+    const deliverTo = createInbox(this.#link.inboxPrefix);
+    this.#subscription = this.#link.nc.subscribe(deliverTo, {
+      callback: (error, message) => {
+        if (error === null && generation === this.#generation) this.#onMessage(message);
+      },
+    });
+    this.#watchdog = setTimeout(() => this.#restart(), SILENCE_MS);
+    const { stream, filter, headersOnly } = this.#options;
+    const name = `follow-${newId()}`;
+    const from =
+      this.#lastSeq === 0
+        ? { deliver_policy: "last_per_subject" }
+        : { deliver_policy: "by_start_sequence", opt_start_seq: this.#lastSeq + 1 };
+    const created = await this.#link.api<{ num_pending: number }>(
+      `CONSUMER.CREATE.${stream}.${name}.${filter}`,
+      {
+        stream_name: stream,
+        action: "create",
+        config: {
+          name,
+          ...from,
+          deliver_subject: deliverTo,
+          filter_subject: filter,
+          headers_only: headersOnly === true,
+          ack_policy: "none",
+          max_deliver: 1,
+          replay_policy: "instant",
+          flow_control: true,
+          idle_heartbeat: HEARTBEAT_MS * NANOS_PER_MS,
+          inactive_threshold: INACTIVE_MS * NANOS_PER_MS,
+          mem_storage: true,
+          num_replicas: 1,
+        },
+      },
+      { doing: `follow ${stream}` },
+    );
+    this.#failures = 0;
+    if (created.num_pending === 0) this.#setCaughtUp();
+  }
+
+  #onMessage(message: Msg): void {
+    this.#watchdog?.refresh();
+    if (message.headers?.code === 100) this.#onHeartbeat(message);
+    else {
+      // $JS.ACK[.<domain>.<account>].<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<nanos>.<pending>[.<token>]
+      const parts = (message.reply ?? "").split(".");
+      const at = parts.length >= 11 ? 7 : 5;
+      if (Number(parts[at + 1]) !== this.#consumerSeq + 1) {
+        this.#restart(); // I1: something was lost on the way
+        return;
+      }
+      this.#consumerSeq++;
+      this.#lastSeq = Number(parts[at]);
+      this.#options.onMessage(message);
+      if (parts[at + 3] === "0") this.#setCaughtUp();
+    }
+  }
+
+  /** Answers flow control; a heartbeat that counts more deliveries than came means that the last ones were lost. */
+  #onHeartbeat(message: Msg): void {
+    const stalled = headerOf(message, "Nats-Consumer-Stalled") ?? message.reply;
+    if (stalled !== undefined && stalled !== "") this.#link.publish(stalled, new Uint8Array());
+    const delivered = headerOf(message, "Nats-Last-Consumer");
+    if (delivered !== undefined && Number(delivered) !== this.#consumerSeq) this.#restart(); // I1
+  }
+
+  #restart(): void {
+    if (!this.#open || this.#link.state !== "connected") return; // the reconnect restarts it
+    this.#make().catch(() => {
+      clearTimeout(this.#retry);
+      const delayMs = backoffDelayMs(RETRY, ++this.#failures, systemChance);
+      this.#retry = setTimeout(() => this.#restart(), delayMs);
+    });
+  }
+
+  #forget(): void {
+    clearTimeout(this.#watchdog);
+    clearTimeout(this.#retry);
+    this.#subscription?.unsubscribe();
+    this.#subscription = undefined;
+  }
+}

@@ -1,0 +1,224 @@
+// Creates the swarm's streams and buckets from their definitions and verifies those that exist. Changes nothing that
+// is there: an operator's stream with another meaning is reported, never rewritten.
+// I1: whatever correctness rests on is compared; what only sizes a stream (bytes, age, replicas) is the operator's.
+import { type BucketSpec, type StreamSpec, SwarmError } from "../../protocol/index.ts";
+import { objectStream } from "./blobs.ts";
+import { bucketStream } from "./bucket.ts";
+import { JETSTREAM_ERRORS, jetStreamCode } from "./errors.ts";
+import type { Link } from "./link.ts";
+
+/** The oldest server: message schedules and per-message TTL came with 2.12. */
+const MINIMUM_VERSION = [2, 12] as const;
+const NANOS_PER_MS = 1_000_000;
+/** Creating a replicated stream waits for its group's first election. */
+const CREATE_TIMEOUT_MS = 15_000;
+/** No limit, in JetStream's words. */
+const UNLIMITED = -1;
+
+/** The part of a JetStream stream configuration that we write and compare. */
+interface StreamConfig {
+  name: string;
+  subjects: string[];
+  retention: "workqueue" | "limits";
+  discard: "new" | "old";
+  discard_new_per_subject: boolean;
+  max_msgs_per_subject: number;
+  max_msgs: number;
+  max_bytes: number;
+  max_msg_size: number;
+  max_age: number;
+  allow_msg_schedules: boolean;
+  allow_msg_ttl: boolean;
+  allow_rollup_hdrs: boolean;
+  deny_delete: boolean;
+  allow_direct: boolean;
+  republish: { src: string; dest: string } | null;
+}
+
+/** Settings that correctness rests on, in every stream. */
+const COMPARED = [
+  "subjects",
+  "retention",
+  "discard",
+  "discard_new_per_subject",
+  "max_msgs_per_subject",
+  "allow_msg_schedules",
+  "allow_msg_ttl",
+  "allow_rollup_hdrs",
+  "deny_delete",
+  "allow_direct",
+  "republish",
+] as const satisfies readonly (keyof StreamConfig)[];
+
+/** Limits that drop schedules silently: a stream with schedules must have none of them (measured on 2.14.5). */
+const LIMITS = [
+  "max_msgs",
+  "max_bytes",
+  "max_age",
+  "max_msg_size",
+] as const satisfies readonly (keyof StreamConfig)[];
+
+/**
+ * Creates what is missing and verifies the rest.
+ * @throws SwarmError `unavailable`: the server is older than 2.12, has no JetStream or too little storage;
+ *   `conflict`: a stream exists with another setting, or another stream holds the subjects.
+ */
+export async function initStreams(
+  link: Link,
+  options: { streams: StreamSpec[]; buckets: BucketSpec[]; replicas: number },
+): Promise<{ created: string[]; verified: string[] }> {
+  checkServer(link);
+  const { replicas } = options;
+  const created: string[] = [];
+  const verified: string[] = [];
+  const ensure = async (shownName: string, config: StreamConfig, dedupWindowMs: number | undefined) => {
+    const found =
+      (await find(link, config.name)) ?? (await create(link, config, { replicas, dedupWindowMs }));
+    if (found === "created") created.push(shownName);
+    else {
+      verify(config, found);
+      verified.push(shownName);
+    }
+  };
+  for (const spec of options.streams) await ensure(spec.name, configOf(spec), spec.dedupWindowMs);
+  for (const spec of options.buckets) await ensure(spec.name, configOfBucket(spec), undefined);
+  return { created, verified };
+}
+
+function checkServer(link: Link): void {
+  const info = link.nc.info;
+  const [major = 0, minor = 0] = (info?.version ?? "").split(".").map(Number);
+  if (major < MINIMUM_VERSION[0] || (major === MINIMUM_VERSION[0] && minor < MINIMUM_VERSION[1])) {
+    throw new SwarmError(
+      "unavailable",
+      `nats-server is ${info?.version ?? "of unknown version"}; Murmur needs ${MINIMUM_VERSION.join(".")} or newer (delayed messages, per-message TTL): upgrade the server`,
+    );
+  }
+  if (info?.jetstream !== true) {
+    throw new SwarmError(
+      "unavailable",
+      "nats-server runs without JetStream: start it with -js, or with jetstream { store_dir: … } in its configuration",
+    );
+  }
+}
+
+function configOf(spec: StreamSpec): StreamConfig {
+  return {
+    name: spec.name,
+    subjects: spec.subjects,
+    retention: spec.retention,
+    discard: spec.discard,
+    discard_new_per_subject: spec.discard === "new" && spec.maxPerSubject !== undefined,
+    max_msgs_per_subject: spec.maxPerSubject ?? UNLIMITED,
+    max_msgs: UNLIMITED,
+    max_bytes: spec.maxBytes ?? UNLIMITED,
+    max_msg_size: spec.maxMessageBytes ?? UNLIMITED,
+    max_age: (spec.maxAgeMs ?? 0) * NANOS_PER_MS,
+    allow_msg_schedules: spec.allowSchedules === true,
+    allow_msg_ttl: spec.allowTtl === true,
+    allow_rollup_hdrs: spec.allowRollup === true || spec.allowSchedules === true, // schedules imply it (2.14.5)
+    deny_delete: spec.denyDelete === true,
+    allow_direct: true,
+    republish: spec.republish === undefined ? null : { src: spec.republish.from, dest: spec.republish.to },
+  };
+}
+
+/** The layouts of ADR-8 (key-value) and ADR-20 (object store). */
+function configOfBucket(spec: BucketSpec): StreamConfig {
+  const isObject = spec.kind === "object";
+  return {
+    name: isObject ? objectStream(spec.name) : bucketStream(spec.name),
+    subjects: isObject ? [`$O.${spec.name}.C.>`, `$O.${spec.name}.M.>`] : [`$KV.${spec.name}.>`],
+    retention: "limits",
+    discard: "new",
+    discard_new_per_subject: false,
+    max_msgs_per_subject: isObject ? UNLIMITED : 1,
+    max_msgs: UNLIMITED,
+    max_bytes: UNLIMITED,
+    max_msg_size: UNLIMITED,
+    max_age: spec.ttlMs * NANOS_PER_MS,
+    allow_msg_schedules: false,
+    allow_msg_ttl: false,
+    allow_rollup_hdrs: true,
+    deny_delete: !isObject,
+    allow_direct: false, // reads must see every finished write: only the leader answers
+    republish: null,
+  };
+}
+
+async function find(link: Link, name: string): Promise<Partial<StreamConfig> | null> {
+  try {
+    const doing = `look at ${name}`;
+    const info = await link.api<{ config: Partial<StreamConfig> }>(`STREAM.INFO.${name}`, undefined, {
+      doing,
+    });
+    return info.config;
+  } catch (error) {
+    if (jetStreamCode(error) === JETSTREAM_ERRORS.streamNotFound) return null;
+    throw error;
+  }
+}
+
+/** Creates a stream, or finds the one that another process created in the same moment. */
+async function create(
+  link: Link,
+  config: StreamConfig,
+  options: { replicas: number; dedupWindowMs: number | undefined },
+): Promise<"created" | Partial<StreamConfig>> {
+  const body = {
+    ...config,
+    ...(config.republish === null ? { republish: undefined } : {}),
+    storage: "file",
+    num_replicas: options.replicas,
+    ...(options.dedupWindowMs === undefined
+      ? {}
+      : { duplicate_window: options.dedupWindowMs * NANOS_PER_MS }),
+  };
+  const doing = `create ${config.name}`;
+  try {
+    await link.api(`STREAM.CREATE.${config.name}`, body, { doing, timeoutMs: CREATE_TIMEOUT_MS });
+    return "created";
+  } catch (error) {
+    const code = jetStreamCode(error);
+    if (code === JETSTREAM_ERRORS.subjectsOverlap) {
+      throw new SwarmError(
+        "conflict",
+        `${doing}: another stream holds one of its subjects (${config.subjects.join(", ")}): choose another prefix, or remove that stream`,
+        { cause: error },
+      );
+    }
+    const found = code === JETSTREAM_ERRORS.streamNameInUse ? await find(link, config.name) : null;
+    if (found === null) throw error;
+    return found;
+  }
+}
+
+/** @throws SwarmError `conflict` naming stream, setting, expected and found value. */
+function verify(expected: StreamConfig, found: Partial<StreamConfig>): void {
+  for (const setting of COMPARED) compare(expected, found, setting);
+  if (expected.allow_msg_schedules) for (const limit of LIMITS) compare(expected, found, limit);
+}
+
+function compare(expected: StreamConfig, found: Partial<StreamConfig>, setting: keyof StreamConfig): void {
+  const wanted = normalise(setting, expected[setting]);
+  const came = normalise(setting, found[setting]);
+  if (wanted === came) return;
+  throw new SwarmError(
+    "conflict",
+    `stream ${expected.name}: ${setting} must be ${wanted}, found ${came}: correct it with \`nats stream edit\`, or remove the stream when it is not this swarm's`,
+    { field: setting },
+  );
+}
+
+/** One text for equal settings: the server leaves out what is off, and writes "no limit" as 0 or −1. */
+function normalise(setting: keyof StreamConfig, value: unknown): string {
+  if (setting === "subjects") return JSON.stringify([...((value as string[] | undefined) ?? [])].sort());
+  if (setting === "republish") {
+    const { src = "", dest = "" } = (value as { src?: string; dest?: string } | null | undefined) ?? {};
+    return src === "" ? "none" : `${src} → ${dest}`;
+  }
+  if (typeof value === "number" || setting.startsWith("max_")) {
+    return typeof value === "number" && value > 0 ? String(value) : "unlimited";
+  }
+  return typeof value === "string" ? value : String(value === true);
+}
