@@ -1,0 +1,1110 @@
+// The promises of the transport's ports as one suite. Every implementation runs it; what passes here may be relied on.
+import { randomBytes } from "node:crypto";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import type { SwarmError } from "../../src/protocol/index.ts";
+import {
+  ACK_WAIT_MS,
+  BLOB_LIMIT_BYTES,
+  createSubjects,
+  HEADERS,
+  INLINE_LIMIT_BYTES,
+  TASK_MESSAGE_LIMIT_BYTES,
+} from "../../src/protocol/index.ts";
+import type {
+  Delivery,
+  Incoming,
+  PullEnd,
+  QueueConsumer,
+  Stored,
+  Transport,
+} from "../../src/transport/index.ts";
+
+/** An implementation under test: one server that many connections share. */
+export interface Implementation {
+  connect(options: {
+    prefix: string;
+    limits?: { taskBytes?: number; resultAgeMs?: number };
+  }): Promise<Transport>;
+  stop(): Promise<void>;
+}
+
+const text = (value: string) => new TextEncoder().encode(value);
+const read = (message: { data: Uint8Array }) => new TextDecoder().decode(message.data);
+/** Waits for conditions: long enough for a loaded machine; a condition that holds ends it at once. */
+const SOON = { timeout: 8_000, interval: 5 };
+const TEST_TIMEOUT_MS = 60_000;
+
+let swarms = 0;
+
+/** Runs the suite against one implementation. */
+export function describeTransport(title: string, start: () => Promise<Implementation>): void {
+  describe.concurrent(`${title} keeps the promises of the ports`, { timeout: TEST_TIMEOUT_MS }, () => {
+    let implementation: Implementation;
+    const open: Transport[] = [];
+    beforeAll(async () => {
+      implementation = await start();
+    });
+    afterAll(async () => {
+      await Promise.all(open.map((transport) => transport.close()));
+      await implementation.stop();
+    });
+
+    /** A connection to a swarm of its own, initialised unless told otherwise. */
+    async function setup(options: { init?: boolean; limits?: { taskBytes?: number }; prefix?: string } = {}) {
+      const prefix = options.prefix ?? `swarm${++swarms}`;
+      const limits = options.limits === undefined ? {} : { limits: options.limits };
+      const transport = await implementation.connect({ prefix, ...limits });
+      open.push(transport);
+      if (options.init !== false) await transport.init();
+      return { transport, prefix, subjects: createSubjects(prefix), bus: transport.bus };
+    }
+
+    describe("bus", () => {
+      test("a message reaches every subscriber of its subject and no other", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        const heard: string[] = [];
+        for (const name of ["one", "two"])
+          bus.subscribe(`${prefix}.topic.a`, (message) => heard.push(`${name} ${read(message)}`));
+        bus.subscribe(`${prefix}.topic.b`, () => heard.push("wrong"));
+        bus.publish(`${prefix}.topic.a`, text("hello"));
+        await vi.waitFor(() => expect(heard.sort()).toEqual(["one hello", "two hello"]), SOON);
+      });
+
+      test("messages of one sender arrive in order", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        const heard: number[] = [];
+        bus.subscribe(`${prefix}.topic.order`, (message) => heard.push(Number(read(message))));
+        for (let index = 0; index < 500; index++) bus.publish(`${prefix}.topic.order`, text(String(index)));
+        await vi.waitFor(() => expect(heard).toEqual(Array.from({ length: 500 }, (_, index) => index)), SOON);
+      });
+
+      test("a star stands for one token, a greater-than sign for one or more", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        const star: string[] = [];
+        const rest: string[] = [];
+        bus.subscribe(`${prefix}.t.*.end`, (message) => star.push(message.subject));
+        bus.subscribe(`${prefix}.t.>`, (message) => rest.push(message.subject));
+        const subjects = ["t", "t.a", "t.a.end", "t.a.b.end"].map((tail) => `${prefix}.${tail}`);
+        for (const subject of subjects) bus.publish(subject, text(""));
+        await vi.waitFor(() => expect(rest).toEqual(subjects.slice(1)), SOON);
+        expect(star).toEqual([`${prefix}.t.a.end`]);
+      });
+
+      test("one member of a queue group gets each message, on whatever connection", async () => {
+        const one = await setup({ init: false });
+        const other = await setup({ init: false, prefix: one.prefix });
+        const heard: string[] = [];
+        let members = 0;
+        for (const { bus } of [one, other]) {
+          bus.subscribe(`${one.prefix}.ask`, (message) => heard.push(read(message)), { queue: "group" });
+          bus.subscribe(`${one.prefix}.ask`, () => members++);
+          await bus.flush();
+        }
+        for (let index = 0; index < 50; index++) one.bus.publish(`${one.prefix}.ask`, text(String(index)));
+        await vi.waitFor(() => expect(members).toBe(100), SOON);
+        await vi.waitFor(() => expect(new Set(heard).size).toBe(50), SOON);
+        expect(heard).toHaveLength(50);
+      });
+
+      test("headers are found whatever their case, and absent ones are undefined", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        const heard: Incoming[] = [];
+        bus.subscribe(`${prefix}.h`, (message) => heard.push(message));
+        bus.publish(`${prefix}.h`, text(""), { headers: { "X-Mixed-Case": "yes", traceparent: "00-1" } });
+        await vi.waitFor(() => expect(heard).toHaveLength(1), SOON);
+        expect(heard[0]?.header("x-mixed-case")).toBe("yes");
+        expect(heard[0]?.header("X-MIXED-CASE")).toBe("yes");
+        expect(heard[0]?.header("Traceparent")).toBe("00-1");
+        expect(heard[0]?.header("missing")).toBeUndefined();
+      });
+
+      test("a header with a line break is refused", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        const headers = { "X-Bad": "a\r\nInjected: b" };
+        expect(() => bus.publish(`${prefix}.h`, text(""), { headers })).toThrow(withCode("invalid_input"));
+      });
+
+      test("a request gets its reply with headers; a plain message wants none", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        const wants: boolean[] = [];
+        bus.subscribe(`${prefix}.r`, (request) => {
+          wants.push(request.wantsReply);
+          request.respond(text(`${read(request)}!`), { "Murmur-Version": "1" });
+        });
+        bus.publish(`${prefix}.r`, text("quiet"));
+        const reply = await bus.request(`${prefix}.r`, text("hello"), { timeoutMs: 5_000 });
+        expect(read(reply)).toBe("hello!");
+        expect(reply.header("murmur-version")).toBe("1");
+        expect(wants).toEqual([false, true]);
+      });
+
+      test("a request that nobody listens to fails at once", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        const asked = bus.request(`${prefix}.nobody`, text(""), { timeoutMs: 10 * TEST_TIMEOUT_MS });
+        await expect(asked).rejects.toThrow(withCode("unavailable"));
+      });
+
+      test("a request that nobody answers fails when its time is over", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        bus.subscribe(`${prefix}.silent`, () => undefined);
+        const asked = bus.request(`${prefix}.silent`, text(""), { timeoutMs: 50 });
+        await expect(asked).rejects.toThrow(withCode("unavailable"));
+      });
+
+      test("an aborted request rejects with the signal's reason", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        const controller = new AbortController();
+        bus.subscribe(`${prefix}.silent`, () => controller.abort(new Error("enough")));
+        const options = { timeoutMs: TEST_TIMEOUT_MS, signal: controller.signal };
+        await expect(bus.request(`${prefix}.silent`, text(""), options)).rejects.toThrow("enough");
+        await expect(bus.request(`${prefix}.silent`, text(""), options)).rejects.toThrow("enough");
+      });
+
+      test("a scatter collects the replies of all listeners", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        for (const name of ["a", "b", "c"])
+          bus.subscribe(`${prefix}.where.*`, (request) => request.respond(text(name)));
+        const options = { timeoutMs: TEST_TIMEOUT_MS, stallMs: 300 };
+        const replies = await bus.scatter(`${prefix}.where.x`, text(""), options);
+        expect(replies.map(read).sort()).toEqual(["a", "b", "c"]);
+      });
+
+      test("a scatter ends at its maximum, and when its time is over", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        for (const name of ["a", "b", "c"])
+          bus.subscribe(`${prefix}.where`, (request) => request.respond(text(name)));
+        const enough = { timeoutMs: TEST_TIMEOUT_MS, stallMs: TEST_TIMEOUT_MS, max: 2 };
+        expect(await bus.scatter(`${prefix}.where`, text(""), enough)).toHaveLength(2);
+        bus.subscribe(`${prefix}.silent`, () => undefined);
+        expect(await bus.scatter(`${prefix}.silent`, text(""), { timeoutMs: 50 })).toEqual([]);
+      });
+
+      test("a scatter that nobody listens to is empty at once", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        expect(await bus.scatter(`${prefix}.nobody`, text(""), { timeoutMs: 10 * TEST_TIMEOUT_MS })).toEqual(
+          [],
+        );
+      });
+
+      test("a handler that throws disturbs nobody else", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        const heard: string[] = [];
+        bus.subscribe(`${prefix}.x`, () => {
+          throw new Error("a bug");
+        });
+        bus.subscribe(`${prefix}.x`, (message) => heard.push(read(message)));
+        bus.publish(`${prefix}.x`, text("1"));
+        bus.publish(`${prefix}.x`, text("2"));
+        await vi.waitFor(() => expect(heard).toEqual(["1", "2"]), SOON);
+      });
+
+      test("a closed subscription hears nothing more, and closing again is safe", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        const heard: string[] = [];
+        const subscription = bus.subscribe(`${prefix}.x`, (message) => heard.push(`closed ${read(message)}`));
+        bus.subscribe(`${prefix}.x`, (message) => heard.push(read(message)));
+        subscription.close();
+        subscription.close();
+        bus.publish(`${prefix}.x`, text("1"));
+        await vi.waitFor(() => expect(heard).toEqual(["1"]), SOON);
+      });
+
+      test("a message of the largest size passes; one byte more is refused, headers counted", async () => {
+        const { transport, bus, prefix } = await setup({ init: false });
+        const max = transport.maxPayloadBytes;
+        const sizes: number[] = [];
+        bus.subscribe(`${prefix}.big`, (message) => sizes.push(message.data.length));
+        bus.publish(`${prefix}.big`, new Uint8Array(max));
+        await vi.waitFor(() => expect(sizes).toEqual([max]), SOON);
+        const tooLarge = withCode("payload_too_large");
+        expect(() => bus.publish(`${prefix}.big`, new Uint8Array(max + 1))).toThrow(tooLarge);
+        const headers = { "X-Some": "header" };
+        expect(() => bus.publish(`${prefix}.big`, new Uint8Array(max), { headers })).toThrow(tooLarge);
+        const asked = bus.request(`${prefix}.big`, new Uint8Array(max + 1), { timeoutMs: 1_000 });
+        await expect(asked).rejects.toThrow(tooLarge);
+      });
+
+      test("what is published on a stream's subject is stored, and a request gets the acknowledgement", async () => {
+        const { transport, bus, subjects } = await setup();
+        const subject = subjects.result("echo", "-", "a");
+        const reply = await bus.request(subject, text("done"), { timeoutMs: 5_000 });
+        expect(JSON.parse(read(reply))).toMatchObject({ stream: expect.stringMatching(/_RESULTS$/), seq: 1 });
+        expect(read((await transport.log("results").last(subject))!)).toBe("done");
+        const refused = await bus.request(subject, text("again"), { timeoutMs: 5_000 });
+        expect(JSON.parse(read(refused))).toMatchObject({ error: { description: expect.any(String) } });
+      });
+    });
+
+    describe("log", () => {
+      test("an appended message is read back whole, by subject and by sequence", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("results");
+        const subject = subjects.result("echo", "-", "a");
+        const headers = { "Content-Type": "application/json", traceparent: "00-abc" };
+        const beforeMs = Date.now();
+        const { seq, duplicate } = await log.append(subject, text('{"a":1}'), { headers, messageId: "id-1" });
+        expect({ seq, duplicate }).toEqual({ seq: 1, duplicate: false });
+        const found = await Promise.all([
+          log.last(subject),
+          log.last(subject, { fresh: true }),
+          log.last(subjects.filters.resultById("a")),
+          log.get(seq),
+        ]);
+        for (const stored of found) {
+          expect(stored).toMatchObject({ subject, seq: 1 });
+          expect(read(stored!)).toBe('{"a":1}');
+          expect(stored?.header("content-type")).toBe("application/json");
+          expect(stored?.header("nats-msg-id")).toBe("id-1");
+          expect(stored?.header("nothing")).toBeUndefined();
+          // One clock on one machine; the server's is read a moment before or after ours.
+          expect(Math.abs(stored!.storedAtMs - beforeMs)).toBeLessThan(5_000);
+        }
+      });
+
+      test("an empty body and a message without headers are stored as they are", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("results");
+        await log.append(subjects.result("echo", "-", "a"), new Uint8Array());
+        for (const stored of [await log.get(1), await log.last(">", { fresh: true })]) {
+          expect(stored?.data).toHaveLength(0);
+          expect(stored?.header(HEADERS.messageId)).toBeUndefined();
+        }
+      });
+
+      test("the last of several subjects is the one stored last", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("results");
+        for (const id of ["a", "b", "c"]) await log.append(subjects.result("echo", "-", id), text(id));
+        expect(read((await log.last(subjects.filters.allResults, { fresh: true }))!)).toBe("c");
+      });
+
+      test("what is not there is null", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("results");
+        expect(await log.last(subjects.filters.resultById("nothing"))).toBeNull();
+        expect(await log.last(subjects.filters.resultById("nothing"), { fresh: true })).toBeNull();
+        expect(await log.get(77)).toBeNull();
+      });
+
+      test("the first writer of a result wins: the second is a conflict and is not republished", async () => {
+        const { transport, bus, subjects } = await setup();
+        const [done, attempts]: [Incoming[], string[]] = [[], []];
+        bus.subscribe(subjects.filters.allDone, (message) => done.push(message));
+        bus.subscribe(subjects.filters.allResults, (message) => attempts.push(read(message)));
+        const subject = subjects.result("echo", "-", "a");
+        const log = transport.log("results");
+        await log.append(subject, text("first"), { headers: { "X-Who": "one" } });
+        await expect(log.append(subject, text("second"))).rejects.toThrow(withCode("conflict"));
+        await log.append(subjects.result("echo", "-", "b"), text("other"));
+        await vi.waitFor(() => expect(done.map(read)).toEqual(["first", "other"]), SOON);
+        expect(done[0]?.subject).toBe(subject.replace(".result.", ".done."));
+        expect(done[0]?.header("x-who")).toBe("one");
+        expect(done[0]?.header("nats-sequence")).toBe("1");
+        expect(done[0]?.header("nats-subject")).toBe(subject);
+        expect(read((await log.last(subject, { fresh: true }))!)).toBe("first");
+        expect(attempts).toEqual(["first", "second", "other"]); // the plain subject shows what was refused, too
+      });
+
+      test("of many writers at once exactly one wins", async () => {
+        const { transport, subjects } = await setup();
+        const subject = subjects.result("echo", "-", "a");
+        const writes = Array.from({ length: 20 }, (_, index) =>
+          transport.log("results").append(subject, text(String(index))),
+        );
+        const outcomes = await Promise.allSettled(writes);
+        expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+        for (const outcome of outcomes)
+          if (outcome.status === "rejected") expect(outcome.reason).toMatchObject({ code: "conflict" });
+      });
+
+      test("an append whose expectation does not hold is a conflict and stores nothing", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("journal");
+        const [one, other] = [subjects.journal("echo", "a"), subjects.journal("echo", "b")];
+        expect(
+          await log.append(one, text("1"), { expectedLastSeq: 0, expectedLastSubjectSeq: 0 }),
+        ).toMatchObject({
+          seq: 1,
+        });
+        expect(await log.append(other, text("2"), { expectedLastSubjectSeq: 0 })).toMatchObject({ seq: 2 });
+        const conflict = withCode("conflict");
+        await expect(log.append(one, text("x"), { expectedLastSeq: 1 })).rejects.toThrow(conflict);
+        await expect(log.append(one, text("x"), { expectedLastSubjectSeq: 0 })).rejects.toThrow(conflict);
+        await expect(log.append(one, text("x"), { expectedLastSubjectSeq: 2 })).rejects.toThrow(conflict);
+        expect(await log.append(one, text("3"), { expectedLastSubjectSeq: 1 })).toMatchObject({ seq: 3 });
+        expect(await log.info()).toMatchObject({ messages: 3, lastSeq: 3 });
+      });
+
+      test("a repeated message id answers duplicate and stores nothing", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("journal");
+        const subject = subjects.journal("echo", "a");
+        const first = await log.append(subject, text("1"), { messageId: "same" });
+        expect(await log.append(subject, text("2"), { messageId: "same" })).toEqual({
+          seq: first.seq,
+          duplicate: true,
+        });
+        expect(await log.append(subject, text("3"), { messageId: "other" })).toMatchObject({
+          duplicate: false,
+        });
+        expect(await log.info()).toMatchObject({ messages: 2 });
+      });
+
+      test("after a purge the same message id still answers duplicate: it never means stored", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("journal");
+        const subject = subjects.journal("echo", "a");
+        await log.append(subject, text("1"), { messageId: "same" });
+        await log.purge({ filter: subject });
+        expect(await log.append(subject, text("1"), { messageId: "same" })).toMatchObject({
+          duplicate: true,
+        });
+        expect(await log.last(subject, { fresh: true })).toBeNull();
+      });
+
+      test("everything before init, and a subject that no stream takes, is unavailable", async () => {
+        const { transport, prefix, subjects } = await setup({ init: false });
+        const unavailable = withCode("unavailable");
+        const log = transport.log("results");
+        await expect(log.append(subjects.result("echo", "-", "a"), text(""))).rejects.toThrow(unavailable);
+        await expect(log.info()).rejects.toThrow(unavailable);
+        await expect(log.last(">", { fresh: true })).rejects.toThrow(unavailable);
+        await expect(transport.bucket("limits").put("a", text(""))).rejects.toThrow(unavailable);
+        await expect(transport.blobs.put(text("a"))).rejects.toThrow(unavailable);
+        await transport.init();
+        await expect(log.append(`${prefix}.nowhere`, text(""))).rejects.toThrow(unavailable);
+        await expect(transport.blobs.put(text("a"))).resolves.toMatchObject({ bytes: 1 });
+      });
+
+      test("a message over the stream's limit is payload_too_large", async () => {
+        const { transport, subjects } = await setup();
+        const subject = subjects.task(address("big"));
+        const body = new Uint8Array(TASK_MESSAGE_LIMIT_BYTES + 1);
+        await expect(transport.log("tasks").append(subject, body)).rejects.toThrow(
+          withCode("payload_too_large"),
+        );
+        const largest = new Uint8Array(INLINE_LIMIT_BYTES);
+        expect(await transport.log("tasks").append(subject, largest)).toMatchObject({ seq: 1 });
+      });
+
+      test("a full stream is rate_limited, keeps what it has, and takes more after work was done", async () => {
+        const { transport, subjects } = await setup({ limits: { taskBytes: 10_000 } });
+        const log = transport.log("tasks");
+        const body = new Uint8Array(3_000);
+        for (const id of ["a", "b", "c"]) await log.append(subjects.task(address(id)), body);
+        await expect(log.append(subjects.task(address("d")), body)).rejects.toThrow(withCode("rate_limited"));
+        expect(await log.info()).toMatchObject({ messages: 3 });
+        await log.delete(1);
+        expect(await log.append(subjects.task(address("d")), body)).toMatchObject({ seq: 4 });
+      });
+
+      test("a message with a time to live goes when it is over", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("journal");
+        const subject = subjects.journal("echo", "a");
+        await log.append(subject, text("short"), { ttlMs: 1_000 });
+        expect(await log.last(subject, { fresh: true })).not.toBeNull();
+        await vi.waitFor(async () => expect(await log.last(subject, { fresh: true })).toBeNull(), SOON);
+      });
+
+      test("a time to live, a rollup or a schedule is refused where the stream does not allow it", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("results");
+        const subject = subjects.result("echo", "-", "a");
+        const invalid = withCode("invalid_input");
+        await expect(log.append(subject, text(""), { ttlMs: 1_000 })).rejects.toThrow(invalid);
+        await expect(log.append(subject, text(""), { rollup: true })).rejects.toThrow(invalid);
+        const headers = schedule(Date.now() + 60_000, subjects.due(address("a")));
+        await expect(log.append(subject, text(""), { headers })).rejects.toThrow(invalid);
+      });
+
+      test("a rollup drops all earlier messages of its subject, and of no other", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("journal");
+        const [one, other] = [subjects.journal("echo", "a"), subjects.journal("echo", "b")];
+        for (const subject of [one, one, other, one]) await log.append(subject, text("step"));
+        await log.append(one, text("over"), { rollup: true, ttlMs: 600_000 });
+        expect((await all(log.read())).map((stored) => [stored.seq, read(stored)])).toEqual([
+          [3, "step"],
+          [5, "over"],
+        ]);
+      });
+
+      test("a read goes in order over gaps and pages, by filter, from a sequence, up to a limit", async () => {
+        const { transport, prefix, subjects } = await setup();
+        const log = transport.log("results");
+        const ids = Array.from({ length: 700 }, (_, index) => `t${index}`);
+        await Promise.all(
+          ids.map((id, index) => log.append(subjects.result(index % 2 ? "odd" : "even", "-", id), text(id))),
+        );
+        const stored = await all(log.read());
+        expect(stored.map(({ seq }) => seq)).toEqual(ids.map((_, index) => index + 1));
+        for (const { seq } of stored) if (seq > 100 && seq <= 650) await log.delete(seq);
+        const left = await all(log.read());
+        expect(left.map(({ seq }) => seq)).toEqual(
+          stored.map(({ seq }) => seq).filter((seq) => seq <= 100 || seq > 650),
+        );
+        const odd = await all(log.read({ filter: `${prefix}.result.odd.>` }));
+        expect(odd.map(({ seq }) => seq)).toEqual(
+          left.filter(({ subject }) => subject.includes(".odd.")).map(({ seq }) => seq),
+        );
+        const some = await all(log.read({ fromSeq: 99, limit: 4 }));
+        expect(some.map(({ seq }) => seq)).toEqual([99, 100, 651, 652]);
+        expect(await all(log.read({ fromSeq: 701 }))).toEqual([]);
+      });
+
+      test("a read ends at the last message that was stored when it began", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("results");
+        await log.append(subjects.result("echo", "-", "a"), text("a"));
+        const seen: string[] = [];
+        for await (const stored of log.read()) {
+          seen.push(read(stored));
+          await log.append(subjects.result("echo", "-", `more${seen.length}`), text("more"));
+        }
+        expect(seen).toEqual(["a"]);
+      });
+
+      test("a work queue is read without taking anything from it", async () => {
+        const { transport, subjects } = await setup();
+        const consumer = await taskConsumer(transport, "echo");
+        for (const id of ["a", "b"])
+          await transport.log("tasks").append(subjects.task(address(id)), text(id));
+        expect((await all(transport.log("tasks").read())).map(read)).toEqual(["a", "b"]);
+        await vi.waitFor(async () => expect(await consumer.info()).toMatchObject({ pending: 2 }), SOON);
+      });
+
+      test("subjects are counted by filter, at most as many as asked for", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("journal");
+        for (const id of ["a", "a", "b", "c"]) await log.append(subjects.journal("echo", id), text(""));
+        expect(await log.subjects(subjects.filters.journalById("a"))).toEqual(
+          new Map([[subjects.journal("echo", "a"), 2]]),
+        );
+        expect((await log.subjects(">")).size).toBe(3);
+        expect((await log.subjects(">", { max: 2 })).size).toBe(2);
+        expect(await log.subjects(subjects.filters.journalById("none"))).toEqual(new Map());
+      });
+
+      test("info counts messages and sequences, also when all was removed", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("results");
+        expect(await log.info()).toEqual({ messages: 0, bytes: 0, firstSeq: 1, lastSeq: 0 });
+        for (const id of ["a", "b", "c"]) await log.append(subjects.result("echo", "-", id), text(id));
+        await log.delete(1);
+        expect(await log.info()).toMatchObject({ messages: 2, firstSeq: 2, lastSeq: 3 });
+        expect((await log.info()).bytes).toBeGreaterThan(0);
+        expect(await log.purge()).toBe(2);
+        expect(await log.info()).toEqual({ messages: 0, bytes: 0, firstSeq: 4, lastSeq: 3 });
+      });
+
+      test("a purge removes what fits its filter and lies below its sequence", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("tasks");
+        const left = async () => (await all(log.read())).map(({ seq }) => seq);
+        for (const [id, scope] of [
+          ["a", "s1"],
+          ["b", "s2"],
+          ["c", "s1"],
+          ["d", "-"],
+          ["e", "s1"],
+        ] as const)
+          await log.append(subjects.task({ ...address(id), scope }), text(id));
+        expect(await log.purge({ filter: subjects.filters.tasksInScope("s1"), beforeSeq: 4 })).toBe(2);
+        expect(await left()).toEqual([2, 4, 5]);
+        expect(await log.purge({ filter: subjects.filters.tasksInScope("s1") })).toBe(1);
+        expect(await log.purge({ filter: subjects.filters.taskById("d") })).toBe(1);
+        expect(await log.purge({ filter: subjects.filters.taskById("d") })).toBe(0);
+        expect(await log.purge({ beforeSeq: 100 })).toBe(1);
+        expect(await left()).toEqual([]);
+      });
+
+      test("deleting a message says whether it was there", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("results");
+        await log.append(subjects.result("echo", "-", "a"), text("a"));
+        expect([await log.delete(1), await log.delete(1), await log.delete(99)]).toEqual([
+          true,
+          false,
+          false,
+        ]);
+      });
+
+      test("a dead letter replaces the one before it under the same subject", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("dead");
+        for (const body of ["old", "new"]) await log.append(subjects.dead("echo", "a"), text(body));
+        expect((await all(log.read())).map(read)).toEqual(["new"]);
+      });
+    });
+
+    describe("queue", () => {
+      test("a consumer delivers what fits its filter, in order, with its facts", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("tasks");
+        await log.append(subjects.task(address("a")), text("a"), { headers: { "X-Head": "er" } });
+        await log.append(subjects.task({ ...address("other"), capability: "other" }), text("other"));
+        await log.append(subjects.task(address("b")), text("b"));
+        const consumer = await taskConsumer(transport, "echo");
+        const { deliveries, ended } = pull(consumer, { max: 2, expiresMs: 5_000 });
+        expect(await ended).toBe("filled");
+        expect(deliveries.map(read)).toEqual(["a", "b"]);
+        expect(deliveries.map(({ seq, deliveryCount, pending }) => [seq, deliveryCount, pending])).toEqual([
+          [1, 1, 1],
+          [3, 1, 0],
+        ]);
+        expect(deliveries[0]?.subject).toBe(subjects.task(address("a")));
+        expect(deliveries[0]?.header("x-head")).toBe("er");
+        expect(Math.abs(deliveries[0]!.storedAtMs - Date.now())).toBeLessThan(5_000);
+      });
+
+      test("an open pull gets what is appended later", async () => {
+        const { transport, subjects } = await setup();
+        const consumer = await taskConsumer(transport, "echo");
+        const { deliveries, ended } = pull(consumer, { max: 3, expiresMs: 10_000 });
+        await vi.waitFor(async () => expect(await consumer.info()).toMatchObject({ openPulls: 1 }), SOON);
+        for (const id of ["a", "b", "c"])
+          await transport.log("tasks").append(subjects.task(address(id)), text(id));
+        expect(await ended).toBe("filled");
+        expect(deliveries.map(read)).toEqual(["a", "b", "c"]);
+      });
+
+      test("a pull expires with what came, and one without expiry answers with what is there", async () => {
+        const { transport, subjects } = await setup();
+        const consumer = await taskConsumer(transport, "echo");
+        const empty = pull(consumer, { max: 2, expiresMs: 0 });
+        expect(await empty.ended).toBe("expired");
+        expect(empty.deliveries).toEqual([]);
+        await transport.log("tasks").append(subjects.task(address("a")), text("a"));
+        const now = pull(consumer, { max: 2, expiresMs: 0 });
+        expect(await now.ended).toBe("expired");
+        expect(now.deliveries.map(read)).toEqual(["a"]);
+        now.deliveries[0]?.nak(0);
+        const waiting = pull(consumer, { max: 2, expiresMs: 1_000 });
+        expect(await waiting.ended).toBe("expired");
+        expect(waiting.deliveries.map(read)).toEqual(["a"]);
+        expect(waiting.handle.remaining).toBe(1);
+      });
+
+      test("an ack removes the message from the queue, confirmed or not", async () => {
+        const { transport, subjects } = await setup();
+        const consumer = await taskConsumer(transport, "echo");
+        for (const id of ["a", "b"])
+          await transport.log("tasks").append(subjects.task(address(id)), text(id));
+        const { deliveries, ended } = pull(consumer, { max: 2, expiresMs: 5_000 });
+        await ended;
+        expect(await consumer.info()).toEqual({ pending: 0, ackPending: 2, openPulls: 0 });
+        await deliveries[0]?.ackConfirmed();
+        expect(await transport.log("tasks").get(1)).toBeNull();
+        deliveries[1]?.ack();
+        await vi.waitFor(
+          async () => expect(await transport.log("tasks").info()).toMatchObject({ messages: 0 }),
+          SOON,
+        );
+        expect(await consumer.info()).toEqual({ pending: 0, ackPending: 0, openPulls: 0 });
+      });
+
+      test("while a task is stored a second one with its address is a conflict; after the ack it is taken", async () => {
+        const { transport, subjects } = await setup();
+        const consumer = await taskConsumer(transport, "echo");
+        const log = transport.log("tasks");
+        const subject = subjects.task(address("a"));
+        await log.append(subject, text("1"));
+        await expect(log.append(subject, text("2"))).rejects.toThrow(withCode("conflict"));
+        const { deliveries, ended } = pull(consumer, { max: 1, expiresMs: 5_000 });
+        await ended;
+        await expect(log.append(subject, text("2"))).rejects.toThrow(withCode("conflict"));
+        await deliveries[0]?.ackConfirmed();
+        expect(await log.append(subject, text("3"))).toMatchObject({ duplicate: false });
+      });
+
+      test("a nak brings the message back: at once, or after its delay", async () => {
+        const { transport, subjects } = await setup();
+        const consumer = await taskConsumer(transport, "echo");
+        await transport.log("tasks").append(subjects.task(address("a")), text("a"));
+        const { deliveries, ended, handle } = pull(consumer, { max: 3, expiresMs: 20_000 });
+        await vi.waitFor(() => expect(deliveries).toHaveLength(1), SOON);
+        deliveries[0]?.nak(0);
+        await vi.waitFor(() => expect(deliveries).toHaveLength(2), SOON);
+        const nakedAtMs = Date.now();
+        deliveries[1]?.nak(300);
+        expect(await consumer.info()).toMatchObject({ ackPending: 1, pending: 0 });
+        expect(await ended).toBe("filled");
+        expect(Date.now() - nakedAtMs).toBeGreaterThanOrEqual(290); // two clocks round to whole ms
+        expect(deliveries.map(({ deliveryCount }) => deliveryCount)).toEqual([1, 2, 3]);
+        expect(handle.remaining).toBe(0);
+      });
+
+      test("without an answer a message comes back after its ack-wait, unless its holder says that it works", async () => {
+        const { transport, subjects } = await setup();
+        const consumer = await taskConsumer(transport, "echo");
+        for (const id of ["silent", "working"])
+          await transport.log("tasks").append(subjects.task(address(id)), text(id));
+        const first = pull(consumer, { max: 2, expiresMs: 5_000 });
+        await first.ended;
+        const startedMs = Date.now();
+        const renewal = setInterval(() => first.deliveries[1]?.working(), ACK_WAIT_MS / 4);
+        const second = pull(consumer, { max: 2, expiresMs: ACK_WAIT_MS + 3_000 });
+        expect(await second.ended).toBe("expired");
+        clearInterval(renewal);
+        expect(second.deliveries.map((delivery) => [read(delivery), delivery.deliveryCount])).toEqual([
+          ["silent", 2],
+        ]);
+        expect(Date.now() - startedMs).toBeGreaterThanOrEqual(ACK_WAIT_MS - 100);
+        first.deliveries[0]?.ack(); // an ack proves no ownership: the first holder's late one counts
+        await vi.waitFor(async () => expect(await transport.log("tasks").get(1)).toBeNull(), SOON);
+      });
+
+      test("a terminated message is never delivered again, and the server tells why", async () => {
+        const { transport, bus, subjects } = await setup();
+        const advisories: string[] = [];
+        bus.subscribe("$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>", (message) =>
+          advisories.push(read(message)),
+        );
+        const consumer = await taskConsumer(transport, "echo");
+        const { seq } = await transport.log("tasks").append(subjects.task(address("a")), text("a"));
+        const { deliveries, ended } = pull(consumer, { max: 1, expiresMs: 5_000 });
+        await ended;
+        const reason = `no more of ${subjects.task(address("a"))}`;
+        deliveries[0]?.term(reason);
+        await vi.waitFor(async () => expect(await transport.log("tasks").get(seq)).toBeNull(), SOON);
+        await vi.waitFor(
+          () => expect(advisories.find((advisory) => advisory.includes(reason))).toBeDefined(),
+          SOON,
+        );
+        expect(await consumer.info()).toEqual({ pending: 0, ackPending: 0, openPulls: 0 });
+      });
+
+      test("a cancelled pull ends once and brings nothing more", async () => {
+        const { transport, subjects } = await setup();
+        const consumer = await taskConsumer(transport, "echo");
+        const ends: PullEnd[] = [];
+        const deliveries: Delivery[] = [];
+        const handle = consumer.pull(
+          { max: 5, expiresMs: 5_000 },
+          { onDelivery: (delivery) => deliveries.push(delivery), onEnd: (end) => ends.push(end) },
+        );
+        handle.cancel();
+        handle.cancel();
+        await transport.log("tasks").append(subjects.task(address("a")), text("a"));
+        await vi.waitFor(() => expect(ends).toEqual(["cancelled"]), SOON);
+        await transport.bus.flush();
+        expect(deliveries).toEqual([]);
+      });
+
+      test("several pulls share the messages, and none gets more than it asked for", async () => {
+        const { transport, subjects } = await setup();
+        const consumer = await taskConsumer(transport, "echo");
+        const pulls = [1, 2, 3].map((max) => pull(consumer, { max, expiresMs: 10_000 }));
+        const ids = ["a", "b", "c", "d", "e", "f"];
+        await Promise.all(
+          ids.map((id) => transport.log("tasks").append(subjects.task(address(id)), text(id))),
+        );
+        expect(await Promise.all(pulls.map(({ ended }) => ended))).toEqual(["filled", "filled", "filled"]);
+        expect(pulls.map(({ deliveries }) => deliveries.length)).toEqual([1, 2, 3]);
+        expect(pulls.flatMap(({ deliveries }) => deliveries.map(read)).sort()).toEqual(ids);
+      });
+
+      test("making a consumer twice is one consumer; an overlapping filter is a conflict", async () => {
+        const { transport, prefix, subjects } = await setup();
+        const filter = subjects.filters.tasks("echo", "normal");
+        const queue = transport.queue("tasks");
+        await queue.consumer({ name: "echo-normal", filter });
+        await queue.consumer({ name: "echo-normal", filter });
+        await transport.log("tasks").append(subjects.task(address("a")), text("a"));
+        await vi.waitFor(
+          async () =>
+            expect(await queue.consumers()).toEqual([
+              { name: "echo-normal", filter, pending: 1, ackPending: 0 },
+            ]),
+          SOON,
+        );
+        const overlapping = queue.consumer({ name: "all", filter: `${prefix}.task.echo.>` });
+        await expect(overlapping).rejects.toThrow(withCode("conflict"));
+      });
+
+      test("deleting a consumer ends its pulls as gone and keeps its messages for the next one", async () => {
+        const { transport, subjects } = await setup();
+        const queue = transport.queue("tasks");
+        const consumer = await taskConsumer(transport, "echo");
+        await transport.log("tasks").append(subjects.task(address("a")), text("a"));
+        const open = pull(consumer, { max: 10, expiresMs: 50_000 });
+        await vi.waitFor(() => expect(open.deliveries).toHaveLength(1), SOON);
+        expect(await queue.deleteConsumer(consumer.name)).toBe(true);
+        expect(await open.ended).toBe("gone");
+        expect(await queue.deleteConsumer(consumer.name)).toBe(false);
+        expect(await consumer.info()).toBeNull();
+        expect(await pull(consumer, { max: 1, expiresMs: 50_000 }).ended).toBe("gone");
+        expect(await queue.consumers()).toEqual([]);
+        const again = pull(await taskConsumer(transport, "echo"), { max: 1, expiresMs: 5_000 });
+        expect(await again.ended).toBe("filled");
+        expect(again.deliveries.map((delivery) => [read(delivery), delivery.deliveryCount])).toEqual([
+          ["a", 1],
+        ]);
+      });
+
+      test("a purge takes queued tasks out of the pending count and delivers none of them", async () => {
+        const { transport, subjects } = await setup();
+        const consumer = await taskConsumer(transport, "echo");
+        const log = transport.log("tasks");
+        for (const [id, scope] of [
+          ["a", "s1"],
+          ["b", "-"],
+          ["c", "s1"],
+        ] as const)
+          await log.append(subjects.task({ ...address(id), scope }), text(id));
+        await log.purge({ filter: subjects.filters.tasksInScope("s1") });
+        await vi.waitFor(async () => expect(await consumer.info()).toMatchObject({ pending: 1 }), SOON);
+        const { deliveries, ended } = pull(consumer, { max: 3, expiresMs: 1_000 });
+        await ended;
+        expect(deliveries.map(read)).toEqual(["b"]);
+      });
+    });
+
+    describe("schedules", () => {
+      test("a scheduled message moves to its target when due, without the headers that steered it", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("later");
+        const consumer = await transport
+          .queue("later")
+          .consumer({ name: "movers", filter: subjects.filters.allDue });
+        const target = subjects.due(address("a"));
+        const dueMs = Date.now() + 400;
+        const headers = { ...schedule(dueMs, target), "Content-Type": "application/json" };
+        await log.append(subjects.later("-", "a"), text("{}"), {
+          headers,
+          expectedLastSubjectSeq: 0,
+          messageId: "a",
+        });
+        expect((await log.last(subjects.filters.laterById("a")))?.header("nats-schedule-target")).toBe(
+          target,
+        );
+        const { deliveries, ended } = pull(consumer, { max: 1, expiresMs: 10_000 });
+        expect(await ended).toBe("filled");
+        expect(Date.now()).toBeGreaterThanOrEqual(dueMs - 1);
+        const [fired] = deliveries;
+        expect([fired?.subject, read(fired!)]).toEqual([target, "{}"]);
+        expect(fired?.header("content-type")).toBe("application/json");
+        expect(fired?.header("nats-scheduler")).toBe(subjects.later("-", "a"));
+        for (const name of [HEADERS.schedule, HEADERS.scheduleTarget, HEADERS.messageId])
+          expect(fired?.header(name)).toBeUndefined();
+        await fired?.ackConfirmed();
+        expect(await log.info()).toMatchObject({ messages: 0 });
+      });
+
+      test("a schedule in the past fires at once", async () => {
+        const { transport, subjects } = await setup();
+        const headers = schedule(Date.now() - 60_000, subjects.due(address("a")));
+        await transport.log("later").append(subjects.later("-", "a"), text("late"), { headers });
+        await vi.waitFor(
+          async () =>
+            expect(
+              await transport.log("later").last(subjects.filters.dueById("a"), { fresh: true }),
+            ).not.toBeNull(),
+          SOON,
+        );
+      });
+
+      test("a purge cancels a schedule", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("later");
+        for (const [id, waitMs] of [
+          ["cancelled", 400],
+          ["kept", 600],
+        ] as const) {
+          const headers = schedule(Date.now() + waitMs, subjects.due(address(id)));
+          await log.append(subjects.later("-", id), text(id), { headers });
+        }
+        expect(await log.purge({ filter: subjects.filters.laterById("cancelled") })).toBe(1);
+        await vi.waitFor(
+          async () =>
+            expect(await log.last(subjects.filters.dueById("kept"), { fresh: true })).not.toBeNull(),
+          SOON,
+        );
+        expect(await log.last(subjects.filters.dueById("cancelled"), { fresh: true })).toBeNull();
+      });
+
+      test("a second schedule under one subject replaces the first, unless the first was expected absent", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("later");
+        const subject = subjects.later("-", "a");
+        const at = (dueMs: number) => ({ headers: schedule(dueMs, subjects.due(address("a"))) });
+        await log.append(subject, text("first"), at(Date.now() + 60_000));
+        const guarded = log.append(subject, text("x"), { ...at(Date.now()), expectedLastSubjectSeq: 0 });
+        await expect(guarded).rejects.toThrow(withCode("conflict"));
+        await log.append(subject, text("second"), at(Date.now() + 100));
+        await vi.waitFor(
+          async () =>
+            expect(read((await log.last(subjects.filters.dueById("a"), { fresh: true }))!)).toBe("second"),
+          SOON,
+        );
+        expect(await log.last(subject, { fresh: true })).toBeNull();
+      });
+
+      test("a schedule that cannot be read, or with a target elsewhere, is refused", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("later");
+        const subject = subjects.later("-", "a");
+        const target = subjects.due(address("a"));
+        const invalid = withCode("invalid_input");
+        const bad = { [HEADERS.schedule]: "soon", [HEADERS.scheduleTarget]: target };
+        await expect(log.append(subject, text(""), { headers: bad })).rejects.toThrow(invalid);
+        const elsewhere = schedule(Date.now() + 60_000, subjects.task(address("a")));
+        await expect(log.append(subject, text(""), { headers: elsewhere })).rejects.toThrow(invalid);
+        expect(await log.info()).toMatchObject({ messages: 0 });
+      });
+    });
+
+    describe("bucket", () => {
+      test("a value is read back with its rising revision; what is absent or deleted is null", async () => {
+        const { transport } = await setup();
+        const bucket = transport.bucket("limits");
+        expect(await bucket.get("a.b")).toBeNull();
+        const first = await bucket.put("a.b", text("1"));
+        const second = await bucket.put("a.b", text("2"));
+        expect(second).toBeGreaterThan(first);
+        const entry = await bucket.get("a.b");
+        expect(entry).toMatchObject({ key: "a.b", revision: second });
+        expect(new TextDecoder().decode(entry?.value)).toBe("2");
+        await bucket.delete("a.b");
+        expect(await bucket.get("a.b")).toBeNull();
+        await bucket.delete("never-there");
+      });
+
+      test("keys are those that hold a value", async () => {
+        const { transport } = await setup();
+        const bucket = transport.bucket("cancelled");
+        expect(await bucket.keys()).toEqual([]);
+        for (const key of ["one", "two.three", "gone"]) await bucket.put(key, text(key));
+        await bucket.delete("gone");
+        expect((await bucket.keys()).sort()).toEqual(["one", "two.three"]);
+      });
+
+      test("an update is written only over the revision that it expects; 0 expects no value", async () => {
+        const { transport } = await setup();
+        const bucket = transport.bucket("limits");
+        const conflict = withCode("conflict");
+        const first = await bucket.update("k", text("1"), 0);
+        await expect(bucket.update("k", text("x"), 0)).rejects.toThrow(conflict);
+        await expect(bucket.update("k", text("x"), first + 1)).rejects.toThrow(conflict);
+        const second = await bucket.update("k", text("2"), first);
+        await expect(bucket.update("k", text("x"), first)).rejects.toThrow(conflict);
+        await bucket.delete("k");
+        await expect(bucket.update("k", text("x"), second)).rejects.toThrow(conflict);
+        await bucket.update("k", text("3"), 0);
+        expect(new TextDecoder().decode((await bucket.get("k"))?.value)).toBe("3");
+      });
+
+      test("many counters with compare-and-set lose no step", async () => {
+        const { transport } = await setup();
+        const bucket = transport.bucket("limits");
+        await bucket.put("count", text("0"));
+        const increment = async (): Promise<void> => {
+          const entry = (await bucket.get("count"))!;
+          const next = text(String(Number(new TextDecoder().decode(entry.value)) + 1));
+          try {
+            await bucket.update("count", next, entry.revision);
+          } catch (error) {
+            expect(error).toMatchObject({ code: "conflict" });
+            return increment();
+          }
+        };
+        await Promise.all(Array.from({ length: 15 }, increment));
+        expect(new TextDecoder().decode((await bucket.get("count"))?.value)).toBe("15");
+      });
+
+      test("a watcher sees what is stored, then every change of any connection, until it is closed", async () => {
+        const { transport, prefix } = await setup();
+        const other = await setup({ prefix });
+        const bucket = transport.bucket("limits");
+        await bucket.put("a", text("1"));
+        await bucket.put("b", text("2"));
+        const seen: [string, string | null][] = [];
+        const watch = await bucket.watch((key, value) =>
+          seen.push([key, value === null ? null : new TextDecoder().decode(value)]),
+        );
+        expect(seen.sort()).toEqual([
+          ["a", "1"],
+          ["b", "2"],
+        ]);
+        seen.length = 0;
+        await other.transport.bucket("limits").put("a", text("3"));
+        await expect(bucket.update("a", text("refused"), 0)).rejects.toThrow(withCode("conflict"));
+        await bucket.delete("b");
+        await vi.waitFor(
+          () =>
+            expect(seen).toEqual([
+              ["a", "3"],
+              ["b", null],
+            ]),
+          SOON,
+        );
+        watch.close();
+        const control = await bucket.watch((key) => key === "c" && seen.push(["control", key]));
+        await bucket.put("c", text("4"));
+        await vi.waitFor(() => expect(seen.at(-1)).toEqual(["control", "c"]), SOON);
+        expect(seen).toHaveLength(3);
+        control.close();
+      });
+
+      test("watching an empty bucket resolves at once", async () => {
+        const { transport } = await setup();
+        const seen: string[] = [];
+        const watch = await transport.bucket("cancelled").watch((key) => seen.push(key));
+        await transport.bucket("cancelled").put("first", text(""));
+        await vi.waitFor(() => expect(seen).toEqual(["first"]), SOON);
+        watch.close();
+      });
+
+      test.each(["", ".", "a.", "a..b", "a b", "*", ">", "a.*", "ü", "\0", "x".repeat(65)])(
+        "the key %j is refused",
+        async (key) => {
+          const { transport } = await setup({ init: false });
+          const bucket = transport.bucket("limits");
+          await expect((async () => bucket.put(key, text("")))()).rejects.toThrow(withCode("invalid_input"));
+          await expect((async () => bucket.get(key))()).rejects.toMatchObject({ field: "key" });
+        },
+      );
+    });
+
+    describe("blobs", () => {
+      test.each([0, 1, INLINE_LIMIT_BYTES + 1, 3_000_000])(
+        "a body of %i bytes is stored once, by its hash",
+        async (bytes) => {
+          const { transport } = await setup();
+          const body = randomBytes(bytes);
+          const ref = await transport.blobs.put(body);
+          expect(ref).toEqual({ $blob: expect.stringMatching(/^[0-9a-f]{64}$/), bytes });
+          expect(await transport.blobs.put(body)).toEqual(ref);
+          expect(Buffer.compare(await transport.blobs.get(ref), body)).toBe(0);
+        },
+      );
+
+      test("the largest blob passes; one byte more is refused", async () => {
+        const { transport } = await setup();
+        const body = Buffer.alloc(BLOB_LIMIT_BYTES + 1, "murmur");
+        await expect(transport.blobs.put(body)).rejects.toThrow(withCode("payload_too_large"));
+        const largest = body.subarray(0, BLOB_LIMIT_BYTES);
+        const ref = await transport.blobs.put(largest);
+        expect(Buffer.compare(await transport.blobs.get(ref), largest)).toBe(0);
+      });
+
+      test("an unknown blob is not_found; a reference with a wrong length is internal", async () => {
+        const { transport } = await setup();
+        const unknown = transport.blobs.get({ $blob: "0".repeat(64), bytes: 1 });
+        await expect(unknown).rejects.toThrow(withCode("not_found"));
+        const ref = await transport.blobs.put(text("body"));
+        await expect(transport.blobs.get({ ...ref, bytes: 5 })).rejects.toThrow(withCode("internal"));
+      });
+
+      test("several writers of the same blob at once all succeed", async () => {
+        const { transport } = await setup();
+        const body = randomBytes(1_500_000);
+        const refs = await Promise.all(Array.from({ length: 4 }, () => transport.blobs.put(body)));
+        expect(new Set(refs.map(({ $blob }) => $blob)).size).toBe(1);
+        expect(Buffer.compare(await transport.blobs.get(refs[0]!), body)).toBe(0);
+      });
+    });
+
+    describe("swarm", () => {
+      test("init creates everything once and verifies it the next time", async () => {
+        const { transport } = await setup({ init: false });
+        const first = await transport.init();
+        expect(first.verified).toEqual([]);
+        expect(first.created.length).toBeGreaterThan(5);
+        expect(await transport.init()).toEqual({ created: [], verified: first.created });
+      });
+
+      test("several processes may run init at once", async () => {
+        const one = await setup({ init: false });
+        const other = await setup({ init: false, prefix: one.prefix });
+        const outcomes = await Promise.all([one.transport.init(), other.transport.init()]);
+        for (const { created, verified } of outcomes)
+          expect(created.length + verified.length).toBe(
+            outcomes[0].created.length + outcomes[0].verified.length,
+          );
+      });
+
+      test("swarms with different prefixes do not see each other", async () => {
+        const [one, other] = [await setup(), await setup()];
+        const heard: string[] = [];
+        other.bus.subscribe(other.subjects.filters.allDone, (message) => heard.push(message.subject));
+        await other.bus.flush();
+        await one.transport.log("results").append(one.subjects.result("echo", "-", "a"), text("a"));
+        await one.transport.bucket("limits").put("k", text("1"));
+        const ref = await one.transport.blobs.put(text("blob"));
+        expect(await other.transport.log("results").info()).toMatchObject({ messages: 0 });
+        expect(await other.transport.bucket("limits").get("k")).toBeNull();
+        await expect(other.transport.blobs.get(ref)).rejects.toThrow(withCode("not_found"));
+        expect(heard).toEqual([]);
+      });
+
+      test("a closed transport says so once, and every call after is unavailable", async () => {
+        const { transport, prefix, bus } = await setup();
+        const states: string[] = [];
+        expect(transport.state).toBe("connected");
+        transport.onState((state) => states.push(state));
+        await Promise.all([transport.close(), transport.close()]);
+        await transport.close();
+        expect([transport.state, states]).toEqual(["closed", ["closed"]]);
+        const unavailable = withCode("unavailable");
+        expect(() => bus.publish(`${prefix}.x`, text(""))).toThrow(unavailable);
+        await expect(bus.request(`${prefix}.x`, text(""), { timeoutMs: 1_000 })).rejects.toThrow(unavailable);
+        await expect(transport.log("results").info()).rejects.toThrow(unavailable);
+      });
+
+      test("what was published before close still arrives", async () => {
+        const one = await setup({ init: false });
+        const other = await setup({ init: false, prefix: one.prefix });
+        const heard: string[] = [];
+        other.bus.subscribe(`${one.prefix}.last`, (message) => heard.push(read(message)));
+        await other.bus.flush();
+        one.bus.publish(`${one.prefix}.last`, text("words"));
+        await one.transport.close();
+        await vi.waitFor(() => expect(heard).toEqual(["words"]), SOON);
+      });
+
+      test("an open pull ends as lost when its connection closes", async () => {
+        const { transport } = await setup();
+        const { ended } = pull(await taskConsumer(transport, "echo"), { max: 1, expiresMs: 50_000 });
+        await transport.close();
+        expect(await ended).toBe("lost");
+      });
+    });
+  });
+}
+
+/** A matcher for `toThrow`: a SwarmError with this code. */
+function withCode(code: SwarmError["code"]): object {
+  return expect.objectContaining({ code, message: expect.any(String) });
+}
+
+function address(taskId: string) {
+  return { capability: "echo", priority: "normal", scope: "-", taskId } as const;
+}
+
+function schedule(dueMs: number, target: string): Record<string, string> {
+  return { [HEADERS.schedule]: `@at ${new Date(dueMs).toISOString()}`, [HEADERS.scheduleTarget]: target };
+}
+
+function taskConsumer(transport: Transport, capability: string): Promise<QueueConsumer> {
+  const filter = createSubjects(transport.prefix).filters.tasks(capability, "normal");
+  return transport.queue("tasks").consumer({ name: `${capability}-normal`, filter });
+}
+
+/** Opens a pull and collects what it brings. */
+function pull(consumer: QueueConsumer, request: { max: number; expiresMs: number }) {
+  const deliveries: Delivery[] = [];
+  const { promise: ended, resolve } = Promise.withResolvers<PullEnd>();
+  const handle = consumer.pull(request, {
+    onDelivery: (delivery) => deliveries.push(delivery),
+    onEnd: resolve,
+  });
+  return { deliveries, ended, handle };
+}
+
+async function all(messages: AsyncIterable<Stored>): Promise<Stored[]> {
+  const found: Stored[] = [];
+  for await (const message of messages) found.push(message);
+  return found;
+}
