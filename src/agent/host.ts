@@ -211,9 +211,7 @@ class AgentHost implements Host, AgentHome {
     for (const pool of freed) {
       for (const onFree of this.#onFree) onFree(pool.capability);
     }
-    const leaving = this.#leaving;
-    this.#leaving = [];
-    this.#sayGoodbye(leaving);
+    if (this.#leaving.length > 0) this.#publishBeat(this.#leaving.splice(0), true);
   }
 
   // ── start, drain, stop ─────────────────────────────────────────────────────────────────────────────────────────
@@ -264,7 +262,7 @@ class AgentHost implements Host, AgentHome {
     for (const mailbox of this.#mailboxes.values()) mailbox.close();
     this.#mailboxes.clear();
     this.#endTurn();
-    this.#sayGoodbye(living);
+    this.#publishBeat(living, true);
     this.#showMetrics();
     await this.link.bus.flush().catch(() => undefined); // A goodbye is a courtesy: silence says the same, later.
   }
@@ -275,10 +273,6 @@ class AgentHost implements Host, AgentHome {
     this.#mailboxes.delete(agent);
     this.#leaving.push(agent);
     this.#planTurn();
-  }
-
-  #sayGoodbye(agents: readonly Agent[]): void {
-    if (agents.length > 0) this.#publishBeat(agents, true);
   }
 
   // ── mailboxes and broadcasts ───────────────────────────────────────────────────────────────────────────────────

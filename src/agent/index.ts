@@ -25,4 +25,5 @@ export {
 } from "./define.ts";
 export { HEARTBEAT_INTERVAL_MS } from "./heartbeat.ts";
 export { AGENT_VERBS, createHost, MAX_AGENTS } from "./host.ts";
+export { listRoles, loadRoles, type RoleFile } from "./load.ts";
 export type { Exec, ExecRequest, ExecResult, Host, HostOptions, HostRole } from "./ports.ts";

@@ -1,0 +1,119 @@
+// The echo agent, for smoke tests, benches and drills: it returns its input. Keys that start with `$` make it slow,
+// make it fail in every way that an agent can, or make it leave a mark outside:
+//   { "$sleepMs": n }     waits first, with progress, until cancelled
+//   { "$append": path }   appends "<taskId> <attempt>\n"; only below the directory in MURMUR_ECHO_DIR
+//   { "$fail": how }      retryable, terminal, throw, exit, hang, block (the event loop), allocate (without end)
+// They happen in this order. MURMUR_ECHO_SLOTS sets its slots.
+import { constants } from "node:fs";
+import { open, realpath } from "node:fs/promises";
+import { basename, dirname, join, sep } from "node:path";
+import { type AgentContext, defineAgent, RetryableError, SwarmError, TerminalError } from "murmur";
+import { z } from "zod";
+
+/**
+ * 64: an echo costs no time of its own, so its slots only have to cover the tasks that are on the wire. At 15,000
+ * tasks a second and 2 ms from delivery to stored result that is 30 at once (Little's law), doubled for bursts.
+ */
+const DEFAULT_SLOTS = 64;
+/** The longest nap: an hour. */
+const MAX_SLEEP_MS = 3_600_000;
+/** Progress reports of one nap. */
+const NAP_PARTS = 20;
+
+const ordersSchema = z.looseObject({
+  $sleepMs: z.number().min(0).max(MAX_SLEEP_MS).optional(),
+  $append: z.string().min(1).max(4_096).optional(),
+  $fail: z.enum(["retryable", "terminal", "throw", "exit", "hang", "block", "allocate"]).optional(),
+});
+type Orders = z.output<typeof ordersSchema>;
+
+export default defineAgent({
+  name: "echo",
+  description: "Returns its input; for smoke tests, benches and drills.",
+  capabilities: ["echo"],
+  slots: Number(process.env.MURMUR_ECHO_SLOTS ?? DEFAULT_SLOTS),
+  input: z.unknown().superRefine((input, context) => {
+    if (!hasOrders(input)) return;
+    for (const issue of ordersSchema.safeParse(input).error?.issues ?? []) context.addIssue({ ...issue });
+  }),
+  run(task, ctx) {
+    return hasOrders(task.input) ? obey(task.input, task.id, ctx) : task.input;
+  },
+});
+
+function hasOrders(input: unknown): input is Orders {
+  return (
+    typeof input === "object" &&
+    input !== null &&
+    ("$sleepMs" in input || "$append" in input || "$fail" in input)
+  );
+}
+
+async function obey(orders: Orders, taskId: string, ctx: AgentContext): Promise<Orders> {
+  const { $sleepMs: sleepMs, $append: path, $fail: how } = orders;
+  if (sleepMs !== undefined) await nap(sleepMs, ctx);
+  if (path !== undefined) await append(path, `${taskId} ${ctx.attempt}\n`);
+  if (how !== undefined) await fail(how);
+  return orders;
+}
+
+async function nap(sleepMs: number, ctx: AgentContext): Promise<void> {
+  for (let part = 1; part <= NAP_PARTS; part++) {
+    await ctx.sleep(sleepMs / NAP_PARTS);
+    ctx.progress((100 * part) / NAP_PARTS, "sleeping");
+  }
+}
+
+/** Appends in one write, to a file whose real directory is inside the allowed one and which is no link itself. */
+async function append(path: string, line: string): Promise<void> {
+  const allowed = process.env.MURMUR_ECHO_DIR;
+  if (allowed === undefined || allowed === "") {
+    throw new SwarmError("not_permitted", "$append is off: MURMUR_ECHO_DIR names no directory", {
+      field: "input.$append",
+    });
+  }
+  const root = await realpath(allowed);
+  const directory = await realpath(dirname(path)).catch(() => undefined);
+  if (directory === undefined || !`${directory}${sep}`.startsWith(`${root}${sep}`)) {
+    throw new SwarmError(
+      "not_permitted",
+      `$append must name a file in an existing directory below MURMUR_ECHO_DIR, got ${JSON.stringify(path)}`,
+      { field: "input.$append" },
+    );
+  }
+  const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
+  const file = await open(join(directory, basename(path)), flags, 0o644);
+  try {
+    await file.write(line);
+  } finally {
+    await file.close();
+  }
+}
+
+async function fail(how: NonNullable<Orders["$fail"]>): Promise<void> {
+  switch (how) {
+    case "retryable":
+      throw new RetryableError("echo was told to fail for now");
+    case "terminal":
+      throw new TerminalError("echo was told to fail for good");
+    case "throw":
+      throw new Error("echo was told to throw");
+    case "exit":
+      return process.exit(1);
+    case "hang":
+      return new Promise(() => {});
+    case "block":
+      for (;;);
+    case "allocate":
+      return allocate();
+  }
+}
+
+/** Fills the heap, and lets others run between the bites, so that only the memory fails. */
+async function allocate(): Promise<void> {
+  const hoard: number[][] = [];
+  for (;;) {
+    hoard.push(Array.from({ length: 100_000 }, () => Math.random()));
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
