@@ -1,0 +1,66 @@
+// Correctness by Biome. Only what its linter says counts, not its formatter.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { TerminalError } from "murmur";
+import type { Analysis } from "./contract.ts";
+import { fromCwd, type LinterSpec, runLinter } from "./linter.ts";
+import { analyserFile, analysersDirectory, firstLine, parseOutput, run } from "./toolbox.ts";
+
+interface BiomeOutput {
+  diagnostics: {
+    severity: string;
+    message: string;
+    category: string;
+    location?: { path?: string; start?: { line: number } };
+  }[];
+}
+
+/**
+ * Biome's native program: the package's own launcher script would leave it running when the script is killed. npm
+ * installs exactly one of these packages, by platform and C library.
+ */
+export function biomeProgram(): string {
+  const platform = `cli-${process.platform}-${process.arch}`;
+  const program = process.platform === "win32" ? "biome.exe" : "biome";
+  const packages = [platform, `${platform}-musl`].map((name) => ["node_modules", "@biomejs", name, program]);
+  const found = packages.find((path) => existsSync(join(analysersDirectory(), ...path)));
+  return analyserFile(...(found ?? packages[0] ?? []));
+}
+
+const SPEC: LinterSpec = {
+  capability: "review-biome",
+  name: "Biome",
+  configNames: ["biome.json", "biome.jsonc", ".biome.json", ".biome.jsonc"],
+  async lint(tools, { cwd, files, ownRules }) {
+    const rules = ownRules ? [] : [`--config-path=${analyserFile("rules", "biome-default.json")}`];
+    const ran = await run(tools, cwd, [
+      biomeProgram(),
+      "lint",
+      "--reporter=json",
+      "--max-diagnostics=none",
+      "--colors=off",
+      "--no-errors-on-unmatched",
+      "--files-ignore-unknown=true",
+      ...rules,
+      ...files,
+    ]);
+    if (!ran.stdout.trimStart().startsWith("{")) throw new TerminalError(`Biome: ${firstLine(ran)}`);
+    const { diagnostics } = parseOutput<BiomeOutput>("Biome", ran);
+    const broken = diagnostics.find(
+      ({ category }) => category === "configuration" || category === "deserialize",
+    );
+    if (broken !== undefined) throw new TerminalError(`Biome: ${broken.message}`);
+    return diagnostics
+      .filter(({ category }) => category === "parse" || category.startsWith("lint/"))
+      .map((found) => ({
+        file: fromCwd(cwd, found.location?.path ?? ""),
+        line: found.location?.start?.line ?? 1,
+        rule: found.category.replace(/^lint\//, ""),
+        isError: found.severity === "error",
+        message: found.message,
+      }));
+  },
+};
+
+/** Lints with Biome. */
+export const biome: Analysis = (input, tools) => runLinter(SPEC, input, tools);

@@ -1,0 +1,27 @@
+// The shared library of the review agents: what a finding is, which kinds there are, and one analysis each. An agent's own
+// file (`agents/review-<kind>/agent.ts`) only says which analysis it performs.
+//
+//   export default defineAgent({ name: "review-docs", capabilities: ["review-docs"], ...reviewAgent(docs) });
+
+export { biome, biomeProgram } from "./biome.ts";
+export {
+  type Analysis,
+  type AnalysisTools,
+  MAX_FILES,
+  MAX_FINDINGS_PER_TASK,
+  type RawFinding,
+  REVIEW_CAPABILITIES,
+  type ReviewCapability,
+  type ReviewInput,
+  type ReviewOutput,
+  rawFindingSchema,
+  reviewInputSchema,
+  reviewOutputSchema,
+  SEVERITIES,
+  type Severity,
+} from "./contract.ts";
+export { eslint } from "./eslint.ts";
+export { isAside, isCode, isDeclaration, isLockfile, isTest, MAX_FILE_BYTES } from "./files.ts";
+export { AREAS, type Area, areaOf, capableOf, KINDS } from "./kinds.ts";
+export { oxlint } from "./oxlint.ts";
+export { analysersDirectory, hasAnalysers } from "./toolbox.ts";

@@ -1,0 +1,19 @@
+// The review of a repository: list, plan, fan out over the review agents, merge, report.
+//
+//   const report = await runReview({ submit: (task, signal) => swarm.submitAndWait(task, signal) }, { directory: "." });
+//   console.log(renderReport(report));
+//   process.exitCode = reaches(report, "high") ? 1 : 0;
+
+export { confidenceOf, type Finding, LINE_TOLERANCE, mergeFindings } from "./merge.ts";
+export { type PlannedTask, planReview } from "./plan.ts";
+export { type FailedTask, type ReviewReport, reaches, renderReport } from "./report.ts";
+export {
+  DEFAULT_REVIEW_TASK_TIMEOUT_MS,
+  DEFAULT_REVIEW_TIMEOUT_MS,
+  type ReviewOptions,
+  type ReviewPorts,
+  type ReviewProgress,
+  type ReviewTask,
+  runReview,
+} from "./run.ts";
+export { type Scan, type ScannedFile, scan } from "./scan.ts";

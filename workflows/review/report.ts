@@ -1,0 +1,140 @@
+// What a review says in the end: the shape for programs and the text for people. Pure.
+import { type Area, areaOf, SEVERITIES, type Severity } from "../../agents/review/index.ts";
+import type { Finding } from "./merge.ts";
+
+/** A task whose findings are missing. */
+export interface FailedTask {
+  capability: string;
+  /** `code: message` */
+  error: string;
+  /** How many files it was about: what its failure cost. */
+  files: number;
+}
+
+/** The result of a review, as `--json` prints it. */
+export interface ReviewReport {
+  /** `partial`: some tasks failed; `failed`: all did. */
+  status: "completed" | "partial" | "failed";
+  /** Absolute, links resolved. */
+  directory: string;
+  /** How many files were looked at. */
+  files: number;
+  durationMs: number;
+  /** How many agents took part. */
+  agents: number;
+  /** How many tasks the review was split into. */
+  tasks: number;
+  /** Most important first. */
+  findings: Finding[];
+  failedTasks: FailedTask[];
+}
+
+/** Whether a finding is at least as severe as `severity`. */
+export function reaches(report: ReviewReport, severity: Severity): boolean {
+  const limit = SEVERITIES.indexOf(severity);
+  return report.findings.some((finding) => SEVERITIES.indexOf(finding.severity) <= limit);
+}
+
+export interface RenderOptions {
+  /** The most findings shown of one kind; the others are counted. Default 5. */
+  perKind?: number | undefined;
+  /** The most findings shown in all; default 60, about two screens. */
+  total?: number | undefined;
+}
+
+/** The report for people: a summary, then chapters, the most important first, in each of them kinds, then findings. */
+export function renderReport(report: ReviewReport, options: RenderOptions = {}): string {
+  const notes = report.findings.filter(({ severity }) => severity === "info");
+  const findings = report.findings.filter(({ severity }) => severity !== "info");
+  return [
+    ...summary(report, findings),
+    ...chapters(findings, options),
+    ...failures(report.failedTasks),
+    ...remarks(notes),
+  ].join("\n");
+}
+
+function summary(report: ReviewReport, findings: readonly Finding[]): string[] {
+  const counts = SEVERITIES.map((severity) => ({
+    severity,
+    count: findings.filter((finding) => finding.severity === severity).length,
+  })).filter(({ count }) => count > 0);
+  const agreed = findings.filter(({ agreedBy }) => agreedBy.length > 1).length;
+  const found =
+    findings.length === 0
+      ? "no findings"
+      : `${plural(findings.length, "finding")}: ${counts.map(({ severity, count }) => `${count} ${severity}`).join(", ")}`;
+  return [
+    `Review of ${report.directory}: ${report.status}`,
+    `${plural(report.files, "file")}, ${plural(report.tasks, "task")}, ${plural(report.agents, "agent")}, ${(report.durationMs / 1000).toFixed(1)} s`,
+    `${found}${agreed === 0 ? "" : `; ${agreed} reported by several analysers`}`,
+  ];
+}
+
+function chapters(findings: readonly Finding[], { perKind = 5, total = 60 }: RenderOptions): string[] {
+  const shown = new Set(pick(findings, perKind, total));
+  const byArea = Map.groupBy(findings, ({ kind }) => areaOf(kind));
+  // The findings come ranked, so the chapter of the first one is the most important.
+  return [...byArea].flatMap(([area, inArea]) => {
+    const byKind = Map.groupBy(inArea, ({ kind }) => kind);
+    return [
+      "",
+      `${heading(area)} (${inArea.length})`,
+      ...[...byKind].flatMap(([kind, ofKind]) => ofOneKind(kind, ofKind, shown)),
+    ];
+  });
+}
+
+/** The best `perKind` of each kind, and of those the best `total`. */
+function pick(findings: readonly Finding[], perKind: number, total: number): Finding[] {
+  const taken = new Map<string, number>();
+  return findings
+    .filter(({ kind }) => {
+      const count = (taken.get(kind) ?? 0) + 1;
+      taken.set(kind, count);
+      return count <= perKind;
+    })
+    .slice(0, total);
+}
+
+function ofOneKind(kind: string, findings: readonly Finding[], shown: ReadonlySet<Finding>): string[] {
+  const visible = findings.filter((finding) => shown.has(finding));
+  const hidden = findings.length - visible.length;
+  const severity = findings[0]?.severity ?? "low";
+  const title = `  ${kind} [${severity}]`;
+  if (visible.length === 0) return [`${title}  ${plural(hidden, "finding")}, see --json`];
+  return [
+    title,
+    ...visible.map(
+      ({ file, line, message, agreedBy, confidence }) =>
+        `    ${file}:${line}  ${message}\n      ${agreedBy.map(shortName).join(" + ")}, confidence ${confidence}`,
+    ),
+    ...(hidden === 0 ? [] : [`    … and ${hidden} more, see --json`]),
+  ];
+}
+
+function failures(failed: readonly FailedTask[]): string[] {
+  if (failed.length === 0) return [];
+  const lines = failed.map(
+    ({ capability, error, files }) =>
+      `  ${shortName(capability)}: its findings in ${plural(files, "file")} are missing. ${error}`,
+  );
+  return ["", `Not done (${failed.length})`, ...lines];
+}
+
+function remarks(notes: readonly Finding[]): string[] {
+  if (notes.length === 0) return [];
+  return ["", "About this review", ...notes.map(({ file, message }) => `  ${file}: ${message}`)];
+}
+
+function heading(area: Area): string {
+  return area.charAt(0).toUpperCase() + area.slice(1);
+}
+
+function shortName(capability: string): string {
+  return capability.replace(/^review-/, "");
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

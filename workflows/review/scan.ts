@@ -1,0 +1,158 @@
+// Lists what a review looks at. Owns which files are left out and why; what is done with them is plan.ts. It only reads:
+// git is asked without its index being refreshed and without the repository's own hooks or monitors.
+import { execFile } from "node:child_process";
+import { lstat, open, readdir, readFile, realpath } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { isCode, isLockfile, MAX_FILE_BYTES, MAX_FILES } from "../../agents/review/index.ts";
+import { type IgnoreRule, isIgnored, parseIgnore } from "./ignore.ts";
+
+/** A file to review: its path relative to the directory, and its size. */
+export interface ScannedFile {
+  path: string;
+  bytes: number;
+}
+
+export interface Scan {
+  files: ScannedFile[];
+  /** How many files were left out, by reason. */
+  skipped: Partial<Record<SkipReason, number>>;
+}
+
+export type SkipReason = "too large" | "binary" | "minified" | "generated" | "link" | "over the file limit";
+
+/** Folders whose content others wrote or tools made, or that hold broken code on purpose (test fixtures). */
+const FOREIGN_FOLDER =
+  /(?:^|\/)(?:node_modules|bower_components|vendor|vendored|third[_-]party|dist|out|coverage|\.git|\.yarn|\.next|\.nuxt|\.svelte-kit|\.turbo|\.cache|fixtures?|__fixtures__|testdata|__snapshots__)\//;
+const BINARY_NAME =
+  /\.(?:png|jpe?g|gif|webp|avif|ico|bmp|pdf|zip|gz|tgz|bz2|xz|zst|7z|jar|wasm|node|so|dylib|dll|exe|woff2?|ttf|otf|eot|mp[34]|mov|webm|ogg|wav|flac|sqlite|db|bin|dat|pack|pyc|class|snap|lockb)$/i;
+const MINIFIED_NAME = /[.-]min\.(?:js|mjs|cjs|css)$|\.bundle\.js$|\.map$/;
+const GENERATED = /@generated|\bDO NOT EDIT\b|\bauto-?generated\b.{0,40}\bby\b/i;
+
+/** How much of a file is looked at to tell text from binary and sources from bundles. */
+const HEAD_BYTES = 8 * 1024;
+/** No one writes lines of half a thousand characters on average. */
+const MINIFIED_LINE_CHARACTERS = 500;
+/** Reading this many heads at once keeps a disk busy and stays far below any descriptor limit. */
+const HEADS_AT_ONCE = 32;
+/** A walk without git stops here; deeper folders are generated. */
+const MAX_DEPTH = 40;
+const GIT_TIMEOUT_MS = 30_000;
+const GIT_OUTPUT_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Lists the directory's files: what git knows or would add when it is (part of) a git checkout, else a walk that honours
+ * `.gitignore` files.
+ */
+export async function scan(directory: string, signal?: AbortSignal): Promise<Scan> {
+  const root = await realpath(directory);
+  const paths = (await gitFiles(root, signal)) ?? (await walk(root, "", [], 0, signal));
+  const wanted = [...new Set(paths)].filter((path) => !FOREIGN_FOLDER.test(path)).sort();
+  const files: ScannedFile[] = [];
+  const skipped: Scan["skipped"] = {};
+  const skip = (reason: SkipReason, count = 1) => {
+    skipped[reason] = (skipped[reason] ?? 0) + count;
+  };
+  for (let at = 0; at < wanted.length; at += HEADS_AT_ONCE) {
+    signal?.throwIfAborted();
+    if (files.length >= MAX_FILES) {
+      skip("over the file limit", wanted.length - at);
+      break;
+    }
+    const looks = await Promise.all(
+      wanted.slice(at, at + HEADS_AT_ONCE).map(async (path) => ({ path, look: await lookAt(root, path) })),
+    );
+    for (const { path, look } of looks) {
+      if (typeof look === "string") skip(look);
+      else if (look !== null) files.push({ path, bytes: look.bytes });
+    }
+  }
+  return { files: files.slice(0, MAX_FILES), skipped };
+}
+
+/** Null where the directory is in no git checkout, git is not there, or the directory itself is ignored. */
+async function gitFiles(root: string, signal: AbortSignal | undefined): Promise<string[] | null> {
+  try {
+    const { stdout } = await promisify(execFile)(
+      "git",
+      // A monitor named in the repository's own configuration is a program: switched off.
+      [
+        "-c",
+        "core.fsmonitor=false",
+        "-c",
+        "core.quotepath=off",
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+      ],
+      {
+        cwd: root,
+        timeout: GIT_TIMEOUT_MS,
+        maxBuffer: GIT_OUTPUT_BYTES,
+        env: { ...process.env, GIT_OPTIONAL_LOCKS: "0", GIT_TERMINAL_PROMPT: "0" },
+        ...(signal === undefined ? {} : { signal }),
+      },
+    );
+    const files = stdout.split("\0").filter((path) => path !== "");
+    return files.length === 0 ? null : files;
+  } catch {
+    signal?.throwIfAborted();
+    return null;
+  }
+}
+
+async function walk(
+  root: string,
+  folder: string,
+  above: readonly IgnoreRule[],
+  depth: number,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  signal?.throwIfAborted();
+  const ignore = await readFile(join(root, folder, ".gitignore"), "utf8").catch(() => "");
+  const rules = [...above, ...parseIgnore(ignore, folder)];
+  const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(() => []);
+  const files: string[] = [];
+  for (const entry of entries) {
+    const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+    if (isIgnored(rules, path, entry.isDirectory())) continue;
+    if (!entry.isDirectory()) files.push(path);
+    else if (depth < MAX_DEPTH && !FOREIGN_FOLDER.test(`${path}/`)) {
+      files.push(...(await walk(root, path, rules, depth + 1, signal)));
+    }
+    if (files.length > 2 * MAX_FILES) break;
+  }
+  return files;
+}
+
+async function lookAt(root: string, path: string): Promise<{ bytes: number } | SkipReason | null> {
+  if (BINARY_NAME.test(path)) return "binary";
+  if (MINIFIED_NAME.test(path)) return "minified";
+  const facts = await lstat(join(root, path)).catch(() => null);
+  if (facts === null || facts.isDirectory()) return null;
+  if (facts.isSymbolicLink()) return "link";
+  if (!facts.isFile()) return null;
+  if (isLockfile(path)) return { bytes: facts.size };
+  if (facts.size > MAX_FILE_BYTES) return "too large";
+  const head = await readHead(join(root, path));
+  if (head === null) return null;
+  if (head.includes("\0")) return "binary";
+  if (isCode(path)) {
+    if (head.length / (head.split("\n").length || 1) > MINIFIED_LINE_CHARACTERS) return "minified";
+    if (GENERATED.test(head.slice(0, 500))) return "generated";
+  }
+  return { bytes: facts.size };
+}
+
+async function readHead(path: string): Promise<string | null> {
+  const handle = await open(path).catch(() => null);
+  if (handle === null) return null;
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
+    return buffer.toString("latin1", 0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
