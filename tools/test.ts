@@ -65,6 +65,8 @@ async function run(script: string, args: readonly string[], output: "inherit" | 
     // As npm does for its scripts: a test that starts `node` or a package's command gets this checkout's.
     env: {
       ...process.env,
+      // vitest colours a pipe when CI is set; a log is easier to read, and to search, without.
+      ...(process.stdout.isTTY ? {} : { NO_COLOR: "1" }),
       PATH: [join(packages, ".bin"), dirname(process.execPath), process.env.PATH ?? ""].join(delimiter),
     },
   });

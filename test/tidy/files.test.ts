@@ -1,0 +1,119 @@
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { UPDATING } from "../support/golden.ts";
+import { ENTRIES, LONG_FILE_LINES, MACHINE_PATHS, PURE_ROOMS, REGISTRY_HOSTS, TEST_SEAM } from "./rules.ts";
+import { listFiles, readSource, readText, roomOf } from "./tree.ts";
+
+const files = listFiles();
+const code = files.filter((file) => /^(src|agents|tools|bench|examples)\/.*\.ts$/.test(file)).map(readSource);
+const product = code.filter(({ file }) => file.startsWith("src/"));
+const texts = files.filter((file) => !/\.(png|ico|gz|wasm|bin)$/.test(file));
+
+/** Lines of text files, as `file:line text`, that `is` true for. */
+function findLines(among: readonly string[], is: (line: string) => boolean): string[] {
+  return among.flatMap((file) =>
+    readText(file)
+      .split("\n")
+      .flatMap((line, index) => (is(line) ? [`${file}:${index + 1} ${line.trim().slice(0, 120)}`] : [])),
+  );
+}
+
+test("every source file opens by saying what it owns", () => {
+  expect(code.filter(({ header }) => header.trim().length < 20).map(({ file }) => `${file}:1`)).toEqual([]);
+});
+
+test("every source file is reached from a place where a program begins", () => {
+  const reached = new Set(
+    code.map(({ file }) => file).filter((file) => ENTRIES.some((entry) => entry.test(file))),
+  );
+  const byFile = new Map(code.map((source) => [source.file, source]));
+  for (const file of reached) {
+    const source = byFile.get(file);
+    for (const next of [...(source?.mentions ?? []), ...doorsOf(file)])
+      if (byFile.has(next)) reached.add(next);
+  }
+  const dead = code.map(({ file }) => file).filter((file) => !reached.has(file) && !/^examples\//.test(file));
+  expect(dead.filter((file) => !TEST_SEAM.test(file)).map((file) => `${file}:1`)).toEqual([]);
+});
+
+/** Agents import the package by its own name. */
+function doorsOf(file: string): string[] {
+  return readSource(file).imports.some(({ target }) => target === "murmur") ? ["src/index.ts"] : [];
+}
+
+test("src never steps out of the type checker", () => {
+  const anys = product.flatMap(({ file, anys: lines }) => lines.map((line) => `${file}:${line} any`));
+  const ignores = product.flatMap(({ file, comments }) =>
+    comments
+      .filter(({ text }) => /@ts-(ignore|expect-error|nocheck)/.test(text))
+      .map(({ line }) => `${file}:${line}`),
+  );
+  expect([...anys, ...ignores]).toEqual([]);
+});
+
+test("no comment puts work off", () => {
+  const marks = new RegExp(
+    `\\b(${["TO", "FIX"].map((start) => start + (start === "TO" ? "DO" : "ME")).join("|")}|XXX)\\b`,
+  );
+  const tests = files.filter((file) => /^test\/.*\.ts$/.test(file)).map(readSource);
+  const found = [...code, ...tests].flatMap(({ file, comments }) =>
+    comments.filter(({ text }) => marks.test(text)).map(({ line, text }) => `${file}:${line} ${text.trim()}`),
+  );
+  expect(found).toEqual([]);
+});
+
+test("deciders read no clock and draw no chance", () => {
+  const deciders = product.filter(
+    ({ file, header }) =>
+      PURE_ROOMS.includes(roomOf(file)) || /\bpure\b/i.test(header.replace(/\bimpure\b/gi, "")),
+  );
+  expect(deciders.length).toBeGreaterThan(0);
+  const found = deciders.flatMap(({ file, impure }) =>
+    impure.map(({ line, what }) => `${file}:${line} ${what}`),
+  );
+  expect(found, "take nowMs or a Chance as an argument").toEqual([]);
+});
+
+test("no path of one machine is in the tree", () => {
+  expect(findLines(texts, (line) => MACHINE_PATHS.test(line))).toEqual([]);
+});
+
+test("no package registry is named, not even in a lockfile", () => {
+  expect(findLines(texts, (line) => REGISTRY_HOSTS.some((host) => line.includes(host)))).toEqual([]);
+});
+
+test("long files of src only shrink", () => {
+  const golden = join(import.meta.dirname, "long-files.golden");
+  const allowed = new Map(
+    (existsSync(golden) ? readFileSync(golden, "utf8") : "")
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => line.split(" ") as [string, string])
+      .map(([file, lines]) => [file, Number(lines)]),
+  );
+  const long = new Map(
+    product
+      .map(({ file, text }): [string, number] => [file, text.split("\n").length - 1])
+      .filter(([, lines]) => lines > LONG_FILE_LINES),
+  );
+  if (UPDATING) {
+    // Lowers and removes; a higher number or a new file is written by hand, with its reason in the commit.
+    const kept = [...allowed].filter(([file]) => long.has(file));
+    const lines = kept.map(([file, limit]) => `${file} ${Math.min(limit, long.get(file) ?? limit)}\n`);
+    writeFileSync(golden, lines.sort().join(""));
+    return;
+  }
+  const grown = [...long].filter(([file, lines]) => lines > (allowed.get(file) ?? LONG_FILE_LINES));
+  expect(
+    grown.map(
+      ([file, lines]) => `${file}:1 has ${lines} lines, allowed ${allowed.get(file) ?? LONG_FILE_LINES}`,
+    ),
+    "split the file where a name appears by itself",
+  ).toEqual([]);
+  const shrunk = [...allowed].filter(([file, limit]) => (long.get(file) ?? 0) < limit);
+  expect(
+    shrunk.map(([file, limit]) => `${file} is below its ${limit} lines`),
+    "good; now keep it: UPDATE_GOLDEN=1 ./murmur test test/tidy",
+  ).toEqual([]);
+});

@@ -1,0 +1,100 @@
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { expectGolden } from "../support/golden.ts";
+import { KEEPERS, ROOMS } from "./rules.ts";
+import { type Import, listFiles, readSource, roomOf } from "./tree.ts";
+
+const files = listFiles().filter((file) => file.endsWith(".ts"));
+const rooms = files.filter((file) => file.startsWith("src/")).map(readSource);
+const outside = files.filter((file) => /^(agents|tools|bench|examples)\//.test(file)).map(readSource);
+
+/** Every import of a file, as `file:line` with the target, that `is` true for. */
+function findImports(sources: typeof rooms, is: (found: Import, room: string) => boolean): string[] {
+  return sources.flatMap(({ file, imports }) =>
+    imports
+      .filter((found) => is(found, roomOf(file)))
+      .map((found) => `${file}:${found.line} imports ${found.target}`),
+  );
+}
+
+/** True for an import of another room's file. */
+function isAcross(found: Import, room: string): boolean {
+  return found.kind === "file" && found.target.startsWith("src/") && roomOf(found.target) !== room;
+}
+
+function readGraph(): Map<string, Set<string>> {
+  const graph = new Map(rooms.map(({ file }) => [roomOf(file), new Set<string>()]));
+  for (const { file, imports } of rooms) {
+    const room = roomOf(file);
+    for (const found of imports) if (isAcross(found, room)) graph.get(room)?.add(roomOf(found.target));
+  }
+  return graph;
+}
+
+test("the room graph is the reviewed one", () => {
+  const lines = [...readGraph()]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([room, imports]) => `${room} -> ${[...imports].sort().join(" ") || "-"}\n`);
+  expectGolden(join(import.meta.dirname, "room-graph.golden"), lines.join(""));
+});
+
+test("every room has a line in the table of rooms", () => {
+  expect([...readGraph().keys()].filter((room) => ROOMS[room] === undefined)).toEqual([]);
+});
+
+test("arrows between rooms go down only", () => {
+  const wrong = findImports(
+    rooms,
+    (found, room) => isAcross(found, room) && ROOMS[room]?.includes(roomOf(found.target)) !== true,
+  );
+  expect(wrong, "not in the table of rooms (test/tidy/rules.ts, docs/architecture.md section 2)").toEqual([]);
+});
+
+test("no room reaches itself through others", () => {
+  const graph = readGraph();
+  const reaches = (from: string, to: string, seen = new Set<string>()): boolean =>
+    [...(graph.get(from) ?? [])].some((next) => {
+      if (next === to) return true;
+      if (seen.has(next)) return false;
+      return reaches(next, to, seen.add(next));
+    });
+  expect([...graph.keys()].filter((room) => reaches(room, room))).toEqual([]);
+});
+
+test("rooms meet only at their doors", () => {
+  const wrong = findImports(
+    rooms,
+    (found, room) => isAcross(found, room) && !/^src\/([^/]+\/)?index\.ts$/.test(found.target),
+  );
+  expect(wrong, "import the room's index.ts").toEqual([]);
+});
+
+test("what stands outside src comes in by a door", () => {
+  const wrong = findImports(
+    outside,
+    ({ kind, target }) =>
+      kind === "file" && target.startsWith("src/") && !/^src\/([^/]+\/)?index\.ts$/.test(target),
+  );
+  expect(wrong, "import murmur, or a room's index.ts").toEqual([]);
+});
+
+test("nothing imports app, and nothing but tests a room's internal.ts", () => {
+  const wrong = findImports(
+    [...rooms, ...outside],
+    ({ kind, target }, room) =>
+      kind === "file" &&
+      ((target.startsWith("src/app/") && room !== "app") || target.endsWith("/internal.ts")),
+  );
+  expect(wrong).toEqual([]);
+});
+
+test.each(Object.entries(KEEPERS))("%s is imported by %s alone", (name, keeper) => {
+  const wrong = findImports(
+    rooms,
+    ({ kind, target }, room) =>
+      kind === "package" &&
+      room !== keeper &&
+      (target === name || target.startsWith(name.replace(/\/?$/, "/"))),
+  );
+  expect(wrong).toEqual([]);
+});
