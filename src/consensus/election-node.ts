@@ -7,8 +7,9 @@
 // N1  Equal lines give byte-identical replies: no clock, no chance but the seed.
 // N2  A line that cannot be taken gives one reply with an error and leaves the state as it was.
 
+import type { CommandSet } from "./apply.ts";
 import { isJsonObject, type Json, type JsonObject } from "./canonical.ts";
-import type { ElectionConfig } from "./election.ts";
+import { type ElectionConfig, stepElection } from "./election.ts";
 import {
   createMember,
   haltedError,
@@ -16,7 +17,7 @@ import {
   type Member,
   type MemberEffects,
   type MemberInput,
-  type Parts,
+  type MemberParts,
   stepMember,
   viewMember,
 } from "./member.ts";
@@ -59,8 +60,18 @@ type Request =
 /** A reading that failed, with what was expected. */
 class LineError extends Error {}
 
-/** A node that has not been initialised. `parts` are for tests only (see internal.ts). */
-export function createElectionNode(parts?: Parts): ElectionNode {
+/** What a node is made of, exchangeable for tests only (see internal.ts). */
+export interface Parts extends MemberParts {
+  readonly registers: CommandSet<Registers, RegisterCommand>;
+  /** Called with each new member. */
+  readonly onStart?: (member: NodeMember) => void;
+}
+
+/** The parts of the product. */
+export const productionParts: Parts = { stepElection, registers };
+
+/** A node that has not been initialised. Only tests give other parts. */
+export function createElectionNode(parts: Parts = productionParts): ElectionNode {
   let member: NodeMember | null = null;
 
   return {
@@ -72,9 +83,10 @@ export function createElectionNode(parts?: Parts): ElectionNode {
         if (id === null) throw new LineError("expected an id that is a string or a number");
         const request = readRequest(value);
         if (request.op === "init") {
-          const started = createMember({ ...request, commandSet: registers }, parts);
+          const started = createMember({ ...request, commandSet: parts.registers }, parts);
           const halted = loadLog(started, request.log);
           member = started;
+          parts.onStart?.(started);
           return reply(id, member, { ...NO_EFFECTS, ...(halted === undefined ? {} : { error: halted }) });
         }
         if (member === null) throw new LineError("node is not initialised; send init first");

@@ -3,7 +3,8 @@
 
 export { applyEntry, type CommandSet, emptyFold, findMisfit, hashFold, KEPT_KEYS } from "./apply.ts";
 export { type ElectionContext, startElection, stepElection } from "./election.ts";
+export { type Parts, productionParts } from "./election-node.ts";
 export { genesisChain, readEntry, sealEntry } from "./entry.ts";
-export { createMember, loadLog, type Member, type Parts, stepMember, viewMember } from "./member.ts";
+export { createMember, loadLog, type Member, stepMember, viewMember } from "./member.ts";
 export { type Message, parseMessage } from "./messages.ts";
-export { registers } from "./registers.ts";
+export { type RegisterCommand, type Registers, registers } from "./registers.ts";

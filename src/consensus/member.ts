@@ -36,8 +36,8 @@ import {
 } from "./office.ts";
 import type { Role } from "./roles.ts";
 
-/** The parts that decide, exchangeable for tests only (see internal.ts). */
-export interface Parts {
+/** The part that decides about roles, exchangeable for tests only (see internal.ts). */
+export interface MemberParts {
   readonly stepElection: typeof stepElection;
 }
 
@@ -54,7 +54,7 @@ export interface MemberOptions<S, C> {
 export interface Member<S, C> {
   readonly config: ElectionConfig;
   readonly chance: Chance;
-  readonly parts: Parts;
+  readonly parts: MemberParts;
   election: ElectionState;
   office: Office<S, C>;
   hash: { seq: number; text: string } | null;
@@ -97,7 +97,7 @@ export interface MemberView {
 /** A member that has just started, has read nothing and abstains from elections for a while. */
 export function createMember<S, C>(
   { config, seed, commandSet }: MemberOptions<S, C>,
-  parts: Parts = { stepElection },
+  parts: MemberParts = { stepElection },
 ): Member<S, C> {
   const office = createOffice(
     { node: config.node, logId: config.swarm, electionTicks: config.electionTicks },
@@ -177,10 +177,10 @@ function takeInput<S, C>(member: Member<S, C>, input: MemberInput<C>, turn: Turn
       restartMember(member);
       return undefined;
     case "command":
-      takeCommand(office, input, turn.office);
+      takeCommand(office, { ...input, isHandingOver: member.election.transfer !== null }, turn.office);
       return undefined;
     case "read":
-      takeRead(office, input.ticket, turn.office);
+      takeRead(office, { ...input, isHandingOver: member.election.transfer !== null }, turn.office);
       return undefined;
     case "stored": {
       const outcome = hearStored(office, input, turn.office);
@@ -236,7 +236,7 @@ function settle<S, C>(member: Member<S, C>, turn: Turn<C>): void {
       turn.office.yields = false;
       advanceElection(member, { type: "yield" }, turn);
     }
-    proceed(member.office, member.election.transfer !== null, turn.office);
+    proceed(member.office, turn.office);
     if (!turn.office.yields) return;
   }
   assert(false, `election and office did not settle in ${MAX_ROUNDS} rounds`);

@@ -137,6 +137,8 @@ export interface Office<S, C> {
   waitedTicks: number;
   queue: Queued<C>[];
   queuedBytes: number;
+  /** How often each key waits in the queue. */
+  readonly queuedKeys: Map<string, number>;
   nextRequest: number;
   ticksSinceApplied: number;
   /** Why this member trusts its log no more. */
@@ -156,6 +158,7 @@ export function createOffice<S, C>(config: OfficeConfig, commandSet: CommandSet<
     waitedTicks: 0,
     queue: [],
     queuedBytes: 0,
+    queuedKeys: new Map(),
     nextRequest: 1,
     ticksSinceApplied: 0,
     halted: null,
@@ -193,6 +196,7 @@ export function depose<S, C>(
   }
   office.queue = [];
   office.queuedBytes = 0;
+  office.queuedKeys.clear();
   refuseAll(office, queue, error, effects);
 }
 
@@ -205,14 +209,11 @@ export function tickOffice<S, C>(office: Office<S, C>, effects: OfficeEffects<C>
   if (office.waitedTicks >= OFFICE_WAIT_TIMEOUTS * office.config.electionTicks) effects.yields = true;
 }
 
-/**
- * Asks for the next append where one is due: the office, or a group of what waits. `isHeld` keeps commands
- * waiting (a transfer is under way).
- */
-export function proceed<S, C>(office: Office<S, C>, isHeld: boolean, effects: OfficeEffects<C>): void {
+/** Asks for the next append where one is due: the office, or a group of what waits. */
+export function proceed<S, C>(office: Office<S, C>, effects: OfficeEffects<C>): void {
   if (office.electedTerm === null || office.open !== null || office.halted !== null) return;
   if (office.inOffice) {
-    if (!isHeld) appendGroup(office, effects);
+    appendGroup(office, effects);
     return;
   }
   if (office.behindSeq !== null && office.fold.seq < office.behindSeq) return;
@@ -232,22 +233,31 @@ export function proceed<S, C>(office: Office<S, C>, isHeld: boolean, effects: Of
 
 // Commands and reads
 
-/** Takes a command; it is answered now or with a later effect. */
+/**
+ * Takes a command; it is answered now or with a later effect. `isHandingOver` refuses new work: the office is being
+ * transferred, and its successor must catch up. A repeated key that is under way already waits with the first.
+ */
 export function takeCommand<S, C>(
   office: Office<S, C>,
-  keyed: KeyedCommand<C>,
+  { key, command, isHandingOver }: KeyedCommand<C> & { readonly isHandingOver: boolean },
   effects: OfficeEffects<C>,
 ): void {
-  const { key, command } = keyed;
   const item = { kind: "command", key, command, bytes: JSON.stringify(command).length + key.length } as const;
   if (!office.inOffice) refuse(office, item, "not_leader", effects);
-  else if (!answerKnown(office, item, effects)) enqueue(office, item, effects);
+  else if (answerKnown(office, item, effects)) return;
+  else if (isHandingOver && !isUnderWay(office, key)) refuse(office, item, "unavailable", effects);
+  else enqueue(office, item, effects);
 }
 
 /** Takes a read: once it is answered `ok`, the fold holds all that was decided before the read arrived. */
-export function takeRead<S, C>(office: Office<S, C>, ticket: string, effects: OfficeEffects<C>): void {
+export function takeRead<S, C>(
+  office: Office<S, C>,
+  { ticket, isHandingOver }: { readonly ticket: string; readonly isHandingOver: boolean },
+  effects: OfficeEffects<C>,
+): void {
   const item = { kind: "read", ticket, bytes: ticket.length } as const;
   if (!office.inOffice) refuse(office, item, "not_leader", effects);
+  else if (isHandingOver) refuse(office, item, "unavailable", effects);
   else enqueue(office, item, effects);
 }
 
@@ -259,6 +269,22 @@ function enqueue<S, C>(office: Office<S, C>, item: Queued<C>, effects: OfficeEff
   }
   office.queue.push(item);
   office.queuedBytes += item.bytes;
+  if (item.kind === "command") office.queuedKeys.set(item.key, (office.queuedKeys.get(item.key) ?? 0) + 1);
+}
+
+function dequeue<S, C>(office: Office<S, C>, count: number): void {
+  for (const item of office.queue.splice(0, count)) {
+    office.queuedBytes -= item.bytes;
+    if (item.kind === "read") continue;
+    const rest = (office.queuedKeys.get(item.key) ?? 0) - 1;
+    if (rest > 0) office.queuedKeys.set(item.key, rest);
+    else office.queuedKeys.delete(item.key);
+  }
+}
+
+/** True while the key waits in the queue or in an append whose fate is open: it may yet be decided here. */
+function isUnderWay<S, C>({ open, left, queuedKeys }: Office<S, C>, key: string): boolean {
+  return queuedKeys.has(key) || open?.keys.has(key) === true || left.some(({ keys }) => keys.has(key));
 }
 
 /** A write that was decided before is answered from the fold; a repeated read still waits for an append (O4). */
@@ -288,9 +314,7 @@ function refuse<S, C>(
     effects.reads.push({ ticket: item.ticket, ok: false, error });
     return;
   }
-  const mayBeStored =
-    office.open?.keys.has(item.key) === true || office.left.some(({ keys }) => keys.has(item.key));
-  effects.answers.push({ key: item.key, ok: false, error: mayBeStored ? "unknown" : error });
+  effects.answers.push({ key: item.key, ok: false, error: isUnderWay(office, item.key) ? "unknown" : error });
 }
 
 // Appends
@@ -323,7 +347,7 @@ function takeGroup<S, C>(office: Office<S, C>, effects: OfficeEffects<C>): Queue
     group.push(item);
     bytes += item.bytes;
   }
-  for (const item of office.queue.splice(0, taken)) office.queuedBytes -= item.bytes;
+  dequeue(office, taken);
   return group;
 }
 

@@ -1,0 +1,203 @@
+// Deliberate bugs. Each is one mistake that an engineer could make in the core; the simulator must notice every
+// one of them, or its silence about the real core means nothing. They are made of the room's internal seam, and of
+// tampering with lines and memory from outside: the product has no switch for them.
+
+import { createElectionNode } from "../../../src/consensus/index.ts";
+import {
+  type ElectionContext,
+  type Member,
+  type Parts,
+  productionParts,
+  type RegisterCommand,
+  type Registers,
+} from "../../../src/consensus/internal.ts";
+import type { Line, Reply } from "./observer.ts";
+import type { LineNode } from "./world.ts";
+
+type NodeMember = Member<Registers, RegisterCommand>;
+type Step = Parts["stepElection"];
+
+/** A bug: its name, and a node that has it. */
+export interface Mutant {
+  readonly name: string;
+  readonly createNode: () => LineNode;
+}
+
+/** All of them. */
+export const MUTANTS: readonly Mutant[] = [
+  bent("votes twice in a term", (step) => (state, input, context) => {
+    const isVote = input.type === "receive" && input.message.type === "vote";
+    return step(
+      isVote && state.role === "follower" ? { ...state, vote: null, leader: null } : state,
+      input,
+      context,
+    );
+  }),
+  bent("ignores a newer term", (step) => (state, input, context) => {
+    const isNewer = input.type === "receive" && input.message.term > state.term;
+    return isNewer && input.message.type.startsWith("heartbeat") ? [state, []] : step(state, input, context);
+  }),
+  bent("skips check-quorum", (step) => (state, input, context) => {
+    const config: ElectionContext["config"] = { ...context.config, checkQuorum: false };
+    return step(state, input, { ...context, config });
+  }),
+  bent("does not abstain after a start", (step) => (state, input, context) => {
+    return step({ ...state, abstainTicks: 0 }, input, context);
+  }),
+  bent("counts a refused vote as given", (step) => (state, input, context) => {
+    if (input.type !== "receive" || input.message.type !== "vote-reply") return step(state, input, context);
+    return step(state, { ...input, message: { ...input.message, granted: true } }, context);
+  }),
+  bent("stays elected without office", (step) => (state, input, context) => {
+    return input.type === "yield" ? [state, []] : step(state, input, context);
+  }),
+  spoken("acts while paused: ticks that were missed are lost", (line) =>
+    line.op === "tick" ? { ...line, n: 1 } : line,
+  ),
+  spoken("treats an unknown append as stored", (line, { member }) => {
+    const open = member?.office.open;
+    if (line.event !== "unknown" || open?.request !== line.request) return line;
+    return { op: "log", event: "accepted", request: open?.request, seq: (open?.expectedLastSeq ?? 0) + 1 };
+  }),
+  spoken("treats an unknown append as not stored", (line, { member }) =>
+    line.event === "unknown"
+      ? { op: "log", event: "refused", request: line.request, lastSeq: member?.office.fold.seq }
+      : line,
+  ),
+  spoken("applies entries out of order", (line, { member }) => {
+    if (line.event === "stored" && member !== null && (line.seq as number) > member.office.fold.seq) {
+      member.office.fold.seq = (line.seq as number) - 1;
+    }
+    return line;
+  }),
+  answered("appends without an expectation", (reply) => ({
+    ...reply,
+    append: reply.append.map((append) => ({ ...append, expectedLastSeq: null })),
+  })),
+  answered("repeats an unknown append after the newest entry", (reply, { member, line }) =>
+    line.event === "unknown"
+      ? {
+          ...reply,
+          append: reply.append.map((append) => ({ ...append, expectedLastSeq: member.office.fold.seq + 1 })),
+        }
+      : reply,
+  ),
+  answered("answers when an append is asked, not when it is stored", (reply, { member }) => ({
+    ...reply,
+    answers: [
+      ...reply.answers,
+      ...reply.append.flatMap(({ entry }) =>
+        (entry.commands ?? []).map(({ key }) => ({
+          key,
+          ok: true,
+          value: member.office.fold.results.get(key) ?? true,
+        })),
+      ),
+    ],
+  })),
+  answered("reads without a barrier", (reply, { member, line }) => {
+    const command = line.command as { type: string; name: string } | undefined;
+    if (command?.type !== "get" || !reply.state.inOffice) return reply;
+    const value = member.office.fold.state.values.get(command.name)?.value ?? null;
+    return { ...reply, answers: [...reply.answers, { key: line.key as string, ok: true, value }] };
+  }),
+  tampered("serves before it is in office", ({ office }) => {
+    if (office.electedTerm !== null) office.inOffice = true;
+  }),
+  tampered("forgets idempotency keys", ({ office }) => office.fold.results.clear()),
+  tampered("says not_leader while an append is open", ({ office }) => office.left.splice(0)),
+  tampered("stamps entries with a time that falls", ({ office }) => {
+    office.ticksSinceApplied = Math.max(office.ticksSinceApplied - 2, -office.fold.at);
+  }),
+  ruled("renews an expired lock", (state, command, at) => {
+    for (const [name, lock] of state.locks) {
+      const expiresAt = lock.holder?.expiresAt ?? null;
+      if (command.name !== name || lock.holder === null || expiresAt === null || at < expiresAt) continue;
+      state.locks.set(name, { ...lock, holder: { ...lock.holder, expiresAt: at + 1 } });
+    }
+  }),
+  ruled("starts tokens again after an unlock", (state, command) => {
+    const lock = state.locks.get(command.name);
+    if (command.type === "lock" && lock?.holder === null) state.locks.delete(command.name);
+  }),
+];
+
+/** A node whose election core is bent. */
+function bent(name: string, bend: (step: Step) => Step): Mutant {
+  const parts = { ...productionParts, stepElection: bend(productionParts.stepElection) };
+  return { name, createNode: () => createElectionNode(parts) };
+}
+
+/** A node whose commands are preceded by a mistake in the state. */
+function ruled(
+  name: string,
+  spoil: (state: Registers, command: RegisterCommand, at: number) => void,
+): Mutant {
+  const { registers } = productionParts;
+  const decide: typeof registers.decide = (state, command, at) => {
+    spoil(state, command, at);
+    return registers.decide(state, command, at);
+  };
+  const parts = { ...productionParts, registers: { ...registers, decide } };
+  return { name, createNode: () => createElectionNode(parts) };
+}
+
+/** A node that understands some lines wrongly. */
+function spoken(name: string, mishear: (line: Line, has: { member: NodeMember | null }) => Line): Mutant {
+  return watched(
+    name,
+    (line, memory) => mishear(line, memory),
+    (reply) => reply,
+  );
+}
+
+/** A node that says something wrong. */
+function answered(
+  name: string,
+  misspeak: (reply: Reply, has: { member: NodeMember; line: Line }) => Reply,
+): Mutant {
+  return watched(
+    name,
+    (line) => line,
+    (reply, line, { member }) => (member === null ? reply : misspeak(reply, { member, line })),
+  );
+}
+
+/** A node whose memory is damaged before every line. */
+function tampered(name: string, damage: (member: NodeMember) => void): Mutant {
+  return watched(
+    name,
+    (line, { member }) => {
+      if (member !== null) damage(member);
+      return line;
+    },
+    (reply) => reply,
+  );
+}
+
+function watched(
+  name: string,
+  hear: (line: Line, memory: { member: NodeMember | null }) => Line,
+  say: (reply: Reply, line: Line, memory: { member: NodeMember | null }) => Reply,
+): Mutant {
+  return {
+    name,
+    createNode() {
+      const memory: { member: NodeMember | null } = { member: null };
+      const node = createElectionNode({
+        ...productionParts,
+        onStart: (member) => {
+          memory.member = member;
+        },
+      });
+      return {
+        handleLine(text) {
+          const line = JSON.parse(text) as Line;
+          const heard = { id: line.id, ...hear(line, memory) };
+          const reply = JSON.parse(node.handleLine(JSON.stringify(heard))) as Reply;
+          return JSON.stringify(say(reply, line, memory));
+        },
+      };
+    },
+  };
+}
