@@ -1,0 +1,134 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { createLogger, createMeter, silentLogger } from "../../../src/base/index.ts";
+import { type ConnectNatsOptions, connectNats } from "../../../src/transport/index.ts";
+import { startNatsServer } from "../../support/nats-server.ts";
+import { SOON } from "./support.ts";
+
+const USERS = 'authorization { users: [ { user: "anna", password: "s3cret/1" } ] }';
+
+function open(options: Partial<ConnectNatsOptions> & { servers: string | string[] }) {
+  const connecting = connectNats({
+    name: "test",
+    prefix: "murmur",
+    log: silentLogger,
+    meter: createMeter(),
+    ...options,
+  });
+  onTestFinished(async () => {
+    await (await connecting.catch(() => undefined))?.close();
+  });
+  return connecting;
+}
+
+async function startServer(config?: string) {
+  const server = await startNatsServer(config === undefined ? {} : { config });
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+test("nobody there is unavailable at once, and the message says what to do", async () => {
+  const server = await startServer();
+  await server.kill();
+  await expect(open({ servers: server.url })).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringMatching(/start a server, or name another with --server or NATS_URL/),
+  });
+});
+
+test("a daemon waits for the first server, says so, and connects when it comes", async () => {
+  const server = await startServer();
+  await server.kill();
+  const lines: string[] = [];
+  const log = createLogger({ name: "test", stream: { write: (line) => lines.push(line) } });
+  const connecting = open({ servers: server.url, waitOnFirstConnect: true, log });
+  await vi.waitFor(() => expect(lines.join("")).toContain("cannot connect to NATS yet"), SOON);
+  await server.restart();
+  expect((await connecting).state).toBe("connected");
+});
+
+test("waiting for the first server ends with the signal's reason", async () => {
+  const server = await startServer();
+  await server.kill();
+  const controller = new AbortController();
+  const connecting = open({ servers: server.url, waitOnFirstConnect: true, signal: controller.signal });
+  controller.abort(new Error("shut down"));
+  await expect(connecting).rejects.toThrow("shut down");
+});
+
+test("user and password work in the URL and as options; a wrong one is not_permitted even for a daemon", async () => {
+  const { port } = await startServer(USERS);
+  const servers = `127.0.0.1:${port}`;
+  expect((await open({ servers: `nats://anna:s3cret%2F1@${servers}` })).state).toBe("connected");
+  expect((await open({ servers, credentials: { user: "anna", password: "s3cret/1" } })).state).toBe(
+    "connected",
+  );
+  const refused = open({ servers: `nats://anna:wr0ng@${servers}`, waitOnFirstConnect: true });
+  await expect(refused).rejects.toMatchObject({ code: "not_permitted", field: "credentials" });
+  await expect(refused).rejects.not.toThrow(/wr0ng/);
+});
+
+test("a token works in the URL and as an option", async () => {
+  const { port } = await startServer('authorization { token: "t0ken" }');
+  expect((await open({ servers: `nats://t0ken@127.0.0.1:${port}` })).state).toBe("connected");
+  expect((await open({ servers: [`127.0.0.1:${port}`], credentials: { token: "t0ken" } })).state).toBe(
+    "connected",
+  );
+});
+
+test("an nkey file is used, and read anew at each connection", async () => {
+  const { createUser } = await import("@nats-io/nkeys");
+  const [user, rotated] = [createUser(), createUser()];
+  const config = `authorization { users: [ { nkey: ${user.getPublicKey()} }, { nkey: ${rotated.getPublicKey()} } ] }`;
+  const server = await startServer(config);
+  const folder = mkdtempSync(join(tmpdir(), "murmur-nkey-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const nkeyFile = join(folder, "user.nk");
+  writeFileSync(nkeyFile, user.getSeed());
+  const transport = await open({ servers: server.url, credentials: { nkeyFile } });
+  writeFileSync(nkeyFile, rotated.getSeed());
+  await server.kill();
+  await vi.waitFor(() => expect(transport.state).toBe("disconnected"), SOON);
+  await server.restart();
+  await vi.waitFor(() => expect(transport.state).toBe("connected"), SOON);
+});
+
+test("no secret reaches the log or an error", async () => {
+  const server = await startServer(USERS);
+  const lines: string[] = [];
+  const log = createLogger({ name: "test", level: "trace", stream: { write: (line) => lines.push(line) } });
+  const servers = `nats://anna:s3cret%2F1@127.0.0.1:${server.port}`;
+  const transport = await open({ servers, log });
+  await server.kill();
+  await vi.waitFor(() => expect(transport.state).toBe("disconnected"), SOON);
+  const errors = await Promise.all([
+    open({ servers }).catch(String),
+    open({ servers: servers.replace("nats:", "http:") }).catch(String),
+  ]);
+  expect([...lines, ...errors].join("\n")).not.toMatch(/s3cret/);
+  expect(lines.length).toBeGreaterThan(0);
+});
+
+test.each(["http://host:4222", "ws://host", "nats://", "", "nats://a b"])(
+  "the server %j is refused",
+  async (servers) => {
+    await expect(open({ servers })).rejects.toMatchObject({ code: "invalid_input", field: "server" });
+  },
+);
+
+test("a credentials file that cannot be read is refused by name", async () => {
+  const connecting = open({ servers: "127.0.0.1:1", credentials: { file: "/nowhere/user.creds" } });
+  await expect(connecting).rejects.toMatchObject({
+    code: "invalid_input",
+    field: "credentials",
+    message: expect.stringContaining("/nowhere/user.creds cannot be read (ENOENT)"),
+  });
+});
+
+test("of several servers one that lives is enough", async () => {
+  const server = await startServer();
+  const transport = await open({ servers: `nats://127.0.0.1:1,${server.url}` });
+  expect(transport.state).toBe("connected");
+});

@@ -1,0 +1,160 @@
+import type { AddressInfo } from "node:net";
+import { createServer, type Socket } from "node:net";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
+import { expect, onTestFinished, test } from "vitest";
+import { createMeter, silentLogger } from "../../../src/base/index.ts";
+import { connectNats } from "../../../src/transport/index.ts";
+import { startSwarm, text } from "./support.ts";
+
+async function setup() {
+  const swarm = await startSwarm({ init: false });
+  const admin = await connect({ servers: swarm.server.url });
+  onTestFinished(() => admin.close());
+  return { ...swarm, manager: await jetstreamManager(admin) };
+}
+
+test("the streams that init creates have the settings of their definitions", async () => {
+  const { transport, manager } = await setup();
+  const { created } = await transport.init();
+  const config = async (name: string) => (await manager.streams.info(name)).config;
+  expect(created).toEqual([
+    "MURMUR_TASKS",
+    "MURMUR_LATER",
+    "MURMUR_RESULTS",
+    "MURMUR_JOURNAL",
+    "MURMUR_DEAD",
+    "MURMUR_LIMITS",
+    "MURMUR_CANCELLED",
+    "MURMUR_BLOBS",
+  ]);
+  expect(await config("MURMUR_TASKS")).toMatchObject({
+    subjects: ["murmur.task.>", "murmur.placed.>"],
+    retention: "workqueue",
+    discard: "new",
+    discard_new_per_subject: true,
+    max_msgs_per_subject: 1,
+    max_bytes: 4 * 1024 ** 3,
+    max_msg_size: 528 * 1024,
+    storage: "file",
+    num_replicas: 1,
+  });
+  expect(await config("MURMUR_LATER")).toMatchObject({
+    allow_msg_schedules: true,
+    allow_msg_ttl: true,
+    discard: "old",
+    max_bytes: -1,
+    max_msgs: -1,
+    max_age: 0,
+  });
+  expect(await config("MURMUR_RESULTS")).toMatchObject({
+    discard_new_per_subject: true,
+    republish: { src: "murmur.result.>", dest: "murmur.done.>" },
+  });
+  expect(await config("KV_MURMUR_LIMITS")).toMatchObject({ max_msgs_per_subject: 1, allow_direct: false });
+  expect(await config("OBJ_MURMUR_BLOBS")).toMatchObject({
+    subjects: ["$O.MURMUR_BLOBS.C.>", "$O.MURMUR_BLOBS.M.>"],
+  });
+});
+
+test.each([
+  ["MURMUR_TASKS", { max_msgs_per_subject: 5 }, "max_msgs_per_subject must be 1, found 5"],
+  ["MURMUR_RESULTS", { discard_new_per_subject: false }, "discard_new_per_subject must be true, found false"],
+  [
+    "MURMUR_RESULTS",
+    { republish: undefined },
+    "republish must be murmur.result.> → murmur.done.>, found none",
+  ],
+  ["MURMUR_JOURNAL", { allow_rollup_hdrs: false }, "allow_rollup_hdrs must be true, found false"],
+  ["MURMUR_LATER", { max_bytes: 1_000_000 }, "max_bytes must be unlimited, found 1000000"],
+  ["MURMUR_LATER", { max_age: 3_600_000_000_000 }, "max_age must be unlimited, found 3600000000000"],
+  [
+    "MURMUR_DEAD",
+    { subjects: ["murmur.dead.*"] },
+    'subjects must be ["murmur.dead.>"], found ["murmur.dead.*"]',
+  ],
+])("init refuses a %s with %o", async (name, changes, message) => {
+  const { transport, manager } = await setup();
+  await transport.init();
+  const { config } = await manager.streams.info(name);
+  await manager.streams.delete(name);
+  await manager.streams.add({ ...config, ...changes } as typeof config);
+  const refused = transport.init();
+  await expect(refused).rejects.toThrow(`stream ${name}: ${message}`);
+  await expect(refused).rejects.toMatchObject({ code: "conflict", field: Object.keys(changes)[0] });
+});
+
+test("sizes, ages and replicas belong to the operator: init accepts other ones", async () => {
+  const { transport, manager } = await setup();
+  await transport.init();
+  await manager.streams.update("MURMUR_TASKS", { max_bytes: 1_000_000 });
+  await manager.streams.update("MURMUR_RESULTS", { max_age: 3_600_000_000_000 });
+  expect((await transport.init()).created).toEqual([]);
+});
+
+test("init refuses subjects that another stream holds", async () => {
+  const { transport, manager } = await setup();
+  await manager.streams.add({ name: "OTHER", subjects: ["murmur.task.echo.>"] });
+  await expect(transport.init()).rejects.toThrow(
+    /create MURMUR_TASKS: another stream holds one of its subjects/,
+  );
+});
+
+test("init keeps what is stored", async () => {
+  const { transport, subjects } = await setup();
+  await transport.init();
+  await transport.log("results").append(subjects.result("echo", "-", "a"), text("a"));
+  await transport.init();
+  expect(await transport.log("results").info()).toMatchObject({ messages: 1 });
+});
+
+test("a server without JetStream is unavailable, and the message says how to start it", async () => {
+  const { transport } = await startSwarm({ init: false, server: { jetstream: false } });
+  await expect(transport.init()).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringContaining("start it with -js"),
+  });
+});
+
+test("a server older than 2.12 is unavailable, and the message says what is needed", async () => {
+  const port = await startOldServer();
+  const transport = await connectNats({
+    servers: `nats://127.0.0.1:${port}`,
+    name: "test",
+    prefix: "murmur",
+    log: silentLogger,
+    meter: createMeter(),
+  });
+  onTestFinished(() => transport.close());
+  await expect(transport.init()).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringMatching(/nats-server is 2\.11\.4; Murmur needs 2\.12 or newer/),
+  });
+});
+
+/** A server that only says hello, as version 2.11.4. */
+async function startOldServer(): Promise<number> {
+  const sockets = new Set<Socket>();
+  const server = createServer((socket) => {
+    sockets.add(socket);
+    const info = {
+      server_id: "old",
+      version: "2.11.4",
+      proto: 1,
+      headers: true,
+      max_payload: 1_048_576,
+      jetstream: true,
+    };
+    socket.write(`INFO ${JSON.stringify(info)}\r\n`);
+    socket.on("data", (bytes) => {
+      if (bytes.includes("PING\r\n")) socket.write("PONG\r\n");
+    });
+    socket.on("error", () => undefined);
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => {
+    for (const socket of sockets) socket.destroy();
+    server.close();
+  });
+  return (server.address() as AddressInfo).port;
+}

@@ -1,0 +1,41 @@
+// A swarm on a nats-server of the test's own.
+import { onTestFinished } from "vitest";
+import { createMeter, silentLogger } from "../../../src/base/index.ts";
+import { createSubjects } from "../../../src/protocol/index.ts";
+import { type ConnectNatsOptions, connectNats } from "../../../src/transport/index.ts";
+import { startNatsServer } from "../../support/nats-server.ts";
+
+/** Starts a server and connects to it; both end with the test. */
+export async function startSwarm(
+  options: {
+    server?: NonNullable<Parameters<typeof startNatsServer>[0]>;
+    connect?: Partial<ConnectNatsOptions>;
+    init?: boolean;
+  } = {},
+) {
+  const server = await startNatsServer(options.server);
+  onTestFinished(() => server.stop());
+  const meter = createMeter();
+  const connect = async (more: Partial<ConnectNatsOptions> = {}) => {
+    const transport = await connectNats({
+      servers: server.url,
+      name: "test",
+      prefix: "murmur",
+      log: silentLogger,
+      meter,
+      ...options.connect,
+      ...more,
+    });
+    onTestFinished(() => transport.close());
+    return transport;
+  };
+  const transport = await connect();
+  if (options.init !== false) await transport.init();
+  return { server, transport, connect, meter, subjects: createSubjects("murmur") };
+}
+
+export const text = (value: string) => new TextEncoder().encode(value);
+export const read = (message: { data: Uint8Array }) => new TextDecoder().decode(message.data);
+/** Waits for conditions across a restart of the server. */
+export const SOON = { timeout: 20_000, interval: 10 };
+export const TEST_TIMEOUT_MS = 60_000;
