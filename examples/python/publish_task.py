@@ -1,0 +1,58 @@
+"""Hands in one task and reads its result with nats-py alone: nothing of Murmur is installed here, only its contract is kept.
+
+    pip install -r requirements.txt
+    NATS_URL=nats://127.0.0.1:4222 python publish_task.py '{"hello": "from Python"}'
+
+It prints two lines of JSON: the result as it was announced, and the same result read back from where it is kept.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import uuid
+
+import nats
+
+# The swarm's prefix. Streams carry it in upper case.
+PREFIX = os.environ.get("MURMUR_PREFIX", "murmur")
+# How long to wait for somebody to perform the task. It is stored: giving up here does not take it back.
+WAIT_SECONDS = 30
+
+
+async def main() -> None:
+    task_id = f"py-{uuid.uuid4().hex}"
+    given = json.loads(sys.argv[1]) if len(sys.argv) > 1 else {"hello": "from Python"}
+    task = {"id": task_id, "capability": "echo", "input": given}
+
+    connection = await nats.connect(os.environ.get("NATS_URL", "nats://127.0.0.1:4222"))
+    try:
+        # Listen first, on the connection that publishes: the server tells `done` as soon as the result is stored.
+        done = await connection.subscribe(f"{PREFIX}.done.*.*.{task_id}")
+
+        # A durable publish: once this returns, a stream has the task.
+        jetstream = connection.jetstream()
+        await jetstream.publish(
+            f"{PREFIX}.task.echo.normal.-.{task_id}",
+            json.dumps(task).encode(),
+            headers={
+                "Nats-Msg-Id": task_id,
+                "Content-Type": "application/json",
+                "Murmur-Version": "1",
+            },
+        )
+
+        announced = await done.next_msg(timeout=WAIT_SECONDS)
+        print(json.dumps(json.loads(announced.data)))
+
+        # Any time later, by anybody: the one message on the task's result subject.
+        stored = await jetstream.get_last_msg(
+            f"{PREFIX.upper()}_RESULTS", f"{PREFIX}.result.*.*.{task_id}"
+        )
+        print(json.dumps(json.loads(stored.data)))
+    finally:
+        await connection.close()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

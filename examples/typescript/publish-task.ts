@@ -1,0 +1,44 @@
+// Hands in one task and reads its result with the NATS client alone: nothing of Murmur is imported here, only its
+// contract is kept. The same in Python: ../python/publish_task.py.
+//
+//   NATS_URL=nats://127.0.0.1:4222 node examples/typescript/publish-task.ts '{"hello": "from TypeScript"}'
+//
+// It prints two lines of JSON: the result as it was announced, and the same result read back from where it is kept.
+import { randomUUID } from "node:crypto";
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { connect, headers } from "@nats-io/transport-node";
+
+/** The swarm's prefix. Streams carry it in upper case. */
+const prefix = process.env.MURMUR_PREFIX ?? "murmur";
+/** How long to wait for somebody to perform the task. It is stored: giving up here does not take it back. */
+const WAIT_MS = 30_000;
+
+const taskId = `ts-${randomUUID()}`;
+const input: unknown = JSON.parse(process.argv[2] ?? '{"hello": "from TypeScript"}');
+
+const connection = await connect({ servers: process.env.NATS_URL ?? "nats://127.0.0.1:4222" });
+try {
+  // Listen first, on the connection that publishes: the server tells `done` as soon as the result is stored.
+  const done = connection.subscribe(`${prefix}.done.*.*.${taskId}`, { max: 1, timeout: WAIT_MS });
+
+  // A durable publish: once this returns, a stream has the task.
+  const meta = headers();
+  meta.set("Content-Type", "application/json");
+  meta.set("Murmur-Version", "1");
+  await jetstream(connection).publish(
+    `${prefix}.task.echo.normal.-.${taskId}`,
+    JSON.stringify({ id: taskId, capability: "echo", input }),
+    { msgID: taskId, headers: meta },
+  );
+
+  for await (const announced of done) console.log(JSON.stringify(announced.json()));
+
+  // Any time later, by anybody: the one message on the task's result subject.
+  const manager = await jetstreamManager(connection);
+  const stored = await manager.streams.getMessage(`${prefix.toUpperCase()}_RESULTS`, {
+    last_by_subj: `${prefix}.result.*.*.${taskId}`,
+  });
+  console.log(JSON.stringify(stored?.json()));
+} finally {
+  await connection.close();
+}
