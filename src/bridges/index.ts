@@ -1,0 +1,15 @@
+// How other programs join in.
+//
+//   const exec = createExec({ allow: ["git"], directories: [process.cwd()] });
+//   const { stdout } = await exec({ argv: ["git", "status", "--porcelain"] }, { signal });
+
+export {
+  type Command,
+  type CommandResult,
+  createExec,
+  DEFAULT_ENVIRONMENT,
+  DEFAULT_EXEC_TIMEOUT_MS,
+  DEFAULT_MAX_MEMORY_BYTES,
+  DEFAULT_MAX_OUTPUT_BYTES,
+  type ExecOptions,
+} from "./exec.ts";

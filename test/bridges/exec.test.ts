@@ -1,0 +1,186 @@
+import { mkdtemp, readFile, realpath, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, test, vi } from "vitest";
+import type { Exec } from "../../src/agent/index.ts";
+import { createExec, type ExecOptions } from "../../src/bridges/index.ts";
+import { CancelledError } from "../../src/protocol/index.ts";
+
+const node = process.execPath;
+const { signal } = new AbortController();
+
+afterEach(() => vi.unstubAllEnvs());
+
+/** An exec that may run Node in a directory of its own. It must fit the agent room's port. */
+async function setup(options: Partial<ExecOptions> = {}) {
+  const directory = await realpath(await mkdtemp(join(tmpdir(), "murmur-exec-")));
+  const exec: Exec = createExec({ allow: [node], directories: [directory], ...options });
+  const script = (code: string, ...args: string[]) => ({ argv: [node, "-e", code, ...args] as const });
+  return { directory, exec, script };
+}
+
+/** Resolves when no process has this id any more. */
+async function gone(pid: number): Promise<void> {
+  await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow(), { timeout: 5_000 });
+}
+
+test("a command's output and exit code come back, and a non-zero code is a result", async () => {
+  const { exec, script } = await setup();
+  const code = "console.log('out'); console.error('err'); process.exitCode = 3";
+  expect(await exec(script(code), { signal })).toMatchObject({
+    exitCode: 3,
+    stdout: "out\n",
+    stderr: "err\n",
+  });
+});
+
+test("arguments reach the program as they are: no shell reads them", async () => {
+  const { exec, script } = await setup();
+  const nasty = ["$HOME; echo pwned", "`id`", "a b", "*", "--x='y'"];
+  const { stdout } = await exec(
+    script("console.log(JSON.stringify(process.argv.slice(1)))", "--", ...nasty),
+    {
+      signal,
+    },
+  );
+  expect(JSON.parse(stdout)).toEqual(nasty);
+});
+
+test("a program that is not listed is refused, naming the field and what is allowed", async () => {
+  const { exec } = await setup();
+  await expect(exec({ argv: ["sh", "-c", "true"] }, { signal })).rejects.toMatchObject({
+    code: "not_permitted",
+    field: "argv.0",
+    message: expect.stringContaining(node),
+  });
+});
+
+test("an argument with NUL is refused by its place", async () => {
+  const { exec } = await setup();
+  await expect(exec({ argv: [node, "a\0b"] }, { signal })).rejects.toMatchObject({
+    code: "invalid_input",
+    field: "argv.1",
+  });
+});
+
+test("a program that is not installed says so, and trying again does not help", async () => {
+  const { exec } = await setup({ allow: ["no-such-program-here"] });
+  await expect(exec({ argv: ["no-such-program-here"] }, { signal })).rejects.toMatchObject({
+    code: "tool_failed",
+    retryable: false,
+    message: expect.stringContaining("was not found"),
+  });
+});
+
+test("a directory outside the allowed ones is refused, also through a link", async () => {
+  const { directory, exec, script } = await setup();
+  await symlink(tmpdir(), join(directory, "link"));
+  for (const cwd of [tmpdir(), join(directory, ".."), join(directory, "link"), join(directory, "missing")]) {
+    await expect(exec({ ...script(""), cwd }, { signal })).rejects.toMatchObject({
+      code: "not_permitted",
+      field: "cwd",
+    });
+  }
+});
+
+test("the environment holds only what is listed and what the command sets", async () => {
+  vi.stubEnv("SECRET_TOKEN", "hunter2");
+  const { exec, script } = await setup({ environment: ["PATH"] });
+  const { stdout } = await exec(
+    { ...script("console.log(JSON.stringify(process.env))"), env: { MODE: "fast" } },
+    { signal },
+  );
+  expect(JSON.parse(stdout)).toEqual({ PATH: process.env.PATH, MODE: "fast" });
+});
+
+test("input is written to the program's standard input", async () => {
+  const { exec, script } = await setup();
+  const { stdout } = await exec(
+    { ...script("process.stdin.pipe(process.stdout)"), input: "hello" },
+    { signal },
+  );
+  expect(stdout).toBe("hello");
+});
+
+test("a command over its time is stopped and fails with timeout", async () => {
+  const { exec, script } = await setup();
+  await expect(
+    exec({ ...script("setInterval(() => {}, 1000)"), timeoutMs: 200 }, { signal }),
+  ).rejects.toMatchObject({ code: "timeout" });
+});
+
+test("a command cannot raise the host's limit", async () => {
+  const { exec, script } = await setup({ timeoutMs: 200 });
+  await expect(
+    exec({ ...script("setInterval(() => {}, 1000)"), timeoutMs: 60_000 }, { signal }),
+  ).rejects.toMatchObject({ code: "timeout", message: expect.stringContaining("200 ms") });
+});
+
+test("a command over its output limit fails and says the limit", async () => {
+  const { exec, script } = await setup();
+  const endless = "const more = () => process.stdout.write('x'.repeat(65536), more); more()";
+  await expect(exec({ ...script(endless), maxOutputBytes: 100_000 }, { signal })).rejects.toMatchObject({
+    code: "tool_failed",
+    retryable: false,
+    message: expect.stringContaining("100000 bytes"),
+  });
+});
+
+test("a command over its memory limit is killed", async () => {
+  const { exec, script } = await setup();
+  const greedy = "const hoard = []; setInterval(() => hoard.push(Buffer.alloc(20e6, 1)), 20)";
+  await expect(exec({ ...script(greedy), maxMemoryBytes: 150_000_000 }, { signal })).rejects.toMatchObject({
+    code: "tool_failed",
+    message: expect.stringContaining("memory"),
+  });
+});
+
+test("a cancelled command ends with the signal's reason, and its children end too", async () => {
+  const { directory, exec } = await setup();
+  const pidFile = join(directory, "child.pid");
+  const child = "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)";
+  const parent = `
+    const { spawn } = require("node:child_process");
+    const child = spawn(process.execPath, ["-e", ${JSON.stringify(child)}], { stdio: "inherit" });
+    require("node:fs").writeFileSync(${JSON.stringify(pidFile)}, String(child.pid));
+    setInterval(() => {}, 1000);`;
+  const controller = new AbortController();
+  const running = exec({ argv: [node, "-e", parent] }, { signal: controller.signal });
+  const refused = expect(running).rejects.toMatchObject({ code: "cancelled" });
+  const pid = await vi.waitFor(async () => Number(await readFile(pidFile, "utf8")));
+  controller.abort(new CancelledError());
+  await refused;
+  await gone(pid);
+});
+
+test("what a command leaves running in the background ends with it", async () => {
+  const { directory, exec } = await setup();
+  const pidFile = join(directory, "child.pid");
+  const parent = `
+    const { spawn } = require("node:child_process");
+    const child = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"], { stdio: "inherit" });
+    child.unref();
+    require("node:fs").writeFileSync(${JSON.stringify(pidFile)}, String(child.pid));`;
+  expect(await exec({ argv: [node, "-e", parent] }, { signal })).toMatchObject({ exitCode: 0 });
+  await gone(Number(await readFile(pidFile, "utf8")));
+});
+
+test("a program killed from outside fails the attempt, retryable", async () => {
+  const { exec, script } = await setup();
+  await expect(exec(script("process.kill(process.pid, 'SIGKILL')"), { signal })).rejects.toMatchObject({
+    code: "tool_failed",
+    retryable: true,
+    message: expect.stringContaining("SIGKILL"),
+  });
+});
+
+test("a signal that is aborted already starts nothing", async () => {
+  const { directory, exec } = await setup();
+  await writeFile(join(directory, "seen"), "no");
+  const code = "require('node:fs').writeFileSync('seen', 'yes')";
+  const aborted = AbortSignal.abort(new CancelledError());
+  await expect(exec({ argv: [node, "-e", code] }, { signal: aborted })).rejects.toMatchObject({
+    code: "cancelled",
+  });
+  expect(await readFile(join(directory, "seen"), "utf8")).toBe("no");
+});
