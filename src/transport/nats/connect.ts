@@ -38,8 +38,13 @@ import { createNatsQueue } from "./queue.ts";
 
 /** How a dead link is noticed: two pings unanswered, so within 45 s. The client's default would take minutes. */
 const PING_INTERVAL_MS = 15_000;
-/** Reconnects go on for ever; the jitter keeps a swarm's processes from coming back all at once. */
-const RECONNECT: BackoffPolicy = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.5 };
+/** Waits between attempts at the first connection. */
+const FIRST_CONNECT: BackoffPolicy = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.5 };
+/**
+ * Waits between reconnects, which go on for ever: a share of the outage so far, so that a short one ends soon and a
+ * long one is not hammered at. The jitter keeps a swarm's processes from coming back all at once.
+ */
+const RECONNECT = { shareOfOutage: 0.25, minDelayMs: 100, maxDelayMs: 2_000, jitter: 0.5 };
 /** How long one attempt to connect may take, handshake included. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
@@ -92,12 +97,13 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
   const streamNamed = (key: StreamKey) => streams.find((spec) => spec.key === key)!.name;
   const bucketNamed = (key: BucketKey) => buckets.find((spec) => spec.key === key)!;
 
-  const reconnects = { failures: 0 };
-  const link = new Link(await openConnection(options, reconnects), { log, inboxPrefix: options.inboxPrefix });
+  const outage: Outage = { sinceMs: undefined };
+  const link = new Link(await openConnection(options, outage), { log, inboxPrefix: options.inboxPrefix });
+  outage.sinceMs = undefined;
   meter.natsConnected.set(1);
   link.onState((state) => {
     meter.natsConnected.set(state === "connected" ? 1 : 0);
-    if (state === "connected") reconnects.failures = 0;
+    if (state === "connected") outage.sinceMs = undefined;
   });
   const blobs = bucketNamed("blobs");
   return {
@@ -119,13 +125,26 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
   };
 }
 
+/** When the connection was lost; undefined while it stands. */
+interface Outage {
+  sinceMs: number | undefined;
+}
+
+/**
+ * The wait before the next reconnect. The client asks several times for each attempt, so the answer must follow the
+ * time that passed and not the number of calls.
+ */
+function reconnectDelayMs(outage: Outage): number {
+  const { shareOfOutage, minDelayMs, maxDelayMs, jitter } = RECONNECT;
+  outage.sinceMs ??= Date.now();
+  const delayMs = Math.max(minDelayMs, Math.min(maxDelayMs, (Date.now() - outage.sinceMs) * shareOfOutage));
+  return delayMs * (1 + jitter * (2 * systemChance.next() - 1));
+}
+
 /** Connects, again and again when the caller wants to wait. */
-async function openConnection(
-  options: ConnectNatsOptions,
-  reconnects: { failures: number },
-): Promise<NatsConnection> {
+async function openConnection(options: ConnectNatsOptions, outage: Outage): Promise<NatsConnection> {
   const { log, signal } = options;
-  const clientOptions = toClientOptions(options, reconnects);
+  const clientOptions = toClientOptions(options, outage);
   for (let attempt = 1; ; attempt++) {
     signal?.throwIfAborted();
     try {
@@ -134,12 +153,15 @@ async function openConnection(
       const error = toConnectError(cause, clientOptions.servers as string[]);
       if (options.waitOnFirstConnect !== true || error.code !== "unavailable") throw error;
       log.warn({ err: error, attempt }, "cannot connect to NATS yet; trying again");
-      await sleep(backoffDelayMs(RECONNECT, attempt, systemChance), signal === undefined ? {} : { signal });
+      await sleep(
+        backoffDelayMs(FIRST_CONNECT, attempt, systemChance),
+        signal === undefined ? {} : { signal },
+      );
     }
   }
 }
 
-function toClientOptions(options: ConnectNatsOptions, reconnects: { failures: number }): ConnectionOptions {
+function toClientOptions(options: ConnectNatsOptions, outage: Outage): ConnectionOptions {
   const servers = (typeof options.servers === "string" ? options.servers.split(",") : options.servers).map(
     parseServer,
   );
@@ -155,7 +177,7 @@ function toClientOptions(options: ConnectNatsOptions, reconnects: { failures: nu
     maxPingOut: 2,
     reconnect: true,
     maxReconnectAttempts: -1,
-    reconnectDelayHandler: () => backoffDelayMs(RECONNECT, ++reconnects.failures, systemChance),
+    reconnectDelayHandler: () => reconnectDelayMs(outage),
     waitOnFirstConnect: false, // the wait is ours, so that it is logged and can be ended
     ignoreAuthErrorAbort: true, // credentials may be rotated while the process runs
     ...(tls === undefined ? {} : { tls }),
