@@ -13,3 +13,4 @@ export {
 } from "./nats/connect.ts";
 export { readNatsContext } from "./nats/context.ts";
 export * from "./ports.ts";
+export { type EndpointStats, type ServiceDescription, startService } from "./services.ts";
