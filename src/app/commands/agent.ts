@@ -1,0 +1,102 @@
+// `agent …`: run agents in this process; see and steer those that live.
+import { z } from "zod";
+import { type AgentStatus, agentStatusSchema, tokenSchema } from "../../protocol/index.ts";
+import { commandAgent, listAgents } from "../agents.ts";
+import { defineCommand } from "../command.ts";
+import { READ_TIMEOUT_MS, reading } from "../session.ts";
+import { showDuration, type Terminal, table } from "../terminal.ts";
+
+export const run = defineCommand({
+  input: z.strictObject({
+    roles: z
+      .array(tokenSchema)
+      .min(1, "name at least one role")
+      .meta({
+        positional: true,
+        value: "ROLE",
+        description: "a folder with an agent.ts; a role may be repeated",
+      }),
+  }),
+  output: z.object({ status: z.literal("stopped") }),
+  examples: ["agent run echo", "agent run echo echo --server nats://nats:4222"],
+  details:
+    "One process with these agents; what pods run. Roles are looked for in ./agents (MURMUR_AGENTS_DIR), then among those\nthat ship with Murmur. SIGTERM drains: running tasks finish within MURMUR_DRAIN_GRACE_MS, the rest goes back to the queue.",
+  async run(ports, { roles }) {
+    const { runAgents } = await import("../wire.ts");
+    await runAgents(ports, roles, ({ operationsUrl, capabilities }) =>
+      ports.log.info({ capabilities, metrics: `${operationsUrl}/metrics` }, "agents are ready"),
+    );
+    return { status: "stopped" as const };
+  },
+  render: () => "",
+});
+
+export const ls = defineCommand({
+  input: z.strictObject({}),
+  output: z.object({ agents: z.array(agentStatusSchema) }),
+  examples: ["agent ls", "agent ls --json"],
+  details: "Living agents only: those that answer within 250 ms.",
+  run: async (ports) => ({
+    agents: await reading(
+      ports,
+      ports.transport().then((transport) => listAgents(transport)),
+    ),
+  }),
+  render: ({ agents }, terminal) =>
+    table(
+      ["ID", "STATE", "SLOTS", "CAPABILITIES", "WAITS FOR", "PID", "UP", "HOST"],
+      agents.map((agent) => [
+        agent.id,
+        paintState(agent, terminal),
+        `${agent.slots.used}/${agent.slots.total}`,
+        agent.capabilities.join(","),
+        agent.waiting ?? "-",
+        String(agent.pid),
+        showDuration(Date.now() - Date.parse(agent.since)),
+        agent.host,
+      ]),
+      "no agents answer; murmur up or murmur agent run starts some",
+    ),
+});
+
+const one = z.strictObject({
+  agent: tokenSchema.meta({ positional: true, value: "AGENT", description: "an id of murmur agent ls" }),
+});
+
+/** The commands that ask one agent and show its answer. */
+function verb(name: "status" | "pause" | "resume" | "drain", details: string) {
+  return defineCommand({
+    input: one,
+    output: agentStatusSchema,
+    examples: [`agent ${name === "status" ? "show" : name} echo-4k2m9x7q1z`],
+    details,
+    run: async (ports, { agent }) =>
+      commandAgent(await ports.transport(), agent, name, ports.config.timeoutMs ?? READ_TIMEOUT_MS),
+    render: (agent, terminal) =>
+      Object.entries({
+        id: agent.id,
+        role: agent.role,
+        state: paintState(agent, terminal),
+        "waits for": agent.waiting ?? "-",
+        capabilities: agent.capabilities.join(", "),
+        slots: `${agent.slots.used} of ${agent.slots.total} used`,
+        loop: String(agent.loop),
+        process: `${agent.pid} on ${agent.host}`,
+        since: agent.since,
+        version: agent.version,
+      })
+        .map(([key, value]) => `${key.padEnd(13)}${value}`)
+        .join("\n"),
+  });
+}
+
+export const show = verb("status", "Exit code 3 when no such agent answers.");
+export const pause = verb("pause", "Takes no new work until resumed; what runs goes on.");
+export const resume = verb("resume", "Takes work again.");
+export const drain = verb("drain", "Takes no new work and stops when what runs is finished.");
+
+function paintState(agent: AgentStatus, { colors }: Terminal): string {
+  if (agent.state === "failed") return colors.red(agent.state);
+  if (agent.state === "idle") return colors.green(agent.state);
+  return ["paused", "draining", "stopped"].includes(agent.state) ? colors.yellow(agent.state) : agent.state;
+}

@@ -1,0 +1,33 @@
+// The table of commands. Names and summaries stand here, so that the help loads no command; the rest is in the modules.
+import type { Command, CommandEntry } from "../command.ts";
+
+/** Each command's own types end at the table: its schemas check what goes in and out. */
+const entry = (name: string, summary: string, load: () => Promise<unknown>): CommandEntry => ({
+  name,
+  summary,
+  load: async () => ({ command: (await load()) as Command }),
+});
+
+/** All commands, in the order of the help. */
+export const COMMANDS: readonly CommandEntry[] = [
+  entry("up", "start a whole swarm on this machine", async () => (await import("./up.ts")).command),
+  entry("down", "stop the swarm of a data directory", async () => (await import("./down.ts")).command),
+  entry("submit", "hand in a task", async () => (await import("./submit.ts")).command),
+  entry("task ls", "list tasks", async () => (await import("./task.ts")).ls),
+  entry("task show", "show one task", async () => (await import("./task.ts")).show),
+  entry("task watch", "follow a task until it ends", async () => (await import("./task.ts")).watch),
+  entry("task cancel", "cancel a task, or all of a scope", async () => (await import("./task.ts")).cancel),
+  entry("task retry", "hand a failed task in anew", async () => (await import("./task.ts")).retry),
+  entry("dead ls", "list dead letters", async () => (await import("./dead.ts")).ls),
+  entry("dead show", "show one dead letter", async () => (await import("./dead.ts")).show),
+  entry("dead replay", "hand a dead letter in anew", async () => (await import("./dead.ts")).replay),
+  entry("dead purge", "remove dead letters", async () => (await import("./dead.ts")).purge),
+  entry("agent run", "run agents in this process", async () => (await import("./agent.ts")).run),
+  entry("agent ls", "list living agents", async () => (await import("./agent.ts")).ls),
+  entry("agent show", "show one agent", async () => (await import("./agent.ts")).show),
+  entry("agent pause", "let an agent take no new work", async () => (await import("./agent.ts")).pause),
+  entry("agent resume", "let a paused agent work again", async () => (await import("./agent.ts")).resume),
+  entry("agent drain", "let an agent finish and stop", async () => (await import("./agent.ts")).drain),
+  entry("api", "run the front door: submit, HTTP, due tasks", async () => (await import("./api.ts")).command),
+  entry("init", "create or verify streams and buckets", async () => (await import("./init.ts")).command),
+];

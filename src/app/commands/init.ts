@@ -1,0 +1,16 @@
+// `init`: creates the swarm's streams and buckets, or verifies them.
+import { z } from "zod";
+import { defineCommand } from "../command.ts";
+
+export const command = defineCommand({
+  input: z.strictObject({}),
+  output: z.object({ created: z.array(z.string()), verified: z.array(z.string()) }),
+  examples: ["init --server nats://nats:4222", "init --prefix staging"],
+  details:
+    "Safe to repeat: what exists is compared and never changed. A setting that correctness rests on and that differs is an\nerror (exit code 1) naming stream, setting, expected and found value.",
+  run: async (ports) => (await ports.transport()).init(),
+  render: ({ created, verified }) =>
+    [...created.map((name) => `created   ${name}`), ...verified.map((name) => `verified  ${name}`)].join(
+      "\n",
+    ),
+});

@@ -1,0 +1,147 @@
+// `submit`: hands in one task, and waits for its result when asked to.
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import {
+  MAX_DELAY_MS,
+  PRIORITIES,
+  parse,
+  resultSchema,
+  SwarmError,
+  submitReplySchema,
+  taskSchema,
+  timeSchema,
+  tokenSchema,
+} from "../../protocol/index.ts";
+import { defineCommand, type Ports } from "../command.ts";
+import { resolveFrom } from "../target.ts";
+import { renderResult } from "./task-view.ts";
+
+/** How long `--wait` waits when `--timeout` says nothing: a day, as long as one attempt may run. */
+const WAIT_LIMIT_MS = 86_400_000;
+
+export const command = defineCommand({
+  input: z.strictObject({
+    capability: tokenSchema.meta({
+      positional: true,
+      value: "CAPABILITY",
+      description: "what an agent must be able to do",
+    }),
+    input: z
+      .string()
+      .optional()
+      .meta({ description: "the input: JSON, @file, or - for standard input", value: "JSON|@FILE|-" }),
+    wait: z.boolean().default(false).meta({ description: "wait for the result (at most --timeout)" }),
+    priority: z.enum(PRIORITIES).default("normal").meta({ description: "how urgent it is" }),
+    id: tokenSchema.optional().meta({ description: "your own id: the same id twice is one task" }),
+    scope: tokenSchema.optional().meta({ description: "a group that can be cancelled as a whole" }),
+    label: z
+      .array(z.string())
+      .default([])
+      .meta({ description: "a label KEY=VALUE; may be repeated", value: "KEY=VALUE" }),
+    deadline: timeSchema
+      .optional()
+      .meta({ description: "ISO time: not finished by then is failed", value: "TIME" }),
+    delayMs: z
+      .number()
+      .min(0)
+      .max(MAX_DELAY_MS)
+      .optional()
+      .meta({ description: "do not start before this many ms have passed", value: "MS" }),
+    attemptTimeoutMs: z.number().min(1).optional().meta({ description: "one attempt's limit", value: "MS" }),
+    retries: z.int().min(0).max(100).optional().meta({ description: "attempts after the first", value: "N" }),
+  }),
+  output: z.union([resultSchema, submitReplySchema]),
+  examples: [
+    `submit echo --input '{"hello":"world"}' --wait`,
+    "submit echo --input @task.json --priority high --json",
+    "submit echo --input - --scope nightly < task.json",
+  ],
+  details: "With --wait, exit code 1 when the task failed or was cancelled, 3 when no result came in time.",
+  async run(ports, input) {
+    const tasks = await ports.tasks();
+    const task = parse(
+      taskSchema,
+      {
+        capability: input.capability,
+        priority: input.priority,
+        ...optional("input", await readTaskInput(ports, input.input)),
+        ...optional("id", input.id),
+        ...optional("scope", input.scope),
+        ...optional("deadline", input.deadline),
+        ...optional("notBefore", input.delayMs),
+        ...optional("timeoutMs", input.attemptTimeoutMs),
+        ...(input.retries === undefined ? {} : { retry: { max: input.retries } }),
+        ...(input.label.length === 0 ? {} : { labels: readLabels(input.label) }),
+      },
+      "task",
+    );
+    if (!input.wait) return tasks.submit(task);
+    const timeoutMs = ports.config.timeoutMs ?? WAIT_LIMIT_MS;
+    ports.terminal.status(`waiting for ${input.capability}`);
+    try {
+      return await untilAborted(tasks.run(task, { timeoutMs }), ports.signal);
+    } catch (error) {
+      if (error instanceof SwarmError && error.code === "timeout") {
+        throw new SwarmError("unavailable", `${error.message}; the task goes on`, { cause: error });
+      }
+      throw error;
+    }
+  },
+  render: (output, terminal) =>
+    "attempt" in output
+      ? renderResult(output, terminal)
+      : `${output.taskId}${output.duplicate ? " (already handed in)" : ""}`,
+  exitCode: (output) => ("attempt" in output && output.status !== "completed" ? 1 : 0),
+});
+
+function optional(key: string, value: unknown): Record<string, unknown> {
+  return value === undefined ? {} : { [key]: value };
+}
+
+async function readTaskInput(ports: Ports, given: string | undefined): Promise<unknown> {
+  if (given === undefined) return undefined;
+  const text =
+    given === "-" ? await ports.readInput() : given.startsWith("@") ? readFile(ports, given.slice(1)) : given;
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new SwarmError(
+      "invalid_input",
+      `--input must be JSON (a text is quoted: '"hello"'): ${(error as Error).message.slice(0, 200)}`,
+      { field: "input" },
+    );
+  }
+}
+
+function readFile(ports: Ports, name: string): string {
+  try {
+    return readFileSync(resolveFrom(ports.directory, name), "utf8");
+  } catch (error) {
+    throw new SwarmError("invalid_input", `--input @${name}: ${(error as Error).message}`, {
+      field: "input",
+    });
+  }
+}
+
+function readLabels(given: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((label) => {
+      const at = label.indexOf("=");
+      if (at > 0) return [label.slice(0, at), label.slice(at + 1)];
+      throw new SwarmError("invalid_input", `--label must be KEY=VALUE, got ${JSON.stringify(label)}`, {
+        field: "label",
+      });
+    }),
+  );
+}
+
+/** Resolves as `work` does, or rejects with the signal's reason. */
+export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return Promise.race([
+    work,
+    new Promise<never>((_, reject) => {
+      if (signal.aborted) reject(signal.reason);
+      else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+    }),
+  ]);
+}

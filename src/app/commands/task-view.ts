@@ -1,0 +1,54 @@
+// How tasks and results look to people.
+import type { Result, TaskStatus } from "../../protocol/index.ts";
+import { printable, showDuration, type Terminal, table } from "../terminal.ts";
+
+/** A result: the output of a completed task as JSON, else why there is none. */
+export function renderResult(result: Result, { colors }: Terminal): string {
+  if (result.status === "completed") return JSON.stringify(result.output ?? null, null, 2);
+  const reason = result.error === undefined ? "" : `${result.error.code}: ${printable(result.error.message)}`;
+  return `${colors.red(result.status)} after ${result.attempt} attempts  ${reason}\ntask ${result.taskId}`;
+}
+
+/** One task with all that is known of it. */
+export function renderStatus(status: TaskStatus, terminal: Terminal): string {
+  const facts: Record<string, string | null> = {
+    task: status.taskId,
+    capability: status.capability,
+    state: paint(status.state, terminal),
+    attempt: String(status.attempt),
+    progress: status.progress === null ? null : `${status.progress} %`,
+    agent: status.agent,
+    "due at": status.dueAt,
+    queued: status.queuedMs === null ? null : showDuration(status.queuedMs),
+    ran: status.result === undefined ? null : showDuration(status.result.ranMs),
+    finished: status.result?.finishedAt ?? null,
+  };
+  const lines = Object.entries(facts)
+    .filter(([, value]) => value !== null)
+    .map(([key, value]) => `${key.padEnd(12)}${printable(value ?? "")}`);
+  return status.result === undefined
+    ? lines.join("\n")
+    : `${lines.join("\n")}\n\n${renderResult(status.result, terminal)}`;
+}
+
+/** Many tasks, one a line. */
+export function renderTasks(tasks: readonly TaskStatus[], terminal: Terminal): string {
+  return table(
+    ["TASK", "CAPABILITY", "STATE", "ATTEMPT", "PROGRESS", "AGENT"],
+    tasks.map((task) => [
+      task.taskId,
+      task.capability ?? "-",
+      paint(task.state, terminal),
+      String(task.attempt),
+      task.progress === null ? "-" : `${task.progress} %`,
+      task.agent ?? "-",
+    ]),
+    "no tasks",
+  );
+}
+
+function paint(state: TaskStatus["state"], { colors }: Terminal): string {
+  if (state === "failed") return colors.red(state);
+  if (state === "completed") return colors.green(state);
+  return state === "running" ? colors.cyan(state) : colors.yellow(state);
+}

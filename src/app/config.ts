@@ -1,0 +1,226 @@
+// Every setting of Murmur: one schema, four sources. Owns precedence (flags > environment > file > defaults), the words
+// of errors and what is secret; what a setting does belongs to whoever reads it. `docs/configuration.md` is made from it.
+import { existsSync, readFileSync } from "node:fs";
+import { resolve } from "node:path";
+import { z } from "zod";
+import { PREFIX_PATTERN, SwarmError, showValue } from "../protocol/index.ts";
+import { nearest } from "./nearest.ts";
+
+/** The configuration file that is read from the working directory when `--config` names none. */
+export const CONFIG_FILE = "murmur.yaml";
+
+const port = (about: string) => z.coerce.number(`must be a port, 0–65535${about}`).int().min(0).max(65_535);
+const positiveMs = () => z.coerce.number("must be a number of ms").int().min(1).max(86_400_000);
+
+/** What a setting says of itself beside its type. `env`: names read after `MURMUR_…`, for habits of the NATS tools. */
+interface SettingFacts {
+  about: string;
+  env?: readonly string[];
+  secret?: true;
+}
+
+function setting<S extends z.ZodType>(schema: S, facts: SettingFacts): S {
+  return schema.meta({ description: facts.about, ...facts });
+}
+
+/** The one schema of all settings. Keys of the file are its keys; `httpPort` is `MURMUR_HTTP_PORT` in the environment. */
+export const configSchema = z.strictObject({
+  prefix: setting(
+    z
+      .string()
+      .regex(PREFIX_PATTERN, "must be 1–32 of a–z 0–9 _ -, starting with a letter or digit")
+      .default("murmur"),
+    {
+      about: "The swarm's name on NATS: the first token of its subjects and, in upper case, of its streams.",
+    },
+  ),
+  server: setting(z.string().min(1).optional(), {
+    about:
+      "URL of the NATS server, several separated by commas. Without it: the swarm that runs in the data directory, else nats://127.0.0.1:4222.",
+    env: ["NATS_URL"],
+    secret: true,
+  }),
+  creds: setting(z.string().min(1).optional(), {
+    about: "Path of a NATS credentials file.",
+    env: ["NATS_CREDS"],
+  }),
+  context: setting(z.string().min(1).optional(), {
+    about: "Name of a context of the `nats` command line tool; a server or creds given directly come first.",
+    env: ["NATS_CONTEXT"],
+  }),
+  data: setting(z.string().min(1).default(".murmur"), {
+    about: "Directory of a local swarm: its JetStream store, logs and state.",
+  }),
+  timeoutMs: setting(positiveMs().optional(), {
+    about: "How long a command waits for the swarm, in ms. Reads: 5,000 by default, then exit code 3.",
+  }),
+  httpHost: setting(z.string().min(1).default("127.0.0.1"), {
+    about: "Address that the HTTP API listens on. Anything but loopback needs `apiToken`.",
+  }),
+  httpPort: setting(port("").default(7070), { about: "Port of the HTTP API; 0 takes a free one." }),
+  apiToken: setting(z.string().min(16, "must have at least 16 characters").optional(), {
+    about: "Bearer token that the HTTP API asks for. Environment or file only.",
+    secret: true,
+  }),
+  metricsHost: setting(z.string().min(1).default("127.0.0.1"), {
+    about: "Address of /livez, /readyz and /metrics. In a pod: 0.0.0.0.",
+  }),
+  metricsPort: setting(port("").default(9464), {
+    about: "Port of /livez, /readyz and /metrics; 0 takes a free one.",
+  }),
+  logLevel: setting(z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"), {
+    about: "The least severe log lines that are written.",
+  }),
+  logFormat: setting(z.enum(["auto", "json", "pretty"]).default("auto"), {
+    about: "`auto`: readable when standard error is a terminal, else one JSON object a line.",
+  }),
+  drainGraceMs: setting(positiveMs().default(10_000), {
+    about: "How long running tasks may go on after SIGTERM, in ms; then they are given back to the queue.",
+  }),
+  silenceMs: setting(
+    z.coerce.number("must be a number of ms").int().min(300).max(86_400_000).default(15_000),
+    {
+      about:
+        "A process under `up` that is silent for this long, in ms, is killed and restarted (a blocked event loop). Processes speak three times in it.",
+    },
+  ),
+  heapMb: setting(z.coerce.number("must be a number of MiB").int().min(64).max(65_536).default(512), {
+    about:
+      "JavaScript heap limit of each agent and API process under `up`, in MiB: a task that allocates without end ends its own process only.",
+  }),
+  sync: setting(z.enum(["default", "always"]).default("default"), {
+    about:
+      "When the private server of `up` fsyncs: every two minutes (default), or before each acknowledgement (always; about 1,000 writes a second).",
+  }),
+  natsServer: setting(z.string().min(1).default("nats-server"), {
+    about: "The nats-server binary that `up` starts; the launcher sets it.",
+  }),
+  agentsDir: setting(z.string().min(1).default("agents"), {
+    about:
+      "Directory of your own agents (`<role>/agent.ts`), looked through before those that ship with Murmur.",
+  }),
+});
+
+/** All settings, with defaults filled in. */
+export type Config = z.output<typeof configSchema>;
+/** The name of a setting. */
+export type SettingName = keyof Config;
+/** Where a value came from: `flag --prefix`, `environment MURMUR_PREFIX`, `file murmur.yaml`, or `default`. */
+export type Sources = Readonly<Record<SettingName, string>>;
+
+/** The names of all settings, in the order of the schema. */
+export const SETTING_NAMES = Object.keys(configSchema.shape) as SettingName[];
+
+/** What a setting says of itself. */
+export function settingFacts(name: SettingName): SettingFacts {
+  const facts = configSchema.shape[name].meta() as SettingFacts | undefined;
+  if (facts === undefined) throw new Error(`setting ${name} says nothing of itself`);
+  return facts;
+}
+
+/** `httpPort` → `MURMUR_HTTP_PORT`. */
+export function environmentName(name: SettingName): string {
+  return `MURMUR_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+/** `httpPort` → `--http-port`. */
+export function flagName(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
+
+/**
+ * Reads the settings from all sources.
+ * @param input.flags what the command line said; undefined values are not there.
+ * @throws SwarmError `invalid_input` naming source and field: an unknown field, a wrong value, an unreadable file.
+ */
+export async function loadConfig(input: {
+  flags: Readonly<Partial<Record<SettingName, unknown>>>;
+  environment: Readonly<Record<string, string | undefined>>;
+  directory: string;
+  /** The file named by `--config`; without it `murmur.yaml` in `directory`, when it is there. */
+  file?: string | undefined;
+}): Promise<{ config: Config; sources: Sources }> {
+  const fromFile = await readConfigFile(input.directory, input.file);
+  const values: Record<string, unknown> = {};
+  const sources: Record<string, string> = {};
+  for (const name of SETTING_NAMES) {
+    const found =
+      fromFlag(name, input.flags) ?? fromEnvironment(name, input.environment) ?? fromFile.get(name);
+    sources[name] = found?.source ?? "default";
+    values[name] = parseSetting(name, found);
+  }
+  return { config: values as Config, sources: sources as Sources };
+}
+
+interface Found {
+  value: unknown;
+  source: string;
+}
+
+function fromFlag(
+  name: SettingName,
+  flags: Readonly<Partial<Record<SettingName, unknown>>>,
+): Found | undefined {
+  const value = flags[name];
+  return value === undefined ? undefined : { value, source: `flag ${flagName(name)}` };
+}
+
+function fromEnvironment(
+  name: SettingName,
+  environment: Readonly<Record<string, string | undefined>>,
+): Found | undefined {
+  for (const variable of [environmentName(name), ...(settingFacts(name).env ?? [])]) {
+    const value = environment[variable];
+    // An empty variable is how a shell or a manifest switches one off.
+    if (value !== undefined && value !== "") return { value, source: `environment ${variable}` };
+  }
+  return undefined;
+}
+
+async function readConfigFile(directory: string, named: string | undefined): Promise<Map<string, Found>> {
+  const path = resolve(directory, named ?? CONFIG_FILE);
+  const source = `file ${named ?? CONFIG_FILE}`;
+  if (!existsSync(path)) {
+    if (named === undefined) return new Map();
+    throw new SwarmError("invalid_input", `--config: there is no file ${path}`, { field: "config" });
+  }
+  // The parser takes 50 ms to load: only whoever has a file pays.
+  const { parse } = await import("yaml");
+  let content: unknown;
+  try {
+    content = parse(readFileSync(path, "utf8")) ?? {};
+  } catch (error) {
+    throw new SwarmError("invalid_input", `${source}: must be YAML: ${(error as Error).message}`, {
+      field: "config",
+    });
+  }
+  if (typeof content !== "object" || Array.isArray(content)) {
+    throw new SwarmError("invalid_input", `${source}: must be a map of settings, got ${showValue(content)}`, {
+      field: "config",
+    });
+  }
+  const found = new Map<string, Found>();
+  for (const [key, value] of Object.entries(content as object)) {
+    if (!SETTING_NAMES.includes(key as SettingName)) {
+      const meant = nearest(key, SETTING_NAMES);
+      throw new SwarmError(
+        "invalid_input",
+        `${source}: ${key} is not a setting${meant === undefined ? "" : `; did you mean ${meant}?`} (docs/configuration.md lists all)`,
+        { field: key },
+      );
+    }
+    if (value !== null) found.set(key, { value, source });
+  }
+  return found;
+}
+
+function parseSetting(name: SettingName, found: Found | undefined): unknown {
+  const parsed = configSchema.shape[name].safeParse(found?.value);
+  if (parsed.success) return parsed.data;
+  const came = settingFacts(name).secret === true ? "" : `, got ${showValue(found?.value)}`;
+  throw new SwarmError(
+    "invalid_input",
+    `${found?.source ?? "default"}: ${name}: ${parsed.error.issues[0]?.message ?? "does not fit"}${came}`,
+    { field: name },
+  );
+}

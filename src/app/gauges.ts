@@ -1,0 +1,67 @@
+// The queue's gauges: murmur_queue_pending, murmur_queue_oldest_seconds, murmur_dead_letters. Filled by the api process
+// when it is scraped, from the server's counts.
+import type { Clock, Logger, Meter } from "../base/index.ts";
+import { createSubjects } from "../protocol/index.ts";
+import type { Transport } from "../transport/index.ts";
+import { capabilityOfConsumer, type DeadLetters } from "../work/index.ts";
+
+/** How long counts are kept: several scrapers, and people who reload, must not become load on the server. */
+const CACHE_MS = 2_000;
+/** Capabilities whose oldest task is looked up; each costs one request. Above it the counts stay, ages are left out. */
+const MAX_LOOKUPS = 400;
+
+/** Brings the gauges up to date, at most every two seconds. What cannot be read now keeps its last value. */
+export function createQueueGauges(parts: {
+  transport: Transport;
+  dead: DeadLetters;
+  meter: Meter;
+  clock: Clock;
+  log: Logger;
+}): () => Promise<void> {
+  const { transport, dead, meter, clock, log } = parts;
+  const subjects = createSubjects(transport.prefix);
+  let readAtMs = Number.NEGATIVE_INFINITY;
+  let reading: Promise<void> | undefined;
+
+  async function read(): Promise<void> {
+    const consumers = (await transport.queue("tasks").consumers()).filter(({ filter }) =>
+      filter.includes(".task."),
+    );
+    const tasks = transport.log("tasks");
+    const oldest = new Map<string, number>();
+    await Promise.all(
+      consumers
+        .filter(({ pending }) => pending > 0)
+        .slice(0, MAX_LOOKUPS)
+        .map(async ({ name, filter }) => {
+          for await (const stored of tasks.read({ filter, limit: 1 })) oldest.set(name, stored.storedAtMs);
+        }),
+    );
+    const letters = await dead.counts();
+    meter.queuePending.reset();
+    meter.queueOldestSeconds.reset();
+    meter.deadLetters.reset();
+    for (const { name, filter, pending } of consumers) {
+      const priority = filter.slice(subjects.prefix.length).split(".")[3] ?? "";
+      const labels = { capability: capabilityOfConsumer(name), priority };
+      const storedAtMs = oldest.get(name);
+      meter.queuePending.set(labels, pending);
+      meter.queueOldestSeconds.set(
+        labels,
+        storedAtMs === undefined ? 0 : Math.max(0, clock.now() - storedAtMs) / 1_000,
+      );
+    }
+    for (const [capability, count] of letters) meter.deadLetters.set({ capability }, count);
+    readAtMs = clock.now();
+  }
+
+  return async () => {
+    if (clock.now() - readAtMs < CACHE_MS) return;
+    reading ??= read()
+      .catch((error: unknown) => log.warn({ err: error }, "the queue's counts cannot be read now"))
+      .finally(() => {
+        reading = undefined;
+      });
+    await reading;
+  };
+}

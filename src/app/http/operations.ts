@@ -1,0 +1,56 @@
+// What every process answers over HTTP: /livez (the event loop turns), /readyz (it can do its work), /metrics.
+import { Hono } from "hono";
+import type { Meter } from "../../base/index.ts";
+
+/** One condition of readiness. */
+export interface Check {
+  name: string;
+  /** Resolves to null when it holds, else to what is wrong. */
+  run(): Promise<string | null>;
+}
+
+/** How long a probe waits for its checks: kubelet gives up after 1 s by default, so an answer must come before. */
+const CHECK_TIMEOUT_MS = 900;
+
+/** The routes. `beforeScrape` brings gauges up to date that are not kept by themselves. */
+export function operationRoutes(parts: {
+  meter: Meter;
+  checks: readonly Check[];
+  beforeScrape?: (() => Promise<void>) | undefined;
+}): Hono {
+  const { meter, checks, beforeScrape } = parts;
+  const routes = new Hono();
+  routes.get("/livez", (context) => context.text("ok\n"));
+  routes.get("/readyz", async (context) => {
+    const results = await Promise.all(
+      checks.map(async (check) => ({ name: check.name, problem: await runCheck(check) })),
+    );
+    const lines = results.map(
+      ({ name, problem }) =>
+        `${problem === null ? "ok  " : "FAIL"} ${name}${problem === null ? "" : `: ${problem}`}`,
+    );
+    return context.text(
+      `${lines.join("\n")}\n`,
+      results.every(({ problem }) => problem === null) ? 200 : 503,
+    );
+  });
+  routes.get("/metrics", async (context) => {
+    await beforeScrape?.();
+    return context.text(await meter.registry.metrics(), 200, { "Content-Type": meter.registry.contentType });
+  });
+  return routes;
+}
+
+async function runCheck(check: Check): Promise<string | null> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => {
+    timer = setTimeout(() => resolve(`no answer within ${CHECK_TIMEOUT_MS} ms`), CHECK_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([check.run(), late]);
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  } finally {
+    clearTimeout(timer);
+  }
+}

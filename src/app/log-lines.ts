@@ -1,0 +1,47 @@
+// Log lines for people: one JSON line of pino's becomes one readable line. What is no JSON passes as it is.
+import { printable, type Terminal } from "./terminal.ts";
+
+/** pino's numbers for its levels. */
+const LEVELS: Readonly<Record<number, string>> = {
+  10: "trace",
+  20: "debug",
+  30: "info",
+  40: "warn",
+  50: "error",
+  60: "fatal",
+};
+
+/** Fields that every line has; they are shown in their own place or not at all. */
+const OWN_FIELDS = new Set(["level", "time", "pid", "hostname", "name", "msg", "err"]);
+
+/** `12:03:04.567 warn  echo-1  message key=value`. */
+export function showLogLine(line: string, who: string, colors: Terminal["colors"]): string {
+  const entry = readEntry(line);
+  if (entry === null) return `${colors.dim(who)}  ${printable(line)}`;
+  const level = LEVELS[Number(entry.level)] ?? "info";
+  const paint =
+    level === "error" || level === "fatal" ? colors.red : level === "warn" ? colors.yellow : String;
+  const at = typeof entry.time === "number" ? new Date(entry.time).toISOString().slice(11, 23) : "";
+  const fields = Object.entries(entry)
+    .filter(([key]) => !OWN_FIELDS.has(key))
+    .map(([key, value]) => ` ${colors.dim(`${key}=`)}${showField(value)}`)
+    .join("");
+  const error = entry.err as { message?: string } | undefined;
+  const cause = error?.message === undefined ? "" : `: ${error.message}`;
+  return printable(
+    `${colors.dim(at)} ${paint(level.padEnd(5))} ${colors.cyan(who)}  ${String(entry.msg ?? "")}${cause}${fields}`,
+  );
+}
+
+function showField(value: unknown): string {
+  return typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+}
+
+function readEntry(line: string): Record<string, unknown> | null {
+  if (!line.startsWith("{")) return null;
+  try {
+    return JSON.parse(line) as Record<string, unknown>;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,37 @@
+// The program's entry: hands the command line to its face, or, when a detached `up` started it, becomes the supervisor.
+import { enableCompileCache } from "node:module";
+
+enableCompileCache();
+process.exitCode = await start();
+
+async function start(): Promise<number> {
+  if (process.env.MURMUR_DETACHED_SUPERVISOR !== undefined && process.send !== undefined) {
+    const { runDetached } = await import("./supervisor/detached.ts");
+    return runDetached();
+  }
+  const [{ runCli }, { COMMANDS }, { VERSION }] = await Promise.all([
+    import("./cli.ts"),
+    import("./commands/index.ts"),
+    import("./version.ts"),
+  ]);
+  // A reader that went away (`murmur task ls | head -1`) is no error.
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit(0);
+  });
+  return runCli(
+    {
+      argv: process.argv.slice(2),
+      environment: process.env,
+      directory: process.cwd(),
+      stdout: process.stdout,
+      stderr: process.stderr,
+      version: VERSION,
+      openSession: async (input) => {
+        const { openSession } = await import("./session.ts");
+        return openSession(input, { environment: process.env, directory: process.cwd() });
+      },
+    },
+    COMMANDS,
+  );
+}

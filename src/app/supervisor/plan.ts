@@ -1,0 +1,150 @@
+// Which processes a local swarm consists of: roles and counts in, commands with arguments and environment out. Pure.
+import { fileURLToPath } from "node:url";
+import { checkToken, SwarmError } from "../../protocol/index.ts";
+import type { Config } from "../config.ts";
+
+/** The most agent processes of one `up`: each is a Node process of 60 MB and more. */
+export const MAX_AGENT_PROCESSES = 256;
+
+/** One process to run. */
+export interface ProcessPlan {
+  role: string;
+  /** Unique in the swarm, for example `echo-1`. */
+  name: string;
+  command: string;
+  args: readonly string[];
+  environment: Readonly<Record<string, string | undefined>>;
+  /** URL of its /metrics; null for nats-server. */
+  metrics: string | null;
+}
+
+/** The role of each agent process that `--agents` asks for: `echo*2,review` → echo, echo, review. */
+export function parseAgents(list: string): string[] {
+  const roles = list
+    .split(",")
+    .map((part) => part.trim())
+    .filter((part) => part !== "")
+    .flatMap((part) => {
+      const [role = "", count = "1", ...rest] = part.split("*");
+      checkToken(role.trim(), "agents");
+      if (rest.length > 0 || !/^\d{1,4}$/.test(count.trim())) {
+        throw new SwarmError(
+          "invalid_input",
+          `--agents must be roles with counts such as echo,review*2, got ${JSON.stringify(part.slice(0, 80))}`,
+          { field: "agents" },
+        );
+      }
+      return Array.from({ length: Number(count) }, () => role.trim());
+    });
+  if (roles.length <= MAX_AGENT_PROCESSES) return roles;
+  throw new SwarmError(
+    "invalid_input",
+    `--agents asks for ${roles.length} processes; at most ${MAX_AGENT_PROCESSES} fit one up (an agent process holds many agents: give the role more slots)`,
+    { field: "agents" },
+  );
+}
+
+/** The program's entry, in sources and when compiled. */
+export const MAIN = fileURLToPath(
+  new URL(import.meta.url.endsWith(".ts") ? "../main.ts" : "../main.js", import.meta.url),
+);
+
+/** Everything of a swarm but nats-server: one api process and one process for each agent role. */
+export function planProcesses(options: {
+  config: Config;
+  roles: readonly string[];
+  server: string;
+  /** False when the swarm joins a server of others: then its credentials are passed on. */
+  ownServer: boolean;
+  httpPort: number;
+  /** One for the api and one for each role. */
+  metricsPorts: readonly number[];
+  environment: Readonly<Record<string, string | undefined>>;
+}): ProcessPlan[] {
+  const { config, roles, server, environment, metricsPorts } = options;
+  const counts = new Map<string, number>();
+  const common: Record<string, string | undefined> = {
+    ...environment,
+    MURMUR_PREFIX: config.prefix,
+    MURMUR_SERVER: server,
+    MURMUR_LOG_LEVEL: config.logLevel,
+    MURMUR_LOG_FORMAT: "json",
+    MURMUR_METRICS_HOST: "127.0.0.1",
+    MURMUR_DRAIN_GRACE_MS: String(config.drainGraceMs),
+    MURMUR_SILENCE_MS: String(config.silenceMs),
+    MURMUR_AGENTS_DIR: config.agentsDir,
+    MURMUR_DATA: config.data,
+  };
+  if (options.ownServer) {
+    for (const name of ["NATS_URL", "NATS_CREDS", "NATS_CONTEXT", "MURMUR_CREDS", "MURMUR_CONTEXT"]) {
+      common[name] = undefined;
+    }
+  } else {
+    common.MURMUR_CREDS = config.creds;
+    common.MURMUR_CONTEXT = config.context;
+  }
+  const plan = (role: string, args: readonly string[], extra: Record<string, string | undefined>) => {
+    const number = (counts.get(role) ?? 0) + 1;
+    counts.set(role, number);
+    return {
+      role,
+      name: `${role}-${number}`,
+      command: process.execPath,
+      args: [`--max-old-space-size=${config.heapMb}`, "--disable-warning=ExperimentalWarning", MAIN, ...args],
+      environment: { ...common, ...extra },
+      metrics: `http://127.0.0.1:${extra.MURMUR_METRICS_PORT}/metrics`,
+    };
+  };
+  const [apiMetricsPort, ...agentMetricsPorts] = metricsPorts;
+  return [
+    plan("api", ["api", "--init"], {
+      MURMUR_METRICS_PORT: String(apiMetricsPort),
+      MURMUR_HTTP_HOST: config.httpHost,
+      MURMUR_HTTP_PORT: String(options.httpPort),
+      MURMUR_API_TOKEN: config.apiToken,
+    }),
+    ...roles.map((role, index) =>
+      plan(role, ["agent", "run", role], { MURMUR_METRICS_PORT: String(agentMetricsPorts[index]) }),
+    ),
+  ];
+}
+
+/** The private server: loopback only, its store under the data directory. */
+export function planNats(options: { config: Config; configFile: string }): ProcessPlan {
+  return {
+    role: "nats",
+    name: "nats-1",
+    command: options.config.natsServer,
+    args: ["--config", options.configFile],
+    environment: process.env,
+    metrics: null,
+  };
+}
+
+/** nats-server's configuration. Strings are written as JSON, which its format accepts. */
+export function natsConfig(options: {
+  port: number;
+  storeDir: string;
+  logFile: string;
+  sync: Config["sync"];
+}): string {
+  return [
+    "# Written by `murmur up`; changes are lost at its next start.",
+    'host: "127.0.0.1"',
+    `port: ${options.port}`,
+    'server_name: "murmur"',
+    `log_file: ${JSON.stringify(options.logFile)}`,
+    "logfile_size_limit: 10MB",
+    "logfile_max_num: 2",
+    // Bodies over 512 KiB travel as blobs, in pieces of 128 KiB; the default of 1 MiB leaves room for headers.
+    "max_payload: 1MB",
+    "jetstream {",
+    `  store_dir: ${JSON.stringify(options.storeDir)}`,
+    // Limits of streams are reserved against this, so it must not depend on the free space of the disk.
+    "  max_file_store: 1TB",
+    "  max_memory_store: 256MB",
+    `  sync_interval: ${options.sync === "always" ? "always" : '"2m"'}`,
+    "}",
+    "",
+  ].join("\n");
+}

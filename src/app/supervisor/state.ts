@@ -1,0 +1,168 @@
+// What a local swarm leaves on disk about itself: `swarm.json` (who runs, with which pid since when) and the lock that
+// keeps one supervisor to a data directory. Read by every command that looks for the swarm of a directory.
+// I1: at most one living process holds the lock of a directory. A lock is a file with its holder's identity, linked
+//     into place whole; one whose holder is dead is moved aside by whoever finds it, and put back when it turns out to be another's.
+// I2: swarm.json is replaced as a whole: a reader sees the old or the new one.
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { z } from "zod";
+import { newId } from "../../base/index.ts";
+import { SwarmError } from "../../protocol/index.ts";
+import { identify, isAlive, type ProcessIdentity } from "./identity.ts";
+
+const processSchema = z.object({
+  role: z.string(),
+  name: z.string(),
+  pid: z.int(),
+  /** Boot and start time, see {@link ProcessIdentity}. */
+  started: z.string(),
+  /** URL of its /metrics; null for nats-server. */
+  metrics: z.string().nullable(),
+  status: z.enum(["starting", "running", "restarting", "failed"]),
+  restarts: z.int(),
+  /** How it ended the last time, when it was restarted or failed. */
+  lastExit: z.string().nullable(),
+});
+
+const stateSchema = z.object({
+  version: z.literal(1),
+  supervisor: z.object({ pid: z.int(), started: z.string() }),
+  ready: z.boolean(),
+  prefix: z.string(),
+  server: z.string(),
+  http: z.string(),
+  processes: z.array(processSchema),
+});
+
+/** The state of a local swarm. */
+export type SwarmState = z.output<typeof stateSchema>;
+/** One process of a local swarm. */
+export type ProcessRecord = z.output<typeof processSchema>;
+
+/** The files of a data directory. */
+export function dataFiles(dataDir: string) {
+  const root = resolve(dataDir);
+  return {
+    root,
+    state: join(root, "swarm.json"),
+    lock: join(root, "supervisor.lock"),
+    logs: join(root, "logs"),
+    nats: join(root, "nats"),
+    natsConfig: join(root, "nats.conf"),
+  };
+}
+
+/** The state of the swarm of a data directory, whether it still runs or not; null when there is none. */
+export function readState(dataDir: string): SwarmState | null {
+  let text: string;
+  try {
+    text = readFileSync(dataFiles(dataDir).state, "utf8");
+  } catch (error) {
+    if (["ENOENT", "ENOTDIR"].includes((error as NodeJS.ErrnoException).code ?? "")) return null;
+    throw error;
+  }
+  let parsed: z.ZodSafeParseResult<SwarmState>;
+  try {
+    parsed = stateSchema.safeParse(JSON.parse(text));
+  } catch {
+    parsed = stateSchema.safeParse(undefined);
+  }
+  if (parsed.success) return parsed.data;
+  throw new SwarmError(
+    "internal",
+    `${dataFiles(dataDir).state} is not the state of a swarm of this version: when none runs there, remove the file`,
+  );
+}
+
+/** The swarm of a data directory when its supervisor lives and all of it is ready; else null. */
+export function readRunningSwarm(dataDir: string): SwarmState | null {
+  const state = readState(dataDir);
+  return state?.ready === true && isAlive(state.supervisor) ? state : null;
+}
+
+/** Replaces the state (I2). The file is for its owner only: it tells where the swarm can be reached. */
+export function writeState(dataDir: string, state: SwarmState): void {
+  const { state: file } = dataFiles(dataDir);
+  const next = `${file}.${process.pid}`;
+  writeFileSync(next, `${JSON.stringify(state, null, 2)}\n`, { mode: 0o600 });
+  renameSync(next, file);
+}
+
+/** Removes the state. */
+export function removeState(dataDir: string): void {
+  rmSync(dataFiles(dataDir).state, { force: true });
+}
+
+/** A held lock. */
+export interface Lock {
+  /** False when somebody moved it away (I1's last line of defence): the holder must stop. */
+  isHeld(): boolean;
+  release(): void;
+}
+
+/** Takes the lock of a data directory, or answers who holds it. */
+export function takeLock(dataDir: string): Lock | { holder: ProcessIdentity } {
+  const { lock, root } = dataFiles(dataDir);
+  mkdirSync(root, { recursive: true });
+  const mine = identify(process.pid);
+  if (mine === null) throw new Error("this process cannot see itself in the process table");
+  const content = JSON.stringify({ ...mine, nonce: newId() });
+  // Two rounds: the second after a dead holder's lock was moved aside; a third would mean a race, so ask again.
+  for (let round = 0; round < 3; round++) {
+    const whole = `${lock}.${newId()}`;
+    writeFileSync(whole, content, { mode: 0o600 });
+    try {
+      linkSync(whole, lock);
+      return {
+        isHeld: () => readLock(lock) === content,
+        release: () => {
+          if (readLock(lock) === content) rmSync(lock, { force: true });
+        },
+      };
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    } finally {
+      rmSync(whole, { force: true });
+    }
+    const found = readLock(lock);
+    const holder = holderOf(found);
+    if (holder !== null && isAlive(holder)) return { holder };
+    moveAside(lock, found);
+  }
+  throw new SwarmError("conflict", `several supervisors start in ${root} at once; run it again`);
+}
+
+/** The living holder of the lock, or null. */
+export function readLockHolder(dataDir: string): ProcessIdentity | null {
+  const holder = holderOf(readLock(dataFiles(dataDir).lock));
+  return holder !== null && isAlive(holder) ? holder : null;
+}
+
+function readLock(file: string): string | null {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return null;
+  }
+}
+
+function holderOf(content: string | null): ProcessIdentity | null {
+  try {
+    const { pid, started } = JSON.parse(content ?? "") as ProcessIdentity;
+    return Number.isInteger(pid) && typeof started === "string" ? { pid, started } : null;
+  } catch {
+    return null;
+  }
+}
+
+function moveAside(lock: string, judged: string | null): void {
+  const aside = `${lock}.${newId()}`;
+  try {
+    renameSync(lock, aside);
+    if (readLock(aside) !== judged) linkSync(aside, lock);
+  } catch (error) {
+    if (!["ENOENT", "EEXIST"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  } finally {
+    rmSync(aside, { force: true });
+  }
+}

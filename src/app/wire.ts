@@ -1,0 +1,374 @@
+// The one place where rooms are put together into processes: an agent process and an api process, each with its
+// connection, its services, its HTTP and its end. Knows everybody; decides nothing about tasks or agents.
+// I1: services stop in the reverse order of their start, and a process that was told to stop always ends.
+import { registerHooks } from "node:module";
+import { type AgentDefinition, createHost, loadRoles } from "../agent/index.ts";
+import {
+  createMeter,
+  type Logger,
+  type Meter,
+  newInstanceId,
+  type Service,
+  sleep,
+  stopAll,
+  systemClock,
+} from "../base/index.ts";
+import { PRIORITIES, type StreamKey, SwarmError, toSwarmError } from "../protocol/index.ts";
+import { connectNats, type Transport } from "../transport/index.ts";
+import { createFrontDoor, createMover, createTaskClient, createWorker } from "../work/index.ts";
+import { createRollCall, listAgents } from "./agents.ts";
+import type { Ports } from "./command.ts";
+import { type Announcement, createDiscovery } from "./discovery.ts";
+import { createQueueGauges } from "./gauges.ts";
+import { apiRoutes } from "./http/api.ts";
+import { listen } from "./http/listen.ts";
+import { type Check, operationRoutes } from "./http/operations.ts";
+import { agentDirectories } from "./roles.ts";
+import { joinSupervisor } from "./supervised.ts";
+import { resolveTarget } from "./target.ts";
+import { VERSION } from "./version.ts";
+
+/** How often a process looks for streams that are not there yet. */
+const STREAMS_POLL_MS = 100;
+/** How long an answer to "are the consumers there?" is believed; kubelet asks every few seconds. */
+const CONSUMERS_CACHE_MS = 5_000;
+
+interface Parts {
+  ports: Ports;
+  log: Logger;
+  meter: Meter;
+  transport: Transport;
+  processId: string;
+  services: Service[];
+}
+
+/**
+ * Runs agents until the session's signal aborts; then drains.
+ * @throws SwarmError `not_found` for an unknown role; `unavailable`, `not_permitted` when NATS refuses.
+ */
+export async function runAgents(
+  ports: Ports,
+  roles: readonly string[],
+  onReady: (facts: { hostId: string; operationsUrl: string; capabilities: string[] }) => void,
+): Promise<void> {
+  resolveOwnName();
+  const definitions = await loadRoles(agentDirectories(ports), roles);
+  const role = [...new Set(roles)].join("+").slice(0, 40);
+  await runProcess(ports, {
+    role,
+    announcement: {
+      name: "murmur-agent",
+      version: VERSION,
+      description: `Murmur agents: ${roles.join(", ")}`,
+      metadata: { role },
+    },
+    init: false,
+    async start(parts) {
+      const { transport, meter, log, processId } = parts;
+      const host = createHost({
+        transport,
+        meter,
+        log,
+        hostId: processId,
+        role,
+        version: VERSION,
+        roles: countRoles(definitions),
+      });
+      const worker = createWorker({
+        transport,
+        meter,
+        log,
+        hostId: processId,
+        workforce: host.workforce,
+        capabilities: host.capabilities,
+      });
+      const rollCall = createRollCall(transport, () => host.status());
+      for (const service of [host.service, worker, rollCall]) {
+        parts.services.push(service);
+        await service.start();
+      }
+      const capabilities = host.capabilities.map(({ name }) => name);
+      return {
+        checks: [consumersCheck(transport, capabilities)],
+        onReady: (operationsUrl) => onReady({ hostId: processId, operationsUrl, capabilities }),
+        drain: async () => {
+          const graceMs = ports.config.drainGraceMs;
+          const [, givenBack] = await Promise.all([host.drain({ graceMs }), worker.drain({ graceMs })]);
+          log.info({ givenBack }, "drained");
+        },
+      };
+    },
+  });
+}
+
+/** Runs the api process: submit front door, movers, HTTP. `init`: creates missing streams first. */
+export async function runApi(
+  ports: Ports,
+  options: { init: boolean },
+  onReady: (facts: { apiUrl: string; operationsUrl: string }) => void,
+): Promise<void> {
+  await runProcess(ports, {
+    role: "api",
+    announcement: {
+      name: "murmur-api",
+      version: VERSION,
+      description: "Murmur's front door: submit, HTTP, due tasks",
+      metadata: { role: "api" },
+    },
+    init: options.init,
+    async start(parts) {
+      const { transport, meter, log } = parts;
+      const { config } = ports;
+      const tasks = createTaskClient({ transport, meter, log });
+      const closing: Service = { start: async () => undefined, stop: async () => tasks.close() };
+      for (const service of [
+        closing,
+        createFrontDoor({ transport, client: tasks, log }),
+        createMover({ transport, log }),
+      ]) {
+        parts.services.push(service);
+        await service.start();
+      }
+      const beforeScrape = createQueueGauges({ transport, dead: tasks.dead, meter, clock: systemClock, log });
+      let apiUrl = "";
+      return {
+        checks: [],
+        beforeScrape,
+        serve: async (operations) => {
+          const routes = apiRoutes({
+            tasks,
+            listAgents: () => listAgents(transport),
+            log,
+            host: config.httpHost,
+            token: config.apiToken,
+            operations,
+          });
+          const listening = await listen(routes, {
+            host: config.httpHost,
+            port: config.httpPort,
+            what: "the HTTP API",
+          });
+          apiUrl = listening.url;
+          return listening;
+        },
+        onReady: (operationsUrl) => onReady({ apiUrl, operationsUrl }),
+        drain: async () => undefined,
+      };
+    },
+  });
+}
+
+/** What a kind of process adds to every process. */
+interface Kind {
+  checks: readonly Check[];
+  beforeScrape?: () => Promise<void>;
+  serve?: (operations: ReturnType<typeof operationRoutes>) => Promise<{ close(): Promise<void> }>;
+  onReady(operationsUrl: string): void;
+  drain(): Promise<void>;
+}
+
+async function runProcess(
+  ports: Ports,
+  options: {
+    role: string;
+    announcement: Announcement;
+    init: boolean;
+    start(parts: Parts): Promise<Kind>;
+  },
+): Promise<void> {
+  const { config } = ports;
+  const processId = newInstanceId(options.role.replaceAll("+", "_"));
+  const log = ports.log.child({ process: processId });
+  exitOnBugs(log);
+  const stopper = new AbortController();
+  const signal = AbortSignal.any([ports.signal, stopper.signal]);
+  const supervisor = joinSupervisor({
+    silenceMs: config.silenceMs,
+    onOrphaned: () => {
+      log.warn("the supervisor is gone; stopping");
+      stopper.abort(new SwarmError("cancelled", "the supervisor is gone"));
+    },
+  });
+  const meter = createMeter({ defaults: true });
+  meter.buildInfo.set({ version: VERSION, node: process.version }, 1);
+  const services: Service[] = [];
+  try {
+    const target = await resolveTarget(config, ports.sources, ports.environment);
+    const connected = await connectNats({
+      ...target.nats,
+      name: `${options.announcement.name} ${processId}`,
+      prefix: target.prefix,
+      log,
+      meter,
+      waitOnFirstConnect: true,
+      signal,
+    });
+    services.push({ start: async () => undefined, stop: () => connected.close() });
+    const discovery = createDiscovery(connected.bus, options.announcement);
+    const transport = withBus(connected, discovery.bus);
+    if (options.init) await transport.init();
+    else await waitForStreams(transport, log, signal);
+
+    let isReady = false;
+    const kind = await options.start({ ports, log, meter, transport, processId, services });
+    const operations = operationRoutes({
+      meter,
+      beforeScrape: kind.beforeScrape,
+      checks: [
+        { name: "started", run: async () => (isReady ? null : "still starting, or stopping") },
+        {
+          name: "connected to NATS",
+          run: async () => (transport.state === "connected" ? null : transport.state),
+        },
+        streamsCheck(transport),
+        ...kind.checks,
+      ],
+    });
+    const own = await listen(operations, {
+      host: config.metricsHost,
+      port: config.metricsPort,
+      what: "/metrics",
+    });
+    services.push({ start: async () => undefined, stop: () => own.close() });
+    const served = await kind.serve?.(operations);
+    if (served !== undefined) services.push({ start: async () => undefined, stop: () => served.close() });
+    services.push(discovery.service);
+    await discovery.service.start();
+    await transport.bus.flush();
+
+    isReady = true;
+    supervisor.ready();
+    kind.onReady(own.url);
+    await aborted(signal);
+    isReady = false;
+    log.info({ graceMs: config.drainGraceMs }, "draining");
+    await kind.drain();
+  } catch (error) {
+    // Told to stop while it started: that is no failure.
+    if (!signal.aborted) throw error;
+  } finally {
+    await stopAll(services); // I1
+    supervisor.leave();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+/** A transport whose bus is another; everything else stays. */
+function withBus(transport: Transport, bus: Transport["bus"]): Transport {
+  return {
+    prefix: transport.prefix,
+    bus,
+    blobs: transport.blobs,
+    log: (stream) => transport.log(stream),
+    queue: (stream) => transport.queue(stream),
+    bucket: (bucket) => transport.bucket(bucket),
+    get maxPayloadBytes() {
+      return transport.maxPayloadBytes;
+    },
+    get state() {
+      return transport.state;
+    },
+    onState: (onState) => transport.onState(onState),
+    init: () => transport.init(),
+    close: () => transport.close(),
+  };
+}
+
+/** The streams that every process needs before it can do anything. */
+const STREAMS: readonly StreamKey[] = ["tasks", "later", "results", "journal", "dead"];
+
+/** Waits for whoever creates the streams (`murmur init`, the api of `up`): only one kind of process may do that. */
+async function waitForStreams(transport: Transport, log: Logger, signal: AbortSignal): Promise<void> {
+  for (let told = false; ; ) {
+    const missing = await findMissingStream(transport);
+    if (missing === null) return;
+    if (!told)
+      log.warn(
+        { stream: missing.stream, problem: missing.problem },
+        "waiting for the streams; murmur init creates them",
+      );
+    told = true;
+    await sleep(STREAMS_POLL_MS, { signal });
+  }
+}
+
+async function findMissingStream(
+  transport: Transport,
+): Promise<{ stream: StreamKey; problem: string } | null> {
+  for (const stream of STREAMS) {
+    try {
+      await transport.log(stream).info();
+    } catch (error) {
+      const failure = toSwarmError(error);
+      if (failure.code !== "unavailable" && failure.code !== "not_found") throw error;
+      return { stream, problem: failure.message };
+    }
+  }
+  return null;
+}
+
+function streamsCheck(transport: Transport): Check {
+  return {
+    name: "streams are there",
+    run: cached(async () => (await findMissingStream(transport))?.problem ?? null),
+  };
+}
+
+function consumersCheck(transport: Transport, capabilities: readonly string[]): Check {
+  return {
+    name: "consumers are there",
+    run: cached(async () => {
+      const names = new Set((await transport.queue("tasks").consumers()).map(({ name }) => name));
+      const wanted = capabilities.flatMap((capability) =>
+        PRIORITIES.map((priority) => `${capability}-${priority}`),
+      );
+      const missing = wanted.filter((name) => !names.has(name));
+      return missing.length === 0 ? null : `missing: ${missing.join(", ")}`;
+    }),
+  };
+}
+
+/** Remembers a good answer for a while; a bad one is asked for again. */
+function cached(run: () => Promise<string | null>): () => Promise<string | null> {
+  let goodUntilMs = 0;
+  return async () => {
+    if (systemClock.now() < goodUntilMs) return null;
+    const problem = await run();
+    if (problem === null) goodUntilMs = systemClock.now() + CONSUMERS_CACHE_MS;
+    return problem;
+  };
+}
+
+/** A bug ends the process: what state it left nobody knows, and a supervisor starts a fresh one. */
+function exitOnBugs(log: Logger): void {
+  const onBug = (kind: string) => (error: unknown) => {
+    log.fatal(
+      { err: error instanceof Error ? error : new Error(String(error)) },
+      `${kind}; the process ends`,
+    );
+    process.exit(1);
+  };
+  process.once("uncaughtException", onBug("uncaught exception"));
+  process.once("unhandledRejection", onBug("unhandled rejection"));
+}
+
+function countRoles(definitions: readonly AgentDefinition[]) {
+  const counts = new Map<AgentDefinition, number>();
+  for (const definition of definitions) counts.set(definition, (counts.get(definition) ?? 0) + 1);
+  return [...counts].map(([definition, count]) => ({ definition, count }));
+}
+
+/** Lets agents outside this package write `import { defineAgent } from "murmur"` without installing it. */
+function resolveOwnName(): void {
+  const door = new URL(import.meta.url.endsWith(".ts") ? "../index.ts" : "../index.js", import.meta.url).href;
+  registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === "murmur" ? { url: door, shortCircuit: true } : next(specifier, context),
+  });
+}
