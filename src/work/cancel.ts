@@ -49,8 +49,8 @@ export async function cancelTask(parts: CancelParts, taskId: string): Promise<vo
   if (!stored) throw endedBefore(taskId);
 }
 
-/** Cancels everything of a scope, now and later. Resolves to how many tasks got a `cancelled` result by this call. */
-export async function cancelScope(parts: CancelParts, scope: string): Promise<number> {
+/** Cancels everything of a scope, now and later. Resolves when every task that was stored has its result. */
+export async function cancelScope(parts: CancelParts, scope: string): Promise<void> {
   const { transport, subjects } = parts;
   const { filters } = subjects;
   if (scope === NO_SCOPE) {
@@ -64,30 +64,24 @@ export async function cancelScope(parts: CancelParts, scope: string): Promise<nu
   await markScope(transport, scope, nowMs);
   transport.bus.publish(subjects.cancel(scope, NO_SCOPE), encode({}));
   await transport.bus.flush();
-  const counts = await Promise.all([
+  await Promise.all([
     cancelStored(parts, transport.log("tasks"), filters.tasksInScope(scope)),
     cancelStored(parts, transport.log("later"), filters.dueInScope(scope)),
     cancelStored(parts, transport.log("later"), filters.laterInScope(scope)),
   ]);
-  return counts.reduce((sum, count) => sum + count, 0);
 }
 
 /** Gives each stored task of the filter its `cancelled` result, then purges what was read. */
-async function cancelStored(parts: CancelParts, log: Log, filter: string): Promise<number> {
+async function cancelStored(parts: CancelParts, log: Log, filter: string): Promise<void> {
   const { subjects, outcomes, clock } = parts;
   const { lastSeq } = await log.info();
-  let count = 0;
-  let storing: Promise<void>[] = [];
+  let storing: Promise<boolean>[] = [];
   for await (const stored of log.read({ filter })) {
     const at =
       subjects.readTask(stored.subject) ?? subjects.readTask(stored.header("Nats-Schedule-Target") ?? "");
     if (at === null) continue;
     const result = cancelledResult(at, stored.storedAtMs, clock.now());
-    storing.push(
-      outcomes.store(at, result, "json").then((first) => {
-        if (first) count++;
-      }),
-    );
+    storing.push(outcomes.store(at, result, "json"));
     if (storing.length >= STORES_IN_FLIGHT) {
       await Promise.all(storing);
       storing = [];
@@ -95,7 +89,6 @@ async function cancelStored(parts: CancelParts, log: Log, filter: string): Promi
   }
   await Promise.all(storing);
   await log.purge({ filter, beforeSeq: lastSeq + 1 });
-  return count;
 }
 
 function cancelledResult(at: TaskAddress, storedAtMs: number, nowMs: number): Result {

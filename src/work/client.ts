@@ -61,8 +61,8 @@ export interface TaskClient extends TaskReader {
   result(taskId: string, options?: { timeoutMs?: number | undefined }): Promise<Result>;
   /** Cancels one task. @throws SwarmError `not_found`; `conflict` when it had ended already. */
   cancel(taskId: string): Promise<void>;
-  /** Cancels all tasks of a scope, and those that will still be handed in under it. Resolves to how many were waiting. */
-  cancelScope(scope: string): Promise<number>;
+  /** Cancels all tasks of a scope, and those that will still be handed in under it. */
+  cancelScope(scope: string): Promise<void>;
   /** Hands in a failed or cancelled task anew, as a new task labelled `replayOf`. @throws SwarmError `not_found`, `conflict`. */
   retry(taskId: string): Promise<SubmitReply>;
   readonly dead: DeadLetters;

@@ -1,0 +1,152 @@
+// A small swarm in one process for tests of the work room: scripted agents, real workers and clients.
+import { createMeter, type Meter, newInstanceId, silentLogger } from "../../src/base/index.ts";
+import type { TaskState, TaskStatus } from "../../src/protocol/index.ts";
+import { connectNats, type Transport } from "../../src/transport/index.ts";
+import {
+  type Attempt,
+  createMover,
+  createTaskClient,
+  createWorker,
+  type OfferedCapability,
+  type Seat,
+  type TaskClient,
+  type Worker,
+  type Workforce,
+} from "../../src/work/index.ts";
+
+/** What a scripted agent does with an attempt. */
+export type Script = (attempt: Attempt) => Promise<unknown>;
+
+/** A workforce with a fixed number of slots, all running one script. */
+export class ScriptedWorkforce implements Workforce {
+  used = 0;
+  maxUsed = 0;
+  readonly slots: number;
+  readonly script: Script;
+  readonly agentId = newInstanceId("agent");
+
+  constructor(slots: number, script: Script) {
+    this.slots = slots;
+    this.script = script;
+  }
+
+  free(): number {
+    return this.slots - this.used;
+  }
+
+  freeTotal(): number {
+    return this.slots - this.used;
+  }
+
+  onFree(): void {}
+
+  take(): Seat | null {
+    if (this.used >= this.slots) return null;
+    this.used++;
+    this.maxUsed = Math.max(this.maxUsed, this.used);
+    let released = false;
+    return {
+      agentId: this.agentId,
+      perform: (attempt) => this.script(attempt),
+      release: () => {
+        if (!released) this.used--;
+        released = true;
+      },
+    };
+  }
+}
+
+let swarms = 0;
+
+/** A swarm under a prefix of its own on a running server. */
+export class TestSwarm {
+  readonly prefix: string;
+  readonly meter: Meter = createMeter();
+  readonly #url: string;
+  readonly #transports: Transport[] = [];
+  readonly #services: { stop(): Promise<void> }[] = [];
+  #client: TaskClient | undefined;
+
+  constructor(url: string) {
+    this.#url = url;
+    this.prefix = `t${process.pid}-${++swarms}`;
+  }
+
+  async connect(): Promise<Transport> {
+    const transport = await connectNats({
+      servers: this.#url,
+      name: "test",
+      prefix: this.prefix,
+      log: silentLogger,
+      meter: this.meter,
+      limits: { taskBytes: 64 * 1024 * 1024 },
+    });
+    if (this.#transports.length === 0) await transport.init();
+    this.#transports.push(transport);
+    return transport;
+  }
+
+  async client(): Promise<TaskClient> {
+    this.#client ??= createTaskClient({ transport: await this.connect(), meter: this.meter });
+    return this.#client;
+  }
+
+  /** Starts a worker process's worth of scripted agents. */
+  async work(
+    script: Script,
+    options: { slots?: number; capabilities?: OfferedCapability[] } = {},
+  ): Promise<{ worker: Worker; workforce: ScriptedWorkforce; transport: Transport }> {
+    const transport = await this.connect();
+    const workforce = new ScriptedWorkforce(options.slots ?? 8, script);
+    const worker = createWorker({
+      transport,
+      meter: this.meter,
+      log: silentLogger,
+      hostId: newInstanceId("host"),
+      workforce,
+      capabilities: options.capabilities ?? [{ name: "echo" }],
+    });
+    await worker.start();
+    this.#services.push(worker);
+    return { worker, workforce, transport };
+  }
+
+  async move(): Promise<void> {
+    const mover = createMover({ transport: await this.connect(), log: silentLogger });
+    await mover.start();
+    this.#services.push(mover);
+  }
+
+  async stop(): Promise<void> {
+    this.#client?.close();
+    for (const service of this.#services.reverse()) await service.stop();
+    for (const transport of this.#transports) await transport.close();
+  }
+}
+
+/** Polls until `look` gives something else than undefined; for states that no signal announces. */
+export async function until<T>(
+  look: () => Promise<T | undefined> | T | undefined,
+  timeoutMs = 15_000,
+): Promise<T> {
+  const endMs = Date.now() + timeoutMs;
+  for (;;) {
+    const seen = await look();
+    if (seen !== undefined) return seen;
+    if (Date.now() > endMs) throw new Error(`not seen within ${timeoutMs} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Waits until a task is in one of the states. */
+export function untilState(client: TaskClient, taskId: string, ...states: TaskState[]): Promise<TaskStatus> {
+  return until(async () => {
+    const status = await client.status(taskId).catch(() => undefined);
+    return status !== undefined && states.includes(status.state) ? status : undefined;
+  });
+}
+
+/** A promise with its resolve in hand. */
+export function signal<T = void>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  return Promise.withResolvers<T>();
+}

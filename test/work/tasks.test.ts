@@ -1,0 +1,576 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { sleep } from "../../src/base/index.ts";
+import { encode, RetryableError, SwarmError, TerminalError } from "../../src/protocol/index.ts";
+import { type NatsServer, startNatsServer } from "../support/nats-server.ts";
+import { signal, TestSwarm, until, untilState } from "./support.ts";
+
+let server: NatsServer;
+let swarm: TestSwarm;
+beforeAll(async () => {
+  server = await startNatsServer();
+});
+afterAll(() => server.stop());
+beforeEach(() => {
+  swarm = new TestSwarm(server.url);
+});
+afterEach(() => swarm.stop());
+
+const echo = async ({ task }: { task: { input?: unknown } }) => task.input;
+const quick = { max: 3, backoffMs: 5, factor: 1, maxBackoffMs: 5, jitter: 0 };
+
+describe("a task that goes well", () => {
+  it("is run once, stored once, and removed from the queue", async () => {
+    const { transport } = await swarm.work(echo);
+    const client = await swarm.client();
+    const result = await client.run({ capability: "echo", input: { hello: "world" } });
+    expect(result).toMatchObject({ status: "completed", output: { hello: "world" }, attempt: 1 });
+    expect(result.ranMs).toBeGreaterThanOrEqual(0);
+    await until(async () => ((await transport.log("tasks").info()).messages === 0 ? true : undefined));
+    expect(await client.status(result.taskId)).toMatchObject({
+      state: "completed",
+      result: { taskId: result.taskId },
+    });
+    expect(await client.result(result.taskId)).toEqual(result);
+  });
+
+  it("gives the result in the encoding of the request", async () => {
+    const { transport } = await swarm.work(echo);
+    const client = await swarm.client();
+    const { taskId } = await client.run({ capability: "echo", input: [1, "two"] }, { encoding: "msgpack" });
+    const stored = await transport.log("results").last(`${swarm.prefix}.result.*.*.${taskId}`);
+    expect(stored?.header("content-type")).toBe("application/msgpack");
+    expect(await client.result(taskId)).toMatchObject({ output: [1, "two"] });
+  });
+
+  it("carries bodies over 512 KiB by reference, both ways", async () => {
+    await swarm.work(echo);
+    const input = "x".repeat(700 * 1024);
+    const result = await (await swarm.client()).run({ capability: "echo", input });
+    expect(result.output).toBe(input);
+  });
+
+  it("shows progress, attempt and agent while it runs", async () => {
+    const go = signal();
+    const { workforce } = await swarm.work(async (attempt) => {
+      attempt.progress(40, "half way, nearly");
+      await go.promise;
+    });
+    const client = await swarm.client();
+    const { taskId } = await client.submit({ capability: "echo" });
+    const status = await untilState(client, taskId, "running");
+    expect(status).toMatchObject({ state: "running", attempt: 1, progress: 40, agent: workforce.agentId });
+    go.resolve();
+    await untilState(client, taskId, "completed");
+  });
+});
+
+describe("a task that fails", () => {
+  it("is tried again, and the attempt that worked is told", async () => {
+    await swarm.work(async ({ number }) => {
+      if (number < 3) throw new RetryableError("not yet");
+      return number;
+    });
+    const result = await (await swarm.client()).run({ capability: "echo", retry: quick });
+    expect(result).toMatchObject({ status: "completed", attempt: 3, output: 3 });
+  });
+
+  it("fails with the last error and leaves a dead letter after its last attempt", async () => {
+    await swarm.work(async () => {
+      throw new RetryableError("never");
+    });
+    const client = await swarm.client();
+    const result = await client.run({ capability: "echo", input: 7, retry: { ...quick, max: 2 } });
+    expect(result).toMatchObject({
+      status: "failed",
+      attempt: 3,
+      error: { code: "tool_failed", message: "never" },
+    });
+    const letter = await until(() => client.dead.show(result.taskId).catch(() => undefined));
+    expect(letter).toMatchObject({ attempts: 3, capability: "echo", reason: { message: "never" } });
+  });
+
+  it("fails at once on an error that is not retryable", async () => {
+    await swarm.work(async () => {
+      throw new TerminalError("no such customer");
+    });
+    const result = await (await swarm.client()).run({ capability: "echo", retry: quick });
+    expect(result).toMatchObject({ status: "failed", attempt: 1, error: { retryable: false } });
+  });
+
+  it("is retrying between attempts, with the time of the next", async () => {
+    await swarm.work(async () => {
+      throw new RetryableError("later", { retryAfterMs: 5_000 });
+    });
+    const client = await swarm.client();
+    const { taskId } = await client.submit({ capability: "echo" });
+    const status = await untilState(client, taskId, "retrying");
+    expect(status.attempt).toBe(1);
+    expect(Date.parse(status.dueAt ?? "")).toBeGreaterThan(Date.now() + 3_000);
+    await client.cancel(taskId);
+  });
+
+  it("keeps its attempt count when a retry waits longer than the ack-wait", async () => {
+    await swarm.move();
+    await swarm.work(async ({ number }) => {
+      if (number === 1) throw new RetryableError("later", { retryAfterMs: 10_500 });
+      return number;
+    });
+    const client = await swarm.client();
+    const { taskId } = await client.submit({ capability: "echo" });
+    await untilState(client, taskId, "retrying");
+    expect(await client.result(taskId, { timeoutMs: 20_000 })).toMatchObject({
+      status: "completed",
+      attempt: 2,
+      output: 2,
+    });
+  });
+
+  it("is replayed from its dead letter as a new task with a label", async () => {
+    let broken = true;
+    await swarm.work(async ({ task }) => {
+      if (broken) throw new TerminalError("broken");
+      return task.labels;
+    });
+    const client = await swarm.client();
+    const failed = await client.run({ capability: "echo", scope: "group-1", labels: { team: "a" } });
+    await until(() => client.dead.show(failed.taskId).catch(() => undefined));
+    broken = false;
+    const { taskId } = await client.retry(failed.taskId);
+    const result = await client.result(taskId, { timeoutMs: 5_000 });
+    expect(result.output).toEqual({ team: "a", replayOf: failed.taskId });
+    expect(await client.dead.list()).toEqual([]);
+    expect((await client.status(failed.taskId)).state).toBe("failed");
+  });
+});
+
+describe("time", () => {
+  it("ends an attempt at its timeout through the abort signal", async () => {
+    const aborted = signal<unknown>();
+    await swarm.work(({ signal: abort }) => {
+      abort.addEventListener("abort", () => aborted.resolve(abort.reason));
+      return new Promise(() => {});
+    });
+    const result = await (await swarm.client()).run({
+      capability: "echo",
+      timeoutMs: 100,
+      retry: { ...quick, max: 0 },
+    });
+    expect(result).toMatchObject({ status: "failed", error: { code: "timeout" } });
+    expect(await aborted.promise).toMatchObject({ code: "timeout" });
+  });
+
+  it("does not start a task after its deadline", async () => {
+    let started = 0;
+    await swarm.work(async () => ++started);
+    const result = await (await swarm.client()).run({ capability: "echo", deadline: "2020-01-01T00:00:00Z" });
+    expect(result).toMatchObject({ status: "failed", error: { code: "deadline" }, attempt: 0 });
+    expect(started).toBe(0);
+  });
+
+  it("ends a running task at its deadline, without a retry", async () => {
+    await swarm.work(
+      ({ signal: abort }) =>
+        new Promise((_, reject) => abort.addEventListener("abort", () => reject(abort.reason))),
+    );
+    const deadline = new Date(Date.now() + 400).toISOString();
+    const result = await (await swarm.client()).run({ capability: "echo", deadline, retry: quick });
+    expect(result).toMatchObject({ status: "failed", error: { code: "deadline" }, attempt: 1 });
+  });
+
+  it("holds a delayed task until it is due", async () => {
+    await swarm.move();
+    await swarm.work(async () => Date.now());
+    const client = await swarm.client();
+    const notBefore = new Date(Date.now() + 1_200).toISOString();
+    const { taskId } = await client.submit({ capability: "echo", notBefore });
+    expect((await client.status(taskId)).state).toBe("scheduled");
+    const result = await client.result(taskId, { timeoutMs: 10_000 });
+    expect(result.output).toBeGreaterThanOrEqual(Date.parse(notBefore));
+  });
+
+  it("delays a task that was published directly with a notBefore ahead", async () => {
+    await swarm.move();
+    const { transport } = await swarm.work(async () => Date.now());
+    const client = await swarm.client();
+    await transport
+      .log("tasks")
+      .append(`${swarm.prefix}.task.echo.normal.-.direct`, encode({ capability: "echo", notBefore: 1_200 }));
+    const publishedMs = Date.now();
+    await untilState(client, "direct", "scheduled");
+    const result = await client.result("direct", { timeoutMs: 10_000 });
+    expect(result.output).toBeGreaterThanOrEqual(publishedMs + 1_000);
+  });
+});
+
+describe("cancelling", () => {
+  it("takes a queued task out at once", async () => {
+    const { worker } = await swarm.work(echo);
+    await worker.stop();
+    const client = await swarm.client();
+    const { taskId } = await client.submit({ capability: "echo" });
+    await client.cancel(taskId);
+    expect(await client.status(taskId)).toMatchObject({
+      state: "cancelled",
+      result: { error: { code: "cancelled" } },
+    });
+    await expect(client.cancel(taskId)).rejects.toMatchObject({ code: "conflict" });
+  });
+
+  it("reaches a running task within a second", async () => {
+    const aborted = signal<number>();
+    await swarm.work(({ signal: abort }) => {
+      abort.addEventListener("abort", () => aborted.resolve(Date.now()));
+      return new Promise((_, reject) => abort.addEventListener("abort", () => reject(abort.reason)));
+    });
+    const client = await swarm.client();
+    const { taskId } = await client.submit({ capability: "echo" });
+    await untilState(client, taskId, "running");
+    const startedMs = Date.now();
+    await client.cancel(taskId);
+    expect((await aborted.promise) - startedMs).toBeLessThan(1_000);
+    expect((await client.status(taskId)).state).toBe("cancelled");
+  });
+
+  it("takes a scheduled task out", async () => {
+    await swarm.work(echo);
+    const client = await swarm.client();
+    const { taskId } = await client.submit({ capability: "echo", notBefore: 600_000 });
+    await client.cancel(taskId);
+    expect((await client.status(taskId)).state).toBe("cancelled");
+  });
+
+  it("cancels a whole scope: queued, scheduled, running, and handed in later", async () => {
+    const started = signal();
+    await swarm.work(
+      ({ signal: abort }) => {
+        started.resolve();
+        return new Promise((_, reject) => abort.addEventListener("abort", () => reject(abort.reason)));
+      },
+      { slots: 1 },
+    );
+    const client = await swarm.client();
+    const scoped = { capability: "echo", scope: "flow-1" } as const;
+    const ids = [
+      await client.submit(scoped),
+      await client.submit(scoped),
+      await client.submit({ ...scoped, notBefore: 60_000 }),
+    ];
+    await started.promise;
+    const outside = await client.submit({ capability: "echo", scope: "flow-2" });
+    await client.cancelScope("flow-1");
+    for (const { taskId } of ids) expect((await client.status(taskId)).state).toBe("cancelled");
+    await expect(client.submit(scoped)).rejects.toMatchObject({ code: "cancelled", field: "scope" });
+    await untilState(client, outside.taskId, "running");
+    await client.cancelScope("flow-2");
+  });
+
+  it("says so when there is no such task", async () => {
+    await expect((await swarm.client()).cancel("nobody")).rejects.toMatchObject({ code: "not_found" });
+  });
+});
+
+describe("handing in", () => {
+  it("takes the same id twice as one task", async () => {
+    let runs = 0;
+    await swarm.work(async () => ++runs);
+    const client = await swarm.client();
+    const first = await client.run({ id: "order-7", capability: "echo" });
+    expect(await client.submit({ id: "order-7", capability: "echo" })).toMatchObject({
+      taskId: "order-7",
+      duplicate: true,
+    });
+    expect(await client.run({ id: "order-7", capability: "echo" })).toEqual(first);
+    expect(runs).toBe(1);
+  });
+
+  it("refuses an id that belongs to another capability or scope", async () => {
+    await swarm.work(echo, { capabilities: [{ name: "echo" }, { name: "other" }] });
+    const client = await swarm.client();
+    await client.run({ id: "order-8", capability: "echo" });
+    await expect(client.submit({ id: "order-8", capability: "other" })).rejects.toMatchObject({
+      code: "conflict",
+      field: "id",
+    });
+    await expect(client.submit({ id: "order-8", capability: "echo", scope: "s" })).rejects.toMatchObject({
+      code: "conflict",
+    });
+  });
+
+  it("stores a task under an id that the dedup window still remembers from a purge", async () => {
+    const { worker, transport } = await swarm.work(echo);
+    await worker.stop();
+    const client = await swarm.client();
+    await client.submit({ id: "order-9", capability: "echo" });
+    await transport.log("tasks").purge();
+    expect(await client.submit({ id: "order-9", capability: "echo" })).toMatchObject({ duplicate: false });
+    expect((await client.status("order-9")).state).toBe("pending");
+  });
+
+  it("refuses a capability that nobody ever offered, naming those that are known", async () => {
+    await swarm.work(echo);
+    const submitting = (await swarm.client()).submit({ capability: "ehco" });
+    await expect(submitting).rejects.toMatchObject({
+      code: "unknown_capability",
+      message: expect.stringContaining("echo"),
+    });
+  });
+
+  it.each([
+    [{ capability: "echo", retry: { max: -1 } }, "retry.max"],
+    [{ capability: "echo", priorty: "high" }, "priorty"],
+    [{ capability: "echo", ballot: { seats: 3 } }, "ballot"],
+    [{ capability: "echo", route: "best" }, "route"],
+    [{ capability: "echo", session: "s" }, "session"],
+    [{ capability: "echo", budget: {} }, "budget"],
+    [{ capability: "a.b" }, "capability"],
+    [{ capability: "echo", id: "x".repeat(300) }, "id"],
+    [{ capability: "echo", id: "a b" }, "id"],
+    [{ capability: "echo", scope: ">" }, "scope"],
+    [{ capability: "echo", deadline: "tomorrow" }, "deadline"],
+  ])("refuses %j naming %s", async (task, field) => {
+    await swarm.work(echo);
+    await expect((await swarm.client()).submit(task as never)).rejects.toMatchObject({
+      code: "invalid_input",
+      field,
+    });
+  });
+});
+
+describe("bodies that are no tasks", () => {
+  it.each([
+    ["broken JSON", '{"capability":', "body"],
+    ["a wrong type", '{"capability":"echo","timeoutMs":"soon"}', "timeoutMs"],
+    ["an unknown field", '{"capability":"echo","prio":1}', "prio"],
+    ["a contradiction", '{"capability":"other"}', "capability"],
+    ["a __proto__ key", '{"capability":"echo","input":{"__proto__":{"a":1}}}', "input.__proto__"],
+    ["too much depth", `{"capability":"echo","input":${"[".repeat(10_000)}${"]".repeat(10_000)}}`, undefined],
+    ["random bytes", "\u0000\u0001\u0002", "body"],
+  ])("end as failed results and dead letters with the payload kept: %s", async (_name, body, field) => {
+    const { transport } = await swarm.work(echo);
+    const client = await swarm.client();
+    await transport
+      .log("tasks")
+      .append(`${swarm.prefix}.task.echo.normal.-.bad`, new TextEncoder().encode(body));
+    const status = await untilState(client, "bad", "failed");
+    expect(status.result?.error).toMatchObject({
+      code: "invalid_input",
+      ...(field === undefined ? {} : { field }),
+    });
+    const letter = await until(() => client.dead.show("bad").catch(() => undefined));
+    expect(Buffer.from(letter.payload, "base64").toString()).toBe(body);
+    expect((await client.run({ capability: "echo", input: 1 })).status).toBe("completed");
+  });
+});
+
+describe("limits across processes", () => {
+  it("runs no more attempts of a capability at once than its concurrency", async () => {
+    let now = 0;
+    let most = 0;
+    const script = async () => {
+      most = Math.max(most, ++now);
+      await sleep(20);
+      now--;
+    };
+    const capabilities = [{ name: "echo", limits: { concurrency: 2 } }];
+    await swarm.work(script, { capabilities });
+    await swarm.work(script, { capabilities });
+    const client = await swarm.client();
+    const results = await Promise.all(Array.from({ length: 12 }, () => client.run({ capability: "echo" })));
+    expect(results.every(({ status, attempt }) => status === "completed" && attempt === 1)).toBe(true);
+    expect(most).toBe(2);
+  });
+
+  it("limits each key by itself", async () => {
+    const now = new Map<string, number>();
+    let most = 0;
+    let mostTogether = 0;
+    const script = async ({ task }: { task: { input?: unknown } }) => {
+      const key = String(task.input);
+      now.set(key, (now.get(key) ?? 0) + 1);
+      most = Math.max(most, now.get(key)!);
+      mostTogether = Math.max(
+        mostTogether,
+        [...now.values()].reduce((sum, count) => sum + count, 0),
+      );
+      await sleep(30);
+      now.set(key, now.get(key)! - 1);
+    };
+    const of = ({ input }: { input?: unknown }) => String(input);
+    const capabilities = [{ name: "echo", limits: { perKey: { of, concurrency: 1 } } }];
+    await swarm.work(script, { capabilities });
+    await swarm.work(script, { capabilities });
+    const client = await swarm.client();
+    await Promise.all(
+      Array.from({ length: 8 }, (_, index) => client.run({ capability: "echo", input: `k${index % 2}` })),
+    );
+    expect(most).toBe(1);
+    expect(mostTogether).toBe(2);
+  });
+
+  it("starts no more than the rate allows", async () => {
+    const startsMs: number[] = [];
+    const script = async () => {
+      startsMs.push(Date.now());
+    };
+    const capabilities = [{ name: "echo", limits: { rate: { count: 10, windowMs: 1_000 } } }];
+    await swarm.work(script, { capabilities });
+    await swarm.work(script, { capabilities });
+    const client = await swarm.client();
+    await Promise.all(Array.from({ length: 15 }, () => client.run({ capability: "echo" })));
+    for (const fromMs of startsMs) {
+      expect(startsMs.filter((atMs) => atMs >= fromMs && atMs < fromMs + 1_000).length).toBeLessThanOrEqual(
+        12,
+      );
+    }
+  });
+});
+
+describe("several processes and their ends", () => {
+  it("gives running tasks back at the end of a drain, uncounted", async () => {
+    const started = signal();
+    const first = await swarm.work(() => {
+      started.resolve();
+      return new Promise(() => {});
+    });
+    const client = await swarm.client();
+    const { taskId } = await client.submit({ capability: "echo", input: "back" });
+    await started.promise;
+    expect(await first.worker.drain({ graceMs: 10 })).toBe(1);
+    await swarm.work(echo);
+    expect(await client.result(taskId, { timeoutMs: 5_000 })).toMatchObject({
+      status: "completed",
+      attempt: 1,
+      output: "back",
+    });
+  });
+
+  it("counts an attempt whose process died after it was recorded as started", async () => {
+    const { worker, transport } = await swarm.work(echo);
+    await worker.stop();
+    const client = await swarm.client();
+    const { taskId } = await client.submit({ capability: "echo", retry: { ...quick, max: 1 } });
+    const journal = transport.log("journal");
+    const at = new Date().toISOString();
+    await journal.append(
+      `${swarm.prefix}.journal.echo.${taskId}`,
+      encode({ type: "started", attempt: 2, agent: "gone", at }),
+    );
+    await redeliverOnce(transport, swarm.prefix);
+    await swarm.work(echo);
+    expect(await client.result(taskId, { timeoutMs: 5_000 })).toMatchObject({
+      status: "failed",
+      attempt: 2,
+      error: { code: "internal" },
+    });
+    await until(() => client.dead.show(taskId).catch(() => undefined));
+  });
+
+  it("stores one result when two processes run the same task", async () => {
+    const { worker, transport } = await swarm.work(echo);
+    await worker.stop();
+    const client = await swarm.client();
+    const { taskId } = await client.submit({ capability: "echo", input: "mine" });
+    const go = signal();
+    await swarm.work(async ({ task }) => {
+      await go.promise;
+      return task.input;
+    });
+    await untilState(client, taskId, "running");
+    const theirs = {
+      taskId,
+      status: "completed",
+      output: "theirs",
+      attempt: 1,
+      agent: "other",
+      startedAt: "",
+      finishedAt: "",
+      queuedMs: 0,
+      ranMs: 0,
+    };
+    await transport.log("results").append(`${swarm.prefix}.result.echo.-.${taskId}`, encode(theirs));
+    go.resolve();
+    await until(async () => ((await transport.log("tasks").info()).messages === 0 ? true : undefined));
+    expect((await client.result(taskId)).output).toBe("theirs");
+    expect((await swarm.meter.fencedWrites.get()).values).toContainEqual({
+      labels: { kind: "result" },
+      value: 1,
+    });
+  });
+
+  it("makes a consumer anew when somebody deletes it", async () => {
+    const { transport } = await swarm.work(echo);
+    const client = await swarm.client();
+    await client.run({ capability: "echo" });
+    for (const { name } of await transport.queue("tasks").consumers())
+      await transport.queue("tasks").deleteConsumer(name);
+    await until(async () => ((await transport.queue("tasks").consumers()).length === 4 ? true : undefined));
+    expect((await client.run({ capability: "echo", input: 1 }, { timeoutMs: 10_000 })).status).toBe(
+      "completed",
+    );
+  });
+
+  it("serves urgent tasks before waiting low ones", async () => {
+    const order: string[] = [];
+    const go = signal();
+    await swarm.work(
+      async ({ task }) => {
+        await go.promise;
+        order.push(task.priority);
+      },
+      { slots: 1 },
+    );
+    const client = await swarm.client();
+    const first = await client.submit({ capability: "echo" });
+    await untilState(client, first.taskId, "running");
+    const rest = [];
+    for (const priority of ["low", "low", "urgent", "urgent"] as const)
+      rest.push(await client.submit({ capability: "echo", priority }));
+    go.resolve();
+    await Promise.all(rest.map(({ taskId }) => client.result(taskId, { timeoutMs: 10_000 })));
+    expect(order.indexOf("urgent")).toBeLessThan(order.lastIndexOf("low"));
+    expect(order.slice(1, 3)).toContain("urgent");
+  });
+});
+
+describe("looking", () => {
+  it("lists live tasks first, then ended ones", async () => {
+    const go = signal();
+    await swarm.work(async ({ task }) => (task.input === "wait" ? go.promise : task.input), { slots: 1 });
+    const client = await swarm.client();
+    const done = await client.run({ capability: "echo", input: 1 });
+    const running = await client.submit({ capability: "echo", input: "wait" });
+    await untilState(client, running.taskId, "running");
+    const pending = await client.submit({ capability: "echo" });
+    const scheduled = await client.submit({ capability: "echo", notBefore: 60_000 });
+    const listed = await client.list();
+    expect(listed.map(({ taskId, state }) => [taskId, state])).toEqual([
+      [pending.taskId, "pending"],
+      [running.taskId, "running"],
+      [scheduled.taskId, "scheduled"],
+      [done.taskId, "completed"],
+    ]);
+    expect((await client.list({ state: "completed" })).map(({ taskId }) => taskId)).toEqual([done.taskId]);
+    go.resolve();
+  });
+
+  it("tells that an id is not there", async () => {
+    await expect((await swarm.client()).status("nobody")).rejects.toBeInstanceOf(SwarmError);
+  });
+});
+
+/** Takes every queued task once and gives it back, as a lost process would. */
+async function redeliverOnce(
+  transport: Awaited<ReturnType<TestSwarm["connect"]>>,
+  prefix: string,
+): Promise<void> {
+  const consumer = await transport
+    .queue("tasks")
+    .consumer({ name: "echo-normal", filter: `${prefix}.task.echo.normal.>` });
+  await new Promise<void>((resolve) => {
+    consumer.pull(
+      { max: 10, expiresMs: 0 },
+      { onDelivery: (delivery) => delivery.nak(0), onEnd: () => resolve() },
+    );
+  });
+  await transport.bus.flush();
+}
