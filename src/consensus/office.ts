@@ -295,13 +295,19 @@ function answerKnown<S, C>(office: Office<S, C>, item: QueuedCommand<C>, effects
   return true;
 }
 
+/** Ends the waiting of commands and reads that will not be appended any more. */
 function refuseAll<S, C>(
   office: Office<S, C>,
   items: readonly Queued<C>[],
   error: AnswerError,
   effects: OfficeEffects<C>,
 ): void {
-  for (const item of items) refuse(office, item, error, effects);
+  for (const item of items) {
+    // A copy of a command that was decided meanwhile: nobody may be told that it was not.
+    const isDecided = item.kind === "command" && office.fold.results.has(item.key);
+    if (isDecided && answerKnown(office, item, effects)) continue;
+    refuse(office, item, isDecided ? "unknown" : error, effects);
+  }
 }
 
 function refuse<S, C>(
