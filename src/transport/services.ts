@@ -121,6 +121,6 @@ function countsOnTheWire(stats: EndpointStats) {
     last_error: lastError,
     processing_time: nanos,
     average_processing_time: requests === 0 ? 0 : Math.trunc(nanos / requests),
-    ...(data === undefined ? {} : { data }),
+    data: data ?? null, // optional in the ADR, but nats-py cannot read an answer without it
   };
 }

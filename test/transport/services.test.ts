@@ -81,6 +81,7 @@ test("STATS gives times in whole nanoseconds; the average of no request is 0", a
           last_error: "",
           processing_time: 0,
           average_processing_time: 0,
+          data: null,
         },
       ],
     },
