@@ -79,8 +79,8 @@ test("a token works in the URL and as an option", async () => {
 });
 
 test("an nkey file is used, and read anew at each connection", async () => {
-  const { createUser } = await import("@nats-io/nkeys");
-  const [user, rotated] = [createUser(), createUser()];
+  const { nkeys } = await import("@nats-io/nats-core");
+  const [user, rotated] = [nkeys.createUser(), nkeys.createUser()];
   const config = `authorization { users: [ { nkey: ${user.getPublicKey()} }, { nkey: ${rotated.getPublicKey()} } ] }`;
   const server = await startServer(config);
   const folder = mkdtempSync(join(tmpdir(), "murmur-nkey-"));
