@@ -94,3 +94,41 @@ export async function performBare(
   await consuming.close();
   await nc.close();
 }
+
+/** Answers requests on the ask subject with their own body, until the signal aborts. */
+export async function respondBare(
+  loop: BareLoop & { signal: AbortSignal; onReady: () => void },
+): Promise<void> {
+  const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
+  nc.subscribe(`${loop.prefix}.ask.${loop.capability}`, {
+    queue: "bare",
+    callback: (_error, message) => {
+      message.respond(JSON.stringify(JSON.parse(utf8.decode(message.data))));
+    },
+  });
+  await nc.flush();
+  loop.onReady();
+  await new Promise<void>((resolve) =>
+    loop.signal.addEventListener("abort", () => resolve(), { once: true }),
+  );
+  await nc.close();
+}
+
+/** Sends `count` requests, `inFlight` at a time. Resolves to latencies in ms. */
+export async function askBare(loop: BareLoop & { count: number; body: Uint8Array }): Promise<Float64Array> {
+  const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
+  const subject = `${loop.prefix}.ask.${loop.capability}`;
+  const latencies = new Float64Array(loop.count);
+  let next = 0;
+  const lane = async () => {
+    for (let index = next++; index < loop.count; index = next++) {
+      const startedMs = performance.now();
+      const reply = await nc.request(subject, loop.body, { timeout: 10_000 });
+      JSON.parse(utf8.decode(reply.data));
+      latencies[index] = performance.now() - startedMs;
+    }
+  };
+  await Promise.all(Array.from({ length: loop.inFlight }, lane));
+  await nc.close();
+  return latencies;
+}

@@ -249,6 +249,11 @@ export interface Transport {
    *   `unavailable` when the server is older than 2.12 or has no JetStream.
    */
   init(): Promise<{ created: string[]; verified: string[] }>;
+  /**
+   * Looks at the swarm's streams and buckets and changes nothing: each with what is wrong with it, or null.
+   * @throws SwarmError `unavailable` when the server is older than 2.12, has no JetStream, or does not answer.
+   */
+  inspect(): Promise<{ name: string; problem: string | null }[]>;
   /** Flushes and closes; safe to repeat. */
   close(): Promise<void>;
 }

@@ -54,6 +54,17 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
       return connection.state;
     },
     onState: (onState) => connection.onState(onState),
+    async inspect() {
+      connection.assertOpen("inspect");
+      const look = (name: string, things: Map<string, unknown>) => ({
+        name,
+        problem: things.has(name) ? null : "does not exist; run `murmur init`",
+      });
+      return [
+        ...streams.map(({ name }) => look(name, server.streams)),
+        ...buckets.map(({ name, kind }) => look(name, kind === "object" ? server.blobs : server.buckets)),
+      ];
+    },
     async init() {
       connection.assertOpen("init");
       const created: string[] = [];

@@ -31,7 +31,7 @@ import type { Transport } from "../ports.ts";
 import { createNatsBlobs } from "./blobs.ts";
 import { createNatsBucket } from "./bucket.ts";
 import { createNatsBus } from "./bus.ts";
-import { initStreams } from "./init.ts";
+import { initStreams, inspectStreams } from "./init.ts";
 import { Link } from "./link.ts";
 import { createNatsLog } from "./log.ts";
 import { createNatsQueue } from "./queue.ts";
@@ -121,6 +121,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     },
     onState: (onState) => link.onState(onState),
     init: () => initStreams(link, { streams, buckets, replicas }),
+    inspect: () => inspectStreams(link, { streams, buckets }),
     close: () => link.close(),
   };
 }

@@ -85,6 +85,33 @@ export async function initStreams(
   return { created, verified };
 }
 
+/**
+ * Compares what exists with its definition and changes nothing.
+ * @throws SwarmError `unavailable`: the server is older than 2.12, has no JetStream, or does not answer.
+ */
+export async function inspectStreams(
+  link: Link,
+  options: { streams: StreamSpec[]; buckets: BucketSpec[] },
+): Promise<{ name: string; problem: string | null }[]> {
+  checkServer(link);
+  const expected = [
+    ...options.streams.map((spec) => ({ name: spec.name, config: configOf(spec) })),
+    ...options.buckets.map((spec) => ({ name: spec.name, config: configOfBucket(spec) })),
+  ];
+  return Promise.all(
+    expected.map(async ({ name, config }) => {
+      const found = await find(link, config.name);
+      if (found === null) return { name, problem: "does not exist; run `murmur init`" };
+      try {
+        verify(config, found);
+        return { name, problem: null };
+      } catch (error) {
+        return { name, problem: (error as Error).message };
+      }
+    }),
+  );
+}
+
 function checkServer(link: Link): void {
   const info = link.nc.info;
   const [major = 0, minor = 0] = (info?.version ?? "").split(".").map(Number);

@@ -158,3 +158,15 @@ async function startOldServer(): Promise<number> {
   });
   return (server.address() as AddressInfo).port;
 }
+
+test("inspect tells what is missing or differs, and creates nothing", async () => {
+  const { transport, manager } = await setup();
+  const before = await transport.inspect();
+  expect(before).toContainEqual({ name: "MURMUR_TASKS", problem: "does not exist; run `murmur init`" });
+  await transport.init();
+  await manager.streams.update("MURMUR_LATER", { max_bytes: 1_000_000 });
+  const problems = (await transport.inspect()).filter(({ problem }) => problem !== null);
+  expect(problems).toEqual([
+    { name: "MURMUR_LATER", problem: expect.stringContaining("max_bytes must be unlimited") },
+  ]);
+});
