@@ -12,6 +12,14 @@ export const CONFIG_FILE = "murmur.yaml";
 const port = (about: string) => z.coerce.number(`must be a port, 0–65535${about}`).int().min(0).max(65_535);
 const positiveMs = () => z.coerce.number("must be a number of ms").int().min(1).max(86_400_000);
 
+const list = () =>
+  z
+    .preprocess(
+      (value) => (typeof value === "string" ? value.split(",").filter((part) => part !== "") : value),
+      z.array(z.string().min(1), "must be a list"),
+    )
+    .default([]);
+
 /** What a setting says of itself beside its type. `env`: names read after `MURMUR_…`, for habits of the NATS tools. */
 interface SettingFacts {
   about: string;
@@ -94,6 +102,14 @@ export const configSchema = z.strictObject({
   }),
   natsServer: setting(z.string().min(1).default("nats-server"), {
     about: "The nats-server binary that `up` starts; the launcher sets it.",
+  }),
+  execAllow: setting(list(), {
+    about:
+      "Programs that agents may run, by name or absolute path, separated by commas; an agent's own list narrows it. Empty: agents that run commands are refused.",
+  }),
+  execDirectories: setting(list(), {
+    about:
+      "Directories that commands of agents may run in, separated by commas. Empty: the working directory.",
   }),
   agentsDir: setting(z.string().min(1).default("agents"), {
     about:

@@ -2,9 +2,10 @@
 // connection, its services, its HTTP and its end. Knows everybody; decides nothing about tasks or agents.
 // I1: services stop in the reverse order of their start, and a process that was told to stop always ends.
 import { registerHooks } from "node:module";
-import { type AgentDefinition, createHost, loadRoles } from "../agent/index.ts";
+import { type AgentDefinition, createHost, type Exec, loadRoles } from "../agent/index.ts";
 import {
   createMeter,
+  createService,
   type Logger,
   type Meter,
   newInstanceId,
@@ -13,19 +14,20 @@ import {
   stopAll,
   systemClock,
 } from "../base/index.ts";
+import { createExec } from "../bridges/index.ts";
 import { PRIORITIES, type StreamKey, SwarmError, toSwarmError } from "../protocol/index.ts";
 import { connectNats, type Transport } from "../transport/index.ts";
 import { createFrontDoor, createMover, createTaskClient, createWorker } from "../work/index.ts";
 import { createRollCall, listAgents } from "./agents.ts";
 import type { Ports } from "./command.ts";
-import { type Announcement, createDiscovery } from "./discovery.ts";
+import { createDiscovery } from "./discovery.ts";
 import { createQueueGauges } from "./gauges.ts";
 import { apiRoutes } from "./http/api.ts";
 import { listen } from "./http/listen.ts";
 import { type Check, operationRoutes } from "./http/operations.ts";
 import { agentDirectories } from "./roles.ts";
 import { joinSupervisor } from "./supervised.ts";
-import { resolveTarget } from "./target.ts";
+import { resolveFrom, resolveTarget } from "./target.ts";
 import { VERSION } from "./version.ts";
 
 /** How often a process looks for streams that are not there yet. */
@@ -56,12 +58,7 @@ export async function runAgents(
   const role = [...new Set(roles)].join("+").slice(0, 40);
   await runProcess(ports, {
     role,
-    announcement: {
-      name: "murmur-agent",
-      version: VERSION,
-      description: `Murmur agents: ${roles.join(", ")}`,
-      metadata: { role },
-    },
+    announcement: { name: "murmur-agent", description: `Murmur agents: ${roles.join(", ")}` },
     init: false,
     async start(parts) {
       const { transport, meter, log, processId } = parts;
@@ -72,6 +69,7 @@ export async function runAgents(
         hostId: processId,
         role,
         version: VERSION,
+        exec: execOf(ports),
         roles: countRoles(definitions),
       });
       const worker = createWorker({
@@ -109,18 +107,13 @@ export async function runApi(
 ): Promise<void> {
   await runProcess(ports, {
     role: "api",
-    announcement: {
-      name: "murmur-api",
-      version: VERSION,
-      description: "Murmur's front door: submit, HTTP, due tasks",
-      metadata: { role: "api" },
-    },
+    announcement: { name: "murmur-api", description: "Murmur's front door: submit, HTTP, due tasks" },
     init: options.init,
     async start(parts) {
       const { transport, meter, log } = parts;
       const { config } = ports;
       const tasks = createTaskClient({ transport, meter, log });
-      const closing: Service = { start: async () => undefined, stop: async () => tasks.close() };
+      const closing = ending(() => tasks.close());
       for (const service of [
         closing,
         createFrontDoor({ transport, client: tasks, log }),
@@ -171,7 +164,7 @@ async function runProcess(
   ports: Ports,
   options: {
     role: string;
-    announcement: Announcement;
+    announcement: { name: "murmur-agent" | "murmur-api"; description: string };
     init: boolean;
     start(parts: Parts): Promise<Kind>;
   },
@@ -203,8 +196,8 @@ async function runProcess(
       waitOnFirstConnect: true,
       signal,
     });
-    services.push({ start: async () => undefined, stop: () => connected.close() });
-    const discovery = createDiscovery(connected.bus, options.announcement);
+    services.push(ending(() => connected.close()));
+    const discovery = createDiscovery(connected.bus);
     const transport = withBus(connected, discovery.bus);
     if (options.init) await transport.init();
     else await waitForStreams(transport, log, signal);
@@ -229,11 +222,16 @@ async function runProcess(
       port: config.metricsPort,
       what: "/metrics",
     });
-    services.push({ start: async () => undefined, stop: () => own.close() });
+    services.push(ending(() => own.close()));
     const served = await kind.serve?.(operations);
-    if (served !== undefined) services.push({ start: async () => undefined, stop: () => served.close() });
-    services.push(discovery.service);
-    await discovery.service.start();
+    if (served !== undefined) services.push(ending(() => served.close()));
+    const announced = discovery.announce({
+      ...options.announcement,
+      id: processId,
+      version: VERSION,
+      metadata: { role: options.role, pid: String(process.pid) },
+    });
+    services.push(ending(() => announced.close()));
     await transport.bus.flush();
 
     isReady = true;
@@ -250,6 +248,11 @@ async function runProcess(
     await stopAll(services); // I1
     supervisor.leave();
   }
+}
+
+/** What is started already and only has to end in its turn. */
+function ending(stop: () => Promise<void> | void): Service {
+  return createService({ name: "ending", start: () => undefined, stop });
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
@@ -276,6 +279,7 @@ function withBus(transport: Transport, bus: Transport["bus"]): Transport {
     },
     onState: (onState) => transport.onState(onState),
     init: () => transport.init(),
+    inspect: () => transport.inspect(),
     close: () => transport.close(),
   };
 }
@@ -356,6 +360,13 @@ function exitOnBugs(log: Logger): void {
   };
   process.once("uncaughtException", onBug("uncaught exception"));
   process.once("unhandledRejection", onBug("unhandled rejection"));
+}
+
+/** Agents run commands only where the operator named programs and directories. */
+function execOf({ config, directory }: Ports): Exec | undefined {
+  if (config.execAllow.length === 0) return undefined;
+  const [first, ...more] = config.execDirectories.map((path) => resolveFrom(directory, path));
+  return createExec({ allow: config.execAllow, directories: [first ?? directory, ...more] });
 }
 
 function countRoles(definitions: readonly AgentDefinition[]) {

@@ -8,14 +8,11 @@ import { showDuration, type Terminal, table } from "../terminal.ts";
 
 export const run = defineCommand({
   input: z.strictObject({
-    roles: z
-      .array(tokenSchema)
-      .min(1, "name at least one role")
-      .meta({
-        positional: true,
-        value: "ROLE",
-        description: "a folder with an agent.ts; a role may be repeated",
-      }),
+    roles: z.array(tokenSchema).min(1, "name at least one role").meta({
+      positional: true,
+      value: "ROLE",
+      description: "a folder with an agent.ts; a role may be repeated",
+    }),
   }),
   output: z.object({ status: z.literal("stopped") }),
   examples: ["agent run echo", "agent run echo echo --server nats://nats:4222"],

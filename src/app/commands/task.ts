@@ -53,7 +53,7 @@ export const watch = defineCommand({
   async run(ports, input) {
     const tasks = await ports.tasks();
     const transport = await ports.transport();
-    let wake = () => undefined as void;
+    let wake: () => void = () => undefined;
     const subjects = createSubjects(transport.prefix);
     const subscriptions = [
       subjects.filters.taskEvents(input.task),
@@ -90,7 +90,7 @@ export const cancel = defineCommand({
   }),
   output: z.union([
     z.object({ taskId: z.string(), status: z.literal("cancelled") }),
-    z.object({ scope: z.string(), status: z.literal("cancelled"), waiting: z.int() }),
+    z.object({ scope: z.string(), status: z.literal("cancelled") }),
   ]),
   examples: ["task cancel 01J9Z3V8K4M5N6P7Q8R9S0T1U2", "task cancel --scope nightly"],
   details:
@@ -104,13 +104,10 @@ export const cancel = defineCommand({
       await reading(ports, tasks.cancel(task));
       return { taskId: task, status: "cancelled" as const };
     }
-    const waiting = await reading(ports, tasks.cancelScope(scope!));
-    return { scope: scope!, status: "cancelled" as const, waiting };
+    await reading(ports, tasks.cancelScope(scope!));
+    return { scope: scope!, status: "cancelled" as const };
   },
-  render: (output) =>
-    "scope" in output
-      ? `cancelled scope ${output.scope} (${output.waiting} waiting tasks)`
-      : `cancelled ${output.taskId}`,
+  render: (output) => ("scope" in output ? `cancelled scope ${output.scope}` : `cancelled ${output.taskId}`),
 });
 
 export const retry = defineCommand({

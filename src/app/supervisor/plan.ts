@@ -74,6 +74,8 @@ export function planProcesses(options: {
     MURMUR_SILENCE_MS: String(config.silenceMs),
     MURMUR_AGENTS_DIR: config.agentsDir,
     MURMUR_DATA: config.data,
+    MURMUR_EXEC_ALLOW: config.execAllow.join(","),
+    MURMUR_EXEC_DIRECTORIES: config.execDirectories.join(","),
   };
   if (options.ownServer) {
     for (const name of ["NATS_URL", "NATS_CREDS", "NATS_CONTEXT", "MURMUR_CREDS", "MURMUR_CONTEXT"]) {

@@ -227,7 +227,7 @@ class Driver implements Supervisor {
     });
     const { signal } = this.#options;
     let timer: NodeJS.Timeout | undefined;
-    let onAbort = () => undefined as void;
+    let onAbort: () => void = () => undefined;
     const late = new Promise<never>((_, reject) => {
       onAbort = () => reject(signal.reason);
       signal.addEventListener("abort", onAbort, { once: true });
