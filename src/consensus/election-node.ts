@@ -9,7 +9,8 @@
 
 import type { CommandSet } from "./apply.ts";
 import { isJsonObject, type Json, type JsonObject } from "./canonical.ts";
-import { type ElectionConfig, stepElection } from "./election.ts";
+import { stepElection } from "./election.ts";
+import type { ElectionConfig } from "./election-state.ts";
 import {
   createMember,
   haltedError,

@@ -24,8 +24,8 @@ export {
   MAX_JSON_DEPTH,
   sha256,
 } from "./canonical.ts";
-export type { ElectionConfig } from "./election.ts";
 export { createElectionNode, type ElectionNode, MAX_LINE_BYTES } from "./election-node.ts";
+export type { ElectionConfig } from "./election-state.ts";
 export {
   type Entry,
   type EntryBody,
@@ -48,7 +48,7 @@ export {
   viewMember,
 } from "./member.ts";
 export { type Envelope, MESSAGE_VERSION, type Message, parseMessage } from "./messages.ts";
-export type { Answer, AnswerError, AppendRequest, ReadAnswer } from "./office.ts";
+export type { Answer, AnswerError, AppendRequest, ReadAnswer } from "./office-effects.ts";
 export { countOutcome, majorityOf, majorityOutcome, type Outcome } from "./quorum.ts";
 export { type RegisterCommand, type Registers, registers } from "./registers.ts";
 export { drawRoleDiagram, ROLE_TABLE, type Role, type RoleTransition } from "./roles.ts";

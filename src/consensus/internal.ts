@@ -2,8 +2,9 @@
 // ones, to show that the simulator notices. Nothing but tests may import this file.
 
 export { applyEntry, type CommandSet, emptyFold, findMisfit, hashFold, KEPT_KEYS } from "./apply.ts";
-export { type ElectionContext, startElection, stepElection } from "./election.ts";
+export { stepElection } from "./election.ts";
 export { type Parts, productionParts } from "./election-node.ts";
+export type { ElectionContext } from "./election-state.ts";
 export { genesisChain, readEntry, sealEntry } from "./entry.ts";
 export { createMember, loadLog, type Member, stepMember, viewMember } from "./member.ts";
 export { type Message, parseMessage } from "./messages.ts";

@@ -6,34 +6,34 @@
 import { assert, type Chance, seededChance } from "../base/index.ts";
 import { type CommandSet, hashFold } from "./apply.ts";
 import type { JsonObject } from "./canonical.ts";
+import { stepElection } from "./election.ts";
 import {
   type ElectionConfig,
   type ElectionInput,
   type ElectionState,
   startElection,
-  stepElection,
-} from "./election.ts";
+} from "./election-state.ts";
 import { type Envelope, parseMessage } from "./messages.ts";
 import {
-  type Answer,
-  type AppendRequest,
-  createOffice,
   depose,
   elect,
   hearAccepted,
   hearRefused,
   hearStored,
   hearUnknown,
-  noEffects,
-  type Office,
-  type OfficeEffects,
   proceed,
-  type ReadAnswer,
-  restartOffice,
   takeCommand,
   takeRead,
   tickOffice,
 } from "./office.ts";
+import {
+  type Answer,
+  type AppendRequest,
+  noEffects,
+  type OfficeEffects,
+  type ReadAnswer,
+} from "./office-effects.ts";
+import { createOffice, type Office, restartOffice } from "./office-state.ts";
 import type { Role } from "./roles.ts";
 
 /** The part that decides about roles, exchangeable for tests only (see internal.ts). */

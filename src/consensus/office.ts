@@ -12,7 +12,7 @@
 // O5  In office means: the own office-taken entry of this term is stored, and nothing newer is known.
 // O6  `not_leader` is never said of a command whose append may still be stored: that is `unknown`.
 
-import { applyEntry, type CommandSet, emptyFold, type Fold, findMisfit } from "./apply.ts";
+import { applyEntry, findMisfit } from "./apply.ts";
 import type { Json, JsonObject } from "./canonical.ts";
 import {
   ENTRY_VERSION,
@@ -22,6 +22,9 @@ import {
   readEntry,
   sealEntry,
 } from "./entry.ts";
+import type { AnswerError, OfficeEffects } from "./office-effects.ts";
+import type { Office, OpenAppend } from "./office-state.ts";
+import { push, type Queued, type QueuedCommand, take } from "./queue.ts";
 
 /** Most commands of one entry: bounds what one append can hold up. */
 export const MAX_GROUP_COMMANDS = 1_000;
@@ -32,144 +35,11 @@ export const MAX_GROUP_COMMANDS = 1_000;
  */
 export const MAX_GROUP_BYTES = 128 * 1_024;
 
-/** Commands and reads that wait for an append; beyond it the answer is `overloaded`. */
-export const MAX_QUEUED = 10_000;
-
-/** Bytes that wait for an append; beyond it the answer is `overloaded`. */
-export const MAX_QUEUED_BYTES = 64 * 1_024 * 1_024;
-
 /**
  * A member that is elected but kept out of office (it lags behind the log, or the fate of its append stays
  * unknown) gives up after this many election timeouts, so that another one can try.
  */
 export const OFFICE_WAIT_TIMEOUTS = 4;
-
-/** An append to ask of the log. */
-export interface AppendRequest<C> {
-  /** Names this request in its answer; never used twice in an incarnation. */
-  readonly request: number;
-  /** The log must refuse the entry unless this is its last sequence. */
-  readonly expectedLastSeq: number;
-  readonly entry: Entry<C>;
-}
-
-/** Why a command was not decided. Only after `unknown` may it still be. */
-export type AnswerError = "not_leader" | "unknown" | "overloaded" | "unavailable";
-
-/** The answer to a command. `leader` is added where it is known. */
-export type Answer =
-  | { readonly key: string; readonly ok: true; readonly value: Json }
-  | { readonly key: string; readonly ok: false; readonly error: AnswerError; readonly leader?: string };
-
-/** The answer to a read: on `ok` the fold may be read for it now. */
-export interface ReadAnswer {
-  readonly ticket: string;
-  readonly ok: boolean;
-  readonly error?: AnswerError;
-}
-
-/** What an office wants done, in this order. */
-export interface OfficeEffects<C> {
-  readonly appends: AppendRequest<C>[];
-  readonly answers: Answer[];
-  readonly reads: ReadAnswer[];
-  /** Applied office-taken entries that the election must see. */
-  readonly taken: { readonly term: number; readonly leader: string }[];
-  /** True when this member must give up leading. */
-  yields: boolean;
-}
-
-/** No effects yet. */
-export function noEffects<C>(): OfficeEffects<C> {
-  return { appends: [], answers: [], reads: [], taken: [], yields: false };
-}
-
-/** What a member is told once. */
-export interface OfficeConfig {
-  readonly node: string;
-  /** The log's identity. */
-  readonly logId: string;
-  readonly electionTicks: number;
-}
-
-interface QueuedCommand<C> {
-  readonly kind: "command";
-  readonly key: string;
-  readonly command: C;
-  readonly bytes: number;
-}
-
-interface QueuedRead {
-  readonly kind: "read";
-  readonly ticket: string;
-  readonly bytes: number;
-}
-
-type Queued<C> = QueuedCommand<C> | QueuedRead;
-
-/** An append whose fate is not known yet. */
-interface OpenAppend<C> {
-  /** The request that is under way; null while only the log can tell. */
-  request: number | null;
-  readonly expectedLastSeq: number;
-  readonly entry: Entry<C>;
-  /** Who waits for it. */
-  readonly group: readonly Queued<C>[];
-  readonly keys: ReadonlySet<string>;
-  /** True once an answer was `unknown`: from then on a refusal proves nothing. */
-  isUnknown: boolean;
-}
-
-/** The office of one member. */
-export interface Office<S, C> {
-  readonly config: OfficeConfig;
-  readonly fold: Fold<S, C>;
-  /** The term this member was elected for; null when it does not lead. */
-  electedTerm: number | null;
-  inOffice: boolean;
-  /** The append under way. */
-  open: OpenAppend<C> | null;
-  /** Appends of earlier times in office that may still be stored. */
-  readonly left: OpenAppend<C>[];
-  /** After a refused office-taken: the sequence that must be seen before the next try. */
-  behindSeq: number | null;
-  /** Ticks spent elected, but kept out of office. */
-  waitedTicks: number;
-  queue: Queued<C>[];
-  queuedBytes: number;
-  /** How often each key waits in the queue. */
-  readonly queuedKeys: Map<string, number>;
-  nextRequest: number;
-  ticksSinceApplied: number;
-  /** Why this member trusts its log no more. */
-  halted: string | null;
-}
-
-/** A member that has read nothing yet. */
-export function createOffice<S, C>(config: OfficeConfig, commandSet: CommandSet<S, C>): Office<S, C> {
-  return {
-    config,
-    fold: emptyFold(commandSet, config.logId),
-    electedTerm: null,
-    inOffice: false,
-    open: null,
-    left: [],
-    behindSeq: null,
-    waitedTicks: 0,
-    queue: [],
-    queuedBytes: 0,
-    queuedKeys: new Map(),
-    nextRequest: 1,
-    ticksSinceApplied: 0,
-    halted: null,
-  };
-}
-
-/** The same log with nothing else remembered; request numbers go on, so that late answers cannot be mistaken. */
-export function restartOffice<S, C>(before: Office<S, C>): Office<S, C> {
-  const { config, fold, nextRequest, halted } = before;
-  return { ...createOffice(config, fold.commandSet), fold, nextRequest, halted };
-}
 
 // The story of an office: elected, asking, serving, deposed
 
@@ -188,16 +58,13 @@ export function depose<S, C>(
   office.electedTerm = null;
   office.inOffice = false;
   office.behindSeq = null;
-  const { open, queue } = office;
+  const { open } = office;
   if (open !== null) {
     office.open = null;
     office.left.push(open);
     refuseAll(office, open.group, "unknown", effects);
   }
-  office.queue = [];
-  office.queuedBytes = 0;
-  office.queuedKeys.clear();
-  refuseAll(office, queue, error, effects);
+  refuseAll(office, take(office.queue), error, effects);
 }
 
 /** Time passes by one tick. */
@@ -262,29 +129,12 @@ export function takeRead<S, C>(
 }
 
 function enqueue<S, C>(office: Office<S, C>, item: Queued<C>, effects: OfficeEffects<C>): void {
-  const isFull = office.queue.length >= MAX_QUEUED || office.queuedBytes + item.bytes > MAX_QUEUED_BYTES;
-  if (isFull) {
-    refuse(office, item, "overloaded", effects);
-    return;
-  }
-  office.queue.push(item);
-  office.queuedBytes += item.bytes;
-  if (item.kind === "command") office.queuedKeys.set(item.key, (office.queuedKeys.get(item.key) ?? 0) + 1);
-}
-
-function dequeue<S, C>(office: Office<S, C>, count: number): void {
-  for (const item of office.queue.splice(0, count)) {
-    office.queuedBytes -= item.bytes;
-    if (item.kind === "read") continue;
-    const rest = (office.queuedKeys.get(item.key) ?? 0) - 1;
-    if (rest > 0) office.queuedKeys.set(item.key, rest);
-    else office.queuedKeys.delete(item.key);
-  }
+  if (push(office.queue, item) === "full") refuse(office, item, "overloaded", effects);
 }
 
 /** True while the key waits in the queue or in an append whose fate is open: it may yet be decided here. */
-function isUnderWay<S, C>({ open, left, queuedKeys }: Office<S, C>, key: string): boolean {
-  return queuedKeys.has(key) || open?.keys.has(key) === true || left.some(({ keys }) => keys.has(key));
+function isUnderWay<S, C>({ open, left, queue }: Office<S, C>, key: string): boolean {
+  return queue.keys.has(key) || open?.keys.has(key) === true || left.some(({ keys }) => keys.has(key));
 }
 
 /** A write that was decided before is answered from the fold; a repeated read still waits for an append (O4). */
@@ -344,7 +194,7 @@ function takeGroup<S, C>(office: Office<S, C>, effects: OfficeEffects<C>): Queue
   const group: Queued<C>[] = [];
   let bytes = 0;
   let taken = 0;
-  for (const item of office.queue) {
+  for (const item of office.queue.items) {
     const isFull =
       group.length >= MAX_GROUP_COMMANDS || (group.length > 0 && bytes + item.bytes > MAX_GROUP_BYTES);
     if (isFull) break;
@@ -353,7 +203,7 @@ function takeGroup<S, C>(office: Office<S, C>, effects: OfficeEffects<C>): Queue
     group.push(item);
     bytes += item.bytes;
   }
-  dequeue(office, taken);
+  take(office.queue, taken);
   return group;
 }
 

@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { expectGolden } from "../support/golden.ts";
 import {
   createElected,
   createLeader,
@@ -93,9 +95,9 @@ describe("scripts", () => {
       get 1 c:3 x
     `,
     ],
-  ])("%s", async (name, ids, script) => {
+  ])("%s", (name, ids, script) => {
     const trace = createScript(ids).run(script);
-    await expect(trace).toMatchFileSnapshot(`scripts/${name.replaceAll(" ", "-")}.golden.txt`);
+    expectGolden(join(import.meta.dirname, "scripts", `${name.replaceAll(" ", "-")}.golden.txt`), trace);
   });
 });
 
