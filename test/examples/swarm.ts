@@ -1,43 +1,35 @@
-// A swarm for the examples: a real nats-server and one process (this one) with the echo agent that ships.
-import echo from "../../agents/echo/agent.ts";
-import { createHost } from "../../src/agent/index.ts";
-import { createMeter, silentLogger } from "../../src/base/index.ts";
-import { connectNats } from "../../src/transport/index.ts";
-import { createWorker } from "../../src/work/index.ts";
-import { startNatsServer } from "../support/nats-server.ts";
+// A swarm for the examples, as the README starts it: `murmur up --detach`, with its data in a folder of its own.
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { findNatsServer } from "../support/nats-server.ts";
+
+const main = join(import.meta.dirname, "../../src/app/main.ts");
 
 export interface EchoSwarm {
+  /** The swarm's nats-server. */
   url: string;
   stop(): Promise<void>;
 }
 
+/** Starts one echo agent and what it needs. The program is run without the launcher, which could install beneath us. */
 export async function startEchoSwarm(): Promise<EchoSwarm> {
-  const server = await startNatsServer();
-  const meter = createMeter();
-  const transport = await connectNats({
-    servers: server.url,
-    name: "examples",
-    prefix: "murmur",
-    log: silentLogger,
-    meter,
-  });
-  await transport.init();
-  const shared = { transport, meter, log: silentLogger, hostId: "examples" };
-  const host = createHost({ ...shared, role: "echo", version: "0", roles: [{ definition: echo }] });
-  await host.service.start();
-  const worker = createWorker({
-    ...shared,
-    workforce: host.workforce,
-    capabilities: [{ name: "echo" }],
-  });
-  await worker.start();
+  const folder = mkdtempSync(join(tmpdir(), "murmur-examples-"));
+  const murmur = async (...args: string[]): Promise<string> => {
+    const { stdout } = await promisify(execFile)(process.execPath, [main, ...args], {
+      cwd: folder,
+      env: { ...process.env, MURMUR_NATS_SERVER: findNatsServer() },
+    });
+    return stdout;
+  };
+  const { server }: { server: string } = JSON.parse(await murmur("up", "--detach", "--json"));
   return {
-    url: server.url,
+    url: server,
     async stop() {
-      await worker.stop();
-      await host.service.stop();
-      await transport.close();
-      await server.stop();
+      await murmur("down", "--purge");
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }
