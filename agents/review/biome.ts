@@ -16,15 +16,22 @@ interface BiomeOutput {
 }
 
 /**
- * Biome's native program: the package's own launcher script would leave it running when the script is killed. npm
- * installs exactly one of these packages, by platform and C library.
+ * Where Biome's native program can be: the package's own launcher script would leave it running when the script is
+ * killed. npm installs one of these packages, by platform and C library.
  */
-export function biomeProgram(): string {
+export function biomePrograms(): string[] {
   const platform = `cli-${process.platform}-${process.arch}`;
   const program = process.platform === "win32" ? "biome.exe" : "biome";
-  const packages = [platform, `${platform}-musl`].map((name) => ["node_modules", "@biomejs", name, program]);
-  const found = packages.find((path) => existsSync(join(analysersDirectory(), ...path)));
-  return analyserFile(...(found ?? packages[0] ?? []));
+  return [platform, `${platform}-musl`].map((name) =>
+    join(analysersDirectory(), "node_modules", "@biomejs", name, program),
+  );
+}
+
+function biomeProgram(): string {
+  const found = biomePrograms().find((path) => existsSync(path));
+  return (
+    found ?? analyserFile("node_modules", "@biomejs", `cli-${process.platform}-${process.arch}`, "biome")
+  );
 }
 
 const SPEC: LinterSpec = {

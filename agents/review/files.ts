@@ -9,13 +9,17 @@ import { MAX_MESSAGE_CHARACTERS, type RawFinding, type ReviewOutput } from "./co
 export const MAX_FILE_BYTES = 1024 * 1024;
 
 /** The text of `file`, or null where it is gone, too large, not a regular file, or leads out of the directory. */
-export async function readInside(directory: string, file: string): Promise<string | null> {
+export async function readInside(
+  directory: string,
+  file: string,
+  maxBytes: number = MAX_FILE_BYTES,
+): Promise<string | null> {
   try {
     const root = await realpath(directory);
     const path = await realpath(join(root, file));
     if (!isInside(root, path)) return null;
     const facts = await stat(path);
-    if (!facts.isFile() || facts.size > MAX_FILE_BYTES) return null;
+    if (!facts.isFile() || facts.size > maxBytes) return null;
     return await readFile(path, "utf8");
   } catch (error) {
     if (isMissing(error)) return null;

@@ -1,9 +1,10 @@
 // The shared library of the review agents: what a finding is, which kinds there are, and one analysis each. An agent's own
 // file (`agents/review-<kind>/agent.ts`) only says which analysis it performs.
 //
-//   export default defineAgent({ name: "review-docs", capabilities: ["review-docs"], ...reviewAgent(docs) });
+//   run: async (task, ctx) => limitFindings(await docs(task.input, ctx)),
 
-export { biome, biomeProgram } from "./biome.ts";
+export { architecture } from "./architecture.ts";
+export { biome, biomePrograms } from "./biome.ts";
 export {
   type Analysis,
   type AnalysisTools,
@@ -20,8 +21,13 @@ export {
   SEVERITIES,
   type Severity,
 } from "./contract.ts";
+export { docs } from "./docs.ts";
 export { eslint } from "./eslint.ts";
 export { isAside, isCode, isDeclaration, isLockfile, isTest, MAX_FILE_BYTES } from "./files.ts";
 export { AREAS, type Area, areaOf, capableOf, KINDS } from "./kinds.ts";
+export { limitFindings, REVIEW_SLOTS } from "./limits.ts";
 export { oxlint } from "./oxlint.ts";
+export { performance } from "./performance.ts";
+export { security } from "./security.ts";
+export { tests } from "./tests.ts";
 export { analysersDirectory, hasAnalysers } from "./toolbox.ts";

@@ -1,0 +1,18 @@
+// Looks at the import graph: cycles, orphans, hubs, imports that lead nowhere. The analysis itself is in ../review/architecture.ts.
+import { defineAgent } from "murmur";
+import {
+  architecture,
+  limitFindings,
+  REVIEW_SLOTS,
+  reviewInputSchema,
+  reviewOutputSchema,
+} from "../review/index.ts";
+
+export default defineAgent({
+  name: "review-architecture",
+  capabilities: ["review-architecture"],
+  input: reviewInputSchema,
+  output: reviewOutputSchema,
+  slots: REVIEW_SLOTS,
+  run: async (task, ctx) => limitFindings(await architecture(task.input, ctx)),
+});

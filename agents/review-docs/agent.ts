@@ -1,0 +1,12 @@
+// Checks local links and commands in Markdown. The analysis itself is in ../review/docs.ts.
+import { defineAgent } from "murmur";
+import { docs, limitFindings, REVIEW_SLOTS, reviewInputSchema, reviewOutputSchema } from "../review/index.ts";
+
+export default defineAgent({
+  name: "review-docs",
+  capabilities: ["review-docs"],
+  input: reviewInputSchema,
+  output: reviewOutputSchema,
+  slots: REVIEW_SLOTS,
+  run: async (task, ctx) => limitFindings(await docs(task.input, ctx)),
+});

@@ -1,0 +1,18 @@
+// Measures files and functions, and looks for waits that block or pile up. The analysis itself is in ../review/performance.ts.
+import { defineAgent } from "murmur";
+import {
+  limitFindings,
+  performance,
+  REVIEW_SLOTS,
+  reviewInputSchema,
+  reviewOutputSchema,
+} from "../review/index.ts";
+
+export default defineAgent({
+  name: "review-performance",
+  capabilities: ["review-performance"],
+  input: reviewInputSchema,
+  output: reviewOutputSchema,
+  slots: REVIEW_SLOTS,
+  run: async (task, ctx) => limitFindings(await performance(task.input, ctx)),
+});

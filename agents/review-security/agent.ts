@@ -1,0 +1,18 @@
+// Looks for committed secrets, risky code and lockfiles that cannot be trusted. The analysis itself is in ../review/security.ts.
+import { defineAgent } from "murmur";
+import {
+  limitFindings,
+  REVIEW_SLOTS,
+  reviewInputSchema,
+  reviewOutputSchema,
+  security,
+} from "../review/index.ts";
+
+export default defineAgent({
+  name: "review-security",
+  capabilities: ["review-security"],
+  input: reviewInputSchema,
+  output: reviewOutputSchema,
+  slots: REVIEW_SLOTS,
+  run: async (task, ctx) => limitFindings(await security(task.input, ctx)),
+});

@@ -1,0 +1,18 @@
+// Looks for focused, skipped and empty tests, and for sources that no test reaches. The analysis itself is in ../review/tests.ts.
+import { defineAgent } from "murmur";
+import {
+  limitFindings,
+  REVIEW_SLOTS,
+  reviewInputSchema,
+  reviewOutputSchema,
+  tests,
+} from "../review/index.ts";
+
+export default defineAgent({
+  name: "review-tests",
+  capabilities: ["review-tests"],
+  input: reviewInputSchema,
+  output: reviewOutputSchema,
+  slots: REVIEW_SLOTS,
+  run: async (task, ctx) => limitFindings(await tests(task.input, ctx)),
+});

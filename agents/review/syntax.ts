@@ -1,0 +1,213 @@
+// Parses sources with oxc and walks their syntax trees. Owns the small vocabulary in which the analyses ask about code;
+// what they look for is theirs.
+import type { ParseResult } from "oxc-parser";
+import type { AnalysisTools, RawFinding, ReviewInput, Severity } from "./contract.ts";
+import { anchorOfLine, isCode, isDeclaration, lineCounter, oneLine, readInside } from "./files.ts";
+import { KINDS } from "./kinds.ts";
+import { importAnalyser } from "./toolbox.ts";
+
+/** A node of the ESTree that oxc makes; fields are asked for by name. */
+export interface SyntaxNode {
+  type: string;
+  start: number;
+  end: number;
+  [field: string]: unknown;
+}
+
+/** One parsed file. */
+export interface Source {
+  file: string;
+  text: string;
+  program: SyntaxNode;
+  module: ParseResult["module"];
+  comments: ParseResult["comments"];
+  /** The 1-based line of an offset. */
+  lineAt(offset: number): number;
+}
+
+interface Parser {
+  parseSync(file: string, text: string): ParseResult;
+}
+
+/**
+ * Parses the code files of the input that `takes` chooses and shows each to `visit`. Files that do not parse are the
+ * linters' business. Between files others of this process get their turn.
+ */
+export async function eachSource(
+  input: ReviewInput,
+  tools: Pick<AnalysisTools, "progress" | "signal">,
+  visit: (source: Source) => void,
+  takes: (file: string) => boolean = (file) => !isDeclaration(file),
+): Promise<void> {
+  const parser = await importAnalyser<Parser>("oxc-parser");
+  const files = input.files.filter((file) => isCode(file) && takes(file));
+  for (const [at, file] of files.entries()) {
+    tools.signal.throwIfAborted();
+    const text = await readInside(input.directory, file);
+    if (text === null) continue;
+    const parsed = parser.parseSync(file, text);
+    if (parsed.errors.some(({ severity }) => String(severity) === "Error")) continue;
+    visit({
+      file,
+      text,
+      program: parsed.program as unknown as SyntaxNode,
+      module: parsed.module,
+      comments: parsed.comments,
+      lineAt: lineCounter(text),
+    });
+    tools.progress((100 * (at + 1)) / files.length, file);
+  }
+}
+
+/** Calls `enter` for a node and all below it, with the nodes above it, nearest last; false: not below this one. */
+export function walk(
+  node: SyntaxNode,
+  enter: (node: SyntaxNode, above: readonly SyntaxNode[]) => boolean | undefined,
+  above: SyntaxNode[] = [],
+): void {
+  if (enter(node, above) === false) return;
+  above.push(node);
+  for (const field in node) {
+    const value = node[field];
+    if (Array.isArray(value)) {
+      for (const item of value) if (isNode(item)) walk(item, enter, above);
+    } else if (isNode(value)) walk(value, enter, above);
+  }
+  above.pop();
+}
+
+export function isNode(value: unknown): value is SyntaxNode {
+  return (
+    typeof value === "object" && value !== null && typeof (value as { type?: unknown }).type === "string"
+  );
+}
+
+/** A node in a field, without parentheses and TypeScript's casts around it. */
+export function child(node: SyntaxNode | null | undefined, field: string): SyntaxNode | null {
+  let value = node?.[field];
+  while (isNode(value) && TRANSPARENT.has(value.type)) value = value.expression;
+  return isNode(value) ? value : null;
+}
+
+const TRANSPARENT = new Set([
+  "ParenthesizedExpression",
+  "ChainExpression",
+  "TSAsExpression",
+  "TSNonNullExpression",
+  "TSSatisfiesExpression",
+  "TSTypeAssertion",
+]);
+
+export function children(node: SyntaxNode | null | undefined, field: string): SyntaxNode[] {
+  const value = node?.[field];
+  return Array.isArray(value) ? value.filter(isNode) : [];
+}
+
+/** `a.b.c` for names joined by dots, "" for anything else. */
+export function nameOf(node: SyntaxNode | null | undefined): string {
+  if (node?.type === "Identifier" && typeof node.name === "string") return node.name;
+  if (node?.type === "ThisExpression") return "this";
+  if (node?.type !== "MemberExpression") return "";
+  const object = nameOf(child(node, "object"));
+  const property = child(node, "property");
+  const key = node.computed === true ? textOf(property) : nameOf(property);
+  return object === "" || key === null || key === "" ? "" : `${object}.${key}`;
+}
+
+/** The value of a string literal or of a template without expressions; else null. */
+export function textOf(node: SyntaxNode | null | undefined): string | null {
+  if (node?.type === "Literal" && typeof node.value === "string") return node.value;
+  if (node?.type !== "TemplateLiteral" || children(node, "expressions").length > 0) return null;
+  const value = children(node, "quasis")[0]?.value;
+  return typeof value === "object" && value !== null && "cooked" in value ? String(value.cooked) : null;
+}
+
+/** The property of an object literal. */
+export function propertyOf(node: SyntaxNode | null | undefined, key: string): SyntaxNode | null {
+  const found = children(node, "properties").find((property) => keyOf(property) === key);
+  return child(found, "value");
+}
+
+/** The name under which a property stands in an object literal or class. */
+export function keyOf(property: SyntaxNode): string {
+  const key = child(property, "key");
+  return property.computed === true ? "" : (textOf(key) ?? nameOf(key));
+}
+
+export function isFunction(node: SyntaxNode): boolean {
+  return node.type === "FunctionDeclaration" || node.type === "FunctionExpression" || isArrow(node);
+}
+
+export function isArrow(node: SyntaxNode): boolean {
+  return node.type === "ArrowFunctionExpression";
+}
+
+/** True for text put together at run time: a template with expressions, or a sum with something that is not a literal. */
+export function isBuiltText(node: SyntaxNode | null): boolean {
+  if (node?.type === "TemplateLiteral")
+    return children(node, "expressions").some((part) => !isConstantName(part));
+  if (node?.type !== "BinaryExpression" || node.operator !== "+") return false;
+  const [left, right] = [child(node, "left"), child(node, "right")];
+  const isText = (side: SyntaxNode | null) =>
+    textOf(side) !== null || side?.type === "TemplateLiteral" || isBuiltText(side);
+  const isFixed = (side: SyntaxNode | null): boolean =>
+    textOf(side) !== null || (side !== null && isConstantName(side));
+  return (isText(left) || isText(right)) && !(isFixed(left) && isFixed(right));
+}
+
+/** `SOME_CONSTANT` and `Some.CONSTANT`: by convention not what a user sent. */
+function isConstantName(node: SyntaxNode): boolean {
+  return /^(?:\w+\.)*[A-Z][A-Z0-9_]+$/.test(nameOf(node));
+}
+
+/**
+ * The local names of what a file imports or requires from `modules`: local name → imported name, "*" for the module
+ * itself. `import * as fs`, `import fs`, `import { readFile as read }`, `const { exec } = require("child_process")`.
+ */
+export function importedFrom(source: Source, modules: readonly string[]): Map<string, string> {
+  const names = new Map<string, string>();
+  for (const { moduleRequest, entries } of source.module.staticImports) {
+    if (!modules.includes(moduleRequest.value)) continue;
+    for (const { importName, localName } of entries) {
+      names.set(localName.value, String(importName.kind) === "Name" ? (importName.name ?? "*") : "*");
+    }
+  }
+  if (!source.text.includes("require(")) return names;
+  walk(source.program, (node) => {
+    if (node.type !== "VariableDeclarator") return;
+    const [target, value] = [child(node, "id"), child(node, "init")];
+    if (value?.type !== "CallExpression" || nameOf(child(value, "callee")) !== "require") return;
+    if (!modules.includes(textOf(children(value, "arguments")[0]) ?? "")) return;
+    if (target?.type === "Identifier") names.set(nameOf(target), "*");
+    for (const property of children(target, "properties"))
+      names.set(nameOf(child(property, "value")), keyOf(property));
+  });
+  return names;
+}
+
+/** What a call calls, in the words of the module it was imported from: `exec` for `cp.exec` and for `exec`; else "". */
+export function calledFrom(imported: ReadonlyMap<string, string>, callee: SyntaxNode | null): string {
+  const [first = "", second, third] = nameOf(callee).split(".");
+  const name = imported.get(first);
+  if (name === undefined) return "";
+  if (name !== "*") return second === undefined ? name : "";
+  return second === "promises" ? (third ?? "") : (second ?? "");
+}
+
+/** A finding at a node, with the severity of its kind unless another is given. */
+export function findingAt(
+  source: Source,
+  at: { start: number },
+  facts: { kind: string; rule: string; message: string; severity?: Severity; anchor?: string },
+): RawFinding {
+  const line = source.lineAt(at.start);
+  return {
+    kind: facts.kind,
+    rule: facts.rule,
+    severity: facts.severity ?? KINDS[facts.kind]?.severity ?? "low",
+    file: source.file,
+    line,
+    message: oneLine(facts.message),
+    anchor: facts.anchor ?? anchorOfLine(source.text, line),
+  };
+}
