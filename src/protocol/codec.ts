@@ -1,6 +1,6 @@
 // Bytes to values and back: JSON and MessagePack. Foreign bytes are bounded here (depth, dangerous keys) before any
 // schema sees them.
-import { Decoder, Encoder } from "@msgpack/msgpack";
+import { Decoder, Encoder, ExtData } from "@msgpack/msgpack";
 import { SwarmError, toSwarmError } from "./errors.ts";
 
 /** How a body is encoded. Replies and results use the encoding of the request. */
@@ -28,8 +28,8 @@ export function encode(value: unknown, encoding: Encoding = "json"): Uint8Array 
 /**
  * Decodes a body. The encoding is `contentType`'s; without one, a body whose first non-blank byte is `{` is JSON and
  * anything else MessagePack.
- * @throws SwarmError `invalid_input`: unknown content type, malformed bytes, nesting over {@link MAX_DEPTH}, or a
- *   `__proto__` key (with its path as `field`).
+ * @throws SwarmError `invalid_input`: unknown content type, malformed bytes, nesting over {@link MAX_DEPTH}, an
+ *   unknown MessagePack extension, or a `__proto__` key (with its path as `field`).
  */
 export function decode(body: Uint8Array, contentType?: string): { value: unknown; encoding: Encoding } {
   const encoding = encodingOf(body, contentType);
@@ -109,6 +109,14 @@ function checkTree(root: unknown): void {
     const { value, path, depth } = top;
     if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || value instanceof Date)
       continue;
+    if (value instanceof ExtData) {
+      const field = path === "" ? "body" : path;
+      throw new SwarmError(
+        "invalid_input",
+        `MessagePack extension type ${value.type} is not known (only timestamps are), at ${field}`,
+        { field },
+      );
+    }
     if (depth > MAX_DEPTH) {
       const field = path.split(".", 3).join(".");
       throw new SwarmError(
