@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { expectGolden } from "../support/golden.ts";
 import { KEEPERS, ROOMS } from "./rules.ts";
-import { type Import, listFiles, readSource, roomOf } from "./tree.ts";
+import { type Import, listFiles, readSource, readText, roomOf } from "./tree.ts";
 
 const files = listFiles().filter((file) => file.endsWith(".ts"));
 const rooms = files.filter((file) => file.startsWith("src/")).map(readSource);
@@ -40,6 +40,16 @@ test("the room graph is the reviewed one", () => {
 
 test("every room has a line in the table of rooms", () => {
   expect([...readGraph().keys()].filter((room) => ROOMS[room] === undefined)).toEqual([]);
+});
+
+test("the table of rooms is the one of docs/architecture.md", () => {
+  const standing =
+    readText("docs/architecture.md").split("**Rooms that stand.**")[1]?.split("**Rooms to come**")[0] ?? "";
+  const told = [...standing.matchAll(/^\| `([^`]+)` \|.*\| ([^|]+) \|$/gm)].map(([, room, imports]) => [
+    room,
+    imports === "–" ? [] : imports?.split(", "),
+  ]);
+  expect(Object.fromEntries(told)).toEqual(ROOMS);
 });
 
 test("arrows between rooms go down only", () => {
