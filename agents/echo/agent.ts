@@ -66,28 +66,26 @@ async function nap(sleepMs: number, ctx: AgentContext): Promise<void> {
 
 /** Appends in one write, to a file whose real directory is inside the allowed one and which is no link itself. */
 async function append(path: string, line: string): Promise<void> {
-  const allowed = process.env.MURMUR_ECHO_DIR;
-  if (allowed === undefined || allowed === "") {
-    throw new SwarmError("not_permitted", "$append is off: MURMUR_ECHO_DIR names no directory", {
-      field: "input.$append",
-    });
-  }
-  const root = await realpath(allowed);
+  const allowed = process.env.MURMUR_ECHO_DIR ?? "";
+  const root = allowed === "" ? undefined : await realpath(allowed).catch(() => undefined);
+  if (root === undefined) throw refusal("MURMUR_ECHO_DIR names no directory, so $append is off");
   const directory = await realpath(dirname(path)).catch(() => undefined);
   if (directory === undefined || !`${directory}${sep}`.startsWith(`${root}${sep}`)) {
-    throw new SwarmError(
-      "not_permitted",
-      `$append must name a file in an existing directory below MURMUR_ECHO_DIR, got ${JSON.stringify(path)}`,
-      { field: "input.$append" },
-    );
+    throw refusal(`$append must name a file in an existing directory below MURMUR_ECHO_DIR, got ${path}`);
   }
   const flags = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
-  const file = await open(join(directory, basename(path)), flags, 0o644);
+  const file = await open(join(directory, basename(path)), flags, 0o644).catch((error: Error) => {
+    throw refusal(`$append must name a plain file that can be written: ${error.message}`);
+  });
   try {
     await file.write(line);
   } finally {
     await file.close();
   }
+}
+
+function refusal(message: string): SwarmError {
+  return new SwarmError("not_permitted", message, { field: "input.$append" });
 }
 
 async function fail(how: NonNullable<Orders["$fail"]>): Promise<void> {

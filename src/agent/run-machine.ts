@@ -17,8 +17,8 @@ export function runMachine(
     signal.throwIfAborted();
     const actor = createActor(machine, { input });
     const onAbort = () => {
+      reject(signal.reason); // First: a stopped actor completes, without an output.
       actor.stop();
-      reject(signal.reason);
     };
     const settle = (finish: () => void) => {
       signal.removeEventListener("abort", onAbort);
