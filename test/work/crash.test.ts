@@ -1,0 +1,212 @@
+// The process that works on a task is cut off at every effect it can have, before and after the effect takes place;
+// another process takes over. Whatever the point, the task ends with one result, and nothing is left behind.
+import { describe, expect, it } from "vitest";
+import { createMeter, ManualClock, seededChance, silentLogger } from "../../src/base/index.ts";
+import { RetryableError, TerminalError } from "../../src/protocol/index.ts";
+import {
+  connectMemory,
+  type Delivery,
+  type Log,
+  MemoryServer,
+  type Transport,
+} from "../../src/transport/index.ts";
+import { createMover, createTaskClient, createWorker } from "../../src/work/index.ts";
+import { type Script, ScriptedWorkforce } from "./support.ts";
+
+const prefix = "murmur";
+
+/** Counts effects, and cuts the process off at one of them: nothing it does afterwards reaches the server. */
+class Failpoint {
+  effects: string[] = [];
+  dead = false;
+  readonly at: number;
+  readonly mode: "before" | "after";
+
+  constructor(at: number, mode: "before" | "after") {
+    this.at = at;
+    this.mode = mode;
+  }
+
+  /** Performs an effect, or not. A dead process waits for an answer that never comes. */
+  async run<T>(name: string, effect: () => Promise<T>): Promise<T> {
+    if (this.dead) return new Promise(() => {});
+    this.effects.push(name);
+    const here = this.effects.length === this.at;
+    if (here) this.dead = true;
+    if (!here) return effect();
+    if (this.mode === "after") await effect();
+    return new Promise(() => {});
+  }
+
+  /** The same for what is sent without waiting. */
+  send(name: string, effect: () => void): void {
+    if (this.dead) return;
+    this.effects.push(name);
+    const here = this.effects.length === this.at;
+    if (here) this.dead = true;
+    if (!here || this.mode === "after") effect();
+  }
+}
+
+function cutOff(transport: Transport, point: Failpoint): Transport {
+  const delivery = (inner: Delivery): Delivery => ({
+    subject: inner.subject,
+    data: inner.data,
+    seq: inner.seq,
+    deliveryCount: inner.deliveryCount,
+    pending: inner.pending,
+    storedAtMs: inner.storedAtMs,
+    header: (name) => inner.header(name),
+    ack: () => point.send("ack", () => inner.ack()),
+    ackConfirmed: () => point.run("ack", () => inner.ackConfirmed()),
+    nak: (delayMs) => point.send("nak", () => inner.nak(delayMs)),
+    working: () => point.send("working", () => inner.working()),
+    term: (reason) => point.send("term", () => inner.term(reason)),
+  });
+  const log = (key: Parameters<Transport["log"]>[0]): Log => {
+    const inner = transport.log(key);
+    return { ...inner, append: (...args) => point.run(`append ${key}`, () => inner.append(...args)) };
+  };
+  const queue: Transport["queue"] = (key) => {
+    const inner = transport.queue(key);
+    return {
+      ...inner,
+      async consumer(spec) {
+        const consumer = await inner.consumer(spec);
+        return {
+          ...consumer,
+          name: consumer.name,
+          filter: consumer.filter,
+          info: () => consumer.info(),
+          pull: (request, sink) =>
+            consumer.pull(request, {
+              onDelivery: (came) => {
+                if (!point.dead) sink.onDelivery(delivery(came));
+              },
+              onEnd: (end) => {
+                if (!point.dead) sink.onEnd(end);
+              },
+            }),
+        };
+      },
+    };
+  };
+  return new Proxy(transport, {
+    get(target, name) {
+      if (name === "log") return log;
+      if (name === "queue") return queue;
+      const value = Reflect.get(target, name, target) as unknown;
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
+
+interface Story {
+  script: (runs: number) => Script;
+  status: "completed" | "failed";
+  letters: number;
+}
+
+const STORIES: Record<string, Story> = {
+  "a task that goes well": {
+    script:
+      () =>
+      async ({ task }) =>
+        task.input,
+    status: "completed",
+    letters: 0,
+  },
+  "a task that fails twice, then goes well": {
+    script: () => async (attempt) => {
+      if (attempt.number < 3) throw new RetryableError("not yet");
+      return attempt.number;
+    },
+    status: "completed",
+    letters: 0,
+  },
+  "a task whose retry waits longer than the ack-wait": {
+    script: () => async (attempt) => {
+      if (attempt.number < 2) throw new RetryableError("later", { retryAfterMs: 30_000 });
+      return attempt.number;
+    },
+    status: "completed",
+    letters: 0,
+  },
+  "a task that fails for good": {
+    script: () => async () => {
+      throw new TerminalError("broken");
+    },
+    status: "failed",
+    letters: 1,
+  },
+};
+
+/** Runs one story with a crash at one point; tells which effects the first process had. */
+async function play(story: Story, at: number, mode: "before" | "after") {
+  const clock = new ManualClock(1_700_000_000_000);
+  const server = new MemoryServer({ clock });
+  const healthy = connectMemory({ prefix, server });
+  await healthy.init();
+  const meter = createMeter();
+  const point = new Failpoint(at, mode);
+  const chance = seededChance(at);
+  const common = { meter, log: silentLogger, clock, chance };
+  const open = async (transport: Transport, hostId: string) => {
+    const workforce = new ScriptedWorkforce(4, story.script(0));
+    const worker = createWorker({
+      ...common,
+      transport,
+      hostId,
+      workforce,
+      capabilities: [{ name: "echo" }],
+    });
+    await worker.start();
+    return worker;
+  };
+  const first = await open(cutOff(connectMemory({ prefix, server }), point), "first");
+  const mover = createMover({ ...common, transport: connectMemory({ prefix, server }) });
+  await mover.start();
+  const client = createTaskClient({ ...common, transport: healthy });
+  const retry = { max: 8, backoffMs: 10, factor: 1, maxBackoffMs: 10, jitter: 0 };
+  const { taskId } = await client.submit({ capability: "echo", input: "in", retry });
+  let second: Awaited<ReturnType<typeof open>> | undefined;
+  let quiet = 0;
+  for (let turn = 0; turn < 400 && quiet < 3; turn++) {
+    for (let settle = 0; settle < 30; settle++) await new Promise((resolve) => setImmediate(resolve));
+    if (point.dead) second ??= await open(connectMemory({ prefix, server }), "second");
+    clock.advance(1_000);
+    const left = (await healthy.log("tasks").info()).messages + (await healthy.log("later").info()).messages;
+    quiet = left === 0 ? quiet + 1 : 0;
+  }
+  const results = await healthy.log("results").info();
+  const letters = await healthy.log("dead").info();
+  const status = await client.status(taskId);
+  const outcome = {
+    effects: point.effects,
+    crashed: point.dead,
+    quiet,
+    results: results.messages,
+    letters: letters.messages,
+    status,
+  };
+  await Promise.all([second?.stop(), mover.stop(), point.dead ? undefined : first.stop()]);
+  return outcome;
+}
+
+describe.each(Object.entries(STORIES))("%s", (_name, story) => {
+  it.each(["before", "after"] as const)("survives a crash %s each of its effects", async (mode) => {
+    const { effects } = await play(story, 0, mode);
+    expect(effects.length).toBeGreaterThan(1);
+    for (let at = 1; at <= effects.length; at++) {
+      const outcome = await play(story, at, mode);
+      const where = `crash ${mode} effect ${at} (${outcome.effects.at(-1)}) of ${effects.join(", ")}`;
+      expect(outcome.crashed, where).toBe(true);
+      expect(outcome, where).toMatchObject({
+        quiet: 3,
+        results: 1,
+        letters: story.letters,
+        status: { state: story.status },
+      });
+    }
+  });
+});
