@@ -7,6 +7,7 @@ import { Argument, Command as Commander, Option } from "commander";
 import type { z } from "zod";
 import type { Command, CommandEntry, FieldFacts, Ports } from "./command.ts";
 import type { SettingName } from "./config.ts";
+import { flagName } from "./words.ts";
 
 /** How a command ends. */
 export const EXIT = { done: 0, failed: 1, usage: 2, unavailable: 3 } as const;
@@ -117,8 +118,8 @@ function buildProgram(
       groups.set(first!, parent);
     }
     const leaf = configure(parent.command(second ?? first!), world, json).description(entry.summary);
-    addGlobals(leaf);
     onLeaf(entry, leaf);
+    addGlobals(leaf);
   }
   return program;
 }
@@ -151,14 +152,13 @@ function addInput(leaf: CommanderCommand, command: Command): void {
       leaf.addArgument(new Argument(shape.required ? `<${word}>` : `[${word}]`, about));
       continue;
     }
-    const value = shape.facts.value ?? (shape.choices === undefined ? "value" : shape.choices.join("|"));
-    const flag = kebab(key);
+    const value = shape.facts.value ?? shape.choices?.join("|") ?? "value";
+    const isShownDefault = shape.defaultValue !== undefined && typeof shape.defaultValue !== "boolean";
     const option = new Option(
-      shape.type === "boolean" ? flag : `${flag} <${value}>${shape.type === "array" ? "" : ""}`,
-      about +
-        (shape.defaultValue === undefined || shape.defaultValue === false
-          ? ""
-          : ` (default: ${String(shape.defaultValue)})`),
+      shape.type !== "boolean"
+        ? `${flagName(key)} <${value}>`
+        : flagName(shape.defaultValue === true ? `no-${key}` : key),
+      `${about}${isShownDefault && shape.defaultValue !== "" ? ` (default: ${String(shape.defaultValue)})` : ""}`,
     );
     if (shape.type === "array") {
       option.argParser((next: string, earlier: string[] | undefined) => [...(earlier ?? []), next]);
@@ -205,10 +205,11 @@ function describeField(schema: z.ZodType): Field {
   };
 }
 
-const kebab = (key: string) => `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-
 async function runCommand(world: CliWorld, command: Command, leaf: CommanderCommand): Promise<number> {
-  const { parse, SwarmError } = await import("../protocol/index.ts");
+  const [{ parse, SwarmError }, { untilAborted }] = await Promise.all([
+    import("../protocol/index.ts"),
+    import("./session.ts"),
+  ]);
   const options = leaf.optsWithGlobals() as Record<string, string | boolean | string[] | undefined>;
   const raw: Record<string, unknown> = {};
   let position = 0;
@@ -234,7 +235,9 @@ async function runCommand(world: CliWorld, command: Command, leaf: CommanderComm
     json,
   });
   try {
-    const output = await command.run(session.ports, input);
+    const running = command.run(session.ports, input);
+    const output =
+      command.handlesInterrupts === true ? await running : await untilAborted(running, session.ports.signal);
     const text = json
       ? JSON.stringify(command.output.parse(output))
       : command.render(output, session.ports.terminal);

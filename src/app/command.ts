@@ -47,6 +47,8 @@ export interface Command<I extends z.ZodObject = z.ZodObject, O extends z.ZodTyp
   readonly examples: readonly string[];
   /** More about it, for its own help. */
   readonly details?: string;
+  /** It obeys `ports.signal` itself, because it has something to clean up; others are simply left on an interrupt. */
+  readonly handlesInterrupts?: true;
   run(ports: Ports, input: z.output<I>): Promise<z.output<O>>;
   /** The answer for people; an empty string prints nothing. */
   render(output: z.output<O>, terminal: Terminal): string;

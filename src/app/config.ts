@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { PREFIX_PATTERN, SwarmError, showValue } from "../protocol/index.ts";
-import { nearest } from "./nearest.ts";
+import { flagName, nearest } from "./words.ts";
 
 /** The configuration file that is read from the working directory when `--config` names none. */
 export const CONFIG_FILE = "murmur.yaml";
@@ -137,11 +137,6 @@ export function settingFacts(name: SettingName): SettingFacts {
 /** `httpPort` → `MURMUR_HTTP_PORT`. */
 export function environmentName(name: SettingName): string {
   return `MURMUR_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
-}
-
-/** `httpPort` → `--http-port`. */
-export function flagName(key: string): string {
-  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 /**

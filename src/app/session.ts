@@ -125,6 +125,19 @@ export async function withinTimeout<T>(
   }
 }
 
+/** Resolves as `work` does, or rejects with the signal's reason when it aborts first. */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
 /** A read of the swarm with the session's timeout. */
 export function reading<T>(ports: Ports, work: Promise<T>): Promise<T> {
   return withinTimeout(work, ports.config.timeoutMs ?? READ_TIMEOUT_MS, "the swarm did not answer");

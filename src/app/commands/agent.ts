@@ -7,6 +7,7 @@ import { READ_TIMEOUT_MS, reading } from "../session.ts";
 import { showDuration, type Terminal, table } from "../terminal.ts";
 
 export const run = defineCommand({
+  handlesInterrupts: true,
   input: z.strictObject({
     roles: z.array(tokenSchema).min(1, "name at least one role").meta({
       positional: true,

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { defineCommand } from "../command.ts";
 
 export const command = defineCommand({
+  handlesInterrupts: true,
   input: z.strictObject({
     init: z.boolean().default(false).meta({ description: "create missing streams and buckets first" }),
   }),

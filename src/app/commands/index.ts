@@ -12,6 +12,7 @@ const entry = (name: string, summary: string, load: () => Promise<unknown>): Com
 export const COMMANDS: readonly CommandEntry[] = [
   entry("up", "start a whole swarm on this machine", async () => (await import("./up.ts")).command),
   entry("down", "stop the swarm of a data directory", async () => (await import("./down.ts")).command),
+  entry("review", "review a repository with a swarm", async () => (await import("./review.ts")).command),
   entry("submit", "hand in a task", async () => (await import("./submit.ts")).command),
   entry("task ls", "list tasks", async () => (await import("./task.ts")).ls),
   entry("task show", "show one task", async () => (await import("./task.ts")).show),
@@ -30,4 +31,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("agent drain", "let an agent finish and stop", async () => (await import("./agent.ts")).drain),
   entry("api", "run the front door: submit, HTTP, due tasks", async () => (await import("./api.ts")).command),
   entry("init", "create or verify streams and buckets", async () => (await import("./init.ts")).command),
+  entry("doctor", "say what is wrong and what to do", async () => (await import("./doctor.ts")).command),
+  entry("schema", "print the contract's JSON Schemas", async () => (await import("./schema.ts")).command),
+  entry(
+    "debug election-node",
+    "the election core on a pipe",
+    async () => (await import("./debug.ts")).electionNode,
+  ),
 ];

@@ -79,7 +79,7 @@ export const command = defineCommand({
     const timeoutMs = ports.config.timeoutMs ?? WAIT_LIMIT_MS;
     ports.terminal.status(`waiting for ${input.capability}`);
     try {
-      return await untilAborted(tasks.run(task, { timeoutMs }), ports.signal);
+      return await tasks.run(task, { timeoutMs });
     } catch (error) {
       if (error instanceof SwarmError && error.code === "timeout") {
         throw new SwarmError("unavailable", `${error.message}; the task goes on`, { cause: error });
@@ -133,15 +133,4 @@ function readLabels(given: readonly string[]): Record<string, string> {
       });
     }),
   );
-}
-
-/** Resolves as `work` does, or rejects with the signal's reason. */
-export function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  return Promise.race([
-    work,
-    new Promise<never>((_, reject) => {
-      if (signal.aborted) reject(signal.reason);
-      else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-    }),
-  ]);
 }

@@ -28,6 +28,7 @@ export const swarmSchema = z.object({
 });
 
 export const command = defineCommand({
+  handlesInterrupts: true,
   input: z.strictObject({
     agents: z
       .string()

@@ -56,7 +56,8 @@ export function planProcesses(options: {
   server: string;
   /** False when the swarm joins a server of others: then its credentials are passed on. */
   ownServer: boolean;
-  httpPort: number;
+  /** Without one there is no api process. */
+  httpPort: number | undefined;
   /** One for the api and one for each role. */
   metricsPorts: readonly number[];
   environment: Readonly<Record<string, string | undefined>>;
@@ -98,13 +99,15 @@ export function planProcesses(options: {
     };
   };
   const [apiMetricsPort, ...agentMetricsPorts] = metricsPorts;
-  return [
+  const api = () =>
     plan("api", ["api", "--init"], {
       MURMUR_METRICS_PORT: String(apiMetricsPort),
       MURMUR_HTTP_HOST: config.httpHost,
       MURMUR_HTTP_PORT: String(options.httpPort),
       MURMUR_API_TOKEN: config.apiToken,
-    }),
+    });
+  return [
+    ...(options.httpPort === undefined ? [] : [api()]),
     ...roles.map((role, index) =>
       plan(role, ["agent", "run", role], { MURMUR_METRICS_PORT: String(agentMetricsPorts[index]) }),
     ),

@@ -52,6 +52,8 @@ export interface SupervisorOptions {
   config: Config;
   /** The role of each agent process. */
   roles: readonly string[];
+  /** Whether an api process runs too; default true. Without one, the streams must be there. */
+  withApi?: boolean | undefined;
   /** The API's port; undefined takes a free one. */
   httpPort?: number | undefined;
   /** Join this server instead of starting one. Its credentials are in `config`. */
@@ -172,7 +174,7 @@ class Driver implements Supervisor {
         roles,
         server: this.#server,
         ownServer: joinServer === undefined,
-        httpPort: apiPort,
+        httpPort: this.#options.withApi === false ? undefined : apiPort,
         metricsPorts,
         environment,
       });

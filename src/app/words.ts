@@ -1,4 +1,9 @@
-// "Did you mean …?": the known word that a mistyped one is closest to.
+// Words of the command line and the settings: how a key becomes a flag, and which known word a mistyped one means.
+
+/** `httpPort` → `--http-port`. */
+export function flagName(key: string): string {
+  return `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
 
 /** The word of `known` within two edits of `word` (one for words of up to three letters), or undefined. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
