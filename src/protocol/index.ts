@@ -18,6 +18,7 @@ export {
   type WireError,
 } from "./errors.ts";
 export { HEADERS, PROTOCOL_VERSION } from "./headers.ts";
+export { jsonSchemaOf, SCHEMA_NAMES, type SchemaName } from "./json-schema.ts";
 export {
   AGENT_STATES,
   type AgentState,

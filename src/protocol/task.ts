@@ -61,6 +61,7 @@ export const taskSchema = z.strictObject({
   labels: z
     .record(tokenSchema, z.string().max(256))
     .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `at most ${MAX_LABELS} labels`)
+    .meta({ maxProperties: MAX_LABELS }) // a refinement does not show in the JSON Schema
     .optional(),
   deadline: timeSchema.optional(),
   notBefore: z.union([timeSchema, z.number().min(0).max(MAX_DELAY_MS)]).optional(),

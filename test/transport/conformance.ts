@@ -39,21 +39,21 @@ let swarms = 0;
 /** Runs the suite against one implementation. */
 export function describeTransport(title: string, start: () => Promise<Implementation>): void {
   describe.concurrent(`${title} keeps the promises of the ports`, { timeout: TEST_TIMEOUT_MS }, () => {
-    let implementation: Implementation;
+    let implementation: Implementation | undefined;
     const open: Transport[] = [];
     beforeAll(async () => {
       implementation = await start();
     });
     afterAll(async () => {
       await Promise.all(open.map((transport) => transport.close()));
-      await implementation.stop();
+      await implementation?.stop();
     });
 
     /** A connection to a swarm of its own, initialised unless told otherwise. */
     async function setup(options: { init?: boolean; limits?: { taskBytes?: number }; prefix?: string } = {}) {
       const prefix = options.prefix ?? `swarm${++swarms}`;
       const limits = options.limits === undefined ? {} : { limits: options.limits };
-      const transport = await implementation.connect({ prefix, ...limits });
+      const transport = await implementation!.connect({ prefix, ...limits });
       open.push(transport);
       if (options.init !== false) await transport.init();
       return { transport, prefix, subjects: createSubjects(prefix), bus: transport.bus };

@@ -1,0 +1,39 @@
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { expect, test } from "vitest";
+import { jsonSchemaOf, parseTask, SCHEMA_NAMES, taskSchema } from "../../src/protocol/index.ts";
+import { generatedFiles } from "../../tools/generate.ts";
+
+const root = join(import.meta.dirname, "..", "..");
+
+test.each([...generatedFiles()])(
+  "%s is what the sources generate (node tools/generate.ts)",
+  (path, contents) => {
+    if (process.env.UPDATE_GOLDEN === "1") writeFileSync(join(root, path), contents);
+    expect(readFileSync(join(root, path), "utf8")).toBe(contents);
+  },
+);
+
+test("docs/schemas holds no schema that is not generated", () => {
+  const kept = readdirSync(join(root, "docs", "schemas")).map((file) => basename(file, ".json"));
+  expect(kept.sort()).toEqual([...SCHEMA_NAMES].sort());
+});
+
+test("of a task only the capability is required, and unknown or unsupported fields are refused", () => {
+  const schema = jsonSchemaOf("task") as { properties: Record<string, unknown> };
+  expect(schema).toMatchObject({ type: "object", required: ["capability"], additionalProperties: false });
+  expect(Object.keys(schema.properties).sort()).toEqual(Object.keys(taskSchema.shape).sort());
+  for (const field of ["ballot", "session", "budget"]) expect(schema.properties[field]).toEqual({ not: {} });
+});
+
+test("the defaults in the task's schema are those that parsing fills in", () => {
+  const { properties } = jsonSchemaOf("task") as { properties: Record<string, { default?: unknown }> };
+  const task: Record<string, unknown> = { ...parseTask({ capability: "echo" }) };
+  for (const [field, { default: shown }] of Object.entries(properties))
+    if (shown !== undefined) expect(task[field]).toEqual(shown);
+  expect(properties.timeoutMs?.default).toBe(300_000);
+});
+
+test("readers of a result accept unknown fields, because the contract grows by addition", () => {
+  expect(jsonSchemaOf("result")).not.toHaveProperty("additionalProperties");
+});
