@@ -19,6 +19,7 @@ import type { Attempt, Seat } from "../work/index.ts";
 import { type AskLink, askCapability, broadcast } from "./ask.ts";
 import type { AgentAccess, AgentTask } from "./context.ts";
 import type { AgentDefinition, ExecLimits } from "./define.ts";
+import { type Broadcast, Inbox } from "./inbox.ts";
 import { ACCEPTING_STATES, FINAL_STATES, type LifecycleEvent, lifecycle, type WorkPhase } from "./machine.ts";
 import type { Exec } from "./ports.ts";
 import { Run, type RunOwner, type RunWork } from "./run.ts";
@@ -29,8 +30,6 @@ import { attemptError, breaksAgent } from "./supervision.ts";
 export const START_TIMEOUT_MS = 30_000;
 /** A `stop` hook that takes longer is left behind: a shutdown must end. */
 export const STOP_TIMEOUT_MS = 5_000;
-/** Broadcasts that wait for an agent's handler; beyond it the newest are dropped and counted in the log. */
-export const INBOX_LIMIT = 1_000;
 /** Asks hold at most this share of an agent's slots (at least one), so that they cannot starve its queued tasks. */
 const ASK_SHARE = 0.75;
 
@@ -116,10 +115,7 @@ export class Agent implements RunOwner {
   #lifeController: AbortController | undefined;
   #access: AgentAccess | undefined;
   #log: Logger | undefined;
-  #inbox: { topic: string; value: unknown }[] = [];
-  /** The life whose inbox is being handled. */
-  #hearing: number | undefined;
-  #dropped = 0;
+  #inbox: Inbox | undefined;
   #cancelRestart: (() => void) | undefined;
 
   constructor(definition: AgentDefinition, home: AgentHome) {
@@ -218,7 +214,7 @@ export class Agent implements RunOwner {
     this.#since = new Date(this.#home.clock.now()).toISOString();
     this.#send({ type: "started" });
     this.sync();
-    this.#hear();
+    this.#inbox?.open();
   }
 
   /** Takes no new work until {@link resume}. @throws SwarmError `conflict` when it is on its way out. */
@@ -237,6 +233,11 @@ export class Agent implements RunOwner {
 
   /** Takes no new work and stops when what runs is done. Safe to repeat. */
   drain(): void {
+    if (this.#state === "starting") {
+      this.#endLife(new SwarmError("unavailable", `agent ${this.id} is drained`));
+      void this.#end({ type: "drain" });
+      return;
+    }
     this.#send({ type: "drain" });
     this.sync();
   }
@@ -285,7 +286,8 @@ export class Agent implements RunOwner {
   #endLife(reason: SwarmError): void {
     this.#life++;
     this.#cancelRestart?.();
-    this.#inbox = [];
+    this.#inbox?.close();
+    this.#inbox = undefined;
     this.#lifeController?.abort(reason);
     this.#lifeController = undefined;
     this.#access = undefined;
@@ -422,53 +424,26 @@ export class Agent implements RunOwner {
 
   // ── broadcasts ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Puts a broadcast into the inbox. */
-  hear(topic: string, value: unknown): void {
+  /** Puts a broadcast into the inbox of this life. */
+  hear(broadcast: Broadcast): void {
     if (this.isEnded) return;
-    if (this.#inbox.length >= INBOX_LIMIT) {
-      if (this.#dropped++ === 0) {
-        this.log.warn(
-          { topic, limit: INBOX_LIMIT },
-          "broadcasts are dropped: the agent's handlers are slower than its topics",
-        );
-      }
-      return;
+    if (this.#inbox === undefined) {
+      const life = this.#life;
+      this.#inbox = new Inbox((next) => this.#handle(next, life), this.log);
+      if (this.#state !== "starting") this.#inbox.open();
     }
-    this.#inbox.push({ topic, value });
-    this.#hear();
+    this.#inbox.push(broadcast);
   }
 
-  /** Handles the inbox one by one, in order. A handler of an old life that never ends does not hold up the new one. */
-  #hear(): void {
-    if (this.#hearing === this.#life || this.#inbox.length === 0) return;
-    if (this.isEnded || this.#state === "starting") return;
-    const life = this.#life;
-    this.#hearing = life;
-    void this.#hearAll(life).finally(() => {
-      if (this.#hearing === life) this.#hearing = undefined;
-      this.#hear();
-    });
-  }
-
-  async #hearAll(life: number): Promise<void> {
-    for (let next = this.#inbox.shift(); next !== undefined; next = this.#inbox.shift()) {
-      try {
-        await this.definition.on.get(next.topic)?.(next.value, this.#makeAccess());
-        if (life !== this.#life) return;
-        this.turn();
-      } catch (error) {
-        if (life !== this.#life) return;
-        if (breaksAgent(error)) this.crash(error);
-        else this.log.error({ err: error, topic: next.topic }, "a broadcast's handler failed");
-      }
+  async #handle({ topic, value }: Broadcast, life: number): Promise<void> {
+    try {
+      await this.definition.on.get(topic)?.(value, this.#makeAccess());
+    } catch (error) {
+      if (life !== this.#life || !breaksAgent(error)) {
+        this.log.error({ err: error, topic }, "a broadcast's handler failed");
+      } else this.crash(error);
     }
-    if (this.#dropped > 0) {
-      this.log.warn(
-        { dropped: this.#dropped },
-        "the agent's inbox is empty again after broadcasts were dropped",
-      );
-      this.#dropped = 0;
-    }
+    this.turn();
   }
 
   /** What hooks and handlers of this life may use. */

@@ -3,7 +3,7 @@
 // I1: each ask that arrives gets exactly one reply: the output, an error, or (its time over) `timeout`.
 // I2: waiting asks are bounded per capability and per agent; beyond the bound the answer is `rate_limited`.
 import { type Clock, newId } from "../base/index.ts";
-import { type Encoding, SwarmError, type Task, toSwarmError } from "../protocol/index.ts";
+import { type Encoding, NO_SCOPE, SwarmError, type Task, toSwarmError } from "../protocol/index.ts";
 import type { IncomingRequest } from "../transport/index.ts";
 import type { Agent, AgentSeat } from "./agent.ts";
 import { readBody, readWaitMs, respond, respondError } from "./ask.ts";
@@ -106,15 +106,14 @@ export class AskDesk {
   }
 
   #perform(agent: Agent, ask: WaitingAsk): void {
-    const work = new AskWork(agent.take(ask.capability, true), ask);
     let body: { value: unknown; encoding: Encoding };
     try {
       body = readBody(ask.request);
     } catch (error) {
-      this.#fail(work, toSwarmError(error));
+      respondError(ask.request, toSwarmError(error));
       return;
     }
-    work.begin(body);
+    const work = new AskWork(agent.take(ask.capability, true), ask, body);
     this.#running.add(work);
     agent.perform(work.seat, work).then(
       (output) => this.#answer(work, output),
@@ -178,24 +177,21 @@ class AskWork implements RunWork {
   readonly seat: AgentSeat;
   readonly ask: WaitingAsk;
   readonly number = 1;
-  task!: Task & { id: string };
-  encoding: Encoding = "json";
+  readonly task: Task & { id: string };
+  readonly encoding: Encoding;
   #controller: AbortController | undefined;
 
-  constructor(seat: AgentSeat, ask: WaitingAsk) {
+  constructor(seat: AgentSeat, ask: WaitingAsk, body: { value: unknown; encoding: Encoding }) {
     this.seat = seat;
     this.ask = ask;
-  }
-
-  begin(body: { value: unknown; encoding: Encoding }): void {
     this.encoding = body.encoding;
     this.task = {
       id: newId(),
-      capability: this.ask.capability,
+      capability: ask.capability,
       input: body.value,
       priority: "normal",
-      scope: "-",
-      timeoutMs: this.ask.waitMs,
+      scope: NO_SCOPE,
+      timeoutMs: ask.waitMs,
       route: "queue",
     };
   }

@@ -336,7 +336,7 @@ class AgentHost implements Host, AgentHome {
       this.log.warn({ err: error, topic }, "a broadcast that cannot be read was dropped");
       return;
     }
-    for (const agent of agents) agent.hear(topic, value);
+    for (const agent of agents) agent.hear({ topic, value });
   }
 
   pause(agentId: string): AgentStatus {

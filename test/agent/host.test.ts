@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import {
   AGENT_VERBS,
@@ -111,6 +112,48 @@ describe("slots", () => {
     await until(() => freed.includes("b"));
     expect(freed).not.toContain("a"); // the worker freed that one itself
     await stop();
+  });
+
+  test("whatever happens to agents, the free slots told are those of the agents that take work", async () => {
+    const definitions = [
+      defineAgent({ name: "one", capabilities: ["a"], slots: 2, run: () => null }),
+      defineAgent({ name: "two", capabilities: ["a", "b"], slots: 3, run: () => null }),
+      defineAgent({ name: "bad", capabilities: ["b"], run: () => assert(false, "broken") }),
+    ];
+    const accepting = ["idle", "preparing", "working", "waiting", "reporting"];
+    const step = fc.tuple(fc.constantFrom("take", "release", "crash", "pause", "resume", "drain"), fc.nat(9));
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
+        const { host, stop } = await startHost(definitions);
+        const seats: ReturnType<typeof takeSeat>[] = [];
+        const drained = new Set<string>();
+        for (const [what, n] of steps) {
+          const id = host.status()[n % 3]?.id ?? "";
+          const capability = n % 2 === 0 ? "a" : "b";
+          if (what === "take") {
+            const seat = host.workforce.take(capability);
+            if (seat !== null) seats.push(seat);
+            expect(drained).not.toContain(seat?.agentId);
+          } else if (what === "crash") {
+            await host.workforce
+              .take("b")
+              ?.perform(makeAttempt().attempt)
+              .catch(() => undefined);
+          } else if (what === "release") seats.splice(n % Math.max(1, seats.length), 1)[0]?.release();
+          else if (what === "drain") drained.add(host.drainAgent(id).id);
+          else if (!drained.has(id)) host[what](id);
+          for (const name of ["a", "b"]) {
+            const sum = host
+              .status()
+              .filter(({ capabilities, state }) => capabilities.includes(name) && accepting.includes(state))
+              .reduce((free, { slots }) => free + slots.total - slots.used, 0);
+            expect(host.workforce.free(name)).toBe(sum);
+          }
+        }
+        await stop();
+      }),
+      { numRuns: 100 },
+    );
   });
 
   test("an unknown capability has no slots", async () => {
@@ -351,6 +394,27 @@ describe("pause and drain", () => {
     expect(await drained).toEqual({ unfinished: 1 });
     expect(host.status()[0]?.state).toBe("draining");
     await stop();
+  });
+
+  test("an agent that is still starting is drained at once, and its late start changes nothing", async () => {
+    const gate = makeGate();
+    const agent = defineAgent({
+      name: "slow",
+      capabilities: ["echo"],
+      run: () => null,
+      start: () => gate.pass(null) as Promise<void>,
+    });
+    const transport = connectMemory({ prefix: "murmur" });
+    const options = { meter: createMeter(), log: silentLogger, hostId: "h", role: "r", version: "1" };
+    const host = createHost({ ...options, transport, roles: [{ definition: agent }] });
+    const starting = host.service.start();
+    await until(() => gate.arrived === 1);
+    expect(await host.drain({ graceMs: 1_000 })).toEqual({ unfinished: 0 });
+    expect(host.status()[0]?.state).toBe("stopped");
+    gate.open();
+    await starting;
+    expect(host.status()[0]?.state).toBe("stopped");
+    await host.service.stop();
   });
 
   test("an agent that drains or stopped cannot be paused or resumed, an unknown one not found", async () => {
