@@ -85,6 +85,7 @@ export const command = defineCommand({
         {
           directory,
           repoConfig: input.repoConfig,
+          timeoutMs: ports.config.timeoutMs,
           only: input.only.length === 0 ? undefined : input.only,
           signal: ports.signal,
         },
