@@ -157,6 +157,13 @@ describe("the report", () => {
     );
   });
 
+  test("counts, but does not show, what most linters that could see it do not see", () => {
+    const doubtful = { ...report, findings: [{ ...finding, agreedBy: ["review-biome"], confidence: 0.4 }] };
+    const text = renderReport(doubtful);
+    expect(text).not.toContain("a.ts:1");
+    expect(text).toContain("1 more that only one of several linters sees is in --json");
+  });
+
   test("reaches a severity when a finding is at least that severe", () => {
     expect(reaches(report, "low")).toBe(true);
     expect(reaches(report, "medium")).toBe(false);

@@ -29,10 +29,12 @@ export interface ReviewReport {
   failedTasks: FailedTask[];
 }
 
-/** Whether a finding is at least as severe as `severity`. */
+/** Whether a finding that is shown is at least as severe as `severity`. */
 export function reaches(report: ReviewReport, severity: Severity): boolean {
   const limit = SEVERITIES.indexOf(severity);
-  return report.findings.some((finding) => SEVERITIES.indexOf(finding.severity) <= limit);
+  return report.findings.some(
+    (finding) => SEVERITIES.indexOf(finding.severity) <= limit && finding.confidence >= MIN_SHOWN_CONFIDENCE,
+  );
 }
 
 export interface RenderOptions {
@@ -42,19 +44,23 @@ export interface RenderOptions {
   total?: number | undefined;
 }
 
+/** A finding that most of those who could see it do not see is not shown to people: it is wrong more often than right. */
+export const MIN_SHOWN_CONFIDENCE = 0.5;
+
 /** The report for people: a summary, then chapters, the most important first, in each of them kinds, then findings. */
 export function renderReport(report: ReviewReport, options: RenderOptions = {}): string {
   const notes = report.findings.filter(({ severity }) => severity === "info");
-  const findings = report.findings.filter(({ severity }) => severity !== "info");
+  const problems = report.findings.filter(({ severity }) => severity !== "info");
+  const findings = problems.filter(({ confidence }) => confidence >= MIN_SHOWN_CONFIDENCE);
   return [
-    ...summary(report, findings),
+    ...summary(report, findings, problems.length - findings.length),
     ...chapters(findings, options),
     ...failures(report.failedTasks),
     ...remarks(notes),
   ].join("\n");
 }
 
-function summary(report: ReviewReport, findings: readonly Finding[]): string[] {
+function summary(report: ReviewReport, findings: readonly Finding[], doubtful: number): string[] {
   const counts = SEVERITIES.map((severity) => ({
     severity,
     count: findings.filter((finding) => finding.severity === severity).length,
@@ -68,6 +74,11 @@ function summary(report: ReviewReport, findings: readonly Finding[]): string[] {
     `Review of ${report.directory}: ${report.status}`,
     `${plural(report.files, "file")}, ${plural(report.tasks, "task")}, ${plural(report.agents, "agent")}, ${(report.durationMs / 1000).toFixed(1)} s`,
     `${found}${agreed === 0 ? "" : `; ${agreed} reported by several analysers`}`,
+    ...(doubtful === 0
+      ? []
+      : [
+          `${doubtful} more that only one of several linters sees ${doubtful === 1 ? "is" : "are"} in --json`,
+        ]),
   ];
 }
 

@@ -2,10 +2,16 @@
 // the caller's port, so a test can answer them by hand.
 // I1: a task that fails, is lost or hangs costs its own findings only. I2: the review ends by itself: at the latest after
 // `timeoutMs`, and already when nothing was answered for one attempt's time.
+import { createHash } from "node:crypto";
 import { realpath, stat } from "node:fs/promises";
-import { type ReviewCapability, reviewOutputSchema } from "../../agents/review/index.ts";
+import {
+  MAX_FILE_BYTES,
+  MAX_FILES,
+  type ReviewCapability,
+  reviewOutputSchema,
+} from "../../agents/review/index.ts";
 import { type Result, SwarmError, toSwarmError } from "../../src/protocol/index.ts";
-import { type Answer, mergeFindings } from "./merge.ts";
+import { type Answer, type Finding, mergeFindings } from "./merge.ts";
 import { type PlannedTask, planReview } from "./plan.ts";
 import type { FailedTask, ReviewReport } from "./report.ts";
 import { type Scan, scan } from "./scan.ts";
@@ -226,7 +232,30 @@ function toReport(
     durationMs: Math.round(tookMs),
     agents: new Set(outcomes.flatMap(({ agent }) => (agent === null ? [] : [agent]))).size,
     tasks: outcomes.length,
-    findings: mergeFindings(answers),
+    findings: [...mergeFindings(answers), ...leftOut(scanned)],
     failedTasks,
   };
+}
+
+/** What a person might have expected to be reviewed, and was not. */
+function leftOut({ skipped }: Scan): Finding[] {
+  const tooMany = skipped["over the file limit"] ?? 0;
+  const tooLarge = skipped["too large"] ?? 0;
+  const messages = [
+    ...(tooMany === 0
+      ? []
+      : [`${tooMany} files over the limit of ${MAX_FILES} were not looked at; review a part of it.`]),
+    ...(tooLarge === 0 ? [] : [`${tooLarge} files over ${MAX_FILE_BYTES / 1024} KiB were not looked at.`]),
+  ];
+  return messages.map((message, at) => ({
+    fingerprint: createHash("sha256").update(`left-out ${at}`).digest("hex").slice(0, 16),
+    kind: "review-note",
+    rule: "left-out",
+    severity: "info",
+    file: ".",
+    line: 1,
+    message,
+    agreedBy: [],
+    confidence: 1,
+  }));
 }
