@@ -168,7 +168,7 @@ export function createWorker(parts: {
       { max: order.max, expiresMs: order.standing ? STANDING_EXPIRES_MS : 0 },
       {
         onDelivery: (delivery) => {
-          noteDelivery(lane, order, delivery.pending, clock.now());
+          noteDelivery(lane, order, delivery);
           driver.failures = 0;
           onDelivery(lane, delivery);
         },
@@ -204,7 +204,7 @@ export function createWorker(parts: {
     }
     const seat = accepting ? workforce.take(at.capability) : null;
     if (seat === null) {
-      noteSurplus(lane, clock.now());
+      noteSurplus(lane, delivery);
       delivery.nak(0); // I1
       return;
     }
