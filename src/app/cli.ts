@@ -61,7 +61,9 @@ export async function runCli(world: CliWorld, entries: readonly CommandEntry[]):
 }
 
 async function dispatch(world: CliWorld, entries: readonly CommandEntry[], json: boolean): Promise<number> {
-  const entry = findEntry(world.argv, entries);
+  // `help task show` is `task show --help`: one way to say it, and it loads the command that it is about.
+  const argv = world.argv[0] === "help" ? [...world.argv.slice(1), "--help"] : world.argv;
+  const entry = findEntry(argv, entries);
   const loaded = entry === undefined ? undefined : (await entry.load()).command;
   let exitCode: number = EXIT.done;
   const program = buildProgram(world, entries, json, (chosen, leaf) => {
@@ -71,7 +73,7 @@ async function dispatch(world: CliWorld, entries: readonly CommandEntry[], json:
       exitCode = await runCommand(world, loaded, leaf);
     });
   });
-  await program.parseAsync([...world.argv], { from: "user" });
+  await program.parseAsync([...argv], { from: "user" });
   return exitCode;
 }
 
@@ -90,7 +92,7 @@ export function findEntry(
     if (valued.includes(word)) index++;
     else if (!word.startsWith("-")) words.push(word);
   }
-  const [first, second] = words[0] === "help" ? words.slice(1) : words;
+  const [first, second] = words;
   return (
     entries.find((entry) => entry.name === `${first} ${second}`) ??
     entries.find((entry) => entry.name === first)
@@ -104,9 +106,13 @@ function buildProgram(
   onLeaf: (entry: CommandEntry, leaf: CommanderCommand) => void,
 ): CommanderCommand {
   const program = configure(new Commander("murmur"), world, json)
+    .helpCommand("help [command]", "show a command's own options and examples")
     .description("Murmur: an actor-based swarm runtime on NATS")
     .version(world.version, "-V, --version", "print the version")
-    .addHelpText("after", "\nmurmur help COMMAND shows a command's own options and examples.");
+    .addHelpText(
+      "after",
+      "\nExamples:\n  murmur up --detach\n  murmur submit echo --input '\"hello\"' --wait\n  murmur review .\n  murmur help task ls",
+    );
   addGlobals(program);
   const groups = new Map<string, CommanderCommand>();
   for (const entry of entries) {

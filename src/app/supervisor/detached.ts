@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { createLogger } from "../../base/index.ts";
 import { fromWire, SwarmError, toSwarmError, type WireError } from "../../protocol/index.ts";
 import type { Config } from "../config.ts";
+import { closeInheritedDescriptors } from "./descriptors.ts";
 import { LOG_FILE_BYTES } from "./log-file.ts";
 import { MAIN } from "./plan.ts";
 import { dataFiles, type SwarmState } from "./state.ts";
@@ -82,6 +83,7 @@ export async function startDetached(
 
 /** The process that {@link startDetached} starts. Resolves to its exit code when the swarm has stopped. */
 export async function runDetached(): Promise<number> {
+  closeInheritedDescriptors();
   delete process.env.MURMUR_DETACHED_SUPERVISOR;
   const orders = await new Promise<Orders>((resolve) => process.once("message", resolve));
   const log = createLogger({ name: "supervisor", level: orders.config.logLevel });

@@ -1,0 +1,97 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { environmentName, loadConfig, SETTING_NAMES, settingFacts } from "../../src/app/config.ts";
+
+function setup(file?: string) {
+  const directory = mkdtempSync(join(tmpdir(), "murmur-config-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  if (file !== undefined) writeFileSync(join(directory, "murmur.yaml"), file);
+  return (flags: Record<string, unknown> = {}, environment: Record<string, string> = {}, named?: string) =>
+    loadConfig({ flags, environment, directory, file: named });
+}
+
+test("without any source, every setting has its default", async () => {
+  const { config, sources } = await setup()();
+  expect(config).toMatchObject({ prefix: "murmur", httpPort: 7070, metricsPort: 9464, data: ".murmur" });
+  expect(new Set(Object.values(sources))).toEqual(new Set(["default"]));
+});
+
+test("a flag beats the environment, the environment beats the file, the file beats the default", async () => {
+  const load = setup("prefix: file\nhttpPort: 1\nlogLevel: warn\n");
+  const { config, sources } = await load(
+    { prefix: "flag" },
+    { MURMUR_PREFIX: "environment", MURMUR_HTTP_PORT: "2" },
+  );
+  expect(config).toMatchObject({ prefix: "flag", httpPort: 2, logLevel: "warn" });
+  expect(sources).toMatchObject({
+    prefix: "flag --prefix",
+    httpPort: "environment MURMUR_HTTP_PORT",
+    logLevel: "file murmur.yaml",
+  });
+});
+
+test("NATS_URL, NATS_CREDS and NATS_CONTEXT are honoured, below MURMUR_*", async () => {
+  const environment = { NATS_URL: "nats://a:4222", NATS_CREDS: "/creds", NATS_CONTEXT: "prod" };
+  expect((await setup()({}, environment)).config).toMatchObject({
+    server: "nats://a:4222",
+    creds: "/creds",
+    context: "prod",
+  });
+  const both = { ...environment, MURMUR_SERVER: "nats://b:4222" };
+  expect((await setup()({}, both)).config.server).toBe("nats://b:4222");
+});
+
+test("an empty variable is as good as none", async () => {
+  expect((await setup()({}, { MURMUR_PREFIX: "" })).config.prefix).toBe("murmur");
+});
+
+test.each([
+  [
+    "a variable",
+    undefined,
+    { MURMUR_HTTP_PORT: "many" },
+    "environment MURMUR_HTTP_PORT: httpPort",
+    "httpPort",
+  ],
+  ["the file", "heapMb: 1\n", {}, "file murmur.yaml: heapMb", "heapMb"],
+  ["the prefix", "prefix: Big\n", {}, "file murmur.yaml: prefix: must be 1–32", "prefix"],
+])(
+  "a wrong value in %s is refused, naming source and field",
+  async (_where, file, environment, message, field) => {
+    await expect(setup(file)({}, environment)).rejects.toMatchObject({
+      code: "invalid_input",
+      field,
+      message: expect.stringContaining(message),
+    });
+  },
+);
+
+test("an unknown key of the file is refused with the setting that is meant", async () => {
+  await expect(setup("htpPort: 1\n")()).rejects.toMatchObject({
+    field: "htpPort",
+    message: expect.stringContaining("did you mean httpPort?"),
+  });
+});
+
+test.each(["- a\n", "prefix: [\n"])("a file that is no map of settings is refused: %j", async (file) => {
+  await expect(setup(file)()).rejects.toMatchObject({ code: "invalid_input", field: "config" });
+});
+
+test("a file that was named must be there; one that was not may be missing", async () => {
+  await expect(setup()({}, {}, "other.yaml")).rejects.toMatchObject({ field: "config" });
+  await expect(setup()()).resolves.toBeDefined();
+});
+
+test("a wrong secret is never repeated", async () => {
+  await expect(setup()({}, { MURMUR_API_TOKEN: "hunter2" })).rejects.toMatchObject({
+    field: "apiToken",
+    message: expect.not.stringContaining("hunter2"),
+  });
+});
+
+test("every setting says what it is for and has a variable of its own", () => {
+  for (const name of SETTING_NAMES) expect(settingFacts(name).about, name).not.toBe("");
+  expect(new Set(SETTING_NAMES.map(environmentName)).size).toBe(SETTING_NAMES.length);
+});

@@ -1,0 +1,55 @@
+import { expect, test } from "vitest";
+import {
+  forgiveStandstill,
+  isSilent,
+  noteDeath,
+  noteHeard,
+  noteStarted,
+  START_LIMIT_MS,
+  watch,
+} from "../../../src/app/supervisor/decide.ts";
+
+const SILENCE_MS = 15_000;
+const running = (nowMs: number) => noteHeard(watch("echo-1", true, nowMs), nowMs, true);
+
+test("the first death is followed by a restart at once, later ones wait up to a second", () => {
+  let watched = running(0);
+  const delays: (number | null)[] = [];
+  for (let death = 0; death < 10; death++) {
+    const decided = noteDeath(watched, death * 100);
+    delays.push(decided.restartInMs);
+    watched = noteStarted(decided.watched, death * 100);
+  }
+  expect(delays.slice(0, 6)).toEqual([0, 50, 100, 200, 400, 800]);
+  expect(Math.max(...delays.map((delay) => delay ?? 0))).toBe(1_000);
+});
+
+test("what dies more than thirty times in a minute has failed and stays down", () => {
+  let watched = running(0);
+  for (let death = 0; death < 30; death++) watched = noteDeath(watched, death).watched;
+  const last = noteDeath(watched, 31);
+  expect(last).toMatchObject({ restartInMs: null, watched: { status: "failed", restarts: 30 } });
+});
+
+test("a running process is silent after three missed words, not before", () => {
+  expect(isSilent(running(0), SILENCE_MS, SILENCE_MS)).toBe(false);
+  expect(isSilent(running(0), SILENCE_MS + 1, SILENCE_MS)).toBe(true);
+});
+
+test("a starting process has longer, and not for ever", () => {
+  const starting = watch("echo-1", true, 0);
+  expect(isSilent(starting, START_LIMIT_MS, SILENCE_MS)).toBe(false);
+  expect(isSilent(starting, START_LIMIT_MS + 1, SILENCE_MS)).toBe(true);
+});
+
+test("nats-server and what waits for its restart are never silent", () => {
+  expect(isSilent(watch("nats-1", false, 0), 1e9, SILENCE_MS)).toBe(false);
+  expect(isSilent(noteDeath(running(0), 0).watched, 1e9, SILENCE_MS)).toBe(false);
+});
+
+test("after the supervisor itself stood still, nobody is blamed for the silence", () => {
+  const all = [running(0)];
+  const tick = { lastMs: 0, everyMs: 2_500 };
+  expect(forgiveStandstill(all, { ...tick, nowMs: 3_600_000 })[0]?.heardAtMs).toBe(3_600_000);
+  expect(forgiveStandstill(all, { ...tick, nowMs: 2_600 })[0]?.heardAtMs).toBe(0);
+});

@@ -1,0 +1,77 @@
+import { expect, test } from "vitest";
+import { loadConfig } from "../../../src/app/config.ts";
+import { natsConfig, parseAgents, planProcesses } from "../../../src/app/supervisor/plan.ts";
+
+async function setup(options: { ownServer?: boolean; environment?: Record<string, string> } = {}) {
+  const { config } = await loadConfig({ flags: {}, environment: {}, directory: "/nowhere" });
+  return planProcesses({
+    config,
+    roles: ["echo", "echo", "review"],
+    server: "nats://127.0.0.1:1",
+    ownServer: options.ownServer ?? true,
+    httpPort: 2,
+    metricsPorts: [3, 4, 5, 6],
+    environment: options.environment ?? {},
+  });
+}
+
+test.each([
+  ["echo", ["echo"]],
+  ["echo,echo", ["echo", "echo"]],
+  ["echo*3", ["echo", "echo", "echo"]],
+  [" echo * 2 , review ", ["echo", "echo", "review"]],
+  ["echo*0", []],
+  ["", []],
+])("--agents %j is %j", (list, roles) => {
+  expect(parseAgents(list)).toEqual(roles);
+});
+
+test.each(["echo*x", "echo*-1", "echo*1*2", "a.b", "echo*9999", "*3"])("--agents %j is refused", (list) => {
+  expect(() => parseAgents(list)).toThrow(
+    expect.objectContaining({ code: "invalid_input", field: "agents" }),
+  );
+});
+
+test("there is one api and one process for each role, numbered by role", async () => {
+  const plans = await setup();
+  expect(plans.map(({ name }) => name)).toEqual(["api-1", "echo-1", "echo-2", "review-1"]);
+  expect(plans.map(({ metrics }) => metrics)).toEqual(
+    [3, 4, 5, 6].map((port) => `http://127.0.0.1:${port}/metrics`),
+  );
+});
+
+test("every Node process has a heap limit", async () => {
+  for (const { args } of await setup()) expect(args[0]).toBe("--max-old-space-size=512");
+});
+
+test("a private server's processes do not inherit the way to another one; agents keep the rest", async () => {
+  const [, agent] = await setup({
+    environment: {
+      NATS_URL: "nats://other:4222",
+      NATS_CREDS: "x",
+      NATS_CONTEXT: "y",
+      MURMUR_ECHO_DIR: "/tmp",
+    },
+  });
+  expect(agent?.environment).toMatchObject({ MURMUR_SERVER: "nats://127.0.0.1:1", MURMUR_ECHO_DIR: "/tmp" });
+  expect(["NATS_URL", "NATS_CREDS", "NATS_CONTEXT"].map((name) => agent?.environment[name])).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
+
+test("the API's token reaches the api process alone", async () => {
+  const plans = await setup();
+  expect(
+    plans.filter(({ environment }) => "MURMUR_API_TOKEN" in environment).map(({ role }) => role),
+  ).toEqual(["api"]);
+});
+
+test("nats-server listens on loopback and fsyncs as asked", () => {
+  const options = { port: 1, storeDir: '/a "b"', logFile: "/l" };
+  expect(natsConfig({ ...options, sync: "always" })).toContain("sync_interval: always");
+  expect(natsConfig({ ...options, sync: "default" })).toMatch(
+    /host: "127\.0\.0\.1"[\s\S]*store_dir: "\/a \\"b\\""/,
+  );
+});
