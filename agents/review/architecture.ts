@@ -34,7 +34,10 @@ function cycles(graph: ImportGraph): RawFinding[] {
   const withTypes = (edge: Import) => !edge.lazy;
   const real = components(graph, atStart);
   const inReal = new Set(real.flat());
-  const ofTypes = components(graph, withTypes).filter((group) => !group.some((file) => inReal.has(file)));
+  // Declarations describe what may well be one module.
+  const ofTypes = components(graph, withTypes).filter(
+    (group) => !group.some((file) => inReal.has(file)) && !group.every(isDeclaration),
+  );
   return [
     ...real.map((group) => cycleFinding(graph, group, atStart, "import-cycle")),
     ...ofTypes.map((group) => cycleFinding(graph, group, withTypes, "type-import-cycle")),

@@ -151,7 +151,7 @@ describe("the report", () => {
         "      biome + oxlint, confidence 0.75",
         "    … and 1 more, see --json",
         "",
-        "Not done (1)",
+        "Not done (1 task)",
         "  docs: its findings in 1 file are missing. timeout: no answer",
       ].join("\n"),
     );

@@ -124,13 +124,15 @@ function ofOneKind(kind: string, findings: readonly Finding[], shown: ReadonlySe
   ];
 }
 
+/** One line for each analyser and reason, however many tasks it cost. */
 function failures(failed: readonly FailedTask[]): string[] {
   if (failed.length === 0) return [];
-  const lines = failed.map(
-    ({ capability, error, files }) =>
-      `  ${shortName(capability)}: its findings in ${plural(files, "file")} are missing. ${error}`,
-  );
-  return ["", `Not done (${failed.length})`, ...lines];
+  const byReason = Map.groupBy(failed, ({ capability, error }) => JSON.stringify([capability, error]));
+  const lines = [...byReason.values()].map((tasks) => {
+    const files = tasks.reduce((sum, task) => sum + task.files, 0);
+    return `  ${shortName(tasks[0]?.capability ?? "")}: its findings in ${plural(files, "file")} are missing. ${tasks[0]?.error ?? ""}`;
+  });
+  return ["", `Not done (${plural(failed.length, "task")})`, ...lines];
 }
 
 function remarks(notes: readonly Finding[]): string[] {
