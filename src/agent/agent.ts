@@ -15,21 +15,18 @@ import {
   type RestartPolicy,
 } from "../base/index.ts";
 import { type AgentState, type AgentStatus, SwarmError } from "../protocol/index.ts";
-import type { Attempt, Seat } from "../work/index.ts";
 import { type AskLink, askCapability, broadcast } from "./ask.ts";
 import type { AgentAccess, AgentTask } from "./context.ts";
 import type { AgentDefinition, ExecLimits } from "./define.ts";
+import { runHook } from "./hooks.ts";
 import { type Broadcast, Inbox } from "./inbox.ts";
-import { ACCEPTING_STATES, FINAL_STATES, type LifecycleEvent, lifecycle, type WorkPhase } from "./machine.ts";
+import { ACCEPTING_STATES, FINAL_STATES, type LifecycleEvent, lifecycle, PHASE_EVENTS } from "./machine.ts";
 import type { Exec } from "./ports.ts";
 import { Run, type RunOwner, type RunWork } from "./run.ts";
+import { AgentSeat } from "./seat.ts";
 import { type SlotPlace, Slots } from "./slots.ts";
 import { attemptError, breaksAgent } from "./supervision.ts";
 
-/** A `start` hook that takes longer counts as thrown: an agent that never starts must not look like one that does. */
-export const START_TIMEOUT_MS = 30_000;
-/** A `stop` hook that takes longer is left behind: a shutdown must end. */
-export const STOP_TIMEOUT_MS = 5_000;
 /** Asks hold at most this share of an agent's slots (at least one), so that they cannot starve its queued tasks. */
 const ASK_SHARE = 0.75;
 
@@ -52,48 +49,14 @@ export interface AgentHome {
   ended(agent: Agent): void;
 }
 
-/** A reserved slot of an agent, for a task or an ask. */
-export class AgentSeat implements Seat {
-  readonly agent: Agent;
-  readonly capability: string;
-  readonly forAsk: boolean;
-  /** The life of the agent that it was taken in. */
-  readonly life: number;
-  place: SlotPlace = "free";
-  run: Run | undefined;
-
-  constructor(facts: { agent: Agent; capability: string; forAsk: boolean; life: number }) {
-    this.agent = facts.agent;
-    this.capability = facts.capability;
-    this.forAsk = facts.forAsk;
-    this.life = facts.life;
-  }
-
-  get agentId(): string {
-    return this.agent.id;
-  }
-
-  perform(attempt: Attempt): Promise<unknown> {
-    return this.agent.perform(this, attempt);
-  }
-
-  release(): void {
-    this.agent.release(this);
-  }
-}
-
-const PHASE_EVENTS: Record<WorkPhase, LifecycleEvent> = {
-  idle: { type: "idle" },
-  preparing: { type: "preparing" },
-  working: { type: "working" },
-  waiting: { type: "waiting" },
-  reporting: { type: "reporting" },
-};
-
 export class Agent implements RunOwner {
   readonly id: string;
   readonly definition: AgentDefinition;
   readonly slots: Slots;
+  readonly clock: Clock;
+  readonly link: AskLink;
+  readonly exec: Exec | undefined;
+  readonly execLimits: ExecLimits | undefined;
   /** How many slots asks may hold at the same time. */
   readonly askLimit: number;
   /** How many they hold. */
@@ -124,6 +87,10 @@ export class Agent implements RunOwner {
     this.slots = new Slots(definition.slots);
     this.askLimit = Math.max(1, Math.floor(definition.slots * ASK_SHARE));
     this.#home = home;
+    this.clock = home.clock;
+    this.link = home.link;
+    this.exec = home.exec;
+    this.execLimits = definition.exec;
     this.#since = new Date(home.clock.now()).toISOString();
     this.#actor.start();
   }
@@ -131,22 +98,6 @@ export class Agent implements RunOwner {
   get log(): Logger {
     this.#log ??= this.#home.log.child({ agent: this.id });
     return this.#log;
-  }
-
-  get clock(): Clock {
-    return this.#home.clock;
-  }
-
-  get link(): AskLink {
-    return this.#home.link;
-  }
-
-  get exec(): Exec | undefined {
-    return this.#home.exec;
-  }
-
-  get execLimits(): ExecLimits | undefined {
-    return this.definition.exec;
   }
 
   get #state(): AgentState {
@@ -201,7 +152,7 @@ export class Agent implements RunOwner {
 
   async #startWithHook(start: NonNullable<AgentDefinition["start"]>, life: number): Promise<void> {
     try {
-      await this.#within(START_TIMEOUT_MS, "start", start);
+      await runHook({ name: "start", hook: () => start(this.#makeAccess()), clock: this.clock });
     } catch (error) {
       if (life === this.#life) this.crash(error);
       return;
@@ -211,7 +162,7 @@ export class Agent implements RunOwner {
 
   #started(life: number): void {
     if (life !== this.#life || this.#state !== "starting") return;
-    this.#since = new Date(this.#home.clock.now()).toISOString();
+    this.#since = new Date(this.clock.now()).toISOString();
     this.#send({ type: "started" });
     this.sync();
     this.#inbox?.open();
@@ -253,7 +204,7 @@ export class Agent implements RunOwner {
   crash(error: unknown): void {
     if (this.isEnded) return;
     const policy = this.#home.restart ?? DEFAULT_RESTART_POLICY;
-    const decision = decideRestart(this.#history, this.#home.clock.now(), policy);
+    const decision = decideRestart(this.#history, this.clock.now(), policy);
     this.#history = decision.history;
     this.#endLife(
       new SwarmError(
@@ -279,7 +230,7 @@ export class Agent implements RunOwner {
 
   #restartAfter(delayMs: number, life: number): void {
     if (life !== this.#life || this.isEnded) return;
-    this.#cancelRestart = this.#home.clock.after(delayMs, () => void this.start());
+    this.#cancelRestart = this.clock.after(delayMs, () => void this.start());
   }
 
   /** Breaks off all that runs; what the old life still does is told apart by its number (I3). */
@@ -303,28 +254,10 @@ export class Agent implements RunOwner {
   async #runStopHook(): Promise<void> {
     const { stop } = this.definition;
     if (stop === undefined) return;
-    await this.#within(STOP_TIMEOUT_MS, "stop", stop).catch((error: unknown) =>
+    const hook = () => stop(this.#makeAccess());
+    await runHook({ name: "stop", hook, clock: this.clock }).catch((error: unknown) =>
       this.log.warn({ err: error }, "the agent's stop hook failed"),
     );
-  }
-
-  /** Runs a hook of the definition with a bound on its time. */
-  async #within(
-    limitMs: number,
-    name: string,
-    hook: (agent: AgentAccess) => Promise<void> | void,
-  ): Promise<void> {
-    let cancel = () => {};
-    const late = new Promise<never>((_resolve, reject) => {
-      cancel = this.#home.clock.after(limitMs, () =>
-        reject(new SwarmError("timeout", `the ${name} hook of ${this.id} took longer than ${limitMs} ms`)),
-      );
-    });
-    try {
-      await Promise.race([hook.call(undefined, this.#makeAccess()), late]);
-    } finally {
-      cancel();
-    }
   }
 
   #send(event: LifecycleEvent): void {

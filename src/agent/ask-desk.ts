@@ -5,10 +5,11 @@
 import { type Clock, newId } from "../base/index.ts";
 import { type Encoding, NO_SCOPE, SwarmError, type Task, toSwarmError } from "../protocol/index.ts";
 import type { IncomingRequest } from "../transport/index.ts";
-import type { Agent, AgentSeat } from "./agent.ts";
+import type { Agent } from "./agent.ts";
 import { readBody, readWaitMs, respond, respondError } from "./ask.ts";
 import type { Pool } from "./pool.ts";
 import type { RunWork } from "./run.ts";
+import type { AgentSeat } from "./seat.ts";
 
 /**
  * Asks that wait for a slot, per capability and per agent. At 30,000 small asks a second this is 35 ms of work; slow

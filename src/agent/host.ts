@@ -5,33 +5,24 @@
 //     are answered.
 // I3: the work of one turn of the event loop (states to show, slots to offer, turns to count) is done once, at its end.
 import { createService, systemClock } from "../base/index.ts";
-import {
-  AGENT_STATES,
-  type AgentStatus,
-  checkToken,
-  createSubjects,
-  SwarmError,
-  showValue,
-  toSwarmError,
-  WAITING_REASONS,
-} from "../protocol/index.ts";
-import type { IncomingRequest, Subscription } from "../transport/index.ts";
+import { type AgentStatus, checkToken, createSubjects, SwarmError, showValue } from "../protocol/index.ts";
+import type { Subscription } from "../transport/index.ts";
 import type { Seat, Workforce } from "../work/index.ts";
-import { Agent, type AgentHome, type AgentSeat } from "./agent.ts";
-import { readBody, respond, respondError } from "./ask.ts";
+import { Agent, type AgentHome } from "./agent.ts";
 import { AskDesk } from "./ask-desk.ts";
 import type { AgentDefinition } from "./define.ts";
+import { showGauges } from "./gauges.ts";
 import { HEARTBEAT_INTERVAL_MS, heartbeatMessages } from "./heartbeat.ts";
+import { answerVerb } from "./mailbox.ts";
 import { Pool } from "./pool.ts";
 import type { Host, HostOptions } from "./ports.ts";
+import type { AgentSeat } from "./seat.ts";
+import { subscribeTopics } from "./topics.ts";
 
 /** The most agents of one process: twice what was measured (10,000 agents in one process: see docs/agents.md). */
 export const MAX_AGENTS = 20_000;
 /** Start hooks that run at the same time: they may open connections or load files. */
 const START_CONCURRENCY = 64;
-
-/** What can be asked of an agent's mailbox, `<p>.agent.<agentId>.<verb>`. */
-export const AGENT_VERBS = ["ping", "status", "pause", "resume", "drain", "ask"] as const;
 
 /**
  * Makes a host and its agents; nothing runs before `service.start()`.
@@ -60,7 +51,7 @@ class AgentHost implements Host, AgentHome {
   readonly #desk: AskDesk;
   readonly #mailboxes = new Map<Agent, Subscription>();
   readonly #askSubscriptions = new Map<Pool, Subscription>();
-  readonly #topicSubscriptions: Subscription[] = [];
+  #topicSubscriptions: Subscription[] = [];
   readonly #onFree: ((capability: string) => void)[] = [];
   #freeTotal = 0;
   #used = 0;
@@ -211,7 +202,7 @@ class AgentHost implements Host, AgentHome {
     for (const pool of freed) {
       for (const onFree of this.#onFree) onFree(pool.capability);
     }
-    if (this.#leaving.length > 0) this.#publishBeat(this.#leaving.splice(0), true);
+    if (this.#leaving.length > 0) this.#publishBeat(statusesOf(this.#leaving.splice(0)), true);
   }
 
   // ── start, drain, stop ─────────────────────────────────────────────────────────────────────────────────────────
@@ -222,10 +213,12 @@ class AgentHost implements Host, AgentHome {
       const subject = subjects.filters.agentVerbs(agent.id);
       this.#mailboxes.set(
         agent,
-        bus.subscribe(subject, (request) => this.#onVerb(agent, request)),
+        bus.subscribe(subject, (request) =>
+          answerVerb(agent, request, { desk: this.#desk, clock: this.clock }),
+        ),
       );
     }
-    this.#subscribeTopics();
+    this.#topicSubscriptions = subscribeTopics(this.#agents.values(), this.link, this.log);
     await inParallel([...this.#agents.values()], START_CONCURRENCY, (agent) => agent.start());
     await bus.flush();
     this.#beat();
@@ -262,8 +255,8 @@ class AgentHost implements Host, AgentHome {
     for (const mailbox of this.#mailboxes.values()) mailbox.close();
     this.#mailboxes.clear();
     this.#endTurn();
-    this.#publishBeat(living, true);
-    this.#showMetrics();
+    this.#publishBeat(statusesOf(living), true);
+    showGauges(this.#options.meter, this.status());
     await this.link.bus.flush().catch(() => undefined); // A goodbye is a courtesy: silence says the same, later.
   }
   ended(agent: Agent): void {
@@ -275,69 +268,7 @@ class AgentHost implements Host, AgentHome {
     this.#planTurn();
   }
 
-  // ── mailboxes and broadcasts ───────────────────────────────────────────────────────────────────────────────────
-
-  #onVerb(agent: Agent, request: IncomingRequest): void {
-    const verb = request.subject.slice(request.subject.lastIndexOf(".") + 1);
-    try {
-      switch (verb) {
-        case "ask":
-          this.#desk.receiveFor(agent, request);
-          return;
-        case "ping":
-          respond(request, { id: agent.id, at: new Date(this.clock.now()).toISOString() }, "json");
-          return;
-        case "status":
-          break;
-        case "pause":
-          agent.pause();
-          break;
-        case "resume":
-          agent.resume();
-          break;
-        case "drain":
-          agent.drain();
-          break;
-        default:
-          throw new SwarmError(
-            "invalid_input",
-            `the verb must be one of ${AGENT_VERBS.join(", ")}, got ${showValue(verb)}`,
-            { field: "verb" },
-          );
-      }
-      respond(request, agent.status(), "json");
-    } catch (error) {
-      respondError(request, toSwarmError(error));
-    }
-  }
-
-  #subscribeTopics(): void {
-    const listeners = new Map<string, Agent[]>();
-    for (const agent of this.#agents.values()) {
-      for (const topic of agent.definition.on.keys()) {
-        const agents = listeners.get(topic) ?? [];
-        agents.push(agent);
-        listeners.set(topic, agents);
-      }
-    }
-    for (const [topic, agents] of listeners) {
-      const subject = this.link.subjects.topic(topic);
-      this.#topicSubscriptions.push(
-        this.link.bus.subscribe(subject, (message) => this.#onTopic(topic, agents, message)),
-      );
-    }
-  }
-
-  #onTopic(topic: string, agents: readonly Agent[], message: IncomingRequest): void {
-    let value: unknown;
-    try {
-      value = readBody(message).value;
-    } catch (error) {
-      this.log.warn({ err: error, topic }, "a broadcast that cannot be read was dropped");
-      return;
-    }
-    for (const agent of agents) agent.hear({ topic, value });
-  }
+  // ── agents by their id ───────────────────────────────────────────────────────────────────────────────────
 
   pause(agentId: string): AgentStatus {
     const agent = this.#agent(agentId);
@@ -368,17 +299,20 @@ class AgentHost implements Host, AgentHome {
   // ── heartbeats and metrics ─────────────────────────────────────────────────────────────────────────────────────
 
   status(): AgentStatus[] {
-    return [...this.#agents.values()].map((agent) => agent.status());
+    return statusesOf(this.#agents.values());
   }
 
   #beat(): void {
     this.#cancelBeat = this.clock.after(HEARTBEAT_INTERVAL_MS, () => this.#beat());
-    const living = [...this.#agents.values()].filter((agent) => agent.state !== "stopped");
-    this.#publishBeat(living, false);
-    this.#showMetrics();
+    const all = this.status();
+    showGauges(this.#options.meter, all);
+    this.#publishBeat(
+      all.filter(({ state }) => state !== "stopped"),
+      false,
+    );
   }
 
-  #publishBeat(agents: readonly Agent[], goodbye: boolean): void {
+  #publishBeat(agents: readonly AgentStatus[], goodbye: boolean): void {
     const { bus, subjects } = this.link;
     const head = {
       host: this.hostId,
@@ -388,35 +322,15 @@ class AgentHost implements Host, AgentHome {
       ...(goodbye ? { goodbye } : {}),
     };
     try {
-      const statuses = agents.map((agent) => agent.status());
-      for (const { id, body } of heartbeatMessages(head, statuses)) bus.publish(subjects.heartbeat(id), body);
+      for (const { id, body } of heartbeatMessages(head, agents)) bus.publish(subjects.heartbeat(id), body);
     } catch (error) {
       this.log.warn({ err: error }, "a heartbeat could not be sent");
     }
   }
+}
 
-  /** Brings the gauges up to date; the counter of turns follows every turn. */
-  #showMetrics(): void {
-    const { meter } = this.#options;
-    const states = new Map<string, Map<string, number>>();
-    const waiting = new Map<string, number>();
-    let total = 0;
-    for (const agent of this.#agents.values()) {
-      const { name } = agent.definition;
-      const { state } = agent;
-      const ofRole = states.get(name) ?? new Map<string, number>();
-      states.set(name, ofRole.set(state, (ofRole.get(state) ?? 0) + 1));
-      const reason = state === "waiting" ? agent.slots.waitingReason() : null;
-      if (reason !== null) waiting.set(reason, (waiting.get(reason) ?? 0) + 1);
-      if (!agent.isEnded) total += agent.slots.total;
-    }
-    for (const [role, ofRole] of states) {
-      for (const state of AGENT_STATES) meter.agents.set({ role, state }, ofRole.get(state) ?? 0);
-    }
-    for (const reason of WAITING_REASONS) meter.agentWaiting.set({ reason }, waiting.get(reason) ?? 0);
-    meter.agentSlots.set({ state: "used" }, this.#used);
-    meter.agentSlots.set({ state: "free" }, Math.max(0, total - this.#used));
-  }
+function statusesOf(agents: Iterable<Agent>): AgentStatus[] {
+  return Array.from(agents, (agent) => agent.status());
 }
 
 /** The queue group of all hosts that answer a capability's asks. */

@@ -24,6 +24,7 @@ export {
   type RunSpec,
 } from "./define.ts";
 export { HEARTBEAT_INTERVAL_MS } from "./heartbeat.ts";
-export { AGENT_VERBS, createHost, MAX_AGENTS } from "./host.ts";
+export { createHost, MAX_AGENTS } from "./host.ts";
 export { listRoles, loadRoles, type RoleFile } from "./load.ts";
+export { AGENT_VERBS } from "./mailbox.ts";
 export type { Exec, ExecRequest, ExecResult, Host, HostOptions, HostRole } from "./ports.ts";

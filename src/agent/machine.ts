@@ -21,6 +21,15 @@ export type LifecycleEvent =
   | { type: WorkPhase }
   | { type: "started" | "pause" | "resume" | "drain" | "crash" | "giveUp" | "stop" };
 
+/** The event of each phase, made once: they are sent all the time. */
+export const PHASE_EVENTS: Record<WorkPhase, LifecycleEvent> = {
+  idle: { type: "idle" },
+  preparing: { type: "preparing" },
+  working: { type: "working" },
+  waiting: { type: "waiting" },
+  reporting: { type: "reporting" },
+};
+
 /** States in which an agent takes new work. */
 export const ACCEPTING_STATES: ReadonlySet<AgentState> = new Set(WORK_PHASES);
 

@@ -1,7 +1,10 @@
-import { readFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import counter from "../../examples/thirty-line-agent/agent.ts";
 import titler from "../../examples/three-state-agent/agent.ts";
+import { loadRoles } from "../../src/agent/index.ts";
 import { perform, startHost, until } from "./support.ts";
 
 test("the thirty-line agent has at most thirty lines and counts words", async () => {
@@ -48,5 +51,21 @@ test("an error inside the three-state agent's machine fails the attempt with tha
     code: "invalid_input",
     message: "the text holds no words",
   });
+  await stop();
+});
+
+test("the agent in docs/agents.md runs as it stands there", async () => {
+  const root = join(import.meta.dirname, "../..");
+  const page = await readFile(join(root, "docs/agents.md"), "utf8");
+  const code = /```ts\n(.*?)```/s.exec(page)?.[1] ?? "";
+  const directory = await mkdtemp(join(tmpdir(), "murmur-docs-"));
+  await mkdir(join(directory, "greeter"));
+  const source = code
+    .replace('"murmur"', JSON.stringify(join(root, "src/index.ts")))
+    .replace('"zod"', JSON.stringify(join(root, "node_modules/zod/index.js")));
+  await writeFile(join(directory, "greeter/agent.ts"), source);
+
+  const { host, stop } = await startHost(await loadRoles([directory], ["greeter"]));
+  expect(await perform(host, { name: "Ada" }, "greet")).toBe("Hello, Ada!");
   await stop();
 });
