@@ -33,6 +33,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("init", "create or verify streams and buckets", async () => (await import("./init.ts")).command),
   entry("doctor", "say what is wrong and what to do", async () => (await import("./doctor.ts")).command),
   entry("schema", "print the contract's JSON Schemas", async () => (await import("./schema.ts")).command),
+  entry("bench", "measure against a bare NATS loop", async () => (await import("./bench.ts")).command),
   entry(
     "debug election-node",
     "the election core on a pipe",
