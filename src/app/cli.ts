@@ -24,7 +24,7 @@ export interface CliWorld {
     flags: Partial<Record<SettingName, unknown>>;
     file: string | undefined;
     json: boolean;
-  }): Promise<{ ports: Ports; close(): Promise<void> }>;
+  }): Promise<{ ports: Omit<Ports, "answer">; close(): Promise<void> }>;
   version: string;
 }
 
@@ -240,14 +240,21 @@ async function runCommand(world: CliWorld, command: Command, leaf: CommanderComm
     file: options.config as string | undefined,
     json,
   });
-  try {
-    const running = command.run(session.ports, input);
-    const output =
-      command.handlesInterrupts === true ? await running : await untilAborted(running, session.ports.signal);
+  let isAnswered = false;
+  const answer = (output: unknown) => {
+    if (isAnswered) return;
+    isAnswered = true;
+    session.ports.terminal.status("");
     const text = json
       ? JSON.stringify(command.output.parse(output))
       : command.render(output, session.ports.terminal);
     if (text !== "") world.stdout.write(`${text}\n`);
+  };
+  try {
+    const running = command.run({ ...session.ports, answer }, input);
+    const output =
+      command.handlesInterrupts === true ? await running : await untilAborted(running, session.ports.signal);
+    answer(output);
     return command.exitCode?.(output) ?? EXIT.done;
   } finally {
     session.ports.terminal.status("");

@@ -27,6 +27,8 @@ export interface Ports {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Reads all of standard input; empty when it is closed. */
   readInput(): Promise<string>;
+  /** Gives the answer now, for a command that goes on afterwards; what it returns in the end is not shown again. */
+  answer(output: unknown): void;
 }
 
 /** How a field of a command's input is given on the command line; set with `.meta()`. */

@@ -16,7 +16,7 @@ export const READ_TIMEOUT_MS = 5_000;
 export async function openSession(
   input: { flags: Partial<Record<SettingName, unknown>>; file: string | undefined; json: boolean },
   world: { environment: NodeJS.ProcessEnv; directory: string },
-): Promise<{ ports: Ports; close(): Promise<void> }> {
+): Promise<{ ports: Omit<Ports, "answer">; close(): Promise<void> }> {
   const { environment, directory } = world;
   const { config, sources } = await loadConfig({ ...input, environment, directory });
   const terminal = createTerminal({ quiet: input.json, environment });
@@ -61,7 +61,7 @@ export async function openSession(
       (late) => void late.close(),
     );
   };
-  const ports: Ports = {
+  const ports: Omit<Ports, "answer"> = {
     config,
     sources,
     log,

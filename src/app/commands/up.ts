@@ -77,9 +77,8 @@ export const command = defineCommand({
         onLine: (name, line) => terminal.say(showLogLine(line, name, terminal.colors)),
       });
       const output = toOutput(supervisor.state, dataDir, false);
-      terminal.say(
-        `${showSwarm(output)}\nup after ${showDuration(performance.now() - startedMs)}; Ctrl-C stops it`,
-      );
+      ports.answer(output);
+      terminal.say(`up after ${showDuration(performance.now() - startedMs)}; Ctrl-C stops it`);
       await supervisor.stopped;
       return output;
     } catch (error) {

@@ -1,0 +1,154 @@
+import { expect, onTestFinished, test } from "vitest";
+import { apiRoutes } from "../../../src/app/http/api.ts";
+import { operationRoutes } from "../../../src/app/http/operations.ts";
+import { createMeter, silentLogger } from "../../../src/base/index.ts";
+import { createSubjects, decode, encode } from "../../../src/protocol/index.ts";
+import { connectMemory } from "../../../src/transport/index.ts";
+import { createTaskClient } from "../../../src/work/index.ts";
+
+const TOKEN = "a-token-of-sixteen-characters";
+
+async function setup(options: { host?: string; token?: string; problem?: string | null } = {}) {
+  const transport = connectMemory({ prefix: "murmur" });
+  await transport.init();
+  const filter = createSubjects("murmur").filters.tasks("echo", "normal");
+  await transport.queue("tasks").consumer({ name: "echo-normal", filter });
+  const meter = createMeter();
+  const tasks = createTaskClient({ transport, meter });
+  onTestFinished(() => {
+    tasks.close();
+    return transport.close();
+  });
+  const app = apiRoutes({
+    tasks,
+    listAgents: async () => [],
+    log: silentLogger,
+    host: options.host ?? "127.0.0.1",
+    token: options.token,
+    operations: operationRoutes({
+      meter,
+      checks: [{ name: "it", run: async () => options.problem ?? null }],
+    }),
+  });
+  const send = (path: string, init: RequestInit = {}) => app.request(`http://127.0.0.1${path}`, init);
+  const post = (body: unknown, headers: Record<string, string> = {}) =>
+    send("/v1/tasks", {
+      method: "POST",
+      headers: { "Content-Type": "application/json", ...headers },
+      body: typeof body === "string" ? body : JSON.stringify(body),
+    });
+  return { send, post };
+}
+
+test("a task is accepted, seen and cancelled", async () => {
+  const { post, send } = await setup();
+  const accepted = await post({ capability: "echo", input: 1, id: "a" });
+  expect(accepted.status).toBe(202);
+  expect(await accepted.json()).toMatchObject({ taskId: "a", status: "accepted", duplicate: false });
+  expect(await (await send("/v1/tasks/a")).json()).toMatchObject({ taskId: "a", state: "pending" });
+  expect(await (await send("/v1/tasks?capability=echo&limit=5")).json()).toMatchObject({
+    tasks: [{ taskId: "a" }],
+  });
+  expect(await (await send("/v1/tasks/a", { method: "DELETE" })).json()).toEqual({
+    taskId: "a",
+    status: "cancelled",
+  });
+  expect(await (await send("/v1/tasks/a")).json()).toMatchObject({ state: "cancelled" });
+});
+
+test("a wait that is over is a timeout, and the task goes on", async () => {
+  const { send } = await setup();
+  const init = { method: "POST", headers: { "Content-Type": "application/json" } };
+  const reply = await send("/v1/tasks?wait=30", { ...init, body: '{"capability":"echo","id":"slow"}' });
+  expect(reply.status).toBe(408);
+  expect(await reply.json()).toMatchObject({ error: { code: "timeout" } });
+  expect((await send("/v1/tasks/slow")).status).toBe(200);
+});
+
+test("MessagePack in, MessagePack out", async () => {
+  const { send } = await setup();
+  const reply = await send("/v1/tasks", {
+    method: "POST",
+    headers: { "Content-Type": "application/msgpack" },
+    body: encode({ capability: "echo" }, "msgpack") as Uint8Array<ArrayBuffer>,
+  });
+  expect(reply.headers.get("content-type")).toBe("application/msgpack");
+  const { value } = decode(new Uint8Array(await reply.arrayBuffer()), "application/msgpack");
+  expect(value).toMatchObject({ status: "accepted" });
+});
+
+test.each([
+  ["{", 400, "invalid_input", "body"],
+  [{ capability: "echo", prority: "low" }, 400, "invalid_input", "prority"],
+  [{ capability: "a.b" }, 400, "invalid_input", "capability"],
+  [{ capability: "unheard-of" }, 404, "unknown_capability", "capability"],
+  ['{"capability":"echo","input":{"__proto__":1}}', 400, "invalid_input", "input.__proto__"],
+  [
+    `{"capability":"echo","input":${"[".repeat(10_000)}${"]".repeat(10_000)}}`,
+    400,
+    "invalid_input",
+    "input.0.0",
+  ],
+])("%.60j is refused with the catalogue's error and its status", async (body, status, code, field) => {
+  const { post } = await setup();
+  const reply = await post(body);
+  expect(reply.status).toBe(status);
+  expect(await reply.json()).toMatchObject({ error: { code, field } });
+});
+
+test.each([
+  ["/v1/tasks/a.b", 400],
+  ["/v1/tasks/nobody", 404],
+  ["/v1/tasks?limit=0", 400],
+  ["/v1/tasks?lmit=1", 400],
+  ["/v1/nothing", 404],
+])("GET %s is %d", async (path, status) => {
+  const { send } = await setup();
+  const reply = await send(path);
+  expect(reply.status).toBe(status);
+  expect(await reply.json()).toMatchObject({ error: { code: expect.any(String) } });
+});
+
+test("a body over the limit is refused before it is read", async () => {
+  const { post } = await setup();
+  const reply = await post("{}", { "Content-Length": String(100 * 1024 * 1024) });
+  expect(reply.status).toBe(413);
+  expect(await reply.json()).toMatchObject({ error: { code: "payload_too_large" } });
+});
+
+test("an address that others reach is refused without a token", async () => {
+  await expect(setup({ host: "0.0.0.0" })).rejects.toMatchObject({
+    code: "invalid_input",
+    field: "apiToken",
+  });
+  await expect(setup({ host: "0.0.0.0", token: TOKEN })).resolves.toBeDefined();
+});
+
+test("with a token, everything but the probes asks for it", async () => {
+  const { send } = await setup({ token: TOKEN });
+  expect((await send("/v1/tasks")).status).toBe(401);
+  expect((await send("/metrics")).status).toBe(401);
+  expect((await send("/v1/tasks", { headers: { Authorization: `Bearer ${TOKEN}x` } })).status).toBe(401);
+  expect((await send("/v1/tasks", { headers: { Authorization: `Bearer ${TOKEN}` } })).status).toBe(200);
+  expect((await send("/livez")).status).toBe(200);
+});
+
+test("without a token, a page of another site and a rebound name are refused", async () => {
+  const { send } = await setup();
+  expect((await send("/v1/tasks", { headers: { Origin: "https://evil.example" } })).status).toBe(403);
+  expect((await send("/v1/tasks", { headers: { Origin: "null" } })).status).toBe(403);
+  expect((await send("/v1/tasks", { headers: { Host: "evil.example" } })).status).toBe(403);
+  expect(
+    (await send("/v1/tasks", { headers: { Host: "localhost:7070", Origin: "http://localhost:7070" } }))
+      .status,
+  ).toBe(200);
+});
+
+test("readyz names what is not ready; livez and metrics answer all the same", async () => {
+  const { send } = await setup({ problem: "no streams" });
+  const ready = await send("/readyz");
+  expect(ready.status).toBe(503);
+  expect(await ready.text()).toContain("FAIL it: no streams");
+  expect((await send("/livez")).status).toBe(200);
+  expect(await (await send("/metrics")).text()).toContain("# TYPE murmur_tasks_submitted_total counter");
+});
