@@ -127,7 +127,11 @@ export const command = defineCommand({
       goal,
       met ? terminal.colors.green("met") : terminal.colors.red("missed"),
     ];
-    const lines = table(["FIGURE", "MURMUR", "BARE LOOP", "RATIO", "GOAL", ""], figures.map(row), terminal);
+    const lines = table(
+      ["FIGURE", "MURMUR", "BARE LOOP", "RATIO", "GOAL", ""],
+      figures.map(row),
+      "nothing was measured",
+    );
     return `${lines}\n\nNode ${node}, ${cores} cores, median of ${rounds} rounds`;
   },
 });
