@@ -453,6 +453,16 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await all(log.read({ fromSeq: 701 }))).toEqual([]);
       });
 
+      test("a read of large messages goes on over as many pages as it takes", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("tasks");
+        const ids = Array.from({ length: 12 }, (_, index) => `t${index}`);
+        for (const id of ids)
+          await log.append(subjects.task(address(id)), Buffer.alloc(INLINE_LIMIT_BYTES, id));
+        const stored = await all(log.read());
+        expect(stored.map(({ data }) => data.length)).toEqual(ids.map(() => INLINE_LIMIT_BYTES));
+      });
+
       test("a read ends at the last message that was stored when it began", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("results");
@@ -1015,6 +1025,14 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await transport.init()).toEqual({ created: [], verified: first.created });
       });
 
+      test("inspect tells what is missing and changes nothing", async () => {
+        const { transport } = await setup({ init: false });
+        const before = await transport.inspect();
+        expect(before.every(({ problem }) => problem?.includes("murmur init") === true)).toBe(true);
+        const { created } = await transport.init();
+        expect(await transport.inspect()).toEqual(created.map((name) => ({ name, problem: null })));
+      });
+
       test("several processes may run init at once", async () => {
         const one = await setup({ init: false });
         const other = await setup({ init: false, prefix: one.prefix });
@@ -1049,6 +1067,9 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect([transport.state, states]).toEqual(["closed", ["closed"]]);
         const unavailable = withCode("unavailable");
         expect(() => bus.publish(`${prefix}.x`, text(""))).toThrow(unavailable);
+        expect(() => bus.subscribe(`${prefix}.x`, () => undefined)).toThrow(unavailable);
+        await expect(bus.flush()).rejects.toThrow(unavailable);
+        await expect(transport.init()).rejects.toThrow(unavailable);
         await expect(bus.request(`${prefix}.x`, text(""), { timeoutMs: 1_000 })).rejects.toThrow(unavailable);
         await expect(transport.log("results").info()).rejects.toThrow(unavailable);
       });

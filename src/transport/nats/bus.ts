@@ -41,7 +41,7 @@ export function createNatsBus(link: Link, log: Logger): Bus {
   return {
     publish: (subject, data, options) => link.publish(subject, data, options?.headers),
     subscribe(subject, onMessage, options): Subscription {
-      const subscription = link.nc.subscribe(subject, {
+      const subscription = link.subscribe(subject, {
         ...(options?.queue === undefined ? {} : { queue: options.queue }),
         callback: (error, message) => {
           if (error !== null) {
@@ -62,7 +62,7 @@ export function createNatsBus(link: Link, log: Logger): Bus {
       return new NatsIncoming(await link.request(subject, data, { ...options, doing }), link);
     },
     scatter: (subject, data, options) => scatter(link, subject, data, options),
-    flush: () => link.nc.flush(),
+    flush: () => link.flush(),
   };
 }
 

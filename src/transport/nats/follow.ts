@@ -77,16 +77,19 @@ class Follower implements Subscription {
   async #make(): Promise<void> {
     this.#forget(); // I2
     const generation = ++this.#generation;
+    const isNewest = () => this.#open && generation === this.#generation;
     this.#consumerSeq = 0;
     const deliverTo = createInbox(this.#link.inboxPrefix);
-    this.#subscription = this.#link.nc.subscribe(deliverTo, {
+    this.#subscription = this.#link.subscribe(deliverTo, {
       callback: (error, message) => {
-        if (error === null && generation === this.#generation) this.#onMessage(message);
+        if (error === null && isNewest()) this.#onMessage(message);
       },
     });
     this.#watchdog = setTimeout(() => this.#restart(), SILENCE_MS);
     const { stream, filter, headersOnly } = this.#options;
     const name = `follow-${newId()}`;
+    if (this.#lastSeq > 0) await this.#noticeNewStream();
+    if (!isNewest()) return;
     const from =
       this.#lastSeq === 0
         ? { deliver_policy: "last_per_subject" }
@@ -114,8 +117,20 @@ class Follower implements Subscription {
       },
       { doing: `follow ${stream}` },
     );
+    if (!isNewest()) return;
     this.#failures = 0;
     if (created.num_pending === 0) this.#setCaughtUp();
+  }
+
+  /** A stream that ends below what we saw is another one: everything in it is new. */
+  async #noticeNewStream(): Promise<void> {
+    const { stream } = this.#options;
+    const { state } = await this.#link.api<{ state: { last_seq: number } }>(
+      `STREAM.INFO.${stream}`,
+      undefined,
+      { doing: `follow ${stream}` },
+    );
+    if (state.last_seq < this.#lastSeq) this.#lastSeq = 0;
   }
 
   #onMessage(message: Msg): void {
@@ -148,6 +163,7 @@ class Follower implements Subscription {
     if (!this.#open || this.#link.state !== "connected") return; // the reconnect restarts it
     this.#make().catch(() => {
       clearTimeout(this.#retry);
+      if (!this.#open) return;
       const delayMs = backoffDelayMs(RETRY, ++this.#failures, systemChance);
       this.#retry = setTimeout(() => this.#restart(), delayMs);
     });

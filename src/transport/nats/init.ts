@@ -214,6 +214,13 @@ async function create(
         { cause: error },
       );
     }
+    if (code === JETSTREAM_ERRORS.storageExceeded) {
+      throw new SwarmError(
+        "unavailable",
+        `${doing}: the server has too little JetStream storage left for its ${config.max_bytes} bytes: raise max_file_store, or give the stream a lower limit`,
+        { cause: error },
+      );
+    }
     const found = code === JETSTREAM_ERRORS.streamNameInUse ? await find(link, config.name) : null;
     if (found === null) throw error;
     return found;

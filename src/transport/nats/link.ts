@@ -3,8 +3,9 @@
 // I1: an open inbox is closed exactly once: by its owner, by its timeout, or by the loss of the connection.
 // I2: what was sent before the connection broke is never sent again by this file: its outcome is unknown and is
 //     reported as such at once, so that the caller can decide.
+// I3: nothing is queued while there is no connection: requests wait within their own time, all else is dropped.
 import { createInbox, type Msg, MsgHdrsImpl, type NatsConnection } from "@nats-io/nats-core";
-import type { Logger } from "../../base/index.ts";
+import { type Logger, sleep } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { ConnectionState, Headers, Subscription } from "../ports.ts";
 import { type ApiError, fromApiError, noResponders } from "./errors.ts";
@@ -36,6 +37,8 @@ interface Lane {
   waiting: Waiting | undefined;
 }
 
+/** How long a close waits for what was sent to arrive: a server that hangs must not keep a process from ending. */
+const CLOSE_FLUSH_TIMEOUT_MS = 2_000;
 /** How many unused subscriptions are kept for the next pulls: more than a process opens in one turn of its loop. */
 const MAX_IDLE_LANES = 64;
 
@@ -64,6 +67,17 @@ export function headerOf(message: Msg, name: string): string | undefined {
   const wanted = name.toLowerCase();
   for (const key of headers.keys()) if (key.toLowerCase() === wanted) return headers.get(key);
   return undefined;
+}
+
+/** The JSON body of a reply. @throws SwarmError `unavailable` when it is none: something else answers there. */
+export function parseReply<T>(reply: Msg, doing: string): T {
+  try {
+    return JSON.parse(new TextDecoder().decode(reply.data)) as T;
+  } catch (cause) {
+    throw new SwarmError("unavailable", `${doing}: the reply is not JSON; does JetStream answer there?`, {
+      cause,
+    });
+  }
 }
 
 /** One connection and everything that waits on it. */
@@ -145,8 +159,13 @@ export class Link {
     return lane;
   }
 
+  /**
+   * Sends without waiting. While disconnected the message is dropped: the client would keep it, without any bound, and
+   * send it into a world that has moved on.
+   */
   publish(subject: string, data: Uint8Array, headers?: Headers, reply?: string): void {
     if (data.length > this.maxPayloadBytes) throw this.#tooLarge(subject, data.length);
+    if (this.#state === "disconnected") return; // I3
     const options: { headers?: MsgHdrsImpl; reply?: string } = {};
     if (headers !== undefined) options.headers = toNatsHeaders(headers);
     if (reply !== undefined) options.reply = reply;
@@ -226,7 +245,7 @@ export class Link {
       timeoutMs: options.timeoutMs ?? 5_000,
       doing: options.doing,
     });
-    const answer = JSON.parse(new TextDecoder().decode(reply.data)) as T & { error?: ApiError };
+    const answer = parseReply<T & { error?: ApiError }>(reply, options.doing);
     if (answer.error !== undefined) throw fromApiError(answer.error, options.doing);
     return answer;
   }
@@ -238,13 +257,55 @@ export class Link {
     );
   }
 
+  /** Subscribes on the connection. @throws SwarmError `unavailable` when it is closed. */
+  subscribe(
+    subject: string,
+    options: { queue?: string; callback: (error: Error | null, message: Msg) => void },
+  ): { unsubscribe(): void } {
+    try {
+      return this.nc.subscribe(subject, options);
+    } catch (cause) {
+      throw new SwarmError("unavailable", `cannot subscribe to ${subject}: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+  }
+
+  /** Resolves when all that was sent has reached the server. @throws SwarmError `unavailable` without a connection. */
+  flush(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const fail = (why: string) => {
+        watch.close();
+        reject(new SwarmError("unavailable", `cannot flush: ${why}`));
+      };
+      const watch = this.openInbox({
+        onMessage: () => undefined,
+        onLost: () => fail("the connection broke"),
+      });
+      if (this.#state !== "connected") return fail(`the connection is ${this.#state}`);
+      this.nc.flush().then(
+        () => {
+          watch.close();
+          resolve();
+        },
+        (error: Error) => fail(error.message),
+      );
+    });
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
-    if (this.#state === "connected") await this.nc.flush().catch(() => undefined);
+    if (this.#state === "connected") {
+      const enough = new AbortController();
+      const timeout = sleep(CLOSE_FLUSH_TIMEOUT_MS, { signal: enough.signal });
+      await Promise.race([this.flush(), timeout]).catch(() => undefined);
+      enough.abort();
+      await timeout.catch(() => undefined);
+    }
     await this.nc.close();
     this.#setState("closed");
   }

@@ -6,7 +6,7 @@ import { DEFAULT_MAX_SUBJECTS } from "../limits.ts";
 import { APPEND_TIMEOUT_MS, type AppendOptions, type Log, type LogInfo, type Stored } from "../ports.ts";
 import { appendHeaders } from "../stream-headers.ts";
 import { type ApiError, fromApiError, JETSTREAM_ERRORS, jetStreamCode } from "./errors.ts";
-import { headerOf, type Link } from "./link.ts";
+import { headerOf, type Link, parseReply } from "./link.ts";
 
 /** How many messages one page of a batched direct get asks for: at most ~0.5 MB of small bodies on the way. */
 const PAGE_MESSAGES = 256;
@@ -14,7 +14,6 @@ const PAGE_MESSAGES = 256;
 const PAGE_BYTES = 4 * 1024 * 1024;
 const READ_TIMEOUT_MS = 5_000;
 
-const utf8 = new TextDecoder();
 const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
 /** The log of the stream named `stream`. */
@@ -68,7 +67,7 @@ async function append(
     doing,
     headers: appendHeaders(options),
   });
-  const ack = JSON.parse(utf8.decode(reply.data)) as { seq?: number; duplicate?: boolean; error?: ApiError };
+  const ack = parseReply<{ seq?: number; duplicate?: boolean; error?: ApiError }>(reply, doing);
   if (ack.error !== undefined) throw fromApiError(ack.error, doing);
   if (typeof ack.seq !== "number") {
     throw new SwarmError(

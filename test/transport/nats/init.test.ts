@@ -100,6 +100,17 @@ test("init refuses subjects that another stream holds", async () => {
   );
 });
 
+test("init tells when the server has too little storage for a stream", async () => {
+  const { transport } = await startSwarm({
+    init: false,
+    server: { config: "jetstream { max_file_store: 1GB }" },
+  });
+  await expect(transport.init()).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringMatching(/create MURMUR_TASKS: .*too little JetStream storage/),
+  });
+});
+
 test("init keeps what is stored", async () => {
   const { transport, subjects } = await setup();
   await transport.init();

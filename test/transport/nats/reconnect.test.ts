@@ -1,3 +1,5 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect as connectAdmin } from "@nats-io/transport-node";
 import { expect, test, vi } from "vitest";
 import type { Delivery, PullEnd, Transport } from "../../../src/transport/index.ts";
 import { read, SOON, startSwarm, TEST_TIMEOUT_MS, text } from "./support.ts";
@@ -94,52 +96,9 @@ test("a request on its way when the server dies is reported at once, not after i
   await expect(asked).rejects.toThrow(/connection broke/);
 });
 
-test("a watcher sees what was changed while it was away", { timeout: TEST_TIMEOUT_MS }, async () => {
-  const { server, transport, connect } = await startSwarm();
-  const other = await connect();
-  const bucket = transport.bucket("cancelled");
-  await bucket.put("before", text("1"));
-  const seen = new Map<string, string | null>();
-  let calls = 0;
-  const watch = await bucket.watch((key, value) => {
-    calls++;
-    seen.set(key, value === null ? null : new TextDecoder().decode(value));
-  });
-  for (let round = 0; round < 2; round++) {
-    await server.kill();
-    await server.restart();
-    await vi.waitFor(() => expect(other.state).toBe("connected"), SOON);
-    await other.bucket("cancelled").put(`away${round}`, text("2"));
-    await vi.waitFor(() => expect(seen.get(`away${round}`)).toBe("2"), SOON);
-  }
-  await other.bucket("cancelled").delete("before");
-  await vi.waitFor(() => expect(seen.get("before")).toBeNull(), SOON);
-  expect(calls).toBe(4); // each change once
-  watch.close();
-});
-
-test("a watcher whose consumer is deleted on the server is made anew", {
-  timeout: TEST_TIMEOUT_MS,
-}, async () => {
-  const { server, transport } = await startSwarm();
-  const { connect } = await import("@nats-io/transport-node");
-  const { jetstreamManager } = await import("@nats-io/jetstream");
-  const admin = await connect({ servers: server.url });
-  const manager = await jetstreamManager(admin);
-  const seen: string[] = [];
-  await transport.bucket("limits").watch((key) => seen.push(key));
-  for await (const consumer of manager.consumers.list("KV_MURMUR_LIMITS"))
-    await manager.consumers.delete("KV_MURMUR_LIMITS", consumer.name);
-  await transport.bucket("limits").put("after", text("1"));
-  await vi.waitFor(() => expect(seen).toEqual(["after"]), SOON);
-  await admin.close();
-});
-
 test("deleting consumer or stream ends a pull as gone", { timeout: TEST_TIMEOUT_MS }, async () => {
   const { server, transport } = await startSwarm();
-  const { connect } = await import("@nats-io/transport-node");
-  const { jetstreamManager } = await import("@nats-io/jetstream");
-  const admin = await connect({ servers: server.url });
+  const admin = await connectAdmin({ servers: server.url });
   const manager = await jetstreamManager(admin);
   const first = await openPull(transport);
   await manager.consumers.delete("MURMUR_TASKS", "echo-normal");
@@ -151,6 +110,40 @@ test("deleting consumer or stream ends a pull as gone", { timeout: TEST_TIMEOUT_
   await manager.streams.delete("MURMUR_TASKS");
   await vi.waitFor(() => expect(second.ends).toEqual(["gone"]), SOON);
   await admin.close();
+});
+
+test("a server that hangs ends a long pull as lost after two missed heartbeats", {
+  timeout: TEST_TIMEOUT_MS,
+}, async () => {
+  const { server, transport } = await startSwarm();
+  const { ends } = await openPull(transport);
+  process.kill(server.pid, "SIGSTOP");
+  try {
+    await vi.waitFor(() => expect(ends).toEqual(["lost"]), SOON);
+    await transport.close(); // does not wait for the server either
+  } finally {
+    process.kill(server.pid, "SIGCONT");
+  }
+});
+
+test("what is published during an outage is dropped, and a flush says so", {
+  timeout: TEST_TIMEOUT_MS,
+}, async () => {
+  const { server, transport, connect } = await startSwarm();
+  const listener = await connect();
+  const heard: string[] = [];
+  listener.bus.subscribe("murmur.topic.x", (message) => heard.push(read(message)));
+  await listener.bus.flush();
+  await server.kill();
+  await vi.waitFor(() => expect(transport.state).toBe("disconnected"), SOON);
+  transport.bus.publish("murmur.topic.x", text("into the void"));
+  await expect(transport.bus.flush()).rejects.toMatchObject({ code: "unavailable" });
+  await server.restart();
+  for (const each of [transport, listener])
+    await vi.waitFor(() => expect(each.state).toBe("connected"), SOON);
+  await listener.bus.flush();
+  transport.bus.publish("murmur.topic.x", text("after"));
+  await vi.waitFor(() => expect(heard).toEqual(["after"]), SOON);
 });
 
 async function gauge(meter: { registry: { getSingleMetricAsString(name: string): Promise<string> } }) {

@@ -1,0 +1,62 @@
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect as connectAdmin } from "@nats-io/transport-node";
+import { expect, test, vi } from "vitest";
+import { SOON, startSwarm, TEST_TIMEOUT_MS, text } from "./support.ts";
+
+test("a watcher sees what was changed while it was away", { timeout: TEST_TIMEOUT_MS }, async () => {
+  const { server, transport, connect } = await startSwarm();
+  const other = await connect();
+  const bucket = transport.bucket("cancelled");
+  await bucket.put("before", text("1"));
+  const seen = new Map<string, string | null>();
+  let calls = 0;
+  const watch = await bucket.watch((key, value) => {
+    calls++;
+    seen.set(key, value === null ? null : new TextDecoder().decode(value));
+  });
+  for (let round = 0; round < 2; round++) {
+    await server.kill();
+    await server.restart();
+    await vi.waitFor(() => expect(other.state).toBe("connected"), SOON);
+    await other.bucket("cancelled").put(`away${round}`, text("2"));
+    await vi.waitFor(() => expect(seen.get(`away${round}`)).toBe("2"), SOON);
+  }
+  await other.bucket("cancelled").delete("before");
+  await vi.waitFor(() => expect(seen.get("before")).toBeNull(), SOON);
+  expect(calls).toBe(4); // each change once
+  watch.close();
+});
+
+test("a watcher whose consumer is deleted on the server is made anew", {
+  timeout: TEST_TIMEOUT_MS,
+}, async () => {
+  const { server, transport } = await startSwarm();
+  const admin = await connectAdmin({ servers: server.url });
+  const manager = await jetstreamManager(admin);
+  const seen: string[] = [];
+  await transport.bucket("limits").watch((key) => seen.push(key));
+  for await (const consumer of manager.consumers.list("KV_MURMUR_LIMITS"))
+    await manager.consumers.delete("KV_MURMUR_LIMITS", consumer.name);
+  await transport.bucket("limits").put("after", text("1"));
+  await vi.waitFor(() => expect(seen).toEqual(["after"]), SOON);
+  await admin.close();
+});
+
+test("a watcher of a bucket that was removed and made anew sees the new one whole", {
+  timeout: TEST_TIMEOUT_MS,
+}, async () => {
+  const { server, transport, connect } = await startSwarm();
+  const bucket = transport.bucket("cancelled");
+  for (const key of ["a", "b", "c"]) await bucket.put(key, text("old"));
+  const seen: string[] = [];
+  await bucket.watch((key, value) =>
+    seen.push(`${key} ${value === null ? "" : new TextDecoder().decode(value)}`),
+  );
+  const admin = await connectAdmin({ servers: server.url });
+  await (await jetstreamManager(admin)).streams.delete("KV_MURMUR_CANCELLED");
+  await admin.close();
+  const other = await connect();
+  await other.init();
+  await other.bucket("cancelled").put("a", text("new"));
+  await vi.waitFor(() => expect(seen).toContain("a new"), SOON);
+});
