@@ -51,7 +51,7 @@ interface AgentFacts<In extends z.ZodType, Out extends z.ZodType> {
   output?: Out;
   /** Attempts at the same time, 1 to {@link MAX_SLOTS}; default {@link DEFAULT_SLOTS}. */
   slots?: number | undefined;
-  /** Limits across the whole swarm, for each of the capabilities. */
+  /** Limits across the whole swarm, for the tasks (not the asks) of each of the capabilities. */
   limits?: CapabilityLimits | undefined;
   /** The commands that `ctx.exec` may run. Without it there are none. */
   exec?: ExecLimits | undefined;

@@ -4,8 +4,8 @@
 // I2: when a command ends, for whatever reason, its whole process group ends: nothing it started is left behind.
 // I3: of the environment only listed variables pass, and what the command itself sets.
 // The memory limit is held by looking, every 250 ms, at the resident memory of the process group; a program that grows
-// fast overshoots until the next look. A limit of the kernel would be exact, but per process, and the one for address
-// space (RLIMIT_AS) cannot run Node, which reserves far more than it uses. In a pod the container's limit stands behind.
+// fast overshoots until the next look. In a pod the container's limit stands behind. Why not a limit of the kernel:
+// docs/decisions/0010-memory-of-commands-is-watched.md.
 import { realpath } from "node:fs/promises";
 import { sep } from "node:path";
 import { execa } from "execa";

@@ -6,7 +6,7 @@ export const HEADERS = {
   version: "Murmur-Version",
   attempt: "Murmur-Attempt",
   term: "Murmur-Term",
-  /** On `<p>.submit`: wait this many ms for the result. */
+  /** On `<p>.submit`: wait this many ms for the result. On asks: the sender waits this many ms for the reply. */
   wait: "Murmur-Wait",
   traceparent: "traceparent",
   tracestate: "tracestate",

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { setup } from "xstate";
 import {
   AGENT_VERBS,
   type AgentContext,
@@ -10,7 +11,7 @@ import {
   HEARTBEAT_INTERVAL_MS,
   MAILBOX_LIMIT,
 } from "../../src/agent/index.ts";
-import { assert, createMeter, ManualClock, silentLogger } from "../../src/base/index.ts";
+import { AssertionError, assert, createMeter, ManualClock, silentLogger } from "../../src/base/index.ts";
 import { decode, encode, HEADERS, type Heartbeat, SwarmError } from "../../src/protocol/index.ts";
 import { connectMemory, type Transport } from "../../src/transport/index.ts";
 import { makeAttempt, perform, startHost, subjects, takeSeat, until } from "./support.ts";
@@ -479,6 +480,19 @@ describe("supervision", () => {
     expect(await neighbour).toBe(2);
     await until(() => host.workforce.free("echo") === 8);
     expect(await perform(host, 3)).toBe(3);
+    await stop();
+  });
+
+  test("an author's machine that breaks an assertion restarts its agent too", async () => {
+    const machine = setup({}).createMachine({
+      context: () => {
+        throw new AssertionError("a machine upside down");
+      },
+    });
+    const { host, stop } = await startHost(defineAgent({ name: "m", capabilities: ["echo"], machine }));
+    await expect(perform(host, 1)).rejects.toMatchObject({ code: "internal" });
+    expect(host.status()[0]?.state).toBe("starting");
+    await until(() => host.status()[0]?.state === "idle");
     await stop();
   });
 
