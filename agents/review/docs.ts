@@ -16,7 +16,7 @@ export const docs: Analysis = async (input, tools) => {
     if (text === null) continue;
     const page = readPage(text);
     findings.push(...(await brokenLinks(repository, file, page)));
-    if (/(?:^|\/)(?:readme|contributing|development|getting[-_]started)\b/i.test(file)) {
+    if (/(?:^|\/)(?:readme|contributing|development)\b/i.test(file)) {
       findings.push(...(await unknownCommands(repository, file, page)));
     }
     tools.progress((100 * (at + 1)) / input.files.length, file);
@@ -75,7 +75,7 @@ function readPage(text: string): Page {
     for (const found of visible.matchAll(INLINE_LINK))
       links.push({ target: found[1] ?? "", line: index + 1 });
     for (const found of visible.matchAll(HTML_LINK)) links.push({ target: found[1] ?? "", line: index + 1 });
-    for (const found of visible.matchAll(HTML_ANCHOR)) anchors.add((found[1] ?? "").toLowerCase());
+    for (const found of visible.matchAll(HTML_ANCHOR)) anchors.add(looseAnchor(found[1] ?? ""));
     const reference = REFERENCE.exec(visible)?.[1];
     if (reference !== undefined) links.push({ target: reference, line: index + 1 });
     previous = line;
@@ -83,20 +83,24 @@ function readPage(text: string): Page {
   return { links, anchors, blocks };
 }
 
-/** GitHub's heading ids: lower case, punctuation gone, blanks to hyphens, repeated ones numbered. */
+/**
+ * GitHub's heading ids: lower case, punctuation gone, blanks to hyphens, repeated ones numbered. Documentation sites differ in
+ * what they do with hyphens and with markup in headings, so both readings are taken, and hyphens are not compared.
+ */
 function addSlug(anchors: Set<string>, slugs: Map<string, number>, heading: string): void {
   const custom = /\{#([\w-]+)\}\s*$/.exec(heading);
-  if (custom?.[1] !== undefined) anchors.add(custom[1].toLowerCase());
-  const slug = heading
-    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, "$1")
-    .replace(/<[^>]+>/g, "")
-    .toLowerCase()
-    .replace(/[^\p{L}\p{M}\p{N}\p{Pc}\- ]/gu, "")
-    .trim()
-    .replace(/ /g, "-");
-  const count = slugs.get(slug) ?? 0;
-  slugs.set(slug, count + 1);
-  anchors.add(count === 0 ? slug : `${slug}-${count}`);
+  if (custom?.[1] !== undefined) anchors.add(looseAnchor(custom[1]));
+  const text = heading.replace(/!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])/g, "$1");
+  for (const slug of new Set([looseAnchor(text), looseAnchor(text.replace(/<[^>]+>/g, ""))])) {
+    const count = slugs.get(slug) ?? 0;
+    slugs.set(slug, count + 1);
+    anchors.add(count === 0 ? slug : `${slug}${count}`);
+  }
+}
+
+/** An anchor or a heading as it is compared: its letters and digits. */
+function looseAnchor(text: string): string {
+  return text.toLowerCase().replace(/[^\p{L}\p{M}\p{N}]/gu, "");
 }
 
 /** What can be asked about the repository, each answer remembered. */
@@ -159,7 +163,7 @@ async function brokenLinks(repository: Repository, file: string, page: Page): Pr
       findings.push(finding("broken-link", "missing-file", file, line, message, target));
     } else if (anchor !== "" && /\.(?:md|markdown)$/i.test(there) && !/^L\d|^:~:/.test(anchor)) {
       const other = there === file ? page : await repository.page(there);
-      if (other === null || other.anchors.has(decode(anchor).toLowerCase())) continue;
+      if (other === null || other.anchors.has(looseAnchor(decode(anchor)))) continue;
       const message = `The link to ${target} opens the top of the page: ${there} has no heading "#${anchor}".`;
       findings.push(finding("broken-anchor", "missing-heading", file, line, message, target));
     }
@@ -182,14 +186,10 @@ async function findPage(repository: Repository, place: string): Promise<string |
 async function unknownCommands(repository: Repository, file: string, page: Page): Promise<RawFinding[]> {
   const scripts = await repository.scripts();
   const findings: RawFinding[] = [];
+  // A page that tells how to make a project with this one goes on about that project.
+  if (/readme/i.test(file) && page.blocks.some(({ lines }) => lines.some(isAboutAnother))) return [];
   for (const { line, lines } of page.blocks) {
-    // Where a block makes or enters another project, its commands are about that one.
-    if (
-      lines.some((text) =>
-        /\b(?:create|init|clone|degit|npx|dlx)\b|\bcd\s|npm i(?:nstall)? \S|<\w+>/.test(text),
-      )
-    )
-      continue;
+    if (lines.some(isAboutAnother) || lines.some((text) => /\bclone\b|\bcd\s|<\w+>/.test(text))) continue;
     for (const [at, text] of lines.entries()) {
       const command = text.trim().replace(/^[$>%#]\s+/, "");
       const script = /^npm (?:run(?:-script)? |(?=(?:test|start)\b))([\w:.-]+)/.exec(command)?.[1];
@@ -208,6 +208,13 @@ async function unknownCommands(repository: Repository, file: string, page: Page)
     }
   }
   return findings;
+}
+
+/** Makes a project, or installs something into one. */
+function isAboutAnother(command: string): boolean {
+  return /\b(?:npx|degit|dlx|bunx)\b|\b(?:npm|pnpm|yarn|bun)\s+(?:create|init|add|i|install)\s+\S/.test(
+    command,
+  );
 }
 
 function known(scripts: ReadonlySet<string>): string {

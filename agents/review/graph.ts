@@ -4,8 +4,8 @@ import { realpath } from "node:fs/promises";
 import { isBuiltin } from "node:module";
 import { dirname, join, relative } from "node:path";
 import type { AnalysisTools, ReviewInput } from "./contract.ts";
-import { isInside } from "./files.ts";
-import { child, children, eachSource, nameOf, type Source, textOf, walk } from "./syntax.ts";
+import { isDeclaration, isInside } from "./files.ts";
+import { child, children, eachSource, nameOf, type Source, type SyntaxNode, textOf, walk } from "./syntax.ts";
 import { importAnalyser } from "./toolbox.ts";
 
 /** One import of a file. */
@@ -25,6 +25,8 @@ export interface Import {
 export interface Module {
   file: string;
   imports: Import[];
+  /** Whether anything of it is left when it is compiled; a module of types alone cannot be part of a cycle at run time. */
+  hasValues: boolean;
   /** Starts with `#!`: run by hand. */
   isProgram: boolean;
   /** Non-blank lines. */
@@ -77,6 +79,7 @@ export async function readGraph(
       graph.set(source.file, {
         file: source.file,
         imports,
+        hasValues: !isDeclaration(source.file) && children(source.program, "body").some(isValue),
         isProgram: source.text.startsWith("#!"),
         lines: source.text.split("\n").filter((line) => line.trim() !== "").length,
         mentions: source.text.match(/[\w.-]+\.(?:[cm]?[jt]s|[jt]sx)\b/g) ?? [],
@@ -84,7 +87,30 @@ export async function readGraph(
     },
     () => true,
   );
+  return withoutErased(graph);
+}
+
+/** An import of a module that holds types alone is erased, also where it does not say `type`. */
+function withoutErased(graph: Map<string, Module>): ImportGraph {
+  for (const module of graph.values()) {
+    module.imports = module.imports.map((edge) => {
+      const target = edge.to === null ? undefined : graph.get(edge.to);
+      return target === undefined || (target.hasValues && module.hasValues)
+        ? edge
+        : { ...edge, typeOnly: true };
+    });
+  }
   return graph;
+}
+
+/** Whether a statement at the top of a module is left when types are erased. */
+function isValue(statement: SyntaxNode): boolean {
+  const { type } = statement;
+  if (type === "ImportDeclaration") return children(statement, "specifiers").length === 0;
+  if (/^TS(?:Interface|TypeAlias)Declaration$/.test(type) || statement.declare === true) return false;
+  if (type !== "ExportNamedDeclaration") return true;
+  const declared = child(statement, "declaration");
+  return statement.exportKind !== "type" && (declared === null || isValue(declared));
 }
 
 interface RawImport {

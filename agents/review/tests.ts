@@ -20,6 +20,9 @@ export const MIN_UNTESTED_LINES = 25;
 /** Below this share of reached modules, tests start the program in a way that imports do not show. */
 const MIN_REACHED_SHARE = 0.3;
 
+/** Configuration, hidden folders, what starts a program, and what fills a database: tested by running it. */
+const NEVER_TESTED = /\.config\.|(?:^|\/)\.|(?:^|\/)(?:main|seed)\.|(?:^|\/)(?:migrations|seeds)\//;
+
 /** Looks at how the repository is tested. */
 export const tests: Analysis = async (input, tools) => {
   const findings: RawFinding[] = [];
@@ -151,7 +154,7 @@ function untested(input: ReviewInput, graph: ImportGraph): RawFinding[] {
       !isTest(file) &&
       !isAside(file) &&
       !isDeclaration(file) &&
-      !/\.config\.|(?:^|\/)\./.test(file) &&
+      !NEVER_TESTED.test(file) &&
       (lines >= MIN_UNTESTED_LINES || imports.length > 3),
   );
   if (sources.length === 0) return [];

@@ -151,6 +151,40 @@ describe.skipIf(!hasAnalysers())(
   },
 );
 
+describe.skipIf(!hasAnalysers())("the analysers keep silent", { timeout: 60_000 }, () => {
+  test("about commands for the project that a reader makes with this one", async () => {
+    const readme = "```sh\nnpm create sample@latest\n```\n\n```sh\nnpm run dev\n```\n";
+    const directory = await setup({ "README.md": readme });
+    expect(places(await analyse(docs, directory))).toEqual([]);
+  });
+
+  test("about headings that sites and GitHub number or join in another way", async () => {
+    const page = '# A & b\n\n# `f(x, [y])`\n\n[1](#a--b) [2](#a-b) [3](#fx-y) <a name="Odd"></a> [4](#odd)\n';
+    const directory = await setup({ "README.md": page });
+    expect(places(await analyse(docs, directory))).toEqual([]);
+  });
+
+  test("about passwords in documentation, and placeholders anywhere", async () => {
+    const url = (password: string) => ["https://admin:", password, "@db.internal/x"].join("");
+    const directory = await setup({
+      "README.md": `\`${url("kJ83hdkW")}\`\n`,
+      "src/config.js": `export const url = "${url("password")}";\n`,
+    });
+    expect(places(await analyse(security, directory)).filter((place) => place.startsWith("secret"))).toEqual(
+      [],
+    );
+  });
+
+  test("about tests that check by a macro or by a type", async () => {
+    const text =
+      'import test from "ava";\nimport { macro } from "./helper.js";\ntest("by a macro", macro, () => 1);\n' +
+      'test("by a type", () => {\n  // @ts-expect-error: refused\n  macro(1);\n});\n';
+    const directory = await setup({ "test/index.test.js": `import "../src/forgotten.js";\n${text}` });
+    const found = (await analyse(tests, directory)).findings.map(({ kind }) => kind);
+    expect(found).not.toContain("test-without-assertion");
+  });
+});
+
 describe.skipIf(!hasAnalysers())("a review", { timeout: 60_000 }, () => {
   test("writes nothing into the directory", async () => {
     const directory = await setup({ "eslint.config.js": "export default [];\n", "biome.json": "{}\n" });
