@@ -29,7 +29,11 @@ export interface Subscription {
 
 /** Request/reply and broadcast: best effort, nothing is stored. */
 export interface Bus {
-  /** Sends to whoever listens now. @throws SwarmError `payload_too_large` over the server's limit. */
+  /**
+   * Sends to whoever listens now. Without a connection the message is dropped: nothing is kept for later.
+   * @throws SwarmError `payload_too_large` over the server's limit (body and headers); `invalid_input` for a header
+   *   with a line break; `unavailable` when the transport is closed.
+   */
   publish(subject: string, data: Uint8Array, options?: { headers?: Headers | undefined }): void;
   /**
    * Calls `onMessage` for each message on a subject (wildcards `*` and `>` allowed). With `queue`, one member of
@@ -42,7 +46,7 @@ export interface Bus {
     options?: { queue?: string },
   ): Subscription;
   /**
-   * Asks one listener.
+   * Asks one listener. Without a connection it waits for one, within `timeoutMs`.
    * @throws SwarmError `unavailable` when nobody listens (at once) or nobody answers within `timeoutMs`; the
    *   signal's reason when it aborts.
    */
@@ -60,7 +64,10 @@ export interface Bus {
     data: Uint8Array,
     options: { timeoutMs: number; stallMs?: number; max?: number; headers?: Headers },
   ): Promise<Incoming[]>;
-  /** Resolves when all that was published so far has reached the server. */
+  /**
+   * Resolves when all that was published so far has reached the server.
+   * @throws SwarmError `unavailable` without a connection, or when it breaks before.
+   */
   flush(): Promise<void>;
 }
 
@@ -105,7 +112,8 @@ export interface Log {
    * Appends one message.
    * @throws SwarmError `conflict`: an expectation does not hold, or the subject holds its one message already (the
    *   message is not stored); `payload_too_large`: over the stream's message limit; `rate_limited`: the stream is
-   *   full; `unavailable`: no stream, or no acknowledgement in time (**the message may be stored or not**).
+   *   full; `invalid_input`: a header, TTL, rollup or schedule that the stream does not take; `unavailable`: no
+   *   stream, or no acknowledgement in time (**the message may be stored or not**).
    */
   append(
     subject: string,
@@ -182,7 +190,10 @@ export interface QueueConsumer {
 
 /** One work-queue stream's consumers. */
 export interface Queue {
-  /** Creates the consumer if it is not there (idempotent) and returns it. @throws SwarmError `unavailable`. */
+  /**
+   * Creates the consumer if it is not there (idempotent) and returns it. A name stands for one filter, always.
+   * @throws SwarmError `conflict` when the filter overlaps that of another consumer; `unavailable`.
+   */
   consumer(spec: { name: string; filter: string }): Promise<QueueConsumer>;
   /** The names and filters of all consumers of the stream. */
   consumers(): Promise<{ name: string; filter: string; pending: number; ackPending: number }[]>;
@@ -197,7 +208,10 @@ export interface Entry {
   readonly revision: number;
 }
 
-/** A small key-value store with compare-and-set. Keys are tokens joined by dots. Reads see every finished write. */
+/**
+ * A small key-value store with compare-and-set. Keys are tokens joined by dots; any other is refused as
+ * `invalid_input`. Reads see every finished write.
+ */
 export interface Bucket {
   get(key: string): Promise<Entry | null>;
   /** Writes whatever is there. */
@@ -211,7 +225,8 @@ export interface Bucket {
   keys(): Promise<string[]>;
   /**
    * Calls `onEntry` for every key now stored and then for every change (`null` value: deleted); resolves when the
-   * stored ones were delivered. Survives reconnects; a change made meanwhile is delivered after.
+   * stored ones were delivered. Survives reconnects; the last of the changes made meanwhile is delivered after. What
+   * goes because of its age is not told.
    */
   watch(onEntry: (key: string, value: Uint8Array | null) => void): Promise<Subscription>;
 }
@@ -254,6 +269,6 @@ export interface Transport {
    * @throws SwarmError `unavailable` when the server is older than 2.12, has no JetStream, or does not answer.
    */
   inspect(): Promise<{ name: string; problem: string | null }[]>;
-  /** Flushes and closes; safe to repeat. */
+  /** Flushes (2 s at most) and closes; open pulls end as `lost`; safe to repeat. */
   close(): Promise<void>;
 }
