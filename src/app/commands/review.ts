@@ -16,7 +16,7 @@ import { defineCommand, type Ports } from "../command.ts";
 import { agentDirectories } from "../roles.ts";
 import { untilAborted } from "../session.ts";
 import { type Supervisor, startSupervisor } from "../supervisor/supervisor.ts";
-import { resolveFrom, resolveTarget, type Target } from "../target.ts";
+import { resolveFrom, resolveTarget, serversOf, type Target } from "../target.ts";
 import { showDuration } from "../terminal.ts";
 
 /** Heap of each review process, in MiB: ESLint's type-aware rules keep whole programs in memory. */
@@ -60,7 +60,8 @@ export const command = defineCommand({
       findings: z.array(findingSchema),
       failedTasks: z.array(z.looseObject({})),
     })
-    .transform((report) => report as unknown as ReviewReport & { failed?: boolean }),
+    // `failed` is for the exit code alone; programs read the report as the contract has it.
+    .transform(({ failed: _, ...report }) => report as unknown as ReviewReport & { failed?: boolean }),
   examples: ["review .", "review ../project --json", "review . --fail-on high"],
   details:
     "Uses the swarm that runs in the working directory (or --server); without one it starts its own for the duration.\nNothing is written into the directory. Exit code 0 when the review ran, whatever it found.",
@@ -145,8 +146,7 @@ async function openSwarm(
     );
     if (lacking.length === 0) return { transport, isShared: true, close: () => transport.close() };
     ports.terminal.status(`starting ${lacking.join(", ")}`);
-    const join = [target.nats.servers].flat().join(",");
-    const own = await startOwn(ports, { directory, roles: lacking, join, prefix: target.prefix });
+    const own = await startOwn(ports, { directory, roles: lacking, join: target });
     return { transport, isShared: true, close: () => closeAll(transport, own) };
   } catch (error) {
     await transport.close();
@@ -178,7 +178,7 @@ async function knownRoles(ports: Ports, capabilities: readonly string[]): Promis
 
 async function startOwn(
   ports: Ports,
-  options: { directory: string; roles: readonly string[]; join: string | undefined; prefix?: string },
+  options: { directory: string; roles: readonly string[]; join: Target | undefined },
 ): Promise<{ supervisor: Supervisor; close(): Promise<void> }> {
   const { config, environment, log, signal, terminal } = ports;
   const startedMs = performance.now();
@@ -190,7 +190,8 @@ async function startOwn(
       config: {
         ...config,
         data: dataDir,
-        prefix: options.prefix ?? config.prefix,
+        prefix: options.join?.prefix ?? config.prefix,
+        context: options.join?.context,
         httpHost: "127.0.0.1",
         drainGraceMs: REVIEW_GRACE_MS,
         heapMb: Math.max(config.heapMb, REVIEW_HEAP_MB),
@@ -199,7 +200,7 @@ async function startOwn(
       },
       roles: options.roles,
       withApi: options.join === undefined,
-      joinServer: options.join,
+      joinServer: options.join === undefined ? undefined : serversOf(options.join),
       environment,
       log: config.logLevel === "debug" || config.logLevel === "trace" ? log : silentLogger,
       signal,
