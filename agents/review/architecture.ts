@@ -3,7 +3,7 @@
 import { dirname } from "node:path";
 import type { Analysis, RawFinding, ReviewInput, Severity } from "./contract.ts";
 import { anchorOf, isAside, isDeclaration, isTest, oneLine, readInside } from "./files.ts";
-import { type Import, type ImportGraph, packageOf, readGraph } from "./graph.ts";
+import { type Import, type ImportGraph, readGraph } from "./graph.ts";
 import { KINDS } from "./kinds.ts";
 
 /** A module that so many use and that itself uses so many is where changes meet; both counts are direct imports. */
@@ -233,15 +233,6 @@ function orphans(graph: ImportGraph, manifests: readonly Manifest[]): RawFinding
   const imported = new Set([...graph.values()].flatMap(({ imports }) => imports.map(({ to }) => to)));
   const mentioned = new Set([...graph.values()].flatMap(({ mentions }) => mentions));
   const texts = manifests.map(({ text }) => text).join("\n");
-  const rooms = new Set(
-    [...graph.keys()].map((file) =>
-      packageOf(
-        manifests.map(({ folder }) => `${folder}/x`),
-        file,
-      ),
-    ),
-  );
-  if (rooms.size === 0) return [];
   return [...graph.values()]
     .filter(({ file, isProgram, imports }) => {
       const name = file.slice(file.lastIndexOf("/") + 1);

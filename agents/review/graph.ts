@@ -2,7 +2,7 @@
 // Shared by the architecture and the tests analysis.
 import { realpath } from "node:fs/promises";
 import { isBuiltin } from "node:module";
-import { dirname, join, relative } from "node:path";
+import { join, relative } from "node:path";
 import type { AnalysisTools, ReviewInput } from "./contract.ts";
 import { isDeclaration, isInside } from "./files.ts";
 import { child, children, eachSource, nameOf, type Source, type SyntaxNode, textOf, walk } from "./syntax.ts";
@@ -164,12 +164,4 @@ export function reachable(graph: ImportGraph, from: Iterable<string>): Set<strin
     for (const { to } of graph.get(file)?.imports ?? []) if (to !== null) reached.add(to);
   }
   return reached;
-}
-
-/** The folder of the nearest package.json at or above a file; "." when there is none in `manifests`. */
-export function packageOf(manifests: readonly string[], file: string): string {
-  const folders = new Set(manifests.map((manifest) => dirname(manifest)));
-  let folder = dirname(file);
-  while (folder !== "." && !folders.has(folder)) folder = dirname(folder);
-  return folder;
 }

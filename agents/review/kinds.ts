@@ -347,9 +347,14 @@ export function kindOfRule(
   rule: string,
   isError: boolean,
 ): { kind: string; severity: Severity } {
-  const kind = KIND_BY_RULE.get(`${linter} ${rule}`);
+  const kind = knownKind(linter, rule);
   if (kind !== undefined) return { kind, severity: KINDS[kind]?.severity ?? "low" };
   return { kind: kebab(rule), severity: isError ? "medium" : "low" };
+}
+
+/** The kind that a linter's rule shares with others'; undefined: no other linter has such a rule. */
+export function knownKind(linter: Linter, rule: string): string | undefined {
+  return KIND_BY_RULE.get(`${linter} ${rule}`);
 }
 
 /** The chapter a kind belongs to; rules that only one linter knows are correctness. */

@@ -1,6 +1,6 @@
 // Someone already decided: a comment that silences one linter's rule at a place speaks for the others' twins of that rule
 // too. Owns reading such comments; each linter honours its own by itself. Pure.
-import { KINDS, type Linter } from "./kinds.ts";
+import { knownKind, type Linter } from "./kinds.ts";
 
 /** Whether a kind is silenced at a line (1-based). */
 export type Silenced = (kind: string, line: number) => boolean;
@@ -52,13 +52,5 @@ function end(silences: Silence[], line: number): void {
 function kindsOf(linter: Linter, rules: string): Silence["kinds"] {
   const names = rules.split(/[\s,]+/).filter((name) => name !== "");
   if (names.length === 0) return "all";
-  return new Set(names.map((name) => KIND_BY_RULE.get(`${linter} ${name}`) ?? name));
+  return new Set(names.map((name) => knownKind(linter, name) ?? name));
 }
-
-const KIND_BY_RULE: ReadonlyMap<string, string> = new Map(
-  Object.entries(KINDS).flatMap(([kind, { seenBy }]) =>
-    (["review-biome", "review-eslint"] as const).flatMap((linter) =>
-      (seenBy[linter] ?? []).map((rule): [string, string] => [`${linter} ${rule}`, kind]),
-    ),
-  ),
-);

@@ -33,7 +33,7 @@ export interface ReviewReport {
 export function reaches(report: ReviewReport, severity: Severity): boolean {
   const limit = SEVERITIES.indexOf(severity);
   return report.findings.some(
-    (finding) => SEVERITIES.indexOf(finding.severity) <= limit && finding.confidence >= MIN_SHOWN_CONFIDENCE,
+    (finding) => SEVERITIES.indexOf(finding.severity) <= limit && finding.confidence > DOUBTFUL_CONFIDENCE,
   );
 }
 
@@ -44,14 +44,17 @@ export interface RenderOptions {
   total?: number | undefined;
 }
 
-/** A finding that most of those who could see it do not see is not shown to people: it is wrong more often than right. */
-export const MIN_SHOWN_CONFIDENCE = 0.5;
+/**
+ * Shown to people is what is more likely right than wrong, above this: not what one linter sees and another one that could
+ * see it does not.
+ */
+export const DOUBTFUL_CONFIDENCE = 0.5;
 
 /** The report for people: a summary, then chapters, the most important first, in each of them kinds, then findings. */
 export function renderReport(report: ReviewReport, options: RenderOptions = {}): string {
   const notes = report.findings.filter(({ severity }) => severity === "info");
   const problems = report.findings.filter(({ severity }) => severity !== "info");
-  const findings = problems.filter(({ confidence }) => confidence >= MIN_SHOWN_CONFIDENCE);
+  const findings = problems.filter(({ confidence }) => confidence > DOUBTFUL_CONFIDENCE);
   return [
     ...summary(report, findings, problems.length - findings.length),
     ...chapters(findings, options),
