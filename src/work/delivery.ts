@@ -43,6 +43,9 @@ import type { CancelledScopes } from "./scopes.ts";
  */
 const TELL_STARTED_MS = 50;
 
+/** The longest wait of a task whose key is full; it doubles with each delivery, as there may be many such tasks. */
+const MAX_KEY_WAIT_MS = 30_000;
+
 /** What handling deliveries needs. */
 export interface DeliveryParts {
   transport: Transport;
@@ -52,8 +55,10 @@ export interface DeliveryParts {
   clock: Clock;
   chance: Chance;
   scopes: CancelledScopes;
-  /** Asks for the per-key permit of a task; null when there is none right now, with the wait in ms. */
-  permitFor(task: Task & { id: string }): Promise<Permit | { waitMs: number }> | null;
+  /** Asks for the permit of a task's key: a permit, or the wait in ms; null when no key limits the task. */
+  permitFor(task: KnownTask): Promise<Permit | { waitMs: number }> | null;
+  /** False once the process drains: what has not started by then goes back. */
+  isAccepting(): boolean;
 }
 
 /** A task that is in this process: what `where` and cancel look at. */
@@ -66,7 +71,8 @@ export interface Held {
 /** Takes a delivery and a seat, and sees the task through. */
 export type HandleDelivery = (delivery: Delivery, at: TaskAddress, seat: Seat) => Promise<void>;
 
-type KnownTask = Task & { id: string };
+/** A parsed task with its id. */
+export type KnownTask = Task & { id: string };
 
 /** Makes the handler. `held` is the live table of tasks in this process, by task id. */
 export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, Held>): HandleDelivery {
@@ -150,7 +156,12 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
     const permitting = parts.permitFor(task);
     const permit = permitting === null ? null : await permitting;
     if (permit !== null && "waitMs" in permit) {
-      delivery.nak(permit.waitMs);
+      delivery.nak(Math.min(MAX_KEY_WAIT_MS, permit.waitMs * 2 ** Math.min(16, delivery.deliveryCount - 1)));
+      return;
+    }
+    if (!parts.isAccepting()) {
+      delivery.nak(0);
+      if (permit !== null) permit.release();
       return;
     }
     try {

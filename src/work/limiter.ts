@@ -1,9 +1,10 @@
 // Permits of one process, taken from the shared limits in blocks. The driver of permits.ts.
-// I1: a permit is used by at most one attempt; what is not used is given back when the limit is quiet.
+// I1: a permit is used by at most one attempt at a time; a lease that is not needed is given back.
 // I2: every change of the shared value is a compare-and-set; a lost race is decided anew on the fresh value.
+// I3: at most one change of a limit is on its way per process; what failed or was refused is tried again, later.
 import { createHash } from "node:crypto";
 import { type Chance, type Clock, integerBetween, type Logger, sleep } from "../base/index.ts";
-import { SwarmError } from "../protocol/index.ts";
+import { SwarmError, toSwarmError } from "../protocol/index.ts";
 import type { Bucket } from "../transport/index.ts";
 import {
   blockSize,
@@ -15,11 +16,17 @@ import {
   UNUSED_LIMIT,
 } from "./permits.ts";
 
-/** Compare-and-set races lost before a caller is told to come back later. */
+/** Compare-and-set races lost in a row before a change is given up until later. */
 const MAX_RACES = 32;
-/** The wait of a task whose limit is full when nothing says when a permit is due, in ms. */
+/** The wait before a full limit is looked at again when nothing says when a permit is due, in ms, doubled by chance. */
 const FULL_WAIT_MS = 200;
-/** A limiter of a key that nobody used for this long is forgotten, so that many keys cost no memory. */
+/** Spread of the waits for a rate permit, in ms, so that processes do not all ask at the same moment. */
+const RATE_JITTER_MS = 20;
+/** A process leases at most this part of a concurrency at once: a quarter, so that the first does not get all. */
+const LEASE_SHARE = 4;
+/** How long a leased permit may stay unused before it is given back, in ms. */
+const TRIM_MS = 250;
+/** A limiter that nobody used for this long is forgotten, so that many keys cost no memory. */
 const FORGET_MS = 60_000;
 
 /** The right to run one attempt. */
@@ -34,14 +41,25 @@ export interface Limit {
   rate?: RateLimit | undefined;
 }
 
+/** The permits of one limit in this process. */
+export interface Limiter {
+  /** How many attempts could start now. */
+  ready(): number;
+  /**
+   * Says how many permits are wanted: too few are asked for, and `onReady` is called when more came or when it is
+   * time to say so again; a surplus is given back after a moment.
+   */
+  want(count: number): void;
+  /** Uses one permit, or null. */
+  take(): Permit | null;
+  /** Waits for an answer of the shared value: one permit, or how long to wait. */
+  acquire(): Promise<Permit | { waitMs: number }>;
+}
+
 /** The limiters of one process. */
 export interface Limiters {
-  /**
-   * Asks for the right to start one attempt.
-   * @param name the capability. @param key the key within it, if the limit is per key.
-   * @returns a permit, or how long to wait before asking again.
-   */
-  acquire(name: string, key: string | undefined, limit: Limit): Promise<Permit | { waitMs: number }>;
+  /** The limiter of a capability, or of one key of it. The same arguments give the same limiter. */
+  of(capability: string, key: string | undefined, limit: Limit): Limiter;
   /** Gives everything back and stops renewing. */
   stop(): Promise<void>;
 }
@@ -56,140 +74,223 @@ export function createLimiters(parts: {
   clock: Clock;
   chance: Chance;
   log: Logger;
+  onReady: () => void;
 }): Limiters {
-  const limiters = new Map<string, ReturnType<typeof createLimiter>>();
+  const limiters = new Map<string, ProcessLimiter>();
   const renewing = setInterval(() => {
     for (const [id, limiter] of limiters) {
-      if (limiter.isIdle(parts.clock.now() - FORGET_MS)) limiters.delete(id);
-      else
-        limiter
-          .renew()
-          .catch((error: unknown) => parts.log.warn({ err: error }, "a limit's lease was not renewed"));
+      if (limiter.isForgettable(parts.clock.now() - FORGET_MS)) limiters.delete(id);
+      else limiter.renew();
     }
   }, LEASE_RENEW_MS);
   renewing.unref();
   return {
-    acquire(name, key, limit) {
+    of(capability, key, limit) {
       const id =
-        key === undefined ? name : `${name}.${createHash("sha256").update(key).digest("hex").slice(0, 32)}`;
+        key === undefined
+          ? capability
+          : `${capability}.${createHash("sha256").update(key).digest("hex").slice(0, 32)}`;
       let limiter = limiters.get(id);
       if (limiter === undefined) {
-        limiter = createLimiter({ ...parts, id, limit });
+        limiter = new ProcessLimiter({ ...parts, id, limit });
         limiters.set(id, limiter);
       }
-      return limiter.acquire();
+      return limiter;
     },
     async stop() {
       clearInterval(renewing);
-      await Promise.all([...limiters.values()].map((limiter) => limiter.stop().catch(() => undefined)));
+      await Promise.all([...limiters.values()].map((limiter) => limiter.stop()));
     },
   };
 }
 
-function createLimiter(parts: {
+interface LimiterParts {
   bucket: Bucket;
   holder: string;
   clock: Clock;
   chance: Chance;
+  log: Logger;
+  onReady: () => void;
   id: string;
   limit: Limit;
-}) {
-  const { bucket, holder, clock, chance, id, limit } = parts;
-  let ratePermits = 0;
-  let held = 0;
-  let running = 0;
-  let usedAtMs = clock.now();
-  let turn: Promise<unknown> = Promise.resolve();
+}
 
-  /** Changes the shared value (I2); one change at a time in this process. */
-  function change<T>(
-    decide: (state: LimitState, nowMs: number) => { state: LimitState; value: T },
-  ): Promise<T> {
-    const next = turn.then(async () => {
-      for (let race = 0; race < MAX_RACES; race++) {
-        const entry = await bucket.get(id);
-        const state =
-          entry === null ? UNUSED_LIMIT : (JSON.parse(textDecoder.decode(entry.value)) as LimitState);
-        const decided = decide(state, clock.now());
-        if (decided.state === state) return decided.value;
-        try {
-          await bucket.update(id, textEncoder.encode(JSON.stringify(decided.state)), entry?.revision ?? 0);
-          return decided.value;
-        } catch (error) {
-          if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
-          await sleep(integerBetween(chance, 0, 2 * race), { clock });
-        }
-      }
-      throw new SwarmError(
-        "rate_limited",
-        `the limit ${id} is contended; ${MAX_RACES} compare-and-sets lost`,
-        {
-          retryAfterMs: FULL_WAIT_MS,
-        },
-      );
+class ProcessLimiter implements Limiter {
+  readonly #parts: LimiterParts;
+  /** Rate permits in hand. */
+  #rated = 0;
+  /** Concurrency permits leased. */
+  #held = 0;
+  #running = 0;
+  #usedAtMs: number;
+  #changing: Promise<void> | undefined;
+  #cancelPause: (() => void) | undefined;
+  #cancelTrim: (() => void) | undefined;
+  #wanted = 0;
+  #stopped = false;
+
+  constructor(parts: LimiterParts) {
+    this.#parts = parts;
+    this.#usedAtMs = parts.clock.now();
+  }
+
+  ready(): number {
+    const { concurrency, rate } = this.#parts.limit;
+    const leased = concurrency === undefined ? Number.POSITIVE_INFINITY : this.#held - this.#running;
+    return Math.max(0, Math.min(leased, rate === undefined ? Number.POSITIVE_INFINITY : this.#rated));
+  }
+
+  want(count: number): void {
+    this.#wanted = count;
+    if (count > this.ready()) {
+      if (this.#changing !== undefined || this.#cancelPause !== undefined || this.#stopped) return; // I3
+      void this.#ask(count).then((waitMs) => {
+        if (this.ready() > 0) this.#parts.onReady();
+        else this.#pause(waitMs);
+      });
+    } else if (this.#parts.limit.concurrency !== undefined && count < this.#held - this.#running) {
+      // Another process may need it; but a slot that was freed this turn is often wanted again in the next.
+      this.#cancelTrim ??= this.#parts.clock.after(TRIM_MS, () => {
+        this.#cancelTrim = undefined;
+        if (this.#wanted < this.#held - this.#running) void this.#lease(this.#running + this.#wanted);
+      });
+    }
+  }
+
+  take(): Permit | null {
+    if (this.ready() <= 0) return null;
+    this.#usedAtMs = this.#parts.clock.now();
+    this.#running++;
+    if (this.#parts.limit.rate !== undefined) this.#rated--;
+    let released = false;
+    return {
+      release: () => {
+        if (released) return;
+        released = true;
+        this.#running--;
+      },
+    };
+  }
+
+  async acquire(): Promise<Permit | { waitMs: number }> {
+    const permit = this.take();
+    if (permit !== null) return permit;
+    await this.#changing;
+    const waitMs = this.ready() > 0 ? 0 : await this.#ask(1);
+    const taken = this.take();
+    if (taken === null) return { waitMs: Math.max(1, waitMs) };
+    return {
+      release: () => {
+        taken.release();
+        this.want(0);
+      },
+    };
+  }
+
+  renew(): void {
+    if (this.#parts.limit.concurrency !== undefined && this.#held > 0) void this.#lease(this.#held);
+  }
+
+  isForgettable(sinceMs: number): boolean {
+    return this.#running === 0 && this.#held === 0 && this.#wanted === 0 && this.#usedAtMs < sinceMs;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelPause?.();
+    this.#cancelTrim?.();
+    await this.#changing;
+    if (this.#held > 0) await this.#lease(0);
+  }
+
+  #pause(waitMs: number): void {
+    if (this.#stopped) return;
+    this.#cancelPause = this.#parts.clock.after(waitMs, () => {
+      this.#cancelPause = undefined;
+      this.#parts.onReady();
     });
-    turn = next.catch(() => undefined);
-    return next;
   }
 
-  async function lease(wanted: number): Promise<void> {
-    const concurrency = limit.concurrency!;
-    held = await change((state, nowMs) => {
-      const taken = takeLease(state, concurrency, holder, wanted, nowMs);
-      return { state: taken.state, value: taken.held };
-    });
-  }
-
-  function release(): void {
-    running--;
-    // Give back at once: another process may be waiting for exactly this permit.
-    if (limit.concurrency !== undefined) void lease(running).catch(() => undefined);
-  }
-
-  return {
-    async acquire(): Promise<Permit | { waitMs: number }> {
-      usedAtMs = clock.now();
-      try {
-        if (limit.concurrency !== undefined) {
-          running++;
-          if (running > held) await lease(running);
-          if (running > held) {
-            running--;
-            return { waitMs: FULL_WAIT_MS + integerBetween(chance, 0, FULL_WAIT_MS) };
-          }
-        }
-        if (limit.rate !== undefined && ratePermits === 0) {
-          const rate = limit.rate;
-          const taken = await change((state, nowMs) => {
-            const { state: after, granted, waitMs } = takeRate(state, rate, blockSize(rate), nowMs);
-            return { state: after, value: { granted, waitMs } };
-          });
-          ratePermits += taken.granted;
-          if (ratePermits === 0) {
-            if (limit.concurrency !== undefined) release();
-            return { waitMs: taken.waitMs + integerBetween(chance, 0, 20) };
-          }
-        }
-        if (limit.rate !== undefined) ratePermits--;
-      } catch (error) {
-        if (error instanceof SwarmError && error.code === "rate_limited") return { waitMs: FULL_WAIT_MS };
-        throw error;
-      }
-      let released = false;
+  /** Asks the shared value for more permits; resolves to the wait when that gave none. Never rejects. */
+  async #ask(count: number): Promise<number> {
+    const { limit, chance } = this.#parts;
+    const { concurrency, rate } = limit;
+    const fullMs = FULL_WAIT_MS + integerBetween(chance, 0, FULL_WAIT_MS);
+    if (concurrency !== undefined && this.#held <= this.#running) {
+      await this.#lease(this.#running + Math.min(count, Math.max(1, Math.floor(concurrency / LEASE_SHARE))));
+      if (this.#held <= this.#running) return fullMs;
+    }
+    if (rate === undefined || this.#rated > 0) return fullMs;
+    let waitMs = fullMs;
+    await this.#change((state, nowMs) => {
+      const taken = takeRate(state, rate, blockSize(rate), nowMs);
       return {
-        release: () => {
-          if (released) return;
-          released = true;
-          if (limit.concurrency !== undefined) release();
+        state: taken.state,
+        done: () => {
+          this.#rated += taken.granted;
+          waitMs = taken.waitMs + integerBetween(chance, 0, RATE_JITTER_MS);
         },
       };
-    },
-    async renew(): Promise<void> {
-      if (limit.concurrency !== undefined && running > 0) await lease(running);
-    },
-    isIdle: (sinceMs: number) => running === 0 && usedAtMs < sinceMs,
-    async stop(): Promise<void> {
-      if (limit.concurrency !== undefined && held > 0) await lease(0);
-    },
-  };
+    });
+    return waitMs;
+  }
+
+  #lease(wanted: number): Promise<void> {
+    const { limit, holder } = this.#parts;
+    return this.#change((state, nowMs) => {
+      const taken = takeLease(state, limit.concurrency!, holder, wanted, nowMs);
+      return {
+        state: taken.state,
+        done: () => {
+          this.#held = taken.held;
+        },
+      };
+    });
+  }
+
+  /** Changes the shared value (I2), one change after the other (I3). A failure leaves things as they were. */
+  #change(
+    decide: (state: LimitState, nowMs: number) => { state: LimitState; done: () => void },
+  ): Promise<void> {
+    const before = this.#changing;
+    const changing = (before ?? Promise.resolve())
+      .then(() => this.#changeOnce(decide))
+      .catch((error: unknown) => {
+        this.#parts.log.warn(
+          { err: toSwarmError(error), limit: this.#parts.id },
+          "a shared limit could not be changed",
+        );
+      })
+      .finally(() => {
+        if (this.#changing === changing) this.#changing = undefined;
+      });
+    this.#changing = changing;
+    return changing;
+  }
+
+  async #changeOnce(
+    decide: (state: LimitState, nowMs: number) => { state: LimitState; done: () => void },
+  ): Promise<void> {
+    const { bucket, clock, chance, id } = this.#parts;
+    for (let race = 0; race < MAX_RACES; race++) {
+      const entry = await bucket.get(id);
+      const state =
+        entry === null ? UNUSED_LIMIT : (JSON.parse(textDecoder.decode(entry.value)) as LimitState);
+      const decided = decide(state, clock.now());
+      try {
+        if (decided.state !== state) {
+          await bucket.update(id, textEncoder.encode(JSON.stringify(decided.state)), entry?.revision ?? 0);
+        }
+        decided.done();
+        return;
+      } catch (error) {
+        if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
+        await sleep(integerBetween(chance, 0, 2 * race), { clock });
+      }
+    }
+    throw new SwarmError(
+      "rate_limited",
+      `${MAX_RACES} compare-and-sets in a row were lost to other processes`,
+    );
+  }
 }

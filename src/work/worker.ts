@@ -34,8 +34,8 @@ import type {
   Subscription,
   Transport,
 } from "../transport/index.ts";
-import { createDeliveryHandler, type Held } from "./delivery.ts";
-import { createLimiters, type Limiters } from "./limiter.ts";
+import { createDeliveryHandler, type Held, type KnownTask } from "./delivery.ts";
+import { createLimiters, type Limiter, type Limiters, type Permit } from "./limiter.ts";
 import type { CapabilityLimits, Workforce } from "./ports.ts";
 import {
   createLane,
@@ -50,6 +50,13 @@ import { followCancelledScopes } from "./scopes.ts";
 
 /** How long a standing pull waits on the server. The server forgets it after; ours is opened anew. */
 const STANDING_EXPIRES_MS = 30_000;
+/** Deliveries in a row whose key was full before the capability is left alone for a moment, slots if those are more. */
+const MAX_REFUSALS = 128;
+/**
+ * How long it is left alone, in ms. Without it, a backlog of one full key would be pulled and given back as fast as the
+ * server can; with it, at most some 1,300 such deliveries a second, a few per cent of a core.
+ */
+const QUIET_MS = 100;
 /** Waits before a vanished consumer or a lost pull is tried again. */
 const REOPEN_BACKOFF = { backoffMs: 50, factor: 2, maxBackoffMs: 2_000, jitter: 0.5 };
 
@@ -100,6 +107,9 @@ export function createWorker(parts: {
   );
   const driverOf = new Map(drivers.map((driver) => [driver.lane, driver]));
   const lanes = drivers.map((driver) => driver.lane);
+  /** Deliveries in a row that were given back because their key was full, by capability. */
+  const refused = new Map<string, number>();
+  const quietUntilMs = new Map<string, number>();
   const pulls = new Set<{ cancel(): void }>();
   const subscriptions: Subscription[] = [];
   let limiters: Limiters | undefined;
@@ -110,42 +120,53 @@ export function createWorker(parts: {
 
   const scopes = followCancelledScopes(transport, (scope) => abortScope(scope));
   const handle = createDeliveryHandler(
-    { transport, subjects, meter, log, clock, chance, scopes, permitFor },
+    { transport, subjects, meter, log, clock, chance, scopes, permitFor, isAccepting: () => accepting },
     held,
   );
 
-  function permitFor(task: Parameters<NonNullable<NonNullable<CapabilityLimits["perKey"]>["of"]>>[0]) {
-    const declared = limits.get(task.capability);
-    if (declared === undefined || limiters === undefined) return null;
-    const { perKey, ...own } = declared;
-    const key = perKey?.of(task);
-    const ownLimited = own.concurrency !== undefined || own.rate !== undefined;
-    if (!ownLimited && key === undefined) return null;
-    return acquireBoth(
-      task.capability,
-      ownLimited ? own : null,
-      key === undefined ? null : { key, limit: perKey! },
-    );
+  /** The limiter of a capability's own limits, if it has any. */
+  function limiterOf(capability: string): Limiter | null {
+    const own = limits.get(capability);
+    if (own === undefined || limiters === undefined) return null;
+    if (own.concurrency === undefined && own.rate === undefined) return null;
+    return limiters.of(capability, undefined, own);
   }
 
-  async function acquireBoth(
-    capability: string,
-    own: CapabilityLimits | null,
-    keyed: { key: string; limit: NonNullable<CapabilityLimits["perKey"]> } | null,
-  ) {
-    const inner = keyed === null ? null : await limiters!.acquire(capability, keyed.key, keyed.limit);
-    if (inner !== null && "waitMs" in inner) return inner;
-    const outer = own === null ? null : await limiters!.acquire(capability, undefined, own);
-    if (outer !== null && "waitMs" in outer) {
-      inner?.release();
-      return outer;
+  /** The permit of a task's key, if its capability is limited by key; a key that is full quiets its capability down. */
+  function permitFor(task: KnownTask): Promise<Permit | { waitMs: number }> | null {
+    const perKey = limits.get(task.capability)?.perKey;
+    const key = perKey?.of(task);
+    if (perKey === undefined || key === undefined || limiters === undefined) return null;
+    return limiters
+      .of(task.capability, key, perKey)
+      .acquire()
+      .then((answer) => {
+        const refusals = "waitMs" in answer ? (refused.get(task.capability) ?? 0) + 1 : 0;
+        refused.set(task.capability, refusals);
+        return answer;
+      });
+  }
+
+  /** How many tasks of a capability may be asked for: slots, permits, and a pause while most keys are full. */
+  function freeOf(capability: string): number {
+    const free = workforce.free(capability);
+    if ((refused.get(capability) ?? 0) > Math.max(MAX_REFUSALS, free)) {
+      refused.set(capability, 0);
+      quietUntilMs.set(capability, clock.now() + QUIET_MS);
+      clock.after(QUIET_MS, wake);
     }
-    return {
-      release: () => {
-        inner?.release();
-        outer?.release();
-      },
-    };
+    if ((quietUntilMs.get(capability) ?? 0) > clock.now()) return 0;
+    const limiter = limiterOf(capability);
+    if (limiter === null || free <= 0) {
+      limiter?.want(0);
+      return free;
+    }
+    limiter.want(Math.min(free, Math.max(1, backlogOf(capability))));
+    return Math.min(free, limiter.ready());
+  }
+
+  function backlogOf(capability: string): number {
+    return lanes.reduce((sum, lane) => sum + (lane.capability === capability ? lane.backlog : 0), 0);
   }
 
   /** Plans one look at the lanes at the end of this turn: slots freed together ask together. */
@@ -156,8 +177,10 @@ export function createWorker(parts: {
       turnPlanned = false;
       if (!accepting || transport.state !== "connected") return;
       const ready = lanes.filter((lane) => driverOf.get(lane)!.consumer !== null);
-      const free = { total: workforce.freeTotal(), of: (capability: string) => workforce.free(capability) };
-      for (const order of decidePulls(ready, free, clock.now())) openPull(order);
+      const free = new Map(ready.map(({ capability }) => [capability, 0]));
+      for (const capability of free.keys()) free.set(capability, freeOf(capability));
+      const slots = { total: workforce.freeTotal(), of: (capability: string) => free.get(capability) ?? 0 };
+      for (const order of decidePulls(ready, slots, clock.now())) openPull(order);
     });
   }
 
@@ -203,12 +226,19 @@ export function createWorker(parts: {
       return;
     }
     const seat = accepting ? workforce.take(at.capability) : null;
-    if (seat === null) {
+    const limiter = seat === null ? null : limiterOf(at.capability);
+    const permit = limiter === null ? null : limiter.take();
+    if (seat === null || (limiter !== null && permit === null)) {
       noteSurplus(lane, delivery);
       delivery.nak(0); // I1
+      seat?.release();
+      wake();
       return;
     }
-    void handle(delivery, at, seat).then(afterTask);
+    void handle(delivery, at, seat).then(() => {
+      permit?.release();
+      afterTask();
+    });
   }
 
   function afterTask(): void {
@@ -291,6 +321,7 @@ export function createWorker(parts: {
         clock,
         chance,
         log,
+        onReady: wake,
       });
       await scopes.start();
       subscriptions.push(

@@ -407,6 +407,32 @@ describe("limits across processes", () => {
     expect(mostTogether).toBe(2);
   });
 
+  it("does not pull the backlog of a full key again and again", async () => {
+    const go = signal();
+    const started = signal();
+    const script = async ({ task }: { task: { input?: unknown } }) => {
+      if (task.input !== "full") return "other";
+      started.resolve();
+      await go.promise;
+      return "full";
+    };
+    const of = ({ input }: { input?: unknown }) => String(input);
+    await swarm.work(script, {
+      slots: 8,
+      capabilities: [{ name: "echo", limits: { perKey: { of, concurrency: 1 } } }],
+    });
+    const client = await swarm.client();
+    await client.submit({ capability: "echo", input: "full" });
+    await started.promise;
+    await Promise.all(
+      Array.from({ length: 300 }, () => client.submit({ capability: "echo", input: "full" })),
+    );
+    expect((await client.run({ capability: "echo", input: "free" })).output).toBe("other");
+    const redelivered = (await swarm.meter.taskRedeliveries.get()).values[0]?.value ?? 0;
+    expect(redelivered).toBeLessThan(1_500);
+    go.resolve();
+  });
+
   it("starts no more than the rate allows", async () => {
     const startsMs: number[] = [];
     const script = async () => {
