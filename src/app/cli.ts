@@ -17,7 +17,7 @@ export interface CliWorld {
   argv: readonly string[];
   environment: Readonly<Record<string, string | undefined>>;
   directory: string;
-  stdout: { write(text: string): unknown };
+  stdout: { write(text: string): unknown; columns?: number };
   stderr: { write(text: string): unknown; isTTY?: boolean; columns?: number };
   /** What runs a command; loaded only when one does, so that the help needs no other room. */
   openSession(input: {
@@ -42,6 +42,9 @@ const GLOBAL_OPTIONS = [
   { flags: "--config <file>", about: "configuration file (default: murmur.yaml, when there is one)" },
   { flags: "--log-level <level>", about: "trace, debug, info, warn, error, fatal or silent" },
 ] as const;
+
+/** The width of the help where there is no terminal. */
+const HELP_WIDTH = 110;
 
 const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   agent: "run agents, see and steer living ones",
@@ -137,6 +140,8 @@ function configure(command: CommanderCommand, world: CliWorld, json: boolean): C
     .helpOption("-h, --help", "print this help")
     .configureOutput({
       writeOut: (text) => void world.stdout.write(text),
+      getOutHelpWidth: () => world.stdout.columns ?? HELP_WIDTH,
+      getErrHelpWidth: () => world.stderr.columns ?? HELP_WIDTH,
       // With --json, the one document on standard output says it.
       writeErr: (text) => void (json ? undefined : world.stderr.write(text.replace(/^error: /, "murmur: "))),
     });

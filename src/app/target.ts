@@ -14,6 +14,8 @@ export interface Target {
   prefix: string;
   /** The local swarm, when that is what is meant. */
   swarm: SwarmState | null;
+  /** The context that named it, for processes that are to connect in the same way; they read it themselves. */
+  context: string | undefined;
 }
 
 /** @throws SwarmError `not_found` or `invalid_input` for a context that cannot be used. */
@@ -29,17 +31,19 @@ export async function resolveTarget(
       nats: { ...readNatsContext(config.context, environment), ...credentials },
       prefix: config.prefix,
       swarm: null,
+      context: config.context,
     };
   }
+  const context = undefined;
   if (config.server !== undefined) {
-    return { nats: { servers: config.server, ...credentials }, prefix: config.prefix, swarm: null };
+    return { nats: { servers: config.server, ...credentials }, prefix: config.prefix, swarm: null, context };
   }
   const swarm = readRunningSwarm(config.data);
   if (swarm === null) {
-    return { nats: { servers: DEFAULT_SERVER, ...credentials }, prefix: config.prefix, swarm: null };
+    return { nats: { servers: DEFAULT_SERVER, ...credentials }, prefix: config.prefix, swarm: null, context };
   }
   const prefix = sources.prefix === "default" ? swarm.prefix : config.prefix;
-  return { nats: { servers: swarm.server, ...credentials }, prefix, swarm };
+  return { nats: { servers: swarm.server, ...credentials }, prefix, swarm, context };
 }
 
 /** The later in this list, the stronger. */
@@ -47,6 +51,11 @@ const SOURCE_KINDS = ["default", "file", "environment", "flag"] as const;
 
 function rank(source: string): number {
   return SOURCE_KINDS.findIndex((kind) => source.startsWith(kind));
+}
+
+/** The servers of a target as one URL list. */
+export function serversOf({ nats }: Target): string {
+  return [nats.servers].flat().join(",");
 }
 
 /** A path as seen from a directory. */

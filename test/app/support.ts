@@ -1,6 +1,6 @@
 // Real swarms for tests: the program as people start it, in a directory of its own, with nothing left behind.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
@@ -29,6 +29,8 @@ export interface Ran {
 
 export interface World {
   directory: string;
+  /** Where the program puts what is temporary. */
+  temp: string;
   run(args: string, options?: { input?: string | null; env?: Record<string, string> }): Promise<Ran>;
   start(args: string): ChildProcess;
   /** `swarm.json`. */
@@ -48,8 +50,11 @@ export interface Swarm {
 
 /** A directory to run the program in. Arguments are split at spaces; `%` stands for a space inside one. */
 export function setupWorld(env: Record<string, string> = {}): World {
-  const directory = mkdtempSync(join(tmpdir(), "murmur-app-"));
-  const environment = cleanEnvironment(env);
+  const root = realpathSync(mkdtempSync(join(tmpdir(), "murmur-app-")));
+  const [directory, temp] = [join(root, "work"), join(root, "temp")];
+  mkdirSync(directory);
+  mkdirSync(temp);
+  const environment = cleanEnvironment({ TMPDIR: temp, ...env });
   const split = (args: string) => args.split(" ").map((arg) => arg.replaceAll("%", " "));
   const start = (args: string, extra: Record<string, string> = {}) =>
     spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, ...split(args)], {
@@ -66,10 +71,11 @@ export function setupWorld(env: Record<string, string> = {}): World {
   };
   onTestFinished(async () => {
     await run("down --purge");
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(root, { recursive: true, force: true });
   }, 60_000);
   return {
     directory,
+    temp,
     run,
     start,
     state: () => JSON.parse(readFileSync(join(directory, ".murmur/swarm.json"), "utf8")) as SwarmState,

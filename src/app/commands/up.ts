@@ -7,7 +7,7 @@ import { defineCommand, type Ports } from "../command.ts";
 import { showLogLine } from "../log-lines.ts";
 import { parseAgents } from "../supervisor/plan.ts";
 import { readLockHolder, readRunningSwarm, type SwarmState } from "../supervisor/state.ts";
-import { resolveTarget } from "../target.ts";
+import { resolveTarget, serversOf, type Target } from "../target.ts";
 import { showDuration, table } from "../terminal.ts";
 
 const processSchema = z.object({
@@ -53,10 +53,16 @@ export const command = defineCommand({
     const startedMs = performance.now();
     const { config, terminal, signal } = ports;
     const dataDir = resolve(ports.directory, config.data);
-    const own = { ...config, data: dataDir };
+    const join = await targetToJoin(ports);
+    const own = { ...config, data: dataDir, context: join?.context };
     const roles = parseAgents(input.agents);
     await checkRoles(ports, roles);
-    const orders = { config: own, roles, httpPort: input.http, joinServer: await serverToJoin(ports) };
+    const orders = {
+      config: own,
+      roles,
+      httpPort: input.http,
+      joinServer: join === null ? undefined : serversOf(join),
+    };
     const running = readRunningSwarm(dataDir);
     if (running !== null) return toOutput(running, dataDir, true);
     if (input.detach) {
@@ -129,13 +135,15 @@ async function checkRoles(ports: Ports, roles: readonly string[]): Promise<void>
   );
 }
 
-/** `up` starts its own server unless a flag or the configuration file names one: NATS_URL is for the other commands. */
-async function serverToJoin(ports: Ports): Promise<string | undefined> {
-  const { sources, config } = ports;
+/**
+ * The swarm to join, or null. `up` starts its own server unless a flag or the configuration file names one: the
+ * environment's NATS_URL is for the other commands.
+ */
+async function targetToJoin(ports: Ports): Promise<Target | null> {
+  const { sources, config, environment } = ports;
   const isMeant = (source: string) => source.startsWith("flag") || source.startsWith("file");
-  if (!isMeant(sources.server) && !isMeant(sources.context)) return undefined;
-  const { nats } = await resolveTarget(config, sources, ports.environment);
-  return Array.isArray(nats.servers) ? nats.servers.join(",") : nats.servers;
+  if (!isMeant(sources.server) && !isMeant(sources.context)) return null;
+  return resolveTarget(config, sources, environment);
 }
 
 /** How long another `up` of the same directory may take to get ready. */

@@ -78,14 +78,11 @@ export function planProcesses(options: {
     MURMUR_EXEC_ALLOW: config.execAllow.join(","),
     MURMUR_EXEC_DIRECTORIES: config.execDirectories.join(","),
   };
-  if (options.ownServer) {
-    for (const name of ["NATS_URL", "NATS_CREDS", "NATS_CONTEXT", "MURMUR_CREDS", "MURMUR_CONTEXT"]) {
-      common[name] = undefined;
-    }
-  } else {
-    common.MURMUR_CREDS = config.creds;
-    common.MURMUR_CONTEXT = config.context;
-  }
+  // What decides where children connect is written here in full; what the caller's environment says must not compete.
+  for (const name of ["NATS_URL", "NATS_CREDS", "NATS_CONTEXT"]) common[name] = undefined;
+  common.MURMUR_CREDS = options.ownServer ? undefined : config.creds;
+  common.MURMUR_CONTEXT = options.ownServer ? undefined : config.context;
+  if (common.MURMUR_CONTEXT !== undefined) common.MURMUR_SERVER = undefined;
   const plan = (role: string, args: readonly string[], extra: Record<string, string | undefined>) => {
     const number = (counts.get(role) ?? 0) + 1;
     counts.set(role, number);

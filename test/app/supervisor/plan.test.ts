@@ -2,8 +2,10 @@ import { expect, test } from "vitest";
 import { loadConfig } from "../../../src/app/config.ts";
 import { natsConfig, parseAgents, planProcesses } from "../../../src/app/supervisor/plan.ts";
 
-async function setup(options: { ownServer?: boolean; environment?: Record<string, string> } = {}) {
-  const { config } = await loadConfig({ flags: {}, environment: {}, directory: "/nowhere" });
+async function setup(
+  options: { ownServer?: boolean; environment?: Record<string, string>; flags?: Record<string, string> } = {},
+) {
+  const { config } = await loadConfig({ flags: options.flags ?? {}, environment: {}, directory: "/nowhere" });
   return planProcesses({
     config,
     roles: ["echo", "echo", "review"],
@@ -59,6 +61,17 @@ test("a private server's processes do not inherit the way to another one; agents
     undefined,
     undefined,
   ]);
+});
+
+test("processes that join through a context get the context, which knows more than a URL", async () => {
+  const [api] = await setup({
+    ownServer: false,
+    flags: { context: "prod" },
+    environment: { NATS_URL: "nats://x" },
+  });
+  expect(api?.environment).toMatchObject({ MURMUR_CONTEXT: "prod" });
+  expect(api?.environment.MURMUR_SERVER).toBeUndefined();
+  expect(api?.environment.NATS_URL).toBeUndefined();
 });
 
 test("the API's token reaches the api process alone", async () => {

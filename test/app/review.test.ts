@@ -1,0 +1,57 @@
+import { once } from "node:events";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { readState } from "../../src/app/supervisor/state.ts";
+import { eventually, expectGone, setupWorld } from "./support.ts";
+
+/** A small repository whose README links to nowhere. */
+function setup() {
+  const world = setupWorld();
+  const repository = join(world.directory, "repository");
+  mkdirSync(join(repository, "src"), { recursive: true });
+  writeFileSync(join(repository, "package.json"), '{"name":"small","version":"1.0.0"}');
+  writeFileSync(join(repository, "README.md"), "# Small\n\nSee [the guide](docs/guide.md).\n");
+  writeFileSync(join(repository, "src/index.js"), "export const one = 1;\n");
+  return { ...world, repository };
+}
+
+test("review without a swarm starts its own, writes nothing into the repository and leaves nothing behind", async () => {
+  const { run, repository, directory, temp } = setup();
+  const ran = await run("review repository --only review-docs --json");
+  expect(ran).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(ran.json()).toMatchObject({
+    status: "completed",
+    directory: repository,
+    findings: [expect.objectContaining({ file: "README.md", line: 3 })],
+    failedTasks: [],
+  });
+  expect(readdirSync(repository).sort()).toEqual(["README.md", "package.json", "src"]);
+  expect(readdirSync(directory)).toEqual(["repository"]);
+  expect(readdirSync(temp).filter((name) => name.startsWith("murmur-"))).toEqual([]);
+  expect((await run("review repository --only review-docs --fail-on low")).exitCode).toBe(1);
+});
+
+test("review in a running swarm starts only what it lacks, and the swarm stays as it was", async () => {
+  const { run, up } = setup();
+  const swarm = await up();
+  expect((await run("review repository --only review-docs --json")).json()).toMatchObject({
+    status: "completed",
+  });
+  const { agents } = (await run("agent ls --json")).json() as { agents: { role: string }[] };
+  expect(agents.map(({ role }) => role)).toEqual(["echo"]);
+  expect((await up()).processes).toEqual(swarm.processes);
+});
+
+test("an interrupted review ends its swarm", async () => {
+  const { start, temp } = setup();
+  const child = start("review repository");
+  const state = await eventually(() => {
+    const [data] = readdirSync(temp).filter((name) => name.startsWith("murmur-review-"));
+    return (data === undefined ? null : readState(join(temp, data))) ?? undefined;
+  });
+  child.kill("SIGINT");
+  expect(await once(child, "exit")).toEqual([1, null]);
+  expectGone(state.processes.map(({ pid }) => pid));
+  expect(readdirSync(temp).filter((name) => name.startsWith("murmur-"))).toEqual([]);
+});

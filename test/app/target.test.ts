@@ -1,0 +1,77 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { loadConfig } from "../../src/app/config.ts";
+import { identify } from "../../src/app/supervisor/identity.ts";
+import { writeState } from "../../src/app/supervisor/state.ts";
+import { resolveTarget } from "../../src/app/target.ts";
+
+function setup() {
+  const directory = mkdtempSync(join(tmpdir(), "murmur-target-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  mkdirSync(join(directory, "nats/context"), { recursive: true });
+  writeFileSync(join(directory, "nats/context/prod.json"), '{"url":"nats://prod:4222"}');
+  const resolve = async (flags: Record<string, unknown>, environment: Record<string, string> = {}) => {
+    const { config, sources } = await loadConfig({
+      flags: { data: join(directory, "data"), ...flags },
+      environment,
+      directory,
+    });
+    return resolveTarget(config, sources, { XDG_CONFIG_HOME: directory });
+  };
+  return { directory, resolve };
+}
+
+function startLocalSwarm(directory: string, supervisor = identify(process.pid)!): void {
+  mkdirSync(join(directory, "data"));
+  const state = {
+    version: 1 as const,
+    ready: true,
+    prefix: "local",
+    server: "nats://127.0.0.1:1",
+    http: "",
+    processes: [],
+  };
+  writeState(join(directory, "data"), { ...state, supervisor });
+}
+
+test("without anything, it is the server of this machine", async () => {
+  const { resolve } = setup();
+  expect(await resolve({})).toMatchObject({ nats: { servers: "nats://127.0.0.1:4222" }, prefix: "murmur" });
+});
+
+test("the swarm that runs in the data directory is meant, with its prefix", async () => {
+  const { resolve, directory } = setup();
+  startLocalSwarm(directory);
+  expect(await resolve({})).toMatchObject({ nats: { servers: "nats://127.0.0.1:1" }, prefix: "local" });
+  expect(await resolve({ prefix: "other" })).toMatchObject({ prefix: "other" });
+});
+
+test("a swarm whose supervisor is gone is not meant", async () => {
+  const { resolve, directory } = setup();
+  startLocalSwarm(directory, { pid: process.pid, started: "long ago" });
+  expect((await resolve({})).swarm).toBeNull();
+});
+
+test("NATS_URL comes before the local swarm", async () => {
+  const { resolve, directory } = setup();
+  startLocalSwarm(directory);
+  expect(await resolve({}, { NATS_URL: "nats://a:1" })).toMatchObject({
+    nats: { servers: "nats://a:1" },
+    swarm: null,
+  });
+});
+
+test.each([
+  [{ context: "prod" }, { NATS_URL: "nats://a:1" }, "nats://prod:4222"],
+  [{ server: "nats://b:1" }, { NATS_CONTEXT: "prod" }, "nats://b:1"],
+  [{}, { NATS_CONTEXT: "prod", NATS_URL: "nats://a:1" }, "nats://a:1"],
+  [{}, { NATS_CONTEXT: "prod" }, "nats://prod:4222"],
+])(
+  "of flags %j and environment %j the stronger source counts, and a URL before a context",
+  async (flags, environment, servers) => {
+    const { resolve } = setup();
+    expect((await resolve(flags, environment as Record<string, string>)).nats.servers).toBe(servers);
+  },
+);
