@@ -10,7 +10,7 @@
 // A3  Terms and times never fall.
 
 import { canonicalJson, type Json, sha256 } from "./canonical.ts";
-import { type Entry, genesisChain, type KeyedCommand, type ParsedCommand } from "./entry.ts";
+import { type Entry, type Genesis, genesisChain, type KeyedCommand, type ParsedCommand } from "./entry.ts";
 
 /**
  * Results of this many last commands are kept, so that a repeated command gets its first answer. More than the
@@ -35,7 +35,7 @@ export interface CommandSet<S, C> {
 /** The folded log. */
 export interface Fold<S, C> {
   readonly commandSet: CommandSet<S, C>;
-  /** Sequence of the last applied entry; 0 stands for genesis. */
+  /** Sequence of the last applied entry; at first that of genesis. */
   seq: number;
   term: number;
   /** Who took the office of `term`; null before the first. */
@@ -55,15 +55,19 @@ export interface Fold<S, C> {
   readonly state: S;
 }
 
-/** A log of which nothing has been applied. */
-export function emptyFold<S, C>(commandSet: CommandSet<S, C>, logId: string): Fold<S, C> {
+/** A log of which nothing but genesis has been applied; by default that is taken as given at sequence 0. */
+export function emptyFold<S, C>(
+  commandSet: CommandSet<S, C>,
+  logId: string,
+  { epoch, seq }: Pick<Genesis, "epoch" | "seq"> = { epoch: 1, seq: 0 },
+): Fold<S, C> {
   return {
     commandSet,
-    seq: 0,
+    seq,
     term: 0,
     leader: null,
     at: 0,
-    chain: genesisChain(logId),
+    chain: genesisChain(logId, epoch),
     results: new Map(),
     keyRing: [],
     recorded: 0,

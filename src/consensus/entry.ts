@@ -59,9 +59,35 @@ export interface EntryContext<C> {
 /** A read entry, or what is wrong with it. */
 export type ReadEntry<C> = { ok: true; entry: Entry<C> } | { ok: false; fault: string };
 
-/** The chain hash of `genesis {logId, epoch: 1}`, which stands before the first entry. */
-export function genesisChain(logId: string): string {
-  return sha256(canonicalJson({ v: ENTRY_VERSION, type: "genesis", logId, epoch: 1 }));
+/** Where a log begins: its identity, how often it was recovered (1: never), and the sequence at which that stands. */
+export interface Genesis {
+  readonly logId: string;
+  readonly epoch: number;
+  readonly seq: number;
+}
+
+/** Genesis as it is stored. It is written once, by whoever creates the log, and never by a member. */
+export function genesisBody({ logId, epoch }: Omit<Genesis, "seq">): JsonObject {
+  return { v: ENTRY_VERSION, type: "genesis", logId, epoch };
+}
+
+/** Reads genesis from the log, or says why the log does not begin with one. */
+export function readGenesis(
+  value: unknown,
+): { ok: true; logId: string; epoch: number } | { ok: false; fault: string } {
+  if (!isJsonObject(value) || value.type !== "genesis")
+    return { ok: false, fault: "the log does not begin with genesis" };
+  if (value.v !== ENTRY_VERSION) return { ok: false, fault: `genesis version is not ${ENTRY_VERSION}` };
+  const { logId, epoch } = value;
+  if (typeof logId !== "string" || logId === "" || !isCount(epoch) || epoch === 0) {
+    return { ok: false, fault: "genesis has no proper logId and epoch" };
+  }
+  return { ok: true, logId, epoch: epoch as number };
+}
+
+/** The chain hash of genesis, which stands before the first entry. */
+export function genesisChain(logId: string, epoch = 1): string {
+  return sha256(canonicalJson(genesisBody({ logId, epoch })));
 }
 
 /** Adds the chain hash. */

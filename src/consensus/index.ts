@@ -29,10 +29,13 @@ export type { ElectionConfig } from "./election-state.ts";
 export {
   type Entry,
   type EntryBody,
+  type Genesis,
+  genesisBody,
   genesisChain,
   type KeyedCommand,
   type ParsedCommand,
   readEntry,
+  readGenesis,
   sealEntry,
 } from "./entry.ts";
 export {

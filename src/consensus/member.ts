@@ -13,10 +13,12 @@ import {
   type ElectionState,
   startElection,
 } from "./election-state.ts";
+import type { Genesis } from "./entry.ts";
 import { type Envelope, parseMessage } from "./messages.ts";
 import {
   depose,
   elect,
+  halt,
   hearAccepted,
   hearRefused,
   hearStored,
@@ -48,6 +50,10 @@ export interface MemberOptions<S, C> {
   /** Chance for election timeouts; mixed with the member's id, so that one seed serves a whole swarm. */
   readonly seed: number;
   readonly commandSet: CommandSet<S, C>;
+  /** Where the log begins; without it genesis is taken as given at sequence 0. */
+  readonly genesis?: Pick<Genesis, "epoch" | "seq"> | undefined;
+  /** See `OfficeConfig`. */
+  readonly countsTicksOfAppends?: boolean | undefined;
 }
 
 /** One member. */
@@ -72,7 +78,9 @@ export type MemberInput<C> =
   | { readonly type: "stored"; readonly seq: number; readonly entry: JsonObject }
   | { readonly type: "accepted"; readonly request: number; readonly seq: number }
   | { readonly type: "refused"; readonly request: number; readonly lastSeq: number }
-  | { readonly type: "unknown"; readonly request: number };
+  | { readonly type: "unknown"; readonly request: number }
+  /** The driver found that the log is not the one that was read: it is gone, ends below, or is another. */
+  | { readonly type: "distrust"; readonly reason: string };
 
 /** What a member wants done. With an `error` the input was refused and had no effect but a halt. */
 export interface MemberEffects<C> {
@@ -96,19 +104,25 @@ export interface MemberView {
 
 /** A member that has just started, has read nothing and abstains from elections for a while. */
 export function createMember<S, C>(
-  { config, seed, commandSet }: MemberOptions<S, C>,
+  { config, seed, commandSet, genesis, countsTicksOfAppends }: MemberOptions<S, C>,
   parts: MemberParts = { stepElection },
 ): Member<S, C> {
   const office = createOffice(
-    { node: config.node, logId: config.swarm, electionTicks: config.electionTicks },
+    {
+      node: config.node,
+      logId: config.swarm,
+      electionTicks: config.electionTicks,
+      genesis,
+      countsTicksOfAppends,
+    },
     commandSet,
   );
   const chance = seededChance(mixSeed(seed, config.node));
-  const election = startElection({ config, chance, tip: { term: 0, seq: 0 } });
+  const election = startElection({ config, chance, tip: { term: 0, seq: office.fold.seq } });
   return { config, chance, parts, election, office, hash: null };
 }
 
-/** Reads what is stored so far, from sequence 1, into a new member. Gives the reason when the log halts it. */
+/** Reads what is stored so far, from behind genesis or what it has read, into a new member. Gives the reason when the log halts it. */
 export function loadLog<S, C>(member: Member<S, C>, entries: readonly JsonObject[]): string | undefined {
   const effects = noEffects<C>();
   for (const entry of entries) {
@@ -195,6 +209,9 @@ function takeInput<S, C>(member: Member<S, C>, input: MemberInput<C>, turn: Turn
     case "unknown":
       hearUnknown(office, input.request, turn.office);
       return undefined;
+    case "distrust":
+      halt(office, input.reason, turn.office);
+      return haltedError(member);
     default:
       return input satisfies never;
   }

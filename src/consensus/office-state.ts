@@ -1,7 +1,7 @@
 // What an office remembers. Owns the shape and the two ways to begin; what happens to it is office.ts.
 
 import { type CommandSet, emptyFold, type Fold } from "./apply.ts";
-import type { Entry } from "./entry.ts";
+import type { Entry, Genesis } from "./entry.ts";
 import { createQueue, type Queue, type Queued } from "./queue.ts";
 
 /** What a member is told once. */
@@ -10,6 +10,13 @@ export interface OfficeConfig {
   /** The log's identity. */
   readonly logId: string;
   readonly electionTicks: number;
+  /** Where the log begins; without it genesis is taken as given at sequence 0. */
+  readonly genesis?: Pick<Genesis, "epoch" | "seq"> | undefined;
+  /**
+   * Whether ticks that pass while an own append is under way count as log time. Without it log time stands still under
+   * a load that leaves no tick between one entry and the next append. False unless said otherwise.
+   */
+  readonly countsTicksOfAppends?: boolean | undefined;
 }
 
 /** An append whose fate is not known yet. */
@@ -42,6 +49,7 @@ export interface Office<S, C> {
   waitedTicks: number;
   readonly queue: Queue<C>;
   nextRequest: number;
+  /** Ticks since the last entry was applied, or stamped where `countsTicksOfAppends`: what log time is ahead by. */
   ticksSinceApplied: number;
   /** Why this member trusts its log no more. */
   halted: string | null;
@@ -51,7 +59,7 @@ export interface Office<S, C> {
 export function createOffice<S, C>(config: OfficeConfig, commandSet: CommandSet<S, C>): Office<S, C> {
   return {
     config,
-    fold: emptyFold(commandSet, config.logId),
+    fold: emptyFold(commandSet, config.logId, config.genesis),
     electedTerm: null,
     inOffice: false,
     open: null,

@@ -222,6 +222,7 @@ function append<S, C>(
   const keys = new Set(body.type === "commands" ? body.commands.map(({ key }) => key) : []);
   const open = { request: null, expectedLastSeq: office.fold.seq, entry, group, keys, isUnknown: false };
   office.open = open;
+  if (office.config.countsTicksOfAppends === true) office.ticksSinceApplied = 0;
   ask(office, open, effects);
 }
 
@@ -317,14 +318,15 @@ export function hearStored<S, C>(
 function advance<S, C>(office: Office<S, C>, entry: Entry<C>, effects: OfficeEffects<C>): void {
   const { open, fold } = office;
   const results = applyEntry(fold, entry);
-  office.ticksSinceApplied = 0;
+  const isOwn = open !== null && open.entry.chain === entry.chain;
+  if (!isOwn || office.config.countsTicksOfAppends !== true) office.ticksSinceApplied = 0;
   // The place in the log that earlier appends were asked for is taken: their fate is known.
   for (let index = office.left.length - 1; index >= 0; index--) {
     if ((office.left[index] as OpenAppend<C>).expectedLastSeq < fold.seq) office.left.splice(index, 1);
   }
   if (entry.type === "office-taken") effects.taken.push({ term: entry.term, leader: entry.leader });
   office.open = null;
-  if (open !== null && open.entry.chain === entry.chain) {
+  if (isOwn) {
     if (entry.type === "office-taken") office.inOffice = true;
     else answerGroup(open.group, results, effects);
     return;
@@ -345,7 +347,8 @@ function answerGroup<C>(
   }
 }
 
-function halt<S, C>(office: Office<S, C>, reason: string, effects: OfficeEffects<C>): void {
+/** The log cannot be trusted any more: nothing is applied or asked from here on. */
+export function halt<S, C>(office: Office<S, C>, reason: string, effects: OfficeEffects<C>): void {
   office.halted = reason;
   depose(office, effects, "unavailable");
 }

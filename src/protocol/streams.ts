@@ -18,7 +18,7 @@ export const DEDUP_WINDOW_MS = 120_000;
 const DAY_MS = 86_400_000;
 
 /** The stream's role in the house. */
-export type StreamKey = "tasks" | "later" | "results" | "journal" | "dead";
+export type StreamKey = "tasks" | "later" | "results" | "journal" | "dead" | "office";
 
 /** One stream, in our words. Sizes in bytes, ages in ms; 0 means no limit. */
 export interface StreamSpec {
@@ -97,6 +97,15 @@ export function streamSpecs(
       discard: "old",
       maxAgeMs: 30 * DAY_MS,
       maxPerSubject: 1,
+    },
+    {
+      // One subject and no other, ever: the stream's last sequence is what appends are fenced with.
+      key: "office",
+      name: name("OFFICE_LOG"),
+      subjects: [`${prefix}.log.office`],
+      retention: "limits",
+      discard: "new",
+      denyDelete: true,
     },
   ];
 }

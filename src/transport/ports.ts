@@ -110,8 +110,8 @@ export interface LogInfo {
 export interface Log {
   /**
    * Appends one message.
-   * @throws SwarmError `conflict`: an expectation does not hold, or the subject holds its one message already (the
-   *   message is not stored); `payload_too_large`: over the stream's message limit; `rate_limited`: the stream is
+   * @throws SwarmError `conflict`: an expectation does not hold (see {@link lastSeqOf}), or the subject holds its one
+   *   message already (the message is not stored); `payload_too_large`: over the stream's message limit; `rate_limited`: the stream is
    *   full; `invalid_input`: a header, TTL, rollup or schedule that the stream does not take; `unavailable`: no
    *   stream, or no acknowledgement in time (**the message may be stored or not**).
    */
@@ -132,6 +132,13 @@ export interface Log {
    * when the reading began, or after `limit`. Never creates a consumer, so it works on work queues too.
    */
   read(options?: { filter?: string; fromSeq?: number; limit?: number }): AsyncIterable<Stored>;
+  /**
+   * Delivers every stored message behind `afterSeq` in order, then every new one; resolves when those that were stored
+   * at the beginning have been delivered. Survives reconnects and restarts of the server without gaps or repeats. A
+   * stream that came back shorter than what was delivered is not read anew: look at `info`.
+   * @throws SwarmError `unavailable` when it cannot begin.
+   */
+  tail(options: { afterSeq: number; onStored: (stored: Stored) => void }): Promise<Subscription>;
   /** How many messages each subject that fits `filter` holds; at most `max` subjects (default 10,000). */
   subjects(filter: string, options?: { max?: number }): Promise<Map<string, number>>;
   info(): Promise<LogInfo>;

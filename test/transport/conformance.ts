@@ -10,13 +10,14 @@ import {
   INLINE_LIMIT_BYTES,
   TASK_MESSAGE_LIMIT_BYTES,
 } from "../../src/protocol/index.ts";
-import type {
-  Delivery,
-  Incoming,
-  PullEnd,
-  QueueConsumer,
-  Stored,
-  Transport,
+import {
+  type Delivery,
+  type Incoming,
+  lastSeqOf,
+  type PullEnd,
+  type QueueConsumer,
+  type Stored,
+  type Transport,
 } from "../../src/transport/index.ts";
 
 /** An implementation under test: one server that many connections share. */
@@ -461,6 +462,37 @@ export function describeTransport(title: string, start: () => Promise<Implementa
           await log.append(subjects.task(address(id)), Buffer.alloc(INLINE_LIMIT_BYTES, id));
         const stored = await all(log.read());
         expect(stored.map(({ data }) => data.length)).toEqual(ids.map(() => INLINE_LIMIT_BYTES));
+      });
+
+      test("a tail brings what is stored behind a sequence and then what comes, in order, until it is closed", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("results");
+        const add = (id: string) => log.append(subjects.result("echo", "-", id), text(id));
+        for (const id of ["a", "b", "c"]) await add(id);
+        const came: [number, string][] = [];
+        const tail = await log.tail({
+          afterSeq: 1,
+          onStored: (stored) => came.push([stored.seq, read(stored)]),
+        });
+        expect(came).toEqual([
+          [2, "b"],
+          [3, "c"],
+        ]);
+        await add("d");
+        await vi.waitFor(() => expect(came.at(-1)).toEqual([4, "d"]), SOON);
+        tail.close();
+        await add("e");
+        await transport.bus.flush();
+        expect(came).toHaveLength(3);
+      });
+
+      test("a refused expectation tells the last sequence", async () => {
+        const { transport, prefix } = await setup();
+        const log = transport.log("office");
+        await log.append(`${prefix}.log.office`, text("a"), { expectedLastSeq: 0 });
+        const refused = log.append(`${prefix}.log.office`, text("b"), { expectedLastSeq: 0 });
+        expect(lastSeqOf(await refused.catch((error: unknown) => error))).toBe(1);
+        expect(lastSeqOf(new Error("wrong last sequence: 1"))).toBeUndefined();
       });
 
       test("a read ends at the last message that was stored when it began", async () => {

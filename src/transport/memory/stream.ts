@@ -35,6 +35,7 @@ export class MemoryStream {
   readonly #bySubject = new Map<string, number[]>();
   /** Message ids in order of arrival; bounded by the window. */
   readonly #ids = new Map<string, { seq: number; atMs: number }>();
+  readonly #tails = new Set<(stored: Stored) => void>();
   #lastSeq = 0;
   #bytes = 0;
 
@@ -86,6 +87,7 @@ export class MemoryStream {
     else if (ttlMs !== undefined) kept.cancelTimer = this.#timers.after(ttlMs, () => this.remove(seq));
     this.#republish(kept, earlier.at(-2) ?? 0);
     for (const consumer of this.consumers.values()) consumer.offer(kept);
+    for (const onStored of this.#tails) onStored(toStored(kept));
     return { seq, duplicate: false };
   }
 
@@ -118,6 +120,13 @@ export class MemoryStream {
       left--;
       yield toStored(kept);
     }
+  }
+
+  /** Gives every message behind `afterSeq`, then every new one; the returned function ends it. */
+  tail(afterSeq: number, onStored: (stored: Stored) => void): () => void {
+    for (const stored of this.read({ fromSeq: afterSeq + 1 })) onStored(stored);
+    this.#tails.add(onStored);
+    return () => this.#tails.delete(onStored);
   }
 
   subjects(filter: string, max: number): Map<string, number> {

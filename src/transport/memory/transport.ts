@@ -129,6 +129,22 @@ function createMemoryLog(connection: MemoryConnection, name: string): Log {
     async *read(options = {}): AsyncIterable<Stored> {
       yield* stream().read(options);
     },
+    async tail({ afterSeq, onStored }) {
+      let open = true;
+      const deliver = (stored: Stored) =>
+        connection.wire.send(() => {
+          if (open && connection.isOpen()) onStored(stored);
+        });
+      const stop = stream().tail(afterSeq, deliver);
+      const close = () => {
+        open = false;
+        stop();
+        forgetClose();
+      };
+      const forgetClose = connection.onClose(close);
+      await connection.wire.flush();
+      return { close };
+    },
     subjects: async (filter, options) => stream().subjects(filter, options?.max ?? DEFAULT_MAX_SUBJECTS),
     info: async () => stream().info(),
     purge: async (options = {}) => stream().purge(options),

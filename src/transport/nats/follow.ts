@@ -3,7 +3,8 @@
 // I2: only the newest server-side consumer is listened to; older ones expire on the server by themselves.
 import { createInbox, type Msg } from "@nats-io/nats-core";
 import { backoffDelayMs, newId, systemChance } from "../../base/index.ts";
-import type { Subscription } from "../ports.ts";
+import { SwarmError } from "../../protocol/index.ts";
+import type { Stored, Subscription } from "../ports.ts";
 import { headerOf, type Link } from "./link.ts";
 
 /** How often the server says that it is still there. */
@@ -31,10 +32,42 @@ export async function follow(
   return follower;
 }
 
+/**
+ * Delivers every message behind `afterSeq`, then every new one; resolves when those that were stored at the beginning
+ * have been delivered. A stream that ends below what was delivered is waited for, never read anew.
+ * @throws SwarmError `unavailable` when the first consumer cannot be made.
+ */
+export async function tail(
+  link: Link,
+  options: { stream: string; afterSeq: number; onStored: (stored: Stored) => void },
+): Promise<Subscription> {
+  const { stream, afterSeq, onStored } = options;
+  const onMessage = (message: Msg, at: { seq: number; storedAtMs: number }) =>
+    onStored({
+      ...at,
+      subject: message.subject,
+      data: message.data,
+      header: (name) => headerOf(message, name),
+    });
+  const follower = new Follower(link, { stream, filter: ">", afterSeq, onMessage });
+  await follower.start();
+  await follower.caughtUp;
+  return follower;
+}
+
+interface FollowerOptions {
+  stream: string;
+  filter: string;
+  headersOnly?: boolean;
+  /** Begin behind this sequence and never before it; without it: with the last message of each subject. */
+  afterSeq?: number;
+  onMessage(message: Msg, at: { seq: number; storedAtMs: number }): void;
+}
+
 class Follower implements Subscription {
   readonly caughtUp: Promise<void>;
   readonly #link: Link;
-  readonly #options: Parameters<typeof follow>[1];
+  readonly #options: FollowerOptions;
   readonly #states: Subscription;
   #setCaughtUp: () => void = () => undefined;
   #subscription: { unsubscribe(): void } | undefined;
@@ -46,9 +79,10 @@ class Follower implements Subscription {
   #consumerSeq = 0;
   #open = true;
 
-  constructor(link: Link, options: Parameters<typeof follow>[1]) {
+  constructor(link: Link, options: FollowerOptions) {
     this.#link = link;
     this.#options = options;
+    this.#lastSeq = options.afterSeq ?? 0;
     this.caughtUp = new Promise((resolve) => {
       this.#setCaughtUp = resolve;
     });
@@ -86,12 +120,12 @@ class Follower implements Subscription {
       },
     });
     this.#watchdog = setTimeout(() => this.#restart(), SILENCE_MS);
-    const { stream, filter, headersOnly } = this.#options;
+    const { stream, filter, headersOnly, afterSeq } = this.#options;
     const name = `follow-${newId()}`;
     if (this.#lastSeq > 0) await this.#noticeNewStream();
     if (!isNewest()) return;
     const from =
-      this.#lastSeq === 0
+      this.#lastSeq === 0 && afterSeq === undefined
         ? { deliver_policy: "last_per_subject" }
         : { deliver_policy: "by_start_sequence", opt_start_seq: this.#lastSeq + 1 };
     const created = await this.#link.api<{ num_pending: number }>(
@@ -130,7 +164,14 @@ class Follower implements Subscription {
       undefined,
       { doing: `follow ${stream}` },
     );
-    if (state.last_seq < this.#lastSeq) this.#lastSeq = 0;
+    if (state.last_seq >= this.#lastSeq) return;
+    if (this.#options.afterSeq === undefined) this.#lastSeq = 0;
+    else {
+      throw new SwarmError(
+        "unavailable",
+        `follow ${stream}: it ends at ${state.last_seq}, below ${this.#lastSeq} that was read`,
+      );
+    }
   }
 
   #onMessage(message: Msg): void {
@@ -146,7 +187,8 @@ class Follower implements Subscription {
       }
       this.#consumerSeq++;
       this.#lastSeq = Number(parts[at]);
-      this.#options.onMessage(message);
+      const storedAtMs = Math.floor(Number(parts[at + 2]) / NANOS_PER_MS);
+      this.#options.onMessage(message, { seq: this.#lastSeq, storedAtMs });
       if (parts[at + 3] === "0") this.#setCaughtUp();
     }
   }

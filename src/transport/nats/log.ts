@@ -6,6 +6,7 @@ import { DEFAULT_MAX_SUBJECTS } from "../limits.ts";
 import { APPEND_TIMEOUT_MS, type AppendOptions, type Log, type LogInfo, type Stored } from "../ports.ts";
 import { appendHeaders } from "../stream-headers.ts";
 import { type ApiError, fromApiError, JETSTREAM_ERRORS, jetStreamCode } from "./errors.ts";
+import { tail } from "./follow.ts";
 import { headerOf, type Link, parseReply } from "./link.ts";
 
 /** How many messages one page of a batched direct get asks for: at most ~0.5 MB of small bodies on the way. */
@@ -26,6 +27,7 @@ export function createNatsLog(link: Link, stream: string): Log {
         : getDirect(link, stream, { last_by_subj: filter }),
     get: (seq) => getDirect(link, stream, { seq }),
     read: (options) => read(link, stream, options ?? {}),
+    tail: (options) => tail(link, { stream, ...options }),
     subjects: (filter, options) => subjects(link, stream, filter, options?.max ?? DEFAULT_MAX_SUBJECTS),
     info: () => info(link, stream),
     async purge(options) {

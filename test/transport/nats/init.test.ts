@@ -24,6 +24,7 @@ test("the streams that init creates have the settings of their definitions", asy
     "MURMUR_RESULTS",
     "MURMUR_JOURNAL",
     "MURMUR_DEAD",
+    "MURMUR_OFFICE_LOG",
     "MURMUR_LIMITS",
     "MURMUR_CANCELLED",
     "MURMUR_BLOBS",
@@ -50,6 +51,15 @@ test("the streams that init creates have the settings of their definitions", asy
   expect(await config("MURMUR_RESULTS")).toMatchObject({
     discard_new_per_subject: true,
     republish: { src: "murmur.result.>", dest: "murmur.done.>" },
+  });
+  expect(await config("MURMUR_OFFICE_LOG")).toMatchObject({
+    subjects: ["murmur.log.office"],
+    retention: "limits",
+    discard: "new",
+    deny_delete: true,
+    max_age: 0,
+    max_bytes: -1,
+    max_msgs: -1,
   });
   expect(await config("KV_MURMUR_LIMITS")).toMatchObject({ max_msgs_per_subject: 1, allow_direct: false });
   expect(await config("OBJ_MURMUR_BLOBS")).toMatchObject({

@@ -77,6 +77,23 @@ test("subscriptions, requests and appends go on after the server came back", {
   expect(await appended).toMatchObject({ seq: 1 });
 });
 
+test("a tail goes on after the server came back, without a gap or a repeat", {
+  timeout: TEST_TIMEOUT_MS,
+}, async () => {
+  const { server, transport, subjects } = await startSwarm();
+  const log = transport.log("results");
+  const add = (id: string) => log.append(subjects.result("echo", "-", id), text(id), { timeoutMs: 30_000 });
+  const seqs: number[] = [];
+  await add("a");
+  await log.tail({ afterSeq: 0, onStored: ({ seq }) => seqs.push(seq) });
+  await add("b");
+  await server.kill();
+  await vi.waitFor(() => expect(transport.state).toBe("disconnected"), SOON);
+  await server.restart();
+  for (const id of ["c", "d"]) await add(id);
+  await vi.waitFor(() => expect(seqs).toEqual([1, 2, 3, 4]), SOON);
+});
+
 test("a request or append without a connection is unavailable when its time is over", async () => {
   const { server, transport, subjects } = await startSwarm();
   await server.kill();

@@ -1,0 +1,101 @@
+import { describe, expect, it } from "vitest";
+import {
+  createMember,
+  genesisBody,
+  type JsonObject,
+  loadLog,
+  type MemberInput,
+  type MemberOptions,
+  type RegisterCommand,
+  type Registers,
+  readGenesis,
+  registers,
+  stepMember,
+} from "../../src/consensus/index.ts";
+
+/** A member that is alone, whose log begins with genesis at sequence 41. */
+function setup(options: Partial<MemberOptions<Registers, RegisterCommand>> = {}) {
+  const config = {
+    node: "1",
+    members: ["1"],
+    swarm: "log-a",
+    electionTicks: 10,
+    heartbeatTicks: 2,
+    preVote: true,
+    checkQuorum: true,
+  };
+  const create = () =>
+    createMember({ config, seed: 1, commandSet: registers, genesis: { epoch: 3, seq: 41 }, ...options });
+  const member = create();
+  const step = (input: MemberInput<RegisterCommand>) => stepMember(member, input);
+  const lead = () => {
+    const [asked] = step({ type: "campaign" }).appends;
+    step({ type: "accepted", request: asked!.request, seq: asked!.expectedLastSeq + 1 });
+    return asked!;
+  };
+  const set = (key: string) =>
+    step({ type: "command", key, command: { type: "set", name: "x", value: key } }).appends[0]!;
+  return { create, member, step, lead, set };
+}
+
+describe("genesis", () => {
+  it("is where sequences and the chain begin", () => {
+    const { create, lead } = setup();
+    const asked = lead();
+    expect(asked.expectedLastSeq).toBe(41);
+    const follower = create();
+    expect(loadLog(follower, [asked.entry as unknown as JsonObject])).toBeUndefined();
+    expect(follower.office.fold).toMatchObject({ seq: 42, term: 1, leader: "1" });
+  });
+
+  it("of another epoch makes another chain", () => {
+    const entry = setup({ genesis: { epoch: 2, seq: 41 } }).lead().entry as unknown as JsonObject;
+    expect(loadLog(setup().create(), [entry])).toMatch(/^halted: entry 42: chain hash is/);
+  });
+
+  it("is read only when it is complete", () => {
+    expect(readGenesis(genesisBody({ logId: "a", epoch: 2 }))).toEqual({ ok: true, logId: "a", epoch: 2 });
+    expect(readGenesis({ v: 1, type: "barrier" })).toMatchObject({
+      fault: "the log does not begin with genesis",
+    });
+    expect(readGenesis({ v: 2, type: "genesis" })).toMatchObject({ fault: "genesis version is not 1" });
+    expect(readGenesis({ v: 1, type: "genesis", logId: "", epoch: 1 })).toMatchObject({
+      fault: "genesis has no proper logId and epoch",
+    });
+  });
+});
+
+describe("log time", () => {
+  it.each([
+    [true, 3],
+    [false, 2],
+  ])(
+    "with countsTicksOfAppends %s is %i after a tick before, one during and one after an append",
+    (counts, at) => {
+      const { step, lead, set } = setup({ countsTicksOfAppends: counts });
+      lead();
+      step({ type: "tick" });
+      const first = set("a");
+      step({ type: "tick" });
+      step({ type: "accepted", request: first.request, seq: first.expectedLastSeq + 1 });
+      step({ type: "tick" });
+      expect(first.entry.at).toBe(1);
+      expect(set("b").entry.at).toBe(at);
+    },
+  );
+});
+
+describe("distrust", () => {
+  it("halts the member, ends its office and leaves open commands unknown", () => {
+    const { member, step, lead, set } = setup();
+    lead();
+    set("a");
+    const effects = step({ type: "distrust", reason: "the log is gone" });
+    expect(effects).toMatchObject({
+      error: "halted: the log is gone",
+      answers: [{ key: "a", error: "unknown" }],
+    });
+    expect(member.election.role).toBe("follower");
+    expect(step({ type: "tick" }).error).toBe("halted: the log is gone");
+  });
+});
