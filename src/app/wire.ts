@@ -117,7 +117,7 @@ export async function runApi(
       for (const service of [
         closing,
         createFrontDoor({ transport, client: tasks, log }),
-        createMover({ transport, log }),
+        createMover({ transport, meter, log }),
       ]) {
         parts.services.push(service);
         await service.start();

@@ -32,7 +32,7 @@ import { isBlobRef, unpack, unpackBlob } from "./bodies.ts";
 import { createJournal, type JournalTip, nextAttempt } from "./journal.ts";
 import { storeLater } from "./later.ts";
 import type { Permit } from "./limiter.ts";
-import { createOutcomes, deadLetterOf, type Outcomes } from "./outcome.ts";
+import { buryUnreadable, createOutcomes, deadLetterOf, type Outcomes } from "./outcome.ts";
 import type { Seat } from "./ports.ts";
 import { decideAfterFailure } from "./retry.ts";
 import type { CancelledScopes } from "./scopes.ts";
@@ -68,21 +68,38 @@ export interface Held {
   attempt: RunningAttempt | null;
 }
 
-/** Takes a delivery and a seat, and sees the task through. */
-export type HandleDelivery = (delivery: Delivery, at: TaskAddress, seat: Seat) => Promise<void>;
+/** Sees deliveries through. Neither rejects. */
+export interface DeliveryHandler {
+  /** Takes a delivery and a seat, and sees the task through. */
+  handle(delivery: Delivery, at: TaskAddress, seat: Seat): Promise<void>;
+  /** Buries what was published on a subject that is no task address, and acks. */
+  refuse(delivery: Delivery): Promise<void>;
+}
 
 /** A parsed task with its id. */
 export type KnownTask = Task & { id: string };
 
 /** Makes the handler. `held` is the live table of tasks in this process, by task id. */
-export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, Held>): HandleDelivery {
+export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, Held>): DeliveryHandler {
   const { transport, subjects, meter, log, clock } = parts;
   const outcomes = createOutcomes(parts);
   const journal = createJournal(transport.log("journal"), subjects);
   const event = (taskId: string, name: string, body: object) =>
     transport.bus.publish(subjects.event("task", taskId, name), encode(body));
 
-  return async function handle(delivery, at, seat) {
+  return { handle, refuse };
+
+  async function refuse(delivery: Delivery): Promise<void> {
+    try {
+      const { taskId, error } = await buryUnreadable(outcomes, delivery, clock.now());
+      log.warn({ letter: taskId, err: error }, "a task with an unreadable subject went to the dead letters");
+      delivery.ack();
+    } catch (error) {
+      log.warn({ err: error, subject: delivery.subject }, "a task is left to its redelivery");
+    }
+  }
+
+  async function handle(delivery: Delivery, at: TaskAddress, seat: Seat): Promise<void> {
     const entry: Held = { at, delivery, attempt: null };
     if (held.has(at.taskId)) {
       // The same task twice in one process: the earlier delivery lost its ack-wait. It decides; this one waits.
@@ -108,7 +125,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
       held.delete(at.taskId);
       seat.release();
     }
-  };
+  }
 
   async function seeThrough(entry: Held, seat: Seat): Promise<void> {
     const { at, delivery } = entry;

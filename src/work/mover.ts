@@ -8,6 +8,7 @@ import {
   type Clock,
   createService,
   type Logger,
+  type Meter,
   type Service,
   systemChance,
   systemClock,
@@ -15,6 +16,7 @@ import {
 import { createSubjects, SwarmError, toSwarmError } from "../protocol/index.ts";
 import type { Delivery, Pull, PullEnd, QueueConsumer, Transport } from "../transport/index.ts";
 import { carriedHeaders } from "./later.ts";
+import { buryUnreadable, createOutcomes } from "./outcome.ts";
 
 /** The shared consumer's name. */
 export const MOVER_CONSUMER = "mover";
@@ -26,6 +28,7 @@ const BACKOFF = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.5 };
 /** One process's mover. */
 export function createMover(parts: {
   transport: Transport;
+  meter: Meter;
   log: Logger;
   clock?: Clock;
   chance?: Chance;
@@ -35,6 +38,7 @@ export function createMover(parts: {
   const chance = parts.chance ?? systemChance;
   const subjects = createSubjects(transport.prefix);
   const tasks = transport.log("tasks");
+  const outcomes = createOutcomes({ transport, subjects, meter: parts.meter, clock, chance });
   let consumer: QueueConsumer | null = null;
   let pull: Pull | undefined;
   let stopped = false;
@@ -43,15 +47,12 @@ export function createMover(parts: {
 
   async function move(delivery: Delivery): Promise<void> {
     const at = subjects.readTask(delivery.subject);
-    if (at === null) {
-      log.error(
-        { subject: delivery.subject },
-        "a due subject that this version cannot read; left for `murmur doctor`",
-      );
-      delivery.term("unreadable subject");
-      return;
-    }
     try {
+      if (at === null) {
+        await buryUnreadable(outcomes, delivery, clock.now());
+        delivery.ack();
+        return;
+      }
       await tasks.append(subjects.task(at), delivery.data, {
         headers: carriedHeaders(delivery),
         messageId: `later-${at.taskId}-${delivery.seq}`,
@@ -59,7 +60,7 @@ export function createMover(parts: {
     } catch (error) {
       const told = toSwarmError(error);
       if (!(error instanceof SwarmError) || told.code !== "conflict") {
-        log.warn({ err: error, taskId: at.taskId }, "a due task could not be moved; trying again");
+        log.warn({ err: error, subject: delivery.subject }, "a due task could not be moved; trying again");
         delivery.nak(backoffDelayMs(BACKOFF, delivery.deliveryCount, chance)); // I2
         return;
       }

@@ -2,16 +2,21 @@
 // (by the caller) the ack. Whoever finds a stored result repeats what may be missing after it.
 // I1: a result is stored once; the second writer is refused and told so.
 // I2: an unknown append is settled by the same append again, never by assuming.
+import { createHash } from "node:crypto";
 import { backoffDelayMs, type Chance, type Clock, type Meter, sleep } from "../base/index.ts";
 import {
   type DeadLetter,
   type Encoding,
   encode,
+  isToken,
+  NO_SCOPE,
+  PRIORITIES,
   parse,
   type Result,
   resultSchema,
   type Subjects,
   SwarmError,
+  showValue,
   type TaskAddress,
 } from "../protocol/index.ts";
 import type { Delivery, Log, Transport } from "../transport/index.ts";
@@ -98,6 +103,44 @@ export function createOutcomes(parts: {
 /** A stored result, parsed. */
 export function readResult(value: unknown): Result {
   return parse(resultSchema, value, "stored result");
+}
+
+/**
+ * Buries a delivery whose subject is no task address (a direct publish with, say, an id of 300 characters): it cannot
+ * have a result, and must not be lost. Its letter stands under an id derived from the subject.
+ */
+export async function buryUnreadable(
+  outcomes: Outcomes,
+  delivery: Delivery,
+  nowMs: number,
+): Promise<{ taskId: string; error: SwarmError }> {
+  const [, , capability = "", priority = "", scope = ""] = delivery.subject.split(".");
+  const digest = createHash("sha256").update(delivery.subject).digest("hex").slice(0, 32);
+  const at: TaskAddress = {
+    capability: isToken(capability) ? capability : "unreadable",
+    priority: PRIORITIES.find((known) => known === priority) ?? "normal",
+    scope: isToken(scope) ? scope : NO_SCOPE,
+    taskId: `unreadable-${digest}`,
+  };
+  const error = new SwarmError(
+    "invalid_input",
+    `a task's subject must end in <capability>.<priority>.<scope>.<id>, each 1–64 of A–Z a–z 0–9 _ -, got ${showValue(delivery.subject)}`,
+    { field: "subject" },
+  );
+  const now = new Date(nowMs).toISOString();
+  const result: Result = {
+    taskId: at.taskId,
+    status: "failed",
+    error: { code: error.code, message: error.message, field: "subject", retryable: false },
+    attempt: 0,
+    agent: "-",
+    startedAt: now,
+    finishedAt: now,
+    queuedMs: Math.max(0, nowMs - delivery.storedAtMs),
+    ranMs: 0,
+  };
+  await outcomes.bury(at, deadLetterOf(at, delivery, result));
+  return { taskId: at.taskId, error };
 }
 
 /** The dead letter of a delivery. */

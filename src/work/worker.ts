@@ -119,7 +119,7 @@ export function createWorker(parts: {
   let onEmpty: (() => void) | undefined;
 
   const scopes = followCancelledScopes(transport, (scope) => abortScope(scope));
-  const handle = createDeliveryHandler(
+  const deliveries = createDeliveryHandler(
     { transport, subjects, meter, log, clock, chance, scopes, permitFor, isAccepting: () => accepting },
     held,
   );
@@ -218,11 +218,7 @@ export function createWorker(parts: {
   function onDelivery(lane: Lane, delivery: Delivery): void {
     const at = subjects.readTask(delivery.subject);
     if (at === null) {
-      log.error(
-        { subject: delivery.subject },
-        "a task subject that this version cannot read; left for `murmur doctor`",
-      );
-      delivery.term("unreadable subject");
+      void deliveries.refuse(delivery).then(wake);
       return;
     }
     const seat = accepting ? workforce.take(at.capability) : null;
@@ -235,7 +231,7 @@ export function createWorker(parts: {
       wake();
       return;
     }
-    void handle(delivery, at, seat).then(() => {
+    void deliveries.handle(delivery, at, seat).then(() => {
       permit?.release();
       afterTask();
     });

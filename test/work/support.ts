@@ -112,7 +112,7 @@ export class TestSwarm {
   }
 
   async move(): Promise<void> {
-    const mover = createMover({ transport: await this.connect(), log: silentLogger });
+    const mover = createMover({ transport: await this.connect(), meter: this.meter, log: silentLogger });
     await mover.start();
     this.#services.push(mover);
   }

@@ -362,6 +362,26 @@ describe("bodies that are no tasks", () => {
   });
 });
 
+describe("subjects that are no task addresses", () => {
+  it.each(["x".repeat(300), "a*b", "one.two", "ü"])(
+    "end as dead letters with the payload kept: %s",
+    async (id) => {
+      const { transport } = await swarm.work(echo);
+      const client = await swarm.client();
+      const body = encode({ capability: "echo", input: id });
+      await transport.log("tasks").append(`${swarm.prefix}.task.echo.normal.-.${id}`, body);
+      const letter = await until(async () => (await client.dead.list())[0]);
+      expect(letter).toMatchObject({
+        capability: "echo",
+        attempts: 0,
+        reason: { code: "invalid_input", field: "subject" },
+      });
+      const { taskId } = await client.dead.replay(letter.taskId);
+      expect((await client.result(taskId, { timeoutMs: 5_000 })).output).toBe(id);
+    },
+  );
+});
+
 describe("limits across processes", () => {
   it("runs no more attempts of a capability at once than its concurrency", async () => {
     let now = 0;
