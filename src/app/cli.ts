@@ -15,8 +15,6 @@ export const EXIT = { done: 0, failed: 1, usage: 2, unavailable: 3 } as const;
 /** Where a command line comes from and goes to; the process's own, or a test's. */
 export interface CliWorld {
   argv: readonly string[];
-  environment: Readonly<Record<string, string | undefined>>;
-  directory: string;
   stdout: { write(text: string): unknown; columns?: number };
   stderr: { write(text: string): unknown; isTTY?: boolean; columns?: number };
   /** What runs a command; loaded only when one does, so that the help needs no other room. */
@@ -306,9 +304,6 @@ async function reportError(world: CliWorld, json: boolean, error: unknown): Prom
   wire.message = redactText(wire.message);
   if (json) world.stdout.write(`${JSON.stringify({ error: wire })}\n`);
   else world.stderr.write(`murmur: ${wire.message}${wire.code === "internal" ? " (internal)" : ""}\n`);
-  if (world.environment.MURMUR_DEBUG !== undefined && failure.cause instanceof Error) {
-    world.stderr.write(`${redactText(failure.cause.stack ?? "")}\n`);
-  }
   if (wire.code === "invalid_input") return EXIT.usage;
   return wire.code === "unavailable" ? EXIT.unavailable : EXIT.failed;
 }

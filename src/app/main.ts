@@ -22,8 +22,6 @@ async function start(): Promise<number> {
   return runCli(
     {
       argv: process.argv.slice(2),
-      environment: process.env,
-      directory: process.cwd(),
       stdout: process.stdout,
       stderr: process.stderr,
       version: VERSION,

@@ -46,8 +46,6 @@ async function run(argv: string[], error: unknown = new Error("boom")) {
   let flags: unknown;
   const world: CliWorld = {
     argv,
-    environment: {},
-    directory: "/",
     version: "1.2.3",
     stdout: { write: (text) => out.push(text) },
     stderr: { write: (text) => err.push(text) },

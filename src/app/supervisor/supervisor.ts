@@ -4,15 +4,15 @@
 // I2: after stop() began, nothing is started.
 // I3: every child leads a process group; what a dead child left in its group is killed with it.
 // I4: a supervisor that finds its lock taken away stops its swarm: two never run one data directory.
-import { type ChildProcess, spawn } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
-import type { Readable } from "node:stream";
-import type { Logger } from "../../base/index.ts";
+import { type Logger, sleep } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Config } from "../config.ts";
-import { type ChildMessage, SUPERVISED, WORDS_PER_SILENCE } from "../supervised.ts";
+import { probeServer } from "../server-probe.ts";
+import { WORDS_PER_SILENCE } from "../supervised.ts";
+import { endChild, killGroup, startChild } from "./child.ts";
 import {
   forgiveStandstill,
   isSilent,
@@ -44,6 +44,9 @@ const READY_TIMEOUT_MS = 90_000;
 const STOP_MARGIN_MS = 5_000;
 /** nats-server closes its store within this; measured: 50 ms. */
 const NATS_STOP_MS = 10_000;
+/** How often a starting nats-server is looked at, and how long one look may take. It is up within 20–60 ms. */
+const PROBE_INTERVAL_MS = 20;
+const PROBE_TIMEOUT_MS = 1_000;
 /** The most of a log that goes into an error message. */
 const TAIL_LINES = 8;
 
@@ -198,7 +201,7 @@ class Driver implements Supervisor {
   stop(options: { now?: boolean } = {}): Promise<void> {
     if (options.now === true) {
       this.#hurry = true;
-      for (const child of this.#children.values()) this.#kill(child, "SIGKILL");
+      for (const child of this.#children.values()) killGroup(child.process?.pid);
     }
     this.#stopping ??= this.#stop().then(
       () => this.#stopped.resolve(),
@@ -270,33 +273,25 @@ class Driver implements Supervisor {
 
   #spawn(child: Child): void {
     if (this.#stopping !== undefined) return; // I2
-    const { plan } = child;
-    const speaks = child.watched.speaks;
-    const started = spawn(plan.command, [...plan.args], {
-      detached: true, // I3
-      stdio: ["ignore", "pipe", "pipe", ...(speaks ? (["ipc"] as const) : [])],
-      env: { ...plan.environment, ...(speaks ? { [SUPERVISED]: "1" } : {}) },
-    });
+    const { plan, watched } = child;
+    const { speaks } = watched;
+    const started = startChild(
+      plan,
+      { speaks },
+      {
+        onLine: (line) => {
+          child.log.write(`${line}\n`);
+          this.#options.onLine?.(plan.name, line);
+        },
+        onMessage: (message) => this.#hear(child, message.type === "ready"),
+        onDeath: (how) => this.#onDeath(child, started, how),
+      },
+    );
     child.process = started;
     child.killedFor = undefined;
-    child.watched = noteStarted(child.watched, Date.now());
+    child.watched = noteStarted(watched, Date.now());
     child.identity = started.pid === undefined ? null : identify(started.pid);
     this.#save(); // I1
-    for (const stream of [started.stdout, started.stderr]) {
-      if (stream === null) continue;
-      splitLines(stream, (line) => {
-        child.log.write(`${line}\n`);
-        this.#options.onLine?.(plan.name, line);
-      });
-    }
-    started.on("message", (message: ChildMessage) => this.#hear(child, message.type === "ready"));
-    // Only one of `error` (never started) and `exit` comes first; the other is ignored.
-    started.once("error", (error) =>
-      this.#onDeath(child, started, `cannot start ${plan.command}: ${error.message}`),
-    );
-    started.once("exit", (code, signal) =>
-      this.#onDeath(child, started, signal === null ? `exit code ${code}` : `signal ${signal}`),
-    );
     if (!speaks) void this.#probeServer(child, started);
   }
 
@@ -311,13 +306,13 @@ class Driver implements Supervisor {
 
   /** nats-server says nothing by itself: it is ready when its port answers. */
   async #probeServer(child: Child, started: ChildProcess): Promise<void> {
-    const { hostname, port } = new URL(this.#server);
     while (child.process === started && this.#stopping === undefined) {
-      if (await answers(hostname, Number(port))) {
+      const info = await probeServer(this.#server, PROBE_TIMEOUT_MS).catch(() => null);
+      if (info !== null) {
         if (child.process === started) this.#hear(child, true);
         return;
       }
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await sleep(PROBE_INTERVAL_MS);
     }
   }
 
@@ -325,7 +320,6 @@ class Driver implements Supervisor {
     if (child.process !== died) return;
     const { log } = this.#options;
     const name = child.plan.name;
-    this.#killGroup(died.pid); // I3
     child.process = null;
     child.identity = null;
     child.lastExit = child.killedFor === undefined ? how : `${how} (${child.killedFor})`;
@@ -377,7 +371,7 @@ class Driver implements Supervisor {
           continue;
         child.killedFor = `silent for ${nowMs - child.watched.heardAtMs} ms`;
         this.#options.log.warn({ process: child.plan.name, pid: child.process.pid }, child.killedFor);
-        this.#kill(child, "SIGKILL");
+        killGroup(child.process.pid);
       }
       if (!this.#lock.isHeld() && this.#stopping === undefined) {
         this.#options.log.error("the lock of the data directory was taken away; stopping"); // I4
@@ -403,32 +397,12 @@ class Driver implements Supervisor {
   }
 
   async #end(child: Child, graceMs: number): Promise<void> {
-    const running = child.process;
-    if (running === null || running.exitCode !== null || running.signalCode !== null) return;
-    const exited = new Promise<void>((resolve) => running.once("exit", () => resolve()));
-    this.#kill(child, this.#hurry ? "SIGKILL" : "SIGTERM");
-    const timer = setTimeout(() => {
-      this.#options.log.warn({ process: child.plan.name, graceMs }, "does not stop; killing it");
-      this.#kill(child, "SIGKILL");
-    }, graceMs);
-    await exited;
-    clearTimeout(timer);
-    this.#killGroup(running.pid);
-  }
-
-  /** SIGTERM is for the process, which looks after what it started; SIGKILL is for its whole group. */
-  #kill(child: Child, signal: "SIGTERM" | "SIGKILL"): void {
-    if (signal === "SIGKILL") this.#killGroup(child.process?.pid);
-    child.process?.kill(signal);
-  }
-
-  #killGroup(pid: number | undefined): void {
-    if (pid === undefined) return;
-    try {
-      process.kill(-pid, "SIGKILL");
-    } catch {
-      // The group is empty, as it should be.
-    }
+    if (child.process === null) return;
+    await endChild(child.process, {
+      graceMs: this.#hurry ? 0 : graceMs,
+      onOverdue: () =>
+        this.#options.log.warn({ process: child.plan.name, graceMs }, "does not stop; killing it"),
+    });
   }
 
   #logFile(plan: ProcessPlan): string {
@@ -473,36 +447,4 @@ function toRecord(child: Child): ProcessRecord[] {
       lastExit,
     },
   ];
-}
-
-/** A line that is longer is cut into several: an agent that writes without end must not fill the supervisor. */
-const LINE_LIMIT = 64 * 1024;
-
-function splitLines(stream: Readable, onLine: (line: string) => void): void {
-  let rest = "";
-  stream.setEncoding("utf8");
-  stream.on("data", (chunk: string) => {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop() ?? "";
-    for (const line of lines) onLine(line);
-    if (rest.length > LINE_LIMIT) {
-      onLine(rest);
-      rest = "";
-    }
-  });
-  stream.on("end", () => {
-    if (rest !== "") onLine(rest);
-  });
-}
-
-function answers(host: string, port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect({ host, port });
-    socket.once("data", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-    socket.once("close", () => resolve(false));
-  });
 }

@@ -1,0 +1,30 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { VERSION } from "../../src/app/version.ts";
+import { createMeter, type Meter } from "../../src/base/index.ts";
+import { expectGolden } from "../support/golden.ts";
+import { commandsPage, configurationPage } from "./pages.ts";
+
+const docs = join(import.meta.dirname, "../../docs");
+
+test("docs/configuration.md is what the settings say of themselves", () => {
+  expectGolden(join(docs, "configuration.md"), configurationPage());
+});
+
+test("docs/commands.md is the help of every command", async () => {
+  expectGolden(join(docs, "commands.md"), await commandsPage(VERSION));
+});
+
+test("docs/operations.md lists every metric with its labels", () => {
+  const page = readFileSync(join(docs, "operations.md"), "utf8");
+  for (const { name, labelNames } of metricsOf(createMeter())) {
+    expect(page, name).toContain(`| \`${name}\` | ${labelNames.join(", ")}`);
+  }
+});
+
+function metricsOf(meter: Meter): { name: string; labelNames: string[] }[] {
+  const { registry, ...metrics } = meter;
+  expect(registry.getMetricsAsArray()).toHaveLength(Object.keys(metrics).length);
+  return Object.values(metrics) as unknown as { name: string; labelNames: string[] }[];
+}
