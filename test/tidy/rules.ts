@@ -31,6 +31,9 @@ export const ENTRIES: readonly RegExp[] = [
   /^bench\/[^/]+\.ts$/,
 ];
 
+/** Who outside app may read its files, which have no door: what writes app's own reference pages. */
+export const READERS_OF_APP = /^tools\//;
+
 /** A room's labelled seam for its tests: only tests import it, and it is not dead. */
 export const TEST_SEAM = /^src\/[^/]+\/internal\.ts$/;
 
