@@ -39,6 +39,8 @@ export const TEST_SEAM = /^src\/[^/]+\/internal\.ts$/;
 
 /** Rooms in which every file is a decider. In the others a file says so itself: "Pure" in its opening comment. */
 export const PURE_ROOMS: readonly string[] = ["consensus"];
+/** How a file's opening comment says it: a sentence that begins with "Pure", or ends in ", pure". */
+export const SAYS_PURE = /(^|[.:;]\s)Pure\b|, pure[.:;]/m;
 
 /** Words that only make sense on the machine where they were written. `/work` alone is a common container folder. */
 export const MACHINE_PATHS =
