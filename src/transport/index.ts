@@ -14,5 +14,5 @@ export {
 } from "./nats/connect.ts";
 export { readNatsContext } from "./nats/context.ts";
 export * from "./ports.ts";
-export { lastSeqOf } from "./refusals.ts";
+export { isStreamMissing, lastSeqOf } from "./refusals.ts";
 export { type EndpointStats, type ServiceDescription, startService } from "./services.ts";

@@ -20,8 +20,20 @@ export const STREAM_HEADERS = {
   scheduleNext: "Nats-Schedule-Next",
 } as const;
 
+/** True when nothing but the caller's own headers is to be sent; those stay the object they are. */
+function isPlain(options: AppendOptions): boolean {
+  return (
+    options.messageId === undefined &&
+    options.expectedLastSeq === undefined &&
+    options.expectedLastSubjectSeq === undefined &&
+    options.ttlMs === undefined &&
+    options.rollup !== true
+  );
+}
+
 /** The headers of an append: the caller's, then what its options say. */
-export function appendHeaders(options: AppendOptions): Headers {
+export function appendHeaders(options: AppendOptions): Headers | undefined {
+  if (isPlain(options)) return options.headers;
   const headers: Record<string, string> = { ...options.headers };
   if (options.messageId !== undefined) headers[HEADERS.messageId] = options.messageId;
   if (options.expectedLastSeq !== undefined)

@@ -7,13 +7,17 @@ import {
   encode,
   HEADERS,
   INLINE_LIMIT_BYTES,
+  PROTOCOL_VERSION,
   parse,
 } from "../protocol/index.ts";
 import type { Blobs, Headers, Incoming } from "../transport/index.ts";
 
 const INLINE_HEADERS: Record<Encoding, Headers> = {
-  json: { [HEADERS.contentType]: CONTENT_TYPES.json, [HEADERS.version]: "1" },
-  msgpack: { [HEADERS.contentType]: CONTENT_TYPES.msgpack, [HEADERS.version]: "1" },
+  json: Object.freeze({ [HEADERS.contentType]: CONTENT_TYPES.json, [HEADERS.version]: PROTOCOL_VERSION }),
+  msgpack: Object.freeze({
+    [HEADERS.contentType]: CONTENT_TYPES.msgpack,
+    [HEADERS.version]: PROTOCOL_VERSION,
+  }),
 };
 
 /** The headers of every body in that encoding. */

@@ -30,7 +30,11 @@ interface Entry {
 interface Room {
   subscription: Subscription;
   waiting: Map<string, Set<Entry>>;
+  closing: NodeJS.Timeout | undefined;
 }
+
+/** How long a subscription outlives its last waiter: who waits for one result often waits for the next, in ms. */
+const LINGER_MS = 2_000;
 
 /** A waiter over one transport. `lookUp` finds a stored result (I1). */
 export function createResultWaiter(
@@ -63,16 +67,28 @@ export function createResultWaiter(
 
   function openRoom(capability: string): Room {
     const known = rooms.get(capability);
-    if (known !== undefined) return known;
+    if (known !== undefined) {
+      clearTimeout(known.closing);
+      known.closing = undefined;
+      return known;
+    }
     const waiting: Room["waiting"] = new Map();
     const room: Room = {
       waiting,
+      closing: undefined,
       subscription: transport.bus.subscribe(subjects.filters.doneOfCapability(capability), (message) =>
         onDone(room, message),
       ),
     };
     rooms.set(capability, room);
     return room;
+  }
+
+  function closeLater(capability: string, room: Room): void {
+    room.closing ??= setTimeout(() => {
+      room.subscription.close();
+      if (rooms.get(capability) === room) rooms.delete(capability);
+    }, LINGER_MS).unref();
   }
 
   const reconnecting = transport.onState((state) => {
@@ -115,10 +131,7 @@ export function createResultWaiter(
           size--;
           entries.delete(entry);
           if (entries.size === 0) room.waiting.delete(taskId);
-          if (room.waiting.size === 0 && rooms.get(capability) === room) {
-            rooms.delete(capability);
-            room.subscription.close();
-          }
+          if (room.waiting.size === 0) closeLater(capability, room);
         };
         if (timeoutMs !== undefined) {
           const told = `no result of ${taskId} within ${timeoutMs} ms; it may still come: murmur task show ${taskId}`;
@@ -129,7 +142,10 @@ export function createResultWaiter(
     },
     close() {
       reconnecting.close();
-      for (const room of rooms.values()) room.subscription.close();
+      for (const room of rooms.values()) {
+        clearTimeout(room.closing);
+        room.subscription.close();
+      }
       rooms.clear();
     },
   };

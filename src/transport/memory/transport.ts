@@ -8,6 +8,7 @@ import {
 } from "../../protocol/index.ts";
 import { checkBucketKey } from "../bucket-rules.ts";
 import { DEFAULT_MAX_SUBJECTS } from "../limits.ts";
+import { type ApiError, JETSTREAM_ERRORS } from "../nats/errors.ts";
 import type { Bucket, Log, Queue, QueueConsumer, Stored, Transport } from "../ports.ts";
 import { appendHeaders } from "../stream-headers.ts";
 import { createMemoryBlobs } from "./blobs.ts";
@@ -102,7 +103,11 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
 function openThing<T>(connection: MemoryConnection, things: Map<string, T>, name: string): T {
   connection.assertOpen(`use ${name}`);
   const thing = things.get(name);
-  if (thing === undefined) throw new SwarmError("unavailable", `${name} does not exist: run \`murmur init\``);
+  if (thing === undefined) {
+    throw new SwarmError("unavailable", `${name} does not exist: run \`murmur init\``, {
+      cause: { code: 404, err_code: JETSTREAM_ERRORS.streamNotFound } satisfies ApiError,
+    });
+  }
   return thing;
 }
 

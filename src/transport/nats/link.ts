@@ -4,11 +4,12 @@
 // I2: what was sent before the connection broke is never sent again by this file: its outcome is unknown and is
 //     reported as such at once, so that the caller can decide.
 // I3: nothing is queued while there is no connection: requests wait within their own time, all else is dropped.
-import { createInbox, type Msg, MsgHdrsImpl, type NatsConnection } from "@nats-io/nats-core";
+import { createInbox, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import { type Logger, sleep } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { ConnectionState, Headers, Subscription } from "../ports.ts";
 import { type ApiError, fromApiError, noResponders } from "./errors.ts";
+import { encodeHeaders, Outbox } from "./outbox.ts";
 
 /** A place that replies come to. */
 export interface Inbox {
@@ -42,22 +43,7 @@ const CLOSE_FLUSH_TIMEOUT_MS = 2_000;
 /** How many unused subscriptions are kept for the next pulls: more than a process opens in one turn of its loop. */
 const MAX_IDLE_LANES = 64;
 
-const HEADER_BREAK = /[\r\n]/;
-
-/** Headers as the client wants them. @throws SwarmError `invalid_input` for a value with a line break. */
-export function toNatsHeaders(headers: Headers): MsgHdrsImpl {
-  const record: Record<string, string[]> = {};
-  for (const name in headers) {
-    const value = headers[name]!;
-    if (HEADER_BREAK.test(value) || HEADER_BREAK.test(name)) {
-      throw new SwarmError("invalid_input", `header ${JSON.stringify(name)} must not hold a line break`, {
-        field: "headers",
-      });
-    }
-    record[name] = [value];
-  }
-  return MsgHdrsImpl.fromRecord(record) as MsgHdrsImpl;
-}
+const utf8 = new TextDecoder();
 
 /** The first value of a header, its name compared without case. */
 export function headerOf(message: Msg, name: string): string | undefined {
@@ -72,7 +58,7 @@ export function headerOf(message: Msg, name: string): string | undefined {
 /** The JSON body of a reply. @throws SwarmError `unavailable` when it is none: something else answers there. */
 export function parseReply<T>(reply: Msg, doing: string): T {
   try {
-    return JSON.parse(new TextDecoder().decode(reply.data)) as T;
+    return JSON.parse(utf8.decode(reply.data)) as T;
   } catch (cause) {
     throw new SwarmError("unavailable", `${doing}: the reply is not JSON; does JetStream answer there?`, {
       cause,
@@ -91,6 +77,7 @@ export class Link {
   readonly #listeners = new Set<(state: ConnectionState) => void>();
   readonly #busyLanes = new Set<Lane>();
   readonly #idleLanes: Lane[] = [];
+  readonly #outbox: Outbox;
   #counter = 0;
   #state: ConnectionState = "connected";
   #closing: Promise<void> | undefined;
@@ -100,6 +87,9 @@ export class Link {
     this.#log = options.log;
     this.inboxPrefix = options.inboxPrefix;
     this.#base = `${createInbox(options.inboxPrefix)}.`;
+    this.#outbox = new Outbox(nc, (subject, err) =>
+      this.#log.warn({ err, subject }, "a message could not be sent"),
+    );
     nc.subscribe(`${this.#base}*`, {
       callback: (error, message) => {
         if (error !== null) return;
@@ -164,20 +154,14 @@ export class Link {
    * send it into a world that has moved on.
    */
   publish(subject: string, data: Uint8Array, headers?: Headers, reply?: string): void {
-    if (data.length > this.maxPayloadBytes) throw this.#tooLarge(subject, data.length);
     if (this.#state === "disconnected") return; // I3
-    const options: { headers?: MsgHdrsImpl; reply?: string } = {};
-    if (headers !== undefined) options.headers = toNatsHeaders(headers);
-    if (reply !== undefined) options.reply = reply;
-    try {
-      this.nc.publish(subject, data, options);
-    } catch (cause) {
-      const bytes = data.length + (options.headers?.encode().length ?? 0);
-      if (bytes > this.maxPayloadBytes) throw this.#tooLarge(subject, bytes);
-      throw new SwarmError("unavailable", `cannot send to ${subject}: ${(cause as Error).message}`, {
-        cause,
-      });
+    if (this.#state === "closed") {
+      throw new SwarmError("unavailable", `cannot send to ${subject}: the connection is closed`);
     }
+    const encoded = headers === undefined ? undefined : encodeHeaders(headers);
+    const bytes = data.length + (encoded?.length ?? 0);
+    if (bytes > this.maxPayloadBytes) throw this.#tooLarge(subject, bytes);
+    this.#outbox.put({ subject, data, headers: encoded, reply });
   }
 
   get maxPayloadBytes(): number {
@@ -283,6 +267,7 @@ export class Link {
         onLost: () => fail("the connection broke"),
       });
       if (this.#state !== "connected") return fail(`the connection is ${this.#state}`);
+      this.#outbox.send();
       this.nc.flush().then(
         () => {
           watch.close();
@@ -373,6 +358,7 @@ export class Link {
     if (this.#state === state || this.#state === "closed") return;
     this.#state = state;
     if (state !== "connected") {
+      this.#outbox.clear(); // I3
       const lost = [...this.#waiting.values(), ...[...this.#busyLanes].map((lane) => lane.waiting)];
       this.#waiting.clear();
       for (const waiting of lost) waiting?.onLost();
