@@ -113,6 +113,30 @@ export const journalRecordSchema = z.discriminatedUnion("type", [
 ]);
 export type JournalRecord = z.output<typeof journalRecordSchema>;
 
+/** What a coordinator is: `leader` is one that holds the office, not one that was merely elected. */
+export const COORDINATOR_ROLES = ["leader", "candidate", "follower", "halted"] as const;
+
+/** One coordinator's answer on `<p>.coordinators`: what it believes, which may be old. */
+export const coordinatorStatusSchema = z.object({
+  id: tokenSchema,
+  host: z.string(),
+  pid: z.int(),
+  version: z.string(),
+  role: z.enum(COORDINATOR_ROLES),
+  term: z.int(),
+  leader: z.string().nullable(),
+  logId: z.string(),
+  epoch: z.int(),
+  appliedSeq: z.int(),
+  /** SHA-256 over everything that decides later answers: equal at equal `appliedSeq`. */
+  stateHash: z.string(),
+  /** Why it trusts its log no more. */
+  halted: z.string().nullable(),
+  /** Election messages that were refused since it started. */
+  refusedMessages: z.int(),
+});
+export type CoordinatorStatus = z.output<typeof coordinatorStatusSchema>;
+
 /** A dead letter: the task's payload as it came (base64), why it died, and what its last result said. */
 export const deadLetterSchema = z.object({
   taskId: tokenSchema,

@@ -101,6 +101,13 @@ export function createSubjects(prefix: string) {
         .join(".")}`,
     event: (kind: EventKind, id: string, event: string) =>
       `${prefix}.event.${kind}.${idToken(id)}.${token(event, "event")}`,
+    /** The one subject of the control log. */
+    officeLog: `${prefix}.log.office`,
+    office: (command: string) => `${prefix}.office.${token(command, "command")}`,
+    /** A message of the election: NATS permissions on the last token authenticate the sender. */
+    election: (to: string, from: string) => `${prefix}.election.${token(to, "to")}.${token(from, "from")}`,
+    /** Every coordinator answers what it is. */
+    coordinators: `${prefix}.coordinators`,
     audit: (role: string, processId: string) =>
       `${prefix}.audit.${token(role, "role")}.${token(processId, "processId")}`,
 
@@ -130,6 +137,8 @@ export function createSubjects(prefix: string) {
       allCancels: `${prefix}.cancel.>`,
       allHeartbeats: `${prefix}.heartbeat.*`,
       agentVerbs: (agentId: string) => `${prefix}.agent.${agentToken(agentId)}.*`,
+      allOffice: `${prefix}.office.*`,
+      electionTo: (to: string) => `${prefix}.election.${token(to, "to")}.*`,
       allEvents: `${prefix}.event.>`,
       taskEvents: (taskId: string) => `${prefix}.event.task.${idToken(taskId)}.*`,
     },

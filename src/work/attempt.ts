@@ -1,7 +1,8 @@
-// One attempt of one task, from seat to outcome. Knows time and signals; knows nothing of queues or streams.
+// One attempt of one task, from seat to outcome. Knows time and signals; knows nothing of queues or streams. It sets no
+// timers: whoever holds it calls `tick`, because three timers for each task would cost a sixth of the throughput.
 // I1: the attempt ends exactly once: with an output, an error, or given back.
 // I2: an agent that ignores its abort signal is left behind after a grace; what it returns later is dropped.
-import { type Clock, MAX_TIMER_MS, type Meter } from "../base/index.ts";
+import type { Clock, Meter } from "../base/index.ts";
 import { SwarmError, type Task, toSwarmError } from "../protocol/index.ts";
 import type { Attempt, Seat } from "./ports.ts";
 
@@ -9,6 +10,20 @@ import type { Attempt, Seat } from "./ports.ts";
 export const ABORT_GRACE_MS = 2_000;
 /** Progress is published at most this often for one attempt. */
 const PROGRESS_INTERVAL_MS = 100;
+
+/** How often a running attempt is looked after, in ms: how late a timeout may be noticed. */
+export const TICK_MS = 25;
+/**
+ * An attempt that runs this long tells watchers that it started. One that ends sooner is told by its result alone: a
+ * further message for each short task would be paid by all and read by nobody.
+ */
+const TELL_STARTED_MS = 50;
+
+/** Who is told of a running attempt. */
+export interface AttemptNews {
+  started(attempt: RunningAttempt): void;
+  progress(attempt: RunningAttempt, percent: number, note: string | undefined): void;
+}
 
 /** How an attempt ended. `returned`: the process gives the task back, which is no failed attempt. */
 export type Ending =
@@ -26,13 +41,16 @@ export class RunningAttempt implements Attempt {
   /** 0–100, or null before the first report. */
   progressPercent: number | null = null;
   readonly #clock: Clock;
-  readonly #onProgress: (percent: number, note: string | undefined) => void;
+  readonly #tell: AttemptNews;
+  readonly #overtime: () => SwarmError;
   #controller: AbortController | undefined;
   #abortReason: SwarmError | undefined;
+  #abortedAtMs = Number.POSITIVE_INFINITY;
   #settle: ((ending: Ending) => void) | undefined;
-  #timers: (() => void)[] = [];
-  #lastPublishedMs = Number.NEGATIVE_INFINITY;
-  #pendingNote: { note: string | undefined } | undefined;
+  #toldStart = false;
+  #toldProgressAtMs = Number.NEGATIVE_INFINITY;
+  /** A report that waits for its time. */
+  #untold: { note: string | undefined } | undefined;
 
   constructor(parts: {
     task: Task & { id: string };
@@ -40,14 +58,17 @@ export class RunningAttempt implements Attempt {
     agentId: string;
     deadlineMs: number;
     clock: Clock;
-    onProgress: (percent: number, note: string | undefined) => void;
+    tell: AttemptNews;
+    /** What the attempt fails with at its deadline. */
+    overtime: () => SwarmError;
   }) {
     this.task = parts.task;
     this.number = parts.number;
     this.agentId = parts.agentId;
     this.deadlineMs = parts.deadlineMs;
     this.#clock = parts.clock;
-    this.#onProgress = parts.onProgress;
+    this.#tell = parts.tell;
+    this.#overtime = parts.overtime;
     this.startedAtMs = parts.clock.now();
   }
 
@@ -70,38 +91,35 @@ export class RunningAttempt implements Attempt {
       throw new SwarmError("invalid_input", `progress must be 0–100, got ${percent}`, { field: "percent" });
     }
     this.progressPercent = percent;
-    const nowMs = this.#clock.now();
-    const waitMs = this.#lastPublishedMs + PROGRESS_INTERVAL_MS - nowMs;
-    if (waitMs <= 0) {
-      this.#lastPublishedMs = nowMs;
-      this.#onProgress(percent, note);
-    } else if (this.#pendingNote === undefined) {
-      this.#pendingNote = { note };
-      this.#timers.push(this.#clock.after(waitMs, () => this.#publishPending()));
-    } else this.#pendingNote.note = note;
+    this.#untold = { note };
+    this.#tellProgress(this.#clock.now());
   }
 
-  #publishPending(): void {
-    if (this.#pendingNote === undefined) return;
-    const { note } = this.#pendingNote;
-    this.#pendingNote = undefined;
-    this.#lastPublishedMs = this.#clock.now();
-    this.#onProgress(this.progressPercent ?? 0, note);
+  #tellProgress(nowMs: number): void {
+    if (this.#untold === undefined || nowMs - this.#toldProgressAtMs < PROGRESS_INTERVAL_MS) return;
+    const { note } = this.#untold;
+    this.#untold = undefined;
+    this.#toldProgressAtMs = nowMs;
+    this.#tell.progress(this, this.progressPercent ?? 0, note);
   }
 
-  /** Runs the seat to its end (I1). `limit` is what the attempt fails with at its deadline. */
-  run(seat: Seat, limit: () => SwarmError): Promise<Ending> {
+  /** Does what has come due: the deadline, the end of a grace, news for watchers. Call it every {@link TICK_MS}. */
+  tick(nowMs: number): void {
+    if (!this.#toldStart && nowMs - this.startedAtMs >= TELL_STARTED_MS) {
+      this.#toldStart = true;
+      this.#tell.started(this);
+    }
+    this.#tellProgress(nowMs);
+    if (nowMs >= this.deadlineMs) this.abort(this.#overtime());
+    if (nowMs - this.#abortedAtMs >= ABORT_GRACE_MS && this.#abortReason !== undefined) {
+      this.#end({ kind: "error", error: this.#abortReason }); // I2
+    }
+  }
+
+  /** Runs the seat to its end (I1). */
+  run(seat: Seat): Promise<Ending> {
     return new Promise((resolve) => {
-      this.#settle = (ending) => {
-        this.#settle = undefined;
-        for (const cancel of this.#timers) cancel();
-        resolve(ending);
-      };
-      this.#timers.push(
-        this.#clock.after(Math.min(MAX_TIMER_MS, this.deadlineMs - this.startedAtMs), () =>
-          this.abort(limit()),
-        ),
-      );
+      this.#settle = resolve;
       let performing: Promise<unknown>;
       try {
         performing = seat.perform(this);
@@ -119,21 +137,27 @@ export class RunningAttempt implements Attempt {
   abort(reason: SwarmError): void {
     if (this.#abortReason !== undefined) return;
     this.#abortReason = reason;
+    this.#abortedAtMs = this.#clock.now();
     this.#controller?.abort(reason);
-    this.#timers.push(this.#clock.after(ABORT_GRACE_MS, () => this.#end({ kind: "error", error: reason })));
   }
 
   /** Gives the task back at the end of a drain: aborts, and ends without an outcome. */
   giveBack(reason: SwarmError): void {
     this.#abortReason ??= reason;
     this.#controller?.abort(this.#abortReason);
-    this.#settle?.({ kind: "returned" });
+    this.#finish({ kind: "returned" });
   }
 
   #end(ending: Ending): void {
     // What came after an abort is the abort: an agent's late output must not hide a timeout.
     const reason = this.#abortReason;
-    this.#settle?.(reason === undefined ? ending : { kind: "error", error: reason });
+    this.#finish(reason === undefined ? ending : { kind: "error", error: reason });
+  }
+
+  #finish(ending: Ending): void {
+    const settle = this.#settle;
+    this.#settle = undefined;
+    settle?.(ending);
   }
 }
 

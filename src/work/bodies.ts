@@ -35,8 +35,13 @@ export function isLarge(bytes: Uint8Array): boolean {
   return bytes.length > INLINE_LIMIT_BYTES;
 }
 
+/** The first byte of every task and result in JSON; in MessagePack it would be the number 123, which is neither. */
+const OPEN_BRACE = 0x7b;
+
 /** Decodes a body without fetching blobs. @throws SwarmError `invalid_input`. */
 export function unpack(message: Incoming): { value: unknown; encoding: Encoding } {
+  // Headers are decoded only when they are asked for, and most bodies need none.
+  if (message.data[0] === OPEN_BRACE) return decode(message.data, CONTENT_TYPES.json);
   return decode(message.data, message.header(HEADERS.contentType));
 }
 

@@ -27,7 +27,7 @@ import {
   toSwarmError,
 } from "../protocol/index.ts";
 import type { Delivery, Transport } from "../transport/index.ts";
-import { meterOutcome, RunningAttempt } from "./attempt.ts";
+import { type AttemptNews, meterOutcome, RunningAttempt, TICK_MS } from "./attempt.ts";
 import { isBlobRef, unpack, unpackBlob } from "./bodies.ts";
 import { createJournal, type JournalTip, nextAttempt } from "./journal.ts";
 import { storeLater } from "./later.ts";
@@ -36,12 +36,6 @@ import { buryUnreadable, createOutcomes, deadLetterOf, type Outcomes } from "./o
 import type { Seat } from "./ports.ts";
 import { decideAfterFailure } from "./retry.ts";
 import type { CancelledScopes } from "./scopes.ts";
-
-/**
- * An attempt that runs this long tells watchers that it started. One that ends sooner is told by its result alone: a
- * further message for each short task would be paid by all and read by nobody.
- */
-const TELL_STARTED_MS = 50;
 
 /** The longest wait of a task whose key is full; it doubles with each delivery, as there may be many such tasks. */
 const MAX_KEY_WAIT_MS = 30_000;
@@ -87,6 +81,29 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
   const event = (taskId: string, name: string, body: object) =>
     transport.bus.publish(subjects.event("task", taskId, name), encode(body));
 
+  const news: AttemptNews = {
+    started: (attempt) => tell(attempt, "started", {}),
+    progress: (attempt, progress, note) => tell(attempt, "progress", { progress, note }),
+  };
+
+  function tell({ task, number, agentId }: RunningAttempt, name: string, more: object): void {
+    event(task.id, name, { ...more, attempt: number, agent: agentId, at: isoNow() });
+  }
+
+  let ticking = false;
+
+  /** Looks after the running attempts while there are any. */
+  function tickWhileHeld(): void {
+    if (ticking || held.size === 0) return;
+    ticking = true;
+    clock.after(TICK_MS, () => {
+      ticking = false;
+      const nowMs = clock.now();
+      for (const { attempt } of held.values()) attempt?.tick(nowMs);
+      tickWhileHeld();
+    });
+  }
+
   return { handle, refuse };
 
   async function refuse(delivery: Delivery): Promise<void> {
@@ -108,6 +125,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
       return;
     }
     held.set(at.taskId, entry);
+    tickWhileHeld();
     try {
       await seeThrough(entry, seat);
     } catch (error) {
@@ -196,7 +214,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
     before: JournalTip,
     encoding: Encoding,
   ): Promise<void> {
-    const { at, delivery } = entry;
+    const { delivery } = entry;
     let tip = before;
     const agent = seat.agentId;
     const taskDeadlineMs = task.deadline === undefined ? Number.POSITIVE_INFINITY : Date.parse(task.deadline);
@@ -209,19 +227,11 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
       agentId: agent,
       deadlineMs: Math.min(clock.now() + task.timeoutMs, taskDeadlineMs),
       clock,
-      onProgress: (percent, note) =>
-        event(at.taskId, "progress", { progress: percent, note, attempt: number, agent, at: isoNow() }),
+      tell: news,
+      overtime: () => overtime(task, attempt.deadlineMs === taskDeadlineMs),
     });
     entry.attempt = attempt;
-    const cancelTelling = clock.after(TELL_STARTED_MS, () =>
-      event(at.taskId, "started", {
-        attempt: number,
-        agent,
-        at: new Date(attempt.startedAtMs).toISOString(),
-      }),
-    );
-    const ending = await attempt.run(seat, () => overtime(task, attempt.deadlineMs === taskDeadlineMs));
-    cancelTelling();
+    const ending = await attempt.run(seat);
     const ranMs = clock.now() - attempt.startedAtMs;
     const facts = { number, agent, startedAtMs: attempt.startedAtMs, ranMs };
     switch (ending.kind) {
