@@ -18,10 +18,16 @@ export const ROLL_CALL_MS = 250;
 /** Agents in one reply: 300 bytes each, so far below a server's payload limit of 1 MiB. */
 const AGENTS_PER_REPLY = 500;
 
-/** Asks every process of the swarm for its agents. Nobody there is an empty list. */
-export async function listAgents(transport: Transport, timeoutMs = ROLL_CALL_MS): Promise<AgentStatus[]> {
+/**
+ * Asks every process of the swarm for its agents. Nobody there is an empty list, at once.
+ * @param wait how long to wait in all, and after the last answer; default {@link ROLL_CALL_MS} in all.
+ */
+export async function listAgents(
+  transport: Transport,
+  wait: { timeoutMs: number; stallMs?: number } = { timeoutMs: ROLL_CALL_MS },
+): Promise<AgentStatus[]> {
   const subjects = createSubjects(transport.prefix);
-  const replies = await transport.bus.scatter(subjects.agent(NO_SCOPE, "status"), encode({}), { timeoutMs });
+  const replies = await transport.bus.scatter(subjects.agent(NO_SCOPE, "status"), encode({}), wait);
   return replies
     .flatMap((reply) => {
       const { value } = decode(reply.data, reply.header("Content-Type"));
