@@ -9,6 +9,18 @@ export interface Clock {
   after(delayMs: number, run: () => void): () => void;
 }
 
+let isoMs = Number.NaN;
+let isoText = "";
+
+/** A time as ISO 8601 in UTC, as it stands on the wire. Remembers the last one: many happen in the same millisecond. */
+export function toIsoTime(ms: number): string {
+  if (ms !== isoMs) {
+    isoText = new Date(ms).toISOString();
+    isoMs = ms;
+  }
+  return isoText;
+}
+
 /** The longest delay that a Node timer takes; a longer one would fire at once (Node docs, timers). */
 export const MAX_TIMER_MS = 2_147_483_647;
 

@@ -7,7 +7,7 @@
 export { AssertionError, assert } from "./assert.ts";
 export { type BackoffPolicy, backoffDelayMs } from "./backoff.ts";
 export { type Chance, integerBetween, seededChance, systemChance } from "./chance.ts";
-export { type Clock, MAX_TIMER_MS, ManualClock, sleep, systemClock } from "./clock.ts";
+export { type Clock, MAX_TIMER_MS, ManualClock, sleep, systemClock, toIsoTime } from "./clock.ts";
 export { newId, newInstanceId } from "./ids.ts";
 export { createLogger, type Logger, REDACTED_KEYS, redactText, silentLogger } from "./log.ts";
 export { createMeter, type Meter } from "./meter.ts";

@@ -7,7 +7,7 @@
 //     nothing. A repeated delivery (a count above one, or a retry that came back from the later stream) first looks for the result, then appends `started`, fenced by the journal's tip;
 //     a `started` without an outcome is an attempt whose process died.
 // I4: whoever loses a fenced append stops: another process holds the task now.
-import type { Chance, Clock, Logger, Meter } from "../base/index.ts";
+import { type Chance, type Clock, type Logger, type Meter, toIsoTime } from "../base/index.ts";
 import {
   ACK_WAIT_MS,
   CancelledError,
@@ -280,7 +280,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
       await conclude(entry, tip, encoding, { status: "failed", ...failure });
       return null;
     }
-    const retryAt = new Date(next.atMs).toISOString();
+    const retryAt = toIsoTime(next.atMs);
     const failed: JournalRecord = {
       type: "failed",
       attempt: number,
@@ -331,8 +331,8 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
       ...(end.error === undefined ? {} : { error: wireError(end.error) }),
       attempt: Math.max(0, end.number),
       agent: end.agent,
-      startedAt: new Date(startedAtMs).toISOString(),
-      finishedAt: new Date(finishedAtMs).toISOString(),
+      startedAt: toIsoTime(startedAtMs),
+      finishedAt: toIsoTime(finishedAtMs),
       queuedMs: Math.max(0, startedAtMs - delivery.storedAtMs),
       ranMs: end.ranMs ?? 0,
     };
@@ -405,7 +405,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
       typeof task.notBefore === "number" ? delivery.storedAtMs + task.notBefore : Date.parse(task.notBefore);
     if (dueMs <= clock.now()) return false;
     // The delay is made absolute: the task's place in the queue, from which it counts, is about to change.
-    const body = encode({ ...task, notBefore: new Date(dueMs).toISOString() }, encoding);
+    const body = encode({ ...task, notBefore: toIsoTime(dueMs) }, encoding);
     await storeLater(
       { transport, subjects },
       entry.at,
@@ -417,7 +417,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
   }
 
   function isoNow(): string {
-    return new Date(clock.now()).toISOString();
+    return toIsoTime(clock.now());
   }
 }
 

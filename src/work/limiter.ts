@@ -217,6 +217,7 @@ class ProcessLimiter implements Limiter {
     const { concurrency, rate } = limit;
     const fullMs = FULL_WAIT_MS + integerBetween(chance, 0, FULL_WAIT_MS);
     if (concurrency !== undefined && this.#held <= this.#running) {
+      if (this.#held >= concurrency) return fullMs; // all of it is ours, and in use
       await this.#lease(this.#running + Math.min(count, Math.max(1, Math.floor(concurrency / LEASE_SHARE))));
       if (this.#held <= this.#running) return fullMs;
     }

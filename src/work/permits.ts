@@ -76,6 +76,8 @@ export function takeLease(
     others += lease.permits;
   }
   const held = Math.max(0, Math.min(wanted, concurrency - others));
+  // Refused, and nothing to give back: the shared value stays as it is, so that waiting costs no writes.
+  if (held === 0 && state.leases[holder] === undefined) return { state, held };
   if (held > 0) leases[holder] = { permits: held, untilMs: nowMs + LEASE_MS };
   return { state: { ...state, leases }, held };
 }

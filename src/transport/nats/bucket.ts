@@ -4,7 +4,8 @@ import { SwarmError } from "../../protocol/index.ts";
 import { checkBucketKey } from "../bucket-rules.ts";
 import type { Bucket, Stored } from "../ports.ts";
 import { follow } from "./follow.ts";
-import { headerOf, type Link } from "./link.ts";
+import { headerOf } from "./headers-in.ts";
+import type { Link } from "./link.ts";
 import { createNatsLog } from "./log.ts";
 
 /** The header that tells a deletion from a value (ADR-8). */

@@ -5,7 +5,8 @@ import { createInbox, type Msg } from "@nats-io/nats-core";
 import { backoffDelayMs, newId, systemChance } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Stored, Subscription } from "../ports.ts";
-import { headerOf, type Link } from "./link.ts";
+import { headerOf } from "./headers-in.ts";
+import type { Link } from "./link.ts";
 
 /** How often the server says that it is still there. */
 const HEARTBEAT_MS = 5_000;

@@ -28,6 +28,17 @@ export interface Channel {
 interface Waiting {
   onMessage(message: Msg): void;
   onLost(): void;
+  /** When `onOverdue` is called, by the clock of `performance.now()`; without it, never. */
+  readonly overdueAtMs?: number;
+  onOverdue?(): void;
+}
+
+/** How a request is made. `doing` says what it is for, in errors. */
+interface RequestOptions {
+  timeoutMs: number;
+  doing: string;
+  headers?: Headers | undefined;
+  signal?: AbortSignal | undefined;
 }
 
 /** A subscription that serves one channel after the other. */
@@ -40,20 +51,14 @@ interface Lane {
 
 /** How long a close waits for what was sent to arrive: a server that hangs must not keep a process from ending. */
 const CLOSE_FLUSH_TIMEOUT_MS = 2_000;
+/** How often long waits are looked at. Shorter ones have a timer each: a timer for every append cost 3 % of a core. */
+const OVERDUE_INTERVAL_MS = 100;
+/** From this timeout on, a tenth of a second more does not matter. */
+const LONG_WAIT_MS = 2_000;
 /** How many unused subscriptions are kept for the next pulls: more than a process opens in one turn of its loop. */
 const MAX_IDLE_LANES = 64;
 
 const utf8 = new TextDecoder();
-
-/** The first value of a header, its name compared without case. */
-export function headerOf(message: Msg, name: string): string | undefined {
-  const headers = message.headers;
-  if (headers === undefined) return undefined;
-  if (headers.has(name)) return headers.get(name);
-  const wanted = name.toLowerCase();
-  for (const key of headers.keys()) if (key.toLowerCase() === wanted) return headers.get(key);
-  return undefined;
-}
 
 /** The JSON body of a reply. @throws SwarmError `unavailable` when it is none: something else answers there. */
 export function parseReply<T>(reply: Msg, doing: string): T {
@@ -63,6 +68,86 @@ export function parseReply<T>(reply: Msg, doing: string): T {
     throw new SwarmError("unavailable", `${doing}: the reply is not JSON; does JetStream answer there?`, {
       cause,
     });
+  }
+}
+
+/** One request and its one reply. Settles once, whatever comes first: reply, loss, timeout or abort. */
+class Request implements Waiting {
+  readonly #link: Link;
+  readonly #subject: string;
+  readonly #options: RequestOptions;
+  readonly #resolve: (reply: Msg) => void;
+  readonly #reject: (error: unknown) => void;
+  readonly #inbox: Inbox;
+  #timer: NodeJS.Timeout | undefined;
+  #onAbort: (() => void) | undefined;
+  overdueAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(
+    link: Link,
+    subject: string,
+    options: RequestOptions,
+    resolve: (reply: Msg) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#link = link;
+    this.#subject = subject;
+    this.#options = options;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#inbox = link.openInbox(this);
+  }
+
+  send(data: Uint8Array, leftMs: number): void {
+    const { signal, headers } = this.#options;
+    if (signal?.aborted === true) {
+      this.#fail(signal.reason);
+      return;
+    }
+    if (leftMs >= LONG_WAIT_MS) {
+      this.overdueAtMs = performance.now() + leftMs;
+      this.#link.watchOverdue();
+    } else this.#timer = setTimeout(() => this.onOverdue(), leftMs);
+    if (signal !== undefined) {
+      this.#onAbort = () => this.#fail(signal.reason);
+      signal.addEventListener("abort", this.#onAbort, { once: true });
+    }
+    try {
+      this.#link.publish(this.#subject, data, headers, this.#inbox.subject);
+    } catch (error) {
+      this.#fail(error);
+    }
+  }
+
+  onMessage(message: Msg): void {
+    if (message.data.length === 0 && message.headers?.code === 503) {
+      this.#fail(noResponders(this.#subject, this.#options.doing));
+      return;
+    }
+    this.#settle();
+    this.#resolve(message);
+  }
+
+  onLost(): void {
+    this.#fail(
+      new SwarmError("unavailable", `${this.#options.doing}: the connection broke before a reply came`),
+    );
+  }
+
+  onOverdue(): void {
+    const { doing, timeoutMs } = this.#options;
+    this.#fail(new SwarmError("unavailable", `${doing}: no reply within ${timeoutMs} ms`));
+  }
+
+  #fail(error: unknown): void {
+    this.#settle();
+    this.#reject(error);
+  }
+
+  #settle(): void {
+    this.#inbox.close();
+    clearTimeout(this.#timer);
+    if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
   }
 }
 
@@ -78,6 +163,7 @@ export class Link {
   readonly #busyLanes = new Set<Lane>();
   readonly #idleLanes: Lane[] = [];
   readonly #outbox: Outbox;
+  #overdueTimer: NodeJS.Timeout | undefined;
   #counter = 0;
   #state: ConnectionState = "connected";
   #closing: Promise<void> | undefined;
@@ -169,57 +255,29 @@ export class Link {
   }
 
   /** Sends one request and waits for one reply. Waits for the connection first, within `timeoutMs`. */
-  async request(
-    subject: string,
-    data: Uint8Array,
-    options: {
-      timeoutMs: number;
-      doing: string;
-      headers?: Headers | undefined;
-      signal?: AbortSignal | undefined;
-    },
-  ): Promise<Msg> {
-    const startedMs = Date.now();
+  async request(subject: string, data: Uint8Array, options: RequestOptions): Promise<Msg> {
+    const startedMs = performance.now();
     if (this.#state !== "connected") await this.#connected(options);
-    const { doing, signal } = options;
     return new Promise<Msg>((resolve, reject) => {
-      signal?.throwIfAborted();
-      const settle = () => {
-        inbox.close();
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", onAbort);
-      };
-      const onAbort = () => {
-        settle();
-        reject(signal?.reason);
-      };
-      const inbox = this.openInbox({
-        onMessage: (message) => {
-          settle();
-          if (message.data.length === 0 && message.headers?.code === 503)
-            reject(noResponders(subject, doing));
-          else resolve(message);
-        },
-        onLost: () => {
-          settle();
-          reject(new SwarmError("unavailable", `${doing}: the connection broke before a reply came`));
-        },
-      });
-      const timer = setTimeout(
-        () => {
-          settle();
-          reject(new SwarmError("unavailable", `${doing}: no reply within ${options.timeoutMs} ms`));
-        },
-        Math.max(1, options.timeoutMs - (Date.now() - startedMs)),
-      );
-      signal?.addEventListener("abort", onAbort, { once: true });
-      try {
-        this.publish(subject, data, options.headers, inbox.subject);
-      } catch (error) {
-        settle();
-        reject(error);
-      }
+      const leftMs = Math.max(1, options.timeoutMs - (performance.now() - startedMs));
+      new Request(this, subject, options, resolve, reject).send(data, leftMs);
     });
+  }
+
+  /** Has the overdue looked for until there are none left that could be. */
+  watchOverdue(): void {
+    this.#overdueTimer ??= setInterval(() => {
+      const nowMs = performance.now();
+      let timed = 0;
+      for (const waiting of this.#waiting.values()) {
+        if (waiting.overdueAtMs === undefined) continue;
+        timed++;
+        if (nowMs >= waiting.overdueAtMs) waiting.onOverdue?.();
+      }
+      if (timed > 0) return;
+      clearInterval(this.#overdueTimer);
+      this.#overdueTimer = undefined;
+    }, OVERDUE_INTERVAL_MS);
   }
 
   /** Calls the JetStream API. @throws SwarmError as `fromApiError` maps it. */
@@ -357,6 +415,7 @@ export class Link {
   #setState(state: ConnectionState): void {
     if (this.#state === state || this.#state === "closed") return;
     this.#state = state;
+    if (state === "closed") clearInterval(this.#overdueTimer);
     if (state !== "connected") {
       this.#outbox.clear(); // I3
       const lost = [...this.#waiting.values(), ...[...this.#busyLanes].map((lane) => lane.waiting)];

@@ -7,7 +7,8 @@ import { APPEND_TIMEOUT_MS, type AppendOptions, type Log, type LogInfo, type Sto
 import { appendHeaders } from "../stream-headers.ts";
 import { type ApiError, fromApiError, JETSTREAM_ERRORS, jetStreamCode } from "./errors.ts";
 import { tail } from "./follow.ts";
-import { headerOf, type Link, parseReply } from "./link.ts";
+import { headerOf } from "./headers-in.ts";
+import { type Link, parseReply } from "./link.ts";
 
 /** How many messages one page of a batched direct get asks for: at most ~0.5 MB of small bodies on the way. */
 const PAGE_MESSAGES = 256;

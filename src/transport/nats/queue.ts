@@ -6,13 +6,16 @@ import type { Msg } from "@nats-io/nats-core";
 import { ACK_WAIT_MS, SwarmError } from "../../protocol/index.ts";
 import { MAX_ACK_PENDING, MAX_OPEN_PULLS } from "../limits.ts";
 import type { Delivery, Headers, Pull, PullEnd, Queue, QueueConsumer } from "../ports.ts";
-import { headerOf, type Link } from "./link.ts";
+import { headerOf } from "./headers-in.ts";
+import type { Link } from "./link.ts";
 
 /** Idle heartbeats of a long pull, in ms; at most half of the pull's expiry, as the server demands. */
 const IDLE_HEARTBEAT_MS = 5_000;
 /** How many missed idle heartbeats mean a dead server or consumer. */
 const MISSED_HEARTBEATS = 2;
 const NANOS_PER_MS = 1_000_000;
+const DOT = 0x2e;
+const ZERO = 0x30;
 
 const ACK = new TextEncoder().encode("+ACK");
 const NAK = new TextEncoder().encode("-NAK");
@@ -173,6 +176,25 @@ function readStatus(message: Msg): PullEnd | null {
   return "lost";
 }
 
+/**
+ * The numbers of an ack subject: delivered, stream sequence, consumer sequence, nanoseconds, pending (ADR-15):
+ * `$JS.ACK[.<domain>.<account>].<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<nanos>.<pending>[.<token>]`.
+ * Read digit by digit: this runs for every delivery, and splitting would make a dozen strings.
+ */
+function readAckNumbers(subject: string): [number, number, number, number, number] {
+  let dots = 0;
+  for (let index = 0; index < subject.length; index++) if (subject.charCodeAt(index) === DOT) dots++;
+  const first = dots >= 10 ? 6 : 4;
+  const numbers: [number, number, number, number, number] = [0, 0, 0, 0, 0];
+  let token = 0;
+  for (let index = 0; index < subject.length && token < first + 5; index++) {
+    const code = subject.charCodeAt(index);
+    if (code === DOT) token++;
+    else if (token >= first) numbers[token - first] = numbers[token - first]! * 10 + (code - ZERO);
+  }
+  return numbers;
+}
+
 class NatsDelivery implements Delivery {
   readonly #message: Msg;
   readonly #link: Link;
@@ -184,13 +206,11 @@ class NatsDelivery implements Delivery {
   constructor(message: Msg, link: Link) {
     this.#message = message;
     this.#link = link;
-    // $JS.ACK[.<domain>.<account>].<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<nanos>.<pending>[.<token>]
-    const parts = (message.reply ?? "").split(".");
-    const at = parts.length >= 11 ? 6 : 4;
-    this.deliveryCount = Number(parts[at]);
-    this.seq = Number(parts[at + 1]);
-    this.storedAtMs = Math.floor(Number(parts[at + 3]) / NANOS_PER_MS);
-    this.pending = Number(parts[at + 4]);
+    const [delivered, seq, , nanos, pending] = readAckNumbers(message.reply ?? "");
+    this.deliveryCount = delivered;
+    this.seq = seq;
+    this.storedAtMs = Math.floor(nanos / NANOS_PER_MS);
+    this.pending = pending;
   }
 
   get subject(): string {
