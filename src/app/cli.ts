@@ -48,6 +48,9 @@ const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   agent: "run agents, see and steer living ones",
   task: "see and steer tasks",
   dead: "dead letters: tasks that failed for good",
+  office: "the coordinator in office",
+  lock: "locks with fencing tokens",
+  config: "values that the whole swarm shares",
   debug: "inspect Murmur itself",
 };
 

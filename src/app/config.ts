@@ -3,7 +3,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
-import { PREFIX_PATTERN, SwarmError, showValue } from "../protocol/index.ts";
+import { PREFIX_PATTERN, SwarmError, showValue, tokenSchema } from "../protocol/index.ts";
 import { flagName, nearest } from "./words.ts";
 
 /** The configuration file that is read from the working directory when `--config` names none. */
@@ -103,6 +103,17 @@ export const configSchema = z.strictObject({
   natsServer: setting(z.string().min(1).default("nats-server"), {
     about: "The nats-server binary that `up` starts; the launcher sets it.",
   }),
+  coordinatorId: setting(tokenSchema.default("coordinator-1"), {
+    about:
+      "The id of the coordinator in this process; one of `coordinators`. In a StatefulSet: the pod's name.",
+  }),
+  coordinators: setting(
+    list().transform((ids) => (ids.length === 0 ? ["coordinator-1"] : ids)),
+    {
+      about:
+        "The ids of all coordinators, the same for each of them, separated by commas: 1, 3, 5 or 7. Empty: `coordinator-1` alone.",
+    },
+  ),
   execAllow: setting(list(), {
     about:
       "Programs that agents may run, by name or absolute path, separated by commas; an agent's own list narrows it. Empty: agents that run commands are refused.",

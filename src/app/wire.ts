@@ -1,4 +1,4 @@
-// The one place where rooms are put together into processes: an agent process and an api process, each with its
+// The one place where rooms are put together into processes: agents, api, coordinator, each with its
 // connection, its services, its HTTP and its end. Knows everybody; decides nothing about tasks or agents.
 // I1: services stop in the reverse order of their start, and a process that was told to stop always ends.
 import { registerHooks } from "node:module";
@@ -10,12 +10,13 @@ import {
   type Meter,
   newInstanceId,
   type Service,
-  sleep,
   stopAll,
+  systemChance,
   systemClock,
 } from "../base/index.ts";
 import { createExec } from "../bridges/index.ts";
-import { PRIORITIES, type StreamKey, SwarmError, toSwarmError } from "../protocol/index.ts";
+import { createOffice, createOfficeServer } from "../coordinator/index.ts";
+import { PRIORITIES, SwarmError } from "../protocol/index.ts";
 import { connectNats, type Transport } from "../transport/index.ts";
 import { createFrontDoor, createMover, createTaskClient, createWorker } from "../work/index.ts";
 import { createRollCall, listAgents } from "./agents.ts";
@@ -26,14 +27,10 @@ import { apiRoutes } from "./http/api.ts";
 import { listen } from "./http/listen.ts";
 import { type Check, operationRoutes } from "./http/operations.ts";
 import { agentDirectories } from "./roles.ts";
+import { cached, initSwarm, streamsCheck, waitForStreams } from "./streams.ts";
 import { joinSupervisor } from "./supervised.ts";
 import { resolveFrom, resolveTarget } from "./target.ts";
 import { VERSION } from "./version.ts";
-
-/** How often a process looks for streams that are not there yet. */
-const STREAMS_POLL_MS = 100;
-/** How long an answer to "are the consumers there?" is believed; kubelet asks every few seconds. */
-const CONSUMERS_CACHE_MS = 5_000;
 
 interface Parts {
   ports: Ports;
@@ -151,6 +148,40 @@ export async function runApi(
   });
 }
 
+/** How long a coordinator that is told to stop waits for its successor; a planned change takes a few ms of it. */
+const HAND_OVER_MS = 2_000;
+
+/** Runs one coordinator until the session's signal aborts; then hands the office over. */
+export async function runCoordinator(
+  ports: Ports,
+  { id, members }: { id: string; members: readonly string[] },
+  onReady: (facts: { operationsUrl: string }) => void,
+): Promise<void> {
+  await runProcess(ports, {
+    role: "coordinator",
+    announcement: {
+      name: "murmur-coordinator",
+      description: `Murmur coordinator ${id} of ${members.join(", ")}`,
+    },
+    init: false,
+    async start(parts) {
+      const { transport, meter, log, services } = parts;
+      const seed = Math.floor(systemChance.next() * 2 ** 32);
+      const office = createOffice({ transport, meter, log, id, members, version: VERSION, seed });
+      for (const service of [office.service, createOfficeServer({ transport, office, members, log })]) {
+        services.push(service);
+        await service.start();
+      }
+      return {
+        checks: [{ name: "knows a leader and has applied the log", run: async () => office.findProblem() }],
+        beforeScrape: async () => office.measure(),
+        onReady: (operationsUrl) => onReady({ operationsUrl }),
+        drain: () => office.handOver(HAND_OVER_MS),
+      };
+    },
+  });
+}
+
 /** What a kind of process adds to every process. */
 interface Kind {
   checks: readonly Check[];
@@ -164,7 +195,7 @@ async function runProcess(
   ports: Ports,
   options: {
     role: string;
-    announcement: { name: "murmur-agent" | "murmur-api"; description: string };
+    announcement: { name: "murmur-agent" | "murmur-api" | "murmur-coordinator"; description: string };
     init: boolean;
     start(parts: Parts): Promise<Kind>;
   },
@@ -199,7 +230,7 @@ async function runProcess(
     services.push(ending(() => connected.close()));
     const discovery = createDiscovery(connected.bus);
     const transport = withBus(connected, discovery.bus);
-    if (options.init) await transport.init();
+    if (options.init) await initSwarm(transport, log);
     else await waitForStreams(transport, log, signal);
 
     let isReady = false;
@@ -284,46 +315,6 @@ function withBus(transport: Transport, bus: Transport["bus"]): Transport {
   };
 }
 
-/** The streams that every process needs before it can do anything. */
-const STREAMS: readonly StreamKey[] = ["tasks", "later", "results", "journal", "dead"];
-
-/** Waits for whoever creates the streams (`murmur init`, the api of `up`): only one kind of process may do that. */
-async function waitForStreams(transport: Transport, log: Logger, signal: AbortSignal): Promise<void> {
-  for (let told = false; ; ) {
-    const missing = await findMissingStream(transport);
-    if (missing === null) return;
-    if (!told)
-      log.warn(
-        { stream: missing.stream, problem: missing.problem },
-        "waiting for the streams; murmur init creates them",
-      );
-    told = true;
-    await sleep(STREAMS_POLL_MS, { signal });
-  }
-}
-
-async function findMissingStream(
-  transport: Transport,
-): Promise<{ stream: StreamKey; problem: string } | null> {
-  for (const stream of STREAMS) {
-    try {
-      await transport.log(stream).info();
-    } catch (error) {
-      const failure = toSwarmError(error);
-      if (failure.code !== "unavailable" && failure.code !== "not_found") throw error;
-      return { stream, problem: failure.message };
-    }
-  }
-  return null;
-}
-
-function streamsCheck(transport: Transport): Check {
-  return {
-    name: "streams are there",
-    run: cached(async () => (await findMissingStream(transport))?.problem ?? null),
-  };
-}
-
 function consumersCheck(transport: Transport, capabilities: readonly string[]): Check {
   return {
     name: "consumers are there",
@@ -335,17 +326,6 @@ function consumersCheck(transport: Transport, capabilities: readonly string[]): 
       const missing = wanted.filter((name) => !names.has(name));
       return missing.length === 0 ? null : `missing: ${missing.join(", ")}`;
     }),
-  };
-}
-
-/** Remembers a good answer for a while; a bad one is asked for again. */
-function cached(run: () => Promise<string | null>): () => Promise<string | null> {
-  let goodUntilMs = 0;
-  return async () => {
-    if (systemClock.now() < goodUntilMs) return null;
-    const problem = await run();
-    if (problem === null) goodUntilMs = systemClock.now() + CONSUMERS_CACHE_MS;
-    return problem;
   };
 }
 

@@ -59,6 +59,14 @@ export function createMeter(options: { defaults?: boolean } = {}) {
       "murmur_agent_loop_total",
       "Turns of the agents' work loops: it rises while they make progress.",
     ),
+    officeLeader: gauge("murmur_office_leader", "1 while this coordinator holds the office."),
+    officeTerm: gauge("murmur_office_term", "The term that this coordinator is in."),
+    officeChanges: counter("murmur_office_changes_total", "Times that an office was taken, by anybody."),
+    officeLogLag: gauge("murmur_office_log_lag", "Entries of the control log that are not applied yet."),
+    officeCommitSeconds: histogram(
+      "murmur_office_commit_seconds",
+      "Time to store an entry of the control log.",
+    ),
     natsConnected: gauge("murmur_nats_connected", "1 while this process is connected to NATS."),
     buildInfo: gauge("murmur_build_info", "Always 1; the labels say what runs.", ["version", "node"]),
   };

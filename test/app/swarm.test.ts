@@ -32,6 +32,7 @@ test("up answers once all is ready, and everything that it names works", async (
   expect(swarm.processes.map(({ role, name }) => [role, name])).toEqual([
     ["nats", "nats-1"],
     ["api", "api-1"],
+    ["coordinator", "coordinator-1"],
     ["echo", "echo-1"],
     ["echo", "echo-2"],
   ]);
@@ -160,7 +161,7 @@ test("up in the foreground says what it does and ends on SIGINT with nothing lef
   const { exitCode, stdout, stderr } = await ended;
   expect(exitCode).toBe(0);
   expect(stdout).toContain(state.server);
-  expect(stderr).toContain("starting nats-1, api-1, echo-1");
+  expect(stderr).toContain("starting nats-1, api-1, coordinator-1, echo-1");
   expect(stderr).toMatch(/echo-1 {2}agents are ready/);
   expectGone(state.processes.map(({ pid }) => pid));
 });

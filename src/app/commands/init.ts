@@ -1,5 +1,6 @@
 // `init`: creates the swarm's streams and buckets, or verifies them.
 import { z } from "zod";
+import { foundOffice } from "../../coordinator/index.ts";
 import { defineCommand } from "../command.ts";
 
 export const command = defineCommand({
@@ -8,7 +9,12 @@ export const command = defineCommand({
   examples: ["init --server nats://nats:4222", "init --prefix staging"],
   details:
     "Safe to repeat: what exists is compared and never changed. A setting that correctness rests on and that differs is an\nerror (exit code 1) naming stream, setting, expected and found value.",
-  run: async (ports) => (await ports.transport()).init(),
+  async run(ports) {
+    const transport = await ports.transport();
+    const done = await transport.init();
+    await foundOffice(transport);
+    return done;
+  },
   render: ({ created, verified }) =>
     [...created.map((name) => `created   ${name}`), ...verified.map((name) => `verified  ${name}`)].join(
       "\n",

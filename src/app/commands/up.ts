@@ -2,6 +2,7 @@
 import { resolve } from "node:path";
 import { z } from "zod";
 import { redactText } from "../../base/index.ts";
+import { CLUSTER_SIZES } from "../../coordinator/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import { defineCommand, type Ports } from "../command.ts";
 import { showLogLine } from "../log-lines.ts";
@@ -34,6 +35,14 @@ export const command = defineCommand({
       .string()
       .default("echo")
       .meta({ description: "roles to run, one process each: echo,echo or echo*5", value: "LIST" }),
+    coordinators: z
+      .int()
+      .refine((count) => count === 0 || CLUSTER_SIZES.includes(count), "must be 0, 1, 3, 5 or 7")
+      .optional()
+      .meta({
+        description: "how many coordinators: 0, 1, 3, 5 or 7 (default: 1; 0 when a server is joined)",
+        value: "N",
+      }),
     http: z
       .int()
       .min(0)
@@ -48,7 +57,7 @@ export const command = defineCommand({
   output: swarmSchema,
   examples: ["up", "up --agents echo*4 --http 7070", "up --detach --json", "up --detach --data /tmp/second"],
   details:
-    "Starts a private nats-server with JetStream (or joins one: --server, --context), the API and the agents. All\ndata stays under --data (default .murmur). Without --detach it runs until Ctrl-C.",
+    "Starts a private nats-server with JetStream (or joins one: --server, --context), the API, the\ncoordinator and the agents. All data stays under --data (default .murmur). Without --detach it runs until Ctrl-C.",
   async run(ports, input) {
     const startedMs = performance.now();
     const { config, terminal, signal } = ports;
@@ -60,6 +69,8 @@ export const command = defineCommand({
     const orders = {
       config: own,
       roles,
+      // A joined server's swarm has coordinators of its own, and two of one id would take the office from each other.
+      coordinators: input.coordinators ?? (join === null ? 1 : 0),
       httpPort: input.http,
       joinServer: join === null ? undefined : serversOf(join),
     };

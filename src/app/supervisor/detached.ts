@@ -17,6 +17,7 @@ import { AlreadyRunning, startSupervisor } from "./supervisor.ts";
 interface Orders {
   config: Config;
   roles: readonly string[];
+  coordinators: number;
   httpPort: number | undefined;
   joinServer: string | undefined;
 }

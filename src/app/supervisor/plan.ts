@@ -49,16 +49,18 @@ export const MAIN = fileURLToPath(
   new URL(import.meta.url.endsWith(".ts") ? "../main.ts" : "../main.js", import.meta.url),
 );
 
-/** Everything of a swarm but nats-server: one api process and one process for each agent role. */
+/** Everything of a swarm but nats-server: one api process, the coordinators, and one process for each agent role. */
 export function planProcesses(options: {
   config: Config;
   roles: readonly string[];
+  /** How many coordinators; they know each other as `coordinator-1` and so on. */
+  coordinators: number;
   server: string;
   /** False when the swarm joins a server of others: then its credentials are passed on. */
   ownServer: boolean;
   /** Without one there is no api process. */
   httpPort: number | undefined;
-  /** One for the api and one for each role. */
+  /** One for the api, one for each coordinator and one for each role. */
   metricsPorts: readonly number[];
   environment: Readonly<Record<string, string | undefined>>;
 }): ProcessPlan[] {
@@ -95,7 +97,8 @@ export function planProcesses(options: {
       metrics: `http://127.0.0.1:${extra.MURMUR_METRICS_PORT}/metrics`,
     };
   };
-  const [apiMetricsPort, ...agentMetricsPorts] = metricsPorts;
+  const [apiMetricsPort, ...otherMetricsPorts] = metricsPorts;
+  const members = Array.from({ length: options.coordinators }, (_, index) => `coordinator-${index + 1}`);
   const api = () =>
     plan("api", ["api", "--init"], {
       MURMUR_METRICS_PORT: String(apiMetricsPort),
@@ -105,8 +108,17 @@ export function planProcesses(options: {
     });
   return [
     ...(options.httpPort === undefined ? [] : [api()]),
+    ...members.map((id, index) =>
+      plan("coordinator", ["coordinator"], {
+        MURMUR_COORDINATOR_ID: id,
+        MURMUR_COORDINATORS: members.join(","),
+        MURMUR_METRICS_PORT: String(otherMetricsPorts[index]),
+      }),
+    ),
     ...roles.map((role, index) =>
-      plan(role, ["agent", "run", role], { MURMUR_METRICS_PORT: String(agentMetricsPorts[index]) }),
+      plan(role, ["agent", "run", role], {
+        MURMUR_METRICS_PORT: String(otherMetricsPorts[members.length + index]),
+      }),
     ),
   ];
 }

@@ -53,8 +53,9 @@ const TAIL_LINES = 8;
 /** What `up` starts. */
 export interface SupervisorOptions {
   config: Config;
-  /** The role of each agent process. */
+  /** The role of each agent process, and how many coordinators (default none). */
   roles: readonly string[];
+  coordinators?: number | undefined;
   /** Whether an api process runs too; default true. Without one, the streams must be there. */
   withApi?: boolean | undefined;
   /** The API's port; undefined takes a free one. */
@@ -158,7 +159,7 @@ class Driver implements Supervisor {
   }
 
   async start(): Promise<Supervisor> {
-    const { config, roles, httpPort, joinServer, environment, onStep } = this.#options;
+    const { config, roles, coordinators = 0, httpPort, joinServer, signal, onStep } = this.#options;
     try {
       if (httpPort !== undefined && httpPort !== 0 && !(await isFree(httpPort, config.httpHost))) {
         throw new SwarmError(
@@ -167,28 +168,26 @@ class Driver implements Supervisor {
           { field: "http" },
         );
       }
-      const [natsPort, freeHttpPort, ...metricsPorts] = await findFreePorts(3 + roles.length);
+      const [natsPort, freeHttpPort, ...metricsPorts] = await findFreePorts(3 + coordinators + roles.length);
       const apiPort = httpPort === undefined || httpPort === 0 ? freeHttpPort! : httpPort;
       this.#server = joinServer ?? `nats://127.0.0.1:${natsPort}`;
       const host = config.httpHost.includes(":") ? `[${config.httpHost}]` : config.httpHost;
       this.#http = `http://${host}:${apiPort}`;
       const plans = planProcesses({
-        config,
-        roles,
+        ...this.#options,
+        coordinators,
         server: this.#server,
         ownServer: joinServer === undefined,
         httpPort: this.#options.withApi === false ? undefined : apiPort,
         metricsPorts,
-        environment,
       });
       if (joinServer === undefined) plans.unshift(this.#writeNatsPlan(natsPort!));
-      this.#options.signal.throwIfAborted();
+      signal.throwIfAborted();
       onStep?.(`starting ${plans.map((plan) => plan.name).join(", ")}`);
       this.#watchSilence();
       await this.#startAll(plans);
       this.#ready = true;
       this.#save();
-      const { signal } = this.#options;
       signal.throwIfAborted();
       signal.addEventListener("abort", () => void this.stop().catch(() => undefined), { once: true });
       return this;

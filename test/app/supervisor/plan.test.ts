@@ -3,16 +3,22 @@ import { loadConfig } from "../../../src/app/config.ts";
 import { natsConfig, parseAgents, planProcesses } from "../../../src/app/supervisor/plan.ts";
 
 async function setup(
-  options: { ownServer?: boolean; environment?: Record<string, string>; flags?: Record<string, string> } = {},
+  options: {
+    coordinators?: number;
+    ownServer?: boolean;
+    environment?: Record<string, string>;
+    flags?: Record<string, string>;
+  } = {},
 ) {
   const { config } = await loadConfig({ flags: options.flags ?? {}, environment: {}, directory: "/nowhere" });
   return planProcesses({
     config,
     roles: ["echo", "echo", "review"],
+    coordinators: options.coordinators ?? 0,
     server: "nats://127.0.0.1:1",
     ownServer: options.ownServer ?? true,
     httpPort: 2,
-    metricsPorts: [3, 4, 5, 6],
+    metricsPorts: [3, 4, 5, 6, 7, 8, 9],
     environment: options.environment ?? {},
   });
 }
@@ -40,6 +46,22 @@ test("there is one api and one process for each role, numbered by role", async (
   expect(plans.map(({ metrics }) => metrics)).toEqual(
     [3, 4, 5, 6].map((port) => `http://127.0.0.1:${port}/metrics`),
   );
+});
+
+test("coordinators know their own id and each other's, and stand between the api and the agents", async () => {
+  const plans = await setup({ coordinators: 3 });
+  expect(plans.map(({ name }) => name).slice(0, 5)).toEqual([
+    "api-1",
+    "coordinator-1",
+    "coordinator-2",
+    "coordinator-3",
+    "echo-1",
+  ]);
+  expect(plans[2]?.environment).toMatchObject({
+    MURMUR_COORDINATOR_ID: "coordinator-2",
+    MURMUR_COORDINATORS: "coordinator-1,coordinator-2,coordinator-3",
+    MURMUR_METRICS_PORT: "5",
+  });
 });
 
 test("every Node process has a heap limit", async () => {

@@ -1,0 +1,78 @@
+// `config …`: values that the whole swarm shares, kept in the control log.
+import { z } from "zod";
+import { parse, SwarmError } from "../../protocol/index.ts";
+import { defineCommand } from "../command.ts";
+import { printable, table } from "../terminal.ts";
+import { openOffice, patience } from "./office.ts";
+
+const valueSchema = z.object({ name: z.string(), value: z.json(), revision: z.int() });
+
+export const set = defineCommand({
+  input: z.strictObject({
+    name: z
+      .string()
+      .meta({ positional: true, value: "NAME", description: "tokens joined by dots: review.model" }),
+    value: z
+      .string()
+      .meta({ positional: true, value: "JSON", description: "the value as JSON; null removes it" }),
+    ifRevision: z
+      .int()
+      .min(0)
+      .optional()
+      .meta({ description: "only when that is its revision (0: it is absent)", value: "N" }),
+  }),
+  output: valueSchema,
+  examples: ["config set review.model '\"m-1\"'", "config set limits '{\"echo\":4}' --if-revision 3"],
+  details: "Exit code 1 when the revision is another: somebody else has set the value meanwhile.",
+  async run(ports, { name, value, ifRevision }) {
+    const body = {
+      name,
+      value: readJson(value),
+      ...(ifRevision === undefined ? {} : { expectedRevision: ifRevision }),
+    };
+    const office = await openOffice(ports);
+    return parse(valueSchema, await office.write("config-set", body, patience(ports)), "the answer");
+  },
+  render: ({ name, revision }) => `${name} has revision ${revision}`,
+});
+
+export const show = defineCommand({
+  input: z.strictObject({
+    name: z.string().optional().meta({
+      positional: true,
+      value: "NAME",
+      description: "a value, and those whose names begin with it and a dot",
+    }),
+  }),
+  output: z.object({ values: z.array(valueSchema) }),
+  examples: ["config show", "config show review --json"],
+  async run(ports, { name }) {
+    const office = await openOffice(ports);
+    const answer = await office.read("config", name === undefined ? {} : { name }, patience(ports));
+    return parse(z.object({ values: z.array(valueSchema) }), answer, "the answer");
+  },
+  render: ({ values }) =>
+    table(
+      ["NAME", "REVISION", "VALUE"],
+      values.map(({ name, value, revision }) => [
+        name,
+        String(revision),
+        printable(JSON.stringify(value)).slice(0, 200),
+      ]),
+      "no value is set",
+    ),
+});
+
+function readJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new SwarmError(
+      "invalid_input",
+      `the value must be JSON, got ${JSON.stringify(text.slice(0, 80))}; quote a text: '"text"'`,
+      {
+        field: "value",
+      },
+    );
+  }
+}

@@ -1,0 +1,126 @@
+// `lock …`: locks of the swarm, for scripts and for a look.
+import { z } from "zod";
+import { newInstanceId, sleep } from "../../base/index.ts";
+import { MAX_LEASE_MS } from "../../coordinator/index.ts";
+import { SwarmError, tokenSchema } from "../../protocol/index.ts";
+import { defineCommand } from "../command.ts";
+import { showDuration, table } from "../terminal.ts";
+import { openOffice, patience } from "./office.ts";
+
+const name = tokenSchema.meta({ positional: true, value: "NAME", description: "the lock's name" });
+
+const lockSchema = z.object({
+  name: z.string(),
+  owner: z.string(),
+  token: z.int(),
+  expiresInMs: z.number(),
+  waiting: z.int(),
+});
+
+/** How often a waiter asks again, in ms. */
+const ASK_INTERVAL_MS = 200;
+/** How long a waiter keeps its place without asking: it may miss an election. */
+const WAITER_PATIENCE_MS = 5_000;
+const DEFAULT_TTL_MS = 30_000;
+
+export const acquire = defineCommand({
+  input: z.strictObject({
+    name,
+    owner: tokenSchema
+      .optional()
+      .meta({ description: "who holds it; unique to one holder (default: a new id)", value: "ID" }),
+    ttlMs: z
+      .int()
+      .min(1)
+      .max(MAX_LEASE_MS)
+      .default(DEFAULT_TTL_MS)
+      .meta({ description: "the lease, in ms; it is over then", value: "MS" }),
+    waitMs: z
+      .int()
+      .min(0)
+      .max(86_400_000)
+      .default(0)
+      .meta({ description: "how long to wait in line, in ms", value: "MS" }),
+  }),
+  output: z.object({
+    acquired: z.boolean(),
+    name: z.string(),
+    owner: z.string(),
+    token: z.int().nullable(),
+    ttlMs: z.int(),
+    heldBy: z.string().nullable(),
+  }),
+  examples: ["lock acquire deploy", "lock acquire deploy --ttl-ms 60000 --wait-ms 10000 --json"],
+  details:
+    "Exit code 1 when another one holds it. Hand the token to whatever the lock protects: it rises with every holder, so\na write with a lower one is too late. The lease is counted from before this command asked.",
+  async run(ports, { name: lock, owner = newInstanceId("cli"), ttlMs, waitMs }) {
+    const office = await openOffice(ports);
+    const endMs = Date.now() + waitMs;
+    for (;;) {
+      const patienceMs = Date.now() < endMs ? WAITER_PATIENCE_MS : 0;
+      const answer = await office.write(
+        "lock-acquire",
+        { name: lock, owner, ttlMs, patienceMs },
+        patience(ports),
+      );
+      const { acquired, token } = answer as { acquired: boolean; token?: number; holder?: { owner: string } };
+      if (acquired) return { acquired, name: lock, owner, token: token ?? null, ttlMs, heldBy: owner };
+      if (patienceMs === 0) {
+        const { holder } = answer as { holder?: { owner: string } };
+        return { acquired, name: lock, owner, token: null, ttlMs, heldBy: holder?.owner ?? null };
+      }
+      await sleep(ASK_INTERVAL_MS, { signal: ports.signal });
+    }
+  },
+  exitCode: ({ acquired }) => (acquired ? 0 : 1),
+  render: ({ acquired, name: lock, owner, token, ttlMs, heldBy }) =>
+    acquired
+      ? `${lock} is held by ${owner} with token ${token} for ${showDuration(ttlMs)}`
+      : `${lock} is held by ${heldBy}`,
+});
+
+export const release = defineCommand({
+  input: z.strictObject({
+    name,
+    owner: tokenSchema.meta({ description: "who holds it", value: "ID" }),
+    token: z.int().min(1).meta({ description: "the token it was acquired with", value: "N" }),
+  }),
+  output: z.object({ released: z.literal(true), name: z.string() }),
+  examples: ["lock release deploy --owner cli-4k2m9x7q1z --token 7"],
+  details: "Exit code 1 when it is not held by that owner with that token any more.",
+  async run(ports, { name: lock, owner, token }) {
+    const office = await openOffice(ports);
+    await office.write("lock-release", { name: lock, owner, token }, patience(ports));
+    return { released: true as const, name: lock };
+  },
+  render: ({ name: lock }) => `released ${lock}`,
+});
+
+export const ls = defineCommand({
+  input: z.strictObject({}),
+  output: z.object({ locks: z.array(lockSchema) }),
+  examples: ["lock ls", "lock ls --json"],
+  details: "Held locks by name, confirmed by the control log.",
+  async run(ports) {
+    const parsed = z
+      .object({ locks: z.array(lockSchema) })
+      .safeParse(await (await openOffice(ports)).read("locks", {}, patience(ports)));
+    if (parsed.success) return parsed.data;
+    throw new SwarmError(
+      "internal",
+      `the coordinator answers in another way: ${parsed.error.issues[0]?.message}`,
+    );
+  },
+  render: ({ locks }) =>
+    table(
+      ["NAME", "OWNER", "TOKEN", "OVER IN", "WAITING"],
+      locks.map(({ name: lock, owner, token, expiresInMs, waiting }) => [
+        lock,
+        owner,
+        String(token),
+        showDuration(expiresInMs),
+        String(waiting),
+      ]),
+      "no lock is held",
+    ),
+});

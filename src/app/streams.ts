@@ -1,0 +1,73 @@
+// The streams of the swarm, as its processes meet them: created by one kind of process, waited for and checked by all.
+import { type Logger, sleep, systemClock } from "../base/index.ts";
+import { foundOffice } from "../coordinator/index.ts";
+import { type StreamKey, toSwarmError } from "../protocol/index.ts";
+import type { Transport } from "../transport/index.ts";
+import type { Check } from "./http/operations.ts";
+
+/** How often a process looks for streams that are not there yet. */
+const STREAMS_POLL_MS = 100;
+/** How long an answer to "are the consumers there?" is believed; kubelet asks every few seconds. */
+const CONSUMERS_CACHE_MS = 5_000;
+
+/** Creates what is missing. A control log that cannot begin stops no task: it is told, and coordinators wait for it. */
+export async function initSwarm(transport: Transport, log: Logger): Promise<void> {
+  await transport.init();
+  await foundOffice(transport).catch((error: unknown) =>
+    log.error(
+      { err: error, alert: "control_log" },
+      "the control log cannot begin; there will be no coordinator",
+    ),
+  );
+}
+
+/** The streams that every process needs before it can do anything. */
+const STREAMS: readonly StreamKey[] = ["tasks", "later", "results", "journal", "dead"];
+
+/** Waits for whoever creates the streams (`murmur init`, the api of `up`): only one kind of process may do that. */
+export async function waitForStreams(transport: Transport, log: Logger, signal: AbortSignal): Promise<void> {
+  for (let told = false; ; ) {
+    const missing = await findMissingStream(transport);
+    if (missing === null) return;
+    if (!told)
+      log.warn(
+        { stream: missing.stream, problem: missing.problem },
+        "waiting for the streams; murmur init creates them",
+      );
+    told = true;
+    await sleep(STREAMS_POLL_MS, { signal });
+  }
+}
+
+async function findMissingStream(
+  transport: Transport,
+): Promise<{ stream: StreamKey; problem: string } | null> {
+  for (const stream of STREAMS) {
+    try {
+      await transport.log(stream).info();
+    } catch (error) {
+      const failure = toSwarmError(error);
+      if (failure.code !== "unavailable" && failure.code !== "not_found") throw error;
+      return { stream, problem: failure.message };
+    }
+  }
+  return null;
+}
+
+export function streamsCheck(transport: Transport): Check {
+  return {
+    name: "streams are there",
+    run: cached(async () => (await findMissingStream(transport))?.problem ?? null),
+  };
+}
+
+/** Remembers a good answer for a while; a bad one is asked for again. */
+export function cached(run: () => Promise<string | null>): () => Promise<string | null> {
+  let goodUntilMs = 0;
+  return async () => {
+    if (systemClock.now() < goodUntilMs) return null;
+    const problem = await run();
+    if (problem === null) goodUntilMs = systemClock.now() + CONSUMERS_CACHE_MS;
+    return problem;
+  };
+}

@@ -1,0 +1,133 @@
+// Asks the office, whoever holds it: waits for a leader until the caller's time is over, and repeats with the same key
+// whatever may not have been decided.
+//
+//   const office = createOfficeClient({ transport });
+//   const { token } = await office.write("lock-acquire", { name: "deploy", owner, ttlMs: 30_000, patienceMs: 0 });
+import { type Clock, newId, sleep, systemClock } from "../base/index.ts";
+import {
+  type CoordinatorStatus,
+  coordinatorStatusSchema,
+  createSubjects,
+  decode,
+  encode,
+  errorReplySchema,
+  fromWire,
+  HEADERS,
+  parse,
+  SwarmError,
+  toSwarmError,
+} from "../protocol/index.ts";
+import type { Transport } from "../transport/index.ts";
+import type { ReadName, WriteName } from "./requests.ts";
+
+/** How long the office is waited for when the caller says nothing, in ms: an election and then some. */
+export const OFFICE_TIMEOUT_MS = 5_000;
+/** One try, in ms: a holder that was stopped still takes requests, and must not cost more than this. */
+const TRY_TIMEOUT_MS = 500;
+/** The pause between two tries, in ms: 1/10 of the shortest election. */
+const RETRY_PAUSE_MS = 50;
+/** How long coordinators have to tell what they are, in ms. They answer from memory. */
+const ROLL_CALL_MS = 250;
+
+/** What the holder says of the office, confirmed by the control log. */
+export interface TenureReply {
+  leader: string;
+  leaderPid: number;
+  term: number;
+  since: string;
+  members: string[];
+  logSeq: number;
+}
+
+/** How long to wait, and under which key. */
+export interface AskOptions {
+  /** Default {@link OFFICE_TIMEOUT_MS}. */
+  timeoutMs?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** The office, seen from outside. */
+export interface OfficeClient {
+  /**
+   * Has something decided, once: what is repeated inside goes by the same key. A caller that repeats it itself, after
+   * an `unavailable`, gives the key.
+   * @throws SwarmError `unavailable` when no office confirmed it in time (it may be decided or not); the refusal.
+   */
+  write(
+    name: WriteName,
+    body: object,
+    options?: AskOptions & { key?: string | undefined },
+  ): Promise<Record<string, unknown>>;
+  /** Looks at the state, with all that was decided before the call. @throws SwarmError `unavailable`, `invalid_input`. */
+  read(name: ReadName, body?: object, options?: AskOptions): Promise<Record<string, unknown>>;
+  /** Who holds the office. @throws SwarmError `unavailable` when nobody could prove that in time. */
+  tenure(options?: AskOptions): Promise<TenureReply>;
+  /** Asks the holder to hand the office over. @throws SwarmError `unavailable`, `invalid_input`. */
+  transfer(to: string | undefined, options?: AskOptions): Promise<{ from: string; to: string; term: number }>;
+  /** What the coordinators believe of themselves; those that do not answer within 250 ms are missing. */
+  listCoordinators(): Promise<CoordinatorStatus[]>;
+}
+
+/** A client of the office. */
+export function createOfficeClient(parts: { transport: Transport; clock?: Clock }): OfficeClient {
+  const { transport } = parts;
+  const clock = parts.clock ?? systemClock;
+  const subjects = createSubjects(transport.prefix);
+
+  async function ask(name: string, body: object, options: AskOptions): Promise<Record<string, unknown>> {
+    const { timeoutMs = OFFICE_TIMEOUT_MS, signal } = options;
+    const endMs = clock.now() + timeoutMs;
+    const data = encode(body);
+    let last: SwarmError | undefined;
+    for (;;) {
+      const leftMs = endMs - clock.now();
+      if (leftMs <= 0) {
+        throw new SwarmError(
+          "unavailable",
+          `no coordinator in office answered ${name} within ${timeoutMs} ms${last === undefined ? "" : `; last: ${last.message}`}`,
+          { cause: last },
+        );
+      }
+      try {
+        return await askOnce(name, data, Math.min(leftMs, TRY_TIMEOUT_MS), signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        const told = toSwarmError(error);
+        const mayHelp =
+          told.code === "unavailable" || told.code === "not_leader" || told.code === "rate_limited";
+        if (!mayHelp) throw told;
+        last = told;
+      }
+      const pauseMs = Math.min(last.retryAfterMs ?? RETRY_PAUSE_MS, Math.max(0, endMs - clock.now()));
+      await sleep(pauseMs, { clock, ...(signal === undefined ? {} : { signal }) });
+    }
+  }
+
+  async function askOnce(name: string, data: Uint8Array, timeoutMs: number, signal: AbortSignal | undefined) {
+    const reply = await transport.bus.request(subjects.office(name), data, { timeoutMs, signal });
+    const { value } = decode(reply.data, reply.header(HEADERS.contentType));
+    if (reply.header(HEADERS.serviceErrorCode) === undefined) return value as Record<string, unknown>;
+    const { error } = parse(errorReplySchema, value, "the reply");
+    throw fromWire(error);
+  }
+
+  return {
+    write: (name, body, { key = newId(), ...options } = {}) => ask(name, { ...body, key }, options),
+    read: (name, body = {}, options = {}) => ask(name, body, options),
+    tenure: async (options = {}) => (await ask("tenure", {}, options)) as unknown as TenureReply,
+    transfer: async (to, options = {}) =>
+      (await ask("transfer", to === undefined ? {} : { to }, options)) as unknown as {
+        from: string;
+        to: string;
+        term: number;
+      },
+    async listCoordinators() {
+      const replies = await transport.bus.scatter(subjects.coordinators, encode({}), {
+        timeoutMs: ROLL_CALL_MS,
+      });
+      return replies
+        .map((reply) => parse(coordinatorStatusSchema, decode(reply.data).value, "coordinator status"))
+        .sort((a, b) => (a.id < b.id ? -1 : 1));
+    },
+  };
+}

@@ -1,0 +1,27 @@
+// Who decides for all: one coordinator in office at a time, its control log, and what it decides.
+//
+//   const office = createOffice({ transport, log, meter, id: "c1", members: ["c1"], version, seed });
+//   await office.service.start();
+//   await createOfficeServer({ transport, office, members: ["c1"], log }).start();
+//
+//   await createOfficeClient({ transport }).write("config-set", { name: "review.model", value: "m-1" });
+
+export {
+  type AskOptions,
+  createOfficeClient,
+  OFFICE_TIMEOUT_MS,
+  type OfficeClient,
+  type TenureReply,
+} from "./client.ts";
+export type { ConfigView } from "./config/config.ts";
+export { type LockView, MAX_LEASE_MS } from "./locks/locks.ts";
+export { foundOffice } from "./office/control-log.ts";
+export { createOffice } from "./office/driver.ts";
+export {
+  CLUSTER_SIZES,
+  type Office,
+  type OfficeOptions,
+  type OfficeTenure,
+} from "./office/office.ts";
+export { createOfficeServer } from "./office/server.ts";
+export { MAX_KEY_LENGTH, type ReadName, type WriteName } from "./requests.ts";

@@ -1,0 +1,194 @@
+// Locks: one holder at a time, for a lease that it renews, with a fencing token that only ever rises. Pure.
+//
+// L1  A token is greater than every token granted before it, of any lock, and is never granted twice.
+// L2  A lock has at most one holder. It stays held until it is released with its token, or its lease is over by log time.
+// L3  Who waits is served in the order of asking. A waiter that stops asking loses its place when its patience is over.
+import { z } from "zod";
+import type { Json } from "../../consensus/index.ts";
+import { tokenSchema } from "../../protocol/index.ts";
+import { type Reducer, refuse } from "../reducer.ts";
+import { leaseMsLeft, leaseTicks } from "../time.ts";
+
+/** Locks that are held or waited for; a released one costs nothing. */
+export const MAX_LOCKS = 10_000;
+/** Waiters of one lock. */
+export const MAX_WAITERS = 1_000;
+/** The longest lease, in ms: a day. A holder that wants more renews. */
+export const MAX_LEASE_MS = 86_400_000;
+/** The longest patience of a waiter between two times of asking, in ms. */
+export const MAX_PATIENCE_MS = 60_000;
+
+const ttlMs = z.int().min(1).max(MAX_LEASE_MS);
+const fencingToken = z.int().min(1);
+
+const commands = {
+  /** Take the lock, or wait for it for `patienceMs` (0: do not wait); repeat before that to keep the place. */
+  "lock-acquire": z.strictObject({
+    type: z.literal("lock-acquire"),
+    name: tokenSchema,
+    /** Unique to one holder: whoever asks with the same owner is taken to be the same. */
+    owner: tokenSchema,
+    ttlMs,
+    patienceMs: z.int().min(0).max(MAX_PATIENCE_MS),
+  }),
+  "lock-renew": z.strictObject({
+    type: z.literal("lock-renew"),
+    name: tokenSchema,
+    owner: tokenSchema,
+    token: fencingToken,
+    ttlMs,
+  }),
+  "lock-release": z.strictObject({
+    type: z.literal("lock-release"),
+    name: tokenSchema,
+    owner: tokenSchema,
+    token: fencingToken,
+  }),
+};
+
+/** A command about locks. */
+export type LockCommand = {
+  [T in keyof typeof commands]: z.output<(typeof commands)[T]>;
+}[keyof typeof commands];
+
+interface Holder {
+  readonly owner: string;
+  readonly token: number;
+  readonly expiresAt: number;
+}
+
+interface Waiter {
+  readonly owner: string;
+  readonly ttlMs: number;
+  readonly until: number;
+}
+
+interface Lock {
+  holder: Holder | null;
+  waiters: Waiter[];
+}
+
+/** All locks. */
+export interface Locks {
+  /** The last token granted (L1). */
+  lastToken: number;
+  readonly byName: Map<string, Lock>;
+}
+
+/** A lock as it is shown. */
+export interface LockView {
+  name: string;
+  owner: string;
+  token: number;
+  expiresInMs: number;
+  waiting: number;
+}
+
+/** The reducer of locks. */
+export const locks: Reducer<Locks, LockCommand> = {
+  commands,
+  empty: () => ({ lastToken: 0, byName: new Map() }),
+  decide(state, command, at) {
+    switch (command.type) {
+      case "lock-acquire":
+        return acquire(state, command, at);
+      case "lock-renew": {
+        const lock = settle(state, command.name, at);
+        if (!isHeldBy(lock, command)) return lost(command);
+        lock!.holder = { ...lock!.holder!, expiresAt: at + leaseTicks(command.ttlMs) };
+        return { renewed: true, token: command.token };
+      }
+      case "lock-release": {
+        const lock = settle(state, command.name, at);
+        if (!isHeldBy(lock, command)) return lost(command);
+        lock!.holder = null;
+        settle(state, command.name, at);
+        return { released: true };
+      }
+      default:
+        return command satisfies never;
+    }
+  },
+  toJson: ({ lastToken, byName }) => [
+    lastToken,
+    [...byName]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, { holder, waiters }]) => [name, holder as Json, waiters as unknown as Json]),
+  ],
+};
+
+/** The locks that are held at log time `at`, by name. */
+export function viewLocks(state: Locks, at: number): LockView[] {
+  const views: LockView[] = [];
+  for (const [name, { holder, waiters }] of state.byName) {
+    if (holder === null || holder.expiresAt <= at) continue;
+    const { owner, token, expiresAt } = holder;
+    const waiting = waiters.filter(({ until }) => until > at).length;
+    views.push({ name, owner, token, expiresInMs: leaseMsLeft(expiresAt, at), waiting });
+  }
+  return views.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+function acquire(state: Locks, command: LockCommand & { type: "lock-acquire" }, at: number): Json {
+  const { name, owner, ttlMs: leaseMs, patienceMs } = command;
+  const lock = settle(state, name, at) ?? { holder: null, waiters: [] };
+  if (lock.holder?.owner === owner) return granted(lock.holder);
+  if (lock.holder === null) {
+    if (state.byName.size >= MAX_LOCKS && !state.byName.has(name)) {
+      return refuse("conflict", `${MAX_LOCKS} locks are held already; release some first`, "name");
+    }
+    state.byName.set(name, lock);
+    return granted(grant(state, lock, { owner, ttlMs: leaseMs }, at));
+  }
+  const place = lock.waiters.findIndex((waiter) => waiter.owner === owner);
+  const { holder } = lock;
+  const held = { owner: holder.owner, expiresInMs: leaseMsLeft(holder.expiresAt, at) };
+  if (patienceMs === 0) {
+    if (place >= 0) lock.waiters.splice(place, 1);
+    return { acquired: false, position: null, holder: held };
+  }
+  if (place < 0 && lock.waiters.length >= MAX_WAITERS) {
+    return refuse("conflict", `${MAX_WAITERS} wait for the lock ${name} already`, "name");
+  }
+  const waiter = { owner, ttlMs: leaseMs, until: at + leaseTicks(patienceMs) };
+  if (place < 0) lock.waiters.push(waiter);
+  else lock.waiters[place] = waiter;
+  const position = place < 0 ? lock.waiters.length : place + 1;
+  return { acquired: false, position, holder: held };
+}
+
+/** Brings the lock to log time `at`: ends a lease that is over, forgets who left, serves the next (L2, L3). */
+function settle(state: Locks, name: string, at: number): Lock | undefined {
+  const lock = state.byName.get(name);
+  if (lock === undefined) return undefined;
+  if (lock.holder !== null && lock.holder.expiresAt <= at) lock.holder = null;
+  lock.waiters = lock.waiters.filter(({ until }) => until > at);
+  const next = lock.holder === null ? lock.waiters.shift() : undefined;
+  if (next !== undefined) grant(state, lock, next, at);
+  if (lock.holder !== null) return lock;
+  state.byName.delete(name);
+  return undefined;
+}
+
+function grant(state: Locks, lock: Lock, to: Pick<Waiter, "owner" | "ttlMs">, at: number): Holder {
+  const token = ++state.lastToken; // L1
+  const holder = { owner: to.owner, token, expiresAt: at + leaseTicks(to.ttlMs) };
+  lock.holder = holder;
+  return holder;
+}
+
+function granted({ token }: Holder): Json {
+  return { acquired: true, token };
+}
+
+function isHeldBy(lock: Lock | undefined, { owner, token }: { owner: string; token: number }): boolean {
+  return lock?.holder?.owner === owner && lock.holder.token === token;
+}
+
+function lost({ name, owner, token }: { name: string; owner: string; token: number }): Json {
+  return refuse(
+    "conflict",
+    `${owner} does not hold the lock ${name} with token ${token} (any more): stop what it protected, then acquire it anew`,
+    "token",
+  );
+}

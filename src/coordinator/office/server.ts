@@ -1,0 +1,129 @@
+// Answers `<p>.office.<command>` while this coordinator holds the office, and only then: with nobody in office nobody
+// listens, and whoever asks is told at once. Owns requests and replies; what is decided is the office's.
+//
+// S1  A read is shown only from a state that a barrier, asked after the read arrived, made current.
+// S2  A refusal that was decided (an `error` in the result) is an error reply; repeating its key repeats it.
+
+import { z } from "zod";
+import { createService, type Logger, type Service } from "../../base/index.ts";
+import { isJsonObject, type Json } from "../../consensus/index.ts";
+import {
+  CONTENT_TYPES,
+  createSubjects,
+  decode,
+  type Encoding,
+  encode,
+  HEADERS,
+  parse,
+  SwarmError,
+  tokenSchema,
+  toSwarmError,
+} from "../../protocol/index.ts";
+import type { IncomingRequest, Subscription, Transport } from "../../transport/index.ts";
+import { errorReply } from "../../work/index.ts";
+import type { Refusal } from "../reducer.ts";
+import { findRead, isWrite, parseWrite, WRITES } from "../requests.ts";
+import type { Office } from "./office.ts";
+
+/** The largest request, in bytes: a command is a small thing, and several must fit one entry of the log. */
+const MAX_REQUEST_BYTES = 65_536;
+
+/** Keys of outsiders stand apart from those of the coordinators' own commands. */
+const outsideKey = (key: string) => `c.${key}`;
+
+/** Serves an office. */
+export function createOfficeServer(parts: {
+  transport: Transport;
+  office: Office;
+  members: readonly string[];
+  log: Logger;
+}): Service {
+  const { transport, office, members, log } = parts;
+  const subjects = createSubjects(transport.prefix);
+  const commandAt = subjects.office("x").length - 1;
+  let subscription: Subscription | undefined;
+
+  async function decide(name: string, body: unknown): Promise<unknown> {
+    if (isWrite(name)) {
+      const { key, command } = parseWrite(name, body);
+      return unwrap(await office.submit(outsideKey(key), command));
+    }
+    if (name === "transfer") {
+      const { to } = parse(z.strictObject({ to: tokenSchema.optional() }), body, name);
+      const { id, term } = tenure(office);
+      return { from: id, to: office.transfer(to), term };
+    }
+    if (name === "tenure") {
+      await office.barrier(); // S1
+      const { id, pid, term, since } = tenure(office);
+      return { leader: id, leaderPid: pid, term, since, members, logSeq: office.appliedSeq };
+    }
+    const read = findRead(name);
+    if (read === undefined) {
+      throw new SwarmError(
+        "not_found",
+        `the office knows no command ${JSON.stringify(name.slice(0, 80))}; writes: ${WRITES.join(", ")}`,
+      );
+    }
+    await office.barrier(); // S1
+    return read.show(office.state, body, office.logTime);
+  }
+
+  async function answer(request: IncomingRequest): Promise<void> {
+    let encoding: Encoding = "json";
+    try {
+      if (request.data.length > MAX_REQUEST_BYTES) {
+        throw new SwarmError(
+          "payload_too_large",
+          `a command has at most ${MAX_REQUEST_BYTES} bytes, got ${request.data.length}`,
+        );
+      }
+      const body =
+        request.data.length === 0
+          ? { value: {}, encoding }
+          : decode(request.data, request.header(HEADERS.contentType));
+      encoding = body.encoding;
+      const result = await decide(request.subject.slice(commandAt), body.value);
+      request.respond(encode(result, encoding), { [HEADERS.contentType]: CONTENT_TYPES[encoding] });
+    } catch (error) {
+      const told = toSwarmError(error);
+      if (told.code === "internal") log.error({ err: error }, "a command failed for a reason of our own");
+      const { body, headers } = errorReply(told, encoding);
+      request.respond(body, headers);
+    }
+  }
+
+  const close = () => {
+    subscription?.close();
+    subscription = undefined;
+  };
+  return createService({
+    name: "office server",
+    start() {
+      const follow = (inOffice: boolean) => {
+        if (!inOffice) close();
+        else
+          subscription ??= transport.bus.subscribe(
+            subjects.filters.allOffice,
+            (request) => void answer(request),
+          );
+      };
+      office.onTenure((held) => follow(held !== null));
+      follow(office.tenure !== null);
+    },
+    stop: close,
+  });
+}
+
+function tenure(office: Office) {
+  if (office.tenure === null)
+    throw new SwarmError("not_leader", "this coordinator does not hold the office: ask again");
+  return office.tenure;
+}
+
+/** @throws SwarmError for a decided refusal (S2). */
+export function unwrap(result: Json): Json {
+  if (!isJsonObject(result) || result.error === undefined) return result;
+  const { code, message, field } = (result as Refusal).error;
+  throw new SwarmError(code, message, { field });
+}

@@ -1,0 +1,74 @@
+// What one folder of this room adds to the office: its commands, its state, and how the one changes the other. Owns the
+// shape, and how several become the one command set that the office folds. Pure.
+//
+// R1  Every command belongs to exactly one reducer: the one that lists its type.
+// R2  A reducer decides from its state, the command and log time alone, and changes nothing but its state.
+import type { z } from "zod";
+import { type CommandSet, canonicalJson, type Json, type JsonObject, sha256 } from "../consensus/index.ts";
+import type { ErrorCode } from "../protocol/index.ts";
+
+/** A command as it stands in the log. Fields that are not there are absent, never undefined. */
+export type LogCommand = { readonly type: string };
+
+/** A decision not to do what was asked. It is stored with the command, and repeated to whoever repeats the key. */
+export interface Refusal extends JsonObject {
+  readonly error: { readonly code: RefusalCode; readonly message: string; readonly field?: string };
+}
+
+/** The codes of refusals: none that asking again with the same key could change. */
+export type RefusalCode = Extract<ErrorCode, "conflict" | "not_found">;
+
+/** One part of the office's state. */
+export interface Reducer<S, C extends LogCommand> {
+  /** The commands by type. Version 1 of entries knows exactly these; a reader that meets another one halts. */
+  readonly commands: Readonly<Record<C["type"], z.ZodType<C>>>;
+  empty(): S;
+  /** Decides one command at log time `at` (ticks of {@link LOG_TICK_MS}), changing `state` in place. */
+  decide(state: S, command: C, at: number): Json;
+  /** The state as JSON: everything that decides later answers, in an order that depends on nothing else. */
+  toJson(state: S): Json;
+}
+
+/** Makes a refusal. */
+export function refuse(code: RefusalCode, message: string, field?: string): Refusal {
+  return { error: field === undefined ? { code, message } : { code, message, field } };
+}
+
+/** Any reducer, its own types forgotten; `combine` gives each only its own commands and state. */
+type AnyReducer = Reducer<unknown, LogCommand>;
+
+type StateOf<R> = R extends Reducer<infer S, infer _C> ? S : never;
+type CommandOf<R> = R extends Reducer<infer _S, infer C> ? C : never;
+
+/** Several reducers as one command set. Reads are no commands here: they wait for a barrier and look at the state. */
+export function combine<P extends Readonly<Record<string, AnyReducer>>>(
+  parts: P,
+): CommandSet<{ readonly [K in keyof P]: StateOf<P[K]> }, CommandOf<P[keyof P]>> {
+  type State = { readonly [K in keyof P]: StateOf<P[K]> };
+  type Command = CommandOf<P[keyof P]>;
+  const owners = new Map<string, { name: string; part: AnyReducer; schema: z.ZodType }>();
+  for (const [name, part] of Object.entries(parts)) {
+    for (const [type, schema] of Object.entries(part.commands)) {
+      owners.set(type, { name, part, schema: schema as z.ZodType });
+    }
+  }
+  const names = Object.keys(parts).sort();
+  return {
+    empty: () => Object.fromEntries(names.map((name) => [name, parts[name]!.empty()])) as State,
+    parse(value) {
+      const type = (value as { type?: unknown } | null)?.type;
+      const owner = typeof type === "string" ? owners.get(type) : undefined;
+      if (owner === undefined) return { ok: false, error: `command type ${JSON.stringify(type)} is unknown` };
+      const parsed = owner.schema.safeParse(value);
+      if (parsed.success) return { ok: true, command: parsed.data as Command };
+      const issue = parsed.error.issues[0];
+      return { ok: false, error: `${type}: ${issue?.path.join(".")}: ${issue?.message}` };
+    },
+    isRead: () => false,
+    decide(state, command, at) {
+      const { name, part } = owners.get((command as LogCommand).type)!;
+      return part.decide(state[name], command, at);
+    },
+    digest: (state) => sha256(canonicalJson(names.map((name) => parts[name]!.toJson(state[name])))),
+  };
+}

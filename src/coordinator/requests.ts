@@ -1,0 +1,73 @@
+// What may be asked of the office on `<p>.office.<command>`: the table of its writes and reads. Owns the shapes at the
+// border; how a write is decided is its reducer's. Pure.
+import { z } from "zod";
+import type { Json } from "../consensus/index.ts";
+import { parse, SwarmError } from "../protocol/index.ts";
+import { viewConfig } from "./config/config.ts";
+import { viewLocks } from "./locks/locks.ts";
+import { type OfficeCommand, type OfficeState, officeCommands } from "./state.ts";
+
+/** The longest idempotency key, in UTF-16 code units. */
+export const MAX_KEY_LENGTH = 128;
+
+/**
+ * Every write carries a key: the same key gets the same decision, as long as it is among the last 16,384 decided. Who
+ * repeats a write after a lost answer repeats its key; a new intention needs a new one.
+ */
+const keySchema = z.string("a write needs a key").min(1).max(MAX_KEY_LENGTH);
+
+/** What the office can be asked to decide. */
+export const WRITES = [
+  "lock-acquire",
+  "lock-renew",
+  "lock-release",
+  "config-set",
+] as const satisfies readonly OfficeCommand["type"][];
+/** The name of a write. */
+export type WriteName = (typeof WRITES)[number];
+
+/** What may be looked at: how the request is read, and what it shows of a state that a barrier made current. */
+const reads = {
+  locks: read(z.strictObject({}), (state, _request, at) => ({ locks: viewLocks(state.locks, at) })),
+  config: read(z.strictObject({ name: z.string().max(512).optional() }), (state, { name }) => ({
+    values: viewConfig(state.config, name),
+  })),
+};
+
+interface Read {
+  show(state: OfficeState, body: unknown, at: number): unknown;
+}
+
+function read<S extends z.ZodType>(
+  schema: S,
+  show: (state: OfficeState, request: z.output<S>, at: number) => unknown,
+): Read {
+  return { show: (state, body, at) => show(state, parse(schema, body, "the request"), at) };
+}
+
+/** The name of a read. */
+export type ReadName = keyof typeof reads;
+
+/** Finds a read by its name. */
+export function findRead(name: string): Read | undefined {
+  return Object.hasOwn(reads, name) ? reads[name as ReadName] : undefined;
+}
+
+/** True for a write that may be asked for from outside. */
+export function isWrite(name: string): name is WriteName {
+  return (WRITES as readonly string[]).includes(name);
+}
+
+/**
+ * Reads a write as it was asked for.
+ * @throws SwarmError `invalid_input` naming the field.
+ */
+export function parseWrite(name: WriteName, body: unknown): { key: string; command: OfficeCommand } {
+  const { key } = parse(z.looseObject({ key: keySchema }), body, name);
+  const { key: _key, ...fields } = body as Record<string, unknown>;
+  // Through JSON: what goes into the log must be exactly what its readers will read.
+  const plain = JSON.parse(JSON.stringify({ ...fields, type: name })) as Json;
+  const parsed = officeCommands.parse(plain);
+  if (!parsed.ok) throw new SwarmError("invalid_input", parsed.error, { field: parsed.error.split(": ")[1] });
+  return { key, command: parsed.command };
+}

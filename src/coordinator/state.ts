@@ -1,0 +1,14 @@
+// The office's whole state: which reducers there are. Pure.
+
+import { config } from "./config/config.ts";
+import { locks } from "./locks/locks.ts";
+import { combine } from "./reducer.ts";
+
+/** What entries of the control log mean. */
+export const officeCommands = combine({ config, locks });
+
+/** The state that the control log means. */
+export type OfficeState = ReturnType<typeof officeCommands.empty>;
+
+/** A command as it stands in the control log. */
+export type OfficeCommand = Parameters<typeof officeCommands.decide>[1];

@@ -1,0 +1,97 @@
+// Coordinators as processes: who decides, what the commands say, and what happens when one is killed or stopped.
+import { expect, test } from "vitest";
+import { eventually, setupWorld, type World } from "./support.ts";
+
+interface Status {
+  leader: string | null;
+  leaderPid: number | null;
+  term: number | null;
+  members: { id: string; role: string; pid: number | null; lag: number | null }[];
+  logSeq: number | null;
+}
+
+const statusOf = async (world: World) => {
+  const ran = await world.run("office status --json");
+  return { exitCode: ran.exitCode, ...(ran.json() as unknown as Status) };
+};
+
+test("up starts a coordinator, and its commands answer", async () => {
+  const world = setupWorld();
+  const swarm = await world.up("--agents echo*0");
+  const { pid, metrics } = swarm.processes.find(({ role }) => role === "coordinator")!;
+  expect(await statusOf(world)).toMatchObject({
+    exitCode: 0,
+    leader: "coordinator-1",
+    leaderPid: pid,
+    members: [{ id: "coordinator-1", role: "leader", pid, lag: 0 }],
+  });
+  expect((await fetch(metrics!.replace("metrics", "readyz"))).status).toBe(200);
+  expect(await (await fetch(metrics!)).text()).toContain("murmur_office_leader 1");
+
+  const held = await world.run("lock acquire deploy --owner me --json");
+  expect(held).toMatchObject({ exitCode: 0 });
+  expect(held.json()).toMatchObject({ acquired: true, owner: "me", token: 1 });
+  const other = await world.run("lock acquire deploy --json");
+  expect(other).toMatchObject({ exitCode: 1 });
+  expect(other.json()).toMatchObject({ acquired: false, token: null, heldBy: "me" });
+  expect((await world.run("lock ls --json")).json()).toMatchObject({ locks: [{ name: "deploy", token: 1 }] });
+  expect((await world.run("lock release deploy --owner me --token 2 --json")).exitCode).toBe(1);
+  expect((await world.run("lock release deploy --owner me --token 1 --json")).exitCode).toBe(0);
+
+  expect((await world.run('config set review.model "m-1" --json')).json()).toMatchObject({ revision: 1 });
+  expect((await world.run("config set review.model 2 --if-revision 0 --json")).exitCode).toBe(1);
+  expect((await world.run("config show --json")).json()).toEqual({
+    values: [{ name: "review.model", value: "m-1", revision: 1 }],
+  });
+  expect((await world.run("office transfer --timeout 200ms --json")).json()).toMatchObject({
+    error: { code: "unavailable" },
+  });
+});
+
+test("without a coordinator tasks flow, and nobody is said to lead", async () => {
+  const world = setupWorld();
+  await world.up("--coordinators 0");
+  expect((await world.run("submit echo --input 1 --wait --json")).exitCode).toBe(0);
+  const { exitCode, leader, members } = await statusOf(world);
+  expect({ exitCode, leader, members }).toEqual({ exitCode: 3, leader: null, members: [] });
+  expect((await world.run("lock ls --timeout 200ms --json")).exitCode).toBe(3);
+  expect((await world.run("up --coordinators 2 --json")).exitCode).toBe(2);
+});
+
+test("three coordinators: a transfer, a kill, a stop; each time exactly one leads in the end", async () => {
+  const world = setupWorld();
+  await world.up("--agents echo*0 --coordinators 3");
+  const first = await eventually(async () => {
+    const status = await statusOf(world);
+    return status.leader === null ? undefined : status;
+  });
+  const handed = (await world.run("office transfer --json")).json() as {
+    from: string;
+    to: string;
+    tookMs: number;
+  };
+  expect(handed.from).toBe(first.leader);
+  expect(handed.to).not.toBe(first.leader);
+
+  const second = await statusOf(world);
+  process.kill(second.leaderPid!, "SIGKILL");
+  await world.run("config set a 1 --json --timeout 20s");
+  const third = await statusOf(world);
+  expect(third.term).toBeGreaterThan(second.term!);
+  expect(third.leaderPid).not.toBe(second.leaderPid);
+
+  process.kill(third.leaderPid!, "SIGSTOP");
+  const fourth = await eventually(async () => {
+    const status = await statusOf(world);
+    return status.leader === null ? undefined : status;
+  });
+  process.kill(third.leaderPid!, "SIGCONT");
+  expect(fourth.leaderPid).not.toBe(third.leaderPid);
+  expect(fourth.members.find(({ id }) => id === third.leader)).toMatchObject({ role: "silent" });
+  const all = await eventually(async () => {
+    const status = await statusOf(world);
+    return status.members.every(({ pid }) => pid !== null) ? status : undefined;
+  });
+  expect(all.members.map(({ role }) => role).sort()).toEqual(["follower", "follower", "leader"]);
+  expect((await world.run("config show --json")).json()).toMatchObject({ values: [{ name: "a", value: 1 }] });
+});

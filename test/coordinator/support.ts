@@ -1,0 +1,89 @@
+// Coordinators for tests: several in one process, over a transport of the test's choice.
+import { onTestFinished } from "vitest";
+import { createMeter, silentLogger } from "../../src/base/index.ts";
+import {
+  createOffice,
+  createOfficeClient,
+  createOfficeServer,
+  foundOffice,
+  type Office,
+  type OfficeOptions,
+} from "../../src/coordinator/index.ts";
+import { connectMemory, connectNats, MemoryServer, type Transport } from "../../src/transport/index.ts";
+import { startNatsServer } from "../support/nats-server.ts";
+
+/** Waits for elections: an election takes a second, a loaded machine longer. */
+export const SOON = { timeout: 20_000, interval: 10 };
+
+/** One coordinator of a test. */
+export interface Coordinator {
+  id: string;
+  office: Office;
+  transport: Transport;
+  meter: ReturnType<typeof createMeter>;
+  stop(): Promise<void>;
+}
+
+/** A swarm whose office has begun, and ways to start coordinators and clients. */
+export async function setupOffice(options: { nats?: boolean; prefix?: string } = {}) {
+  const prefix = options.prefix ?? "murmur";
+  const server = options.nats === true ? await startNatsServer() : undefined;
+  if (server !== undefined) onTestFinished(() => server.stop());
+  const memory = new MemoryServer();
+  const connect = async (): Promise<Transport> => {
+    const transport =
+      server === undefined
+        ? connectMemory({ prefix, server: memory })
+        : await connectNats({
+            servers: server.url,
+            name: "test",
+            prefix,
+            log: silentLogger,
+            meter: createMeter(),
+          });
+    onTestFinished(() => transport.close());
+    return transport;
+  };
+  const transport = await connect();
+  await transport.init();
+  await foundOffice(transport);
+
+  async function start(
+    id: string,
+    members: readonly string[],
+    extra: Partial<OfficeOptions> = {},
+  ): Promise<Coordinator> {
+    const own = await connect();
+    const meter = createMeter();
+    const log = silentLogger;
+    const office = createOffice({
+      transport: own,
+      log,
+      meter,
+      id,
+      members,
+      version: "1.0.0",
+      seed: 1,
+      ...extra,
+    });
+    const answering = createOfficeServer({ transport: own, office, members, log });
+    const stop = async () => {
+      await answering.stop();
+      await office.service.stop();
+    };
+    onTestFinished(stop);
+    await office.service.start();
+    await answering.start();
+    await office.opened;
+    return { id, office, transport: own, meter, stop };
+  }
+
+  return {
+    server,
+    transport,
+    connect,
+    client: createOfficeClient({ transport }),
+    start,
+    startAll: (members: readonly string[]) => Promise.all(members.map((id) => start(id, members))),
+  };
+}
