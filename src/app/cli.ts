@@ -49,6 +49,7 @@ const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   task: "see and steer tasks",
   dead: "dead letters: tasks that failed for good",
   office: "the coordinator in office",
+  schedule: "tasks at set times",
   lock: "locks with fencing tokens",
   config: "values that the whole swarm shares",
   debug: "inspect Murmur itself",

@@ -15,7 +15,7 @@ import {
   systemClock,
 } from "../base/index.ts";
 import { createExec } from "../bridges/index.ts";
-import { createOffice, createOfficeServer } from "../coordinator/index.ts";
+import { createFiring, createOffice, createOfficeServer } from "../coordinator/index.ts";
 import { PRIORITIES, SwarmError } from "../protocol/index.ts";
 import { connectNats, type Transport } from "../transport/index.ts";
 import { createFrontDoor, createMover, createTaskClient, createWorker } from "../work/index.ts";
@@ -168,7 +168,13 @@ export async function runCoordinator(
       const { transport, meter, log, services } = parts;
       const seed = Math.floor(systemChance.next() * 2 ** 32);
       const office = createOffice({ transport, meter, log, id, members, version: VERSION, seed });
-      for (const service of [office.service, createOfficeServer({ transport, office, members, log })]) {
+      const tasks = createTaskClient({ transport, meter, log });
+      for (const service of [
+        ending(() => tasks.close()),
+        office.service,
+        createOfficeServer({ transport, office, members, log }),
+        createFiring({ office, tasks, log }),
+      ]) {
         services.push(service);
         await service.start();
       }

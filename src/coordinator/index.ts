@@ -25,3 +25,4 @@ export {
 } from "./office/office.ts";
 export { createOfficeServer } from "./office/server.ts";
 export { MAX_KEY_LENGTH, type ReadName, type WriteName } from "./requests.ts";
+export { createFiring, type TaskSink } from "./schedules/firing.ts";

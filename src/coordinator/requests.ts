@@ -5,6 +5,8 @@ import type { Json } from "../consensus/index.ts";
 import { parse, SwarmError } from "../protocol/index.ts";
 import { viewConfig } from "./config/config.ts";
 import { viewLocks } from "./locks/locks.ts";
+import { viewSchedules } from "./schedules/schedules.ts";
+import { nextTickMs, whenSchema } from "./schedules/ticks.ts";
 import { type OfficeCommand, type OfficeState, officeCommands } from "./state.ts";
 
 /** The longest idempotency key, in UTF-16 code units. */
@@ -22,6 +24,8 @@ export const WRITES = [
   "lock-renew",
   "lock-release",
   "config-set",
+  "schedule-set",
+  "schedule-remove",
 ] as const satisfies readonly OfficeCommand["type"][];
 /** The name of a write. */
 export type WriteName = (typeof WRITES)[number];
@@ -32,6 +36,7 @@ const reads = {
   config: read(z.strictObject({ name: z.string().max(512).optional() }), (state, { name }) => ({
     values: viewConfig(state.config, name),
   })),
+  schedules: read(z.strictObject({}), (state) => ({ schedules: viewSchedules(state.schedules) })),
 };
 
 interface Read {
@@ -59,15 +64,26 @@ export function isWrite(name: string): name is WriteName {
 }
 
 /**
- * Reads a write as it was asked for.
+ * Reads a write as it was asked for, at `nowMs` of the office's clock.
  * @throws SwarmError `invalid_input` naming the field.
  */
-export function parseWrite(name: WriteName, body: unknown): { key: string; command: OfficeCommand } {
+export function parseWrite(
+  name: WriteName,
+  body: unknown,
+  nowMs: number,
+): { key: string; command: OfficeCommand } {
   const { key } = parse(z.looseObject({ key: keySchema }), body, name);
   const { key: _key, ...fields } = body as Record<string, unknown>;
+  if (name === "schedule-set") fields.nextMs = findFirstTick(fields.when, nowMs);
   // Through JSON: what goes into the log must be exactly what its readers will read.
   const plain = JSON.parse(JSON.stringify({ ...fields, type: name })) as Json;
   const parsed = officeCommands.parse(plain);
   if (!parsed.ok) throw new SwarmError("invalid_input", parsed.error, { field: parsed.error.split(": ")[1] });
   return { key, command: parsed.command };
+}
+
+function findFirstTick(when: unknown, nowMs: number): number {
+  const tickMs = nextTickMs(parse(whenSchema, when, "schedule-set", "when"), nowMs);
+  if (tickMs !== null) return tickMs;
+  throw new SwarmError("invalid_input", "when must be a time that still comes", { field: "when" });
 }

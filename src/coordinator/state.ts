@@ -3,9 +3,10 @@
 import { config } from "./config/config.ts";
 import { locks } from "./locks/locks.ts";
 import { combine } from "./reducer.ts";
+import { schedules } from "./schedules/schedules.ts";
 
 /** What entries of the control log mean. */
-export const officeCommands = combine({ config, locks });
+export const officeCommands = combine({ config, locks, schedules });
 
 /** The state that the control log means. */
 export type OfficeState = ReturnType<typeof officeCommands.empty>;

@@ -95,3 +95,21 @@ test("three coordinators: a transfer, a kill, a stop; each time exactly one lead
   expect(all.members.map(({ role }) => role).sort()).toEqual(["follower", "follower", "leader"]);
   expect((await world.run("config show --json")).json()).toMatchObject({ values: [{ name: "a", value: 1 }] });
 });
+
+test("a schedule hands in a task for each tick until it is removed", async () => {
+  const world = setupWorld();
+  await world.up();
+  const set = await world.run("schedule set pulse --every-ms 1000 --capability echo --input [1] --json");
+  expect(set).toMatchObject({ exitCode: 0 });
+  const taskId = `pulse-${Date.parse((set.json() as { next: string }).next)}`;
+  await eventually(async () => {
+    const shown = await world.run(`task show ${taskId} --json`);
+    return shown.exitCode === 0 && shown.json().state === "completed" ? true : undefined;
+  });
+  expect((await world.run("schedule ls --json")).json()).toMatchObject({
+    schedules: [{ id: "pulse", when: { everyMs: 1_000 }, task: { input: [1] }, lastError: null }],
+  });
+  expect((await world.run("schedule rm pulse --json")).json()).toEqual({ removed: true, id: "pulse" });
+  expect((await world.run("schedule rm pulse --json")).exitCode).toBe(1);
+  expect((await world.run("schedule set x --capability echo --json")).exitCode).toBe(2);
+});

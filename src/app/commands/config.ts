@@ -27,7 +27,7 @@ export const set = defineCommand({
   async run(ports, { name, value, ifRevision }) {
     const body = {
       name,
-      value: readJson(value),
+      value: readJson(value, "value"),
       ...(ifRevision === undefined ? {} : { expectedRevision: ifRevision }),
     };
     const office = await openOffice(ports);
@@ -63,15 +63,16 @@ export const show = defineCommand({
     ),
 });
 
-function readJson(text: string): unknown {
+/** @throws SwarmError `invalid_input` naming `field`. */
+export function readJson(text: string, field: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
     throw new SwarmError(
       "invalid_input",
-      `the value must be JSON, got ${JSON.stringify(text.slice(0, 80))}; quote a text: '"text"'`,
+      `${field} must be JSON, got ${JSON.stringify(text.slice(0, 80))}; quote a text: '"text"'`,
       {
-        field: "value",
+        field,
       },
     );
   }

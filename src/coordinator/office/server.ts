@@ -5,7 +5,7 @@
 // S2  A refusal that was decided (an `error` in the result) is an error reply; repeating its key repeats it.
 
 import { z } from "zod";
-import { createService, type Logger, type Service } from "../../base/index.ts";
+import { type Clock, createService, type Logger, type Service, systemClock } from "../../base/index.ts";
 import { isJsonObject, type Json } from "../../consensus/index.ts";
 import {
   CONTENT_TYPES,
@@ -37,15 +37,17 @@ export function createOfficeServer(parts: {
   office: Office;
   members: readonly string[];
   log: Logger;
+  clock?: Clock;
 }): Service {
   const { transport, office, members, log } = parts;
+  const clock = parts.clock ?? systemClock;
   const subjects = createSubjects(transport.prefix);
   const commandAt = subjects.office("x").length - 1;
   let subscription: Subscription | undefined;
 
   async function decide(name: string, body: unknown): Promise<unknown> {
     if (isWrite(name)) {
-      const { key, command } = parseWrite(name, body);
+      const { key, command } = parseWrite(name, body, clock.now());
       return unwrap(await office.submit(outsideKey(key), command));
     }
     if (name === "transfer") {
