@@ -170,3 +170,20 @@ test("a log that ends below what was read halts the coordinator once the doubt h
   expect(office.findProblem()).toContain("docs/coordinator.md");
   await expect(client.tenure({ timeoutMs: 100 })).rejects.toMatchObject({ code: "unavailable" });
 });
+
+test("an outage of the server leaves the office where it is; what waited is decided once", {
+  timeout: 60_000,
+}, async () => {
+  const { server, start, client } = await setupOffice({ nats: true });
+  const { office } = await start("c1", ["c1"]);
+  await client.write("config-set", { name: "a", value: 1 });
+  await server!.kill();
+  const waiting = client.write("config-set", { name: "a", value: 2 }, { key: "k", timeoutMs: 40_000 });
+  await expect(client.tenure({ timeoutMs: 300 })).rejects.toMatchObject({ code: "unavailable" });
+  await server!.restart();
+  expect(await waiting).toEqual({ name: "a", value: 2, revision: 2 });
+  expect(await client.write("config-set", { name: "a", value: 3 }, { key: "k" })).toMatchObject({
+    revision: 2,
+  });
+  expect(office.tenure?.term).toBe(1);
+});
