@@ -1,12 +1,12 @@
-// One delivery of one task: from the queue's bytes to the ack. The heart of the room.
-//
-// I1: a delivery is answered exactly once (ack, nak or term), or not at all when its fate is unknown: then JetStream
-//     delivers the task again.
-// I2: ack only after the result is stored, a later start is stored, or a stored result was found.
-// I3: attempts are counted by the journal, never by the delivery count. A first delivery is attempt 1 and writes
-//     nothing. A repeated delivery (a count above one, or a retry that came back from the later stream) first looks for the result, then appends `started`, fenced by the journal's tip;
-//     a `started` without an outcome is an attempt whose process died.
-// I4: whoever loses a fenced append stops: another process holds the task now.
+// One delivery of one task: from the queue's bytes to an attempt and its end. The heart of the room; how an end becomes
+// durable is ending.ts's business.
+// I1: a delivery is answered exactly once (ack or nak), or not at all when its fate is unknown: then JetStream delivers
+//     the task again.
+// I2: attempts are counted by the journal, never by the delivery count. A first delivery is attempt 1 and writes
+//     nothing. A repeated one (a count above one, or a retry that came back from the later stream) first looks for
+//     the result, then appends `started`, fenced by the journal's tip; a `started` without an outcome is an attempt
+//     whose process died.
+// I3: whoever loses a fenced append stops: another process holds the task now.
 import { type Chance, type Clock, type Logger, type Meter, toIsoTime } from "../base/index.ts";
 import {
   ACK_WAIT_MS,
@@ -15,9 +15,7 @@ import {
   encode,
   encodingOf,
   HEADERS,
-  type JournalRecord,
   parseTaskAt,
-  type Result,
   type ResultStatus,
   type Subjects,
   SwarmError,
@@ -27,14 +25,14 @@ import {
   toSwarmError,
 } from "../protocol/index.ts";
 import type { Delivery, Transport } from "../transport/index.ts";
-import { type AttemptNews, meterOutcome, RunningAttempt, TICK_MS } from "./attempt.ts";
+import { type AttemptNews, RunningAttempt, TICK_MS } from "./attempt.ts";
 import { isBlobRef, unpack, unpackBlob } from "./bodies.ts";
+import { createEndings } from "./ending.ts";
 import { createJournal, type JournalTip, nextAttempt } from "./journal.ts";
 import { storeLater } from "./later.ts";
 import type { Permit } from "./limiter.ts";
-import { buryUnreadable, createOutcomes, deadLetterOf, type Outcomes } from "./outcome.ts";
+import { buryUnreadable, createOutcomes } from "./outcome.ts";
 import type { Seat } from "./ports.ts";
-import { decideAfterFailure } from "./retry.ts";
 import type { CancelledScopes } from "./scopes.ts";
 
 /** The longest wait of a task whose key is full; it doubles with each delivery, as there may be many such tasks. */
@@ -60,6 +58,14 @@ export interface Held {
   readonly at: TaskAddress;
   readonly delivery: Delivery;
   attempt: RunningAttempt | null;
+  /** Cancelled before its attempt began. */
+  cancelled?: CancelledError;
+}
+
+/** Cancels a task of this process, whether its attempt runs or is about to. */
+export function cancelHeld(entry: Held, reason: CancelledError): void {
+  if (entry.attempt === null) entry.cancelled = reason;
+  else entry.attempt.abort(reason);
 }
 
 /** Sees deliveries through. Neither rejects. */
@@ -78,8 +84,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
   const { transport, subjects, meter, log, clock } = parts;
   const outcomes = createOutcomes(parts);
   const journal = createJournal(transport.log("journal"), subjects);
-  const event = (taskId: string, name: string, body: object) =>
-    transport.bus.publish(subjects.event("task", taskId, name), encode(body));
+  const { record, afterFailure, conclude, finishKnown } = createEndings({ ...parts, outcomes, journal });
 
   const news: AttemptNews = {
     started: (attempt) => tell(attempt, "started", {}),
@@ -87,7 +92,8 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
   };
 
   function tell({ task, number, agentId }: RunningAttempt, name: string, more: object): void {
-    event(task.id, name, { ...more, attempt: number, agent: agentId, at: isoNow() });
+    const body = encode({ ...more, attempt: number, agent: agentId, at: isoNow() });
+    transport.bus.publish(subjects.event("task", task.id, name), body);
   }
 
   let ticking = false;
@@ -150,7 +156,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
     let tip: JournalTip = { record: null, seq: 0 };
     if (isRepeated(delivery)) {
       meter.taskRedeliveries.inc();
-      if (await finishKnown(entry, outcomes)) return;
+      if (await finishKnown(entry)) return;
       tip = await journal.tip(at.capability, at.taskId);
     }
     const encoding = readEncoding(delivery);
@@ -219,7 +225,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
     const agent = seat.agentId;
     const taskDeadlineMs = task.deadline === undefined ? Number.POSITIVE_INFINITY : Date.parse(task.deadline);
     if (isRepeated(delivery)) {
-      tip = await record(entry, { type: "started", attempt: number, agent, at: isoNow() }, tip); // I3, I4
+      tip = await record(entry, { type: "started", attempt: number, agent, at: isoNow() }, tip); // I2, I3
     }
     const attempt = new RunningAttempt({
       task,
@@ -253,122 +259,6 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
     }
   }
 
-  /**
-   * Records a failed attempt and decides what follows. Returns the new tip when the next attempt may start here and
-   * now (`immediate` and due within the ack-wait), else null: the delivery was answered.
-   */
-  async function afterFailure(
-    entry: Held,
-    tip: JournalTip,
-    encoding: Encoding,
-    task: KnownTask,
-    failure: { error: SwarmError; number: number; agent: string; ranMs: number; startedAtMs?: number },
-    immediate: boolean,
-  ): Promise<JournalTip | null> {
-    const { error, number, agent } = failure;
-    const deadlineMs = task.deadline === undefined ? undefined : Date.parse(task.deadline);
-    const nowMs = clock.now();
-    const next = decideAfterFailure({
-      error,
-      attempt: number,
-      retry: task.retry,
-      deadlineMs,
-      nowMs,
-      chance: parts.chance,
-    });
-    if (!next.retry) {
-      await conclude(entry, tip, encoding, { status: "failed", ...failure });
-      return null;
-    }
-    const retryAt = toIsoTime(next.atMs);
-    const failed: JournalRecord = {
-      type: "failed",
-      attempt: number,
-      agent,
-      at: isoNow(),
-      retryAt,
-      error: wireError(error),
-    };
-    const recorded = await record(entry, failed, tip);
-    event(entry.at.taskId, "retrying", { attempt: number, retryAt, error: wireError(error), at: isoNow() });
-    if (immediate) return recorded;
-    const delayMs = next.atMs - nowMs;
-    if (delayMs <= ACK_WAIT_MS) entry.delivery.nak(delayMs);
-    else {
-      await storeLater({ transport, subjects }, entry.at, entry.delivery, next.atMs, { attempt: number + 1 });
-      entry.delivery.ack();
-    }
-    return null;
-  }
-
-  async function record(entry: Held, what: JournalRecord, tip: JournalTip): Promise<JournalTip> {
-    const { capability, taskId } = entry.at;
-    return { record: what, seq: await journal.append(capability, taskId, what, tip.seq) };
-  }
-
-  /** Stores the result, buries a failed task, acks, closes the journal (I2). */
-  async function conclude(
-    entry: Held,
-    tip: JournalTip,
-    encoding: Encoding,
-    end: {
-      status: ResultStatus;
-      output?: unknown;
-      error?: SwarmError;
-      number: number;
-      agent: string;
-      startedAtMs?: number;
-      ranMs?: number;
-    },
-  ): Promise<void> {
-    const { at, delivery } = entry;
-    const finishedAtMs = clock.now();
-    const startedAtMs = end.startedAtMs ?? finishedAtMs;
-    const result: Result = {
-      taskId: at.taskId,
-      status: end.status,
-      ...(end.output === undefined ? {} : { output: end.output }),
-      ...(end.error === undefined ? {} : { error: wireError(end.error) }),
-      attempt: Math.max(0, end.number),
-      agent: end.agent,
-      startedAt: toIsoTime(startedAtMs),
-      finishedAt: toIsoTime(finishedAtMs),
-      queuedMs: Math.max(0, startedAtMs - delivery.storedAtMs),
-      ranMs: end.ranMs ?? 0,
-    };
-    let stored: boolean;
-    try {
-      stored = await outcomes.store(at, result, encoding);
-    } catch (error) {
-      const refused = toSwarmError(error);
-      // An output that cannot be stored (cyclic, too large) fails the task: another attempt would end the same way.
-      if (end.status !== "completed" || refused.code === "unavailable") throw error;
-      const told = `the output of ${at.capability} cannot be stored: ${refused.message}`;
-      const code = refused.code === "payload_too_large" ? refused.code : "internal";
-      return conclude(entry, tip, encoding, {
-        ...end,
-        status: "failed",
-        output: undefined,
-        error: new TerminalError(told, { code, field: "output" }),
-      });
-    }
-    if (stored && end.status === "failed") await outcomes.bury(at, deadLetterOf(at, delivery, result));
-    delivery.ack();
-    if (tip.seq > 0)
-      await journal.close(at.capability, at.taskId, result.attempt, finishedAtMs).catch(() => undefined);
-    if (stored) meterOutcome(meter, { capability: at.capability, ...result });
-  }
-
-  /** A repeated delivery whose result is stored already: does what may be missing after it, and acks. */
-  async function finishKnown(entry: Held, known: Outcomes): Promise<boolean> {
-    const stored = await known.read(entry.at.taskId);
-    if (stored === null) return false;
-    if (stored.result.status === "failed")
-      await known.bury(entry.at, deadLetterOf(entry.at, entry.delivery, stored.result));
-    entry.delivery.ack();
-    return true;
-  }
-
   async function readTask(entry: Held): Promise<KnownTask> {
     const { value, encoding } = unpack(entry.delivery);
     const body = isBlobRef(value) ? await unpackBlob(value, encoding, transport.blobs) : value;
@@ -379,6 +269,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
     task: KnownTask,
     entry: Held,
   ): { status: ResultStatus; error: SwarmError } | null {
+    if (entry.cancelled !== undefined) return { status: "cancelled", error: entry.cancelled };
     if (parts.scopes.has(entry.at.scope)) {
       return { status: "cancelled", error: new CancelledError(`the scope ${entry.at.scope} was cancelled`) };
     }
@@ -421,7 +312,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
   }
 }
 
-/** True when the journal or the results may know this task already (I3). */
+/** True when the journal or the results may know this task already (I2). */
 function isRepeated(delivery: Delivery): boolean {
   return delivery.deliveryCount > 1 || delivery.header(HEADERS.attempt) !== undefined;
 }
@@ -446,9 +337,4 @@ function asTerminal(error: SwarmError): SwarmError {
   return error.retryable
     ? new TerminalError(error.message, { code: error.code, field: error.field, cause: error })
     : error;
-}
-
-function wireError(error: SwarmError) {
-  const { code, message, field } = error;
-  return { code, message, ...(field === undefined ? {} : { field }), retryable: error.retryable };
 }

@@ -34,7 +34,7 @@ import type {
   Subscription,
   Transport,
 } from "../transport/index.ts";
-import { createDeliveryHandler, type Held, type KnownTask } from "./delivery.ts";
+import { cancelHeld, createDeliveryHandler, type Held, type KnownTask } from "./delivery.ts";
 import { createLimiters, type Limiter, type Limiters, type Permit } from "./limiter.ts";
 import type { CapabilityLimits, Workforce } from "./ports.ts";
 import {
@@ -276,13 +276,16 @@ export function createWorker(parts: {
     const [scope, taskId] = message.subject.split(".").slice(-2);
     if (scope === undefined || taskId === undefined) return;
     if (taskId === NO_SCOPE) abortScope(scope);
-    else held.get(taskId)?.attempt?.abort(new CancelledError());
+    else {
+      const entry = held.get(taskId);
+      if (entry !== undefined) cancelHeld(entry, new CancelledError());
+    }
   }
 
   function abortScope(scope: string): void {
     if (scope === NO_SCOPE) return;
-    for (const { at, attempt } of held.values()) {
-      if (at.scope === scope) attempt?.abort(new CancelledError(`the scope ${scope} was cancelled`));
+    for (const entry of held.values()) {
+      if (entry.at.scope === scope) cancelHeld(entry, new CancelledError(`the scope ${scope} was cancelled`));
     }
   }
 

@@ -8,14 +8,9 @@ import { createInbox, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import { type Logger, sleep } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { ConnectionState, Headers, Subscription } from "../ports.ts";
-import { type ApiError, fromApiError, noResponders } from "./errors.ts";
+import { type ApiError, fromApiError } from "./errors.ts";
 import { encodeHeaders, Outbox } from "./outbox.ts";
-
-/** A place that replies come to. */
-export interface Inbox {
-  readonly subject: string;
-  close(): void;
-}
+import { type Inbox, Request, type RequestOptions, type Waiting } from "./request.ts";
 
 /** A place whose replies keep the subject of a stored message, as the deliveries of a pull do. */
 export interface Channel {
@@ -23,22 +18,6 @@ export interface Channel {
   readonly subject: string;
   /** Ends this use. `quiet: true` promises that the server sends nothing more, so that the next use may follow. */
   close(options: { quiet: boolean }): void;
-}
-
-interface Waiting {
-  onMessage(message: Msg): void;
-  onLost(): void;
-  /** When `onOverdue` is called, by the clock of `performance.now()`; without it, never. */
-  readonly overdueAtMs?: number;
-  onOverdue?(): void;
-}
-
-/** How a request is made. `doing` says what it is for, in errors. */
-interface RequestOptions {
-  timeoutMs: number;
-  doing: string;
-  headers?: Headers | undefined;
-  signal?: AbortSignal | undefined;
 }
 
 /** A subscription that serves one channel after the other. */
@@ -53,8 +32,6 @@ interface Lane {
 const CLOSE_FLUSH_TIMEOUT_MS = 2_000;
 /** How often long waits are looked at. Shorter ones have a timer each: a timer for every append cost 3 % of a core. */
 const OVERDUE_INTERVAL_MS = 100;
-/** From this timeout on, a tenth of a second more does not matter. */
-const LONG_WAIT_MS = 2_000;
 /** How many unused subscriptions are kept for the next pulls: more than a process opens in one turn of its loop. */
 const MAX_IDLE_LANES = 64;
 
@@ -68,86 +45,6 @@ export function parseReply<T>(reply: Msg, doing: string): T {
     throw new SwarmError("unavailable", `${doing}: the reply is not JSON; does JetStream answer there?`, {
       cause,
     });
-  }
-}
-
-/** One request and its one reply. Settles once, whatever comes first: reply, loss, timeout or abort. */
-class Request implements Waiting {
-  readonly #link: Link;
-  readonly #subject: string;
-  readonly #options: RequestOptions;
-  readonly #resolve: (reply: Msg) => void;
-  readonly #reject: (error: unknown) => void;
-  readonly #inbox: Inbox;
-  #timer: NodeJS.Timeout | undefined;
-  #onAbort: (() => void) | undefined;
-  overdueAtMs = Number.POSITIVE_INFINITY;
-
-  constructor(
-    link: Link,
-    subject: string,
-    options: RequestOptions,
-    resolve: (reply: Msg) => void,
-    reject: (error: unknown) => void,
-  ) {
-    this.#link = link;
-    this.#subject = subject;
-    this.#options = options;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#inbox = link.openInbox(this);
-  }
-
-  send(data: Uint8Array, leftMs: number): void {
-    const { signal, headers } = this.#options;
-    if (signal?.aborted === true) {
-      this.#fail(signal.reason);
-      return;
-    }
-    if (leftMs >= LONG_WAIT_MS) {
-      this.overdueAtMs = performance.now() + leftMs;
-      this.#link.watchOverdue();
-    } else this.#timer = setTimeout(() => this.onOverdue(), leftMs);
-    if (signal !== undefined) {
-      this.#onAbort = () => this.#fail(signal.reason);
-      signal.addEventListener("abort", this.#onAbort, { once: true });
-    }
-    try {
-      this.#link.publish(this.#subject, data, headers, this.#inbox.subject);
-    } catch (error) {
-      this.#fail(error);
-    }
-  }
-
-  onMessage(message: Msg): void {
-    if (message.data.length === 0 && message.headers?.code === 503) {
-      this.#fail(noResponders(this.#subject, this.#options.doing));
-      return;
-    }
-    this.#settle();
-    this.#resolve(message);
-  }
-
-  onLost(): void {
-    this.#fail(
-      new SwarmError("unavailable", `${this.#options.doing}: the connection broke before a reply came`),
-    );
-  }
-
-  onOverdue(): void {
-    const { doing, timeoutMs } = this.#options;
-    this.#fail(new SwarmError("unavailable", `${doing}: no reply within ${timeoutMs} ms`));
-  }
-
-  #fail(error: unknown): void {
-    this.#settle();
-    this.#reject(error);
-  }
-
-  #settle(): void {
-    this.#inbox.close();
-    clearTimeout(this.#timer);
-    if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);
   }
 }
 
