@@ -18,10 +18,10 @@ import { type AgentState, type AgentStatus, SwarmError } from "../protocol/index
 import { type AskLink, askCapability, broadcast } from "./ask.ts";
 import type { AgentAccess, AgentTask } from "./context.ts";
 import type { AgentDefinition, ExecLimits } from "./define.ts";
+import type { Exec } from "./exec-port.ts";
 import { runHook } from "./hooks.ts";
 import { type Broadcast, Inbox } from "./inbox.ts";
 import { ACCEPTING_STATES, FINAL_STATES, type LifecycleEvent, lifecycle, PHASE_EVENTS } from "./machine.ts";
-import type { Exec } from "./ports.ts";
 import { Run, type RunOwner, type RunWork } from "./run.ts";
 import { AgentSeat } from "./seat.ts";
 import { type SlotPlace, Slots } from "./slots.ts";

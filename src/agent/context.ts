@@ -2,7 +2,7 @@
 // `run.ts` for a task and the host for the rest.
 import type { Logger } from "../base/index.ts";
 import type { Task, WaitingReason } from "../protocol/index.ts";
-import type { ExecRequest, ExecResult } from "./ports.ts";
+import type { ExecRequest, ExecResult } from "./exec-port.ts";
 
 /** A task as its agent sees it: defaults filled in, `input` parsed by the agent's schema. */
 export type AgentTask<Input = unknown> = Omit<Task, "id" | "input"> & { id: string; input: Input };

@@ -23,8 +23,9 @@ export {
   type MachineSpec,
   type RunSpec,
 } from "./define.ts";
+export type { Exec, ExecRequest, ExecResult } from "./exec-port.ts";
 export { HEARTBEAT_INTERVAL_MS } from "./heartbeat.ts";
 export { createHost, MAX_AGENTS } from "./host.ts";
 export { listRoles, loadRoles, type RoleFile } from "./load.ts";
 export { AGENT_VERBS } from "./mailbox.ts";
-export type { Exec, ExecRequest, ExecResult, Host, HostOptions, HostRole } from "./ports.ts";
+export type { Host, HostOptions, HostRole } from "./ports.ts";

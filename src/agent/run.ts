@@ -7,7 +7,7 @@ import { SwarmError, showValue, type Task, type WaitingReason } from "../protoco
 import { type AskLink, askCapability, broadcast } from "./ask.ts";
 import type { AgentContext, AskOptions } from "./context.ts";
 import type { ExecLimits } from "./define.ts";
-import type { Exec, ExecRequest, ExecResult } from "./ports.ts";
+import type { Exec, ExecRequest, ExecResult } from "./exec-port.ts";
 import type { SlotPlace } from "./slots.ts";
 
 /** The most named steps of one attempt; bounds what a runaway loop can pile up. */

@@ -6,9 +6,21 @@ import { ACK_WAIT_MS, SwarmError } from "../../protocol/index.ts";
 import { MAX_ACK_PENDING, MAX_OPEN_PULLS } from "../limits.ts";
 import type { Delivery, Pull, PullEnd } from "../ports.ts";
 import { fits, headerOf, type RawMessage } from "./message.ts";
-import type { Kept, MemoryStream } from "./stream.ts";
 import type { Timers } from "./timers.ts";
 import type { Wire } from "./wire.ts";
+
+/** A stored message, as far as a consumer looks at it. */
+interface Kept {
+  readonly seq: number;
+  readonly storedAtMs: number;
+  readonly message: RawMessage;
+}
+
+/** What a consumer needs of its stream. */
+interface ConsumedStream {
+  readonly spec: { readonly name: string };
+  remove(seq: number): unknown;
+}
 
 /** Who pulls: its wire carries the deliveries, and it knows whether its connection still stands. */
 export interface Puller {
@@ -36,7 +48,7 @@ interface Unacked {
 export class MemoryConsumer {
   readonly name: string;
   readonly filter: string;
-  readonly #stream: MemoryStream;
+  readonly #stream: ConsumedStream;
   readonly #timers: Timers;
   readonly #broadcast: (message: RawMessage) => void;
   /** Never delivered yet, in order of sequence. */
@@ -52,7 +64,7 @@ export class MemoryConsumer {
 
   constructor(
     spec: { name: string; filter: string },
-    stream: MemoryStream,
+    stream: ConsumedStream,
     timers: Timers,
     broadcast: (message: RawMessage) => void,
   ) {
