@@ -16,10 +16,19 @@ export function refuseOversize(bytes: number): void {
   );
 }
 
-/** @throws SwarmError `internal` when `data` is not what `ref` names. */
+/** @throws SwarmError `invalid_input` when `ref` gives another size than the blob has, `internal` when `data` is damaged. */
 export function verifyBlob(ref: { $blob: string; bytes: number }, data: Uint8Array): void {
   const hash = blobHash(data);
   if (hash === ref.$blob && data.length === ref.bytes) return;
+  if (hash === ref.$blob) {
+    throw new SwarmError(
+      "invalid_input",
+      `blob ${hash} has ${data.length} bytes, the reference says ${ref.bytes}`,
+      {
+        field: "bytes",
+      },
+    );
+  }
   throw new SwarmError(
     "internal",
     `blob ${ref.$blob} should have ${ref.bytes} bytes and that hash, but ${data.length} bytes with hash ${hash} were read`,
