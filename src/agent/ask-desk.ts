@@ -3,7 +3,15 @@
 // I1: each ask that arrives gets exactly one reply: the output, an error, or (its time over) `timeout`.
 // I2: waiting asks are bounded per capability and per agent; beyond the bound the answer is `rate_limited`.
 import { type Clock, newId } from "../base/index.ts";
-import { type Encoding, NO_SCOPE, SwarmError, type Task, toSwarmError } from "../protocol/index.ts";
+import {
+  type Encoding,
+  HEADERS,
+  NO_SCOPE,
+  replyEncodingOf,
+  SwarmError,
+  type Task,
+  toSwarmError,
+} from "../protocol/index.ts";
 import type { IncomingRequest } from "../transport/index.ts";
 import type { Agent } from "./agent.ts";
 import { readBody, readWaitMs, respond, respondError } from "./ask.ts";
@@ -111,7 +119,11 @@ export class AskDesk {
     try {
       body = readBody(ask.request);
     } catch (error) {
-      respondError(ask.request, toSwarmError(error));
+      respondError(
+        ask.request,
+        toSwarmError(error),
+        replyEncodingOf(ask.request.data, ask.request.header(HEADERS.contentType)),
+      );
       return;
     }
     const work = new AskWork(agent.take(ask.capability, true), ask, body);

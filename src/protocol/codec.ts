@@ -50,6 +50,15 @@ export function encodingOf(body: Uint8Array, contentType?: string): Encoding {
   return body[firstNonBlank(body)] === OPEN_BRACE ? "json" : "msgpack";
 }
 
+/** The encoding of the reply to a body, also to one that cannot be decoded: JSON when `contentType` names neither. */
+export function replyEncodingOf(body: Uint8Array, contentType?: string): Encoding {
+  try {
+    return encodingOf(body, contentType);
+  } catch {
+    return "json";
+  }
+}
+
 function firstNonBlank(body: Uint8Array): number {
   let index = 0;
   while (index < body.length && (body[index] === 0x20 || (body[index]! >= 0x09 && body[index]! <= 0x0d)))

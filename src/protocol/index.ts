@@ -4,7 +4,15 @@
 //   const task = parseTask(decode(body).value);
 //   subjects.task({ capability: task.capability, priority: task.priority, scope: task.scope, taskId: task.id });
 
-export { CONTENT_TYPES, decode, type Encoding, encode, encodingOf, MAX_DEPTH } from "./codec.ts";
+export {
+  CONTENT_TYPES,
+  decode,
+  type Encoding,
+  encode,
+  encodingOf,
+  MAX_DEPTH,
+  replyEncodingOf,
+} from "./codec.ts";
 export {
   CancelledError,
   ERROR_CATALOGUE,

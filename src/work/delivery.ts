@@ -13,10 +13,10 @@ import {
   CancelledError,
   type Encoding,
   encode,
-  encodingOf,
   HEADERS,
   parseTaskAt,
   type ResultStatus,
+  replyEncodingOf,
   type Subjects,
   SwarmError,
   type Task,
@@ -159,7 +159,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
       if (await finishKnown(entry)) return;
       tip = await journal.tip(at.capability, at.taskId);
     }
-    const encoding = readEncoding(delivery);
+    const encoding = replyEncodingOf(delivery.data, delivery.header(HEADERS.contentType));
     const { number, died } = nextAttempt(tip.record);
     let task: KnownTask;
     try {
@@ -323,14 +323,6 @@ function overtime(task: Task, byDeadline: boolean): SwarmError {
   return new SwarmError("timeout", `the attempt ran longer than its ${task.timeoutMs} ms`, {
     field: "timeoutMs",
   });
-}
-
-function readEncoding(delivery: Delivery): Encoding {
-  try {
-    return encodingOf(delivery.data, delivery.header(HEADERS.contentType));
-  } catch {
-    return "json";
-  }
 }
 
 function asTerminal(error: SwarmError): SwarmError {

@@ -6,12 +6,13 @@ import {
   type Encoding,
   encode,
   HEADERS,
+  replyEncodingOf,
   SwarmError,
   type TaskInput,
   toSwarmError,
 } from "../protocol/index.ts";
 import type { IncomingRequest, Subscription, Transport } from "../transport/index.ts";
-import { unpackStored } from "./bodies.ts";
+import { packLarge, unpackStored } from "./bodies.ts";
 import type { TaskClient } from "./client.ts";
 import { errorReply } from "./replies.ts";
 
@@ -28,7 +29,7 @@ export function createFrontDoor(parts: { transport: Transport; client: TaskClien
   let inFlight = 0;
 
   async function answer(request: IncomingRequest): Promise<void> {
-    let encoding: Encoding = "json";
+    let encoding: Encoding = replyEncodingOf(request.data, request.header(HEADERS.contentType));
     try {
       if (inFlight >= MAX_IN_FLIGHT) {
         throw new SwarmError("rate_limited", `this process works on ${MAX_IN_FLIGHT} submits already`, {
@@ -50,7 +51,8 @@ export function createFrontDoor(parts: { transport: Transport; client: TaskClien
           waitMs === null
             ? await client.submit(task, options)
             : await client.run(task, { ...options, timeoutMs: waitMs });
-        request.respond(encode(reply, encoding), { [HEADERS.contentType]: CONTENT_TYPES[encoding] });
+        const data = await packLarge(encode(reply, encoding), encoding, transport.blobs);
+        request.respond(data, { [HEADERS.contentType]: CONTENT_TYPES[encoding] });
       } finally {
         inFlight--;
       }

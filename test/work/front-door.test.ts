@@ -70,6 +70,20 @@ describe("submit", () => {
     expect(reply.value).toMatchObject({ output: 7 });
   });
 
+  it("refuses a body that cannot be decoded in the encoding that its Content-Type names", async () => {
+    const reply = await submit(Uint8Array.of(0xc1), { "Content-Type": CONTENT_TYPES.msgpack });
+    expect(reply.header("Content-Type")).toBe(CONTENT_TYPES.msgpack);
+    expect(reply.value.error).toMatchObject({ code: "invalid_input", field: "body" });
+  });
+
+  it("answers with a blob reference when the result is larger than a message", async () => {
+    const input = "x".repeat(600 * 1024);
+    const { value } = await submit(encode({ capability: "echo", input }), { "Murmur-Wait": "5000" });
+    expect(value).toEqual({ $blob: expect.any(String), bytes: expect.any(Number) });
+    const result = decode(await transport.blobs.get(value)).value;
+    expect(result).toMatchObject({ status: "completed", output: input });
+  });
+
   it("tells an error in the headers of NATS services and in the body", async () => {
     const reply = await submit(encode({ capability: "echo", retry: { max: "many" } }));
     expect(reply.header("Nats-Service-Error-Code")).toBe("400");
