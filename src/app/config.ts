@@ -1,6 +1,7 @@
 // Every setting of Murmur: one schema, four sources. Owns precedence (flags > environment > file > defaults), the words
 // of errors and what is secret; what a setting does belongs to whoever reads it. `docs/configuration.md` is made from it.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { PREFIX_PATTERN, SwarmError, showValue, tokenSchema } from "../protocol/index.ts";
@@ -210,7 +211,7 @@ async function readConfigFile(directory: string, named: string | undefined): Pro
   const { parse } = await import("yaml");
   let content: unknown;
   try {
-    content = parse(readFileSync(path, "utf8")) ?? {};
+    content = parse(await readFile(path, "utf8")) ?? {};
   } catch (error) {
     throw new SwarmError("invalid_input", `${source}: must be YAML: ${(error as Error).message}`, {
       field: "config",
