@@ -35,14 +35,19 @@ export function isLarge(bytes: Uint8Array): boolean {
   return bytes.length > INLINE_LIMIT_BYTES;
 }
 
-/** The first byte of every task and result in JSON; in MessagePack it would be the number 123, which is neither. */
-const OPEN_BRACE = 0x7b;
-
 /** Decodes a body without fetching blobs. @throws SwarmError `invalid_input`. */
 export function unpack(message: Incoming): { value: unknown; encoding: Encoding } {
-  // Headers are decoded only when they are asked for, and most bodies need none.
-  if (message.data[0] === OPEN_BRACE) return decode(message.data, CONTENT_TYPES.json);
   return decode(message.data, message.header(HEADERS.contentType));
+}
+
+/** The first byte of every result in JSON; in MessagePack it would be the number 123, which is no result. */
+const OPEN_BRACE = 0x7b;
+
+/** Decodes a result, following a blob reference. Its headers are looked at only when its first byte does not tell. */
+export async function unpackResult(message: Incoming, blobs: Blobs): Promise<unknown> {
+  if (message.data[0] !== OPEN_BRACE) return (await unpackStored(message, blobs)).value;
+  const { value, encoding } = decode(message.data, CONTENT_TYPES.json);
+  return isBlobRef(value) ? unpackBlob(value, encoding, blobs) : value;
 }
 
 /** True when a decoded body is a blob reference. */

@@ -2,7 +2,7 @@
 // tasks. I1: a result that was stored while the connection was down is found by looking it up after the reconnect.
 import { type Result, type Subjects, SwarmError, toSwarmError } from "../protocol/index.ts";
 import type { IncomingRequest, Subscription, Transport } from "../transport/index.ts";
-import { unpackStored } from "./bodies.ts";
+import { unpackResult } from "./bodies.ts";
 import { readResult } from "./outcome.ts";
 
 /** A result that is waited for. */
@@ -51,7 +51,7 @@ export function createResultWaiter(
   }
 
   async function readMessage(message: IncomingRequest): Promise<Result> {
-    return readResult((await unpackStored(message, transport.blobs)).value);
+    return readResult(await unpackResult(message, transport.blobs));
   }
 
   async function settle(room: Room, taskId: string, read: () => Promise<Result>): Promise<void> {

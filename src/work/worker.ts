@@ -109,7 +109,8 @@ export function createWorker(parts: {
   const lanes = drivers.map((driver) => driver.lane);
   /** Deliveries in a row that were given back because their key was full, by capability. */
   const refused = new Map<string, number>();
-  const quietUntilMs = new Map<string, number>();
+  /** Capabilities that are left alone for a moment. */
+  const quiet = new Set<string>();
   const pulls = new Set<{ cancel(): void }>();
   const subscriptions: Subscription[] = [];
   let limiters: Limiters | undefined;
@@ -152,10 +153,14 @@ export function createWorker(parts: {
     const free = workforce.free(capability);
     if ((refused.get(capability) ?? 0) > Math.max(MAX_REFUSALS, free)) {
       refused.set(capability, 0);
-      quietUntilMs.set(capability, clock.now() + QUIET_MS);
-      clock.after(QUIET_MS, wake);
+      quiet.add(capability);
+      // The timer itself ends the quiet: comparing clocks, one that fires a moment early would be the last to look.
+      clock.after(QUIET_MS, () => {
+        quiet.delete(capability);
+        wake();
+      });
     }
-    if ((quietUntilMs.get(capability) ?? 0) > clock.now()) return 0;
+    if (quiet.has(capability)) return 0;
     const limiter = limiterOf(capability);
     if (limiter === null || free <= 0) {
       limiter?.want(0);

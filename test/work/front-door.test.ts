@@ -76,6 +76,11 @@ describe("submit", () => {
     expect(reply.value.error).toMatchObject({ code: "invalid_input", field: "body" });
   });
 
+  it("refuses a Content-Type that is neither JSON nor MessagePack", async () => {
+    const { value } = await submit(encode({ capability: "echo" }), { "Content-Type": "text/plain" });
+    expect(value.error).toMatchObject({ code: "invalid_input", field: "Content-Type" });
+  });
+
   it("answers with a blob reference when the result is larger than a message", async () => {
     const input = "x".repeat(600 * 1024);
     const { value } = await submit(encode({ capability: "echo", input }), { "Murmur-Wait": "5000" });
