@@ -30,6 +30,10 @@ export interface CommandSet<S, C> {
   decide(state: S, command: C, at: number): Json;
   /** A text that is equal if and only if the states decide all later commands equally. */
   digest(state: S): string;
+  /** The whole state as JSON: what a snapshot holds. */
+  toJson(state: S): Json;
+  /** The state of such JSON: it decides all later commands as the one it was made of. May throw on any other. */
+  fromJson(json: Json): S;
 }
 
 /** The folded log. */

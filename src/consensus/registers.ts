@@ -45,6 +45,17 @@ export const registers: CommandSet<Registers, RegisterCommand> = {
   isRead: (command) => command.type === "get",
   decide,
   digest: (state) => `${state.valueSum.toString(16)}.${state.lockSum.toString(16)}`,
+  toJson: ({ values, locks }) => [
+    [...values].map(([name, { value }]) => [name, value]),
+    [...locks].map(([name, { token, holder }]) => [name, token, holder]),
+  ],
+  fromJson(json) {
+    const [values, locks] = json as unknown as [[string, Json][], [string, number, Lock["holder"]][]];
+    const state = registers.empty();
+    for (const [name, value] of values) writeValue(state, name, value);
+    for (const [name, token, holder] of locks) writeLock(state, name, { token, holder });
+    return state;
+  },
 };
 
 function decide(state: Registers, command: RegisterCommand, at: number): Json {

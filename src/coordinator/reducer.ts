@@ -27,6 +27,8 @@ export interface Reducer<S, C extends LogCommand> {
   decide(state: S, command: C, at: number): Json;
   /** The state as JSON: everything that decides later answers, in an order that depends on nothing else. */
   toJson(state: S): Json;
+  /** The state that {@link Reducer.toJson} made this JSON of. Its hash was checked before. */
+  fromJson(json: Json): S;
 }
 
 /** Makes a refusal. */
@@ -70,5 +72,15 @@ export function combine<P extends Readonly<Record<string, AnyReducer>>>(
       return part.decide(state[name], command, at);
     },
     digest: (state) => sha256(canonicalJson(names.map((name) => parts[name]!.toJson(state[name])))),
+    toJson: (state) => Object.fromEntries(names.map((name) => [name, parts[name]!.toJson(state[name])])),
+    // A part that the snapshot's writer did not know yet begins empty, as it does in a log without its commands.
+    fromJson: (json) =>
+      Object.fromEntries(
+        names.map((name) => {
+          const saved = (json as JsonObject)[name];
+          const part = parts[name]!;
+          return [name, saved === undefined ? part.empty() : part.fromJson(saved)];
+        }),
+      ) as State,
   };
 }

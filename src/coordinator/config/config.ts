@@ -76,6 +76,13 @@ export const config: Reducer<ConfigState, ConfigCommand> = {
     return { name, value: value as Json, revision };
   },
   toJson: (state) => [state.lastRevision, viewConfig(state) as unknown as Json],
+  fromJson(json) {
+    const [lastRevision, values] = json as unknown as [number, ConfigView[]];
+    return {
+      lastRevision,
+      byName: new Map(values.map(({ name, value, revision }) => [name, { value, revision }])),
+    };
+  },
 };
 
 /** The values whose name is `below` or begins with `below.`, all without one; by name. */

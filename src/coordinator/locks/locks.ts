@@ -115,6 +115,13 @@ export const locks: Reducer<Locks, LockCommand> = {
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([name, { holder, waiters }]) => [name, holder as Json, waiters as unknown as Json]),
   ],
+  fromJson(json) {
+    const [lastToken, saved] = json as unknown as [number, [string, Holder | null, Waiter[]][]];
+    return {
+      lastToken,
+      byName: new Map(saved.map(([name, holder, waiters]) => [name, { holder, waiters: [...waiters] }])),
+    };
+  },
 };
 
 /** The locks that are held at log time `at`, by name. */

@@ -129,6 +129,16 @@ export const schedules: Reducer<Schedules, ScheduleCommand> = {
     }
   },
   toJson: (state) => [viewSchedules(state) as unknown as Json, [...state.outbox] as unknown as Json],
+  fromJson(json) {
+    const [saved, outbox] = json as unknown as [
+      ({ id: string } & Schedule)[],
+      [string, { id: string; task: ScheduledTask }][],
+    ];
+    return {
+      byId: new Map(saved.map(({ id, ...schedule }) => [id, schedule])),
+      outbox: new Map(outbox),
+    };
+  },
 };
 
 /** All schedules by id. */
