@@ -6,6 +6,8 @@ export const HEADERS = {
   version: "Murmur-Version",
   attempt: "Murmur-Attempt",
   term: "Murmur-Term",
+  /** Of a placed message: who takes the task and why, see placement.ts. */
+  placement: "Murmur-Placement",
   /** On `<p>.submit`: wait this many ms for the result. On asks: the sender waits this many ms for the reply. */
   wait: "Murmur-Wait",
   traceparent: "traceparent",

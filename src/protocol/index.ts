@@ -51,7 +51,24 @@ export {
   type WhereReply,
   whereReplySchema,
 } from "./messages.ts";
-export { parse } from "./schema.ts";
+export {
+  encodePlacement,
+  MAX_REASONS,
+  MAX_SKILLS,
+  PLACE_TEXT_LIMIT,
+  PLACEMENT_LIMIT_BYTES,
+  type Placement,
+  type PlacementReason,
+  type PlaceReply,
+  type PlaceRequest,
+  placementSchema,
+  placeReplySchema,
+  placeRequestSchema,
+  type Route,
+  readPlacement,
+  routeSchema,
+} from "./placement.ts";
+export { parse, timeSchema, tokenSchema } from "./schema.ts";
 export {
   ACK_RENEW_MS,
   ACK_WAIT_MS,
@@ -75,6 +92,7 @@ export {
   LANE_COUNT,
   laneOf,
   NO_SCOPE,
+  type PlacedAddress,
   PREFIX_PATTERN,
   PRIORITIES,
   PRIORITY_WEIGHTS,
@@ -104,6 +122,4 @@ export {
   type TaskInput,
   type TaskState,
   taskSchema,
-  timeSchema,
-  tokenSchema,
 } from "./task.ts";

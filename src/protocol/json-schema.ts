@@ -11,6 +11,7 @@ import {
   taskStatusSchema,
   whereReplySchema,
 } from "./messages.ts";
+import { placementSchema, placeReplySchema, placeRequestSchema } from "./placement.ts";
 import { blobSchema, resultSchema, taskSchema } from "./task.ts";
 
 const PUBLIC = {
@@ -30,6 +31,9 @@ const PUBLIC = {
     schema: deadLetterSchema,
     what: "A task that failed for good, on <p>.dead.<capability>.<taskId>.",
   },
+  placement: { schema: placementSchema, what: "The Murmur-Placement header of a placed task." },
+  "place-request": { schema: placeRequestSchema, what: "What the office is asked on <p>.office.place." },
+  "place-reply": { schema: placeReplySchema, what: "The office's choice of an agent for a task." },
   "journal-record": { schema: journalRecordSchema, what: "One record of a task's attempts." },
 } as const;
 

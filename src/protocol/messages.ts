@@ -1,8 +1,10 @@
 // The smaller messages: what hosts, agents and front doors say to each other and to outsiders.
 import { z } from "zod";
 import { ERROR_CODES } from "./errors.ts";
+import { MAX_SKILLS, placementSchema } from "./placement.ts";
+import { tokenSchema } from "./schema.ts";
 import { PRIORITIES } from "./subjects.ts";
-import { resultErrorSchema, resultSchema, TASK_STATES, tokenSchema } from "./task.ts";
+import { resultErrorSchema, resultSchema, TASK_STATES } from "./task.ts";
 
 /** The lifecycle states of an agent. */
 export const AGENT_STATES = [
@@ -78,6 +80,17 @@ export const agentStatusSchema = z.object({
   pid: z.int(),
   since: z.string(),
   version: z.string(),
+  /** What it is good at, for tasks with route `best`. */
+  expertise: z.array(tokenSchema).max(MAX_SKILLS).optional(),
+  /** Words and phrases, lower case, that draw tasks with route `best` to it when their input holds them. */
+  triggers: z.array(z.string().min(1).max(64)).max(MAX_SKILLS).optional(),
+  /** The model that it works with, as its author names it. */
+  model: z.string().min(1).max(128).optional(),
+  /** The Ed25519 key that its votes are verified with: 32 bytes, base64url. */
+  publicKey: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{43}$/, "must be 32 bytes in base64url")
+    .optional(),
 });
 export type AgentStatus = z.output<typeof agentStatusSchema>;
 
@@ -165,6 +178,8 @@ export const taskStatusSchema = z.object({
   queuedMs: z.number().nullable(),
   /** When a scheduled or retrying task comes due. */
   dueAt: z.string().nullable(),
+  /** Where the task is or was placed, and why; only of one with a route other than `queue`. */
+  placement: placementSchema.optional(),
   result: resultSchema.optional(),
 });
 export type TaskStatus = z.output<typeof taskStatusSchema>;

@@ -1,7 +1,17 @@
-// Parsing at the border: a zod schema's verdict becomes a SwarmError that names the field.
-import type { z } from "zod";
+// Parsing at the border: a zod schema's verdict becomes a SwarmError that names the field. And the schemas of the two
+// kinds of text that every message is made of.
+import { z } from "zod";
 import { SwarmError } from "./errors.ts";
-import { showValue } from "./subjects.ts";
+import { showValue, TOKEN_PATTERN } from "./subjects.ts";
+
+const tokenMessage = "must be 1–64 of A–Z a–z 0–9 _ -";
+/** One subject token. */
+export const tokenSchema = z.string(tokenMessage).regex(TOKEN_PATTERN, tokenMessage);
+/** An ISO 8601 time with zone. */
+export const timeSchema = z.iso.datetime({
+  offset: true,
+  error: "must be an ISO 8601 time such as 2026-01-31T12:00:00Z",
+});
 
 /**
  * Parses `value` or throws `invalid_input` naming the first offending field.

@@ -57,6 +57,14 @@ export interface TaskAddress {
   taskId: string;
 }
 
+/** The address of a placed task. Its capability and priority are in its `Murmur-Placement` header. */
+export interface PlacedAddress {
+  host: string;
+  agent: string;
+  scope: string;
+  taskId: string;
+}
+
 /** Builders and readers of all subjects under one prefix. */
 export type Subjects = ReturnType<typeof createSubjects>;
 
@@ -74,12 +82,16 @@ export function createSubjects(prefix: string) {
   const idToken = (value: string) => token(value, "id");
   const scopeToken = (value: string) => token(value, "scope");
   const agentToken = (value: string) => token(value, "agentId");
+  const hostToken = (value: string) => token(value, "host");
   return {
     prefix,
     task: (at: TaskAddress) =>
       `${prefix}.task.${capabilityToken(at.capability)}.${at.priority}.${scopeToken(at.scope)}.${idToken(at.taskId)}`,
     due: (at: TaskAddress) =>
       `${prefix}.due.${capabilityToken(at.capability)}.${at.priority}.${scopeToken(at.scope)}.${idToken(at.taskId)}`,
+    /** A task placed on one agent of one host process. */
+    placed: (at: PlacedAddress) =>
+      `${prefix}.placed.${hostToken(at.host)}.${agentToken(at.agent)}.${scopeToken(at.scope)}.${idToken(at.taskId)}`,
     later: (scope: string, taskId: string) => `${prefix}.later.${scopeToken(scope)}.${idToken(taskId)}`,
     result: (capability: string, scope: string, taskId: string) =>
       `${prefix}.result.${capabilityToken(capability)}.${laneOf(scope)}.${idToken(taskId)}`,
@@ -118,6 +130,12 @@ export function createSubjects(prefix: string) {
       tasksInScope: (scope: string) => `${prefix}.task.*.*.${scopeToken(scope)}.>`,
       taskById: (taskId: string) => `${prefix}.task.*.*.*.${idToken(taskId)}`,
       allTasks: `${prefix}.task.>`,
+      placedOnHost: (host: string) => `${prefix}.placed.${hostToken(host)}.>`,
+      placedOnAgent: (host: string, agentId: string) =>
+        `${prefix}.placed.${hostToken(host)}.${agentToken(agentId)}.>`,
+      placedInScope: (scope: string) => `${prefix}.placed.*.*.${scopeToken(scope)}.>`,
+      placedById: (taskId: string) => `${prefix}.placed.*.*.*.${idToken(taskId)}`,
+      allPlaced: `${prefix}.placed.>`,
       dueById: (taskId: string) => `${prefix}.due.*.*.*.${idToken(taskId)}`,
       dueInScope: (scope: string) => `${prefix}.due.*.*.${scopeToken(scope)}.>`,
       allDue: `${prefix}.due.>`,
@@ -144,8 +162,8 @@ export function createSubjects(prefix: string) {
     },
 
     /**
-     * Reads the address out of a `task.`, `due.` or `placed.`-shaped subject, or returns null when it is not one
-     * that this version writes. Fast: runs for every delivery.
+     * Reads the address out of a `task.` or `due.` subject, or returns null when it is not one that this version
+     * writes. Fast: runs for every delivery.
      */
     readTask(subject: string): TaskAddress | null {
       const parts = subject.split(".");
@@ -155,6 +173,17 @@ export function createSubjects(prefix: string) {
       if (capability === undefined || scope === undefined || taskId === undefined) return null;
       if (!isToken(capability) || !isToken(scope) || !isToken(taskId)) return null;
       return { capability, priority: priority as Priority, scope, taskId };
+    },
+
+    /** Reads the address out of a `placed.` subject, or returns null when it is none. */
+    readPlaced(subject: string): PlacedAddress | null {
+      const parts = subject.split(".");
+      const [head, kind, host, agent, scope, taskId] = parts;
+      if (parts.length !== 6 || head !== prefix || kind !== "placed") return null;
+      if (host === undefined || agent === undefined || scope === undefined || taskId === undefined)
+        return null;
+      if (!isToken(host) || !isToken(agent) || !isToken(scope) || !isToken(taskId)) return null;
+      return { host, agent, scope, taskId };
     },
 
     /** Reads `result.`, `done.`, `journal.` or `dead.` subjects: capability and task id, or null. */

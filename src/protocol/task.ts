@@ -1,8 +1,9 @@
 // What a task and a result are on the wire. The single source of their types, schemas and defaults.
 import { z } from "zod";
 import { ERROR_CODES, SwarmError } from "./errors.ts";
-import { parse } from "./schema.ts";
-import { NO_SCOPE, PRIORITIES, TOKEN_PATTERN } from "./subjects.ts";
+import { placementSchema, routeSchema } from "./placement.ts";
+import { parse, timeSchema, tokenSchema } from "./schema.ts";
+import { NO_SCOPE, PRIORITIES } from "./subjects.ts";
 
 /** One attempt's limit when the task names none, in ms. */
 export const DEFAULT_TIMEOUT_MS = 300_000;
@@ -20,15 +21,6 @@ export const DEFAULT_RETRY = {
   maxBackoffMs: 60_000,
   jitter: 0.2,
 } as const;
-
-const tokenMessage = "must be 1–64 of A–Z a–z 0–9 _ -";
-/** One subject token. */
-export const tokenSchema = z.string(tokenMessage).regex(TOKEN_PATTERN, tokenMessage);
-/** An ISO 8601 time with zone. */
-export const timeSchema = z.iso.datetime({
-  offset: true,
-  error: "must be an ISO 8601 time such as 2026-01-31T12:00:00Z",
-});
 
 /**
  * How a task is tried again. `max` is the number of retries after the first attempt: 3 means at most four attempts.
@@ -67,7 +59,7 @@ export const taskSchema = z.strictObject({
   notBefore: z.union([timeSchema, z.number().min(0).max(MAX_DELAY_MS)]).optional(),
   timeoutMs: z.number().min(1).max(MAX_TIMEOUT_MS).default(DEFAULT_TIMEOUT_MS),
   retry: retrySchema.optional(),
-  route: z.literal("queue", { error: 'only "queue" is supported by this version' }).default("queue"),
+  route: routeSchema.default("queue"),
   ballot: unsupported("ballot"),
   session: unsupported("session"),
   budget: unsupported("budget"),
@@ -100,6 +92,8 @@ export const resultSchema = z.object({
   finishedAt: z.string(),
   queuedMs: z.number(),
   ranMs: z.number(),
+  /** Of a task that was placed: where, and why there. */
+  placement: placementSchema.optional(),
 });
 
 /** The one result of a task. `attempt` 0 and `agent` "-" mean that it never started. */

@@ -10,10 +10,14 @@ import {
   type Encoding,
   ERROR_CODES,
   encode,
+  encodePlacement,
   MAX_DEPTH,
+  MAX_REASONS,
+  PLACEMENT_LIMIT_BYTES,
   parse,
   parseTask,
   parseTaskAt,
+  readPlacement,
   SwarmError,
   TOKEN_PATTERN,
 } from "../../src/protocol/index.ts";
@@ -109,7 +113,10 @@ const taskLike = fc
           { requiredKeys: [] },
         ),
       ),
-      route: mostly(fc.constant("queue"), fc.oneof(fc.constant("best"), anyValue)),
+      route: mostly(
+        fc.oneof(fc.constantFrom("queue", "best"), fc.record({ agent: validToken })),
+        fc.oneof(fc.constantFrom("BEST", { agent: "a.b" }, { agent: "a", host: "b" }), anyValue),
+      ),
       ballot: mostly(absent),
       session: mostly(absent),
       budget: mostly(absent),
@@ -256,6 +263,94 @@ test("readTask answers every subject, and what it reads is what it would write",
     }),
     { numRuns: RUNS },
   );
+});
+
+test("readPlaced answers every subject, and what it reads is what it would write", {
+  timeout: TIMEOUT_MS,
+}, () => {
+  const subjects = createSubjects("murmur");
+  const token = fc.oneof(
+    fc.constantFrom(
+      "*",
+      ">",
+      "",
+      "-",
+      "a b",
+      "\u0000",
+      "constructor",
+      "__proto__",
+      "a".repeat(300),
+      "host-1",
+    ),
+    fc.string({ unit: "binary", maxLength: 8 }),
+    validToken,
+  );
+  const subject = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc
+      .tuple(
+        fc.constantFrom("murmur", "other", ""),
+        fc.constantFrom("placed", "task", "PLACED"),
+        fc.array(token, { minLength: 3, maxLength: 5 }),
+      )
+      .map((tokens) => tokens.flat().join(".")),
+  );
+  fc.assert(
+    fc.property(subject, (text) => {
+      const at = subjects.readPlaced(text);
+      if (at !== null) expect(subjects.placed(at)).toBe(text);
+    }),
+    { numRuns: RUNS },
+  );
+});
+
+test("placement headers answer every text, and what passes is written again as it was", {
+  timeout: TIMEOUT_MS,
+}, () => {
+  const reason = fc.record(
+    {
+      what: mostly(fc.string({ unit: "binary", minLength: 1, maxLength: 64 })),
+      value: mostly(
+        fc.oneof(
+          fc.double({ noNaN: true, noDefaultInfinity: true }),
+          fc.string({ unit: "binary", maxLength: 128 }),
+        ),
+      ),
+      weight: mostly(fc.double({ noNaN: true, noDefaultInfinity: true })),
+    },
+    { requiredKeys: ["what", "value"] },
+  );
+  const placementLike = fc.record({
+    host: mostly(validToken),
+    agent: mostly(validToken),
+    score: mostly(fc.double({ noNaN: true, noDefaultInfinity: true })),
+    reasons: mostly(fc.array(reason, { maxLength: MAX_REASONS })),
+    capability: mostly(fc.constant("echo")),
+    priority: mostly(fc.constantFrom("urgent", "low"), fc.constantFrom("constructor", "")),
+    placedAt: mostly(fc.constant("2026-01-31T12:00:00.000Z"), fc.constantFrom("now", 0)),
+  });
+  const header = fc.oneof(
+    fc.constant(undefined),
+    fc.string({ unit: "binary" }),
+    fc.oneof(placementLike, anyValue).map((value) => JSON.stringify(value)),
+    body.map((bytes) => Buffer.from(bytes).toString("latin1")),
+  );
+  let passed = 0;
+  fc.assert(
+    fc.property(header, (text) => {
+      const answer = answers(() => readPlacement(text));
+      if (!("value" in answer)) return;
+      passed++;
+      const written = encodePlacement(answer.value);
+      expect(written).toMatch(/^[ -~]*$/);
+      expect(written.length).toBeLessThanOrEqual(PLACEMENT_LIMIT_BYTES);
+      const { reasons, ...facts } = readPlacement(written);
+      expect(answer.value).toMatchObject(facts);
+      expect(answer.value.reasons.slice(0, reasons.length)).toEqual(reasons);
+    }),
+    { numRuns: RUNS },
+  );
+  expect(passed).toBeGreaterThan(RUNS / 20);
 });
 
 test("subject builders take a token or refuse it by name, whatever comes", { timeout: TIMEOUT_MS }, () => {
