@@ -195,13 +195,24 @@ export interface QueueConsumer {
   info(): Promise<{ pending: number; ackPending: number; openPulls: number } | null>;
 }
 
+/** A consumer to be made. A name stands for one filter, always. */
+export interface ConsumerSpec {
+  name: string;
+  filter: string;
+  /**
+   * The server removes the consumer by itself when no pull was open for this long, in ms; its messages stay. Without
+   * it the consumer stays until it is deleted.
+   */
+  inactiveMs?: number | undefined;
+}
+
 /** One work-queue stream's consumers. */
 export interface Queue {
   /**
-   * Creates the consumer if it is not there (idempotent) and returns it. A name stands for one filter, always.
+   * Creates the consumer if it is not there (idempotent) and returns it.
    * @throws SwarmError `conflict` when the filter overlaps that of another consumer; `unavailable`.
    */
-  consumer(spec: { name: string; filter: string }): Promise<QueueConsumer>;
+  consumer(spec: ConsumerSpec): Promise<QueueConsumer>;
   /** The names and filters of all consumers of the stream. */
   consumers(): Promise<{ name: string; filter: string; pending: number; ackPending: number }[]>;
   /** Removes a consumer; false when it was not there. */
@@ -266,11 +277,12 @@ export interface Transport {
   /** Calls `onState` at every change. */
   onState(onState: (state: ConnectionState) => void): Subscription;
   /**
-   * Creates what is missing of the swarm's streams and buckets and verifies the rest.
+   * Creates what is missing of the swarm's streams and buckets and verifies the rest. `warnings` tells what works and
+   * is less than it could be, for example fewer copies than the cluster could hold.
    * @throws SwarmError `conflict` naming stream, setting, expected and found value when one that matters differs;
    *   `unavailable` when the server is older than 2.12 or has no JetStream.
    */
-  init(): Promise<{ created: string[]; verified: string[] }>;
+  init(): Promise<{ created: string[]; verified: string[]; warnings: string[] }>;
   /**
    * Looks at the swarm's streams and buckets and changes nothing: each with what is wrong with it, or null.
    * @throws SwarmError `unavailable` when the server is older than 2.12, has no JetStream, or does not answer.

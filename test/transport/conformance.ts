@@ -785,6 +785,23 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         ]);
       });
 
+      test("a consumer that may go when it is idle goes, but not while a pull is open, and leaves its messages", async () => {
+        const { transport, subjects } = await setup();
+        const filter = subjects.filters.placedOnHost("host-1");
+        const spec = { name: "placed-host-1", filter, inactiveMs: 1_000 };
+        const subject = subjects.placed({ host: "host-1", agent: "a-1", scope: "-", taskId: "t" });
+        const idle = await transport.queue("tasks").consumer(spec);
+        await transport.log("tasks").append(subject, text("t"));
+        await vi.waitFor(async () => expect(await idle.info()).toBeNull(), SOON);
+        const used = await transport.queue("tasks").consumer(spec);
+        const { deliveries, ended } = pull(used, { max: 2, expiresMs: 3_000 });
+        expect(await ended).toBe("expired");
+        expect(deliveries.map(read)).toEqual(["t"]);
+        deliveries[0]?.ack();
+        await vi.waitFor(async () => expect(await used.info()).toBeNull(), SOON);
+        expect(await pull(used, { max: 1, expiresMs: 0 }).ended).toBe("gone");
+      });
+
       test("a purge takes queued tasks out of the pending count and delivers none of them", async () => {
         const { transport, subjects } = await setup();
         const consumer = await taskConsumer(transport, "echo");

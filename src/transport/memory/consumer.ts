@@ -4,7 +4,7 @@
 // I3: whoever acks removes the message, also after its ack-wait: an ack proves no ownership, here as on the server.
 import { ACK_WAIT_MS, SwarmError } from "../../protocol/index.ts";
 import { MAX_ACK_PENDING, MAX_OPEN_PULLS } from "../limits.ts";
-import type { Delivery, Pull, PullEnd } from "../ports.ts";
+import type { ConsumerSpec, Delivery, Pull, PullEnd } from "../ports.ts";
 import { fits, headerOf, type RawMessage } from "./message.ts";
 import type { Timers } from "./timers.ts";
 import type { Wire } from "./wire.ts";
@@ -20,6 +20,7 @@ interface Kept {
 interface ConsumedStream {
   readonly spec: { readonly name: string };
   remove(seq: number): unknown;
+  deleteConsumer(name: string): unknown;
 }
 
 /** Who pulls: its wire carries the deliveries, and it knows whether its connection still stands. */
@@ -61,9 +62,12 @@ export class MemoryConsumer {
   /** Served in turn, one message each. */
   #pulls: OpenPull[] = [];
   #gone = false;
+  /** When a pull was opened last, and what looks whether that is too long ago. */
+  #pulledAtMs: number;
+  #cancelIdleTimer: () => void = () => undefined;
 
   constructor(
-    spec: { name: string; filter: string },
+    spec: ConsumerSpec,
     stream: ConsumedStream,
     timers: Timers,
     broadcast: (message: RawMessage) => void,
@@ -74,6 +78,16 @@ export class MemoryConsumer {
     this.#stream = stream;
     this.#timers = timers;
     this.#broadcast = broadcast;
+    this.#pulledAtMs = timers.now();
+    if (spec.inactiveMs !== undefined) this.#endWhenIdle(spec.inactiveMs);
+  }
+
+  #endWhenIdle(inactiveMs: number): void {
+    this.#cancelIdleTimer = this.#timers.after(inactiveMs, () => {
+      const isIdle = this.#pulls.length === 0 && this.#timers.now() - this.#pulledAtMs >= inactiveMs;
+      if (isIdle) this.#stream.deleteConsumer(this.name);
+      else this.#endWhenIdle(inactiveMs);
+    });
   }
 
   /** A message was stored. */
@@ -94,6 +108,7 @@ export class MemoryConsumer {
   /** The consumer was deleted: every pull ends. */
   end(): void {
     this.#gone = true;
+    this.#cancelIdleTimer();
     for (const { cancelTimer } of this.#unacked.values()) cancelTimer();
     for (const pull of this.#pulls) pull.end("gone");
     this.#pulls = [];
@@ -108,6 +123,7 @@ export class MemoryConsumer {
     request: { max: number; expiresMs: number },
     sink: { onDelivery(delivery: Delivery): void; onEnd(end: PullEnd): void },
   ): Pull {
+    this.#pulledAtMs = this.#timers.now();
     let remaining = request.max;
     let ended = false;
     const end = (reason: PullEnd) => {

@@ -3,7 +3,7 @@
 // I1: a message that is refused leaves no trace: nothing stored, remembered, republished or delivered.
 // I2: sequences rise by one for each stored message and are never used again.
 import { HEADERS, type StreamSpec, SwarmError } from "../../protocol/index.ts";
-import type { LogInfo, Stored } from "../ports.ts";
+import type { ConsumerSpec, LogInfo, Stored } from "../ports.ts";
 import { STREAM_HEADERS } from "../stream-headers.ts";
 import { MemoryConsumer } from "./consumer.ts";
 import { fits, headerOf, overlap, type RawMessage, sizeOf } from "./message.ts";
@@ -170,7 +170,7 @@ export class MemoryStream {
   }
 
   /** Creates a consumer, or finds the one that is there. @throws SwarmError `conflict` when filters of two overlap. */
-  consumer(spec: { name: string; filter: string }): MemoryConsumer {
+  consumer(spec: ConsumerSpec): MemoryConsumer {
     const existing = this.consumers.get(spec.name);
     if (existing?.filter === spec.filter) return existing;
     const rival = [...this.consumers.values()].find((other) => overlap(other.filter, spec.filter));

@@ -78,7 +78,10 @@ export interface ConnectNatsOptions extends NatsTarget {
   waitOnFirstConnect?: boolean | undefined;
   /** Ends that wait. */
   signal?: AbortSignal | undefined;
-  /** Copies of each stream that `init` creates; default 1. */
+  /**
+   * Copies of each stream that `init` creates, and demands of those that exist. Default: 3 in a cluster, 1 on a single
+   * server; then existing streams with fewer are only told of.
+   */
   replicas?: number | undefined;
   /** Limits of the streams that `init` creates; see {@link streamSpecs}. */
   limits?: { taskBytes?: number; resultAgeMs?: number } | undefined;
@@ -91,7 +94,7 @@ export interface ConnectNatsOptions extends NatsTarget {
  *   reason when it aborts.
  */
 export async function connectNats(options: ConnectNatsOptions): Promise<Transport> {
-  const { prefix, log, meter, replicas = 1, limits } = options;
+  const { prefix, log, meter, replicas, limits } = options;
   const streams = streamSpecs(prefix, limits);
   const buckets = bucketSpecs(prefix);
   const streamNamed = (key: StreamKey) => streams.find((spec) => spec.key === key)!.name;
@@ -121,7 +124,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     },
     onState: (onState) => link.onState(onState),
     init: () => initStreams(link, { streams, buckets, replicas }),
-    inspect: () => inspectStreams(link, { streams, buckets }),
+    inspect: () => inspectStreams(link, { streams, buckets, replicas }),
     close: () => link.close(),
   };
 }

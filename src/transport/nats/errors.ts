@@ -10,6 +10,7 @@ export interface ApiError {
 
 /** JetStream error codes that we treat by name (nats-server `server/errors.json`). */
 export const JETSTREAM_ERRORS = {
+  noPeers: 10005,
   consumerNotFound: 10014,
   messageNotFound: 10037,
   storageExceeded: 10047,
@@ -19,6 +20,7 @@ export const JETSTREAM_ERRORS = {
   streamNotFound: 10059,
   subjectsOverlap: 10065,
   wrongLastSequence: 10071,
+  notClustered: 10074,
   /** The store refused: one code for a full stream and for a full subject; only the text tells them apart. */
   storeFailed: 10077,
   filtersOverlap: 10100,

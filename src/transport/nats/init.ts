@@ -1,6 +1,7 @@
 // Creates the swarm's streams and buckets from their definitions and verifies those that exist. Changes nothing that
 // is there: an operator's stream with another meaning is reported, never rewritten.
-// I1: whatever correctness rests on is compared; what only sizes a stream (bytes, age, replicas) is the operator's.
+// I1: whatever correctness rests on is compared; what only sizes a stream (bytes, age) is the operator's, and so are
+//     copies unless their number was asked for.
 import { type BucketSpec, type StreamSpec, SwarmError } from "../../protocol/index.ts";
 import { objectStream } from "./blobs.ts";
 import { bucketStream } from "./bucket.ts";
@@ -12,6 +13,8 @@ const MINIMUM_VERSION = [2, 12] as const;
 const NANOS_PER_MS = 1_000_000;
 /** Creating a replicated stream waits for its group's first election. */
 const CREATE_TIMEOUT_MS = 15_000;
+/** Copies of each stream in a cluster, when nobody says otherwise: one server may be lost, and nothing with it. */
+const CLUSTER_REPLICAS = 3;
 /** No limit, in JetStream's words. */
 const UNLIMITED = -1;
 
@@ -33,6 +36,7 @@ interface StreamConfig {
   deny_delete: boolean;
   allow_direct: boolean;
   republish: { src: string; dest: string } | null;
+  num_replicas: number;
 }
 
 /** Settings that correctness rests on, in every stream. */
@@ -60,29 +64,42 @@ const LIMITS = [
 
 /**
  * Creates what is missing and verifies the rest.
+ * @param options.replicas copies of each stream; undefined: {@link CLUSTER_REPLICAS} in a cluster, 1 on a single server,
+ *   and those that exist are only told of when they have another number.
  * @throws SwarmError `unavailable`: the server is older than 2.12, has no JetStream or too little storage;
  *   `conflict`: a stream exists with another setting, or another stream holds the subjects.
  */
 export async function initStreams(
   link: Link,
-  options: { streams: StreamSpec[]; buckets: BucketSpec[]; replicas: number },
-): Promise<{ created: string[]; verified: string[] }> {
+  options: { streams: StreamSpec[]; buckets: BucketSpec[]; replicas: number | undefined },
+): Promise<{ created: string[]; verified: string[]; warnings: string[] }> {
   checkServer(link);
-  const { replicas } = options;
+  const replicas = options.replicas ?? (link.nc.info?.cluster === undefined ? 1 : CLUSTER_REPLICAS);
   const created: string[] = [];
   const verified: string[] = [];
+  const warnings: string[] = [];
   const ensure = async (shownName: string, config: StreamConfig, dedupWindowMs: number | undefined) => {
-    const found =
-      (await find(link, config.name)) ?? (await create(link, config, { replicas, dedupWindowMs }));
+    const found = (await find(link, config.name)) ?? (await create(link, config, dedupWindowMs));
     if (found === "created") created.push(shownName);
     else {
       verify(config, found);
+      if (options.replicas !== undefined) compare(config, found, "num_replicas");
+      else warnings.push(...findFewCopies(config, found));
       verified.push(shownName);
     }
   };
-  for (const spec of options.streams) await ensure(spec.name, configOf(spec), spec.dedupWindowMs);
-  for (const spec of options.buckets) await ensure(spec.name, configOfBucket(spec), undefined);
-  return { created, verified };
+  for (const spec of options.streams) await ensure(spec.name, configOf(spec, replicas), spec.dedupWindowMs);
+  for (const spec of options.buckets) await ensure(spec.name, configOfBucket(spec, replicas), undefined);
+  return { created, verified, warnings };
+}
+
+/** Fewer copies than the cluster could hold: no error, for the operator may want it, but nothing to be silent about. */
+function findFewCopies({ name, num_replicas: wanted }: StreamConfig, found: Partial<StreamConfig>): string[] {
+  const { num_replicas: copies = 1 } = found;
+  if (copies >= wanted) return [];
+  return [
+    `stream ${name} has ${copies} of ${wanted} copies: \`nats stream edit ${name} --replicas ${wanted}\` makes more`,
+  ];
 }
 
 /**
@@ -91,12 +108,13 @@ export async function initStreams(
  */
 export async function inspectStreams(
   link: Link,
-  options: { streams: StreamSpec[]; buckets: BucketSpec[] },
+  options: { streams: StreamSpec[]; buckets: BucketSpec[]; replicas: number | undefined },
 ): Promise<{ name: string; problem: string | null }[]> {
   checkServer(link);
+  const { replicas = 1 } = options;
   const expected = [
-    ...options.streams.map((spec) => ({ name: spec.name, config: configOf(spec) })),
-    ...options.buckets.map((spec) => ({ name: spec.name, config: configOfBucket(spec) })),
+    ...options.streams.map((spec) => ({ name: spec.name, config: configOf(spec, replicas) })),
+    ...options.buckets.map((spec) => ({ name: spec.name, config: configOfBucket(spec, replicas) })),
   ];
   return Promise.all(
     expected.map(async ({ name, config }) => {
@@ -104,6 +122,7 @@ export async function inspectStreams(
       if (found === null) return { name, problem: "does not exist; run `murmur init`" };
       try {
         verify(config, found);
+        if (options.replicas !== undefined) compare(config, found, "num_replicas");
         return { name, problem: null };
       } catch (error) {
         return { name, problem: (error as Error).message };
@@ -129,7 +148,7 @@ function checkServer(link: Link): void {
   }
 }
 
-function configOf(spec: StreamSpec): StreamConfig {
+function configOf(spec: StreamSpec, replicas: number): StreamConfig {
   return {
     name: spec.name,
     subjects: spec.subjects,
@@ -147,11 +166,12 @@ function configOf(spec: StreamSpec): StreamConfig {
     deny_delete: spec.denyDelete === true,
     allow_direct: true,
     republish: spec.republish === undefined ? null : { src: spec.republish.from, dest: spec.republish.to },
+    num_replicas: replicas,
   };
 }
 
 /** The layouts of ADR-8 (key-value) and ADR-20 (object store). */
-function configOfBucket(spec: BucketSpec): StreamConfig {
+function configOfBucket(spec: BucketSpec, replicas: number): StreamConfig {
   const isObject = spec.kind === "object";
   return {
     name: isObject ? objectStream(spec.name) : bucketStream(spec.name),
@@ -170,6 +190,7 @@ function configOfBucket(spec: BucketSpec): StreamConfig {
     deny_delete: !isObject,
     allow_direct: false, // reads must see every finished write: only the leader answers
     republish: null,
+    num_replicas: replicas,
   };
 }
 
@@ -190,16 +211,13 @@ async function find(link: Link, name: string): Promise<Partial<StreamConfig> | n
 async function create(
   link: Link,
   config: StreamConfig,
-  options: { replicas: number; dedupWindowMs: number | undefined },
+  dedupWindowMs: number | undefined,
 ): Promise<"created" | Partial<StreamConfig>> {
   const body = {
     ...config,
     ...(config.republish === null ? { republish: undefined } : {}),
     storage: "file",
-    num_replicas: options.replicas,
-    ...(options.dedupWindowMs === undefined
-      ? {}
-      : { duplicate_window: options.dedupWindowMs * NANOS_PER_MS }),
+    ...(dedupWindowMs === undefined ? {} : { duplicate_window: dedupWindowMs * NANOS_PER_MS }),
   };
   const doing = `create ${config.name}`;
   try {
@@ -212,6 +230,13 @@ async function create(
         "conflict",
         `${doing}: another stream holds one of its subjects (${config.subjects.join(", ")}): choose another prefix, or remove that stream`,
         { cause: error },
+      );
+    }
+    if (code === JETSTREAM_ERRORS.noPeers || code === JETSTREAM_ERRORS.notClustered) {
+      throw new SwarmError(
+        "unavailable",
+        `${doing} with ${config.num_replicas} copies: ${(error as Error).message}: start ${config.num_replicas} servers with JetStream, or ask for fewer copies (MURMUR_REPLICAS)`,
+        { cause: error, field: "replicas" },
       );
     }
     if (code === JETSTREAM_ERRORS.storageExceeded) {

@@ -42,6 +42,7 @@ export function createNatsQueue(link: Link, stream: string): Queue {
             max_waiting: MAX_OPEN_PULLS,
             deliver_policy: "all",
             replay_policy: "instant",
+            ...(spec.inactiveMs === undefined ? {} : { inactive_threshold: spec.inactiveMs * NANOS_PER_MS }),
           },
         },
         { doing: `create consumer ${spec.name} on ${stream}` },
