@@ -51,6 +51,7 @@ const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   office: "the coordinator in office",
   schedule: "tasks at set times",
   lock: "locks with fencing tokens",
+  budget: "what the whole swarm may use up",
   config: "values that the whole swarm shares",
   debug: "inspect Murmur itself",
 };

@@ -15,7 +15,7 @@ import {
   systemClock,
 } from "../base/index.ts";
 import { createExec } from "../bridges/index.ts";
-import { createFiring, createOffice, createOfficeServer } from "../coordinator/index.ts";
+import { createFiring, createOffice, createOfficeServer, measureBudgets } from "../coordinator/index.ts";
 import { PRIORITIES, SwarmError } from "../protocol/index.ts";
 import { connectNats, type Transport } from "../transport/index.ts";
 import { createFrontDoor, createMover, createTaskClient, createWorker } from "../work/index.ts";
@@ -180,7 +180,10 @@ export async function runCoordinator(
       }
       return {
         checks: [{ name: "knows a leader and has applied the log", run: async () => office.findProblem() }],
-        beforeScrape: async () => office.measure(),
+        beforeScrape: async () => {
+          office.measure();
+          measureBudgets(office, meter);
+        },
         onReady: (operationsUrl) => onReady({ operationsUrl }),
         drain: () => office.handOver(HAND_OVER_MS),
       };
@@ -230,6 +233,7 @@ async function runProcess(
       prefix: target.prefix,
       log,
       meter,
+      replicas: config.replicas,
       waitOnFirstConnect: true,
       signal,
     });

@@ -67,6 +67,9 @@ export function createMeter(options: { defaults?: boolean } = {}) {
       "murmur_office_commit_seconds",
       "Time to store an entry of the control log.",
     ),
+    budgetUsd: gauge("murmur_budget_usd", "Money of all budgets, in USD: limit, spent and reserved.", [
+      "state",
+    ]),
     natsConnected: gauge("murmur_nats_connected", "1 while this process is connected to NATS."),
     buildInfo: gauge("murmur_build_info", "Always 1; the labels say what runs.", ["version", "node"]),
   };

@@ -6,6 +6,9 @@
 //
 //   await createOfficeClient({ transport }).write("config-set", { name: "review.model", value: "m-1" });
 
+export { BUDGET_WINDOWS, type BudgetView, type BudgetWindow } from "./budgets/budgets.ts";
+export { type BudgetAmount, type BudgetClient, createBudgetClient } from "./budgets/client.ts";
+export { measureBudgets } from "./budgets/gauges.ts";
 export {
   type AskOptions,
   createOfficeClient,

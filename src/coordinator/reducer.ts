@@ -16,7 +16,7 @@ export interface Refusal extends JsonObject {
 }
 
 /** The codes of refusals: none that asking again with the same key could change. */
-export type RefusalCode = Extract<ErrorCode, "conflict" | "not_found">;
+export type RefusalCode = Extract<ErrorCode, "conflict" | "not_found" | "budget_exceeded">;
 
 /** One part of the office's state. */
 export interface Reducer<S, C extends LogCommand> {

@@ -3,6 +3,8 @@
 import { z } from "zod";
 import type { Json } from "../consensus/index.ts";
 import { parse, SwarmError } from "../protocol/index.ts";
+import { toBudgetFields } from "./budgets/border.ts";
+import { viewBudgets } from "./budgets/budgets.ts";
 import { viewConfig } from "./config/config.ts";
 import { viewLocks } from "./locks/locks.ts";
 import { viewSchedules } from "./schedules/schedules.ts";
@@ -26,6 +28,11 @@ export const WRITES = [
   "config-set",
   "schedule-set",
   "schedule-remove",
+  "budget-set",
+  "budget-remove",
+  "budget-reserve",
+  "budget-settle",
+  "budget-release",
 ] as const satisfies readonly OfficeCommand["type"][];
 /** The name of a write. */
 export type WriteName = (typeof WRITES)[number];
@@ -37,17 +44,21 @@ const reads = {
     values: viewConfig(state.config, name),
   })),
   schedules: read(z.strictObject({}), (state) => ({ schedules: viewSchedules(state.schedules) })),
+  budgets: read(z.strictObject({}), (state, _request, at, nowMs) => ({
+    budgets: viewBudgets(state.budgets, at, nowMs),
+  })),
 };
 
 interface Read {
-  show(state: OfficeState, body: unknown, at: number): unknown;
+  /** At log time `at`, while the office's clock shows `nowMs`. */
+  show(state: OfficeState, body: unknown, at: number, nowMs: number): unknown;
 }
 
 function read<S extends z.ZodType>(
   schema: S,
-  show: (state: OfficeState, request: z.output<S>, at: number) => unknown,
+  show: (state: OfficeState, request: z.output<S>, at: number, nowMs: number) => unknown,
 ): Read {
-  return { show: (state, body, at) => show(state, parse(schema, body, "the request"), at) };
+  return { show: (state, body, at, nowMs) => show(state, parse(schema, body, "the request"), at, nowMs) };
 }
 
 /** The name of a read. */
@@ -73,7 +84,8 @@ export function parseWrite(
   nowMs: number,
 ): { key: string; command: OfficeCommand } {
   const { key } = parse(z.looseObject({ key: keySchema }), body, name);
-  const { key: _key, ...fields } = body as Record<string, unknown>;
+  const { key: _key, ...said } = body as Record<string, unknown>;
+  const fields = name.startsWith("budget-") ? toBudgetFields(name, said, nowMs) : said;
   if (name === "schedule-set") fields.nextMs = findFirstTick(fields.when, nowMs);
   // Through JSON: what goes into the log must be exactly what its readers will read.
   const plain = JSON.parse(JSON.stringify({ ...fields, type: name })) as Json;

@@ -68,7 +68,7 @@ export function createOfficeServer(parts: {
       );
     }
     await office.barrier(); // S1
-    return read.show(office.state, body, office.logTime);
+    return read.show(office.state, body, office.logTime, clock.now());
   }
 
   async function answer(request: IncomingRequest): Promise<void> {

@@ -1,0 +1,331 @@
+// Budgets: what the whole swarm may use up of money, tokens and calls, reserved before it is used. Pure.
+//
+// B1  A reservation is granted only while spent + reserved + its own amount is within the limit, in every dimension.
+// B2  Each reservation is counted once, in the window in which it ends: as what was used when it is settled, as nothing
+//     when it is released, in full when it runs out by log time (its holder may have used all of it).
+// B3  A window never begins twice: the time that its commands carry only counts while it rises.
+//
+// So in one window what is spent is at most the limit, and beyond it only what holders used above their own reservations
+// that were open together. If no holder uses more than k times (k ≥ 1) what it reserved, that is k times the limit.
+import { z } from "zod";
+import type { Json } from "../../consensus/index.ts";
+import { tokenSchema } from "../../protocol/index.ts";
+import { type Reducer, refuse } from "../reducer.ts";
+import { leaseTicks } from "../time.ts";
+import {
+  type Amount,
+  amountSchema,
+  DIMENSIONS,
+  fill,
+  limitSchema,
+  minus,
+  NOTHING,
+  type PartialAmount,
+  plus,
+  toShown,
+} from "./amounts.ts";
+
+/** Budgets of one swarm. */
+export const MAX_BUDGETS = 1_000;
+/** Reservations that are open, of all budgets. */
+export const MAX_RESERVATIONS = 10_000;
+/** The longest reservation, in ms: a day. */
+export const MAX_RESERVATION_MS = 86_400_000;
+
+/** The lengths of windows, in ms since 1970, UTC. */
+const WINDOWS_MS = { hour: 3_600_000, day: 86_400_000 } as const;
+/** After which time a budget begins anew. */
+export const BUDGET_WINDOWS = Object.keys(WINDOWS_MS) as [BudgetWindow, ...BudgetWindow[]];
+/** After which time a budget begins anew. */
+export type BudgetWindow = keyof typeof WINDOWS_MS;
+
+/** The time of whoever holds the office, in ms since 1970: it says which window it is. */
+const nowMs = z.int().min(0);
+const reservation = z.int().min(1);
+
+const commands = {
+  /** Sets the limits; what is spent and reserved stays. A dimension without a limit is counted only. */
+  "budget-set": z.strictObject({
+    type: z.literal("budget-set"),
+    name: tokenSchema,
+    limit: limitSchema.refine(
+      (limit) => Object.keys(limit).length > 0,
+      "must limit something: costUsd, tokens or calls",
+    ),
+    window: z.enum(BUDGET_WINDOWS).optional(),
+    nowMs,
+  }),
+  "budget-remove": z.strictObject({ type: z.literal("budget-remove"), name: tokenSchema }),
+  "budget-reserve": z.strictObject({
+    type: z.literal("budget-reserve"),
+    name: tokenSchema,
+    amount: amountSchema,
+    ttlMs: z.int().min(1).max(MAX_RESERVATION_MS),
+    nowMs,
+  }),
+  /** What was used; a dimension that is not told counts as it was reserved. */
+  "budget-settle": z.strictObject({
+    type: z.literal("budget-settle"),
+    reservation,
+    actual: amountSchema,
+    nowMs,
+  }),
+  /** Nothing was used. */
+  "budget-release": z.strictObject({ type: z.literal("budget-release"), reservation, nowMs }),
+};
+
+/** A command about budgets. */
+export type BudgetCommand = {
+  [T in keyof typeof commands]: z.output<(typeof commands)[T]>;
+}[keyof typeof commands];
+
+interface Budget {
+  limit: PartialAmount;
+  window: BudgetWindow | null;
+  /** The number of the window that `spent` is of; 0 without windows. */
+  windowNumber: number;
+  spent: Amount;
+  /** The sum of the open reservations. */
+  reserved: Amount;
+  /** No open reservation runs out before this log time. */
+  nextExpiry: number;
+}
+
+interface Reservation {
+  readonly name: string;
+  readonly amount: Amount;
+  /** Log time. */
+  readonly expiresAt: number;
+  /** About the same by the time of commands: says in which window it runs out. */
+  readonly expiresMs: number;
+}
+
+/** All budgets. */
+export interface Budgets {
+  lastReservation: number;
+  /** The latest time that a command carried (B3). */
+  nowMs: number;
+  readonly byName: Map<string, Budget>;
+  /** The open reservations by their number. */
+  readonly open: Map<number, Reservation>;
+}
+
+/** A budget as it is shown; a limit of null is none. */
+export interface BudgetView {
+  name: string;
+  limit: { [D in keyof Amount]: number | null };
+  spent: Amount;
+  reserved: Amount;
+  window: BudgetWindow | null;
+  /** When the window ends, in ms since 1970. */
+  windowEndMs: number | null;
+  reservations: number;
+}
+
+/** The reducer of budgets. */
+export const budgets: Reducer<Budgets, BudgetCommand> = {
+  commands,
+  empty: () => ({ lastReservation: 0, nowMs: 0, byName: new Map(), open: new Map() }),
+  decide(state, command, at) {
+    if ("nowMs" in command) state.nowMs = Math.max(state.nowMs, command.nowMs); // B3
+    switch (command.type) {
+      case "budget-set":
+        return setBudget(state, command, at);
+      case "budget-remove":
+        return removeBudget(state, command.name);
+      case "budget-reserve":
+        return reserve(state, command, at);
+      case "budget-settle":
+      case "budget-release": {
+        const held = state.open.get(command.reservation);
+        if (held !== undefined) bringUpToDate(state, held.name, at);
+        const budget = state.open.has(command.reservation) ? state.byName.get(held!.name) : undefined;
+        if (budget === undefined) return refuseEnded(command.reservation);
+        close(state, budget, command.reservation);
+        if (command.type === "budget-release") return { released: true };
+        budget.spent = plus(budget.spent, fill(command.actual, held!.amount)); // B2
+        return { settled: true };
+      }
+      default:
+        return command satisfies never;
+    }
+  },
+  toJson: ({ lastReservation, nowMs: latestMs, byName, open }) => [
+    lastReservation,
+    latestMs,
+    [...byName]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, { limit, window, windowNumber, spent }]) => [
+        name,
+        limit as Json,
+        window,
+        windowNumber,
+        spent,
+      ]),
+    [...open]
+      .sort(([a], [b]) => a - b)
+      .map(([id, { name, amount, expiresAt, expiresMs }]) => [id, name, amount, expiresAt, expiresMs]),
+  ],
+  fromJson(json) {
+    const [lastReservation, latestMs, saved, open] = json as unknown as [
+      number,
+      number,
+      [string, PartialAmount, BudgetWindow | null, number, Amount][],
+      [number, string, Amount, number, number][],
+    ];
+    const state: Budgets = { lastReservation, nowMs: latestMs, byName: new Map(), open: new Map() };
+    for (const [name, limit, window, windowNumber, spent] of saved) {
+      state.byName.set(name, { ...emptyBudget(limit, window), windowNumber, spent });
+    }
+    for (const [id, name, amount, expiresAt, expiresMs] of open) {
+      hold(state, id, { name, amount, expiresAt, expiresMs });
+    }
+    return state;
+  },
+};
+
+/** All budgets by name, as they are at log time `at` when a clock shows `clockMs`. */
+export function viewBudgets(state: Budgets, at: number, clockMs: number): BudgetView[] {
+  // What time alone changes is worked out on a copy: a look decides nothing.
+  const copy = budgets.fromJson(structuredClone(budgets.toJson(state)));
+  copy.nowMs = Math.max(copy.nowMs, clockMs);
+  const counts = new Map<string, number>();
+  for (const name of copy.byName.keys()) bringUpToDate(copy, name, at);
+  for (const { name } of copy.open.values()) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return [...copy.byName].map(([name, { limit, spent, reserved, window, windowNumber }]) => ({
+    name,
+    limit: {
+      costUsd: limit.costUsd === undefined ? null : toShown(fill(limit, NOTHING)).costUsd,
+      tokens: limit.tokens ?? null,
+      calls: limit.calls ?? null,
+    },
+    spent: toShown(spent),
+    reserved: toShown(reserved),
+    window,
+    windowEndMs: window === null ? null : (windowNumber + 1) * WINDOWS_MS[window],
+    reservations: counts.get(name) ?? 0,
+  }));
+}
+
+function emptyBudget(limit: PartialAmount, window: BudgetWindow | null): Budget {
+  return { limit, window, windowNumber: 0, spent: NOTHING, reserved: NOTHING, nextExpiry: Infinity };
+}
+
+function windowNumberAt(window: BudgetWindow | null, ms: number): number {
+  return window === null ? 0 : Math.floor(ms / WINDOWS_MS[window]);
+}
+
+function setBudget(state: Budgets, command: BudgetCommand & { type: "budget-set" }, at: number) {
+  const { name, limit, window = null } = command;
+  const budget = bringUpToDate(state, name, at) ?? emptyBudget(limit, window);
+  if (!state.byName.has(name) && state.byName.size >= MAX_BUDGETS) {
+    return refuse("conflict", `${MAX_BUDGETS} budgets are set already; remove some first`, "name");
+  }
+  budget.limit = limit;
+  budget.window = window;
+  budget.windowNumber = windowNumberAt(window, state.nowMs);
+  state.byName.set(name, budget);
+  return { name };
+}
+
+function removeBudget(state: Budgets, name: string) {
+  if (!state.byName.delete(name)) return refuseUnknown(name);
+  for (const [id, held] of state.open) if (held.name === name) state.open.delete(id);
+  return { removed: true };
+}
+
+function reserve(state: Budgets, command: BudgetCommand & { type: "budget-reserve" }, at: number) {
+  const { name, ttlMs } = command;
+  const budget = bringUpToDate(state, name, at);
+  if (budget === undefined) return refuseUnknown(name);
+  const amount = fill(command.amount, NOTHING);
+  for (const dimension of DIMENSIONS) {
+    const limit = budget.limit[dimension];
+    if (limit === undefined) continue;
+    const field = `amount.${dimension}`;
+    if (command.amount[dimension] === undefined) {
+      return refuse(
+        "conflict",
+        `the budget ${name} limits ${dimension}: say how much of it to reserve`,
+        field,
+      );
+    }
+    const left = limit - budget.spent[dimension] - budget.reserved[dimension];
+    if (amount[dimension] > left) return refuseExceeded(name, budget, { dimension, left, amount }); // B1
+  }
+  if (state.open.size >= MAX_RESERVATIONS)
+    for (const each of state.byName.keys()) bringUpToDate(state, each, at);
+  if (state.open.size >= MAX_RESERVATIONS) {
+    return refuse("conflict", `${MAX_RESERVATIONS} reservations are open already; settle some first`, "name");
+  }
+  const id = ++state.lastReservation;
+  hold(state, id, { name, amount, expiresAt: at + leaseTicks(ttlMs), expiresMs: state.nowMs + ttlMs });
+  return { reserved: true, reservation: id };
+}
+
+function hold(state: Budgets, id: number, held: Reservation): void {
+  const budget = state.byName.get(held.name)!;
+  state.open.set(id, held);
+  budget.reserved = plus(budget.reserved, held.amount);
+  budget.nextExpiry = Math.min(budget.nextExpiry, held.expiresAt);
+}
+
+function close(state: Budgets, budget: Budget, id: number): void {
+  budget.reserved = minus(budget.reserved, state.open.get(id)!.amount);
+  state.open.delete(id);
+}
+
+/** Brings a budget to log time `at` and the time of the last command: begins its window, counts what ran out (B2). */
+function bringUpToDate(state: Budgets, name: string, at: number): Budget | undefined {
+  const budget = state.byName.get(name);
+  if (budget === undefined) return undefined;
+  const windowNumber = windowNumberAt(budget.window, state.nowMs);
+  if (windowNumber > budget.windowNumber) {
+    budget.windowNumber = windowNumber;
+    budget.spent = NOTHING;
+  }
+  if (budget.nextExpiry > at) return budget;
+  budget.nextExpiry = Infinity;
+  for (const [id, held] of state.open) {
+    if (held.name !== name) continue;
+    if (held.expiresAt > at) {
+      budget.nextExpiry = Math.min(budget.nextExpiry, held.expiresAt);
+      continue;
+    }
+    close(state, budget, id);
+    const isOfThisWindow = windowNumberAt(budget.window, held.expiresMs) >= windowNumber;
+    if (isOfThisWindow) budget.spent = plus(budget.spent, held.amount);
+  }
+  return budget;
+}
+
+function refuseUnknown(name: string) {
+  return refuse("not_found", `there is no budget ${name}; murmur budget ls shows all`, "name");
+}
+
+function refuseEnded(id: number) {
+  return refuse(
+    "conflict",
+    `reservation ${id} is not open: it was settled or released, or it ran out and was counted in full`,
+    "reservation",
+  );
+}
+
+function refuseExceeded(
+  name: string,
+  budget: Budget,
+  over: { dimension: (typeof DIMENSIONS)[number]; left: number; amount: Amount },
+) {
+  const { dimension, left, amount } = over;
+  const show = (value: number) =>
+    dimension === "costUsd" ? `${value / 1_000_000} USD` : `${value} ${dimension}`;
+  const begins =
+    budget.window === null
+      ? "raise it with murmur budget set"
+      : `it begins anew at ${new Date((budget.windowNumber + 1) * WINDOWS_MS[budget.window]).toISOString()}`;
+  return refuse(
+    "budget_exceeded",
+    `the budget ${name} has ${show(Math.max(0, left))} left, ${show(amount[dimension])} was asked for; ${begins}`,
+    `amount.${dimension}`,
+  );
+}

@@ -1,0 +1,17 @@
+// murmur_budget_usd: what all budgets together have, as the holder of the office sees it.
+import { type Clock, type Meter, systemClock } from "../../base/index.ts";
+import type { Office } from "../office/office.ts";
+import { viewBudgets } from "./budgets.ts";
+
+/** Brings the gauge up to date. Only the holder shows it, so that a sum over all coordinators counts once. */
+export function measureBudgets(office: Office, meter: Meter, clock: Clock = systemClock): void {
+  meter.budgetUsd.reset();
+  if (office.tenure === null) return;
+  const sum = { limit: 0, spent: 0, reserved: 0 };
+  for (const { limit, spent, reserved } of viewBudgets(office.state.budgets, office.logTime, clock.now())) {
+    sum.limit += limit.costUsd ?? 0;
+    sum.spent += spent.costUsd;
+    sum.reserved += reserved.costUsd;
+  }
+  for (const [state, usd] of Object.entries(sum)) meter.budgetUsd.set({ state }, usd);
+}
