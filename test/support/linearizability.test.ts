@@ -1,0 +1,129 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { integerBetween, seededChance } from "../../src/base/index.ts";
+import {
+  checkLinearizable,
+  type Operation,
+  type ValueInput,
+  type ValueOutput,
+  versionedValue,
+} from "./linearizability.ts";
+
+type Event = Operation<ValueInput, ValueOutput>;
+
+const write = (
+  value: unknown,
+  revision: number | undefined,
+  calledAt: number,
+  returnedAt = calledAt + 1,
+): Event => ({
+  input: { type: "write", value },
+  output: revision === undefined ? undefined : { type: "written", revision },
+  calledAt,
+  returnedAt,
+});
+const read = (value: unknown, revision: number, calledAt: number, returnedAt = calledAt + 1): Event => ({
+  input: { type: "read" },
+  output: { type: "read", value, revision },
+  calledAt,
+  returnedAt,
+});
+const check = (history: readonly Event[]) => checkLinearizable(history, { model: versionedValue }).type;
+
+describe("a history is linearizable when one order explains it", () => {
+  it("sees that a read returns what was written before it", () => {
+    expect(check([write("a", 1, 0), read("a", 1, 2), write("b", 2, 4), read("b", 2, 6)])).toBe(
+      "linearizable",
+    );
+  });
+
+  it("refuses a read of what was overwritten before it was asked", () => {
+    const history = [write("a", 1, 0), write("b", 2, 2), read("a", 1, 4)];
+    expect(checkLinearizable(history, { model: versionedValue })).toEqual({
+      type: "violated",
+      part: "",
+      explained: 2,
+      unexplained: [history[2]],
+    });
+  });
+
+  it("lets operations that overlap come in either order", () => {
+    expect(check([write("a", 1, 0), write("b", 2, 2, 9), read("a", 1, 3), read("b", 2, 5)])).toBe(
+      "linearizable",
+    );
+    expect(check([write("a", 1, 0), write("b", 2, 2, 9), read("b", 2, 3), read("a", 1, 5)])).toBe("violated");
+  });
+
+  it("lets a write without answer take effect late, or never", () => {
+    const open = write("b", undefined, 2);
+    expect(check([write("a", 1, 0), open, read("a", 1, 4), read("b", 2, 90)])).toBe("linearizable");
+    expect(check([write("a", 1, 0), open, read("a", 1, 90)])).toBe("linearizable");
+    expect(check([write("a", 1, 0), open, read("b", 2, 4), read("a", 1, 90)])).toBe("violated");
+  });
+
+  it("refuses a revision that was given before, and a compare-and-set that cannot have matched", () => {
+    expect(check([write("a", 2, 0), write("b", 2, 2)])).toBe("violated");
+    const input = { type: "write", value: "b", expectedRevision: 7 } as const;
+    expect(
+      check([
+        write("a", 1, 0),
+        { input, output: { type: "written", revision: 8 }, calledAt: 2, returnedAt: 3 },
+      ]),
+    ).toBe("violated");
+    expect(
+      check([write("a", 1, 0), { input, output: { type: "conflict" }, calledAt: 2, returnedAt: 3 }]),
+    ).toBe("linearizable");
+  });
+
+  it("looks at parts alone, and names the one that cannot be explained", () => {
+    const x = [write("a", 1, 0), read("b", 2, 4)];
+    const history = [...x, write("b", 2, 2)];
+    const partition = (event: Event) => (x.includes(event) ? "x" : "y");
+    const verdict = checkLinearizable(history, { model: versionedValue, partition });
+    expect(verdict).toMatchObject({ type: "violated", part: "x" });
+  });
+
+  it("says so when the search reaches its bound", () => {
+    const verdict = checkLinearizable([...makeHistory(1, 50), read("z", 1, 100)], {
+      model: versionedValue,
+      maxConfigurations: 20,
+    });
+    expect(verdict).toEqual({ type: "undecided", part: "" });
+  });
+
+  it("explains any history that was made from an order, and long ones in linear time", () => {
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        expect(check(makeHistory(seed, 400))).toBe("linearizable");
+      }),
+      { numRuns: 30 },
+    );
+    expect(check(makeHistory(1, 20_000))).toBe("linearizable");
+  });
+
+  it("notices one stale read in a long history", () => {
+    fc.assert(
+      fc.property(fc.integer(), (seed) => {
+        const history = [...makeHistory(seed, 400), write("end", 9_999, 10_000), read("begin", 0.5, 10_002)];
+        expect(check(history)).toBe("violated");
+      }),
+      { numRuns: 10 },
+    );
+  });
+});
+
+/** A history of clients that overlap: each operation takes effect at a moment between its call and its answer. */
+function makeHistory(seed: number, length: number): Event[] {
+  const chance = seededChance(seed);
+  let value: unknown = null;
+  let revision = 0;
+  return Array.from({ length }, (_, moment) => {
+    const calledAt = moment - integerBetween(chance, 0, 3);
+    const returnedAt = moment + integerBetween(chance, 0, 3);
+    if (integerBetween(chance, 1, 2) === 1) return read(value, revision, calledAt, returnedAt);
+    value = moment;
+    revision = moment + 1;
+    const isLost = integerBetween(chance, 1, 20) === 1;
+    return write(value, isLost ? undefined : revision, calledAt, returnedAt);
+  });
+}
