@@ -57,6 +57,19 @@ export const configSchema = z.strictObject({
     about: "Name of a context of the `nats` command line tool; a server or creds given directly come first.",
     env: ["NATS_CONTEXT"],
   }),
+  replicas: setting(
+    z.coerce
+      .number("must be a number of copies")
+      .int()
+      .min(1)
+      .max(5)
+      .refine((count) => count % 2 === 1, "must be 1, 3 or 5")
+      .optional(),
+    {
+      about:
+        "Copies of each stream that `init` and the api of `up` create: 1, 3 or 5. Without it: 3 in a cluster, 1 on a single server. When it is given, streams that exist must have that many.",
+    },
+  ),
   data: setting(z.string().min(1).default(".murmur"), {
     about: "Directory of a local swarm: its JetStream store, logs and state.",
   }),

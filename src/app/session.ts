@@ -51,6 +51,7 @@ export async function openSession(
         ...target.nats,
         name: "murmur-cli",
         prefix: target.prefix,
+        replicas: config.replicas,
         // A command's own answer tells what went wrong; the client's comments would stand beside it.
         log: config.logLevel === "debug" || config.logLevel === "trace" ? log : silentLogger,
         meter: createMeter(),

@@ -12,7 +12,8 @@ const CONSUMERS_CACHE_MS = 5_000;
 
 /** Creates what is missing. A control log that cannot begin stops no task: it is told, and coordinators wait for it. */
 export async function initSwarm(transport: Transport, log: Logger): Promise<void> {
-  await transport.init();
+  const { warnings } = await transport.init();
+  for (const warning of warnings) log.warn(warning);
   await foundOffice(transport).catch((error: unknown) =>
     log.error(
       { err: error, alert: "control_log" },

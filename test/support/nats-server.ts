@@ -16,6 +16,10 @@ export interface NatsServer {
   /** `nats://127.0.0.1:<port>`; the same after a restart. */
   readonly url: string;
   readonly port: number;
+  /** Where other servers of its cluster reach it; 0 without `cluster { listen: … }`. Another one after a restart. */
+  readonly clusterPort: number;
+  /** Where it answers /jsz and the like; 0 without `http: …`. Another one after a restart. */
+  readonly monitorPort: number;
   /** The process that runs now. */
   readonly pid: number;
   /** The directory with configuration, log and JetStream store. Removed by `stop`. */
@@ -47,6 +51,7 @@ export async function startNatsServer(
       : // Stream limits are reserved against this, so it must not depend on the free disk of the machine.
         `jetstream { store_dir: ${JSON.stringify(join(dir, "store"))}, max_memory_store: 1GB, max_file_store: 1TB }\n`;
   let port = -1; // the server's own word for "any free port"
+  let others = { cluster: 0, monitoring: 0 };
   let running: Running | undefined;
 
   const start = async () => {
@@ -57,7 +62,9 @@ export async function startNatsServer(
     );
     const started = launch(binary, configFile, join(dir, "server.log"));
     running = started;
-    port = await readPort(started, dir);
+    const ports = await readPorts(started, dir);
+    port = ports.nats;
+    others = ports;
   };
   const end = async (signal: NodeJS.Signals) => {
     const ending = running;
@@ -77,6 +84,12 @@ export async function startNatsServer(
     dir,
     get port() {
       return port;
+    },
+    get clusterPort() {
+      return others.cluster;
+    },
+    get monitorPort() {
+      return others.monitoring;
     },
     get url() {
       return `nats://127.0.0.1:${port}`;
@@ -121,6 +134,20 @@ function isNewEnough(binary: string): boolean {
   return major > MINIMUM_VERSION.major || (major === MINIMUM_VERSION.major && minor >= MINIMUM_VERSION.minor);
 }
 
+/**
+ * Has a process killed, and a directory removed, when this process ends: also after a SIGKILL of the test worker, where
+ * no exit handler runs. The guard holds the reading end of a pipe from this process; it acts when the pipe breaks.
+ */
+export function guardProcess(pid: number, directory = ""): { dismiss(): void } {
+  const script = 'read -r _; kill -9 "$0" 2>/dev/null; [ -z "$1" ] || rm -rf "$1"';
+  const guard = spawn("/bin/sh", ["-c", script, String(pid), directory], {
+    stdio: ["pipe", "ignore", "ignore"],
+    detached: true, // a Ctrl-C at the terminal must not end the guard before its work is done
+  });
+  guard.unref();
+  return { dismiss: () => guard.kill("SIGKILL") };
+}
+
 interface Running {
   readonly pid: number;
   readonly child: ChildProcess;
@@ -135,14 +162,7 @@ function launch(binary: string, configFile: string, logFile: string): Running {
   const pid = child.pid;
   if (pid === undefined) throw new Error(`${binary} could not be started`);
   child.unref();
-  // The guard holds the reading end of a pipe from this process and kills the server and removes its files
-  // when the pipe breaks: also after a SIGKILL of the test worker, where no exit handler runs.
-  const script = 'read -r _; kill -9 "$0" 2>/dev/null; rm -rf "$1"';
-  const guard = spawn("/bin/sh", ["-c", script, String(pid), dirname(configFile)], {
-    stdio: ["pipe", "ignore", "ignore"],
-    detached: true, // a Ctrl-C at the terminal must not end the guard before its work is done
-  });
-  guard.unref();
+  const guard = guardProcess(pid, dirname(configFile));
   const exited = new Promise<void>((resolve) => child.once("exit", () => resolve()));
   return {
     pid,
@@ -152,18 +172,18 @@ function launch(binary: string, configFile: string, logFile: string): Running {
       child.ref();
       child.kill(signal);
       await exited;
-      guard.kill("SIGKILL");
+      guard.dismiss();
     },
   };
 }
 
 /** Waits for the ports file, which the server writes once it listens. */
-async function readPort(server: Running, dir: string): Promise<number> {
+async function readPorts(server: Running, dir: string): Promise<Ports> {
   const file = join(dir, `nats-server_${server.pid}.ports`);
   const giveUpMs = Date.now() + START_TIMEOUT_MS;
   for (;;) {
-    const port = existsSync(file) ? parsePort(readFileSync(file, "utf8")) : undefined;
-    if (port !== undefined) return port;
+    const ports = existsSync(file) ? parsePorts(readFileSync(file, "utf8")) : undefined;
+    if (ports !== undefined) return ports;
     if (server.child.exitCode !== null || server.child.signalCode !== null || Date.now() > giveUpMs) {
       await server.end("SIGKILL");
       const log = existsSync(server.logFile) ? readFileSync(server.logFile, "utf8") : "(no log)";
@@ -175,8 +195,17 @@ async function readPort(server: Running, dir: string): Promise<number> {
   }
 }
 
-/** The client port in a ports file; undefined while the file is half-written. */
-function parsePort(text: string): number | undefined {
-  const url = /"nats"\s*:\s*\[\s*"[^"]*:(\d+)"/.exec(text);
-  return url === null ? undefined : Number(url[1]);
+interface Ports {
+  nats: number;
+  cluster: number;
+  monitoring: number;
+}
+
+/** The ports in a ports file, 0 for what the server does not listen on; undefined while the file is half-written. */
+function parsePorts(text: string): Ports | undefined {
+  if (!text.trimEnd().endsWith("}")) return undefined;
+  const urls = JSON.parse(text) as Partial<Record<keyof Ports, string[]>>;
+  const portOf = (kind: keyof Ports) => Number(/:(\d+)$/.exec(urls[kind]?.[0] ?? "")?.[1] ?? 0);
+  const ports = { nats: portOf("nats"), cluster: portOf("cluster"), monitoring: portOf("monitoring") };
+  return ports.nats === 0 ? undefined : ports;
 }

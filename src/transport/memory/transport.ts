@@ -93,7 +93,7 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
             server.buckets.set(spec.name, new MemoryBucket(spec, server.timers)),
           );
       }
-      return { created, verified };
+      return { created, verified, warnings: [] };
     },
     close: () => connection.close(),
   };

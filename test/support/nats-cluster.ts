@@ -1,0 +1,204 @@
+// Three real nats-servers with JetStream as one cluster, whose every connection can be cut. Owns the processes and the
+// gates between them and their clients; where a stream is led is asked of the servers themselves.
+import { setTimeout as sleep } from "node:timers/promises";
+import { type NatsServer, startNatsServer } from "./nats-server.ts";
+import { type Direction, Wires } from "./wires.ts";
+
+/** How long the cluster may take to find its leaders. Measured: 3–5 s, NATS' own elections. */
+const READY_TIMEOUT_MS = 60_000;
+const POLL_MS = 100;
+/** A server that was stopped takes connections and answers nothing. */
+const ASK_TIMEOUT_MS = 1_000;
+/** Nothing listens there: routes that servers learn from each other must not lead past the gates. */
+const NOWHERE = "127.0.0.1:1";
+
+/** One server of a cluster. */
+export interface ClusterServer {
+  readonly name: string;
+  /** `nats://127.0.0.1:<port>`: the way past the gates, for those who watch. */
+  readonly url: string;
+  /** Runs, and is not paused. */
+  readonly isUp: boolean;
+  /** SIGKILL. The store stays. */
+  kill(): Promise<void>;
+  /** Starts it again, after `kill`. */
+  restart(): Promise<void>;
+  /** SIGSTOP. */
+  pause(): void;
+  /** SIGCONT. */
+  resume(): void;
+}
+
+/** A running cluster. */
+export interface NatsCluster {
+  readonly servers: readonly ClusterServer[];
+  /** Every wire between servers, and between servers and the clients of {@link clientUrl}, by their names. */
+  readonly wires: Wires;
+  /** The URLs of all servers, as the client named `name` reaches them: over wires that can be cut. */
+  clientUrl(name: string): Promise<string>;
+  /** The name of the server that leads a stream, as most servers see it; undefined when they see none. */
+  streamLeader(stream: string): Promise<string | undefined>;
+  /** The server of that name. */
+  server(name: string): ClusterServer;
+  /** Resolves when all servers run, know each other and have elected; all cuts healed. */
+  ready(): Promise<void>;
+  /** Stops everything and removes the stores. */
+  stop(): Promise<void>;
+}
+
+/** Starts a cluster and resolves when streams with three copies can be created. */
+export async function startNatsCluster(): Promise<NatsCluster> {
+  const names = ["n1", "n2", "n3"] as const;
+  const wires = new Wires();
+  const running = new Map<string, NatsServer>();
+  const paused = new Set<string>();
+  const down = new Set<string>();
+  const portOf = (name: string, kind: "port" | "clusterPort") => running.get(name)?.[kind] ?? 1;
+
+  const start = async (name: string) => {
+    const routes: string[] = [];
+    for (const to of names) {
+      if (to === name) continue;
+      const gate = await wires.openGate({ from: name, to }, () => portOf(to, "clusterPort"));
+      routes.push(`"nats://127.0.0.1:${gate.port}"`);
+    }
+    running.set(
+      name,
+      await startNatsServer({
+        config: `server_name: ${name}
+http: "127.0.0.1:-1"
+cluster { name: test, listen: "127.0.0.1:-1", advertise: "${NOWHERE}", no_advertise: true, routes: [${routes.join(", ")}] }`,
+      }),
+    );
+  };
+  const get = (name: string) => {
+    const server = running.get(name);
+    if (server === undefined) throw new Error(`no server ${name}; there are ${names.join(", ")}`);
+    return server;
+  };
+  const isUp = (name: string) => !paused.has(name) && !down.has(name);
+
+  async function askServer<T>(name: string, path: string): Promise<T | undefined> {
+    if (!isUp(name)) return undefined;
+    try {
+      const url = `http://127.0.0.1:${get(name).monitorPort}${path}`;
+      const response = await fetch(url, { signal: AbortSignal.timeout(ASK_TIMEOUT_MS) });
+      return (await response.json()) as T;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async function isReady(): Promise<boolean> {
+    const seen = await Promise.all(names.map((name) => askServer<JetStreamView>(name, "/jsz")));
+    const led = seen.map((view) => view?.meta_cluster);
+    const leaders = new Set(led.map((cluster) => cluster?.leader));
+    const follows = led.find((cluster) => cluster?.replicas !== undefined)?.replicas ?? [];
+    return (
+      leaders.size === 1 &&
+      !leaders.has(undefined) &&
+      !leaders.has("") &&
+      led.every((cluster) => cluster?.cluster_size === names.length) &&
+      follows.length === names.length - 1 &&
+      follows.every(({ current, offline }) => current === true && offline !== true)
+    );
+  }
+
+  const servers = names.map(
+    (name): ClusterServer => ({
+      name,
+      get url() {
+        return get(name).url;
+      },
+      get isUp() {
+        return isUp(name);
+      },
+      async kill() {
+        down.add(name);
+        await get(name).kill();
+        paused.delete(name);
+      },
+      async restart() {
+        await get(name).restart();
+        down.delete(name);
+      },
+      pause() {
+        paused.add(name);
+        process.kill(get(name).pid, "SIGSTOP");
+      },
+      resume() {
+        if (paused.delete(name)) process.kill(get(name).pid, "SIGCONT");
+      },
+    }),
+  );
+
+  const cluster: NatsCluster = {
+    servers,
+    wires,
+    async clientUrl(client) {
+      const ways = names.map((to) => wires.openGate({ from: client, to }, () => portOf(to, "port")));
+      return (await Promise.all(ways)).map(({ port }) => `nats://127.0.0.1:${port}`).join(",");
+    },
+    async streamLeader(stream) {
+      const votes: string[] = [];
+      for (const view of await Promise.all(
+        names.map((name) => askServer<JetStreamView>(name, "/jsz?streams=true")),
+      )) {
+        const streams = view?.account_details?.flatMap((account) => account.stream_detail ?? []) ?? [];
+        const leader = streams.find((each) => each.name === stream)?.cluster?.leader;
+        if (leader !== undefined && leader !== "") votes.push(leader);
+      }
+      return votes.find((vote, index) => votes.indexOf(vote) !== index) ?? votes[0];
+    },
+    server(name) {
+      const found = servers.find((each) => each.name === name);
+      if (found === undefined) throw new Error(`no server ${name}; there are ${names.join(", ")}`);
+      return found;
+    },
+    async ready() {
+      wires.heal();
+      for (const server of servers) {
+        server.resume();
+        if (down.has(server.name)) await server.restart();
+      }
+      const giveUpMs = Date.now() + READY_TIMEOUT_MS;
+      while (!(await isReady())) {
+        if (Date.now() > giveUpMs) throw new Error(`the cluster was not ready within ${READY_TIMEOUT_MS} ms`);
+        await sleep(POLL_MS);
+      }
+    },
+    async stop() {
+      for (const server of servers) server.resume();
+      await Promise.all([...running.values()].map((server) => server.stop()));
+      wires.close();
+    },
+  };
+  try {
+    await Promise.all(names.map(start));
+    await cluster.ready();
+    return cluster;
+  } catch (error) {
+    await cluster.stop();
+    throw error;
+  }
+}
+
+/** The part of /jsz that is read. */
+interface JetStreamView {
+  meta_cluster?: {
+    leader?: string;
+    cluster_size?: number;
+    replicas?: { name: string; current?: boolean; offline?: boolean }[];
+  };
+  account_details?: { stream_detail?: { name: string; cluster?: { leader?: string } }[] }[];
+}
+
+/** Both directions between one server of a cluster and the others. */
+export function around(cluster: NatsCluster, name: string): Direction[] {
+  return cluster.servers
+    .filter((other) => other.name !== name)
+    .flatMap((other) => [
+      { from: name, to: other.name },
+      { from: other.name, to: name },
+    ]);
+}

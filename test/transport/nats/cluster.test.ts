@@ -1,0 +1,61 @@
+// What three servers change: copies of streams, and what clients notice when a server dies.
+import { beforeAll, expect, onTestFinished, test } from "vitest";
+import { createMeter, silentLogger } from "../../../src/base/index.ts";
+import { createSubjects } from "../../../src/protocol/index.ts";
+import { type ConnectNatsOptions, connectNats } from "../../../src/transport/index.ts";
+import { type NatsCluster, startNatsCluster } from "../../support/nats-cluster.ts";
+import { startSwarm } from "./support.ts";
+
+let cluster: NatsCluster;
+beforeAll(async () => {
+  cluster = await startNatsCluster();
+  return () => cluster.stop();
+});
+
+async function setup(options: Partial<ConnectNatsOptions> & { prefix: string }) {
+  const transport = await connectNats({
+    servers: cluster.servers.map(({ url }) => url),
+    name: "test",
+    log: silentLogger,
+    meter: createMeter(),
+    ...options,
+  });
+  onTestFinished(() => transport.close());
+  return transport;
+}
+
+test("in a cluster init makes three copies of each stream, and its leader can be named", async () => {
+  const transport = await setup({ prefix: "three" });
+  const { created, warnings } = await transport.init();
+  expect(created).toContain("THREE_OFFICE_LOG");
+  expect(warnings).toEqual([]);
+  expect((await (await setup({ prefix: "three", replicas: 3 })).init()).created).toEqual([]);
+  await transport.log("office").append(createSubjects("three").officeLog, new Uint8Array());
+  await expect.poll(() => cluster.streamLeader("THREE_OFFICE_LOG")).toMatch(/^n[123]$/);
+});
+
+test("init tells of streams with fewer copies, and refuses them when the number was asked for", async () => {
+  const one = await setup({ prefix: "one", replicas: 1 });
+  await one.init();
+  const { warnings } = await (await setup({ prefix: "one" })).init();
+  expect(warnings[0]).toMatch(
+    /stream ONE_TASKS has 1 of 3 copies: `nats stream edit ONE_TASKS --replicas 3`/,
+  );
+  const three = await setup({ prefix: "one", replicas: 3 });
+  const refused = three.init();
+  await expect(refused).rejects.toThrow("stream ONE_TASKS: num_replicas must be 3, found 1");
+  await expect(refused).rejects.toMatchObject({ code: "conflict", field: "num_replicas" });
+  expect((await three.inspect())[0]?.problem).toContain("num_replicas must be 3, found 1");
+});
+
+test("three copies on one server are unavailable, and the message says what to do", async () => {
+  const { connect } = await startSwarm({ init: false });
+  const refused = (await connect({ replicas: 3 })).init();
+  await expect(refused).rejects.toThrow(/start 3 servers with JetStream, or ask for fewer copies/);
+  await expect(refused).rejects.toMatchObject({ code: "unavailable", field: "replicas" });
+});
+
+test("more copies than servers are unavailable", async () => {
+  const refused = (await setup({ prefix: "five", replicas: 5 })).init();
+  await expect(refused).rejects.toThrow(/start 5 servers/);
+});
