@@ -115,6 +115,11 @@ export class Agent implements RunOwner {
     return FINAL_STATES.has(this.#state);
   }
 
+  /** True when it takes no new work any more, though some may still run. */
+  get isLeaving(): boolean {
+    return this.isEnded || this.#state === "draining";
+  }
+
   /** Turns of the work loop since the last call, for the meter. */
   takeTurns(): number {
     const turns = this.#loop - this.#turnsTaken;
@@ -138,6 +143,7 @@ export class Agent implements RunOwner {
       pid: process.pid,
       since: this.#since,
       version: definition.version ?? this.#home.version,
+      ...definition.skills,
     };
   }
 

@@ -9,7 +9,15 @@
 //   });
 import type { AnyStateMachine } from "xstate";
 import { z } from "zod";
-import { parse, SwarmError, showValue, tokenSchema } from "../protocol/index.ts";
+import {
+  type AgentStatus,
+  agentStatusSchema,
+  MAX_SKILLS,
+  parse,
+  SwarmError,
+  showValue,
+  tokenSchema,
+} from "../protocol/index.ts";
 import type { CapabilityLimits } from "../work/index.ts";
 import type { AgentAccess, AgentContext, AgentTask } from "./context.ts";
 import { runMachine } from "./run-machine.ts";
@@ -45,6 +53,19 @@ interface AgentFacts<In extends z.ZodType, Out extends z.ZodType> {
   version?: string | undefined;
   /** What it can do: 1 to {@link MAX_CAPABILITIES} different tokens. */
   capabilities: readonly string[];
+  /**
+   * What it is good at, for tasks with route `best`: up to {@link MAX_SKILLS} different tokens, such as backend, search,
+   * ai, frontend, devops, qa, security, docs, planner, editor, reviewer, oracle, librarian, explorer. A task asks for
+   * one with its label `expertise` or `role`.
+   */
+  expertise?: readonly string[] | undefined;
+  /**
+   * Words or phrases that draw tasks with route `best` to it when their input holds them: up to {@link MAX_SKILLS} of
+   * at most 64 characters, compared in lower case.
+   */
+  triggers?: readonly string[] | undefined;
+  /** The model it works with, by name: its record is kept by role and model. Tells; it configures nothing. */
+  model?: string | undefined;
   /** What `task.input` must be; a mismatch fails the task at once, `invalid_input`, naming the field under `input.`. */
   input?: In;
   /** What the result must be; a mismatch fails the attempt, `internal`, naming the field under `output.`. */
@@ -98,6 +119,8 @@ export interface AgentDefinition {
   readonly description: string | undefined;
   readonly version: string | undefined;
   readonly capabilities: readonly string[];
+  /** What its status says of its skills; fields that its author left out are missing. */
+  readonly skills: Pick<AgentStatus, "expertise" | "triggers" | "model">;
   readonly slots: number;
   readonly limits: CapabilityLimits | undefined;
   readonly exec: ExecLimits | undefined;
@@ -120,6 +143,7 @@ export function isAgentDefinition(value: unknown): value is AgentDefinition {
   return typeof value === "object" && value !== null && DEFINITION in value;
 }
 
+const isFreeOfRepeats = (texts: readonly string[]) => new Set(texts).size === texts.length;
 const isFunction = (value: unknown) => typeof value === "function";
 const functionSchema = z.custom(isFunction, "must be a function");
 const schemaSchema = z.custom<z.ZodType>(
@@ -147,7 +171,18 @@ const specSchema = z.strictObject({
     .array(tokenSchema)
     .min(1)
     .max(MAX_CAPABILITIES)
-    .refine((names) => new Set(names).size === names.length, "must not name a capability twice"),
+    .refine(isFreeOfRepeats, "must not name a capability twice"),
+  expertise: z
+    .array(tokenSchema)
+    .max(MAX_SKILLS)
+    .refine(isFreeOfRepeats, "must not name an expertise twice")
+    .optional(),
+  triggers: z
+    .array(z.string().trim().toLowerCase().min(1).max(64))
+    .max(MAX_SKILLS)
+    .refine(isFreeOfRepeats, "must not name a trigger twice (case does not tell them apart)")
+    .optional(),
+  model: agentStatusSchema.shape.model,
   input: schemaSchema.optional(),
   output: schemaSchema.optional(),
   slots: z.int().min(1).max(MAX_SLOTS).default(DEFAULT_SLOTS),
@@ -200,6 +235,7 @@ export function defineAgent<In extends z.ZodType = z.ZodUnknown, Out extends z.Z
     description: checked.description,
     version: checked.version,
     capabilities: Object.freeze([...checked.capabilities]),
+    skills: skillsOf(checked),
     slots: checked.slots,
     limits: spec.limits,
     exec: spec.exec,
@@ -207,6 +243,14 @@ export function defineAgent<In extends z.ZodType = z.ZodUnknown, Out extends z.Z
     start: spec.start,
     stop: spec.stop,
     perform: withSchemas(perform, spec.input, spec.output),
+  });
+}
+
+function skillsOf({ expertise, triggers, model }: z.output<typeof specSchema>): AgentDefinition["skills"] {
+  return Object.freeze({
+    ...(expertise === undefined ? {} : { expertise }),
+    ...(triggers === undefined ? {} : { triggers }),
+    ...(model === undefined ? {} : { model }),
   });
 }
 

@@ -7,7 +7,7 @@
 import { createService, systemClock } from "../base/index.ts";
 import { type AgentStatus, checkToken, createSubjects, SwarmError, showValue } from "../protocol/index.ts";
 import type { Subscription } from "../transport/index.ts";
-import type { Seat, Workforce } from "../work/index.ts";
+import type { Seat, Untaken, Workforce } from "../work/index.ts";
 import { Agent, type AgentHome } from "./agent.ts";
 import { AskDesk } from "./ask-desk.ts";
 import type { AgentDefinition } from "./define.ts";
@@ -58,6 +58,7 @@ class AgentHost implements Host, AgentHome {
   /** What the end of this turn brings up to date (I3). */
   #touched: Agent[] = [];
   #freed = new Set<Pool>();
+  #changed = new Set<Agent>();
   #leaving: Agent[] = [];
   #turnPlanned = false;
   #onQuiet: (() => void)[] = [];
@@ -105,6 +106,7 @@ class AgentHost implements Host, AgentHome {
       free: (capability) => this.#pools.get(capability)?.free ?? 0,
       freeTotal: () => this.#freeTotal,
       take: (capability) => this.#take(capability),
+      takeAgent: (agentId, capability) => this.#takeAgent(agentId, capability),
       onFree: (onFree) => this.#onFree.push(onFree),
     };
     this.service = createService({
@@ -135,6 +137,13 @@ class AgentHost implements Host, AgentHome {
     return this.#pools.get(capability)?.next(false)?.take(capability, false) ?? null;
   }
 
+  #takeAgent(agentId: string, capability: string): Seat | Untaken {
+    const agent = this.#agents.get(agentId);
+    if (agent === undefined || agent.isLeaving) return "gone";
+    if (!agent.definition.capabilities.includes(capability)) return "unable";
+    return agent.countedFree > 0 ? agent.take(capability, false) : "busy";
+  }
+
   availabilityChanged(agent: Agent, by: AgentSeat | undefined): void {
     const pools = this.#poolsOf.get(agent.definition) ?? [];
     const free = agent.accepting ? agent.slots.free : 0;
@@ -151,6 +160,11 @@ class AgentHost implements Host, AgentHome {
         this.#planTurn();
       }
       if (by === undefined) this.#countAccepting(pool, agent.accepting);
+    }
+    if (by === undefined && this.#cancelBeat !== undefined && !this.#stopping) {
+      // Whoever places tasks must not learn of a pause or a drain seconds later, with the next heartbeat.
+      this.#changed.add(agent);
+      this.#planTurn();
     }
   }
 
@@ -202,6 +216,7 @@ class AgentHost implements Host, AgentHome {
     for (const pool of freed) {
       for (const onFree of this.#onFree) onFree(pool.capability);
     }
+    if (this.#changed.size > 0) this.#beatFor(this.#changed);
     if (this.#leaving.length > 0) this.#publishBeat(statusesOf(this.#leaving.splice(0)), true);
   }
 
@@ -310,6 +325,15 @@ class AgentHost implements Host, AgentHome {
       all.filter(({ state }) => state !== "stopped"),
       false,
     );
+  }
+
+  /** An early heartbeat for agents that began or ceased to take work. */
+  #beatFor(agents: Set<Agent>): void {
+    this.#publishBeat(
+      statusesOf(agents).filter(({ state }) => state !== "stopped"),
+      false,
+    );
+    agents.clear();
   }
 
   #publishBeat(agents: readonly AgentStatus[], goodbye: boolean): void {

@@ -13,7 +13,7 @@ export { createTaskClient, type SubmitOptions, type TaskClient } from "./client.
 export { type DeadLetters, REPLAY_LABEL } from "./dead-letters.ts";
 export { createFrontDoor } from "./front-door.ts";
 export { createMover, MOVER_CONSUMER } from "./mover.ts";
-export type { Attempt, CapabilityLimits, Seat, Workforce } from "./ports.ts";
+export type { Attempt, CapabilityLimits, Seat, Untaken, Workforce } from "./ports.ts";
 export { errorReply } from "./replies.ts";
 export { DEFAULT_LIST_LIMIT, type ListOptions, MAX_LIST_LIMIT, type TaskReader } from "./status.ts";
 export { createWorker, type OfferedCapability, type Worker } from "./worker.ts";

@@ -28,6 +28,12 @@ export interface Seat {
   release(): void;
 }
 
+/**
+ * Why a task that was placed on an agent cannot start there. `busy`: not now (its slots are used, it is paused or
+ * starting); `gone`: it takes no more work (or never was here); `unable`: it does not offer the capability.
+ */
+export type Untaken = "busy" | "gone" | "unable";
+
 /** Who performs tasks in this process. */
 export interface Workforce {
   /** How many more tasks of this capability could start now. */
@@ -36,6 +42,8 @@ export interface Workforce {
   freeTotal(): number;
   /** Reserves a slot, or returns null when there is none. */
   take(capability: string): Seat | null;
+  /** Reserves a slot of one agent, for a task that was placed on it, or says why it cannot have it. */
+  takeAgent(agentId: string, capability: string): Seat | Untaken;
   /** Calls `onFree` whenever a slot of that capability may have become free for a reason the worker does not cause. */
   onFree(onFree: (capability: string) => void): void;
 }

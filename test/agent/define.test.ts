@@ -31,6 +31,13 @@ test.each([
   ["capabilities", { name: "a", capabilities: [], run }],
   ["capabilities", { name: "a", capabilities: ["x", "x"], run }],
   ["capabilities.1", { name: "a", capabilities: ["x", "y z"], run }],
+  ["expertise.0", { ...facts, expertise: ["back end"], run }],
+  ["expertise", { ...facts, expertise: ["qa", "qa"], run }],
+  ["expertise", { ...facts, expertise: Array.from({ length: 17 }, (_, at) => `e${at}`), run }],
+  ["triggers", { ...facts, triggers: ["SQL", "sql "], run }],
+  ["triggers.0", { ...facts, triggers: ["  "], run }],
+  ["triggers.0", { ...facts, triggers: ["x".repeat(65)], run }],
+  ["model", { ...facts, model: "", run }],
   ["slots", { ...facts, slots: 0, run }],
   ["slots", { ...facts, slots: Number.NaN, run }],
   ["slotz", { ...facts, slotz: 1, run }],
@@ -43,6 +50,18 @@ test.each([
   ["run", { ...facts, run, machine: setup({}).createMachine({}) }],
 ])("a bad definition is refused, naming %s", (field, spec) => {
   expect(refusal(spec)).toMatchObject({ code: "invalid_input", field });
+});
+
+test("an agent's status tells its skills, triggers in lower case, and is silent about what it left out", async () => {
+  const skills = { expertise: ["backend", "search"], triggers: ["SQL", " Slow Query "], model: "m-1" };
+  const { host, stop } = await startHost([
+    defineAgent({ ...facts, ...skills, run }),
+    defineAgent({ ...facts, run }),
+  ]);
+  const [skilled, plain] = host.status();
+  expect(skilled).toMatchObject({ ...skills, triggers: ["sql", "slow query"] });
+  for (const field of Object.keys(skills)) expect(plain).not.toHaveProperty(field);
+  await stop();
 });
 
 test("input that misses the schema fails the task for good, with the field's path under input", async () => {

@@ -638,6 +638,35 @@ describe("heartbeats and metrics", () => {
     await stop();
   });
 
+  test("go out at once when an agent is paused, resumed, draining or broken, for that agent alone", async () => {
+    const clock = new ManualClock();
+    const transport = connectMemory({ prefix: "murmur" });
+    const gate = makeGate();
+    const { host, stop } = await startHost([echo(gate.pass), echo()], { clock, transport });
+    const beats = listen(transport);
+    const [{ id } = { id: "" }] = host.status();
+    const told = (state: string) =>
+      until(() => beats.at(-1)?.agents[0]?.id === id && beats.at(-1)?.agents[0]?.state === state);
+    await send(transport, id, "pause");
+    await told("paused");
+    await send(transport, id, "resume");
+    await told("idle");
+    const seat = host.workforce.takeAgent(id, "echo");
+    if (typeof seat === "string") throw new Error(seat);
+    const performing = seat.perform(makeAttempt().attempt);
+    await until(() => gate.arrived === 1);
+    await send(transport, id, "drain");
+    await told("draining");
+    expect(beats.filter(({ goodbye }) => goodbye === true)).toEqual([]);
+    gate.open();
+    await performing;
+    seat.release();
+    await until(() => beats.at(-1)?.goodbye === true);
+    expect(beats.flatMap(({ agents }) => agents.map((agent) => agent.id))).toEqual(beats.map(() => id));
+    expect(beats).toHaveLength(4);
+    await stop();
+  });
+
   test("show what a waiting agent waits for, and that its loop stands still", async () => {
     const clock = new ManualClock();
     const { host, meter, transport, stop } = await startHost(
@@ -660,6 +689,35 @@ describe("heartbeats and metrics", () => {
     expect(text).toContain('murmur_agent_slots{state="free"} 7');
     expect(text).toContain("murmur_agent_loop_total 3");
     await stop();
+  });
+});
+
+describe("a slot of one agent", () => {
+  test("is that agent's, and refused as busy while it has none or is paused", async () => {
+    const { host, stop } = await startHost([echo(undefined, { slots: 1 }), echo(undefined, { slots: 1 })]);
+    const [first, second] = host.status().map(({ id }) => id);
+    const seat = host.workforce.takeAgent(second ?? "", "echo");
+    expect(seat).toMatchObject({ agentId: second });
+    expect(host.workforce.takeAgent(second ?? "", "echo")).toBe("busy");
+    expect(host.workforce.take("echo")?.agentId).toBe(first);
+    host.pause(second ?? "");
+    if (typeof seat !== "string") seat.release();
+    expect(host.workforce.takeAgent(second ?? "", "echo")).toBe("busy");
+    host.resume(second ?? "");
+    expect(host.workforce.takeAgent(second ?? "", "echo")).toMatchObject({ agentId: second });
+    await stop();
+  });
+
+  test("is refused for good by an agent that leaves, is not here, or cannot do it", async () => {
+    const { host, stop } = await startHost([echo(), echo()]);
+    const [first, second] = host.status().map(({ id }) => id);
+    host.workforce.takeAgent(first ?? "", "echo");
+    host.drainAgent(first ?? "");
+    expect(host.workforce.takeAgent(first ?? "", "echo")).toBe("gone");
+    expect(host.workforce.takeAgent("nobody", "echo")).toBe("gone");
+    expect(host.workforce.takeAgent(second ?? "", "sing")).toBe("unable");
+    await stop();
+    expect(host.workforce.takeAgent(second ?? "", "echo")).toBe("gone");
   });
 });
 

@@ -10,6 +10,7 @@ import {
   type OfferedCapability,
   type Seat,
   type TaskClient,
+  type Untaken,
   type Worker,
   type Workforce,
 } from "../../src/work/index.ts";
@@ -21,6 +22,8 @@ export type Script = (attempt: Attempt) => Promise<unknown>;
 export class ScriptedWorkforce implements Workforce {
   used = 0;
   maxUsed = 0;
+  paused = false;
+  leaving = false;
   readonly slots: number;
   readonly script: Script;
   readonly agentId = newInstanceId("agent");
@@ -39,6 +42,11 @@ export class ScriptedWorkforce implements Workforce {
   }
 
   onFree(): void {}
+
+  takeAgent(agentId: string): Seat | Untaken {
+    if (agentId !== this.agentId || this.leaving) return "gone";
+    return this.paused ? "busy" : (this.take() ?? "busy");
+  }
 
   take(): Seat | null {
     if (this.used >= this.slots) return null;
