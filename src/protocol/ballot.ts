@@ -1,0 +1,496 @@
+// What a ballot, a vote and a verdict are on the wire: one question to several seats, and the one answer made of theirs.
+// Owns their shapes, bounds and the rules between fields; how votes are counted is src/consensus/tally.ts.
+import { z } from "zod";
+import { BALLOT_STRATEGIES, DISAGREEMENT_RULES, RULES_OF, TOPOLOGIES } from "./ballot-rules.ts";
+import { tokenSchema } from "./schema.ts";
+
+/**
+ * The most seats of a ballot. Voters err together, so more of them soon add nothing: at an error correlation of 0.1, 64
+ * seats are worth 8.8 independent ones and a thousand 9.9 (Kish 1965, n / (1 + (n − 1)ρ)).
+ */
+export const MAX_SEATS = 64;
+/** The fewest seats of `bft`: one liar among three cannot be told from the honest ones (Lamport et al. 1982). */
+export const MIN_BFT_SEATS = 4;
+/** The most rounds. Debates of language models stop gaining after about four (Du et al. 2023, §3.3); double that. */
+export const MAX_ROUNDS = 8;
+/** Rounds of a debate, a mesh or a ring that names none: everybody answers, and answers once more. */
+export const DEFAULT_ROUNDS = 2;
+/** The deepest tree: at least two seats a level make 2 + 4 + … + 32 = 62 seats. */
+export const MAX_TREE_DEPTH = 5;
+/** Levels of a tree that names no depth: leads and their members. */
+export const DEFAULT_TREE_DEPTH = 2;
+/** The limit of a ballot that names none, in ms: that of one attempt of a task. */
+export const DEFAULT_BALLOT_MS = 300_000;
+/** The longest ballot, in ms: one day, as the longest attempt. A person may be asked. */
+export const MAX_BALLOT_MS = 86_400_000;
+/** The most candidates of a ranked ballot; comparing them costs their cube. */
+export const MAX_CANDIDATES = 64;
+/** The most pointers that make up the key of a finding. */
+export const MAX_KEY_POINTERS = 8;
+/** The share cut off at each end by `trimmed` when the ballot names none. */
+export const DEFAULT_TRIM = 0.2;
+/**
+ * Canonical bytes of all seats' values together; each seat may use its share of it. With the verdict's own value this
+ * stays well below the 512 KiB of an inline result, and a ballot's state fits into a few entries of the control log.
+ */
+export const MAX_BALLOT_VALUE_BYTES = 128 * 1_024;
+/** The most evidence kept with one ballot; each seat can leave one equivocation, and the rest is room for forgeries. */
+export const MAX_EVIDENCE = 2 * MAX_SEATS;
+
+const pointerMessage = 'must be a JSON pointer (RFC 6901): "" or "/name/0", with ~0 for ~ and ~1 for /';
+/** A JSON pointer (RFC 6901) of at most 256 characters; the empty one names the whole value. */
+export const pointerSchema = z
+  .string(pointerMessage)
+  .max(256, pointerMessage)
+  .regex(/^(?:\/(?:[^~/]|~[01])*)*$/, pointerMessage);
+
+/** What makes two spellings one value before they are compared. Reaches into lists and objects; names stay. */
+export const normaliseSchema = z.strictObject({
+  /** Cut white space off both ends of strings. */
+  trim: z.boolean().default(false),
+  /** Compare strings in lower case (Unicode's default mapping). */
+  ignoreCase: z.boolean().default(false),
+  /** Round numbers to the nearest multiple of this. Rounding, not closeness, because closeness is not transitive. */
+  tolerance: z
+    .number("must be a number above 0")
+    .positive("must be a number above 0")
+    .min(1e-12, "must be at least 1e-12")
+    .max(1e12, "must be at most 1e12")
+    .optional(),
+});
+
+/** Limits of everything that a ballot asks for. What is not there is limited by seats, rounds and topology alone. */
+export const ballotBudgetSchema = z.strictObject({
+  /** Questions put to seats, judge and verifier. Must reach for one full round. */
+  maxMessages: z.int().min(1).max(10_000).optional(),
+  /** How often one answer may build on another; a question that shows no answer is hop 1. */
+  maxHops: z.int().min(1).max(1_000).optional(),
+  /** No further question once this much is spent, or once a cost is unknown. */
+  maxUsd: z.number().positive().max(1_000_000).optional(),
+});
+
+const seatsMessage = `must be a whole number from 1 to ${MAX_SEATS}`;
+const oneOf = (words: readonly string[]) => `must be one of ${words.join(", ")}`;
+
+const ballotFields = z.strictObject({
+  /** How many agents answer. */
+  seats: z.int(seatsMessage).min(1, seatsMessage).max(MAX_SEATS, seatsMessage),
+  /** How their answers become one. */
+  strategy: z.enum(BALLOT_STRATEGIES, oneOf(BALLOT_STRATEGIES)),
+  /** `quorum`: how many equal answers decide. `merge`: how many seats must report a finding for it to be kept, default 1. */
+  quorum: z.int().min(1).optional(),
+  /** How many valid answers a decision needs at least. Default: as many as the strategy needs to agree. */
+  minAnswers: z.int().min(1).optional(),
+  /** Where in the output the value stands that is compared; default the whole output. */
+  pointer: pointerSchema.default(""),
+  /** A value of another JSON type is an abstention. Default: what the strategy can count. */
+  type: z.enum(["string", "number", "boolean", "object", "array"]).optional(),
+  normalise: normaliseSchema.optional(),
+  /** The capability that chooses among the candidates: for the strategy `judge`, or on disagreement. */
+  judge: tokenSchema.optional(),
+  /** The capability that tests the candidates: for the strategy `verifier`. */
+  verifier: tokenSchema.optional(),
+  /** `ranked`: how rankings are counted; default `condorcet` (Schulze). */
+  ranking: z.enum(["condorcet", "borda"]).optional(),
+  /** `ranked`: what may be ranked; a ranking of anything else is an abstention. Default: whatever seats rank. */
+  candidates: z
+    .array(z.union([z.string().max(1_024), z.number(), z.boolean()], "must be strings, numbers or booleans"))
+    .min(2)
+    .max(MAX_CANDIDATES)
+    .optional(),
+  /** `trimmed`: the share cut off at each end, 0 to below 0.5; default 0.2. */
+  trim: z.number().min(0).lt(0.5).optional(),
+  /** `merge`: pointers into a finding that say which finding it is; default the whole finding. */
+  key: z.array(pointerSchema).min(1).max(MAX_KEY_POINTERS).optional(),
+  /** The limit of the whole ballot in ms, every round and the judge included. */
+  timeoutMs: z.number().min(1).max(MAX_BALLOT_MS).default(DEFAULT_BALLOT_MS),
+  /** What seats must not share: the `model`, the `agent`, or `none`: one agent may hold several. */
+  diversity: z.enum(["model", "agent", "none"]).default("agent"),
+  /** What follows when the answers do not agree. */
+  onDisagreement: z.enum(DISAGREEMENT_RULES, oneOf(DISAGREEMENT_RULES)).default("fail"),
+  /** The most rounds, the first included: of a debate, a mesh, or of a ring. */
+  rounds: z.int().min(1).max(MAX_ROUNDS).optional(),
+  /** Who sees whose answers, and who speaks for whom. */
+  topology: z.enum(TOPOLOGIES, oneOf(TOPOLOGIES)).default("star"),
+  /** `tree`: levels of seats, default 2. */
+  depth: z.int().min(2).max(MAX_TREE_DEPTH).optional(),
+  /** `tree`: how many each lead leads, and how many leads there are; default the fewest that seat everybody. */
+  fanOut: z.int().min(1).max(MAX_SEATS).optional(),
+  /** `mesh`: how many others each seat sees, the next ones in a circle; default all. */
+  neighbours: z.int().min(1).max(MAX_SEATS).optional(),
+  budget: ballotBudgetSchema.optional(),
+});
+
+type Fields = z.output<typeof ballotFields>;
+
+/** How several agents answer one task. Fields that would have no effect are refused, so that none is ignored. */
+export const ballotSchema = ballotFields.superRefine((spec, context) => {
+  for (const { field, message } of faultsOf(spec)) {
+    context.addIssue({ code: "custom", path: field.split("."), message });
+  }
+});
+
+/** A ballot as a publisher may write it. */
+export type BallotInput = z.input<typeof ballotSchema>;
+/** A ballot with its defaults filled in; those that depend on other fields come from the functions below. */
+export type BallotSpec = z.output<typeof ballotSchema>;
+
+/** Levels of seats in the ballot's tree. */
+export function treeDepthOf({ depth }: Pick<Fields, "depth">): number {
+  return depth ?? DEFAULT_TREE_DEPTH;
+}
+
+/** How many a lead of the ballot's tree leads: what the ballot says, or the fewest with room for every seat. */
+export function fanOutOf(spec: Pick<Fields, "depth" | "fanOut" | "seats">): number {
+  if (spec.fanOut !== undefined) return spec.fanOut;
+  let fanOut = 1;
+  while (treeRoom(fanOut, treeDepthOf(spec)) < spec.seats) fanOut += 1;
+  return fanOut;
+}
+
+/** How many seats vote: in a tree the leads of the first level, else all. */
+export function voterCountOf(spec: Pick<Fields, "depth" | "fanOut" | "seats" | "topology">): number {
+  return spec.topology === "tree" ? Math.min(fanOutOf(spec), spec.seats) : spec.seats;
+}
+
+/** The most rounds of the ballot. */
+export function roundsOf(spec: Pick<Fields, "onDisagreement" | "rounds" | "topology">): number {
+  return spec.rounds ?? (usesRounds(spec) ? DEFAULT_ROUNDS : 1);
+}
+
+function usesRounds({ onDisagreement, topology }: Pick<Fields, "onDisagreement" | "topology">): boolean {
+  return onDisagreement === "debate" || topology === "mesh" || topology === "ring";
+}
+
+/** Seats of a full tree: fanOut + fanOut² + … */
+function treeRoom(fanOut: number, depth: number): number {
+  let room = 0;
+  for (let level = 1; level <= depth; level += 1) room += fanOut ** level;
+  return room;
+}
+
+interface Fault {
+  readonly field: string;
+  readonly message: string;
+}
+
+/** What contradicts in the ballot, in the order in which a person would mend it. */
+function faultsOf(spec: Fields): Fault[] {
+  return [
+    ...strategyFaults(spec),
+    ...countFaults(spec),
+    ...disagreementFaults(spec),
+    ...topologyFaults(spec),
+  ];
+}
+
+function strategyFaults(spec: Fields): Fault[] {
+  const { strategy } = spec;
+  const faults: Fault[] = [];
+  const only = (field: keyof Fields, isUseful: boolean, where: string) => {
+    if (spec[field] !== undefined && !isUseful) {
+      faults.push({ field, message: `has no effect here: it is for ${where}; leave it out` });
+    }
+  };
+  const needsJudge = strategy === "judge" || spec.onDisagreement === "judge";
+  if (needsJudge && spec.judge === undefined)
+    faults.push({ field: "judge", message: "must name the capability that judges" });
+  if (strategy === "verifier" && spec.verifier === undefined) {
+    faults.push({ field: "verifier", message: "must name the capability that verifies" });
+  }
+  if (strategy === "quorum" && spec.quorum === undefined) {
+    faults.push({ field: "quorum", message: "must say how many equal answers decide" });
+  }
+  if (strategy === "bft" && spec.seats < MIN_BFT_SEATS) {
+    faults.push({
+      field: "seats",
+      message: `must be at least ${MIN_BFT_SEATS} for bft: fewer seats tolerate no liar`,
+    });
+  }
+  if (strategy === "bft" && spec.diversity === "none") {
+    faults.push({
+      field: "diversity",
+      message: "must be agent or model for bft: one agent with several seats is one voter",
+    });
+  }
+  only("judge", needsJudge, "the strategy judge or onDisagreement judge");
+  only("verifier", strategy === "verifier", "the strategy verifier");
+  only("quorum", strategy === "quorum" || strategy === "merge", "the strategies quorum and merge");
+  only("ranking", strategy === "ranked", "the strategy ranked");
+  only("candidates", strategy === "ranked", "the strategy ranked");
+  only("trim", strategy === "trimmed", "the strategy trimmed");
+  only("key", strategy === "merge", "the strategy merge");
+  const { counts } = RULES_OF[strategy];
+  if (counts !== "any" && spec.type !== undefined && spec.type !== counts) {
+    faults.push({ field: "type", message: `must be ${counts} or left out: that is what ${strategy} counts` });
+  }
+  return faults;
+}
+
+function countFaults(spec: Fields): Fault[] {
+  const voters = voterCountOf(spec);
+  const among = voters === spec.seats ? `the ${voters} seats` : `the ${voters} seats that vote`;
+  return (["quorum", "minAnswers"] as const)
+    .filter((field) => (spec[field] ?? 0) > voters)
+    .map((field) => ({ field, message: `must be at most ${among}` }));
+}
+
+function disagreementFaults(spec: Fields): Fault[] {
+  const allowed = RULES_OF[spec.strategy].onDisagreement;
+  if (!allowed.includes(spec.onDisagreement)) {
+    return [
+      { field: "onDisagreement", message: `must be one of ${allowed.join(", ")} for ${spec.strategy}` },
+    ];
+  }
+  if (spec.onDisagreement === "debate" && spec.topology !== "star" && spec.topology !== "tree") {
+    return [
+      {
+        field: "onDisagreement",
+        message: `must not be debate in a ${spec.topology}, where seats see each other already`,
+      },
+    ];
+  }
+  if (spec.onDisagreement === "debate" && spec.rounds === 1) {
+    return [{ field: "rounds", message: "must be at least 2 for a debate" }];
+  }
+  if (spec.rounds !== undefined && !usesRounds(spec)) {
+    return [
+      {
+        field: "rounds",
+        message: "has no effect here: it is for mesh, ring and onDisagreement debate; leave it out",
+      },
+    ];
+  }
+  return [];
+}
+
+function topologyFaults(spec: Fields): Fault[] {
+  const { topology, strategy, seats } = spec;
+  const faults: Fault[] = [];
+  if (strategy === "bft" && topology !== "star") {
+    faults.push({
+      field: "topology",
+      message: "must be star for bft: a seat that sees another's answer is not independent of it",
+    });
+  }
+  for (const field of ["depth", "fanOut"] as const) {
+    if (spec[field] !== undefined && topology !== "tree") {
+      faults.push({ field, message: "has no effect here: it is for the topology tree; leave it out" });
+    }
+  }
+  if (spec.neighbours !== undefined && topology !== "mesh") {
+    faults.push({
+      field: "neighbours",
+      message: "has no effect here: it is for the topology mesh; leave it out",
+    });
+  }
+  if (spec.neighbours !== undefined && spec.neighbours >= seats) {
+    faults.push({ field: "neighbours", message: `must be below the ${seats} seats` });
+  }
+  if (topology === "tree") faults.push(...treeFaults(spec));
+  const leastMessages = seats + (strategy === "judge" || strategy === "verifier" ? 1 : 0);
+  if ((spec.budget?.maxMessages ?? leastMessages) < leastMessages) {
+    faults.push({
+      field: "budget.maxMessages",
+      message: `must be at least ${leastMessages}, the questions of one round`,
+    });
+  }
+  const leastHops = topology === "ring" ? seats : topology === "tree" ? treeDepthOf(spec) : 1;
+  if ((spec.budget?.maxHops ?? leastHops) < leastHops) {
+    faults.push({ field: "budget.maxHops", message: `must be at least ${leastHops}, the hops of one round` });
+  }
+  return faults;
+}
+
+function treeFaults(spec: Fields): Fault[] {
+  const depth = treeDepthOf(spec);
+  const fanOut = fanOutOf(spec);
+  const most = treeRoom(fanOut, depth);
+  if (most < spec.seats) {
+    return [
+      {
+        field: "fanOut",
+        message: `must be larger: ${depth} levels of ${fanOut} have room for ${most} of ${spec.seats} seats`,
+      },
+    ];
+  }
+  if (treeRoom(fanOut, depth - 1) >= spec.seats) {
+    return [
+      {
+        field: "depth",
+        message: `must be smaller, or there must be more than ${treeRoom(fanOut, depth - 1)} seats: level ${depth} would be empty`,
+      },
+    ];
+  }
+  return [];
+}
+
+const hashSchema = z.string().regex(/^[0-9a-f]{64}$/, "must be a sha256 in lower-case hex");
+
+/** A signed vote (strategy `bft`). What exactly is signed: docs/ballots.md. */
+export const signedVoteSchema = z.strictObject({
+  /** The ballot's id: the task's. */
+  ballot: tokenSchema,
+  round: z.int().min(1).max(MAX_ROUNDS),
+  /** The round's nonce, as it came with the question. */
+  nonce: hashSchema,
+  seat: z.int().min(1).max(MAX_SEATS),
+  /** SHA-256 of the canonical JSON (RFC 8785) of the normalised value at the pointer. */
+  hash: hashSchema,
+  /** Ed25519 (RFC 8032) over the vote's bytes, 64 bytes as base64url. */
+  signature: z.string().regex(/^[A-Za-z0-9_-]{86}$/, "must be 64 bytes as base64url"),
+});
+/** A signed vote. */
+export type SignedVote = z.output<typeof signedVoteSchema>;
+
+/** One candidate: a value that at least one seat gave, and the number by which judge, verifier and people name it. */
+export const candidateSchema = z.object({ candidate: z.int().min(1), value: z.unknown() });
+
+/** What a seat is told besides the task's input. Readers accept unknown fields. */
+export const seatQuestionSchema = z.object({
+  ballot: tokenSchema,
+  seat: z.int().min(1),
+  round: z.int().min(1),
+  /** How many rounds there can be. */
+  rounds: z.int().min(1),
+  pointer: pointerSchema,
+  normalise: normaliseSchema.optional(),
+  /** `lead`: the answers are those of the seat's group, to be made into one. `member`: everybody else. */
+  role: z.enum(["member", "lead"]),
+  /** The newest answers of the seats that this one sees. None: it answers on its own. */
+  answers: z.array(z.object({ seat: z.int().min(1), value: z.unknown() })),
+  /** Strategy `bft`: sign a vote with this. */
+  nonce: hashSchema.optional(),
+});
+/** What a seat is told besides the task's input. */
+export type SeatQuestion = z.output<typeof seatQuestionSchema>;
+
+/** What a judge or a verifier is asked, besides the task's input. */
+export const adviceQuestionSchema = z.object({
+  ballot: tokenSchema,
+  role: z.enum(["judge", "verifier"]),
+  candidates: z.array(candidateSchema),
+});
+/** What a judge or a verifier is asked. */
+export type AdviceQuestion = z.output<typeof adviceQuestionSchema>;
+
+/** What a judge answers: the number of the best candidate. */
+export const judgeAnswerSchema = z.object({
+  choice: z.int().min(1),
+  reason: z.string().max(4_096).optional(),
+});
+/** What a verifier answers: the numbers of the candidates that hold; none is an answer too. */
+export const verifierAnswerSchema = z.object({
+  passed: z.array(z.int().min(1)).max(MAX_SEATS),
+  reason: z.string().max(4_096).optional(),
+});
+
+/** Why a vote was refused. */
+export const VOTE_FAULTS = ["forged", "replayed", "late", "double", "unregistered"] as const;
+/** Why a vote was refused. */
+export type VoteFault = (typeof VOTE_FAULTS)[number];
+
+/** What a refused vote leaves behind. Only `double` accuses the seat: its key signed both votes. */
+export const evidenceSchema = z.object({
+  kind: z.enum(VOTE_FAULTS),
+  round: z.int().min(1),
+  seat: z.int(),
+  agent: z.string().optional(),
+  reason: z.string(),
+  /** The refused vote; of an equivocation both. */
+  votes: z.array(signedVoteSchema),
+  at: z.string(),
+});
+/** What a refused vote leaves behind. */
+export type Evidence = z.output<typeof evidenceSchema>;
+
+/** How a ballot ended. */
+export const BALLOT_OUTCOMES = ["decided", "tie", "no_quorum"] as const;
+/** How a ballot ended. */
+export type BallotOutcome = (typeof BALLOT_OUTCOMES)[number];
+
+/**
+ * What ended the counting. `quorum`: enough equal answers, with seats still open. `early`: open seats could not change the
+ * outcome. `all`: every seat had answered or abstained. `timeout`: the time was over. The others say who broke a disagreement.
+ */
+export const DECIDED_BY = [
+  "quorum",
+  "all",
+  "early",
+  "timeout",
+  "plurality",
+  "judge",
+  "verifier",
+  "human",
+] as const;
+/** What ended the counting. */
+export type DecidedBy = (typeof DECIDED_BY)[number];
+
+const usageSchema = z.object({
+  inputTokens: z.number().min(0),
+  outputTokens: z.number().min(0),
+  /** Null: unknown, never zero. */
+  costUsd: z.number().min(0).nullable(),
+});
+/** Tokens and money of one answer or of many. */
+export type BallotUsage = z.output<typeof usageSchema>;
+
+/** What became of a ballot, decided or not, with everything that explains it. Readers accept unknown fields. */
+export const verdictSchema = z.object({
+  outcome: z.enum(BALLOT_OUTCOMES),
+  strategy: z.enum(BALLOT_STRATEGIES),
+  topology: z.enum(TOPOLOGIES),
+  /** The value at the pointer, normalised. Absent unless decided. */
+  value: z.unknown().optional(),
+  /** Why there is no value, or what the judge, verifier or person said. */
+  reason: z.string().optional(),
+  /** The share of registered seats whose newest answer supports the value, 0 to 1. */
+  agreement: z.number().min(0).max(1),
+  decidedBy: z.enum(DECIDED_BY),
+  /** How many seats abstained; why is told with the seat. */
+  abstained: z.int().min(0),
+  seats: z.array(
+    z.object({
+      seat: z.int().min(1),
+      agent: z.string(),
+      model: z.string().optional(),
+      /** The seat's newest value, normalised; absent when it abstained or was not waited for. */
+      value: z.unknown().optional(),
+      abstained: z.string().optional(),
+      /** Its weight in the count, from the registry; 1 but for the strategy `weighted`. */
+      weight: z.number().min(0),
+      /** The round of its newest answer. */
+      round: z.int().min(1).optional(),
+      signature: z.string().optional(),
+    }),
+  ),
+  rounds: z.int().min(1),
+  /** Questions asked, and the longest chain of answers that build on each other. */
+  messages: z.int().min(0),
+  hops: z.int().min(0),
+  /** The budget that ended the exchange before its bound. */
+  stoppedBy: z.enum(["messages", "hops", "money"]).optional(),
+  /** A seat whose value is the verdict's: the result's output is that seat's. */
+  winner: z.int().min(1).optional(),
+  /** `mean`, `median`, `trimmed`: how far the numbers lie apart. */
+  spread: z
+    .object({
+      min: z.number(),
+      max: z.number(),
+      standardDeviation: z.number(),
+      medianAbsoluteDeviation: z.number(),
+    })
+    .optional(),
+  /** `ranked`: every candidate with its score, best first. */
+  ranking: z.array(z.object({ value: z.unknown(), score: z.number() })).optional(),
+  /** `merge`: findings left out because there were more than a verdict holds. */
+  omitted: z.int().min(1).optional(),
+  /** Independent voters that these seats are worth (Kish); null while too little is known of them. */
+  effectiveVoters: z.number().min(0).nullable(),
+  usage: usageSchema,
+  /** The control arm: the first seat that answered on its own, and whether that alone would have said the same. */
+  single: z.object({ seat: z.int().min(1), agrees: z.boolean(), usage: usageSchema }).optional(),
+  evidence: z.array(evidenceSchema).optional(),
+});
+/** What became of a ballot. */
+export type Verdict = z.output<typeof verdictSchema>;
