@@ -187,7 +187,7 @@ export const budgets: Reducer<Budgets, BudgetCommand> = {
 /** All budgets by name, as they are at log time `at` when a clock shows `clockMs`. */
 export function viewBudgets(state: Budgets, at: number, clockMs: number): BudgetView[] {
   // What time alone changes is worked out on a copy: a look decides nothing.
-  const copy = budgets.fromJson(structuredClone(budgets.toJson(state)));
+  const copy = budgets.fromJson(budgets.toJson(state));
   copy.nowMs = Math.max(copy.nowMs, clockMs);
   const counts = new Map<string, number>();
   for (const name of copy.byName.keys()) bringUpToDate(copy, name, at);
