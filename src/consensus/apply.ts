@@ -30,15 +30,23 @@ export interface CommandSet<S, C> {
   decide(state: S, command: C, at: number): Json;
   /** A text that is equal if and only if the states decide all later commands equally. */
   digest(state: S): string;
-  /** The whole state as JSON: what a snapshot holds. */
+  /**
+   * The whole state as JSON: what a snapshot holds. It shares nothing with the state that a later `decide` changes, so
+   * that it can be written out bit by bit while the state goes on.
+   */
   toJson(state: S): Json;
   /** The state of such JSON: it decides all later commands as the one it was made of. May throw on any other. */
   fromJson(json: Json): S;
+  /** Moves every counter whose values were given away (tokens, revisions) on by `count`, in place. */
+  skipAhead(state: S, count: number): void;
 }
 
 /** The folded log. */
 export interface Fold<S, C> {
   readonly commandSet: CommandSet<S, C>;
+  /** The log's identity, and how often it was recovered (1: never). */
+  readonly logId: string;
+  readonly epoch: number;
   /** Sequence of the last applied entry; at first that of genesis. */
   seq: number;
   term: number;
@@ -67,6 +75,8 @@ export function emptyFold<S, C>(
 ): Fold<S, C> {
   return {
     commandSet,
+    logId,
+    epoch,
     seq,
     term: 0,
     leader: null,
@@ -86,6 +96,9 @@ export function findMisfit<S, C>(fold: Fold<S, C>, entry: Entry<C>): string | un
     if (entry.term <= fold.term) return `office-taken of term ${entry.term} follows term ${fold.term}`;
   } else if (entry.term !== fold.term) {
     return `entry of term ${entry.term} in the office of term ${fold.term}`;
+  }
+  if (entry.type === "snapshot" && entry.seq > fold.seq) {
+    return `snapshot of ${entry.seq}, which is not before it`;
   }
   return entry.at < fold.at ? `log time falls from ${fold.at} to ${entry.at}` : undefined;
 }

@@ -43,6 +43,35 @@ export function canonicalJson(value: Json, depth = 0): string {
   return `${text}}`;
 }
 
+/** Pieces of {@link canonicalPieces} come from this depth: deep enough for a list inside a part of a state. */
+const PIECE_DEPTH = 4;
+
+/** {@link canonicalJson} in pieces, so that the text of a large value need not be made at one stretch. */
+export function* canonicalPieces(value: Json, depth = 0): Generator<string, void, undefined> {
+  if (typeof value !== "object" || value === null || depth >= PIECE_DEPTH) {
+    yield canonicalJson(value, depth);
+    return;
+  }
+  if (Array.isArray(value)) {
+    let separator = "[";
+    for (const item of value as readonly Json[]) {
+      yield separator;
+      yield* canonicalPieces(item, depth + 1);
+      separator = ",";
+    }
+    yield value.length === 0 ? "[]" : "]";
+    return;
+  }
+  const object = value as JsonObject;
+  let separator = "{";
+  for (const name of Object.keys(object).sort()) {
+    yield `${separator}${JSON.stringify(name)}:`;
+    yield* canonicalPieces(object[name] as Json, depth + 1);
+    separator = ",";
+  }
+  yield separator === "{" ? "{}" : "}";
+}
+
 /** SHA-256 of the text's UTF-8 bytes, in hex. */
 export function sha256(text: string): string {
   return hash("sha256", text, "hex");

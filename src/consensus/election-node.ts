@@ -101,7 +101,14 @@ export function createElectionNode(parts: Parts = productionParts): ElectionNode
   };
 }
 
-const NO_EFFECTS: Effects = { send: [], appends: [], answers: [], reads: [] };
+const NO_EFFECTS: Effects = {
+  send: [],
+  appends: [],
+  answers: [],
+  reads: [],
+  checkpoint: null,
+  snapshot: null,
+};
 
 function run(member: NodeMember, request: Exclude<Request, { op: "init" }>): Effects {
   if (request.op === "step") return stepMember(member, request.input);
@@ -118,7 +125,7 @@ function run(member: NodeMember, request: Exclude<Request, { op: "init" }>): Eff
     all.appends.push(...effects.appends);
     all.answers.push(...effects.answers);
   }
-  return { ...all, reads: [] };
+  return { ...NO_EFFECTS, ...all };
 }
 
 function reply(id: string | number | null, member: NodeMember | null, effects: Effects): string {

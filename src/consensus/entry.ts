@@ -3,12 +3,26 @@
 // foreign, missing or exchanged entry is noticed by whoever reads it, at that entry.
 
 import { canonicalJson, isJsonObject, type JsonObject, sha256 } from "./canonical.ts";
+import { type Upcasters, upcast } from "./upcast.ts";
 
-/** Version of the entries; another one halts the reader rather than being skipped. */
-export const ENTRY_VERSION = 1;
+/** The newest version of entries. An unknown one halts the reader rather than being skipped. */
+export const ENTRY_VERSION = 2;
+
+/** Version of genesis: it stands alone, because every chain begins with the hash of its text. */
+const GENESIS_VERSION = 1;
+
+/**
+ * The types of entries, and the version in which each got its present shape. An entry is written in that version, so
+ * that a reader that is a version behind reads on until there is something that it does not know.
+ */
+const TYPES = { "office-taken": 1, commands: 1, barrier: 1, checkpoint: 2, snapshot: 2 } as const;
+
+/** What a reader does to an entry of an older version. 1 → 2: nothing that there was has another shape. */
+const UPCASTERS: Upcasters = { 1: (entry) => entry };
 
 interface EntryHead {
-  readonly v: typeof ENTRY_VERSION;
+  /** See {@link versionOf}; of an entry that was read, the newest. */
+  readonly v: number;
   /** The log's identity: in every entry, so that a foreign log is noticed. */
   readonly logId: string;
   /** The term of the last office-taken entry; of an office-taken entry, its own. */
@@ -40,8 +54,28 @@ export interface Barrier extends EntryHead {
   readonly type: "barrier";
 }
 
+/** A place in the log at which every member hashes its fold, and the holder of the office saves it. */
+export interface Checkpoint extends EntryHead {
+  readonly type: "checkpoint";
+}
+
+/** A fold that was saved and read back: from `seq` on the log and this are as good as the whole log. */
+export interface SnapshotNote {
+  /** The checkpoint whose fold was saved. */
+  readonly seq: number;
+  /** SHA-256 of the saved fold's text: what every member's own fold at `seq` must have. */
+  readonly hash: string;
+  /** Where the text is stored. */
+  readonly object: string;
+}
+
+/** See {@link SnapshotNote}. */
+export interface Snapshot extends EntryHead, SnapshotNote {
+  readonly type: "snapshot";
+}
+
 /** An entry before it is sealed. */
-export type EntryBody<C> = OfficeTaken | Commands<C> | Barrier;
+export type EntryBody<C> = OfficeTaken | Commands<C> | Barrier | Checkpoint | Snapshot;
 
 /** An entry as it is stored. */
 export type Entry<C> = EntryBody<C> & { readonly chain: string };
@@ -68,7 +102,7 @@ export interface Genesis {
 
 /** Genesis as it is stored. It is written once, by whoever creates the log, and never by a member. */
 export function genesisBody({ logId, epoch }: Omit<Genesis, "seq">): JsonObject {
-  return { v: ENTRY_VERSION, type: "genesis", logId, epoch };
+  return { v: GENESIS_VERSION, type: "genesis", logId, epoch };
 }
 
 /** Reads genesis from the log, or says why the log does not begin with one. */
@@ -77,7 +111,7 @@ export function readGenesis(
 ): { ok: true; logId: string; epoch: number } | { ok: false; fault: string } {
   if (!isJsonObject(value) || value.type !== "genesis")
     return { ok: false, fault: "the log does not begin with genesis" };
-  if (value.v !== ENTRY_VERSION) return { ok: false, fault: `genesis version is not ${ENTRY_VERSION}` };
+  if (value.v !== GENESIS_VERSION) return { ok: false, fault: `genesis version is not ${GENESIS_VERSION}` };
   const { logId, epoch } = value;
   if (typeof logId !== "string" || logId === "" || !isCount(epoch) || epoch === 0) {
     return { ok: false, fault: "genesis has no proper logId and epoch" };
@@ -90,18 +124,26 @@ export function genesisChain(logId: string, epoch = 1): string {
   return sha256(canonicalJson(genesisBody({ logId, epoch })));
 }
 
+/** The version in which an entry of this type is written. */
+export function versionOf(type: EntryBody<unknown>["type"]): number {
+  return TYPES[type];
+}
+
 /** Adds the chain hash. */
 export function sealEntry<C>(body: EntryBody<C>, previousChain: string): Entry<C> {
   return { ...body, chain: chainHash(body as unknown as JsonObject, previousChain) };
 }
 
-/** Reads an entry from the log and checks version, identity, type, chain hash and fields, in this order. */
+/**
+ * Reads an entry from the log and checks version, identity, type, chain hash and fields, in this order. What is given is
+ * in the newest version.
+ */
 export function readEntry<C>(value: JsonObject, context: EntryContext<C>): ReadEntry<C> {
-  if (value.v !== ENTRY_VERSION) return bad(`entry version is not ${ENTRY_VERSION}`);
+  const raised = upcast(value, UPCASTERS, ENTRY_VERSION);
+  if (!raised.ok) return bad(`entry ${raised.fault}`);
   if (value.logId !== context.logId) return bad(`entry is not of log "${context.logId}"`);
-  const type = value.type;
-  if (type !== "office-taken" && type !== "commands" && type !== "barrier")
-    return bad("entry type is unknown");
+  const { type } = value;
+  if (!isType(type) || versionOf(type) > (value.v as number)) return bad("entry type is unknown");
   const { chain, ...body } = value;
   if (typeof chain !== "string") return bad("entry has no chain hash");
   let expected: string;
@@ -111,9 +153,12 @@ export function readEntry<C>(value: JsonObject, context: EntryContext<C>): ReadE
     return bad(`entry cannot be hashed: ${(error as Error).message}`);
   }
   if (chain !== expected) return bad(`chain hash is ${chain.slice(0, 64)}, expected ${expected}`);
-  if (!isCount(value.term) || !isCount(value.at)) return bad("entry has no proper term and time");
-  if (type === "office-taken" && typeof value.leader !== "string") return bad("office-taken names no leader");
-  const entry = value as unknown as Entry<C>;
+  const entry = raised.value as unknown as Entry<C>;
+  if (!isCount(entry.term) || !isCount(entry.at)) return bad("entry has no proper term and time");
+  if (entry.type === "office-taken" && typeof entry.leader !== "string")
+    return bad("office-taken names no leader");
+  if (entry.type === "snapshot" && !isSnapshotNote(entry))
+    return bad("snapshot has no proper seq, hash and object");
   if (entry.type !== "commands") return { ok: true, entry };
   return readCommands(entry, context);
 }
@@ -128,6 +173,16 @@ function readCommands<C>(entry: Commands<C> & { chain: string }, context: EntryC
     commands.push({ key: item.key, command: parsed.command });
   }
   return { ok: true, entry: { ...entry, commands } };
+}
+
+function isType(type: unknown): type is keyof typeof TYPES {
+  return typeof type === "string" && Object.hasOwn(TYPES, type);
+}
+
+function isSnapshotNote({ seq, hash, object }: SnapshotNote): boolean {
+  return (
+    isCount(seq) && typeof hash === "string" && /^[0-9a-f]{64}$/.test(hash) && typeof object === "string"
+  );
 }
 
 function chainHash(body: JsonObject, previousChain: string): string {

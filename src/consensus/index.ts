@@ -18,6 +18,7 @@ export {
 } from "./apply.ts";
 export {
   canonicalJson,
+  canonicalPieces,
   isJsonObject,
   type Json,
   type JsonObject,
@@ -36,6 +37,7 @@ export {
   type ParsedCommand,
   readEntry,
   readGenesis,
+  type SnapshotNote,
   sealEntry,
 } from "./entry.ts";
 export {
@@ -51,7 +53,15 @@ export {
   viewMember,
 } from "./member.ts";
 export { type Envelope, MESSAGE_VERSION, type Message, parseMessage } from "./messages.ts";
-export type { Answer, AnswerError, AppendRequest, ReadAnswer } from "./office-effects.ts";
+export type {
+  Answer,
+  AnswerError,
+  AppendRequest,
+  CheckpointNews,
+  ReadAnswer,
+  SnapshotNews,
+} from "./office-effects.ts";
 export { countOutcome, majorityOf, majorityOutcome, type Outcome } from "./quorum.ts";
 export { type RegisterCommand, type Registers, registers } from "./registers.ts";
 export { drawRoleDiagram, ROLE_TABLE, type Role, type RoleTransition } from "./roles.ts";
+export { type LoadedFold, loadFold, type Renewal, renewFold, saveFold, viewFold } from "./snapshot.ts";

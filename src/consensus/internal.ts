@@ -5,7 +5,8 @@ export { applyEntry, type CommandSet, emptyFold, findMisfit, hashFold, KEPT_KEYS
 export { stepElection } from "./election.ts";
 export { type Parts, productionParts } from "./election-node.ts";
 export type { ElectionContext } from "./election-state.ts";
-export { genesisChain, readEntry, sealEntry } from "./entry.ts";
+export { ENTRY_VERSION, genesisChain, readEntry, sealEntry } from "./entry.ts";
 export { createMember, loadLog, type Member, stepMember, viewMember } from "./member.ts";
 export { type Message, parseMessage } from "./messages.ts";
 export { type RegisterCommand, type Registers, registers } from "./registers.ts";
+export { loadFold, saveFold } from "./snapshot.ts";

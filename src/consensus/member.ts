@@ -4,7 +4,7 @@
 // A `Member` has one owner and is changed in place by `stepMember`; equal inputs give equal effects.
 
 import { assert, type Chance, seededChance } from "../base/index.ts";
-import { type CommandSet, hashFold } from "./apply.ts";
+import { type CommandSet, emptyFold, type Fold, hashFold } from "./apply.ts";
 import type { JsonObject } from "./canonical.ts";
 import { stepElection } from "./election.ts";
 import {
@@ -13,7 +13,7 @@ import {
   type ElectionState,
   startElection,
 } from "./election-state.ts";
-import type { Genesis } from "./entry.ts";
+import type { Genesis, SnapshotNote } from "./entry.ts";
 import { type Envelope, parseMessage } from "./messages.ts";
 import {
   depose,
@@ -25,16 +25,20 @@ import {
   hearUnknown,
   proceed,
   takeCommand,
+  takeNote,
   takeRead,
   tickOffice,
 } from "./office.ts";
 import {
   type Answer,
   type AppendRequest,
+  type CheckpointNews,
   noEffects,
   type OfficeEffects,
   type ReadAnswer,
+  type SnapshotNews,
 } from "./office-effects.ts";
+import { hearHash } from "./office-snapshots.ts";
 import { createOffice, type Office, restartOffice } from "./office-state.ts";
 import type { Role } from "./roles.ts";
 
@@ -52,6 +56,8 @@ export interface MemberOptions<S, C> {
   readonly commandSet: CommandSet<S, C>;
   /** Where the log begins; without it genesis is taken as given at sequence 0. */
   readonly genesis?: Pick<Genesis, "epoch" | "seq"> | undefined;
+  /** Begin with what a snapshot holds instead of genesis; `hash` is that of its text. The member becomes its owner. */
+  readonly snapshot?: { readonly fold: Fold<S, C>; readonly hash: string } | undefined;
   /** See `OfficeConfig`. */
   readonly countsTicksOfAppends?: boolean | undefined;
 }
@@ -79,6 +85,12 @@ export type MemberInput<C> =
   | { readonly type: "accepted"; readonly request: number; readonly seq: number }
   | { readonly type: "refused"; readonly request: number; readonly lastSeq: number }
   | { readonly type: "unknown"; readonly request: number }
+  /** Append a checkpoint. Refused out of office. */
+  | { readonly type: "checkpoint" }
+  /** The own fold at a checkpoint has this hash (of the text of `saveFold`). */
+  | { readonly type: "hashed"; readonly seq: number; readonly hash: string }
+  /** Append the news of a snapshot that was stored and read back. Refused out of office. */
+  | ({ readonly type: "snapshot" } & SnapshotNote)
   /** The driver found that the log is not the one that was read: it is gone, ends below, or is another. */
   | { readonly type: "distrust"; readonly reason: string };
 
@@ -89,6 +101,10 @@ export interface MemberEffects<C> {
   readonly appends: readonly AppendRequest<C>[];
   readonly answers: readonly Answer[];
   readonly reads: readonly ReadAnswer[];
+  /** A checkpoint was applied: hash the fold as it is now (`viewFold`) and tell the member with `hashed`. */
+  readonly checkpoint: CheckpointNews | null;
+  /** A snapshot entry was applied. */
+  readonly snapshot: SnapshotNews | null;
 }
 
 /** What a member shows of itself. */
@@ -104,25 +120,20 @@ export interface MemberView {
 
 /** A member that has just started, has read nothing and abstains from elections for a while. */
 export function createMember<S, C>(
-  { config, seed, commandSet, genesis, countsTicksOfAppends }: MemberOptions<S, C>,
+  { config, seed, commandSet, genesis, snapshot, countsTicksOfAppends }: MemberOptions<S, C>,
   parts: MemberParts = { stepElection },
 ): Member<S, C> {
-  const office = createOffice(
-    {
-      node: config.node,
-      logId: config.swarm,
-      electionTicks: config.electionTicks,
-      genesis,
-      countsTicksOfAppends,
-    },
-    commandSet,
-  );
+  const { node, swarm: logId, electionTicks } = config;
+  const fold = snapshot?.fold ?? emptyFold(commandSet, logId, genesis);
+  assert(fold.logId === logId, `a snapshot of log ${fold.logId} was given to a member of ${logId}`);
+  const office = createOffice({ node, logId, electionTicks, countsTicksOfAppends }, fold);
+  if (snapshot !== undefined) office.ownHashes.set(fold.seq, snapshot.hash);
   const chance = seededChance(mixSeed(seed, config.node));
-  const election = startElection({ config, chance, tip: { term: 0, seq: office.fold.seq } });
+  const election = startElection({ config, chance, tip: { term: fold.term, seq: fold.seq } });
   return { config, chance, parts, election, office, hash: null };
 }
 
-/** Reads what is stored so far, from behind genesis or what it has read, into a new member. Gives the reason when the log halts it. */
+/** Reads what is stored so far, from behind genesis, its snapshot or what it has read, into a new member. Gives the reason when the log halts it. */
 export function loadLog<S, C>(member: Member<S, C>, entries: readonly JsonObject[]): string | undefined {
   const effects = noEffects<C>();
   for (const entry of entries) {
@@ -164,6 +175,8 @@ export function stepMember<S, C>(member: Member<S, C>, input: MemberInput<C>): M
     appends: turn.office.appends,
     answers: turn.office.answers.map((answer) => nameLeader(answer, member.election.leader)),
     reads: turn.office.reads,
+    checkpoint: turn.office.checkpoint,
+    snapshot: turn.office.snapshot,
   };
 }
 
@@ -209,6 +222,14 @@ function takeInput<S, C>(member: Member<S, C>, input: MemberInput<C>, turn: Turn
     case "unknown":
       hearUnknown(office, input.request, turn.office);
       return undefined;
+    case "checkpoint":
+    case "snapshot":
+      return takeNote(office, { note: input, isHandingOver: member.election.transfer !== null });
+    case "hashed": {
+      const fork = hearHash(office, input);
+      if (fork !== undefined) halt(office, fork, turn.office);
+      return haltedError(member);
+    }
     case "distrust":
       halt(office, input.reason, turn.office);
       return haltedError(member);
@@ -287,7 +308,7 @@ export function haltedError<S, C>({ office }: Member<S, C>): string | undefined 
 }
 
 function refuse<C>(error: string): MemberEffects<C> {
-  return { error, send: [], appends: [], answers: [], reads: [] };
+  return { error, send: [], appends: [], answers: [], reads: [], checkpoint: null, snapshot: null };
 }
 
 /** FNV-1a over seed and id: members that are given the same seed must not draw the same timeouts. */

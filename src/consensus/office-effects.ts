@@ -1,7 +1,7 @@
 // What an office wants done: appends to ask of the log, and answers to give. Types, and how a turn begins.
 
 import type { Json } from "./canonical.ts";
-import type { Entry } from "./entry.ts";
+import type { Entry, SnapshotNote } from "./entry.ts";
 
 /** An append to ask of the log. */
 export interface AppendRequest<C> {
@@ -34,11 +34,27 @@ export interface OfficeEffects<C> {
   readonly reads: ReadAnswer[];
   /** Applied office-taken entries that the election must see. */
   readonly taken: { readonly term: number; readonly leader: string }[];
+  /** A checkpoint was applied: the fold, as it is now, is to be hashed, and saved where the office is held. */
+  checkpoint: CheckpointNews | null;
+  /** A snapshot entry was applied. */
+  snapshot: SnapshotNews | null;
   /** True when this member must give up leading. */
   yields: boolean;
 }
 
+/** A checkpoint that was applied. */
+export interface CheckpointNews {
+  readonly seq: number;
+  /** True when this member asked for it: the one that saves its fold. */
+  readonly isOwn: boolean;
+}
+
+/** A snapshot entry that was applied, and its own sequence. */
+export interface SnapshotNews extends SnapshotNote {
+  readonly entrySeq: number;
+}
+
 /** No effects yet. */
 export function noEffects<C>(): OfficeEffects<C> {
-  return { appends: [], answers: [], reads: [], taken: [], yields: false };
+  return { appends: [], answers: [], reads: [], taken: [], checkpoint: null, snapshot: null, yields: false };
 }

@@ -1,7 +1,7 @@
 // What an office remembers. Owns the shape and the two ways to begin; what happens to it is office.ts.
 
-import { type CommandSet, emptyFold, type Fold } from "./apply.ts";
-import type { Entry, Genesis } from "./entry.ts";
+import type { Fold } from "./apply.ts";
+import type { Entry, SnapshotNote } from "./entry.ts";
 import { createQueue, type Queue, type Queued } from "./queue.ts";
 
 /** What a member is told once. */
@@ -10,8 +10,6 @@ export interface OfficeConfig {
   /** The log's identity. */
   readonly logId: string;
   readonly electionTicks: number;
-  /** Where the log begins; without it genesis is taken as given at sequence 0. */
-  readonly genesis?: Pick<Genesis, "epoch" | "seq"> | undefined;
   /**
    * Whether ticks that pass while an own append is under way count as log time. Without it log time stands still under
    * a load that leaves no tick between one entry and the next append. False unless said otherwise.
@@ -32,6 +30,9 @@ export interface OpenAppend<C> {
   isUnknown: boolean;
 }
 
+/** A checkpoint or a snapshot entry to append. */
+export type Note = { readonly type: "checkpoint" } | ({ readonly type: "snapshot" } & SnapshotNote);
+
 /** The office of one member. */
 export interface Office<S, C> {
   readonly config: OfficeConfig;
@@ -48,6 +49,12 @@ export interface Office<S, C> {
   /** Ticks spent elected, but kept out of office. */
   waitedTicks: number;
   readonly queue: Queue<C>;
+  /** What is to be appended before the next group. */
+  readonly notes: Note[];
+  /** Hashes of the own fold at the last checkpoints, by sequence, as far as they are known. */
+  readonly ownHashes: Map<number, string>;
+  /** Hashes that snapshot entries gave, whose own ones are not known. */
+  readonly toldHashes: Map<number, string>;
   nextRequest: number;
   /** Ticks since the last entry was applied, or stamped where `countsTicksOfAppends`: what log time is ahead by. */
   ticksSinceApplied: number;
@@ -55,11 +62,11 @@ export interface Office<S, C> {
   halted: string | null;
 }
 
-/** A member that has read nothing yet. */
-export function createOffice<S, C>(config: OfficeConfig, commandSet: CommandSet<S, C>): Office<S, C> {
+/** A member that has read as far as `fold`. */
+export function createOffice<S, C>(config: OfficeConfig, fold: Fold<S, C>): Office<S, C> {
   return {
     config,
-    fold: emptyFold(commandSet, config.logId, config.genesis),
+    fold,
     electedTerm: null,
     inOffice: false,
     open: null,
@@ -67,6 +74,9 @@ export function createOffice<S, C>(config: OfficeConfig, commandSet: CommandSet<
     behindSeq: null,
     waitedTicks: 0,
     queue: createQueue(),
+    notes: [],
+    ownHashes: new Map(),
+    toldHashes: new Map(),
     nextRequest: 1,
     ticksSinceApplied: 0,
     halted: null,
@@ -75,6 +85,6 @@ export function createOffice<S, C>(config: OfficeConfig, commandSet: CommandSet<
 
 /** The same log with nothing else remembered; request numbers go on, so that late answers cannot be mistaken. */
 export function restartOffice<S, C>(before: Office<S, C>): Office<S, C> {
-  const { config, fold, nextRequest, halted } = before;
-  return { ...createOffice(config, fold.commandSet), fold, nextRequest, halted };
+  const { config, fold, nextRequest, ownHashes, toldHashes, halted } = before;
+  return { ...createOffice(config, fold), nextRequest, ownHashes, toldHashes, halted };
 }

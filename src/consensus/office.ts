@@ -14,16 +14,10 @@
 
 import { applyEntry, findMisfit } from "./apply.ts";
 import type { Json, JsonObject } from "./canonical.ts";
-import {
-  ENTRY_VERSION,
-  type Entry,
-  type EntryBody,
-  type KeyedCommand,
-  readEntry,
-  sealEntry,
-} from "./entry.ts";
+import { type Entry, type EntryBody, type KeyedCommand, readEntry, sealEntry, versionOf } from "./entry.ts";
 import type { AnswerError, OfficeEffects } from "./office-effects.ts";
-import type { Office, OpenAppend } from "./office-state.ts";
+import { findFork, noteSnapshot } from "./office-snapshots.ts";
+import type { Note, Office, OpenAppend } from "./office-state.ts";
 import { push, type Queued, type QueuedCommand, take } from "./queue.ts";
 
 /** Most commands of one entry: bounds what one append can hold up. */
@@ -58,6 +52,7 @@ export function depose<S, C>(
   office.electedTerm = null;
   office.inOffice = false;
   office.behindSeq = null;
+  office.notes.length = 0;
   const { open } = office;
   if (open !== null) {
     office.open = null;
@@ -80,7 +75,9 @@ export function tickOffice<S, C>(office: Office<S, C>, effects: OfficeEffects<C>
 export function proceed<S, C>(office: Office<S, C>, effects: OfficeEffects<C>): void {
   if (office.electedTerm === null || office.open !== null || office.halted !== null) return;
   if (office.inOffice) {
-    appendGroup(office, effects);
+    const note = office.notes.shift();
+    if (note === undefined) appendGroup(office, effects);
+    else append(office, { ...entryHead(office), ...note }, [], effects);
     return;
   }
   if (office.behindSeq !== null && office.fold.seq < office.behindSeq) return;
@@ -126,6 +123,21 @@ export function takeRead<S, C>(
   if (!office.inOffice) refuse(office, item, "not_leader", effects);
   else if (isHandingOver) refuse(office, item, "unavailable", effects);
   else enqueue(office, item, effects);
+}
+
+/**
+ * Takes a checkpoint or a snapshot entry to append, before whatever waits: both are rare and cheap. What became of it,
+ * `checkpoint` and `snapshot` of a later effect say; nothing, when the office is lost before. Gives why it is refused.
+ */
+export function takeNote<S, C>(
+  office: Office<S, C>,
+  { note, isHandingOver }: { readonly note: Note; readonly isHandingOver: boolean },
+): AnswerError | undefined {
+  if (!office.inOffice) return "not_leader";
+  if (isHandingOver) return "unavailable";
+  if (office.notes.some(({ type }) => type === note.type)) return "overloaded";
+  office.notes.push(note);
+  return undefined;
 }
 
 function enqueue<S, C>(office: Office<S, C>, item: Queued<C>, effects: OfficeEffects<C>): void {
@@ -207,17 +219,20 @@ function takeGroup<S, C>(office: Office<S, C>, effects: OfficeEffects<C>): Queue
   return group;
 }
 
-/** What every entry says. Log time goes on from the last entry by the ticks since it was applied. */
+/** What every entry says beside its version and type. Log time goes on from the last entry by the ticks since it was applied. */
 function entryHead<S, C>({ config, fold, ticksSinceApplied }: Office<S, C>) {
-  return { v: ENTRY_VERSION, logId: config.logId, term: fold.term, at: fold.at + ticksSinceApplied } as const;
+  return { logId: config.logId, term: fold.term, at: fold.at + ticksSinceApplied } as const;
 }
+
+type Unversioned<B> = B extends unknown ? Omit<B, "v"> : never;
 
 function append<S, C>(
   office: Office<S, C>,
-  body: EntryBody<C>,
+  content: Unversioned<EntryBody<C>>,
   group: readonly Queued<C>[],
   effects: OfficeEffects<C>,
 ): void {
+  const body = { v: versionOf(content.type), ...content } as EntryBody<C>;
   const entry = sealEntry(body, office.fold.chain);
   const keys = new Set(body.type === "commands" ? body.commands.map(({ key }) => key) : []);
   const open = { request: null, expectedLastSeq: office.fold.seq, entry, group, keys, isUnknown: false };
@@ -305,7 +320,7 @@ export function hearStored<S, C>(
     previousChain: fold.chain,
     parseCommand: fold.commandSet.parse,
   });
-  const fault = read.ok ? findMisfit(fold, read.entry) : read.fault;
+  const fault = read.ok ? (findMisfit(fold, read.entry) ?? findFork(office, read.entry)) : read.fault;
   if (!read.ok || fault !== undefined) {
     halt(office, `entry ${seq}: ${fault}`, effects);
     return "halted";
@@ -325,6 +340,8 @@ function advance<S, C>(office: Office<S, C>, entry: Entry<C>, effects: OfficeEff
     if ((office.left[index] as OpenAppend<C>).expectedLastSeq < fold.seq) office.left.splice(index, 1);
   }
   if (entry.type === "office-taken") effects.taken.push({ term: entry.term, leader: entry.leader });
+  if (entry.type === "checkpoint") effects.checkpoint = { seq: fold.seq, isOwn };
+  if (entry.type === "snapshot") effects.snapshot = noteSnapshot(office, entry);
   office.open = null;
   if (isOwn) {
     if (entry.type === "office-taken") office.inOffice = true;

@@ -56,6 +56,10 @@ export const registers: CommandSet<Registers, RegisterCommand> = {
     for (const [name, token, holder] of locks) writeLock(state, name, { token, holder });
     return state;
   },
+  skipAhead(state, count) {
+    for (const [name, { token, holder }] of state.locks)
+      writeLock(state, name, { token: token + count, holder });
+  },
 };
 
 function decide(state: Registers, command: RegisterCommand, at: number): Json {

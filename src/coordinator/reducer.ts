@@ -3,6 +3,7 @@
 //
 // R1  Every command belongs to exactly one reducer: the one that lists its type.
 // R2  A reducer decides from its state, the command and log time alone, and changes nothing but its state.
+// R3  What `toJson` gives is never changed by a later decision: it is written out bit by bit while the state goes on.
 import type { z } from "zod";
 import { type CommandSet, canonicalJson, type Json, type JsonObject, sha256 } from "../consensus/index.ts";
 import type { ErrorCode } from "../protocol/index.ts";
@@ -25,10 +26,15 @@ export interface Reducer<S, C extends LogCommand> {
   empty(): S;
   /** Decides one command at log time `at` (ticks of {@link LOG_TICK_MS}), changing `state` in place. */
   decide(state: S, command: C, at: number): Json;
-  /** The state as JSON: everything that decides later answers, in an order that depends on nothing else. */
+  /** The state as JSON: everything that decides later answers, in an order that depends on nothing else (R3). */
   toJson(state: S): Json;
   /** The state that {@link Reducer.toJson} made this JSON of. Its hash was checked before. */
   fromJson(json: Json): S;
+  /**
+   * Moves every counter whose values outsiders keep (fencing tokens, revisions) on by `count`, in place: the log lost
+   * entries, and what they gave away must not be given again. Left out where there is no such counter.
+   */
+  skipAhead?(state: S, count: number): void;
 }
 
 /** Makes a refusal. */
@@ -82,5 +88,8 @@ export function combine<P extends Readonly<Record<string, AnyReducer>>>(
           return [name, saved === undefined ? part.empty() : part.fromJson(saved)];
         }),
       ) as State,
+    skipAhead(state, count) {
+      for (const name of names) parts[name]!.skipAhead?.(state[name], count);
+    },
   };
 }

@@ -13,7 +13,7 @@ import {
   sealEntry,
 } from "../../src/consensus/index.ts";
 
-const head = { v: 1, logId: "murmur", term: 1, at: 0 } as const;
+const head = { v: 2, logId: "murmur", term: 1, at: 0 } as const;
 
 /** A log whose office was taken in term 1, and a way to add groups of commands. */
 function setup() {
@@ -100,10 +100,11 @@ describe("reading an entry", () => {
   });
 
   it.each([
-    ["version", { v: 2 }],
+    ["version", { v: 3 }],
+    ["version", { v: "2" }],
     ["version", { v: undefined }],
     ["log", { logId: "other" }],
-    ["type", { type: "snapshot" }],
+    ["type", { type: "other" }],
     ["chain", { chain: "0".repeat(64) }],
     ["chain", { chain: 5 }],
     ["chain", { at: 1 }],
@@ -120,6 +121,7 @@ describe("reading an entry", () => {
     { ...head, type: "commands", commands: [{ command: { type: "get", name: "x" } }] },
     { ...head, term: "1", type: "barrier" },
     { ...head, type: "office-taken" },
+    { ...head, type: "snapshot", seq: 1, hash: "short", object: "o" },
   ])("refuses bad fields under a good chain: %j", (body) => {
     expect(read(sealEntry(body as never, context.previousChain)).ok).toBe(false);
   });

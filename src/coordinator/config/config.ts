@@ -83,6 +83,9 @@ export const config: Reducer<ConfigState, ConfigCommand> = {
       byName: new Map(values.map(({ name, value, revision }) => [name, { value, revision }])),
     };
   },
+  skipAhead(state, count) {
+    state.lastRevision += count;
+  },
 };
 
 /** The values whose name is `below` or begins with `below.`, all without one; by name. */

@@ -113,7 +113,7 @@ export const locks: Reducer<Locks, LockCommand> = {
     lastToken,
     [...byName]
       .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([name, { holder, waiters }]) => [name, holder as Json, waiters as unknown as Json]),
+      .map(([name, { holder, waiters }]) => [name, holder as Json, [...waiters] as unknown as Json]),
   ],
   fromJson(json) {
     const [lastToken, saved] = json as unknown as [number, [string, Holder | null, Waiter[]][]];
@@ -121,6 +121,9 @@ export const locks: Reducer<Locks, LockCommand> = {
       lastToken,
       byName: new Map(saved.map(([name, holder, waiters]) => [name, { holder, waiters: [...waiters] }])),
     };
+  },
+  skipAhead(state, count) {
+    state.lastToken += count;
   },
 };
 
