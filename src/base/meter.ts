@@ -70,6 +70,13 @@ export function createMeter(options: { defaults?: boolean } = {}) {
     budgetUsd: gauge("murmur_budget_usd", "Money of all budgets, in USD: limit, spent and reserved.", [
       "state",
     ]),
+    agentConflicts: counter(
+      "murmur_agent_conflicts_total",
+      "Agent ids that two hosts claimed at the same time, noticed by this coordinator.",
+    ),
+    placements: counter("murmur_placements_total", "Tasks that this coordinator chose an agent for.", [
+      "outcome",
+    ]),
     natsConnected: gauge("murmur_nats_connected", "1 while this process is connected to NATS."),
     buildInfo: gauge("murmur_build_info", "Always 1; the labels say what runs.", ["version", "node"]),
   };

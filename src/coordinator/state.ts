@@ -4,10 +4,11 @@ import { budgets } from "./budgets/budgets.ts";
 import { config } from "./config/config.ts";
 import { locks } from "./locks/locks.ts";
 import { combine } from "./reducer.ts";
+import { registry } from "./registry/registry.ts";
 import { schedules } from "./schedules/schedules.ts";
 
 /** What entries of the control log mean. */
-export const officeCommands = combine({ budgets, config, locks, schedules });
+export const officeCommands = combine({ budgets, config, locks, registry, schedules });
 
 /** The state that the control log means. */
 export type OfficeState = ReturnType<typeof officeCommands.empty>;

@@ -9,6 +9,7 @@ import {
   type Office,
   type OfficeOptions,
 } from "../../src/coordinator/index.ts";
+import type { AgentStatus } from "../../src/protocol/index.ts";
 import { connectMemory, connectNats, MemoryServer, type Transport } from "../../src/transport/index.ts";
 import { startNatsServer } from "../support/nats-server.ts";
 
@@ -85,5 +86,23 @@ export async function setupOffice(options: { nats?: boolean; prefix?: string } =
     client: createOfficeClient({ transport }),
     start,
     startAll: (members: readonly string[]) => Promise.all(members.map((id) => start(id, members))),
+  };
+}
+
+/** What an agent says of itself. */
+export function makeStatus(fields: Partial<AgentStatus> = {}): AgentStatus {
+  return {
+    id: "a1",
+    role: "echo",
+    capabilities: ["echo"],
+    state: "idle",
+    waiting: null,
+    slots: { used: 0, total: 8 },
+    loop: 0,
+    host: "h1",
+    pid: 1,
+    since: "2026-01-01T00:00:00.000Z",
+    version: "1.0.0",
+    ...fields,
   };
 }

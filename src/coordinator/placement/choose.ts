@@ -1,0 +1,174 @@
+// Chooses the agent of a task: who can take it is scored by what it says of itself, how busy it is, and how it did so
+// far; and chance sees to it that everybody gets to show what it can. Pure: chance is an argument.
+//
+// Q1  Who does not offer the capability, or takes no new work, is never chosen.
+// Q2  While an agent has a free slot, none without one is chosen. When all are busy, one may be given as much again as it
+//     has slots, so that a task is at hand when a slot comes free; beyond that nobody is chosen.
+// Q3  The same candidates, task and seed give the same choice.
+//
+// The record is explored by Thompson sampling: a success rate is drawn from Beta(successes + 1, failures + 1) and the draw
+// is scored instead of the mean, so that an agent of which little is known is tried in proportion to the chance that it is
+// the best (W. R. Thompson, Biometrika 25, 1933). Unlike an upper confidence bound it does not send everybody to the same
+// agent while outcomes are still under way (O. Chapelle, L. Li, "An empirical evaluation of Thompson sampling", NIPS 2011).
+import type { Chance } from "../../base/index.ts";
+import { type PlacementReason, SwarmError } from "../../protocol/index.ts";
+import type { Profile } from "../registry/profile.ts";
+import type { Expectation } from "../registry/record.ts";
+import { drawBeta } from "./beta.ts";
+import { findTriggers, matchExpertise, type Wanted } from "./skills.ts";
+
+/**
+ * What each part of the score weighs. Parts lie between 0 and 1 (exploration may be below). What an agent says of itself
+ * comes before how it did, because a task that names an expertise wants it; how it did comes before how free it is.
+ */
+export const WEIGHTS = { expertise: 4, triggers: 2, success: 2, latency: 1, slots: 1 } as const;
+/** Agents of one kind whose records are looked at for one choice: more change little, and a choice must stay cheap. */
+export const MAX_PER_KIND = 32;
+/** How much an agent may be given, in multiples of its slots (Q2). */
+const MAX_LOAD = 2;
+/** The longest list of triggers that a reason shows, in characters. */
+const MAX_SHOWN = 100;
+
+/** An agent that may be chosen. */
+export interface Candidate {
+  readonly profile: Profile;
+  /** Whether it takes new work. */
+  readonly isOpen: boolean;
+  /** Attempts that it has, or will have of what was placed on it. */
+  readonly load: number;
+  /** What to expect of it; asked only for who comes into question. */
+  readonly expectation: () => Expectation;
+}
+
+/** A choice, and what it was made of: the heaviest reason first. */
+export interface Choice {
+  readonly host: string;
+  readonly agent: string;
+  readonly score: number;
+  readonly reasons: PlacementReason[];
+}
+
+/** Chooses among all; null when nobody can take the task now. */
+export function choose(candidates: Iterable<Candidate>, wanted: Wanted, chance: Chance): Choice | null {
+  const able = findAble(candidates); // Q1, Q2
+  const sample = sampleKinds(able, chance);
+  return best(sample, able.length, wanted, chance);
+}
+
+/**
+ * The choice of a named agent.
+ * @throws SwarmError `invalid_input` when it does not offer the capability, `unavailable` when it cannot take it now.
+ */
+export function chooseNamed(candidate: Candidate, capability: string): Choice {
+  const { profile, isOpen, load } = candidate;
+  if (!profile.capabilities.includes(capability)) {
+    throw new SwarmError(
+      "invalid_input",
+      `agent ${profile.id} does not offer ${capability}; it offers ${profile.capabilities.join(", ")}`,
+      { field: "route" },
+    );
+  }
+  if (!isOpen || load >= profile.slots * MAX_LOAD) {
+    throw new SwarmError(
+      "unavailable",
+      `agent ${profile.id} ${isOpen ? "has as much as it can take" : "takes no new work"} at the moment; the task waits`,
+    );
+  }
+  const reasons = [{ what: "named by the task", value: profile.id }];
+  return { host: profile.host, agent: profile.id, score: 0, reasons };
+}
+
+/** Those with a free slot; when there are none, those that may be given more (Q2). */
+function findAble(candidates: Iterable<Candidate>): Candidate[] {
+  const free: Candidate[] = [];
+  const busy: Candidate[] = [];
+  for (const candidate of candidates) {
+    const { isOpen, load, profile } = candidate;
+    if (!isOpen) continue;
+    if (load < profile.slots) free.push(candidate);
+    else if (load < profile.slots * MAX_LOAD) busy.push(candidate);
+  }
+  return free.length > 0 ? free : busy;
+}
+
+/** At most {@link MAX_PER_KIND} of each kind, drawn evenly (reservoir sampling, Vitter's algorithm R). */
+function sampleKinds(candidates: readonly Candidate[], chance: Chance): Candidate[] {
+  const kinds = new Map<string, { seen: number; drawn: Candidate[] }>();
+  for (const candidate of candidates) {
+    const { role, model, expertise, triggers } = candidate.profile;
+    const name = `${role}\n${model ?? ""}\n${expertise?.join() ?? ""}\n${triggers?.join() ?? ""}`;
+    let kind = kinds.get(name);
+    if (kind === undefined) {
+      kind = { seen: 0, drawn: [] };
+      kinds.set(name, kind);
+    }
+    const place = kind.seen < MAX_PER_KIND ? kind.seen : Math.floor(chance.next() * (kind.seen + 1));
+    kind.seen++;
+    if (place < MAX_PER_KIND) kind.drawn[place] = candidate;
+  }
+  return [...kinds.values()].flatMap(({ drawn }) => drawn);
+}
+
+function best(sample: readonly Candidate[], able: number, wanted: Wanted, chance: Chance): Choice | null {
+  const expected = sample.map((candidate) => candidate.expectation());
+  const fastestMs = Math.min(...expected.map(({ meanMs }) => meanMs ?? Number.POSITIVE_INFINITY));
+  let chosen: { candidate: Candidate; score: number; reasons: PlacementReason[] } | null = null;
+  for (const [index, candidate] of sample.entries()) {
+    const parts = score(candidate, expected[index] as Expectation, { fastestMs, wanted, chance });
+    const total = parts.reduce((sum, { weight = 0 }) => sum + weight, 0);
+    if (chosen === null || total > chosen.score) chosen = { candidate, score: total, reasons: parts };
+  }
+  if (chosen === null) return null;
+  const { host, id } = chosen.candidate.profile;
+  const reasons = chosen.reasons
+    .sort((one, other) => (other.weight ?? 0) - (one.weight ?? 0))
+    .map(({ what, value, weight = 0 }) => ({ what, value, weight: round(weight) }));
+  return {
+    host,
+    agent: id,
+    score: round(chosen.score),
+    reasons: [...reasons, { what: "agents that could take it", value: able }],
+  };
+}
+
+/** The parts of an agent's score; a part that the task does not ask for is not there. */
+function score(
+  { profile, load }: Candidate,
+  { outcomes, successRate, meanMs }: Expectation,
+  { fastestMs, wanted, chance }: { fastestMs: number; wanted: Wanted; chance: Chance },
+): PlacementReason[] {
+  const reasons: PlacementReason[] = [];
+  const expertise = matchExpertise(profile, wanted);
+  if (expertise !== null) {
+    reasons.push({ what: "expertise", value: round(expertise), weight: WEIGHTS.expertise * expertise });
+  }
+  const triggers = findTriggers(profile, wanted);
+  if (triggers.length > 0) {
+    // One trigger is half of it, and each further one half of the rest.
+    const weight = WEIGHTS.triggers * (1 - 0.5 ** triggers.length);
+    reasons.push({ what: "triggers", value: triggers.join(", ").slice(0, MAX_SHOWN), weight });
+  }
+  const successes = outcomes * successRate;
+  const [a, b] = [Math.max(0, successes) + 1, Math.max(0, outcomes - successes) + 1];
+  const mean = a / (a + b);
+  const drawn = drawBeta(a, b, chance);
+  reasons.push({ what: "success rate", value: round(mean), weight: WEIGHTS.success * mean });
+  reasons.push({ what: "exploration", value: round(drawn - mean), weight: WEIGHTS.success * (drawn - mean) });
+  if (meanMs !== null) {
+    const latency = meanMs <= fastestMs ? 1 : fastestMs / meanMs;
+    reasons.push({ what: "mean time in ms", value: round(meanMs), weight: WEIGHTS.latency * latency });
+  } else {
+    reasons.push({ what: "mean time in ms", value: "not known yet", weight: WEIGHTS.latency });
+  }
+  const free = Math.max(0, profile.slots - load);
+  reasons.push({
+    what: "free slots",
+    value: `${free} of ${profile.slots}`,
+    weight: profile.slots === 0 ? 0 : (WEIGHTS.slots * free) / profile.slots,
+  });
+  return reasons;
+}
+
+function round(value: number): number {
+  return Math.round(value * 1_000) / 1_000;
+}

@@ -1,0 +1,70 @@
+// What the registry holds of an agent: what it is, and not how it fares at the moment. Owns the bounds. Pure.
+import { z } from "zod";
+import { type AgentStatus, MAX_SKILLS, tokenSchema } from "../../protocol/index.ts";
+
+/** The most capabilities of one agent that the registry holds: as many as an agent may declare. */
+const MAX_CAPABILITIES = 32;
+/** The longest role, version or model, in characters. */
+const MAX_WORD_LENGTH = 128;
+
+/** An agent as it stands in the log. About 300 bytes; with everything at its bound about 8 KiB. */
+export const profileSchema = z.strictObject({
+  id: tokenSchema,
+  host: tokenSchema,
+  pid: z.int(),
+  role: z.string().max(MAX_WORD_LENGTH),
+  version: z.string().max(MAX_WORD_LENGTH),
+  capabilities: z.array(tokenSchema).max(MAX_CAPABILITIES),
+  /** Attempts at the same time. */
+  slots: z.int().min(0),
+  since: z.string().max(40),
+  expertise: z.array(tokenSchema).max(MAX_SKILLS).optional(),
+  triggers: z.array(z.string().min(1).max(64)).max(MAX_SKILLS).optional(),
+  model: z.string().min(1).max(MAX_WORD_LENGTH).optional(),
+  publicKey: z.string().max(64).optional(),
+});
+
+/** An agent as it stands in the log. */
+export type Profile = z.output<typeof profileSchema>;
+
+/** What a heartbeat tells of what the agent is; null when it does not fit the registry's bounds. */
+export function profileOf(status: AgentStatus): Profile | null {
+  const { id, host, pid, role, version, capabilities, slots, since } = status;
+  const parsed = profileSchema.safeParse({
+    id,
+    host,
+    pid,
+    role,
+    version,
+    capabilities,
+    slots: slots.total,
+    since,
+    ...(status.expertise === undefined ? {} : { expertise: status.expertise }),
+    ...(status.triggers === undefined ? {} : { triggers: status.triggers }),
+    ...(status.model === undefined ? {} : { model: status.model }),
+    ...(status.publicKey === undefined ? {} : { publicKey: status.publicKey }),
+  });
+  return parsed.success ? parsed.data : null;
+}
+
+/** True when a heartbeat tells nothing that the registry does not hold. Runs for every agent of every heartbeat. */
+export function isKnown(profile: Profile, status: AgentStatus): boolean {
+  return (
+    profile.host === status.host &&
+    profile.pid === status.pid &&
+    profile.slots === status.slots.total &&
+    profile.since === status.since &&
+    profile.role === status.role &&
+    profile.version === status.version &&
+    profile.model === status.model &&
+    profile.publicKey === status.publicKey &&
+    sameWords(profile.capabilities, status.capabilities) &&
+    sameWords(profile.expertise, status.expertise) &&
+    sameWords(profile.triggers, status.triggers)
+  );
+}
+
+function sameWords(one: readonly string[] | undefined, other: readonly string[] | undefined): boolean {
+  if (one === undefined || other === undefined) return one === other;
+  return one.length === other.length && one.every((word, index) => word === other[index]);
+}

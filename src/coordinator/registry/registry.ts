@@ -1,0 +1,178 @@
+// The registry: which agents belong to the swarm, and their measured record. Pure. Who joins, leaves or did well is
+// found out by whoever holds the office (driver.ts), and stands in its commands.
+//
+// G1  An id is registered once; a later join of the same id replaces the earlier one, on whatever host that was.
+// G2  A leave removes an agent only from the host that it names: news of an old life cannot end a new one.
+// G3  An agent's record ends with it; that of its kind (role, model, capability) stays, so that its successor does not
+//     begin from nothing.
+import { z } from "zod";
+import type { Json } from "../../consensus/index.ts";
+import { tokenSchema } from "../../protocol/index.ts";
+import type { Reducer } from "../reducer.ts";
+import { type Profile, profileSchema } from "./profile.ts";
+import { addOutcomes, type Outcomes, outcomesSchema, type WorkRecord } from "./record.ts";
+
+/** Agents of one swarm: about 15 MB of state. One that is above it works, and is not listed or placed on. */
+export const MAX_MEMBERS = 50_000;
+/** Records of kinds; the one that was added to least recently makes room. */
+export const MAX_KINDS = 4_096;
+/** Agents of one join, and of one leave. Their bytes are bounded by who makes the command, see chunks.ts. */
+export const MAX_PER_COMMAND = 256;
+
+/** Why an agent left: it said so, it was silent, its connection ended and it does not answer. */
+export const LEAVE_REASONS = ["goodbye", "missing", "disconnected"] as const;
+/** Why an agent left. */
+export type LeaveReason = (typeof LEAVE_REASONS)[number];
+
+const commands = {
+  /** Agents that are new, or not what they were. */
+  "members-join": z.strictObject({
+    type: z.literal("members-join"),
+    agents: z.array(profileSchema).min(1).max(MAX_PER_COMMAND),
+  }),
+  "members-leave": z.strictObject({
+    type: z.literal("members-leave"),
+    reason: z.enum(LEAVE_REASONS),
+    agents: z
+      .array(z.strictObject({ id: tokenSchema, host: tokenSchema }))
+      .min(1)
+      .max(MAX_PER_COMMAND),
+  }),
+  /** What agents made of what was placed on them. */
+  "record-add": z.strictObject({
+    type: z.literal("record-add"),
+    outcomes: z
+      .array(z.strictObject({ agent: tokenSchema, capability: tokenSchema, ...outcomesSchema.shape }))
+      .min(1)
+      .max(MAX_PER_COMMAND),
+  }),
+};
+
+/** A command about agents. */
+export type RegistryCommand = {
+  [T in keyof typeof commands]: z.output<(typeof commands)[T]>;
+}[keyof typeof commands];
+
+/** An agent of the swarm. */
+export interface Member {
+  readonly profile: Profile;
+  /** By capability. */
+  readonly record: Map<string, WorkRecord>;
+}
+
+/** All agents. */
+export interface Registry {
+  readonly members: Map<string, Member>;
+  /** By {@link kindOf}; the least recently added to comes first. */
+  readonly kinds: Map<string, WorkRecord>;
+  /** Ids by capability and by host: made of `members`, for those who look. */
+  readonly byCapability: Map<string, Set<string>>;
+  readonly byHost: Map<string, Set<string>>;
+  /** Rises with every change of `members`, for those who keep what they made of it. No part of what is decided. */
+  revision: number;
+}
+
+/** What agents that are made alike have in common, per capability. */
+export function kindOf({ role, model }: Profile, capability: string): string {
+  return JSON.stringify([role, model ?? null, capability]);
+}
+
+/** The reducer of agents. */
+export const registry: Reducer<Registry, RegistryCommand> = {
+  commands,
+  empty: () => ({
+    members: new Map(),
+    kinds: new Map(),
+    byCapability: new Map(),
+    byHost: new Map(),
+    revision: 0,
+  }),
+  decide(state, command) {
+    switch (command.type) {
+      case "members-join": {
+        const joined = command.agents.filter((profile) => join(state, profile)).length;
+        return { joined, refused: command.agents.length - joined };
+      }
+      case "members-leave":
+        return { left: command.agents.filter(({ id, host }) => leave(state, id, host)).length };
+      case "record-add": {
+        for (const { agent, capability, ...outcomes } of command.outcomes) {
+          addRecord(state, agent, capability, outcomes);
+        }
+        return { recorded: command.outcomes.length };
+      }
+      default:
+        return command satisfies never;
+    }
+  },
+  toJson: ({ members, kinds }) => [
+    [...members]
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([, { profile, record }]) => [
+        profile as Json,
+        [...record].sort(([a], [b]) => (a < b ? -1 : 1)) as unknown as Json,
+      ]),
+    [...kinds] as unknown as Json, // in the order in which they make room
+  ],
+  fromJson(json) {
+    const [members, kinds] = json as unknown as [[Profile, [string, WorkRecord][]][], [string, WorkRecord][]];
+    const state = registry.empty();
+    for (const [profile, record] of members) {
+      join(state, profile);
+      for (const [capability, made] of record) state.members.get(profile.id)?.record.set(capability, made);
+    }
+    for (const [kind, record] of kinds) state.kinds.set(kind, record);
+    return state;
+  },
+};
+
+function join(state: Registry, profile: Profile): boolean {
+  const { members, byCapability, byHost } = state;
+  const before = members.get(profile.id);
+  if (before === undefined && members.size >= MAX_MEMBERS) return false;
+  if (before !== undefined) unlist(state, before.profile);
+  const isAlike = before?.profile.role === profile.role && before.profile.model === profile.model;
+  members.set(profile.id, { profile, record: isAlike ? before.record : new Map() }); // G1
+  for (const capability of profile.capabilities) addTo(byCapability, capability, profile.id);
+  addTo(byHost, profile.host, profile.id);
+  state.revision++;
+  return true;
+}
+
+function leave(state: Registry, id: string, host: string): boolean {
+  const member = state.members.get(id);
+  if (member?.profile.host !== host) return false; // G2
+  state.members.delete(id);
+  unlist(state, member.profile);
+  state.revision++;
+  return true;
+}
+
+function unlist({ byCapability, byHost }: Registry, { id, host, capabilities }: Profile): void {
+  for (const capability of capabilities) removeFrom(byCapability, capability, id);
+  removeFrom(byHost, host, id);
+}
+
+function addRecord(state: Registry, agent: string, capability: string, outcomes: Outcomes): void {
+  const member = state.members.get(agent);
+  if (member === undefined || !member.profile.capabilities.includes(capability)) return;
+  member.record.set(capability, addOutcomes(member.record.get(capability), outcomes));
+  const { kinds } = state;
+  const kind = kindOf(member.profile, capability);
+  const before = kinds.get(kind);
+  kinds.delete(kind); // G3: back in as the newest
+  kinds.set(kind, addOutcomes(before, outcomes));
+  if (kinds.size > MAX_KINDS) kinds.delete(kinds.keys().next().value as string);
+}
+
+function addTo(index: Map<string, Set<string>>, key: string, id: string): void {
+  const ids = index.get(key);
+  if (ids === undefined) index.set(key, new Set([id]));
+  else ids.add(id);
+}
+
+function removeFrom(index: Map<string, Set<string>>, key: string, id: string): void {
+  const ids = index.get(key);
+  ids?.delete(id);
+  if (ids?.size === 0) index.delete(key);
+}

@@ -1,0 +1,104 @@
+// How agents are shown: what the registry holds of them together with what they said last. Pure.
+import { z } from "zod";
+import { type AgentStatus, SwarmError, tokenSchema } from "../../protocol/index.ts";
+import type { WorkRecord } from "./record.ts";
+import type { Member, Registry } from "./registry.ts";
+import type { Sightings } from "./sightings.ts";
+
+/** Agents of one page. */
+export const MAX_PAGE_AGENTS = 500;
+/** Characters of one page, about: a quarter of a NATS server's default payload limit (1 MiB). */
+const PAGE_CHARACTERS = 256 * 1_024;
+
+/** What may be asked of the list of agents: the page behind an id. */
+export const agentsRequestSchema = z.strictObject({ after: z.string().max(64).optional() });
+/** What may be asked of one agent. */
+export const agentRequestSchema = z.strictObject({ agent: tokenSchema });
+
+/** One agent, in a list. */
+export type AgentLine = Omit<AgentStatus, "expertise" | "triggers" | "model" | "publicKey">;
+
+/** One page of agents by id; `next` asks for the one behind it, null ends the list. */
+export interface AgentPage {
+  agents: AgentLine[];
+  next: string | null;
+}
+
+/** What an agent made of what was placed on it. */
+export interface RecordView extends WorkRecord {
+  capability: string;
+}
+
+/** Shows agents, and remembers their order as long as it stays. */
+export class AgentView {
+  readonly #sightings: Sightings;
+  #sorted: readonly string[] = [];
+  #sortedOf: Registry | null = null;
+  #revision = -1;
+
+  constructor(sightings: Sightings) {
+    this.#sightings = sightings;
+  }
+
+  /** The registered agents that were heard, behind the id `after`. */
+  page(registry: Registry, after = ""): AgentPage {
+    const ids = this.#sort(registry);
+    const agents: AgentLine[] = [];
+    let characters = 0;
+    for (let index = firstBehind(ids, after); index < ids.length; index++) {
+      const id = ids[index] as string;
+      const status = this.find(registry.members.get(id) as Member);
+      if (status === null) continue;
+      const { expertise: _expertise, triggers: _triggers, model: _model, publicKey: _key, ...line } = status;
+      const size = JSON.stringify(line).length;
+      if (agents.length > 0 && (agents.length >= MAX_PAGE_AGENTS || characters + size > PAGE_CHARACTERS)) {
+        return { agents, next: agents.at(-1)!.id };
+      }
+      agents.push(line);
+      characters += size;
+    }
+    return { agents, next: null };
+  }
+
+  /** One agent and its record. @throws SwarmError `not_found`. */
+  show(registry: Registry, id: string): { agent: AgentStatus | null; record: RecordView[] } {
+    const member = registry.members.get(id);
+    if (member === undefined) {
+      throw new SwarmError(
+        "not_found",
+        `no agent ${id} belongs to this swarm (any more); murmur agent ls shows those that do`,
+        { field: "agent" },
+      );
+    }
+    const record = [...member.record]
+      .map(([capability, made]) => ({ capability, ...made }))
+      .sort((a, b) => (a.capability < b.capability ? -1 : 1));
+    return { agent: this.find(member), record };
+  }
+
+  /** What a member said last; null when it was not heard yet. */
+  find({ profile: { id, host } }: Member): AgentStatus | null {
+    const sighting = this.#sightings.get(id);
+    return sighting?.host === host ? sighting.status : null;
+  }
+
+  #sort(registry: Registry): readonly string[] {
+    if (this.#sortedOf !== registry || this.#revision !== registry.revision) {
+      this.#sorted = [...registry.members.keys()].sort();
+      this.#sortedOf = registry;
+      this.#revision = registry.revision;
+    }
+    return this.#sorted;
+  }
+}
+
+/** The index of the first id that is greater than `after`. */
+function firstBehind(ids: readonly string[], after: string): number {
+  let [low, high] = [0, ids.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((ids[middle] as string) > after) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
