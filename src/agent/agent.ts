@@ -18,11 +18,10 @@ import { type AgentState, type AgentStatus, SwarmError } from "../protocol/index
 import { type AskLink, askCapability, broadcast } from "./ask.ts";
 import type { AgentAccess, AgentTask } from "./context.ts";
 import type { AgentDefinition, ExecLimits } from "./define.ts";
-import type { Exec } from "./exec-port.ts";
 import { runHook } from "./hooks.ts";
 import { type Broadcast, Inbox } from "./inbox.ts";
 import { ACCEPTING_STATES, FINAL_STATES, type LifecycleEvent, lifecycle, PHASE_EVENTS } from "./machine.ts";
-import { Run, type RunOwner, type RunWork } from "./run.ts";
+import { Run, type RunOwner, type RunPorts, type RunWork } from "./run.ts";
 import { AgentSeat } from "./seat.ts";
 import { type SlotPlace, Slots } from "./slots.ts";
 import { attemptError, breaksAgent } from "./supervision.ts";
@@ -31,11 +30,8 @@ import { attemptError, breaksAgent } from "./supervision.ts";
 const ASK_SHARE = 0.75;
 
 /** What an agent needs of its host. */
-export interface AgentHome {
-  readonly clock: Clock;
-  readonly link: AskLink;
+export interface AgentHome extends RunPorts {
   readonly log: Logger;
-  readonly exec: Exec | undefined;
   readonly hostId: string;
   readonly version: string;
   readonly restart: RestartPolicy | undefined;
@@ -55,7 +51,7 @@ export class Agent implements RunOwner {
   readonly slots: Slots;
   readonly clock: Clock;
   readonly link: AskLink;
-  readonly exec: Exec | undefined;
+  readonly ports: RunPorts;
   readonly execLimits: ExecLimits | undefined;
   /** How many slots asks may hold at the same time. */
   readonly askLimit: number;
@@ -89,7 +85,7 @@ export class Agent implements RunOwner {
     this.#home = home;
     this.clock = home.clock;
     this.link = home.link;
-    this.exec = home.exec;
+    this.ports = home;
     this.execLimits = definition.exec;
     this.#since = new Date(home.clock.now()).toISOString();
     this.#actor.start();

@@ -16,6 +16,32 @@ export interface AskOptions {
 /** 30 s: someone waits for the answer; what takes longer should be a task. */
 export const DEFAULT_ASK_TIMEOUT_MS = 30_000;
 
+/** How `lock` waits for a lock and keeps it. */
+export interface LockOptions {
+  /**
+   * The lease, in ms, 1,000 to one day; default {@link DEFAULT_LOCK_TTL_MS}. It is renewed while the attempt runs; when
+   * the process dies, others wait this long. Below 5,000 a change of the coordinator in office may cost the lock.
+   */
+  ttlMs?: number | undefined;
+  /** How long to wait in line, in ms, at most one day; default {@link DEFAULT_LOCK_PATIENCE_MS}. */
+  patienceMs?: number | undefined;
+}
+
+/** 30 s: outlasts an election many times, and is what others wait at most for a holder that died. */
+export const DEFAULT_LOCK_TTL_MS = 30_000;
+/** 30 s: as long as a dead holder keeps others waiting by default. */
+export const DEFAULT_LOCK_PATIENCE_MS = 30_000;
+
+/** A lock that this attempt holds. */
+export interface AgentLock {
+  /** Rises with every grant of any lock. Send it with each write to what the lock protects, which refuses lower ones. */
+  readonly token: number;
+  /** Aborts when the lock is lost (its reason is a SwarmError): touch nothing of what it protects any more. */
+  readonly signal: AbortSignal;
+  /** Gives it back; at the end of the attempt this happens by itself. Never throws, safe to repeat. */
+  release(): Promise<void>;
+}
+
 /** What any code of an agent can do, in or outside a task. */
 export interface AgentAccess {
   readonly agentId: string;
@@ -54,12 +80,22 @@ export interface AgentContext extends AgentAccess {
    *   it cannot be started, or goes over its output or memory limit; the signal's reason when the task is cancelled.
    */
   exec(command: ExecRequest): Promise<ExecResult>;
+  /**
+   * Waits for a lock of the swarm and holds it until it is released or the attempt ends. Renews it meanwhile; when
+   * that is refused, or not confirmed before the lease is over by this machine's clocks, the lock's signal aborts and
+   * the attempt fails (`conflict` or `unavailable`, retryable). A process that stood still learns it only when it goes
+   * on: what the lock protects must check the token.
+   * @throws SwarmError `conflict` (retryable) when others hold it all the time; `unavailable` when no coordinator
+   *   decided it in time; `internal`, not retryable, for a lock that this attempt holds already; `invalid_input`; the
+   *   signal's reason when the task is cancelled.
+   */
+  lock(name: string, options?: LockOptions): Promise<AgentLock>;
   /** Reports progress, 0–100, with a short note; publishers who watch the task see it. */
   progress(percent: number, note?: string): void;
   /** Waits `delayMs`. @throws the signal's reason when the task is cancelled meanwhile. */
   sleep(delayMs: number): Promise<void>;
   /**
-   * Waits for `promise` and shows the agent as waiting for `reason` meanwhile. `ask`, `exec` and `sleep` do this by
+   * Waits for `promise` and shows the agent as waiting for `reason` meanwhile. `ask`, `exec`, `lock` and `sleep` do this by
    * themselves. @throws the signal's reason when the task is cancelled meanwhile; what `promise` rejects with.
    */
   waitFor<T>(reason: WaitingReason, promise: Promise<T>): Promise<T>;

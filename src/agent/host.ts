@@ -41,6 +41,7 @@ class AgentHost implements Host, AgentHome {
   readonly link: AgentHome["link"];
   readonly log: AgentHome["log"];
   readonly exec: AgentHome["exec"];
+  readonly locks: AgentHome["locks"];
   readonly hostId: string;
   readonly version: string;
   readonly restart: AgentHome["restart"];
@@ -72,6 +73,7 @@ class AgentHost implements Host, AgentHome {
     this.hostId = checkToken(options.hostId, "hostId");
     this.log = options.log;
     this.exec = options.exec;
+    this.locks = options.locks;
     this.version = options.version;
     this.restart = options.restart;
     this.link = { bus: transport.bus, subjects: createSubjects(transport.prefix) };

@@ -9,9 +9,11 @@ export { MAILBOX_LIMIT } from "./ask-desk.ts";
 export {
   type AgentAccess,
   type AgentContext,
+  type AgentLock,
   type AgentTask,
   type AskOptions,
   DEFAULT_ASK_TIMEOUT_MS,
+  type LockOptions,
 } from "./context.ts";
 export {
   type AgentDefinition,
@@ -27,5 +29,6 @@ export type { Exec, ExecRequest, ExecResult } from "./exec-port.ts";
 export { HEARTBEAT_INTERVAL_MS } from "./heartbeat.ts";
 export { createHost, MAX_AGENTS } from "./host.ts";
 export { listRoles, loadRoles, type RoleFile } from "./load.ts";
+export type { HeldLock, LockPort, LockRequest } from "./lock-port.ts";
 export { AGENT_VERBS } from "./mailbox.ts";
 export type { Host, HostOptions, HostRole } from "./ports.ts";

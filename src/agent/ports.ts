@@ -6,6 +6,7 @@ import type { Bus } from "../transport/index.ts";
 import type { CapabilityLimits, Workforce } from "../work/index.ts";
 import type { AgentDefinition } from "./define.ts";
 import type { Exec } from "./exec-port.ts";
+import type { LockPort } from "./lock-port.ts";
 
 /** One kind of agent in a host. */
 export interface HostRole {
@@ -28,6 +29,8 @@ export interface HostOptions {
   version: string;
   /** Runs commands for agents whose definition has `exec`. Without it such agents are refused: running commands is off by default. */
   exec?: Exec | undefined;
+  /** Takes locks for `ctx.lock`. Without it that is `unavailable`. */
+  locks?: LockPort | undefined;
   roles: readonly HostRole[];
   /** How often an agent that breaks is restarted; default `DEFAULT_RESTART_POLICY` of base. */
   restart?: RestartPolicy | undefined;

@@ -5,21 +5,29 @@ import type { Clock, Logger } from "../base/index.ts";
 import { sleep } from "../base/index.ts";
 import { SwarmError, showValue, type Task, type WaitingReason } from "../protocol/index.ts";
 import { type AskLink, askCapability, broadcast } from "./ask.ts";
-import type { AgentContext, AskOptions } from "./context.ts";
+import type { AgentContext, AgentLock, AskOptions, LockOptions } from "./context.ts";
 import type { ExecLimits } from "./define.ts";
 import type { Exec, ExecRequest, ExecResult } from "./exec-port.ts";
+import type { LockPort } from "./lock-port.ts";
+import { AttemptLocks } from "./locks.ts";
 import type { SlotPlace } from "./slots.ts";
 
 /** The most named steps of one attempt; bounds what a runaway loop can pile up. */
 export const MAX_STEPS = 10_000;
 
+/** What a process offers to the runs of all its agents. */
+export interface RunPorts {
+  readonly clock: Clock;
+  readonly link: AskLink;
+  readonly exec: Exec | undefined;
+  readonly locks: LockPort | undefined;
+}
+
 /** What a run needs of its agent. */
 export interface RunOwner {
   readonly id: string;
   readonly log: Logger;
-  readonly clock: Clock;
-  readonly link: AskLink;
-  readonly exec: Exec | undefined;
+  readonly ports: RunPorts;
   readonly execLimits: ExecLimits | undefined;
   /** Moves the run's slot, and counts a turn of the work loop. */
   move(slot: { place: SlotPlace }, to: SlotPlace): void;
@@ -50,6 +58,8 @@ export class Run implements AgentContext {
   #reject: ((reason: SwarmError) => void) | undefined;
   #log: Logger | undefined;
   #steps: Set<string> | undefined;
+  #locks: AttemptLocks | undefined;
+  #code: Promise<unknown> | undefined;
   #waits = 0;
   #ended = false;
 
@@ -105,24 +115,44 @@ export class Run implements AgentContext {
   }
 
   async exec(command: ExecRequest): Promise<ExecResult> {
-    const { exec, execLimits } = this.#owner;
-    if (exec === undefined || execLimits === undefined) {
+    const { execLimits, ports } = this.#owner;
+    if (ports.exec === undefined || execLimits === undefined) {
       throw new SwarmError(
         "not_permitted",
         `agent ${this.agentId} may not run commands: its definition has no "exec"`,
         { field: "exec" },
       );
     }
-    return this.waitFor("tool", exec(narrow(command, execLimits), { signal: this.signal }));
+    return this.waitFor("tool", ports.exec(narrow(command, execLimits), { signal: this.signal }));
   }
 
   async ask<Output = unknown>(capability: string, input: unknown, options: AskOptions = {}): Promise<Output> {
-    const answer = askCapability(this.#owner.link, capability, input, { ...options, signal: this.signal });
+    const answer = askCapability(this.#owner.ports.link, capability, input, {
+      ...options,
+      signal: this.signal,
+    });
     return (await this.waitFor("agent", answer)) as Output;
   }
 
+  async lock(name: string, options: LockOptions = {}): Promise<AgentLock> {
+    const port = this.#owner.ports.locks;
+    if (port === undefined) {
+      throw new SwarmError(
+        "unavailable",
+        `agent ${this.agentId} cannot take locks: its process reaches no coordinator`,
+      );
+    }
+    this.#locks ??= new AttemptLocks({
+      port,
+      agentId: this.agentId,
+      signal: this.signal,
+      onLost: (reason) => this.breakOff(reason),
+    });
+    return this.waitFor("lock", this.#locks.acquire(name, options));
+  }
+
   broadcast(topic: string, value: unknown): void {
-    broadcast(this.#owner.link, topic, value);
+    broadcast(this.#owner.ports.link, topic, value);
   }
 
   progress(percent: number, note?: string): void {
@@ -132,7 +162,7 @@ export class Run implements AgentContext {
   }
 
   sleep(delayMs: number): Promise<void> {
-    return this.waitFor("timer", sleep(delayMs, { signal: this.signal, clock: this.#owner.clock }));
+    return this.waitFor("timer", sleep(delayMs, { signal: this.signal, clock: this.#owner.ports.clock }));
   }
 
   async waitFor<T>(reason: WaitingReason, promise: Promise<T>): Promise<T> {
@@ -151,6 +181,7 @@ export class Run implements AgentContext {
 
   /** The outcome of the author's code, or the reason why the agent was broken off, whichever is first. */
   orBroken(promise: Promise<unknown>): Promise<unknown> {
+    this.#code = promise;
     return new Promise((resolve, reject) => {
       this.#reject = reject;
       promise.then(resolve, reject);
@@ -173,6 +204,11 @@ export class Run implements AgentContext {
   end(): void {
     this.#ended = true;
     this.#unlink?.();
+    const locks = this.#locks;
+    if (locks === undefined) return;
+    locks.end(true);
+    const giveBack = () => locks.end(false);
+    this.#code?.then(giveBack, giveBack);
   }
 }
 
