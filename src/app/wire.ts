@@ -15,7 +15,14 @@ import {
   systemClock,
 } from "../base/index.ts";
 import { createExec } from "../bridges/index.ts";
-import { createFiring, createOffice, createOfficeServer, measureBudgets } from "../coordinator/index.ts";
+import {
+  createFiring,
+  createLeaseKeeper,
+  createOffice,
+  createOfficeClient,
+  createOfficeServer,
+  measureBudgets,
+} from "../coordinator/index.ts";
 import { PRIORITIES, SwarmError } from "../protocol/index.ts";
 import { connectNats, type Transport } from "../transport/index.ts";
 import { createFrontDoor, createMover, createTaskClient, createWorker } from "../work/index.ts";
@@ -67,6 +74,7 @@ export async function runAgents(
         role,
         version: VERSION,
         exec: execOf(ports),
+        locks: createLeaseKeeper({ office: createOfficeClient({ transport }), log }),
         roles: countRoles(definitions),
       });
       const worker = createWorker({
