@@ -8,6 +8,8 @@ export const HEADERS = {
   term: "Murmur-Term",
   /** Of a placed message: who takes the task and why, see placement.ts. */
   placement: "Murmur-Placement",
+  /** Of a task that came back from an agent: the sequence of its placed message, which may still be there for a moment. */
+  returned: "Murmur-Returned",
   /** On `<p>.submit`: wait this many ms for the result. On asks: the sender waits this many ms for the reply. */
   wait: "Murmur-Wait",
   traceparent: "traceparent",
