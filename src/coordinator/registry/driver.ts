@@ -76,6 +76,10 @@ export interface Registrar {
   readonly service: Service;
   /** What a member said last; null when it was not heard here yet. */
   statusOf: AgentView["find"];
+  /** True when the agent was heard here, whether or not it is registered yet. */
+  isHeard(id: string): boolean;
+  /** Resolves when the roll call of a new tenure is over, or after a second. */
+  knowsWhoLives(): Promise<void>;
   /** Answers the office's read `agents`. @throws SwarmError `invalid_input`. */
   listAgents(body: unknown): Promise<AgentPage>;
   /** Answers the office's read `agent`. @throws SwarmError `invalid_input`, `not_found`. */
@@ -116,7 +120,8 @@ class Driver implements Registrar {
   #timer: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
   #committing: Promise<void> | null = null;
-  #rollCall: Promise<void> = Promise.resolve();
+  /** The roll call under way; null when there is none. */
+  #rollCall: Promise<void> | null = null;
   #lookedAtMs: number;
   #isStopped = false;
 
@@ -138,13 +143,13 @@ class Driver implements Registrar {
 
   async listAgents(body: unknown): Promise<AgentPage> {
     const { after } = parse(agentsRequestSchema, body, "agents");
-    await Promise.all([this.#parts.office.barrier(), this.#knowsWhoLives()]);
+    await Promise.all([this.#parts.office.barrier(), this.knowsWhoLives()]);
     return this.#view.page(this.#registry, after);
   }
 
   async showAgent(body: unknown): Promise<{ agent: AgentStatus | null; record: RecordView[] }> {
     const { agent } = parse(agentRequestSchema, body, "agent");
-    await Promise.all([this.#parts.office.barrier(), this.#knowsWhoLives()]);
+    await Promise.all([this.#parts.office.barrier(), this.knowsWhoLives()]);
     return this.#view.show(this.#registry, agent);
   }
 
@@ -164,9 +169,16 @@ class Driver implements Registrar {
     return this.#parts.office.tenure !== null;
   }
 
-  /** A new holder of the office asks around first; what it is asked meanwhile waits for that, within bounds. */
-  async #knowsWhoLives(): Promise<void> {
-    await Promise.race([this.#rollCall, sleep(ROLL_CALL_PATIENCE_MS)]);
+  isHeard(id: string): boolean {
+    return this.#sightings.get(id)?.status != null;
+  }
+
+  async knowsWhoLives(): Promise<void> {
+    if (this.#rollCall === null) return;
+    const patience = new AbortController();
+    const waited = sleep(ROLL_CALL_PATIENCE_MS, { signal: patience.signal }).catch(() => undefined);
+    await Promise.race([this.#rollCall, waited]);
+    patience.abort();
   }
 
   #start(): void {
@@ -296,7 +308,12 @@ class Driver implements Registrar {
       log.info({ agents, registered: this.#registry.members.size }, "called the roll of agents");
       await this.#commit();
     };
-    this.#rollCall = call().catch((error: unknown) => log.warn({ err: error }, "a roll call failed"));
+    const calling = call()
+      .catch((error: unknown) => log.warn({ err: error }, "a roll call failed"))
+      .finally(() => {
+        if (this.#rollCall === calling) this.#rollCall = null;
+      });
+    this.#rollCall = calling;
   }
 
   // Who is silent

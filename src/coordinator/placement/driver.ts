@@ -1,0 +1,290 @@
+// Answers the office's request `place`: which agent shall take a task, and why. Owns what is outstanding, and has its
+// outcomes added to the record; the choice is choose.ts, and the decision is stored by who publishes the placed message.
+//
+// W1  Only the holder of the office answers, and one that proved within the last half second that it is. A holder that was
+//     deposed since then may still answer: its choice may be a worse one, and the task has one result all the same,
+//     because the first writer of a result wins; a task that it sends to an agent that is gone comes back (returning.ts).
+// W2  Asked again about a task a moment later, it gives the same answer: an answer may get lost on its way.
+import {
+  createService,
+  type Logger,
+  type Meter,
+  newId,
+  type Service,
+  seededChance,
+} from "../../base/index.ts";
+import {
+  createSubjects,
+  decode,
+  type ErrorCode,
+  HEADERS,
+  type PlaceReply,
+  type PlaceRequest,
+  parse,
+  placeRequestSchema,
+  resultSchema,
+  SwarmError,
+} from "../../protocol/index.ts";
+import type { Incoming, Subscription, Transport } from "../../transport/index.ts";
+import type { Office } from "../office/office.ts";
+import { toChunks } from "../registry/chunks.ts";
+import { isOpen, type Registrar } from "../registry/driver.ts";
+import { expect, type Outcomes } from "../registry/record.ts";
+import { kindOf, type Member, type Registry } from "../registry/registry.ts";
+import { type Candidate, type Choice, choose, chooseNamed } from "./choose.ts";
+import { Outstanding, type Placed } from "./outstanding.ts";
+import { type Diversity, pick } from "./pick.ts";
+import { readWanted } from "./skills.ts";
+
+/** How old the proof of holding the office may be, in ms: half of the shortest election (W1). */
+const FRESH_MS = 500;
+/** A question about a task that comes within this time is the same question (W2): as long as a delivery waits for its ack. */
+const REPEAT_MS = 10_000;
+/** How often outcomes are added to the record, in ms: one small entry of the log. */
+const RECORD_INTERVAL_MS = 1_000;
+/** Pairs of agent and capability whose outcomes wait to be recorded; further ones are not recorded. */
+const MAX_UNRECORDED = 10_000;
+/** When to ask again while every agent is busy, in ms; and while none lives. */
+const RETRY_MS = { busy: 100, none: 1_000 } as const;
+/** Ways to fail that say something of the agent, and not of the task or of who handed it in. */
+const AGENT_FAULTS: ReadonlySet<ErrorCode> = new Set([
+  "internal",
+  "timeout",
+  "tool_failed",
+  "model_refused",
+  "model_unavailable",
+]);
+
+/** Who places tasks. */
+export interface Placing {
+  readonly service: Service;
+  /** Answers the request `place`. @throws SwarmError `unavailable`, `not_leader`, `not_found`, `invalid_input`. */
+  place(body: unknown): Promise<PlaceReply>;
+  /** The task is not where it was placed any more. */
+  forget(taskId: string): void;
+  /** Picks several agents for one question, see pick.ts; looks at the state as it is applied here. */
+  pick(request: {
+    count: number;
+    capability: string;
+    diversity: Diversity;
+    exclude?: ReadonlySet<string>;
+    labels?: Readonly<Record<string, string>>;
+    text?: string;
+  }): Choice[];
+}
+
+/** Makes the placing of a coordinator. */
+export function createPlacing(parts: {
+  transport: Transport;
+  office: Office;
+  registrar: Registrar;
+  log: Logger;
+  meter: Meter;
+  /** Seed of the exploration. */
+  seed: number;
+}): Placing {
+  const { transport, office, registrar, log, meter } = parts;
+  const subjects = createSubjects(transport.prefix);
+  const chance = seededChance(parts.seed);
+  const outstanding = new Outstanding();
+  const subscriptions = new Map<string, Subscription>();
+  const unrecorded = new Map<string, { agent: string; capability: string } & Outcomes>();
+  const nowMs = () => performance.now();
+  let provenMs = Number.NEGATIVE_INFINITY;
+  let proving: Promise<void> | null = null;
+  let timer: NodeJS.Timeout | undefined;
+  let recording: Promise<void> | undefined;
+
+  /** @throws SwarmError when the office is held by somebody else, or that cannot be known (W1). */
+  async function prove(): Promise<void> {
+    if (nowMs() - provenMs > FRESH_MS) {
+      proving ??= proveAnew().finally(() => {
+        proving = null;
+      });
+      await proving;
+    }
+    if (office.tenure === null) {
+      throw new SwarmError("not_leader", "this coordinator does not hold the office: ask again");
+    }
+  }
+
+  async function proveAnew(): Promise<void> {
+    const askedMs = nowMs();
+    await office.barrier();
+    provenMs = askedMs;
+  }
+
+  function* candidatesFor(registry: Registry, capability: string): Generator<Candidate> {
+    for (const id of registry.byCapability.get(capability) ?? []) {
+      const candidate = toCandidate(registry, registry.members.get(id) as Member, capability);
+      if (candidate !== null) yield candidate;
+    }
+  }
+
+  /** A member that was heard; of others nobody knows whether they live. */
+  function toCandidate(
+    registry: Registry,
+    member: Member,
+    capability: string,
+  ): (Candidate & { profile: Member["profile"] }) | null {
+    const status = registrar.statusOf(member);
+    if (status === null) return null;
+    const { profile, record } = member;
+    return {
+      profile,
+      isOpen: isOpen(status),
+      load: outstanding.loadOf(profile.id, status.slots.used),
+      expectation: () => expect(record.get(capability), registry.kinds.get(kindOf(profile, capability))),
+    };
+  }
+
+  function decide({ capability, route, labels, text }: PlaceRequest): Choice {
+    const { registry } = office.state;
+    if (route === "best") {
+      const choice = choose(candidatesFor(registry, capability), readWanted(labels, text), chance);
+      if (choice !== null) return choice;
+      const isOffered = registry.byCapability.has(capability);
+      throw new SwarmError(
+        "unavailable",
+        isOffered
+          ? `every agent that offers ${capability} is busy or takes no new work; the task waits`
+          : `no agent offers ${capability} at the moment; the task waits for one`,
+        { retryAfterMs: isOffered ? RETRY_MS.busy : RETRY_MS.none },
+      );
+    }
+    const member = registry.members.get(route.agent);
+    if (member !== undefined) {
+      const candidate = toCandidate(registry, member, capability);
+      if (candidate !== null) return chooseNamed(candidate, capability);
+    } else if (!registrar.isHeard(route.agent)) {
+      throw new SwarmError(
+        "not_found",
+        `no agent ${route.agent} belongs to this swarm (any more): murmur agent ls shows those that do; route "best" lets the office choose`,
+        { field: "route" },
+      );
+    }
+    throw new SwarmError("unavailable", `agent ${route.agent} is not ready yet; the task waits`, {
+      retryAfterMs: RETRY_MS.none,
+    });
+  }
+
+  /** The answer that was given a moment ago, when it still holds (W2). */
+  function findRepeated({ taskId, capability, route }: PlaceRequest): Choice | null {
+    const placed = outstanding.get(taskId);
+    if (placed === undefined || placed.capability !== capability) return null;
+    const { choice, placedMs } = placed;
+    if (nowMs() - placedMs > REPEAT_MS || (route !== "best" && route.agent !== choice.agent)) return null;
+    const member = office.state.registry.members.get(choice.agent);
+    const status = member?.profile.host === choice.host ? registrar.statusOf(member) : null;
+    return status !== null && isOpen(status) ? choice : null;
+  }
+
+  function watch(placed: Placed): void {
+    const { taskId } = placed;
+    for (const gone of outstanding.add(placed)) unwatch(gone.taskId);
+    subscriptions.set(
+      taskId,
+      transport.bus.subscribe(subjects.filters.doneById(taskId), (message) => {
+        unwatch(taskId);
+        outstanding.remove(taskId);
+        note(placed, message);
+      }),
+    );
+  }
+
+  function unwatch(taskId: string): void {
+    subscriptions.get(taskId)?.close();
+    subscriptions.delete(taskId);
+  }
+
+  /** Notes what became of a placed task. A result by reference tells nothing here, and is not fetched for it. */
+  function note({ capability }: Placed, message: Incoming): void {
+    const result = resultSchema.safeParse(readValue(message));
+    if (!result.success) return;
+    const { status, error, agent, ranMs } = result.data;
+    const isFault = error !== undefined && AGENT_FAULTS.has(error.code);
+    if (status !== "completed" && !isFault) return;
+    const key = `${agent} ${capability}`;
+    const before = unrecorded.get(key);
+    if (before === undefined && unrecorded.size >= MAX_UNRECORDED) return;
+    unrecorded.set(key, {
+      agent,
+      capability,
+      count: (before?.count ?? 0) + 1,
+      failures: (before?.failures ?? 0) + (status === "completed" ? 0 : 1),
+      totalMs: (before?.totalMs ?? 0) + Math.max(0, ranMs),
+    });
+  }
+
+  /** Adds to the record. What cannot be added now is dropped: a record may miss outcomes, and never counts one twice. */
+  async function recordAll(): Promise<void> {
+    const outcomes = [...unrecorded.values()];
+    unrecorded.clear();
+    if (office.tenure === null) return;
+    for (const chunk of toChunks(outcomes)) {
+      await office.submit(newId(), { type: "record-add", outcomes: chunk });
+    }
+  }
+
+  function forgetAll(): void {
+    for (const { taskId } of outstanding.clear()) unwatch(taskId);
+    provenMs = Number.NEGATIVE_INFINITY;
+  }
+
+  return {
+    service: createService({
+      name: "placing",
+      start() {
+        office.onTenure(forgetAll);
+        registrar.onHeard(({ id }) => outstanding.hear(id, nowMs()));
+        timer = setInterval(() => {
+          if (unrecorded.size === 0) return;
+          recording ??= recordAll()
+            .catch((error: unknown) => log.info({ err: error }, "some outcomes were not recorded"))
+            .finally(() => {
+              recording = undefined;
+            });
+        }, RECORD_INTERVAL_MS);
+      },
+      async stop() {
+        clearInterval(timer);
+        forgetAll();
+        await recording;
+      },
+    }),
+    async place(body) {
+      const request = parse(placeRequestSchema, body, "place");
+      await Promise.all([prove(), registrar.knowsWhoLives()]);
+      const repeated = findRepeated(request);
+      if (repeated !== null) return repeated;
+      try {
+        const choice = decide(request);
+        const { taskId, capability } = request;
+        watch({ taskId, capability, choice, placedMs: nowMs() });
+        meter.placements.inc({ outcome: "chosen" });
+        return choice;
+      } catch (error) {
+        meter.placements.inc({
+          outcome: error instanceof SwarmError && error.retryable ? "waits" : "refused",
+        });
+        throw error;
+      }
+    },
+    forget(taskId) {
+      unwatch(taskId);
+      outstanding.remove(taskId);
+    },
+    pick({ capability, labels, text, ...request }) {
+      const candidates = [...candidatesFor(office.state.registry, capability)];
+      return pick(candidates, { ...request, wanted: readWanted(labels, text) }, chance);
+    },
+  };
+}
+
+function readValue(message: Incoming): unknown {
+  try {
+    return decode(message.data, message.header(HEADERS.contentType)).value;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,168 @@
+// Brings placed tasks back to the queue when their agent is gone, or takes no new work and has not begun them: whoever
+// receives them there asks for a new place. Owns the order of the steps; which agent is next is asked anew, like the first
+// time.
+//
+// B1  First the task is published to its queue, then its placed message is deleted: after a crash between the two whoever
+//     holds the office next finds the placed message and does the same again. The task may run twice and has one result.
+// B2  A returned task says so (`Murmur-Attempt`): whoever gets it looks for its result before it begins.
+// B3  Every placed message is looked at when the office is taken and every ten seconds, so that it does not matter
+//     which news was missed, nor that a task was placed on an agent in the moment in which that left.
+import { createService, type Logger, type Service } from "../../base/index.ts";
+import {
+  createSubjects,
+  encode,
+  HEADERS,
+  type PlacedAddress,
+  readPlacement,
+  SwarmError,
+} from "../../protocol/index.ts";
+import type { Stored, Transport } from "../../transport/index.ts";
+import { carriedHeaders } from "../../work/index.ts";
+import type { Office } from "../office/office.ts";
+import { type AgentAddress, isOpen, type Registrar } from "../registry/driver.ts";
+
+/** How often all placed messages are looked at, in ms. One request to the stream, as long as there are few. */
+const LOOK_INTERVAL_MS = 10_000;
+/** Placed messages that are looked at in one go; of more, the rest is the next look's. */
+const MAX_PER_LOOK = 10_000;
+/** Tasks that are brought back at the same time. */
+const MAX_UNDER_WAY = 16;
+/** How long hosts have to say that they run a task, in ms. They answer from memory. */
+const WHERE_TIMEOUT_MS = 150;
+
+/** Brings placed tasks back while the office is held here. */
+export function createReturning(parts: {
+  transport: Transport;
+  office: Office;
+  registrar: Registrar;
+  /** The task is not where it was placed any more. */
+  onReturned: (taskId: string) => void;
+  log: Logger;
+}): Service {
+  const { transport, office, registrar, log } = parts;
+  const subjects = createSubjects(transport.prefix);
+  const tasks = transport.log("tasks");
+  const closed = new Map<string, AgentAddress>();
+  let isWholeDue = false;
+  let timer: NodeJS.Timeout | undefined;
+  let looking: Promise<void> | null = null;
+  let isStopped = false;
+
+  /** What is to be done with the tasks of an agent. `waiting`: those that do not run come back. */
+  function judge({ host, agent }: PlacedAddress): "stay" | "waiting" | "all" {
+    const member = office.state.registry.members.get(agent);
+    if (member?.profile.host !== host) return registrar.isHeard(agent) ? "stay" : "all";
+    const status = registrar.statusOf(member);
+    return status === null || isOpen(status) ? "stay" : "waiting";
+  }
+
+  async function look(filter: string): Promise<void> {
+    const found = await tasks.subjects(filter, { max: MAX_PER_LOOK });
+    const due = [...found.keys()].filter((subject) => {
+      const at = subjects.readPlaced(subject);
+      return at !== null && judge(at) !== "stay";
+    });
+    for (let from = 0; from < due.length && isInOffice(); from += MAX_UNDER_WAY) {
+      await Promise.all(due.slice(from, from + MAX_UNDER_WAY).map(bringBack));
+    }
+  }
+
+  const isInOffice = () => office.tenure !== null && !isStopped;
+
+  async function bringBack(subject: string): Promise<void> {
+    const at = subjects.readPlaced(subject) as PlacedAddress;
+    try {
+      const stored = await tasks.last(subject, { fresh: true });
+      if (stored === null || !isInOffice()) return;
+      if (judge(at) === "waiting" && (await runs(at.taskId))) return;
+      await publish(stored, at); // B1
+      await tasks.delete(stored.seq);
+      parts.onReturned(at.taskId);
+      log.info({ taskId: at.taskId, agent: at.agent, host: at.host }, "a placed task went back to the queue");
+    } catch (error) {
+      log.warn({ err: error, subject }, "a placed task could not be brought back; it is looked at again");
+    }
+  }
+
+  async function runs(taskId: string): Promise<boolean> {
+    const options = { timeoutMs: WHERE_TIMEOUT_MS, max: 1 };
+    return (await transport.bus.scatter(subjects.where(taskId), encode({}), options)).length > 0;
+  }
+
+  /** Publishes the task to its queue, once: that it is there already is as good. */
+  async function publish(stored: Stored, { scope, taskId }: PlacedAddress): Promise<void> {
+    const { capability, priority } = readPlacement(stored.header(HEADERS.placement));
+    try {
+      await tasks.append(subjects.task({ capability, priority, scope, taskId }), stored.data, {
+        headers: {
+          [HEADERS.attempt]: "1", // B2: the journal knows better, where it knows anything
+          ...carriedHeaders(stored),
+          [HEADERS.returned]: String(stored.seq),
+        },
+        messageId: `returned-${taskId}-${stored.seq}`,
+      });
+    } catch (error) {
+      if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
+    }
+  }
+
+  /** Consumers of hosts without agents: nothing will come to them, and nobody pulls. */
+  async function dropConsumers(hosts: ReadonlySet<string>): Promise<void> {
+    for (const host of hosts) {
+      if (office.state.registry.byHost.has(host)) continue;
+      await transport.queue("tasks").deleteConsumer(`placed-${host}`);
+    }
+  }
+
+  async function lookAtAll(): Promise<void> {
+    while (isInOffice() && (isWholeDue || closed.size > 0)) {
+      const agents = [...closed.values()];
+      closed.clear();
+      if (isWholeDue) {
+        isWholeDue = false;
+        await registrar.knowsWhoLives();
+        await look(subjects.filters.allPlaced);
+      } else {
+        for (const { host, id } of agents) await look(subjects.filters.placedOnAgent(host, id));
+      }
+      await dropConsumers(new Set(agents.map(({ host }) => host)));
+    }
+  }
+
+  function start(): void {
+    looking ??= lookAtAll()
+      .catch((error: unknown) => log.warn({ err: error }, "placed tasks are looked at again later"))
+      .finally(() => {
+        looking = null;
+      });
+  }
+
+  function startWhole(): void {
+    isWholeDue = true;
+    start();
+  }
+
+  return createService({
+    name: "returning",
+    start() {
+      office.onTenure((tenure) => {
+        closed.clear();
+        if (tenure !== null) startWhole();
+      });
+      registrar.onClosed((agents) => {
+        // More than one look can take is the business of a look at all.
+        if (closed.size + agents.length > MAX_UNDER_WAY) isWholeDue = true;
+        for (const agent of agents) if (closed.size < MAX_PER_LOOK) closed.set(agent.id, agent);
+        start();
+      });
+      timer = setInterval(() => {
+        if (isInOffice()) startWhole();
+      }, LOOK_INTERVAL_MS);
+    },
+    async stop() {
+      isStopped = true;
+      clearInterval(timer);
+      await looking;
+    },
+  });
+}
