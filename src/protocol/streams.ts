@@ -111,7 +111,7 @@ export function streamSpecs(
 }
 
 /** A bucket's role in the house. */
-export type BucketKey = "limits" | "cancelled" | "blobs";
+export type BucketKey = "limits" | "cancelled" | "blobs" | "snapshots";
 
 /** One key-value bucket or object store. `ttlMs` 0 keeps entries for ever. */
 export interface BucketSpec {
@@ -127,6 +127,8 @@ export function bucketSpecs(prefix: string): BucketSpec[] {
     { key: "limits", name: streamName(prefix, "LIMITS"), kind: "kv", ttlMs: 0 },
     { key: "cancelled", name: streamName(prefix, "CANCELLED"), kind: "kv", ttlMs: 7 * DAY_MS },
     { key: "blobs", name: streamName(prefix, "BLOBS"), kind: "object", ttlMs: 30 * DAY_MS },
+    // No age: the control log is trimmed behind them, so whoever made them is the only one that may remove them.
+    { key: "snapshots", name: streamName(prefix, "SNAPSHOTS"), kind: "object", ttlMs: 0 },
   ];
 }
 

@@ -142,7 +142,10 @@ export interface Log {
   /** How many messages each subject that fits `filter` holds; at most `max` subjects (default 10,000). */
   subjects(filter: string, options?: { max?: number }): Promise<Map<string, number>>;
   info(): Promise<LogInfo>;
-  /** Removes the messages that fit `filter` (all without one) and have a sequence below `beforeSeq` (if given). */
+  /**
+   * Removes the messages that fit `filter` (all without one) and have a sequence below `beforeSeq` (if given). Without a
+   * filter and with a `beforeSeq` above the last sequence, the stream is emptied and goes on at `beforeSeq`.
+   */
   purge(options?: { filter?: string; beforeSeq?: number }): Promise<number>;
   /** Removes one message by its sequence; false when it was not there. */
   delete(seq: number): Promise<boolean>;
@@ -260,6 +263,21 @@ export interface Blobs {
   get(ref: { $blob: string; bytes: number }): Promise<Uint8Array>;
 }
 
+/** Named large bodies, kept until they are deleted. Reads see every finished write. */
+export interface Objects {
+  /**
+   * Stores `data` under `name`, in place of what was there.
+   * @throws SwarmError `payload_too_large` over 256 MiB; `unavailable` (**it may be stored or not**).
+   */
+  put(name: string, data: Uint8Array): Promise<void>;
+  /** Reads an object; null when there is none. @throws SwarmError `internal` when it is damaged; `unavailable`. */
+  get(name: string): Promise<Uint8Array | null>;
+  /** The names of all objects, in no order. */
+  names(): Promise<string[]>;
+  /** Removes an object; does nothing when there is none. */
+  delete(name: string): Promise<void>;
+}
+
 /** The state of the connection. */
 export type ConnectionState = "connected" | "disconnected" | "closed";
 
@@ -269,8 +287,10 @@ export interface Transport {
   readonly bus: Bus;
   log(stream: StreamKey): Log;
   queue(stream: StreamKey): Queue;
-  bucket(bucket: Exclude<BucketKey, "blobs">): Bucket;
+  bucket(bucket: Exclude<BucketKey, "blobs" | "snapshots">): Bucket;
   readonly blobs: Blobs;
+  /** The office's snapshots. */
+  readonly snapshots: Objects;
   /** The largest message that the server takes, in bytes. */
   readonly maxPayloadBytes: number;
   readonly state: ConnectionState;

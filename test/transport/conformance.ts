@@ -561,6 +561,20 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await left()).toEqual([]);
       });
 
+      test("a purge up to a sequence that is not reached yet makes the stream go on there", async () => {
+        const { transport, subjects } = await setup();
+        const log = transport.log("office");
+        for (const body of ["a", "b"]) await log.append(subjects.officeLog, text(body));
+        expect(await log.purge({ beforeSeq: 1_000 })).toBe(2);
+        expect(await log.info()).toMatchObject({ messages: 0, firstSeq: 1_000, lastSeq: 999 });
+        const append = (expectedLastSeq: number) =>
+          log.append(subjects.officeLog, text("c"), { expectedLastSeq });
+        await expect(append(2)).rejects.toThrow(withCode("conflict"));
+        expect(await append(999)).toMatchObject({ seq: 1_000 });
+        expect(await log.info()).toMatchObject({ messages: 1, firstSeq: 1_000, lastSeq: 1_000 });
+        expect(await log.purge({ beforeSeq: 1_000 })).toBe(0);
+      });
+
       test("deleting a message says whether it was there", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("results");
@@ -1065,13 +1079,45 @@ export function describeTransport(title: string, start: () => Promise<Implementa
       });
     });
 
+    describe("objects", () => {
+      test.each([0, 1, 3_000_000])("a body of %i bytes is read back by its name", async (bytes) => {
+        const { transport } = await setup();
+        const body = randomBytes(bytes);
+        await transport.snapshots.put("a.b 1", body);
+        expect(Buffer.compare((await transport.snapshots.get("a.b 1"))!, body)).toBe(0);
+      });
+
+      test("a second body replaces the first; what is absent or deleted is null and not listed", async () => {
+        const { snapshots } = (await setup()).transport;
+        await snapshots.put("a", text("one"));
+        await snapshots.put("b", text("two"));
+        await snapshots.put("a", text("three"));
+        expect(new TextDecoder().decode((await snapshots.get("a"))!)).toBe("three");
+        expect((await snapshots.names()).sort()).toEqual(["a", "b"]);
+        await snapshots.delete("a");
+        await snapshots.delete("a");
+        expect(await snapshots.get("a")).toBeNull();
+        expect(await snapshots.get("c")).toBeNull();
+        expect(await snapshots.names()).toEqual(["b"]);
+      });
+
+      test("before init everything is unavailable", async () => {
+        const { snapshots } = (await setup({ init: false })).transport;
+        const unavailable = withCode("unavailable");
+        await expect(snapshots.put("a", text("a"))).rejects.toThrow(unavailable);
+        await expect(snapshots.get("a")).rejects.toThrow(unavailable);
+        await expect(snapshots.names()).rejects.toThrow(unavailable);
+        await expect(snapshots.delete("a")).rejects.toThrow(unavailable);
+      });
+    });
+
     describe("swarm", () => {
       test("init creates everything once and verifies it the next time", async () => {
         const { transport } = await setup({ init: false });
         const first = await transport.init();
         expect(first.verified).toEqual([]);
         expect(first.created.length).toBeGreaterThan(5);
-        expect(await transport.init()).toEqual({ created: [], verified: first.created });
+        expect(await transport.init()).toEqual({ created: [], verified: first.created, warnings: [] });
       });
 
       test("inspect tells what is missing and changes nothing", async () => {

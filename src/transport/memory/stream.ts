@@ -151,6 +151,9 @@ export class MemoryStream {
     const { filter = ">", beforeSeq = Number.POSITIVE_INFINITY } = options;
     const doomed = [...this.#subjectsFitting(filter)].flat().filter((seq) => seq < beforeSeq);
     for (const seq of doomed) this.remove(seq);
+    if (options.filter === undefined && options.beforeSeq !== undefined) {
+      this.#lastSeq = Math.max(this.#lastSeq, options.beforeSeq - 1);
+    }
     return doomed.length;
   }
 

@@ -16,6 +16,7 @@ import { MemoryBucket } from "./bucket.ts";
 import { createMemoryBus } from "./bus.ts";
 import { MemoryConnection } from "./connection.ts";
 import { makeMessage } from "./message.ts";
+import { createMemoryObjects } from "./objects.ts";
 import { MemoryServer } from "./server.ts";
 import { MemoryStream } from "./stream.ts";
 
@@ -48,6 +49,10 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
     blobs: createMemoryBlobs({
       open: () => openThing(connection, server.blobs, blobSpec.name),
       ttlMs: blobSpec.ttlMs,
+      now: () => server.clock.now(),
+    }),
+    snapshots: createMemoryObjects({
+      open: () => openThing(connection, server.blobs, bucketSpec("snapshots").name),
       now: () => server.clock.now(),
     }),
     maxPayloadBytes: server.maxPayloadBytes,

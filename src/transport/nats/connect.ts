@@ -34,6 +34,7 @@ import { createNatsBus } from "./bus.ts";
 import { initStreams, inspectStreams } from "./init.ts";
 import { Link } from "./link.ts";
 import { createNatsLog } from "./log.ts";
+import { createNatsObjects } from "./objects.ts";
 import { createNatsQueue } from "./queue.ts";
 
 /** How a dead link is noticed: two pings unanswered, so within 45 s. The client's default would take minutes. */
@@ -116,6 +117,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     queue: (key) => createNatsQueue(link, streamNamed(key)),
     bucket: (key) => createNatsBucket(link, bucketNamed(key).name),
     blobs: createNatsBlobs(link, blobs.name, blobs.ttlMs),
+    snapshots: createNatsObjects(link, bucketNamed("snapshots").name),
     get maxPayloadBytes() {
       return link.maxPayloadBytes;
     },

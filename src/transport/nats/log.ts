@@ -18,8 +18,14 @@ const READ_TIMEOUT_MS = 5_000;
 
 const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 
+/** A log that also gives the next message of a subject, from the stream's leader. */
+interface NatsLog extends Log {
+  /** The first message of `subject` with at least this sequence, or null. */
+  next(subject: string, fromSeq: number): Promise<Stored | null>;
+}
+
 /** The log of the stream named `stream`. */
-export function createNatsLog(link: Link, stream: string): Log {
+export function createNatsLog(link: Link, stream: string): NatsLog {
   return {
     append: (subject, data, options) => append(link, subject, data, options ?? {}),
     last: (filter, options) =>
@@ -27,6 +33,7 @@ export function createNatsLog(link: Link, stream: string): Log {
         ? getFromLeader(link, stream, { last_by_subj: filter })
         : getDirect(link, stream, { last_by_subj: filter }),
     get: (seq) => getDirect(link, stream, { seq }),
+    next: (subject, seq) => getFromLeader(link, stream, { seq, next_by_subj: subject }),
     read: (options) => read(link, stream, options ?? {}),
     tail: (options) => tail(link, { stream, ...options }),
     subjects: (filter, options) => subjects(link, stream, filter, options?.max ?? DEFAULT_MAX_SUBJECTS),

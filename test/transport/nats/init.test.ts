@@ -28,6 +28,7 @@ test("the streams that init creates have the settings of their definitions", asy
     "MURMUR_LIMITS",
     "MURMUR_CANCELLED",
     "MURMUR_BLOBS",
+    "MURMUR_SNAPSHOTS",
   ]);
   expect(await config("MURMUR_TASKS")).toMatchObject({
     subjects: ["murmur.task.>", "murmur.placed.>"],

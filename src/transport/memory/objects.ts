@@ -1,0 +1,23 @@
+// Named large bodies in memory.
+import { refuseLargeObject } from "../object-rules.ts";
+import type { Objects } from "../ports.ts";
+import type { StoredBlob } from "./blobs.ts";
+
+/** The objects of one swarm. `open` gives the store, or throws when it was not created. */
+export function createMemoryObjects(options: {
+  open: () => Map<string, StoredBlob>;
+  now: () => number;
+}): Objects {
+  const { open, now } = options;
+  return {
+    async put(name, data) {
+      refuseLargeObject(name, data.length);
+      open().set(name, { data: new Uint8Array(data), storedAtMs: now() });
+    },
+    get: async (name) => open().get(name)?.data ?? null,
+    names: async () => [...open().keys()],
+    async delete(name) {
+      open().delete(name);
+    },
+  };
+}

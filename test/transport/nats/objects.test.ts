@@ -1,0 +1,57 @@
+import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { Objm } from "@nats-io/obj";
+import { connect } from "@nats-io/transport-node";
+import { expect, onTestFinished, test } from "vitest";
+import { read, startSwarm, text } from "./support.ts";
+
+async function setup() {
+  const swarm = await startSwarm();
+  const admin = await connect({ servers: swarm.server.url });
+  onTestFinished(() => admin.close());
+  const store = await new Objm(jetstream(admin)).open("MURMUR_SNAPSHOTS");
+  return { ...swarm, store, manager: await jetstreamManager(admin), objects: swarm.transport.snapshots };
+}
+
+test("an object whose chunks are gone is damaged, and told at once", async () => {
+  const { objects, manager } = await setup();
+  await objects.put("a", new Uint8Array(1_000_000));
+  await manager.streams.purge("OBJ_MURMUR_SNAPSHOTS", { filter: "$O.MURMUR_SNAPSHOTS.C.>" });
+  await expect(objects.get("a")).rejects.toMatchObject({
+    code: "internal",
+    message: expect.stringContaining("chunk 1 of 3 is missing"),
+  });
+  await objects.delete("a");
+  expect(await objects.get("a")).toBeNull();
+});
+
+test("an object with another digest than its bytes is damaged", async () => {
+  const { objects, manager } = await setup();
+  await objects.put("a", text("body"));
+  const { config } = await manager.streams.info("OBJ_MURMUR_SNAPSHOTS");
+  expect(config.max_age).toBe(0);
+  const subject = "$O.MURMUR_SNAPSHOTS.M.YQ==";
+  const meta = await manager.streams.getMessage("OBJ_MURMUR_SNAPSHOTS", { last_by_subj: subject });
+  const { digest, ...info } = meta!.json<{ digest: string }>();
+  const forged = digest.replace(/.=/, digest.includes("A=") ? "B=" : "A=");
+  await manager.jetstream().publish(subject, JSON.stringify({ ...info, digest: forged }));
+  await expect(objects.get("a")).rejects.toMatchObject({ code: "internal" });
+});
+
+test("other clients read what is put, put what is read, and delete", async () => {
+  const { objects, store } = await setup();
+  await objects.put("ours", text("one"));
+  expect(read({ data: (await store.getBlob("ours"))! })).toBe("one");
+  await store.putBlob({ name: "theirs" }, text("two"));
+  expect(read({ data: (await objects.get("theirs"))! })).toBe("two");
+  await store.delete("ours");
+  expect(await objects.get("ours")).toBeNull();
+});
+
+test("a deleted object leaves nothing behind", async () => {
+  const { objects, manager } = await setup();
+  for (let round = 0; round < 3; round++) {
+    await objects.put(`a${round}`, new Uint8Array(500_000));
+    await objects.delete(`a${round}`);
+  }
+  expect((await manager.streams.info("OBJ_MURMUR_SNAPSHOTS")).state.messages).toBe(0);
+});
