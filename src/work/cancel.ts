@@ -3,14 +3,17 @@
 import type { Clock } from "../base/index.ts";
 import {
   encode,
+  HEADERS,
   NO_SCOPE,
+  type Placement,
   type Result,
   type Subjects,
   SwarmError,
   type TaskAddress,
 } from "../protocol/index.ts";
-import type { Log, Transport } from "../transport/index.ts";
+import type { Log, Stored, Transport } from "../transport/index.ts";
 import type { Outcomes } from "./outcome.ts";
+import { readPlacedTask } from "./placed-lane.ts";
 import { markScope } from "./scopes.ts";
 import type { TaskReader } from "./status.ts";
 
@@ -36,12 +39,13 @@ export async function cancelTask(parts: CancelParts, taskId: string): Promise<vo
   const at: TaskAddress = { capability: found.capability, priority: "normal", scope, taskId };
   const stored = await outcomes.store(
     at,
-    cancelledResult(at, found.stored.storedAtMs, parts.clock.now()),
+    cancelledResult({ at, placement: found.placement }, found.stored.storedAtMs, parts.clock.now()),
     "json",
   ); // I1
   transport.bus.publish(subjects.cancel(scope, taskId), encode({}));
   await Promise.all([
     transport.log("tasks").purge({ filter: filters.taskById(taskId) }),
+    transport.log("tasks").purge({ filter: filters.placedById(taskId) }),
     transport.log("later").purge({ filter: filters.laterById(taskId) }),
     transport.log("later").purge({ filter: filters.dueById(taskId) }),
   ]);
@@ -66,6 +70,7 @@ export async function cancelScope(parts: CancelParts, scope: string): Promise<vo
   await transport.bus.flush();
   await Promise.all([
     cancelStored(parts, transport.log("tasks"), filters.tasksInScope(scope)),
+    cancelStored(parts, transport.log("tasks"), filters.placedInScope(scope)),
     cancelStored(parts, transport.log("later"), filters.dueInScope(scope)),
     cancelStored(parts, transport.log("later"), filters.laterInScope(scope)),
   ]);
@@ -77,11 +82,10 @@ async function cancelStored(parts: CancelParts, log: Log, filter: string): Promi
   const { lastSeq } = await log.info();
   let storing: Promise<boolean>[] = [];
   for await (const stored of log.read({ filter })) {
-    const at =
-      subjects.readTask(stored.subject) ?? subjects.readTask(stored.header("Nats-Schedule-Target") ?? "");
-    if (at === null) continue;
-    const result = cancelledResult(at, stored.storedAtMs, clock.now());
-    storing.push(outcomes.store(at, result, "json"));
+    const task = readStored(subjects, stored);
+    if (task === null) continue;
+    const result = cancelledResult(task, stored.storedAtMs, clock.now());
+    storing.push(outcomes.store(task.at, result, "json"));
     if (storing.length >= STORES_IN_FLIGHT) {
       await Promise.all(storing);
       storing = [];
@@ -91,7 +95,21 @@ async function cancelStored(parts: CancelParts, log: Log, filter: string): Promi
   await log.purge({ filter, beforeSeq: lastSeq + 1 });
 }
 
-function cancelledResult(at: TaskAddress, storedAtMs: number, nowMs: number): Result {
+interface StoredTask {
+  at: TaskAddress;
+  placement?: Placement | undefined;
+}
+
+/** What is stored in the task and the later stream: waiting, placed, due or scheduled. */
+function readStored(subjects: Subjects, stored: Stored): StoredTask | null {
+  const placed = readPlacedTask(subjects, stored);
+  if (placed !== null) return placed;
+  const at =
+    subjects.readTask(stored.subject) ?? subjects.readTask(stored.header(HEADERS.scheduleTarget) ?? "");
+  return at === null ? null : { at };
+}
+
+function cancelledResult({ at, placement }: StoredTask, storedAtMs: number, nowMs: number): Result {
   const now = new Date(nowMs).toISOString();
   return {
     taskId: at.taskId,
@@ -103,6 +121,7 @@ function cancelledResult(at: TaskAddress, storedAtMs: number, nowMs: number): Re
     finishedAt: now,
     queuedMs: Math.max(0, nowMs - storedAtMs),
     ranMs: 0,
+    ...(placement === undefined ? {} : { placement }),
   };
 }
 

@@ -7,6 +7,9 @@
 //     the result, then appends `started`, fenced by the journal's tip; a `started` without an outcome is an attempt
 //     whose process died.
 // I3: whoever loses a fenced append stops: another process holds the task now.
+// I4: a task with a route starts only where it was placed; whoever receives it from the queue hands it over.
+// I5: a placed delivery always looks for its result first: hosts and coordinators write placed messages, and one of
+//     them may be the second for its task.
 import { type Chance, type Clock, type Logger, type Meter, toIsoTime } from "../base/index.ts";
 import {
   ACK_WAIT_MS,
@@ -14,6 +17,7 @@ import {
   type Encoding,
   encode,
   HEADERS,
+  type Placement,
   parseTaskAt,
   type ResultStatus,
   replyEncodingOf,
@@ -28,6 +32,7 @@ import type { Delivery, Transport } from "../transport/index.ts";
 import { type AttemptNews, RunningAttempt, TICK_MS } from "./attempt.ts";
 import { isBlobRef, unpack, unpackBlob } from "./bodies.ts";
 import { createEndings } from "./ending.ts";
+import { createHandOver, isRouted } from "./hand-over.ts";
 import { createJournal, type JournalTip, nextAttempt } from "./journal.ts";
 import { storeLater } from "./later.ts";
 import type { Permit } from "./limiter.ts";
@@ -57,7 +62,10 @@ export interface DeliveryParts {
 export interface Held {
   readonly at: TaskAddress;
   readonly delivery: Delivery;
+  readonly placement: Placement | undefined;
   attempt: RunningAttempt | null;
+  /** Its placed message may arrive at any moment, perhaps in this very process. */
+  handingOver: boolean;
   /** Cancelled before its attempt began. */
   cancelled?: CancelledError;
 }
@@ -70,8 +78,13 @@ export function cancelHeld(entry: Held, reason: CancelledError): void {
 
 /** Sees deliveries through. Neither rejects. */
 export interface DeliveryHandler {
-  /** Takes a delivery and a seat, and sees the task through. */
-  handle(delivery: Delivery, at: TaskAddress, seat: Seat): Promise<void>;
+  /**
+   * Takes a delivery and a seat, and sees the task through; `placement` when it was placed on that seat's agent.
+   * Resolves to whether an attempt ran.
+   */
+  handle(delivery: Delivery, at: TaskAddress, seat: Seat, placement?: Placement): Promise<boolean>;
+  /** Fails a task that was placed where it can never run. */
+  fail(delivery: Delivery, at: TaskAddress, placement: Placement, error: SwarmError): Promise<void>;
   /** Buries what was published on a subject that is no task address, and acks. */
   refuse(delivery: Delivery): Promise<void>;
 }
@@ -85,6 +98,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
   const outcomes = createOutcomes(parts);
   const journal = createJournal(transport.log("journal"), subjects);
   const { record, afterFailure, conclude, finishKnown } = createEndings({ ...parts, outcomes, journal });
+  const handOver = createHandOver(parts);
 
   const news: AttemptNews = {
     started: (attempt) => tell(attempt, "started", {}),
@@ -110,7 +124,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
     });
   }
 
-  return { handle, refuse };
+  return { handle, fail, refuse };
 
   async function refuse(delivery: Delivery): Promise<void> {
     try {
@@ -122,33 +136,57 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
     }
   }
 
-  async function handle(delivery: Delivery, at: TaskAddress, seat: Seat): Promise<void> {
-    const entry: Held = { at, delivery, attempt: null };
-    if (held.has(at.taskId)) {
+  async function handle(
+    delivery: Delivery,
+    at: TaskAddress,
+    seat: Seat,
+    placement?: Placement,
+  ): Promise<boolean> {
+    const entry: Held = { at, delivery, placement, attempt: null, handingOver: false };
+    const earlier = held.get(at.taskId);
+    if (earlier !== undefined && !earlier.handingOver) {
       // The same task twice in one process: the earlier delivery lost its ack-wait. It decides; this one waits.
       delivery.nak(ACK_WAIT_MS);
       seat.release();
-      return;
+      return false;
     }
     held.set(at.taskId, entry);
     tickWhileHeld();
     try {
       await seeThrough(entry, seat);
     } catch (error) {
-      // The fate is unknown or another process holds the task: no answer, JetStream delivers it again (I1).
-      const told = toSwarmError(error);
-      if (told.code === "conflict") {
-        meter.fencedWrites.inc({ kind: "journal" });
-        log.info({ taskId: at.taskId, capability: at.capability }, "another process holds this task now");
-      } else
-        log.warn(
-          { err: error, taskId: at.taskId, capability: at.capability },
-          "a task is left to its redelivery",
-        );
+      leave(at, error);
     } finally {
-      held.delete(at.taskId);
+      if (held.get(at.taskId) === entry) held.delete(at.taskId);
       seat.release();
     }
+    return entry.attempt !== null;
+  }
+
+  async function fail(
+    delivery: Delivery,
+    at: TaskAddress,
+    placement: Placement,
+    error: SwarmError,
+  ): Promise<void> {
+    const entry = { at, delivery, placement };
+    try {
+      if (await finishKnown(entry)) return;
+      const tip = await journal.tip(at.capability, at.taskId);
+      const encoding = replyEncodingOf(delivery.data, delivery.header(HEADERS.contentType));
+      const { number } = nextAttempt(tip.record);
+      await conclude(entry, tip, encoding, { status: "failed", error, number: number - 1, agent: "-" });
+    } catch (error) {
+      leave(at, error);
+    }
+  }
+
+  /** The fate is unknown or another process holds the task: no answer, JetStream delivers it again (I1). */
+  function leave({ taskId, capability }: TaskAddress, error: unknown): void {
+    if (toSwarmError(error).code === "conflict") {
+      meter.fencedWrites.inc({ kind: "journal" });
+      log.info({ taskId, capability }, "another process holds this task now");
+    } else log.warn({ err: error, taskId, capability }, "a task is left to its redelivery");
   }
 
   async function seeThrough(entry: Held, seat: Seat): Promise<void> {
@@ -158,7 +196,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
       meter.taskRedeliveries.inc();
       if (await finishKnown(entry)) return;
       tip = await journal.tip(at.capability, at.taskId);
-    }
+    } else if (entry.placement !== undefined && (await finishKnown(entry))) return; // I5
     const encoding = replyEncodingOf(delivery.data, delivery.header(HEADERS.contentType));
     const { number, died } = nextAttempt(tip.record);
     let task: KnownTask;
@@ -174,6 +212,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
         agent: "-",
       });
     }
+    if (entry.placement === undefined && isRouted(task)) return passOn(entry, task, tip, encoding); // I4
     if (died) {
       const error = new SwarmError(
         "internal",
@@ -209,6 +248,29 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
       await perform(entry, seat, task, number, tip, encoding);
     } finally {
       permit?.release();
+    }
+  }
+
+  /** Hands a task with a route over to where the office wants it. */
+  async function passOn(entry: Held, task: KnownTask, tip: JournalTip, encoding: Encoding): Promise<void> {
+    const { at, delivery } = entry;
+    const { number } = nextAttempt(tip.record);
+    const unstarted = { number: number - 1, agent: "-" };
+    const refusal = refuseBeforeStart(task, entry);
+    if (refusal !== null) return conclude(entry, tip, encoding, { ...refusal, ...unstarted });
+    if (await moveWhenEarly(entry, task, encoding)) return;
+    entry.handingOver = true;
+    const known = tip.record === null ? undefined : number;
+    const handed = await handOver({ task, at, delivery, repeated: isRepeated(delivery), nextAttempt: known });
+    switch (handed.kind) {
+      case "passed":
+        return delivery.ack();
+      case "later":
+        return delivery.nak(handed.delayMs);
+      case "refused":
+        return conclude(entry, tip, encoding, { status: "failed", error: handed.error, ...unstarted });
+      default:
+        return handed satisfies never;
     }
   }
 

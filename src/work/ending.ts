@@ -8,6 +8,7 @@ import {
   type Encoding,
   encode,
   type JournalRecord,
+  type Placement,
   type Result,
   type ResultStatus,
   type Subjects,
@@ -28,6 +29,8 @@ import { decideAfterFailure } from "./retry.ts";
 export interface Arrival {
   readonly at: TaskAddress;
   readonly delivery: Delivery;
+  /** Of a task that was placed here. */
+  readonly placement: Placement | undefined;
 }
 
 /** A failed attempt. */
@@ -128,7 +131,7 @@ export function createEndings(parts: {
     encoding: Encoding,
     end: Conclusion,
   ): Promise<void> {
-    const { at, delivery } = entry;
+    const { at, delivery, placement } = entry;
     const finishedAtMs = clock.now();
     const startedAtMs = end.startedAtMs ?? finishedAtMs;
     const result: Result = {
@@ -142,6 +145,7 @@ export function createEndings(parts: {
       finishedAt: toIsoTime(finishedAtMs),
       queuedMs: Math.max(0, startedAtMs - delivery.storedAtMs),
       ranMs: end.ranMs ?? 0,
+      ...(placement === undefined ? {} : { placement }),
     };
     let stored: boolean;
     try {

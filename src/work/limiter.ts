@@ -31,8 +31,8 @@ const FORGET_MS = 60_000;
 
 /** The right to run one attempt. */
 export interface Permit {
-  /** Safe to repeat. */
-  release(): void;
+  /** Safe to repeat. `unused`: no attempt was started with it; another may be. */
+  release(unused?: boolean): void;
 }
 
 /** One limit: a capability's, or that of one key of it. */
@@ -164,10 +164,11 @@ class ProcessLimiter implements Limiter {
     if (this.#parts.limit.rate !== undefined) this.#rated--;
     let released = false;
     return {
-      release: () => {
+      release: (unused = false) => {
         if (released) return;
         released = true;
         this.#running--;
+        if (unused && this.#parts.limit.rate !== undefined) this.#rated++;
       },
     };
   }
@@ -180,8 +181,8 @@ class ProcessLimiter implements Limiter {
     const taken = this.take();
     if (taken === null) return { waitMs: Math.max(1, waitMs) };
     return {
-      release: () => {
-        taken.release();
+      release: (unused) => {
+        taken.release(unused);
         this.want(0);
       },
     };

@@ -8,6 +8,7 @@ import {
   type DeadLetter,
   type Encoding,
   encode,
+  HEADERS,
   isToken,
   NO_SCOPE,
   PRIORITIES,
@@ -106,32 +107,30 @@ export function readResult(value: unknown): Result {
 }
 
 /**
- * Buries a delivery whose subject is no task address (a direct publish with, say, an id of 300 characters): it cannot
- * have a result, and must not be lost. Its letter stands under an id derived from the subject.
+ * Buries a delivery whose subject is no task address (a direct publish with, say, an id of 300 characters), or which was
+ * placed without saying what and on whom: it cannot have a result, and must not be lost. Its letter stands under an id
+ * derived from the subject.
  */
 export async function buryUnreadable(
   outcomes: Outcomes,
   delivery: Delivery,
   nowMs: number,
 ): Promise<{ taskId: string; error: SwarmError }> {
-  const [, , capability = "", priority = "", scope = ""] = delivery.subject.split(".");
+  const [, kind, capability = "", priority = "", scope = ""] = delivery.subject.split(".");
+  const isPlaced = kind === "placed";
   const digest = createHash("sha256").update(delivery.subject).digest("hex").slice(0, 32);
   const at: TaskAddress = {
-    capability: isToken(capability) ? capability : "unreadable",
+    capability: isToken(capability) && !isPlaced ? capability : "unreadable",
     priority: PRIORITIES.find((known) => known === priority) ?? "normal",
     scope: isToken(scope) ? scope : NO_SCOPE,
     taskId: `unreadable-${digest}`,
   };
-  const error = new SwarmError(
-    "invalid_input",
-    `a task's subject must end in <capability>.<priority>.<scope>.<id>, each 1–64 of A–Z a–z 0–9 _ -, got ${showValue(delivery.subject)}`,
-    { field: "subject" },
-  );
+  const error = isPlaced ? unreadablePlacement(delivery) : unreadableSubject(delivery);
   const now = new Date(nowMs).toISOString();
   const result: Result = {
     taskId: at.taskId,
     status: "failed",
-    error: { code: error.code, message: error.message, field: "subject", retryable: false },
+    error: { code: error.code, message: error.message, field: error.field, retryable: false },
     attempt: 0,
     agent: "-",
     startedAt: now,
@@ -141,6 +140,22 @@ export async function buryUnreadable(
   };
   await outcomes.bury(at, deadLetterOf(at, delivery, result));
   return { taskId: at.taskId, error };
+}
+
+function unreadableSubject({ subject }: Delivery): SwarmError {
+  return new SwarmError(
+    "invalid_input",
+    `a task's subject must end in <capability>.<priority>.<scope>.<id>, each 1–64 of A–Z a–z 0–9 _ -, got ${showValue(subject)}`,
+    { field: "subject" },
+  );
+}
+
+function unreadablePlacement({ subject }: Delivery): SwarmError {
+  return new SwarmError(
+    "invalid_input",
+    `a placed task's subject must end in <host>.<agent>.<scope>.<id> and its ${HEADERS.placement} header must name the same host and agent, got ${showValue(subject)}`,
+    { field: HEADERS.placement },
+  );
 }
 
 /** The dead letter of a delivery. */

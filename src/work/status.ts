@@ -5,6 +5,7 @@ import {
   decode,
   encode,
   HEADERS,
+  type Placement,
   parse,
   type Subjects,
   SwarmError,
@@ -17,6 +18,7 @@ import type { Log, Stored, Transport } from "../transport/index.ts";
 import { unpackStored } from "./bodies.ts";
 import type { Journal } from "./journal.ts";
 import { type Outcomes, readResult } from "./outcome.ts";
+import { placedConsumer, readPlacedTask } from "./placed-lane.ts";
 
 /** How long hosts have to say that they run a task. They answer from memory; a network round trip is what it takes. */
 const WHERE_TIMEOUT_MS = 150;
@@ -32,6 +34,8 @@ export interface Located {
   scope: string | null;
   place: "result" | "later" | "queue";
   stored: Stored;
+  /** Of a task in the queue that was placed on an agent. */
+  placement?: Placement | undefined;
 }
 
 /** What `list` selects. */
@@ -69,13 +73,16 @@ export function createTaskReader(parts: {
   };
 
   async function locate(taskId: string): Promise<Located | null> {
-    const [result, later, due, task] = await Promise.all([
+    const [result, later, due, task, placed] = await Promise.all([
       logs.results.last(filters.resultById(taskId)),
       logs.later.last(filters.laterById(taskId)),
       logs.later.last(filters.dueById(taskId)),
       logs.tasks.last(filters.taskById(taskId)),
+      logs.tasks.last(filters.placedById(taskId)),
     ]);
     if (result !== null) return locateResult(result);
+    const found = placed === null ? null : locatePlaced(placed);
+    if (found !== null) return found; // before its task: it is the later of the two while a hand-over goes on
     if (task !== null) return locateTask(task, task.subject, "queue");
     if (due !== null) return locateTask(due, due.subject, "later");
     if (later !== null) return locateTask(later, later.header(HEADERS.scheduleTarget) ?? "", "later");
@@ -91,6 +98,24 @@ export function createTaskReader(parts: {
   function locateTask(stored: Stored, subject: string, place: "later" | "queue"): Located | null {
     const at = subjects.readTask(subject);
     return at === null ? null : { capability: at.capability, scope: at.scope, place, stored };
+  }
+
+  function locatePlaced(stored: Stored): Located | null {
+    const task = readPlacedTask(subjects, stored);
+    if (task === null) return null;
+    const { capability, scope } = task.at;
+    return { capability, scope, place: "queue", stored, placement: task.placement };
+  }
+
+  /** A message of the task stream, with the consumer that delivers it. */
+  function readLive(stored: Stored): { taskId: string; found: Located; consumer: string } | null {
+    const placed = readPlacedTask(subjects, stored);
+    const at = placed?.at ?? subjects.readTask(stored.subject);
+    const found = locatePlaced(stored) ?? locateTask(stored, stored.subject, "queue");
+    if (at === null || found === null) return null;
+    const consumer =
+      placed === null ? `${at.capability}-${at.priority}` : placedConsumer(placed.placement.host);
+    return { taskId: at.taskId, found, consumer };
   }
 
   async function where(taskId: string): Promise<WhereReply | null> {
@@ -114,6 +139,7 @@ export function createTaskReader(parts: {
       progress: result.status === "completed" ? 100 : null,
       agent: result.agent,
       queuedMs: result.queuedMs,
+      ...withPlacement(result.placement),
       result,
     };
   }
@@ -135,22 +161,25 @@ export function createTaskReader(parts: {
   /** A task in the queue: running, retrying or pending. `delivered`: it may have reached a host. */
   async function ofQueue(taskId: string, found: Located, delivered: boolean): Promise<TaskStatus> {
     const waitedMs = Math.max(0, clock.now() - found.stored.storedAtMs);
-    if (!delivered) return { ...blank(taskId, found.capability, "pending"), queuedMs: waitedMs };
+    const placed = withPlacement(found.placement);
+    const pending = {
+      ...blank(taskId, found.capability, "pending"),
+      agent: found.placement?.agent ?? null,
+      queuedMs: waitedMs,
+      ...placed,
+    };
+    if (!delivered) return pending;
     const [running, tip] = await Promise.all([where(taskId), journal.tip(found.capability, taskId)]);
     if (running !== null) {
       const queuedMs = Math.max(0, Date.parse(running.startedAt) - found.stored.storedAtMs);
       const { attempt, progress, agent } = running;
-      return { ...blank(taskId, found.capability, "running"), attempt, progress, agent, queuedMs };
+      return { ...blank(taskId, found.capability, "running"), attempt, progress, agent, queuedMs, ...placed };
     }
     if (tip.record?.type === "failed") {
       const { attempt, agent, retryAt } = tip.record;
-      return { ...blank(taskId, found.capability, "retrying"), attempt, agent, dueAt: retryAt };
+      return { ...blank(taskId, found.capability, "retrying"), attempt, agent, dueAt: retryAt, ...placed };
     }
-    return {
-      ...blank(taskId, found.capability, "pending"),
-      attempt: tip.record?.attempt ?? 0,
-      queuedMs: waitedMs,
-    };
+    return { ...pending, attempt: tip.record?.attempt ?? 0 };
   }
 
   async function ofLocated(taskId: string, found: Located, delivered: boolean): Promise<TaskStatus> {
@@ -190,10 +219,10 @@ export function createTaskReader(parts: {
     const { prefix } = subjects;
     const wants = (...states: TaskState[]) => options.state === undefined || states.includes(options.state);
     const none: Stored[] = [];
-    const [queued, later, due, ended, busy] = await Promise.all([
-      wants("pending", "running", "retrying")
-        ? newest(logs.tasks, `${prefix}.task.${capability}.>`, limit)
-        : none,
+    const isLive = wants("pending", "running", "retrying");
+    const [queued, placed, later, due, ended, busy] = await Promise.all([
+      isLive ? newest(logs.tasks, `${prefix}.task.${capability}.>`, limit) : none,
+      isLive ? newest(logs.tasks, filters.allPlaced, limit) : none,
       wants("scheduled", "retrying") ? newest(logs.later, filters.allLater, limit) : none,
       wants("scheduled", "retrying") ? newest(logs.later, `${prefix}.due.${capability}.>`, limit) : none,
       wants("completed", "failed", "cancelled")
@@ -202,12 +231,11 @@ export function createTaskReader(parts: {
       anyDelivered(),
     ]);
     const statuses: Promise<TaskStatus>[] = [];
-    for (const stored of queued) {
-      const at = subjects.readTask(stored.subject);
-      const found = locateTask(stored, stored.subject, "queue");
-      if (at !== null && found !== null) {
-        statuses.push(ofQueue(at.taskId, found, busy.has(`${at.capability}-${at.priority}`)));
-      }
+    // One stream: its sequences put both kinds in order, and a task that is being handed over is seen as placed.
+    for (const stored of [...queued, ...placed].sort((a, b) => b.seq - a.seq)) {
+      const live = readLive(stored);
+      if (live === null || (capability !== "*" && live.found.capability !== capability)) continue;
+      statuses.push(ofQueue(live.taskId, live.found, busy.has(live.consumer)));
     }
     for (const stored of [...due, ...later]) {
       const subject =
@@ -249,6 +277,10 @@ export function createTaskReader(parts: {
       return ofLocated(taskId, found, true);
     },
   };
+}
+
+function withPlacement(placement: Placement | undefined): { placement?: Placement } {
+  return placement === undefined ? {} : { placement };
 }
 
 function blank(taskId: string, capability: string, state: TaskState): TaskStatus {

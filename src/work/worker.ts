@@ -1,8 +1,10 @@
 // The pull loop of one process: keeps the lanes of its capabilities asked, hands deliveries to free seats, renews
-// what runs, answers `where` and obeys cancels. The decisions are in pulls.ts and delivery.ts.
+// what runs, answers `where` and obeys cancels. The decisions are in pulls.ts and delivery.ts; tasks that were placed on
+// agents of this process come through placed-lane.ts.
 // I1: no delivery is started without a reserved seat; the surplus goes back at once, uncounted.
 // I2: a consumer that vanished is made again; a connection that broke is waited for. Neither ends the loop.
 // I3: after drain() begins, nothing new is started.
+// I4: a slot that came free goes to a placed task that waits for it before the queue is asked.
 import {
   backoffDelayMs,
   type Chance,
@@ -21,8 +23,11 @@ import {
   encode,
   HEADERS,
   NO_SCOPE,
+  type Placement,
   PRIORITIES,
   SwarmError,
+  type TaskAddress,
+  TerminalError,
   toSwarmError,
   type WhereReply,
 } from "../protocol/index.ts";
@@ -36,7 +41,8 @@ import type {
 } from "../transport/index.ts";
 import { cancelHeld, createDeliveryHandler, type Held, type KnownTask } from "./delivery.ts";
 import { createLimiters, type Limiter, type Limiters, type Permit } from "./limiter.ts";
-import type { CapabilityLimits, Workforce } from "./ports.ts";
+import { createPlacedLane, type NotStarted, type PlacedTask } from "./placed-lane.ts";
+import type { CapabilityLimits, Seat, Workforce } from "./ports.ts";
 import {
   createLane,
   decidePulls,
@@ -125,6 +131,21 @@ export function createWorker(parts: {
     held,
   );
 
+  const placed = createPlacedLane({
+    transport,
+    subjects,
+    log,
+    clock,
+    chance,
+    hostId: parts.hostId,
+    begin: beginPlaced,
+    fail: ({ delivery, at, placement }) => {
+      const told = `agent ${placement.agent}, on which the task was placed, does not offer ${at.capability}`;
+      void deliveries.fail(delivery, at, placement, new TerminalError(told, { code: "not_permitted" }));
+    },
+    refuse: (delivery) => void deliveries.refuse(delivery),
+  });
+
   /** The limiter of a capability's own limits, if it has any. */
   function limiterOf(capability: string): Limiter | null {
     const own = limits.get(capability);
@@ -171,7 +192,8 @@ export function createWorker(parts: {
   }
 
   function backlogOf(capability: string): number {
-    return lanes.reduce((sum, lane) => sum + (lane.capability === capability ? lane.backlog : 0), 0);
+    const queued = lanes.reduce((sum, lane) => sum + (lane.capability === capability ? lane.backlog : 0), 0);
+    return placed.waiting === 0 ? queued : queued + placed.waitingOf(capability);
   }
 
   /** Plans one look at the lanes at the end of this turn: slots freed together ask together. */
@@ -181,6 +203,7 @@ export function createWorker(parts: {
     setImmediate(() => {
       turnPlanned = false;
       if (!accepting || transport.state !== "connected") return;
+      if (placed.waiting > 0) placed.serve(); // I4
       const ready = lanes.filter((lane) => driverOf.get(lane)!.consumer !== null);
       const free = new Map(ready.map(({ capability }) => [capability, 0]));
       for (const capability of free.keys()) free.set(capability, freeOf(capability));
@@ -236,10 +259,32 @@ export function createWorker(parts: {
       wake();
       return;
     }
-    void deliveries.handle(delivery, at, seat).then(() => {
-      permit?.release();
-      afterTask();
-    });
+    void perform(delivery, at, seat, permit);
+  }
+
+  async function perform(
+    delivery: Delivery,
+    at: TaskAddress,
+    seat: Seat,
+    permit: Permit | null,
+    placement?: Placement,
+  ): Promise<void> {
+    const started = await deliveries.handle(delivery, at, seat, placement);
+    permit?.release(!started);
+    afterTask();
+  }
+
+  /** Starts a placed task, or says why not. The limit is looked at before a slot is taken, which would wake us again. */
+  function beginPlaced({ delivery, at, placement }: PlacedTask): NotStarted | null {
+    const limiter = limiterOf(at.capability);
+    if (limiter !== null && limiter.ready() <= 0) {
+      limiter.want(Math.max(1, placed.waitingOf(at.capability)));
+      return "limited";
+    }
+    const seat = workforce.takeAgent(placement.agent, at.capability);
+    if (typeof seat === "string") return seat;
+    void perform(delivery, at, seat, limiter === null ? null : limiter.take(), placement);
+    return null;
   }
 
   function afterTask(): void {
@@ -297,6 +342,7 @@ export function createWorker(parts: {
   async function drain({ graceMs }: { graceMs: number }): Promise<number> {
     accepting = false; // I3
     for (const pull of pulls) pull.cancel();
+    placed.drain();
     if (held.size > 0) {
       await new Promise<void>((resolve) => {
         const cancel = clock.after(graceMs, resolve);
@@ -336,11 +382,13 @@ export function createWorker(parts: {
         }),
       );
       await transport.bus.flush();
-      await Promise.all(drivers.map((driver) => openLane(driver)));
+      await Promise.all([placed.prepare(), ...drivers.map((driver) => openLane(driver))]);
       accepting = true;
+      placed.open();
       workforce.onFree(wake);
       renewing = setInterval(() => {
         for (const { delivery } of held.values()) delivery.working();
+        if (placed.waiting > 0) placed.renew();
       }, ACK_RENEW_MS);
       wake();
     },
@@ -350,6 +398,9 @@ export function createWorker(parts: {
       clearInterval(renewing);
       scopes.stop();
       for (const subscription of subscriptions) subscription.close();
+      await placed
+        .remove()
+        .catch((error: unknown) => log.warn({ err: toSwarmError(error) }, "a consumer was left behind"));
       await limiters
         ?.stop()
         .catch((error: unknown) => log.warn({ err: toSwarmError(error) }, "limits were not given back"));

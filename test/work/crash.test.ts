@@ -3,103 +3,12 @@
 import { describe, expect, it } from "vitest";
 import { createMeter, ManualClock, seededChance, silentLogger } from "../../src/base/index.ts";
 import { RetryableError, TerminalError } from "../../src/protocol/index.ts";
-import {
-  connectMemory,
-  type Delivery,
-  type Log,
-  MemoryServer,
-  type Transport,
-} from "../../src/transport/index.ts";
+import { connectMemory, MemoryServer, type Transport } from "../../src/transport/index.ts";
 import { createMover, createTaskClient, createWorker } from "../../src/work/index.ts";
+import { cutOff, Failpoint } from "./failpoint.ts";
 import { type Script, ScriptedWorkforce } from "./support.ts";
 
 const prefix = "murmur";
-
-/** Counts effects, and cuts the process off at one of them: nothing it does afterwards reaches the server. */
-class Failpoint {
-  effects: string[] = [];
-  dead = false;
-  readonly at: number;
-  readonly mode: "before" | "after";
-
-  constructor(at: number, mode: "before" | "after") {
-    this.at = at;
-    this.mode = mode;
-  }
-
-  /** Performs an effect, or not. A dead process waits for an answer that never comes. */
-  async run<T>(name: string, effect: () => Promise<T>): Promise<T> {
-    if (this.dead) return new Promise(() => {});
-    this.effects.push(name);
-    const here = this.effects.length === this.at;
-    if (here) this.dead = true;
-    if (!here) return effect();
-    if (this.mode === "after") await effect();
-    return new Promise(() => {});
-  }
-
-  /** The same for what is sent without waiting. */
-  send(name: string, effect: () => void): void {
-    if (this.dead) return;
-    this.effects.push(name);
-    const here = this.effects.length === this.at;
-    if (here) this.dead = true;
-    if (!here || this.mode === "after") effect();
-  }
-}
-
-function cutOff(transport: Transport, point: Failpoint): Transport {
-  const delivery = (inner: Delivery): Delivery => ({
-    subject: inner.subject,
-    data: inner.data,
-    seq: inner.seq,
-    deliveryCount: inner.deliveryCount,
-    pending: inner.pending,
-    storedAtMs: inner.storedAtMs,
-    header: (name) => inner.header(name),
-    ack: () => point.send("ack", () => inner.ack()),
-    ackConfirmed: () => point.run("ack", () => inner.ackConfirmed()),
-    nak: (delayMs) => point.send("nak", () => inner.nak(delayMs)),
-    working: () => point.send("working", () => inner.working()),
-    term: (reason) => point.send("term", () => inner.term(reason)),
-  });
-  const log = (key: Parameters<Transport["log"]>[0]): Log => {
-    const inner = transport.log(key);
-    return { ...inner, append: (...args) => point.run(`append ${key}`, () => inner.append(...args)) };
-  };
-  const queue: Transport["queue"] = (key) => {
-    const inner = transport.queue(key);
-    return {
-      ...inner,
-      async consumer(spec) {
-        const consumer = await inner.consumer(spec);
-        return {
-          ...consumer,
-          name: consumer.name,
-          filter: consumer.filter,
-          info: () => consumer.info(),
-          pull: (request, sink) =>
-            consumer.pull(request, {
-              onDelivery: (came) => {
-                if (!point.dead) sink.onDelivery(delivery(came));
-              },
-              onEnd: (end) => {
-                if (!point.dead) sink.onEnd(end);
-              },
-            }),
-        };
-      },
-    };
-  };
-  return new Proxy(transport, {
-    get(target, name) {
-      if (name === "log") return log;
-      if (name === "queue") return queue;
-      const value = Reflect.get(target, name, target) as unknown;
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-}
 
 interface Story {
   script: (runs: number) => Script;

@@ -319,7 +319,7 @@ describe("handing in", () => {
     [{ capability: "echo", retry: { max: -1 } }, "retry.max"],
     [{ capability: "echo", priorty: "high" }, "priorty"],
     [{ capability: "echo", ballot: { seats: 3 } }, "ballot"],
-    [{ capability: "echo", route: "best" }, "route"],
+    [{ capability: "echo", route: "worst" }, "route"],
     [{ capability: "echo", session: "s" }, "session"],
     [{ capability: "echo", budget: {} }, "budget"],
     [{ capability: "a.b" }, "capability"],

@@ -1,0 +1,165 @@
+// Tasks with a route are handed over: the host that received one asks the office where it should run and publishes it
+// there. The office never touches a body, and the placed message is the whole of the decision.
+// I1: the caller acks the task only after the placed message is stored, or was found to be stored before.
+// I2: a task is handed over once: a repeated delivery first looks whether it waits on an agent or in the later stream,
+//     in the order in which a task moves, and a publish whose fate is unknown is repeated under the same message id.
+// I3: no attempt is counted or journaled here: attempts begin where the task is placed.
+import type { z } from "zod";
+import { backoffDelayMs, type Chance, type Clock, toIsoTime } from "../base/index.ts";
+import {
+  decode,
+  encode,
+  encodePlacement,
+  errorReplySchema,
+  fromWire,
+  HEADERS,
+  PLACE_TEXT_LIMIT,
+  type PlaceReply,
+  type PlaceRequest,
+  parse,
+  placeReplySchema,
+  type Subjects,
+  SwarmError,
+  type Task,
+  type TaskAddress,
+  toSwarmError,
+} from "../protocol/index.ts";
+import type { Delivery, Transport } from "../transport/index.ts";
+import { carriedHeaders } from "./later.ts";
+
+/** How long the office has to answer, in ms: the task holds a slot meanwhile. A living one answers within a few. */
+const OFFICE_TIMEOUT_MS = 1_000;
+/**
+ * Waits while there is no office, or it cannot choose. An election takes about a second; after that, many waiting tasks
+ * must not become load.
+ */
+const OFFICE_BACKOFF = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.2 };
+/** Values of an input that are looked at for its text: bounds the work for inputs of many small values. */
+const MAX_TEXT_VALUES = 4_096;
+
+/** What became of a hand-over. `refused`: it can never be placed, and why. */
+export type HandedOver =
+  | { kind: "passed" }
+  | { kind: "later"; delayMs: number }
+  | { kind: "refused"; error: SwarmError };
+
+/** A task that is to be handed over. */
+export interface Routed {
+  readonly task: Task;
+  readonly at: TaskAddress;
+  readonly delivery: Delivery;
+  /** True when the delivery may not be the task's first. */
+  readonly repeated: boolean;
+  /** The number of the next attempt when the journal knows of earlier ones, else undefined. */
+  readonly nextAttempt: number | undefined;
+}
+
+/** True for a task whose place the office decides, and not whoever receives it. */
+export function isRouted(task: Task): boolean {
+  return task.route !== "queue";
+}
+
+/** Makes the hand-over; the function rejects with `unavailable` when the streams cannot be read. */
+export function createHandOver(parts: {
+  transport: Transport;
+  subjects: Subjects;
+  clock: Clock;
+  chance: Chance;
+}): (routed: Routed) => Promise<HandedOver> {
+  const { transport, subjects } = parts;
+  const tasks = transport.log("tasks");
+  const later = transport.log("later");
+
+  return async function handOver(routed) {
+    if (routed.repeated && (await isElsewhere(routed.at.taskId))) return { kind: "passed" }; // I2
+    try {
+      await place(routed);
+      return { kind: "passed" };
+    } catch (error) {
+      const told = toSwarmError(error);
+      if (!told.retryable) return { kind: "refused", error: told };
+      const delayMs = backoffDelayMs(OFFICE_BACKOFF, routed.delivery.deliveryCount, parts.chance);
+      return { kind: "later", delayMs: Math.max(delayMs, told.retryAfterMs ?? 0) };
+    }
+  };
+
+  async function isElsewhere(taskId: string): Promise<boolean> {
+    const { placedById, laterById, dueById } = subjects.filters;
+    const fresh = { fresh: true };
+    return (
+      (await tasks.last(placedById(taskId), fresh)) !== null ||
+      (await later.last(laterById(taskId), fresh)) !== null ||
+      (await later.last(dueById(taskId), fresh)) !== null
+    );
+  }
+
+  /** Has an agent chosen and publishes the task to it (I1). */
+  async function place({ task, at, delivery, nextAttempt }: Routed): Promise<void> {
+    const { host, agent, score, reasons } = await askForPlace(task, at);
+    const { capability, priority, scope, taskId } = at;
+    const placedAt = toIsoTime(parts.clock.now());
+    const placement = { host, agent, score, reasons, capability, priority, placedAt };
+    const headers: Record<string, string> = {
+      ...carriedHeaders(delivery),
+      [HEADERS.placement]: encodePlacement(placement),
+    };
+    if (nextAttempt !== undefined) headers[HEADERS.attempt] = String(nextAttempt);
+    try {
+      await tasks.append(subjects.placed({ host, agent, scope, taskId }), delivery.data, {
+        headers,
+        messageId: `placed-${taskId}-${delivery.seq}`,
+      });
+    } catch (error) {
+      // The subject holds its one message: the task is there.
+      if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
+    }
+  }
+
+  async function askForPlace(task: Task, at: TaskAddress): Promise<PlaceReply> {
+    const { route } = task;
+    if (route === "queue") throw new SwarmError("internal", "a task without a route needs no place");
+    const request: PlaceRequest = {
+      ...at,
+      route,
+      ...(task.labels === undefined ? {} : { labels: task.labels }),
+      ...(route === "best" ? { text: textOf(task.input, PLACE_TEXT_LIMIT) } : {}),
+    };
+    return askOffice("place", request, placeReplySchema);
+  }
+
+  /**
+   * Asks the office once.
+   * @throws SwarmError its refusal; `unavailable` when nobody answers; `internal` for an answer of another kind.
+   */
+  async function askOffice<S extends z.ZodType>(command: string, request: object, answer: S) {
+    const reply = await transport.bus.request(subjects.office(command), encode(request), {
+      timeoutMs: OFFICE_TIMEOUT_MS,
+    });
+    const read = <T extends z.ZodType>(schema: T): z.output<T> => {
+      try {
+        const { value } = decode(reply.data, reply.header(HEADERS.contentType));
+        return parse(schema, value, `the office's answer to ${command}`);
+      } catch (error) {
+        // Not the task's fault, so the task must not fail by it: perhaps the next office speaks this version.
+        throw new SwarmError("internal", toSwarmError(error).message, { cause: error });
+      }
+    };
+    if (reply.header(HEADERS.serviceErrorCode) === undefined) return read(answer);
+    throw fromWire(read(errorReplySchema).error);
+  }
+}
+
+/** The texts inside a value, a line each, up to `limit` UTF-16 code units. Strings as they are, not as JSON shows them. */
+export function textOf(value: unknown, limit: number): string {
+  const open: unknown[] = [value];
+  let text = "";
+  for (let looked = 0; open.length > 0 && text.length < limit && looked < MAX_TEXT_VALUES; looked++) {
+    const next = open.pop();
+    if (typeof next === "string") text += text === "" ? next.slice(0, limit) : `\n${next.slice(0, limit)}`;
+    else if (typeof next === "object" && next !== null && !ArrayBuffer.isView(next)) {
+      const values = Array.isArray(next) ? next : Object.values(next);
+      open.push(...values.slice(0, Math.max(0, MAX_TEXT_VALUES - looked - open.length)).reverse());
+    }
+  }
+  return text.slice(0, limit);
+}

@@ -1,0 +1,97 @@
+// A process that is cut off at a chosen effect, for tests of what others make of the rest.
+import type { Delivery, Log, Transport } from "../../src/transport/index.ts";
+
+/** Counts effects, and cuts the process off at one of them: nothing it does afterwards reaches the server. */
+export class Failpoint {
+  effects: string[] = [];
+  dead = false;
+  readonly at: number;
+  readonly mode: "before" | "after";
+
+  constructor(at: number, mode: "before" | "after") {
+    this.at = at;
+    this.mode = mode;
+  }
+
+  /** Performs an effect, or not. A dead process waits for an answer that never comes. */
+  async run<T>(name: string, effect: () => Promise<T>): Promise<T> {
+    if (this.dead) return new Promise(() => {});
+    this.effects.push(name);
+    const here = this.effects.length === this.at;
+    if (here) this.dead = true;
+    if (!here) return effect();
+    if (this.mode === "after") await effect();
+    return new Promise(() => {});
+  }
+
+  /** The same for what is sent without waiting. */
+  send(name: string, effect: () => void): void {
+    if (this.dead) return;
+    this.effects.push(name);
+    const here = this.effects.length === this.at;
+    if (here) this.dead = true;
+    if (!here || this.mode === "after") effect();
+  }
+}
+
+/** The transport of a process that may be cut off. */
+export function cutOff(transport: Transport, point: Failpoint): Transport {
+  const delivery = (inner: Delivery): Delivery => ({
+    subject: inner.subject,
+    data: inner.data,
+    seq: inner.seq,
+    deliveryCount: inner.deliveryCount,
+    pending: inner.pending,
+    storedAtMs: inner.storedAtMs,
+    header: (name) => inner.header(name),
+    ack: () => point.send("ack", () => inner.ack()),
+    ackConfirmed: () => point.run("ack", () => inner.ackConfirmed()),
+    nak: (delayMs) => point.send("nak", () => inner.nak(delayMs)),
+    working: () => point.send("working", () => inner.working()),
+    term: (reason) => point.send("term", () => inner.term(reason)),
+  });
+  const log = (key: Parameters<Transport["log"]>[0]): Log => {
+    const inner = transport.log(key);
+    return { ...inner, append: (...args) => point.run(`append ${key}`, () => inner.append(...args)) };
+  };
+  const queue: Transport["queue"] = (key) => {
+    const inner = transport.queue(key);
+    return {
+      ...inner,
+      async consumer(spec) {
+        const consumer = await inner.consumer(spec);
+        return {
+          ...consumer,
+          name: consumer.name,
+          filter: consumer.filter,
+          info: () => consumer.info(),
+          pull: (request, sink) =>
+            consumer.pull(request, {
+              onDelivery: (came) => {
+                if (!point.dead) sink.onDelivery(delivery(came));
+              },
+              onEnd: (end) => {
+                if (!point.dead) sink.onEnd(end);
+              },
+            }),
+        };
+      },
+    };
+  };
+  const bus: Transport["bus"] = {
+    publish: (...args) => transport.bus.publish(...args),
+    subscribe: (...args) => transport.bus.subscribe(...args),
+    scatter: (...args) => transport.bus.scatter(...args),
+    flush: () => transport.bus.flush(),
+    request: (subject, ...rest) => point.run(`ask ${subject}`, () => transport.bus.request(subject, ...rest)),
+  };
+  return new Proxy(transport, {
+    get(target, name) {
+      if (name === "log") return log;
+      if (name === "queue") return queue;
+      if (name === "bus") return bus;
+      const value = Reflect.get(target, name, target) as unknown;
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+}
