@@ -182,6 +182,9 @@ export const budgets: Reducer<Budgets, BudgetCommand> = {
     }
     return state;
   },
+  skipAhead(state, count) {
+    state.lastReservation += count;
+  },
 };
 
 /** All budgets by name, as they are at log time `at` when a clock shows `clockMs`. */
