@@ -9,7 +9,7 @@
 // I3: whoever loses a fenced append stops: another process holds the task now.
 // I4: a task with a route starts only where it was placed; whoever receives it from the queue hands it over.
 // I5: a placed delivery always looks for its result first: hosts and coordinators write placed messages, and one of
-//     them may be the second for its task.
+//     them may be the second for its task. Not so a ballot's seat, whose rare second run is cheaper than all looks.
 import { type Chance, type Clock, type Logger, type Meter, toIsoTime } from "../base/index.ts";
 import {
   ACK_WAIT_MS,
@@ -31,7 +31,7 @@ import {
 import type { Delivery, Transport } from "../transport/index.ts";
 import { type AttemptNews, RunningAttempt, TICK_MS } from "./attempt.ts";
 import { isBlobRef, unpack, unpackBlob } from "./bodies.ts";
-import { createEndings } from "./ending.ts";
+import { createEndings, isSeat } from "./ending.ts";
 import { createHandOver, isRouted } from "./hand-over.ts";
 import { createJournal, type JournalTip, nextAttempt } from "./journal.ts";
 import { storeLater } from "./later.ts";
@@ -196,7 +196,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
       meter.taskRedeliveries.inc();
       if (await finishKnown(entry)) return;
       tip = await journal.tip(at.capability, at.taskId);
-    } else if (entry.placement !== undefined && (await finishKnown(entry))) return; // I5
+    } else if (entry.placement !== undefined && !isSeat(delivery) && (await finishKnown(entry))) return; // I5
     const encoding = replyEncodingOf(delivery.data, delivery.header(HEADERS.contentType));
     const { number, died } = nextAttempt(tip.record);
     let task: KnownTask;
@@ -261,7 +261,14 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
     if (await moveWhenEarly(entry, task, encoding)) return;
     entry.handingOver = true;
     const known = tip.record === null ? undefined : number;
-    const handed = await handOver({ task, at, delivery, repeated: isRepeated(delivery), nextAttempt: known });
+    const handed = await handOver({
+      task,
+      at,
+      delivery,
+      encoding,
+      repeated: isRepeated(delivery),
+      nextAttempt: known,
+    });
     switch (handed.kind) {
       case "passed":
         return delivery.ack();
@@ -324,7 +331,9 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
   async function readTask(entry: Held): Promise<KnownTask> {
     const { value, encoding } = unpack(entry.delivery);
     const body = isBlobRef(value) ? await unpackBlob(value, encoding, transport.blobs) : value;
-    return parseTaskAt(body, entry.at);
+    const task = parseTaskAt(body, entry.at, entry.placement !== undefined);
+    if (task.inputRef !== undefined) task.input = await unpackBlob(task.inputRef, "json", transport.blobs);
+    return task;
   }
 
   function refuseBeforeStart(

@@ -7,6 +7,7 @@ import {
   ACK_WAIT_MS,
   type Encoding,
   encode,
+  HEADERS,
   type JournalRecord,
   type Placement,
   type Result,
@@ -111,7 +112,8 @@ export function createEndings(parts: {
     transport.bus.publish(subjects.event("task", entry.at.taskId, "retrying"), encode(news));
     if (immediate) return recorded;
     const delayMs = next.atMs - nowMs;
-    if (delayMs <= ACK_WAIT_MS) entry.delivery.nak(delayMs);
+    // A seat stays with its agent: through the later stream it would come to any.
+    if (delayMs <= ACK_WAIT_MS || isSeat(entry.delivery)) entry.delivery.nak(delayMs);
     else {
       await storeLater({ transport, subjects }, entry.at, entry.delivery, next.atMs, { attempt: number + 1 });
       entry.delivery.ack();
@@ -145,7 +147,7 @@ export function createEndings(parts: {
       finishedAt: toIsoTime(finishedAtMs),
       queuedMs: Math.max(0, startedAtMs - delivery.storedAtMs),
       ranMs: end.ranMs ?? 0,
-      ...(placement === undefined ? {} : { placement }),
+      ...(placement === undefined || isSeat(delivery) ? {} : { placement }),
     };
     let stored: boolean;
     try {
@@ -163,7 +165,8 @@ export function createEndings(parts: {
         error: new TerminalError(told, { code, field: "output" }),
       });
     }
-    if (stored && end.status === "failed") await outcomes.bury(at, deadLetterOf(at, delivery, result));
+    if (stored && end.status === "failed" && !isSeat(delivery))
+      await outcomes.bury(at, deadLetterOf(at, delivery, result));
     delivery.ack();
     if (tip.seq > 0)
       await journal.close(at.capability, at.taskId, result.attempt, finishedAtMs).catch(() => undefined);
@@ -174,11 +177,16 @@ export function createEndings(parts: {
   async function finishKnown(entry: Arrival): Promise<boolean> {
     const stored = await outcomes.read(entry.at.taskId);
     if (stored === null) return false;
-    if (stored.result.status === "failed")
+    if (stored.result.status === "failed" && !isSeat(entry.delivery))
       await outcomes.bury(entry.at, deadLetterOf(entry.at, entry.delivery, stored.result));
     entry.delivery.ack();
     return true;
   }
+}
+
+/** True for a delivery that puts a ballot's question: how it ends is told by the verdict, and nowhere else. */
+export function isSeat(delivery: Delivery): boolean {
+  return delivery.header(HEADERS.ballot) !== undefined;
 }
 
 function wireError(error: SwarmError) {

@@ -1,13 +1,20 @@
 // Tasks with a route are handed over: the host that received one asks the office where it should run and publishes it
-// there. The office never touches a body, and the placed message is the whole of the decision.
-// I1: the caller acks the task only after the placed message is stored, or was found to be stored before.
+// there. The office never touches a body, and the placed message is the whole of the decision. A task with a ballot is
+// handed to the office itself, which asks the seats.
+// I1: the caller acks the task only after the placed message is stored, or was found to be stored before, or the office
+//     has the ballot in its log.
 // I2: a task is handed over once: a repeated delivery first looks whether it waits on an agent or in the later stream,
 //     in the order in which a task moves, and a publish whose fate is unknown is repeated under the same message id.
 // I3: no attempt is counted or journaled here: attempts begin where the task is placed.
 import type { z } from "zod";
 import { backoffDelayMs, type Chance, type Clock, toIsoTime } from "../base/index.ts";
 import {
+  BALLOT_INPUT_LIMIT,
+  type BallotOpenRequest,
+  type BallotSpec,
+  ballotOpenReplySchema,
   decode,
+  type Encoding,
   encode,
   encodePlacement,
   errorReplySchema,
@@ -37,6 +44,8 @@ const OFFICE_BACKOFF = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter:
 /** Values of an input that are looked at for its text: bounds the work for inputs of many small values. */
 const MAX_TEXT_VALUES = 4_096;
 
+type BlobRef = Awaited<ReturnType<Transport["blobs"]["put"]>>;
+
 /** What became of a hand-over. `refused`: it can never be placed, and why. */
 export type HandedOver =
   | { kind: "passed" }
@@ -50,13 +59,15 @@ export interface Routed {
   readonly delivery: Delivery;
   /** True when the delivery may not be the task's first. */
   readonly repeated: boolean;
+  /** How its result is to be encoded. */
+  readonly encoding: Encoding;
   /** The number of the next attempt when the journal knows of earlier ones, else undefined. */
   readonly nextAttempt: number | undefined;
 }
 
 /** True for a task whose place the office decides, and not whoever receives it. */
 export function isRouted(task: Task): boolean {
-  return task.route !== "queue";
+  return task.route !== "queue" || task.ballot !== undefined;
 }
 
 /** Makes the hand-over; the function rejects with `unavailable` when the streams cannot be read. */
@@ -71,9 +82,13 @@ export function createHandOver(parts: {
   const later = transport.log("later");
 
   return async function handOver(routed) {
-    if (routed.repeated && (await isElsewhere(routed.at.taskId))) return { kind: "passed" }; // I2
+    const { ballot } = routed.task;
+    // The office itself knows a ballot that it has.
+    if (ballot === undefined && routed.repeated && (await isElsewhere(routed.at.taskId)))
+      return { kind: "passed" }; // I2
     try {
-      await place(routed);
+      if (ballot === undefined) await place(routed);
+      else await openBallot(routed, ballot);
       return { kind: "passed" };
     } catch (error) {
       const told = toSwarmError(error);
@@ -125,6 +140,34 @@ export function createHandOver(parts: {
       ...(route === "best" ? { text: textOf(task.input, PLACE_TEXT_LIMIT) } : {}),
     };
     return askOffice("place", request, placeReplySchema);
+  }
+
+  async function openBallot({ task, at, delivery, encoding }: Routed, ballot: BallotSpec): Promise<void> {
+    const { labels, deadline, timeoutMs, retry } = task;
+    const traceparent = delivery.header(HEADERS.traceparent);
+    const request: BallotOpenRequest = {
+      ...at,
+      encoding,
+      storedAtMs: delivery.storedAtMs,
+      ballot,
+      task: {
+        ...(await packInput(task.input)),
+        ...(labels === undefined ? {} : { labels }),
+        ...(deadline === undefined ? {} : { deadline }),
+        timeoutMs,
+        ...(retry === undefined ? {} : { retry }),
+      },
+      ...(traceparent === undefined || traceparent.length > 256 ? {} : { traceparent }),
+    };
+    await askOffice("ballot-open", request, ballotOpenReplySchema);
+  }
+
+  /** The input as the control log takes it. */
+  async function packInput(input: unknown): Promise<{ input?: unknown; inputRef?: BlobRef }> {
+    if (input === undefined) return {};
+    const text = JSON.stringify(input);
+    if (text.length <= BALLOT_INPUT_LIMIT) return { input };
+    return { inputRef: await transport.blobs.put(new TextEncoder().encode(text)) };
   }
 
   /**

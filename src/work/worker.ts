@@ -39,8 +39,9 @@ import type {
   Subscription,
   Transport,
 } from "../transport/index.ts";
-import { cancelHeld, createDeliveryHandler, type Held, type KnownTask } from "./delivery.ts";
-import { createLimiters, type Limiter, type Limiters, type Permit } from "./limiter.ts";
+import { createAllowance } from "./allowance.ts";
+import { cancelHeld, createDeliveryHandler, type Held } from "./delivery.ts";
+import type { Permit } from "./limiter.ts";
 import { createPlacedLane, type NotStarted, type PlacedTask } from "./placed-lane.ts";
 import type { CapabilityLimits, Seat, Workforce } from "./ports.ts";
 import {
@@ -56,13 +57,6 @@ import { followCancelledScopes } from "./scopes.ts";
 
 /** How long a standing pull waits on the server. The server forgets it after; ours is opened anew. */
 const STANDING_EXPIRES_MS = 30_000;
-/** Deliveries in a row whose key was full before the capability is left alone for a moment, slots if those are more. */
-const MAX_REFUSALS = 128;
-/**
- * How long it is left alone, in ms. Without it, a backlog of one full key would be pulled and given back as fast as the
- * server can; with it, at most some 1,300 such deliveries a second, a few per cent of a core.
- */
-const QUIET_MS = 100;
 /** Waits before a vanished consumer or a lost pull is tried again. */
 const REOPEN_BACKOFF = { backoffMs: 50, factor: 2, maxBackoffMs: 2_000, jitter: 0.5 };
 
@@ -107,25 +101,31 @@ export function createWorker(parts: {
   const chance = parts.chance ?? systemChance;
   const subjects = createSubjects(transport.prefix);
   const held = new Map<string, Held>();
-  const limits = new Map(parts.capabilities.map(({ name, limits: declared }) => [name, declared]));
   const drivers: LaneDriver[] = parts.capabilities.flatMap(({ name }) =>
     PRIORITIES.map((priority) => ({ lane: createLane(name, priority), consumer: null, failures: 0 })),
   );
   const driverOf = new Map(drivers.map((driver) => [driver.lane, driver]));
   const lanes = drivers.map((driver) => driver.lane);
-  /** Deliveries in a row that were given back because their key was full, by capability. */
-  const refused = new Map<string, number>();
-  /** Capabilities that are left alone for a moment. */
-  const quiet = new Set<string>();
   const pulls = new Set<{ cancel(): void }>();
   const subscriptions: Subscription[] = [];
-  let limiters: Limiters | undefined;
   let accepting = false;
   let turnPlanned = false;
   let renewing: NodeJS.Timeout | undefined;
   let onEmpty: (() => void) | undefined;
 
   const scopes = followCancelledScopes(transport, (scope) => abortScope(scope));
+  const allowance = createAllowance({
+    transport,
+    log,
+    hostId: parts.hostId,
+    workforce,
+    limits: new Map(parts.capabilities.map(({ name, limits }) => [name, limits])),
+    clock,
+    chance,
+    waitingOf: backlogOf,
+    onMore: wake,
+  });
+  const { limiterOf, permitFor } = allowance;
   const deliveries = createDeliveryHandler(
     { transport, subjects, meter, log, clock, chance, scopes, permitFor, isAccepting: () => accepting },
     held,
@@ -146,51 +146,6 @@ export function createWorker(parts: {
     refuse: (delivery) => void deliveries.refuse(delivery),
   });
 
-  /** The limiter of a capability's own limits, if it has any. */
-  function limiterOf(capability: string): Limiter | null {
-    const own = limits.get(capability);
-    if (own === undefined || limiters === undefined) return null;
-    if (own.concurrency === undefined && own.rate === undefined) return null;
-    return limiters.of(capability, undefined, own);
-  }
-
-  /** The permit of a task's key, if its capability is limited by key; a key that is full quiets its capability down. */
-  function permitFor(task: KnownTask): Promise<Permit | { waitMs: number }> | null {
-    const perKey = limits.get(task.capability)?.perKey;
-    const key = perKey?.of(task);
-    if (perKey === undefined || key === undefined || limiters === undefined) return null;
-    return limiters
-      .of(task.capability, key, perKey)
-      .acquire()
-      .then((answer) => {
-        const refusals = "waitMs" in answer ? (refused.get(task.capability) ?? 0) + 1 : 0;
-        refused.set(task.capability, refusals);
-        return answer;
-      });
-  }
-
-  /** How many tasks of a capability may be asked for: slots, permits, and a pause while most keys are full. */
-  function freeOf(capability: string): number {
-    const free = workforce.free(capability);
-    if ((refused.get(capability) ?? 0) > Math.max(MAX_REFUSALS, free)) {
-      refused.set(capability, 0);
-      quiet.add(capability);
-      // The timer itself ends the quiet: comparing clocks, one that fires a moment early would be the last to look.
-      clock.after(QUIET_MS, () => {
-        quiet.delete(capability);
-        wake();
-      });
-    }
-    if (quiet.has(capability)) return 0;
-    const limiter = limiterOf(capability);
-    if (limiter === null || free <= 0) {
-      limiter?.want(0);
-      return free;
-    }
-    limiter.want(Math.min(free, Math.max(1, backlogOf(capability))));
-    return Math.min(free, limiter.ready());
-  }
-
   function backlogOf(capability: string): number {
     const queued = lanes.reduce((sum, lane) => sum + (lane.capability === capability ? lane.backlog : 0), 0);
     return placed.waiting === 0 ? queued : queued + placed.waitingOf(capability);
@@ -206,7 +161,7 @@ export function createWorker(parts: {
       if (placed.waiting > 0) placed.serve(); // I4
       const ready = lanes.filter((lane) => driverOf.get(lane)!.consumer !== null);
       const free = new Map(ready.map(({ capability }) => [capability, 0]));
-      for (const capability of free.keys()) free.set(capability, freeOf(capability));
+      for (const capability of free.keys()) free.set(capability, allowance.freeOf(capability));
       const slots = { total: workforce.freeTotal(), of: (capability: string) => free.get(capability) ?? 0 };
       for (const order of decidePulls(ready, slots, clock.now())) openPull(order);
     });
@@ -365,14 +320,7 @@ export function createWorker(parts: {
   const service = createService({
     name: "worker",
     async start() {
-      limiters = createLimiters({
-        bucket: transport.bucket("limits"),
-        holder: parts.hostId,
-        clock,
-        chance,
-        log,
-        onReady: wake,
-      });
+      allowance.start();
       await scopes.start();
       subscriptions.push(
         transport.bus.subscribe(subjects.filters.allWhere, onWhere),
@@ -401,8 +349,8 @@ export function createWorker(parts: {
       await placed
         .remove()
         .catch((error: unknown) => log.warn({ err: toSwarmError(error) }, "a consumer was left behind"));
-      await limiters
-        ?.stop()
+      await allowance
+        .stop()
         .catch((error: unknown) => log.warn({ err: toSwarmError(error) }, "limits were not given back"));
     },
   });
