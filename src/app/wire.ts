@@ -33,6 +33,7 @@ import { createQueueGauges } from "./gauges.ts";
 import { apiRoutes } from "./http/api.ts";
 import { listen } from "./http/listen.ts";
 import { type Check, operationRoutes } from "./http/operations.ts";
+import { readOfficeStatus } from "./office-status.ts";
 import { agentDirectories } from "./roles.ts";
 import { cached, initSwarm, streamsCheck, waitForStreams } from "./streams.ts";
 import { joinSupervisor } from "./supervised.ts";
@@ -104,6 +105,9 @@ export async function runAgents(
   });
 }
 
+/** How long `GET /v1/office` waits for a leader that proves itself: longer than a fail-over (p99 1.2 s). */
+const OFFICE_WAIT_MS = 2_000;
+
 /** Runs the api process: submit front door, movers, HTTP. `init`: creates missing streams first. */
 export async function runApi(
   ports: Ports,
@@ -136,6 +140,7 @@ export async function runApi(
           const routes = apiRoutes({
             tasks,
             listAgents: () => listAgents(transport),
+            readOffice: () => readOfficeStatus(createOfficeClient({ transport }), { timeoutMs: OFFICE_WAIT_MS }),
             log,
             host: config.httpHost,
             token: config.apiToken,

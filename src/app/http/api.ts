@@ -1,4 +1,4 @@
-// The HTTP API of the `api` role: tasks and agents, over the same clients that the command line uses. JSON and
+// The HTTP API of the `api` role: tasks, agents and office, over the same clients that the command line uses. JSON and
 // MessagePack in, the same out; errors are the catalogue's with its HTTP status. Owns the border: token, size, encoding.
 import { createHash, timingSafeEqual } from "node:crypto";
 import { type Context, Hono } from "hono";
@@ -22,6 +22,7 @@ import {
   toSwarmError,
 } from "../../protocol/index.ts";
 import { MAX_LIST_LIMIT, type TaskClient } from "../../work/index.ts";
+import type { OfficeStatus } from "../office-status.ts";
 import { isLoopback } from "./listen.ts";
 
 /** The longest `?wait=`, in ms: what proxies in front of it let a quiet request live for is shorter still. */
@@ -45,13 +46,15 @@ const waitQuery = z.strictObject({ wait: z.coerce.number().int().min(1).max(MAX_
 export function apiRoutes(parts: {
   tasks: TaskClient;
   listAgents: () => Promise<unknown[]>;
+  /** Asks who holds the office; its `leader` is null when nobody could prove it. */
+  readOffice: () => Promise<OfficeStatus>;
   log: Logger;
   host: string;
   token: string | undefined;
   /** /livez, /readyz and /metrics. */
   operations: Hono;
 }): Hono {
-  const { tasks, listAgents, log, token } = parts;
+  const { tasks, listAgents, readOffice, log, token } = parts;
   if (token === undefined && !isLoopback(parts.host)) {
     throw new SwarmError(
       "invalid_input",
@@ -132,6 +135,11 @@ export function apiRoutes(parts: {
     return reply(context, { taskId, status: "cancelled" }, 200);
   });
   app.get("/v1/agents", async (context) => reply(context, { agents: await listAgents() }, 200));
+  // Without a leader the same body comes with 503, so that a probe need not read it.
+  app.get("/v1/office", async (context) => {
+    const office = await readOffice();
+    return reply(context, office, office.leader === null ? 503 : 200);
+  });
   return app;
 }
 

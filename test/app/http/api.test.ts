@@ -1,7 +1,14 @@
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { apiRoutes } from "../../../src/app/http/api.ts";
 import { operationRoutes } from "../../../src/app/http/operations.ts";
+import { readOfficeStatus } from "../../../src/app/office-status.ts";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
+import {
+  createOffice,
+  createOfficeClient,
+  createOfficeServer,
+  foundOffice,
+} from "../../../src/coordinator/index.ts";
 import { createSubjects, decode, encode } from "../../../src/protocol/index.ts";
 import { connectMemory } from "../../../src/transport/index.ts";
 import { createTaskClient } from "../../../src/work/index.ts";
@@ -22,6 +29,7 @@ async function setup(options: { host?: string; token?: string; problem?: string 
   const app = apiRoutes({
     tasks,
     listAgents: async () => [],
+    readOffice: () => readOfficeStatus(createOfficeClient({ transport }), { timeoutMs: 100 }),
     log: silentLogger,
     host: options.host ?? "127.0.0.1",
     token: options.token,
@@ -37,7 +45,7 @@ async function setup(options: { host?: string; token?: string; problem?: string 
       headers: { "Content-Type": "application/json", ...headers },
       body: typeof body === "string" ? body : JSON.stringify(body),
     });
-  return { send, post };
+  return { transport, send, post };
 }
 
 test("a task is accepted, seen and cancelled", async () => {
@@ -54,6 +62,41 @@ test("a task is accepted, seen and cancelled", async () => {
     status: "cancelled",
   });
   expect(await (await send("/v1/tasks/a")).json()).toMatchObject({ state: "cancelled" });
+});
+
+test("the office is told with who holds it, and with 503 while nobody proves to", async () => {
+  const { send, transport } = await setup();
+  await foundOffice(transport);
+  const nobody = await send("/v1/office");
+  expect(nobody.status).toBe(503);
+  expect(await nobody.json()).toEqual({
+    leader: null,
+    leaderPid: null,
+    term: null,
+    since: null,
+    members: [],
+    logSeq: null,
+  });
+  const parts = { transport, log: silentLogger, meter: createMeter() };
+  const office = createOffice({ ...parts, id: "c1", members: ["c1"], version: "1.0.0", seed: 1 });
+  const server = createOfficeServer({ ...parts, office, members: ["c1"] });
+  onTestFinished(async () => {
+    await server.stop();
+    await office.service.stop();
+  });
+  await office.service.start();
+  await server.start();
+  await office.opened;
+  const held = await vi.waitFor(async () => {
+    const answer = await send("/v1/office");
+    expect(answer.status).toBe(200);
+    return answer;
+  });
+  expect(await held.json()).toMatchObject({
+    leader: "c1",
+    term: 1,
+    members: [{ id: "c1", role: "leader", lag: 0 }],
+  });
 });
 
 test("a wait that is over is a timeout, and the task goes on", async () => {
