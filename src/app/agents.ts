@@ -1,5 +1,7 @@
-// Which agents live: every agent process answers `<p>.agent.-.status` with its agents, and one command steers one agent.
+// Which agents live: the office knows them where there is one; else every agent process is asked on `<p>.agent.-.status`.
+// And one command steers one agent.
 import { createService, type Service } from "../base/index.ts";
+import { type AgentPage, createOfficeClient, type RecordView } from "../coordinator/index.ts";
 import {
   type AgentStatus,
   agentStatusSchema,
@@ -10,6 +12,7 @@ import {
   fromWire,
   NO_SCOPE,
   parse,
+  SwarmError,
 } from "../protocol/index.ts";
 import type { Incoming, Subscription, Transport } from "../transport/index.ts";
 
@@ -19,10 +22,64 @@ export const ROLL_CALL_MS = 250;
 const AGENTS_PER_REPLY = 500;
 
 /**
+ * The agents of the swarm by id: those in the office's registry with what they said last, or, with nobody in office, those
+ * that answer within {@link ROLL_CALL_MS}.
+ */
+export async function listAgents(transport: Transport): Promise<AgentStatus[]> {
+  const office = createOfficeClient({ transport });
+  const agents: AgentStatus[] = [];
+  for (let after = ""; ; ) {
+    const page = (await office.readNow("agents", { after })) as AgentPage | null;
+    if (page === null) return callRoll(transport); // the office may have been lost between two pages
+    agents.push(...page.agents);
+    if (page.next === null) return agents;
+    after = page.next;
+  }
+}
+
+/** One agent as it answers itself, and its record; null with nobody in office. */
+export type AgentDetails = AgentStatus & { record: RecordView[] | null };
+
+/**
+ * Asks one agent, and the office for its record.
+ * @throws SwarmError `not_found` when the office knows no such agent; `unavailable` when it does not answer.
+ */
+export async function showAgent(
+  transport: Transport,
+  agentId: string,
+  timeoutMs: number,
+): Promise<AgentDetails> {
+  const office = createOfficeClient({ transport });
+  const [status, known] = await Promise.allSettled([
+    commandAgent(transport, agentId, "status", timeoutMs),
+    office.readNow("agent", { agent: agentId }),
+  ]);
+  const record = known.status === "fulfilled" ? ((known.value?.record ?? null) as RecordView[] | null) : null;
+  if (status.status === "fulfilled") return { ...status.value, record };
+  throw status.reason;
+}
+
+/** Says of an agent that does not answer whether there is one. */
+async function explainSilence(transport: Transport, agentId: string, error: unknown): Promise<unknown> {
+  if (!(error instanceof SwarmError) || error.code !== "unavailable") return error;
+  try {
+    const known = await createOfficeClient({ transport }).readNow("agent", { agent: agentId });
+    if (known === null) return error;
+  } catch (refusal) {
+    return refusal; // `not_found`, with what to do
+  }
+  return new SwarmError(
+    "unavailable",
+    `agent ${agentId} belongs to the swarm but does not answer; it counts as missing after 15 s of silence`,
+    { cause: error },
+  );
+}
+
+/**
  * Asks every process of the swarm for its agents. Nobody there is an empty list, at once.
  * @param wait how long to wait in all, and after the last answer; default {@link ROLL_CALL_MS} in all.
  */
-export async function listAgents(
+export async function callRoll(
   transport: Transport,
   wait: { timeoutMs: number; stallMs?: number } = { timeoutMs: ROLL_CALL_MS },
 ): Promise<AgentStatus[]> {
@@ -59,7 +116,8 @@ export function createRollCall(transport: Transport, status: () => AgentStatus[]
 
 /**
  * Asks one agent to do something.
- * @throws SwarmError `unavailable` when there is no such agent or it does not answer; whatever the agent answers.
+ * @throws SwarmError `not_found` when the office knows no such agent; `unavailable` when it does not answer; whatever
+ *   the agent answers.
  */
 export async function commandAgent(
   transport: Transport,
@@ -68,7 +126,11 @@ export async function commandAgent(
   timeoutMs: number,
 ): Promise<AgentStatus> {
   const subject = createSubjects(transport.prefix).agent(agentId, verb);
-  return readStatus(await transport.bus.request(subject, encode({}), { timeoutMs }));
+  try {
+    return readStatus(await transport.bus.request(subject, encode({}), { timeoutMs }));
+  } catch (error) {
+    throw await explainSilence(transport, agentId, error);
+  }
 }
 
 function readStatus(reply: Incoming): AgentStatus {

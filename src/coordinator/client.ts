@@ -9,6 +9,7 @@ import {
   coordinatorStatusSchema,
   createSubjects,
   decode,
+  type ErrorCode,
   encode,
   errorReplySchema,
   fromWire,
@@ -18,7 +19,7 @@ import {
   toSwarmError,
 } from "../protocol/index.ts";
 import type { Transport } from "../transport/index.ts";
-import type { ReadName, WriteName } from "./requests.ts";
+import type { AnswerName, ReadName, WriteName } from "./requests.ts";
 
 /** How long the office is waited for when the caller says nothing, in ms: an election and then some. */
 export const OFFICE_TIMEOUT_MS = 5_000;
@@ -28,6 +29,11 @@ const TRY_TIMEOUT_MS = 500;
 const RETRY_PAUSE_MS = 50;
 /** How long coordinators have to tell what they are, in ms. They answer from memory. */
 const ROLL_CALL_MS = 250;
+
+/** Codes by which nothing was answered: somebody else may, or the same one in a moment. */
+function isNobody(code: ErrorCode): boolean {
+  return code === "unavailable" || code === "not_leader" || code === "rate_limited";
+}
 
 /** What the holder says of the office, confirmed by the control log. */
 export interface TenureReply {
@@ -60,6 +66,12 @@ export interface OfficeClient {
   ): Promise<Record<string, unknown>>;
   /** Looks at the state, with all that was decided before the call. @throws SwarmError `unavailable`, `invalid_input`. */
   read(name: ReadName, body?: object, options?: AskOptions): Promise<Record<string, unknown>>;
+  /**
+   * Looks at the state if somebody is in office at this moment: asks once, and gives null when nobody answers. Nobody
+   * listening is known at once.
+   * @throws SwarmError a refusal, such as `not_found`.
+   */
+  readNow(name: ReadName | AnswerName, body?: object): Promise<Record<string, unknown> | null>;
   /** Who holds the office. @throws SwarmError `unavailable` when nobody could prove that in time. */
   tenure(options?: AskOptions): Promise<TenureReply>;
   /** Asks the holder to hand the office over. @throws SwarmError `unavailable`, `invalid_input`. */
@@ -93,9 +105,7 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
       } catch (error) {
         signal?.throwIfAborted();
         const told = toSwarmError(error);
-        const mayHelp =
-          told.code === "unavailable" || told.code === "not_leader" || told.code === "rate_limited";
-        if (!mayHelp) throw told;
+        if (!isNobody(told.code)) throw told;
         last = told;
       }
       const pauseMs = Math.min(last.retryAfterMs ?? RETRY_PAUSE_MS, Math.max(0, endMs - clock.now()));
@@ -114,6 +124,14 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
   return {
     write: (name, body, { key = newId(), ...options } = {}) => ask(name, { ...body, key }, options),
     read: (name, body = {}, options = {}) => ask(name, body, options),
+    async readNow(name, body = {}) {
+      try {
+        return await askOnce(name, encode(body), TRY_TIMEOUT_MS, undefined);
+      } catch (error) {
+        if (isNobody(toSwarmError(error).code)) return null;
+        throw error;
+      }
+    },
     tenure: async (options = {}) => (await ask("tenure", {}, options)) as unknown as TenureReply,
     transfer: async (to, options = {}) =>
       (await ask("transfer", to === undefined ? {} : { to }, options)) as unknown as {

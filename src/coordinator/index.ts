@@ -28,5 +28,7 @@ export {
   type OfficeTenure,
 } from "./office/office.ts";
 export { createOfficeServer } from "./office/server.ts";
+export { createPlacement, type Placement } from "./placement/placement.ts";
+export type { AgentPage, RecordView } from "./registry/view.ts";
 export { MAX_KEY_LENGTH, type ReadName, type WriteName } from "./requests.ts";
 export { createFiring, type TaskSink } from "./schedules/firing.ts";

@@ -61,6 +61,9 @@ function read<S extends z.ZodType>(
   return { show: (state, body, at, nowMs) => show(state, parse(schema, body, "the request"), at, nowMs) };
 }
 
+/** What the holder answers from more than its state: who lives (registry/), and where a task shall run (placement/). */
+export type AnswerName = "agents" | "agent" | "place";
+
 /** The name of a read. */
 export type ReadName = keyof typeof reads;
 

@@ -5,13 +5,21 @@ import {
   createOffice,
   createOfficeClient,
   createOfficeServer,
+  createPlacement,
   foundOffice,
   type Office,
   type OfficeOptions,
+  type Placement,
 } from "../../src/coordinator/index.ts";
 import type { AgentStatus } from "../../src/protocol/index.ts";
-import { connectMemory, connectNats, MemoryServer, type Transport } from "../../src/transport/index.ts";
-import { startNatsServer } from "../support/nats-server.ts";
+import {
+  connectMemory,
+  connectNats,
+  MemoryServer,
+  type NatsCredentials,
+  type Transport,
+} from "../../src/transport/index.ts";
+import { type NatsServer, startNatsServer } from "../support/nats-server.ts";
 
 /** Waits for elections: an election takes a second, a loaded machine longer. */
 export const SOON = { timeout: 20_000, interval: 10 };
@@ -20,15 +28,18 @@ export const SOON = { timeout: 20_000, interval: 10 };
 export interface Coordinator {
   id: string;
   office: Office;
+  placement: Placement;
   transport: Transport;
   meter: ReturnType<typeof createMeter>;
   stop(): Promise<void>;
 }
 
 /** A swarm whose office has begun, and ways to start coordinators and clients. */
-export async function setupOffice(options: { nats?: boolean; prefix?: string } = {}) {
+export async function setupOffice(
+  options: { nats?: boolean; prefix?: string; at?: NatsServer; credentials?: NatsCredentials } = {},
+) {
   const prefix = options.prefix ?? "murmur";
-  const server = options.nats === true ? await startNatsServer() : undefined;
+  const server = options.at ?? (options.nats === true ? await startNatsServer() : undefined);
   if (server !== undefined) onTestFinished(() => server.stop());
   const memory = new MemoryServer();
   const connect = async (): Promise<Transport> => {
@@ -37,6 +48,7 @@ export async function setupOffice(options: { nats?: boolean; prefix?: string } =
         ? connectMemory({ prefix, server: memory })
         : await connectNats({
             servers: server.url,
+            credentials: options.credentials,
             name: "test",
             prefix,
             log: silentLogger,
@@ -53,6 +65,7 @@ export async function setupOffice(options: { nats?: boolean; prefix?: string } =
     id: string,
     members: readonly string[],
     extra: Partial<OfficeOptions> = {},
+    { placement: placed = true } = {},
   ): Promise<Coordinator> {
     const own = await connect();
     const meter = createMeter();
@@ -67,16 +80,20 @@ export async function setupOffice(options: { nats?: boolean; prefix?: string } =
       seed: 1,
       ...extra,
     });
-    const answering = createOfficeServer({ transport: own, office, members, log });
+    const placement = createPlacement({ transport: own, office, meter, log, seed: 1 });
+    const { answers } = placement;
+    const answering = createOfficeServer({ transport: own, office, members, log, answers });
     const stop = async () => {
       await answering.stop();
       await office.service.stop();
+      await placement.service.stop();
     };
     onTestFinished(stop);
+    if (placed) await placement.service.start();
     await office.service.start();
     await answering.start();
     await office.opened;
-    return { id, office, transport: own, meter, stop };
+    return { id, office, placement, transport: own, meter, stop };
   }
 
   return {

@@ -1,7 +1,7 @@
 // `agent …`: run agents in this process; see and steer those that live.
 import { z } from "zod";
 import { type AgentStatus, agentStatusSchema, tokenSchema } from "../../protocol/index.ts";
-import { commandAgent, listAgents } from "../agents.ts";
+import { commandAgent, listAgents, showAgent } from "../agents.ts";
 import { defineCommand } from "../command.ts";
 import { READ_TIMEOUT_MS, reading } from "../session.ts";
 import { showDuration, type Terminal, table } from "../terminal.ts";
@@ -33,7 +33,8 @@ export const ls = defineCommand({
   input: z.strictObject({}),
   output: z.object({ agents: z.array(agentStatusSchema) }),
   examples: ["agent ls", "agent ls --json"],
-  details: "Living agents only: those that answer within 250 ms.",
+  details:
+    "Living agents only. With a coordinator in office: its registry, with what each agent said last (a heartbeat comes every\n5 s, and at once when an agent begins or ceases to take work). Without: those that answer within 250 ms.",
   run: async (ports) => ({
     agents: await reading(
       ports,
@@ -61,34 +62,80 @@ const one = z.strictObject({
   agent: tokenSchema.meta({ positional: true, value: "AGENT", description: "an id of murmur agent ls" }),
 });
 
-/** The commands that ask one agent and show its answer. */
-function verb(name: "status" | "pause" | "resume" | "drain", details: string) {
+/** The commands that steer one agent and show what it is then. */
+function verb(name: "pause" | "resume" | "drain", details: string) {
   return defineCommand({
     input: one,
     output: agentStatusSchema,
-    examples: [`agent ${name === "status" ? "show" : name} echo-4k2m9x7q1z`],
+    examples: [`agent ${name} echo-4k2m9x7q1z`],
     details,
     run: async (ports, { agent }) =>
       commandAgent(await ports.transport(), agent, name, ports.config.timeoutMs ?? READ_TIMEOUT_MS),
-    render: (agent, terminal) =>
-      Object.entries({
-        id: agent.id,
-        role: agent.role,
-        state: paintState(agent, terminal),
-        "waits for": agent.waiting ?? "-",
-        capabilities: agent.capabilities.join(", "),
-        slots: `${agent.slots.used} of ${agent.slots.total} used`,
-        loop: String(agent.loop),
-        process: `${agent.pid} on ${agent.host}`,
-        since: agent.since,
-        version: agent.version,
-      })
-        .map(([key, value]) => `${key.padEnd(13)}${value}`)
-        .join("\n"),
+    render: (agent, terminal) => renderAgent(agent, terminal),
   });
 }
 
-export const show = verb("status", "Exit code 3 when no such agent answers.");
+function renderAgent(agent: AgentStatus, terminal: Terminal): string {
+  const skills = {
+    expertise: agent.expertise?.join(", "),
+    triggers: agent.triggers?.join(", "),
+    model: agent.model,
+  };
+  return Object.entries({
+    id: agent.id,
+    role: agent.role,
+    state: paintState(agent, terminal),
+    "waits for": agent.waiting ?? "-",
+    capabilities: agent.capabilities.join(", "),
+    slots: `${agent.slots.used} of ${agent.slots.total} used`,
+    ...skills,
+    loop: String(agent.loop),
+    process: `${agent.pid} on ${agent.host}`,
+    since: agent.since,
+    version: agent.version,
+  })
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key.padEnd(13)}${value}`)
+    .join("\n");
+}
+
+const recordSchema = z.object({
+  capability: z.string(),
+  /** Outcomes of tasks that were placed on it, and those of them that failed. */
+  count: z.int(),
+  failures: z.int(),
+  /** Of the last 50 or so. */
+  successRate: z.number(),
+  meanMs: z.number(),
+});
+
+export const show = defineCommand({
+  input: one,
+  /** `record` is null with nobody in office. */
+  output: agentStatusSchema.extend({ record: z.array(recordSchema).nullable() }),
+  examples: ["agent show echo-4k2m9x7q1z"],
+  details:
+    "What the agent says of itself, and its record of the tasks that the office placed on it.\nExit code 1 when the office knows no such agent, 3 when it does not answer.",
+  run: async (ports, { agent }) =>
+    showAgent(await ports.transport(), agent, ports.config.timeoutMs ?? READ_TIMEOUT_MS),
+  render: (agent, terminal) =>
+    [
+      renderAgent(agent, terminal),
+      agent.record === null
+        ? "record       nobody is in office to tell"
+        : table(
+            ["CAPABILITY", "PLACED", "FAILED", "SUCCESS", "MEAN TIME"],
+            agent.record.map(({ capability, count, failures, successRate, meanMs }) => [
+              capability,
+              String(count),
+              String(failures),
+              `${Math.round(successRate * 100)} %`,
+              showDuration(meanMs),
+            ]),
+            "record       nothing was placed on it yet",
+          ),
+    ].join("\n"),
+});
 export const pause = verb("pause", "Takes no new work until resumed; what runs goes on.");
 export const resume = verb("resume", "Takes work again.");
 export const drain = verb("drain", "Takes no new work and stops when what runs is finished.");

@@ -4,7 +4,7 @@ import { redactText } from "../../base/index.ts";
 import { createSubjects, toSwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { capabilityOfConsumer } from "../../work/index.ts";
-import { listAgents, ROLL_CALL_MS } from "../agents.ts";
+import { callRoll, ROLL_CALL_MS } from "../agents.ts";
 import { defineCommand, type Ports } from "../command.ts";
 import {
   type Finding,
@@ -95,7 +95,7 @@ async function lookAtSwarm(ports: Ports): Promise<Finding[]> {
 async function lookAtWork(ports: Ports, transport: Transport): Promise<Finding[]> {
   const { dead } = await ports.tasks();
   const [agents, apis, consumers, stored, later, letters] = await Promise.all([
-    listAgents(transport, PATIENCE),
+    callRoll(transport, PATIENCE),
     transport.bus.scatter("$SRV.PING.murmur-api", new Uint8Array(), PATIENCE),
     transport.queue("tasks").consumers(),
     transport.log("tasks").info(),

@@ -22,7 +22,7 @@ import {
 import type { IncomingRequest, Subscription, Transport } from "../../transport/index.ts";
 import { errorReply } from "../../work/index.ts";
 import type { Refusal } from "../reducer.ts";
-import { findRead, isWrite, parseWrite, WRITES } from "../requests.ts";
+import { type AnswerName, findRead, isWrite, parseWrite, WRITES } from "../requests.ts";
 import type { Office } from "./office.ts";
 
 /** The largest request, in bytes: a command is a small thing, and several must fit one entry of the log. */
@@ -35,7 +35,7 @@ const outsideKey = (key: string) => `c.${key}`;
  * What the holder of the office answers from more than its state: by command. Each sees to it itself that it is still
  * the holder, as far as its answer needs that.
  */
-export type OfficeAnswers = Readonly<Record<string, (body: unknown) => Promise<unknown>>>;
+export type OfficeAnswers = Partial<Readonly<Record<AnswerName, (body: unknown) => Promise<unknown>>>>;
 
 /** Serves an office. */
 export function createOfficeServer(parts: {
@@ -67,7 +67,7 @@ export function createOfficeServer(parts: {
       const { id, pid, term, since } = tenure(office);
       return { leader: id, leaderPid: pid, term, since, members, logSeq: office.appliedSeq };
     }
-    const answerOf = Object.hasOwn(answers, name) ? answers[name] : undefined;
+    const answerOf = Object.hasOwn(answers, name) ? answers[name as AnswerName] : undefined;
     if (answerOf !== undefined) return answerOf(body);
     const read = findRead(name);
     if (read === undefined) {

@@ -82,11 +82,7 @@ export class Outstanding {
     return load === undefined ? used : Math.max(load.open.size, used + load.since, 0);
   }
 
-  /** Forgets an agent that is gone; its tasks are remembered, because one of it may still tell a result. */
-  forgetAgent(agent: string): void {
-    this.#agents.delete(agent);
-  }
-
+  /** Forgets everything, and gives what there was. */
   clear(): Placed[] {
     const all = [...this.#tasks.values()];
     this.#tasks.clear();

@@ -37,7 +37,7 @@ export function findTriggers({ triggers = [] }: Profile, { text }: Wanted): stri
 function toWords(text: string): string {
   return ` ${text
     .toLowerCase()
-    .split(/[^\p{L}\p{N}_]+/u)
+    .split(/[^\p{L}\p{N}_+#]+/u) // c++ and c# are words
     .filter((word) => word !== "")
     .join(" ")} `;
 }

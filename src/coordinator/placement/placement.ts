@@ -1,0 +1,49 @@
+// What a coordinator knows of agents, and does for tasks that are placed, put together: the registrar, the placing and the
+// returning, with what the office answers of them.
+import { createService, type Logger, type Meter, type Service, stopAll } from "../../base/index.ts";
+import type { Transport } from "../../transport/index.ts";
+import type { Office } from "../office/office.ts";
+import type { OfficeAnswers } from "../office/server.ts";
+import { createRegistrar } from "../registry/driver.ts";
+import { createPlacing, type Placing } from "./driver.ts";
+import { createReturning } from "./returning.ts";
+
+/** The registry of agents and the placement of tasks, as one coordinator takes part in them. */
+export interface Placement {
+  /** Start it before the office: it wants to hear of every change of its holder. */
+  readonly service: Service;
+  /** For the office's server. */
+  readonly answers: OfficeAnswers;
+  /** Picks several agents for one question. */
+  readonly pick: Placing["pick"];
+}
+
+/** Makes a coordinator's part in registry and placement. */
+export function createPlacement(parts: {
+  transport: Transport;
+  office: Office;
+  log: Logger;
+  meter: Meter;
+  /** Seed of the exploration of agents. */
+  seed: number;
+}): Placement {
+  const registrar = createRegistrar(parts);
+  const placing = createPlacing({ ...parts, registrar });
+  const returning = createReturning({ ...parts, registrar, onReturned: (taskId) => placing.forget(taskId) });
+  const services = [placing.service, returning, registrar.service];
+  return {
+    service: createService({
+      name: "placement",
+      async start() {
+        for (const service of services) await service.start();
+      },
+      stop: () => stopAll(services),
+    }),
+    answers: {
+      agents: (body) => registrar.listAgents(body),
+      agent: (body) => registrar.showAgent(body),
+      place: (body) => placing.place(body),
+    },
+    pick: (request) => placing.pick(request),
+  };
+}
