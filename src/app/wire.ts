@@ -21,6 +21,7 @@ import {
   createOffice,
   createOfficeClient,
   createOfficeServer,
+  createPlacement,
   measureBudgets,
 } from "../coordinator/index.ts";
 import { PRIORITIES, SwarmError } from "../protocol/index.ts";
@@ -181,11 +182,13 @@ export async function runCoordinator(
       const { transport, meter, log, services } = parts;
       const seed = Math.floor(systemChance.next() * 2 ** 32);
       const office = createOffice({ transport, meter, log, id, members, version: VERSION, seed });
+      const placement = createPlacement({ transport, office, meter, log, seed: seed + 1 });
       const tasks = createTaskClient({ transport, meter, log });
       for (const service of [
         ending(() => tasks.close()),
+        placement.service,
         office.service,
-        createOfficeServer({ transport, office, members, log }),
+        createOfficeServer({ transport, office, members, log, answers: placement.answers }),
         createFiring({ office, tasks, log }),
       ]) {
         services.push(service);
