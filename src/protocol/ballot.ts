@@ -426,14 +426,15 @@ export const DECIDED_BY = [
 /** What ended the counting. */
 export type DecidedBy = (typeof DECIDED_BY)[number];
 
-const usageSchema = z.object({
+/** Tokens and money of one answer or of many. */
+export const ballotUsageSchema = z.object({
   inputTokens: z.number().min(0),
   outputTokens: z.number().min(0),
   /** Null: unknown, never zero. */
   costUsd: z.number().min(0).nullable(),
 });
 /** Tokens and money of one answer or of many. */
-export type BallotUsage = z.output<typeof usageSchema>;
+export type BallotUsage = z.output<typeof ballotUsageSchema>;
 
 /** What became of a ballot, decided or not, with everything that explains it. Readers accept unknown fields. */
 export const verdictSchema = z.object({
@@ -487,9 +488,9 @@ export const verdictSchema = z.object({
   omitted: z.int().min(1).optional(),
   /** Independent voters that these seats are worth (Kish); null while too little is known of them. */
   effectiveVoters: z.number().min(0).nullable(),
-  usage: usageSchema,
+  usage: ballotUsageSchema,
   /** The control arm: the first seat that answered on its own, and whether that alone would have said the same. */
-  single: z.object({ seat: z.int().min(1), agrees: z.boolean(), usage: usageSchema }).optional(),
+  single: z.object({ seat: z.int().min(1), agrees: z.boolean(), usage: ballotUsageSchema }).optional(),
   evidence: z.array(evidenceSchema).optional(),
 });
 /** What became of a ballot. */

@@ -10,6 +10,8 @@ export const HEADERS = {
   placement: "Murmur-Placement",
   /** Of a task that came back from an agent: the sequence of its placed message, which may still be there for a moment. */
   returned: "Murmur-Returned",
+  /** Of a placed message that puts a ballot's question: the ballot's id. */
+  ballot: "Murmur-Ballot",
   /** On `<p>.submit`: wait this many ms for the result. On asks: the sender waits this many ms for the reply. */
   wait: "Murmur-Wait",
   traceparent: "traceparent",

@@ -13,6 +13,7 @@ export {
   type BallotSpec,
   type BallotUsage,
   ballotSchema,
+  ballotUsageSchema,
   DECIDED_BY,
   DEFAULT_BALLOT_MS,
   DEFAULT_TRIM,
@@ -41,6 +42,12 @@ export {
   verifierAnswerSchema,
   voterCountOf,
 } from "./ballot.ts";
+export {
+  BALLOT_INPUT_LIMIT,
+  type BallotOpenRequest,
+  ballotOpenReplySchema,
+  ballotOpenRequestSchema,
+} from "./ballot-open.ts";
 export {
   BALLOT_STRATEGIES,
   type BallotStrategy,

@@ -1,5 +1,13 @@
 // What a task and a result are on the wire. The single source of their types, schemas and defaults.
 import { z } from "zod";
+import {
+  adviceQuestionSchema,
+  ballotSchema,
+  ballotUsageSchema,
+  seatQuestionSchema,
+  signedVoteSchema,
+  verdictSchema,
+} from "./ballot.ts";
 import { ERROR_CODES, SwarmError } from "./errors.ts";
 import { placementSchema, routeSchema } from "./placement.ts";
 import { parse, timeSchema, tokenSchema } from "./schema.ts";
@@ -60,15 +68,23 @@ export const taskSchema = z.strictObject({
   timeoutMs: z.number().min(1).max(MAX_TIMEOUT_MS).default(DEFAULT_TIMEOUT_MS),
   retry: retrySchema.optional(),
   route: routeSchema.default("queue"),
-  ballot: unsupported("ballot"),
+  ballot: ballotSchema.optional(),
   session: unsupported("session"),
   budget: unsupported("budget"),
+});
+
+/** A task that the office placed as a ballot's seat. Publishers cannot say what it adds. */
+const placedTaskSchema = taskSchema.extend({
+  /** What is asked beside the input. */
+  question: z.union([seatQuestionSchema, adviceQuestionSchema]).optional(),
+  /** Where the input is, as JSON, when it is too large for the control log. */
+  inputRef: blobSchema.optional(),
 });
 
 /** A task as a publisher may write it. */
 export type TaskInput = z.input<typeof taskSchema>;
 /** A task with its defaults filled in. */
-export type Task = z.output<typeof taskSchema>;
+export type Task = z.output<typeof placedTaskSchema>;
 /** A retry policy with its defaults filled in. */
 export type RetryPolicy = z.output<typeof retrySchema>;
 
@@ -94,6 +110,12 @@ export const resultSchema = z.object({
   ranMs: z.number(),
   /** Of a task that was placed: where, and why there. */
   placement: placementSchema.optional(),
+  /** What it used of models, as far as it is known. */
+  usage: ballotUsageSchema.optional(),
+  /** Of a ballot: what became of it, with everything that explains it. */
+  verdict: verdictSchema.optional(),
+  /** Of a seat in a ballot of the strategy `bft`: the signed vote. */
+  vote: signedVoteSchema.optional(),
 });
 
 /** The one result of a task. `attempt` 0 and `agent` "-" mean that it never started. */
@@ -116,18 +138,30 @@ export type TaskState = (typeof TASK_STATES)[number];
 
 /** Parses a task. Throws `invalid_input` naming the field. */
 export function parseTask(value: unknown): Task {
-  return parse(taskSchema, value, "task");
+  return checkRoute(parse(taskSchema, value, "task"));
+}
+
+/** The office chooses the agents of a ballot's seats itself, so another route would be ignored. */
+function checkRoute<T extends Task>(task: T): T {
+  if (task.ballot === undefined || task.route === "queue") return task;
+  throw new SwarmError(
+    "invalid_input",
+    "task: route: a task with a ballot goes to the agents of its seats; leave route out, or ballot",
+    { field: "route" },
+  );
 }
 
 /**
  * Parses a task that arrived on a subject: id, capability, priority and scope are the subject's; the body may repeat
- * them but must not contradict them. Throws `invalid_input` naming the field.
+ * them but must not contradict them. `isPlaced`: the subject is one that the office and hosts publish to, so the body
+ * may bring a ballot's question. Throws `invalid_input` naming the field.
  */
 export function parseTaskAt(
   value: unknown,
   at: { capability: string; priority: (typeof PRIORITIES)[number]; scope: string; taskId: string },
+  isPlaced = false,
 ): Task & { id: string } {
-  const task = parseTask(value);
+  const task: Task = isPlaced ? parse(placedTaskSchema, value, "task") : parseTask(value);
   const body = value as Record<string, unknown>;
   refuseContradiction("id", body.id, at.taskId);
   refuseContradiction("capability", body.capability, at.capability);

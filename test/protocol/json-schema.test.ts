@@ -23,7 +23,7 @@ test("of a task only the capability is required, and unknown or unsupported fiel
   const schema = jsonSchemaOf("task") as { properties: Record<string, unknown> };
   expect(schema).toMatchObject({ type: "object", required: ["capability"], additionalProperties: false });
   expect(Object.keys(schema.properties).sort()).toEqual(Object.keys(taskSchema.shape).sort());
-  for (const field of ["ballot", "session", "budget"]) expect(schema.properties[field]).toEqual({ not: {} });
+  for (const field of ["session", "budget"]) expect(schema.properties[field]).toEqual({ not: {} });
 });
 
 test("the defaults in the task's schema are those that parsing fills in", () => {
