@@ -4,7 +4,8 @@
 // I1: the caller acks the task only after the placed message is stored, or was found to be stored before, or the office
 //     has the ballot in its log.
 // I2: a task is handed over once: a repeated delivery first looks whether it waits on an agent or in the later stream,
-//     in the order in which a task moves, and a publish whose fate is unknown is repeated under the same message id.
+//     in the order in which a task moves, and a publish whose fate is unknown is repeated under the same message id. The
+//     placed message that a returned task was made of is about to be deleted, and is no place for it.
 // I3: no attempt is counted or journaled here: attempts begin where the task is placed.
 import type { z } from "zod";
 import { backoffDelayMs, type Chance, type Clock, toIsoTime } from "../base/index.ts";
@@ -31,7 +32,7 @@ import {
   type TaskAddress,
   toSwarmError,
 } from "../protocol/index.ts";
-import type { Delivery, Transport } from "../transport/index.ts";
+import type { Delivery, Stored, Transport } from "../transport/index.ts";
 import { carriedHeaders } from "./later.ts";
 
 /** How long the office has to answer, in ms: the task holds a slot meanwhile. A living one answers within a few. */
@@ -41,6 +42,8 @@ const OFFICE_TIMEOUT_MS = 1_000;
  * must not become load.
  */
 const OFFICE_BACKOFF = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.2 };
+/** The wait when the task's new place is the one that it is just being taken away from, in ms. */
+const STILL_LEAVING_MS = 100;
 /** Values of an input that are looked at for its text: bounds the work for inputs of many small values. */
 const MAX_TEXT_VALUES = 4_096;
 
@@ -84,8 +87,7 @@ export function createHandOver(parts: {
   return async function handOver(routed) {
     const { ballot } = routed.task;
     // The office itself knows a ballot that it has.
-    if (ballot === undefined && routed.repeated && (await isElsewhere(routed.at.taskId)))
-      return { kind: "passed" }; // I2
+    if (ballot === undefined && routed.repeated && (await isElsewhere(routed))) return { kind: "passed" }; // I2
     try {
       if (ballot === undefined) await place(routed);
       else await openBallot(routed, ballot);
@@ -98,11 +100,12 @@ export function createHandOver(parts: {
     }
   };
 
-  async function isElsewhere(taskId: string): Promise<boolean> {
+  async function isElsewhere({ at: { taskId }, delivery }: Routed): Promise<boolean> {
     const { placedById, laterById, dueById } = subjects.filters;
     const fresh = { fresh: true };
+    const placed = await tasks.last(placedById(taskId), fresh);
     return (
-      (await tasks.last(placedById(taskId), fresh)) !== null ||
+      (placed !== null && !isWhatReturned(delivery, placed)) ||
       (await later.last(laterById(taskId), fresh)) !== null ||
       (await later.last(dueById(taskId), fresh)) !== null
     );
@@ -119,14 +122,20 @@ export function createHandOver(parts: {
       [HEADERS.placement]: encodePlacement(placement),
     };
     if (nextAttempt !== undefined) headers[HEADERS.attempt] = String(nextAttempt);
+    const subject = subjects.placed({ host, agent, scope, taskId });
     try {
-      await tasks.append(subjects.placed({ host, agent, scope, taskId }), delivery.data, {
+      await tasks.append(subject, delivery.data, {
         headers,
         messageId: `placed-${taskId}-${delivery.seq}`,
       });
     } catch (error) {
-      // The subject holds its one message: the task is there.
       if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
+      // The subject holds its one message: the task is there, unless that is the one it is being taken from.
+      const holder = await tasks.last(subject, { fresh: true });
+      if (holder !== null && !isWhatReturned(delivery, holder)) return;
+      throw new SwarmError("unavailable", `task ${taskId} is about to leave agent ${agent}`, {
+        retryAfterMs: STILL_LEAVING_MS,
+      });
     }
   }
 
@@ -190,6 +199,11 @@ export function createHandOver(parts: {
     if (reply.header(HEADERS.serviceErrorCode) === undefined) return read(answer);
     throw fromWire(read(errorReplySchema).error);
   }
+}
+
+/** True for the placed message that a returned task was made of (I2). */
+function isWhatReturned(delivery: Delivery, placed: Stored): boolean {
+  return delivery.header(HEADERS.returned) === String(placed.seq);
 }
 
 /** The texts inside a value, a line each, up to `limit` UTF-16 code units. Strings as they are, not as JSON shows them. */
