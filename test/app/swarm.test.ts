@@ -221,7 +221,9 @@ test("an agent is paused, resumed and drained by its id", async () => {
   expect((await world.run(`agent pause ${id} --json`)).json()).toMatchObject({ state: "paused" });
   expect((await world.run(`agent show ${id} --json`)).json()).toMatchObject({ id, state: "paused" });
   expect((await world.run(`agent resume ${id} --json`)).json()).toMatchObject({ state: "idle" });
-  expect((await world.run("agent show nobody --json")).exitCode).toBe(3);
+  const nobody = await world.run("agent show nobody --json");
+  expect(nobody.exitCode).toBe(1);
+  expect(nobody.json()).toMatchObject({ error: { code: "not_found", field: "agent" } });
   expect((await world.run(`agent drain ${id}`)).exitCode).toBe(0);
   await eventually(async () => {
     const { agents: left } = (await world.run("agent ls --json")).json() as { agents: unknown[] };

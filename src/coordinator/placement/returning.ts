@@ -1,4 +1,4 @@
-// Brings placed tasks back to the queue when their agent is gone, or takes no new work and has not begun them: whoever
+// Brings placed tasks back to the queue when their agent is gone, or is about to go and has not begun them: whoever
 // receives them there asks for a new place. Owns the order of the steps; which agent is next is asked anew, like the first
 // time.
 //
@@ -19,7 +19,7 @@ import {
 import type { Stored, Transport } from "../../transport/index.ts";
 import { carriedHeaders } from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
-import { type AgentAddress, isOpen, type Registrar } from "../registry/driver.ts";
+import { type AgentAddress, isLeaving, type Registrar } from "../registry/driver.ts";
 
 /** How often all placed messages are looked at, in ms. One request to the stream, as long as there are few. */
 const LOOK_INTERVAL_MS = 10_000;
@@ -42,7 +42,7 @@ export function createReturning(parts: {
   const { transport, office, registrar, log } = parts;
   const subjects = createSubjects(transport.prefix);
   const tasks = transport.log("tasks");
-  const closed = new Map<string, AgentAddress>();
+  const gone = new Map<string, AgentAddress>();
   let isWholeDue = false;
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> | null = null;
@@ -53,7 +53,7 @@ export function createReturning(parts: {
     const member = office.state.registry.members.get(agent);
     if (member?.profile.host !== host) return registrar.isHeard(agent) ? "stay" : "all";
     const status = registrar.statusOf(member);
-    return status === null || isOpen(status) ? "stay" : "waiting";
+    return status !== null && isLeaving(status) ? "waiting" : "stay";
   }
 
   async function look(filter: string): Promise<void> {
@@ -115,9 +115,9 @@ export function createReturning(parts: {
   }
 
   async function lookAtAll(): Promise<void> {
-    while (isInOffice() && (isWholeDue || closed.size > 0)) {
-      const agents = [...closed.values()];
-      closed.clear();
+    while (isInOffice() && (isWholeDue || gone.size > 0)) {
+      const agents = [...gone.values()];
+      gone.clear();
       if (isWholeDue) {
         isWholeDue = false;
         await registrar.knowsWhoLives();
@@ -146,13 +146,13 @@ export function createReturning(parts: {
     name: "returning",
     start() {
       office.onTenure((tenure) => {
-        closed.clear();
+        gone.clear();
         if (tenure !== null) startWhole();
       });
-      registrar.onClosed((agents) => {
+      registrar.onGone((agents) => {
         // More than one look can take is the business of a look at all.
-        if (closed.size + agents.length > MAX_UNDER_WAY) isWholeDue = true;
-        for (const agent of agents) if (closed.size < MAX_PER_LOOK) closed.set(agent.id, agent);
+        if (gone.size + agents.length > MAX_UNDER_WAY) isWholeDue = true;
+        for (const agent of agents) if (gone.size < MAX_PER_LOOK) gone.set(agent.id, agent);
         start();
       });
       timer = setInterval(() => {

@@ -6,6 +6,7 @@
 // P3  What could not be committed is looked at anew; nobody is removed for a silence of which this process is to blame.
 import { createService, type Logger, type Meter, newId, type Service, sleep } from "../../base/index.ts";
 import {
+  type AgentState,
   type AgentStatus,
   agentStatusSchema,
   createSubjects,
@@ -57,12 +58,19 @@ const PROBED_AGENTS = 3;
 /** Hosts that are probed at once; of more, silence tells. */
 const MAX_PROBES = 256;
 
-/** States in which an agent takes no new work. */
-const CLOSED_STATES: ReadonlySet<string> = new Set(["paused", "draining", "stopped", "failed"]);
+/** States from which an agent takes no work any more. */
+const LEAVING_STATES: ReadonlySet<AgentState> = new Set<AgentState>(["draining", "stopped", "failed"]);
+/** States in which it takes none at the moment. */
+const CLOSED_STATES: ReadonlySet<AgentState> = new Set<AgentState>(["starting", "paused"]);
 
 /** True for an agent that takes new work. */
-export function isOpen(status: AgentStatus): boolean {
-  return !CLOSED_STATES.has(status.state);
+export function isOpen({ state }: AgentStatus): boolean {
+  return !CLOSED_STATES.has(state) && !LEAVING_STATES.has(state);
+}
+
+/** True for an agent that will never take new work again. A paused one may, and keeps what was placed on it. */
+export function isLeaving({ state }: AgentStatus): boolean {
+  return LEAVING_STATES.has(state);
 }
 
 /** An agent of a host. */
@@ -86,8 +94,8 @@ export interface Registrar {
   showAgent(body: unknown): Promise<{ agent: AgentStatus | null; record: RecordView[] }>;
   /** Calls `onHeard` for each agent of each heartbeat. */
   onHeard(onHeard: (status: AgentStatus) => void): void;
-  /** Calls `onClosed`, while the office is held here, for agents that left (committed) or take no new work any more. */
-  onClosed(onClosed: (agents: readonly AgentAddress[]) => void): void;
+  /** Calls `onGone`, while the office is held here, for agents that left (committed), or will never take new work again. */
+  onGone(onGone: (agents: readonly AgentAddress[]) => void): void;
 }
 
 /** Makes the registrar of a coordinator. */
@@ -111,7 +119,7 @@ class Driver implements Registrar {
   readonly #view: AgentView;
   readonly #open: Subscription[] = [];
   readonly #heardListeners: ((status: AgentStatus) => void)[] = [];
-  readonly #closedListeners: ((agents: readonly AgentAddress[]) => void)[] = [];
+  readonly #goneListeners: ((agents: readonly AgentAddress[]) => void)[] = [];
   /** Ids whose agent is new or changed, and agents that left: what is to be committed. */
   readonly #joining = new Set<string>();
   readonly #leaving = new Map<string, AgentAddress & { reason: LeaveReason }>();
@@ -157,8 +165,8 @@ class Driver implements Registrar {
     this.#heardListeners.push(onHeard);
   }
 
-  onClosed(onClosed: (agents: readonly AgentAddress[]) => void): void {
-    this.#closedListeners.push(onClosed);
+  onGone(onGone: (agents: readonly AgentAddress[]) => void): void {
+    this.#goneListeners.push(onGone);
   }
 
   get #registry(): Registry {
@@ -260,8 +268,8 @@ class Driver implements Registrar {
       this.#joining.add(id);
       this.#gather();
     }
-    const wasOpen = heard.type === "heard" && heard.before !== null && isOpen(heard.before);
-    if (wasOpen && !isOpen(status)) this.#tellClosed([{ id, host }]);
+    const wasLeaving = heard.type === "heard" && heard.before !== null && isLeaving(heard.before);
+    if (!wasLeaving && isLeaving(status)) this.#tellGone([{ id, host }]);
   }
 
   #hearGoodbye({ id, host }: AgentStatus): void {
@@ -284,8 +292,8 @@ class Driver implements Registrar {
     );
   }
 
-  #tellClosed(agents: readonly AgentAddress[]): void {
-    for (const listener of this.#closedListeners) listener(agents);
+  #tellGone(agents: readonly AgentAddress[]): void {
+    for (const listener of this.#goneListeners) listener(agents);
   }
 
   #callRoll(): void {
@@ -400,7 +408,7 @@ class Driver implements Registrar {
       await this.#submitAll(agents, (chunk) => ({ type: "members-leave", reason, agents: chunk }), {
         done: (chunk) => {
           this.#parts.log.info({ reason, agents: chunk.length, first: chunk[0] }, "agents left");
-          this.#tellClosed(chunk);
+          this.#tellGone(chunk);
         },
         // P3: what is said stays said; a silence is counted anew.
         failed: (chunk) => {
