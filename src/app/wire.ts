@@ -22,6 +22,7 @@ import {
   createOfficeClient,
   createOfficeServer,
   createPlacement,
+  createStaleServer,
   measureBudgets,
 } from "../coordinator/index.ts";
 import { PRIORITIES, SwarmError } from "../protocol/index.ts";
@@ -141,7 +142,8 @@ export async function runApi(
           const routes = apiRoutes({
             tasks,
             listAgents: () => listAgents(transport),
-            readOffice: () => readOfficeStatus(createOfficeClient({ transport }), { timeoutMs: OFFICE_WAIT_MS }),
+            readOffice: () =>
+              readOfficeStatus(createOfficeClient({ transport }), { timeoutMs: OFFICE_WAIT_MS }),
             log,
             host: config.httpHost,
             token: config.apiToken,
@@ -188,6 +190,7 @@ export async function runCoordinator(
         ending(() => tasks.close()),
         placement.service,
         office.service,
+        createStaleServer({ transport, office, log }),
         createOfficeServer({ transport, office, members, log, answers: placement.answers }),
         createFiring({ office, tasks, log }),
       ]) {

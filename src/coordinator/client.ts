@@ -67,6 +67,16 @@ export interface OfficeClient {
   /** Looks at the state, with all that was decided before the call. @throws SwarmError `unavailable`, `invalid_input`. */
   read(name: ReadName, body?: object, options?: AskOptions): Promise<Record<string, unknown>>;
   /**
+   * Looks at the state of any coordinator, also with nobody in office: it may be old. The answer says how far it goes
+   * (`seq`, the last entry of the control log) and how old it may be (`ageMs`): it has all that was decided that long ago.
+   * @throws SwarmError `unavailable` when no coordinator answers, `invalid_input`.
+   */
+  readStale(
+    name: ReadName,
+    body?: object,
+    options?: AskOptions,
+  ): Promise<Record<string, unknown> & { seq: number; ageMs: number }>;
+  /**
    * Looks at the state if somebody is in office at this moment: asks once, and gives null when nobody answers. Nobody
    * listening is known at once.
    * @throws SwarmError a refusal, such as `not_found`.
@@ -86,7 +96,8 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
   const clock = parts.clock ?? systemClock;
   const subjects = createSubjects(transport.prefix);
 
-  async function ask(name: string, body: object, options: AskOptions): Promise<Record<string, unknown>> {
+  /** Asks on a subject until somebody answers it, or the time is over. */
+  async function ask(subject: string, body: object, options: AskOptions): Promise<Record<string, unknown>> {
     const { timeoutMs = OFFICE_TIMEOUT_MS, signal } = options;
     const endMs = clock.now() + timeoutMs;
     const data = encode(body);
@@ -96,12 +107,12 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
       if (leftMs <= 0) {
         throw new SwarmError(
           "unavailable",
-          `no coordinator in office answered ${name} within ${timeoutMs} ms${last === undefined ? "" : `; last: ${last.message}`}`,
+          `no coordinator answered on ${subject} within ${timeoutMs} ms${last === undefined ? "" : `; last: ${last.message}`}`,
           { cause: last },
         );
       }
       try {
-        return await askOnce(name, data, Math.min(leftMs, TRY_TIMEOUT_MS), signal);
+        return await askOnce(subject, data, Math.min(leftMs, TRY_TIMEOUT_MS), signal);
       } catch (error) {
         signal?.throwIfAborted();
         const told = toSwarmError(error);
@@ -113,8 +124,13 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
     }
   }
 
-  async function askOnce(name: string, data: Uint8Array, timeoutMs: number, signal: AbortSignal | undefined) {
-    const reply = await transport.bus.request(subjects.office(name), data, { timeoutMs, signal });
+  async function askOnce(
+    subject: string,
+    data: Uint8Array,
+    timeoutMs: number,
+    signal: AbortSignal | undefined,
+  ) {
+    const reply = await transport.bus.request(subject, data, { timeoutMs, signal });
     const { value } = decode(reply.data, reply.header(HEADERS.contentType));
     if (reply.header(HEADERS.serviceErrorCode) === undefined) return value as Record<string, unknown>;
     const { error } = parse(errorReplySchema, value, "the reply");
@@ -122,19 +138,23 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
   }
 
   return {
-    write: (name, body, { key = newId(), ...options } = {}) => ask(name, { ...body, key }, options),
-    read: (name, body = {}, options = {}) => ask(name, body, options),
+    write: (name, body, { key = newId(), ...options } = {}) =>
+      ask(subjects.office(name), { ...body, key }, options),
+    read: (name, body = {}, options = {}) => ask(subjects.office(name), body, options),
+    readStale: async (name, body = {}, options = {}) =>
+      (await ask(subjects.stale(name), body, options)) as { seq: number; ageMs: number },
     async readNow(name, body = {}) {
       try {
-        return await askOnce(name, encode(body), TRY_TIMEOUT_MS, undefined);
+        return await askOnce(subjects.office(name), encode(body), TRY_TIMEOUT_MS, undefined);
       } catch (error) {
         if (isNobody(toSwarmError(error).code)) return null;
         throw error;
       }
     },
-    tenure: async (options = {}) => (await ask("tenure", {}, options)) as unknown as TenureReply,
+    tenure: async (options = {}) =>
+      (await ask(subjects.office("tenure"), {}, options)) as unknown as TenureReply,
     transfer: async (to, options = {}) =>
-      (await ask("transfer", to === undefined ? {} : { to }, options)) as unknown as {
+      (await ask(subjects.office("transfer"), to === undefined ? {} : { to }, options)) as unknown as {
         from: string;
         to: string;
         term: number;

@@ -28,6 +28,7 @@ export {
   type OfficeTenure,
 } from "./office/office.ts";
 export { createOfficeServer } from "./office/server.ts";
+export { createStaleServer } from "./office/stale.ts";
 export { createPlacement, type Placement } from "./placement/placement.ts";
 export type { AgentPage, RecordView } from "./registry/view.ts";
 export { MAX_KEY_LENGTH, type ReadName, type WriteName } from "./requests.ts";

@@ -37,7 +37,7 @@ export const WRITES = [
 /** The name of a write. */
 export type WriteName = (typeof WRITES)[number];
 
-/** What may be looked at: how the request is read, and what it shows of a state that a barrier made current. */
+/** What may be looked at: how the request is read, and what it shows of a state. */
 const reads = {
   locks: read(z.strictObject({}), (state, _request, at) => ({ locks: viewLocks(state.locks, at) })),
   config: read(z.strictObject({ name: z.string().max(512).optional() }), (state, { name }) => ({
@@ -49,16 +49,19 @@ const reads = {
   })),
 };
 
-interface Read {
-  /** At log time `at`, while the office's clock shows `nowMs`. */
-  show(state: OfficeState, body: unknown, at: number, nowMs: number): unknown;
-}
+/** What a read shows of a state at log time `at`, while the office's clock shows `nowMs`. */
+type Show = (state: OfficeState, at: number, nowMs: number) => object;
+/** Reads the request of a read, before anything is done for it. @throws SwarmError `invalid_input` naming the field. */
+type Read = (body: unknown) => Show;
 
 function read<S extends z.ZodType>(
   schema: S,
-  show: (state: OfficeState, request: z.output<S>, at: number, nowMs: number) => unknown,
+  show: (state: OfficeState, request: z.output<S>, at: number, nowMs: number) => object,
 ): Read {
-  return { show: (state, body, at, nowMs) => show(state, parse(schema, body, "the request"), at, nowMs) };
+  return (body) => {
+    const request = parse(schema, body, "the request");
+    return (state, at, nowMs) => show(state, request, at, nowMs);
+  };
 }
 
 /** What the holder answers from more than its state: who lives (registry/), and where a task shall run (placement/). */
@@ -67,9 +70,13 @@ export type AnswerName = "agents" | "agent" | "place";
 /** The name of a read. */
 export type ReadName = keyof typeof reads;
 
-/** Finds a read by its name. */
-export function findRead(name: string): Read | undefined {
-  return Object.hasOwn(reads, name) ? reads[name as ReadName] : undefined;
+/** Finds a read by its name. @throws SwarmError `not_found`. */
+export function findRead(name: string): Read {
+  if (Object.hasOwn(reads, name)) return reads[name as ReadName];
+  throw new SwarmError(
+    "not_found",
+    `the office knows no command ${JSON.stringify(name.slice(0, 80))}; writes: ${WRITES.join(", ")}; reads: ${Object.keys(reads).join(", ")}`,
+  );
 }
 
 /** True for a write that may be asked for from outside. */

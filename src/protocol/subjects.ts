@@ -120,6 +120,8 @@ export function createSubjects(prefix: string) {
     election: (to: string, from: string) => `${prefix}.election.${token(to, "to")}.${token(from, "from")}`,
     /** Every coordinator answers what it is. */
     coordinators: `${prefix}.coordinators`,
+    /** A look at the office's state that may be old; any one coordinator answers. */
+    stale: (read: string) => `${prefix}.stale.${token(read, "read")}`,
     audit: (role: string, processId: string) =>
       `${prefix}.audit.${token(role, "role")}.${token(processId, "processId")}`,
 
@@ -156,6 +158,7 @@ export function createSubjects(prefix: string) {
       allHeartbeats: `${prefix}.heartbeat.*`,
       agentVerbs: (agentId: string) => `${prefix}.agent.${agentToken(agentId)}.*`,
       allOffice: `${prefix}.office.*`,
+      allStale: `${prefix}.stale.*`,
       electionTo: (to: string) => `${prefix}.election.${token(to, "to")}.*`,
       allEvents: `${prefix}.event.>`,
       taskEvents: (taskId: string) => `${prefix}.event.task.${idToken(taskId)}.*`,

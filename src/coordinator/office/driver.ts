@@ -26,7 +26,7 @@ import { ELECTION_TIMES } from "../time.ts";
 import { openControlLog, RUNBOOK, readJson, tryAppend } from "./control-log.ts";
 import { DOUBT_MS, LogWatch } from "./log-watch.ts";
 import { checkMembers, type Office, type OfficeOptions, type OfficeTenure } from "./office.ts";
-import { describeMember } from "./status.ts";
+import { describeMember, findProblem, measureAge } from "./status.ts";
 import { chooseSuccessor } from "./succession.ts";
 import { Ticker } from "./ticker.ts";
 import { toError, type Waiter, waitForAnswer } from "./waiting.ts";
@@ -37,8 +37,6 @@ const APPEND_PAUSE_MS = 100;
 const MAX_MESSAGE_BYTES = 4_096;
 /** The pause between two tries to open a log that is not there yet, or not as it should be. */
 const OPEN_PAUSE_MS = 250;
-/** Entries that may be missing in a coordinator that calls itself ready. */
-const MAX_READY_LAG = 1_000;
 
 /** Makes one coordinator's part in the office. @throws SwarmError `invalid_input` for a membership that cannot be. */
 export function createOffice(options: OfficeOptions): Office {
@@ -102,6 +100,10 @@ class Driver implements Office {
 
   get appliedSeq(): number {
     return this.#running.office.fold.seq;
+  }
+
+  get ageMs(): number {
+    return measureAge(this.#running, this.#watch);
   }
 
   get #running(): Member<OfficeState, OfficeCommand> {
@@ -177,13 +179,7 @@ class Driver implements Office {
 
   findProblem(): string | null {
     if (this.#member === null) return `the control log is not open: ${this.#openProblem}`;
-    const halted = haltedError(this.#member);
-    if (halted !== undefined) return `${halted}; see ${RUNBOOK}`;
-    if (this.#member.election.leader === null) return "no leader is known";
-    const { problem, lastSeq } = this.#watch!;
-    if (problem !== null) return `the control log: ${problem}`;
-    const lag = lastSeq - this.appliedSeq;
-    return lag > MAX_READY_LAG ? `${lag} entries of the control log are not applied yet` : null;
+    return findProblem(this.#member, this.#watch!);
   }
 
   measure(): void {

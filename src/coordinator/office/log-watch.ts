@@ -1,9 +1,10 @@
 // Watches that the control log is still the one that was read: looks at it again and again, counts how far it goes, and
 // says when it is lost. Owns the doubt; what is done about it is the driver's.
 import type { Clock } from "../../base/index.ts";
-import type { Genesis } from "../../consensus/index.ts";
-import type { Log } from "../../transport/index.ts";
-import { inspectLog } from "./control-log.ts";
+import { isJsonObject, readGenesis } from "../../consensus/index.ts";
+import { isStreamMissing, type Log } from "../../transport/index.ts";
+import { type Place, readChain } from "./beginning.ts";
+import { readJson } from "./control-log.ts";
 
 /** How often a coordinator looks whether the log is still its log. */
 const INSPECT_INTERVAL_MS = 2_000;
@@ -13,6 +14,57 @@ const INSPECT_INTERVAL_MS = 2_000;
  */
 export const DOUBT_MS = 45_000;
 
+/** What a look at the log shows. */
+type LogHealth =
+  | { readonly type: "sound"; readonly lastSeq: number }
+  /** Certain: it is another log, or begins a later epoch. */
+  | { readonly type: "foreign"; readonly reason: string }
+  /** Gone, or less than what was read. A server that is cut off from its group may say so for a while. */
+  | { readonly type: "doubtful"; readonly reason: string }
+  | { readonly type: "unreadable"; readonly reason: string };
+
+/** What the watched log must be. */
+interface Expected {
+  /** A place that was read. */
+  readonly anchor: Place;
+  readonly epoch: number;
+  readonly appliedSeq: number;
+  /** The log must reach back to this sequence. */
+  readonly floorSeq: number;
+}
+
+async function inspect(log: Log, expected: Expected): Promise<LogHealth> {
+  const { anchor, epoch, appliedSeq, floorSeq } = expected;
+  const doubtful = (reason: string): LogHealth => ({ type: "doubtful", reason });
+  const foreign = (reason: string): LogHealth => ({ type: "foreign", reason });
+  try {
+    const { messages, firstSeq, lastSeq } = await log.info();
+    if (messages > 0) {
+      const first = await log.get(firstSeq);
+      const head = first === null ? {} : readJson(first);
+      if (typeof head.logId === "string" && head.logId !== anchor.logId) {
+        return foreign(`the log was replaced: it is ${head.logId}, and was ${anchor.logId}`);
+      }
+      const genesis = isJsonObject(head) ? readGenesis(head) : null;
+      if (genesis?.ok && genesis.epoch > epoch) return foreign(`the log was recovered as epoch ${genesis.epoch}`);
+    }
+    if (lastSeq < appliedSeq) return doubtful(`the log ends at ${lastSeq}, below ${appliedSeq} that was read`);
+    if (firstSeq > floorSeq) {
+      return doubtful(`the log begins at ${firstSeq}, behind ${floorSeq} that it must reach back to`);
+    }
+    if (anchor.seq >= firstSeq) {
+      const chain = await readChain(log, anchor.seq);
+      if (chain === null) return doubtful(`entry ${anchor.seq} is gone`);
+      if (chain !== anchor.chain) return foreign(`the log was replaced: entry ${anchor.seq} is another one`);
+    }
+    return { type: "sound", lastSeq };
+  } catch (error) {
+    return isStreamMissing(error)
+      ? doubtful("the log's stream is gone")
+      : { type: "unreadable", reason: (error as Error).message };
+  }
+}
+
 /** A watch over one log. */
 export class LogWatch {
   /** The last sequence that was seen, by whatever way. */
@@ -20,20 +72,25 @@ export class LogWatch {
   /** What the last look found wrong; null when nothing was. */
   problem: string | null = "not looked at yet";
   readonly #parts;
+  /** Taken one look before it is compared: by then every replica has it. */
+  #anchor: Place;
   #timer: NodeJS.Timeout | undefined;
   #doubtSinceMs: number | null = null;
   #isStopped = false;
 
   constructor(parts: {
     log: Log;
-    genesis: Genesis;
-    appliedSeq: () => number;
+    epoch: number;
+    /** The last entry that was applied. */
+    place: () => Place;
+    floorSeq: () => number;
     clock: Clock;
     doubtMs: number;
     /** The log is lost, with the reason. */
     onLost: (reason: string) => void;
   }) {
     this.#parts = parts;
+    this.#anchor = parts.place();
   }
 
   start(): void {
@@ -52,13 +109,21 @@ export class LogWatch {
   }
 
   async #look(): Promise<void> {
-    const { log, genesis, appliedSeq, clock, doubtMs, onLost } = this.#parts;
-    const health = await inspectLog(log, genesis, appliedSeq());
+    const { log, epoch, place, floorSeq, clock, doubtMs, onLost } = this.#parts;
+    const anchor = this.#anchor;
+    const applied = place();
+    const health = await inspect(log, {
+      anchor,
+      epoch,
+      appliedSeq: applied.seq,
+      floorSeq: floorSeq(),
+    });
     if (this.#isStopped) return;
     if (health.type === "sound") {
       this.note(health.lastSeq);
       this.problem = null;
       this.#doubtSinceMs = null;
+      this.#anchor = applied;
       return;
     }
     this.problem = health.reason;

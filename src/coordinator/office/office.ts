@@ -46,6 +46,12 @@ export interface Office {
   readonly logTime: number;
   readonly appliedSeq: number;
   /**
+   * How old `state` may be, in ms: it holds all that a look at the log found that long ago. Looks come every 2 s. A server
+   * that is cut off from its group tells an old end of the log for up to 45 s; that is not seen here.
+   * @throws SwarmError `unavailable` while the log is not read, or not trusted any more.
+   */
+  readonly ageMs: number;
+  /**
    * Has a command decided; the same key gets the same decision.
    * @throws SwarmError `not_leader` or `rate_limited` (not decided here); `unavailable` (its fate is open: repeat it
    *   with the same key).

@@ -7,26 +7,12 @@
 import { z } from "zod";
 import { type Clock, createService, type Logger, type Service, systemClock } from "../../base/index.ts";
 import { isJsonObject, type Json } from "../../consensus/index.ts";
-import {
-  CONTENT_TYPES,
-  createSubjects,
-  decode,
-  type Encoding,
-  encode,
-  HEADERS,
-  parse,
-  SwarmError,
-  tokenSchema,
-  toSwarmError,
-} from "../../protocol/index.ts";
-import type { IncomingRequest, Subscription, Transport } from "../../transport/index.ts";
-import { errorReply } from "../../work/index.ts";
+import { createSubjects, parse, SwarmError, tokenSchema } from "../../protocol/index.ts";
+import type { Subscription, Transport } from "../../transport/index.ts";
 import type { Refusal } from "../reducer.ts";
-import { type AnswerName, findRead, isWrite, parseWrite, WRITES } from "../requests.ts";
+import { type AnswerName, findRead, isWrite, parseWrite } from "../requests.ts";
 import type { Office } from "./office.ts";
-
-/** The largest request, in bytes: a command is a small thing, and several must fit one entry of the log. */
-const MAX_REQUEST_BYTES = 65_536;
+import { respondTo } from "./respond.ts";
 
 /** Keys of outsiders stand apart from those of the coordinators' own commands. */
 const outsideKey = (key: string) => `c.${key}`;
@@ -69,39 +55,9 @@ export function createOfficeServer(parts: {
     }
     const answerOf = Object.hasOwn(answers, name) ? answers[name as AnswerName] : undefined;
     if (answerOf !== undefined) return answerOf(body);
-    const read = findRead(name);
-    if (read === undefined) {
-      throw new SwarmError(
-        "not_found",
-        `the office knows no command ${JSON.stringify(name.slice(0, 80))}; writes: ${WRITES.join(", ")}`,
-      );
-    }
+    const show = findRead(name)(body);
     await office.barrier(); // S1
-    return read.show(office.state, body, office.logTime, clock.now());
-  }
-
-  async function answer(request: IncomingRequest): Promise<void> {
-    let encoding: Encoding = "json";
-    try {
-      if (request.data.length > MAX_REQUEST_BYTES) {
-        throw new SwarmError(
-          "payload_too_large",
-          `a command has at most ${MAX_REQUEST_BYTES} bytes, got ${request.data.length}`,
-        );
-      }
-      const body =
-        request.data.length === 0
-          ? { value: {}, encoding }
-          : decode(request.data, request.header(HEADERS.contentType));
-      encoding = body.encoding;
-      const result = await decide(request.subject.slice(commandAt), body.value);
-      request.respond(encode(result, encoding), { [HEADERS.contentType]: CONTENT_TYPES[encoding] });
-    } catch (error) {
-      const told = toSwarmError(error);
-      if (told.code === "internal") log.error({ err: error }, "a command failed for a reason of our own");
-      const { body, headers } = errorReply(told, encoding);
-      request.respond(body, headers);
-    }
+    return show(office.state, office.logTime, clock.now());
   }
 
   const close = () => {
@@ -116,7 +72,8 @@ export function createOfficeServer(parts: {
         else
           subscription ??= transport.bus.subscribe(
             subjects.filters.allOffice,
-            (request) => void answer(request),
+            (request) =>
+              void respondTo(request, log, (body) => decide(request.subject.slice(commandAt), body)),
           );
       };
       office.onTenure((held) => follow(held !== null));

@@ -1,8 +1,34 @@
-// What a coordinator says of itself to whoever asks all of them.
+// What a coordinator says of itself: what it is, whether it is ready, and how old its state may be.
 import { hostname } from "node:os";
-import { type Genesis, hashFold, type Member } from "../../consensus/index.ts";
-import type { CoordinatorStatus } from "../../protocol/index.ts";
+import { type Genesis, haltedError, hashFold, type Member } from "../../consensus/index.ts";
+import { type CoordinatorStatus, SwarmError } from "../../protocol/index.ts";
 import type { OfficeCommand, OfficeState } from "../state.ts";
+import { RUNBOOK } from "./control-log.ts";
+import type { LogWatch } from "./log-watch.ts";
+
+/** Entries that may be missing in a coordinator that calls itself ready. */
+const MAX_READY_LAG = 1_000;
+
+/** Why a member that has read its log is not ready; null when it is. */
+export function findProblem(
+  member: Member<OfficeState, OfficeCommand>,
+  { problem, lastSeq }: LogWatch,
+): string | null {
+  const halted = haltedError(member);
+  if (halted !== undefined) return `${halted}; see ${RUNBOOK}`;
+  if (member.election.leader === null) return "no leader is known";
+  if (problem !== null) return `the control log: ${problem}`;
+  const lag = lastSeq - member.office.fold.seq;
+  return lag > MAX_READY_LAG ? `${lag} entries of the control log are not applied yet` : null;
+}
+
+/** See `Office.ageMs`. */
+export function measureAge(member: Member<OfficeState, OfficeCommand>, watch: LogWatch | null): number {
+  const halted = haltedError(member);
+  const ageMs = watch?.ageMs ?? Number.POSITIVE_INFINITY;
+  if (halted === undefined && Number.isFinite(ageMs)) return ageMs;
+  throw new SwarmError("unavailable", halted ?? "this coordinator has not looked at its log yet: ask again");
+}
 
 /** The member as it sees itself, which may be old news. */
 export function describeMember(

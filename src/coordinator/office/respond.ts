@@ -1,0 +1,46 @@
+// How a coordinator answers a request: reads it within bounds, replies in its encoding, and turns what is thrown into an
+// error reply. Owns none of the answers.
+import type { Logger } from "../../base/index.ts";
+import {
+  CONTENT_TYPES,
+  decode,
+  type Encoding,
+  encode,
+  HEADERS,
+  SwarmError,
+  toSwarmError,
+} from "../../protocol/index.ts";
+import type { IncomingRequest } from "../../transport/index.ts";
+import { errorReply } from "../../work/index.ts";
+
+/** The largest request, in bytes: a command is a small thing, and several must fit one entry of the log. */
+const MAX_REQUEST_BYTES = 65_536;
+
+/** Replies with what `answer` makes of the body; an absent body is `{}`. Never throws. */
+export async function respondTo(
+  request: IncomingRequest,
+  log: Logger,
+  answer: (body: unknown) => Promise<unknown> | unknown,
+): Promise<void> {
+  let encoding: Encoding = "json";
+  try {
+    if (request.data.length > MAX_REQUEST_BYTES) {
+      throw new SwarmError(
+        "payload_too_large",
+        `a command has at most ${MAX_REQUEST_BYTES} bytes, got ${request.data.length}`,
+      );
+    }
+    const body =
+      request.data.length === 0
+        ? { value: {}, encoding }
+        : decode(request.data, request.header(HEADERS.contentType));
+    encoding = body.encoding;
+    const result = await answer(body.value);
+    request.respond(encode(result, encoding), { [HEADERS.contentType]: CONTENT_TYPES[encoding] });
+  } catch (error) {
+    const told = toSwarmError(error);
+    if (told.code === "internal") log.error({ err: error }, "a command failed for a reason of our own");
+    const { body, headers } = errorReply(told, encoding);
+    request.respond(body, headers);
+  }
+}

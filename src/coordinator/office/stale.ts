@@ -1,0 +1,52 @@
+// Answers `<p>.stale.<read>` from what this coordinator has applied, whoever holds the office, and also when nobody does.
+// Coordinators share the subject in one queue group, so that one of them answers.
+//
+// Z1  An answer says how far it goes (`seq`) and how old it may be (`ageMs`): it has all that was in the log that long ago.
+// Z2  Who does not trust its log any more answers `unavailable`: ask again, and another one may answer.
+import { type Clock, createService, type Logger, type Service, systemClock } from "../../base/index.ts";
+import { createSubjects } from "../../protocol/index.ts";
+import type { Subscription, Transport } from "../../transport/index.ts";
+import { findRead } from "../requests.ts";
+import type { Office } from "./office.ts";
+import { respondTo } from "./respond.ts";
+
+/** The queue group of all coordinators. */
+const QUEUE_GROUP = "coordinators";
+
+/** Answers reads that may be old, from when the log was read. */
+export function createStaleServer(parts: {
+  transport: Transport;
+  office: Office;
+  log: Logger;
+  clock?: Clock;
+}): Service {
+  const { transport, office, log, clock = systemClock } = parts;
+  const subjects = createSubjects(transport.prefix);
+  const readAt = subjects.stale("x").length - 1;
+  let subscription: Subscription | undefined;
+  let isStopped = false;
+
+  function look(name: string, body: unknown): object {
+    const show = findRead(name)(body);
+    const { ageMs } = office; // Z2
+    return { ...show(office.state, office.logTime, clock.now()), seq: office.appliedSeq, ageMs };
+  }
+
+  return createService({
+    name: "stale reads",
+    start() {
+      void office.opened.then(() => {
+        if (isStopped) return;
+        subscription = transport.bus.subscribe(
+          subjects.filters.allStale,
+          (request) => void respondTo(request, log, (body) => look(request.subject.slice(readAt), body)),
+          { queue: QUEUE_GROUP },
+        );
+      });
+    },
+    stop() {
+      isStopped = true;
+      subscription?.close();
+    },
+  });
+}
