@@ -2,8 +2,8 @@
 // processes, and a pause while most keys of a limit by key are full.
 import type { Chance, Clock, Logger } from "../base/index.ts";
 import type { Transport } from "../transport/index.ts";
-import type { KnownTask } from "./delivery.ts";
 import { createLimiters, type Limiter, type Limiters, type Permit } from "./limiter.ts";
+import type { KnownTask } from "./opening.ts";
 import type { CapabilityLimits, Workforce } from "./ports.ts";
 
 /** Deliveries in a row whose key was full before the capability is left alone for a moment, slots if those are more. */

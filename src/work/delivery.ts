@@ -8,8 +8,8 @@
 //     whose process died.
 // I3: whoever loses a fenced append stops: another process holds the task now.
 // I4: a task with a route starts only where it was placed; whoever receives it from the queue hands it over.
-// I5: a placed delivery always looks for its result first: hosts and coordinators write placed messages, and one of
-//     them may be the second for its task. Not so a ballot's seat, whose rare second run is cheaper than all looks.
+// I5: a placed delivery always looks for its result first, and one that waited whether it was taken away meanwhile: hosts
+//     and coordinators move tasks, and another agent may have it. Not so a ballot's seat, whose rare second run is cheaper than all looks.
 import { type Chance, type Clock, type Logger, type Meter, toIsoTime } from "../base/index.ts";
 import {
   ACK_WAIT_MS,
@@ -18,8 +18,6 @@ import {
   encode,
   HEADERS,
   type Placement,
-  parseTaskAt,
-  type ResultStatus,
   replyEncodingOf,
   type Subjects,
   SwarmError,
@@ -30,12 +28,11 @@ import {
 } from "../protocol/index.ts";
 import type { Delivery, Transport } from "../transport/index.ts";
 import { type AttemptNews, RunningAttempt, TICK_MS } from "./attempt.ts";
-import { isBlobRef, unpack, unpackBlob } from "./bodies.ts";
 import { createEndings, isSeat } from "./ending.ts";
 import { createHandOver, isRouted } from "./hand-over.ts";
 import { createJournal, type JournalTip, nextAttempt } from "./journal.ts";
-import { storeLater } from "./later.ts";
 import type { Permit } from "./limiter.ts";
+import { createOpenings, type KnownTask } from "./opening.ts";
 import { buryUnreadable, createOutcomes } from "./outcome.ts";
 import type { Seat } from "./ports.ts";
 import type { CancelledScopes } from "./scopes.ts";
@@ -89,9 +86,6 @@ export interface DeliveryHandler {
   refuse(delivery: Delivery): Promise<void>;
 }
 
-/** A parsed task with its id. */
-export type KnownTask = Task & { id: string };
-
 /** Makes the handler. `held` is the live table of tasks in this process, by task id. */
 export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, Held>): DeliveryHandler {
   const { transport, subjects, meter, log, clock } = parts;
@@ -99,6 +93,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
   const journal = createJournal(transport.log("journal"), subjects);
   const { record, afterFailure, conclude, finishKnown } = createEndings({ ...parts, outcomes, journal });
   const handOver = createHandOver(parts);
+  const { readTask, wasTakenAway, refuseBeforeStart, moveWhenEarly } = createOpenings(parts);
 
   const news: AttemptNews = {
     started: (attempt) => tell(attempt, "started", {}),
@@ -197,6 +192,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
       if (await finishKnown(entry)) return;
       tip = await journal.tip(at.capability, at.taskId);
     } else if (entry.placement !== undefined && !isSeat(delivery) && (await finishKnown(entry))) return; // I5
+    if (entry.placement !== undefined && (await wasTakenAway(delivery))) return;
     const encoding = replyEncodingOf(delivery.data, delivery.header(HEADERS.contentType));
     const { number, died } = nextAttempt(tip.record);
     let task: KnownTask;
@@ -232,7 +228,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
     const refusal = refuseBeforeStart(task, entry);
     if (refusal !== null)
       return conclude(entry, tip, encoding, { ...refusal, number: number - 1, agent: "-" });
-    if (await moveWhenEarly(entry, task, encoding)) return;
+    if (entry.placement === undefined && (await moveWhenEarly(entry, task, encoding))) return;
     const permitting = parts.permitFor(task);
     const permit = permitting === null ? null : await permitting;
     if (permit !== null && "waitMs" in permit) {
@@ -326,56 +322,6 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
       default:
         return ending satisfies never;
     }
-  }
-
-  async function readTask(entry: Held): Promise<KnownTask> {
-    const { value, encoding } = unpack(entry.delivery);
-    const body = isBlobRef(value) ? await unpackBlob(value, encoding, transport.blobs) : value;
-    const task = parseTaskAt(body, entry.at, entry.placement !== undefined);
-    if (task.inputRef !== undefined) task.input = await unpackBlob(task.inputRef, "json", transport.blobs);
-    return task;
-  }
-
-  function refuseBeforeStart(
-    task: KnownTask,
-    entry: Held,
-  ): { status: ResultStatus; error: SwarmError } | null {
-    if (entry.cancelled !== undefined) return { status: "cancelled", error: entry.cancelled };
-    if (parts.scopes.has(entry.at.scope)) {
-      return { status: "cancelled", error: new CancelledError(`the scope ${entry.at.scope} was cancelled`) };
-    }
-    if (task.deadline !== undefined && Date.parse(task.deadline) <= clock.now()) {
-      return {
-        status: "failed",
-        error: new SwarmError(
-          "deadline",
-          `the deadline ${task.deadline} passed before the task was started`,
-          {
-            field: "deadline",
-          },
-        ),
-      };
-    }
-    return null;
-  }
-
-  /** A task published directly with a `notBefore` ahead waits in the later stream, like a submitted one. */
-  async function moveWhenEarly(entry: Held, task: KnownTask, encoding: Encoding): Promise<boolean> {
-    if (task.notBefore === undefined) return false;
-    const { delivery } = entry;
-    const dueMs =
-      typeof task.notBefore === "number" ? delivery.storedAtMs + task.notBefore : Date.parse(task.notBefore);
-    if (dueMs <= clock.now()) return false;
-    // The delay is made absolute: the task's place in the queue, from which it counts, is about to change.
-    const body = encode({ ...task, notBefore: toIsoTime(dueMs) }, encoding);
-    await storeLater(
-      { transport, subjects },
-      entry.at,
-      { data: body, header: (name) => delivery.header(name) },
-      dueMs,
-    );
-    delivery.ack();
-    return true;
   }
 
   function isoNow(): string {

@@ -556,7 +556,7 @@ describe("several processes and their ends", () => {
     await client.run({ capability: "echo" });
     for (const { name } of await transport.queue("tasks").consumers())
       await transport.queue("tasks").deleteConsumer(name);
-    await until(async () => ((await transport.queue("tasks").consumers()).length === 4 ? true : undefined));
+    await until(async () => ((await transport.queue("tasks").consumers()).length === 5 ? true : undefined));
     expect((await client.run({ capability: "echo", input: 1 }, { timeoutMs: 10_000 })).status).toBe(
       "completed",
     );
