@@ -1,0 +1,263 @@
+// Faults in random order, seeded, upon a rig under load; then everything that was seen is judged. Owns when which fault
+// comes and what is watched meanwhile; the seed decides the order of faults, the machine decides the rest.
+import { type Chance, integerBetween, seededChance, sleep } from "../../../src/base/index.ts";
+import { type ConfigView, createOfficeClient } from "../../../src/coordinator/index.ts";
+import type { Transport } from "../../../src/transport/index.ts";
+import { type AuditReport, audit, isSound, type LogEntry, type StatusSample } from "./audit.ts";
+import { FAULT_NAMES, FAULTS, type FaultKind, type FaultName } from "./faults.ts";
+import { type OfficeHistory, startLoad } from "./load.ts";
+import { type OfficeRig, startOfficeRig } from "./rig.ts";
+
+const CLIENTS = 12;
+/** How often somebody asks who leads, and how long he waits. */
+const STATUS_INTERVAL_MS = 150;
+const STATUS_TIMEOUT_MS = 1_000;
+/** In that share of cases a fault begins while another one lasts. */
+const OVERLAP_SHARE = 0.4;
+/** The pause after a fault was healed, at most; another one may come before anything has recovered. */
+const MAX_PAUSE_MS = 1_500;
+/** How long commands must go well before a fault of a measured run. */
+const CALM_MS = 2_000;
+/** A victim may be missing for a moment, for example while nobody leads. */
+const BEGIN_TRIES = 20;
+
+/** What a run does. */
+export interface ChaosOptions {
+  readonly seed: number;
+  /** Ends after this long, in ms, or after each fault came `rounds` times, whatever is first. */
+  readonly durationMs: number;
+  readonly rounds?: number | undefined;
+  /** The faults that may come; default all. */
+  readonly faults?: readonly FaultName[] | undefined;
+  /** One fault at a time, with recovery in between: for measuring each. */
+  readonly oneAtATime?: boolean | undefined;
+  readonly onProgress?: ((text: string) => void) | undefined;
+}
+
+/** One fault that happened. */
+export interface Happened {
+  readonly fault: FaultName;
+  readonly victim: string;
+  readonly beganAt: number;
+  healedAt: number;
+}
+
+/** What a fault cost, over all times that it came alone. */
+export interface FaultCost {
+  readonly count: number;
+  /** The longest time without an answered command, from when it began to the calm after it; ms. */
+  readonly outageMs: { readonly p50: number; readonly max: number };
+}
+
+/** What a run found. */
+export interface ChaosReport {
+  readonly seed: number;
+  readonly tookMs: number;
+  readonly sound: boolean;
+  readonly faults: Readonly<Record<string, number>>;
+  /** Appends that the log refused, and appends whose fate was unknown, as coordinators logged them. */
+  readonly refusedAppends: number;
+  readonly unknownAppends: number;
+  /** The longest time without an answered command in the whole run, in ms. */
+  readonly longestOutageMs: number;
+  readonly audit: AuditReport;
+  /** Of a run with one fault at a time. */
+  readonly costs: Readonly<Record<string, FaultCost>> | null;
+}
+
+/** Runs it on a rig of its own. */
+export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
+  const rig = await startOfficeRig();
+  try {
+    return await runOn(rig, options);
+  } finally {
+    await rig.stop();
+  }
+}
+
+async function runOn(rig: OfficeRig, options: ChaosOptions): Promise<ChaosReport> {
+  const chance = seededChance(options.seed);
+  const { onProgress = () => undefined } = options;
+  const startedAt = performance.now();
+  const recorder = await recordLog(rig.transport);
+  // One connection to each server: what one of them cannot do any more, others still can.
+  const transports = await Promise.all(rig.cluster.servers.map(({ url }) => rig.connect(url)));
+  const offices = transports.map((transport) => createOfficeClient({ transport }));
+  const load = startLoad({ offices, clients: CLIENTS, chance: seededChance(options.seed + 1) });
+  const watch = watchStatus(offices.map((office) => (timeoutMs: number) => office.tenure({ timeoutMs })));
+  const happened: Happened[] = [];
+  try {
+    if (options.oneAtATime === true)
+      await haveOneAtATime(rig, { ...options, chance, happened, history: load.history });
+    else await haveMany(rig, { ...options, chance, happened });
+    onProgress("healing; the office must answer again");
+    await rig.recover();
+  } finally {
+    await Promise.all([load.stop(), watch.stop()]);
+  }
+  const { values } = await rig.office.read("config", {}, { timeoutMs: 30_000 });
+  const finalValues = (values as ConfigView[]).map(
+    ({ name, value, revision }) => [name, value, revision] as const,
+  );
+  const entries = await recorder.stop();
+  onProgress(
+    `judging ${load.history.values.length + load.history.locks.length} operations, ${entries.length} entries`,
+  );
+  const found = audit({ history: load.history, entries, statuses: watch.samples, finalValues });
+  return {
+    seed: options.seed,
+    tookMs: Math.round(performance.now() - startedAt),
+    sound: isSound(found),
+    faults: Object.fromEntries(
+      FAULT_NAMES.map((name) => [name, happened.filter(({ fault }) => fault === name).length]),
+    ),
+    refusedAppends: rig.countLogLines("an append was refused"),
+    unknownAppends: rig.countLogLines("the fate of an append is unknown"),
+    longestOutageMs: Math.round(findOutage(load.history, startedAt, performance.now())),
+    audit: found,
+    costs: options.oneAtATime === true ? sumCosts(happened, load.history) : null,
+  };
+}
+
+interface Plan extends ChaosOptions {
+  readonly chance: Chance;
+  readonly happened: Happened[];
+}
+
+/** Endless rounds of all faults, each round in another order. */
+function* deal({
+  faults = FAULT_NAMES,
+  rounds = Number.POSITIVE_INFINITY,
+  chance,
+}: Plan): Generator<FaultName> {
+  for (let round = 0; round < rounds; round++) {
+    const left = [...faults];
+    while (left.length > 0) yield left.splice(integerBetween(chance, 0, left.length - 1), 1)[0]!;
+  }
+}
+
+async function haveMany(rig: OfficeRig, plan: Plan): Promise<void> {
+  const { chance, durationMs } = plan;
+  const endAt = performance.now() + durationMs;
+  const lasting = new Set<Promise<void>>();
+  for (const name of deal(plan)) {
+    if (performance.now() >= endAt) break;
+    const fault = have(rig, name, plan).finally(() => lasting.delete(fault));
+    lasting.add(fault);
+    if (chance.next() < OVERLAP_SHARE && lasting.size < 2) await sleep(chance.next() * MAX_PAUSE_MS);
+    else {
+      await Promise.all(lasting);
+      await sleep(chance.next() * MAX_PAUSE_MS);
+    }
+  }
+  await Promise.all(lasting);
+}
+
+async function haveOneAtATime(rig: OfficeRig, plan: Plan & { history: OfficeHistory }): Promise<void> {
+  const endAt = performance.now() + plan.durationMs;
+  for (const name of deal(plan)) {
+    if (performance.now() >= endAt) return;
+    await have(rig, name, plan);
+    await rig.recover();
+    await untilCalm(plan.history);
+  }
+}
+
+/** Has a fault begin, last and end. */
+async function have(rig: OfficeRig, fault: FaultName, { chance, happened, onProgress }: Plan): Promise<void> {
+  const { begin, lastsMs }: FaultKind = FAULTS[fault];
+  const lastMs = integerBetween(chance, lastsMs[0], lastsMs[1]);
+  for (let attempt = 0; attempt < BEGIN_TRIES; attempt++) {
+    const beganAt = performance.now();
+    const broken = await begin(rig, chance);
+    if (broken === null) {
+      await sleep(STATUS_INTERVAL_MS);
+      continue;
+    }
+    const each: Happened = { fault, victim: broken.victim, beganAt, healedAt: Number.POSITIVE_INFINITY };
+    happened.push(each);
+    onProgress?.(`${fault} of ${broken.victim} for ${lastMs} ms`);
+    await sleep(lastMs);
+    await broken.heal();
+    each.healedAt = performance.now();
+    return;
+  }
+}
+
+/** Waits until commands were answered without a gap for a while. */
+async function untilCalm({ answeredAt }: OfficeHistory): Promise<void> {
+  for (let calmSince = performance.now(); performance.now() - calmSince < CALM_MS; ) {
+    await sleep(50);
+    if (performance.now() - (answeredAt.at(-1) ?? 0) > 300) calmSince = performance.now();
+  }
+}
+
+/** The longest time without an answer between two moments. */
+function findOutage({ answeredAt }: OfficeHistory, from: number, to: number): number {
+  let longest = 0;
+  let last = from;
+  for (const at of answeredAt) {
+    if (at < from) continue;
+    if (at > to) break;
+    longest = Math.max(longest, at - last);
+    last = at;
+  }
+  return Math.max(longest, to - last);
+}
+
+function sumCosts(happened: readonly Happened[], history: OfficeHistory): Record<string, FaultCost> {
+  const costs: Record<string, FaultCost> = {};
+  for (const name of FAULT_NAMES) {
+    const outages = happened.flatMap(({ fault, beganAt }, index) => {
+      const next = happened[index + 1]?.beganAt ?? history.answeredAt.at(-1)!;
+      return fault === name ? [Math.round(findOutage(history, beganAt, next))] : [];
+    });
+    outages.sort((one, other) => one - other);
+    const [p50 = 0, max = 0] = [outages[Math.floor(outages.length / 2)], outages.at(-1)];
+    if (outages.length > 0) costs[name] = { count: outages.length, outageMs: { p50, max } };
+  }
+  return costs;
+}
+
+/** Asks again and again who leads, each of the ways in turn. */
+function watchStatus(
+  ways: readonly ((timeoutMs: number) => Promise<{ leader: string; term: number; logSeq: number }>)[],
+) {
+  const samples: StatusSample[] = [];
+  const stopping = new AbortController();
+  const running = ways.map(async (ask) => {
+    while (!stopping.signal.aborted) {
+      const askedAtMs = Date.now();
+      const said = await ask(STATUS_TIMEOUT_MS).catch(() => null);
+      const { leader, term, logSeq } = said ?? { leader: null, term: null, logSeq: null };
+      samples.push({ askedAtMs, answeredAtMs: Date.now(), leader, term, logSeq });
+      await sleep(STATUS_INTERVAL_MS);
+    }
+  });
+  return {
+    samples,
+    async stop() {
+      stopping.abort();
+      await Promise.all(running);
+    },
+  };
+}
+
+/** Writes the control log down as it grows, so that what is trimmed was seen. */
+async function recordLog(transport: Transport) {
+  const log = transport.log("office");
+  const entries: LogEntry[] = [];
+  const tail = await log.tail({
+    afterSeq: 0,
+    onStored: ({ seq, storedAtMs, data }) =>
+      entries.push({ seq, storedAtMs, body: JSON.parse(new TextDecoder().decode(data)) as LogEntry["body"] }),
+  });
+  return {
+    async stop(): Promise<readonly LogEntry[]> {
+      const { lastSeq } = await log.info();
+      while ((entries.at(-1)?.seq ?? 0) < lastSeq) await sleep(50);
+      tail.close();
+      return entries;
+    },
+  };
+}
