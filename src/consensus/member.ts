@@ -74,7 +74,8 @@ export interface Member<S, C> {
 
 /** What can happen to a member. */
 export type MemberInput<C> =
-  | { readonly type: "tick" }
+  /** `isLate`: it was due before what was read last, as the first ticks after a pause; log time may not count it then. */
+  | { readonly type: "tick"; readonly isLate?: boolean }
   | { readonly type: "campaign" }
   | { readonly type: "transfer"; readonly to: string }
   | { readonly type: "receive"; readonly from: string; readonly message: unknown }
@@ -190,8 +191,8 @@ function takeInput<S, C>(member: Member<S, C>, input: MemberInput<C>, turn: Turn
   const { office } = member;
   switch (input.type) {
     case "tick":
-      tickOffice(office, turn.office);
-      return advanceElection(member, input, turn);
+      tickOffice(office, input.isLate === true, turn.office);
+      return advanceElection(member, { type: "tick" }, turn);
     case "campaign":
       return advanceElection(member, input, turn);
     case "transfer":

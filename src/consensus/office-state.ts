@@ -58,6 +58,8 @@ export interface Office<S, C> {
   nextRequest: number;
   /** Ticks since the last entry was applied, or stamped where `countsTicksOfAppends`: what log time is ahead by. */
   ticksSinceApplied: number;
+  /** True when an entry was read from the log since the last tick that was on time. */
+  hasReadSinceTick: boolean;
   /** Why this member trusts its log no more. */
   halted: string | null;
 }
@@ -79,6 +81,7 @@ export function createOffice<S, C>(config: OfficeConfig, fold: Fold<S, C>): Offi
     toldHashes: new Map(),
     nextRequest: 1,
     ticksSinceApplied: 0,
+    hasReadSinceTick: false,
     halted: null,
   };
 }

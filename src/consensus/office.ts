@@ -11,6 +11,7 @@
 // O4  A read is answered only after an append that was asked after the read arrived.
 // O5  In office means: the own office-taken entry of this term is stored, and nothing newer is known.
 // O6  `not_leader` is never said of a command whose append may still be stored: that is `unknown`.
+// O7  Log time never runs faster than real time: a lease is never shorter than was said.
 
 import { applyEntry, findMisfit } from "./apply.ts";
 import type { Json, JsonObject } from "./canonical.ts";
@@ -62,9 +63,10 @@ export function depose<S, C>(
   refuseAll(office, take(office.queue), error, effects);
 }
 
-/** Time passes by one tick. */
-export function tickOffice<S, C>(office: Office<S, C>, effects: OfficeEffects<C>): void {
-  office.ticksSinceApplied++;
+/** Time passes by one tick, or has passed: one that `isLate` may be older than what was read since the last on time. */
+export function tickOffice<S, C>(office: Office<S, C>, isLate: boolean, effects: OfficeEffects<C>): void {
+  if (!isLate || !office.hasReadSinceTick) office.ticksSinceApplied++; // O7
+  if (!isLate) office.hasReadSinceTick = false;
   const isKeptOut = !office.inOffice && (office.behindSeq !== null || office.open?.isUnknown === true);
   if (office.electedTerm === null || !isKeptOut) return;
   office.waitedTicks++;
@@ -334,7 +336,10 @@ function advance<S, C>(office: Office<S, C>, entry: Entry<C>, effects: OfficeEff
   const { open, fold } = office;
   const results = applyEntry(fold, entry);
   const isOwn = open !== null && open.entry.chain === entry.chain;
-  if (!isOwn || office.config.countsTicksOfAppends !== true) office.ticksSinceApplied = 0;
+  if (!isOwn || office.config.countsTicksOfAppends !== true) {
+    office.ticksSinceApplied = 0;
+    office.hasReadSinceTick = true;
+  }
   // The place in the log that earlier appends were asked for is taken: their fate is known.
   for (let index = office.left.length - 1; index >= 0; index--) {
     if ((office.left[index] as OpenAppend<C>).expectedLastSeq < fold.seq) office.left.splice(index, 1);

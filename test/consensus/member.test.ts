@@ -83,6 +83,24 @@ describe("log time", () => {
       expect(set("b").entry.at).toBe(at);
     },
   );
+
+  it("does not count ticks that came late and may be older than what was read", () => {
+    const { create, lead } = setup({ countsTicksOfAppends: true });
+    const taken = lead().entry as unknown as JsonObject;
+    const other = create();
+    stepMember(other, { type: "stored", seq: 42, entry: taken });
+    for (let late = 0; late < 5; late++) stepMember(other, { type: "tick", isLate: true });
+    stepMember(other, { type: "tick" });
+    const [asked] = stepMember(other, { type: "campaign" }).appends;
+    expect(asked!.entry).toMatchObject({ type: "office-taken", at: 1 });
+  });
+
+  it("counts ticks that came late when nothing was read since the last on time", () => {
+    const { step, lead, set } = setup({ countsTicksOfAppends: true });
+    lead();
+    for (let late = 0; late < 15; late++) step({ type: "tick", isLate: true });
+    expect(set("a").entry.at).toBe(15);
+  });
 });
 
 describe("distrust", () => {

@@ -6,14 +6,17 @@ const MAX_BURST_TICKS = 2 * ELECTION_TIMES.electionTicks;
 
 /** Calls `onTick` every {@link LOG_TICK_MS}; ticks that were missed come in one burst. */
 export class Ticker {
-  readonly #onTick: () => void;
+  readonly #onTick: (isLate: boolean) => void;
   readonly #onPause: (pausedMs: number) => void;
   #timer: NodeJS.Timeout | undefined;
   #tickedAtMs = 0;
   #isScheduled = false;
 
-  /** `onPause` is told before a burst that is longer than an election timeout. */
-  constructor(parts: { onTick: () => void; onPause: (pausedMs: number) => void }) {
+  /**
+   * All ticks of a burst but the last are late: they were due before what arrived meanwhile, and come behind it. `onPause`
+   * is told before a burst that is longer than an election timeout.
+   */
+  constructor(parts: { onTick: (isLate: boolean) => void; onPause: (pausedMs: number) => void }) {
     this.#onTick = parts.onTick;
     this.#onPause = parts.onPause;
   }
@@ -36,7 +39,8 @@ export class Ticker {
       const due = Math.floor((performance.now() - this.#tickedAtMs) / LOG_TICK_MS);
       this.#tickedAtMs += due * LOG_TICK_MS;
       if (due > ELECTION_TIMES.electionTicks) this.#onPause(due * LOG_TICK_MS);
-      for (let count = 0; count < Math.min(due, MAX_BURST_TICKS); count++) this.#onTick();
+      const burst = Math.min(due, MAX_BURST_TICKS);
+      for (let count = 1; count <= burst; count++) this.#onTick(count < burst);
     });
   }
 }
