@@ -6,6 +6,7 @@ import {
   createOfficeClient,
   createOfficeServer,
   createPlacement,
+  createStaleServer,
   foundOffice,
   type Office,
   type OfficeOptions,
@@ -83,7 +84,9 @@ export async function setupOffice(
     const placement = createPlacement({ transport: own, office, meter, log, seed: 1 });
     const { answers } = placement;
     const answering = createOfficeServer({ transport: own, office, members, log, answers });
+    const looking = createStaleServer({ transport: own, office, log });
     const stop = async () => {
+      await looking.stop();
       await answering.stop();
       await office.service.stop();
       await placement.service.stop();
@@ -92,6 +95,7 @@ export async function setupOffice(
     if (placed) await placement.service.start();
     await office.service.start();
     await answering.start();
+    await looking.start();
     await office.opened;
     return { id, office, placement, transport: own, meter, stop };
   }

@@ -4,7 +4,7 @@ import { BUDGET_WINDOWS, createBudgetClient } from "../../coordinator/index.ts";
 import { parse, SwarmError, tokenSchema } from "../../protocol/index.ts";
 import { defineCommand } from "../command.ts";
 import { table } from "../terminal.ts";
-import { openOffice, patience } from "./office.ts";
+import { openOffice, patience, readOffice, showAge, staleFacts, staleFlag } from "./office.ts";
 
 const name = tokenSchema.meta({ positional: true, value: "NAME", description: "the budget's name" });
 
@@ -51,42 +51,46 @@ export const set = defineCommand({
 });
 
 export const ls = defineCommand({
-  input: z.strictObject({}),
-  output: z.object({ budgets: z.array(budgetSchema) }),
-  examples: ["budget ls", "budget ls --json"],
-  async run(ports) {
-    const answer = await (await openOffice(ports)).read("budgets", {}, patience(ports));
+  input: z.strictObject({ stale: staleFlag }),
+  output: staleFacts.extend({ budgets: z.array(budgetSchema) }),
+  examples: ["budget ls", "budget ls --stale --json"],
+  async run(ports, { stale }) {
+    const answer = await readOffice(ports, "budgets", { stale });
     const stored = budgetSchema.omit({ windowEnds: true }).extend({ windowEndMs: z.int().nullable() });
-    const { budgets } = parse(z.object({ budgets: z.array(stored) }), answer, "the answer");
+    const { budgets, ...age } = parse(staleFacts.extend({ budgets: z.array(stored) }), answer, "the answer");
     return {
+      ...age,
       budgets: budgets.map(({ windowEndMs, ...budget }) => ({
         ...budget,
         windowEnds: windowEndMs === null ? null : new Date(windowEndMs).toISOString(),
       })),
     };
   },
-  render: ({ budgets }) =>
-    table(
-      ["NAME", "COUNTS", "LIMIT", "SPENT", "RESERVED", "BEGINS ANEW"],
-      budgets.flatMap(({ name: budget, limit, spent, reserved, windowEnds }) =>
-        (
-          [
-            ["USD", "costUsd"],
-            ["tokens", "tokens"],
-            ["calls", "calls"],
-          ] as const
-        )
-          .filter(([, key]) => limit[key] !== null)
-          .map(([unit, key]) => [
-            budget,
-            unit,
-            String(limit[key]),
-            String(spent[key]),
-            String(reserved[key]),
-            windowEnds ?? "never",
-          ]),
+  render: ({ budgets, ...age }) =>
+    showAge(
+      table(
+        ["NAME", "COUNTS", "LIMIT", "SPENT", "RESERVED", "BEGINS ANEW"],
+        budgets.flatMap(({ name: budget, limit, spent, reserved, windowEnds }) =>
+          (
+            [
+              ["USD", "costUsd"],
+              ["tokens", "tokens"],
+              ["calls", "calls"],
+            ] as const
+          )
+            .filter(([, key]) => limit[key] !== null)
+            .map(([unit, key]) => [
+              budget,
+              unit,
+              String(limit[key]),
+              String(spent[key]),
+              String(reserved[key]),
+              windowEnds ?? "never",
+            ]),
+        ),
+        "no budget is set",
       ),
-      "no budget is set",
+      age,
     ),
 });
 

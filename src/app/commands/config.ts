@@ -3,7 +3,7 @@ import { z } from "zod";
 import { parse, SwarmError } from "../../protocol/index.ts";
 import { defineCommand } from "../command.ts";
 import { printable, table } from "../terminal.ts";
-import { openOffice, patience } from "./office.ts";
+import { openOffice, patience, readOffice, showAge, staleFacts, staleFlag } from "./office.ts";
 
 const valueSchema = z.object({ name: z.string(), value: z.json(), revision: z.int() });
 
@@ -36,6 +36,8 @@ export const set = defineCommand({
   render: ({ name, revision }) => `${name} has revision ${revision}`,
 });
 
+const valuesSchema = staleFacts.extend({ values: z.array(valueSchema) });
+
 export const show = defineCommand({
   input: z.strictObject({
     name: z.string().optional().meta({
@@ -43,23 +45,26 @@ export const show = defineCommand({
       value: "NAME",
       description: "a value, and those whose names begin with it and a dot",
     }),
+    stale: staleFlag,
   }),
-  output: z.object({ values: z.array(valueSchema) }),
-  examples: ["config show", "config show review --json"],
-  async run(ports, { name }) {
-    const office = await openOffice(ports);
-    const answer = await office.read("config", name === undefined ? {} : { name }, patience(ports));
-    return parse(z.object({ values: z.array(valueSchema) }), answer, "the answer");
+  output: valuesSchema,
+  examples: ["config show", "config show review --json", "config show --stale"],
+  async run(ports, { name, stale }) {
+    const body = name === undefined ? {} : { name };
+    return parse(valuesSchema, await readOffice(ports, "config", { stale, body }), "the answer");
   },
-  render: ({ values }) =>
-    table(
-      ["NAME", "REVISION", "VALUE"],
-      values.map(({ name, value, revision }) => [
-        name,
-        String(revision),
-        printable(JSON.stringify(value)).slice(0, 200),
-      ]),
-      "no value is set",
+  render: ({ values, ...age }) =>
+    showAge(
+      table(
+        ["NAME", "REVISION", "VALUE"],
+        values.map(({ name, value, revision }) => [
+          name,
+          String(revision),
+          printable(JSON.stringify(value)).slice(0, 200),
+        ]),
+        "no value is set",
+      ),
+      age,
     ),
 });
 

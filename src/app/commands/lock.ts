@@ -2,10 +2,10 @@
 import { z } from "zod";
 import { newInstanceId, sleep } from "../../base/index.ts";
 import { MAX_LEASE_MS } from "../../coordinator/index.ts";
-import { SwarmError, tokenSchema } from "../../protocol/index.ts";
+import { parse, tokenSchema } from "../../protocol/index.ts";
 import { defineCommand } from "../command.ts";
 import { showDuration, table } from "../terminal.ts";
-import { openOffice, patience } from "./office.ts";
+import { openOffice, patience, readOffice, showAge, staleFacts, staleFlag } from "./office.ts";
 
 const name = tokenSchema.meta({ positional: true, value: "NAME", description: "the lock's name" });
 
@@ -96,31 +96,28 @@ export const release = defineCommand({
   render: ({ name: lock }) => `released ${lock}`,
 });
 
+const locksSchema = staleFacts.extend({ locks: z.array(lockSchema) });
+
 export const ls = defineCommand({
-  input: z.strictObject({}),
-  output: z.object({ locks: z.array(lockSchema) }),
-  examples: ["lock ls", "lock ls --json"],
-  details: "Held locks by name, confirmed by the control log.",
-  async run(ports) {
-    const parsed = z
-      .object({ locks: z.array(lockSchema) })
-      .safeParse(await (await openOffice(ports)).read("locks", {}, patience(ports)));
-    if (parsed.success) return parsed.data;
-    throw new SwarmError(
-      "internal",
-      `the coordinator answers in another way: ${parsed.error.issues[0]?.message}`,
-    );
-  },
-  render: ({ locks }) =>
-    table(
-      ["NAME", "OWNER", "TOKEN", "OVER IN", "WAITING"],
-      locks.map(({ name: lock, owner, token, expiresInMs, waiting }) => [
-        lock,
-        owner,
-        String(token),
-        showDuration(expiresInMs),
-        String(waiting),
-      ]),
-      "no lock is held",
+  input: z.strictObject({ stale: staleFlag }),
+  output: locksSchema,
+  examples: ["lock ls", "lock ls --stale --json"],
+  details: "Held locks by name, confirmed by the control log unless --stale says otherwise.",
+  run: async (ports, { stale }) =>
+    parse(locksSchema, await readOffice(ports, "locks", { stale }), "the answer"),
+  render: ({ locks, ...age }) =>
+    showAge(
+      table(
+        ["NAME", "OWNER", "TOKEN", "OVER IN", "WAITING"],
+        locks.map(({ name: lock, owner, token, expiresInMs, waiting }) => [
+          lock,
+          owner,
+          String(token),
+          showDuration(expiresInMs),
+          String(waiting),
+        ]),
+        "no lock is held",
+      ),
+      age,
     ),
 });

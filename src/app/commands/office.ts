@@ -1,14 +1,48 @@
 // `office …`: who decides for the swarm, and handing that over.
 import { z } from "zod";
-import { createOfficeClient, OFFICE_TIMEOUT_MS, type OfficeClient } from "../../coordinator/index.ts";
+import {
+  createOfficeClient,
+  OFFICE_TIMEOUT_MS,
+  type OfficeClient,
+  type ReadName,
+} from "../../coordinator/index.ts";
 import { SwarmError, tokenSchema } from "../../protocol/index.ts";
 import { defineCommand, type Ports } from "../command.ts";
 import { officeStatusSchema, readOfficeStatus } from "../office-status.ts";
-import { table } from "../terminal.ts";
+import { showDuration, table } from "../terminal.ts";
 
 /** The office of the session's swarm. */
 export async function openOffice(ports: Ports): Promise<OfficeClient> {
   return createOfficeClient({ transport: await ports.transport() });
+}
+
+/** The flag of reads that may be old. */
+export const staleFlag = z
+  .boolean()
+  .default(false)
+  .meta({ description: "ask any coordinator, also with nobody in office; may be old" });
+
+/** What the answer of such a read holds besides. */
+export const staleFacts = z.object({
+  /** With --stale: the last entry of the control log that it holds. */
+  seq: z.int().optional(),
+  /** With --stale: all that was decided this long ago, in ms, is in it. */
+  ageMs: z.number().optional(),
+});
+
+/** A read of the office, confirmed by the control log, or one that may be old. */
+export async function readOffice(
+  ports: Ports,
+  name: ReadName,
+  { stale, body = {} }: { stale: boolean; body?: object },
+): Promise<Record<string, unknown>> {
+  const office = await openOffice(ports);
+  return stale ? office.readStale(name, body, patience(ports)) : office.read(name, body, patience(ports));
+}
+
+/** Says below an answer how old it may be. */
+export function showAge(shown: string, { seq, ageMs }: z.output<typeof staleFacts>): string {
+  return ageMs === undefined ? shown : `${shown}\nas of entry ${seq}, at most ${showDuration(ageMs)} old`;
 }
 
 /** How long the session waits for the office, and what ends that. */

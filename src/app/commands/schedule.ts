@@ -4,7 +4,7 @@ import { PRIORITIES, parse, SwarmError, tokenSchema } from "../../protocol/index
 import { defineCommand } from "../command.ts";
 import { printable, table } from "../terminal.ts";
 import { readJson } from "./config.ts";
-import { openOffice, patience } from "./office.ts";
+import { openOffice, patience, readOffice, showAge, staleFacts, staleFlag } from "./office.ts";
 
 const id = tokenSchema.meta({
   positional: true,
@@ -62,33 +62,41 @@ export const set = defineCommand({
 });
 
 export const ls = defineCommand({
-  input: z.strictObject({}),
-  output: z.object({ schedules: z.array(scheduleSchema) }),
-  examples: ["schedule ls", "schedule ls --json"],
-  async run(ports) {
-    const answer = await (await openOffice(ports)).read("schedules", {}, patience(ports));
+  input: z.strictObject({ stale: staleFlag }),
+  output: staleFacts.extend({ schedules: z.array(scheduleSchema) }),
+  examples: ["schedule ls", "schedule ls --stale --json"],
+  async run(ports, { stale }) {
+    const answer = await readOffice(ports, "schedules", { stale });
     const stored = scheduleSchema.omit({ next: true }).extend({ nextMs: z.int().nullable() });
-    const { schedules } = parse(z.object({ schedules: z.array(stored) }), answer, "the answer");
+    const { schedules, ...age } = parse(
+      staleFacts.extend({ schedules: z.array(stored) }),
+      answer,
+      "the answer",
+    );
     return {
+      ...age,
       schedules: schedules.map(({ nextMs, ...schedule }) => ({
         ...schedule,
         next: nextMs === null ? null : new Date(nextMs).toISOString(),
       })),
     };
   },
-  render: ({ schedules }) =>
-    table(
-      ["ID", "WHEN", "CAPABILITY", "NEXT", "FIRED", "MISSED", "LAST ERROR"],
-      schedules.map(({ id: schedule, when, task, next, fired, missed, lastError }) => [
-        schedule,
-        printable(JSON.stringify(when)),
-        task.capability,
-        next ?? "-",
-        String(fired),
-        String(missed),
-        printable(lastError ?? "-").slice(0, 120),
-      ]),
-      "no schedule is set",
+  render: ({ schedules, ...age }) =>
+    showAge(
+      table(
+        ["ID", "WHEN", "CAPABILITY", "NEXT", "FIRED", "MISSED", "LAST ERROR"],
+        schedules.map(({ id: schedule, when, task, next, fired, missed, lastError }) => [
+          schedule,
+          printable(JSON.stringify(when)),
+          task.capability,
+          next ?? "-",
+          String(fired),
+          String(missed),
+          printable(lastError ?? "-").slice(0, 120),
+        ]),
+        "no schedule is set",
+      ),
+      age,
     ),
 });
 
