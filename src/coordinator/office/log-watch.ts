@@ -14,6 +14,9 @@ const INSPECT_INTERVAL_MS = 2_000;
  */
 export const DOUBT_MS = 45_000;
 
+/** Looks that are remembered while their entries are not applied yet: two minutes of them. */
+const MAX_LOOKS = 60;
+
 /** What a look at the log shows. */
 type LogHealth =
   | { readonly type: "sound"; readonly lastSeq: number }
@@ -46,9 +49,11 @@ async function inspect(log: Log, expected: Expected): Promise<LogHealth> {
         return foreign(`the log was replaced: it is ${head.logId}, and was ${anchor.logId}`);
       }
       const genesis = isJsonObject(head) ? readGenesis(head) : null;
-      if (genesis?.ok && genesis.epoch > epoch) return foreign(`the log was recovered as epoch ${genesis.epoch}`);
+      if (genesis?.ok && genesis.epoch > epoch)
+        return foreign(`the log was recovered as epoch ${genesis.epoch}`);
     }
-    if (lastSeq < appliedSeq) return doubtful(`the log ends at ${lastSeq}, below ${appliedSeq} that was read`);
+    if (lastSeq < appliedSeq)
+      return doubtful(`the log ends at ${lastSeq}, below ${appliedSeq} that was read`);
     if (firstSeq > floorSeq) {
       return doubtful(`the log begins at ${firstSeq}, behind ${floorSeq} that it must reach back to`);
     }
@@ -76,6 +81,8 @@ export class LogWatch {
   #anchor: Place;
   #timer: NodeJS.Timeout | undefined;
   #doubtSinceMs: number | null = null;
+  /** When looks began and how far the log went then; the first is the newest that is applied, if any is. */
+  readonly #looks: { readonly atMs: number; readonly lastSeq: number }[] = [];
   #isStopped = false;
 
   constructor(parts: {
@@ -94,8 +101,8 @@ export class LogWatch {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.#look(), INSPECT_INTERVAL_MS);
-    void this.#look();
+    this.#timer = setInterval(() => void this.look(), INSPECT_INTERVAL_MS);
+    void this.look();
   }
 
   stop(): void {
@@ -103,13 +110,26 @@ export class LogWatch {
     clearInterval(this.#timer);
   }
 
+  /** How long ago a look at the log began that found no more than is applied now, in ms; Infinity when none did. */
+  get ageMs(): number {
+    const { clock, place } = this.#parts;
+    const { seq } = place();
+    while ((this.#looks[1]?.lastSeq ?? Number.POSITIVE_INFINITY) <= seq) this.#looks.shift();
+    const [newest] = this.#looks;
+    return newest === undefined || newest.lastSeq > seq
+      ? Number.POSITIVE_INFINITY
+      : Math.max(0, clock.now() - newest.atMs);
+  }
+
   /** An entry is known to stand at `seq`. */
   note(seq: number): void {
     this.lastSeq = Math.max(this.lastSeq, seq);
   }
 
-  async #look(): Promise<void> {
+  /** Looks once; `start` does it again and again. */
+  async look(): Promise<void> {
     const { log, epoch, place, floorSeq, clock, doubtMs, onLost } = this.#parts;
+    const atMs = clock.now();
     const anchor = this.#anchor;
     const applied = place();
     const health = await inspect(log, {
@@ -124,6 +144,8 @@ export class LogWatch {
       this.problem = null;
       this.#doubtSinceMs = null;
       this.#anchor = applied;
+      this.#looks.push({ atMs, lastSeq: health.lastSeq });
+      if (this.#looks.length > MAX_LOOKS) this.#looks.splice(1, 1);
       return;
     }
     this.problem = health.reason;
