@@ -20,8 +20,9 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /**
- * The value as JSON text with sorted names and no blanks (the idea of RFC 8785, with names sorted by UTF-16 code
- * unit as there). Numbers are doubles.
+ * The value as canonical JSON text (RFC 8785): no blanks, names sorted by UTF-16 code unit, numbers and strings spelled as
+ * ECMAScript spells them, which is what the RFC asks for. It differs in one point: half a surrogate pair is escaped, where
+ * the RFC refuses it. A log must be able to seal whatever it once took; ballots refuse such text when they read an answer.
  *
  * @throws RangeError when a number is not finite or the nesting is deeper than {@link MAX_JSON_DEPTH}.
  */

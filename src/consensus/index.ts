@@ -5,8 +5,23 @@
 //   // A driver sends `send`, asks the log for `appends`, gives `answers` to clients, and reports what it hears with
 //   // further inputs: receive, stored, accepted, refused, unknown.
 //
-// docs/election.md explains term, office, unknown appends and failure.
+//   const [ballot, effects] = openBallot({ id, spec, seats, nonce, atMs });
+//   const [next, more] = stepBallot(ballot, { type: "answer", seat: 2, round: 1, output, atMs });
+//   // A driver asks the seats that `ask` names, cancels, consults, and publishes what `close` gives; it sends a tick at
+//   // wakeAtMs(ballot).
+//
+// docs/election.md explains term, office, unknown appends and failure; docs/ballots.md strategies, votes and topologies.
 
+export {
+  type AnswerSpec,
+  hashValue,
+  lookUp,
+  MAX_FINDINGS,
+  MAX_MAGNITUDE,
+  type Reading,
+  readAnswer,
+  valueBytesOf,
+} from "./answer.ts";
 export {
   applyEntry,
   type CommandSet,
@@ -14,8 +29,29 @@ export {
   type Fold,
   findMisfit,
   hashFold,
+  hashHistory,
   KEPT_KEYS,
 } from "./apply.ts";
+export { openBallot, stepBallot, wakeAtMs } from "./ballot.ts";
+export type {
+  Abstention,
+  Ballot,
+  BallotEffect,
+  BallotEvent,
+  BallotResult,
+  HeldAnswer,
+  Opening,
+  Seat,
+} from "./ballot-state.ts";
+export {
+  type Calibration,
+  type CalibrationSample,
+  confidenceOf,
+  fitCalibration,
+  type ReliabilityBucket,
+  reliabilityOf,
+  UNCALIBRATED,
+} from "./calibration.ts";
 export {
   canonicalJson,
   canonicalPieces,
@@ -61,7 +97,52 @@ export type {
   ReadAnswer,
   SnapshotNews,
 } from "./office-effects.ts";
-export { countOutcome, majorityOf, majorityOutcome, type Outcome } from "./quorum.ts";
+export {
+  byzantineQuorumOf,
+  countOutcome,
+  faultyOf,
+  majorityOf,
+  majorityOutcome,
+  type Outcome,
+} from "./quorum.ts";
 export { type RegisterCommand, type Registers, registers } from "./registers.ts";
 export { drawRoleDiagram, ROLE_TABLE, type Role, type RoleTransition } from "./roles.ts";
 export { type LoadedFold, loadFold, type Renewal, renewFold, saveFold, viewFold } from "./snapshot.ts";
+export {
+  accuracyOf,
+  addCase,
+  addSingle,
+  addUsage,
+  compareWithSingle,
+  EMPTY_RECORD,
+  EMPTY_SINGLE,
+  type ErrorTable,
+  effectiveVoters,
+  errorCorrelation,
+  type JudgedCase,
+  MAX_WEIGHT,
+  meanCorrelation,
+  pairKey,
+  type Rate,
+  type Score,
+  type SingleComparison,
+  type SingleRecord,
+  type VoterRecord,
+  weightOf,
+} from "./statistics.ts";
+export { minAnswersOf, tally } from "./tally.ts";
+export { MAX_MERGED_FINDINGS, type MergedFinding } from "./tally-merge.ts";
+export type { Decision, Indecision, Poll, Referral, Tally, Vote } from "./tally-types.ts";
+export { drawTopology, linesOf, mayTell, mostMessages, votersOf } from "./topology.ts";
+export {
+  type Admission,
+  admitVote,
+  nonceOf,
+  signVote,
+  type VoteKey,
+  type VoteRound,
+  type VoteStatement,
+  verifyVote,
+  voteBytes,
+  voteKeyOf,
+} from "./votes.ts";

@@ -19,3 +19,16 @@ export function countOutcome(count: { yes: number; no: number; members: number; 
 export function majorityOutcome(count: { yes: number; no: number; members: number }): Outcome {
   return countOutcome({ ...count, needed: majorityOf(count.members) });
 }
+
+/** How many liars `members` tolerate: fewer than a third (Pease, Shostak and Lamport 1980). */
+export function faultyOf(members: number): number {
+  return Math.floor((members - 1) / 3);
+}
+
+/**
+ * The votes that a decision among `members` needs when {@link faultyOf} of them may lie: any two such sets share an honest
+ * member, so no two values can both have them (Malkhi and Reiter 1998, dissemination quorums of ⌈(n + f + 1) / 2⌉).
+ */
+export function byzantineQuorumOf(members: number): number {
+  return Math.floor((members + faultyOf(members)) / 2) + 1;
+}

@@ -13,7 +13,7 @@ export const MAX_SEATS = 64;
 export const MIN_BFT_SEATS = 4;
 /** The most rounds. Debates of language models stop gaining after about four (Du et al. 2023, §3.3); double that. */
 export const MAX_ROUNDS = 8;
-/** Rounds of a debate, a mesh or a ring that names none: everybody answers, and answers once more. */
+/** Rounds of a debate or a mesh that names none: everybody answers, and answers once more. A ring goes round once. */
 export const DEFAULT_ROUNDS = 2;
 /** The deepest tree: at least two seats a level make 2 + 4 + … + 32 = 62 seats. */
 export const MAX_TREE_DEPTH = 5;
@@ -155,7 +155,7 @@ export function voterCountOf(spec: Pick<Fields, "depth" | "fanOut" | "seats" | "
 
 /** The most rounds of the ballot. */
 export function roundsOf(spec: Pick<Fields, "onDisagreement" | "rounds" | "topology">): number {
-  return spec.rounds ?? (usesRounds(spec) ? DEFAULT_ROUNDS : 1);
+  return spec.rounds ?? (usesRounds(spec) && spec.topology !== "ring" ? DEFAULT_ROUNDS : 1);
 }
 
 function usesRounds({ onDisagreement, topology }: Pick<Fields, "onDisagreement" | "topology">): boolean {

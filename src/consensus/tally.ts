@@ -1,0 +1,76 @@
+// From votes to an outcome: one function for each strategy, over values that were read and normalised before. Owns which
+// function counts what, and what a count is given and gives back.
+//
+// T1  The outcome depends on the votes, not on their order. Only `first` looks at the order in which they arrived.
+// T2  A count that is not pending stays: whatever the open seats answer, or if they never do, it would end the same.
+// T3  Weights come with the poll, from the registry. Nothing in a vote can change what it weighs.
+
+import { type BallotSpec, voterCountOf } from "../protocol/index.ts";
+import { type Calibration, confidenceOf } from "./calibration.ts";
+import { byzantineQuorumOf, majorityOf } from "./quorum.ts";
+import { tallyAdvice } from "./tally-advice.ts";
+import { tallyFirst, tallyThreshold, tallyUnanimous, weighUnits } from "./tally-count.ts";
+import { tallyMerge } from "./tally-merge.ts";
+import { tallyNumbers } from "./tally-number.ts";
+import { tallyRanked } from "./tally-rank.ts";
+import type { Poll, Tally } from "./tally-types.ts";
+
+/** Counts the poll by its strategy. */
+export function tally(poll: Poll): Tally {
+  const { spec, voters } = poll;
+  const least = minAnswersOf(spec);
+  switch (spec.strategy) {
+    case "first":
+      return tallyFirst(poll, least);
+    case "majority":
+      return tallyThreshold(poll, { needed: majorityOf(voters.length), least });
+    case "quorum":
+      return tallyThreshold(poll, { needed: spec.quorum!, least });
+    case "bft":
+      return tallyThreshold(poll, { needed: byzantineQuorumOf(voters.length), least });
+    case "weighted": {
+      const weigh = (seat: number) => weighUnits(poll.weights[seat]);
+      const whole = voters.reduce((sum, seat) => sum + weigh(seat), 0);
+      return tallyThreshold(poll, { needed: majorityOf(whole), least, weigh });
+    }
+    case "unanimous":
+      return tallyUnanimous(poll, least);
+    case "ranked":
+      return tallyRanked(poll, least);
+    case "mean":
+    case "median":
+    case "trimmed":
+      return tallyNumbers(poll, least);
+    case "merge":
+      return tallyMerge(poll, least, confidence(poll.calibration));
+    case "judge":
+    case "verifier":
+      return tallyAdvice(poll, least);
+    default:
+      return spec.strategy satisfies never;
+  }
+}
+
+/** How many valid answers a decision needs: what the ballot says, or as many as its strategy needs to agree. */
+export function minAnswersOf(spec: BallotSpec): number {
+  if (spec.minAnswers !== undefined) return spec.minAnswers;
+  const voters = voterCountOf(spec);
+  switch (spec.strategy) {
+    case "first":
+      return 1;
+    case "quorum":
+      return spec.quorum!;
+    case "unanimous":
+      return voters;
+    case "bft":
+      return byzantineQuorumOf(voters);
+    default:
+      return majorityOf(voters);
+  }
+}
+
+function confidence(
+  calibration: Calibration | undefined,
+): ((votes: number, of: number) => number) | undefined {
+  return calibration && ((votes, of) => confidenceOf(calibration, votes, of));
+}

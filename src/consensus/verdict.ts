@@ -1,0 +1,118 @@
+// The verdict of a ballot: the outcome with everything that explains it. Owns what is told, and what agreement means.
+
+import type { BallotSpec, DecidedBy, Verdict } from "../protocol/index.ts";
+import { keyOf } from "./answer.ts";
+import type { Ballot } from "./ballot-state.ts";
+import { canonicalJson, type Json } from "./canonical.ts";
+import { agreementOfMerged, type MergedFinding } from "./tally-merge.ts";
+import { isNear } from "./tally-number.ts";
+import type { Decision, Indecision } from "./tally-types.ts";
+
+/** What the verdict tells of a decision or of its absence. */
+export type Ending = (Decision | Indecision) & { readonly reason?: string };
+
+/** Builds the verdict. */
+export function verdictOf(ballot: Ballot, ending: Ending, decidedBy: DecidedBy): Verdict {
+  const { spec } = ballot;
+  const isDecided = ending.outcome === "decided";
+  const value = isDecided ? ending.value : undefined;
+  return {
+    outcome: ending.outcome,
+    strategy: spec.strategy,
+    topology: spec.topology,
+    ...(value === undefined ? {} : { value }),
+    ...(ending.reason === undefined ? {} : { reason: ending.reason }),
+    agreement: agreementOf(ballot, value),
+    decidedBy,
+    abstained: ballot.abstentions.length,
+    seats: ballot.seats.map((seat) => seatOf(ballot, seat)),
+    rounds: ballot.round,
+    messages: ballot.messages,
+    hops: ballot.hops,
+    ...(ballot.stoppedBy === undefined ? {} : { stoppedBy: ballot.stoppedBy }),
+    ...winnerOf(ballot, value),
+    ...(isDecided && ending.spread !== undefined ? { spread: ending.spread } : {}),
+    ...(isDecided && ending.ranking !== undefined ? { ranking: [...ending.ranking] } : {}),
+    ...(isDecided && ending.omitted !== undefined ? { omitted: ending.omitted } : {}),
+    effectiveVoters: ballot.effectiveVoters,
+    usage: ballot.usage,
+    ...(ballot.control === undefined
+      ? {}
+      : {
+          single: {
+            seat: ballot.control.seat,
+            agrees: value !== undefined && supports(spec, value, ballot.control.value),
+            usage: ballot.control.usage,
+          },
+        }),
+    ...(ballot.evidence.length === 0 ? {} : { evidence: [...ballot.evidence] }),
+  };
+}
+
+/**
+ * The share of the registered seats whose newest answer supports the value, or, without one, of those that give the most
+ * common value. Of merged findings: how many of the seats that answered report each, on average.
+ */
+export function agreementOf({ spec, seats, answers }: Ballot, value: Json | undefined): number {
+  if (value !== undefined && spec.strategy === "merge") return agreementOfMerged(value as MergedFinding[]);
+  if (value !== undefined)
+    return answers.filter((answer) => supports(spec, value, answer.value)).length / seats.length;
+  const texts = answers.map((answer) => canonicalJson(thatOf(spec, answer.value)));
+  const counts = texts.map((text) => texts.filter((other) => other === text).length);
+  return Math.max(0, ...counts) / seats.length;
+}
+
+/** Whether a seat's answer says the same as the verdict's value. */
+export function supports(spec: BallotSpec, value: Json, answer: Json): boolean {
+  switch (spec.strategy) {
+    case "mean":
+    case "median":
+    case "trimmed":
+      return isNear(answer as number, value as number, spec);
+    case "merge":
+      return (
+        keysOf(spec, answer) ===
+        keysOf(
+          spec,
+          (value as MergedFinding[]).map(({ finding }) => finding),
+        )
+      );
+    default:
+      return canonicalJson(thatOf(spec, answer)) === canonicalJson(value);
+  }
+}
+
+/** What an answer says as a value of a verdict: a ranking says what it puts first. */
+function thatOf({ strategy }: BallotSpec, answer: Json): Json {
+  return strategy === "ranked" ? (answer as readonly Json[])[0]! : answer;
+}
+
+function keysOf(spec: BallotSpec, findings: Json): string {
+  const keys = (findings as readonly Json[]).map((finding) => keyOf(finding, spec)!);
+  return canonicalJson([...new Set(keys)].sort());
+}
+
+function seatOf(
+  ballot: Ballot,
+  { seat, agent, model, weight }: Ballot["seats"][number],
+): Verdict["seats"][number] {
+  const answer = ballot.answers.find((held) => held.seat === seat);
+  const abstention = ballot.abstentions.find((held) => held.seat === seat);
+  return {
+    seat,
+    agent,
+    ...(model === undefined ? {} : { model }),
+    ...(answer === undefined ? {} : { value: answer.value, round: answer.round }),
+    ...(answer?.vote === undefined ? {} : { signature: answer.vote.signature }),
+    ...(abstention === undefined ? {} : { abstained: abstention.reason }),
+    weight: ballot.spec.strategy === "weighted" ? weight : 1,
+  };
+}
+
+/** The lowest seat whose own value is the verdict's, to the letter; none of a mean between two, or of a merge. */
+function winnerOf({ spec, answers }: Ballot, value: Json | undefined): { winner?: number } {
+  if (value === undefined) return {};
+  const text = canonicalJson(value);
+  const winner = answers.find((answer) => canonicalJson(thatOf(spec, answer.value)) === text)?.seat;
+  return winner === undefined ? {} : { winner };
+}
