@@ -18,8 +18,8 @@ import type { Incoming, Subscription, Transport } from "../transport/index.ts";
 
 /** How long agents have to answer. They answer from memory; a busy event loop takes tens of ms. */
 export const ROLL_CALL_MS = 250;
-/** Agents in one reply: 300 bytes each, so far below a server's payload limit of 1 MiB. */
-const AGENTS_PER_REPLY = 500;
+/** Agents in one reply: at most 8 KiB each, so that no reply is over a server's payload limit of 1 MiB. */
+const AGENTS_PER_REPLY = 100;
 
 /**
  * The agents of the swarm by id: those in the office's registry with what they said last, or, with nobody in office, those

@@ -129,6 +129,16 @@ export function judgeStrays(subjects: readonly string[]): Finding {
   );
 }
 
+/** Subjects of tasks that were placed on hosts that are gone. */
+export function judgePlaced(subjects: readonly string[]): Finding {
+  if (subjects.length === 0) return ok("placed", "every placed task is on a living host");
+  return warning(
+    "placed",
+    `${subjects.length} tasks were placed on hosts that are gone (for example ${subjects[0]})`,
+    "whoever is in office brings them back within 10 s: murmur office status; start a coordinator when there is none",
+  );
+}
+
 /** The front doors that answer discovery. */
 export function judgeApis(count: number, delayed: number): Finding {
   if (count > 0) return ok("api", `${count} api processes answer`);

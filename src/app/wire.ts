@@ -27,7 +27,13 @@ import {
 } from "../coordinator/index.ts";
 import { PRIORITIES, SwarmError } from "../protocol/index.ts";
 import { connectNats, type Transport } from "../transport/index.ts";
-import { createFrontDoor, createMover, createTaskClient, createWorker } from "../work/index.ts";
+import {
+  createFrontDoor,
+  createMover,
+  createTaskClient,
+  createWorker,
+  placedConsumer,
+} from "../work/index.ts";
 import { createRollCall, listAgents } from "./agents.ts";
 import type { Ports } from "./command.ts";
 import { createDiscovery } from "./discovery.ts";
@@ -95,7 +101,7 @@ export async function runAgents(
       }
       const capabilities = host.capabilities.map(({ name }) => name);
       return {
-        checks: [consumersCheck(transport, capabilities)],
+        checks: [consumersCheck(transport, capabilities, processId)],
         onReady: (operationsUrl) => onReady({ hostId: processId, operationsUrl, capabilities }),
         drain: async () => {
           const graceMs = ports.config.drainGraceMs;
@@ -328,6 +334,7 @@ function withBus(transport: Transport, bus: Transport["bus"]): Transport {
     prefix: transport.prefix,
     bus,
     blobs: transport.blobs,
+    snapshots: transport.snapshots,
     log: (stream) => transport.log(stream),
     queue: (stream) => transport.queue(stream),
     bucket: (bucket) => transport.bucket(bucket),
@@ -344,14 +351,15 @@ function withBus(transport: Transport, bus: Transport["bus"]): Transport {
   };
 }
 
-function consumersCheck(transport: Transport, capabilities: readonly string[]): Check {
+function consumersCheck(transport: Transport, capabilities: readonly string[], hostId: string): Check {
   return {
     name: "consumers are there",
     run: cached(async () => {
       const names = new Set((await transport.queue("tasks").consumers()).map(({ name }) => name));
-      const wanted = capabilities.flatMap((capability) =>
+      const ofQueue = capabilities.flatMap((capability) =>
         PRIORITIES.map((priority) => `${capability}-${priority}`),
       );
+      const wanted = [...ofQueue, placedConsumer(hostId)];
       const missing = wanted.filter((name) => !names.has(name));
       return missing.length === 0 ? null : `missing: ${missing.join(", ")}`;
     }),

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import {
   judgeApis,
   judgeDead,
+  judgePlaced,
   judgeProcesses,
   judgeQueue,
   judgeServer,
@@ -91,4 +92,13 @@ test("a process that was given up is a failure, a restarted one a warning", () =
 test("a dead supervisor is a failure that names what it left", () => {
   const processes = [{ name: "nats-1", status: "running", restarts: 0, lastExit: null, alive: true }];
   expect(judgeProcesses({ supervisorAlive: false, processes })[0]?.detail).toContain("it left nats-1");
+});
+
+test("tasks that were placed on hosts that are gone are a warning that leads to the office", () => {
+  expect(judgePlaced(["murmur.placed.host-1.coder-1.-.a"])).toMatchObject({
+    verdict: "warning",
+    detail: expect.stringContaining("1 tasks"),
+    next: expect.stringContaining("office status"),
+  });
+  expect(judgePlaced([]).verdict).toBe("ok");
 });

@@ -10,6 +10,7 @@ import {
   type Finding,
   judgeApis,
   judgeDead,
+  judgePlaced,
   judgeProcesses,
   judgeQueue,
   judgeServer,
@@ -107,11 +108,14 @@ async function lookAtWork(ports: Ports, transport: Transport): Promise<Finding[]
     const capability = capabilityOfConsumer(consumer.name);
     pending.set(capability, (pending.get(capability) ?? 0) + consumer.pending);
   }
+  const { readPlaced } = createSubjects(transport.prefix);
+  const isPlaced = (subject: string) => readPlaced(subject) !== null;
   const reachable = consumers.reduce((sum, consumer) => sum + consumer.pending + consumer.ackPending, 0);
   const strays = stored.messages > reachable ? await findStrays(transport, consumers) : [];
   return [
     ...judgeQueue({ pending, agents }),
-    judgeStrays(strays),
+    judgeStrays(strays.filter((subject) => !isPlaced(subject))),
+    judgePlaced(strays.filter(isPlaced)),
     judgeApis(apis.length, later.messages),
     judgeDead(letters),
   ];
@@ -119,8 +123,8 @@ async function lookAtWork(ports: Ports, transport: Transport): Promise<Finding[]
 
 /** Stored tasks that fit no consumer's filter. */
 async function findStrays(transport: Transport, consumers: readonly { filter: string }[]): Promise<string[]> {
-  const { filters } = createSubjects(transport.prefix);
-  const stored = await transport.log("tasks").subjects(filters.allTasks, { max: STRAY_SUBJECTS });
+  const log = transport.log("tasks");
+  const stored = await log.subjects(`${transport.prefix}.>`, { max: STRAY_SUBJECTS });
   const taken = consumers.map(({ filter }) => filter.replace(/>$/, ""));
   return [...stored.keys()].filter((subject) => !taken.some((start) => subject.startsWith(start)));
 }

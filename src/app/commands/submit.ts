@@ -14,6 +14,7 @@ import {
 } from "../../protocol/index.ts";
 import { defineCommand, type Ports } from "../command.ts";
 import { resolveFrom } from "../target.ts";
+import { readJson } from "./config.ts";
 import { renderResult } from "./task-view.ts";
 
 /** How long `--wait` waits when `--timeout` says nothing: a day, as long as one attempt may run. */
@@ -32,6 +33,10 @@ export const command = defineCommand({
       .meta({ description: "the input: JSON, @file, or - for standard input", value: "JSON|@FILE|-" }),
     wait: z.boolean().default(false).meta({ description: "wait for the result (at most --timeout)" }),
     priority: z.enum(PRIORITIES).default("normal").meta({ description: "how urgent it is" }),
+    route: z.string().optional().meta({
+      description: "best: the agent that the office chooses; or an agent's id (else: whoever is free)",
+      value: "best|AGENT",
+    }),
     id: tokenSchema.optional().meta({ description: "your own id: the same id twice is one task" }),
     scope: tokenSchema.optional().meta({ description: "a group that can be cancelled as a whole" }),
     label: z
@@ -55,6 +60,7 @@ export const command = defineCommand({
     `submit echo --input '{"hello":"world"}' --wait`,
     "submit echo --input @task.json --priority high --json",
     "submit echo --input - --scope nightly < task.json",
+    "submit code --input @story.json --route best --label expertise=backend",
   ],
   details: "With --wait, exit code 1 when the task failed or was cancelled, 3 when no result came in time.",
   async run(ports, input) {
@@ -65,6 +71,7 @@ export const command = defineCommand({
         capability: input.capability,
         priority: input.priority,
         ...optional("input", await readTaskInput(ports, input.input)),
+        ...optional("route", readRoute(input.route)),
         ...optional("id", input.id),
         ...optional("scope", input.scope),
         ...optional("deadline", input.deadline),
@@ -82,7 +89,10 @@ export const command = defineCommand({
       return await tasks.run(task, { timeoutMs });
     } catch (error) {
       if (error instanceof SwarmError && error.code === "timeout") {
-        throw new SwarmError("unavailable", `${error.message}; the task goes on`, { cause: error });
+        throw new SwarmError("unavailable", `${error.message}; the task goes on`, {
+          taskId: error.taskId,
+          cause: error,
+        });
       }
       throw error;
     }
@@ -94,6 +104,11 @@ export const command = defineCommand({
   exitCode: (output) => ("attempt" in output && output.status !== "completed" ? 1 : 0),
 });
 
+/** `best` and `queue` are routes, everything else is an agent. */
+function readRoute(given: string | undefined): unknown {
+  return given === undefined || given === "best" || given === "queue" ? given : { agent: given };
+}
+
 function optional(key: string, value: unknown): Record<string, unknown> {
   return value === undefined ? {} : { [key]: value };
 }
@@ -102,15 +117,7 @@ async function readTaskInput(ports: Ports, given: string | undefined): Promise<u
   if (given === undefined) return undefined;
   const text =
     given === "-" ? await ports.readInput() : given.startsWith("@") ? readFile(ports, given.slice(1)) : given;
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new SwarmError(
-      "invalid_input",
-      `--input must be JSON (a text is quoted: '"hello"'): ${(error as Error).message.slice(0, 200)}`,
-      { field: "input" },
-    );
-  }
+  return readJson(text, "input");
 }
 
 function readFile(ports: Ports, name: string): string {

@@ -1,5 +1,5 @@
 // How tasks and results look to people.
-import type { Result, TaskStatus } from "../../protocol/index.ts";
+import type { Placement, Result, TaskStatus } from "../../protocol/index.ts";
 import { printable, showDuration, type Terminal, table } from "../terminal.ts";
 
 /** A result: the output of a completed task as JSON, else why there is none. */
@@ -26,9 +26,22 @@ export function renderStatus(status: TaskStatus, terminal: Terminal): string {
   const lines = Object.entries(facts)
     .filter(([, value]) => value !== null)
     .map(([key, value]) => `${key.padEnd(12)}${printable(value ?? "")}`);
+  if (status.placement !== undefined) lines.push(...renderPlacement(status.placement));
   return status.result === undefined
     ? lines.join("\n")
     : `${lines.join("\n")}\n\n${renderResult(status.result, terminal)}`;
+}
+
+/** Where the office placed a task, and why: each reason with what it added to the score. */
+function renderPlacement({ agent, host, score, placedAt, reasons }: Placement): string[] {
+  const head = `${"placed".padEnd(12)}on ${agent} of ${host}, ${placedAt}, score ${score.toFixed(2)}`;
+  return [
+    head,
+    ...reasons.map(({ what, value, weight }) => {
+      const gain = weight === undefined ? "" : `${weight < 0 ? "" : "+"}${weight.toFixed(2)}`;
+      return `${"".padEnd(12)}${gain.padStart(6)}  ${printable(`${what}: ${value}`)}`;
+    }),
+  ];
 }
 
 /** Many tasks, one a line. */
