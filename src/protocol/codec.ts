@@ -27,8 +27,8 @@ export function encode(value: unknown, encoding: Encoding = "json"): Uint8Array 
 /**
  * Decodes a body. The encoding is `contentType`'s; without one, a body whose first non-blank byte is `{` is JSON and
  * anything else MessagePack.
- * @throws SwarmError `invalid_input`: unknown content type, malformed bytes, nesting over {@link MAX_DEPTH}, an
- *   unknown MessagePack extension, or a `__proto__` key (with its path as `field`).
+ * @throws SwarmError `invalid_input`: unknown content type, malformed bytes, nesting over {@link MAX_DEPTH}, a
+ *   JSON number beyond what a double holds (it would become null on its way), an unknown MessagePack extension, or a `__proto__` key (with its path as `field`).
  */
 export function decode(body: Uint8Array, contentType?: string): { value: unknown; encoding: Encoding } {
   const encoding = encodingOf(body, contentType);
@@ -82,7 +82,7 @@ function decodeJson(body: Uint8Array): unknown {
     );
   }
   // The full walk is only needed when the text could hold what it looks for.
-  if (countOpeners(body) > MAX_DEPTH || text.includes("__proto__") || text.includes("\\u")) checkTree(value);
+  if (mayBreakRules(body) || text.includes("__proto__") || text.includes("\\u")) checkTree(value, true);
   return value;
 }
 
@@ -97,24 +97,48 @@ function decodeMsgpack(body: Uint8Array): unknown {
       { field: "body" },
     );
   }
-  checkTree(value);
+  checkTree(value, false);
   return value;
 }
 
-function countOpeners(body: Uint8Array): number {
-  let count = 0;
+/** The digits of the largest finite number, written out: 309. A number with as many may be infinite. */
+const MAX_DIGITS = 309;
+/** The digits of an exponent that may make a number infinite: 1e309. */
+const MAX_EXPONENT_DIGITS = 3;
+
+/** True for a JSON text that may be nested too deep or hold a number that is too large; one pass over its bytes. */
+function mayBreakRules(body: Uint8Array): boolean {
+  let openers = 0;
+  let digits = 0;
+  let isExponent = false;
   for (let index = 0; index < body.length; index++) {
-    const byte = body[index];
-    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) count++;
+    const byte = body[index]!;
+    if (byte >= 0x30 && byte <= 0x39) {
+      digits++;
+      if (digits >= MAX_DIGITS || (isExponent && digits >= MAX_EXPONENT_DIGITS)) return true;
+      continue;
+    }
+    if (byte === 0x2b && isExponent) continue; // 1e+309
+    isExponent = digits > 0 && (byte === 0x65 || byte === 0x45);
+    digits = 0;
+    if ((byte === OPEN_BRACE || byte === OPEN_BRACKET) && ++openers > MAX_DEPTH) return true;
   }
-  return count;
+  return false;
 }
 
-/** Walks a decoded tree without recursion; throws on a `__proto__` key or too much depth. */
-function checkTree(root: unknown): void {
+/** Walks a decoded tree without recursion; throws on a `__proto__` key, too much depth, or, in JSON, an infinite number. */
+function checkTree(root: unknown, isJson: boolean): void {
   const open: { value: unknown; path: string; depth: number }[] = [{ value: root, path: "", depth: 1 }];
   for (let top = open.pop(); top !== undefined; top = open.pop()) {
     const { value, path, depth } = top;
+    if (isJson && typeof value === "number" && !Number.isFinite(value)) {
+      const field = path === "" ? "body" : path;
+      throw new SwarmError(
+        "invalid_input",
+        `a number must be at most 1.8e308, beyond which programs read infinity, at ${field}`,
+        { field },
+      );
+    }
     if (typeof value !== "object" || value === null || ArrayBuffer.isView(value) || value instanceof Date)
       continue;
     if (value instanceof ExtData) {

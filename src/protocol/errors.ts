@@ -43,10 +43,13 @@ export interface WireError {
   field?: string;
   /** The earliest useful time of a retry, in ms from now. */
   retryAfterMs?: number;
+  /** The task that goes on, of a `timeout` that only ended the waiting for it. */
+  taskId?: string;
 }
 
 interface ErrorFacts {
   field?: string | undefined;
+  taskId?: string | undefined;
   retryAfterMs?: number | undefined;
   cause?: unknown;
 }
@@ -60,6 +63,8 @@ export class SwarmError extends Error {
   readonly code: ErrorCode;
   readonly field: string | undefined;
   readonly retryAfterMs: number | undefined;
+  /** See {@link WireError.taskId}. */
+  readonly taskId: string | undefined;
   /** Whether a later attempt may succeed; by default what the catalogue says of the code. */
   readonly retryable: boolean;
 
@@ -68,6 +73,7 @@ export class SwarmError extends Error {
     this.code = code;
     this.field = facts.field;
     this.retryAfterMs = facts.retryAfterMs;
+    this.taskId = facts.taskId;
     this.retryable = facts.retryable ?? ERROR_CATALOGUE[code].retryable;
   }
 
@@ -78,6 +84,7 @@ export class SwarmError extends Error {
       message: this.message,
       ...(this.field === undefined ? {} : { field: this.field }),
       ...(this.retryAfterMs === undefined ? {} : { retryAfterMs: this.retryAfterMs }),
+      ...(this.taskId === undefined ? {} : { taskId: this.taskId }),
     };
   }
 }
@@ -121,7 +128,9 @@ export function fromWire(wire: {
   message: string;
   field?: string | undefined;
   retryAfterMs?: number | undefined;
+  taskId?: string | undefined;
 }): SwarmError {
   const code = Object.hasOwn(ERROR_CATALOGUE, wire.code) ? (wire.code as ErrorCode) : "internal";
-  return new SwarmError(code, wire.message, { field: wire.field, retryAfterMs: wire.retryAfterMs });
+  const { field, retryAfterMs, taskId } = wire;
+  return new SwarmError(code, wire.message, { field, retryAfterMs, taskId });
 }

@@ -43,6 +43,7 @@ export const errorReplySchema = z.object({
     message: z.string(),
     field: z.string().optional(),
     retryAfterMs: z.number().optional(),
+    taskId: z.string().optional(),
   }),
 });
 

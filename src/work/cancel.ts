@@ -10,6 +10,7 @@ import {
   type Subjects,
   SwarmError,
   type TaskAddress,
+  type WhereReply,
 } from "../protocol/index.ts";
 import type { Log, Stored, Transport } from "../transport/index.ts";
 import type { Outcomes } from "./outcome.ts";
@@ -37,11 +38,11 @@ export async function cancelTask(parts: CancelParts, taskId: string): Promise<vo
   if (found.place === "result") throw endedBefore(taskId);
   const scope = found.scope ?? NO_SCOPE;
   const at: TaskAddress = { capability: found.capability, priority: "normal", scope, taskId };
-  const stored = await outcomes.store(
-    at,
-    cancelledResult({ at, placement: found.placement }, found.stored.storedAtMs, parts.clock.now()),
-    "json",
-  ); // I1
+  // Before the result: whoever runs it lets go of it then.
+  const running = await reader.findRunning(taskId, found);
+  const task = { at, placement: found.placement, running };
+  const result = cancelledResult(task, found.stored.storedAtMs, parts.clock.now());
+  const stored = await outcomes.store(at, result, "json"); // I1
   transport.bus.publish(subjects.cancel(scope, taskId), encode({}));
   await Promise.all([
     transport.log("tasks").purge({ filter: filters.taskById(taskId) }),
@@ -98,6 +99,8 @@ async function cancelStored(parts: CancelParts, log: Log, filter: string): Promi
 interface StoredTask {
   at: TaskAddress;
   placement?: Placement | undefined;
+  /** The attempt that is broken off. */
+  running?: WhereReply | null;
 }
 
 /** What is stored in the task and the later stream: waiting, placed, due or scheduled. */
@@ -109,18 +112,19 @@ function readStored(subjects: Subjects, stored: Stored): StoredTask | null {
   return at === null ? null : { at };
 }
 
-function cancelledResult({ at, placement }: StoredTask, storedAtMs: number, nowMs: number): Result {
+function cancelledResult({ at, placement, running }: StoredTask, storedAtMs: number, nowMs: number): Result {
   const now = new Date(nowMs).toISOString();
+  const startedAt = running?.startedAt ?? now;
   return {
     taskId: at.taskId,
     status: "cancelled",
     error: { code: "cancelled", message: "the task was cancelled", retryable: false },
-    attempt: 0,
-    agent: "-",
-    startedAt: now,
+    attempt: running?.attempt ?? 0,
+    agent: running?.agent ?? "-",
+    startedAt,
     finishedAt: now,
-    queuedMs: Math.max(0, nowMs - storedAtMs),
-    ranMs: 0,
+    queuedMs: Math.max(0, Date.parse(startedAt) - storedAtMs),
+    ranMs: Math.max(0, nowMs - Date.parse(startedAt)),
     ...(placement === undefined ? {} : { placement }),
   };
 }

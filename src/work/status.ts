@@ -54,6 +54,8 @@ export interface TaskReader {
   list(options?: ListOptions): Promise<TaskStatus[]>;
   /** Where an id is stored, or null. */
   locate(taskId: string): Promise<Located | null>;
+  /** The attempt of a task that runs now, or null; asks the hosts only about a task that may have reached one. */
+  findRunning(taskId: string, found: Located): Promise<WhereReply | null>;
 }
 
 /** A reader over the streams. */
@@ -129,6 +131,11 @@ export function createTaskReader(parts: {
       decode(reply.data, reply.header(HEADERS.contentType)).value,
       "where reply",
     );
+  }
+
+  async function findRunning(taskId: string, { place, stored }: Located): Promise<WhereReply | null> {
+    const live = place === "queue" ? readLive(stored) : null;
+    return live !== null && (await anyDelivered()).has(live.consumer) ? where(taskId) : null;
   }
 
   async function ofResult(taskId: string, found: Located): Promise<TaskStatus> {
@@ -266,6 +273,7 @@ export function createTaskReader(parts: {
   return {
     locate,
     list,
+    findRunning,
     async status(taskId) {
       const found = await locate(taskId);
       if (found === null) {

@@ -135,7 +135,7 @@ export function createResultWaiter(
         };
         if (timeoutMs !== undefined) {
           const told = `no result of ${taskId} within ${timeoutMs} ms; it may still come: murmur task show ${taskId}`;
-          timer = setTimeout(() => entry.reject(new SwarmError("timeout", told)), timeoutMs);
+          timer = setTimeout(() => entry.reject(new SwarmError("timeout", told, { taskId })), timeoutMs);
         }
       });
       return { result, close: () => close() };

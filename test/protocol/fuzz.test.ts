@@ -415,6 +415,22 @@ test(`nesting up to ${MAX_DEPTH} levels passes in both encodings`, () => {
     });
 });
 
+test.each(["1e400", "-1E+309", "[1.5e9999]", "1".repeat(400), '{"a":{"b":[2e308]}}'])(
+  "a number that a double cannot hold is refused: %.20s",
+  (number) => {
+    const answer = answers(() => decode(text(`{"input":${number}}`)));
+    expect(answer).toMatchObject({ error: { code: "invalid_input" } });
+    if ("error" in answer) expect(answer.error.field).toMatch(/^input/);
+  },
+);
+
+test.each(["1.7e308", "1e-400", "-0", "1".repeat(300), '"1e400"', '"1e400 1E+999"'])(
+  "a number that a double can hold, and a text, pass: %.20s",
+  (number) => {
+    expect(decode(text(`{"input":${number}}`)).value).toEqual({ input: JSON.parse(number) });
+  },
+);
+
 test.each([
   ["JSON", () => text('{"input":{"a":[{"__proto__":{"admin":true}}]}}'), /^input\.a\.0\.__proto__$/],
   ["escaped JSON", () => text('{"\\u005f_proto__":1}'), /^__proto__$/],

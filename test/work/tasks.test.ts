@@ -218,7 +218,7 @@ describe("cancelling", () => {
 
   it("reaches a running task within a second", async () => {
     const aborted = signal<number>();
-    await swarm.work(({ signal: abort }) => {
+    const { workforce } = await swarm.work(({ signal: abort }) => {
       abort.addEventListener("abort", () => aborted.resolve(Date.now()));
       return new Promise((_, reject) => abort.addEventListener("abort", () => reject(abort.reason)));
     });
@@ -228,7 +228,12 @@ describe("cancelling", () => {
     const startedMs = Date.now();
     await client.cancel(taskId);
     expect((await aborted.promise) - startedMs).toBeLessThan(1_000);
-    expect((await client.status(taskId)).state).toBe("cancelled");
+    expect(await client.status(taskId)).toMatchObject({
+      state: "cancelled",
+      attempt: 1,
+      agent: workforce.agentId,
+      result: { attempt: 1, agent: workforce.agentId, ranMs: expect.any(Number) },
+    });
   });
 
   it("takes a scheduled task out", async () => {

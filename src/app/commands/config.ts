@@ -1,6 +1,6 @@
 // `config …`: values that the whole swarm shares, kept in the control log.
 import { z } from "zod";
-import { parse, SwarmError } from "../../protocol/index.ts";
+import { CONTENT_TYPES, decode, parse, SwarmError, toSwarmError } from "../../protocol/index.ts";
 import { defineCommand } from "../command.ts";
 import { printable, table } from "../terminal.ts";
 import { openOffice, patience, readOffice, showAge, staleFacts, staleFlag } from "./office.ts";
@@ -71,14 +71,12 @@ export const show = defineCommand({
 /** @throws SwarmError `invalid_input` naming `field`. */
 export function readJson(text: string, field: string): unknown {
   try {
-    return JSON.parse(text);
-  } catch {
+    return decode(new TextEncoder().encode(text), CONTENT_TYPES.json).value;
+  } catch (error) {
     throw new SwarmError(
       "invalid_input",
-      `${field} must be JSON, got ${JSON.stringify(text.slice(0, 80))}; quote a text: '"text"'`,
-      {
-        field,
-      },
+      `${field} must be JSON (quote a text: '"text"'), got ${JSON.stringify(text.slice(0, 80))}: ${toSwarmError(error).message}`,
+      { field },
     );
   }
 }

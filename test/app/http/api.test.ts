@@ -104,7 +104,7 @@ test("a wait that is over is a timeout, and the task goes on", async () => {
   const init = { method: "POST", headers: { "Content-Type": "application/json" } };
   const reply = await send("/v1/tasks?wait=30", { ...init, body: '{"capability":"echo","id":"slow"}' });
   expect(reply.status).toBe(408);
-  expect(await reply.json()).toMatchObject({ error: { code: "timeout" } });
+  expect(await reply.json()).toMatchObject({ error: { code: "timeout", taskId: "slow" } });
   expect((await send("/v1/tasks/slow")).status).toBe(200);
 });
 
