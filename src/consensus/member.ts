@@ -56,8 +56,11 @@ export interface MemberOptions<S, C> {
   readonly commandSet: CommandSet<S, C>;
   /** Where the log begins; without it genesis is taken as given at sequence 0. */
   readonly genesis?: Pick<Genesis, "epoch" | "seq"> | undefined;
-  /** Begin with what a snapshot holds instead of genesis; `hash` is that of its text. The member becomes its owner. */
-  readonly snapshot?: { readonly fold: Fold<S, C>; readonly hash: string } | undefined;
+  /**
+   * Begin with this fold instead of genesis: what a snapshot holds, `hash` being that of its text; null for a fold that
+   * comes from none. The member becomes its owner.
+   */
+  readonly snapshot?: { readonly fold: Fold<S, C>; readonly hash: string | null } | undefined;
   /** See `OfficeConfig`. */
   readonly countsTicksOfAppends?: boolean | undefined;
 }
@@ -74,7 +77,7 @@ export interface Member<S, C> {
 
 /** What can happen to a member. */
 export type MemberInput<C> =
-  /** `isLate`: it was due before what was read last, as the first ticks after a pause; log time may not count it then. */
+  /** `isLate`: it was due before, as the first ticks after a pause; log time does not count it when it told a time since. */
   | { readonly type: "tick"; readonly isLate?: boolean }
   | { readonly type: "campaign" }
   | { readonly type: "transfer"; readonly to: string }
@@ -128,7 +131,7 @@ export function createMember<S, C>(
   const fold = snapshot?.fold ?? emptyFold(commandSet, logId, genesis);
   assert(fold.logId === logId, `a snapshot of log ${fold.logId} was given to a member of ${logId}`);
   const office = createOffice({ node, logId, electionTicks, countsTicksOfAppends }, fold);
-  if (snapshot !== undefined) office.ownHashes.set(fold.seq, snapshot.hash);
+  if (typeof snapshot?.hash === "string") office.ownHashes.set(fold.seq, snapshot.hash);
   const chance = seededChance(mixSeed(seed, config.node));
   const election = startElection({ config, chance, tip: { term: fold.term, seq: fold.seq } });
   return { config, chance, parts, election, office, hash: null };

@@ -58,8 +58,8 @@ export interface Office<S, C> {
   nextRequest: number;
   /** Ticks since the last entry was applied, or stamped where `countsTicksOfAppends`: what log time is ahead by. */
   ticksSinceApplied: number;
-  /** True when an entry was read from the log since the last tick that was on time. */
-  hasReadSinceTick: boolean;
+  /** True when an entry was read or asked for, and so log time was told, since the last tick that was on time. */
+  hasStampSinceTick: boolean;
   /** Why this member trusts its log no more. */
   halted: string | null;
 }
@@ -81,7 +81,7 @@ export function createOffice<S, C>(config: OfficeConfig, fold: Fold<S, C>): Offi
     toldHashes: new Map(),
     nextRequest: 1,
     ticksSinceApplied: 0,
-    hasReadSinceTick: false,
+    hasStampSinceTick: false,
     halted: null,
   };
 }

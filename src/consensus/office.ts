@@ -63,10 +63,10 @@ export function depose<S, C>(
   refuseAll(office, take(office.queue), error, effects);
 }
 
-/** Time passes by one tick, or has passed: one that `isLate` may be older than what was read since the last on time. */
+/** Time passes by one tick, or has passed: one that `isLate` may be older than the last entry read or asked for. */
 export function tickOffice<S, C>(office: Office<S, C>, isLate: boolean, effects: OfficeEffects<C>): void {
-  if (!isLate || !office.hasReadSinceTick) office.ticksSinceApplied++; // O7
-  if (!isLate) office.hasReadSinceTick = false;
+  if (!isLate || !office.hasStampSinceTick) office.ticksSinceApplied++; // O7
+  if (!isLate) office.hasStampSinceTick = false;
   const isKeptOut = !office.inOffice && (office.behindSeq !== null || office.open?.isUnknown === true);
   if (office.electedTerm === null || !isKeptOut) return;
   office.waitedTicks++;
@@ -239,6 +239,7 @@ function append<S, C>(
   const keys = new Set(body.type === "commands" ? body.commands.map(({ key }) => key) : []);
   const open = { request: null, expectedLastSeq: office.fold.seq, entry, group, keys, isUnknown: false };
   office.open = open;
+  office.hasStampSinceTick = true;
   if (office.config.countsTicksOfAppends === true) office.ticksSinceApplied = 0;
   ask(office, open, effects);
 }
@@ -338,7 +339,7 @@ function advance<S, C>(office: Office<S, C>, entry: Entry<C>, effects: OfficeEff
   const isOwn = open !== null && open.entry.chain === entry.chain;
   if (!isOwn || office.config.countsTicksOfAppends !== true) {
     office.ticksSinceApplied = 0;
-    office.hasReadSinceTick = true;
+    office.hasStampSinceTick = true;
   }
   // The place in the log that earlier appends were asked for is taken: their fate is known.
   for (let index = office.left.length - 1; index >= 0; index--) {

@@ -95,11 +95,23 @@ describe("log time", () => {
     expect(asked!.entry).toMatchObject({ type: "office-taken", at: 1 });
   });
 
-  it("counts ticks that came late when nothing was read since the last on time", () => {
+  it("does not count ticks that came late and may be older than what was asked for", () => {
     const { step, lead, set } = setup({ countsTicksOfAppends: true });
     lead();
+    step({ type: "tick" });
+    const first = set("a");
     for (let late = 0; late < 15; late++) step({ type: "tick", isLate: true });
-    expect(set("a").entry.at).toBe(15);
+    step({ type: "tick" });
+    step({ type: "accepted", request: first.request, seq: first.expectedLastSeq + 1 });
+    expect([first.entry.at, set("b").entry.at]).toEqual([1, 2]);
+  });
+
+  it("counts ticks that came late when nothing was read or asked for since the last on time", () => {
+    const { step, lead, set } = setup({ countsTicksOfAppends: true });
+    lead();
+    step({ type: "tick" });
+    for (let late = 0; late < 15; late++) step({ type: "tick", isLate: true });
+    expect(set("a").entry.at).toBe(16);
   });
 });
 
