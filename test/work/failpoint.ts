@@ -45,10 +45,8 @@ export function cutOff(transport: Transport, point: Failpoint): Transport {
     storedAtMs: inner.storedAtMs,
     header: (name) => inner.header(name),
     ack: () => point.send("ack", () => inner.ack()),
-    ackConfirmed: () => point.run("ack", () => inner.ackConfirmed()),
     nak: (delayMs) => point.send("nak", () => inner.nak(delayMs)),
     working: () => point.send("working", () => inner.working()),
-    term: (reason) => point.send("term", () => inner.term(reason)),
   });
   const log = (key: Parameters<Transport["log"]>[0]): Log => {
     const inner = transport.log(key);

@@ -1,7 +1,7 @@
 // A small swarm in one process for tests of the work room: scripted agents, real workers and clients.
 import { createMeter, type Meter, newInstanceId, silentLogger } from "../../src/base/index.ts";
 import type { TaskState, TaskStatus } from "../../src/protocol/index.ts";
-import { connectNats, type Transport } from "../../src/transport/index.ts";
+import { connectMemory, connectNats, MemoryServer, type Transport } from "../../src/transport/index.ts";
 import {
   type Attempt,
   createMover,
@@ -24,6 +24,8 @@ export class ScriptedWorkforce implements Workforce {
   maxUsed = 0;
   paused = false;
   leaving = false;
+  unable = false;
+  #onFree: ((capability: string) => void)[] = [];
   readonly slots: number;
   readonly script: Script;
   readonly agentId = newInstanceId("agent");
@@ -41,10 +43,18 @@ export class ScriptedWorkforce implements Workforce {
     return this.slots - this.used;
   }
 
-  onFree(): void {}
+  onFree(onFree: (capability: string) => void): void {
+    this.#onFree.push(onFree);
+  }
+
+  resume(): void {
+    this.paused = false;
+    for (const onFree of this.#onFree) onFree("echo");
+  }
 
   takeAgent(agentId: string): Seat | Untaken {
     if (agentId !== this.agentId || this.leaving) return "gone";
+    if (this.unable) return "unable";
     return this.paused ? "busy" : (this.take() ?? "busy");
   }
 
@@ -66,29 +76,32 @@ export class ScriptedWorkforce implements Workforce {
 
 let swarms = 0;
 
-/** A swarm under a prefix of its own on a running server. */
+/** A swarm under a prefix of its own on a running server, real or in memory. */
 export class TestSwarm {
   readonly prefix: string;
   readonly meter: Meter = createMeter();
-  readonly #url: string;
+  readonly #server: string | MemoryServer;
   readonly #transports: Transport[] = [];
   readonly #services: { stop(): Promise<void> }[] = [];
   #client: TaskClient | undefined;
 
-  constructor(url: string) {
-    this.#url = url;
+  constructor(server: string | MemoryServer) {
+    this.#server = server;
     this.prefix = `t${process.pid}-${++swarms}`;
   }
 
   async connect(): Promise<Transport> {
-    const transport = await connectNats({
-      servers: this.#url,
-      name: "test",
-      prefix: this.prefix,
-      log: silentLogger,
-      meter: this.meter,
-      limits: { taskBytes: 64 * 1024 * 1024 },
-    });
+    const transport =
+      this.#server instanceof MemoryServer
+        ? connectMemory({ prefix: this.prefix, server: this.#server })
+        : await connectNats({
+            servers: this.#server,
+            name: "test",
+            prefix: this.prefix,
+            log: silentLogger,
+            meter: this.meter,
+            limits: { taskBytes: 64 * 1024 * 1024 },
+          });
     if (this.#transports.length === 0) await transport.init();
     this.#transports.push(transport);
     return transport;
@@ -103,20 +116,21 @@ export class TestSwarm {
   async work(
     script: Script,
     options: { slots?: number; capabilities?: OfferedCapability[] } = {},
-  ): Promise<{ worker: Worker; workforce: ScriptedWorkforce; transport: Transport }> {
+  ): Promise<{ worker: Worker; workforce: ScriptedWorkforce; transport: Transport; hostId: string }> {
     const transport = await this.connect();
     const workforce = new ScriptedWorkforce(options.slots ?? 8, script);
+    const hostId = newInstanceId("host");
     const worker = createWorker({
       transport,
       meter: this.meter,
       log: silentLogger,
-      hostId: newInstanceId("host"),
+      hostId,
       workforce,
       capabilities: options.capabilities ?? [{ name: "echo" }],
     });
     await worker.start();
     this.#services.push(worker);
-    return { worker, workforce, transport };
+    return { worker, workforce, transport, hostId };
   }
 
   async move(): Promise<void> {

@@ -1,0 +1,431 @@
+// Tasks with a route, from the queue to the agent that the office chose, on both transports.
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  createSubjects,
+  encode,
+  encodePlacement,
+  type Placement,
+  type PlaceRequest,
+  RetryableError,
+  SwarmError,
+} from "../../src/protocol/index.ts";
+import { MemoryServer, type Transport } from "../../src/transport/index.ts";
+import { placedConsumer } from "../../src/work/index.ts";
+import { type NatsServer, startNatsServer } from "../support/nats-server.ts";
+import { bringBack, type Choice, openOffice } from "./office.ts";
+import { type Script, signal, TestSwarm, until, untilState } from "./support.ts";
+
+let server: NatsServer;
+beforeAll(async () => {
+  server = await startNatsServer();
+});
+afterAll(() => server.stop());
+
+const echo: Script = async ({ task }) => task.input;
+const nobody = new SwarmError("unavailable", "nobody can take it now", { retryAfterMs: 20 });
+
+describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
+  let swarm: TestSwarm;
+  beforeEach(() => {
+    swarm = new TestSwarm(kind === "nats" ? server.url : new MemoryServer());
+  });
+  afterEach(() => swarm.stop());
+
+  /** Agents on hosts of their own, a client, and an office that chooses `chosen` (the first at first). */
+  async function setup(...scripts: Script[]) {
+    const hosts = [];
+    for (const script of scripts) {
+      const { workforce, hostId, ...host } = await swarm.work(script, { slots: 1 });
+      hosts.push({ ...host, workforce, hostId, place: { host: hostId, agent: workforce.agentId } });
+    }
+    const [first, second = first] = hosts;
+    if (first === undefined || second === undefined) throw new Error("setup needs a script");
+    const office: { choice: (request: PlaceRequest) => Choice } = { choice: () => first.place };
+    const transport = await swarm.connect();
+    const { requests, close } = await openOffice(transport, (request) => office.choice(request));
+    const client = await swarm.client();
+    return { first, second, office, requests, close, client, transport, ...tools(transport) };
+  }
+
+  function tools(transport: Transport) {
+    const { filters } = createSubjects(transport.prefix);
+    const tasks = transport.log("tasks");
+    return {
+      /** The placed message of a task, as soon as it is stored. */
+      untilPlaced: (taskId: string) =>
+        until(async () => (await tasks.last(filters.placedById(taskId))) ?? undefined),
+      untilEmpty: () => until(async () => ((await tasks.info()).messages === 0 ? true : undefined)),
+    };
+  }
+
+  describe("the way of a task", () => {
+    it("leads to the agent that the office chose, and its result tells why", async () => {
+      const { second, office, client, requests, untilEmpty } = await setup(echo, echo);
+      office.choice = () => second.place;
+      const labels = { expertise: "backend" };
+      const input = { story: "a slow query", more: ["in SQL"] };
+      const result = await client.run({ capability: "echo", input, labels, route: "best", priority: "high" });
+      expect(result).toMatchObject({
+        status: "completed",
+        output: input,
+        attempt: 1,
+        ...{ agent: second.place.agent },
+      });
+      const { taskId } = result;
+      expect(result.placement).toMatchObject({
+        ...second.place,
+        capability: "echo",
+        priority: "high",
+        score: 1,
+        reasons: [{ what: "named by the test", value: "yes" }],
+      });
+      expect(requests).toEqual([
+        {
+          taskId,
+          capability: "echo",
+          priority: "high",
+          scope: "-",
+          route: "best",
+          labels,
+          text: "a slow query\nin SQL",
+        },
+      ]);
+      await untilEmpty();
+      expect(await client.status(taskId)).toMatchObject({ state: "completed", placement: result.placement });
+    });
+
+    it("asks for a named agent without showing the input", async () => {
+      const { first, client, requests } = await setup(echo);
+      const route = { agent: first.place.agent };
+      await client.run({ capability: "echo", input: "secret", route });
+      expect(requests).toMatchObject([{ route }]);
+      expect(requests[0]).not.toHaveProperty("text");
+    });
+
+    it("is the same for bodies by reference, and gives the result in the encoding of the task", async () => {
+      const { client, requests, transport } = await setup(echo);
+      const input = { text: "x".repeat(700 * 1024) };
+      const options = { encoding: "msgpack" } as const;
+      const result = await client.run({ capability: "echo", input, route: "best" }, options);
+      expect(result).toMatchObject({ status: "completed", output: input });
+      expect(requests[0]?.text).toBe("x".repeat(4_096));
+      const filter = createSubjects(transport.prefix).filters.resultById(result.taskId);
+      const stored = await transport.log("results").last(filter);
+      expect(stored?.header("content-type")).toBe("application/msgpack");
+    });
+
+    it("begins when the task is due", async () => {
+      await swarm.move();
+      const { client, requests } = await setup(echo);
+      const { taskId } = await client.submit({ capability: "echo", route: "best", notBefore: 600 });
+      expect(await client.status(taskId)).toMatchObject({ state: "scheduled" });
+      expect(requests).toEqual([]);
+      expect(await client.result(taskId)).toMatchObject({
+        status: "completed",
+        placement: { capability: "echo" },
+      });
+    });
+
+    it("leads through the office again for a retry that waited longer than the ack-wait", async () => {
+      await swarm.move();
+      const fails: Script = async () => {
+        throw new RetryableError("later", { retryAfterMs: 10_200 });
+      };
+      const { first, second, office, client, requests } = await setup(fails, async ({ number }) => number);
+      office.choice = () => (requests.length === 1 ? first.place : second.place);
+      const result = await client.run({ capability: "echo", route: "best" }, { timeoutMs: 20_000 });
+      expect(result).toMatchObject({ output: 2, attempt: 2, placement: second.place });
+    }, 30_000);
+
+    it("stays with the agent for a retry that comes soon", async () => {
+      const runs: number[] = [];
+      const { client, requests } = await setup(async ({ number }) => {
+        runs.push(number);
+        if (number < 3) throw new RetryableError("again");
+      });
+      const retry = { max: 3, backoffMs: 5, factor: 1, jitter: 0 };
+      expect(await client.run({ capability: "echo", route: "best", retry })).toMatchObject({ attempt: 3 });
+      expect(runs).toEqual([1, 2, 3]);
+      expect(requests).toHaveLength(1);
+    });
+
+    it("costs no permit of a rate", async () => {
+      const rate = { count: 2, windowMs: 3_600_000, burst: 1 };
+      const { workforce, hostId } = await swarm.work(echo, {
+        capabilities: [{ name: "echo", limits: { rate } }],
+      });
+      await openOffice(await swarm.connect(), () => ({ host: hostId, agent: workforce.agentId }));
+      const client = await swarm.client();
+      for (const input of [1, 2])
+        expect(await client.run({ capability: "echo", route: "best", input })).toMatchObject({
+          output: input,
+        });
+    });
+  });
+
+  describe("the office", () => {
+    it("may be away for a while: the task waits, and no attempt is counted", async () => {
+      const { first, office, client, requests } = await setup(echo);
+      office.choice = () => nobody;
+      const { taskId } = await client.submit({ capability: "echo", input: 7, route: "best" });
+      await until(() => (requests.length >= 3 ? true : undefined));
+      expect(await client.status(taskId)).toMatchObject({ state: "pending", attempt: 0, agent: null });
+      expect(first.workforce.used).toBe(0);
+      office.choice = () => first.place;
+      expect(await client.result(taskId)).toMatchObject({ output: 7, attempt: 1 });
+    });
+
+    it("may not be there at all yet", async () => {
+      const { workforce, hostId } = await swarm.work(echo);
+      const client = await swarm.client();
+      const { taskId } = await client.submit({ capability: "echo", route: "best" });
+      await until(() => (workforce.maxUsed > 0 && workforce.used === 0 ? true : undefined));
+      await openOffice(await swarm.connect(), () => ({ host: hostId, agent: workforce.agentId }));
+      expect(await client.result(taskId)).toMatchObject({ status: "completed", attempt: 1 });
+    });
+
+    it.each(["not_found", "invalid_input"] as const)("fails the task for good with %s", async (code) => {
+      const { office, client } = await setup(echo);
+      office.choice = () => new SwarmError(code, "no such agent", { field: "route" });
+      const result = await client.run({ capability: "echo", route: { agent: "nobody" } });
+      expect(result).toMatchObject({
+        status: "failed",
+        attempt: 0,
+        agent: "-",
+        error: { code, message: "no such agent", field: "route", retryable: false },
+      });
+      expect(await until(() => client.dead.show(result.taskId).catch(() => undefined))).toMatchObject({
+        attempts: 0,
+      });
+    });
+
+    it("does not fail the task with an answer of another kind", async () => {
+      const { first, office, client, requests } = await setup(echo);
+      office.choice = () => (requests.length < 3 ? ({ host: "a.b", agent: 7 } as never) : first.place);
+      const result = await client.run({ capability: "echo", route: "best" });
+      expect(result).toMatchObject({ status: "completed", attempt: 1 });
+    });
+
+    it("is not waited for beyond the deadline, nor after a cancel", async () => {
+      const { office, client } = await setup(echo);
+      office.choice = () => nobody;
+      const deadline = new Date(Date.now() + 300).toISOString();
+      const late = client.run({ capability: "echo", route: "best", deadline });
+      const { taskId } = await client.submit({ capability: "echo", route: "best" });
+      await client.cancel(taskId);
+      expect(await client.status(taskId)).toMatchObject({ state: "cancelled" });
+      expect(await late).toMatchObject({ status: "failed", error: { code: "deadline" }, attempt: 0 });
+    });
+  });
+
+  describe("the agent", () => {
+    it("gets its next task when a slot comes free, the urgent one first, and shows what waits for it", async () => {
+      const gate = signal();
+      const order: unknown[] = [];
+      const { first, client, untilPlaced } = await setup(async ({ task }) => {
+        order.push(task.input);
+        await gate.promise;
+      });
+      const running = await client.submit({ capability: "echo", input: "running", route: "best" });
+      await untilState(client, running.taskId, "running");
+      const agent = { agent: first.place.agent };
+      // The one slot is in use, so another host hands these over.
+      const helper = await swarm.work(echo);
+      const low = await client.submit({ capability: "echo", input: "low", route: agent, priority: "low" });
+      await untilPlaced(low.taskId);
+      const urgent = await client.submit({
+        capability: "echo",
+        input: "urgent",
+        route: agent,
+        priority: "urgent",
+      });
+      await untilPlaced(urgent.taskId);
+      expect(await client.status(low.taskId)).toMatchObject({ state: "pending", ...agent, placement: agent });
+      const pending = await client.list({ state: "pending", capability: "echo" });
+      expect(pending.map(({ taskId }) => taskId)).toEqual([urgent.taskId, low.taskId]);
+      expect(await client.list({ capability: "other" })).toEqual([]);
+      gate.resolve();
+      await client.result(low.taskId);
+      expect(order).toEqual(["running", "urgent", "low"]);
+      expect(helper.workforce.agentId).not.toBe(first.place.agent);
+    });
+
+    it("that is paused keeps its tasks until it is resumed", async () => {
+      const { first, client, untilPlaced } = await setup(echo);
+      await swarm.work(echo);
+      first.workforce.paused = true;
+      first.workforce.used = 1; // it takes nothing from the queue either
+      const { taskId } = await client.submit({ capability: "echo", route: "best" });
+      await untilPlaced(taskId);
+      expect(await client.status(taskId)).toMatchObject({ state: "pending", agent: first.place.agent });
+      first.workforce.used = 0;
+      first.workforce.resume();
+      expect(await client.result(taskId)).toMatchObject({ status: "completed", attempt: 1 });
+    });
+
+    it("that is gone leaves its tasks stored, and one that was taken away runs elsewhere, once", async () => {
+      const runs: string[] = [];
+      const { first, second, office, client, transport, untilPlaced, untilEmpty } = await setup(
+        echo,
+        async () => {
+          runs.push("second");
+        },
+      );
+      first.workforce.leaving = true;
+      const { taskId } = await client.submit({ capability: "echo", route: "best" });
+      const stored = await untilPlaced(taskId);
+      office.choice = () => second.place;
+      await bringBack(transport, stored);
+      expect(await client.result(taskId)).toMatchObject({ status: "completed", placement: second.place });
+      await untilEmpty();
+      expect(runs).toEqual(["second"]);
+      expect(first.workforce.used).toBe(0);
+    });
+
+    it("does not start what was taken away while it waited for it", async () => {
+      const runs: unknown[] = [];
+      const { first, client, transport, untilPlaced } = await setup(
+        async ({ task }) => void runs.push(task.input),
+      );
+      await swarm.work(echo);
+      first.workforce.paused = true;
+      const { taskId } = await client.submit({ capability: "echo", input: "taken", route: "best" });
+      const { seq, storedAtMs } = await untilPlaced(taskId);
+      await transport.log("tasks").delete(seq);
+      await until(() => (Date.now() > storedAtMs + 1_100 ? true : undefined));
+      first.workforce.resume();
+      await client.run({ capability: "echo", input: "next", route: "best" });
+      expect(runs).toEqual(["next"]);
+    });
+
+    it("that does not offer the capability fails the task", async () => {
+      const { first, client } = await setup(echo);
+      first.workforce.unable = true;
+      expect(await client.run({ capability: "echo", route: "best" })).toMatchObject({
+        status: "failed",
+        attempt: 0,
+        error: { code: "not_permitted", message: expect.stringContaining(first.place.agent) },
+        placement: first.place,
+      });
+    });
+
+    it("has no more at once than its capability's limit, whichever way they came", async () => {
+      let running = 0;
+      let most = 0;
+      const script: Script = async () => {
+        most = Math.max(most, ++running);
+        await new Promise((resolve) => setImmediate(resolve));
+        running--;
+      };
+      const limited = { capabilities: [{ name: "echo", limits: { concurrency: 2 } }] };
+      const { workforce, hostId } = await swarm.work(script, limited);
+      await openOffice(await swarm.connect(), () => ({ host: hostId, agent: workforce.agentId }));
+      const client = await swarm.client();
+      const results = await Promise.all(
+        Array.from({ length: 40 }, (_, at) =>
+          client.run({ capability: "echo", route: at % 2 === 0 ? "best" : "queue" }, { timeoutMs: 20_000 }),
+        ),
+      );
+      expect(results.every(({ status }) => status === "completed")).toBe(true);
+      expect(most).toBeLessThanOrEqual(2);
+    }, 30_000);
+
+    it("is sent many tasks: all are done, and none is left behind", async () => {
+      const { second, office, client, untilEmpty } = await setup(echo, echo);
+      office.choice = () => second.place;
+      const runs = Array.from({ length: 300 }, (_, at) =>
+        client.run({ capability: "echo", input: at, route: "best" }, { timeoutMs: 30_000 }),
+      );
+      expect((await Promise.all(runs)).map(({ output }) => output)).toEqual(runs.map((_, at) => at));
+      await untilEmpty();
+    }, 40_000);
+  });
+
+  describe("a cancel", () => {
+    it("ends a task that waits for its agent", async () => {
+      const { first, client, untilPlaced, untilEmpty } = await setup(echo);
+      await swarm.work(echo);
+      first.workforce.paused = true;
+      const { taskId } = await client.submit({ capability: "echo", route: "best" });
+      await untilPlaced(taskId);
+      await client.cancel(taskId);
+      expect(await client.status(taskId)).toMatchObject({ state: "cancelled", placement: first.place });
+      await untilEmpty();
+      first.workforce.resume();
+      expect(await client.run({ capability: "echo", route: "best" })).toMatchObject({ status: "completed" });
+    });
+
+    it("aborts a placed task that runs", async () => {
+      const { client, untilEmpty } = await setup(
+        (attempt) =>
+          new Promise((_, reject) =>
+            attempt.signal.addEventListener("abort", () => reject(attempt.signal.reason)),
+          ),
+      );
+      const { taskId } = await client.submit({ capability: "echo", route: "best" });
+      await untilState(client, taskId, "running");
+      await client.cancel(taskId);
+      expect(await client.status(taskId)).toMatchObject({ state: "cancelled" });
+      await untilEmpty();
+    });
+
+    it("of a scope gives each of its placed tasks its result", async () => {
+      const { first, client, untilPlaced, untilEmpty } = await setup(echo);
+      await swarm.work(echo);
+      first.workforce.paused = true;
+      const task = { capability: "echo", route: "best", scope: "nightly" } as const;
+      const ids = [await client.submit(task), await client.submit(task)].map(({ taskId }) => taskId);
+      for (const taskId of ids) await untilPlaced(taskId);
+      await client.cancelScope("nightly");
+      for (const taskId of ids) expect(await client.status(taskId)).toMatchObject({ state: "cancelled" });
+      await untilEmpty();
+    });
+  });
+
+  describe("a process", () => {
+    it("that ends gives back what waits, leaves it stored, and removes its consumer", async () => {
+      const { first, client, transport, untilPlaced } = await setup(echo, echo);
+      first.workforce.paused = true;
+      const { taskId } = await client.submit({ capability: "echo", route: "best" });
+      await untilPlaced(taskId);
+      await first.worker.drain({ graceMs: 0 });
+      await first.worker.stop();
+      const names = (await transport.queue("tasks").consumers()).map(({ name }) => name);
+      expect(names).not.toContain(placedConsumer(first.hostId));
+      expect(await client.status(taskId)).toMatchObject({ state: "pending", agent: first.place.agent });
+    });
+
+    it("makes its consumer anew when somebody deletes it", async () => {
+      const { first, client, transport } = await setup(echo);
+      expect(await transport.queue("tasks").deleteConsumer(placedConsumer(first.hostId))).toBe(true);
+      expect(await client.run({ capability: "echo", route: "best" }, { timeoutMs: 10_000 })).toMatchObject({
+        status: "completed",
+      });
+    });
+
+    it("buries what was placed without a readable placement, and goes on", async () => {
+      const { first, client, transport, untilEmpty } = await setup(echo);
+      const subjects = createSubjects(transport.prefix);
+      const subject = subjects.placed({ ...first.place, scope: "-", taskId: "t1" });
+      const stranger: Placement = {
+        host: first.hostId,
+        agent: "somebody-else",
+        score: 0,
+        reasons: [],
+        capability: "echo",
+        priority: "normal",
+        placedAt: "2026-01-31T12:00:00.000Z",
+      };
+      const log = transport.log("tasks");
+      for (const placement of [undefined, "{", encodePlacement(stranger)]) {
+        const headers = placement === undefined ? undefined : { "Murmur-Placement": placement };
+        await log.append(subject, encode({ capability: "echo" }), { headers });
+        await untilEmpty();
+      }
+      expect(await client.dead.list()).toMatchObject([
+        { capability: "unreadable", reason: { code: "invalid_input", field: "Murmur-Placement" } },
+      ]);
+      expect(await client.run({ capability: "echo", route: "best" })).toMatchObject({ status: "completed" });
+    });
+  });
+});
