@@ -54,11 +54,14 @@ export function tallyThreshold({ votes, open }: Poll, { needed, least, ...rule }
   const [top, second] = supportOf(votes, weigh);
   const openWeight = open.reduce((sum, seat) => sum + weigh(seat), 0);
   if (openWeight > 0 || (open.length > 0 && votes.length < least)) {
+    const isHopeless = (top?.weight ?? 0) + openWeight < needed;
+    if (top === undefined && open.length === 1 && isHopeless)
+      return noQuorum("one answer at most, and more are needed");
     // What no open seat can catch up with stays on top: another value that is there, or one not heard yet.
     const isSafe = top !== undefined && (second?.weight ?? 0) + openWeight < top.weight;
     if (!isSafe) return PENDING;
     if (top.weight >= needed) return votes.length >= least ? decide(top, true) : PENDING;
-    return top.weight + openWeight < needed ? short(top, needed, rule.weigh !== undefined) : PENDING;
+    return isHopeless ? short(top, needed, rule.weigh !== undefined) : PENDING;
   }
   if (top === undefined || top.weight === 0)
     return noQuorum(votes.length === 0 ? "nobody answered" : "no answer has any weight");

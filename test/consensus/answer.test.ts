@@ -93,7 +93,11 @@ describe("an answer", () => {
   });
 
   it("that ranks wrongly is an abstention", () => {
-    const ranked = { strategy: "ranked", candidates: ["A", "B"], normalise: { ignoreCase: true } } as const;
+    const ranked: Partial<BallotInput> = {
+      strategy: "ranked",
+      candidates: ["A", "B"],
+      normalise: { ignoreCase: true },
+    };
     expect(countedOf(["b", "A"], ranked)).toEqual(["b", "a"]);
     expect(reasonOf(["b", "B"], ranked)).toBe("candidate 2 is ranked twice");
     expect(reasonOf(["b", "c"], ranked)).toBe("candidate 2 of the ranking is none of the ballot's");
@@ -102,7 +106,7 @@ describe("an answer", () => {
   });
 
   it("whose findings lack their key is an abstention", () => {
-    const merge = { strategy: "merge", key: ["/file", "/line"] } as const;
+    const merge: Partial<BallotInput> = { strategy: "merge", key: ["/file", "/line"] };
     expect(countedOf([], merge)).toEqual([]);
     expect(reasonOf([{ file: "a", line: 1 }, { file: "a" }], merge)).toContain(
       "finding 2 lacks a part of its key",
