@@ -151,7 +151,7 @@ export interface Log {
   delete(seq: number): Promise<boolean>;
 }
 
-/** A delivery of a queued message. Exactly one of `ack`, `nak` and `term` should be called. */
+/** A delivery of a queued message. Exactly one of `ack` and `nak` should be called. */
 export interface Delivery extends Incoming {
   readonly seq: number;
   /** 1 for the first delivery. Rises for every reason; it is not an attempt counter. */
@@ -161,14 +161,10 @@ export interface Delivery extends Incoming {
   readonly storedAtMs: number;
   /** Done: removes the message from the queue. Fire and forget. */
   ack(): void;
-  /** Done, confirmed by the server. @throws SwarmError `unavailable`. */
-  ackConfirmed(): Promise<void>;
   /** Give it back, to be delivered again after `delayMs` (0: at once). */
   nak(delayMs: number): void;
   /** Still at work: starts the ack-wait anew. */
   working(): void;
-  /** Never deliver again, with a reason for the server's advisory; on a work queue this removes the message. */
-  term(reason: string): void;
 }
 
 /** Why a pull ended. `gone`: the consumer or stream vanished. `lost`: the connection broke, or the server went silent. */

@@ -2,7 +2,7 @@
 // I1: a message is with at most one pull at a time; it comes back after nak, or when its ack-wait ends.
 // I2: a pull ends exactly once, after its last delivery.
 // I3: whoever acks removes the message, also after its ack-wait: an ack proves no ownership, here as on the server.
-import { ACK_WAIT_MS, SwarmError } from "../../protocol/index.ts";
+import { ACK_WAIT_MS } from "../../protocol/index.ts";
 import { MAX_ACK_PENDING, MAX_OPEN_PULLS } from "../limits.ts";
 import type { ConsumerSpec, Delivery, Pull, PullEnd } from "../ports.ts";
 import { fits, headerOf, type RawMessage } from "./message.ts";
@@ -18,7 +18,6 @@ interface Kept {
 
 /** What a consumer needs of its stream. */
 interface ConsumedStream {
-  readonly spec: { readonly name: string };
   remove(seq: number): unknown;
   deleteConsumer(name: string): unknown;
 }
@@ -51,7 +50,6 @@ export class MemoryConsumer {
   readonly filter: string;
   readonly #stream: ConsumedStream;
   readonly #timers: Timers;
-  readonly #broadcast: (message: RawMessage) => void;
   /** Never delivered yet, in order of sequence. */
   readonly #fresh = new Map<number, Kept>();
   /** Delivered and not acked. */
@@ -66,18 +64,12 @@ export class MemoryConsumer {
   #pulledAtMs: number;
   #cancelIdleTimer: () => void = () => undefined;
 
-  constructor(
-    spec: ConsumerSpec,
-    stream: ConsumedStream,
-    timers: Timers,
-    broadcast: (message: RawMessage) => void,
-  ) {
+  constructor(spec: ConsumerSpec, stream: ConsumedStream, timers: Timers) {
     this.name = spec.name;
     this.filter = spec.filter;
     this.#wants = fits(spec.filter);
     this.#stream = stream;
     this.#timers = timers;
-    this.#broadcast = broadcast;
     this.#pulledAtMs = timers.now();
     if (spec.inactiveMs !== undefined) this.#endWhenIdle(spec.inactiveMs);
   }
@@ -211,11 +203,6 @@ export class MemoryConsumer {
       data: message.data,
       header: (name) => headerOf(message, name),
       ack: remove,
-      ackConfirmed: async () => {
-        if (this.#gone)
-          throw new SwarmError("unavailable", `ack message ${seq}: consumer ${this.name} is gone`);
-        remove();
-      },
       nak: (delayMs) => {
         if (this.#gone || !this.#unacked.has(seq)) return;
         if (delayMs > 0) this.#comeBackAfter(unacked, delayMs);
@@ -223,11 +210,6 @@ export class MemoryConsumer {
       },
       working: () => {
         if (!this.#gone && this.#unacked.has(seq)) this.#comeBackAfter(unacked, ACK_WAIT_MS);
-      },
-      term: (reason) => {
-        if (this.#gone || !this.#unacked.has(seq)) return;
-        this.#advise(seq, unacked.deliveryCount, reason);
-        remove();
       },
     };
   }
@@ -241,24 +223,5 @@ export class MemoryConsumer {
     unacked.cancelTimer();
     this.#again.add(unacked.kept.seq);
     this.#assign();
-  }
-
-  /** The server's advisory of a terminated message (nats-server `JSConsumerDeliveryTerminatedAdvisory`). */
-  #advise(seq: number, deliveries: number, reason: string): void {
-    const stream = this.#stream.spec.name;
-    this.#broadcast({
-      subject: `$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.${stream}.${this.name}`,
-      data: new TextEncoder().encode(
-        JSON.stringify({
-          type: "io.nats.jetstream.advisory.v1.terminated",
-          stream,
-          consumer: this.name,
-          stream_seq: seq,
-          deliveries,
-          reason,
-        }),
-      ),
-      headers: undefined,
-    });
   }
 }

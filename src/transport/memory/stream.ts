@@ -184,7 +184,7 @@ export class MemoryStream {
         { field: "filter" },
       );
     }
-    const consumer = new MemoryConsumer(spec, this, this.#timers, this.#broadcast);
+    const consumer = new MemoryConsumer(spec, this, this.#timers);
     this.consumers.set(spec.name, consumer);
     const wanted = fits(spec.filter);
     for (const kept of this.#kept.values()) if (wanted(kept.message.subject)) consumer.offer(kept);

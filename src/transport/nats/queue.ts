@@ -230,13 +230,6 @@ class NatsDelivery implements Delivery {
     this.#answer(ACK);
   }
 
-  async ackConfirmed(): Promise<void> {
-    await this.#link.request(this.#message.reply!, ACK, {
-      timeoutMs: 5_000,
-      doing: `ack message ${this.seq}`,
-    });
-  }
-
   nak(delayMs: number): void {
     if (delayMs <= 0) this.#answer(NAK);
     else this.#answer(new TextEncoder().encode(`-NAK {"delay":${Math.round(delayMs * NANOS_PER_MS)}}`));
@@ -244,10 +237,6 @@ class NatsDelivery implements Delivery {
 
   working(): void {
     this.#answer(WORKING);
-  }
-
-  term(reason: string): void {
-    this.#answer(new TextEncoder().encode(`+TERM ${reason.replace(/[\r\n]+/g, " ").slice(0, 200)}`));
   }
 
   #answer(body: Uint8Array): void {
