@@ -7,6 +7,8 @@
 // B2  A returned task says so (`Murmur-Attempt`): whoever gets it looks for its result before it begins.
 // B3  Every placed message is looked at when the office is taken and every ten seconds, so that it does not matter
 //     which news was missed, nor that a task was placed on an agent in the moment in which that left.
+// B4  A task whose queue still holds the message that it was placed from is left to the next look: its hand-over is under
+//     way or broke off, and whoever gets that message takes the placed one for its new place and acks.
 import { createService, type Logger, type Service } from "../../base/index.ts";
 import {
   createSubjects,
@@ -75,7 +77,7 @@ export function createReturning(parts: {
       const stored = await tasks.last(subject, { fresh: true });
       if (stored === null || !isInOffice()) return;
       if (judge(at) === "waiting" && (await runs(at.taskId))) return;
-      await publish(stored, at); // B1
+      if (!(await publish(stored, at))) return; // B1, B4
       await tasks.delete(stored.seq);
       parts.onReturned(at.taskId);
       log.info({ taskId: at.taskId, agent: at.agent, host: at.host }, "a placed task went back to the queue");
@@ -89,11 +91,12 @@ export function createReturning(parts: {
     return (await transport.bus.scatter(subjects.where(taskId), encode({}), options)).length > 0;
   }
 
-  /** Publishes the task to its queue, once: that it is there already is as good. */
-  async function publish(stored: Stored, { scope, taskId }: PlacedAddress): Promise<void> {
+  /** Publishes the task to its queue, once; false when its queue holds what it was placed from (B4). */
+  async function publish(stored: Stored, { scope, taskId }: PlacedAddress): Promise<boolean> {
     const { capability, priority } = readPlacement(stored.header(HEADERS.placement));
+    const subject = subjects.task({ capability, priority, scope, taskId });
     try {
-      await tasks.append(subjects.task({ capability, priority, scope, taskId }), stored.data, {
+      await tasks.append(subject, stored.data, {
         headers: {
           [HEADERS.attempt]: "1", // B2: the journal knows better, where it knows anything
           ...carriedHeaders(stored),
@@ -101,8 +104,11 @@ export function createReturning(parts: {
         },
         messageId: `returned-${taskId}-${stored.seq}`,
       });
+      return true;
     } catch (error) {
       if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
+      const queued = await tasks.last(subject, { fresh: true });
+      return queued?.header(HEADERS.returned) === String(stored.seq);
     }
   }
 
