@@ -2,10 +2,11 @@
 // another process takes over. Whatever the point, the task ends with one result, and nothing is left behind.
 import { describe, expect, it } from "vitest";
 import { createMeter, ManualClock, seededChance, silentLogger } from "../../src/base/index.ts";
-import { RetryableError, TerminalError } from "../../src/protocol/index.ts";
+import { RetryableError, SwarmError, TerminalError } from "../../src/protocol/index.ts";
 import { connectMemory, MemoryServer, type Transport } from "../../src/transport/index.ts";
 import { createMover, createTaskClient, createWorker } from "../../src/work/index.ts";
 import { cutOff, Failpoint } from "./failpoint.ts";
+import { openOffice, publishBack } from "./office.ts";
 import { type Script, ScriptedWorkforce } from "./support.ts";
 
 const prefix = "murmur";
@@ -14,6 +15,8 @@ interface Story {
   script: (runs: number) => Script;
   status: "completed" | "failed";
   letters: number;
+  /** The host that the office chooses first; from the crash on it chooses the second. */
+  placed?: "first" | "second";
 }
 
 const STORIES: Record<string, Story> = {
@@ -50,6 +53,11 @@ const STORIES: Record<string, Story> = {
   },
 };
 
+const placedStories = Object.entries(STORIES).flatMap(([name, story]) => [
+  [`${name}, placed on the host that received it`, { ...story, placed: "first" }] as const,
+  [`${name}, placed on another host`, { ...story, placed: "second" }] as const,
+]);
+
 /** Runs one story with a crash at one point; tells which effects the first process had. */
 async function play(story: Story, at: number, mode: "before" | "after") {
   const clock = new ManualClock(1_700_000_000_000);
@@ -60,6 +68,7 @@ async function play(story: Story, at: number, mode: "before" | "after") {
   const point = new Failpoint(at, mode);
   const chance = seededChance(at);
   const common = { meter, log: silentLogger, clock, chance };
+  const agents = new Map<string, string>();
   const open = async (transport: Transport, hostId: string) => {
     const workforce = new ScriptedWorkforce(4, story.script(0));
     const worker = createWorker({
@@ -69,20 +78,30 @@ async function play(story: Story, at: number, mode: "before" | "after") {
       workforce,
       capabilities: [{ name: "echo" }],
     });
+    agents.set(hostId, workforce.agentId);
     await worker.start();
     return worker;
   };
+  await openOffice(healthy, () => {
+    const host = point.dead ? "second" : (story.placed ?? "first");
+    const agent = agents.get(host);
+    return agent === undefined ? new SwarmError("unavailable", "nobody yet") : { host, agent };
+  });
   const first = await open(cutOff(connectMemory({ prefix, server }), point), "first");
   const mover = createMover({ ...common, transport: connectMemory({ prefix, server }) });
   await mover.start();
   const client = createTaskClient({ ...common, transport: healthy });
   const retry = { max: 8, backoffMs: 10, factor: 1, maxBackoffMs: 10, jitter: 0 };
-  const { taskId } = await client.submit({ capability: "echo", input: "in", retry });
   let second: Awaited<ReturnType<typeof open>> | undefined;
+  if (story.placed === "second") second = await open(connectMemory({ prefix, server }), "second");
+  const route = story.placed === undefined ? "queue" : "best";
+  const { taskId } = await client.submit({ capability: "echo", input: "in", retry, route });
+  const returning = new Set<number>();
   let quiet = 0;
   for (let turn = 0; turn < 400 && quiet < 3; turn++) {
     for (let settle = 0; settle < 30; settle++) await new Promise((resolve) => setImmediate(resolve));
     if (point.dead) second ??= await open(connectMemory({ prefix, server }), "second");
+    if (point.dead) await bringBackSlowly(healthy, returning);
     clock.advance(1_000);
     const left = (await healthy.log("tasks").info()).messages + (await healthy.log("later").info()).messages;
     quiet = left === 0 ? quiet + 1 : 0;
@@ -102,7 +121,16 @@ async function play(story: Story, at: number, mode: "before" | "after") {
   return outcome;
 }
 
-describe.each(Object.entries(STORIES))("%s", (_name, story) => {
+/** What the office does for a host that is gone: in one turn to the queue, in the next out of its place. */
+async function bringBackSlowly(transport: Transport, returning: Set<number>): Promise<void> {
+  const log = transport.log("tasks");
+  for await (const stored of log.read({ filter: `${prefix}.placed.first.>` })) {
+    if (returning.has(stored.seq)) await log.delete(stored.seq);
+    else if (await publishBack(transport, stored)) returning.add(stored.seq);
+  }
+}
+
+describe.each([...Object.entries(STORIES), ...placedStories])("%s", (_name, story) => {
   it.each(["before", "after"] as const)("survives a crash %s each of its effects", async (mode) => {
     const { effects } = await play(story, 0, mode);
     expect(effects.length).toBeGreaterThan(1);

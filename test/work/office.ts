@@ -3,11 +3,13 @@ import {
   createSubjects,
   decode,
   encode,
-  type Placement,
+  HEADERS,
   type PlaceReply,
   type PlaceRequest,
   placeRequestSchema,
+  readPlacement,
   SwarmError,
+  toSwarmError,
 } from "../../src/protocol/index.ts";
 import type { Stored, Transport } from "../../src/transport/index.ts";
 import { errorReply } from "../../src/work/index.ts";
@@ -38,19 +40,34 @@ export async function openOffice(
   return { requests, close: () => subscription.close() };
 }
 
-/** Takes a placed task away from its agent, as the office does: first to its queue, then out of its place. */
-export async function bringBack(transport: Transport, stored: Stored): Promise<void> {
+/**
+ * The first half of taking a placed task away from its agent, as the office does it: to its queue. False when the message
+ * that it was placed from is still there: then it must stay where it is for now.
+ */
+export async function publishBack(transport: Transport, stored: Stored): Promise<boolean> {
   const subjects = createSubjects(transport.prefix);
   const at = subjects.readPlaced(stored.subject);
   if (at === null) throw new Error(`not placed: ${stored.subject}`);
-  const { capability, priority } = JSON.parse(stored.header("Murmur-Placement") ?? "{}") as Placement;
+  const { capability, priority } = readPlacement(stored.header(HEADERS.placement));
   const { scope, taskId } = at;
-  await transport.log("tasks").append(subjects.task({ capability, priority, scope, taskId }), stored.data, {
-    headers: {
-      "Content-Type": stored.header("Content-Type") ?? "application/json",
-      "Murmur-Attempt": "1",
-      "Murmur-Returned": String(stored.seq),
-    },
-  });
+  const headers = {
+    [HEADERS.contentType]: stored.header(HEADERS.contentType) ?? "application/json",
+    [HEADERS.attempt]: "1",
+    [HEADERS.returned]: String(stored.seq),
+  };
+  const subject = subjects.task({ capability, priority, scope, taskId });
+  try {
+    await transport.log("tasks").append(subject, stored.data, { headers });
+    return true;
+  } catch (error) {
+    if (toSwarmError(error).code !== "conflict") throw error;
+    const queued = await transport.log("tasks").last(subject, { fresh: true });
+    return queued?.header(HEADERS.returned) === String(stored.seq);
+  }
+}
+
+/** Takes a placed task away from its agent: to its queue, then out of its place. */
+export async function bringBack(transport: Transport, stored: Stored): Promise<void> {
+  if (!(await publishBack(transport, stored))) throw new Error("its hand-over is not over yet");
   await transport.log("tasks").delete(stored.seq);
 }
