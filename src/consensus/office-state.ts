@@ -56,7 +56,10 @@ export interface Office<S, C> {
   /** Hashes that snapshot entries gave, whose own ones are not known. */
   readonly toldHashes: Map<number, string>;
   nextRequest: number;
-  /** Ticks since the last entry was applied, or stamped where `countsTicksOfAppends`: what log time is ahead by. */
+  /**
+   * Ticks since the last entry was applied, or stamped where `countsTicksOfAppends`: what log time is ahead by. Below 0:
+   * so many are not counted.
+   */
   ticksSinceApplied: number;
   /** True when an entry was read or asked for, and so log time was told, since the last tick that was on time. */
   hasStampSinceTick: boolean;

@@ -223,7 +223,7 @@ function takeGroup<S, C>(office: Office<S, C>, effects: OfficeEffects<C>): Queue
 
 /** What every entry says beside its version and type. Log time goes on from the last entry by the ticks since it was applied. */
 function entryHead<S, C>({ config, fold, ticksSinceApplied }: Office<S, C>) {
-  return { logId: config.logId, term: fold.term, at: fold.at + ticksSinceApplied } as const;
+  return { logId: config.logId, term: fold.term, at: fold.at + Math.max(0, ticksSinceApplied) } as const;
 }
 
 type Unversioned<B> = B extends unknown ? Omit<B, "v"> : never;
@@ -240,7 +240,8 @@ function append<S, C>(
   const open = { request: null, expectedLastSeq: office.fold.seq, entry, group, keys, isUnknown: false };
   office.open = open;
   office.hasStampSinceTick = true;
-  if (office.config.countsTicksOfAppends === true) office.ticksSinceApplied = 0;
+  if (office.config.countsTicksOfAppends === true)
+    office.ticksSinceApplied = Math.min(0, office.ticksSinceApplied);
   ask(office, open, effects);
 }
 
@@ -338,7 +339,8 @@ function advance<S, C>(office: Office<S, C>, entry: Entry<C>, effects: OfficeEff
   const results = applyEntry(fold, entry);
   const isOwn = open !== null && open.entry.chain === entry.chain;
   if (!isOwn || office.config.countsTicksOfAppends !== true) {
-    office.ticksSinceApplied = 0;
+    // O7: the own next tick may come right after another member's; the time between the two counts once.
+    office.ticksSinceApplied = !isOwn && office.config.countsTicksOfAppends === true ? -1 : 0;
     office.hasStampSinceTick = true;
   }
   // The place in the log that earlier appends were asked for is taken: their fate is known.

@@ -91,8 +91,26 @@ describe("log time", () => {
     stepMember(other, { type: "stored", seq: 42, entry: taken });
     for (let late = 0; late < 5; late++) stepMember(other, { type: "tick", isLate: true });
     stepMember(other, { type: "tick" });
+    stepMember(other, { type: "tick" });
     const [asked] = stepMember(other, { type: "campaign" }).appends;
     expect(asked!.entry).toMatchObject({ type: "office-taken", at: 1 });
+  });
+
+  it("does not count the first tick after another member's entry, which may come right after that one's own", () => {
+    const { create, lead } = setup({ countsTicksOfAppends: true });
+    const taken = lead().entry as unknown as JsonObject;
+    const other = create();
+    const step = (input: MemberInput<RegisterCommand>) => stepMember(other, input);
+    step({ type: "stored", seq: 42, entry: taken });
+    const [asked] = step({ type: "campaign" }).appends;
+    step({ type: "accepted", request: asked!.request, seq: 43 });
+    step({ type: "tick" });
+    const set = { type: "set", name: "x", value: 1 } as const;
+    const [early] = step({ type: "command", key: "a", command: set }).appends;
+    step({ type: "tick" });
+    step({ type: "accepted", request: early!.request, seq: 44 });
+    const [late] = step({ type: "command", key: "b", command: set }).appends;
+    expect([asked, early, late].map((append) => append!.entry.at)).toEqual([0, 0, 1]);
   });
 
   it("does not count ticks that came late and may be older than what was asked for", () => {

@@ -4,13 +4,17 @@ import { ELECTION_TIMES, LOG_TICK_MS } from "../time.ts";
 /** Ticks counted after a pause, at most: enough to step down and to be ready for a new election; more adds nothing. */
 const MAX_BURST_TICKS = 2 * ELECTION_TIMES.electionTicks;
 
-/** Calls `onTick` every {@link LOG_TICK_MS}; ticks that were missed come in one burst. */
+/**
+ * Calls `onTick` every {@link LOG_TICK_MS}; ticks that were missed come in one burst. Two on time are never closer than
+ * that: the pace is counted from when a tick came and not from when it was due, so that a count of ticks from any moment
+ * on is at most one ahead of the time that passed. Leases rest on it.
+ */
 export class Ticker {
   readonly #onTick: (isLate: boolean) => void;
   readonly #onPause: (pausedMs: number) => void;
   #timer: NodeJS.Timeout | undefined;
   #tickedAtMs = 0;
-  #isScheduled = false;
+  #isStopped = false;
 
   /**
    * All ticks of a burst but the last are late: they were due before what arrived meanwhile, and come behind it. `onPause`
@@ -23,24 +27,28 @@ export class Ticker {
 
   start(): void {
     this.#tickedAtMs = performance.now();
-    this.#timer = setInterval(() => this.#schedule(), LOG_TICK_MS);
+    this.#wait();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
+    this.#isStopped = true;
+    clearTimeout(this.#timer);
   }
 
-  /** Timers come before arrived messages in a turn of the event loop: they must not outvote what is there already. */
-  #schedule(): void {
-    if (this.#isScheduled) return;
-    this.#isScheduled = true;
-    setImmediate(() => {
-      this.#isScheduled = false;
-      const due = Math.floor((performance.now() - this.#tickedAtMs) / LOG_TICK_MS);
-      this.#tickedAtMs += due * LOG_TICK_MS;
-      if (due > ELECTION_TIMES.electionTicks) this.#onPause(due * LOG_TICK_MS);
-      const burst = Math.min(due, MAX_BURST_TICKS);
-      for (let count = 1; count <= burst; count++) this.#onTick(count < burst);
-    });
+  #wait(): void {
+    const leftMs = this.#tickedAtMs + LOG_TICK_MS - performance.now();
+    // Timers come before arrived messages in a turn of the event loop: they must not outvote what is there already.
+    this.#timer = setTimeout(() => setImmediate(() => this.#tick()), Math.max(1, Math.ceil(leftMs)));
+  }
+
+  #tick(): void {
+    if (this.#isStopped) return;
+    const nowMs = performance.now();
+    const due = Math.floor((nowMs - this.#tickedAtMs) / LOG_TICK_MS);
+    if (due > 0) this.#tickedAtMs = nowMs;
+    if (due > ELECTION_TIMES.electionTicks) this.#onPause(due * LOG_TICK_MS);
+    const burst = Math.min(due, MAX_BURST_TICKS);
+    for (let count = 1; count <= burst; count++) this.#onTick(count < burst);
+    if (!this.#isStopped) this.#wait();
   }
 }

@@ -1,0 +1,47 @@
+import { expect, onTestFinished, test } from "vitest";
+import { Ticker } from "../../src/coordinator/office/ticker.ts";
+import { LOG_TICK_MS } from "../../src/coordinator/time.ts";
+
+function setup() {
+  const ticks: { atMs: number; isLate: boolean }[] = [];
+  const pauses: number[] = [];
+  const ticker = new Ticker({
+    onTick: (isLate) => ticks.push({ atMs: performance.now(), isLate }),
+    onPause: (pausedMs) => pauses.push(pausedMs),
+  });
+  onTestFinished(() => ticker.stop());
+  ticker.start();
+  return { ticker, ticks, pauses };
+}
+
+/** Keeps the event loop busy. */
+function block(ms: number): void {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
+}
+
+test("ticks on time are never closer than their pace, also when some come late", async () => {
+  const { ticks } = setup();
+  await expect.poll(() => ticks.length).toBeGreaterThan(2);
+  block(LOG_TICK_MS * 1.6);
+  await expect.poll(() => ticks.length, { timeout: 5_000 }).toBeGreaterThan(8);
+  const onTime = ticks.filter(({ isLate }) => !isLate);
+  const gaps = onTime.slice(1).map(({ atMs }, index) => atMs - onTime[index]!.atMs);
+  expect(Math.min(...gaps)).toBeGreaterThan(LOG_TICK_MS - 0.5); // what the handler itself takes
+});
+
+test("what was missed comes in one burst, late but for the last, and a long pause is told of", async () => {
+  const { ticks, pauses } = setup();
+  block(LOG_TICK_MS * 12.5);
+  await expect.poll(() => ticks.length).toBeGreaterThan(0);
+  expect(ticks.slice(0, 12).map(({ isLate }) => isLate)).toEqual([...Array(11).fill(true), false]);
+  expect(pauses).toEqual([12 * LOG_TICK_MS]);
+});
+
+test("nothing comes after the stop", async () => {
+  const { ticker, ticks } = setup();
+  block(LOG_TICK_MS * 2);
+  ticker.stop();
+  await new Promise((resolve) => setTimeout(resolve, 2 * LOG_TICK_MS));
+  expect(ticks).toEqual([]);
+});
