@@ -2,6 +2,7 @@
 import { onTestFinished } from "vitest";
 import { createMeter, silentLogger } from "../../src/base/index.ts";
 import {
+  createBallots,
   createOffice,
   createOfficeClient,
   createOfficeServer,
@@ -20,6 +21,7 @@ import {
   type NatsCredentials,
   type Transport,
 } from "../../src/transport/index.ts";
+import { createTaskClient } from "../../src/work/index.ts";
 import { type NatsServer, startNatsServer } from "../support/nats-server.ts";
 
 /** Waits for elections: an election takes a second, a loaded machine longer. */
@@ -43,12 +45,13 @@ export async function setupOffice(
   const server = options.at ?? (options.nats === true ? await startNatsServer() : undefined);
   if (server !== undefined) onTestFinished(() => server.stop());
   const memory = new MemoryServer();
-  const connect = async (): Promise<Transport> => {
+  /** `url`: another way to the server, if there is one. */
+  const connect = async (url = server?.url): Promise<Transport> => {
     const transport =
-      server === undefined
+      url === undefined
         ? connectMemory({ prefix, server: memory })
         : await connectNats({
-            servers: server.url,
+            servers: url,
             credentials: options.credentials,
             name: "test",
             prefix,
@@ -82,7 +85,9 @@ export async function setupOffice(
       ...extra,
     });
     const placement = createPlacement({ transport: own, office, meter, log, seed: 1 });
-    const { answers } = placement;
+    const tasks = createTaskClient({ transport: own, meter });
+    const ballots = createBallots({ transport: own, office, placement, tasks, log, meter });
+    const answers = { ...placement.answers, ...ballots.answers };
     const answering = createOfficeServer({ transport: own, office, members, log, answers });
     const looking = createStaleServer({ transport: own, office, log });
     const stop = async () => {
@@ -90,9 +95,12 @@ export async function setupOffice(
       await answering.stop();
       await office.service.stop();
       await placement.service.stop();
+      await ballots.service.stop();
+      tasks.close();
     };
     onTestFinished(stop);
     if (placed) await placement.service.start();
+    await ballots.service.start();
     await office.service.start();
     await answering.start();
     await looking.start();

@@ -1,6 +1,7 @@
 // What a coordinator knows of agents, and does for tasks that are placed, put together: the registrar, the placing and the
 // returning, with what the office answers of them.
 import { createService, type Logger, type Meter, type Service, stopAll } from "../../base/index.ts";
+import type { PlacedAddress } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { Office } from "../office/office.ts";
 import type { OfficeAnswers } from "../office/server.ts";
@@ -16,6 +17,8 @@ export interface Placement {
   readonly answers: OfficeAnswers;
   /** Picks several agents for one question. */
   readonly pick: Placing["pick"];
+  /** Calls `onQuestion` for each ballot's question that is placed on an agent which will not answer it. */
+  onQuestion(onQuestion: (at: PlacedAddress) => void): void;
 }
 
 /** Makes a coordinator's part in registry and placement. */
@@ -29,8 +32,17 @@ export function createPlacement(parts: {
 }): Placement {
   const registrar = createRegistrar(parts);
   const placing = createPlacing({ ...parts, registrar });
-  const returning = createReturning({ ...parts, registrar, onReturned: (taskId) => placing.forget(taskId) });
-  const services = [placing.service, returning, registrar.service];
+  const listeners: ((at: PlacedAddress) => void)[] = [];
+  const returning = createReturning({
+    ...parts,
+    registrar,
+    onReturned: (taskId) => placing.forget(taskId),
+    onQuestion: (at) => {
+      for (const listener of listeners) listener(at);
+    },
+  });
+  // The registrar first: it calls the roll of a new tenure before the others look who lives.
+  const services = [registrar.service, placing.service, returning];
   return {
     service: createService({
       name: "placement",
@@ -45,5 +57,6 @@ export function createPlacement(parts: {
       place: (body) => placing.place(body),
     },
     pick: (request) => placing.pick(request),
+    onQuestion: (listener) => listeners.push(listener),
   };
 }
