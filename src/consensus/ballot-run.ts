@@ -58,7 +58,16 @@ export function close(run: Run, ending: Ending, decidedBy: DecidedBy, error?: Ba
   const result = failure === undefined ? { verdict } : { verdict, error: failure };
   run.effects.push({ type: "close", ...result });
   const { referral: _, control: __, ...rest } = ballot;
-  run.ballot = { ...rest, stage: "closed", open: [], answers: [], abstentions: [], evidence: [], result };
+  run.ballot = {
+    ...rest,
+    stage: "closed",
+    open: [],
+    answers: [],
+    shown: [],
+    abstentions: [],
+    evidence: [],
+    result,
+  };
 }
 
 /** Lets go of questions of this round. */

@@ -84,6 +84,8 @@ export interface Ballot {
   readonly open: readonly number[];
   /** By seat, ascending. */
   readonly answers: readonly HeldAnswer[];
+  /** What had been answered when the wave began: what its seats are shown, however often they are asked. */
+  readonly shown: readonly { readonly seat: number; readonly value: Json }[];
   readonly abstentions: readonly Abstention[];
   /** Seats whose signed votes of this round contradict each other. */
   readonly equivocators: readonly number[];

@@ -3,9 +3,9 @@
 // B2  It never asks more questions, or builds longer chains, than its budget allows.
 
 import { roundsOf } from "../protocol/index.ts";
-import { answerOf, type Run, update } from "./ballot-run.ts";
-import type { Ballot } from "./ballot-state.ts";
-import { type Wave, wavesOf } from "./topology.ts";
+import { type Run, update } from "./ballot-run.ts";
+import type { Ballot, BallotEffect } from "./ballot-state.ts";
+import { type Ask, type Wave, wavesOf } from "./topology.ts";
 import { nonceOf } from "./votes.ts";
 
 /** Asks the wave. Its time is an even share of what is left, so that the waves to come have theirs. */
@@ -23,31 +23,38 @@ export function startWave(run: Run, round: number, wave: number): void {
     open: asks.map(({ seat }) => seat),
     messages: ballot.messages + asks.length,
     hops: ballot.hops + 1,
+    shown: asks.some(({ sees }) => sees.length > 0)
+      ? ballot.answers.map(({ seat, value }) => ({ seat, value }))
+      : [],
     ...(isNewRound ? { changed: false, timedOut: false } : {}),
     // Signed votes are for one round alone.
     ...(isNewRound && spec.strategy === "bft" ? { answers: [], abstentions: [], equivocators: [] } : {}),
   });
-  for (const { seat, role, sees, most } of asks) {
-    const shown = sees.flatMap((other) => answerOf(ballot, other) ?? []).slice(0, most);
-    run.effects.push({
-      type: "ask",
+  for (const ask of asks) run.effects.push(askOf(run.ballot, ask));
+}
+
+/** The question to one seat of the wave that runs: it shows what was answered before the wave began. */
+export function askOf(ballot: Ballot, { seat, role, sees, most }: Ask): BallotEffect {
+  const { id, spec, round, endsAtMs, seats } = ballot;
+  const answers = sees.flatMap((other) => ballot.shown.find((answer) => answer.seat === other) ?? []);
+  return {
+    type: "ask",
+    seat,
+    agent: seats[seat - 1]!.agent,
+    round,
+    endsAtMs,
+    question: {
+      ballot: id,
       seat,
-      agent: ballot.seats[seat - 1]!.agent,
       round,
-      endsAtMs: run.ballot.endsAtMs,
-      question: {
-        ballot: ballot.id,
-        seat,
-        round,
-        rounds: roundsOf(spec),
-        pointer: spec.pointer,
-        ...(spec.normalise === undefined ? {} : { normalise: spec.normalise }),
-        role,
-        answers: shown.map(({ seat: from, value }) => ({ seat: from, value })),
-        ...(spec.strategy === "bft" ? { nonce: nonceOf(ballot.nonce, round) } : {}),
-      },
-    });
-  }
+      rounds: roundsOf(spec),
+      pointer: spec.pointer,
+      ...(spec.normalise === undefined ? {} : { normalise: spec.normalise }),
+      role,
+      answers: answers.slice(0, most),
+      ...(spec.strategy === "bft" ? { nonce: nonceOf(ballot.nonce, round) } : {}),
+    },
+  };
 }
 
 /** Starts the round, if there is one left and the budget reaches. */

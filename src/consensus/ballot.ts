@@ -44,6 +44,7 @@ export function openBallot(opening: Opening): [Ballot, BallotEffect[]] {
     endsAtMs: atMs,
     open: [],
     answers: [],
+    shown: [],
     abstentions: [],
     equivocators: [],
     arrivals: 0,
