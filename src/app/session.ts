@@ -6,7 +6,7 @@ import type { TaskClient } from "../work/index.ts";
 import type { Ports } from "./command.ts";
 import { loadConfig, type SettingName } from "./config.ts";
 import { showLogLine } from "./log-lines.ts";
-import { resolveTarget } from "./target.ts";
+import { refuseDeadSwarm, resolveTarget } from "./target.ts";
 import { createTerminal } from "./terminal.ts";
 
 /** How long a command waits for the swarm when nothing is said. */
@@ -45,6 +45,7 @@ export async function openSession(
       import("../transport/index.ts"),
       resolveTarget(config, sources, environment),
     ]);
+    refuseDeadSwarm(target, config.data);
     const timeoutMs = config.timeoutMs ?? READ_TIMEOUT_MS;
     return withinTimeout(
       connectNats({

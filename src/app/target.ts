@@ -1,9 +1,11 @@
 // Which swarm a command means: the server that flags, environment or file name, else the one that runs in the data
 // directory, else a server on this machine's default port.
 import { isAbsolute, resolve } from "node:path";
+import { SwarmError } from "../protocol/index.ts";
 import type { NatsTarget } from "../transport/index.ts";
 import type { Config, Sources } from "./config.ts";
-import { readRunningSwarm, type SwarmState } from "./supervisor/state.ts";
+import { isAlive } from "./supervisor/identity.ts";
+import { dataFiles, readRunningSwarm, readState, type SwarmState } from "./supervisor/state.ts";
 
 /** Where nats-server listens when nobody says otherwise. */
 const DEFAULT_SERVER = "nats://127.0.0.1:4222";
@@ -14,6 +16,8 @@ export interface Target {
   prefix: string;
   /** The local swarm, when that is what is meant. */
   swarm: SwarmState | null;
+  /** What runs in the data directory no more, though nobody ended it, when nothing else is named. */
+  deadSwarm: SwarmState | null;
   /** The context that named it, for processes that are to connect in the same way; they read it themselves. */
   context: string | undefined;
 }
@@ -24,26 +28,45 @@ export async function resolveTarget(
   sources: Sources,
   environment: NodeJS.ProcessEnv,
 ): Promise<Target> {
+  const named = { swarm: null, deadSwarm: null };
   const credentials = config.creds === undefined ? {} : { credentials: { file: resolve(config.creds) } };
   if (config.context !== undefined && rank(sources.context) > rank(sources.server)) {
     const { readNatsContext } = await import("../transport/index.ts");
     return {
+      ...named,
       nats: { ...readNatsContext(config.context, environment), ...credentials },
       prefix: config.prefix,
-      swarm: null,
       context: config.context,
     };
   }
   const context = undefined;
   if (config.server !== undefined) {
-    return { nats: { servers: config.server, ...credentials }, prefix: config.prefix, swarm: null, context };
+    return { ...named, nats: { servers: config.server, ...credentials }, prefix: config.prefix, context };
   }
   const swarm = readRunningSwarm(config.data);
   if (swarm === null) {
-    return { nats: { servers: DEFAULT_SERVER, ...credentials }, prefix: config.prefix, swarm: null, context };
+    const nats = { servers: DEFAULT_SERVER, ...credentials };
+    return { ...named, nats, prefix: config.prefix, context, deadSwarm: findDeadSwarm(config.data) };
   }
   const prefix = sources.prefix === "default" ? swarm.prefix : config.prefix;
-  return { nats: { servers: swarm.server, ...credentials }, prefix, swarm, context };
+  return { nats: { servers: swarm.server, ...credentials }, prefix, swarm, deadSwarm: null, context };
+}
+
+function findDeadSwarm(dataDir: string): SwarmState | null {
+  const state = readState(dataDir);
+  return state === null || isAlive(state.supervisor) ? null : state;
+}
+
+/**
+ * Lets nobody be answered by another server about a swarm that died.
+ * @throws SwarmError `unavailable` naming the swarm, and what to do.
+ */
+export function refuseDeadSwarm({ deadSwarm }: Target, dataDir: string): void {
+  if (deadSwarm === null) return;
+  throw new SwarmError(
+    "unavailable",
+    `the swarm of ${dataFiles(dataDir).root} is dead: its supervisor (pid ${deadSwarm.supervisor.pid}) is gone. murmur up starts it again with its data, murmur down ends what is left of it; --server asks another one`,
+  );
 }
 
 /** The later in this list, the stronger. */

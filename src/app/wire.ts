@@ -45,7 +45,7 @@ import { readOfficeStatus } from "./office-status.ts";
 import { agentDirectories } from "./roles.ts";
 import { cached, initSwarm, streamsCheck, waitForStreams } from "./streams.ts";
 import { joinSupervisor } from "./supervised.ts";
-import { resolveFrom, resolveTarget } from "./target.ts";
+import { refuseDeadSwarm, resolveFrom, resolveTarget } from "./target.ts";
 import { VERSION } from "./version.ts";
 
 interface Parts {
@@ -252,6 +252,7 @@ async function runProcess(
   const services: Service[] = [];
   try {
     const target = await resolveTarget(config, ports.sources, ports.environment);
+    refuseDeadSwarm(target, config.data);
     const connected = await connectNats({
       ...target.nats,
       name: `${options.announcement.name} ${processId}`,

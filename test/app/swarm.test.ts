@@ -130,6 +130,11 @@ test("after kill -9 of the supervisor agents end by themselves and down ends the
     exitCode: 1,
     stdout: expect.stringContaining("the supervisor of this directory is gone"),
   });
+  const read = await world.run("task ls --json");
+  expect(read).toMatchObject({ exitCode: 3 });
+  expect(read.json()).toMatchObject({
+    error: { code: "unavailable", message: expect.stringContaining(`${swarm.dataDir} is dead`) },
+  });
   expect((await world.run("down --json")).json()).toMatchObject({ stopped: true });
   expectGone(swarm.processes.map(({ pid }) => pid));
 });

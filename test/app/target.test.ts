@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { loadConfig } from "../../src/app/config.ts";
 import { identify } from "../../src/app/supervisor/identity.ts";
 import { writeState } from "../../src/app/supervisor/state.ts";
-import { resolveTarget } from "../../src/app/target.ts";
+import { refuseDeadSwarm, resolveTarget } from "../../src/app/target.ts";
 
 function setup() {
   const directory = mkdtempSync(join(tmpdir(), "murmur-target-"));
@@ -48,10 +48,14 @@ test("the swarm that runs in the data directory is meant, with its prefix", asyn
   expect(await resolve({ prefix: "other" })).toMatchObject({ prefix: "other" });
 });
 
-test("a swarm whose supervisor is gone is not meant", async () => {
+test("a swarm whose supervisor is gone is named as dead, unless another server is meant", async () => {
   const { resolve, directory } = setup();
   startLocalSwarm(directory, { pid: process.pid, started: "long ago" });
-  expect((await resolve({})).swarm).toBeNull();
+  const target = await resolve({});
+  expect(target).toMatchObject({ swarm: null, deadSwarm: { prefix: "local" } });
+  expect(() => refuseDeadSwarm(target, "data")).toThrow(/data is dead: .*murmur up starts it again/);
+  const other = await resolve({ server: "nats://a:1" });
+  expect(() => refuseDeadSwarm(other, "data")).not.toThrow();
 });
 
 test("NATS_URL comes before the local swarm", async () => {

@@ -71,7 +71,8 @@ function lookAtProcesses(ports: Ports): Finding[] {
 }
 
 async function lookAtSwarm(ports: Ports): Promise<Finding[]> {
-  const { nats } = await resolveTarget(ports.config, ports.sources, ports.environment);
+  const { nats, deadSwarm } = await resolveTarget(ports.config, ports.sources, ports.environment);
+  if (deadSwarm !== null) return []; // what is left of it was told; no other server shall be taken for it
   const [first = ""] = [nats.servers].flat().flatMap((servers) => servers.split(","));
   const seen = await probeServer(first, ports.config.timeoutMs ?? READ_TIMEOUT_MS).catch((error: Error) => ({
     problem: error.message,
