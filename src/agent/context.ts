@@ -1,8 +1,7 @@
 // What an agent's code can do while it performs a task, and while it hears a broadcast. What stands behind it is
 // `run.ts` for a task and the host for the rest.
 import type { Logger } from "../base/index.ts";
-import type { Task, WaitingReason } from "../protocol/index.ts";
-import type { ExecRequest, ExecResult } from "./exec-port.ts";
+import type { ExecRequest, ExecResult, Task, WaitingReason } from "../protocol/index.ts";
 
 /** A task as its agent sees it: defaults filled in, `input` parsed by the agent's schema. */
 export type AgentTask<Input = unknown> = Omit<Task, "id" | "input"> & { id: string; input: Input };

@@ -12,6 +12,7 @@ import { z } from "zod";
 import {
   type AgentStatus,
   agentStatusSchema,
+  type CommandLimits,
   MAX_SKILLS,
   parse,
   SwarmError,
@@ -33,15 +34,9 @@ export const MAX_SLOTS = 1_024;
 export const MAX_CAPABILITIES = 32;
 
 /** What the commands of an agent may be; the host's own limits hold besides, whichever is lower. */
-export interface ExecLimits {
+export interface ExecLimits extends CommandLimits {
   /** Programs, by name or absolute path. What is not listed is refused, `not_permitted`. */
   allow: readonly string[];
-  /** The longest run of a command, in ms. */
-  timeoutMs?: number | undefined;
-  /** The most bytes on each of stdout and stderr. */
-  maxOutputBytes?: number | undefined;
-  /** The most memory of a command and its children, in bytes. */
-  maxMemoryBytes?: number | undefined;
 }
 
 /** What every agent says about itself. */

@@ -25,7 +25,7 @@ export {
   type MachineSpec,
   type RunSpec,
 } from "./define.ts";
-export type { Exec, ExecRequest, ExecResult } from "./exec-port.ts";
+export type { Exec } from "./exec-port.ts";
 export { HEARTBEAT_INTERVAL_MS } from "./heartbeat.ts";
 export { createHost, MAX_AGENTS } from "./host.ts";
 export { listRoles, loadRoles, type RoleFile } from "./load.ts";

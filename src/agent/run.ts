@@ -3,11 +3,18 @@
 // I1: after `end` the context does nothing more to the agent; code that was left behind cannot move its slot.
 import type { Clock, Logger } from "../base/index.ts";
 import { sleep } from "../base/index.ts";
-import { SwarmError, showValue, type Task, type WaitingReason } from "../protocol/index.ts";
+import {
+  type ExecRequest,
+  type ExecResult,
+  SwarmError,
+  showValue,
+  type Task,
+  type WaitingReason,
+} from "../protocol/index.ts";
 import { type AskLink, askCapability, broadcast } from "./ask.ts";
 import type { AgentContext, AgentLock, AskOptions, LockOptions } from "./context.ts";
 import type { ExecLimits } from "./define.ts";
-import type { Exec, ExecRequest, ExecResult } from "./exec-port.ts";
+import type { Exec } from "./exec-port.ts";
 import type { LockPort } from "./lock-port.ts";
 import { AttemptLocks } from "./locks.ts";
 import type { SlotPlace } from "./slots.ts";

@@ -10,7 +10,14 @@ import { realpath } from "node:fs/promises";
 import { sep } from "node:path";
 import { execa } from "execa";
 import { sleep } from "../base/index.ts";
-import { SwarmError, showValue, TerminalError } from "../protocol/index.ts";
+import {
+  type CommandLimits,
+  type ExecRequest,
+  type ExecResult,
+  SwarmError,
+  showValue,
+  TerminalError,
+} from "../protocol/index.ts";
 import { readGroupMemory } from "./group-memory.ts";
 
 /** The longest run when nothing is said: as long as one attempt of a task may take by default. */
@@ -26,39 +33,17 @@ const KILL_GRACE_MS = 2_000;
 /** The time between two looks at the memory of all commands that run: one look takes a few ms. */
 const MEMORY_LOOK_MS = 250;
 
-/** What commands may be run, and within what. */
-export interface ExecOptions {
+/**
+ * What commands may be run, and within what. Limits that are not given are {@link DEFAULT_EXEC_TIMEOUT_MS},
+ * {@link DEFAULT_MAX_OUTPUT_BYTES} and {@link DEFAULT_MAX_MEMORY_BYTES}.
+ */
+export interface ExecOptions extends CommandLimits {
   /** Programs, by the very name or path that commands use. A bare name is looked up in PATH. */
   allow: readonly string[];
   /** Directories below which commands may run; the first is the default. Links are resolved before comparing. */
   directories: readonly [string, ...string[]];
   /** Names of variables that pass; default {@link DEFAULT_ENVIRONMENT}. */
   environment?: readonly string[] | undefined;
-  /** Default {@link DEFAULT_EXEC_TIMEOUT_MS}. */
-  timeoutMs?: number | undefined;
-  /** On each of stdout and stderr; default {@link DEFAULT_MAX_OUTPUT_BYTES}. */
-  maxOutputBytes?: number | undefined;
-  /** Of the whole process group; default {@link DEFAULT_MAX_MEMORY_BYTES}. */
-  maxMemoryBytes?: number | undefined;
-}
-
-/** A command. Its limits lower those of {@link ExecOptions}, never raise them. */
-export interface Command {
-  argv: readonly [program: string, ...args: string[]];
-  cwd?: string | undefined;
-  input?: string | undefined;
-  env?: Readonly<Record<string, string>> | undefined;
-  timeoutMs?: number | undefined;
-  maxOutputBytes?: number | undefined;
-  maxMemoryBytes?: number | undefined;
-}
-
-/** How a command ended by itself. */
-export interface CommandResult {
-  exitCode: number;
-  stdout: string;
-  stderr: string;
-  durationMs: number;
 }
 
 /**
@@ -68,7 +53,7 @@ export interface CommandResult {
  */
 export function createExec(
   options: ExecOptions,
-): (command: Command, run: { signal: AbortSignal }) => Promise<CommandResult> {
+): (command: ExecRequest, run: { signal: AbortSignal }) => Promise<ExecResult> {
   const memory = createMemoryWatch();
   const environment = pickEnvironment(options.environment ?? DEFAULT_ENVIRONMENT);
   return async (command, { signal }) => {
@@ -131,7 +116,7 @@ interface Outcome {
 }
 
 /** What a command that ended by itself, or never began, gives. */
-function readOutcome(program: string, outcome: Outcome, maxBytes: number): CommandResult {
+function readOutcome(program: string, outcome: Outcome, maxBytes: number): ExecResult {
   const { exitCode, stdout, stderr, durationMs } = outcome;
   if (outcome.isMaxBuffer) {
     throw new TerminalError(
@@ -166,7 +151,7 @@ function overTime(program: string, timeoutMs: number): SwarmError {
   return new SwarmError("timeout", `${program} ran longer than its limit of ${timeoutMs} ms and was stopped`);
 }
 
-function checkArgv(argv: Command["argv"], allow: readonly string[]): Command["argv"] {
+function checkArgv(argv: ExecRequest["argv"], allow: readonly string[]): ExecRequest["argv"] {
   const at = argv.findIndex((part) => typeof part !== "string" || part.includes("\0"));
   if (argv.length === 0 || at >= 0) {
     throw new SwarmError("invalid_input", "argv must be a program and its arguments, all text without NUL", {

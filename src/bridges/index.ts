@@ -4,8 +4,6 @@
 //   const { stdout } = await exec({ argv: ["git", "status", "--porcelain"] }, { signal });
 
 export {
-  type Command,
-  type CommandResult,
   createExec,
   DEFAULT_ENVIRONMENT,
   DEFAULT_EXEC_TIMEOUT_MS,

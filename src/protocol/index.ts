@@ -78,6 +78,7 @@ export {
   toSwarmError,
   type WireError,
 } from "./errors.ts";
+export type { CommandLimits, ExecRequest, ExecResult } from "./exec.ts";
 export { HEADERS, PROTOCOL_VERSION } from "./headers.ts";
 export { jsonSchemaOf, SCHEMA_NAMES, type SchemaName } from "./json-schema.ts";
 export {

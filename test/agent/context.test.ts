@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type AgentContext, defineAgent, type Exec, type ExecRequest } from "../../src/agent/index.ts";
-import { CancelledError, SwarmError } from "../../src/protocol/index.ts";
+import { type AgentContext, defineAgent, type Exec } from "../../src/agent/index.ts";
+import { CancelledError, type ExecRequest, SwarmError } from "../../src/protocol/index.ts";
 import { makeAttempt, startHost, subjects, takeSeat, until } from "./support.ts";
 
 /** Runs `work` as an agent's attempt that can be aborted. */
