@@ -67,6 +67,14 @@ export function createMeter(options: { defaults?: boolean } = {}) {
       "murmur_office_commit_seconds",
       "Time to store an entry of the control log.",
     ),
+    officeSnapshotSeconds: histogram(
+      "murmur_office_snapshot_seconds",
+      "Time to make a snapshot of the office, from its checkpoint to the verified object.",
+    ),
+    officeSnapshotFailures: counter(
+      "murmur_office_snapshot_failures_total",
+      "Snapshots of the office that could not be made; the control log is not trimmed meanwhile.",
+    ),
     budgetUsd: gauge("murmur_budget_usd", "Money of all budgets, in USD: limit, spent and reserved.", [
       "state",
     ]),

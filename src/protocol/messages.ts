@@ -62,6 +62,16 @@ export const whereReplySchema = z.object({
   progress: z.number().nullable(),
   agent: z.string(),
   startedAt: z.string(),
+  /** From the holder of the office, of an open ballot: `agent` is "-", and its task is in no stream. */
+  ballot: z
+    .object({
+      capability: tokenSchema,
+      scope: tokenSchema,
+      priority: z.enum(PRIORITIES),
+      seats: z.int(),
+      answered: z.int(),
+    })
+    .optional(),
 });
 export type WhereReply = z.output<typeof whereReplySchema>;
 
@@ -142,7 +152,7 @@ export const coordinatorStatusSchema = z.object({
   logId: z.string(),
   epoch: z.int(),
   appliedSeq: z.int(),
-  /** SHA-256 over everything that decides later answers: equal at equal `appliedSeq`. */
+  /** SHA-256 over all entries and decisions so far: equal at equal `appliedSeq`. */
   stateHash: z.string(),
   /** Why it trusts its log no more. */
   halted: z.string().nullable(),

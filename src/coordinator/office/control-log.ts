@@ -1,20 +1,13 @@
-// The control log as a stream: who begins it, how it is opened, what an append came to, and whether it is still the log
-// that was read. Owns the words between the office and JetStream; what entries mean is consensus/ and the reducers.
+// The control log as a stream: who begins it, what stands in it, and what an append came to. Owns the words between the office and JetStream; what entries mean is consensus/ and the reducers.
 //
-// G1  Genesis is written once, behind nothing (expected last sequence 0), and never by a coordinator.
+// G1  Genesis is written once, behind nothing (expected last sequence 0), and never by a coordinator. Another one is
+//     written only by who recovers a lost log (recovery.ts).
 // G2  An append's message id names term, place and entry, so that a repeat is the same message or no message.
 
 import { newId } from "../../base/index.ts";
-import {
-  type AppendRequest,
-  canonicalJson,
-  type Genesis,
-  genesisBody,
-  type JsonObject,
-  readGenesis,
-} from "../../consensus/index.ts";
+import { type AppendRequest, genesisBody, isJsonObject, type JsonObject } from "../../consensus/index.ts";
 import { createSubjects, encode, SwarmError } from "../../protocol/index.ts";
-import { isStreamMissing, type Log, lastSeqOf, type Stored, type Transport } from "../../transport/index.ts";
+import { type Log, lastSeqOf, type Stored, type Transport } from "../../transport/index.ts";
 
 /** Where a coordinator that halted over its log is told what to do. */
 export const RUNBOOK = "docs/coordinator.md, section “When a coordinator halts”";
@@ -28,17 +21,19 @@ const APPEND_TIMEOUT_MS = 2_000;
 /**
  * Begins the control log of a swarm that was just created; does nothing where it has begun.
  * @returns whether it was begun now.
- * @throws SwarmError `conflict` when the stream was used and then emptied: its entries are lost, and nothing may begin
- *   anew in their place unseen; `unavailable` when there is no stream.
+ * @throws SwarmError `conflict` when the log was used and its entries are lost, as the stream or a snapshot tells: nothing
+ *   may begin anew in their place unseen; `unavailable` when there is no stream.
  */
 export async function foundOffice(transport: Transport): Promise<boolean> {
   const log = transport.log("office");
   const { messages, lastSeq } = await log.info();
   if (messages > 0) return false;
-  if (lastSeq > 0) {
+  const [snapshot] = await transport.snapshots.names();
+  if (lastSeq > 0 || snapshot !== undefined) {
+    const told = lastSeq > 0 ? `held ${lastSeq} entries` : `there is a snapshot of it (${snapshot})`;
     throw new SwarmError(
       "conflict",
-      `the control log is empty, but held ${lastSeq} entries: restore the stream from a backup; see ${RUNBOOK}`,
+      `the control log is empty, but ${told}: run \`murmur office recover\`; see ${RUNBOOK}`,
     );
   }
   const body = genesisBody({ logId: newId(), epoch: 1 });
@@ -51,23 +46,13 @@ export async function foundOffice(transport: Transport): Promise<boolean> {
   }
 }
 
-/**
- * Reads where the log begins.
- * @throws SwarmError `unavailable` while there is no stream or no genesis; `conflict` when it begins with something else.
- */
-export async function openControlLog(log: Log): Promise<Genesis> {
-  for await (const stored of log.read({ limit: 1 })) {
-    const read = readGenesis(readJson(stored));
-    if (read.ok) return { logId: read.logId, epoch: read.epoch, seq: stored.seq };
-    throw new SwarmError("conflict", `${read.fault}, at sequence ${stored.seq}; see ${RUNBOOK}`);
-  }
-  throw new SwarmError("unavailable", "the control log has not begun; run `murmur init`");
-}
+const utf8 = new TextDecoder("utf-8", { fatal: true });
 
 /** A stored entry as JSON; `{}`, which no reader accepts, when it is none. */
 export function readJson(stored: Stored): JsonObject {
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(stored.data)) as JsonObject;
+    const value: unknown = JSON.parse(utf8.decode(stored.data));
+    return isJsonObject(value) ? value : {};
   } catch {
     return {};
   }
@@ -98,39 +83,5 @@ export async function tryAppend<C>(
       return { type: "refused", lastSeq: lastSeqOf(error) ?? expectedLastSeq + 1 };
     }
     return { type: "unknown", why: error };
-  }
-}
-
-/** What a look at the log shows. */
-export type LogHealth =
-  | { readonly type: "sound"; readonly lastSeq: number }
-  /** Certain: it is another log. */
-  | { readonly type: "foreign"; readonly reason: string }
-  /** Gone or shorter than what was read. A server that is cut off from its group may say so for a while. */
-  | { readonly type: "doubtful"; readonly reason: string }
-  | { readonly type: "unreadable"; readonly reason: string };
-
-/** Looks whether the log is still the one of `genesis` and holds at least `appliedSeq`. */
-export async function inspectLog(log: Log, genesis: Genesis, appliedSeq: number): Promise<LogHealth> {
-  try {
-    const { lastSeq } = await log.info();
-    const first = await log.get(genesis.seq);
-    if (first !== null && canonicalJson(readJson(first)) !== canonicalJson(genesisBody(genesis))) {
-      return {
-        type: "foreign",
-        reason: `the log was replaced: sequence ${genesis.seq} is not the genesis of ${genesis.logId}`,
-      };
-    }
-    if (first === null)
-      return { type: "doubtful", reason: `genesis of ${genesis.logId} at sequence ${genesis.seq} is gone` };
-    if (lastSeq < appliedSeq) {
-      return { type: "doubtful", reason: `the log ends at ${lastSeq}, below ${appliedSeq} that was read` };
-    }
-    return { type: "sound", lastSeq };
-  } catch (error) {
-    const { message } = error as Error;
-    return isStreamMissing(error)
-      ? { type: "doubtful", reason: "the log's stream is gone" }
-      : { type: "unreadable", reason: message };
   }
 }

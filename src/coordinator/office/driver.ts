@@ -7,66 +7,71 @@
 //     time being over decides nothing: a repeat with the same key gets the first decision.
 // D4  Missed ticks are counted in one burst, after the messages that arrived meanwhile: a holder that was paused longer
 //     than an election timeout steps down before it does anything else.
+// D5  A member is left for good when the log went on without it (trimmed beyond what it read) or is lost; then everything
+//     begins again, as after a restart of the process, but nothing that was read is forgotten: a log that has less is
+//     waited out.
 import { type Clock, createService, type Service, sleep, systemClock } from "../../base/index.ts";
 import {
   type AppendRequest,
-  createMember,
-  type Genesis,
   haltedError,
   type Json,
-  loadLog,
   type Member,
   type MemberInput,
   stepMember,
 } from "../../consensus/index.ts";
 import { type CoordinatorStatus, createSubjects, encode, SwarmError } from "../../protocol/index.ts";
 import type { Stored, Subscription } from "../../transport/index.ts";
-import { type OfficeCommand, type OfficeState, officeCommands } from "../state.ts";
-import { ELECTION_TIMES } from "../time.ts";
-import { openControlLog, RUNBOOK, readJson, tryAppend } from "./control-log.ts";
-import { DOUBT_MS, LogWatch } from "./log-watch.ts";
+import type { OfficeCommand, OfficeState } from "../state.ts";
+import { type Beginning, findBeginning, isRecovered, officeStores } from "./beginning.ts";
+import { RUNBOOK, readJson, tryAppend } from "./control-log.ts";
 import { checkMembers, type Office, type OfficeOptions, type OfficeTenure } from "./office.ts";
-import { describeMember, findProblem, measureAge } from "./status.ts";
+import { createPart, endPart, loadPart, type Part, placeOf } from "./part.ts";
+import { describeHalted, describeMember, findProblem, measureAge } from "./status.ts";
 import { chooseSuccessor } from "./succession.ts";
 import { Ticker } from "./ticker.ts";
-import { toError, type Waiter, waitForAnswer } from "./waiting.ts";
+import { toError, Waiters } from "./waiting.ts";
 
 /** The pause before an append whose fate is unknown is repeated, and before a refusal by a shorter log is believed. */
 const APPEND_PAUSE_MS = 100;
 /** Election messages are below 300 bytes. */
 const MAX_MESSAGE_BYTES = 4_096;
-/** The pause between two tries to open a log that is not there yet, or not as it should be. */
+/** The pause between two tries to open a log that is not there yet. */
 const OPEN_PAUSE_MS = 250;
+/** The same for a log that is not as it should be: somebody must mend it, and a snapshot may be read for each look. */
+const MEND_PAUSE_MS = 2_000;
 
 /** Makes one coordinator's part in the office. @throws SwarmError `invalid_input` for a membership that cannot be. */
 export function createOffice(options: OfficeOptions): Office {
   return new Driver(options);
 }
 
+/** Why the log cannot be opened; with `halts`, because it is not what it should be. */
+interface Problem {
+  readonly reason: string;
+  readonly halts: boolean;
+}
+const NOT_READ: Problem = { reason: "not read yet", halts: false };
+
 class Driver implements Office {
   readonly service: Service;
   readonly #options: OfficeOptions;
   readonly #clock: Clock;
   readonly #subjects;
-  readonly #controlLog;
-  readonly #waiters = new Map<string, Waiter[]>();
-  readonly #readers = new Map<string, Waiter>();
+  readonly #stores;
+  readonly #waiters: Waiters;
   readonly #tenureListeners: ((tenure: OfficeTenure | null) => void)[] = [];
-  readonly #open: Subscription[] = [];
   readonly #opened = Promise.withResolvers<void>();
   // D4
   readonly #ticker = new Ticker({
-    onTick: () => void this.#step({ type: "tick" }),
+    onTick: (isLate) => void this.#step({ type: "tick", isLate }),
     onPause: (pausedMs) => this.#options.log.warn({ pausedMs }, "this process stood still"),
   });
-  #genesis: Genesis = { logId: "", epoch: 0, seq: 0 };
-  #member: Member<OfficeState, OfficeCommand> | null = null;
+  #rollCall: Subscription | undefined;
+  #part: Part | null = null;
   #tenure: OfficeTenure | null = null;
-  #tickets = 0;
   #refusedMessages = 0;
   #seenTerm = 0;
-  #openProblem = "not read yet";
-  #watch: LogWatch | null = null;
+  #problem = NOT_READ;
   #isStopped = false;
 
   constructor(options: OfficeOptions) {
@@ -74,7 +79,8 @@ class Driver implements Office {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#subjects = createSubjects(options.transport.prefix);
-    this.#controlLog = options.transport.log("office");
+    this.#stores = officeStores(options.transport);
+    this.#waiters = new Waiters(this.#clock);
     this.service = createService({
       name: "office",
       start: () => void this.#start(),
@@ -103,49 +109,27 @@ class Driver implements Office {
   }
 
   get ageMs(): number {
-    return measureAge(this.#running, this.#watch);
+    return measureAge(this.#running, this.#part?.watch ?? null);
   }
 
   get #running(): Member<OfficeState, OfficeCommand> {
-    if (this.#member === null)
-      throw new SwarmError("unavailable", "this coordinator has not read the log yet");
-    return this.#member;
+    if (this.#part === null) throw new SwarmError("unavailable", "this coordinator has not read the log yet");
+    return this.#part.member;
   }
 
   status(): CoordinatorStatus {
     const { id, version } = this.#options;
-    return describeMember(this.#running, {
-      id,
-      version,
-      genesis: this.#genesis,
-      refusedMessages: this.#refusedMessages,
-    });
+    const own = { id, version, refusedMessages: this.#refusedMessages };
+    if (this.#part === null && this.#problem.halts) return describeHalted(this.#problem.reason, own);
+    return describeMember(this.#running, own);
   }
 
   submit(key: string, command: OfficeCommand): Promise<Json> {
-    return waitForAnswer(this.#clock, (waiter) => {
-      const others = this.#waiters.get(key);
-      // Under way already: one decision answers all.
-      if (others !== undefined) others.push(waiter);
-      else {
-        this.#waiters.set(key, [waiter]);
-        this.#step({ type: "command", key, command });
-      }
-      return () => {
-        const rest = this.#waiters.get(key)?.filter((other) => other !== waiter) ?? [];
-        if (rest.length > 0) this.#waiters.set(key, rest);
-        else this.#waiters.delete(key);
-      };
-    });
+    return this.#waiters.decide(key, () => this.#step({ type: "command", key, command }));
   }
 
-  async barrier(): Promise<void> {
-    await waitForAnswer(this.#clock, (waiter) => {
-      const ticket = String(++this.#tickets);
-      this.#readers.set(ticket, waiter);
-      this.#step({ type: "read", ticket });
-      return () => this.#readers.delete(ticket);
-    });
+  barrier(): Promise<void> {
+    return this.#waiters.read((ticket) => this.#step({ type: "read", ticket }));
   }
 
   transfer(to?: string): string {
@@ -178,91 +162,91 @@ class Driver implements Office {
   }
 
   findProblem(): string | null {
-    if (this.#member === null) return `the control log is not open: ${this.#openProblem}`;
-    return findProblem(this.#member, this.#watch!);
+    if (this.#part === null) return `the control log is not open: ${this.#problem.reason}`;
+    return findProblem(this.#part.member, this.#part.watch);
   }
 
   measure(): void {
-    if (this.#member === null) return;
+    if (this.#part === null) return;
     const { meter } = this.#options;
     meter.officeLeader.set(this.#tenure === null ? 0 : 1);
-    meter.officeTerm.set(this.#member.election.term);
-    meter.officeLogLag.set(Math.max(0, this.#watch!.lastSeq - this.appliedSeq));
+    meter.officeTerm.set(this.#part.member.election.term);
+    meter.officeLogLag.set(Math.max(0, this.#part.watch.lastSeq - this.appliedSeq));
   }
 
   // Start and stop
 
-  /** Opens the log, again and again until it can be opened or this coordinator is stopped. */
+  /** Takes part, again and again (D5), until this coordinator is stopped. */
   async #start(): Promise<void> {
-    const { log } = this.#options;
-    let told = "";
+    this.#rollCall = this.#options.transport.bus.subscribe(this.#subjects.coordinators, (request) => {
+      if (this.#part !== null || this.#problem.halts) request.respond(encode(this.status()));
+    });
     while (!this.#isStopped) {
+      const before = this.#part;
       try {
-        await this.#takePart(await openControlLog(this.#controlLog));
-        this.#opened.resolve();
-        return;
+        if (before === null || (await this.#canBeginAgain(before))) {
+          await this.#takePart(
+            await findBeginning(this.#stores, before === null ? undefined : placeOf(before)),
+          );
+          this.#opened.resolve();
+          await this.#part?.over.promise;
+          continue;
+        }
       } catch (error) {
-        if (this.#isStopped) return;
-        this.#openProblem = (error as Error).message;
-        if (told !== this.#openProblem) log.warn({ err: error }, "waiting for the control log");
-        told = this.#openProblem;
-        await sleep(OPEN_PAUSE_MS, { clock: this.#clock });
+        this.#noticeProblem(error);
       }
+      await sleep(this.#problem.halts || before !== null ? MEND_PAUSE_MS : OPEN_PAUSE_MS, {
+        clock: this.#clock,
+      });
     }
   }
 
-  async #takePart(genesis: Genesis): Promise<void> {
-    const { transport, id, members, seed, log } = this.#options;
-    this.#genesis = genesis;
-    const member = createMember({
-      config: {
-        node: id,
-        members,
-        swarm: this.#genesis.logId,
-        ...ELECTION_TIMES,
-        preVote: true,
-        checkQuorum: true,
-      },
-      seed,
-      commandSet: officeCommands,
-      genesis: this.#genesis,
-      countsTicksOfAppends: true,
-    });
+  /** Who met an entry that it cannot read would meet it again, unless the log was recovered. */
+  async #canBeginAgain({ member, end }: Part): Promise<boolean> {
+    return end !== null || (await isRecovered(this.#stores.log, member.office.fold.epoch));
+  }
+
+  #noticeProblem(error: unknown): void {
+    const { log } = this.#options;
+    const { message: reason } = error as Error;
+    const halts = error instanceof SwarmError && error.code === "conflict";
+    if (this.#isStopped || this.#problem.reason === reason) return;
+    this.#problem = { reason, halts };
+    if (halts) log.error({ alert: "coordinator_halted", reason, runbook: RUNBOOK }, "this coordinator halts");
+    else log.warn({ err: error }, "waiting for the control log");
+  }
+
+  async #takePart(beginning: Beginning): Promise<void> {
+    const { transport, id, members, log } = this.#options;
+    const { fold, snapshot, rejected } = beginning;
+    const { logId, epoch, seq: beginSeq } = fold;
     const startedMs = performance.now();
-    let isLoading = true;
-    const onStored = (stored: Stored) => {
-      if (isLoading) loadLog(member, [readJson(stored)]);
-      else this.#onStored(stored);
-    };
-    const tail = await this.#controlLog.tail({ afterSeq: this.#genesis.seq, onStored });
-    if (this.#isStopped) return tail.close();
-    this.#open.push(tail);
-    this.#member = member;
-    this.#watch = new LogWatch({
-      log: this.#controlLog,
-      genesis,
-      appliedSeq: () => this.appliedSeq,
-      clock: this.#clock,
-      doubtMs: this.#options.doubtMs ?? DOUBT_MS,
-      onLost: (reason) => {
-        this.#watch?.stop();
-        this.#step({ type: "distrust", reason });
-      },
+    const part = createPart(beginning, {
+      options: { ...this.#options, clock: this.#clock },
+      stores: this.#stores,
+      step: (own, input) => (this.#part === own ? this.#step(input) : "this part is over"),
+      isInOffice: (own) => this.#part === own && this.#tenure !== null,
     });
-    isLoading = false;
-    this.#seenTerm = member.office.fold.term;
+    await loadPart(part, this.#stores.log, (stored) => this.#onStored(part, stored));
+    if (this.#isStopped) return endPart(part);
+    this.#part = part;
+    this.#problem = NOT_READ;
+    this.#seenTerm = fold.term;
+    for (const fault of rejected) log.error({ alert: "office_snapshot", fault }, "a snapshot cannot be used");
+    const snapshotSeq = snapshot === null ? null : beginSeq;
+    const entries = this.appliedSeq - beginSeq;
     const tookMs = Math.round(performance.now() - startedMs);
-    log.info({ logId: this.#genesis.logId, appliedSeq: this.appliedSeq, tookMs }, "read the control log");
-    if (haltedError(member) !== undefined) this.#noticeHalt();
-    this.#watch.start();
-    const { bus } = transport;
-    this.#open.push(
-      bus.subscribe(this.#subjects.filters.electionTo(id), (message) =>
+    log.info(
+      { logId, epoch, snapshotSeq, entries, appliedSeq: this.appliedSeq, tookMs },
+      "read the control log",
+    );
+    if (haltedError(part.member) !== undefined) return this.#noticeHalt();
+    part.watch.start();
+    part.subscriptions.push(
+      transport.bus.subscribe(this.#subjects.filters.electionTo(id), (message) =>
         this.#onMessage(message.subject, message.data),
       ),
-      bus.subscribe(this.#subjects.coordinators, (request) => request.respond(encode(this.status()))),
     );
-    if (this.#isStopped) return;
     this.#ticker.start();
     if (members.length === 1) this.#step({ type: "campaign" }); // there is nobody to wait for
   }
@@ -270,10 +254,9 @@ class Driver implements Office {
   #stop(): void {
     this.#isStopped = true;
     this.#ticker.stop();
-    this.#watch?.stop();
-    for (const subscription of this.#open) subscription.close();
-    for (const waiter of [...this.#waiters.values()].flat()) waiter.reject(toError("unknown", null));
-    for (const waiter of [...this.#readers.values()]) waiter.reject(toError("not_leader", null));
+    this.#rollCall?.close();
+    if (this.#part !== null) endPart(this.#part);
+    this.#waiters.end();
     this.#endTenure();
   }
 
@@ -293,36 +276,39 @@ class Driver implements Office {
     this.#options.log.debug({ from, error }, "refused an election message");
   }
 
-  #onStored(stored: Stored): void {
-    this.#watch?.note(stored.seq);
-    if (stored.seq <= this.appliedSeq) return; // own entries are known by their acknowledgement
-    this.#step({ type: "stored", seq: stored.seq, entry: readJson(stored) });
+  #onStored(part: Part, stored: Stored): void {
+    if (this.#part !== part) return;
+    part.watch.note(stored.seq);
+    // Own entries are known by their acknowledgement.
+    const error =
+      stored.seq <= this.appliedSeq
+        ? undefined
+        : this.#step({ type: "stored", seq: stored.seq, entry: readJson(stored) });
+    if (error === "gap") {
+      part.end = "beyond";
+      this.#step({ type: "distrust", reason: `the log was trimmed beyond ${this.appliedSeq}` });
+    } else part.snapshots.noteEntry(stored.data.length);
   }
 
   /** Takes one input and performs its effects (D1). Gives the error of a refused input. */
   #step(input: MemberInput<OfficeCommand>): string | undefined {
     if (this.#isStopped) return "stopped";
+    const part = this.#part;
     const member = this.#running;
     const wasHalted = haltedError(member) !== undefined;
     const effects = stepMember(member, input);
+    if (effects.checkpoint !== null) part?.snapshots.takeCheckpoint(effects.checkpoint);
     const { bus } = this.#options.transport;
     for (const { to, message } of effects.send) {
       bus.publish(this.#subjects.election(to, this.#options.id), encode(message));
     }
     for (const request of effects.appends) void this.#append(request);
-    for (const answer of effects.answers) {
-      const waiters = this.#waiters.get(answer.key) ?? [];
-      for (const waiter of waiters) {
-        if (answer.ok) waiter.resolve(answer.value);
-        else waiter.reject(toError(answer.error, answer.leader ?? null));
-      }
-    }
-    for (const { ticket, ok, error } of effects.reads) {
-      const reader = this.#readers.get(ticket);
-      if (ok) reader?.resolve(null);
-      else reader?.reject(toError(error ?? "not_leader", member.election.leader));
-    }
+    this.#waiters.answer(effects, member.election.leader);
     if (!wasHalted && haltedError(member) !== undefined) this.#noticeHalt();
+    if (effects.snapshot !== null) {
+      part?.snapshots.noteSnapshot(effects.snapshot);
+      part?.snapshots.tidy();
+    }
     this.#noticeTenure(); // last: its listeners may begin the next step
     return effects.error;
   }
@@ -331,30 +317,30 @@ class Driver implements Office {
 
   async #append(request: AppendRequest<OfficeCommand>): Promise<void> {
     const { log, meter } = this.#options;
+    const part = this.#part;
+    const { expectedLastSeq } = request;
+    // What became of an append concerns the member that asked, and no later one.
+    const tell = (input: MemberInput<OfficeCommand>) => {
+      if (this.#part === part) this.#step(input);
+    };
     const startedMs = performance.now();
-    const outcome = await tryAppend(this.#controlLog, this.#subjects.officeLog, request); // D2
+    const outcome = await tryAppend(this.#stores.log, this.#subjects.officeLog, request); // D2
     if (outcome.type === "accepted") {
       meter.officeCommitSeconds.observe((performance.now() - startedMs) / 1_000);
-      this.#watch?.note(outcome.seq);
-      this.#step({ type: "accepted", request: request.request, seq: outcome.seq });
+      part?.watch.note(outcome.seq);
+      tell({ type: "accepted", request: request.request, seq: outcome.seq });
       return;
     }
     if (outcome.type === "refused") {
       meter.fencedWrites.inc({ kind: "office" });
-      log.info(
-        { expectedLastSeq: request.expectedLastSeq, lastSeq: outcome.lastSeq },
-        "an append was refused",
-      );
-      if (outcome.lastSeq < request.expectedLastSeq) await sleep(APPEND_PAUSE_MS, { clock: this.#clock });
-      this.#step({ type: "refused", request: request.request, lastSeq: outcome.lastSeq });
+      log.info({ expectedLastSeq, lastSeq: outcome.lastSeq }, "an append was refused");
+      if (outcome.lastSeq < expectedLastSeq) await sleep(APPEND_PAUSE_MS, { clock: this.#clock });
+      tell({ type: "refused", request: request.request, lastSeq: outcome.lastSeq });
       return;
     }
-    log.warn(
-      { err: outcome.why, expectedLastSeq: request.expectedLastSeq },
-      "the fate of an append is unknown",
-    );
+    log.warn({ err: outcome.why, expectedLastSeq }, "the fate of an append is unknown");
     await sleep(APPEND_PAUSE_MS, { clock: this.#clock });
-    this.#step({ type: "unknown", request: request.request });
+    tell({ type: "unknown", request: request.request });
   }
 
   #noticeTenure(): void {
@@ -373,6 +359,7 @@ class Driver implements Office {
     this.#tenure = { id, pid: process.pid, term: fold.term, since };
     log.info({ term: fold.term }, "took the office");
     transport.bus.publish(this.#subjects.event("office", id, "taken"), encode(this.#tenure));
+    this.#part?.snapshots.noteTenure(true);
     for (const listener of this.#tenureListeners) listener(this.#tenure);
   }
 
@@ -380,14 +367,17 @@ class Driver implements Office {
     if (this.#tenure === null) return;
     this.#options.log.info({ term: this.#tenure.term }, "left the office");
     this.#tenure = null;
+    this.#part?.snapshots.noteTenure(false);
     for (const listener of this.#tenureListeners) listener(null);
   }
 
+  /** A halted member stays to be seen; what comes next is looked for (D5). */
   #noticeHalt(): void {
+    const { log } = this.#options;
     const reason = haltedError(this.#running);
-    this.#options.log.error(
-      { alert: "coordinator_halted", reason, runbook: RUNBOOK },
-      "this coordinator halts",
-    );
+    if (this.#part?.end === "beyond") log.warn({ reason }, "this coordinator begins again");
+    else log.error({ alert: "coordinator_halted", reason, runbook: RUNBOOK }, "this coordinator halts");
+    this.#ticker.stop();
+    if (this.#part !== null) endPart(this.#part);
   }
 }

@@ -55,7 +55,7 @@ async function inspect(log: Log, expected: Expected): Promise<LogHealth> {
     if (lastSeq < appliedSeq)
       return doubtful(`the log ends at ${lastSeq}, below ${appliedSeq} that was read`);
     if (firstSeq > floorSeq) {
-      return doubtful(`the log begins at ${firstSeq}, behind ${floorSeq} that it must reach back to`);
+      return doubtful(`the log begins at ${firstSeq}: entries from ${floorSeq} on are gone`);
     }
     if (anchor.seq >= firstSeq) {
       const chain = await readChain(log, anchor.seq);

@@ -5,6 +5,7 @@ import type { Json } from "../../consensus/index.ts";
 import { type CoordinatorStatus, SwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { OfficeCommand, OfficeState } from "../state.ts";
+import type { SnapshotInterval } from "./snapshots.ts";
 
 /** What a coordinator takes. */
 export interface OfficeOptions {
@@ -21,6 +22,8 @@ export interface OfficeOptions {
   clock?: Clock | undefined;
   /** How long a log must look wrong before it is distrusted; default 45 s, see log-watch.ts. */
   doubtMs?: number | undefined;
+  /** When a snapshot is due; default: 20,000 entries or 64 MiB, see snapshots.ts. */
+  snapshotInterval?: SnapshotInterval | undefined;
 }
 
 /** What the holder of the office tells of it. */

@@ -1,6 +1,6 @@
 // What a coordinator says of itself: what it is, whether it is ready, and how old its state may be.
 import { hostname } from "node:os";
-import { type Genesis, haltedError, hashFold, type Member } from "../../consensus/index.ts";
+import { haltedError, hashHistory, type Member } from "../../consensus/index.ts";
 import { type CoordinatorStatus, SwarmError } from "../../protocol/index.ts";
 import type { OfficeCommand, OfficeState } from "../state.ts";
 import { RUNBOOK } from "./control-log.ts";
@@ -30,12 +30,35 @@ export function measureAge(member: Member<OfficeState, OfficeCommand>, watch: Lo
   throw new SwarmError("unavailable", halted ?? "this coordinator has not looked at its log yet: ask again");
 }
 
+/** What a coordinator knows of itself, whatever its log is. */
+interface OwnFacts {
+  readonly id: string;
+  readonly version: string;
+  readonly refusedMessages: number;
+}
+
+/** A coordinator that may not begin, because its log is not what it should be. */
+export function describeHalted(reason: string, own: OwnFacts): CoordinatorStatus {
+  return {
+    ...own,
+    host: hostname(),
+    pid: process.pid,
+    role: "halted",
+    term: 0,
+    leader: null,
+    logId: "",
+    epoch: 0,
+    appliedSeq: 0,
+    stateHash: "",
+    halted: reason,
+  };
+}
+
 /** The member as it sees itself, which may be old news. */
 export function describeMember(
   { election, office }: Member<OfficeState, OfficeCommand>,
-  own: { id: string; version: string; genesis: Genesis; refusedMessages: number },
+  { id, version, refusedMessages }: OwnFacts,
 ): CoordinatorStatus {
-  const { id, version, genesis, refusedMessages } = own;
   const { halted, inOffice, fold } = office;
   const role = election.role === "follower" ? "follower" : "candidate";
   return {
@@ -46,10 +69,10 @@ export function describeMember(
     role: halted !== null ? "halted" : inOffice ? "leader" : role,
     term: election.term,
     leader: election.leader,
-    logId: genesis.logId,
-    epoch: genesis.epoch,
+    logId: fold.logId,
+    epoch: fold.epoch,
     appliedSeq: fold.seq,
-    stateHash: hashFold(fold),
+    stateHash: hashHistory(fold),
     halted,
     refusedMessages,
   };

@@ -1,0 +1,84 @@
+// Snapshots as objects: what they are called, how they are written so that they can be trusted, and how they are read
+// back. Owns names and verification; what a snapshot holds is consensus/snapshot.ts.
+//
+// V1  The name of a snapshot holds the SHA-256 of its text: what was read under a name is that text or nothing.
+// V2  A snapshot is written only when the store gave back the very bytes.
+import { webcrypto } from "node:crypto";
+import { type Fold, loadFold } from "../../consensus/index.ts";
+import { SwarmError } from "../../protocol/index.ts";
+import type { Objects } from "../../transport/index.ts";
+import { type OfficeCommand, type OfficeState, officeCommands } from "../state.ts";
+
+/** The office's folded log. */
+export type OfficeFold = Fold<OfficeState, OfficeCommand>;
+
+/** What the name of a snapshot tells. */
+export interface SnapshotId {
+  readonly logId: string;
+  readonly epoch: number;
+  /** The entry whose fold it holds. */
+  readonly seq: number;
+  /** SHA-256 of its text. */
+  readonly hash: string;
+}
+
+/** The name under which a snapshot is stored. */
+export function nameSnapshot({ logId, epoch, seq, hash }: SnapshotId): string {
+  return `${logId}.${epoch}.${seq}.${hash}`;
+}
+
+const NAME = /^(?<logId>[^.]+)\.(?<epoch>\d{1,15})\.(?<seq>\d{1,15})\.(?<hash>[0-9a-f]{64})$/;
+
+/** What the name tells; null when it is none of a snapshot. */
+export function readSnapshotName(name: string): SnapshotId | null {
+  const { logId, epoch, seq, hash } = NAME.exec(name)?.groups ?? {};
+  if (logId === undefined || hash === undefined) return null;
+  return { logId, epoch: Number(epoch), seq: Number(seq), hash };
+}
+
+/** SHA-256 in hex, worked out off the event loop. */
+export async function hashBytes(data: Uint8Array): Promise<string> {
+  return Buffer.from(await webcrypto.subtle.digest("SHA-256", data)).toString("hex");
+}
+
+/** All snapshots, the newest first. @throws SwarmError `unavailable`. */
+export async function listSnapshots(objects: Objects): Promise<SnapshotId[]> {
+  const ids = (await objects.names()).map(readSnapshotName).filter((id) => id !== null);
+  return ids.sort((a, b) => b.epoch - a.epoch || b.seq - a.seq || (a.hash < b.hash ? -1 : 1));
+}
+
+/** Stores the text of a snapshot and reads it back (V2). @throws SwarmError `internal` when it came back otherwise; `unavailable`. */
+export async function writeSnapshot(objects: Objects, id: SnapshotId, text: Uint8Array): Promise<string> {
+  const name = nameSnapshot(id);
+  await objects.put(name, text);
+  const stored = await objects.get(name);
+  const found = stored === null ? "nothing" : await hashBytes(stored);
+  if (found === id.hash) return name;
+  throw new SwarmError("internal", `snapshot ${name} was stored, but ${found} was read back`);
+}
+
+/** A snapshot's fold, or why it is not to be had. */
+export type ReadSnapshot = { ok: true; fold: OfficeFold } | { ok: false; fault: string };
+
+/** Reads and verifies a snapshot (V1). @throws SwarmError `unavailable` when the store does not answer. */
+export async function readSnapshot(objects: Objects, id: SnapshotId): Promise<ReadSnapshot> {
+  let bytes: Uint8Array | null;
+  try {
+    bytes = await objects.get(nameSnapshot(id));
+  } catch (error) {
+    if (error instanceof SwarmError && error.code === "internal") return bad(error.message);
+    throw error;
+  }
+  if (bytes === null) return bad("it is gone");
+  const hash = await hashBytes(bytes);
+  if (hash !== id.hash) return bad(`its text has hash ${hash}`);
+  const loaded = loadFold(officeCommands, new TextDecoder().decode(bytes));
+  if (!loaded.ok) return bad(loaded.fault);
+  const { logId, epoch, seq } = loaded.fold;
+  if (logId === id.logId && epoch === id.epoch && seq === id.seq) return loaded;
+  return bad(`it holds sequence ${seq} of log ${logId}, epoch ${epoch}`);
+
+  function bad(what: string): ReadSnapshot {
+    return { ok: false, fault: `snapshot of ${id.seq}: ${what}` };
+  }
+}
