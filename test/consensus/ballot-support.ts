@@ -110,6 +110,6 @@ export function driveBallot(input: BallotInput, more: Partial<Parameters<typeof 
 }
 
 /** Property runs of this suite: enough to find what they are for, few enough for two cores. */
-export const RUNS = { numRuns: 300 };
+export const RUNS = { numRuns: 200 };
 
 export const smallInt = (most: number) => fc.integer({ min: 0, max: most });
