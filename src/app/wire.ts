@@ -16,6 +16,7 @@ import {
 } from "../base/index.ts";
 import { createExec } from "../bridges/index.ts";
 import {
+  createBallots,
   createFiring,
   createLeaseKeeper,
   createOffice,
@@ -192,12 +193,15 @@ export async function runCoordinator(
       const office = createOffice({ transport, meter, log, id, members, version: VERSION, seed });
       const placement = createPlacement({ transport, office, meter, log, seed: seed + 1 });
       const tasks = createTaskClient({ transport, meter, log });
+      const ballots = createBallots({ transport, office, placement, tasks, meter, log });
+      const answers = { ...placement.answers, ...ballots.answers };
       for (const service of [
         ending(() => tasks.close()),
         placement.service,
+        ballots.service,
         office.service,
         createStaleServer({ transport, office, log }),
-        createOfficeServer({ transport, office, members, log, answers: placement.answers }),
+        createOfficeServer({ transport, office, members, log, answers }),
         createFiring({ office, tasks, log }),
       ]) {
         services.push(service);

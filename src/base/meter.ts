@@ -5,6 +5,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom
 /** Seconds from 1 ms to 5 min: queueing and running times of tasks. */
 const SECONDS_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
+/** Shares, in tenths. */
+const RATIO_BUCKETS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
+
 /** All metrics of one process. */
 export type Meter = ReturnType<typeof createMeter>;
 
@@ -17,8 +20,12 @@ export function createMeter(options: { defaults?: boolean } = {}) {
     new Counter<L>({ name, help, labelNames, registers });
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Gauge<L>({ name, help, labelNames, registers });
-  const histogram = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
-    new Histogram<L>({ name, help, labelNames, buckets: SECONDS_BUCKETS, registers });
+  const histogram = <L extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly L[] = [],
+    buckets: readonly number[] = SECONDS_BUCKETS,
+  ) => new Histogram<L>({ name, help, labelNames, buckets: [...buckets], registers });
   return {
     registry,
     tasksSubmitted: counter("murmur_tasks_submitted_total", "Tasks handed in by this process.", [
@@ -85,6 +92,14 @@ export function createMeter(options: { defaults?: boolean } = {}) {
     placements: counter("murmur_placements_total", "Tasks that this coordinator chose an agent for.", [
       "outcome",
     ]),
+    ballots: counter("murmur_ballots_total", "Ballots that this coordinator ended.", ["strategy", "outcome"]),
+    ballotSeconds: histogram("murmur_ballot_seconds", "Time from opening a ballot to its verdict."),
+    ballotAgreement: histogram(
+      "murmur_ballot_agreement_ratio",
+      "Share of a ballot's seats whose answer supports the verdict.",
+      [],
+      RATIO_BUCKETS,
+    ),
     natsConnected: gauge("murmur_nats_connected", "1 while this process is connected to NATS."),
     buildInfo: gauge("murmur_build_info", "Always 1; the labels say what runs.", ["version", "node"]),
   };

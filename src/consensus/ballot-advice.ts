@@ -3,7 +3,7 @@
 import type { DecidedBy } from "../protocol/index.ts";
 import { readAnswer } from "./answer.ts";
 import { close, MAX_REASON, pollOf, type Run, refuse, spend, update } from "./ballot-run.ts";
-import type { BallotEvent } from "./ballot-state.ts";
+import type { Ballot, BallotEffect, BallotEvent } from "./ballot-state.ts";
 import { mayAsk, startRound } from "./ballot-waves.ts";
 import { minAnswersOf } from "./tally.ts";
 import { refer, takeAdvice, takeChoice } from "./tally-advice.ts";
@@ -43,12 +43,18 @@ export function consult(run: Run, { role, candidates }: Referral, because?: Inde
   const endsAtMs = Math.min(ballot.deadlineAtMs, Math.ceil(atMs + share));
   const referral = because === undefined ? { role } : { role, ...because };
   update(run, { stage: "consulting", endsAtMs, messages: ballot.messages + 1, referral });
-  run.effects.push({
+  run.effects.push(consultOf(run.ballot, { role, candidates }));
+}
+
+/** The question to the judge or verifier that the ballot waits for. */
+export function consultOf(ballot: Ballot, { role, candidates }: Omit<Referral, "outcome">): BallotEffect {
+  const { id, spec, endsAtMs } = ballot;
+  return {
     type: "consult",
-    capability: role === "judge" ? ballot.spec.judge! : ballot.spec.verifier!,
+    capability: role === "judge" ? spec.judge! : spec.verifier!,
     endsAtMs,
-    question: { ballot: ballot.id, role, candidates: number(candidates) },
-  });
+    question: { ballot: id, role, candidates: number(candidates) },
+  };
 }
 
 /** Takes what the judge or verifier answered, if the ballot waits for it. */
@@ -73,10 +79,16 @@ export function endAdvice(run: Run, role: Referral["role"], ending: Indecision):
 }
 
 function askHuman(run: Run, { outcome, reason }: Indecision): void {
-  const { candidates } = refer(pollOf(run.ballot, []), "judge");
   const endsAtMs = run.ballot.deadlineAtMs;
   update(run, { stage: "human", endsAtMs, referral: { role: "human", outcome, reason } });
-  run.effects.push({ type: "ask-human", candidates: number(candidates), reason, endsAtMs });
+  run.effects.push(askHumanOf(run.ballot));
+}
+
+/** What the person is asked whom the ballot waits for. */
+export function askHumanOf(ballot: Ballot): BallotEffect {
+  const { candidates } = refer(pollOf(ballot, []), "judge");
+  const { referral, endsAtMs } = ballot;
+  return { type: "ask-human", candidates: number(candidates), reason: referral?.reason ?? "", endsAtMs };
 }
 
 /** Takes a person's decision, or says why not. */

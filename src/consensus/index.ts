@@ -33,6 +33,7 @@ export {
   KEPT_KEYS,
 } from "./apply.ts";
 export { openBallot, stepBallot, wakeAtMs } from "./ballot.ts";
+export { effectsOf, reseatBallot } from "./ballot-resume.ts";
 export type {
   Abstention,
   Ballot,
@@ -64,6 +65,7 @@ export {
 export { createElectionNode, type ElectionNode, MAX_LINE_BYTES } from "./election-node.ts";
 export type { ElectionConfig } from "./election-state.ts";
 export {
+  ENTRY_VERSION,
   type Entry,
   type EntryBody,
   type Genesis,

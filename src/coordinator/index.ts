@@ -6,6 +6,8 @@
 //
 //   await createOfficeClient({ transport }).write("config-set", { name: "review.model", value: "m-1" });
 
+export { type BallotDriver, createBallots } from "./ballots/driver.ts";
+export type { BallotLine, BallotPage } from "./ballots/view.ts";
 export { BUDGET_WINDOWS, type BudgetView, type BudgetWindow } from "./budgets/budgets.ts";
 export { type BudgetAmount, type BudgetClient, createBudgetClient } from "./budgets/client.ts";
 export { measureBudgets } from "./budgets/gauges.ts";
@@ -27,6 +29,7 @@ export {
   type OfficeOptions,
   type OfficeTenure,
 } from "./office/office.ts";
+export { planRecovery, type Recovery, type RecoveryPlan } from "./office/recovery.ts";
 export { createOfficeServer } from "./office/server.ts";
 export { createStaleServer } from "./office/stale.ts";
 export { createPlacement, type Placement } from "./placement/placement.ts";

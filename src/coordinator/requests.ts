@@ -3,6 +3,7 @@
 import { z } from "zod";
 import type { Json } from "../consensus/index.ts";
 import { parse, SwarmError } from "../protocol/index.ts";
+import { viewBallots } from "./ballots/view.ts";
 import { toBudgetFields } from "./budgets/border.ts";
 import { viewBudgets } from "./budgets/budgets.ts";
 import { viewConfig } from "./config/config.ts";
@@ -44,6 +45,7 @@ const reads = {
     values: viewConfig(state.config, name),
   })),
   schedules: read(z.strictObject({}), (state) => ({ schedules: viewSchedules(state.schedules) })),
+  ballots: read(z.strictObject({}), (state) => ({ ballots: viewBallots(state.ballots) })),
   budgets: read(z.strictObject({}), (state, _request, at, nowMs) => ({
     budgets: viewBudgets(state.budgets, at, nowMs),
   })),
@@ -64,8 +66,15 @@ function read<S extends z.ZodType>(
   };
 }
 
-/** What the holder answers from more than its state: who lives (registry/), and where a task shall run (placement/). */
-export type AnswerName = "agents" | "agent" | "place";
+/** What the holder answers from more than its state: who lives (registry/), where a task shall run (placement/), ballots. */
+export type AnswerName =
+  | "agents"
+  | "agent"
+  | "place"
+  | "ballot-open"
+  | "ballot-decide"
+  | "ballot-correct"
+  | "ballot";
 
 /** The name of a read. */
 export type ReadName = keyof typeof reads;

@@ -1,5 +1,6 @@
 // The office's whole state: which reducers there are. Pure.
 
+import { ballots } from "./ballots/ballots.ts";
 import { budgets } from "./budgets/budgets.ts";
 import { config } from "./config/config.ts";
 import { locks } from "./locks/locks.ts";
@@ -8,7 +9,7 @@ import { registry } from "./registry/registry.ts";
 import { schedules } from "./schedules/schedules.ts";
 
 /** What entries of the control log mean. */
-export const officeCommands = combine({ budgets, config, locks, registry, schedules });
+export const officeCommands = combine({ ballots, budgets, config, locks, registry, schedules });
 
 /** The state that the control log means. */
 export type OfficeState = ReturnType<typeof officeCommands.empty>;

@@ -46,7 +46,11 @@ export function showValue(value: unknown): string {
 /** The result lane of a scope: `-` for no scope, else `w00`…`w31` by crc32. */
 export function laneOf(scope: string): string {
   if (scope === NO_SCOPE) return NO_SCOPE;
-  return `w${String(crc32(scope) % LANE_COUNT).padStart(2, "0")}`;
+  return laneName(crc32(scope) % LANE_COUNT);
+}
+
+function laneName(lane: number): string {
+  return `w${String(lane).padStart(2, "0")}`;
 }
 
 /** The address of a task, read from or written into a subject. */
@@ -95,6 +99,8 @@ export function createSubjects(prefix: string) {
     later: (scope: string, taskId: string) => `${prefix}.later.${scopeToken(scope)}.${idToken(taskId)}`,
     result: (capability: string, scope: string, taskId: string) =>
       `${prefix}.result.${capabilityToken(capability)}.${laneOf(scope)}.${idToken(taskId)}`,
+    /** Where the server announces that the result of this subject is stored. */
+    doneOf: (resultSubject: string) => `${prefix}.done${resultSubject.slice(`${prefix}.result`.length)}`,
     journal: (capability: string, taskId: string) =>
       `${prefix}.journal.${capabilityToken(capability)}.${idToken(taskId)}`,
     dead: (capability: string, taskId: string) =>
@@ -148,6 +154,9 @@ export function createSubjects(prefix: string) {
       allResults: `${prefix}.result.>`,
       doneById: (taskId: string) => `${prefix}.done.*.*.${idToken(taskId)}`,
       doneOfCapability: (capability: string) => `${prefix}.done.${capabilityToken(capability)}.>`,
+      /** The results of scoped tasks whose scope falls into this lane, stored ones and attempts to store one. */
+      doneInLane: (lane: number) => `${prefix}.done.*.${laneName(lane)}.*`,
+      resultsInLane: (lane: number) => `${prefix}.result.*.${laneName(lane)}.*`,
       allDone: `${prefix}.done.>`,
       journalById: (taskId: string) => `${prefix}.journal.*.${idToken(taskId)}`,
       allDead: `${prefix}.dead.>`,

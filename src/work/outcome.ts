@@ -14,6 +14,7 @@ import {
   PRIORITIES,
   parse,
   type Result,
+  type ResultStatus,
   resultSchema,
   type Subjects,
   SwarmError,
@@ -32,6 +33,8 @@ const SETTLE_TRIES = 15;
 export interface Outcomes {
   /** Stores the result; false when the task already had one (I1). @throws SwarmError `unavailable` after many tries. */
   store(at: TaskAddress, result: Result, encoding: Encoding): Promise<boolean>;
+  /** The same with a result, or a reference to it, that was encoded before. */
+  storeBytes(at: TaskAddress, status: ResultStatus, bytes: Uint8Array, encoding: Encoding): Promise<boolean>;
   /** The stored result of a task, wherever its capability. */
   read(taskId: string): Promise<{ result: Result; capability: string } | null>;
   /** Stores a dead letter; one that is there already stays. */
@@ -70,20 +73,26 @@ export function createOutcomes(parts: {
     }
   }
 
+  async function storeBytes(
+    at: TaskAddress,
+    status: ResultStatus,
+    bytes: Uint8Array,
+    encoding: Encoding,
+  ): Promise<boolean> {
+    const subject = subjects.result(at.capability, at.scope, at.taskId);
+    const stored = await appendSettled(results, subject, bytes, encoding);
+    if (stored) meter.tasksFinished.inc({ capability: at.capability, status });
+    else meter.fencedWrites.inc({ kind: "result" });
+    return stored;
+  }
+
   return {
     async store(at, result, encoding) {
       let bytes = encode(result, encoding);
       if (isLarge(bytes)) bytes = await packLarge(bytes, encoding, transport.blobs);
-      const stored = await appendSettled(
-        results,
-        subjects.result(at.capability, at.scope, at.taskId),
-        bytes,
-        encoding,
-      );
-      if (stored) meter.tasksFinished.inc({ capability: at.capability, status: result.status });
-      else meter.fencedWrites.inc({ kind: "result" });
-      return stored;
+      return storeBytes(at, result.status, bytes, encoding);
     },
+    storeBytes,
     async read(taskId) {
       const stored = await results.last(subjects.filters.resultById(taskId));
       if (stored === null) return null;

@@ -39,6 +39,8 @@ export function createReturning(parts: {
   registrar: Registrar;
   /** The task is not where it was placed any more. */
   onReturned: (taskId: string) => void;
+  /** The message puts a ballot's question: whoever asks it finds another agent for the seat. */
+  onQuestion: (at: PlacedAddress) => void;
   log: Logger;
 }): Service {
   const { transport, office, registrar, log } = parts;
@@ -77,6 +79,7 @@ export function createReturning(parts: {
       const stored = await tasks.last(subject, { fresh: true });
       if (stored === null || !isInOffice()) return;
       if (judge(at) === "waiting" && (await runs(at.taskId))) return;
+      if (stored.header(HEADERS.ballot) !== undefined) return parts.onQuestion(at);
       if (!(await publish(stored, at))) return; // B1, B4
       await tasks.delete(stored.seq);
       parts.onReturned(at.taskId);

@@ -1,0 +1,298 @@
+// The ballots of the swarm: those that are open with everything that decides them, those that are decided and not yet
+// published, and a short history. Pure; what seats answered since the last command is not here but in their results, and
+// who is asked, what is decided and when is worked out by whoever holds the office (driver.ts) and stands in its commands.
+//
+// V1  A ballot is opened once while it is open or decided; a repeat of the same open changes nothing.
+// V2  A ballot is decided once: the first verdict stays, whatever a later holder of the office would make of the answers.
+// V3  What is decided stays in the outbox until its receipt: then its result is published and nobody works on it any more.
+import { z } from "zod";
+import { addCase, EMPTY_RECORD, type Json, type VoterRecord } from "../../consensus/index.ts";
+import {
+  BALLOT_OUTCOMES,
+  BALLOT_STRATEGIES,
+  DECIDED_BY,
+  MAX_SEATS,
+  PRIORITIES,
+  TOPOLOGIES,
+  tokenSchema,
+} from "../../protocol/index.ts";
+import { type Reducer, refuse } from "../reducer.ts";
+import { MAX_BATCH_ITEMS } from "./bounds.ts";
+
+/** Ballots that are open or in the outbox. A host that brings one more is told to come back: its task waits in the queue. */
+export const MAX_OPEN = 4_096;
+/** Bytes of all of them, about: what they may add to the state and to each snapshot. */
+export const MAX_OPEN_BYTES = 64 * 1_024 * 1_024;
+/** Ended ballots that `ballot ls` and `ballot show` still know; the oldest makes room. */
+export const MAX_ENDED = 1_024;
+/** Seats that contradicted themselves with their signatures, as the registry remembers them; the oldest makes room. */
+const MAX_EQUIVOCATORS = 1_024;
+
+/** Any JSON; it was read from JSON, so it needs no look inside. */
+const json = z.custom<Json>((value) => value !== undefined, "must be there");
+const timeMs = z.int().min(0);
+const hashSchema = z.string().regex(/^[0-9a-f]{64}$/);
+
+const openSchema = z.strictObject({
+  id: tokenSchema,
+  capability: tokenSchema,
+  priority: z.enum(PRIORITIES),
+  scope: tokenSchema,
+  encoding: z.enum(["json", "msgpack"]),
+  /** When the ballot's task was stored, and when the ballot was opened: ms since 1970. */
+  storedAtMs: timeMs,
+  openedAtMs: timeMs,
+  /** The task that every seat gets: input (or a reference to it), labels, limits. */
+  task: json,
+  traceparent: z.string().max(256).optional(),
+  /** The decider's state. */
+  core: json,
+  /** About its size in the state. */
+  bytes: z.int().min(0),
+});
+
+/** Who answered what, as far as it is kept: the hash of the value. */
+const seatRecordSchema = z.strictObject({
+  agent: z.string().max(64),
+  /** What stays of the agent when its process restarts. */
+  voter: z.string().max(300),
+  model: z.string().max(128).optional(),
+  /** Null: it abstained, or was not waited for. */
+  hash: hashSchema.nullable(),
+});
+
+/** What is kept of an ended ballot. */
+const endedSchema = z.strictObject({
+  strategy: z.enum(BALLOT_STRATEGIES),
+  topology: z.enum(TOPOLOGIES),
+  outcome: z.enum([...BALLOT_OUTCOMES, "cancelled"]),
+  decidedBy: z.enum(DECIDED_BY).nullable(),
+  agreement: z.number().min(0).max(1),
+  rounds: z.int().min(0),
+  endedAtMs: timeMs,
+  /** The hash of the verdict's value; null without one. */
+  hash: hashSchema.nullable(),
+  /** Whether answers were given alone: only then do they say something of who gave them. */
+  isIndependent: z.boolean(),
+  seats: z.array(seatRecordSchema).max(MAX_SEATS),
+});
+
+const commands = {
+  "ballots-open": z.strictObject({
+    type: z.literal("ballots-open"),
+    ballots: z.array(openSchema).min(1).max(MAX_BATCH_ITEMS),
+  }),
+  /** The decider asks anew, or another agent takes a seat over: from here a new holder of the office goes on. */
+  "ballots-advance": z.strictObject({
+    type: z.literal("ballots-advance"),
+    steps: z
+      .array(z.strictObject({ id: tokenSchema, core: json, bytes: z.int() }))
+      .min(1)
+      .max(MAX_BATCH_ITEMS),
+  }),
+  /** The intent: this result is published, and then nobody works on the ballot any more. */
+  "ballots-end": z.strictObject({
+    type: z.literal("ballots-end"),
+    ends: z
+      .array(
+        z.strictObject({
+          id: tokenSchema,
+          /** The ballot's result, or a reference to it. */
+          result: json,
+          /** The task failed: it leaves a dead letter. */
+          isFailed: z.boolean(),
+          /** The tasks of its open questions, which are withdrawn. */
+          stragglers: z.array(tokenSchema).max(MAX_SEATS),
+          ended: endedSchema,
+          /** Agents whose seats signed two different values. */
+          equivocators: z.array(tokenSchema).max(MAX_SEATS),
+        }),
+      )
+      .min(1)
+      .max(MAX_BATCH_ITEMS),
+  }),
+  /** The receipt of an end. */
+  "ballots-settle": z.strictObject({
+    type: z.literal("ballots-settle"),
+    ids: z.array(tokenSchema).min(1).max(MAX_BATCH_ITEMS),
+  }),
+  /** The truth about an ended ballot, by the hash of the right value: what voters' records are made of. */
+  "ballot-correct": z.strictObject({ type: z.literal("ballot-correct"), id: tokenSchema, hash: hashSchema }),
+};
+
+/** A command about ballots. */
+export type BallotCommand = {
+  [T in keyof typeof commands]: z.output<(typeof commands)[T]>;
+}[keyof typeof commands];
+
+/** What is opened. */
+export type OpenedBallot = z.output<typeof openSchema>;
+/** A decided ballot whose receipt is still to come. */
+export type BallotEnd = z.output<(typeof commands)["ballots-end"]>["ends"][number];
+/** An open ballot. */
+export type OpenBallot = { -readonly [K in keyof OpenedBallot]: OpenedBallot[K] };
+
+/** A ballot in the outbox. */
+export interface EndingBallot extends BallotEnd {
+  readonly ballot: OpenBallot;
+}
+
+/** An ended ballot. */
+export type EndedBallot = z.output<typeof endedSchema> & {
+  readonly capability: string;
+  readonly openedAtMs: number;
+  /** The hash of the right value, once somebody told it. */
+  truth: string | null;
+};
+
+/** All ballots. */
+export interface Ballots {
+  readonly open: Map<string, OpenBallot>;
+  readonly outbox: Map<string, EndingBallot>;
+  /** The oldest first. */
+  readonly ended: Map<string, EndedBallot>;
+  /** What is known of voters, by capability, from ballots whose truth somebody told. */
+  readonly records: Map<string, VoterRecord>;
+  /** Ballots in which an agent signed two different values, by agent. */
+  readonly equivocators: Map<string, number>;
+  /** Bytes of `open` and `outbox`. */
+  bytes: number;
+}
+
+/** Capabilities with a record of voters; the one that was added to least recently makes room. */
+const MAX_RECORDS = 64;
+
+/** The reducer of ballots. */
+export const ballots: Reducer<Ballots, BallotCommand> = {
+  commands,
+  empty: () => ({
+    open: new Map(),
+    outbox: new Map(),
+    ended: new Map(),
+    records: new Map(),
+    equivocators: new Map(),
+    bytes: 0,
+  }),
+  decide(state, command) {
+    switch (command.type) {
+      case "ballots-open":
+        return command.ballots.map((ballot) => open(state, ballot));
+      case "ballots-advance":
+        return command.steps.map((step) => advance(state, step));
+      case "ballots-end":
+        return command.ends.map((end) => endBallot(state, end));
+      case "ballots-settle":
+        return command.ids.map((id) => settle(state, id));
+      case "ballot-correct":
+        return correct(state, command);
+      default:
+        return command satisfies never;
+    }
+  },
+  toJson: ({ open, outbox, ended, records, equivocators }) => [
+    [...open.values()].map((ballot) => ({ ...ballot }) as unknown as Json),
+    [...outbox.values()] as unknown as Json,
+    [...ended].map(([id, facts]) => [id, { ...facts }]) as unknown as Json,
+    [...records] as unknown as Json,
+    [...equivocators],
+  ],
+  fromJson(json) {
+    const [open, outbox, ended, records, equivocators] = json as unknown as [
+      OpenBallot[],
+      EndingBallot[],
+      [string, EndedBallot][],
+      [string, VoterRecord][],
+      [string, number][],
+    ];
+    return {
+      open: new Map(open.map((ballot) => [ballot.id, ballot])),
+      outbox: new Map(outbox.map((ending) => [ending.id, ending])),
+      ended: new Map(ended),
+      records: new Map(records),
+      equivocators: new Map(equivocators),
+      bytes: [...open, ...outbox.map(({ ballot }) => ballot)].reduce((sum, { bytes }) => sum + bytes, 0),
+    };
+  },
+};
+
+function open(state: Ballots, opened: OpenedBallot): "opened" | "known" | "full" {
+  const { id, bytes } = opened;
+  if (state.open.has(id) || state.outbox.has(id)) return "known"; // V1
+  if (state.open.size + state.outbox.size >= MAX_OPEN || state.bytes + bytes > MAX_OPEN_BYTES) return "full";
+  state.ended.delete(id); // its result is gone, or nobody would have opened it again
+  state.open.set(id, { ...opened });
+  state.bytes += bytes;
+  return "opened";
+}
+
+type Step = z.output<(typeof commands)["ballots-advance"]>["steps"][number];
+
+function advance(state: Ballots, { id, core, bytes }: Step): "advanced" | "unknown" | "full" {
+  const ballot = state.open.get(id);
+  if (ballot === undefined) return "unknown";
+  const more = bytes - ballot.bytes;
+  if (more > 0 && state.bytes + more > MAX_OPEN_BYTES) return "full";
+  ballot.core = core;
+  ballot.bytes = bytes;
+  state.bytes += more;
+  return "advanced";
+}
+
+function endBallot(state: Ballots, end: BallotEnd): "ended" | "unknown" {
+  const ballot = state.open.get(end.id);
+  if (ballot === undefined) return "unknown"; // V2
+  state.open.delete(end.id);
+  state.outbox.set(end.id, { ...end, ballot }); // V3
+  for (const agent of end.equivocators) {
+    const before = state.equivocators.get(agent) ?? 0;
+    state.equivocators.delete(agent);
+    state.equivocators.set(agent, before + 1);
+    dropOldest(state.equivocators, MAX_EQUIVOCATORS);
+  }
+  return "ended";
+}
+
+function settle(state: Ballots, id: string): boolean {
+  const ending = state.outbox.get(id);
+  if (ending === undefined) return false;
+  const { ballot, ended } = ending;
+  state.outbox.delete(id);
+  state.bytes -= ballot.bytes;
+  const { capability, openedAtMs } = ballot;
+  state.ended.set(id, { ...ended, capability, openedAtMs, truth: null });
+  dropOldest(state.ended, MAX_ENDED);
+  return true;
+}
+
+function correct(state: Ballots, { id, hash }: Extract<BallotCommand, { type: "ballot-correct" }>): Json {
+  const ballot = state.ended.get(id);
+  if (ballot === undefined) {
+    return refuse(
+      "not_found",
+      `no ended ballot ${id} is remembered; the last ${MAX_ENDED} are: murmur ballot ls`,
+      "id",
+    );
+  }
+  const { capability, isIndependent, truth } = ballot;
+  ballot.truth = hash;
+  if (isIndependent) {
+    let record = state.records.get(capability) ?? EMPTY_RECORD;
+    if (truth !== null) record = addCase(record, judge(ballot, truth), -1);
+    state.records.delete(capability);
+    state.records.set(capability, addCase(record, judge(ballot, hash)));
+    dropOldest(state.records, MAX_RECORDS);
+  }
+  return { corrected: true, wasRight: ballot.hash === hash, isCounted: isIndependent };
+}
+
+function judge({ seats }: EndedBallot, truth: string) {
+  return {
+    answers: seats.flatMap(({ voter, model, hash }) =>
+      hash === null ? [] : [{ voter, ...(model === undefined ? {} : { model }), isRight: hash === truth }],
+    ),
+  };
+}
+
+function dropOldest(map: Map<string, unknown>, most: number): void {
+  if (map.size > most) map.delete(map.keys().next().value as string);
+}

@@ -1,0 +1,261 @@
+// How a ballot ends: its result is made, decided in the log, published as the task's one result, its open questions are
+// withdrawn, and the receipt is decided. Owns that order; what the verdict says is the decider's.
+//
+// E1  Nothing is published that is not decided in the log. Whoever holds the office next repeats what has no receipt, with
+//     the very same result; the result subject takes one message, so a repeat changes nothing.
+// E2  The receipt comes after the result is stored, or found to be stored, and its open questions are withdrawn.
+import { type Clock, type Logger, type Meter, sleep, toIsoTime } from "../../base/index.ts";
+import { type Ballot, type BallotResult, hashValue, type Json } from "../../consensus/index.ts";
+import {
+  CONTENT_TYPES,
+  type DeadLetter,
+  decode,
+  encode,
+  NO_SCOPE,
+  type Result,
+  type Subjects,
+  type TaskAddress,
+  type Verdict,
+} from "../../protocol/index.ts";
+import type { Transport } from "../../transport/index.ts";
+import { type Outcomes, type TaskClient, unpackStored } from "../../work/index.ts";
+import type { Office } from "../office/office.ts";
+import type { BallotEnd, EndingBallot, OpenBallot } from "./ballots.ts";
+import { Batch } from "./batch.ts";
+import { questionTaskId } from "./messages.ts";
+import type { Run } from "./run.ts";
+import { voterOf } from "./seating.ts";
+
+/** The largest result that stands in the log itself, in bytes; a larger one is put into the blob store before. */
+const RESULT_LOG_BYTES = 16_384;
+/**
+ * How long agents that were told to stop have for it, in ms, before their questions are taken away: more than a broadcast and
+ * an abort take, and well below the second in which everything is cancelled.
+ */
+const STRAGGLER_GRACE_MS = 300;
+/** The pause before an end that could not be carried out is tried again, in ms. */
+const RETRY_PAUSE_MS = 1_000;
+
+/** Ends ballots. */
+export interface Endings {
+  /** Decides the end of a ballot (then `run.ended` resolves) and carries it out. Rejects when it could not be decided here. */
+  end(run: Run, result: BallotResult): Promise<void>;
+  /** Carries out what was decided. Resolves with the receipt, or when the office is held no more. */
+  carryOut(ending: EndingBallot, run: Run | null): Promise<void>;
+}
+
+/** Ends ballots while `office` is held here. */
+export function createEndings(parts: {
+  transport: Transport;
+  subjects: Subjects;
+  office: Office;
+  outcomes: Outcomes;
+  tasks: Pick<TaskClient, "cancelScope">;
+  log: Logger;
+  meter: Meter;
+  clock: Clock;
+}): Endings {
+  const { transport, subjects, office, outcomes, tasks, log, meter, clock } = parts;
+  const ends = new Batch<BallotEnd>(office, (items) => ({ type: "ballots-end", ends: items }));
+  const settles = new Batch<string>(office, (ids) => ({ type: "ballots-settle", ids }));
+
+  return { end, carryOut };
+
+  async function end(run: Run, ended: BallotResult): Promise<void> {
+    const { ballot } = run;
+    const result = await makeResult(run, ended);
+    const isCancelled = ended.error?.code === "cancelled";
+    const body = await pack(result, ballot);
+    const decided: BallotEnd = {
+      id: run.id,
+      result: body,
+      isFailed: result.status === "failed",
+      stragglers: run.unanswered.map(({ taskId }) => taskId),
+      ended: summarise(ended, clock.now()),
+      equivocators: [...new Set(accused(ended))],
+    };
+    // What `known` would be: somebody else ended it first, and carries that out.
+    if ((await ends.add(decided, JSON.stringify(decided).length)) !== "ended") return;
+    run.ended.resolve();
+    const { verdict } = ended;
+    const outcome = isCancelled ? "cancelled" : verdict.outcome;
+    meter.ballots.inc({ strategy: verdict.strategy, outcome });
+    meter.ballotSeconds.observe((clock.now() - ballot.openedAtMs) / 1_000);
+    if (!isCancelled) meter.ballotAgreement.observe(verdict.agreement);
+    await carryOut({ ...decided, ballot }, run);
+  }
+
+  async function carryOut(ending: EndingBallot, run: Run | null): Promise<void> {
+    const { id, ballot, stragglers } = ending;
+    for (let isDone = false; !isDone && office.tenure !== null; ) {
+      try {
+        if (stragglers.length > 0) transport.bus.publish(subjects.cancel(id, NO_SCOPE), encode({}));
+        const [stored] = await Promise.all([publish(ending), withdraw(ending, run)]);
+        if (stored) tell(ending);
+        await settles.add(id, id.length); // E2
+        isDone = true;
+      } catch (error) {
+        if (office.tenure === null) return; // E1
+        log.warn(
+          { err: error, ballot: id, capability: ballot.capability },
+          "a ballot's end is carried out again",
+        );
+        await sleep(RETRY_PAUSE_MS, { clock });
+      }
+    }
+  }
+
+  /** Stores the result and, of a ballot that failed, its dead letter; false when there was a result before. */
+  async function publish({ ballot, result, isFailed, ended }: EndingBallot): Promise<boolean> {
+    const at: TaskAddress = addressOf(ballot);
+    const bytes = encode(result, ballot.encoding);
+    const status = isFailed ? "failed" : ended.outcome === "cancelled" ? "cancelled" : "completed";
+    const stored = await outcomes.storeBytes(at, status, bytes, ballot.encoding);
+    if (!isFailed) return stored;
+    const standing = await outcomes.read(ballot.id);
+    if (standing?.result.status === "failed") {
+      await outcomes.bury(at, letterOf(at, subjects.task(at), standing.result, await readTask(ballot)));
+    }
+    return stored;
+  }
+
+  /** The ballot's task as it can be handed in again. */
+  async function readTask({ capability, task, core }: OpenBallot): Promise<object> {
+    const { inputRef, ...fields } = task as { inputRef?: { $blob: string; bytes: number } };
+    const { spec } = core as unknown as Ballot;
+    const said = { ...fields, capability, ballot: spec };
+    if (inputRef === undefined) return said;
+    return { ...said, input: decode(await transport.blobs.get(inputRef), CONTENT_TYPES.json).value };
+  }
+
+  /** Sees to it that nobody works on the ballot any more. */
+  async function withdraw({ id, stragglers }: EndingBallot, run: Run | null): Promise<void> {
+    if (stragglers.length === 0) return;
+    const isOver = async () => (run === null ? await areStored(stragglers) : run.unanswered.length === 0);
+    if (await isOver()) return;
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(STRAGGLER_GRACE_MS, resolve);
+      if (run === null) return;
+      run.onAnswered = () => {
+        if (run.unanswered.length > 0) return;
+        cancel();
+        resolve();
+      };
+    });
+    if (!(await isOver())) await tasks.cancelScope(id);
+  }
+
+  async function areStored(taskIds: readonly string[]): Promise<boolean> {
+    const results = transport.log("results");
+    const found = await Promise.all(
+      taskIds.map((taskId) => results.last(subjects.filters.resultById(taskId))),
+    );
+    return found.every((stored) => stored !== null);
+  }
+
+  function tell({ id, ended }: EndingBallot): void {
+    const { outcome, decidedBy, agreement, rounds } = ended;
+    const event = outcome === "cancelled" ? "cancelled" : "decided";
+    transport.bus.publish(
+      subjects.event("ballot", id, event),
+      encode({ outcome, decidedBy, agreement, rounds, at: toIsoTime(clock.now()) }),
+    );
+  }
+
+  async function makeResult(run: Run, { verdict, error }: BallotResult): Promise<Result> {
+    const { ballot } = run;
+    const { id, storedAtMs, openedAtMs } = ballot;
+    const nowMs = clock.now();
+    const winner = verdict.seats.find(({ seat }) => seat === verdict.winner);
+    return {
+      taskId: id,
+      status: error === undefined ? "completed" : error.code === "cancelled" ? "cancelled" : "failed",
+      ...(error === undefined ? { output: await outputOf(run, verdict) } : {}),
+      ...(error === undefined ? {} : { error: { ...error, retryable: false } }),
+      attempt: 1,
+      agent: winner?.agent ?? "-",
+      startedAt: toIsoTime(openedAtMs),
+      finishedAt: toIsoTime(nowMs),
+      queuedMs: Math.max(0, openedAtMs - storedAtMs),
+      ranMs: Math.max(0, nowMs - openedAtMs),
+      usage: verdict.usage,
+      verdict,
+    };
+  }
+
+  /** A winning seat's whole output; the verdict's value when no seat gave it. */
+  async function outputOf(run: Run, { winner, value, seats }: Verdict): Promise<unknown> {
+    const round = seats.find(({ seat }) => seat === winner)?.round;
+    if (winner === undefined || round === undefined) return value;
+    const kept = run.outputs.get(winner);
+    if (kept?.round === round) return kept.output;
+    const { capability } = run.ballot;
+    const taskId = questionTaskId(run.id, round, { seat: winner });
+    const stored = await transport.log("results").last(subjects.result(capability, run.id, taskId));
+    if (stored === null) return value; // it aged out while the ballot was open
+    return ((await unpackStored(stored, transport.blobs)).value as { output?: unknown }).output;
+  }
+
+  /** The result as it stands in the log: itself, or where it is. */
+  async function pack(result: Result, { encoding }: OpenBallot): Promise<Json> {
+    const plain = JSON.parse(JSON.stringify(result)) as Json;
+    const bytes = encode(plain, encoding);
+    if (bytes.length <= RESULT_LOG_BYTES) return plain;
+    return (await transport.blobs.put(bytes)) as unknown as Json;
+  }
+
+  function summarise({ verdict, error }: BallotResult, nowMs: number): BallotEnd["ended"] {
+    const { members } = office.state.registry;
+    const { strategy, topology, outcome, decidedBy, agreement, rounds } = verdict;
+    const isCancelled = error?.code === "cancelled";
+    return {
+      strategy,
+      topology,
+      outcome: isCancelled ? "cancelled" : outcome,
+      decidedBy: isCancelled ? null : decidedBy,
+      agreement,
+      rounds,
+      endedAtMs: nowMs,
+      hash: verdict.value === undefined ? null : hashValue(verdict.value as Json),
+      isIndependent: topology === "star" && rounds === 1,
+      seats: verdict.seats.map(({ agent, model, value }) => {
+        const profile = members.get(agent)?.profile;
+        return {
+          agent,
+          voter: profile === undefined ? agent : voterOf(profile),
+          ...(model === undefined ? {} : { model }),
+          hash: value === undefined ? null : hashValue(value as Json),
+        };
+      }),
+    };
+  }
+}
+
+/** Where the ballot's task belongs. */
+export function addressOf({ id, capability, priority, scope }: OpenBallot): TaskAddress {
+  return { capability, priority, scope, taskId: id };
+}
+
+function accused({ verdict }: BallotResult): string[] {
+  return (verdict.evidence ?? []).flatMap(({ kind, agent }) =>
+    kind === "double" && agent !== undefined ? [agent] : [],
+  );
+}
+
+/** The dead letter of a ballot that failed. */
+function letterOf(at: TaskAddress, subject: string, result: Result, task: object): DeadLetter {
+  const { taskId, capability, priority, scope } = at;
+  return {
+    taskId,
+    capability,
+    priority,
+    scope,
+    subject,
+    reason: result.error ?? { code: "no_quorum", message: "failed without a reason", retryable: false },
+    attempts: 1,
+    agent: result.agent,
+    diedAt: result.finishedAt,
+    payload: Buffer.from(JSON.stringify(task)).toString("base64"),
+    contentType: CONTENT_TYPES.json,
+  };
+}

@@ -1,0 +1,59 @@
+// One open ballot as the holder of the office works on it: what is soft about it, and can be made again from the control
+// log and the results of its questions. Owns the shape; who changes it is driver.ts.
+import type { Ballot } from "../../consensus/index.ts";
+import type { AdviceQuestion, SeatQuestion } from "../../protocol/index.ts";
+import type { OpenBallot } from "./ballots.ts";
+import { type Addressee, QuestionForm } from "./messages.ts";
+
+/** Outputs of at most this many bytes are kept until the verdict; a larger winner is read again. */
+export const MAX_KEPT_OUTPUT_BYTES = 16_384;
+
+/** A question whose result has not come yet. */
+export interface Question {
+  readonly run: Run;
+  readonly taskId: string;
+  readonly round: number;
+  readonly to: Addressee;
+  readonly capability: string;
+  /** Where its result is announced, and stored. */
+  readonly doneSubject: string;
+  readonly resultSubject: string;
+  readonly body: SeatQuestion | AdviceQuestion;
+  readonly endsAtMs: number;
+  /** Where it was placed; null while it is nowhere. */
+  place: { readonly host: string; readonly agent: string } | null;
+  isAnswered: boolean;
+}
+
+/** An open ballot. */
+export class Run {
+  readonly id: string;
+  readonly ballot: OpenBallot;
+  readonly form: QuestionForm;
+  core: Ballot;
+  /** `ending`: its end is on its way into the log, and nothing changes it any more. */
+  stage: "open" | "ending" = "open";
+  /** Every question of it that was put, by task id. */
+  readonly questions = new Map<string, Question>();
+  /** Small outputs by seat: one of them becomes the result's. */
+  readonly outputs = new Map<number, { readonly round: number; readonly output: unknown }>();
+  /** Resolves when its end is in the log; rejects when it could not be decided here. */
+  readonly ended = Promise.withResolvers<void>();
+  wakesAtMs: number | null = null;
+  cancelWake: (() => void) | undefined;
+  /** Called when a question is answered, once the ballot has ended. */
+  onAnswered: (() => void) | undefined;
+
+  constructor(ballot: OpenBallot, core: Ballot) {
+    this.id = ballot.id;
+    this.ballot = ballot;
+    this.core = core;
+    this.form = new QuestionForm(ballot);
+    this.ended.promise.catch(() => undefined); // mostly nobody waits for it
+  }
+
+  /** The questions without an answer. */
+  get unanswered(): Question[] {
+    return [...this.questions.values()].filter(({ isAnswered }) => !isAnswered);
+  }
+}

@@ -1,0 +1,124 @@
+// Who sits in a ballot: distinct agents from the registry, what each weighs, and what they are worth together. Owns the
+// rules of diversity; which of the fitting agents are best is the placement's.
+import {
+  type Ballot,
+  EMPTY_RECORD,
+  effectiveVoters,
+  meanCorrelation,
+  type Seat,
+  type VoterRecord,
+  weightOf,
+} from "../../consensus/index.ts";
+import type { BallotSpec } from "../../protocol/index.ts";
+import type { Placement } from "../placement/placement.ts";
+import type { Profile } from "../registry/profile.ts";
+import type { OfficeState } from "../state.ts";
+
+/** The agent of a seat for which nobody was found: it abstains. */
+export const NOBODY = "-";
+
+/** What stays of an agent when its process restarts: its role and its model. */
+export function voterOf({ role, model }: Pick<Profile, "role" | "model">): string {
+  return model === undefined ? role : `${role}/${model}`;
+}
+
+/** The seats that could be filled, in order; fewer than asked for when there are not enough agents that fit. */
+export function findSeats(
+  state: OfficeState,
+  pick: Placement["pick"],
+  {
+    capability,
+    spec,
+    labels,
+  }: { capability: string; spec: BallotSpec; labels?: Readonly<Record<string, string>> },
+): Seat[] {
+  const chosen = pickFitting(state, pick, {
+    capability,
+    spec,
+    count: spec.seats,
+    taken: new Set(),
+    ...(labels === undefined ? {} : { labels }),
+  });
+  const record = recordOf(state, capability);
+  return chosen.map((profile, index) => seatOf(profile, index + 1, record));
+}
+
+/** Another agent for a seat whose agent is gone; null when nobody fits. */
+export function findSubstitute(
+  state: OfficeState,
+  pick: Placement["pick"],
+  { capability, core, seat }: { capability: string; core: Ballot; seat: number },
+): Seat | null {
+  const { spec, seats } = core;
+  const taken = new Set(
+    seats.filter((other) => other.seat !== seat || spec.diversity !== "none").map(({ agent }) => agent),
+  );
+  const models = new Set(seats.filter((other) => other.seat !== seat).map(({ model }) => model));
+  const fits = (profile: Profile) => spec.diversity !== "model" || !models.has(profile.model);
+  const [profile] = pickFitting(state, pick, { capability, spec, count: 1, taken }).filter(fits);
+  return profile === undefined ? null : seatOf(profile, seat, recordOf(state, capability));
+}
+
+/** What the seats are worth as independent voters; null while too little is known of them. */
+export function worthOf(state: OfficeState, capability: string, seats: readonly Seat[]): number | null {
+  const voters = seats.flatMap(({ agent }) => {
+    const member = state.registry.members.get(agent);
+    return member === undefined ? [] : [voterOf(member.profile)];
+  });
+  const correlation = meanCorrelation(recordOf(state, capability), voters);
+  return correlation === null ? null : effectiveVoters(seats.length, correlation);
+}
+
+function recordOf(state: OfficeState, capability: string): VoterRecord {
+  return state.ballots.records.get(capability) ?? EMPTY_RECORD;
+}
+
+function pickFitting(
+  state: OfficeState,
+  pick: Placement["pick"],
+  wanted: {
+    capability: string;
+    spec: BallotSpec;
+    count: number;
+    taken: ReadonlySet<string>;
+    labels?: Readonly<Record<string, string>>;
+  },
+): Profile[] {
+  const { capability, spec, count, taken, labels } = wanted;
+  const { members, byCapability } = state.registry;
+  const exclude = new Set(taken);
+  if (spec.strategy === "bft") {
+    for (const id of byCapability.get(capability) ?? []) {
+      if (members.get(id)?.profile.publicKey === undefined || state.ballots.equivocators.has(id))
+        exclude.add(id);
+    }
+  }
+  const choices = pick({
+    count,
+    capability,
+    diversity: spec.diversity,
+    exclude,
+    ...(labels === undefined ? {} : { labels }),
+  });
+  const profiles = choices.flatMap(({ agent }) => members.get(agent)?.profile ?? []);
+  return spec.diversity === "model" ? distinctBy(profiles, voterOf) : profiles;
+}
+
+function distinctBy(profiles: readonly Profile[], keyOf: (profile: Profile) => string): Profile[] {
+  const seen = new Set<string>();
+  return profiles.filter((profile) => {
+    const key = profile.model ?? keyOf(profile);
+    return seen.has(key) ? false : seen.add(key) !== undefined;
+  });
+}
+
+function seatOf(profile: Profile, seat: number, record: VoterRecord): Seat {
+  const { id: agent, model, publicKey } = profile;
+  return {
+    seat,
+    agent,
+    ...(model === undefined ? {} : { model }),
+    weight: weightOf(record.voters[voterOf(profile)]),
+    ...(publicKey === undefined ? {} : { publicKey }),
+  };
+}

@@ -1,0 +1,72 @@
+import { expect, it, onTestFinished, vi } from "vitest";
+import { type AgentDefinition, createHost, defineAgent } from "../../src/agent/index.ts";
+import { createMeter, newInstanceId, silentLogger } from "../../src/base/index.ts";
+import { createTaskClient, createWorker } from "../../src/work/index.ts";
+import { SOON, setupOffice } from "./support.ts";
+
+async function setupBallots() {
+  const swarm = await setupOffice({ nats: true });
+  const leader = await swarm.start("c1", ["c1"]);
+  await vi.waitFor(() => expect(leader.office.tenure).not.toBeNull(), SOON);
+
+  async function host(...definitions: AgentDefinition[]) {
+    const transport = await swarm.connect();
+    const log = silentLogger;
+    const meter = createMeter();
+    const hostId = newInstanceId("test");
+    const made = createHost({
+      transport,
+      meter,
+      log,
+      hostId,
+      role: "test",
+      version: "1.0.0",
+      roles: definitions.map((definition) => ({ definition })),
+    });
+    const worker = createWorker({
+      transport,
+      meter,
+      log,
+      hostId,
+      workforce: made.workforce,
+      capabilities: made.capabilities,
+    });
+    await made.service.start();
+    await worker.start();
+    const stop = async () => {
+      await worker.stop();
+      await made.service.stop();
+    };
+    onTestFinished(stop);
+    return { hostId, host: made, stop };
+  }
+
+  const transport = await swarm.connect();
+  const client = createTaskClient({ transport, meter: createMeter() });
+  onTestFinished(() => client.close());
+  return { ...swarm, leader, host, client };
+}
+
+const saying = (name: string, answer: (input: unknown) => unknown) =>
+  defineAgent({ name, capabilities: ["classify"], run: (task) => answer(task.input) });
+
+it("answers a task with what most of five agents say, and tells who said what", async () => {
+  const { host, client, leader } = await setupBallots();
+  await host(
+    saying("a", () => "cat"),
+    saying("b", () => "dog"),
+    saying("c", () => "cat"),
+    saying("d", () => "cat"),
+    saying("e", () => "dog"),
+  );
+  await vi.waitFor(() => expect(leader.office.state.registry.members.size).toBe(5), SOON);
+  const result = await client.run(
+    { capability: "classify", input: "picture", ballot: { seats: 5, strategy: "majority" } },
+    { timeoutMs: 10_000 },
+  );
+  expect(result).toMatchObject({
+    status: "completed",
+    output: "cat",
+    verdict: { outcome: "decided", strategy: "majority", value: "cat" },
+  });
+});
