@@ -214,19 +214,20 @@ export function createWorker(parts: {
       wake();
       return;
     }
-    void perform(delivery, at, seat, permit);
+    perform(delivery, at, seat, permit);
   }
 
-  async function perform(
+  function perform(
     delivery: Delivery,
     at: TaskAddress,
     seat: Seat,
     permit: Permit | null,
     placement?: Placement,
-  ): Promise<void> {
-    const started = await deliveries.handle(delivery, at, seat, placement);
-    permit?.release(!started);
-    afterTask();
+  ): void {
+    void deliveries.handle(delivery, at, seat, placement).then((started) => {
+      permit?.release(!started);
+      afterTask();
+    });
   }
 
   /** Starts a placed task, or says why not. The limit is looked at before a slot is taken, which would wake us again. */
@@ -238,7 +239,7 @@ export function createWorker(parts: {
     }
     const seat = workforce.takeAgent(placement.agent, at.capability);
     if (typeof seat === "string") return seat;
-    void perform(delivery, at, seat, limiter === null ? null : limiter.take(), placement);
+    perform(delivery, at, seat, limiter === null ? null : limiter.take(), placement);
     return null;
   }
 
