@@ -1,0 +1,241 @@
+// The way on after the control log was lost: what can be saved, what is gone, and a log that begins anew with it. Owns
+// the plan and its order; what a renewed fold is, is consensus/snapshot.ts.
+//
+// E1  A log that can be read to its end is not recovered: nothing is given up that need not be.
+// E2  Sequence, term and every counter that was given away go on above all that can have been: by what log, snapshots
+//     and coordinators show, and a margin for what none of them shows.
+// E3  Order: the new snapshot is stored and read back, the stream is emptied up to the new beginning, then genesis and
+//     the snapshot entry are appended. After a crash between, coordinators still halt, and the next try goes on from the
+//     snapshot that the first one made.
+import {
+  createMember,
+  ENTRY_VERSION,
+  emptyFold,
+  genesisBody,
+  genesisChain,
+  haltedError,
+  type JsonObject,
+  loadLog,
+  type Member,
+  readGenesis,
+  renewFold,
+  saveFold,
+  sealEntry,
+} from "../../consensus/index.ts";
+import { type CoordinatorStatus, createSubjects, encode, SwarmError } from "../../protocol/index.ts";
+import { isStreamMissing, type LogInfo, type Stored, type Transport } from "../../transport/index.ts";
+import { type OfficeCommand, type OfficeState, officeCommands } from "../state.ts";
+import { ELECTION_TIMES } from "../time.ts";
+import { findBeginning, officeStores } from "./beginning.ts";
+import { readJson } from "./control-log.ts";
+import {
+  hashBytes,
+  listSnapshots,
+  type OfficeFold,
+  readSnapshot,
+  type SnapshotId,
+  writeSnapshot,
+} from "./snapshot-store.ts";
+
+/** Sequences left out before the new beginning: a snapshot is due every 20,000 entries, so fifty times what is at stake. */
+const SEQUENCE_MARGIN = 1_000_000;
+/** Terms left out: each is an election of about a second, so a quarter of an hour of nothing but elections. */
+const TERM_MARGIN = 1_000;
+/** Tokens and revisions left out: 1,000 in each of {@link SEQUENCE_MARGIN} entries. */
+const COUNTER_MARGIN = 1_000_000_000;
+
+/** What a recovery would do, or did. */
+export interface Recovery {
+  readonly logId: string;
+  /** Why the log cannot be gone on with. */
+  readonly problem: string;
+  /** The snapshot that is gone on from; null when it is the log's beginning. */
+  readonly snapshotSeq: number | null;
+  /** Entries up to this one are kept, as the state that they mean. */
+  readonly keptSeq: number;
+  /** The highest sequence that anything shows to have been. Entries behind `keptSeq` are lost, also any that nothing shows. */
+  readonly knownSeq: number;
+  /** Stored entries of other logs, or behind a bad one, that are discarded. */
+  readonly discarded: number;
+  /** Where the log begins again. */
+  readonly epoch: number;
+  readonly firstSeq: number;
+  readonly term: number;
+}
+
+/** A recovery that was thought out and not done yet. */
+export interface RecoveryPlan {
+  readonly recovery: Recovery;
+  /** Does it. @throws SwarmError `conflict` when somebody else wrote to the log meanwhile; `unavailable`. */
+  perform(): Promise<void>;
+}
+
+/**
+ * Thinks out how to go on, from snapshots, what is left of the log and what `coordinators` tell. Changes nothing.
+ * @throws SwarmError `conflict` when the log is sound, or nobody can tell what to go on from; `not_found` when there is
+ *   nothing to go on from; `unavailable` when the server does not answer.
+ */
+export async function planRecovery(
+  transport: Transport,
+  coordinators: readonly CoordinatorStatus[],
+): Promise<RecoveryPlan> {
+  const { log, snapshots } = officeStores(transport);
+  const info = await log.info().catch((error: unknown) => {
+    if (isStreamMissing(error)) return null;
+    throw error;
+  });
+  const problem = await findProblem(transport, info, coordinators);
+  const ids = await listSnapshots(snapshots);
+  const { base, snapshot } = await findBase(transport, info, ids);
+  const { logId } = base;
+  const left = await applyRest(transport, info, base);
+  const peers = coordinators.filter((each) => each.logId === logId);
+  const highest = (...found: number[]) => Math.max(...found);
+  const knownSeq = highest(
+    base.seq,
+    info?.lastSeq ?? 0,
+    ...ids.map(({ seq }) => seq),
+    ...peers.map(({ appliedSeq }) => appliedSeq),
+  );
+  const recovery: Recovery = {
+    logId,
+    problem,
+    snapshotSeq: snapshot?.seq ?? null,
+    keptSeq: base.seq,
+    knownSeq,
+    discarded: left.discarded,
+    epoch:
+      highest(base.epoch, left.epoch, ...ids.map(({ epoch }) => epoch), ...peers.map(({ epoch }) => epoch)) +
+      1,
+    firstSeq: knownSeq + SEQUENCE_MARGIN,
+    term: highest(base.term, left.term, ...peers.map(({ term }) => term)) + TERM_MARGIN,
+  };
+  return { recovery, perform: () => perform(transport, base, recovery) };
+}
+
+/** Why the log cannot be gone on with. @throws SwarmError `conflict` when it can (E1). */
+async function findProblem(
+  transport: Transport,
+  info: LogInfo | null,
+  coordinators: readonly CoordinatorStatus[],
+): Promise<string> {
+  let member: Member<OfficeState, OfficeCommand>;
+  try {
+    const { fold, snapshot } = await findBeginning(officeStores(transport));
+    member = createReader(fold, snapshot?.hash ?? null);
+    for await (const stored of transport.log("office").read({ fromSeq: fold.seq + 1 })) load(member, stored);
+  } catch (error) {
+    const isLost = error instanceof SwarmError && error.code === "conflict";
+    if (isLost || info === null || info.messages === 0) return (error as Error).message;
+    throw error;
+  }
+  const halted = haltedError(member);
+  if (halted !== undefined && /version .* is unknown/.test(halted)) {
+    throw new SwarmError(
+      "conflict",
+      `${halted}: the log is that of a newer version; run that version instead of recovering`,
+    );
+  }
+  if (halted !== undefined) return halted;
+  const { logId, epoch, seq } = member.office.fold;
+  const ahead = coordinators.find(
+    (each) => each.logId === logId && each.epoch === epoch && each.appliedSeq > (info?.lastSeq ?? 0),
+  );
+  if (ahead !== undefined) {
+    return `the log ends at ${info?.lastSeq}, below ${ahead.appliedSeq}, which coordinator ${ahead.id} has read`;
+  }
+  throw new SwarmError(
+    "conflict",
+    `the control log is sound up to its end at ${seq}: there is nothing to recover`,
+  );
+}
+
+/** The newest fold that can be had without the rest of the log. */
+async function findBase(
+  transport: Transport,
+  info: LogInfo | null,
+  ids: readonly SnapshotId[],
+): Promise<{ base: OfficeFold; snapshot: SnapshotId | null }> {
+  const logIds = new Set(ids.map(({ logId }) => logId));
+  if (logIds.size > 1) {
+    throw new SwarmError(
+      "conflict",
+      `there are snapshots of several logs (${[...logIds].join(", ")}): remove those that are not wanted`,
+    );
+  }
+  const faults: string[] = [];
+  for (const id of ids) {
+    const read = await readSnapshot(transport.snapshots, id);
+    if (read.ok) return { base: read.fold, snapshot: id };
+    faults.push(read.fault);
+  }
+  const first =
+    info === null || info.messages === 0 ? null : await transport.log("office").get(info.firstSeq);
+  const genesis = first === null ? null : readGenesis(readJson(first));
+  if (first !== null && genesis?.ok === true && genesis.epoch === 1) {
+    return { base: emptyFold(officeCommands, genesis.logId, { epoch: 1, seq: first.seq }), snapshot: null };
+  }
+  const why = faults.length === 0 ? "there is no snapshot" : faults.join("; ");
+  throw new SwarmError(
+    "not_found",
+    `${why}, and the log does not reach back to its beginning: restore the stream or its snapshots from a backup`,
+  );
+}
+
+/** Applies to `base` what of the log continues it, and looks through the rest for what it knew. */
+async function applyRest(transport: Transport, info: LogInfo | null, base: OfficeFold) {
+  let [discarded, term, epoch] = [0, 0, 0];
+  if (info === null) return { discarded, term, epoch };
+  const member = createReader(base, null);
+  for await (const stored of transport.log("office").read({ fromSeq: info.firstSeq })) {
+    if (stored.seq === base.seq + 1) load(member, stored);
+    if (stored.seq <= base.seq) continue;
+    discarded++;
+    const entry = readJson(stored);
+    if (entry.logId !== base.logId) continue;
+    if (Number.isSafeInteger(entry.term)) term = Math.max(term, entry.term as number);
+    if (Number.isSafeInteger(entry.epoch)) epoch = Math.max(epoch, entry.epoch as number);
+  }
+  return { discarded, term, epoch };
+}
+
+/** A member that only reads. */
+function createReader(fold: OfficeFold, hash: string | null): Member<OfficeState, OfficeCommand> {
+  return createMember({
+    config: {
+      ...{ node: "recovery", members: ["recovery"], swarm: fold.logId },
+      ...{ ...ELECTION_TIMES, preVote: true, checkQuorum: true },
+    },
+    seed: 0,
+    commandSet: officeCommands,
+    snapshot: { fold, hash },
+  });
+}
+
+/** Has the member read the entry, unless it does not trust its log any more. A gap is a fault like any other. */
+function load(member: Member<OfficeState, OfficeCommand>, stored: Stored): void {
+  if (haltedError(member) !== undefined) return;
+  if (stored.seq === member.office.fold.seq + 1) loadLog(member, [readJson(stored)]);
+  else member.office.halted = `entry ${member.office.fold.seq + 1} is missing`;
+}
+
+/** See E3. */
+async function perform(transport: Transport, base: OfficeFold, recovery: Recovery): Promise<void> {
+  const { logId, epoch, firstSeq, term } = recovery;
+  const { log, snapshots } = officeStores(transport);
+  const fold = renewFold(base, { epoch, seq: firstSeq, term, skip: COUNTER_MARGIN });
+  const text = new TextEncoder().encode(saveFold(fold));
+  const hash = await hashBytes(text);
+  const object = await writeSnapshot(snapshots, { logId, epoch, seq: firstSeq, hash }, text);
+  await transport.init(); // where the stream itself is gone
+  await log.purge({ beforeSeq: firstSeq });
+  const subject = createSubjects(transport.prefix).officeLog;
+  const append = (entry: object, expectedLastSeq: number) =>
+    log.append(subject, encode(entry), { expectedLastSeq });
+  await append(genesisBody({ logId, epoch }), firstSeq - 1);
+  const entry = sealEntry<OfficeCommand>(
+    { v: ENTRY_VERSION, logId, term, at: fold.at, type: "snapshot", seq: firstSeq, hash, object },
+    genesisChain(logId, epoch),
+  );
+  await append(entry as unknown as JsonObject, firstSeq);
+}
