@@ -1,17 +1,17 @@
 // What a task and a result are on the wire. The single source of their types, schemas and defaults.
 import { z } from "zod";
-import {
-  adviceQuestionSchema,
-  ballotSchema,
-  ballotUsageSchema,
-  seatQuestionSchema,
-  signedVoteSchema,
-  verdictSchema,
-} from "./ballot.ts";
+import { ballotSchema } from "./ballot.ts";
 import { ERROR_CODES, SwarmError } from "./errors.ts";
 import { placementSchema, routeSchema } from "./placement.ts";
 import { parse, timeSchema, tokenSchema } from "./schema.ts";
 import { NO_SCOPE, PRIORITIES } from "./subjects.ts";
+import {
+  adviceQuestionSchema,
+  ballotUsageSchema,
+  seatQuestionSchema,
+  signedVoteSchema,
+  verdictSchema,
+} from "./verdict.ts";
 
 /** One attempt's limit when the task names none, in ms. */
 export const DEFAULT_TIMEOUT_MS = 300_000;
