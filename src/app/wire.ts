@@ -19,6 +19,7 @@ import {
   createBallots,
   createFiring,
   createLeaseKeeper,
+  createLonelinessWatch,
   createOffice,
   createOfficeClient,
   createOfficeServer,
@@ -174,6 +175,9 @@ export async function runApi(
 /** How long a coordinator that is told to stop waits for its successor; a planned change takes a few ms of it. */
 const HAND_OVER_MS = 2_000;
 
+/** A dead link of a coordinator is noticed within 6 s: there are few of them, and every one counts in an election. */
+const COORDINATOR_PING_INTERVAL_MS = 2_000;
+
 /** Runs one coordinator until the session's signal aborts; then hands the office over. */
 export async function runCoordinator(
   ports: Ports,
@@ -187,6 +191,7 @@ export async function runCoordinator(
       description: `Murmur coordinator ${id} of ${members.join(", ")}`,
     },
     init: false,
+    pingIntervalMs: COORDINATOR_PING_INTERVAL_MS,
     async start(parts) {
       const { transport, meter, log, services } = parts;
       const seed = Math.floor(systemChance.next() * 2 ** 32);
@@ -200,6 +205,7 @@ export async function runCoordinator(
         placement.service,
         ballots.service,
         office.service,
+        createLonelinessWatch({ transport, office }),
         createStaleServer({ transport, office, log }),
         createOfficeServer({ transport, office, members, log, answers }),
         createFiring({ office, tasks, log }),
@@ -235,6 +241,7 @@ async function runProcess(
     role: string;
     announcement: { name: "murmur-agent" | "murmur-api" | "murmur-coordinator"; description: string };
     init: boolean;
+    pingIntervalMs?: number;
     start(parts: Parts): Promise<Kind>;
   },
 ): Promise<void> {
@@ -264,6 +271,7 @@ async function runProcess(
       log,
       meter,
       replicas: config.replicas,
+      pingIntervalMs: options.pingIntervalMs,
       waitOnFirstConnect: true,
       signal,
     });
@@ -349,6 +357,7 @@ function withBus(transport: Transport, bus: Transport["bus"]): Transport {
     get state() {
       return transport.state;
     },
+    changeServer: () => transport.changeServer(),
     onState: (onState) => transport.onState(onState),
     init: () => transport.init(),
     inspect: () => transport.inspect(),

@@ -23,6 +23,7 @@ export { createLeaseKeeper, type LeaseRequest, waitForLock } from "./locks/lease
 export { type LockView, MAX_LEASE_MS } from "./locks/locks.ts";
 export { foundOffice } from "./office/control-log.ts";
 export { createOffice } from "./office/driver.ts";
+export { createLonelinessWatch } from "./office/loneliness.ts";
 export {
   CLUSTER_SIZES,
   type Office,

@@ -290,6 +290,12 @@ export interface Transport {
   /** The largest message that the server takes, in bytes. */
   readonly maxPayloadBytes: number;
   readonly state: ConnectionState;
+  /**
+   * Leaves the server for another one of its cluster, for who sees that it is cut off from the others: then it takes
+   * messages and nothing comes of them. What is under way ends as when a connection breaks. Does nothing without a
+   * connection, or where there is one server only.
+   */
+  changeServer(): void;
   /** Calls `onState` at every change. */
   onState(onState: (state: ConnectionState) => void): Subscription;
   /**

@@ -59,6 +59,7 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
     get state() {
       return connection.state;
     },
+    changeServer: () => undefined, // there is one only
     onState: (onState) => connection.onState(onState),
     async inspect() {
       connection.assertOpen("inspect");

@@ -38,7 +38,7 @@ import { createNatsObjects } from "./objects.ts";
 import { createNatsQueue } from "./queue.ts";
 
 /** How a dead link is noticed: two pings unanswered, so within 45 s. The client's default would take minutes. */
-const PING_INTERVAL_MS = 15_000;
+const DEFAULT_PING_INTERVAL_MS = 15_000;
 /** Waits between attempts at the first connection. */
 const FIRST_CONNECT: BackoffPolicy = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.5 };
 /**
@@ -77,6 +77,13 @@ export interface ConnectNatsOptions extends NatsTarget {
   meter: Meter;
   /** Wait for the first connection for ever instead of failing at once (default): for daemons. */
   waitOnFirstConnect?: boolean | undefined;
+  /**
+   * How often the server is asked whether it is there, in ms; a link is dead when two such questions stay open. Default
+   * {@link DEFAULT_PING_INTERVAL_MS}; less where few processes must notice soon.
+   */
+  pingIntervalMs?: number | undefined;
+  /** How long appends stay unheard before the server is left for another one of its cluster, in ms; default 10 s. */
+  leaveAfterMs?: number | undefined;
   /** Ends that wait. */
   signal?: AbortSignal | undefined;
   /**
@@ -102,7 +109,11 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
   const bucketNamed = (key: BucketKey) => buckets.find((spec) => spec.key === key)!;
 
   const outage: Outage = { sinceMs: undefined };
-  const link = new Link(await openConnection(options, outage), { log, inboxPrefix: options.inboxPrefix });
+  const link = new Link(await openConnection(options, outage), {
+    log,
+    inboxPrefix: options.inboxPrefix,
+    leaveAfterMs: options.leaveAfterMs,
+  });
   outage.sinceMs = undefined;
   meter.natsConnected.set(1);
   link.onState((state) => {
@@ -124,6 +135,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     get state() {
       return link.state;
     },
+    changeServer: () => link.changeServer(),
     onState: (onState) => link.onState(onState),
     init: () => initStreams(link, { streams, buckets, replicas }),
     inspect: () => inspectStreams(link, { streams, buckets, replicas }),
@@ -179,7 +191,7 @@ function toClientOptions(options: ConnectNatsOptions, outage: Outage): Connectio
     name: options.name,
     noAsyncTraces: true,
     timeout: CONNECT_TIMEOUT_MS,
-    pingInterval: PING_INTERVAL_MS,
+    pingInterval: options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS,
     maxPingOut: 2,
     reconnect: true,
     maxReconnectAttempts: -1,

@@ -32,6 +32,11 @@ interface Lane {
 const CLOSE_FLUSH_TIMEOUT_MS = 2_000;
 /** How often long waits are looked at. Shorter ones have a timer each: a timer for every append cost 3 % of a core. */
 const OVERDUE_INTERVAL_MS = 100;
+/**
+ * How long appends stay unheard before the server is left: above the 4–9 s in which a stream elects a new leader, because
+ * no other server would be better meanwhile.
+ */
+const DEFAULT_LEAVE_AFTER_MS = 10_000;
 /** How many unused subscriptions are kept for the next pulls: more than a process opens in one turn of its loop. */
 const MAX_IDLE_LANES = 64;
 
@@ -61,12 +66,18 @@ export class Link {
   readonly #idleLanes: Lane[] = [];
   readonly #outbox: Outbox;
   #overdueTimer: NodeJS.Timeout | undefined;
+  readonly #leaveAfterMs: number;
+  #unheardSinceMs: number | undefined;
   #counter = 0;
   #state: ConnectionState = "connected";
   #closing: Promise<void> | undefined;
 
-  constructor(nc: NatsConnection, options: { log: Logger; inboxPrefix?: string | undefined }) {
+  constructor(
+    nc: NatsConnection,
+    options: { log: Logger; inboxPrefix?: string | undefined; leaveAfterMs?: number | undefined },
+  ) {
     this.nc = nc;
+    this.#leaveAfterMs = options.leaveAfterMs ?? DEFAULT_LEAVE_AFTER_MS;
     this.#log = options.log;
     this.inboxPrefix = options.inboxPrefix;
     this.#base = `${createInbox(options.inboxPrefix)}.`;
@@ -89,6 +100,28 @@ export class Link {
   onState(listener: (state: ConnectionState) => void): Subscription {
     this.#listeners.add(listener);
     return { close: () => this.#listeners.delete(listener) };
+  }
+
+  /**
+   * What an append came to that was asked at `sentAtMs` (`performance.now()`): `isHeard` when the stream accepted or
+   * refused it. A server that is cut off from the others of its cluster goes on taking appends, and none is ever heard of
+   * again: it is left when no append was heard for `leaveAfterMs`.
+   */
+  noteAppend(isHeard: boolean, sentAtMs: number): void {
+    if (isHeard) this.#unheardSinceMs = undefined;
+    else this.#unheardSinceMs ??= sentAtMs;
+    if (this.#unheardSinceMs === undefined || performance.now() - this.#unheardSinceMs < this.#leaveAfterMs)
+      return;
+    this.#unheardSinceMs = undefined;
+    this.changeServer();
+  }
+
+  /** See `Transport.changeServer`. The client takes its servers in turn, so the next one is another. */
+  changeServer(): void {
+    const { info } = this.nc;
+    if (this.#state !== "connected" || info?.cluster === undefined) return;
+    this.#log.warn({ server: info.server_name }, "leaving this server for another one of its cluster");
+    this.nc.reconnect().catch(() => undefined); // closed meanwhile
   }
 
   /** Opens a reply subject. `onLost` is called instead of further messages when the connection breaks (I2). */

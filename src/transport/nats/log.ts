@@ -72,11 +72,19 @@ async function append(
   options: AppendOptions,
 ): Promise<{ seq: number; duplicate: boolean }> {
   const doing = `append to ${subject}`;
-  const reply = await link.request(subject, data, {
-    timeoutMs: options.timeoutMs ?? APPEND_TIMEOUT_MS,
-    doing,
-    headers: appendHeaders(options),
-  });
+  const sentAtMs = performance.now();
+  let reply: Msg;
+  try {
+    reply = await link.request(subject, data, {
+      timeoutMs: options.timeoutMs ?? APPEND_TIMEOUT_MS,
+      doing,
+      headers: appendHeaders(options),
+    });
+  } catch (error) {
+    if (error instanceof SwarmError && error.code === "unavailable") link.noteAppend(false, sentAtMs);
+    throw error;
+  }
+  link.noteAppend(true, sentAtMs);
   const ack = parseReply<{ seq?: number; duplicate?: boolean; error?: ApiError }>(reply, doing);
   if (ack.error !== undefined) throw fromApiError(ack.error, doing);
   if (typeof ack.seq !== "number") {

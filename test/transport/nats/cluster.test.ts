@@ -3,7 +3,8 @@ import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
 import { createSubjects } from "../../../src/protocol/index.ts";
 import { type ConnectNatsOptions, connectNats } from "../../../src/transport/index.ts";
-import { type NatsCluster, startNatsCluster } from "../../support/nats-cluster.ts";
+import { around, type NatsCluster, startNatsCluster } from "../../support/nats-cluster.ts";
+import { between } from "../../support/wires.ts";
 import { startSwarm } from "./support.ts";
 
 let cluster: NatsCluster;
@@ -58,4 +59,26 @@ test("three copies on one server are unavailable, and the message says what to d
 test("more copies than servers are unavailable", async () => {
   const refused = (await setup({ prefix: "five", replicas: 5 })).init();
   await expect(refused).rejects.toThrow(/start 5 servers/);
+});
+
+test("a server that is cut off from the others is left when nothing is heard of appends", {
+  timeout: 60_000,
+}, async () => {
+  const prefix = "cut";
+  const transport = await setup({ prefix, servers: await cluster.clientUrl("client"), leaveAfterMs: 300 });
+  await transport.init();
+  const log = transport.log("office");
+  const subject = createSubjects(prefix).officeLog;
+  const append = () => log.append(subject, new Uint8Array(), { timeoutMs: 200 }).catch(() => undefined);
+  await append();
+  const leader = await cluster.streamLeader("CUT_OFFICE_LOG");
+  const others = cluster.servers.map(({ name }) => name).filter((name) => name !== leader);
+  onTestFinished(() => cluster.ready());
+  // To the one that leads, and back again: whoever is there when it is cut off must come away by himself.
+  cluster.wires.cut(between(["client"], others), "break");
+  await expect.poll(() => transport.state).toBe("connected");
+  await expect.poll(append, { timeout: 10_000 }).toBeDefined();
+  cluster.wires.heal();
+  cluster.wires.cut(around(cluster, leader!), "hold");
+  await expect.poll(append, { timeout: 40_000 }).toBeDefined();
 });
