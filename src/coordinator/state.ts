@@ -8,8 +8,11 @@ import { combine } from "./reducer.ts";
 import { registry } from "./registry/registry.ts";
 import { schedules } from "./schedules/schedules.ts";
 
+/** The parts of the office, by the name under which a snapshot holds their state. */
+export const reducers = { ballots, budgets, config, locks, registry, schedules };
+
 /** What entries of the control log mean. */
-export const officeCommands = combine({ ballots, budgets, config, locks, registry, schedules });
+export const officeCommands = combine(reducers);
 
 /** The state that the control log means. */
 export type OfficeState = ReturnType<typeof officeCommands.empty>;
