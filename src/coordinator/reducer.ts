@@ -28,6 +28,8 @@ export interface Reducer<S, C extends LogCommand> {
   decide(state: S, command: C, at: number): Json;
   /** The state as JSON: everything that decides later answers, in an order that depends on nothing else (R3). */
   toJson(state: S): Json;
+  /** What stands for the state in its hash; by default its JSON. For a part that is too large to be hashed anew each time. */
+  digest?(state: S): Json;
   /** The state that {@link Reducer.toJson} made this JSON of. Its hash was checked before. */
   fromJson(json: Json): S;
   /**
@@ -77,7 +79,13 @@ export function combine<P extends Readonly<Record<string, AnyReducer>>>(
       const { name, part } = owners.get((command as LogCommand).type)!;
       return part.decide(state[name], command, at);
     },
-    digest: (state) => sha256(canonicalJson(names.map((name) => parts[name]!.toJson(state[name])))),
+    digest(state) {
+      const digests = names.map((name) => {
+        const part = parts[name]!;
+        return part.digest?.(state[name]) ?? part.toJson(state[name]);
+      });
+      return sha256(canonicalJson(digests));
+    },
     toJson: (state) => Object.fromEntries(names.map((name) => [name, parts[name]!.toJson(state[name])])),
     // A part that the snapshot's writer did not know yet begins empty, as it does in a log without its commands.
     fromJson: (json) =>

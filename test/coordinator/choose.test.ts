@@ -1,10 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { seededChance } from "../../src/base/index.ts";
+import { type Chance, seededChance } from "../../src/base/index.ts";
 import { drawBeta } from "../../src/coordinator/placement/beta.ts";
-import { type Candidate, choose, chooseNamed, MAX_PER_KIND } from "../../src/coordinator/placement/choose.ts";
-import { pick } from "../../src/coordinator/placement/pick.ts";
-import { findTriggers, matchExpertise, readWanted } from "../../src/coordinator/placement/skills.ts";
+import {
+  type Candidate,
+  chooseNamed,
+  choose as chooseOfKinds,
+  groupKinds,
+  MAX_PER_KIND,
+} from "../../src/coordinator/placement/choose.ts";
+import { pick as pickOfKinds } from "../../src/coordinator/placement/pick.ts";
+import {
+  findTriggers,
+  matchExpertise,
+  readWanted,
+  type Wanted,
+} from "../../src/coordinator/placement/skills.ts";
 import { type Profile, profileOf } from "../../src/coordinator/registry/profile.ts";
 import { MAX_REASONS } from "../../src/protocol/index.ts";
 import { makeStatus } from "./support.ts";
@@ -23,10 +34,14 @@ function candidate(id: string, given: Given = {}): Candidate {
     profile: { ...(profileOf(makeStatus({ id })) as Profile), ...fields },
     isOpen,
     load,
-    expectation: () => ({ outcomes, successRate, meanMs }),
+    expectation: { outcomes, successRate, meanMs },
   };
 }
 
+const choose = (candidates: Candidate[], ...rest: [Wanted, Chance]) =>
+  chooseOfKinds(groupKinds(candidates), ...rest);
+const pick = (candidates: Candidate[], ...rest: [Parameters<typeof pickOfKinds>[1], Chance]) =>
+  pickOfKinds(groupKinds(candidates), ...rest);
 const anything = readWanted();
 
 /** How often each agent is chosen in `times` choices. */
@@ -139,7 +154,7 @@ describe("the choice of an agent", () => {
     expect(choice).toMatchObject({ agent: "search" });
     expect(choice?.reasons[0]).toEqual({ what: "expertise", value: 1, weight: 4 });
     expect(choice?.reasons).toContainEqual({ what: "triggers", value: "full text", weight: 1 });
-    expect(choice?.reasons.at(-1)).toEqual({ what: "agents that could take it", value: 2 });
+    expect(choice?.reasons.at(-1)).toEqual({ what: "agents compared", value: 2 });
   });
 
   it("prefers the free and the fast of equals", () => {
@@ -151,17 +166,26 @@ describe("the choice of an agent", () => {
     expect(count([candidate("fast", equal), slow]).get("fast")).toBeGreaterThan(990);
   });
 
-  it("looks at a bounded part of a large swarm, of every kind", () => {
+  it("looks at a bounded part of a large swarm, of every kind, and at all before it settles for a full one", () => {
     let looked = 0;
-    const many = Array.from({ length: 20_000 }, (_, n) => ({
-      ...candidate(`a${n}`, { role: n === 7_777 ? "rare" : "common" }),
-      expectation: () => {
-        looked++;
-        return { outcomes: 0, successRate: 0, meanMs: null };
-      },
-    }));
+    const many = Array.from({ length: 20_000 }, (_, n) => {
+      const { expectation, ...fields } = candidate(`a${n}`, {
+        role: n === 7_777 ? "rare" : "common",
+        load: 8,
+      });
+      return {
+        ...fields,
+        load: n === 123 || n === 7_777 ? 0 : 8,
+        get expectation() {
+          looked++;
+          return expectation;
+        },
+      };
+    });
     expect(choose(many, readWanted({ role: "rare" }), seededChance(1))?.agent).toBe("a7777");
-    expect(looked).toBe(MAX_PER_KIND + 1);
+    expect(looked).toBeLessThanOrEqual(MAX_PER_KIND + 1);
+    const common = many.filter(({ profile }) => profile.role === "common");
+    expect(choose(common, anything, seededChance(1))?.agent).toBe("a123");
   });
 
   it("of a named agent is that agent, if it offers the capability and takes work", () => {

@@ -121,6 +121,8 @@ describe("the registry", () => {
             expect(canonicalJson(registry.decide(copy, each, 0))).toBe(canonicalJson(decide(each)));
           }
           expect(canonicalJson(registry.toJson(copy))).toBe(canonicalJson(registry.toJson(state)));
+          const again = registry.fromJson(registry.toJson(state));
+          for (const each of [copy, again]) expect(registry.digest?.(each)).toEqual(registry.digest?.(state));
           const listed = (index: Map<string, Set<string>>) =>
             [...index].flatMap(([key, ids]) => [...ids].map((each) => `${key} ${each}`)).sort();
           const members = [...state.members.values()].map((member) => member.profile);
@@ -133,6 +135,22 @@ describe("the registry", () => {
       { numRuns: 500 },
     );
   });
+});
+
+it("registries that differ have different digests", () => {
+  const { state, decide, join } = setup(profile());
+  const seen = new Set<string>();
+  const note = () => seen.add(JSON.stringify(registry.digest?.(state)));
+  note();
+  join(profile({ id: "a2" }));
+  note();
+  decide(outcome("a2"));
+  note();
+  decide({ type: "members-leave", reason: "goodbye", agents: [{ id: "a2", host: "h1" }] });
+  note();
+  join(profile({ version: "2.0.0" }));
+  note();
+  expect(seen.size).toBe(5);
 });
 
 describe("a record", () => {

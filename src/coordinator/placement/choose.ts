@@ -22,22 +22,38 @@ import { findTriggers, matchExpertise, type Wanted } from "./skills.ts";
  * comes before how it did, because a task that names an expertise wants it; how it did comes before how free it is.
  */
 export const WEIGHTS = { expertise: 4, triggers: 2, success: 2, latency: 1, slots: 1 } as const;
-/** Agents of one kind whose records are looked at for one choice: more change little, and a choice must stay cheap. */
+/** Agents of one kind that are looked at for one choice, drawn anew each time: a choice among thousands must stay cheap. */
 export const MAX_PER_KIND = 32;
 /** How much an agent may be given, in multiples of its slots (Q2). */
 const MAX_LOAD = 2;
 /** The longest list of triggers that a reason shows, in characters. */
 const MAX_SHOWN = 100;
 
-/** An agent that may be chosen. */
+/** An agent that may be chosen. What is not its profile is asked only of who is looked at. */
 export interface Candidate {
   readonly profile: Profile;
   /** Whether it takes new work. */
   readonly isOpen: boolean;
   /** Attempts that it has, or will have of what was placed on it. */
   readonly load: number;
-  /** What to expect of it; asked only for who comes into question. */
-  readonly expectation: () => Expectation;
+  /** What to expect of it. */
+  readonly expectation: Expectation;
+}
+
+/** Candidates by kind: those of one kind say the same of themselves, so that only their records and loads differ. */
+export type Kinds<C extends Candidate = Candidate> = readonly (readonly C[])[];
+
+/** Sorts candidates by kind. */
+export function groupKinds<C extends Candidate>(candidates: Iterable<C>): C[][] {
+  const kinds = new Map<string, C[]>();
+  for (const candidate of candidates) {
+    const { role, model, expertise, triggers } = candidate.profile;
+    const name = JSON.stringify([role, model, expertise, triggers]);
+    const kind = kinds.get(name);
+    if (kind === undefined) kinds.set(name, [candidate]);
+    else kind.push(candidate);
+  }
+  return [...kinds.values()];
 }
 
 /** A choice, and what it was made of: the heaviest reason first. */
@@ -49,10 +65,21 @@ export interface Choice {
 }
 
 /** Chooses among all; null when nobody can take the task now. */
-export function choose(candidates: Iterable<Candidate>, wanted: Wanted, chance: Chance): Choice | null {
-  const able = findAble(candidates); // Q1, Q2
-  const sample = sampleKinds(able, chance);
-  return best(sample, able.length, wanted, chance);
+export function choose(kinds: Kinds, wanted: Wanted, chance: Chance): Choice | null {
+  let able = kinds.flatMap((kind) => drawAble(kind, isFree, chance)); // Q1
+  if (able.length === 0) able = kinds.flatMap((kind) => drawAble(kind, mayBeGiven, chance)); // Q2
+  return best(able, wanted, chance);
+}
+
+/** Some of a kind that are able, if any is; all are looked at only when none of a first draw is. */
+function drawAble(
+  kind: readonly Candidate[],
+  isAble: (candidate: Candidate) => boolean,
+  chance: Chance,
+): readonly Candidate[] {
+  const drawn = draw(kind, MAX_PER_KIND, chance).filter(isAble);
+  if (drawn.length > 0 || kind.length <= MAX_PER_KIND) return drawn;
+  return draw(kind.filter(isAble), MAX_PER_KIND, chance);
 }
 
 /**
@@ -60,7 +87,7 @@ export function choose(candidates: Iterable<Candidate>, wanted: Wanted, chance: 
  * @throws SwarmError `invalid_input` when it does not offer the capability, `unavailable` when it cannot take it now.
  */
 export function chooseNamed(candidate: Candidate, capability: string): Choice {
-  const { profile, isOpen, load } = candidate;
+  const { profile, isOpen } = candidate;
   if (!profile.capabilities.includes(capability)) {
     throw new SwarmError(
       "invalid_input",
@@ -68,7 +95,7 @@ export function chooseNamed(candidate: Candidate, capability: string): Choice {
       { field: "route" },
     );
   }
-  if (!isOpen || load >= profile.slots * MAX_LOAD) {
+  if (!mayBeGiven(candidate)) {
     throw new SwarmError(
       "unavailable",
       `agent ${profile.id} ${isOpen ? "has as much as it can take" : "takes no new work"} at the moment; the task waits`,
@@ -78,42 +105,31 @@ export function chooseNamed(candidate: Candidate, capability: string): Choice {
   return { host: profile.host, agent: profile.id, score: 0, reasons };
 }
 
-/** Those with a free slot; when there are none, those that may be given more (Q2). */
-function findAble(candidates: Iterable<Candidate>): Candidate[] {
-  const free: Candidate[] = [];
-  const busy: Candidate[] = [];
-  for (const candidate of candidates) {
-    const { isOpen, load, profile } = candidate;
-    if (!isOpen) continue;
-    if (load < profile.slots) free.push(candidate);
-    else if (load < profile.slots * MAX_LOAD) busy.push(candidate);
-  }
-  return free.length > 0 ? free : busy;
+function isFree({ isOpen, load, profile }: Candidate): boolean {
+  return isOpen && load < profile.slots;
 }
 
-/** At most {@link MAX_PER_KIND} of each kind, drawn evenly (reservoir sampling, Vitter's algorithm R). */
-function sampleKinds(candidates: readonly Candidate[], chance: Chance): Candidate[] {
-  const kinds = new Map<string, { seen: number; drawn: Candidate[] }>();
-  for (const candidate of candidates) {
-    const { role, model, expertise, triggers } = candidate.profile;
-    const name = `${role}\n${model ?? ""}\n${expertise?.join() ?? ""}\n${triggers?.join() ?? ""}`;
-    let kind = kinds.get(name);
-    if (kind === undefined) {
-      kind = { seen: 0, drawn: [] };
-      kinds.set(name, kind);
-    }
-    const place = kind.seen < MAX_PER_KIND ? kind.seen : Math.floor(chance.next() * (kind.seen + 1));
-    kind.seen++;
-    if (place < MAX_PER_KIND) kind.drawn[place] = candidate;
-  }
-  return [...kinds.values()].flatMap(({ drawn }) => drawn);
+/** Whether it may be given one more, though it may have to wait (Q2). */
+function mayBeGiven({ isOpen, load, profile }: Candidate): boolean {
+  return isOpen && load < profile.slots * MAX_LOAD;
 }
 
-function best(sample: readonly Candidate[], able: number, wanted: Wanted, chance: Chance): Choice | null {
-  const expected = sample.map((candidate) => candidate.expectation());
+/** Up to `count` of them, drawn evenly (R. Floyd's algorithm, Comm. ACM 30, 1987). */
+function draw<T>(all: readonly T[], count: number, chance: Chance): readonly T[] {
+  if (all.length <= count) return all;
+  const places = new Set<number>();
+  for (let last = all.length - count; last < all.length; last++) {
+    const place = Math.floor(chance.next() * (last + 1));
+    places.add(places.has(place) ? last : place);
+  }
+  return [...places].map((place) => all[place] as T);
+}
+
+function best(able: readonly Candidate[], wanted: Wanted, chance: Chance): Choice | null {
+  const expected = able.map(({ expectation }) => expectation);
   const fastestMs = Math.min(...expected.map(({ meanMs }) => meanMs ?? Number.POSITIVE_INFINITY));
   let chosen: { candidate: Candidate; score: number; reasons: PlacementReason[] } | null = null;
-  for (const [index, candidate] of sample.entries()) {
+  for (const [index, candidate] of able.entries()) {
     const parts = score(candidate, expected[index] as Expectation, { fastestMs, wanted, chance });
     const total = parts.reduce((sum, { weight = 0 }) => sum + weight, 0);
     if (chosen === null || total > chosen.score) chosen = { candidate, score: total, reasons: parts };
@@ -127,7 +143,7 @@ function best(sample: readonly Candidate[], able: number, wanted: Wanted, chance
     host,
     agent: id,
     score: round(chosen.score),
-    reasons: [...reasons, { what: "agents that could take it", value: able }],
+    reasons: [...reasons, { what: "agents compared", value: able.length }],
   };
 }
 

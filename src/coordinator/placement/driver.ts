@@ -31,7 +31,7 @@ import { toChunks } from "../registry/chunks.ts";
 import { isOpen, type Registrar } from "../registry/driver.ts";
 import { expect, type Outcomes } from "../registry/record.ts";
 import { kindOf, type Member, type Registry } from "../registry/registry.ts";
-import { type Candidate, type Choice, choose, chooseNamed } from "./choose.ts";
+import { type Candidate, type Choice, choose, chooseNamed, groupKinds, type Kinds } from "./choose.ts";
 import { Outstanding, type Placed } from "./outstanding.ts";
 import { type Diversity, pick } from "./pick.ts";
 import { readWanted } from "./skills.ts";
@@ -89,7 +89,10 @@ export function createPlacing(parts: {
   const outstanding = new Outstanding();
   const subscriptions = new Map<string, Subscription>();
   const unrecorded = new Map<string, { agent: string; capability: string } & Outcomes>();
+  const kindsByCapability = new Map<string, Kinds>();
   const nowMs = () => performance.now();
+  let kindsOf: Registry | null = null;
+  let kindsRevision = -1;
   let provenMs = Number.NEGATIVE_INFINITY;
   let proving: Promise<void> | null = null;
   let timer: NodeJS.Timeout | undefined;
@@ -114,34 +117,51 @@ export function createPlacing(parts: {
     provenMs = askedMs;
   }
 
-  function* candidatesFor(registry: Registry, capability: string): Generator<Candidate> {
-    for (const id of registry.byCapability.get(capability) ?? []) {
-      const candidate = toCandidate(registry, registry.members.get(id) as Member, capability);
-      if (candidate !== null) yield candidate;
+  /** Who offers a capability, by kind. Kept while the registry stays as it is. */
+  function kindsFor(registry: Registry, capability: string): Kinds {
+    if (kindsOf !== registry || kindsRevision !== registry.revision) {
+      kindsByCapability.clear();
+      kindsOf = registry;
+      kindsRevision = registry.revision;
     }
+    let kinds = kindsByCapability.get(capability);
+    if (kinds === undefined) {
+      const ids = [...(registry.byCapability.get(capability) ?? [])];
+      kinds = groupKinds(
+        ids.map((id) => toCandidate(registry, registry.members.get(id) as Member, capability)),
+      );
+      if (ids.length > 0) kindsByCapability.set(capability, kinds);
+    }
+    return kinds;
   }
 
-  /** A member that was heard; of others nobody knows whether they live. */
-  function toCandidate(
-    registry: Registry,
-    member: Member,
-    capability: string,
-  ): (Candidate & { profile: Member["profile"] }) | null {
-    const status = registrar.statusOf(member);
-    if (status === null) return null;
-    const { profile, record } = member;
+  /** A member as it stands whenever it is looked at. One that was not heard yet may be dead, and takes nothing. */
+  function toCandidate(registry: Registry, { profile }: Member, capability: string): Candidate {
+    const { id } = profile;
+    const statusNow = () => {
+      const member = registry.members.get(id);
+      return member === undefined ? null : registrar.statusOf(member);
+    };
     return {
       profile,
-      isOpen: isOpen(status),
-      load: outstanding.loadOf(profile.id, status.slots.used),
-      expectation: () => expect(record.get(capability), registry.kinds.get(kindOf(profile, capability))),
+      get isOpen() {
+        const status = statusNow();
+        return status !== null && isOpen(status);
+      },
+      get load() {
+        return outstanding.loadOf(id, statusNow()?.slots.used ?? 0);
+      },
+      get expectation() {
+        const own = registry.members.get(id)?.record.get(capability);
+        return expect(own, registry.kinds.get(kindOf(profile, capability)));
+      },
     };
   }
 
   function decide({ capability, route, labels, text }: PlaceRequest): Choice {
     const { registry } = office.state;
     if (route === "best") {
-      const choice = choose(candidatesFor(registry, capability), readWanted(labels, text), chance);
+      const choice = choose(kindsFor(registry, capability), readWanted(labels, text), chance);
       if (choice !== null) return choice;
       const isOffered = registry.byCapability.has(capability);
       throw new SwarmError(
@@ -154,8 +174,9 @@ export function createPlacing(parts: {
     }
     const member = registry.members.get(route.agent);
     if (member !== undefined) {
-      const candidate = toCandidate(registry, member, capability);
-      if (candidate !== null) return chooseNamed(candidate, capability);
+      if (registrar.statusOf(member) !== null) {
+        return chooseNamed(toCandidate(registry, member, capability), capability);
+      }
     } else if (!registrar.isHeard(route.agent)) {
       throw new SwarmError(
         "not_found",
@@ -275,8 +296,8 @@ export function createPlacing(parts: {
       outstanding.remove(taskId);
     },
     pick({ capability, labels, text, ...request }) {
-      const candidates = [...candidatesFor(office.state.registry, capability)];
-      return pick(candidates, { ...request, wanted: readWanted(labels, text) }, chance);
+      const kinds = kindsFor(office.state.registry, capability);
+      return pick(kinds, { ...request, wanted: readWanted(labels, text) }, chance);
     },
   };
 }

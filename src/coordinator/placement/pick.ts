@@ -1,6 +1,6 @@
 // Picks several different agents for one question: the seats of a ballot. Pure: chance is an argument.
 import type { Chance } from "../../base/index.ts";
-import { type Candidate, type Choice, choose } from "./choose.ts";
+import { type Candidate, type Choice, choose, type Kinds } from "./choose.ts";
 import type { Wanted } from "./skills.ts";
 
 /** In what the picked agents should differ beside their ids, as far as there are enough that do. */
@@ -12,7 +12,7 @@ export type Diversity = "model" | "agent" | "none";
  * when all were (its load counts what it was picked for already). Gives fewer when there are not enough.
  */
 export function pick(
-  candidates: readonly Candidate[],
+  kinds: Kinds,
   {
     count,
     diversity,
@@ -21,31 +21,36 @@ export function pick(
   }: { count: number; diversity: Diversity; exclude?: ReadonlySet<string>; wanted: Wanted },
   chance: Chance,
 ): Choice[] {
+  const allowed = kinds.map((kind) => kind.filter(({ profile }) => !exclude.has(profile.id)));
+  const models = new Map(allowed.flat().map((candidate) => [candidate.profile.id, modelOf(candidate)]));
   const picked: Choice[] = [];
   const times = new Map<string, number>();
-  const models = new Set<string>();
-  const byId = new Map(candidates.map((candidate) => [candidate.profile.id, candidate]));
-  const withPicks = (candidate: Candidate): Candidate => ({
-    ...candidate,
-    load: candidate.load + (times.get(candidate.profile.id) ?? 0),
-  });
+  const usedModels = new Set<string>();
   while (picked.length < count) {
-    const allowed = candidates.filter(({ profile }) => !exclude.has(profile.id));
-    const unused = allowed.filter(({ profile }) => !times.has(profile.id));
-    const diverse = unused.filter((candidate) => !models.has(modelOf(candidate)));
-    const tiers = [
-      ...(diversity === "model" ? [diverse] : []),
-      unused,
-      ...(diversity === "none" ? [allowed] : []),
-    ];
+    const unused = allowed.map((kind) => kind.filter(({ profile }) => !times.has(profile.id)));
     let choice: Choice | null = null;
-    for (const tier of tiers) choice ??= choose(tier.map(withPicks), wanted, chance);
+    if (diversity === "model") {
+      const diverse = unused.map((kind) => kind.filter((candidate) => !usedModels.has(modelOf(candidate))));
+      choice = choose(diverse, wanted, chance);
+    }
+    choice ??= choose(unused, wanted, chance);
+    if (diversity === "none")
+      choice ??= choose(
+        allowed.map((kind) => kind.map(withPicks)),
+        wanted,
+        chance,
+      );
     if (choice === null) break;
     picked.push(choice);
     times.set(choice.agent, (times.get(choice.agent) ?? 0) + 1);
-    models.add(modelOf(byId.get(choice.agent) as Candidate));
+    usedModels.add(models.get(choice.agent) as string);
   }
   return picked;
+
+  function withPicks(candidate: Candidate): Candidate {
+    const { profile, isOpen, load, expectation } = candidate;
+    return { profile, isOpen, load: load + (times.get(profile.id) ?? 0), expectation };
+  }
 }
 
 function modelOf({ profile: { model, role } }: Candidate): string {

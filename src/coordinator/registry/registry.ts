@@ -5,8 +5,10 @@
 // G2  A leave removes an agent only from the host that it names: news of an old life cannot end a new one.
 // G3  An agent's record ends with it; that of its kind (role, model, capability) stays, so that its successor does not
 //     begin from nothing.
+// G4  The hash of tens of thousands of members is kept up to date with each change; to make it anew would hold up elections.
+import { hash } from "node:crypto";
 import { z } from "zod";
-import type { Json } from "../../consensus/index.ts";
+import { canonicalJson, type Json } from "../../consensus/index.ts";
 import { tokenSchema } from "../../protocol/index.ts";
 import type { Reducer } from "../reducer.ts";
 import { type Profile, profileSchema } from "./profile.ts";
@@ -16,6 +18,7 @@ import { addOutcomes, type Outcomes, outcomesSchema, type WorkRecord } from "./r
 export const MAX_MEMBERS = 50_000;
 /** Records of kinds; the one that was added to least recently makes room. */
 export const MAX_KINDS = 4_096;
+const HASH_BYTES = 32;
 /** Agents of one join, and of one leave. Their bytes are bounded by who makes the command, see chunks.ts. */
 export const MAX_PER_COMMAND = 256;
 
@@ -53,11 +56,13 @@ export type RegistryCommand = {
   [T in keyof typeof commands]: z.output<(typeof commands)[T]>;
 }[keyof typeof commands];
 
-/** An agent of the swarm. */
+/** An agent of the swarm. Never changed: another one takes its place. */
 export interface Member {
   readonly profile: Profile;
-  /** By capability. */
-  readonly record: Map<string, WorkRecord>;
+  /** By capability, in the order of their names. */
+  readonly record: ReadonlyMap<string, WorkRecord>;
+  /** SHA-256 of the above. */
+  readonly hash: Buffer;
 }
 
 /** All agents. */
@@ -68,7 +73,9 @@ export interface Registry {
   /** Ids by capability and by host: made of `members`, for those who look. */
   readonly byCapability: Map<string, Set<string>>;
   readonly byHost: Map<string, Set<string>>;
-  /** Rises with every change of `members`, for those who keep what they made of it. No part of what is decided. */
+  /** All members' hashes, combined by exclusive or: what stands for the members in the state's hash (G4). */
+  readonly membersHash: Buffer;
+  /** Rises whenever an agent comes, goes or changes, for those who keep what they made of that. No part of what is decided. */
   revision: number;
 }
 
@@ -85,6 +92,7 @@ export const registry: Reducer<Registry, RegistryCommand> = {
     kinds: new Map(),
     byCapability: new Map(),
     byHost: new Map(),
+    membersHash: Buffer.alloc(HASH_BYTES),
     revision: 0,
   }),
   decide(state, command) {
@@ -106,20 +114,20 @@ export const registry: Reducer<Registry, RegistryCommand> = {
     }
   },
   toJson: ({ members, kinds }) => [
-    [...members]
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([, { profile, record }]) => [
-        profile as Json,
-        [...record].sort(([a], [b]) => (a < b ? -1 : 1)) as unknown as Json,
-      ]),
+    [...members].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, member]) => memberJson(member)),
     [...kinds] as unknown as Json, // in the order in which they make room
+  ],
+  digest: ({ members, membersHash, kinds }) => [
+    members.size,
+    membersHash.toString("hex"),
+    [...kinds] as unknown as Json,
   ],
   fromJson(json) {
     const [members, kinds] = json as unknown as [[Profile, [string, WorkRecord][]][], [string, WorkRecord][]];
     const state = registry.empty();
     for (const [profile, record] of members) {
-      join(state, profile);
-      for (const [capability, made] of record) state.members.get(profile.id)?.record.set(capability, made);
+      put(state, profile, new Map(record));
+      list(state, profile);
     }
     for (const [kind, record] of kinds) state.kinds.set(kind, record);
     return state;
@@ -127,15 +135,12 @@ export const registry: Reducer<Registry, RegistryCommand> = {
 };
 
 function join(state: Registry, profile: Profile): boolean {
-  const { members, byCapability, byHost } = state;
-  const before = members.get(profile.id);
-  if (before === undefined && members.size >= MAX_MEMBERS) return false;
+  const before = state.members.get(profile.id);
+  if (before === undefined && state.members.size >= MAX_MEMBERS) return false;
   if (before !== undefined) unlist(state, before.profile);
   const isAlike = before?.profile.role === profile.role && before.profile.model === profile.model;
-  members.set(profile.id, { profile, record: isAlike ? before.record : new Map() }); // G1
-  for (const capability of profile.capabilities) addTo(byCapability, capability, profile.id);
-  addTo(byHost, profile.host, profile.id);
-  state.revision++;
+  put(state, profile, isAlike ? before.record : new Map()); // G1
+  list(state, profile);
   return true;
 }
 
@@ -143,20 +148,54 @@ function leave(state: Registry, id: string, host: string): boolean {
   const member = state.members.get(id);
   if (member?.profile.host !== host) return false; // G2
   state.members.delete(id);
+  combine(state.membersHash, member.hash);
   unlist(state, member.profile);
-  state.revision++;
   return true;
 }
 
-function unlist({ byCapability, byHost }: Registry, { id, host, capabilities }: Profile): void {
-  for (const capability of capabilities) removeFrom(byCapability, capability, id);
-  removeFrom(byHost, host, id);
+/** Puts a member in the place of the one with its id, if there is one. */
+function put(state: Registry, profile: Profile, record: ReadonlyMap<string, WorkRecord>): void {
+  const before = state.members.get(profile.id);
+  if (before !== undefined) combine(state.membersHash, before.hash);
+  const member = {
+    profile,
+    record,
+    hash: hash("sha256", canonicalJson(memberJson({ profile, record })), "buffer"),
+  };
+  state.members.set(profile.id, member);
+  combine(state.membersHash, member.hash); // G4
+}
+
+function memberJson({ profile, record }: Pick<Member, "profile" | "record">): Json {
+  return [profile as Json, [...record] as unknown as Json];
+}
+
+/** Takes a hash into the whole, or out of it again. */
+function combine(whole: Buffer, part: Buffer): void {
+  for (let index = 0; index < HASH_BYTES; index++)
+    whole[index] = (whole[index] as number) ^ (part[index] as number);
+}
+
+function list(state: Registry, { id, host, capabilities }: Profile): void {
+  for (const capability of capabilities) addTo(state.byCapability, capability, id);
+  addTo(state.byHost, host, id);
+  state.revision++;
+}
+
+function unlist(state: Registry, { id, host, capabilities }: Profile): void {
+  for (const capability of capabilities) removeFrom(state.byCapability, capability, id);
+  removeFrom(state.byHost, host, id);
+  state.revision++;
 }
 
 function addRecord(state: Registry, agent: string, capability: string, outcomes: Outcomes): void {
   const member = state.members.get(agent);
   if (member === undefined || !member.profile.capabilities.includes(capability)) return;
-  member.record.set(capability, addOutcomes(member.record.get(capability), outcomes));
+  const record = [
+    ...member.record,
+    [capability, addOutcomes(member.record.get(capability), outcomes)] as const,
+  ];
+  put(state, member.profile, new Map([...new Map(record)].sort(([a], [b]) => (a < b ? -1 : 1))));
   const { kinds } = state;
   const kind = kindOf(member.profile, capability);
   const before = kinds.get(kind);
