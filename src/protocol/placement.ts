@@ -63,6 +63,8 @@ export const placementSchema = placeReplySchema.extend({
   capability: tokenSchema,
   priority: z.enum(PRIORITIES),
   placedAt: timeSchema,
+  /** When the task came to the queue that it was placed from: its time of waiting begins there. */
+  queuedAt: timeSchema.optional(),
 });
 /** Where a task was placed, and why. */
 export type Placement = z.output<typeof placementSchema>;

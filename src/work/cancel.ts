@@ -13,6 +13,7 @@ import {
   type WhereReply,
 } from "../protocol/index.ts";
 import type { Log, Stored, Transport } from "../transport/index.ts";
+import { queuedAtMs } from "./ending.ts";
 import type { Outcomes } from "./outcome.ts";
 import { readPlacedTask } from "./placed-lane.ts";
 import { markScope } from "./scopes.ts";
@@ -85,7 +86,7 @@ async function cancelStored(parts: CancelParts, log: Log, filter: string): Promi
   for await (const stored of log.read({ filter })) {
     const task = readStored(subjects, stored);
     if (task === null) continue;
-    const result = cancelledResult(task, stored.storedAtMs, clock.now());
+    const result = cancelledResult(task, stored, clock.now());
     storing.push(outcomes.store(task.at, result, "json"));
     if (storing.length >= STORES_IN_FLIGHT) {
       await Promise.all(storing);

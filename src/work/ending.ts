@@ -145,7 +145,7 @@ export function createEndings(parts: {
       agent: end.agent,
       startedAt: toIsoTime(startedAtMs),
       finishedAt: toIsoTime(finishedAtMs),
-      queuedMs: Math.max(0, startedAtMs - delivery.storedAtMs),
+      queuedMs: Math.max(0, startedAtMs - queuedAtMs(delivery, placement)),
       ranMs: end.ranMs ?? 0,
       ...(placement === undefined || isSeat(delivery) ? {} : { placement }),
     };
@@ -187,6 +187,11 @@ export function createEndings(parts: {
 /** True for a delivery that puts a ballot's question: how it ends is told by the verdict, and nowhere else. */
 export function isSeat(delivery: Delivery): boolean {
   return delivery.header(HEADERS.ballot) !== undefined;
+}
+
+/** When a stored task began to wait: one that was placed did so before it came to its agent. */
+export function queuedAtMs(stored: { storedAtMs: number }, placement: Placement | undefined): number {
+  return placement?.queuedAt === undefined ? stored.storedAtMs : Date.parse(placement.queuedAt);
 }
 
 function wireError(error: SwarmError) {

@@ -116,7 +116,8 @@ export function createHandOver(parts: {
     const { host, agent, score, reasons } = await askForPlace(task, at);
     const { capability, priority, scope, taskId } = at;
     const placedAt = toIsoTime(parts.clock.now());
-    const placement = { host, agent, score, reasons, capability, priority, placedAt };
+    const queuedAt = toIsoTime(delivery.storedAtMs);
+    const placement = { host, agent, score, reasons, capability, priority, placedAt, queuedAt };
     const headers: Record<string, string> = {
       ...carriedHeaders(delivery),
       [HEADERS.placement]: encodePlacement(placement),

@@ -16,6 +16,7 @@ import {
 } from "../protocol/index.ts";
 import type { Log, Stored, Transport } from "../transport/index.ts";
 import { unpackStored } from "./bodies.ts";
+import { queuedAtMs } from "./ending.ts";
 import type { Journal } from "./journal.ts";
 import { type Outcomes, readResult } from "./outcome.ts";
 import { placedConsumer, readPlacedTask } from "./placed-lane.ts";
@@ -167,7 +168,8 @@ export function createTaskReader(parts: {
 
   /** A task in the queue: running, retrying or pending. `delivered`: it may have reached a host. */
   async function ofQueue(taskId: string, found: Located, delivered: boolean): Promise<TaskStatus> {
-    const waitedMs = Math.max(0, clock.now() - found.stored.storedAtMs);
+    const sinceMs = queuedAtMs(found.stored, found.placement);
+    const waitedMs = Math.max(0, clock.now() - sinceMs);
     const placed = withPlacement(found.placement);
     const pending = {
       ...blank(taskId, found.capability, "pending"),
@@ -178,7 +180,7 @@ export function createTaskReader(parts: {
     if (!delivered) return pending;
     const [running, tip] = await Promise.all([where(taskId), journal.tip(found.capability, taskId)]);
     if (running !== null) {
-      const queuedMs = Math.max(0, Date.parse(running.startedAt) - found.stored.storedAtMs);
+      const queuedMs = Math.max(0, Date.parse(running.startedAt) - sinceMs);
       const { attempt, progress, agent } = running;
       return { ...blank(taskId, found.capability, "running"), attempt, progress, agent, queuedMs, ...placed };
     }
