@@ -1,6 +1,6 @@
 // The yardstick of the benchmark: the same publishes, consumes and acks with the NATS client alone, as a plain
 // program would write them. No schema, no metrics, no lifecycle, no retry. Used by nothing else.
-import { jetstream, jetstreamManager } from "@nats-io/jetstream";
+import { type JsMsg, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 
 /** What a bare loop needs to know. */
@@ -33,7 +33,7 @@ export async function publishBare(
       const id = `${runId}-${index}`;
       js.publish(`${prefix}.task.${capability}.normal.-.${id}`, loop.body, { msgID: id }).catch(reject);
     };
-    nc.subscribe(`${prefix}.done.${capability}.>`, {
+    nc.subscribe(`${prefix}.done.${capability}.-.*`, {
       callback: (_error, message) => {
         const id = message.subject.slice(message.subject.lastIndexOf(".") + 1);
         const index = Number(id.slice(runId.length + 1));
@@ -131,4 +131,94 @@ export async function askBare(loop: BareLoop & { count: number; body: Uint8Array
   await Promise.all(Array.from({ length: loop.inFlight }, lane));
   await nc.close();
   return latencies;
+}
+
+/** Seats of a ballot of the benchmark, and how many equal answers decide it. */
+const BARE_SEATS = 5;
+const BARE_MAJORITY = 3;
+
+/** Hands tasks over to the hub and answers the questions that it places here, until the signal aborts. */
+export async function voteBare(loop: BareLoop & { signal: AbortSignal; onReady: () => void }): Promise<void> {
+  const { prefix, capability } = loop;
+  const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
+  const stream = `${prefix.toUpperCase()}_TASKS`;
+  const manager = await jetstreamManager(nc);
+  const js = jetstream(nc);
+  const consume = async (name: string, filter: string, callback: (message: JsMsg) => void) => {
+    await manager.consumers.add(stream, {
+      durable_name: name,
+      filter_subject: filter,
+      ack_policy: "explicit",
+      max_ack_pending: 100_000,
+    });
+    return (await js.consumers.get(stream, name)).consume({ max_messages: loop.inFlight, callback });
+  };
+  const tasks = await consume(`${capability}-normal`, `${prefix}.task.${capability}.normal.>`, (message) => {
+    const taskId = message.subject.slice(message.subject.lastIndexOf(".") + 1);
+    const { input } = JSON.parse(utf8.decode(message.data)) as { input: unknown };
+    nc.request(`${prefix}.office.ballot-open`, JSON.stringify({ taskId, input }), { timeout: 10_000 }).then(
+      () => message.ack(),
+    );
+  });
+  const questions = await consume("placed-bare", `${prefix}.placed.bare.>`, (message) => {
+    const [, , , , scope, taskId] = message.subject.split(".");
+    const { input } = JSON.parse(utf8.decode(message.data)) as { input: unknown };
+    const now = new Date().toISOString();
+    const result = { taskId, status: "completed", output: input, attempt: 1, agent: "bare", startedAt: now };
+    js.publish(`${prefix}.result.${capability}.w00.${scope}-${taskId}`, JSON.stringify(result)).then(() =>
+      message.ack(),
+    );
+  });
+  await serveUntil(loop, async () => {
+    await tasks.close();
+    await questions.close();
+    await nc.close();
+  });
+}
+
+/** Asks five seats for each task that it is handed, and publishes the answer that three of them give. */
+export async function decideBare(
+  loop: BareLoop & { signal: AbortSignal; onReady: () => void },
+): Promise<void> {
+  const { prefix, capability } = loop;
+  const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
+  const js = jetstream(nc);
+  const counts = new Map<string, number>();
+  nc.subscribe(`${prefix}.office.ballot-open`, {
+    callback: (_error, message) => {
+      const { taskId, input } = JSON.parse(utf8.decode(message.data)) as { taskId: string; input: unknown };
+      counts.set(taskId, 0);
+      message.respond("{}");
+      for (let seat = 1; seat <= BARE_SEATS; seat++) {
+        const body = JSON.stringify({ capability, input });
+        void js.publish(`${prefix}.placed.bare.a${seat}.${taskId}.s${seat}`, body, {
+          msgID: `${taskId}-s${seat}`,
+        });
+      }
+    },
+  });
+  nc.subscribe(`${prefix}.done.${capability}.w00.*`, {
+    callback: (_error, message) => {
+      const id = message.subject.slice(message.subject.lastIndexOf(".") + 1);
+      const taskId = id.slice(0, id.lastIndexOf("-"));
+      const { output } = JSON.parse(utf8.decode(message.data)) as { output: unknown };
+      const count = (counts.get(taskId) ?? 0) + 1;
+      counts.set(taskId, count);
+      if (count === BARE_SEATS) counts.delete(taskId);
+      if (count !== BARE_MAJORITY) return;
+      const verdict = JSON.stringify({ taskId, status: "completed", output, verdict: { value: output } });
+      void js.publish(`${prefix}.result.${capability}.-.${taskId}`, verdict);
+    },
+  });
+  await nc.flush();
+  await serveUntil(loop, () => nc.close());
+}
+
+async function serveUntil(
+  { signal, onReady }: { signal: AbortSignal; onReady: () => void },
+  stop: () => Promise<unknown>,
+): Promise<void> {
+  onReady();
+  await new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  await stop();
 }

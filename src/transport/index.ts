@@ -4,7 +4,15 @@
 //   await transport.init();
 //   await transport.log("tasks").append(subject, body, { messageId });
 
-export { askBare, type BareLoop, performBare, publishBare, respondBare } from "./bare.ts";
+export {
+  askBare,
+  type BareLoop,
+  decideBare,
+  performBare,
+  publishBare,
+  respondBare,
+  voteBare,
+} from "./bare.ts";
 export { connectMemory, MemoryServer, type MemoryTransportOptions } from "./memory/index.ts";
 export {
   type ConnectNatsOptions,

@@ -7,7 +7,7 @@ import { connectNats } from "../../transport/index.ts";
 import type { PartAnswer, PartOrder, PartSetup } from "./part.ts";
 
 /** What can be measured, in the order in which it is. */
-export const BENCH_SCENARIOS = ["throughput", "latency", "ask", "idle", "queue"] as const;
+export const BENCH_SCENARIOS = ["throughput", "latency", "ask", "ballot", "idle", "queue"] as const;
 /** One measurement. */
 export type BenchScenario = (typeof BENCH_SCENARIOS)[number];
 
@@ -165,21 +165,64 @@ const SCENARIOS: Record<BenchScenario, (tools: ScenarioTools) => Promise<BenchFi
       read: ({ seconds }) => (tools.tasks * 2) / seconds,
       met: (ratio) => ratio >= 0.7,
     }),
+  ballot: measureBallots,
   idle: measureIdle,
   queue: measureQueue,
 };
 
-async function compare(
-  tools: ScenarioTools,
-  what: {
-    order: PartOrder;
-    figure: Pick<BenchFigure, "scenario" | "name" | "unit" | "goal">;
-    read(answer: PartAnswer): number;
-    met(ratio: number): boolean;
-  },
-): Promise<BenchFigure[]> {
-  const { names, open, rounds } = tools;
+/** Seats of a ballot of the benchmark: as many agents as there are in the host. */
+const BALLOT_AGENTS = 5;
+/** Ballots on their way at the same time. */
+const BALLOTS_IN_FLIGHT = 64;
+
+/** Ballots of five seats with instant agents, in three processes: publisher, host, coordinator. */
+async function measureBallots(tools: ScenarioTools): Promise<BenchFigure[]> {
+  const { names, open } = tools;
+  await Promise.all([open("bare-hub", names.bare), open("hub", names.murmur)]);
+  await Promise.all([open("bare-voter", names.bare), open("agent", names.murmur, { agents: BALLOT_AGENTS })]);
+  const count = Math.max(500, Math.floor(tools.tasks / 10));
+  const throughput = await compareParts(tools, {
+    order: { op: "ballots", count, inFlight: BALLOTS_IN_FLIGHT },
+    figure: {
+      scenario: "ballot",
+      name: `ballots of 5 seats, ${BALLOTS_IN_FLIGHT} in flight`,
+      unit: "ballots/s",
+      goal: "≥ 0.42 × bare",
+    },
+    read: ({ seconds }) => count / seconds,
+    met: (ratio) => ratio >= 0.42,
+  });
+  const latency = await compareParts(tools, {
+    order: { op: "ballots", count: Math.floor(count / 10), inFlight: 1 },
+    figure: {
+      scenario: "ballot",
+      name: "ballots of 5 seats, one at a time, median",
+      unit: "ms",
+      goal: "≤ 10 ms",
+    },
+    read: ({ medianMs }) => medianMs,
+    met: (_ratio, medianMs) => medianMs <= 10,
+  });
+  return [...throughput, ...latency];
+}
+
+interface Comparison {
+  order: PartOrder;
+  figure: Pick<BenchFigure, "scenario" | "name" | "unit" | "goal">;
+  read(answer: PartAnswer): number;
+  /** Of the ratio to the bare loop and of the own figure. */
+  met(ratio: number, figure: number): boolean;
+}
+
+async function compare(tools: ScenarioTools, what: Comparison): Promise<BenchFigure[]> {
+  const { names, open } = tools;
   await Promise.all([open("bare-agent", names.bare), open("agent", names.murmur)]);
+  return compareParts(tools, what);
+}
+
+/** Compares publishers, over whatever serves them. */
+async function compareParts(tools: ScenarioTools, what: Comparison): Promise<BenchFigure[]> {
+  const { names, open, rounds } = tools;
   const [bare, murmur] = await Promise.all([
     open("bare-publisher", names.bare),
     open("publisher", names.murmur),
@@ -197,7 +240,14 @@ async function compare(
   }
   const ratio = median(ours.map((figure, index) => figure / theirs[index]!));
   return [
-    { ...what.figure, murmur: median(ours), bare: median(theirs), ratio, met: what.met(ratio), rounds: ours },
+    {
+      ...what.figure,
+      murmur: median(ours),
+      bare: median(theirs),
+      ratio,
+      met: what.met(ratio, median(ours)),
+      rounds: ours,
+    },
   ];
 }
 

@@ -2,13 +2,28 @@
 // a ratio comes from two of these that do the same publishes, consumes and acks.
 import { askCapability, createHost, loadRoles } from "../../agent/index.ts";
 import { createLogger, createMeter, newId, newInstanceId } from "../../base/index.ts";
+import {
+  createBallots,
+  createOffice,
+  createOfficeServer,
+  createPlacement,
+  foundOffice,
+} from "../../coordinator/index.ts";
 import { createSubjects } from "../../protocol/index.ts";
-import { askBare, connectNats, performBare, publishBare, respondBare } from "../../transport/index.ts";
+import {
+  askBare,
+  connectNats,
+  decideBare,
+  performBare,
+  publishBare,
+  respondBare,
+  voteBare,
+} from "../../transport/index.ts";
 import { createTaskClient, createWorker } from "../../work/index.ts";
 
 /** What a part is told when it starts. */
 export interface PartSetup {
-  kind: "bare-agent" | "bare-publisher" | "agent" | "publisher";
+  kind: "bare-agent" | "bare-publisher" | "bare-voter" | "bare-hub" | "agent" | "publisher" | "hub";
   servers: string;
   prefix: string;
   /** Where role folders are; for agents. */
@@ -21,6 +36,7 @@ export interface PartSetup {
 /** What a part can be asked to do. */
 export type PartOrder =
   | { op: "tasks"; count: number; inFlight: number }
+  | { op: "ballots"; count: number; inFlight: number }
   | { op: "enqueue"; count: number; inFlight: number }
   | { op: "asks"; count: number; inFlight: number }
   | { op: "usage" };
@@ -35,6 +51,9 @@ export interface PartAnswer {
 
 /** A body of 256 bytes as a whole task. */
 const INPUT = "x".repeat(208);
+
+/** The ballot that is measured. */
+const BALLOT = { seats: 5, strategy: "majority" } as const;
 
 type Run = (order: PartOrder) => Promise<{ latencies: Float64Array | null }>;
 
@@ -76,6 +95,13 @@ async function openMurmurPublisher(setup: PartSetup): Promise<Run> {
           latencies: await runPipelined(order.count, order.inFlight, async () => {
             const { status } = await client.run({ capability: "echo", input: INPUT });
             if (status !== "completed") throw new Error(`a benchmark task ended as ${status}`);
+          }),
+        };
+      case "ballots":
+        return {
+          latencies: await runPipelined(order.count, order.inFlight, async () => {
+            const { status } = await client.run({ capability: "echo", input: INPUT, ballot: BALLOT });
+            if (status !== "completed") throw new Error(`a ballot of the benchmark ended as ${status}`);
           }),
         };
       case "enqueue":
@@ -123,6 +149,24 @@ async function openMurmurAgent(setup: PartSetup): Promise<Run> {
   return async () => ({ latencies: null });
 }
 
+/** A coordinator that holds the office, with the registry of the agents and the ballots. */
+async function openMurmurHub(setup: PartSetup): Promise<Run> {
+  const meter = createMeter();
+  const log = createLogger({ name: "bench", level: "warn" });
+  const { servers, prefix } = setup;
+  const transport = await connectNats({ servers, prefix, name: "bench hub", log, meter });
+  await foundOffice(transport);
+  const parts = { transport, meter, log, id: "hub", members: ["hub"], version: "bench", seed: 1 };
+  const office = createOffice(parts);
+  const placement = createPlacement({ ...parts, office });
+  const tasks = createTaskClient(parts);
+  const ballots = createBallots({ ...parts, office, placement, tasks });
+  const answers = { ...placement.answers, ...ballots.answers };
+  const server = createOfficeServer({ ...parts, office, answers });
+  for (const service of [placement.service, ballots.service, office.service, server]) await service.start();
+  return async () => ({ latencies: null });
+}
+
 async function openBarePublisher(setup: PartSetup): Promise<Run> {
   const { servers, prefix } = setup;
   return async (order) => {
@@ -164,6 +208,22 @@ async function openBareAgent(setup: PartSetup): Promise<Run> {
   return async () => ({ latencies: null });
 }
 
+async function openBareVoter(setup: PartSetup): Promise<Run> {
+  const loop = { servers: setup.servers, prefix: setup.prefix, capability: "echo", inFlight: setup.inFlight };
+  await new Promise<void>(
+    (onReady) => void voteBare({ ...loop, signal: new AbortController().signal, onReady }),
+  );
+  return async () => ({ latencies: null });
+}
+
+async function openBareHub(setup: PartSetup): Promise<Run> {
+  const loop = { servers: setup.servers, prefix: setup.prefix, capability: "echo", inFlight: setup.inFlight };
+  await new Promise<void>(
+    (onReady) => void decideBare({ ...loop, signal: new AbortController().signal, onReady }),
+  );
+  return async () => ({ latencies: null });
+}
+
 function jsonBytes(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
 }
@@ -171,6 +231,9 @@ function jsonBytes(value: unknown): Uint8Array {
 const OPENERS = {
   "bare-agent": openBareAgent,
   "bare-publisher": openBarePublisher,
+  "bare-voter": openBareVoter,
+  "bare-hub": openBareHub,
+  hub: openMurmurHub,
   agent: openMurmurAgent,
   publisher: openMurmurPublisher,
 };
