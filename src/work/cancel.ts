@@ -35,14 +35,14 @@ export async function cancelTask(parts: CancelParts, taskId: string): Promise<vo
   const { transport, subjects, reader, outcomes } = parts;
   const { filters } = subjects;
   const found = await reader.locate(taskId);
-  if (found === null) throw new SwarmError("not_found", `no task ${taskId} is stored here`);
+  if (found === null) return cancelBallot(parts, taskId);
   if (found.place === "result") throw endedBefore(taskId);
   const scope = found.scope ?? NO_SCOPE;
   const at: TaskAddress = { capability: found.capability, priority: "normal", scope, taskId };
   // Before the result: whoever runs it lets go of it then.
   const running = await reader.findRunning(taskId, found);
   const task = { at, placement: found.placement, running };
-  const result = cancelledResult(task, found.stored.storedAtMs, parts.clock.now());
+  const result = cancelledResult(task, found.stored, parts.clock.now());
   const stored = await outcomes.store(at, result, "json"); // I1
   transport.bus.publish(subjects.cancel(scope, taskId), encode({}));
   await Promise.all([
@@ -51,6 +51,30 @@ export async function cancelTask(parts: CancelParts, taskId: string): Promise<vo
     transport.log("later").purge({ filter: filters.laterById(taskId) }),
     transport.log("later").purge({ filter: filters.dueById(taskId) }),
   ]);
+  await transport.bus.flush();
+  if (!stored) throw endedBefore(taskId);
+}
+
+/** Cancels an open ballot: its result is stored here, and the holder of the office lets its seats go. */
+async function cancelBallot(parts: CancelParts, taskId: string): Promise<void> {
+  const { transport, subjects, reader, outcomes } = parts;
+  const open = await reader.findBallot(taskId);
+  if (open === null) throw new SwarmError("not_found", `no task ${taskId} is stored here`);
+  const { capability, priority, scope } = open.ballot;
+  const nowMs = parts.clock.now();
+  const result: Result = {
+    taskId,
+    status: "cancelled",
+    error: { code: "cancelled", message: "the task was cancelled", retryable: false },
+    attempt: open.attempt,
+    agent: open.agent,
+    startedAt: open.startedAt,
+    finishedAt: new Date(nowMs).toISOString(),
+    queuedMs: 0,
+    ranMs: Math.max(0, nowMs - Date.parse(open.startedAt)),
+  };
+  const stored = await outcomes.store({ capability, priority, scope, taskId }, result, "json"); // I1
+  transport.bus.publish(subjects.cancel(scope, taskId), encode({}));
   await transport.bus.flush();
   if (!stored) throw endedBefore(taskId);
 }
@@ -113,7 +137,7 @@ function readStored(subjects: Subjects, stored: Stored): StoredTask | null {
   return at === null ? null : { at };
 }
 
-function cancelledResult({ at, placement, running }: StoredTask, storedAtMs: number, nowMs: number): Result {
+function cancelledResult({ at, placement, running }: StoredTask, stored: Stored, nowMs: number): Result {
   const now = new Date(nowMs).toISOString();
   const startedAt = running?.startedAt ?? now;
   return {
@@ -124,7 +148,7 @@ function cancelledResult({ at, placement, running }: StoredTask, storedAtMs: num
     agent: running?.agent ?? "-",
     startedAt,
     finishedAt: now,
-    queuedMs: Math.max(0, Date.parse(startedAt) - storedAtMs),
+    queuedMs: Math.max(0, Date.parse(startedAt) - queuedAtMs(stored, placement)),
     ranMs: Math.max(0, nowMs - Date.parse(startedAt)),
     ...(placement === undefined ? {} : { placement }),
   };
