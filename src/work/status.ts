@@ -57,7 +57,12 @@ export interface TaskReader {
   locate(taskId: string): Promise<Located | null>;
   /** The attempt of a task that runs now, or null; asks the hosts only about a task that may have reached one. */
   findRunning(taskId: string, found: Located): Promise<WhereReply | null>;
+  /** The open ballot with this id, as the holder of the office tells; null when it has none. Its task is in no stream. */
+  findBallot(taskId: string): Promise<OpenBallotReply | null>;
 }
+
+/** What the holder of the office tells of an open ballot. */
+export type OpenBallotReply = WhereReply & { ballot: NonNullable<WhereReply["ballot"]> };
 
 /** A reader over the streams. */
 export function createTaskReader(parts: {
@@ -137,6 +142,26 @@ export function createTaskReader(parts: {
   async function findRunning(taskId: string, { place, stored }: Located): Promise<WhereReply | null> {
     const live = place === "queue" ? readLive(stored) : null;
     return live !== null && (await anyDelivered()).has(live.consumer) ? where(taskId) : null;
+  }
+
+  async function findBallot(taskId: string): Promise<OpenBallotReply | null> {
+    const reply = await where(taskId);
+    return reply?.ballot === undefined ? null : { ...reply, ballot: reply.ballot };
+  }
+
+  /** A task that is stored nowhere: of an open ballot, the office knows; else it may have ended meanwhile. */
+  async function ofUnlocated(taskId: string): Promise<TaskStatus> {
+    const open = await findBallot(taskId);
+    if (open !== null) {
+      const { ballot, attempt, progress } = open;
+      return { ...blank(taskId, ballot.capability, "running"), attempt, progress };
+    }
+    const found = await locate(taskId);
+    if (found !== null) return ofLocated(taskId, found, true);
+    throw new SwarmError(
+      "not_found",
+      `no task ${taskId} is stored here: its result may have aged out, or it was never handed in`,
+    );
   }
 
   async function ofResult(taskId: string, found: Located): Promise<TaskStatus> {
@@ -276,15 +301,10 @@ export function createTaskReader(parts: {
     locate,
     list,
     findRunning,
+    findBallot,
     async status(taskId) {
       const found = await locate(taskId);
-      if (found === null) {
-        throw new SwarmError(
-          "not_found",
-          `no task ${taskId} is stored here: its result may have aged out, or it was never handed in`,
-        );
-      }
-      return ofLocated(taskId, found, true);
+      return found === null ? ofUnlocated(taskId) : ofLocated(taskId, found, true);
     },
   };
 }
