@@ -100,6 +100,23 @@ describe("the registrar", () => {
     await vi.waitFor(() => expect(members()).toEqual([]), SOON);
   });
 
+  it("lets go also of who says goodbye while its join is under way", async () => {
+    const { transport, office, members } = await setup();
+    const submit = office.submit.bind(office);
+    const host = fakeHost(transport, "h1", ["a1"]);
+    const submitted: string[] = [];
+    vi.spyOn(office, "submit").mockImplementation(async (key, command) => {
+      submitted.push(command.type);
+      if (submitted.length > 1) return submit(key, command);
+      host.beat({ goodbye: true });
+      await new Promise((resolve) => setTimeout(resolve, 50)); // the log takes its time
+      return submit(key, command);
+    });
+    host.beat();
+    await vi.waitFor(() => expect(submitted).toEqual(["members-join", "members-leave"]), SOON);
+    await vi.waitFor(() => expect(members()).toEqual([]), SOON);
+  });
+
   it("misses an agent after three heartbeats, and not because this process stood still", async () => {
     const { transport, time, members, pass } = await setup();
     fakeHost(transport, "h1", ["a1"]).beat();

@@ -28,9 +28,10 @@ import {
 import type { Incoming, Subscription, Transport } from "../../transport/index.ts";
 import type { Office } from "../office/office.ts";
 import { toChunks } from "../registry/chunks.ts";
-import { isOpen, type Registrar } from "../registry/driver.ts";
+import type { Registrar } from "../registry/driver.ts";
 import { expect, type Outcomes } from "../registry/record.ts";
 import { kindOf, type Member, type Registry } from "../registry/registry.ts";
+import { isOpen } from "../registry/standing.ts";
 import { type Candidate, type Choice, choose, chooseNamed, groupKinds, type Kinds } from "./choose.ts";
 import { Outstanding, type Placed } from "./outstanding.ts";
 import { type Diversity, pick } from "./pick.ts";

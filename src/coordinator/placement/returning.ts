@@ -21,7 +21,8 @@ import {
 import type { Stored, Transport } from "../../transport/index.ts";
 import { carriedHeaders } from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
-import { type AgentAddress, isLeaving, type Registrar } from "../registry/driver.ts";
+import type { AgentAddress, Registrar } from "../registry/driver.ts";
+import { isLeaving } from "../registry/standing.ts";
 
 /** How often all placed messages are looked at, in ms. One request to the stream, as long as there are few. */
 const LOOK_INTERVAL_MS = 10_000;

@@ -5,26 +5,16 @@
 // P2  Only a difference is committed: a heartbeat that tells nothing new costs no append.
 // P3  What could not be committed is looked at anew; nobody is removed for a silence of which this process is to blame.
 import { createService, type Logger, type Meter, newId, type Service, sleep } from "../../base/index.ts";
-import {
-  type AgentState,
-  type AgentStatus,
-  agentStatusSchema,
-  createSubjects,
-  decode,
-  encode,
-  HEADERS,
-  type Heartbeat,
-  heartbeatSchema,
-  NO_SCOPE,
-  parse,
-} from "../../protocol/index.ts";
+import { type AgentStatus, createSubjects, encode, parse } from "../../protocol/index.ts";
 import type { Incoming, Subscription, Transport } from "../../transport/index.ts";
 import type { Office } from "../office/office.ts";
 import type { OfficeCommand } from "../state.ts";
 import { toChunks } from "./chunks.ts";
+import { anyAnswers, callRoll, DISCONNECTS, readDisconnected, readHeartbeat } from "./hearing.ts";
 import { isKnown, type Profile, profileOf } from "./profile.ts";
 import { LEAVE_REASONS, type LeaveReason, type Registry } from "./registry.ts";
 import { Sightings } from "./sightings.ts";
+import { isLeaving } from "./standing.ts";
 import {
   type AgentPage,
   AgentView,
@@ -41,37 +31,12 @@ const PAUSE_MS = 1_000;
 const GATHER_MS = 20;
 /** Commands that are under way at once; more wait for these. */
 const MAX_UNDER_WAY = 16;
-/** How long processes have to answer a roll call, in ms: in all, and after the last answer. */
-const ROLL_CALL = { timeoutMs: 2_000, stallMs: 250 } as const;
 /** How long a question about agents waits for the roll call of a new tenure, in ms. */
 const ROLL_CALL_PATIENCE_MS = 1_000;
-/** What NATS tells of clients that are gone, where this account imports it. */
-const DISCONNECTS = "$SYS.ACCOUNT.*.DISCONNECT";
-/** How agent processes name themselves to NATS, before their id. */
-const AGENT_CLIENT = "murmur-agent ";
 /** A process that only reconnects is back by then (its first tries take 100 ms), in ms. */
 const RECONNECT_GRACE_MS = 1_000;
-/** How long a probed agent has to answer, in ms: it answers from memory. */
-const PROBE_TIMEOUT_MS = 1_000;
-/** Agents of one host that are probed: each may have ended by itself, hardly all of them. */
-const PROBED_AGENTS = 3;
 /** Hosts that are probed at once; of more, silence tells. */
 const MAX_PROBES = 256;
-
-/** States from which an agent takes no work any more. */
-const LEAVING_STATES: ReadonlySet<AgentState> = new Set<AgentState>(["draining", "stopped", "failed"]);
-/** States in which it takes none at the moment. */
-const CLOSED_STATES: ReadonlySet<AgentState> = new Set<AgentState>(["starting", "paused"]);
-
-/** True for an agent that takes new work. */
-export function isOpen({ state }: AgentStatus): boolean {
-  return !CLOSED_STATES.has(state) && !LEAVING_STATES.has(state);
-}
-
-/** True for an agent that will never take new work again. A paused one may, and keeps what was placed on it. */
-export function isLeaving({ state }: AgentStatus): boolean {
-  return LEAVING_STATES.has(state);
-}
 
 /** An agent of a host. */
 export interface AgentAddress {
@@ -123,6 +88,7 @@ class Driver implements Registrar {
   /** Ids whose agent is new or changed, and agents that left: what is to be committed. */
   readonly #joining = new Set<string>();
   readonly #leaving = new Map<string, AgentAddress & { reason: LeaveReason }>();
+  readonly #joinsUnderWay = new Set<string>();
   readonly #probing = new Set<string>();
   readonly #unfit = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
@@ -228,27 +194,11 @@ class Driver implements Registrar {
   // What is heard
 
   #onHeartbeat(message: Incoming): void {
-    const beat = this.#read(message);
-    if (beat === null) return;
-    for (const status of beat.agents) {
-      if (beat.goodbye === true) this.#hearGoodbye(status);
+    const beat = readHeartbeat(message, this.#parts.log);
+    for (const status of beat?.agents ?? []) {
+      if (beat?.goodbye === true) this.#hearGoodbye(status);
       else this.#hear(status);
     }
-  }
-
-  /** A heartbeat that its sender may send: on its own subject, about its own agents. */
-  #read(message: Incoming): Heartbeat | null {
-    try {
-      const { value } = decode(message.data, message.header(HEADERS.contentType));
-      const beat = parse(heartbeatSchema, value, "heartbeat");
-      const sender = message.subject.slice(message.subject.lastIndexOf(".") + 1);
-      const isOwn = sender === beat.host || (beat.agents.length === 1 && beat.agents[0]?.id === sender);
-      if (isOwn && beat.agents.every(({ host }) => host === beat.host)) return beat;
-      this.#parts.log.warn({ sender, host: beat.host }, "refused a heartbeat about somebody else's agents");
-    } catch (error) {
-      this.#parts.log.warn({ err: error }, "refused a heartbeat that cannot be read");
-    }
-    return null;
   }
 
   #hear(status: AgentStatus): void {
@@ -298,21 +248,9 @@ class Driver implements Registrar {
 
   #callRoll(): void {
     const { transport, log } = this.#parts;
-    const subject = this.#subjects.agent(NO_SCOPE, "status");
     const call = async () => {
-      const replies = await transport.bus.scatter(subject, encode({}), ROLL_CALL);
-      let agents = 0;
-      for (const reply of replies) {
-        const { value } = decode(reply.data, reply.header(HEADERS.contentType));
-        const said = (value as { agents?: unknown }).agents;
-        for (const each of Array.isArray(said) ? said : []) {
-          const status = agentStatusSchema.safeParse(each);
-          if (!status.success) continue;
-          this.#hear(status.data);
-          agents++;
-        }
-        await new Promise((resolve) => setImmediate(resolve)); // thousands of agents must not hold up an election
-      }
+      const agents = await callRoll(transport, (status) => this.#hear(status));
+      if (!this.#isInOffice) return;
       log.info({ agents, registered: this.#registry.members.size }, "called the roll of agents");
       await this.#commit();
     };
@@ -336,42 +274,29 @@ class Driver implements Registrar {
   }
 
   #leave({ id, host }: AgentAddress, reason: LeaveReason): void {
-    if (!this.#isInOffice || this.#registry.members.get(id)?.profile.host !== host) return;
+    if (!this.#isInOffice) return;
+    // A goodbye may come while the join is under way.
+    if (this.#registry.members.get(id)?.profile.host !== host && !this.#joinsUnderWay.has(id)) return;
     this.#leaving.set(id, { id, host, reason });
     this.#gather();
   }
 
-  #onDisconnect({ data }: Incoming): void {
-    if (!this.#isInOffice) return;
-    let name: unknown;
-    try {
-      name = (decode(data).value as { client?: { name?: unknown } }).client?.name;
-    } catch {
-      return; // whatever it is, it is no advisory
-    }
-    if (typeof name !== "string" || !name.startsWith(AGENT_CLIENT)) return;
-    const host = name.slice(AGENT_CLIENT.length);
-    if (!this.#registry.byHost.has(host) || this.#probing.has(host) || this.#probing.size >= MAX_PROBES)
-      return;
+  #onDisconnect(message: Incoming): void {
+    const host = this.#isInOffice ? readDisconnected(message) : null;
+    if (host === null || this.#probing.has(host) || this.#probing.size >= MAX_PROBES) return;
+    if (!this.#registry.byHost.has(host)) return;
     this.#probing.add(host);
     void this.#probe(host).finally(() => this.#probing.delete(host));
   }
 
   /** Asks agents of a host whose connection ended; when none answers, all of them are gone. */
   async #probe(host: string): Promise<void> {
+    const { transport } = this.#parts;
     await sleep(RECONNECT_GRACE_MS);
-    const { bus } = this.#parts.transport;
+    if (!this.#isInOffice) return;
     const ids = [...(this.#registry.byHost.get(host) ?? [])];
-    const asked = ids
-      .slice(0, PROBED_AGENTS)
-      .map((id) =>
-        bus.request(this.#subjects.agent(id, "ping"), encode({}), { timeoutMs: PROBE_TIMEOUT_MS }),
-      );
-    const lives = await Promise.any(asked).then(
-      () => true,
-      () => false,
-    );
-    if (lives || !this.#isInOffice || this.#parts.transport.state !== "connected") return;
+    const lives = await anyAnswers(transport, ids);
+    if (lives || !this.#isInOffice || transport.state !== "connected") return;
     for (const id of ids) {
       this.#sightings.forget(id, host);
       this.#leave({ id, host }, "disconnected");
@@ -421,12 +346,14 @@ class Driver implements Registrar {
     }
     const joining = [...this.#joining].map((id) => this.#findNews(id)).filter((profile) => profile !== null);
     this.#joining.clear();
+    for (const { id } of joining) this.#joinsUnderWay.add(id);
     await this.#submitAll(joining, (agents) => ({ type: "members-join", agents }), {
       done: () => undefined,
       failed: (chunk) => {
         for (const { id } of chunk) this.#joining.add(id);
       },
     });
+    this.#joinsUnderWay.clear();
   }
 
   /** What is to be committed of an agent; null when nothing is (any more). */
