@@ -1,6 +1,7 @@
 // Which agents live: the office knows them where there is one; else every agent process is asked on `<p>.agent.-.status`.
 // And one command steers one agent.
-import { createService, type Service } from "../base/index.ts";
+import { z } from "zod";
+import { createService, type Logger, type Service } from "../base/index.ts";
 import { type AgentPage, createOfficeClient, type RecordView } from "../coordinator/index.ts";
 import {
   type AgentStatus,
@@ -96,23 +97,45 @@ export async function callRoll(
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Answers the roll call for the agents of this process. */
-export function createRollCall(transport: Transport, status: () => AgentStatus[]): Service {
-  let subscription: Subscription | undefined;
+/** Answers the roll call for the agents of this process, and hears when another process has one of their ids. */
+export function createRollCall(parts: {
+  transport: Transport;
+  status: () => AgentStatus[];
+  log: Logger;
+}): Service {
+  const { transport, status, log } = parts;
+  const subjects = createSubjects(transport.prefix);
+  const open: Subscription[] = [];
   return createService({
     name: "roll call",
     start: () => {
-      const subject = createSubjects(transport.prefix).agent(NO_SCOPE, "status");
-      subscription = transport.bus.subscribe(subject, (request) => {
-        const agents = status().filter((agent) => agent.state !== "stopped");
-        for (let from = 0; from === 0 || from < agents.length; from += AGENTS_PER_REPLY) {
-          request.respond(encode({ agents: agents.slice(from, from + AGENTS_PER_REPLY) }));
-        }
-      });
+      open.push(
+        transport.bus.subscribe(subjects.agent(NO_SCOPE, "status"), (request) => {
+          const agents = status().filter((agent) => agent.state !== "stopped");
+          for (let from = 0; from === 0 || from < agents.length; from += AGENTS_PER_REPLY) {
+            request.respond(encode({ agents: agents.slice(from, from + AGENTS_PER_REPLY) }));
+          }
+        }),
+        transport.bus.subscribe(subjects.filters.agentConflicts, ({ data }) => {
+          const conflict = conflictSchema.safeParse(decode(data).value);
+          if (!conflict.success) return;
+          const { agent, kept, refused } = conflict.data;
+          if (!status().some(({ id, host }) => id === agent && host === refused)) return;
+          log.error(
+            { alert: "agent_conflict", agent, kept, refused },
+            "another process has an agent with this id and counts instead of this one; give each its own id and restart",
+          );
+        }),
+      );
     },
-    stop: () => subscription?.close(),
+    stop: () => {
+      for (const subscription of open) subscription.close();
+    },
   });
 }
+
+/** What the office tells of two hosts with one agent id. */
+const conflictSchema = z.object({ agent: z.string(), kept: z.string(), refused: z.string() });
 
 /**
  * Asks one agent to do something.

@@ -96,7 +96,7 @@ export async function runAgents(
         workforce: host.workforce,
         capabilities: host.capabilities,
       });
-      const rollCall = createRollCall(transport, () => host.status());
+      const rollCall = createRollCall({ transport, status: () => host.status(), log });
       for (const service of [host.service, worker, rollCall]) {
         parts.services.push(service);
         await service.start();

@@ -165,6 +165,8 @@ export function createSubjects(prefix: string) {
       allWhere: `${prefix}.where.*`,
       allCancels: `${prefix}.cancel.>`,
       allHeartbeats: `${prefix}.heartbeat.*`,
+      /** The office tells that two hosts claim one agent id. */
+      agentConflicts: `${prefix}.event.agent.*.conflict`,
       agentVerbs: (agentId: string) => `${prefix}.agent.${agentToken(agentId)}.*`,
       allOffice: `${prefix}.office.*`,
       allStale: `${prefix}.stale.*`,
