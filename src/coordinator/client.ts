@@ -65,7 +65,7 @@ export interface OfficeClient {
     options?: AskOptions & { key?: string | undefined },
   ): Promise<Record<string, unknown>>;
   /** Looks at the state, with all that was decided before the call. @throws SwarmError `unavailable`, `invalid_input`. */
-  read(name: ReadName, body?: object, options?: AskOptions): Promise<Record<string, unknown>>;
+  read(name: ReadName | AnswerName, body?: object, options?: AskOptions): Promise<Record<string, unknown>>;
   /**
    * Looks at the state of any coordinator, also with nobody in office: it may be old. The answer says how far it goes
    * (`seq`, the last entry of the control log) and how old it may be (`ageMs`): it has all that was decided that long ago.

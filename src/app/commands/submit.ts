@@ -14,6 +14,7 @@ import {
 } from "../../protocol/index.ts";
 import { defineCommand, type Ports } from "../command.ts";
 import { resolveFrom } from "../target.ts";
+import { ballotFlags, readBallot } from "./ballot-flags.ts";
 import { readJson } from "./config.ts";
 import { renderResult } from "./task-view.ts";
 
@@ -53,6 +54,7 @@ export const command = defineCommand({
       .optional()
       .meta({ description: "do not start before this many ms have passed", value: "MS" }),
     attemptTimeoutMs: z.number().min(1).optional().meta({ description: "one attempt's limit", value: "MS" }),
+    ...ballotFlags,
     retries: z.int().min(0).max(100).optional().meta({ description: "attempts after the first", value: "N" }),
   }),
   output: z.union([resultSchema, submitReplySchema]),
@@ -61,6 +63,7 @@ export const command = defineCommand({
     "submit echo --input @task.json --priority high --json",
     "submit echo --input - --scope nightly < task.json",
     "submit code --input @story.json --route best --label expertise=backend",
+    "submit classify --input @mail.json --ballot 5 --strategy majority --pointer /label --wait",
   ],
   details: "With --wait, exit code 1 when the task failed or was cancelled, 3 when no result came in time.",
   async run(ports, input) {
@@ -72,6 +75,7 @@ export const command = defineCommand({
         priority: input.priority,
         ...optional("input", await readTaskInput(ports, input.input)),
         ...optional("route", readRoute(input.route)),
+        ...optional("ballot", readBallot(input)),
         ...optional("id", input.id),
         ...optional("scope", input.scope),
         ...optional("deadline", input.deadline),
