@@ -1,6 +1,6 @@
 // How far agreement can be trusted: from cases whose truth is known, the probability that a value is right when so many of
 // so many gave it. Two stages. A logistic curve over the log-odds of agreement (Platt 1999) says what to expect where little
-// was seen; the cases of the same count then move it, as observations move a Beta prior (Gelman et al., BDA3 §2.4).
+// was seen; the cases of the same count then move it, as observations move a Beta prior (Gelman et al., Bayesian Data Analysis, chapter 2).
 
 /** One judged value or finding: `votes` of `of` gave it. */
 export interface CalibrationSample {
@@ -60,7 +60,7 @@ export interface ReliabilityBucket {
   readonly precision: number;
 }
 
-/** Judges confidences against the truth, in buckets of equal width; empty ones are left out (Guo et al. 2017, §2). */
+/** Judges confidences against the truth, in buckets of equal width; empty ones are left out (Guo et al. 2017). */
 export function reliabilityOf(
   judged: readonly { readonly confidence: number; readonly isRight: boolean }[],
   bucketCount = 10,

@@ -119,7 +119,7 @@ export function meanCorrelation(record: VoterRecord, voters: readonly string[]):
 
 /**
  * How many independent voters `seats` voters are worth whose errors have the mean correlation ρ: n / (1 + (n − 1)ρ), Kish's
- * design effect (Kish 1965, Survey Sampling, §5.4; for juries Ladha 1992). That language models err together is measured
+ * design effect (Kish 1965, Survey Sampling; for juries Ladha 1992). That language models err together is measured
  * (Kim et al. 2025). From 1 to n: a negative ρ counts as 0, since it is rarely more than chance.
  */
 export function effectiveVoters(seats: number, correlation: number): number {

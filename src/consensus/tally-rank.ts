@@ -59,7 +59,7 @@ type Preferences = readonly (readonly number[])[];
 
 /**
  * Borda's count with shared places: a candidate gets, for every other and every vote, 1 if it is ranked above it and ½ if
- * they are level. (Emerson 2013 on truncated ballots.) Counted twice over, so that it stays whole.
+ * they are level, so that leaving candidates out gains nothing. Counted twice over, so that it stays whole.
  */
 function borda(preferred: Preferences): Method {
   const size = preferred.length;
@@ -75,7 +75,7 @@ function borda(preferred: Preferences): Method {
 
 /**
  * Schulze's method (Schulze 2011, "A new monotonic, clone-independent, reversal symmetric, and Condorcet-consistent
- * single-winner election method", §2): a beats b where the strongest path of majorities from a to b is stronger than
+ * single-winner election method"): a beats b where the strongest path of majorities from a to b is stronger than
  * any back; a path is as strong as its weakest majority, and a majority as the votes for it. Scores count the beaten.
  * Whoever wins against every other alone (Condorcet's winner) wins. Equal strengths both ways remain a tie.
  */

@@ -11,7 +11,7 @@ import { tokenSchema } from "./schema.ts";
 export const MAX_SEATS = 64;
 /** The fewest seats of `bft`: one liar among three cannot be told from the honest ones (Lamport et al. 1982). */
 export const MIN_BFT_SEATS = 4;
-/** The most rounds. Debates of language models stop gaining after about four (Du et al. 2023, §3.3); double that. */
+/** The most rounds. Debates of language models stop gaining after about four (Du et al. 2023); double that. */
 export const MAX_ROUNDS = 8;
 /** Rounds of a debate or a mesh that names none: everybody answers, and answers once more. A ring goes round once. */
 export const DEFAULT_ROUNDS = 2;

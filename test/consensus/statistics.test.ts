@@ -18,7 +18,7 @@ import {
   type VoterRecord,
   weightOf,
 } from "../../src/consensus/index.ts";
-import { RUNS } from "./ballot-support.ts";
+import { PATIENT, RUNS } from "./ballot-support.ts";
 
 const names = (count: number) => Array.from({ length: count }, (_, index) => `voter-${index + 1}`);
 
@@ -46,7 +46,7 @@ function* simulated(count: number, ...args: Parameters<typeof simulate>): Genera
   for (let index = 0; index < count; index += 1) yield simulate(...args);
 }
 
-describe("effective voters", () => {
+describe("effective voters", PATIENT, () => {
   it("are n / (1 + (n − 1)ρ)", () => {
     expect(effectiveVoters(5, 0)).toBe(5);
     expect(effectiveVoters(5, 1)).toBe(1);
