@@ -134,6 +134,12 @@ export async function readChain(log: Log, seq: number): Promise<string | null> {
   return genesis.ok ? genesisChain(genesis.logId, genesis.epoch) : "none";
 }
 
+/** True when another entry than the one that was read stands at `place`; false where nothing can be told. */
+export async function isExchanged(log: Log, { seq, chain }: Place): Promise<boolean> {
+  const found = await readChain(log, seq).catch(() => null);
+  return found !== null && found !== chain;
+}
+
 function refuse(reason: string): SwarmError {
   return new SwarmError("conflict", `${reason}; see ${RUNBOOK}`);
 }

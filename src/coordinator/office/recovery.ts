@@ -130,14 +130,11 @@ async function findProblem(
     throw error;
   }
   const halted = haltedError(member);
-  if (halted !== undefined && /version .* is unknown/.test(halted)) {
-    throw new SwarmError(
-      "conflict",
-      `${halted}: the log is that of a newer version; run that version instead of recovering`,
-    );
-  }
-  if (halted !== undefined) return halted;
   const { logId, epoch, seq } = member.office.fold;
+  if (halted !== undefined) {
+    await refuseNewerVersion(transport, seq + 1);
+    return halted;
+  }
   const ahead = coordinators.find(
     (each) => each.logId === logId && each.epoch === epoch && each.appliedSeq > (info?.lastSeq ?? 0),
   );
@@ -147,6 +144,17 @@ async function findProblem(
   throw new SwarmError(
     "conflict",
     `the control log is sound up to its end at ${seq}: there is nothing to recover`,
+  );
+}
+
+/** @throws SwarmError `conflict` when the entry is only too new to be read: recovering would throw it away. */
+async function refuseNewerVersion(transport: Transport, seq: number): Promise<void> {
+  const stored = await transport.log("office").get(seq);
+  const { v } = stored === null ? {} : readJson(stored);
+  if (typeof v !== "number" || v <= ENTRY_VERSION) return;
+  throw new SwarmError(
+    "conflict",
+    `entry ${seq} is of version ${v}, and ${ENTRY_VERSION} is the newest known here: run the version that wrote it instead of recovering`,
   );
 }
 
@@ -172,13 +180,18 @@ async function findBase(
   const first =
     info === null || info.messages === 0 ? null : await transport.log("office").get(info.firstSeq);
   const genesis = first === null ? null : readGenesis(readJson(first));
-  if (first !== null && genesis?.ok === true && genesis.epoch === 1) {
+  const isSame = genesis?.ok === true && (logIds.size === 0 || logIds.has(genesis.logId));
+  if (first !== null && isSame && genesis.epoch === 1) {
     return { base: emptyFold(officeCommands, genesis.logId, { epoch: 1, seq: first.seq }), snapshot: null };
   }
   const why = faults.length === 0 ? "there is no snapshot" : faults.join("; ");
+  const found =
+    genesis?.ok === true && !isSame
+      ? `is another (${genesis.logId})`
+      : "does not reach back to its beginning";
   throw new SwarmError(
     "not_found",
-    `${why}, and the log does not reach back to its beginning: restore the stream or its snapshots from a backup`,
+    `${why}, and the log ${found}: restore the stream or its snapshots from a backup`,
   );
 }
 

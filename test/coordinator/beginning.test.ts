@@ -1,0 +1,45 @@
+import { describe, expect, it } from "vitest";
+import { genesisChain } from "../../src/consensus/index.ts";
+import { planRecovery } from "../../src/coordinator/index.ts";
+import { isExchanged, readChain } from "../../src/coordinator/office/beginning.ts";
+import { setupOffice } from "./support.ts";
+
+async function setup() {
+  const { transport } = await setupOffice();
+  const log = transport.log("office");
+  const genesis = await log.get(1);
+  const { logId } = JSON.parse(new TextDecoder().decode(genesis!.data)) as { logId: string };
+  return {
+    transport,
+    log,
+    logId,
+    at: (seq: number, chain: string) => isExchanged(log, { logId, seq, chain }),
+  };
+}
+
+describe("a log is another one", () => {
+  it("when another entry stands at a place that was read", async () => {
+    const { log, logId, at } = await setup();
+    expect(await readChain(log, 1)).toBe(genesisChain(logId, 1));
+    expect(await at(1, genesisChain(logId, 1))).toBe(false);
+    expect(await at(1, genesisChain("other", 1))).toBe(true);
+  });
+
+  it("not because nothing stands there, or it cannot be read", async () => {
+    const { log, at } = await setup();
+    expect(await at(9, "anything")).toBe(false);
+    const broken = { ...log, get: () => Promise.reject(new Error("away")) };
+    expect(await isExchanged(broken, { logId: "a", seq: 1, chain: "anything" })).toBe(false);
+  });
+});
+
+describe("a recovery", () => {
+  it("does not go on from another log than that of the snapshots, not even when none of them can be read", async () => {
+    const { transport, logId } = await setup();
+    await transport.snapshots.put(`lost.1.5.${"0".repeat(64)}`, new TextEncoder().encode("damaged"));
+    await expect(planRecovery(transport, [])).rejects.toMatchObject({
+      code: "not_found",
+      message: expect.stringContaining(`the log is another (${logId})`),
+    });
+  });
+});
