@@ -2,12 +2,13 @@
 import { expect, onTestFinished, test } from "vitest";
 import { createMeter, silentLogger } from "../../src/base/index.ts";
 import { createOfficeClient } from "../../src/coordinator/index.ts";
+import { SILENCE_MS } from "../../src/coordinator/registry/sightings.ts";
 import { connectNats } from "../../src/transport/index.ts";
 import { createTaskClient } from "../../src/work/index.ts";
 import { eventually, setupWorld } from "./support.ts";
 
-async function setup(args: string) {
-  const world = setupWorld();
+async function setup(args: string, environment: Record<string, string> = {}) {
+  const world = setupWorld(environment);
   const swarm = await world.up(args);
   const meter = createMeter();
   const transport = await connectNats({
@@ -22,7 +23,7 @@ async function setup(args: string) {
     tasks.close();
     await transport.close();
   });
-  return { world, tasks, office: createOfficeClient({ transport }) };
+  return { world, swarm, transport, tasks, office: createOfficeClient({ transport }) };
 }
 
 const listed = async (world: ReturnType<typeof setupWorld>) =>
@@ -62,4 +63,22 @@ test("kill -9 of an agent process and of the leader: what was placed there ends 
   const { agents } = await listed(world);
   expect(agents.map(({ id }) => id)).not.toContain(victim?.id);
   expect(agents).toHaveLength(2); // its supervisor brought a new one
+});
+
+test("a coordinator that stood still misses nobody when it goes on", { timeout: 90_000 }, async () => {
+  const { world, swarm, transport } = await setup("--agents echo*2 --coordinators 1", {
+    MURMUR_SILENCE_MS: "60000", // else its supervisor takes it for hung
+  });
+  await eventually(async () => ((await listed(world)).agents.length === 2 ? true : undefined));
+  const { pid } = swarm.processes.find(({ role }) => role === "coordinator")!;
+  process.kill(pid, "SIGSTOP");
+  // The silence that means missing, and a second; there is nothing to wait for but time.
+  await new Promise((resolve) => setTimeout(resolve, SILENCE_MS + 1_000));
+  process.kill(pid, "SIGCONT");
+  await eventually(async () => ((await listed(world)).agents.length === 2 ? true : undefined));
+  let leaves = 0;
+  for await (const stored of transport.log("office").read()) {
+    if (new TextDecoder().decode(stored.data).includes("members-leave")) leaves++;
+  }
+  expect(leaves).toBe(0);
 });
