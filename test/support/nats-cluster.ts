@@ -1,6 +1,8 @@
 // Three real nats-servers with JetStream as one cluster, whose every connection can be cut. Owns the processes and the
 // gates between them and their clients; where a stream is led is asked of the servers themselves.
 import { setTimeout as sleep } from "node:timers/promises";
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
 import { type Direction, Wires } from "./wires.ts";
 
@@ -55,10 +57,10 @@ export async function startNatsCluster(): Promise<NatsCluster> {
   const down = new Set<string>();
   const portOf = (name: string, kind: "port" | "clusterPort") => running.get(name)?.[kind] ?? 1;
 
-  const start = async (name: string) => {
-    const routes: string[] = [];
-    for (const to of names) {
-      if (to === name) continue;
+  const start = async (name: (typeof names)[number]) => {
+    const routes = [`"nats://${NOWHERE}"`]; // JetStream asks for a route, also of the one that dials nobody
+    // One of two dials: where both do, one of the connections is closed again, and for a moment the other is offline.
+    for (const to of names.slice(0, names.indexOf(name))) {
       const gate = await wires.openGate({ from: name, to }, () => portOf(to, "clusterPort"));
       routes.push(`"nats://127.0.0.1:${gate.port}"`);
     }
@@ -102,6 +104,22 @@ cluster { name: test, listen: "127.0.0.1:-1", advertise: "${NOWHERE}", no_advert
       follows.length === names.length - 1 &&
       follows.every(({ current, offline }) => current === true && offline !== true)
     );
+  }
+
+  /** Routes of the API are made later than those of the cluster: whether it answers is found out by asking it. */
+  async function answersApi(name: string): Promise<boolean> {
+    try {
+      const connection = await connect({ servers: get(name).url, reconnect: false, timeout: ASK_TIMEOUT_MS });
+      try {
+        const manager = await jetstreamManager(connection, { timeout: ASK_TIMEOUT_MS });
+        await manager.getAccountInfo();
+        return true;
+      } finally {
+        await connection.close();
+      }
+    } catch {
+      return false;
+    }
   }
 
   const servers = names.map(
@@ -162,7 +180,8 @@ cluster { name: test, listen: "127.0.0.1:-1", advertise: "${NOWHERE}", no_advert
         if (down.has(server.name)) await server.restart();
       }
       const giveUpMs = Date.now() + READY_TIMEOUT_MS;
-      while (!(await isReady())) {
+      const isAnswering = async () => (await Promise.all(names.map(answersApi))).every((answers) => answers);
+      while (!((await isReady()) && (await isAnswering()))) {
         if (Date.now() > giveUpMs) throw new Error(`the cluster was not ready within ${READY_TIMEOUT_MS} ms`);
         await sleep(POLL_MS);
       }

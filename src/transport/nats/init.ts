@@ -2,6 +2,7 @@
 // is there: an operator's stream with another meaning is reported, never rewritten.
 // I1: whatever correctness rests on is compared; what only sizes a stream (bytes, age) is the operator's, and so are
 //     copies unless their number was asked for.
+import { sleep } from "../../base/index.ts";
 import { type BucketSpec, type StreamSpec, SwarmError } from "../../protocol/index.ts";
 import { objectStream } from "./blobs.ts";
 import { bucketStream } from "./bucket.ts";
@@ -12,7 +13,15 @@ import type { Link } from "./link.ts";
 const MINIMUM_VERSION = [2, 12] as const;
 const NANOS_PER_MS = 1_000_000;
 /** Creating a replicated stream waits for its group's first election. */
-const CREATE_TIMEOUT_MS = 15_000;
+const CREATE_TIMEOUT_MS = 10_000;
+const FIND_TIMEOUT_MS = 3_000;
+/**
+ * A cluster that has just started, or changes its leader, never answers some requests, and may take servers for absent.
+ * All that is asked here may be repeated: JetStream answers a repeated creation with the same settings like the first.
+ */
+const TRIES = 3;
+/** The pause before another try, in ms: servers know each other within a second of their start (measured). */
+const TRY_PAUSE_MS = 1_000;
 /** Copies of each stream in a cluster, when nobody says otherwise: one server may be lost, and nothing with it. */
 const CLUSTER_REPLICAS = 3;
 /** No limit, in JetStream's words. */
@@ -197,8 +206,9 @@ function configOfBucket(spec: BucketSpec, replicas: number): StreamConfig {
 async function find(link: Link, name: string): Promise<Partial<StreamConfig> | null> {
   try {
     const doing = `look at ${name}`;
-    const info = await link.api<{ config: Partial<StreamConfig> }>(`STREAM.INFO.${name}`, undefined, {
+    const info = await ask<{ config: Partial<StreamConfig> }>(link, `STREAM.INFO.${name}`, undefined, {
       doing,
+      timeoutMs: FIND_TIMEOUT_MS,
     });
     return info.config;
   } catch (error) {
@@ -221,7 +231,7 @@ async function create(
   };
   const doing = `create ${config.name}`;
   try {
-    await link.api(`STREAM.CREATE.${config.name}`, body, { doing, timeoutMs: CREATE_TIMEOUT_MS });
+    await ask(link, `STREAM.CREATE.${config.name}`, body, { doing, timeoutMs: CREATE_TIMEOUT_MS });
     return "created";
   } catch (error) {
     const code = jetStreamCode(error);
@@ -249,6 +259,26 @@ async function create(
     const found = code === JETSTREAM_ERRORS.streamNameInUse ? await find(link, config.name) : null;
     if (found === null) throw error;
     return found;
+  }
+}
+
+/** Calls the API until it answers, whatever that is, at most {@link TRIES} times. */
+async function ask<T>(
+  link: Link,
+  path: string,
+  body: unknown,
+  options: { doing: string; timeoutMs: number },
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await link.api<T>(path, body, options);
+    } catch (error) {
+      const code = jetStreamCode(error);
+      const isUnanswered = error instanceof SwarmError && error.code === "unavailable" && code === undefined;
+      const mayHelp = isUnanswered || code === JETSTREAM_ERRORS.noPeers;
+      if (!mayHelp || attempt === TRIES || link.state === "closed") throw error;
+      await sleep(TRY_PAUSE_MS);
+    }
   }
 }
 
