@@ -1,8 +1,9 @@
 // The streams of the swarm, as its processes meet them: created by one kind of process, waited for and checked by all.
 import { type Logger, sleep, systemClock } from "../base/index.ts";
 import { foundOffice } from "../coordinator/index.ts";
-import { type StreamKey, toSwarmError } from "../protocol/index.ts";
+import { PRIORITIES, type StreamKey, toSwarmError } from "../protocol/index.ts";
 import type { Transport } from "../transport/index.ts";
+import { placedConsumer } from "../work/index.ts";
 import type { Check } from "./http/operations.ts";
 
 /** How often a process looks for streams that are not there yet. */
@@ -55,6 +56,7 @@ async function findMissingStream(
   return null;
 }
 
+/** Ready only with the streams. */
 export function streamsCheck(transport: Transport): Check {
   return {
     name: "streams are there",
@@ -62,8 +64,24 @@ export function streamsCheck(transport: Transport): Check {
   };
 }
 
+/** An agent process is ready only with the consumers of its capabilities and the one of what is placed on its agents. */
+export function consumersCheck(transport: Transport, capabilities: readonly string[], hostId: string): Check {
+  return {
+    name: "consumers are there",
+    run: cached(async () => {
+      const names = new Set((await transport.queue("tasks").consumers()).map(({ name }) => name));
+      const ofQueue = capabilities.flatMap((capability) =>
+        PRIORITIES.map((priority) => `${capability}-${priority}`),
+      );
+      const wanted = [...ofQueue, placedConsumer(hostId)];
+      const missing = wanted.filter((name) => !names.has(name));
+      return missing.length === 0 ? null : `missing: ${missing.join(", ")}`;
+    }),
+  };
+}
+
 /** Remembers a good answer for a while; a bad one is asked for again. */
-export function cached(run: () => Promise<string | null>): () => Promise<string | null> {
+function cached(run: () => Promise<string | null>): () => Promise<string | null> {
   let goodUntilMs = 0;
   return async () => {
     if (systemClock.now() < goodUntilMs) return null;

@@ -27,15 +27,9 @@ import {
   createStaleServer,
   measureBudgets,
 } from "../coordinator/index.ts";
-import { PRIORITIES, SwarmError } from "../protocol/index.ts";
+import { SwarmError } from "../protocol/index.ts";
 import { connectNats, type Transport } from "../transport/index.ts";
-import {
-  createFrontDoor,
-  createMover,
-  createTaskClient,
-  createWorker,
-  placedConsumer,
-} from "../work/index.ts";
+import { createFrontDoor, createMover, createTaskClient, createWorker } from "../work/index.ts";
 import { createRollCall, listAgents } from "./agents.ts";
 import type { Ports } from "./command.ts";
 import { createDiscovery } from "./discovery.ts";
@@ -45,7 +39,7 @@ import { listen } from "./http/listen.ts";
 import { type Check, operationRoutes } from "./http/operations.ts";
 import { readOfficeStatus } from "./office-status.ts";
 import { agentDirectories } from "./roles.ts";
-import { cached, initSwarm, streamsCheck, waitForStreams } from "./streams.ts";
+import { consumersCheck, initSwarm, streamsCheck, waitForStreams } from "./streams.ts";
 import { joinSupervisor } from "./supervised.ts";
 import { refuseDeadSwarm, resolveFrom, resolveTarget } from "./target.ts";
 import { VERSION } from "./version.ts";
@@ -362,21 +356,6 @@ function withBus(transport: Transport, bus: Transport["bus"]): Transport {
     init: () => transport.init(),
     inspect: () => transport.inspect(),
     close: () => transport.close(),
-  };
-}
-
-function consumersCheck(transport: Transport, capabilities: readonly string[], hostId: string): Check {
-  return {
-    name: "consumers are there",
-    run: cached(async () => {
-      const names = new Set((await transport.queue("tasks").consumers()).map(({ name }) => name));
-      const ofQueue = capabilities.flatMap((capability) =>
-        PRIORITIES.map((priority) => `${capability}-${priority}`),
-      );
-      const wanted = [...ofQueue, placedConsumer(hostId)];
-      const missing = wanted.filter((name) => !names.has(name));
-      return missing.length === 0 ? null : `missing: ${missing.join(", ")}`;
-    }),
   };
 }
 
