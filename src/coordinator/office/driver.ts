@@ -30,7 +30,6 @@ import { checkMembers, type Office, type OfficeOptions, type OfficeTenure } from
 import { createPart, endPart, loadPart, type Part, placeOf } from "./part.ts";
 import { describeHalted, describeMember, findProblem, measureAge } from "./status.ts";
 import { chooseSuccessor } from "./succession.ts";
-import { Ticker } from "./ticker.ts";
 import { toError, Waiters } from "./waiting.ts";
 
 /** The pause before an append whose fate is unknown is repeated, and before a refusal by a shorter log is believed. */
@@ -63,11 +62,6 @@ class Driver implements Office {
   readonly #waiters: Waiters;
   readonly #tenureListeners: ((tenure: OfficeTenure | null) => void)[] = [];
   readonly #opened = Promise.withResolvers<void>();
-  // D4
-  readonly #ticker = new Ticker({
-    onTick: (isLate) => void this.#step({ type: "tick", isLate }),
-    onPause: (pausedMs) => this.#options.log.warn({ pausedMs }, "this process stood still"),
-  });
   #rollCall: Subscription | undefined;
   #part: Part | null = null;
   #tenure: OfficeTenure | null = null;
@@ -249,13 +243,12 @@ class Driver implements Office {
         this.#onMessage(message.subject, message.data),
       ),
     );
-    this.#ticker.start();
+    part.ticker.start(); // D4
     if (members.length === 1) this.#step({ type: "campaign" }); // there is nobody to wait for
   }
 
   #stop(): void {
     this.#isStopped = true;
-    this.#ticker.stop();
     this.#rollCall?.close();
     if (this.#part !== null) endPart(this.#part);
     this.#waiters.end();
@@ -393,7 +386,6 @@ class Driver implements Office {
     const reason = haltedError(this.#running);
     if (this.#part?.end === "beyond") log.warn({ reason }, "this coordinator begins again");
     else log.error({ alert: "coordinator_halted", reason, runbook: RUNBOOK }, "this coordinator halts");
-    this.#ticker.stop();
     if (this.#part !== null) endPart(this.#part);
   }
 }

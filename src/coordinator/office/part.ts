@@ -18,12 +18,14 @@ import { readJson } from "./control-log.ts";
 import { DOUBT_MS, LogWatch } from "./log-watch.ts";
 import type { OfficeOptions } from "./office.ts";
 import { SNAPSHOT_INTERVAL, Snapshots } from "./snapshots.ts";
+import { Ticker } from "./ticker.ts";
 
 /** One time of taking part. */
 export interface Part {
   readonly member: Member<OfficeState, OfficeCommand>;
   readonly watch: LogWatch;
   readonly snapshots: Snapshots;
+  readonly ticker: Ticker;
   readonly subscriptions: Subscription[];
   /** Resolves when this part is over. */
   readonly over: PromiseWithResolvers<void>;
@@ -73,8 +75,12 @@ export function createPart(
       step(part, { type: "distrust", reason });
     },
   });
+  const ticker = new Ticker({
+    onTick: (isLate) => void step(part, { type: "tick", isLate }),
+    onPause: (pausedMs) => options.log.warn({ pausedMs }, "this process stood still"),
+  });
   const part: Part = {
-    ...{ member, watch, snapshots },
+    ...{ member, watch, snapshots, ticker },
     subscriptions: [],
     over: Promise.withResolvers<void>(),
     end: null,
@@ -114,6 +120,7 @@ export async function loadPart(part: Part, log: Log, onStored: (stored: Stored) 
 
 /** Ends what runs for the part; its member stays to be looked at. */
 export function endPart(part: Part): void {
+  part.ticker.stop();
   part.watch.stop();
   part.snapshots.stop();
   for (const subscription of part.subscriptions) subscription.close();
