@@ -123,6 +123,7 @@ export {
   type EventKind,
   isToken,
   LANE_COUNT,
+  LANES,
   laneOf,
   NO_SCOPE,
   type PlacedAddress,

@@ -24,6 +24,12 @@ export const NO_SCOPE = "-";
 /** How many lanes results of scoped tasks are spread over. */
 export const LANE_COUNT = 32;
 
+/** The lanes of scoped results: `w00`…`w31`. */
+export const LANES: readonly string[] = Array.from(
+  { length: LANE_COUNT },
+  (_, lane) => `w${String(lane).padStart(2, "0")}`,
+);
+
 /** True when `value` can stand as one token of a subject. */
 export function isToken(value: string): boolean {
   return TOKEN_PATTERN.test(value);
@@ -46,11 +52,7 @@ export function showValue(value: unknown): string {
 /** The result lane of a scope: `-` for no scope, else `w00`…`w31` by crc32. */
 export function laneOf(scope: string): string {
   if (scope === NO_SCOPE) return NO_SCOPE;
-  return laneName(crc32(scope) % LANE_COUNT);
-}
-
-function laneName(lane: number): string {
-  return `w${String(lane).padStart(2, "0")}`;
+  return LANES[crc32(scope) % LANE_COUNT] as string;
 }
 
 /** The address of a task, read from or written into a subject. */
@@ -155,8 +157,8 @@ export function createSubjects(prefix: string) {
       doneById: (taskId: string) => `${prefix}.done.*.*.${idToken(taskId)}`,
       doneOfCapability: (capability: string) => `${prefix}.done.${capabilityToken(capability)}.>`,
       /** The results of scoped tasks whose scope falls into this lane, stored ones and attempts to store one. */
-      doneInLane: (lane: number) => `${prefix}.done.*.${laneName(lane)}.*`,
-      resultsInLane: (lane: number) => `${prefix}.result.*.${laneName(lane)}.*`,
+      doneInLane: (lane: string) => `${prefix}.done.*.${token(lane, "lane")}.*`,
+      resultsInLane: (lane: string) => `${prefix}.result.*.${token(lane, "lane")}.*`,
       allDone: `${prefix}.done.>`,
       journalById: (taskId: string) => `${prefix}.journal.*.${idToken(taskId)}`,
       allDead: `${prefix}.dead.>`,

@@ -40,16 +40,13 @@ export const ballotFlags = {
     .number()
     .optional()
     .meta({ description: "limit of the whole ballot; --attempt-timeout-ms is a seat's", value: "MS" }),
-  ballotOptions: z
-    .string()
-    .optional()
-    .meta({
-      description: "further fields of the ballot, such as normalise or budget, as JSON",
-      value: "JSON",
-    }),
+  ballotOptions: z.string().optional().meta({
+    description: "further fields of the ballot, such as normalise or budget, as JSON",
+    value: "JSON",
+  }),
 } as const;
 
-type Flags = { readonly [K in keyof typeof ballotFlags]: z.output<(typeof ballotFlags)[K]> };
+type Flags = { readonly [K in keyof typeof ballotFlags]?: z.output<(typeof ballotFlags)[K]> };
 
 /** The ballot of these flags; undefined without --ballot. @throws SwarmError `invalid_input` for flags without it. */
 export function readBallot(flags: Flags): BallotInput | undefined {

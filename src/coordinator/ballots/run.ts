@@ -23,6 +23,8 @@ export interface Question {
   /** Where it was placed; null while it is nowhere. */
   place: { readonly host: string; readonly agent: string } | null;
   isAnswered: boolean;
+  /** Another agent is being found for it. */
+  isMoving?: boolean;
 }
 
 /** An open ballot. */

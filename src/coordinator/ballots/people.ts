@@ -1,0 +1,73 @@
+// What people ask of ballots and tell them: a look at one, a decision where a ballot waits for it, the right answer of one
+// that ended.
+import { z } from "zod";
+import type { Clock } from "../../base/index.ts";
+import { type BallotEvent, hashValue, type Json } from "../../consensus/index.ts";
+import { parse, SwarmError, tokenSchema } from "../../protocol/index.ts";
+import type { Office } from "../office/office.ts";
+import { type OfficeAnswers, unwrap } from "../office/server.ts";
+import type { Run } from "./run.ts";
+import { viewBallot } from "./view.ts";
+
+/** What a person decides. */
+const decideSchema = z
+  .strictObject({
+    id: tokenSchema,
+    by: z.string().min(1).max(128),
+    choice: z.int().min(1).optional(),
+    value: z.json().optional(),
+  })
+  .refine(
+    ({ choice, value }) => (choice === undefined) !== (value === undefined),
+    "must name either a candidate (choice) or a value",
+  );
+/** What the right answer was. */
+const correctSchema = z.strictObject({
+  key: z.string().min(1).max(120),
+  id: tokenSchema,
+  value: z.json(),
+});
+
+/** Answers people. */
+export function answerPeople({
+  office,
+  clock,
+  findRun,
+  step,
+}: {
+  office: Office;
+  clock: Clock;
+  findRun(id: string): Run | undefined;
+  /** @throws SwarmError when the ballot refuses the event. */
+  step(run: Run, event: BallotEvent): void;
+}): Pick<OfficeAnswers, "ballot" | "ballot-decide" | "ballot-correct"> {
+  return {
+    async ballot(body) {
+      const { id } = parse(z.strictObject({ id: tokenSchema }), body, "ballot");
+      await office.barrier();
+      return viewBallot(office.state.ballots, id, findRun(id)?.core);
+    },
+    async "ballot-decide"(body) {
+      const { id, by, choice, value } = parse(decideSchema, body, "ballot-decide");
+      const run = findRun(id);
+      if (run === undefined || run.stage !== "open") throw notWaiting(office, id, run);
+      const said = choice === undefined ? { value } : { choice };
+      step(run, { type: "human", by, ...said, atMs: clock.now() });
+      await run.ended.promise;
+      return { decided: true };
+    },
+    async "ballot-correct"(body): Promise<Json> {
+      const { id, key, value } = parse(correctSchema, body, "ballot-correct");
+      const command = { type: "ballot-correct", id, hash: hashValue(value as Json) } as const;
+      return unwrap(await office.submit(`c.${key}`, command));
+    },
+  };
+}
+
+function notWaiting(office: Office, id: string, run: Run | undefined): SwarmError {
+  const { outbox, ended } = office.state.ballots;
+  const isOver = run !== undefined || outbox.has(id) || ended.has(id);
+  return isOver
+    ? new SwarmError("conflict", `ballot ${id} is decided already; murmur ballot show ${id} tells how`)
+    : new SwarmError("not_found", `there is no ballot ${id}; murmur ballot ls shows those that there are`);
+}
