@@ -27,4 +27,4 @@ export {
 } from "./member.ts";
 export { type Message, parseMessage } from "./messages.ts";
 export { type RegisterCommand, type Registers, registers } from "./registers.ts";
-export { loadFold, saveFold } from "./snapshot.ts";
+export { loadFold, type Renewal, renewFold, saveFold } from "./snapshot.ts";

@@ -1,6 +1,10 @@
-// The seam of this room for tests of several rooms together: what the office means and how a coordinator looks at its
-// log, for the simulator. Nothing but tests may import this file.
+// The seam of this room for tests of several rooms together: what the office means, and how a coordinator begins and
+// watches its log, for the simulator. Nothing but tests may import this file.
 
 export { viewConfig } from "./config/config.ts";
 export { viewLocks } from "./locks/locks.ts";
+export { findBeginning, type Place } from "./office/beginning.ts";
+export { LogWatch } from "./office/log-watch.ts";
+export { planRecovery, type Recovery } from "./office/recovery.ts";
+export { nameSnapshot, readSnapshotName } from "./office/snapshot-store.ts";
 export { type OfficeCommand, type OfficeState, officeCommands } from "./state.ts";

@@ -11,20 +11,21 @@ import {
   type RegisterCommand,
   type Registers,
 } from "../../../src/consensus/internal.ts";
-import type { Line, Reply } from "./observer.ts";
-import type { LineNode } from "./world.ts";
+import { lineBench } from "./line-driver.ts";
+import type { Line, Reply } from "./lines.ts";
+import type { Bench } from "./world.ts";
 
 type NodeMember = Member<Registers, RegisterCommand>;
 type Step = Parts["stepElection"];
 
-/** A bug: its name, and a node that has it. */
+/** A bug: its name, and a bench that has it. */
 export interface Mutant {
   readonly name: string;
-  readonly createNode: () => LineNode;
+  readonly bench: Bench;
 }
 
-/** All of them. */
-export const MUTANTS: readonly Mutant[] = [
+/** Those of the election node. */
+export const LINE_MUTANTS: readonly Mutant[] = [
   bent("votes twice in a term", (step) => (state, input, context) => {
     const isVote = input.type === "receive" && input.message.type === "vote";
     return step(
@@ -125,7 +126,7 @@ export const MUTANTS: readonly Mutant[] = [
 /** A node whose election core is bent. */
 function bent(name: string, bend: (step: Step) => Step): Mutant {
   const parts = { ...productionParts, stepElection: bend(productionParts.stepElection) };
-  return { name, createNode: () => createElectionNode(parts) };
+  return { name, bench: lineBench(() => createElectionNode(parts)) };
 }
 
 /** A node whose commands are preceded by a mistake in the state. */
@@ -139,7 +140,7 @@ function ruled(
     return registers.decide(state, command, at);
   };
   const parts = { ...productionParts, registers: { ...registers, decide } };
-  return { name, createNode: () => createElectionNode(parts) };
+  return { name, bench: lineBench(() => createElectionNode(parts)) };
 }
 
 /** A node that understands some lines wrongly. */
@@ -182,7 +183,7 @@ function watched(
 ): Mutant {
   return {
     name,
-    createNode() {
+    bench: lineBench(() => {
       const memory: { member: NodeMember | null } = { member: null };
       const node = createElectionNode({
         ...productionParts,
@@ -198,6 +199,6 @@ function watched(
           return JSON.stringify(say(reply, line, memory));
         },
       };
-    },
+    }),
   };
 }

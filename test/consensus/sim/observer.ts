@@ -2,43 +2,22 @@
 // observer watches one node through all its incarnations; what all nodes share is given to it.
 
 import { assert } from "../../../src/base/index.ts";
-import type { Decision } from "./model.ts";
-import type { Append } from "./shared-log.ts";
-
-/** A reply of the node, as far as the simulator reads it. */
-export interface Reply {
-  readonly id: number;
-  readonly ok: boolean;
-  readonly error?: string;
-  readonly send: readonly { to: string; message: { type: string; term: number; granted?: boolean } }[];
-  readonly append: readonly { request: number; expectedLastSeq: number | null; entry: Append["entry"] }[];
-  readonly answers: readonly { key: string; ok: boolean; value?: unknown; error?: string; leader?: string }[];
-  readonly state: {
-    readonly role: string;
-    readonly inOffice: boolean;
-    readonly term: number;
-    readonly vote: string | null;
-    readonly leader: string | null;
-    readonly appliedSeq: number;
-    readonly hash: string;
-  };
-}
-
-/** A line as the simulator writes it. */
-export type Line = { readonly op: string } & Record<string, unknown>;
+import { canonicalJson, type Json } from "../../../src/consensus/index.ts";
+import type { CommandAnswer, Line, NodeState, Reply } from "./lines.ts";
+import type { Append, Lineage } from "./shared-log.ts";
+import type { Stage } from "./stage.ts";
+import type { Workload } from "./workload.ts";
 
 /** What all nodes share. */
 export interface Shared {
+  readonly stage: Stage;
   readonly members: readonly string[];
   readonly electionTicks: number;
-  readonly entries: readonly { readonly type: string; readonly term: number; readonly leader?: string }[];
-  readonly decisions: ReadonlyMap<string, Decision>;
-  /** The state hash that was seen first at each sequence. */
-  readonly hashes: Map<number, string>;
+  readonly workload: Workload;
 }
 
 interface PendingCommand {
-  readonly isGet: boolean;
+  readonly isRead: boolean;
   /** The appends of this node that had been asked when the command arrived. */
   readonly askedBefore: number;
 }
@@ -48,7 +27,13 @@ export class Observer {
   readonly node: string;
   readonly shared: Shared;
   incarnation = 0;
-  state: Reply["state"] | null = null;
+  state: NodeState | null = null;
+  /** The history that the running incarnation reads. */
+  lineage: Lineage;
+  /** True when something has happened to the log that this incarnation may halt over. */
+  mayHalt = false;
+  /** Why the running incarnation has halted. */
+  halted: string | null = null;
   /** Every append of the running incarnation, in order. */
   appends: Append[] = [];
   /** Commands that have not been answered yet, by key. */
@@ -62,10 +47,13 @@ export class Observer {
   /** Entries (by chain hash) whose append was once answered unknown, and those that were refused for certain. */
   #unknown = new Set<string>();
   #refused = new Set<string>();
+  /** When each entry was first asked for, by chain hash. */
+  #stamps = new Map<string, number>();
 
-  constructor(node: string, shared: Shared) {
+  constructor(node: string, shared: Shared, lineage: Lineage) {
     this.node = node;
     this.shared = shared;
+    this.lineage = lineage;
   }
 
   /** Before the line goes in. */
@@ -79,18 +67,25 @@ export class Observer {
       this.#grants.clear();
       this.#unknown.clear();
       this.#refused.clear();
+      this.#stamps.clear();
       this.state = null;
+      this.halted = null;
     }
     if (line.op === "tick") this.#ticks += line.n as number;
     if (line.op === "receive") this.#heardAtTick.set(line.from as string, this.#ticks);
     if (line.op === "receive") this.#noteGrant(line);
     if (line.op === "log") this.#noteLogAnswer(line);
     if (line.op === "command") {
-      const waiting = this.pending.get(line.key as string) ?? [];
-      const isGet = (line.command as { type: string }).type === "get";
-      waiting.push({ isGet, askedBefore: this.appends.length });
-      this.pending.set(line.key as string, waiting);
+      const isRead = this.shared.workload.isRead(line.command as Parameters<Workload["isRead"]>[0]);
+      this.#await(line.key as string, isRead);
     }
+    if (line.op === "read") this.#await(line.ticket as string, true);
+  }
+
+  #await(key: string, isRead: boolean): void {
+    const waiting = this.pending.get(key) ?? [];
+    waiting.push({ isRead, askedBefore: this.appends.length });
+    this.pending.set(key, waiting);
   }
 
   #noteGrant(line: Line): void {
@@ -109,7 +104,9 @@ export class Observer {
 
   /** After the reply came out. Gives the appends it asks for. */
   after(line: Line, reply: Reply): Append[] {
-    assert(reply.ok || !reply.error?.startsWith("halted"), `${this.node} ${reply.error}`);
+    const isHalted = reply.error?.startsWith("halted") === true;
+    assert(!isHalted || this.mayHalt, `${this.node} ${reply.error}`);
+    if (isHalted) this.halted ??= reply.error ?? "";
     const before = this.state;
     const asked = reply.append.map((append) => this.#ask(append, reply));
     this.#checkState(before, reply.state);
@@ -120,6 +117,7 @@ export class Observer {
     this.#checkUnknown(line, reply, before);
     this.#checkRefused(line, reply, before);
     for (const answer of reply.answers) this.#checkAnswer(answer, reply.state.appliedSeq);
+    for (const read of reply.reads ?? []) this.#checkRead(read, reply.state.appliedSeq);
     this.state = reply.state;
     return asked;
   }
@@ -133,28 +131,32 @@ export class Observer {
       entry.term === reply.state.term,
       `${this.node} asks with term ${entry.term} in ${reply.state.term}`,
     );
-    const { node, incarnation } = this;
-    const append = { node, incarnation, request, expectedLastSeq, entry, denied: null, stored: false };
+    const { node, incarnation, lineage } = this;
+    const stampedAt = this.#stamps.get(entry.chain) ?? this.shared.stage.now;
+    this.#stamps.set(entry.chain, stampedAt);
+    const append = {
+      ...{ node, incarnation, request, expectedLastSeq, entry, lineage, stampedAt },
+      askedAt: this.shared.stage.now,
+      denied: null,
+      stored: false,
+    };
     this.appends.push(append);
     return append;
   }
 
-  #checkState(before: Reply["state"] | null, after: Reply["state"]): void {
-    const { entries, hashes } = this.shared;
+  #checkState(before: NodeState | null, after: NodeState): void {
+    const { hashes, lastSeq } = this.lineage;
     if (before !== null) {
       assert(after.term >= before.term, `term of ${this.node} falls from ${before.term} to ${after.term}`);
       const isKept = after.term > before.term || before.vote === null || after.vote === before.vote;
       assert(isKept, `${this.node} votes for ${before.vote}, then ${after.vote}, in term ${after.term}`);
       assert(after.appliedSeq >= before.appliedSeq, `${this.node} forgets entries`);
     }
-    assert(
-      after.appliedSeq <= entries.length,
-      `${this.node} has applied ${after.appliedSeq} of ${entries.length}`,
-    );
+    assert(after.appliedSeq <= lastSeq, `${this.node} has applied ${after.appliedSeq} of ${lastSeq}`);
     if (after.inOffice) {
       assert(after.role === "leader", `${this.node} is in office as ${after.role}`);
-      const taken = entries.slice(0, after.appliedSeq).findLast(({ type }) => type === "office-taken");
-      const isHolder = taken?.leader === this.node && taken.term === after.term;
+      const { term, leader } = this.lineage.officeAt(after.appliedSeq);
+      const isHolder = leader === this.node && term === after.term;
       assert(isHolder, `${this.node} says it holds the office of term ${after.term}, which it does not`);
     }
     const hash = hashes.get(after.appliedSeq);
@@ -178,7 +180,7 @@ export class Observer {
       assert(message.granted !== true, `${this.node} grants while it abstains`);
   }
 
-  #checkQuorum(before: Reply["state"] | null, { state }: Reply): void {
+  #checkQuorum(before: NodeState | null, { state }: Reply): void {
     if (state.role !== "leader") return;
     if (before?.role !== "leader") this.#leadingSinceTick = this.#ticks;
     const bound = 2 * this.shared.electionTicks;
@@ -190,7 +192,7 @@ export class Observer {
     assert(hasMajority, `${this.node} leads though it heard only ${heard.join(", ")}`);
   }
 
-  #checkElected(before: Reply["state"] | null, { state }: Reply): void {
+  #checkElected(before: NodeState | null, { state }: Reply): void {
     if (state.role !== "leader" || (before?.role === "leader" && before.term === state.term)) return;
     const voters = (this.#grants.get(state.term)?.size ?? 0) + 1;
     const isElected = voters * 2 > this.shared.members.length;
@@ -198,7 +200,7 @@ export class Observer {
   }
 
   /** A refusal with no unknown append before it ends the office in the same reply. */
-  #checkRefused(line: Line, reply: Reply, before: Reply["state"] | null): void {
+  #checkRefused(line: Line, reply: Reply, before: NodeState | null): void {
     if (line.event !== "refused" || before?.inOffice !== true) return;
     const append = this.appends.find(({ request }) => request === line.request);
     if (append === undefined || append.entry.term !== before.term) return;
@@ -207,7 +209,7 @@ export class Observer {
   }
 
   /** The append that an `unknown` speaks of is repeated at once, unchanged. */
-  #checkUnknown(line: Line, reply: Reply, before: Reply["state"] | null): void {
+  #checkUnknown(line: Line, reply: Reply, before: NodeState | null): void {
     if (line.event !== "unknown" || before?.role !== "leader") return;
     const append = this.appends.find(({ request }) => request === line.request);
     const isSettled = append === undefined || (append.expectedLastSeq ?? 0) < before.appliedSeq;
@@ -219,22 +221,19 @@ export class Observer {
     assert(before.inOffice === reply.state.inOffice, `${this.node} leaves the office over an unknown append`);
   }
 
-  #checkAnswer({ key, ok, value, error }: Reply["answers"][number], appliedSeq: number): void {
-    const waiting = this.pending.get(key) ?? [];
-    const command = waiting.shift();
-    if (waiting.length === 0) this.pending.delete(key);
-    assert(command !== undefined, `${this.node} answers ${key}, which nobody asked`);
+  #checkAnswer({ key, ok, value, error }: CommandAnswer, appliedSeq: number): void {
+    const command = this.#takePending(key);
+    const { decisions } = this.lineage.model;
     const carriers = this.appends.filter(
       ({ entry }, index) =>
         index >= command.askedBefore && entry.commands?.some((keyed) => keyed.key === key),
     );
     if (ok) {
-      const decision = this.shared.decisions.get(key);
+      const decision = decisions.get(key);
       const isKnown = decision !== undefined && decision.seq <= appliedSeq;
       assert(isKnown, `${this.node} answers ${key} before it is stored`);
-      const isRight = JSON.stringify(decision.value) === JSON.stringify(value);
-      assert(isRight, `${key} is ${JSON.stringify(value)}, should be ${JSON.stringify(decision.value)}`);
-      const isBarred = !command.isGet || carriers.some(({ stored }) => stored);
+      this.#checkValue(key, value, decision.value);
+      const isBarred = !command.isRead || carriers.some(({ stored }) => stored);
       assert(isBarred, `${this.node} answers the read ${key} without a later append`);
       return;
     }
@@ -250,5 +249,33 @@ export class Observer {
       assert(!append.stored, `${this.node} says ${error} to ${key}, which it has stored`);
       append.denied = key;
     }
+  }
+
+  /** An answer is what the model says; where it says nothing, the first answer to the key holds for all. */
+  #checkValue(key: string, value: unknown, modelled: unknown): void {
+    const { workload } = this.shared;
+    const { firstAnswers } = this.lineage;
+    const text = canonicalJson(workload.simplify(value) as Json);
+    const expected =
+      modelled === undefined ? (firstAnswers.get(key) ?? text) : canonicalJson(modelled as Json);
+    firstAnswers.set(key, text);
+    assert(text === expected, `${key} is ${text}, should be ${expected}`);
+  }
+
+  #checkRead({ ticket, ok, value }: NonNullable<Reply["reads"]>[number], appliedSeq: number): void {
+    const { askedBefore } = this.#takePending(ticket);
+    if (!ok) return;
+    const isBarred = this.appends.slice(askedBefore).some(({ stored }) => stored);
+    assert(isBarred, `${this.node} answers the read ${ticket} without a later append`);
+    const expected = this.lineage.model.view(appliedSeq);
+    assert(value === expected, `the read ${ticket} shows ${value}, should show ${expected}`);
+  }
+
+  #takePending(key: string): PendingCommand {
+    const waiting = this.pending.get(key) ?? [];
+    const command = waiting.shift();
+    if (waiting.length === 0) this.pending.delete(key);
+    assert(command !== undefined, `${this.node} answers ${key}, which nobody asked`);
+    return command;
   }
 }

@@ -1,50 +1,60 @@
-// The election core and the office under every fault at once: see world.ts. `npm run sim -- --seeds 10000` runs
-// more of the same.
+// The election core, the office and what stands around them under every fault at once: see world.ts. More of the same
+// runs with `npm run sim -- --seeds 10000`.
 
 import { describe, expect, it } from "vitest";
-import { createElectionNode } from "../../../src/consensus/index.ts";
-import { MUTANTS } from "./mutants.ts";
-import { describeFailure, FAULTS, type LineNode, type RunReport, runSeed, sumFaults } from "./world.ts";
+import { BENCHES } from "./benches.ts";
+import { MEMBER_MUTANTS } from "./member-mutants.ts";
+import { LINE_MUTANTS } from "./mutants.ts";
+import { type Bench, describeFailure, listFaults, type RunReport, runSeed, sumFaults } from "./world.ts";
 
-/** Enough that every fault happens often; about 15 seconds of one core. */
+/** Enough that every fault happens often; about 10 seconds of one core for each world. */
 const SEEDS = 500;
 
 /** A mutant that survives this many seeds has not been noticed. */
 const MUTANT_SEEDS = 120;
 
-describe("the simulator", () => {
-  it(`finds nothing wrong in ${SEEDS} seeds, in which every fault happens`, { timeout: 120_000 }, () => {
+describe.each(Object.entries(BENCHES))("the simulator, in the world of the %s", (_, createBench) => {
+  it(`finds nothing wrong in ${SEEDS} seeds, in which every fault happens`, {
+    timeout: 240_000,
+  }, async () => {
+    const bench = createBench();
     const reports: RunReport[] = [];
     for (let seed = 1; seed <= SEEDS; seed++) {
-      const report = runSeed(seed, () => createElectionNode());
+      const report = await runSeed(seed, bench);
       expect(report.failure, describeFailure(report)).toBeNull();
       reports.push(report);
     }
-    const faults = sumFaults(reports);
-    expect(FAULTS.filter((fault) => faults.get(fault) === 0)).toEqual([]);
+    const faults = listFaults(bench);
+    const counts = sumFaults(reports, faults);
+    expect(faults.filter((fault) => counts.get(fault) === 0)).toEqual([]);
   });
 
-  it("replays a seed byte for byte", () => {
-    const run = () => runSeed(7, () => createElectionNode());
-    expect(run()).toEqual(run());
+  it("replays a seed byte for byte", async () => {
+    expect(await runSeed(7, createBench())).toEqual(await runSeed(7, createBench()));
   });
+});
 
-  it("replays a failing seed byte for byte, with its last lines", () => {
-    const createNode = MUTANTS.find(({ name }) => name === "reads without a barrier")?.createNode;
-    const run = () => describeFailure(runSeed(1, createNode ?? expect.unreachable()));
-    expect(run()).toBe(run());
-    expect(run()).toContain("seed 1 failed:");
+describe.each([
+  ["reads without a barrier", LINE_MUTANTS],
+  ["takes the log's tip for a barrier", MEMBER_MUTANTS],
+])("a seed that fails because a member %s", (name, mutants) => {
+  it("is replayed byte for byte, with its last lines", async () => {
+    const bench = mutants.find((mutant) => mutant.name === name)?.bench ?? expect.unreachable();
+    const seed = await findFailingSeed(bench);
+    const run = async () => describeFailure(await runSeed(seed, bench));
+    expect(await run()).toBe(await run());
+    expect(await run()).toContain(`seed ${seed} failed:`);
   });
 });
 
 describe("a deliberate bug is noticed", () => {
-  it.each(MUTANTS)("$name", { timeout: 60_000 }, ({ createNode }) => {
-    expect(findFailingSeed(createNode)).toBeLessThanOrEqual(MUTANT_SEEDS);
+  it.each([...LINE_MUTANTS, ...MEMBER_MUTANTS])("$name", { timeout: 60_000 }, async ({ bench }) => {
+    expect(await findFailingSeed(bench)).toBeLessThanOrEqual(MUTANT_SEEDS);
   });
 });
 
-function findFailingSeed(createNode: () => LineNode): number {
+async function findFailingSeed(bench: Bench): Promise<number> {
   let seed = 1;
-  while (seed <= MUTANT_SEEDS && runSeed(seed, createNode).failure === null) seed++;
+  while (seed <= MUTANT_SEEDS && (await runSeed(seed, bench)).failure === null) seed++;
   return seed;
 }

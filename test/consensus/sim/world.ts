@@ -1,45 +1,32 @@
-// The simulated world: election nodes, network, shared log and clients in one thread, all chance from one seed.
-// It breaks things for a while, then heals everything and demands that all work gets done. Speaks to the nodes
-// in lines only, as any outside harness does.
+// The simulated world: nodes, network, shared log and clients in one thread, all chance from one seed. It breaks things
+// for a while, then heals everything and demands that all work gets done. Speaks to the nodes in lines only, as any
+// outside harness does; what stands between a node and its log is a driver (line-driver.ts, member-driver.ts).
 //
 // W1  One seed gives one run, byte for byte (the digest of all lines shows it).
 // W2  Every line and reply passes the node's observer; the first broken invariant ends the run.
 
 import { createHash } from "node:crypto";
-import {
-  AssertionError,
-  assert,
-  type Chance,
-  integerBetween,
-  seededChance,
-} from "../../../src/base/index.ts";
-import { type Command, findOutOfOrder, type Operation } from "./model.ts";
-import { type Line, Observer, type Reply, type Shared } from "./observer.ts";
-import { type Append, type AppendOutcome, createSharedLog, type LogKind } from "./shared-log.ts";
+import { AssertionError, assert } from "../../../src/base/index.ts";
+import { Clients, type Place } from "./clients.ts";
+import type { CommandAnswer, Line, LineNode, Reply } from "./lines.ts";
+import { LogWire, type Told, WIRE_FAULTS } from "./log-wire.ts";
+import { NETWORK_FAULTS, Network } from "./network.ts";
+import { Observer, type Shared } from "./observer.ts";
+import { type Append, Lineage, type LogKind, type Origin, SharedLog } from "./shared-log.ts";
+import { Stage } from "./stage.ts";
+import type { CreateWorkload } from "./workload.ts";
 
-/** Anything that answers lines as the election node does. */
-export interface LineNode {
-  handleLine(line: string): string;
-}
-
-/** Everything that can go wrong here; each is counted when it really happens. */
-export const FAULTS = [
-  "message lost",
-  "message duplicated",
-  "message reordered",
-  "direction cut",
+/** Everything that can go wrong in every world; each is counted when it really happens. */
+const WORLD_FAULTS = [
+  ...NETWORK_FAULTS,
+  ...WIRE_FAULTS,
   "node cut off",
   "node paused",
   "clock slow",
   "node restarted",
   "node replaced, log read anew",
   "node replaced by a lagging one",
-  "unknown append stored",
-  "unknown append stored late",
-  "unknown append never stored",
-  "append refused",
   "append of the office refused",
-  "log slow",
   "log read from a stale replica",
   "stored entry out of order",
   "stored entry repeated",
@@ -49,8 +36,75 @@ export const FAULTS = [
   "command repeated after its answer",
 ] as const;
 
-/** One kind of fault. */
-export type Fault = (typeof FAULTS)[number];
+/** What kind of node is simulated, and what stands around it. */
+export interface Bench {
+  /** Makes the node under test, once for each member. */
+  readonly createNode: () => LineNode;
+  readonly createWorkload: CreateWorkload;
+  readonly createDriver: (parts: DriverParts) => Driver;
+  /** Where the first history begins. */
+  readonly origin: Origin;
+  /** Whether nodes count only ticks that really passed as log time. */
+  readonly isTimeReal: boolean;
+  /** Faults beside those of every world. */
+  readonly faults: readonly string[];
+}
+
+/** What a driver works with. */
+export interface DriverParts {
+  readonly stage: Stage;
+  readonly log: SharedLog;
+  readonly shared: Shared;
+  readonly clients: Clients;
+  readonly nodes: readonly SimulatedNode[];
+  /** Says a line to the node now. */
+  readonly say: (node: SimulatedNode, line: Line) => Reply;
+  /** Says a line to the node now or when it wakes, if it is still the same incarnation. */
+  readonly reach: (node: SimulatedNode, line: () => Line | null) => void;
+}
+
+/** What the product has around its decider: how it starts, and what it does with effects beyond the common ones. */
+export interface Driver {
+  /** Starts the node anew, at once or when it can. A lagging one reads from a replica that does not have all. */
+  start(node: SimulatedNode, kind: "current" | "lagging"): void;
+  /** The log was trimmed beyond what the node has read. */
+  fallBehind(node: SimulatedNode): void;
+  /** Ticks for a node that was paused for `missed` steps and runs again; its inbox is done before or after. */
+  wake(node: SimulatedNode, missed: number, doInbox: () => void): void;
+  /** Looks at the log, where it does, before an append is asked. */
+  mayAppend(node: SimulatedNode, append: Append): boolean;
+  /** Has looked at a reply. */
+  after(node: SimulatedNode, reply: Reply): void;
+  /** One step of time. */
+  step(): void;
+  /** Does what takes more than a moment: whoever is down starts. Null when there is nothing to wait for. */
+  settle(): Promise<void> | null;
+  /** Nothing goes wrong from here on; what is broken for good is repaired. */
+  heal(): void;
+  /** Checks at the end what only the driver knows. */
+  check(): void;
+}
+
+/** One node and what the world knows of it. */
+export interface SimulatedNode {
+  readonly id: string;
+  readonly index: number;
+  readonly node: LineNode;
+  readonly observer: Observer;
+  /** False while it cannot start, for the reason of `problem`. */
+  isUp: boolean;
+  problem: string | null;
+  pausedUntil: number;
+  missedTicks: number;
+  /** Work that arrived while paused. */
+  readonly inbox: (() => void)[];
+  /** The next sequence that the log delivers to it. */
+  nextSeq: number;
+  staleUntil: number;
+  slowClockUntil: number;
+  /** Clients go on asking it while its clock is slow. */
+  isTrusted: boolean;
+}
 
 /** What a run was like. */
 export interface RunReport {
@@ -62,63 +116,32 @@ export interface RunReport {
   readonly lines: number;
   readonly terms: number;
   readonly answered: number;
-  readonly faults: ReadonlyMap<Fault, number>;
+  readonly faults: ReadonlyMap<string, number>;
   /** The last lines and replies before a failure. */
   readonly tail: readonly string[];
 }
 
-const ELECTION_TICKS = 10;
+/** Election timeout of every simulated node, in ticks. */
+export const ELECTION_TICKS = 10;
 const HEARTBEAT_TICKS = 3;
-const CHAOS_STEPS = 500;
+/** Things break for so long. */
+export const CHAOS_STEPS = 500;
 /** Healing must be over by then: several elections, each at most 4 × electionTicks with abstention. */
 const HEAL_STEPS = 400;
-const CLIENTS = 4;
-const CLIENT_TIMEOUT_STEPS = 25;
 const SIZES = [1, 3, 3, 3, 5, 5, 7];
 const TAIL_LINES = 30;
-const SWARM = "simulated";
 
-interface Simulated {
-  readonly id: string;
-  readonly index: number;
-  readonly node: LineNode;
-  readonly observer: Observer;
-  pausedUntil: number;
-  missedTicks: number;
-  /** Work that arrived while paused. */
-  readonly inbox: Work[];
-  /** The next sequence that the log delivers to it. */
-  nextSeq: number;
-  staleUntil: number;
-  slowClockUntil: number;
-  /** Clients go on asking it while its clock is slow. */
-  isTrusted: boolean;
+/** Everything that can go wrong on a bench. */
+export function listFaults(bench: Bench): readonly string[] {
+  return [...WORLD_FAULTS, ...bench.faults];
 }
 
-interface Client {
-  readonly id: number;
-  asked: number;
-  waiting: { key: string; command: Command; askedAt: number; retryAt: number; target: number } | null;
-}
-
-interface FaultRates {
-  readonly loss: number;
-  readonly duplication: number;
-  readonly delayMax: number;
-  readonly unknown: number;
-  readonly logDelayMax: number;
-  /** How likely a node reads nothing in one step. */
-  readonly readLag: number;
-}
-
-type Work = () => void;
-
-/** Runs one seed. `createNode` makes the node under test, once for each member. */
-export function runSeed(seed: number, createNode: (id: string) => LineNode): RunReport {
-  const world = new World(seed, createNode);
+/** Runs one seed. */
+export async function runSeed(seed: number, bench: Bench): Promise<RunReport> {
+  const world = new World(seed, bench);
   let failure: string | null = null;
   try {
-    world.run();
+    await world.run();
   } catch (error) {
     if (!(error instanceof AssertionError)) throw error;
     failure = error.message;
@@ -127,437 +150,367 @@ export function runSeed(seed: number, createNode: (id: string) => LineNode): Run
 }
 
 class World {
-  readonly #seed: number;
-  readonly #chance: Chance;
-  readonly #rates: FaultRates;
+  readonly #stage: Stage;
+  readonly #network: Network;
+  readonly #wire: LogWire;
+  readonly #log: SharedLog;
+  readonly #clients: Clients;
+  readonly #driver: Driver;
+  readonly #nodes: SimulatedNode[];
   readonly #shared: Shared;
-  readonly #log: ReturnType<typeof createSharedLog>;
-  readonly #nodes: Simulated[];
-  readonly #clients: Client[];
-  readonly #agenda = new Map<number, Work[]>();
-  readonly #cuts = new Map<string, number>();
-  readonly #operations: Operation[] = [];
-  readonly #finished: { key: string; command: Command }[] = [];
-  readonly #faults = new Map<Fault, number>(FAULTS.map((fault) => [fault, 0]));
   readonly #digest = createHash("sha256");
   readonly #tail: string[] = [];
-  #slowUntil = 0;
-  #now = 0;
-  #lines = 0;
-  #isHealed = false;
+  /** How likely a node reads nothing in one step. */
+  readonly #readLag: number;
 
-  constructor(seed: number, createNode: (id: string) => LineNode) {
-    this.#seed = seed;
-    this.#chance = seededChance(seed);
-    const size = this.#pick(SIZES);
-    const members = Array.from({ length: size }, (_, index) => `${index + 1}`);
-    const kind: LogKind = this.#happens(0.5) ? "refuses repeats" : "recognises repeats";
-    this.#log = createSharedLog(kind);
-    this.#shared = {
-      members,
-      electionTicks: ELECTION_TICKS,
-      entries: this.#log.entries,
-      decisions: this.#log.model.decisions,
-      hashes: new Map(),
-    };
-    this.#rates = {
-      loss: this.#pick([0, 0.02, 0.1, 0.3]),
-      duplication: this.#pick([0, 0.05, 0.2]),
-      delayMax: this.#pick([1, 3, 12]),
-      unknown: this.#pick([0, 0.1, 0.3, 0.6]),
-      logDelayMax: this.#pick([1, 3, 8]),
-      readLag: this.#pick([0.1, 0.5, 0.9]),
-    };
+  constructor(seed: number, bench: Bench) {
+    const stage = new Stage(seed);
+    this.#stage = stage;
+    const members = Array.from({ length: stage.pick(SIZES) }, (_, index) => `${index + 1}`);
+    const workload = bench.createWorkload(stage);
+    const { createModel } = workload;
+    const { origin, isTimeReal } = bench;
+    const lineage = new Lineage({ origin, createModel, isTimeReal });
+    const kind: LogKind = stage.happens(0.5) ? "refuses repeats" : "recognises repeats";
+    this.#log = new SharedLog(kind, lineage);
+    this.#shared = { stage, members, electionTicks: ELECTION_TICKS, workload };
+    this.#network = new Network(stage);
+    this.#wire = new LogWire(stage, this.#log);
+    this.#readLag = stage.pick([0.1, 0.5, 0.9]);
+    this.#clients = new Clients(stage, workload, members.length);
     this.#nodes = members.map((id, index) => ({
       id,
       index,
-      node: createNode(id),
-      observer: new Observer(id, this.#shared),
+      node: bench.createNode(),
+      observer: new Observer(id, this.#shared, lineage),
+      isUp: false,
+      problem: null,
       pausedUntil: 0,
       missedTicks: 0,
       inbox: [],
-      nextSeq: 1,
+      nextSeq: 0,
       staleUntil: 0,
       slowClockUntil: 0,
       isTrusted: false,
     }));
-    this.#clients = Array.from({ length: CLIENTS }, (_, id) => ({ id, asked: 0, waiting: null }));
+    this.#driver = bench.createDriver({
+      stage,
+      log: this.#log,
+      shared: this.#shared,
+      clients: this.#clients,
+      nodes: this.#nodes,
+      say: (node, line) => this.#say(node, line),
+      reach: (node, line) => this.#reach(node, line),
+    });
   }
 
-  run(): void {
-    for (const node of this.#nodes) this.#init(node, 0);
-    while (this.#now < CHAOS_STEPS) this.#step();
+  async run(): Promise<void> {
+    const stage = this.#stage;
+    for (const node of this.#nodes) this.#driver.start(node, "current");
+    await this.#driver.settle();
+    while (stage.now < CHAOS_STEPS) await this.#step();
     this.#heal();
-    const end = this.#now + HEAL_STEPS;
-    while (this.#now < end && !this.#isDone()) this.#step();
+    const end = stage.now + HEAL_STEPS;
+    while (stage.now < end && !this.#isDone()) await this.#step();
     this.#checkDone();
-    const pair = findOutOfOrder(this.#operations, this.#log.model.decisions);
-    assert(
-      pair === undefined,
-      `${pair?.[1].key} was asked after ${pair?.[0].key} was answered, but stands before it`,
-    );
+    this.#clients.check();
+    this.#driver.check();
   }
 
   report(failure: string | null): RunReport {
     return {
-      seed: this.#seed,
+      seed: this.#stage.seed,
       failure,
       digest: this.#digest.digest("hex"),
-      lines: this.#lines,
-      terms: this.#log.entries.filter(({ type }) => type === "office-taken").length,
-      answered: this.#operations.length,
-      faults: this.#faults,
+      lines: this.#stage.lines,
+      terms: this.#log.lineage.terms,
+      answered: this.#clients.answered,
+      faults: this.#stage.faults,
       tail: failure === null ? [] : this.#tail,
     };
   }
 
   // One step of time
 
-  #step(): void {
-    this.#now++;
-    if (!this.#isHealed) for (const node of this.#nodes) this.#breakSomething(node);
-    const due = this.#agenda.get(this.#now) ?? [];
-    this.#agenda.delete(this.#now);
-    for (const work of due) work();
+  /** Gives a promise only where something must be waited for: most steps need none. */
+  #step(): Promise<void> | null {
+    const stage = this.#stage;
+    stage.now++;
+    if (!stage.isHealed) for (const node of this.#nodes) this.#breakSomething(node);
     for (const node of this.#nodes) this.#pass(node);
+    this.#driver.step();
+    stage.runDue();
     for (const node of this.#nodes) this.#readLog(node);
-    for (const client of this.#clients) this.#drive(client);
-    if (this.#finished.length > 0 && this.#happens(0.05)) this.#repeatFinished();
+    this.#clients.drive((target, line) => this.#ask(target, line));
+    return this.#driver.settle();
   }
 
-  /** A tick for a node that runs; the burst of missed ones when it wakes, before or after its inbox. A slow clock loses
-   * ticks. */
-  #pass(node: Simulated): void {
-    if (node.pausedUntil > this.#now) {
+  /** A tick for a node that runs. A slow clock loses ticks. */
+  #pass(node: SimulatedNode): void {
+    if (!node.isUp) return;
+    if (node.pausedUntil > this.#stage.now) {
       node.missedTicks++;
       return;
     }
-    const inbox = node.inbox.splice(0);
-    const ticksFirst = this.#happens(0.5);
-    if (!ticksFirst) for (const work of inbox) work();
-    const isSlow = node.slowClockUntil > this.#now && this.#happens(0.9);
-    if (isSlow) this.#count("clock slow");
-    else this.#say(node, { op: "tick", n: node.missedTicks + 1 });
-    node.missedTicks = 0;
-    if (ticksFirst) for (const work of inbox) work();
+    if (node.missedTicks > 0) {
+      const missed = node.missedTicks;
+      node.missedTicks = 0;
+      this.#driver.wake(node, missed, () => {
+        for (const work of node.inbox.splice(0)) work();
+      });
+      return;
+    }
+    const isSlow = node.slowClockUntil > this.#stage.now && this.#stage.happens(0.9);
+    if (isSlow) this.#stage.count("clock slow");
+    else this.#say(node, { op: "tick", n: 1 });
   }
 
-  /** Has the node take the line now, or when it wakes. */
-  #reach(node: Simulated, line: () => Line | null): void {
+  /** Has the node take the line now, or when it wakes, unless it is another incarnation by then. */
+  #reach(node: SimulatedNode, line: () => Line | null): void {
+    const { incarnation } = node.observer;
     const work = () => {
+      if (!node.isUp || node.observer.incarnation !== incarnation) return;
       const ready = line();
       if (ready !== null) this.#say(node, ready);
     };
-    if (node.pausedUntil > this.#now) node.inbox.push(work);
+    if (node.pausedUntil > this.#stage.now) node.inbox.push(work);
     else work();
   }
 
-  #say(node: Simulated, line: Line): Reply {
-    this.#lines++;
-    const { id: _, ...known } = { id: 0, ...line };
-    const text = JSON.stringify({ id: this.#lines, ...known });
+  #say(node: SimulatedNode, line: Line): Reply {
+    const id = ++this.#stage.lines;
+    const text = JSON.stringify({ id, ...line });
     node.observer.before(line);
     const answer = node.node.handleLine(text);
     this.#digest.update(`${node.id}<${text}\n${node.id}>${answer}\n`);
-    this.#tail.push(`${this.#now} ${node.id} < ${text}`, `${this.#now} ${node.id} > ${answer}`);
+    this.#tail.push(`${this.#stage.now} ${node.id} < ${text}`, `${this.#stage.now} ${node.id} > ${answer}`);
     if (this.#tail.length > TAIL_LINES) this.#tail.splice(0, this.#tail.length - TAIL_LINES);
     const reply = JSON.parse(answer) as Reply;
-    assert(reply.id === this.#lines, `reply to line ${this.#lines} has id ${reply.id}`);
+    assert(reply.id === id, `reply to line ${id} has id ${reply.id}`);
     const appends = node.observer.after(line, reply);
     for (const { to, message } of reply.send) this.#post(node, to, message);
-    for (const append of appends) this.#ask(node, append);
+    for (const append of appends) this.#append(node, append);
     for (const answered of reply.answers) this.#hear(node, answered);
+    for (const read of reply.reads ?? []) this.#hearRead(node, read, reply.state.appliedSeq);
+    this.#driver.after(node, reply);
     return reply;
   }
 
-  // Network
-
-  #post(from: Simulated, to: string, message: object): void {
+  #post(from: SimulatedNode, to: string, message: object): void {
     const target = this.#nodes.find(({ id }) => id === to);
     assert(target !== undefined, `${from.id} sends to ${to}, who is no member`);
-    const isCut = (this.#cuts.get(`${from.id}>${to}`) ?? 0) > this.#now;
-    if (isCut || this.#strikes(this.#rates.loss)) {
-      this.#count(isCut ? "direction cut" : "message lost");
-      return;
-    }
-    this.#carry(from, target, message);
-    if (this.#strikes(this.#rates.duplication)) {
-      this.#count("message duplicated");
-      this.#carry(from, target, message);
-    }
+    this.#network.post(from.id, to, () =>
+      this.#reachAnyway(target, { op: "receive", from: from.id, message }),
+    );
   }
 
-  #carry(from: Simulated, target: Simulated, message: object): void {
-    const delay = this.#isHealed ? 1 : integerBetween(this.#chance, 1, this.#rates.delayMax);
-    if (delay > 3) this.#count("message reordered");
-    this.#at(delay, () => this.#reach(target, () => ({ op: "receive", from: from.id, message })));
+  /** As reach, for what any incarnation takes. */
+  #reachAnyway(node: SimulatedNode, line: Line): void {
+    const work = () => {
+      if (node.isUp) this.#say(node, line);
+    };
+    if (node.pausedUntil > this.#stage.now) node.inbox.push(work);
+    else work();
   }
 
   // The log
 
-  #ask(node: Simulated, append: Append): void {
-    const isUnknown = this.#strikes(this.#rates.unknown);
-    if (!isUnknown) {
-      this.#at(this.#logDelay(), () => {
-        const outcome = this.#store(append);
-        this.#at(this.#logDelay(), () => this.#tell(node, append, outcome));
-      });
-      return;
-    }
-    const fate = integerBetween(this.#chance, 1, 3);
-    this.#at(this.#logDelay(), () => {
-      const isStored = fate === 1 && "accepted" in this.#store(append);
-      if (isStored) this.#count("unknown append stored");
-      if (fate === 2) this.#count("unknown append never stored");
-      this.#at(1, () => this.#tell(node, append, "unknown"));
-    });
-    if (fate !== 3) return;
-    this.#at(this.#logDelay() + integerBetween(this.#chance, 1, 30), () => {
-      if ("accepted" in this.#store(append)) this.#count("unknown append stored late");
-    });
-  }
-
-  #store(append: Append): AppendOutcome {
-    const outcome = this.#log.append(append);
-    if ("refused" in outcome) this.#count("append refused");
-    return outcome;
-  }
-
-  #tell(node: Simulated, append: Append, outcome: AppendOutcome | "unknown"): void {
+  #append(node: SimulatedNode, append: Append): void {
+    if (!this.#driver.mayAppend(node, append)) return;
     const { request, incarnation } = append;
-    this.#reach(node, () => {
-      if (node.observer.incarnation !== incarnation) return null;
-      if (outcome === "unknown") return { op: "log", event: "unknown", request };
-      if ("refused" in outcome && node.observer.state?.inOffice === true)
-        this.#count("append of the office refused");
-      if ("refused" in outcome) return { op: "log", event: "refused", request, lastSeq: outcome.refused };
-      if ((node.observer.state?.appliedSeq ?? 0) >= outcome.accepted) this.#count("stored before accepted");
-      return { op: "log", event: "accepted", request, seq: outcome.accepted };
+    this.#wire.ask(append, (told) => {
+      if (node.observer.incarnation !== incarnation) return;
+      this.#reach(node, () => this.#toLine(node, request, told));
     });
   }
 
-  #logDelay(): number {
-    if (this.#isHealed) return 1;
-    const isSlow = this.#slowUntil > this.#now;
-    if (isSlow) this.#count("log slow");
-    return integerBetween(this.#chance, 1, isSlow ? 40 : this.#rates.logDelayMax);
+  #toLine({ observer: { state } }: SimulatedNode, request: number, told: Told): Line {
+    if (told === "unknown") return { op: "log", event: "unknown", request };
+    if ("refused" in told) {
+      if (state?.inOffice === true) this.#stage.count("append of the office refused");
+      return { op: "log", event: "refused", request, lastSeq: told.refused };
+    }
+    if ((state?.appliedSeq ?? 0) >= told.accepted) this.#stage.count("stored before accepted");
+    return { op: "log", event: "accepted", request, seq: told.accepted };
   }
 
   /** Delivers the next entries to a node, unless it reads from a replica that lags. */
-  #readLog(node: Simulated): void {
-    if (node.pausedUntil > this.#now) return;
-    const { entries } = this.#log;
-    if (node.staleUntil > this.#now) {
-      if (node.nextSeq <= entries.length) this.#count("log read from a stale replica");
+  #readLog(node: SimulatedNode): void {
+    const stage = this.#stage;
+    if (!node.isUp || node.pausedUntil > stage.now) return;
+    const log = this.#log;
+    const isBehind = log.exists && node.nextSeq <= log.lastSeq;
+    if (node.staleUntil > stage.now) {
+      if (isBehind) stage.count("log read from a stale replica");
       return;
     }
-    if (this.#strikes(this.#rates.readLag)) return;
-    if (node.nextSeq < entries.length && this.#strikes(0.1)) this.#deliverEarly(node);
-    while (node.nextSeq <= entries.length) {
+    if (stage.strikes(this.#readLag) || !log.exists) return;
+    if (isBehind && node.nextSeq < log.firstSeq) {
+      if (log.firstSeq > (node.observer.state?.appliedSeq ?? 0) + 1) {
+        this.#driver.fallBehind(node);
+        return;
+      }
+      node.nextSeq = log.firstSeq; // what was trimmed is its own, and known by acknowledgements
+    }
+    if (node.nextSeq < log.lastSeq && stage.strikes(0.1)) this.#deliverEarly(node);
+    while (node.isUp && log.read(node.nextSeq) !== undefined) {
       const reply = this.#deliver(node, node.nextSeq++);
-      assert(reply.ok, `${node.id} refuses an entry in order: ${reply.error}`);
+      const isExcused = node.observer.halted !== null;
+      assert(reply.ok || isExcused, `${node.id} refuses an entry in order: ${reply.error}`);
     }
-    if (node.nextSeq > 2 && this.#strikes(0.05)) {
-      this.#count("stored entry repeated");
-      this.#deliver(node, integerBetween(this.#chance, 1, node.nextSeq - 1));
-    }
+    if (stage.strikes(0.05)) this.#deliverAgain(node);
   }
 
-  #deliverEarly(node: Simulated): void {
+  #deliverEarly(node: SimulatedNode): void {
     const seq = node.nextSeq + 1;
     const appliedSeq = node.observer.state?.appliedSeq ?? 0;
-    if (seq <= appliedSeq + 1) return;
-    this.#count("stored entry out of order");
+    if (seq <= appliedSeq + 1 || node.observer.halted !== null) return;
+    this.#stage.count("stored entry out of order");
     const reply = this.#deliver(node, seq);
     assert(reply.error === "gap", `${node.id} takes entry ${seq} after ${appliedSeq}`);
   }
 
-  #deliver(node: Simulated, seq: number): Reply {
-    return this.#say(node, { op: "log", event: "stored", seq, entry: this.#log.entries[seq - 1] });
+  #deliverAgain(node: SimulatedNode): void {
+    const first = Math.max(this.#log.firstSeq, this.#log.lineage.origin.seq + 1);
+    const seq = this.#stage.between(first, node.nextSeq - 1);
+    if (seq >= node.nextSeq || this.#log.read(seq) === undefined) return;
+    this.#stage.count("stored entry repeated");
+    this.#deliver(node, seq);
+  }
+
+  #deliver(node: SimulatedNode, seq: number): Reply {
+    return this.#say(node, { op: "log", event: "stored", seq, entry: this.#log.read(seq) });
   }
 
   // Clients
 
-  #drive(client: Client): void {
-    if (client.waiting === null) {
-      if (this.#isHealed || !this.#happens(0.4)) return;
-      const key = `c${client.id}:${++client.asked}`;
-      const command = this.#newCommand(client);
-      client.waiting = { key, command, askedAt: this.#lines, retryAt: 0, target: this.#anyNode().index };
-    }
-    const { waiting } = client;
-    if (waiting.retryAt > this.#now) return;
-    waiting.retryAt = this.#now + CLIENT_TIMEOUT_STEPS;
-    const trusted = this.#nodes.find((node) => node.isTrusted && node.slowClockUntil > this.#now);
-    const node = this.#happens(0.5) ? (trusted ?? this.#target(waiting)) : this.#target(waiting);
-    waiting.target = this.#anyNode().index;
-    this.#reach(node, () => ({ op: "command", key: waiting.key, command: waiting.command }));
+  #ask(target: number, line: Line): void {
+    const { now } = this.#stage;
+    const trusted = this.#nodes.find((node) => node.isTrusted && node.slowClockUntil > now);
+    const likely = this.#nodes[target] as SimulatedNode;
+    const node = this.#stage.happens(0.5) ? (trusted ?? likely) : likely;
+    if (node.isUp && node.observer.halted === null) this.#reachAnyway(node, line);
   }
 
-  #target({ target }: { target: number }): Simulated {
-    return this.#nodes[target] as Simulated;
+  #hear(node: SimulatedNode, answer: CommandAnswer): void {
+    const place = node.observer.lineage.model.decisions.get(answer.key) ?? null;
+    this.#clients.hear(answer, this.#hint(node, answer.leader), this.#ifKept(node, place));
   }
 
-  #hear(node: Simulated, answer: Reply["answers"][number]): void {
-    const client = this.#clients.find(({ waiting }) => waiting?.key === answer.key);
-    if (client?.waiting == null) return;
-    if (!answer.ok) {
-      const hint = this.#nodes.findIndex(({ id }) => id === answer.leader);
-      if (hint >= 0 && hint !== node.index) client.waiting.target = hint;
-      client.waiting.retryAt = this.#now + integerBetween(this.#chance, 1, 4);
-      return;
-    }
-    const { key, command, askedAt } = client.waiting;
-    this.#operations.push({ key, askedAt, answeredAt: this.#lines });
-    this.#finished.push({ key, command });
-    client.waiting = null;
+  #hearRead(node: SimulatedNode, read: { ticket: string; ok: boolean }, seq: number): void {
+    const place = this.#ifKept(node, { seq, index: Number.POSITIVE_INFINITY });
+    this.#clients.hearRead(read, this.#hint(node, undefined), place);
   }
 
-  /** A client that lost its answer asks again long after; its observer compares the answer with the first one. */
-  #repeatFinished(): void {
-    const { key, command } = this.#pick(this.#finished);
-    this.#count("command repeated after its answer");
-    this.#reach(this.#anyNode(), () => ({ op: "command", key, command }));
+  /** The place, unless the log has lost it since. */
+  #ifKept({ observer: { lineage } }: SimulatedNode, place: Place | null): Place | null {
+    return place !== null && this.#log.lineage.keeps(place.seq, lineage) ? place : null;
   }
 
-  #newCommand(client: Client): Command {
-    const name = this.#pick(["x", "y"]);
-    const lock = this.#pick(["l", "m"]);
-    const owner = `c${client.id}`;
-    const value = integerBetween(this.#chance, 0, 3);
-    return this.#pick<Command>([
-      { type: "set", name, value },
-      { type: "get", name },
-      { type: "get", name },
-      { type: "cas", name, expect: this.#pick([null, 0, 1, 2, 3]), value },
-      { type: "lock", name: lock, owner, ttl: integerBetween(this.#chance, 3, 40) },
-      { type: "lock", name: lock, owner },
-      { type: "unlock", name: lock, owner, token: integerBetween(this.#chance, 1, 6) },
-      { type: "unlock", name: lock, owner, token: this.#lastToken(lock) },
-    ]);
-  }
-
-  #lastToken(name: string): number {
-    let token = 1;
-    for (const { key, command } of this.#finished) {
-      if (command.type !== "lock" || command.name !== name) continue;
-      const granted = this.#log.model.decisions.get(key)?.value as { token: number } | null | undefined;
-      token = Math.max(token, granted?.token ?? 0);
-    }
-    return token;
+  #hint({ index }: SimulatedNode, leader: string | undefined): { index: number; leader: number } {
+    return { index, leader: this.#nodes.findIndex(({ id }) => id === leader) };
   }
 
   // Faults
 
-  #breakSomething(node: Simulated): void {
-    if (node.pausedUntil > this.#now) return;
-    if (this.#happens(0.006)) {
-      this.#count("node paused");
-      node.pausedUntil = this.#now + integerBetween(this.#chance, 2, 60);
+  #breakSomething(node: SimulatedNode): void {
+    const stage = this.#stage;
+    const { now } = stage;
+    if (!node.isUp || node.pausedUntil > now) return;
+    if (stage.happens(0.006)) {
+      stage.count("node paused");
+      node.pausedUntil = now + stage.between(2, 60);
       return;
     }
-    if (this.#happens(0.004)) this.#restart(node);
-    if (this.#happens(0.01)) node.staleUntil = this.#now + integerBetween(this.#chance, 5, 50);
-    if (this.#happens(node.observer.state?.inOffice === true ? 0.012 : 0.003)) this.#cutOff(node);
-    if (this.#happens(0.006)) node.slowClockUntil = this.#now + integerBetween(this.#chance, 10, 80);
-    if (this.#happens(0.004)) this.#slowUntil = this.#now + integerBetween(this.#chance, 5, 40);
-    if (this.#happens(0.02)) {
-      this.#cuts.set(`${node.id}>${this.#anyNode().id}`, this.#now + integerBetween(this.#chance, 5, 60));
+    if (stage.happens(0.004)) this.#restart(node);
+    if (stage.happens(0.01)) node.staleUntil = now + stage.between(5, 50);
+    if (stage.happens(node.observer.state?.inOffice === true ? 0.012 : 0.003)) this.#cutOff(node);
+    if (stage.happens(0.006)) node.slowClockUntil = now + stage.between(10, 80);
+    if (stage.happens(0.004)) this.#wire.slowDown(now + stage.between(5, 40));
+    if (stage.happens(0.02)) {
+      this.#network.cut(node.id, stage.pick(this.#nodes).id, now + stage.between(5, 60));
     }
-    if (this.#happens(0.004)) {
-      this.#count("campaign asked");
+    if (!node.isUp || node.observer.halted !== null) return;
+    if (stage.happens(0.004)) {
+      stage.count("campaign asked");
       this.#say(node, { op: "campaign" });
     }
-    if (this.#happens(0.01) && node.observer.state?.role === "leader") {
-      this.#askTransfer(node);
-    }
+    if (stage.happens(0.01) && node.observer.state?.role === "leader") this.#askTransfer(node);
   }
 
   /** Whoever holds the office here goes on believing so, and clients believe it too: only the fence stops it. */
-  #leaveInTheDark(node: Simulated, until: number): void {
+  #leaveInTheDark(node: SimulatedNode, until: number): void {
     node.staleUntil = until;
     node.slowClockUntil = until;
     node.isTrusted = true;
   }
 
   /** The node hears nobody and nobody hears it, but both sides still reach the log. */
-  #cutOff(node: Simulated): void {
-    this.#count("node cut off");
-    const until = this.#now + integerBetween(this.#chance, 10, 100);
-    if (this.#happens(0.5)) this.#leaveInTheDark(node, until);
+  #cutOff(node: SimulatedNode): void {
+    this.#stage.count("node cut off");
+    const until = this.#stage.now + this.#stage.between(10, 100);
+    if (this.#stage.happens(0.5)) this.#leaveInTheDark(node, until);
     for (const { id } of this.#nodes) {
-      this.#cuts.set(`${id}>${node.id}`, until);
-      this.#cuts.set(`${node.id}>${id}`, until);
+      this.#network.cut(id, node.id, until);
+      this.#network.cut(node.id, id, until);
     }
   }
 
   /** Half of the time the old leader will hear nothing of its successor: only the log can tell it. */
-  #askTransfer(node: Simulated): void {
-    this.#count("transfer asked");
-    const target = this.#anyNode();
-    if (this.#happens(0.5)) {
-      for (const { id } of this.#nodes) this.#cuts.set(`${id}>${node.id}`, this.#now + ELECTION_TICKS);
-      node.staleUntil = this.#now + ELECTION_TICKS;
+  #askTransfer(node: SimulatedNode): void {
+    const stage = this.#stage;
+    stage.count("transfer asked");
+    const target = stage.pick(this.#nodes);
+    if (stage.happens(0.5)) {
+      for (const { id } of this.#nodes) this.#network.cut(id, node.id, stage.now + ELECTION_TICKS);
+      node.staleUntil = stage.now + ELECTION_TICKS;
     }
     this.#say(node, { op: "transfer", to: target.id });
   }
 
-  #restart(node: Simulated): void {
-    const kind = integerBetween(this.#chance, 1, 3);
+  /** A restarted one goes on with what it has read; a replaced one begins anew, perhaps with less. */
+  #restart(node: SimulatedNode): void {
+    const kind = this.#stage.between(1, 3);
     if (kind === 1) {
-      this.#count("node restarted");
+      this.#stage.count("node restarted");
       const { state } = this.#say(node, { op: "restart" });
       node.nextSeq = state.appliedSeq + 1;
       return;
     }
-    const { length } = this.#log.entries;
-    this.#count(kind === 2 ? "node replaced, log read anew" : "node replaced by a lagging one");
-    this.#init(node, kind === 2 ? length : integerBetween(this.#chance, 0, length));
-  }
-
-  #init(node: Simulated, prefix: number): void {
-    const reply = this.#say(node, {
-      op: "init",
-      node: node.id,
-      peers: this.#shared.members,
-      electionTicks: ELECTION_TICKS,
-      heartbeatTicks: HEARTBEAT_TICKS,
-      seed: this.#seed,
-      preVote: this.#seed % 5 !== 0,
-      checkQuorum: true,
-      swarm: SWARM,
-      log: this.#log.entries.slice(0, prefix).map((entry, index) => ({ seq: index + 1, entry })),
-    });
-    assert(reply.ok && reply.state.appliedSeq === prefix, `${node.id} starts with ${reply.error}`);
-    node.nextSeq = prefix + 1;
+    this.#stage.count(kind === 2 ? "node replaced, log read anew" : "node replaced by a lagging one");
+    this.#driver.start(node, kind === 2 ? "current" : "lagging");
   }
 
   // Healing
 
   #heal(): void {
-    this.#isHealed = true;
-    this.#cuts.clear();
+    this.#stage.isHealed = true;
+    this.#network.heal();
     for (const node of this.#nodes) {
       node.pausedUntil = 0;
       node.staleUntil = 0;
       node.slowClockUntil = 0;
       node.isTrusted = false;
     }
+    this.#driver.heal();
   }
 
   #isDone(): boolean {
     const states = this.#nodes.map(({ observer }) => observer.state);
     const hasHolder = states.filter((state) => state?.inOffice).length === 1;
-    const isEven = states.every((state) => state?.appliedSeq === this.#log.entries.length);
+    const isEven = states.every((state) => state?.appliedSeq === this.#log.lastSeq);
     const isAnswered = this.#nodes.every(({ observer }) => observer.pending.size === 0);
-    return hasHolder && isEven && isAnswered && this.#clients.every(({ waiting }) => waiting === null);
+    return hasHolder && isEven && isAnswered && this.#clients.waiting.length === 0;
   }
 
   #checkDone(): void {
-    const waiting = this.#clients.flatMap(({ waiting }) => waiting?.key ?? []);
+    const { waiting } = this.#clients;
     assert(waiting.length === 0, `after healing nobody answers ${waiting.join(", ")}`);
-    const states = this.#nodes.map(({ id, observer: { state, pending } }) => ({
+    const states = this.#nodes.map(({ id, isUp, problem, observer: { state, halted, pending } }) => ({
       id,
+      isUp,
+      problem,
+      halted,
       role: state?.role,
       inOffice: state?.inOffice,
       term: state?.term,
@@ -566,45 +519,28 @@ class World {
     }));
     assert(this.#isDone(), `after healing the swarm does not settle: ${JSON.stringify(states)}`);
   }
+}
 
-  // Small parts
-
-  #at(delay: number, work: Work): void {
-    const due = this.#now + delay;
-    const works = this.#agenda.get(due);
-    if (works === undefined) this.#agenda.set(due, [work]);
-    else works.push(work);
-  }
-
-  #count(fault: Fault): void {
-    this.#faults.set(fault, (this.#faults.get(fault) ?? 0) + 1);
-  }
-
-  #happens(probability: number): boolean {
-    return this.#chance.next() < probability;
-  }
-
-  /** As happens, but never once the world is healed. */
-  #strikes(probability: number): boolean {
-    return !this.#isHealed && this.#happens(probability);
-  }
-
-  #pick<T>(items: readonly T[]): T {
-    return items[integerBetween(this.#chance, 0, items.length - 1)] as T;
-  }
-
-  #anyNode(): Simulated {
-    return this.#pick(this.#nodes);
-  }
+/** How a node is configured in every world. */
+export function electionLine(node: SimulatedNode, { members, stage }: Shared) {
+  return {
+    node: node.id,
+    peers: members,
+    electionTicks: ELECTION_TICKS,
+    heartbeatTicks: HEARTBEAT_TICKS,
+    seed: stage.seed,
+    preVote: stage.seed % 5 !== 0,
+    checkQuorum: true,
+  };
 }
 
 /** Adds up the faults of several runs. */
-export function sumFaults(reports: readonly RunReport[]): Map<Fault, number> {
-  const sums = new Map<Fault, number>();
-  for (const fault of FAULTS) {
+export function sumFaults(reports: readonly RunReport[], faults: readonly string[]): Map<string, number> {
+  const sums = new Map<string, number>();
+  for (const fault of faults) {
     sums.set(
       fault,
-      reports.reduce((sum, { faults }) => sum + (faults.get(fault) ?? 0), 0),
+      reports.reduce((sum, report) => sum + (report.faults.get(fault) ?? 0), 0),
     );
   }
   return sums;

@@ -1,0 +1,13 @@
+// The worlds that the simulator knows, by name.
+
+import { lineBench } from "./line-driver.ts";
+import { memberBench } from "./member-driver.ts";
+import type { Bench } from "./world.ts";
+
+/** Each is a way in which production uses the same decider. */
+export const BENCHES: Readonly<Record<string, () => Bench>> = {
+  /** The election node on its pipe. */
+  line: () => lineBench(),
+  /** A coordinator's member, with its commands, snapshots and watches. */
+  member: () => memberBench(),
+};

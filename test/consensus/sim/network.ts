@@ -1,0 +1,57 @@
+// The network between the nodes: loses, repeats, delays, reorders, and cuts one direction without the other.
+
+import type { Stage } from "./stage.ts";
+
+/** What can go wrong on the way. */
+export const NETWORK_FAULTS = [
+  "message lost",
+  "message duplicated",
+  "message reordered",
+  "direction cut",
+] as const;
+
+/** A network of one seed's character. */
+export class Network {
+  readonly #stage: Stage;
+  readonly #loss: number;
+  readonly #duplication: number;
+  readonly #delayMax: number;
+  /** Until when a direction is cut, by `from>to`. */
+  readonly #cuts = new Map<string, number>();
+
+  constructor(stage: Stage) {
+    this.#stage = stage;
+    this.#loss = stage.pick([0, 0.02, 0.1, 0.3]);
+    this.#duplication = stage.pick([0, 0.05, 0.2]);
+    this.#delayMax = stage.pick([1, 3, 12]);
+  }
+
+  /** Cuts one direction. */
+  cut(from: string, to: string, until: number): void {
+    this.#cuts.set(`${from}>${to}`, until);
+  }
+
+  heal(): void {
+    this.#cuts.clear();
+  }
+
+  /** Carries a message, perhaps: `arrive` is called as often as it arrives. */
+  post(from: string, to: string, arrive: () => void): void {
+    const isCut = (this.#cuts.get(`${from}>${to}`) ?? 0) > this.#stage.now;
+    if (isCut || this.#stage.strikes(this.#loss)) {
+      this.#stage.count(isCut ? "direction cut" : "message lost");
+      return;
+    }
+    this.#carry(arrive);
+    if (this.#stage.strikes(this.#duplication)) {
+      this.#stage.count("message duplicated");
+      this.#carry(arrive);
+    }
+  }
+
+  #carry(arrive: () => void): void {
+    const delay = this.#stage.isHealed ? 1 : this.#stage.between(1, this.#delayMax);
+    if (delay > 3) this.#stage.count("message reordered");
+    this.#stage.at(delay, arrive);
+  }
+}

@@ -1,0 +1,102 @@
+// The shared log and the object store as the ports that coordinators read them through: what a replica shows, perhaps a
+// stale one, and objects that are lost or damaged. Nothing here takes time.
+
+import { genesisBody, type JsonObject } from "../../../src/consensus/index.ts";
+import { SwarmError } from "../../../src/protocol/index.ts";
+import type { Log, Objects, Stored, Transport } from "../../../src/transport/index.ts";
+import type { SharedLog } from "./shared-log.ts";
+
+/** JetStream's code for a stream that is not there. */
+const STREAM_NOT_FOUND = 10_059;
+
+/** What is read of a log. */
+type LogReading = Pick<Log, "info" | "get">;
+
+/** The log as a replica shows it that has entries up to `lastSeq` only; all of them without one. */
+export function viewLog(log: SharedLog, lastSeq = Number.POSITIVE_INFINITY): Log {
+  const checkExists = () => {
+    if (log.exists) return;
+    throw new SwarmError("unavailable", "the stream is not there", {
+      cause: { code: 404, err_code: STREAM_NOT_FOUND },
+    });
+  };
+  const reading: LogReading = {
+    async info() {
+      checkExists();
+      const last = Math.min(lastSeq, log.lastSeq);
+      return { messages: last - log.firstSeq + 1, bytes: 0, firstSeq: log.firstSeq, lastSeq: last };
+    },
+    async get(seq) {
+      checkExists();
+      if (seq < log.firstSeq || seq > Math.min(lastSeq, log.lastSeq)) return null;
+      const { origin } = log.lineage;
+      return toStored(seq, seq === origin.seq ? genesisBody(origin) : log.read(seq));
+    },
+  };
+  return reading as Log;
+}
+
+function toStored(seq: number, value: unknown): Stored {
+  return {
+    seq,
+    storedAtMs: 0,
+    subject: "office.log",
+    data: new TextEncoder().encode(JSON.stringify(value)),
+    header: () => undefined,
+  };
+}
+
+/** The object store: what was put there, as long as nobody damages it. */
+export class ObjectStore {
+  readonly texts = new Map<string, string>();
+
+  /** As the coordinators' port. */
+  get port(): Objects {
+    return {
+      put: async (name, data) => {
+        this.texts.set(name, new TextDecoder().decode(data));
+      },
+      get: async (name) => {
+        const text = this.texts.get(name);
+        return text === undefined ? null : new TextEncoder().encode(text);
+      },
+      names: async () => [...this.texts.keys()],
+      delete: async (name) => {
+        this.texts.delete(name);
+      },
+    };
+  }
+}
+
+/** What a recovery writes: the new genesis, and the first entry behind it. */
+export interface RecoveryWriter {
+  genesis(seq: number): void;
+  entry(value: JsonObject): void;
+}
+
+/** The transport of whoever recovers the log. */
+export function recoveryTransport(log: SharedLog, store: ObjectStore, writer: RecoveryWriter): Transport {
+  const view = viewLog(log);
+  const port: Log = {
+    ...view,
+    async *read({ fromSeq = 1 } = {}) {
+      for (let seq = Math.max(fromSeq, log.firstSeq); seq <= log.lastSeq; seq++) yield (await view.get(seq))!;
+    },
+    async purge() {
+      return 0;
+    },
+    async append(_subject, data, { expectedLastSeq = 0 } = {}) {
+      const value = JSON.parse(new TextDecoder().decode(data)) as JsonObject;
+      if (value.type === "genesis") writer.genesis(expectedLastSeq + 1);
+      else writer.entry(value);
+      return { seq: expectedLastSeq + 1, duplicate: false };
+    },
+  };
+  const transport: Pick<Transport, "prefix" | "log" | "snapshots" | "init"> = {
+    prefix: "murmur",
+    log: () => port,
+    snapshots: store.port,
+    init: async () => ({ created: [], verified: [], warnings: [] }),
+  };
+  return transport as Transport;
+}
