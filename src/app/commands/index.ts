@@ -41,6 +41,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     "hand the office to another coordinator",
     async () => (await import("./office.ts")).transfer,
   ),
+  entry(
+    "office recover",
+    "go on after the control log was lost",
+    async () => (await import("./office.ts")).recover,
+  ),
   entry("ballot ls", "list ballots", async () => (await import("./ballot.ts")).ls),
   entry("ballot show", "explain one ballot", async () => (await import("./ballot.ts")).show),
   entry("ballot decide", "decide a ballot as a person", async () => (await import("./ballot.ts")).decide),

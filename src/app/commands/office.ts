@@ -4,6 +4,7 @@ import {
   createOfficeClient,
   OFFICE_TIMEOUT_MS,
   type OfficeClient,
+  planRecovery,
   type ReadName,
 } from "../../coordinator/index.ts";
 import { SwarmError, tokenSchema } from "../../protocol/index.ts";
@@ -108,4 +109,60 @@ export const transfer = defineCommand({
     );
   },
   render: ({ from, to, term, tookMs }) => `${from} → ${to} (term ${term}) after ${tookMs} ms`,
+});
+
+const REFUSED = 1;
+
+export const recover = defineCommand({
+  input: z.strictObject({
+    yes: z.boolean().default(false).meta({ description: "do it; without it only the plan is shown" }),
+  }),
+  output: z.object({
+    recovered: z.boolean(),
+    /** Why the log cannot be gone on with. */
+    problem: z.string(),
+    logId: z.string(),
+    /** The snapshot that is gone on from; null: the beginning of the log. */
+    snapshotSeq: z.int().nullable(),
+    /** What was decided up to here is kept. */
+    keptSeq: z.int(),
+    /** The entries that are lost, as far as anything shows that they were; null when nothing does. */
+    lost: z.object({ from: z.int(), to: z.int() }).nullable(),
+    /** Stored entries that cannot be gone on with, and are removed. */
+    discarded: z.int(),
+    /** Where the log begins again. */
+    epoch: z.int(),
+    firstSeq: z.int(),
+    term: z.int(),
+  }),
+  examples: ["office recover", "office recover --yes"],
+  details:
+    "Only for a control log that coordinators halt over; a sound one is refused. Goes on from the newest snapshot that can\nbe verified and what is left of the log behind it. Stop what locks protected first: who held a lock may have lost it.\nWithout --yes nothing is changed, and the exit code is 1. Coordinators go on by themselves.",
+  async run(ports, { yes }) {
+    const transport = await ports.transport();
+    const office = createOfficeClient({ transport });
+    const { recovery, perform } = await planRecovery(transport, await office.listCoordinators());
+    if (yes) await perform();
+    const { keptSeq, knownSeq, ...facts } = recovery;
+    const lost = knownSeq > keptSeq ? { from: keptSeq + 1, to: knownSeq } : null;
+    return { recovered: yes, ...facts, keptSeq, lost };
+  },
+  exitCode: ({ recovered }) => (recovered ? 0 : REFUSED),
+  render({ recovered, problem, snapshotSeq, keptSeq, lost, discarded, epoch, firstSeq, term }) {
+    const from = snapshotSeq === null ? "the log's beginning" : `the snapshot of ${snapshotSeq}`;
+    const gone =
+      lost === null
+        ? `no entry is known to be lost; any that came behind ${keptSeq} and was not seen is`
+        : `${lost.to - lost.from + 1} entries, ${lost.from} to ${lost.to}, as far as is known`;
+    return [
+      `problem    ${problem}`,
+      `kept       what was decided up to ${keptSeq}, from ${from}`,
+      `lost       ${gone}`,
+      `discarded  ${discarded} stored entries`,
+      `begins     at ${firstSeq}, epoch ${epoch}, above term ${term}`,
+      recovered
+        ? "the control log was recovered; coordinators go on by themselves"
+        : "nothing was changed; murmur office recover --yes does it",
+    ].join("\n");
+  },
 });
