@@ -10,12 +10,16 @@ import type { Link } from "./link.ts";
 
 /** How often the server says that it is still there. */
 const HEARTBEAT_MS = 5_000;
+/** The same for who reads a log to its end: few do, and they are to take over within seconds when a server died. */
+const TAIL_HEARTBEAT_MS = 1_000;
 /** Two missed heartbeats and a second for the way mean a dead consumer. */
-const SILENCE_MS = 2 * HEARTBEAT_MS + 1_000;
+const silenceMs = (heartbeatMs: number) => 2 * heartbeatMs + 1_000;
 /** When the server forgets a consumer that nobody listens to. */
 const INACTIVE_MS = 60_000;
+/** How long the making of a consumer is waited for: a cluster that elects a leader never answers some requests. */
+const MAKE_TIMEOUT_MS = 2_000;
 /** Waits between attempts to make the consumer anew; for ever, because the follower must not end silently. */
-const RETRY = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.2 };
+const RETRY = { backoffMs: 100, factor: 2, maxBackoffMs: 1_000, jitter: 0.2 };
 const NANOS_PER_MS = 1_000_000;
 
 /**
@@ -27,7 +31,7 @@ export async function follow(
   link: Link,
   options: { stream: string; filter: string; headersOnly?: boolean; onMessage: (message: Msg) => void },
 ): Promise<Subscription> {
-  const follower = new Follower(link, options);
+  const follower = new Follower(link, { ...options, heartbeatMs: HEARTBEAT_MS });
   await follower.start();
   await follower.caughtUp;
   return follower;
@@ -50,7 +54,13 @@ export async function tail(
       data: message.data,
       header: (name) => headerOf(message, name),
     });
-  const follower = new Follower(link, { stream, filter: ">", afterSeq, onMessage });
+  const follower = new Follower(link, {
+    stream,
+    filter: ">",
+    afterSeq,
+    onMessage,
+    heartbeatMs: TAIL_HEARTBEAT_MS,
+  });
   await follower.start();
   await follower.caughtUp;
   return follower;
@@ -60,6 +70,7 @@ interface FollowerOptions {
   stream: string;
   filter: string;
   headersOnly?: boolean;
+  heartbeatMs: number;
   /** Begin behind this sequence and never before it; without it: with the last message of each subject. */
   afterSeq?: number;
   onMessage(message: Msg, at: { seq: number; storedAtMs: number }): void;
@@ -120,8 +131,8 @@ class Follower implements Subscription {
         if (error === null && isNewest()) this.#onMessage(message);
       },
     });
-    this.#watchdog = setTimeout(() => this.#restart(), SILENCE_MS);
-    const { stream, filter, headersOnly, afterSeq } = this.#options;
+    const { stream, filter, headersOnly, afterSeq, heartbeatMs } = this.#options;
+    this.#watchdog = setTimeout(() => this.#restart(), silenceMs(heartbeatMs));
     const name = `follow-${newId()}`;
     if (this.#lastSeq > 0) await this.#noticeNewStream();
     if (!isNewest()) return;
@@ -144,13 +155,13 @@ class Follower implements Subscription {
           max_deliver: 1,
           replay_policy: "instant",
           flow_control: true,
-          idle_heartbeat: HEARTBEAT_MS * NANOS_PER_MS,
+          idle_heartbeat: heartbeatMs * NANOS_PER_MS,
           inactive_threshold: INACTIVE_MS * NANOS_PER_MS,
           mem_storage: true,
           num_replicas: 1,
         },
       },
-      { doing: `follow ${stream}` },
+      { doing: `follow ${stream}`, timeoutMs: MAKE_TIMEOUT_MS },
     );
     if (!isNewest()) return;
     this.#failures = 0;
@@ -163,7 +174,7 @@ class Follower implements Subscription {
     const { state } = await this.#link.api<{ state: { last_seq: number } }>(
       `STREAM.INFO.${stream}`,
       undefined,
-      { doing: `follow ${stream}` },
+      { doing: `follow ${stream}`, timeoutMs: MAKE_TIMEOUT_MS },
     );
     if (state.last_seq >= this.#lastSeq) return;
     if (this.#options.afterSeq === undefined) this.#lastSeq = 0;
