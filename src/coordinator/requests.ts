@@ -21,6 +21,9 @@ export const MAX_KEY_LENGTH = 128;
  */
 const keySchema = z.string("a write needs a key").min(1).max(MAX_KEY_LENGTH);
 
+/** Fields of commands that the office adds to what it is asked for. */
+const OWN_FIELDS = ["type", "nowMs", "nextMs"] as const;
+
 /** What the office can be asked to decide. */
 export const WRITES = [
   "lock-acquire",
@@ -104,6 +107,12 @@ export function parseWrite(
 ): { key: string; command: OfficeCommand } {
   const { key } = parse(z.looseObject({ key: keySchema }), body, name);
   const { key: _key, ...said } = body as Record<string, unknown>;
+  for (const field of OWN_FIELDS) {
+    if (!Object.hasOwn(said, field)) continue;
+    throw new SwarmError("invalid_input", `${name}: ${field}: is the office's to say; leave it out`, {
+      field,
+    });
+  }
   const fields = name.startsWith("budget-") ? toBudgetFields(name, said, nowMs) : said;
   if (name === "schedule-set") fields.nextMs = findFirstTick(fields.when, nowMs);
   // Through JSON: what goes into the log must be exactly what its readers will read.

@@ -138,7 +138,7 @@ function badRequest(chance: Chance): { name: string; data: Uint8Array; type?: st
         [field === "value" || field === "actual" ? "name" : field]: pick(chance, wrong),
       }),
     }),
-    () => ({ data: text({ ...good, [pick(chance, ["extra", "type", "nowMS", "__proto"])]: 1 }) }),
+    () => ({ data: text({ ...good, [pick(chance, ["extra", "type", "nowMs", "nextMs", "__proto"])]: 1 }) }),
     () => ({ data: text({ ...good, key: pick(chance, ["", null, 7, "x".repeat(129), ["k"]]) }) }),
     () => ({ data: text({ ...good, key: undefined }) }),
     () => ({ data: text(good).slice(0, -integerBetween(chance, 1, 20)) }),
