@@ -8,7 +8,7 @@
 //     above all that ever were.
 
 import { AssertionError, assert } from "../../../src/base/index.ts";
-import { type SnapshotNote, saveFold } from "../../../src/consensus/index.ts";
+import { type SnapshotNote, saveFold, sha256 } from "../../../src/consensus/index.ts";
 import {
   findBeginning,
   LogWatch,
@@ -542,24 +542,23 @@ class MemberDriver implements Driver {
     return ids.sort((a, b) => b.epoch - a.epoch || b.seq - a.seq);
   }
 
-  /** One of two snapshots may rot: with both gone nobody could begin. */
+  /** One snapshot may rot while the log can be begun without it: with two gone nobody could. */
   #damage(): void {
     const { stage, log } = this.#parts;
     if (!stage.strikes(0.004)) return;
-    const [newest, older] = this.#listSnapshots();
-    const isSpare = older !== undefined && older.seq >= log.firstSeq && this.#isWhole(older.name);
+    const [newest, ...others] = this.#listSnapshots();
+    if (newest === undefined || !others.every(({ name }) => this.#isWhole(name))) return;
     const { origin } = log.lineage;
     const isGenesisEnough = origin.epoch === 1 && log.firstSeq === origin.seq;
-    if (newest === undefined || !(isSpare || isGenesisEnough)) return;
+    const isSpare = others[0] !== undefined && others[0].seq >= log.firstSeq;
+    if (!isSpare && !isGenesisEnough) return;
     stage.count("snapshot damaged in the store");
     const text = this.#store.texts.get(newest.name) as string;
     this.#store.texts.set(newest.name, stage.happens(0.5) ? text.slice(0, -1) : text.replace(/1/, "2"));
   }
 
   #isWhole(name: string): boolean {
-    const text = this.#store.texts.get(name);
-    const seq = readSnapshotName(name)?.seq ?? 0;
-    return text !== undefined && text === this.#parts.log.lineage.folds.get(seq);
+    return sha256(this.#store.texts.get(name) ?? "") === readSnapshotName(name)?.hash;
   }
 
   // Healing
