@@ -25,6 +25,7 @@ import { Run, type RunOwner, type RunPorts, type RunWork } from "./run.ts";
 import { AgentSeat } from "./seat.ts";
 import { type SlotPlace, Slots } from "./slots.ts";
 import { attemptError, breaksAgent } from "./supervision.ts";
+import type { AgentVoteKey } from "./vote-port.ts";
 
 /** Asks hold at most this share of an agent's slots (at least one), so that they cannot starve its queued tasks. */
 const ASK_SHARE = 0.75;
@@ -53,6 +54,7 @@ export class Agent implements RunOwner {
   readonly link: AskLink;
   readonly ports: RunPorts;
   readonly execLimits: ExecLimits | undefined;
+  readonly voteKey: AgentVoteKey | undefined;
   /** How many slots asks may hold at the same time. */
   readonly askLimit: number;
   /** How many they hold. */
@@ -87,6 +89,7 @@ export class Agent implements RunOwner {
     this.link = home.link;
     this.ports = home;
     this.execLimits = definition.exec;
+    this.voteKey = home.votes?.createKey();
     this.#since = new Date(home.clock.now()).toISOString();
     this.#actor.start();
   }
@@ -140,6 +143,7 @@ export class Agent implements RunOwner {
       since: this.#since,
       version: definition.version ?? this.#home.version,
       ...definition.skills,
+      ...(this.voteKey === undefined ? {} : { publicKey: this.voteKey.publicKey }),
     };
   }
 
@@ -283,10 +287,7 @@ export class Agent implements RunOwner {
   #refuseWhenLeaving(verb: string): void {
     const state = this.#state;
     if (state !== "draining" && !FINAL_STATES.has(state)) return;
-    throw new SwarmError(
-      "conflict",
-      `agent ${this.id} is ${state} and cannot be ${verb}; start another agent instead`,
-    );
+    throw new SwarmError("conflict", `agent ${this.id} is ${state} and cannot be ${verb}; start another`);
   }
 
   // ── work ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -42,6 +42,7 @@ class AgentHost implements Host, AgentHome {
   readonly log: AgentHome["log"];
   readonly exec: AgentHome["exec"];
   readonly locks: AgentHome["locks"];
+  readonly votes: AgentHome["votes"];
   readonly hostId: string;
   readonly version: string;
   readonly restart: AgentHome["restart"];
@@ -74,6 +75,7 @@ class AgentHost implements Host, AgentHome {
     this.log = options.log;
     this.exec = options.exec;
     this.locks = options.locks;
+    this.votes = options.votes;
     this.version = options.version;
     this.restart = options.restart;
     this.link = { bus: transport.bus, subjects: createSubjects(transport.prefix) };

@@ -32,3 +32,4 @@ export { listRoles, loadRoles, type RoleFile } from "./load.ts";
 export type { HeldLock, LockPort, LockRequest } from "./lock-port.ts";
 export { AGENT_VERBS } from "./mailbox.ts";
 export type { Host, HostOptions, HostRole } from "./ports.ts";
+export type { AgentVoteKey, VotePort } from "./vote-port.ts";

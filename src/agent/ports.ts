@@ -7,6 +7,7 @@ import type { CapabilityLimits, Workforce } from "../work/index.ts";
 import type { AgentDefinition } from "./define.ts";
 import type { Exec } from "./exec-port.ts";
 import type { LockPort } from "./lock-port.ts";
+import type { VotePort } from "./vote-port.ts";
 
 /** One kind of agent in a host. */
 export interface HostRole {
@@ -31,6 +32,8 @@ export interface HostOptions {
   exec?: Exec | undefined;
   /** Takes locks for `ctx.lock`. Without it that is `unavailable`. */
   locks?: LockPort | undefined;
+  /** Makes the keys that sign votes. Without it agents have none and get no seat in ballots of the strategy `bft`. */
+  votes?: VotePort | undefined;
   roles: readonly HostRole[];
   /** How often an agent that breaks is restarted; default `DEFAULT_RESTART_POLICY` of base. */
   restart?: RestartPolicy | undefined;

@@ -18,6 +18,7 @@ import type { Exec } from "./exec-port.ts";
 import type { LockPort } from "./lock-port.ts";
 import { AttemptLocks } from "./locks.ts";
 import type { SlotPlace } from "./slots.ts";
+import type { VotePort } from "./vote-port.ts";
 
 /** The most named steps of one attempt; bounds what a runaway loop can pile up. */
 export const MAX_STEPS = 10_000;
@@ -28,6 +29,7 @@ export interface RunPorts {
   readonly link: AskLink;
   readonly exec: Exec | undefined;
   readonly locks: LockPort | undefined;
+  readonly votes: VotePort | undefined;
 }
 
 /** What a run needs of its agent. */

@@ -1,11 +1,14 @@
 // A reserved slot of an agent. The work room performs a task in it; the ask desk an ask.
+import type { SeatQuestion, SignedVote } from "../protocol/index.ts";
 import type { Attempt, Seat } from "../work/index.ts";
 import type { Run } from "./run.ts";
 import type { SlotPlace } from "./slots.ts";
+import type { AgentVoteKey } from "./vote-port.ts";
 
 /** The agent, as its seats need it. */
 interface SeatOwner {
   readonly id: string;
+  readonly voteKey: AgentVoteKey | undefined;
   perform(seat: AgentSeat, attempt: Attempt): Promise<unknown>;
   release(seat: AgentSeat): void;
 }
@@ -33,6 +36,10 @@ export class AgentSeat implements Seat {
 
   perform(attempt: Attempt): Promise<unknown> {
     return this.agent.perform(this, attempt);
+  }
+
+  sign(question: SeatQuestion, output: unknown): SignedVote | undefined {
+    return this.agent.voteKey?.sign(question, output);
   }
 
   release(): void {

@@ -43,6 +43,7 @@ import { consumersCheck, initSwarm, streamsCheck, waitForStreams } from "./strea
 import { joinSupervisor } from "./supervised.ts";
 import { refuseDeadSwarm, resolveFrom, resolveTarget } from "./target.ts";
 import { VERSION } from "./version.ts";
+import { createVotes } from "./votes.ts";
 
 interface Parts {
   ports: Ports;
@@ -79,6 +80,7 @@ export async function runAgents(
         role,
         version: VERSION,
         exec: execOf(ports),
+        votes: createVotes(),
         locks: createLeaseKeeper({ office: createOfficeClient({ transport }), log }),
         roles: countRoles(definitions),
       });

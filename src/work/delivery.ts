@@ -19,6 +19,7 @@ import {
   HEADERS,
   type Placement,
   replyEncodingOf,
+  type SignedVote,
   type Subjects,
   SwarmError,
   type Task,
@@ -307,7 +308,12 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
     const facts = { number, agent, startedAtMs: attempt.startedAtMs, ranMs };
     switch (ending.kind) {
       case "output":
-        return conclude(entry, tip, encoding, { status: "completed", output: ending.output, ...facts });
+        return conclude(entry, tip, encoding, {
+          status: "completed",
+          output: ending.output,
+          vote: voteOf(seat, task, ending.output),
+          ...facts,
+        });
       case "returned":
         if (tip.seq > 0) await record(entry, { type: "returned", attempt: number, agent, at: isoNow() }, tip);
         delivery.nak(0);
@@ -327,6 +333,12 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
   function isoNow(): string {
     return toIsoTime(clock.now());
   }
+}
+
+/** The signed vote, where the office asks for one. */
+function voteOf(seat: Seat, { question }: KnownTask, output: unknown): SignedVote | undefined {
+  if (question === undefined || !("seat" in question) || question.nonce === undefined) return undefined;
+  return seat.sign?.(question, output);
 }
 
 /** True when the journal or the results may know this task already (I2). */

@@ -12,6 +12,7 @@ import {
   type Placement,
   type Result,
   type ResultStatus,
+  type SignedVote,
   type Subjects,
   type SwarmError,
   type Task,
@@ -47,6 +48,8 @@ export interface Failure {
 export interface Conclusion {
   status: ResultStatus;
   output?: unknown;
+  /** Of a ballot's seat that signs. */
+  vote?: SignedVote | undefined;
   error?: SwarmError;
   number: number;
   agent: string;
@@ -140,6 +143,7 @@ export function createEndings(parts: {
       taskId: at.taskId,
       status: end.status,
       ...(end.output === undefined ? {} : { output: end.output }),
+      ...(end.vote === undefined ? {} : { vote: end.vote }),
       ...(end.error === undefined ? {} : { error: wireError(end.error) }),
       attempt: Math.max(0, end.number),
       agent: end.agent,
@@ -162,6 +166,7 @@ export function createEndings(parts: {
         ...end,
         status: "failed",
         output: undefined,
+        vote: undefined,
         error: new TerminalError(told, { code, field: "output" }),
       });
     }

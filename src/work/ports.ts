@@ -1,6 +1,6 @@
 // What the work room needs of the agents' host, and what it hands to them. Declared here, where it is used; the host
 // happens to fit.
-import type { Task } from "../protocol/index.ts";
+import type { SeatQuestion, SignedVote, Task } from "../protocol/index.ts";
 
 /** One running attempt, as the agent that performs it sees it. */
 export interface Attempt {
@@ -24,6 +24,8 @@ export interface Seat {
   readonly agentId: string;
   /** Performs the task and resolves to its output; what it throws decides about a retry (`SwarmError.retryable`). */
   perform(attempt: Attempt): Promise<unknown>;
+  /** Signs the output as the agent's vote in a ballot that asks for signed votes, where the agent has a key. */
+  sign?(question: SeatQuestion, output: unknown): SignedVote | undefined;
   /** Called once the outcome is stored or given back; the slot is free again. */
   release(): void;
 }
