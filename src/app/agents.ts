@@ -17,14 +17,17 @@ import {
 } from "../protocol/index.ts";
 import type { Incoming, Subscription, Transport } from "../transport/index.ts";
 
-/** How long agents have to answer. They answer from memory; a busy event loop takes tens of ms. */
-export const ROLL_CALL_MS = 250;
+/**
+ * How long processes have to answer: from memory, which takes tens of ms on a busy event loop, so that silence after an
+ * answer means that all have; but the first answer may take as long as a machine that starts a swarm is overloaded.
+ */
+export const ROLL_CALL = { timeoutMs: 2_000, stallMs: 250 } as const;
 /** Agents in one reply: at most 8 KiB each, so that no reply is over a server's payload limit of 1 MiB. */
 const AGENTS_PER_REPLY = 100;
 
 /**
  * The agents of the swarm by id: those in the office's registry with what they said last, or, with nobody in office, those
- * that answer within {@link ROLL_CALL_MS}.
+ * that answer within {@link ROLL_CALL}.
  */
 export async function listAgents(transport: Transport): Promise<AgentStatus[]> {
   const office = createOfficeClient({ transport });
@@ -77,15 +80,11 @@ async function explainSilence(transport: Transport, agentId: string, error: unkn
 }
 
 /**
- * Asks every process of the swarm for its agents. Nobody there is an empty list, at once.
- * @param wait how long to wait in all, and after the last answer; default {@link ROLL_CALL_MS} in all.
+ * Asks every process of the swarm for its agents. Nobody there is an empty list, at once; else it takes {@link ROLL_CALL}.
  */
-export async function callRoll(
-  transport: Transport,
-  wait: { timeoutMs: number; stallMs?: number } = { timeoutMs: ROLL_CALL_MS },
-): Promise<AgentStatus[]> {
+export async function callRoll(transport: Transport): Promise<AgentStatus[]> {
   const subjects = createSubjects(transport.prefix);
-  const replies = await transport.bus.scatter(subjects.agent(NO_SCOPE, "status"), encode({}), wait);
+  const replies = await transport.bus.scatter(subjects.agent(NO_SCOPE, "status"), encode({}), ROLL_CALL);
   return replies
     .flatMap((reply) => {
       const { value } = decode(reply.data, reply.header("Content-Type"));

@@ -253,6 +253,8 @@ test("kill -9 of an agent in a run of 1,000 tasks loses none and stores none twi
   expect(new Set(results.map(({ taskId }) => taskId)).size).toBe(total);
   expect(results.filter(({ status }) => status !== "completed")).toEqual([]);
   expect(await transport.log("results").info()).toMatchObject({ messages: total, lastSeq: total });
-  expect(await transport.log("tasks").info()).toMatchObject({ messages: 0 });
+  // What the killed one had answered and not acknowledged comes again once its claim has run out.
+  await eventually(async () => ((await transport.log("tasks").info())?.messages === 0 ? true : undefined));
+  expect(await transport.log("results").info()).toMatchObject({ messages: total, lastSeq: total });
   expect(world.state().processes.find(({ name }) => name === "echo-1")).toMatchObject({ restarts: 1 });
-}, 90_000);
+}, 120_000);

@@ -74,7 +74,8 @@ describe("a saved fold", () => {
     fc.record({
       type: fc.constant("set" as const),
       name: fc.constantFrom("a", "__proto__", "b"),
-      value: fc.jsonValue() as fc.Arbitrary<never>,
+      // As every request comes: through JSON, which knows no -0.
+      value: fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value))) as fc.Arbitrary<never>,
     }),
     fc.record({ type: fc.constant("get" as const), name: fc.constantFrom("a", "b") }),
     fc.record({

@@ -34,7 +34,7 @@ export const ls = defineCommand({
   output: z.object({ agents: z.array(agentStatusSchema) }),
   examples: ["agent ls", "agent ls --json"],
   details:
-    "Living agents only. With a coordinator in office: its registry, with what each agent said last (a heartbeat comes every\n5 s, and at once when an agent begins or ceases to take work). Without: those that answer within 250 ms.",
+    "Living agents only. With a coordinator in office: its registry, with what each agent said last (a heartbeat comes every\n5 s, and at once when an agent begins or ceases to take work). Without: those that answer (2 s at most; 250 ms after the last answer).",
   run: async (ports) => ({
     agents: await reading(
       ports,

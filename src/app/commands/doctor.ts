@@ -4,7 +4,7 @@ import { redactText } from "../../base/index.ts";
 import { createSubjects, toSwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { capabilityOfConsumer } from "../../work/index.ts";
-import { callRoll, ROLL_CALL_MS } from "../agents.ts";
+import { callRoll, ROLL_CALL } from "../agents.ts";
 import { defineCommand, type Ports } from "../command.ts";
 import {
   type Finding,
@@ -23,11 +23,6 @@ import { isAlive } from "../supervisor/identity.ts";
 import { readState } from "../supervisor/state.ts";
 import { resolveTarget } from "../target.ts";
 
-/**
- * How long processes have to answer: a busy one must not look like a missing one. When nobody listens, the answer comes
- * at once, so patience costs nothing where something is wrong.
- */
-const PATIENCE = { timeoutMs: 2_000, stallMs: ROLL_CALL_MS } as const;
 /** Subjects that are looked through for strays, when the counts say that there are some. */
 const STRAY_SUBJECTS = 10_000;
 
@@ -97,8 +92,8 @@ async function lookAtSwarm(ports: Ports): Promise<Finding[]> {
 async function lookAtWork(ports: Ports, transport: Transport): Promise<Finding[]> {
   const { dead } = await ports.tasks();
   const [agents, apis, consumers, stored, later, letters] = await Promise.all([
-    callRoll(transport, PATIENCE),
-    transport.bus.scatter("$SRV.PING.murmur-api", new Uint8Array(), PATIENCE),
+    callRoll(transport),
+    transport.bus.scatter("$SRV.PING.murmur-api", new Uint8Array(), ROLL_CALL),
     transport.queue("tasks").consumers(),
     transport.log("tasks").info(),
     transport.log("later").info(),

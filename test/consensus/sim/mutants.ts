@@ -2,7 +2,7 @@
 // one of them, or its silence about the real core means nothing. They are made of the room's internal seam, and of
 // tampering with lines and memory from outside: the product has no switch for them.
 
-import { createElectionNode } from "../../../src/consensus/index.ts";
+import { createElectionNode, type EntryBody, sealEntry } from "../../../src/consensus/index.ts";
 import {
   type ElectionContext,
   type Member,
@@ -12,7 +12,7 @@ import {
   type Registers,
 } from "../../../src/consensus/internal.ts";
 import { lineBench } from "./line-driver.ts";
-import type { Line, Reply } from "./lines.ts";
+import type { Line, Reply, SealedEntry } from "./lines.ts";
 import type { Bench } from "./world.ts";
 
 type NodeMember = Member<Registers, RegisterCommand>;
@@ -107,9 +107,20 @@ export const LINE_MUTANTS: readonly Mutant[] = [
   }),
   tampered("forgets idempotency keys", ({ office }) => office.fold.results.clear()),
   tampered("says not_leader while an append is open", ({ office }) => office.left.splice(0)),
-  tampered("stamps entries with a time that falls", ({ office }) => {
-    office.ticksSinceApplied = Math.max(office.ticksSinceApplied - 2, -office.fold.at);
-  }),
+  answered("stamps entries with a time that falls", (reply, { member: { office } }) => ({
+    ...reply,
+    append: reply.append.map((append) => {
+      if (append.expectedLastSeq !== office.fold.seq) return append;
+      const { chain: _, ...entry } = append.entry;
+      return {
+        ...append,
+        entry: sealEntry(
+          { ...entry, at: Math.max(0, entry.at - 3) } as EntryBody<unknown>,
+          office.fold.chain,
+        ) as SealedEntry,
+      };
+    }),
+  })),
   ruled("renews an expired lock", (state, command, at) => {
     for (const [name, lock] of state.locks) {
       const expiresAt = lock.holder?.expiresAt ?? null;

@@ -10,8 +10,8 @@ import { type Bench, describeFailure, listFaults, type RunReport, runSeed, sumFa
 /** Enough that every fault happens often; about 10 seconds of one core for each world. */
 const SEEDS = 500;
 
-/** A mutant that survives this many seeds has not been noticed. */
-const MUTANT_SEEDS = 120;
+/** A mutant that survives half the seeds of every change has not been noticed. */
+const MUTANT_SEEDS = SEEDS / 2;
 
 describe.each(Object.entries(BENCHES))("the simulator, in the world of the %s", (_, createBench) => {
   it(`finds nothing wrong in ${SEEDS} seeds, in which every fault happens`, {
