@@ -2,24 +2,38 @@
 // I1: each message is delivered once and in order of sequence, also over reconnects and restarts of the server.
 // I2: only the newest server-side consumer is listened to; older ones expire on the server by themselves.
 import { createInbox, type Msg } from "@nats-io/nats-core";
-import { backoffDelayMs, newId, systemChance } from "../../base/index.ts";
+import { type BackoffPolicy, backoffDelayMs, newId, systemChance } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Stored, Subscription } from "../ports.ts";
 import { headerOf } from "./headers-in.ts";
 import type { Link } from "./link.ts";
 
-/** How often the server says that it is still there. */
-const HEARTBEAT_MS = 5_000;
-/** The same for who reads a log to its end: few do, and they are to take over within seconds when a server died. */
-const TAIL_HEARTBEAT_MS = 1_000;
+/** How soon a follower notices that it hears nothing any more, and how it begins anew. */
+interface Pace {
+  /** How often the server says that it is still there. */
+  readonly heartbeatMs: number;
+  /** How long the making of a consumer is waited for. */
+  readonly makeTimeoutMs: number;
+  /** Waits between attempts to make it anew; for ever, because the follower must not end silently. */
+  readonly retry: BackoffPolicy;
+}
+
+const RETRY: BackoffPolicy = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.2 };
+/** Of watchers, of which every process of a swarm has some. */
+const WATCH_PACE: Pace = { heartbeatMs: 5_000, makeTimeoutMs: 5_000, retry: RETRY };
+/**
+ * Of those who read a log to its end: few do, and they are to take over within seconds when a server died. A cluster that
+ * elects a leader never answers some requests.
+ */
+const TAIL_PACE: Pace = {
+  heartbeatMs: 1_000,
+  makeTimeoutMs: 2_000,
+  retry: { ...RETRY, maxBackoffMs: 1_000 },
+};
 /** Two missed heartbeats and a second for the way mean a dead consumer. */
-const silenceMs = (heartbeatMs: number) => 2 * heartbeatMs + 1_000;
+const silenceMs = ({ heartbeatMs }: Pace) => 2 * heartbeatMs + 1_000;
 /** When the server forgets a consumer that nobody listens to. */
 const INACTIVE_MS = 60_000;
-/** How long the making of a consumer is waited for: a cluster that elects a leader never answers some requests. */
-const MAKE_TIMEOUT_MS = 2_000;
-/** Waits between attempts to make the consumer anew; for ever, because the follower must not end silently. */
-const RETRY = { backoffMs: 100, factor: 2, maxBackoffMs: 1_000, jitter: 0.2 };
 const NANOS_PER_MS = 1_000_000;
 
 /**
@@ -31,7 +45,7 @@ export async function follow(
   link: Link,
   options: { stream: string; filter: string; headersOnly?: boolean; onMessage: (message: Msg) => void },
 ): Promise<Subscription> {
-  const follower = new Follower(link, { ...options, heartbeatMs: HEARTBEAT_MS });
+  const follower = new Follower(link, { ...options, pace: WATCH_PACE });
   await follower.start();
   await follower.caughtUp;
   return follower;
@@ -54,13 +68,7 @@ export async function tail(
       data: message.data,
       header: (name) => headerOf(message, name),
     });
-  const follower = new Follower(link, {
-    stream,
-    filter: ">",
-    afterSeq,
-    onMessage,
-    heartbeatMs: TAIL_HEARTBEAT_MS,
-  });
+  const follower = new Follower(link, { stream, filter: ">", afterSeq, onMessage, pace: TAIL_PACE });
   await follower.start();
   await follower.caughtUp;
   return follower;
@@ -70,7 +78,7 @@ interface FollowerOptions {
   stream: string;
   filter: string;
   headersOnly?: boolean;
-  heartbeatMs: number;
+  pace: Pace;
   /** Begin behind this sequence and never before it; without it: with the last message of each subject. */
   afterSeq?: number;
   onMessage(message: Msg, at: { seq: number; storedAtMs: number }): void;
@@ -131,8 +139,7 @@ class Follower implements Subscription {
         if (error === null && isNewest()) this.#onMessage(message);
       },
     });
-    const { stream, filter, headersOnly, afterSeq, heartbeatMs } = this.#options;
-    this.#watchdog = setTimeout(() => this.#restart(), silenceMs(heartbeatMs));
+    const { stream, filter, headersOnly, afterSeq, pace } = this.#options;
     const name = `follow-${newId()}`;
     if (this.#lastSeq > 0) await this.#noticeNewStream();
     if (!isNewest()) return;
@@ -155,26 +162,27 @@ class Follower implements Subscription {
           max_deliver: 1,
           replay_policy: "instant",
           flow_control: true,
-          idle_heartbeat: heartbeatMs * NANOS_PER_MS,
+          idle_heartbeat: pace.heartbeatMs * NANOS_PER_MS,
           inactive_threshold: INACTIVE_MS * NANOS_PER_MS,
           mem_storage: true,
           num_replicas: 1,
         },
       },
-      { doing: `follow ${stream}`, timeoutMs: MAKE_TIMEOUT_MS },
+      { doing: `follow ${stream}`, timeoutMs: pace.makeTimeoutMs },
     );
     if (!isNewest()) return;
     this.#failures = 0;
+    this.#watchdog = setTimeout(() => this.#restart(), silenceMs(pace));
     if (created.num_pending === 0) this.#setCaughtUp();
   }
 
   /** A stream that ends below what we saw is another one: everything in it is new. */
   async #noticeNewStream(): Promise<void> {
-    const { stream } = this.#options;
+    const { stream, pace } = this.#options;
     const { state } = await this.#link.api<{ state: { last_seq: number } }>(
       `STREAM.INFO.${stream}`,
       undefined,
-      { doing: `follow ${stream}`, timeoutMs: MAKE_TIMEOUT_MS },
+      { doing: `follow ${stream}`, timeoutMs: pace.makeTimeoutMs },
     );
     if (state.last_seq >= this.#lastSeq) return;
     if (this.#options.afterSeq === undefined) this.#lastSeq = 0;
@@ -215,10 +223,11 @@ class Follower implements Subscription {
 
   #restart(): void {
     if (!this.#open || this.#link.state !== "connected") return; // the reconnect restarts it
-    this.#make().catch(() => {
-      clearTimeout(this.#retry);
-      if (!this.#open) return;
-      const delayMs = backoffDelayMs(RETRY, ++this.#failures, systemChance);
+    const making = this.#make();
+    const generation = this.#generation;
+    making.catch(() => {
+      if (!this.#open || generation !== this.#generation) return; // a newer attempt is under way
+      const delayMs = backoffDelayMs(this.#options.pace.retry, ++this.#failures, systemChance);
       this.#retry = setTimeout(() => this.#restart(), delayMs);
     });
   }

@@ -1,6 +1,8 @@
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect as connectAdmin } from "@nats-io/transport-node";
-import { expect, test, vi } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { follow } from "../../../src/transport/nats/follow.ts";
+import type { Link } from "../../../src/transport/nats/link.ts";
 import { SOON, startSwarm, TEST_TIMEOUT_MS, text } from "./support.ts";
 
 test("a watcher sees what was changed while it was away", { timeout: TEST_TIMEOUT_MS }, async () => {
@@ -59,4 +61,34 @@ test("a watcher of a bucket that was removed and made anew sees the new one whol
   await other.init();
   await other.bucket("cancelled").put("a", text("new"));
   await vi.waitFor(() => expect(seen).toContain("a new"), SOON);
+});
+
+test("an attempt to follow that was overtaken by a newer one begins no further one when it fails", async () => {
+  const attempts: PromiseWithResolvers<unknown>[] = [];
+  let tellState: (state: "connected") => void = () => undefined;
+  const link = {
+    state: "connected",
+    inboxPrefix: undefined,
+    subscribe: () => ({ unsubscribe: () => undefined }),
+    onState(listener: typeof tellState) {
+      tellState = listener;
+      return { close: () => undefined };
+    },
+    api() {
+      attempts.push(Promise.withResolvers());
+      return attempts.at(-1)!.promise;
+    },
+  } as unknown as Link;
+  vi.useFakeTimers();
+  onTestFinished(() => void vi.useRealTimers());
+  const following = follow(link, { stream: "S", filter: ">", onMessage: () => undefined });
+  attempts[0]!.resolve({ num_pending: 0 });
+  const follower = await following;
+  tellState("connected");
+  tellState("connected");
+  attempts[2]!.resolve({ num_pending: 0 });
+  attempts[1]!.reject(new Error("too late"));
+  await vi.advanceTimersByTimeAsync(1_000);
+  expect(attempts).toHaveLength(3);
+  follower.close();
 });
