@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type LockCommand, locks, MAX_WAITERS, viewLocks } from "../../src/coordinator/locks/locks.ts";
+import {
+  type LockCommand,
+  locks,
+  MAX_ALL_WAITERS,
+  MAX_LOCKS,
+  MAX_WAITERS,
+  viewLocks,
+} from "../../src/coordinator/locks/locks.ts";
 import { LOG_TICK_MS, leaseTicks } from "../../src/coordinator/time.ts";
 
 const TTL_MS = 1_000;
@@ -77,6 +84,47 @@ describe("a lock", () => {
     acquire("a", 0);
     for (let index = 0; index < MAX_WAITERS; index++) acquire(`w${index}`, 0, 60_000);
     expect(acquire("late", 0, 60_000)).toMatchObject({ error: { code: "conflict" } });
+  });
+});
+
+describe("the table of locks", () => {
+  function setupTable() {
+    const state = locks.empty();
+    return {
+      state,
+      acquire: (name: string, owner: string, at: number, patienceMs = 0) =>
+        locks.decide(state, { type: "lock-acquire", name, owner, ttlMs: TTL_MS, patienceMs }, at),
+    };
+  }
+
+  it("refuses more than it holds, and has room again when leases are over that nobody gave back", () => {
+    const { acquire } = setupTable();
+    for (let index = 0; index < MAX_LOCKS; index++) acquire(`l${index}`, "a", 0);
+    expect(acquire("late", "a", TTL - 1)).toMatchObject({ error: { code: "conflict", field: "name" } });
+    expect(acquire("late", "a", TTL)).toMatchObject({ acquired: true });
+  });
+
+  it("keeps a lock whose lease is over for who waits for it when it makes room", () => {
+    const { state, acquire } = setupTable();
+    for (let index = 0; index < MAX_LOCKS; index++) acquire(`l${index}`, "a", 0);
+    acquire("l7", "b", 0, 60_000);
+    acquire("late", "a", TTL);
+    expect([...state.byName.keys()]).toEqual(["l7", "late"]);
+    expect(acquire("l7", "c", TTL)).toMatchObject({ acquired: false, holder: { owner: "b" } });
+  });
+
+  it("refuses more waiters in all than it keeps, and has room again when their patience is over", () => {
+    const { state, acquire } = setupTable();
+    const names = Array.from({ length: MAX_ALL_WAITERS / MAX_WAITERS }, (_, index) => `l${index}`);
+    for (const name of names) {
+      acquire(name, "a", 0);
+      for (let index = 0; index < MAX_WAITERS; index++) acquire(name, `w${index}`, 0, 500);
+    }
+    acquire("late", "a", 0);
+    expect(acquire("late", "b", 1, 500)).toMatchObject({ error: { code: "conflict", field: "name" } });
+    expect(acquire("late", "b", leaseTicks(500), 500)).toMatchObject({ position: 1 });
+    expect(state.waiters).toBe(1);
+    expect(locks.fromJson(locks.toJson(state)).waiters).toBe(1);
   });
 });
 

@@ -9,10 +9,12 @@ import { tokenSchema } from "../../protocol/index.ts";
 import { type Reducer, refuse } from "../reducer.ts";
 import { leaseMsLeft, leaseTicks } from "../time.ts";
 
-/** Locks that are held or waited for; a released one costs nothing. */
+/** Locks that are held or waited for; one that was released, or whose lease is over, makes room. */
 export const MAX_LOCKS = 10_000;
 /** Waiters of one lock. */
 export const MAX_WAITERS = 1_000;
+/** Waiters of all locks: some 20 MB. */
+export const MAX_ALL_WAITERS = 100_000;
 /** The longest lease, in ms: a day. A holder that wants more renews. */
 export const MAX_LEASE_MS = 86_400_000;
 /** The longest patience of a waiter between two times of asking, in ms. */
@@ -73,6 +75,10 @@ export interface Locks {
   /** The last token granted (L1). */
   lastToken: number;
   readonly byName: Map<string, Lock>;
+  /** Waiters of all locks, with those whose patience is over and who were not met since. */
+  waiters: number;
+  /** Log time of the last {@link makeRoom}: made once for each, because nothing new is over at the same time. */
+  roomMadeAt: number;
 }
 
 /** A lock as it is shown. */
@@ -87,7 +93,7 @@ export interface LockView {
 /** The reducer of locks. */
 export const locks: Reducer<Locks, LockCommand> = {
   commands,
-  empty: () => ({ lastToken: 0, byName: new Map() }),
+  empty: () => ({ lastToken: 0, byName: new Map(), waiters: 0, roomMadeAt: -1 }),
   decide(state, command, at) {
     switch (command.type) {
       case "lock-acquire":
@@ -120,6 +126,8 @@ export const locks: Reducer<Locks, LockCommand> = {
     return {
       lastToken,
       byName: new Map(saved.map(([name, holder, waiters]) => [name, { holder, waiters: [...waiters] }])),
+      waiters: saved.reduce((sum, [, , waiters]) => sum + waiters.length, 0),
+      roomMadeAt: -1,
     };
   },
   skipAhead(state, count) {
@@ -131,7 +139,7 @@ export const locks: Reducer<Locks, LockCommand> = {
 export function viewLocks(state: Locks, at: number): LockView[] {
   const views: LockView[] = [];
   for (const [name, { holder, waiters }] of state.byName) {
-    if (holder === null || holder.expiresAt <= at) continue;
+    if (holder === null || isOver(holder, at)) continue;
     const { owner, token, expiresAt } = holder;
     const waiting = waiters.filter(({ until }) => until > at).length;
     views.push({ name, owner, token, expiresInMs: leaseMsLeft(expiresAt, at), waiting });
@@ -144,7 +152,8 @@ function acquire(state: Locks, command: LockCommand & { type: "lock-acquire" }, 
   const lock = settle(state, name, at) ?? { holder: null, waiters: [] };
   if (lock.holder?.owner === owner) return granted(lock.holder);
   if (lock.holder === null) {
-    if (state.byName.size >= MAX_LOCKS && !state.byName.has(name)) {
+    if (state.byName.size >= MAX_LOCKS) makeRoom(state, at);
+    if (state.byName.size >= MAX_LOCKS) {
       return refuse("conflict", `${MAX_LOCKS} locks are held already; release some first`, "name");
     }
     state.byName.set(name, lock);
@@ -154,16 +163,20 @@ function acquire(state: Locks, command: LockCommand & { type: "lock-acquire" }, 
   const { holder } = lock;
   const held = { owner: holder.owner, expiresInMs: leaseMsLeft(holder.expiresAt, at) };
   if (patienceMs === 0) {
-    if (place >= 0) lock.waiters.splice(place, 1);
+    if (place >= 0) state.waiters -= lock.waiters.splice(place, 1).length;
     return { acquired: false, position: null, holder: held };
   }
   if (place < 0 && lock.waiters.length >= MAX_WAITERS) {
-    return refuse("conflict", `${MAX_WAITERS} wait for the lock ${name} already`, "name");
+    return refuse("conflict", `${MAX_WAITERS} wait for the lock ${name} already; try again later`, "name");
+  }
+  if (place < 0 && state.waiters >= MAX_ALL_WAITERS) makeRoom(state, at);
+  if (place < 0 && state.waiters >= MAX_ALL_WAITERS) {
+    return refuse("conflict", `${MAX_ALL_WAITERS} wait for locks already; try again later`, "name");
   }
   const waiter = { owner, ttlMs: leaseMs, until: at + leaseTicks(patienceMs) };
-  if (place < 0) lock.waiters.push(waiter);
-  else lock.waiters[place] = waiter;
-  const position = place < 0 ? lock.waiters.length : place + 1;
+  const position = (place < 0 ? lock.waiters.length : place) + 1;
+  if (place < 0) state.waiters++;
+  lock.waiters[position - 1] = waiter;
   return { acquired: false, position, holder: held };
 }
 
@@ -171,13 +184,40 @@ function acquire(state: Locks, command: LockCommand & { type: "lock-acquire" }, 
 function settle(state: Locks, name: string, at: number): Lock | undefined {
   const lock = state.byName.get(name);
   if (lock === undefined) return undefined;
-  if (lock.holder !== null && lock.holder.expiresAt <= at) lock.holder = null;
-  lock.waiters = lock.waiters.filter(({ until }) => until > at);
+  if (isOver(lock.holder, at)) lock.holder = null;
+  forgetLeft(state, lock, at);
   const next = lock.holder === null ? lock.waiters.shift() : undefined;
-  if (next !== undefined) grant(state, lock, next, at);
+  if (next !== undefined) {
+    state.waiters--;
+    grant(state, lock, next, at);
+  }
   if (lock.holder !== null) return lock;
   state.byName.delete(name);
   return undefined;
+}
+
+function isOver(holder: Holder | null, at: number): boolean {
+  return holder !== null && holder.expiresAt <= at;
+}
+
+/** Forgets the waiters of a lock whose patience is over. */
+function forgetLeft(state: Locks, lock: Lock, at: number): void {
+  const waiters = lock.waiters.filter(({ until }) => until > at);
+  state.waiters -= lock.waiters.length - waiters.length;
+  lock.waiters = waiters;
+}
+
+/**
+ * Forgets who left, and the locks that nobody holds or waits for any more, though nobody asked for them since. Grants
+ * nothing: the order of a map is no part of the state, and tokens must not depend on it.
+ */
+function makeRoom(state: Locks, at: number): void {
+  if (state.roomMadeAt === at) return;
+  state.roomMadeAt = at;
+  for (const [name, lock] of state.byName) {
+    forgetLeft(state, lock, at);
+    if (lock.waiters.length === 0 && isOver(lock.holder, at)) state.byName.delete(name);
+  }
 }
 
 function grant(state: Locks, lock: Lock, to: Pick<Waiter, "owner" | "ttlMs">, at: number): Holder {
