@@ -58,20 +58,33 @@ export function readJson(stored: Stored): JsonObject {
   }
 }
 
+/** An append that is on its way, and what the log shows when it is stored. */
+export interface SentAppend {
+  readonly request: number;
+  readonly seq: number;
+  readonly data: Uint8Array;
+}
+
+/** True when what is stored is what was sent, byte for byte: then it says as much as its acknowledgement. */
+export function isSent(sent: SentAppend | null, stored: Stored): sent is SentAppend {
+  return sent !== null && sent.seq === stored.seq && Buffer.compare(sent.data, stored.data) === 0;
+}
+
 /** What one try of an append came to. Only `unknown` says nothing about what is stored. */
 export type AppendOutcome =
   | { readonly type: "accepted"; readonly seq: number }
   | { readonly type: "refused"; readonly lastSeq: number }
   | { readonly type: "unknown"; readonly why: unknown };
 
-/** Tries an append once and says what is known of it. Never throws. */
+/** Tries an append once, `data` being its entry's bytes, and says what is known of it. Never throws. */
 export async function tryAppend<C>(
   log: Log,
   subject: string,
   { expectedLastSeq, entry }: AppendRequest<C>,
+  data: Uint8Array,
 ): Promise<AppendOutcome> {
   try {
-    const { seq } = await log.append(subject, encode(entry), {
+    const { seq } = await log.append(subject, data, {
       expectedLastSeq,
       messageId: `${entry.term}.${expectedLastSeq}.${entry.chain}`, // G2
       timeoutMs: APPEND_TIMEOUT_MS,

@@ -25,7 +25,7 @@ import { type CoordinatorStatus, createSubjects, encode, SwarmError } from "../.
 import type { Stored, Subscription } from "../../transport/index.ts";
 import type { OfficeCommand, OfficeState } from "../state.ts";
 import { type Beginning, findBeginning, isExchanged, isRecovered, officeStores } from "./beginning.ts";
-import { RUNBOOK, readJson, tryAppend } from "./control-log.ts";
+import { isSent, RUNBOOK, readJson, tryAppend } from "./control-log.ts";
 import { checkMembers, type Office, type OfficeOptions, type OfficeTenure } from "./office.ts";
 import { createPart, endPart, loadPart, type Part, placeOf } from "./part.ts";
 import { describeHalted, describeMember, findProblem, measureAge } from "./status.ts";
@@ -274,7 +274,9 @@ class Driver implements Office {
   #onStored(part: Part, stored: Stored): void {
     if (this.#part !== part) return;
     part.watch.note(stored.seq);
-    // Own entries are known by their acknowledgement.
+    const { sent } = part;
+    // The own entry often comes back before its acknowledgement, and need not be read.
+    if (isSent(sent, stored)) this.#step({ type: "accepted", request: sent.request, seq: stored.seq });
     const error =
       stored.seq <= this.appliedSeq
         ? undefined
@@ -327,7 +329,11 @@ class Driver implements Office {
       return tell({ type: "distrust", reason: `entry ${expectedLastSeq} is not the one that was read` });
     }
     const startedMs = performance.now();
-    const outcome = await tryAppend(this.#stores.log, this.#subjects.officeLog, request); // D2
+    const data = encode(request.entry);
+    const sent = { request: request.request, seq: expectedLastSeq + 1, data };
+    if (part !== null) part.sent = sent;
+    const outcome = await tryAppend(this.#stores.log, this.#subjects.officeLog, request, data); // D2
+    if (part?.sent === sent) part.sent = null;
     if (outcome.type === "accepted") {
       meter.officeCommitSeconds.observe((performance.now() - startedMs) / 1_000);
       part?.watch.note(outcome.seq);

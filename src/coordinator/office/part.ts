@@ -14,7 +14,7 @@ import type { Log, Objects, Stored, Subscription } from "../../transport/index.t
 import { type OfficeCommand, type OfficeState, officeCommands } from "../state.ts";
 import { ELECTION_TIMES } from "../time.ts";
 import type { Beginning, Place } from "./beginning.ts";
-import { readJson } from "./control-log.ts";
+import { readJson, type SentAppend } from "./control-log.ts";
 import { DOUBT_MS, LogWatch } from "./log-watch.ts";
 import type { OfficeOptions } from "./office.ts";
 import { SNAPSHOT_INTERVAL, Snapshots } from "./snapshots.ts";
@@ -27,6 +27,8 @@ export interface Part {
   readonly snapshots: Snapshots;
   readonly ticker: Ticker;
   readonly subscriptions: Subscription[];
+  /** The append that is on its way. */
+  sent: SentAppend | null;
   /** Resolves when this part is over. */
   readonly over: PromiseWithResolvers<void>;
   /**
@@ -82,6 +84,7 @@ export function createPart(
   const part: Part = {
     ...{ member, watch, snapshots, ticker },
     subscriptions: [],
+    sent: null,
     over: Promise.withResolvers<void>(),
     end: null,
   };
