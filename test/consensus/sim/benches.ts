@@ -11,3 +11,12 @@ export const BENCHES: Readonly<Record<string, () => Bench>> = {
   /** A coordinator's member, with its commands, snapshots and watches. */
   member: () => memberBench(),
 };
+
+/** A bench of the world of this name. */
+export function benchOf(world: string): Bench {
+  const createBench = BENCHES[world];
+  if (createBench === undefined) {
+    throw new Error(`expected a world (${Object.keys(BENCHES).join(", ")}), got ${world}`);
+  }
+  return createBench();
+}

@@ -136,15 +136,19 @@ export function listFaults(bench: Bench): readonly string[] {
   return [...WORLD_FAULTS, ...bench.faults];
 }
 
-/** Runs one seed. */
-export async function runSeed(seed: number, bench: Bench): Promise<RunReport> {
-  const world = new World(seed, bench);
+/** Runs one seed; `onLine` hears every line and reply, behind its step and member. */
+export async function runSeed(
+  seed: number,
+  bench: Bench,
+  onLine?: (text: string) => void,
+): Promise<RunReport> {
+  const world = new World(seed, bench, onLine);
   let failure: string | null = null;
   try {
     await world.run();
   } catch (error) {
-    if (!(error instanceof AssertionError)) throw error;
-    failure = error.message;
+    const { message, stack } = error as Error;
+    failure = error instanceof AssertionError ? message : `${stack}`;
   }
   return world.report(failure);
 }
@@ -162,8 +166,10 @@ class World {
   readonly #tail: string[] = [];
   /** How likely a node reads nothing in one step. */
   readonly #readLag: number;
+  readonly #onLine: ((text: string) => void) | undefined;
 
-  constructor(seed: number, bench: Bench) {
+  constructor(seed: number, bench: Bench, onLine?: (text: string) => void) {
+    this.#onLine = onLine;
     const stage = new Stage(seed);
     this.#stage = stage;
     const members = Array.from({ length: stage.pick(SIZES) }, (_, index) => `${index + 1}`);
@@ -283,7 +289,9 @@ class World {
     node.observer.before(line);
     const answer = node.node.handleLine(text);
     this.#digest.update(`${node.id}<${text}\n${node.id}>${answer}\n`);
-    this.#tail.push(`${this.#stage.now} ${node.id} < ${text}`, `${this.#stage.now} ${node.id} > ${answer}`);
+    const said = [`${this.#stage.now} ${node.id} < ${text}`, `${this.#stage.now} ${node.id} > ${answer}`];
+    for (const line of said) this.#onLine?.(line);
+    this.#tail.push(...said);
     if (this.#tail.length > TAIL_LINES) this.#tail.splice(0, this.#tail.length - TAIL_LINES);
     const reply = JSON.parse(answer) as Reply;
     assert(reply.id === id, `reply to line ${id} has id ${reply.id}`);
@@ -532,18 +540,6 @@ export function electionLine(node: SimulatedNode, { members, stage }: Shared) {
     preVote: stage.seed % 5 !== 0,
     checkQuorum: true,
   };
-}
-
-/** Adds up the faults of several runs. */
-export function sumFaults(reports: readonly RunReport[], faults: readonly string[]): Map<string, number> {
-  const sums = new Map<string, number>();
-  for (const fault of faults) {
-    sums.set(
-      fault,
-      reports.reduce((sum, report) => sum + (report.faults.get(fault) ?? 0), 0),
-    );
-  }
-  return sums;
 }
 
 /** A failed run as text: the seed, what broke, and the last lines. */

@@ -1,0 +1,100 @@
+// Many seeds of one world, on several threads at once, and what came of them all. Owns who runs which seeds and the sums;
+// what a seed is, is world.ts. Seeds share nothing, so the sums do not depend on how many threads there are.
+
+import { Worker } from "node:worker_threads";
+import type { RunReport } from "./world.ts";
+
+/** Seeds that a thread takes at once: some seconds of work, so that progress shows and threads end together. */
+const CHUNK_SEEDS = 20;
+/** A sweep ends early with so many failing seeds: more of them say no more. */
+const MAX_FAILURES = 10;
+
+/** What a run of several seeds came to. */
+export interface Tally {
+  readonly seeds: number;
+  /** How often each kind of fault really happened. */
+  readonly faults: Readonly<Record<string, number>>;
+  /** How many times the office was taken, how many commands and reads were answered, how many lines were said. */
+  readonly terms: number;
+  readonly answered: number;
+  readonly lines: number;
+  /** Failed runs, by seed. */
+  readonly failures: readonly RunReport[];
+}
+
+/** Seeds of a world, from the first to before the last. */
+export interface Seeds {
+  readonly world: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The tally of no seeds. */
+export const EMPTY_TALLY: Tally = { seeds: 0, faults: {}, terms: 0, answered: 0, lines: 0, failures: [] };
+
+/** The sum of one tally and a run. */
+export function addRun(tally: Tally, run: RunReport): Tally {
+  const { terms, answered, lines, failure } = run;
+  const faults = Object.fromEntries(run.faults);
+  return addTally(tally, {
+    seeds: 1,
+    faults,
+    terms,
+    answered,
+    lines,
+    failures: failure === null ? [] : [run],
+  });
+}
+
+function addTally(one: Tally, other: Tally): Tally {
+  const faults = { ...one.faults };
+  for (const [fault, count] of Object.entries(other.faults)) faults[fault] = (faults[fault] ?? 0) + count;
+  return {
+    seeds: one.seeds + other.seeds,
+    faults,
+    terms: one.terms + other.terms,
+    answered: one.answered + other.answered,
+    lines: one.lines + other.lines,
+    failures: [...one.failures, ...other.failures].sort((a, b) => a.seed - b.seed),
+  };
+}
+
+/** Runs all seeds on `threads` threads; `onProgress` hears the sum so far and what was just added to it. */
+export async function sweep(
+  { world, from, to }: Seeds,
+  { threads, onProgress }: { threads: number; onProgress: (sum: Tally, added: Tally) => void },
+): Promise<Tally> {
+  let sum = EMPTY_TALLY;
+  let next = from;
+  const takeChunk = (): Seeds | null => {
+    if (next >= to || sum.failures.length >= MAX_FAILURES) return null;
+    const chunk = { world, from: next, to: Math.min(next + CHUNK_SEEDS, to) };
+    next = chunk.to;
+    return chunk;
+  };
+  const work = async () => {
+    const worker = new Worker(new URL("./sweep-worker.ts", import.meta.url));
+    try {
+      for (let chunk = takeChunk(); chunk !== null; chunk = takeChunk()) {
+        const added = await ask(worker, chunk);
+        sum = addTally(sum, added);
+        onProgress(sum, added);
+      }
+    } finally {
+      await worker.terminate();
+    }
+  };
+  await Promise.all(Array.from({ length: threads }, work));
+  return sum;
+}
+
+function ask(worker: Worker, chunk: Seeds): Promise<Tally> {
+  return new Promise((resolve, reject) => {
+    worker.once("error", reject);
+    worker.once("message", (tally: Tally) => {
+      worker.off("error", reject);
+      resolve(tally);
+    });
+    worker.postMessage(chunk);
+  });
+}
