@@ -40,6 +40,8 @@ export interface NatsCluster {
   clientUrl(name: string): Promise<string>;
   /** The name of the server that leads a stream, as most servers see it; undefined when they see none. */
   streamLeader(stream: string): Promise<string | undefined>;
+  /** Resolves when every copy of a stream has all that its leader has: whoever leads next misses nothing. */
+  inSync(stream: string): Promise<void>;
   /** The server of that name. */
   server(name: string): ClusterServer;
   /** Resolves when all servers run, know each other and have elected; all cuts healed. */
@@ -89,6 +91,15 @@ cluster { name: test, listen: "127.0.0.1:-1", advertise: "${NOWHERE}", no_advert
     } catch {
       return undefined;
     }
+  }
+
+  /** A stream's group as each server that answers sees it; only its leader knows how far the others are. */
+  async function viewStream(stream: string): Promise<StreamGroup[]> {
+    const views = await Promise.all(names.map((name) => askServer<JetStreamView>(name, "/jsz?streams=true")));
+    return views.flatMap((view) => {
+      const streams = view?.account_details?.flatMap((account) => account.stream_detail ?? []) ?? [];
+      return streams.find((each) => each.name === stream)?.cluster ?? [];
+    });
   }
 
   async function isReady(): Promise<boolean> {
@@ -158,15 +169,21 @@ cluster { name: test, listen: "127.0.0.1:-1", advertise: "${NOWHERE}", no_advert
       return (await Promise.all(ways)).map(({ port }) => `nats://127.0.0.1:${port}`).join(",");
     },
     async streamLeader(stream) {
-      const votes: string[] = [];
-      for (const view of await Promise.all(
-        names.map((name) => askServer<JetStreamView>(name, "/jsz?streams=true")),
-      )) {
-        const streams = view?.account_details?.flatMap((account) => account.stream_detail ?? []) ?? [];
-        const leader = streams.find((each) => each.name === stream)?.cluster?.leader;
-        if (leader !== undefined && leader !== "") votes.push(leader);
-      }
+      const votes = (await viewStream(stream)).flatMap(({ leader = "" }) => (leader === "" ? [] : [leader]));
       return votes.find((vote, index) => votes.indexOf(vote) !== index) ?? votes[0];
+    },
+    async inSync(stream) {
+      const isCurrent = ({ leader, replicas = [] }: StreamGroup) =>
+        leader !== undefined &&
+        leader !== "" &&
+        replicas.length === names.length - 1 &&
+        replicas.every(({ current, offline, lag = 0 }) => current === true && offline !== true && lag === 0);
+      const giveUpMs = Date.now() + READY_TIMEOUT_MS;
+      while (!(await viewStream(stream)).some(isCurrent)) {
+        if (Date.now() > giveUpMs)
+          throw new Error(`the copies of ${stream} were not equal within ${READY_TIMEOUT_MS} ms`);
+        await sleep(POLL_MS);
+      }
     },
     server(name) {
       const found = servers.find((each) => each.name === name);
@@ -207,9 +224,22 @@ interface JetStreamView {
   meta_cluster?: {
     leader?: string;
     cluster_size?: number;
-    replicas?: { name: string; current?: boolean; offline?: boolean }[];
+    replicas?: Replica[];
   };
-  account_details?: { stream_detail?: { name: string; cluster?: { leader?: string } }[] }[];
+  account_details?: { stream_detail?: { name: string; cluster?: StreamGroup }[] }[];
+}
+
+interface StreamGroup {
+  leader?: string;
+  replicas?: Replica[];
+}
+
+interface Replica {
+  name: string;
+  current?: boolean;
+  offline?: boolean;
+  /** Entries that it has not yet. */
+  lag?: number;
 }
 
 /** Both directions between one server of a cluster and the others. */

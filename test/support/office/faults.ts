@@ -3,7 +3,8 @@
 import { type Chance, integerBetween } from "../../../src/base/index.ts";
 import { around, type ClusterServer } from "../nats-cluster.ts";
 import { between, type CutKind, type Direction } from "../wires.ts";
-import { CONTROL_STREAM, type Coordinator, type OfficeRig } from "./rig.ts";
+import type { MurmurProcess } from "./process.ts";
+import { CONTROL_STREAM, type OfficeRig } from "./rig.ts";
 
 /** A fault that has begun. */
 export interface Broken {
@@ -155,7 +156,7 @@ function pick<T>(chance: Chance, from: readonly T[]): T | undefined {
   return from[integerBetween(chance, 0, from.length - 1)];
 }
 
-async function chooseFollower(rig: OfficeRig, chance: Chance): Promise<Coordinator | undefined> {
+async function chooseFollower(rig: OfficeRig, chance: Chance): Promise<MurmurProcess | undefined> {
   const leader = await rig.leader();
   return pick(
     chance,
@@ -169,19 +170,19 @@ async function findStreamLeader(rig: OfficeRig): Promise<ClusterServer | undefin
   return server?.isUp === true ? server : undefined;
 }
 
-async function killCoordinator(victim: Coordinator | undefined): Promise<Broken | null> {
+async function killCoordinator(victim: MurmurProcess | undefined): Promise<Broken | null> {
   if (victim === undefined) return null;
   await victim.kill();
   return { victim: victim.id, heal: () => victim.start() };
 }
 
-function pauseCoordinator(victim: Coordinator | undefined): Broken | null {
+function pauseCoordinator(victim: MurmurProcess | undefined): Broken | null {
   if (victim === undefined) return null;
   victim.pause();
   return { victim: victim.id, heal: () => victim.resume() };
 }
 
-async function termCoordinator(victim: Coordinator | undefined): Promise<Broken | null> {
+async function termCoordinator(victim: MurmurProcess | undefined): Promise<Broken | null> {
   if (victim === undefined) return null;
   const ended = victim.stop();
   return {
@@ -205,7 +206,7 @@ function pauseServer(victim: ClusterServer | undefined): Broken | null {
   return { victim: victim.name, heal: () => victim.resume() };
 }
 
-function clientWires({ cluster }: OfficeRig, { id }: Coordinator): Direction[] {
+function clientWires({ cluster }: OfficeRig, { id }: MurmurProcess): Direction[] {
   return between(
     [id],
     cluster.servers.map(({ name }) => name),

@@ -1,16 +1,14 @@
 // Coordinators and nats-servers as processes, whose every wire can be cut. Owns starting, signals and the way back to
 // health; what is done to them is faults.ts, what they are asked is load.ts.
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createMeter, silentLogger, sleep } from "../../../src/base/index.ts";
 import { createOfficeClient, foundOffice, type OfficeClient } from "../../../src/coordinator/index.ts";
 import { connectNats, type Transport } from "../../../src/transport/index.ts";
 import { type NatsCluster, startNatsCluster } from "../nats-cluster.ts";
-import { guardProcess } from "../nats-server.ts";
+import { createCoordinator, type MurmurProcess } from "./process.ts";
 
-const MAIN = join(import.meta.dirname, "../../../src/app/main.ts");
 /** The coordinators of a rig. */
 export const MEMBERS = ["a", "b", "c"] as const;
 /** The stream of the control log. */
@@ -19,25 +17,10 @@ export const CONTROL_STREAM = "MURMUR_OFFICE_LOG";
 const RECOVERY_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
 
-/** One coordinator process. */
-export interface Coordinator {
-  readonly id: string;
-  /** The process that ran last. */
-  readonly pid: number;
-  /** Runs, and is not paused. */
-  readonly isUp: boolean;
-  kill(): Promise<void>;
-  start(): void;
-  pause(): void;
-  resume(): void;
-  /** SIGTERM; resolves with the exit code. */
-  stop(): Promise<number | null>;
-}
-
 /** Three coordinators over a cluster of three servers. */
 export interface OfficeRig {
   readonly cluster: NatsCluster;
-  readonly coordinators: readonly Coordinator[];
+  readonly coordinators: readonly MurmurProcess[];
   /** A connection past all gates, to whichever server is there. */
   readonly transport: Transport;
   /** An office client over it. */
@@ -46,7 +29,7 @@ export interface OfficeRig {
   readonly servers: string;
   connect(servers: string): Promise<Transport>;
   /** The coordinator that holds the office; undefined when nobody proves it within `timeoutMs`. */
-  leader(timeoutMs?: number): Promise<Coordinator | undefined>;
+  leader(timeoutMs?: number): Promise<MurmurProcess | undefined>;
   /** Heals and starts everything, and resolves when the office answers and all coordinators do. */
   recover(): Promise<void>;
   /** How often coordinators logged this message so far, over all their lives. */
@@ -60,7 +43,7 @@ export async function startOfficeRig(): Promise<OfficeRig> {
   const logs = mkdtempSync(join(tmpdir(), "murmur-rig-"));
   const servers = cluster.servers.map(({ url }) => url).join(",");
   const transports: Transport[] = [];
-  const coordinators: Coordinator[] = [];
+  const coordinators: MurmurProcess[] = [];
   const stop = async () => {
     await Promise.all(coordinators.map((each) => each.kill()));
     await Promise.all(transports.map((each) => each.close()));
@@ -84,14 +67,10 @@ export async function startOfficeRig(): Promise<OfficeRig> {
     await foundOffice(transport);
     const office = createOfficeClient({ transport });
     for (const id of MEMBERS) {
-      const environment = {
-        MURMUR_SERVER: await cluster.clientUrl(id),
-        MURMUR_COORDINATOR_ID: id,
-        MURMUR_COORDINATORS: MEMBERS.join(","),
-        MURMUR_METRICS_PORT: "0",
-        MURMUR_LOG_LEVEL: "info",
-      };
-      coordinators.push(makeCoordinator(id, environment, join(logs, `${id}.log`)));
+      const server = await cluster.clientUrl(id);
+      coordinators.push(
+        createCoordinator({ id, members: MEMBERS, server, logFile: join(logs, `${id}.log`) }),
+      );
     }
     const rig: OfficeRig = {
       cluster,
@@ -131,66 +110,4 @@ export async function startOfficeRig(): Promise<OfficeRig> {
     await stop();
     throw error;
   }
-}
-
-/** The settings of whoever runs this must not reach the processes. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(MURMUR_|NATS_|VITEST|NODE_OPTIONS|FORCE_COLOR)/.test(name),
-  );
-  const cache = process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), "murmur-test-compile-cache");
-  return { ...Object.fromEntries(kept), NODE_COMPILE_CACHE: cache };
-}
-
-function makeCoordinator(id: string, environment: Record<string, string>, logFile: string): Coordinator {
-  let child: ChildProcess | undefined;
-  let exited: Promise<number | null> = Promise.resolve(null);
-  let isPaused = false;
-  const isRunning = () => child !== undefined && child.exitCode === null && child.signalCode === null;
-  const end = async (signal: NodeJS.Signals) => {
-    if (isRunning()) child?.kill(signal);
-    const code = await exited;
-    isPaused = false;
-    return code;
-  };
-  return {
-    id,
-    get pid() {
-      return child?.pid ?? 0;
-    },
-    get isUp() {
-      return isRunning() && !isPaused;
-    },
-    start() {
-      if (isRunning()) return;
-      const log = openSync(logFile, "a");
-      const started = spawn(
-        process.execPath,
-        ["--disable-warning=ExperimentalWarning", MAIN, "coordinator"],
-        {
-          stdio: ["ignore", "ignore", log],
-          env: { ...cleanEnvironment(), ...environment },
-        },
-      );
-      closeSync(log);
-      const guard = guardProcess(started.pid ?? 0);
-      child = started;
-      exited = new Promise((resolve) =>
-        started.once("exit", (code) => {
-          guard.dismiss();
-          resolve(code);
-        }),
-      );
-    },
-    kill: async () => void (await end("SIGKILL")),
-    stop: () => end("SIGTERM"),
-    pause() {
-      isPaused = true;
-      child?.kill("SIGSTOP");
-    },
-    resume() {
-      if (isPaused) child?.kill("SIGCONT");
-      isPaused = false;
-    },
-  };
 }

@@ -1,0 +1,103 @@
+// How the measurements of this folder are called: flags with numbers, help, and where the report goes. Owns reading and
+// refusing; what a flag means is its tool's.
+import { parseArgs } from "node:util";
+import { type Figure, renderFigures } from "./figures.ts";
+
+/** A flag: a whole number, or a list of names out of `names`. */
+export type Flag = { about: string } & (
+  | { type: "count"; default: number }
+  | { type: "names"; names: readonly string[] }
+);
+
+/** What was asked for. `--json` and `--help` are every tool's. */
+export interface Flags<Name extends string> {
+  count(name: Name): number;
+  names(name: Name): readonly string[];
+  readonly json: boolean;
+}
+
+/** Reads the command line; prints help and exits 0, or names what is wrong and exits 2. */
+export function readFlags<Name extends string>(
+  usage: string,
+  flags: Readonly<Record<Name, Flag>>,
+): Flags<Name> {
+  const entries = Object.entries(flags) as [Name, Flag][];
+  const refuse = (why: string): never => {
+    process.stderr.write(`${why}\n--help tells what there is\n`);
+    process.exit(2);
+  };
+  let values: Record<string, string | boolean | undefined> = {};
+  try {
+    const strings = entries.map(([name]) => [name, { type: "string" }] as const);
+    const booleans = { json: { type: "boolean" }, help: { type: "boolean" } } as const;
+    values = parseArgs({ options: { ...Object.fromEntries(strings), ...booleans } }).values as typeof values;
+  } catch (error) {
+    refuse((error as Error).message);
+  }
+  if (values.help === true) {
+    process.stdout.write(`${describe(usage, entries)}\n`);
+    process.exit(0);
+  }
+  const read = new Map(entries.map(([name, flag]) => [name, readFlag(name, flag, values[name], refuse)]));
+  return {
+    json: values.json === true,
+    count: (name) => read.get(name) as number,
+    names: (name) => read.get(name) as readonly string[],
+  };
+}
+
+function readFlag(
+  name: string,
+  flag: Flag,
+  text: string | boolean | undefined,
+  refuse: (why: string) => never,
+): number | readonly string[] {
+  if (flag.type === "count") {
+    const count = text === undefined ? flag.default : Number(text);
+    return Number.isSafeInteger(count) && count >= 1
+      ? count
+      : refuse(`--${name} is a whole number from 1 on; got ${text}`);
+  }
+  const chosen = typeof text === "string" ? text.split(",") : flag.names;
+  const unknown = chosen.filter((each) => !flag.names.includes(each));
+  return unknown.length === 0
+    ? chosen
+    : refuse(`--${name} is a list of ${flag.names.join(", ")}; got ${unknown.join(", ")}`);
+}
+
+function describe(usage: string, entries: readonly [string, Flag][]): string {
+  const lines = entries.map(([name, flag]) => {
+    const value = flag.type === "count" ? "N" : "LIST";
+    const fallback = flag.type === "count" ? String(flag.default) : "all";
+    const names = flag.type === "names" ? `: ${flag.names.join(", ")}` : "";
+    return `  ${`--${name} ${value}`.padEnd(22)}${flag.about}${names} (default ${fallback})`;
+  });
+  return [usage, "", ...lines, `  ${"--json".padEnd(22)}one JSON document, with every measured value`].join(
+    "\n",
+  );
+}
+
+const startedMs = performance.now();
+
+/** Tells on stderr how it goes. */
+export function tellProgress(text: string): void {
+  const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
+  process.stderr.write(`${seconds.padStart(7)}  ${text}\n`);
+}
+
+/** Prints a report; the exit code is 1 when a goal was missed, or when `faults` tells of anything. */
+export function printReport(
+  { json }: { json: boolean },
+  figures: readonly Figure[],
+  faults: Readonly<Record<string, number>> = {},
+): void {
+  const isSound = Object.values(faults).every((count) => count === 0);
+  const goalsMet = figures.every(({ met }) => met);
+  if (json) {
+    process.stdout.write(`${JSON.stringify({ goalsMet, ...faults, figures }, null, 2)}\n`);
+  } else {
+    const told = Object.entries(faults).map(([what, count]) => `${what}: ${count}`);
+    process.stdout.write(`${[renderFigures(figures), ...told].join("\n")}\n`);
+  }
+  process.exitCode = goalsMet && isSound ? 0 : 1;
+}
