@@ -3,7 +3,6 @@
 
 import type { BallotUsage, DecidedBy } from "../protocol/index.ts";
 import type { Ballot, BallotEffect, BallotResult, HeldAnswer } from "./ballot-state.ts";
-import { addUsage } from "./statistics.ts";
 import type { Indecision, Poll } from "./tally-types.ts";
 import { votersOf, wavesOf } from "./topology.ts";
 import { type Ending, verdictOf } from "./verdict.ts";
@@ -94,4 +93,13 @@ export function update(run: Run, change: Partial<Ballot>): void {
 function explain({ spec, seats, answers }: Ballot, { reason }: Indecision): string {
   const heard = `${answers.length} of ${seats.length} seats answered`;
   return `${spec.strategy}: ${reason} (${heard}); the verdict tells each seat's answer`;
+}
+
+/** Adds up tokens and money; an unknown cost makes the sum unknown. */
+function addUsage(a: BallotUsage, b: BallotUsage): BallotUsage {
+  return {
+    inputTokens: a.inputTokens + b.inputTokens,
+    outputTokens: a.outputTokens + b.outputTokens,
+    costUsd: a.costUsd === null || b.costUsd === null ? null : a.costUsd + b.costUsd,
+  };
 }

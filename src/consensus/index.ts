@@ -109,33 +109,51 @@ export {
 } from "./quorum.ts";
 export { type RegisterCommand, type Registers, registers } from "./registers.ts";
 export { drawRoleDiagram, ROLE_TABLE, type Role, type RoleTransition } from "./roles.ts";
+export {
+  addBallot,
+  addPaired,
+  type BallotFacts,
+  type BallotRecord,
+  compareWithSingle,
+  EMPTY_BALLOTS,
+  NEGLIGIBLE_GAIN,
+  type SingleComparison,
+  type Spent,
+} from "./single.ts";
 export { type LoadedFold, loadFold, type Renewal, renewFold, saveFold, viewFold } from "./snapshot.ts";
 export {
   accuracyOf,
   addCase,
-  addSingle,
-  addUsage,
-  compareWithSingle,
+  correlationOf,
   EMPTY_RECORD,
-  EMPTY_SINGLE,
   type ErrorTable,
   effectiveVoters,
   errorCorrelation,
+  expectedAccuracy,
   type JudgedCase,
   MAX_WEIGHT,
   meanCorrelation,
   pairKey,
   type Rate,
   type Score,
-  type SingleComparison,
-  type SingleRecord,
+  scoreOf,
+  type Voter,
   type VoterRecord,
   weightOf,
 } from "./statistics.ts";
 export { minAnswersOf, tally } from "./tally.ts";
 export { MAX_MERGED_FINDINGS, type MergedFinding } from "./tally-merge.ts";
 export type { Decision, Indecision, Poll, Referral, Tally, Vote } from "./tally-types.ts";
-export { drawTopology, linesOf, mayTell, mostMessages, votersOf } from "./topology.ts";
+export { controlSeatOf, drawTopology, linesOf, mayTell, mostMessages, votersOf } from "./topology.ts";
+export {
+  canBeJudged,
+  isSame,
+  type Mark,
+  markOf,
+  markOfAnswer,
+  readTruth,
+  type TruthSpec,
+} from "./truth.ts";
 export {
   type Admission,
   admitVote,

@@ -1,8 +1,6 @@
 // How good the voters are and how much they are alike, from cases whose truth is known: accuracy, correlated errors, what the
-// seats are worth as independent voters, what each should weigh, and whether one agent would have done. Owns the formulas and
-// the records they need, as JSON of bounded size; where truth comes from and where records are kept belongs to the callers.
-
-import type { BallotUsage } from "../protocol/index.ts";
+// seats are worth as independent voters, and what each should weigh. Owns the formulas and the records they need, as JSON of
+// bounded size; what ballots gain over one agent is single.ts, where records are kept belongs to the callers.
 
 /** How often somebody was right. */
 export interface Score {
@@ -10,57 +8,75 @@ export interface Score {
   readonly total: number;
 }
 
+/** Somebody who answers: this very agent, and its kind. */
+export interface Voter {
+  readonly agent: string;
+  /** What stays when a process restarts, and what agents that are made alike share: such as role and model. */
+  readonly voter: string;
+}
+
 /** One question whose answer is known by now. */
 export interface JudgedCase {
   /** The independent answers: first rounds, or ballots in which nobody saw another's. */
-  readonly answers: readonly { readonly voter: string; readonly model?: string; readonly isRight: boolean }[];
+  readonly answers: readonly (Voter & { readonly model?: string | undefined; readonly isRight: boolean })[];
 }
 
 /** Both wrong, only the first, only the second, neither. */
 export type ErrorTable = readonly [both: number, first: number, second: number, neither: number];
 
-/** What is known of voters. Voters are named by what stays when a process restarts, such as role and model. */
+/** What is known of voters: counts, which are all that the formulas below need. */
 export interface VoterRecord {
+  /** How many. */
+  readonly cases: number;
+  /** By id, with the number of the case that last told of it. Ids come and go; who was heard of longest ago makes room. */
+  readonly agents: Readonly<Record<string, Score & { readonly last: number }>>;
+  /** By kind. */
   readonly voters: Readonly<Record<string, Score>>;
   readonly models: Readonly<Record<string, Score>>;
-  /** By {@link pairKey}. */
+  /** Pairs of kinds, by {@link pairKey}. */
   readonly pairs: Readonly<Record<string, ErrorTable>>;
 }
 
 /** Nothing is known. */
-export const EMPTY_RECORD: VoterRecord = { voters: {}, models: {}, pairs: {} };
+export const EMPTY_RECORD: VoterRecord = { cases: 0, agents: {}, voters: {}, models: {}, pairs: {} };
 
-/** The most voters, and as many models, in a record: beyond the roles of any swarm, and 20 KiB of JSON. */
+/** The most kinds, and as many agents and models, in a record: beyond the roles of any swarm, and 20 KiB of JSON each. */
 export const MAX_RECORDED_VOTERS = 256;
-/** The most pairs of voters in a record: all pairs of 90 voters, and 200 KiB of JSON. */
-export const MAX_RECORDED_PAIRS = 4_096;
+/** The most pairs of kinds in a record: all pairs of 63 kinds, and 130 KiB of JSON. */
+export const MAX_RECORDED_PAIRS = 2_048;
 /** Cases that two voters must share before their correlation is told; with fewer it is mostly chance. */
 export const MIN_PAIR_CASES = 20;
 
 /**
  * Adds a case to the record. `times` −1 takes one back that was added before: so a later correction replaces the first
- * judgement. When the record is full, whoever is known least and is not in this case makes room.
+ * judgement. The order of cases and of their answers makes no difference while the record has room; in a full one, the kind,
+ * model or pair known least makes room, unless it is in this case.
  */
 export function addCase(record: VoterRecord, { answers }: JudgedCase, times: 1 | -1 = 1): VoterRecord {
+  const cases = Math.max(0, record.cases + times);
+  const agents = copyOf(record.agents);
   const voters = copyOf(record.voters);
   const models = copyOf(record.models);
   const pairs = copyOf(record.pairs);
   const present = new Set<string>();
-  for (const [index, { voter, model, isRight }] of answers.entries()) {
-    addScore(voters, voter, isRight, times);
+  for (const [index, { agent, voter, model, isRight }] of answers.entries()) {
+    add(voters, voter, addScore(voters[voter], isRight, times));
+    const own = addScore(agents[agent], isRight, times);
+    add(agents, agent, own && { ...own, last: cases });
     present.add(voter).add(model ?? voter);
-    if (model !== undefined) addScore(models, model, isRight, times);
+    if (model !== undefined) add(models, model, addScore(models[model], isRight, times));
     for (const other of answers.slice(index + 1)) {
-      const [first, second] = voter <= other.voter ? [isRight, other.isRight] : [other.isRight, isRight];
-      const cell = (first ? 2 : 0) + (second ? 1 : 0);
       const key = pairKey(voter, other.voter);
-      pairs[key] = (pairs[key] ?? [0, 0, 0, 0]).map((count, at) =>
-        at === cell ? Math.max(0, count + times) : count,
-      ) as unknown as ErrorTable;
+      // Two of one kind have no order: where one of them is wrong, that counts as the first, see correlationOf.
+      const isFirst = voter === other.voter ? !isRight : voter < other.voter;
+      const [first, second] = isFirst ? [isRight, other.isRight] : [other.isRight, isRight];
+      add(pairs, key, addPair(pairs[key], (first ? 2 : 0) + (second ? 1 : 0), times));
       present.add(key);
     }
   }
   return {
+    cases,
+    agents: keepMost(agents, MAX_RECORDED_VOTERS, new Set(), ({ last }) => last),
     voters: keepMost(voters, MAX_RECORDED_VOTERS, present, ({ total }) => total),
     models: keepMost(models, MAX_RECORDED_VOTERS, present, ({ total }) => total),
     pairs: keepMost(pairs, MAX_RECORDED_PAIRS, present, casesOf),
@@ -81,8 +97,6 @@ export interface Rate {
 
 /** Two-sided 95 % of a normal distribution. */
 const Z95 = 1.959964;
-/** One-sided 95 %. */
-const Z90 = 1.644854;
 
 /** How often it was right, with Wilson's interval (Wilson 1927), which holds for few cases too; null without any. */
 export function accuracyOf({ right, total }: Score): Rate | null {
@@ -96,9 +110,19 @@ export function accuracyOf({ right, total }: Score): Rate | null {
 }
 
 /**
- * The correlation of two voters' errors, −1 to 1: the phi coefficient of the table (Yule 1912). Null while they share fewer
- * than {@link MIN_PAIR_CASES} cases, or one of them was always right or always wrong.
+ * The correlation of two kinds' errors, −1 to 1: the phi coefficient of their table (Yule 1912); of two of one kind with its
+ * mixed cases shared out evenly, which makes it Fisher's intraclass correlation (Fisher 1925, § 38). Null while the record, or
+ * the pair, has fewer than {@link MIN_PAIR_CASES}, or one of them was always right or always wrong.
  */
+export function correlationOf({ cases, pairs }: VoterRecord, a: string, b: string): number | null {
+  const key = pairKey(a, b);
+  if (cases < MIN_PAIR_CASES || !Object.hasOwn(pairs, key)) return null;
+  const [both, first, second, neither] = pairs[key]!;
+  const half = (first + second) / 2;
+  return errorCorrelation(a === b ? [both, half, half, neither] : [both, first, second, neither]);
+}
+
+/** The phi coefficient of a table; null when it has too few cases, or a margin is empty. */
 export function errorCorrelation(table: ErrorTable): number | null {
   const [both, first, second, neither] = table;
   const margins = (both + first) * (second + neither) * (both + second) * (first + neither);
@@ -106,13 +130,10 @@ export function errorCorrelation(table: ErrorTable): number | null {
   return (both * neither - first * second) / Math.sqrt(margins);
 }
 
-/** The mean error correlation of all pairs among the voters of which it is known; null when of none. */
+/** The mean error correlation of all pairs among the seats' kinds of which it is known; null when of none. */
 export function meanCorrelation(record: VoterRecord, voters: readonly string[]): number | null {
   const known = voters.flatMap((voter, index) =>
-    voters.slice(index + 1).flatMap((other) => {
-      const table = record.pairs[pairKey(voter, other)];
-      return (table && errorCorrelation(table)) ?? [];
-    }),
+    voters.slice(index + 1).flatMap((other) => correlationOf(record, voter, other) ?? []),
   );
   return known.length === 0 ? null : known.reduce((sum, rho) => sum + rho, 0) / known.length;
 }
@@ -132,121 +153,56 @@ const PRIOR = { right: 7, total: 10 };
 export const MAX_WEIGHT = Math.log(0.95 / 0.05);
 
 /**
- * What a voter should weigh in a `weighted` ballot: the log-odds of its accuracy, ln(p / (1 − p)), which is the best weight
- * for independent voters (Nitzan and Paroush 1982). Drawn towards an unknown voter while few cases are known; at least 0, for
- * somebody who is worse than chance, and at most {@link MAX_WEIGHT}.
+ * How likely an agent is right next time: the mean of a Beta distribution, first for its kind, drawn to 0.7 as by ten cases,
+ * then for itself, drawn to what the others of its kind show, again as by ten cases. A new agent of a known kind is expected
+ * to be like its kind, one that nobody knows to be right in 7 of 10, and with cases of its own each comes to its own share
+ * (partial pooling; Gelman et al., Bayesian Data Analysis, 3rd edition, section 5.3).
  */
-export function weightOf({ right, total }: Score = { right: 0, total: 0 }): number {
-  const accuracy = (right + PRIOR.right) / (total + PRIOR.total);
+export function expectedAccuracy({ agents, voters }: VoterRecord, { agent, voter }: Voter): number {
+  const own = scoreOf(agents, agent);
+  const kind = scoreOf(voters, voter);
+  const others = { right: Math.max(0, kind.right - own.right), total: Math.max(0, kind.total - own.total) };
+  return shrink(own, shrink(others, PRIOR.right / PRIOR.total));
+}
+
+/**
+ * What a voter should weigh in a `weighted` ballot: the log-odds of its expected accuracy, ln(p / (1 − p)), which is the best
+ * weight for independent voters (Nitzan and Paroush 1982). At least 0, for somebody who is worse than chance, and at most
+ * {@link MAX_WEIGHT}.
+ */
+export function weightOf(record: VoterRecord, voter: Voter): number {
+  const accuracy = expectedAccuracy(record, voter);
   const logOdds = Math.log(accuracy / (1 - accuracy));
   return Math.min(MAX_WEIGHT, Math.max(0, logOdds));
 }
 
-/** The ballots of one kind against their control arm, the first seat that answered on its own. */
-export interface SingleRecord {
-  readonly bothRight: number;
-  readonly ballotOnly: number;
-  readonly singleOnly: number;
-  readonly neither: number;
-  readonly ballot: BallotUsage;
-  readonly single: BallotUsage;
+/** The score of somebody, none if nothing is known. */
+export function scoreOf(scores: Readonly<Record<string, Score>>, name: string): Score {
+  return Object.hasOwn(scores, name) ? scores[name]! : { right: 0, total: 0 };
 }
 
-/** No ballot yet. */
-export const EMPTY_SINGLE: SingleRecord = {
-  bothRight: 0,
-  ballotOnly: 0,
-  singleOnly: 0,
-  neither: 0,
-  ballot: { inputTokens: 0, outputTokens: 0, costUsd: 0 },
-  single: { inputTokens: 0, outputTokens: 0, costUsd: 0 },
-};
-
-/** Adds one ballot. Where the truth is not known, a caller that takes the verdict for it can only favour the ballot. */
-export function addSingle(
-  record: SingleRecord,
-  one: { ballotRight: boolean; singleRight: boolean; ballot: BallotUsage; single: BallotUsage },
-): SingleRecord {
-  const cell = one.ballotRight
-    ? one.singleRight
-      ? "bothRight"
-      : "ballotOnly"
-    : one.singleRight
-      ? "singleOnly"
-      : "neither";
-  return {
-    ...record,
-    [cell]: record[cell] + 1,
-    ballot: addUsage(record.ballot, one.ballot),
-    single: addUsage(record.single, one.single),
-  };
+function shrink({ right, total }: Score, towards: number): number {
+  return (Math.min(right, total) + PRIOR.total * towards) / (total + PRIOR.total);
 }
 
-/** What the ballots gained over one agent, and at what price. */
-export interface SingleComparison {
-  readonly cases: number;
-  readonly ballotAccuracy: number;
-  readonly singleAccuracy: number;
-  /** Ballot minus single, with a 90 % interval. */
-  readonly gain: Rate;
-  /** How many times the tokens and the money of one agent; null where that is unknown or none. */
-  readonly tokenRatio: number | null;
-  readonly costRatio: number | null;
-  /** Told when one agent was as good. */
-  readonly finding: string | null;
+/** Null when nothing is left. */
+function addScore(
+  { right, total }: Score = { right: 0, total: 0 },
+  isRight: boolean,
+  times: 1 | -1,
+): Score | null {
+  if (total + times <= 0) return null;
+  return { right: Math.max(0, right + (isRight ? times : 0)), total: total + times };
 }
 
-/** A gain below this does not count: one case in twenty. */
-export const NEGLIGIBLE_GAIN = 0.05;
-
-/**
- * Compares. One agent was as good when the whole interval of the gain lies below {@link NEGLIGIBLE_GAIN}: a test of
- * non-inferiority at 5 %, on paired cases (Agresti and Min 2005: Wald's interval after adding ½ to each cell).
- */
-export function compareWithSingle(record: SingleRecord): SingleComparison | null {
-  const { bothRight, ballotOnly, singleOnly, neither } = record;
-  const cases = bothRight + ballotOnly + singleOnly + neither;
-  if (cases === 0) return null;
-  const [count, plus, minus] = [cases + 2, ballotOnly + 0.5, singleOnly + 0.5];
-  const rate = (plus - minus) / count;
-  const margin = (Z90 * Math.sqrt(plus + minus - (plus - minus) ** 2 / count)) / count;
-  const tokenRatio = ratio(tokensOf(record.ballot), tokensOf(record.single));
-  const costRatio = ratio(record.ballot.costUsd, record.single.costUsd);
-  const price = costRatio ?? tokenRatio;
-  return {
-    cases,
-    ballotAccuracy: (bothRight + ballotOnly) / cases,
-    singleAccuracy: (bothRight + singleOnly) / cases,
-    gain: { rate: (ballotOnly - singleOnly) / cases, low: rate - margin, high: rate + margin },
-    tokenRatio,
-    costRatio,
-    finding:
-      rate + margin < NEGLIGIBLE_GAIN
-        ? `one agent was as good in ${cases} cases${price === null ? "" : `, at 1/${price.toFixed(1)} of the price`}`
-        : null,
-  };
+function addPair(table: ErrorTable = [0, 0, 0, 0], cell: number, times: 1 | -1): ErrorTable | null {
+  const sum = table.map((count, at) => (at === cell ? Math.max(0, count + times) : count));
+  return sum.some((count) => count > 0) ? (sum as unknown as ErrorTable) : null;
 }
 
-/** Adds up tokens and money; an unknown cost makes the sum unknown. */
-export function addUsage(a: BallotUsage, b: BallotUsage): BallotUsage {
-  return {
-    inputTokens: a.inputTokens + b.inputTokens,
-    outputTokens: a.outputTokens + b.outputTokens,
-    costUsd: a.costUsd === null || b.costUsd === null ? null : a.costUsd + b.costUsd,
-  };
-}
-
-function tokensOf({ inputTokens, outputTokens }: BallotUsage): number {
-  return inputTokens + outputTokens;
-}
-
-function ratio(many: number | null, one: number | null): number | null {
-  return many === null || one === null || one === 0 ? null : many / one;
-}
-
-function addScore(scores: Record<string, Score>, name: string, isRight: boolean, times: 1 | -1): void {
-  const { right, total } = Object.hasOwn(scores, name) ? scores[name]! : { right: 0, total: 0 };
-  scores[name] = { right: Math.max(0, right + (isRight ? times : 0)), total: Math.max(0, total + times) };
+function add<T>(entries: Record<string, T>, name: string, entry: T | null): void {
+  if (entry === null) delete entries[name];
+  else entries[name] = entry;
 }
 
 function casesOf(table: ErrorTable): number {

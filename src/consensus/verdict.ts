@@ -36,15 +36,7 @@ export function verdictOf(ballot: Ballot, ending: Ending, decidedBy: DecidedBy):
     ...(isDecided && ending.omitted !== undefined ? { omitted: ending.omitted } : {}),
     effectiveVoters: ballot.effectiveVoters,
     usage: ballot.usage,
-    ...(ballot.control === undefined
-      ? {}
-      : {
-          single: {
-            seat: ballot.control.seat,
-            agrees: value !== undefined && supports(spec, value, ballot.control.value),
-            usage: ballot.control.usage,
-          },
-        }),
+    ...singleOf(ballot, value),
     ...(ballot.evidence.length === 0 ? {} : { evidence: [...ballot.evidence] }),
   };
 }
@@ -82,8 +74,18 @@ export function supports(spec: BallotSpec, value: Json, answer: Json): boolean {
   }
 }
 
+/** The control arm, if it had its turn; its value is told where its seat says something else by now. */
+function singleOf({ spec, control, answers }: Ballot, value: Json | undefined): Pick<Verdict, "single"> {
+  if (control === undefined) return {};
+  const { seat, usage, value: said } = control;
+  const agrees = value !== undefined && supports(spec, value, said);
+  const newest = answers.find((answer) => answer.seat === seat);
+  const isStill = newest !== undefined && canonicalJson(newest.value) === canonicalJson(said);
+  return { single: { seat, agrees, ...(isStill ? {} : { value: said }), usage } };
+}
+
 /** What an answer says as a value of a verdict: a ranking says what it puts first. */
-function thatOf({ strategy }: BallotSpec, answer: Json): Json {
+export function thatOf({ strategy }: Pick<BallotSpec, "strategy">, answer: Json): Json {
   return strategy === "ranked" ? (answer as readonly Json[])[0]! : answer;
 }
 

@@ -117,6 +117,11 @@ const ballotFields = z.strictObject({
   /** `mesh`: how many others each seat sees, the next ones in a circle; default all. */
   neighbours: z.int().min(1).max(MAX_SEATS).optional(),
   budget: ballotBudgetSchema.optional(),
+  /**
+   * The right value, where it is known beforehand: as it should stand at the pointer, or of `ranked` the right candidate. It
+   * counts nothing and no seat is told; from it the office learns how good those who answered are.
+   */
+  truth: z.json().optional(),
 });
 
 type Fields = z.output<typeof ballotFields>;
@@ -218,11 +223,26 @@ function strategyFaults(spec: Fields): Fault[] {
   only("candidates", strategy === "ranked", "the strategy ranked");
   only("trim", strategy === "trimmed", "the strategy trimmed");
   only("key", strategy === "merge", "the strategy merge");
+  only("truth", strategy !== "merge", "strategies whose verdict is right or wrong as a whole");
   const { counts } = RULES_OF[strategy];
+  if (spec.truth !== undefined) faults.push(...truthFaults(spec.truth, spec));
   if (counts !== "any" && spec.type !== undefined && spec.type !== counts) {
     faults.push({ field: "type", message: `must be ${counts} or left out: that is what ${strategy} counts` });
   }
   return faults;
+}
+
+function truthFaults(truth: unknown, { seats, strategy }: Fields): Fault[] {
+  const most = Math.floor(MAX_BALLOT_VALUE_BYTES / seats);
+  const message =
+    truth === null
+      ? "must be a value: null is no answer"
+      : RULES_OF[strategy].counts === "number" && typeof truth !== "number"
+        ? `must be a number: that is what ${strategy} counts`
+        : JSON.stringify(truth).length > most
+          ? `must be at most ${most} characters of JSON, as the values of ${seats} seats`
+          : undefined;
+  return message === undefined ? [] : [{ field: "truth", message }];
 }
 
 function countFaults(spec: Fields): Fault[] {

@@ -17,6 +17,7 @@ export {
   MAX_ROUNDS,
   MAX_SEATS,
   MIN_BFT_SEATS,
+  normaliseSchema,
   roundsOf,
   treeDepthOf,
   voterCountOf,

@@ -173,7 +173,15 @@ export const verdictSchema = z.object({
   effectiveVoters: z.number().min(0).nullable(),
   usage: ballotUsageSchema,
   /** The control arm: the first seat that answered on its own, and whether that alone would have said the same. */
-  single: z.object({ seat: z.int().min(1), agrees: z.boolean(), usage: ballotUsageSchema }).optional(),
+  single: z
+    .object({
+      seat: z.int().min(1),
+      agrees: z.boolean(),
+      /** What it said alone, normalised, where its seat says something else by now. */
+      value: z.unknown().optional(),
+      usage: ballotUsageSchema,
+    })
+    .optional(),
   evidence: z.array(evidenceSchema).optional(),
 });
 /** What became of a ballot. */

@@ -4,13 +4,11 @@ import { type Chance, seededChance } from "../../src/base/index.ts";
 import {
   accuracyOf,
   addCase,
-  addSingle,
-  addUsage,
-  compareWithSingle,
+  correlationOf,
   EMPTY_RECORD,
-  EMPTY_SINGLE,
   effectiveVoters,
   errorCorrelation,
+  expectedAccuracy,
   type JudgedCase,
   MAX_WEIGHT,
   meanCorrelation,
@@ -29,6 +27,7 @@ const names = (count: number) => Array.from({ length: count }, (_, index) => `vo
 function simulate(voters: string[], accuracy: number, correlation: number, chance: Chance): JudgedCase {
   const shared = chance.next() < accuracy;
   const answers = voters.map((voter) => ({
+    agent: `${voter}-1`,
     voter,
     model: `${voter}-model`,
     isRight: chance.next() < Math.sqrt(correlation) ? shared : chance.next() < accuracy,
@@ -109,28 +108,67 @@ describe("the correlation of errors", () => {
     expect(meanCorrelation(EMPTY_RECORD, ["a", "b"])).toBeNull();
   });
 
-  it("is known of two voters of the same name, such as two seats of one role", () => {
+  it("is known of two of one kind, such as two seats of one role", () => {
     const twins = recordOf(simulated(500, ["same", "same"], 0.7, 0.5, seededChance(3)));
     expect(meanCorrelation(twins, ["same", "same"])).toBeCloseTo(0.5, 1);
     expect(twins.voters.same).toMatchObject({ total: 1_000 });
+  });
+
+  it("of many of one kind is not told from a few cases, however many pairs they make", () => {
+    const few = recordOf(simulated(19, Array(9).fill("same"), 0.7, 0.5, seededChance(3)));
+    expect(correlationOf(few, "same", "same")).toBeNull();
+    const enough = recordOf(simulated(20, Array(9).fill("same"), 0.7, 0.5, seededChance(3)));
+    expect(correlationOf(enough, "same", "same")).not.toBeNull();
   });
 });
 
 describe("the record", () => {
   const arbitraryCase = fc
-    .array(fc.record({ voter: fc.constantFrom("a", "b", "__proto__", "c"), isRight: fc.boolean() }), {
-      maxLength: 4,
-    })
+    .array(
+      fc.record({
+        agent: fc.constantFrom("a1", "a2", "b1", "7", "__proto__"),
+        voter: fc.constantFrom("a", "b", "__proto__", "c"),
+        model: fc.constantFrom("m", "n", undefined),
+        isRight: fc.boolean(),
+      }),
+      { maxLength: 5 },
+    )
     .map((answers): JudgedCase => ({ answers }));
+  /** What formulas look at: everything but when an agent was last heard of. */
+  const known = ({ agents, ...record }: VoterRecord) => ({
+    ...record,
+    agents: Object.fromEntries(
+      Object.entries(agents).map(([name, { right, total }]) => [name, { right, total }]),
+    ),
+  });
 
   it("takes a case back as if it had never been, so that a correction can replace it", () => {
     fc.assert(
       fc.property(fc.array(arbitraryCase, { maxLength: 10 }), arbitraryCase, (cases, mistaken) => {
         const before = recordOf(cases);
-        const after = addCase(addCase(before, mistaken), mistaken, -1);
-        for (const [voter, score] of Object.entries(before.voters))
-          expect(after.voters[voter]).toEqual(score);
-        for (const [pair, table] of Object.entries(before.pairs)) expect(after.pairs[pair]).toEqual(table);
+        expect(known(addCase(addCase(before, mistaken), mistaken, -1))).toEqual(known(before));
+      }),
+      RUNS,
+    );
+  });
+
+  it("does not depend on the order of cases, nor on the order of answers", () => {
+    const shuffled = fc
+      .array(arbitraryCase, { maxLength: 10 })
+      .chain((cases) =>
+        fc.tuple(
+          fc.constant(cases),
+          fc.shuffledSubarray(cases, { minLength: cases.length }),
+          fc.infiniteStream(fc.nat(4)),
+        ),
+      );
+    fc.assert(
+      fc.property(shuffled, ([cases, others, turns]) => {
+        const turned = others.map(({ answers }) => {
+          const turn = turns.next().value as number;
+          return { answers: [...answers.slice(turn), ...answers.slice(0, turn)].reverse() };
+        });
+        expect(known(recordOf(turned))).toEqual(known(recordOf(cases)));
       }),
       RUNS,
     );
@@ -140,8 +178,8 @@ describe("the record", () => {
     const record = recordOf([
       {
         answers: [
-          { voter: "__proto__", isRight: true },
-          { voter: "b", isRight: false },
+          { agent: "p1", voter: "__proto__", isRight: true },
+          { agent: "b1", voter: "b", isRight: false },
         ],
       },
     ]);
@@ -149,41 +187,80 @@ describe("the record", () => {
     expect(record.pairs[pairKey("b", "__proto__")]).toEqual([0, 0, 1, 0]);
   });
 
-  it("is bounded, and who is known least makes room for whoever is new", () => {
-    const known = recordOf(simulated(3, names(4), 0.5, 0, seededChance(1)));
-    let record = known;
+  it("is bounded: the kind known least makes room for a new one, and the agent heard of longest ago", () => {
+    const before = recordOf(simulated(3, names(4), 0.5, 0, seededChance(1)));
+    let record = before;
     for (let index = 0; index < 300; index += 1) {
-      record = addCase(record, { answers: [{ voter: `new-${index}`, isRight: true }] });
+      record = addCase(record, { answers: [{ agent: `id-${index}`, voter: `new-${index}`, isRight: true }] });
     }
     expect(Object.keys(record.voters)).toHaveLength(256);
-    expect(record.voters).toMatchObject(known.voters);
+    expect(record.voters).toMatchObject(before.voters);
     expect(record.voters["new-299"]).toEqual({ right: 1, total: 1 });
+    expect(Object.keys(record.agents)).toHaveLength(256);
+    expect(record.agents).not.toHaveProperty("voter-1-1");
+    expect(record.agents["id-299"]).toEqual({ right: 1, total: 1, last: 303 });
+  });
+
+  it("of the largest size stays below 200 KiB", () => {
+    let record = EMPTY_RECORD;
+    for (let from = 0; from < 400; from += 60) {
+      const answers = Array.from({ length: 64 }, (_, index) => ({
+        agent: `agent-of-some-length-${from + index}`,
+        voter: `reviewer/vendor-model-${from + index}`,
+        model: `vendor-model-${from + index}`,
+        isRight: index % 2 === 0,
+      }));
+      record = addCase(record, { answers });
+    }
+    expect(Object.keys(record.pairs)).toHaveLength(2_048);
+    expect(JSON.stringify(record).length).toBeLessThan(200 * 1_024);
   });
 });
 
 describe("weights", () => {
+  const who = { agent: "a1", voter: "a" };
+  const weigh = (right: number, total: number) =>
+    weightOf(
+      { ...EMPTY_RECORD, voters: { a: { right, total } }, agents: { a1: { right, total, last: 1 } } },
+      who,
+    );
+
   it("are the log-odds of accuracy, drawn to an unknown voter's and capped", () => {
-    expect(weightOf()).toBeCloseTo(Math.log(7 / 3), 10);
-    expect(weightOf({ right: 800, total: 1_000 })).toBeCloseTo(Math.log(0.8 / 0.2), 1);
-    expect(weightOf({ right: 1_000, total: 1_000 })).toBe(MAX_WEIGHT);
-    expect(weightOf({ right: 200, total: 1_000 })).toBe(0);
+    expect(weightOf(EMPTY_RECORD, who)).toBeCloseTo(Math.log(7 / 3), 10);
+    expect(weigh(800, 1_000)).toBeCloseTo(Math.log(0.8 / 0.2), 1);
+    expect(weigh(1_000, 1_000)).toBe(MAX_WEIGHT);
+    expect(weigh(200, 1_000)).toBe(0);
   });
 
   it("rise with every right answer and fall with every wrong one", () => {
     fc.assert(
       fc.property(fc.nat(500), fc.nat(500), (right, wrong) => {
-        const weight = weightOf({ right, total: right + wrong });
-        expect(weightOf({ right: right + 1, total: right + wrong + 1 })).toBeGreaterThanOrEqual(weight);
-        expect(weightOf({ right, total: right + wrong + 1 })).toBeLessThanOrEqual(weight);
+        const weight = weigh(right, right + wrong);
+        expect(weigh(right + 1, right + wrong + 1)).toBeGreaterThanOrEqual(weight);
+        expect(weigh(right, right + wrong + 1)).toBeLessThanOrEqual(weight);
       }),
       RUNS,
     );
   });
 
+  it("of a new agent are those of its kind, and with cases of its own come to be its own", () => {
+    const good = Array.from({ length: 100 }, () => ({
+      answers: [{ agent: "a1", voter: "a", isRight: true }],
+    }));
+    const record = recordOf(good);
+    const fresh = { agent: "a2", voter: "a" };
+    expect(expectedAccuracy(record, fresh)).toBeCloseTo(107 / 110, 10);
+    expect(expectedAccuracy(record, { agent: "b1", voter: "b" })).toBe(0.7);
+    const bad = Array.from({ length: 50 }, () => ({ answers: [{ ...fresh, isRight: false }] }));
+    const later = recordOf([...good, ...bad]);
+    expect(weightOf(later, fresh)).toBe(0);
+    expect(weightOf(later, who)).toBeGreaterThan(2);
+  });
+
   it("decide better than heads where voters differ", () => {
     const chance = seededChance(5);
     const accuracies = [0.9, 0.6, 0.6, 0.6, 0.6];
-    const weights = accuracies.map((rate) => weightOf({ right: rate * 1_000, total: 1_000 }));
+    const weights = accuracies.map((rate) => weigh(rate * 1_000, 1_000));
     let [byHead, byWeight] = [0, 0];
     for (let run = 0; run < 10_000; run += 1) {
       const votes = accuracies.map((rate) => (chance.next() < rate ? 1 : -1));
@@ -191,70 +268,5 @@ describe("weights", () => {
       byWeight += votes.reduce((sum, vote, index) => sum + vote * weights[index]!, 0) > 0 ? 1 : 0;
     }
     expect(byWeight).toBeGreaterThan(byHead + 300);
-  });
-});
-
-describe("the single agent", () => {
-  const usage = (tokens: number, costUsd: number | null = tokens / 1_024) => ({
-    inputTokens: tokens,
-    outputTokens: 0,
-    costUsd,
-  });
-  const compare = (
-    cases: number,
-    ballotAccuracy: number,
-    singleAccuracy: number,
-    costUsd?: number | null,
-  ) => {
-    const chance = seededChance(1);
-    let record = EMPTY_SINGLE;
-    for (let index = 0; index < cases; index += 1) {
-      const draw = chance.next();
-      record = addSingle(record, {
-        ballotRight: draw < ballotAccuracy,
-        singleRight: draw < singleAccuracy,
-        ballot: usage(500, costUsd),
-        single: usage(100),
-      });
-    }
-    return compareWithSingle(record);
-  };
-
-  it("was as good when the ballots gained nothing", () => {
-    expect(compare(200, 0.8, 0.8)).toMatchObject({
-      cases: 200,
-      gain: { rate: 0 },
-      tokenRatio: 5,
-      costRatio: 5,
-      finding: "one agent was as good in 200 cases, at 1/5.0 of the price",
-    });
-  });
-
-  it("was not as good when they gained something, or while too little is known", () => {
-    expect(compare(500, 0.9, 0.75)?.finding).toBeNull();
-    expect(compare(10, 0.8, 0.8)?.finding).toBeNull();
-    expect(compareWithSingle(EMPTY_SINGLE)).toBeNull();
-  });
-
-  it("has no price where a cost is unknown; its tokens are compared all the same", () => {
-    expect(compare(200, 0.8, 0.8, null)).toMatchObject({ costRatio: null, tokenRatio: 5 });
-    expect(addUsage(usage(1), usage(1, null)).costUsd).toBeNull();
-  });
-
-  it("is called as good wrongly in at most one of ten records where the gain is just not negligible", () => {
-    let wrongly = 0;
-    for (let run = 0; run < 500; run += 1) {
-      const chance = seededChance(run);
-      let record = EMPTY_SINGLE;
-      for (let index = 0; index < 150; index += 1) {
-        const draw = chance.next();
-        // 10 % of cases only the ballot gets right, 5 % only the single agent: a gain of 5 %.
-        const [ballotRight, singleRight] =
-          draw < 0.7 ? [true, true] : draw < 0.8 ? [true, false] : [false, draw < 0.85];
-        record = addSingle(record, { ballotRight, singleRight, ballot: usage(1), single: usage(1) });
-      }
-      wrongly += compareWithSingle(record)?.finding === null ? 0 : 1;
-    }
-    expect(wrongly).toBeLessThanOrEqual(50);
   });
 });

@@ -27,6 +27,52 @@ const lineSchema = z.object({
 });
 
 const rateSchema = z.object({ rate: z.number(), low: z.number(), high: z.number() });
+/** How often somebody was right, of ballots of this capability whose right answer is known. */
+const scoreFacts = { accuracy: rateSchema.nullable(), cases: z.int() };
+
+/** What is known over time of these agents, and of ballots of this capability and strategy. */
+const statisticsSchema = z.object({
+  /** Ballots whose right answer is known and whose seats answered alone. */
+  cases: z.int(),
+  agents: z.array(
+    z.object({
+      agent: z.string(),
+      voter: z.string(),
+      ...scoreFacts,
+      /** How likely it is right next time, and what it weighs in a weighted ballot. */
+      expected: z.number(),
+      weight: z.number(),
+    }),
+  ),
+  /** The agents' kinds (role and model). */
+  voters: z.array(z.object({ voter: z.string(), ...scoreFacts })),
+  models: z.array(z.object({ model: z.string(), ...scoreFacts })),
+  correlations: z.array(z.object({ voters: z.array(z.string()), correlation: z.number() })),
+  meanCorrelation: z.number().nullable(),
+  effectiveVoters: z.number().nullable(),
+  single: z
+    .object({
+      ballots: z.int(),
+      decided: z.int(),
+      /** The mean agreement of the decided ones. */
+      agreement: z.number().nullable(),
+      /** Ballots whose first seat had its turn, and how many decided for something else than it said alone. */
+      compared: z.int(),
+      differed: z.int(),
+      tokenRatio: z.number().nullable(),
+      costRatio: z.number().nullable(),
+      judged: z
+        .object({
+          cases: z.int(),
+          ballotAccuracy: z.number(),
+          singleAccuracy: z.number(),
+          gain: rateSchema,
+        })
+        .nullable(),
+      finding: z.string().nullable(),
+    })
+    .nullable(),
+});
 
 const pageSchema = lineSchema.extend({
   rounds: z.int(),
@@ -41,25 +87,7 @@ const pageSchema = lineSchema.extend({
   ),
   /** Of one that waits for a person: what to choose from. */
   candidates: z.array(z.object({ candidate: z.int(), value: z.unknown() })),
-  /** From ballots of this capability whose right answer somebody told. */
-  statistics: z.object({
-    voters: z.array(
-      z.object({ voter: z.string(), accuracy: rateSchema.nullable(), cases: z.int(), weight: z.number() }),
-    ),
-    correlations: z.array(z.object({ voters: z.array(z.string()), correlation: z.number() })),
-    effectiveVoters: z.number().nullable(),
-    single: z
-      .object({
-        cases: z.int(),
-        ballotAccuracy: z.number(),
-        singleAccuracy: z.number(),
-        gain: rateSchema,
-        tokenRatio: z.number().nullable(),
-        costRatio: z.number().nullable(),
-        finding: z.string().nullable(),
-      })
-      .nullable(),
-  }),
+  statistics: statisticsSchema,
   result: resultSchema.nullable(),
 });
 type Page = z.output<typeof pageSchema>;
@@ -95,7 +123,7 @@ export const show = defineCommand({
   output: pageSchema,
   examples: ["ballot show 01JD2M0YQ3", "ballot show 01JD2M0YQ3 --json"],
   details:
-    "What each seat said, how that became a verdict, and what is known of such voters from ballots whose right answer\nsomebody told (ballot correct): accuracy, correlated errors, and whether one agent would have been as good.",
+    "What each seat said and how that became a verdict; then what ballots of this kind came to over time against one agent,\nand what is known of these agents from ballots whose right answer is known (truth in the ballot, or ballot correct):\naccuracy, weights, correlated errors, and whether one agent was as good.",
   async run(ports, { id: ballot }) {
     const office = await openOffice(ports);
     const page = (await office.read("ballot", { id: ballot }, patience(ports))) as unknown as Omit<
@@ -153,7 +181,7 @@ export const correct = defineCommand({
   output: z.object({ corrected: z.literal(true), wasRight: z.boolean(), isCounted: z.boolean() }),
   examples: [`ballot correct 01JD2M0YQ3 --value '"spam"'`],
   details:
-    "Tells what the right answer of an ended ballot was, as it stands at the ballot's pointer after normalising. From this\nvoters get their accuracy, and weighted ballots their weights. Told again, the last one counts.",
+    "Tells what the right answer of an ended ballot was, as it should stand at the ballot's pointer; of a ranked ballot the\nright candidate. From this agents get their accuracy, and weighted ballots their weights. Told again, the last one counts.",
   async run(ports, { id: ballot, value }) {
     const office = await openOffice(ports);
     const body = { id: ballot, key: newId(), value: readJson(value, "value") };
@@ -187,28 +215,78 @@ function renderCandidates(ballot: string, candidates: Page["candidates"]): strin
   ];
 }
 
-function renderStatistics({ voters, correlations, effectiveVoters, single }: Page["statistics"]): string[] {
-  const known = voters.filter(({ accuracy }) => accuracy !== null);
-  if (known.length === 0) return ["", "no right answers are known yet: murmur ballot correct tells one"];
-  const percent = (share: number) => `${Math.round(share * 100)} %`;
+function renderStatistics(statistics: Page["statistics"]): string[] {
+  return [...renderSingle(statistics.single), ...renderVoters(statistics)];
+}
+
+/** What ballots of this kind came to over time, against one agent. */
+function renderSingle(single: Page["statistics"]["single"]): string[] {
+  if (single === null) return [];
+  const { ballots, decided, agreement, compared, differed, tokenRatio, costRatio, judged, finding } = single;
+  const prices = [
+    tokenRatio === null ? [] : [`${tokenRatio.toFixed(1)} times its tokens`],
+    costRatio === null ? [] : [`${costRatio.toFixed(1)} times its money`],
+  ].flat();
+  return [
+    "",
+    `${ballots} ballots of this kind so far: ${decided} decided${agreement === null ? "" : `, ${percent(agreement)} agree on average`}`,
+    `against one agent: ${differed} of ${compared} said something else${prices.length === 0 ? "" : `, at ${prices.join(" and ")}`}`,
+    ...(judged === null
+      ? []
+      : [
+          `right in ${percent(judged.ballotAccuracy)} of ${judged.cases}, one agent in ${percent(judged.singleAccuracy)}: a gain between ${points(judged.gain.low)} and ${points(judged.gain.high)} points`,
+        ]),
+    ...(finding === null ? [] : [finding]),
+  ];
+}
+
+/** What is known of the agents from ballots whose right answer is known. */
+function renderVoters({
+  cases,
+  agents,
+  models,
+  correlations,
+  effectiveVoters,
+}: Page["statistics"]): string[] {
+  if (cases === 0) return ["", "no right answers are known yet: murmur ballot correct tells one"];
+  const between = ({ accuracy, cases: judged }: (typeof models)[number] | (typeof agents)[number]) =>
+    accuracy === null
+      ? ["-", "-", "0"]
+      : [percent(accuracy.rate), `${percent(accuracy.low)} and ${percent(accuracy.high)}`, String(judged)];
   return [
     "",
     table(
-      ["VOTER", "RIGHT", "95 % BETWEEN", "CASES", "WEIGHT"],
-      known.map(({ voter, accuracy, cases, weight }) => [
-        printable(voter),
-        percent(accuracy!.rate),
-        `${percent(accuracy!.low)} and ${percent(accuracy!.high)}`,
-        String(cases),
-        weight.toFixed(2),
+      ["AGENT", "KIND", "RIGHT", "95 % BETWEEN", "CASES", "EXPECTED", "WEIGHT"],
+      agents.map((agent) => [
+        printable(agent.agent),
+        printable(agent.voter),
+        ...between(agent),
+        percent(agent.expected),
+        agent.weight.toFixed(2),
       ]),
       "",
     ),
+    ...(models.length === 0
+      ? []
+      : [
+          table(
+            ["MODEL", "RIGHT", "95 % BETWEEN", "CASES"],
+            models.map((model) => [printable(model.model), ...between(model)]),
+            "",
+          ),
+        ]),
     ...correlations.map(
       ({ voters: [one = "", other = ""], correlation }) =>
-        `errors of ${printable(one)} and ${printable(other)} correlate by ${correlation.toFixed(2)}`,
+        `errors of ${printable(one)} and ${one === other ? "others of its kind" : printable(other)} correlate by ${correlation.toFixed(2)}`,
     ),
     ...(effectiveVoters === null ? [] : [`worth ${effectiveVoters.toFixed(1)} independent voters`]),
-    ...(single?.finding == null ? [] : [single.finding]),
   ];
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 100)} %`;
+}
+
+function points(share: number): string {
+  return (share * 100).toFixed(1);
 }

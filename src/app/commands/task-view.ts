@@ -16,7 +16,7 @@ const MAX_SHOWN_VALUE = 60;
 
 /** Why a verdict is what it is: how it was decided, and what each seat said. */
 export function renderVerdict(verdict: Verdict): string {
-  const { strategy, outcome, decidedBy, agreement, seats, rounds, topology, single, effectiveVoters } =
+  const { strategy, outcome, decidedBy, agreement, seats, rounds, topology, single, effectiveVoters, usage } =
     verdict;
   const share = `${Math.round(agreement * 100)} % agree`;
   const shape = `${strategy} of ${seats.length} seats${topology === "star" ? "" : ` in a ${topology}`}`;
@@ -35,7 +35,7 @@ export function renderVerdict(verdict: Verdict): string {
     verdict.reason,
     single === undefined
       ? undefined
-      : `seat ${single.seat} alone would have said ${single.agrees ? "the same" : "something else"}`,
+      : `seat ${single.seat} alone would have said ${single.agrees ? "the same" : "something else"}${showPrice(usage, single.usage)}`,
     effectiveVoters === null ? undefined : `worth ${effectiveVoters.toFixed(1)} independent voters`,
     verdict.evidence === undefined
       ? undefined
@@ -46,6 +46,18 @@ export function renderVerdict(verdict: Verdict): string {
     table(["SEAT", "AGENT", "SAID", strategy === "weighted" ? "WEIGHT" : ""], lines, "no seats"),
     ...notes.flatMap((note) => (note === undefined ? [] : [printable(note)])),
   ].join("\n");
+}
+
+/** What the ballot took beside its control arm, each as far as it is known. */
+function showPrice(all: Verdict["usage"], one: Verdict["usage"]): string {
+  const tokensOf = ({ inputTokens, outputTokens }: Verdict["usage"]) => inputTokens + outputTokens;
+  const costs = [
+    tokensOf(all) === 0 ? [] : [`${tokensOf(one)} of ${tokensOf(all)} tokens`],
+    all.costUsd === null || one.costUsd === null || all.costUsd === 0
+      ? []
+      : [`$${one.costUsd.toPrecision(3)} of $${all.costUsd.toPrecision(3)}`],
+  ].flat();
+  return costs.length === 0 ? "" : `, for ${costs.join(" and ")}`;
 }
 
 const DECIDED_BY_WORDS: Record<Verdict["decidedBy"], string> = {

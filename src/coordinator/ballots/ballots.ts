@@ -6,18 +6,12 @@
 // V2  A ballot is decided once: the first verdict stays, whatever a later holder of the office would make of the answers.
 // V3  What is decided stays in the outbox until its receipt: then its result is published and nobody works on it any more.
 import { z } from "zod";
-import { addCase, EMPTY_RECORD, type Json, type VoterRecord } from "../../consensus/index.ts";
-import {
-  BALLOT_OUTCOMES,
-  BALLOT_STRATEGIES,
-  DECIDED_BY,
-  MAX_SEATS,
-  PRIORITIES,
-  TOPOLOGIES,
-  tokenSchema,
-} from "../../protocol/index.ts";
+import { canBeJudged, isSame, type Json } from "../../consensus/index.ts";
+import { MAX_SEATS, PRIORITIES, tokenSchema } from "../../protocol/index.ts";
 import { type Reducer, refuse } from "../reducer.ts";
 import { MAX_BATCH_ITEMS } from "./bounds.ts";
+import { type EndedBallot, endedSchema, markSchema } from "./ended.ts";
+import { type Lessons, learnEnd, learnTruth, NO_LESSONS } from "./learning.ts";
 
 /** Ballots that are open or in the outbox. A host that brings one more is told to come back: its task waits in the queue. */
 export const MAX_OPEN = 4_096;
@@ -31,7 +25,6 @@ const MAX_EQUIVOCATORS = 1_024;
 /** Any JSON; it was read from JSON, so it needs no look inside. */
 const json = z.custom<Json>((value) => value !== undefined, "must be there");
 const timeMs = z.int().min(0);
-const hashSchema = z.string().regex(/^[0-9a-f]{64}$/);
 
 const openSchema = z.strictObject({
   id: tokenSchema,
@@ -49,32 +42,6 @@ const openSchema = z.strictObject({
   core: json,
   /** About its size in the state. */
   bytes: z.int().min(0),
-});
-
-/** Who answered what, as far as it is kept: the hash of the value. */
-const seatRecordSchema = z.strictObject({
-  agent: z.string().max(64),
-  /** What stays of the agent when its process restarts. */
-  voter: z.string().max(300),
-  model: z.string().max(128).optional(),
-  /** Null: it abstained, or was not waited for. */
-  hash: hashSchema.nullable(),
-});
-
-/** What is kept of an ended ballot. */
-const endedSchema = z.strictObject({
-  strategy: z.enum(BALLOT_STRATEGIES),
-  topology: z.enum(TOPOLOGIES),
-  outcome: z.enum([...BALLOT_OUTCOMES, "cancelled"]),
-  decidedBy: z.enum(DECIDED_BY).nullable(),
-  agreement: z.number().min(0).max(1),
-  rounds: z.int().min(0),
-  endedAtMs: timeMs,
-  /** The hash of the verdict's value; null without one. */
-  hash: hashSchema.nullable(),
-  /** Whether answers were given alone: only then do they say something of who gave them. */
-  isIndependent: z.boolean(),
-  seats: z.array(seatRecordSchema).max(MAX_SEATS),
 });
 
 const commands = {
@@ -116,8 +83,8 @@ const commands = {
     type: z.literal("ballots-settle"),
     ids: z.array(tokenSchema).min(1).max(MAX_BATCH_ITEMS),
   }),
-  /** The truth about an ended ballot, by the hash of the right value: what voters' records are made of. */
-  "ballot-correct": z.strictObject({ type: z.literal("ballot-correct"), id: tokenSchema, hash: hashSchema }),
+  /** The truth about an ended ballot, by the mark of the right value: what voters' records are made of. */
+  "ballot-correct": z.strictObject({ type: z.literal("ballot-correct"), id: tokenSchema, truth: markSchema }),
 };
 
 /** A command about ballots. */
@@ -137,30 +104,22 @@ export interface EndingBallot extends BallotEnd {
   readonly ballot: OpenBallot;
 }
 
-/** An ended ballot. */
-export type EndedBallot = z.output<typeof endedSchema> & {
-  readonly capability: string;
-  readonly openedAtMs: number;
-  /** The hash of the right value, once somebody told it. */
-  truth: string | null;
-};
-
 /** All ballots. */
 export interface Ballots {
   readonly open: Map<string, OpenBallot>;
   readonly outbox: Map<string, EndingBallot>;
   /** The oldest first. */
   readonly ended: Map<string, EndedBallot>;
-  /** What is known of voters, by capability, from ballots whose truth somebody told. */
-  readonly records: Map<string, VoterRecord>;
+  /** What was learnt from ballots, by capability; the one that was added to least recently comes first. */
+  readonly lessons: Map<string, Lessons>;
   /** Ballots in which an agent signed two different values, by agent. */
   readonly equivocators: Map<string, number>;
   /** Bytes of `open` and `outbox`. */
   bytes: number;
 }
 
-/** Capabilities with a record of voters; the one that was added to least recently makes room. */
-const MAX_RECORDS = 64;
+/** Capabilities of which something is learnt, each at most about 200 KiB; who was added to least recently makes room. */
+const MAX_LESSONS = 64;
 
 /** The reducer of ballots. */
 export const ballots: Reducer<Ballots, BallotCommand> = {
@@ -169,7 +128,7 @@ export const ballots: Reducer<Ballots, BallotCommand> = {
     open: new Map(),
     outbox: new Map(),
     ended: new Map(),
-    records: new Map(),
+    lessons: new Map(),
     equivocators: new Map(),
     bytes: 0,
   }),
@@ -189,26 +148,26 @@ export const ballots: Reducer<Ballots, BallotCommand> = {
         return command satisfies never;
     }
   },
-  toJson: ({ open, outbox, ended, records, equivocators }) => [
+  toJson: ({ open, outbox, ended, lessons, equivocators }) => [
     [...open.values()].map((ballot) => ({ ...ballot }) as unknown as Json),
     [...outbox.values()] as unknown as Json,
     [...ended].map(([id, facts]) => [id, { ...facts }]) as unknown as Json,
-    [...records] as unknown as Json,
+    [...lessons] as unknown as Json,
     [...equivocators],
   ],
   fromJson(json) {
-    const [open, outbox, ended, records, equivocators] = json as unknown as [
+    const [open, outbox, ended, lessons, equivocators] = json as unknown as [
       OpenBallot[],
       EndingBallot[],
       [string, EndedBallot][],
-      [string, VoterRecord][],
+      [string, Lessons][],
       [string, number][],
     ];
     return {
       open: new Map(open.map((ballot) => [ballot.id, ballot])),
       outbox: new Map(outbox.map((ending) => [ending.id, ending])),
       ended: new Map(ended),
-      records: new Map(records),
+      lessons: new Map(lessons),
       equivocators: new Map(equivocators),
       bytes: [...open, ...outbox.map(({ ballot }) => ballot)].reduce((sum, { bytes }) => sum + bytes, 0),
     };
@@ -259,12 +218,14 @@ function settle(state: Ballots, id: string): boolean {
   state.outbox.delete(id);
   state.bytes -= ballot.bytes;
   const { capability, openedAtMs } = ballot;
-  state.ended.set(id, { ...ended, capability, openedAtMs, truth: null });
+  const facts = { ...ended, capability, openedAtMs };
+  state.ended.set(id, facts);
   dropOldest(state.ended, MAX_ENDED);
+  learn(state, capability, (lessons) => learnEnd(lessons, facts));
   return true;
 }
 
-function correct(state: Ballots, { id, hash }: Extract<BallotCommand, { type: "ballot-correct" }>): Json {
+function correct(state: Ballots, { id, truth }: Extract<BallotCommand, { type: "ballot-correct" }>): Json {
   const ballot = state.ended.get(id);
   if (ballot === undefined) {
     return refuse(
@@ -273,24 +234,26 @@ function correct(state: Ballots, { id, hash }: Extract<BallotCommand, { type: "b
       "id",
     );
   }
-  const { capability, isIndependent, truth } = ballot;
-  ballot.truth = hash;
-  if (isIndependent) {
-    let record = state.records.get(capability) ?? EMPTY_RECORD;
-    if (truth !== null) record = addCase(record, judge(ballot, truth), -1);
-    state.records.delete(capability);
-    state.records.set(capability, addCase(record, judge(ballot, hash)));
-    dropOldest(state.records, MAX_RECORDS);
+  if (!canBeJudged(ballot)) {
+    return refuse(
+      "conflict",
+      `ballot ${id} merged findings, of which each is right or wrong by itself`,
+      "id",
+    );
   }
-  return { corrected: true, wasRight: ballot.hash === hash, isCounted: isIndependent };
+  learn(state, ballot.capability, (lessons) => learnTruth(lessons, ballot, truth));
+  state.ended.set(id, { ...ballot, truth });
+  const wasRight = ballot.mark !== null && isSame(ballot, ballot.mark, truth);
+  return { corrected: true, wasRight, isCounted: ballot.isIndependent && ballot.outcome !== "cancelled" };
 }
 
-function judge({ seats }: EndedBallot, truth: string) {
-  return {
-    answers: seats.flatMap(({ voter, model, hash }) =>
-      hash === null ? [] : [{ voter, ...(model === undefined ? {} : { model }), isRight: hash === truth }],
-    ),
-  };
+/** Changes what is known of a capability, which is then the one that was added to last. */
+function learn(state: Ballots, capability: string, change: (lessons: Lessons) => Lessons): void {
+  const { lessons } = state;
+  const next = change(lessons.get(capability) ?? NO_LESSONS);
+  lessons.delete(capability);
+  lessons.set(capability, next);
+  dropOldest(lessons, MAX_LESSONS);
 }
 
 function dropOldest(map: Map<string, unknown>, most: number): void {

@@ -5,8 +5,18 @@
 //     the very same result; the result subject takes one message, so a repeat changes nothing.
 // E2  The receipt comes after the result is stored, or found to be stored, and its open questions are withdrawn.
 import { type Clock, type Logger, type Meter, sleep, toIsoTime } from "../../base/index.ts";
-import { type Ballot, type BallotResult, hashValue, type Json } from "../../consensus/index.ts";
 import {
+  type Ballot,
+  type BallotResult,
+  controlSeatOf,
+  type Json,
+  markOf,
+  markOfAnswer,
+  readTruth,
+} from "../../consensus/index.ts";
+import {
+  type BallotSpec,
+  type BallotUsage,
   CONTENT_TYPES,
   type DeadLetter,
   decode,
@@ -24,7 +34,7 @@ import type { BallotEnd, EndingBallot, OpenBallot } from "./ballots.ts";
 import { Batch } from "./batch.ts";
 import { questionTaskId } from "./messages.ts";
 import type { Run } from "./run.ts";
-import { voterOf } from "./seating.ts";
+import { NOBODY, voterOf } from "./seating.ts";
 
 /** The largest result that stands in the log itself, in bytes; a larger one is put into the blob store before. */
 const RESULT_LOG_BYTES = 16_384;
@@ -71,7 +81,7 @@ export function createEndings(parts: {
       result: body,
       isFailed: result.status === "failed",
       stragglers: run.unanswered.map(({ taskId }) => taskId),
-      ended: summarise(ended, clock.now()),
+      ended: summarise(run.core.spec, ended, clock.now()),
       equivocators: [...new Set(accused(ended))],
     };
     // What `known` would be: somebody else ended it first, and carries that out.
@@ -204,10 +214,11 @@ export function createEndings(parts: {
     return (await transport.blobs.put(bytes)) as unknown as Json;
   }
 
-  function summarise({ verdict, error }: BallotResult, nowMs: number): BallotEnd["ended"] {
+  function summarise(spec: BallotSpec, { verdict, error }: BallotResult, nowMs: number): BallotEnd["ended"] {
     const { members } = office.state.registry;
-    const { strategy, topology, outcome, decidedBy, agreement, rounds } = verdict;
+    const { strategy, topology, outcome, decidedBy, agreement, rounds, usage } = verdict;
     const isCancelled = error?.code === "cancelled";
+    const truth = spec.truth === undefined ? undefined : readTruth(spec.truth, spec);
     return {
       strategy,
       topology,
@@ -216,7 +227,9 @@ export function createEndings(parts: {
       agreement,
       rounds,
       endedAtMs: nowMs,
-      hash: verdict.value === undefined ? null : hashValue(verdict.value as Json),
+      mark: verdict.value === undefined ? null : markOf(spec, verdict.value as Json),
+      ...(spec.normalise === undefined ? {} : { normalise: spec.normalise }),
+      truth: truth?.ok === true ? markOf(spec, truth.value) : null,
       isIndependent: topology === "star" && rounds === 1,
       seats: verdict.seats.map(({ agent, model, value }) => {
         const profile = members.get(agent)?.profile;
@@ -224,11 +237,29 @@ export function createEndings(parts: {
           agent,
           voter: profile === undefined ? agent : voterOf(profile),
           ...(model === undefined ? {} : { model }),
-          hash: value === undefined ? null : hashValue(value as Json),
+          mark: value === undefined ? null : markOfAnswer(spec, value as Json),
         };
       }),
+      spent: spentOf(usage),
+      ...singleOf(spec, verdict),
     };
   }
+}
+
+/** What the control arm said. One that abstained had its turn; one for which nobody was there did not. */
+function singleOf(spec: BallotSpec, { single, seats }: Verdict): Pick<BallotEnd["ended"], "single"> {
+  if (single !== undefined) {
+    const value = single.value ?? seats[single.seat - 1]?.value;
+    const mark = markOfAnswer(spec, value as Json);
+    return { single: { mark, agrees: single.agrees, spent: spentOf(single.usage) } };
+  }
+  const { agent, abstained } = seats[controlSeatOf(spec) - 1]!;
+  if (abstained === undefined || agent === NOBODY) return {};
+  return { single: { mark: null, agrees: false, spent: null } };
+}
+
+function spentOf({ inputTokens, outputTokens, costUsd }: BallotUsage) {
+  return { tokens: inputTokens + outputTokens, costUsd };
 }
 
 /** Where the ballot's task belongs. */

@@ -2,7 +2,7 @@
 // that ended.
 import { z } from "zod";
 import type { Clock } from "../../base/index.ts";
-import { type BallotEvent, hashValue, type Json } from "../../consensus/index.ts";
+import { type BallotEvent, type Json, markOf, readTruth } from "../../consensus/index.ts";
 import { parse, SwarmError, tokenSchema } from "../../protocol/index.ts";
 import type { Office } from "../office/office.ts";
 import { type OfficeAnswers, unwrap } from "../office/server.ts";
@@ -45,7 +45,7 @@ export function answerPeople({
     async ballot(body) {
       const { id } = parse(z.strictObject({ id: tokenSchema }), body, "ballot");
       await office.barrier();
-      return viewBallot(office.state.ballots, id, findRun(id)?.core);
+      return viewBallot(office.state, id, findRun(id)?.core);
     },
     async "ballot-decide"(body) {
       const { id, by, choice, value } = parse(decideSchema, body, "ballot-decide");
@@ -58,7 +58,19 @@ export function answerPeople({
     },
     async "ballot-correct"(body): Promise<Json> {
       const { id, key, value } = parse(correctSchema, body, "ballot-correct");
-      const command = { type: "ballot-correct", id, hash: hashValue(value as Json) } as const;
+      await office.barrier();
+      const ended = office.state.ballots.ended.get(id);
+      // Of a ballot that is not remembered the office's own refusal tells.
+      const spec = ended ?? ({ strategy: "majority" } as const);
+      const truth = readTruth(value, spec);
+      if (!truth.ok) {
+        throw new SwarmError(
+          "invalid_input",
+          `value: must be the right value as it stands at the ballot's pointer: ${truth.reason}`,
+          { field: "value" },
+        );
+      }
+      const command = { type: "ballot-correct", id, truth: markOf(spec, truth.value) } as const;
       return unwrap(await office.submit(`c.${key}`, command));
     },
   };

@@ -70,7 +70,7 @@ export function worthOf(state: OfficeState, capability: string, seats: readonly 
 }
 
 function recordOf(state: OfficeState, capability: string): VoterRecord {
-  return state.ballots.records.get(capability) ?? EMPTY_RECORD;
+  return state.ballots.lessons.get(capability)?.voters ?? EMPTY_RECORD;
 }
 
 function pickFitting(
@@ -118,7 +118,7 @@ function seatOf(profile: Profile, seat: number, record: VoterRecord): Seat {
     seat,
     agent,
     ...(model === undefined ? {} : { model }),
-    weight: weightOf(record.voters[voterOf(profile)]),
+    weight: weightOf(record, { agent, voter: voterOf(profile) }),
     ...(publicKey === undefined ? {} : { publicKey }),
   };
 }

@@ -1,22 +1,26 @@
 // How ballots are shown: a line for each, and one with all that is known of it and of its voters. Pure.
 import {
   accuracyOf,
-  addSingle,
   type Ballot,
   compareWithSingle,
-  EMPTY_RECORD,
-  EMPTY_SINGLE,
+  correlationOf,
   effectiveVoters,
   effectsOf,
-  errorCorrelation,
+  expectedAccuracy,
   meanCorrelation,
   pairKey,
   type Rate,
+  type Score,
   type SingleComparison,
+  scoreOf,
   weightOf,
 } from "../../consensus/index.ts";
-import { SwarmError } from "../../protocol/index.ts";
-import type { Ballots, EndedBallot } from "./ballots.ts";
+import { type BallotStrategy, SwarmError } from "../../protocol/index.ts";
+import type { OfficeState } from "../state.ts";
+import type { Ballots } from "./ballots.ts";
+import type { EndedBallot } from "./ended.ts";
+import { NO_LESSONS } from "./learning.ts";
+import { NOBODY, voterOf } from "./seating.ts";
 
 /** Lines of one list: open ballots, then the newest ended ones. */
 export const MAX_LINES = 500;
@@ -36,13 +40,36 @@ export interface BallotLine {
   endedAt: string | null;
 }
 
-/** A voter as the record knows it. */
-export interface VoterView {
-  voter: string;
+/** How often somebody was right, of ballots whose truth is known. */
+export interface ScoreView {
   accuracy: Rate | null;
   cases: number;
-  /** What it weighs in a weighted ballot. */
+}
+
+/** An agent as the record knows it. */
+export interface AgentView extends ScoreView {
+  agent: string;
+  /** Its kind: what agents that are made alike share. */
+  voter: string;
+  /** How likely it is right next time, by its own cases and its kind's; and what it weighs in a weighted ballot. */
+  expected: number;
   weight: number;
+}
+
+/** What is known of the agents of one ballot, and of ballots of its kind: all of it over time, for one capability. */
+export interface BallotStatistics {
+  /** Ballots whose truth is known and whose seats answered alone. */
+  cases: number;
+  agents: AgentView[];
+  /** Their kinds. */
+  voters: (ScoreView & { voter: string })[];
+  models: (ScoreView & { model: string })[];
+  correlations: { voters: [string, string]; correlation: number }[];
+  meanCorrelation: number | null;
+  /** Independent voters that these seats are worth; null while too little is known. */
+  effectiveVoters: number | null;
+  /** Ballots of this strategy against one agent; null before the first. */
+  single: SingleComparison | null;
 }
 
 /** One ballot with what is known of its voters. */
@@ -57,13 +84,7 @@ export interface BallotPage extends BallotLine {
   }[];
   /** Of one that waits for a person: what to choose from. */
   candidates: { candidate: number; value: unknown }[];
-  statistics: {
-    voters: VoterView[];
-    correlations: { voters: [string, string]; correlation: number }[];
-    /** Independent voters that these seats are worth; null while too little is known. */
-    effectiveVoters: number | null;
-    single: SingleComparison | null;
-  };
+  statistics: BallotStatistics;
 }
 
 /** All ballots that are remembered, open ones first, then the newest. */
@@ -76,7 +97,6 @@ export function viewBallots({ open, outbox, ended }: Ballots): BallotLine[] {
       ...facts,
       capability: ballot.capability,
       openedAtMs: ballot.openedAtMs,
-      truth: null,
     }),
     state: "publishing",
   }));
@@ -85,10 +105,18 @@ export function viewBallots({ open, outbox, ended }: Ballots): BallotLine[] {
 }
 
 /** One ballot; `live` is its newest state where this coordinator works on it. @throws SwarmError `not_found`. */
-export function viewBallot(state: Ballots, id: string, live: Ballot | undefined): BallotPage {
+export function viewBallot(
+  { ballots: state, registry }: Pick<OfficeState, "ballots" | "registry">,
+  id: string,
+  live: Ballot | undefined,
+): BallotPage {
   const opened = state.open.get(id);
   if (opened !== undefined) {
     const core = live ?? (opened.core as unknown as Ballot);
+    const people = core.seats.map(({ agent, model }) => {
+      const profile = registry.members.get(agent)?.profile;
+      return { agent, voter: profile === undefined ? agent : voterOf(profile), model };
+    });
     return {
       ...lineOfOpen(core, opened.capability),
       rounds: core.round,
@@ -96,48 +124,37 @@ export function viewBallot(state: Ballots, id: string, live: Ballot | undefined)
       candidates: effectsOf(core)
         .flatMap((effect) => (effect.type === "ask-human" ? [...effect.candidates] : []))
         .map(({ candidate, value }) => ({ candidate, value })),
-      statistics: statisticsOf(
-        state,
-        opened.capability,
-        core.seats.map(({ agent }) => agent),
-      ),
+      statistics: statisticsOf(state, opened.capability, core.spec.strategy, people),
     };
   }
-  const ending = state.outbox.get(id);
-  const facts =
-    ending === undefined
-      ? state.ended.get(id)
-      : {
-          ...ending.ended,
-          capability: ending.ballot.capability,
-          openedAtMs: ending.ballot.openedAtMs,
-          truth: null,
-        };
-  if (facts === undefined) {
-    throw new SwarmError(
-      "not_found",
-      `no ballot ${id} is remembered here; murmur ballot ls shows those that are`,
-      {
-        field: "id",
-      },
-    );
-  }
+  const facts = findEnded(state, id);
   return {
     ...lineOfEnded(id, facts),
     rounds: facts.rounds,
-    votes: facts.seats.map(({ agent, model, hash }, index) => ({
+    votes: facts.seats.map(({ agent, model, mark }, index) => ({
       seat: index + 1,
       agent,
       ...(model === undefined ? {} : { model }),
-      state: hash === null ? ("abstained" as const) : ("answered" as const),
+      state: mark === null ? ("abstained" as const) : ("answered" as const),
     })),
     candidates: [],
-    statistics: statisticsOf(
-      state,
-      facts.capability,
-      facts.seats.map(({ voter }) => voter),
-    ),
+    statistics: statisticsOf(state, facts.capability, facts.strategy, facts.seats),
   };
+}
+
+function findEnded({ outbox, ended }: Ballots, id: string): EndedBallot {
+  const ending = outbox.get(id);
+  if (ending !== undefined) {
+    const { capability, openedAtMs } = ending.ballot;
+    return { ...ending.ended, capability, openedAtMs };
+  }
+  const facts = ended.get(id);
+  if (facts !== undefined) return facts;
+  throw new SwarmError(
+    "not_found",
+    `no ballot ${id} is remembered here; murmur ballot ls shows those that are`,
+    { field: "id" },
+  );
 }
 
 function lineOfOpen(
@@ -167,7 +184,7 @@ function lineOfEnded(id: string, facts: EndedBallot): BallotLine {
     topology,
     state: outcome,
     seats: seats.length,
-    answered: seats.filter(({ hash }) => hash !== null).length,
+    answered: seats.filter(({ mark }) => mark !== null).length,
     agreement,
     openedAt: new Date(openedAtMs).toISOString(),
     endedAt: new Date(endedAtMs).toISOString(),
@@ -183,52 +200,54 @@ function votesOf({ seats, answers, abstentions }: Ballot): BallotPage["votes"] {
   });
 }
 
-/** What the record says of these voters, and of ballots of this capability against one agent. */
+/** What was learnt of these agents, and of ballots of this capability and strategy. */
 function statisticsOf(
-  state: Ballots,
+  { lessons }: Ballots,
   capability: string,
-  names: readonly string[],
-): BallotPage["statistics"] {
-  const record = state.records.get(capability) ?? EMPTY_RECORD;
-  const voters = [...new Set(names)];
-  const correlation = meanCorrelation(record, names);
-  const pairs = voters.flatMap((one, index) =>
-    voters.slice(index).map((other): [string, string] => [one, other]),
-  );
+  strategy: BallotStrategy,
+  seats: readonly { agent: string; voter: string; model?: string | undefined }[],
+): BallotStatistics {
+  const { voters: record, ballots } = lessons.get(capability) ?? NO_LESSONS;
+  const seated = seats.filter(({ agent }) => agent !== NOBODY);
+  const agents = [...new Map(seated.map(({ agent, voter }) => [agent, { agent, voter }])).values()];
+  const voters = seated.map(({ voter }) => voter);
+  const correlation = meanCorrelation(record, voters);
+  const kept = ballots[strategy];
   return {
-    voters: voters.map((voter) => {
-      const score = record.voters[voter] ?? { right: 0, total: 0 };
-      return { voter, accuracy: accuracyOf(score), cases: score.total, weight: weightOf(score) };
-    }),
-    correlations: pairs.flatMap((pair) => {
-      const table = record.pairs[pairKey(...pair)];
-      const found = table === undefined ? null : errorCorrelation(table);
+    cases: record.cases,
+    agents: agents.map((who) => ({
+      ...who,
+      ...viewScore(scoreOf(record.agents, who.agent)),
+      expected: expectedAccuracy(record, who),
+      weight: weightOf(record, who),
+    })),
+    voters: unique(voters).map((voter) => ({ voter, ...viewScore(scoreOf(record.voters, voter)) })),
+    models: unique(seated.flatMap(({ model }) => model ?? [])).map((model) => ({
+      model,
+      ...viewScore(scoreOf(record.models, model)),
+    })),
+    correlations: pairsOf(voters).flatMap((pair) => {
+      const found = correlationOf(record, ...pair);
       return found === null ? [] : [{ voters: pair, correlation: found }];
     }),
-    effectiveVoters: correlation === null ? null : effectiveVoters(names.length, correlation),
-    single: compareWithSingle(singleOf(state, capability)),
+    meanCorrelation: correlation,
+    effectiveVoters: correlation === null ? null : effectiveVoters(seated.length, correlation),
+    single: kept === undefined ? null : compareWithSingle(kept),
   };
 }
 
-/** The ballots whose truth is known against their first seat that answered. */
-function singleOf({ ended }: Ballots, capability: string) {
-  const none = { inputTokens: 0, outputTokens: 0, costUsd: null };
-  let record = EMPTY_SINGLE;
-  for (const ballot of ended.values()) {
-    const control = ballot.seats.find(({ hash }) => hash !== null);
-    if (
-      ballot.capability !== capability ||
-      ballot.truth === null ||
-      control === undefined ||
-      !ballot.isIndependent
-    )
-      continue;
-    record = addSingle(record, {
-      ballotRight: ballot.hash === ballot.truth,
-      singleRight: control.hash === ballot.truth,
-      ballot: none,
-      single: none,
-    });
-  }
-  return record;
+function viewScore(score: Score): ScoreView {
+  return { accuracy: accuracyOf(score), cases: score.total };
+}
+
+/** Every two of these kinds that sit together, a kind with itself where it holds several seats. */
+function pairsOf(voters: readonly string[]): [string, string][] {
+  const pairs = voters.flatMap((one, index) =>
+    voters.slice(index + 1).map((other): [string, string] => (one <= other ? [one, other] : [other, one])),
+  );
+  return [...new Map(pairs.map((pair) => [pairKey(...pair), pair])).values()];
+}
+
+function unique(names: readonly string[]): string[] {
+  return [...new Set(names)];
 }

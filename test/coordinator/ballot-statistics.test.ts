@@ -1,0 +1,195 @@
+// What the office learns from ballots: real agents, a real driver and log, in memory.
+import { expect, it, onTestFinished, vi } from "vitest";
+import { createHost, defineAgent } from "../../src/agent/index.ts";
+import { createMeter, newInstanceId, silentLogger } from "../../src/base/index.ts";
+import type { BallotPage } from "../../src/coordinator/index.ts";
+import { reducers } from "../../src/coordinator/state.ts";
+import type { BallotInput, Result } from "../../src/protocol/index.ts";
+import { createTaskClient, createWorker } from "../../src/work/index.ts";
+import { SOON, setupOffice } from "./support.ts";
+
+/** An agent that answers what its input says for it, by name. */
+const agentNamed = (name: string, model?: string) =>
+  defineAgent({
+    name,
+    capabilities: ["classify"],
+    ...(model === undefined ? {} : { model }),
+    run: ({ input }) => (input as Record<string, unknown>)[name] ?? null,
+  });
+
+async function setupBallots(names: readonly string[]) {
+  const swarm = await setupOffice();
+  const leader = await swarm.start("c1", ["c1"]);
+  await vi.waitFor(() => expect(leader.office.tenure).not.toBeNull(), SOON);
+  const transport = await swarm.connect();
+  const shared = { transport, meter: createMeter(), log: silentLogger, hostId: newInstanceId("test") };
+  const host = createHost({
+    ...shared,
+    role: "test",
+    version: "1.0.0",
+    roles: names.map((name) => ({ definition: agentNamed(name, `model-of-${name[0]}`) })),
+  });
+  const worker = createWorker({ ...shared, workforce: host.workforce, capabilities: host.capabilities });
+  await host.service.start();
+  await worker.start();
+  const tasks = createTaskClient({ transport: await swarm.connect(), meter: createMeter() });
+  onTestFinished(async () => {
+    tasks.close();
+    await worker.stop();
+    await host.service.stop();
+  });
+  await vi.waitFor(() => expect(leader.office.state.registry.members.size).toBe(names.length), SOON);
+
+  const office = swarm.client;
+  return {
+    ...swarm,
+    leader,
+    /** Asks everybody: each says what `says` has for it. */
+    async ask(says: Record<string, unknown>, ballot: Partial<BallotInput> = {}): Promise<Result> {
+      const spec = {
+        seats: names.length,
+        strategy: "weighted",
+        minAnswers: names.length,
+        ...ballot,
+      } as BallotInput;
+      const result = await tasks.run(
+        { capability: "classify", input: says, ballot: spec },
+        { timeoutMs: 10_000 },
+      );
+      const { ended } = leader.office.state.ballots;
+      await vi.waitFor(() => expect(ended.has(result.taskId)).toBe(true), SOON);
+      return result;
+    },
+    correct: (id: string, value: unknown, key = crypto.randomUUID()) =>
+      office.read("ballot-correct", { id, key, value }),
+    show: async (id: string) => (await office.read("ballot", { id })) as unknown as BallotPage,
+    lessons: () => leader.office.state.ballots.lessons.get("classify"),
+  };
+}
+
+const WRONG = { bad1: "dog", bad2: "dog", bad3: "dog", good1: "cat", good2: "cat" };
+const FIVE = Object.keys(WRONG);
+
+it("lets the votes of agents that were right before weigh more, until they overturn a majority of bad ones", async () => {
+  const { ask, correct, show } = await setupBallots(FIVE);
+  const first = await ask(WRONG);
+  expect(first).toMatchObject({ output: "dog", verdict: { value: "dog", agreement: 0.6 } });
+  const weights = new Set(first.verdict?.seats.map(({ weight }) => weight.toFixed(6)));
+  expect(weights).toEqual(new Set([Math.log(7 / 3).toFixed(6)]));
+  expect((await show(first.taskId)).statistics).toMatchObject({ cases: 0, effectiveVoters: null });
+
+  for (let round = 0; round < 10; round += 1) {
+    const { taskId } = round === 0 ? first : await ask(WRONG);
+    expect(await correct(taskId, "cat")).toMatchObject({ corrected: true, isCounted: true });
+  }
+  const last = await ask(WRONG);
+  expect(last).toMatchObject({ output: "cat", verdict: { value: "cat", agreement: 0.4 } });
+  const { statistics } = await show(last.taskId);
+  expect(statistics.cases).toBe(10);
+  for (const { voter, accuracy, cases, expected, weight } of statistics.agents) {
+    const isGood = voter.startsWith("good");
+    expect(accuracy?.rate).toBe(isGood ? 1 : 0);
+    expect(cases).toBe(10);
+    expect(expected).toBeCloseTo(isGood ? 17 / 20 : 7 / 20, 10);
+    expect(weight).toBeCloseTo(isGood ? Math.log(17 / 3) : 0, 10);
+  }
+  expect(statistics.models).toContainEqual(expect.objectContaining({ model: "model-of-b", cases: 30 }));
+});
+
+it("takes no weight from a task or an answer", async () => {
+  const { ask } = await setupBallots(FIVE);
+  const boast = { value: "cat", weight: 1_000 };
+  const result = await ask({ ...WRONG, good1: boast, good2: boast }, { minAnswers: 5 });
+  expect(result).toMatchObject({ output: "dog" });
+  const weights = { ...({ weights: { 1: 9 } } as object) };
+  await expect(ask(WRONG, weights)).rejects.toMatchObject({ code: "invalid_input" });
+});
+
+it("counts a correction once, and a changed one in the place of the first", async () => {
+  const { ask, correct, lessons } = await setupBallots(FIVE);
+  const { taskId } = await ask(WRONG);
+  const before = lessons();
+  expect(await correct(taskId, "dog")).toMatchObject({ wasRight: true });
+  const once = lessons();
+  await correct(taskId, "dog");
+  expect(lessons()).toEqual(once);
+  expect(await correct(taskId, "cat")).toMatchObject({ wasRight: false });
+  expect(lessons()?.voters.voters).toMatchObject({
+    "good1/model-of-g": { right: 1, total: 1 },
+    "bad1/model-of-b": { right: 0, total: 1 },
+  });
+  await correct(taskId, "dog");
+  expect(lessons()).toEqual(once);
+  expect(before?.voters.cases).toBe(0);
+});
+
+it("reads a correction as it reads answers, and refuses what cannot be one", async () => {
+  const { ask, correct } = await setupBallots(FIVE);
+  const spelt = await ask(WRONG, { normalise: { trim: true, ignoreCase: true } });
+  expect(await correct(spelt.taskId, " Dog ")).toMatchObject({ wasRight: true });
+  await expect(correct(spelt.taskId, null)).rejects.toMatchObject({ code: "invalid_input", field: "value" });
+  await expect(correct("nowhere", "dog")).rejects.toMatchObject({ code: "not_found" });
+
+  const numbers = { bad1: 90, bad2: 103, bad3: 99, good1: 100, good2: 101 };
+  const mean = await ask(numbers, { strategy: "median" });
+  expect(mean.output).toBe(100);
+  expect(await correct(mean.taskId, 102)).toMatchObject({ wasRight: true });
+  await expect(correct(mean.taskId, "many")).rejects.toMatchObject({ code: "invalid_input" });
+
+  const ranked = await ask(Object.fromEntries(FIVE.map((name) => [name, ["cat", "dog"]])), {
+    strategy: "ranked",
+  });
+  expect(await correct(ranked.taskId, "cat")).toMatchObject({ wasRight: true });
+
+  const merged = await ask(Object.fromEntries(FIVE.map((name) => [name, ["a"]])), { strategy: "merge" });
+  await expect(correct(merged.taskId, ["a"])).rejects.toMatchObject({ code: "conflict" });
+});
+
+it("judges ballots whose right answer was known beforehand, and tells no seat of it", async () => {
+  const { ask, lessons, correct, transport } = await setupBallots(FIVE);
+  const seen: string[] = [];
+  const tap = transport.bus.subscribe(`${transport.prefix}.placed.>`, ({ data }) => {
+    seen.push(new TextDecoder().decode(data));
+  });
+  onTestFinished(() => tap.close());
+  const { taskId } = await ask(WRONG, { truth: "cat" });
+  expect(lessons()?.voters.voters).toMatchObject({
+    "good1/model-of-g": { right: 1, total: 1 },
+    "bad1/model-of-b": { right: 0, total: 1 },
+  });
+  expect(seen).toHaveLength(5);
+  expect(seen.filter((body) => body.includes("truth"))).toEqual([]);
+  await correct(taskId, "dog");
+  expect(lessons()?.voters.voters).toMatchObject({ "bad1/model-of-b": { right: 1, total: 1 } });
+  await expect(ask(WRONG, { truth: null })).rejects.toMatchObject({ field: "ballot.truth" });
+  await expect(ask(WRONG, { strategy: "mean", truth: "x" })).rejects.toMatchObject({ field: "ballot.truth" });
+});
+
+it("sums up what ballots said and gained over one agent, and has it after a snapshot", async () => {
+  const { ask, show, leader } = await setupBallots(FIVE);
+  const { taskId } = await ask(WRONG, { truth: "dog" });
+  await ask(WRONG);
+  await ask(
+    { ...WRONG, bad1: null, good2: null, good1: null },
+    { strategy: "majority", minAnswers: 5 },
+  ).catch(() => {});
+  const { statistics } = await show(taskId);
+  expect(statistics.single).toMatchObject({ ballots: 2, decided: 2, compared: 2, finding: null });
+  expect(statistics.single?.agreement).toBeCloseTo(0.6, 10);
+  expect(statistics.single?.judged).toMatchObject({ cases: 1, ballotAccuracy: 1 });
+  const { ballots } = leader.office.state;
+  const json = JSON.parse(JSON.stringify(reducers.ballots.toJson(ballots)));
+  expect(reducers.ballots.fromJson(json).lessons).toEqual(ballots.lessons);
+});
+
+it("counts ballots in its metrics", async () => {
+  const { ask, leader } = await setupBallots(FIVE);
+  await ask(WRONG);
+  await ask(WRONG, { strategy: "unanimous" }).catch(() => undefined);
+  const text = await leader.meter.registry.metrics();
+  expect(text).toContain('murmur_ballots_total{strategy="weighted",outcome="decided"} 1');
+  expect(text).toContain('murmur_ballots_total{strategy="unanimous",outcome="no_quorum"} 1');
+  expect(text).toContain("murmur_ballot_seconds_count 2");
+  expect(text).toContain("murmur_ballot_agreement_ratio_count 2");
+  expect(text).toContain('murmur_ballot_agreement_ratio_bucket{le="0.6"} 2');
+});
