@@ -1,12 +1,17 @@
-// What both object stores keep: the size limit.
+// What both object stores keep: what a body is, and the size limit.
 import { SwarmError } from "../protocol/index.ts";
 
 /** The largest object, in bytes: half of what a text in memory may have (V8's longest string). */
 export const MAX_OBJECT_BYTES = 256 * 1024 ** 2;
 
-/** @throws SwarmError `payload_too_large` over {@link MAX_OBJECT_BYTES}. */
-export function refuseLargeObject(name: string, bytes: number): void {
-  if (bytes <= MAX_OBJECT_BYTES) return;
+/** The pieces of a body, and how many bytes they have. @throws SwarmError `payload_too_large` over {@link MAX_OBJECT_BYTES}. */
+export function readBody(
+  name: string,
+  data: Uint8Array | readonly Uint8Array[],
+): { pieces: readonly Uint8Array[]; bytes: number } {
+  const pieces = data instanceof Uint8Array ? [data] : data;
+  const bytes = pieces.reduce((sum, { length }) => sum + length, 0);
+  if (bytes <= MAX_OBJECT_BYTES) return { pieces, bytes };
   throw new SwarmError(
     "payload_too_large",
     `object ${name} has ${bytes} bytes; one has at most ${MAX_OBJECT_BYTES}`,

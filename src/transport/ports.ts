@@ -262,10 +262,10 @@ export interface Blobs {
 /** Named large bodies, kept until they are deleted. Reads see every finished write. */
 export interface Objects {
   /**
-   * Stores `data` under `name`, in place of what was there.
+   * Stores `data`, in one piece or in several, under `name`, in place of what was there.
    * @throws SwarmError `payload_too_large` over 256 MiB; `unavailable` (**it may be stored or not**).
    */
-  put(name: string, data: Uint8Array): Promise<void>;
+  put(name: string, data: Uint8Array | readonly Uint8Array[]): Promise<void>;
   /** Reads an object; null when there is none. @throws SwarmError `internal` when it is damaged; `unavailable`. */
   get(name: string): Promise<Uint8Array | null>;
   /** The names of all objects, in no order. */

@@ -239,7 +239,7 @@ async function perform(transport: Transport, base: OfficeFold, recovery: Recover
   const fold = renewFold(base, { epoch, seq: firstSeq, term, skip: COUNTER_MARGIN });
   const text = new TextEncoder().encode(saveFold(fold));
   const hash = await hashBytes(text);
-  const object = await writeSnapshot(snapshots, { logId, epoch, seq: firstSeq, hash }, text);
+  const object = await writeSnapshot(snapshots, { logId, epoch, seq: firstSeq, hash }, [text]);
   await transport.init(); // where the stream itself is gone
   await log.purge({ beforeSeq: firstSeq });
   const subject = createSubjects(transport.prefix).officeLog;

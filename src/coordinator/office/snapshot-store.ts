@@ -47,8 +47,12 @@ export async function listSnapshots(objects: Objects): Promise<SnapshotId[]> {
   return ids.sort((a, b) => b.epoch - a.epoch || b.seq - a.seq || (a.hash < b.hash ? -1 : 1));
 }
 
-/** Stores the text of a snapshot and reads it back (V2). @throws SwarmError `internal` when it came back otherwise; `unavailable`. */
-export async function writeSnapshot(objects: Objects, id: SnapshotId, text: Uint8Array): Promise<string> {
+/** Stores the text of a snapshot, given in pieces, and reads it back (V2). @throws SwarmError `internal` when it came back otherwise; `unavailable`. */
+export async function writeSnapshot(
+  objects: Objects,
+  id: SnapshotId,
+  text: readonly Uint8Array[],
+): Promise<string> {
   const name = nameSnapshot(id);
   await objects.put(name, text);
   const stored = await objects.get(name);

@@ -6,9 +6,9 @@
 //     the step before made needless.
 // N2  The log keeps all that the last but one snapshot needs: it is trimmed up to the entry of its checkpoint.
 // N3  An object is removed only when the log does not reach back to it any more, and never one of the newest two.
-// N4  The event loop is not held: the text is made in slices, hashes of whole texts are worked out off it.
+// N4  The event loop is not held: the text is made in slices, and no buffer is as long as it.
 import { createHash } from "node:crypto";
-import type { Clock, Logger, Meter } from "../../base/index.ts";
+import { type Clock, type Logger, type Meter, sleep } from "../../base/index.ts";
 import {
   type CheckpointNews,
   canonicalPieces,
@@ -32,12 +32,15 @@ export interface SnapshotInterval {
  * a second of work, 15 MB) stays a small part of it.
  */
 export const SNAPSHOT_INTERVAL: SnapshotInterval = { entries: 20_000, bytes: 64 * 1024 ** 2 };
-/** How long the text is worked on at one stretch, in ms: a tenth of a tick of the election. */
-const SLICE_MS = 5;
+/**
+ * How long the text is worked on at one stretch, and how long it rests then, in ms. A command takes a few turns of the
+ * event loop, and each turn may wait for one stretch.
+ */
+const SLICE_MS = 2;
 /** The pause after a snapshot that failed, in ms: an object store that is away stays away for a while. */
 const RETRY_PAUSE_MS = 30_000;
-/** Pieces of text are put together up to this many characters before they are hashed. */
-const PIECE_CHARACTERS = 65_536;
+/** Pieces of text are put together up to this many characters before they are hashed: a quarter of a slice. */
+const PIECE_CHARACTERS = 16_384;
 
 /** What the maker of snapshots needs of the coordinator that it works for. */
 interface Parts {
@@ -131,7 +134,8 @@ export class Snapshots {
           : this.#parts.step({ type: "snapshot", seq, hash, object });
         const tookMs = Math.round(performance.now() - startedMs);
         const pauseMs = Math.round(Math.max(viewMs, longestMs));
-        const facts = { seq, bytes: text.length, tookMs, pauseMs };
+        const bytes = text.reduce((sum, { length }) => sum + length, 0);
+        const facts = { seq, bytes, tookMs, pauseMs };
         if (refused !== undefined) this.#isMaking = false;
         this.#parts.meter.officeSnapshotSeconds.observe(tookMs / 1_000);
         if (refused === undefined) this.#parts.logger.info(facts, "made a snapshot");
@@ -157,7 +161,7 @@ export class Snapshots {
   async #hash(
     view: JsonObject,
     keepsText: boolean,
-  ): Promise<{ hash: string; text: Buffer | null; longestMs: number } | null> {
+  ): Promise<{ hash: string; text: Buffer[] | null; longestMs: number } | null> {
     const hash = createHash("sha256");
     const pieces: Buffer[] = [];
     let text = "";
@@ -176,12 +180,12 @@ export class Snapshots {
       const workedMs = performance.now() - sliceMs;
       if (workedMs < SLICE_MS) continue;
       longestMs = Math.max(longestMs, workedMs);
-      await new Promise((resolve) => setImmediate(resolve));
+      await sleep(SLICE_MS);
       if (this.#isStopped) return null;
       sliceMs = performance.now();
     }
     flush();
-    return { hash: hash.digest("hex"), text: keepsText ? Buffer.concat(pieces) : null, longestMs };
+    return { hash: hash.digest("hex"), text: keepsText ? pieces : null, longestMs };
   }
 
   /** Trims the log and removes what it does not need any more; once at a time, and only in office. */

@@ -5,7 +5,8 @@
 // G2  A leave removes an agent only from the host that it names: news of an old life cannot end a new one.
 // G3  An agent's record ends with it; that of its kind (role, model, capability) stays, so that its successor does not
 //     begin from nothing.
-// G4  The hash of tens of thousands of members is kept up to date with each change; to make it anew would hold up elections.
+// G4  What stands for tens of thousands of members in a hash or a snapshot is kept up to date with each change; to make it
+//     anew would hold up elections.
 import { hash } from "node:crypto";
 import { z } from "zod";
 import { canonicalJson, type Json } from "../../consensus/index.ts";
@@ -61,12 +62,14 @@ export interface Member {
   readonly profile: Profile;
   /** By capability, in the order of their names. */
   readonly record: ReadonlyMap<string, WorkRecord>;
-  /** SHA-256 of the above. */
+  /** The above as a snapshot holds it, and its SHA-256. */
+  readonly json: Json;
   readonly hash: Buffer;
 }
 
 /** All agents. */
 export interface Registry {
+  /** In the order in which they came; a snapshot keeps it. */
   readonly members: Map<string, Member>;
   /** By {@link kindOf}; the least recently added to comes first. */
   readonly kinds: Map<string, WorkRecord>;
@@ -114,7 +117,7 @@ export const registry: Reducer<Registry, RegistryCommand> = {
     }
   },
   toJson: ({ members, kinds }) => [
-    [...members].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, member]) => memberJson(member)),
+    Array.from(members.values(), ({ json }) => json), // G4
     [...kinds] as unknown as Json, // in the order in which they make room
   ],
   digest: ({ members, membersHash, kinds }) => [
@@ -157,17 +160,10 @@ function leave(state: Registry, id: string, host: string): boolean {
 function put(state: Registry, profile: Profile, record: ReadonlyMap<string, WorkRecord>): void {
   const before = state.members.get(profile.id);
   if (before !== undefined) combine(state.membersHash, before.hash);
-  const member = {
-    profile,
-    record,
-    hash: hash("sha256", canonicalJson(memberJson({ profile, record })), "buffer"),
-  };
+  const json = [profile, [...record]] as unknown as Json;
+  const member = { profile, record, json, hash: hash("sha256", canonicalJson(json), "buffer") };
   state.members.set(profile.id, member);
   combine(state.membersHash, member.hash); // G4
-}
-
-function memberJson({ profile, record }: Pick<Member, "profile" | "record">): Json {
-  return [profile as Json, [...record] as unknown as Json];
 }
 
 /** Takes a hash into the whole, or out of it again. */

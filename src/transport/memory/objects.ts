@@ -1,5 +1,5 @@
 // Named large bodies in memory.
-import { refuseLargeObject } from "../object-rules.ts";
+import { readBody } from "../object-rules.ts";
 import type { Objects } from "../ports.ts";
 import type { StoredBlob } from "./blobs.ts";
 
@@ -11,8 +11,8 @@ export function createMemoryObjects(options: {
   const { open, now } = options;
   return {
     async put(name, data) {
-      refuseLargeObject(name, data.length);
-      open().set(name, { data: new Uint8Array(data), storedAtMs: now() });
+      const { pieces } = readBody(name, data);
+      open().set(name, { data: Buffer.concat(pieces), storedAtMs: now() });
     },
     get: async (name) => open().get(name)?.data ?? null,
     names: async () => [...open().keys()],

@@ -1,10 +1,10 @@
 // Named large bodies in an object store (ADR-20), so that `nats object` shows them. Bodies are read chunk by chunk from
-// the stream's leader: a chunk that is missing is noticed at once, where a consumer would wait for it in vain.
-import { createHash } from "node:crypto";
-import { jetstream } from "@nats-io/jetstream";
-import { Objm } from "@nats-io/obj";
+// the stream's leader: a chunk that is missing is noticed at once, where a consumer would wait for it in vain. They are
+// written here and not by the client library, which hashes in JavaScript and holds up whatever else the process does.
+import { createHash, type Hash } from "node:crypto";
+import { newId } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
-import { MAX_OBJECT_BYTES, refuseLargeObject } from "../object-rules.ts";
+import { MAX_OBJECT_BYTES, readBody } from "../object-rules.ts";
 import type { Objects } from "../ports.ts";
 import { bounded, objectStream } from "./blobs.ts";
 import type { Link } from "./link.ts";
@@ -18,7 +18,7 @@ const CHUNK_BYTES = 384 * 1024;
 const MAX_LISTED = 10_000;
 const DIGEST_TYPE = "SHA-256=";
 
-/** The part of ADR-20's object information that is read here. */
+/** The part of ADR-20's object information that is read or needed here. `nuid` names the chunks. */
 interface ObjectInfo {
   readonly nuid: string;
   readonly size: number;
@@ -33,45 +33,84 @@ export function createNatsObjects(link: Link, name: string): Objects {
   const log = createNatsLog(link, stream);
   const metaStart = `$O.${name}.M.`;
   const metaOf = (object: string) => metaStart + toPaddedBase64Url(Buffer.from(object));
+  const chunksOf = ({ nuid }: Pick<ObjectInfo, "nuid">) => `$O.${name}.C.${nuid}`;
 
   async function findInfo(object: string): Promise<ObjectInfo | null> {
     const meta = await log.last(metaOf(object), { fresh: true });
     if (meta === null) return null;
+    let info: Partial<ObjectInfo> | null;
     try {
-      return JSON.parse(new TextDecoder().decode(meta.data)) as ObjectInfo;
+      info = JSON.parse(new TextDecoder().decode(meta.data)) as Partial<ObjectInfo> | null;
     } catch (cause) {
       throw damaged(object, "its description is no JSON", cause);
     }
+    const { nuid, size, chunks } = info ?? {};
+    if (isCount(size) && isCount(chunks) && typeof nuid === "string") return info as ObjectInfo;
+    throw damaged(object, "its description tells no size");
+  }
+
+  /** Null also for a description that says nothing: it is about to go. */
+  function findReadableInfo(object: string): Promise<ObjectInfo | null> {
+    return findInfo(object).catch((error: unknown) => {
+      if (error instanceof SwarmError && error.code === "internal") return null;
+      throw error;
+    });
   }
 
   async function readChunks(object: string, info: ObjectInfo): Promise<Buffer> {
-    const chunks: Uint8Array[] = [];
+    const hash = createHash("sha256");
+    const body = Buffer.allocUnsafe(Math.min(info.size, MAX_OBJECT_BYTES));
+    let bytes = 0;
     let seq = 0;
-    while (chunks.length < info.chunks) {
-      const chunk = await log.next(`$O.${name}.C.${info.nuid}`, seq + 1);
-      if (chunk === null) throw damaged(object, `chunk ${chunks.length + 1} of ${info.chunks} is missing`);
-      chunks.push(chunk.data);
+    for (let count = 0; count < info.chunks; count++) {
+      const chunk = await log.next(chunksOf(info), seq + 1);
+      if (chunk === null) throw damaged(object, `chunk ${count + 1} of ${info.chunks} is missing`);
+      hash.update(chunk.data);
+      body.set(chunk.data.subarray(0, body.length - bytes), bytes);
+      bytes += chunk.data.length;
       seq = chunk.seq;
     }
-    return Buffer.concat(chunks);
+    if (bytes !== body.length) throw damaged(object, `it has ${bytes} bytes, not ${info.size}`);
+    const digest = digestOf(hash);
+    if (digest !== info.digest) throw damaged(object, `its digest is ${digest}, not ${info.digest}`);
+    return body;
+  }
+
+  /** Stores the chunks of a body and gives what is to be known of them. */
+  async function writeChunks(pieces: readonly Uint8Array[], size: number): Promise<ObjectInfo> {
+    const hash = createHash("sha256");
+    const nuid = newId();
+    let chunks = 0;
+    try {
+      for (const chunk of cut(pieces)) {
+        hash.update(chunk);
+        await log.append(chunksOf({ nuid }), chunk);
+        chunks++;
+      }
+    } catch (error) {
+      await log.purge({ filter: chunksOf({ nuid }) }).catch(() => undefined);
+      throw error;
+    }
+    return { nuid, size, chunks, digest: digestOf(hash) };
   }
 
   return {
     async put(object, data) {
-      refuseLargeObject(object, data.length);
+      const { pieces, bytes } = readBody(object, data);
       await bounded(`store object ${object}`, TIMEOUT_MS, async () => {
-        const store = await new Objm(jetstream(link.nc)).open(name, true);
-        await store.putBlob({ name: object, options: { max_chunk_size: CHUNK_BYTES } }, data);
+        const before = await findReadableInfo(object);
+        const info = await writeChunks(pieces, bytes);
+        const options = { max_chunk_size: CHUNK_BYTES };
+        const meta = { name: object, bucket: name, ...info, mtime: new Date().toISOString(), options };
+        // No answer leaves the chunks: the name may be stored, and would be damaged without them.
+        await log.append(metaOf(object), encodeJson(meta), { rollup: true });
+        if (before !== null) await log.purge({ filter: chunksOf(before) });
       });
     },
     get: (object) =>
       bounded(`read object ${object}`, TIMEOUT_MS, async () => {
         const info = await findInfo(object);
-        if (info === null || info.deleted === true) return null;
-        const data = await readChunks(object, info);
-        const digest = DIGEST_TYPE + toPaddedBase64Url(createHash("sha256").update(data).digest());
-        if (digest !== info.digest) throw damaged(object, `its digest is ${digest}, not ${info.digest}`);
-        return data;
+        return info === null || info.deleted === true ? null : readChunks(object, info);
       }),
     async names() {
       const subjects = await log.subjects(`${metaStart}>`, { max: MAX_LISTED });
@@ -80,15 +119,43 @@ export function createNatsObjects(link: Link, name: string): Objects {
       );
     },
     async delete(object) {
-      const info = await findInfo(object).catch((error: unknown) => {
-        if (error instanceof SwarmError && error.code === "internal") return null;
-        throw error;
-      });
+      const info = await findReadableInfo(object);
       // The name first: chunks without a name are waste, a name without chunks would look like damage.
       await log.purge({ filter: metaOf(object) });
-      if (info !== null) await log.purge({ filter: `$O.${name}.C.${info.nuid}` });
+      if (info !== null) await log.purge({ filter: chunksOf(info) });
     },
   };
+}
+
+/** The pieces as chunks of {@link CHUNK_BYTES}; the last may be shorter. */
+function* cut(pieces: readonly Uint8Array[]): Generator<Uint8Array, void, undefined> {
+  let parts: Uint8Array[] = [];
+  let room = CHUNK_BYTES;
+  for (const piece of pieces) {
+    for (let from = 0; from < piece.length; ) {
+      const part = piece.subarray(from, from + room);
+      parts.push(part);
+      from += part.length;
+      room -= part.length;
+      if (room > 0) continue;
+      yield Buffer.concat(parts);
+      parts = [];
+      room = CHUNK_BYTES;
+    }
+  }
+  if (parts.length > 0) yield Buffer.concat(parts);
+}
+
+function digestOf(hash: Hash): string {
+  return DIGEST_TYPE + toPaddedBase64Url(hash.digest());
+}
+
+function encodeJson(value: object): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value));
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function damaged(object: string, what: string, cause?: unknown): SwarmError {

@@ -54,7 +54,8 @@ export class ObjectStore {
   get port(): Objects {
     return {
       put: async (name, data) => {
-        this.texts.set(name, new TextDecoder().decode(data));
+        const body = data instanceof Uint8Array ? data : Buffer.concat(data);
+        this.texts.set(name, new TextDecoder().decode(body));
       },
       get: async (name) => {
         const text = this.texts.get(name);
