@@ -64,7 +64,10 @@ export interface OfficeClient {
     body: object,
     options?: AskOptions & { key?: string | undefined },
   ): Promise<Record<string, unknown>>;
-  /** Looks at the state, with all that was decided before the call. @throws SwarmError `unavailable`, `invalid_input`. */
+  /**
+   * Looks at the state, with all that was decided before the call. A list that is larger than one reply is asked for page by
+   * page, and each page has all that was decided before it was asked for. @throws SwarmError `unavailable`, `invalid_input`.
+   */
   read(name: ReadName | AnswerName, body?: object, options?: AskOptions): Promise<Record<string, unknown>>;
   /**
    * Looks at the state of any coordinator, also with nobody in office: it may be old. The answer says how far it goes
@@ -88,6 +91,18 @@ export interface OfficeClient {
   transfer(to: string | undefined, options?: AskOptions): Promise<{ from: string; to: string; term: number }>;
   /** What the coordinators believe of themselves; those that do not answer within 250 ms are missing. */
   listCoordinators(): Promise<CoordinatorStatus[]>;
+}
+
+/** Two pages in one: as far and as old as the worse of them. */
+function joinPages(one: Record<string, unknown>, other: Record<string, unknown>): Record<string, unknown> {
+  const joined = { ...other };
+  for (const [field, value] of Object.entries(one)) {
+    const further = other[field];
+    if (Array.isArray(value) && Array.isArray(further)) joined[field] = [...value, ...further];
+    if (field === "seq") joined.seq = Math.min(value as number, further as number);
+    if (field === "ageMs") joined.ageMs = Math.max(value as number, further as number);
+  }
+  return joined;
 }
 
 /** A client of the office. */
@@ -124,6 +139,28 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
     }
   }
 
+  /** Asks for a list until no page is left, within the time of one. */
+  async function askAll(
+    subject: string,
+    body: object,
+    options: AskOptions,
+  ): Promise<Record<string, unknown>> {
+    const { timeoutMs = OFFICE_TIMEOUT_MS } = options;
+    const endMs = clock.now() + timeoutMs;
+    let { next, ...whole } = await ask(subject, body, options);
+    while (typeof next === "string") {
+      const leftMs = Math.max(1, endMs - clock.now());
+      const { next: further, ...page } = await ask(
+        subject,
+        { ...body, after: next },
+        { ...options, timeoutMs: leftMs },
+      );
+      whole = joinPages(whole, page);
+      next = further;
+    }
+    return whole;
+  }
+
   async function askOnce(
     subject: string,
     data: Uint8Array,
@@ -140,9 +177,9 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
   return {
     write: (name, body, { key = newId(), ...options } = {}) =>
       ask(subjects.office(name), { ...body, key }, options),
-    read: (name, body = {}, options = {}) => ask(subjects.office(name), body, options),
+    read: (name, body = {}, options = {}) => askAll(subjects.office(name), body, options),
     readStale: async (name, body = {}, options = {}) =>
-      (await ask(subjects.stale(name), body, options)) as { seq: number; ageMs: number },
+      (await askAll(subjects.stale(name), body, options)) as { seq: number; ageMs: number },
     async readNow(name, body = {}) {
       try {
         return await askOnce(subjects.office(name), encode(body), TRY_TIMEOUT_MS, undefined);

@@ -2,18 +2,21 @@
 // border; how a write is decided is its reducer's. Pure.
 import { z } from "zod";
 import type { Json } from "../consensus/index.ts";
-import { parse, SwarmError } from "../protocol/index.ts";
+import { parse, SwarmError, showValue } from "../protocol/index.ts";
 import { viewBallots } from "./ballots/view.ts";
 import { toBudgetFields } from "./budgets/border.ts";
 import { viewBudgets } from "./budgets/budgets.ts";
 import { viewConfig } from "./config/config.ts";
 import { viewLocks } from "./locks/locks.ts";
+import { takePage } from "./pages.ts";
 import { viewSchedules } from "./schedules/schedules.ts";
 import { nextTickMs, whenSchema } from "./schedules/ticks.ts";
 import { type OfficeCommand, type OfficeState, officeCommands } from "./state.ts";
 
 /** The longest idempotency key, in UTF-16 code units. */
 export const MAX_KEY_LENGTH = 128;
+/** No name of anything is longer: eight tokens of 64 characters, joined by dots. */
+const MAX_NAME_LENGTH = 8 * 64 + 7;
 
 /**
  * Every write carries a key: the same key gets the same decision, as long as it is among the last 16,384 decided. Who
@@ -41,54 +44,90 @@ export const WRITES = [
 /** The name of a write. */
 export type WriteName = (typeof WRITES)[number];
 
+/** A page of a list: what stands behind the name `after`. */
+const page = z.strictObject({ after: z.string().max(MAX_NAME_LENGTH).default("") });
+const nameOf = ({ name }: { name: string }) => name;
+
 /** What may be looked at: how the request is read, and what it shows of a state. */
 const reads = {
-  locks: read(z.strictObject({}), (state, _request, at) => ({ locks: viewLocks(state.locks, at) })),
-  config: read(z.strictObject({ name: z.string().max(512).optional() }), (state, { name }) => ({
-    values: viewConfig(state.config, name),
-  })),
-  schedules: read(z.strictObject({}), (state) => ({ schedules: viewSchedules(state.schedules) })),
+  locks: list("locks", page, { nameOf, view: (state, _request, { at }) => viewLocks(state.locks, at) }),
+  config: list("values", page.extend({ name: z.string().max(MAX_NAME_LENGTH).optional() }), {
+    nameOf,
+    view: (state, { name }) => viewConfig(state.config, name),
+  }),
+  schedules: list("schedules", page, {
+    nameOf: ({ id }: { id: string }) => id,
+    view: (state) => viewSchedules(state.schedules),
+  }),
+  budgets: list("budgets", page, {
+    nameOf,
+    view: (state, _request, { at, nowMs }) => viewBudgets(state.budgets, at, nowMs),
+  }),
   ballots: read(z.strictObject({}), (state) => ({ ballots: viewBallots(state.ballots) })),
-  budgets: read(z.strictObject({}), (state, _request, at, nowMs) => ({
-    budgets: viewBudgets(state.budgets, at, nowMs),
-  })),
 };
 
-/** What a read shows of a state at log time `at`, while the office's clock shows `nowMs`. */
-type Show = (state: OfficeState, at: number, nowMs: number) => object;
+/** When a state is looked at: log time, and the clock of whoever looks. */
+interface Moment {
+  readonly at: number;
+  readonly nowMs: number;
+}
+/** What a read shows of a state. */
+type Show = (state: OfficeState, moment: Moment) => object;
 /** Reads the request of a read, before anything is done for it. @throws SwarmError `invalid_input` naming the field. */
 type Read = (body: unknown) => Show;
 
 function read<S extends z.ZodType>(
   schema: S,
-  show: (state: OfficeState, request: z.output<S>, at: number, nowMs: number) => object,
+  show: (state: OfficeState, request: z.output<S>, moment: Moment) => object,
 ): Read {
   return (body) => {
     const request = parse(schema, body, "the request");
-    return (state, at, nowMs) => show(state, request, at, nowMs);
+    return (state, moment) => show(state, request, moment);
   };
 }
 
+/** A list in the order of its items' names, page by page. */
+function list<S extends z.ZodType<{ after: string }>, T>(
+  plural: string,
+  schema: S,
+  parts: {
+    nameOf: (item: T) => string;
+    view: (state: OfficeState, request: z.output<S>, moment: Moment) => readonly T[];
+  },
+): Read {
+  return read(schema, (state, request, moment) => {
+    const items = parts.view(state, request, moment);
+    const behind = items.filter((item) => parts.nameOf(item) > request.after);
+    const { items: taken, next } = takePage(behind, parts.nameOf);
+    return { [plural]: taken, next };
+  });
+}
+
 /** What the holder answers from more than its state: who lives (registry/), where a task shall run (placement/), ballots. */
-export type AnswerName =
-  | "agents"
-  | "agent"
-  | "place"
-  | "ballot-open"
-  | "ballot-decide"
-  | "ballot-correct"
-  | "ballot";
+export const ANSWERS = [
+  "agents",
+  "agent",
+  "place",
+  "ballot-open",
+  "ballot-decide",
+  "ballot-correct",
+  "ballot",
+] as const;
+/** The name of such a question. */
+export type AnswerName = (typeof ANSWERS)[number];
 
 /** The name of a read. */
 export type ReadName = keyof typeof reads;
 
-/** Finds a read by its name. @throws SwarmError `not_found`. */
-export function findRead(name: string): Read {
-  if (Object.hasOwn(reads, name)) return reads[name as ReadName];
-  throw new SwarmError(
-    "not_found",
-    `the office knows no command ${JSON.stringify(name.slice(0, 80))}; writes: ${WRITES.join(", ")}; reads: ${Object.keys(reads).join(", ")}`,
-  );
+/** Finds a read by its name; undefined where there is none. */
+export function findRead(name: string): Read | undefined {
+  return Object.hasOwn(reads, name) ? reads[name as ReadName] : undefined;
+}
+
+/** Why a name is none of `known`, or of the reads. */
+export function unknownCommand(name: string, known: readonly string[] = []): SwarmError {
+  const names = [...known, ...Object.keys(reads)].join(", ");
+  return new SwarmError("not_found", `expected one of ${names}; got ${showValue(name.slice(0, 80))}`);
 }
 
 /** True for a write that may be asked for from outside. */

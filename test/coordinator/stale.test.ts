@@ -54,6 +54,33 @@ test("a bad read is refused before anything is done for it, and an unknown one i
   expect(office.appliedSeq).toBe(before);
 });
 
+test("a list that is larger than a message comes in pages, confirmed by the log or not", async () => {
+  const { start, client, transport } = await setupOffice({ nats: true });
+  await start("c1", ["c1"]);
+  const names = Array.from({ length: 80 }, (_, index) => `v${String(index).padStart(2, "0")}`);
+  await Promise.all(
+    names.map((name) =>
+      client.write("config-set", { name, value: "x".repeat(16_000) }, { timeoutMs: 20_000 }),
+    ),
+  );
+  const { logSeq } = await client.tenure();
+  const { values, ...rest } = await client.read("config");
+  expect((values as { name: string }[]).map(({ name }) => name)).toEqual(names);
+  expect(rest).toEqual({});
+  const stale = await client.readStale("config");
+  expect(stale.values).toEqual(values);
+  expect(stale.seq).toBeGreaterThanOrEqual(logSeq);
+  const first = await transport.bus.request(
+    "murmur.office.config",
+    new TextEncoder().encode('{"after":"v10"}'),
+    { timeoutMs: 5_000 },
+  );
+  expect(JSON.parse(new TextDecoder().decode(first.data))).toMatchObject({
+    values: [{ name: "v11" }, ...Array.from({ length: 15 }, () => ({}))],
+    next: "v26",
+  });
+});
+
 test("without a coordinator it is unavailable", async () => {
   const { client } = await setupOffice();
   await expect(client.readStale("locks", {}, { timeoutMs: 50 })).rejects.toMatchObject({

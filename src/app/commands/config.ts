@@ -25,13 +25,15 @@ export const set = defineCommand({
   examples: ["config set review.model '\"m-1\"'", "config set limits '{\"echo\":4}' --if-revision 3"],
   details: "Exit code 1 when the revision is another: somebody else has set the value meanwhile.",
   async run(ports, { name, value, ifRevision }) {
+    const json = readJson(value, "value");
     const body = {
       name,
-      value: readJson(value, "value"),
+      value: json,
       ...(ifRevision === undefined ? {} : { expectedRevision: ifRevision }),
     };
     const office = await openOffice(ports);
-    return parse(valueSchema, await office.write("config-set", body, patience(ports)), "the answer");
+    const answer = await office.write("config-set", body, patience(ports));
+    return parse(valueSchema, { ...answer, value: json }, "the answer");
   },
   render: ({ name, revision }) => `${name} has revision ${revision}`,
 });

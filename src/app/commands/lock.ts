@@ -52,7 +52,7 @@ export const acquire = defineCommand({
   }),
   examples: ["lock acquire deploy", "lock acquire deploy --ttl-ms 60000 --wait-ms 10000 --json"],
   details:
-    "Exit code 1 when another one holds it. Hand the token to whatever the lock protects: it rises with every holder, so\na write with a lower one is too late. The lease is counted from before this command asked.",
+    "Exit code 1 when another one holds it. Hand the token to whatever the lock protects: it rises with every holder, so\na write with a lower one is too late. The lease is counted from before this command asked; an --owner who holds the lock\nalready is told its token again, and its lease stays as it was.",
   async run(ports, { name: lock, owner = newInstanceId("cli"), ttlMs, waitMs }) {
     const office = await openOffice(ports);
     const endMs = Date.now() + waitMs;

@@ -24,7 +24,7 @@ const commands = {
     type: z.literal("config-set"),
     name: nameSchema,
     value: z
-      .json()
+      .json("must be a JSON value")
       .refine(
         (value) => JSON.stringify(value).length <= MAX_VALUE_LENGTH,
         `must be at most ${MAX_VALUE_LENGTH} characters of JSON`,
@@ -73,7 +73,7 @@ export const config: Reducer<ConfigState, ConfigCommand> = {
     const revision = ++state.lastRevision; // C1
     if (value === null) state.byName.delete(name);
     else state.byName.set(name, { value: value as Json, revision });
-    return { name, value: value as Json, revision };
+    return { name, revision }; // without the value: results are kept, and many large ones would be a lot
   },
   toJson: (state) => [state.lastRevision, viewConfig(state) as unknown as Json],
   fromJson(json) {

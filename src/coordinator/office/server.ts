@@ -10,7 +10,15 @@ import { isJsonObject, type Json } from "../../consensus/index.ts";
 import { createSubjects, parse, SwarmError, tokenSchema } from "../../protocol/index.ts";
 import type { Subscription, Transport } from "../../transport/index.ts";
 import type { Refusal } from "../reducer.ts";
-import { type AnswerName, findRead, isWrite, parseWrite } from "../requests.ts";
+import {
+  ANSWERS,
+  type AnswerName,
+  findRead,
+  isWrite,
+  parseWrite,
+  unknownCommand,
+  WRITES,
+} from "../requests.ts";
 import type { Office } from "./office.ts";
 import { respondTo } from "./respond.ts";
 
@@ -55,9 +63,10 @@ export function createOfficeServer(parts: {
     }
     const answerOf = Object.hasOwn(answers, name) ? answers[name as AnswerName] : undefined;
     if (answerOf !== undefined) return answerOf(body);
-    const show = findRead(name)(body);
+    const show = findRead(name)?.(body);
+    if (show === undefined) throw unknownCommand(name, [...WRITES, ...ANSWERS, "tenure", "transfer"]);
     await office.barrier(); // S1
-    return show(office.state, office.logTime, clock.now());
+    return show(office.state, { at: office.logTime, nowMs: clock.now() });
   }
 
   const close = () => {

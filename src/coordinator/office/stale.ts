@@ -6,7 +6,7 @@
 import { type Clock, createService, type Logger, type Service, systemClock } from "../../base/index.ts";
 import { createSubjects } from "../../protocol/index.ts";
 import type { Subscription, Transport } from "../../transport/index.ts";
-import { findRead } from "../requests.ts";
+import { findRead, unknownCommand } from "../requests.ts";
 import type { Office } from "./office.ts";
 import { respondTo } from "./respond.ts";
 
@@ -27,9 +27,11 @@ export function createStaleServer(parts: {
   let isStopped = false;
 
   function look(name: string, body: unknown): object {
-    const show = findRead(name)(body);
+    const show = findRead(name)?.(body);
+    if (show === undefined) throw unknownCommand(name);
     const { ageMs } = office; // Z2
-    return { ...show(office.state, office.logTime, clock.now()), seq: office.appliedSeq, ageMs };
+    const moment = { at: office.logTime, nowMs: clock.now() };
+    return { ...show(office.state, moment), seq: office.appliedSeq, ageMs };
   }
 
   return createService({

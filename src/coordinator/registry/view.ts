@@ -1,14 +1,10 @@
 // How agents are shown: what the registry holds of them together with what they said last. Pure.
 import { z } from "zod";
 import { type AgentStatus, SwarmError, tokenSchema } from "../../protocol/index.ts";
+import { takePage } from "../pages.ts";
 import type { WorkRecord } from "./record.ts";
 import type { Member, Registry } from "./registry.ts";
 import type { Sightings } from "./sightings.ts";
-
-/** Agents of one page. */
-export const MAX_PAGE_AGENTS = 500;
-/** Characters of one page, about: a quarter of a NATS server's default payload limit (1 MiB). */
-const PAGE_CHARACTERS = 256 * 1_024;
 
 /** What may be asked of the list of agents: the page behind an id. */
 export const agentsRequestSchema = z.strictObject({ after: z.string().max(64).optional() });
@@ -42,22 +38,18 @@ export class AgentView {
 
   /** The registered agents that were heard, behind the id `after`. */
   page(registry: Registry, after = ""): AgentPage {
+    const { items, next } = takePage(this.#linesBehind(registry, after), ({ id }) => id);
+    return { agents: items, next };
+  }
+
+  *#linesBehind(registry: Registry, after: string): Iterable<AgentLine> {
     const ids = this.#sort(registry);
-    const agents: AgentLine[] = [];
-    let characters = 0;
     for (let index = firstBehind(ids, after); index < ids.length; index++) {
-      const id = ids[index] as string;
-      const status = this.find(registry.members.get(id) as Member);
+      const status = this.find(registry.members.get(ids[index] as string) as Member);
       if (status === null) continue;
       const { expertise: _expertise, triggers: _triggers, model: _model, publicKey: _key, ...line } = status;
-      const size = JSON.stringify(line).length;
-      if (agents.length > 0 && (agents.length >= MAX_PAGE_AGENTS || characters + size > PAGE_CHARACTERS)) {
-        return { agents, next: agents.at(-1)!.id };
-      }
-      agents.push(line);
-      characters += size;
+      yield line;
     }
-    return { agents, next: null };
   }
 
   /** One agent and its record. @throws SwarmError `not_found`. */

@@ -25,7 +25,7 @@ const timeMs = z.int().min(0);
 const taskSchema = z
   .strictObject({
     capability: tokenSchema,
-    input: z.json(),
+    input: z.json("must be a JSON value"),
     priority: z.enum(PRIORITIES).optional(),
     timeoutMs: z.int().min(1).optional(),
   })

@@ -11,10 +11,13 @@ export const CATCH_UP_MS = 60_000;
 const MAX_MISSED = 604_800;
 
 /** When to fire: a cron expression of 5 or 6 fields in a time zone (default UTC), or every so many ms since 1970. */
-export const whenSchema = z.union([
-  z.strictObject({ cron: z.string().min(1).max(200), timezone: z.string().min(1).max(64).default("UTC") }),
-  z.strictObject({ everyMs: z.int().min(MIN_INTERVAL_MS).max(31_536_000_000) }),
-]);
+export const whenSchema = z.union(
+  [
+    z.strictObject({ cron: z.string().min(1).max(200), timezone: z.string().min(1).max(64).default("UTC") }),
+    z.strictObject({ everyMs: z.int().min(MIN_INTERVAL_MS).max(31_536_000_000) }),
+  ],
+  "must be { cron, timezone? } or { everyMs }",
+);
 /** When a schedule fires. */
 export type When = z.output<typeof whenSchema>;
 
