@@ -2,7 +2,12 @@
 // And one command steers one agent.
 import { z } from "zod";
 import { createService, type Logger, type Service } from "../base/index.ts";
-import { type AgentPage, createOfficeClient, type RecordView } from "../coordinator/index.ts";
+import {
+  type AgentPage,
+  createOfficeClient,
+  type RecordView,
+  type ShownAgent,
+} from "../coordinator/index.ts";
 import {
   type AgentStatus,
   agentStatusSchema,
@@ -41,8 +46,8 @@ export async function listAgents(transport: Transport): Promise<AgentStatus[]> {
   }
 }
 
-/** One agent as it answers itself, and its record; null with nobody in office. */
-export type AgentDetails = AgentStatus & { record: RecordView[] | null };
+/** One agent as it answers itself, its record, and how often it voted falsely; null with nobody in office. */
+export type AgentDetails = AgentStatus & { record: RecordView[] | null; equivocations: number | null };
 
 /**
  * Asks one agent, and the office for its record.
@@ -58,8 +63,9 @@ export async function showAgent(
     commandAgent(transport, agentId, "status", timeoutMs),
     office.readNow("agent", { agent: agentId }),
   ]);
-  const record = known.status === "fulfilled" ? ((known.value?.record ?? null) as RecordView[] | null) : null;
-  if (status.status === "fulfilled") return { ...status.value, record };
+  const shown = known.status === "fulfilled" ? (known.value as unknown as ShownAgent | null) : null;
+  const { record = null, equivocations = null } = shown ?? {};
+  if (status.status === "fulfilled") return { ...status.value, record, equivocations };
   throw status.reason;
 }
 

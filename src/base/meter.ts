@@ -93,6 +93,9 @@ export function createMeter(options: { defaults?: boolean } = {}) {
       "outcome",
     ]),
     ballots: counter("murmur_ballots_total", "Ballots that this coordinator ended.", ["strategy", "outcome"]),
+    votesRefused: counter("murmur_votes_refused_total", "Signed votes that this coordinator refused.", [
+      "fault",
+    ]),
     ballotSeconds: histogram("murmur_ballot_seconds", "Time from opening a ballot to its verdict."),
     ballotAgreement: histogram(
       "murmur_ballot_agreement_ratio",

@@ -90,8 +90,9 @@ export function update(run: Run, change: Partial<Ballot>): void {
   run.ballot = { ...run.ballot, ...change };
 }
 
-function explain({ spec, seats, answers }: Ballot, { reason }: Indecision): string {
-  const heard = `${answers.length} of ${seats.length} seats answered`;
+function explain({ spec, seats, answers, abstentions }: Ballot, { reason }: Indecision): string {
+  const silent = abstentions.length === 0 ? "" : `, ${abstentions.length} abstained`;
+  const heard = `${answers.length} of ${seats.length} seats answered${silent}`;
   return `${spec.strategy}: ${reason} (${heard}); the verdict tells each seat's answer`;
 }
 

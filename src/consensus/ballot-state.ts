@@ -40,6 +40,8 @@ export interface Opening {
   readonly effectiveVoters?: number | null;
   /** For the confidence of merged findings. */
   readonly calibration?: Calibration;
+  /** Seats for which no agent was found in time, and why: nobody is asked, and the ballot has no quorum. */
+  readonly vacant?: { readonly seats: readonly number[]; readonly reason: string };
 }
 
 /** A seat's newest valid answer. */

@@ -20,9 +20,9 @@ import { tally } from "./tally.ts";
 import { noQuorum, type Referral } from "./tally-types.ts";
 import { exchangesAnswers, wavesOf } from "./topology.ts";
 
-/** Opens a ballot and asks the first wave. */
+/** Opens a ballot and asks the first wave; one with vacant seats is closed at once. */
 export function openBallot(opening: Opening): [Ballot, BallotEffect[]] {
-  const { id, spec, seats, nonce, atMs, effectiveVoters = null, calibration } = opening;
+  const { id, spec, seats, nonce, atMs, effectiveVoters = null, calibration, vacant } = opening;
   assert(
     seats.length === spec.seats && seats.every(({ seat }, index) => seat === index + 1),
     `a ballot of ${spec.seats} seats is opened with seats 1 to ${spec.seats}`,
@@ -56,7 +56,11 @@ export function openBallot(opening: Opening): [Ballot, BallotEffect[]] {
     evidence: [],
   };
   const run: Run = { ballot, atMs, effects: [] };
-  startWave(run, 1, 0);
+  if (vacant === undefined) startWave(run, 1, 0);
+  else {
+    for (const seat of vacant.seats) holdAbstention(run, seat, "no agent was there for this seat");
+    close(run, noQuorum(vacant.reason), "timeout");
+  }
   return [run.ballot, run.effects];
 }
 

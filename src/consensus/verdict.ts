@@ -1,6 +1,6 @@
 // The verdict of a ballot: the outcome with everything that explains it. Owns what is told, and what agreement means.
 
-import type { BallotSpec, DecidedBy, Verdict } from "../protocol/index.ts";
+import { type BallotSpec, type DecidedBy, fanOutOf, treeDepthOf, type Verdict } from "../protocol/index.ts";
 import { keyOf } from "./answer.ts";
 import type { Ballot } from "./ballot-state.ts";
 import { canonicalJson, type Json } from "./canonical.ts";
@@ -20,6 +20,8 @@ export function verdictOf(ballot: Ballot, ending: Ending, decidedBy: DecidedBy):
     outcome: ending.outcome,
     strategy: spec.strategy,
     topology: spec.topology,
+    ...(spec.topology === "tree" ? { depth: treeDepthOf(spec), fanOut: fanOutOf(spec) } : {}),
+    ...(spec.neighbours === undefined ? {} : { neighbours: spec.neighbours }),
     ...(value === undefined ? {} : { value }),
     ...(ending.reason === undefined ? {} : { reason: ending.reason }),
     agreement: agreementOf(ballot, value),

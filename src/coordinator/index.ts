@@ -34,6 +34,6 @@ export { planRecovery, type Recovery, type RecoveryPlan } from "./office/recover
 export { createOfficeServer } from "./office/server.ts";
 export { createStaleServer } from "./office/stale.ts";
 export { createPlacement, type Placement } from "./placement/placement.ts";
-export type { AgentPage, RecordView } from "./registry/view.ts";
+export type { AgentPage, RecordView, ShownAgent } from "./registry/view.ts";
 export { MAX_KEY_LENGTH, type ReadName, type WriteName } from "./requests.ts";
 export { createFiring, type TaskSink } from "./schedules/firing.ts";

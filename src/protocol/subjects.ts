@@ -175,6 +175,7 @@ export function createSubjects(prefix: string) {
       electionTo: (to: string) => `${prefix}.election.${token(to, "to")}.*`,
       allEvents: `${prefix}.event.>`,
       taskEvents: (taskId: string) => `${prefix}.event.task.${idToken(taskId)}.*`,
+      ballotEvents: (taskId: string) => `${prefix}.event.ballot.${idToken(taskId)}.*`,
     },
 
     /**

@@ -124,6 +124,11 @@ export const verdictSchema = z.object({
   outcome: z.enum(BALLOT_OUTCOMES),
   strategy: z.enum(BALLOT_STRATEGIES),
   topology: z.enum(TOPOLOGIES),
+  /** Of a tree: its levels, and how many each lead leads. */
+  depth: z.int().min(2).optional(),
+  fanOut: z.int().min(1).optional(),
+  /** Of a mesh: how many others each seat sees. */
+  neighbours: z.int().min(1).optional(),
   /** The value at the pointer, normalised. Absent unless decided. */
   value: z.unknown().optional(),
   /** Why there is no value, or what the judge, verifier or person said. */

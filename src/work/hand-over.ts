@@ -95,6 +95,10 @@ export function createHandOver(parts: {
     } catch (error) {
       const told = toSwarmError(error);
       if (!told.retryable) return { kind: "refused", error: told };
+      // Of a ballot that waits for agents the office knows when its time is over.
+      if (ballot !== undefined && told.retryAfterMs !== undefined) {
+        return { kind: "later", delayMs: told.retryAfterMs };
+      }
       const delayMs = backoffDelayMs(OFFICE_BACKOFF, routed.delivery.deliveryCount, parts.chance);
       return { kind: "later", delayMs: Math.max(delayMs, told.retryAfterMs ?? 0) };
     }

@@ -133,7 +133,7 @@ describe("a star", () => {
     expect(drive.closed()?.error).toEqual({
       code: "no_quorum",
       message:
-        "median: 1 of at least 2 answers (1 of 3 seats answered); the verdict tells each seat's answer",
+        "median: 1 of at least 2 answers (1 of 3 seats answered, 2 abstained); the verdict tells each seat's answer",
     });
   });
 
@@ -142,6 +142,28 @@ describe("a star", () => {
     drive.step({ type: "cancel", reason: "the scope was cancelled", atMs: 1 });
     expect(drive.closed()?.error).toEqual({ code: "cancelled", message: "the scope was cancelled" });
     expect(drive.cancelled()).toHaveLength(2);
+  });
+
+  it("with seats for which nobody was found in time asks nobody, and has no quorum", () => {
+    const spec = specOf({ seats: 3, strategy: "majority" });
+    const vacant = { seats: [3], reason: "only 2 of 3 agents were there in time" };
+    const seats = [1, 2, 3].map((seat) => ({ seat, agent: seat === 3 ? "-" : `a${seat}`, weight: 1 }));
+    const [ballot, effects] = openBallot({ id: "b", spec, seats, nonce: "n", atMs: 0, vacant });
+    expect(effects).toMatchObject([
+      {
+        type: "close",
+        error: { code: "no_quorum" },
+        verdict: {
+          outcome: "no_quorum",
+          reason: vacant.reason,
+          decidedBy: "timeout",
+          messages: 0,
+          seats: [{}, {}, { agent: "-", abstained: "no agent was there for this seat" }],
+        },
+      },
+    ]);
+    expect(ballot.stage).toBe("closed");
+    expect(wakeAtMs(ballot)).toBeNull();
   });
 
   it("refuses seats that are not those of the ballot, and bft seats without a key", () => {

@@ -87,6 +87,7 @@ function renderAgent(agent: AgentStatus, terminal: Terminal): string {
     state: paintState(agent, terminal),
     "waits for": agent.waiting ?? "-",
     capabilities: agent.capabilities.join(", "),
+    "vote key": agent.publicKey,
     slots: `${agent.slots.used} of ${agent.slots.total} used`,
     ...skills,
     loop: String(agent.loop),
@@ -111,8 +112,12 @@ const recordSchema = z.object({
 
 export const show = defineCommand({
   input: one,
-  /** `record` is null with nobody in office. */
-  output: agentStatusSchema.extend({ record: z.array(recordSchema).nullable() }),
+  /** `record` and `equivocations` are null with nobody in office. */
+  output: agentStatusSchema.extend({
+    record: z.array(recordSchema).nullable(),
+    /** Ballots in which its key signed two different values: it gets no seat in signed ballots any more. */
+    equivocations: z.int().nullable(),
+  }),
   examples: ["agent show echo-4k2m9x7q1z"],
   details:
     "What the agent says of itself, and its record of the tasks that the office placed on it.\nExit code 1 when the office knows no such agent, 3 when it does not answer.",
@@ -121,6 +126,7 @@ export const show = defineCommand({
   render: (agent, terminal) =>
     [
       renderAgent(agent, terminal),
+      ...renderEquivocations(agent.equivocations ?? 0, terminal),
       agent.record === null
         ? "record       nobody is in office to tell"
         : table(
@@ -136,6 +142,15 @@ export const show = defineCommand({
           ),
     ].join("\n"),
 });
+
+function renderEquivocations(ballots: number, { colors }: Terminal): string[] {
+  if (ballots === 0) return [];
+  const times = ballots === 1 ? "one ballot" : `${ballots} ballots`;
+  return [
+    `${"votes".padEnd(13)}${colors.red(`its key signed two different values in ${times}: it gets no seat in bft ballots`)}`,
+  ];
+}
+
 export const pause = verb("pause", "Takes no new work until resumed; what runs goes on.");
 export const resume = verb("resume", "Takes work again.");
 export const drain = verb("drain", "Takes no new work and stops when what runs is finished.");

@@ -17,7 +17,10 @@ export const ballotFlags = {
     .int()
     .optional()
     .meta({ description: `let so many agents answer, 1 to ${MAX_SEATS}; needs --strategy`, value: "SEATS" }),
-  strategy: z.enum(BALLOT_STRATEGIES).optional().meta({ description: "how their answers become one" }),
+  strategy: z
+    .enum(BALLOT_STRATEGIES, `must be one of ${BALLOT_STRATEGIES.join(", ")}`)
+    .optional()
+    .meta({ description: "how their answers become one" }),
   quorum: z.int().optional().meta({ description: "quorum: equal answers that decide", value: "N" }),
   minAnswers: z.int().optional().meta({ description: "answers that a decision needs at least", value: "N" }),
   pointer: z
@@ -61,7 +64,25 @@ export function readBallot(flags: Flags): BallotInput | undefined {
       field: stray,
     });
   }
-  const more = ballotOptions === undefined ? {} : readJson(ballotOptions, "ballotOptions");
-  const said = { ...(more as object), seats, ...fields, timeoutMs };
-  return Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)) as BallotInput;
+  const given = { seats, ...fields, timeoutMs };
+  const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return { ...readOptions(ballotOptions, Object.keys(said)), ...said } as BallotInput;
+}
+
+/** Further fields, of which none is said by a flag too. */
+function readOptions(text: string | undefined, said: readonly string[]): object {
+  if (text === undefined) return {};
+  const options = readJson(text, "ballotOptions");
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new SwarmError(
+      "invalid_input",
+      `--ballot-options must be a JSON object such as {"normalise":{"trim":true}}, got ${text.slice(0, 60)}`,
+      { field: "ballotOptions" },
+    );
+  }
+  const twice = Object.keys(options).find((name) => said.includes(name));
+  if (twice === undefined) return options;
+  throw new SwarmError("invalid_input", `--ballot-options says ${twice} too, which has a flag: say it once`, {
+    field: "ballotOptions",
+  });
 }

@@ -3,12 +3,19 @@ import { userInfo } from "node:os";
 import { z } from "zod";
 import { newId } from "../../base/index.ts";
 import type { BallotLine } from "../../coordinator/index.ts";
-import { type Result, resultSchema, SwarmError, tokenSchema } from "../../protocol/index.ts";
+import {
+  ballotSchema,
+  evidenceSchema,
+  type Result,
+  resultSchema,
+  SwarmError,
+  tokenSchema,
+} from "../../protocol/index.ts";
 import { defineCommand, type Ports } from "../command.ts";
 import { printable, showDuration, table } from "../terminal.ts";
 import { readJson } from "./config.ts";
 import { openOffice, patience, readOffice, showAge, staleFacts, staleFlag } from "./office.ts";
-import { renderVerdict } from "./task-view.ts";
+import { renderEvidence, renderVerdict, showShort } from "./verdict-view.ts";
 
 const id = tokenSchema.meta({ positional: true, value: "ID", description: "the id of the ballot's task" });
 
@@ -76,15 +83,22 @@ const statisticsSchema = z.object({
 
 const pageSchema = lineSchema.extend({
   rounds: z.int(),
+  /** The ballot as it was asked for; null of one that ended. */
+  spec: ballotSchema.nullable(),
   votes: z.array(
     z.object({
       seat: z.int(),
       agent: z.string(),
       model: z.string().optional(),
-      state: z.enum(["open", "answered", "abstained"]),
+      /** `silent`: the ballot ended without a valid answer of it. */
+      state: z.enum(["open", "answered", "abstained", "silent"]),
       value: z.unknown().optional(),
+      /** Why it abstained. */
+      reason: z.string().optional(),
     }),
   ),
+  /** Refused votes of an open ballot; those of one that ended are in its verdict. */
+  evidence: z.array(evidenceSchema),
   /** Of one that waits for a person: what to choose from. */
   candidates: z.array(z.object({ candidate: z.int(), value: z.unknown() })),
   statistics: statisticsSchema,
@@ -133,21 +147,17 @@ export const show = defineCommand({
     return { ...page, result: await findResult(ports, page) };
   },
   render(page) {
-    const { id: ballot, capability, strategy, state, openedAt, endedAt, votes, candidates, result } = page;
-    const took = endedAt === null ? "" : `, took ${showDuration(Date.parse(endedAt) - Date.parse(openedAt))}`;
-    const head = `ballot ${ballot}  ${capability}  ${strategy}: ${state}, opened ${openedAt}${took}`;
-    const said = votes.map(({ seat, agent, state: vote, value }) => [
-      String(seat),
-      agent,
-      value === undefined ? vote : JSON.stringify(value).slice(0, 60),
-    ]);
+    const { id: ballot, candidates, evidence, result } = page;
     const middle =
       result?.verdict === undefined
-        ? table(["SEAT", "AGENT", "SAID"], said, "no seats")
-        : renderVerdict(result.verdict);
-    return [head, middle, ...renderCandidates(ballot, candidates), ...renderStatistics(page.statistics)].join(
-      "\n",
-    );
+        ? [renderVotes(page), ...renderEvidence(evidence)]
+        : [renderVerdict(result.verdict)];
+    return [
+      renderHead(page),
+      ...middle,
+      ...renderCandidates(ballot, candidates),
+      ...renderStatistics(page.statistics),
+    ].join("\n");
   },
 });
 
@@ -205,13 +215,47 @@ async function findResult(
   }
 }
 
+function renderHead({ id: ballot, capability, strategy, state, openedAt, endedAt, spec }: Page): string {
+  const ran =
+    endedAt !== null
+      ? `, took ${showDuration(Date.parse(endedAt) - Date.parse(openedAt))}`
+      : spec === null
+        ? ""
+        : `, ends at ${new Date(Date.parse(openedAt) + spec.timeoutMs).toISOString()} at the latest`;
+  return `ballot ${ballot}  ${capability}  ${strategy}: ${STATE_WORDS[state] ?? state}, opened ${openedAt}${ran}`;
+}
+
+const STATE_WORDS: Readonly<Record<string, string>> = {
+  asking: "waits for answers",
+  consulting: "waits for its judge or verifier",
+  human: "waits for a person",
+  publishing: "is decided, its result is being stored",
+};
+
+function renderVotes({ votes }: Page): string {
+  const rows = votes.map(({ seat, agent, model, state, value, reason }) => [
+    String(seat),
+    `${agent}${model === undefined ? "" : ` (${model})`}`,
+    state === "answered" && value !== undefined ? showShort(value) : VOTE_WORDS[state],
+    reason ?? "",
+  ]);
+  return table(["SEAT", "AGENT", "SAID", ""], rows, "no seats");
+}
+
+const VOTE_WORDS: Record<Page["votes"][number]["state"], string> = {
+  open: "nothing yet",
+  answered: "answered",
+  abstained: "abstained",
+  silent: "no valid answer",
+};
+
 function renderCandidates(ballot: string, candidates: Page["candidates"]): string[] {
   if (candidates.length === 0) return [];
   return [
     "",
     "waits for a person:",
-    ...candidates.map(({ candidate, value }) => `  ${candidate}  ${JSON.stringify(value).slice(0, 100)}`),
-    `  murmur ballot decide ${ballot} --choice N`,
+    ...candidates.map(({ candidate, value }) => `  ${candidate}  ${showShort(value)}`),
+    `  murmur ballot decide ${ballot} --choice N   (or --value JSON)`,
   ];
 }
 

@@ -1,6 +1,7 @@
 // `submit`: hands in one task, and waits for its result when asked to.
 import { readFileSync } from "node:fs";
 import { z } from "zod";
+import { newId } from "../../base/index.ts";
 import {
   MAX_DELAY_MS,
   PRIORITIES,
@@ -15,6 +16,7 @@ import {
 import { defineCommand, type Ports } from "../command.ts";
 import { resolveFrom } from "../target.ts";
 import { ballotFlags, readBallot } from "./ballot-flags.ts";
+import { watchBallot } from "./ballot-watch.ts";
 import { readJson } from "./config.ts";
 import { renderResult } from "./task-view.ts";
 
@@ -63,9 +65,13 @@ export const command = defineCommand({
     "submit echo --input @task.json --priority high --json",
     "submit echo --input - --scope nightly < task.json",
     "submit code --input @story.json --route best --label expertise=backend",
-    "submit classify --input @mail.json --ballot 5 --strategy majority --pointer /label --wait",
+    `submit classify --input '{"text":"wo ist der Bahnhof"}' --ballot 5 --strategy majority --pointer /label --wait`,
+    `submit estimate --input @story.json --ballot 7 --strategy median --pointer /days --diversity model --wait`,
+    "submit classify --input @mail.json --ballot 5 --strategy majority --on-disagreement human",
+    `submit audit --input @diff.json --ballot 3 --strategy merge --ballot-options '{"key":["/file","/line"]}' --wait`,
   ],
-  details: "With --wait, exit code 1 when the task failed or was cancelled, 3 when no result came in time.",
+  details:
+    "With --wait, exit code 1 when the task failed or was cancelled, 3 when no result came in time. A ballot that finds no\nagreement fails with tie or no_quorum; its verdict tells who said what, now and later: murmur ballot show ID.",
   async run(ports, input) {
     const tasks = await ports.tasks();
     const task = parse(
@@ -89,8 +95,10 @@ export const command = defineCommand({
     if (!input.wait) return tasks.submit(task);
     const timeoutMs = ports.config.timeoutMs ?? WAIT_LIMIT_MS;
     ports.terminal.status(`waiting for ${input.capability}`);
+    const id = task.id ?? newId();
+    const stopWatching = task.ballot === undefined ? undefined : await watchBallot(ports, id);
     try {
-      return await tasks.run(task, { timeoutMs });
+      return await tasks.run({ ...task, id }, { timeoutMs });
     } catch (error) {
       if (error instanceof SwarmError && error.code === "timeout") {
         throw new SwarmError("unavailable", `${error.message}; the task goes on`, {
@@ -99,6 +107,8 @@ export const command = defineCommand({
         });
       }
       throw error;
+    } finally {
+      stopWatching?.();
     }
   },
   render: (output, terminal) =>

@@ -1,78 +1,18 @@
 // How tasks and results look to people.
-import type { Placement, Result, TaskStatus, Verdict } from "../../protocol/index.ts";
+import type { Placement, Result, TaskStatus } from "../../protocol/index.ts";
 import { printable, showDuration, type Terminal, table } from "../terminal.ts";
+import { renderVerdict } from "./verdict-view.ts";
 
 /** A result: the output of a completed task as JSON, else why there is none. */
 export function renderResult(result: Result, { colors }: Terminal): string {
   const verdict = result.verdict === undefined ? "" : `\n\n${renderVerdict(result.verdict)}`;
   if (result.status === "completed") return `${JSON.stringify(result.output ?? null, null, 2)}${verdict}`;
   const reason = result.error === undefined ? "" : `${result.error.code}: ${printable(result.error.message)}`;
-  const head = `${colors.red(result.status)} after ${result.attempt} attempts  ${reason}`;
-  return `${head}\ntask ${result.taskId}${verdict}`;
-}
-
-/** The longest value of a seat that is shown whole. */
-const MAX_SHOWN_VALUE = 60;
-
-/** Why a verdict is what it is: how it was decided, and what each seat said. */
-export function renderVerdict(verdict: Verdict): string {
-  const { strategy, outcome, decidedBy, agreement, seats, rounds, topology, single, effectiveVoters, usage } =
-    verdict;
-  const share = `${Math.round(agreement * 100)} % agree`;
-  const shape = `${strategy} of ${seats.length} seats${topology === "star" ? "" : ` in a ${topology}`}`;
-  const head = `${shape}: ${outcome} (${DECIDED_BY_WORDS[decidedBy]}), ${share}${rounds > 1 ? `, ${rounds} rounds` : ""}`;
-  const lines = seats.map(({ seat, agent, model, value, abstained, weight }) => [
-    String(seat),
-    `${agent}${model === undefined ? "" : ` (${model})`}`,
-    abstained !== undefined
-      ? `abstained: ${printable(abstained)}`
-      : value === undefined
-        ? "was not waited for"
-        : shorten(JSON.stringify(value)),
-    strategy === "weighted" ? weight.toFixed(2) : "",
-  ]);
-  const notes = [
-    verdict.reason,
-    single === undefined
-      ? undefined
-      : `seat ${single.seat} alone would have said ${single.agrees ? "the same" : "something else"}${showPrice(usage, single.usage)}`,
-    effectiveVoters === null ? undefined : `worth ${effectiveVoters.toFixed(1)} independent voters`,
-    verdict.evidence === undefined
-      ? undefined
-      : `${verdict.evidence.length} refused votes are kept as evidence`,
-  ];
-  return [
-    head,
-    table(["SEAT", "AGENT", "SAID", strategy === "weighted" ? "WEIGHT" : ""], lines, "no seats"),
-    ...notes.flatMap((note) => (note === undefined ? [] : [printable(note)])),
-  ].join("\n");
-}
-
-/** What the ballot took beside its control arm, each as far as it is known. */
-function showPrice(all: Verdict["usage"], one: Verdict["usage"]): string {
-  const tokensOf = ({ inputTokens, outputTokens }: Verdict["usage"]) => inputTokens + outputTokens;
-  const costs = [
-    tokensOf(all) === 0 ? [] : [`${tokensOf(one)} of ${tokensOf(all)} tokens`],
-    all.costUsd === null || one.costUsd === null || all.costUsd === 0
-      ? []
-      : [`$${one.costUsd.toPrecision(3)} of $${all.costUsd.toPrecision(3)}`],
-  ].flat();
-  return costs.length === 0 ? "" : `, for ${costs.join(" and ")}`;
-}
-
-const DECIDED_BY_WORDS: Record<Verdict["decidedBy"], string> = {
-  quorum: "enough agreed, the others were not waited for",
-  early: "the others could not change it",
-  all: "everybody had answered or abstained",
-  timeout: "the time was over",
-  plurality: "the most common answer was accepted",
-  judge: "a judge chose",
-  verifier: "a verifier chose",
-  human: "a person decided",
-};
-
-function shorten(text: string): string {
-  return text.length <= MAX_SHOWN_VALUE ? text : `${text.slice(0, MAX_SHOWN_VALUE - 1)}…`;
+  const times = `after ${result.attempt} ${result.attempt === 1 ? "attempt" : "attempts"}`;
+  const head = `${colors.red(result.status)} ${times}  ${reason}`;
+  // What the error of a ballot says stands in the verdict too.
+  if (result.verdict !== undefined) return `${colors.red(result.status)}  task ${result.taskId}${verdict}`;
+  return `${head}\ntask ${result.taskId}`;
 }
 
 /** One task with all that is known of it. */

@@ -1,6 +1,7 @@
 // `topology show`: who speaks to whom: in the swarm, or in one ballot.
 import { z } from "zod";
 import { drawTopology } from "../../consensus/index.ts";
+import type { BallotPage } from "../../coordinator/index.ts";
 import {
   type AgentStatus,
   type BallotSpec,
@@ -14,6 +15,7 @@ import {
 import { listAgents } from "../agents.ts";
 import { defineCommand, type Ports } from "../command.ts";
 import { READ_TIMEOUT_MS } from "../session.ts";
+import { openOffice, patience } from "./office.ts";
 
 const FORMATS = ["text", "mermaid", "dot"] as const;
 
@@ -22,7 +24,7 @@ export const show = defineCommand({
     ballot: tokenSchema.optional().meta({
       positional: true,
       value: "BALLOT",
-      description: "the id of an ended ballot; without it the swarm",
+      description: "the id of a ballot; without it the swarm",
     }),
     topology: z.enum(TOPOLOGIES).optional().meta({ description: "instead: a ballot as it would be" }),
     seats: z
@@ -55,22 +57,45 @@ export const show = defineCommand({
   render: ({ drawing }) => drawing,
 });
 
-/** A ballot that ended, with its agents on its seats. */
+/** A ballot with its agents on its seats: one that ended from its verdict, an open one as the office has it. */
 async function drawBallot(ports: Ports, id: string, format: (typeof FORMATS)[number]): Promise<string> {
+  const { spec, agents } = (await findEnded(ports, id)) ?? (await findOpen(ports, id));
+  return drawTopology(spec, format, (seat) => agents[seat - 1] ?? `seat ${seat}`);
+}
+
+interface Drawn {
+  spec: BallotSpec;
+  agents: string[];
+}
+
+async function findEnded(ports: Ports, id: string): Promise<Drawn | null> {
   const tasks = await ports.tasks();
   const { result } = await tasks.status(id);
-  if (result?.verdict === undefined) {
-    throw new SwarmError(
-      "not_found",
-      `task ${id} has no verdict (yet); murmur ballot show ${id} tells more`,
-      {
-        field: "ballot",
-      },
-    );
-  }
-  const { seats, topology } = result.verdict;
-  const spec = { seats: seats.length, strategy: "majority", topology } as unknown as BallotSpec;
-  return drawTopology(spec, format, (seat) => seats[seat - 1]?.agent ?? `seat ${seat}`);
+  if (result?.verdict === undefined) return null;
+  const { seats, topology, depth, fanOut, neighbours, rounds } = result.verdict;
+  const agents = seats.map(({ agent }) => agent);
+  const shape = Object.entries({ depth, fanOut, neighbours }).filter(([, value]) => value !== undefined);
+  const wasDebate = (topology === "star" || topology === "tree") && rounds > 1;
+  const said = {
+    seats: seats.length,
+    strategy: "majority",
+    topology,
+    ...Object.fromEntries(shape),
+    ...(wasDebate ? { onDisagreement: "debate" } : {}),
+    ...(rounds > 1 ? { rounds } : {}),
+  };
+  return { spec: parse(ballotSchema, said, "verdict"), agents };
+}
+
+async function findOpen(ports: Ports, id: string): Promise<Drawn> {
+  const office = await openOffice(ports);
+  const { spec, votes } = (await office.read("ballot", { id }, patience(ports))) as unknown as BallotPage;
+  if (spec !== null) return { spec, agents: votes.map(({ agent }) => agent) };
+  throw new SwarmError(
+    "not_found",
+    `ballot ${id} ended without a verdict; murmur ballot show ${id} tells more`,
+    { field: "ballot" },
+  );
 }
 
 /** Capabilities, and the agents that offer them, by host. */

@@ -5,6 +5,7 @@
 // A2  Results are heard where the server announces stored ones, on the lanes of scoped tasks: one subscription a lane for
 //     all ballots. Of `bft` ballots the writes themselves are heard too, because a second vote is refused and never stored.
 // A3  A question is answered once: by its result, or by an abstention in its name.
+// A4  Nobody answers for somebody else: a result counts only when it names an agent that was asked.
 import { type Clock, type Logger, toIsoTime } from "../../base/index.ts";
 import { type BallotEffect, type BallotEvent, reseatBallot, type Seat } from "../../consensus/index.ts";
 import {
@@ -12,6 +13,7 @@ import {
   LANES,
   laneOf,
   type PlacedAddress,
+  type Result,
   type Subjects,
   SwarmError,
   toSwarmError,
@@ -22,7 +24,7 @@ import type { Office } from "../office/office.ts";
 import type { Placement } from "../placement/placement.ts";
 import { type Addressee, questionTaskId } from "./messages.ts";
 import { MAX_KEPT_OUTPUT_BYTES, type Question, type Run } from "./run.ts";
-import { findSubstitute, NOBODY } from "./seating.ts";
+import { findSubstitute } from "./seating.ts";
 
 /** The pause before a question is put again that could not be, or for which nobody was there; in ms. */
 export const PUT_PAUSE_MS = 500;
@@ -115,6 +117,7 @@ export class Asking {
       doneSubject: subjects.doneOf(resultSubject),
       body: effect.question,
       endsAtMs: effect.endsAtMs,
+      asked: new Set(),
       place: null,
       isAnswered: false,
     };
@@ -127,9 +130,9 @@ export class Asking {
     const { run } = question;
     try {
       const place = this.#placeOf(question);
-      if (place === "nobody") return this.#abstain(question, "no agent was there for this seat");
       if (place === "gone") return void this.#putElsewhere(question);
       question.place = place;
+      question.asked.add(place.agent);
       const nowMs = this.#parts.clock.now();
       const { to, capability, taskId } = question;
       const what = "seat" in to ? `seat ${to.seat} of ${run.core.seats.length}` : to.role;
@@ -161,7 +164,7 @@ export class Asking {
   }
 
   /** Where a question goes: to its seat's agent, or to the best for advice. */
-  #placeOf({ run, to, capability }: Question): { host: string; agent: string } | "nobody" | "gone" {
+  #placeOf({ run, to, capability }: Question): { host: string; agent: string } | "gone" {
     const { office, placement } = this.#parts;
     if (!("seat" in to)) {
       const [choice] = placement.pick({ count: 1, capability, diversity: "agent" });
@@ -171,7 +174,6 @@ export class Asking {
       return { host: choice.host, agent: choice.agent };
     }
     const { agent } = run.core.seats[to.seat - 1] as Seat;
-    if (agent === NOBODY) return "nobody";
     const member = office.state.registry.members.get(agent);
     return member === undefined ? "gone" : { host: member.profile.host, agent };
   }
@@ -255,10 +257,7 @@ export class Asking {
     const atMs = clock.now();
     const usage = result.usage === undefined ? {} : { usage: result.usage };
     const { output, vote } = result;
-    const failed =
-      result.status === "completed"
-        ? undefined
-        : `${result.error?.code ?? "internal"}: ${result.error?.message ?? result.status}`;
+    const failed = whyFailed(question, result);
     if (!("seat" in to)) {
       const said = failed === undefined ? { output } : { failed };
       this.#parts.step(run, { type: "advice", ...said, ...usage, atMs });
@@ -309,4 +308,12 @@ export class Asking {
     run.onAnswered?.();
     return this.#parts.isLive(run) && run.stage === "open";
   }
+}
+
+/** Why a result is no answer; undefined when it is one. */
+function whyFailed({ run, to, asked }: Question, { status, error, agent }: Result): string | undefined {
+  if (status !== "completed") return `${error?.code ?? "internal"}: ${error?.message ?? status}`;
+  // A new holder of the office knows who sits there, and not who sat there before or was asked for advice.
+  const isKnown = asked.has(agent) || !("seat" in to) || run.core.seats[to.seat - 1]?.agent === agent;
+  return isKnown ? undefined : `answered by ${agent}, which was not asked`; // A4
 }

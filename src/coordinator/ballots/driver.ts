@@ -13,7 +13,6 @@ import {
   type Service,
   systemChance,
   systemClock,
-  toIsoTime,
 } from "../../base/index.ts";
 import {
   type Ballot,
@@ -33,7 +32,6 @@ import {
   parse,
   SwarmError,
   toSwarmError,
-  type WhereReply,
 } from "../../protocol/index.ts";
 import type { Incoming, IncomingRequest, Subscription, Transport } from "../../transport/index.ts";
 import { createOutcomes, isScopeMarked, type TaskClient } from "../../work/index.ts";
@@ -44,9 +42,11 @@ import { Asking, PUT_PAUSE_MS } from "./asking.ts";
 import type { OpenBallot, OpenedBallot } from "./ballots.ts";
 import { Batch } from "./batch.ts";
 import { createEndings, type Endings } from "./ending.ts";
+import { News, whereIs } from "./news.ts";
 import { prepareBallot } from "./opening.ts";
 import { answerPeople } from "./people.ts";
 import { type Question, Run } from "./run.ts";
+import { WaitingBallots } from "./waiting.ts";
 
 /** When a host asks again while there are too many ballots, in ms. */
 const RETRY_FULL_MS = 1_000;
@@ -90,6 +90,8 @@ class Driver implements BallotDriver {
   readonly #asking: Asking;
   readonly #runs = new Map<string, Run>();
   readonly #opening = new Map<string, Promise<void>>();
+  readonly #waiting = new WaitingBallots((id, reason) => this.#news.waitsForAgents(id, reason));
+  readonly #news: News;
   #open: Subscription[] = [];
   #isStopped = false;
 
@@ -99,6 +101,7 @@ class Driver implements BallotDriver {
     this.#clock = parts.clock ?? systemClock;
     this.#subjects = createSubjects(transport.prefix);
     const shared = { ...parts, clock: this.#clock, subjects: this.#subjects };
+    this.#news = new News(shared);
     this.#endings = createEndings({
       ...shared,
       outcomes: createOutcomes({
@@ -123,6 +126,7 @@ class Driver implements BallotDriver {
         office,
         clock: this.#clock,
         findRun: (id) => this.#runs.get(id),
+        whyWaiting: (id) => this.#waiting.why(id, this.#clock.now()),
         step: (run, event) => this.#step(run, event),
       }),
     };
@@ -182,6 +186,7 @@ class Driver implements BallotDriver {
     this.#open = [];
     for (const run of this.#runs.values()) run.cancelWake?.(); // D2
     this.#runs.clear();
+    this.#waiting.clear();
     this.#asking.stop();
   }
 
@@ -199,6 +204,8 @@ class Driver implements BallotDriver {
   }
 
   async #resume(run: Run): Promise<void> {
+    const { result } = run.core;
+    if (result !== undefined) return void this.#end(run, result); // closed, and not decided in the log yet
     this.#asking.register(run, effectsOf(run.core));
     this.#wake(run);
     try {
@@ -235,11 +242,10 @@ class Driver implements BallotDriver {
     const { taskId } = request;
     if (await this.#isKnown(taskId)) return;
     const { office, placement } = this.#parts;
-    const { opened, core, effects } = prepareBallot(request, {
-      state: office.state,
-      pick: placement.pick,
-      atMs: this.#clock.now(),
-    });
+    const atMs = this.#clock.now();
+    const { opened, core, effects } = this.#waiting.attempt(taskId, atMs, (sinceMs) =>
+      prepareBallot(request, { state: office.state, pick: placement.pick, atMs, sinceMs }),
+    );
     const outcome = await this.#opens.add(opened, opened.bytes);
     if (outcome === "full") {
       throw new SwarmError("rate_limited", "too many ballots are open: the task waits in its queue", {
@@ -249,7 +255,8 @@ class Driver implements BallotDriver {
     const ballot = office.state.ballots.open.get(taskId);
     if (outcome !== "opened" || ballot === undefined || this.#runs.has(taskId)) return;
     const run = this.#begin(ballot, core);
-    this.#tell(run, "opened", { seats: core.seats.length, strategy: core.spec.strategy });
+    this.#news.opened(run);
+    if (core.result !== undefined) return void this.#end(run, core.result);
     for (const question of this.#asking.register(run, effects)) void this.#asking.put(question, false);
     this.#wake(run);
   }
@@ -289,10 +296,10 @@ class Driver implements BallotDriver {
           break;
         case "ask-human":
           void this.#beginRound(run, []);
-          this.#tell(run, "waits", { candidates: effect.candidates, reason: effect.reason });
+          this.#news.waitsForPerson(run, effect);
           break;
         case "evidence":
-          this.#tell(run, "evidence", effect.evidence);
+          this.#news.evidence(run, effect.evidence);
           break;
         case "refuse":
           throw new SwarmError(effect.code, effect.message, { field: effect.field });
@@ -320,7 +327,7 @@ class Driver implements BallotDriver {
       });
       return;
     }
-    if (questions.length > 0) this.#tell(run, "round", { round: run.core.round, asked: questions.length });
+    if (questions.length > 0) this.#news.round(run, questions.length);
     for (const question of questions) {
       if (this.#asking.isOpen(question)) void this.#asking.put(question, false);
     }
@@ -368,17 +375,7 @@ class Driver implements BallotDriver {
   #onWhere(request: IncomingRequest): void {
     const run = this.#runs.get(request.subject.slice(request.subject.lastIndexOf(".") + 1));
     if (run === undefined) return;
-    const { capability, scope, priority, openedAtMs } = run.ballot;
-    const { seats, answers, abstentions, stage } = run.core;
-    const answered = stage === "closed" ? seats.length : answers.length + abstentions.length;
-    const reply: WhereReply = {
-      attempt: 1,
-      progress: Math.round((100 * answered) / seats.length),
-      agent: "-",
-      startedAt: toIsoTime(openedAtMs),
-      ballot: { capability, scope, priority, seats: seats.length, answered },
-    };
-    request.respond(encode(reply), { [HEADERS.contentType]: "application/json" });
+    request.respond(encode(whereIs(run)), { [HEADERS.contentType]: "application/json" });
   }
 
   #onCancel(message: Incoming): void {
@@ -389,10 +386,5 @@ class Driver implements BallotDriver {
     for (const other of [...this.#runs.values()]) {
       if (other.ballot.scope === scope) this.#cancel(other, `the scope ${scope} was cancelled`);
     }
-  }
-
-  #tell(run: Run, event: string, more: object): void {
-    const body = encode({ ...more, at: toIsoTime(this.#clock.now()) });
-    this.#parts.transport.bus.publish(this.#subjects.event("ballot", run.id, event), body);
   }
 }

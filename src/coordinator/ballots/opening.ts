@@ -1,35 +1,43 @@
 // How a ballot begins: who sits in it, and what the log is told of it. Pure but for the picking of agents and a nonce.
 import { randomBytes } from "node:crypto";
 import { type Ballot, type BallotEffect, type Json, openBallot, type Seat } from "../../consensus/index.ts";
-import { type BallotOpenRequest, SwarmError } from "../../protocol/index.ts";
+import { type BallotOpenRequest, type BallotSpec, SwarmError } from "../../protocol/index.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { OfficeState } from "../state.ts";
 import type { OpenedBallot } from "./ballots.ts";
 import { findSeats, NOBODY, worthOf } from "./seating.ts";
 
-/** When a host asks again while too few agents are there, in ms. */
-const RETRY_FEW_MS = 500;
+/** When a host asks again while too few agents are there, in ms: at first, and at most. A long wait must not become load. */
+const RETRY_FEW_MS = 250;
+const RETRY_FEW_MS_MAX = 5_000;
 
 /**
- * Prepares what a host handed over. A ballot whose time to wait for agents is over begins with empty seats, which abstain.
+ * Prepares what a host handed over. A ballot whose time is over before enough agents were there is closed as it opens.
+ * @param sinceMs when it was first handed over.
  * @throws SwarmError `unavailable` while there are too few agents and time to wait for more.
  */
 export function prepareBallot(
   request: BallotOpenRequest,
-  { state, pick, atMs }: { state: OfficeState; pick: Placement["pick"]; atMs: number },
+  {
+    state,
+    pick,
+    atMs,
+    sinceMs,
+  }: { state: OfficeState; pick: Placement["pick"]; atMs: number; sinceMs: number },
 ): { opened: OpenedBallot; core: Ballot; effects: BallotEffect[] } {
   const { taskId: id, capability, priority, scope, encoding, storedAtMs, task, traceparent } = request;
-  const leftMs = task.deadline === undefined ? Number.POSITIVE_INFINITY : Date.parse(task.deadline) - atMs;
-  const spec = { ...request.ballot, timeoutMs: Math.max(1, Math.min(request.ballot.timeoutMs, leftMs)) };
+  const deadlineMs = task.deadline === undefined ? Number.POSITIVE_INFINITY : Date.parse(task.deadline);
+  const leftMs = Math.min(sinceMs + request.ballot.timeoutMs, deadlineMs) - atMs;
+  const spec = { ...request.ballot, timeoutMs: Math.max(1, leftMs) };
   const labels = task.labels === undefined ? {} : { labels: task.labels };
   const seats = findSeats(state, pick, { capability, spec, ...labels });
-  if (seats.length < spec.seats && atMs < storedAtMs + spec.timeoutMs) {
-    const differ = spec.diversity === "model" ? "with different models " : "";
-    throw new SwarmError(
-      "unavailable",
-      `${seats.length} of ${spec.seats} agents ${differ}for ${capability} are there: the task waits`,
-      { retryAfterMs: RETRY_FEW_MS },
-    );
+  const isShort = seats.length < spec.seats;
+  const found = `${seats.length} of ${spec.seats} agents for ${capability}${suchAgents(spec)}`;
+  if (isShort && leftMs > 0) {
+    const patienceMs = Math.min(RETRY_FEW_MS_MAX, Math.max(RETRY_FEW_MS, (atMs - sinceMs) / 8));
+    throw new SwarmError("unavailable", `${found} are there: the ballot waits for more`, {
+      retryAfterMs: Math.ceil(Math.min(patienceMs, leftMs)),
+    });
   }
   const [core, effects] = openBallot({
     id,
@@ -38,6 +46,9 @@ export function prepareBallot(
     nonce: randomBytes(16).toString("hex"),
     atMs,
     effectiveVoters: worthOf(state, capability, seats),
+    ...(isShort
+      ? { vacant: { seats: range(seats.length + 1, spec.seats), reason: `only ${found} were there in time` } }
+      : {}),
   });
   const opened = {
     id,
@@ -57,13 +68,26 @@ export function prepareBallot(
   return { opened: { ...(JSON.parse(text) as OpenedBallot), bytes: text.length }, core, effects };
 }
 
-/** The seats, and for each that nobody was found for one that abstains. */
+/** What is asked of the agents besides the capability. */
+function suchAgents({ strategy, diversity }: BallotSpec): string {
+  const wishes = [
+    ...(diversity === "model" ? ["with different models"] : []),
+    ...(strategy === "bft" ? ["that sign votes and never signed two different ones"] : []),
+  ];
+  return wishes.map((wish) => ` ${wish}`).join("");
+}
+
+/** The seats, and one without an agent for each that nobody was found for. */
 function fillUp(seats: readonly Seat[], count: number): Seat[] {
-  const missing = Array.from({ length: count - seats.length }, (_, index) => ({
-    seat: seats.length + index + 1,
+  const missing = range(seats.length + 1, count).map((seat) => ({
+    seat,
     agent: NOBODY,
     weight: 0,
     publicKey: "",
   }));
   return [...seats, ...missing];
+}
+
+function range(first: number, last: number): number[] {
+  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
 }

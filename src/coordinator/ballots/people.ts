@@ -33,11 +33,14 @@ export function answerPeople({
   office,
   clock,
   findRun,
+  whyWaiting,
   step,
 }: {
   office: Office;
   clock: Clock;
   findRun(id: string): Run | undefined;
+  /** What a ballot waits for that is not open yet. */
+  whyWaiting(id: string): string | undefined;
   /** @throws SwarmError when the ballot refuses the event. */
   step(run: Run, event: BallotEvent): void;
 }): Pick<OfficeAnswers, "ballot" | "ballot-decide" | "ballot-correct"> {
@@ -45,6 +48,10 @@ export function answerPeople({
     async ballot(body) {
       const { id } = parse(z.strictObject({ id: tokenSchema }), body, "ballot");
       await office.barrier();
+      const why = whyWaiting(id);
+      if (why !== undefined && findRun(id) === undefined) {
+        throw new SwarmError("not_found", `ballot ${id} is not open yet: ${why}`, { field: "id" });
+      }
       return viewBallot(office.state, id, findRun(id)?.core);
     },
     async "ballot-decide"(body) {

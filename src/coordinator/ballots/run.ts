@@ -20,6 +20,8 @@ export interface Question {
   readonly resultSubject: string;
   readonly body: SeatQuestion | AdviceQuestion;
   readonly endsAtMs: number;
+  /** Every agent that it was put to here: each may have answered it. */
+  readonly asked: Set<string>;
   /** Where it was placed; null while it is nowhere. */
   place: { readonly host: string; readonly agent: string } | null;
   isAnswered: boolean;

@@ -14,7 +14,7 @@ import type { Placement } from "../placement/placement.ts";
 import type { Profile } from "../registry/profile.ts";
 import type { OfficeState } from "../state.ts";
 
-/** The agent of a seat for which nobody was found: it abstains. */
+/** Stands for the agent of a seat for which nobody was found. */
 export const NOBODY = "-";
 
 /** What stays of an agent when its process restarts: its role and its model. */

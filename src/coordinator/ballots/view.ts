@@ -15,7 +15,7 @@ import {
   scoreOf,
   weightOf,
 } from "../../consensus/index.ts";
-import { type BallotStrategy, SwarmError } from "../../protocol/index.ts";
+import { type BallotSpec, type BallotStrategy, type Evidence, SwarmError } from "../../protocol/index.ts";
 import type { OfficeState } from "../state.ts";
 import type { Ballots } from "./ballots.ts";
 import type { EndedBallot } from "./ended.ts";
@@ -75,13 +75,20 @@ export interface BallotStatistics {
 /** One ballot with what is known of its voters. */
 export interface BallotPage extends BallotLine {
   rounds: number;
+  /** The ballot as it was asked for; null of one that ended, whose verdict tells what matters of it. */
+  spec: BallotSpec | null;
   votes: {
     seat: number;
     agent: string;
     model?: string;
-    state: "open" | "answered" | "abstained";
+    /** `silent`: the ballot ended without a valid answer of it. */
+    state: "open" | "answered" | "abstained" | "silent";
     value?: unknown;
+    /** Why it abstained. */
+    reason?: string;
   }[];
+  /** Refused votes of an open ballot; those of one that ended are in its verdict. */
+  evidence: Evidence[];
   /** Of one that waits for a person: what to choose from. */
   candidates: { candidate: number; value: unknown }[];
   statistics: BallotStatistics;
@@ -120,6 +127,8 @@ export function viewBallot(
     return {
       ...lineOfOpen(core, opened.capability),
       rounds: core.round,
+      spec: core.spec,
+      evidence: [...core.evidence],
       votes: votesOf(core),
       candidates: effectsOf(core)
         .flatMap((effect) => (effect.type === "ask-human" ? [...effect.candidates] : []))
@@ -131,11 +140,13 @@ export function viewBallot(
   return {
     ...lineOfEnded(id, facts),
     rounds: facts.rounds,
+    spec: null,
+    evidence: [],
     votes: facts.seats.map(({ agent, model, mark }, index) => ({
       seat: index + 1,
       agent,
       ...(model === undefined ? {} : { model }),
-      state: mark === null ? ("abstained" as const) : ("answered" as const),
+      state: mark === null ? ("silent" as const) : ("answered" as const),
     })),
     candidates: [],
     statistics: statisticsOf(state, facts.capability, facts.strategy, facts.seats),
@@ -166,7 +177,7 @@ function lineOfOpen(
     capability,
     strategy: spec.strategy,
     topology: spec.topology,
-    state: stage,
+    state: stage === "closed" ? "publishing" : stage,
     seats: seats.length,
     answered: answers.length + abstentions.length,
     agreement: null,
@@ -196,7 +207,9 @@ function votesOf({ seats, answers, abstentions }: Ballot): BallotPage["votes"] {
     const who = { seat, agent, ...(model === undefined ? {} : { model }) };
     const answer = answers.find((other) => other.seat === seat);
     if (answer !== undefined) return { ...who, state: "answered", value: answer.value };
-    return { ...who, state: abstentions.some((other) => other.seat === seat) ? "abstained" : "open" };
+    const abstention = abstentions.find((other) => other.seat === seat);
+    if (abstention !== undefined) return { ...who, state: "abstained", reason: abstention.reason };
+    return { ...who, state: "open" };
   });
 }
 

@@ -20,7 +20,7 @@ import {
   AgentView,
   agentRequestSchema,
   agentsRequestSchema,
-  type RecordView,
+  type ShownAgent,
 } from "./view.ts";
 
 /** How often the silent are looked for: with the log's answer they are noticed 15.5 s after their last heartbeat. */
@@ -56,7 +56,7 @@ export interface Registrar {
   /** Answers the office's read `agents`. @throws SwarmError `invalid_input`. */
   listAgents(body: unknown): Promise<AgentPage>;
   /** Answers the office's read `agent`. @throws SwarmError `invalid_input`, `not_found`. */
-  showAgent(body: unknown): Promise<{ agent: AgentStatus | null; record: RecordView[] }>;
+  showAgent(body: unknown): Promise<ShownAgent>;
   /** Calls `onHeard` for each agent of each heartbeat. */
   onHeard(onHeard: (status: AgentStatus) => void): void;
   /** Calls `onGone`, while the office is held here, for agents that left (committed), or will never take new work again. */
@@ -121,10 +121,11 @@ class Driver implements Registrar {
     return this.#view.page(this.#registry, after);
   }
 
-  async showAgent(body: unknown): Promise<{ agent: AgentStatus | null; record: RecordView[] }> {
+  async showAgent(body: unknown): Promise<ShownAgent> {
     const { agent } = parse(agentRequestSchema, body, "agent");
     await Promise.all([this.#parts.office.barrier(), this.knowsWhoLives()]);
-    return this.#view.show(this.#registry, agent);
+    const equivocations = this.#parts.office.state.ballots.equivocators.get(agent) ?? 0;
+    return { ...this.#view.show(this.#registry, agent), equivocations };
   }
 
   onHeard(onHeard: (status: AgentStatus) => void): void {

@@ -20,6 +20,15 @@ export interface AgentPage {
   next: string | null;
 }
 
+/** One agent, as `agent show` tells of it. */
+export interface ShownAgent {
+  /** What it said last; null when it was not heard yet. */
+  agent: AgentStatus | null;
+  record: RecordView[];
+  /** Ballots in which its key signed two different values: it gets no seat in signed ballots any more. */
+  equivocations: number;
+}
+
 /** What an agent made of what was placed on it. */
 export interface RecordView extends WorkRecord {
   capability: string;
@@ -53,7 +62,7 @@ export class AgentView {
   }
 
   /** One agent and its record. @throws SwarmError `not_found`. */
-  show(registry: Registry, id: string): { agent: AgentStatus | null; record: RecordView[] } {
+  show(registry: Registry, id: string): Omit<ShownAgent, "equivocations"> {
     const member = registry.members.get(id);
     if (member === undefined) {
       throw new SwarmError(

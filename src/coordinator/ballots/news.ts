@@ -1,0 +1,74 @@
+// What ballots tell whoever watches: events on `<p>.event.ballot.<id>.<event>`, best effort, and an answer to `where`. Of
+// refused votes the log and a counter tell too; what they leave behind for good stands in the verdict.
+import { type Clock, type Logger, type Meter, toIsoTime } from "../../base/index.ts";
+import type { BallotEffect } from "../../consensus/index.ts";
+import { type Evidence, encode, type Subjects, type WhereReply } from "../../protocol/index.ts";
+import type { Transport } from "../../transport/index.ts";
+import type { Run } from "./run.ts";
+
+/** Tells of the ballots of one coordinator. */
+export class News {
+  readonly #parts: {
+    readonly transport: Transport;
+    readonly subjects: Subjects;
+    readonly clock: Clock;
+    readonly log: Logger;
+    readonly meter: Meter;
+  };
+
+  constructor(parts: {
+    transport: Transport;
+    subjects: Subjects;
+    clock: Clock;
+    log: Logger;
+    meter: Meter;
+  }) {
+    this.#parts = parts;
+  }
+
+  opened({ id, core }: Run): void {
+    this.#tell(id, "opened", { seats: core.seats.length, strategy: core.spec.strategy });
+  }
+
+  round({ id, core }: Run, asked: number): void {
+    this.#tell(id, "round", { round: core.round, asked });
+  }
+
+  waitsForAgents(id: string, reason: string): void {
+    this.#tell(id, "waits", { for: "agents", reason });
+  }
+
+  waitsForPerson({ id }: Run, { candidates, reason }: BallotEffect & { type: "ask-human" }): void {
+    this.#tell(id, "waits", { for: "person", candidates, reason });
+  }
+
+  /** A vote was refused. */
+  evidence({ id }: Run, evidence: Evidence): void {
+    const { log, meter } = this.#parts;
+    const { kind, seat, agent, reason } = evidence;
+    meter.votesRefused.inc({ fault: kind });
+    const facts = { alert: "vote_refused", ballot: id, fault: kind, seat, agent, reason };
+    log.warn(facts, "a vote was refused; its evidence is kept in the verdict");
+    this.#tell(id, "evidence", evidence);
+  }
+
+  #tell(id: string, event: string, more: object): void {
+    const { transport, subjects, clock } = this.#parts;
+    const body = encode({ ...more, at: toIsoTime(clock.now()) });
+    transport.bus.publish(subjects.event("ballot", id, event), body);
+  }
+}
+
+/** How far an open ballot is. */
+export function whereIs({ ballot, core }: Run): WhereReply {
+  const { capability, scope, priority, openedAtMs } = ballot;
+  const { seats, answers, abstentions, stage } = core;
+  const answered = stage === "closed" ? seats.length : answers.length + abstentions.length;
+  return {
+    attempt: 1,
+    progress: Math.round((100 * answered) / seats.length),
+    agent: "-",
+    startedAt: toIsoTime(openedAtMs),
+    ballot: { capability, scope, priority, seats: seats.length, answered },
+  };
+}
