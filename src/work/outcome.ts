@@ -21,7 +21,7 @@ import {
   showValue,
   type TaskAddress,
 } from "../protocol/index.ts";
-import type { Delivery, Log, Transport } from "../transport/index.ts";
+import type { Log, Stored, Transport } from "../transport/index.ts";
 import { bodyHeaders, isLarge, packLarge, unpackStored } from "./bodies.ts";
 
 /** Waits between tries of an append whose fate is unknown. */
@@ -116,13 +116,13 @@ export function readResult(value: unknown): Result {
 }
 
 /**
- * Buries a delivery whose subject is no task address (a direct publish with, say, an id of 300 characters), or which was
+ * Buries a message whose subject is no task address (a direct publish with, say, an id of 300 characters), or which was
  * placed without saying what and on whom: it cannot have a result, and must not be lost. Its letter stands under an id
  * derived from the subject.
  */
 export async function buryUnreadable(
   outcomes: Outcomes,
-  delivery: Delivery,
+  delivery: Stored,
   nowMs: number,
 ): Promise<{ taskId: string; error: SwarmError }> {
   const [, kind, capability = "", priority = "", scope = ""] = delivery.subject.split(".");
@@ -151,7 +151,7 @@ export async function buryUnreadable(
   return { taskId: at.taskId, error };
 }
 
-function unreadableSubject({ subject }: Delivery): SwarmError {
+function unreadableSubject({ subject }: Stored): SwarmError {
   return new SwarmError(
     "invalid_input",
     `a task's subject must end in <capability>.<priority>.<scope>.<id>, each 1–64 of A–Z a–z 0–9 _ -, got ${showValue(subject)}`,
@@ -159,7 +159,7 @@ function unreadableSubject({ subject }: Delivery): SwarmError {
   );
 }
 
-function unreadablePlacement({ subject }: Delivery): SwarmError {
+function unreadablePlacement({ subject }: Stored): SwarmError {
   return new SwarmError(
     "invalid_input",
     `a placed task's subject must end in <host>.<agent>.<scope>.<id> and its ${HEADERS.placement} header must name the same host and agent, got ${showValue(subject)}`,
@@ -168,7 +168,7 @@ function unreadablePlacement({ subject }: Delivery): SwarmError {
 }
 
 /** The dead letter of a delivery. */
-export function deadLetterOf(at: TaskAddress, delivery: Delivery, result: Result): DeadLetter {
+export function deadLetterOf(at: TaskAddress, delivery: Stored, result: Result): DeadLetter {
   return {
     taskId: at.taskId,
     capability: at.capability,

@@ -262,6 +262,19 @@ describe("a placed task whose agent goes", () => {
     40_000,
   );
 
+  it("goes to the dead letters when nothing can be made of it and its host is gone", async () => {
+    const { start, transport, tasks, placed } = await setup();
+    const log = transport.log("tasks");
+    const bad = ["murmur.placed.gone.gone-1.-.t1", "murmur.placed.gone.no.address.at.all"];
+    await log.append(bad[0]!, ROUTED, { headers: { [HEADERS.placement]: "{" } });
+    await log.append(bad[1]!, ROUTED);
+    await start("c1", ["c1"]);
+    await vi.waitFor(async () => expect(await placed()).toEqual([]), SOON);
+    const letters = await tasks.dead.list();
+    expect(letters.map(({ subject }) => subject).sort()).toEqual(bad.sort());
+    expect(letters[0]).toMatchObject({ reason: { code: "invalid_input", field: "Murmur-Placement" } });
+  }, 40_000);
+
   it("comes back also when it was placed in the moment in which its agent left", async () => {
     const { start, host, tasks, lives, place } = await setup();
     const coordinator = await start("c1", ["c1"]);

@@ -9,7 +9,15 @@
 //     which news was missed, nor that a task was placed on an agent in the moment in which that left.
 // B4  A task whose queue still holds the message that it was placed from is left to the next look: its hand-over is under
 //     way or broke off, and whoever gets that message takes the placed one for its new place and acks.
-import { createService, type Logger, type Service } from "../../base/index.ts";
+// B5  What is no placed task goes to the dead letters, as at a host that lives; nobody else would ever look at it.
+import {
+  createService,
+  type Logger,
+  type Meter,
+  type Service,
+  systemChance,
+  systemClock,
+} from "../../base/index.ts";
 import {
   createSubjects,
   encode,
@@ -19,7 +27,7 @@ import {
   SwarmError,
 } from "../../protocol/index.ts";
 import type { Stored, Transport } from "../../transport/index.ts";
-import { carriedHeaders } from "../../work/index.ts";
+import { buryUnreadable, carriedHeaders, createOutcomes, readPlacedTask } from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
 import type { AgentAddress, Registrar } from "../registry/driver.ts";
 import { isLeaving } from "../registry/standing.ts";
@@ -43,10 +51,12 @@ export function createReturning(parts: {
   /** The message puts a ballot's question: whoever asks it finds another agent for the seat. */
   onQuestion: (at: PlacedAddress) => void;
   log: Logger;
+  meter: Meter;
 }): Service {
-  const { transport, office, registrar, log } = parts;
+  const { transport, office, registrar, log, meter } = parts;
   const subjects = createSubjects(transport.prefix);
   const tasks = transport.log("tasks");
+  const outcomes = createOutcomes({ transport, subjects, meter, clock: systemClock, chance: systemChance });
   const gone = new Map<string, AgentAddress>();
   let isWholeDue = false;
   let timer: NodeJS.Timeout | undefined;
@@ -65,7 +75,7 @@ export function createReturning(parts: {
     const found = await tasks.subjects(filter, { max: MAX_PER_LOOK });
     const due = [...found.keys()].filter((subject) => {
       const at = subjects.readPlaced(subject);
-      return at !== null && judge(at) !== "stay";
+      return at === null ? !hasAgents(hostOf(subject)) : judge(at) !== "stay";
     });
     for (let from = 0; from < due.length && isInOffice(); from += MAX_UNDER_WAY) {
       await Promise.all(due.slice(from, from + MAX_UNDER_WAY).map(bringBack));
@@ -73,12 +83,14 @@ export function createReturning(parts: {
   }
 
   const isInOffice = () => office.tenure !== null && !isStopped;
+  const hasAgents = (host: string) => office.state.registry.byHost.has(host);
 
   async function bringBack(subject: string): Promise<void> {
-    const at = subjects.readPlaced(subject) as PlacedAddress;
+    const at = subjects.readPlaced(subject);
     try {
       const stored = await tasks.last(subject, { fresh: true });
       if (stored === null || !isInOffice()) return;
+      if (at === null || readPlacedTask(subjects, stored) === null) return await bury(stored); // B5
       if (judge(at) === "waiting" && (await runs(at.taskId))) return;
       if (stored.header(HEADERS.ballot) !== undefined) return parts.onQuestion(at);
       if (!(await publish(stored, at))) return; // B1, B4
@@ -88,6 +100,13 @@ export function createReturning(parts: {
     } catch (error) {
       log.warn({ err: error, subject }, "a placed task could not be brought back; it is looked at again");
     }
+  }
+
+  async function bury(stored: Stored): Promise<void> {
+    if (hasAgents(hostOf(stored.subject))) return; // that host does it
+    const { taskId, error } = await buryUnreadable(outcomes, stored, systemClock.now());
+    await tasks.delete(stored.seq);
+    log.warn({ letter: taskId, err: error }, "an unreadable placed task went to the dead letters");
   }
 
   async function runs(taskId: string): Promise<boolean> {
@@ -119,7 +138,7 @@ export function createReturning(parts: {
   /** Consumers of hosts without agents: nothing will come to them, and nobody pulls. */
   async function dropConsumers(hosts: ReadonlySet<string>): Promise<void> {
     for (const host of hosts) {
-      if (office.state.registry.byHost.has(host)) continue;
+      if (hasAgents(host)) continue;
       await transport.queue("tasks").deleteConsumer(`placed-${host}`);
     }
   }
@@ -175,4 +194,9 @@ export function createReturning(parts: {
       await looking;
     },
   });
+}
+
+/** The host of a placed subject, whatever else stands in it. */
+function hostOf(subject: string): string {
+  return subject.split(".")[2] ?? "";
 }
