@@ -32,12 +32,12 @@ interface Expected {
   readonly anchor: Place;
   readonly epoch: number;
   readonly appliedSeq: number;
-  /** The log must reach back to this sequence. */
-  readonly floorSeq: number;
+  /** The log must reach back to this sequence, as it is known once the log has answered: it may be trimmed meanwhile. */
+  readonly floorSeq: () => number;
 }
 
 async function inspect(log: Log, expected: Expected): Promise<LogHealth> {
-  const { anchor, epoch, appliedSeq, floorSeq } = expected;
+  const { anchor, epoch, appliedSeq } = expected;
   const doubtful = (reason: string): LogHealth => ({ type: "doubtful", reason });
   const foreign = (reason: string): LogHealth => ({ type: "foreign", reason });
   try {
@@ -54,6 +54,7 @@ async function inspect(log: Log, expected: Expected): Promise<LogHealth> {
     }
     if (lastSeq < appliedSeq)
       return doubtful(`the log ends at ${lastSeq}, below ${appliedSeq} that was read`);
+    const floorSeq = expected.floorSeq();
     if (firstSeq > floorSeq) {
       return doubtful(`the log begins at ${firstSeq}: entries from ${floorSeq} on are gone`);
     }
@@ -136,7 +137,7 @@ export class LogWatch {
       anchor,
       epoch,
       appliedSeq: applied.seq,
-      floorSeq: floorSeq(),
+      floorSeq,
     });
     if (this.#isStopped) return;
     if (health.type === "sound") {

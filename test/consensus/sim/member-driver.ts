@@ -353,9 +353,7 @@ class MemberDriver implements Driver {
     const { log, nodes, clients, stage } = this.#parts;
     for (const { observer } of nodes) {
       observer.mayHalt = true;
-      const seq = observer.state?.appliedSeq ?? 0;
-      const isKept = observer.lineage === before && log.lineage.keeps(seq, before);
-      if (isKept) observer.lineage = log.lineage;
+      observer.follow(log.lineage);
     }
     clients.forget(before, log.lineage);
     this.#parts.shared.workload.loseLog();

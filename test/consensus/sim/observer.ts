@@ -108,6 +108,7 @@ export class Observer {
     assert(!isHalted || this.mayHalt, `${this.node} ${reply.error}`);
     if (isHalted) this.halted ??= reply.error ?? "";
     const before = this.state;
+    this.#followAccepted(line, reply);
     const asked = reply.append.map((append) => this.#ask(append, reply));
     this.#checkState(before, reply.state);
     this.#checkTerm(line, reply);
@@ -120,6 +121,18 @@ export class Observer {
     for (const read of reply.reads ?? []) this.#checkRead(read, reply.state.appliedSeq);
     this.state = reply.state;
     return asked;
+  }
+
+  /** What has been read is the beginning of `lineage`, or of the history that it was read in. */
+  follow(lineage: Lineage): void {
+    if (lineage.keeps(this.state?.appliedSeq ?? 0, this.lineage)) this.lineage = lineage;
+  }
+
+  /** Whoever takes an acknowledgement that was on its way while the log became another one has read what was lost. */
+  #followAccepted(line: Line, { state }: Reply): void {
+    const isTaken = line.event === "accepted" && state.appliedSeq > (this.state?.appliedSeq ?? 0);
+    if (!isTaken) return;
+    this.lineage = this.appends.find(({ request }) => request === line.request)?.storedIn ?? this.lineage;
   }
 
   #ask({ request, expectedLastSeq, entry }: Reply["append"][number], reply: Reply): Append {
@@ -138,7 +151,7 @@ export class Observer {
       ...{ node, incarnation, request, expectedLastSeq, entry, lineage, stampedAt },
       askedAt: this.shared.stage.now,
       denied: null,
-      stored: false,
+      storedIn: null,
     };
     this.appends.push(append);
     return append;
@@ -233,7 +246,7 @@ export class Observer {
       const isKnown = decision !== undefined && decision.seq <= appliedSeq;
       assert(isKnown, `${this.node} answers ${key} before it is stored`);
       this.#checkValue(key, value, decision.value);
-      const isBarred = !command.isRead || carriers.some(({ stored }) => stored);
+      const isBarred = !command.isRead || carriers.some(({ storedIn }) => storedIn !== null);
       assert(isBarred, `${this.node} answers the read ${key} without a later append`);
       return;
     }
@@ -246,7 +259,7 @@ export class Observer {
     );
     assert(!mayBeStored, `${this.node} says ${error} to ${key}, which may still be stored`);
     for (const append of carriers) {
-      assert(!append.stored, `${this.node} says ${error} to ${key}, which it has stored`);
+      assert(append.storedIn === null, `${this.node} says ${error} to ${key}, which it has stored`);
       append.denied = key;
     }
   }
@@ -265,7 +278,7 @@ export class Observer {
   #checkRead({ ticket, ok, value }: NonNullable<Reply["reads"]>[number], appliedSeq: number): void {
     const { askedBefore } = this.#takePending(ticket);
     if (!ok) return;
-    const isBarred = this.appends.slice(askedBefore).some(({ stored }) => stored);
+    const isBarred = this.appends.slice(askedBefore).some(({ storedIn }) => storedIn !== null);
     assert(isBarred, `${this.node} answers the read ${ticket} without a later append`);
     const expected = this.lineage.model.view(appliedSeq);
     assert(value === expected, `the read ${ticket} shows ${value}, should show ${expected}`);

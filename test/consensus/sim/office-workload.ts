@@ -146,7 +146,7 @@ function createOfficeModel(): Model {
       const revision = ++lastRevision;
       if (value === null) delete values[name];
       else values[name] = { value, revision };
-      return { name, value, revision };
+      return { name, revision };
     }
     if (type !== "lock-renew" && type !== "lock-release") return undefined;
     const lock = look(name, at);

@@ -31,7 +31,8 @@ export interface Append {
   readonly askedAt: number;
   /** Set when a client was told that this will never be stored. */
   denied: string | null;
-  stored: boolean;
+  /** The history in which it is stored; null while it is in none. */
+  storedIn: Lineage | null;
 }
 
 /** Where a history begins. */
@@ -250,13 +251,13 @@ export class SharedLog {
     const { lineage, lastSeq } = this;
     if (expectedLastSeq !== null && expectedLastSeq !== lastSeq) {
       const isRepeat = lineage.entryAt(expectedLastSeq + 1)?.chain === entry.chain;
-      if (isRepeat) append.stored = true;
+      if (isRepeat) append.storedIn = lineage;
       if (isRepeat && this.#kind === "recognises repeats") return { accepted: expectedLastSeq + 1 };
       return { refused: lastSeq };
     }
     const isBehindRead = append.lineage.chainAt(lastSeq) === lineage.chainAt(lastSeq);
     assert(isBehindRead, `${append.node} appends behind entry ${lastSeq}, which is another than it has read`); // I5
-    append.stored = true;
+    append.storedIn = lineage;
     return { accepted: lineage.store(append) };
   }
 

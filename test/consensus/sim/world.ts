@@ -387,6 +387,7 @@ class World {
   }
 
   #deliver(node: SimulatedNode, seq: number): Reply {
+    node.observer.follow(this.#log.lineage);
     return this.#say(node, { op: "log", event: "stored", seq, entry: this.#log.read(seq) });
   }
 
