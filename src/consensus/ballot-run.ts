@@ -22,7 +22,7 @@ export interface Run {
 
 /** The poll as it stands, or as it stands when nobody is waited for any more. */
 export function pollOf(ballot: Ballot, open = stillOpen(ballot)): Poll {
-  const { spec, answers, seats, calibration } = ballot;
+  const { spec, answers, seats } = ballot;
   const voters = votersOf(spec);
   // The first answer that has been all round a ring is the newest: there the order of arrival counts backwards.
   const sign = spec.topology === "ring" ? -1 : 1;
@@ -30,7 +30,7 @@ export function pollOf(ballot: Ballot, open = stillOpen(ballot)): Poll {
     .filter(({ seat }) => voters.includes(seat) && !open.includes(seat))
     .map(({ seat, value, arrival }) => ({ seat, value, arrival: sign * arrival }));
   const weights = Object.fromEntries(seats.map(({ seat, weight }) => [seat, weight]));
-  return { spec, voters, votes, open, weights, calibration };
+  return { spec, voters, votes, open, weights };
 }
 
 /** Voters that may still answer in this round. */

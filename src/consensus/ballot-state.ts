@@ -10,7 +10,6 @@ import type {
   SignedVote,
   Verdict,
 } from "../protocol/index.ts";
-import type { Calibration } from "./calibration.ts";
 import type { Json } from "./canonical.ts";
 import type { Referral } from "./tally-types.ts";
 
@@ -38,8 +37,6 @@ export interface Opening {
   readonly atMs: number;
   /** What these seats are worth as independent voters, from the record; null when not known. */
   readonly effectiveVoters?: number | null;
-  /** For the confidence of merged findings. */
-  readonly calibration?: Calibration;
   /** Seats for which no agent was found in time, and why: nobody is asked, and the ballot has no quorum. */
   readonly vacant?: { readonly seats: readonly number[]; readonly reason: string };
 }
@@ -72,7 +69,6 @@ export interface Ballot {
   readonly seats: readonly Seat[];
   readonly nonce: string;
   readonly effectiveVoters: number | null;
-  readonly calibration?: Calibration;
   readonly openedAtMs: number;
   /** When the whole ballot must have ended. */
   readonly deadlineAtMs: number;

@@ -22,7 +22,7 @@ import { exchangesAnswers, wavesOf } from "./topology.ts";
 
 /** Opens a ballot and asks the first wave; one with vacant seats is closed at once. */
 export function openBallot(opening: Opening): [Ballot, BallotEffect[]] {
-  const { id, spec, seats, nonce, atMs, effectiveVoters = null, calibration, vacant } = opening;
+  const { id, spec, seats, nonce, atMs, effectiveVoters = null, vacant } = opening;
   assert(
     seats.length === spec.seats && seats.every(({ seat }, index) => seat === index + 1),
     `a ballot of ${spec.seats} seats is opened with seats 1 to ${spec.seats}`,
@@ -35,7 +35,6 @@ export function openBallot(opening: Opening): [Ballot, BallotEffect[]] {
     seats,
     nonce,
     effectiveVoters,
-    ...(calibration === undefined ? {} : { calibration }),
     openedAtMs: atMs,
     deadlineAtMs: atMs + spec.timeoutMs,
     stage: "asking",

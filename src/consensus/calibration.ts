@@ -2,6 +2,8 @@
 // so many gave it. Two stages. A logistic curve over the log-odds of agreement (Platt 1999) says what to expect where little
 // was seen; the cases of the same count then move it, as observations move a Beta prior (Gelman et al., Bayesian Data Analysis, chapter 2).
 
+import type { Calibration } from "../protocol/index.ts";
+
 /** One judged value or finding: `votes` of `of` gave it. */
 export interface CalibrationSample {
   readonly votes: number;
@@ -9,13 +11,8 @@ export interface CalibrationSample {
   readonly isRight: boolean;
 }
 
-/** What was learnt, as JSON. */
-export interface Calibration {
-  readonly intercept: number;
-  readonly slope: number;
-  /** Judged cases by count, sorted: `[votes, of, right, total]`. */
-  readonly cells: readonly (readonly [votes: number, of: number, right: number, total: number])[];
-}
+/** What was learnt, as a ballot carries it; cells by `of`, then `votes`. */
+export type { Calibration } from "../protocol/index.ts";
 
 /** Nothing learnt: confidence is the share of agreement, drawn a little towards one half (Krichevsky and Trofimov 1981). */
 export const UNCALIBRATED: Calibration = { intercept: 0, slope: 1, cells: [] };

@@ -1,7 +1,6 @@
 // What a count is given and what it gives back. Types, and the little arithmetic that all strategies share.
 
 import type { BallotSpec, Verdict } from "../protocol/index.ts";
-import type { Calibration } from "./calibration.ts";
 import { canonicalJson, type Json } from "./canonical.ts";
 
 /** One valid answer. */
@@ -24,8 +23,6 @@ export interface Poll {
   readonly open: readonly number[];
   /** Weights by seat, from the registry; looked at by `weighted` alone. A seat without one weighs nothing. */
   readonly weights: Readonly<Record<number, number>>;
-  /** How far agreement can be trusted, for the confidence of merged findings. */
-  readonly calibration?: Calibration | undefined;
 }
 
 /** A value that the votes decided for. */

@@ -42,7 +42,7 @@ export function tally(poll: Poll): Tally {
     case "trimmed":
       return tallyNumbers(poll, least);
     case "merge":
-      return tallyMerge(poll, least, confidence(poll.calibration));
+      return tallyMerge(poll, least, confidence(poll.spec.calibration));
     case "judge":
     case "verifier":
       return tallyAdvice(poll, least);

@@ -27,6 +27,8 @@ export const MAX_BALLOT_MS = 86_400_000;
 export const MAX_CANDIDATES = 64;
 /** The most pointers that make up the key of a finding. */
 export const MAX_KEY_POINTERS = 8;
+/** The most counts of a calibration: every count of up to 16 seats; larger ballots are read off its curve. */
+export const MAX_CALIBRATION_CELLS = 136;
 /** The share cut off at each end by `trimmed` when the ballot names none. */
 export const DEFAULT_TRIM = 0.2;
 /**
@@ -56,6 +58,24 @@ export const normaliseSchema = z.strictObject({
     .max(1e12, "must be at most 1e12")
     .optional(),
 });
+
+/**
+ * How far agreement can be trusted, as it was learnt from judged cases (docs/ballots.md, "Confidence"). Data of whoever asks: it
+ * annotates merged findings and decides nothing.
+ */
+export const calibrationSchema = z.strictObject({
+  intercept: z.number(),
+  slope: z.number(),
+  /** Judged cases by count, `[votes, of, right, total]`. */
+  cells: z
+    .array(
+      z.tuple([z.int().min(0).max(MAX_SEATS), z.int().min(1).max(MAX_SEATS), z.int().min(0), z.int().min(0)]),
+    )
+    .max(MAX_CALIBRATION_CELLS),
+});
+
+/** How far agreement can be trusted. */
+export type Calibration = z.output<typeof calibrationSchema>;
 
 /** Limits of everything that a ballot asks for. What is not there is limited by seats, rounds and topology alone. */
 export const ballotBudgetSchema = z.strictObject({
@@ -100,6 +120,13 @@ const ballotFields = z.strictObject({
   trim: z.number().min(0).lt(0.5).optional(),
   /** `merge`: pointers into a finding that say which finding it is; default the whole finding. */
   key: z.array(pointerSchema).min(1).max(MAX_KEY_POINTERS).optional(),
+  /** `merge`: what makes the `confidence` of merged findings; without it they have none. */
+  calibration: calibrationSchema.optional(),
+  /**
+   * The capability of each seat's agent, seat by seat, where seats are to be different specialists. Default: the task's for all;
+   * the task's own then only says who hands the ballot over.
+   */
+  panel: z.array(tokenSchema).min(1).max(MAX_SEATS).optional(),
   /** The limit of the whole ballot in ms, every round and the judge included. */
   timeoutMs: z.number().min(1).max(MAX_BALLOT_MS).default(DEFAULT_BALLOT_MS),
   /** What seats must not share: the `model`, the `agent`, or `none`: one agent may hold several. */
@@ -137,6 +164,11 @@ export const ballotSchema = ballotFields.superRefine((spec, context) => {
 export type BallotInput = z.input<typeof ballotSchema>;
 /** A ballot with its defaults filled in; those that depend on other fields come from the functions below. */
 export type BallotSpec = z.output<typeof ballotSchema>;
+
+/** What a seat's agent must offer: what the panel says, else the capability of the task. */
+export function capabilityOfSeat({ panel }: Pick<Fields, "panel">, seat: number, ofTask: string): string {
+  return panel?.[seat - 1] ?? ofTask;
+}
 
 /** Levels of seats in the ballot's tree. */
 export function treeDepthOf({ depth }: Pick<Fields, "depth">): number {
@@ -224,6 +256,7 @@ function strategyFaults(spec: Fields): Fault[] {
   only("trim", strategy === "trimmed", "the strategy trimmed");
   only("key", strategy === "merge", "the strategy merge");
   only("truth", strategy !== "merge", "strategies whose verdict is right or wrong as a whole");
+  only("calibration", strategy === "merge", "the strategy merge");
   const { counts } = RULES_OF[strategy];
   if (spec.truth !== undefined) faults.push(...truthFaults(spec.truth, spec));
   if (counts !== "any" && spec.type !== undefined && spec.type !== counts) {
@@ -247,6 +280,15 @@ function truthFaults(truth: unknown, { seats, strategy }: Fields): Fault[] {
 
 function countFaults(spec: Fields): Fault[] {
   const voters = voterCountOf(spec);
+  const { panel, seats } = spec;
+  if (panel !== undefined && panel.length !== seats) {
+    return [
+      {
+        field: "panel",
+        message: `must name one capability for each of the ${seats} seats, not ${panel.length}`,
+      },
+    ];
+  }
   const among = voters === spec.seats ? `the ${voters} seats` : `the ${voters} seats that vote`;
   return (["quorum", "minAnswers"] as const)
     .filter((field) => (spec[field] ?? 0) > voters)

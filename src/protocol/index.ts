@@ -8,6 +8,8 @@ export {
   type BallotInput,
   type BallotSpec,
   ballotSchema,
+  type Calibration,
+  capabilityOfSeat,
   DEFAULT_BALLOT_MS,
   DEFAULT_TRIM,
   fanOutOf,

@@ -143,6 +143,8 @@ export const verdictSchema = z.object({
       seat: z.int().min(1),
       agent: z.string(),
       model: z.string().optional(),
+      /** The task that carried its newest answer: its result has the seat's whole output. */
+      taskId: tokenSchema.optional(),
       /** The seat's newest value, normalised; absent when it abstained or was not waited for. */
       value: z.unknown().optional(),
       abstained: z.string().optional(),

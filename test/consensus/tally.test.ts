@@ -307,8 +307,8 @@ describe("merge", () => {
       of: 3,
       isRight: index % 3 === 2 || index % 6 < 2,
     }));
-    const poll = { ...pollOf(ballot, [find(1, 2), find(2), find(2)]), calibration: fitCalibration(samples) };
-    const counted = tally(poll);
+    const calibration = fitCalibration(samples);
+    const counted = tally(pollOf({ ...ballot, calibration }, [find(1, 2), find(2), find(2)]));
     const [all, one] = counted.outcome === "decided" ? (counted.value as MergedFinding[]) : [];
     expect(all?.confidence).toBeGreaterThan(0.9);
     expect(one?.confidence).toBeCloseTo(0.5, 1);

@@ -9,6 +9,7 @@
 import { type Clock, type Logger, toIsoTime } from "../../base/index.ts";
 import { type BallotEffect, type BallotEvent, reseatBallot, type Seat } from "../../consensus/index.ts";
 import {
+  capabilityOfSeat,
   encode,
   LANES,
   laneOf,
@@ -104,7 +105,9 @@ export class Asking {
     const { subjects } = this.#parts;
     const { round } = run.core;
     const to: Addressee = effect.type === "ask" ? { seat: effect.seat } : { role: effect.question.role };
-    const { capability } = effect.type === "ask" ? run.ballot : effect;
+    const { spec } = run.core;
+    const capability =
+      effect.type === "ask" ? capabilityOfSeat(spec, effect.seat, run.ballot.capability) : effect.capability;
     const taskId = questionTaskId(run.id, round, to);
     const resultSubject = subjects.result(capability, run.id, taskId);
     return {

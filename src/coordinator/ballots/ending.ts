@@ -18,6 +18,7 @@ import {
   type BallotSpec,
   type BallotUsage,
   CONTENT_TYPES,
+  capabilityOfSeat,
   type DeadLetter,
   decode,
   encode,
@@ -189,7 +190,7 @@ export function createEndings(parts: {
       queuedMs: Math.max(0, openedAtMs - storedAtMs),
       ranMs: Math.max(0, nowMs - openedAtMs),
       usage: verdict.usage,
-      verdict,
+      verdict: { ...verdict, seats: verdict.seats.map((seat) => withTask(run.id, seat)) },
     };
   }
 
@@ -199,7 +200,7 @@ export function createEndings(parts: {
     if (winner === undefined || round === undefined) return value;
     const kept = run.outputs.get(winner);
     if (kept?.round === round) return kept.output;
-    const { capability } = run.ballot;
+    const capability = capabilityOfSeat(run.core.spec, winner, run.ballot.capability);
     const taskId = questionTaskId(run.id, round, { seat: winner });
     const stored = await transport.log("results").last(subjects.result(capability, run.id, taskId));
     if (stored === null) return value; // it aged out while the ballot was open
@@ -265,6 +266,12 @@ function spentOf({ inputTokens, outputTokens, costUsd }: BallotUsage) {
 /** Where the ballot's task belongs. */
 export function addressOf({ id, capability, priority, scope }: OpenBallot): TaskAddress {
   return { capability, priority, scope, taskId: id };
+}
+
+/** A seat of the verdict, with the task whose result has its whole output. */
+function withTask(ballot: string, seat: Verdict["seats"][number]): Verdict["seats"][number] {
+  const { round, seat: number } = seat;
+  return round === undefined ? seat : { ...seat, taskId: questionTaskId(ballot, round, { seat: number }) };
 }
 
 function accused({ verdict }: BallotResult): string[] {

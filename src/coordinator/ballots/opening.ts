@@ -32,7 +32,10 @@ export function prepareBallot(
   const labels = task.labels === undefined ? {} : { labels: task.labels };
   const seats = findSeats(state, pick, { capability, spec, ...labels });
   const isShort = seats.length < spec.seats;
-  const found = `${seats.length} of ${spec.seats} agents for ${capability}${suchAgents(spec)}`;
+  const missing = fillUp(seats, spec.seats).filter(({ agent }) => agent === NOBODY);
+  const wanted =
+    spec.panel === undefined ? capability : `the panel (none for ${namesOf(missing, spec).join(", ")})`;
+  const found = `${seats.length} of ${spec.seats} agents for ${wanted}${suchAgents(spec)}`;
   if (isShort && leftMs > 0) {
     const patienceMs = Math.min(RETRY_FEW_MS_MAX, Math.max(RETRY_FEW_MS, (atMs - sinceMs) / 8));
     throw new SwarmError("unavailable", `${found} are there: the ballot waits for more`, {
@@ -47,7 +50,7 @@ export function prepareBallot(
     atMs,
     effectiveVoters: worthOf(state, capability, seats),
     ...(isShort
-      ? { vacant: { seats: range(seats.length + 1, spec.seats), reason: `only ${found} were there in time` } }
+      ? { vacant: { seats: missing.map(({ seat }) => seat), reason: `only ${found} were there in time` } }
       : {}),
   });
   const opened = {
@@ -77,17 +80,16 @@ function suchAgents({ strategy, diversity }: BallotSpec): string {
   return wishes.map((wish) => ` ${wish}`).join("");
 }
 
-/** The seats, and one without an agent for each that nobody was found for. */
-function fillUp(seats: readonly Seat[], count: number): Seat[] {
-  const missing = range(seats.length + 1, count).map((seat) => ({
-    seat,
-    agent: NOBODY,
-    weight: 0,
-    publicKey: "",
-  }));
-  return [...seats, ...missing];
+/** What is asked for by the seats of a panel that nobody was found for. */
+function namesOf(missing: readonly Seat[], { panel = [] }: BallotSpec): string[] {
+  return [...new Set(missing.flatMap(({ seat }) => panel[seat - 1] ?? []))];
 }
 
-function range(first: number, last: number): number[] {
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
+/** The seats, and one without an agent for each that nobody was found for. */
+function fillUp(seats: readonly Seat[], count: number): Seat[] {
+  const byNumber = new Map(seats.map((seat) => [seat.seat, seat]));
+  return Array.from(
+    { length: count },
+    (_, index) => byNumber.get(index + 1) ?? { seat: index + 1, agent: NOBODY, weight: 0, publicKey: "" },
+  );
 }

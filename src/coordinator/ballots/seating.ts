@@ -9,7 +9,7 @@ import {
   type VoterRecord,
   weightOf,
 } from "../../consensus/index.ts";
-import type { BallotSpec } from "../../protocol/index.ts";
+import { type BallotSpec, capabilityOfSeat } from "../../protocol/index.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { Profile } from "../registry/profile.ts";
 import type { OfficeState } from "../state.ts";
@@ -22,41 +22,67 @@ export function voterOf({ role, model }: Pick<Profile, "role" | "model">): strin
   return model === undefined ? role : `${role}/${model}`;
 }
 
-/** The seats that could be filled, in order; fewer than asked for when there are not enough agents that fit. */
+/** The seats that could be filled, by number; fewer than asked for when there are not enough agents that fit. */
 export function findSeats(
   state: OfficeState,
   pick: Placement["pick"],
-  {
-    capability,
-    spec,
-    labels,
-  }: { capability: string; spec: BallotSpec; labels?: Readonly<Record<string, string>> },
+  wanted: { capability: string; spec: BallotSpec; labels?: Readonly<Record<string, string>> },
 ): Seat[] {
-  const chosen = pickFitting(state, pick, {
-    capability,
-    spec,
-    count: spec.seats,
-    taken: new Set(),
-    ...(labels === undefined ? {} : { labels }),
-  });
+  const { capability, spec } = wanted;
   const record = recordOf(state, capability);
+  if (spec.panel !== undefined) {
+    return findPanel(state, pick, wanted).map(([seat, profile]) => seatOf(profile, seat, record));
+  }
+  const chosen = pickFitting(state, pick, { ...wanted, count: spec.seats, taken: new Set() });
   return chosen.map((profile, index) => seatOf(profile, index + 1, record));
+}
+
+/** The agents of a panel, seat by seat: each offers what its seat asks for, and shares nothing that it must not. */
+function findPanel(
+  state: OfficeState,
+  pick: Placement["pick"],
+  wanted: { capability: string; spec: BallotSpec; labels?: Readonly<Record<string, string>> },
+): [seat: number, profile: Profile][] {
+  const { capability, spec } = wanted;
+  const taken = new Set<string>();
+  const found: [number, Profile][] = [];
+  for (let seat = 1; seat <= spec.seats; seat += 1) {
+    const sought = { ...wanted, capability: capabilityOfSeat(spec, seat, capability), count: 1, taken };
+    const [profile] = pickFitting(state, pick, sought);
+    if (profile === undefined) continue;
+    found.push([seat, profile]);
+    if (spec.diversity !== "none") taken.add(profile.id);
+    if (spec.diversity === "model") for (const id of likeOf(state, profile)) taken.add(id);
+  }
+  return found;
+}
+
+/** The agents whose answers come from the same model. */
+function likeOf(state: OfficeState, profile: Profile): string[] {
+  return [...state.registry.members.values()]
+    .filter((member) => modelOf(member.profile) === modelOf(profile))
+    .map((member) => member.profile.id);
+}
+
+function modelOf(profile: Profile): string {
+  return profile.model ?? voterOf(profile);
 }
 
 /** Another agent for a seat whose agent is gone; null when nobody fits. */
 export function findSubstitute(
   state: OfficeState,
   pick: Placement["pick"],
-  { capability, core, seat }: { capability: string; core: Ballot; seat: number },
+  { capability: ofTask, core, seat }: { capability: string; core: Ballot; seat: number },
 ): Seat | null {
   const { spec, seats } = core;
+  const capability = capabilityOfSeat(spec, seat, ofTask);
   const taken = new Set(
     seats.filter((other) => other.seat !== seat || spec.diversity !== "none").map(({ agent }) => agent),
   );
   const models = new Set(seats.filter((other) => other.seat !== seat).map(({ model }) => model));
   const fits = (profile: Profile) => spec.diversity !== "model" || !models.has(profile.model);
   const [profile] = pickFitting(state, pick, { capability, spec, count: 1, taken }).filter(fits);
-  return profile === undefined ? null : seatOf(profile, seat, recordOf(state, capability));
+  return profile === undefined ? null : seatOf(profile, seat, recordOf(state, ofTask));
 }
 
 /** What the seats are worth as independent voters; null while too little is known of them. */
@@ -101,14 +127,14 @@ function pickFitting(
     ...(labels === undefined ? {} : { labels }),
   });
   const profiles = choices.flatMap(({ agent }) => members.get(agent)?.profile ?? []);
-  return spec.diversity === "model" ? distinctBy(profiles, voterOf) : profiles;
+  return spec.diversity === "model" ? distinctModels(profiles) : profiles;
 }
 
-function distinctBy(profiles: readonly Profile[], keyOf: (profile: Profile) => string): Profile[] {
+function distinctModels(profiles: readonly Profile[]): Profile[] {
   const seen = new Set<string>();
   return profiles.filter((profile) => {
-    const key = profile.model ?? keyOf(profile);
-    return seen.has(key) ? false : seen.add(key) !== undefined;
+    const model = modelOf(profile);
+    return seen.has(model) ? false : seen.add(model) !== undefined;
   });
 }
 
