@@ -11,7 +11,8 @@ interface BiomeOutput {
     severity: string;
     message: string;
     category: string;
-    location?: { path?: string; start?: { line: number } };
+    location?: { path?: string; start?: { line: number }; end?: { line: number } };
+    advices?: { start?: { line: number } }[];
   }[];
 }
 
@@ -61,13 +62,25 @@ const SPEC: LinterSpec = {
       .filter(({ category }) => category === "parse" || category.startsWith("lint/"))
       .map((found) => ({
         file: fromCwd(cwd, found.location?.path ?? ""),
-        line: found.location?.start?.line ?? 1,
+        line: placeOf(found),
         rule: found.category.replace(/^lint\//, ""),
         isError: found.severity === "error",
         message: found.message,
       }));
   },
 };
+
+/**
+ * The line that other linters mark too: where a function is written to, not where it is declared, and the case that is run
+ * into, which follows the one that Biome marks.
+ */
+function placeOf({ category, location, advices }: BiomeOutput["diagnostics"][number]): number {
+  const start = location?.start?.line ?? 1;
+  if (category.endsWith("/noFunctionAssign"))
+    return advices?.find((advice) => advice.start)?.start?.line ?? start;
+  if (category.endsWith("/noFallthroughSwitchClause")) return (location?.end?.line ?? start) + 1;
+  return start;
+}
 
 /** Lints with Biome. */
 export const biome: Analysis = (input, tools) => runLinter(SPEC, input, tools);

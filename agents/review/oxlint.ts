@@ -30,7 +30,7 @@ const SPEC: LinterSpec = {
     if (!ran.stdout.trimStart().startsWith("{")) throw new TerminalError(`oxlint: ${firstLine(ran)}`);
     return parseOutput<OxlintOutput>("oxlint", ran).diagnostics.map((found) => ({
       file: fromCwd(cwd, found.filename),
-      line: found.labels[0]?.span.line ?? 1,
+      line: placeOf(found),
       // `eslint(no-unused-vars)`, `typescript-eslint(no-this-alias)`; a syntax error has no code.
       rule: found.code?.match(/\(([^)]+)\)$/)?.[1] ?? found.code ?? "parse",
       isError: found.severity === "error",
@@ -39,6 +39,16 @@ const SPEC: LinterSpec = {
     }));
   },
 };
+
+/**
+ * The line that other linters mark too: of a pair such as "first defined here", "defined again here" the later one. What does
+ * not parse, or is never used, is where oxlint says it first.
+ */
+function placeOf({ code, labels }: OxlintOutput["diagnostics"][number]): number {
+  const lines = labels.map(({ span }) => span.line);
+  const isAtFirst = code === undefined || code.includes("(no-unused-vars)");
+  return isAtFirst ? (lines[0] ?? 1) : Math.max(1, ...lines);
+}
 
 /** Lints with oxlint. */
 export const oxlint: Analysis = (input, tools) => runLinter(SPEC, input, tools);
