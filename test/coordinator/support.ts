@@ -69,9 +69,9 @@ export async function setupOffice(
     id: string,
     members: readonly string[],
     extra: Partial<OfficeOptions> = {},
-    { placement: placed = true } = {},
+    { placement: placed = true, transport: given }: { placement?: boolean; transport?: Transport } = {},
   ): Promise<Coordinator> {
-    const own = await connect();
+    const own = given ?? (await connect());
     const meter = createMeter();
     const log = silentLogger;
     const office = createOffice({
