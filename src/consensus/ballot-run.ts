@@ -54,7 +54,8 @@ export function close(run: Run, ending: Ending, decidedBy: DecidedBy, error?: Ba
   const failure =
     error ??
     (ending.outcome === "decided" ? undefined : { code: ending.outcome, message: explain(ballot, ending) });
-  const result = failure === undefined ? { verdict } : { verdict, error: failure };
+  const arrivals = [...ballot.answers].sort((a, b) => a.arrival - b.arrival).map(({ seat }) => seat);
+  const result = { verdict, arrivals, ...(failure === undefined ? {} : { error: failure }) };
   run.effects.push({ type: "close", ...result });
   const { referral: _, control: __, ...rest } = ballot;
   run.ballot = {

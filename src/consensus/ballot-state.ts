@@ -60,6 +60,8 @@ export interface Abstention {
 export interface BallotResult {
   readonly verdict: Verdict;
   readonly error?: { readonly code: "tie" | "no_quorum" | "cancelled"; readonly message: string };
+  /** The seats that answered, in the order in which their newest answers came. */
+  readonly arrivals: readonly number[];
 }
 
 /** The whole state of one ballot. */

@@ -141,7 +141,7 @@ export {
   type VoterRecord,
   weightOf,
 } from "./statistics.ts";
-export { minAnswersOf, tally } from "./tally.ts";
+export { minAnswersOf, surelyHeardOf, tally } from "./tally.ts";
 export { MAX_MERGED_FINDINGS, type MergedFinding } from "./tally-merge.ts";
 export type { Decision, Indecision, Poll, Referral, Tally, Vote } from "./tally-types.ts";
 export { controlSeatOf, drawTopology, linesOf, mayTell, mostMessages, votersOf } from "./topology.ts";

@@ -19,11 +19,11 @@ export interface BallotFacts {
   readonly single?: { readonly agrees: boolean; readonly spent: Spent | null };
 }
 
-/** Sums over ballots of one kind, as JSON. */
+/** Sums over ballots of one kind, as JSON: of whole numbers, so that they do not depend on the order of adding. */
 export interface BallotRecord {
   readonly ballots: number;
   readonly decided: number;
-  /** The sum of the decided ones' agreement. */
+  /** The sum of the decided ones' agreement, in millionths. */
   readonly agreement: number;
   /** Ballots whose control arm had its turn. */
   readonly compared: number;
@@ -32,7 +32,7 @@ export interface BallotRecord {
   /** Tokens of those whose control arm told what it used. */
   readonly ballotTokens: number;
   readonly singleTokens: number;
-  /** Ballots of which both costs are known, and their sums. */
+  /** Ballots of which both costs are known, and their sums in {@link USD_UNITS}. */
   readonly priced: number;
   readonly ballotUsd: number;
   readonly singleUsd: number;
@@ -42,6 +42,11 @@ export interface BallotRecord {
   readonly singleOnly: number;
   readonly neither: number;
 }
+
+/** Parts of a share that are counted. */
+const SHARE_UNITS = 1_000_000;
+/** Parts of a dollar that are counted: less than a token costs, and nine million dollars are still whole numbers. */
+const USD_UNITS = 1_000_000_000;
 
 /** No ballot yet. */
 export const EMPTY_BALLOTS: BallotRecord = {
@@ -70,7 +75,7 @@ export function addBallot(
     ...record,
     ballots: record.ballots + 1,
     decided: record.decided + (isDecided ? 1 : 0),
-    agreement: record.agreement + (isDecided ? agreement : 0),
+    agreement: record.agreement + (isDecided ? Math.round(agreement * SHARE_UNITS) : 0),
   };
   if (single === undefined) return sum;
   const compared = {
@@ -83,11 +88,11 @@ export function addBallot(
   const isPriced = ballotUsd !== null && singleUsd !== null;
   return {
     ...compared,
-    ballotTokens: record.ballotTokens + spent.tokens,
-    singleTokens: record.singleTokens + single.spent.tokens,
+    ballotTokens: record.ballotTokens + Math.round(spent.tokens),
+    singleTokens: record.singleTokens + Math.round(single.spent.tokens),
     priced: record.priced + (isPriced ? 1 : 0),
-    ballotUsd: record.ballotUsd + (isPriced ? ballotUsd : 0),
-    singleUsd: record.singleUsd + (isPriced ? singleUsd : 0),
+    ballotUsd: record.ballotUsd + (isPriced ? Math.round(ballotUsd * USD_UNITS) : 0),
+    singleUsd: record.singleUsd + (isPriced ? Math.round(singleUsd * USD_UNITS) : 0),
   };
 }
 
@@ -155,7 +160,7 @@ export function compareWithSingle(record: BallotRecord): SingleComparison {
   return {
     ballots,
     decided,
-    agreement: decided === 0 ? null : record.agreement / decided,
+    agreement: decided === 0 ? null : record.agreement / decided / SHARE_UNITS,
     compared,
     differed,
     tokenRatio,

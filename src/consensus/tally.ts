@@ -23,11 +23,9 @@ export function tally(poll: Poll): Tally {
     case "first":
       return tallyFirst(poll, least);
     case "majority":
-      return tallyThreshold(poll, { needed: majorityOf(voters.length), least });
     case "quorum":
-      return tallyThreshold(poll, { needed: spec.quorum!, least });
     case "bft":
-      return tallyThreshold(poll, { needed: byzantineQuorumOf(voters.length), least });
+      return tallyThreshold(poll, { needed: neededOf(spec, voters.length), least });
     case "weighted": {
       const weigh = (seat: number) => weighUnits(poll.weights[seat]);
       const whole = voters.reduce((sum, seat) => sum + weigh(seat), 0);
@@ -67,6 +65,43 @@ export function minAnswersOf(spec: BallotSpec): number {
     default:
       return majorityOf(voters);
   }
+}
+
+/**
+ * How many answers a ballot hears in any case, if that many are given: whatever they say, it goes on at least so long. Whether
+ * it hears later ones depends on what those said, so that pairs with them are no fair sample of how answers go together.
+ */
+export function surelyHeardOf(spec: BallotSpec): number {
+  const voters = voterCountOf(spec);
+  const least = minAnswersOf(spec);
+  const endsWhenLost = spec.onDisagreement === "fail";
+  switch (spec.strategy) {
+    case "majority":
+    case "quorum":
+    case "bft": {
+      const needed = neededOf(spec, voters);
+      // Lost: no open seat can catch up, second + open < top, nor lift the top to what is needed, top + open < needed.
+      const mostOpen = endsWhenLost ? Math.max(0, Math.floor((needed - 3) / 2)) : 0;
+      return Math.min(Math.max(least, needed), voters - mostOpen);
+    }
+    case "unanimous":
+      return endsWhenLost ? Math.min(2, voters) : voters;
+    case "weighted":
+      // Of two that differ the heavier one can still win; three can leave a ballot without a majority.
+      return endsWhenLost ? Math.min(3, least) : least;
+    case "merge":
+    case "judge":
+    case "verifier":
+      return voters;
+    default:
+      return least;
+  }
+}
+
+/** How many equal answers decide. */
+function neededOf(spec: BallotSpec, voters: number): number {
+  if (spec.strategy === "bft") return byzantineQuorumOf(voters);
+  return spec.strategy === "quorum" ? spec.quorum! : majorityOf(voters);
 }
 
 function confidence(

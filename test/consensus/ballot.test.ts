@@ -53,6 +53,7 @@ describe("a star", () => {
     expect(verdictSchema.parse(result.verdict)).toEqual(result.verdict);
     expect(result).toEqual({
       type: "close",
+      arrivals: [2, 1, 4, 5],
       verdict: {
         outcome: "decided",
         strategy: "majority",

@@ -94,6 +94,34 @@ describe("effective voters", PATIENT, () => {
   });
 });
 
+describe("ballots that end early", PATIENT, () => {
+  it.each([
+    [0.7, 0.3],
+    [0.8, 0.2],
+    [0.8, 0.6],
+  ])("still show what five voters with accuracy %d and correlation %d are worth", (accuracy, rho) => {
+    const voters = names(5);
+    const chance = seededChance(7);
+    let record = EMPTY_RECORD;
+    for (let index = 0; index < 2_000; index += 1) {
+      // They answer in any order, and the third equal answer is the last one heard.
+      const { answers } = simulate(voters, accuracy, rho, chance);
+      const order = answers.map((answer) => ({ answer, at: chance.next() })).sort((a, b) => a.at - b.at);
+      const heard = order.map(({ answer }, at) => ({ ...answer, isLate: at >= 3 }));
+      const isDecided = (upTo: number) =>
+        [true, false].some(
+          (side) => heard.slice(0, upTo).filter(({ isRight }) => isRight === side).length === 3,
+        );
+      const last = [3, 4, 5].find(isDecided);
+      record = addCase(record, { answers: heard.slice(0, last) });
+    }
+    const known = effectiveVoters(5, rho);
+    const estimate = effectiveVoters(5, meanCorrelation(record, voters)!);
+    expect(Math.abs(estimate - known) / known).toBeLessThan(0.2);
+    for (const voter of voters) expect(accuracyOf(record.voters[voter]!)?.rate).toBeCloseTo(accuracy, 0.9);
+  });
+});
+
 describe("the correlation of errors", () => {
   it("is the phi coefficient of the pair's table", () => {
     expect(errorCorrelation([10, 0, 0, 10])).toBe(1);

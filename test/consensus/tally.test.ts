@@ -8,10 +8,11 @@ import {
   majorityOf,
   minAnswersOf,
   type Poll,
+  surelyHeardOf,
   tally,
 } from "../../src/consensus/index.ts";
 import type { BallotInput } from "../../src/protocol/index.ts";
-import { complete, essenceOf, listsOf, PATIENT, pollOf, RUNS } from "./ballot-support.ts";
+import { complete, essenceOf, listsOf, PATIENT, pollOf, RUNS, specOf } from "./ballot-support.ts";
 
 const A = "a";
 const B = "b";
@@ -468,4 +469,55 @@ describe("rankings and numbers", PATIENT, () => {
       else expect(early).toBe(0);
     },
   );
+});
+
+describe("answers that are heard in any case", () => {
+  it.each<[BallotInput, number]>([
+    [{ seats: 5, strategy: "majority" }, 3],
+    [{ seats: 5, strategy: "majority", minAnswers: 5 }, 5],
+    [{ seats: 5, strategy: "quorum", quorum: 5 }, 4],
+    [{ seats: 4, strategy: "bft" }, 3],
+    [{ seats: 5, strategy: "first" }, 1],
+    [{ seats: 5, strategy: "unanimous" }, 2],
+    [{ seats: 5, strategy: "unanimous", onDisagreement: "plurality" }, 5],
+    [{ seats: 5, strategy: "weighted", minAnswers: 5 }, 3],
+    [{ seats: 5, strategy: "weighted", minAnswers: 5, onDisagreement: "plurality" }, 5],
+    [{ seats: 5, strategy: "merge" }, 5],
+    [{ seats: 5, strategy: "median" }, 3],
+  ])("of %j are %i", (ballot, count) => {
+    expect(surelyHeardOf(specOf(ballot))).toBe(count);
+  });
+
+  const rules = fc.constantFrom("fail" as const, "human" as const);
+  const ballots = fc.tuple(fc.integer({ min: 2, max: 9 }), fc.nat(8), rules).chain(([seats, more, rule]) => {
+    const some = 1 + (more % seats);
+    const onDisagreement = rule;
+    return fc.constantFrom<BallotInput>(
+      { seats, strategy: "majority", onDisagreement },
+      { seats, strategy: "majority", minAnswers: some, onDisagreement },
+      { seats, strategy: "quorum", quorum: some, onDisagreement },
+      { seats: Math.max(4, seats), strategy: "bft", onDisagreement },
+      { seats, strategy: "weighted", onDisagreement },
+      { seats, strategy: "weighted", minAnswers: some, onDisagreement },
+      { seats, strategy: "unanimous", onDisagreement },
+      { seats, strategy: "first" },
+    );
+  });
+
+  it("are waited for whatever they say", () => {
+    const answers = fc.array(fc.constantFrom(A, B, C), { minLength: 9, maxLength: 9 });
+    const weights = fc.array(fc.constantFrom(0, 0.4, 0.85, 2.94), { minLength: 9, maxLength: 9 });
+    fc.assert(
+      fc.property(ballots, answers, weights, (ballot, values, each) => {
+        const weightOf = Object.fromEntries(each.map((weight, index) => [index + 1, weight]));
+        for (let count = 0; count < surelyHeardOf(specOf(ballot)); count += 1) {
+          const essence = essenceOf(pollOf(ballot, values.slice(0, count), weightOf));
+          // Where something follows a disagreement, a count that is lost goes on.
+          if (ballot.onDisagreement === "human") expect(essence).not.toContain("decided");
+          else expect(essence).toBe("pending");
+        }
+      }),
+      RUNS,
+    );
+  });
 });

@@ -226,25 +226,31 @@ function settle(state: Ballots, id: string): boolean {
 }
 
 function correct(state: Ballots, { id, truth }: Extract<BallotCommand, { type: "ballot-correct" }>): Json {
-  const ballot = state.ended.get(id);
-  if (ballot === undefined) {
+  const ending = state.outbox.get(id);
+  const ended = state.ended.get(id);
+  const facts = ending?.ended ?? ended;
+  if (facts === undefined) {
     return refuse(
       "not_found",
       `no ended ballot ${id} is remembered; the last ${MAX_ENDED} are: murmur ballot ls`,
       "id",
     );
   }
-  if (!canBeJudged(ballot)) {
+  if (!canBeJudged(facts)) {
     return refuse(
       "conflict",
       `ballot ${id} merged findings, of which each is right or wrong by itself`,
       "id",
     );
   }
-  learn(state, ballot.capability, (lessons) => learnTruth(lessons, ballot, truth));
-  state.ended.set(id, { ...ballot, truth });
-  const wasRight = ballot.mark !== null && isSame(ballot, ballot.mark, truth);
-  return { corrected: true, wasRight, isCounted: ballot.isIndependent && ballot.outcome !== "cancelled" };
+  if (ending !== undefined) {
+    state.outbox.set(id, { ...ending, ended: { ...ending.ended, truth } }); // learnt with its receipt
+  } else if (ended !== undefined) {
+    learn(state, ended.capability, (lessons) => learnTruth(lessons, ended, truth));
+    state.ended.set(id, { ...ended, truth });
+  }
+  const wasRight = facts.mark !== null && isSame(facts, facts.mark, truth);
+  return { corrected: true, wasRight, isCounted: facts.isIndependent && facts.outcome !== "cancelled" };
 }
 
 /** Changes what is known of a capability, which is then the one that was added to last. */

@@ -21,6 +21,8 @@ const seatRecordSchema = z.strictObject({
   model: z.string().max(128).optional(),
   /** Null: it abstained, or was not waited for. */
   mark: markSchema.nullable(),
+  /** Whether it was heard depended on what others had said (consensus/tally.ts, surelyHeardOf). */
+  isLate: z.literal(true).optional(),
 });
 
 const spentSchema = z.strictObject({

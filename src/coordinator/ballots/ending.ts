@@ -13,6 +13,7 @@ import {
   markOf,
   markOfAnswer,
   readTruth,
+  surelyHeardOf,
 } from "../../consensus/index.ts";
 import {
   type BallotSpec,
@@ -215,10 +216,15 @@ export function createEndings(parts: {
     return (await transport.blobs.put(bytes)) as unknown as Json;
   }
 
-  function summarise(spec: BallotSpec, { verdict, error }: BallotResult, nowMs: number): BallotEnd["ended"] {
+  function summarise(
+    spec: BallotSpec,
+    { verdict, error, arrivals }: BallotResult,
+    nowMs: number,
+  ): BallotEnd["ended"] {
     const { members } = office.state.registry;
     const { strategy, topology, outcome, decidedBy, agreement, rounds, usage } = verdict;
     const isCancelled = error?.code === "cancelled";
+    const late = new Set(arrivals.slice(surelyHeardOf(spec)));
     const truth = spec.truth === undefined ? undefined : readTruth(spec.truth, spec);
     return {
       strategy,
@@ -232,13 +238,14 @@ export function createEndings(parts: {
       ...(spec.normalise === undefined ? {} : { normalise: spec.normalise }),
       truth: truth?.ok === true ? markOf(spec, truth.value) : null,
       isIndependent: topology === "star" && rounds === 1,
-      seats: verdict.seats.map(({ agent, model, value }) => {
+      seats: verdict.seats.map(({ seat, agent, model, value }) => {
         const profile = members.get(agent)?.profile;
         return {
           agent,
           voter: profile === undefined ? agent : voterOf(profile),
           ...(model === undefined ? {} : { model }),
           mark: value === undefined ? null : markOfAnswer(spec, value as Json),
+          ...(late.has(seat) ? { isLate: true as const } : {}),
         };
       }),
       spent: spentOf(usage),

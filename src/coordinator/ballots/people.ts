@@ -66,9 +66,9 @@ export function answerPeople({
     async "ballot-correct"(body): Promise<Json> {
       const { id, key, value } = parse(correctSchema, body, "ballot-correct");
       await office.barrier();
-      const ended = office.state.ballots.ended.get(id);
+      const { outbox, ended } = office.state.ballots;
       // Of a ballot that is not remembered the office's own refusal tells.
-      const spec = ended ?? ({ strategy: "majority" } as const);
+      const spec = outbox.get(id)?.ended ?? ended.get(id) ?? ({ strategy: "majority" } as const);
       const truth = readTruth(value, spec);
       if (!truth.ok) {
         throw new SwarmError(
