@@ -1,7 +1,7 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, test } from "vitest";
 import { genesisChain } from "../../src/consensus/index.ts";
 import { planRecovery } from "../../src/coordinator/index.ts";
-import { isExchanged, readChain } from "../../src/coordinator/office/beginning.ts";
+import { isExchanged, readChain, takesAnotherLog } from "../../src/coordinator/office/beginning.ts";
 import { setupOffice } from "./support.ts";
 
 async function setup() {
@@ -31,6 +31,23 @@ describe("a log is another one", () => {
     const broken = { ...log, get: () => Promise.reject(new Error("away")) };
     expect(await isExchanged(broken, { logId: "a", seq: 1, chain: "anything" })).toBe(false);
   });
+});
+
+test("only an append that takes the office, right behind what was read, is looked behind", async () => {
+  const { log, logId } = await setup();
+  const other = { logId, seq: 1, chain: genesisChain("other", 1) };
+  const ask = (type: string, expectedLastSeq: number) =>
+    takesAnotherLog(log, other, { entry: { type }, expectedLastSeq });
+  expect(await ask("office-taken", 1)).toBe(true);
+  expect(await ask("commands", 1)).toBe(false);
+  expect(await ask("office-taken", 2)).toBe(false);
+  expect(
+    await takesAnotherLog(
+      log,
+      { ...other, chain: genesisChain(logId, 1) },
+      { entry: { type: "office-taken" }, expectedLastSeq: 1 },
+    ),
+  ).toBe(false);
 });
 
 describe("a recovery", () => {

@@ -140,6 +140,18 @@ export async function isExchanged(log: Log, { seq, chain }: Place): Promise<bool
   return found !== null && found !== chain;
 }
 
+/**
+ * True when `append` would take the office of another log than the one that was read up to `place`: one that was exchanged
+ * may have grown to just that place, where the expected sequence alone would fence nothing.
+ */
+export async function takesAnotherLog(
+  log: Log,
+  place: Place,
+  { entry, expectedLastSeq }: { entry: { readonly type: string }; expectedLastSeq: number | null },
+): Promise<boolean> {
+  return entry.type === "office-taken" && place.seq === expectedLastSeq && (await isExchanged(log, place));
+}
+
 function refuse(reason: string): SwarmError {
   return new SwarmError("conflict", `${reason}; see ${RUNBOOK}`);
 }

@@ -10,8 +10,7 @@
 // D5  A member is left for good when the log went on without it (trimmed beyond what it read) or is lost; then everything
 //     begins again, as after a restart of the process, but nothing that was read is forgotten: a log that has less is
 //     waited out.
-// D6  Before the office is asked for, the log must have the entry that it is asked behind: a log that was exchanged may
-//     have grown to just that place, where the expected sequence alone would fence nothing.
+// D6  Before the office is asked for, the log must have the entry that it is asked behind (takesAnotherLog).
 import { type Clock, createService, type Service, sleep, systemClock } from "../../base/index.ts";
 import {
   type AppendRequest,
@@ -24,7 +23,7 @@ import {
 import { type CoordinatorStatus, createSubjects, encode, SwarmError } from "../../protocol/index.ts";
 import type { Stored, Subscription } from "../../transport/index.ts";
 import type { OfficeCommand, OfficeState } from "../state.ts";
-import { type Beginning, findBeginning, isExchanged, isRecovered, officeStores } from "./beginning.ts";
+import { type Beginning, findBeginning, isRecovered, officeStores, takesAnotherLog } from "./beginning.ts";
 import { isSent, RUNBOOK, readJson, tryAppend } from "./control-log.ts";
 import { checkMembers, type Office, type OfficeOptions, type OfficeTenure } from "./office.ts";
 import { createPart, endPart, loadPart, type Part, placeOf } from "./part.ts";
@@ -320,11 +319,7 @@ class Driver implements Office {
     const tell = (input: MemberInput<OfficeCommand>) => {
       if (this.#part === part) this.#step(input);
     };
-    if (
-      part !== null &&
-      request.entry.type === "office-taken" &&
-      (await this.#isExchanged(part, expectedLastSeq))
-    ) {
+    if (part !== null && (await takesAnotherLog(this.#stores.log, placeOf(part), request))) {
       part.end = "lost";
       return tell({ type: "distrust", reason: `entry ${expectedLastSeq} is not the one that was read` });
     }
@@ -350,12 +345,6 @@ class Driver implements Office {
     log.warn({ err: outcome.why, expectedLastSeq }, "the fate of an append is unknown");
     await sleep(APPEND_PAUSE_MS, { clock: this.#clock });
     tell({ type: "unknown", request: request.request });
-  }
-
-  /** D6. */
-  async #isExchanged(part: Part, expectedLastSeq: number): Promise<boolean> {
-    const place = placeOf(part);
-    return place.seq === expectedLastSeq && (await isExchanged(this.#stores.log, place));
   }
 
   #noticeTenure(): void {

@@ -17,6 +17,7 @@ import {
   planRecovery,
   type Recovery,
   readSnapshotName,
+  takesAnotherLog,
 } from "../../../src/coordinator/internal.ts";
 import { type CoordinatorStatus, SwarmError } from "../../../src/protocol/index.ts";
 import type { Log, Objects } from "../../../src/transport/index.ts";
@@ -298,22 +299,18 @@ class MemberDriver implements Driver {
     return { ...viewLog(log), info: () => view().info(), get: (seq: number) => viewLog(log).get(seq) };
   }
 
-  /**
-   * Before the office is asked for, the log must have the entry that it is asked behind: a log that was exchanged may have
-   * grown to just that place.
-   */
-  mayAppend(node: SimulatedNode, { entry, expectedLastSeq }: Append): boolean {
+  append(node: SimulatedNode, append: Append, ask: () => void): void {
+    if (this.#habits.watches) this.#looks.push(this.#askUnlessExchanged(node, append, ask));
+    else ask();
+  }
+
+  async #askUnlessExchanged(node: SimulatedNode, append: Append, ask: () => void): Promise<void> {
+    const { incarnation } = append;
     const { stage, log } = this.#parts;
-    if (!this.#habits.watches || entry.type !== "office-taken") return true;
-    const found = log.exists ? log.lineage.chainAt(expectedLastSeq ?? 0) : undefined;
-    const isOther = found !== undefined && found !== node.observer.lineage.chainAt(expectedLastSeq ?? 0);
-    if (!isOther) return true;
+    if (!(await takesAnotherLog(viewLog(log), this.#placeOf(node), append))) return ask();
     stage.count("append held back from another log");
-    stage.at(1, () => {
-      if (node.isUp && node.observer.halted === null)
-        this.#distrust(this.#processOf(node), "the office would stand in another log");
-    });
-    return false;
+    if (node.isUp && node.observer.incarnation === incarnation && node.observer.halted === null)
+      this.#distrust(this.#processOf(node), "the office would stand in another log");
   }
 
   // Time

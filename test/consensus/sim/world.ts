@@ -71,8 +71,8 @@ export interface Driver {
   fallBehind(node: SimulatedNode): void;
   /** Ticks for a node that was paused for `missed` steps and runs again; its inbox is done before or after. */
   wake(node: SimulatedNode, missed: number, doInbox: () => void): void;
-  /** Looks at the log, where it does, before an append is asked. */
-  mayAppend(node: SimulatedNode, append: Append): boolean;
+  /** Calls `ask` when the append may be asked: perhaps it looks at the log before. */
+  append(node: SimulatedNode, append: Append, ask: () => void): void;
   /** Has looked at a reply. */
   after(node: SimulatedNode, reply: Reply): void;
   /** One step of time. */
@@ -324,12 +324,13 @@ class World {
   // The log
 
   #append(node: SimulatedNode, append: Append): void {
-    if (!this.#driver.mayAppend(node, append)) return;
     const { request, incarnation } = append;
-    this.#wire.ask(append, (told) => {
-      if (node.observer.incarnation !== incarnation) return;
-      this.#reach(node, () => this.#toLine(node, request, told));
-    });
+    this.#driver.append(node, append, () =>
+      this.#wire.ask(append, (told) => {
+        if (node.observer.incarnation !== incarnation) return;
+        this.#reach(node, () => this.#toLine(node, request, told));
+      }),
+    );
   }
 
   #toLine({ observer: { state } }: SimulatedNode, request: number, told: Told): Line {
