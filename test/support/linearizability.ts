@@ -104,8 +104,9 @@ function searchPart<S, I, O>(
 ): PartVerdict<I, O> {
   const byCall = [...history].sort((one, other) => one.calledAt - other.calledAt);
   const answered = byCall.filter(({ output }) => output !== undefined);
-  // Those without answer stand behind: they are tried only where nothing else can come.
-  const operations = [...answered, ...byCall.filter(({ output }) => output === undefined)];
+  // Those without answer stand behind: they are tried only where nothing else can come, the youngest first, because most
+  // of them took effect soon or never.
+  const operations = [...answered, ...byCall.filter(({ output }) => output === undefined).reverse()];
   const placed = new PlacedSet({ answered: answered.length, all: operations.length });
   const way: Choice<S>[] = [];
   const tried = new Tried();
@@ -158,14 +159,14 @@ function searchPart<S, I, O>(
     for (let index = from; index < operations.length; index++) {
       const { calledAt, input, output } = operations[index]!;
       if (calledAt > deadline) {
-        if (index >= answered.length) return undefined;
-        index = answered.length - 1; // on with those without answer
+        if (index < answered.length) index = answered.length - 1; // on with those without answer
         continue;
       }
       if (placed.has(index)) continue;
       const after = model.step(state, input, output);
       if (after === null) continue;
       const fingerprint = model.fingerprint(after);
+      if (isSameWithoutLast(operations[index]!, fingerprint)) continue;
       const isForced = fingerprint === before && index < answered.length;
       placed.add(index);
       if (tried.add(`${placed.name} ${fingerprint}`, placed.unanswered)) {
@@ -176,6 +177,17 @@ function searchPart<S, I, O>(
       if (isForced) return undefined;
     }
     return undefined;
+  }
+
+  /**
+   * The last one has no answer and makes no difference to what would come behind it: the same without it is tried as well,
+   * and leaves more to choose from. (Without this all subsets of such operations are tried, one behind the other.)
+   */
+  function isSameWithoutLast({ input, output }: Operation<I, O>, fingerprint: string): boolean {
+    const last = way.at(-1);
+    if (last === undefined || last.index < answered.length) return false;
+    const without = model.step(last.before, input, output);
+    return without !== null && model.fingerprint(without) === fingerprint;
   }
 
   /** When the first of those that are not placed was answered: what was called later may not come before it. */
@@ -303,7 +315,7 @@ export const versionedValue: SequentialModel<ValueState, ValueInput, ValueOutput
     if (output.type !== "written" || !mayMatch || output.revision <= state.highest) return null;
     return { value, revision: output.revision, highest: output.revision };
   },
-  fingerprint: (state) => JSON.stringify(state),
+  fingerprint: ({ value, revision, highest }) => `${revision} ${highest} ${JSON.stringify(value)}`,
 };
 
 function stepRead(state: ValueState, output: ValueOutput): ValueState | null {
