@@ -87,8 +87,14 @@ export interface OfficeClient {
   readNow(name: ReadName | AnswerName, body?: object): Promise<Record<string, unknown> | null>;
   /** Who holds the office. @throws SwarmError `unavailable` when nobody could prove that in time. */
   tenure(options?: AskOptions): Promise<TenureReply>;
-  /** Asks the holder to hand the office over. @throws SwarmError `unavailable`, `invalid_input`. */
-  transfer(to: string | undefined, options?: AskOptions): Promise<{ from: string; to: string; term: number }>;
+  /**
+   * Asks the holder to hand the office over; with `term` only the holder of that term.
+   * @throws SwarmError `unavailable`, `invalid_input`; `conflict`: it is another term.
+   */
+  transfer(
+    to: string | undefined,
+    options?: AskOptions & { term?: number | undefined },
+  ): Promise<{ from: string; to: string; term: number }>;
   /** What the coordinators believe of themselves; those that do not answer within 250 ms are missing. */
   listCoordinators(): Promise<CoordinatorStatus[]>;
 }
@@ -190,8 +196,8 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
     },
     tenure: async (options = {}) =>
       (await ask(subjects.office("tenure"), {}, options)) as unknown as TenureReply,
-    transfer: async (to, options = {}) =>
-      (await ask(subjects.office("transfer"), to === undefined ? {} : { to }, options)) as unknown as {
+    transfer: async (to, { term, ...options } = {}) =>
+      (await ask(subjects.office("transfer"), { to, term }, options)) as unknown as {
         from: string;
         to: string;
         term: number;

@@ -73,6 +73,20 @@ test("a transfer moves the office to whom it is asked for", async () => {
   expect(await client.tenure()).toMatchObject({ leader: to });
 });
 
+test("a transfer that is asked for twice moves the office once", async () => {
+  const { startAll, client } = await setupOffice();
+  await startAll(three);
+  const { leader, term } = await client.tenure({ timeoutMs: 20_000 });
+  await client.transfer(undefined, { term });
+  await vi.waitFor(async () => expect((await client.tenure()).leader).not.toBe(leader), SOON);
+  const after = await client.tenure();
+  await expect(client.transfer(undefined, { term })).rejects.toMatchObject({
+    code: "conflict",
+    field: "term",
+  });
+  expect(await client.tenure()).toMatchObject({ leader: after.leader, term: after.term });
+});
+
 test("a transfer to nobody, to oneself or to a stranger is refused", async () => {
   const { start, client } = await setupOffice();
   await start("c1", ["c1"]);

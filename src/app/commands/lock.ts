@@ -1,7 +1,7 @@
 // `lock …`: locks of the swarm, for scripts and for a look.
 import { z } from "zod";
-import { newInstanceId, sleep } from "../../base/index.ts";
-import { MAX_LEASE_MS } from "../../coordinator/index.ts";
+import { newInstanceId } from "../../base/index.ts";
+import { MAX_LEASE_MS, waitForLock } from "../../coordinator/index.ts";
 import { parse, tokenSchema } from "../../protocol/index.ts";
 import { defineCommand } from "../command.ts";
 import { showDuration, table } from "../terminal.ts";
@@ -17,10 +17,6 @@ const lockSchema = z.object({
   waiting: z.int(),
 });
 
-/** How often a waiter asks again, in ms. */
-const ASK_INTERVAL_MS = 200;
-/** How long a waiter keeps its place without asking: it may miss an election. */
-const WAITER_PATIENCE_MS = 5_000;
 const DEFAULT_TTL_MS = 30_000;
 
 export const acquire = defineCommand({
@@ -48,29 +44,19 @@ export const acquire = defineCommand({
     owner: z.string(),
     token: z.int().nullable(),
     ttlMs: z.int(),
-    heldBy: z.string().nullable(),
+    heldBy: z.string(),
   }),
   examples: ["lock acquire deploy", "lock acquire deploy --ttl-ms 60000 --wait-ms 10000 --json"],
   details:
     "Exit code 1 when another one holds it. Hand the token to whatever the lock protects: it rises with every holder, so\na write with a lower one is too late. The lease is counted from before this command asked; an --owner who holds the lock\nalready is told its token again, and its lease stays as it was.",
   async run(ports, { name: lock, owner = newInstanceId("cli"), ttlMs, waitMs }) {
-    const office = await openOffice(ports);
-    const endMs = Date.now() + waitMs;
-    for (;;) {
-      const patienceMs = Date.now() < endMs ? WAITER_PATIENCE_MS : 0;
-      const answer = await office.write(
-        "lock-acquire",
-        { name: lock, owner, ttlMs, patienceMs },
-        patience(ports),
-      );
-      const { acquired, token } = answer as { acquired: boolean; token?: number; holder?: { owner: string } };
-      if (acquired) return { acquired, name: lock, owner, token: token ?? null, ttlMs, heldBy: owner };
-      if (patienceMs === 0) {
-        const { holder } = answer as { holder?: { owner: string } };
-        return { acquired, name: lock, owner, token: null, ttlMs, heldBy: holder?.owner ?? null };
-      }
-      await sleep(ASK_INTERVAL_MS, { signal: ports.signal });
-    }
+    const { timeoutMs: askTimeoutMs, signal } = patience(ports);
+    const parts = { office: await openOffice(ports) };
+    const request = { name: lock, owner, ttlMs, patienceMs: waitMs, askTimeoutMs, signal };
+    const waited = await waitForLock(parts, request);
+    return waited.acquired
+      ? { acquired: true, name: lock, owner, token: waited.token, ttlMs, heldBy: owner }
+      : { acquired: false, name: lock, owner, token: null, ttlMs, heldBy: waited.heldBy };
   },
   exitCode: ({ acquired }) => (acquired ? 0 : 1),
   render: ({ acquired, name: lock, owner, token, ttlMs, heldBy }) =>

@@ -1,5 +1,6 @@
 // `office …`: who decides for the swarm, and handing that over.
 import { z } from "zod";
+import { sleep } from "../../base/index.ts";
 import {
   createOfficeClient,
   OFFICE_TIMEOUT_MS,
@@ -7,7 +8,7 @@ import {
   planRecovery,
   type ReadName,
 } from "../../coordinator/index.ts";
-import { SwarmError, tokenSchema } from "../../protocol/index.ts";
+import { SwarmError, tokenSchema, toSwarmError } from "../../protocol/index.ts";
 import { defineCommand, type Ports } from "../command.ts";
 import { officeStatusSchema, readOfficeStatus } from "../office-status.ts";
 import { showDuration, table } from "../terminal.ts";
@@ -83,6 +84,8 @@ export const status = defineCommand({
 
 /** How long the successor is waited for: the holder gives a transfer up after its election timeout. */
 const TRANSFER_TIMEOUT_MS = 2_000;
+/** The pause between two looks, in ms: each is an append to the control log. */
+const LOOK_PAUSE_MS = 10;
 
 export const transfer = defineCommand({
   input: z.strictObject({
@@ -96,12 +99,25 @@ export const transfer = defineCommand({
     "Answers when the successor is confirmed by the control log. Commands wait meanwhile; none is lost.",
   async run(ports, input) {
     const office = await openOffice(ports);
+    const { leader: from, term } = await office.tenure(patience(ports));
     const startedMs = performance.now();
-    const { from, term } = await office.transfer(input.to, patience(ports));
+    try {
+      await office.transfer(input.to, { term, ...patience(ports) });
+    } catch (error) {
+      // It changed hands: the first of two asks may have done it.
+      if (toSwarmError(error).code !== "conflict") throw error;
+    }
     while (performance.now() - startedMs < TRANSFER_TIMEOUT_MS) {
       const now = await office.tenure(patience(ports));
       const tookMs = Math.round(performance.now() - startedMs);
-      if (now.term > term) return { from, to: now.leader, term: now.term, tookMs };
+      if (now.term === term) await sleep(LOOK_PAUSE_MS, { signal: ports.signal });
+      else if (input.to === undefined || input.to === now.leader)
+        return { from, to: now.leader, term: now.term, tookMs };
+      else
+        throw new SwarmError(
+          "conflict",
+          `the office went to ${now.leader} and not to ${input.to}; try again`,
+        );
     }
     throw new SwarmError(
       "conflict",

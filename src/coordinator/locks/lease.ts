@@ -14,7 +14,7 @@ const PLACE_MS = 5_000;
 const ASK_PAUSE_MS = 200;
 /** The longest such pause, in ms: well below {@link PLACE_MS}. */
 const MAX_ASK_PAUSE_MS = 2_000;
-/** An ask may take this long, in ms, also when there is no patience: a healthy office answers within a few. */
+/** An ask may take this long, in ms, also when there is no patience: a healthy office answers within a few ms. */
 const MIN_ASK_MS = 1_000;
 /** A lease is renewed when a third of it is over: two more tries fit. */
 const RENEW_AT = 1 / 3;
@@ -31,6 +31,8 @@ export interface LeaseRequest {
   ttlMs: number;
   /** How long to wait in line, in ms. */
   patienceMs: number;
+  /** How long the office may take to answer, in ms, also when `patienceMs` is over; default {@link MIN_ASK_MS}. */
+  askTimeoutMs?: number | undefined;
   /** Ends the waiting. */
   signal: AbortSignal;
 }
@@ -80,7 +82,7 @@ class Timepiece {
  */
 export async function waitForLock(parts: LeaseParts, request: LeaseRequest): Promise<Waited> {
   const { office } = parts;
-  const { name, owner, ttlMs, patienceMs, signal } = request;
+  const { name, owner, ttlMs, patienceMs, askTimeoutMs = MIN_ASK_MS, signal } = request;
   const time = new Timepiece(parts);
   const begun = time.now();
   let since = begun;
@@ -93,7 +95,7 @@ export async function waitForLock(parts: LeaseParts, request: LeaseRequest): Pro
       const answer = (await office.write(
         "lock-acquire",
         { name, owner, ttlMs, patienceMs: place },
-        { timeoutMs: Math.max(leftMs, MIN_ASK_MS), signal },
+        { timeoutMs: Math.max(leftMs, askTimeoutMs), signal },
       )) as
         | { acquired: true; token: number }
         | { acquired: false; position: number; holder: { owner: string } };

@@ -31,6 +31,9 @@ const outsideKey = (key: string) => `c.${key}`;
  */
 export type OfficeAnswers = Partial<Readonly<Record<AnswerName, (body: unknown) => Promise<unknown>>>>;
 
+/** With `term` only while it is that term: a repeat of a question whose answer was lost moves the office no further. */
+const transferSchema = z.strictObject({ to: tokenSchema.optional(), term: z.int().min(1).optional() });
+
 /** Serves an office. */
 export function createOfficeServer(parts: {
   transport: Transport;
@@ -52,8 +55,15 @@ export function createOfficeServer(parts: {
       return unwrap(await office.submit(outsideKey(key), command));
     }
     if (name === "transfer") {
-      const { to } = parse(z.strictObject({ to: tokenSchema.optional() }), body, name);
+      const { to, term: expected } = parse(transferSchema, body, name);
       const { id, term } = tenure(office);
+      if (expected !== undefined && expected !== term) {
+        throw new SwarmError(
+          "conflict",
+          `the office is in term ${term} and not in ${expected} any more: it changed hands meanwhile; look who holds it`,
+          { field: "term" },
+        );
+      }
       return { from: id, to: office.transfer(to), term };
     }
     if (name === "tenure") {
