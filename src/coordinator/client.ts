@@ -3,7 +3,7 @@
 //
 //   const office = createOfficeClient({ transport });
 //   const { token } = await office.write("lock-acquire", { name: "deploy", owner, ttlMs: 30_000, patienceMs: 0 });
-import { type Clock, newId, sleep, systemClock } from "../base/index.ts";
+import { type Clock, newId, systemClock } from "../base/index.ts";
 import {
   type CoordinatorStatus,
   coordinatorStatusSchema,
@@ -23,8 +23,15 @@ import type { AnswerName, ReadName, WriteName } from "./requests.ts";
 
 /** How long the office is waited for when the caller says nothing, in ms: an election and then some. */
 export const OFFICE_TIMEOUT_MS = 5_000;
-/** One try, in ms: a holder that was stopped still takes requests, and must not cost more than this. */
-const TRY_TIMEOUT_MS = 500;
+/**
+ * A try that nobody answered yet is joined by another one after this long, in ms: a holder that was stopped still takes
+ * requests, and its successor may have come meanwhile. The first answer counts, so a slow one is not lost.
+ */
+const REPEAT_MS = 250;
+/** One try, in ms: above the 2.5 s after which the office itself answers that it does not know. */
+const TRY_TIMEOUT_MS = 3_000;
+/** The only try of who does not wait for an office, in ms. */
+const NOW_TIMEOUT_MS = 500;
 /** The pause between two tries, in ms: 1/10 of the shortest election. */
 const RETRY_PAUSE_MS = 50;
 /** How long coordinators have to tell what they are, in ms. They answer from memory. */
@@ -111,6 +118,13 @@ function joinPages(one: Record<string, unknown>, other: Record<string, unknown>)
   return joined;
 }
 
+function nobodyAnswered(subject: string, timeoutMs: number, last: SwarmError | undefined): SwarmError {
+  const why = last === undefined ? "" : `; last: ${last.message}`;
+  return new SwarmError("unavailable", `no coordinator answered on ${subject} within ${timeoutMs} ms${why}`, {
+    cause: last,
+  });
+}
+
 /** A client of the office. */
 export function createOfficeClient(parts: { transport: Transport; clock?: Clock }): OfficeClient {
   const { transport } = parts;
@@ -118,31 +132,43 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
   const subjects = createSubjects(transport.prefix);
 
   /** Asks on a subject until somebody answers it, or the time is over. */
-  async function ask(subject: string, body: object, options: AskOptions): Promise<Record<string, unknown>> {
+  function ask(subject: string, body: object, options: AskOptions): Promise<Record<string, unknown>> {
     const { timeoutMs = OFFICE_TIMEOUT_MS, signal } = options;
     const endMs = clock.now() + timeoutMs;
     const data = encode(body);
-    let last: SwarmError | undefined;
-    for (;;) {
-      const leftMs = endMs - clock.now();
-      if (leftMs <= 0) {
-        throw new SwarmError(
-          "unavailable",
-          `no coordinator answered on ${subject} within ${timeoutMs} ms${last === undefined ? "" : `; last: ${last.message}`}`,
-          { cause: last },
+    return new Promise((resolve, reject) => {
+      let last: SwarmError | undefined;
+      let tries = 0;
+      let isDone = false;
+      let cancel: () => void = () => undefined;
+      const settle = (run: () => void) => {
+        isDone = true;
+        cancel();
+        run();
+      };
+      const tryIn = (pauseMs: number) => {
+        cancel();
+        cancel = clock.after(Math.min(pauseMs, Math.max(0, endMs - clock.now())), begin);
+      };
+      const begin = () => {
+        const leftMs = endMs - clock.now();
+        if (leftMs <= 0) return settle(() => reject(nobodyAnswered(subject, timeoutMs, last)));
+        const own = ++tries;
+        tryIn(REPEAT_MS);
+        askOnce(subject, data, Math.min(leftMs, TRY_TIMEOUT_MS), signal).then(
+          (reply) => settle(() => resolve(reply)),
+          (error: unknown) => {
+            if (isDone) return;
+            if (signal?.aborted === true) return settle(() => reject(signal.reason));
+            const told = toSwarmError(error);
+            if (!isNobody(told.code)) return settle(() => reject(told));
+            last = told;
+            if (own === tries) tryIn(told.retryAfterMs ?? RETRY_PAUSE_MS);
+          },
         );
-      }
-      try {
-        return await askOnce(subject, data, Math.min(leftMs, TRY_TIMEOUT_MS), signal);
-      } catch (error) {
-        signal?.throwIfAborted();
-        const told = toSwarmError(error);
-        if (!isNobody(told.code)) throw told;
-        last = told;
-      }
-      const pauseMs = Math.min(last.retryAfterMs ?? RETRY_PAUSE_MS, Math.max(0, endMs - clock.now()));
-      await sleep(pauseMs, { clock, ...(signal === undefined ? {} : { signal }) });
-    }
+      };
+      begin();
+    });
   }
 
   /** Asks for a list until no page is left, within the time of one. */
@@ -188,7 +214,7 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
       (await askAll(subjects.stale(name), body, options)) as { seq: number; ageMs: number },
     async readNow(name, body = {}) {
       try {
-        return await askOnce(subjects.office(name), encode(body), TRY_TIMEOUT_MS, undefined);
+        return await askOnce(subjects.office(name), encode(body), NOW_TIMEOUT_MS, undefined);
       } catch (error) {
         if (isNobody(toSwarmError(error).code)) return null;
         throw error;
