@@ -2,22 +2,28 @@
 import { expect, it, onTestFinished, vi } from "vitest";
 import { createHost, defineAgent } from "../../src/agent/index.ts";
 import { createMeter, newInstanceId, silentLogger } from "../../src/base/index.ts";
+import type { Ballot } from "../../src/consensus/index.ts";
+import type { OpenBallot } from "../../src/coordinator/ballots/ballots.ts";
 import type { BallotPage } from "../../src/coordinator/index.ts";
 import { reducers } from "../../src/coordinator/state.ts";
 import type { BallotInput, Result } from "../../src/protocol/index.ts";
 import { createTaskClient, createWorker } from "../../src/work/index.ts";
 import { SOON, setupOffice } from "./support.ts";
 
-/** An agent that answers what its input says for it, by name. */
-const agentNamed = (name: string, model?: string) =>
+type Turn = PromiseWithResolvers<unknown>;
+/** What an agent answers when a test lets it. */
+type Turns = Readonly<Record<string, Promise<unknown>>>;
+
+/** An agent that answers what its input says for it, by name, or what a test says in its turn. */
+const agentNamed = (name: string, turns: Turns) =>
   defineAgent({
     name,
     capabilities: ["classify"],
-    ...(model === undefined ? {} : { model }),
-    run: ({ input }) => (input as Record<string, unknown>)[name] ?? null,
+    model: `model-of-${name[0]}`,
+    run: ({ input }) => turns[name] ?? (input as Record<string, unknown>)[name] ?? null,
   });
 
-async function setupBallots(names: readonly string[]) {
+async function setupBallots(names: readonly string[], turns: Turns = {}) {
   const swarm = await setupOffice();
   const leader = await swarm.start("c1", ["c1"]);
   await vi.waitFor(() => expect(leader.office.tenure).not.toBeNull(), SOON);
@@ -27,7 +33,7 @@ async function setupBallots(names: readonly string[]) {
     ...shared,
     role: "test",
     version: "1.0.0",
-    roles: names.map((name) => ({ definition: agentNamed(name, `model-of-${name[0]}`) })),
+    roles: names.map((name) => ({ definition: agentNamed(name, turns) })),
   });
   const worker = createWorker({ ...shared, workforce: host.workforce, capabilities: host.capabilities });
   await host.service.start();
@@ -180,6 +186,28 @@ it("sums up what ballots said and gained over one agent, and has it after a snap
   const { ballots } = leader.office.state;
   const json = JSON.parse(JSON.stringify(reducers.ballots.toJson(ballots)));
   expect(reducers.ballots.fromJson(json).lessons).toEqual(ballots.lessons);
+});
+
+it("compares with one agent only where it was heard in any case, and pairs only such answers", async () => {
+  const turns = { a: Promise.withResolvers(), b: Promise.withResolvers(), c: Promise.withResolvers() };
+  const promises = Object.fromEntries(Object.entries(turns).map(([name, { promise }]) => [name, promise]));
+  const { ask, show, leader, lessons } = await setupBallots(Object.keys(turns), promises);
+  const asked = ask({}, { strategy: "majority", minAnswers: 2, truth: "cat" });
+  const { ballots, registry } = leader.office.state;
+  await vi.waitFor(() => expect(ballots.open.size).toBe(1), SOON);
+  const [{ id, core }] = [...ballots.open.values()] as [OpenBallot];
+  const [control, second, third] = (core as unknown as Ballot).seats.map(
+    ({ agent }) => turns[registry.members.get(agent)?.profile.role as keyof typeof turns],
+  ) as [Turn, Turn, Turn];
+  second.resolve("dog");
+  third.resolve("cat");
+  await vi.waitFor(async () => expect((await show(id)).answered).toBe(2), SOON);
+  control.resolve("cat"); // heard because the others differ
+  expect(await asked).toMatchObject({ output: "cat", verdict: { single: { seat: 1, agrees: true } } });
+  expect(lessons()?.ballots.majority).toMatchObject({ ballots: 1, compared: 0, bothRight: 0 });
+  const { pairs, agents } = lessons()!.voters;
+  expect(Object.values(pairs)).toHaveLength(1);
+  expect(Object.values(agents).map(({ right }) => right)).toHaveLength(3);
 });
 
 it("counts ballots in its metrics", async () => {

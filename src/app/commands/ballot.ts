@@ -274,7 +274,11 @@ function renderSingle(single: Page["statistics"]["single"]): string[] {
   return [
     "",
     `${ballots} ballots of this kind so far: ${decided} decided${agreement === null ? "" : `, ${percent(agreement)} agree on average`}`,
-    `against one agent: ${differed} of ${compared} said something else${prices.length === 0 ? "" : `, at ${prices.join(" and ")}`}`,
+    ...(compared === 0
+      ? ["none of them waited for the agent on the first seat, which each is compared with"]
+      : [
+          `against one agent: ${differed} of ${compared} said something else${prices.length === 0 ? "" : `, at ${prices.join(" and ")}`}`,
+        ]),
     ...(judged === null
       ? []
       : [

@@ -249,13 +249,21 @@ export function createEndings(parts: {
         };
       }),
       spent: spentOf(usage),
-      ...singleOf(spec, verdict),
+      ...singleOf(spec, verdict, late),
     };
   }
 }
 
-/** What the control arm said. One that abstained had its turn; one for which nobody was there did not. */
-function singleOf(spec: BallotSpec, { single, seats }: Verdict): Pick<BallotEnd["ended"], "single"> {
+/**
+ * What the control arm said. One that abstained had its turn; one for which nobody was there did not, nor one that was heard
+ * only because others disagreed: to compare it just where questions are hard would be no fair comparison.
+ */
+function singleOf(
+  spec: BallotSpec,
+  { single, seats, rounds }: Verdict,
+  late: ReadonlySet<number>,
+): Pick<BallotEnd["ended"], "single"> {
+  if (single !== undefined && rounds === 1 && late.has(single.seat)) return {};
   if (single !== undefined) {
     const value = single.value ?? seats[single.seat - 1]?.value;
     const mark = markOfAnswer(spec, value as Json);
