@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test } from "vitest";
 import { Ticker } from "../../src/coordinator/office/ticker.ts";
-import { LOG_TICK_MS } from "../../src/coordinator/time.ts";
+import { ELECTION_TIMES, LOG_TICK_MS } from "../../src/coordinator/time.ts";
 
 function setup() {
   const ticks: { atMs: number; isLate: boolean }[] = [];
@@ -34,8 +34,11 @@ test("what was missed comes in one burst, late but for the last, and a long paus
   const { ticks, pauses } = setup();
   block(LOG_TICK_MS * 12.5);
   await expect.poll(() => ticks.length).toBeGreaterThan(0);
-  expect(ticks.slice(0, 12).map(({ isLate }) => isLate)).toEqual([...Array(11).fill(true), false]);
-  expect(pauses).toEqual([12 * LOG_TICK_MS]);
+  // A loaded machine may have taken the process away for a tick or two more.
+  const missed = pauses[0]! / LOG_TICK_MS;
+  expect(missed).toBeGreaterThanOrEqual(12);
+  const burst = Math.min(missed, 2 * ELECTION_TIMES.electionTicks);
+  expect(ticks.slice(0, burst).map(({ isLate }) => isLate)).toEqual([...Array(burst - 1).fill(true), false]);
 });
 
 test("nothing comes after the stop", async () => {
