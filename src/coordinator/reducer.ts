@@ -6,7 +6,7 @@
 // R3  What `toJson` gives is never changed by a later decision: it is written out bit by bit while the state goes on.
 import type { z } from "zod";
 import { type CommandSet, canonicalJson, type Json, type JsonObject, sha256 } from "../consensus/index.ts";
-import type { ErrorCode } from "../protocol/index.ts";
+import { type ErrorCode, parse, SwarmError } from "../protocol/index.ts";
 
 /** A command as it stands in the log. Fields that are not there are absent, never undefined. */
 export type LogCommand = { readonly type: string };
@@ -50,10 +50,16 @@ type AnyReducer = Reducer<unknown, LogCommand>;
 type StateOf<R> = R extends Reducer<infer S, infer _C> ? S : never;
 type CommandOf<R> = R extends Reducer<infer _S, infer C> ? C : never;
 
+/** A command set that says of a command that is none what is wrong with which field. */
+export interface Combined<S, C> extends CommandSet<S, C> {
+  /** @throws SwarmError `invalid_input` naming the field. */
+  read(value: unknown): C;
+}
+
 /** Several reducers as one command set. Reads are no commands here: they wait for a barrier and look at the state. */
 export function combine<P extends Readonly<Record<string, AnyReducer>>>(
   parts: P,
-): CommandSet<{ readonly [K in keyof P]: StateOf<P[K]> }, CommandOf<P[keyof P]>> {
+): Combined<{ readonly [K in keyof P]: StateOf<P[K]> }, CommandOf<P[keyof P]>> {
   type State = { readonly [K in keyof P]: StateOf<P[K]> };
   type Command = CommandOf<P[keyof P]>;
   const owners = new Map<string, { name: string; part: AnyReducer; schema: z.ZodType }>();
@@ -63,16 +69,26 @@ export function combine<P extends Readonly<Record<string, AnyReducer>>>(
     }
   }
   const names = Object.keys(parts).sort();
+  function read(value: unknown): Command {
+    const type = (value as { type?: unknown } | null)?.type;
+    const owner = typeof type === "string" ? owners.get(type) : undefined;
+    if (owner === undefined) {
+      throw new SwarmError("invalid_input", `command type ${JSON.stringify(type)} is unknown`, {
+        field: "type",
+      });
+    }
+    return parse(owner.schema, value, type as string) as Command;
+  }
   return {
     empty: () => Object.fromEntries(names.map((name) => [name, parts[name]!.empty()])) as State,
+    read,
     parse(value) {
-      const type = (value as { type?: unknown } | null)?.type;
-      const owner = typeof type === "string" ? owners.get(type) : undefined;
-      if (owner === undefined) return { ok: false, error: `command type ${JSON.stringify(type)} is unknown` };
-      const parsed = owner.schema.safeParse(value);
-      if (parsed.success) return { ok: true, command: parsed.data as Command };
-      const issue = parsed.error.issues[0];
-      return { ok: false, error: `${type}: ${issue?.path.join(".")}: ${issue?.message}` };
+      try {
+        return { ok: true, command: read(value) };
+      } catch (error) {
+        if (error instanceof SwarmError) return { ok: false, error: error.message };
+        throw error;
+      }
     },
     isRead: () => false,
     decide(state, command, at) {
