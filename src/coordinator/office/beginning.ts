@@ -152,7 +152,8 @@ export async function takesAnotherLog(
   return entry.type === "office-taken" && place.seq === expectedLastSeq && (await isExchanged(log, place));
 }
 
-function refuse(reason: string): SwarmError {
+/** The log is not what it should be: who reads it halts. */
+export function refuse(reason: string): SwarmError {
   return new SwarmError("conflict", `${reason}; see ${RUNBOOK}`);
 }
 

@@ -13,7 +13,7 @@ import { SwarmError } from "../../protocol/index.ts";
 import type { Log, Objects, Stored, Subscription } from "../../transport/index.ts";
 import { type OfficeCommand, type OfficeState, officeCommands } from "../state.ts";
 import { ELECTION_TIMES } from "../time.ts";
-import type { Beginning, Place } from "./beginning.ts";
+import { type Beginning, type Place, refuse } from "./beginning.ts";
 import { readJson, type SentAppend } from "./control-log.ts";
 import { DOUBT_MS, LogWatch } from "./log-watch.ts";
 import type { OfficeOptions } from "./office.ts";
@@ -93,7 +93,7 @@ export function createPart(
 
 /**
  * Reads the log behind where the part begins, and hears it from then on with `onStored`.
- * @throws SwarmError `unavailable` when that cannot be done now.
+ * @throws SwarmError `unavailable` when that cannot be done now; `conflict` when an entry is missing in the middle.
  */
 export async function loadPart(part: Part, log: Log, onStored: (stored: Stored) => void): Promise<void> {
   const { member, snapshots } = part;
@@ -101,8 +101,9 @@ export async function loadPart(part: Part, log: Log, onStored: (stored: Stored) 
   let isLoading = true;
   let hasGap = false;
   const load = (stored: Stored) => {
-    hasGap ||= stored.seq > fold.seq + 1;
     if (hasGap || haltedError(member) !== undefined) return;
+    hasGap = stored.seq > fold.seq + 1;
+    if (hasGap) return;
     const entry = readJson(stored);
     const halted = loadLog(member, [entry]);
     snapshots.noteEntry(stored.data.length);
@@ -118,6 +119,8 @@ export async function loadPart(part: Part, log: Log, onStored: (stored: Stored) 
   isLoading = false;
   if (!hasGap) return;
   endPart(part);
+  const missing = fold.seq + 1;
+  if ((await log.info()).firstSeq <= missing) throw refuse(`entry ${missing} is missing`);
   throw new SwarmError("unavailable", "the control log was trimmed while it was read");
 }
 
