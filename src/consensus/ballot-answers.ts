@@ -117,7 +117,9 @@ function keepEvidence(
     votes,
     at: new Date(atMs).toISOString(),
   };
-  run.effects.push({ type: "evidence", evidence });
+  // The same vote may be heard twice, where it is written and where it is stored, and sent without end.
+  const mark = markOf(evidence);
+  if (ballot.evidence.some((other) => markOf(other) === mark)) return;
   let kept = ballot.evidence;
   if (kept.length >= MAX_EVIDENCE) {
     // Forgeries can come without end. What accuses a seat can not, and always finds room.
@@ -125,7 +127,13 @@ function keepEvidence(
     const victim = kept.findIndex(({ kind }) => kind !== "double");
     kept = kept.filter((_, index) => index !== victim);
   }
+  run.effects.push({ type: "evidence", evidence });
   update(run, { evidence: [...kept, evidence] });
+}
+
+/** What tells evidence apart: all but when it came. */
+function markOf({ at: _, ...what }: Evidence): string {
+  return JSON.stringify(what);
 }
 
 function voteRoundOf(ballot: Ballot): VoteRound {

@@ -114,13 +114,13 @@ export function admitVote(
   });
   const key = round.keys.get(seat);
   if (key === undefined) return refuse("unregistered", `seat ${seat} has no registered key in this ballot`);
-  if (signed.seat !== seat)
-    return refuse("forged", `came as the answer of seat ${seat}, but is for seat ${signed.seat}`);
   if (!verifyVote(signed, key))
     return refuse("forged", "the signature is not that of the seat's registered key");
   if (signed.ballot !== round.ballot) return refuse("replayed", `is for ballot ${signed.ballot}`);
   if (signed.nonce !== round.nonces[signed.round - 1])
     return refuse("replayed", "has the nonce of another round or ballot");
+  if (signed.seat !== seat)
+    return refuse("forged", `came as the answer of seat ${seat}, but is for seat ${signed.seat}`);
   if (signed.round !== round.round)
     return refuse("late", `is for round ${signed.round}; it is round ${round.round}`);
   const before = round.votes.get(seat);

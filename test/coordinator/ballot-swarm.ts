@@ -61,8 +61,8 @@ export async function setupBallots(voters: readonly (Voter | string)[], options:
   onTestFinished(() => tap.close());
   await transport.bus.flush();
 
-  /** Starts a process with these agents and waits until the office knows them. */
-  async function host(more: readonly (Voter | string)[], votes: VotePort | undefined = createVotes()) {
+  /** Starts a process with these agents (`votes` null: without keys) and waits until the office knows them. */
+  async function host(more: readonly (Voter | string)[], votes: VotePort | null = createVotes()) {
     const shared = {
       transport: await swarm.connect(),
       meter: createMeter(),
@@ -86,7 +86,13 @@ export async function setupBallots(voters: readonly (Voter | string)[], options:
         }),
       };
     });
-    const made = createHost({ ...shared, role: "test", version: "1.0.0", roles, votes });
+    const made = createHost({
+      ...shared,
+      role: "test",
+      version: "1.0.0",
+      roles,
+      ...(votes === null ? {} : { votes }),
+    });
     const worker = createWorker({ ...shared, workforce: made.workforce, capabilities: made.capabilities });
     await made.service.start();
     await worker.start();

@@ -54,7 +54,7 @@ export class News {
 
   #tell(id: string, event: string, more: object): void {
     const { transport, subjects, clock } = this.#parts;
-    const body = encode({ ...more, at: toIsoTime(clock.now()) });
+    const body = encode({ at: toIsoTime(clock.now()), ...more });
     transport.bus.publish(subjects.event("ballot", id, event), body);
   }
 }
