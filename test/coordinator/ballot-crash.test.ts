@@ -1,12 +1,12 @@
 // The coordinator that works on a ballot is cut off before and after each thing that it does to the world; another one
 // takes the office. Whatever the point, the ballot ends with one verdict, every seat is asked once, and nothing is left.
 import { expect, it, onTestFinished, vi } from "vitest";
-import { type AgentDefinition, createHost, defineAgent } from "../../src/agent/index.ts";
-import { createMeter, silentLogger } from "../../src/base/index.ts";
+import { defineAgent } from "../../src/agent/index.ts";
+import { createMeter } from "../../src/base/index.ts";
 import type { Result, TaskInput } from "../../src/protocol/index.ts";
 import type { Log, Transport } from "../../src/transport/index.ts";
-import { createTaskClient, createWorker } from "../../src/work/index.ts";
-import { SOON, setupOffice } from "./support.ts";
+import { createTaskClient } from "../../src/work/index.ts";
+import { SOON, setupOffice, startAgents } from "./support.ts";
 
 /** What a coordinator does to the world because of a ballot. */
 type Effect =
@@ -79,7 +79,7 @@ async function play({ agents, ballot }: Story, cut: Cut) {
   const first = await swarm.start("c1", ["c1"], {}, { transport: line.through(await swarm.connect()) });
   await vi.waitFor(() => expect(first.office.tenure).not.toBeNull(), SOON);
   const ran: string[] = [];
-  await startHost(
+  await startAgents(
     await swarm.connect(),
     agents.map((answer, index) =>
       defineAgent({
@@ -204,19 +204,6 @@ function effectOf(key: string, data: Uint8Array): Effect | undefined {
   if (key === "tasks") return "question";
   if (key === "results") return "result";
   return /"type":"(ballots-[a-z]+)"/.exec(new TextDecoder().decode(data))?.[1] as Effect | undefined;
-}
-
-async function startHost(transport: Transport, definitions: AgentDefinition[]): Promise<void> {
-  const parts = { transport, meter: createMeter(), log: silentLogger, hostId: "h1" };
-  const roles = definitions.map((definition) => ({ definition }));
-  const host = createHost({ ...parts, role: "test", version: "1.0.0", roles });
-  const worker = createWorker({ ...parts, workforce: host.workforce, capabilities: host.capabilities });
-  await host.service.start();
-  await worker.start();
-  onTestFinished(async () => {
-    await worker.stop();
-    await host.service.stop();
-  });
 }
 
 interface End {

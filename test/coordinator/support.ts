@@ -1,5 +1,6 @@
 // Coordinators for tests: several in one process, over a transport of the test's choice.
 import { onTestFinished } from "vitest";
+import { type AgentDefinition, createHost } from "../../src/agent/index.ts";
 import { createMeter, silentLogger } from "../../src/base/index.ts";
 import {
   createBallots,
@@ -21,7 +22,7 @@ import {
   type NatsCredentials,
   type Transport,
 } from "../../src/transport/index.ts";
-import { createTaskClient } from "../../src/work/index.ts";
+import { createTaskClient, createWorker } from "../../src/work/index.ts";
 import { type NatsServer, startNatsServer } from "../support/nats-server.ts";
 
 /** Waits for elections: an election takes a second, a loaded machine longer. */
@@ -116,6 +117,24 @@ export async function setupOffice(
     start,
     startAll: (members: readonly string[]) => Promise.all(members.map((id) => start(id, members))),
   };
+}
+
+/** Starts one agent of each definition in a host of their own. */
+export async function startAgents(
+  transport: Transport,
+  definitions: readonly AgentDefinition[],
+  hostId = "h1",
+): Promise<void> {
+  const parts = { transport, meter: createMeter(), log: silentLogger, hostId };
+  const roles = definitions.map((definition) => ({ definition }));
+  const host = createHost({ ...parts, role: "test", version: "1.0.0", roles });
+  const worker = createWorker({ ...parts, workforce: host.workforce, capabilities: host.capabilities });
+  await host.service.start();
+  await worker.start();
+  onTestFinished(async () => {
+    await worker.stop();
+    await host.service.stop();
+  });
 }
 
 /** What an agent says of itself. */

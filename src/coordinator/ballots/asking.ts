@@ -5,6 +5,8 @@
 // A2  Results are heard where the server announces stored ones, on the lanes of scoped tasks: one subscription a lane for
 //     all ballots. Of `bft` ballots the writes themselves are heard too, because a second vote is refused and never stored.
 // A3  A question is answered once: by its result, or by an abstention in its name.
+// A4  An announcement may be lost, and the result is stored all the same: what is open is looked for when the connection is
+//     back, and now and then.
 // A4  Nobody answers for somebody else: a result counts only when it names an agent that was asked.
 import { type Clock, type Logger, toIsoTime } from "../../base/index.ts";
 import { type BallotEffect, type BallotEvent, reseatBallot, type Seat } from "../../consensus/index.ts";
@@ -13,6 +15,7 @@ import {
   encode,
   LANES,
   laneOf,
+  MAX_BALLOT_VALUE_BYTES,
   type PlacedAddress,
   type Result,
   type Subjects,
@@ -24,11 +27,22 @@ import { readResult, unpackResult } from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
 import type { Placement } from "../placement/placement.ts";
 import { type Addressee, questionTaskId } from "./messages.ts";
-import { MAX_KEPT_OUTPUT_BYTES, type Question, type Run } from "./run.ts";
+import { type KeptOutput, MAX_KEPT_OUTPUT_BYTES, type Question, type Run } from "./run.ts";
 import { findSubstitute } from "./seating.ts";
 
 /** The pause before a question is put again that could not be, or for which nobody was there; in ms. */
 export const PUT_PAUSE_MS = 500;
+
+/** How long a question may be open before its result is looked for in the stream, and again, in ms (A4). */
+const LOOK_AFTER_MS = 30_000;
+/** How often it is seen whether there are such, in ms. */
+const LOOK_INTERVAL_MS = 1_000;
+/** Reads of results that are on their way at the same time. */
+const MAX_LOOKS = 128;
+/** Beyond this many bytes of answers in memory no whole output is kept any more: the winning one is read from its result. */
+const MAX_KEPT_BYTES = 64 * 1_024 * 1_024;
+/** Beyond this many no ballot is opened. What is open adds at most {@link MAX_BALLOT_VALUE_BYTES} each. */
+const MAX_HELD_BYTES = 256 * 1_024 * 1_024;
 
 /** What asking needs of whoever runs ballots. */
 export interface AskingParts {
@@ -49,8 +63,12 @@ export interface AskingParts {
 /** The open questions of one holder of the office. */
 export class Asking {
   readonly #parts: AskingParts;
+  /** By task id; who was looked for least recently comes first. */
   readonly #questions = new Map<string, Question>();
   #open: Subscription[] = [];
+  /** Bytes of answers in memory, about. */
+  #heldBytes = 0;
+  #cancelLook: (() => void) | undefined;
   /** What listens to the writes of signed votes, by ballot. */
   readonly #writes = new Map<string, Subscription>();
 
@@ -65,19 +83,28 @@ export class Asking {
       const filter = subjects.filters.doneInLane(lane);
       this.#open.push(transport.bus.subscribe(filter, (message) => this.#onDone(message))); // A2
     }
+    this.#lookLater();
   }
 
   /** Hears and knows nothing any more. */
   stop(): void {
     for (const subscription of [...this.#open, ...this.#writes.values()]) subscription.close();
     this.#open = [];
+    this.#cancelLook?.();
     this.#writes.clear();
     this.#questions.clear();
+    this.#heldBytes = 0;
+  }
+
+  /** Whether open ballots hold so many answers that another one should wait. */
+  get isFull(): boolean {
+    return this.#heldBytes > MAX_HELD_BYTES;
   }
 
   /** Forgets the questions of a ballot that has ended. */
   forget(run: Run): void {
     for (const taskId of run.questions.keys()) this.#questions.delete(taskId);
+    this.#heldBytes -= run.heldBytes;
     this.#writes.get(run.id)?.close();
     this.#writes.delete(run.id);
   }
@@ -123,6 +150,7 @@ export class Asking {
       asked: new Set(),
       place: null,
       isAnswered: false,
+      lookedForMs: this.#parts.clock.now(),
     };
   }
 
@@ -241,6 +269,42 @@ export class Asking {
     else if (!question.isAnswered) await this.put(question, true);
   }
 
+  #lookLater(): void {
+    const open = this.#open;
+    this.#cancelLook = this.#parts.clock.after(LOOK_INTERVAL_MS, () => {
+      void this.lookFor(LOOK_AFTER_MS).finally(() => {
+        if (this.#open === open) this.#lookLater();
+      });
+    });
+  }
+
+  /** Looks for the results of questions that were put, or looked for, so long ago (A4). Never rejects. */
+  async lookFor(afterMs: number): Promise<void> {
+    const dueMs = this.#parts.clock.now() - afterMs;
+    const due: Question[] = [];
+    for (const question of this.#questions.values()) {
+      if (question.lookedForMs > dueMs) break;
+      due.push(question);
+    }
+    for (let from = 0; from < due.length; from += MAX_LOOKS) {
+      await Promise.all(due.slice(from, from + MAX_LOOKS).map((question) => this.#look(question)));
+    }
+  }
+
+  async #look(question: Question): Promise<void> {
+    const { taskId, resultSubject } = question;
+    if (question.isAnswered || this.#questions.get(taskId) !== question) return;
+    this.#questions.delete(taskId);
+    this.#questions.set(taskId, question);
+    question.lookedForMs = this.#parts.clock.now();
+    try {
+      const stored = await this.#parts.transport.log("results").last(resultSubject);
+      if (stored !== null && !question.isAnswered) await this.#hear(question, stored);
+    } catch (error) {
+      this.#parts.log.info({ err: error, taskId }, "a result could not be looked for");
+    }
+  }
+
   #onDone(message: Incoming): void {
     const taskId = message.subject.slice(message.subject.lastIndexOf(".") + 1);
     const question = this.#questions.get(taskId);
@@ -267,9 +331,18 @@ export class Asking {
     } else if (failed !== undefined) {
       this.#parts.step(run, { type: "abstain", seat: to.seat, round, reason: failed, ...usage, atMs });
     } else {
-      if (message.data.length <= MAX_KEPT_OUTPUT_BYTES) run.outputs.set(to.seat, { round, output });
+      this.#hold(run, to.seat, { round, output, bytes: message.data.length });
       this.#parts.step(run, { type: "answer", seat: to.seat, round, output, vote, ...usage, atMs });
     }
+  }
+
+  /** Counts what an answer holds, and keeps a small output while there is room: it may be the verdict's. */
+  #hold(run: Run, seat: number, { round, output, bytes }: KeptOutput & { bytes: number }): void {
+    const isKept = bytes <= MAX_KEPT_OUTPUT_BYTES && this.#heldBytes + bytes <= MAX_KEPT_BYTES;
+    if (isKept) run.outputs.set(seat, { round, output });
+    const held = isKept ? bytes : Math.min(bytes, Math.floor(MAX_BALLOT_VALUE_BYTES / run.core.seats.length));
+    run.heldBytes += held;
+    this.#heldBytes += held;
   }
 
   /** Looks at what somebody tried to store as a signed seat's result: what it signed counts against it, stored or not. */
@@ -308,6 +381,7 @@ export class Asking {
     const { run } = question;
     if (question.isAnswered) return false;
     question.isAnswered = true;
+    if (run.core.spec.strategy !== "bft") this.#questions.delete(question.taskId); // a second vote would count against it
     run.onAnswered?.();
     return this.#parts.isLive(run) && run.stage === "open";
   }

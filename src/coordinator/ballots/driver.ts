@@ -34,24 +34,25 @@ import {
   toSwarmError,
 } from "../../protocol/index.ts";
 import type { Incoming, IncomingRequest, Subscription, Transport } from "../../transport/index.ts";
-import { createOutcomes, isScopeMarked, type TaskClient } from "../../work/index.ts";
+import { createOutcomes, type TaskClient } from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
 import type { OfficeAnswers } from "../office/server.ts";
 import type { Placement } from "../placement/placement.ts";
 import { Asking, PUT_PAUSE_MS } from "./asking.ts";
 import type { OpenBallot, OpenedBallot } from "./ballots.ts";
 import { Batch } from "./batch.ts";
+import { wasCancelled } from "./cancelled.ts";
 import { createEndings, type Endings } from "./ending.ts";
 import { News, whereIs } from "./news.ts";
-import { prepareBallot } from "./opening.ts";
+import { prepareBallot, tooMany } from "./opening.ts";
 import { answerPeople } from "./people.ts";
 import { type Question, Run } from "./run.ts";
 import { WaitingBallots } from "./waiting.ts";
 
-/** When a host asks again while there are too many ballots, in ms. */
-const RETRY_FULL_MS = 1_000;
 /** The pause before an end that could not be decided is tried again, in ms. */
 const END_PAUSE_MS = 500;
+/** Ballots on their way into the log: a second's worth. Those of a slow log wait in their queue, and not here. */
+const MAX_OPENING = 1_024;
 /** Ballots that a new holder of the office takes up at the same time. */
 const MAX_TAKEN_UP = 32;
 
@@ -147,6 +148,7 @@ class Driver implements BallotDriver {
     const { taskId } = request;
     let opening = this.#opening.get(taskId);
     if (opening === undefined) {
+      if (this.#opening.size >= MAX_OPENING || this.#asking.isFull) throw tooMany();
       opening = this.#openOnce(request).finally(() => this.#opening.delete(taskId));
       this.#opening.set(taskId, opening);
     }
@@ -177,6 +179,9 @@ class Driver implements BallotDriver {
     this.#open.push(
       bus.subscribe(filters.allWhere, (request) => this.#onWhere(request)),
       bus.subscribe(filters.allCancels, (message) => this.#onCancel(message)),
+      this.#parts.transport.onState((state) => {
+        if (state === "connected") void this.#catchUp();
+      }),
     );
     void this.#takeUp();
   }
@@ -209,7 +214,8 @@ class Driver implements BallotDriver {
     this.#asking.register(run, effectsOf(run.core));
     this.#wake(run);
     try {
-      if (await this.#isCancelled(run.ballot)) return this.#cancel(run, "the task was cancelled");
+      if (await wasCancelled(this.#parts.transport, run.ballot))
+        return this.#cancel(run, "the task was cancelled");
       for (const question of run.unanswered) await this.#asking.recover(question);
     } catch (error) {
       if (!this.#isLive(run)) return;
@@ -220,10 +226,18 @@ class Driver implements BallotDriver {
     }
   }
 
-  async #isCancelled({ id, scope }: OpenBallot): Promise<boolean> {
-    const { transport } = this.#parts;
-    if (await isScopeMarked(transport, scope)) return true;
-    return (await transport.log("results").last(this.#subjects.filters.resultById(id))) !== null;
+  /** Hears what was said while the connection was broken: results, and that a ballot's task was cancelled. */
+  async #catchUp(): Promise<void> {
+    await this.#asking.lookFor(0);
+    for (const run of [...this.#runs.values()]) {
+      if (!this.#isLive(run) || run.stage !== "open") continue;
+      try {
+        if (await wasCancelled(this.#parts.transport, run.ballot))
+          this.#cancel(run, "the task was cancelled");
+      } catch (error) {
+        this.#parts.log.info({ err: error, ballot: run.id }, "whether it was cancelled could not be seen");
+      }
+    }
   }
 
   #begin(ballot: OpenBallot, core: Ballot): Run {
@@ -247,11 +261,7 @@ class Driver implements BallotDriver {
       prepareBallot(request, { state: office.state, pick: placement.pick, atMs, sinceMs }),
     );
     const outcome = await this.#opens.add(opened, opened.bytes);
-    if (outcome === "full") {
-      throw new SwarmError("rate_limited", "too many ballots are open: the task waits in its queue", {
-        retryAfterMs: RETRY_FULL_MS,
-      });
-    }
+    if (outcome === "full") throw tooMany();
     const ballot = office.state.ballots.open.get(taskId);
     if (outcome !== "opened" || ballot === undefined || this.#runs.has(taskId)) return;
     const run = this.#begin(ballot, core);
@@ -278,9 +288,7 @@ class Driver implements BallotDriver {
     const core = JSON.parse(JSON.stringify(run.core)) as Json;
     const bytes = JSON.stringify(run.ballot.task).length + JSON.stringify(core).length;
     const outcome = await this.#steps.add({ id: run.id, core, bytes }, bytes);
-    if (outcome === "full") {
-      throw new SwarmError("rate_limited", "too many ballots are open", { retryAfterMs: RETRY_FULL_MS });
-    }
+    if (outcome === "full") throw tooMany();
   }
 
   #step(run: Run, event: BallotEvent): void {

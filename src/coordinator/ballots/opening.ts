@@ -7,6 +7,8 @@ import type { OfficeState } from "../state.ts";
 import type { OpenedBallot } from "./ballots.ts";
 import { findSeats, NOBODY, worthOf } from "./seating.ts";
 
+/** When a host asks again while there are too many ballots, in ms. */
+const RETRY_FULL_MS = 1_000;
 /** When a host asks again while too few agents are there, in ms: at first, and at most. A long wait must not become load. */
 const RETRY_FEW_MS = 250;
 const RETRY_FEW_MS_MAX = 5_000;
@@ -92,4 +94,11 @@ function fillUp(seats: readonly Seat[], count: number): Seat[] {
     { length: count },
     (_, index) => byNumber.get(index + 1) ?? { seat: index + 1, agent: NOBODY, weight: 0, publicKey: "" },
   );
+}
+
+/** What a host is told while there is no room for another ballot. */
+export function tooMany(): SwarmError {
+  return new SwarmError("rate_limited", "too many ballots are open: the task waits in its queue", {
+    retryAfterMs: RETRY_FULL_MS,
+  });
 }

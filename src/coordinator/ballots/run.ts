@@ -8,6 +8,12 @@ import { type Addressee, QuestionForm } from "./messages.ts";
 /** Outputs of at most this many bytes are kept until the verdict; a larger winner is read again. */
 export const MAX_KEPT_OUTPUT_BYTES = 16_384;
 
+/** What a seat put out in a round. */
+export interface KeptOutput {
+  readonly round: number;
+  readonly output: unknown;
+}
+
 /** A question whose result has not come yet. */
 export interface Question {
   readonly run: Run;
@@ -25,6 +31,8 @@ export interface Question {
   /** Where it was placed; null while it is nowhere. */
   place: { readonly host: string; readonly agent: string } | null;
   isAnswered: boolean;
+  /** When its result was looked for last, or it was taken up. */
+  lookedForMs: number;
   /** Another agent is being found for it. */
   isMoving?: boolean;
 }
@@ -40,7 +48,9 @@ export class Run {
   /** Every question of it that was put, by task id. */
   readonly questions = new Map<string, Question>();
   /** Small outputs by seat: one of them becomes the result's. */
-  readonly outputs = new Map<number, { readonly round: number; readonly output: unknown }>();
+  readonly outputs = new Map<number, KeptOutput>();
+  /** Bytes of its answers in memory, about. */
+  heldBytes = 0;
   /** Resolves when its end is in the log; rejects when it could not be decided here. */
   readonly ended = Promise.withResolvers<void>();
   wakesAtMs: number | null = null;

@@ -41,6 +41,10 @@ export async function respondTo(
     const told = toSwarmError(error);
     if (told.code === "internal") log.error({ err: error }, "a command failed for a reason of our own");
     const { body, headers } = errorReply(told, encoding);
-    request.respond(body, headers);
+    try {
+      request.respond(body, headers);
+    } catch (failed) {
+      log.debug({ err: failed }, "a reply could not be sent"); // the connection is closed: this process ends
+    }
   }
 }

@@ -1,0 +1,189 @@
+// Ballots when something is short: time for all seats, the connection of the holder of the office, and room.
+import { expect, it, onTestFinished, vi } from "vitest";
+import { defineAgent } from "../../src/agent/index.ts";
+import { createMeter, newId } from "../../src/base/index.ts";
+import {
+  type BallotEnd,
+  ballots,
+  MAX_OPEN,
+  MAX_OPEN_BYTES,
+  type OpenedBallot,
+} from "../../src/coordinator/ballots/ballots.ts";
+import type { Transport } from "../../src/transport/index.ts";
+import { createTaskClient } from "../../src/work/index.ts";
+import { SOON, setupOffice, startAgents } from "./support.ts";
+
+const BALLOT = { seats: 5, strategy: "majority" } as const;
+const PATIENCE = { timeoutMs: 30_000 };
+
+/** A coordinator over a line that can be cut, five agents, and whoever hands in. */
+async function setup(answer: (agent: number, signal: AbortSignal) => Promise<unknown>) {
+  const swarm = await setupOffice();
+  const line = new Line(await swarm.connect());
+  const leader = await swarm.start("c1", ["c1"], {}, { transport: line.transport });
+  await vi.waitFor(() => expect(leader.office.tenure).not.toBeNull(), SOON);
+  const agents = [1, 2, 3, 4, 5].map((agent) =>
+    defineAgent({
+      name: `agent-${agent}`,
+      capabilities: ["classify"],
+      run: (_task, { signal }) => answer(agent, signal),
+    }),
+  );
+  await startAgents(await swarm.connect(), agents);
+  await vi.waitFor(() => expect(leader.office.state.registry.members.size).toBe(5), SOON);
+  const client = createTaskClient({ transport: await swarm.connect(), meter: createMeter() });
+  onTestFinished(() => client.close());
+  const run = () =>
+    client.run({ id: "b1", scope: "s1", capability: "classify", input: "picture", ballot: BALLOT }, PATIENCE);
+  return { ...swarm, line, leader, client, run };
+}
+
+it("ends as soon as three of five agree, and lets the two others go", async () => {
+  const letGo: number[] = [];
+  const { run, transport, leader } = await setup(async (agent, signal) => {
+    if (agent <= 3) return "cat";
+    return new Promise((_resolve, reject) => {
+      signal.addEventListener("abort", () => {
+        letGo.push(agent);
+        reject(signal.reason as Error);
+      });
+    });
+  });
+  const { verdict } = await run();
+  expect(verdict).toMatchObject({ outcome: "decided", value: "cat", decidedBy: "quorum", abstained: 0 });
+  expect(verdict?.seats.filter(({ value }) => value === undefined)).toHaveLength(2);
+  await vi.waitFor(() => expect(letGo.sort()).toEqual([4, 5]), SOON);
+  await vi.waitFor(async () => expect((await transport.log("tasks").info()).messages).toBe(0), SOON);
+  await vi.waitFor(() => expect(leader.office.state.ballots.outbox.size).toBe(0), SOON);
+});
+
+it("hears the answers that came while its connection was broken", async () => {
+  const answering = Promise.withResolvers<string>();
+  const { run, transport, line, leader } = await setup(() => answering.promise);
+  const running = run();
+  await vi.waitFor(async () => expect((await transport.log("tasks").info()).messages).toBe(5), SOON);
+  line.breakOff();
+  answering.resolve("cat");
+  await vi.waitFor(async () => expect((await transport.log("results").info()).messages).toBe(5), SOON);
+  expect(leader.office.state.ballots.open.size).toBe(1);
+  line.mend();
+  expect(await running).toMatchObject({ status: "completed", output: "cat" });
+});
+
+it("hears that a ballot was cancelled while its connection was broken", async () => {
+  const { run, transport, line, leader, client } = await setup(() => new Promise(() => {}));
+  const running = run();
+  await vi.waitFor(async () => expect((await transport.log("tasks").info()).messages).toBe(5), SOON);
+  line.breakOff();
+  await client.cancelScope("s1");
+  expect(leader.office.state.ballots.open.size).toBe(1);
+  line.mend();
+  expect(await running).toMatchObject({ status: "cancelled" });
+  await vi.waitFor(async () => expect((await transport.log("tasks").info()).messages).toBe(0), SOON);
+});
+
+it("leaves a ballot in its queue while there is no room, and takes it when there is", async () => {
+  const { run, leader, transport } = await setup(async () => "cat");
+  const { office } = leader;
+  await office.submit(newId(), { type: "ballots-open", ballots: [made("big", MAX_OPEN_BYTES - 1)] });
+  const running = run();
+  const queued = () => transport.queue("tasks").consumers();
+  await vi.waitFor(
+    async () => expect((await queued()).find(({ ackPending }) => ackPending > 0)).toBeDefined(),
+    SOON,
+  );
+  expect(office.state.ballots.open.size).toBe(1);
+  await office.submit(newId(), { type: "ballots-end", ends: [endOf("big")] });
+  await office.submit(newId(), { type: "ballots-settle", ids: ["big"] });
+  expect(await running).toMatchObject({ status: "completed", output: "cat" });
+});
+
+it("opens no more ballots than there may be", () => {
+  const state = ballots.empty();
+  const open = (count: number) =>
+    ballots.decide(
+      state,
+      {
+        type: "ballots-open",
+        ballots: Array.from({ length: count }, (_, index) => made(`b${state.open.size + index}`, 10)),
+      },
+      0,
+    ) as string[];
+  for (let opened = 0; opened < MAX_OPEN; opened += 256)
+    expect(new Set(open(256))).toEqual(new Set(["opened"]));
+  expect(open(1)).toEqual(["full"]);
+  expect(state.open.size).toBe(MAX_OPEN);
+});
+
+/** The wire of a coordinator. While it is broken nothing that is said on the bus is heard. */
+class Line {
+  readonly transport: Transport;
+  readonly #onState: ((state: "connected") => void)[] = [];
+  #isBroken = false;
+
+  constructor(inner: Transport) {
+    const bus: Transport["bus"] = {
+      publish: (...args) => inner.bus.publish(...args),
+      request: (...args) => inner.bus.request(...args),
+      scatter: (...args) => inner.bus.scatter(...args),
+      flush: () => inner.bus.flush(),
+      subscribe: (subject, onMessage, options) => {
+        const onHeard: typeof onMessage = (message) => {
+          if (!this.#isBroken) onMessage(message);
+        };
+        return inner.bus.subscribe(subject, onHeard, options);
+      },
+    };
+    const onState: Transport["onState"] = (listener) => {
+      this.#onState.push(listener);
+      return inner.onState(listener);
+    };
+    this.transport = new Proxy(inner, {
+      get(target, name) {
+        if (name === "bus") return bus;
+        if (name === "onState") return onState;
+        const value = Reflect.get(target, name, target) as unknown;
+        return typeof value === "function" ? value.bind(target) : value;
+      },
+    });
+  }
+
+  breakOff(): void {
+    this.#isBroken = true;
+  }
+
+  mend(): void {
+    this.#isBroken = false;
+    for (const listener of this.#onState) listener("connected");
+  }
+}
+
+/** A ballot as the driver opens one, of about so many bytes. */
+function made(id: string, bytes: number): OpenedBallot {
+  const at = { capability: "classify", priority: "normal", scope: "-", encoding: "json" } as const;
+  return { id, ...at, storedAtMs: 1, openedAtMs: 1, task: {}, core: {}, bytes };
+}
+
+function endOf(id: string): BallotEnd {
+  return {
+    id,
+    result: {},
+    isFailed: false,
+    stragglers: [],
+    ended: {
+      strategy: "majority",
+      topology: "star",
+      outcome: "decided",
+      decidedBy: "all",
+      agreement: 1,
+      rounds: 1,
+      endedAtMs: 2,
+      mark: null,
+      truth: null,
+      isIndependent: true,
+      seats: [],
+      spent: { tokens: 0, costUsd: null },
+    },
+    equivocators: [],
+  };
+}
