@@ -1,39 +1,45 @@
-// Breaks a swarm's brain in every way that is known, under load, and judges what was seen:
-//   node tools/chaos.ts [--minutes 10] [--seed 1] [--faults a,b] [--one-at-a-time] [--rounds N] [--json]
+// Breaks a swarm's brain in every way that is known, under load, and judges what was seen: node tools/chaos.ts [--help].
 // Three coordinators and three nats-servers as processes. Exit code 1 when anything was lost, repeated, out of order or
-// untrue. `--one-at-a-time` lets everything recover after each fault and reports what each one cost.
-import { parseArgs } from "node:util";
-import { runChaos } from "../test/support/office/chaos.ts";
+// untrue.
+import { type ChaosReport, runChaos } from "../test/support/office/chaos.ts";
 import { FAULT_NAMES, FAULTS, type FaultName } from "../test/support/office/faults.ts";
+import { readFlags, tellProgress } from "./office/flags.ts";
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "10" },
-    seed: { type: "string", default: "1" },
-    faults: { type: "string" },
-    rounds: { type: "string" },
-    "one-at-a-time": { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
+const flags = readFlags(
+  "node tools/chaos.ts: three coordinators and three nats-servers as processes, broken again and again under load.",
+  {
+    minutes: { type: "count", default: 10, about: "how long faults come" },
+    seed: { type: "count", default: 1, about: "decides their order, and what clients ask" },
+    seeds: { type: "count", default: 1, about: "runs, each with the next seed" },
+    rounds: { type: "count", default: 1_000_000, about: "ends sooner: when each fault came so often" },
+    faults: { type: "names", names: FAULT_NAMES, about: "faults" },
+    "one-at-a-time": {
+      type: "switch",
+      about: "let everything recover after each fault, and tell what each one cost",
+    },
   },
-});
-const faults = (values.faults?.split(",") ?? FAULT_NAMES) as FaultName[];
-const unknown = faults.filter((name) => !FAULT_NAMES.includes(name));
-if (unknown.length > 0) {
-  process.stderr.write(`--faults: ${unknown.join(", ")} is none of ${FAULT_NAMES.join(", ")}\n`);
-  process.exit(2);
+);
+const faults = flags.names("faults") as FaultName[];
+const reports: ChaosReport[] = [];
+for (let seed = flags.count("seed"); seed < flags.count("seed") + flags.count("seeds"); seed++) {
+  tellProgress(`seed ${seed}`);
+  const report = await runChaos({
+    seed,
+    faults: {
+      durationMs: flags.count("minutes") * 60_000,
+      rounds: flags.count("rounds"),
+      faults,
+      oneAtATime: flags.has("one-at-a-time"),
+    },
+    onProgress: tellProgress,
+  });
+  reports.push(report);
+  if (!flags.json) print(report);
 }
-const startedMs = performance.now();
-const report = await runChaos({
-  seed: Number(values.seed),
-  durationMs: Number(values.minutes) * 60_000,
-  rounds: values.rounds === undefined ? undefined : Number(values.rounds),
-  faults,
-  oneAtATime: values["one-at-a-time"],
-  onProgress: (text) =>
-    process.stderr.write(`${((performance.now() - startedMs) / 1_000).toFixed(1).padStart(7)}  ${text}\n`),
-});
-if (values.json) process.stdout.write(`${JSON.stringify(report, null, 2)}\n`);
-else {
+if (flags.json) process.stdout.write(`${JSON.stringify(reports, null, 2)}\n`);
+process.exit(reports.every(({ sound }) => sound) ? 0 : 1);
+
+function print(report: ChaosReport): void {
   const { counts, ...found } = report.audit;
   for (const name of faults) {
     const cost = report.costs?.[name];
@@ -49,6 +55,5 @@ else {
   );
   for (const [what, list] of Object.entries(found))
     for (const each of list.slice(0, 10)) console.log(`${what}: ${each}`);
-  console.log(report.sound ? "sound" : `NOT SOUND (seed ${report.seed})`);
+  console.log(`seed ${report.seed}: ${report.sound ? "sound" : "NOT SOUND"}`);
 }
-process.exit(report.sound ? 0 : 1);

@@ -3,18 +3,23 @@
 import { parseArgs } from "node:util";
 import { type Figure, renderFigures } from "./figures.ts";
 
-/** A flag: a whole number, or a list of names out of `names`. */
+/** A flag: a whole number, a list of names out of `names`, or one that is there or not. */
 export type Flag = { about: string } & (
   | { type: "count"; default: number }
   | { type: "names"; names: readonly string[] }
+  | { type: "switch" }
 );
 
 /** What was asked for. `--json` and `--help` are every tool's. */
 export interface Flags<Name extends string> {
   count(name: Name): number;
   names(name: Name): readonly string[];
+  has(name: Name): boolean;
   readonly json: boolean;
 }
+
+const STRING = { type: "string" } as const;
+const BOOLEAN = { type: "boolean" } as const;
 
 /** Reads the command line; prints help and exits 0, or names what is wrong and exits 2. */
 export function readFlags<Name extends string>(
@@ -28,9 +33,9 @@ export function readFlags<Name extends string>(
   };
   let values: Record<string, string | boolean | undefined> = {};
   try {
-    const strings = entries.map(([name]) => [name, { type: "string" }] as const);
-    const booleans = { json: { type: "boolean" }, help: { type: "boolean" } } as const;
-    values = parseArgs({ options: { ...Object.fromEntries(strings), ...booleans } }).values as typeof values;
+    const own = entries.map(([name, { type }]) => [name, type === "switch" ? BOOLEAN : STRING] as const);
+    const options = { ...Object.fromEntries(own), json: BOOLEAN, help: BOOLEAN };
+    values = parseArgs({ options }).values as typeof values;
   } catch (error) {
     refuse((error as Error).message);
   }
@@ -43,6 +48,7 @@ export function readFlags<Name extends string>(
     json: values.json === true,
     count: (name) => read.get(name) as number,
     names: (name) => read.get(name) as readonly string[],
+    has: (name) => read.get(name) as boolean,
   };
 }
 
@@ -51,7 +57,8 @@ function readFlag(
   flag: Flag,
   text: string | boolean | undefined,
   refuse: (why: string) => never,
-): number | readonly string[] {
+): number | readonly string[] | boolean {
+  if (flag.type === "switch") return text === true;
   if (flag.type === "count") {
     const count = text === undefined ? flag.default : Number(text);
     return Number.isSafeInteger(count) && count >= 1
@@ -67,10 +74,10 @@ function readFlag(
 
 function describe(usage: string, entries: readonly [string, Flag][]): string {
   const lines = entries.map(([name, flag]) => {
-    const value = flag.type === "count" ? "N" : "LIST";
-    const fallback = flag.type === "count" ? String(flag.default) : "all";
+    const value = { count: " N", names: " LIST", switch: "" }[flag.type];
     const names = flag.type === "names" ? `: ${flag.names.join(", ")}` : "";
-    return `  ${`--${name} ${value}`.padEnd(22)}${flag.about}${names} (default ${fallback})`;
+    const fallback = flag.type === "count" ? ` (default ${flag.default})` : names && " (default all)";
+    return `  ${`--${name}${value}`.padEnd(22)}${flag.about}${names}${fallback}`;
   });
   return [usage, "", ...lines, `  ${"--json".padEnd(22)}one JSON document, with every measured value`].join(
     "\n",

@@ -6,7 +6,7 @@ import type { Transport } from "../../../src/transport/index.ts";
 import { type AuditReport, audit, isSound, type LogEntry, type StatusSample } from "./audit.ts";
 import { FAULT_NAMES, FAULTS, type FaultKind, type FaultName } from "./faults.ts";
 import { type OfficeHistory, startLoad } from "./load.ts";
-import { type OfficeRig, startOfficeRig } from "./rig.ts";
+import { CONTROL_STREAM, type OfficeRig, startOfficeRig } from "./rig.ts";
 
 const CLIENTS = 12;
 /** How often somebody asks who leads, and how long he waits. */
@@ -18,12 +18,18 @@ const OVERLAP_SHARE = 0.4;
 const MAX_PAUSE_MS = 1_500;
 /** How long commands must go well before a fault of a measured run. */
 const CALM_MS = 2_000;
-/** A victim may be missing for a moment, for example while nobody leads. */
-const BEGIN_TRIES = 20;
+/** A victim may be missing for a while, for example while nobody leads because NATS elects. */
+const BEGIN_TIMEOUT_MS = 30_000;
 
-/** What a run does. */
-export interface ChaosOptions {
-  readonly seed: number;
+/** A fault of a plan: when it comes, from the beginning on, and how long it lasts at least. */
+export interface PlannedFault {
+  readonly fault: FaultName;
+  readonly atMs: number;
+  readonly lastMs: number;
+}
+
+/** Faults that come by chance, dealt in rounds of all of them. */
+export interface DealtFaults {
   /** Ends after this long, in ms, or after each fault came `rounds` times, whatever is first. */
   readonly durationMs: number;
   readonly rounds?: number | undefined;
@@ -31,6 +37,13 @@ export interface ChaosOptions {
   readonly faults?: readonly FaultName[] | undefined;
   /** One fault at a time, with recovery in between: for measuring each. */
   readonly oneAtATime?: boolean | undefined;
+}
+
+/** What a run does. */
+export interface ChaosOptions {
+  /** Decides what clients ask, and the faults where they are dealt. */
+  readonly seed: number;
+  readonly faults: readonly PlannedFault[] | DealtFaults;
   readonly onProgress?: ((text: string) => void) | undefined;
 }
 
@@ -39,7 +52,6 @@ export interface Happened {
   readonly fault: FaultName;
   readonly victim: string;
   readonly beganAt: number;
-  healedAt: number;
 }
 
 /** What a fault cost, over all times that it came alone. */
@@ -77,7 +89,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
 
 async function runOn(rig: OfficeRig, options: ChaosOptions): Promise<ChaosReport> {
   const chance = seededChance(options.seed);
-  const { onProgress = () => undefined } = options;
+  const { faults, onProgress = () => undefined } = options;
   const startedAt = performance.now();
   const recorder = await recordLog(rig.transport);
   // One connection to each server: what one of them cannot do any more, others still can.
@@ -87,9 +99,10 @@ async function runOn(rig: OfficeRig, options: ChaosOptions): Promise<ChaosReport
   const watch = watchStatus(offices.map((office) => (timeoutMs: number) => office.tenure({ timeoutMs })));
   const happened: Happened[] = [];
   try {
-    if (options.oneAtATime === true)
-      await haveOneAtATime(rig, { ...options, chance, happened, history: load.history });
-    else await haveMany(rig, { ...options, chance, happened });
+    const run: Run = { rig, chance, happened, onProgress };
+    if (!("durationMs" in faults)) await havePlanned(run, faults);
+    else if (faults.oneAtATime === true) await haveOneAtATime(run, faults, load.history);
+    else await haveMany(run, faults);
     onProgress("healing; the office must answer again");
     await rig.recover();
   } finally {
@@ -115,34 +128,49 @@ async function runOn(rig: OfficeRig, options: ChaosOptions): Promise<ChaosReport
     unknownAppends: rig.countLogLines("the fate of an append is unknown"),
     longestOutageMs: Math.round(findOutage(load.history, startedAt, performance.now())),
     audit: found,
-    costs: options.oneAtATime === true ? sumCosts(happened, load.history) : null,
+    costs: "oneAtATime" in faults && faults.oneAtATime === true ? sumCosts(happened, load.history) : null,
   };
 }
 
-interface Plan extends ChaosOptions {
+/** What the faults of a run share. */
+interface Run {
+  readonly rig: OfficeRig;
   readonly chance: Chance;
   readonly happened: Happened[];
+  readonly onProgress: (text: string) => void;
 }
 
-/** Endless rounds of all faults, each round in another order. */
-function* deal({
-  faults = FAULT_NAMES,
-  rounds = Number.POSITIVE_INFINITY,
-  chance,
-}: Plan): Generator<FaultName> {
+/** Rounds of all faults, each round in another order, and how long each lasts. */
+function* deal(
+  chance: Chance,
+  { faults = FAULT_NAMES, rounds = Number.POSITIVE_INFINITY }: DealtFaults,
+): Generator<{ fault: FaultName; lastMs: number }> {
   for (let round = 0; round < rounds; round++) {
     const left = [...faults];
-    while (left.length > 0) yield left.splice(integerBetween(chance, 0, left.length - 1), 1)[0]!;
+    while (left.length > 0) {
+      const [fault] = left.splice(integerBetween(chance, 0, left.length - 1), 1);
+      const [fromMs, toMs] = FAULTS[fault!].lastsMs;
+      yield { fault: fault!, lastMs: integerBetween(chance, fromMs, toMs) };
+    }
   }
 }
 
-async function haveMany(rig: OfficeRig, plan: Plan): Promise<void> {
-  const { chance, durationMs } = plan;
-  const endAt = performance.now() + durationMs;
+async function havePlanned(run: Run, plan: readonly PlannedFault[]): Promise<void> {
+  await Promise.all(
+    plan.map(async (planned) => {
+      await sleep(planned.atMs);
+      await have(run, planned);
+    }),
+  );
+}
+
+async function haveMany(run: Run, dealt: DealtFaults): Promise<void> {
+  const { chance } = run;
+  const endAt = performance.now() + dealt.durationMs;
   const lasting = new Set<Promise<void>>();
-  for (const name of deal(plan)) {
+  for (const next of deal(chance, dealt)) {
     if (performance.now() >= endAt) break;
-    const fault = have(rig, name, plan).finally(() => lasting.delete(fault));
+    const fault = have(run, next).finally(() => lasting.delete(fault));
     lasting.add(fault);
     if (chance.next() < OVERLAP_SHARE && lasting.size < 2) await sleep(chance.next() * MAX_PAUSE_MS);
     else {
@@ -153,34 +181,36 @@ async function haveMany(rig: OfficeRig, plan: Plan): Promise<void> {
   await Promise.all(lasting);
 }
 
-async function haveOneAtATime(rig: OfficeRig, plan: Plan & { history: OfficeHistory }): Promise<void> {
-  const endAt = performance.now() + plan.durationMs;
-  for (const name of deal(plan)) {
+async function haveOneAtATime(run: Run, dealt: DealtFaults, history: OfficeHistory): Promise<void> {
+  const endAt = performance.now() + dealt.durationMs;
+  for (const next of deal(run.chance, dealt)) {
     if (performance.now() >= endAt) return;
-    await have(rig, name, plan);
-    await rig.recover();
-    await untilCalm(plan.history);
+    await have(run, next);
+    await run.rig.recover();
+    await run.rig.cluster.inSync(CONTROL_STREAM);
+    await untilCalm(history);
   }
 }
 
 /** Has a fault begin, last and end. */
-async function have(rig: OfficeRig, fault: FaultName, { chance, happened, onProgress }: Plan): Promise<void> {
-  const { begin, lastsMs }: FaultKind = FAULTS[fault];
-  const lastMs = integerBetween(chance, lastsMs[0], lastsMs[1]);
-  for (let attempt = 0; attempt < BEGIN_TRIES; attempt++) {
+async function have(
+  { rig, chance, happened, onProgress }: Run,
+  { fault, lastMs }: { fault: FaultName; lastMs: number },
+): Promise<void> {
+  const { begin }: FaultKind = FAULTS[fault];
+  const giveUpAt = performance.now() + BEGIN_TIMEOUT_MS;
+  for (;;) {
     const beganAt = performance.now();
     const broken = await begin(rig, chance);
-    if (broken === null) {
-      await sleep(STATUS_INTERVAL_MS);
-      continue;
+    if (broken !== null) {
+      const each: Happened = { fault, victim: broken.victim, beganAt };
+      happened.push(each);
+      onProgress(`${fault} of ${broken.victim} for ${lastMs} ms`);
+      await sleep(lastMs);
+      return broken.heal();
     }
-    const each: Happened = { fault, victim: broken.victim, beganAt, healedAt: Number.POSITIVE_INFINITY };
-    happened.push(each);
-    onProgress?.(`${fault} of ${broken.victim} for ${lastMs} ms`);
-    await sleep(lastMs);
-    await broken.heal();
-    each.healedAt = performance.now();
-    return;
+    if (beganAt > giveUpAt) return onProgress(`${fault} could not begin`);
+    await sleep(STATUS_INTERVAL_MS);
   }
 }
 

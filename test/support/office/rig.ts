@@ -63,8 +63,6 @@ export async function startOfficeRig(): Promise<OfficeRig> {
       return transport;
     };
     const transport = await connect(servers);
-    await transport.init();
-    await foundOffice(transport);
     const office = createOfficeClient({ transport });
     for (const id of MEMBERS) {
       const server = await cluster.clientUrl(id);
@@ -103,7 +101,9 @@ export async function startOfficeRig(): Promise<OfficeRig> {
       },
       stop,
     };
-    for (const each of coordinators) each.start();
+    for (const each of coordinators) each.start(); // they wait for the streams
+    await transport.init();
+    await foundOffice(transport);
     await rig.recover();
     return rig;
   } catch (error) {
