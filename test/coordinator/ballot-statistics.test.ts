@@ -202,12 +202,31 @@ it("compares with one agent only where it was heard in any case, and pairs only 
   second.resolve("dog");
   third.resolve("cat");
   await vi.waitFor(async () => expect((await show(id)).answered).toBe(2), SOON);
+  expect((await show(id)).spec).not.toHaveProperty("truth");
   control.resolve("cat"); // heard because the others differ
   expect(await asked).toMatchObject({ output: "cat", verdict: { single: { seat: 1, agrees: true } } });
   expect(lessons()?.ballots.majority).toMatchObject({ ballots: 1, compared: 0, bothRight: 0 });
   const { pairs, agents } = lessons()!.voters;
   expect(Object.values(pairs)).toHaveLength(1);
   expect(Object.values(agents).map(({ right }) => right)).toHaveLength(3);
+});
+
+it("says in the verdict what its seats are worth, once their errors are known", async () => {
+  const { ask, show } = await setupBallots(["a", "b", "c"]);
+  const together = (index: number) => (index % 2 === 0 ? "cat" : "dog");
+  for (let index = 0; index < 20; index += 1) {
+    const said = together(index);
+    const { verdict } = await ask({ a: said, b: said, c: said }, { strategy: "majority", truth: "cat" });
+    expect(verdict?.effectiveVoters).toBeNull();
+  }
+  const { taskId, verdict } = await ask({ a: "cat", b: "cat", c: "cat" }, { strategy: "majority" });
+  expect(verdict?.effectiveVoters).toBe(1);
+  const { statistics } = await show(taskId);
+  expect(statistics).toMatchObject({ cases: 20, effectiveVoters: 1, meanCorrelation: 1 });
+  expect(statistics.correlations).toContainEqual({
+    voters: ["a/model-of-a", "b/model-of-b"],
+    correlation: 1,
+  });
 });
 
 it("counts ballots in its metrics", async () => {

@@ -127,7 +127,7 @@ export function viewBallot(
     return {
       ...lineOfOpen(core, opened.capability),
       rounds: core.round,
-      spec: core.spec,
+      spec: withoutTruth(core.spec),
       evidence: [...core.evidence],
       votes: votesOf(core),
       candidates: effectsOf(core)
@@ -151,6 +151,11 @@ export function viewBallot(
     candidates: [],
     statistics: statisticsOf(state, facts.capability, facts.strategy, facts.seats),
   };
+}
+
+/** Whoever may look at an open ballot may sit in it. */
+function withoutTruth({ truth: _, ...spec }: BallotSpec): BallotSpec {
+  return spec;
 }
 
 function findEnded({ outbox, ended }: Ballots, id: string): EndedBallot {
