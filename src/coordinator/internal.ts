@@ -6,5 +6,6 @@ export { viewLocks } from "./locks/locks.ts";
 export { findBeginning, type Place, takesAnotherLog } from "./office/beginning.ts";
 export { LogWatch } from "./office/log-watch.ts";
 export { planRecovery, type Recovery } from "./office/recovery.ts";
-export { nameSnapshot, readSnapshotName } from "./office/snapshot-store.ts";
+export { nameSnapshot, readSnapshotName, sortSnapshots } from "./office/snapshot-store.ts";
+export { listNeedless, ToldSnapshots } from "./office/told.ts";
 export { type OfficeCommand, type OfficeState, officeCommands } from "./state.ts";

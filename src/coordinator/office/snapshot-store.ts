@@ -43,7 +43,12 @@ export async function hashBytes(data: Uint8Array): Promise<string> {
 
 /** All snapshots, the newest first. @throws SwarmError `unavailable`. */
 export async function listSnapshots(objects: Objects): Promise<SnapshotId[]> {
-  const ids = (await objects.names()).map(readSnapshotName).filter((id) => id !== null);
+  return sortSnapshots(await objects.names());
+}
+
+/** The snapshots among objects of these names, the newest first. */
+export function sortSnapshots(names: readonly string[]): SnapshotId[] {
+  const ids = names.map(readSnapshotName).filter((id) => id !== null);
   return ids.sort((a, b) => b.epoch - a.epoch || b.seq - a.seq || (a.hash < b.hash ? -1 : 1));
 }
 

@@ -4,8 +4,7 @@
 // N1  Order: checkpoint in the log, object stored, read back and verified, snapshot entry in the log, log trimmed, old
 //     objects removed. A crash after any step leaves a log that can be begun with: what comes later only takes away what
 //     the step before made needless.
-// N2  The log keeps all that the last but one snapshot needs: it is trimmed up to the entry of its checkpoint.
-// N3  An object is removed only when the log does not reach back to it any more, and never one of the newest two.
+// N2, N3  What of log and snapshots is kept, told.ts says.
 // N4  The event loop is not held: the text is made in slices, and no buffer is as long as it.
 import { createHash } from "node:crypto";
 import { type Clock, type Logger, type Meter, sleep } from "../../base/index.ts";
@@ -19,6 +18,7 @@ import {
 import { toSwarmError } from "../../protocol/index.ts";
 import type { Log, Objects } from "../../transport/index.ts";
 import { listSnapshots, nameSnapshot, type OfficeFold, writeSnapshot } from "./snapshot-store.ts";
+import { listNeedless, ToldSnapshots } from "./told.ts";
 
 /** When a snapshot is due: this much of the log lies behind the one before. */
 export interface SnapshotInterval {
@@ -64,10 +64,8 @@ interface Parts {
 /** The snapshots of one coordinator's part in the office. */
 export class Snapshots {
   readonly #parts: Parts;
-  /** The last two snapshots that the log tells of. */
-  readonly #told: SnapshotNote[] = [];
-  /** What the newest snapshot holds, and the bytes of the log that came since. */
-  #coveredSeq: number;
+  readonly #told: ToldSnapshots;
+  /** Bytes of the log that came since the newest snapshot. */
   #bytesSince = 0;
   #notBeforeMs = 0;
   /** True from asking for a checkpoint until its snapshot is told of, or given up. */
@@ -79,12 +77,12 @@ export class Snapshots {
   /** `coveredSeq` is where the coordinator began. */
   constructor(parts: Parts, coveredSeq: number) {
     this.#parts = parts;
-    this.#coveredSeq = coveredSeq;
+    this.#told = new ToldSnapshots(coveredSeq);
   }
 
   /** The lowest sequence that the log must reach back to. */
   get floorSeq(): number {
-    return this.#coveredSeq;
+    return this.#told.coveredSeq;
   }
 
   stop(): void {
@@ -95,16 +93,15 @@ export class Snapshots {
   noteEntry(bytes: number): void {
     this.#bytesSince += bytes;
     const { interval, clock, fold, isInOffice, step } = this.#parts;
-    const isDue = fold().seq - this.#coveredSeq >= interval.entries || this.#bytesSince >= interval.bytes;
+    const isDue =
+      fold().seq - this.#told.coveredSeq >= interval.entries || this.#bytesSince >= interval.bytes;
     if (!isDue || this.#isMaking || !isInOffice() || clock.now() < this.#notBeforeMs) return;
     this.#isMaking = step({ type: "checkpoint" }) === undefined;
   }
 
   /** The log tells of a snapshot. */
   noteSnapshot({ seq, hash, object }: SnapshotNote): void {
-    this.#told.push({ seq, hash, object });
-    if (this.#told.length > 2) this.#told.shift();
-    this.#coveredSeq = seq;
+    this.#told.note({ seq, hash, object });
     this.#bytesSince = 0;
     this.#isMaking = false;
   }
@@ -191,13 +188,13 @@ export class Snapshots {
   /** Trims the log and removes what it does not need any more; once at a time, and only in office. */
   tidy(): void {
     this.#tidying = this.#tidying.then(async () => {
-      const lastButOne = this.#told.length < 2 ? undefined : this.#told[0];
-      if (lastButOne === undefined || this.#isStopped || !this.#parts.isInOffice()) return;
+      const { keptFromSeq } = this.#told;
+      if (keptFromSeq === null || this.#isStopped || !this.#parts.isInOffice()) return;
       const { log, objects, logger } = this.#parts;
       try {
-        const entries = await log.purge({ beforeSeq: lastButOne.seq }); // N2
+        const entries = await log.purge({ beforeSeq: keptFromSeq }); // N2
         const { firstSeq } = await log.info();
-        const old = (await listSnapshots(objects)).slice(2).filter(({ seq }) => seq < firstSeq); // N3
+        const old = listNeedless(await listSnapshots(objects), firstSeq); // N3
         for (const id of old) await objects.delete(nameSnapshot(id));
         if (entries > 0) logger.info({ entries, firstSeq, objects: old.length }, "trimmed the control log");
       } catch (error) {

@@ -7,16 +7,18 @@
 // M3  A recovery keeps all that the newest snapshot and what is left of the log hold; terms, tokens and sequences go on
 //     above all that ever were.
 
-import { AssertionError, assert } from "../../../src/base/index.ts";
+import { assert } from "../../../src/base/index.ts";
 import { type SnapshotNote, saveFold, sha256 } from "../../../src/consensus/index.ts";
 import {
   findBeginning,
   LogWatch,
+  listNeedless,
   nameSnapshot,
   type Place,
   planRecovery,
   type Recovery,
-  readSnapshotName,
+  sortSnapshots,
+  ToldSnapshots,
   takesAnotherLog,
 } from "../../../src/coordinator/internal.ts";
 import { type CoordinatorStatus, SwarmError } from "../../../src/protocol/index.ts";
@@ -41,6 +43,9 @@ const DOUBT_STEPS = 60;
 const MAX_BURST_TICKS = 20;
 /** The pause between two tries to begin. */
 const RETRY_STEPS = 5;
+
+/** How far a recovery moves tokens and revisions on. */
+export const RECOVERY_SKIP = 1_000_000_000;
 
 const FAULTS = [
   ...DISASTERS,
@@ -73,10 +78,8 @@ export interface Habits {
   readonly remembers: boolean;
   /** Whether it looks at its log. */
   readonly watches: boolean;
-  /** From where on the log is kept, given the last two snapshots that it told of. */
-  readonly keepFrom: (lastButOne: SnapshotNote, last: SnapshotNote) => number;
-  /** How far a recovery moves tokens and revisions on. */
-  readonly skip: number;
+  /** From where on the log is kept; null: all of it. */
+  readonly keepFrom: (told: ToldSnapshots) => number | null;
 }
 
 /** As production does. */
@@ -84,8 +87,7 @@ export const GOOD_HABITS: Habits = {
   snapshots: (store) => store.port,
   remembers: true,
   watches: true,
-  keepFrom: ({ seq }) => seq,
-  skip: 1_000_000_000,
+  keepFrom: ({ keptFromSeq }) => keptFromSeq,
 };
 
 /** A member of production, or a broken one, in the world. */
@@ -116,9 +118,7 @@ interface Process {
   nextLook: number;
   /** Since when looks have seen a stale replica. */
   staleSince: number | null;
-  /** The last two snapshots that the log told of, and up to where it is covered by one. */
-  told: SnapshotNote[];
-  coveredSeq: number;
+  told: ToldSnapshots;
   /** True from asking for a checkpoint until its snapshot is told of, or given up. */
   isMaking: boolean;
 }
@@ -165,7 +165,7 @@ class MemberDriver implements Driver {
     const { stage, log, say } = this.#parts;
     const { node } = process;
     const seen = this.#placeOf(node);
-    const isBehind = log.firstSeq > process.coveredSeq && seen.seq < log.lastSeq;
+    const isBehind = log.firstSeq > process.told.coveredSeq && seen.seq < log.lastSeq;
     assert(isBehind || this.#disaster.lost !== null, `${node.id} distrusts a sound log: ${reason}`);
     node.observer.mayHalt = true;
     say(node, { op: "distrust", reason });
@@ -207,8 +207,7 @@ class MemberDriver implements Driver {
     for (let seq = fold.seq + 1; seq <= lastSeq; seq++) entries.push(log.read(seq));
     node.problem = null;
     process.starting = null;
-    process.told = [];
-    process.coveredSeq = fold.seq;
+    process.told = new ToldSnapshots(fold.seq);
     process.isMaking = false;
     for (const entry of entries) {
       if (entry?.type === "snapshot") this.#noteSnapshot(process, entry as unknown as SnapshotNote);
@@ -264,7 +263,7 @@ class MemberDriver implements Driver {
       log: this.#viewFor(process),
       epoch,
       place: () => this.#placeOf(node),
-      floorSeq: () => process.coveredSeq,
+      floorSeq: () => process.told.coveredSeq,
       clock: { now: () => stage.now * STEP_MS, after: () => () => undefined },
       doubtMs: DOUBT_STEPS * STEP_MS,
       onLost: (reason) => {
@@ -414,7 +413,7 @@ class MemberDriver implements Driver {
       const own = observer.lineage.origin.logId === logId ? (observer.state?.term ?? 0) : 0;
       assert(term > own, `the log begins again with term ${term}, and a member is in ${own}`);
     }
-    log.lineage = kept.renew(keptSeq, { origin: { logId, epoch, seq }, term, skip: this.#habits.skip });
+    log.lineage = kept.renew(keptSeq, { origin: { logId, epoch, seq }, term, skip: RECOVERY_SKIP });
     log.firstSeq = seq;
     log.exists = true;
   }
@@ -448,7 +447,7 @@ class MemberDriver implements Driver {
       process.isMaking = false;
       return;
     }
-    const isDue = state.appliedSeq - process.coveredSeq >= SNAPSHOT_ENTRIES;
+    const isDue = state.appliedSeq - process.told.coveredSeq >= SNAPSHOT_ENTRIES;
     if (!isDue || process.isMaking || !stage.happens(0.3)) return;
     process.isMaking = say(process.node, { op: "checkpoint" }).ok;
   }
@@ -500,9 +499,7 @@ class MemberDriver implements Driver {
   }
 
   #noteSnapshot(process: Process, { seq, hash, object }: SnapshotNote): void {
-    process.told.push({ seq, hash, object });
-    if (process.told.length > 2) process.told.shift();
-    process.coveredSeq = seq;
+    process.told.note({ seq, hash, object });
     process.isMaking = false;
   }
 
@@ -512,29 +509,21 @@ class MemberDriver implements Driver {
     const { node } = process;
     const { lineage } = node.observer;
     stage.at(this.#delay(), () => {
-      const [lastButOne, last] = process.told;
-      if (lastButOne === undefined || last === undefined) return;
       if (!node.isUp || node.observer.state?.inOffice !== true || lineage !== node.observer.lineage) return;
       if (!log.exists) return;
-      const from = this.#habits.keepFrom(lastButOne, last);
+      const from = this.#habits.keepFrom(process.told);
+      if (from === null) return;
       if (from > log.firstSeq) stage.count("log trimmed");
       log.trim(from);
-      for (const { name } of this.#listSnapshots()
-        .slice(2)
-        .filter(({ seq }) => seq < log.firstSeq)) {
-        this.#store.texts.delete(name);
+      for (const id of listNeedless(this.#listSnapshots(), log.firstSeq)) {
+        this.#store.texts.delete(nameSnapshot(id));
       }
     });
   }
 
   /** All objects, the newest first. */
   #listSnapshots() {
-    const ids = [...this.#store.texts.keys()].map((name) => {
-      const id = readSnapshotName(name);
-      if (id === null) throw new AssertionError(`${name} is no name of a snapshot`);
-      return { name, ...id };
-    });
-    return ids.sort((a, b) => b.epoch - a.epoch || b.seq - a.seq);
+    return sortSnapshots([...this.#store.texts.keys()]).map((id) => ({ ...id, name: nameSnapshot(id) }));
   }
 
   /** One snapshot may rot while the log can be begun without it: with two gone nobody could. */
@@ -542,7 +531,7 @@ class MemberDriver implements Driver {
     const { stage, log } = this.#parts;
     if (!stage.strikes(0.004)) return;
     const [newest, ...others] = this.#listSnapshots();
-    if (newest === undefined || !others.every(({ name }) => this.#isWhole(name))) return;
+    if (newest === undefined || !others.every((other) => this.#isWhole(other))) return;
     const { origin } = log.lineage;
     const isGenesisEnough = origin.epoch === 1 && log.firstSeq === origin.seq;
     const isSpare = others[0] !== undefined && others[0].seq >= log.firstSeq;
@@ -552,8 +541,8 @@ class MemberDriver implements Driver {
     this.#store.texts.set(newest.name, stage.happens(0.5) ? text.slice(0, -1) : text.replace(/1/, "2"));
   }
 
-  #isWhole(name: string): boolean {
-    return sha256(this.#store.texts.get(name) ?? "") === readSnapshotName(name)?.hash;
+  #isWhole({ name, hash }: { name: string; hash: string }): boolean {
+    return sha256(this.#store.texts.get(name) ?? "") === hash;
   }
 
   // Healing
@@ -582,8 +571,7 @@ class MemberDriver implements Driver {
       watch: null,
       nextLook: 0,
       staleSince: null,
-      told: [],
-      coveredSeq: 0,
+      told: new ToldSnapshots(0),
       isMaking: false,
     };
     return this.#processes[node.index] as Process;

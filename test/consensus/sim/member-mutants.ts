@@ -9,7 +9,7 @@ import {
   readSnapshotName,
 } from "../../../src/coordinator/internal.ts";
 import type { Line, Reply } from "./lines.ts";
-import { GOOD_HABITS, type Habits, memberBench } from "./member-driver.ts";
+import { GOOD_HABITS, type Habits, memberBench, RECOVERY_SKIP } from "./member-driver.ts";
 import { createMemberNode, memberNodeParts, type OfficeMember, show } from "./member-node.ts";
 import type { Mutant } from "./mutants.ts";
 import type { ObjectStore } from "./ports.ts";
@@ -32,8 +32,14 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
   }),
   habit("forgets what it has read when it begins again", { remembers: false }),
   habit("never looks whether the log is still its log", { watches: false }),
-  habit("trims the log beyond its snapshots", { keepFrom: (_, last) => last.seq + 3 }),
-  habit("recovers the log with counters as they stand in the snapshot", { skip: 0 }),
+  habit("trims the log beyond its snapshots", {
+    keepFrom: ({ keptFromSeq, coveredSeq }) => keptFromSeq && coveredSeq + 3,
+  }),
+  started("goes on after a recovery with counters as they stood before", ({ office: { fold } }) => {
+    const { locks, config } = fold.state;
+    locks.lastToken %= RECOVERY_SKIP;
+    config.lastRevision %= RECOVERY_SKIP;
+  }),
   replied("saves snapshots without the kept keys", (reply) => {
     if (reply.checkpoint == null) return reply;
     const text = JSON.stringify({ ...JSON.parse(reply.checkpoint.text), kept: [] });
@@ -72,6 +78,11 @@ export const MEMBER_MUTANTS: readonly Mutant[] = [
       config.byName.set(command.name, { ...value, revision: command.expectedRevision });
   }),
 ];
+
+/** A member whose memory is damaged when it starts. */
+function started(name: string, onStart: (member: OfficeMember) => void): Mutant {
+  return { name, bench: memberBench(() => createMemberNode({ ...memberNodeParts, onStart })) };
+}
 
 function habit(name: string, habits: Partial<Habits>): Mutant {
   return { name, bench: memberBench(createMemberNode, { ...GOOD_HABITS, ...habits }) };

@@ -6,6 +6,7 @@ import type { Stage } from "./stage.ts";
 export const NETWORK_FAULTS = [
   "message lost",
   "message duplicated",
+  "message delayed",
   "message reordered",
   "direction cut",
 ] as const;
@@ -18,6 +19,8 @@ export class Network {
   readonly #delayMax: number;
   /** Until when a direction is cut, by `from>to`. */
   readonly #cuts = new Map<string, number>();
+  /** When the last message of a direction arrives, by `from>to`. */
+  readonly #lastArrivals = new Map<string, number>();
 
   constructor(stage: Stage) {
     this.#stage = stage;
@@ -37,21 +40,26 @@ export class Network {
 
   /** Carries a message, perhaps: `arrive` is called as often as it arrives. */
   post(from: string, to: string, arrive: () => void): void {
-    const isCut = (this.#cuts.get(`${from}>${to}`) ?? 0) > this.#stage.now;
+    const direction = `${from}>${to}`;
+    const isCut = (this.#cuts.get(direction) ?? 0) > this.#stage.now;
     if (isCut || this.#stage.strikes(this.#loss)) {
       this.#stage.count(isCut ? "direction cut" : "message lost");
       return;
     }
-    this.#carry(arrive);
+    this.#carry(direction, arrive);
     if (this.#stage.strikes(this.#duplication)) {
       this.#stage.count("message duplicated");
-      this.#carry(arrive);
+      this.#carry(direction, arrive);
     }
   }
 
-  #carry(arrive: () => void): void {
+  #carry(direction: string, arrive: () => void): void {
     const delay = this.#stage.isHealed ? 1 : this.#stage.between(1, this.#delayMax);
-    if (delay > 3) this.#stage.count("message reordered");
+    if (delay > 1) this.#stage.count("message delayed");
+    const arrival = this.#stage.now + delay;
+    const last = this.#lastArrivals.get(direction) ?? 0;
+    if (arrival < last) this.#stage.count("message reordered");
+    this.#lastArrivals.set(direction, Math.max(arrival, last));
     this.#stage.at(delay, arrive);
   }
 }
