@@ -19,9 +19,21 @@ async function setup(options: Partial<ExecOptions> = {}) {
   return { directory, exec, script };
 }
 
+/** A program that starts takes 40 ms, and seconds on a loaded machine. */
+const SOON = { timeout: 20_000, interval: 20 };
+
+/** The process id that a program writes into a file, once it is there. */
+function readPid(file: string): Promise<number> {
+  return vi.waitFor(async () => {
+    const pid = Number(await readFile(file, "utf8"));
+    expect(pid).toBeGreaterThan(0);
+    return pid;
+  }, SOON);
+}
+
 /** Resolves when no process has this id any more. */
 async function gone(pid: number): Promise<void> {
-  await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow(), { timeout: 5_000 });
+  await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow(), SOON);
 }
 
 test("a command's output and exit code come back, and a non-zero code is a result", async () => {
@@ -147,7 +159,7 @@ test("a cancelled command ends with the signal's reason, and its children end to
   const controller = new AbortController();
   const running = exec({ argv: [node, "-e", parent] }, { signal: controller.signal });
   const refused = expect(running).rejects.toMatchObject({ code: "cancelled" });
-  const pid = await vi.waitFor(async () => Number(await readFile(pidFile, "utf8")));
+  const pid = await readPid(pidFile);
   controller.abort(new CancelledError());
   await refused;
   await gone(pid);
@@ -162,7 +174,7 @@ test("what a command leaves running in the background ends with it", async () =>
     child.unref();
     require("node:fs").writeFileSync(${JSON.stringify(pidFile)}, String(child.pid));`;
   expect(await exec({ argv: [node, "-e", parent] }, { signal })).toMatchObject({ exitCode: 0 });
-  await gone(Number(await readFile(pidFile, "utf8")));
+  await gone(await readPid(pidFile));
 });
 
 test("a program killed from outside fails the attempt, retryable", async () => {
