@@ -69,6 +69,10 @@ export function createMeter(options: { defaults?: boolean } = {}) {
     officeLeader: gauge("murmur_office_leader", "1 while this coordinator holds the office."),
     officeTerm: gauge("murmur_office_term", "The term that this coordinator is in."),
     officeChanges: counter("murmur_office_changes_total", "Times that an office was taken, by anybody."),
+    officeMessagesRefused: counter(
+      "murmur_office_messages_refused_total",
+      "Election messages that were refused: of strangers, other swarms or versions, or unreadable.",
+    ),
     officeLogLag: gauge("murmur_office_log_lag", "Entries of the control log that are not applied yet."),
     officeCommitSeconds: histogram(
       "murmur_office_commit_seconds",

@@ -19,6 +19,7 @@ export {
   type TenureReply,
 } from "./client.ts";
 export type { ConfigView } from "./config/config.ts";
+export type { Change as ConfigChange } from "./config/history.ts";
 export { createLeaseKeeper, type LeaseRequest, waitForLock } from "./locks/lease.ts";
 export { type LockView, MAX_LEASE_MS } from "./locks/locks.ts";
 export { foundOffice } from "./office/control-log.ts";

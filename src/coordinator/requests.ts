@@ -6,7 +6,7 @@ import { parse, SwarmError, showValue } from "../protocol/index.ts";
 import { viewBallots } from "./ballots/view.ts";
 import { toBudgetFields } from "./budgets/border.ts";
 import { viewBudgets } from "./budgets/budgets.ts";
-import { viewConfig } from "./config/config.ts";
+import { viewChanges, viewConfig } from "./config/config.ts";
 import { viewLocks } from "./locks/locks.ts";
 import { takePage } from "./pages.ts";
 import { viewSchedules } from "./schedules/schedules.ts";
@@ -46,14 +46,22 @@ export type WriteName = (typeof WRITES)[number];
 
 /** A page of a list: what stands behind the name `after`. */
 const page = z.strictObject({ after: z.string().max(MAX_NAME_LENGTH).default("") });
+/** The same of what has a name, or one that begins with it and a dot. */
+const pageBelow = page.extend({ name: z.string().max(MAX_NAME_LENGTH).optional() });
+/** Digits of the largest revision, so that texts have the order of numbers. */
+const REVISION_DIGITS = 16;
 const nameOf = ({ name }: { name: string }) => name;
 
 /** What may be looked at: how the request is read, and what it shows of a state. */
 const reads = {
   locks: list("locks", page, { nameOf, view: (state, _request, { at }) => viewLocks(state.locks, at) }),
-  config: list("values", page.extend({ name: z.string().max(MAX_NAME_LENGTH).optional() }), {
+  config: list("values", pageBelow, {
     nameOf,
     view: (state, { name }) => viewConfig(state.config, name),
+  }),
+  "config-history": list("changes", pageBelow, {
+    nameOf: ({ revision }: { revision: number }) => String(revision).padStart(REVISION_DIGITS, "0"),
+    view: (state, { name }) => viewChanges(state.config, name),
   }),
   schedules: list("schedules", page, {
     nameOf: ({ id }: { id: string }) => id,
@@ -153,6 +161,7 @@ export function parseWrite(
     });
   }
   const fields = name.startsWith("budget-") ? toBudgetFields(name, said, nowMs) : said;
+  if (name === "config-set") fields.nowMs = nowMs;
   if (name === "schedule-set") fields.nextMs = findFirstTick(fields.when, nowMs);
   // Through JSON: what goes into the log must be exactly what its readers will read.
   const plain = JSON.parse(JSON.stringify({ ...fields, type: name })) as Json;

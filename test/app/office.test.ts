@@ -43,6 +43,9 @@ test("up starts a coordinator, and its commands answer", async () => {
   expect((await world.run("config show --json")).json()).toEqual({
     values: [{ name: "review.model", value: "m-1", revision: 1 }],
   });
+  expect((await world.run("config history review.model --json")).json()).toMatchObject({
+    changes: [{ name: "review.model", value: "m-1", revision: 1, by: expect.any(String) }],
+  });
   expect((await world.run("office transfer --timeout 200ms --json")).json()).toMatchObject({
     error: { code: "unavailable" },
   });

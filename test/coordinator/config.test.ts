@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { config, MAX_VALUES, viewConfig } from "../../src/coordinator/config/config.ts";
+import { config, MAX_VALUES, viewChanges, viewConfig } from "../../src/coordinator/config/config.ts";
+import {
+  type Change,
+  History,
+  MAX_CHANGES,
+  MAX_CHANGES_CHARACTERS,
+  MAX_CHANGES_OF_ONE,
+} from "../../src/coordinator/config/history.ts";
 
 function setup() {
   const state = config.empty();
@@ -48,5 +55,45 @@ describe("a value", () => {
     for (let index = 0; index < MAX_VALUES; index++) set(`v${index}`, "1");
     expect(set("late", "1")).toMatchObject({ error: { code: "conflict" } });
     expect(set("v1", "2")).toEqual({ name: "v1", revision: MAX_VALUES + 1 });
+  });
+});
+
+describe("the history of values", () => {
+  const change = (name: string, revision: number, value: string | null = "v"): Change => ({
+    ...{ name, revision, value, atMs: 0, by: null },
+  });
+
+  it("tells who set what and when, also of a value that was removed", () => {
+    const { state } = setup();
+    const command = { type: "config-set", name: "a", by: "ann" } as const;
+    config.decide(state, { ...command, value: 1, nowMs: 5 }, 0);
+    config.decide(state, { type: "config-set", name: "a", value: null }, 0);
+    config.decide(state, { ...command, value: 2, expectedRevision: 9 }, 0); // refused
+    expect(viewChanges(state, "a")).toEqual([
+      { name: "a", revision: 1, value: 1, atMs: 5, by: "ann" },
+      { name: "a", revision: 2, value: null, atMs: null, by: null },
+    ]);
+    expect(viewChanges(state, "b")).toEqual([]);
+  });
+
+  it("keeps the last changes of each value, whatever happens to the others", () => {
+    const history = new History();
+    history.add(change("quiet", 1));
+    for (let revision = 2; revision < 100; revision++) history.add(change("loud", revision));
+    const kept = history.list();
+    expect(kept[0]).toMatchObject({ name: "quiet" });
+    expect(kept).toHaveLength(1 + MAX_CHANGES_OF_ONE);
+    expect(kept.at(-1)).toMatchObject({ revision: 99 });
+  });
+
+  it("is bounded in number and in size, and forgets the oldest", () => {
+    const history = new History();
+    for (let revision = 1; revision <= MAX_CHANGES + 1; revision++)
+      history.add(change(`n${revision}`, revision));
+    expect(history.list()).toHaveLength(MAX_CHANGES);
+    expect(history.list()[0]).toMatchObject({ revision: 2 });
+    const large = "x".repeat(MAX_CHANGES_CHARACTERS / 4);
+    for (let revision = 1; revision <= 5; revision++) history.add(change(`l${revision}`, revision, large));
+    expect(history.list().map(({ name }) => name)).toEqual(["l3", "l4", "l5"]);
   });
 });

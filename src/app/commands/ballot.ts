@@ -1,5 +1,4 @@
 // `ballot …`: see ballots, decide one that waits for a person, and tell what the right answer was.
-import { userInfo } from "node:os";
 import { z } from "zod";
 import { newId } from "../../base/index.ts";
 import type { BallotLine } from "../../coordinator/index.ts";
@@ -12,6 +11,7 @@ import {
   tokenSchema,
 } from "../../protocol/index.ts";
 import { defineCommand, type Ports } from "../command.ts";
+import { operatorName } from "../operator.ts";
 import { printable, showDuration, table } from "../terminal.ts";
 import { readJson } from "./config.ts";
 import { openOffice, patience, readOffice, showAge, staleFacts, staleFlag } from "./office.ts";
@@ -177,7 +177,7 @@ export const decide = defineCommand({
     }
     const office = await openOffice(ports);
     const said = value === undefined ? { choice } : { value: readJson(value, "value") };
-    await office.read("ballot-decide", { id: ballot, by: userInfo().username, ...said }, patience(ports));
+    await office.read("ballot-decide", { id: ballot, by: operatorName(), ...said }, patience(ports));
     return { decided: true as const };
   },
   render: () => "decided",

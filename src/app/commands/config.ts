@@ -1,7 +1,9 @@
 // `config …`: values that the whole swarm shares, kept in the control log.
 import { z } from "zod";
+import type { ConfigChange } from "../../coordinator/index.ts";
 import { CONTENT_TYPES, decode, parse, SwarmError, toSwarmError } from "../../protocol/index.ts";
 import { defineCommand } from "../command.ts";
+import { operatorName } from "../operator.ts";
 import { printable, table } from "../terminal.ts";
 import { openOffice, patience, readOffice, showAge, staleFacts, staleFlag } from "./office.ts";
 
@@ -29,6 +31,7 @@ export const set = defineCommand({
     const body = {
       name,
       value: json,
+      by: operatorName(),
       ...(ifRevision === undefined ? {} : { expectedRevision: ifRevision }),
     };
     const office = await openOffice(ports);
@@ -65,6 +68,48 @@ export const show = defineCommand({
           printable(JSON.stringify(value)).slice(0, 200),
         ]),
         "no value is set",
+      ),
+      age,
+    ),
+});
+
+const changesSchema = staleFacts.extend({
+  changes: z.array(
+    valueSchema.extend({
+      /** ISO 8601; null where it was not written down. */
+      at: z.string().nullable(),
+      by: z.string().nullable(),
+    }),
+  ),
+});
+
+export const history = defineCommand({
+  input: show.input,
+  output: changesSchema,
+  examples: ["config history", "config history review.model --json"],
+  details:
+    "The last 16 changes of each value, removed ones too (their value is null), the oldest first; of all values the last 4,096.\n--if-revision compares with the newest.",
+  async run(ports, { name, stale }) {
+    const body = name === undefined ? {} : { name };
+    const { changes, ...age } = await readOffice(ports, "config-history", { stale, body });
+    const shown = (changes as ConfigChange[]).map(({ atMs, ...change }) => ({
+      ...change,
+      at: atMs === null ? null : new Date(atMs).toISOString(),
+    }));
+    return parse(changesSchema, { ...age, changes: shown }, "the answer");
+  },
+  render: ({ changes, ...age }) =>
+    showAge(
+      table(
+        ["REVISION", "AT", "BY", "NAME", "VALUE"],
+        changes.map(({ name, value, revision, at, by }) => [
+          String(revision),
+          at ?? "-",
+          printable(by ?? "-"),
+          name,
+          printable(JSON.stringify(value)).slice(0, 200),
+        ]),
+        "no value was set",
       ),
       age,
     ),

@@ -56,6 +56,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("lock ls", "list held locks", async () => (await import("./lock.ts")).ls),
   entry("config set", "set a value of the swarm", async () => (await import("./config.ts")).set),
   entry("config show", "show values of the swarm", async () => (await import("./config.ts")).show),
+  entry("config history", "show what values were", async () => (await import("./config.ts")).history),
   entry("schedule set", "hand in a task at set times", async () => (await import("./schedule.ts")).set),
   entry("schedule ls", "list schedules", async () => (await import("./schedule.ts")).ls),
   entry("schedule rm", "remove a schedule", async () => (await import("./schedule.ts")).rm),

@@ -4,11 +4,14 @@
 import { z } from "zod";
 import type { Json } from "../../consensus/index.ts";
 import { type Reducer, refuse } from "../reducer.ts";
+import { type Change, History } from "./history.ts";
 
 /** Values that one swarm holds. */
 export const MAX_VALUES = 1_000;
 /** The largest value, in characters of its JSON. */
 export const MAX_VALUE_LENGTH = 16_384;
+/** The longest name of who sets a value, in characters. */
+const MAX_BY_LENGTH = 64;
 
 /** Tokens joined by dots, at most eight: `review.model`. */
 const nameSchema = z
@@ -30,6 +33,10 @@ const commands = {
         `must be at most ${MAX_VALUE_LENGTH} characters of JSON`,
       ),
     expectedRevision: z.int().min(0).optional(),
+    /** Who sets it, for the history. */
+    by: z.string().min(1).max(MAX_BY_LENGTH).optional(),
+    /** The time of whoever holds the office, for the history. */
+    nowMs: z.int().min(0).optional(),
   }),
 };
 
@@ -47,13 +54,14 @@ export interface ConfigView {
 export interface ConfigState {
   lastRevision: number;
   readonly byName: Map<string, { readonly value: Json; readonly revision: number }>;
+  readonly history: History;
 }
 
 /** The reducer of values. */
 export const config: Reducer<ConfigState, ConfigCommand> = {
   commands,
-  empty: () => ({ lastRevision: 0, byName: new Map() }),
-  decide(state, { name, value, expectedRevision }) {
+  empty: () => ({ lastRevision: 0, byName: new Map(), history: new History() }),
+  decide(state, { name, value, expectedRevision, by = null, nowMs = null }) {
     const before = state.byName.get(name);
     const found = before?.revision ?? 0;
     if (expectedRevision !== undefined && expectedRevision !== found) {
@@ -73,14 +81,22 @@ export const config: Reducer<ConfigState, ConfigCommand> = {
     const revision = ++state.lastRevision; // C1
     if (value === null) state.byName.delete(name);
     else state.byName.set(name, { value: value as Json, revision });
+    state.history.add({ name, revision, value: value as Json, atMs: nowMs, by });
     return { name, revision }; // without the value: results are kept, and many large ones would be a lot
   },
-  toJson: (state) => [state.lastRevision, viewConfig(state) as unknown as Json],
+  toJson: (state) => [
+    state.lastRevision,
+    viewConfig(state) as unknown as Json,
+    state.history.list() as unknown as Json,
+  ],
   fromJson(json) {
-    const [lastRevision, values] = json as unknown as [number, ConfigView[]];
+    const [lastRevision, values, changes = []] = json as unknown as [number, ConfigView[], Change[]?];
+    const history = new History();
+    for (const change of changes) history.add(change);
     return {
       lastRevision,
       byName: new Map(values.map(({ name, value, revision }) => [name, { value, revision }])),
+      history,
     };
   },
   skipAhead(state, count) {
@@ -88,11 +104,19 @@ export const config: Reducer<ConfigState, ConfigCommand> = {
   },
 };
 
+function isBelow(name: string, below: string | undefined): boolean {
+  return below === undefined || name === below || name.startsWith(`${below}.`);
+}
+
+/** The last changes of the values whose name is `below` or begins with `below.`, of all without one; the oldest first. */
+export function viewChanges(state: ConfigState, below?: string): Change[] {
+  return state.history.list((name) => isBelow(name, below));
+}
+
 /** The values whose name is `below` or begins with `below.`, all without one; by name. */
 export function viewConfig(state: ConfigState, below?: string): ConfigView[] {
-  const wanted = (name: string) => below === undefined || name === below || name.startsWith(`${below}.`);
   return [...state.byName]
-    .filter(([name]) => wanted(name))
+    .filter(([name]) => isBelow(name, below))
     .map(([name, { value, revision }]) => ({ name, value, revision }))
     .sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -267,6 +267,7 @@ class Driver implements Office {
     const error = this.#step({ type: "receive", from, message });
     if (error === undefined || error.startsWith("halted")) return;
     this.#refusedMessages++;
+    this.#options.meter.officeMessagesRefused.inc();
     this.#options.log.debug({ from, error }, "refused an election message");
   }
 
