@@ -11,6 +11,8 @@ export default defineConfig({
     // Real servers on a loaded machine. A test that waits longer waits for something that will not come.
     testTimeout: 30_000,
     hookTimeout: 60_000,
+    // Of what is waited for with expect.poll; its own default is one second.
+    expect: { poll: { timeout: 20_000, interval: 20 } },
     retry: 0,
   },
 });

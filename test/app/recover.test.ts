@@ -48,7 +48,9 @@ async function setup() {
   await server.restart();
   const acknowledged = await set(1, "k");
   for (let value = 2; value < 30; value++) await set(value);
-  await vi.waitFor(async () => expect(await transport.snapshots.names()).toHaveLength(1));
+  await vi.waitFor(async () => expect(await transport.snapshots.names()).toHaveLength(1), {
+    timeout: 20_000,
+  });
   await founder.stop();
 
   const logOf = (id: string) => join(directory, `${id}.log`);

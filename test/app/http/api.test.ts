@@ -87,11 +87,14 @@ test("the office is told with who holds it, and with 503 while nobody proves to"
   await office.service.start();
   await server.start();
   await office.opened;
-  const held = await vi.waitFor(async () => {
-    const answer = await send("/v1/office");
-    expect(answer.status).toBe(200);
-    return answer;
-  });
+  const held = await vi.waitFor(
+    async () => {
+      const answer = await send("/v1/office");
+      expect(answer.status).toBe(200);
+      return answer;
+    },
+    { timeout: 20_000 },
+  );
   expect(await held.json()).toMatchObject({
     leader: "c1",
     term: 1,
