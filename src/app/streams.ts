@@ -26,14 +26,14 @@ export async function initSwarm(transport: Transport, log: Logger): Promise<void
 /** The streams that every process needs before it can do anything. */
 const STREAMS: readonly StreamKey[] = ["tasks", "later", "results", "journal", "dead"];
 
-/** Waits for whoever creates the streams (`murmur init`, the api of `up`): only one kind of process may do that. */
+/** Waits for whoever creates streams and buckets (`murmur init`, the api of `up`): only one kind of process may do that. */
 export async function waitForStreams(transport: Transport, log: Logger, signal: AbortSignal): Promise<void> {
   for (let told = false; ; ) {
-    const missing = await findMissingStream(transport);
+    const missing = (await findMissingStream(transport)) ?? (await findMissingBucket(transport));
     if (missing === null) return;
     if (!told)
       log.warn(
-        { stream: missing.stream, problem: missing.problem },
+        { stream: missing.name, problem: missing.problem },
         "waiting for the streams; murmur init creates them",
       );
     told = true;
@@ -41,16 +41,43 @@ export async function waitForStreams(transport: Transport, log: Logger, signal: 
   }
 }
 
-async function findMissingStream(
-  transport: Transport,
-): Promise<{ stream: StreamKey; problem: string } | null> {
+interface Missing {
+  readonly name: string;
+  readonly problem: string;
+}
+
+async function findMissingStream(transport: Transport): Promise<Missing | null> {
   for (const stream of STREAMS) {
     try {
       await transport.log(stream).info();
     } catch (error) {
       const failure = toSwarmError(error);
       if (failure.code !== "unavailable" && failure.code !== "not_found") throw error;
-      return { stream, problem: failure.message };
+      return { name: stream, problem: failure.message };
+    }
+  }
+  return null;
+}
+
+/**
+ * The buckets that every process needs, each looked at as its users do, so that no right is needed that they have not. A
+ * key or a blob that is not there is an answer.
+ */
+const BUCKETS: readonly { name: string; look(transport: Transport): Promise<unknown> }[] = [
+  { name: "limits", look: (transport) => transport.bucket("limits").get("none") },
+  { name: "cancelled", look: (transport) => transport.bucket("cancelled").get("none") },
+  { name: "blobs", look: (transport) => transport.blobs.get({ $blob: "0".repeat(64), bytes: 0 }) },
+];
+
+async function findMissingBucket(transport: Transport): Promise<Missing | null> {
+  for (const { name, look } of BUCKETS) {
+    try {
+      await look(transport);
+    } catch (error) {
+      const failure = toSwarmError(error);
+      if (failure.code === "not_found") continue;
+      if (failure.code !== "unavailable") throw error;
+      return { name, problem: failure.message };
     }
   }
   return null;
