@@ -83,7 +83,8 @@ export type MemberInput<C> =
   | { readonly type: "transfer"; readonly to: string }
   | { readonly type: "receive"; readonly from: string; readonly message: unknown }
   | { readonly type: "restart" }
-  | { readonly type: "command"; readonly key: string; readonly command: C }
+  /** `bytes`: about its size in the log, measured where it is left out. */
+  | { readonly type: "command"; readonly key: string; readonly command: C; readonly bytes?: number }
   | { readonly type: "read"; readonly ticket: string }
   | { readonly type: "stored"; readonly seq: number; readonly entry: JsonObject }
   | { readonly type: "accepted"; readonly request: number; readonly seq: number }

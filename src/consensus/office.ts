@@ -105,10 +105,15 @@ export function proceed<S, C>(office: Office<S, C>, effects: OfficeEffects<C>): 
  */
 export function takeCommand<S, C>(
   office: Office<S, C>,
-  { key, command, isHandingOver }: KeyedCommand<C> & { readonly isHandingOver: boolean },
+  {
+    key,
+    command,
+    bytes = JSON.stringify(command).length,
+    isHandingOver,
+  }: KeyedCommand<C> & { readonly bytes?: number; readonly isHandingOver: boolean },
   effects: OfficeEffects<C>,
 ): void {
-  const item = { kind: "command", key, command, bytes: JSON.stringify(command).length + key.length } as const;
+  const item = { kind: "command", key, command, bytes: bytes + key.length } as const;
   if (!office.inOffice) refuse(office, item, "not_leader", effects);
   else if (answerKnown(office, item, effects)) return;
   else if (isHandingOver && !isUnderWay(office, key)) refuse(office, item, "unavailable", effects);

@@ -71,7 +71,9 @@ export class Batch<T> {
   async #commit(group: Waiting<T>[]): Promise<void> {
     this.#isUnderWay = true;
     try {
-      const results = (await this.#submit(this.#toCommand(group.map(({ item }) => item)))) as readonly Json[];
+      const command = this.#toCommand(group.map(({ item }) => item));
+      const bytes = group.reduce((sum, each) => sum + each.bytes, 0);
+      const results = (await this.#submit(command, bytes)) as readonly Json[];
       for (const [index, { resolve }] of group.entries()) resolve(results[index] as Json);
     } catch (error) {
       const told = toSwarmError(error);
@@ -82,11 +84,11 @@ export class Batch<T> {
     }
   }
 
-  async #submit(command: OfficeCommand): Promise<Json> {
+  async #submit(command: OfficeCommand, bytes: number): Promise<Json> {
     const key = newId();
     for (;;) {
       try {
-        return await this.#office.submit(key, command);
+        return await this.#office.submit(key, command, bytes);
       } catch (error) {
         const told = toSwarmError(error);
         const isOpen = told.code === "unavailable" || told.code === "rate_limited";

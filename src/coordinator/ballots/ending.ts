@@ -40,6 +40,8 @@ import { NOBODY, voterOf } from "./seating.ts";
 
 /** The largest result that stands in the log itself, in bytes; a larger one is put into the blob store before. */
 const RESULT_LOG_BYTES = 16_384;
+/** What the log holds of an end besides its result, in bytes, about: in all, and for each seat. */
+const END_BYTES = { head: 500, seat: 200 } as const;
 /**
  * How long agents that were told to stop have for it, in ms, before their questions are taken away: more than a broadcast and
  * an abort take, and well below the second in which everything is cancelled.
@@ -77,32 +79,37 @@ export function createEndings(parts: {
     const { ballot } = run;
     const result = await makeResult(run, ended);
     const isCancelled = ended.error?.code === "cancelled";
-    const body = await pack(result, ballot);
+    const packed = await pack(result, ballot);
     const decided: BallotEnd = {
       id: run.id,
-      result: body,
+      result: packed.result,
       isFailed: result.status === "failed",
       stragglers: run.unanswered.map(({ taskId }) => taskId),
       ended: summarise(run.core.spec, ended, clock.now()),
       equivocators: [...new Set(accused(ended))],
     };
     // What `known` would be: somebody else ended it first, and carries that out.
-    if ((await ends.add(decided, JSON.stringify(decided).length)) !== "ended") return;
+    const bytes = packed.body.length + END_BYTES.head + END_BYTES.seat * decided.ended.seats.length;
+    if ((await ends.add(decided, bytes)) !== "ended") return;
     run.ended.resolve();
     const { verdict } = ended;
     const outcome = isCancelled ? "cancelled" : verdict.outcome;
     meter.ballots.inc({ strategy: verdict.strategy, outcome });
     meter.ballotSeconds.observe((clock.now() - ballot.openedAtMs) / 1_000);
     if (!isCancelled) meter.ballotAgreement.observe(verdict.agreement);
-    await carryOut({ ...decided, ballot }, run);
+    await carryOut({ ...decided, ballot }, run, packed.body);
   }
 
-  async function carryOut(ending: EndingBallot, run: Run | null): Promise<void> {
+  async function carryOut(
+    ending: EndingBallot,
+    run: Run | null,
+    body = encode(ending.result, ending.ballot.encoding),
+  ): Promise<void> {
     const { id, ballot, stragglers } = ending;
     for (let isDone = false; !isDone && office.tenure !== null; ) {
       try {
         if (stragglers.length > 0) transport.bus.publish(subjects.cancel(id, NO_SCOPE), encode({}));
-        const [stored] = await Promise.all([publish(ending), withdraw(ending, run)]);
+        const [stored] = await Promise.all([publish(ending, body), withdraw(ending, run)]);
         if (stored) tell(ending);
         await settles.add(id, id.length); // E2
         isDone = true;
@@ -118,11 +125,10 @@ export function createEndings(parts: {
   }
 
   /** Stores the result and, of a ballot that failed, its dead letter; false when there was a result before. */
-  async function publish({ ballot, result, isFailed, ended }: EndingBallot): Promise<boolean> {
+  async function publish({ ballot, isFailed, ended }: EndingBallot, body: Uint8Array): Promise<boolean> {
     const at: TaskAddress = addressOf(ballot);
-    const bytes = encode(result, ballot.encoding);
     const status = isFailed ? "failed" : ended.outcome === "cancelled" ? "cancelled" : "completed";
-    const stored = await outcomes.storeBytes(at, status, bytes, ballot.encoding);
+    const stored = await outcomes.storeBytes(at, status, body, ballot.encoding);
     if (!isFailed) return stored;
     const standing = await outcomes.read(ballot.id);
     if (standing?.result.status === "failed") {
@@ -208,12 +214,14 @@ export function createEndings(parts: {
     return ((await unpackStored(stored, transport.blobs)).value as { output?: unknown }).output;
   }
 
-  /** The result as it stands in the log: itself, or where it is. */
-  async function pack(result: Result, { encoding }: OpenBallot): Promise<Json> {
-    const plain = JSON.parse(JSON.stringify(result)) as Json;
-    const bytes = encode(plain, encoding);
-    if (bytes.length <= RESULT_LOG_BYTES) return plain;
-    return (await transport.blobs.put(bytes)) as unknown as Json;
+  /** The result as it stands in the log, itself or where it is, and the bytes of that as it is published. */
+  async function pack(result: Result, { encoding }: OpenBallot): Promise<{ result: Json; body: Uint8Array }> {
+    const text = JSON.stringify(result);
+    const plain = JSON.parse(text) as Json;
+    const body = encoding === "json" ? Buffer.from(text) : encode(plain, encoding);
+    if (body.length <= RESULT_LOG_BYTES) return { result: plain, body };
+    const reference = (await transport.blobs.put(body)) as unknown as Json;
+    return { result: reference, body: encode(reference, encoding) };
   }
 
   function summarise(

@@ -1,5 +1,5 @@
 // How a ballot begins: who sits in it, and what the log is told of it. Pure but for the picking of agents and a nonce.
-import { randomBytes } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { type Ballot, type BallotEffect, type Json, openBallot, type Seat } from "../../consensus/index.ts";
 import { type BallotOpenRequest, type BallotSpec, SwarmError } from "../../protocol/index.ts";
 import type { Placement } from "../placement/placement.ts";
@@ -48,7 +48,7 @@ export function prepareBallot(
     id,
     spec,
     seats: fillUp(seats, spec.seats),
-    nonce: randomBytes(16).toString("hex"),
+    nonce: randomUUID(), // 122 random bits, drawn many at a time
     atMs,
     effectiveVoters: worthOf(state, capability, seats),
     ...(isShort

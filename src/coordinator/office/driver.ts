@@ -119,8 +119,9 @@ class Driver implements Office {
     return describeMember(this.#running, own);
   }
 
-  submit(key: string, command: OfficeCommand): Promise<Json> {
-    return this.#waiters.decide(key, () => this.#step({ type: "command", key, command }));
+  submit(key: string, command: OfficeCommand, bytes?: number): Promise<Json> {
+    const size = bytes === undefined ? {} : { bytes };
+    return this.#waiters.decide(key, () => this.#step({ type: "command", key, command, ...size }));
   }
 
   barrier(): Promise<void> {

@@ -55,11 +55,12 @@ export interface Office {
    */
   readonly ageMs: number;
   /**
-   * Has a command decided; the same key gets the same decision.
+   * Has a command decided; the same key gets the same decision. `bytes` is about its size in the log; left out, it is
+   * measured.
    * @throws SwarmError `not_leader` or `rate_limited` (not decided here); `unavailable` (its fate is open: repeat it
    *   with the same key).
    */
-  submit(key: string, command: OfficeCommand): Promise<Json>;
+  submit(key: string, command: OfficeCommand, bytes?: number): Promise<Json>;
   /** Resolves when `state` holds all that was decided before the call. @throws SwarmError `not_leader`, `unavailable`, `rate_limited`. */
   barrier(): Promise<void>;
   /**
