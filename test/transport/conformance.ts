@@ -165,7 +165,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         const { bus, prefix } = await setup({ init: false });
         for (const name of ["a", "b", "c"])
           bus.subscribe(`${prefix}.where.*`, (request) => request.respond(text(name)));
-        const options = { timeoutMs: TEST_TIMEOUT_MS, stallMs: 300 };
+        const options = { timeoutMs: TEST_TIMEOUT_MS, stallMs: 1_000 };
         const replies = await bus.scatter(`${prefix}.where.x`, text(""), options);
         expect(replies.map(read).sort()).toEqual(["a", "b", "c"]);
       });

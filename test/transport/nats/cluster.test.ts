@@ -62,14 +62,14 @@ test("more copies than servers are unavailable", async () => {
 });
 
 test("a server that is cut off from the others is left when nothing is heard of appends", {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const prefix = "cut";
-  const transport = await setup({ prefix, servers: await cluster.clientUrl("client"), leaveAfterMs: 300 });
+  const transport = await setup({ prefix, servers: await cluster.clientUrl("client"), leaveAfterMs: 1_000 });
   await transport.init();
   const log = transport.log("office");
   const subject = createSubjects(prefix).officeLog;
-  const append = () => log.append(subject, new Uint8Array(), { timeoutMs: 200 }).catch(() => undefined);
+  const append = () => log.append(subject, new Uint8Array(), { timeoutMs: 800 }).catch(() => undefined);
   await append();
   const leader = await cluster.streamLeader("CUT_OFFICE_LOG");
   const others = cluster.servers.map(({ name }) => name).filter((name) => name !== leader);
@@ -77,7 +77,7 @@ test("a server that is cut off from the others is left when nothing is heard of 
   // To the one that leads, and back again: whoever is there when it is cut off must come away by himself.
   cluster.wires.cut(between(["client"], others), "break");
   await expect.poll(() => transport.state).toBe("connected");
-  await expect.poll(append, { timeout: 10_000 }).toBeDefined();
+  await expect.poll(append).toBeDefined();
   cluster.wires.heal();
   cluster.wires.cut(around(cluster, leader!), "hold");
   await expect.poll(append, { timeout: 40_000 }).toBeDefined();
