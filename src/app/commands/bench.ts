@@ -11,7 +11,7 @@ import { agentDirectories } from "../roles.ts";
 import { startSupervisor } from "../supervisor/supervisor.ts";
 import { table } from "../terminal.ts";
 
-const DEFAULT_SCENARIOS = ["throughput", "latency", "ask", "idle"] as const;
+const DEFAULT_SCENARIOS = ["throughput", "latency", "ask", "ballot", "idle"] as const;
 const DEFAULT_ROUNDS = 7;
 const DEFAULT_TASKS = 20_000;
 const DEFAULT_IDLE_AGENTS = 10_000;
