@@ -179,7 +179,7 @@ export const verdictSchema = z.object({
   /** Independent voters that these seats are worth (Kish); null while too little is known of them. */
   effectiveVoters: z.number().min(0).nullable(),
   usage: ballotUsageSchema,
-  /** The control arm: the first seat that answered on its own, and whether that alone would have said the same. */
+  /** The control arm, the lowest of the seats that are asked first: whether it alone would have said the same. */
   single: z
     .object({
       seat: z.int().min(1),
