@@ -44,9 +44,7 @@ function print(report: ChaosReport): void {
   for (const name of faults) {
     const cost = report.costs?.[name];
     const shown =
-      cost === undefined
-        ? ""
-        : `; without an answer p50 ${cost.outageMs.p50} ms, max ${cost.outageMs.max} ms`;
+      cost === undefined ? "" : `; lasted ${tell(cost.lastedMs)}, without an answer ${tell(cost.outageMs)}`;
     console.log(`${String(report.faults[name]).padStart(5)}  ${FAULTS[name].about}${shown}`);
   }
   console.log(JSON.stringify(counts));
@@ -56,4 +54,9 @@ function print(report: ChaosReport): void {
   for (const [what, list] of Object.entries(found))
     for (const each of list.slice(0, 10)) console.log(`${what}: ${each}`);
   console.log(`seed ${report.seed}: ${report.sound ? "sound" : "NOT SOUND"}`);
+}
+
+/** Seconds. */
+function tell({ p50, max }: { p50: number; max: number }): string {
+  return `p50 ${(p50 / 1_000).toFixed(1)} s, max ${(max / 1_000).toFixed(1)} s`;
 }

@@ -52,12 +52,15 @@ export interface Happened {
   readonly fault: FaultName;
   readonly victim: string;
   readonly beganAt: number;
+  readonly lastMs: number;
 }
 
-/** What a fault cost, over all times that it came alone. */
+/** What a fault cost, over all times that it came alone. Times in ms; the median is one that was measured. */
 export interface FaultCost {
   readonly count: number;
-  /** The longest time without an answered command, from when it began to the calm after it; ms. */
+  /** How long it lasted. */
+  readonly lastedMs: { readonly p50: number; readonly max: number };
+  /** The longest time without an answered command, from when it began to the calm after it. */
   readonly outageMs: { readonly p50: number; readonly max: number };
 }
 
@@ -203,8 +206,7 @@ async function have(
     const beganAt = performance.now();
     const broken = await begin(rig, chance);
     if (broken !== null) {
-      const each: Happened = { fault, victim: broken.victim, beganAt };
-      happened.push(each);
+      happened.push({ fault, victim: broken.victim, beganAt, lastMs });
       onProgress(`${fault} of ${broken.victim} for ${lastMs} ms`);
       await sleep(lastMs);
       return broken.heal();
@@ -238,15 +240,23 @@ function findOutage({ answeredAt }: OfficeHistory, from: number, to: number): nu
 function sumCosts(happened: readonly Happened[], history: OfficeHistory): Record<string, FaultCost> {
   const costs: Record<string, FaultCost> = {};
   for (const name of FAULT_NAMES) {
-    const outages = happened.flatMap(({ fault, beganAt }, index) => {
+    const times = happened.flatMap(({ fault, beganAt, lastMs }, index) => {
       const next = happened[index + 1]?.beganAt ?? history.answeredAt.at(-1)!;
-      return fault === name ? [Math.round(findOutage(history, beganAt, next))] : [];
+      return fault === name ? [{ lastMs, outageMs: Math.round(findOutage(history, beganAt, next)) }] : [];
     });
-    outages.sort((one, other) => one - other);
-    const [p50 = 0, max = 0] = [outages[Math.floor(outages.length / 2)], outages.at(-1)];
-    if (outages.length > 0) costs[name] = { count: outages.length, outageMs: { p50, max } };
+    if (times.length === 0) continue;
+    costs[name] = {
+      count: times.length,
+      lastedMs: sum(times.map(({ lastMs }) => lastMs)),
+      outageMs: sum(times.map(({ outageMs }) => outageMs)),
+    };
   }
   return costs;
+}
+
+function sum(values: readonly number[]): { p50: number; max: number } {
+  const sorted = [...values].sort((one, other) => one - other);
+  return { p50: sorted[Math.ceil(sorted.length / 2) - 1]!, max: sorted.at(-1)! };
 }
 
 /** Asks again and again who leads, each of the ways in turn. */
