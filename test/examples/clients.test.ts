@@ -44,3 +44,15 @@ test.skipIf(noPython !== undefined)(
   },
   PREPARE_LIMIT_MS,
 );
+
+test.skipIf(noPython !== undefined)(
+  `a Python program asks several agents and reads their verdict${noPython === undefined ? "" : ` (skipped: ${noPython})`}`,
+  async () => {
+    const python = await preparePython(join(examples, "python"));
+    const file = join(examples, "python/submit_ballot.py");
+    const [verdict, ...seats] = await runExample(python, [file, "Das Wetter ist heute schön", "3"]);
+    expect(verdict).toMatchObject({ status: "completed", outcome: "decided", value: "german" });
+    expect(seats).toMatchObject([{ seat: 1 }, { seat: 2 }, { seat: 3 }]);
+  },
+  PREPARE_LIMIT_MS,
+);

@@ -1,4 +1,5 @@
-// A swarm for the examples, as the README starts it: `murmur up --detach`, with its data in a folder of its own.
+// A swarm for the examples, as the README starts it: `murmur up --detach`, with its data in a folder of its own. Agents of
+// three kinds that tell languages come besides, for the ballots.
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -14,7 +15,9 @@ export interface EchoSwarm {
   stop(): Promise<void>;
 }
 
-/** Starts one echo agent and what it needs. The program is run without the launcher, which could install beneath us. */
+const AGENTS = "echo,classify-words,classify-triples,classify-endings";
+
+/** Starts the agents and what they need. The program is run without the launcher, which could install beneath us. */
 export async function startEchoSwarm(): Promise<EchoSwarm> {
   const folder = mkdtempSync(join(tmpdir(), "murmur-examples-"));
   const murmur = async (...args: string[]): Promise<string> => {
@@ -24,7 +27,9 @@ export async function startEchoSwarm(): Promise<EchoSwarm> {
     });
     return stdout;
   };
-  const { server }: { server: string } = JSON.parse(await murmur("up", "--detach", "--json"));
+  const { server }: { server: string } = JSON.parse(
+    await murmur("up", "--detach", "--json", "--agents", AGENTS),
+  );
   return {
     url: server,
     async stop() {

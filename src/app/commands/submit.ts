@@ -73,7 +73,6 @@ export const command = defineCommand({
   details:
     "With --wait, exit code 1 when the task failed or was cancelled, 3 when no result came in time. A ballot that finds no\nagreement fails with tie or no_quorum; its verdict tells who said what, now and later: murmur ballot show ID.",
   async run(ports, input) {
-    const tasks = await ports.tasks();
     const task = parse(
       taskSchema,
       {
@@ -92,6 +91,7 @@ export const command = defineCommand({
       },
       "task",
     );
+    const tasks = await ports.tasks();
     if (!input.wait) return tasks.submit(task);
     const timeoutMs = ports.config.timeoutMs ?? WAIT_LIMIT_MS;
     ports.terminal.status(`waiting for ${input.capability}`);

@@ -33,22 +33,36 @@ export const show = defineCommand({
       .max(MAX_SEATS)
       .default(5)
       .meta({ description: "of --topology: how many agents", value: "N" }),
+    depth: z.int().optional().meta({ description: "of --topology tree: its levels", value: "N" }),
+    fanOut: z.int().optional().meta({ description: "of --topology tree: how many a lead leads", value: "N" }),
+    neighbours: z
+      .int()
+      .optional()
+      .meta({ description: "of --topology mesh: how many others each sees", value: "N" }),
     format: z.enum(FORMATS).default("text").meta({ description: "how it is drawn" }),
   }),
   output: z.object({ drawing: z.string() }),
   examples: [
     "topology show",
     "topology show --format mermaid",
-    "topology show --topology tree --seats 7 --format dot",
+    "topology show --topology tree --seats 14 --depth 3 --fan-out 2 --format dot",
     "topology show 01JD2M0YQ3",
   ],
   details:
     "An arrow says: who is at its end is shown the answers of who is at its beginning, or is led by it.",
-  async run(ports, { ballot, topology, seats, format }) {
+  async run(ports, { ballot, topology, seats, format, ...shape }) {
+    const given = Object.entries(shape).filter(([, value]) => value !== undefined);
+    if (topology === undefined && given.length > 0) {
+      const [field] = given[0] as [string, unknown];
+      throw new SwarmError("invalid_input", `${field} is of a ballot as it would be: give --topology too`, {
+        field,
+      });
+    }
     if (topology !== undefined) {
       if (ballot !== undefined)
         throw new SwarmError("invalid_input", "give a ballot or --topology, not both", { field: "topology" });
-      const spec = parse(ballotSchema, { seats, strategy: "majority", topology }, "topology");
+      const said = { seats, strategy: "majority", topology, ...Object.fromEntries(given) };
+      const spec = parse(ballotSchema, said, "topology");
       return { drawing: drawTopology(spec, format) };
     }
     if (ballot !== undefined) return { drawing: await drawBallot(ports, ballot, format) };
