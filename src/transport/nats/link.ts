@@ -67,7 +67,8 @@ export class Link {
   readonly #outbox: Outbox;
   #overdueTimer: NodeJS.Timeout | undefined;
   readonly #leaveAfterMs: number;
-  #unheardSinceMs: number | undefined;
+  /** The first and the last append of those that were not heard of, one soon after the other. */
+  #unheard: { readonly sinceMs: number; readonly lastMs: number } | undefined;
   #counter = 0;
   #state: ConnectionState = "connected";
   #closing: Promise<void> | undefined;
@@ -108,11 +109,13 @@ export class Link {
    * again: it is left when no append was heard for `leaveAfterMs`.
    */
   noteAppend(isHeard: boolean, sentAtMs: number): void {
-    if (isHeard) this.#unheardSinceMs = undefined;
-    else this.#unheardSinceMs ??= sentAtMs;
-    if (this.#unheardSinceMs === undefined || performance.now() - this.#unheardSinceMs < this.#leaveAfterMs)
-      return;
-    this.#unheardSinceMs = undefined;
+    const nowMs = performance.now();
+    // What was not heard of long before, in an outage that is over, says nothing of this one.
+    const isGoingOn = this.#unheard !== undefined && sentAtMs - this.#unheard.lastMs < this.#leaveAfterMs;
+    const sinceMs = isGoingOn ? this.#unheard!.sinceMs : sentAtMs;
+    this.#unheard = isHeard ? undefined : { sinceMs, lastMs: nowMs };
+    if (isHeard || nowMs - sinceMs < this.#leaveAfterMs) return;
+    this.#unheard = undefined;
     this.changeServer();
   }
 

@@ -1,0 +1,51 @@
+import type { NatsConnection } from "@nats-io/nats-core";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { silentLogger } from "../../../src/base/index.ts";
+import { Link } from "../../../src/transport/nats/link.ts";
+
+const LEAVE_AFTER_MS = 10_000;
+
+beforeEach(() => void vi.useFakeTimers());
+afterEach(() => void vi.useRealTimers());
+
+/** A link to a server of a cluster; `append` tells what became of an append that took `tookMs`. */
+function setup() {
+  const reconnect = vi.fn(async () => undefined);
+  const nc = {
+    info: { cluster: "test", server_name: "n1" },
+    subscribe: () => undefined,
+    status: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) }),
+    reconnect,
+  } as unknown as NatsConnection;
+  const link = new Link(nc, { log: silentLogger, leaveAfterMs: LEAVE_AFTER_MS });
+  const append = (isHeard: boolean, tookMs: number) => {
+    const sentAtMs = performance.now();
+    vi.advanceTimersByTime(tookMs);
+    link.noteAppend(isHeard, sentAtMs);
+  };
+  return { append, reconnect };
+}
+
+test("a server that answers no append for long is left, once", () => {
+  const { append, reconnect } = setup();
+  for (let tookMs = 0; tookMs < LEAVE_AFTER_MS; tookMs += 2_000) append(false, 2_000);
+  expect(reconnect).toHaveBeenCalledTimes(1);
+  append(false, 2_000);
+  expect(reconnect).toHaveBeenCalledTimes(1);
+});
+
+test("an append that is heard, accepted or refused, begins the count anew", () => {
+  const { append, reconnect } = setup();
+  append(false, 8_000);
+  append(true, 10);
+  append(false, 8_000);
+  expect(reconnect).not.toHaveBeenCalled();
+});
+
+test("an append of an outage that is long over does not count", () => {
+  const { append, reconnect } = setup();
+  append(false, 2_000);
+  vi.advanceTimersByTime(60_000);
+  append(false, 2_000);
+  expect(reconnect).not.toHaveBeenCalled();
+});
