@@ -1,10 +1,10 @@
 // Measures snapshots of the office:
 //   node tools/snapshots.ts [--members 50000] [--rounds 5] [--entries 1000000] [--tail 20000]
 // On a private nats-server. First how long the event loop of a holder with a large state stands still while it makes
-// snapshots, and what commands notice of it. Then how long a coordinator takes to lead: with an empty log, behind a long
-// log, and with a snapshot of it and a tail behind that. Prints JSON; `--entries 0` leaves the second part out.
+// snapshots (stallMs; stallCpuMs is what of it the holder worked itself, which a loaded machine leaves as it is; both also
+// for a quiet second before), and what commands notice of it. Then how long a coordinator takes to lead: with an empty log, behind a long
+// log, and with a snapshot of it and a tail behind that (cpuMs: of the process, its modules included). Prints JSON; `--entries 0` leaves the second part out.
 import { fork } from "node:child_process";
-import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { createLogger, createMeter, newId, silentLogger, sleep } from "../src/base/index.ts";
 import { type Entry, type Json, sealEntry } from "../src/consensus/index.ts";
@@ -88,13 +88,13 @@ async function measureSnapshots({ url, transport }: Swarm) {
     await holder.ask("reset");
     const quietFrom = performance.now();
     await sleep(QUIET_MS);
-    const { stallMs: quietStallMs } = await holder.ask("reset");
+    const quietStall = await holder.ask("reset");
     const from = performance.now();
     const made = await holder.ask("snapshot");
     const to = performance.now();
     rounds.push({
       ...made,
-      quietStallMs,
+      quietStall,
       quiet: load.between(quietFrom, from),
       during: load.between(from, to),
     });
@@ -211,16 +211,17 @@ async function startHolder(url: string) {
 async function hold(url: string): Promise<void> {
   const transport = await connect(url);
   const interval = { entries: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY };
-  const delay = monitorEventLoopDelay({ resolution: 1 });
-  delay.enable();
+  const stall = watchStalls();
+  process.once("disconnect", () => process.exit());
   const tell = (type: string, facts: Facts = {}) => process.send?.({ type, ...facts });
   let read: Facts = {};
   const onLine = ({ msg, bytes, tookMs, pauseMs, entries }: { msg: string } & Facts) => {
     if (msg === "read the control log") read = { entries: entries as number, readMs: tookMs as number };
-    if (msg === "took the office") tell("leads", read);
+    if (msg === "took the office")
+      tell("leads", { ...read, cpuMs: Math.round(process.cpuUsage().user / 1_000) });
     if (msg !== "made a snapshot") return;
     interval.entries = Number.POSITIVE_INFINITY;
-    tell("snapshot", { bytes, tookMs, pauseMs, stallMs: round2(delay.max / 1e6) } as Facts);
+    tell("snapshot", { bytes, tookMs, pauseMs, ...stall.take() } as Facts);
   };
   const log = createLogger({ name: "holder", stream: { write: (line) => onLine(JSON.parse(line)) } });
   const own = { transport, log, meter: createMeter(), id: "a", members: ["a"], version: "0", seed: 1 };
@@ -229,11 +230,32 @@ async function hold(url: string): Promise<void> {
   await office.service.start();
   process.on("message", async (question: Question) => {
     if (question === "fill") return tell("fill", await fill((command) => office.submit(newId(), command)));
-    const stallMs = round2(delay.max / 1e6);
-    delay.reset();
-    if (question === "reset") return tell("reset", { stallMs });
+    const longest = stall.take();
+    if (question === "reset") return tell("reset", longest);
     interval.entries = 0; // due with the next command
   });
+}
+
+/** Watches how long the event loop stands still; `take` gives the longest since it was asked before. */
+function watchStalls() {
+  let [stallMs, stallCpuMs] = [0, 0];
+  let atMs = performance.now();
+  let cpu = process.threadCpuUsage();
+  setInterval(() => {
+    const nowMs = performance.now();
+    const { user, system } = process.threadCpuUsage(cpu);
+    stallMs = Math.max(stallMs, nowMs - atMs);
+    stallCpuMs = Math.max(stallCpuMs, (user + system) / 1_000);
+    atMs = nowMs;
+    cpu = process.threadCpuUsage();
+  }, 1);
+  return {
+    take() {
+      const longest = { stallMs: round2(stallMs), stallCpuMs: round2(stallCpuMs) };
+      [stallMs, stallCpuMs] = [0, 0];
+      return longest;
+    },
+  };
 }
 
 /** Fills the state: members, values and kept keys. */
