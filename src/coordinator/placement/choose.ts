@@ -128,60 +128,96 @@ function draw<T>(all: readonly T[], count: number, chance: Chance): readonly T[]
 function best(able: readonly Candidate[], wanted: Wanted, chance: Chance): Choice | null {
   const expected = able.map(({ expectation }) => expectation);
   const fastestMs = Math.min(...expected.map(({ meanMs }) => meanMs ?? Number.POSITIVE_INFINITY));
-  let chosen: { candidate: Candidate; score: number; reasons: PlacementReason[] } | null = null;
+  let chosen: { candidate: Candidate; parts: Parts; score: number } | null = null;
   for (const [index, candidate] of able.entries()) {
-    const parts = score(candidate, expected[index] as Expectation, { fastestMs, wanted, chance });
-    const total = parts.reduce((sum, { weight = 0 }) => sum + weight, 0);
-    if (chosen === null || total > chosen.score) chosen = { candidate, score: total, reasons: parts };
+    const parts = weigh(candidate, expected[index] as Expectation, { fastestMs, wanted, chance });
+    const score = scoreOf(parts);
+    if (chosen === null || score > chosen.score) chosen = { candidate, parts, score };
   }
   if (chosen === null) return null;
-  const { host, id } = chosen.candidate.profile;
-  const reasons = chosen.reasons
+  const { profile } = chosen.candidate;
+  const reasons = explain(profile, chosen.parts)
     .sort((one, other) => (other.weight ?? 0) - (one.weight ?? 0))
     .map(({ what, value, weight = 0 }) => ({ what, value, weight: round(weight) }));
   return {
-    host,
-    agent: id,
+    host: profile.host,
+    agent: profile.id,
     score: round(chosen.score),
     reasons: [...reasons, { what: "agents compared", value: able.length }],
   };
 }
 
-/** The parts of an agent's score; a part that the task does not ask for is not there. */
-function score(
+/** What an agent's score is made of, each part between 0 and 1; null: the task does not ask for it. */
+interface Parts {
+  readonly expertise: number | null;
+  readonly triggers: readonly string[];
+  readonly successRate: number;
+  /** The success rate as chance believes it this time. */
+  readonly drawnRate: number;
+  readonly meanMs: number | null;
+  readonly latency: number;
+  /** Slots, and the share of all that they are. */
+  readonly free: number;
+  readonly freeShare: number;
+}
+
+function weigh(
   { profile, load }: Candidate,
   { outcomes, successRate, meanMs }: Expectation,
   { fastestMs, wanted, chance }: { fastestMs: number; wanted: Wanted; chance: Chance },
-): PlacementReason[] {
+): Parts {
+  const successes = outcomes * successRate;
+  const [a, b] = [Math.max(0, successes) + 1, Math.max(0, outcomes - successes) + 1];
+  const free = Math.max(0, profile.slots - load);
+  return {
+    expertise: matchExpertise(profile, wanted),
+    triggers: findTriggers(profile, wanted),
+    successRate: a / (a + b),
+    drawnRate: drawBeta(a, b, chance),
+    meanMs,
+    latency: meanMs === null || meanMs <= fastestMs ? 1 : fastestMs / meanMs,
+    free,
+    freeShare: profile.slots === 0 ? 0 : free / profile.slots,
+  };
+}
+
+function scoreOf({ expertise, triggers, drawnRate, latency, freeShare }: Parts): number {
+  return (
+    WEIGHTS.expertise * (expertise ?? 0) +
+    WEIGHTS.triggers * shareOf(triggers) +
+    WEIGHTS.success * drawnRate +
+    WEIGHTS.latency * latency +
+    WEIGHTS.slots * freeShare
+  );
+}
+
+/** One trigger is half of it, and each further one half of the rest. */
+function shareOf(triggers: readonly string[]): number {
+  return 1 - 0.5 ** triggers.length;
+}
+
+/** The parts in words, each with its share of the score; a part that the task does not ask for is not there. */
+function explain({ slots }: Profile, parts: Parts): PlacementReason[] {
+  const { expertise, triggers, successRate, drawnRate, meanMs, latency, free, freeShare } = parts;
   const reasons: PlacementReason[] = [];
-  const expertise = matchExpertise(profile, wanted);
   if (expertise !== null) {
     reasons.push({ what: "expertise", value: round(expertise), weight: WEIGHTS.expertise * expertise });
   }
-  const triggers = findTriggers(profile, wanted);
   if (triggers.length > 0) {
-    // One trigger is half of it, and each further one half of the rest.
-    const weight = WEIGHTS.triggers * (1 - 0.5 ** triggers.length);
-    reasons.push({ what: "triggers", value: triggers.join(", ").slice(0, MAX_SHOWN), weight });
+    const value = triggers.join(", ").slice(0, MAX_SHOWN);
+    reasons.push({ what: "triggers", value, weight: WEIGHTS.triggers * shareOf(triggers) });
   }
-  const successes = outcomes * successRate;
-  const [a, b] = [Math.max(0, successes) + 1, Math.max(0, outcomes - successes) + 1];
-  const mean = a / (a + b);
-  const drawn = drawBeta(a, b, chance);
-  reasons.push({ what: "success rate", value: round(mean), weight: WEIGHTS.success * mean });
-  reasons.push({ what: "exploration", value: round(drawn - mean), weight: WEIGHTS.success * (drawn - mean) });
-  if (meanMs !== null) {
-    const latency = meanMs <= fastestMs ? 1 : fastestMs / meanMs;
-    reasons.push({ what: "mean time in ms", value: round(meanMs), weight: WEIGHTS.latency * latency });
-  } else {
-    reasons.push({ what: "mean time in ms", value: "not known yet", weight: WEIGHTS.latency });
-  }
-  const free = Math.max(0, profile.slots - load);
-  reasons.push({
-    what: "free slots",
-    value: `${free} of ${profile.slots}`,
-    weight: profile.slots === 0 ? 0 : (WEIGHTS.slots * free) / profile.slots,
-  });
+  const explored = drawnRate - successRate;
+  reasons.push(
+    { what: "success rate", value: round(successRate), weight: WEIGHTS.success * successRate },
+    { what: "exploration", value: round(explored), weight: WEIGHTS.success * explored },
+    {
+      what: "mean time in ms",
+      value: meanMs === null ? "not known yet" : round(meanMs),
+      weight: WEIGHTS.latency * latency,
+    },
+    { what: "free slots", value: `${free} of ${slots}`, weight: WEIGHTS.slots * freeShare },
+  );
   return reasons;
 }
 

@@ -21,8 +21,8 @@ export function pick(
   }: { count: number; diversity: Diversity; exclude?: ReadonlySet<string>; wanted: Wanted },
   chance: Chance,
 ): Choice[] {
-  const allowed = kinds.map((kind) => kind.filter(({ profile }) => !exclude.has(profile.id)));
-  const models = new Map(allowed.flat().map((candidate) => [candidate.profile.id, modelOf(candidate)]));
+  const allowed =
+    exclude.size === 0 ? kinds : kinds.map((kind) => kind.filter(({ profile }) => !exclude.has(profile.id)));
   const picked: Choice[] = [];
   const times = new Map<string, number>();
   const usedModels = new Set<string>();
@@ -43,9 +43,13 @@ export function pick(
     if (choice === null) break;
     picked.push(choice);
     times.set(choice.agent, (times.get(choice.agent) ?? 0) + 1);
-    usedModels.add(models.get(choice.agent) as string);
+    if (diversity === "model") usedModels.add(modelOf(find(choice)));
   }
   return picked;
+
+  function find({ agent }: Choice): Candidate {
+    return allowed.flatMap((kind) => kind.find(({ profile }) => profile.id === agent) ?? [])[0] as Candidate;
+  }
 
   function withPicks(candidate: Candidate): Candidate {
     const { profile, isOpen, load, expectation } = candidate;
