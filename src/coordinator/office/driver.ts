@@ -29,6 +29,7 @@ import { checkMembers, type Office, type OfficeOptions, type OfficeTenure } from
 import { createPart, endPart, loadPart, type Part, placeOf } from "./part.ts";
 import { describeHalted, describeMember, findProblem, measureAge } from "./status.ts";
 import { chooseSuccessor } from "./succession.ts";
+import { UnknownAppends } from "./unknown-appends.ts";
 import { toError, Waiters } from "./waiting.ts";
 
 /** The pause before an append whose fate is unknown is repeated, and before a refusal by a shorter log is believed. */
@@ -59,6 +60,7 @@ class Driver implements Office {
   readonly #subjects;
   readonly #stores;
   readonly #waiters: Waiters;
+  readonly #unknown: UnknownAppends;
   readonly #tenureListeners: ((tenure: OfficeTenure | null) => void)[] = [];
   readonly #opened = Promise.withResolvers<void>();
   #rollCall: Subscription | undefined;
@@ -76,6 +78,7 @@ class Driver implements Office {
     this.#subjects = createSubjects(options.transport.prefix);
     this.#stores = officeStores(options.transport);
     this.#waiters = new Waiters(this.#clock);
+    this.#unknown = new UnknownAppends(options.log);
     this.service = createService({
       name: "office",
       start: () => void this.#start(),
@@ -331,6 +334,7 @@ class Driver implements Office {
     if (part !== null) part.sent = sent;
     const outcome = await tryAppend(this.#stores.log, this.#subjects.officeLog, request, data); // D2
     if (part?.sent === sent) part.sent = null;
+    if (outcome.type !== "unknown") this.#unknown.settle();
     if (outcome.type === "accepted") {
       meter.officeCommitSeconds.observe((performance.now() - startedMs) / 1_000);
       part?.watch.note(outcome.seq);
@@ -344,7 +348,7 @@ class Driver implements Office {
       tell({ type: "refused", request: request.request, lastSeq: outcome.lastSeq });
       return;
     }
-    log.warn({ err: outcome.why, expectedLastSeq }, "the fate of an append is unknown");
+    this.#unknown.note(expectedLastSeq, outcome.why);
     await sleep(APPEND_PAUSE_MS, { clock: this.#clock });
     tell({ type: "unknown", request: request.request });
   }
