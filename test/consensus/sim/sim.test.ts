@@ -5,27 +5,25 @@ import { describe, expect, it } from "vitest";
 import { BENCHES } from "./benches.ts";
 import { MEMBER_MUTANTS } from "./member-mutants.ts";
 import { LINE_MUTANTS } from "./mutants.ts";
-import { addRun, EMPTY_TALLY } from "./sweep.ts";
+import { sweep } from "./sweep.ts";
 import { type Bench, describeFailure, listFaults, runSeed } from "./world.ts";
 
 /** Enough that every fault happens often; about 10 seconds of one core for each world. */
 const SEEDS = 500;
+/** Other test files run beside this one. */
+const THREADS = 2;
 
 /** A mutant that survives half the seeds of every change has not been noticed. */
 const MUTANT_SEEDS = SEEDS / 2;
 
-describe.each(Object.entries(BENCHES))("the simulator, in the world of the %s", (_, createBench) => {
+describe.each(Object.entries(BENCHES))("the simulator, in the world of the %s", (world, createBench) => {
   it(`finds nothing wrong in ${SEEDS} seeds, in which every fault happens`, {
-    timeout: 240_000,
+    timeout: 600_000,
   }, async () => {
-    const bench = createBench();
-    let tally = EMPTY_TALLY;
-    for (let seed = 1; seed <= SEEDS; seed++) {
-      const report = await runSeed(seed, bench);
-      expect(report.failure, describeFailure(report)).toBeNull();
-      tally = addRun(tally, report);
-    }
-    expect(listFaults(bench).filter((fault) => tally.faults[fault] === undefined)).toEqual([]);
+    const seeds = { world, from: 1, to: SEEDS + 1 };
+    const { failures, faults } = await sweep(seeds, { threads: THREADS, onProgress: () => undefined });
+    expect(failures.map(describeFailure)).toEqual([]);
+    expect(listFaults(createBench()).filter((fault) => faults[fault] === undefined)).toEqual([]);
   });
 
   it("replays a seed byte for byte", async () => {
