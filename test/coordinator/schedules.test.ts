@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { describe, expect, it, test, vi } from "vitest";
 import { silentLogger } from "../../src/base/index.ts";
 import { createFiring } from "../../src/coordinator/index.ts";
@@ -45,6 +46,48 @@ describe("ticks", () => {
     expect(planTick(when, 10_000, nowMs)).toEqual({ tickMs: 100_000, nextMs: 110_000, missed: 9 });
     const day = { everyMs: 86_400_000 };
     expect(planTick(day, 86_400_000, 100_000_000)).toMatchObject({ tickMs: 86_400_000, missed: 0 });
+  });
+
+  it("skips what nobody fired as if each tick had been looked at, also over changes of clocks", () => {
+    const cron = fc.constantFrom(
+      "* * * * *",
+      "*/10 * * * * *",
+      "0 * * * *",
+      "30 2 * * *",
+      "0 0 1 * *",
+      "15 1-3 * * sun",
+    );
+    const timezone = fc.constantFrom("UTC", "Europe/Berlin", "America/St_Johns");
+    const begin = fc.constantFrom("2026-03-28T20:00:00Z", "2026-10-24T20:00:00Z", "2026-06-30T23:59:30Z");
+    const lateMs = fc.integer({ min: 0, max: 6 * 3_600_000 });
+    fc.assert(
+      fc.property(cron, timezone, begin, lateMs, (expression, zone, from, late) => {
+        const when = { cron: expression, timezone: zone };
+        const dueMs = nextTickMs(when, at(from)) as number;
+        const nowMs = dueMs + late;
+        let tickMs = dueMs;
+        for (let next: number; nowMs - tickMs > CATCH_UP_MS; tickMs = next) {
+          next = nextTickMs(when, tickMs) as number;
+          if (next > nowMs) break;
+        }
+        expect(planTick(when, dueMs, nowMs)).toMatchObject({ tickMs, nextMs: nextTickMs(when, tickMs) });
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it("skips a week of minutes and of seconds without standing still, and counts the first hundred", () => {
+    const nowMs = at("2026-02-09T00:00:30Z");
+    const dueMs = at("2026-02-02T00:00:00Z");
+    const minute = { cron: "* * * * *", timezone: "UTC" };
+    expect(planTick(minute, dueMs, nowMs)).toEqual({
+      ...{ tickMs: at("2026-02-09T00:00:00Z"), nextMs: at("2026-02-09T00:01:00Z") },
+      missed: 100,
+    });
+    expect(planTick({ cron: "* * * * * *", timezone: "UTC" }, dueMs, nowMs)).toMatchObject({
+      tickMs: nowMs - CATCH_UP_MS,
+    });
+    expect(planTick({ everyMs: 1_000 }, dueMs, nowMs)).toMatchObject({ missed: 7 * 86_400 + 30 - 60 });
   });
 });
 

@@ -5,10 +5,16 @@ import { SwarmError, showValue } from "../../protocol/index.ts";
 
 /** The shortest interval, in ms: below it a queue of tasks is the better tool. */
 export const MIN_INTERVAL_MS = 1_000;
-/** Ticks that nobody could fire are made up for this long, in ms: an election, or a rolling update. Older ones are counted as missed. */
+/**
+ * Ticks that nobody could fire are made up for this long, in ms: an election, or a rolling update. Older ones are counted as
+ * missed.
+ */
 export const CATCH_UP_MS = 60_000;
-/** Missed ticks that are counted one by one: a week of seconds; beyond it the count is a lower bound. */
-const MAX_MISSED = 604_800;
+/**
+ * Missed ticks of a cron expression that are counted, for one time of nobody firing; beyond it the count is a lower bound. Each
+ * takes up to 0.2 ms, and whoever holds the office must not stand still over a week of them.
+ */
+const MAX_COUNTED = 100;
 
 /** When to fire: a cron expression of 5 or 6 fields in a time zone (default UTC), or every so many ms since 1970. */
 export const whenSchema = z.union(
@@ -29,8 +35,7 @@ export type When = z.output<typeof whenSchema>;
 export function nextTickMs(when: When, afterMs: number): number | null {
   if ("everyMs" in when) return (Math.floor(afterMs / when.everyMs) + 1) * when.everyMs;
   try {
-    const cron = new Cron(when.cron, { timezone: when.timezone, mode: "5-or-6-parts", paused: true });
-    return cron.nextRun(new Date(afterMs))?.getTime() ?? null;
+    return readCron(when).nextRun(new Date(afterMs))?.getTime() ?? null;
   } catch (cause) {
     throw new SwarmError(
       "invalid_input",
@@ -40,19 +45,45 @@ export function nextTickMs(when: When, afterMs: number): number | null {
   }
 }
 
-/** What to fire at `nowMs` for a schedule whose next tick `dueMs` has come: the tick, the one after, and how many are skipped. */
+function readCron({ cron, timezone }: Extract<When, { cron: string }>): Cron {
+  return new Cron(cron, { timezone, mode: "5-or-6-parts", paused: true });
+}
+
+/**
+ * What to fire at `nowMs` for a schedule whose next tick `dueMs` has come: the tick, the one after, and how many are
+ * skipped.
+ */
 export function planTick(
   when: When,
   dueMs: number,
   nowMs: number,
 ): { tickMs: number; nextMs: number | null; missed: number } {
-  let tickMs = dueMs;
-  let missed = 0;
-  while (nowMs - tickMs > CATCH_UP_MS && missed < MAX_MISSED) {
-    const next = nextTickMs(when, tickMs);
-    if (next === null || next > nowMs) break; // the last tick that was missed is made up, however old
-    tickMs = next;
-    missed++;
+  const tickMs = nowMs - dueMs > CATCH_UP_MS ? skip(when, dueMs, nowMs) : dueMs;
+  return { tickMs, nextMs: nextTickMs(when, tickMs), missed: countTicks(when, dueMs, tickMs) };
+}
+
+/** The first tick that is young enough to be made up; where there is none, the last one, however old. */
+function skip(when: When, dueMs: number, nowMs: number): number {
+  const oldMs = Math.max(dueMs, lastTickMs(when, nowMs - CATCH_UP_MS) ?? dueMs);
+  const nextMs = nextTickMs(when, oldMs);
+  return nextMs === null || nextMs > nowMs ? oldMs : nextMs;
+}
+
+/** The last tick before `beforeMs`; null when there was none. */
+function lastTickMs(when: When, beforeMs: number): number | null {
+  if ("everyMs" in when) return (Math.ceil(beforeMs / when.everyMs) - 1) * when.everyMs;
+  return readCron(when).previousRuns(1, new Date(beforeMs))[0]?.getTime() ?? null;
+}
+
+/** The ticks from `fromMs`, which is one, to before `toMs`. */
+function countTicks(when: When, fromMs: number, toMs: number): number {
+  if ("everyMs" in when) return (toMs - fromMs) / when.everyMs;
+  const cron = readCron(when);
+  let count = 0;
+  let tick: Date | null = new Date(fromMs);
+  while (tick !== null && tick.getTime() < toMs && count < MAX_COUNTED) {
+    count++;
+    tick = cron.nextRun(tick);
   }
-  return { tickMs, nextMs: nextTickMs(when, tickMs), missed };
+  return count;
 }
