@@ -24,13 +24,13 @@ export function parse<S extends z.ZodType>(
   what: string,
   prefix = "",
 ): z.output<S> {
-  const parsed = schema.safeParse(value);
+  const parsed = schema.safeParse(value, { error: wordIssue });
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
   const path = (issue?.path ?? []).map(String);
   if (issue?.code === "unrecognized_keys") path.push(issue.keys[0] ?? "");
   const field = [prefix, ...path].filter((part) => part !== "").join(".");
-  const came = field === "" ? "" : `, got ${showValue(lookUp(value, path))}`;
+  const came = field === "" ? "" : `, got ${showFound(value, path)}`;
   const message =
     issue?.code === "unrecognized_keys" ? "is not a known field" : (issue?.message ?? "does not fit");
   throw new SwarmError("invalid_input", `${what}: ${field === "" ? "the body" : field}: ${message}${came}`, {
@@ -38,15 +38,32 @@ export function parse<S extends z.ZodType>(
   });
 }
 
-function lookUp(value: unknown, path: string[]): unknown {
+/** What a value must be, where its schema does not say it in words of its own; undefined leaves it to zod. */
+function wordIssue(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === "invalid_type")
+    return `must be ${TYPE_WORDS[issue.expected] ?? `of type ${issue.expected}`}`;
+  if (issue.code === "invalid_value")
+    return `must be ${issue.values.length === 1 ? "" : "one of "}${issue.values.join(", ")}`;
+  return undefined;
+}
+
+const TYPE_WORDS: Readonly<Record<string, string>> = {
+  string: "a text",
+  number: "a number",
+  int: "a whole number",
+  boolean: "true or false",
+  object: "an object",
+  record: "an object",
+  array: "a list",
+};
+
+/** What stands at the path, in a few words. */
+function showFound(value: unknown, path: string[]): string {
   let current: unknown = value;
   for (const key of path) {
-    if (typeof current !== "object" || current === null || !Object.hasOwn(current, key)) return undefined;
+    if (typeof current !== "object" || current === null || !Object.hasOwn(current, key)) return "nothing";
     current = (current as Record<string, unknown>)[key];
   }
-  return typeof current === "object" && current !== null
-    ? Array.isArray(current)
-      ? "an array"
-      : "an object"
-    : current;
+  if (Array.isArray(current)) return "a list";
+  return typeof current === "object" && current !== null ? "an object" : showValue(current);
 }

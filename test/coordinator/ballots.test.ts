@@ -487,6 +487,7 @@ it("with a mistake in the ballot ends as failed when a program published it unch
   const results = await Promise.all(
     WRONG.map(([, ballot]) => publishRaw({ capability: "classify", ballot })),
   );
+  expect(results.at(-2)?.error?.message).toBe('task: ballot: must be an object, got "three"');
   expect(results.map(({ status, error }) => [status, error?.code, error?.field])).toEqual(
     WRONG.map(([, , field]) => ["failed", "invalid_input", field]),
   );
