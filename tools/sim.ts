@@ -15,7 +15,7 @@ const ENOUGH_SEEDS = 100;
 
 const USAGE = `Usage: npm run sim -- [--seeds N] [--from N] [--world ${WORLDS.join("|")}] [--threads N] [--json]
        npm run sim -- --seed N [--world ${WORLDS.join("|")}] [--trace]
-       npm run sim -- --mutants [--seeds N]
+       npm run sim -- --mutants [--seeds N] [--from N] [--world ${WORLDS.join("|")}]
 
 Simulates whole swarms of coordinators, one a seed, in which everything breaks and then heals.
 
@@ -105,6 +105,9 @@ function summarise(outcomes: readonly Outcome[], sound: boolean) {
   const worlds = outcomes.map(({ world, tally, tookMs, missing }) => ({
     world,
     ...tally,
+    faults: Object.fromEntries(
+      listFaults(benchOf(world)).map((fault) => [fault, tally.faults[fault] ?? 0] as const),
+    ),
     failures: tally.failures.map(({ seed, failure, digest }) => ({
       ...{ seed, failure, digest },
       replay: replayCommand(world, seed),
@@ -159,8 +162,9 @@ async function replay(seed: number): Promise<boolean> {
 }
 
 async function showMutants(): Promise<boolean> {
+  const mutants = options.worlds.flatMap((world) => (world === "line" ? LINE_MUTANTS : MEMBER_MUTANTS));
   let survivors = 0;
-  for (const { name, bench } of [...LINE_MUTANTS, ...MEMBER_MUTANTS]) {
+  for (const { name, bench } of mutants) {
     let noticed = "nothing notices it";
     let seed = options.from;
     for (; seed < options.from + options.seeds; seed++) {
@@ -172,7 +176,7 @@ async function showMutants(): Promise<boolean> {
     if (seed === options.from + options.seeds) survivors++;
     print(`${name}\n  seed ${seed}: ${noticed}`);
   }
-  print(`${LINE_MUTANTS.length + MEMBER_MUTANTS.length} mutants, ${survivors} not noticed`);
+  print(`${mutants.length} mutants, ${survivors} not noticed`);
   return survivors === 0;
 }
 
@@ -187,6 +191,8 @@ function readOptions() {
   if (values.world !== undefined && !WORLDS.includes(values.world)) {
     refuse(`--world is one of ${WORLDS.join(", ")}; got ${values.world}`);
   }
+  if (values.trace && values.seed === undefined) refuse("--trace goes with --seed");
+  if (values.json && (values.mutants || values.seed !== undefined)) refuse("--json goes with --seeds");
   return {
     seeds: readCount("seeds", values.seeds),
     from: readCount("from", values.from),
