@@ -2,8 +2,9 @@
 //   node tools/snapshots.ts [--members 50000] [--rounds 5] [--entries 1000000] [--tail 20000]
 // On a private nats-server. First how long the event loop of a holder with a large state stands still while it makes
 // snapshots (stallMs; stallCpuMs is what of it the holder worked itself, which a loaded machine leaves as it is; both also
-// for a quiet second before), and what commands notice of it. Then how long a coordinator takes to lead: with an empty log, behind a long
-// log, and with a snapshot of it and a tail behind that (cpuMs: of the process, its modules included). Prints JSON; `--entries 0` leaves the second part out.
+// for a quiet second before), and what commands notice of it. Then how long a coordinator takes to lead: with an empty
+// log, behind a long log, and with a snapshot of it and a tail behind that (cpuMs: of the whole process, loading its
+// modules included). Prints JSON; `--entries 0` leaves the second part out.
 import { fork } from "node:child_process";
 import { parseArgs } from "node:util";
 import { createLogger, createMeter, newId, silentLogger, sleep } from "../src/base/index.ts";

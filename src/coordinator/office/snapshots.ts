@@ -195,17 +195,11 @@ export class Snapshots {
         const entries = await log.purge({ beforeSeq: keptFromSeq }); // N2
         const { firstSeq } = await log.info();
         const old = listNeedless(await listSnapshots(objects), firstSeq); // N3
-        for (const id of old) await objects.delete(nameSnapshot(id));
+        for (const id of old) if (!this.#isStopped) await objects.delete(nameSnapshot(id));
         if (entries > 0) logger.info({ entries, firstSeq, objects: old.length }, "trimmed the control log");
       } catch (error) {
         logger.warn({ err: toSwarmError(error) }, "the control log could not be trimmed; it is tried again");
       }
     });
-  }
-
-  /** Resolves when nothing is being made or tidied. */
-  async idle(): Promise<void> {
-    await this.#hashing;
-    await this.#tidying;
   }
 }
