@@ -4,7 +4,7 @@
 import { Worker } from "node:worker_threads";
 import type { RunReport } from "./world.ts";
 
-/** Seeds that a thread takes at once: some seconds of work, so that progress shows and threads end together. */
+/** Seeds that a thread takes at once: below a second of work, so that progress shows and threads end together. */
 const CHUNK_SEEDS = 20;
 /** A sweep ends early with so many failing seeds: more of them say no more. */
 const MAX_FAILURES = 10;
