@@ -138,7 +138,10 @@ export function createMember<S, C>(
   return { config, chance, parts, election, office, hash: null };
 }
 
-/** Reads what is stored so far, from behind genesis, its snapshot or what it has read, into a new member. Gives the reason when the log halts it. */
+/**
+ * Reads what is stored so far, from behind genesis, its snapshot or what it has read, into a new member. Gives the reason
+ * when the log halts it.
+ */
 export function loadLog<S, C>(member: Member<S, C>, entries: readonly JsonObject[]): string | undefined {
   const effects = noEffects<C>();
   for (const entry of entries) {

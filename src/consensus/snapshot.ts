@@ -23,7 +23,15 @@ export function viewFold<S, C>(fold: Fold<S, C>): JsonObject {
   const { logId, epoch, seq, term, leader, at, chain, recorded, recordChain } = fold;
   return {
     v: SNAPSHOT_VERSION,
-    ...{ logId, epoch, seq, term, leader, at, chain, recorded, recordChain },
+    logId,
+    epoch,
+    seq,
+    term,
+    leader,
+    at,
+    chain,
+    recorded,
+    recordChain,
     kept: listKept(fold),
     state: fold.commandSet.toJson(fold.state),
   };
@@ -60,7 +68,15 @@ function readFold<S, C>(commandSet: CommandSet<S, C>, json: unknown): Fold<S, C>
   if (!isWhole) throw new Error("a field is missing or of another type");
   const fold = {
     commandSet,
-    ...{ logId, epoch, seq, term, leader, at, chain, recorded, recordChain },
+    logId,
+    epoch,
+    seq,
+    term,
+    leader,
+    at,
+    chain,
+    recorded,
+    recordChain,
     results: new Map<string, Json>(),
     keyRing: [] as string[],
     state: commandSet.fromJson(state as Json),

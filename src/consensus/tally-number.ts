@@ -5,9 +5,6 @@ import { assert } from "../base/index.ts";
 import { type BallotSpec, DEFAULT_TRIM } from "../protocol/index.ts";
 import { ascending, type Decision, PENDING, type Poll, type Tally, tooFew } from "./tally-types.ts";
 
-/** To turn a median absolute deviation into a standard deviation of normal errors: 1 / Φ⁻¹(¾). */
-export const MAD_SCALE = 1.4826;
-
 /**
  * One number of many. It decides while seats are open only where their numbers would be cut off and the rest are equal,
  * so that nothing they answer changes the value.

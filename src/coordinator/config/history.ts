@@ -1,4 +1,4 @@
-// What values were: the last changes of each, with who made them and when. Owns what is kept; kept for people to look at, and
+// What values were: the last changes of each, with who made them and when. Owns what is kept, for people to look at;
 // nothing is decided by it. Pure.
 import type { Json } from "../../consensus/index.ts";
 

@@ -1,4 +1,5 @@
-// The control log as a stream: who begins it, what stands in it, and what an append came to. Owns the words between the office and JetStream; what entries mean is consensus/ and the reducers.
+// The control log as a stream: who begins it, what stands in it, and what an append came to. Owns the words between the
+// office and JetStream; what entries mean is consensus/ and the reducers.
 //
 // G1  Genesis is written once, behind nothing (expected last sequence 0), and never by a coordinator. Another one is
 //     written only by who recovers a lost log (recovery.ts).

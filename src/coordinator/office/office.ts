@@ -61,14 +61,20 @@ export interface Office {
    *   with the same key).
    */
   submit(key: string, command: OfficeCommand, bytes?: number): Promise<Json>;
-  /** Resolves when `state` holds all that was decided before the call. @throws SwarmError `not_leader`, `unavailable`, `rate_limited`. */
+  /**
+   * Resolves when `state` holds all that was decided before the call.
+   * @throws SwarmError `not_leader`, `unavailable`, `rate_limited`.
+   */
   barrier(): Promise<void>;
   /**
    * Hands the office over and resolves when it is left, or after `timeoutMs`; at once when there is nothing to hand
    * over, or nobody to take it.
    */
   handOver(timeoutMs: number): Promise<void>;
-  /** Asks another member to take over. @throws SwarmError `not_leader`, `invalid_input` (unknown or the own id), `unavailable` (no other member answers). */
+  /**
+   * Asks another member to take over.
+   * @throws SwarmError `not_leader`, `invalid_input` (unknown or the own id), `unavailable` (no other member answers).
+   */
   transfer(to?: string): string;
   /** Calls `onTenure` whenever this coordinator takes the office (its tenure) or leaves it (null). */
   onTenure(onTenure: (tenure: OfficeTenure | null) => void): void;

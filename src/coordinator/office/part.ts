@@ -60,7 +60,11 @@ export function createPart(
   });
   const snapshots = new Snapshots(
     {
-      ...{ log: stores.log, objects: stores.snapshots, clock, logger: options.log, meter: options.meter },
+      log: stores.log,
+      objects: stores.snapshots,
+      clock,
+      logger: options.log,
+      meter: options.meter,
       interval: options.snapshotInterval ?? SNAPSHOT_INTERVAL,
       fold: () => member.office.fold,
       isInOffice: () => isInOffice(part),
@@ -69,7 +73,10 @@ export function createPart(
     fold.seq,
   );
   const watch = new LogWatch({
-    ...{ log: stores.log, epoch: fold.epoch, clock, doubtMs: options.doubtMs ?? DOUBT_MS },
+    log: stores.log,
+    epoch: fold.epoch,
+    clock,
+    doubtMs: options.doubtMs ?? DOUBT_MS,
     place: () => placeOf({ member }),
     floorSeq: () => snapshots.floorSeq,
     onLost(reason) {
@@ -82,7 +89,10 @@ export function createPart(
     onPause: (pausedMs) => options.log.warn({ pausedMs }, "this process stood still"),
   });
   const part: Part = {
-    ...{ member, watch, snapshots, ticker },
+    member,
+    watch,
+    snapshots,
+    ticker,
     subscriptions: [],
     sent: null,
     over: Promise.withResolvers<void>(),

@@ -216,8 +216,12 @@ async function applyRest(transport: Transport, info: LogInfo | null, base: Offic
 function createReader(fold: OfficeFold, hash: string | null): Member<OfficeState, OfficeCommand> {
   return createMember({
     config: {
-      ...{ node: "recovery", members: ["recovery"], swarm: fold.logId },
-      ...{ ...ELECTION_TIMES, preVote: true, checkQuorum: true },
+      node: "recovery",
+      members: ["recovery"],
+      swarm: fold.logId,
+      ...ELECTION_TIMES,
+      preVote: true,
+      checkQuorum: true,
     },
     seed: 0,
     commandSet: officeCommands,

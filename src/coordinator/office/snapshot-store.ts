@@ -52,7 +52,10 @@ export function sortSnapshots(names: readonly string[]): SnapshotId[] {
   return ids.sort((a, b) => b.epoch - a.epoch || b.seq - a.seq || (a.hash < b.hash ? -1 : 1));
 }
 
-/** Stores the text of a snapshot, given in pieces, and reads it back (V2). @throws SwarmError `internal` when it came back otherwise; `unavailable`. */
+/**
+ * Stores the text of a snapshot, given in pieces, and reads it back (V2).
+ * @throws SwarmError `internal` when it came back otherwise; `unavailable`.
+ */
 export async function writeSnapshot(
   objects: Objects,
   id: SnapshotId,
