@@ -3,18 +3,18 @@ import { defineAgent } from "murmur";
 import {
   biome,
   biomePrograms,
-  limitFindings,
+  castVote,
+  lintOutputSchema,
   REVIEW_SLOTS,
   reviewInputSchema,
-  reviewOutputSchema,
 } from "../review/index.ts";
 
 export default defineAgent({
   name: "review-biome",
   capabilities: ["review-biome"],
   input: reviewInputSchema,
-  output: reviewOutputSchema,
+  output: lintOutputSchema,
   slots: REVIEW_SLOTS,
   exec: { allow: biomePrograms() },
-  run: async (task, ctx) => limitFindings(await biome(task.input, ctx)),
+  run: async (task, ctx) => castVote(await biome(task.input, ctx)),
 });

@@ -23,7 +23,7 @@ export const architecture: Analysis = async (input, tools) => {
     ...orphans(graph, manifests),
     ...hubs(graph),
   ];
-  return { findings, ownRules: [] };
+  return { findings, unsure: [] };
 };
 
 type Edge = Import & { to: string };

@@ -15,6 +15,11 @@ export const REVIEW_CAPABILITIES = [
 ] as const;
 export type ReviewCapability = (typeof REVIEW_CAPABILITIES)[number];
 
+/** Those that judge the same code by the same kinds, knowing nothing of each other: they sit in one ballot. */
+export const LINTERS = ["review-oxlint", "review-biome", "review-eslint"] as const;
+/** A linter among the analysers. */
+export type Linter = (typeof LINTERS)[number];
+
 /** Most severe first. `info` is not a problem of the code: the review speaks about itself. */
 export const SEVERITIES = ["critical", "high", "medium", "low", "info"] as const;
 export type Severity = (typeof SEVERITIES)[number];
@@ -23,6 +28,8 @@ export type Severity = (typeof SEVERITIES)[number];
 export const MAX_MESSAGE_CHARACTERS = 400;
 /** One task's answer stays far below the 512 KiB of an inline result: 1,000 findings of about 300 bytes. */
 export const MAX_FINDINGS_PER_TASK = 1000;
+/** One seat's places in a ballot of all linters: its third of the 128 KiB that a ballot compares. About 450 places. */
+export const MAX_PLACES_BYTES = 42 * 1024;
 /** As many files as a review takes; every file of the largest task is one string of its input. */
 export const MAX_FILES = 20_000;
 
@@ -69,12 +76,23 @@ export type RawFinding = z.infer<typeof rawFindingSchema>;
 export const reviewOutputSchema = z.strictObject({
   findings: z.array(rawFindingSchema).max(MAX_FINDINGS_PER_TASK),
   /**
-   * Files that were judged by the repository's own configuration. There the analyser's silence proves nothing: its rule
-   * may be switched off.
+   * Files where the analyser's silence proves nothing: they were judged by the repository's own configuration, in which its rule
+   * may be off, or not everything that it found there fits the answer.
    */
-  ownRules: z.array(relativePathSchema),
+  unsure: z.array(relativePathSchema),
 });
 export type ReviewOutput = z.infer<typeof reviewOutputSchema>;
+
+/** By what the findings of several linters are recognised as one. */
+export const placeSchema = rawFindingSchema.pick({ file: true, line: true, kind: true });
+export type Place = z.infer<typeof placeSchema>;
+
+/** The answer of a linter: its seat in the ballot is counted by `places`. */
+export const lintOutputSchema = reviewOutputSchema.extend({
+  /** Where it sees a kind that every linter knows, each place once. */
+  places: z.array(placeSchema).max(MAX_FINDINGS_PER_TASK),
+});
+export type LintOutput = z.infer<typeof lintOutputSchema>;
 
 /** What a command left behind; a non-zero exit is not an error here, as linters exit 1 when they find something. */
 export interface Executed {

@@ -21,7 +21,7 @@ export const docs: Analysis = async (input, tools) => {
     }
     tools.progress((100 * (at + 1)) / input.files.length, file);
   }
-  return { findings, ownRules: [] };
+  return { findings, unsure: [] };
 };
 
 interface Page {

@@ -118,5 +118,5 @@ export function note(rule: string, file: string, message: string): RawFinding {
 
 /** An answer without findings. */
 export function nothing(): ReviewOutput {
-  return { findings: [], ownRules: [] };
+  return { findings: [], unsure: [] };
 }

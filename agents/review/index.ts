@@ -8,8 +8,14 @@ export { biome, biomePrograms } from "./biome.ts";
 export {
   type Analysis,
   type AnalysisTools,
+  LINTERS,
+  type Linter,
+  type LintOutput,
+  lintOutputSchema,
   MAX_FILES,
   MAX_FINDINGS_PER_TASK,
+  type Place,
+  placeSchema,
   type RawFinding,
   REVIEW_CAPABILITIES,
   type ReviewCapability,
@@ -24,8 +30,8 @@ export {
 export { docs } from "./docs.ts";
 export { eslint } from "./eslint.ts";
 export { isAside, isCode, isDeclaration, isLockfile, isTest, MAX_FILE_BYTES } from "./files.ts";
-export { AREAS, type Area, areaOf, capableOf, KINDS } from "./kinds.ts";
-export { limitFindings, REVIEW_SLOTS } from "./limits.ts";
+export { AREAS, type Area, areaOf, isShared, KINDS } from "./kinds.ts";
+export { castVote, limitFindings, REVIEW_SLOTS } from "./limits.ts";
 export { oxlint } from "./oxlint.ts";
 export { performance } from "./performance.ts";
 export { security } from "./security.ts";

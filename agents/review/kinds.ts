@@ -1,6 +1,6 @@
 // What a kind of finding means, and which analyser's rule is which kind. Data only: this table is how findings of
 // independent analysers come to agree.
-import type { ReviewCapability, Severity } from "./contract.ts";
+import { LINTERS, type Linter, type ReviewCapability, type Severity } from "./contract.ts";
 
 /** The report's chapters, in this order. */
 export const AREAS = [
@@ -334,9 +334,6 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   "review-note": { area: "about this review", severity: "info", seenBy: {} },
 };
 
-/** The linters among the capabilities. */
-export type Linter = "review-oxlint" | "review-biome" | "review-eslint";
-
 /**
  * The kind of a linter's rule, and its severity. A rule that no other analyser shares keeps its own name: it can be
  * right, but nobody can agree with it. Severity: that of the kind; else what the linter itself says of it, one step lower, as
@@ -362,10 +359,10 @@ export function areaOf(kind: string): Area {
   return KINDS[kind]?.area ?? "correctness";
 }
 
-/** Which capabilities could report this kind; for a kind that is not in the table, only who did. */
-export function capableOf(kind: string): readonly string[] {
+/** Whether every linter has a rule for this kind, so that they can agree on it. */
+export function isShared(kind: string): boolean {
   const seenBy = KINDS[kind]?.seenBy;
-  return seenBy === undefined ? [] : Object.keys(seenBy);
+  return seenBy !== undefined && LINTERS.every((linter) => seenBy[linter] !== undefined);
 }
 
 const KIND_BY_RULE: ReadonlyMap<string, string> = new Map(

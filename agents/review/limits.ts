@@ -1,20 +1,56 @@
-// The bounds of every review agent: how many tasks at once, how many findings in an answer.
+// The bounds of every review agent: how many tasks at once, how much goes into an answer; and what a linter says in a ballot.
 import { availableParallelism } from "node:os";
-import { MAX_FINDINGS_PER_TASK, type ReviewOutput, SEVERITIES } from "./contract.ts";
+import {
+  type LintOutput,
+  MAX_FINDINGS_PER_TASK,
+  MAX_PLACES_BYTES,
+  type Place,
+  type RawFinding,
+  type ReviewOutput,
+  SEVERITIES,
+} from "./contract.ts";
 import { note } from "./files.ts";
+import { isShared } from "./kinds.ts";
 
 /** Analyses keep a core busy: half the machine for each agent, as several run side by side. */
 export const REVIEW_SLOTS = Math.max(1, Math.floor(availableParallelism() / 2));
 
 /** The most severe findings that fit into one answer, with a note when some had to go. */
 export function limitFindings(output: ReviewOutput): ReviewOutput {
-  const over = output.findings.length - MAX_FINDINGS_PER_TASK;
-  if (over <= 0) return output;
-  const rank = (severity: (typeof SEVERITIES)[number]) => SEVERITIES.indexOf(severity);
-  const kept = output.findings
-    .toSorted((a, b) => rank(a.severity) - rank(b.severity))
-    .slice(0, MAX_FINDINGS_PER_TASK - 1);
+  return fitAnswer(output).output;
+}
+
+/** A linter's answer: what it found, and its places for the ballot. */
+export function castVote(output: ReviewOutput): LintOutput {
+  const fitted = fitAnswer(output);
+  return { ...fitted.output, places: fitted.places };
+}
+
+function fitAnswer(output: ReviewOutput): { output: ReviewOutput; places: Place[] } {
+  const rank = ({ severity }: RawFinding) => SEVERITIES.indexOf(severity);
+  const kept: RawFinding[] = [];
+  const left: RawFinding[] = [];
+  const places = new Map<string, Place>();
+  const most =
+    output.findings.length > MAX_FINDINGS_PER_TASK ? MAX_FINDINGS_PER_TASK - 1 : MAX_FINDINGS_PER_TASK;
+  let bytes = 2;
+  for (const finding of output.findings.toSorted((a, b) => rank(a) - rank(b))) {
+    const { file, line, kind } = finding;
+    const place = { file, line, kind };
+    const text = JSON.stringify(place);
+    const cost = isShared(kind) && !places.has(text) ? Buffer.byteLength(text) + 1 : 0;
+    if (kept.length >= most || bytes + cost > MAX_PLACES_BYTES) {
+      left.push(finding);
+      continue;
+    }
+    kept.push(finding);
+    bytes += cost;
+    if (cost > 0) places.set(text, place);
+  }
+  if (left.length === 0) return { output, places: [...places.values()] };
   const first = kept[0]?.file ?? "package.json";
-  const message = `One analyser found ${output.findings.length} problems in one part; the ${over + 1} least severe were left out.`;
-  return { ...output, findings: [...kept, note("too-many-findings", first, message)] };
+  const message = `One analyser found ${output.findings.length} problems in one part; the ${left.length} least severe were left out.`;
+  const unsure = [...new Set([...output.unsure, ...left.map(({ file }) => file)])];
+  const findings = [...kept, note("too-many-findings", first, message)];
+  return { output: { findings, unsure }, places: [...places.values()] };
 }

@@ -2,9 +2,9 @@
 // ours. Owns the fall-back to the default rules, which is always said.
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import type { AnalysisTools, RawFinding, ReviewInput, ReviewOutput } from "./contract.ts";
+import type { AnalysisTools, Linter, RawFinding, ReviewInput, ReviewOutput } from "./contract.ts";
 import { anchorOfLine, isInside, isMissing, note, oneLine, readInside } from "./files.ts";
-import { kindOfRule, type Linter } from "./kinds.ts";
+import { kindOfRule } from "./kinds.ts";
 import { readSuppressions } from "./suppressions.ts";
 
 /** One message of a linter, its path absolute or relative to where the linter ran. */
@@ -41,7 +41,7 @@ export async function runLinter(
 ): Promise<ReviewOutput> {
   const directory = await realpath(input.directory);
   const groups = await groupByConfig(directory, input, spec.configNames);
-  const output: ReviewOutput = { findings: [], ownRules: [] };
+  const output: ReviewOutput = { findings: [], unsure: [] };
   let done = 0;
   for (const { config, files } of groups) {
     const ran = await lintGroup(spec, tools, directory, config, files);
@@ -49,7 +49,7 @@ export async function runLinter(
       ...(await toFindings(spec.capability, directory, files, ran.messages)),
       ...ran.notes,
     );
-    if (ran.ownRules) output.ownRules.push(...files);
+    if (ran.ownRules) output.unsure.push(...files);
     done += files.length;
     tools.progress((100 * done) / input.files.length, `${done} of ${input.files.length} files`);
   }

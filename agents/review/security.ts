@@ -15,5 +15,5 @@ export const security: Analysis = async (input, tools) => {
       findings.push(...(await checkLockfile(input.directory, file)));
     }
   }
-  return { findings, ownRules: [] };
+  return { findings, unsure: [] };
 };

@@ -1,6 +1,7 @@
 // Someone already decided: a comment that silences one linter's rule at a place speaks for the others' twins of that rule
 // too. Owns reading such comments; each linter honours its own by itself. Pure.
-import { knownKind, type Linter } from "./kinds.ts";
+import type { Linter } from "./contract.ts";
+import { knownKind } from "./kinds.ts";
 
 /** Whether a kind is silenced at a line (1-based). */
 export type Silenced = (kind: string, line: number) => boolean;

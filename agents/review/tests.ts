@@ -39,7 +39,7 @@ export const tests: Analysis = async (input, tools) => {
     progress: (percent, note) => tools.progress(50 + percent / 2, note),
   });
   findings.push(...untested(input, graph));
-  return { findings, ownRules: [] };
+  return { findings, unsure: [] };
 };
 
 const ROOT = /^(?:describe|suite|context|it|test|specify)$/;

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { hasAnalysers } from "../../agents/review/index.ts";
 import { readState } from "../../src/app/supervisor/state.ts";
 import { eventually, expectGone, setupWorld } from "./support.ts";
 
@@ -38,9 +39,47 @@ test("review in a running swarm starts only what it lacks, and the swarm stays a
   expect((await run("review repository --only review-docs --json")).json()).toMatchObject({
     status: "completed",
   });
-  const { agents } = (await run("agent ls --json")).json() as { agents: { role: string }[] };
-  expect(agents.map(({ role }) => role)).toEqual(["echo"]);
+  // The review's agents have said goodbye, and the swarm's own are heard: both within a heartbeat.
+  await eventually(async () => {
+    const { agents } = (await run("agent ls --json")).json() as { agents: { role: string }[] };
+    return agents.length === 1 && agents[0]?.role === "echo" ? true : undefined;
+  });
   expect((await up()).processes).toEqual(swarm.processes);
+});
+
+test.skipIf(!hasAnalysers())(
+  "the linters of a review vote in a ballot, and each finding tells who agrees",
+  { timeout: 120_000 },
+  async () => {
+    const { run, repository } = setup();
+    writeFileSync(join(repository, "src/index.js"), "debugger;\nexport const one = 1;\n");
+    const linters = ["review-biome", "review-eslint", "review-oxlint"];
+    const ran = await run(`review repository --json ${linters.map((each) => `--only ${each}`).join(" ")}`);
+    expect(ran.json()).toMatchObject({
+      status: "completed",
+      agents: 3,
+      tasks: 3,
+      agreement: [{ agreeing: 3, able: 3 }, { agreeing: 2 }, { agreeing: 1 }],
+      findings: [
+        { file: "src/index.js", line: 1, agreedBy: linters, silent: [], confidence: expect.any(Number) },
+      ],
+    });
+  },
+);
+
+test("without a coordinator the linters are missing, and the review says why", async () => {
+  const { run, up } = setup();
+  await up("--coordinators 0");
+  const ran = await run("review repository --only review-oxlint --only review-docs --json");
+  expect(ran.json()).toMatchObject({
+    status: "partial",
+    failedTasks: [
+      {
+        capability: "review-oxlint",
+        error: expect.stringMatching(/^unavailable: .* no coordinator answers/),
+      },
+    ],
+  });
 });
 
 test("an interrupted review ends its swarm", async () => {

@@ -5,18 +5,15 @@ import { afterEach, describe, expect, test } from "vitest";
 import {
   type Analysis,
   architecture,
-  biome,
   docs,
-  eslint,
   hasAnalysers,
-  oxlint,
   performance,
   type ReviewOutput,
   security,
   tests,
 } from "../../agents/review/index.ts";
 import { type ReviewReport, renderReport, runReview, scan } from "../../workflows/review/index.ts";
-import { localSwarm, localTools } from "./local-swarm.ts";
+import { LINTER_ANALYSES, localSwarm, localTools } from "./local-swarm.ts";
 
 const SAMPLE = new URL("../fixtures/review/sample", import.meta.url).pathname;
 const ALL = {
@@ -25,9 +22,7 @@ const ALL = {
   "review-performance": performance,
   "review-tests": tests,
   "review-docs": docs,
-  "review-oxlint": oxlint,
-  "review-biome": biome,
-  "review-eslint": eslint,
+  ...LINTER_ANALYSES,
 };
 
 const made: string[] = [];

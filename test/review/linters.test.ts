@@ -2,9 +2,9 @@ import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { biome, eslint, hasAnalysers, oxlint } from "../../agents/review/index.ts";
+import { hasAnalysers } from "../../agents/review/index.ts";
 import { type ReviewReport, runReview } from "../../workflows/review/index.ts";
-import { localSwarm } from "./local-swarm.ts";
+import { LINTER_ANALYSES, localSwarm } from "./local-swarm.ts";
 
 const FIXTURE = new URL("../fixtures/review/linters", import.meta.url).pathname;
 const LINTERS = ["review-oxlint", "review-biome", "review-eslint"] as const;
@@ -25,8 +25,7 @@ async function setup(files: Record<string, string> = {}): Promise<string> {
 }
 
 function lint(directory: string, options: { repoConfig?: boolean } = {}): Promise<ReviewReport> {
-  const swarm = localSwarm({ "review-oxlint": oxlint, "review-biome": biome, "review-eslint": eslint });
-  return runReview(swarm, { directory, only: LINTERS, ...options });
+  return runReview(localSwarm(LINTER_ANALYSES), { directory, only: LINTERS, ...options });
 }
 
 const byKind = ({ findings }: ReviewReport) =>

@@ -1,7 +1,17 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { RawFinding, ReviewCapability } from "../../agents/review/index.ts";
-import { confidenceOf, mergeFindings } from "../../workflows/review/index.ts";
+import { castVote, LINTERS, type RawFinding, type ReviewCapability } from "../../agents/review/index.ts";
+import { confidenceOf } from "../../src/consensus/index.ts";
+import {
+  type Answer,
+  type Finding,
+  isDoubtful,
+  lintBallot,
+  mergeFindings,
+  REVIEW_CALIBRATION,
+  readVerdict,
+} from "../../workflows/review/index.ts";
+import { countVotes } from "./local-swarm.ts";
 
 const FILE = "src/a.ts";
 
@@ -10,13 +20,29 @@ function raw(facts: Partial<RawFinding> = {}): RawFinding {
   return { ...defaults, line: 3, message: "'a' is never used.", anchor: "const a = 1;", ...facts };
 }
 
-function answer(capability: ReviewCapability, findings: RawFinding[] = [], ownRules: string[] = []) {
-  return { capability, files: [FILE], findings, ownRules };
+function answer(capability: ReviewCapability, findings: RawFinding[] = [], unsure: string[] = []): Answer {
+  return { capability, files: [FILE], findings, unsure };
 }
+
+/** What a review makes of the answers: those of the linters go through their ballot. */
+function merge(answers: readonly Answer[]): Finding[] {
+  const linters = LINTERS.filter((linter) => answers.some(({ capability }) => capability === linter));
+  if (linters.length === 0) return mergeFindings(answers);
+  const outputs = linters.map((linter) => {
+    const { findings, unsure } = answers.find(({ capability }) => capability === linter) as Answer;
+    const output = castVote({ findings: [...findings], unsure: [...unsure] });
+    return { status: "completed", output } as const;
+  });
+  const { verdict } = countVotes(lintBallot(linters, 1_000), outputs);
+  return mergeFindings(answers, readVerdict(verdict, linters));
+}
+
+const worth = (agreeing: number, able: number) =>
+  Math.round(100 * confidenceOf(REVIEW_CALIBRATION, agreeing, able)) / 100;
 
 describe("matching", () => {
   test("the same kind on the same line by three linters is one finding that all three agree on", () => {
-    const merged = mergeFindings([
+    const merged = merge([
       answer("review-oxlint", [raw()]),
       answer("review-biome", [raw({ rule: "correctness/noUnusedVariables" })]),
       answer("review-eslint", [raw({ rule: "@typescript-eslint/no-unused-vars" })]),
@@ -24,23 +50,26 @@ describe("matching", () => {
     expect(merged).toHaveLength(1);
     expect(merged[0]).toMatchObject({
       agreedBy: ["review-biome", "review-eslint", "review-oxlint"],
-      confidence: 0.8,
+      silent: [],
+      confidence: worth(3, 3),
       rule: "no-unused-vars",
     });
   });
 
-  test("findings two lines apart by different linters are one, three lines apart are two", () => {
-    const at = (line: number) => [
+  test("the same kind on another line is another finding", () => {
+    const merged = merge([
       answer("review-oxlint", [raw()]),
-      answer("review-eslint", [raw({ line, anchor: "other" })]),
-    ];
-    expect(mergeFindings(at(5))).toHaveLength(1);
-    expect(mergeFindings(at(6))).toHaveLength(2);
+      answer("review-eslint", [raw({ line: 4, anchor: "other" })]),
+    ]);
+    expect(merged.map(({ line, agreedBy, silent }) => [line, agreedBy, silent])).toEqual([
+      [3, ["review-oxlint"], ["review-eslint"]],
+      [4, ["review-eslint"], ["review-oxlint"]],
+    ]);
   });
 
   test("neighbouring findings of one linter stay apart, each matched with its own twin", () => {
     const both = [raw({ line: 3, anchor: "a" }), raw({ line: 4, anchor: "b" })];
-    const merged = mergeFindings([answer("review-oxlint", both), answer("review-biome", both)]);
+    const merged = merge([answer("review-oxlint", both), answer("review-biome", both)]);
     expect(merged.map(({ line, agreedBy }) => [line, agreedBy.length])).toEqual([
       [3, 2],
       [4, 2],
@@ -48,49 +77,85 @@ describe("matching", () => {
   });
 
   test("several findings of one kind on one line become one that says so", () => {
-    const merged = mergeFindings([answer("review-oxlint", [raw(), raw({ message: "'b' is never used." })])]);
+    const merged = merge([answer("review-oxlint", [raw(), raw({ message: "'b' is never used." })])]);
     expect(merged.map(({ message }) => message)).toEqual(["'a' is never used. (and 1 more on this line)"]);
   });
 
   test("where a file does not parse, other findings about its code are dropped", () => {
     const broken = raw({ kind: "syntax-error", severity: "high", line: 9 });
-    const merged = mergeFindings([answer("review-biome", [raw(), broken])]);
+    const merged = merge([answer("review-biome", [raw(), broken])]);
     expect(merged.map(({ kind }) => kind)).toEqual(["syntax-error"]);
   });
 });
 
 describe("confidence", () => {
-  test("a linter that looked and was silent lowers it", () => {
-    expect(mergeFindings([answer("review-oxlint", [raw()]), answer("review-eslint")])[0]?.confidence).toBe(
-      0.5,
-    );
+  test("is what the same agreement was worth where the truth is known", () => {
+    const [finding] = merge([
+      answer("review-oxlint", [raw()]),
+      answer("review-biome", [raw()]),
+      answer("review-eslint"),
+    ]);
+    expect(finding).toMatchObject({
+      agreedBy: ["review-biome", "review-oxlint"],
+      silent: ["review-eslint"],
+      confidence: worth(2, 3),
+    });
   });
 
-  test("a linter that did not look, or looked by the repository's own rules, does not", () => {
-    const merged = mergeFindings([answer("review-oxlint", [raw()]), answer("review-eslint", [], [FILE])]);
-    expect(merged[0]?.confidence).toBe(0.67);
+  test("does not count the silence of a linter that looked by the repository's own rules", () => {
+    const [finding] = merge([answer("review-oxlint", [raw()]), answer("review-eslint", [], [FILE])]);
+    expect(finding).toMatchObject({ silent: [], confidence: worth(1, 1) });
   });
 
-  test("it grows with agreement and shrinks with silence", () => {
-    fc.assert(
-      fc.property(fc.integer({ min: 1, max: 8 }), fc.nat(8), (agreeing, silent) => {
-        const able = agreeing + silent;
-        expect(confidenceOf(agreeing + 1, able + 1)).toBeGreaterThan(confidenceOf(agreeing, able));
-        expect(confidenceOf(agreeing, able + 1)).toBeLessThan(confidenceOf(agreeing, able));
-      }),
-    );
+  test("is not told where one linter alone has such a rule, or another analyser looks", () => {
+    const alone = raw({ kind: "no-unexpected-multiline", rule: "no-unexpected-multiline" });
+    const long = raw({ kind: "large-file", rule: "large-file", line: 1 });
+    const merged = merge([
+      answer("review-oxlint"),
+      answer("review-eslint", [alone]),
+      answer("review-performance", [long]),
+    ]);
+    expect(merged.map(({ confidence, silent }) => [confidence, silent])).toEqual([
+      [null, []],
+      [null, []],
+    ]);
+  });
+
+  test("a finding that at least half of those who could see it do not see is doubtful", () => {
+    const by = (agreeing: number, silent: number) => ({
+      agreedBy: LINTERS.slice(0, agreeing),
+      silent: LINTERS.slice(0, silent),
+    });
+    expect(
+      [by(1, 2), by(1, 1), by(2, 1), by(1, 0)].map((given) =>
+        isDoubtful({ agreedBy: [...given.agreedBy], silent: [...given.silent] }),
+      ),
+    ).toEqual([true, true, false, false]);
+  });
+
+  test("an analyser beside the linters is named, but casts no vote", () => {
+    const evil = raw({ kind: "code-injection", rule: "no-eval", severity: "high" });
+    const [finding] = merge([
+      answer("review-security", [evil]),
+      answer("review-oxlint", [evil]),
+      answer("review-biome"),
+    ]);
+    expect(finding).toMatchObject({
+      agreedBy: ["review-oxlint", "review-security"],
+      confidence: worth(1, 2),
+    });
   });
 });
 
 describe("fingerprints", () => {
   test("a finding that moved with its line keeps its fingerprint", () => {
-    const before = mergeFindings([answer("review-oxlint", [raw({ line: 3 })])]);
-    const after = mergeFindings([answer("review-oxlint", [raw({ line: 40 })])]);
+    const before = merge([answer("review-oxlint", [raw({ line: 3 })])]);
+    const after = merge([answer("review-oxlint", [raw({ line: 40 })])]);
     expect(after[0]?.fingerprint).toBe(before[0]?.fingerprint);
   });
 
   test("equal lines in one file get different fingerprints", () => {
-    const merged = mergeFindings([answer("review-oxlint", [raw({ line: 3 }), raw({ line: 30 })])]);
+    const merged = merge([answer("review-oxlint", [raw({ line: 3 }), raw({ line: 30 })])]);
     expect(new Set(merged.map(({ fingerprint }) => fingerprint)).size).toBe(2);
   });
 
@@ -113,7 +178,7 @@ describe("fingerprints", () => {
               ),
             ),
           );
-        expect(mergeFindings(all.toReversed())).toEqual(mergeFindings(all));
+        expect(merge(all.toReversed())).toEqual(merge(all));
       }),
     );
   });
@@ -121,7 +186,7 @@ describe("fingerprints", () => {
 
 describe("ranking", () => {
   test("severity times agreement decides, and code outranks its tests", () => {
-    const merged = mergeFindings([
+    const merged = merge([
       answer("review-oxlint", [raw({ kind: "nan-comparison", severity: "high", line: 9 }), raw()]),
       { ...answer("review-tests"), files: [FILE] },
       {
@@ -140,7 +205,7 @@ describe("ranking", () => {
 
   test("risky code in a test is low, a secret in a test stays critical", () => {
     const file = "test/a.test.ts";
-    const merged = mergeFindings([
+    const merged = merge([
       answer("review-security", [
         raw({ kind: "code-injection", severity: "high", file, line: 1 }),
         raw({ kind: "secret", severity: "critical", file, line: 2 }),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { planReview } from "../../workflows/review/index.ts";
+import { capabilitiesOf, planReview } from "../../workflows/review/index.ts";
 
 const sources = (count: number, bytes = 1000) =>
   Array.from({ length: count }, (_, at) => ({ path: `src/${String(at).padStart(4, "0")}.ts`, bytes }));
@@ -8,7 +8,7 @@ describe("planning a review", () => {
   test("every analyser that has files gets them; without any there is no task", () => {
     expect(planReview([])).toEqual([]);
     const docsOnly = planReview([{ path: "README.md", bytes: 10 }]);
-    expect(docsOnly.map(({ capability }) => capability).sort()).toEqual(["review-docs", "review-security"]);
+    expect(docsOnly.flatMap(capabilitiesOf).sort()).toEqual(["review-docs", "review-security"]);
   });
 
   test("files are dealt out so that each is in exactly one task of a capability", () => {
@@ -20,6 +20,11 @@ describe("planning a review", () => {
   test("a chunk of large files is cut by bytes", () => {
     const tasks = planReview(sources(9, 1024 * 1024), ["review-eslint"]);
     expect(tasks.map(({ files }) => files.length)).toEqual([4, 4, 1]);
+  });
+
+  test("the linters get the same files, together", () => {
+    const [task] = planReview(sources(1), ["review-eslint", "review-oxlint", "review-docs"]);
+    expect(task?.by).toEqual({ linters: ["review-oxlint", "review-eslint"] });
   });
 
   test("an analysis of the whole repository is one task", () => {

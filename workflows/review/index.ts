@@ -4,8 +4,10 @@
 //   console.log(renderReport(report));
 //   process.exitCode = reaches(report, "high") ? 1 : 0;
 
-export { confidenceOf, type Finding, LINE_TOLERANCE, mergeFindings } from "./merge.ts";
-export { type PlannedTask, planReview } from "./plan.ts";
+export { type AgreedPlace, type AgreementLevel, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
+export { REVIEW_CALIBRATION } from "./calibration.ts";
+export { type Answer, type Finding, isDoubtful, mergeFindings } from "./merge.ts";
+export { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
 export { type FailedTask, type ReviewReport, reaches, renderReport } from "./report.ts";
 export {
   DEFAULT_REVIEW_TASK_TIMEOUT_MS,

@@ -1,23 +1,26 @@
-// Makes one list of findings out of many answers: matches what several analysers say of the same place, tells how far they
-// agree, gives each finding a lasting name, and ranks. Pure.
+// Makes one list of findings out of many answers: puts together what several analysers say of the same line, tells how far the
+// linters' ballot agrees, gives each finding a lasting name, and ranks. Pure.
 import { createHash } from "node:crypto";
 import {
   AREAS,
   areaOf,
-  capableOf,
   isAside,
+  isShared,
   isTest,
+  LINTERS,
+  type Linter,
   type RawFinding,
   type ReviewCapability,
   type Severity,
 } from "../../agents/review/index.ts";
+import { type AgreedPlace, roundConfidence, worthOf } from "./ballot.ts";
 
 /** What one analyser said in one task. */
 export interface Answer {
   capability: ReviewCapability;
   files: readonly string[];
   findings: readonly RawFinding[];
-  ownRules: readonly string[];
+  unsure: readonly string[];
 }
 
 /** A finding of the review. */
@@ -33,31 +36,27 @@ export interface Finding {
   message: string;
   /** The capabilities that reported it, sorted. */
   agreedBy: string[];
-  /** 0–1, see {@link confidenceOf}. */
-  confidence: number;
+  /** The linters that know the kind, looked at the file by the review's own rules, and did not report it; sorted. */
+  silent: string[];
+  /**
+   * How likely it is right, 0 to 1, by the agreement of the linters (docs/review.md); null where one analyser alone can see such a
+   * thing, so that nothing agrees or disagrees with it.
+   */
+  confidence: number | null;
 }
 
-/** Linters place the same problem a line or two apart: one marks the name, the other the statement. */
-export const LINE_TOLERANCE = 2;
-
-/**
- * How far the analysers agree: Laplace's rule of succession, (agreeing + 1) / (able + 2), the estimate that one more
- * independent analyser would report it too. `able` counts those that know the kind and did look at the file by rules in which
- * it is on. One of one gives 0.67, three of three 0.8, one of three 0.4.
- */
-export function confidenceOf(agreeing: number, able: number): number {
-  return Math.round((100 * (agreeing + 1)) / (Math.max(agreeing, able) + 2)) / 100;
-}
-
-/** Merges the answers of the tasks that completed; most important first. */
-export function mergeFindings(answers: readonly Answer[]): Finding[] {
-  const able = whoLooked(answers);
+/** Merges the answers of the tasks that completed, and what the linters' ballots agreed on; most important first. */
+export function mergeFindings(answers: readonly Answer[], agreed: readonly AgreedPlace[] = []): Finding[] {
   const reports = withoutGuesses(
     answers.flatMap(({ capability, findings }) => findings.map((finding) => ({ capability, finding }))),
   );
-  const byPlace = Map.groupBy(reports, ({ finding }) => JSON.stringify([finding.kind, finding.file]));
-  return [...byPlace.values()]
-    .flatMap((sameKind) => withFingerprints(cluster(sameKind).map((group) => toFinding(group, able))))
+  const agreedByPlace = new Map(agreed.map((place) => [placeKey(place), place]));
+  const isUnsure = whoIsUnsure(answers);
+  const problems = [...Map.groupBy(reports, ({ finding }) => placeKey(finding))].flatMap(([key, group]) =>
+    toFinding(group, agreedByPlace.get(key), isUnsure),
+  );
+  return [...Map.groupBy(problems, ({ kind, file }) => JSON.stringify([kind, file])).values()]
+    .flatMap(withFingerprints)
     .sort(byImportance);
 }
 
@@ -74,10 +73,17 @@ export function byImportance(a: Finding, b: Finding): number {
 
 /** Each step is worth three of the next: three agreed medium findings weigh as much as one high. */
 const WEIGHTS: Record<Severity, number> = { critical: 27, high: 9, medium: 3, low: 1, info: 0 };
+/** What a finding weighs that nothing can agree with: nothing is known of it, for or against. */
+const UNKNOWN_CONFIDENCE = 0.5;
 
 function importanceOf({ severity, confidence, file, kind }: Finding): number {
   const aside = kind !== "secret" && areaOf(kind) !== "tests" && (isTest(file) || isAside(file));
-  return WEIGHTS[severity] * confidence * (aside ? 0.5 : 1);
+  return WEIGHTS[severity] * (confidence ?? UNKNOWN_CONFIDENCE) * (aside ? 0.5 : 1);
+}
+
+/** Whether as many linters that could see it are silent as report it: told in `--json` alone, and tripping nothing. */
+export function isDoubtful({ agreedBy, silent }: Pick<Finding, "agreedBy" | "silent">): boolean {
+  return silent.length > 0 && silent.length >= agreedBy.length;
 }
 
 /** In a file that does not parse, whatever else linters say about its code is a guess. */
@@ -101,35 +107,9 @@ interface Report {
   finding: RawFinding;
 }
 
-/**
- * Splits reports of one kind in one file into problems. Reports on the same line are one problem, whoever made them (a
- * line is what a person looks at). Then neighbouring problems within {@link LINE_TOLERANCE} that no analyser reported
- * twice are one, nearest first.
- */
-function cluster(reports: readonly Report[]): Report[][] {
-  const byLine = Map.groupBy(reports, ({ finding }) => finding.line);
-  const problems = [...byLine].sort(([a], [b]) => a - b).map(([, group]) => group);
-  for (let distance = 1; distance <= LINE_TOLERANCE; distance++) {
-    for (let at = 0; at + 1 < problems.length; ) {
-      const [upper, lower] = [problems[at] ?? [], problems[at + 1] ?? []];
-      if (gap(upper, lower) <= distance && areDisjoint(upper, lower))
-        problems.splice(at, 2, [...upper, ...lower]);
-      else at += 1;
-    }
-  }
-  return problems;
-}
-
-function gap(upper: readonly Report[], lower: readonly Report[]): number {
-  return Math.min(...lower.map(lineOf)) - Math.max(...upper.map(lineOf));
-}
-
-function lineOf({ finding }: Report): number {
-  return finding.line;
-}
-
-function areDisjoint(a: readonly Report[], b: readonly Report[]): boolean {
-  return !a.some(({ capability }) => b.some((other) => other.capability === capability));
+/** One line is one problem of its kind: a line is what a person looks at. */
+function placeKey({ file, line, kind }: { file: string; line: number; kind: string }): string {
+  return JSON.stringify([file, line, kind]);
 }
 
 /** Whose words are shown where several report the same: the one that explains most comes first. */
@@ -144,39 +124,47 @@ interface Merged extends Finding {
   anchor: string;
 }
 
+/** Nothing where the ballot, which holds so many findings only, has left the place out. */
 function toFinding(
   group: readonly Report[],
-  able: (kind: string, file: string) => ReadonlySet<string>,
-): Merged {
-  const ordered = group.toSorted(
-    (a, b) => speakerRank(a) - speakerRank(b) || a.finding.line - b.finding.line,
-  );
-  const speaker = ordered[0];
+  agreed: AgreedPlace | undefined,
+  isUnsure: (linter: Linter, file: string) => boolean,
+): Merged[] {
+  const [speaker] = group.toSorted((a, b) => speakerRank(a) - speakerRank(b));
   if (speaker === undefined) throw new RangeError("a problem has at least one report");
-  const { kind, rule, file, message } = speaker.finding;
-  const { line, anchor } = (mostSaid(ordered) ?? speaker).finding;
-  const agreedBy = [...new Set(group.map(({ capability }) => capability))].sort();
-  const lookers = new Set([...able(kind, file), ...agreedBy]);
+  const { kind, rule, file, line, message, anchor } = speaker.finding;
+  const isVotedOn = isShared(kind) && group.some(({ capability }) => isLinter(capability));
+  if (isVotedOn && agreed === undefined) return [];
+  const silent = (agreed?.answered ?? []).filter(
+    (linter) => !agreed?.agreedBy.includes(linter) && !isUnsure(linter, file),
+  );
   const said = group.filter(({ capability }) => capability === speaker.capability);
   const more = new Set(said.map((report) => report.finding.message)).size - 1;
-  return {
-    fingerprint: "",
-    kind,
-    rule,
-    severity: severityOf(speaker.finding),
-    file,
-    line,
-    message: more > 0 ? `${message} (and ${more} more on this line)` : message,
-    agreedBy,
-    confidence: confidenceOf(agreedBy.length, lookers.size),
-    anchor,
-  };
+  return [
+    {
+      fingerprint: "",
+      kind,
+      rule,
+      severity: severityOf(speaker.finding),
+      file,
+      line,
+      message: more > 0 ? `${message} (and ${more} more on this line)` : message,
+      agreedBy: [...new Set(group.map(({ capability }) => capability))].sort(),
+      silent: silent.sort(),
+      confidence: isVotedOn && agreed !== undefined ? roundConfidence(confidenceIn(agreed, silent)) : null,
+      anchor,
+    },
+  ];
 }
 
-/** The report whose line most analysers name; among equals the speaker's. */
-function mostSaid(ordered: readonly Report[]): Report | undefined {
-  const votes = (line: number) => ordered.filter((report) => lineOf(report) === line).length;
-  return ordered.toSorted((a, b) => votes(lineOf(b)) - votes(lineOf(a)))[0];
+/** The verdict's confidence; counted anew where a seat's silence says nothing. */
+function confidenceIn({ agreedBy, answered, confidence }: AgreedPlace, silent: readonly Linter[]): number {
+  const able = agreedBy.length + silent.length;
+  return able === answered.length ? confidence : worthOf(agreedBy.length, able);
+}
+
+function isLinter(capability: ReviewCapability): capability is Linter {
+  return (LINTERS as readonly string[]).includes(capability);
 }
 
 function speakerRank({ capability }: Report): number {
@@ -197,19 +185,12 @@ function withFingerprints(problems: readonly Merged[]): Finding[] {
     });
 }
 
-/** For a kind and file: the capabilities that know the kind and looked at the file by the review's own rules. */
-function whoLooked(answers: readonly Answer[]): (kind: string, file: string) => ReadonlySet<string> {
-  const looked = new Map<string, Set<string>>();
-  for (const { capability, files, ownRules } of answers) {
-    const own = new Set(ownRules);
-    for (const file of files) {
-      if (own.has(file)) continue;
-      const lookers = looked.get(file) ?? new Set();
-      looked.set(file, lookers.add(capability));
-    }
-  }
-  return (kind, file) =>
-    new Set(capableOf(kind).filter((capability) => looked.get(file)?.has(capability) === true));
+/** Whether the linter's silence about the file says nothing. */
+function whoIsUnsure(answers: readonly Answer[]): (linter: Linter, file: string) => boolean {
+  const unsure = new Set(
+    answers.flatMap(({ capability, unsure: files }) => files.map((file) => `${capability} ${file}`)),
+  );
+  return (linter, file) => unsure.has(`${linter} ${file}`);
 }
 
 function compare(a: string, b: string): number {

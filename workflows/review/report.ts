@@ -1,6 +1,7 @@
 // What a review says in the end: the shape for programs and the text for people. Pure.
 import { type Area, areaOf, SEVERITIES, type Severity } from "../../agents/review/index.ts";
-import type { Finding } from "./merge.ts";
+import type { AgreementLevel } from "./ballot.ts";
+import { type Finding, isDoubtful } from "./merge.ts";
 
 /** A task whose findings are missing. */
 export interface FailedTask {
@@ -24,6 +25,8 @@ export interface ReviewReport {
   agents: number;
   /** How many tasks the review was split into. */
   tasks: number;
+  /** What agreement of the linters was worth where the truth is known (docs/review.md), the highest count first. */
+  agreement: AgreementLevel[];
   /** Most important first. */
   findings: Finding[];
   failedTasks: FailedTask[];
@@ -33,7 +36,7 @@ export interface ReviewReport {
 export function reaches(report: ReviewReport, severity: Severity): boolean {
   const limit = SEVERITIES.indexOf(severity);
   return report.findings.some(
-    (finding) => SEVERITIES.indexOf(finding.severity) <= limit && finding.confidence > DOUBTFUL_CONFIDENCE,
+    (finding) => SEVERITIES.indexOf(finding.severity) <= limit && !isDoubtful(finding),
   );
 }
 
@@ -44,20 +47,15 @@ export interface RenderOptions {
   total?: number | undefined;
 }
 
-/**
- * Shown to people is what is more likely right than wrong, above this: not what one linter sees and another one that could
- * see it does not.
- */
-export const DOUBTFUL_CONFIDENCE = 0.5;
-
 /** The report for people: a summary, then chapters, the most important first, in each of them kinds, then findings. */
 export function renderReport(report: ReviewReport, options: RenderOptions = {}): string {
   const notes = report.findings.filter(({ severity }) => severity === "info");
   const problems = report.findings.filter(({ severity }) => severity !== "info");
-  const findings = problems.filter(({ confidence }) => confidence > DOUBTFUL_CONFIDENCE);
+  const findings = problems.filter((finding) => !isDoubtful(finding));
   return [
     ...summary(report, findings, problems.length - findings.length),
     ...chapters(findings, options),
+    ...legend(report, findings),
     ...failures(report.failedTasks),
     ...remarks(notes),
   ].join("\n");
@@ -80,7 +78,7 @@ function summary(report: ReviewReport, findings: readonly Finding[], doubtful: n
     ...(doubtful === 0
       ? []
       : [
-          `${doubtful} more that only one of several linters sees ${doubtful === 1 ? "is" : "are"} in --json`,
+          `${doubtful} more that at least half of the linters do not see ${doubtful === 1 ? "is" : "are"} in --json`,
         ]),
   ];
 }
@@ -120,10 +118,31 @@ function ofOneKind(kind: string, findings: readonly Finding[], shown: ReadonlySe
   return [
     title,
     ...visible.map(
-      ({ file, line, message, agreedBy, confidence }) =>
-        `    ${file}:${line}  ${message}\n      ${agreedBy.map(shortName).join(" + ")}, confidence ${confidence}`,
+      (finding) => `    ${finding.file}:${finding.line}  ${finding.message}\n      ${whoAgrees(finding)}`,
     ),
     ...(hidden === 0 ? [] : [`    … and ${hidden} more, see --json`]),
+  ];
+}
+
+/** Who reports a finding, who could and does not, and how likely it is right. */
+function whoAgrees({ agreedBy, silent, confidence }: Finding): string {
+  const names = agreedBy.map(shortName).join(" + ");
+  if (confidence === null) return `${names}, which nothing else can check`;
+  const but = silent.length === 0 ? "" : `, not ${silent.map(shortName).join(", ")}`;
+  return `${names}${but}: confidence ${confidence.toFixed(2)}`;
+}
+
+/** What the numbers behind the findings mean; nothing where none is shown. */
+function legend({ agreement }: ReviewReport, findings: readonly Finding[]): string[] {
+  if (agreement.length === 0 || !findings.some(({ confidence }) => confidence !== null)) return [];
+  const levels = agreement.map(
+    ({ agreeing, able, confidence, right, labelled }) =>
+      `  ${agreeing} of ${able} linters: ${confidence.toFixed(2)} (${right} of ${labelled} labelled findings were right)`,
+  );
+  return [
+    "",
+    "Confidence: how often linters that agree so were right where the truth is known (docs/review.md)",
+    ...levels,
   ];
 }
 

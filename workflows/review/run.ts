@@ -5,14 +5,20 @@
 import { createHash } from "node:crypto";
 import { realpath, stat } from "node:fs/promises";
 import {
+  LINTERS,
+  type Linter,
+  lintOutputSchema,
   MAX_FILE_BYTES,
   MAX_FILES,
+  MAX_FINDINGS_PER_TASK,
+  REVIEW_CAPABILITIES,
   type ReviewCapability,
   reviewOutputSchema,
 } from "../../agents/review/index.ts";
-import { type Result, SwarmError, toSwarmError } from "../../src/protocol/index.ts";
+import { type BallotInput, type Result, SwarmError, toSwarmError } from "../../src/protocol/index.ts";
+import { type AgreedPlace, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
 import { type Answer, type Finding, mergeFindings } from "./merge.ts";
-import { type PlannedTask, planReview } from "./plan.ts";
+import { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
 import type { FailedTask, ReviewReport } from "./report.ts";
 import { type Scan, scan } from "./scan.ts";
 
@@ -28,12 +34,16 @@ export interface ReviewTask {
   timeoutMs: number;
   /** One retry: a crash may have been the machine's; a second one is the file's. */
   retry: { max: number };
+  /** The linters' ballot; the task goes by the capability of its first seat. */
+  ballot?: BallotInput;
 }
 
 /** What a review needs of the swarm. */
 export interface ReviewPorts {
   /** Hands in a task and waits for its result; rejects when it cannot be handed in. Gives up when `signal` aborts. */
   submit(task: ReviewTask, signal: AbortSignal): Promise<Result>;
+  /** The result of a ballot's seat, which is there once its verdict is. */
+  resultOf(taskId: string, signal: AbortSignal): Promise<Result>;
   onProgress?(progress: ReviewProgress): void;
 }
 
@@ -44,7 +54,7 @@ export interface ReviewProgress {
   finished: number;
   failed: number;
   /** The capability that was answered last. */
-  capability?: ReviewCapability;
+  capability?: ReviewCapability | undefined;
 }
 
 export interface ReviewOptions {
@@ -58,6 +68,8 @@ export interface ReviewOptions {
   repoConfig?: boolean | undefined;
   /** Just these analysers; default all. */
   only?: readonly ReviewCapability[] | undefined;
+  /** Analysers that no agent performs here, and why: their findings are told to be missing, and nobody waits for them. */
+  absent?: ReadonlyMap<ReviewCapability, string> | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -69,28 +81,50 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
   const startedMs = performance.now();
   const directory = await directoryOf(options.directory);
   const scanned = await scan(directory, options.signal);
-  const planned = planReview(scanned.files, options.only);
+  const { only = REVIEW_CAPABILITIES, absent = new Map() } = options;
+  const planned = planReview(scanned.files, only);
+  const present = planReview(
+    scanned.files,
+    only.filter((capability) => !absent.has(capability)),
+  );
   const taskTimeoutMs = options.taskTimeoutMs ?? DEFAULT_REVIEW_TASK_TIMEOUT_MS;
-  const outcomes = await submitAll(ports, planned, {
+  const timeoutMs = options.timeoutMs ?? DEFAULT_REVIEW_TIMEOUT_MS;
+  const outcomes = await submitAll(ports, present, {
     files: scanned.files.length,
-    timeoutMs: options.timeoutMs ?? DEFAULT_REVIEW_TIMEOUT_MS,
+    timeoutMs,
     taskTimeoutMs,
     signal: options.signal,
-    toTask: ({ capability, files }) => ({
-      capability,
-      input: { directory, files, repoConfig: options.repoConfig ?? true },
+    toTask: (task) => ({
+      capability: capabilitiesOf(task)[0] as ReviewCapability,
+      input: { directory, files: task.files, repoConfig: options.repoConfig ?? true },
       timeoutMs: taskTimeoutMs,
       retry: { max: 1 },
+      ...("linters" in task.by ? { ballot: lintBallot(task.by.linters, timeoutMs) } : {}),
     }),
   });
-  return toReport(directory, scanned, outcomes, performance.now() - startedMs);
+  const missing = planned.flatMap((task) => ofAbsent(task, absent));
+  const tookMs = performance.now() - startedMs;
+  return toReport(directory, scanned, { outcomes: [...outcomes, ...missing], present, tookMs });
 }
 
+/** What became of one analyser's part of a task. */
 interface Outcome {
-  task: PlannedTask;
+  capability: ReviewCapability;
+  files: readonly string[];
   agent: string | null;
   answer: Answer | null;
-  error: { code: string; message: string } | null;
+  /** `code: message`, or why a seat abstained. */
+  error: string | null;
+  /** With the first outcome of a ballot: what its seats agree on, and how many places its verdict has no room for. */
+  agreed?: { places: AgreedPlace[]; omitted: number };
+}
+
+function ofAbsent(task: PlannedTask, absent: ReadonlyMap<ReviewCapability, string>): Outcome[] {
+  return capabilitiesOf(task).flatMap((capability) => {
+    const message = absent.get(capability);
+    if (message === undefined) return [];
+    return [{ capability, files: task.files, agent: null, answer: null, error: `unavailable: ${message}` }];
+  });
 }
 
 async function directoryOf(named: string): Promise<string> {
@@ -119,49 +153,99 @@ async function submitAll(
   options: SubmitOptions,
 ): Promise<Outcome[]> {
   const patience = new Patience(options);
-  const progress: ReviewProgress = { files: options.files, tasks: planned.length, finished: 0, failed: 0 };
+  const tasks = planned.reduce((sum, task) => sum + capabilitiesOf(task).length, 0);
+  const progress: ReviewProgress = { files: options.files, tasks, finished: 0, failed: 0 };
   ports.onProgress?.({ ...progress });
   try {
-    return await Promise.all(
+    const ended = await Promise.all(
       planned.map(async (task) => {
-        const outcome = await submitOne(ports, task, options.toTask(task), patience);
+        const outcomes = await submitOne(ports, task, options.toTask(task), patience);
         options.signal?.throwIfAborted();
         patience.renew();
-        progress.finished += 1;
-        if (outcome.error !== null) progress.failed += 1;
-        ports.onProgress?.({ ...progress, capability: task.capability });
-        return outcome;
+        progress.finished += outcomes.length;
+        progress.failed += outcomes.filter(({ error }) => error !== null).length;
+        ports.onProgress?.({ ...progress, capability: outcomes[0]?.capability });
+        return outcomes;
       }),
     );
+    return ended.flat();
   } finally {
     patience.end();
   }
 }
 
+/** One outcome for each capability of the task. */
 async function submitOne(
   ports: ReviewPorts,
   planned: PlannedTask,
   task: ReviewTask,
   patience: Patience,
-): Promise<Outcome> {
+): Promise<Outcome[]> {
+  const capabilities = capabilitiesOf(planned);
+  const { files } = planned;
   try {
     const result = await Promise.race([ports.submit(task, patience.signal), patience.over]);
-    if (result.status !== "completed") {
-      const error = result.error ?? { code: "internal", message: `the task ended as ${result.status}` };
-      return { task: planned, agent: result.agent, answer: null, error };
-    }
-    const output = reviewOutputSchema.safeParse(result.output);
-    if (!output.success) {
-      const message = `the answer of ${result.agent} is no review answer: ${output.error.issues[0]?.message ?? "it differs"}`;
-      return { task: planned, agent: result.agent, answer: null, error: { code: "invalid_input", message } };
-    }
-    const { findings, ownRules } = output.data;
-    const answer = { capability: planned.capability, files: planned.files, findings, ownRules };
-    return { task: planned, agent: result.agent, answer, error: null };
+    if ("linters" in planned.by) return await readBallot(ports, planned.by.linters, files, result, patience);
+    return capabilities.map((capability) => toOutcome(capability, files, result));
   } catch (thrown) {
     const { code, message } = toSwarmError(thrown);
-    return { task: planned, agent: null, answer: null, error: { code, message } };
+    return capabilities.map((capability) => failed({ capability, files }, { code, message }));
   }
+}
+
+/** What the verdict says, and the words of each seat, which stand in its own result. */
+async function readBallot(
+  ports: ReviewPorts,
+  linters: readonly Linter[],
+  files: readonly string[],
+  { verdict, error, status }: Result,
+  patience: Patience,
+): Promise<Outcome[]> {
+  if (verdict === undefined) {
+    const why = error ?? { code: "internal", message: `the ballot ended as ${status}` };
+    return linters.map((capability) => failed({ capability, files }, why));
+  }
+  const outcomes = await Promise.all(
+    linters.map(async (capability, index): Promise<Outcome> => {
+      const seat = verdict.seats[index];
+      const about = { capability, files, agent: seat?.agent ?? null };
+      if (seat?.taskId === undefined) {
+        const why = seat?.abstained ?? `${error?.code ?? "internal"}: ${error?.message ?? "no answer"}`;
+        return { ...about, answer: null, error: why };
+      }
+      const result = await Promise.race([ports.resultOf(seat.taskId, patience.signal), patience.over]);
+      return toOutcome(capability, files, result);
+    }),
+  );
+  const [first, ...others] = outcomes as [Outcome, ...Outcome[]];
+  const agreed = { places: readVerdict(verdict, linters), omitted: verdict.omitted ?? 0 };
+  return [{ ...first, agreed }, ...others];
+}
+
+function toOutcome(capability: ReviewCapability, files: readonly string[], result: Result): Outcome {
+  const about = { capability, files, agent: result.agent };
+  if (result.status !== "completed") {
+    return failed(about, result.error ?? { code: "internal", message: `the task ended as ${result.status}` });
+  }
+  const schema = isLinter(capability) ? lintOutputSchema : reviewOutputSchema;
+  const output = schema.safeParse(result.output);
+  if (!output.success) {
+    const message = `the answer of ${result.agent} is no review answer: ${output.error.issues[0]?.message ?? "it differs"}`;
+    return failed(about, { code: "invalid_input", message });
+  }
+  const { findings, unsure } = output.data;
+  return { ...about, answer: { capability, files, findings, unsure }, error: null };
+}
+
+function failed(
+  about: Pick<Outcome, "capability" | "files"> & { agent?: string | null },
+  { code, message }: { code: string; message: string },
+): Outcome {
+  return { agent: null, ...about, answer: null, error: `${code}: ${message}` };
+}
+
+function isLinter(capability: ReviewCapability): capability is Linter {
+  return (LINTERS as readonly string[]).includes(capability);
 }
 
 /** How long a review waits: for all, and for the next answer. */
@@ -215,30 +299,35 @@ class Patience {
 function toReport(
   directory: string,
   scanned: Scan,
-  outcomes: readonly Outcome[],
-  tookMs: number,
+  {
+    outcomes,
+    present,
+    tookMs,
+  }: { outcomes: readonly Outcome[]; present: readonly PlannedTask[]; tookMs: number },
 ): ReviewReport {
   const answers = outcomes.flatMap(({ answer }) => (answer === null ? [] : [answer]));
-  const failedTasks: FailedTask[] = outcomes.flatMap(({ task, error }) =>
-    error === null
-      ? []
-      : [{ capability: task.capability, error: `${error.code}: ${error.message}`, files: task.files.length }],
+  const agreed = outcomes.flatMap(({ agreed: told }) => told?.places ?? []);
+  const omitted = outcomes.reduce((sum, { agreed: told }) => sum + (told?.omitted ?? 0), 0);
+  const linters = present.flatMap(({ by }) => ("linters" in by ? [by.linters.length] : []));
+  const failedTasks: FailedTask[] = outcomes.flatMap(({ capability, files, error }) =>
+    error === null ? [] : [{ capability, error, files: files.length }],
   );
-  const failed = outcomes.length > 0 && answers.length === 0;
+  const isFailed = outcomes.length > 0 && answers.length === 0;
   return {
-    status: failed ? "failed" : failedTasks.length > 0 ? "partial" : "completed",
+    status: isFailed ? "failed" : failedTasks.length > 0 ? "partial" : "completed",
     directory,
     files: scanned.files.length,
     durationMs: Math.round(tookMs),
     agents: new Set(outcomes.flatMap(({ agent }) => (agent === null ? [] : [agent]))).size,
     tasks: outcomes.length,
-    findings: [...mergeFindings(answers), ...leftOut(scanned)],
+    agreement: agreementLevels(Math.max(0, ...linters)),
+    findings: [...mergeFindings(answers, agreed), ...leftOut(scanned, omitted)],
     failedTasks,
   };
 }
 
 /** What a person might have expected to be reviewed, and was not. */
-function leftOut({ skipped }: Scan): Finding[] {
+function leftOut({ skipped }: Scan, omitted: number): Finding[] {
   const tooMany = skipped["over the file limit"] ?? 0;
   const tooLarge = skipped["too large"] ?? 0;
   const messages = [
@@ -246,6 +335,11 @@ function leftOut({ skipped }: Scan): Finding[] {
       ? []
       : [`${tooMany} files over the limit of ${MAX_FILES} were not looked at; review a part of it.`]),
     ...(tooLarge === 0 ? [] : [`${tooLarge} files over ${MAX_FILE_BYTES / 1024} KiB were not looked at.`]),
+    ...(omitted === 0
+      ? []
+      : [
+          `${omitted} findings that fewest linters report went over the ${MAX_FINDINGS_PER_TASK} of a verdict.`,
+        ]),
   ];
   return messages.map((message, at) => ({
     fingerprint: createHash("sha256").update(`left-out ${at}`).digest("hex").slice(0, 16),
@@ -256,6 +350,7 @@ function leftOut({ skipped }: Scan): Finding[] {
     line: 1,
     message,
     agreedBy: [],
-    confidence: 1,
+    silent: [],
+    confidence: null,
   }));
 }

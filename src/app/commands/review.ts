@@ -5,10 +5,17 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { analysersDirectory, REVIEW_CAPABILITIES, SEVERITIES } from "../../../agents/review/index.ts";
+import {
+  analysersDirectory,
+  LINTERS,
+  REVIEW_CAPABILITIES,
+  type ReviewCapability,
+  SEVERITIES,
+} from "../../../agents/review/index.ts";
 import { type ReviewReport, reaches, renderReport, runReview } from "../../../workflows/review/index.ts";
 import { listRoles, loadRoles } from "../../agent/index.ts";
 import { createMeter, newInstanceId, silentLogger } from "../../base/index.ts";
+import { createOfficeClient } from "../../coordinator/index.ts";
 import { connectNats, type Transport } from "../../transport/index.ts";
 import { createTaskClient } from "../../work/index.ts";
 import { listAgents } from "../agents.ts";
@@ -24,7 +31,20 @@ const REVIEW_HEAP_MB = 2_048;
 /** How long the swarm gets to end: review agents are told to stop at once, their work is not needed any more. */
 const REVIEW_GRACE_MS = 1_000;
 
-const findingSchema = z.looseObject({ fingerprint: z.string(), severity: z.enum(SEVERITIES) });
+const findingSchema = z.looseObject({
+  fingerprint: z.string(),
+  severity: z.enum(SEVERITIES),
+  agreedBy: z.array(z.string()),
+  silent: z.array(z.string()),
+  confidence: z.number().min(0).max(1).nullable(),
+});
+const levelSchema = z.strictObject({
+  agreeing: z.int(),
+  able: z.int(),
+  confidence: z.number(),
+  right: z.int(),
+  labelled: z.int(),
+});
 
 export const command = defineCommand({
   handlesInterrupts: true,
@@ -57,6 +77,7 @@ export const command = defineCommand({
       durationMs: z.number(),
       agents: z.int(),
       tasks: z.int(),
+      agreement: z.array(levelSchema),
       findings: z.array(findingSchema),
       failedTasks: z.array(z.looseObject({})),
     })
@@ -67,17 +88,15 @@ export const command = defineCommand({
     "Uses the swarm that runs in the working directory (or --server); without one it starts its own for the duration.\nNothing is written into the directory. Exit code 0 when the review ran, whatever it found.",
   async run(ports, input) {
     const directory = resolveFrom(ports.directory, input.directory);
-    const swarm = await openSwarm(
-      ports,
-      directory,
-      input.only.length === 0 ? REVIEW_CAPABILITIES : input.only,
-    );
+    const wanted = input.only.length === 0 ? REVIEW_CAPABILITIES : input.only;
+    const swarm = await openSwarm(ports, directory, wanted);
     const scope = newInstanceId("review");
     const tasks = createTaskClient({ transport: swarm.transport, meter: createMeter() });
     try {
       const report = await runReview(
         {
           submit: (task, signal) => untilAborted(tasks.run({ ...task, scope }), signal),
+          resultOf: (taskId, signal) => untilAborted(tasks.result(taskId), signal),
           onProgress: ({ files, tasks: total, finished, failed, capability }) =>
             ports.terminal.status(
               `reviewing ${files} files: ${finished} of ${total} tasks${failed > 0 ? `, ${failed} failed` : ""}${capability === undefined ? "" : ` (${capability})`}`,
@@ -87,7 +106,8 @@ export const command = defineCommand({
           directory,
           repoConfig: input.repoConfig,
           timeoutMs: ports.config.timeoutMs,
-          only: input.only.length === 0 ? undefined : input.only,
+          only: wanted,
+          absent: swarm.absent,
           signal: ports.signal,
         },
       );
@@ -108,6 +128,8 @@ interface ReviewSwarm {
   transport: Transport;
   /** True when it was there before. */
   isShared: boolean;
+  /** Analysers that nobody here performs, and why. */
+  absent: ReadonlyMap<ReviewCapability, string>;
   close(): Promise<void>;
 }
 
@@ -115,23 +137,21 @@ interface ReviewSwarm {
 async function openSwarm(
   ports: Ports,
   directory: string,
-  capabilities: readonly string[],
+  capabilities: readonly ReviewCapability[],
 ): Promise<ReviewSwarm> {
   const target = await resolveTarget(ports.config, ports.sources, ports.environment);
   const isNamed = ports.sources.server !== "default" || ports.sources.context !== "default";
   if (target.swarm === null && !isNamed) {
     ports.terminal.status("starting a swarm for this review");
-    const own = await startOwn(ports, {
-      directory,
-      roles: await knownRoles(ports, capabilities),
-      join: undefined,
-    });
+    const roles = await knownRoles(ports, capabilities);
+    const own = await startOwn(ports, { directory, roles, join: undefined });
     try {
       const transport = await connect(ports, {
         nats: { servers: own.supervisor.state.server },
         prefix: ports.config.prefix,
       });
-      return { transport, isShared: false, close: () => closeAll(transport, own) };
+      const absent = absentOf(capabilities, new Set(roles));
+      return { transport, isShared: false, absent, close: () => closeAll(transport, own) };
     } catch (error) {
       await own.close();
       throw error;
@@ -144,14 +164,38 @@ async function openSwarm(
       ports,
       capabilities.filter((capability) => !offered.has(capability)),
     );
-    if (lacking.length === 0) return { transport, isShared: true, close: () => transport.close() };
-    ports.terminal.status(`starting ${lacking.join(", ")}`);
-    const own = await startOwn(ports, { directory, roles: lacking, join: target });
-    return { transport, isShared: true, close: () => closeAll(transport, own) };
+    const absent = absentOf(capabilities, new Set([...offered, ...lacking]));
+    for (const [linter, why] of await lintersWithoutOffice(transport, capabilities)) absent.set(linter, why);
+    const missing = lacking.filter((role) => !absent.has(role));
+    if (missing.length === 0) return { transport, isShared: true, absent, close: () => transport.close() };
+    ports.terminal.status(`starting ${missing.join(", ")}`);
+    const own = await startOwn(ports, { directory, roles: missing, join: target });
+    return { transport, isShared: true, absent, close: () => closeAll(transport, own) };
   } catch (error) {
     await transport.close();
     throw error;
   }
+}
+
+function absentOf(
+  capabilities: readonly ReviewCapability[],
+  present: ReadonlySet<string>,
+): Map<ReviewCapability, string> {
+  const why = "no agent offers it, and there is no role of that name to start one";
+  return new Map(capabilities.filter((each) => !present.has(each)).map((each) => [each, why]));
+}
+
+/** The linters sit in a ballot, and only a coordinator opens one. */
+async function lintersWithoutOffice(
+  transport: Transport,
+  capabilities: readonly ReviewCapability[],
+): Promise<[ReviewCapability, string][]> {
+  const linters = LINTERS.filter((linter) => capabilities.includes(linter));
+  if (linters.length === 0) return [];
+  if ((await createOfficeClient({ transport }).listCoordinators()).length > 0) return [];
+  const why =
+    "the linters sit in a ballot, and no coordinator answers here: start one with `murmur coordinator`";
+  return linters.map((linter) => [linter, why]);
 }
 
 async function closeAll(transport: Transport, own: { close(): Promise<void> }): Promise<void> {
@@ -171,7 +215,10 @@ function connect(ports: Ports, target: Pick<Target, "nats" | "prefix">): Promise
 }
 
 /** Each review role offers the capability of its own name. One that is missing costs its findings, and the report says so. */
-async function knownRoles(ports: Ports, capabilities: readonly string[]): Promise<string[]> {
+async function knownRoles(
+  ports: Ports,
+  capabilities: readonly ReviewCapability[],
+): Promise<ReviewCapability[]> {
   const known = new Set((await listRoles(agentDirectories(ports))).map(({ role }) => role));
   return capabilities.filter((capability) => known.has(capability));
 }
@@ -200,6 +247,7 @@ async function startOwn(
       },
       roles: options.roles,
       withApi: options.join === undefined,
+      coordinators: options.join === undefined ? 1 : 0,
       joinServer: options.join === undefined ? undefined : serversOf(options.join),
       environment,
       log: config.logLevel === "debug" || config.logLevel === "trace" ? log : silentLogger,
