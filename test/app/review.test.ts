@@ -1,10 +1,13 @@
 import { once } from "node:events";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { hasAnalysers } from "../../agents/review/index.ts";
 import { readState } from "../../src/app/supervisor/state.ts";
 import { eventually, expectGone, setupWorld } from "./support.ts";
+
+// Each starts a swarm or two; on a loaded machine that alone takes a while.
+vi.setConfig({ testTimeout: 120_000 });
 
 /** A small repository whose README links to nowhere. */
 function setup() {
@@ -49,7 +52,6 @@ test("review in a running swarm starts only what it lacks, and the swarm stays a
 
 test.skipIf(!hasAnalysers())(
   "the linters of a review vote in a ballot, and each finding tells who agrees",
-  { timeout: 120_000 },
   async () => {
     const { run, repository } = setup();
     writeFileSync(join(repository, "src/index.js"), "debugger;\nexport const one = 1;\n");

@@ -230,6 +230,8 @@ async function startOwn(
   const { config, environment, log, signal, terminal } = ports;
   const startedMs = performance.now();
   const dataDir = mkdtempSync(join(tmpdir(), "murmur-review-"));
+  // A coordinator is there for the linters' ballot alone.
+  const votes = LINTERS.some((linter) => options.roles.includes(linter));
   const definitions = await loadRoles(agentDirectories(ports), options.roles);
   const programs = new Set(definitions.flatMap((definition) => definition.exec?.allow ?? []));
   try {
@@ -247,7 +249,7 @@ async function startOwn(
       },
       roles: options.roles,
       withApi: options.join === undefined,
-      coordinators: options.join === undefined ? 1 : 0,
+      coordinators: options.join === undefined && votes ? 1 : 0,
       joinServer: options.join === undefined ? undefined : serversOf(options.join),
       environment,
       log: config.logLevel === "debug" || config.logLevel === "trace" ? log : silentLogger,
