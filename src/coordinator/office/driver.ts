@@ -25,6 +25,7 @@ import type { Stored, Subscription } from "../../transport/index.ts";
 import type { OfficeCommand, OfficeState } from "../state.ts";
 import { type Beginning, findBeginning, isRecovered, officeStores, takesAnotherLog } from "./beginning.ts";
 import { isSent, RUNBOOK, readJson, tryAppend } from "./control-log.ts";
+import { handOver } from "./handing-over.ts";
 import { checkMembers, type Office, type OfficeOptions, type OfficeTenure } from "./office.ts";
 import { createPart, endPart, loadPart, type Part, placeOf } from "./part.ts";
 import { describeHalted, describeMember, findProblem, measureAge } from "./status.ts";
@@ -140,20 +141,8 @@ class Driver implements Office {
     return target;
   }
 
-  async handOver(timeoutMs: number): Promise<void> {
-    if (this.#tenure === null) return;
-    try {
-      this.#options.log.info({ to: this.transfer() }, "handing the office over");
-    } catch (error) {
-      this.#options.log.info({ err: error }, "the office cannot be handed over");
-      return;
-    }
-    await new Promise<void>((resolve) => {
-      this.#clock.after(timeoutMs, resolve);
-      this.onTenure((tenure) => {
-        if (tenure === null) resolve();
-      });
-    });
+  handOver(timeoutMs: number): Promise<void> {
+    return handOver(this, { timeoutMs, clock: this.#clock, log: this.#options.log });
   }
 
   onTenure(onTenure: (tenure: OfficeTenure | null) => void): void {

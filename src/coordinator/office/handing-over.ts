@@ -1,0 +1,37 @@
+// Gives the office away before its holder stops. Owns asking again; who takes it over is succession.ts, how is the
+// election's.
+import type { Clock, Logger } from "../../base/index.ts";
+import { ELECTION_TIMES, LOG_TICK_MS } from "../time.ts";
+import type { Office } from "./office.ts";
+
+/** The election gives a transfer up after its shortest timeout, for example one to a member that lags. */
+const TRANSFER_MS = (ELECTION_TIMES.electionTicks + 1) * LOG_TICK_MS;
+
+/** See `Office.handOver`. */
+export async function handOver(
+  office: Pick<Office, "tenure" | "transfer" | "onTenure">,
+  { timeoutMs, clock, log }: { timeoutMs: number; clock: Clock; log: Logger },
+): Promise<void> {
+  const endMs = clock.now() + timeoutMs;
+  let noticeLeft: () => void = () => undefined;
+  office.onTenure((tenure) => {
+    if (tenure === null) noticeLeft();
+  });
+  while (office.tenure !== null && clock.now() < endMs) {
+    try {
+      log.info({ to: office.transfer() }, "handing the office over");
+    } catch (err) {
+      log.info({ err }, "the office cannot be handed over");
+      return;
+    }
+    if (office.tenure === null) return;
+    const tryMs = Math.min(TRANSFER_MS, endMs - clock.now());
+    await new Promise<void>((resolve) => {
+      const cancel = clock.after(tryMs, resolve);
+      noticeLeft = () => {
+        cancel(); // a timer that is left over would keep the process from ending
+        resolve();
+      };
+    });
+  }
+}
