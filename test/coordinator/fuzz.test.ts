@@ -97,6 +97,7 @@ function badElectionMessage(
 // Again where the machine stood still for half a second, which deposes the one in office.
 test("50,000 election messages that no member should act on are refused and counted, and change nothing", {
   retry: 2,
+  timeout: 120_000,
 }, async () => {
   const swarm = await setup(three);
   const { office, enemy, client } = swarm;
@@ -162,7 +163,9 @@ function badRequest(chance: Chance): { name: string; data: Uint8Array; type?: st
   return { name, ...kind() };
 }
 
-test("50,000 requests that the office should refuse are refused with a code, and change nothing", async () => {
+test("50,000 requests that the office should refuse are refused with a code, and change nothing", {
+  timeout: 120_000,
+}, async () => {
   const swarm = await setup(["c1"]); // nothing deposes it, however loaded the machine is
   const { enemy, client } = swarm;
   const chance = seededChance(2);
