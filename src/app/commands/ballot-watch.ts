@@ -1,8 +1,12 @@
 // Tells whoever waits for a ballot what it is doing: the rounds on a terminal, and, because somebody may have to act, that
-// it waits for agents or for a person. Best effort, like the events that it hears.
+// it waits for a coordinator, for agents or for a person. Best effort, like the events that it hears.
 import { z } from "zod";
+import { createOfficeClient } from "../../coordinator/index.ts";
 import { createSubjects, decode } from "../../protocol/index.ts";
 import type { Ports } from "../command.ts";
+
+/** The office may be changing hands; after this long without an answer, in ms, somebody should look. */
+const OFFICE_PATIENCE_MS = 3_000;
 
 const newsSchema = z.object({
   for: z.enum(["agents", "person"]).optional(),
@@ -14,7 +18,8 @@ const newsSchema = z.object({
 
 /** Listens until the returned function is called. */
 export async function watchBallot(ports: Ports, id: string): Promise<() => void> {
-  const { bus, prefix } = await ports.transport();
+  const transport = await ports.transport();
+  const { bus, prefix } = transport;
   const { terminal } = ports;
   let said = "";
   const sayOnce = (line: string) => {
@@ -31,7 +36,17 @@ export async function watchBallot(ports: Ports, id: string): Promise<() => void>
     if (event === "waits" && news.for === "person")
       sayOnce(`the seats do not agree; somebody must decide: murmur ballot show ${id}`);
   });
-  return () => subscription.close();
+  const ended = new AbortController();
+  createOfficeClient({ transport })
+    .tenure({ timeoutMs: OFFICE_PATIENCE_MS, signal: ended.signal })
+    .catch(() => {
+      if (!ended.signal.aborted)
+        sayOnce("nobody holds the office: ballots wait for a coordinator (murmur office status)");
+    });
+  return () => {
+    ended.abort();
+    subscription.close();
+  };
 }
 
 function read(data: Uint8Array): z.output<typeof newsSchema> {
