@@ -14,7 +14,8 @@ const WORD = `{"text":"no"}`;
 
 test("a ballot is handed in, explained, decided by a person and corrected from the command line", {
   timeout: 120_000,
-}, async () => { // a dozen processes after each other, on whatever machine
+}, async () => {
+  // a dozen processes after each other, on whatever machine
   const { run, up } = setupWorld();
   await up(`--agents ${CLASSIFIERS.join(",")}`);
 
