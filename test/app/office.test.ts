@@ -15,6 +15,13 @@ const statusOf = async (world: World) => {
   return { exitCode: ran.exitCode, ...(ran.json() as unknown as Status) };
 };
 
+/** The office once somebody proves that he holds it. */
+const held = (world: World) =>
+  eventually(async () => {
+    const status = await statusOf(world);
+    return status.leader === null ? undefined : status;
+  });
+
 test("up starts a coordinator, and its commands answer", async () => {
   const world = setupWorld();
   const swarm = await world.up("--agents echo*0");
@@ -28,9 +35,9 @@ test("up starts a coordinator, and its commands answer", async () => {
   expect((await fetch(metrics!.replace("metrics", "readyz"))).status).toBe(200);
   expect(await (await fetch(metrics!)).text()).toContain("murmur_office_leader 1");
 
-  const held = await world.run("lock acquire deploy --owner me --json");
-  expect(held).toMatchObject({ exitCode: 0 });
-  expect(held.json()).toMatchObject({ acquired: true, owner: "me", token: 1 });
+  const mine = await world.run("lock acquire deploy --owner me --json");
+  expect(mine).toMatchObject({ exitCode: 0 });
+  expect(mine.json()).toMatchObject({ acquired: true, owner: "me", token: 1 });
   const other = await world.run("lock acquire deploy --json");
   expect(other).toMatchObject({ exitCode: 1 });
   expect(other.json()).toMatchObject({ acquired: false, token: null, heldBy: "me" });
@@ -61,41 +68,40 @@ test("without a coordinator tasks flow, and nobody is said to lead", async () =>
   expect((await world.run("up --coordinators 2 --json")).exitCode).toBe(2);
 });
 
-test("three coordinators: a transfer, a kill, a stop; each time exactly one leads in the end", async () => {
+test("three coordinators: a transfer, a kill, a stop; each time exactly one leads in the end", {
+  timeout: 180_000,
+}, async () => {
   const world = setupWorld();
   await world.up("--agents echo*0 --coordinators 3");
-  const first = await eventually(async () => {
-    const status = await statusOf(world);
-    return status.leader === null ? undefined : status;
+  const first = await held(world);
+  // A successor that lags behind, as it may on a loaded machine, is asked again.
+  const handed = await eventually(async () => {
+    const ran = await world.run("office transfer --json");
+    return ran.exitCode === 0 ? (ran.json() as { from: string; to: string; term: number }) : undefined;
   });
-  const handed = (await world.run("office transfer --json")).json() as {
-    from: string;
-    to: string;
-    tookMs: number;
-  };
-  expect(handed.from).toBe(first.leader);
-  expect(handed.to).not.toBe(first.leader);
+  expect(handed.to).not.toBe(handed.from);
+  expect(handed.term).toBeGreaterThan(first.term!);
 
-  const second = await statusOf(world);
+  const second = await held(world);
   process.kill(second.leaderPid!, "SIGKILL");
-  await world.run("config set a 1 --json --timeout 20s");
-  const third = await statusOf(world);
+  await world.run("config set a 1 --json --timeout 60s");
+  const third = await held(world);
   expect(third.term).toBeGreaterThan(second.term!);
   expect(third.leaderPid).not.toBe(second.leaderPid);
 
   process.kill(third.leaderPid!, "SIGSTOP");
-  const fourth = await eventually(async () => {
-    const status = await statusOf(world);
-    return status.leader === null ? undefined : status;
-  });
+  const fourth = await held(world);
   process.kill(third.leaderPid!, "SIGCONT");
   expect(fourth.leaderPid).not.toBe(third.leaderPid);
   expect(fourth.members.find(({ id }) => id === third.leader)).toMatchObject({ role: "silent" });
-  const all = await eventually(async () => {
-    const status = await statusOf(world);
-    return status.members.every(({ pid }) => pid !== null) ? status : undefined;
+  const roles = await eventually(async () => {
+    const { members } = await statusOf(world);
+    const found = members.map(({ role }) => role).sort();
+    return found.includes("leader") && !found.includes("silent") && !found.includes("candidate")
+      ? found
+      : undefined;
   });
-  expect(all.members.map(({ role }) => role).sort()).toEqual(["follower", "follower", "leader"]);
+  expect(roles).toEqual(["follower", "follower", "leader"]);
   expect((await world.run("config show --json")).json()).toMatchObject({ values: [{ name: "a", value: 1 }] });
 });
 
