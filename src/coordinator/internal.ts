@@ -3,7 +3,7 @@
 
 export { viewConfig } from "./config/config.ts";
 export { viewLocks } from "./locks/locks.ts";
-export { findBeginning, type Place, takesAnotherLog } from "./office/beginning.ts";
+export { findBeginning, isRecovered, type Place, takesAnotherLog } from "./office/beginning.ts";
 export { LogWatch } from "./office/log-watch.ts";
 export { planRecovery, type Recovery } from "./office/recovery.ts";
 export { nameSnapshot, readSnapshotName, sortSnapshots } from "./office/snapshot-store.ts";

@@ -11,6 +11,7 @@ import { assert } from "../../../src/base/index.ts";
 import { type SnapshotNote, saveFold, sha256 } from "../../../src/consensus/index.ts";
 import {
   findBeginning,
+  isRecovered,
   LogWatch,
   listNeedless,
   nameSnapshot,
@@ -327,12 +328,30 @@ class MemberDriver implements Driver {
     if (this.#parts.stage.now === this.#disaster.recoverAt) this.#recovering = true;
     for (const process of this.#processes) {
       const { node } = process;
-      if (!node.isUp || node.pausedUntil > this.#parts.stage.now || node.observer.halted !== null) continue;
+      if (!node.isUp || node.pausedUntil > this.#parts.stage.now) continue;
+      if (node.observer.halted !== null) {
+        this.#restartHalted(process);
+        continue;
+      }
       this.#checkEnd(process);
       this.#look(process);
       this.#askCheckpoint(process);
     }
     this.#damage();
+  }
+
+  /**
+   * Whoever met an entry that does not follow what it has read would meet it again: it begins again by itself when the
+   * log is recovered, and where the operator found the log sound, the operator restarts it.
+   */
+  #restartHalted(process: Process): void {
+    if (!this.#isRecovered) return;
+    const { epoch } = process.node.observer.lineage.origin;
+    const restart = async () => {
+      const isNewEpoch = await isRecovered(viewLog(this.#parts.log), epoch);
+      this.#end(process, "current", isNewEpoch ? this.#placeOf(process.node) : null);
+    };
+    this.#looks.push(restart());
   }
 
   #look(process: Process): void {
