@@ -138,8 +138,9 @@ it("is not silenced by a result that somebody else wrote in a seat's name", asyn
   await vi.waitFor(() => expect(evidence).toHaveLength(4), SOON);
   expect(await Promise.all(written)).toEqual([true, true, true, true]);
   gate.resolve();
-  const { verdict } = await answer;
+  const { verdict, output } = await answer;
   expect(verdict).toMatchObject({ outcome: "decided", value: "cat" });
+  expect(output).toBe("cat");
   expect(verdict?.evidence?.map(({ kind }) => kind)).toEqual(["forged", "forged", "forged", "forged"]);
 });
 

@@ -321,6 +321,7 @@ export class Asking {
     const { transport, clock } = this.#parts;
     const result = readResult(await unpackResult(message, transport.blobs));
     if (!this.#noteAnswered(question)) return;
+    if (question.heard !== undefined && Buffer.compare(question.heard, message.data) === 0) return;
     const atMs = clock.now();
     const usage = result.usage === undefined ? {} : { usage: result.usage };
     const { output, vote } = result;
@@ -355,17 +356,14 @@ export class Asking {
     });
   }
 
-  async #hearWrite({ run, to, round }: Question, message: Incoming): Promise<void> {
-    const { vote, output } = readResult(await unpackResult(message, this.#parts.transport.blobs));
+  async #hearWrite(question: Question, message: Incoming): Promise<void> {
+    const { run, to, round } = question;
+    const { vote, output, usage } = readResult(await unpackResult(message, this.#parts.transport.blobs));
     if (vote === undefined || !("seat" in to) || !this.#parts.isLive(run) || run.stage !== "open") return;
-    this.#parts.step(run, {
-      type: "answer",
-      seat: to.seat,
-      round,
-      output,
-      vote,
-      atMs: this.#parts.clock.now(),
-    });
+    question.heard = message.data;
+    this.#hold(run, to.seat, { round, output, bytes: message.data.length });
+    const said = { output, vote, ...(usage === undefined ? {} : { usage }) };
+    this.#parts.step(run, { type: "answer", seat: to.seat, round, ...said, atMs: this.#parts.clock.now() });
   }
 
   #abstain(question: Question, reason: string): void {

@@ -8,10 +8,12 @@ import { type Clock, type Logger, type Meter, sleep, toIsoTime } from "../../bas
 import {
   type Ballot,
   type BallotResult,
+  canonicalJson,
   controlSeatOf,
   type Json,
   markOf,
   markOfAnswer,
+  readAnswer,
   readTruth,
   surelyHeardOf,
 } from "../../consensus/index.ts";
@@ -202,7 +204,16 @@ export function createEndings(parts: {
   }
 
   /** A winning seat's whole output; the verdict's value when no seat gave it. */
-  async function outputOf(run: Run, { winner, value, seats }: Verdict): Promise<unknown> {
+  async function outputOf(run: Run, verdict: Verdict): Promise<unknown> {
+    const output = await findOutput(run, verdict);
+    if (verdict.strategy !== "bft") return output;
+    // Of a signed seat somebody else may have written a result, which did not count and must not be handed on either.
+    const reading = readAnswer(output, run.core.spec);
+    const isCounted = reading.ok && canonicalJson(reading.value) === canonicalJson(verdict.value as Json);
+    return isCounted ? output : verdict.value;
+  }
+
+  async function findOutput(run: Run, { winner, value, seats }: Verdict): Promise<unknown> {
     const round = seats.find(({ seat }) => seat === winner)?.round;
     if (winner === undefined || round === undefined) return value;
     const kept = run.outputs.get(winner);

@@ -28,6 +28,8 @@ export interface Question {
   readonly endsAtMs: number;
   /** Every agent that it was put to here: each may have answered it. */
   readonly asked: Set<string>;
+  /** Of a signed vote: the bytes that were heard when it was written, and are not to be heard again when it is stored. */
+  heard?: Uint8Array;
   /** Where it was placed; null while it is nowhere. */
   place: { readonly host: string; readonly agent: string } | null;
   isAnswered: boolean;
