@@ -435,6 +435,7 @@ class MemberDriver implements Driver {
     log.lineage = kept.renew(keptSeq, { origin: { logId, epoch, seq }, term, skip: RECOVERY_SKIP });
     log.firstSeq = seq;
     log.exists = true;
+    log.changedAt = this.#parts.stage.now;
   }
 
   /** Nothing is left to recover: another swarm begins in the place of the old one. */
@@ -446,6 +447,7 @@ class MemberDriver implements Driver {
     log.lineage = new Lineage({ origin, createModel: shared.workload.createModel, isTimeReal: true });
     log.firstSeq = origin.seq;
     log.exists = true;
+    log.changedAt = stage.now;
   }
 
   /** What the coordinators tell of themselves. */
