@@ -10,7 +10,7 @@ import {
   weightOf,
 } from "../../consensus/index.ts";
 import { type BallotSpec, capabilityOfSeat } from "../../protocol/index.ts";
-import type { Placement } from "../placement/placement.ts";
+import type { Placing } from "../placement/driver.ts";
 import type { Profile } from "../registry/profile.ts";
 import type { OfficeState } from "../state.ts";
 
@@ -25,7 +25,7 @@ export function voterOf({ role, model }: Pick<Profile, "role" | "model">): strin
 /** The seats that could be filled, by number; fewer than asked for when there are not enough agents that fit. */
 export function findSeats(
   state: OfficeState,
-  pick: Placement["pick"],
+  pick: Placing["pick"],
   wanted: { capability: string; spec: BallotSpec; labels?: Readonly<Record<string, string>> },
 ): Seat[] {
   const { capability, spec } = wanted;
@@ -40,7 +40,7 @@ export function findSeats(
 /** The agents of a panel, seat by seat: each offers what its seat asks for, and shares nothing that it must not. */
 function findPanel(
   state: OfficeState,
-  pick: Placement["pick"],
+  pick: Placing["pick"],
   wanted: { capability: string; spec: BallotSpec; labels?: Readonly<Record<string, string>> },
 ): [seat: number, profile: Profile][] {
   const { capability, spec } = wanted;
@@ -71,7 +71,7 @@ function modelOf(profile: Profile): string {
 /** Another agent for a seat whose agent is gone; null when nobody fits. */
 export function findSubstitute(
   state: OfficeState,
-  pick: Placement["pick"],
+  pick: Placing["pick"],
   { capability: ofTask, core, seat }: { capability: string; core: Ballot; seat: number },
 ): Seat | null {
   const { spec, seats } = core;
@@ -101,7 +101,7 @@ function recordOf(state: OfficeState, capability: string): VoterRecord {
 
 function pickFitting(
   state: OfficeState,
-  pick: Placement["pick"],
+  pick: Placing["pick"],
   wanted: {
     capability: string;
     spec: BallotSpec;
