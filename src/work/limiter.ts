@@ -2,12 +2,15 @@
 // I1: a permit is used by at most one attempt at a time; a lease that is not needed is given back.
 // I2: every change of the shared value is a compare-and-set; a lost race is decided anew on the fresh value.
 // I3: at most one change of a limit is on its way per process; what failed or was refused is tried again, later.
+// I4: how many permits to hold is decided when the change is made, not when it is asked for, and what is to be given
+//     back is out of use before the shared value is told.
 import { createHash } from "node:crypto";
 import { type Chance, type Clock, integerBetween, type Logger, sleep } from "../base/index.ts";
 import { SwarmError, toSwarmError } from "../protocol/index.ts";
 import type { Bucket } from "../transport/index.ts";
 import {
   blockSize,
+  LEASE_MS,
   LEASE_RENEW_MS,
   type LimitState,
   type RateLimit,
@@ -119,8 +122,9 @@ class ProcessLimiter implements Limiter {
   readonly #parts: LimiterParts;
   /** Rate permits in hand. */
   #rated = 0;
-  /** Concurrency permits leased. */
+  /** Concurrency permits leased, and until when: after it they may be another's. */
   #held = 0;
+  #heldUntilMs = 0;
   #running = 0;
   #usedAtMs: number;
   #changing: Promise<void> | undefined;
@@ -135,9 +139,15 @@ class ProcessLimiter implements Limiter {
   }
 
   ready(): number {
-    const { concurrency, rate } = this.#parts.limit;
-    const leased = concurrency === undefined ? Number.POSITIVE_INFINITY : this.#held - this.#running;
-    return Math.max(0, Math.min(leased, rate === undefined ? Number.POSITIVE_INFINITY : this.#rated));
+    const rated = this.#parts.limit.rate === undefined ? Number.POSITIVE_INFINITY : this.#rated;
+    return Math.max(0, Math.min(this.#leased(), rated));
+  }
+
+  /** Concurrency permits that are ours and not in use. */
+  #leased(): number {
+    const { limit, clock } = this.#parts;
+    if (limit.concurrency === undefined) return Number.POSITIVE_INFINITY;
+    return clock.now() < this.#heldUntilMs ? this.#held - this.#running : 0;
   }
 
   want(count: number): void {
@@ -152,7 +162,9 @@ class ProcessLimiter implements Limiter {
       // Another process may need it; but a slot that was freed this turn is often wanted again in the next.
       this.#cancelTrim ??= this.#parts.clock.after(TRIM_MS, () => {
         this.#cancelTrim = undefined;
-        if (this.#wanted < this.#held - this.#running) void this.#lease(this.#running + this.#wanted);
+        if (this.#wanted < this.#held - this.#running) {
+          void this.#lease(() => Math.min(this.#held, this.#running + this.#wanted));
+        }
       });
     }
   }
@@ -189,7 +201,7 @@ class ProcessLimiter implements Limiter {
   }
 
   renew(): void {
-    if (this.#parts.limit.concurrency !== undefined && this.#held > 0) void this.#lease(this.#held);
+    if (this.#parts.limit.concurrency !== undefined && this.#held > 0) void this.#lease(() => this.#held);
   }
 
   isForgettable(sinceMs: number): boolean {
@@ -201,7 +213,7 @@ class ProcessLimiter implements Limiter {
     this.#cancelPause?.();
     this.#cancelTrim?.();
     await this.#changing;
-    if (this.#held > 0) await this.#lease(0);
+    if (this.#held > 0) await this.#lease(() => 0);
   }
 
   #pause(waitMs: number): void {
@@ -217,10 +229,11 @@ class ProcessLimiter implements Limiter {
     const { limit, chance } = this.#parts;
     const { concurrency, rate } = limit;
     const fullMs = FULL_WAIT_MS + integerBetween(chance, 0, FULL_WAIT_MS);
-    if (concurrency !== undefined && this.#held <= this.#running) {
-      if (this.#held >= concurrency) return fullMs; // all of it is ours, and in use
-      await this.#lease(this.#running + Math.min(count, Math.max(1, Math.floor(concurrency / LEASE_SHARE))));
-      if (this.#held <= this.#running) return fullMs;
+    if (concurrency !== undefined && this.#leased() <= 0) {
+      if (this.#running >= concurrency) return fullMs; // all of it is ours, and in use
+      const more = Math.min(count, Math.max(1, Math.floor(concurrency / LEASE_SHARE)));
+      await this.#lease(() => Math.max(this.#held, this.#running + more));
+      if (this.#leased() <= 0) return fullMs;
     }
     if (rate === undefined || this.#rated > 0) return fullMs;
     let waitMs = fullMs;
@@ -237,14 +250,18 @@ class ProcessLimiter implements Limiter {
     return waitMs;
   }
 
-  #lease(wanted: number): Promise<void> {
+  /** Holds as many permits as `wanted` says when its turn comes (I4). */
+  #lease(wanted: () => number): Promise<void> {
     const { limit, holder } = this.#parts;
     return this.#change((state, nowMs) => {
-      const taken = takeLease(state, limit.concurrency!, holder, wanted, nowMs);
+      const target = wanted();
+      this.#held = Math.min(this.#held, target);
+      const taken = takeLease(state, limit.concurrency!, holder, target, nowMs);
       return {
         state: taken.state,
         done: () => {
           this.#held = taken.held;
+          this.#heldUntilMs = nowMs + LEASE_MS;
         },
       };
     });
