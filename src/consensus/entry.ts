@@ -134,6 +134,15 @@ export function sealEntry<C>(body: EntryBody<C>, previousChain: string): Entry<C
   return { ...body, chain: chainHash(body as unknown as JsonObject, previousChain) };
 }
 
+/** True for an entry that is whole and stands behind the right one, whether or not this version can read it. */
+export function isSealed({ chain, ...body }: JsonObject, previousChain: string): boolean {
+  try {
+    return chain === chainHash(body, previousChain);
+  } catch {
+    return false; // it cannot be hashed, so nobody sealed it
+  }
+}
+
 /**
  * Reads an entry from the log and checks version, identity, type, chain hash and fields, in this order. What is given is
  * in the newest version.

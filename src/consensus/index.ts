@@ -71,6 +71,7 @@ export {
   type Genesis,
   genesisBody,
   genesisChain,
+  isSealed,
   type KeyedCommand,
   type ParsedCommand,
   readEntry,

@@ -103,15 +103,19 @@ export function combine<P extends Readonly<Record<string, AnyReducer>>>(
       return sha256(canonicalJson(digests));
     },
     toJson: (state) => Object.fromEntries(names.map((name) => [name, parts[name]!.toJson(state[name])])),
-    // A part that the snapshot's writer did not know yet begins empty, as it does in a log without its commands.
-    fromJson: (json) =>
-      Object.fromEntries(
+    fromJson(json) {
+      const unknown = Object.keys(json as JsonObject).filter((name) => !Object.hasOwn(parts, name));
+      // A newer writer's: to go on without it would be to forget it.
+      if (unknown.length > 0) throw new Error(`its state has parts that are unknown: ${unknown.join(", ")}`);
+      // A part that the snapshot's writer did not know yet begins empty, as it does in a log without its commands.
+      return Object.fromEntries(
         names.map((name) => {
           const saved = (json as JsonObject)[name];
           const part = parts[name]!;
           return [name, saved === undefined ? part.empty() : part.fromJson(saved)];
         }),
-      ) as State,
+      ) as State;
+    },
     skipAhead(state, count) {
       for (const name of names) parts[name]!.skipAhead?.(state[name], count);
     },

@@ -1,6 +1,9 @@
 import { describe, expect, test, vi } from "vitest";
+import { type EntryBody, sealEntry } from "../../src/consensus/index.ts";
 import { type OfficeOptions, planRecovery } from "../../src/coordinator/index.ts";
-import { listSnapshots } from "../../src/coordinator/office/snapshot-store.ts";
+import { readJson } from "../../src/coordinator/office/control-log.ts";
+import { hashBytes, listSnapshots, nameSnapshot } from "../../src/coordinator/office/snapshot-store.ts";
+import { encode } from "../../src/protocol/index.ts";
 import type { Transport } from "../../src/transport/index.ts";
 import { collectLines } from "./log-lines.ts";
 import { SOON, setupOffice } from "./support.ts";
@@ -155,7 +158,53 @@ describe("recovering", () => {
   test("a log that a newer version wrote is refused: that version can read it", async () => {
     const { office, plan } = await setup();
     await office.append("murmur.log.office", new TextEncoder().encode('{"v":3}'));
-    await expect(plan()).rejects.toThrow(/of version 3.*run the version that wrote it/);
+    await expect(plan()).rejects.toThrow(/version 3 is unknown.*run that version instead/);
+  });
+
+  test.each([
+    ["a kind of entry", { type: "merger" }, /entry type is unknown/],
+    [
+      "a command",
+      { type: "commands", commands: [{ key: "k", command: { type: "dance" } }] },
+      /"dance" is unknown/,
+    ],
+  ] as const)(
+    "%s that is not known here is refused when its entry is whole",
+    async (_what, changes, fault) => {
+      const { office, plan, coordinators } = await setup();
+      await coordinators[0]!.stop();
+      const info = await office.info();
+      const { chain, ...last } = readJson((await office.get(info.lastSeq))!);
+      const newer = { ...last, ...changes } as unknown as EntryBody<unknown>;
+      await office.append("murmur.log.office", encode(sealEntry(newer, chain as string)));
+      await expect(plan()).rejects.toMatchObject({ code: "conflict", message: expect.stringMatching(fault) });
+      await expect(plan()).rejects.toThrow(
+        /another version wrote it.*run that version instead of recovering/,
+      );
+    },
+  );
+
+  test("an unknown command in an entry that is not whole is discarded", async () => {
+    const { office, plan, coordinators } = await setup();
+    await coordinators[0]!.stop();
+    const last = readJson((await office.get((await office.info()).lastSeq))!);
+    const commands = [{ key: "k", command: { type: "dance" } }];
+    await office.append("murmur.log.office", encode({ ...last, type: "commands", commands }));
+    expect((await plan()).recovery).toMatchObject({ discarded: 1 });
+  });
+
+  test("a snapshot of a newer version is refused, and no older one taken in its place", async () => {
+    const { office, write, made, plan, transport, coordinators } = await setup();
+    await write(25);
+    await made(1);
+    await coordinators[0]!.stop();
+    const [id] = await listSnapshots(transport.snapshots);
+    const known = JSON.parse(new TextDecoder().decode((await transport.snapshots.get(nameSnapshot(id!)))!));
+    const seq = id!.seq + 1;
+    const newer = encode({ ...known, seq, state: { ...known.state, "a-newer-part": {} } });
+    await transport.snapshots.put(nameSnapshot({ ...id!, seq, hash: await hashBytes(newer) }), [newer]);
+    await office.purge();
+    await expect(plan()).rejects.toThrow(/parts that are unknown: a-newer-part.*run that version instead/);
   });
 
   test("with no log and no snapshot there is nothing to go on from", async () => {

@@ -4,7 +4,8 @@
 // E1  A log that can be read to its end is not recovered: nothing is given up that need not be.
 // E2  Sequence, term and every counter that was given away go on above all that can have been: by what log, snapshots
 //     and coordinators show, and a margin for what none of them shows.
-// E3  Order: the new snapshot is stored and read back, the stream is emptied up to the new beginning, then genesis and
+// E3  What only a newer version can read is not given up: whole entries and whole snapshots that are unknown here.
+// E4  Order: the new snapshot is stored and read back, the stream is emptied up to the new beginning, then genesis and
 //     the snapshot entry are appended. After a crash between, coordinators still halt, and the next try goes on from the
 //     snapshot that the first one made.
 import {
@@ -14,9 +15,11 @@ import {
   genesisBody,
   genesisChain,
   haltedError,
+  isSealed,
   type JsonObject,
   loadLog,
   type Member,
+  readEntry,
   readGenesis,
   renewFold,
   saveFold,
@@ -26,8 +29,9 @@ import { type CoordinatorStatus, createSubjects, encode, SwarmError } from "../.
 import { isStreamMissing, type LogInfo, type Stored, type Transport } from "../../transport/index.ts";
 import { type OfficeCommand, type OfficeState, officeCommands } from "../state.ts";
 import { ELECTION_TIMES } from "../time.ts";
-import { findBeginning, officeStores } from "./beginning.ts";
+import { findBeginning, officeStores, type Place } from "./beginning.ts";
 import { readJson } from "./control-log.ts";
+import { placeOf } from "./part.ts";
 import {
   hashBytes,
   listSnapshots,
@@ -72,8 +76,8 @@ export interface RecoveryPlan {
 
 /**
  * Thinks out how to go on, from snapshots, what is left of the log and what `coordinators` tell. Changes nothing.
- * @throws SwarmError `conflict` when the log is sound, or nobody can tell what to go on from; `not_found` when there is
- *   nothing to go on from; `unavailable` when the server does not answer.
+ * @throws SwarmError `conflict` when the log is sound, a newer version can read on, or nobody can tell what to go on
+ *   from; `not_found` when there is nothing to go on from; `unavailable` when the server does not answer.
  */
 export async function planRecovery(
   transport: Transport,
@@ -131,10 +135,7 @@ async function findProblem(
   }
   const halted = haltedError(member);
   const { logId, epoch, seq } = member.office.fold;
-  if (halted !== undefined) {
-    await refuseNewerVersion(transport, seq + 1);
-    return halted;
-  }
+  if (halted !== undefined) return halted;
   const ahead = coordinators.find(
     (each) => each.logId === logId && each.epoch === epoch && each.appliedSeq > (info?.lastSeq ?? 0),
   );
@@ -147,14 +148,18 @@ async function findProblem(
   );
 }
 
-/** @throws SwarmError `conflict` when the entry is only too new to be read: recovering would throw it away. */
-async function refuseNewerVersion(transport: Transport, seq: number): Promise<void> {
-  const stored = await transport.log("office").get(seq);
-  const { v } = stored === null ? {} : readJson(stored);
-  if (typeof v !== "number" || v <= ENTRY_VERSION) return;
-  throw new SwarmError(
+/** @throws SwarmError `conflict` when the entry behind `place` is only too new to be read (E3). */
+function refuseNewerEntry(entry: JsonObject, { logId, seq, chain: previousChain }: Place): void {
+  const read = readEntry(entry, { logId, previousChain, parseCommand: officeCommands.parse });
+  const isNewer = typeof entry.v === "number" && entry.v > ENTRY_VERSION;
+  if (read.ok || !(isNewer || isSealed(entry, previousChain))) return;
+  throw refuseNewer(`entry ${seq + 1}: ${read.fault}`);
+}
+
+function refuseNewer(what: string): SwarmError {
+  return new SwarmError(
     "conflict",
-    `entry ${seq} is of version ${v}, and ${ENTRY_VERSION} is the newest known here: run the version that wrote it instead of recovering`,
+    `${what}; another version wrote it, and can read it: run that version instead of recovering`,
   );
 }
 
@@ -175,6 +180,7 @@ async function findBase(
   for (const id of ids) {
     const read = await readSnapshot(transport.snapshots, id);
     if (read.ok) return { base: read.fold, snapshot: id };
+    if (read.isWhole) throw refuseNewer(read.fault);
     faults.push(read.fault);
   }
   const first =
@@ -201,10 +207,12 @@ async function applyRest(transport: Transport, info: LogInfo | null, base: Offic
   if (info === null) return { discarded, term, epoch };
   const member = createReader(base, null);
   for await (const stored of transport.log("office").read({ fromSeq: info.firstSeq })) {
-    if (stored.seq === base.seq + 1) load(member, stored);
-    if (stored.seq <= base.seq) continue;
-    discarded++;
     const entry = readJson(stored);
+    const place = placeOf({ member });
+    if (stored.seq === place.seq + 1) load(member, stored);
+    if (stored.seq <= base.seq) continue; // `base` is the member's fold, and went on with it
+    if (stored.seq === place.seq + 1) refuseNewerEntry(entry, place);
+    discarded++;
     if (entry.logId !== base.logId) continue;
     if (Number.isSafeInteger(entry.term)) term = Math.max(term, entry.term as number);
     if (Number.isSafeInteger(entry.epoch)) epoch = Math.max(epoch, entry.epoch as number);
@@ -236,7 +244,7 @@ function load(member: Member<OfficeState, OfficeCommand>, stored: Stored): void 
   else member.office.halted = `entry ${member.office.fold.seq + 1} is missing`;
 }
 
-/** See E3. */
+/** See E4. */
 async function perform(transport: Transport, base: OfficeFold, recovery: Recovery): Promise<void> {
   const { logId, epoch, firstSeq, term } = recovery;
   const { log, snapshots } = officeStores(transport);

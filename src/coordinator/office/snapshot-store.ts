@@ -69,8 +69,8 @@ export async function writeSnapshot(
   throw new SwarmError("internal", `snapshot ${name} was stored, but ${found} was read back`);
 }
 
-/** A snapshot's fold, or why it is not to be had. */
-export type ReadSnapshot = { ok: true; fold: OfficeFold } | { ok: false; fault: string };
+/** A snapshot's fold, or why it is not to be had; `isWhole`: it is what was written, and this version cannot read it. */
+export type ReadSnapshot = { ok: true; fold: OfficeFold } | { ok: false; fault: string; isWhole: boolean };
 
 /** Reads and verifies a snapshot (V1). @throws SwarmError `unavailable` when the store does not answer. */
 export async function readSnapshot(objects: Objects, id: SnapshotId): Promise<ReadSnapshot> {
@@ -85,12 +85,12 @@ export async function readSnapshot(objects: Objects, id: SnapshotId): Promise<Re
   const hash = await hashBytes(bytes);
   if (hash !== id.hash) return bad(`its text has hash ${hash}`);
   const loaded = loadFold(officeCommands, new TextDecoder().decode(bytes));
-  if (!loaded.ok) return bad(loaded.fault);
+  if (!loaded.ok) return bad(loaded.fault, true);
   const { logId, epoch, seq } = loaded.fold;
   if (logId === id.logId && epoch === id.epoch && seq === id.seq) return loaded;
   return bad(`it holds sequence ${seq} of log ${logId}, epoch ${epoch}`);
 
-  function bad(what: string): ReadSnapshot {
-    return { ok: false, fault: `snapshot of ${id.seq}: ${what}` };
+  function bad(what: string, isWhole = false): ReadSnapshot {
+    return { ok: false, fault: `snapshot of ${id.seq}: ${what}`, isWhole };
   }
 }
