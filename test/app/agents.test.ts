@@ -23,7 +23,7 @@ test("a process is told when another one has an agent with the id of one of its 
     expect.anything(),
   );
   const [reply] = await transport.bus.scatter(subjects.agent("-", "status"), encode({}), {
-    timeoutMs: 200,
+    timeoutMs: 20_000,
     max: 1,
   });
   expect(decode(reply?.data ?? new Uint8Array()).value).toMatchObject({ agents: [{ id: "a1" }] });

@@ -5,7 +5,10 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { eventually, setupWorld, type World } from "./support.ts";
+import { createMeter, silentLogger } from "../../src/base/index.ts";
+import { connectNats } from "../../src/transport/index.ts";
+import { createTaskClient } from "../../src/work/index.ts";
+import { eventually, setupWorld } from "./support.ts";
 
 /** The agent: it lifts and puts down under the lock; with `stay` it keeps the lock until it is lost, and tells. */
 const CRANE_AGENT = `
@@ -69,27 +72,30 @@ async function setup(coordinators: number) {
   mkdirSync(join(world.directory, "agents/crane"), { recursive: true });
   writeFileSync(join(world.directory, "agents/crane/agent.ts"), CRANE_AGENT);
   const swarm = await world.up(`--agents crane*3 --coordinators ${coordinators}`);
-  return { crane, world, swarm };
+  const meter = createMeter();
+  const to = { servers: swarm.server, name: "test", prefix: "murmur", log: silentLogger, meter };
+  const transport = await connectNats(to);
+  const tasks = createTaskClient({ transport, meter });
+  onTestFinished(async () => {
+    tasks.close();
+    await transport.close();
+  });
+  return {
+    ...{ crane, world, swarm },
+    submit: (id: string, input: object) => tasks.submit({ id, capability: "crane", input }),
+    /** The result of a task, which must be completed. */
+    async completed(id: string) {
+      const result = await tasks.result(id, { timeoutMs: 120_000 });
+      expect(result.status).toBe("completed");
+      return result as typeof result & { output: { lifted: number; put: number; token: number } };
+    },
+  };
 }
-
-const submit = async (world: World, id: string, input: object) =>
-  expect(await world.run(`submit crane --id ${id} --input ${JSON.stringify(input)} --json`)).toMatchObject({
-    exitCode: 0,
-  });
-
-const completed = (world: World, id: string) =>
-  eventually(async () => {
-    const shown = (await world.run(`task show ${id} --json`)).json() as {
-      state: string;
-      result?: { attempt: number; output: { lifted: number; put: number; token: number } };
-    };
-    return shown.state === "completed" ? shown.result : undefined;
-  });
 
 test("three agents take turns under a lock while the coordinator in office is killed again and again", async () => {
   const TASKS = 24;
-  const { crane, world } = await setup(3);
-  for (let index = 0; index < TASKS; index++) await submit(world, `t${index}`, { ttlMs: 20_000 });
+  const { crane, world, submit, completed } = await setup(3);
+  for (let index = 0; index < TASKS; index++) await submit(`t${index}`, { ttlMs: 20_000 });
   for (let kills = 0; kills < 3; kills++) {
     const before = crane.told.length;
     const pid = await eventually(async () => {
@@ -101,7 +107,7 @@ test("three agents take turns under a lock while the coordinator in office is ki
     await eventually(() => (crane.told.length > before || crane.told.length >= 2 * TASKS ? true : undefined));
   }
   for (let index = 0; index < TASKS; index++) {
-    expect(await completed(world, `t${index}`)).toMatchObject({ output: { lifted: 200, put: 200 } });
+    expect(await completed(`t${index}`)).toMatchObject({ output: { lifted: 200, put: 200 } });
   }
   expect(crane.collisions()).toBe(0);
   const lifts = crane.told.filter(({ what }) => what === "lift").map(({ token }) => token);
@@ -114,14 +120,14 @@ test("three agents take turns under a lock while the coordinator in office is ki
 }, 120_000);
 
 test("a holder that stood still learns on waking that its lock is lost, and the crane refuses its old token", async () => {
-  const { crane, world } = await setup(1);
-  await submit(world, "sleeper", { ttlMs: 2_000, stay: true });
+  const { crane, world, submit, completed } = await setup(1);
+  await submit("sleeper", { ttlMs: 5_000, stay: true });
   const { pid, token } = await eventually(() => crane.told.find(({ what }) => what === "lift"));
   const [holder] = (
     (await world.run("agent ls --json")).json() as { agents: { pid: number; id: string }[] }
   ).agents.filter((agent) => agent.pid === pid);
   expect((await world.run("lock ls --json")).json()).toMatchObject({ locks: [{ name: "crane", token }] });
-  await submit(world, "next", { ttlMs: 2_000 });
+  await submit("next", { ttlMs: 5_000 });
   await eventually(async () => {
     const { agents } = (await world.run("agent ls --json")).json() as {
       agents: { id: string; state: string; waiting: string | null }[];
@@ -130,8 +136,8 @@ test("a holder that stood still learns on waking that its lock is lost, and the 
   });
 
   process.kill(pid, "SIGSTOP");
-  const taken = await completed(world, "next");
-  expect(taken?.output.token).toBeGreaterThan(token);
+  const taken = await completed("next");
+  expect(taken.output.token).toBeGreaterThan(token);
   process.kill(pid, "SIGCONT");
   expect(await eventually(() => crane.told.find(({ what }) => what === "wake"))).toMatchObject({
     pid,
@@ -139,5 +145,5 @@ test("a holder that stood still learns on waking that its lock is lost, and the 
     refused: true,
   });
   // The attempt failed with its lock, and was repeated with a new one.
-  expect(await completed(world, "sleeper")).toMatchObject({ attempt: 2, output: { lifted: 200, put: 200 } });
+  expect(await completed("sleeper")).toMatchObject({ attempt: 2, output: { lifted: 200, put: 200 } });
 }, 120_000);

@@ -3,6 +3,7 @@ import { waitForStreams } from "../../src/app/streams.ts";
 import { createMeter } from "../../src/base/index.ts";
 import { connectMemory, connectNats, MemoryServer } from "../../src/transport/index.ts";
 import { collectLines } from "../coordinator/log-lines.ts";
+import { SOON } from "../coordinator/support.ts";
 import { startNatsServer } from "../support/nats-server.ts";
 
 async function setup() {
@@ -25,7 +26,7 @@ test.each(["limits", "cancelled", "blobs"])(
     server.buckets.delete(`MURMUR_${bucket.toUpperCase()}`);
     server.blobs.delete(`MURMUR_${bucket.toUpperCase()}`);
     const waiting = wait();
-    await vi.waitFor(() => expect(lines).toMatchObject([{ level: "warn", stream: bucket }]));
+    await vi.waitFor(() => expect(lines).toMatchObject([{ level: "warn", stream: bucket }]), SOON);
     expect(isThere()).toBe(false);
     await transport.init();
     await waiting;
@@ -41,8 +42,9 @@ test("a process that finds all on a server does not wait", async () => {
   const transport = await connectNats(facts);
   onTestFinished(() => transport.close());
   const waiting = waitForStreams(transport, log, new AbortController().signal);
-  await vi.waitFor(() =>
-    expect(lines.map(({ message }) => message)).toContainEqual(expect.stringMatching(/^waiting/)),
+  await vi.waitFor(
+    () => expect(lines.map(({ message }) => message)).toContainEqual(expect.stringMatching(/^waiting/)),
+    SOON,
   );
   await transport.init();
   await waiting;

@@ -148,7 +148,7 @@ test("a write without a key, an unknown command and bytes that are no body are r
   await client.tenure();
   const subjects = createSubjects("murmur");
   const ask = async (command: string, data: Uint8Array) => {
-    const reply = await transport.bus.request(subjects.office(command), data, { timeoutMs: 5_000 });
+    const reply = await transport.bus.request(subjects.office(command), data, { timeoutMs: 20_000 });
     return JSON.parse(new TextDecoder().decode(reply.data)).error;
   };
   expect(await ask("config-set", encode({ value: 1 }))).toMatchObject({
