@@ -9,8 +9,8 @@ export default defineConfig({
     // Two cores: a third worker only takes time from the servers that the first two talk to.
     maxWorkers: 2,
     // Real servers on a loaded machine. A test that waits longer waits for something that will not come.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
     // Of what is waited for with expect.poll; its own default is one second.
     expect: { poll: { timeout: 20_000, interval: 20 } },
     retry: 0,

@@ -5,9 +5,12 @@ import { expect, onTestFinished, test } from "vitest";
 import { createMeter, silentLogger } from "../../src/base/index.ts";
 import { connectNats } from "../../src/transport/index.ts";
 import { createTaskClient } from "../../src/work/index.ts";
-import { collect, eventually, expectGone, type Swarm, setupWorld, untilGone } from "./support.ts";
+import { collect, eventually, expectGone, type Swarm, setupWorld, untilGone, type World } from "./support.ts";
 
 const pidOf = (swarm: Swarm, name: string) => swarm.processes.find((each) => each.name === name)!.pid;
+
+const listAgents = async (world: World) =>
+  ((await world.run("agent ls --json")).json() as { agents: { id: string; pid: number }[] }).agents;
 
 async function connect(swarm: Swarm) {
   const meter = createMeter();
@@ -49,7 +52,10 @@ test("up answers once all is ready, and everything that it names works", async (
     tasks: [{ taskId, state: "completed" }],
   });
   expect((await world.run(`task watch ${taskId} --json`)).json()).toMatchObject({ state: "completed" });
-  const { agents } = (await world.run("agent ls --json")).json() as { agents: { id: string; pid: number }[] };
+  const agents = await eventually(async () => {
+    const found = await listAgents(world);
+    return found.length === 2 ? found : undefined;
+  });
   expect(agents.map(({ pid }) => pid).sort()).toEqual(
     [pidOf(swarm, "echo-1"), pidOf(swarm, "echo-2")].sort(),
   );
@@ -221,8 +227,7 @@ test("without a server, a read is unavailable; bad input is a usage error; neith
 test("an agent is paused, resumed and drained by its id", async () => {
   const world = setupWorld();
   await world.up();
-  const { agents } = (await world.run("agent ls --json")).json() as { agents: { id: string }[] };
-  const id = agents[0]!.id;
+  const { id } = await eventually(async () => (await listAgents(world))[0]);
   expect((await world.run(`agent pause ${id} --json`)).json()).toMatchObject({ state: "paused" });
   expect((await world.run(`agent show ${id} --json`)).json()).toMatchObject({ id, state: "paused" });
   expect((await world.run(`agent resume ${id} --json`)).json()).toMatchObject({ state: "idle" });
@@ -230,10 +235,7 @@ test("an agent is paused, resumed and drained by its id", async () => {
   expect(nobody.exitCode).toBe(1);
   expect(nobody.json()).toMatchObject({ error: { code: "not_found", field: "agent" } });
   expect((await world.run(`agent drain ${id}`)).exitCode).toBe(0);
-  await eventually(async () => {
-    const { agents: left } = (await world.run("agent ls --json")).json() as { agents: unknown[] };
-    return left.length === 0 ? true : undefined;
-  });
+  await eventually(async () => ((await listAgents(world)).length === 0 ? true : undefined));
 });
 
 test("kill -9 of an agent in a run of 1,000 tasks loses none and stores none twice", async () => {

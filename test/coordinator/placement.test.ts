@@ -196,7 +196,7 @@ describe("a placed task whose agent goes", () => {
     const names = async () => (await transport.queue("tasks").consumers()).map(({ name }) => name);
     await vi.waitFor(async () => expect(await names()).not.toContain("placed-h1"), SOON);
     expect(await names()).toContain("placed-h2");
-  }, 40_000);
+  });
 
   it("finishes what runs and gives away what waits, when it is drained", async () => {
     const { start, host, tasks, lives, place } = await setup();
@@ -217,7 +217,7 @@ describe("a placed task whose agent goes", () => {
       expect(await tasks.result(taskId, { timeoutMs: 20_000 })).toMatchObject({ output: "draining" });
     }
     expect(draining.started).toEqual(["t1", "t2"]);
-  }, 40_000);
+  });
 
   it("fails when the task had named that agent, and the agent is gone for good", async () => {
     const { start, host, tasks } = await setup();
@@ -230,7 +230,7 @@ describe("a placed task whose agent goes", () => {
     first.die();
     const result = await tasks.result(taskId, { timeoutMs: 20_000 });
     expect(result).toMatchObject({ status: "failed", error: { code: "not_found" } });
-  }, 40_000);
+  });
 
   it.each([
     ["before anything was done", false],
@@ -273,7 +273,7 @@ describe("a placed task whose agent goes", () => {
     const letters = await tasks.dead.list();
     expect(letters.map(({ subject }) => subject).sort()).toEqual(bad.sort());
     expect(letters[0]).toMatchObject({ reason: { code: "invalid_input", field: "Murmur-Placement" } });
-  }, 40_000);
+  });
 
   it("comes back also when it was placed in the moment in which its agent left", async () => {
     const { start, host, tasks, lives, place } = await setup();
@@ -282,5 +282,5 @@ describe("a placed task whose agent goes", () => {
     await lives(coordinator, living.id);
     await place("t1", { host: "left", agent: "left-1" });
     expect(await tasks.result("t1", { timeoutMs: 20_000 })).toMatchObject({ output: "living" });
-  }, 40_000);
+  });
 });

@@ -126,7 +126,7 @@ describe("the registrar", () => {
     expect(members()).toEqual(["a1"]);
     await pass(2_000);
     await vi.waitFor(() => expect(members()).toEqual([]), SOON);
-  }, 30_000);
+  });
 
   it("tells of two hosts with one agent id, and believes the one that began later", async () => {
     const { transport, meter, office, members } = await setup();

@@ -117,13 +117,15 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
     it("begins when the task is due", async () => {
       await swarm.move();
       const { client, requests } = await setup(echo);
-      const { taskId } = await client.submit({ capability: "echo", route: "best", notBefore: 600 });
-      expect(await client.status(taskId)).toMatchObject({ state: "scheduled" });
-      expect(requests).toEqual([]);
+      const task = { capability: "echo", route: "best" } as const;
+      const far = await client.submit({ ...task, notBefore: 600_000 });
+      expect(await client.status(far.taskId)).toMatchObject({ state: "scheduled" });
+      const { taskId } = await client.submit({ ...task, notBefore: 600 });
       expect(await client.result(taskId)).toMatchObject({
         status: "completed",
         placement: { capability: "echo" },
       });
+      expect(requests).toMatchObject([{ taskId }]);
     });
 
     it("leads through the office again for a retry that waited longer than the ack-wait", async () => {
@@ -133,9 +135,9 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       };
       const { first, second, office, client, requests } = await setup(fails, async ({ number }) => number);
       office.choice = () => (requests.length === 1 ? first.place : second.place);
-      const result = await client.run({ capability: "echo", route: "best" }, { timeoutMs: 20_000 });
+      const result = await client.run({ capability: "echo", route: "best" }, { timeoutMs: 60_000 });
       expect(result).toMatchObject({ output: 2, attempt: 2, placement: second.place });
-    }, 30_000);
+    });
 
     it("stays with the agent for a retry that comes soon", async () => {
       const runs: number[] = [];
@@ -325,22 +327,22 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       const client = await swarm.client();
       const results = await Promise.all(
         Array.from({ length: 40 }, (_, at) =>
-          client.run({ capability: "echo", route: at % 2 === 0 ? "best" : "queue" }, { timeoutMs: 20_000 }),
+          client.run({ capability: "echo", route: at % 2 === 0 ? "best" : "queue" }, { timeoutMs: 60_000 }),
         ),
       );
       expect(results.every(({ status }) => status === "completed")).toBe(true);
       expect(most).toBeLessThanOrEqual(2);
-    }, 30_000);
+    });
 
     it("is sent many tasks: all are done, and none is left behind", async () => {
       const { second, office, client, untilEmpty } = await setup(echo, echo);
       office.choice = () => second.place;
       const runs = Array.from({ length: 300 }, (_, at) =>
-        client.run({ capability: "echo", input: at, route: "best" }, { timeoutMs: 30_000 }),
+        client.run({ capability: "echo", input: at, route: "best" }, { timeoutMs: 60_000 }),
       );
       expect((await Promise.all(runs)).map(({ output }) => output)).toEqual(runs.map((_, at) => at));
       await untilEmpty();
-    }, 40_000);
+    });
   });
 
   describe("a cancel", () => {

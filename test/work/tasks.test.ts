@@ -486,12 +486,13 @@ describe("limits across processes", () => {
     await swarm.work(script, { capabilities });
     await swarm.work(script, { capabilities });
     const client = await swarm.client();
+    const beganMs = Date.now();
     await Promise.all(Array.from({ length: 15 }, () => client.run({ capability: "echo" })));
-    for (const fromMs of startsMs) {
-      expect(startsMs.filter((atMs) => atMs >= fromMs && atMs < fromMs + 1_000).length).toBeLessThanOrEqual(
-        12,
-      );
-    }
+    // A start may come late, as on a loaded machine, and then close before the next one; never before its permit is due.
+    // Each process may have had one in hand already.
+    const dueMs = (index: number) => beganMs + (index - 2) * 100;
+    const early = startsMs.sort((a, b) => a - b).filter((atMs, index) => atMs < dueMs(index));
+    expect(early).toEqual([]);
   });
 });
 
