@@ -3,6 +3,7 @@
 // I1: services stop in the reverse order of their start, and a process that was told to stop always ends.
 import { registerHooks } from "node:module";
 import { type AgentDefinition, createHost, type Exec, loadRoles } from "../agent/index.ts";
+import { type AuditWriter, createAuditWriter } from "../audit/index.ts";
 import {
   createMeter,
   createService,
@@ -44,6 +45,7 @@ import { joinSupervisor } from "./supervised.ts";
 import { refuseDeadSwarm, resolveFrom, resolveTarget } from "./target.ts";
 import { VERSION } from "./version.ts";
 import { createVotes } from "./votes.ts";
+import { withBus } from "./with-bus.ts";
 
 interface Parts {
   ports: Ports;
@@ -190,20 +192,23 @@ export async function runCoordinator(
     pingIntervalMs: COORDINATOR_PING_INTERVAL_MS,
     async start(parts) {
       const { transport, meter, log, services } = parts;
+      const writer = auditWriterOf(parts, "coordinator");
+      const { audit } = writer;
       const seed = Math.floor(systemChance.next() * 2 ** 32);
-      const office = createOffice({ transport, meter, log, id, members, version: VERSION, seed });
+      const office = createOffice({ transport, meter, log, audit, id, members, version: VERSION, seed });
       const placement = createPlacement({ transport, office, meter, log, seed: seed + 1 });
       const tasks = createTaskClient({ transport, meter, log });
-      const ballots = createBallots({ transport, office, placement, tasks, meter, log });
+      const ballots = createBallots({ transport, office, placement, tasks, meter, log, audit });
       const answers = { ...placement.answers, ...ballots.answers };
       for (const service of [
+        writer.service,
         ending(() => tasks.close()),
         placement.service,
         ballots.service,
         office.service,
         createLonelinessWatch({ transport, office }),
         createStaleServer({ transport, office, log }),
-        createOfficeServer({ transport, office, members, log, answers }),
+        createOfficeServer({ transport, office, members, log, answers, audit }),
         createFiring({ office, tasks, log }),
       ]) {
         services.push(service);
@@ -325,6 +330,11 @@ async function runProcess(
   }
 }
 
+/** What writes a process's part of the audit log. */
+function auditWriterOf({ transport, meter, log, processId }: Parts, role: string): AuditWriter {
+  return createAuditWriter({ transport, role, processId, version: VERSION, log, meter });
+}
+
 /** What is started already and only has to end in its turn. */
 function ending(stop: () => Promise<void> | void): Service {
   return createService({ name: "ending", start: () => undefined, stop });
@@ -335,30 +345,6 @@ function aborted(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
-}
-
-/** A transport whose bus is another; everything else stays. */
-function withBus(transport: Transport, bus: Transport["bus"]): Transport {
-  return {
-    prefix: transport.prefix,
-    bus,
-    blobs: transport.blobs,
-    snapshots: transport.snapshots,
-    log: (stream) => transport.log(stream),
-    queue: (stream) => transport.queue(stream),
-    bucket: (bucket) => transport.bucket(bucket),
-    get maxPayloadBytes() {
-      return transport.maxPayloadBytes;
-    },
-    get state() {
-      return transport.state;
-    },
-    changeServer: () => transport.changeServer(),
-    onState: (onState) => transport.onState(onState),
-    init: () => transport.init(),
-    inspect: () => transport.inspect(),
-    close: () => transport.close(),
-  };
 }
 
 /** A bug ends the process: what state it left nobody knows, and a supervisor starts a fresh one. */

@@ -107,6 +107,16 @@ export function createMeter(options: { defaults?: boolean } = {}) {
       [],
       RATIO_BUCKETS,
     ),
+    auditEntries: counter(
+      "murmur_audit_entries_total",
+      "Entries that this process stored in the audit log.",
+      ["kind"],
+    ),
+    auditDropped: counter(
+      "murmur_audit_dropped_total",
+      "Notes of this process that are not in the audit log, because nobody took them in time.",
+    ),
+    auditWaiting: gauge("murmur_audit_waiting", "Notes of this process on their way to the audit log."),
     natsConnected: gauge("murmur_nats_connected", "1 while this process is connected to NATS."),
     buildInfo: gauge("murmur_build_info", "Always 1; the labels say what runs.", ["version", "node"]),
   };

@@ -5,6 +5,14 @@
 //   subjects.task({ capability: task.capability, priority: task.priority, scope: task.scope, taskId: task.id });
 
 export {
+  AUDIT_ENTRY_LIMIT_BYTES,
+  type Audit,
+  type AuditEntry,
+  type AuditFacts,
+  type AuditNote,
+  auditEntrySchema,
+} from "./audit.ts";
+export {
   type BallotInput,
   type BallotSpec,
   ballotSchema,

@@ -1,6 +1,7 @@
 // The JSON Schemas of everything that travels between Murmur and other programs, made from the schemas that parse it.
 // `tools/generate.ts` writes them to docs/schemas; a test holds the two together.
 import { z } from "zod";
+import { auditEntrySchema } from "./audit.ts";
 import {
   agentStatusSchema,
   deadLetterSchema,
@@ -34,6 +35,10 @@ const PUBLIC = {
   placement: { schema: placementSchema, what: "The Murmur-Placement header of a placed task." },
   "place-request": { schema: placeRequestSchema, what: "What the office is asked on <p>.office.place." },
   "place-reply": { schema: placeReplySchema, what: "The office's choice of an agent for a task." },
+  "audit-entry": {
+    schema: auditEntrySchema,
+    what: "One entry of the audit log, on <p>.audit.<role>.<processId>.",
+  },
   "journal-record": { schema: journalRecordSchema, what: "One record of a task's attempts." },
 } as const;
 

@@ -8,6 +8,8 @@ export const INLINE_LIMIT_BYTES = 512 * 1024;
 export const BLOB_LIMIT_BYTES = 64 * 1024 * 1024;
 /** The largest message of the task stream: an inline body plus 16 KiB for subject and headers. */
 export const TASK_MESSAGE_LIMIT_BYTES = 528 * 1024;
+/** The largest message of the audit log: an entry (`AUDIT_ENTRY_LIMIT_BYTES`) and 1 KiB for subject and headers. */
+export const AUDIT_MESSAGE_LIMIT_BYTES = 17 * 1024;
 /** How long JetStream waits for an ack before it delivers again; renewed every {@link ACK_RENEW_MS} while work goes on. */
 export const ACK_WAIT_MS = 10_000;
 /** How often a running attempt renews its delivery. A third of the ack-wait: two renewals may be lost. */
@@ -16,9 +18,11 @@ export const ACK_RENEW_MS = 3_000;
 export const DEDUP_WINDOW_MS = 120_000;
 
 const DAY_MS = 86_400_000;
+/** How long an entry of the audit log is kept. */
+const AUDIT_AGE_MS = 90 * DAY_MS;
 
 /** The stream's role in the house. */
-export type StreamKey = "tasks" | "later" | "results" | "journal" | "dead" | "office";
+export type StreamKey = "tasks" | "later" | "results" | "journal" | "dead" | "office" | "audit";
 
 /** One stream, in our words. Sizes in bytes, ages in ms; 0 means no limit. */
 export interface StreamSpec {
@@ -37,6 +41,7 @@ export interface StreamSpec {
   allowTtl?: boolean;
   allowRollup?: boolean;
   denyDelete?: boolean;
+  denyPurge?: boolean;
   /** Server-side republish of stored messages. */
   republish?: { from: string; to: string };
   dedupWindowMs?: number;
@@ -106,6 +111,18 @@ export function streamSpecs(
       retention: "limits",
       discard: "new",
       denyDelete: true,
+    },
+    {
+      // Nobody removes anything, and no update of the stream can allow it again: entries only age out, the oldest first.
+      key: "audit",
+      name: name("AUDIT"),
+      subjects: [`${prefix}.audit.*.*`],
+      retention: "limits",
+      discard: "old",
+      maxAgeMs: AUDIT_AGE_MS,
+      maxMessageBytes: AUDIT_MESSAGE_LIMIT_BYTES,
+      denyDelete: true,
+      denyPurge: true,
     },
   ];
 }

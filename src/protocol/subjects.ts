@@ -173,6 +173,9 @@ export function createSubjects(prefix: string) {
       allOffice: `${prefix}.office.*`,
       allStale: `${prefix}.stale.*`,
       electionTo: (to: string) => `${prefix}.election.${token(to, "to")}.*`,
+      /** The audit log: of all writers, of those of one role, or of one process. */
+      audits: ({ role, processId }: { role?: string | undefined; processId?: string | undefined } = {}) =>
+        `${prefix}.audit.${role === undefined ? "*" : token(role, "role")}.${processId === undefined ? "*" : token(processId, "processId")}`,
       allEvents: `${prefix}.event.>`,
       taskEvents: (taskId: string) => `${prefix}.event.task.${idToken(taskId)}.*`,
       ballotEvents: (taskId: string) => `${prefix}.event.ballot.${idToken(taskId)}.*`,
@@ -201,6 +204,14 @@ export function createSubjects(prefix: string) {
         return null;
       if (!isToken(host) || !isToken(agent) || !isToken(scope) || !isToken(taskId)) return null;
       return { host, agent, scope, taskId };
+    },
+
+    /** Reads who wrote on an `audit.` subject, as `<role>.<processId>`, or returns null when it is none. */
+    readAudit(subject: string): string | null {
+      const [head, kind, role, processId, ...rest] = subject.split(".");
+      if (head !== prefix || kind !== "audit" || rest.length > 0) return null;
+      if (role === undefined || processId === undefined || !isToken(role) || !isToken(processId)) return null;
+      return `${role}.${processId}`;
     },
 
     /** Reads `result.`, `done.`, `journal.` or `dead.` subjects: capability and task id, or null. */

@@ -145,9 +145,13 @@ export interface Log {
   /**
    * Removes the messages that fit `filter` (all without one) and have a sequence below `beforeSeq` (if given). Without a
    * filter and with a `beforeSeq` above the last sequence, the stream is emptied and goes on at `beforeSeq`.
+   * @throws SwarmError `not_permitted`: nothing may be removed from this stream.
    */
   purge(options?: { filter?: string; beforeSeq?: number }): Promise<number>;
-  /** Removes one message by its sequence; false when it was not there. */
+  /**
+   * Removes one message by its sequence; false when it was not there.
+   * @throws SwarmError `not_permitted`: nothing may be removed from this stream.
+   */
   delete(seq: number): Promise<boolean>;
 }
 

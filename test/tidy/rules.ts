@@ -7,13 +7,25 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   protocol: ["base"],
   consensus: ["base", "protocol"],
   transport: ["base", "protocol"],
+  audit: ["base", "protocol", "consensus", "transport"],
   work: ["base", "protocol", "transport"],
   agent: ["base", "protocol", "transport", "work"],
   coordinator: ["base", "protocol", "consensus", "transport", "work"],
   bridges: ["base", "protocol", "transport"],
   // The door for people who write agents, src/index.ts.
   "(door)": ["base", "protocol", "transport", "work", "agent"],
-  app: ["base", "protocol", "consensus", "transport", "work", "agent", "coordinator", "bridges", "(door)"],
+  app: [
+    "base",
+    "protocol",
+    "consensus",
+    "transport",
+    "audit",
+    "work",
+    "agent",
+    "coordinator",
+    "bridges",
+    "(door)",
+  ],
 };
 
 /** Packages that one room alone may import, so that replacing one of them stays one room's work. */

@@ -586,6 +586,20 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         ]);
       });
 
+      test("nobody removes anything from the audit log, nor an entry from the control log", async () => {
+        const { transport, subjects } = await setup();
+        const audit = transport.log("audit");
+        await audit.append(subjects.audit("echo", "a"), text("a"));
+        await expect(audit.delete(1)).rejects.toThrow(withCode("not_permitted"));
+        await expect(audit.purge()).rejects.toThrow(withCode("not_permitted"));
+        await expect(audit.purge({ beforeSeq: 2 })).rejects.toThrow(withCode("not_permitted"));
+        expect(await audit.info()).toMatchObject({ messages: 1, lastSeq: 1 });
+        const office = transport.log("office");
+        await office.append(subjects.officeLog, text("a"));
+        await expect(office.delete(1)).rejects.toThrow(withCode("not_permitted"));
+        expect(await office.purge()).toBe(1);
+      });
+
       test("a dead letter replaces the one before it under the same subject", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("dead");

@@ -11,6 +11,7 @@ import {
 import { SwarmError, tokenSchema, toSwarmError } from "../../protocol/index.ts";
 import { defineCommand, type Ports } from "../command.ts";
 import { officeStatusSchema, readOfficeStatus } from "../office-status.ts";
+import { auditCommand, operatorName } from "../operator.ts";
 import { showDuration, table } from "../terminal.ts";
 
 /** The office of the session's swarm. */
@@ -135,6 +136,8 @@ export const recover = defineCommand({
   }),
   output: z.object({
     recovered: z.boolean(),
+    /** The audit log tells of it. */
+    audited: z.boolean(),
     /** Why the log cannot be gone on with. */
     problem: z.string(),
     logId: z.string(),
@@ -160,11 +163,14 @@ export const recover = defineCommand({
     const { recovery, perform } = await planRecovery(transport, await office.listCoordinators());
     if (yes) await perform();
     const { keptSeq, knownSeq, ...facts } = recovery;
+    const { problem, epoch, term } = facts;
+    const done = { by: operatorName(), problem, keptSeq, knownSeq, epoch, term };
+    const audited = yes && (await auditCommand(transport, { kind: "office-recovered", facts: done }));
     const lost = knownSeq > keptSeq ? { from: keptSeq + 1, to: knownSeq } : null;
-    return { recovered: yes, ...facts, keptSeq, lost };
+    return { recovered: yes, audited, ...facts, keptSeq, lost };
   },
   exitCode: ({ recovered }) => (recovered ? 0 : REFUSED),
-  render({ recovered, problem, snapshotSeq, keptSeq, lost, discarded, epoch, firstSeq, term }) {
+  render({ recovered, audited, problem, snapshotSeq, keptSeq, lost, discarded, epoch, firstSeq, term }) {
     const from = snapshotSeq === null ? "the log's beginning" : `the snapshot of ${snapshotSeq}`;
     const gone =
       lost === null
@@ -177,7 +183,7 @@ export const recover = defineCommand({
       `discarded  ${discarded} stored entries`,
       `begins     at ${firstSeq}, epoch ${epoch}, above term ${term}`,
       recovered
-        ? "the control log was recovered; coordinators go on by themselves"
+        ? `the control log was recovered; coordinators go on by themselves${audited ? "" : "\nthe audit log does not tell of it: it did not answer"}`
         : "nothing was changed; murmur office recover --yes does it",
     ].join("\n");
   },

@@ -24,6 +24,7 @@ import {
   wakeAtMs,
 } from "../../consensus/index.ts";
 import {
+  type Audit,
   type BallotOpenRequest,
   ballotOpenRequestSchema,
   createSubjects,
@@ -76,6 +77,7 @@ interface BallotParts {
   tasks: Pick<TaskClient, "cancelScope">;
   log: Logger;
   meter: Meter;
+  audit?: Audit | undefined;
   clock?: Clock;
 }
 

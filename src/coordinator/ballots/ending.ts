@@ -18,6 +18,7 @@ import {
   surelyHeardOf,
 } from "../../consensus/index.ts";
 import {
+  type Audit,
   type BallotSpec,
   type BallotUsage,
   CONTENT_TYPES,
@@ -69,9 +70,10 @@ export function createEndings(parts: {
   tasks: Pick<TaskClient, "cancelScope">;
   log: Logger;
   meter: Meter;
+  audit?: Audit | undefined;
   clock: Clock;
 }): Endings {
-  const { transport, subjects, office, outcomes, tasks, log, meter, clock } = parts;
+  const { transport, subjects, office, outcomes, tasks, log, meter, audit, clock } = parts;
   const ends = new Batch<BallotEnd>(office, (items) => ({ type: "ballots-end", ends: items }));
   const settles = new Batch<string>(office, (ids) => ({ type: "ballots-settle", ids }));
 
@@ -94,6 +96,8 @@ export function createEndings(parts: {
     const bytes = packed.body.length + END_BYTES.head + END_BYTES.seat * decided.ended.seats.length;
     if ((await ends.add(decided, bytes)) !== "ended") return;
     run.ended.resolve();
+    for (const agent of decided.equivocators)
+      audit?.({ kind: "agent-marked", facts: { agent, ballot: run.id } });
     const { verdict } = ended;
     const outcome = isCancelled ? "cancelled" : verdict.outcome;
     meter.ballots.inc({ strategy: verdict.strategy, outcome });

@@ -1,8 +1,8 @@
 // What ballots tell whoever watches: events on `<p>.event.ballot.<id>.<event>`, best effort, and an answer to `where`. Of
-// refused votes the log and a counter tell too; what they leave behind for good stands in the verdict.
+// refused votes the audit log, the log and a counter tell too; what they leave behind stands in the verdict as well.
 import { type Clock, type Logger, type Meter, toIsoTime } from "../../base/index.ts";
 import type { BallotEffect } from "../../consensus/index.ts";
-import { type Evidence, encode, type Subjects, type WhereReply } from "../../protocol/index.ts";
+import { type Audit, type Evidence, encode, type Subjects, type WhereReply } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { Run } from "./run.ts";
 
@@ -14,6 +14,7 @@ export class News {
     readonly clock: Clock;
     readonly log: Logger;
     readonly meter: Meter;
+    readonly audit?: Audit | undefined;
   };
 
   constructor(parts: {
@@ -22,6 +23,7 @@ export class News {
     clock: Clock;
     log: Logger;
     meter: Meter;
+    audit?: Audit | undefined;
   }) {
     this.#parts = parts;
   }
@@ -42,10 +44,11 @@ export class News {
     this.#tell(id, "waits", { for: "person", candidates, reason });
   }
 
-  /** A vote was refused. */
-  evidence({ id }: Run, evidence: Evidence): void {
-    const { log, meter } = this.#parts;
+  /** A vote was refused. The audit log comes first: whoever hears of it otherwise may look there. */
+  evidence({ id, ballot: { capability } }: Run, evidence: Evidence): void {
+    const { log, meter, audit } = this.#parts;
     const { kind, seat, agent, reason } = evidence;
+    audit?.({ kind: "vote-refused", facts: { ballot: id, capability, evidence } });
     meter.votesRefused.inc({ fault: kind });
     const facts = { alert: "vote_refused", ballot: id, fault: kind, seat, agent, reason };
     log.warn(facts, "a vote was refused; its evidence is kept in the verdict");

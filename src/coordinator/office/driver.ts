@@ -23,6 +23,7 @@ import {
 import { type CoordinatorStatus, createSubjects, encode, SwarmError } from "../../protocol/index.ts";
 import type { Stored, Subscription } from "../../transport/index.ts";
 import type { OfficeCommand, OfficeState } from "../state.ts";
+import { auditTenures, createRefusalNotes } from "./audited.ts";
 import { type Beginning, findBeginning, isRecovered, officeStores, takesAnotherLog } from "./beginning.ts";
 import { isSent, RUNBOOK, readJson, tryAppend } from "./control-log.ts";
 import { handOver } from "./handing-over.ts";
@@ -62,6 +63,7 @@ class Driver implements Office {
   readonly #stores;
   readonly #waiters: Waiters;
   readonly #unknown: UnknownAppends;
+  readonly #noteRefused;
   readonly #tenureListeners: ((tenure: OfficeTenure | null) => void)[] = [];
   readonly #opened = Promise.withResolvers<void>();
   #rollCall: Subscription | undefined;
@@ -80,6 +82,8 @@ class Driver implements Office {
     this.#stores = officeStores(options.transport);
     this.#waiters = new Waiters(this.#clock);
     this.#unknown = new UnknownAppends(options.log);
+    this.#noteRefused = createRefusalNotes(options.id, options.audit);
+    if (options.audit !== undefined) auditTenures(this, options.audit);
     this.service = createService({
       name: "office",
       start: () => void this.#start(),
@@ -333,6 +337,7 @@ class Driver implements Office {
     if (outcome.type === "refused") {
       meter.fencedWrites.inc({ kind: "office" });
       log.info({ expectedLastSeq, lastSeq: outcome.lastSeq }, "an append was refused");
+      this.#noteRefused({ term: request.entry.term, expectedLastSeq, lastSeq: outcome.lastSeq });
       if (outcome.lastSeq < expectedLastSeq) await sleep(APPEND_PAUSE_MS, { clock: this.#clock });
       tell({ type: "refused", request: request.request, lastSeq: outcome.lastSeq });
       return;

@@ -2,7 +2,7 @@
 // Owns the words; driver.ts does the work.
 import type { Clock, Logger, Meter, Service } from "../../base/index.ts";
 import type { Json } from "../../consensus/index.ts";
-import { type CoordinatorStatus, SwarmError } from "../../protocol/index.ts";
+import { type Audit, type CoordinatorStatus, SwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { OfficeCommand, OfficeState } from "../state.ts";
 import type { SnapshotInterval } from "./snapshots.ts";
@@ -20,6 +20,8 @@ export interface OfficeOptions {
   /** Seed of the election timeouts. */
   seed: number;
   clock?: Clock | undefined;
+  /** Where it is kept who held the office when; without it nowhere. */
+  audit?: Audit | undefined;
   /** How long a log must look wrong before it is distrusted; default 45 s, see log-watch.ts. */
   doubtMs?: number | undefined;
   /** When a snapshot is due; default: 20,000 entries or 64 MiB, see snapshots.ts. */

@@ -7,7 +7,7 @@
 import { z } from "zod";
 import { type Clock, createService, type Logger, type Service, systemClock } from "../../base/index.ts";
 import { isJsonObject, type Json } from "../../consensus/index.ts";
-import { createSubjects, parse, SwarmError, tokenSchema } from "../../protocol/index.ts";
+import { type Audit, createSubjects, parse, SwarmError, tokenSchema } from "../../protocol/index.ts";
 import type { Subscription, Transport } from "../../transport/index.ts";
 import type { Refusal } from "../reducer.ts";
 import {
@@ -19,6 +19,7 @@ import {
   unknownCommand,
   WRITES,
 } from "../requests.ts";
+import { auditOperations } from "./audited.ts";
 import type { Office } from "./office.ts";
 import { respondTo } from "./respond.ts";
 
@@ -41,9 +42,11 @@ export function createOfficeServer(parts: {
   members: readonly string[];
   log: Logger;
   answers?: OfficeAnswers;
+  /** Where the commands of people are kept; without it nowhere but in what they changed. */
+  audit?: Audit | undefined;
   clock?: Clock;
 }): Service {
-  const { transport, office, members, log, answers = {} } = parts;
+  const { transport, office, members, log, answers = {}, audit } = parts;
   const clock = parts.clock ?? systemClock;
   const subjects = createSubjects(transport.prefix);
   const commandAt = subjects.office("x").length - 1;
@@ -79,6 +82,8 @@ export function createOfficeServer(parts: {
     return show(office.state, { at: office.logTime, nowMs: clock.now() });
   }
 
+  const answer = audit === undefined ? decide : auditOperations(decide, audit);
+
   const close = () => {
     subscription?.close();
     subscription = undefined;
@@ -92,7 +97,7 @@ export function createOfficeServer(parts: {
           subscription ??= transport.bus.subscribe(
             subjects.filters.allOffice,
             (request) =>
-              void respondTo(request, log, (body) => decide(request.subject.slice(commandAt), body)),
+              void respondTo(request, log, (body) => answer(request.subject.slice(commandAt), body)),
           );
       };
       office.onTenure((held) => follow(held !== null));

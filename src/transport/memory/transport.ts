@@ -158,9 +158,19 @@ function createMemoryLog(connection: MemoryConnection, name: string): Log {
     },
     subjects: async (filter, options) => stream().subjects(filter, options?.max ?? DEFAULT_MAX_SUBJECTS),
     info: async () => stream().info(),
-    purge: async (options = {}) => stream().purge(options),
-    delete: async (seq) => stream().remove(seq),
+    purge: async (options = {}) => {
+      if (stream().spec.denyPurge === true) throw denied(`purge ${name}: stream purge`);
+      return stream().purge(options);
+    },
+    delete: async (seq) => {
+      if (stream().spec.denyDelete === true) throw denied(`delete message ${seq} of ${name}: message delete`);
+      return stream().remove(seq);
+    },
   };
+}
+
+function denied(doing: string): SwarmError {
+  return new SwarmError("not_permitted", `${doing} not permitted: nobody may remove what this stream holds`);
 }
 
 function createMemoryQueue(connection: MemoryConnection, name: string): Queue {

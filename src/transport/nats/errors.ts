@@ -24,6 +24,7 @@ export const JETSTREAM_ERRORS = {
   /** The store refused: one code for a full stream and for a full subject; only the text tells them apart. */
   storeFailed: 10077,
   filtersOverlap: 10100,
+  purgeFailed: 10110,
   rollupForbidden: 10111,
   wrongLastSequenceUnknown: 10164,
   ttlInvalid: 10165,
@@ -59,6 +60,11 @@ export function fromApiError(error: ApiError, doing: string): SwarmError {
       return as("unavailable", "");
     case JETSTREAM_ERRORS.storageExceeded:
       return as("rate_limited", "the server's JetStream storage is used up or reserved: give it more");
+    case JETSTREAM_ERRORS.messageDeleteFailed:
+    case JETSTREAM_ERRORS.purgeFailed:
+      return /not permitted/.test(description)
+        ? as("not_permitted", "nobody may remove what this stream holds")
+        : as("unavailable", "");
     case JETSTREAM_ERRORS.messageTooLarge:
       return as("payload_too_large", "");
     case JETSTREAM_ERRORS.streamNotFound:

@@ -43,6 +43,7 @@ interface StreamConfig {
   allow_msg_ttl: boolean;
   allow_rollup_hdrs: boolean;
   deny_delete: boolean;
+  deny_purge: boolean;
   allow_direct: boolean;
   republish: { src: string; dest: string } | null;
   num_replicas: number;
@@ -59,6 +60,7 @@ const COMPARED = [
   "allow_msg_ttl",
   "allow_rollup_hdrs",
   "deny_delete",
+  "deny_purge",
   "allow_direct",
   "republish",
 ] as const satisfies readonly (keyof StreamConfig)[];
@@ -173,6 +175,7 @@ function configOf(spec: StreamSpec, replicas: number): StreamConfig {
     allow_msg_ttl: spec.allowTtl === true,
     allow_rollup_hdrs: spec.allowRollup === true || spec.allowSchedules === true, // schedules imply it (2.14.5)
     deny_delete: spec.denyDelete === true,
+    deny_purge: spec.denyPurge === true,
     allow_direct: true,
     republish: spec.republish === undefined ? null : { src: spec.republish.from, dest: spec.republish.to },
     num_replicas: replicas,
@@ -197,6 +200,7 @@ function configOfBucket(spec: BucketSpec, replicas: number): StreamConfig {
     allow_msg_ttl: false,
     allow_rollup_hdrs: true,
     deny_delete: !isObject,
+    deny_purge: false,
     allow_direct: false, // reads must see every finished write: only the leader answers
     republish: null,
     num_replicas: replicas,

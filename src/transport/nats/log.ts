@@ -56,9 +56,10 @@ export function createNatsLog(link: Link, stream: string): NatsLog {
         await link.api(`STREAM.MSG.DELETE.${stream}`, { seq, no_erase: true }, { doing });
         return true;
       } catch (error) {
+        const isDenied = error instanceof SwarmError && error.code === "not_permitted";
         const code = jetStreamCode(error);
-        if (code === JETSTREAM_ERRORS.messageNotFound || code === JETSTREAM_ERRORS.messageDeleteFailed)
-          return false;
+        if (code === JETSTREAM_ERRORS.messageNotFound) return false;
+        if (code === JETSTREAM_ERRORS.messageDeleteFailed && !isDenied) return false;
         throw error;
       }
     },

@@ -25,6 +25,7 @@ test("the streams that init creates have the settings of their definitions", asy
     "MURMUR_JOURNAL",
     "MURMUR_DEAD",
     "MURMUR_OFFICE_LOG",
+    "MURMUR_AUDIT",
     "MURMUR_LIMITS",
     "MURMUR_CANCELLED",
     "MURMUR_BLOBS",
@@ -61,6 +62,13 @@ test("the streams that init creates have the settings of their definitions", asy
     max_age: 0,
     max_bytes: -1,
     max_msgs: -1,
+  });
+  expect(await config("MURMUR_AUDIT")).toMatchObject({
+    subjects: ["murmur.audit.*.*"],
+    retention: "limits",
+    deny_delete: true,
+    deny_purge: true,
+    max_age: 90 * 86_400 * 1e9,
   });
   expect(await config("KV_MURMUR_LIMITS")).toMatchObject({ max_msgs_per_subject: 1, allow_direct: false });
   expect(await config("OBJ_MURMUR_BLOBS")).toMatchObject({

@@ -1,0 +1,132 @@
+// Reads the audit log: its newest entries, and a check of all of it. Owns the reading, in pieces of bounded size; what is
+// wrong with a log is chain.ts.
+import { createSubjects, SwarmError } from "../protocol/index.ts";
+import type { Log, Stored, Transport } from "../transport/index.ts";
+import { type AuditCheck, beginCheck, checkMessage, MAX_WRITERS, readEntry } from "./chain.ts";
+
+/** Sequences of the first piece that is read from the end; each further one has twice as many. */
+const FIRST_PIECE = 1_024;
+/** The most of one piece: what it holds is forgotten before the next. */
+const MAX_PIECE = 65_536;
+/** Messages between two tellings of progress. */
+const PROGRESS_MESSAGES = 1_000;
+
+/** Whose entries; without both, everybody's. */
+export interface AuditFilter {
+  readonly role?: string | undefined;
+  readonly processId?: string | undefined;
+}
+
+/** An entry in a list. */
+export interface AuditLine {
+  /** Its sequence in the stream. */
+  readonly streamSeq: number;
+  /** `<role>.<processId>`. */
+  readonly writer: string;
+  /** Its number in the writer's chain; null of what cannot be read as an entry. */
+  readonly seq: number | null;
+  /** When it was noted; of what cannot be read, when it was stored. */
+  readonly at: string;
+  /** `unreadable` of what cannot be read as an entry. */
+  readonly kind: string;
+  readonly facts: Readonly<Record<string, unknown>>;
+}
+
+/** How far a reading is: messages seen, of about so many. */
+export type OnProgress = (seen: number, of: number) => void;
+
+/**
+ * The newest entries that fit, the oldest of them first. Nothing is verified.
+ * @throws SwarmError `unavailable`: no stream, or no answer; `invalid_input`: a filter is no token.
+ */
+export async function listAudit(
+  transport: Transport,
+  options: AuditFilter & {
+    readonly kind?: string | undefined;
+    /** Only what was stored since then, in ms since 1970. */
+    readonly sinceMs?: number | undefined;
+    readonly limit: number;
+    readonly onProgress?: OnProgress | undefined;
+  },
+): Promise<AuditLine[]> {
+  const { kind, sinceMs, limit, onProgress } = options;
+  const { log, filter, toLine } = openLog(transport, options);
+  const { firstSeq, lastSeq } = await log.info();
+  const beginSeq = sinceMs === undefined ? firstSeq : await findSince(log, sinceMs, { firstSeq, lastSeq });
+  const found: AuditLine[] = [];
+  let piece = FIRST_PIECE;
+  for (let end = lastSeq; end >= beginSeq && found.length < limit; piece = Math.min(MAX_PIECE, 2 * piece)) {
+    const begin = Math.max(beginSeq, end - piece + 1);
+    const lines: AuditLine[] = [];
+    for await (const stored of log.read({ filter, fromSeq: begin })) {
+      if (stored.seq > end) break;
+      const line = toLine(stored);
+      if (kind === undefined || line.kind === kind) lines.push(line);
+      if (lines.length > limit) lines.shift();
+    }
+    found.unshift(...lines.slice(Math.max(0, lines.length - (limit - found.length))));
+    end = begin - 1;
+    onProgress?.(lastSeq - end, lastSeq - beginSeq + 1);
+  }
+  return found;
+}
+
+/**
+ * Verifies the log, message by message: memory is needed for its writers only.
+ * @throws SwarmError `unavailable`: no stream, or no answer; `invalid_input`: a filter is no token, or there are more than
+ *   100,000 writers.
+ */
+export async function verifyAudit(
+  transport: Transport,
+  options: AuditFilter & { readonly onProgress?: OnProgress | undefined } = {},
+): Promise<AuditCheck> {
+  const { log, filter, subjects } = openLog(transport, options);
+  const { firstSeq, messages } = await log.info();
+  const isWhole = options.role === undefined && options.processId === undefined;
+  const check = beginCheck({ isWhole, isTrimmed: firstSeq > 1 });
+  for await (const { seq, subject, data } of log.read({ filter, fromSeq: firstSeq })) {
+    const message = { streamSeq: seq, writer: subjects.readAudit(subject), data };
+    if (!checkMessage(check, message)) {
+      throw new SwarmError(
+        "invalid_input",
+        `the log has more than ${MAX_WRITERS} writers: verify it role by role (--role)`,
+        { field: "role" },
+      );
+    }
+    if (check.messages % PROGRESS_MESSAGES === 0) options.onProgress?.(check.messages, messages);
+  }
+  return check;
+}
+
+function openLog(transport: Transport, { role, processId }: AuditFilter) {
+  const subjects = createSubjects(transport.prefix);
+  const toLine = ({ seq: streamSeq, subject, data, storedAtMs }: Stored): AuditLine => {
+    const writer = subjects.readAudit(subject) ?? subject;
+    const entry = readEntry(data)?.entry;
+    if (entry === undefined) {
+      const at = new Date(storedAtMs).toISOString();
+      return { streamSeq, writer, seq: null, at, kind: "unreadable", facts: {} };
+    }
+    const { seq, at, kind, facts } = entry;
+    return { streamSeq, writer, seq, at, kind, facts };
+  };
+  const filter = subjects.filters.audits({ role, processId });
+  return { log: transport.log("audit"), subjects, filter, toLine };
+}
+
+/** The first message that was stored at `sinceMs` or later, by bisection: the stream is in the order of time. */
+async function findSince(
+  log: Log,
+  sinceMs: number,
+  { firstSeq, lastSeq }: { firstSeq: number; lastSeq: number },
+): Promise<number> {
+  let [low, high] = [firstSeq, lastSeq + 1];
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    let storedAtMs = Number.POSITIVE_INFINITY;
+    for await (const stored of log.read({ fromSeq: middle, limit: 1 })) storedAtMs = stored.storedAtMs;
+    if (storedAtMs < sinceMs) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
