@@ -90,7 +90,7 @@ function runApart(how: string, timeout: number): Promise<{ code: unknown; killed
 }
 
 test("echo told to exit ends its process", async () => {
-  expect(await runApart("exit", 20_000)).toMatchObject({ code: 1, killed: false });
+  expect(await runApart("exit", 60_000)).toMatchObject({ code: 1, killed: false });
 });
 
 test("echo told to block never gives the event loop back", async () => {
@@ -98,7 +98,7 @@ test("echo told to block never gives the event loop back", async () => {
 });
 
 test("echo told to allocate ends its process at the heap's limit", async () => {
-  const ended = await runApart("allocate", 20_000);
+  const ended = await runApart("allocate", 100_000);
   expect(ended.killed).toBe(false);
   expect(ended.stderr).toContain("heap out of memory");
 });

@@ -43,4 +43,4 @@ it("answers each of 10,000 asks and 10,000 mailbox requests with a value or an e
   await fc.assert(asks, { numRuns: 10_000 });
   await fc.assert(mails, { numRuns: 10_000 });
   await stop();
-}, 120_000);
+}, 240_000);

@@ -42,7 +42,7 @@ const linkOf = (transport: Transport) => ({ bus: transport.bus, subjects });
 /** Sends a verb to an agent's mailbox. */
 async function send(transport: Transport, agentId: string, verb: string) {
   const reply = await transport.bus.request(subjects.agent(agentId, verb), new Uint8Array(), {
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
   });
   return decode(reply.data).value as Record<string, unknown>;
 }
@@ -194,7 +194,7 @@ describe("asks", () => {
     const { transport, stop } = await startHost(echo());
     const headers = { [HEADERS.contentType]: "application/msgpack" };
     const reply = await transport.bus.request(subjects.ask("echo"), encode({ a: 1 }, "msgpack"), {
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
       headers,
     });
     expect(decode(reply.data, reply.header(HEADERS.contentType))).toEqual({
@@ -221,7 +221,7 @@ describe("asks", () => {
   test("a body that is no JSON or MessagePack is refused by the catalogue", async () => {
     const { transport, host, stop } = await startHost(echo());
     const reply = await transport.bus.request(subjects.ask("echo"), new TextEncoder().encode("{nope"), {
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
     });
     expect(reply.header(HEADERS.serviceErrorCode)).toBe("400");
     expect(decode(reply.data).value).toMatchObject({ error: { code: "invalid_input", field: "body" } });
@@ -264,7 +264,7 @@ describe("asks", () => {
     for (const waitMs of ["400", "500"]) {
       const headers = { [HEADERS.wait]: waitMs };
       transport.bus
-        .request(subjects.ask("echo"), encode({}), { timeoutMs: 20_000, headers })
+        .request(subjects.ask("echo"), encode({}), { timeoutMs: 60_000, headers })
         .then((reply) => errors.push(decode(reply.data).value));
     }
     await until(() => host.status()[0]?.slots.used === 1);

@@ -56,7 +56,7 @@ test("a lock gives its token, and is given back when the attempt ends", async ()
   expect(await done).toBe(41);
   expect(requests).toMatchObject([{ name: "crane", ttlMs: 30_000, patienceMs: 30_000 }]);
   expect(requests[0]?.owner.startsWith(`${status().id}-`)).toBe(true);
-  await vi.waitFor(() => expect(ends).toContain("released crane"), { timeout: 20_000 });
+  await vi.waitFor(() => expect(ends).toContain("released crane"), { timeout: 60_000 });
 });
 
 test("a lock that was released is not given back a second time, and can be taken again by another owner", async () => {
@@ -72,7 +72,7 @@ test("a lock that was released is not given back a second time, and can be taken
 test("who waits for a lock shows it, and stops waiting when the task is cancelled", async () => {
   const { done, abort, status } = await setup((ctx) => ctx.lock("crane"), { grants: false });
   await vi.waitFor(() => expect(status()).toMatchObject({ state: "waiting", waiting: "lock" }), {
-    timeout: 20_000,
+    timeout: 60_000,
   });
   abort(new CancelledError());
   await expect(done).rejects.toMatchObject({ code: "cancelled" });
@@ -109,13 +109,13 @@ test("code that is left behind keeps its locks until it ends, without renewing t
     ctx.progress(1);
     await gate.promise;
   });
-  await vi.waitFor(() => expect(status().state).toBe("working"), { timeout: 20_000 });
+  await vi.waitFor(() => expect(status().state).toBe("working"), { timeout: 60_000 });
   await new Promise(setImmediate);
   seat.release();
   await new Promise(setImmediate);
   expect(ends).toEqual(["stopped crane"]);
   gate.resolve();
-  await vi.waitFor(() => expect(ends).toEqual(["stopped crane", "released crane"]), { timeout: 20_000 });
+  await vi.waitFor(() => expect(ends).toEqual(["stopped crane", "released crane"]), { timeout: 60_000 });
 });
 
 test.each([

@@ -24,7 +24,7 @@ test("asks are shared between hosts, and agents of one host ask those of another
   const asker = defineAgent({
     name: "asker",
     capabilities: ["relay"],
-    run: (task, ctx) => ctx.ask("echo", task.input, { timeoutMs: 20_000 }),
+    run: (task, ctx) => ctx.ask("echo", task.input, { timeoutMs: 60_000 }),
   });
   const two = await startHost([named("two"), asker], { transport: await connect("two"), hostId: "h2" });
   const client = await connect("client");
@@ -60,7 +60,7 @@ test("a thousand agents have a mailbox each, and beat in few messages", async ()
 
   const { id } = many.host.status()[500] ?? { id: "" };
   const reply = await client.bus.request(subjects.agent(id, "pause"), new Uint8Array(), {
-    timeoutMs: 20_000,
+    timeoutMs: 60_000,
   });
   expect(decode(reply.data).value).toMatchObject({ id, state: "paused" });
   await many.stop();

@@ -75,9 +75,9 @@ export async function perform(host: Host, input: unknown, capability = "echo"): 
   }
 }
 
-/** Resolves when `condition` holds, looking again each turn of the event loop; fails after 20 s. */
+/** Resolves when `condition` holds, looking again each turn of the event loop; fails after 60 s. */
 export async function until(condition: () => boolean): Promise<void> {
-  const givesUpAtMs = Date.now() + 20_000;
+  const givesUpAtMs = Date.now() + 60_000;
   while (!condition()) {
     if (Date.now() > givesUpAtMs) throw new Error(`still not: ${condition}`);
     await new Promise((resolve) => setImmediate(resolve));

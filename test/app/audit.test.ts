@@ -72,7 +72,7 @@ function createLiar() {
 }
 
 test("what an equivocator signed is still there when the coordinator that caught it was killed", {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const { connect, client, transport, coordinator, list, verify, world } = await setup();
   const never = new Promise<string>(() => undefined);
@@ -138,7 +138,7 @@ test("what an equivocator signed is still there when the coordinator that caught
 });
 
 test("what people changed, and who held the office, is listed once and without what they put in", {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const { coordinator, world, list, verify, client } = await setup();
   const set = await world.run('config set review.model "secret-value" --json');

@@ -4,7 +4,7 @@ import { measureKills } from "../../tools/office/ballots.ts";
 import { startWorld } from "../../tools/office/world.ts";
 
 test("every ballot ends with its one right verdict while leaders are killed", {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const world = await startWorld({ members: ["a", "b", "c"] });
   onTestFinished(() => world.stop());

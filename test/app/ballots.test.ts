@@ -13,7 +13,7 @@ const GERMAN = `{"text":"Das%Wetter%ist%heute%schön"}`;
 const WORD = `{"text":"no"}`;
 
 test("a ballot is handed in, explained, decided by a person and corrected from the command line", {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   // a dozen processes after each other, on whatever machine
   const { run, up } = setupWorld();

@@ -117,7 +117,7 @@ test("three agents take turns under a lock while the coordinator in office is ki
     const { locks } = (await world.run("lock ls --json --timeout 20s")).json() as { locks: unknown[] };
     return locks.length === 0 ? true : undefined;
   });
-}, 120_000);
+}, 240_000);
 
 test("a holder that stood still learns on waking that its lock is lost, and the crane refuses its old token", async () => {
   const { crane, world, submit, completed } = await setup(1);
@@ -146,4 +146,4 @@ test("a holder that stood still learns on waking that its lock is lost, and the 
   });
   // The attempt failed with its lock, and was repeated with a new one.
   expect(await completed("sleeper")).toMatchObject({ attempt: 2, output: { lifted: 200, put: 200 } });
-}, 120_000);
+}, 240_000);

@@ -46,7 +46,7 @@ async function setup() {
 }
 
 test("no acknowledged command is lost and none is applied twice while leaders die, stand still and hand over", {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const { office, revisions, finish } = await setup();
   const progress = async () => {

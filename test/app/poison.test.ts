@@ -50,4 +50,4 @@ test("a task that kills its process ends as a dead letter, and its neighbours go
     expect(records.get(`${name}-1`)?.restarts, name).toBeGreaterThan(0);
   const { checks } = (await world.run("doctor --json")).json() as { checks: { verdict: string }[] };
   expect(checks.filter(({ verdict }) => verdict === "failed")).toEqual([]);
-}, 120_000);
+}, 240_000);

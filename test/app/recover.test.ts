@@ -49,7 +49,7 @@ async function setup() {
   const acknowledged = await set(1, "k");
   for (let value = 2; value < 30; value++) await set(value);
   await vi.waitFor(async () => expect(await transport.snapshots.names()).toHaveLength(1), {
-    timeout: 20_000,
+    timeout: 60_000,
   });
   await founder.stop();
 
@@ -95,7 +95,7 @@ async function setup() {
 }
 
 test("a log that was restored from an old copy, or deleted and made anew, halts coordinators until it is recovered", {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const swarm = await setup();
   const { world, client, office, coordinators, linesOf, problemOf, set, acquire, acknowledged } = swarm;

@@ -74,7 +74,7 @@ export function setupWorld(env: Record<string, string> = {}): World {
   onTestFinished(async () => {
     await run("down --purge");
     rmSync(root, { recursive: true, force: true });
-  }, 60_000);
+  }, 120_000);
   return {
     directory,
     temp,

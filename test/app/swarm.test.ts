@@ -259,4 +259,4 @@ test("kill -9 of an agent in a run of 1,000 tasks loses none and stores none twi
   await eventually(async () => ((await transport.log("tasks").info())?.messages === 0 ? true : undefined));
   expect(await transport.log("results").info()).toMatchObject({ messages: total, lastSeq: total });
   expect(world.state().processes.find(({ name }) => name === "echo-1")).toMatchObject({ restarts: 1 });
-}, 120_000);
+}, 240_000);

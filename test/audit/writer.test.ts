@@ -13,7 +13,7 @@ import {
 } from "../../src/transport/index.ts";
 import { startNatsServer } from "../support/nats-server.ts";
 
-const SOON = { timeout: 20_000, interval: 5 };
+const SOON = { timeout: 60_000, interval: 5 };
 const ROLE = "coordinator";
 const subject = createSubjects("murmur").audit(ROLE, "c-1");
 

@@ -20,7 +20,7 @@ async function setup(options: Partial<ExecOptions> = {}) {
 }
 
 /** A program that starts takes 40 ms, and seconds on a loaded machine. */
-const SOON = { timeout: 20_000, interval: 20 };
+const SOON = { timeout: 60_000, interval: 20 };
 
 /** The process id that a program writes into a file, once it is there. */
 function readPid(file: string): Promise<number> {

@@ -112,6 +112,6 @@ export function driveBallot(input: BallotInput, more: Partial<Parameters<typeof 
 /** Property runs of this suite: enough to find what they are for, few enough for two cores. */
 export const RUNS = { numRuns: 200 };
 /** Seconds on a quiet machine; other suites may want its cores at the same time. */
-export const PATIENT = { timeout: 60_000 };
+export const PATIENT = { timeout: 120_000 };
 
 export const smallInt = (most: number) => fc.integer({ min: 0, max: most });

@@ -126,7 +126,7 @@ async function play({ agents, ballot }: Story, cut: Cut) {
 
 it.each(Object.entries(STORIES))(
   "a ballot %s ends with one verdict wherever its coordinator dies",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async (_name, story) => {
     const outcomes = await Promise.all(
       story.points.map(async (cut) => ({ cut, ...(await play(story, cut)) })),

@@ -97,7 +97,7 @@ function badElectionMessage(
 // Again where the machine stood still for half a second, which deposes the one in office.
 test("50,000 election messages that no member should act on are refused and counted, and change nothing", {
   retry: 2,
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const swarm = await setup(three);
   const { office, enemy, client } = swarm;
@@ -164,7 +164,7 @@ function badRequest(chance: Chance): { name: string; data: Uint8Array; type?: st
 }
 
 test("50,000 requests that the office should refuse are refused with a code, and change nothing", {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const swarm = await setup(["c1"]); // nothing deposes it, however loaded the machine is
   const { enemy, client } = swarm;
@@ -174,7 +174,7 @@ test("50,000 requests that the office should refuse are refused with a code, and
   const ask = async () => {
     const { name, data, type } = badRequest(chance);
     const reply = await enemy.bus.request(subjects.office(name), data, {
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
       headers: type === undefined ? {} : { [HEADERS.contentType]: type },
     });
     const { value } = decode(reply.data, reply.header(HEADERS.contentType));

@@ -17,7 +17,7 @@ async function setup() {
   const office = swarm.transport.log("office");
   const running = await swarm.start("c1", ["c1"], { log }, { placement: false });
   const set = (value: number) =>
-    swarm.client.write("config-set", { name: "a", value }, { timeoutMs: 20_000 });
+    swarm.client.write("config-set", { name: "a", value }, { timeoutMs: 60_000 });
   for (const value of [1, 2, 3]) await set(value);
   const entries = async () => {
     const all: Sealed[] = [];

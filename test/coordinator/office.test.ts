@@ -48,10 +48,10 @@ test.each([
 test("three coordinators elect one, decide alike, and replace it when it is gone", async () => {
   const { startAll, client } = await setupOffice();
   const all = await startAll(three);
-  await client.write("config-set", { name: "a", value: 1 }, { timeoutMs: 20_000 });
+  await client.write("config-set", { name: "a", value: 1 }, { timeoutMs: 60_000 });
   const first = holderOf(all);
   await first.stop();
-  await client.write("config-set", { name: "b", value: 2 }, { timeoutMs: 20_000 });
+  await client.write("config-set", { name: "b", value: 2 }, { timeoutMs: 60_000 });
   const rest = all.filter((each) => each !== first);
   expect(holderOf(rest).office.tenure?.term).toBeGreaterThan(1);
   const { values } = await client.read("config");
@@ -66,7 +66,7 @@ test("three coordinators elect one, decide alike, and replace it when it is gone
 test("a transfer moves the office to whom it is asked for", async () => {
   const { startAll, client } = await setupOffice();
   const all = await startAll(three);
-  const before = await client.tenure({ timeoutMs: 20_000 });
+  const before = await client.tenure({ timeoutMs: 60_000 });
   const to = three.find((id) => id !== before.leader)!;
   expect(await client.transfer(to)).toMatchObject({ from: before.leader, to });
   await vi.waitFor(() => expect(holderOf(all).id).toBe(to), SOON);
@@ -76,7 +76,7 @@ test("a transfer moves the office to whom it is asked for", async () => {
 test("a transfer that is asked for twice moves the office once", async () => {
   const { startAll, client } = await setupOffice();
   await startAll(three);
-  const { leader, term } = await client.tenure({ timeoutMs: 20_000 });
+  const { leader, term } = await client.tenure({ timeoutMs: 60_000 });
   await client.transfer(undefined, { term });
   await vi.waitFor(async () => expect((await client.tenure()).leader).not.toBe(leader), SOON);
   const after = await client.tenure();
@@ -148,7 +148,7 @@ test("a write without a key, an unknown command and bytes that are no body are r
   await client.tenure();
   const subjects = createSubjects("murmur");
   const ask = async (command: string, data: Uint8Array) => {
-    const reply = await transport.bus.request(subjects.office(command), data, { timeoutMs: 20_000 });
+    const reply = await transport.bus.request(subjects.office(command), data, { timeoutMs: 60_000 });
     return JSON.parse(new TextDecoder().decode(reply.data)).error;
   };
   expect(await ask("config-set", encode({ value: 1 }))).toMatchObject({
@@ -187,7 +187,7 @@ test("a log that ends below what was read halts the coordinator once the doubt h
 });
 
 test("an outage of the server leaves the office where it is; what waited is decided once", {
-  timeout: 60_000,
+  timeout: 120_000,
 }, async () => {
   const { server, start, client } = await setupOffice({ nats: true });
   const { office } = await start("c1", ["c1"]);

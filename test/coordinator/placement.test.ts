@@ -57,7 +57,7 @@ async function setup() {
 
   const run = async (task: TaskInput) => {
     const { taskId } = await tasks.submit(task);
-    return tasks.result(taskId, { timeoutMs: 20_000 });
+    return tasks.result(taskId, { timeoutMs: 60_000 });
   };
   const placed = async () => [
     ...(await swarm.transport.log("tasks").subjects(subjects.filters.allPlaced)).keys(),
@@ -150,7 +150,7 @@ describe("a task with a route", () => {
     const more = await Promise.all([1, 2, 3].map(() => tasks.submit({ capability: "work", route: "best" })));
     open();
     for (const { taskId } of [first, ...more]) {
-      expect(await tasks.result(taskId, { timeoutMs: 20_000 })).toMatchObject({ status: "completed" });
+      expect(await tasks.result(taskId, { timeoutMs: 60_000 })).toMatchObject({ status: "completed" });
     }
   });
 
@@ -190,7 +190,7 @@ describe("a placed task whose agent goes", () => {
     const second = await host("h2", plain("living"));
     first.die();
     for (const { taskId } of submitted) {
-      const result = await tasks.result(taskId, { timeoutMs: 20_000 });
+      const result = await tasks.result(taskId, { timeoutMs: 60_000 });
       expect(result).toMatchObject({ status: "completed", output: "living", agent: second.id });
     }
     const names = async () => (await transport.queue("tasks").consumers()).map(({ name }) => name);
@@ -210,11 +210,11 @@ describe("a placed task whose agent goes", () => {
     await host("h2", plain("living"));
     first.drain(first.id);
     for (const taskId of ["t3", "t4"]) {
-      expect(await tasks.result(taskId, { timeoutMs: 20_000 })).toMatchObject({ output: "living" });
+      expect(await tasks.result(taskId, { timeoutMs: 60_000 })).toMatchObject({ output: "living" });
     }
     draining.open();
     for (const taskId of ["t1", "t2"]) {
-      expect(await tasks.result(taskId, { timeoutMs: 20_000 })).toMatchObject({ output: "draining" });
+      expect(await tasks.result(taskId, { timeoutMs: 60_000 })).toMatchObject({ output: "draining" });
     }
     expect(draining.started).toEqual(["t1", "t2"]);
   });
@@ -228,7 +228,7 @@ describe("a placed task whose agent goes", () => {
     const { taskId } = await tasks.submit({ capability: "work", route: { agent: first.id } });
     await vi.waitFor(() => expect(dying.started).toEqual([taskId]), SOON);
     first.die();
-    const result = await tasks.result(taskId, { timeoutMs: 20_000 });
+    const result = await tasks.result(taskId, { timeoutMs: 60_000 });
     expect(result).toMatchObject({ status: "failed", error: { code: "not_found" } });
   });
 
@@ -251,7 +251,7 @@ describe("a placed task whose agent goes", () => {
       const living = await host("h1", counting);
       const coordinator = await start("c1", ["c1"]);
       await lives(coordinator, living.id);
-      expect(await tasks.result("t1", { timeoutMs: 20_000 })).toMatchObject({
+      expect(await tasks.result("t1", { timeoutMs: 60_000 })).toMatchObject({
         status: "completed",
         agent: living.id,
       });
@@ -281,6 +281,6 @@ describe("a placed task whose agent goes", () => {
     const living = await host("h1", plain("living"));
     await lives(coordinator, living.id);
     await place("t1", { host: "left", agent: "left-1" });
-    expect(await tasks.result("t1", { timeoutMs: 20_000 })).toMatchObject({ output: "living" });
+    expect(await tasks.result("t1", { timeoutMs: 60_000 })).toMatchObject({ output: "living" });
   });
 });

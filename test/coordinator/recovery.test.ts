@@ -10,7 +10,7 @@ import { SOON, setupOffice } from "./support.ts";
 
 const often = { snapshotInterval: { entries: 20, bytes: 1e9 }, doubtMs: 0 };
 const three = ["c1", "c2", "c3"];
-const patient = { timeoutMs: 20_000 };
+const patient = { timeoutMs: 60_000 };
 
 /** A swarm whose coordinators make snapshots often, with a lock held and a value set. */
 async function setup(options: { nats?: boolean; ids?: readonly string[]; interval?: object } = {}) {
@@ -49,7 +49,7 @@ describe("recovering", () => {
 
   test.each([1, 3])(
     "an emptied log goes on from the newest snapshot, and %i coordinators with it, by themselves",
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async (count) => {
       const swarm = await setup({ nats: true, ids: three.slice(0, count) });
       const { office, write, plan, client, coordinators, token, revision, lock, made, find } = swarm;

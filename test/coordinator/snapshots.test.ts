@@ -39,7 +39,7 @@ async function setup(options: { nats?: boolean } = {}) {
     /** Has `count` entries written, one after the other. */
     async write(count: number) {
       for (let made = 0; made < count; made++) {
-        await client.write("config-set", { name: `n${writes++ % 7}`, value: writes }, { timeoutMs: 20_000 });
+        await client.write("config-set", { name: `n${writes++ % 7}`, value: writes }, { timeoutMs: 60_000 });
       }
     },
     list: () => listSnapshots(transport.snapshots),
@@ -288,7 +288,7 @@ describe("a crash while a snapshot is made", () => {
 
   test.each(STEPS)(
     "at the step %s loses nothing, and the next coordinator goes on",
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async (step) => {
       const {
         start,
@@ -351,7 +351,7 @@ describe("a crash while a snapshot is made", () => {
       await vi.waitFor(async () => expect((await list()).length).toBeLessThanOrEqual(3), SOON);
       await next.stop();
       const last = await start();
-      await client.tenure({ timeoutMs: 20_000 });
+      await client.tenure({ timeoutMs: 60_000 });
       expect((await client.read("config")).values).toEqual(values);
       expect(last.office.status().halted).toBeNull();
       expect(saveFold(fold)).toContain(fold.logId);

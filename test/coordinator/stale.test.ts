@@ -6,7 +6,7 @@ const three = ["c1", "c2", "c3"];
 test("a read that may be old is answered by any coordinator, with its sequence and age", async () => {
   const { startAll, client } = await setupOffice();
   const all = await startAll(three);
-  await client.write("config-set", { name: "a", value: 1 }, { timeoutMs: 20_000 });
+  await client.write("config-set", { name: "a", value: 1 }, { timeoutMs: 60_000 });
   const { logSeq } = await client.tenure();
   await vi.waitFor(
     () => expect(all.map(({ office }) => office.appliedSeq >= logSeq)).not.toContain(false),
@@ -22,7 +22,7 @@ test("a read that may be old is answered by any coordinator, with its sequence a
 test("it is answered when nobody can hold the office", async () => {
   const { startAll, client } = await setupOffice();
   const all = await startAll(three);
-  await client.write("config-set", { name: "a", value: 1 }, { timeoutMs: 20_000 });
+  await client.write("config-set", { name: "a", value: 1 }, { timeoutMs: 60_000 });
   const [last, ...others] = all;
   await vi.waitFor(async () => {
     expect(last?.office.state.config.byName.get("a")?.value).toBe(1);
@@ -62,7 +62,7 @@ test("a list that is larger than a message comes in pages, confirmed by the log 
   const names = Array.from({ length: 80 }, (_, index) => `v${String(index).padStart(2, "0")}`);
   await Promise.all(
     names.map((name) =>
-      client.write("config-set", { name, value: "x".repeat(16_000) }, { timeoutMs: 20_000 }),
+      client.write("config-set", { name, value: "x".repeat(16_000) }, { timeoutMs: 60_000 }),
     ),
   );
   const { logSeq } = await client.tenure();
@@ -75,7 +75,7 @@ test("a list that is larger than a message comes in pages, confirmed by the log 
   const first = await transport.bus.request(
     "murmur.office.config",
     new TextEncoder().encode('{"after":"v10"}'),
-    { timeoutMs: 20_000 },
+    { timeoutMs: 60_000 },
   );
   expect(JSON.parse(new TextDecoder().decode(first.data))).toMatchObject({
     values: [{ name: "v11" }, ...Array.from({ length: 15 }, () => ({}))],

@@ -173,7 +173,7 @@ test("SIGTERM during an install ends npm too and leaves no marker", async () => 
     env: environment,
     stdio: "ignore",
   });
-  await vi.waitFor(() => expect(countInstalls()).toBe(1), { timeout: 20_000 });
+  await vi.waitFor(() => expect(countInstalls()).toBe(1), { timeout: 60_000 });
   child.kill("SIGTERM");
   expect(await new Promise((resolve) => child.once("exit", resolve))).toBe(143);
   expect(existsSync(join(checkout, "node_modules/.murmur-complete"))).toBe(false);

@@ -23,7 +23,7 @@ import {
 } from "../../src/protocol/index.ts";
 
 const RUNS = 10_000;
-const TIMEOUT_MS = 120_000;
+const TIMEOUT_MS = 240_000;
 const DEPTH = 10_000;
 
 /** Runs `parseForeign`; a value passes, a SwarmError of the catalogue with a field too, anything else fails. */

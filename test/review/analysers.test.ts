@@ -48,7 +48,7 @@ const places = ({ findings }: ReviewOutput | ReviewReport) =>
 
 describe.skipIf(!hasAnalysers())(
   "the analysers find what was planted, and nothing else",
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   () => {
     test("security: risky code and lockfile", async () => {
       expect(places(await analyse(security, await setup()))).toEqual([
@@ -146,7 +146,7 @@ describe.skipIf(!hasAnalysers())(
   },
 );
 
-describe.skipIf(!hasAnalysers())("the analysers keep silent", { timeout: 60_000 }, () => {
+describe.skipIf(!hasAnalysers())("the analysers keep silent", { timeout: 120_000 }, () => {
   test("about commands for the project that a reader makes with this one", async () => {
     const readme = "```sh\nnpm create sample@latest\n```\n\n```sh\nnpm run dev\n```\n";
     const directory = await setup({ "README.md": readme });
@@ -180,7 +180,7 @@ describe.skipIf(!hasAnalysers())("the analysers keep silent", { timeout: 60_000 
   });
 });
 
-describe.skipIf(!hasAnalysers())("a review", { timeout: 60_000 }, () => {
+describe.skipIf(!hasAnalysers())("a review", { timeout: 120_000 }, () => {
   test("writes nothing into the directory", async () => {
     const directory = await setup({ "eslint.config.js": "export default [];\n", "biome.json": "{}\n" });
     const before = await snapshot(directory);

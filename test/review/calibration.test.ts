@@ -6,11 +6,11 @@ import { calibrate, learn, reliabilityIn } from "./labelled.ts";
 /** How far told confidence and measured precision may lie apart in a bucket. */
 const TOLERANCE = 0.1;
 
-describe.skipIf(!hasAnalysers())("what agreement of the linters is worth", { timeout: 120_000 }, () => {
+describe.skipIf(!hasAnalysers())("what agreement of the linters is worth", { timeout: 240_000 }, () => {
   let measured: Awaited<ReturnType<typeof calibrate>>;
   beforeAll(async () => {
     measured = await calibrate();
-  }, 120_000);
+  }, 240_000);
 
   test("every finding that the linters vote on was labelled before", () => {
     expect(measured.report.status).toBe("completed");

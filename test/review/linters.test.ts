@@ -31,7 +31,7 @@ function lint(directory: string, options: { repoConfig?: boolean } = {}): Promis
 const byKind = ({ findings }: ReviewReport) =>
   Object.fromEntries(findings.map(({ kind, line, agreedBy }) => [`${kind}:${line}`, agreedBy.length]));
 
-describe.skipIf(!hasAnalysers())("three linters", { timeout: 60_000 }, () => {
+describe.skipIf(!hasAnalysers())("three linters", { timeout: 120_000 }, () => {
   test("agree on planted mistakes, each found once", async () => {
     const report = await lint(await setup());
     expect(report).toMatchObject({ status: "completed", agents: 3, tasks: 3, failedTasks: [] });

@@ -32,8 +32,8 @@ export interface Implementation {
 const text = (value: string) => new TextEncoder().encode(value);
 const read = (message: { data: Uint8Array }) => new TextDecoder().decode(message.data);
 /** Waits for conditions: long enough for a loaded machine; a condition that holds ends it at once. */
-const SOON = { timeout: 20_000, interval: 5 };
-const TEST_TIMEOUT_MS = 60_000;
+const SOON = { timeout: 60_000, interval: 5 };
+const TEST_TIMEOUT_MS = 120_000;
 
 let swarms = 0;
 
@@ -133,7 +133,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
           request.respond(text(`${read(request)}!`), { "Murmur-Version": "1" });
         });
         bus.publish(`${prefix}.r`, text("quiet"));
-        const reply = await bus.request(`${prefix}.r`, text("hello"), { timeoutMs: 20_000 });
+        const reply = await bus.request(`${prefix}.r`, text("hello"), { timeoutMs: 60_000 });
         expect(read(reply)).toBe("hello!");
         expect(reply.header("murmur-version")).toBe("1");
         expect(wants).toEqual([false, true]);
@@ -228,10 +228,10 @@ export function describeTransport(title: string, start: () => Promise<Implementa
       test("what is published on a stream's subject is stored, and a request gets the acknowledgement", async () => {
         const { transport, bus, subjects } = await setup();
         const subject = subjects.result("echo", "-", "a");
-        const reply = await bus.request(subject, text("done"), { timeoutMs: 20_000 });
+        const reply = await bus.request(subject, text("done"), { timeoutMs: 60_000 });
         expect(JSON.parse(read(reply))).toMatchObject({ stream: expect.stringMatching(/_RESULTS$/), seq: 1 });
         expect(read((await transport.log("results").last(subject))!)).toBe("done");
-        const refused = await bus.request(subject, text("again"), { timeoutMs: 20_000 });
+        const refused = await bus.request(subject, text("again"), { timeoutMs: 60_000 });
         expect(JSON.parse(read(refused))).toMatchObject({ error: { description: expect.any(String) } });
       });
     });

@@ -121,7 +121,7 @@ describe("a task that fails", () => {
     const client = await swarm.client();
     const { taskId } = await client.submit({ capability: "echo" });
     await untilState(client, taskId, "retrying");
-    expect(await client.result(taskId, { timeoutMs: 20_000 })).toMatchObject({
+    expect(await client.result(taskId, { timeoutMs: 60_000 })).toMatchObject({
       status: "completed",
       attempt: 2,
       output: 2,

@@ -61,7 +61,7 @@ describe("the election node on a pipe", () => {
     expect(replies[1]).toMatchObject({ id: null, ok: false, error: expect.stringContaining("UTF-8") });
   });
 
-  it("as a process reads on while nobody reads its output", { timeout: 60_000 }, async () => {
+  it("as a process reads on while nobody reads its output", { timeout: 120_000 }, async () => {
     const lines = 50_000;
     const script = join(import.meta.dirname, "../../../src/app/commands/debug-election-node.ts");
     const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "inherit"] });

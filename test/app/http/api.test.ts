@@ -93,7 +93,7 @@ test("the office is told with who holds it, and with 503 while nobody proves to"
       expect(answer.status).toBe(200);
       return answer;
     },
-    { timeout: 20_000 },
+    { timeout: 60_000 },
   );
   expect(await held.json()).toMatchObject({
     leader: "c1",

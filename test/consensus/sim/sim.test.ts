@@ -45,7 +45,7 @@ describe.each([
 });
 
 describe("a deliberate bug is noticed", () => {
-  it.each([...LINE_MUTANTS, ...MEMBER_MUTANTS])("$name", { timeout: 60_000 }, async ({ bench }) => {
+  it.each([...LINE_MUTANTS, ...MEMBER_MUTANTS])("$name", { timeout: 120_000 }, async ({ bench }) => {
     expect(await findFailingSeed(bench)).toBeLessThanOrEqual(MUTANT_SEEDS);
   });
 });

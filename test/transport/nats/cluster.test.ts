@@ -62,7 +62,7 @@ test("more copies than servers are unavailable", async () => {
 });
 
 test("a server that is cut off from the others is left when nothing is heard of appends", {
-  timeout: 120_000,
+  timeout: 240_000,
 }, async () => {
   const prefix = "cut";
   const transport = await setup({ prefix, servers: await cluster.clientUrl("client"), leaveAfterMs: 1_000 });

@@ -37,5 +37,5 @@ export async function startSwarm(
 export const text = (value: string) => new TextEncoder().encode(value);
 export const read = (message: { data: Uint8Array }) => new TextDecoder().decode(message.data);
 /** Waits for conditions across a restart of the server. */
-export const SOON = { timeout: 20_000, interval: 10 };
-export const TEST_TIMEOUT_MS = 60_000;
+export const SOON = { timeout: 60_000, interval: 10 };
+export const TEST_TIMEOUT_MS = 120_000;
