@@ -126,7 +126,7 @@ export async function setupBallots(voters: readonly (Voter | string)[], options:
       const settled = { max: 0 };
       return tasks.run(
         { capability: "classify", input, ballot, retry: settled, ...task },
-        { timeoutMs: 20_000 },
+        { timeoutMs: 60_000 },
       );
     },
     show: async (id: string) => (await swarm.client.read("ballot", { id })) as unknown as BallotPage,

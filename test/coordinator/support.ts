@@ -26,7 +26,7 @@ import { createTaskClient, createWorker } from "../../src/work/index.ts";
 import { type NatsServer, startNatsServer } from "../support/nats-server.ts";
 
 /** Waits for elections: an election takes a second, a loaded machine longer. */
-export const SOON = { timeout: 20_000, interval: 10 };
+export const SOON = { timeout: 60_000, interval: 10 };
 
 /** One coordinator of a test. */
 export interface Coordinator {
