@@ -48,7 +48,7 @@ describe("a nats-server that dies and comes back", () => {
     expect((await transport.log("results").info()).messages).toBe(ids.length);
     await until(
       async () => ((await transport.log("tasks").info()).messages === 0 ? true : undefined),
-      25_000,
+      60_000,
     );
-  }, 60_000);
+  }, 120_000);
 });

@@ -149,7 +149,7 @@ export class TestSwarm {
 /** Polls until `look` gives something else than undefined; for states that no signal announces. */
 export async function until<T>(
   look: () => Promise<T | undefined> | T | undefined,
-  timeoutMs = 15_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
   const endMs = Date.now() + timeoutMs;
   for (;;) {
