@@ -5,7 +5,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { createLogger, createMeter, silentLogger } from "../../../src/base/index.ts";
 import { type ConnectNatsOptions, connectNats } from "../../../src/transport/index.ts";
 import { startNatsServer } from "../../support/nats-server.ts";
-import { SOON } from "./support.ts";
+import { bounce, SOON } from "./support.ts";
 
 const USERS = 'authorization { users: [ { user: "anna", password: "s3cret/1" } ] }';
 
@@ -89,10 +89,7 @@ test("an nkey file is used, and read anew at each connection", async () => {
   writeFileSync(nkeyFile, user.getSeed());
   const transport = await open({ servers: server.url, credentials: { nkeyFile } });
   writeFileSync(nkeyFile, rotated.getSeed());
-  await server.kill();
-  await vi.waitFor(() => expect(transport.state).toBe("disconnected"), SOON);
-  await server.restart();
-  await vi.waitFor(() => expect(transport.state).toBe("connected"), SOON);
+  await bounce(server, transport);
 });
 
 test("no secret reaches the log or an error", async () => {

@@ -3,7 +3,7 @@ import { connect as connectAdmin } from "@nats-io/transport-node";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { follow } from "../../../src/transport/nats/follow.ts";
 import type { Link } from "../../../src/transport/nats/link.ts";
-import { SOON, startSwarm, TEST_TIMEOUT_MS, text } from "./support.ts";
+import { bounce, SOON, startSwarm, TEST_TIMEOUT_MS, text } from "./support.ts";
 
 test("a watcher sees what was changed while it was away", { timeout: TEST_TIMEOUT_MS }, async () => {
   const { server, transport, connect } = await startSwarm();
@@ -17,9 +17,7 @@ test("a watcher sees what was changed while it was away", { timeout: TEST_TIMEOU
     seen.set(key, value === null ? null : new TextDecoder().decode(value));
   });
   for (let round = 0; round < 2; round++) {
-    await server.kill();
-    await server.restart();
-    await vi.waitFor(() => expect(other.state).toBe("connected"), SOON);
+    await bounce(server, other);
     await other.bucket("cancelled").put(`away${round}`, text("2"));
     await vi.waitFor(() => expect(seen.get(`away${round}`)).toBe("2"), SOON);
   }

@@ -2,7 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect as connectAdmin } from "@nats-io/transport-node";
 import { expect, test, vi } from "vitest";
 import type { Delivery, PullEnd, Transport } from "../../../src/transport/index.ts";
-import { read, SOON, startSwarm, TEST_TIMEOUT_MS, text } from "./support.ts";
+import { bounce, read, SOON, startSwarm, TEST_TIMEOUT_MS, text } from "./support.ts";
 
 const address = (taskId: string) => ({ capability: "echo", priority: "normal", scope: "-", taskId }) as const;
 
@@ -53,9 +53,7 @@ test("an unacked delivery comes back after the server was killed", { timeout: TE
   const { deliveries, again } = await openPull(transport);
   await transport.log("tasks").append(subjects.task(address("a")), text("a"));
   await vi.waitFor(() => expect(deliveries).toHaveLength(1), SOON);
-  await server.kill();
-  await server.restart();
-  await vi.waitFor(() => expect(transport.state).toBe("connected"), SOON);
+  await bounce(server, transport);
   again();
   await vi.waitFor(() => expect(deliveries.map(read)).toEqual(["a", "a"]), SOON);
 });

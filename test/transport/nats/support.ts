@@ -1,9 +1,9 @@
 // A swarm on a nats-server of the test's own.
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished, vi } from "vitest";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
 import { createSubjects } from "../../../src/protocol/index.ts";
-import { type ConnectNatsOptions, connectNats } from "../../../src/transport/index.ts";
-import { startNatsServer } from "../../support/nats-server.ts";
+import { type ConnectNatsOptions, connectNats, type Transport } from "../../../src/transport/index.ts";
+import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
 
 /** Starts a server and connects to it; both end with the test. */
 export async function startSwarm(
@@ -39,3 +39,14 @@ export const read = (message: { data: Uint8Array }) => new TextDecoder().decode(
 /** Waits for conditions across a restart of the server. */
 export const SOON = { timeout: 60_000, interval: 10 };
 export const TEST_TIMEOUT_MS = 120_000;
+
+/**
+ * Kills the server and starts it again. Resolves when the connection of `transport` broke and is there again: on a loaded
+ * machine the server may be back before anybody noticed that it was gone.
+ */
+export async function bounce(server: NatsServer, transport: Transport): Promise<void> {
+  await server.kill();
+  await vi.waitFor(() => expect(transport.state).toBe("disconnected"), SOON);
+  await server.restart();
+  await vi.waitFor(() => expect(transport.state).toBe("connected"), SOON);
+}
