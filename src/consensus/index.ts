@@ -145,7 +145,7 @@ export {
 export { minAnswersOf, surelyHeardOf, tally } from "./tally.ts";
 export { MAX_MERGED_FINDINGS, type MergedFinding } from "./tally-merge.ts";
 export type { Decision, Indecision, Poll, Referral, Tally, Vote } from "./tally-types.ts";
-export { controlSeatOf, drawTopology, linesOf, mayTell, mostMessages, votersOf } from "./topology.ts";
+export { controlSeatOf, drawTopology, linesOf, mostMessages, sightIn, votersOf } from "./topology.ts";
 export {
   canBeJudged,
   isSame,

@@ -99,9 +99,18 @@ export function controlSeatOf(spec: Shape): number {
   return Math.min(...wavesOf(spec, 1)[0]!.map(({ seat }) => seat));
 }
 
-/** Whether `to` may be shown an answer of `from` in any round; in a ring also past seats that have none. */
-export function mayTell(spec: Shape, from: number, to: number): boolean {
-  return firstRounds(spec).some(({ seat, sees }) => seat === to && sees.includes(from));
+/**
+ * Whether a seat may be shown the answers of just these seats in that round: what every question is held to before it is
+ * put. Made once a round, because a mesh of 64 has 4,032 lines.
+ */
+export function sightIn(spec: Shape, round: number): (seat: number, shown: readonly number[]) => boolean {
+  const asks = round > roundsOf(spec) ? [] : wavesOf(spec, round).flat();
+  const sights = new Map(asks.map(({ seat, sees, most }) => [seat, { sees: new Set(sees), most }]));
+  return (seat, shown) => {
+    const sight = sights.get(seat);
+    if (sight === undefined || shown.length > (sight.most ?? sight.sees.size)) return false;
+    return shown.every((from) => sight.sees.has(from));
+  };
 }
 
 /** The most questions that a ballot can ask: every wave of every round, and the judge or verifier once. */

@@ -8,9 +8,9 @@ import {
   type BallotResult,
   effectsOf,
   hashValue,
-  mayTell,
   mostMessages,
   openBallot,
+  sightIn,
   signVote,
   stepBallot,
   wakeAtMs,
@@ -593,7 +593,8 @@ function play(
       if (effect.type === "ask" || effect.type === "consult") played.asked += 1;
       if (effect.type !== "ask") continue;
       if (effect.question.nonce !== undefined) nonces.set(effect.round, effect.question.nonce);
-      const isShownRightly = effect.question.answers.every(({ seat }) => mayTell(spec, seat, effect.seat));
+      const shown = effect.question.answers.map(({ seat }) => seat);
+      const isShownRightly = sightIn(spec, effect.round)(effect.seat, shown);
       if (!isShownRightly || effect.endsAtMs > spec.timeoutMs) otherwise.push(effect);
     }
     if (result !== undefined) break;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { drawTopology, linesOf, mayTell, mostMessages, votersOf } from "../../src/consensus/index.ts";
+import { drawTopology, linesOf, mostMessages, sightIn, votersOf } from "../../src/consensus/index.ts";
 import { wavesOf } from "../../src/consensus/topology.ts";
 import type { BallotInput } from "../../src/protocol/index.ts";
 import { specOf } from "./ballot-support.ts";
@@ -7,6 +7,10 @@ import { specOf } from "./ballot-support.ts";
 const shapeOf = (more: Partial<BallotInput>) => specOf({ seats: 6, strategy: "majority", ...more });
 const askedIn = (more: Partial<BallotInput>, round = 1) =>
   wavesOf(shapeOf(more), round).map((wave) => wave.map(({ seat }) => seat));
+
+/** Whether one seat's answer may be shown to another in the first two rounds; every later one is as the second. */
+const mayTell = (spec: ReturnType<typeof shapeOf>, from: number, to: number) =>
+  [1, 2].some((round) => sightIn(spec, round)(to, [from]));
 
 describe("waves", () => {
   it("of a star are one, and nobody sees anybody before a debate", () => {

@@ -1,6 +1,6 @@
 import { expect, it, vi } from "vitest";
 import { ManualClock, silentLogger } from "../../src/base/index.ts";
-import { type BallotEvent, openBallot } from "../../src/consensus/index.ts";
+import { type BallotEvent, effectsOf, openBallot } from "../../src/consensus/index.ts";
 import { Asking } from "../../src/coordinator/ballots/asking.ts";
 import { Run } from "../../src/coordinator/ballots/run.ts";
 import type { Office } from "../../src/coordinator/index.ts";
@@ -20,10 +20,11 @@ async function setup() {
     transport: deaf(transport),
     subjects,
     office: {} as Office, // asked only where a question is put
-    placement: { pick: () => [] },
+    placement: { pick: () => [], seats: { take() {}, leave() {} } },
     clock,
     log: silentLogger,
     isLive: () => true,
+    onStranger: () => {},
     keep: async () => {},
     step: (_run, event) => heard.push(event),
   });
@@ -57,6 +58,19 @@ it("looks now and then for answers whose announcement was lost", async () => {
     clock.advance(1_000);
     expect(heard).toMatchObject([{ type: "answer", seat: 1, round: 1, output: "cat" }]);
   }, SOON);
+  asking.stop();
+});
+
+it("asks no seat that would be shown what its topology hides", async () => {
+  const { transport, asking, run, heard } = await setup();
+  const [effect] = effectsOf(run.core);
+  if (effect?.type !== "ask") throw new Error("the ballot asks its seat");
+  const question = { ...effect.question, answers: [{ seat: 1, value: "cat" }] };
+  const [wrong] = asking.register(run, [{ ...effect, question }]);
+  await asking.put(wrong!, false);
+  const reason = "was not asked: round 1 of a star does not show seat 1 what seats 1 say";
+  expect(heard).toMatchObject([{ type: "abstain", seat: 1, reason }]);
+  expect((await transport.log("tasks").info()).messages).toBe(0);
   asking.stop();
 });
 

@@ -1,7 +1,7 @@
 // Ballots when something is short: time for all seats, the connection of the holder of the office, and room.
 import { expect, it, onTestFinished, vi } from "vitest";
 import { defineAgent } from "../../src/agent/index.ts";
-import { createMeter, newId } from "../../src/base/index.ts";
+import { createMeter, newId, systemClock } from "../../src/base/index.ts";
 import {
   type BallotEnd,
   ballots,
@@ -9,8 +9,10 @@ import {
   MAX_OPEN_BYTES,
   type OpenedBallot,
 } from "../../src/coordinator/ballots/ballots.ts";
+import { MAX_WAITING } from "../../src/coordinator/ballots/bounds.ts";
 import type { Transport } from "../../src/transport/index.ts";
 import { createTaskClient } from "../../src/work/index.ts";
+import { setupBallots } from "./ballot-swarm.ts";
 import { SOON, setupOffice, startAgents } from "./support.ts";
 
 const BALLOT = { seats: 5, strategy: "majority" } as const;
@@ -96,6 +98,44 @@ it("leaves a ballot in its queue while there is no room, and takes it when there
   await office.submit(newId(), { type: "ballots-end", ends: [endOf("big")] });
   await office.submit(newId(), { type: "ballots-settle", ids: ["big"] });
   expect(await running).toMatchObject({ status: "completed", output: "cat" });
+});
+
+it("waits for agents as long as it said, whoever holds the office meanwhile", async () => {
+  const { leader, start, tasks } = await setupBallots(["a", "b"]);
+  const timeoutMs = 60_000;
+  const running = tasks.run(
+    { id: "b1", capability: "classify", ballot: { seats: 3, strategy: "first", timeoutMs } },
+    PATIENCE,
+  );
+  const { waiting } = leader.office.state.ballots;
+  await vi.waitFor(() => expect(waiting.get("b1")).toBeDefined(), SOON);
+  await leader.stop();
+  // To whoever comes next its minute is over.
+  const clock = { ...systemClock, now: () => systemClock.now() + timeoutMs };
+  const next = await start("c1", ["c1"], {}, { ballots: { clock } });
+  expect(await running).toMatchObject({
+    error: { code: "no_quorum", message: expect.stringContaining("only 2 of 3 agents") },
+    verdict: { decidedBy: "timeout", messages: 0 },
+  });
+  expect(next.office.state.ballots.waiting.size).toBe(0);
+});
+
+it("counts the waits of no more ballots than there may be, and makes room of those whose time is over", () => {
+  const state = ballots.empty();
+  const wait = (first: number, count: number, nowMs: number) => {
+    const waits = Array.from({ length: count }, (_, index) => ({
+      id: `b${first + index}`,
+      sinceMs: nowMs,
+      untilMs: nowMs + 1_000,
+    }));
+    return ballots.decide(state, { type: "ballots-wait", waits }, 0);
+  };
+  for (let first = 0; first < MAX_WAITING; first += 256) wait(first, 256, 1);
+  expect(wait(MAX_WAITING, 1, 1_000)).toEqual(["full"]);
+  expect(wait(0, 1, 1_000)).toEqual(["known"]);
+  expect(state.waiting.get("b0")).toEqual({ sinceMs: 1, untilMs: 1_001 });
+  expect(wait(MAX_WAITING, 1, 1_001)).toEqual(["noted"]);
+  expect(state.waiting.size).toBe(1);
 });
 
 it("opens no more ballots than there may be", () => {

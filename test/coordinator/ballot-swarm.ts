@@ -1,6 +1,7 @@
 // A swarm for tests of ballots: one coordinator, agents that say what a test tells them, and a publisher.
 import { expect, onTestFinished, vi } from "vitest";
 import { type AgentContext, createHost, defineAgent, type VotePort } from "../../src/agent/index.ts";
+import { createRollCall } from "../../src/app/agents.ts";
 import { createVotes } from "../../src/app/votes.ts";
 import { createMeter, newId, newInstanceId, silentLogger } from "../../src/base/index.ts";
 import type { BallotPage } from "../../src/coordinator/index.ts";
@@ -27,6 +28,7 @@ export interface Voter {
   name: string;
   model?: string;
   capability?: string;
+  slots?: number;
   say?: Saying;
 }
 
@@ -74,6 +76,7 @@ export async function setupBallots(voters: readonly (Voter | string)[], options:
         name,
         model,
         capability = "classify",
+        slots,
         say,
       } = typeof voter === "string" ? { name: voter } : voter;
       const run = say ?? sayFromInput(name);
@@ -82,6 +85,7 @@ export async function setupBallots(voters: readonly (Voter | string)[], options:
           name,
           capabilities: [capability],
           ...(model === undefined ? {} : { model }),
+          ...(slots === undefined ? {} : { slots }),
           run: (task, ctx) => run(task as Task, ctx),
         }),
       };
@@ -94,9 +98,12 @@ export async function setupBallots(voters: readonly (Voter | string)[], options:
       ...(votes === null ? {} : { votes }),
     });
     const worker = createWorker({ ...shared, workforce: made.workforce, capabilities: made.capabilities });
+    const rollCall = createRollCall({ ...shared, status: () => made.status() });
     await made.service.start();
+    await rollCall.start();
     await worker.start();
     const stop = async () => {
+      await rollCall.stop();
       await worker.stop();
       await made.service.stop();
     };
@@ -114,6 +121,7 @@ export async function setupBallots(voters: readonly (Voter | string)[], options:
 
   return {
     leader,
+    start: swarm.start,
     transport,
     subjects,
     tasks,

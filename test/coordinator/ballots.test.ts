@@ -349,7 +349,7 @@ it("starts no further round once the cost of an answer is not known, where money
 it("takes no answer from an agent that was not asked", async () => {
   const { promise: freed, resolve: free } = Promise.withResolvers<void>();
   const slow: Voter = { name: "c", say: () => freed.then(() => "cat") };
-  const { ask, transport, subjects, agentOf } = await setupBallots(["a", "b", slow]);
+  const { ask, leader, transport, subjects, agentOf } = await setupBallots(["a", "b", slow]);
   const tap = transport.bus.subscribe(`${transport.prefix}.placed.*.${agentOf("c")}.>`, ({ subject }) => {
     const [scope, taskId] = subject.split(".").slice(-2) as [string, string];
     void store(
@@ -364,6 +364,8 @@ it("takes no answer from an agent that was not asked", async () => {
   expect(verdict?.seats.find(({ agent }) => agent === agentOf("c"))).toMatchObject({
     abstained: "answered by mallory, which was not asked",
   });
+  const refused = await leader.meter.votesRefused.get();
+  expect(refused.values).toMatchObject([{ labels: { fault: "not_asked" }, value: 1 }]);
 });
 
 it("waits for more agents, tells what for, and opens when they come", async () => {

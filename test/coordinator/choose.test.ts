@@ -23,17 +23,20 @@ import { makeStatus } from "./support.ts";
 interface Given extends Partial<Profile> {
   isOpen?: boolean;
   load?: number;
+  tasks?: number;
   outcomes?: number;
   successRate?: number;
   meanMs?: number | null;
 }
 
 function candidate(id: string, given: Given = {}): Candidate {
-  const { isOpen = true, load = 0, outcomes = 0, successRate = 0, meanMs = null, ...fields } = given;
+  const { isOpen = true, load = 0, tasks = load, ...more } = given;
+  const { outcomes = 0, successRate = 0, meanMs = null, ...fields } = more;
   return {
     profile: { ...(profileOf(makeStatus({ id })) as Profile), ...fields },
     isOpen,
     load,
+    tasks,
     expectation: { outcomes, successRate, meanMs },
   };
 }
@@ -164,6 +167,12 @@ describe("the choice of an agent", () => {
     ).toBeGreaterThan(990);
     const slow = candidate("slow", { ...equal, meanMs: 2_000 });
     expect(count([candidate("fast", equal), slow]).get("fast")).toBeGreaterThan(990);
+  });
+
+  it("lets seats of ballots line up where all are busy, and takes them for load while somebody is free", () => {
+    const seated = candidate("seated", { load: 40, tasks: 0 });
+    expect(choose([seated], anything, seededChance(1))?.agent).toBe("seated");
+    expect(count([seated, candidate("free", { load: 7 })]).get("free")).toBe(1_000);
   });
 
   it("looks at a bounded part of a large swarm, of every kind, and at all before it settles for a full one", () => {

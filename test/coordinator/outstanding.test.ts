@@ -40,6 +40,24 @@ it("what waits for an agent counts though the agent does not run it yet, for a m
   expect(outstanding.get("t1")?.choice.agent).toBe("a");
 });
 
+it("a seat counts as load from when it is taken until its answer is there, and not for how much more may be given", () => {
+  const outstanding = new Outstanding();
+  place(outstanding, "t1");
+  outstanding.seat("b1-r1s1", "a", 0);
+  outstanding.seat("b1-r1s1", "a", 1); // told again when it is asked
+  outstanding.seat("b2-r1s1", "a", 0);
+  expect([outstanding.loadOf("a", 3), outstanding.tasksOf("a", 3)]).toEqual([6, 4]);
+  outstanding.seat("b1-r1s1", "b", 2); // another agent takes it over
+  expect([outstanding.loadOf("a", 3), outstanding.loadOf("b", 0)]).toEqual([5, 1]);
+  outstanding.unseat("b2-r1s1");
+  outstanding.unseat("b2-r1s1");
+  expect(outstanding.loadOf("a", 3)).toBe(4);
+  outstanding.hear("b", 600);
+  expect(outstanding.loadOf("b", 1)).toBe(1); // by now its heartbeat tells of it
+  outstanding.clear();
+  expect([outstanding.loadOf("a", 0), outstanding.loadOf("b", 0)]).toEqual([0, 0]);
+});
+
 it("a task that is placed again counts where it is now", () => {
   const outstanding = new Outstanding();
   place(outstanding, "t1", 0, "a");

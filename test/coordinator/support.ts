@@ -70,7 +70,15 @@ export async function setupOffice(
     id: string,
     members: readonly string[],
     extra: Partial<OfficeOptions> = {},
-    { placement: placed = true, transport: given }: { placement?: boolean; transport?: Transport } = {},
+    {
+      placement: placed = true,
+      transport: given,
+      ballots: ballotParts = {},
+    }: {
+      placement?: boolean;
+      transport?: Transport;
+      ballots?: Partial<Parameters<typeof createBallots>[0]>;
+    } = {},
   ): Promise<Coordinator> {
     const own = given ?? (await connect());
     const meter = createMeter();
@@ -87,7 +95,7 @@ export async function setupOffice(
     });
     const placement = createPlacement({ transport: own, office, meter, log, seed: 1 });
     const tasks = createTaskClient({ transport: own, meter });
-    const ballots = createBallots({ transport: own, office, placement, tasks, log, meter });
+    const ballots = createBallots({ transport: own, office, placement, tasks, log, meter, ...ballotParts });
     const answers = { ...placement.answers, ...ballots.answers };
     const answering = createOfficeServer({ transport: own, office, members, log, answers });
     const looking = createStaleServer({ transport: own, office, log });

@@ -7,11 +7,10 @@
 // A3  A question is answered once: by its result, or by an abstention in its name.
 // A4  An announcement may be lost, and the result is stored all the same: what is open is looked for when the connection is
 //     back, and now and then.
-// A4  Nobody answers for somebody else: a result counts only when it names an agent that was asked.
+// A5  Nobody answers for somebody else: a result counts only when it names an agent that was asked; any other is counted.
 import { type Clock, type Logger, toIsoTime } from "../../base/index.ts";
 import { type BallotEffect, type BallotEvent, reseatBallot, type Seat } from "../../consensus/index.ts";
 import {
-  capabilityOfSeat,
   encode,
   LANES,
   laneOf,
@@ -26,7 +25,8 @@ import type { Incoming, Subscription, Transport } from "../../transport/index.ts
 import { readResult, unpackResult } from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
 import type { Placement } from "../placement/placement.ts";
-import { type Addressee, questionTaskId } from "./messages.ts";
+import { questionTaskId } from "./messages.ts";
+import { isFromStranger, questionOf, whyNotPut } from "./questions.ts";
 import { type KeptOutput, MAX_KEPT_OUTPUT_BYTES, type Question, type Run } from "./run.ts";
 import { findSubstitute } from "./seating.ts";
 
@@ -49,13 +49,15 @@ export interface AskingParts {
   transport: Transport;
   subjects: Subjects;
   office: Office;
-  placement: Pick<Placement, "pick">;
+  placement: Pick<Placement, "pick" | "seats">;
   clock: Clock;
   log: Logger;
   /** Whether the run is still worked on. */
   isLive(run: Run): boolean;
   /** Brings the log to where the run is. */
   keep(run: Run): Promise<void>;
+  /** Somebody who was not asked wrote the result of a question. */
+  onStranger(question: Question, agent: string): void;
   /** Something happened to the run. */
   step(run: Run, event: BallotEvent): void;
 }
@@ -103,7 +105,10 @@ export class Asking {
 
   /** Forgets the questions of a ballot that has ended. */
   forget(run: Run): void {
-    for (const taskId of run.questions.keys()) this.#questions.delete(taskId);
+    for (const taskId of run.questions.keys()) {
+      this.#questions.delete(taskId);
+      this.#parts.placement.seats.leave(taskId);
+    }
     this.#heldBytes -= run.heldBytes;
     this.#writes.get(run.id)?.close();
     this.#writes.delete(run.id);
@@ -111,13 +116,15 @@ export class Asking {
 
   /** Takes up what the decider asks. From here on results are heard, whoever put the question. */
   register(run: Run, effects: readonly BallotEffect[]): Question[] {
-    const questions = effects.flatMap((effect) => this.#toQuestion(run, effect) ?? []);
+    const { subjects, clock } = this.#parts;
+    const asAsked = { subjects, nowMs: clock.now() };
+    const questions = effects.flatMap((effect) => questionOf(run, effect, asAsked) ?? []);
     for (const question of questions) {
       run.questions.set(question.taskId, question);
       this.#questions.set(question.taskId, question);
     }
     if (run.core.spec.strategy === "bft" && !this.#writes.has(run.id)) {
-      const { transport, subjects } = this.#parts;
+      const { transport } = this.#parts;
       const filter = subjects.filters.resultsInLane(laneOf(run.id));
       this.#writes.set(
         run.id,
@@ -127,43 +134,22 @@ export class Asking {
     return questions;
   }
 
-  #toQuestion(run: Run, effect: BallotEffect): Question | null {
-    if (effect.type !== "ask" && effect.type !== "consult") return null;
-    const { subjects } = this.#parts;
-    const { round } = run.core;
-    const to: Addressee = effect.type === "ask" ? { seat: effect.seat } : { role: effect.question.role };
-    const { spec } = run.core;
-    const capability =
-      effect.type === "ask" ? capabilityOfSeat(spec, effect.seat, run.ballot.capability) : effect.capability;
-    const taskId = questionTaskId(run.id, round, to);
-    const resultSubject = subjects.result(capability, run.id, taskId);
-    return {
-      run,
-      taskId,
-      round,
-      to,
-      capability,
-      resultSubject,
-      doneSubject: subjects.doneOf(resultSubject),
-      body: effect.question,
-      endsAtMs: effect.endsAtMs,
-      asked: new Set(),
-      place: null,
-      isAnswered: false,
-      lookedForMs: this.#parts.clock.now(),
-    };
-  }
-
   // Putting questions
 
   /** Publishes a question to its agent; again and again until it is stored, answered, or of no use any more. */
   async put(question: Question, isAgain: boolean): Promise<void> {
     const { run } = question;
+    const whyNot = whyNotPut(question);
+    if (whyNot !== undefined) {
+      this.#parts.log.error({ alert: "topology", taskId: question.taskId, whyNot }, "a question is not put");
+      return this.#abstain(question, `was not asked: ${whyNot}`);
+    }
     try {
       const place = this.#placeOf(question);
       if (place === "gone") return void this.#putElsewhere(question);
       question.place = place;
       question.asked.add(place.agent);
+      this.#parts.placement.seats.take(question.taskId, place.agent);
       const nowMs = this.#parts.clock.now();
       const { to, capability, taskId } = question;
       const what = "seat" in to ? `seat ${to.seat} of ${run.core.seats.length}` : to.role;
@@ -325,7 +311,7 @@ export class Asking {
     const atMs = clock.now();
     const usage = result.usage === undefined ? {} : { usage: result.usage };
     const { output, vote } = result;
-    const failed = whyFailed(question, result);
+    const failed = this.#whyFailed(question, result);
     if (!("seat" in to)) {
       const said = failed === undefined ? { output } : { failed };
       this.#parts.step(run, { type: "advice", ...said, ...usage, atMs });
@@ -335,6 +321,15 @@ export class Asking {
       this.#hold(run, to.seat, { round, output, bytes: message.data.length });
       this.#parts.step(run, { type: "answer", seat: to.seat, round, output, vote, ...usage, atMs });
     }
+  }
+
+  /** Why a result is no answer; undefined when it is one. */
+  #whyFailed(question: Question, result: Result): string | undefined {
+    const { status, error, agent } = result;
+    if (status !== "completed") return `${error?.code ?? "internal"}: ${error?.message ?? status}`;
+    if (!isFromStranger(question, result)) return undefined;
+    this.#parts.onStranger(question, agent);
+    return `answered by ${agent}, which was not asked`; // A5
   }
 
   /** Counts what an answer holds, and keeps a small output while there is room: it may be the verdict's. */
@@ -379,18 +374,9 @@ export class Asking {
     const { run } = question;
     if (question.isAnswered) return false;
     question.isAnswered = true;
+    this.#parts.placement.seats.leave(question.taskId);
     if (run.core.spec.strategy !== "bft") this.#questions.delete(question.taskId); // a second vote would count against it
     run.onAnswered?.();
     return this.#parts.isLive(run) && run.stage === "open";
   }
-}
-
-/** Why a result is no answer; undefined when it is one. */
-function whyFailed({ run, to, asked }: Question, { status, error, agent }: Result): string | undefined {
-  if (status !== "completed") return `${error?.code ?? "internal"}: ${error?.message ?? status}`;
-  // Signed votes tell themselves whose they are, and a forged result must not take a seat's place.
-  if (run.core.spec.strategy === "bft") return undefined;
-  // A new holder of the office knows who sits there, and not who sat there before or was asked for advice.
-  const isKnown = asked.has(agent) || !("seat" in to) || run.core.seats[to.seat - 1]?.agent === agent;
-  return isKnown ? undefined : `answered by ${agent}, which was not asked`; // A4
 }

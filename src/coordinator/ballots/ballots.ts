@@ -5,11 +5,12 @@
 // V1  A ballot is opened once while it is open or decided; a repeat of the same open changes nothing.
 // V2  A ballot is decided once: the first verdict stays, whatever a later holder of the office would make of the answers.
 // V3  What is decided stays in the outbox until its receipt: then its result is published and nobody works on it any more.
+// V4  A ballot waits for agents since it was first found short of them, until it opens or its time is over.
 import { z } from "zod";
 import { canBeJudged, isSame, type Json } from "../../consensus/index.ts";
 import { MAX_SEATS, PRIORITIES, tokenSchema } from "../../protocol/index.ts";
 import { type Reducer, refuse } from "../reducer.ts";
-import { MAX_BATCH_ITEMS } from "./bounds.ts";
+import { MAX_BATCH_ITEMS, MAX_WAITING } from "./bounds.ts";
 import { type EndedBallot, endedSchema, markSchema } from "./ended.ts";
 import { type Lessons, learnEnd, learnTruth, NO_LESSONS } from "./learning.ts";
 
@@ -45,6 +46,14 @@ const openSchema = z.strictObject({
 });
 
 const commands = {
+  /** These wait for agents: since when, and until when they may. */
+  "ballots-wait": z.strictObject({
+    type: z.literal("ballots-wait"),
+    waits: z
+      .array(z.strictObject({ id: tokenSchema, sinceMs: timeMs, untilMs: timeMs }))
+      .min(1)
+      .max(MAX_BATCH_ITEMS),
+  }),
   "ballots-open": z.strictObject({
     type: z.literal("ballots-open"),
     ballots: z.array(openSchema).min(1).max(MAX_BATCH_ITEMS),
@@ -104,8 +113,16 @@ export interface EndingBallot extends BallotEnd {
   readonly ballot: OpenBallot;
 }
 
+/** Since when a ballot waits for agents, and when its time is over. */
+interface Wait {
+  readonly sinceMs: number;
+  readonly untilMs: number;
+}
+
 /** All ballots. */
 export interface Ballots {
+  /** Those that wait for agents, the one that has waited longest first. Their tasks are in the queue. */
+  readonly waiting: Map<string, Wait>;
   readonly open: Map<string, OpenBallot>;
   readonly outbox: Map<string, EndingBallot>;
   /** The oldest first. */
@@ -125,6 +142,7 @@ const MAX_LESSONS = 64;
 export const ballots: Reducer<Ballots, BallotCommand> = {
   commands,
   empty: () => ({
+    waiting: new Map(),
     open: new Map(),
     outbox: new Map(),
     ended: new Map(),
@@ -134,6 +152,8 @@ export const ballots: Reducer<Ballots, BallotCommand> = {
   }),
   decide(state, command) {
     switch (command.type) {
+      case "ballots-wait":
+        return command.waits.map((wait) => noteWait(state, wait));
       case "ballots-open":
         return command.ballots.map((ballot) => open(state, ballot));
       case "ballots-advance":
@@ -148,22 +168,26 @@ export const ballots: Reducer<Ballots, BallotCommand> = {
         return command satisfies never;
     }
   },
-  toJson: ({ open, outbox, ended, lessons, equivocators }) => [
+  toJson: ({ open, outbox, ended, lessons, equivocators, waiting }) => [
     [...open.values()].map((ballot) => ({ ...ballot }) as unknown as Json),
     [...outbox.values()] as unknown as Json,
     [...ended].map(([id, facts]) => [id, { ...facts }]) as unknown as Json,
     [...lessons] as unknown as Json,
     [...equivocators],
+    // Not there when empty, as in snapshots that were made before it was known.
+    ...(waiting.size === 0 ? [] : [[...waiting] as unknown as Json]),
   ],
   fromJson(json) {
-    const [open, outbox, ended, lessons, equivocators] = json as unknown as [
+    const [open, outbox, ended, lessons, equivocators, waiting] = json as unknown as [
       OpenBallot[],
       EndingBallot[],
       [string, EndedBallot][],
       [string, Lessons][],
       [string, number][],
+      [string, Wait][],
     ];
     return {
+      waiting: new Map(waiting),
       open: new Map(open.map((ballot) => [ballot.id, ballot])),
       outbox: new Map(outbox.map((ending) => [ending.id, ending])),
       ended: new Map(ended),
@@ -174,10 +198,24 @@ export const ballots: Reducer<Ballots, BallotCommand> = {
   },
 };
 
+function noteWait(
+  { waiting }: Ballots,
+  { id, sinceMs, untilMs }: Wait & { id: string },
+): "noted" | "known" | "full" {
+  if (waiting.has(id)) return "known"; // V4
+  if (waiting.size >= MAX_WAITING) {
+    for (const [other, wait] of waiting) if (wait.untilMs <= sinceMs) waiting.delete(other);
+    if (waiting.size >= MAX_WAITING) return "full";
+  }
+  waiting.set(id, { sinceMs, untilMs });
+  return "noted";
+}
+
 function open(state: Ballots, opened: OpenedBallot): "opened" | "known" | "full" {
   const { id, bytes } = opened;
   if (state.open.has(id) || state.outbox.has(id)) return "known"; // V1
   if (state.open.size + state.outbox.size >= MAX_OPEN || state.bytes + bytes > MAX_OPEN_BYTES) return "full";
+  state.waiting.delete(id);
   state.ended.delete(id); // its result is gone, or nobody would have opened it again
   state.open.set(id, { ...opened });
   state.bytes += bytes;

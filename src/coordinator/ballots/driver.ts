@@ -16,6 +16,7 @@ import {
 } from "../../base/index.ts";
 import {
   type Ballot,
+  type BallotEffect,
   type BallotEvent,
   type BallotResult,
   effectsOf,
@@ -25,12 +26,10 @@ import {
 } from "../../consensus/index.ts";
 import {
   type Audit,
-  type BallotOpenRequest,
-  ballotOpenRequestSchema,
   createSubjects,
   encode,
   HEADERS,
-  parse,
+  NO_SCOPE,
   SwarmError,
   toSwarmError,
 } from "../../protocol/index.ts";
@@ -40,20 +39,18 @@ import type { Office } from "../office/office.ts";
 import type { OfficeAnswers } from "../office/server.ts";
 import type { Placement } from "../placement/placement.ts";
 import { Asking, PUT_PAUSE_MS } from "./asking.ts";
-import type { OpenBallot, OpenedBallot } from "./ballots.ts";
+import type { OpenBallot } from "./ballots.ts";
 import { Batch } from "./batch.ts";
 import { wasCancelled } from "./cancelled.ts";
 import { createEndings, type Endings } from "./ending.ts";
 import { News, whereIs } from "./news.ts";
-import { prepareBallot, tooMany } from "./opening.ts";
+import { tooMany } from "./opening.ts";
+import { Openings } from "./openings.ts";
 import { answerPeople } from "./people.ts";
 import { type Question, Run } from "./run.ts";
-import { WaitingBallots } from "./waiting.ts";
 
 /** The pause before an end that could not be decided is tried again, in ms. */
 const END_PAUSE_MS = 500;
-/** Ballots on their way into the log: a second's worth. Those of a slow log wait in their queue, and not here. */
-const MAX_OPENING = 1_024;
 /** Ballots that a new holder of the office takes up at the same time. */
 const MAX_TAKEN_UP = 32;
 
@@ -73,10 +70,11 @@ export function createBallots(parts: BallotParts): BallotDriver {
 interface BallotParts {
   transport: Transport;
   office: Office;
-  placement: Pick<Placement, "pick" | "onQuestion">;
+  placement: Pick<Placement, "pick" | "seats" | "onQuestion" | "knowsWhoLives">;
   tasks: Pick<TaskClient, "cancelScope">;
   log: Logger;
   meter: Meter;
+  /** Where refused votes are kept at once; without it only in the verdict. */
   audit?: Audit | undefined;
   clock?: Clock;
 }
@@ -88,12 +86,10 @@ class Driver implements BallotDriver {
   readonly #clock: Clock;
   readonly #subjects;
   readonly #endings: Endings;
-  readonly #opens: Batch<OpenedBallot>;
   readonly #steps: Batch<{ id: string; core: Json; bytes: number }>;
   readonly #asking: Asking;
   readonly #runs = new Map<string, Run>();
-  readonly #opening = new Map<string, Promise<void>>();
-  readonly #waiting = new WaitingBallots((id, reason) => this.#news.waitsForAgents(id, reason));
+  readonly #openings: Openings;
   readonly #news: News;
   #open: Subscription[] = [];
   #isStopped = false;
@@ -119,17 +115,23 @@ class Driver implements BallotDriver {
       ...shared,
       isLive: (run) => this.#isLive(run),
       keep: (run) => this.#keep(run),
+      onStranger: (question, agent) => this.#news.stranger(question, agent),
       step: (run, event) => this.#step(run, event),
     });
-    this.#opens = new Batch(office, (ballots) => ({ type: "ballots-open", ballots }));
+    this.#openings = new Openings({
+      ...shared,
+      isFull: () => this.#asking.isFull,
+      onWait: (id, reason) => this.#news.waitsForAgents(id, reason),
+      onOpened: (...opened) => this.#onOpened(...opened),
+    });
     this.#steps = new Batch(office, (steps) => ({ type: "ballots-advance", steps }));
     this.answers = {
-      "ballot-open": (body) => this.#openAsked(body),
+      "ballot-open": (body) => this.#openings.open(body),
       ...answerPeople({
         office,
         clock: this.#clock,
         findRun: (id) => this.#runs.get(id),
-        whyWaiting: (id) => this.#waiting.why(id, this.#clock.now()),
+        whyWaiting: (id) => this.#openings.whyWaiting(id),
         step: (run, event) => this.#step(run, event),
       }),
     };
@@ -143,31 +145,11 @@ class Driver implements BallotDriver {
     });
   }
 
-  /** @throws SwarmError `unavailable`, `rate_limited`, `not_leader`, `invalid_input`. */
-  async #openAsked(body: unknown): Promise<{ opened: true }> {
-    const request = parse(ballotOpenRequestSchema, body, "ballot-open");
-    this.#checkOffice();
-    const { taskId } = request;
-    let opening = this.#opening.get(taskId);
-    if (opening === undefined) {
-      if (this.#opening.size >= MAX_OPENING || this.#asking.isFull) throw tooMany();
-      opening = this.#openOnce(request).finally(() => this.#opening.delete(taskId));
-      this.#opening.set(taskId, opening);
-    }
-    await opening;
-    return { opened: true };
-  }
-
   #start(): void {
     const { office, placement } = this.#parts;
     placement.onQuestion((at) => this.#asking.takeBack(at));
     office.onTenure((tenure) => this.#onTenure(tenure !== null));
     if (office.tenure !== null) this.#onTenure(true);
-  }
-
-  #checkOffice(): void {
-    if (this.#parts.office.tenure !== null) return;
-    throw new SwarmError("not_leader", "this coordinator does not hold the office: ask again");
   }
 
   // Taking and leaving the office
@@ -193,7 +175,7 @@ class Driver implements BallotDriver {
     this.#open = [];
     for (const run of this.#runs.values()) run.cancelWake?.(); // D2
     this.#runs.clear();
-    this.#waiting.clear();
+    this.#openings.clear();
     this.#asking.stop();
   }
 
@@ -252,35 +234,17 @@ class Driver implements BallotDriver {
     return this.#runs.get(run.id) === run;
   }
 
-  // Opening
-
-  async #openOnce(request: BallotOpenRequest): Promise<void> {
-    const { taskId } = request;
-    if (await this.#isKnown(taskId)) return;
-    const { office, placement } = this.#parts;
-    const atMs = this.#clock.now();
-    const { opened, core, effects } = this.#waiting.attempt(taskId, atMs, (sinceMs) =>
-      prepareBallot(request, { state: office.state, pick: placement.pick, atMs, sinceMs }),
-    );
-    const outcome = await this.#opens.add(opened, opened.bytes);
-    if (outcome === "full") throw tooMany();
-    const ballot = office.state.ballots.open.get(taskId);
-    if (outcome !== "opened" || ballot === undefined || this.#runs.has(taskId)) return;
+  /** The log holds the ballot: now its agents are asked (D1). */
+  #onOpened(ballot: OpenBallot, core: Ballot, effects: BallotEffect[], cancelled: string | undefined): void {
+    if (this.#runs.has(ballot.id)) return;
     const run = this.#begin(ballot, core);
     this.#news.opened(run);
     if (core.result !== undefined) return void this.#end(run, core.result);
-    for (const question of this.#asking.register(run, effects)) void this.#asking.put(question, false);
-    this.#wake(run);
-  }
-
-  /** Whether the ballot is open, or has ended: then its result is there, unless it aged out. */
-  async #isKnown(taskId: string): Promise<boolean> {
-    const { open, outbox, ended } = this.#parts.office.state.ballots;
-    if (open.has(taskId) || outbox.has(taskId)) return true;
-    if (!ended.has(taskId)) return false;
-    return (
-      (await this.#parts.transport.log("results").last(this.#subjects.filters.resultById(taskId))) !== null
-    );
+    const questions = this.#asking.register(run, effects);
+    if (cancelled === undefined) {
+      for (const question of questions) void this.#asking.put(question, false);
+      this.#wake(run);
+    } else this.#cancel(run, cancelled);
   }
 
   // Deciding
@@ -390,11 +354,18 @@ class Driver implements BallotDriver {
 
   #onCancel(message: Incoming): void {
     const [scope, taskId] = message.subject.split(".").slice(-2) as [string, string];
-    const run = this.#runs.get(taskId);
-    if (run !== undefined) this.#cancel(run, "the task was cancelled");
-    if (taskId !== "-" || scope === "-") return;
-    for (const other of [...this.#runs.values()]) {
-      if (other.ballot.scope === scope) this.#cancel(other, `the scope ${scope} was cancelled`);
+    if (taskId !== NO_SCOPE) {
+      const run = this.#runs.get(taskId);
+      if (run !== undefined) this.#cancel(run, "the task was cancelled");
+      else this.#openings.cancel(scope, taskId, "the task was cancelled");
+      return;
+    }
+    if (scope === NO_SCOPE) return;
+    const reason = `the scope ${scope} was cancelled`;
+    // The stragglers of a ballot are cancelled by its own id, and no ballot is on its way under that.
+    if (!this.#runs.has(scope)) this.#openings.cancel(scope, NO_SCOPE, reason);
+    for (const run of [...this.#runs.values()]) {
+      if (run.ballot.scope === scope) this.#cancel(run, reason);
     }
   }
 }

@@ -4,7 +4,7 @@ import { type Clock, type Logger, type Meter, toIsoTime } from "../../base/index
 import type { BallotEffect } from "../../consensus/index.ts";
 import { type Audit, type Evidence, encode, type Subjects, type WhereReply } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
-import type { Run } from "./run.ts";
+import type { Question, Run } from "./run.ts";
 
 /** Tells of the ballots of one coordinator. */
 export class News {
@@ -53,6 +53,16 @@ export class News {
     const facts = { alert: "vote_refused", ballot: id, fault: kind, seat, agent, reason };
     log.warn(facts, "a vote was refused; its evidence is kept in the verdict");
     this.#tell(id, "evidence", evidence);
+  }
+
+  /** Somebody who was not asked answered. */
+  stranger({ run, taskId }: Question, agent: string): void {
+    const { log, meter } = this.#parts;
+    meter.votesRefused.inc({ fault: "not_asked" });
+    log.warn(
+      { alert: "vote_refused", ballot: run.id, taskId, fault: "not_asked", agent },
+      "a question was answered by somebody who was not asked",
+    );
   }
 
   #tell(id: string, event: string, more: object): void {

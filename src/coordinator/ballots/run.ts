@@ -1,6 +1,6 @@
 // One open ballot as the holder of the office works on it: what is soft about it, and can be made again from the control
 // log and the results of its questions. Owns the shape; who changes it is driver.ts.
-import type { Ballot } from "../../consensus/index.ts";
+import { type Ballot, sightIn } from "../../consensus/index.ts";
 import type { AdviceQuestion, SeatQuestion } from "../../protocol/index.ts";
 import type { OpenBallot } from "./ballots.ts";
 import { type Addressee, QuestionForm } from "./messages.ts";
@@ -59,6 +59,7 @@ export class Run {
   cancelWake: (() => void) | undefined;
   /** Called when a question is answered, once the ballot has ended. */
   onAnswered: (() => void) | undefined;
+  #sight: { readonly round: number; readonly isRight: ReturnType<typeof sightIn> } | undefined;
 
   constructor(ballot: OpenBallot, core: Ballot) {
     this.id = ballot.id;
@@ -66,6 +67,12 @@ export class Run {
     this.core = core;
     this.form = new QuestionForm(ballot);
     this.ended.promise.catch(() => undefined); // mostly nobody waits for it
+  }
+
+  /** Whether the ballot's topology shows a seat the answers of just these seats in that round. */
+  maySee(round: number, seat: number, shown: readonly number[]): boolean {
+    if (this.#sight?.round !== round) this.#sight = { round, isRight: sightIn(this.core.spec, round) };
+    return this.#sight.isRight(seat, shown);
   }
 
   /** The questions without an answer. */

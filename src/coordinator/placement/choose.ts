@@ -3,7 +3,8 @@
 //
 // Q1  Who does not offer the capability, or takes no new work, is never chosen.
 // Q2  While an agent has a free slot, none without one is chosen. When all are busy, one may be given as much again as it
-//     has slots, so that a task is at hand when a slot comes free; beyond that nobody is chosen.
+//     has slots, so that a task is at hand when a slot comes free; beyond that nobody is chosen. Seats of ballots fill
+//     slots, and do not count for that: they line up, because their ballots are bounded already.
 // Q3  The same candidates, task and seed give the same choice.
 //
 // The record is explored by Thompson sampling: a success rate is drawn from Beta(successes + 1, failures + 1) and the draw
@@ -34,8 +35,10 @@ export interface Candidate {
   readonly profile: Profile;
   /** Whether it takes new work. */
   readonly isOpen: boolean;
-  /** Attempts that it has, or will have of what was placed on it. */
+  /** Attempts that it has, or will have of what was placed on it and of its seats in ballots. */
   readonly load: number;
+  /** The same without the seats that its heartbeats do not tell of yet (Q2). */
+  readonly tasks: number;
   /** What to expect of it. */
   readonly expectation: Expectation;
 }
@@ -110,8 +113,8 @@ function isFree({ isOpen, load, profile }: Candidate): boolean {
 }
 
 /** Whether it may be given one more, though it may have to wait (Q2). */
-function mayBeGiven({ isOpen, load, profile }: Candidate): boolean {
-  return isOpen && load < profile.slots * MAX_LOAD;
+function mayBeGiven({ isOpen, tasks, profile }: Candidate): boolean {
+  return isOpen && tasks < profile.slots * MAX_LOAD;
 }
 
 /** Up to `count` of them, drawn evenly (R. Floyd's algorithm, Comm. ACM 30, 1987). */

@@ -72,6 +72,15 @@ export interface Placing {
     labels?: Readonly<Record<string, string>>;
     text?: string;
   }): Choice[];
+  readonly seats: SeatLoad;
+}
+
+/** Tells the placing who sits in ballots, so that seats count as load. Soft, and forgotten with the office. */
+export interface SeatLoad {
+  /** The agent is asked under this task id, or will be in a moment; told again, or with another agent, that one counts. */
+  take(taskId: string, agent: string): void;
+  /** Nobody waits for it any more. */
+  leave(taskId: string): void;
 }
 
 /** Makes the placing of a coordinator. */
@@ -151,6 +160,9 @@ export function createPlacing(parts: {
       },
       get load() {
         return outstanding.loadOf(id, statusNow()?.slots.used ?? 0);
+      },
+      get tasks() {
+        return outstanding.tasksOf(id, statusNow()?.slots.used ?? 0);
       },
       get expectation() {
         const own = registry.members.get(id)?.record.get(capability);
@@ -299,6 +311,10 @@ export function createPlacing(parts: {
     pick({ capability, labels, text, ...request }) {
       const kinds = kindsFor(office.state.registry, capability);
       return pick(kinds, { ...request, wanted: readWanted(labels, text) }, chance);
+    },
+    seats: {
+      take: (taskId, agent) => outstanding.seat(taskId, agent, nowMs()),
+      leave: (taskId) => outstanding.unseat(taskId),
     },
   };
 }

@@ -2,7 +2,7 @@
 // Soft state, lost with the office; time is an argument. Pure.
 //
 // U1  An agent's load is what its last heartbeat told, with what was placed and what ended since; never below what is
-//     known to be placed on it and open.
+//     known to be placed on it and open. The seats of ballots count like tasks.
 import type { Choice } from "./choose.ts";
 
 /** Placed tasks that are remembered; the oldest makes room. It costs its place in the record, nothing else. */
@@ -26,16 +26,24 @@ export interface Placed {
   readonly placedMs: number;
 }
 
-interface AgentLoad {
+/** What one agent was given of one kind. */
+interface Given {
   /** Placed less ended since its last heartbeat. */
   since: number;
-  /** Open placements, oldest first. */
+  /** Open placements, oldest first, and when each was made. */
   readonly open: Map<string, number>;
 }
 
-/** The placed tasks of one tenure. */
+interface AgentLoad {
+  readonly tasks: Given;
+  readonly seats: Given;
+}
+
+/** The placed tasks of one tenure, and the seats of its ballots. */
 export class Outstanding {
   readonly #tasks = new Map<string, Placed>();
+  /** The agent of each seat that is open. As many as there are questions of open ballots. */
+  readonly #seats = new Map<string, string>();
   readonly #agents = new Map<string, AgentLoad>();
 
   get size(): number {
@@ -52,10 +60,7 @@ export class Outstanding {
     if (this.#tasks.size >= MAX_OUTSTANDING)
       gone.push(...this.#take(this.#tasks.keys().next().value as string));
     this.#tasks.set(placed.taskId, placed);
-    const load = this.#agents.get(placed.choice.agent) ?? { since: 0, open: new Map() };
-    load.since++;
-    load.open.set(placed.taskId, placed.placedMs);
-    this.#agents.set(placed.choice.agent, load);
+    give(this.#loadFor(placed.choice.agent).tasks, placed.taskId, placed.placedMs);
     return gone;
   }
 
@@ -64,30 +69,63 @@ export class Outstanding {
     return this.#take(taskId)[0];
   }
 
+  /** An agent has a seat in a ballot, or will be asked in a moment. It may be told again; another agent takes the seat over. */
+  seat(taskId: string, agent: string, nowMs: number): void {
+    const before = this.#seats.get(taskId);
+    if (before === agent) return;
+    if (before !== undefined) this.unseat(taskId);
+    this.#seats.set(taskId, agent);
+    give(this.#loadFor(agent).seats, taskId, nowMs);
+  }
+
+  /** Nobody waits for the seat's answer any more. */
+  unseat(taskId: string): void {
+    const agent = this.#seats.get(taskId);
+    if (agent === undefined) return;
+    this.#seats.delete(taskId);
+    const load = this.#agents.get(agent);
+    if (load !== undefined) takeBack(load.seats, taskId);
+  }
+
   /** An agent told how many slots it uses. */
   hear(agent: string, nowMs: number): void {
     const load = this.#agents.get(agent);
     if (load === undefined) return;
-    load.since = 0;
-    for (const [taskId, placedMs] of load.open) {
-      if (placedMs < nowMs - OPEN_MS) load.open.delete(taskId);
-      else if (placedMs >= nowMs - UNSEEN_MS) load.since++;
-    }
-    if (load.open.size === 0) this.#agents.delete(agent);
+    recount(load.tasks, nowMs);
+    recount(load.seats, nowMs);
+    if (load.tasks.open.size + load.seats.open.size === 0) this.#agents.delete(agent);
   }
 
   /** How many attempts an agent has or will have; `used` is what it told last (U1). */
   loadOf(agent: string, used: number): number {
     const load = this.#agents.get(agent);
-    return load === undefined ? used : Math.max(load.open.size, used + load.since, 0);
+    if (load === undefined) return used;
+    const { tasks, seats } = load;
+    return Math.max(tasks.open.size + seats.open.size, used + tasks.since + seats.since, 0);
   }
 
-  /** Forgets everything, and gives what there was. */
+  /** The same without the seats that it was given since it told. */
+  tasksOf(agent: string, used: number): number {
+    const tasks = this.#agents.get(agent)?.tasks;
+    return tasks === undefined ? used : Math.max(tasks.open.size, used + tasks.since, 0);
+  }
+
+  /** Forgets everything, and gives the placed tasks that there were. */
   clear(): Placed[] {
     const all = [...this.#tasks.values()];
     this.#tasks.clear();
+    this.#seats.clear();
     this.#agents.clear();
     return all;
+  }
+
+  #loadFor(agent: string): AgentLoad {
+    let load = this.#agents.get(agent);
+    if (load === undefined) {
+      load = { tasks: { since: 0, open: new Map() }, seats: { since: 0, open: new Map() } };
+      this.#agents.set(agent, load);
+    }
+    return load;
   }
 
   #take(taskId: string): Placed[] {
@@ -95,7 +133,25 @@ export class Outstanding {
     if (placed === undefined) return [];
     this.#tasks.delete(taskId);
     const load = this.#agents.get(placed.choice.agent);
-    if (load?.open.delete(taskId) === true) load.since--;
+    if (load !== undefined) takeBack(load.tasks, taskId);
     return [placed];
+  }
+}
+
+function give(given: Given, taskId: string, nowMs: number): void {
+  given.since++;
+  given.open.set(taskId, nowMs);
+}
+
+function takeBack(given: Given, taskId: string): void {
+  if (given.open.delete(taskId)) given.since--;
+}
+
+/** The agent told what it has: only what it may not have had yet is added to that. */
+function recount(given: Given, nowMs: number): void {
+  given.since = 0;
+  for (const [taskId, placedMs] of given.open) {
+    if (placedMs < nowMs - OPEN_MS) given.open.delete(taskId);
+    else if (placedMs >= nowMs - UNSEEN_MS) given.since++;
   }
 }

@@ -52,8 +52,9 @@ export function pick(
   }
 
   function withPicks(candidate: Candidate): Candidate {
-    const { profile, isOpen, load, expectation } = candidate;
-    return { profile, isOpen, load: load + (times.get(profile.id) ?? 0), expectation };
+    const { profile, isOpen, load, tasks, expectation } = candidate;
+    const more = times.get(profile.id) ?? 0;
+    return { profile, isOpen, load: load + more, tasks: tasks + more, expectation };
   }
 }
 

@@ -17,6 +17,10 @@ export interface Placement {
   readonly answers: OfficeAnswers;
   /** Picks several agents for one question. */
   readonly pick: Placing["pick"];
+  /** For whoever seats those that were picked. */
+  readonly seats: Placing["seats"];
+  /** Resolves when it is known which agents live; before that, whoever took the office just now picks nobody. */
+  knowsWhoLives(): Promise<void>;
   /** Calls `onQuestion` for each ballot's question that is placed on an agent which will not answer it. */
   onQuestion(onQuestion: (at: PlacedAddress) => void): void;
 }
@@ -57,6 +61,8 @@ export function createPlacement(parts: {
       place: (body) => placing.place(body),
     },
     pick: (request) => placing.pick(request),
+    seats: placing.seats,
+    knowsWhoLives: () => registrar.knowsWhoLives(),
     onQuestion: (listener) => listeners.push(listener),
   };
 }
