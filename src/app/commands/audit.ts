@@ -123,7 +123,7 @@ export const verify = defineCommand({
     ]);
     const more = faultCount > faults.length ? [`and ${faultCount - faults.length} more`] : [];
     return [
-      `${colors.red("BROKEN")}  ${faultCount} faults in ${read}`,
+      `${colors.red("BROKEN")}  ${faultCount} ${faultCount === 1 ? "fault" : "faults"} in ${read}`,
       table(["WRITER", "ENTRY", "MESSAGE", "FAULT", "WHAT"], rows, ""),
       ...more,
     ].join("\n");
@@ -134,16 +134,15 @@ export const verify = defineCommand({
 function readWriter(role: string | undefined, writer: string | undefined) {
   if (writer === undefined) return { role };
   const [first = "", processId] = writer.split(".", 2);
-  if (processId === undefined) return { role, processId: parse(tokenSchema, writer, "--writer") };
+  if (processId === undefined) return { role, processId: parse(tokenSchema, writer, "--writer", "writer") };
   if (role !== undefined && role !== first) {
     throw new SwarmError("invalid_input", `--writer ${writer} is not of role ${role}: leave --role out`, {
       field: "writer",
     });
   }
-  const told = { field: "writer" } as const;
   return {
-    role: parse(tokenSchema, first, "--writer", told.field),
-    processId: parse(tokenSchema, processId, "--writer", told.field),
+    role: parse(tokenSchema, first, "--writer", "writer"),
+    processId: parse(tokenSchema, processId, "--writer", "writer"),
   };
 }
 
