@@ -160,13 +160,12 @@ describe("a task with a route", () => {
     const hosts = await Promise.all([1, 2, 3, 4].map((n) => host(`h${n}`, plain(`a${n}`))));
     await lives(coordinator, ...hosts.map(({ id }) => id));
     const ask = () =>
-      client.readNow("place", {
-        taskId: "t1",
-        capability: "work",
-        priority: "normal",
-        scope: "-",
-        route: "best",
-      });
+      vi.waitFor(async () => {
+        const task = { taskId: "t1", capability: "work", priority: "normal", scope: "-", route: "best" };
+        const place = await client.readNow("place", task);
+        expect(place).not.toBeNull(); // it waits half a second only
+        return place;
+      }, SOON);
     const place = await ask();
     for (let n = 0; n < 5; n++) expect(await ask()).toEqual(place);
     const chosen = hosts.find(({ id }) => id === place?.agent);

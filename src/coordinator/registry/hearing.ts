@@ -14,6 +14,7 @@ import {
   parse,
 } from "../../protocol/index.ts";
 import type { Incoming, Transport } from "../../transport/index.ts";
+import { SILENCE_MS } from "./sightings.ts";
 
 /** What NATS tells of clients that are gone, where this account imports it. */
 export const DISCONNECTS = "$SYS.ACCOUNT.*.DISCONNECT";
@@ -21,8 +22,6 @@ export const DISCONNECTS = "$SYS.ACCOUNT.*.DISCONNECT";
 const AGENT_CLIENT = "murmur-agent ";
 /** How long processes have to answer a roll call, in ms: in all, and after the last answer. */
 const ROLL_CALL = { timeoutMs: 2_000, stallMs: 250 } as const;
-/** How long a probed agent has to answer, in ms: it answers from memory. */
-const PROBE_TIMEOUT_MS = 1_000;
 /** Agents of one host that are probed: each may have ended by itself, hardly all of them. */
 const PROBED_AGENTS = 3;
 
@@ -62,12 +61,15 @@ export async function callRoll(
   return agents;
 }
 
-/** Whether any of the first few of these agents answers; at once when nobody listens. */
+/**
+ * Whether any of the first few of these agents answers. That nobody listens is known at once; one that listens may be
+ * slow, as on a loaded machine, and has the time that it may be silent.
+ */
 export async function anyAnswers({ bus, prefix }: Transport, ids: readonly string[]): Promise<boolean> {
   const subjects = createSubjects(prefix);
   const asked = ids
     .slice(0, PROBED_AGENTS)
-    .map((id) => bus.request(subjects.agent(id, "ping"), encode({}), { timeoutMs: PROBE_TIMEOUT_MS }));
+    .map((id) => bus.request(subjects.agent(id, "ping"), encode({}), { timeoutMs: SILENCE_MS }));
   return Promise.any(asked).then(
     () => true,
     () => false,
