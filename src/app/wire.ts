@@ -74,6 +74,7 @@ export async function runAgents(
     init: false,
     async start(parts) {
       const { transport, meter, log, processId } = parts;
+      const writer = auditWriterOf(parts, role.replaceAll("+", "_"));
       const host = createHost({
         transport,
         meter,
@@ -93,9 +94,10 @@ export async function runAgents(
         hostId: processId,
         workforce: host.workforce,
         capabilities: host.capabilities,
+        audit: writer.audit,
       });
       const rollCall = createRollCall({ transport, status: () => host.status(), log });
-      for (const service of [host.service, worker, rollCall]) {
+      for (const service of [writer.service, host.service, worker, rollCall]) {
         parts.services.push(service);
         await service.start();
       }

@@ -46,6 +46,8 @@ export interface AuditFacts {
   "foreign-message": { streamSeq: number };
   /** A signed vote was refused. */
   "vote-refused": { ballot: string; capability: string; evidence: Evidence };
+  /** Somebody answered a question of a ballot who was not asked; `agent` is who it says it is. */
+  "answer-refused": { ballot: string; capability: string; taskId: string; agent: string };
   /** An agent contradicted itself with its signature, and gets no seat in signed ballots any more. */
   "agent-marked": { agent: string; ballot: string };
   "office-taken": { coordinator: string; term: number };

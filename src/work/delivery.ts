@@ -13,6 +13,7 @@
 import { type Chance, type Clock, type Logger, type Meter, toIsoTime } from "../base/index.ts";
 import {
   ACK_WAIT_MS,
+  type Audit,
   CancelledError,
   type Encoding,
   encode,
@@ -49,6 +50,7 @@ export interface DeliveryParts {
   log: Logger;
   clock: Clock;
   chance: Chance;
+  audit?: Audit | undefined;
   scopes: CancelledScopes;
   /** Asks for the permit of a task's key: a permit, or the wait in ms; null when no key limits the task. */
   permitFor(task: KnownTask): Promise<Permit | { waitMs: number }> | null;

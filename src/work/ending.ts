@@ -2,9 +2,10 @@
 // their order; what an attempt did is delivery.ts's business.
 // I1: ack only after the result, or the task's place in the later stream, is stored.
 // I2: whoever loses a fenced append stops with `conflict`: another process holds the task now.
-import { type Chance, type Clock, type Meter, toIsoTime } from "../base/index.ts";
+import { type Chance, type Clock, type Logger, type Meter, toIsoTime } from "../base/index.ts";
 import {
   ACK_WAIT_MS,
+  type Audit,
   type Encoding,
   encode,
   HEADERS,
@@ -25,6 +26,7 @@ import { meterOutcome } from "./attempt.ts";
 import type { Journal, JournalTip } from "./journal.ts";
 import { storeLater } from "./later.ts";
 import { deadLetterOf, type Outcomes } from "./outcome.ts";
+import { createRefusedNotes } from "./refused.ts";
 import { decideAfterFailure } from "./retry.ts";
 
 /** A delivery and the task that it brought. */
@@ -69,8 +71,11 @@ export function createEndings(parts: {
   chance: Chance;
   outcomes: Outcomes;
   journal: Journal;
+  audit?: Audit | undefined;
+  log: Logger;
 }) {
-  const { transport, subjects, meter, clock, outcomes, journal } = parts;
+  const { transport, subjects, meter, clock, outcomes, journal, audit, log } = parts;
+  const noteRefused = createRefusedNotes({ outcomes, audit, log });
 
   return { record, afterFailure, conclude, finishKnown };
 
@@ -170,6 +175,7 @@ export function createEndings(parts: {
         error: new TerminalError(told, { code, field: "output" }),
       });
     }
+    if (!stored) noteRefused(at, result);
     if (stored && end.status === "failed" && !isSeat(delivery))
       await outcomes.bury(at, deadLetterOf(at, delivery, result));
     delivery.ack();

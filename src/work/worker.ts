@@ -18,6 +18,7 @@ import {
 } from "../base/index.ts";
 import {
   ACK_RENEW_MS,
+  type Audit,
   CancelledError,
   createSubjects,
   encode,
@@ -93,10 +94,12 @@ export function createWorker(parts: {
   hostId: string;
   workforce: Workforce;
   capabilities: readonly OfferedCapability[];
+  /** Where it is kept that a second result of a task was refused; without it only counted. */
+  audit?: Audit | undefined;
   clock?: Clock;
   chance?: Chance;
 }): Worker {
-  const { transport, meter, log, workforce } = parts;
+  const { transport, meter, log, workforce, audit } = parts;
   const clock = parts.clock ?? systemClock;
   const chance = parts.chance ?? systemChance;
   const subjects = createSubjects(transport.prefix);
@@ -127,7 +130,18 @@ export function createWorker(parts: {
   });
   const { limiterOf, permitFor } = allowance;
   const deliveries = createDeliveryHandler(
-    { transport, subjects, meter, log, clock, chance, scopes, permitFor, isAccepting: () => accepting },
+    {
+      transport,
+      subjects,
+      meter,
+      log,
+      clock,
+      chance,
+      audit,
+      scopes,
+      permitFor,
+      isAccepting: () => accepting,
+    },
     held,
   );
 

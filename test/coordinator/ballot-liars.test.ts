@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { expect, it, onTestFinished, vi } from "vitest";
 import type { VotePort } from "../../src/agent/index.ts";
 import { hashValue, type Json, signVote, voteKeyOf } from "../../src/consensus/index.ts";
-import type { SeatQuestion, SignedVote, Task, Verdict } from "../../src/protocol/index.ts";
+import type { Evidence, SeatQuestion, SignedVote, Task, Verdict } from "../../src/protocol/index.ts";
 import { resultOf, setupBallots, store } from "./ballot-swarm.ts";
 import { SOON } from "./support.ts";
 
@@ -81,9 +81,10 @@ it("decides for the honest value beside a wrong value, a forged signature and a 
 it("keeps both votes of an equivocator, counts neither, marks the agent, and seats it no more", async () => {
   const gate = Promise.withResolvers<void>();
   const waiting = ["a", "b", "c"].map((name) => ({ name, say: () => gate.promise.then(() => "cat") }));
-  const { ask, host, agentOf, evidence, office, subjects, transport, show } = await setupBallots(waiting, {
-    nats: true,
-  });
+  const { ask, host, leader, agentOf, evidence, office, subjects, transport, show } = await setupBallots(
+    waiting,
+    { nats: true },
+  );
   const asked = Promise.withResolvers<{ question: SeatQuestion; sign: Sign }>();
   await host(
     [{ name: "liar", say: () => "cat" }],
@@ -109,6 +110,11 @@ it("keeps both votes of an equivocator, counts neither, marks the agent, and sea
     abstained: "signed two different values in one round",
   });
   expect(evidence[0]?.votes.map(({ hash }) => hash)).toEqual([hashValue("cat"), hashValue("dog")]);
+  const { at: _at, ...told } = evidence[0] as Evidence;
+  expect(leader.notes.filter(({ kind }) => !kind.startsWith("office"))).toMatchObject([
+    { kind: "vote-refused", facts: { ballot: "b1", capability: "classify", evidence: told } },
+    { kind: "agent-marked", facts: { ballot: "b1", agent: agentOf("liar") } },
+  ]);
   expect(await office.read("agent", { agent: agentOf("liar") })).toMatchObject({ equivocations: 1 });
   expect(await office.read("agent", { agent: agentOf("a") })).toMatchObject({ equivocations: 0 });
   const after = await ask(null, { seats: 4, strategy: "bft", timeoutMs: 300 });

@@ -366,6 +366,9 @@ it("takes no answer from an agent that was not asked", async () => {
   });
   const refused = await leader.meter.votesRefused.get();
   expect(refused.values).toMatchObject([{ labels: { fault: "not_asked" }, value: 1 }]);
+  const facts = { ballot: expect.any(String), capability: "classify", agent: "mallory" };
+  const noted = leader.notes.filter(({ kind }) => !kind.startsWith("office"));
+  expect(noted).toMatchObject([{ kind: "answer-refused", facts }]);
 });
 
 it("waits for more agents, tells what for, and opens when they come", async () => {

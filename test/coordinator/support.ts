@@ -14,7 +14,7 @@ import {
   type OfficeOptions,
   type Placement,
 } from "../../src/coordinator/index.ts";
-import type { AgentStatus } from "../../src/protocol/index.ts";
+import type { AgentStatus, AuditNote } from "../../src/protocol/index.ts";
 import {
   connectMemory,
   connectNats,
@@ -35,6 +35,8 @@ export interface Coordinator {
   placement: Placement;
   transport: Transport;
   meter: ReturnType<typeof createMeter>;
+  /** What it noted for the audit log. */
+  notes: AuditNote[];
   stop(): Promise<void>;
 }
 
@@ -83,10 +85,13 @@ export async function setupOffice(
     const own = given ?? (await connect());
     const meter = createMeter();
     const log = silentLogger;
+    const notes: AuditNote[] = [];
+    const audit = (note: AuditNote) => void notes.push(note);
     const office = createOffice({
       transport: own,
       log,
       meter,
+      audit,
       id,
       members,
       version: "1.0.0",
@@ -95,9 +100,10 @@ export async function setupOffice(
     });
     const placement = createPlacement({ transport: own, office, meter, log, seed: 1 });
     const tasks = createTaskClient({ transport: own, meter });
-    const ballots = createBallots({ transport: own, office, placement, tasks, log, meter, ...ballotParts });
+    const shared = { transport: own, office, log, audit };
+    const ballots = createBallots({ ...shared, placement, tasks, meter, ...ballotParts });
     const answers = { ...placement.answers, ...ballots.answers };
-    const answering = createOfficeServer({ transport: own, office, members, log, answers });
+    const answering = createOfficeServer({ ...shared, members, answers });
     const looking = createStaleServer({ transport: own, office, log });
     const stop = async () => {
       await looking.stop();
@@ -114,7 +120,7 @@ export async function setupOffice(
     await answering.start();
     await looking.start();
     await office.opened;
-    return { id, office, placement, transport: own, meter, stop };
+    return { id, office, placement, transport: own, meter, notes, stop };
   }
 
   return {

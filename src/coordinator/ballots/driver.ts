@@ -75,6 +75,7 @@ interface BallotParts {
   log: Logger;
   meter: Meter;
   /** Where refused votes are kept at once; without it only in the verdict. */
+  /** Where refused votes and answers are kept at once; without it only in the verdict. */
   audit?: Audit | undefined;
   clock?: Clock;
 }

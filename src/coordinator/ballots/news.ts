@@ -57,7 +57,11 @@ export class News {
 
   /** Somebody who was not asked answered. */
   stranger({ run, taskId }: Question, agent: string): void {
-    const { log, meter } = this.#parts;
+    const { log, meter, audit } = this.#parts;
+    audit?.({
+      kind: "answer-refused",
+      facts: { ballot: run.id, capability: run.ballot.capability, taskId, agent },
+    });
     meter.votesRefused.inc({ fault: "not_asked" });
     log.warn(
       { alert: "vote_refused", ballot: run.id, taskId, fault: "not_asked", agent },
