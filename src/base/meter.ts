@@ -97,9 +97,16 @@ export function createMeter(options: { defaults?: boolean } = {}) {
       "outcome",
     ]),
     ballots: counter("murmur_ballots_total", "Ballots that this coordinator ended.", ["strategy", "outcome"]),
-    votesRefused: counter("murmur_votes_refused_total", "Signed votes that this coordinator refused.", [
-      "fault",
-    ]),
+    ballotAnswers: counter(
+      "murmur_ballot_answers_total",
+      "Results of ballots' seats, judges and verifiers stored by this process; they are no tasks of their own.",
+      ["capability", "status"],
+    ),
+    votesRefused: counter(
+      "murmur_votes_refused_total",
+      "Votes that this coordinator refused: signed ones, and answers of agents that were not asked.",
+      ["fault"],
+    ),
     ballotSeconds: histogram("murmur_ballot_seconds", "Time from opening a ballot to its verdict."),
     ballotAgreement: histogram(
       "murmur_ballot_agreement_ratio",

@@ -3,7 +3,7 @@
 import { z } from "zod";
 import type { Json } from "../consensus/index.ts";
 import { parse, SwarmError, showValue } from "../protocol/index.ts";
-import { viewBallots } from "./ballots/view.ts";
+import { viewBallots, viewOpenBallots } from "./ballots/view.ts";
 import { toBudgetFields } from "./budgets/border.ts";
 import { viewBudgets } from "./budgets/budgets.ts";
 import { viewChanges, viewConfig } from "./config/config.ts";
@@ -71,7 +71,9 @@ const reads = {
     nameOf,
     view: (state, _request, { at, nowMs }) => viewBudgets(state.budgets, at, nowMs),
   }),
-  ballots: read(z.strictObject({}), (state) => ({ ballots: viewBallots(state.ballots) })),
+  ballots: read(z.strictObject({ open: z.boolean().default(false) }), (state, { open }) => ({
+    ballots: open ? viewOpenBallots(state.ballots) : viewBallots(state.ballots),
+  })),
 };
 
 /** When a state is looked at: log time, and the clock of whoever looks. */

@@ -191,6 +191,8 @@ export const taskStatusSchema = z.object({
   dueAt: z.string().nullable(),
   /** Where the task is or was placed, and why; only of one with a route other than `queue`. */
   placement: placementSchema.optional(),
+  /** Of a ballot that is open or has ended with a verdict: its seats, and how many of them have answered. */
+  ballot: z.object({ seats: z.int(), answered: z.int() }).optional(),
   result: resultSchema.optional(),
 });
 export type TaskStatus = z.output<typeof taskStatusSchema>;

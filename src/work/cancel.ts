@@ -1,6 +1,6 @@
 // Cancelling: the durable part is the `cancelled` result (or the scope's mark); purge and broadcast make it fast.
 // I1: the result decides the race with the agent: first writer wins.
-import type { Clock } from "../base/index.ts";
+import { type Clock, sleep } from "../base/index.ts";
 import {
   encode,
   HEADERS,
@@ -10,14 +10,16 @@ import {
   type Subjects,
   SwarmError,
   type TaskAddress,
+  toSwarmError,
   type WhereReply,
 } from "../protocol/index.ts";
 import type { Log, Stored, Transport } from "../transport/index.ts";
 import { queuedAtMs } from "./ending.ts";
+import type { OpenBallotReply } from "./open-ballots.ts";
 import type { Outcomes } from "./outcome.ts";
 import { readPlacedTask } from "./placed-lane.ts";
 import { markScope } from "./scopes.ts";
-import type { TaskReader } from "./status.ts";
+import type { Located, TaskReader } from "./status.ts";
 
 interface CancelParts {
   transport: Transport;
@@ -30,12 +32,40 @@ interface CancelParts {
 /** How many results of a cancelled scope are on their way at once. */
 const STORES_IN_FLIGHT = 64;
 
-/** Cancels one task. @throws SwarmError `not_found`; `conflict` when it ended before. */
-export async function cancelTask(parts: CancelParts, taskId: string): Promise<void> {
+/** How long a cancel waits for somebody in office who knows of a ballot, when its caller says nothing, in ms. */
+export const CANCEL_TIMEOUT_MS = 5_000;
+/** The pause before it is looked again, in ms: 1/10 of the shortest election. */
+const CANCEL_PAUSE_MS = 50;
+
+/**
+ * Cancels one task. @throws SwarmError `not_found`; `conflict` when it ended before; `unavailable` when nobody who would know
+ * it took the office within `timeoutMs`: then nothing was cancelled.
+ */
+export async function cancelTask(
+  parts: CancelParts,
+  taskId: string,
+  { timeoutMs = CANCEL_TIMEOUT_MS }: { timeoutMs?: number | undefined } = {},
+): Promise<void> {
+  const { reader, clock } = parts;
+  const endMs = clock.now() + timeoutMs;
+  for (;;) {
+    const found = await reader.locate(taskId);
+    if (found !== null) return cancelStoredTask(parts, taskId, found);
+    try {
+      const open = await reader.findBallot(taskId);
+      if (open !== null) return await cancelBallot(parts, taskId, open);
+      if ((await reader.locate(taskId)) !== null) continue; // it ended, or came, between two looks
+      throw new SwarmError("not_found", `no task ${taskId} is stored here`);
+    } catch (error) {
+      if (toSwarmError(error).code !== "unavailable" || clock.now() + CANCEL_PAUSE_MS >= endMs) throw error;
+      await sleep(CANCEL_PAUSE_MS, { clock });
+    }
+  }
+}
+
+async function cancelStoredTask(parts: CancelParts, taskId: string, found: Located): Promise<void> {
   const { transport, subjects, reader, outcomes } = parts;
   const { filters } = subjects;
-  const found = await reader.locate(taskId);
-  if (found === null) return cancelBallot(parts, taskId);
   if (found.place === "result") throw endedBefore(taskId);
   const scope = found.scope ?? NO_SCOPE;
   const at: TaskAddress = { capability: found.capability, priority: "normal", scope, taskId };
@@ -43,7 +73,7 @@ export async function cancelTask(parts: CancelParts, taskId: string): Promise<vo
   const running = await reader.findRunning(taskId, found);
   const task = { at, placement: found.placement, running };
   const result = cancelledResult(task, found.stored, parts.clock.now());
-  const stored = await outcomes.store(at, result, "json"); // I1
+  const stored = await outcomes.store(at, result, "json", found.stored.header(HEADERS.ballot)); // I1
   transport.bus.publish(subjects.cancel(scope, taskId), encode({}));
   await Promise.all([
     transport.log("tasks").purge({ filter: filters.taskById(taskId) }),
@@ -56,10 +86,8 @@ export async function cancelTask(parts: CancelParts, taskId: string): Promise<vo
 }
 
 /** Cancels an open ballot: its result is stored here, and the holder of the office lets its seats go. */
-async function cancelBallot(parts: CancelParts, taskId: string): Promise<void> {
-  const { transport, subjects, reader, outcomes } = parts;
-  const open = await reader.findBallot(taskId);
-  if (open === null) throw new SwarmError("not_found", `no task ${taskId} is stored here`);
+async function cancelBallot(parts: CancelParts, taskId: string, open: OpenBallotReply): Promise<void> {
+  const { transport, subjects, outcomes } = parts;
   const { capability, priority, scope } = open.ballot;
   const nowMs = parts.clock.now();
   const result: Result = {
@@ -111,7 +139,7 @@ async function cancelStored(parts: CancelParts, log: Log, filter: string): Promi
     const task = readStored(subjects, stored);
     if (task === null) continue;
     const result = cancelledResult(task, stored, clock.now());
-    storing.push(outcomes.store(task.at, result, "json"));
+    storing.push(outcomes.store(task.at, result, "json", stored.header(HEADERS.ballot)));
     if (storing.length >= STORES_IN_FLIGHT) {
       await Promise.all(storing);
       storing = [];

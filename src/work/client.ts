@@ -59,8 +59,12 @@ export interface TaskClient extends TaskReader {
   run(task: TaskInput, options?: SubmitOptions & { timeoutMs?: number | undefined }): Promise<Result>;
   /** Waits for the result of a task that was handed in before. @throws SwarmError `timeout`, `not_found`. */
   result(taskId: string, options?: { timeoutMs?: number | undefined }): Promise<Result>;
-  /** Cancels one task. @throws SwarmError `not_found`; `conflict` when it had ended already. */
-  cancel(taskId: string): Promise<void>;
+  /**
+   * Cancels one task. An open ballot is known to the office alone: while that changes hands, its next holder is waited for.
+   * @throws SwarmError `not_found`; `conflict` when it had ended already; `unavailable` when nobody took the office within
+   *   `timeoutMs` (default 5 s) of whom the id may be an open ballot: then nothing was cancelled.
+   */
+  cancel(taskId: string, options?: { timeoutMs?: number | undefined }): Promise<void>;
   /** Cancels all tasks of a scope, and those that will still be handed in under it. */
   cancelScope(scope: string): Promise<void>;
   /** Hands in a failed or cancelled task anew, as a new task labelled `replayOf`. @throws SwarmError `not_found`, `conflict`. */
@@ -217,7 +221,7 @@ export function createTaskClient(parts: {
         waiting.close();
       }
     },
-    cancel: (taskId) => cancelTask({ ...room, reader, outcomes }, taskId),
+    cancel: (taskId, options) => cancelTask({ ...room, reader, outcomes }, taskId, options),
     cancelScope: (scope) => cancelScope({ ...room, reader, outcomes }, scope),
     async retry(taskId) {
       const status: TaskStatus = await reader.status(taskId);

@@ -160,7 +160,7 @@ export function createEndings(parts: {
     };
     let stored: boolean;
     try {
-      stored = await outcomes.store(at, result, encoding);
+      stored = await outcomes.store(at, result, encoding, delivery.header(HEADERS.ballot));
     } catch (error) {
       const refused = toSwarmError(error);
       // An output that cannot be stored (cyclic, too large) fails the task: another attempt would end the same way.

@@ -21,7 +21,7 @@ import {
   showValue,
   type TaskAddress,
 } from "../protocol/index.ts";
-import type { Log, Stored, Transport } from "../transport/index.ts";
+import type { Headers, Log, Stored, Transport } from "../transport/index.ts";
 import { bodyHeaders, isLarge, packLarge, unpackStored } from "./bodies.ts";
 
 /** Waits between tries of an append whose fate is unknown. */
@@ -31,8 +31,11 @@ const SETTLE_TRIES = 15;
 
 /** Stores and reads results and dead letters. */
 export interface Outcomes {
-  /** Stores the result; false when the task already had one (I1). @throws SwarmError `unavailable` after many tries. */
-  store(at: TaskAddress, result: Result, encoding: Encoding): Promise<boolean>;
+  /**
+   * Stores the result; false when the task already had one (I1). `ballot`: the task is a question of this ballot, which is
+   * counted as an answer and not as a task. @throws SwarmError `unavailable` after many tries.
+   */
+  store(at: TaskAddress, result: Result, encoding: Encoding, ballot?: string): Promise<boolean>;
   /** The same with a result, or a reference to it, that was encoded before. */
   storeBytes(at: TaskAddress, status: ResultStatus, bytes: Uint8Array, encoding: Encoding): Promise<boolean>;
   /** The stored result of a task, wherever its capability. */
@@ -58,11 +61,11 @@ export function createOutcomes(parts: {
     log: Log,
     subject: string,
     data: Uint8Array,
-    encoding: Encoding,
+    headers: Headers,
   ): Promise<boolean> {
     for (let attempt = 1; ; attempt++) {
       try {
-        await log.append(subject, data, { headers: bodyHeaders(encoding) });
+        await log.append(subject, data, { headers });
         return true;
       } catch (error) {
         if (!(error instanceof SwarmError)) throw error;
@@ -78,19 +81,24 @@ export function createOutcomes(parts: {
     status: ResultStatus,
     bytes: Uint8Array,
     encoding: Encoding,
+    ballot?: string,
   ): Promise<boolean> {
-    const subject = subjects.result(at.capability, at.scope, at.taskId);
-    const stored = await appendSettled(results, subject, bytes, encoding);
-    if (stored) meter.tasksFinished.inc({ capability: at.capability, status });
+    const { capability, scope, taskId } = at;
+    const headers = bodyHeaders(encoding);
+    const subject = subjects.result(capability, scope, taskId);
+    const marked = ballot === undefined ? headers : { ...headers, [HEADERS.ballot]: ballot };
+    const stored = await appendSettled(results, subject, bytes, marked);
+    if (stored)
+      (ballot === undefined ? meter.tasksFinished : meter.ballotAnswers).inc({ capability, status });
     else meter.fencedWrites.inc({ kind: "result" });
     return stored;
   }
 
   return {
-    async store(at, result, encoding) {
+    async store(at, result, encoding, ballot) {
       let bytes = encode(result, encoding);
       if (isLarge(bytes)) bytes = await packLarge(bytes, encoding, transport.blobs);
-      return storeBytes(at, result.status, bytes, encoding);
+      return storeBytes(at, result.status, bytes, encoding, ballot);
     },
     storeBytes,
     async read(taskId) {
@@ -105,7 +113,7 @@ export function createOutcomes(parts: {
       if ((await dead.last(subject, { fresh: true })) !== null) return;
       let bytes = encode(letter);
       if (isLarge(bytes)) bytes = await packLarge(bytes, "json", transport.blobs);
-      await appendSettled(dead, subject, bytes, "json");
+      await appendSettled(dead, subject, bytes, bodyHeaders("json"));
     },
   };
 }

@@ -11,6 +11,7 @@ import {
   SwarmError,
   type TaskState,
   type TaskStatus,
+  type Verdict,
   type WhereReply,
   whereReplySchema,
 } from "../protocol/index.ts";
@@ -18,6 +19,7 @@ import type { Log, Stored, Transport } from "../transport/index.ts";
 import { unpackStored } from "./bodies.ts";
 import { queuedAtMs } from "./ending.ts";
 import type { Journal } from "./journal.ts";
+import { createOpenBallots, type OpenBallotLine, type OpenBallotReply } from "./open-ballots.ts";
 import { type Outcomes, readResult } from "./outcome.ts";
 import { placedConsumer, readPlacedTask } from "./placed-lane.ts";
 
@@ -45,11 +47,13 @@ export interface ListOptions {
   capability?: string | undefined;
   /** Default {@link DEFAULT_LIST_LIMIT}, at most {@link MAX_LIST_LIMIT}. */
   limit?: number | undefined;
+  /** Also the questions that ballots put to their seats, judges and verifiers; default false: the ballot stands for them. */
+  seats?: boolean | undefined;
 }
 
 /** Reads tasks' states. */
 export interface TaskReader {
-  /** @throws SwarmError `not_found`, `unavailable`. */
+  /** @throws SwarmError `not_found`; `unavailable`, also while nobody knows whether an id is an open ballot's. */
   status(taskId: string): Promise<TaskStatus>;
   /** Live tasks first (newest first), then ended ones (newest first). @throws SwarmError `unavailable`. */
   list(options?: ListOptions): Promise<TaskStatus[]>;
@@ -57,12 +61,9 @@ export interface TaskReader {
   locate(taskId: string): Promise<Located | null>;
   /** The attempt of a task that runs now, or null; asks the hosts only about a task that may have reached one. */
   findRunning(taskId: string, found: Located): Promise<WhereReply | null>;
-  /** The open ballot with this id, as the holder of the office tells; null when it has none. Its task is in no stream. */
+  /** As {@link OpenBallots.find}. */
   findBallot(taskId: string): Promise<OpenBallotReply | null>;
 }
-
-/** What the holder of the office tells of an open ballot. */
-export type OpenBallotReply = WhereReply & { ballot: NonNullable<WhereReply["ballot"]> };
 
 /** A reader over the streams. */
 export function createTaskReader(parts: {
@@ -79,6 +80,8 @@ export function createTaskReader(parts: {
     later: transport.log("later"),
     tasks: transport.log("tasks"),
   };
+
+  const ballots = createOpenBallots({ transport, subjects, where });
 
   async function locate(taskId: string): Promise<Located | null> {
     const [result, later, due, task, placed] = await Promise.all([
@@ -144,18 +147,23 @@ export function createTaskReader(parts: {
     return live !== null && (await anyDelivered()).has(live.consumer) ? where(taskId) : null;
   }
 
-  async function findBallot(taskId: string): Promise<OpenBallotReply | null> {
-    const reply = await where(taskId);
-    return reply?.ballot === undefined ? null : { ...reply, ballot: reply.ballot };
+  function ofOpenBallot(taskId: string, { ballot, attempt, progress }: OpenBallotReply): TaskStatus {
+    const { capability, seats, answered } = ballot;
+    return { ...blank(taskId, capability, "running"), attempt, progress, ballot: { seats, answered } };
+  }
+
+  /** A ballot of a list, with what its seats said meanwhile where the office tells. */
+  async function ofListed({ id, capability, seats, answered }: OpenBallotLine): Promise<TaskStatus> {
+    const reply = await where(id);
+    if (reply?.ballot !== undefined) return ofOpenBallot(id, { ...reply, ballot: reply.ballot });
+    const progress = Math.round((100 * answered) / seats);
+    return { ...blank(id, capability, "running"), attempt: 1, progress, ballot: { seats, answered } };
   }
 
   /** A task that is stored nowhere: of an open ballot, the office knows; else it may have ended meanwhile. */
   async function ofUnlocated(taskId: string): Promise<TaskStatus> {
-    const open = await findBallot(taskId);
-    if (open !== null) {
-      const { ballot, attempt, progress } = open;
-      return { ...blank(taskId, ballot.capability, "running"), attempt, progress };
-    }
+    const open = await ballots.find(taskId);
+    if (open !== null) return ofOpenBallot(taskId, open);
     const found = await locate(taskId);
     if (found !== null) return ofLocated(taskId, found, true);
     throw new SwarmError(
@@ -173,6 +181,7 @@ export function createTaskReader(parts: {
       agent: result.agent,
       queuedMs: result.queuedMs,
       ...withPlacement(result.placement),
+      ...(result.verdict === undefined ? {} : { ballot: votesOf(result.verdict) }),
       result,
     };
   }
@@ -226,14 +235,15 @@ export function createTaskReader(parts: {
     return again === null || again.place === "queue" ? status : ofLocated(taskId, again, true);
   }
 
-  /** The newest messages that fit `filter`, newest first: reads a window at the end, doubled until it holds enough. */
-  async function newest(log: Log, filter: string, limit: number): Promise<Stored[]> {
+  /** The newest messages that fit, newest first: reads a window at the end, enlarged until it holds enough. */
+  async function newest(log: Log, filter: string, limit: number, withSeats: boolean): Promise<Stored[]> {
     const { firstSeq, lastSeq, messages } = await log.info();
     if (messages === 0) return [];
     for (let window = limit * 2; ; window *= 4) {
       const fromSeq = Math.max(firstSeq, lastSeq - window + 1);
       const found: Stored[] = [];
       for await (const stored of log.read({ filter, fromSeq })) {
+        if (!withSeats && stored.header(HEADERS.ballot) !== undefined) continue;
         found.push(stored);
         if (found.length > limit * 2) found.shift();
       }
@@ -254,17 +264,22 @@ export function createTaskReader(parts: {
     const wants = (...states: TaskState[]) => options.state === undefined || states.includes(options.state);
     const none: Stored[] = [];
     const isLive = wants("pending", "running", "retrying");
-    const [queued, placed, later, due, ended, busy] = await Promise.all([
-      isLive ? newest(logs.tasks, `${prefix}.task.${capability}.>`, limit) : none,
-      isLive ? newest(logs.tasks, filters.allPlaced, limit) : none,
-      wants("scheduled", "retrying") ? newest(logs.later, filters.allLater, limit) : none,
-      wants("scheduled", "retrying") ? newest(logs.later, `${prefix}.due.${capability}.>`, limit) : none,
-      wants("completed", "failed", "cancelled")
-        ? newest(logs.results, `${prefix}.result.${capability}.>`, limit)
-        : none,
+    const isLater = wants("scheduled", "retrying");
+    const isEnded = wants("completed", "failed", "cancelled");
+    const find = (log: Log, filter: string) => newest(log, filter, limit, options.seats === true);
+    const [queued, placed, later, due, ended, open, busy] = await Promise.all([
+      isLive ? find(logs.tasks, `${prefix}.task.${capability}.>`) : none,
+      isLive ? find(logs.tasks, filters.allPlaced) : none,
+      isLater ? find(logs.later, filters.allLater) : none,
+      isLater ? find(logs.later, `${prefix}.due.${capability}.>`) : none,
+      isEnded ? find(logs.results, `${prefix}.result.${capability}.>`) : none,
+      wants("running") ? ballots.list() : [],
       anyDelivered(),
     ]);
-    const statuses: Promise<TaskStatus>[] = [];
+    const statuses: Promise<TaskStatus>[] = open
+      .filter((ballot) => capability === "*" || ballot.capability === capability)
+      .slice(0, limit)
+      .map(ofListed);
     // One stream: its sequences put both kinds in order, and a task that is being handed over is seen as placed.
     for (const stored of [...queued, ...placed].sort((a, b) => b.seq - a.seq)) {
       const live = readLive(stored);
@@ -301,12 +316,17 @@ export function createTaskReader(parts: {
     locate,
     list,
     findRunning,
-    findBallot,
+    findBallot: (taskId) => ballots.find(taskId),
     async status(taskId) {
       const found = await locate(taskId);
       return found === null ? ofUnlocated(taskId) : ofLocated(taskId, found, true);
     },
   };
+}
+
+/** How many of a ballot's seats there are, and how many gave an answer that counts. */
+function votesOf({ seats }: Verdict): NonNullable<TaskStatus["ballot"]> {
+  return { seats: seats.length, answered: seats.filter(({ value }) => value !== undefined).length };
 }
 
 function withPlacement(placement: Placement | undefined): { placement?: Placement } {

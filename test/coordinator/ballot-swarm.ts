@@ -115,7 +115,7 @@ export async function setupBallots(voters: readonly (Voter | string)[], options:
         true,
       );
     }, SOON);
-    return { stop };
+    return { stop, meter: shared.meter };
   }
   if (voters.length > 0) await host(voters);
 

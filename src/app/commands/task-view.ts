@@ -20,7 +20,7 @@ export function renderStatus(status: TaskStatus, terminal: Terminal): string {
   const facts: Record<string, string | null> = {
     task: status.taskId,
     capability: status.capability,
-    state: paint(status.state, terminal),
+    state: `${paint(status.state, terminal)}${showVotes(status)}`,
     attempt: String(status.attempt),
     progress: status.progress === null ? null : `${status.progress} %`,
     agent: status.agent,
@@ -57,13 +57,18 @@ export function renderTasks(tasks: readonly TaskStatus[], terminal: Terminal): s
     tasks.map((task) => [
       task.taskId,
       task.capability ?? "-",
-      paint(task.state, terminal),
+      `${paint(task.state, terminal)}${showVotes(task)}`,
       String(task.attempt),
       task.progress === null ? "-" : `${task.progress} %`,
       task.agent ?? "-",
     ]),
     "no tasks",
   );
+}
+
+/** Of a ballot: how many of its seats have answered. */
+function showVotes({ ballot }: TaskStatus): string {
+  return ballot === undefined ? "" : `, ballot ${ballot.answered}/${ballot.seats}`;
 }
 
 function paint(state: TaskStatus["state"], { colors }: Terminal): string {

@@ -11,7 +11,7 @@ import {
 } from "../../protocol/index.ts";
 import { DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT } from "../../work/index.ts";
 import { defineCommand } from "../command.ts";
-import { reading } from "../session.ts";
+import { reading, untilAborted } from "../session.ts";
 import { renderStatus, renderTasks } from "./task-view.ts";
 
 const taskId = tokenSchema.meta({ positional: true, value: "TASK", description: "a task's id" });
@@ -26,10 +26,15 @@ export const ls = defineCommand({
       .max(MAX_LIST_LIMIT)
       .default(DEFAULT_LIST_LIMIT)
       .meta({ description: "at most this many", value: "N" }),
+    seats: z
+      .boolean()
+      .default(false)
+      .meta({ description: "also the questions of ballots to their seats, judges and verifiers" }),
   }),
   output: z.object({ tasks: z.array(taskStatusSchema) }),
   examples: ["task ls", "task ls --state failed --limit 10", "task ls --capability echo --json"],
-  details: "Live tasks first, then ended ones; the newest first.",
+  details:
+    "Live tasks first, then ended ones; the newest first. A ballot is one line, with how many of its seats have answered. Open\nballots are told by the coordinators; without one they are missing.",
   run: async (ports, input) => ({ tasks: await reading(ports, (await ports.tasks()).list(input)) }),
   render: ({ tasks }, terminal) => renderTasks(tasks, terminal),
 });
@@ -94,14 +99,14 @@ export const cancel = defineCommand({
   ]),
   examples: ["task cancel 01J9Z3V8K4M5N6P7Q8R9S0T1U2", "task cancel --scope nightly"],
   details:
-    "A waiting task ends at once, a running one within a second. A cancelled scope takes no further tasks.",
+    "A waiting task ends at once, a running one within a second. A cancelled scope takes no further tasks. An open ballot is\nknown to the office: while that changes hands, its next holder is waited for (5 s, --timeout).",
   async run(ports, { task, scope }) {
     if ((task === undefined) === (scope === undefined)) {
       throw new SwarmError("invalid_input", "name either a task or --scope", { field: "task" });
     }
     const tasks = await ports.tasks();
     if (task !== undefined) {
-      await reading(ports, tasks.cancel(task));
+      await untilAborted(tasks.cancel(task, { timeoutMs: ports.config.timeoutMs }), ports.signal);
       return { taskId: task, status: "cancelled" as const };
     }
     await reading(ports, tasks.cancelScope(scope!));

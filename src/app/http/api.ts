@@ -36,6 +36,8 @@ const listQuery = z.strictObject({
   state: z.enum(TASK_STATES).optional(),
   capability: tokenSchema.optional(),
   limit: z.coerce.number().int().min(1).max(MAX_LIST_LIMIT).optional(),
+  /** Also the questions that ballots put to their seats. */
+  seats: z.stringbool({ truthy: ["true"], falsy: ["false"] }).optional(),
 });
 const waitQuery = z.strictObject({ wait: z.coerce.number().int().min(1).max(MAX_WAIT_MS).optional() });
 

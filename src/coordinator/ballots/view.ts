@@ -111,6 +111,14 @@ export function viewBallots({ open, outbox, ended }: Ballots): BallotLine[] {
   return [...living, ...ending, ...past].slice(0, MAX_LINES);
 }
 
+/** Open ballots alone, the newest first. */
+export function viewOpenBallots({ open }: Ballots): BallotLine[] {
+  return [...open.values()]
+    .slice(-MAX_LINES)
+    .reverse()
+    .map((ballot) => lineOfOpen(ballot.core as unknown as Ballot, ballot.capability));
+}
+
 /** One ballot; `live` is its newest state where this coordinator works on it. @throws SwarmError `not_found`. */
 export function viewBallot(
   { ballots: state, registry }: Pick<OfficeState, "ballots" | "registry">,

@@ -1,0 +1,63 @@
+// Ballots that are cancelled while the office changes hands, or is held by nobody.
+import { expect, it, vi } from "vitest";
+import { decode, type Result } from "../../src/protocol/index.ts";
+import { setupBallots, type Voter } from "./ballot-swarm.ts";
+import { SOON } from "./support.ts";
+
+/** A ballot whose three seats think until they are told what to say, or to stop. */
+async function setup() {
+  const { promise: said, resolve: say } = Promise.withResolvers<string>();
+  const stopped: string[] = [];
+  const voters = ["a", "b", "c"].map((name): Voter => {
+    const stop = (signal: AbortSignal) =>
+      new Promise((_, reject) =>
+        signal.addEventListener("abort", () => {
+          stopped.push(name);
+          reject(signal.reason as Error);
+        }),
+      );
+    return { name, say: (_task, { signal }) => Promise.race([said, stop(signal)]) };
+  });
+  const swarm = await setupBallots(voters);
+  const { tasks, show, transport, subjects } = swarm;
+  await tasks.submit({ id: "b1", capability: "classify", ballot: { seats: 3, strategy: "majority" } });
+  await vi.waitFor(async () => expect(await show("b1")).toMatchObject({ state: "asking" }), SOON);
+  const results = async () => {
+    const stored: Result[] = [];
+    for await (const { data } of transport.log("results").read({ filter: subjects.filters.resultById("b1") }))
+      stored.push(decode(data).value as Result);
+    return stored;
+  };
+  return { ...swarm, say, stopped, results };
+}
+
+it("is cancelled by the next holder of the office, which whoever cancels waits for", async () => {
+  const { tasks, leader, start, show, stopped, say, results } = await setup();
+  await leader.stop();
+  const cancelling = tasks.cancel("b1", { timeoutMs: 60_000 });
+  await expect(tasks.status("b1")).rejects.toMatchObject({ code: "unavailable", retryable: true });
+  const next = await start("c1", ["c1"]);
+  await cancelling;
+  expect(await tasks.status("b1")).toMatchObject({ state: "cancelled" });
+  await vi.waitFor(() => expect(stopped.sort()).toEqual(["a", "b", "c"]), SOON);
+  say("cat"); // too late
+  await vi.waitFor(async () => expect(await show("b1")).toMatchObject({ state: "cancelled" }), SOON);
+  const { open, outbox } = next.office.state.ballots;
+  await vi.waitFor(() => expect(open.size + outbox.size).toBe(0), SOON);
+  expect(await results()).toMatchObject([{ status: "cancelled" }]);
+});
+
+it("is not cancelled, and whoever asked is told so, when nobody takes the office in time", async () => {
+  const { tasks, leader, start, say, results } = await setup();
+  await leader.stop();
+  await expect(tasks.cancel("b1", { timeoutMs: 300 })).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringContaining("which nobody holds at the moment"),
+  });
+  await start("c1", ["c1"]);
+  say("cat");
+  await vi.waitFor(async () => expect(await tasks.status("b1")).toMatchObject({ state: "completed" }), SOON);
+  await expect(tasks.cancel("b1")).rejects.toMatchObject({ code: "conflict" });
+  await expect(tasks.cancel("b2")).rejects.toMatchObject({ code: "not_found" });
+  expect(await results()).toMatchObject([{ status: "completed" }]);
+});

@@ -1,0 +1,62 @@
+// How ballots look in the list of tasks, and what operators count.
+import { expect, it, vi } from "vitest";
+import type { ListOptions } from "../../src/work/index.ts";
+import { setupBallots } from "./ballot-swarm.ts";
+import { SOON } from "./support.ts";
+
+it("is one line, open and ended, and its seats are shown to whoever asks for them", async () => {
+  const { promise: freed, resolve: free } = Promise.withResolvers<string>();
+  const { tasks, show } = await setupBallots(["a", "b", { name: "c", say: () => freed }]);
+  const list = async (options: ListOptions = {}) =>
+    (await tasks.list(options)).map(({ taskId, state, ballot }) => ({ taskId, state, ballot }));
+  await tasks.submit({
+    id: "b1",
+    capability: "classify",
+    input: { a: "cat", b: "cat" },
+    ballot: { seats: 3, strategy: "unanimous" },
+  });
+  const answered = async () => {
+    const { votes } = await show("b1");
+    return votes.filter(({ state }) => state === "answered").length;
+  };
+  await vi.waitFor(async () => expect(await answered()).toBe(2), SOON);
+  const open = { taskId: "b1", state: "running", ballot: { seats: 3, answered: 2 } };
+  expect(await list()).toEqual([open]);
+  expect(await list({ state: "running", capability: "classify" })).toEqual([open]);
+  expect(await list({ capability: "other" })).toEqual([]);
+  expect(await list({ state: "completed" })).toEqual([]);
+  const withSeats = await list({ seats: true });
+  expect(withSeats.map(({ taskId }) => taskId).sort()).toEqual(["b1", "b1-r1s1", "b1-r1s2", "b1-r1s3"]);
+  free("cat");
+  await vi.waitFor(async () => expect(await tasks.status("b1")).toMatchObject({ state: "completed" }), SOON);
+  expect(await list()).toEqual([{ taskId: "b1", state: "completed", ballot: { seats: 3, answered: 3 } }]);
+  expect(await list({ seats: true })).toHaveLength(4);
+  expect(await tasks.status("b1-r1s1")).toMatchObject({ state: "completed" });
+});
+
+it("is told by coordinators while nobody holds the office, and by nobody without them", async () => {
+  const { tasks, show, leader, start } = await setupBallots([
+    { name: "a", say: () => new Promise(() => {}) },
+  ]);
+  await tasks.submit({ id: "b1", capability: "classify", ballot: { seats: 1, strategy: "first" } });
+  await vi.waitFor(async () => expect(await show("b1")).toMatchObject({ state: "asking" }), SOON);
+  await leader.stop();
+  expect(await tasks.list()).toEqual([]);
+  // One of three, that cannot take the office alone.
+  await start("c2", ["c1", "c2", "c3"]);
+  const open = { taskId: "b1", state: "running", ballot: { seats: 1, answered: 0 } };
+  await vi.waitFor(async () => expect(await tasks.list()).toMatchObject([open]), SOON);
+});
+
+it("counts as one finished task, and its seats as answers", async () => {
+  const { ask, host, leader } = await setupBallots([]);
+  const { meter } = await host(["a", "b", "c"]);
+  const input = { a: "cat", b: "cat", c: "cat" };
+  expect(await ask(input, { seats: 3, strategy: "majority", minAnswers: 3 })).toMatchObject({
+    output: "cat",
+  });
+  const labels = { capability: "classify", status: "completed" };
+  expect((await leader.meter.tasksFinished.get()).values).toMatchObject([{ labels, value: 1 }]);
+  expect((await meter.tasksFinished.get()).values).toEqual([]);
+  expect((await meter.ballotAnswers.get()).values).toMatchObject([{ labels, value: 3 }]);
+});
