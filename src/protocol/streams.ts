@@ -20,6 +20,8 @@ export const DEDUP_WINDOW_MS = 120_000;
 const DAY_MS = 86_400_000;
 /** How long an entry of the audit log is kept. */
 const AUDIT_AGE_MS = 90 * DAY_MS;
+/** The most of the audit log: half a million refused votes and more. Who is refused without end must not fill the disk. */
+const AUDIT_BYTES = 1024 ** 3;
 
 /** The stream's role in the house. */
 export type StreamKey = "tasks" | "later" | "results" | "journal" | "dead" | "office" | "audit";
@@ -113,13 +115,14 @@ export function streamSpecs(
       denyDelete: true,
     },
     {
-      // Nobody removes anything, and no update of the stream can allow it again: entries only age out, the oldest first.
+      // Nobody removes anything, and no update of the stream can allow it again: only the oldest entries go, by themselves.
       key: "audit",
       name: name("AUDIT"),
       subjects: [`${prefix}.audit.*.*`],
       retention: "limits",
       discard: "old",
       maxAgeMs: AUDIT_AGE_MS,
+      maxBytes: AUDIT_BYTES,
       maxMessageBytes: AUDIT_MESSAGE_LIMIT_BYTES,
       denyDelete: true,
       denyPurge: true,

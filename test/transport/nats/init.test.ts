@@ -69,6 +69,7 @@ test("the streams that init creates have the settings of their definitions", asy
     deny_delete: true,
     deny_purge: true,
     max_age: 90 * 86_400 * 1e9,
+    max_bytes: 1024 ** 3,
   });
   expect(await config("KV_MURMUR_LIMITS")).toMatchObject({ max_msgs_per_subject: 1, allow_direct: false });
   expect(await config("OBJ_MURMUR_BLOBS")).toMatchObject({
