@@ -2,6 +2,7 @@ import { expect, it, vi } from "vitest";
 import { ManualClock, silentLogger } from "../../src/base/index.ts";
 import { type BallotEvent, effectsOf, openBallot } from "../../src/consensus/index.ts";
 import { Asking } from "../../src/coordinator/ballots/asking.ts";
+import type { AnswerBounds } from "../../src/coordinator/ballots/bounds.ts";
 import { Run } from "../../src/coordinator/ballots/run.ts";
 import type { Office } from "../../src/coordinator/index.ts";
 import { ballotSchema, createSubjects, encode } from "../../src/protocol/index.ts";
@@ -10,8 +11,20 @@ import { SOON } from "./support.ts";
 
 const subjects = createSubjects("murmur");
 
+const RESULT = {
+  taskId: "b1-r1s1",
+  status: "completed",
+  output: "cat",
+  attempt: 1,
+  agent: "a1",
+  startedAt: "2026-01-01T00:00:00.000Z",
+  finishedAt: "2026-01-01T00:00:00.000Z",
+  queuedMs: 0,
+  ranMs: 0,
+};
+
 /** A ballot of one seat, asked by somebody who hears nothing of what is said on the bus. */
-async function setup() {
+async function setup(bounds?: AnswerBounds) {
   const clock = new ManualClock(1_700_000_000_000);
   const transport = connectMemory({ prefix: "murmur", server: new MemoryServer({ clock }) });
   await transport.init();
@@ -23,6 +36,7 @@ async function setup() {
     placement: { pick: () => [], seats: { take() {}, leave() {} } },
     clock,
     log: silentLogger,
+    bounds,
     isLive: () => true,
     onStranger: () => {},
     keep: async () => {},
@@ -74,6 +88,22 @@ it("asks no seat that would be shown what its topology hides", async () => {
   asking.stop();
 });
 
+it.each([
+  [undefined, true, false],
+  [{ keptBytes: encode(RESULT).length, heldBytes: 1_000 }, true, false],
+  [{ keptBytes: encode(RESULT).length - 1, heldBytes: 1_000 }, false, false],
+  [{ keptBytes: 0, heldBytes: encode(RESULT).length - 1 }, false, true],
+])("with the bounds %j keeps a whole output: %s, and is full: %s", async (bounds, isKept, isFull) => {
+  const { clock, transport, asking, run } = await setup(bounds);
+  await transport.log("results").append(subjects.result("classify", "b1", "b1-r1s1"), encode(RESULT));
+  clock.advance(1);
+  await asking.lookFor(0);
+  expect([run.outputs.size === 1, asking.isFull]).toEqual([isKept, isFull]);
+  asking.forget(run);
+  expect(asking.isFull).toBe(false);
+  asking.stop();
+});
+
 it("keeps no answer of a ballot that is forgotten", async () => {
   const { clock, transport, asking, run, heard } = await setup();
   await transport.log("results").append(subjects.result("classify", "b1", "b1-r1s1"), encode(RESULT));
@@ -86,18 +116,6 @@ it("keeps no answer of a ballot that is forgotten", async () => {
   expect(heard).toHaveLength(1);
   asking.stop();
 });
-
-const RESULT = {
-  taskId: "b1-r1s1",
-  status: "completed",
-  output: "cat",
-  attempt: 1,
-  agent: "a1",
-  startedAt: "2026-01-01T00:00:00.000Z",
-  finishedAt: "2026-01-01T00:00:00.000Z",
-  queuedMs: 0,
-  ranMs: 0,
-};
 
 function deaf(transport: Transport): Transport {
   const bus = { ...transport.bus, subscribe: () => ({ close() {} }) };

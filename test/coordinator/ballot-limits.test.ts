@@ -10,6 +10,7 @@ import {
   type OpenedBallot,
 } from "../../src/coordinator/ballots/ballots.ts";
 import { MAX_WAITING } from "../../src/coordinator/ballots/bounds.ts";
+import { ballotSchema, decode, encode, type Verdict } from "../../src/protocol/index.ts";
 import type { Transport } from "../../src/transport/index.ts";
 import { createTaskClient } from "../../src/work/index.ts";
 import { setupBallots } from "./ballot-swarm.ts";
@@ -138,6 +139,32 @@ it("counts the waits of no more ballots than there may be, and makes room of tho
   expect(state.waiting.size).toBe(1);
 });
 
+it("opens no ballot while answers hold too much memory, and hands on whole outputs that it did not keep", async () => {
+  const { promise: freed, resolve: free } = Promise.withResolvers<unknown>();
+  const voters = ["a", "b", { name: "c", say: () => freed }];
+  const { ask, show, transport, subjects } = await setupBallots(voters, {
+    bounds: { keptBytes: 0, heldBytes: 100 },
+  });
+  const long = (name: string) => ({ label: "cat", text: `${name} `.repeat(100) });
+  const ballot = { seats: 3, strategy: "unanimous", pointer: "/label" } as const;
+  const answered = async (id: string) => (await show(id)).votes.filter(({ state }) => state === "answered");
+  const first = ask({ a: long("a"), b: long("b") }, ballot, { id: "b1" });
+  await vi.waitFor(async () => expect(await answered("b1")).toHaveLength(2), SOON);
+  const at = { capability: "classify", priority: "normal", scope: "-", encoding: "json", storedAtMs: 0 };
+  const handed = { ...at, taskId: "b2", ballot: ballotSchema.parse(ballot), task: { timeoutMs: 1_000 } };
+  const subject = subjects.office("ballot-open");
+  const { data } = await transport.bus.request(subject, encode(handed), { timeoutMs: 5_000 });
+  expect(decode(data).value).toMatchObject({ error: { code: "rate_limited", retryAfterMs: 1_000 } });
+  const second = ask({ a: long("a"), b: long("b") }, ballot, { id: "b2" });
+  free(long("c"));
+  for (const { output, verdict } of [await first, await second]) {
+    expect(verdict).toMatchObject({ outcome: "decided", value: "cat", abstained: 0 });
+    expect(output).toEqual(
+      long(["a", "b", "c"].find((name) => verdictAgent(verdict).startsWith(name)) ?? ""),
+    );
+  }
+});
+
 it("opens no more ballots than there may be", () => {
   const state = ballots.empty();
   const open = (count: number) =>
@@ -154,6 +181,11 @@ it("opens no more ballots than there may be", () => {
   expect(open(1)).toEqual(["full"]);
   expect(state.open.size).toBe(MAX_OPEN);
 });
+
+/** The agent whose whole output a result hands on. */
+function verdictAgent(verdict: Verdict | undefined): string {
+  return verdict?.seats.find(({ seat }) => seat === verdict.winner)?.agent ?? "";
+}
 
 /** The wire of a coordinator. While it is broken nothing that is said on the bus is heard. */
 class Line {

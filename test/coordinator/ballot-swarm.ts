@@ -4,6 +4,7 @@ import { type AgentContext, createHost, defineAgent, type VotePort } from "../..
 import { createRollCall } from "../../src/app/agents.ts";
 import { createVotes } from "../../src/app/votes.ts";
 import { createMeter, newId, newInstanceId, silentLogger } from "../../src/base/index.ts";
+import type { AnswerBounds } from "../../src/coordinator/ballots/bounds.ts";
 import type { BallotPage } from "../../src/coordinator/index.ts";
 import {
   type BallotInput,
@@ -48,9 +49,13 @@ const isRounds = (said: unknown): said is { rounds: unknown[] } =>
   typeof said === "object" && said !== null && "rounds" in said;
 
 /** Starts coordinator `c1` and the agents; `nats`: on a real server. */
-export async function setupBallots(voters: readonly (Voter | string)[], options: { nats?: boolean } = {}) {
+export async function setupBallots(
+  voters: readonly (Voter | string)[],
+  options: { nats?: boolean; bounds?: AnswerBounds } = {},
+) {
   const swarm = await setupOffice(options);
-  const leader = await swarm.start("c1", ["c1"]);
+  const { bounds } = options;
+  const leader = await swarm.start("c1", ["c1"], {}, bounds === undefined ? {} : { ballots: { bounds } });
   await vi.waitFor(() => expect(leader.office.tenure).not.toBeNull(), SOON);
   const transport = await swarm.connect();
   const subjects = createSubjects(transport.prefix);

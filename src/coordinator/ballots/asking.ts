@@ -25,6 +25,7 @@ import type { Incoming, Subscription, Transport } from "../../transport/index.ts
 import { readResult, unpackResult } from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
 import type { Placement } from "../placement/placement.ts";
+import { ANSWER_BOUNDS, type AnswerBounds } from "./bounds.ts";
 import { questionTaskId } from "./messages.ts";
 import { isFromStranger, questionOf, whyNotPut } from "./questions.ts";
 import { type KeptOutput, MAX_KEPT_OUTPUT_BYTES, type Question, type Run } from "./run.ts";
@@ -39,10 +40,6 @@ const LOOK_AFTER_MS = 30_000;
 const LOOK_INTERVAL_MS = 1_000;
 /** Reads of results that are on their way at the same time. */
 const MAX_LOOKS = 128;
-/** Beyond this many bytes of answers in memory no whole output is kept any more: the winning one is read from its result. */
-const MAX_KEPT_BYTES = 64 * 1_024 * 1_024;
-/** Beyond this many no ballot is opened. What is open adds at most {@link MAX_BALLOT_VALUE_BYTES} each. */
-const MAX_HELD_BYTES = 256 * 1_024 * 1_024;
 
 /** What asking needs of whoever runs ballots. */
 export interface AskingParts {
@@ -52,6 +49,8 @@ export interface AskingParts {
   placement: Pick<Placement, "pick" | "seats">;
   clock: Clock;
   log: Logger;
+  /** Default {@link ANSWER_BOUNDS}. */
+  bounds?: AnswerBounds | undefined;
   /** Whether the run is still worked on. */
   isLive(run: Run): boolean;
   /** Brings the log to where the run is. */
@@ -65,6 +64,7 @@ export interface AskingParts {
 /** The open questions of one holder of the office. */
 export class Asking {
   readonly #parts: AskingParts;
+  readonly #bounds: AnswerBounds;
   /** By task id; who was looked for least recently comes first. */
   readonly #questions = new Map<string, Question>();
   #open: Subscription[] = [];
@@ -76,6 +76,7 @@ export class Asking {
 
   constructor(parts: AskingParts) {
     this.#parts = parts;
+    this.#bounds = parts.bounds ?? ANSWER_BOUNDS;
   }
 
   /** Begins to hear results. */
@@ -100,7 +101,7 @@ export class Asking {
 
   /** Whether open ballots hold so many answers that another one should wait. */
   get isFull(): boolean {
-    return this.#heldBytes > MAX_HELD_BYTES;
+    return this.#heldBytes > this.#bounds.heldBytes;
   }
 
   /** Forgets the questions of a ballot that has ended. */
@@ -334,7 +335,7 @@ export class Asking {
 
   /** Counts what an answer holds, and keeps a small output while there is room: it may be the verdict's. */
   #hold(run: Run, seat: number, { round, output, bytes }: KeptOutput & { bytes: number }): void {
-    const isKept = bytes <= MAX_KEPT_OUTPUT_BYTES && this.#heldBytes + bytes <= MAX_KEPT_BYTES;
+    const isKept = bytes <= MAX_KEPT_OUTPUT_BYTES && this.#heldBytes + bytes <= this.#bounds.keptBytes;
     if (isKept) run.outputs.set(seat, { round, output });
     const held = isKept ? bytes : Math.min(bytes, Math.floor(MAX_BALLOT_VALUE_BYTES / run.core.seats.length));
     run.heldBytes += held;

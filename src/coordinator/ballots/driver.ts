@@ -41,6 +41,7 @@ import type { Placement } from "../placement/placement.ts";
 import { Asking, PUT_PAUSE_MS } from "./asking.ts";
 import type { OpenBallot } from "./ballots.ts";
 import { Batch } from "./batch.ts";
+import type { AnswerBounds } from "./bounds.ts";
 import { wasCancelled } from "./cancelled.ts";
 import { createEndings, type Endings } from "./ending.ts";
 import { News, whereIs } from "./news.ts";
@@ -78,6 +79,8 @@ interface BallotParts {
   /** Where refused votes and answers are kept at once; without it only in the verdict. */
   audit?: Audit | undefined;
   clock?: Clock;
+  /** How much memory answers may take; default ANSWER_BOUNDS (bounds.ts). */
+  bounds?: AnswerBounds;
 }
 
 class Driver implements BallotDriver {
