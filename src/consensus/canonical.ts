@@ -55,11 +55,19 @@ export function canonicalJson(value: Json, depth = 0): string {
 /** A name that nothing in needs escaping: nearly every one, and a look is cheaper than the escaping. */
 const PLAIN_NAME = /^\w+$/;
 
-/** An object's names in order; most objects have them so already, and seeing that is cheaper than sorting. */
+/** Up to so many names are put in order one by one, where they stand: for few that is faster than `sort`. */
+const FEW_NAMES = 24;
+
+/** An object's names in order. */
 function sortedNames(object: JsonObject): string[] {
   const names = Object.keys(object);
+  if (names.length > FEW_NAMES) return names.sort();
   for (let index = 1; index < names.length; index++) {
-    if ((names[index - 1] as string) > (names[index] as string)) return names.sort();
+    const name = names[index] as string;
+    let place = index;
+    for (; place > 0 && (names[place - 1] as string) > name; place--)
+      names[place] = names[place - 1] as string;
+    names[place] = name;
   }
   return names;
 }
