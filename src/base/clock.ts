@@ -9,16 +9,21 @@ export interface Clock {
   after(delayMs: number, run: () => void): () => void;
 }
 
-let isoMs = Number.NaN;
-let isoText = "";
+let isoSecond = Number.NaN;
+let isoPrefix = "";
 
-/** A time as ISO 8601 in UTC, as it stands on the wire. Remembers the last one: many happen in the same millisecond. */
+/**
+ * A time as ISO 8601 in UTC, as it stands on the wire. Remembers the last second: many happen in the same one.
+ * @throws RangeError when `ms` is no time.
+ */
 export function toIsoTime(ms: number): string {
-  if (ms !== isoMs) {
-    isoText = new Date(ms).toISOString();
-    isoMs = ms;
+  const second = Math.floor(ms / 1_000);
+  if (second !== isoSecond) {
+    isoPrefix = new Date(second * 1_000).toISOString().slice(0, -4);
+    isoSecond = second;
   }
-  return isoText;
+  const rest = Math.floor(ms) - second * 1_000;
+  return `${isoPrefix}${rest < 10 ? "00" : rest < 100 ? "0" : ""}${rest}Z`;
 }
 
 /** The longest delay that a Node timer takes; a longer one would fire at once (Node docs, timers). */
