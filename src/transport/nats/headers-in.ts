@@ -17,12 +17,26 @@ function headerText(message: Msg): string | null {
   return Buffer.from(bytes.buffer, bytes.byteOffset, length).toString("utf8");
 }
 
+/** The message that was asked last, with its text and that in lower case: what is asked once is mostly asked again at once. */
+const last: { message: Msg | null; text: string | null; folded: string | null } = {
+  message: null,
+  text: null,
+  folded: null,
+};
+
 /** The first value of a header, its name compared without case; undefined when it is not there. */
 export function headerOf(message: Msg, name: string): string | undefined {
-  const text = headerText(message);
+  if (last.message !== message) {
+    last.message = message;
+    last.text = headerText(message);
+    last.folded = null;
+  }
+  const { text } = last;
   if (text === null) return undefined;
   const found = findValue(text, text, name);
-  return found ?? findValue(text, text.toLowerCase(), name.toLowerCase());
+  if (found !== undefined) return found;
+  last.folded ??= text.toLowerCase();
+  return findValue(text, last.folded, name.toLowerCase());
 }
 
 /** Searches `folded`, which is `text` or its lower-case form, and answers from `text`. */
