@@ -255,6 +255,27 @@ describe("several agents for one question", () => {
     expect(new Set(few.map(({ agent }) => agent)).size).toBe(3);
   });
 
+  it("are free ones as long as there are any, however many of their kind are busy", () => {
+    const load = fc.constantFrom(0, 4, 4, 4, 8); // of four slots: free, busy, full
+    const property = fc.property(
+      fc.array(load, { maxLength: 120 }),
+      fc.integer({ min: 1, max: 40 }),
+      fc.constantFrom("agent", "model", "none"),
+      fc.nat(),
+      (loads, count, diversity, seed) => {
+        const candidates = loads.map((each, n) => candidate(`a${n}`, { load: each, slots: 4 }));
+        const picked = pick(candidates, { count, wanted: anything, diversity }, seededChance(seed));
+        const first = new Set(picked.map(({ agent }) => agent));
+        const free = loads.flatMap((each, n) => (each === 0 ? [`a${n}`] : []));
+        const able = loads.filter((each) => each < 8).length;
+        expect(first.size).toBe(Math.min(count, able));
+        expect(free.filter((id) => first.has(id))).toHaveLength(Math.min(count, free.length));
+        if (diversity !== "none") expect(picked).toHaveLength(first.size);
+      },
+    );
+    fc.assert(property, { numRuns: 500 });
+  });
+
   it("are fewer when there are not enough, unless one may answer twice", () => {
     const exclude = new Set(["a0"]);
     const candidates = of(["m1", "m2"]);

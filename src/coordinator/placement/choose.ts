@@ -69,20 +69,38 @@ export interface Choice {
 
 /** Chooses among all; null when nobody can take the task now. */
 export function choose(kinds: Kinds, wanted: Wanted, chance: Chance): Choice | null {
-  let able = kinds.flatMap((kind) => drawAble(kind, isFree, chance)); // Q1
-  if (able.length === 0) able = kinds.flatMap((kind) => drawAble(kind, mayBeGiven, chance)); // Q2
+  let able = kinds.flatMap((kind) => drawAble(kind, isFree, 1, chance)); // Q1
+  if (able.length === 0) able = kinds.flatMap((kind) => drawAble(kind, mayBeGiven, 1, chance)); // Q2
   return best(able, wanted, chance);
 }
 
-/** Some of a kind that are able, if any is; all are looked at only when none of a first draw is. */
+/**
+ * Those who have a free slot, or with `areBusy` those who have none and may be given more, best first: each is scored
+ * once. Of a large kind some are drawn, at least `count`.
+ */
+export function rank(
+  kinds: Kinds,
+  { count, areBusy, wanted }: { count: number; areBusy: boolean; wanted: Wanted },
+  chance: Chance,
+): Candidate[] {
+  const isAble = areBusy ? (one: Candidate) => mayBeGiven(one) && !isFree(one) : isFree;
+  const able = kinds.flatMap((kind) => drawAble(kind, isAble, count, chance));
+  return scoreAll(able, wanted, chance)
+    .sort((one, other) => other.score - one.score)
+    .map(({ candidate }) => candidate);
+}
+
+/** Some of a kind that are able: `count` if there are as many. All are looked at only when a first draw has too few. */
 function drawAble(
   kind: readonly Candidate[],
   isAble: (candidate: Candidate) => boolean,
+  count: number,
   chance: Chance,
 ): readonly Candidate[] {
-  const drawn = draw(kind, MAX_PER_KIND, chance).filter(isAble);
-  if (drawn.length > 0 || kind.length <= MAX_PER_KIND) return drawn;
-  return draw(kind.filter(isAble), MAX_PER_KIND, chance);
+  const most = Math.max(count, MAX_PER_KIND);
+  const drawn = draw(kind, most, chance).filter(isAble);
+  if (drawn.length >= count || kind.length <= most) return drawn;
+  return draw(kind.filter(isAble), most, chance);
 }
 
 /**
@@ -128,14 +146,25 @@ function draw<T>(all: readonly T[], count: number, chance: Chance): readonly T[]
   return [...places].map((place) => all[place] as T);
 }
 
-function best(able: readonly Candidate[], wanted: Wanted, chance: Chance): Choice | null {
+interface Scored {
+  readonly candidate: Candidate;
+  readonly parts: Parts;
+  readonly score: number;
+}
+
+function scoreAll(able: readonly Candidate[], wanted: Wanted, chance: Chance): Scored[] {
   const expected = able.map(({ expectation }) => expectation);
   const fastestMs = Math.min(...expected.map(({ meanMs }) => meanMs ?? Number.POSITIVE_INFINITY));
-  let chosen: { candidate: Candidate; parts: Parts; score: number } | null = null;
-  for (const [index, candidate] of able.entries()) {
+  return able.map((candidate, index) => {
     const parts = weigh(candidate, expected[index] as Expectation, { fastestMs, wanted, chance });
-    const score = scoreOf(parts);
-    if (chosen === null || score > chosen.score) chosen = { candidate, parts, score };
+    return { candidate, parts, score: scoreOf(parts) };
+  });
+}
+
+function best(able: readonly Candidate[], wanted: Wanted, chance: Chance): Choice | null {
+  let chosen: Scored | null = null;
+  for (const scored of scoreAll(able, wanted, chance)) {
+    if (chosen === null || scored.score > chosen.score) chosen = scored;
   }
   if (chosen === null) return null;
   const { profile } = chosen.candidate;

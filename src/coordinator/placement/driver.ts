@@ -34,7 +34,7 @@ import { kindOf, type Member, type Registry } from "../registry/registry.ts";
 import { isOpen } from "../registry/standing.ts";
 import { type Candidate, type Choice, choose, chooseNamed, groupKinds, type Kinds } from "./choose.ts";
 import { Outstanding, type Placed } from "./outstanding.ts";
-import { type Diversity, pick } from "./pick.ts";
+import { type Diversity, type Picked, pick } from "./pick.ts";
 import { readWanted } from "./skills.ts";
 
 /** How old the proof of holding the office may be, in ms: half of the shortest election (W1). */
@@ -71,7 +71,7 @@ export interface Placing {
     exclude?: ReadonlySet<string>;
     labels?: Readonly<Record<string, string>>;
     text?: string;
-  }): Choice[];
+  }): Picked[];
   readonly seats: SeatLoad;
 }
 

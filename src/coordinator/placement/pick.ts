@@ -1,10 +1,16 @@
 // Picks several different agents for one question: the seats of a ballot. Pure: chance is an argument.
 import type { Chance } from "../../base/index.ts";
-import { type Candidate, type Choice, choose, type Kinds } from "./choose.ts";
+import { type Candidate, choose, type Kinds, rank } from "./choose.ts";
 import type { Wanted } from "./skills.ts";
 
 /** In what the picked agents should differ beside their ids, as far as there are enough that do. */
 export type Diversity = "model" | "agent" | "none";
+
+/** An agent that was picked, and where it is. */
+export interface Picked {
+  readonly agent: string;
+  readonly host: string;
+}
 
 /**
  * Picks up to `count` agents, best first. With diversity `model`, each further one has a model that none before it has, as long
@@ -20,35 +26,45 @@ export function pick(
     wanted,
   }: { count: number; diversity: Diversity; exclude?: ReadonlySet<string>; wanted: Wanted },
   chance: Chance,
-): Choice[] {
+): Picked[] {
   const allowed =
     exclude.size === 0 ? kinds : kinds.map((kind) => kind.filter(({ profile }) => !exclude.has(profile.id)));
-  const picked: Choice[] = [];
+  const free = rank(allowed, { count, areBusy: false, wanted }, chance);
+  let busy: Candidate[] | undefined;
+  const picked: Picked[] = [];
   const times = new Map<string, number>();
-  const usedModels = new Set<string>();
-  while (picked.length < count) {
-    const unused = allowed.map((kind) => kind.filter(({ profile }) => !times.has(profile.id)));
-    let choice: Choice | null = null;
-    if (diversity === "model") {
-      const diverse = unused.map((kind) => kind.filter((candidate) => !usedModels.has(modelOf(candidate))));
-      choice = choose(diverse, wanted, chance);
-    }
-    choice ??= choose(unused, wanted, chance);
-    if (diversity === "none")
-      choice ??= choose(
-        allowed.map((kind) => kind.map(withPicks)),
-        wanted,
-        chance,
-      );
+  const models = new Set<string>();
+  if (diversity === "model") takeAll((candidate) => !models.has(modelOf(candidate)));
+  takeAll(() => true);
+  while (diversity === "none" && picked.length < count) {
+    const again = allowed.map((kind) => kind.map(withPicks));
+    const choice = choose(again, wanted, chance);
     if (choice === null) break;
-    picked.push(choice);
-    times.set(choice.agent, (times.get(choice.agent) ?? 0) + 1);
-    if (diversity === "model") usedModels.add(modelOf(find(choice)));
+    note(choice);
   }
   return picked;
 
-  function find({ agent }: Choice): Candidate {
-    return allowed.flatMap((kind) => kind.find(({ profile }) => profile.id === agent) ?? [])[0] as Candidate;
+  /** Takes those that fit and were not taken before; the busy ones come after all that are free. */
+  function takeAll(fits: (candidate: Candidate) => boolean): void {
+    take(free, fits);
+    if (picked.length === count) return;
+    busy ??= rank(allowed, { count, areBusy: true, wanted }, chance);
+    take(busy, fits);
+  }
+
+  function take(from: readonly Candidate[], fits: (candidate: Candidate) => boolean): void {
+    for (const candidate of from) {
+      if (picked.length === count) return;
+      const { id, host } = candidate.profile;
+      if (times.has(id) || !fits(candidate)) continue;
+      note({ agent: id, host });
+      if (diversity === "model") models.add(modelOf(candidate));
+    }
+  }
+
+  function note({ agent, host }: Picked): void {
+    picked.push({ agent, host });
+    times.set(agent, (times.get(agent) ?? 0) + 1);
   }
 
   function withPicks(candidate: Candidate): Candidate {
