@@ -58,7 +58,7 @@ async function setup(bounds?: AnswerBounds) {
     encoding: "json",
   } as const;
   const times = { storedAtMs: atMs, openedAtMs: atMs };
-  const run = new Run({ ...address, ...times, task: { timeoutMs: 60_000 }, core: {}, bytes: 100 }, core);
+  const run = new Run({ ...address, ...times, task: `{"timeoutMs":60000}`, core: "{}", bytes: 100 }, core);
   asking.start();
   asking.register(run, effects);
   return { clock, transport, asking, run, heard };

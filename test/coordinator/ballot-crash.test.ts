@@ -207,7 +207,7 @@ function effectOf(key: string, data: Uint8Array): Effect | undefined {
 }
 
 interface End {
-  result: Result;
+  result: string;
 }
 
 /** The results that the control log holds decisions for. */
@@ -217,7 +217,8 @@ async function decisionsOf(transport: Transport): Promise<Result[]> {
     const { commands = [] } = JSON.parse(new TextDecoder().decode(data)) as {
       commands?: { command: { ends?: End[] } }[];
     };
-    for (const { command } of commands) decided.push(...(command.ends ?? []).map(({ result }) => result));
+    for (const { command } of commands)
+      decided.push(...(command.ends ?? []).map(({ result }) => JSON.parse(result) as Result));
   }
   return decided;
 }

@@ -233,13 +233,13 @@ class Line {
 /** A ballot as the driver opens one, of about so many bytes. */
 function made(id: string, bytes: number): OpenedBallot {
   const at = { capability: "classify", priority: "normal", scope: "-", encoding: "json" } as const;
-  return { id, ...at, storedAtMs: 1, openedAtMs: 1, task: {}, core: {}, bytes };
+  return { id, ...at, storedAtMs: 1, openedAtMs: 1, task: "{}", core: "{}", bytes };
 }
 
 function endOf(id: string): BallotEnd {
   return {
     id,
-    result: {},
+    result: "{}",
     isFailed: false,
     stragglers: [],
     ended: {

@@ -196,7 +196,7 @@ it("compares with one agent only where it was heard in any case, and pairs only 
   const { ballots, registry } = leader.office.state;
   await vi.waitFor(() => expect(ballots.open.size).toBe(1), SOON);
   const [{ id, core }] = [...ballots.open.values()] as [OpenBallot];
-  const [control, second, third] = (core as unknown as Ballot).seats.map(
+  const [control, second, third] = (JSON.parse(core as string) as Ballot).seats.map(
     ({ agent }) => turns[registry.members.get(agent)?.profile.role as keyof typeof turns],
   ) as [Turn, Turn, Turn];
   second.resolve("dog");

@@ -36,7 +36,7 @@ function playUntilReceipt(
   const mark = votes(RIGHT) > marks.length / 2 ? RIGHT : votes(WRONG) > marks.length / 2 ? WRONG : null;
   const end = {
     id,
-    result: null,
+    result: "{}",
     isFailed: mark === null,
     stragglers: [],
     equivocators: [],
@@ -79,7 +79,7 @@ function openedAs(id: string, seats: number) {
     atMs: 1,
   });
   const at = { capability: "classify", priority: "normal", scope: "-", encoding: "json" } as const;
-  return { id, ...at, storedAtMs: 1, openedAtMs: 1, task: {}, core: core as unknown as Json, bytes: 1 };
+  return { id, ...at, storedAtMs: 1, openedAtMs: 1, task: "{}", core: JSON.stringify(core), bytes: 1 };
 }
 
 function decide(state: State, command: object): Json {

@@ -296,6 +296,7 @@ export class Asking {
     const taskId = message.subject.slice(message.subject.lastIndexOf(".") + 1);
     const question = this.#questions.get(taskId);
     if (question === undefined || question.isAnswered || question.doneSubject !== message.subject) return;
+    if (question.run.stage !== "open") return void this.#noteAnswered(question); // it decides nothing any more
     void this.#hear(question, message).catch((error: unknown) => {
       this.#parts.log.warn({ err: error, taskId }, "a result could not be read");
       this.#abstain(question, `its result could not be read: ${toSwarmError(error).message}`);

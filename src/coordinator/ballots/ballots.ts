@@ -7,7 +7,7 @@
 // V3  What is decided stays in the outbox until its receipt: then its result is published and nobody works on it any more.
 // V4  A ballot waits for agents since it was first found short of them, until it opens or its time is over.
 import { z } from "zod";
-import { canBeJudged, isSame, type Json } from "../../consensus/index.ts";
+import { type Ballot, canBeJudged, isSame, type Json } from "../../consensus/index.ts";
 import { MAX_SEATS, PRIORITIES, tokenSchema } from "../../protocol/index.ts";
 import { type Reducer, refuse } from "../reducer.ts";
 import { MAX_BATCH_ITEMS, MAX_WAITING } from "./bounds.ts";
@@ -23,8 +23,11 @@ export const MAX_ENDED = 1_024;
 /** Seats that contradicted themselves with their signatures, as the registry remembers them; the oldest makes room. */
 const MAX_EQUIVOCATORS = 1_024;
 
-/** Any JSON; it was read from JSON, so it needs no look inside. */
-const json = z.custom<Json>((value) => value !== undefined, "must be there");
+/**
+ * A JSON value as text. Nothing in here looks into it, and one string costs far less than its value to seal, to read and to
+ * keep; who needs the value parses it.
+ */
+const jsonText = z.string();
 const timeMs = z.int().min(0);
 
 const openSchema = z.strictObject({
@@ -37,10 +40,10 @@ const openSchema = z.strictObject({
   storedAtMs: timeMs,
   openedAtMs: timeMs,
   /** The task that every seat gets: input (or a reference to it), labels, limits. */
-  task: json,
+  task: jsonText,
   traceparent: z.string().max(256).optional(),
   /** The decider's state. */
-  core: json,
+  core: jsonText,
   /** About its size in the state. */
   bytes: z.int().min(0),
 });
@@ -62,7 +65,7 @@ const commands = {
   "ballots-advance": z.strictObject({
     type: z.literal("ballots-advance"),
     steps: z
-      .array(z.strictObject({ id: tokenSchema, core: json, bytes: z.int() }))
+      .array(z.strictObject({ id: tokenSchema, core: jsonText, bytes: z.int() }))
       .min(1)
       .max(MAX_BATCH_ITEMS),
   }),
@@ -74,7 +77,7 @@ const commands = {
         z.strictObject({
           id: tokenSchema,
           /** The ballot's result, or a reference to it. */
-          result: json,
+          result: jsonText,
           /** The task failed: it leaves a dead letter. */
           isFailed: z.boolean(),
           /** The tasks of its open questions, which are withdrawn. */
@@ -107,6 +110,11 @@ export type OpenedBallot = z.output<typeof openSchema>;
 export type BallotEnd = z.output<(typeof commands)["ballots-end"]>["ends"][number];
 /** An open ballot. */
 export type OpenBallot = { -readonly [K in keyof OpenedBallot]: OpenedBallot[K] };
+
+/** What the decider knew of a ballot when the log was told of it last. */
+export function coreOf({ core }: Pick<OpenedBallot, "core">): Ballot {
+  return JSON.parse(core) as Ballot;
+}
 
 /** A ballot in the outbox. */
 export interface EndingBallot extends BallotEnd {

@@ -20,7 +20,6 @@ import {
   type BallotEvent,
   type BallotResult,
   effectsOf,
-  type Json,
   stepBallot,
   wakeAtMs,
 } from "../../consensus/index.ts";
@@ -39,13 +38,13 @@ import type { Office } from "../office/office.ts";
 import type { OfficeAnswers } from "../office/server.ts";
 import type { Placement } from "../placement/placement.ts";
 import { Asking, PUT_PAUSE_MS } from "./asking.ts";
-import type { OpenBallot } from "./ballots.ts";
+import { coreOf, type OpenBallot } from "./ballots.ts";
 import { Batch } from "./batch.ts";
 import type { AnswerBounds } from "./bounds.ts";
 import { wasCancelled } from "./cancelled.ts";
 import { createEndings, type Endings } from "./ending.ts";
 import { News, whereIs } from "./news.ts";
-import { tooMany } from "./opening.ts";
+import { sizeOf, tooMany } from "./opening.ts";
 import { Openings } from "./openings.ts";
 import { answerPeople } from "./people.ts";
 import { type Question, Run } from "./run.ts";
@@ -90,7 +89,7 @@ class Driver implements BallotDriver {
   readonly #clock: Clock;
   readonly #subjects;
   readonly #endings: Endings;
-  readonly #steps: Batch<{ id: string; core: Json; bytes: number }>;
+  readonly #steps: Batch<{ id: string; core: string; bytes: number }>;
   readonly #asking: Asking;
   readonly #runs = new Map<string, Run>();
   readonly #openings: Openings;
@@ -187,7 +186,7 @@ class Driver implements BallotDriver {
   async #takeUp(): Promise<void> {
     const { office, log } = this.#parts;
     const { open, outbox } = office.state.ballots;
-    const runs = [...open.values()].map((ballot) => this.#begin(ballot, ballot.core as unknown as Ballot));
+    const runs = [...open.values()].map((ballot) => this.#begin(ballot, coreOf(ballot)));
     for (const ending of outbox.values()) void this.#endings.carryOut(ending, null);
     if (runs.length + outbox.size > 0)
       log.info({ open: runs.length, ending: outbox.size }, "took ballots up");
@@ -255,8 +254,8 @@ class Driver implements BallotDriver {
 
   /** Brings the log to where the run is. @throws SwarmError when it could not be. */
   async #keep(run: Run): Promise<void> {
-    const core = JSON.parse(JSON.stringify(run.core)) as Json;
-    const bytes = JSON.stringify(run.ballot.task).length + JSON.stringify(core).length;
+    const core = JSON.stringify(run.core);
+    const bytes = sizeOf({ task: run.ballot.task, core });
     const outcome = await this.#steps.add({ id: run.id, core, bytes }, bytes);
     if (outcome === "full") throw tooMany();
   }

@@ -6,7 +6,6 @@
 // E2  The receipt comes after the result is stored, or found to be stored, and its open questions are withdrawn.
 import { type Clock, type Logger, type Meter, sleep, toIsoTime } from "../../base/index.ts";
 import {
-  type Ballot,
   type BallotResult,
   canonicalJson,
   controlSeatOf,
@@ -25,6 +24,7 @@ import {
   capabilityOfSeat,
   type DeadLetter,
   decode,
+  type Encoding,
   encode,
   NO_SCOPE,
   type Result,
@@ -35,7 +35,7 @@ import {
 import type { Transport } from "../../transport/index.ts";
 import { type Outcomes, type TaskClient, unpackStored } from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
-import type { BallotEnd, EndingBallot, OpenBallot } from "./ballots.ts";
+import { type BallotEnd, coreOf, type EndingBallot, type OpenBallot } from "./ballots.ts";
 import { Batch } from "./batch.ts";
 import { questionTaskId } from "./messages.ts";
 import type { Run } from "./run.ts";
@@ -109,7 +109,7 @@ export function createEndings(parts: {
   async function carryOut(
     ending: EndingBallot,
     run: Run | null,
-    body = encode(ending.result, ending.ballot.encoding),
+    body = encodeText(ending.result, ending.ballot.encoding),
   ): Promise<void> {
     const { id, ballot, stragglers } = ending;
     for (let isDone = false; !isDone && office.tenure !== null; ) {
@@ -144,9 +144,10 @@ export function createEndings(parts: {
   }
 
   /** The ballot's task as it can be handed in again. */
-  async function readTask({ capability, task, core }: OpenBallot): Promise<object> {
-    const { inputRef, ...fields } = task as { inputRef?: { $blob: string; bytes: number } };
-    const { spec } = core as unknown as Ballot;
+  async function readTask(ballot: OpenBallot): Promise<object> {
+    const { capability, task } = ballot;
+    const { inputRef, ...fields } = JSON.parse(task) as { inputRef?: { $blob: string; bytes: number } };
+    const { spec } = coreOf(ballot);
     const said = { ...fields, capability, ballot: spec };
     if (inputRef === undefined) return said;
     return { ...said, input: decode(await transport.blobs.get(inputRef), CONTENT_TYPES.json).value };
@@ -230,13 +231,15 @@ export function createEndings(parts: {
   }
 
   /** The result as it stands in the log, itself or where it is, and the bytes of that as it is published. */
-  async function pack(result: Result, { encoding }: OpenBallot): Promise<{ result: Json; body: Uint8Array }> {
+  async function pack(
+    result: Result,
+    { encoding }: OpenBallot,
+  ): Promise<{ result: string; body: Uint8Array }> {
     const text = JSON.stringify(result);
-    const plain = JSON.parse(text) as Json;
-    const body = encoding === "json" ? Buffer.from(text) : encode(plain, encoding);
-    if (body.length <= RESULT_LOG_BYTES) return { result: plain, body };
-    const reference = (await transport.blobs.put(body)) as unknown as Json;
-    return { result: reference, body: encode(reference, encoding) };
+    const body = encodeText(text, encoding);
+    if (body.length <= RESULT_LOG_BYTES) return { result: text, body };
+    const reference = JSON.stringify(await transport.blobs.put(body));
+    return { result: reference, body: encodeText(reference, encoding) };
   }
 
   function summarise(
@@ -295,6 +298,11 @@ function singleOf(
   const { agent, abstained } = seats[controlSeatOf(spec) - 1]!;
   if (abstained === undefined || agent === NOBODY) return {};
   return { single: { mark: null, agrees: false, spent: null } };
+}
+
+/** A JSON text as it is published. */
+function encodeText(text: string, encoding: Encoding): Uint8Array {
+  return encoding === "json" ? Buffer.from(text) : encode(JSON.parse(text), encoding);
 }
 
 function spentOf({ inputTokens, outputTokens, costUsd }: BallotUsage) {

@@ -34,7 +34,7 @@ export class QuestionForm {
 
   constructor(ballot: OpenBallot) {
     this.#ballot = ballot;
-    const { timeoutMs, ...fields } = ballot.task as { timeoutMs: number };
+    const { timeoutMs, ...fields } = JSON.parse(ballot.task) as { timeoutMs: number };
     this.#timeoutMs = timeoutMs;
     const text = JSON.stringify(fields).slice(1, -1);
     this.#fields = text === "" ? "" : `,${text}`;

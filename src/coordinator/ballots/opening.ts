@@ -1,12 +1,14 @@
 // How a ballot begins: who sits in it, and what the log is told of it. Pure but for the picking of agents and a nonce.
 import { randomUUID } from "node:crypto";
-import { type Ballot, type BallotEffect, type Json, openBallot, type Seat } from "../../consensus/index.ts";
+import { type Ballot, type BallotEffect, openBallot, type Seat } from "../../consensus/index.ts";
 import { type BallotOpenRequest, type BallotSpec, SwarmError } from "../../protocol/index.ts";
 import type { Placement } from "../placement/placement.ts";
 import type { OfficeState } from "../state.ts";
 import type { OpenedBallot } from "./ballots.ts";
 import { findSeats, NOBODY, worthOf } from "./seating.ts";
 
+/** What an open ballot holds besides its task and the decider's state, in bytes, about: its ids, names and times. */
+const HEAD_BYTES = 300;
 /** When a host asks again while there are too many ballots, in ms. */
 const RETRY_FULL_MS = 1_000;
 /** When a host asks again while too few agents are there, in ms: at first, and at most. A long wait must not become load. */
@@ -63,14 +65,16 @@ export function prepareBallot(
     encoding,
     storedAtMs: Math.floor(storedAtMs),
     openedAtMs: atMs,
-    task,
+    task: JSON.stringify(task),
     ...(traceparent === undefined ? {} : { traceparent }),
-    core: core as unknown as Json,
-    bytes: 0,
+    core: JSON.stringify(core),
   };
-  // Through JSON: what goes into the log must be exactly what its readers will read.
-  const text = JSON.stringify(opened);
-  return { opened: { ...(JSON.parse(text) as OpenedBallot), bytes: text.length }, core, effects };
+  return { opened: { ...opened, bytes: sizeOf(opened) }, core, effects };
+}
+
+/** About what an open ballot adds to the state, in bytes. */
+export function sizeOf({ task, core }: Pick<OpenedBallot, "task" | "core">): number {
+  return HEAD_BYTES + task.length + core.length;
 }
 
 /** What is asked of the agents besides the capability. */

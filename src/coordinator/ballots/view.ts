@@ -17,7 +17,7 @@ import {
 } from "../../consensus/index.ts";
 import { type BallotSpec, type BallotStrategy, type Evidence, SwarmError } from "../../protocol/index.ts";
 import type { OfficeState } from "../state.ts";
-import type { Ballots } from "./ballots.ts";
+import { type Ballots, coreOf } from "./ballots.ts";
 import type { EndedBallot } from "./ended.ts";
 import { NO_LESSONS } from "./learning.ts";
 import { NOBODY, voterOf } from "./seating.ts";
@@ -96,9 +96,7 @@ export interface BallotPage extends BallotLine {
 
 /** All ballots that are remembered, open ones first, then the newest. */
 export function viewBallots({ open, outbox, ended }: Ballots): BallotLine[] {
-  const living = [...open.values()].map((ballot) =>
-    lineOfOpen(ballot.core as unknown as Ballot, ballot.capability),
-  );
+  const living = [...open.values()].map((ballot) => lineOfOpen(coreOf(ballot), ballot.capability));
   const ending = [...outbox.values()].map(({ ballot, ended: facts }) => ({
     ...lineOfEnded(ballot.id, {
       ...facts,
@@ -116,7 +114,7 @@ export function viewOpenBallots({ open }: Ballots): BallotLine[] {
   return [...open.values()]
     .slice(-MAX_LINES)
     .reverse()
-    .map((ballot) => lineOfOpen(ballot.core as unknown as Ballot, ballot.capability));
+    .map((ballot) => lineOfOpen(coreOf(ballot), ballot.capability));
 }
 
 /** One ballot; `live` is its newest state where this coordinator works on it. @throws SwarmError `not_found`. */
@@ -127,7 +125,7 @@ export function viewBallot(
 ): BallotPage {
   const opened = state.open.get(id);
   if (opened !== undefined) {
-    const core = live ?? (opened.core as unknown as Ballot);
+    const core = live ?? coreOf(opened);
     const people = core.seats.map(({ agent, model }) => {
       const profile = registry.members.get(agent)?.profile;
       return { agent, voter: profile === undefined ? agent : voterOf(profile), model };
