@@ -188,6 +188,33 @@ test("a log that ends below what was read halts the coordinator once the doubt h
   await expect(client.tenure({ timeoutMs: 100 })).rejects.toMatchObject({ code: "unavailable" });
 });
 
+test("the office is not taken while the entry that it would stand behind cannot be read", async () => {
+  const { start, connect } = await setupOffice();
+  const own = await connect();
+  const inner = own.log("office");
+  let isAway = false;
+  let refusedReads = 0;
+  const log: typeof inner = {
+    ...inner,
+    get(seq) {
+      if (!isAway) return inner.get(seq);
+      refusedReads++;
+      return Promise.reject(new Error("away"));
+    },
+    tail(options) {
+      isAway = true; // what it begins with is read
+      return inner.tail(options);
+    },
+  };
+  const { office } = await start("c1", ["c1"], {
+    transport: { ...own, log: (name) => (name === "office" ? log : own.log(name)) },
+  });
+  await vi.waitFor(() => expect(refusedReads).toBeGreaterThan(3), SOON);
+  expect([office.tenure, (await inner.info()).lastSeq]).toEqual([null, 1]);
+  isAway = false;
+  await vi.waitFor(() => expect(office.tenure).toMatchObject({ term: 1 }), SOON);
+});
+
 test("an outage of the server leaves the office where it is; what waited is decided once", {
   timeout: 120_000,
 }, async () => {

@@ -134,22 +134,23 @@ export async function readChain(log: Log, seq: number): Promise<string | null> {
   return genesis.ok ? genesisChain(genesis.logId, genesis.epoch) : "none";
 }
 
-/** True when another entry than the one that was read stands at `place`; false where nothing can be told. */
-export async function isExchanged(log: Log, { seq, chain }: Place): Promise<boolean> {
+/** Whether another entry than the one that was read stands at `place`; null where nothing can be told. */
+export async function isExchanged(log: Log, { seq, chain }: Place): Promise<boolean | null> {
   const found = await readChain(log, seq).catch(() => null);
-  return found !== null && found !== chain;
+  return found === null ? null : found !== chain;
 }
 
 /**
- * True when `append` would take the office of another log than the one that was read up to `place`: one that was exchanged
- * may have grown to just that place, where the expected sequence alone would fence nothing.
+ * Whether `append` would take the office of another log than the one that was read up to `place`: one that was exchanged
+ * may have grown to just that place, where the expected sequence alone would fence nothing. Null where that cannot be told:
+ * a log that is away may come back as another one before the append reaches it.
  */
 export async function takesAnotherLog(
   log: Log,
   place: Place,
   { entry, expectedLastSeq }: { entry: { readonly type: string }; expectedLastSeq: number | null },
-): Promise<boolean> {
-  return entry.type === "office-taken" && place.seq === expectedLastSeq && (await isExchanged(log, place));
+): Promise<boolean | null> {
+  return entry.type === "office-taken" && place.seq === expectedLastSeq ? isExchanged(log, place) : false;
 }
 
 /** The log is not what it should be: who reads it halts. */

@@ -25,7 +25,7 @@ import type { Stored, Subscription } from "../../transport/index.ts";
 import type { OfficeCommand, OfficeState } from "../state.ts";
 import { auditTenures, createRefusalNotes } from "./audited.ts";
 import { type Beginning, findBeginning, isRecovered, officeStores, takesAnotherLog } from "./beginning.ts";
-import { isSent, RUNBOOK, readJson, tryAppend } from "./control-log.ts";
+import { type AppendOutcome, isSent, RUNBOOK, readJson, tryAppend } from "./control-log.ts";
 import { handOver } from "./handing-over.ts";
 import { checkMembers, type Office, type OfficeOptions, type OfficeTenure } from "./office.ts";
 import { createPart, endPart, loadPart, type Part, placeOf } from "./part.ts";
@@ -317,7 +317,8 @@ class Driver implements Office {
     const tell = (input: MemberInput<OfficeCommand>) => {
       if (this.#part === part) this.#step(input);
     };
-    if (part !== null && (await takesAnotherLog(this.#stores.log, placeOf(part), request))) {
+    const takesAnother = part !== null && (await takesAnotherLog(this.#stores.log, placeOf(part), request)); // D6
+    if (part !== null && takesAnother === true) {
       part.end = "lost";
       return tell({ type: "distrust", reason: `entry ${expectedLastSeq} is not the one that was read` });
     }
@@ -325,7 +326,10 @@ class Driver implements Office {
     const data = encode(request.entry);
     const sent = { request: request.request, seq: expectedLastSeq + 1, data };
     if (part !== null) part.sent = sent;
-    const outcome = await tryAppend(this.#stores.log, this.#subjects.officeLog, request, data); // D2
+    const outcome: AppendOutcome =
+      takesAnother === null
+        ? { type: "unknown", why: new Error(`entry ${expectedLastSeq} cannot be read`) }
+        : await tryAppend(this.#stores.log, this.#subjects.officeLog, request, data); // D2
     if (part?.sent === sent) part.sent = null;
     if (outcome.type !== "unknown") this.#unknown.settle();
     if (outcome.type === "accepted") {

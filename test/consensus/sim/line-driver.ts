@@ -41,7 +41,7 @@ function createLineDriver({ stage, log, shared, say }: DriverParts): Driver {
       if (node.isUp) say(node, { op: "tick", n: missed + 1 });
       if (isTickFirst) doInbox();
     },
-    append: (_node, _append, ask) => ask(),
+    append: (_node, _append, { ask }) => ask(),
     after: () => undefined,
     step: () => undefined,
     settle: () => null,

@@ -69,6 +69,7 @@ const FAULTS = [
   "recovery refused: the log is sound",
   "log begun anew, nothing left of it",
   "append held back from another log",
+  "append held back from a log that is away",
 ] as const;
 
 /** What the driver does that a mutant may do wrongly. */
@@ -105,6 +106,8 @@ export function memberBench(
     faults: FAULTS,
   };
 }
+
+type AppendWay = Parameters<Driver["append"]>[2];
 
 /** What one process remembers beside its member. */
 interface Process {
@@ -299,15 +302,20 @@ class MemberDriver implements Driver {
     return { ...viewLog(log), info: () => view().info(), get: (seq: number) => viewLog(log).get(seq) };
   }
 
-  append(node: SimulatedNode, append: Append, ask: () => void): void {
-    if (this.#habits.watches) this.#looks.push(this.#askUnlessExchanged(node, append, ask));
-    else ask();
+  append(node: SimulatedNode, append: Append, way: AppendWay): void {
+    if (this.#habits.watches) this.#looks.push(this.#askUnlessExchanged(node, append, way));
+    else way.ask();
   }
 
-  async #askUnlessExchanged(node: SimulatedNode, append: Append, ask: () => void): Promise<void> {
+  async #askUnlessExchanged(node: SimulatedNode, append: Append, way: AppendWay): Promise<void> {
     const { incarnation } = append;
     const { stage, log } = this.#parts;
-    if (!(await takesAnotherLog(viewLog(log), this.#placeOf(node), append))) return ask();
+    const takesAnother = await takesAnotherLog(viewLog(log), this.#placeOf(node), append);
+    if (takesAnother === null) {
+      stage.count("append held back from a log that is away");
+      return way.holdBack();
+    }
+    if (!takesAnother) return way.ask();
     stage.count("append held back from another log");
     if (node.isUp && node.observer.incarnation === incarnation && node.observer.halted === null)
       this.#distrust(this.#processOf(node), "the office would stand in another log");

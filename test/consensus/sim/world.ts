@@ -71,8 +71,8 @@ export interface Driver {
   fallBehind(node: SimulatedNode): void;
   /** Ticks for a node that was paused for `missed` steps and runs again; its inbox is done before or after. */
   wake(node: SimulatedNode, missed: number, doInbox: () => void): void;
-  /** Calls `ask` when the append may be asked: perhaps it looks at the log before. */
-  append(node: SimulatedNode, append: Append, ask: () => void): void;
+  /** Has the append asked when it may be, or held back as one of which nothing is known: perhaps it looks at the log before. */
+  append(node: SimulatedNode, append: Append, way: { ask(): void; holdBack(): void }): void;
   /** Has looked at a reply. */
   after(node: SimulatedNode, reply: Reply): void;
   /** One step of time. */
@@ -325,12 +325,14 @@ class World {
 
   #append(node: SimulatedNode, append: Append): void {
     const { request, incarnation } = append;
-    this.#driver.append(node, append, () =>
-      this.#wire.ask(append, (told) => {
-        if (node.observer.incarnation !== incarnation) return;
-        this.#reach(node, () => this.#toLine(node, request, told));
-      }),
-    );
+    const tell = (told: Told) => {
+      if (node.observer.incarnation !== incarnation) return;
+      this.#reach(node, () => this.#toLine(node, request, told));
+    };
+    this.#driver.append(node, append, {
+      ask: () => this.#wire.ask(append, tell),
+      holdBack: () => this.#stage.at(1, () => tell("unknown")),
+    });
   }
 
   #toLine({ observer: { state } }: SimulatedNode, request: number, told: Told): Line {
