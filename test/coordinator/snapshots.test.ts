@@ -69,14 +69,19 @@ const stateOf = ({ office }: Coordinator) => {
 
 describe("a snapshot", () => {
   test("is made after so many entries; the log is trimmed behind the last but one, and a start uses it", async () => {
-    const { start, write, trimmed, list, office, client, find } = await setup();
+    const { start, write, settled, trimmed, list, office, client, find } = await setup();
     const first = await start();
     const { token } = await client.write("lock-acquire", {
       ...{ name: "l", owner: "o", ttlMs: 60_000, patienceMs: 0 },
     });
     await client.write("config-set", { name: "kept", value: 1 }, { key: "k" });
     await write(70);
+    await settled();
     await trimmed();
+    await vi.waitFor(async () => {
+      const { firstSeq } = await office.info();
+      expect((await list()).at(-1)!.seq).toBeGreaterThanOrEqual(firstSeq);
+    }, SOON);
     await first.stop();
     const { firstSeq, lastSeq } = await office.info();
     const snapshots = await list();
