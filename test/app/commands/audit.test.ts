@@ -8,7 +8,7 @@ import type { Evidence } from "../../../src/protocol/index.ts";
 import { connectMemory, MemoryServer } from "../../../src/transport/index.ts";
 
 const HOUR_MS = 3_600_000;
-const FLUSH_MS = 20_000;
+const FLUSH_MS = 60_000;
 const terminal = createTerminal({ quiet: true, environment: { NO_COLOR: "1" } });
 const evidence: Evidence = {
   kind: "double",
