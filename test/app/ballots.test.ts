@@ -95,6 +95,8 @@ test("a topology is drawn as it would be, in three formats, and refused where it
     "5  seat 5",
     "6  seat 6",
   ]);
+  const shown = await topology.run({} as Ports, topology.input.parse({ topology: "mesh", seats: 3 }));
+  expect(topology.render(shown, {} as never)).toMatch(/sees 1, 2\nat most 6 questions$/);
   expect(await draw({ format: "dot" })).toContain("  s3 -> s1;");
   expect(await draw({ format: "mermaid" })).toContain("  s3 --> s1");
   await expect(draw({ seats: 7 })).rejects.toThrow("fanOut: must be larger");

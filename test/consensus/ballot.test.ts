@@ -521,6 +521,25 @@ describe("a mesh", () => {
       usage: { costUsd: null },
     });
   });
+
+  it.each([
+    ["messages", { maxMessages: 3 }],
+    ["money", { maxUsd: 3 }],
+  ])("asks no judge when its budget of %s is used up", (budget, limits) => {
+    const torn = { seats: 3, strategy: "majority", onDisagreement: "judge", judge: "referee" } as const;
+    const drive = driveBallot({ ...torn, budget: limits });
+    const usage = { inputTokens: 1, outputTokens: 1, costUsd: 1 };
+    const effects = [1, 2, 3].flatMap((seat) =>
+      drive.step({ type: "answer", seat, round: 1, output: seat, usage, atMs: 1 }),
+    );
+    expect(effects.filter(({ type }) => type === "consult")).toEqual([]);
+    expect(drive.closed()?.verdict).toMatchObject({
+      outcome: "no_quorum",
+      stoppedBy: budget,
+      reason: `the budget of ${budget} was used up before the judge could be asked`,
+      messages: 3,
+    });
+  });
 });
 
 // Properties: any ballot, any answers, any order.

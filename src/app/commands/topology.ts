@@ -1,6 +1,6 @@
 // `topology show`: who speaks to whom: in the swarm, or in one ballot.
 import { z } from "zod";
-import { drawTopology } from "../../consensus/index.ts";
+import { drawTopology, mostMessages } from "../../consensus/index.ts";
 import type { BallotPage } from "../../coordinator/index.ts";
 import {
   type AgentStatus,
@@ -41,7 +41,11 @@ export const show = defineCommand({
       .meta({ description: "of --topology mesh: how many others each sees", value: "N" }),
     format: z.enum(FORMATS).default("text").meta({ description: "how it is drawn" }),
   }),
-  output: z.object({ drawing: z.string() }),
+  output: z.object({
+    drawing: z.string(),
+    /** Of a ballot that is open or would be: the most questions that it can ask. */
+    mostMessages: z.int().optional(),
+  }),
   examples: [
     "topology show",
     "topology show --format mermaid",
@@ -49,7 +53,7 @@ export const show = defineCommand({
     "topology show 01JD2M0YQ3",
   ],
   details:
-    "An arrow says: who is at its end is shown the answers of who is at its beginning, or is led by it.",
+    "An arrow says: who is at its end is shown the answers of who is at its beginning, or is led by it. Below the text stands\nhow many questions a ballot that is open or would be can ask at most, its judge or verifier included.",
   async run(ports, { ballot, topology, seats, format, ...shape }) {
     const given = Object.entries(shape).filter(([, value]) => value !== undefined);
     if (topology === undefined && given.length > 0) {
@@ -63,18 +67,32 @@ export const show = defineCommand({
         throw new SwarmError("invalid_input", "give a ballot or --topology, not both", { field: "topology" });
       const said = { seats, strategy: "majority", topology, ...Object.fromEntries(given) };
       const spec = parse(ballotSchema, said, "topology");
-      return { drawing: drawTopology(spec, format) };
+      return { drawing: drawTopology(spec, format), mostMessages: mostMessages(spec) };
     }
-    if (ballot !== undefined) return { drawing: await drawBallot(ports, ballot, format) };
+    if (ballot !== undefined) return drawBallot(ports, ballot, format);
     return { drawing: drawSwarm(await listAgents(await ports.transport()), format) };
   },
-  render: ({ drawing }) => drawing,
+  render: ({ drawing, mostMessages: most }) =>
+    most === undefined || isGraph(drawing) ? drawing : `${drawing}\nat most ${most} questions`,
 });
 
+/** Whether it is drawn in the language of some program, to whom a further line would be nonsense. */
+function isGraph(drawing: string): boolean {
+  return /^(?:flowchart|digraph) /.test(drawing);
+}
+
 /** A ballot with its agents on its seats: one that ended from its verdict, an open one as the office has it. */
-async function drawBallot(ports: Ports, id: string, format: (typeof FORMATS)[number]): Promise<string> {
-  const { spec, agents } = (await findEnded(ports, id)) ?? (await findOpen(ports, id));
-  return drawTopology(spec, format, (seat) => agents[seat - 1] ?? `seat ${seat}`);
+async function drawBallot(
+  ports: Ports,
+  id: string,
+  format: (typeof FORMATS)[number],
+): Promise<{ drawing: string; mostMessages?: number }> {
+  const ended = await findEnded(ports, id);
+  const { spec, agents } = ended ?? (await findOpen(ports, id));
+  const drawing = drawTopology(spec, format, (seat) => agents[seat - 1] ?? `seat ${seat}`);
+  if (ended !== null) return { drawing }; // its verdict tells how many it asked
+  const { maxMessages = Number.POSITIVE_INFINITY } = spec.budget ?? {};
+  return { drawing, mostMessages: Math.min(mostMessages(spec), maxMessages) };
 }
 
 interface Drawn {
