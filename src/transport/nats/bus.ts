@@ -5,6 +5,7 @@ import { DEFAULT_STALL_MS } from "../limits.ts";
 import type { Bus, Headers, Incoming, IncomingRequest, Subscription } from "../ports.ts";
 import { headerOf } from "./headers-in.ts";
 import type { Link } from "./link.ts";
+import { afterArrived } from "./request.ts";
 
 /** A NATS message as the port shows it. Everything is read lazily: most handlers look at one or two fields. */
 class NatsIncoming implements IncomingRequest {
@@ -89,11 +90,15 @@ function scatter(
         replies.push(new NatsIncoming(message, link));
         if (replies.length >= max) return finish();
         clearTimeout(stall);
-        stall = setTimeout(finish, stallMs);
+        const heard = replies.length;
+        const finishUnlessMoreCame = () => {
+          if (replies.length === heard) finish();
+        };
+        stall = setTimeout(() => afterArrived(finishUnlessMoreCame), stallMs);
       },
       onLost: finish,
     });
-    const limit = setTimeout(finish, timeoutMs);
+    const limit = setTimeout(() => afterArrived(finish), timeoutMs);
     try {
       link.publish(subject, data, options.headers, inbox.subject);
     } catch (error) {

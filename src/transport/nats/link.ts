@@ -10,7 +10,7 @@ import { SwarmError } from "../../protocol/index.ts";
 import type { ConnectionState, Headers, Subscription } from "../ports.ts";
 import { type ApiError, fromApiError } from "./errors.ts";
 import { encodeHeaders, Outbox } from "./outbox.ts";
-import { type Inbox, Request, type RequestOptions, type Waiting } from "./request.ts";
+import { afterArrived, type Inbox, Request, type RequestOptions, type Waiting } from "./request.ts";
 
 /** A place whose replies keep the subject of a stored message, as the deliveries of a pull do. */
 export interface Channel {
@@ -199,18 +199,20 @@ export class Link {
 
   /** Has the overdue looked for until there are none left that could be. */
   watchOverdue(): void {
-    this.#overdueTimer ??= setInterval(() => {
-      const nowMs = performance.now();
-      let timed = 0;
-      for (const waiting of this.#waiting.values()) {
-        if (waiting.overdueAtMs === undefined) continue;
-        timed++;
-        if (nowMs >= waiting.overdueAtMs) waiting.onOverdue?.();
-      }
-      if (timed > 0) return;
-      clearInterval(this.#overdueTimer);
-      this.#overdueTimer = undefined;
-    }, OVERDUE_INTERVAL_MS);
+    this.#overdueTimer ??= setInterval(() => afterArrived(() => this.#findOverdue()), OVERDUE_INTERVAL_MS);
+  }
+
+  #findOverdue(): void {
+    const nowMs = performance.now();
+    let timed = 0;
+    for (const waiting of this.#waiting.values()) {
+      if (waiting.overdueAtMs === undefined) continue;
+      timed++;
+      if (nowMs >= waiting.overdueAtMs) waiting.onOverdue?.();
+    }
+    if (timed > 0) return;
+    clearInterval(this.#overdueTimer);
+    this.#overdueTimer = undefined;
   }
 
   /** Calls the JetStream API. @throws SwarmError as `fromApiError` maps it. */

@@ -1,5 +1,6 @@
 // One request and its one reply, over whatever opens inboxes and sends. Owns its settling; leaves the connection to link.ts.
 // I1: it settles once, by whatever comes first: reply, loss of the connection, timeout or abort.
+// I2: a reply that is there already comes before the timeout: a process that stood still finds both, and timers first.
 import type { Msg } from "@nats-io/nats-core";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Headers } from "../ports.ts";
@@ -36,6 +37,11 @@ export interface RequestLink {
   watchOverdue(): void;
 }
 
+/** Runs `act` when the messages that have arrived by now were taken: in a turn of the event loop they come behind timers. */
+export function afterArrived(act: () => void): void {
+  setImmediate(act);
+}
+
 /** From this timeout on, a tenth of a second more does not matter. */
 const LONG_WAIT_MS = 2_000;
 
@@ -49,6 +55,7 @@ export class Request implements Waiting {
   readonly #inbox: Inbox;
   #timer: NodeJS.Timeout | undefined;
   #onAbort: (() => void) | undefined;
+  #isSettled = false;
   overdueAtMs = Number.POSITIVE_INFINITY;
 
   constructor(
@@ -75,7 +82,7 @@ export class Request implements Waiting {
     if (leftMs >= LONG_WAIT_MS) {
       this.overdueAtMs = performance.now() + leftMs;
       this.#link.watchOverdue();
-    } else this.#timer = setTimeout(() => this.onOverdue(), leftMs);
+    } else this.#timer = setTimeout(() => afterArrived(() => this.onOverdue()), leftMs);
     if (signal !== undefined) {
       this.#onAbort = () => this.#fail(signal.reason);
       signal.addEventListener("abort", this.#onAbort, { once: true });
@@ -103,6 +110,7 @@ export class Request implements Waiting {
   }
 
   onOverdue(): void {
+    if (this.#isSettled) return;
     const { doing, timeoutMs } = this.#options;
     this.#fail(new SwarmError("unavailable", `${doing}: no reply within ${timeoutMs} ms`));
   }
@@ -113,6 +121,7 @@ export class Request implements Waiting {
   }
 
   #settle(): void {
+    this.#isSettled = true;
     this.#inbox.close();
     clearTimeout(this.#timer);
     if (this.#onAbort !== undefined) this.#options.signal?.removeEventListener("abort", this.#onAbort);

@@ -1,0 +1,74 @@
+// A process that stood still finds a reply and the end of its time together.
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import type { Msg } from "@nats-io/nats-core";
+import { expect, onTestFinished, test } from "vitest";
+import { silentLogger } from "../../../src/base/index.ts";
+import { createNatsBus } from "../../../src/transport/nats/bus.ts";
+import type { Link } from "../../../src/transport/nats/link.ts";
+import { Request, type Waiting } from "../../../src/transport/nats/request.ts";
+
+const TIMEOUT_MS = 20;
+
+/** A link whose replies come over a socket, a byte each, when the test sends them. */
+async function setup() {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const near = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  const [far] = (await once(server, "connection")) as [Socket];
+  onTestFinished(() => {
+    near.destroy();
+    far.destroy();
+    server.close();
+  });
+  let waiting: Waiting | undefined;
+  near.on("data", (bytes) => {
+    for (const byte of bytes) waiting?.onMessage({ data: Uint8Array.of(byte) } as Msg);
+  });
+  const link = {
+    openInbox(opened: Waiting) {
+      waiting = opened;
+      return { subject: "inbox", close: () => undefined };
+    },
+    publish: () => undefined,
+    watchOverdue: () => undefined,
+  };
+  return {
+    link: link as unknown as Link,
+    /** Sends replies and keeps the event loop from turning until they are there and the time is over. */
+    replyWhileItStands(...bytes: number[]) {
+      far.write(Uint8Array.from(bytes)); // handed to the kernel at once
+      const endMs = performance.now() + 5 * TIMEOUT_MS;
+      while (performance.now() < endMs);
+    },
+  };
+}
+
+test("a reply that is there already counts, though the time of the request is over", async () => {
+  const { link, replyWhileItStands } = await setup();
+  const asked = new Promise<Msg>((resolve, reject) => {
+    const options = { timeoutMs: TIMEOUT_MS, doing: "ask" };
+    new Request(link, "x", options, resolve, reject).send(new Uint8Array(), TIMEOUT_MS);
+  });
+  replyWhileItStands(7);
+  expect((await asked).data).toEqual(Uint8Array.of(7));
+});
+
+test("replies that are there already are collected, though the time to wait for them is over", async () => {
+  const { link, replyWhileItStands } = await setup();
+  const bus = createNatsBus(link, silentLogger);
+  const asked = bus.scatter("x", new Uint8Array(), { timeoutMs: TIMEOUT_MS });
+  replyWhileItStands(1, 2, 3);
+  expect((await asked).map(({ data }) => data[0])).toEqual([1, 2, 3]);
+});
+
+test("without a reply both end when their time is over", async () => {
+  const { link } = await setup();
+  expect(await createNatsBus(link, silentLogger).scatter("x", new Uint8Array(), { timeoutMs: 1 })).toEqual(
+    [],
+  );
+  const asked = new Promise<Msg>((resolve, reject) => {
+    new Request(link, "x", { timeoutMs: 1, doing: "ask" }, resolve, reject).send(new Uint8Array(), 1);
+  });
+  await expect(asked).rejects.toMatchObject({ code: "unavailable" });
+});
