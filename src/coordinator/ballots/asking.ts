@@ -21,11 +21,12 @@ import {
   SwarmError,
   toSwarmError,
 } from "../../protocol/index.ts";
-import type { Incoming, Subscription, Transport } from "../../transport/index.ts";
+import type { Blobs, Incoming, Subscription, Transport } from "../../transport/index.ts";
 import { readResult, unpackResult } from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
 import type { Placement } from "../placement/placement.ts";
 import { ANSWER_BOUNDS, type AnswerBounds } from "./bounds.ts";
+import { inTurn } from "./large-answers.ts";
 import { questionTaskId } from "./messages.ts";
 import { isFromStranger, questionOf, whyNotPut } from "./questions.ts";
 import { type KeptOutput, MAX_KEPT_OUTPUT_BYTES, type Question, type Run } from "./run.ts";
@@ -65,6 +66,7 @@ export interface AskingParts {
 export class Asking {
   readonly #parts: AskingParts;
   readonly #bounds: AnswerBounds;
+  readonly #blobs: Blobs;
   /** By task id; who was looked for least recently comes first. */
   readonly #questions = new Map<string, Question>();
   #open: Subscription[] = [];
@@ -77,6 +79,7 @@ export class Asking {
   constructor(parts: AskingParts) {
     this.#parts = parts;
     this.#bounds = parts.bounds ?? ANSWER_BOUNDS;
+    this.#blobs = inTurn(parts.transport.blobs);
   }
 
   /** Begins to hear results. */
@@ -306,8 +309,8 @@ export class Asking {
   /** Takes a stored result. */
   async #hear(question: Question, message: Incoming): Promise<void> {
     const { run, to, round } = question;
-    const { transport, clock } = this.#parts;
-    const result = readResult(await unpackResult(message, transport.blobs));
+    const { clock } = this.#parts;
+    const result = readResult(await unpackResult(message, this.#blobs));
     if (!this.#noteAnswered(question)) return;
     if (question.heard !== undefined && Buffer.compare(question.heard, message.data) === 0) return;
     const atMs = clock.now();
@@ -355,7 +358,7 @@ export class Asking {
 
   async #hearWrite(question: Question, message: Incoming): Promise<void> {
     const { run, to, round } = question;
-    const { vote, output, usage } = readResult(await unpackResult(message, this.#parts.transport.blobs));
+    const { vote, output, usage } = readResult(await unpackResult(message, this.#blobs));
     if (vote === undefined || !("seat" in to) || !this.#parts.isLive(run) || run.stage !== "open") return;
     question.heard = message.data;
     this.#hold(run, to.seat, { round, output, bytes: message.data.length });
