@@ -38,8 +38,11 @@ const LOOK_INTERVAL_MS = 10_000;
 const MAX_PER_LOOK = 10_000;
 /** Tasks that are brought back at the same time. */
 const MAX_UNDER_WAY = 16;
-/** How long hosts have to say that they run a task, in ms. They answer from memory. */
-const WHERE_TIMEOUT_MS = 150;
+/**
+ * How long hosts have to say that they run a task, in ms. They answer from memory; but what runs on a host that is held up for
+ * longer runs twice, while of an agent that leaves, the tasks that wait only come back a second later, sixteen at a time.
+ */
+const WHERE_TIMEOUT_MS = 1_000;
 
 /** Brings placed tasks back while the office is held here. */
 export function createReturning(parts: {
