@@ -129,15 +129,26 @@ export function versionOf(type: EntryBody<unknown>["type"]): number {
   return TYPES[type];
 }
 
+/** The texts of entries that were sealed here: made for the hash anyway, and most of what storing them takes. */
+const sealedTexts = new WeakMap<object, string>();
+
 /** Adds the chain hash. */
 export function sealEntry<C>(body: EntryBody<C>, previousChain: string): Entry<C> {
-  return { ...body, chain: chainHash(body as unknown as JsonObject, previousChain) };
+  const text = canonicalJson(body as unknown as JsonObject);
+  const entry = { ...body, chain: chainOf(text, previousChain) };
+  sealedTexts.set(entry, `{"chain":"${entry.chain}",${text.slice(1)}`);
+  return entry;
+}
+
+/** An entry as JSON text: how it is stored. */
+export function entryText<C>(entry: Entry<C>): string {
+  return sealedTexts.get(entry) ?? JSON.stringify(entry);
 }
 
 /** True for an entry that is whole and stands behind the right one, whether or not this version can read it. */
 export function isSealed({ chain, ...body }: JsonObject, previousChain: string): boolean {
   try {
-    return chain === chainHash(body, previousChain);
+    return chain === chainOf(canonicalJson(body), previousChain);
   } catch {
     return false; // it cannot be hashed, so nobody sealed it
   }
@@ -157,7 +168,7 @@ export function readEntry<C>(value: JsonObject, context: EntryContext<C>): ReadE
   if (typeof chain !== "string") return bad("entry has no chain hash");
   let expected: string;
   try {
-    expected = chainHash(body, context.previousChain);
+    expected = chainOf(canonicalJson(body), context.previousChain);
   } catch (error) {
     return bad(`entry cannot be hashed: ${(error as Error).message}`);
   }
@@ -194,8 +205,8 @@ function isSnapshotNote({ seq, hash, object }: SnapshotNote): boolean {
   );
 }
 
-function chainHash(body: JsonObject, previousChain: string): string {
-  return sha256(`${previousChain}\n${canonicalJson(body)}`);
+function chainOf(canonicalBody: string, previousChain: string): string {
+  return sha256(`${previousChain}\n${canonicalBody}`);
 }
 
 function isCount(value: unknown): boolean {

@@ -68,6 +68,7 @@ export {
   ENTRY_VERSION,
   type Entry,
   type EntryBody,
+  entryText,
   type Genesis,
   genesisBody,
   genesisChain,

@@ -193,5 +193,7 @@ function others(seat: number, seats: number): number[] {
 }
 
 function range(first: number, last: number): number[] {
-  return Array.from({ length: Math.max(0, last - first + 1) }, (_, index) => first + index);
+  const all: number[] = [];
+  for (let next = first; next <= last; next++) all.push(next);
+  return all;
 }

@@ -1,8 +1,10 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   applyEntry,
   type Entry,
   emptyFold,
+  entryText,
   findMisfit,
   genesisChain,
   hashFold,
@@ -97,6 +99,19 @@ describe("reading an entry", () => {
   it("does not depend on the order of its fields", () => {
     expect(read(sealed).ok).toBe(true);
     expect(read(Object.fromEntries(Object.entries(sealed).reverse())).ok).toBe(true);
+  });
+
+  it("is of the text that was kept from sealing as of one that is made anew", () => {
+    const property = fc.property(fc.string({ unit: "binary" }), fc.integer(), fc.nat(), (key, value, at) => {
+      const entry = sealEntry(
+        { ...head, at, type: "commands", commands: [set(key, value)] },
+        context.previousChain,
+      );
+      for (const text of [entryText(entry), entryText({ ...entry })]) {
+        expect(readEntry(JSON.parse(text), context)).toEqual({ ok: true, entry });
+      }
+    });
+    fc.assert(property);
   });
 
   it.each([

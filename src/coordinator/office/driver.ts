@@ -14,6 +14,7 @@
 import { type Clock, createService, type Service, sleep, systemClock } from "../../base/index.ts";
 import {
   type AppendRequest,
+  entryText,
   haltedError,
   type Json,
   type Member,
@@ -323,7 +324,7 @@ class Driver implements Office {
       return tell({ type: "distrust", reason: `entry ${expectedLastSeq} is not the one that was read` });
     }
     const startedMs = performance.now();
-    const data = encode(request.entry);
+    const data = Buffer.from(entryText(request.entry));
     const sent = { request: request.request, seq: expectedLastSeq + 1, data };
     if (part !== null) part.sent = sent;
     const outcome: AppendOutcome =
