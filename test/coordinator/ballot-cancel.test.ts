@@ -1,7 +1,7 @@
 // Ballots that are cancelled while the office changes hands, or is held by nobody.
 import { expect, it, vi } from "vitest";
 import { decode, type Result } from "../../src/protocol/index.ts";
-import { setupBallots, type Voter } from "./ballot-swarm.ts";
+import { resultOf, setupBallots, store, type Voter } from "./ballot-swarm.ts";
 import { SOON } from "./support.ts";
 
 /** A ballot whose three seats think until they are told what to say, or to stop. */
@@ -44,6 +44,31 @@ it("is cancelled by the next holder of the office, which whoever cancels waits f
   await vi.waitFor(async () => expect(await show("b1")).toMatchObject({ state: "cancelled" }), SOON);
   const { open, outbox } = next.office.state.ballots;
   await vi.waitFor(() => expect(open.size + outbox.size).toBe(0), SOON);
+  expect(await results()).toMatchObject([{ status: "cancelled" }]);
+});
+
+it("tells that it was cancelled to whoever watches", async () => {
+  const { tasks, transport, subjects } = await setup();
+  const told: string[] = [];
+  const tap = transport.bus.subscribe(subjects.filters.ballotEvents("b1"), ({ subject }) => {
+    told.push(subject.slice(subject.lastIndexOf(".") + 1));
+  });
+  await transport.bus.flush();
+  await tasks.cancel("b1");
+  await vi.waitFor(() => expect(told).toContain("cancelled"), SOON);
+  expect(told).not.toContain("decided");
+  tap.close();
+});
+
+it("counts as cancelled when that was stored before its verdict, though the office had decided by then", async () => {
+  const { transport, subjects, say, show, results } = await setup();
+  const cancelled = { ...resultOf("b1", "-", undefined), status: "cancelled" } as const;
+  await store(transport, subjects.result("classify", "-", "b1"), cancelled);
+  say("cat");
+  await vi.waitFor(
+    async () => expect(await show("b1")).toMatchObject({ state: "cancelled", endedAt: expect.any(String) }),
+    SOON,
+  );
   expect(await results()).toMatchObject([{ status: "cancelled" }]);
 });
 

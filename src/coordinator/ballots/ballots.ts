@@ -94,6 +94,8 @@ const commands = {
   "ballots-settle": z.strictObject({
     type: z.literal("ballots-settle"),
     ids: z.array(tokenSchema).min(1).max(MAX_BATCH_ITEMS),
+    /** Of these somebody had stored that the task is cancelled before its result could be: that stands. */
+    cancelled: z.array(tokenSchema).min(1).max(MAX_BATCH_ITEMS).optional(),
   }),
   /** The truth about an ended ballot, by the mark of the right value: what voters' records are made of. */
   "ballot-correct": z.strictObject({ type: z.literal("ballot-correct"), id: tokenSchema, truth: markSchema }),
@@ -169,7 +171,7 @@ export const ballots: Reducer<Ballots, BallotCommand> = {
       case "ballots-end":
         return command.ends.map((end) => endBallot(state, end));
       case "ballots-settle":
-        return command.ids.map((id) => settle(state, id));
+        return command.ids.map((id) => settle(state, id, command.cancelled?.includes(id) === true));
       case "ballot-correct":
         return correct(state, command);
       default:
@@ -257,14 +259,19 @@ function endBallot(state: Ballots, end: BallotEnd): "ended" | "unknown" {
   return "ended";
 }
 
-function settle(state: Ballots, id: string): boolean {
+function settle(state: Ballots, id: string, isCancelled: boolean): boolean {
   const ending = state.outbox.get(id);
   if (ending === undefined) return false;
   const { ballot, ended } = ending;
   state.outbox.delete(id);
   state.bytes -= ballot.bytes;
   const { capability, openedAtMs } = ballot;
-  const facts = { ...ended, capability, openedAtMs };
+  const facts = {
+    ...ended,
+    ...(isCancelled ? { outcome: "cancelled" as const, decidedBy: null } : {}),
+    capability,
+    openedAtMs,
+  };
   state.ended.set(id, facts);
   dropOldest(state.ended, MAX_ENDED);
   learn(state, capability, (lessons) => learnEnd(lessons, facts));

@@ -28,6 +28,7 @@ import {
   encode,
   NO_SCOPE,
   type Result,
+  type ResultStatus,
   type Subjects,
   type TaskAddress,
   type Verdict,
@@ -53,6 +54,12 @@ const STRAGGLER_GRACE_MS = 300;
 /** The pause before an end that could not be carried out is tried again, in ms. */
 const RETRY_PAUSE_MS = 1_000;
 
+/** That a ballot's end is carried out, or that its task had been cancelled before its result was there. */
+interface Receipt {
+  readonly id: string;
+  readonly isCancelled: boolean;
+}
+
 /** Ends ballots. */
 export interface Endings {
   /** Decides the end of a ballot (then `run.ended` resolves) and carries it out. Rejects when it could not be decided here. */
@@ -75,7 +82,11 @@ export function createEndings(parts: {
 }): Endings {
   const { transport, subjects, office, outcomes, tasks, log, meter, audit, clock } = parts;
   const ends = new Batch<BallotEnd>(office, (items) => ({ type: "ballots-end", ends: items }));
-  const settles = new Batch<string>(office, (ids) => ({ type: "ballots-settle", ids }));
+  const settles = new Batch<Receipt>(office, (receipts) => {
+    const cancelled = receipts.flatMap(({ id, isCancelled }) => (isCancelled ? [id] : []));
+    const ids = receipts.map(({ id }) => id);
+    return { type: "ballots-settle", ids, ...(cancelled.length === 0 ? {} : { cancelled }) };
+  });
 
   return { end, carryOut };
 
@@ -115,9 +126,10 @@ export function createEndings(parts: {
     for (let isDone = false; !isDone && office.tenure !== null; ) {
       try {
         if (stragglers.length > 0) transport.bus.publish(subjects.cancel(id, NO_SCOPE), encode({}));
-        const [stored] = await Promise.all([publish(ending, body), withdraw(ending, run)]);
-        if (stored) tell(ending);
-        await settles.add(id, id.length); // E2
+        const [stood] = await Promise.all([publish(ending, body), withdraw(ending, run)]);
+        const isCancelled = stood === "cancelled"; // whoever cancels a ballot stores its result
+        if (stood === null || isCancelled) tell(ending, isCancelled);
+        await settles.add({ id, isCancelled }, id.length); // E2
         isDone = true;
       } catch (error) {
         if (office.tenure === null) return; // E1
@@ -130,17 +142,20 @@ export function createEndings(parts: {
     }
   }
 
-  /** Stores the result and, of a ballot that failed, its dead letter; false when there was a result before. */
-  async function publish({ ballot, isFailed, ended }: EndingBallot, body: Uint8Array): Promise<boolean> {
+  /** Stores the result and, of a ballot that failed, its dead letter; gives the status of the result that was there before. */
+  async function publish(
+    { ballot, isFailed, ended }: EndingBallot,
+    body: Uint8Array,
+  ): Promise<ResultStatus | null> {
     const at: TaskAddress = addressOf(ballot);
     const status = isFailed ? "failed" : ended.outcome === "cancelled" ? "cancelled" : "completed";
     const stored = await outcomes.storeBytes(at, status, body, ballot.encoding);
-    if (!isFailed) return stored;
+    if (stored && !isFailed) return null;
     const standing = await outcomes.read(ballot.id);
     if (standing?.result.status === "failed") {
       await outcomes.bury(at, letterOf(at, subjects.task(at), standing.result, await readTask(ballot)));
     }
-    return stored;
+    return stored ? null : (standing?.result.status ?? status);
   }
 
   /** The ballot's task as it can be handed in again. */
@@ -178,8 +193,10 @@ export function createEndings(parts: {
     return found.every((stored) => stored !== null);
   }
 
-  function tell({ id, ended }: EndingBallot): void {
-    const { outcome, decidedBy, agreement, rounds } = ended;
+  function tell({ id, ended }: EndingBallot, isCancelled: boolean): void {
+    const { agreement, rounds } = ended;
+    const outcome = isCancelled ? "cancelled" : ended.outcome;
+    const decidedBy = isCancelled ? null : ended.decidedBy;
     const event = outcome === "cancelled" ? "cancelled" : "decided";
     transport.bus.publish(
       subjects.event("ballot", id, event),
