@@ -180,7 +180,8 @@ async function measureBallots(tools: ScenarioTools): Promise<BenchFigure[]> {
   const { names, open } = tools;
   await Promise.all([open("bare-hub", names.bare), open("hub", names.murmur)]);
   await Promise.all([open("bare-voter", names.bare), open("agent", names.murmur, { agents: BALLOT_AGENTS })]);
-  const count = Math.max(500, Math.floor(tools.tasks / 10));
+  // Enough that the first, uncounted round warms the compiler up: a ballot is far more code than a task.
+  const count = Math.max(500, Math.floor(tools.tasks / 4));
   const throughput = await compareParts(tools, {
     order: { op: "ballots", count, inFlight: BALLOTS_IN_FLIGHT },
     figure: {
@@ -193,7 +194,7 @@ async function measureBallots(tools: ScenarioTools): Promise<BenchFigure[]> {
     met: (ratio) => ratio >= 0.42,
   });
   const latency = await compareParts(tools, {
-    order: { op: "ballots", count: Math.floor(count / 10), inFlight: 1 },
+    order: { op: "ballots", count: Math.floor(count / 25), inFlight: 1 },
     figure: {
       scenario: "ballot",
       name: "ballots of 5 seats, one at a time, median",
