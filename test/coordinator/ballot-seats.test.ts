@@ -1,8 +1,40 @@
 // Who is seated while others are seated too.
 import { expect, it, vi } from "vitest";
+import { openBallot } from "../../src/consensus/index.ts";
+import { findSubstitute } from "../../src/coordinator/ballots/seating.ts";
+import { profileOf } from "../../src/coordinator/registry/profile.ts";
+import { type OfficeCommand, officeCommands } from "../../src/coordinator/state.ts";
 import { ballotSchema, encode } from "../../src/protocol/index.ts";
 import { setupBallots, type Voter } from "./ballot-swarm.ts";
-import { SOON } from "./support.ts";
+import { makeStatus, SOON } from "./support.ts";
+
+it("gives a seat whose agent is gone to somebody of a model that no other seat has, whoever is better", () => {
+  const models = { gone: "m1", stays: "m2", better: "m2", other: "m3", plain: undefined };
+  const agents = Object.entries(models).flatMap(([id, model]) =>
+    id === "gone" ? [] : [profileOf(makeStatus({ id, role: id, ...(model === undefined ? {} : { model }) }))],
+  );
+  const state = officeCommands.empty();
+  officeCommands.decide(state, { type: "members-join", agents } as OfficeCommand, 0);
+  const seats = ["gone", "stays"].map((agent, index) => {
+    const model = models[agent as keyof typeof models];
+    return { seat: index + 1, agent, weight: 1, ...(model === undefined ? {} : { model }) };
+  });
+  const spec = ballotSchema.parse({ seats: 2, strategy: "unanimous", diversity: "model" });
+  const [core] = openBallot({ id: "b1", spec, seats, nonce: "n", atMs: 0 });
+  const substitute = (...best: string[]) =>
+    findSubstitute(
+      state,
+      ({ exclude, count }) =>
+        best
+          .filter((agent) => !exclude?.has(agent))
+          .slice(0, count)
+          .map((agent) => ({ host: "h1", agent, score: 0, reasons: [] })),
+      { capability: "echo", core, seat: 1 },
+    )?.agent;
+  expect(substitute("better", "other")).toBe("other");
+  expect(substitute("plain", "other")).toBe("plain");
+  expect(substitute("better")).toBeUndefined();
+});
 
 it("seats agents that are free, of ballots that open at the same moment too", async () => {
   const { promise: freed, resolve: free } = Promise.withResolvers<string>();

@@ -1,6 +1,6 @@
 // Ballots from hand-in to verdict: real agents, hosts and office, over the transport in memory.
 import { expect, it, onTestFinished, vi } from "vitest";
-import type { BallotInput, SeatQuestion, Task } from "../../src/protocol/index.ts";
+import { type BallotInput, encode, type SeatQuestion, type Task } from "../../src/protocol/index.ts";
 import { resultOf, setupBallots, store, type Voter } from "./ballot-swarm.ts";
 import { SOON } from "./support.ts";
 
@@ -527,6 +527,25 @@ it.each<{ what: string; said: unknown; ballot: Partial<BallotInput>; reason: str
   });
   expect(verdict).toMatchObject({ outcome: "decided", value: "cat", abstained: 1 });
   expect(verdict?.seats.find(({ agent }) => agent === agentOf("c"))?.abstained).toContain(reason);
+});
+
+it("is an abstention of a seat for which a program in another language writes what JSON cannot say", async () => {
+  const { ask, transport, subjects, agentOf } = await setupBallots([
+    "a",
+    "b",
+    { name: "c", say: () => new Promise(() => {}) },
+  ]);
+  const agent = agentOf("c");
+  const tap = transport.bus.subscribe(`${transport.prefix}.placed.*.${agent}.>`, ({ subject }) => {
+    const [scope, taskId] = subject.split(".").slice(-2) as [string, string];
+    const result = encode(resultOf(taskId, agent, Number.NaN), "msgpack");
+    const headers = { "Content-Type": "application/msgpack" };
+    void transport.log("results").append(subjects.result("classify", scope, taskId), result, { headers });
+  });
+  onTestFinished(() => tap.close());
+  const { verdict } = await ask(says(1, 3), { seats: 3, strategy: "mean" });
+  expect(verdict).toMatchObject({ outcome: "decided", value: 2, abstained: 1 });
+  expect(verdict?.seats.find((seat) => seat.agent === agent)?.abstained).toContain("NaN");
 });
 
 it("does not hold a seat's weight against what its answer says of it", async () => {

@@ -52,15 +52,15 @@ function findPanel(
     if (profile === undefined) continue;
     found.push([seat, profile]);
     if (spec.diversity !== "none") taken.add(profile.id);
-    if (spec.diversity === "model") for (const id of likeOf(state, profile)) taken.add(id);
+    if (spec.diversity === "model") for (const id of likeOf(state, modelOf(profile))) taken.add(id);
   }
   return found;
 }
 
-/** The agents whose answers come from the same model. */
-function likeOf(state: OfficeState, profile: Profile): string[] {
+/** The agents whose answers come from this model. */
+function likeOf(state: OfficeState, model: string): string[] {
   return [...state.registry.members.values()]
-    .filter((member) => modelOf(member.profile) === modelOf(profile))
+    .filter((member) => modelOf(member.profile) === model)
     .map((member) => member.profile.id);
 }
 
@@ -79,9 +79,14 @@ export function findSubstitute(
   const taken = new Set(
     seats.filter((other) => other.seat !== seat || spec.diversity !== "none").map(({ agent }) => agent),
   );
-  const models = new Set(seats.filter((other) => other.seat !== seat).map(({ model }) => model));
-  const fits = (profile: Profile) => spec.diversity !== "model" || !models.has(profile.model);
-  const [profile] = pickFitting(state, pick, { capability, spec, count: 1, taken }).filter(fits);
+  if (spec.diversity === "model") {
+    for (const other of seats.filter((each) => each.seat !== seat)) {
+      const { profile } = state.registry.members.get(other.agent) ?? {};
+      const model = profile === undefined ? other.model : modelOf(profile);
+      if (model !== undefined) for (const id of likeOf(state, model)) taken.add(id);
+    }
+  }
+  const [profile] = pickFitting(state, pick, { capability, spec, count: 1, taken });
   return profile === undefined ? null : seatOf(profile, seat, recordOf(state, ofTask));
 }
 
