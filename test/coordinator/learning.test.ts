@@ -153,6 +153,19 @@ describe("over time", () => {
     });
   });
 
+  it("each topology is measured by itself: what it costs, and how often it is wrong", () => {
+    const state = ballots.empty();
+    const told = { isIndependent: false, topology: "mesh", rounds: 2, spent: { tokens: 1_000, costUsd: 1 } };
+    play(state, "b1", [RIGHT, RIGHT, RIGHT]);
+    play(state, "b2", [RIGHT, WRONG, WRONG], told);
+    for (const id of ["b1", "b2"]) correct(state, id, RIGHT);
+    const reloaded = ballots.fromJson(JSON.parse(JSON.stringify(ballots.toJson(state))) as Json);
+    const shown = (id: string) =>
+      viewBallot({ ballots: reloaded, registry: reducers.registry.empty() }, id, undefined).statistics.single;
+    expect(shown("b1")).toMatchObject({ ballots: 1, tokenRatio: 5, judged: { ballotAccuracy: 1 } });
+    expect(shown("b2")).toMatchObject({ ballots: 1, tokenRatio: 10, judged: { ballotAccuracy: 0 } });
+  });
+
   it("one that was cancelled teaches nothing, and one whose seats saw each other nothing of its voters", () => {
     const state = ballots.empty();
     play(state, "b1", [RIGHT, RIGHT, RIGHT], { outcome: "cancelled", decidedBy: null });
@@ -160,7 +173,7 @@ describe("over time", () => {
     play(state, "b2", [RIGHT, RIGHT, RIGHT], { isIndependent: false, topology: "mesh" });
     correct(state, "b2", RIGHT);
     expect(lessonsOf(state)?.voters).toMatchObject({ cases: 0, voters: {} });
-    expect(lessonsOf(state)?.ballots.majority).toMatchObject({ ballots: 1, bothRight: 1 });
+    expect(lessonsOf(state)?.ballots["majority/mesh"]).toMatchObject({ ballots: 1, bothRight: 1 });
   });
 
   it("a ballot that is being published can be corrected already", () => {

@@ -37,7 +37,7 @@ const rateSchema = z.object({ rate: z.number(), low: z.number(), high: z.number(
 /** How often somebody was right, of ballots of this capability whose right answer is known. */
 const scoreFacts = { accuracy: rateSchema.nullable(), cases: z.int() };
 
-/** What is known over time of these agents, and of ballots of this capability and strategy. */
+/** What is known over time of these agents, and of ballots of this capability, strategy and topology. */
 const statisticsSchema = z.object({
   /** Ballots whose right answer is known and whose seats answered alone. */
   cases: z.int(),

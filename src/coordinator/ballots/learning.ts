@@ -12,14 +12,22 @@ import {
   isSame,
   type VoterRecord,
 } from "../../consensus/index.ts";
-import type { BallotStrategy } from "../../protocol/index.ts";
+import type { BallotStrategy, TopologyKind } from "../../protocol/index.ts";
 import type { EndedBallot } from "./ended.ts";
 
 /** What is known of one capability. Never changed: another one takes its place. */
 export interface Lessons {
   readonly voters: VoterRecord;
-  /** By strategy: `first` says what its single agent said, and would hide what others gain. */
-  readonly ballots: Readonly<Partial<Record<BallotStrategy, BallotRecord>>>;
+  /** By form: `first` says what its single agent said, a mesh costs twice a star, and either would hide what others gain. */
+  readonly ballots: Readonly<Partial<Record<BallotForm, BallotRecord>>>;
+}
+
+/** Ballots that are compared with one agent together: those of one strategy and topology. A star has its strategy's name. */
+type BallotForm = BallotStrategy | `${BallotStrategy}/${TopologyKind}`;
+
+/** The form of a ballot. */
+export function formOf({ strategy, topology }: Pick<EndedBallot, "strategy" | "topology">): BallotForm {
+  return topology === "star" ? strategy : `${strategy}/${topology}`;
 }
 
 /** Nothing is known. */
@@ -55,11 +63,8 @@ function judge(lessons: Lessons, ended: EndedBallot, truth: string, times: 1 | -
   return { ...compared, voters: addCase(compared.voters, { answers }, times) };
 }
 
-function change(
-  lessons: Lessons,
-  { strategy }: EndedBallot,
-  to: (record: BallotRecord) => BallotRecord,
-): Lessons {
+function change(lessons: Lessons, ended: EndedBallot, to: (record: BallotRecord) => BallotRecord): Lessons {
   const { ballots } = lessons;
-  return { ...lessons, ballots: { ...ballots, [strategy]: to(ballots[strategy] ?? EMPTY_BALLOTS) } };
+  const form = formOf(ended);
+  return { ...lessons, ballots: { ...ballots, [form]: to(ballots[form] ?? EMPTY_BALLOTS) } };
 }

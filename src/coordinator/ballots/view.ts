@@ -15,11 +15,11 @@ import {
   scoreOf,
   weightOf,
 } from "../../consensus/index.ts";
-import { type BallotSpec, type BallotStrategy, type Evidence, SwarmError } from "../../protocol/index.ts";
+import { type BallotSpec, type Evidence, SwarmError } from "../../protocol/index.ts";
 import type { OfficeState } from "../state.ts";
 import { type Ballots, coreOf } from "./ballots.ts";
 import type { EndedBallot } from "./ended.ts";
-import { NO_LESSONS } from "./learning.ts";
+import { formOf, NO_LESSONS } from "./learning.ts";
 import { NOBODY, voterOf } from "./seating.ts";
 
 /** Lines of one list: open ballots, then the newest ended ones. */
@@ -68,7 +68,7 @@ export interface BallotStatistics {
   meanCorrelation: number | null;
   /** Independent voters that these seats are worth; null while too little is known. */
   effectiveVoters: number | null;
-  /** Ballots of this strategy against one agent; null before the first. */
+  /** Ballots of this strategy and topology against one agent; null before the first. */
   single: SingleComparison | null;
 }
 
@@ -139,7 +139,7 @@ export function viewBallot(
       candidates: effectsOf(core)
         .flatMap((effect) => (effect.type === "ask-human" ? [...effect.candidates] : []))
         .map(({ candidate, value }) => ({ candidate, value })),
-      statistics: statisticsOf(state, opened.capability, core.spec.strategy, people),
+      statistics: statisticsOf(state, opened.capability, core.spec, people),
     };
   }
   const facts = findEnded(state, id);
@@ -155,7 +155,7 @@ export function viewBallot(
       state: mark === null ? ("silent" as const) : ("answered" as const),
     })),
     candidates: [],
-    statistics: statisticsOf(state, facts.capability, facts.strategy, facts.seats),
+    statistics: statisticsOf(state, facts.capability, facts, facts.seats),
   };
 }
 
@@ -224,11 +224,11 @@ function votesOf({ seats, answers, abstentions }: Ballot): BallotPage["votes"] {
   });
 }
 
-/** What was learnt of these agents, and of ballots of this capability and strategy. */
+/** What was learnt of these agents, and of ballots of this capability, strategy and topology. */
 function statisticsOf(
   { lessons }: Ballots,
   capability: string,
-  strategy: BallotStrategy,
+  form: Pick<EndedBallot, "strategy" | "topology">,
   seats: readonly { agent: string; voter: string; model?: string | undefined }[],
 ): BallotStatistics {
   const { voters: record, ballots } = lessons.get(capability) ?? NO_LESSONS;
@@ -236,7 +236,7 @@ function statisticsOf(
   const agents = [...new Map(seated.map(({ agent, voter }) => [agent, { agent, voter }])).values()];
   const voters = seated.map(({ voter }) => voter);
   const correlation = meanCorrelation(record, voters);
-  const kept = ballots[strategy];
+  const kept = ballots[formOf(form)];
   return {
     cases: record.cases,
     agents: agents.map((who) => ({
