@@ -54,7 +54,7 @@ test("a task is accepted, seen and cancelled", async () => {
   expect(accepted.status).toBe(202);
   expect(await accepted.json()).toMatchObject({ taskId: "a", status: "accepted", duplicate: false });
   expect(await (await send("/v1/tasks/a")).json()).toMatchObject({ taskId: "a", state: "pending" });
-  expect(await (await send("/v1/tasks?capability=echo&limit=5")).json()).toMatchObject({
+  expect(await (await send("/v1/tasks?capability=echo&limit=5&seats=true")).json()).toMatchObject({
     tasks: [{ taskId: "a" }],
   });
   expect(await (await send("/v1/tasks/a", { method: "DELETE" })).json()).toEqual({
@@ -147,6 +147,7 @@ test.each([
   ["/v1/tasks/nobody", 404],
   ["/v1/tasks?limit=0", 400],
   ["/v1/tasks?lmit=1", 400],
+  ["/v1/tasks?seats=maybe", 400],
   ["/v1/nothing", 404],
 ])("GET %s is %d", async (path, status) => {
   const { send } = await setup();
