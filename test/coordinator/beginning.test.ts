@@ -50,6 +50,14 @@ test("only an append that takes the office, right behind what was read, is looke
   ).toBe(false);
 });
 
+test("a look that is never answered tells nothing, and is not waited for", async () => {
+  const { log, logId } = await setup();
+  const silent = { ...log, get: () => new Promise<never>(() => undefined) };
+  const place = { logId, seq: 1, chain: genesisChain(logId, 1) };
+  const look = takesAnotherLog(silent, place, { entry: { type: "office-taken" }, expectedLastSeq: 1 });
+  expect(await look).toBeNull();
+});
+
 describe("a recovery", () => {
   it("does not go on from another log than that of the snapshots, not even when none of them can be read", async () => {
     const { transport, logId } = await setup();

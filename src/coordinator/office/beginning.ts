@@ -5,6 +5,7 @@
 //     this very log, whoever made it and whether or not the log tells of it.
 // B2  Nobody begins with less than a snapshot, or this process, has seen of the log; nor behind what it cannot read.
 // B3  A log of a later epoch begins with a snapshot, never with nothing: its genesis stands for what was before.
+import { sleep } from "../../base/index.ts";
 import { emptyFold, genesisChain, isJsonObject, readGenesis } from "../../consensus/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import {
@@ -17,6 +18,9 @@ import {
 import { officeCommands } from "../state.ts";
 import { RUNBOOK, readJson } from "./control-log.ts";
 import { listSnapshots, type OfficeFold, readSnapshot, type SnapshotId } from "./snapshot-store.ts";
+
+/** How long a look at the log may take before its office is taken, in ms: one that was lost with a server would take 5 s. */
+const LOOK_TIMEOUT_MS = 1_000;
 
 /** A place in a log, by which it is known again. */
 export interface Place {
@@ -150,7 +154,14 @@ export async function takesAnotherLog(
   place: Place,
   { entry, expectedLastSeq }: { entry: { readonly type: string }; expectedLastSeq: number | null },
 ): Promise<boolean | null> {
-  return entry.type === "office-taken" && place.seq === expectedLastSeq ? isExchanged(log, place) : false;
+  if (entry.type !== "office-taken" || place.seq !== expectedLastSeq) return false;
+  const seen = new AbortController();
+  const late = sleep(LOOK_TIMEOUT_MS, { signal: seen.signal }).catch(() => undefined);
+  try {
+    return await Promise.race([isExchanged(log, place), late.then(() => null)]);
+  } finally {
+    seen.abort();
+  }
 }
 
 /** The log is not what it should be: who reads it halts. */
