@@ -25,6 +25,8 @@ export {
   type ErrorCode,
   type ExecRequest,
   type ExecResult,
+  type HandedOff,
+  type HandOffRequest,
   RetryableError,
   SwarmError,
   TerminalError,

@@ -221,4 +221,11 @@ class AskWork implements RunWork {
 
   /** Nobody watches the progress of an ask. */
   progress(): void {}
+
+  handOff(): never {
+    throw new SwarmError(
+      "not_permitted",
+      "an ask cannot be handed off, because it is stored nowhere: ask the other agent, and answer with what it says",
+    );
+  }
 }

@@ -1,7 +1,14 @@
 // What an agent's code can do while it performs a task, and while it hears a broadcast. What stands behind it is
 // `run.ts` for a task and the host for the rest.
 import type { Logger } from "../base/index.ts";
-import type { ExecRequest, ExecResult, Task, WaitingReason } from "../protocol/index.ts";
+import type {
+  ExecRequest,
+  ExecResult,
+  HandedOff,
+  HandOffRequest,
+  Task,
+  WaitingReason,
+} from "../protocol/index.ts";
 
 /** A task as its agent sees it: defaults filled in, `input` parsed by the agent's schema. */
 export type AgentTask<Input = unknown> = Omit<Task, "id" | "input"> & { id: string; input: Input };
@@ -67,6 +74,8 @@ export interface AgentContext extends AgentAccess {
   readonly attempt: number;
   /** When this attempt must have ended. */
   readonly deadline: Date;
+  /** Of a task that another agent handed off: by whom, what it passed on, and who had it before. Else undefined. */
+  readonly handedOff: HandedOff | undefined;
   /**
    * Does one named part of the work. The name must be unique within the attempt: it is how a step is told apart
    * when a task is tried again.
@@ -89,6 +98,14 @@ export interface AgentContext extends AgentAccess {
    *   signal's reason when the task is cancelled.
    */
   lock(name: string, options?: LockOptions): Promise<AgentLock>;
+  /**
+   * Ends this agent's part of the task: another agent of the same capability goes on with it, under the same id, with the
+   * next attempt. It ends the attempt by throwing, so write `return ctx.handOff(…)`; once asked for, it holds, whatever the
+   * code does after it. It counts as no failure, and needs a coordinator in office: until there is one, the task waits.
+   * @throws SwarmError never retryable, and then nothing has happened: `invalid_input` naming the field; `payload_too_large`
+   *   for a context over 64 KiB; `not_permitted` in an ask or a seat of a ballot, and after 8 hand-offs of the task.
+   */
+  handOff(request?: HandOffRequest): never;
   /** Reports progress, 0–100, with a short note; publishers who watch the task see it. */
   progress(percent: number, note?: string): void;
   /** Waits `delayMs`. @throws the signal's reason when the task is cancelled meanwhile. */

@@ -6,6 +6,8 @@ import { sleep } from "../base/index.ts";
 import {
   type ExecRequest,
   type ExecResult,
+  type HandedOff,
+  type HandOffRequest,
   SwarmError,
   showValue,
   type Task,
@@ -50,9 +52,12 @@ export interface RunWork {
   readonly task: Task & { id: string };
   readonly number: number;
   readonly deadlineMs: number;
+  readonly handedOff?: HandedOff | undefined;
   /** Read on first use only: whoever gives it may make it then. */
   readonly signal: AbortSignal;
   progress(percent: number, note?: string): void;
+  /** See {@link AgentContext.handOff}. */
+  handOff(request: HandOffRequest): never;
 }
 
 export class Run implements AgentContext {
@@ -82,6 +87,14 @@ export class Run implements AgentContext {
 
   get deadline(): Date {
     return new Date(this.#work.deadlineMs);
+  }
+
+  get handedOff(): HandedOff | undefined {
+    return this.#work.handedOff;
+  }
+
+  handOff(request: HandOffRequest = {}): never {
+    return this.#work.handOff(request);
   }
 
   get log(): Logger {

@@ -69,6 +69,14 @@ export {
   type WireError,
 } from "./errors.ts";
 export type { CommandLimits, ExecRequest, ExecResult } from "./exec.ts";
+export {
+  HAND_OFF_CONTEXT_LIMIT_BYTES,
+  type HandedOff,
+  HandOff,
+  type HandOffRecord,
+  type HandOffRequest,
+  makeHandOff,
+} from "./hand-off.ts";
 export { HEADERS, PROTOCOL_VERSION } from "./headers.ts";
 export { jsonSchemaOf, SCHEMA_NAMES, type SchemaName } from "./json-schema.ts";
 export {
@@ -151,7 +159,9 @@ export {
   blobSchema,
   DEFAULT_RETRY,
   DEFAULT_TIMEOUT_MS,
+  type Hop,
   MAX_DELAY_MS,
+  MAX_HAND_OFFS,
   MAX_LABELS,
   MAX_TIMEOUT_MS,
   parseTask,

@@ -1,10 +1,11 @@
 // The smaller messages: what hosts, agents and front doors say to each other and to outsiders.
 import { z } from "zod";
 import { ERROR_CODES } from "./errors.ts";
+import { handOffRecordSchema } from "./hand-off.ts";
 import { MAX_SKILLS, placementSchema } from "./placement.ts";
 import { tokenSchema } from "./schema.ts";
 import { PRIORITIES } from "./subjects.ts";
-import { resultErrorSchema, resultSchema, TASK_STATES } from "./task.ts";
+import { hopSchema, resultErrorSchema, resultSchema, TASK_STATES } from "./task.ts";
 
 /** The lifecycle states of an agent. */
 export const AGENT_STATES = [
@@ -119,11 +120,18 @@ export type Heartbeat = z.output<typeof heartbeatSchema>;
 /**
  * What a task's journal records of its attempts. `started` is written only for deliveries with a count above one; a
  * `started` without an outcome is an attempt whose process died. `retryAt` is when the next attempt may start.
- * `returned` undoes a `started`: the process gave the task back at the end of a drain. The last record alone says how
- * many attempts were used.
+ * `returned` undoes a `started`: the process gave the task back at the end of a drain. `handed` passes the task on, with
+ * what the next agent gets; each later record names it by its sequence in the journal's stream (`handOff`). The last
+ * record alone says how many attempts were used.
  */
 export const journalRecordSchema = z.discriminatedUnion("type", [
-  z.object({ type: z.literal("started"), attempt: z.int(), agent: z.string(), at: z.string() }),
+  z.object({
+    type: z.literal("started"),
+    attempt: z.int(),
+    agent: z.string(),
+    at: z.string(),
+    handOff: z.int().optional(),
+  }),
   z.object({
     type: z.literal("failed"),
     attempt: z.int(),
@@ -131,8 +139,16 @@ export const journalRecordSchema = z.discriminatedUnion("type", [
     at: z.string(),
     retryAt: z.string(),
     error: resultErrorSchema,
+    handOff: z.int().optional(),
   }),
-  z.object({ type: z.literal("returned"), attempt: z.int(), agent: z.string(), at: z.string() }),
+  z.object({
+    type: z.literal("returned"),
+    attempt: z.int(),
+    agent: z.string(),
+    at: z.string(),
+    handOff: z.int().optional(),
+  }),
+  handOffRecordSchema,
   z.object({ type: z.literal("finished"), attempt: z.int(), at: z.string() }),
 ]);
 export type JournalRecord = z.output<typeof journalRecordSchema>;
@@ -191,6 +207,8 @@ export const taskStatusSchema = z.object({
   dueAt: z.string().nullable(),
   /** Where the task is or was placed, and why; only of one with a route other than `queue`. */
   placement: placementSchema.optional(),
+  /** Of a task that was handed off: the agents that had it before, the first one first. A list tells it of ended tasks only. */
+  handOffs: z.array(hopSchema).optional(),
   /** Of a ballot that is open or has ended with a verdict: its seats, and how many of them have answered. */
   ballot: z.object({ seats: z.int(), answered: z.int() }).optional(),
   result: resultSchema.optional(),

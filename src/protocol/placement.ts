@@ -12,6 +12,8 @@ export const PLACEMENT_LIMIT_BYTES = 4_096;
 export const PLACE_TEXT_LIMIT = 4_096;
 /** The most reasons of one choice. */
 export const MAX_REASONS = 16;
+/** The most agents that a choice leaves out: more than a task is handed off. */
+export const MAX_EXCLUDED = 16;
 /** The most triggers of an agent, and the most tokens of its expertise: they travel with every heartbeat. */
 export const MAX_SKILLS = 16;
 
@@ -39,6 +41,8 @@ export const placeRequestSchema = z.object({
   scope: tokenSchema,
   route: z.union([z.literal("best"), z.strictObject({ agent: tokenSchema })]),
   labels: z.record(tokenSchema, z.string()).optional(),
+  /** Agents that had the task and handed it off: `best` chooses none of them. */
+  exclude: z.array(tokenSchema).max(MAX_EXCLUDED).optional(),
   /** The beginning of the input as text: what triggers are looked for in. */
   text: z.string().max(PLACE_TEXT_LIMIT).optional(),
 });

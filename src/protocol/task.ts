@@ -17,6 +17,8 @@ import {
 export const DEFAULT_TIMEOUT_MS = 300_000;
 /** The longest `timeoutMs`: one day. */
 export const MAX_TIMEOUT_MS = 86_400_000;
+/** The most hand-offs of one task: agents that pass it in a circle are a mistake of their authors. */
+export const MAX_HAND_OFFS = 8;
 /** The most labels on a task. */
 export const MAX_LABELS = 16;
 /** The furthest `notBefore` and the longest wait between retries, in ms: 366 days. */
@@ -51,6 +53,12 @@ export const blobSchema = z.strictObject({
 const unsupported = (field: string) =>
   z.undefined({ error: `${field} is not supported by this version; leave it out` }).optional();
 
+/** A task's labels. */
+export const labelsSchema = z
+  .record(tokenSchema, z.string().max(256))
+  .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `at most ${MAX_LABELS} labels`)
+  .meta({ maxProperties: MAX_LABELS }); // a refinement does not show in the JSON Schema
+
 /** A task as a publisher writes it. Unknown fields are refused, because a misspelt option must not be ignored. */
 export const taskSchema = z.strictObject({
   id: tokenSchema.optional(),
@@ -58,11 +66,7 @@ export const taskSchema = z.strictObject({
   input: z.unknown().optional(),
   priority: z.enum(PRIORITIES).default("normal"),
   scope: tokenSchema.default(NO_SCOPE),
-  labels: z
-    .record(tokenSchema, z.string().max(256))
-    .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `at most ${MAX_LABELS} labels`)
-    .meta({ maxProperties: MAX_LABELS }) // a refinement does not show in the JSON Schema
-    .optional(),
+  labels: labelsSchema.optional(),
   deadline: timeSchema.optional(),
   notBefore: z.union([timeSchema, z.number().min(0).max(MAX_DELAY_MS)]).optional(),
   timeoutMs: z.number().min(1).max(MAX_TIMEOUT_MS).default(DEFAULT_TIMEOUT_MS),
@@ -96,6 +100,11 @@ export const resultErrorSchema = z.object({
   retryable: z.boolean(),
 });
 
+/** An agent that had a task and handed it off to another. */
+export const hopSchema = z.object({ agent: z.string(), attempt: z.int(), at: timeSchema });
+/** An agent that had a task and handed it off to another. */
+export type Hop = z.output<typeof hopSchema>;
+
 /** The one result of a task. Readers accept unknown fields: the contract grows by addition. */
 export const resultSchema = z.object({
   taskId: tokenSchema,
@@ -110,6 +119,8 @@ export const resultSchema = z.object({
   ranMs: z.number(),
   /** Of a task that was placed: where, and why there. */
   placement: placementSchema.optional(),
+  /** Of a task that was handed off: the agents that had it before `agent`, the first one first. */
+  handOffs: z.array(hopSchema).optional(),
   /** What it used of models, as far as it is known. */
   usage: ballotUsageSchema.optional(),
   /** Of a ballot: what became of it, with everything that explains it. */

@@ -3,7 +3,15 @@
 // I1: the attempt ends exactly once: with an output, an error, or given back.
 // I2: an agent that ignores its abort signal is left behind after a grace; what it returns later is dropped.
 import type { Clock, Meter } from "../base/index.ts";
-import { SwarmError, type Task, toSwarmError } from "../protocol/index.ts";
+import {
+  type HandedOff,
+  type HandOff,
+  type HandOffRequest,
+  makeHandOff,
+  SwarmError,
+  type Task,
+  toSwarmError,
+} from "../protocol/index.ts";
 import type { Attempt, Seat } from "./ports.ts";
 
 /** How long an aborted attempt may take to clean up before it is left behind. */
@@ -38,6 +46,7 @@ export class RunningAttempt implements Attempt {
   readonly deadlineMs: number;
   readonly startedAtMs: number;
   readonly agentId: string;
+  readonly handedOff: HandedOff | undefined;
   /** 0–100, or null before the first report. */
   progressPercent: number | null = null;
   readonly #clock: Clock;
@@ -47,6 +56,7 @@ export class RunningAttempt implements Attempt {
   #abortReason: SwarmError | undefined;
   #abortedAtMs = Number.POSITIVE_INFINITY;
   #settle: ((ending: Ending) => void) | undefined;
+  #handOff: HandOff | undefined;
   #toldStart = false;
   #toldProgressAtMs = Number.NEGATIVE_INFINITY;
   /** A report that waits for its time. */
@@ -56,6 +66,7 @@ export class RunningAttempt implements Attempt {
     task: Task & { id: string };
     number: number;
     agentId: string;
+    handedOff: HandedOff | undefined;
     deadlineMs: number;
     clock: Clock;
     tell: AttemptNews;
@@ -65,6 +76,7 @@ export class RunningAttempt implements Attempt {
     this.task = parts.task;
     this.number = parts.number;
     this.agentId = parts.agentId;
+    this.handedOff = parts.handedOff;
     this.deadlineMs = parts.deadlineMs;
     this.#clock = parts.clock;
     this.#tell = parts.tell;
@@ -103,6 +115,15 @@ export class RunningAttempt implements Attempt {
     this.#tell.progress(this, this.progressPercent ?? 0, note);
   }
 
+  handOff(request: HandOffRequest): never {
+    this.#handOff = makeHandOff(request, {
+      agent: this.agentId,
+      hops: this.handedOff?.hops ?? [],
+      isQuestion: this.task.question !== undefined,
+    });
+    throw this.#handOff;
+  }
+
   /** Does what has come due: the deadline, the end of a grace, news for watchers. Call it every {@link TICK_MS}. */
   tick(nowMs: number): void {
     if (!this.#toldStart && nowMs - this.startedAtMs >= TELL_STARTED_MS) {
@@ -127,7 +148,12 @@ export class RunningAttempt implements Attempt {
         performing = Promise.reject(error);
       }
       performing.then(
-        (output) => this.#end({ kind: "output", output }),
+        (output) =>
+          this.#end(
+            this.#handOff === undefined
+              ? { kind: "output", output }
+              : { kind: "error", error: this.#handOff },
+          ),
         (error: unknown) => this.#end({ kind: "error", error: toSwarmError(error) }),
       );
     });

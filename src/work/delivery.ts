@@ -10,6 +10,8 @@
 // I4: a task with a route starts only where it was placed; whoever receives it from the queue hands it over.
 // I5: a placed delivery always looks for its result first, and one that waited whether it was taken away meanwhile: hosts
 //     and coordinators move tasks, and another agent may have it. Not so a ballot's seat, whose rare second run is cheaper than all looks.
+// I6: a hand-off is recorded first, fenced like all records. From then on the task runs only where it is placed after that:
+//     whoever has an older message of it passes it on, as the first agent itself would have done.
 import { type Chance, type Clock, type Logger, type Meter, toIsoTime } from "../base/index.ts";
 import {
   ACK_WAIT_MS,
@@ -17,6 +19,7 @@ import {
   CancelledError,
   type Encoding,
   encode,
+  HandOff,
   HEADERS,
   type Placement,
   replyEncodingOf,
@@ -32,7 +35,7 @@ import type { Delivery, Transport } from "../transport/index.ts";
 import { type AttemptNews, RunningAttempt, TICK_MS } from "./attempt.ts";
 import { createEndings, isSeat } from "./ending.ts";
 import { createHandOver, isRouted } from "./hand-over.ts";
-import { createJournal, type JournalTip, nextAttempt } from "./journal.ts";
+import { createJournal, handedOffOf, type JournalTip, NO_RECORDS, nextAttempt } from "./journal.ts";
 import type { Permit } from "./limiter.ts";
 import { createOpenings, type KnownTask } from "./opening.ts";
 import { buryUnreadable, createOutcomes } from "./outcome.ts";
@@ -189,7 +192,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
 
   async function seeThrough(entry: Held, seat: Seat): Promise<void> {
     const { at, delivery } = entry;
-    let tip: JournalTip = { record: null, seq: 0 };
+    let tip = NO_RECORDS;
     if (isRepeated(delivery)) {
       meter.taskRedeliveries.inc();
       if (await finishKnown(entry)) return;
@@ -211,7 +214,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
         agent: "-",
       });
     }
-    if (entry.placement === undefined && isRouted(task)) return passOn(entry, task, tip, encoding); // I4
+    if (isToPass(entry, task, tip)) return passOn(entry, task, tip, encoding, isRepeated(delivery)); // I4, I6
     if (died) {
       const error = new SwarmError(
         "internal",
@@ -250,33 +253,33 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
     }
   }
 
-  /** Hands a task with a route over to where the office wants it. */
-  async function passOn(entry: Held, task: KnownTask, tip: JournalTip, encoding: Encoding): Promise<void> {
+  /** Hands a task with a route, or one that was handed off, over to where the office wants it. */
+  async function passOn(
+    entry: Held,
+    task: KnownTask,
+    tip: JournalTip,
+    encoding: Encoding,
+    repeated: boolean,
+  ): Promise<void> {
     const { at, delivery } = entry;
+    const { handed } = tip;
     const { number } = nextAttempt(tip.record);
-    const unstarted = { number: number - 1, agent: "-" };
+    const unstarted = { number: number - 1, agent: handed?.record.agent ?? "-" };
     const refusal = refuseBeforeStart(task, entry);
     if (refusal !== null) return conclude(entry, tip, encoding, { ...refusal, ...unstarted });
-    if (await moveWhenEarly(entry, task, encoding)) return;
+    if (handed === null && (await moveWhenEarly(entry, task, encoding))) return;
     entry.handingOver = true;
     const known = tip.record === null ? undefined : number;
-    const handed = await handOver({
-      task,
-      at,
-      delivery,
-      encoding,
-      repeated: isRepeated(delivery),
-      nextAttempt: known,
-    });
-    switch (handed.kind) {
+    const over = await handOver({ task, at, delivery, encoding, repeated, nextAttempt: known, handed });
+    switch (over.kind) {
       case "passed":
         return delivery.ack();
       case "later":
-        return delivery.nak(handed.delayMs);
+        return delivery.nak(over.delayMs);
       case "refused":
-        return conclude(entry, tip, encoding, { status: "failed", error: handed.error, ...unstarted });
+        return conclude(entry, tip, encoding, { status: "failed", error: over.error, ...unstarted });
       default:
-        return handed satisfies never;
+        return over satisfies never;
     }
   }
 
@@ -299,6 +302,7 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
       task,
       number,
       agentId: agent,
+      handedOff: handedOffOf(tip),
       deadlineMs: Math.min(clock.now() + task.timeoutMs, taskDeadlineMs),
       clock,
       tell: news,
@@ -324,12 +328,30 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
         if (ending.error instanceof CancelledError) {
           return conclude(entry, tip, encoding, { status: "cancelled", error: ending.error, ...facts });
         }
+        if (ending.error instanceof HandOff) {
+          const handed = await recordHandOff(entry, tip, attempt, ending.error.request);
+          return passOn(entry, task, handed, encoding, false); // just recorded: it is nowhere else yet
+        }
         await afterFailure(entry, tip, encoding, task, { error: ending.error, ...facts }, false);
         return;
       }
       default:
         return ending satisfies never;
     }
+  }
+
+  async function recordHandOff(
+    entry: Held,
+    tip: JournalTip,
+    attempt: RunningAttempt,
+    request: HandOff["request"],
+  ): Promise<JournalTip> {
+    const hop = { agent: attempt.agentId, attempt: attempt.number, at: isoNow() };
+    const hops = [...(tip.handed?.record.hops ?? []), hop];
+    const message = entry.delivery.seq;
+    const handed = await record(entry, { type: "handed", ...hop, message, ...request, hops }, tip); // I6
+    tell(attempt, "handed-off", { to: request.to });
+    return handed;
   }
 
   function isoNow(): string {
@@ -341,6 +363,12 @@ export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, He
 function voteOf(seat: Seat, { question }: KnownTask, output: unknown): SignedVote | undefined {
   if (question === undefined || !("seat" in question) || question.nonce === undefined) return undefined;
   return seat.sign?.(question, output);
+}
+
+/** True for a delivery of a task that runs elsewhere: with a route from its queue (I4), or handed off since (I6). */
+function isToPass({ delivery, placement }: Held, task: KnownTask, { handed }: JournalTip): boolean {
+  if (placement === undefined) return isRouted(task) || handed !== null;
+  return handed !== null && delivery.seq <= handed.record.message;
 }
 
 /** True when the journal or the results may know this task already (I2). */

@@ -23,7 +23,7 @@ import {
 } from "../protocol/index.ts";
 import type { Delivery, Transport } from "../transport/index.ts";
 import { meterOutcome } from "./attempt.ts";
-import type { Journal, JournalTip } from "./journal.ts";
+import { handOffsOf, type Journal, type JournalTip } from "./journal.ts";
 import { storeLater } from "./later.ts";
 import { deadLetterOf, type Outcomes } from "./outcome.ts";
 import { createRefusedNotes } from "./refused.ts";
@@ -96,7 +96,7 @@ export function createEndings(parts: {
     const nowMs = clock.now();
     const next = decideAfterFailure({
       error,
-      attempt: number,
+      attempt: number - (tip.handed?.record.hops.length ?? 0), // a hand-off is no failure
       retry: task.retry,
       deadlineMs,
       nowMs,
@@ -131,7 +131,7 @@ export function createEndings(parts: {
 
   async function record(entry: Arrival, what: JournalRecord, tip: JournalTip): Promise<JournalTip> {
     const { capability, taskId } = entry.at;
-    return { record: what, seq: await journal.append(capability, taskId, what, tip.seq) };
+    return journal.append(capability, taskId, what, tip);
   }
 
   /** Stores the result, buries a failed task, acks, closes the journal (I1). */
@@ -157,6 +157,7 @@ export function createEndings(parts: {
       queuedMs: Math.max(0, startedAtMs - queuedAtMs(delivery, placement)),
       ranMs: end.ranMs ?? 0,
       ...(placement === undefined || isSeat(delivery) ? {} : { placement }),
+      ...handOffsOf(tip),
     };
     let stored: boolean;
     try {

@@ -6,6 +6,7 @@
 // I2: a task is handed over once: a repeated delivery first looks whether it waits on an agent or in the later stream,
 //     in the order in which a task moves, and a publish whose fate is unknown is repeated under the same message id. The
 //     placed message that a returned task was made of is about to be deleted, and is no place for it.
+//     A task that was handed off from an agent goes on from each of its older messages, until it is found elsewhere.
 // I3: no attempt is counted or journaled here: attempts begin where the task is placed.
 import type { z } from "zod";
 import { backoffDelayMs, type Chance, type Clock, toIsoTime } from "../base/index.ts";
@@ -33,6 +34,7 @@ import {
   toSwarmError,
 } from "../protocol/index.ts";
 import type { Delivery, Stored, Transport } from "../transport/index.ts";
+import type { KnownHandOff } from "./journal.ts";
 import { carriedHeaders } from "./later.ts";
 
 /** How long the office has to answer, in ms: the task holds a slot meanwhile. A living one answers within a few. */
@@ -66,6 +68,8 @@ export interface Routed {
   readonly encoding: Encoding;
   /** The number of the next attempt when the journal knows of earlier ones, else undefined. */
   readonly nextAttempt: number | undefined;
+  /** Of a task that its last agent handed off: it decides about the route. */
+  readonly handed: KnownHandOff | null;
 }
 
 /** True for a task whose place the office decides, and not whoever receives it. */
@@ -85,7 +89,7 @@ export function createHandOver(parts: {
   const later = transport.log("later");
 
   return async function handOver(routed) {
-    const { ballot } = routed.task;
+    const ballot = routed.handed === null ? routed.task.ballot : undefined;
     // The office itself knows a ballot that it has.
     if (ballot === undefined && routed.repeated && (await isElsewhere(routed))) return { kind: "passed" }; // I2
     try {
@@ -104,23 +108,27 @@ export function createHandOver(parts: {
     }
   };
 
-  async function isElsewhere({ at: { taskId }, delivery }: Routed): Promise<boolean> {
+  async function isElsewhere({ at, delivery, handed }: Routed): Promise<boolean> {
     const { placedById, laterById, dueById } = subjects.filters;
+    const { taskId } = at;
     const fresh = { fresh: true };
-    const placed = await tasks.last(placedById(taskId), fresh);
-    return (
-      (placed !== null && !isWhatReturned(delivery, placed)) ||
-      (await later.last(laterById(taskId), fresh)) !== null ||
-      (await later.last(dueById(taskId), fresh)) !== null
-    );
+    const isPlaced = subjects.readPlaced(delivery.subject) !== null;
+    const sinceSeq = isPlaced ? delivery.seq : handOffSeq(handed);
+    const isPlacedSince = async () =>
+      isNext(await tasks.last(placedById(taskId), fresh), { delivery, sinceSeq });
+    if (await isPlacedSince()) return true;
+    if ((await later.last(laterById(taskId), fresh)) !== null) return true;
+    if ((await later.last(dueById(taskId), fresh)) !== null) return true;
+    if (!isPlaced) return false; // its queue holds this very message
+    return (await tasks.last(subjects.task(at), fresh)) !== null || isPlacedSince();
   }
 
   /** Has an agent chosen and publishes the task to it (I1). */
-  async function place({ task, at, delivery, nextAttempt }: Routed): Promise<void> {
-    const { host, agent, score, reasons } = await askForPlace(task, at);
+  async function place({ task, at, delivery, nextAttempt, handed }: Routed): Promise<void> {
+    const { host, agent, score, reasons } = await askForPlace(task, at, handed);
     const { capability, priority, scope, taskId } = at;
     const placedAt = toIsoTime(parts.clock.now());
-    const queuedAt = toIsoTime(delivery.storedAtMs);
+    const queuedAt = handed?.record.at ?? toIsoTime(delivery.storedAtMs);
     const placement = { host, agent, score, reasons, capability, priority, placedAt, queuedAt };
     const headers: Record<string, string> = {
       ...carriedHeaders(delivery),
@@ -131,29 +139,39 @@ export function createHandOver(parts: {
     try {
       await tasks.append(subject, delivery.data, {
         headers,
-        messageId: `placed-${taskId}-${delivery.seq}`,
+        messageId: `placed-${taskId}-${delivery.seq}${handed === null ? "" : `-${handed.seq}`}`,
       });
     } catch (error) {
       if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
       // The subject holds its one message: the task is there, unless that is the one it is being taken from.
       const holder = await tasks.last(subject, { fresh: true });
-      if (holder !== null && !isWhatReturned(delivery, holder)) return;
+      if (isNext(holder, { delivery, sinceSeq: handOffSeq(handed) })) return;
       throw new SwarmError("unavailable", `task ${taskId} is about to leave agent ${agent}`, {
         retryAfterMs: STILL_LEAVING_MS,
       });
     }
   }
 
-  async function askForPlace(task: Task, at: TaskAddress): Promise<PlaceReply> {
-    const { route } = task;
+  async function askForPlace(task: Task, at: TaskAddress, handed: KnownHandOff | null): Promise<PlaceReply> {
+    const route = handed?.record.to ?? task.route;
     if (route === "queue") throw new SwarmError("internal", "a task without a route needs no place");
+    const labels =
+      handed?.record.labels === undefined ? task.labels : { ...task.labels, ...handed.record.labels };
+    // What was passed on says more of what is left to do than the input does.
+    const shown = handed === null ? task.input : [handed.record.context, task.input];
     const request: PlaceRequest = {
       ...at,
       route,
-      ...(task.labels === undefined ? {} : { labels: task.labels }),
-      ...(route === "best" ? { text: textOf(task.input, PLACE_TEXT_LIMIT) } : {}),
+      ...(labels === undefined ? {} : { labels }),
+      ...(handed === null ? {} : { exclude: excludedBy(handed) }),
+      ...(route === "best" ? { text: textOf(shown, PLACE_TEXT_LIMIT) } : {}),
     };
-    return askOffice("place", request, placeReplySchema);
+    const place = await askOffice("place", request, placeReplySchema);
+    if (route === "best" && request.exclude?.includes(place.agent)) {
+      // An office of an older version does not know of hand-offs; the next one may.
+      throw new SwarmError("unavailable", `the office chose ${place.agent}, which handed the task off`);
+    }
+    return place;
   }
 
   async function openBallot({ task, at, delivery, encoding }: Routed, ballot: BallotSpec): Promise<void> {
@@ -204,6 +222,24 @@ export function createHandOver(parts: {
     if (reply.header(HEADERS.serviceErrorCode) === undefined) return read(answer);
     throw fromWire(read(errorReplySchema).error);
   }
+}
+
+/** True for a placed message by which the task goes on: one since then, and not the one that it was returned from (I2). */
+function isNext(
+  placed: Stored | null,
+  { delivery, sinceSeq }: { delivery: Delivery; sinceSeq: number },
+): boolean {
+  return placed !== null && placed.seq > sinceSeq && !isWhatReturned(delivery, placed);
+}
+
+/** Up to which message of the task what was placed is over. */
+function handOffSeq(handed: KnownHandOff | null): number {
+  return handed?.record.message ?? 0;
+}
+
+/** Everybody who handed the task off. */
+function excludedBy({ record }: KnownHandOff): string[] {
+  return [...new Set(record.hops.map(({ agent }) => agent))];
 }
 
 /** True for the placed message that a returned task was made of (I2). */

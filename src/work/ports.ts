@@ -1,6 +1,6 @@
 // What the work room needs of the agents' host, and what it hands to them. Declared here, where it is used; the host
 // happens to fit.
-import type { SeatQuestion, SignedVote, Task } from "../protocol/index.ts";
+import type { HandedOff, HandOffRequest, SeatQuestion, SignedVote, Task } from "../protocol/index.ts";
 
 /** One running attempt, as the agent that performs it sees it. */
 export interface Attempt {
@@ -8,6 +8,8 @@ export interface Attempt {
   readonly task: Task & { id: string };
   /** 1 for the first attempt. */
   readonly number: number;
+  /** Of a task that another agent handed off: by whom, and what it passed on. */
+  readonly handedOff?: HandedOff | undefined;
   /** When this attempt must have ended (its own limit or the task's deadline, whichever is first), Unix ms. */
   readonly deadlineMs: number;
   /**
@@ -17,6 +19,12 @@ export interface Attempt {
   readonly signal: AbortSignal;
   /** Reports progress, 0–100; published at most every 100 ms, the last value always. */
   progress(percent: number, note?: string): void;
+  /**
+   * Ends the attempt and passes the task to another agent, by throwing. Once it was asked for, it holds, even when the code
+   * that performs the task catches what is thrown.
+   * @throws SwarmError of `makeHandOff` when it cannot be: then nothing has happened, and the attempt goes on.
+   */
+  handOff(request: HandOffRequest): never;
 }
 
 /** A reserved slot of one agent. */

@@ -18,7 +18,7 @@ import {
 import type { Log, Stored, Transport } from "../transport/index.ts";
 import { unpackStored } from "./bodies.ts";
 import { queuedAtMs } from "./ending.ts";
-import type { Journal } from "./journal.ts";
+import { handOffsOf, type Journal } from "./journal.ts";
 import { createOpenBallots, type OpenBallotLine, type OpenBallotReply } from "./open-ballots.ts";
 import { type Outcomes, readResult } from "./outcome.ts";
 import { placedConsumer, readPlacedTask } from "./placed-lane.ts";
@@ -181,13 +181,15 @@ export function createTaskReader(parts: {
       agent: result.agent,
       queuedMs: result.queuedMs,
       ...withPlacement(result.placement),
+      ...(result.handOffs === undefined ? {} : { handOffs: result.handOffs }),
       ...(result.verdict === undefined ? {} : { ballot: votesOf(result.verdict) }),
       result,
     };
   }
 
   async function ofLater(taskId: string, found: Located): Promise<TaskStatus> {
-    const { record } = await journal.tip(found.capability, taskId);
+    const tip = await journal.tip(found.capability, taskId);
+    const { record } = tip;
     const scheduled = found.stored.header(HEADERS.schedule)?.replace(/^@at /, "") ?? null;
     if (record?.type === "failed") {
       return {
@@ -195,6 +197,7 @@ export function createTaskReader(parts: {
         attempt: record.attempt,
         agent: record.agent,
         dueAt: scheduled,
+        ...handOffsOf(tip),
       };
     }
     return { ...blank(taskId, found.capability, "scheduled"), dueAt: scheduled };
@@ -213,16 +216,19 @@ export function createTaskReader(parts: {
     };
     if (!delivered) return pending;
     const [running, tip] = await Promise.all([where(taskId), journal.tip(found.capability, taskId)]);
+    const seen = { ...placed, ...handOffsOf(tip) };
     if (running !== null) {
       const queuedMs = Math.max(0, Date.parse(running.startedAt) - sinceMs);
       const { attempt, progress, agent } = running;
-      return { ...blank(taskId, found.capability, "running"), attempt, progress, agent, queuedMs, ...placed };
+      return { ...blank(taskId, found.capability, "running"), attempt, progress, agent, queuedMs, ...seen };
     }
     if (tip.record?.type === "failed") {
       const { attempt, agent, retryAt } = tip.record;
-      return { ...blank(taskId, found.capability, "retrying"), attempt, agent, dueAt: retryAt, ...placed };
+      return { ...blank(taskId, found.capability, "retrying"), attempt, agent, dueAt: retryAt, ...seen };
     }
-    return { ...pending, attempt: tip.record?.attempt ?? 0 };
+    const isHandedOff = found.stored.seq <= (tip.handed?.record.message ?? 0);
+    const agent = isHandedOff ? null : pending.agent;
+    return { ...pending, agent, attempt: tip.record?.attempt ?? 0, ...seen };
   }
 
   async function ofLocated(taskId: string, found: Located, delivered: boolean): Promise<TaskStatus> {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type AgentContext, defineAgent, type Exec } from "../../src/agent/index.ts";
+import { type AgentContext, askCapability, defineAgent, type Exec } from "../../src/agent/index.ts";
 import { CancelledError, type ExecRequest, SwarmError } from "../../src/protocol/index.ts";
 import { makeAttempt, startHost, subjects, takeSeat, until } from "./support.ts";
 
@@ -175,4 +175,24 @@ test("a code other than a SwarmError in an aborted attempt is reported as the ab
   abort(new SwarmError("timeout", "over its time"));
   await expect(done).rejects.toMatchObject({ code: "timeout" });
   await stop();
+});
+
+describe("hand-offs", () => {
+  test("end the attempt with what was asked, checked and with its defaults", async () => {
+    const { done, stop } = await setup((ctx) => ctx.handOff({ context: { facts: [1] } }));
+    await expect(done).rejects.toMatchObject({
+      name: "HandOff",
+      request: { to: "best", context: { facts: [1] } },
+    });
+    await stop();
+  });
+
+  test("an ask cannot be handed off, and says so", async () => {
+    const { transport, stop, done } = await setup((ctx) => ctx.handOff());
+    await expect(done).rejects.toMatchObject({ name: "HandOff" });
+    await expect(askCapability({ bus: transport.bus, subjects }, "echo", null)).rejects.toMatchObject({
+      code: "not_permitted",
+    });
+    await stop();
+  });
 });

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { setup } from "xstate";
 import type { AgentContext } from "../../src/agent/index.ts";
 import { runMachine, showState } from "../../src/agent/run-machine.ts";
-import { CancelledError } from "../../src/protocol/index.ts";
+import { CancelledError, HandOff } from "../../src/protocol/index.ts";
 import { makeTask } from "./support.ts";
 
 function setupRun(machine: Parameters<typeof runMachine>[0]) {
@@ -31,6 +31,19 @@ test("a cancelled task stops the machine and fails with the signal's reason", as
   expect(states).toEqual(["here"]);
   controller.abort(new CancelledError());
   await expect(done).rejects.toMatchObject({ code: "cancelled" });
+});
+
+test("a hand-off in an action of a machine ends its attempt", async () => {
+  const machine = setup({ types: {} as { input: { ctx: AgentContext } } }).createMachine({
+    context: ({ input }) => input,
+    entry: ({ context }) => (context as { ctx: AgentContext }).ctx.handOff({ context: "c" }),
+  });
+  const handOff = () => {
+    throw new HandOff({ to: "best", context: "c" });
+  };
+  const ctx = { signal: new AbortController().signal, handOff } as unknown as AgentContext;
+  const done = runMachine(machine, { task: { ...makeTask(), input: null }, ctx }, () => undefined);
+  await expect(done).rejects.toMatchObject({ name: "HandOff", request: { context: "c" } });
 });
 
 test("states are shown as one short line", () => {

@@ -2,7 +2,7 @@
 
 import { type AgentDefinition, createHost, type Host, type HostOptions } from "../../src/agent/index.ts";
 import { createMeter, type Meter, silentLogger } from "../../src/base/index.ts";
-import { createSubjects, type Task } from "../../src/protocol/index.ts";
+import { createSubjects, makeHandOff, type Task } from "../../src/protocol/index.ts";
 import { connectMemory, type Transport } from "../../src/transport/index.ts";
 import type { Attempt, Seat } from "../../src/work/index.ts";
 
@@ -23,6 +23,9 @@ export function makeAttempt(fields: { task?: Partial<Task & { id: string }>; num
     deadlineMs: Date.now() + 60_000,
     signal: controller.signal,
     progress: (percent, note) => reports.push([percent, note]),
+    handOff: (request) => {
+      throw makeHandOff(request, { agent: "test", hops: [], isQuestion: false });
+    },
   };
   return { attempt, reports, abort: (reason: unknown) => controller.abort(reason) };
 }

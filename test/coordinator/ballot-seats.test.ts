@@ -59,3 +59,23 @@ it("seats agents that are free, of ballots that open at the same moment too", as
     await vi.waitFor(async () => expect(await tasks.status(id)).toMatchObject({ state: "completed" }), SOON);
   }
 });
+
+it("keeps a seat with its agent: it cannot be handed off", async () => {
+  const told: unknown[] = [];
+  const say: Voter["say"] = (_task, ctx) => {
+    try {
+      return ctx.handOff();
+    } catch (error) {
+      told.push(error);
+      return "cat";
+    }
+  };
+  const { ask } = await setupBallots([{ name: "a", say }]);
+  expect(await ask({}, { seats: 1, strategy: "majority" })).toMatchObject({
+    status: "completed",
+    output: "cat",
+  });
+  expect(told).toMatchObject([
+    { code: "not_permitted", message: expect.stringContaining("a ballot's question cannot be handed off") },
+  ]);
+});

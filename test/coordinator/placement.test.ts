@@ -2,7 +2,13 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { type AgentDefinition, createHost, defineAgent } from "../../src/agent/index.ts";
 import { createMeter, silentLogger } from "../../src/base/index.ts";
-import { createSubjects, encode, HEADERS, type TaskInput } from "../../src/protocol/index.ts";
+import {
+  createSubjects,
+  encode,
+  type HandOffRequest,
+  HEADERS,
+  type TaskInput,
+} from "../../src/protocol/index.ts";
 import { createTaskClient, createWorker } from "../../src/work/index.ts";
 import { between, Wires } from "../support/wires.ts";
 import { SOON, setupOffice } from "./support.ts";
@@ -281,5 +287,45 @@ describe("a placed task whose agent goes", () => {
     await lives(coordinator, living.id);
     await place("t1", { host: "left", agent: "left-1" });
     expect(await tasks.result("t1", { timeoutMs: 60_000 })).toMatchObject({ output: "living" });
+  });
+});
+
+describe("a hand-off", () => {
+  /** Hands off with what it is told, or says what it got. */
+  const passing = (name: string, capabilities: string[], expertise: string[] = []) =>
+    defineAgent({
+      name,
+      capabilities,
+      expertise,
+      run: (task, ctx) =>
+        ctx.handedOff === undefined
+          ? ctx.handOff(task.input as HandOffRequest)
+          : { by: name, from: ctx.handedOff.from, context: ctx.handedOff.context },
+    });
+
+  it("goes to the best of the others, and to a named agent only when it offers the capability", async () => {
+    const { start, host, run, lives } = await setup();
+    const coordinator = await start("c1", ["c1"]);
+    const first = await host("h1", passing("first", ["work"], ["lucene"]));
+    const second = await host("h2", passing("second", ["work", "other"]));
+    const third = await host("h3", passing("third", ["other"]));
+    await lives(coordinator, first.id, second.id, third.id);
+    const labels = { expertise: "lucene" };
+    const best = await run({ capability: "work", route: "best", labels, input: { context: [1] } });
+    expect(best).toMatchObject({
+      output: { by: "second", from: first.id, context: [1] },
+      agent: second.id,
+      attempt: 2,
+      handOffs: [{ agent: first.id, attempt: 1 }],
+    });
+    const named = await run({
+      capability: "work",
+      route: { agent: first.id },
+      input: { to: { agent: third.id } },
+    });
+    expect(named).toMatchObject({
+      status: "failed",
+      error: { code: "invalid_input", message: expect.stringContaining("does not offer work") },
+    });
   });
 });

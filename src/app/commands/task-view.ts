@@ -1,5 +1,5 @@
 // How tasks and results look to people.
-import type { Placement, Result, TaskStatus } from "../../protocol/index.ts";
+import type { Hop, Placement, Result, TaskStatus } from "../../protocol/index.ts";
 import { printable, showDuration, type Terminal, table } from "../terminal.ts";
 import { renderVerdict } from "./verdict-view.ts";
 
@@ -32,10 +32,16 @@ export function renderStatus(status: TaskStatus, terminal: Terminal): string {
   const lines = Object.entries(facts)
     .filter(([, value]) => value !== null)
     .map(([key, value]) => `${key.padEnd(12)}${printable(value ?? "")}`);
+  lines.push(...(status.handOffs ?? []).map(renderHop));
   if (status.placement !== undefined) lines.push(...renderPlacement(status.placement));
   return status.result === undefined
     ? lines.join("\n")
     : `${lines.join("\n")}\n\n${renderResult(status.result, terminal)}`;
+}
+
+/** Who had a task before, until when. */
+function renderHop({ agent, attempt, at }: Hop): string {
+  return `${"handed off".padEnd(12)}by ${printable(agent)}, ${at}, attempt ${attempt}`;
 }
 
 /** Where the office placed a task, and why: each reason with what it added to the score. */

@@ -59,6 +59,12 @@ export function groupKinds<C extends Candidate>(candidates: Iterable<C>): C[][] 
   return [...kinds.values()];
 }
 
+/** The same without some agents. */
+export function without<C extends Candidate>(kinds: Kinds<C>, exclude: ReadonlySet<string>): Kinds<C> {
+  if (exclude.size === 0) return kinds;
+  return kinds.map((kind) => kind.filter(({ profile }) => !exclude.has(profile.id)));
+}
+
 /** A choice, and what it was made of: the heaviest reason first. */
 export interface Choice {
   readonly host: string;

@@ -32,7 +32,15 @@ import type { Registrar } from "../registry/driver.ts";
 import { expect, type Outcomes } from "../registry/record.ts";
 import { kindOf, type Member, type Registry } from "../registry/registry.ts";
 import { isOpen } from "../registry/standing.ts";
-import { type Candidate, type Choice, choose, chooseNamed, groupKinds, type Kinds } from "./choose.ts";
+import {
+  type Candidate,
+  type Choice,
+  choose,
+  chooseNamed,
+  groupKinds,
+  type Kinds,
+  without,
+} from "./choose.ts";
 import { Outstanding, type Placed } from "./outstanding.ts";
 import { type Diversity, type Picked, pick } from "./pick.ts";
 import { readWanted } from "./skills.ts";
@@ -171,17 +179,19 @@ export function createPlacing(parts: {
     };
   }
 
-  function decide({ capability, route, labels, text }: PlaceRequest): Choice {
+  function decide({ capability, route, exclude, labels, text }: PlaceRequest): Choice {
     const { registry } = office.state;
     if (route === "best") {
-      const choice = choose(kindsFor(registry, capability), readWanted(labels, text), chance);
+      const kinds = without(kindsFor(registry, capability), new Set(exclude));
+      const choice = choose(kinds, readWanted(labels, text), chance);
       if (choice !== null) return choice;
-      const isOffered = registry.byCapability.has(capability);
+      const isOffered = kinds.some((kind) => kind.length > 0);
+      const another = exclude === undefined ? "" : "other ";
       throw new SwarmError(
         "unavailable",
         isOffered
-          ? `every agent that offers ${capability} is busy or takes no new work; the task waits`
-          : `no agent offers ${capability} at the moment; the task waits for one`,
+          ? `every ${another}agent that offers ${capability} is busy or takes no new work; the task waits`
+          : `no ${another}agent offers ${capability} at the moment; the task waits for one`,
         { retryAfterMs: isOffered ? RETRY_MS.busy : RETRY_MS.none },
       );
     }
@@ -203,10 +213,11 @@ export function createPlacing(parts: {
   }
 
   /** The answer that was given a moment ago, when it still holds (W2). */
-  function findRepeated({ taskId, capability, route }: PlaceRequest): Choice | null {
+  function findRepeated({ taskId, capability, route, exclude }: PlaceRequest): Choice | null {
     const placed = outstanding.get(taskId);
     if (placed === undefined || placed.capability !== capability) return null;
     const { choice, placedMs } = placed;
+    if (route === "best" && exclude?.includes(choice.agent)) return null;
     if (nowMs() - placedMs > REPEAT_MS || (route !== "best" && route.agent !== choice.agent)) return null;
     const member = office.state.registry.members.get(choice.agent);
     const status = member?.profile.host === choice.host ? registrar.statusOf(member) : null;

@@ -1,6 +1,6 @@
 // Picks several different agents for one question: the seats of a ballot. Pure: chance is an argument.
 import type { Chance } from "../../base/index.ts";
-import { type Candidate, choose, type Kinds, rank } from "./choose.ts";
+import { type Candidate, choose, type Kinds, rank, without } from "./choose.ts";
 import type { Wanted } from "./skills.ts";
 
 /** In what the picked agents should differ beside their ids, as far as there are enough that do. */
@@ -27,8 +27,7 @@ export function pick(
   }: { count: number; diversity: Diversity; exclude?: ReadonlySet<string>; wanted: Wanted },
   chance: Chance,
 ): Picked[] {
-  const allowed =
-    exclude.size === 0 ? kinds : kinds.map((kind) => kind.filter(({ profile }) => !exclude.has(profile.id)));
+  const allowed = without(kinds, exclude);
   const free = rank(allowed, { count, areBusy: false, wanted }, chance);
   let busy: Candidate[] | undefined;
   const picked: Picked[] = [];
