@@ -112,7 +112,8 @@ export const verify = defineCommand({
   },
   exitCode: ({ intact }) => (intact ? 0 : 1),
   render({ intact, messages, isTrimmed, writers, faultCount, faults }, { colors }) {
-    const read = `${messages} messages of ${writers.length} writers${isTrimmed ? "; older ones went with time" : ""}`;
+    const writerCount = `${writers.length} ${writers.length === 1 ? "writer" : "writers"}`;
+    const read = `${messages} ${messages === 1 ? "message" : "messages"} of ${writerCount}${isTrimmed ? "; older ones went with time" : ""}`;
     if (intact) return `${colors.green("intact")}  ${read}`;
     const rows = faults.map(({ writer, seq, streamSeq, fault, what }) => [
       writer ?? "(the stream)",
