@@ -51,20 +51,31 @@ export interface Journal {
 export function createJournal(log: Log, subjects: Subjects): Journal {
   const headers = { [HEADERS.contentType]: CONTENT_TYPES.json };
   async function tip(filter: string): Promise<JournalTip> {
-    const stored = await log.last(filter, { fresh: true });
-    if (stored === null) return NO_RECORDS;
-    const record = read(stored);
-    return { record, seq: stored.seq, handed: await readHandOff(record, stored.seq) };
+    for (let lookedAt = 0; ; ) {
+      const stored = await log.last(filter, { fresh: true });
+      if (stored === null) return NO_RECORDS;
+      const { seq } = stored;
+      const record = read(stored);
+      const handed = await readHandOff(record, seq);
+      if (handed !== "gone") return { record, seq, handed };
+      // A task that ended between the two reads has taken its records with it: then there is another tip.
+      if (seq === lookedAt) {
+        throw new SwarmError(
+          "unavailable",
+          `the hand-off that journal record ${seq} names cannot be read now`,
+        );
+      }
+      lookedAt = seq;
+    }
   }
 
   /** The hand-off that a record is, or names. */
-  async function readHandOff(record: JournalRecord, seq: number): Promise<KnownHandOff | null> {
+  async function readHandOff(record: JournalRecord, seq: number): Promise<KnownHandOff | null | "gone"> {
     if (record.type === "handed") return { record, seq };
     if (record.type === "finished" || record.handOff === undefined) return null;
     const stored = await log.get(record.handOff);
     const named = stored === null ? null : read(stored);
-    if (named?.type === "handed") return { record: named, seq: record.handOff };
-    throw new SwarmError("unavailable", `the hand-off that journal record ${seq} names cannot be read now`);
+    return named?.type === "handed" ? { record: named, seq: record.handOff } : "gone";
   }
   return {
     tip: (capability, taskId) => tip(subjects.journal(capability, taskId)),
