@@ -5,7 +5,7 @@ import { type ConfigView, createOfficeClient } from "../../../src/coordinator/in
 import type { Transport } from "../../../src/transport/index.ts";
 import { type AuditReport, audit, isSound, type LogEntry, type StatusSample } from "./audit.ts";
 import { FAULT_NAMES, FAULTS, type FaultKind, type FaultName } from "./faults.ts";
-import { type OfficeHistory, startLoad } from "./load.ts";
+import { type OfficeHistory, type OfficeLoad, startLoad } from "./load.ts";
 import { CONTROL_STREAM, type OfficeRig, startOfficeRig } from "./rig.ts";
 
 const CLIENTS = 12;
@@ -20,6 +20,10 @@ const MAX_PAUSE_MS = 1_500;
 const CALM_MS = 2_000;
 /** A victim may be missing for a while, for example while nobody leads because NATS elects. */
 const BEGIN_TIMEOUT_MS = 30_000;
+
+/** Clients go on until so much more was answered: what a long outage left unasked is asked behind it. */
+const MORE_ANSWERS = 200;
+const MORE_TIMEOUT_MS = 60_000;
 
 /** A fault of a plan: when it comes, from the beginning on, and how long it lasts at least. */
 export interface PlannedFault {
@@ -90,6 +94,13 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   }
 }
 
+/** Resolves when the office has answered {@link MORE_ANSWERS} more commands, and after a minute in any case. */
+async function answersMore({ history }: OfficeLoad): Promise<void> {
+  const enough = history.answeredAt.length + MORE_ANSWERS;
+  const giveUpAt = performance.now() + MORE_TIMEOUT_MS;
+  while (history.answeredAt.length < enough && performance.now() < giveUpAt) await sleep(50);
+}
+
 async function runOn(rig: OfficeRig, options: ChaosOptions): Promise<ChaosReport> {
   const chance = seededChance(options.seed);
   const { faults, onProgress = () => undefined } = options;
@@ -108,6 +119,7 @@ async function runOn(rig: OfficeRig, options: ChaosOptions): Promise<ChaosReport
     else await haveMany(run, faults);
     onProgress("healing; the office must answer again");
     await rig.recover();
+    await answersMore(load);
   } finally {
     await Promise.all([load.stop(), watch.stop()]);
   }
