@@ -6,7 +6,7 @@ import {
   REVIEW_SLOTS,
   reviewInputSchema,
   reviewOutputSchema,
-} from "../review/index.ts";
+} from "../lib/review/index.ts";
 
 export default defineAgent({
   name: "review-architecture",

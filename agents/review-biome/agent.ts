@@ -7,7 +7,7 @@ import {
   lintOutputSchema,
   REVIEW_SLOTS,
   reviewInputSchema,
-} from "../review/index.ts";
+} from "../lib/review/index.ts";
 
 export default defineAgent({
   name: "review-biome",

@@ -1,6 +1,12 @@
 // Checks local links and commands in Markdown. The analysis itself is in ../review/docs.ts.
 import { defineAgent } from "murmur";
-import { docs, limitFindings, REVIEW_SLOTS, reviewInputSchema, reviewOutputSchema } from "../review/index.ts";
+import {
+  docs,
+  limitFindings,
+  REVIEW_SLOTS,
+  reviewInputSchema,
+  reviewOutputSchema,
+} from "../lib/review/index.ts";
 
 export default defineAgent({
   name: "review-docs",

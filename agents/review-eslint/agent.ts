@@ -1,6 +1,6 @@
 // Lints with ESLint and typescript-eslint. How is in ../review/eslint.ts.
 import { defineAgent } from "murmur";
-import { castVote, eslint, lintOutputSchema, REVIEW_SLOTS, reviewInputSchema } from "../review/index.ts";
+import { castVote, eslint, lintOutputSchema, REVIEW_SLOTS, reviewInputSchema } from "../lib/review/index.ts";
 
 export default defineAgent({
   name: "review-eslint",

@@ -1,6 +1,6 @@
 // Lints with oxlint. How is in ../review/oxlint.ts.
 import { defineAgent } from "murmur";
-import { castVote, lintOutputSchema, oxlint, REVIEW_SLOTS, reviewInputSchema } from "../review/index.ts";
+import { castVote, lintOutputSchema, oxlint, REVIEW_SLOTS, reviewInputSchema } from "../lib/review/index.ts";
 
 export default defineAgent({
   name: "review-oxlint",

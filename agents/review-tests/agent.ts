@@ -6,7 +6,7 @@ import {
   reviewInputSchema,
   reviewOutputSchema,
   tests,
-} from "../review/index.ts";
+} from "../lib/review/index.ts";
 
 export default defineAgent({
   name: "review-tests",

@@ -21,9 +21,9 @@ import type { AgentDefinition, ExecLimits } from "./define.ts";
 import { runHook } from "./hooks.ts";
 import { type Broadcast, Inbox } from "./inbox.ts";
 import { ACCEPTING_STATES, FINAL_STATES, type LifecycleEvent, lifecycle, PHASE_EVENTS } from "./machine.ts";
-import { Run, type RunOwner, type RunPorts, type RunWork } from "./run.ts";
-import { AgentSeat } from "./seat.ts";
-import { type SlotPlace, Slots } from "./slots.ts";
+import { RunContext, type RunOwner, type RunPorts, type RunWork } from "./run.ts";
+import { AgentSlot } from "./slot.ts";
+import { SlotCounts, type SlotPlace } from "./slot-counts.ts";
 import { attemptError, breaksAgent } from "./supervision.ts";
 import type { AgentVoteKey } from "./vote-port.ts";
 
@@ -38,8 +38,8 @@ export interface AgentHome extends RunPorts {
   readonly restart: RestartPolicy | undefined;
   /** The agent has something to bring up to date at the end of this turn. */
   touched(agent: Agent): void;
-  /** The agent's free slots, or whether it takes work, may have changed. `by` is the seat that caused it. */
-  availabilityChanged(agent: Agent, by: AgentSeat | undefined): void;
+  /** The agent's free slots, or whether it takes work, may have changed. `by` is the slot that caused it. */
+  availabilityChanged(agent: Agent, by: AgentSlot | undefined): void;
   /** A slot came free: asks that wait may use it. */
   slotFreed(agent: Agent): void;
   /** The agent takes no more work, ever. */
@@ -49,7 +49,7 @@ export interface AgentHome extends RunPorts {
 export class Agent implements RunOwner {
   readonly id: string;
   readonly definition: AgentDefinition;
-  readonly slots: Slots;
+  readonly slots: SlotCounts;
   readonly clock: Clock;
   readonly link: AskLink;
   readonly ports: RunPorts;
@@ -65,7 +65,7 @@ export class Agent implements RunOwner {
   countedFree = 0;
   readonly #home: AgentHome;
   readonly #actor = createActor(lifecycle);
-  readonly #seats = new Set<AgentSeat>();
+  readonly #reserved = new Set<AgentSlot>();
   #loop = 0;
   #turnsTaken = 0;
   #touched = false;
@@ -82,7 +82,7 @@ export class Agent implements RunOwner {
   constructor(definition: AgentDefinition, home: AgentHome) {
     this.id = newInstanceId(definition.name.slice(0, 50));
     this.definition = definition;
-    this.slots = new Slots(definition.slots);
+    this.slots = new SlotCounts(definition.slots);
     this.askLimit = Math.max(1, Math.floor(definition.slots * ASK_SHARE));
     this.#home = home;
     this.clock = home.clock;
@@ -248,7 +248,7 @@ export class Agent implements RunOwner {
     this.#lifeController?.abort(reason);
     this.#lifeController = undefined;
     this.#access = undefined;
-    for (const { run } of this.#seats) run?.breakOff(reason);
+    for (const { run } of this.#reserved) run?.breakOff(reason);
   }
 
   async #end(event: LifecycleEvent): Promise<void> {
@@ -293,56 +293,56 @@ export class Agent implements RunOwner {
   // ── work ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** Reserves a slot; the caller has checked that one is free. */
-  take(capability: string, forAsk: boolean): AgentSeat {
-    const seat = new AgentSeat({ agent: this, capability, forAsk, life: this.#life });
+  take(capability: string, forAsk: boolean): AgentSlot {
+    const slot = new AgentSlot({ agent: this, capability, forAsk, life: this.#life });
     if (forAsk) this.asking++;
-    this.#seats.add(seat);
-    this.move(seat, "preparing");
-    this.#home.availabilityChanged(this, seat);
-    return seat;
+    this.#reserved.add(slot);
+    this.move(slot, "preparing");
+    this.#home.availabilityChanged(this, slot);
+    return slot;
   }
 
-  /** Performs a task or an ask in a seat that was taken. @throws SwarmError what decides about a retry. */
-  async perform(seat: AgentSeat, work: RunWork): Promise<unknown> {
-    const { place } = seat;
-    assert(place === "preparing", `a seat is performed in once, but this one is ${place}`);
-    if (seat.life !== this.#life) {
+  /** Performs a task or an ask in a slot that was taken. @throws SwarmError what decides about a retry. */
+  async perform(slot: AgentSlot, work: RunWork): Promise<unknown> {
+    const { place } = slot;
+    assert(place === "preparing", `a slot is performed in once, but this one is ${place}`);
+    if (slot.life !== this.#life) {
       throw new SwarmError("internal", `agent ${this.id} broke before this began`); // I3
     }
-    const run = new Run(this, seat, work);
-    seat.run = run;
-    this.move(seat, "working");
+    const run = new RunContext(this, slot, work);
+    slot.run = run;
+    this.move(slot, "working");
     try {
       const made = this.definition.perform(work.task as AgentTask, run, this.#showState);
       return await (made instanceof Promise ? run.orBroken(made) : made);
     } catch (thrown) {
       const error = attemptError(thrown, run.abortReason);
-      if (breaksAgent(thrown) && seat.life === this.#life) this.crash(thrown);
+      if (breaksAgent(thrown) && slot.life === this.#life) this.crash(thrown);
       throw error;
     } finally {
       run.end();
-      seat.run = undefined;
-      if (seat.place !== "free") this.move(seat, "reporting");
+      slot.run = undefined;
+      if (slot.place !== "free") this.move(slot, "reporting");
     }
   }
 
-  /** Frees a seat's slot; safe to repeat (I1). Code that still runs in it is left behind. */
-  release(seat: AgentSeat): void {
-    if (seat.place === "free") return;
-    if (seat.run !== undefined) {
-      seat.run.end();
+  /** Frees a slot's slot; safe to repeat (I1). Code that still runs in it is left behind. */
+  release(slot: AgentSlot): void {
+    if (slot.place === "free") return;
+    if (slot.run !== undefined) {
+      slot.run.end();
       this.log.warn("an attempt ignored its abort signal and was left behind; its slot is free again");
     }
-    if (seat.forAsk) this.asking--;
-    this.#seats.delete(seat);
-    this.move(seat, "free");
-    this.#home.availabilityChanged(this, seat);
+    if (slot.forAsk) this.asking--;
+    this.#reserved.delete(slot);
+    this.move(slot, "free");
+    this.#home.availabilityChanged(this, slot);
     this.#home.slotFreed(this);
   }
 
-  move(seat: { place: SlotPlace }, to: SlotPlace): void {
-    this.slots.move(seat.place, to);
-    seat.place = to;
+  move(slot: { place: SlotPlace }, to: SlotPlace): void {
+    this.slots.move(slot.place, to);
+    slot.place = to;
     this.turn();
   }
 

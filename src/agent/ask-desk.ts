@@ -17,7 +17,7 @@ import type { Agent } from "./agent.ts";
 import { readBody, readWaitMs, respond, respondError } from "./ask.ts";
 import type { Pool } from "./pool.ts";
 import type { RunWork } from "./run.ts";
-import type { AgentSeat } from "./seat.ts";
+import type { AgentSlot } from "./slot.ts";
 
 /**
  * Asks that wait for a slot, per capability and per agent. At 30,000 small asks a second this is 35 ms of work; slow
@@ -128,7 +128,7 @@ export class AskDesk {
     }
     const work = new AskWork(agent.take(ask.capability, true), ask, body);
     this.#running.add(work);
-    agent.perform(work.seat, work).then(
+    agent.perform(work.slot, work).then(
       (output) => this.#answer(work, output),
       (error: unknown) => this.#fail(work, toSwarmError(error)),
     );
@@ -150,7 +150,7 @@ export class AskDesk {
 
   #finish(work: AskWork): void {
     this.#running.delete(work);
-    work.seat.release();
+    work.slot.release();
   }
 
   /** Checks the time of all asks while there are any. */
@@ -166,7 +166,7 @@ export class AskDesk {
 
   #sweep(nowMs: number): void {
     for (const work of this.#running) {
-      if (work.deadlineMs <= nowMs) work.seat.run?.breakOff(late(work.ask));
+      if (work.deadlineMs <= nowMs) work.slot.run?.breakOff(late(work.ask));
     }
     for (const [queueOf, queue] of this.#waiting) {
       const inTime = queue.filter((ask) => {
@@ -187,15 +187,15 @@ function late(ask: WaitingAsk): SwarmError {
 
 /** An ask as an agent performs it: a task that is stored nowhere. */
 class AskWork implements RunWork {
-  readonly seat: AgentSeat;
+  readonly slot: AgentSlot;
   readonly ask: WaitingAsk;
   readonly number = 1;
   readonly task: Task & { id: string };
   readonly encoding: Encoding;
   #controller: AbortController | undefined;
 
-  constructor(seat: AgentSeat, ask: WaitingAsk, body: { value: unknown; encoding: Encoding }) {
-    this.seat = seat;
+  constructor(slot: AgentSlot, ask: WaitingAsk, body: { value: unknown; encoding: Encoding }) {
+    this.slot = slot;
     this.ask = ask;
     this.encoding = body.encoding;
     this.task = {

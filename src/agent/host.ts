@@ -7,7 +7,7 @@
 import { createService, systemClock } from "../base/index.ts";
 import { type AgentStatus, checkToken, createSubjects, SwarmError, showValue } from "../protocol/index.ts";
 import type { Subscription } from "../transport/index.ts";
-import type { Seat, Untaken, Workforce } from "../work/index.ts";
+import type { Slot, Untaken, Workforce } from "../work/index.ts";
 import { Agent, type AgentHome } from "./agent.ts";
 import { AskDesk } from "./ask-desk.ts";
 import type { AgentDefinition } from "./define.ts";
@@ -16,7 +16,7 @@ import { HEARTBEAT_INTERVAL_MS, heartbeatMessages } from "./heartbeat.ts";
 import { answerVerb } from "./mailbox.ts";
 import { Pool } from "./pool.ts";
 import type { Host, HostOptions } from "./ports.ts";
-import type { AgentSeat } from "./seat.ts";
+import type { AgentSlot } from "./slot.ts";
 import { subscribeTopics } from "./topics.ts";
 
 /** The most agents of one process: twice what was measured (10,000 agents in one process: see docs/agents.md). */
@@ -137,18 +137,18 @@ class AgentHost implements Host, AgentHome {
 
   // ── slots ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  #take(capability: string): Seat | null {
+  #take(capability: string): Slot | null {
     return this.#pools.get(capability)?.next(false)?.take(capability, false) ?? null;
   }
 
-  #takeAgent(agentId: string, capability: string): Seat | Untaken {
+  #takeAgent(agentId: string, capability: string): Slot | Untaken {
     const agent = this.#agents.get(agentId);
     if (agent === undefined || agent.isLeaving) return "gone";
     if (!agent.definition.capabilities.includes(capability)) return "unable";
     return agent.countedFree > 0 ? agent.take(capability, false) : "busy";
   }
 
-  availabilityChanged(agent: Agent, by: AgentSeat | undefined): void {
+  availabilityChanged(agent: Agent, by: AgentSlot | undefined): void {
     const pools = this.#poolsOf.get(agent.definition) ?? [];
     const free = agent.accepting ? agent.slots.free : 0;
     const delta = free - agent.countedFree;

@@ -19,7 +19,7 @@ import type { ExecLimits } from "./define.ts";
 import type { Exec } from "./exec-port.ts";
 import type { LockPort } from "./lock-port.ts";
 import { AttemptLocks } from "./locks.ts";
-import type { SlotPlace } from "./slots.ts";
+import type { SlotPlace } from "./slot-counts.ts";
 import type { VotePort } from "./vote-port.ts";
 
 /** The most named steps of one attempt; bounds what a runaway loop can pile up. */
@@ -60,7 +60,7 @@ export interface RunWork {
   handOff(request: HandOffRequest): never;
 }
 
-export class Run implements AgentContext {
+export class RunContext implements AgentContext {
   readonly agentId: string;
   readonly attempt: number;
   readonly #owner: RunOwner;

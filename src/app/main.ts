@@ -6,11 +6,11 @@ process.exitCode = await start();
 
 async function start(): Promise<number> {
   if (process.env.MURMUR_DETACHED_SUPERVISOR !== undefined && process.send !== undefined) {
-    const { runDetached } = await import("./supervisor/detached.ts");
+    const { runDetached } = await import("./supervisor/detach.ts");
     return runDetached();
   }
   const [{ runCli }, { COMMANDS }, { VERSION }] = await Promise.all([
-    import("./cli.ts"),
+    import("./cli/cli.ts"),
     import("./commands/index.ts"),
     import("./version.ts"),
   ]);
@@ -26,7 +26,7 @@ async function start(): Promise<number> {
       stderr: process.stderr,
       version: VERSION,
       openSession: async (input) => {
-        const { openSession } = await import("./session.ts");
+        const { openSession } = await import("./cli/session.ts");
         return openSession(input, { environment: process.env, directory: process.cwd() });
       },
     },

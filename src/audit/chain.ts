@@ -5,8 +5,14 @@
 //     stored can be neither changed, nor removed from the middle, nor moved, nor added to by anybody else, unseen.
 // C2  A chain says nothing of entries behind its last one: that they were cut off shows only in the stream's sequences.
 import { createPublicKey, type KeyObject, sign, verify } from "node:crypto";
-import { canonicalJson, type Json, type JsonObject, sha256 } from "../consensus/index.ts";
-import { type AuditEntry, auditEntrySchema } from "../protocol/index.ts";
+import {
+  type AuditEntry,
+  auditEntrySchema,
+  canonicalJson,
+  type Json,
+  type JsonObject,
+  sha256,
+} from "../protocol/index.ts";
 
 /** Keeps a signature over an entry from ever meaning anything else (and the number makes room for another form). */
 const AUDIT_DOMAIN = "murmur-audit-1";

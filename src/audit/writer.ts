@@ -22,13 +22,15 @@ import {
   systemClock,
   toIsoTime,
 } from "../base/index.ts";
-import { canonicalJson, type JsonObject, sha256 } from "../consensus/index.ts";
 import {
   AUDIT_ENTRY_LIMIT_BYTES,
   type Audit,
   type AuditNote,
+  canonicalJson,
   createSubjects,
+  type JsonObject,
   SwarmError,
+  sha256,
   toSwarmError,
 } from "../protocol/index.ts";
 import { type Log, lastSeqOf, type Transport } from "../transport/index.ts";
@@ -57,7 +59,7 @@ export interface AuditWriter {
   flush(timeoutMs: number): Promise<boolean>;
 }
 
-interface Parts {
+interface WriterParts {
   readonly transport: Transport;
   /** Tokens: the subject is `<prefix>.audit.<role>.<processId>`. */
   readonly role: string;
@@ -69,7 +71,7 @@ interface Parts {
 }
 
 /** Makes the writer of one process. Nothing is written before the first note. */
-export function createAuditWriter(parts: Parts): AuditWriter {
+export function createAuditWriter(parts: WriterParts): AuditWriter {
   return new Writer(parts);
 }
 
@@ -82,7 +84,7 @@ interface WaitingNote {
 class Writer implements AuditWriter {
   readonly audit: Audit = (note) => this.#take(note);
   readonly service: Service;
-  readonly #parts: Parts;
+  readonly #parts: WriterParts;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #subject: string;
@@ -98,7 +100,7 @@ class Writer implements AuditWriter {
   #hasMetOthers = false;
   #state: "open" | "ending" | "stopped" = "open";
 
-  constructor(parts: Parts) {
+  constructor(parts: WriterParts) {
     const { transport, role, processId } = parts;
     this.#parts = parts;
     this.#clock = parts.clock ?? systemClock;

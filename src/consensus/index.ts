@@ -12,28 +12,8 @@
 //
 // docs/election.md explains term, office, unknown appends and failure; docs/ballots.md strategies, votes and topologies.
 
-export {
-  type AnswerSpec,
-  hashValue,
-  lookUp,
-  MAX_FINDINGS,
-  MAX_MAGNITUDE,
-  type Reading,
-  readAnswer,
-  valueBytesOf,
-} from "./answer.ts";
-export {
-  applyEntry,
-  type CommandSet,
-  emptyFold,
-  type Fold,
-  findMisfit,
-  hashFold,
-  hashHistory,
-  KEPT_KEYS,
-} from "./apply.ts";
-export { openBallot, stepBallot, wakeAtMs } from "./ballot.ts";
-export { effectsOf, reseatBallot } from "./ballot-resume.ts";
+export { openBallot, stepBallot, wakeAtMs } from "./ballot/ballot.ts";
+export { effectsOf, reseatBallot } from "./ballot/resume.ts";
 export type {
   Abstention,
   Ballot,
@@ -43,30 +23,34 @@ export type {
   HeldAnswer,
   Opening,
   Seat,
-} from "./ballot-state.ts";
+} from "./ballot/state.ts";
+export { controlSeatOf, drawTopology, linesOf, mostMessages, sightIn, votersOf } from "./ballot/topology.ts";
 export {
-  type Calibration,
-  type CalibrationSample,
-  confidenceOf,
-  fitCalibration,
-  type ReliabilityBucket,
-  reliabilityOf,
-  UNCALIBRATED,
-} from "./calibration.ts";
+  canBeJudged,
+  isSame,
+  type Mark,
+  markOf,
+  markOfAnswer,
+  readTruth,
+  type TruthSpec,
+} from "./ballot/truth.ts";
 export {
-  canonicalJson,
-  canonicalPieces,
-  isJsonObject,
-  type Json,
-  type JsonObject,
-  MAX_JSON_DEPTH,
-  sha256,
-} from "./canonical.ts";
-export { createElectionNode, type ElectionNode, MAX_LINE_BYTES } from "./election-node.ts";
-export type { ElectionConfig } from "./election-state.ts";
+  type Admission,
+  admitVote,
+  nonceOf,
+  signVote,
+  type VoteKey,
+  type VoteRound,
+  type VoteStatement,
+  verifyVote,
+  voteBytes,
+  voteKeyOf,
+} from "./ballot/votes.ts";
+export { type Envelope, MESSAGE_VERSION, type Message, parseMessage } from "./election/messages.ts";
+export { drawRoleDiagram, ROLE_TABLE, type Role, type RoleTransition } from "./election/roles.ts";
+export type { ElectionConfig } from "./election/state.ts";
 export {
   ENTRY_VERSION,
-  type Entry,
   type EntryBody,
   entryText,
   type Genesis,
@@ -74,12 +58,34 @@ export {
   genesisChain,
   isSealed,
   type KeyedCommand,
+  type LogEntry,
   type ParsedCommand,
   readEntry,
   readGenesis,
   type SnapshotNote,
   sealEntry,
-} from "./entry.ts";
+} from "./log/entry.ts";
+export {
+  applyEntry,
+  type CommandSet,
+  emptyFold,
+  type Fold,
+  findMisfit,
+  hashFold,
+  hashHistory,
+  KEPT_KEYS,
+} from "./log/fold.ts";
+export { type LoadedFold, loadFold, type Renewal, renewFold, saveFold, viewFold } from "./log/snapshot.ts";
+export { createElectionNode, type ElectionNode, MAX_LINE_BYTES } from "./node/election-node.ts";
+export { type RegisterCommand, type Registers, registers } from "./node/registers.ts";
+export type {
+  Answer,
+  AnswerError,
+  AppendRequest,
+  CheckpointNews,
+  ReadAnswer,
+  SnapshotNews,
+} from "./office/effects.ts";
 export {
   createMember,
   haltedError,
@@ -91,16 +97,7 @@ export {
   type MemberView,
   stepMember,
   viewMember,
-} from "./member.ts";
-export { type Envelope, MESSAGE_VERSION, type Message, parseMessage } from "./messages.ts";
-export type {
-  Answer,
-  AnswerError,
-  AppendRequest,
-  CheckpointNews,
-  ReadAnswer,
-  SnapshotNews,
-} from "./office-effects.ts";
+} from "./office/member.ts";
 export {
   byzantineQuorumOf,
   countOutcome,
@@ -109,8 +106,15 @@ export {
   majorityOutcome,
   type Outcome,
 } from "./quorum.ts";
-export { type RegisterCommand, type Registers, registers } from "./registers.ts";
-export { drawRoleDiagram, ROLE_TABLE, type Role, type RoleTransition } from "./roles.ts";
+export {
+  type Calibration,
+  type CalibrationSample,
+  confidenceOf,
+  fitCalibration,
+  type ReliabilityBucket,
+  reliabilityOf,
+  UNCALIBRATED,
+} from "./statistics/calibration.ts";
 export {
   addBallot,
   addPaired,
@@ -121,8 +125,7 @@ export {
   NEGLIGIBLE_GAIN,
   type SingleComparison,
   type Spent,
-} from "./single.ts";
-export { type LoadedFold, loadFold, type Renewal, renewFold, saveFold, viewFold } from "./snapshot.ts";
+} from "./statistics/single.ts";
 export {
   accuracyOf,
   addCase,
@@ -142,29 +145,17 @@ export {
   type Voter,
   type VoterRecord,
   weightOf,
-} from "./statistics.ts";
-export { minAnswersOf, surelyHeardOf, tally } from "./tally.ts";
-export { MAX_MERGED_FINDINGS, type MergedFinding } from "./tally-merge.ts";
-export type { Decision, Indecision, Poll, Referral, Tally, Vote } from "./tally-types.ts";
-export { controlSeatOf, drawTopology, linesOf, mostMessages, sightIn, votersOf } from "./topology.ts";
+} from "./statistics/voters.ts";
 export {
-  canBeJudged,
-  isSame,
-  type Mark,
-  markOf,
-  markOfAnswer,
-  readTruth,
-  type TruthSpec,
-} from "./truth.ts";
-export {
-  type Admission,
-  admitVote,
-  nonceOf,
-  signVote,
-  type VoteKey,
-  type VoteRound,
-  type VoteStatement,
-  verifyVote,
-  voteBytes,
-  voteKeyOf,
-} from "./votes.ts";
+  type AnswerSpec,
+  hashValue,
+  lookUp,
+  MAX_FINDINGS,
+  MAX_MAGNITUDE,
+  type Reading,
+  readAnswer,
+  valueBytesOf,
+} from "./tally/answer.ts";
+export { MAX_MERGED_FINDINGS, type MergedFinding } from "./tally/merge.ts";
+export { minAnswersOf, surelyHeardOf, tally } from "./tally/tally.ts";
+export type { Decision, Indecision, Poll, Referral, Tally, Vote } from "./tally/types.ts";

@@ -1,6 +1,11 @@
 // The seam of this room for its own tests: parts of the decider that a test may exchange for deliberately broken
 // ones, to show that the simulator notices. Nothing but tests may import this file.
 
+export { type JsonObject, sha256 } from "../protocol/index.ts";
+export { stepElection } from "./election/election.ts";
+export { type Message, parseMessage } from "./election/messages.ts";
+export type { ElectionConfig, ElectionContext } from "./election/state.ts";
+export { ENTRY_VERSION, genesisChain, readEntry, sealEntry } from "./log/entry.ts";
 export {
   applyEntry,
   type CommandSet,
@@ -9,12 +14,10 @@ export {
   findMisfit,
   hashFold,
   KEPT_KEYS,
-} from "./apply.ts";
-export { type JsonObject, sha256 } from "./canonical.ts";
-export { stepElection } from "./election.ts";
-export { type Parts, productionParts } from "./election-node.ts";
-export type { ElectionConfig, ElectionContext } from "./election-state.ts";
-export { ENTRY_VERSION, genesisChain, readEntry, sealEntry } from "./entry.ts";
+} from "./log/fold.ts";
+export { loadFold, type Renewal, renewFold, saveFold } from "./log/snapshot.ts";
+export { type NodeParts, productionParts } from "./node/election-node.ts";
+export { type RegisterCommand, type Registers, registers } from "./node/registers.ts";
 export {
   createMember,
   loadLog,
@@ -24,7 +27,4 @@ export {
   type MemberParts,
   stepMember,
   viewMember,
-} from "./member.ts";
-export { type Message, parseMessage } from "./messages.ts";
-export { type RegisterCommand, type Registers, registers } from "./registers.ts";
-export { loadFold, type Renewal, renewFold, saveFold } from "./snapshot.ts";
+} from "./office/member.ts";

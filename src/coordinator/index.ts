@@ -7,7 +7,7 @@
 //   await createOfficeClient({ transport }).write("config-set", { name: "review.model", value: "m-1" });
 
 export { type BallotDriver, createBallots } from "./ballots/driver.ts";
-export type { BallotLine, BallotPage } from "./ballots/view.ts";
+export type { BallotLine, BallotPage } from "./ballots/show/view.ts";
 export { BUDGET_WINDOWS, type BudgetView, type BudgetWindow } from "./budgets/budgets.ts";
 export { type BudgetAmount, type BudgetClient, createBudgetClient } from "./budgets/client.ts";
 export { measureBudgets } from "./budgets/gauges.ts";
@@ -24,7 +24,7 @@ export { createLeaseKeeper, type LeaseRequest, waitForLock } from "./locks/lease
 export { type LockView, MAX_LEASE_MS } from "./locks/locks.ts";
 export { foundOffice } from "./office/control-log.ts";
 export { createOffice } from "./office/driver.ts";
-export { createLonelinessWatch } from "./office/loneliness.ts";
+export { createLonelinessWatch } from "./office/isolation-watch.ts";
 export {
   CLUSTER_SIZES,
   type Office,
@@ -37,4 +37,4 @@ export { createStaleServer } from "./office/stale.ts";
 export { createPlacement, type Placement } from "./placement/placement.ts";
 export type { AgentPage, RecordView, ShownAgent } from "./registry/view.ts";
 export { MAX_KEY_LENGTH, type ReadName, type WriteName } from "./requests.ts";
-export { createFiring, type TaskSink } from "./schedules/firing.ts";
+export { createFiring, type TaskSink } from "./schedules/fire.ts";

@@ -3,9 +3,9 @@
 
 export { viewConfig } from "./config/config.ts";
 export { viewLocks } from "./locks/locks.ts";
-export { findBeginning, isRecovered, type Place, takesAnotherLog } from "./office/beginning.ts";
 export { LogWatch } from "./office/log-watch.ts";
 export { planRecovery, type Recovery } from "./office/recovery.ts";
+export { listNeedless, ToldSnapshots } from "./office/snapshot-retention.ts";
 export { nameSnapshot, readSnapshotName, sortSnapshots } from "./office/snapshot-store.ts";
-export { listNeedless, ToldSnapshots } from "./office/told.ts";
+export { findBeginning, isRecovered, type Place, takesAnotherLog } from "./office/start-point.ts";
 export { type OfficeCommand, type OfficeState, officeCommands } from "./state.ts";

@@ -5,8 +5,16 @@
 // R2  A reducer decides from its state, the command and log time alone, and changes nothing but its state.
 // R3  What `toJson` gives is never changed by a later decision: it is written out bit by bit while the state goes on.
 import type { z } from "zod";
-import { type CommandSet, canonicalJson, type Json, type JsonObject, sha256 } from "../consensus/index.ts";
-import { type ErrorCode, parse, SwarmError } from "../protocol/index.ts";
+import type { CommandSet } from "../consensus/index.ts";
+import {
+  canonicalJson,
+  type ErrorCode,
+  type Json,
+  type JsonObject,
+  parse,
+  SwarmError,
+  sha256,
+} from "../protocol/index.ts";
 
 /** A command as it stands in the log. Fields that are not there are absent, never undefined. */
 export type LogCommand = { readonly type: string };

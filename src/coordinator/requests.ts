@@ -1,9 +1,8 @@
 // What may be asked of the office on `<p>.office.<command>`: the table of its writes and reads. Owns the shapes at the
 // border; how a write is decided is its reducer's. Pure.
 import { z } from "zod";
-import type { Json } from "../consensus/index.ts";
-import { parse, SwarmError, showValue } from "../protocol/index.ts";
-import { viewBallots, viewOpenBallots } from "./ballots/view.ts";
+import { type Json, parse, SwarmError, showValue } from "../protocol/index.ts";
+import { viewBallots, viewOpenBallots } from "./ballots/show/view.ts";
 import { toBudgetFields } from "./budgets/border.ts";
 import { viewBudgets } from "./budgets/budgets.ts";
 import { viewChanges, viewConfig } from "./config/config.ts";

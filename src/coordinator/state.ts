@@ -1,6 +1,6 @@
 // The office's whole state: which reducers there are. Pure.
 
-import { ballots } from "./ballots/ballots.ts";
+import { ballots } from "./ballots/state/ballots.ts";
 import { budgets } from "./budgets/budgets.ts";
 import { config } from "./config/config.ts";
 import { locks } from "./locks/locks.ts";

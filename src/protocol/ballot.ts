@@ -1,5 +1,5 @@
 // What a ballot is on the wire: one question to several seats, and how their answers become one. Owns its fields, bounds and
-// the rules between them; what is asked and answered is verdict.ts, how votes are counted src/consensus/tally.ts.
+// the rules between them; what is asked and answered is verdict.ts, how votes are counted src/consensus/tally/tally.ts.
 import { z } from "zod";
 import { BALLOT_STRATEGIES, DISAGREEMENT_RULES, RULES_OF, TOPOLOGIES } from "./ballot-rules.ts";
 import { tokenSchema } from "./schema.ts";

@@ -48,6 +48,15 @@ export {
   type TopologyKind,
 } from "./ballot-rules.ts";
 export {
+  canonicalJson,
+  canonicalPieces,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  MAX_JSON_DEPTH,
+  sha256,
+} from "./canonical.ts";
+export {
   CONTENT_TYPES,
   decode,
   type Encoding,

@@ -1,5 +1,5 @@
 // The JSON Schemas of everything that travels between Murmur and other programs, made from the schemas that parse it.
-// `tools/generate.ts` writes them to docs/schemas; a test holds the two together.
+// `tools/build/generate.ts` writes them to docs/schemas; a test holds the two together.
 import { z } from "zod";
 import { auditEntrySchema } from "./audit.ts";
 import {

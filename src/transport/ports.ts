@@ -223,7 +223,7 @@ export interface Queue {
 }
 
 /** A value of a bucket. `revision` rises with every write and is what compare-and-set compares. */
-export interface Entry {
+export interface BucketEntry {
   readonly key: string;
   readonly value: Uint8Array;
   readonly revision: number;
@@ -234,7 +234,7 @@ export interface Entry {
  * `invalid_input`. Reads see every finished write.
  */
 export interface Bucket {
-  get(key: string): Promise<Entry | null>;
+  get(key: string): Promise<BucketEntry | null>;
   /** Writes whatever is there. */
   put(key: string, value: Uint8Array): Promise<number>;
   /**

@@ -28,7 +28,7 @@ export interface Attempt {
 }
 
 /** A reserved slot of one agent. */
-export interface Seat {
+export interface Slot {
   readonly agentId: string;
   /** Performs the task and resolves to its output; what it throws decides about a retry (`SwarmError.retryable`). */
   perform(attempt: Attempt): Promise<unknown>;
@@ -51,9 +51,9 @@ export interface Workforce {
   /** How many more tasks of any capability could start now; agents with several capabilities share their slots. */
   freeTotal(): number;
   /** Reserves a slot, or returns null when there is none. */
-  take(capability: string): Seat | null;
+  take(capability: string): Slot | null;
   /** Reserves a slot of one agent, for a task that was placed on it, or says why it cannot have it. */
-  takeAgent(agentId: string, capability: string): Seat | Untaken;
+  takeAgent(agentId: string, capability: string): Slot | Untaken;
   /** Calls `onFree` whenever a slot of that capability may have become free for a reason the worker does not cause. */
   onFree(onFree: (capability: string) => void): void;
 }

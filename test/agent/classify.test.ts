@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { classify, type Feature } from "../../agents/classify/classifier.ts";
+import { classify, type Feature } from "../../agents/lib/classify/classifier.ts";
 
 const FEATURES: Feature[] = ["words", "letters", "pairs", "triples", "endings"];
 const answers = (text: string) => FEATURES.map((feature) => classify(text, feature));

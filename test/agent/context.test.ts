@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type AgentContext, askCapability, defineAgent, type Exec } from "../../src/agent/index.ts";
 import { CancelledError, type ExecRequest, SwarmError } from "../../src/protocol/index.ts";
-import { makeAttempt, startHost, subjects, takeSeat, until } from "./support.ts";
+import { makeAttempt, startHost, subjects, takeSlot, until } from "./support.ts";
 
 /** Runs `work` as an agent's attempt that can be aborted. */
 async function setup(
@@ -17,9 +17,9 @@ async function setup(
   });
   const running = await startHost(agent, exec === undefined ? {} : { exec });
   const { attempt, reports, abort } = makeAttempt({ number: 2, task: { id: "t7" } });
-  const seat = takeSeat(running.host, "echo");
+  const slot = takeSlot(running.host, "echo");
   const status = () => running.host.status()[0];
-  return { ...running, status, reports, abort, attempt, done: seat.perform(attempt), seat };
+  return { ...running, status, reports, abort, attempt, done: slot.perform(attempt), slot };
 }
 
 /** A promise that never settles. */
@@ -153,12 +153,12 @@ test("progress goes to the attempt and counts as a turn of the loop", async () =
 
 test("code that was left behind cannot move the slot of another attempt", async () => {
   const gate = Promise.withResolvers<void>();
-  const { done, seat, status, stop } = await setup(async (ctx) => {
+  const { done, slot, status, stop } = await setup(async (ctx) => {
     await gate.promise;
     await ctx.waitFor("model", Promise.resolve());
     ctx.progress(99);
   });
-  seat.release();
+  slot.release();
   const { loop } = status() ?? {};
   gate.resolve();
   await done;

@@ -6,7 +6,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import echo from "../../agents/echo/agent.ts";
 import { ManualClock } from "../../src/base/index.ts";
 import { CancelledError } from "../../src/protocol/index.ts";
-import { makeAttempt, perform, startHost, takeSeat, until } from "./support.ts";
+import { makeAttempt, perform, startHost, takeSlot, until } from "./support.ts";
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -30,7 +30,7 @@ test("echo sleeps with progress, as a wait for a timer, and returns its input", 
   const clock = new ManualClock();
   const { host, stop } = await startHost(echo, { clock });
   const { attempt, reports } = makeAttempt({ task: { input: { $sleepMs: 1_000, x: 1 } } });
-  const working = takeSeat(host, "echo").perform(attempt);
+  const working = takeSlot(host, "echo").perform(attempt);
   for (let part = 1; part <= 20; part++) {
     await until(() => host.status()[0]?.waiting === "timer" && reports.length === part - 1);
     clock.advance(50);
@@ -43,7 +43,7 @@ test("echo sleeps with progress, as a wait for a timer, and returns its input", 
 test("a sleeping echo is cancelled at once", async () => {
   const { host, stop } = await startHost(echo);
   const { attempt, abort } = makeAttempt({ task: { input: { $sleepMs: 60_000 } } });
-  const working = takeSeat(host, "echo").perform(attempt);
+  const working = takeSlot(host, "echo").perform(attempt);
   abort(new CancelledError());
   await expect(working).rejects.toMatchObject({ code: "cancelled" });
   await stop();
@@ -62,15 +62,15 @@ test.each([
 test("a hanging echo ignores its signal", async () => {
   const { host, stop } = await startHost(echo);
   const { attempt, abort } = makeAttempt({ task: { input: { $fail: "hang" } } });
-  const seat = takeSeat(host, "echo");
+  const slot = takeSlot(host, "echo");
   let settled = false;
-  void seat.perform(attempt).finally(() => {
+  void slot.perform(attempt).finally(() => {
     settled = true;
   });
   abort(new CancelledError());
   await new Promise((resolve) => setImmediate(resolve));
   expect(settled).toBe(false);
-  seat.release();
+  slot.release();
   expect(host.status()[0]?.slots.used).toBe(0);
   await stop();
 });
@@ -107,9 +107,9 @@ test("echo appends task and attempt below its directory", async () => {
   const path = join(await allowDirectory(), "effects");
   const { host, stop } = await startHost(echo);
   for (const number of [1, 2]) {
-    const seat = takeSeat(host, "echo");
-    await seat.perform(makeAttempt({ number, task: { id: "t9", input: { $append: path } } }).attempt);
-    seat.release();
+    const slot = takeSlot(host, "echo");
+    await slot.perform(makeAttempt({ number, task: { id: "t9", input: { $append: path } } }).attempt);
+    slot.release();
   }
   expect(await readFile(path, "utf8")).toBe("t9 1\nt9 2\n");
   await stop();

@@ -14,7 +14,7 @@ import {
 import { AssertionError, assert, createMeter, ManualClock, silentLogger } from "../../src/base/index.ts";
 import { decode, encode, HEADERS, type Heartbeat, SwarmError } from "../../src/protocol/index.ts";
 import { connectMemory, type Transport } from "../../src/transport/index.ts";
-import { makeAttempt, perform, startHost, subjects, takeSeat, until } from "./support.ts";
+import { makeAttempt, perform, startHost, subjects, takeSlot, until } from "./support.ts";
 
 type Run = (input: unknown, ctx: AgentContext) => unknown;
 
@@ -79,22 +79,22 @@ describe("slots", () => {
   test("agents take tasks in turn, up to all their slots", async () => {
     const definition = echo(undefined, { slots: 2 });
     const { host, stop } = await startHost([], { roles: [{ definition, count: 2 }] });
-    const seats = Array.from({ length: 4 }, () => takeSeat(host, "echo"));
-    expect(seats[0]?.agentId).not.toBe(seats[1]?.agentId);
-    expect(seats.map(({ agentId }) => agentId).slice(2)).toEqual(
-      seats.map(({ agentId }) => agentId).slice(0, 2),
+    const slots = Array.from({ length: 4 }, () => takeSlot(host, "echo"));
+    expect(slots[0]?.agentId).not.toBe(slots[1]?.agentId);
+    expect(slots.map(({ agentId }) => agentId).slice(2)).toEqual(
+      slots.map(({ agentId }) => agentId).slice(0, 2),
     );
     expect(host.workforce.take("echo")).toBeNull();
-    seats[0]?.release();
+    slots[0]?.release();
     expect(host.workforce.free("echo")).toBe(1);
     await stop();
   });
 
-  test("a seat released twice frees one slot", async () => {
+  test("a slot released twice frees one slot", async () => {
     const { host, stop } = await startHost(echo(undefined, { slots: 2 }));
-    const seat = takeSeat(host, "echo");
-    seat.release();
-    seat.release();
+    const slot = takeSlot(host, "echo");
+    slot.release();
+    slot.release();
     expect(host.workforce.free("echo")).toBe(2);
     await stop();
   });
@@ -107,9 +107,9 @@ describe("slots", () => {
     ]);
     const freed: string[] = [];
     host.workforce.onFree((capability) => freed.push(capability));
-    const seat = takeSeat(host, "a");
+    const slot = takeSlot(host, "a");
     expect(host.workforce.take("b")).toBeNull();
-    seat.release();
+    slot.release();
     await until(() => freed.includes("b"));
     expect(freed).not.toContain("a"); // the worker freed that one itself
     await stop();
@@ -126,21 +126,21 @@ describe("slots", () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { maxLength: 40 }), async (steps) => {
         const { host, stop } = await startHost(definitions);
-        const seats: ReturnType<typeof takeSeat>[] = [];
+        const slots: ReturnType<typeof takeSlot>[] = [];
         const drained = new Set<string>();
         for (const [what, n] of steps) {
           const id = host.status()[n % 3]?.id ?? "";
           const capability = n % 2 === 0 ? "a" : "b";
           if (what === "take") {
-            const seat = host.workforce.take(capability);
-            if (seat !== null) seats.push(seat);
-            expect(drained).not.toContain(seat?.agentId);
+            const slot = host.workforce.take(capability);
+            if (slot !== null) slots.push(slot);
+            expect(drained).not.toContain(slot?.agentId);
           } else if (what === "crash") {
             await host.workforce
               .take("b")
               ?.perform(makeAttempt().attempt)
               .catch(() => undefined);
-          } else if (what === "release") seats.splice(n % Math.max(1, seats.length), 1)[0]?.release();
+          } else if (what === "release") slots.splice(n % Math.max(1, slots.length), 1)[0]?.release();
           else if (what === "drain") drained.add(host.drainAgent(id).id);
           else if (!drained.has(id)) host[what](id);
           for (const name of ["a", "b"]) {
@@ -168,14 +168,14 @@ describe("slots", () => {
     const gate = makeGate();
     const { host, stop } = await startHost(echo(gate.pass));
     const state = () => host.status()[0]?.state;
-    const seat = takeSeat(host, "echo");
+    const slot = takeSlot(host, "echo");
     expect(state()).toBe("preparing");
-    const working = seat.perform(makeAttempt().attempt);
+    const working = slot.perform(makeAttempt().attempt);
     expect(state()).toBe("working");
     gate.open();
     await working;
     expect(state()).toBe("reporting");
-    seat.release();
+    slot.release();
     expect(state()).toBe("idle");
     await stop();
   });
@@ -552,12 +552,12 @@ describe("supervision", () => {
     await stop();
   });
 
-  test("a seat taken before a crash cannot be performed in after it", async () => {
+  test("a slot taken before a crash cannot be performed in after it", async () => {
     const { host, stop } = await startHost(breaking({ count: 0 }));
-    const seat = takeSeat(host, "echo");
+    const slot = takeSlot(host, "echo");
     await perform(host, "break").catch(() => undefined);
-    await expect(seat.perform(makeAttempt().attempt)).rejects.toMatchObject({ code: "internal" });
-    seat.release();
+    await expect(slot.perform(makeAttempt().attempt)).rejects.toMatchObject({ code: "internal" });
+    slot.release();
     await until(() => host.workforce.free("echo") === 8);
     await stop();
   });
@@ -651,16 +651,16 @@ describe("heartbeats and metrics", () => {
     await told("paused");
     await send(transport, id, "resume");
     await told("idle");
-    const seat = host.workforce.takeAgent(id, "echo");
-    if (typeof seat === "string") throw new Error(seat);
-    const performing = seat.perform(makeAttempt().attempt);
+    const slot = host.workforce.takeAgent(id, "echo");
+    if (typeof slot === "string") throw new Error(slot);
+    const performing = slot.perform(makeAttempt().attempt);
     await until(() => gate.arrived === 1);
     await send(transport, id, "drain");
     await told("draining");
     expect(beats.filter(({ goodbye }) => goodbye === true)).toEqual([]);
     gate.open();
     await performing;
-    seat.release();
+    slot.release();
     await until(() => beats.at(-1)?.goodbye === true);
     expect(beats.flatMap(({ agents }) => agents.map((agent) => agent.id))).toEqual(beats.map(() => id));
     expect(beats).toHaveLength(4);
@@ -696,12 +696,12 @@ describe("a slot of one agent", () => {
   test("is that agent's, and refused as busy while it has none or is paused", async () => {
     const { host, stop } = await startHost([echo(undefined, { slots: 1 }), echo(undefined, { slots: 1 })]);
     const [first, second] = host.status().map(({ id }) => id);
-    const seat = host.workforce.takeAgent(second ?? "", "echo");
-    expect(seat).toMatchObject({ agentId: second });
+    const slot = host.workforce.takeAgent(second ?? "", "echo");
+    expect(slot).toMatchObject({ agentId: second });
     expect(host.workforce.takeAgent(second ?? "", "echo")).toBe("busy");
     expect(host.workforce.take("echo")?.agentId).toBe(first);
     host.pause(second ?? "");
-    if (typeof seat !== "string") seat.release();
+    if (typeof slot !== "string") slot.release();
     expect(host.workforce.takeAgent(second ?? "", "echo")).toBe("busy");
     host.resume(second ?? "");
     expect(host.workforce.takeAgent(second ?? "", "echo")).toMatchObject({ agentId: second });

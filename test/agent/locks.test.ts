@@ -2,7 +2,7 @@
 import { expect, test, vi } from "vitest";
 import { type AgentContext, defineAgent, type LockPort, type LockRequest } from "../../src/agent/index.ts";
 import { CancelledError, SwarmError } from "../../src/protocol/index.ts";
-import { makeAttempt, startHost, takeSeat } from "./support.ts";
+import { makeAttempt, startHost, takeSlot } from "./support.ts";
 
 /** A port that grants what the test lets it, and remembers what became of it. */
 function handPort(options: { grants?: boolean } = {}) {
@@ -38,14 +38,14 @@ async function setup(work: (ctx: AgentContext) => unknown, options: { grants?: b
   const agent = defineAgent({ name: "a", capabilities: ["echo"], run: (_task, ctx) => work(ctx) });
   const running = await startHost(agent, options.port === false ? {} : { locks: hand.port });
   const { attempt, abort } = makeAttempt();
-  const seat = takeSeat(running.host, "echo");
+  const slot = takeSlot(running.host, "echo");
   return {
     ...hand,
     ...running,
-    seat,
+    slot,
     abort,
     status: () => running.host.status()[0]!,
-    done: seat.perform(attempt),
+    done: slot.perform(attempt),
   };
 }
 
@@ -104,14 +104,14 @@ test("a lock that is lost after it was released harms nobody", async () => {
 
 test("code that is left behind keeps its locks until it ends, without renewing them", async () => {
   const gate = Promise.withResolvers<void>();
-  const { seat, ends, status } = await setup(async (ctx) => {
+  const { slot, ends, status } = await setup(async (ctx) => {
     await ctx.lock("crane");
     ctx.progress(1);
     await gate.promise;
   });
   await vi.waitFor(() => expect(status().state).toBe("working"), { timeout: 60_000 });
   await new Promise(setImmediate);
-  seat.release();
+  slot.release();
   await new Promise(setImmediate);
   expect(ends).toEqual(["stopped crane"]);
   gate.resolve();

@@ -4,7 +4,7 @@ import { type AgentDefinition, createHost, type Host, type HostOptions } from ".
 import { createMeter, type Meter, silentLogger } from "../../src/base/index.ts";
 import { createSubjects, makeHandOff, type Task } from "../../src/protocol/index.ts";
 import { connectMemory, type Transport } from "../../src/transport/index.ts";
-import type { Attempt, Seat } from "../../src/work/index.ts";
+import type { Attempt, Slot } from "../../src/work/index.ts";
 
 export const DEFAULTS = { priority: "normal", scope: "-", timeoutMs: 300_000, route: "queue" } as const;
 
@@ -61,20 +61,20 @@ export async function startHost(
 
 export const subjects = createSubjects("murmur");
 
-/** Takes a seat or fails the test. */
-export function takeSeat(host: Host, capability: string): Seat {
-  const seat = host.workforce.take(capability);
-  if (seat === null) throw new Error(`no free slot for ${capability}`);
-  return seat;
+/** Takes a slot or fails the test. */
+export function takeSlot(host: Host, capability: string): Slot {
+  const slot = host.workforce.take(capability);
+  if (slot === null) throw new Error(`no free slot for ${capability}`);
+  return slot;
 }
 
 /** Performs a task as the worker does: take, perform, release. */
 export async function perform(host: Host, input: unknown, capability = "echo"): Promise<unknown> {
-  const seat = takeSeat(host, capability);
+  const slot = takeSlot(host, capability);
   try {
-    return await seat.perform(makeAttempt({ task: { input, capability } }).attempt);
+    return await slot.perform(makeAttempt({ task: { input, capability } }).attempt);
   } finally {
-    seat.release();
+    slot.release();
   }
 }
 

@@ -1,7 +1,7 @@
 // Ballots on real coordinators, the leading one of which is killed again and again while they are open.
 import { expect, onTestFinished, test } from "vitest";
-import { measureKills } from "../../tools/office/ballots.ts";
-import { startWorld } from "../../tools/office/world.ts";
+import { measureKills } from "../../tools/rigs/office/ballots.ts";
+import { startWorld } from "../../tools/rigs/office/world.ts";
 
 test("every ballot ends with its one right verdict while leaders are killed", {
   timeout: 240_000,

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { type CliWorld, findEntry, runCli } from "../../src/app/cli.ts";
-import { type Command, type CommandEntry, defineCommand, type Ports } from "../../src/app/command.ts";
+import { type CliWorld, findEntry, runCli } from "../../src/app/cli/cli.ts";
+import { type Command, type CommandEntry, defineCommand, type Ports } from "../../src/app/cli/command.ts";
+import { createTerminal } from "../../src/app/cli/terminal.ts";
 import { COMMANDS } from "../../src/app/commands/index.ts";
-import { createTerminal } from "../../src/app/terminal.ts";
 import { SwarmError } from "../../src/protocol/index.ts";
 
 const greet = defineCommand({

@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test } from "vitest";
-import { auditCommand, operatorName } from "../../src/app/operator.ts";
+import { auditCommand, operatorName } from "../../src/app/office/operator.ts";
 import { listAudit, verifyAudit } from "../../src/audit/index.ts";
 import { connectMemory } from "../../src/transport/index.ts";
 

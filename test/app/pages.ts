@@ -1,5 +1,5 @@
 // Pages that are made from the sources: the reference of all settings and of all commands. pages.test.ts holds them to it.
-import { runCli } from "../../src/app/cli.ts";
+import { runCli } from "../../src/app/cli/cli.ts";
 import { COMMANDS } from "../../src/app/commands/index.ts";
 import {
   CONFIG_FILE,

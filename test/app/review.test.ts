@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
-import { hasAnalysers } from "../../agents/review/index.ts";
+import { hasAnalysers } from "../../agents/lib/review/index.ts";
 import { readState } from "../../src/app/supervisor/state.ts";
 import { eventually, expectGone, setupWorld } from "./support.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createTerminal, showDuration, table } from "../../src/app/terminal.ts";
+import { createTerminal, showDuration, table } from "../../src/app/cli/terminal.ts";
 
 function setup(options: { quiet?: boolean; isTTY?: boolean; environment?: Record<string, string> } = {}) {
   const written: string[] = [];

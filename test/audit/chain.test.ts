@@ -1,7 +1,7 @@
 import { assert, constantFrom, array as list, nat, property } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MAX_TOLD_FAULTS, sealEntry } from "../../src/audit/internal.ts";
-import { canonicalJson, type Json } from "../../src/consensus/index.ts";
+import { canonicalJson, type Json } from "../../src/protocol/index.ts";
 import { check, createKey, keyOf, makeLog, renumber } from "./support.ts";
 
 /** Who writes next, again and again: a log of at least two entries. */

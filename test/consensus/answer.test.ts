@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canonicalJson, hashValue, lookUp, readAnswer, valueBytesOf } from "../../src/consensus/index.ts";
-import type { BallotInput } from "../../src/protocol/index.ts";
+import { hashValue, lookUp, readAnswer, valueBytesOf } from "../../src/consensus/index.ts";
+import { type BallotInput, canonicalJson } from "../../src/protocol/index.ts";
 import { RUNS, specOf } from "./ballot-support.ts";
 
 const read = (output: unknown, more: Partial<BallotInput> = {}) =>

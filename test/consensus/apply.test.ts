@@ -2,13 +2,13 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   applyEntry,
-  type Entry,
   emptyFold,
   entryText,
   findMisfit,
   genesisChain,
   hashFold,
   KEPT_KEYS,
+  type LogEntry,
   type RegisterCommand,
   readEntry,
   registers,
@@ -83,7 +83,7 @@ describe("an entry that does not fit", () => {
     ["time that falls", { ...head, at: -1, type: "barrier" }],
   ] as const)("by %s is named", (_, body) => {
     const { fold } = setup();
-    expect(findMisfit(fold, { ...body, chain: "" } as Entry<RegisterCommand>)).toBeDefined();
+    expect(findMisfit(fold, { ...body, chain: "" } as LogEntry<RegisterCommand>)).toBeDefined();
   });
 });
 

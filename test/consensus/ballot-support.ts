@@ -5,8 +5,6 @@ import {
   type BallotEffect,
   type BallotEvent,
   type BallotResult,
-  canonicalJson,
-  type Json,
   openBallot,
   type Poll,
   type Seat,
@@ -17,7 +15,13 @@ import {
   voteKeyOf,
   votersOf,
 } from "../../src/consensus/index.ts";
-import { type BallotInput, type BallotSpec, ballotSchema } from "../../src/protocol/index.ts";
+import {
+  type BallotInput,
+  type BallotSpec,
+  ballotSchema,
+  canonicalJson,
+  type Json,
+} from "../../src/protocol/index.ts";
 
 export function specOf(ballot: BallotInput): BallotSpec {
   return ballotSchema.parse(ballot);

@@ -2,7 +2,6 @@ import { describe, expect, it } from "vitest";
 import {
   createMember,
   genesisBody,
-  type JsonObject,
   loadLog,
   type MemberInput,
   type MemberOptions,
@@ -12,6 +11,7 @@ import {
   registers,
   stepMember,
 } from "../../src/consensus/index.ts";
+import type { JsonObject } from "../../src/protocol/index.ts";
 
 /** A member that is alone, whose log begins with genesis at sequence 41. */
 function setup(options: Partial<MemberOptions<Registers, RegisterCommand>> = {}) {

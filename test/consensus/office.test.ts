@@ -6,8 +6,8 @@ import {
   registers,
   stepMember,
 } from "../../src/consensus/index.ts";
-import { MAX_GROUP_COMMANDS, OFFICE_WAIT_TIMEOUTS } from "../../src/consensus/office.ts";
-import { MAX_QUEUED } from "../../src/consensus/queue.ts";
+import { MAX_GROUP_COMMANDS, OFFICE_WAIT_TIMEOUTS } from "../../src/consensus/office/office.ts";
+import { MAX_QUEUED } from "../../src/consensus/office/queue.ts";
 import {
   createElected,
   createLeader,

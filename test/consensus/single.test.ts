@@ -9,7 +9,7 @@ import {
   NEGLIGIBLE_GAIN,
   type Spent,
 } from "../../src/consensus/index.ts";
-import { binomialAtMost } from "../../src/consensus/single.ts";
+import { binomialAtMost } from "../../src/consensus/statistics/single.ts";
 
 const spent = (tokens: number, costUsd: number | null = tokens / 1_024): Spent => ({ tokens, costUsd });
 

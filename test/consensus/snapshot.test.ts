@@ -2,14 +2,11 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   applyEntry,
-  canonicalJson,
-  canonicalPieces,
   createMember,
   emptyFold,
   type Fold,
   genesisChain,
   hashFold,
-  type JsonObject,
   KEPT_KEYS,
   loadFold,
   loadLog,
@@ -23,11 +20,11 @@ import {
   renewFold,
   saveFold,
   sealEntry,
-  sha256,
   stepMember,
   viewFold,
 } from "../../src/consensus/index.ts";
-import { upcast } from "../../src/consensus/upcast.ts";
+import { upcast } from "../../src/consensus/log/upcast.ts";
+import { canonicalJson, canonicalPieces, type JsonObject, sha256 } from "../../src/protocol/index.ts";
 
 type RegisterFold = Fold<Registers, RegisterCommand>;
 

@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   fitCalibration,
-  type Json,
   MAX_MERGED_FINDINGS,
   type MergedFinding,
   majorityOf,
@@ -11,7 +10,7 @@ import {
   surelyHeardOf,
   tally,
 } from "../../src/consensus/index.ts";
-import type { BallotInput } from "../../src/protocol/index.ts";
+import type { BallotInput, Json } from "../../src/protocol/index.ts";
 import { complete, essenceOf, listsOf, PATIENT, pollOf, RUNS, specOf } from "./ballot-support.ts";
 
 const A = "a";

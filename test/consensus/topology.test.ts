@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { wavesOf } from "../../src/consensus/ballot/topology.ts";
 import { drawTopology, linesOf, mostMessages, sightIn, votersOf } from "../../src/consensus/index.ts";
-import { wavesOf } from "../../src/consensus/topology.ts";
 import type { BallotInput } from "../../src/protocol/index.ts";
 import { specOf } from "./ballot-support.ts";
 

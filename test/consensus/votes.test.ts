@@ -6,7 +6,6 @@ import {
   byzantineQuorumOf,
   faultyOf,
   hashValue,
-  type Json,
   nonceOf,
   signVote,
   type VoteRound,
@@ -15,7 +14,7 @@ import {
   voteBytes,
   voteKeyOf,
 } from "../../src/consensus/index.ts";
-import type { SignedVote } from "../../src/protocol/index.ts";
+import type { Json, SignedVote } from "../../src/protocol/index.ts";
 import { driveBallot, keyOf, PATIENT } from "./ballot-support.ts";
 
 const NONCE = nonceOf("secret", 2);

@@ -1,9 +1,9 @@
 import { expect, it, vi } from "vitest";
 import { ManualClock, silentLogger } from "../../src/base/index.ts";
 import { type BallotEvent, effectsOf, openBallot } from "../../src/consensus/index.ts";
-import { Asking } from "../../src/coordinator/ballots/asking.ts";
-import type { AnswerBounds } from "../../src/coordinator/ballots/bounds.ts";
-import { Run } from "../../src/coordinator/ballots/run.ts";
+import { Asking } from "../../src/coordinator/ballots/ask/asks.ts";
+import { LiveBallot } from "../../src/coordinator/ballots/ask/live-ballot.ts";
+import type { AnswerBounds } from "../../src/coordinator/ballots/state/bounds.ts";
 import type { Office } from "../../src/coordinator/index.ts";
 import { ballotSchema, createSubjects, encode } from "../../src/protocol/index.ts";
 import { connectMemory, MemoryServer, type Transport } from "../../src/transport/index.ts";
@@ -58,7 +58,10 @@ async function setup(bounds?: AnswerBounds) {
     encoding: "json",
   } as const;
   const times = { storedAtMs: atMs, openedAtMs: atMs };
-  const run = new Run({ ...address, ...times, task: `{"timeoutMs":60000}`, core: "{}", bytes: 100 }, core);
+  const run = new LiveBallot(
+    { ...address, ...times, task: `{"timeoutMs":60000}`, core: "{}", bytes: 100 },
+    core,
+  );
   asking.start();
   asking.register(run, effects);
   return { clock, transport, asking, run, heard };

@@ -1,6 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { OfficeTenure } from "../../src/coordinator/index.ts";
-import { auditOperations, auditTenures, createRefusalNotes } from "../../src/coordinator/office/audited.ts";
+import {
+  auditOperations,
+  auditTenures,
+  createRefusalNotes,
+} from "../../src/coordinator/office/office-audit.ts";
 import { type AuditNote, SwarmError } from "../../src/protocol/index.ts";
 
 /** Notes, and an office that answers as the test says. */

@@ -2,8 +2,8 @@
 import { randomBytes } from "node:crypto";
 import { expect, it, onTestFinished, vi } from "vitest";
 import type { VotePort } from "../../src/agent/index.ts";
-import { hashValue, type Json, signVote, voteKeyOf } from "../../src/consensus/index.ts";
-import type { Evidence, SeatQuestion, SignedVote, Task, Verdict } from "../../src/protocol/index.ts";
+import { hashValue, signVote, voteKeyOf } from "../../src/consensus/index.ts";
+import type { Evidence, Json, SeatQuestion, SignedVote, Task, Verdict } from "../../src/protocol/index.ts";
 import { resultOf, setupBallots, store } from "./ballot-swarm.ts";
 import { SOON } from "./support.ts";
 

@@ -8,8 +8,8 @@ import {
   MAX_OPEN,
   MAX_OPEN_BYTES,
   type OpenedBallot,
-} from "../../src/coordinator/ballots/ballots.ts";
-import { MAX_WAITING } from "../../src/coordinator/ballots/bounds.ts";
+} from "../../src/coordinator/ballots/state/ballots.ts";
+import { MAX_WAITING } from "../../src/coordinator/ballots/state/bounds.ts";
 import { ballotSchema, decode, encode, type Verdict } from "../../src/protocol/index.ts";
 import type { Transport } from "../../src/transport/index.ts";
 import { createTaskClient } from "../../src/work/index.ts";

@@ -1,7 +1,7 @@
 // Who is seated while others are seated too.
 import { expect, it, vi } from "vitest";
 import { openBallot } from "../../src/consensus/index.ts";
-import { findSubstitute } from "../../src/coordinator/ballots/seating.ts";
+import { findSubstitute } from "../../src/coordinator/ballots/seats.ts";
 import { profileOf } from "../../src/coordinator/registry/profile.ts";
 import { type OfficeCommand, officeCommands } from "../../src/coordinator/state.ts";
 import { ballotSchema, encode } from "../../src/protocol/index.ts";

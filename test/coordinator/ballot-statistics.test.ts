@@ -3,7 +3,7 @@ import { expect, it, onTestFinished, vi } from "vitest";
 import { createHost, defineAgent } from "../../src/agent/index.ts";
 import { createMeter, newInstanceId, silentLogger } from "../../src/base/index.ts";
 import type { Ballot } from "../../src/consensus/index.ts";
-import type { OpenBallot } from "../../src/coordinator/ballots/ballots.ts";
+import type { OpenBallot } from "../../src/coordinator/ballots/state/ballots.ts";
 import type { BallotPage } from "../../src/coordinator/index.ts";
 import { reducers } from "../../src/coordinator/state.ts";
 import type { BallotInput, Result } from "../../src/protocol/index.ts";

@@ -2,9 +2,9 @@
 import { expect, onTestFinished, vi } from "vitest";
 import { type AgentContext, createHost, defineAgent, type VotePort } from "../../src/agent/index.ts";
 import { createRollCall } from "../../src/app/agents.ts";
-import { createVotes } from "../../src/app/votes.ts";
+import { createVotes } from "../../src/app/processes/votes.ts";
 import { createMeter, newId, newInstanceId, silentLogger } from "../../src/base/index.ts";
-import type { AnswerBounds } from "../../src/coordinator/ballots/bounds.ts";
+import type { AnswerBounds } from "../../src/coordinator/ballots/state/bounds.ts";
 import type { BallotPage } from "../../src/coordinator/index.ts";
 import {
   type BallotInput,

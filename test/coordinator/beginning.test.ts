@@ -1,7 +1,7 @@
 import { describe, expect, it, test } from "vitest";
 import { genesisChain } from "../../src/consensus/index.ts";
 import { planRecovery } from "../../src/coordinator/index.ts";
-import { isExchanged, readChain, takesAnotherLog } from "../../src/coordinator/office/beginning.ts";
+import { isExchanged, readChain, takesAnotherLog } from "../../src/coordinator/office/start-point.ts";
 import { setupOffice } from "./support.ts";
 
 async function setup() {

@@ -2,13 +2,13 @@
 import { connect } from "@nats-io/transport-node";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createMeter } from "../../src/base/index.ts";
-import { type Entry, type EntryBody, sealEntry } from "../../src/consensus/index.ts";
+import { type EntryBody, type LogEntry, sealEntry } from "../../src/consensus/index.ts";
 import { createOffice } from "../../src/coordinator/index.ts";
 import { decode, encode } from "../../src/protocol/index.ts";
 import { collectLines } from "./log-lines.ts";
 import { SOON, setupOffice } from "./support.ts";
 
-type Sealed = Entry<unknown>;
+type Sealed = LogEntry<unknown>;
 
 /** A coordinator in office that has decided some commands, and what is done to its log. */
 async function setup() {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { ManualClock, silentLogger } from "../../src/base/index.ts";
 import type { OfficeTenure } from "../../src/coordinator/index.ts";
-import { handOver } from "../../src/coordinator/office/handing-over.ts";
+import { handOver } from "../../src/coordinator/office/hand-over.ts";
 import { ELECTION_TIMES, LOG_TICK_MS } from "../../src/coordinator/time.ts";
 
 /** An office that is held, and goes to nobody by itself. */

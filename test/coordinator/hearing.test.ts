@@ -1,6 +1,6 @@
 import { expect, it, onTestFinished } from "vitest";
 import { ManualClock } from "../../src/base/index.ts";
-import { anyAnswers } from "../../src/coordinator/registry/hearing.ts";
+import { anyAnswers } from "../../src/coordinator/registry/heartbeats.ts";
 import { SILENCE_MS } from "../../src/coordinator/registry/sightings.ts";
 import { createSubjects, encode } from "../../src/protocol/index.ts";
 import { connectMemory, type IncomingRequest, MemoryServer } from "../../src/transport/index.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Clock } from "../../src/base/index.ts";
-import type { Place } from "../../src/coordinator/office/beginning.ts";
 import { LogWatch } from "../../src/coordinator/office/log-watch.ts";
+import type { Place } from "../../src/coordinator/office/start-point.ts";
 import type { Log, Stored } from "../../src/transport/index.ts";
 
 const DOUBT_MS = 45_000;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { MAX_OUTSTANDING, Outstanding } from "../../src/coordinator/placement/outstanding.ts";
+import { MAX_OUTSTANDING, Outstanding } from "../../src/coordinator/placement/in-flight.ts";
 
 const place = (outstanding: Outstanding, taskId: string, placedMs = 0, agent = "a") =>
   outstanding.add({

@@ -4,11 +4,9 @@ import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import {
   applyEntry,
-  canonicalJson,
   emptyFold,
   type Fold,
   hashFold,
-  type Json,
   loadFold,
   saveFold,
   sealEntry,
@@ -19,6 +17,7 @@ import {
   officeCommands,
   reducers,
 } from "../../src/coordinator/state.ts";
+import { canonicalJson, type Json } from "../../src/protocol/index.ts";
 
 /** The part of JSON Schema that the commands use. */
 interface Schema {

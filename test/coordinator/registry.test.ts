@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canonicalJson } from "../../src/consensus/index.ts";
 import { toChunks } from "../../src/coordinator/registry/chunks.ts";
 import { type Profile, profileOf } from "../../src/coordinator/registry/profile.ts";
 import { addOutcomes, expect as expectOf, RECORD_WINDOW } from "../../src/coordinator/registry/record.ts";
@@ -14,6 +13,7 @@ import {
   registry,
 } from "../../src/coordinator/registry/registry.ts";
 import { SILENCE_MS, Sightings } from "../../src/coordinator/registry/sightings.ts";
+import { canonicalJson } from "../../src/protocol/index.ts";
 import { makeStatus } from "./support.ts";
 
 const profile = (fields: Partial<Profile> = {}): Profile => ({

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { REVIEW_CAPABILITIES } from "../../agents/review/index.ts";
+import { REVIEW_CAPABILITIES } from "../../agents/lib/review/index.ts";
 import { type AgentContext, type AgentDefinition, isAgentDefinition } from "../../src/agent/index.ts";
 
 async function load(role: string): Promise<AgentDefinition> {

@@ -11,7 +11,7 @@ import {
   type ReviewOutput,
   security,
   tests,
-} from "../../agents/review/index.ts";
+} from "../../agents/lib/review/index.ts";
 import { type ReviewReport, renderReport, runReview, scan } from "../../workflows/review/index.ts";
 import { LINTER_ANALYSES, localSwarm, localTools } from "./local-swarm.ts";
 

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from "vitest";
-import { hasAnalysers } from "../../agents/review/index.ts";
+import { hasAnalysers } from "../../agents/lib/review/index.ts";
 import { REVIEW_CALIBRATION } from "../../workflows/review/index.ts";
 import { calibrate, learn, reliabilityIn } from "./labelled.ts";
 
@@ -18,7 +18,7 @@ describe.skipIf(!hasAnalysers())("what agreement of the linters is worth", { tim
     expect(measured.learning.length + measured.heldOut.length).toBeGreaterThan(500);
   });
 
-  test("the table is what the learning half teaches: else run node tools/calibrate-review.ts", () => {
+  test("the table is what the learning half teaches: else run node tools/rigs/calibrate-review.ts", () => {
     expect(REVIEW_CALIBRATION).toEqual(measured.calibration);
   });
 

@@ -2,14 +2,15 @@ import { cp, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { hasAnalysers } from "../../agents/review/index.ts";
+import { hasAnalysers } from "../../agents/lib/review/index.ts";
 import { type ReviewReport, runReview } from "../../workflows/review/index.ts";
 import { LINTER_ANALYSES, localSwarm } from "./local-swarm.ts";
 
 const FIXTURE = new URL("../fixtures/review/linters", import.meta.url).pathname;
 const LINTERS = ["review-oxlint", "review-biome", "review-eslint"] as const;
 
-if (!hasAnalysers()) console.log("skipped: the analysers' packages are not installed (npm ci in analysers/)");
+if (!hasAnalysers())
+  console.log("skipped: the analysers' packages are not installed (npm ci in agents/lib/review/analysers/)");
 
 const made: string[] = [];
 afterEach(async () => {

@@ -10,7 +10,7 @@ import {
   oxlint,
   type ReviewCapability,
   reviewInputSchema,
-} from "../../agents/review/index.ts";
+} from "../../agents/lib/review/index.ts";
 import { type BallotResult, openBallot, stepBallot } from "../../src/consensus/index.ts";
 import { type BallotInput, ballotSchema, type Result, toSwarmError } from "../../src/protocol/index.ts";
 import type { ReviewPorts, ReviewTask } from "../../workflows/review/index.ts";

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { castVote, LINTERS, type RawFinding, type ReviewCapability } from "../../agents/review/index.ts";
+import { castVote, LINTERS, type RawFinding, type ReviewCapability } from "../../agents/lib/review/index.ts";
 import { confidenceOf } from "../../src/consensus/index.ts";
 import {
   type Answer,

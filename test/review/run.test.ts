@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { castVote, type RawFinding } from "../../agents/review/index.ts";
+import { castVote, type RawFinding } from "../../agents/lib/review/index.ts";
 import type { BallotInput, Result, Verdict } from "../../src/protocol/index.ts";
 import {
   type Finding,

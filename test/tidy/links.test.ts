@@ -1,7 +1,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join, posix } from "node:path";
 import { expect, test } from "vitest";
-import { listFiles, ROOT, readText } from "./tree.ts";
+import { listFiles, ROOT, readText } from "../../tools/build/measures/tree.ts";
 
 interface Link {
   line: number;

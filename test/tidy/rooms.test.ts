@@ -1,8 +1,8 @@
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { type Import, listFiles, readSource, readText, roomOf } from "../../tools/build/measures/tree.ts";
 import { expectGolden } from "../support/golden.ts";
 import { KEEPERS, READERS_OF_APP, ROOMS } from "./rules.ts";
-import { type Import, listFiles, readSource, readText, roomOf } from "./tree.ts";
 
 const files = listFiles().filter((file) => file.endsWith(".ts"));
 const rooms = files.filter((file) => file.startsWith("src/")).map(readSource);

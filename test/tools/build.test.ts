@@ -12,7 +12,7 @@ const BUILD_LIMIT_MS = 120_000;
 let out: string;
 beforeAll(async () => {
   out = mkdtempSync(join(tmpdir(), "murmur-dist-"));
-  await run(process.execPath, [join(root, "tools/build.ts"), "--out", out]);
+  await run(process.execPath, [join(root, "tools/build/build.ts"), "--out", out]);
   linkProductionPackages();
 }, BUILD_LIMIT_MS);
 afterAll(() => rmSync(out, { recursive: true, force: true }));

@@ -8,7 +8,7 @@ import {
   noteDelivery,
   noteEnd,
   noteSurplus,
-} from "../../src/work/pulls.ts";
+} from "../../src/work/worker/pulls.ts";
 
 /** Work arrives by this mix, at 90 % of what the slots can do. */
 const MIX: Record<Priority, number> = { urgent: 0.4, high: 0.3, normal: 0.25, low: 0.05 };

@@ -5,11 +5,11 @@ import {
   AGEING_MS,
   createLane,
   decidePulls,
-  type Lane,
   noteDelivery,
   noteEnd,
+  type QueueFeed,
   STANDING_MAX,
-} from "../../src/work/pulls.ts";
+} from "../../src/work/worker/pulls.ts";
 
 function setup(backlogs: Partial<Record<(typeof PRIORITIES)[number], number>> = {}) {
   const lanes = PRIORITIES.map((priority) => createLane("echo", priority));
@@ -20,7 +20,7 @@ function setup(backlogs: Partial<Record<(typeof PRIORITIES)[number], number>> = 
 const slots = (total: number) => ({ total, of: () => total });
 
 /** Serves every order at once from the lanes' backlogs; returns how many tasks each lane started. */
-function serve(lanes: readonly Lane[], free: number, nowMs: number): Map<string, number> {
+function serve(lanes: readonly QueueFeed[], free: number, nowMs: number): Map<string, number> {
   const started = new Map<string, number>();
   for (const order of decidePulls(lanes, slots(free), nowMs)) {
     const brought = Math.min(order.max, order.lane.backlog);

@@ -8,7 +8,7 @@ import {
   createTaskClient,
   createWorker,
   type OfferedCapability,
-  type Seat,
+  type Slot,
   type TaskClient,
   type Untaken,
   type Worker,
@@ -52,13 +52,13 @@ export class ScriptedWorkforce implements Workforce {
     for (const onFree of this.#onFree) onFree("echo");
   }
 
-  takeAgent(agentId: string): Seat | Untaken {
+  takeAgent(agentId: string): Slot | Untaken {
     if (agentId !== this.agentId || this.leaving) return "gone";
     if (this.unable) return "unable";
     return this.paused ? "busy" : (this.take() ?? "busy");
   }
 
-  take(): Seat | null {
+  take(): Slot | null {
     if (this.used >= this.slots) return null;
     this.used++;
     this.maxUsed = Math.max(this.maxUsed, this.used);

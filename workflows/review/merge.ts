@@ -12,7 +12,7 @@ import {
   type RawFinding,
   type ReviewCapability,
   type Severity,
-} from "../../agents/review/index.ts";
+} from "../../agents/lib/review/index.ts";
 import { type AgreedPlace, roundConfidence, worthOf } from "./ballot.ts";
 
 /** What one analyser said in one task. */

@@ -7,7 +7,7 @@ import {
   type Linter,
   REVIEW_CAPABILITIES,
   type ReviewCapability,
-} from "../../agents/review/index.ts";
+} from "../../agents/lib/review/index.ts";
 import type { ScannedFile } from "./scan.ts";
 
 /** One task of a review, before it has an id. */

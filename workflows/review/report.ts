@@ -1,5 +1,5 @@
 // What a review says in the end: the shape for programs and the text for people. Pure.
-import { type Area, areaOf, SEVERITIES, type Severity } from "../../agents/review/index.ts";
+import { type Area, areaOf, SEVERITIES, type Severity } from "../../agents/lib/review/index.ts";
 import type { AgreementLevel } from "./ballot.ts";
 import { type Finding, isDoubtful } from "./merge.ts";
 

@@ -14,7 +14,7 @@ import {
   REVIEW_CAPABILITIES,
   type ReviewCapability,
   reviewOutputSchema,
-} from "../../agents/review/index.ts";
+} from "../../agents/lib/review/index.ts";
 import { type BallotInput, type Result, SwarmError, toSwarmError } from "../../src/protocol/index.ts";
 import { type AgreedPlace, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
 import { type Answer, type Finding, mergeFindings } from "./merge.ts";

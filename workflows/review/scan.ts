@@ -4,7 +4,7 @@ import { execFile } from "node:child_process";
 import { lstat, open, readdir, readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { isCode, isLockfile, MAX_FILE_BYTES, MAX_FILES } from "../../agents/review/index.ts";
+import { isCode, isLockfile, MAX_FILE_BYTES, MAX_FILES } from "../../agents/lib/review/index.ts";
 import { type IgnoreRule, isIgnored, parseIgnore } from "./ignore.ts";
 
 /** A file to review: its path relative to the directory, and its size. */

@@ -2,9 +2,9 @@
 import { z } from "zod";
 import { type AgentStatus, agentStatusSchema, tokenSchema } from "../../protocol/index.ts";
 import { commandAgent, listAgents, showAgent } from "../agents.ts";
-import { defineCommand } from "../command.ts";
-import { READ_TIMEOUT_MS, reading } from "../session.ts";
-import { showDuration, type Terminal, table } from "../terminal.ts";
+import { defineCommand } from "../cli/command.ts";
+import { READ_TIMEOUT_MS, reading } from "../cli/session.ts";
+import { showDuration, type Terminal, table } from "../cli/terminal.ts";
 
 export const run = defineCommand({
   handlesInterrupts: true,
@@ -20,7 +20,7 @@ export const run = defineCommand({
   details:
     "One process with these agents; what pods run. Roles are looked for in ./agents (MURMUR_AGENTS_DIR), then among those\nthat ship with Murmur. SIGTERM drains: running tasks finish within MURMUR_DRAIN_GRACE_MS, the rest goes back to the queue.",
   async run(ports, { roles }) {
-    const { runAgents } = await import("../wire.ts");
+    const { runAgents } = await import("../processes/frame.ts");
     await runAgents(ports, roles, ({ operationsUrl, capabilities }) =>
       ports.log.info({ capabilities, metrics: `${operationsUrl}/metrics` }, "agents are ready"),
     );

@@ -1,6 +1,6 @@
 // `api`: the front door as one process; what pods run.
 import { z } from "zod";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../cli/command.ts";
 
 export const command = defineCommand({
   handlesInterrupts: true,
@@ -12,7 +12,7 @@ export const command = defineCommand({
   details:
     "Answers <prefix>.submit and HTTP (MURMUR_HTTP_HOST, MURMUR_HTTP_PORT), and moves delayed tasks that are due.\nRuns until SIGTERM.",
   async run(ports, input) {
-    const { runApi } = await import("../wire.ts");
+    const { runApi } = await import("../processes/frame.ts");
     await runApi(ports, input, ({ apiUrl, operationsUrl }) =>
       ports.log.info({ http: apiUrl, metrics: `${operationsUrl}/metrics` }, "api is ready"),
     );

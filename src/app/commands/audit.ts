@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { AUDIT_FAULTS, type AuditLine, listAudit, verifyAudit } from "../../audit/index.ts";
 import { parse, SwarmError, timeSchema, tokenSchema } from "../../protocol/index.ts";
-import { defineCommand, type Ports } from "../command.ts";
-import { printable, table } from "../terminal.ts";
+import { defineCommand, type Ports } from "../cli/command.ts";
+import { printable, table } from "../cli/terminal.ts";
 
 /** The most lines of one list: with the largest entries 16 MiB. */
 const MAX_LINES = 1_000;

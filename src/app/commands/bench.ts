@@ -6,10 +6,10 @@ import { join } from "node:path";
 import { z } from "zod";
 import { silentLogger } from "../../base/index.ts";
 import { BENCH_SCENARIOS, type BenchFigure, runBench } from "../bench/bench.ts";
-import { defineCommand } from "../command.ts";
-import { agentDirectories } from "../roles.ts";
+import { defineCommand } from "../cli/command.ts";
+import { table } from "../cli/terminal.ts";
+import { agentDirectories } from "../processes/roles.ts";
 import { startSupervisor } from "../supervisor/supervisor.ts";
-import { table } from "../terminal.ts";
 
 const DEFAULT_SCENARIOS = ["throughput", "latency", "ask", "ballot", "idle"] as const;
 const DEFAULT_ROUNDS = 7;

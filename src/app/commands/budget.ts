@@ -2,8 +2,8 @@
 import { z } from "zod";
 import { BUDGET_WINDOWS, createBudgetClient } from "../../coordinator/index.ts";
 import { parse, SwarmError, tokenSchema } from "../../protocol/index.ts";
-import { defineCommand } from "../command.ts";
-import { table } from "../terminal.ts";
+import { defineCommand } from "../cli/command.ts";
+import { table } from "../cli/terminal.ts";
 import { openOffice, patience, readOffice, showAge, staleFacts, staleFlag } from "./office.ts";
 
 const name = tokenSchema.meta({ positional: true, value: "NAME", description: "the budget's name" });

@@ -2,9 +2,9 @@
 import { z } from "zod";
 import type { ConfigChange } from "../../coordinator/index.ts";
 import { CONTENT_TYPES, decode, parse, SwarmError, toSwarmError } from "../../protocol/index.ts";
-import { defineCommand } from "../command.ts";
-import { operatorName } from "../operator.ts";
-import { printable, table } from "../terminal.ts";
+import { defineCommand } from "../cli/command.ts";
+import { printable, table } from "../cli/terminal.ts";
+import { operatorName } from "../office/operator.ts";
 import { openOffice, patience, readOffice, showAge, staleFacts, staleFlag } from "./office.ts";
 
 const valueSchema = z.object({ name: z.string(), value: z.json(), revision: z.int() });

@@ -1,7 +1,7 @@
 // `coordinator`: one coordinator as one process; what pods run.
 import { z } from "zod";
 import { tokenSchema } from "../../protocol/index.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../cli/command.ts";
 
 export const command = defineCommand({
   handlesInterrupts: true,
@@ -19,7 +19,7 @@ export const command = defineCommand({
   details:
     "Keeps nothing on disk: it reads the control log at its start. One of them holds the office, the others are ready to.\nSIGTERM hands the office over first. Tasks flow with or without coordinators.",
   async run(ports, input) {
-    const { runCoordinator } = await import("../wire.ts");
+    const { runCoordinator } = await import("../processes/frame.ts");
     const { config } = ports;
     const members = input.members?.split(",").map((id) => id.trim()) ?? config.coordinators;
     await runCoordinator(ports, { id: input.id ?? config.coordinatorId, members }, ({ operationsUrl }) =>

@@ -2,9 +2,9 @@
 import { z } from "zod";
 import { deadLetterSchema, SwarmError, submitReplySchema, tokenSchema } from "../../protocol/index.ts";
 import { MAX_LIST_LIMIT } from "../../work/index.ts";
-import { defineCommand } from "../command.ts";
-import { reading } from "../session.ts";
-import { printable, table } from "../terminal.ts";
+import { defineCommand } from "../cli/command.ts";
+import { reading } from "../cli/session.ts";
+import { printable, table } from "../cli/terminal.ts";
 
 const taskId = tokenSchema.meta({
   positional: true,

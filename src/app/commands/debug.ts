@@ -1,6 +1,6 @@
 // `debug …`: parts of Murmur on a pipe, for harnesses.
 import { z } from "zod";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../cli/command.ts";
 
 export const electionNode = defineCommand({
   input: z.strictObject({}),

@@ -5,7 +5,8 @@ import { createSubjects, toSwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { capabilityOfConsumer } from "../../work/index.ts";
 import { callRoll, ROLL_CALL } from "../agents.ts";
-import { defineCommand, type Ports } from "../command.ts";
+import { defineCommand, type Ports } from "../cli/command.ts";
+import { READ_TIMEOUT_MS, reading } from "../cli/session.ts";
 import {
   type Finding,
   judgeApis,
@@ -18,7 +19,6 @@ import {
   judgeStreams,
 } from "../diagnose.ts";
 import { probeServer } from "../server-probe.ts";
-import { READ_TIMEOUT_MS, reading } from "../session.ts";
 import { isAlive } from "../supervisor/identity.ts";
 import { readState } from "../supervisor/state.ts";
 import { resolveTarget } from "../target.ts";

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../cli/command.ts";
 import { endProcess, reapSurvivors } from "../supervisor/reap.ts";
 import { dataFiles, readLockHolder, readState, removeState } from "../supervisor/state.ts";
 

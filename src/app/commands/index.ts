@@ -1,5 +1,5 @@
 // The table of commands. Names and summaries stand here, so that the help loads no command; the rest is in the modules.
-import type { Command, CommandEntry } from "../command.ts";
+import type { Command, CommandEntry } from "../cli/command.ts";
 
 /** Each command's own types end at the table: its schemas check what goes in and out. */
 const entry = (name: string, summary: string, load: () => Promise<unknown>): CommandEntry => ({
@@ -46,11 +46,23 @@ export const COMMANDS: readonly CommandEntry[] = [
     "go on after the control log was lost",
     async () => (await import("./office.ts")).recover,
   ),
-  entry("ballot ls", "list ballots", async () => (await import("./ballot.ts")).ls),
-  entry("ballot show", "explain one ballot", async () => (await import("./ballot.ts")).show),
-  entry("ballot decide", "decide a ballot as a person", async () => (await import("./ballot.ts")).decide),
-  entry("ballot correct", "tell a ballot's right answer", async () => (await import("./ballot.ts")).correct),
-  entry("topology show", "draw the swarm, or a ballot", async () => (await import("./topology.ts")).show),
+  entry("ballot ls", "list ballots", async () => (await import("./ballot/ballot.ts")).ls),
+  entry("ballot show", "explain one ballot", async () => (await import("./ballot/ballot.ts")).show),
+  entry(
+    "ballot decide",
+    "decide a ballot as a person",
+    async () => (await import("./ballot/ballot.ts")).decide,
+  ),
+  entry(
+    "ballot correct",
+    "tell a ballot's right answer",
+    async () => (await import("./ballot/ballot.ts")).correct,
+  ),
+  entry(
+    "topology show",
+    "draw the swarm, or a ballot",
+    async () => (await import("./ballot/topology.ts")).show,
+  ),
   entry("lock acquire", "take a lock, or wait for it", async () => (await import("./lock.ts")).acquire),
   entry("lock release", "give a lock back", async () => (await import("./lock.ts")).release),
   entry("lock ls", "list held locks", async () => (await import("./lock.ts")).ls),

@@ -1,7 +1,7 @@
 // `init`: creates the swarm's streams and buckets, or verifies them.
 import { z } from "zod";
 import { foundOffice } from "../../coordinator/index.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../cli/command.ts";
 
 export const command = defineCommand({
   input: z.strictObject({}),

@@ -3,8 +3,8 @@ import { z } from "zod";
 import { newInstanceId } from "../../base/index.ts";
 import { MAX_LEASE_MS, waitForLock } from "../../coordinator/index.ts";
 import { parse, tokenSchema } from "../../protocol/index.ts";
-import { defineCommand } from "../command.ts";
-import { showDuration, table } from "../terminal.ts";
+import { defineCommand } from "../cli/command.ts";
+import { showDuration, table } from "../cli/terminal.ts";
 import { openOffice, patience, readOffice, showAge, staleFacts, staleFlag } from "./office.ts";
 
 const name = tokenSchema.meta({ positional: true, value: "NAME", description: "the lock's name" });

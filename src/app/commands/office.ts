@@ -9,10 +9,10 @@ import {
   type ReadName,
 } from "../../coordinator/index.ts";
 import { SwarmError, tokenSchema, toSwarmError } from "../../protocol/index.ts";
-import { defineCommand, type Ports } from "../command.ts";
-import { officeStatusSchema, readOfficeStatus } from "../office-status.ts";
-import { auditCommand, operatorName } from "../operator.ts";
-import { showDuration, table } from "../terminal.ts";
+import { defineCommand, type Ports } from "../cli/command.ts";
+import { showDuration, table } from "../cli/terminal.ts";
+import { auditCommand, operatorName } from "../office/operator.ts";
+import { officeStatusSchema, readOfficeStatus } from "../office/status.ts";
 
 /** The office of the session's swarm. */
 export async function openOffice(ports: Ports): Promise<OfficeClient> {

@@ -3,7 +3,7 @@
 // I1: nothing is written into the reviewed directory, and what was started for the review ends with it.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { z } from "zod";
 import {
   analysersDirectory,
@@ -11,7 +11,7 @@ import {
   REVIEW_CAPABILITIES,
   type ReviewCapability,
   SEVERITIES,
-} from "../../../agents/review/index.ts";
+} from "../../../agents/lib/review/index.ts";
 import { type ReviewReport, reaches, renderReport, runReview } from "../../../workflows/review/index.ts";
 import { listRoles, loadRoles } from "../../agent/index.ts";
 import { createMeter, newInstanceId, silentLogger } from "../../base/index.ts";
@@ -19,12 +19,12 @@ import { createOfficeClient } from "../../coordinator/index.ts";
 import { connectNats, type Transport } from "../../transport/index.ts";
 import { createTaskClient } from "../../work/index.ts";
 import { listAgents } from "../agents.ts";
-import { defineCommand, type Ports } from "../command.ts";
-import { agentDirectories } from "../roles.ts";
-import { untilAborted } from "../session.ts";
+import { defineCommand, type Ports } from "../cli/command.ts";
+import { untilAborted } from "../cli/session.ts";
+import { showDuration } from "../cli/terminal.ts";
+import { agentDirectories } from "../processes/roles.ts";
 import { type Supervisor, startSupervisor } from "../supervisor/supervisor.ts";
 import { resolveFrom, resolveTarget, serversOf, type Target } from "../target.ts";
-import { showDuration } from "../terminal.ts";
 
 /** Heap of each review process, in MiB: ESLint's type-aware rules keep whole programs in memory. */
 const REVIEW_HEAP_MB = 2_048;
@@ -245,7 +245,7 @@ async function startOwn(
         drainGraceMs: REVIEW_GRACE_MS,
         heapMb: Math.max(config.heapMb, REVIEW_HEAP_MB),
         execAllow: [...programs],
-        execDirectories: [options.directory, dirname(analysersDirectory()), tmpdir()],
+        execDirectories: [options.directory, analysersDirectory(), tmpdir()],
       },
       roles: options.roles,
       withApi: options.join === undefined,

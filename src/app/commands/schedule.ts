@@ -1,8 +1,8 @@
 // `schedule …`: tasks at set times, fired by whoever holds the office.
 import { z } from "zod";
 import { PRIORITIES, parse, SwarmError, tokenSchema } from "../../protocol/index.ts";
-import { defineCommand } from "../command.ts";
-import { printable, table } from "../terminal.ts";
+import { defineCommand } from "../cli/command.ts";
+import { printable, table } from "../cli/terminal.ts";
 import { readJson } from "./config.ts";
 import { openOffice, patience, readOffice, showAge, staleFacts, staleFlag } from "./office.ts";
 

@@ -1,7 +1,7 @@
 // `schema`: the JSON Schemas of the contract.
 import { z } from "zod";
 import { jsonSchemaOf, SCHEMA_NAMES } from "../../protocol/index.ts";
-import { defineCommand } from "../command.ts";
+import { defineCommand } from "../cli/command.ts";
 
 export const command = defineCommand({
   input: z.strictObject({

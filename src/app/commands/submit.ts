@@ -13,10 +13,10 @@ import {
   timeSchema,
   tokenSchema,
 } from "../../protocol/index.ts";
-import { defineCommand, type Ports } from "../command.ts";
+import { defineCommand, type Ports } from "../cli/command.ts";
 import { resolveFrom } from "../target.ts";
-import { ballotFlags, readBallot } from "./ballot-flags.ts";
-import { watchBallot } from "./ballot-watch.ts";
+import { ballotFlags, readBallot } from "./ballot/flags.ts";
+import { watchBallot } from "./ballot/watch.ts";
 import { readJson } from "./config.ts";
 import { renderResult } from "./task-view.ts";
 

@@ -1,7 +1,7 @@
 // How tasks and results look to people.
 import type { Hop, Placement, Result, TaskStatus } from "../../protocol/index.ts";
-import { printable, showDuration, type Terminal, table } from "../terminal.ts";
-import { renderVerdict } from "./verdict-view.ts";
+import { printable, showDuration, type Terminal, table } from "../cli/terminal.ts";
+import { renderVerdict } from "./ballot/verdict-view.ts";
 
 /** A result: the output of a completed task as JSON, else why there is none. */
 export function renderResult(result: Result, { colors }: Terminal): string {

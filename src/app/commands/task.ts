@@ -10,8 +10,8 @@ import {
   tokenSchema,
 } from "../../protocol/index.ts";
 import { DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT } from "../../work/index.ts";
-import { defineCommand } from "../command.ts";
-import { reading, untilAborted } from "../session.ts";
+import { defineCommand } from "../cli/command.ts";
+import { reading, untilAborted } from "../cli/session.ts";
 import { renderStatus, renderTasks } from "./task-view.ts";
 
 const taskId = tokenSchema.meta({ positional: true, value: "TASK", description: "a task's id" });

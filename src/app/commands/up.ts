@@ -4,12 +4,12 @@ import { z } from "zod";
 import { redactText } from "../../base/index.ts";
 import { CLUSTER_SIZES } from "../../coordinator/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
-import { defineCommand, type Ports } from "../command.ts";
-import { showLogLine } from "../log-lines.ts";
+import { defineCommand, type Ports } from "../cli/command.ts";
+import { showLogLine } from "../cli/log-lines.ts";
+import { showDuration, table } from "../cli/terminal.ts";
 import { parseAgents } from "../supervisor/plan.ts";
 import { readLockHolder, readRunningSwarm, type SwarmState } from "../supervisor/state.ts";
 import { resolveTarget, serversOf, type Target } from "../target.ts";
-import { showDuration, table } from "../terminal.ts";
 
 const processSchema = z.object({
   role: z.string(),
@@ -77,7 +77,7 @@ export const command = defineCommand({
     const running = readRunningSwarm(dataDir);
     if (running !== null) return toOutput(running, dataDir, true);
     if (input.detach) {
-      const { startDetached } = await import("../supervisor/detached.ts");
+      const { startDetached } = await import("../supervisor/detach.ts");
       const state = await startDetached(orders, { signal, onStep: (step) => terminal.status(step) });
       if (state === null) return toOutput(await waitForOther(dataDir), dataDir, true);
       terminal.say(`the swarm is up after ${showDuration(performance.now() - startedMs)}`);
@@ -133,7 +133,7 @@ function toOutput(state: SwarmState, dataDir: string, already: boolean): z.outpu
 /** An unknown role is said before anything starts. */
 async function checkRoles(ports: Ports, roles: readonly string[]): Promise<void> {
   const { listRoles } = await import("../../agent/index.ts");
-  const { agentDirectories } = await import("../roles.ts");
+  const { agentDirectories } = await import("../processes/roles.ts");
   const known = (await listRoles(agentDirectories(ports))).map(({ role }) => role);
   const unknown = roles.find((role) => !known.includes(role));
   if (unknown === undefined) return;

@@ -22,7 +22,7 @@ import {
   toSwarmError,
 } from "../../protocol/index.ts";
 import { MAX_LIST_LIMIT, type TaskClient } from "../../work/index.ts";
-import type { OfficeStatus } from "../office-status.ts";
+import type { OfficeStatus } from "../office/status.ts";
 import { isLoopback } from "./listen.ts";
 
 /** The longest `?wait=`, in ms: what proxies in front of it let a quiet request live for is shorter still. */

@@ -2,8 +2,8 @@
 // I1: `onDeath` is called exactly once for each started child, also for one that could not be started.
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
-import { type ChildMessage, SUPERVISED } from "../supervised.ts";
 import type { ProcessPlan } from "./plan.ts";
+import { type ChildMessage, SUPERVISED } from "./supervisor-link.ts";
 
 /** A line that is longer is cut into several: an agent that writes without end must not fill the supervisor. */
 const LINE_LIMIT = 64 * 1024;

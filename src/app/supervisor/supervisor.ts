@@ -11,7 +11,6 @@ import { type Logger, sleep } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Config } from "../config.ts";
 import { probeServer } from "../server-probe.ts";
-import { WORDS_PER_SILENCE } from "../supervised.ts";
 import { endChild, killGroup, startChild } from "./child.ts";
 import {
   forgiveStandstill,
@@ -37,6 +36,7 @@ import {
   takeLock,
   writeState,
 } from "./state.ts";
+import { WORDS_PER_SILENCE } from "./supervisor-link.ts";
 
 /** How long a whole swarm may take to come up; measured: 1.5 s on two cores with one agent. */
 const READY_TIMEOUT_MS = 90_000;
@@ -117,14 +117,14 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     const survivors = await reapSurvivors(readState(options.config.data));
     if (survivors > 0) options.log.warn({ survivors }, "ended processes that an earlier supervisor left");
     mkdirSync(files.logs, { recursive: true });
-    return await new Driver(options, lock).start();
+    return await new SwarmSupervisor(options, lock).start();
   } catch (error) {
     lock.release();
     throw error;
   }
 }
 
-class Driver implements Supervisor {
+class SwarmSupervisor implements Supervisor {
   readonly #options: SupervisorOptions;
   readonly #lock: Lock;
   readonly #children = new Map<string, Child>();

@@ -4,11 +4,10 @@
 // G1  A command is repeated under its own key until it is decided, or this coordinator no longer holds the office.
 // G2  Every item is answered once: with its own result, or with the error of the command.
 import { newId, sleep } from "../../base/index.ts";
-import type { Json } from "../../consensus/index.ts";
-import { type SwarmError, toSwarmError } from "../../protocol/index.ts";
+import { type Json, type SwarmError, toSwarmError } from "../../protocol/index.ts";
 import type { Office } from "../office/office.ts";
 import type { OfficeCommand } from "../state.ts";
-import { MAX_BATCH_ITEMS } from "./bounds.ts";
+import { MAX_BATCH_ITEMS } from "./state/bounds.ts";
 
 /** Bytes of one command, about: several of them fit one entry (128 KiB) beside other people's. An item alone may be larger. */
 const BATCH_BYTES = 48 * 1_024;

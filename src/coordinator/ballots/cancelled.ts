@@ -2,7 +2,7 @@
 import { createSubjects } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { isScopeMarked } from "../../work/index.ts";
-import type { OpenBallot } from "./ballots.ts";
+import type { OpenBallot } from "./state/ballots.ts";
 
 /** True when its scope was cancelled, or its task has a result. @throws SwarmError `unavailable`. */
 export async function wasCancelled(transport: Transport, { id, scope }: OpenBallot): Promise<boolean> {

@@ -33,21 +33,21 @@ import {
   toSwarmError,
 } from "../../protocol/index.ts";
 import type { Incoming, IncomingRequest, Subscription, Transport } from "../../transport/index.ts";
-import { createOutcomes, type TaskClient } from "../../work/index.ts";
+import { createResultStore, type TaskClient } from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
 import type { OfficeAnswers } from "../office/server.ts";
 import type { Placement } from "../placement/placement.ts";
-import { Asking, PUT_PAUSE_MS } from "./asking.ts";
-import { coreOf, type OpenBallot } from "./ballots.ts";
+import { Asking, PUT_PAUSE_MS } from "./ask/asks.ts";
+import { LiveBallot, type Question } from "./ask/live-ballot.ts";
 import { Batch } from "./batch.ts";
-import type { AnswerBounds } from "./bounds.ts";
 import { wasCancelled } from "./cancelled.ts";
-import { createEndings, type Endings } from "./ending.ts";
-import { News, whereIs } from "./news.ts";
-import { sizeOf, tooMany } from "./opening.ts";
-import { Openings } from "./openings.ts";
-import { answerPeople } from "./people.ts";
-import { type Question, Run } from "./run.ts";
+import { type BallotCloser, createBallotCloser } from "./close.ts";
+import { Openings } from "./open/intake.ts";
+import { sizeOf, tooMany } from "./open/prepare.ts";
+import { News, whereIs } from "./show/news.ts";
+import { answerPeople } from "./show/people.ts";
+import { coreOf, type OpenBallot } from "./state/ballots.ts";
+import type { AnswerBounds } from "./state/bounds.ts";
 
 /** The pause before an end that could not be decided is tried again, in ms. */
 const END_PAUSE_MS = 500;
@@ -64,7 +64,7 @@ export interface BallotDriver {
 
 /** Makes a coordinator's part in ballots. */
 export function createBallots(parts: BallotParts): BallotDriver {
-  return new Driver(parts);
+  return new BallotRunner(parts);
 }
 
 interface BallotParts {
@@ -82,16 +82,16 @@ interface BallotParts {
   bounds?: AnswerBounds;
 }
 
-class Driver implements BallotDriver {
+class BallotRunner implements BallotDriver {
   readonly service: Service;
   readonly answers: OfficeAnswers;
   readonly #parts: BallotParts;
   readonly #clock: Clock;
   readonly #subjects;
-  readonly #endings: Endings;
+  readonly #endings: BallotCloser;
   readonly #steps: Batch<{ id: string; core: string; bytes: number }>;
   readonly #asking: Asking;
-  readonly #runs = new Map<string, Run>();
+  readonly #runs = new Map<string, LiveBallot>();
   readonly #openings: Openings;
   readonly #news: News;
   #open: Subscription[] = [];
@@ -104,9 +104,9 @@ class Driver implements BallotDriver {
     this.#subjects = createSubjects(transport.prefix);
     const shared = { ...parts, clock: this.#clock, subjects: this.#subjects };
     this.#news = new News(shared);
-    this.#endings = createEndings({
+    this.#endings = createBallotCloser({
       ...shared,
-      outcomes: createOutcomes({
+      outcomes: createResultStore({
         transport,
         subjects: this.#subjects,
         meter,
@@ -195,7 +195,7 @@ class Driver implements BallotDriver {
     }
   }
 
-  async #resume(run: Run): Promise<void> {
+  async #resume(run: LiveBallot): Promise<void> {
     const { result } = run.core;
     if (result !== undefined) return void this.#end(run, result); // closed, and not decided in the log yet
     this.#asking.register(run, effectsOf(run.core));
@@ -227,13 +227,13 @@ class Driver implements BallotDriver {
     }
   }
 
-  #begin(ballot: OpenBallot, core: Ballot): Run {
-    const run = new Run(ballot, core);
+  #begin(ballot: OpenBallot, core: Ballot): LiveBallot {
+    const run = new LiveBallot(ballot, core);
     this.#runs.set(run.id, run);
     return run;
   }
 
-  #isLive(run: Run): boolean {
+  #isLive(run: LiveBallot): boolean {
     return this.#runs.get(run.id) === run;
   }
 
@@ -253,14 +253,14 @@ class Driver implements BallotDriver {
   // Deciding
 
   /** Brings the log to where the run is. @throws SwarmError when it could not be. */
-  async #keep(run: Run): Promise<void> {
+  async #keep(run: LiveBallot): Promise<void> {
     const core = JSON.stringify(run.core);
     const bytes = sizeOf({ task: run.ballot.task, core });
     const outcome = await this.#steps.add({ id: run.id, core, bytes }, bytes);
     if (outcome === "full") throw tooMany();
   }
 
-  #step(run: Run, event: BallotEvent): void {
+  #step(run: LiveBallot, event: BallotEvent): void {
     const [core, effects] = stepBallot(run.core, event);
     run.core = core;
     for (const effect of effects) {
@@ -293,7 +293,7 @@ class Driver implements BallotDriver {
   }
 
   /** Puts the questions of a new round, once the log holds it (D1). */
-  async #beginRound(run: Run, questions: readonly Question[]): Promise<void> {
+  async #beginRound(run: LiveBallot, questions: readonly Question[]): Promise<void> {
     try {
       await this.#keep(run);
     } catch (error) {
@@ -311,7 +311,7 @@ class Driver implements BallotDriver {
   }
 
   /** Ends the ballot; what cannot be decided now is tried again, because nothing else would. */
-  async #end(run: Run, result: BallotResult): Promise<void> {
+  async #end(run: LiveBallot, result: BallotResult): Promise<void> {
     run.stage = "ending";
     run.cancelWake?.();
     try {
@@ -330,12 +330,12 @@ class Driver implements BallotDriver {
     this.#asking.forget(run);
   }
 
-  #cancel(run: Run, reason: string): void {
+  #cancel(run: LiveBallot, reason: string): void {
     if (run.stage === "open") this.#step(run, { type: "cancel", reason, atMs: this.#clock.now() });
   }
 
   /** Gives the decider its time. */
-  #wake(run: Run): void {
+  #wake(run: LiveBallot): void {
     const atMs = wakeAtMs(run.core);
     if (atMs === run.wakesAtMs || atMs === null) return;
     run.cancelWake?.();

@@ -8,8 +8,7 @@
 // So in one window what is spent is at most the limit, and beyond it only what holders used above their own reservations
 // that were open together. If no holder uses more than k times (k ≥ 1) what it reserved, that is k times the limit.
 import { z } from "zod";
-import type { Json } from "../../consensus/index.ts";
-import { tokenSchema } from "../../protocol/index.ts";
+import { type Json, tokenSchema } from "../../protocol/index.ts";
 import { type Reducer, refuse } from "../reducer.ts";
 import { leaseTicks } from "../time.ts";
 import {

@@ -1,8 +1,9 @@
 // Values that the whole swarm shares: each with a revision, so that two who change it at once notice each other. Pure.
 //
 // C1  A revision is greater than every revision given before it, of any value, and is never given twice.
+
 import { z } from "zod";
-import type { Json } from "../../consensus/index.ts";
+import type { Json } from "../../protocol/index.ts";
 import { type Reducer, refuse } from "../reducer.ts";
 import { type Change, History } from "./history.ts";
 

@@ -1,6 +1,6 @@
 // What values were: the last changes of each, with who made them and when. Owns what is kept, for people to look at;
 // nothing is decided by it. Pure.
-import type { Json } from "../../consensus/index.ts";
+import type { Json } from "../../protocol/index.ts";
 
 /** Changes of one value that are kept. */
 export const MAX_CHANGES_OF_ONE = 16;

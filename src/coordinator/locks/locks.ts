@@ -4,8 +4,7 @@
 // L2  A lock has at most one holder. It stays held until it is released with its token, or its lease is over by log time.
 // L3  Who waits is served in the order of asking. A waiter that stops asking loses its place when its patience is over.
 import { z } from "zod";
-import type { Json } from "../../consensus/index.ts";
-import { tokenSchema } from "../../protocol/index.ts";
+import { type Json, tokenSchema } from "../../protocol/index.ts";
 import { type Reducer, refuse } from "../reducer.ts";
 import { leaseMsLeft, leaseTicks } from "../time.ts";
 

@@ -6,8 +6,8 @@
 // G2  An append's message id names term, place and entry, so that a repeat is the same message or no message.
 
 import { newId } from "../../base/index.ts";
-import { type AppendRequest, genesisBody, isJsonObject, type JsonObject } from "../../consensus/index.ts";
-import { createSubjects, encode, SwarmError } from "../../protocol/index.ts";
+import { type AppendRequest, genesisBody } from "../../consensus/index.ts";
+import { createSubjects, encode, isJsonObject, type JsonObject, SwarmError } from "../../protocol/index.ts";
 import { type Log, lastSeqOf, type Stored, type Transport } from "../../transport/index.ts";
 
 /** Where a coordinator that halted over its log is told what to do. */

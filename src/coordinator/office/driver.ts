@@ -16,20 +16,25 @@ import {
   type AppendRequest,
   entryText,
   haltedError,
-  type Json,
   type Member,
   type MemberInput,
   stepMember,
 } from "../../consensus/index.ts";
-import { type CoordinatorStatus, createSubjects, encode, SwarmError } from "../../protocol/index.ts";
+import {
+  type CoordinatorStatus,
+  createSubjects,
+  encode,
+  type Json,
+  SwarmError,
+} from "../../protocol/index.ts";
 import type { Stored, Subscription } from "../../transport/index.ts";
 import type { OfficeCommand, OfficeState } from "../state.ts";
-import { auditTenures, createRefusalNotes } from "./audited.ts";
-import { type Beginning, findBeginning, isRecovered, officeStores, takesAnotherLog } from "./beginning.ts";
 import { type AppendOutcome, isSent, RUNBOOK, readJson, tryAppend } from "./control-log.ts";
-import { handOver } from "./handing-over.ts";
+import { handOver } from "./hand-over.ts";
 import { checkMembers, type Office, type OfficeOptions, type OfficeTenure } from "./office.ts";
+import { auditTenures, createRefusalNotes } from "./office-audit.ts";
 import { createPart, endPart, loadPart, type Part, placeOf } from "./part.ts";
+import { type Beginning, findBeginning, isRecovered, officeStores, takesAnotherLog } from "./start-point.ts";
 import { describeHalted, describeMember, findProblem, measureAge } from "./status.ts";
 import { chooseSuccessor } from "./succession.ts";
 import { UnknownAppends } from "./unknown-appends.ts";
@@ -46,7 +51,7 @@ const MEND_PAUSE_MS = 2_000;
 
 /** Makes one coordinator's part in the office. @throws SwarmError `invalid_input` for a membership that cannot be. */
 export function createOffice(options: OfficeOptions): Office {
-  return new Driver(options);
+  return new Coordinator(options);
 }
 
 /** Why the log cannot be opened; with `halts`, because it is not what it should be. */
@@ -56,7 +61,7 @@ interface Problem {
 }
 const NOT_READ: Problem = { reason: "not read yet", halts: false };
 
-class Driver implements Office {
+class Coordinator implements Office {
   readonly service: Service;
   readonly #options: OfficeOptions;
   readonly #clock: Clock;

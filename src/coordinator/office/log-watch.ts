@@ -1,10 +1,12 @@
 // Watches that the control log is still the one that was read: looks at it again and again, counts how far it goes, and
 // says when it is lost. Owns the doubt; what is done about it is the driver's.
+
 import type { Clock } from "../../base/index.ts";
-import { isJsonObject, readGenesis } from "../../consensus/index.ts";
+import { readGenesis } from "../../consensus/index.ts";
+import { isJsonObject } from "../../protocol/index.ts";
 import { isStreamMissing, type Log } from "../../transport/index.ts";
-import { type Place, readChain } from "./beginning.ts";
 import { readJson } from "./control-log.ts";
+import { type Place, readChain } from "./start-point.ts";
 
 /** How often a coordinator looks whether the log is still its log. */
 const INSPECT_INTERVAL_MS = 2_000;

@@ -1,8 +1,7 @@
 // One coordinator's part in the office: what it offers to the process that it runs in, and which memberships can be.
 // Owns the words; driver.ts does the work.
 import type { Clock, Logger, Meter, Service } from "../../base/index.ts";
-import type { Json } from "../../consensus/index.ts";
-import { type Audit, type CoordinatorStatus, SwarmError } from "../../protocol/index.ts";
+import { type Audit, type CoordinatorStatus, type Json, SwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { OfficeCommand, OfficeState } from "../state.ts";
 import type { SnapshotInterval } from "./snapshots.ts";

@@ -13,11 +13,11 @@ import { SwarmError } from "../../protocol/index.ts";
 import type { Log, Objects, Stored, Subscription } from "../../transport/index.ts";
 import { type OfficeCommand, type OfficeState, officeCommands } from "../state.ts";
 import { ELECTION_TIMES } from "../time.ts";
-import { type Beginning, type Place, refuse } from "./beginning.ts";
 import { readJson, type SentAppend } from "./control-log.ts";
 import { DOUBT_MS, LogWatch } from "./log-watch.ts";
 import type { OfficeOptions } from "./office.ts";
 import { SNAPSHOT_INTERVAL, Snapshots } from "./snapshots.ts";
+import { type Beginning, type Place, refuse } from "./start-point.ts";
 import { Ticker } from "./ticker.ts";
 
 /** One time of taking part. */

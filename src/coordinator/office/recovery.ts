@@ -16,7 +16,6 @@ import {
   genesisChain,
   haltedError,
   isSealed,
-  type JsonObject,
   loadLog,
   type Member,
   readEntry,
@@ -25,11 +24,16 @@ import {
   saveFold,
   sealEntry,
 } from "../../consensus/index.ts";
-import { type CoordinatorStatus, createSubjects, encode, SwarmError } from "../../protocol/index.ts";
+import {
+  type CoordinatorStatus,
+  createSubjects,
+  encode,
+  type JsonObject,
+  SwarmError,
+} from "../../protocol/index.ts";
 import { isStreamMissing, type LogInfo, type Stored, type Transport } from "../../transport/index.ts";
 import { type OfficeCommand, type OfficeState, officeCommands } from "../state.ts";
 import { ELECTION_TIMES } from "../time.ts";
-import { findBeginning, officeStores, type Place } from "./beginning.ts";
 import { readJson } from "./control-log.ts";
 import { placeOf } from "./part.ts";
 import {
@@ -40,6 +44,7 @@ import {
   type SnapshotId,
   writeSnapshot,
 } from "./snapshot-store.ts";
+import { findBeginning, officeStores, type Place } from "./start-point.ts";
 
 /** Sequences left out before the new beginning: a snapshot is due every 20,000 entries, so fifty times what is at stake. */
 const SEQUENCE_MARGIN = 1_000_000;

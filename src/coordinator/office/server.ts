@@ -6,8 +6,15 @@
 
 import { z } from "zod";
 import { type Clock, createService, type Logger, type Service, systemClock } from "../../base/index.ts";
-import { isJsonObject, type Json } from "../../consensus/index.ts";
-import { type Audit, createSubjects, parse, SwarmError, tokenSchema } from "../../protocol/index.ts";
+import {
+  type Audit,
+  createSubjects,
+  isJsonObject,
+  type Json,
+  parse,
+  SwarmError,
+  tokenSchema,
+} from "../../protocol/index.ts";
 import type { Subscription, Transport } from "../../transport/index.ts";
 import type { Refusal } from "../reducer.ts";
 import {
@@ -19,8 +26,8 @@ import {
   unknownCommand,
   WRITES,
 } from "../requests.ts";
-import { auditOperations } from "./audited.ts";
 import type { Office } from "./office.ts";
+import { auditOperations } from "./office-audit.ts";
 import { respondTo } from "./respond.ts";
 
 /** Keys of outsiders stand apart from those of the coordinators' own commands. */

@@ -8,17 +8,11 @@
 // N4  The event loop is not held: the text is made in slices, and no buffer is as long as it.
 import { createHash } from "node:crypto";
 import { type Clock, type Logger, type Meter, sleep } from "../../base/index.ts";
-import {
-  type CheckpointNews,
-  canonicalPieces,
-  type JsonObject,
-  type SnapshotNote,
-  viewFold,
-} from "../../consensus/index.ts";
-import { toSwarmError } from "../../protocol/index.ts";
+import { type CheckpointNews, type SnapshotNote, viewFold } from "../../consensus/index.ts";
+import { canonicalPieces, type JsonObject, toSwarmError } from "../../protocol/index.ts";
 import type { Log, Objects } from "../../transport/index.ts";
+import { listNeedless, ToldSnapshots } from "./snapshot-retention.ts";
 import { listSnapshots, nameSnapshot, type OfficeFold, writeSnapshot } from "./snapshot-store.ts";
-import { listNeedless, ToldSnapshots } from "./told.ts";
 
 /** When a snapshot is due: this much of the log lies behind the one before. */
 export interface SnapshotInterval {
@@ -43,7 +37,7 @@ const RETRY_PAUSE_MS = 30_000;
 const PIECE_CHARACTERS = 16_384;
 
 /** What the maker of snapshots needs of the coordinator that it works for. */
-interface Parts {
+interface SnapshotParts {
   readonly log: Log;
   readonly objects: Objects;
   readonly interval: SnapshotInterval;
@@ -63,7 +57,7 @@ interface Parts {
 
 /** The snapshots of one coordinator's part in the office. */
 export class Snapshots {
-  readonly #parts: Parts;
+  readonly #parts: SnapshotParts;
   readonly #told: ToldSnapshots;
   /** Bytes of the log that came since the newest snapshot. */
   #bytesSince = 0;
@@ -75,7 +69,7 @@ export class Snapshots {
   #isStopped = false;
 
   /** `coveredSeq` is where the coordinator began. */
-  constructor(parts: Parts, coveredSeq: number) {
+  constructor(parts: SnapshotParts, coveredSeq: number) {
     this.#parts = parts;
     this.#told = new ToldSnapshots(coveredSeq);
   }

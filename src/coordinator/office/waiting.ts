@@ -1,8 +1,8 @@
 // Whoever waits for a decision or a read: answered once, and never for ever. Owns the waiting; what is answered is the
 // member's (consensus/).
 import type { Clock } from "../../base/index.ts";
-import type { AnswerError, Json, MemberEffects } from "../../consensus/index.ts";
-import { SwarmError } from "../../protocol/index.ts";
+import type { AnswerError, MemberEffects } from "../../consensus/index.ts";
+import { type Json, SwarmError } from "../../protocol/index.ts";
 
 /** Who waits for an answer waits this long, in ms: above an append's repeats on a healthy server, below a client's own time. */
 const ANSWER_TIMEOUT_MS = 2_500;

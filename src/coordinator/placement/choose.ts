@@ -154,7 +154,7 @@ function draw<T>(all: readonly T[], count: number, chance: Chance): readonly T[]
 
 interface Scored {
   readonly candidate: Candidate;
-  readonly parts: Parts;
+  readonly parts: ScoreParts;
   readonly score: number;
 }
 
@@ -186,7 +186,7 @@ function best(able: readonly Candidate[], wanted: Wanted, chance: Chance): Choic
 }
 
 /** What an agent's score is made of, each part between 0 and 1; null: the task does not ask for it. */
-interface Parts {
+interface ScoreParts {
   readonly expertise: number | null;
   readonly triggers: readonly string[];
   readonly successRate: number;
@@ -203,7 +203,7 @@ function weigh(
   { profile, load }: Candidate,
   { outcomes, successRate, meanMs }: Expectation,
   { fastestMs, wanted, chance }: { fastestMs: number; wanted: Wanted; chance: Chance },
-): Parts {
+): ScoreParts {
   const successes = outcomes * successRate;
   const [a, b] = [Math.max(0, successes) + 1, Math.max(0, outcomes - successes) + 1];
   const free = Math.max(0, profile.slots - load);
@@ -219,7 +219,7 @@ function weigh(
   };
 }
 
-function scoreOf({ expertise, triggers, drawnRate, latency, freeShare }: Parts): number {
+function scoreOf({ expertise, triggers, drawnRate, latency, freeShare }: ScoreParts): number {
   return (
     WEIGHTS.expertise * (expertise ?? 0) +
     WEIGHTS.triggers * shareOf(triggers) +
@@ -235,7 +235,7 @@ function shareOf(triggers: readonly string[]): number {
 }
 
 /** The parts in words, each with its share of the score; a part that the task does not ask for is not there. */
-function explain({ slots }: Profile, parts: Parts): PlacementReason[] {
+function explain({ slots }: Profile, parts: ScoreParts): PlacementReason[] {
   const { expertise, triggers, successRate, drawnRate, meanMs, latency, free, freeShare } = parts;
   const reasons: PlacementReason[] = [];
   if (expertise !== null) {

@@ -27,11 +27,11 @@ import {
 } from "../../protocol/index.ts";
 import type { Incoming, Subscription, Transport } from "../../transport/index.ts";
 import type { Office } from "../office/office.ts";
+import { isOpen } from "../registry/availability.ts";
 import { toChunks } from "../registry/chunks.ts";
 import type { Registrar } from "../registry/driver.ts";
-import { expect, type Outcomes } from "../registry/record.ts";
+import { expect, type OutcomeCounts } from "../registry/record.ts";
 import { kindOf, type Member, type Registry } from "../registry/registry.ts";
-import { isOpen } from "../registry/standing.ts";
 import {
   type Candidate,
   type Choice,
@@ -41,7 +41,7 @@ import {
   type Kinds,
   without,
 } from "./choose.ts";
-import { Outstanding, type Placed } from "./outstanding.ts";
+import { Outstanding, type Placed } from "./in-flight.ts";
 import { type Diversity, type Picked, pick } from "./pick.ts";
 import { readWanted } from "./skills.ts";
 
@@ -106,7 +106,7 @@ export function createPlacing(parts: {
   const chance = seededChance(parts.seed);
   const outstanding = new Outstanding();
   const subscriptions = new Map<string, Subscription>();
-  const unrecorded = new Map<string, { agent: string; capability: string } & Outcomes>();
+  const unrecorded = new Map<string, { agent: string; capability: string } & OutcomeCounts>();
   const kindsByCapability = new Map<string, Kinds>();
   const nowMs = () => performance.now();
   let kindsOf: Registry | null = null;

@@ -7,7 +7,7 @@ import type { Office } from "../office/office.ts";
 import type { OfficeAnswers } from "../office/server.ts";
 import { createRegistrar } from "../registry/driver.ts";
 import { createPlacing, type Placing } from "./driver.ts";
-import { createReturning } from "./returning.ts";
+import { createReturning } from "./reclaim.ts";
 
 /** The registry of agents and the placement of tasks, as one coordinator takes part in them. */
 export interface Placement {

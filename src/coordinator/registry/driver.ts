@@ -9,12 +9,12 @@ import { type AgentStatus, createSubjects, encode, parse } from "../../protocol/
 import type { Incoming, Subscription, Transport } from "../../transport/index.ts";
 import type { Office } from "../office/office.ts";
 import type { OfficeCommand } from "../state.ts";
+import { isLeaving } from "./availability.ts";
 import { toChunks } from "./chunks.ts";
-import { anyAnswers, callRoll, DISCONNECTS, readDisconnected, readHeartbeat } from "./hearing.ts";
+import { anyAnswers, callRoll, DISCONNECTS, readDisconnected, readHeartbeat } from "./heartbeats.ts";
 import { isKnown, type Profile, profileOf } from "./profile.ts";
 import { LEAVE_REASONS, type LeaveReason, type Registry } from "./registry.ts";
 import { Sightings } from "./sightings.ts";
-import { isLeaving } from "./standing.ts";
 import {
   type AgentPage,
   AgentView,
@@ -72,10 +72,10 @@ export function createRegistrar(parts: {
   /** Milliseconds of a clock that nobody sets. */
   nowMs?: () => number;
 }): Registrar {
-  return new Driver(parts);
+  return new RegistrarDriver(parts);
 }
 
-class Driver implements Registrar {
+class RegistrarDriver implements Registrar {
   readonly service: Service;
   readonly #parts;
   readonly #nowMs: () => number;

@@ -28,12 +28,12 @@ export const outcomesSchema = z.strictObject({
   totalMs: z.number().min(0).max(1e15),
 });
 /** New outcomes of one agent on one capability. */
-export type Outcomes = z.output<typeof outcomesSchema>;
+export type OutcomeCounts = z.output<typeof outcomesSchema>;
 
 /** The record with these outcomes in it: a mean over the window, in which the new ones count fully. */
 export function addOutcomes(
   record: WorkRecord | undefined,
-  { count, failures, totalMs }: Outcomes,
+  { count, failures, totalMs }: OutcomeCounts,
 ): WorkRecord {
   const failed = Math.min(failures, count);
   const before = record ?? { count: 0, failures: 0, successRate: 0, meanMs: 0 };

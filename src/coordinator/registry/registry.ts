@@ -9,11 +9,10 @@
 //     anew would hold up elections.
 import { hash } from "node:crypto";
 import { z } from "zod";
-import { canonicalJson, type Json } from "../../consensus/index.ts";
-import { tokenSchema } from "../../protocol/index.ts";
+import { canonicalJson, type Json, tokenSchema } from "../../protocol/index.ts";
 import type { Reducer } from "../reducer.ts";
 import { type Profile, profileSchema } from "./profile.ts";
-import { addOutcomes, type Outcomes, outcomesSchema, type WorkRecord } from "./record.ts";
+import { addOutcomes, type OutcomeCounts, outcomesSchema, type WorkRecord } from "./record.ts";
 
 /** Agents of one swarm: about 15 MB of state. One that is above it works, and is not listed or placed on. */
 export const MAX_MEMBERS = 50_000;
@@ -184,7 +183,7 @@ function unlist(state: Registry, { id, host, capabilities }: Profile): void {
   state.revision++;
 }
 
-function addRecord(state: Registry, agent: string, capability: string, outcomes: Outcomes): void {
+function addRecord(state: Registry, agent: string, capability: string, outcomes: OutcomeCounts): void {
   const member = state.members.get(agent);
   if (member === undefined || !member.profile.capabilities.includes(capability)) return;
   const record = [

@@ -5,8 +5,7 @@
 // T2  What was fired stays in the outbox until its receipt; its task's id is made of schedule and tick, so that handing
 //     it in again is no second task.
 import { z } from "zod";
-import type { Json } from "../../consensus/index.ts";
-import { PRIORITIES, tokenSchema } from "../../protocol/index.ts";
+import { type Json, PRIORITIES, tokenSchema } from "../../protocol/index.ts";
 import { type Reducer, refuse } from "../reducer.ts";
 import { whenSchema } from "./ticks.ts";
 

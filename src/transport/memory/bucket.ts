@@ -1,11 +1,11 @@
 // A key-value bucket in memory.
 import type { BucketSpec } from "../../protocol/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
-import type { Entry } from "../ports.ts";
+import type { BucketEntry } from "../ports.ts";
 import type { Timers } from "./timers.ts";
 
 interface Value {
-  readonly entry: Entry;
+  readonly entry: BucketEntry;
   readonly storedAtMs: number;
 }
 
@@ -22,7 +22,7 @@ export class MemoryBucket {
     this.#timers = timers;
   }
 
-  get(key: string): Entry | null {
+  get(key: string): BucketEntry | null {
     const value = this.#values.get(key);
     if (value === undefined || this.#isOver(value)) return null;
     return value.entry;
@@ -53,7 +53,7 @@ export class MemoryBucket {
     for (const watcher of this.#watchers) watcher(key, null);
   }
 
-  entries(): Entry[] {
+  entries(): BucketEntry[] {
     return [...this.#values.values()].filter((value) => !this.#isOver(value)).map(({ entry }) => entry);
   }
 

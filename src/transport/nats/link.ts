@@ -21,7 +21,7 @@ export interface Channel {
 }
 
 /** A subscription that serves one channel after the other. */
-interface Lane {
+interface PullSubscription {
   readonly base: string;
   readonly subscription: { unsubscribe(): void };
   uses: number;
@@ -62,8 +62,8 @@ export class Link {
   readonly #waiting = new Map<string, Waiting>();
   readonly #base: string;
   readonly #listeners = new Set<(state: ConnectionState) => void>();
-  readonly #busyLanes = new Set<Lane>();
-  readonly #idleLanes: Lane[] = [];
+  readonly #busyLanes = new Set<PullSubscription>();
+  readonly #idleLanes: PullSubscription[] = [];
   readonly #outbox: Outbox;
   #overdueTimer: NodeJS.Timeout | undefined;
   readonly #leaveAfterMs: number;
@@ -155,7 +155,7 @@ export class Link {
     };
   }
 
-  #makeLane(): Lane {
+  #makeLane(): PullSubscription {
     const base = `${this.#base}lane.${(this.#counter++).toString(36)}`;
     const subscription = this.nc.subscribe(`${base}.*`, {
       callback: (error, message) => {
@@ -164,7 +164,7 @@ export class Link {
         if (!isStale) lane.waiting?.onMessage(message);
       },
     });
-    const lane: Lane = { base, subscription, uses: 0, waiting: undefined };
+    const lane: PullSubscription = { base, subscription, uses: 0, waiting: undefined };
     return lane;
   }
 

@@ -1,7 +1,7 @@
 import { expect, onTestFinished, test } from "vitest";
-import type { Ports } from "../../../src/app/command.ts";
+import type { Ports } from "../../../src/app/cli/command.ts";
+import { createTerminal } from "../../../src/app/cli/terminal.ts";
 import { ls, verify } from "../../../src/app/commands/audit.ts";
-import { createTerminal } from "../../../src/app/terminal.ts";
 import { createAuditWriter } from "../../../src/audit/index.ts";
 import { createMeter, ManualClock, silentLogger } from "../../../src/base/index.ts";
 import type { Evidence } from "../../../src/protocol/index.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { show } from "../../../src/app/commands/ballot.ts";
-import { createTerminal } from "../../../src/app/terminal.ts";
+import { createTerminal } from "../../../src/app/cli/terminal.ts";
+import { show } from "../../../src/app/commands/ballot/ballot.ts";
 
 const terminal = createTerminal({ quiet: true, environment: { NO_COLOR: "1" } });
 const agents = [

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import { createTerminal } from "../../../src/app/cli/terminal.ts";
 import { renderStatus } from "../../../src/app/commands/task-view.ts";
-import { createTerminal } from "../../../src/app/terminal.ts";
 import type { TaskStatus } from "../../../src/protocol/index.ts";
 
 const terminal = createTerminal({ quiet: true, environment: { NO_COLOR: "1" } });

@@ -8,7 +8,7 @@
 //     above all that ever were.
 
 import { assert } from "../../../src/base/index.ts";
-import { type SnapshotNote, saveFold, sha256 } from "../../../src/consensus/index.ts";
+import { type SnapshotNote, saveFold } from "../../../src/consensus/index.ts";
 import {
   findBeginning,
   isRecovered,
@@ -22,7 +22,7 @@ import {
   ToldSnapshots,
   takesAnotherLog,
 } from "../../../src/coordinator/internal.ts";
-import { type CoordinatorStatus, SwarmError } from "../../../src/protocol/index.ts";
+import { type CoordinatorStatus, SwarmError, sha256 } from "../../../src/protocol/index.ts";
 import type { Log, Objects } from "../../../src/transport/index.ts";
 import { DISASTERS, Disaster } from "./disasters.ts";
 import type { LineNode, Reply, SealedEntry } from "./lines.ts";

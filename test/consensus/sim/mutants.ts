@@ -6,7 +6,7 @@ import { createElectionNode, type EntryBody, sealEntry } from "../../../src/cons
 import {
   type ElectionContext,
   type Member,
-  type Parts,
+  type NodeParts,
   productionParts,
   type RegisterCommand,
   type Registers,
@@ -16,7 +16,7 @@ import type { Line, Reply, SealedEntry } from "./lines.ts";
 import type { Bench } from "./world.ts";
 
 type NodeMember = Member<Registers, RegisterCommand>;
-type Step = Parts["stepElection"];
+type Step = NodeParts["stepElection"];
 
 /** A bug: its name, and a bench that has it. */
 export interface Mutant {

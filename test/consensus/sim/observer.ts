@@ -2,7 +2,7 @@
 // observer watches one node through all its incarnations; what all nodes share is given to it.
 
 import { assert } from "../../../src/base/index.ts";
-import { canonicalJson, type Json } from "../../../src/consensus/index.ts";
+import { canonicalJson, type Json } from "../../../src/protocol/index.ts";
 import type { CommandAnswer, Line, NodeState, Reply } from "./lines.ts";
 import type { Append, Lineage } from "./shared-log.ts";
 import type { Stage } from "./stage.ts";

@@ -1,8 +1,8 @@
 // The shared log and the object store as the ports that coordinators read them through: what a replica shows, perhaps a
 // stale one, and objects that are lost or damaged. Nothing here takes time.
 
-import { genesisBody, type JsonObject } from "../../../src/consensus/index.ts";
-import { SwarmError } from "../../../src/protocol/index.ts";
+import { genesisBody } from "../../../src/consensus/index.ts";
+import { type JsonObject, SwarmError } from "../../../src/protocol/index.ts";
 import type { Log, Objects, Stored, Transport } from "../../../src/transport/index.ts";
 import type { SharedLog } from "./shared-log.ts";
 

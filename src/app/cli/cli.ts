@@ -1,0 +1,318 @@
+// The command line as one face of the table of commands: finds the command, loads only its module, makes flags out of
+// its input schema, runs it, writes the answer to standard output and sets the exit code. Nothing here knows what a
+// command does.
+// Exit codes: 0 done, 1 failed, 2 usage (also a value that does not fit), 3 unavailable.
+import type { Command as CommanderCommand, CommanderError } from "commander";
+import { Argument, Command as Commander, Option } from "commander";
+import type { z } from "zod";
+import type { SettingName } from "../config.ts";
+import { flagName } from "../words.ts";
+import type { Command, CommandEntry, FieldFacts, Ports } from "./command.ts";
+
+/** How a command ends. */
+export const EXIT = { done: 0, failed: 1, usage: 2, unavailable: 3 } as const;
+
+/** Where a command line comes from and goes to; the process's own, or a test's. */
+export interface CliWorld {
+  argv: readonly string[];
+  stdout: { write(text: string): unknown; columns?: number };
+  stderr: { write(text: string): unknown; isTTY?: boolean; columns?: number };
+  /** What runs a command; loaded only when one does, so that the help needs no other room. */
+  openSession(input: {
+    flags: Partial<Record<SettingName, unknown>>;
+    file: string | undefined;
+    json: boolean;
+  }): Promise<{ ports: Omit<Ports, "answer">; close(): Promise<void> }>;
+  version: string;
+}
+
+/** The options that every command takes. */
+const GLOBAL_OPTIONS = [
+  { flags: "--json", about: "print one JSON document on standard output, also for an error" },
+  { flags: "--server <url>", about: "NATS server (NATS_URL)" },
+  { flags: "--context <name>", about: "context of the nats command line tool (NATS_CONTEXT)" },
+  { flags: "--prefix <name>", about: "the swarm's prefix (default: murmur)" },
+  {
+    flags: "--timeout <duration>",
+    about: "how long to wait for the swarm: 500ms, 5s, 2m; a bare number is ms",
+  },
+  { flags: "--data <dir>", about: "directory of the local swarm (default: .murmur)" },
+  { flags: "--config <file>", about: "configuration file (default: murmur.yaml, when there is one)" },
+  { flags: "--log-level <level>", about: "trace, debug, info, warn, error, fatal or silent" },
+] as const;
+
+/** The width of the help where there is no terminal. */
+const HELP_WIDTH = 110;
+
+const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
+  agent: "run agents, see and steer living ones",
+  task: "see and steer tasks",
+  dead: "dead letters: tasks that failed for good",
+  office: "the coordinator in office",
+  schedule: "tasks at set times",
+  lock: "locks with fencing tokens",
+  budget: "what the whole swarm may use up",
+  config: "values that the whole swarm shares",
+  debug: "inspect Murmur itself",
+};
+
+/** Runs one command line and answers its exit code. Never throws. */
+export async function runCli(world: CliWorld, entries: readonly CommandEntry[]): Promise<number> {
+  const json = world.argv.includes("--json");
+  try {
+    return await dispatch(world, entries, json);
+  } catch (error) {
+    return await reportError(world, json, error);
+  }
+}
+
+async function dispatch(world: CliWorld, entries: readonly CommandEntry[], json: boolean): Promise<number> {
+  // `help task show` is `task show --help`: one way to say it, and it loads the command that it is about.
+  const argv = world.argv[0] === "help" ? [...world.argv.slice(1), "--help"] : world.argv;
+  const entry = findEntry(argv, entries);
+  const loaded = entry === undefined ? undefined : (await entry.load()).command;
+  let exitCode: number = EXIT.done;
+  const program = buildProgram(world, entries, json, (chosen, leaf) => {
+    if (chosen !== entry || loaded === undefined) return;
+    addInput(leaf, loaded);
+    leaf.action(async () => {
+      exitCode = await runCommand(world, loaded, leaf);
+    });
+  });
+  await program.parseAsync([...argv], { from: "user" });
+  return exitCode;
+}
+
+/** The entry that the first words of a command line name: `["task", "ls", "--json"]` → `task ls`. */
+export function findEntry(
+  argv: readonly string[],
+  entries: readonly CommandEntry[],
+): CommandEntry | undefined {
+  const valued = GLOBAL_OPTIONS.filter((option) => option.flags.includes("<")).map(
+    (option) => option.flags.split(" ")[0],
+  );
+  const words: string[] = [];
+  for (let index = 0; index < argv.length && words.length < 2; index++) {
+    const word = argv[index]!;
+    if (word === "--") break;
+    if (valued.includes(word)) index++;
+    else if (!word.startsWith("-")) words.push(word);
+  }
+  const [first, second] = words;
+  return (
+    entries.find((entry) => entry.name === `${first} ${second}`) ??
+    entries.find((entry) => entry.name === first)
+  );
+}
+
+function buildProgram(
+  world: CliWorld,
+  entries: readonly CommandEntry[],
+  json: boolean,
+  onLeaf: (entry: CommandEntry, leaf: CommanderCommand) => void,
+): CommanderCommand {
+  const program = configure(new Commander("murmur"), world, json)
+    .helpCommand("help [command]", "show a command's own options and examples")
+    .description("Murmur: an actor-based swarm runtime on NATS")
+    .version(world.version, "-V, --version", "print the version")
+    .addHelpText(
+      "after",
+      "\nExamples:\n  murmur up --detach\n  murmur submit echo --input '\"hello\"' --wait\n  murmur review .\n  murmur help task ls",
+    );
+  addGlobals(program);
+  const groups = new Map<string, CommanderCommand>();
+  for (const entry of entries) {
+    const [first, second] = entry.name.split(" ");
+    let parent = program;
+    if (second !== undefined) {
+      parent = groups.get(first!) ?? configure(program.command(first!), world, json);
+      if (!groups.has(first!)) parent.description(GROUP_SUMMARIES[first!] ?? "").usage("COMMAND [options]");
+      groups.set(first!, parent);
+    }
+    const leaf = configure(parent.command(second ?? first!), world, json).description(entry.summary);
+    onLeaf(entry, leaf);
+    addGlobals(leaf);
+  }
+  return program;
+}
+
+function configure(command: CommanderCommand, world: CliWorld, json: boolean): CommanderCommand {
+  return command
+    .exitOverride()
+    .showSuggestionAfterError(true)
+    .helpOption("-h, --help", "print this help")
+    .configureOutput({
+      writeOut: (text) => void world.stdout.write(text),
+      getOutHelpWidth: () => world.stdout.columns ?? HELP_WIDTH,
+      getErrHelpWidth: () => world.stderr.columns ?? HELP_WIDTH,
+      // With --json, the one document on standard output says it.
+      writeErr: (text) => void (json ? undefined : world.stderr.write(text.replace(/^error: /, "murmur: "))),
+    });
+}
+
+function addGlobals(command: CommanderCommand): void {
+  for (const { flags, about } of GLOBAL_OPTIONS) {
+    command.addOption(new Option(flags, about).helpGroup("Options of every command:"));
+  }
+}
+
+/** Makes arguments and flags out of the input schema. */
+function addInput(leaf: CommanderCommand, command: Command): void {
+  for (const [key, schema] of Object.entries(command.input.shape)) {
+    const shape = describeField(schema as z.ZodType);
+    const about = shape.facts.description ?? "";
+    if (shape.facts.positional === true) {
+      const word = `${shape.facts.value ?? key.toUpperCase()}${shape.type === "array" ? "..." : ""}`;
+      leaf.addArgument(new Argument(shape.required ? `<${word}>` : `[${word}]`, about));
+      continue;
+    }
+    const value = shape.facts.value ?? shape.choices?.join("|") ?? "value";
+    const isShownDefault = shape.defaultValue !== undefined && typeof shape.defaultValue !== "boolean";
+    const option = new Option(
+      shape.type !== "boolean"
+        ? `${flagName(key)} <${value}>`
+        : flagName(shape.defaultValue === true ? `no-${key}` : key),
+      `${about}${isShownDefault && shape.defaultValue !== "" ? ` (default: ${String(shape.defaultValue)})` : ""}`,
+    );
+    if (shape.type === "array") {
+      option.argParser((next: string, earlier: string[] | undefined) => [...(earlier ?? []), next]);
+    }
+    leaf.addOption(option);
+  }
+  const examples = command.examples.map((example) => `  murmur ${example}`).join("\n");
+  if (command.details !== undefined) leaf.addHelpText("after", `\n${command.details}`);
+  if (examples !== "") leaf.addHelpText("after", `\nExamples:\n${examples}`);
+}
+
+/** A field of an input schema, as the command line sees it. */
+interface Field {
+  type: "string" | "number" | "boolean" | "array";
+  required: boolean;
+  defaultValue: unknown;
+  choices: readonly string[] | undefined;
+  facts: FieldFacts;
+}
+
+function describeField(schema: z.ZodType): Field {
+  const facts = (schema.meta() ?? {}) as FieldFacts;
+  let required = true;
+  let defaultValue: unknown;
+  let inner = schema as z.ZodType & {
+    def: { type: string; innerType?: z.ZodType; in?: z.ZodType; defaultValue?: unknown; entries?: object };
+  };
+  for (;;) {
+    const { type } = inner.def;
+    if (type === "optional" || type === "default" || type === "nullable") {
+      required = false;
+      if (type === "default") defaultValue = inner.def.defaultValue;
+      inner = inner.def.innerType as typeof inner;
+    } else if (type === "pipe") inner = inner.def.in as typeof inner;
+    else break;
+  }
+  const { type, entries } = inner.def;
+  return {
+    type: type === "number" || type === "boolean" || type === "array" ? type : "string",
+    required,
+    defaultValue: Array.isArray(defaultValue) ? defaultValue.join(" ") : defaultValue,
+    choices: type === "enum" ? Object.values(entries ?? {}) : undefined,
+    facts: { ...(inner.meta() as FieldFacts | undefined), ...facts },
+  };
+}
+
+async function runCommand(world: CliWorld, command: Command, leaf: CommanderCommand): Promise<number> {
+  const [{ parse, SwarmError }, { untilAborted }] = await Promise.all([
+    import("../../protocol/index.ts"),
+    import("./session.ts"),
+  ]);
+  const options = leaf.optsWithGlobals() as Record<string, string | boolean | string[] | undefined>;
+  const raw: Record<string, unknown> = {};
+  let position = 0;
+  for (const [key, schema] of Object.entries(command.input.shape)) {
+    const { type, facts } = describeField(schema as z.ZodType);
+    const given = facts.positional === true ? leaf.processedArgs[position++] : options[key];
+    if (given === undefined || (Array.isArray(given) && given.length === 0)) continue;
+    raw[key] = type === "number" && typeof given === "string" && given.trim() !== "" ? Number(given) : given;
+  }
+  const input = parse(command.input, raw, leaf.name());
+  const json = options.json === true;
+  const session = await world.openSession({
+    flags: {
+      prefix: options.prefix,
+      server: options.server,
+      context: options.context,
+      data: options.data,
+      logLevel: options.logLevel,
+      timeoutMs:
+        options.timeout === undefined ? undefined : parseDuration(String(options.timeout), SwarmError),
+    },
+    file: options.config as string | undefined,
+    json,
+  });
+  let isAnswered = false;
+  const answer = (output: unknown) => {
+    if (isAnswered) return;
+    isAnswered = true;
+    session.ports.terminal.status("");
+    const text = json
+      ? JSON.stringify(command.output.parse(output))
+      : command.render(output, session.ports.terminal);
+    if (text !== "") world.stdout.write(`${text}\n`);
+  };
+  try {
+    const running = command.run({ ...session.ports, answer }, input);
+    const output =
+      command.handlesInterrupts === true ? await running : await untilAborted(running, session.ports.signal);
+    answer(output);
+    return command.exitCode?.(output) ?? EXIT.done;
+  } finally {
+    session.ports.terminal.status("");
+    await session.close();
+  }
+}
+
+const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/;
+const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
+
+function parseDuration(
+  text: string,
+  SwarmError: new (code: "invalid_input", message: string, facts: { field: string }) => Error,
+): number {
+  const [, amount, unit] = DURATION.exec(text) ?? [];
+  if (amount === undefined) {
+    throw new SwarmError(
+      "invalid_input",
+      `--timeout must be a duration such as 500ms, 5s or 2m, got ${JSON.stringify(text.slice(0, 80))}`,
+      { field: "timeout" },
+    );
+  }
+  return Math.round(Number(amount) * UNIT_MS[(unit ?? "ms") as keyof typeof UNIT_MS]);
+}
+
+/** Says what went wrong: one line for people, or `{ error: { code, message, field? } }` on standard output. */
+async function reportError(world: CliWorld, json: boolean, error: unknown): Promise<number> {
+  if (isCommanderError(error)) {
+    if (error.exitCode === 0) return EXIT.done;
+    // Without a command, commander has printed the help.
+    const message =
+      error.code === "commander.help"
+        ? "a command is needed; murmur --help lists them"
+        : error.message.replace(/^error: /, "");
+    if (json) {
+      world.stdout.write(`${JSON.stringify({ error: { code: "invalid_input", message } })}\n`);
+    }
+    return EXIT.usage;
+  }
+  const { toSwarmError } = await import("../../protocol/index.ts");
+  const { redactText } = await import("../../base/index.ts");
+  const failure = toSwarmError(error);
+  const wire = failure.toWire();
+  wire.message = redactText(wire.message);
+  if (json) world.stdout.write(`${JSON.stringify({ error: wire })}\n`);
+  else world.stderr.write(`murmur: ${wire.message}${wire.code === "internal" ? " (internal)" : ""}\n`);
+  if (wire.code === "invalid_input") return EXIT.usage;
+  return wire.code === "unavailable" ? EXIT.unavailable : EXIT.failed;
+}
+
+function isCommanderError(error: unknown): error is CommanderError {
+  return error instanceof Error && "code" in error && String(error.code).startsWith("commander.");
+}

@@ -1,0 +1,179 @@
+// What one run of a command has at hand: settings, terminal, log, and connections that are made when first asked for.
+import { createLogger, createMeter, silentLogger } from "../../base/index.ts";
+import { SwarmError } from "../../protocol/index.ts";
+import type { Transport } from "../../transport/index.ts";
+import type { TaskClient } from "../../work/index.ts";
+import { loadConfig, type SettingName } from "../config.ts";
+import { refuseDeadSwarm, resolveTarget } from "../target.ts";
+import type { Ports } from "./command.ts";
+import { showLogLine } from "./log-lines.ts";
+import { createTerminal } from "./terminal.ts";
+
+/** How long a command waits for the swarm when nothing is said. */
+export const READ_TIMEOUT_MS = 5_000;
+
+/** Opens a session. Interrupts abort its signal; a second one ends the process at once. */
+export async function openSession(
+  input: { flags: Partial<Record<SettingName, unknown>>; file: string | undefined; json: boolean },
+  world: { environment: NodeJS.ProcessEnv; directory: string },
+): Promise<{ ports: Omit<Ports, "answer">; close(): Promise<void> }> {
+  const { environment, directory } = world;
+  const { config, sources } = await loadConfig({ ...input, environment, directory });
+  const terminal = createTerminal({ quiet: input.json, environment });
+  const pretty =
+    config.logFormat === "pretty" || (config.logFormat === "auto" && process.stderr.isTTY === true);
+  const log = createLogger({
+    name: "murmur",
+    level: config.logLevel,
+    ...(pretty
+      ? {
+          stream: {
+            write: (line: string) => {
+              process.stderr.write(`${showLogLine(line.trimEnd(), "murmur", terminal.colors)}\n`);
+            },
+          },
+        }
+      : {}),
+  });
+  const controller = new AbortController();
+  const interrupts = followInterrupts(controller);
+  let transport: Promise<Transport> | undefined;
+  let tasks: Promise<TaskClient> | undefined;
+
+  const connect = async () => {
+    const [{ connectNats }, target] = await Promise.all([
+      import("../../transport/index.ts"),
+      resolveTarget(config, sources, environment),
+    ]);
+    refuseDeadSwarm(target, config.data);
+    const timeoutMs = config.timeoutMs ?? READ_TIMEOUT_MS;
+    return withinTimeout(
+      connectNats({
+        ...target.nats,
+        name: "murmur-cli",
+        prefix: target.prefix,
+        replicas: config.replicas,
+        // A command's own answer tells what went wrong; the client's comments would stand beside it.
+        log: config.logLevel === "debug" || config.logLevel === "trace" ? log : silentLogger,
+        meter: createMeter(),
+        signal: controller.signal,
+      }),
+      timeoutMs,
+      "no NATS server answered",
+      (late) => void late.close(),
+    );
+  };
+  const ports: Omit<Ports, "answer"> = {
+    config,
+    sources,
+    log,
+    terminal,
+    signal: controller.signal,
+    directory,
+    environment,
+    transport: () => {
+      transport ??= connect();
+      return transport;
+    },
+    tasks: () => {
+      tasks ??= ports.transport().then(async (connected) => {
+        const { createTaskClient } = await import("../../work/index.ts");
+        return createTaskClient({ transport: connected, meter: createMeter() });
+      });
+      return tasks;
+    },
+    readInput,
+  };
+  return {
+    ports,
+    close: async () => {
+      interrupts.close();
+      (await tasks?.catch(() => undefined))?.close();
+      await (await transport?.catch(() => undefined))?.close();
+    },
+  };
+}
+
+/** Resolves as `work` does, or rejects `unavailable` after `timeoutMs`; `onLate` gets what came too late. */
+export async function withinTimeout<T>(
+  work: Promise<T>,
+  timeoutMs: number,
+  what: string,
+  onLate: (value: T) => void = () => undefined,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  let isLate = false;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      isLate = true;
+      reject(
+        new SwarmError(
+          "unavailable",
+          `${what} within ${timeoutMs} ms; --timeout 30s waits longer, murmur doctor tells more`,
+        ),
+      );
+    }, timeoutMs);
+  });
+  work.then(
+    (value) => {
+      if (isLate) onLate(value);
+    },
+    () => undefined,
+  );
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Resolves as `work` does, or rejects with the signal's reason when it aborts first. */
+export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const onAbort = () => reject(signal.reason);
+  if (signal.aborted) onAbort();
+  signal.addEventListener("abort", onAbort, { once: true });
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener("abort", onAbort);
+  }
+}
+
+/** A read of the swarm with the session's timeout. */
+export function reading<T>(ports: Ports, work: Promise<T>): Promise<T> {
+  return withinTimeout(work, ports.config.timeoutMs ?? READ_TIMEOUT_MS, "the swarm did not answer");
+}
+
+const INTERRUPTS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+function followInterrupts(controller: AbortController): { close(): void } {
+  const onInterrupt = (signal: NodeJS.Signals) => {
+    if (controller.signal.aborted) process.exit(signal === "SIGINT" ? 130 : 143);
+    controller.abort(new SwarmError("cancelled", `stopped by ${signal}`));
+  };
+  for (const signal of INTERRUPTS) process.on(signal, onInterrupt);
+  return {
+    close: () => {
+      for (const signal of INTERRUPTS) process.off(signal, onInterrupt);
+    },
+  };
+}
+
+/** The most of standard input that is read: the largest body of a task. */
+const INPUT_LIMIT_BYTES = 64 * 1024 * 1024;
+
+async function readInput(): Promise<string> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of process.stdin) {
+    bytes += (chunk as Buffer).length;
+    if (bytes > INPUT_LIMIT_BYTES) {
+      throw new SwarmError("payload_too_large", `standard input is over ${INPUT_LIMIT_BYTES} bytes`, {
+        field: "input",
+      });
+    }
+    chunks.push(chunk as Buffer);
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}

@@ -1,0 +1,67 @@
+// Who decides for the swarm, as `office status` and `GET /v1/office` tell it: the truth, or that it is not known.
+import { z } from "zod";
+import type { OfficeClient, TenureReply } from "../../coordinator/index.ts";
+import { COORDINATOR_ROLES, type CoordinatorStatus, SwarmError } from "../../protocol/index.ts";
+
+const memberSchema = z.object({
+  id: z.string(),
+  /** Null for a member that does not answer. */
+  host: z.string().nullable(),
+  pid: z.int().nullable(),
+  role: z.enum([...COORDINATOR_ROLES, "silent"]),
+  appliedSeq: z.int().nullable(),
+  /** Entries of the log that it has not applied; null when that cannot be known. */
+  lag: z.int().nullable(),
+});
+
+/** The office. Without a leader that the control log has just confirmed, all of it but the members is null. */
+export const officeStatusSchema = z.object({
+  leader: z.string().nullable(),
+  leaderPid: z.int().nullable(),
+  term: z.int().nullable(),
+  since: z.string().nullable(),
+  members: z.array(memberSchema),
+  logSeq: z.int().nullable(),
+});
+/** The office. */
+export type OfficeStatus = z.output<typeof officeStatusSchema>;
+
+/** Asks the holder of the office to prove that it is, for at most `timeoutMs`, and all coordinators what they are. */
+export async function readOfficeStatus(
+  office: OfficeClient,
+  options: { timeoutMs: number; signal?: AbortSignal | undefined },
+): Promise<OfficeStatus> {
+  const tenure = await office.tenure(options).catch((error: unknown) => {
+    if (error instanceof SwarmError && error.code === "unavailable") return null;
+    throw error;
+  });
+  return describeOffice(tenure, await office.listCoordinators());
+}
+
+function describeOffice(tenure: TenureReply | null, seen: readonly CoordinatorStatus[]): OfficeStatus {
+  if (tenure === null) {
+    const members = seen.map((each) => toMember(each, { leader: null, logSeq: null }));
+    return { leader: null, leaderPid: null, term: null, since: null, members, logSeq: null };
+  }
+  const silent = tenure.members
+    .filter((id) => !seen.some((each) => each.id === id))
+    .map((id) => ({ id, host: null, pid: null, role: "silent" as const, appliedSeq: null, lag: null }));
+  const { leader, leaderPid, term, since, logSeq } = tenure;
+  const members = [...seen.map((each) => toMember(each, tenure)), ...silent];
+  return { leader, leaderPid, term, since, members: members.sort((a, b) => (a.id < b.id ? -1 : 1)), logSeq };
+}
+
+/** A member may believe that it leads when it does not any more: the confirmed leader is the only one. */
+function toMember(
+  { id, host, pid, role, appliedSeq }: CoordinatorStatus,
+  { leader, logSeq }: { leader: string | null; logSeq: number | null },
+): z.output<typeof memberSchema> {
+  return {
+    id,
+    host,
+    pid,
+    role: role === "leader" && id !== leader ? "candidate" : role,
+    appliedSeq,
+    lag: logSeq === null ? null : Math.max(0, logSeq - appliedSeq),
+  };
+}

@@ -1,0 +1,84 @@
+// How a process is seen by NATS services discovery: it announces the endpoints that it serves to queue groups, and
+// counts their requests by watching the bus. What discovery says on the wire is the transport room's.
+import { HEADERS } from "../../protocol/index.ts";
+import {
+  type Bus,
+  type IncomingRequest,
+  type ServiceDescription,
+  type Subscription,
+  startService,
+} from "../../transport/index.ts";
+
+interface Endpoint {
+  subject: string;
+  queueGroup: string;
+  requests: number;
+  errors: number;
+  lastError: string;
+  processingMs: number;
+}
+
+/** A bus that remembers what it serves to queue groups, and tells of it once `announce` is called. */
+export function createDiscovery(bus: Bus): {
+  bus: Bus;
+  announce(service: Omit<ServiceDescription, "endpoints">): Subscription;
+} {
+  const endpoints = new Map<string, Endpoint>();
+  const nameOf = (endpoint: Endpoint) => endpoint.subject.split(".").slice(1).join("-");
+  return {
+    bus: {
+      publish: (subject, data, options) => bus.publish(subject, data, options),
+      request: (subject, data, options) => bus.request(subject, data, options),
+      scatter: (subject, data, options) => bus.scatter(subject, data, options),
+      flush: () => bus.flush(),
+      subscribe(subject, onMessage, options) {
+        const queueGroup = options?.queue;
+        if (queueGroup === undefined) return bus.subscribe(subject, onMessage, options);
+        const endpoint = endpoints.get(subject) ?? {
+          subject,
+          queueGroup,
+          requests: 0,
+          errors: 0,
+          lastError: "",
+          processingMs: 0,
+        };
+        endpoints.set(subject, endpoint);
+        return bus.subscribe(subject, (message) => onMessage(counted(message, endpoint)), options);
+      },
+    },
+    announce(service) {
+      const known = [...endpoints.values()];
+      return startService(bus, {
+        service: {
+          ...service,
+          endpoints: known.map((endpoint) => ({
+            name: nameOf(endpoint),
+            subject: endpoint.subject,
+            queueGroup: endpoint.queueGroup,
+          })),
+        },
+        stats: (name) => known.find((endpoint) => nameOf(endpoint) === name)!,
+      });
+    },
+  };
+}
+
+function counted(message: IncomingRequest, endpoint: Endpoint): IncomingRequest {
+  const startedMs = performance.now();
+  endpoint.requests++;
+  return {
+    subject: message.subject,
+    data: message.data,
+    wantsReply: message.wantsReply,
+    header: (name) => message.header(name),
+    respond(data, headers) {
+      endpoint.processingMs += performance.now() - startedMs;
+      const error = headers?.[HEADERS.serviceError];
+      if (error !== undefined) {
+        endpoint.errors++;
+        endpoint.lastError = error;
+      }
+      message.respond(data, headers);
+    },
+  };
+}

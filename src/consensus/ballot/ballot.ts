@@ -1,0 +1,180 @@
+// One ballot from its opening to its verdict: asks seats in waves, takes their answers, counts, and says what follows. Owns
+// the order of things and every bound; what answers mean is answer.ts, how they are counted tally.ts, who sees whom
+// topology.ts. Pure: time is part of each event, and whoever folds the same events has the same state.
+//
+// B1  Every ballot ends: each wave has an end, waves and rounds are bounded, and nothing runs past the deadline.
+// B2  It never asks more questions, or builds longer chains, than its budget allows.
+// B3  It ends once, and nothing changes it afterwards.
+// B4  While nobody's time runs out, the order of answers does not change the outcome (`first` excepted).
+// B5  Only the first valid answer of a seat in a round counts; what comes later or from elsewhere changes nothing.
+
+import { assert } from "../../base/index.ts";
+import { canonicalJson, type DecidedBy, roundsOf } from "../../protocol/index.ts";
+import { tally } from "../tally/tally.ts";
+import { noQuorum, type Referral } from "../tally/types.ts";
+import { consult, disagree, endAdvice, takeHuman, takeOpinion } from "./advice.ts";
+import { holdAbstention, takeAbstention, takeAnswer } from "./answers.ts";
+import type { Ballot, BallotEffect, BallotEvent, Opening } from "./state.ts";
+import { exchangesAnswers, wavesOf } from "./topology.ts";
+import { cancel, close, NO_USAGE, pollOf, refuse, stillOpen, type Turn, update } from "./turn.ts";
+import { mayAsk, startRound, startWave } from "./waves.ts";
+
+/** Opens a ballot and asks the first wave; one with vacant seats is closed at once. */
+export function openBallot(opening: Opening): [Ballot, BallotEffect[]] {
+  const { id, spec, seats, nonce, atMs, effectiveVoters = null, vacant } = opening;
+  assert(
+    seats.length === spec.seats && seats.every(({ seat }, index) => seat === index + 1),
+    `a ballot of ${spec.seats} seats is opened with seats 1 to ${spec.seats}`,
+  );
+  const isSigned = spec.strategy !== "bft" || seats.every(({ publicKey }) => publicKey !== undefined);
+  assert(isSigned, "every seat of a bft ballot has a registered key");
+  const ballot: Ballot = {
+    id,
+    spec,
+    seats,
+    nonce,
+    effectiveVoters,
+    openedAtMs: atMs,
+    deadlineAtMs: atMs + spec.timeoutMs,
+    stage: "asking",
+    round: 1,
+    wave: 0,
+    endsAtMs: atMs,
+    open: [],
+    answers: [],
+    shown: [],
+    abstentions: [],
+    equivocators: [],
+    arrivals: 0,
+    changed: false,
+    timedOut: false,
+    messages: 0,
+    hops: 0,
+    usage: NO_USAGE,
+    evidence: [],
+  };
+  const run: Turn = { ballot, atMs, effects: [] };
+  if (vacant === undefined) startWave(run, 1, 0);
+  else {
+    for (const seat of vacant.seats) holdAbstention(run, seat, "no agent was there for this seat");
+    close(run, noQuorum(vacant.reason), "timeout");
+  }
+  return [run.ballot, run.effects];
+}
+
+/** Takes one event. */
+export function stepBallot(ballot: Ballot, event: BallotEvent): [Ballot, BallotEffect[]] {
+  const run: Turn = { ballot, atMs: event.atMs, effects: [] };
+  if (ballot.stage === "closed") {
+    if (event.type === "human") refuse(run, "conflict", "the ballot is decided already");
+    return [ballot, run.effects];
+  }
+  endOverdue(run);
+  switch (event.type) {
+    case "answer":
+      takeAnswer(run, event);
+      advance(run);
+      break;
+    case "abstain":
+      takeAbstention(run, event);
+      advance(run);
+      break;
+    case "advice":
+      takeOpinion(run, event);
+      break;
+    case "human":
+      takeHuman(run, event);
+      break;
+    case "cancel":
+      if (run.ballot.stage !== "closed") {
+        close(run, noQuorum(`cancelled: ${event.reason}`), "early", {
+          code: "cancelled",
+          message: event.reason,
+        });
+      }
+      break;
+    case "tick":
+      break;
+    default:
+      event satisfies never;
+  }
+  return [run.ballot, run.effects];
+}
+
+/** When the ballot must be given a tick at the latest; null once it is closed. */
+export function wakeAtMs({ stage, endsAtMs }: Ballot): number | null {
+  return stage === "closed" ? null : endsAtMs;
+}
+
+/** Ends whatever had its time before `atMs` (B1). */
+function endOverdue(run: Turn): void {
+  // Each turn ends a wave, a judge's time or the ballot, of which there are no more than messages.
+  while (run.ballot.stage !== "closed" && run.atMs >= run.ballot.endsAtMs) {
+    const { ballot } = run;
+    if (ballot.stage === "consulting") {
+      const role = ballot.referral!.role as Referral["role"];
+      endAdvice(run, role, noQuorum(`the ${role} did not answer in time`));
+    } else if (ballot.stage === "human") {
+      const { outcome = "no_quorum", reason } = ballot.referral!;
+      close(run, { outcome, reason: `${reason}; nobody decided it in time` }, "timeout");
+    } else {
+      const silent = ballot.open;
+      update(run, { open: [], timedOut: true });
+      for (const seat of silent) holdAbstention(run, seat, "did not answer in time");
+      cancel(run, silent);
+      advance(run);
+    }
+  }
+}
+
+/** Goes on as far as it can without another answer. */
+function advance(run: Turn): void {
+  const { ballot } = run;
+  if (ballot.stage !== "asking") return;
+  if (mayDecideNow(ballot)) {
+    const counted = tally(pollOf(ballot));
+    if (counted.outcome === "decided") {
+      const isEarly = stillOpen(ballot).length > 0;
+      const full: DecidedBy = ballot.timedOut ? "timeout" : "all";
+      close(run, counted, isEarly ? (counted.byQuorum === true ? "quorum" : "early") : full);
+      return;
+    }
+    const isLost = counted.outcome === "tie" || counted.outcome === "no_quorum";
+    if (isLost && ballot.spec.onDisagreement === "fail" && stillOpen(ballot).length > 0) {
+      close(run, counted, "early");
+      return;
+    }
+  }
+  if (ballot.open.length > 0) return;
+  const next = wavesOf(ballot.spec, ballot.round)[ballot.wave + 1];
+  if (next !== undefined && mayAsk(run, next)) startWave(run, ballot.round, ballot.wave + 1);
+  else endRound(run);
+}
+
+/** Every seat has had its turn: count, or exchange answers once more. */
+function endRound(run: Turn): void {
+  const { ballot } = run;
+  const { spec, round } = ballot;
+  if (exchangesAnswers(spec) && !isSettled(ballot) && startRound(run, round + 1)) return;
+  const counted = tally(pollOf(run.ballot, []));
+  assert(counted.outcome !== "pending", "a count with no open seat has an outcome");
+  const by: DecidedBy = ballot.timedOut ? "timeout" : "all";
+  if (counted.outcome === "decided") close(run, counted, by);
+  else if (counted.outcome === "ask") consult(run, counted);
+  else disagree(run, counted, by);
+}
+
+/**
+ * Whether what is there may end the ballot before its wave does. Where seats exchange answers, nobody's is final before the
+ * last round; and the first answer that has been all round a ring is the last seat's.
+ */
+function mayDecideNow({ spec, round }: Ballot): boolean {
+  if (!exchangesAnswers(spec)) return true;
+  return round === roundsOf(spec) && !(spec.topology === "ring" && spec.strategy === "first");
+}
+
+/** Whether one more exchange would be for nothing: all say the same, or nobody changed anything. */
+function isSettled({ answers, round, changed }: Ballot): boolean {
+  const texts = new Set(answers.map(({ value }) => canonicalJson(value)));
+  return texts.size <= 1 || (round > 1 && !changed);
+}

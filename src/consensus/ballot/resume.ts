@@ -1,0 +1,38 @@
+// What a driver needs to take a ballot over from another: what it waits for, and how a seat changes hands.
+import { assert } from "../../base/index.ts";
+import { refer } from "../tally/advice.ts";
+import { askHumanOf, consultOf } from "./advice.ts";
+import type { Ballot, BallotEffect, Seat } from "./state.ts";
+import { wavesOf } from "./topology.ts";
+import { pollOf } from "./turn.ts";
+import { askOf } from "./waves.ts";
+
+/** What the ballot wants done while it is as it is: the questions that have no answer. They are those that it asked before. */
+export function effectsOf(ballot: Ballot): BallotEffect[] {
+  const { stage, spec, round, wave, open, referral } = ballot;
+  switch (stage) {
+    case "asking":
+      return wavesOf(spec, round)
+        [wave]!.filter(({ seat }) => open.includes(seat))
+        .map((ask) => askOf(ballot, ask));
+    case "consulting": {
+      const role = referral!.role;
+      return role === "human" ? [] : [consultOf(ballot, refer(pollOf(ballot), role))];
+    }
+    case "human":
+      return [askHumanOf(ballot)];
+    case "closed":
+      return [];
+    default:
+      return stage satisfies never;
+  }
+}
+
+/** The ballot with another agent on a seat, whose agent before is gone. What that one answered in earlier rounds stays. */
+export function reseatBallot(ballot: Ballot, seat: Seat): Ballot {
+  assert(
+    ballot.seats.some((other) => other.seat === seat.seat),
+    `seat ${seat.seat} is one of the ballot's`,
+  );
+  return { ...ballot, seats: ballot.seats.map((other) => (other.seat === seat.seat ? seat : other)) };
+}

@@ -1,0 +1,92 @@
+// Waves of a ballot: who is asked now, until when, and whether the budget still reaches.
+//
+// B2  It never asks more questions, or builds longer chains, than its budget allows.
+
+import { roundsOf } from "../../protocol/index.ts";
+import type { Ballot, BallotEffect } from "./state.ts";
+import { type Ask, type Wave, wavesOf } from "./topology.ts";
+import { type Turn, update } from "./turn.ts";
+import { nonceOf } from "./votes.ts";
+
+/** Asks the wave. Its time is an even share of what is left, so that the waves to come have theirs. */
+export function startWave(run: Turn, round: number, wave: number): void {
+  const { ballot, atMs } = run;
+  const { spec } = ballot;
+  const asks = wavesOf(spec, round)[wave]!;
+  const share = (ballot.deadlineAtMs - atMs) / wavesLeft(ballot, round, wave);
+  const isNewRound = round !== ballot.round;
+  update(run, {
+    stage: "asking",
+    round,
+    wave,
+    endsAtMs: Math.min(ballot.deadlineAtMs, Math.ceil(atMs + share)),
+    open: asks.map(({ seat }) => seat),
+    messages: ballot.messages + asks.length,
+    hops: ballot.hops + 1,
+    shown: asks.some(({ sees }) => sees.length > 0)
+      ? ballot.answers.map(({ seat, value }) => ({ seat, value }))
+      : [],
+    ...(isNewRound ? { changed: false, timedOut: false } : {}),
+    // Signed votes are for one round alone.
+    ...(isNewRound && spec.strategy === "bft" ? { answers: [], abstentions: [], equivocators: [] } : {}),
+  });
+  for (const ask of asks) run.effects.push(askOf(run.ballot, ask));
+}
+
+/** The question to one seat of the wave that runs: it shows what was answered before the wave began. */
+export function askOf(ballot: Ballot, { seat, role, sees, most }: Ask): BallotEffect {
+  const { id, spec, round, endsAtMs, seats } = ballot;
+  const answers = sees.flatMap((other) => ballot.shown.find((answer) => answer.seat === other) ?? []);
+  return {
+    type: "ask",
+    seat,
+    agent: seats[seat - 1]!.agent,
+    round,
+    endsAtMs,
+    question: {
+      ballot: id,
+      seat,
+      round,
+      rounds: roundsOf(spec),
+      pointer: spec.pointer,
+      ...(spec.normalise === undefined ? {} : { normalise: spec.normalise }),
+      role,
+      answers: answers.slice(0, most),
+      ...(spec.strategy === "bft" ? { nonce: nonceOf(ballot.nonce, round) } : {}),
+    },
+  };
+}
+
+/** Starts the round, if there is one left and the budget reaches. */
+export function startRound(run: Turn, round: number): boolean {
+  if (round > roundsOf(run.ballot.spec)) return false;
+  if (!mayAsk(run, wavesOf(run.ballot.spec, round)[0]!)) return false;
+  startWave(run, round, 0);
+  return true;
+}
+
+/** Whether the wave may be asked; if a budget forbids it, that is told in the verdict (B2). */
+export function mayAsk(run: Turn, wave: Wave | undefined): boolean {
+  const { ballot, atMs } = run;
+  const { maxMessages, maxHops, maxUsd } = ballot.spec.budget ?? {};
+  if (atMs >= ballot.deadlineAtMs) return false;
+  const stoppedBy =
+    ballot.messages + (wave?.length ?? 1) > (maxMessages ?? Number.POSITIVE_INFINITY)
+      ? "messages"
+      : wave !== undefined && ballot.hops + 1 > (maxHops ?? Number.POSITIVE_INFINITY)
+        ? "hops"
+        : maxUsd !== undefined && (ballot.usage.costUsd === null || ballot.usage.costUsd >= maxUsd)
+          ? "money"
+          : undefined;
+  if (stoppedBy !== undefined) update(run, { stoppedBy });
+  return stoppedBy === undefined;
+}
+
+/** The waves that may still be asked, this one included, and one more for a judge, a verifier or a person. */
+function wavesLeft({ spec }: Ballot, round: number, wave: number): number {
+  let waves = wavesOf(spec, round).length - wave;
+  for (let later = round + 1; later <= roundsOf(spec); later += 1) waves += wavesOf(spec, later).length;
+  const { strategy, onDisagreement } = spec;
+  const asksOthers = strategy === "judge" || strategy === "verifier" || onDisagreement === "judge";
+  return waves + (asksOthers ? 1 : 0) + (onDisagreement === "human" ? 1 : 0);
+}

@@ -1,0 +1,114 @@
+// What members say to each other, and the border that refuses everything else. A message is acted on only when
+// it is of this swarm and version, of a known type, complete, and of a believable term.
+import { isJsonObject } from "../../protocol/index.ts";
+
+/** Version of the election messages; another one is refused. */
+export const MESSAGE_VERSION = 1;
+
+/** A term further than this above the own is refused: one forged message must not use up the terms. */
+export const MAX_TERM_AHEAD = 1_000_000;
+
+interface Head {
+  readonly v: typeof MESSAGE_VERSION;
+  readonly swarm: string;
+  readonly term: number;
+}
+
+interface Tip {
+  /** Term and sequence of the last control-log entry that the sender has applied. */
+  readonly lastTerm: number;
+  readonly lastSeq: number;
+}
+
+/** Would you vote for me in `term`? Changes nobody's term. */
+export interface PreVote extends Head, Tip {
+  readonly type: "pre-vote";
+}
+
+/** Granted: `term` is the one asked for. Refused: `term` is the sender's own. */
+export interface PreVoteReply extends Head {
+  readonly type: "pre-vote-reply";
+  readonly granted: boolean;
+}
+
+/** A request for a vote; `transfer` marks one that the leader itself asked for (skips the recent-leader rule). */
+export interface Vote extends Head, Tip {
+  readonly type: "vote";
+  readonly transfer: boolean;
+}
+
+/** The answer to a vote; `term` is the sender's own. */
+export interface VoteReply extends Head {
+  readonly type: "vote-reply";
+  readonly granted: boolean;
+}
+
+/** The leader of `term` is alive. */
+export interface Heartbeat extends Head {
+  readonly type: "heartbeat";
+}
+
+/** Heard; `seq` is the last log entry that the sender has applied. */
+export interface HeartbeatReply extends Head {
+  readonly type: "heartbeat-reply";
+  readonly seq: number;
+}
+
+/** The leader asks the receiver to campaign now. */
+export interface TimeoutNow extends Head {
+  readonly type: "timeout-now";
+}
+
+/** Any election message. */
+export type Message = PreVote | PreVoteReply | Vote | VoteReply | Heartbeat | HeartbeatReply | TimeoutNow;
+
+/** A message and whom it is for. */
+export interface Envelope {
+  readonly to: string;
+  readonly message: Message;
+}
+
+const isCount = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 0;
+const isFlag = (value: unknown) => typeof value === "boolean";
+
+/** The fields of each type beside `v`, `swarm`, `type` and `term`. */
+const FIELDS: ReadonlyMap<unknown, Readonly<Record<string, (value: unknown) => boolean>>> = new Map<
+  Message["type"],
+  Record<string, (value: unknown) => boolean>
+>([
+  ["pre-vote", { lastTerm: isCount, lastSeq: isCount }],
+  ["pre-vote-reply", { granted: isFlag }],
+  ["vote", { lastTerm: isCount, lastSeq: isCount, transfer: isFlag }],
+  ["vote-reply", { granted: isFlag }],
+  ["heartbeat", {}],
+  ["heartbeat-reply", { seq: isCount }],
+  ["timeout-now", {}],
+]);
+
+/** A parsed message, or why it is refused. */
+export type ParsedMessage = { ok: true; message: Message } | { ok: false; error: string };
+
+/** Parses what arrived; `ownTerm` bounds the terms that are believed. Unknown extra fields are allowed. */
+export function parseMessage(value: unknown, own: { swarm: string; term: number }): ParsedMessage {
+  if (!isJsonObject(value)) return refuse("expected a message object");
+  if (value.v !== MESSAGE_VERSION) return refuse(`message version is not ${MESSAGE_VERSION}`);
+  if (value.swarm !== own.swarm) return refuse(`message is not of swarm "${own.swarm}"`);
+  const fields = FIELDS.get(value.type);
+  if (fields === undefined) return refuse("message type is unknown");
+  const term = value.term;
+  if (!isCount(term)) return refuse("message term is not an integer of at least 0");
+  if ((term as number) > own.term + MAX_TERM_AHEAD) {
+    return refuse(`message term is more than ${MAX_TERM_AHEAD} above the own term ${own.term}`);
+  }
+  for (const name in fields) {
+    if (!Object.hasOwn(value, name)) return refuse(`message field "${name}" is missing`);
+    if (!(fields[name] as (value: unknown) => boolean)(value[name])) {
+      return refuse(`message field "${name}" has the wrong type`);
+    }
+  }
+  return { ok: true, message: value as unknown as Message };
+}
+
+function refuse(error: string): ParsedMessage {
+  return { ok: false, error };
+}

@@ -1,0 +1,329 @@
+// One member of the swarm's brain: the election core and the office put together, as one decider. Owns the traffic
+// between the two; a driver (or a simulator) owns time, network and log.
+//
+// A `Member` has one owner and is changed in place by `stepMember`; equal inputs give equal effects.
+
+import { assert, type Chance, seededChance } from "../../base/index.ts";
+import type { JsonObject } from "../../protocol/index.ts";
+import { stepElection } from "../election/election.ts";
+import { type Envelope, parseMessage } from "../election/messages.ts";
+import type { Role } from "../election/roles.ts";
+import {
+  type ElectionConfig,
+  type ElectionInput,
+  type ElectionState,
+  startElection,
+} from "../election/state.ts";
+import type { Genesis, SnapshotNote } from "../log/entry.ts";
+import { type CommandSet, emptyFold, type Fold, hashFold } from "../log/fold.ts";
+import { hearHash } from "./checkpoints.ts";
+import {
+  type Answer,
+  type AppendRequest,
+  type CheckpointNews,
+  noEffects,
+  type OfficeEffects,
+  type ReadAnswer,
+  type SnapshotNews,
+} from "./effects.ts";
+import {
+  depose,
+  elect,
+  halt,
+  hearAccepted,
+  hearRefused,
+  hearStored,
+  hearUnknown,
+  proceed,
+  takeCommand,
+  takeNote,
+  takeRead,
+  tickOffice,
+} from "./office.ts";
+import { createOfficeSession, type OfficeSession, restartOffice } from "./state.ts";
+
+/** The part that decides about roles, exchangeable for tests only (see internal.ts). */
+export interface MemberParts {
+  readonly stepElection: typeof stepElection;
+}
+
+/** What a member needs to start. */
+export interface MemberOptions<S, C> {
+  /** Members, times and switches of the election; `swarm` is also the log's identity. */
+  readonly config: ElectionConfig;
+  /** Chance for election timeouts; mixed with the member's id, so that one seed serves a whole swarm. */
+  readonly seed: number;
+  readonly commandSet: CommandSet<S, C>;
+  /** Where the log begins; without it genesis is taken as given at sequence 0. */
+  readonly genesis?: Pick<Genesis, "epoch" | "seq"> | undefined;
+  /**
+   * Begin with this fold instead of genesis: what a snapshot holds, `hash` being that of its text; null for a fold that
+   * comes from none. The member becomes its owner.
+   */
+  readonly snapshot?: { readonly fold: Fold<S, C>; readonly hash: string | null } | undefined;
+  /** See `OfficeConfig`. */
+  readonly countsTicksOfAppends?: boolean | undefined;
+}
+
+/** One member. */
+export interface Member<S, C> {
+  readonly config: ElectionConfig;
+  readonly chance: Chance;
+  readonly parts: MemberParts;
+  election: ElectionState;
+  office: OfficeSession<S, C>;
+  hash: { seq: number; text: string } | null;
+}
+
+/** What can happen to a member. */
+export type MemberInput<C> =
+  /** `isLate`: it was due before, as the first ticks after a pause; log time does not count it when it told a time since. */
+  | { readonly type: "tick"; readonly isLate?: boolean }
+  | { readonly type: "campaign" }
+  | { readonly type: "transfer"; readonly to: string }
+  | { readonly type: "receive"; readonly from: string; readonly message: unknown }
+  | { readonly type: "restart" }
+  /** `bytes`: about its size in the log, measured where it is left out. */
+  | { readonly type: "command"; readonly key: string; readonly command: C; readonly bytes?: number }
+  | { readonly type: "read"; readonly ticket: string }
+  | { readonly type: "stored"; readonly seq: number; readonly entry: JsonObject }
+  | { readonly type: "accepted"; readonly request: number; readonly seq: number }
+  | { readonly type: "refused"; readonly request: number; readonly lastSeq: number }
+  | { readonly type: "unknown"; readonly request: number }
+  /** Append a checkpoint. Refused out of office. */
+  | { readonly type: "checkpoint" }
+  /** The own fold at a checkpoint has this hash (of the text of `saveFold`). */
+  | { readonly type: "hashed"; readonly seq: number; readonly hash: string }
+  /** Append the news of a snapshot that was stored and read back. Refused out of office. */
+  | ({ readonly type: "snapshot" } & SnapshotNote)
+  /** The driver found that the log is not the one that was read: it is gone, ends below, or is another. */
+  | { readonly type: "distrust"; readonly reason: string };
+
+/** What a member wants done. With an `error` the input was refused and had no effect but a halt. */
+export interface MemberEffects<C> {
+  readonly error?: string;
+  readonly send: readonly Envelope[];
+  readonly appends: readonly AppendRequest<C>[];
+  readonly answers: readonly Answer[];
+  readonly reads: readonly ReadAnswer[];
+  /** A checkpoint was applied: hash the fold as it is now (`viewFold`) and tell the member with `hashed`. */
+  readonly checkpoint: CheckpointNews | null;
+  /** A snapshot entry was applied. */
+  readonly snapshot: SnapshotNews | null;
+}
+
+/** What a member shows of itself. */
+export interface MemberView {
+  readonly role: Role;
+  readonly inOffice: boolean;
+  readonly term: number;
+  readonly vote: string | null;
+  readonly leader: string | null;
+  readonly appliedSeq: number;
+  readonly hash: string;
+}
+
+/** A member that has just started, has read nothing and abstains from elections for a while. */
+export function createMember<S, C>(
+  { config, seed, commandSet, genesis, snapshot, countsTicksOfAppends }: MemberOptions<S, C>,
+  parts: MemberParts = { stepElection },
+): Member<S, C> {
+  const { node, swarm: logId, electionTicks } = config;
+  const fold = snapshot?.fold ?? emptyFold(commandSet, logId, genesis);
+  assert(fold.logId === logId, `a snapshot of log ${fold.logId} was given to a member of ${logId}`);
+  const office = createOfficeSession({ node, logId, electionTicks, countsTicksOfAppends }, fold);
+  if (typeof snapshot?.hash === "string") office.ownHashes.set(fold.seq, snapshot.hash);
+  const chance = seededChance(mixSeed(seed, config.node));
+  const election = startElection({ config, chance, tip: { term: fold.term, seq: fold.seq } });
+  return { config, chance, parts, election, office, hash: null };
+}
+
+/**
+ * Reads what is stored so far, from behind genesis, its snapshot or what it has read, into a new member. Gives the reason
+ * when the log halts it.
+ */
+export function loadLog<S, C>(member: Member<S, C>, entries: readonly JsonObject[]): string | undefined {
+  const effects = noEffects<C>();
+  for (const entry of entries) {
+    hearStored(member.office, { seq: member.office.fold.seq + 1, entry }, effects);
+    if (member.office.halted !== null) break;
+  }
+  member.election = { ...member.election, term: member.office.fold.term };
+  return haltedError(member);
+}
+
+/** What the member shows of itself now. */
+export function viewMember<S, C>(member: Member<S, C>): MemberView {
+  const { election, office } = member;
+  if (member.hash?.seq !== office.fold.seq) {
+    member.hash = { seq: office.fold.seq, text: hashFold(office.fold) };
+  }
+  return {
+    role: election.role,
+    inOffice: office.inOffice,
+    term: election.term,
+    vote: election.vote,
+    leader: election.leader,
+    appliedSeq: office.fold.seq,
+    hash: member.hash.text,
+  };
+}
+
+/** Takes one input and gives its effects. A halted member refuses everything. */
+export function stepMember<S, C>(member: Member<S, C>, input: MemberInput<C>): MemberEffects<C> {
+  const halted = haltedError(member);
+  if (halted !== undefined) return refuse(halted);
+  const turn: Turn<C> = { send: [], office: noEffects() };
+  const error = takeInput(member, input, turn);
+  if (error !== undefined && member.office.halted === null) return refuse(error);
+  settle(member, turn);
+  return {
+    ...(error === undefined ? {} : { error }),
+    send: turn.send,
+    appends: turn.office.appends,
+    answers: turn.office.answers.map((answer) => nameLeader(answer, member.election.leader)),
+    reads: turn.office.reads,
+    checkpoint: turn.office.checkpoint,
+    snapshot: turn.office.snapshot,
+  };
+}
+
+/** The effects gathered while one input is taken. */
+interface Turn<C> {
+  readonly send: Envelope[];
+  readonly office: OfficeEffects<C>;
+}
+
+function takeInput<S, C>(member: Member<S, C>, input: MemberInput<C>, turn: Turn<C>): string | undefined {
+  const { office } = member;
+  switch (input.type) {
+    case "tick":
+      tickOffice(office, input.isLate === true, turn.office);
+      return advanceElection(member, { type: "tick" }, turn);
+    case "campaign":
+      return advanceElection(member, input, turn);
+    case "transfer":
+      if (member.election.role !== "leader") return "not_leader";
+      if (!member.config.members.includes(input.to)) return "unknown_member";
+      return advanceElection(member, input, turn);
+    case "receive":
+      return takeMessage(member, input, turn);
+    case "restart":
+      restartMember(member);
+      return undefined;
+    case "command":
+      takeCommand(office, { ...input, isHandingOver: member.election.transfer !== null }, turn.office);
+      return undefined;
+    case "read":
+      takeRead(office, { ...input, isHandingOver: member.election.transfer !== null }, turn.office);
+      return undefined;
+    case "stored": {
+      const outcome = hearStored(office, input, turn.office);
+      return outcome === "gap" ? "gap" : haltedError(member);
+    }
+    case "accepted":
+      hearAccepted(office, input, turn.office);
+      return haltedError(member);
+    case "refused":
+      hearRefused(office, input, turn.office);
+      return undefined;
+    case "unknown":
+      hearUnknown(office, input.request, turn.office);
+      return undefined;
+    case "checkpoint":
+    case "snapshot":
+      return takeNote(office, { note: input, isHandingOver: member.election.transfer !== null });
+    case "hashed": {
+      const fork = hearHash(office, input);
+      if (fork !== undefined) halt(office, fork, turn.office);
+      return haltedError(member);
+    }
+    case "distrust":
+      halt(office, input.reason, turn.office);
+      return haltedError(member);
+    default:
+      return input satisfies never;
+  }
+}
+
+function takeMessage<S, C>(
+  member: Member<S, C>,
+  { from, message: value }: { readonly from: string; readonly message: unknown },
+  turn: Turn<C>,
+): string | undefined {
+  const { config, election } = member;
+  if (from === config.node) return "message is from this member itself";
+  if (!config.members.includes(from)) return "message is not from a member";
+  const parsed = parseMessage(value, { swarm: config.swarm, term: election.term });
+  if (!parsed.ok) return parsed.error;
+  return advanceElection(member, { type: "receive", from, message: parsed.message }, turn);
+}
+
+function restartMember<S, C>(member: Member<S, C>): void {
+  const { config, chance } = member;
+  member.office = restartOffice(member.office);
+  const { term, seq } = member.office.fold;
+  member.election = startElection({ config, chance, tip: { term, seq } });
+}
+
+/**
+ * Carries news between election and office until both have heard all. Two rounds are enough: an applied entry can
+ * depose, being deposed can only answer.
+ */
+function settle<S, C>(member: Member<S, C>, turn: Turn<C>): void {
+  if (member.office.halted !== null) {
+    advanceElection(member, { type: "halt" }, turn);
+    return;
+  }
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    for (const taken of turn.office.taken.splice(0))
+      advanceElection(member, { type: "office-taken", ...taken }, turn);
+    if (turn.office.yields) {
+      turn.office.yields = false;
+      advanceElection(member, { type: "yield" }, turn);
+    }
+    proceed(member.office, turn.office);
+    if (!turn.office.yields) return;
+  }
+  assert(false, `election and office did not settle in ${MAX_ROUNDS} rounds`);
+}
+
+const MAX_ROUNDS = 4;
+
+/** Steps the election and tells the office when this member begins or ceases to lead. */
+function advanceElection<S, C>(member: Member<S, C>, input: ElectionInput, turn: Turn<C>): undefined {
+  const { config, chance, office } = member;
+  const [election, send] = member.parts.stepElection(member.election, input, {
+    config,
+    chance,
+    tip: { term: office.fold.term, seq: office.fold.seq },
+    isQuiet: office.open === null || office.open.isUnknown,
+  });
+  member.election = election;
+  turn.send.push(...send);
+  const ledTerm = election.role === "leader" ? election.term : null;
+  if (office.electedTerm !== null && office.electedTerm !== ledTerm) depose(office, turn.office);
+  if (ledTerm !== null && office.electedTerm === null) elect(office, ledTerm);
+}
+
+function nameLeader(answer: Answer, leader: string | null): Answer {
+  return answer.ok || answer.error !== "not_leader" || leader === null ? answer : { ...answer, leader };
+}
+
+/** What a halted member answers to everything; undefined while it trusts its log. */
+export function haltedError<S, C>({ office }: Member<S, C>): string | undefined {
+  return office.halted === null ? undefined : `halted: ${office.halted}`;
+}
+
+function refuse<C>(error: string): MemberEffects<C> {
+  return { error, send: [], appends: [], answers: [], reads: [], checkpoint: null, snapshot: null };
+}
+
+/** FNV-1a over seed and id: members that are given the same seed must not draw the same timeouts. */
+function mixSeed(seed: number, node: string): number {
+  let mixed = 0x811c9dc5;
+  for (const character of `${seed}/${node}`) {
+    mixed = Math.imul(mixed ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0;
+  }
+  return mixed;
+}

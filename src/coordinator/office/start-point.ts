@@ -1,0 +1,183 @@
+// Where a coordinator begins: with the newest snapshot that can be verified and fits the log, or where the log begins;
+// and when it must not begin at all. Owns that decision.
+//
+// B1  A snapshot fits when the entry at its sequence carries the chain hash that its fold ends with: then it is a fold of
+//     this very log, whoever made it and whether or not the log tells of it.
+// B2  Nobody begins with less than a snapshot, or this process, has seen of the log; nor behind what it cannot read.
+// B3  A log of a later epoch begins with a snapshot, never with nothing: its genesis stands for what was before.
+import { sleep } from "../../base/index.ts";
+import { emptyFold, genesisChain, readGenesis } from "../../consensus/index.ts";
+import { isJsonObject, SwarmError } from "../../protocol/index.ts";
+import {
+  isStreamMissing,
+  type Log,
+  type LogInfo,
+  type Objects,
+  type Transport,
+} from "../../transport/index.ts";
+import { officeCommands } from "../state.ts";
+import { RUNBOOK, readJson } from "./control-log.ts";
+import { listSnapshots, type OfficeFold, readSnapshot, type SnapshotId } from "./snapshot-store.ts";
+
+/** How long a look at the log may take before its office is taken, in ms: one that was lost with a server would take 5 s. */
+const LOOK_TIMEOUT_MS = 1_000;
+
+/** A place in a log, by which it is known again. */
+export interface Place {
+  readonly logId: string;
+  readonly seq: number;
+  /** Chain hash of the entry at `seq`. */
+  readonly chain: string;
+}
+
+/** Where to begin. */
+export interface Beginning {
+  /** The fold up to there; the reader becomes its owner. */
+  readonly fold: OfficeFold;
+  /** The snapshot that it is of; null at the log's beginning. */
+  readonly snapshot: SnapshotId | null;
+  /** Newer snapshots that could not be used, and why. */
+  readonly rejected: readonly string[];
+}
+
+/**
+ * Finds where to begin, having seen `seen` before.
+ * @throws SwarmError `conflict` when the log is not what it should be: nobody may begin; `unavailable` while it cannot be
+ *   told, or nothing has begun yet.
+ */
+export async function findBeginning(
+  { log, snapshots }: { log: Log; snapshots: Objects },
+  seen?: Place,
+): Promise<Beginning> {
+  const ids = await listSnapshots(snapshots);
+  const { info, head } = await lookAtLog(log, ids[0]);
+  const logId = head.logId as string;
+  const foreign = ids.find((id) => id.logId !== logId);
+  if (foreign !== undefined) {
+    throw refuse(`the log is ${logId}, but the snapshot of ${foreign.seq} is of log ${foreign.logId}`);
+  }
+  const newest = ids[0];
+  if (newest !== undefined && newest.seq > info.lastSeq) {
+    throw refuse(
+      `the log ends at ${info.lastSeq}, below ${newest.seq} of epoch ${newest.epoch}, which a snapshot holds`,
+    );
+  }
+  if (seen !== undefined) await checkSeen(log, info, { ...seen, logId }, seen);
+  const rejected: string[] = [];
+  for (const id of ids) {
+    if (id.seq < info.firstSeq) break;
+    const read = await readSnapshot(snapshots, id);
+    if (!read.ok) {
+      rejected.push(read.fault);
+      continue;
+    }
+    const chain = await readChain(log, id.seq);
+    if (chain === null)
+      throw new SwarmError("unavailable", `entry ${id.seq} of the control log is not there yet`);
+    if (chain !== read.fold.chain) {
+      throw refuse(`entry ${id.seq} is not the one that its snapshot was made behind`); // B1
+    }
+    return { fold: read.fold, snapshot: id, rejected };
+  }
+  return { fold: beginAtGenesis(info, head, rejected), snapshot: null, rejected };
+}
+
+/** The log's counts and first entry. */
+async function lookAtLog(log: Log, newest: SnapshotId | undefined) {
+  const kept = newest === undefined ? "" : `, but there is a snapshot of ${newest.seq}`;
+  let info: LogInfo;
+  try {
+    info = await log.info();
+  } catch (error) {
+    if (newest === undefined || !isStreamMissing(error)) throw error;
+    throw refuse(`the log's stream is gone${kept}`);
+  }
+  if (info.messages === 0) {
+    if (newest === undefined && info.lastSeq === 0) {
+      throw new SwarmError("unavailable", "the control log has not begun; run `murmur init`");
+    }
+    throw refuse(`the log is empty behind ${info.lastSeq}${kept}`);
+  }
+  const first = await log.get(info.firstSeq);
+  if (first === null) throw new SwarmError("unavailable", "the control log's first entry is not there yet");
+  const head = readJson(first);
+  if (typeof head.logId !== "string") throw refuse(`sequence ${info.firstSeq} is no entry of a control log`);
+  return { info, head };
+}
+
+async function checkSeen(log: Log, info: LogInfo, { logId }: Place, seen: Place): Promise<void> {
+  if (logId !== seen.logId) throw refuse(`the log is ${logId}; this coordinator has read ${seen.logId}`);
+  if (info.lastSeq < seen.seq) {
+    throw refuse(`the log ends at ${info.lastSeq}, below ${seen.seq}, which this coordinator has read`);
+  }
+  if (seen.seq < info.firstSeq) return;
+  const chain = await readChain(log, seen.seq);
+  if (chain !== null && chain !== seen.chain) {
+    throw refuse(`entry ${seen.seq} is not the one that this coordinator has read`);
+  }
+}
+
+function beginAtGenesis(info: LogInfo, head: object, rejected: readonly string[]): OfficeFold {
+  const why = rejected.length === 0 ? "there is no snapshot" : rejected.join("; ");
+  if (!isJsonObject(head) || head.type !== "genesis") {
+    throw refuse(`the log begins at ${info.firstSeq}, behind its genesis, and ${why}`);
+  }
+  const read = readGenesis(head);
+  if (!read.ok) throw refuse(read.fault);
+  if (read.epoch > 1) throw refuse(`the log begins with epoch ${read.epoch}, and ${why}`); // B3
+  return emptyFold(officeCommands, read.logId, { epoch: read.epoch, seq: info.firstSeq });
+}
+
+/** The chain hash that the entry at `seq` ends with; null when there is none. */
+export async function readChain(log: Log, seq: number): Promise<string | null> {
+  const stored = await log.get(seq);
+  if (stored === null) return null;
+  const entry = readJson(stored);
+  if (typeof entry.chain === "string") return entry.chain;
+  const genesis = readGenesis(entry);
+  return genesis.ok ? genesisChain(genesis.logId, genesis.epoch) : "none";
+}
+
+/** Whether another entry than the one that was read stands at `place`; null where nothing can be told. */
+export async function isExchanged(log: Log, { seq, chain }: Place): Promise<boolean | null> {
+  const found = await readChain(log, seq).catch(() => null);
+  return found === null ? null : found !== chain;
+}
+
+/**
+ * Whether `append` would take the office of another log than the one that was read up to `place`: one that was exchanged
+ * may have grown to just that place, where the expected sequence alone would fence nothing. Null where that cannot be told:
+ * a log that is away may come back as another one before the append reaches it.
+ */
+export async function takesAnotherLog(
+  log: Log,
+  place: Place,
+  { entry, expectedLastSeq }: { entry: { readonly type: string }; expectedLastSeq: number | null },
+): Promise<boolean | null> {
+  if (entry.type !== "office-taken" || place.seq !== expectedLastSeq) return false;
+  const seen = new AbortController();
+  const late = sleep(LOOK_TIMEOUT_MS, { signal: seen.signal }).catch(() => undefined);
+  try {
+    return await Promise.race([isExchanged(log, place), late.then(() => null)]);
+  } finally {
+    seen.abort();
+  }
+}
+
+/** The log is not what it should be: who reads it halts. */
+export function refuse(reason: string): SwarmError {
+  return new SwarmError("conflict", `${reason}; see ${RUNBOOK}`);
+}
+
+/** True when the log begins a later epoch than this one: somebody recovered it. */
+export async function isRecovered(log: Log, epoch: number): Promise<boolean> {
+  const { messages, firstSeq } = await log.info();
+  const first = messages === 0 ? null : await log.get(firstSeq);
+  const genesis = first === null ? null : readGenesis(readJson(first));
+  return genesis?.ok === true && genesis.epoch > epoch;
+}
+
+/** The two places where an office is kept. */
+export function officeStores(transport: Transport): { log: Log; snapshots: Objects } {
+  return { log: transport.log("office"), snapshots: transport.snapshots };
+}

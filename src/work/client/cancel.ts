@@ -1,0 +1,187 @@
+// Cancelling: the durable part is the `cancelled` result (or the scope's mark); purge and broadcast make it fast.
+// I1: the result decides the race with the agent: first writer wins.
+import { type Clock, sleep } from "../../base/index.ts";
+import {
+  encode,
+  HEADERS,
+  NO_SCOPE,
+  type Placement,
+  type Result,
+  type Subjects,
+  SwarmError,
+  type TaskAddress,
+  toSwarmError,
+  type WhereReply,
+} from "../../protocol/index.ts";
+import type { Log, Stored, Transport } from "../../transport/index.ts";
+import { queuedAtMs } from "../attempt/settlement.ts";
+import type { ResultStore } from "../stores/outcome.ts";
+import { markScope } from "../stores/scopes.ts";
+import { readPlacedTask } from "../worker/placed-queue.ts";
+import type { OpenBallotReply } from "./open-ballots.ts";
+import type { Located, TaskReader } from "./status.ts";
+
+interface CancelParts {
+  transport: Transport;
+  subjects: Subjects;
+  clock: Clock;
+  outcomes: ResultStore;
+  reader: TaskReader;
+}
+
+/** How many results of a cancelled scope are on their way at once. */
+const STORES_IN_FLIGHT = 64;
+
+/** How long a cancel waits for somebody in office who knows of a ballot, when its caller says nothing, in ms. */
+export const CANCEL_TIMEOUT_MS = 5_000;
+/** The pause before it is looked again, in ms: 1/10 of the shortest election. */
+const CANCEL_PAUSE_MS = 50;
+
+/**
+ * Cancels one task. @throws SwarmError `not_found`; `conflict` when it ended before; `unavailable` when nobody who would know
+ * it took the office within `timeoutMs`: then nothing was cancelled.
+ */
+export async function cancelTask(
+  parts: CancelParts,
+  taskId: string,
+  { timeoutMs = CANCEL_TIMEOUT_MS }: { timeoutMs?: number | undefined } = {},
+): Promise<void> {
+  const { reader, clock } = parts;
+  const endMs = clock.now() + timeoutMs;
+  for (;;) {
+    const found = await reader.locate(taskId);
+    if (found !== null) return cancelStoredTask(parts, taskId, found);
+    try {
+      const open = await reader.findBallot(taskId);
+      if (open !== null) return await cancelBallot(parts, taskId, open);
+      if ((await reader.locate(taskId)) !== null) continue; // it ended, or came, between two looks
+      throw new SwarmError("not_found", `no task ${taskId} is stored here`);
+    } catch (error) {
+      if (toSwarmError(error).code !== "unavailable" || clock.now() + CANCEL_PAUSE_MS >= endMs) throw error;
+      await sleep(CANCEL_PAUSE_MS, { clock });
+    }
+  }
+}
+
+async function cancelStoredTask(parts: CancelParts, taskId: string, found: Located): Promise<void> {
+  const { transport, subjects, reader, outcomes } = parts;
+  const { filters } = subjects;
+  if (found.place === "result") throw endedBefore(taskId);
+  const scope = found.scope ?? NO_SCOPE;
+  const at: TaskAddress = { capability: found.capability, priority: "normal", scope, taskId };
+  // Before the result: whoever runs it lets go of it then.
+  const running = await reader.findRunning(taskId, found);
+  const task = { at, placement: found.placement, running };
+  const result = cancelledResult(task, found.stored, parts.clock.now());
+  const stored = await outcomes.store(at, result, "json", found.stored.header(HEADERS.ballot)); // I1
+  transport.bus.publish(subjects.cancel(scope, taskId), encode({}));
+  await Promise.all([
+    transport.log("tasks").purge({ filter: filters.taskById(taskId) }),
+    transport.log("tasks").purge({ filter: filters.placedById(taskId) }),
+    transport.log("later").purge({ filter: filters.laterById(taskId) }),
+    transport.log("later").purge({ filter: filters.dueById(taskId) }),
+  ]);
+  await transport.bus.flush();
+  if (!stored) throw endedBefore(taskId);
+}
+
+/** Cancels an open ballot: its result is stored here, and the holder of the office lets its seats go. */
+async function cancelBallot(parts: CancelParts, taskId: string, open: OpenBallotReply): Promise<void> {
+  const { transport, subjects, outcomes } = parts;
+  const { capability, priority, scope } = open.ballot;
+  const nowMs = parts.clock.now();
+  const result: Result = {
+    taskId,
+    status: "cancelled",
+    error: { code: "cancelled", message: "the task was cancelled", retryable: false },
+    attempt: open.attempt,
+    agent: open.agent,
+    startedAt: open.startedAt,
+    finishedAt: new Date(nowMs).toISOString(),
+    queuedMs: 0,
+    ranMs: Math.max(0, nowMs - Date.parse(open.startedAt)),
+  };
+  const stored = await outcomes.store({ capability, priority, scope, taskId }, result, "json"); // I1
+  transport.bus.publish(subjects.cancel(scope, taskId), encode({}));
+  await transport.bus.flush();
+  if (!stored) throw endedBefore(taskId);
+}
+
+/** Cancels everything of a scope, now and later. Resolves when every task that was stored has its result. */
+export async function cancelScope(parts: CancelParts, scope: string): Promise<void> {
+  const { transport, subjects } = parts;
+  const { filters } = subjects;
+  if (scope === NO_SCOPE) {
+    throw new SwarmError(
+      "invalid_input",
+      `the scope "-" is every task without a scope and cannot be cancelled as one`,
+      { field: "scope" },
+    );
+  }
+  const nowMs = parts.clock.now();
+  await markScope(transport, scope, nowMs);
+  transport.bus.publish(subjects.cancel(scope, NO_SCOPE), encode({}));
+  await transport.bus.flush();
+  await Promise.all([
+    cancelStored(parts, transport.log("tasks"), filters.tasksInScope(scope)),
+    cancelStored(parts, transport.log("tasks"), filters.placedInScope(scope)),
+    cancelStored(parts, transport.log("later"), filters.dueInScope(scope)),
+    cancelStored(parts, transport.log("later"), filters.laterInScope(scope)),
+  ]);
+}
+
+/** Gives each stored task of the filter its `cancelled` result, then purges what was read. */
+async function cancelStored(parts: CancelParts, log: Log, filter: string): Promise<void> {
+  const { subjects, outcomes, clock } = parts;
+  const { lastSeq } = await log.info();
+  let storing: Promise<boolean>[] = [];
+  for await (const stored of log.read({ filter })) {
+    const task = readStored(subjects, stored);
+    if (task === null) continue;
+    const result = cancelledResult(task, stored, clock.now());
+    storing.push(outcomes.store(task.at, result, "json", stored.header(HEADERS.ballot)));
+    if (storing.length >= STORES_IN_FLIGHT) {
+      await Promise.all(storing);
+      storing = [];
+    }
+  }
+  await Promise.all(storing);
+  await log.purge({ filter, beforeSeq: lastSeq + 1 });
+}
+
+interface StoredTask {
+  at: TaskAddress;
+  placement?: Placement | undefined;
+  /** The attempt that is broken off. */
+  running?: WhereReply | null;
+}
+
+/** What is stored in the task and the later stream: waiting, placed, due or scheduled. */
+function readStored(subjects: Subjects, stored: Stored): StoredTask | null {
+  const placed = readPlacedTask(subjects, stored);
+  if (placed !== null) return placed;
+  const at =
+    subjects.readTask(stored.subject) ?? subjects.readTask(stored.header(HEADERS.scheduleTarget) ?? "");
+  return at === null ? null : { at };
+}
+
+function cancelledResult({ at, placement, running }: StoredTask, stored: Stored, nowMs: number): Result {
+  const now = new Date(nowMs).toISOString();
+  const startedAt = running?.startedAt ?? now;
+  return {
+    taskId: at.taskId,
+    status: "cancelled",
+    error: { code: "cancelled", message: "the task was cancelled", retryable: false },
+    attempt: running?.attempt ?? 0,
+    agent: running?.agent ?? "-",
+    startedAt,
+    finishedAt: now,
+    queuedMs: Math.max(0, Date.parse(startedAt) - queuedAtMs(stored, placement)),
+    ranMs: Math.max(0, nowMs - Date.parse(startedAt)),
+    ...(placement === undefined ? {} : { placement }),
+  };
+}
+
+function endedBefore(taskId: string): SwarmError {
+  return new SwarmError("conflict", `task ${taskId} had ended already; see murmur task show ${taskId}`);
+}

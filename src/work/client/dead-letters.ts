@@ -1,0 +1,107 @@
+// Dead letters: listed, shown, handed in anew, removed.
+import {
+  type DeadLetter,
+  deadLetterSchema,
+  decode,
+  parse,
+  parseTask,
+  type Subjects,
+  type SubmitReply,
+  SwarmError,
+  type TaskInput,
+} from "../../protocol/index.ts";
+import type { Stored, Transport } from "../../transport/index.ts";
+import { isBlobRef, unpackBlob, unpackStored } from "../stores/bodies.ts";
+
+/** How many letters `list` shows when the caller names no limit. */
+const DEFAULT_LIMIT = 50;
+/** The label that names the task whose replay a task is. */
+export const REPLAY_LABEL = "replayOf";
+
+/** Dead letters of the swarm. */
+export interface DeadLetters {
+  /** The oldest letters first. */
+  list(options?: { capability?: string | undefined; limit?: number | undefined }): Promise<DeadLetter[]>;
+  /** @throws SwarmError `not_found`. */
+  show(taskId: string): Promise<DeadLetter>;
+  /**
+   * Hands the task in anew under a new id, labelled `replayOf: <id>`, then removes the letter; the old result stays.
+   * A deadline that has passed is left out.
+   * @throws SwarmError `not_found`; `invalid_input` when the payload is no task (it never was one).
+   */
+  replay(taskId: string): Promise<SubmitReply>;
+  /** Removes one letter, those of a capability, or all. Resolves to how many. */
+  purge(options?: { taskId?: string | undefined; capability?: string | undefined }): Promise<number>;
+  /** How many letters each capability has. */
+  counts(): Promise<Map<string, number>>;
+}
+
+/** Dead letters over their stream; `submit` is how a replay is handed in. */
+export function createDeadLetters(parts: {
+  transport: Transport;
+  subjects: Subjects;
+  submit: (task: TaskInput) => Promise<SubmitReply>;
+}): DeadLetters {
+  const { transport, subjects } = parts;
+  const { filters } = subjects;
+  const log = transport.log("dead");
+
+  async function read(stored: Stored): Promise<DeadLetter> {
+    return parse(deadLetterSchema, (await unpackStored(stored, transport.blobs)).value, "dead letter");
+  }
+
+  async function find(taskId: string): Promise<Stored> {
+    const stored = await log.last(filters.deadById(taskId), { fresh: true });
+    if (stored === null)
+      throw new SwarmError("not_found", `no dead letter of task ${taskId}; see murmur dead ls`);
+    return stored;
+  }
+
+  async function readPayload(letter: DeadLetter): Promise<unknown> {
+    const body = Buffer.from(letter.payload, "base64");
+    const { value, encoding } = decode(body, letter.contentType ?? undefined);
+    return isBlobRef(value) ? unpackBlob(value, encoding, transport.blobs) : value;
+  }
+
+  return {
+    async list(options = {}) {
+      const filter =
+        options.capability === undefined ? filters.allDead : filters.deadOfCapability(options.capability);
+      const letters: DeadLetter[] = [];
+      for await (const stored of log.read({ filter, limit: options.limit ?? DEFAULT_LIMIT }))
+        letters.push(await read(stored));
+      return letters;
+    },
+    show: async (taskId) => read(await find(taskId)),
+    async replay(taskId) {
+      const stored = await find(taskId);
+      const letter = await read(stored);
+      const value = await readPayload(letter);
+      const { id: _id, notBefore: _notBefore, deadline, ...task } = parseTask(value);
+      const reply = await parts.submit({
+        ...task,
+        capability: letter.capability,
+        priority: letter.priority,
+        scope: letter.scope,
+        labels: { ...task.labels, [REPLAY_LABEL]: taskId },
+        ...(deadline === undefined || Date.parse(deadline) <= Date.parse(letter.diedAt) ? {} : { deadline }),
+      });
+      await log.delete(stored.seq);
+      return reply;
+    },
+    purge(options = {}) {
+      if (options.taskId !== undefined) return log.purge({ filter: filters.deadById(options.taskId) });
+      if (options.capability !== undefined)
+        return log.purge({ filter: filters.deadOfCapability(options.capability) });
+      return log.purge({ filter: filters.allDead });
+    },
+    async counts() {
+      const counts = new Map<string, number>();
+      for (const [subject, count] of await log.subjects(filters.allDead)) {
+        const capability = subjects.readOutcome(subject)?.capability;
+        if (capability !== undefined) counts.set(capability, (counts.get(capability) ?? 0) + count);
+      }
+      return counts;
+    },
+  };
+}

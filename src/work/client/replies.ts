@@ -1,0 +1,24 @@
+// Error replies as NATS services write them: two headers for any client, the catalogue's error in the body.
+import {
+  CONTENT_TYPES,
+  type Encoding,
+  ERROR_CATALOGUE,
+  encode,
+  HEADERS,
+  type SwarmError,
+} from "../../protocol/index.ts";
+
+/** The body and headers of an error reply. */
+export function errorReply(
+  error: SwarmError,
+  encoding: Encoding = "json",
+): { body: Uint8Array; headers: Record<string, string> } {
+  return {
+    body: encode({ error: error.toWire() }, encoding),
+    headers: {
+      [HEADERS.contentType]: CONTENT_TYPES[encoding],
+      [HEADERS.serviceErrorCode]: String(ERROR_CATALOGUE[error.code].status),
+      [HEADERS.serviceError]: error.message.replace(/\s+/g, " ").slice(0, 500),
+    },
+  };
+}

@@ -1,0 +1,72 @@
+// Bodies of tasks and results: encoded inline up to 512 KiB, by blob reference above.
+import {
+  blobSchema,
+  CONTENT_TYPES,
+  decode,
+  type Encoding,
+  encode,
+  HEADERS,
+  INLINE_LIMIT_BYTES,
+  PROTOCOL_VERSION,
+  parse,
+} from "../../protocol/index.ts";
+import type { Blobs, Headers, Incoming } from "../../transport/index.ts";
+
+const INLINE_HEADERS: Record<Encoding, Headers> = {
+  json: Object.freeze({ [HEADERS.contentType]: CONTENT_TYPES.json, [HEADERS.version]: PROTOCOL_VERSION }),
+  msgpack: Object.freeze({
+    [HEADERS.contentType]: CONTENT_TYPES.msgpack,
+    [HEADERS.version]: PROTOCOL_VERSION,
+  }),
+};
+
+/** The headers of every body in that encoding. */
+export function bodyHeaders(encoding: Encoding): Headers {
+  return INLINE_HEADERS[encoding];
+}
+
+/** Encodes a value; what is over 512 KiB is put into the blob store and a reference is returned in its place. */
+export async function packLarge(bytes: Uint8Array, encoding: Encoding, blobs: Blobs): Promise<Uint8Array> {
+  return bytes.length <= INLINE_LIMIT_BYTES ? bytes : encode(await blobs.put(bytes), encoding);
+}
+
+/** True when the bytes need {@link packLarge}. */
+export function isLarge(bytes: Uint8Array): boolean {
+  return bytes.length > INLINE_LIMIT_BYTES;
+}
+
+/** Decodes a body without fetching blobs. @throws SwarmError `invalid_input`. */
+export function unpack(message: Incoming): { value: unknown; encoding: Encoding } {
+  return decode(message.data, message.header(HEADERS.contentType));
+}
+
+/** The first byte of every result in JSON; in MessagePack it would be the number 123, which is no result. */
+const OPEN_BRACE = 0x7b;
+
+/** Decodes a result, following a blob reference. Its headers are looked at only when its first byte does not tell. */
+export async function unpackResult(message: Incoming, blobs: Blobs): Promise<unknown> {
+  if (message.data[0] !== OPEN_BRACE) return (await unpackStored(message, blobs)).value;
+  const { value, encoding } = decode(message.data, CONTENT_TYPES.json);
+  return isBlobRef(value) ? unpackBlob(value, encoding, blobs) : value;
+}
+
+/** True when a decoded body is a blob reference. */
+export function isBlobRef(value: unknown): boolean {
+  return typeof value === "object" && value !== null && Object.hasOwn(value, "$blob");
+}
+
+/** Fetches and decodes the body behind a reference. @throws SwarmError `invalid_input`, `not_found`, `internal`. */
+export async function unpackBlob(value: unknown, encoding: Encoding, blobs: Blobs): Promise<unknown> {
+  const reference = parse(blobSchema, value, "blob reference");
+  return decode(await blobs.get(reference), CONTENT_TYPES[encoding]).value;
+}
+
+/** Decodes a stored body, following a blob reference. */
+export async function unpackStored(
+  message: Incoming,
+  blobs: Blobs,
+): Promise<{ value: unknown; encoding: Encoding }> {
+  const inline = unpack(message);
+  if (!isBlobRef(inline.value)) return inline;
+  return { value: await unpackBlob(inline.value, inline.encoding, blobs), encoding: inline.encoding };
+}

@@ -1,0 +1,193 @@
+// The end of a task: its one result, and a dead letter when it failed. The order is fixed: result, dead letter, then
+// (by the caller) the ack. Whoever finds a stored result repeats what may be missing after it.
+// I1: a result is stored once; the second writer is refused and told so.
+// I2: an unknown append is settled by the same append again, never by assuming.
+import { createHash } from "node:crypto";
+import { backoffDelayMs, type Chance, type Clock, type Meter, sleep } from "../../base/index.ts";
+import {
+  type DeadLetter,
+  type Encoding,
+  encode,
+  HEADERS,
+  isToken,
+  NO_SCOPE,
+  PRIORITIES,
+  parse,
+  type Result,
+  type ResultStatus,
+  resultSchema,
+  type Subjects,
+  SwarmError,
+  showValue,
+  type TaskAddress,
+} from "../../protocol/index.ts";
+import type { Headers, Log, Stored, Transport } from "../../transport/index.ts";
+import { bodyHeaders, isLarge, packLarge, unpackStored } from "./bodies.ts";
+
+/** Waits between tries of an append whose fate is unknown. */
+const SETTLE_BACKOFF = { backoffMs: 200, factor: 2, maxBackoffMs: 5_000, jitter: 0.2 };
+/** How often an unknown append is tried before the task is left to its redelivery: about a minute. */
+const SETTLE_TRIES = 15;
+
+/** Stores and reads results and dead letters. */
+export interface ResultStore {
+  /**
+   * Stores the result; false when the task already had one (I1). `ballot`: the task is a question of this ballot, which is
+   * counted as an answer and not as a task. @throws SwarmError `unavailable` after many tries.
+   */
+  store(at: TaskAddress, result: Result, encoding: Encoding, ballot?: string): Promise<boolean>;
+  /** The same with a result, or a reference to it, that was encoded before. */
+  storeBytes(at: TaskAddress, status: ResultStatus, bytes: Uint8Array, encoding: Encoding): Promise<boolean>;
+  /** The stored result of a task, wherever its capability. */
+  read(taskId: string): Promise<{ result: Result; capability: string } | null>;
+  /** Stores a dead letter; one that is there already stays. */
+  bury(at: TaskAddress, letter: DeadLetter): Promise<void>;
+}
+
+/** Outcomes over the result and dead-letter streams. */
+export function createResultStore(parts: {
+  transport: Transport;
+  subjects: Subjects;
+  meter: Meter;
+  clock: Clock;
+  chance: Chance;
+}): ResultStore {
+  const { transport, subjects, meter } = parts;
+  const results = transport.log("results");
+  const dead = transport.log("dead");
+
+  /** Appends until acknowledged or refused (I2). False when refused. */
+  async function appendSettled(
+    log: Log,
+    subject: string,
+    data: Uint8Array,
+    headers: Headers,
+  ): Promise<boolean> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await log.append(subject, data, { headers });
+        return true;
+      } catch (error) {
+        if (!(error instanceof SwarmError)) throw error;
+        if (error.code === "conflict") return false;
+        if (error.code !== "unavailable" || attempt >= SETTLE_TRIES) throw error;
+        await sleep(backoffDelayMs(SETTLE_BACKOFF, attempt, parts.chance), { clock: parts.clock });
+      }
+    }
+  }
+
+  async function storeBytes(
+    at: TaskAddress,
+    status: ResultStatus,
+    bytes: Uint8Array,
+    encoding: Encoding,
+    ballot?: string,
+  ): Promise<boolean> {
+    const { capability, scope, taskId } = at;
+    const headers = bodyHeaders(encoding);
+    const subject = subjects.result(capability, scope, taskId);
+    const marked = ballot === undefined ? headers : { ...headers, [HEADERS.ballot]: ballot };
+    const stored = await appendSettled(results, subject, bytes, marked);
+    if (stored)
+      (ballot === undefined ? meter.tasksFinished : meter.ballotAnswers).inc({ capability, status });
+    else meter.fencedWrites.inc({ kind: "result" });
+    return stored;
+  }
+
+  return {
+    async store(at, result, encoding, ballot) {
+      let bytes = encode(result, encoding);
+      if (isLarge(bytes)) bytes = await packLarge(bytes, encoding, transport.blobs);
+      return storeBytes(at, result.status, bytes, encoding, ballot);
+    },
+    storeBytes,
+    async read(taskId) {
+      const stored = await results.last(subjects.filters.resultById(taskId));
+      if (stored === null) return null;
+      const { value } = await unpackStored(stored, transport.blobs);
+      const result = readResult(value);
+      return { result, capability: subjects.readOutcome(stored.subject)?.capability ?? "" };
+    },
+    async bury(at, letter) {
+      const subject = subjects.dead(at.capability, at.taskId);
+      if ((await dead.last(subject, { fresh: true })) !== null) return;
+      let bytes = encode(letter);
+      if (isLarge(bytes)) bytes = await packLarge(bytes, "json", transport.blobs);
+      await appendSettled(dead, subject, bytes, bodyHeaders("json"));
+    },
+  };
+}
+
+/** A stored result, parsed. */
+export function readResult(value: unknown): Result {
+  return parse(resultSchema, value, "stored result");
+}
+
+/**
+ * Buries a message whose subject is no task address (a direct publish with, say, an id of 300 characters), or which was
+ * placed without saying what and on whom: it cannot have a result, and must not be lost. Its letter stands under an id
+ * derived from the subject.
+ */
+export async function buryUnreadable(
+  outcomes: ResultStore,
+  delivery: Stored,
+  nowMs: number,
+): Promise<{ taskId: string; error: SwarmError }> {
+  const [, kind, capability = "", priority = "", scope = ""] = delivery.subject.split(".");
+  const isPlaced = kind === "placed";
+  const digest = createHash("sha256").update(delivery.subject).digest("hex").slice(0, 32);
+  const at: TaskAddress = {
+    capability: isToken(capability) && !isPlaced ? capability : "unreadable",
+    priority: PRIORITIES.find((known) => known === priority) ?? "normal",
+    scope: isToken(scope) ? scope : NO_SCOPE,
+    taskId: `unreadable-${digest}`,
+  };
+  const error = isPlaced ? unreadablePlacement(delivery) : unreadableSubject(delivery);
+  const now = new Date(nowMs).toISOString();
+  const result: Result = {
+    taskId: at.taskId,
+    status: "failed",
+    error: { code: error.code, message: error.message, field: error.field, retryable: false },
+    attempt: 0,
+    agent: "-",
+    startedAt: now,
+    finishedAt: now,
+    queuedMs: Math.max(0, nowMs - delivery.storedAtMs),
+    ranMs: 0,
+  };
+  await outcomes.bury(at, deadLetterOf(at, delivery, result));
+  return { taskId: at.taskId, error };
+}
+
+function unreadableSubject({ subject }: Stored): SwarmError {
+  return new SwarmError(
+    "invalid_input",
+    `a task's subject must end in <capability>.<priority>.<scope>.<id>, each 1–64 of A–Z a–z 0–9 _ -, got ${showValue(subject)}`,
+    { field: "subject" },
+  );
+}
+
+function unreadablePlacement({ subject }: Stored): SwarmError {
+  return new SwarmError(
+    "invalid_input",
+    `a placed task's subject must end in <host>.<agent>.<scope>.<id> and its ${HEADERS.placement} header must name the same host and agent, got ${showValue(subject)}`,
+    { field: HEADERS.placement },
+  );
+}
+
+/** The dead letter of a delivery. */
+export function deadLetterOf(at: TaskAddress, delivery: Stored, result: Result): DeadLetter {
+  return {
+    taskId: at.taskId,
+    capability: at.capability,
+    priority: at.priority,
+    scope: at.scope,
+    subject: delivery.subject,
+    reason: result.error ?? { code: "internal", message: "failed without a reason", retryable: false },
+    attempts: result.attempt,
+    agent: result.agent,
+    diedAt: result.finishedAt,
+    payload: Buffer.from(delivery.data).toString("base64"),
+    contentType: delivery.header("Content-Type") ?? null,
+  };
+}

@@ -1,0 +1,239 @@
+// The simulator on demand: runs seeds of its worlds on all cores, shows how far it is, and says what failed and how to see
+// it again. Owns the command line; a seed is test/consensus/sim/world.ts, many of them are sweep.ts.
+
+import { availableParallelism } from "node:os";
+import { parseArgs } from "node:util";
+import { BENCHES, benchOf } from "../../test/consensus/sim/benches.ts";
+import { MEMBER_MUTANTS } from "../../test/consensus/sim/member-mutants.ts";
+import { LINE_MUTANTS } from "../../test/consensus/sim/mutants.ts";
+import { sweep, type Tally } from "../../test/consensus/sim/sweep.ts";
+import { describeFailure, listFaults, runSeed } from "../../test/consensus/sim/world.ts";
+
+const WORLDS = Object.keys(BENCHES);
+/** Below this many seeds a fault that never happened says nothing. */
+const ENOUGH_SEEDS = 100;
+
+const USAGE = `Usage: npm run sim -- [--seeds N] [--from N] [--world ${WORLDS.join("|")}] [--threads N] [--json]
+       npm run sim -- --seed N [--world ${WORLDS.join("|")}] [--trace]
+       npm run sim -- --mutants [--seeds N] [--from N] [--world ${WORLDS.join("|")}]
+
+Simulates whole swarms of coordinators, one a seed, in which everything breaks and then heals.
+
+  --seeds N     how many seeds of each world; default 200
+  --from N      the first seed; default 1
+  --world NAME  only this world; default: ${WORLDS.join(" and ")}
+  --threads N   default: one for each core
+  --json        the summary as one JSON document on standard output
+  --seed N      replay one seed: the same lines again, byte for byte, as the digest shows
+  --trace       with --seed: every line and reply, each behind its step and member
+  --mutants     show that deliberate bugs are noticed: the first seed that does, and what it says
+
+Exit codes: 0 everything held and (from ${ENOUGH_SEEDS} seeds on) every kind of fault happened, 1 it did not, 2 usage.
+`;
+
+/** How often progress is shown, in ms: on a terminal, and where every line stays. */
+const TERMINAL_INTERVAL_MS = 200;
+const LINE_INTERVAL_MS = 10_000;
+
+/** What came of one world. */
+interface Outcome {
+  readonly world: string;
+  readonly tally: Tally;
+  readonly tookMs: number;
+  /** Kinds of fault that never happened, though there were enough seeds. */
+  readonly missing: readonly string[];
+}
+
+const options = readOptions();
+const held = options.mutants
+  ? await showMutants()
+  : options.seed === null
+    ? await sweepWorlds()
+    : await replay(options.seed);
+process.exitCode = held ? 0 : 1;
+
+// Sweeping
+
+async function sweepWorlds(): Promise<boolean> {
+  const outcomes: Outcome[] = [];
+  for (const world of options.worlds) outcomes.push(await sweepWorld(world));
+  const sound = outcomes.every(isSound);
+  if (options.json) print(JSON.stringify(summarise(outcomes, sound), null, 2));
+  return sound;
+}
+
+async function sweepWorld(world: string): Promise<Outcome> {
+  const { from, seeds, threads, json } = options;
+  const startedMs = performance.now();
+  const progress = createProgress(world);
+  const tally = await sweep(
+    { world, from, to: from + seeds },
+    {
+      threads: Math.min(threads, seeds),
+      onProgress(sum, { failures }) {
+        for (const { seed, failure } of json ? [] : failures) {
+          progress.clear();
+          print(`world "${world}", seed ${seed} failed: ${failure}\n  replay: ${replayCommand(world, seed)}`);
+        }
+        progress.show(sum);
+      },
+    },
+  );
+  progress.clear();
+  const faults = listFaults(benchOf(world));
+  const missing =
+    tally.seeds >= ENOUGH_SEEDS ? faults.filter((fault) => tally.faults[fault] === undefined) : [];
+  const outcome = { world, tally, tookMs: performance.now() - startedMs, missing };
+  if (!json) report(outcome, faults);
+  return outcome;
+}
+
+function report(outcome: Outcome, faults: readonly string[]): void {
+  const { world, tally, tookMs, missing } = outcome;
+  for (const fault of faults) print(`${String(tally.faults[fault] ?? 0).padStart(10)}  ${fault}`);
+  const [first] = tally.failures;
+  if (first !== undefined) print(`world "${world}", ${describeFailure(first)}`);
+  if (missing.length > 0) print(`never happened: ${missing.join(", ")}`);
+  const failed = tally.failures.length === 0 ? "held" : `run, ${tally.failures.length} failed`;
+  print(
+    `world "${world}": ${tally.seeds} seeds ${failed}: ${tally.terms} terms, ${tally.answered} commands, ` +
+      `${tally.lines} lines in ${(tookMs / 1_000).toFixed(1)} s`,
+  );
+}
+
+function summarise(outcomes: readonly Outcome[], sound: boolean) {
+  const worlds = outcomes.map(({ world, tally, tookMs, missing }) => ({
+    world,
+    ...tally,
+    faults: Object.fromEntries(
+      listFaults(benchOf(world)).map((fault) => [fault, tally.faults[fault] ?? 0] as const),
+    ),
+    failures: tally.failures.map(({ seed, failure, digest }) => ({
+      ...{ seed, failure, digest },
+      replay: replayCommand(world, seed),
+    })),
+    missing,
+    tookMs: Math.round(tookMs),
+  }));
+  return { sound, from: options.from, seeds: options.seeds, worlds };
+}
+
+function isSound({ tally, missing }: Outcome): boolean {
+  return tally.failures.length === 0 && missing.length === 0;
+}
+
+function replayCommand(world: string, seed: number): string {
+  return `npm run sim -- --world ${world} --seed ${seed}`;
+}
+
+/** How far a world is, on standard error. */
+function createProgress(world: string) {
+  const { seeds } = options;
+  const { isTTY = false } = process.stderr;
+  const startedMs = performance.now();
+  let shownMs = startedMs;
+  return {
+    show({ seeds: done, failures }: Tally): void {
+      const nowMs = performance.now();
+      if (nowMs - shownMs < (isTTY ? TERMINAL_INTERVAL_MS : LINE_INTERVAL_MS)) return;
+      shownMs = nowMs;
+      const leftSeconds = Math.ceil(((nowMs - startedMs) / done) * ((seeds - done) / 1_000));
+      const text = `world "${world}": ${done} of ${seeds} seeds, ${failures.length} failed, ${leftSeconds} s left`;
+      process.stderr.write(isTTY ? `\r\x1b[K${text}` : `${text}\n`);
+    },
+    clear(): void {
+      if (isTTY) process.stderr.write("\r\x1b[K");
+    },
+  };
+}
+
+// One seed, and mutants
+
+async function replay(seed: number): Promise<boolean> {
+  let held = true;
+  for (const world of options.worlds) {
+    const run = await runSeed(seed, benchOf(world), options.trace ? print : undefined);
+    held &&= run.failure === null;
+    const { digest, terms, answered, lines } = run;
+    const text = `seed ${seed} held: ${terms} terms, ${answered} commands, ${lines} lines\ndigest ${digest}`;
+    print(`world "${world}", ${run.failure === null ? text : describeFailure(run)}`);
+  }
+  return held;
+}
+
+async function showMutants(): Promise<boolean> {
+  const mutants = options.worlds.flatMap((world) => (world === "line" ? LINE_MUTANTS : MEMBER_MUTANTS));
+  let survivors = 0;
+  for (const { name, bench } of mutants) {
+    let noticed = "nothing notices it";
+    let seed = options.from;
+    for (; seed < options.from + options.seeds; seed++) {
+      const { failure } = await runSeed(seed, bench);
+      if (failure === null) continue;
+      noticed = failure;
+      break;
+    }
+    if (seed === options.from + options.seeds) survivors++;
+    print(`${name}\n  seed ${seed}: ${noticed}`);
+  }
+  print(`${mutants.length} mutants, ${survivors} not noticed`);
+  return survivors === 0;
+}
+
+// Command line
+
+function readOptions() {
+  const { values } = parse();
+  if (values.help) {
+    print(USAGE.trimEnd());
+    process.exit(0);
+  }
+  if (values.world !== undefined && !WORLDS.includes(values.world)) {
+    refuse(`--world is one of ${WORLDS.join(", ")}; got ${values.world}`);
+  }
+  if (values.trace && values.seed === undefined) refuse("--trace goes with --seed");
+  if (values.json && (values.mutants || values.seed !== undefined)) refuse("--json goes with --seeds");
+  return {
+    seeds: readCount("seeds", values.seeds),
+    from: readCount("from", values.from),
+    threads: readCount("threads", values.threads ?? String(availableParallelism())),
+    seed: values.seed === undefined ? null : readCount("seed", values.seed),
+    worlds: values.world === undefined ? WORLDS : [values.world],
+    ...{ json: values.json, trace: values.trace, mutants: values.mutants },
+  };
+}
+
+function parse() {
+  try {
+    return parseArgs({
+      options: {
+        seeds: { type: "string", default: "200" },
+        from: { type: "string", default: "1" },
+        world: { type: "string" },
+        threads: { type: "string" },
+        seed: { type: "string" },
+        json: { type: "boolean", default: false },
+        trace: { type: "boolean", default: false },
+        mutants: { type: "boolean", default: false },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+  } catch (error) {
+    return refuse((error as Error).message);
+  }
+}
+
+function readCount(name: string, text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count >= 1) return count;
+  return refuse(`--${name} is a whole number from 1 on; got ${text}`);
+}
+
+function refuse(message: string): never {
+  process.stderr.write(`${message}\n\n${USAGE}`);
+  process.exit(2);
+}
+
+function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
