@@ -1,6 +1,6 @@
 // What an agent's mailbox, `<p>.agent.<agentId>.<verb>`, answers.
 import type { Clock } from "../base/index.ts";
-import { SwarmError, showValue, toSwarmError } from "../protocol/index.ts";
+import { lastToken, SwarmError, showValue, toSwarmError } from "../protocol/index.ts";
 import type { IncomingRequest } from "../transport/index.ts";
 import type { Agent } from "./agent.ts";
 import { respond, respondError } from "./ask.ts";
@@ -15,7 +15,7 @@ export function answerVerb(
   request: IncomingRequest,
   parts: { desk: AskDesk; clock: Clock },
 ): void {
-  const verb = request.subject.slice(request.subject.lastIndexOf(".") + 1);
+  const verb = lastToken(request.subject);
   try {
     if (verb === "ask") parts.desk.receiveFor(agent, request);
     else if (verb === "ping") {

@@ -21,6 +21,7 @@ import {
   systemChance,
   systemClock,
   toIsoTime,
+  utf8Bytes,
 } from "../base/index.ts";
 import {
   AUDIT_ENTRY_LIMIT_BYTES,
@@ -193,7 +194,7 @@ class Writer implements AuditWriter {
   async #storeAll(key: AuditKey): Promise<void> {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       const { text, tip } = sealEntry(this.#tip, { writer: this.#writer, key, content: next });
-      const outcome = await this.#store(new TextEncoder().encode(text));
+      const outcome = await this.#store(utf8Bytes(text));
       if (outcome === "stopped") return;
       if (outcome === "stored") {
         this.#tip = tip;

@@ -6,6 +6,7 @@
 
 export { AssertionError, assert } from "./assert.ts";
 export { type BackoffPolicy, backoffDelayMs } from "./backoff.ts";
+export { dropOldest } from "./bounded.ts";
 export { type Chance, integerBetween, seededChance, systemChance } from "./chance.ts";
 export { type Clock, MAX_TIMER_MS, ManualClock, sleep, systemClock, toIsoTime } from "./clock.ts";
 export { newId, newInstanceId } from "./ids.ts";
@@ -18,3 +19,5 @@ export {
   type RestartPolicy,
 } from "./restart.ts";
 export { createService, type Service, stopAll } from "./service.ts";
+export { singleFlight } from "./single-flight.ts";
+export { utf8Bytes, utf8Text } from "./utf8.ts";

@@ -153,6 +153,7 @@ export {
   LANE_COUNT,
   LANES,
   laneOf,
+  lastToken,
   NO_SCOPE,
   type PlacedAddress,
   PREFIX_PATTERN,

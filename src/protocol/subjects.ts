@@ -49,6 +49,11 @@ export function showValue(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }
 
+/** The last token of a subject: the id in most of ours. */
+export function lastToken(subject: string): string {
+  return subject.slice(subject.lastIndexOf(".") + 1);
+}
+
 /** The result lane of a scope: `-` for no scope, else `w00`…`w31` by crc32. */
 export function laneOf(scope: string): string {
   if (scope === NO_SCOPE) return NO_SCOPE;

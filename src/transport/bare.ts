@@ -1,7 +1,10 @@
 // The yardstick of the benchmark: the same publishes, consumes and acks with the NATS client alone, as a plain
 // program would write them. No schema, no metrics, no lifecycle, no retry. Used by nothing else.
+
 import { type JsMsg, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
+import { utf8Text } from "../base/index.ts";
+import { lastToken } from "../protocol/index.ts";
 
 /** What a bare loop needs to know. */
 export interface BareLoop {
@@ -11,8 +14,6 @@ export interface BareLoop {
   /** How many tasks are on their way at the same time. */
   inFlight: number;
 }
-
-const utf8 = new TextDecoder();
 
 /** Publishes `count` tasks, `inFlight` at a time, and waits for each result's notification. Resolves to latencies in ms. */
 export async function publishBare(
@@ -35,7 +36,7 @@ export async function publishBare(
     };
     nc.subscribe(`${prefix}.done.${capability}.-.*`, {
       callback: (_error, message) => {
-        const id = message.subject.slice(message.subject.lastIndexOf(".") + 1);
+        const id = lastToken(message.subject);
         const index = Number(id.slice(runId.length + 1));
         latencies[index] = performance.now() - startedMs[index]!;
         if (++done === count) resolve();
@@ -68,8 +69,8 @@ export async function performBare(
   const consuming = await consumer.consume({
     max_messages: loop.inFlight,
     callback: (message) => {
-      const taskId = message.subject.slice(message.subject.lastIndexOf(".") + 1);
-      const task = JSON.parse(utf8.decode(message.data)) as { input: unknown };
+      const taskId = lastToken(message.subject);
+      const task = JSON.parse(utf8Text(message.data)) as { input: unknown };
       const now = new Date().toISOString();
       const result = JSON.stringify({
         taskId,
@@ -103,7 +104,7 @@ export async function respondBare(
   nc.subscribe(`${loop.prefix}.ask.${loop.capability}`, {
     queue: "bare",
     callback: (_error, message) => {
-      message.respond(JSON.stringify(JSON.parse(utf8.decode(message.data))));
+      message.respond(JSON.stringify(JSON.parse(utf8Text(message.data))));
     },
   });
   await nc.flush();
@@ -124,7 +125,7 @@ export async function askBare(loop: BareLoop & { count: number; body: Uint8Array
     for (let index = next++; index < loop.count; index = next++) {
       const startedMs = performance.now();
       const reply = await nc.request(subject, loop.body, { timeout: 10_000 });
-      JSON.parse(utf8.decode(reply.data));
+      JSON.parse(utf8Text(reply.data));
       latencies[index] = performance.now() - startedMs;
     }
   };
@@ -154,15 +155,15 @@ export async function voteBare(loop: BareLoop & { signal: AbortSignal; onReady: 
     return (await js.consumers.get(stream, name)).consume({ max_messages: loop.inFlight, callback });
   };
   const tasks = await consume(`${capability}-normal`, `${prefix}.task.${capability}.normal.>`, (message) => {
-    const taskId = message.subject.slice(message.subject.lastIndexOf(".") + 1);
-    const { input } = JSON.parse(utf8.decode(message.data)) as { input: unknown };
+    const taskId = lastToken(message.subject);
+    const { input } = JSON.parse(utf8Text(message.data)) as { input: unknown };
     nc.request(`${prefix}.office.ballot-open`, JSON.stringify({ taskId, input }), { timeout: 10_000 }).then(
       () => message.ack(),
     );
   });
   const questions = await consume("placed-bare", `${prefix}.placed.bare.>`, (message) => {
     const [, , , , scope, taskId] = message.subject.split(".");
-    const { input } = JSON.parse(utf8.decode(message.data)) as { input: unknown };
+    const { input } = JSON.parse(utf8Text(message.data)) as { input: unknown };
     const now = new Date().toISOString();
     const result = { taskId, status: "completed", output: input, attempt: 1, agent: "bare", startedAt: now };
     js.publish(`${prefix}.result.${capability}.w00.${scope}-${taskId}`, JSON.stringify(result)).then(() =>
@@ -186,7 +187,7 @@ export async function decideBare(
   const counts = new Map<string, number>();
   nc.subscribe(`${prefix}.office.ballot-open`, {
     callback: (_error, message) => {
-      const { taskId, input } = JSON.parse(utf8.decode(message.data)) as { taskId: string; input: unknown };
+      const { taskId, input } = JSON.parse(utf8Text(message.data)) as { taskId: string; input: unknown };
       counts.set(taskId, 0);
       message.respond("{}");
       for (let seat = 1; seat <= BARE_SEATS; seat++) {
@@ -199,9 +200,9 @@ export async function decideBare(
   });
   nc.subscribe(`${prefix}.done.${capability}.w00.*`, {
     callback: (_error, message) => {
-      const id = message.subject.slice(message.subject.lastIndexOf(".") + 1);
+      const id = lastToken(message.subject);
       const taskId = id.slice(0, id.lastIndexOf("-"));
-      const { output } = JSON.parse(utf8.decode(message.data)) as { output: unknown };
+      const { output } = JSON.parse(utf8Text(message.data)) as { output: unknown };
       const count = (counts.get(taskId) ?? 0) + 1;
       counts.set(taskId, count);
       if (count === BARE_SEATS) counts.delete(taskId);

@@ -1,7 +1,9 @@
 // Services discovery (NATS ADR-32) over the bus: every process answers `$SRV.PING`, `$SRV.INFO` and `$SRV.STATS`, so
 // that `nats micro ls` and every other micro client can see the swarm. The endpoints themselves are subscribed
 // elsewhere; here they are only described and counted.
+
 import { z } from "zod";
+import { utf8Bytes } from "../base/index.ts";
 import { parse, tokenSchema } from "../protocol/index.ts";
 import type { Bus, Subscription } from "./ports.ts";
 
@@ -102,7 +104,7 @@ export function startService(
   };
   const subscriptions = Object.entries(replies).flatMap(([verb, reply]) =>
     [`$SRV.${verb}`, `$SRV.${verb}.${name}`, `$SRV.${verb}.${name}.${id}`].map((subject) =>
-      bus.subscribe(subject, (request) => request.respond(new TextEncoder().encode(JSON.stringify(reply())))),
+      bus.subscribe(subject, (request) => request.respond(utf8Bytes(JSON.stringify(reply())))),
     ),
   );
   return {

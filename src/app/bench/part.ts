@@ -1,7 +1,7 @@
 // One process of a benchmark, driven by messages of its parent: a bare loop, or the real thing. Every figure that is
 // a ratio comes from two of these that do the same publishes, consumes and acks.
 import { askCapability, createHost, loadRoles } from "../../agent/index.ts";
-import { createLogger, createMeter, newId, newInstanceId } from "../../base/index.ts";
+import { createLogger, createMeter, newId, newInstanceId, utf8Bytes } from "../../base/index.ts";
 import {
   createBallots,
   createOffice,
@@ -225,7 +225,7 @@ async function openBareHub(setup: PartSetup): Promise<Run> {
 }
 
 function jsonBytes(value: unknown): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
+  return utf8Bytes(JSON.stringify(value));
 }
 
 const OPENERS = {

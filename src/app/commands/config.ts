@@ -1,5 +1,7 @@
 // `config …`: values that the whole swarm shares, kept in the control log.
+
 import { z } from "zod";
+import { utf8Bytes } from "../../base/index.ts";
 import type { ConfigChange } from "../../coordinator/index.ts";
 import { CONTENT_TYPES, decode, parse, SwarmError, toSwarmError } from "../../protocol/index.ts";
 import { defineCommand } from "../cli/command.ts";
@@ -118,7 +120,7 @@ export const history = defineCommand({
 /** @throws SwarmError `invalid_input` naming `field`. */
 export function readJson(text: string, field: string): unknown {
   try {
-    return decode(new TextEncoder().encode(text), CONTENT_TYPES.json).value;
+    return decode(utf8Bytes(text), CONTENT_TYPES.json).value;
   } catch (error) {
     throw new SwarmError(
       "invalid_input",

@@ -28,6 +28,7 @@ import {
   createSubjects,
   encode,
   HEADERS,
+  lastToken,
   NO_SCOPE,
   SwarmError,
   toSwarmError,
@@ -350,7 +351,7 @@ class BallotRunner implements BallotDriver {
   // What others ask and tell
 
   #onWhere(request: IncomingRequest): void {
-    const run = this.#runs.get(request.subject.slice(request.subject.lastIndexOf(".") + 1));
+    const run = this.#runs.get(lastToken(request.subject));
     if (run === undefined) return;
     request.respond(encode(whereIs(run)), { [HEADERS.contentType]: "application/json" });
   }

@@ -11,7 +11,7 @@
 //     begins again, as after a restart of the process, but nothing that was read is forgotten: a log that has less is
 //     waited out.
 // D6  Before the office is asked for, the log must have the entry that it is asked behind (takesAnotherLog).
-import { type Clock, createService, type Service, sleep, systemClock } from "../../base/index.ts";
+import { type Clock, createService, type Service, sleep, systemClock, utf8Text } from "../../base/index.ts";
 import {
   type AppendRequest,
   entryText,
@@ -25,6 +25,7 @@ import {
   createSubjects,
   encode,
   type Json,
+  lastToken,
   SwarmError,
 } from "../../protocol/index.ts";
 import type { Stored, Subscription } from "../../transport/index.ts";
@@ -260,10 +261,10 @@ class Coordinator implements Office {
   // Inputs
 
   #onMessage(subject: string, data: Uint8Array): void {
-    const from = subject.slice(subject.lastIndexOf(".") + 1);
+    const from = lastToken(subject);
     let message: unknown;
     try {
-      message = data.length > MAX_MESSAGE_BYTES ? undefined : JSON.parse(new TextDecoder().decode(data));
+      message = data.length > MAX_MESSAGE_BYTES ? undefined : JSON.parse(utf8Text(data));
     } catch {
       message = undefined;
     }

@@ -4,6 +4,7 @@
 // N1  Only what is rare is noted: who needs locks, budgets or placements does so without end, and the control log has it.
 // N2  What a command put in is not noted: values may be large or private, and stand where they were put.
 // N3  A command that was repeated under its key is noted once.
+import { dropOldest } from "../../base/index.ts";
 import { type Audit, toSwarmError } from "../../protocol/index.ts";
 import type { Office, OfficeTenure } from "./office.ts";
 
@@ -75,7 +76,7 @@ export function auditOperations(
       const own = `${command} ${key}`;
       if (keys.has(own)) return;
       keys.add(own);
-      if (keys.size > MAX_KEYS) keys.delete(keys.values().next().value as string);
+      dropOldest(keys, MAX_KEYS);
     }
     audit({ kind: "operation", facts: { ...facts, command, outcome } });
   }

@@ -8,6 +8,7 @@
 // E4  Order: the new snapshot is stored and read back, the stream is emptied up to the new beginning, then genesis and
 //     the snapshot entry are appended. After a crash between, coordinators still halt, and the next try goes on from the
 //     snapshot that the first one made.
+import { utf8Bytes } from "../../base/index.ts";
 import {
   createMember,
   ENTRY_VERSION,
@@ -254,7 +255,7 @@ async function perform(transport: Transport, base: OfficeFold, recovery: Recover
   const { logId, epoch, firstSeq, term } = recovery;
   const { log, snapshots } = officeStores(transport);
   const fold = renewFold(base, { epoch, seq: firstSeq, term, skip: COUNTER_MARGIN });
-  const text = new TextEncoder().encode(saveFold(fold));
+  const text = utf8Bytes(saveFold(fold));
   const hash = await hashBytes(text);
   const object = await writeSnapshot(snapshots, { logId, epoch, seq: firstSeq, hash }, [text]);
   await transport.init(); // where the stream itself is gone

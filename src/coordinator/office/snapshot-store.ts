@@ -3,7 +3,9 @@
 //
 // V1  The name of a snapshot holds the SHA-256 of its text: what was read under a name is that text or nothing.
 // V2  A snapshot is written only when the store gave back the very bytes.
+
 import { webcrypto } from "node:crypto";
+import { utf8Text } from "../../base/index.ts";
 import { type Fold, loadFold } from "../../consensus/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Objects } from "../../transport/index.ts";
@@ -84,7 +86,7 @@ export async function readSnapshot(objects: Objects, id: SnapshotId): Promise<Re
   if (bytes === null) return bad("it is gone");
   const hash = await hashBytes(bytes);
   if (hash !== id.hash) return bad(`its text has hash ${hash}`);
-  const loaded = loadFold(officeCommands, new TextDecoder().decode(bytes));
+  const loaded = loadFold(officeCommands, utf8Text(bytes));
   if (!loaded.ok) return bad(loaded.fault, true);
   const { logId, epoch, seq } = loaded.fold;
   if (logId === id.logId && epoch === id.epoch && seq === id.seq) return loaded;

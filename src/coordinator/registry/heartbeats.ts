@@ -10,6 +10,7 @@ import {
   HEADERS,
   type Heartbeat,
   heartbeatSchema,
+  lastToken,
   NO_SCOPE,
   parse,
 } from "../../protocol/index.ts";
@@ -30,7 +31,7 @@ export function readHeartbeat(message: Incoming, log: Logger): Heartbeat | null 
   try {
     const { value } = decode(message.data, message.header(HEADERS.contentType));
     const beat = parse(heartbeatSchema, value, "heartbeat");
-    const sender = message.subject.slice(message.subject.lastIndexOf(".") + 1);
+    const sender = lastToken(message.subject);
     const isOwn = sender === beat.host || (beat.agents.length === 1 && beat.agents[0]?.id === sender);
     if (isOwn && beat.agents.every(({ host }) => host === beat.host)) return beat;
     log.warn({ sender, host: beat.host }, "refused a heartbeat about somebody else's agents");

@@ -7,8 +7,10 @@
 //     begin from nothing.
 // G4  What stands for tens of thousands of members in a hash or a snapshot is kept up to date with each change; to make it
 //     anew would hold up elections.
+
 import { hash } from "node:crypto";
 import { z } from "zod";
+import { dropOldest } from "../../base/index.ts";
 import { canonicalJson, type Json, tokenSchema } from "../../protocol/index.ts";
 import type { Reducer } from "../reducer.ts";
 import { type Profile, profileSchema } from "./profile.ts";
@@ -196,7 +198,7 @@ function addRecord(state: Registry, agent: string, capability: string, outcomes:
   const before = kinds.get(kind);
   kinds.delete(kind); // G3: back in as the newest
   kinds.set(kind, addOutcomes(before, outcomes));
-  if (kinds.size > MAX_KINDS) kinds.delete(kinds.keys().next().value as string);
+  dropOldest(kinds, MAX_KINDS);
 }
 
 function addTo(index: Map<string, Set<string>>, key: string, id: string): void {

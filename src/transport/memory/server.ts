@@ -7,6 +7,7 @@ import {
   silentLogger,
   systemChance,
   systemClock,
+  utf8Bytes,
 } from "../../base/index.ts";
 import { DEFAULT_MAX_PAYLOAD_BYTES } from "../limits.ts";
 import type { StoredBlob } from "./blobs.ts";
@@ -138,7 +139,7 @@ export class MemoryServer {
     if (message.reply === undefined) return;
     this.broadcast({
       subject: message.reply,
-      data: new TextEncoder().encode(JSON.stringify(answer)),
+      data: utf8Bytes(JSON.stringify(answer)),
       headers: undefined,
     });
   }

@@ -5,7 +5,7 @@
 //     reported as such at once, so that the caller can decide.
 // I3: nothing is queued while there is no connection: requests wait within their own time, all else is dropped.
 import { createInbox, type Msg, type NatsConnection } from "@nats-io/nats-core";
-import { type Logger, sleep } from "../../base/index.ts";
+import { type Logger, sleep, utf8Bytes, utf8Text } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { ConnectionState, Headers, Subscription } from "../ports.ts";
 import { type ApiError, fromApiError } from "./errors.ts";
@@ -40,12 +40,10 @@ const DEFAULT_LEAVE_AFTER_MS = 10_000;
 /** How many unused subscriptions are kept for the next pulls: more than a process opens in one turn of its loop. */
 const MAX_IDLE_LANES = 64;
 
-const utf8 = new TextDecoder();
-
 /** The JSON body of a reply. @throws SwarmError `unavailable` when it is none: something else answers there. */
 export function parseReply<T>(reply: Msg, doing: string): T {
   try {
-    return JSON.parse(utf8.decode(reply.data)) as T;
+    return JSON.parse(utf8Text(reply.data)) as T;
   } catch (cause) {
     throw new SwarmError("unavailable", `${doing}: the reply is not JSON; does JetStream answer there?`, {
       cause,
@@ -217,7 +215,7 @@ export class Link {
 
   /** Calls the JetStream API. @throws SwarmError as `fromApiError` maps it. */
   async api<T>(path: string, body: unknown, options: { doing: string; timeoutMs?: number }): Promise<T> {
-    const payload = body === undefined ? new Uint8Array() : new TextEncoder().encode(JSON.stringify(body));
+    const payload = body === undefined ? new Uint8Array() : utf8Bytes(JSON.stringify(body));
     const reply = await this.request(`$JS.API.${path}`, payload, {
       timeoutMs: options.timeoutMs ?? 5_000,
       doing: options.doing,

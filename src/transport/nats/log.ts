@@ -1,6 +1,8 @@
 // One stream as a log, over JetStream's API subjects (ADR-31 for batched direct gets). No consumer is ever made
 // here, so it works on work queues too.
+
 import type { Msg } from "@nats-io/nats-core";
+import { utf8Bytes } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import { DEFAULT_MAX_SUBJECTS } from "../limits.ts";
 import { APPEND_TIMEOUT_MS, type AppendOptions, type Log, type LogInfo, type Stored } from "../ports.ts";
@@ -16,7 +18,7 @@ const PAGE_MESSAGES = 256;
 const PAGE_BYTES = 4 * 1024 * 1024;
 const READ_TIMEOUT_MS = 5_000;
 
-const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
+const json = (value: unknown) => utf8Bytes(JSON.stringify(value));
 
 /** A log that also gives the next message of a subject, from the stream's leader. */
 interface NatsLog extends Log {

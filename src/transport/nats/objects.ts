@@ -2,7 +2,7 @@
 // the stream's leader: a chunk that is missing is noticed at once, where a consumer would wait for it in vain. They are
 // written here and not by the client library, which hashes in JavaScript and holds up whatever else the process does.
 import { createHash, type Hash } from "node:crypto";
-import { newId } from "../../base/index.ts";
+import { newId, utf8Bytes, utf8Text } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import { MAX_OBJECT_BYTES, readBody } from "../object-rules.ts";
 import type { Objects } from "../ports.ts";
@@ -40,7 +40,7 @@ export function createNatsObjects(link: Link, name: string): Objects {
     if (meta === null) return null;
     let info: Partial<ObjectInfo> | null;
     try {
-      info = JSON.parse(new TextDecoder().decode(meta.data)) as Partial<ObjectInfo> | null;
+      info = JSON.parse(utf8Text(meta.data)) as Partial<ObjectInfo> | null;
     } catch (cause) {
       throw damaged(object, "its description is no JSON", cause);
     }
@@ -151,7 +151,7 @@ function digestOf(hash: Hash): string {
 }
 
 function encodeJson(value: object): Uint8Array {
-  return new TextEncoder().encode(JSON.stringify(value));
+  return utf8Bytes(JSON.stringify(value));
 }
 
 function isCount(value: unknown): boolean {

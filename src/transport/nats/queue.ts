@@ -2,7 +2,9 @@
 // I1: onEnd is called exactly once per pull, after its last delivery.
 // I2: a pull never brings more than it asked for.
 // I3: a silent server is noticed: long pulls ask for idle heartbeats, and two missed ones end the pull as `lost`.
+
 import type { Msg } from "@nats-io/nats-core";
+import { utf8Bytes } from "../../base/index.ts";
 import { ACK_WAIT_MS, SwarmError } from "../../protocol/index.ts";
 import { MAX_ACK_PENDING, MAX_OPEN_PULLS } from "../limits.ts";
 import type { Delivery, Headers, Pull, PullEnd, Queue, QueueConsumer } from "../ports.ts";
@@ -17,9 +19,9 @@ const NANOS_PER_MS = 1_000_000;
 const DOT = 0x2e;
 const ZERO = 0x30;
 
-const ACK = new TextEncoder().encode("+ACK");
-const NAK = new TextEncoder().encode("-NAK");
-const WORKING = new TextEncoder().encode("+WPI");
+const ACK = utf8Bytes("+ACK");
+const NAK = utf8Bytes("-NAK");
+const WORKING = utf8Bytes("+WPI");
 const NOTHING = new Uint8Array();
 
 /** The work queue of the stream named `stream`. */
@@ -151,8 +153,7 @@ function openPull(
       : `{"batch":${request.max},"expires":${request.expiresMs * NANOS_PER_MS}${
           heartbeatMs > 0 ? `,"idle_heartbeat":${heartbeatMs * NANOS_PER_MS}` : ""
         }}`;
-  if (link.state === "connected")
-    link.publish(pullSubject, new TextEncoder().encode(body), undefined, channel.subject);
+  if (link.state === "connected") link.publish(pullSubject, utf8Bytes(body), undefined, channel.subject);
   else queueMicrotask(() => end("lost"));
   return {
     get remaining() {
@@ -232,7 +233,7 @@ class NatsDelivery implements Delivery {
 
   nak(delayMs: number): void {
     if (delayMs <= 0) this.#answer(NAK);
-    else this.#answer(new TextEncoder().encode(`-NAK {"delay":${Math.round(delayMs * NANOS_PER_MS)}}`));
+    else this.#answer(utf8Bytes(`-NAK {"delay":${Math.round(delayMs * NANOS_PER_MS)}}`));
   }
 
   working(): void {

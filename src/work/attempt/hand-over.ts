@@ -9,7 +9,7 @@
 //     A task that was handed off from an agent goes on from each of its older messages, until it is found elsewhere.
 // I3: no attempt is counted or journaled here: attempts begin where the task is placed.
 import type { z } from "zod";
-import { backoffDelayMs, type Chance, type Clock, toIsoTime } from "../../base/index.ts";
+import { backoffDelayMs, type Chance, type Clock, toIsoTime, utf8Bytes } from "../../base/index.ts";
 import {
   BALLOT_INPUT_LIMIT,
   type BallotOpenRequest,
@@ -199,7 +199,7 @@ export function createHandOver(parts: {
     if (input === undefined) return {};
     const text = JSON.stringify(input);
     if (text.length <= BALLOT_INPUT_LIMIT) return { input };
-    return { inputRef: await transport.blobs.put(new TextEncoder().encode(text)) };
+    return { inputRef: await transport.blobs.put(utf8Bytes(text)) };
   }
 
   /**

@@ -1,6 +1,6 @@
 // Waiting for results: one subscription per capability, shared by everyone in this process who waits for one of its
 // tasks. I1: a result that was stored while the connection was down is found by looking it up after the reconnect.
-import { type Result, type Subjects, SwarmError, toSwarmError } from "../../protocol/index.ts";
+import { lastToken, type Result, type Subjects, SwarmError, toSwarmError } from "../../protocol/index.ts";
 import type { IncomingRequest, Subscription, Transport } from "../../transport/index.ts";
 import { unpackResult } from "../stores/bodies.ts";
 import { readResult } from "../stores/outcome.ts";
@@ -46,7 +46,7 @@ export function createResultWaiter(
   let size = 0;
 
   function onDone(room: CapabilityWaits, message: IncomingRequest): void {
-    const taskId = message.subject.slice(message.subject.lastIndexOf(".") + 1);
+    const taskId = lastToken(message.subject);
     if (room.waiting.has(taskId)) void settle(room, taskId, () => readMessage(message));
   }
 

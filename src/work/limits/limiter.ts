@@ -5,7 +5,15 @@
 // I4: how many permits to hold is decided when the change is made, not when it is asked for, and what is to be given
 //     back is out of use before the shared value is told.
 import { createHash } from "node:crypto";
-import { type Chance, type Clock, integerBetween, type Logger, sleep } from "../../base/index.ts";
+import {
+  type Chance,
+  type Clock,
+  integerBetween,
+  type Logger,
+  sleep,
+  utf8Bytes,
+  utf8Text,
+} from "../../base/index.ts";
 import { SwarmError, toSwarmError } from "../../protocol/index.ts";
 import type { Bucket } from "../../transport/index.ts";
 import {
@@ -66,9 +74,6 @@ export interface Limiters {
   /** Gives everything back and stops renewing. */
   stop(): Promise<void>;
 }
-
-const textEncoder = new TextEncoder();
-const textDecoder = new TextDecoder();
 
 /** Limiters over the bucket of limits. `holder` names this process in leases. */
 export function createLimiters(parts: {
@@ -293,12 +298,11 @@ class ProcessLimiter implements Limiter {
     const { bucket, clock, chance, id } = this.#parts;
     for (let race = 0; race < MAX_RACES; race++) {
       const entry = await bucket.get(id);
-      const state =
-        entry === null ? UNUSED_LIMIT : (JSON.parse(textDecoder.decode(entry.value)) as LimitState);
+      const state = entry === null ? UNUSED_LIMIT : (JSON.parse(utf8Text(entry.value)) as LimitState);
       const decided = decide(state, clock.now());
       try {
         if (decided.state !== state) {
-          await bucket.update(id, textEncoder.encode(JSON.stringify(decided.state)), entry?.revision ?? 0);
+          await bucket.update(id, utf8Bytes(JSON.stringify(decided.state)), entry?.revision ?? 0);
         }
         decided.done();
         return;

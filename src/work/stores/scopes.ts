@@ -1,4 +1,5 @@
 // Which scopes were cancelled: a bucket of marks, followed by every worker.
+import { utf8Bytes } from "../../base/index.ts";
 import { NO_SCOPE } from "../../protocol/index.ts";
 import type { Subscription, Transport } from "../../transport/index.ts";
 
@@ -13,7 +14,7 @@ export interface CancelledScopes {
 export async function markScope(transport: Transport, scope: string, nowMs: number): Promise<void> {
   await transport
     .bucket("cancelled")
-    .put(scope, new TextEncoder().encode(JSON.stringify({ at: new Date(nowMs).toISOString() })));
+    .put(scope, utf8Bytes(JSON.stringify({ at: new Date(nowMs).toISOString() })));
 }
 
 /** True when the scope carries a mark. @throws SwarmError `unavailable`. */

@@ -23,6 +23,7 @@ import {
   createSubjects,
   encode,
   HEADERS,
+  lastToken,
   NO_SCOPE,
   type Placement,
   PRIORITIES,
@@ -280,7 +281,7 @@ export function createWorker(parts: {
   }
 
   function onWhere(request: IncomingRequest): void {
-    const taskId = request.subject.slice(request.subject.lastIndexOf(".") + 1);
+    const taskId = lastToken(request.subject);
     const attempt = held.get(taskId)?.attempt;
     if (attempt === undefined || attempt === null) return;
     const reply: WhereReply = {

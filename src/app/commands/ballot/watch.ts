@@ -2,7 +2,7 @@
 // it waits for a coordinator, for agents or for a person. Best effort, like the events that it hears.
 import { z } from "zod";
 import { createOfficeClient } from "../../../coordinator/index.ts";
-import { createSubjects, decode } from "../../../protocol/index.ts";
+import { createSubjects, decode, lastToken } from "../../../protocol/index.ts";
 import type { Ports } from "../../cli/command.ts";
 
 /** The office may be changing hands; after this long without an answer, in ms, somebody should look. */
@@ -28,7 +28,7 @@ export async function watchBallot(ports: Ports, id: string): Promise<() => void>
   };
   const subscription = bus.subscribe(createSubjects(prefix).filters.ballotEvents(id), ({ subject, data }) => {
     const news = read(data);
-    const event = subject.slice(subject.lastIndexOf(".") + 1);
+    const event = lastToken(subject);
     if (event === "opened") terminal.status(`waiting for ${news.seats ?? "all"} seats`);
     if (event === "round")
       terminal.status(`round ${news.round ?? "?"}: waiting for ${news.asked ?? "all"} seats`);

@@ -14,6 +14,7 @@ import {
   encode,
   LANES,
   laneOf,
+  lastToken,
   MAX_BALLOT_VALUE_BYTES,
   type PlacedAddress,
   type Result,
@@ -296,7 +297,7 @@ export class Asking {
   }
 
   #onDone(message: Incoming): void {
-    const taskId = message.subject.slice(message.subject.lastIndexOf(".") + 1);
+    const taskId = lastToken(message.subject);
     const question = this.#questions.get(taskId);
     if (question === undefined || question.isAnswered || question.doneSubject !== message.subject) return;
     if (question.run.stage !== "open") return void this.#noteAnswered(question); // it decides nothing any more
@@ -348,7 +349,7 @@ export class Asking {
 
   /** Looks at what somebody tried to store as a signed seat's result: what it signed counts against it, stored or not. */
   #onWrite(message: Incoming): void {
-    const taskId = message.subject.slice(message.subject.lastIndexOf(".") + 1);
+    const taskId = lastToken(message.subject);
     const question = this.#questions.get(taskId);
     if (question?.run.core.spec.strategy !== "bft" || question.resultSubject !== message.subject) return;
     void this.#hearWrite(question, message).catch((error: unknown) => {

@@ -1,4 +1,5 @@
 // What a ballot's questions look like on the wire: the ids of their tasks, their bodies and headers. Pure.
+import { utf8Bytes } from "../../../base/index.ts";
 import {
   type AdviceQuestion,
   CONTENT_TYPES,
@@ -43,7 +44,7 @@ export class QuestionForm {
   /** The task's body; an attempt may take as long as the task says, and no longer than the question is open. */
   body(capability: string, question: SeatQuestion | AdviceQuestion, openMs: number): Uint8Array {
     const timeoutMs = Math.max(1, Math.min(this.#timeoutMs, Math.ceil(openMs)));
-    return utf8.encode(
+    return utf8Bytes(
       `{"capability":"${capability}","timeoutMs":${timeoutMs}${this.#fields},"question":${JSON.stringify(question)}}`,
     );
   }
@@ -74,5 +75,3 @@ export class QuestionForm {
     };
   }
 }
-
-const utf8 = new TextEncoder();

@@ -1,5 +1,6 @@
 // Ballots that wait for enough agents: since when, which stands in the log, and what they wait for, which is soft. Their
 // tasks are in the queue, and the hosts that hold them ask again.
+import { dropOldest } from "../../../base/index.ts";
 import { toSwarmError } from "../../../protocol/index.ts";
 import type { Office } from "../../office/office.ts";
 import { Batch } from "../batch.ts";
@@ -50,7 +51,7 @@ export class WaitingBallots {
       const { code, message: why } = toSwarmError(error);
       if (code !== "unavailable") throw error;
       this.#reasons.set(id, { askedAtMs: nowMs, why });
-      if (this.#reasons.size > MAX_WAITING) this.#reasons.delete(this.#reasons.keys().next().value as string);
+      dropOldest(this.#reasons, MAX_WAITING);
       this.#onWait(id, why);
       if (!waiting.has(id)) {
         await this.#waits.add({ id, sinceMs, untilMs: sinceMs + Math.ceil(timeoutMs) }, WAIT_BYTES);

@@ -4,7 +4,7 @@
 //
 // P1  What is handed over twice is opened once; its host is told when the log holds it, and keeps its task until then.
 // P2  A ballot that was cancelled on its way is cancelled as soon as it is open: whoever cancels says so once.
-import type { Clock } from "../../../base/index.ts";
+import { type Clock, dropOldest } from "../../../base/index.ts";
 import type { Ballot, BallotEffect } from "../../../consensus/index.ts";
 import {
   type BallotOpenRequest,
@@ -81,7 +81,7 @@ export class Openings {
   /** Notes that a task, or with the task `-` a whole scope, was cancelled, which may be on its way here. */
   cancel(scope: string, taskId: string, reason: string): void {
     this.#cancels.set(`${scope}.${taskId}`, reason);
-    if (this.#cancels.size > MAX_CANCELS) this.#cancels.delete(this.#cancels.keys().next().value as string);
+    dropOldest(this.#cancels, MAX_CANCELS);
   }
 
   /** What a ballot waits for that is not open yet. */

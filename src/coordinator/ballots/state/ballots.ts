@@ -6,7 +6,9 @@
 // V2  A ballot is decided once: the first verdict stays, whatever a later holder of the office would make of the answers.
 // V3  What is decided stays in the outbox until its receipt: then its result is published and nobody works on it any more.
 // V4  A ballot waits for agents since it was first found short of them, until it opens or its time is over.
+
 import { z } from "zod";
+import { dropOldest } from "../../../base/index.ts";
 import { type Ballot, canBeJudged, isSame } from "../../../consensus/index.ts";
 import { type Json, MAX_SEATS, PRIORITIES, tokenSchema } from "../../../protocol/index.ts";
 import { type Reducer, refuse } from "../../reducer.ts";
@@ -316,5 +318,5 @@ function learn(state: Ballots, capability: string, change: (lessons: Lessons) =>
 }
 
 function dropOldest(map: Map<string, unknown>, most: number): void {
-  if (map.size > most) map.delete(map.keys().next().value as string);
+  dropOldest(map, most);
 }
