@@ -316,7 +316,3 @@ function learn(state: Ballots, capability: string, change: (lessons: Lessons) =>
   lessons.set(capability, next);
   dropOldest(lessons, MAX_LESSONS);
 }
-
-function dropOldest(map: Map<string, unknown>, most: number): void {
-  dropOldest(map, most);
-}
