@@ -1,5 +1,26 @@
-// How the tests run: real processes, so few files at a time. `./murmur test` is the way in; `npx vitest` takes the same.
+// How the tests run: real processes, so few files at a time. `./murmur test` is the way in; `vitest` takes the same options.
+import { readFileSync } from "node:fs";
+import { join, relative } from "node:path";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
+
+/** The slowest test files, the slowest first. `node tools/build/test.ts --write-order` writes the list after a whole run. */
+const SLOWEST = join(import.meta.dirname, "test/slowest-files.json");
+
+/**
+ * Starts the slowest files first: a slow file that starts last would leave the other worker without work. The other files
+ * follow by size, as vitest orders them without a cache of earlier runs.
+ */
+class SlowestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const order: string[] = JSON.parse(readFileSync(SLOWEST, "utf8"));
+    const rankOf = ({ moduleId }: TestSpecification) => {
+      const at = order.indexOf(relative(import.meta.dirname, moduleId));
+      return at === -1 ? order.length : at;
+    };
+    return (await super.sort(files)).sort((a, b) => rankOf(a) - rankOf(b));
+  }
+}
 
 export default defineConfig({
   test: {
@@ -11,8 +32,9 @@ export default defineConfig({
     // Real servers on a loaded machine. A test that waits longer waits for something that will not come.
     testTimeout: 120_000,
     hookTimeout: 120_000,
-    // Of what is waited for with expect.poll; its own default is one second.
+    // The limit of expect.poll; its own default is one second.
     expect: { poll: { timeout: 60_000, interval: 20 } },
     retry: 0,
+    sequence: { sequencer: SlowestFirst },
   },
 });

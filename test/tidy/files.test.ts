@@ -125,3 +125,8 @@ test("long files of src only shrink", () => {
     "good; now keep it: UPDATE_GOLDEN=1 ./murmur test test/tidy",
   ).toEqual([]);
 });
+
+test("the list of slow test files names files that exist", () => {
+  const listed: string[] = JSON.parse(readText("test/slowest-files.json"));
+  expect(listed.filter((file) => !files.includes(file))).toEqual([]);
+});

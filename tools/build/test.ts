@@ -1,26 +1,33 @@
-// `./murmur test`: format, lint, types and all tests, cheapest first, and one closing line that counts them. Owns the
-// order and the count; what each of them checks is theirs (biome.json, tsconfig.json, vitest.config.ts, test/tidy).
+// `./murmur test`: format, lint, types and all tests, cheapest first, and one closing line that counts them. Owns the order
+// and the count. Each check is configured in its own place: biome.json, tsconfig.json, vitest.config.ts, test/tidy.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, dirname, join } from "node:path";
+import { delimiter, dirname, join, relative } from "node:path";
 import { parseArgs } from "node:util";
 
-const USAGE = `Usage: ./murmur test [path…] [-t PATTERN]
+const USAGE = `Usage: ./murmur test [path…] [-t PATTERN] [--full] [--write-order]
 
 Checks the whole checkout: format and lint (biome), types (tsc), then the tests (vitest), test/tidy among them.
-It ends with the line "N passed, N failed[, N skipped]": the tests, plus one for each of format, lint and types.
+The last line is "N passed, N failed[, N skipped]": the tests, plus one for each of format, lint and types.
 
-  path…         only test files whose path contains one of these, e.g. test/work
-  -t PATTERN    only tests whose full title matches this regular expression
+  path…           only test files whose path contains one of these, e.g. test/work
+  -t PATTERN      only tests whose full title matches this regular expression
+  --full          the nightly run: all seeds, all fuzzed bodies, the long fault plans (\`npm run nightly\`)
+  --write-order   after a whole run, write the slowest files to test/slowest-files.json; they start first
 
-UPDATE_GOLDEN=1 rewrites the golden files that are read by the tests; read the diff before you commit it.
+UPDATE_GOLDEN=1 rewrites the golden files that the tests read; read the diff before you commit it.
 Exit codes: 0 all passed, 1 something failed or no test ran, 2 usage.
 `;
 
 const root = join(import.meta.dirname, "../..");
 const packages = join(root, "node_modules");
+
+/** Files that take longer than this, in ms, are listed in test/slowest-files.json. */
+const SLOW_FILE_MS = 3_000;
+/** Clock ticks per second in /proc/self/stat: USER_HZ, which Linux fixes at 100 (proc(5)). */
+const TICKS_PER_SECOND = 100;
 
 /** A check that is one command: it passes when the command exits 0. */
 interface Gate {
@@ -48,7 +55,7 @@ const GATES: readonly Gate[] = [
   { name: "types", script: "typescript/bin/tsc", args: ["--noEmit"], hint: "see below" },
 ];
 
-/** How many tests ended how. */
+/** The number of tests by outcome. */
 interface Count {
   passed: number;
   failed: number;
@@ -56,16 +63,18 @@ interface Count {
 }
 
 let running: ChildProcess | undefined;
+let isFull = false;
 
-/** Runs a package's script under this Node, so that an older one on the PATH is never met. Resolves with its exit code. */
+/** Runs a package's script under this Node, not under an older one that may be first on the PATH. Resolves with its exit code. */
 async function run(script: string, args: readonly string[], output: "inherit" | "collect") {
   const child = spawn(process.execPath, [join(packages, script), ...args], {
     cwd: root,
     stdio: ["ignore", output === "inherit" ? "inherit" : "pipe", output === "inherit" ? "inherit" : "pipe"],
-    // As npm does for its scripts: a test that starts `node` or a package's command gets this checkout's.
+    // npm does the same for its scripts: a test that starts `node` or a package's command gets the one of this checkout.
     env: {
       ...process.env,
-      // vitest colours a pipe when CI is set; a log is easier to read, and to search, without.
+      ...(isFull ? { MURMUR_TEST_SCALE: "full" } : {}),
+      // vitest colours a pipe when CI is set; a log without colours is easier to read and to search.
       ...(process.stdout.isTTY ? {} : { NO_COLOR: "1" }),
       PATH: [join(packages, ".bin"), dirname(process.execPath), process.env.PATH ?? ""].join(delimiter),
     },
@@ -91,13 +100,23 @@ async function runGate(gate: Gate): Promise<boolean> {
   return code === 0;
 }
 
-/** What is read of vitest's JSON report. */
+/** The part of vitest's JSON report that is read here. */
 interface Report {
-  testResults: { status: string; assertionResults: { status: string }[] }[];
+  testResults: {
+    name: string;
+    status: string;
+    startTime: number;
+    endTime: number;
+    assertionResults: { status: string }[];
+  }[];
 }
 
-/** Runs vitest. A file that fails without a failed test (it did not load, or an error escaped it) counts as one. */
-async function runTests(filters: readonly string[], pattern: string | undefined): Promise<Count> {
+/** Runs vitest. A file that fails without a failed test (it did not load, or an error escaped it) counts as one failure. */
+async function runTests(
+  filters: readonly string[],
+  pattern: string | undefined,
+  writesOrder: boolean,
+): Promise<Count> {
   const dir = mkdtempSync(join(tmpdir(), "murmur-test-"));
   const file = join(dir, "report.json");
   const args = ["run", ...filters, "--reporter=default", "--reporter=json", `--outputFile.json=${file}`];
@@ -105,7 +124,8 @@ async function runTests(filters: readonly string[], pattern: string | undefined)
   try {
     const { code } = await run("vitest/vitest.mjs", args, "inherit");
     const count = countTests(file);
-    // Unhandled errors and a crashed runner have no test that failed, only an exit code.
+    if (writesOrder && count.failed === 0) writeOrder(file);
+    // Unhandled errors and a crashed runner leave no failed test, only an exit code.
     if (code !== 0 && count.failed === 0) count.failed = 1;
     return count;
   } finally {
@@ -132,23 +152,56 @@ function countTests(file: string): Count {
   return count;
 }
 
+/** Writes the slowest files, the slowest first; vitest.config.ts starts them in this order. */
+function writeOrder(reportFile: string): void {
+  const report: Report = JSON.parse(readFileSync(reportFile, "utf8"));
+  const slow = report.testResults
+    .map(({ name, startTime, endTime }) => ({ file: relative(root, name), ms: endTime - startTime }))
+    .filter(({ ms }) => ms > SLOW_FILE_MS)
+    .sort((a, b) => b.ms - a.ms);
+  const files = slow.map(({ file }) => file);
+  writeFileSync(join(root, "test/slowest-files.json"), `${JSON.stringify(files, null, 2)}\n`);
+}
+
+/**
+ * The CPU time of this process and of all processes that it and its children have waited for, in seconds; undefined where
+ * the system has no /proc. Fields 14 to 17 of proc(5): utime, stime, cutime, cstime.
+ */
+function cpuSeconds(): number | undefined {
+  try {
+    const stat = readFileSync("/proc/self/stat", "utf8");
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    const ticks = fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0);
+    return ticks / TICKS_PER_SECOND;
+  } catch {
+    return undefined;
+  }
+}
+
 async function main(): Promise<number> {
   const { values, positionals } = readArguments();
   if (values.help === true) {
     process.stdout.write(USAGE);
     return 0;
   }
+  isFull = values.full === true;
+  const startedMs = performance.now();
   const total: Count = { passed: 0, failed: 0, skipped: 0 };
   for (const gate of GATES) {
     if (await runGate(gate)) total.passed += 1;
     else total.failed += 1;
   }
-  const tests = await runTests(positionals, values.t);
+  const tests = await runTests(positionals, values.t, values["write-order"] === true);
   const ran = tests.passed + tests.failed > 0;
   if (!ran) console.log("No test ran, which counts as a failure: check the paths and the pattern.");
   total.passed += tests.passed;
   total.failed += tests.failed + (ran ? 0 : 1);
   total.skipped += tests.skipped;
+  const minutes = ((performance.now() - startedMs) / 60_000).toFixed(1);
+  const cpu = cpuSeconds();
+  console.log(
+    `took ${minutes} min${cpu === undefined ? "" : `, ${(cpu / 60).toFixed(1)} min of CPU time in all processes`}`,
+  );
   const skipped = total.skipped === 0 ? "" : `, ${total.skipped} skipped`;
   console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
   return total.failed === 0 ? 0 : 1;
@@ -157,7 +210,12 @@ async function main(): Promise<number> {
 function readArguments() {
   try {
     return parseArgs({
-      options: { help: { type: "boolean", short: "h" }, t: { type: "string", short: "t" } },
+      options: {
+        help: { type: "boolean", short: "h" },
+        t: { type: "string", short: "t" },
+        full: { type: "boolean" },
+        "write-order": { type: "boolean" },
+      },
       allowPositionals: true,
     });
   } catch (error) {
