@@ -1,43 +1,43 @@
-// `murmur bench`: what Murmur costs, as ratios against a bare loop of the NATS client in the same run. Rounds of both
-// alternate, so that a machine that gets slower meanwhile slows both; the median round is told.
+// `murmur bench`: measures the cost of Murmur as a ratio to a bare loop of the NATS client in the same run. The rounds of both
+// alternate, so that a machine that becomes slower slows both down. The report gives the median of the rounds.
 import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
 import { createLogger, createMeter } from "../../base/index.ts";
 import { connectNats } from "../../transport/index.ts";
-import type { PartAnswer, PartOrder, PartSetup } from "./part.ts";
+import type { ProcessAnswer, ProcessOrder, ProcessSetup } from "./bench-process.ts";
 
-/** What can be measured, in the order in which it is. */
+/** All measurements, in the order in which they run. */
 export const BENCH_SCENARIOS = ["throughput", "latency", "ask", "ballot", "idle", "queue"] as const;
 /** One measurement. */
 export type BenchScenario = (typeof BENCH_SCENARIOS)[number];
 
-/** One line of the report. */
+/** One figure of the report. */
 export interface BenchFigure {
   scenario: BenchScenario;
   name: string;
   unit: string;
   murmur: number;
-  /** The same of the bare loop; null where there is no bare counterpart. */
+  /** The figure of the bare loop; null where there is no bare counterpart. */
   bare: number | null;
-  /** Murmur over bare: median of the rounds' ratios. */
+  /** Murmur divided by bare: the median of the ratios of all rounds. */
   ratio: number | null;
-  /** What the figure is held to. */
+  /** The goal for the figure, as text. */
   goal: string;
   met: boolean;
-  /** Every round's figure (of Murmur), for those who distrust medians. */
+  /** The figure of Murmur in every round, so that a reader can check the median. */
   rounds: number[];
 }
 
-/** What a benchmark runs with. */
+/** The settings of a benchmark. */
 export interface BenchOptions {
   scenarios: readonly BenchScenario[];
   rounds: number;
-  /** Tasks of one throughput round. */
+  /** The number of tasks in one throughput round. */
   tasks: number;
-  /** Tasks of the queue scenario. */
+  /** The number of tasks in the queue scenario. */
   queued: number;
   idleAgents: number;
-  /** A server with JetStream whose streams may be filled. */
+  /** The URL of a server with JetStream; the benchmark fills its streams. */
   servers: string;
   roleDirectories: readonly string[];
   onProgress(text: string): void;
@@ -45,39 +45,45 @@ export interface BenchOptions {
 }
 
 const IN_FLIGHT = 256;
-/** Seconds over which the CPU of idle agents is measured: two heartbeats and a pull's expiry are in it. */
+/** The seconds over which the CPU time of idle agents is measured; they include several heartbeats and the expiry of a pull. */
 const IDLE_SECONDS = 35;
 const MIB = 1024 * 1024;
 
-class Part {
+class BenchProcess {
   readonly #child: ChildProcess;
-  #waiting: { resolve(answer: PartAnswer): void; reject(error: Error): void } | undefined;
+  #waiting: { resolve(answer: ProcessAnswer): void; reject(error: Error): void } | undefined;
 
   private constructor(child: ChildProcess) {
     this.#child = child;
-    child.on("message", (message: { answer?: PartAnswer; error?: string }) => {
+    child.on("message", (message: { answer?: ProcessAnswer; error?: string }) => {
       if (message.answer !== undefined) this.#waiting?.resolve(message.answer);
       if (message.error !== undefined) this.#waiting?.reject(new Error(message.error));
     });
     child.on("exit", (code, signal) =>
-      this.#waiting?.reject(new Error(`a process of the benchmark ended (${signal ?? code})`)),
+      this.#waiting?.reject(
+        new Error(
+          `expected an answer, but a process of the benchmark ended (${signal ?? code}); its messages are above`,
+        ),
+      ),
     );
   }
 
-  static open(setup: PartSetup): Promise<Part> {
-    const child = fork(join(import.meta.dirname, "part.ts"), [JSON.stringify(setup)], {
+  static open(setup: ProcessSetup): Promise<BenchProcess> {
+    const child = fork(join(import.meta.dirname, "bench-process.ts"), [JSON.stringify(setup)], {
       env: { ...process.env, MURMUR_ECHO_SLOTS: String(setup.inFlight) },
     });
-    const part = new Part(child);
+    const part = new BenchProcess(child);
     return new Promise((resolve, reject) => {
       child.once("message", () => resolve(part));
       child.once("exit", (code) =>
-        reject(new Error(`a process of the benchmark did not start (exit ${code})`)),
+        reject(
+          new Error(`a process of the benchmark did not start (exit code ${code}); its messages are above`),
+        ),
       );
     });
   }
 
-  ask(order: PartOrder): Promise<PartAnswer> {
+  ask(order: ProcessOrder): Promise<ProcessAnswer> {
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
       this.#child.send(order);
@@ -92,13 +98,13 @@ class Part {
   }
 }
 
-/** Runs the scenarios. @throws when a process of the benchmark fails: a figure is never made up. */
+/** Runs the scenarios. @throws Error when a process of the benchmark fails: then there is no figure. */
 export async function runBench(options: BenchOptions): Promise<BenchFigure[]> {
   const figures: BenchFigure[] = [];
-  const parts: Part[] = [];
-  const open = async (kind: PartSetup["kind"], prefix: string, more: Partial<PartSetup> = {}) => {
+  const parts: BenchProcess[] = [];
+  const open = async (kind: ProcessSetup["kind"], prefix: string, more: Partial<ProcessSetup> = {}) => {
     const { servers, roleDirectories } = options;
-    const part = await Part.open({
+    const part = await BenchProcess.open({
       kind,
       servers,
       prefix,
@@ -127,7 +133,7 @@ export async function runBench(options: BenchOptions): Promise<BenchFigure[]> {
 
 interface ScenarioTools extends BenchOptions {
   names: { murmur: string; bare: string };
-  open(kind: PartSetup["kind"], prefix: string, more?: Partial<PartSetup>): Promise<Part>;
+  open(kind: ProcessSetup["kind"], prefix: string, more?: Partial<ProcessSetup>): Promise<BenchProcess>;
   closeAll(): Promise<unknown>;
 }
 
@@ -170,17 +176,17 @@ const SCENARIOS: Record<BenchScenario, (tools: ScenarioTools) => Promise<BenchFi
   queue: measureQueue,
 };
 
-/** Seats of a ballot of the benchmark: as many agents as there are in the host. */
+/** The seats of each ballot of the benchmark, and the number of agents. */
 const BALLOT_AGENTS = 5;
-/** Ballots on their way at the same time. */
+/** The number of ballots in flight. */
 const BALLOTS_IN_FLIGHT = 64;
 
-/** Ballots of five seats with instant agents, in three processes: publisher, host, coordinator. */
+/** Measures ballots of five seats, with agents that answer at once, in three processes: publisher, host, coordinator. */
 async function measureBallots(tools: ScenarioTools): Promise<BenchFigure[]> {
   const { names, open } = tools;
   await Promise.all([open("bare-hub", names.bare), open("hub", names.murmur)]);
   await Promise.all([open("bare-voter", names.bare), open("agent", names.murmur, { agents: BALLOT_AGENTS })]);
-  // Enough that the first, uncounted round warms the compiler up: a ballot is far more code than a task.
+  // Enough ballots to warm up the compiler in the first, uncounted round: a ballot runs far more code than a task.
   const count = Math.max(500, Math.floor(tools.tasks / 4));
   const throughput = await compareParts(tools, {
     order: { op: "ballots", count, inFlight: BALLOTS_IN_FLIGHT },
@@ -208,10 +214,10 @@ async function measureBallots(tools: ScenarioTools): Promise<BenchFigure[]> {
 }
 
 interface Comparison {
-  order: PartOrder;
+  order: ProcessOrder;
   figure: Pick<BenchFigure, "scenario" | "name" | "unit" | "goal">;
-  read(answer: PartAnswer): number;
-  /** Of the ratio to the bare loop and of the own figure. */
+  read(answer: ProcessAnswer): number;
+  /** Whether the goal is met, given the ratio to the bare loop and the figure of Murmur. */
   met(ratio: number, figure: number): boolean;
 }
 
@@ -221,7 +227,7 @@ async function compare(tools: ScenarioTools, what: Comparison): Promise<BenchFig
   return compareParts(tools, what);
 }
 
-/** Compares publishers, over whatever serves them. */
+/** Compares the two publishers. The processes that serve them run already. */
 async function compareParts(tools: ScenarioTools, what: Comparison): Promise<BenchFigure[]> {
   const { names, open, rounds } = tools;
   const [bare, murmur] = await Promise.all([
@@ -230,7 +236,7 @@ async function compareParts(tools: ScenarioTools, what: Comparison): Promise<Ben
   ]);
   const ours: number[] = [];
   const theirs: number[] = [];
-  // Round 0 warms both up and is not counted.
+  // Round 0 warms up both and is not counted.
   for (let round = 0; round <= rounds; round++) {
     tools.onProgress(`${what.figure.name}: round ${round} of ${rounds}`);
     const bareFigure = what.read(await bare.ask(what.order));
@@ -285,12 +291,12 @@ async function measureIdle(tools: ScenarioTools): Promise<BenchFigure[]> {
   ];
 }
 
-/** How much a process may grow over a million tasks and still be flat: garbage waiting for its collector. */
+/** The growth in MiB that still counts as flat over a million tasks: garbage that is not collected yet. */
 const FLAT_MIB = 64;
 
 async function measureQueue(tools: ScenarioTools): Promise<BenchFigure[]> {
   const { queued, names, open, onProgress } = tools;
-  // The capability becomes known, then nobody takes from it.
+  // The first agent makes the capability known; after its end no agent takes tasks.
   const first = await open("agent", names.murmur);
   const publisher = await open("publisher", names.murmur);
   await publisher.ask({ op: "tasks", count: 1_000, inFlight: IN_FLIGHT });
@@ -298,7 +304,7 @@ async function measureQueue(tools: ScenarioTools): Promise<BenchFigure[]> {
   const slice = Math.max(1, Math.floor(queued / 20));
   const publisherSizes: number[] = [];
   for (let done = 0; done < queued; done += slice) {
-    onProgress(`queue: ${done} of ${queued} handed in`);
+    onProgress(`queue: ${done} of ${queued} submitted`);
     const { residentBytes } = await publisher.ask({ op: "enqueue", count: slice, inFlight: 512 });
     publisherSizes.push(residentBytes / MIB);
   }
@@ -327,7 +333,7 @@ async function measureQueue(tools: ScenarioTools): Promise<BenchFigure[]> {
   return [growth("publisher", publisherSizes, queued), growth("agent", agentSizes, queued)];
 }
 
-/** Growth from the warm first quarter's largest size to the rest's largest. */
+/** The growth from the largest size of the first quarter (warm-up) to the largest size of the rest. */
 function growth(who: string, sizes: number[], queued: number): BenchFigure {
   const warm = Math.max(1, Math.floor(sizes.length / 4));
   const grown = Math.max(...sizes.slice(warm), 0) - Math.max(...sizes.slice(0, warm));

@@ -1,21 +1,21 @@
-// One child process: started as the leader of its own group, its output cut into lines, its end told once.
-// I1: `onDeath` is called exactly once for each started child, also for one that could not be started.
+// One child process: starts it as the leader of its own process group, splits its output into lines, reports its death.
+// I1: `onDeath` is called exactly once for each child, also when the child could not be started.
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import type { ProcessPlan } from "./plan.ts";
 import { type ChildMessage, SUPERVISED } from "./supervisor-link.ts";
 
-/** A line that is longer is cut into several: an agent that writes without end must not fill the supervisor. */
+/** A longer line is split: an agent that writes without line ends must not fill the memory of the supervisor. */
 const LINE_LIMIT = 64 * 1024;
 
-/** What a child tells. */
+/** Receives the output, the messages and the death of one child. */
 export interface ChildSink {
   onLine(line: string): void;
   onMessage(message: ChildMessage): void;
   onDeath(how: string): void;
 }
 
-/** Starts a process; `speaks`: with a channel over which it says that it is ready and alive. */
+/** Starts a process. With `speaks` it gets a channel on which it reports that it is ready and alive. */
 export function startChild(plan: ProcessPlan, options: { speaks: boolean }, sink: ChildSink): ChildProcess {
   const { speaks } = options;
   const child = spawn(plan.command, [...plan.args], {
@@ -32,7 +32,7 @@ export function startChild(plan: ProcessPlan, options: { speaks: boolean }, sink
     killGroup(child.pid);
     sink.onDeath(how);
   };
-  // `error` also tells of a message that could not be sent: only one that was never started has no pid.
+  // `error` is emitted for an unsent message too. Only a process that was never started has no pid.
   child.on("error", (error) => {
     if (child.pid === undefined) die(`cannot start ${plan.command}: ${error.message}`);
   });
@@ -40,19 +40,19 @@ export function startChild(plan: ProcessPlan, options: { speaks: boolean }, sink
   return child;
 }
 
-/** Kills a process with everything that it started and that stayed in its group. */
+/** Kills a process and every process that it started and that is still in its group. */
 export function killGroup(pid: number | undefined): void {
   if (pid === undefined) return;
   try {
     process.kill(-pid, "SIGKILL");
   } catch {
-    // The group is empty, as it should be.
+    // The group is empty: the normal case.
   }
 }
 
 /**
- * SIGTERM to the process alone, which looks after what it started; after `graceMs` SIGKILL to its group. Resolves when
- * it has ended.
+ * Sends SIGTERM to the process alone, which ends its own children; after `graceMs` sends SIGKILL to its group. Resolves when
+ * the process has ended.
  */
 export async function endChild(
   child: ChildProcess,

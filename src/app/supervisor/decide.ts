@@ -1,20 +1,20 @@
-// The supervisor's decisions, pure: what to do when a process dies, and which processes have been silent for too long.
+// The supervisor's decisions, pure: whether a dead process is restarted, and which processes have been silent for too long.
 // Leaves starting, signalling and waiting to supervisor.ts.
 import { decideRestart, type RestartPolicy } from "../../base/index.ts";
 
-/** How long a process may take to its first word: loading a large agent on a busy machine. */
+/** The time until the first message of a process: a busy machine needs long to load a large agent. */
 export const START_LIMIT_MS = 60_000;
 
-/** What the supervisor knows of one process. */
+/** The knowledge of the supervisor about one process. */
 export interface Watched {
   readonly name: string;
   readonly status: "starting" | "running" | "restarting" | "failed";
-  /** The restarts within the policy's window, as `decideRestart` wants them. */
+  /** The restarts within the window of the policy, in the form that `decideRestart` takes. */
   readonly history: readonly number[];
   readonly restarts: number;
-  /** When it was last heard of, or started; Unix ms. */
+  /** Time of its last message or of its start, Unix ms. */
   readonly heardAtMs: number;
-  /** Whether it speaks by itself. nats-server does not. */
+  /** Whether it reports to the supervisor. nats-server does not. */
   readonly speaks: boolean;
 }
 
@@ -23,17 +23,17 @@ export function watch(name: string, speaks: boolean, nowMs: number): Watched {
   return { name, speaks, status: "starting", history: [], restarts: 0, heardAtMs: nowMs };
 }
 
-/** It said something: ready or alive. */
+/** The process reported that it is ready or alive. */
 export function noteHeard(watched: Watched, nowMs: number, ready: boolean): Watched {
   return { ...watched, heardAtMs: nowMs, status: ready ? "running" : watched.status };
 }
 
-/** It was started again. */
+/** The process was started again. */
 export function noteStarted(watched: Watched, nowMs: number): Watched {
   return { ...watched, status: "starting", heardAtMs: nowMs };
 }
 
-/** It died without being asked to: start it again after `delayMs`, or give it up (null). */
+/** The process died unexpectedly: restart it after `restartInMs`, or never again (null). */
 export function noteDeath(
   watched: Watched,
   nowMs: number,
@@ -54,7 +54,7 @@ export function noteDeath(
   };
 }
 
-/** True when it has been silent for longer than it may: its event loop is blocked, or it never came up. */
+/** True when the process was silent for too long: its event loop is blocked, or it never finished its start. */
 export function isSilent(watched: Watched, nowMs: number, silenceMs: number): boolean {
   if (!watched.speaks) return false;
   if (watched.status === "running") return nowMs - watched.heardAtMs > silenceMs;
@@ -62,8 +62,8 @@ export function isSilent(watched: Watched, nowMs: number, silenceMs: number): bo
 }
 
 /**
- * What to believe after this process itself stood still (a suspended laptop, SIGSTOP): nobody could be heard meanwhile,
- * so everybody's silence begins anew.
+ * Restarts the silence timers of all processes when the supervisor itself was paused (suspended laptop, SIGSTOP): it could not
+ * receive their messages during the pause.
  */
 export function forgiveStandstill(
   all: readonly Watched[],

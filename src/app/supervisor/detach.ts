@@ -1,6 +1,6 @@
-// `up --detach`: the supervisor as a process of its own. The starter waits until all is ready and goes; what stays holds
-// none of the caller's descriptors.
-// I1: when the starter dies before all is ready, nothing stays.
+// `up --detach`: runs the supervisor as a process of its own. The starter waits until the swarm is ready and then exits. The
+// supervisor keeps none of the caller's descriptors.
+// I1: when the starter dies before the swarm is ready, the supervisor stops the swarm and exits.
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, statSync, truncateSync } from "node:fs";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { MAIN } from "./plan.ts";
 import { dataFiles, type SwarmState } from "./state.ts";
 import { AlreadyRunning, startSupervisor } from "./supervisor.ts";
 
-/** What the starter hands over. */
+/** The order of the starter to the supervisor. */
 interface Orders {
   config: Config;
   roles: readonly string[];
@@ -22,12 +22,12 @@ interface Orders {
   joinServer: string | undefined;
 }
 
-/** What the supervisor says, once. */
+/** A message from the supervisor to the starter: any number of steps, then one outcome. */
 type Report = { ready: SwarmState } | { alreadyRunning: true } | { error: WireError } | { step: string };
 
 /**
- * Starts a supervisor of its own session and resolves when the swarm is ready; null when one runs there already.
- * @throws SwarmError what the supervisor reports; the signal's reason when it aborts (nothing stays then).
+ * Starts a supervisor in a session of its own and resolves when the swarm is ready; null when a swarm runs there already.
+ * @throws SwarmError the error that the supervisor reports; the signal's reason when the signal aborts (no process is left then).
  */
 export async function startDetached(
   orders: Orders,
@@ -66,7 +66,7 @@ export async function startDetached(
       fail(
         new SwarmError(
           "unavailable",
-          `the supervisor ended (${signal ?? `exit code ${code}`}); its log: ${file}`,
+          `expected the supervisor to report a ready swarm, but it ended (${signal ?? `exit code ${code}`}); see its log: ${file}`,
         ),
       ),
     );
@@ -95,7 +95,8 @@ export async function runDetached(): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => interrupted.abort(new SwarmError("cancelled", `stopped by ${signal}`)));
   }
-  const onStarterGone = () => interrupted.abort(new SwarmError("cancelled", "whoever started it is gone"));
+  const onStarterGone = () =>
+    interrupted.abort(new SwarmError("cancelled", "the process that started the swarm is gone"));
   process.once("disconnect", onStarterGone); // I1
   try {
     const supervisor = await startSupervisor({
@@ -112,7 +113,7 @@ export async function runDetached(): Promise<number> {
   } catch (error) {
     if (error instanceof AlreadyRunning) say({ alreadyRunning: true });
     else {
-      log.error({ err: error }, "the swarm did not start");
+      log.error({ err: error }, "swarm did not start; the starter gets the error");
       say({ error: toSwarmError(error).toWire() });
     }
     return 1;

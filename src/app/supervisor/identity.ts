@@ -1,28 +1,29 @@
-// Which process a pid meant. A pid alone is recycled; a pid with its start time is one process for ever, also across a
-// reboot, because the boot's own id is part of it.
+// Identifies a process beyond its pid. The system reuses pids; a pid with its start time and boot id names one process for
+// ever, also across a reboot.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 
 /** A process that can be recognised later. */
 export interface ProcessIdentity {
   readonly pid: number;
-  /** What no later process with this pid will have: boot id and start time. */
+  /** Boot id and start time: no later process with this pid has the same. */
   readonly started: string;
 }
 
-/** The identity of a living process; null when there is none, or only its zombie. */
+/** The identity of a living process; null when no process has the pid, or only a zombie. */
 export function identify(pid: number): ProcessIdentity | null {
   const started = process.platform === "linux" ? startedOnLinux(pid) : startedByPs(pid);
   return started === null ? null : { pid, started };
 }
 
-/** True while this very process lives. */
+/** True while exactly this process lives. */
 export function isAlive(identity: ProcessIdentity): boolean {
   return identify(identity.pid)?.started === identity.started;
 }
 
 /**
- * Signals a process and, when it leads a group, the whole group. Does nothing when it is gone or its pid was recycled.
+ * Signals a process, or with `group` its whole group when it leads one. Does nothing when the process is gone, also when
+ * another process has its pid now.
  */
 export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals, group: boolean): void {
   if (!isAlive(identity)) return;
@@ -31,7 +32,7 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals,
       process.kill(target, signal);
       return;
     } catch (error) {
-      // ESRCH: gone meanwhile, or not the leader of a group.
+      // ESRCH: the process has ended, or it does not lead a group.
       if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
     }
   }
@@ -54,12 +55,12 @@ function startedOnLinux(pid: number): string | null {
 
 function startedByPs(pid: number): string | null {
   try {
-    const told = execFileSync("ps", ["-o", "stat=,lstart=", "-p", String(pid)], {
+    const line = execFileSync("ps", ["-o", "stat=,lstart=", "-p", String(pid)], {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],
       env: { LC_ALL: "C", PATH: process.env.PATH ?? "/bin:/usr/bin" },
     }).trim();
-    return told === "" || told.startsWith("Z") ? null : told.slice(told.indexOf(" ")).trim();
+    return line === "" || line.startsWith("Z") ? null : line.slice(line.indexOf(" ")).trim();
   } catch {
     return null;
   }

@@ -1,11 +1,11 @@
-// One log file of a bounded size: when it is full, it becomes `<file>.1` and a new one begins.
+// A log file of bounded size: a full file is renamed to `<file>.1`, and a new file begins.
 import { appendFileSync, mkdirSync, renameSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
-/** A file is turned over at this size, so a process keeps at most twice as much: a day of a chatty agent. */
+/** The size at which a file is rotated. A process keeps at most twice as much: about a day of a talkative agent. */
 export const LOG_FILE_BYTES = 10 * 1024 * 1024;
 
-/** Opens a log for appending. A full disk costs log lines, never the swarm: failures to write are swallowed. */
+/** Opens a log for appending. A failed write loses the line and is ignored: a full disk must not stop the swarm. */
 export function openLogFile(file: string, limitBytes = LOG_FILE_BYTES): { write(text: string): void } {
   mkdirSync(dirname(file), { recursive: true });
   let bytes = sizeOf(file);
@@ -19,7 +19,7 @@ export function openLogFile(file: string, limitBytes = LOG_FILE_BYTES): { write(
         appendFileSync(file, text, { mode: 0o600 });
         bytes += Buffer.byteLength(text);
       } catch {
-        // Nowhere left to say it.
+        // The log itself cannot be written, so there is no place to report it.
       }
     },
   };

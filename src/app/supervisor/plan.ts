@@ -1,12 +1,12 @@
-// Which processes a local swarm consists of: roles and counts in, commands with arguments and environment out. Pure.
+// The processes of a local swarm: takes roles and counts, gives commands with arguments and environments. Pure.
 import { fileURLToPath } from "node:url";
 import { checkToken, SwarmError } from "../../protocol/index.ts";
 import type { Config } from "../config.ts";
 
-/** The most agent processes of one `up`: each is a Node process of 60 MB and more. */
+/** The limit of agent processes for one `up`: each is a Node process of 60 MB or more. */
 export const MAX_AGENT_PROCESSES = 256;
 
-/** One process to run. */
+/** One process to start. */
 export interface ProcessPlan {
   role: string;
   /** Unique in the swarm, for example `echo-1`. */
@@ -14,7 +14,7 @@ export interface ProcessPlan {
   command: string;
   args: readonly string[];
   environment: Readonly<Record<string, string | undefined>>;
-  /** URL of its /metrics; null for nats-server. */
+  /** The URL of its /metrics; null for nats-server. */
   metrics: string | null;
 }
 
@@ -44,23 +44,23 @@ export function parseAgents(list: string): string[] {
   );
 }
 
-/** The program's entry, in sources and when compiled. */
+/** The entry file of the program, as source or compiled. */
 export const MAIN = fileURLToPath(
   new URL(import.meta.url.endsWith(".ts") ? "../main.ts" : "../main.js", import.meta.url),
 );
 
-/** Everything of a swarm but nats-server: one api process, the coordinators, and one process for each agent role. */
+/** The processes of a swarm without nats-server: one api process, the coordinators, and one process for each role given. */
 export function planProcesses(options: {
   config: Config;
   roles: readonly string[];
-  /** How many coordinators; they know each other as `coordinator-1` and so on. */
+  /** The number of coordinators; their ids are `coordinator-1` and so on. */
   coordinators: number;
   server: string;
-  /** False when the swarm joins a server of others: then its credentials are passed on. */
+  /** False when the swarm joins a server that runs already: then the processes get its credentials. */
   ownServer: boolean;
-  /** Without one there is no api process. */
+  /** The port of the api process; undefined: no api process. */
   httpPort: number | undefined;
-  /** One for the api, one for each coordinator and one for each role. */
+  /** One port for the api, one for each coordinator and one for each role. */
   metricsPorts: readonly number[];
   environment: Readonly<Record<string, string | undefined>>;
 }): ProcessPlan[] {
@@ -80,7 +80,7 @@ export function planProcesses(options: {
     MURMUR_EXEC_ALLOW: config.execAllow.join(","),
     MURMUR_EXEC_DIRECTORIES: config.execDirectories.join(","),
   };
-  // What decides where children connect is written here in full; what the caller's environment says must not compete.
+  // These settings alone decide where the children connect: the environment of the caller must not override them.
   for (const name of ["NATS_URL", "NATS_CREDS", "NATS_CONTEXT"]) common[name] = undefined;
   common.MURMUR_CREDS = options.ownServer ? undefined : config.creds;
   common.MURMUR_CONTEXT = options.ownServer ? undefined : config.context;
@@ -123,7 +123,7 @@ export function planProcesses(options: {
   ];
 }
 
-/** The private server: loopback only, its store under the data directory. */
+/** The private nats-server: on loopback only, with its store under the data directory. */
 export function planNats(options: { config: Config; configFile: string }): ProcessPlan {
   return {
     role: "nats",
@@ -135,7 +135,7 @@ export function planNats(options: { config: Config; configFile: string }): Proce
   };
 }
 
-/** nats-server's configuration. Strings are written as JSON, which its format accepts. */
+/** The configuration of nats-server. Strings are written as JSON, which its format accepts. */
 export function natsConfig(options: {
   port: number;
   storeDir: string;
@@ -154,7 +154,7 @@ export function natsConfig(options: {
     "max_payload: 1MB",
     "jetstream {",
     `  store_dir: ${JSON.stringify(options.storeDir)}`,
-    // Limits of streams are reserved against this, so it must not depend on the free space of the disk.
+    // nats-server reserves the limits of streams against this figure, so it must not depend on free disk space.
     "  max_file_store: 1TB",
     "  max_memory_store: 256MB",
     `  sync_interval: ${options.sync === "always" ? "always" : '"2m"'}`,

@@ -1,13 +1,13 @@
-// Ends the processes that a swarm's state names and that still live: for `down`, and for an `up` that finds what a
-// supervisor left when it was killed. A recycled pid is never touched.
+// Ends the living processes that the state of a swarm names: for `down`, and for an `up` after a killed supervisor. A process
+// that only has the pid of an earlier one is never touched.
 import { isAlive, type ProcessIdentity, signalProcess } from "./identity.ts";
 import type { SwarmState } from "./state.ts";
 
-/** How long an orphan may take to end by itself; its supervisor is gone, so it is on its way already. */
+/** The time that an orphan has to end by itself; its supervisor is gone, so it is stopping already. */
 const ORPHAN_GRACE_MS = 5_000;
 const POLL_MS = 20;
 
-/** Ends what is left of a swarm whose supervisor is dead, groups included; resolves to how many processes that were. */
+/** Ends the remaining processes of a swarm whose supervisor is dead, with their groups; resolves to the number of processes. */
 export async function reapSurvivors(state: SwarmState | null, graceMs = ORPHAN_GRACE_MS): Promise<number> {
   if (state === null) return 0;
   const survivors = state.processes.filter((record) => record.pid > 0 && isAlive(record));
@@ -15,7 +15,7 @@ export async function reapSurvivors(state: SwarmState | null, graceMs = ORPHAN_G
   return survivors.length;
 }
 
-/** SIGTERM, then after `graceMs` SIGKILL; resolves when the process is gone. */
+/** Sends SIGTERM, and after `graceMs` SIGKILL; resolves when the process is gone. */
 export async function endProcess(
   identity: ProcessIdentity,
   options: { graceMs: number; group: boolean },
@@ -23,9 +23,11 @@ export async function endProcess(
   signalProcess(identity, "SIGTERM", false);
   if (await isGoneWithin(identity, options.graceMs)) return;
   signalProcess(identity, "SIGKILL", options.group);
-  // A killed process is gone once the kernel has torn it down; only a dead disk keeps it longer.
+  // The kernel removes a killed process at once, unless the process waits for a dead disk.
   if (!(await isGoneWithin(identity, 10_000))) {
-    throw new Error(`process ${identity.pid} does not die: it hangs in the kernel`);
+    throw new Error(
+      `expected process ${identity.pid} to end after SIGKILL, but it hangs in the kernel; check its disks`,
+    );
   }
 }
 

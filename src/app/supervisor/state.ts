@@ -1,8 +1,9 @@
-// What a local swarm leaves on disk about itself: `swarm.json` (who runs, with which pid since when) and the lock that
-// keeps one supervisor to a data directory. Read by every command that looks for the swarm of a directory.
-// I1: at most one living process holds the lock of a directory. A lock is a file with its holder's identity, linked
-//     into place whole; one whose holder is dead is moved aside by whoever finds it, and put back when it turns out to be another's.
-// I2: swarm.json is replaced as a whole: a reader sees the old or the new one.
+// The files of a local swarm: `swarm.json` (its processes with pid and start time) and the lock that allows one supervisor for
+// a data directory. Every command that looks for the swarm of a directory reads them.
+// I1: at most one living process holds the lock of a directory. The lock is a file with the identity of its holder, linked into
+//     place as a whole. A process that finds the lock of a dead holder moves it aside, and puts it back when the moved file
+//     turns out to be another process's lock.
+// I2: swarm.json is replaced as a whole: a reader sees the old file or the new one.
 import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
@@ -14,13 +15,13 @@ const processSchema = z.object({
   role: z.string(),
   name: z.string(),
   pid: z.int(),
-  /** Boot and start time, see {@link ProcessIdentity}. */
+  /** Boot id and start time, see {@link ProcessIdentity}. */
   started: z.string(),
-  /** URL of its /metrics; null for nats-server. */
+  /** The URL of its /metrics; null for nats-server. */
   metrics: z.string().nullable(),
   status: z.enum(["starting", "running", "restarting", "failed"]),
   restarts: z.int(),
-  /** How it ended the last time, when it was restarted or failed. */
+  /** The exit of its previous run, after a restart or a failure. */
   lastExit: z.string().nullable(),
 });
 
@@ -52,7 +53,7 @@ export function dataFiles(dataDir: string) {
   };
 }
 
-/** The state of the swarm of a data directory, whether it still runs or not; null when there is none. */
+/** The state of the swarm of a data directory, whether the swarm still runs or not; null when there is no state. */
 export function readState(dataDir: string): SwarmState | null {
   let text: string;
   try {
@@ -70,17 +71,17 @@ export function readState(dataDir: string): SwarmState | null {
   if (parsed.success) return parsed.data;
   throw new SwarmError(
     "internal",
-    `${dataFiles(dataDir).state} is not the state of a swarm of this version: when none runs there, remove the file`,
+    `${dataFiles(dataDir).state} is not the state of a swarm of this version; if no swarm runs there, remove the file`,
   );
 }
 
-/** The swarm of a data directory when its supervisor lives and all of it is ready; else null. */
+/** The state of the swarm of a data directory when its supervisor lives and all processes are ready; else null. */
 export function readRunningSwarm(dataDir: string): SwarmState | null {
   const state = readState(dataDir);
   return state?.ready === true && isAlive(state.supervisor) ? state : null;
 }
 
-/** Replaces the state (I2). The file is for its owner only: it tells where the swarm can be reached. */
+/** Replaces the state (I2). Only the owner may read the file, because it names the addresses of the swarm. */
 export function writeState(dataDir: string, state: SwarmState): void {
   const { state: file } = dataFiles(dataDir);
   const next = `${file}.${process.pid}`;
@@ -95,19 +96,20 @@ export function removeState(dataDir: string): void {
 
 /** A held lock. */
 export interface Lock {
-  /** False when somebody moved it away (I1's last line of defence): the holder must stop. */
+  /** False when another process moved the lock away (the last defence of I1): the holder must stop. */
   isHeld(): boolean;
   release(): void;
 }
 
-/** Takes the lock of a data directory, or answers who holds it. */
+/** Takes the lock of a data directory, or returns its living holder. */
 export function takeLock(dataDir: string): Lock | { holder: ProcessIdentity } {
   const { lock, root } = dataFiles(dataDir);
   mkdirSync(root, { recursive: true });
   const mine = identify(process.pid);
-  if (mine === null) throw new Error("this process cannot see itself in the process table");
+  if (mine === null)
+    throw new Error("expected this process in the process table, but it is not there; is /proc mounted?");
   const content = JSON.stringify({ ...mine, nonce: newId() });
-  // Two rounds: the second after a dead holder's lock was moved aside; a third would mean a race, so ask again.
+  // The second round follows when the lock of a dead holder was moved aside; the third when another process was faster.
   for (let round = 0; round < 3; round++) {
     const whole = `${lock}.${newId()}`;
     writeFileSync(whole, content, { mode: 0o600 });
@@ -129,7 +131,10 @@ export function takeLock(dataDir: string): Lock | { holder: ProcessIdentity } {
     if (holder !== null && isAlive(holder)) return { holder };
     moveAside(lock, found);
   }
-  throw new SwarmError("conflict", `several supervisors start in ${root} at once; run it again`);
+  throw new SwarmError(
+    "conflict",
+    `several supervisors are starting in ${root} at the same time; run the command again`,
+  );
 }
 
 /** The living holder of the lock, or null. */
@@ -155,11 +160,11 @@ function holderOf(content: string | null): ProcessIdentity | null {
   }
 }
 
-function moveAside(lock: string, judged: string | null): void {
+function moveAside(lock: string, expected: string | null): void {
   const aside = `${lock}.${newId()}`;
   try {
     renameSync(lock, aside);
-    if (readLock(aside) !== judged) linkSync(aside, lock);
+    if (readLock(aside) !== expected) linkSync(aside, lock);
   } catch (error) {
     if (!["ENOENT", "EEXIST"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
   } finally {

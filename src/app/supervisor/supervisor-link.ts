@@ -1,18 +1,18 @@
-// The child's side of a process under `up`: it tells the supervisor that it is ready and, again and again, that its
-// event loop turns; it ends when the supervisor is gone.
+// The child's side of the channel to the supervisor of `up`: the child reports that it is ready, and at intervals that its
+// event loop turns. It learns when the supervisor is gone.
 
-/** What a process says to its supervisor over the channel that the supervisor opened. */
+/** A message of a process to its supervisor, over the channel that the supervisor opened. */
 export type ChildMessage = { type: "ready" } | { type: "alive" };
 
-/** Set by the supervisor for its children. */
+/** The environment variable that the supervisor sets for its children. */
 export const SUPERVISED = "MURMUR_SUPERVISED";
 
-/** Words within the time that a process may be silent: two may be lost or late. */
-export const WORDS_PER_SILENCE = 3;
+/** Messages within the time that a process may be silent: two may be lost or late. */
+export const MESSAGES_PER_SILENCE = 3;
 
 /**
- * Speaks to the supervisor, when there is one. `onOrphaned` is called when it is gone, however it ended.
- * The words go over the supervisor's own channel and not over the bus: an outage of NATS is no reason to kill.
+ * Reports to the supervisor, if there is one. `onOrphaned` is called when the supervisor is gone, however it ended.
+ * The messages use the supervisor's own channel and not NATS: an outage of NATS is no reason to kill the process.
  */
 export function joinSupervisor(options: { silenceMs: number; onOrphaned: () => void }): {
   ready(): void;
@@ -21,11 +21,11 @@ export function joinSupervisor(options: { silenceMs: number; onOrphaned: () => v
   if (process.env[SUPERVISED] === undefined || process.send === undefined) {
     return { ready: () => undefined, leave: () => undefined };
   }
-  delete process.env[SUPERVISED]; // what an agent starts is not supervised
+  delete process.env[SUPERVISED]; // programs that an agent starts are not supervised
   const say = (message: ChildMessage) => {
     if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
   };
-  const timer = setInterval(() => say({ type: "alive" }), options.silenceMs / WORDS_PER_SILENCE);
+  const timer = setInterval(() => say({ type: "alive" }), options.silenceMs / MESSAGES_PER_SILENCE);
   timer.unref();
   process.once("disconnect", options.onOrphaned);
   process.channel?.unref();

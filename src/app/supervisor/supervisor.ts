@@ -1,9 +1,9 @@
-// A whole swarm on this machine: starts its processes, restarts those that die, kills those that fall silent, and leaves
-// nothing behind. Decisions are in decide.ts, what is started in plan.ts, what is left on disk in state.ts.
-// I1: a process is in swarm.json before anything is awaited after its start, so that it can be found whatever happens.
-// I2: after stop() began, nothing is started.
-// I3: every child leads a process group; what a dead child left in its group is killed with it.
-// I4: a supervisor that finds its lock taken away stops its swarm: two never run one data directory.
+// Runs a whole swarm on this machine: starts its processes, restarts a process that dies, kills a process that falls silent,
+// and leaves no process behind. The decisions are in decide.ts, the list of processes in plan.ts, the files on disk in state.ts.
+// I1: swarm.json names a new process before the supervisor awaits anything else, so that the process can always be found.
+// I2: the supervisor starts no process after stop() began.
+// I3: every child leads a process group; when the child dies, the supervisor kills the rest of its group.
+// I4: a supervisor that no longer holds its lock stops its swarm, so that two supervisors never run one data directory.
 import type { ChildProcess } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -36,39 +36,40 @@ import {
   takeLock,
   writeState,
 } from "./state.ts";
-import { WORDS_PER_SILENCE } from "./supervisor-link.ts";
+import { MESSAGES_PER_SILENCE } from "./supervisor-link.ts";
 
-/** How long a whole swarm may take to come up; measured: 1.5 s on two cores with one agent. */
+/** The limit for a whole swarm to become ready; measured: 1.5 s on two cores with one agent. */
 const READY_TIMEOUT_MS = 90_000;
-/** What a process has beyond its drain grace before it is killed. */
+/** The time beyond its drain grace that a process has before the supervisor kills it. */
 const STOP_MARGIN_MS = 5_000;
-/** nats-server closes its store within this; measured: 50 ms. */
+/** The time that nats-server has to close its store; measured: 50 ms. */
 const NATS_STOP_MS = 10_000;
-/** How often a starting nats-server is looked at, and how long one look may take. It is up within 20–60 ms. */
+/** The interval between probes of a starting nats-server, and the timeout of one probe. The server is up within 20–60 ms. */
 const PROBE_INTERVAL_MS = 20;
 const PROBE_TIMEOUT_MS = 1_000;
-/** The most of a log that goes into an error message. */
+/** The number of log lines that an error message quotes at most. */
 const TAIL_LINES = 8;
 
-/** What `up` starts. */
+/** The swarm that `up` starts. */
 export interface SupervisorOptions {
   config: Config;
-  /** The role of each agent process, and how many coordinators (default none). */
+  /** The role of each agent process. */
   roles: readonly string[];
+  /** The number of coordinators; default none. */
   coordinators?: number | undefined;
-  /** Whether an api process runs too; default true. Without one, the streams must be there. */
+  /** Whether an api process runs too; default true. Without an api process, the streams must exist already. */
   withApi?: boolean | undefined;
-  /** The API's port; undefined takes a free one. */
+  /** The API's port; undefined: a free port. */
   httpPort?: number | undefined;
   /** Join this server instead of starting one. Its credentials are in `config`. */
   joinServer?: string | undefined;
   environment: Readonly<Record<string, string | undefined>>;
   log: Logger;
-  /** Aborts: stop the swarm, or the start of it. */
+  /** Aborting it stops the swarm, also while the swarm starts. */
   signal: AbortSignal;
-  /** Told each log line of each process, for whoever watches. */
+  /** Called with each log line of each process. */
   onLine?: ((name: string, line: string) => void) | undefined;
-  /** Told what is being done while the swarm starts. */
+  /** Called with a description of each step while the swarm starts. */
   onStep?: ((step: string) => void) | undefined;
 }
 
@@ -80,21 +81,21 @@ interface Child {
   log: { write(text: string): void };
   restart: NodeJS.Timeout | undefined;
   lastExit: string | null;
-  /** Why it was killed by us, for the log. */
+  /** The reason why the supervisor killed the process, for the log. */
   killedFor: string | undefined;
   waiting: { resolve(): void; reject(error: Error): void } | undefined;
 }
 
-/** A swarm that runs. */
+/** A running swarm. */
 export interface Supervisor {
   readonly state: SwarmState;
-  /** Resolves when the swarm has stopped, for whatever reason. */
+  /** Resolves when the swarm has stopped, whatever the reason. */
   readonly stopped: Promise<void>;
-  /** Stops everything: agents drain, then the api, then nats-server. `now`: no grace. Safe to repeat. */
+  /** Stops everything: first the Murmur processes, which drain, then nats-server. `now`: without grace. Safe to repeat. */
   stop(options?: { now?: boolean }): Promise<void>;
 }
 
-/** The swarm that runs already in a data directory. */
+/** Another supervisor runs a swarm in this data directory already. */
 export class AlreadyRunning extends Error {
   override readonly name = "AlreadyRunning";
   readonly holder: ProcessIdentity;
@@ -105,9 +106,9 @@ export class AlreadyRunning extends Error {
 }
 
 /**
- * Starts a swarm and resolves when all of it is ready.
- * @throws AlreadyRunning; the signal's reason when it aborts before; SwarmError `conflict` (port taken), `unavailable` (a process does not come up; with the end of
- *   its log). Nothing is left running after a failure.
+ * Starts a swarm and resolves when all its processes are ready. After a failure no process is left running.
+ * @throws AlreadyRunning; the signal's reason when the signal aborts first; SwarmError `conflict` when the port is taken, or
+ *   `unavailable` when a process does not start, with the end of its log.
  */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const files = dataFiles(options.config.data);
@@ -115,7 +116,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   if ("holder" in lock) throw new AlreadyRunning(lock.holder);
   try {
     const survivors = await reapSurvivors(readState(options.config.data));
-    if (survivors > 0) options.log.warn({ survivors }, "ended processes that an earlier supervisor left");
+    if (survivors > 0) options.log.warn({ survivors }, "processes of a dead supervisor found; ended them");
     mkdirSync(files.logs, { recursive: true });
     return await new SwarmSupervisor(options, lock).start();
   } catch (error) {
@@ -303,7 +304,7 @@ class SwarmSupervisor implements Supervisor {
     this.#save();
   }
 
-  /** nats-server says nothing by itself: it is ready when its port answers. */
+  /** nats-server does not report to the supervisor: it is ready when its port answers. */
   async #probeServer(child: Child, started: ChildProcess): Promise<void> {
     while (child.process === started && this.#stopping === undefined) {
       const info = await probeServer(this.#server, PROBE_TIMEOUT_MS).catch(() => null);
@@ -323,7 +324,7 @@ class SwarmSupervisor implements Supervisor {
     child.identity = null;
     child.lastExit = child.killedFor === undefined ? how : `${how} (${child.killedFor})`;
     if (this.#stopping !== undefined) return;
-    // What cannot even start the first time will not start the second time either: a missing binary, a bad setting.
+    // A process that fails at its first start (missing binary, bad setting) would fail at the second start too.
     if (
       child.waiting !== undefined &&
       (died.pid === undefined || died.exitCode === 2 || child.plan.metrics === null)
@@ -338,7 +339,7 @@ class SwarmSupervisor implements Supervisor {
     if (restartInMs === null) {
       log.error(
         { alert: "process_failed", process: name, lastExit: child.lastExit, restarts: watched.restarts },
-        "a process died too often and is given up; see its log, then murmur down and up",
+        "process died too often; not restarting it. See its log, then run murmur down and murmur up",
       );
       child.waiting?.reject(
         new SwarmError(
@@ -347,14 +348,14 @@ class SwarmSupervisor implements Supervisor {
         ),
       );
     } else {
-      log.warn({ process: name, exit: child.lastExit, restartInMs }, "a process died; restarting it");
+      log.warn({ process: name, exit: child.lastExit, restartInMs }, "process died; restarting it");
       child.restart = setTimeout(() => this.#spawn(child), restartInMs);
     }
     this.#save();
   }
 
   #watchSilence(): void {
-    const everyMs = this.#options.config.silenceMs / WORDS_PER_SILENCE / 2;
+    const everyMs = this.#options.config.silenceMs / MESSAGES_PER_SILENCE / 2;
     let lastMs = Date.now();
     this.#timer = setInterval(() => {
       const nowMs = Date.now();
@@ -369,11 +370,14 @@ class SwarmSupervisor implements Supervisor {
         if (child.process === null || !isSilent(child.watched, nowMs, this.#options.config.silenceMs))
           continue;
         child.killedFor = `silent for ${nowMs - child.watched.heardAtMs} ms`;
-        this.#options.log.warn({ process: child.plan.name, pid: child.process.pid }, child.killedFor);
+        this.#options.log.warn(
+          { process: child.plan.name, pid: child.process.pid },
+          `process ${child.killedFor}; killing it`,
+        );
         killGroup(child.process.pid);
       }
       if (!this.#lock.isHeld() && this.#stopping === undefined) {
-        this.#options.log.error("the lock of the data directory was taken away; stopping"); // I4
+        this.#options.log.error("lock of the data directory lost; stopping the swarm"); // I4
         void this.stop().catch(() => undefined);
       }
     }, everyMs);
@@ -382,17 +386,17 @@ class SwarmSupervisor implements Supervisor {
   async #stop(): Promise<void> {
     clearInterval(this.#timer);
     const { config, log } = this.#options;
-    log.info("stopping the swarm");
+    log.info("swarm is stopping");
     const children = [...this.#children.values()];
     for (const child of children) clearTimeout(child.restart);
     const speaking = children.filter((child) => child.watched.speaks);
     const silent = children.filter((child) => !child.watched.speaks);
-    // Whoever works goes first: draining needs the server.
+    // The Murmur processes stop first, because draining needs the server.
     await Promise.all(speaking.map((child) => this.#end(child, config.drainGraceMs + STOP_MARGIN_MS)));
     await Promise.all(silent.map((child) => this.#end(child, NATS_STOP_MS)));
     removeState(config.data);
     this.#lock.release();
-    log.info("the swarm has stopped");
+    log.info("swarm has stopped");
   }
 
   async #end(child: Child, graceMs: number): Promise<void> {
@@ -400,13 +404,16 @@ class SwarmSupervisor implements Supervisor {
     await endChild(child.process, {
       graceMs: this.#hurry ? 0 : graceMs,
       onOverdue: () =>
-        this.#options.log.warn({ process: child.plan.name, graceMs }, "does not stop; killing it"),
+        this.#options.log.warn(
+          { process: child.plan.name, graceMs },
+          "process did not stop within its grace; killing it",
+        ),
     });
   }
 
   #logFile(plan: ProcessPlan): string {
     const { logs } = dataFiles(this.#options.config.data);
-    // nats-server writes its own log; what it says before it can is kept beside it.
+    // nats-server writes its own log file. Its output before it opened that file goes to a second file.
     return join(logs, plan.metrics === null ? `${plan.name}.out.log` : `${plan.name}.log`);
   }
 
@@ -432,7 +439,7 @@ class SwarmSupervisor implements Supervisor {
 
 function toRecord(child: Child): ProcessRecord[] {
   const { plan, identity, watched, lastExit } = child;
-  // A process between death and restart has no pid; one that failed is kept for `doctor`.
+  // A process that waits for its restart has no pid. A failed process stays in the list, for `doctor`.
   if (identity === null && watched.status === "starting") return [];
   return [
     {

@@ -12,7 +12,7 @@ import {
 const SILENCE_MS = 15_000;
 const running = (nowMs: number) => noteHeard(watch("echo-1", true, nowMs), nowMs, true);
 
-test("the first death is followed by a restart at once, later ones wait up to a second", () => {
+test("the first restart happens at once, later restarts wait up to a second", () => {
   let watched = running(0);
   const delays: (number | null)[] = [];
   for (let death = 0; death < 10; death++) {
@@ -24,30 +24,30 @@ test("the first death is followed by a restart at once, later ones wait up to a 
   expect(Math.max(...delays.map((delay) => delay ?? 0))).toBe(1_000);
 });
 
-test("what dies more than thirty times in a minute has failed and stays down", () => {
+test("a process that dies more than thirty times in a minute has failed and stays down", () => {
   let watched = running(0);
   for (let death = 0; death < 30; death++) watched = noteDeath(watched, death).watched;
   const last = noteDeath(watched, 31);
   expect(last).toMatchObject({ restartInMs: null, watched: { status: "failed", restarts: 30 } });
 });
 
-test("a running process is silent after three missed words, not before", () => {
+test("a running process counts as silent after three missed messages, not before", () => {
   expect(isSilent(running(0), SILENCE_MS, SILENCE_MS)).toBe(false);
   expect(isSilent(running(0), SILENCE_MS + 1, SILENCE_MS)).toBe(true);
 });
 
-test("a starting process has longer, and not for ever", () => {
+test("a starting process has more time, but not without limit", () => {
   const starting = watch("echo-1", true, 0);
   expect(isSilent(starting, START_LIMIT_MS, SILENCE_MS)).toBe(false);
   expect(isSilent(starting, START_LIMIT_MS + 1, SILENCE_MS)).toBe(true);
 });
 
-test("nats-server and what waits for its restart are never silent", () => {
+test("nats-server, and a process that waits for its restart, never count as silent", () => {
   expect(isSilent(watch("nats-1", false, 0), 1e9, SILENCE_MS)).toBe(false);
   expect(isSilent(noteDeath(running(0), 0).watched, 1e9, SILENCE_MS)).toBe(false);
 });
 
-test("after the supervisor itself stood still, nobody is blamed for the silence", () => {
+test("after a pause of the supervisor itself, no process counts as silent", () => {
   const all = [running(0)];
   const tick = { lastMs: 0, everyMs: 2_500 };
   expect(forgiveStandstill(all, { ...tick, nowMs: 3_600_000 })[0]?.heardAtMs).toBe(3_600_000);

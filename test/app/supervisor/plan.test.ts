@@ -40,7 +40,7 @@ test.each(["echo*x", "echo*-1", "echo*1*2", "a.b", "echo*9999", "*3"])("--agents
   );
 });
 
-test("there is one api and one process for each role, numbered by role", async () => {
+test("the plan has one api process and one process for each role, numbered within the role", async () => {
   const plans = await setup();
   expect(plans.map(({ name }) => name)).toEqual(["api-1", "echo-1", "echo-2", "review-1"]);
   expect(plans.map(({ metrics }) => metrics)).toEqual(
@@ -48,7 +48,7 @@ test("there is one api and one process for each role, numbered by role", async (
   );
 });
 
-test("coordinators know their own id and each other's, and stand between the api and the agents", async () => {
+test("each coordinator gets its own id and the ids of all, and is planned between the api and the agents", async () => {
   const plans = await setup({ coordinators: 3 });
   expect(plans.map(({ name }) => name).slice(0, 5)).toEqual([
     "api-1",
@@ -68,7 +68,7 @@ test("every Node process has a heap limit", async () => {
   for (const { args } of await setup()) expect(args[0]).toBe("--max-old-space-size=512");
 });
 
-test("a private server's processes do not inherit the way to another one; agents keep the rest", async () => {
+test("processes of a private server do not inherit the address of another server; agents keep the rest of the environment", async () => {
   const [, agent] = await setup({
     environment: {
       NATS_URL: "nats://other:4222",
@@ -85,7 +85,7 @@ test("a private server's processes do not inherit the way to another one; agents
   ]);
 });
 
-test("processes that join through a context get the context, which knows more than a URL", async () => {
+test("processes that join through a context get the context, which holds more than a URL", async () => {
   const [api] = await setup({
     ownServer: false,
     flags: { context: "prod" },
@@ -96,14 +96,14 @@ test("processes that join through a context get the context, which knows more th
   expect(api?.environment.NATS_URL).toBeUndefined();
 });
 
-test("the API's token reaches the api process alone", async () => {
+test("only the api process gets the token of the API", async () => {
   const plans = await setup();
   expect(
     plans.filter(({ environment }) => "MURMUR_API_TOKEN" in environment).map(({ role }) => role),
   ).toEqual(["api"]);
 });
 
-test("nats-server listens on loopback and fsyncs as asked", () => {
+test("nats-server listens on loopback and fsyncs as configured", () => {
   const options = { port: 1, storeDir: '/a "b"', logFile: "/l" };
   expect(natsConfig({ ...options, sync: "always" })).toContain("sync_interval: always");
   expect(natsConfig({ ...options, sync: "default" })).toMatch(

@@ -46,14 +46,14 @@ function stateOf(record: { pid: number; started: string }): SwarmState {
   };
 }
 
-test("a process is itself, and nobody else with its pid", () => {
+test("an identity matches its own process, and no other process with the same pid", () => {
   const me = identify(process.pid)!;
   expect(isAlive(me)).toBe(true);
   expect(isAlive({ pid: process.pid, started: "another boot" })).toBe(false);
   expect(identify(DEAD.pid)).toBeNull();
 });
 
-test("a recycled pid is never signalled", async () => {
+test("a process that only reuses the pid is never signalled", async () => {
   const { child, identity } = startSleeper();
   signalProcess({ pid: identity.pid, started: "before" }, "SIGKILL", true);
   await reapSurvivors(stateOf({ pid: identity.pid, started: "before" }));
@@ -61,7 +61,7 @@ test("a recycled pid is never signalled", async () => {
   expect(isAlive(identity)).toBe(true);
 });
 
-test("what a dead supervisor left is ended", async () => {
+test("the processes of a dead supervisor are ended", async () => {
   const { child, identity } = startSleeper();
   const exited = once(child, "exit");
   expect(await reapSurvivors(stateOf(identity))).toBe(1);
@@ -69,7 +69,7 @@ test("what a dead supervisor left is ended", async () => {
   expect(isAlive(identity)).toBe(false);
 });
 
-test("what ignores SIGTERM is killed after its grace", async () => {
+test("a process that ignores SIGTERM is killed after its grace", async () => {
   const child = spawn(process.execPath, [
     "-e",
     "process.on('SIGTERM', () => {}); console.log(1); setInterval(() => {}, 1000)",
@@ -80,7 +80,7 @@ test("what ignores SIGTERM is killed after its grace", async () => {
   expect(await exited).toEqual([null, "SIGKILL"]);
 });
 
-test("a second supervisor of a directory is told who holds it, and may have it afterwards", () => {
+test("a second supervisor of a directory learns the holder of the lock, and can take the lock after its release", () => {
   const dataDir = setup();
   const first = takeLock(dataDir);
   expect(takeLock(dataDir)).toMatchObject({ holder: { pid: process.pid } });
@@ -96,7 +96,7 @@ test.each([JSON.stringify(DEAD), "", "garbage"])("the lock of a dead holder is t
   expect("isHeld" in lock && lock.isHeld()).toBe(true);
 });
 
-test("a holder notices that its lock was taken away, and does not release another's", () => {
+test("a holder notices that it lost its lock, and does not release the lock of another process", () => {
   const dataDir = setup();
   const lock = takeLock(dataDir);
   if (!("release" in lock)) throw new Error("the lock is free");
@@ -106,7 +106,7 @@ test("a holder notices that its lock was taken away, and does not release anothe
   expect(takeLock(dataDir)).toHaveProperty("release");
 });
 
-test("a swarm runs only while its supervisor lives", () => {
+test("a swarm counts as running only while its supervisor lives", () => {
   const dataDir = setup();
   const state = stateOf(DEAD);
   writeState(dataDir, state);
@@ -116,7 +116,7 @@ test("a swarm runs only while its supervisor lives", () => {
   expect(readRunningSwarm(dataDir)?.server).toBe(state.server);
 });
 
-test("a state file of another version is named, never guessed over", () => {
+test("a state file of another version is an error that names the file", () => {
   const dataDir = setup();
   writeFileSync(dataFiles(dataDir).state, '{"version":2}');
   expect(() => readState(dataDir)).toThrow(dataFiles(dataDir).state);

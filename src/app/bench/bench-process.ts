@@ -1,5 +1,5 @@
-// One process of a benchmark, driven by messages of its parent: a bare loop, or the real thing. Every figure that is
-// a ratio comes from two of these that do the same publishes, consumes and acks.
+// One process of a benchmark: a bare loop or a part of Murmur, driven by messages of its parent. Each ratio compares two such
+// processes that do the same publishes, consumes and acks.
 import { askCapability, createHost, loadRoles } from "../../agent/index.ts";
 import { createLogger, createMeter, newId, newInstanceId, utf8Bytes } from "../../base/index.ts";
 import {
@@ -21,41 +21,41 @@ import {
 } from "../../transport/index.ts";
 import { createTaskClient, createWorker } from "../../work/index.ts";
 
-/** What a part is told when it starts. */
-export interface PartSetup {
+/** The settings that a process of the benchmark gets at its start. */
+export interface ProcessSetup {
   kind: "bare-agent" | "bare-publisher" | "bare-voter" | "bare-hub" | "agent" | "publisher" | "hub";
   servers: string;
   prefix: string;
-  /** Where role folders are; for agents. */
+  /** The directories of role folders; for agents. */
   roleDirectories: readonly string[];
-  /** How many agents of the echo role; for agents. */
+  /** The number of agents of the role echo; for agents. */
   agents: number;
   inFlight: number;
 }
 
-/** What a part can be asked to do. */
-export type PartOrder =
+/** An order of the parent. */
+export type ProcessOrder =
   | { op: "tasks"; count: number; inFlight: number }
   | { op: "ballots"; count: number; inFlight: number }
   | { op: "enqueue"; count: number; inFlight: number }
   | { op: "asks"; count: number; inFlight: number }
   | { op: "usage" };
 
-/** Seconds of the whole run, median latency in ms, and what the process used. */
-export interface PartAnswer {
+/** The answer to an order: seconds of the whole run, median latency in ms, and the resources that the process used. */
+export interface ProcessAnswer {
   seconds: number;
   medianMs: number;
   residentBytes: number;
   cpuSeconds: number;
 }
 
-/** A body of 256 bytes as a whole task. */
+/** The input that makes the whole body of a task 256 bytes long. */
 const INPUT = "x".repeat(208);
 
-/** The ballot that is measured. */
+/** The ballot to measure. */
 const BALLOT = { seats: 5, strategy: "majority" } as const;
 
-type Run = (order: PartOrder) => Promise<{ latencies: Float64Array | null }>;
+type OrderRunner = (order: ProcessOrder) => Promise<{ latencies: Float64Array | null }>;
 
 /** Runs `count` jobs, `inFlight` at a time; resolves to the latency of each in ms. */
 async function runPipelined(
@@ -65,18 +65,18 @@ async function runPipelined(
 ): Promise<Float64Array> {
   const latencies = new Float64Array(count);
   let next = 0;
-  const lane = async () => {
+  const work = async () => {
     for (let index = next++; index < count; index = next++) {
       const startedMs = performance.now();
       await job();
       latencies[index] = performance.now() - startedMs;
     }
   };
-  await Promise.all(Array.from({ length: Math.min(inFlight, count) }, lane));
+  await Promise.all(Array.from({ length: Math.min(inFlight, count) }, work));
   return latencies;
 }
 
-async function openMurmurPublisher(setup: PartSetup): Promise<Run> {
+async function openMurmurPublisher(setup: ProcessSetup): Promise<OrderRunner> {
   const meter = createMeter();
   const log = createLogger({ name: "bench", level: "warn" });
   const transport = await connectNats({
@@ -94,14 +94,14 @@ async function openMurmurPublisher(setup: PartSetup): Promise<Run> {
         return {
           latencies: await runPipelined(order.count, order.inFlight, async () => {
             const { status } = await client.run({ capability: "echo", input: INPUT });
-            if (status !== "completed") throw new Error(`a benchmark task ended as ${status}`);
+            if (status !== "completed") throw new Error(`expected a completed task, got ${status}`);
           }),
         };
       case "ballots":
         return {
           latencies: await runPipelined(order.count, order.inFlight, async () => {
             const { status } = await client.run({ capability: "echo", input: INPUT, ballot: BALLOT });
-            if (status !== "completed") throw new Error(`a ballot of the benchmark ended as ${status}`);
+            if (status !== "completed") throw new Error(`expected a completed ballot, got ${status}`);
           }),
         };
       case "enqueue":
@@ -122,7 +122,7 @@ async function openMurmurPublisher(setup: PartSetup): Promise<Run> {
   };
 }
 
-async function openMurmurAgent(setup: PartSetup): Promise<Run> {
+async function openMurmurAgent(setup: ProcessSetup): Promise<OrderRunner> {
   const meter = createMeter();
   const log = createLogger({ name: "bench", level: "warn" });
   const transport = await connectNats({
@@ -149,8 +149,8 @@ async function openMurmurAgent(setup: PartSetup): Promise<Run> {
   return async () => ({ latencies: null });
 }
 
-/** A coordinator that holds the office, with the registry of the agents and the ballots. */
-async function openMurmurHub(setup: PartSetup): Promise<Run> {
+/** Starts a coordinator in office, with the registry of agents and the ballots. */
+async function openMurmurHub(setup: ProcessSetup): Promise<OrderRunner> {
   const meter = createMeter();
   const log = createLogger({ name: "bench", level: "warn" });
   const { servers, prefix } = setup;
@@ -167,7 +167,7 @@ async function openMurmurHub(setup: PartSetup): Promise<Run> {
   return async () => ({ latencies: null });
 }
 
-async function openBarePublisher(setup: PartSetup): Promise<Run> {
+async function openBarePublisher(setup: ProcessSetup): Promise<OrderRunner> {
   const { servers, prefix } = setup;
   return async (order) => {
     if (order.op === "usage" || order.op === "enqueue") return { latencies: null };
@@ -198,7 +198,7 @@ async function openBarePublisher(setup: PartSetup): Promise<Run> {
   };
 }
 
-async function openBareAgent(setup: PartSetup): Promise<Run> {
+async function openBareAgent(setup: ProcessSetup): Promise<OrderRunner> {
   const loop = { servers: setup.servers, prefix: setup.prefix, capability: "echo", inFlight: setup.inFlight };
   const { signal } = new AbortController();
   await Promise.all([
@@ -208,7 +208,7 @@ async function openBareAgent(setup: PartSetup): Promise<Run> {
   return async () => ({ latencies: null });
 }
 
-async function openBareVoter(setup: PartSetup): Promise<Run> {
+async function openBareVoter(setup: ProcessSetup): Promise<OrderRunner> {
   const loop = { servers: setup.servers, prefix: setup.prefix, capability: "echo", inFlight: setup.inFlight };
   await new Promise<void>(
     (onReady) => void voteBare({ ...loop, signal: new AbortController().signal, onReady }),
@@ -216,7 +216,7 @@ async function openBareVoter(setup: PartSetup): Promise<Run> {
   return async () => ({ latencies: null });
 }
 
-async function openBareHub(setup: PartSetup): Promise<Run> {
+async function openBareHub(setup: ProcessSetup): Promise<OrderRunner> {
   const loop = { servers: setup.servers, prefix: setup.prefix, capability: "echo", inFlight: setup.inFlight };
   await new Promise<void>(
     (onReady) => void decideBare({ ...loop, signal: new AbortController().signal, onReady }),
@@ -238,17 +238,17 @@ const OPENERS = {
   publisher: openMurmurPublisher,
 };
 
-/** Serves orders over the parent's channel until the parent goes away. */
+/** Performs the orders of the parent until the parent closes the channel. */
 async function serve(): Promise<void> {
-  const setup = JSON.parse(process.argv[2] ?? "{}") as PartSetup;
+  const setup = JSON.parse(process.argv[2] ?? "{}") as ProcessSetup;
   const run = await OPENERS[setup.kind](setup);
   process.on("disconnect", () => process.exit(0));
-  process.on("message", (order: PartOrder) => {
+  process.on("message", (order: ProcessOrder) => {
     const startedMs = performance.now();
     run(order).then(
       ({ latencies }) => {
         const { user, system } = process.cpuUsage();
-        const answer: PartAnswer = {
+        const answer: ProcessAnswer = {
           seconds: (performance.now() - startedMs) / 1000,
           medianMs:
             latencies === null || latencies.length === 0 ? 0 : latencies.sort()[latencies.length >> 1]!,
