@@ -21,7 +21,7 @@ afterEach(() => {
   for (const cleanup of cleanups.splice(0)) cleanup();
 });
 
-/** What the stand-in for the program does: tells its arguments, then exits as the first one says, or waits for SIGTERM. */
+/** The stand-in for the program: prints its arguments, then exits with a given code or waits for SIGTERM. */
 const PROGRAM = `
 if (process.argv[2] === "wait") {
   process.on("SIGTERM", () => process.exit(7));
@@ -31,7 +31,7 @@ process.stdout.write(JSON.stringify({ arguments: process.argv.slice(2) }));
 if (process.argv[2] === "exit") process.exit(Number(process.argv[3]));
 `;
 
-/** An npm that installs nothing but counts its calls, slowly enough that two launchers meet. */
+/** An npm that installs nothing and records its calls, slowly enough for two launchers to meet. */
 const NPM = `#!/bin/sh
 echo "$*" >>"$NPM_CALLS"
 rm -rf node_modules && mkdir -p node_modules/node/bin && sleep 0.3
@@ -113,7 +113,7 @@ function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-test("with everything in place it hands over and says nothing itself", async () => {
+test("with everything installed the launcher starts the program and prints nothing itself", async () => {
   const { run } = setup();
   expect(await run(["exit", "5", "a b"])).toEqual({
     code: 5,
@@ -122,7 +122,7 @@ test("with everything in place it hands over and says nothing itself", async () 
   });
 });
 
-test("it finds its checkout through links, from any directory", async () => {
+test("the launcher finds its checkout through symlinks, from any directory", async () => {
   const { run, home, checkout } = setup();
   symlinkSync(join("check out", "murmur"), join(home, "first"));
   symlinkSync("first", join(home, "second"));
@@ -130,7 +130,7 @@ test("it finds its checkout through links, from any directory", async () => {
   expect(existsSync(join(checkout, "node_modules"))).toBe(true);
 });
 
-test("a signal reaches the program itself", async () => {
+test("a signal to the launcher reaches the program", async () => {
   const { checkout, environment } = setup();
   const child = spawn(join(checkout, "murmur"), ["wait"], {
     env: environment,
@@ -141,7 +141,7 @@ test("a signal reaches the program itself", async () => {
   expect(await new Promise((resolve) => child.once("exit", resolve))).toBe(7);
 });
 
-test("an install without its marker is made anew, once, by two launchers at once", async () => {
+test("two launchers at the same time repeat an install without a marker once", async () => {
   const { run, checkout, countInstalls } = setup();
   rmSync(join(checkout, "node_modules/.murmur-complete"));
   const [first, second] = await Promise.all([run(["exit", "0"]), run(["exit", "0"])]);
@@ -150,14 +150,14 @@ test("an install without its marker is made anew, once, by two launchers at once
   expect(readFileSync(join(checkout, "node_modules/.murmur-complete"), "utf8")).toBe(`${sha256("{}\n")}\n`);
 });
 
-test("a marker of another lockfile counts as no install", async () => {
+test("a marker of another lockfile does not count as an install", async () => {
   const { run, checkout, countInstalls } = setup();
   writeFiles(checkout, { "package-lock.json": "{ }\n" });
   expect((await run(["exit", "0"])).code).toBe(0);
   expect(countInstalls()).toBe(1);
 });
 
-test("a failed install leaves no marker, tells the ways out, and is repeated", async () => {
+test("a failed install leaves no marker, prints the next steps, and is repeated", async () => {
   const { run, checkout, countInstalls } = setup({ installed: false });
   const failed = await run(["exit", "0"], { NPM_FAILS: "1" });
   expect(failed).toMatchObject({ code: 3, stdout: "" });
@@ -167,7 +167,7 @@ test("a failed install leaves no marker, tells the ways out, and is repeated", a
   expect(countInstalls()).toBe(2);
 });
 
-test("SIGTERM during an install ends npm too and leaves no marker", async () => {
+test("SIGTERM during an install also ends npm, and leaves no marker", async () => {
   const { checkout, environment, countInstalls } = setup({ installed: false });
   const child = spawn(join(checkout, "murmur"), ["exit", "0"], {
     env: environment,
@@ -189,7 +189,7 @@ test.each([
   expect(outcome.stderr).toContain(`no ${missing} on the PATH`);
 });
 
-test("only the commands that start a nats-server need one", async () => {
+test("only commands that start a nats-server need its binary", async () => {
   const { run } = setup();
   const up = await run(["--data", "review", "up"]);
   expect(up).toMatchObject({ code: 3, stdout: "" });

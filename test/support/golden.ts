@@ -1,12 +1,12 @@
-// Golden files: what a test saw once, reviewed and committed. UPDATE_GOLDEN=1 rewrites them; the diff is the review.
+// Golden files: reviewed output of a test, kept in the repository. UPDATE_GOLDEN=1 rewrites them; the author reviews the diff.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, relative } from "node:path";
 import { expect } from "vitest";
 
-/** True when golden files are to be rewritten in this run. */
+/** True when this run rewrites golden files. */
 export const UPDATING = process.env.UPDATE_GOLDEN === "1";
 
-/** Fails when `file` does not hold exactly `text`; with UPDATE_GOLDEN=1 it writes `text` there instead. */
+/** Fails when `file` does not hold exactly `text`. With UPDATE_GOLDEN=1 it writes `text` to the file instead. */
 export function expectGolden(file: string, text: string): void {
   if (UPDATING) {
     mkdirSync(dirname(file), { recursive: true });

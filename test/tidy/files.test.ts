@@ -18,7 +18,7 @@ const code = files.filter((file) => /^(src|agents|tools|bench|examples)\/.*\.ts$
 const product = code.filter(({ file }) => file.startsWith("src/"));
 const texts = files.filter((file) => !/\.(png|ico|gz|wasm|bin)$/.test(file));
 
-/** Lines of text files, as `file:line text`, that `is` true for. */
+/** The lines of text files for which `is` returns true, as `file:line text`. */
 function findLines(among: readonly string[], is: (line: string) => boolean): string[] {
   return among.flatMap((file) =>
     readText(file)
@@ -27,11 +27,11 @@ function findLines(among: readonly string[], is: (line: string) => boolean): str
   );
 }
 
-test("every source file opens by saying what it owns", () => {
+test("every source file opens with a comment about its purpose", () => {
   expect(code.filter(({ header }) => header.trim().length < 20).map(({ file }) => `${file}:1`)).toEqual([]);
 });
 
-test("every source file is reached from a place where a program begins", () => {
+test("every source file is reachable from the start of a program", () => {
   const reached = new Set(
     code.map(({ file }) => file).filter((file) => ENTRIES.some((entry) => entry.test(file))),
   );
@@ -50,7 +50,7 @@ function doorsOf(file: string): string[] {
   return readSource(file).imports.some(({ target }) => target === "murmur") ? ["src/index.ts"] : [];
 }
 
-test("src never steps out of the type checker", () => {
+test("src never suppresses the type checker", () => {
   const anys = product.flatMap(({ file, anys: lines }) => lines.map((line) => `${file}:${line} any`));
   const ignores = product.flatMap(({ file, comments }) =>
     comments
@@ -60,7 +60,7 @@ test("src never steps out of the type checker", () => {
   expect([...anys, ...ignores]).toEqual([]);
 });
 
-test("no comment puts work off", () => {
+test("no comment postpones work", () => {
   const marks = new RegExp(
     `\\b(${["TO", "FIX"].map((start) => start + (start === "TO" ? "DO" : "ME")).join("|")}|XXX)\\b`,
   );
@@ -71,7 +71,7 @@ test("no comment puts work off", () => {
   expect(found).toEqual([]);
 });
 
-test("deciders read no clock and draw no chance", () => {
+test("deciders read no clock and no random number", () => {
   const deciders = product.filter(
     ({ file, header }) => PURE_ROOMS.includes(roomOf(file)) || SAYS_PURE.test(header),
   );
@@ -82,15 +82,15 @@ test("deciders read no clock and draw no chance", () => {
   expect(found, "take nowMs or a Chance as an argument").toEqual([]);
 });
 
-test("no path of one machine is in the tree", () => {
+test("the tree contains no path of an author's machine", () => {
   expect(findLines(texts, (line) => MACHINE_PATHS.test(line))).toEqual([]);
 });
 
-test("no package registry is named, not even in a lockfile", () => {
+test("no file names a package registry, not even a lockfile", () => {
   expect(findLines(texts, (line) => REGISTRY_HOSTS.some((host) => line.includes(host)))).toEqual([]);
 });
 
-test("long files of src only shrink", () => {
+test("long files of src only become shorter", () => {
   const golden = join(import.meta.dirname, "long-files.golden");
   const allowed = new Map(
     (existsSync(golden) ? readFileSync(golden, "utf8") : "")
@@ -105,7 +105,7 @@ test("long files of src only shrink", () => {
       .filter(([, lines]) => lines > LONG_FILE_LINES),
   );
   if (UPDATING) {
-    // Lowers and removes; a higher number or a new file is written by hand, with its reason in the commit.
+    // Only lowers and removes. An author writes a higher number or a new file by hand, with the reason in the commit.
     const kept = [...allowed].filter(([file]) => long.has(file));
     const lines = kept.map(([file, limit]) => `${file} ${Math.min(limit, long.get(file) ?? limit)}\n`);
     writeFileSync(golden, lines.sort().join(""));
@@ -122,11 +122,11 @@ test("long files of src only shrink", () => {
   const shrunk = [...allowed].filter(([file, limit]) => (long.get(file) ?? 0) < limit);
   expect(
     shrunk.map(([file, limit]) => `${file} is below its ${limit} lines`),
-    "good; now keep it: UPDATE_GOLDEN=1 ./murmur test test/tidy",
+    "lower the limit: UPDATE_GOLDEN=1 ./murmur test test/tidy",
   ).toEqual([]);
 });
 
-test("the list of slow test files names files that exist", () => {
+test("every file in the list of slow test files exists", () => {
   const listed: string[] = JSON.parse(readText("test/slowest-files.json"));
   expect(listed.filter((file) => !files.includes(file))).toEqual([]);
 });

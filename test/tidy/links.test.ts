@@ -8,7 +8,7 @@ interface Link {
   target: string;
 }
 
-/** A page's lines with code taken out: blocks become empty lines, so line numbers stay. */
+/** The lines of a page without code. Lines of code blocks become empty lines, so that line numbers stay the same. */
 function proseOf(page: string): string[] {
   let fence: string | undefined;
   return readText(page)
@@ -22,7 +22,7 @@ function proseOf(page: string): string[] {
     });
 }
 
-/** Links of a page to places in this checkout. */
+/** The links of a page to places in this checkout. */
 function localLinks(page: string): Link[] {
   return proseOf(page).flatMap((line, index) =>
     [...line.replace(/`[^`]*`/g, "").matchAll(/\]\(<?([^)\s>]+)>?(?:\s+"[^"]*")?\)|^\[[^\]]+\]:\s+(\S+)/g)]
@@ -31,7 +31,7 @@ function localLinks(page: string): Link[] {
   );
 }
 
-/** The anchors that GitHub makes of a page's headings. */
+/** The anchors that GitHub makes from the headings of a page. */
 function anchorsOf(page: string): Set<string> {
   const seen = new Map<string, number>();
   return new Set(
@@ -50,7 +50,7 @@ function anchorsOf(page: string): Set<string> {
   );
 }
 
-test("every link from a page to this checkout leads somewhere", () => {
+test("every link from a page to this checkout has an existing target", () => {
   const broken = listFiles()
     .filter((file) => file.endsWith(".md"))
     .flatMap((page) =>

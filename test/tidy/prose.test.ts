@@ -5,7 +5,7 @@ import { countPatterns, listProse, listTexts } from "../../tools/build/measures/
 import { UPDATING } from "../support/golden.ts";
 
 const golden = join(import.meta.dirname, "prose.golden");
-/** The file says how many hits per 10,000 words are allowed, rounded up to a tenth. */
+/** The golden file holds the allowed hits per 10,000 words, rounded up to a tenth. */
 const roundUp = (value: number) => Math.ceil(value * 10) / 10;
 
 const measured = [
@@ -13,7 +13,7 @@ const measured = [
   { where: "texts in the code", ...countPatterns(listTexts()) },
 ].flatMap(({ where, counts }) => counts.map((count) => ({ ...count, key: `${where}: ${count.name}` })));
 
-test("sentences that must be read twice only become fewer", () => {
+test("sentences that a reader has to read twice only become fewer", () => {
   const allowed = new Map(
     (existsSync(golden) ? readFileSync(golden, "utf8") : "")
       .split("\n")

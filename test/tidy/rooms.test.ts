@@ -8,7 +8,7 @@ const files = listFiles().filter((file) => file.endsWith(".ts"));
 const rooms = files.filter((file) => file.startsWith("src/")).map(readSource);
 const outside = files.filter((file) => /^(agents|tools|bench|examples)\//.test(file)).map(readSource);
 
-/** Every import of a file, as `file:line` with the target, that `is` true for. */
+/** The imports for which `is` returns true, as `file:line` with the target. */
 function findImports(
   sources: typeof rooms,
   is: (found: Import, room: string, file: string) => boolean,
@@ -36,25 +36,25 @@ function readGraph(): Map<string, Set<string>> {
   return graph;
 }
 
-test("the room graph is the reviewed one", () => {
+test("the arrows between rooms are the reviewed ones", () => {
   const lines = [...readGraph()]
     .sort(([a], [b]) => (a < b ? -1 : 1))
     .map(([room, imports]) => `${room} -> ${[...imports].sort().join(" ") || "-"}\n`);
   expectGolden(join(import.meta.dirname, "room-graph.golden"), lines.join(""));
 });
 
-test("every room has a line in the table of rooms", () => {
+test("every room is in the table of rooms", () => {
   expect([...readGraph().keys()].filter((room) => ROOMS[room] === undefined)).toEqual([]);
 });
 
-test("the table of rooms is the one of docs/architecture.md", () => {
+test("the table of rooms equals the table of docs/architecture.md", () => {
   const standing =
     readText("docs/architecture.md").split("**Rooms that stand.**")[1]?.split("**Rooms to come**")[0] ?? "";
-  const told = [...standing.matchAll(/^\| `([^`]+)` \|.*\| ([^|]+) \|$/gm)].map(([, room, imports]) => [
+  const documented = [...standing.matchAll(/^\| `([^`]+)` \|.*\| ([^|]+) \|$/gm)].map(([, room, imports]) => [
     room,
     imports === "–" ? [] : imports?.split(", "),
   ]);
-  expect(Object.fromEntries(told)).toEqual(ROOMS);
+  expect(Object.fromEntries(documented)).toEqual(ROOMS);
 });
 
 test("arrows between rooms go down only", () => {
@@ -84,7 +84,7 @@ test("rooms meet only at their doors", () => {
   expect(wrong, "import the room's index.ts").toEqual([]);
 });
 
-test("what stands outside src comes in by a door", () => {
+test("code outside src imports src through a door", () => {
   const wrong = findImports(
     outside,
     ({ kind, target }, _, file) =>
@@ -96,7 +96,7 @@ test("what stands outside src comes in by a door", () => {
   expect(wrong, "import murmur, or a room's index.ts").toEqual([]);
 });
 
-test("no room and no agent imports app, and nothing but tests a room's internal.ts", () => {
+test("no room and no agent imports app, and only tests import the internal.ts of a room", () => {
   const wrong = findImports(
     [...rooms, ...outside],
     ({ kind, target }, room, file) =>

@@ -1,7 +1,7 @@
-// The house rules as data: what docs/architecture.md (section 2) and CONTRIBUTING.md say in prose. Adding an arrow or an
-// exception here is a decision; the commit says why.
+// The house rules as data. docs/architecture.md (section 2) and CONTRIBUTING.md say the same in prose. A new arrow or exception
+// is a decision; the commit gives the reason.
 
-/** Rooms of src/ from the bottom up, with the rooms that each may import. A room that does not stand yet has no line. */
+/** The rooms of src/ from the bottom up, each with the rooms that it may import. Planned rooms have no line. */
 export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   base: [],
   protocol: ["base"],
@@ -12,7 +12,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   agent: ["base", "protocol", "transport", "work"],
   coordinator: ["base", "protocol", "consensus", "transport", "work"],
   bridges: ["base", "protocol", "transport"],
-  // The door for people who write agents, src/index.ts.
+  // The door for authors of agents, src/index.ts.
   "(door)": ["base", "protocol", "transport", "work", "agent"],
   app: [
     "base",
@@ -34,14 +34,14 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
  */
 export const ROOMS_WITH_CIRCLES: readonly string[] = ["coordinator"];
 
-/** Packages that one room alone may import, so that replacing one of them stays one room's work. */
+/** Packages that only one room may import, so that replacing such a package changes one room. */
 export const KEEPERS: Readonly<Record<string, string>> = {
   "@nats-io/": "transport",
   "prom-client": "base",
   pino: "base",
 };
 
-/** Where programs begin. Every file of src and agents is reached from one of these, or it is dead. */
+/** The files where programs start. A file of src or agents that none of these reaches is dead. */
 export const ENTRIES: readonly RegExp[] = [
   /^src\/app\/main\.ts$/,
   /^src\/index\.ts$/,
@@ -50,22 +50,22 @@ export const ENTRIES: readonly RegExp[] = [
   /^bench\/[^/]+\.ts$/,
 ];
 
-/** Who outside app may read its files, which have no door: what writes app's own reference pages. */
+/** The files outside app that may import files of app, which has no door: the programs that write the reference pages. */
 export const READERS_OF_APP = /^tools\//;
 
-/** A room's labelled seam for its tests: only tests import it, and it is not dead. */
+/** The seam of a room for its tests: only tests import it, and it does not count as dead. */
 export const TEST_SEAM = /^src\/[^/]+\/internal\.ts$/;
 
-/** Rooms in which every file is a decider. In the others a file says so itself: "Pure" in its opening comment. */
+/** Rooms with pure files only. In other rooms a pure file says "Pure" in its opening comment. */
 export const PURE_ROOMS: readonly string[] = ["consensus"];
-/** How a file's opening comment says it: a sentence that begins with "Pure", or ends in ", pure". */
+/** The mark in the opening comment: a sentence that begins with "Pure", or ends in ", pure". */
 export const SAYS_PURE = /(^|[.:;]\s)Pure\b|, pure[.:;]/m;
 
-/** Words that only make sense on the machine where they were written. `/work` alone is a common container folder. */
+/** Paths that exist only on the machine of one author. `/work` alone is a common folder in containers. */
 export const MACHINE_PATHS =
   /(?<![\w.$}])\/(?:root|home\/(?!nonroot\b)[a-z][\w-]*|Users\/[A-Za-z]\w*|work\/(?:main|notes|shared))\b/;
 
-/** Package registries: an address in a lockfile or a script ties everyone to one of them. */
+/** Package registries: an address in a lockfile or a script would tie every user to that registry. */
 export const REGISTRY_HOSTS: readonly string[] = [
   ["registry", "npmjs", "org"],
   ["registry", "yarnpkg", "com"],

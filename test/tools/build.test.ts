@@ -17,7 +17,7 @@ beforeAll(async () => {
 }, BUILD_LIMIT_MS);
 afterAll(() => rmSync(out, { recursive: true, force: true }));
 
-/** As `npm install --omit=dev` would leave it, without the network: what is no dependency cannot be found. */
+/** Links the production packages, like `npm install --omit=dev` but without network. Other packages cannot be found. */
 function linkProductionPackages(): void {
   for (const name of Object.keys(readManifest().dependencies)) {
     const link = join(out, "node_modules", name);
@@ -30,14 +30,14 @@ function readManifest(): { version: string; dependencies: Record<string, string>
   return JSON.parse(readFileSync(join(out, "package.json"), "utf8"));
 }
 
-test("the built program starts and lists its commands, with production packages alone", async () => {
+test("the built program starts and lists its commands with production packages only", async () => {
   const { stdout } = await run(join(out, readManifest().bin.murmur), ["--help"], {
     env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` },
   });
   expect(stdout).toMatch(/Usage: murmur/);
 });
 
-test("the built package's door gives what agents import", async () => {
+test("the door of the built package exports the names that agents import", async () => {
   const script = 'import * as door from "murmur"; console.log(typeof door.defineAgent);';
   const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script], { cwd: out });
   expect(stdout.trim()).toBe("function");

@@ -1,5 +1,5 @@
-// `npm run build`: what ships. Compiled JavaScript of src and agents in the same folders, declarations of the package's
-// door, and a package.json of its own with production dependencies only. Checking is `./murmur test`'s business.
+// `npm run build`: builds the package. It holds the compiled JavaScript of src and agents in the same folders, the type
+// declarations of the package's door, and a package.json with production dependencies only. `./murmur test` does the checks.
 //
 //   node tools/build/build.ts [--out DIR]        default dist/
 
@@ -22,12 +22,12 @@ const root = join(import.meta.dirname, "../..");
 const { values } = parseArgs({ options: { out: { type: "string", default: join(root, "dist") } } });
 const out = resolve(values.out);
 
-/** The program's entry, as people start it. */
+/** The entry file of the program. */
 const ENTRY = "src/app/main.js";
-/** Pages that travel with the package. */
+/** Pages that are part of the package. */
 const PAGES = ["README.md", "LICENSE", "CHANGELOG.md"];
 
-/** The fields of package.json that are read here. */
+/** The fields of package.json that the build reads. */
 interface Manifest {
   name: string;
   version: string;
@@ -45,7 +45,7 @@ writeManifest();
 makeExecutable();
 process.stdout.write(`${relative(process.cwd(), out) || "."}: ${countFiles(out)} files\n`);
 
-/** Runs tsc with the checkout's own options, other inputs and `extra`. The options travel in a file that is removed. */
+/** Runs tsc with the options of the checkout, `inputs` and `extra`. A temporary file holds the options. */
 function compile(inputs: { include?: string[]; files?: string[] }, extra: Record<string, unknown>): void {
   const dir = mkdtempSync(join(tmpdir(), "murmur-build-"));
   const within = (paths: string[] | undefined) => paths?.map((path) => join(root, path));
@@ -62,14 +62,12 @@ function compile(inputs: { include?: string[]; files?: string[] }, extra: Record
   if (status !== 0) process.exit(1);
 }
 
-/** What is not compiled: prompts and declarative agents, the analysers' manifest and rules, the pages. */
+/** Copies the files that are not compiled: the manifest and the rules of the analysers, and the pages. */
 function copyBeside(): void {
-  for (const folder of ["agents"]) {
-    cpSync(join(root, folder), join(out, folder), {
-      recursive: true,
-      filter: (source) => basename(source) !== "node_modules" && extname(source) !== ".ts",
-    });
-  }
+  cpSync(join(root, "agents"), join(out, "agents"), {
+    recursive: true,
+    filter: (source) => basename(source) !== "node_modules" && extname(source) !== ".ts",
+  });
   for (const page of PAGES) cpSync(join(root, page), join(out, page));
 }
 
