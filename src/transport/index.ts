@@ -12,7 +12,8 @@ export {
   publishBare,
   respondBare,
   voteBare,
-} from "./bare.ts";
+} from "./bare-loop.ts";
+export { isStreamMissing, lastSeqOf } from "./jetstream-errors.ts";
 export { connectMemory, MemoryServer, type MemoryTransportOptions } from "./memory/index.ts";
 export {
   type ConnectNatsOptions,
@@ -22,5 +23,4 @@ export {
 } from "./nats/connect.ts";
 export { readNatsContext } from "./nats/context.ts";
 export * from "./ports.ts";
-export { isStreamMissing, lastSeqOf } from "./refusals.ts";
 export { type EndpointStats, type ServiceDescription, startService } from "./services.ts";

@@ -1,7 +1,7 @@
 // Large bodies in memory.
 
 import { SwarmError } from "../../protocol/index.ts";
-import { blobHash, refuseOversize, verifyBlob } from "../blob-rules.ts";
+import { blobHash, refuseOversize, verifyBlob } from "../blob-checks.ts";
 import type { Blobs } from "../ports.ts";
 
 /** A blob with the time of its latest `put`. */

@@ -1,5 +1,5 @@
 // Named large bodies in memory.
-import { readBody } from "../object-rules.ts";
+import { readBody } from "../object-body.ts";
 import type { Objects } from "../ports.ts";
 import type { StoredBlob } from "./blobs.ts";
 

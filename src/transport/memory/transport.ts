@@ -6,9 +6,9 @@ import {
   SwarmError,
   streamSpecs,
 } from "../../protocol/index.ts";
-import { checkBucketKey } from "../bucket-rules.ts";
+import { checkBucketKey } from "../bucket-key.ts";
+import { type ApiError, JETSTREAM_ERRORS } from "../jetstream-errors.ts";
 import { DEFAULT_MAX_SUBJECTS } from "../limits.ts";
-import { type ApiError, JETSTREAM_ERRORS } from "../nats/errors.ts";
 import type { Bucket, Log, Queue, QueueConsumer, Stored, Transport } from "../ports.ts";
 import { appendHeaders } from "../stream-headers.ts";
 import { createMemoryBlobs } from "./blobs.ts";

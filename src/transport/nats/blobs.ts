@@ -3,7 +3,7 @@ import { jetstream } from "@nats-io/jetstream";
 import { type ObjectStore, Objm } from "@nats-io/obj";
 import { sleep } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
-import { blobHash, refuseOversize, verifyBlob } from "../blob-rules.ts";
+import { blobHash, refuseOversize, verifyBlob } from "../blob-checks.ts";
 import type { Blobs } from "../ports.ts";
 import type { Link } from "./link.ts";
 

@@ -1,12 +1,12 @@
 // A key-value bucket in the layout that every NATS client knows (ADR-8), so that `nats kv` shows it. Reads ask the
 // stream's leader: a direct get from a replica could miss a write that is finished.
 import { SwarmError } from "../../protocol/index.ts";
-import { checkBucketKey } from "../bucket-rules.ts";
+import { checkBucketKey } from "../bucket-key.ts";
 import type { Bucket, Stored } from "../ports.ts";
 import { follow } from "./follow.ts";
-import { headerOf } from "./headers-in.ts";
 import type { Link } from "./link.ts";
 import { createNatsLog } from "./log.ts";
+import { headerOf } from "./message-headers.ts";
 
 /** The header that tells a deletion from a value (ADR-8). */
 const OPERATION = "KV-Operation";

@@ -3,8 +3,8 @@ import type { Msg } from "@nats-io/nats-core";
 import type { Logger } from "../../base/index.ts";
 import { DEFAULT_STALL_MS } from "../limits.ts";
 import type { Bus, Headers, Incoming, IncomingRequest, Subscription } from "../ports.ts";
-import { headerOf } from "./headers-in.ts";
 import type { Link } from "./link.ts";
+import { headerOf } from "./message-headers.ts";
 import { afterArrived } from "./request.ts";
 
 /** A NATS message as the port shows it. Everything is read lazily: most handlers look at one or two fields. */

@@ -1,47 +1,6 @@
 // JetStream's answers as errors of the catalogue. The only place that knows its numbers.
 import { type ErrorCode, SwarmError } from "../../protocol/index.ts";
-
-/** A JetStream API error as it stands in a reply. */
-export interface ApiError {
-  code: number;
-  err_code?: number;
-  description?: string;
-}
-
-/** JetStream error codes that we treat by name (nats-server `server/errors.json`). */
-export const JETSTREAM_ERRORS = {
-  noPeers: 10005,
-  consumerNotFound: 10014,
-  messageNotFound: 10037,
-  storageExceeded: 10047,
-  messageTooLarge: 10054,
-  messageDeleteFailed: 10057,
-  streamNameInUse: 10058,
-  streamNotFound: 10059,
-  subjectsOverlap: 10065,
-  wrongLastSequence: 10071,
-  notClustered: 10074,
-  /** The store refused: one code for a full stream and for a full subject; only the text tells them apart. */
-  storeFailed: 10077,
-  filtersOverlap: 10100,
-  purgeFailed: 10110,
-  rollupForbidden: 10111,
-  wrongLastSequenceUnknown: 10164,
-  ttlInvalid: 10165,
-  ttlDisabled: 10166,
-  schedulesDisabled: 10188,
-  scheduleInvalid: 10189,
-  scheduleTargetInvalid: 10190,
-} as const;
-
-/** The JetStream error code behind an error of {@link fromApiError}; undefined for any other error. */
-export function jetStreamCode(error: unknown): number | undefined {
-  if (!(error instanceof SwarmError) || typeof error.cause !== "object" || error.cause === null)
-    return undefined;
-  return "err_code" in error.cause && typeof error.cause.err_code === "number"
-    ? error.cause.err_code
-    : undefined;
-}
+import { type ApiError, JETSTREAM_ERRORS } from "../jetstream-errors.ts";
 
 /** Turns a JetStream API error into a SwarmError with that error as its cause; `doing` says what was tried. */
 export function fromApiError(error: ApiError, doing: string): SwarmError {

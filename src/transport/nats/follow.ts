@@ -5,8 +5,9 @@ import { createInbox, type Msg } from "@nats-io/nats-core";
 import { type BackoffPolicy, backoffDelayMs, newId, systemChance } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Stored, Subscription } from "../ports.ts";
-import { headerOf } from "./headers-in.ts";
+import { readAckSubject } from "./ack-subject.ts";
 import type { Link } from "./link.ts";
+import { headerOf } from "./message-headers.ts";
 
 /** How soon a follower notices that it hears nothing any more, and how it begins anew. */
 interface Pace {
@@ -198,18 +199,15 @@ class Follower implements Subscription {
     this.#watchdog?.refresh();
     if (message.headers?.code === 100) this.#onHeartbeat(message);
     else {
-      // $JS.ACK[.<domain>.<account>].<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<nanos>.<pending>[.<token>]
-      const parts = (message.reply ?? "").split(".");
-      const at = parts.length >= 11 ? 7 : 5;
-      if (Number(parts[at + 1]) !== this.#consumerSeq + 1) {
+      const { seq, consumerSeq, storedAtMs, pending } = readAckSubject(message.reply ?? "");
+      if (consumerSeq !== this.#consumerSeq + 1) {
         this.#restart(); // I1: something was lost on the way
         return;
       }
       this.#consumerSeq++;
-      this.#lastSeq = Number(parts[at]);
-      const storedAtMs = Math.floor(Number(parts[at + 2]) / NANOS_PER_MS);
-      this.#options.onMessage(message, { seq: this.#lastSeq, storedAtMs });
-      if (parts[at + 3] === "0") this.#setCaughtUp();
+      this.#lastSeq = seq;
+      this.#options.onMessage(message, { seq, storedAtMs });
+      if (pending === 0) this.#setCaughtUp();
     }
   }
 

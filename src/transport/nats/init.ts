@@ -4,9 +4,9 @@
 //     copies unless their number was asked for.
 import { sleep } from "../../base/index.ts";
 import { type BucketSpec, type StreamSpec, SwarmError } from "../../protocol/index.ts";
+import { JETSTREAM_ERRORS, jetStreamCode } from "../jetstream-errors.ts";
 import { objectStream } from "./blobs.ts";
 import { bucketStream } from "./bucket.ts";
-import { JETSTREAM_ERRORS, jetStreamCode } from "./errors.ts";
 import type { Link } from "./link.ts";
 
 /** The oldest server: message schedules and per-message TTL came with 2.12. */

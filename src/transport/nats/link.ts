@@ -7,8 +7,9 @@
 import { createInbox, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import { type Logger, sleep, utf8Bytes, utf8Text } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
+import type { ApiError } from "../jetstream-errors.ts";
 import type { ConnectionState, Headers, Subscription } from "../ports.ts";
-import { type ApiError, fromApiError } from "./errors.ts";
+import { fromApiError } from "./errors.ts";
 import { encodeHeaders, Outbox } from "./outbox.ts";
 import { afterArrived, type Inbox, Request, type RequestOptions, type Waiting } from "./request.ts";
 

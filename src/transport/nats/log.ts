@@ -4,13 +4,14 @@
 import type { Msg } from "@nats-io/nats-core";
 import { utf8Bytes } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
+import { type ApiError, JETSTREAM_ERRORS, jetStreamCode } from "../jetstream-errors.ts";
 import { DEFAULT_MAX_SUBJECTS } from "../limits.ts";
 import { APPEND_TIMEOUT_MS, type AppendOptions, type Log, type LogInfo, type Stored } from "../ports.ts";
 import { appendHeaders } from "../stream-headers.ts";
-import { type ApiError, fromApiError, JETSTREAM_ERRORS, jetStreamCode } from "./errors.ts";
+import { fromApiError } from "./errors.ts";
 import { tail } from "./follow.ts";
-import { headerOf } from "./headers-in.ts";
 import { type Link, parseReply } from "./link.ts";
+import { headerOf } from "./message-headers.ts";
 
 /** How many messages one page of a batched direct get asks for: at most ~0.5 MB of small bodies on the way. */
 const PAGE_MESSAGES = 256;

@@ -4,7 +4,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { newId, utf8Bytes, utf8Text } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
-import { MAX_OBJECT_BYTES, readBody } from "../object-rules.ts";
+import { MAX_OBJECT_BYTES, readBody } from "../object-body.ts";
 import type { Objects } from "../ports.ts";
 import { bounded, objectStream } from "./blobs.ts";
 import type { Link } from "./link.ts";

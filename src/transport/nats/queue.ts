@@ -7,22 +7,20 @@ import type { Msg } from "@nats-io/nats-core";
 import { utf8Bytes } from "../../base/index.ts";
 import { ACK_WAIT_MS, SwarmError } from "../../protocol/index.ts";
 import { MAX_ACK_PENDING, MAX_OPEN_PULLS } from "../limits.ts";
-import type { Delivery, Headers, Pull, PullEnd, Queue, QueueConsumer } from "../ports.ts";
-import { headerOf } from "./headers-in.ts";
+import type { Delivery, Pull, PullEnd, Queue, QueueConsumer } from "../ports.ts";
+import { readAckSubject } from "./ack-subject.ts";
 import type { Link } from "./link.ts";
+import { headerOf } from "./message-headers.ts";
 
 /** Idle heartbeats of a long pull, in ms; at most half of the pull's expiry, as the server demands. */
 const IDLE_HEARTBEAT_MS = 5_000;
 /** How many missed idle heartbeats mean a dead server or consumer. */
 const MISSED_HEARTBEATS = 2;
 const NANOS_PER_MS = 1_000_000;
-const DOT = 0x2e;
-const ZERO = 0x30;
 
 const ACK = utf8Bytes("+ACK");
 const NAK = utf8Bytes("-NAK");
 const WORKING = utf8Bytes("+WPI");
-const NOTHING = new Uint8Array();
 
 /** The work queue of the stream named `stream`. */
 export function createNatsQueue(link: Link, stream: string): Queue {
@@ -178,25 +176,6 @@ function readStatus(message: Msg): PullEnd | null {
   return "lost";
 }
 
-/**
- * The numbers of an ack subject: delivered, stream sequence, consumer sequence, nanoseconds, pending (ADR-15):
- * `$JS.ACK[.<domain>.<account>].<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<nanos>.<pending>[.<token>]`.
- * Read digit by digit: this runs for every delivery, and splitting would make a dozen strings.
- */
-function readAckNumbers(subject: string): [number, number, number, number, number] {
-  let dots = 0;
-  for (let index = 0; index < subject.length; index++) if (subject.charCodeAt(index) === DOT) dots++;
-  const first = dots >= 10 ? 6 : 4;
-  const numbers: [number, number, number, number, number] = [0, 0, 0, 0, 0];
-  let token = 0;
-  for (let index = 0; index < subject.length && token < first + 5; index++) {
-    const code = subject.charCodeAt(index);
-    if (code === DOT) token++;
-    else if (token >= first) numbers[token - first] = numbers[token - first]! * 10 + (code - ZERO);
-  }
-  return numbers;
-}
-
 class NatsDelivery implements Delivery {
   readonly #message: Msg;
   readonly #link: Link;
@@ -208,10 +187,10 @@ class NatsDelivery implements Delivery {
   constructor(message: Msg, link: Link) {
     this.#message = message;
     this.#link = link;
-    const [delivered, seq, , nanos, pending] = readAckNumbers(message.reply ?? "");
-    this.deliveryCount = delivered;
+    const { deliveryCount, seq, storedAtMs, pending } = readAckSubject(message.reply ?? "");
+    this.deliveryCount = deliveryCount;
     this.seq = seq;
-    this.storedAtMs = Math.floor(nanos / NANOS_PER_MS);
+    this.storedAtMs = storedAtMs;
     this.pending = pending;
   }
 
@@ -242,10 +221,6 @@ class NatsDelivery implements Delivery {
 
   #answer(body: Uint8Array): void {
     if (this.#link.state === "closed") return;
-    this.#link.publish(
-      this.#message.reply ?? "",
-      body.length === 0 ? NOTHING : body,
-      undefined as Headers | undefined,
-    );
+    this.#link.publish(this.#message.reply ?? "", body);
   }
 }

@@ -5,7 +5,7 @@ import { expect, onTestFinished, test, vi } from "vitest";
 import { createLogger, createMeter, silentLogger } from "../../../src/base/index.ts";
 import { type ConnectNatsOptions, connectNats } from "../../../src/transport/index.ts";
 import { startNatsServer } from "../../support/nats-server.ts";
-import { bounce, SOON } from "./support.ts";
+import { bounce, SOON } from "../support.ts";
 
 const USERS = 'authorization { users: [ { user: "anna", password: "s3cret/1" } ] }';
 

@@ -3,7 +3,7 @@ import { connect as connectAdmin } from "@nats-io/transport-node";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { follow } from "../../../src/transport/nats/follow.ts";
 import type { Link } from "../../../src/transport/nats/link.ts";
-import { bounce, SOON, startSwarm, TEST_TIMEOUT_MS, text } from "./support.ts";
+import { bounce, SOON, startSwarm, TEST_TIMEOUT_MS, text } from "../support.ts";
 
 test("a watcher sees what was changed while it was away", { timeout: TEST_TIMEOUT_MS }, async () => {
   const { server, transport, connect } = await startSwarm();

@@ -5,7 +5,7 @@ import { connect } from "@nats-io/transport-node";
 import { expect, onTestFinished, test } from "vitest";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
 import { connectNats } from "../../../src/transport/index.ts";
-import { startSwarm, text } from "./support.ts";
+import { startSwarm, text } from "../support.ts";
 
 async function setup() {
   const swarm = await startSwarm({ init: false });

@@ -2,7 +2,7 @@ import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { Objm } from "@nats-io/obj";
 import { connect } from "@nats-io/transport-node";
 import { expect, onTestFinished, test } from "vitest";
-import { read, startSwarm, text } from "./support.ts";
+import { read, startSwarm, text } from "../support.ts";
 
 async function setup() {
   const swarm = await startSwarm();

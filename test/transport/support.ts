@@ -1,9 +1,9 @@
 // A swarm on a nats-server of the test's own.
 import { expect, onTestFinished, vi } from "vitest";
-import { createMeter, silentLogger } from "../../../src/base/index.ts";
-import { createSubjects } from "../../../src/protocol/index.ts";
-import { type ConnectNatsOptions, connectNats, type Transport } from "../../../src/transport/index.ts";
-import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
+import { createMeter, silentLogger } from "../../src/base/index.ts";
+import { createSubjects } from "../../src/protocol/index.ts";
+import { type ConnectNatsOptions, connectNats, type Transport } from "../../src/transport/index.ts";
+import { type NatsServer, startNatsServer } from "../support/nats-server.ts";
 
 /** Starts a server and connects to it; both end with the test. */
 export async function startSwarm(

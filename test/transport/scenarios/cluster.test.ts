@@ -5,7 +5,7 @@ import { createSubjects } from "../../../src/protocol/index.ts";
 import { type ConnectNatsOptions, connectNats } from "../../../src/transport/index.ts";
 import { around, type NatsCluster, startNatsCluster } from "../../support/nats-cluster.ts";
 import { between } from "../../support/wires.ts";
-import { startSwarm } from "./support.ts";
+import { startSwarm } from "../support.ts";
 
 let cluster: NatsCluster;
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 // What the conformance suite cannot show in real time: ages, windows and long waits, by a clock moved by hand.
 import { expect, test, vi } from "vitest";
-import { ManualClock } from "../../src/base/index.ts";
-import { ACK_WAIT_MS, createSubjects, DEDUP_WINDOW_MS, HEADERS } from "../../src/protocol/index.ts";
-import { connectMemory, type Delivery, MemoryServer, type PullEnd } from "../../src/transport/index.ts";
+import { ManualClock } from "../../../src/base/index.ts";
+import { ACK_WAIT_MS, createSubjects, DEDUP_WINDOW_MS, HEADERS } from "../../../src/protocol/index.ts";
+import { connectMemory, type Delivery, MemoryServer, type PullEnd } from "../../../src/transport/index.ts";
 
 const text = (value: string) => new TextEncoder().encode(value);
 const address = (taskId: string) => ({ capability: "echo", priority: "normal", scope: "-", taskId }) as const;

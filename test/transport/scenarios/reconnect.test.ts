@@ -2,7 +2,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect as connectAdmin } from "@nats-io/transport-node";
 import { expect, test, vi } from "vitest";
 import type { Delivery, PullEnd, Transport } from "../../../src/transport/index.ts";
-import { bounce, read, SOON, startSwarm, TEST_TIMEOUT_MS, text } from "./support.ts";
+import { bounce, read, SOON, startSwarm, TEST_TIMEOUT_MS, text } from "../support.ts";
 
 const address = (taskId: string) => ({ capability: "echo", priority: "normal", scope: "-", taskId }) as const;
 

@@ -1,0 +1,41 @@
+// The reply subject of a JetStream delivery ($JS.ACK…), which carries the facts of the delivery. Used by queue.ts for
+// pulls and by follow.ts for ordered consumers.
+
+const NANOS_PER_MS = 1_000_000;
+const DOT = 0x2e;
+const ZERO = 0x30;
+/** The number tokens that are read, and the count of dots from which on a subject has the two tokens of domain and account. */
+const NUMBERS = 5;
+const DOTS_WITH_DOMAIN = 10;
+
+/** The facts of one delivery. All are 0 when the message has no ack subject. */
+interface DeliveryFacts {
+  /** How often the server delivered this message, this time included. */
+  readonly deliveryCount: number;
+  readonly seq: number;
+  /** The number of this delivery within its consumer: it rises by one for each. */
+  readonly consumerSeq: number;
+  readonly storedAtMs: number;
+  /** How many more messages the consumer had when this one left the server. */
+  readonly pending: number;
+}
+
+/**
+ * Reads the numbers of an ack subject (ADR-15):
+ * `$JS.ACK[.<domain>.<account>].<stream>.<consumer>.<delivered>.<stream seq>.<consumer seq>.<nanos>.<pending>[.<token>]`.
+ * Reads digit by digit: this runs for every delivery, and splitting would make a dozen strings.
+ */
+export function readAckSubject(subject: string): DeliveryFacts {
+  let dots = 0;
+  for (let index = 0; index < subject.length; index++) if (subject.charCodeAt(index) === DOT) dots++;
+  const first = dots >= DOTS_WITH_DOMAIN ? 6 : 4;
+  const numbers: [number, number, number, number, number] = [0, 0, 0, 0, 0];
+  let token = 0;
+  for (let index = 0; index < subject.length && token < first + NUMBERS; index++) {
+    const code = subject.charCodeAt(index);
+    if (code === DOT) token++;
+    else if (token >= first) numbers[token - first] = numbers[token - first]! * 10 + (code - ZERO);
+  }
+  const [deliveryCount, seq, consumerSeq, nanos, pending] = numbers;
+  return { deliveryCount, seq, consumerSeq, storedAtMs: Math.floor(nanos / NANOS_PER_MS), pending };
+}
