@@ -82,7 +82,7 @@ export function createExec(
     // What the program started must neither outlive it nor hold its output open (I2).
     child.nodeChildProcess.once("exit", () => child.kill("SIGKILL"));
     let endedBy: SwarmError | undefined;
-    const watched: Watched = {
+    const watched: WatchedGroup = {
       groupId: child.pid,
       maxBytes: maxMemoryBytes,
       end: (reason) => {
@@ -95,7 +95,7 @@ export function createExec(
       const outcome = await child;
       if (endedBy !== undefined) throw endedBy;
       if (outcome.isCanceled) throw signal.reason;
-      if (outcome.timedOut) throw overTime(program, timeoutMs);
+      if (outcome.timedOut) throw createTimeoutError(program, timeoutMs);
       return readOutcome(program, outcome, maxBytes);
     } finally {
       memory.remove(watched);
@@ -147,7 +147,7 @@ function readOutcome(program: string, outcome: Outcome, maxBytes: number): ExecR
 const decoder = new TextDecoder();
 const toText = (bytes: Uint8Array | undefined) => (bytes === undefined ? "" : decoder.decode(bytes));
 
-function overTime(program: string, timeoutMs: number): SwarmError {
+function createTimeoutError(program: string, timeoutMs: number): SwarmError {
   return new SwarmError("timeout", `${program} ran longer than its limit of ${timeoutMs} ms and was stopped`);
 }
 
@@ -194,7 +194,7 @@ function pickEnvironment(names: readonly string[]): Record<string, string> {
 const lower = (a: number | undefined, b: number) => (a === undefined ? b : Math.min(a, b));
 
 /** A process group whose memory is watched; without an id when nothing was started. */
-interface Watched {
+interface WatchedGroup {
   groupId: number | undefined;
   maxBytes: number;
   end(reason: SwarmError): void;
@@ -202,7 +202,7 @@ interface Watched {
 
 /** Looks at the memory of all commands, one look for all, while there are any. */
 function createMemoryWatch() {
-  const watched = new Set<Watched>();
+  const watched = new Set<WatchedGroup>();
   let isLooking = false;
 
   async function keepLooking(): Promise<void> {
@@ -229,11 +229,11 @@ function createMemoryWatch() {
   }
 
   return {
-    add(one: Watched): void {
+    add(one: WatchedGroup): void {
       watched.add(one);
       if (!isLooking) void keepLooking();
     },
-    remove(one: Watched): void {
+    remove(one: WatchedGroup): void {
       watched.delete(one);
     },
   };

@@ -1,21 +1,22 @@
-// The yardstick of the benchmark: the same publishes, consumes and acks with the NATS client alone, as a plain
-// program would write them. No schema, no metrics, no lifecycle, no retry. Used by nothing else.
+// The bare loop that `murmur bench` compares Murmur with: the same publishes, consumes and acks, written with the NATS
+// client alone as a plain program would write them. No schema, no metrics, no lifecycle, no retry. Only the benchmark
+// uses it.
 
 import { type JsMsg, jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { utf8Text } from "../base/index.ts";
 import { lastToken } from "../protocol/index.ts";
 
-/** What a bare loop needs to know. */
+/** The settings of a bare loop. */
 export interface BareLoop {
   servers: string;
   prefix: string;
   capability: string;
-  /** How many tasks are on their way at the same time. */
+  /** The number of tasks in flight. */
   inFlight: number;
 }
 
-/** Publishes `count` tasks, `inFlight` at a time, and waits for each result's notification. Resolves to latencies in ms. */
+/** Publishes `count` tasks, `inFlight` at a time, and waits for the notification of each result. Resolves to latencies in ms. */
 export async function publishBare(
   loop: BareLoop & { count: number; body: Uint8Array; runId: string },
 ): Promise<Float64Array> {
@@ -49,7 +50,7 @@ export async function publishBare(
   return latencies;
 }
 
-/** Takes tasks, stores a result each (first writer wins) and acks, until the signal aborts. */
+/** Consumes tasks until the signal aborts: stores the result of each (the first writer wins), then acks it. */
 export async function performBare(
   loop: BareLoop & { signal: AbortSignal; onReady: () => void },
 ): Promise<void> {
@@ -96,7 +97,7 @@ export async function performBare(
   await nc.close();
 }
 
-/** Answers requests on the ask subject with their own body, until the signal aborts. */
+/** Answers each request on the ask subject with the request's own body, until the signal aborts. */
 export async function respondBare(
   loop: BareLoop & { signal: AbortSignal; onReady: () => void },
 ): Promise<void> {
@@ -121,7 +122,7 @@ export async function askBare(loop: BareLoop & { count: number; body: Uint8Array
   const subject = `${loop.prefix}.ask.${loop.capability}`;
   const latencies = new Float64Array(loop.count);
   let next = 0;
-  const lane = async () => {
+  const sendInTurn = async () => {
     for (let index = next++; index < loop.count; index = next++) {
       const startedMs = performance.now();
       const reply = await nc.request(subject, loop.body, { timeout: 10_000 });
@@ -129,16 +130,16 @@ export async function askBare(loop: BareLoop & { count: number; body: Uint8Array
       latencies[index] = performance.now() - startedMs;
     }
   };
-  await Promise.all(Array.from({ length: loop.inFlight }, lane));
+  await Promise.all(Array.from({ length: loop.inFlight }, sendInTurn));
   await nc.close();
   return latencies;
 }
 
-/** Seats of a ballot of the benchmark, and how many equal answers decide it. */
+/** The seats of a ballot in the benchmark, and the number of equal answers that decides it. */
 const BARE_SEATS = 5;
 const BARE_MAJORITY = 3;
 
-/** Hands tasks over to the hub and answers the questions that it places here, until the signal aborts. */
+/** Hands tasks over to the process that runs `decideBare`, and answers the questions that it places here, until the signal aborts. */
 export async function voteBare(loop: BareLoop & { signal: AbortSignal; onReady: () => void }): Promise<void> {
   const { prefix, capability } = loop;
   const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
@@ -177,7 +178,7 @@ export async function voteBare(loop: BareLoop & { signal: AbortSignal; onReady: 
   });
 }
 
-/** Asks five seats for each task that it is handed, and publishes the answer that three of them give. */
+/** Asks five seats about each task that `voteBare` hands over, and publishes the answer that three of them give. */
 export async function decideBare(
   loop: BareLoop & { signal: AbortSignal; onReady: () => void },
 ): Promise<void> {

@@ -1,4 +1,4 @@
-// What both blob stores keep: names by hash, the size limit, and trust in nothing that was read.
+// The checks that both blob stores share: a blob's name is its hash, its size has a limit, and each read is verified.
 import { createHash } from "node:crypto";
 import { BLOB_LIMIT_BYTES, SwarmError } from "../protocol/index.ts";
 
@@ -12,18 +12,18 @@ export function refuseOversize(bytes: number): void {
   if (bytes <= BLOB_LIMIT_BYTES) return;
   throw new SwarmError(
     "payload_too_large",
-    `a body has ${bytes} bytes; a blob holds at most ${BLOB_LIMIT_BYTES}: hand in a reference to where it is stored`,
+    `a body has ${bytes} bytes; a blob holds at most ${BLOB_LIMIT_BYTES}: store it elsewhere and pass a reference to it`,
   );
 }
 
-/** @throws SwarmError `invalid_input` when `ref` gives another size than the blob has, `internal` when `data` is damaged. */
+/** Checks the bytes that were read. @throws SwarmError `invalid_input`: `ref` has another size than the blob; `internal`: `data` is damaged. */
 export function verifyBlob(ref: { $blob: string; bytes: number }, data: Uint8Array): void {
   const hash = blobHash(data);
   if (hash === ref.$blob && data.length === ref.bytes) return;
   if (hash === ref.$blob) {
     throw new SwarmError(
       "invalid_input",
-      `blob ${hash} has ${data.length} bytes, the reference says ${ref.bytes}`,
+      `blob ${hash} has ${data.length} bytes, but the reference says ${ref.bytes}`,
       {
         field: "bytes",
       },

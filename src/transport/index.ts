@@ -1,4 +1,4 @@
-// How a message travels: the ports, and the two ways to fulfil them.
+// How a message travels: the ports, and their two implementations, NATS and in-memory.
 //
 //   const transport = await connectNats({ servers, name: "murmur-api", prefix: "murmur", log, meter });
 //   await transport.init();

@@ -1,15 +1,15 @@
-// Bounds that both transports keep.
+// Bounds of both transports.
 
 /**
- * How many deliveries of one consumer may be unacked at once, delayed redeliveries included. Bounds the server's
- * memory; far above what slots and short retries of one capability need.
+ * The most deliveries of one consumer that may be unacked at once, delayed redeliveries included. It bounds the server's
+ * memory, and is far above the need of one capability's slots and short retries.
  */
 export const MAX_ACK_PENDING = 100_000;
-/** How many open pulls one consumer may have: two per host process and two thousand hosts. */
+/** The most open pulls of one consumer: two for each host process, for two thousand hosts. */
 export const MAX_OPEN_PULLS = 4_096;
-/** The largest message of a server with its default configuration (nats-server `max_payload`). */
+/** The largest message that a server with the default configuration accepts (nats-server `max_payload`). */
 export const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
-/** How long a scatter goes on after the latest reply when the caller names no `stallMs`. */
+/** The default `stallMs` of a scatter: how long it waits for another reply after the latest one. */
 export const DEFAULT_STALL_MS = 100;
-/** How many subjects `Log.subjects` reports when the caller names no bound. */
+/** The default `max` of `Log.subjects`: the most subjects that it reports. */
 export const DEFAULT_MAX_SUBJECTS = 10_000;

@@ -1,10 +1,10 @@
-// What both object stores keep: what a body is, and the size limit.
+// The body of an object and its size limit, for both object stores.
 import { SwarmError } from "../protocol/index.ts";
 
-/** The largest object, in bytes: half of what a text in memory may have (V8's longest string). */
+/** The largest object, in bytes: half the length of V8's longest string. */
 export const MAX_OBJECT_BYTES = 256 * 1024 ** 2;
 
-/** The pieces of a body, and how many bytes they have. @throws SwarmError `payload_too_large` over {@link MAX_OBJECT_BYTES}. */
+/** Returns the pieces of a body and their size in bytes. @throws SwarmError `payload_too_large` over {@link MAX_OBJECT_BYTES}. */
 export function readBody(
   name: string,
   data: Uint8Array | readonly Uint8Array[],
@@ -14,6 +14,6 @@ export function readBody(
   if (bytes <= MAX_OBJECT_BYTES) return { pieces, bytes };
   throw new SwarmError(
     "payload_too_large",
-    `object ${name} has ${bytes} bytes; one has at most ${MAX_OBJECT_BYTES}`,
+    `object ${name} has ${bytes} bytes; an object holds at most ${MAX_OBJECT_BYTES}`,
   );
 }

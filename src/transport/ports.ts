@@ -1,44 +1,44 @@
-// The ports: how a message travels, in our words. Two implementations, NATS and in-memory, run one conformance suite.
-// What the ports promise is written here; what NATS calls it is known only in `nats/`.
+// The ports: how a message travels, in our own terms. This file states the promises of each port; only `nats/` knows the
+// NATS calls behind them. Two implementations, NATS and in-memory, run one conformance suite.
 import type { BucketKey, StreamKey } from "../protocol/index.ts";
 
-/** Headers to send. Values must not hold CR or LF; names are written as given. */
+/** Headers to send. Values must not contain CR or LF; names are written as given. */
 export type Headers = Readonly<Record<string, string>>;
 
-/** A message that came in. `data` must not be changed. */
+/** A received message. The receiver must not change `data`. */
 export interface Incoming {
   readonly subject: string;
   readonly data: Uint8Array;
-  /** The first value of a header, its name compared without case; undefined when it is not there. */
+  /** The first value of a header; undefined without such a header. Names match in any case. */
   header(name: string): string | undefined;
 }
 
-/** A request that came in. */
+/** A received request. */
 export interface IncomingRequest extends Incoming {
   /** True when the sender waits for a reply. */
   readonly wantsReply: boolean;
-  /** Sends a reply; does nothing when the sender does not wait. */
+  /** Sends a reply; does nothing when the sender does not wait for one. */
   respond(data: Uint8Array, headers?: Headers): void;
 }
 
 /** A running subscription. */
 export interface Subscription {
-  /** Ends it at once; safe to repeat. */
+  /** Ends the subscription at once; safe to repeat. */
   close(): void;
 }
 
-/** Request/reply and broadcast: best effort, nothing is stored. */
+/** Request/reply and broadcast: best effort, without storage. */
 export interface Bus {
   /**
-   * Sends to whoever listens now. Without a connection the message is dropped: nothing is kept for later.
+   * Sends to all present subscribers. Without a connection the message is dropped, not kept for later.
    * @throws SwarmError `payload_too_large` over the server's limit (body and headers); `invalid_input` for a header
    *   with a line break; `unavailable` when the transport is closed.
    */
   publish(subject: string, data: Uint8Array, options?: { headers?: Headers | undefined }): void;
   /**
    * Calls `onMessage` for each message on a subject (wildcards `*` and `>` allowed). With `queue`, one member of
-   * that group gets each message. An exception in `onMessage` is the handler's bug: it is logged, never thrown on.
-   * Subscriptions survive a reconnect.
+   * that group gets each message. An exception in `onMessage` is a bug of the handler: it is logged and not thrown
+   * further. Subscriptions survive a reconnect.
    */
   subscribe(
     subject: string,
@@ -46,9 +46,9 @@ export interface Bus {
     options?: { queue?: string },
   ): Subscription;
   /**
-   * Asks one listener. Without a connection it waits for one, within `timeoutMs`.
-   * @throws SwarmError `unavailable` when nobody listens (at once) or nobody answers within `timeoutMs`; the
-   *   signal's reason when it aborts.
+   * Sends a request to one subscriber. Without a connection it waits for one, within `timeoutMs`.
+   * @throws SwarmError `unavailable` at once when the subject has no subscriber, and after `timeoutMs` without a
+   *   reply; the signal's reason when it aborts.
    */
   request(
     subject: string,
@@ -56,8 +56,8 @@ export interface Bus {
     options: { timeoutMs: number; headers?: Headers | undefined; signal?: AbortSignal | undefined },
   ): Promise<Incoming>;
   /**
-   * Asks every listener and collects replies until `max` came, `timeoutMs` passed, or, once one came, none came for
-   * `stallMs`. Nobody listening is an empty answer, at once.
+   * Sends a request to every subscriber and collects the replies. Ends after `max` replies, after `timeoutMs`, or when
+   * no further reply has come for `stallMs` after the latest one. Without a subscriber it resolves at once to no replies.
    */
   scatter(
     subject: string,
@@ -65,26 +65,26 @@ export interface Bus {
     options: { timeoutMs: number; stallMs?: number; max?: number; headers?: Headers },
   ): Promise<Incoming[]>;
   /**
-   * Resolves when all that was published so far has reached the server.
-   * @throws SwarmError `unavailable` without a connection, or when it breaks before.
+   * Resolves when every message published so far has reached the server.
+   * @throws SwarmError `unavailable` without a connection, or when the connection breaks first.
    */
   flush(): Promise<void>;
 }
 
-/** What may be expected of the stream at the moment of an append. */
+/** The options of an append, among them its expectations: facts of the stream that must hold, or nothing is stored. */
 export interface AppendOptions {
   headers?: Headers | undefined;
-  /** Deduplication id: a repeat within the window stores nothing and answers `duplicate: true`. Never a promise. */
+  /** Deduplication id: a repeat within the window stores nothing and answers `duplicate: true`. That is no proof that the message is stored. */
   messageId?: string | undefined;
-  /** The stream's last sequence. */
+  /** Expects this last sequence of the stream. */
   expectedLastSeq?: number | undefined;
-  /** The last sequence of this very subject; 0 means that it holds no message. */
+  /** Expects this last sequence of the subject itself; 0 means that the subject has no message. */
   expectedLastSubjectSeq?: number | undefined;
-  /** Drops the message after this long; whole seconds, at least 1,000 ms. */
+  /** The server drops the message after this time, in ms; rounded up to whole seconds, at least 1,000. */
   ttlMs?: number | undefined;
-  /** Drops all earlier messages of the subject in the same write. */
+  /** The server drops all earlier messages of the subject in the same write. */
   rollup?: boolean | undefined;
-  /** How long to wait for the acknowledgement, in ms; default {@link APPEND_TIMEOUT_MS}. */
+  /** The wait for the acknowledgement, in ms; default {@link APPEND_TIMEOUT_MS}. */
   timeoutMs?: number | undefined;
 }
 
@@ -110,10 +110,10 @@ export interface LogInfo {
 export interface Log {
   /**
    * Appends one message.
-   * @throws SwarmError `conflict`: an expectation does not hold (see {@link lastSeqOf}), or the subject holds its one
-   *   message already (the message is not stored); `payload_too_large`: over the stream's message limit; `rate_limited`: the stream is
-   *   full; `invalid_input`: a header, TTL, rollup or schedule that the stream does not take; `unavailable`: no
-   *   stream, or no acknowledgement in time (**the message may be stored or not**).
+   * @throws SwarmError `conflict`: an expectation does not hold (see {@link lastSeqOf}), or the subject already holds its
+   *   one message; in both cases the message is not stored. `payload_too_large`: over the stream's message limit.
+   *   `rate_limited`: the stream is full. `invalid_input`: a header, TTL, rollup or schedule that the stream does not
+   *   accept. `unavailable`: no stream, or no acknowledgement in time (**the message may be stored or not**).
    */
   append(
     subject: string,
@@ -121,64 +121,65 @@ export interface Log {
     options?: AppendOptions,
   ): Promise<{ seq: number; duplicate: boolean }>;
   /**
-   * The last message whose subject fits `filter`, or null. By default any replica answers (fast, may lag behind an
-   * acknowledged append by a moment); `fresh: true` asks the stream's leader.
+   * The last message whose subject matches `filter`, or null. By default any replica answers: fast, but it may lag
+   * behind an acknowledged append by a moment. `fresh: true` asks the stream's leader.
    */
   last(filter: string, options?: { fresh?: boolean }): Promise<Stored | null>;
   /** The message with this sequence, or null. */
   get(seq: number): Promise<Stored | null>;
   /**
    * Reads stored messages in order, in pages, from `fromSeq` (default 1). Ends at the last message that was stored
-   * when the reading began, or after `limit`. Never creates a consumer, so it works on work queues too.
+   * when the read began, or after `limit` messages. Creates no consumer, so it also works on work queues.
    */
   read(options?: { filter?: string; fromSeq?: number; limit?: number }): AsyncIterable<Stored>;
   /**
-   * Delivers every stored message behind `afterSeq` in order, then every new one; resolves when those that were stored
-   * at the beginning have been delivered. Survives reconnects and restarts of the server without gaps or repeats. A
-   * stream that came back shorter than what was delivered is not read anew: look at `info`.
-   * @throws SwarmError `unavailable` when it cannot begin.
+   * Delivers every stored message after `afterSeq` in order, then every new message. Resolves when all messages that
+   * were stored at the start are delivered. Survives reconnects and restarts of the server without gaps or repeats.
+   * When the stream is replaced by a shorter one, the tail does not read it again from its start: check `info`.
+   * @throws SwarmError `unavailable` when it cannot start.
    */
   tail(options: { afterSeq: number; onStored: (stored: Stored) => void }): Promise<Subscription>;
-  /** How many messages each subject that fits `filter` holds; at most `max` subjects (default 10,000). */
+  /** The number of messages of each subject that matches `filter`; at most `max` subjects (default 10,000). */
   subjects(filter: string, options?: { max?: number }): Promise<Map<string, number>>;
   info(): Promise<LogInfo>;
   /**
-   * Removes the messages that fit `filter` (all without one) and have a sequence below `beforeSeq` (if given). Without a
-   * filter and with a `beforeSeq` above the last sequence, the stream is emptied and goes on at `beforeSeq`.
-   * @throws SwarmError `not_permitted`: nothing may be removed from this stream.
+   * Removes the messages that match `filter` (default: all) and have a sequence below `beforeSeq` (default: no bound),
+   * and returns their number. Without a filter and with a `beforeSeq` above the last sequence, it empties the stream,
+   * and the next message gets the sequence `beforeSeq`.
+   * @throws SwarmError `not_permitted`: this stream does not allow removals.
    */
   purge(options?: { filter?: string; beforeSeq?: number }): Promise<number>;
   /**
-   * Removes one message by its sequence; false when it was not there.
-   * @throws SwarmError `not_permitted`: nothing may be removed from this stream.
+   * Removes one message by its sequence; false when there is none.
+   * @throws SwarmError `not_permitted`: this stream does not allow removals.
    */
   delete(seq: number): Promise<boolean>;
 }
 
-/** A delivery of a queued message. Exactly one of `ack` and `nak` should be called. */
+/** A delivery of a queued message. The receiver calls exactly one of `ack` and `nak`. */
 export interface Delivery extends Incoming {
   readonly seq: number;
-  /** 1 for the first delivery. Rises for every reason; it is not an attempt counter. */
+  /** 1 for the first delivery. Rises with every redelivery, whatever its reason, so it is no attempt counter. */
   readonly deliveryCount: number;
-  /** How many more messages the consumer had waiting when this one left the server. */
+  /** The consumer's backlog when this delivery left the server. */
   readonly pending: number;
   readonly storedAtMs: number;
-  /** Done: removes the message from the queue. Fire and forget. */
+  /** Removes the message from the queue. Fire and forget. */
   ack(): void;
-  /** Give it back, to be delivered again after `delayMs` (0: at once). */
+  /** Gives the message back for a redelivery after `delayMs` (0: at once). */
   nak(delayMs: number): void;
-  /** Still at work: starts the ack-wait anew. */
+  /** Says that the work continues: restarts the ack-wait. */
   working(): void;
 }
 
-/** Why a pull ended. `gone`: the consumer or stream vanished. `lost`: the connection broke, or the server went silent. */
+/** Why a pull ended. `gone`: the consumer or stream was deleted. `lost`: the connection broke, or the server went silent. */
 export type PullEnd = "filled" | "expired" | "gone" | "lost" | "cancelled";
 
 /** A pull that is open on the server. */
 export interface Pull {
-  /** How many deliveries it may still bring. */
+  /** How many deliveries may still come. */
   readonly remaining: number;
-  /** Stops listening. Messages on their way are given back to the queue when their ack-wait ends. */
+  /** Stops the pull. Deliveries in flight are redelivered after their ack-wait. */
   cancel(): void;
 }
 
@@ -187,42 +188,42 @@ export interface QueueConsumer {
   readonly name: string;
   readonly filter: string;
   /**
-   * Asks for up to `max` messages. Deliveries come to `onDelivery` one by one as they arrive; then `onEnd` is called
-   * exactly once. `expiresMs` ≥ 1,000, or 0: answer with what is there and end at once.
+   * Asks for up to `max` messages. Calls `onDelivery` for each delivery as it arrives, then `onEnd` exactly once.
+   * `expiresMs` is at least 1,000, or 0: then the pull brings the waiting messages and ends at once.
    */
   pull(
     request: { max: number; expiresMs: number },
     sink: { onDelivery(delivery: Delivery): void; onEnd(end: PullEnd): void },
   ): Pull;
-  /** Waiting, delivered-but-unacked and open-pull counts, from the server. null when the consumer is gone. */
+  /** The server's counts of waiting messages, unacked deliveries and open pulls; null when the consumer does not exist. */
   info(): Promise<{ pending: number; ackPending: number; openPulls: number } | null>;
 }
 
-/** A consumer to be made. A name stands for one filter, always. */
+/** A consumer to create. A name always belongs to the same filter. */
 export interface ConsumerSpec {
   name: string;
   filter: string;
   /**
-   * The server removes the consumer by itself when no pull was open for this long, in ms; its messages stay. Without
-   * it the consumer stays until it is deleted.
+   * The server deletes the consumer after this time without an open pull, in ms; the messages stay. Default: the
+   * consumer stays until it is deleted.
    */
   inactiveMs?: number | undefined;
 }
 
-/** One work-queue stream's consumers. */
+/** The consumers of one work-queue stream. */
 export interface Queue {
   /**
-   * Creates the consumer if it is not there (idempotent) and returns it.
-   * @throws SwarmError `conflict` when the filter overlaps that of another consumer; `unavailable`.
+   * Creates the consumer unless it exists (idempotent), and returns it.
+   * @throws SwarmError `conflict` when its filter overlaps the filter of another consumer; `unavailable`.
    */
   consumer(spec: ConsumerSpec): Promise<QueueConsumer>;
   /** The names and filters of all consumers of the stream. */
   consumers(): Promise<{ name: string; filter: string; pending: number; ackPending: number }[]>;
-  /** Removes a consumer; false when it was not there. */
+  /** Deletes a consumer; false when there is none. */
   deleteConsumer(name: string): Promise<boolean>;
 }
 
-/** A value of a bucket. `revision` rises with every write and is what compare-and-set compares. */
+/** A value of a bucket. `revision` rises with every write; compare-and-set compares it. */
 export interface BucketEntry {
   readonly key: string;
   readonly value: Uint8Array;
@@ -230,47 +231,47 @@ export interface BucketEntry {
 }
 
 /**
- * A small key-value store with compare-and-set. Keys are tokens joined by dots; any other is refused as
- * `invalid_input`. Reads see every finished write.
+ * A small key-value store with compare-and-set. Keys are tokens joined by dots; any other key is `invalid_input`.
+ * Reads see every finished write.
  */
 export interface Bucket {
   get(key: string): Promise<BucketEntry | null>;
-  /** Writes whatever is there. */
+  /** Writes without a condition, and returns the new revision. */
   put(key: string, value: Uint8Array): Promise<number>;
   /**
-   * Writes only when the key's revision is still `revision` (0: the key is absent).
-   * @throws SwarmError `conflict` when it is not.
+   * Writes only when the key's revision is still `revision` (0: the key is absent), and returns the new revision.
+   * @throws SwarmError `conflict` when the revision is another one.
    */
   update(key: string, value: Uint8Array, revision: number): Promise<number>;
   delete(key: string): Promise<void>;
   keys(): Promise<string[]>;
   /**
-   * Calls `onEntry` for every key now stored and then for every change (`null` value: deleted); resolves when the
-   * stored ones were delivered. Survives reconnects; the last of the changes made meanwhile is delivered after. What
-   * goes because of its age is not told.
+   * Calls `onEntry` for every stored key, then for every change (`null` value: deleted). Resolves when all stored keys
+   * are delivered. Survives reconnects; after an outage it delivers the last change of each key. It does not report
+   * keys that the bucket drops because of their age.
    */
   watch(onEntry: (key: string, value: Uint8Array | null) => void): Promise<Subscription>;
 }
 
-/** Large bodies by their hash. */
+/** Large bodies, named by their hash. */
 export interface Blobs {
   /**
-   * Stores `data` under its sha256; storing the same bytes again is cheap.
+   * Stores `data` under its SHA-256 hash. Storing the same bytes again is cheap.
    * @throws SwarmError `payload_too_large` over 64 MiB.
    */
   put(data: Uint8Array): Promise<{ $blob: string; bytes: number }>;
-  /** Reads a blob and verifies its hash. @throws SwarmError `not_found`, or `internal` when the bytes are not the hash's. */
+  /** Reads a blob and verifies its hash. @throws SwarmError `not_found`; `internal` when the bytes do not match the hash. */
   get(ref: { $blob: string; bytes: number }): Promise<Uint8Array>;
 }
 
 /** Named large bodies, kept until they are deleted. Reads see every finished write. */
 export interface Objects {
   /**
-   * Stores `data`, in one piece or in several, under `name`, in place of what was there.
-   * @throws SwarmError `payload_too_large` over 256 MiB; `unavailable` (**it may be stored or not**).
+   * Stores `data`, in one piece or in several, under `name`, and replaces an earlier object of that name.
+   * @throws SwarmError `payload_too_large` over 256 MiB; `unavailable` (**the object may be stored or not**).
    */
   put(name: string, data: Uint8Array | readonly Uint8Array[]): Promise<void>;
-  /** Reads an object; null when there is none. @throws SwarmError `internal` when it is damaged; `unavailable`. */
+  /** Reads an object; null when there is none. @throws SwarmError `internal` when the object is damaged; `unavailable`. */
   get(name: string): Promise<Uint8Array | null>;
   /** The names of all objects, in no order. */
   names(): Promise<string[]>;
@@ -281,7 +282,7 @@ export interface Objects {
 /** The state of the connection. */
 export type ConnectionState = "connected" | "disconnected" | "closed";
 
-/** What one process needs of the wire. */
+/** All messaging of one process. */
 export interface Transport {
   readonly prefix: string;
   readonly bus: Bus;
@@ -289,31 +290,31 @@ export interface Transport {
   queue(stream: StreamKey): Queue;
   bucket(bucket: Exclude<BucketKey, "blobs" | "snapshots">): Bucket;
   readonly blobs: Blobs;
-  /** The office's snapshots. */
+  /** The snapshots of the control state. */
   readonly snapshots: Objects;
-  /** The largest message that the server takes, in bytes. */
+  /** The largest message that the server accepts, in bytes. */
   readonly maxPayloadBytes: number;
   readonly state: ConnectionState;
   /**
-   * Leaves the server for another one of its cluster, for who sees that it is cut off from the others: then it takes
-   * messages and nothing comes of them. What is under way ends as when a connection breaks. Does nothing without a
-   * connection, or where there is one server only.
+   * Reconnects to another server of the cluster. Call it when this server accepts messages but is cut off from the other
+   * servers, so that nothing comes of them. Requests and pulls in flight end as they do when a connection breaks. Does
+   * nothing without a connection, or without a cluster.
    */
   changeServer(): void;
-  /** Calls `onState` at every change. */
+  /** Calls `onState` at every change of `state`. */
   onState(onState: (state: ConnectionState) => void): Subscription;
   /**
-   * Creates what is missing of the swarm's streams and buckets and verifies the rest. `warnings` tells what works and
-   * is less than it could be, for example fewer copies than the cluster could hold.
-   * @throws SwarmError `conflict` naming stream, setting, expected and found value when one that matters differs;
-   *   `unavailable` when the server is older than 2.12 or has no JetStream.
+   * Creates the missing streams and buckets of the swarm and verifies the others. `warnings` lists settings that work but
+   * could be better, for example fewer copies than the cluster could hold.
+   * @throws SwarmError `conflict` when a setting that matters differs: it names the stream, the setting, the expected and
+   *   the found value; `unavailable` when the server is older than 2.12 or has no JetStream.
    */
   init(): Promise<{ created: string[]; verified: string[]; warnings: string[] }>;
   /**
-   * Looks at the swarm's streams and buckets and changes nothing: each with what is wrong with it, or null.
+   * Checks the swarm's streams and buckets without changing them. `problem` is null for a correct one.
    * @throws SwarmError `unavailable` when the server is older than 2.12, has no JetStream, or does not answer.
    */
   inspect(): Promise<{ name: string; problem: string | null }[]>;
-  /** Flushes (2 s at most) and closes; open pulls end as `lost`; safe to repeat. */
+  /** Flushes (for at most 2 s) and closes. Open pulls end as `lost`. Safe to repeat. */
   close(): Promise<void>;
 }

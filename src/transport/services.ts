@@ -1,6 +1,6 @@
 // Services discovery (NATS ADR-32) over the bus: every process answers `$SRV.PING`, `$SRV.INFO` and `$SRV.STATS`, so
-// that `nats micro ls` and every other micro client can see the swarm. The endpoints themselves are subscribed
-// elsewhere; here they are only described and counted.
+// that `nats micro ls` and every other micro client can see the swarm. Owns the description and the counts of
+// endpoints; other rooms subscribe the endpoints themselves.
 
 import { z } from "zod";
 import { utf8Bytes } from "../base/index.ts";
@@ -11,26 +11,26 @@ import type { Bus, Subscription } from "./ports.ts";
 export interface EndpointStats {
   requests: number;
   errors: number;
-  /** The last error's text; empty when there was none. */
+  /** The text of the last error; empty without an error. */
   lastError: string;
-  /** Time spent in the handler, in ms, over all requests. */
+  /** The time that the handler has taken for all requests together, in ms. */
   processingMs: number;
-  /** Anything else worth showing; must survive JSON. */
+  /** Further facts to show; they must survive JSON. */
   data?: unknown;
 }
 
-/** What a process tells about itself. */
+/** A process as it describes itself. */
 export interface ServiceDescription {
   /** The kind of process, for example `murmur-agent`; shared by all its instances. */
   name: string;
-  /** This instance; one token. */
+  /** The id of this instance; one token. */
   id: string;
   /** A semantic version. */
   version: string;
   description: string;
   /** Facts of this instance, for example its host. */
   metadata: Record<string, string>;
-  /** What it answers. `queueGroup` absent: every instance gets every request. */
+  /** The subjects that it answers. Without `queueGroup`, every instance gets every request. */
   endpoints: readonly {
     name: string;
     subject: string;
@@ -39,7 +39,7 @@ export interface ServiceDescription {
   }[];
 }
 
-/** semver.org's own expression, as ADR-32 asks for. */
+/** The regular expression that semver.org suggests; ADR-32 requires it. */
 const SEMVER =
   /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(?:-((?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*)(?:\.(?:0|[1-9]\d*|\d*[a-zA-Z-][0-9a-zA-Z-]*))*))?(?:\+([0-9a-zA-Z-]+(?:\.[0-9a-zA-Z-]+)*))?$/;
 
@@ -62,11 +62,11 @@ const descriptionSchema = z.object({
 const NANOS_PER_MS = 1_000_000;
 
 /**
- * Answers discovery until it is closed.
- * @param options.service who this is; fixed from here on.
- * @param options.stats the counts of an endpoint, by its name; asked at each `$SRV.STATS`.
- * @param options.startedAt when the service started, ISO 8601 UTC; default now.
- * @throws SwarmError `invalid_input` naming the field that ADR-32 does not allow.
+ * Answers discovery requests until the returned subscription is closed.
+ * @param options.service the description of this process; it cannot change later.
+ * @param options.stats returns the counts of the endpoint with that name; called for each `$SRV.STATS` request.
+ * @param options.startedAt the start time of the service, ISO 8601 UTC; default now.
+ * @throws SwarmError `invalid_input` with the name of the field that ADR-32 does not allow.
  */
 export function startService(
   bus: Bus,
@@ -123,6 +123,6 @@ function countsOnTheWire(stats: EndpointStats) {
     last_error: lastError,
     processing_time: nanos,
     average_processing_time: requests === 0 ? 0 : Math.trunc(nanos / requests),
-    data: data ?? null, // optional in the ADR, but nats-py cannot read an answer without it
+    data: data ?? null, // optional in the ADR, but nats-py cannot read a reply without it
   };
 }

@@ -1,9 +1,9 @@
-// The headers that a JetStream append understands, and how append options become headers. Both transports read and
-// write the same ones, because programs in other languages publish with them directly.
+// The headers of JetStream appends, and the headers that append options become. Both transports read and write the
+// same headers, because programs in other languages publish with them directly.
 import { HEADERS } from "../protocol/index.ts";
 import type { AppendOptions, Headers } from "./ports.ts";
 
-/** Header names of JetStream appends and of the messages it republishes or fires (ADR-31, ADR-28, ADR-43, ADR-51). */
+/** The header names of JetStream appends, and of messages that JetStream republishes or fires from a schedule (ADR-31, ADR-28, ADR-43, ADR-51). */
 export const STREAM_HEADERS = {
   expectedLastSeq: "Nats-Expected-Last-Sequence",
   expectedLastSubjectSeq: "Nats-Expected-Last-Subject-Sequence",
@@ -16,11 +16,11 @@ export const STREAM_HEADERS = {
   timestamp: "Nats-Time-Stamp",
   /** On a fired message: the subject of the schedule that fired. */
   scheduler: "Nats-Scheduler",
-  /** On a fired message: when it fires next, or `purge` when that was the last time. */
+  /** On a fired message: the time of the next firing, or `purge` after the last one. */
   scheduleNext: "Nats-Schedule-Next",
 } as const;
 
-/** True when nothing but the caller's own headers is to be sent; those stay the object they are. */
+/** True when the options add no header. Then the caller's own headers object is sent as it is. */
 function isPlain(options: AppendOptions): boolean {
   return (
     options.messageId === undefined &&
@@ -31,7 +31,7 @@ function isPlain(options: AppendOptions): boolean {
   );
 }
 
-/** The headers of an append: the caller's, then what its options say. */
+/** Returns the headers of an append: the caller's own, then one for each option that is set. */
 export function appendHeaders(options: AppendOptions): Headers | undefined {
   if (isPlain(options)) return options.headers;
   const headers: Record<string, string> = { ...options.headers };

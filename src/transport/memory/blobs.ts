@@ -10,7 +10,7 @@ export interface StoredBlob {
   readonly storedAtMs: number;
 }
 
-/** The blobs of one swarm. `open` gives the store, or throws when it was not created. */
+/** The blobs of one swarm. `open` returns the store, or throws when `init` has not created it. */
 export function createMemoryBlobs(options: {
   open: () => Map<string, StoredBlob>;
   ttlMs: number;

@@ -9,7 +9,7 @@ interface Value {
   readonly storedAtMs: number;
 }
 
-/** One bucket; several connections share it. */
+/** One bucket, shared by all connections to the server. */
 export class MemoryBucket {
   readonly spec: BucketSpec;
   readonly #timers: Timers;
@@ -24,7 +24,7 @@ export class MemoryBucket {
 
   get(key: string): BucketEntry | null {
     const value = this.#values.get(key);
-    if (value === undefined || this.#isOver(value)) return null;
+    if (value === undefined || this.#isExpired(value)) return null;
     return value.entry;
   }
 
@@ -41,7 +41,7 @@ export class MemoryBucket {
     if (found !== revision) {
       throw new SwarmError(
         "conflict",
-        `write ${key} in ${this.spec.name}: its revision is ${found}, expected ${revision}: another write came first`,
+        `write ${key} in ${this.spec.name}: expected revision ${revision}, found ${found}: another write came first`,
       );
     }
     return this.put(key, value);
@@ -54,7 +54,7 @@ export class MemoryBucket {
   }
 
   entries(): BucketEntry[] {
-    return [...this.#values.values()].filter((value) => !this.#isOver(value)).map(({ entry }) => entry);
+    return [...this.#values.values()].filter((value) => !this.#isExpired(value)).map(({ entry }) => entry);
   }
 
   watch(watcher: (key: string, value: Uint8Array | null) => void): () => void {
@@ -62,7 +62,7 @@ export class MemoryBucket {
     return () => this.#watchers.delete(watcher);
   }
 
-  #isOver({ storedAtMs }: Value): boolean {
+  #isExpired({ storedAtMs }: Value): boolean {
     return this.spec.ttlMs > 0 && this.#timers.now() - storedAtMs >= this.spec.ttlMs;
   }
 }

@@ -1,6 +1,6 @@
 // Request/reply and broadcast in memory.
-// I1: a request whose subject nobody takes fails at once.
-// I2: each queue group gets a message once; every other subscription gets its own.
+// I1: a request to a subject without a subscriber and without a stream fails at once.
+// I2: one member of each queue group gets a message; every subscription outside a group gets it too.
 import { newId } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import { DEFAULT_STALL_MS } from "../limits.ts";
@@ -29,7 +29,7 @@ export function createMemoryBus(connection: MemoryConnection): Bus {
   };
 }
 
-/** Checks the size and hands the message to the server; true when somebody takes it. */
+/** Checks the size and passes the message to the server. True when a subscriber or a stream takes it. */
 function send(connection: MemoryConnection, message: RawMessage): boolean {
   connection.assertOpen(`send to ${message.subject}`);
   connection.assertFits(message);
@@ -60,7 +60,7 @@ function request(
     const settle = (run: () => void) => {
       inbox.close();
       cancelTimer();
-      forgetClose();
+      stopWatchingClose();
       signal?.removeEventListener("abort", onAbort);
       run();
     };
@@ -74,13 +74,13 @@ function request(
     const cancelTimer = connection.server.clock.after(timeoutMs, () =>
       fail(`no reply within ${timeoutMs} ms`),
     );
-    const forgetClose = connection.onClose(() => fail("the connection broke before a reply came"));
+    const stopWatchingClose = connection.onClose(() => fail("the connection broke before a reply came"));
     signal?.addEventListener("abort", onAbort, { once: true });
     try {
       const taken = send(connection, makeMessage(subject, data, options.headers, reply));
       if (!taken) {
         fail(
-          `nobody listens on ${subject}; no stream or no listener takes this subject: run \`murmur init\`, or start the process that answers it`,
+          `no subscriber on ${subject}: run \`murmur init\` when a stream should take this subject, or start the process that answers it`,
         ); // I1
       }
     } catch (error) {
@@ -105,7 +105,7 @@ function scatter(
       inbox.close();
       cancelLimit();
       cancelStall();
-      forgetClose();
+      stopWatchingClose();
       run();
     };
     const finish = () => settle(() => resolve(replies));
@@ -120,7 +120,7 @@ function scatter(
       },
     });
     const cancelLimit = clock.after(timeoutMs, finish);
-    const forgetClose = connection.onClose(finish);
+    const stopWatchingClose = connection.onClose(finish);
     try {
       if (!send(connection, makeMessage(subject, data, options.headers, reply))) finish();
     } catch (error) {

@@ -1,4 +1,4 @@
-// One connection to the in-memory server: what ends when it closes.
+// One connection to the in-memory server. Owns its subscriptions and listeners, and ends them when it closes.
 import { SwarmError } from "../../protocol/index.ts";
 import type { ConnectionState, Subscription } from "../ports.ts";
 import type { Puller } from "./consumer.ts";
@@ -12,11 +12,11 @@ export class MemoryConnection implements Puller {
   readonly #subscribers = new Set<Subscriber>();
   readonly #closeListeners = new Set<() => void>();
   readonly #stateListeners = new Set<(state: ConnectionState) => void>();
-  #open = true;
+  #isOpen = true;
 
   constructor(server: MemoryServer) {
     this.server = server;
-    server.opened();
+    server.addConnection();
   }
 
   get wire(): Wire {
@@ -24,16 +24,16 @@ export class MemoryConnection implements Puller {
   }
 
   get state(): ConnectionState {
-    return this.#open ? "connected" : "closed";
+    return this.#isOpen ? "connected" : "closed";
   }
 
   isOpen(): boolean {
-    return this.#open;
+    return this.#isOpen;
   }
 
-  /** @throws SwarmError `unavailable` when it is closed. */
+  /** @throws SwarmError `unavailable` when the connection is closed. */
   assertOpen(doing: string): void {
-    if (!this.#open) throw new SwarmError("unavailable", `${doing}: the connection is closed`);
+    if (!this.#isOpen) throw new SwarmError("unavailable", `${doing}: the connection is closed`);
   }
 
   /** @throws SwarmError `payload_too_large`. */
@@ -43,25 +43,26 @@ export class MemoryConnection implements Puller {
     if (bytes <= maxPayloadBytes) return;
     throw new SwarmError(
       "payload_too_large",
-      `a message to ${message.subject} has ${bytes} bytes; the server takes at most ${maxPayloadBytes}`,
+      `a message to ${message.subject} has ${bytes} bytes; the server accepts at most ${maxPayloadBytes}`,
     );
   }
 
   subscribe(subscriber: Omit<Subscriber, "isOpen">): Subscription {
     this.assertOpen(`subscribe to ${subscriber.subject}`);
-    let open = true;
-    const full: Subscriber = { ...subscriber, isOpen: () => open && this.#open };
-    const remove = this.server.subscribe(full);
-    this.#subscribers.add(full);
+    let isSubscribed = true;
+    const added: Subscriber = { ...subscriber, isOpen: () => isSubscribed && this.#isOpen };
+    const remove = this.server.subscribe(added);
+    this.#subscribers.add(added);
     return {
       close: () => {
-        open = false;
-        this.#subscribers.delete(full);
+        isSubscribed = false;
+        this.#subscribers.delete(added);
         remove();
       },
     };
   }
 
+  /** Calls `onClose` when the connection closes; the returned function removes the listener. */
   onClose(onClose: () => void): () => void {
     this.#closeListeners.add(onClose);
     return () => this.#closeListeners.delete(onClose);
@@ -73,14 +74,14 @@ export class MemoryConnection implements Puller {
   }
 
   async close(): Promise<void> {
-    if (!this.#open) return;
+    if (!this.#isOpen) return;
     await this.server.wire.flush();
-    if (!this.#open) return;
-    this.#open = false;
+    if (!this.#isOpen) return;
+    this.#isOpen = false;
     for (const subscriber of this.#subscribers) this.server.unsubscribe(subscriber);
     this.#subscribers.clear();
     for (const onClose of [...this.#closeListeners]) onClose();
     for (const onState of [...this.#stateListeners]) onState("closed");
-    this.server.closed();
+    this.server.removeConnection();
   }
 }

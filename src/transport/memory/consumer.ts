@@ -1,32 +1,32 @@
 // A durable pull consumer of a work queue in memory.
-// I1: a message is with at most one pull at a time; it comes back after nak, or when its ack-wait ends.
+// I1: at most one pull at a time holds a message. The message is redelivered after a nak, or when its ack-wait ends.
 // I2: a pull ends exactly once, after its last delivery.
-// I3: whoever acks removes the message, also after its ack-wait: an ack proves no ownership, here as on the server.
+// I3: any ack removes the message, even after the ack-wait. As on the real server, an ack proves no ownership.
 import { ACK_WAIT_MS } from "../../protocol/index.ts";
 import { MAX_ACK_PENDING, MAX_OPEN_PULLS } from "../limits.ts";
 import type { ConsumerSpec, Delivery, Pull, PullEnd } from "../ports.ts";
-import { fits, headerOf, type RawMessage } from "./message.ts";
+import { compileFilter, headerOf, type RawMessage } from "./message.ts";
 import type { Timers } from "./timers.ts";
 import type { Wire } from "./wire.ts";
 
-/** A stored message, as far as a consumer looks at it. */
-interface Kept {
+/** The part of a stored message that a consumer reads. */
+interface QueuedMessage {
   readonly seq: number;
   readonly storedAtMs: number;
   readonly message: RawMessage;
 }
 
-/** What a consumer needs of its stream. */
+/** The calls that a consumer makes to its stream. */
 interface ConsumedStream {
   remove(seq: number): unknown;
   deleteConsumer(name: string): unknown;
 }
 
-/** Who pulls: its wire carries the deliveries, and it knows whether its connection still stands. */
+/** The connection of a pull: its wire carries the deliveries. */
 export interface Puller {
   readonly wire: Wire;
   isOpen(): boolean;
-  /** Calls `onClose` when the connection closes; the returned function takes that back. */
+  /** Calls `onClose` when the connection closes; the returned function removes the listener. */
   onClose(onClose: () => void): () => void;
 }
 
@@ -38,9 +38,9 @@ interface OpenPull {
 }
 
 interface Unacked {
-  readonly kept: Kept;
+  readonly stored: QueuedMessage;
   deliveryCount: number;
-  /** Ends the ack-wait or the nak's delay. */
+  /** Cancels the timer of the ack-wait or of the nak's delay. */
   cancelTimer: () => void;
 }
 
@@ -50,56 +50,57 @@ export class MemoryConsumer {
   readonly filter: string;
   readonly #stream: ConsumedStream;
   readonly #timers: Timers;
-  /** Never delivered yet, in order of sequence. */
-  readonly #fresh = new Map<number, Kept>();
-  /** Delivered and not acked. */
+  /** The messages that were never delivered, in order of sequence. */
+  readonly #fresh = new Map<number, QueuedMessage>();
+  /** The messages that were delivered and not acked. */
   readonly #unacked = new Map<number, Unacked>();
-  /** Those of the unacked that wait to be delivered again. */
-  readonly #again = new Set<number>();
-  readonly #wants: (subject: string) => boolean;
-  /** Served in turn, one message each. */
+  /** The sequences of unacked messages that are due for redelivery. */
+  readonly #redeliverable = new Set<number>();
+  readonly #matches: (subject: string) => boolean;
+  /** The open pulls, served in turn with one message each. */
   #pulls: OpenPull[] = [];
-  #gone = false;
-  /** When a pull was opened last, and what looks whether that is too long ago. */
+  #isDeleted = false;
+  /** The time of the latest pull. */
   #pulledAtMs: number;
+  /** Cancels the timer that deletes an idle consumer. */
   #cancelIdleTimer: () => void = () => undefined;
 
   constructor(spec: ConsumerSpec, stream: ConsumedStream, timers: Timers) {
     this.name = spec.name;
     this.filter = spec.filter;
-    this.#wants = fits(spec.filter);
+    this.#matches = compileFilter(spec.filter);
     this.#stream = stream;
     this.#timers = timers;
     this.#pulledAtMs = timers.now();
-    if (spec.inactiveMs !== undefined) this.#endWhenIdle(spec.inactiveMs);
+    if (spec.inactiveMs !== undefined) this.#deleteWhenIdle(spec.inactiveMs);
   }
 
-  #endWhenIdle(inactiveMs: number): void {
+  #deleteWhenIdle(inactiveMs: number): void {
     this.#cancelIdleTimer = this.#timers.after(inactiveMs, () => {
       const isIdle = this.#pulls.length === 0 && this.#timers.now() - this.#pulledAtMs >= inactiveMs;
       if (isIdle) this.#stream.deleteConsumer(this.name);
-      else this.#endWhenIdle(inactiveMs);
+      else this.#deleteWhenIdle(inactiveMs);
     });
   }
 
-  /** A message was stored. */
-  offer(kept: Kept): void {
-    if (!this.#wants(kept.message.subject)) return;
-    this.#fresh.set(kept.seq, kept);
+  /** Takes a message that the stream has stored, if it matches the filter. */
+  offer(stored: QueuedMessage): void {
+    if (!this.#matches(stored.message.subject)) return;
+    this.#fresh.set(stored.seq, stored);
     this.#assign();
   }
 
-  /** A message was removed from the stream. */
+  /** Drops a message that was removed from the stream. */
   forget(seq: number): void {
     this.#fresh.delete(seq);
-    this.#again.delete(seq);
+    this.#redeliverable.delete(seq);
     this.#unacked.get(seq)?.cancelTimer();
     this.#unacked.delete(seq);
   }
 
-  /** The consumer was deleted: every pull ends. */
+  /** Ends every pull, because the consumer was deleted. */
   end(): void {
-    this.#gone = true;
+    this.#isDeleted = true;
     this.#cancelIdleTimer();
     for (const { cancelTimer } of this.#unacked.values()) cancelTimer();
     for (const pull of this.#pulls) pull.end("gone");
@@ -117,20 +118,20 @@ export class MemoryConsumer {
   ): Pull {
     this.#pulledAtMs = this.#timers.now();
     let remaining = request.max;
-    let ended = false;
+    let isEnded = false;
     const end = (reason: PullEnd) => {
-      if (ended) return; // I2
-      ended = true;
+      if (isEnded) return; // I2
+      isEnded = true;
       this.#pulls = this.#pulls.filter((other) => other !== pull);
       cancelExpiry();
-      forgetClose();
+      stopWatchingClose();
       sink.onEnd(reason);
     };
     const pull: OpenPull = {
       unassigned: request.max,
       assign: (delivery) =>
         puller.wire.send(() => {
-          if (ended) return;
+          if (isEnded) return;
           remaining--;
           sink.onDelivery(delivery);
           if (remaining <= 0) end("filled");
@@ -141,7 +142,7 @@ export class MemoryConsumer {
       request.expiresMs === 0
         ? () => undefined
         : this.#timers.after(request.expiresMs, () => pull.end("expired"));
-    const forgetClose = puller.onClose(() => end("lost"));
+    const stopWatchingClose = puller.onClose(() => end("lost"));
     if (this.#pulls.length >= MAX_OPEN_PULLS) pull.end("lost");
     else {
       this.#pulls.push(pull);
@@ -159,7 +160,7 @@ export class MemoryConsumer {
     };
   }
 
-  /** Hands messages to pulls while there are both: those to be delivered again first, then by sequence. */
+  /** Assigns messages to pulls while there are both: redeliveries first, then new messages by sequence. */
   #assign(): void {
     while (this.#pulls.length > 0) {
       const next = this.#next();
@@ -172,27 +173,27 @@ export class MemoryConsumer {
   }
 
   #next(): Unacked | undefined {
-    for (const seq of this.#again) {
-      this.#again.delete(seq);
+    for (const seq of this.#redeliverable) {
+      this.#redeliverable.delete(seq);
       const unacked = this.#unacked.get(seq)!;
       unacked.deliveryCount++;
       return unacked;
     }
     if (this.#unacked.size >= MAX_ACK_PENDING) return undefined;
-    for (const kept of this.#fresh.values()) {
-      this.#fresh.delete(kept.seq);
-      const unacked: Unacked = { kept, deliveryCount: 1, cancelTimer: () => undefined };
-      this.#unacked.set(kept.seq, unacked);
+    for (const stored of this.#fresh.values()) {
+      this.#fresh.delete(stored.seq);
+      const unacked: Unacked = { stored, deliveryCount: 1, cancelTimer: () => undefined };
+      this.#unacked.set(stored.seq, unacked);
       return unacked;
     }
     return undefined;
   }
 
   #deliver(unacked: Unacked): Delivery {
-    const { seq, message, storedAtMs } = unacked.kept;
-    this.#comeBackAfter(unacked, ACK_WAIT_MS);
+    const { seq, message, storedAtMs } = unacked.stored;
+    this.#redeliverAfter(unacked, ACK_WAIT_MS);
     const remove = () => {
-      if (!this.#gone) this.#stream.remove(seq); // I3
+      if (!this.#isDeleted) this.#stream.remove(seq); // I3
     };
     return {
       seq,
@@ -204,24 +205,24 @@ export class MemoryConsumer {
       header: (name) => headerOf(message, name),
       ack: remove,
       nak: (delayMs) => {
-        if (this.#gone || !this.#unacked.has(seq)) return;
-        if (delayMs > 0) this.#comeBackAfter(unacked, delayMs);
-        else this.#comeBack(unacked);
+        if (this.#isDeleted || !this.#unacked.has(seq)) return;
+        if (delayMs > 0) this.#redeliverAfter(unacked, delayMs);
+        else this.#redeliver(unacked);
       },
       working: () => {
-        if (!this.#gone && this.#unacked.has(seq)) this.#comeBackAfter(unacked, ACK_WAIT_MS);
+        if (!this.#isDeleted && this.#unacked.has(seq)) this.#redeliverAfter(unacked, ACK_WAIT_MS);
       },
     };
   }
 
-  #comeBackAfter(unacked: Unacked, delayMs: number): void {
+  #redeliverAfter(unacked: Unacked, delayMs: number): void {
     unacked.cancelTimer();
-    unacked.cancelTimer = this.#timers.after(delayMs, () => this.#comeBack(unacked));
+    unacked.cancelTimer = this.#timers.after(delayMs, () => this.#redeliver(unacked));
   }
 
-  #comeBack(unacked: Unacked): void {
+  #redeliver(unacked: Unacked): void {
     unacked.cancelTimer();
-    this.#again.add(unacked.kept.seq);
+    this.#redeliverable.add(unacked.stored.seq);
     this.#assign();
   }
 }

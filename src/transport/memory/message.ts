@@ -2,7 +2,7 @@
 import { SwarmError } from "../../protocol/index.ts";
 import type { Headers, Incoming } from "../ports.ts";
 
-/** A message on its way. `reply` is the subject that an answer goes to. */
+/** A message in flight. `reply` is the subject for the answer. */
 export interface RawMessage {
   readonly subject: string;
   readonly data: Uint8Array;
@@ -10,7 +10,7 @@ export interface RawMessage {
   readonly reply?: string | undefined;
 }
 
-/** Copies what the caller gave, because it may reuse its buffer. @throws SwarmError `invalid_input` for a line break in a header. */
+/** Makes a message from copies, because the caller may reuse its buffer. @throws SwarmError `invalid_input` for a line break in a header. */
 export function makeMessage(
   subject: string,
   data: Uint8Array,
@@ -19,7 +19,7 @@ export function makeMessage(
 ): RawMessage {
   for (const name in headers) {
     if (/[\r\n]/.test(name) || /[\r\n]/.test(headers[name]!)) {
-      throw new SwarmError("invalid_input", `header ${JSON.stringify(name)} must not hold a line break`, {
+      throw new SwarmError("invalid_input", `header ${JSON.stringify(name)} must not contain a line break`, {
         field: "headers",
       });
     }
@@ -32,7 +32,7 @@ export function makeMessage(
   };
 }
 
-/** A header's value, its name compared without case; the exact name wins. */
+/** The value of a header. The exact name wins; otherwise names match in any case. */
 export function headerOf(message: { headers: Headers | undefined }, name: string): string | undefined {
   const { headers } = message;
   if (headers === undefined) return undefined;
@@ -42,33 +42,33 @@ export function headerOf(message: { headers: Headers | undefined }, name: string
   return undefined;
 }
 
-/** Bytes that count against limits: subject, headers and body. */
+/** The size that counts against limits, in bytes: subject, headers and body. */
 export function sizeOf(message: RawMessage): number {
   let bytes = message.subject.length + message.data.length;
   for (const name in message.headers) bytes += name.length + message.headers[name]!.length + 4;
   return bytes;
 }
 
-/** The message as a port shows it. */
+/** The message as the port's type. */
 export function toIncoming(message: RawMessage): Incoming {
   return { subject: message.subject, data: message.data, header: (name) => headerOf(message, name) };
 }
 
-/** A test for the subjects that fit `filter`: `*` is one token, a last `>` one or more. */
-export function fits(filter: string): (subject: string) => boolean {
+/** Returns a function that tests whether a subject matches `filter`: `*` is one token, a last `>` one or more. */
+export function compileFilter(filter: string): (subject: string) => boolean {
   if (!/(^|\.)[*>](\.|$)/.test(filter)) return (subject) => subject === filter;
   const wanted = filter.split(".");
-  const open = wanted.at(-1) === ">";
-  const fixed = open ? wanted.slice(0, -1) : wanted;
+  const isOpenEnded = wanted.at(-1) === ">";
+  const fixed = isOpenEnded ? wanted.slice(0, -1) : wanted;
   return (subject) => {
     const tokens = subject.split(".");
-    if (open ? tokens.length <= fixed.length : tokens.length !== fixed.length) return false;
+    if (isOpenEnded ? tokens.length <= fixed.length : tokens.length !== fixed.length) return false;
     return fixed.every((token, index) => token === "*" || token === tokens[index]);
   };
 }
 
-/** True when some subject fits both filters. */
-export function overlap(one: string, other: string): boolean {
+/** True when a subject exists that matches both filters. */
+export function filtersOverlap(one: string, other: string): boolean {
   const a = one.split(".");
   const b = other.split(".");
   for (let index = 0; ; index++) {

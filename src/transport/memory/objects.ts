@@ -3,7 +3,7 @@ import { readBody } from "../object-body.ts";
 import type { Objects } from "../ports.ts";
 import type { StoredBlob } from "./blobs.ts";
 
-/** The objects of one swarm. `open` gives the store, or throws when it was not created. */
+/** The objects of one swarm. `open` returns the store, or throws when `init` has not created it. */
 export function createMemoryObjects(options: {
   open: () => Map<string, StoredBlob>;
   now: () => number;

@@ -1,5 +1,5 @@
-// The in-memory server: subscriptions, streams, buckets and blobs that several connections share, as processes share
-// a nats-server. For tests and single-process swarms; nothing survives the process.
+// The in-memory server: subscriptions, streams, buckets and blobs, shared by several connections as processes share a
+// nats-server. It serves tests and single-process swarms; its contents end with the process.
 import {
   type Chance,
   type Clock,
@@ -12,7 +12,7 @@ import {
 import { DEFAULT_MAX_PAYLOAD_BYTES } from "../limits.ts";
 import type { StoredBlob } from "./blobs.ts";
 import type { MemoryBucket } from "./bucket.ts";
-import { fits, type RawMessage } from "./message.ts";
+import { compileFilter, type RawMessage } from "./message.ts";
 import type { MemoryStream } from "./stream.ts";
 import { Timers } from "./timers.ts";
 import { Wire } from "./wire.ts";
@@ -25,7 +25,7 @@ export interface Subscriber {
   isOpen(): boolean;
 }
 
-/** What many connections share. */
+/** The state that all connections share. */
 export class MemoryServer {
   readonly clock: Clock;
   readonly timers: Timers;
@@ -43,9 +43,10 @@ export class MemoryServer {
   #connections = 0;
 
   /**
-   * @param options.clock the time that ack-waits, delays, ages, schedules and timeouts follow; default the machine's.
-   * @param options.chance picks the member of a queue group; default the platform's.
-   * @param options.maxPayloadBytes the largest message, body and headers; default 1 MiB, as nats-server's.
+   * @param options.clock the clock for ack-waits, delays, ages, schedules and timeouts; default the machine's.
+   * @param options.chance picks the member of a queue group; default the platform's random numbers.
+   * @param options.maxPayloadBytes the largest message, body and headers; default 1 MiB, as in nats-server.
+   * @param options.log receives the exceptions of message handlers; default no log.
    */
   constructor(options: { clock?: Clock; chance?: Chance; maxPayloadBytes?: number; log?: Logger } = {}) {
     this.clock = options.clock ?? systemClock;
@@ -55,18 +56,18 @@ export class MemoryServer {
     this.wire = new Wire(options.log ?? silentLogger);
   }
 
-  opened(): void {
+  addConnection(): void {
     this.#connections++;
     this.timers.setArmed(true);
   }
 
-  closed(): void {
+  removeConnection(): void {
     this.#connections--;
     if (this.#connections === 0) this.timers.setArmed(false);
   }
 
   subscribe(subscriber: Subscriber): () => void {
-    if (/[*>]/.test(subscriber.subject)) this.#wildcards.set(subscriber, fits(subscriber.subject));
+    if (/[*>]/.test(subscriber.subject)) this.#wildcards.set(subscriber, compileFilter(subscriber.subject));
     else {
       const others = this.#exact.get(subscriber.subject);
       if (others === undefined) this.#exact.set(subscriber.subject, new Set([subscriber]));
@@ -82,21 +83,21 @@ export class MemoryServer {
     if (others?.size === 0) this.#exact.delete(subscriber.subject);
   }
 
-  /** Delivers to subscribers and stores in the stream that takes the subject; true when there was any of them. */
+  /** Delivers to subscribers and stores in the subject's stream. True when there is a subscriber or a stream. */
   publish(message: RawMessage): boolean {
-    const heard = this.broadcast(message);
+    const hasSubscriber = this.broadcast(message);
     const stream = this.streamOf(message.subject);
-    if (stream === undefined) return heard;
+    if (stream === undefined) return hasSubscriber;
     this.#store(stream, message);
     return true;
   }
 
-  /** Delivers to subscribers only. */
+  /** Delivers to subscribers only. True when there is one. */
   broadcast(message: RawMessage): boolean {
     const groups = new Map<string, Subscriber[]>();
-    let heard = false;
+    let hasSubscriber = false;
     const take = (subscriber: Subscriber) => {
-      heard = true;
+      hasSubscriber = true;
       if (subscriber.queue === undefined) this.#deliver(subscriber, message);
       else {
         const group = groups.get(`${subscriber.subject} ${subscriber.queue}`) ?? [];
@@ -105,11 +106,11 @@ export class MemoryServer {
       }
     };
     for (const subscriber of this.#exact.get(message.subject) ?? []) take(subscriber);
-    for (const [subscriber, wants] of this.#wildcards) if (wants(message.subject)) take(subscriber);
+    for (const [subscriber, matches] of this.#wildcards) if (matches(message.subject)) take(subscriber);
     for (const group of groups.values()) {
       this.#deliver(group[Math.floor(this.#chance.next() * group.length)]!, message);
     }
-    return heard;
+    return hasSubscriber;
   }
 
   streamOf(subject: string): MemoryStream | undefined {
@@ -123,7 +124,7 @@ export class MemoryServer {
     });
   }
 
-  /** A plain publish to a stream's subject: stored like an append; the acknowledgement goes to the reply subject. */
+  /** Stores a message that was published without `append`. The acknowledgement goes to its reply subject. */
   #store(stream: MemoryStream, message: RawMessage): void {
     let answer: object;
     try {

@@ -1,5 +1,5 @@
-// Timers of the in-memory server: they rest while nobody is connected, so that a test process can end, and go on with
-// the next connection, as a stored schedule does on a real server.
+// Timers of the in-memory server. They pause while no client is connected, so that a test process can end, and resume
+// with the next connection, as a stored schedule does on a real server.
 import type { Clock } from "../../base/index.ts";
 
 interface Timer {
@@ -12,7 +12,7 @@ interface Timer {
 export class Timers {
   readonly #clock: Clock;
   readonly #timers = new Set<Timer>();
-  #armed = false;
+  #isArmed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -22,30 +22,30 @@ export class Timers {
     return this.#clock.now();
   }
 
-  /** Calls `run` once when `delayMs` passed; the returned function cancels it. */
+  /** Calls `run` once after `delayMs`; the returned function cancels it. */
   after(delayMs: number, run: () => void): () => void {
     const timer: Timer = { dueMs: this.#clock.now() + delayMs, run, disarm: undefined };
     this.#timers.add(timer);
-    if (this.#armed) this.#arm(timer);
+    if (this.#isArmed) this.#arm(timer);
     return () => {
       timer.disarm?.();
       this.#timers.delete(timer);
     };
   }
 
-  /** Starts or rests all timers; what came due meanwhile runs at once. */
-  setArmed(armed: boolean): void {
-    if (this.#armed === armed) return;
-    this.#armed = armed;
+  /** Starts or pauses all timers. Timers that came due during the pause run at once. */
+  setArmed(isArmed: boolean): void {
+    if (this.#isArmed === isArmed) return;
+    this.#isArmed = isArmed;
     for (const timer of this.#timers) {
-      if (armed) this.#arm(timer);
+      if (isArmed) this.#arm(timer);
       else timer.disarm?.();
     }
   }
 
   #arm(timer: Timer): void {
     timer.disarm = this.#clock.after(timer.dueMs - this.#clock.now(), () => {
-      // The platform's timers are clamped to 24.8 days: a longer wait is armed again.
+      // The platform limits timers to 24.8 days, so a longer wait is armed again.
       if (this.#clock.now() < timer.dueMs) {
         this.#arm(timer);
         return;

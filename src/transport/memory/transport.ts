@@ -1,4 +1,4 @@
-// The in-memory transport: every port over one MemoryServer.
+// The in-memory transport: implements every port on a MemoryServer.
 import {
   type BucketKey,
   bucketSpecs,
@@ -20,17 +20,17 @@ import { createMemoryObjects } from "./objects.ts";
 import { MemoryServer } from "./server.ts";
 import { MemoryStream } from "./stream.ts";
 
-/** What an in-memory connection takes. */
+/** The options of {@link connectMemory}. */
 export interface MemoryTransportOptions {
   /** The swarm's prefix. */
   prefix: string;
-  /** The server to connect to; default one of its own. */
+  /** The server to connect to; default a new one. */
   server?: MemoryServer;
   /** Limits of the streams that `init` creates; see {@link streamSpecs}. */
   limits?: { taskBytes?: number; resultAgeMs?: number };
 }
 
-/** Connects to an in-memory server. Give several transports the same `server` and they form one swarm. */
+/** Connects to an in-memory server. Several transports with the same `server` and prefix form one swarm. */
 export function connectMemory(options: MemoryTransportOptions): Transport {
   const { prefix, server = new MemoryServer() } = options;
   const streams = streamSpecs(prefix, options.limits);
@@ -47,37 +47,39 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
     queue: (key) => createMemoryQueue(connection, streamSpec(key).name),
     bucket: (key) => createMemoryBucket(connection, bucketSpec(key).name),
     blobs: createMemoryBlobs({
-      open: () => openThing(connection, server.blobs, blobSpec.name),
+      open: () => openStore(connection, server.blobs, blobSpec.name),
       ttlMs: blobSpec.ttlMs,
       now: () => server.clock.now(),
     }),
     snapshots: createMemoryObjects({
-      open: () => openThing(connection, server.blobs, bucketSpec("snapshots").name),
+      open: () => openStore(connection, server.blobs, bucketSpec("snapshots").name),
       now: () => server.clock.now(),
     }),
     maxPayloadBytes: server.maxPayloadBytes,
     get state() {
       return connection.state;
     },
-    changeServer: () => undefined, // there is one only
+    changeServer: () => undefined, // there is only one server
     onState: (onState) => connection.onState(onState),
     async inspect() {
       connection.assertOpen("inspect");
-      const look = (name: string, things: Map<string, unknown>) => ({
+      const checkStore = (name: string, stores: Map<string, unknown>) => ({
         name,
-        problem: things.has(name) ? null : "does not exist; run `murmur init`",
+        problem: stores.has(name) ? null : "does not exist; run `murmur init`",
       });
       return [
-        ...streams.map(({ name }) => look(name, server.streams)),
-        ...buckets.map(({ name, kind }) => look(name, kind === "object" ? server.blobs : server.buckets)),
+        ...streams.map(({ name }) => checkStore(name, server.streams)),
+        ...buckets.map(({ name, kind }) =>
+          checkStore(name, kind === "object" ? server.blobs : server.buckets),
+        ),
       ];
     },
     async init() {
       connection.assertOpen("init");
       const created: string[] = [];
       const verified: string[] = [];
-      const ensure = (name: string, things: Map<string, unknown>, create: () => void) => {
-        if (things.has(name)) verified.push(name);
+      const ensure = (name: string, stores: Map<string, unknown>, create: () => void) => {
+        if (stores.has(name)) verified.push(name);
         else {
           create();
           created.push(name);
@@ -105,32 +107,32 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
   };
 }
 
-/** A stream or bucket that `init` created. @throws SwarmError `unavailable` when it did not, or the connection is closed. */
-function openThing<T>(connection: MemoryConnection, things: Map<string, T>, name: string): T {
+/** Returns a stream or bucket. @throws SwarmError `unavailable` when `init` has not created it, or the connection is closed. */
+function openStore<T>(connection: MemoryConnection, stores: Map<string, T>, name: string): T {
   connection.assertOpen(`use ${name}`);
-  const thing = things.get(name);
-  if (thing === undefined) {
+  const store = stores.get(name);
+  if (store === undefined) {
     throw new SwarmError("unavailable", `${name} does not exist: run \`murmur init\``, {
       cause: { code: 404, err_code: JETSTREAM_ERRORS.streamNotFound } satisfies ApiError,
     });
   }
-  return thing;
+  return store;
 }
 
 function createMemoryLog(connection: MemoryConnection, name: string): Log {
   const { server } = connection;
-  const stream = () => openThing(connection, server.streams, name);
+  const stream = () => openStore(connection, server.streams, name);
   return {
     async append(subject, data, options = {}) {
       const message = makeMessage(subject, data, appendHeaders(options));
       connection.assertOpen(`append to ${subject}`);
       connection.assertFits(message);
-      server.broadcast(message); // subscribers of the subject also see what the stream refuses
+      server.broadcast(message); // subscribers of the subject also see messages that the stream rejects
       const taker = server.streamOf(subject);
       if (taker === undefined) {
         throw new SwarmError(
           "unavailable",
-          `append to ${subject}: nobody listens on ${subject}; no stream takes this subject: run \`murmur init\``,
+          `append to ${subject}: no stream takes this subject: run \`murmur init\``,
         );
       }
       return taker.append(message);
@@ -141,50 +143,51 @@ function createMemoryLog(connection: MemoryConnection, name: string): Log {
       yield* stream().read(options);
     },
     async tail({ afterSeq, onStored }) {
-      let open = true;
+      let isOpen = true;
       const deliver = (stored: Stored) =>
         connection.wire.send(() => {
-          if (open && connection.isOpen()) onStored(stored);
+          if (isOpen && connection.isOpen()) onStored(stored);
         });
       const stop = stream().tail(afterSeq, deliver);
       const close = () => {
-        open = false;
+        isOpen = false;
         stop();
-        forgetClose();
+        stopWatchingClose();
       };
-      const forgetClose = connection.onClose(close);
+      const stopWatchingClose = connection.onClose(close);
       await connection.wire.flush();
       return { close };
     },
     subjects: async (filter, options) => stream().subjects(filter, options?.max ?? DEFAULT_MAX_SUBJECTS),
     info: async () => stream().info(),
     purge: async (options = {}) => {
-      if (stream().spec.denyPurge === true) throw denied(`purge ${name}: stream purge`);
+      if (stream().spec.denyPurge === true) throw createDeniedError(`purge ${name}: stream purge`);
       return stream().purge(options);
     },
     delete: async (seq) => {
-      if (stream().spec.denyDelete === true) throw denied(`delete message ${seq} of ${name}: message delete`);
+      if (stream().spec.denyDelete === true)
+        throw createDeniedError(`delete message ${seq} of ${name}: message delete`);
       return stream().remove(seq);
     },
   };
 }
 
-function denied(doing: string): SwarmError {
-  return new SwarmError("not_permitted", `${doing} not permitted: nobody may remove what this stream holds`);
+function createDeniedError(doing: string): SwarmError {
+  return new SwarmError("not_permitted", `${doing} not permitted: this stream does not allow removals`);
 }
 
 function createMemoryQueue(connection: MemoryConnection, name: string): Queue {
-  const stream = () => openThing(connection, connection.server.streams, name);
+  const stream = () => openStore(connection, connection.server.streams, name);
   const bind = (spec: { name: string; filter: string }): QueueConsumer => ({
     name: spec.name,
     filter: spec.filter,
     pull(request, sink) {
       const consumer = connection.isOpen() ? stream().consumers.get(spec.name) : undefined;
       if (consumer !== undefined) return consumer.pull(connection, request, sink);
-      let ended = false;
+      let isEnded = false;
       const end = (reason: "gone" | "lost" | "cancelled") => {
-        if (!ended) sink.onEnd(reason);
-        ended = true;
+        if (!isEnded) sink.onEnd(reason);
+        isEnded = true;
       };
       connection.wire.send(() => end(connection.isOpen() ? "gone" : "lost"));
       return { remaining: request.max, cancel: () => end("cancelled") };
@@ -206,7 +209,7 @@ function createMemoryQueue(connection: MemoryConnection, name: string): Queue {
 }
 
 function createMemoryBucket(connection: MemoryConnection, name: string): Bucket {
-  const bucket = () => openThing(connection, connection.server.buckets, name);
+  const bucket = () => openStore(connection, connection.server.buckets, name);
   const at = <T>(key: string, use: (bucket: MemoryBucket) => T): T => {
     checkBucketKey(key);
     return use(bucket());
@@ -221,19 +224,19 @@ function createMemoryBucket(connection: MemoryConnection, name: string): Bucket 
         .entries()
         .map(({ key }) => key),
     async watch(onEntry) {
-      let open = true;
+      let isOpen = true;
       const deliver = (key: string, value: Uint8Array | null) =>
         connection.wire.send(() => {
-          if (open && connection.isOpen()) onEntry(key, value);
+          if (isOpen && connection.isOpen()) onEntry(key, value);
         });
       for (const { key, value } of bucket().entries()) deliver(key, value);
       const stop = bucket().watch(deliver);
       const close = () => {
-        open = false;
+        isOpen = false;
         stop();
-        forgetClose();
+        stopWatchingClose();
       };
-      const forgetClose = connection.onClose(close);
+      const stopWatchingClose = connection.onClose(close);
       await connection.wire.flush();
       return { close };
     },

@@ -31,7 +31,7 @@ export function createNatsBlobs(link: Link, name: string, ttlMs: number): Blobs 
     put: async (data) => {
       refuseOversize(data.length);
       const $blob = blobHash(data);
-      await bounded(`store blob ${$blob}`, TIMEOUT_MS, async () => {
+      await runWithin(`store blob ${$blob}`, TIMEOUT_MS, async () => {
         const store = await open();
         const known = await store.info($blob);
         // A blob in the second half of its life is stored anew, so that it outlives the task that names it.
@@ -42,7 +42,7 @@ export function createNatsBlobs(link: Link, name: string, ttlMs: number): Blobs 
       return { $blob, bytes: data.length };
     },
     get: async (ref) => {
-      const data = await bounded(`read blob ${ref.$blob}`, TIMEOUT_MS, async () =>
+      const data = await runWithin(`read blob ${ref.$blob}`, TIMEOUT_MS, async () =>
         (await open()).getBlob(ref.$blob),
       );
       if (data === null)
@@ -57,7 +57,7 @@ export function createNatsBlobs(link: Link, name: string, ttlMs: number): Blobs 
  * Runs `work`, at most `timeoutMs` long.
  * @throws SwarmError what `work` throws as one; `unavailable` for whatever else goes wrong in it.
  */
-export async function bounded<T>(doing: string, timeoutMs: number, work: () => Promise<T>): Promise<T> {
+export async function runWithin<T>(doing: string, timeoutMs: number, work: () => Promise<T>): Promise<T> {
   const enough = new AbortController();
   const timeout = sleep(timeoutMs, { signal: enough.signal }).then(() => {
     throw new Error(`no answer within ${timeoutMs} ms`);

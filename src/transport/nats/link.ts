@@ -11,7 +11,7 @@ import type { ApiError } from "../jetstream-errors.ts";
 import type { ConnectionState, Headers, Subscription } from "../ports.ts";
 import { fromApiError } from "./errors.ts";
 import { encodeHeaders, Outbox } from "./outbox.ts";
-import { afterArrived, type Inbox, Request, type RequestOptions, type Waiting } from "./request.ts";
+import { afterArrived, type Inbox, type Receiver, Request, type RequestOptions } from "./request.ts";
 
 /** A place whose replies keep the subject of a stored message, as the deliveries of a pull do. */
 export interface Channel {
@@ -26,7 +26,7 @@ interface PullSubscription {
   readonly base: string;
   readonly subscription: { unsubscribe(): void };
   uses: number;
-  waiting: Waiting | undefined;
+  waiting: Receiver | undefined;
 }
 
 /** How long a close waits for what was sent to arrive: a server that hangs must not keep a process from ending. */
@@ -58,7 +58,7 @@ export class Link {
   /** What reply and delivery subjects start with; undefined: the client's own default. */
   readonly inboxPrefix: string | undefined;
   readonly #log: Logger;
-  readonly #waiting = new Map<string, Waiting>();
+  readonly #waiting = new Map<string, Receiver>();
   readonly #base: string;
   readonly #listeners = new Set<(state: ConnectionState) => void>();
   readonly #busyLanes = new Set<PullSubscription>();
@@ -127,7 +127,7 @@ export class Link {
   }
 
   /** Opens a reply subject. `onLost` is called instead of further messages when the connection breaks (I2). */
-  openInbox(waiting: Waiting): Inbox {
+  openInbox(waiting: Receiver): Inbox {
     const token = (this.#counter++).toString(36);
     this.#waiting.set(token, waiting);
     return { subject: this.#base + token, close: () => this.#waiting.delete(token) };
@@ -138,7 +138,7 @@ export class Link {
    * stored under, so only the subscription tells whose they are. Subscriptions are used again, because each new one
    * must be made known to every server of a cluster.
    */
-  openChannel(waiting: Waiting): Channel {
+  openChannel(waiting: Receiver): Channel {
     const lane = this.#idleLanes.pop() ?? this.#makeLane();
     lane.waiting = waiting;
     this.#busyLanes.add(lane);

@@ -6,7 +6,7 @@ import { newId, utf8Bytes, utf8Text } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import { MAX_OBJECT_BYTES, readBody } from "../object-body.ts";
 import type { Objects } from "../ports.ts";
-import { bounded, objectStream } from "./blobs.ts";
+import { objectStream, runWithin } from "./blobs.ts";
 import type { Link } from "./link.ts";
 import { createNatsLog } from "./log.ts";
 
@@ -97,7 +97,7 @@ export function createNatsObjects(link: Link, name: string): Objects {
   return {
     async put(object, data) {
       const { pieces, bytes } = readBody(object, data);
-      await bounded(`store object ${object}`, TIMEOUT_MS, async () => {
+      await runWithin(`store object ${object}`, TIMEOUT_MS, async () => {
         const before = await findReadableInfo(object);
         const info = await writeChunks(pieces, bytes);
         const options = { max_chunk_size: CHUNK_BYTES };
@@ -108,7 +108,7 @@ export function createNatsObjects(link: Link, name: string): Objects {
       });
     },
     get: (object) =>
-      bounded(`read object ${object}`, TIMEOUT_MS, async () => {
+      runWithin(`read object ${object}`, TIMEOUT_MS, async () => {
         const info = await findInfo(object);
         return info === null || info.deleted === true ? null : readChunks(object, info);
       }),

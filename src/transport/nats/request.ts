@@ -13,7 +13,7 @@ export interface Inbox {
 }
 
 /** Who waits on an inbox. */
-export interface Waiting {
+export interface Receiver {
   onMessage(message: Msg): void;
   onLost(): void;
   /** When `onOverdue` is called, by the clock of `performance.now()`; without it, never. */
@@ -31,7 +31,7 @@ export interface RequestOptions {
 
 /** What a request needs of its connection. */
 export interface RequestLink {
-  openInbox(waiting: Waiting): Inbox;
+  openInbox(waiting: Receiver): Inbox;
   publish(subject: string, data: Uint8Array, headers?: Headers, reply?: string): void;
   /** Has `onOverdue` called of what waits beyond its `overdueAtMs`, some time after it. */
   watchOverdue(): void;
@@ -46,7 +46,7 @@ export function afterArrived(act: () => void): void {
 const LONG_WAIT_MS = 2_000;
 
 /** One request (I1). */
-export class Request implements Waiting {
+export class Request implements Receiver {
   readonly #link: RequestLink;
   readonly #subject: string;
   readonly #options: RequestOptions;

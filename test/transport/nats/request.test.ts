@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { silentLogger } from "../../../src/base/index.ts";
 import { createNatsBus } from "../../../src/transport/nats/bus.ts";
 import type { Link } from "../../../src/transport/nats/link.ts";
-import { Request, type Waiting } from "../../../src/transport/nats/request.ts";
+import { Request, type Receiver } from "../../../src/transport/nats/request.ts";
 
 const TIMEOUT_MS = 20;
 
@@ -21,12 +21,12 @@ async function setup() {
     far.destroy();
     server.close();
   });
-  let waiting: Waiting | undefined;
+  let waiting: Receiver | undefined;
   near.on("data", (bytes) => {
     for (const byte of bytes) waiting?.onMessage({ data: Uint8Array.of(byte) } as Msg);
   });
   const link = {
-    openInbox(opened: Waiting) {
+    openInbox(opened: Receiver) {
       waiting = opened;
       return { subject: "inbox", close: () => undefined };
     },
