@@ -1,10 +1,10 @@
-// Runs commands for agents: argv from an allow-list, inside allowed directories, within time, output and memory, with
-// an environment that carries no secrets. Fits the agent room's `Exec` port; the app wires it.
-// I1: a command is never a shell line; arguments reach the program as they are.
-// I2: when a command ends, for whatever reason, its whole process group ends: nothing it started is left behind.
-// I3: of the environment only listed variables pass, and what the command itself sets.
-// The memory limit is held by looking, every 250 ms, at the resident memory of the process group; a program that grows
-// fast overshoots until the next look. In a pod the container's limit stands behind. Why not a limit of the kernel:
+// Runs commands for agents: programs from an allow-list, in allowed directories, with limits for time, output and memory,
+// and with an environment without secrets. It implements the agent room's `Exec` port; the app connects the two.
+// I1: a command is never a shell line; arguments reach the program unchanged.
+// I2: when a command ends, for any reason, its whole process group ends, so no process that it started survives.
+// I3: only the listed variables of this process's environment pass, and the variables that the command itself sets.
+// The memory limit is enforced by a check of the process group's resident memory every 250 ms. A program that grows fast
+// exceeds the limit until the next check; in a pod the container's own limit also applies. Why this is no kernel limit:
 // docs/decisions/0010-memory-of-commands-is-watched.md.
 import { realpath } from "node:fs/promises";
 import { sep } from "node:path";
@@ -20,36 +20,36 @@ import {
 } from "../protocol/index.ts";
 import { readGroupMemory } from "./group-memory.ts";
 
-/** The longest run when nothing is said: as long as one attempt of a task may take by default. */
+/** The default time limit of a command: the default time limit of one attempt. */
 export const DEFAULT_EXEC_TIMEOUT_MS = 300_000;
-/** The most bytes on stdout, and on stderr: as much as the largest blob; what is larger fits no result. */
+/** The default limit for stdout, and for stderr: the size of the largest blob, because a larger output fits no result. */
 export const DEFAULT_MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
-/** The most resident memory of a command and its children: what a linter of a large repository needs, doubled. */
+/** The default limit for the resident memory of a command and its children: twice the need of a linter of a large repository. */
 export const DEFAULT_MAX_MEMORY_BYTES = 2 * 1024 * 1024 * 1024;
-/** Variables that pass from this process to commands: what programs need to be found and to print text. */
+/** The default variables that pass from this process to commands. Programs need them to be found and to print text. */
 export const DEFAULT_ENVIRONMENT = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR"] as const;
-/** How long a command may clean up after SIGTERM before it is killed. */
+/** The time between SIGTERM and SIGKILL, in which a command may clean up. */
 const KILL_GRACE_MS = 2_000;
-/** The time between two looks at the memory of all commands that run: one look takes a few ms. */
-const MEMORY_LOOK_MS = 250;
+/** The time between checks of the memory of all running commands. One check takes a few ms. */
+const MEMORY_CHECK_INTERVAL_MS = 250;
 
 /**
- * What commands may be run, and within what. Limits that are not given are {@link DEFAULT_EXEC_TIMEOUT_MS},
- * {@link DEFAULT_MAX_OUTPUT_BYTES} and {@link DEFAULT_MAX_MEMORY_BYTES}.
+ * The allowed programs and directories, and the limits of a command. The default limits are
+ * {@link DEFAULT_EXEC_TIMEOUT_MS}, {@link DEFAULT_MAX_OUTPUT_BYTES} and {@link DEFAULT_MAX_MEMORY_BYTES}.
  */
 export interface ExecOptions extends CommandLimits {
-  /** Programs, by the very name or path that commands use. A bare name is looked up in PATH. */
+  /** Allowed programs, by the exact name or path that commands use. A bare name is looked up in PATH. */
   allow: readonly string[];
-  /** Directories below which commands may run; the first is the default. Links are resolved before comparing. */
+  /** Commands may run in and below these directories; the first is the default. Links are resolved before the comparison. */
   directories: readonly [string, ...string[]];
-  /** Names of variables that pass; default {@link DEFAULT_ENVIRONMENT}. */
+  /** The names of variables that pass; default {@link DEFAULT_ENVIRONMENT}. */
   environment?: readonly string[] | undefined;
 }
 
 /**
- * Makes the function that runs commands. It throws SwarmError: `invalid_input` for a malformed command;
+ * Makes the function that runs commands. The function throws SwarmError: `invalid_input` for a malformed command;
  * `not_permitted` for a program or directory that is not allowed; `timeout`; `tool_failed` when the program cannot be
- * started, was killed, or went over its output or memory limit; the signal's reason when that aborts.
+ * started, was killed, or exceeded its output or memory limit; the signal's reason when the signal aborts.
  */
 export function createExec(
   options: ExecOptions,
@@ -59,9 +59,12 @@ export function createExec(
   return async (command, { signal }) => {
     const [program, ...args] = checkArgv(command.argv, options.allow);
     const cwd = await checkDirectory(command.cwd ?? options.directories[0], options.directories);
-    const timeoutMs = lower(command.timeoutMs, options.timeoutMs ?? DEFAULT_EXEC_TIMEOUT_MS);
-    const maxBytes = lower(command.maxOutputBytes, options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES);
-    const maxMemoryBytes = lower(command.maxMemoryBytes, options.maxMemoryBytes ?? DEFAULT_MAX_MEMORY_BYTES);
+    const timeoutMs = chooseLower(command.timeoutMs, options.timeoutMs ?? DEFAULT_EXEC_TIMEOUT_MS);
+    const maxBytes = chooseLower(command.maxOutputBytes, options.maxOutputBytes ?? DEFAULT_MAX_OUTPUT_BYTES);
+    const maxMemoryBytes = chooseLower(
+      command.maxMemoryBytes,
+      options.maxMemoryBytes ?? DEFAULT_MAX_MEMORY_BYTES,
+    );
     signal.throwIfAborted();
     const child = execa(program, args, {
       cwd,
@@ -79,7 +82,7 @@ export function createExec(
       stdin: command.input === undefined ? "ignore" : "pipe",
       ...(command.input === undefined ? {} : { input: command.input }),
     });
-    // What the program started must neither outlive it nor hold its output open (I2).
+    // Processes that the program started must neither outlive it nor keep its output open (I2).
     child.nodeChildProcess.once("exit", () => child.kill("SIGKILL"));
     let endedBy: SwarmError | undefined;
     const watched: WatchedGroup = {
@@ -103,7 +106,7 @@ export function createExec(
   };
 }
 
-/** What is read of execa's result. */
+/** The part of execa's result that this file reads. */
 interface Outcome {
   exitCode?: number | undefined;
   signal?: string | undefined;
@@ -115,7 +118,7 @@ interface Outcome {
   cause?: unknown;
 }
 
-/** What a command that ended by itself, or never began, gives. */
+/** The result of a command that ended by itself. @throws SwarmError `tool_failed` when it was killed, never started, or printed too much. */
 function readOutcome(program: string, outcome: Outcome, maxBytes: number): ExecResult {
   const { exitCode, stdout, stderr, durationMs } = outcome;
   if (outcome.isMaxBuffer) {
@@ -134,7 +137,7 @@ function readOutcome(program: string, outcome: Outcome, maxBytes: number): ExecR
   if (outcome.signal !== undefined) {
     throw new SwarmError(
       "tool_failed",
-      `${program} was killed by ${outcome.signal}, which nothing here sent`,
+      `${program} was killed by ${outcome.signal}; Murmur did not send this signal`,
     );
   }
   const code = (outcome.cause as NodeJS.ErrnoException | undefined)?.code;
@@ -154,9 +157,13 @@ function createTimeoutError(program: string, timeoutMs: number): SwarmError {
 function checkArgv(argv: ExecRequest["argv"], allow: readonly string[]): ExecRequest["argv"] {
   const at = argv.findIndex((part) => typeof part !== "string" || part.includes("\0"));
   if (argv.length === 0 || at >= 0) {
-    throw new SwarmError("invalid_input", "argv must be a program and its arguments, all text without NUL", {
-      field: `argv.${Math.max(0, at)}`,
-    });
+    throw new SwarmError(
+      "invalid_input",
+      "argv must be a program and its arguments, all strings without NUL",
+      {
+        field: `argv.${Math.max(0, at)}`,
+      },
+    );
   }
   if (allow.includes(argv[0])) return argv;
   throw new SwarmError(
@@ -191,27 +198,29 @@ function pickEnvironment(names: readonly string[]): Record<string, string> {
   return picked;
 }
 
-const lower = (a: number | undefined, b: number) => (a === undefined ? b : Math.min(a, b));
+const chooseLower = (limit: number | undefined, maximum: number) =>
+  limit === undefined ? maximum : Math.min(limit, maximum);
 
-/** A process group whose memory is watched; without an id when nothing was started. */
+/** A process group whose memory is watched. It has no id when its program could not be started. */
 interface WatchedGroup {
   groupId: number | undefined;
   maxBytes: number;
   end(reason: SwarmError): void;
 }
 
-/** Looks at the memory of all commands, one look for all, while there are any. */
+/** Checks the memory of all commands together, while any command runs. */
 function createMemoryWatch() {
   const watched = new Set<WatchedGroup>();
-  let isLooking = false;
+  let isRunning = false;
 
-  async function keepLooking(): Promise<void> {
-    isLooking = true;
-    for (await sleep(MEMORY_LOOK_MS); watched.size > 0; await sleep(MEMORY_LOOK_MS)) await look();
-    isLooking = false;
+  async function runChecks(): Promise<void> {
+    isRunning = true;
+    for (await sleep(MEMORY_CHECK_INTERVAL_MS); watched.size > 0; await sleep(MEMORY_CHECK_INTERVAL_MS))
+      await checkAll();
+    isRunning = false;
   }
 
-  async function look(): Promise<void> {
+  async function checkAll(): Promise<void> {
     const ids = new Set([...watched].flatMap(({ groupId }) => (groupId === undefined ? [] : [groupId])));
     try {
       const bytes = await readGroupMemory(ids);
@@ -222,19 +231,21 @@ function createMemoryWatch() {
         }
       }
     } catch (cause) {
-      // A limit that cannot be watched is not held: better no command than one without its limit.
-      const blind = new TerminalError("the memory of commands cannot be measured on this system", { cause });
-      for (const { end } of watched) end(blind);
+      // A limit that cannot be checked is not enforced, so commands end rather than run without it.
+      const unmeasurable = new TerminalError("the memory of commands cannot be measured on this system", {
+        cause,
+      });
+      for (const { end } of watched) end(unmeasurable);
     }
   }
 
   return {
-    add(one: WatchedGroup): void {
-      watched.add(one);
-      if (!isLooking) void keepLooking();
+    add(group: WatchedGroup): void {
+      watched.add(group);
+      if (!isRunning) void runChecks();
     },
-    remove(one: WatchedGroup): void {
-      watched.delete(one);
+    remove(group: WatchedGroup): void {
+      watched.delete(group);
     },
   };
 }

@@ -1,11 +1,12 @@
-// How much memory a process group uses. Knows the operating system; knows nothing of commands.
+// Reads the memory use of process groups from the operating system. Leaves limits and commands to exec.ts.
 import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { promisify } from "node:util";
 
 /**
- * The resident memory of each group in `groupIds`, in bytes. Pages that processes of a group share count once for each
- * of them, so the sum may be too high, never too low. Linux is read from /proc (images often lack `ps`), others by `ps`.
+ * Returns the resident memory of each group in `groupIds`, in bytes. A page that several processes of a group share counts
+ * once for each of them, so the sum may be too high, but never too low. On Linux it reads /proc, because images often lack
+ * `ps`; on other systems it runs `ps`.
  */
 export function readGroupMemory(
   groupIds: ReadonlySet<number>,
@@ -19,7 +20,7 @@ async function readProc(groupIds: ReadonlySet<number>): Promise<Map<number, numb
   const pids = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
   await Promise.all(
     pids.map(async (pid) => {
-      // A process may end between the listing and the reading.
+      // A process may end after the listing and before this read.
       const stat = await readFile(`/proc/${pid}/stat`, "latin1").catch(() => "");
       const groupId = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2]); // proc(5): state ppid pgrp
       if (!groupIds.has(groupId)) return;

@@ -1,4 +1,4 @@
-// How other programs join in.
+// Connections to other programs. Today: commands that agents run.
 //
 //   const exec = createExec({ allow: ["git"], directories: [process.cwd()] });
 //   const { stdout } = await exec({ argv: ["git", "status", "--porcelain"] }, { signal });

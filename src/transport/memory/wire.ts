@@ -33,7 +33,7 @@ export class Wire {
       try {
         deliver();
       } catch (cause) {
-        this.#log.error({ err: cause }, "message handler threw; the next message follows");
+        this.#log.error({ err: cause }, "message handler threw; continuing with the next message");
       }
     }
   }

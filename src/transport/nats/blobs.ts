@@ -1,4 +1,4 @@
-// Large bodies in an object store (ADR-20) whose object names are hashes, so that equal bodies are stored once.
+// Large bodies in an object store (ADR-20). Each object is named by its hash, so that equal bodies are stored once.
 import { jetstream } from "@nats-io/jetstream";
 import { type ObjectStore, Objm } from "@nats-io/obj";
 import { sleep } from "../../base/index.ts";
@@ -7,22 +7,22 @@ import { blobHash, refuseOversize, verifyBlob } from "../blob-checks.ts";
 import type { Blobs } from "../ports.ts";
 import type { Link } from "./link.ts";
 
-/** How long one store or read may take: 64 MiB at 2 MiB/s. */
+/** The time limit of one store or read: 64 MiB at 2 MiB/s. */
 const TIMEOUT_MS = 32_000;
-/** One chunk of an object: larger than the client's 128 KiB, because each chunk waits for its acknowledgement. */
+/** The size of an object's chunk: larger than the client's 128 KiB, because each chunk waits for its acknowledgement. */
 const CHUNK_BYTES = 512 * 1024;
 
-/** The stream under an object store. */
+/** The name of the stream that holds an object store. */
 export function objectStream(name: string): string {
   return `OBJ_${name}`;
 }
 
-/** The blobs in the object store named `name`; objects live for `ttlMs` after they were stored. */
+/** The blobs in the object store named `name`; the server drops an object `ttlMs` after it was stored. */
 export function createNatsBlobs(link: Link, name: string, ttlMs: number): Blobs {
   let opening: Promise<ObjectStore> | undefined;
   const open = () => {
     opening ??= new Objm(jetstream(link.nc)).open(name, true).catch((error: unknown) => {
-      opening = undefined; // the next call looks again: `init` may have run meanwhile
+      opening = undefined; // the next call tries again: `init` may have run by then
       throw error;
     });
     return opening;
@@ -33,10 +33,11 @@ export function createNatsBlobs(link: Link, name: string, ttlMs: number): Blobs 
       const $blob = blobHash(data);
       await runWithin(`store blob ${$blob}`, TIMEOUT_MS, async () => {
         const store = await open();
-        const known = await store.info($blob);
-        // A blob in the second half of its life is stored anew, so that it outlives the task that names it.
-        const ageMs = known === null ? 0 : Date.now() - Date.parse(known.mtime);
-        if (known !== null && !known.deleted && known.size === data.length && ageMs < ttlMs / 2) return;
+        const existing = await store.info($blob);
+        // A blob in the second half of its life is stored again, so that it outlives the task that refers to it.
+        const ageMs = existing === null ? 0 : Date.now() - Date.parse(existing.mtime);
+        if (existing !== null && !existing.deleted && existing.size === data.length && ageMs < ttlMs / 2)
+          return;
         await store.putBlob({ name: $blob, options: { max_chunk_size: CHUNK_BYTES } }, data);
       });
       return { $blob, bytes: data.length };
@@ -54,12 +55,12 @@ export function createNatsBlobs(link: Link, name: string, ttlMs: number): Blobs 
 }
 
 /**
- * Runs `work`, at most `timeoutMs` long.
- * @throws SwarmError what `work` throws as one; `unavailable` for whatever else goes wrong in it.
+ * Runs `work` for at most `timeoutMs`.
+ * @throws SwarmError the SwarmError that `work` throws; `unavailable` for any other error, and after the timeout.
  */
 export async function runWithin<T>(doing: string, timeoutMs: number, work: () => Promise<T>): Promise<T> {
-  const enough = new AbortController();
-  const timeout = sleep(timeoutMs, { signal: enough.signal }).then(() => {
+  const finished = new AbortController();
+  const timeout = sleep(timeoutMs, { signal: finished.signal }).then(() => {
     throw new Error(`no answer within ${timeoutMs} ms`);
   });
   try {
@@ -69,6 +70,6 @@ export async function runWithin<T>(doing: string, timeoutMs: number, work: () =>
     throw new SwarmError("unavailable", `${doing}: ${(cause as Error).message}`, { cause });
   } finally {
     timeout.catch(() => undefined);
-    enough.abort();
+    finished.abort();
   }
 }

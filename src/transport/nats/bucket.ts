@@ -1,5 +1,5 @@
 // A key-value bucket in the layout that every NATS client knows (ADR-8), so that `nats kv` shows it. Reads ask the
-// stream's leader: a direct get from a replica could miss a write that is finished.
+// stream's leader, because a direct get from a replica could miss a finished write.
 import { SwarmError } from "../../protocol/index.ts";
 import { checkBucketKey } from "../bucket-key.ts";
 import type { Bucket, Stored } from "../ports.ts";
@@ -8,10 +8,10 @@ import type { Link } from "./link.ts";
 import { createNatsLog } from "./log.ts";
 import { headerOf } from "./message-headers.ts";
 
-/** The header that tells a deletion from a value (ADR-8). */
+/** The header that distinguishes a deletion from a value (ADR-8). */
 const OPERATION = "KV-Operation";
 
-/** The stream under a bucket. */
+/** The name of the stream that holds a bucket. */
 export function bucketStream(name: string): string {
   return `KV_${name}`;
 }
@@ -38,7 +38,7 @@ export function createNatsBucket(link: Link, name: string): Bucket {
       try {
         return await append(revision);
       } catch (error) {
-        // A deleted key is absent, but its deletion is stored and has a sequence.
+        // A deleted key is absent, but its deletion is a stored message with a sequence.
         const found =
           revision === 0 && error instanceof SwarmError && error.code === "conflict" ? await last(key) : null;
         if (found === null || !isDeletion(found)) throw error;

@@ -1,4 +1,4 @@
-// Request/reply and broadcast over a link.
+// Request/reply and broadcast over a link. Leaves inboxes, timeouts and the connection to request.ts and link.ts.
 import type { Msg } from "@nats-io/nats-core";
 import type { Logger } from "../../base/index.ts";
 import { DEFAULT_STALL_MS } from "../limits.ts";
@@ -7,7 +7,7 @@ import type { Link } from "./link.ts";
 import { headerOf } from "./message-headers.ts";
 import { afterArrived } from "./request.ts";
 
-/** A NATS message as the port shows it. Everything is read lazily: most handlers look at one or two fields. */
+/** A NATS message as the port's type. It reads each field on demand, because most handlers read one or two. */
 class NatsIncoming implements IncomingRequest {
   readonly #message: Msg;
   readonly #link: Link;
@@ -47,13 +47,13 @@ export function createNatsBus(link: Link, log: Logger): Bus {
         ...(options?.queue === undefined ? {} : { queue: options.queue }),
         callback: (error, message) => {
           if (error !== null) {
-            log.warn({ err: error, subject }, "a subscription reports an error");
+            log.warn({ err: error, subject }, "subscription reported an error; messages may be missing");
             return;
           }
           try {
             onMessage(new NatsIncoming(message, link));
           } catch (cause) {
-            log.error({ err: cause, subject }, "a message handler threw");
+            log.error({ err: cause, subject }, "message handler threw; continuing with the next message");
           }
         },
       });
@@ -90,9 +90,9 @@ function scatter(
         replies.push(new NatsIncoming(message, link));
         if (replies.length >= max) return finish();
         clearTimeout(stall);
-        const heard = replies.length;
+        const replyCount = replies.length;
         const finishUnlessMoreCame = () => {
-          if (replies.length === heard) finish();
+          if (replies.length === replyCount) finish();
         };
         stall = setTimeout(() => afterArrived(finishUnlessMoreCame), stallMs);
       },

@@ -1,4 +1,5 @@
-// Connecting to NATS: credentials, first connection, reconnecting for ever, and the transport over it.
+// Connects to NATS and makes the transport: credentials, the first connection, and the pace of reconnects, which never
+// end. Leaves the state of the connection to link.ts.
 import { readFileSync } from "node:fs";
 import {
   type Authenticator,
@@ -37,58 +38,58 @@ import { createNatsLog } from "./log.ts";
 import { createNatsObjects } from "./objects.ts";
 import { createNatsQueue } from "./queue.ts";
 
-/** How a dead link is noticed: two pings unanswered, so within 45 s. The client's default would take minutes. */
+/** The time between pings. Two unanswered pings mean a dead connection, so 45 s at most; the client's default would take minutes. */
 const DEFAULT_PING_INTERVAL_MS = 15_000;
-/** Waits between attempts at the first connection. */
+/** The waits between attempts to make the first connection. */
 const FIRST_CONNECT: BackoffPolicy = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.5 };
 /**
- * Waits between reconnects, which go on for ever: a share of the outage so far, so that a short one ends soon and a
- * long one is not hammered at. The jitter keeps a swarm's processes from coming back all at once.
+ * The waits between reconnects, which never end: a share of the outage so far. So a short outage ends soon, and a long
+ * one does not flood the server with attempts. The jitter keeps the processes of a swarm from reconnecting all at once.
  */
 const RECONNECT = { shareOfOutage: 0.25, minDelayMs: 100, maxDelayMs: 2_000, jitter: 0.5 };
-/** How long one attempt to connect may take, handshake included. */
+/** The time limit of one attempt to connect, handshake included. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
-/** How a process proves who it is. A user name, password or token inside a server's URL works too. */
+/** The credentials of a process. A user name, password or token in a server's URL works too. */
 export type NatsCredentials =
   | { file: string }
   | { nkeyFile: string }
   | { user: string; password: string }
   | { token: string };
 
-/** Where a server is and how to get in. */
+/** The servers, and the means to connect to them. */
 export interface NatsTarget {
   /** URLs: `nats://host:4222`, `tls://host:4222`, with or without `user:password@` or `token@`. */
   servers: string | string[];
   credentials?: NatsCredentials | undefined;
   tls?: TlsOptions | undefined;
-  /** What inbox subjects start with, where the user's permissions demand one. */
+  /** The start of inbox subjects, for users whose permissions require one. */
   inboxPrefix?: string | undefined;
 }
 
-/** What {@link connectNats} takes. */
+/** The options of {@link connectNats}. */
 export interface ConnectNatsOptions extends NatsTarget {
   /** The client's name on the server's monitoring pages, for example `murmur-agent echo-4k2m9x7q1z`. */
   name: string;
   /** The swarm's prefix. */
   prefix: string;
   log: Logger;
-  /** `murmur_nats_connected` follows the connection. */
+  /** Receives `murmur_nats_connected`, the state of the connection. */
   meter: Meter;
-  /** Wait for the first connection for ever instead of failing at once (default): for daemons. */
+  /** True: wait for the first connection without limit, for daemons. Default: fail at once. */
   waitOnFirstConnect?: boolean | undefined;
   /**
-   * How often the server is asked whether it is there, in ms; a link is dead when two such questions stay open. Default
-   * {@link DEFAULT_PING_INTERVAL_MS}; less where few processes must notice soon.
+   * The time between pings to the server, in ms. The connection counts as dead after two unanswered pings. Default
+   * {@link DEFAULT_PING_INTERVAL_MS}; coordinators, which are few and must notice soon, use less.
    */
   pingIntervalMs?: number | undefined;
-  /** How long appends stay unheard before the server is left for another one of its cluster, in ms; default 10 s. */
+  /** After this time without an answer to appends, the link changes to another server of the cluster; in ms, default 10,000. */
   leaveAfterMs?: number | undefined;
-  /** Ends that wait. */
+  /** Ends the wait for the first connection. */
   signal?: AbortSignal | undefined;
   /**
-   * Copies of each stream that `init` creates, and demands of those that exist. Default: 3 in a cluster, 1 on a single
-   * server; then existing streams with fewer are only told of.
+   * The copies of each stream that `init` creates, and that it requires of existing streams. Default: 3 in a cluster, 1 on
+   * a single server; then existing streams with fewer copies only cause a warning.
    */
   replicas?: number | undefined;
   /** Limits of the streams that `init` creates; see {@link streamSpecs}. */
@@ -96,17 +97,17 @@ export interface ConnectNatsOptions extends NatsTarget {
 }
 
 /**
- * Connects to NATS. Once connected, the connection comes back by itself for ever.
- * @throws SwarmError `unavailable` when no server answers (without `waitOnFirstConnect`), `not_permitted` when the
- *   server refuses the credentials, `invalid_input` for a bad URL or an unreadable credentials file; the signal's
+ * Connects to NATS. After the first connection, the transport reconnects by itself without limit.
+ * @throws SwarmError `unavailable` when no server answers (without `waitOnFirstConnect`); `not_permitted` when the
+ *   server rejects the credentials; `invalid_input` for a bad URL or an unreadable credentials file; the signal's
  *   reason when it aborts.
  */
 export async function connectNats(options: ConnectNatsOptions): Promise<Transport> {
   const { prefix, log, meter, replicas, limits } = options;
   const streams = streamSpecs(prefix, limits);
   const buckets = bucketSpecs(prefix);
-  const streamNamed = (key: StreamKey) => streams.find((spec) => spec.key === key)!.name;
-  const bucketNamed = (key: BucketKey) => buckets.find((spec) => spec.key === key)!;
+  const streamName = (key: StreamKey) => streams.find((spec) => spec.key === key)!.name;
+  const bucketSpec = (key: BucketKey) => buckets.find((spec) => spec.key === key)!;
 
   const outage: Outage = { sinceMs: undefined };
   const link = new Link(await openConnection(options, outage), {
@@ -120,15 +121,15 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     meter.natsConnected.set(state === "connected" ? 1 : 0);
     if (state === "connected") outage.sinceMs = undefined;
   });
-  const blobs = bucketNamed("blobs");
+  const blobs = bucketSpec("blobs");
   return {
     prefix,
     bus: createNatsBus(link, log),
-    log: (key) => createNatsLog(link, streamNamed(key)),
-    queue: (key) => createNatsQueue(link, streamNamed(key)),
-    bucket: (key) => createNatsBucket(link, bucketNamed(key).name),
+    log: (key) => createNatsLog(link, streamName(key)),
+    queue: (key) => createNatsQueue(link, streamName(key)),
+    bucket: (key) => createNatsBucket(link, bucketSpec(key).name),
     blobs: createNatsBlobs(link, blobs.name, blobs.ttlMs),
-    snapshots: createNatsObjects(link, bucketNamed("snapshots").name),
+    snapshots: createNatsObjects(link, bucketSpec("snapshots").name),
     get maxPayloadBytes() {
       return link.maxPayloadBytes;
     },
@@ -143,14 +144,14 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
   };
 }
 
-/** When the connection was lost; undefined while it stands. */
+/** The time when the connection was lost; undefined while connected. */
 interface Outage {
   sinceMs: number | undefined;
 }
 
 /**
- * The wait before the next reconnect. The client asks several times for each attempt, so the answer must follow the
- * time that passed and not the number of calls.
+ * The wait before the next reconnect. The client calls this several times for each attempt, so the wait must depend on
+ * the time that has passed and not on the number of calls.
  */
 function reconnectDelayMs(outage: Outage): number {
   const { shareOfOutage, minDelayMs, maxDelayMs, jitter } = RECONNECT;
@@ -159,7 +160,7 @@ function reconnectDelayMs(outage: Outage): number {
   return delayMs * (1 + jitter * (2 * systemChance.next() - 1));
 }
 
-/** Connects, again and again when the caller wants to wait. */
+/** Connects; retries when the caller wants to wait. */
 async function openConnection(options: ConnectNatsOptions, outage: Outage): Promise<NatsConnection> {
   const { log, signal } = options;
   const clientOptions = toClientOptions(options, outage);
@@ -170,7 +171,7 @@ async function openConnection(options: ConnectNatsOptions, outage: Outage): Prom
     } catch (cause) {
       const error = toConnectError(cause, clientOptions.servers as string[]);
       if (options.waitOnFirstConnect !== true || error.code !== "unavailable") throw error;
-      log.warn({ err: error, attempt }, "cannot connect to NATS yet; trying again");
+      log.warn({ err: error, attempt }, "cannot connect to NATS yet; retrying");
       await sleep(
         backoffDelayMs(FIRST_CONNECT, attempt, systemChance),
         signal === undefined ? {} : { signal },
@@ -196,7 +197,7 @@ function toClientOptions(options: ConnectNatsOptions, outage: Outage): Connectio
     reconnect: true,
     maxReconnectAttempts: -1,
     reconnectDelayHandler: () => reconnectDelayMs(outage),
-    waitOnFirstConnect: false, // the wait is ours, so that it is logged and can be ended
+    waitOnFirstConnect: false, // we wait ourselves, so that the wait is logged and can be ended
     ignoreAuthErrorAbort: true, // credentials may be rotated while the process runs
     ...(tls === undefined ? {} : { tls }),
     ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
@@ -210,7 +211,7 @@ interface Server {
   tls: boolean;
 }
 
-/** Takes a URL apart, so that its secrets go to the authenticator and nowhere else. */
+/** Splits a URL into its parts, so that only the authenticator gets its secrets. */
 function parseServer(text: string): Server {
   const trimmed = text.trim();
   const full = trimmed.includes("://") ? trimmed : `nats://${trimmed}`;
@@ -228,14 +229,16 @@ function parseServer(text: string): Server {
 }
 
 function toAuthentication(credentials: NatsCredentials): Partial<ConnectionOptions> {
-  if ("file" in credentials) return { authenticator: fromFile(credentials.file, credsAuthenticator) };
-  if ("nkeyFile" in credentials) return { authenticator: fromFile(credentials.nkeyFile, nkeyAuthenticator) };
+  if ("file" in credentials)
+    return { authenticator: createFileAuthenticator(credentials.file, credsAuthenticator) };
+  if ("nkeyFile" in credentials)
+    return { authenticator: createFileAuthenticator(credentials.nkeyFile, nkeyAuthenticator) };
   if ("token" in credentials) return { token: credentials.token };
   return { user: credentials.user, pass: credentials.password };
 }
 
-/** An authenticator that reads its file at every connection: rotated credentials are used by the next reconnect. */
-function fromFile(file: string, make: (contents: Uint8Array) => Authenticator): Authenticator {
+/** Makes an authenticator that reads its file at every connection, so that the next reconnect uses rotated credentials. */
+function createFileAuthenticator(file: string, make: (contents: Uint8Array) => Authenticator): Authenticator {
   const read = () => {
     try {
       return readFileSync(file);
@@ -251,7 +254,7 @@ function fromFile(file: string, make: (contents: Uint8Array) => Authenticator): 
       );
     }
   };
-  read(); // a missing file is reported now, not at the first handshake
+  read(); // report a missing file now, not at the first handshake
   return (nonce) => make(read())(nonce);
 }
 
@@ -261,7 +264,7 @@ function toConnectError(cause: unknown, servers: string[]): SwarmError {
   if (cause instanceof AuthorizationError || cause instanceof UserAuthenticationExpiredError) {
     return new SwarmError(
       "not_permitted",
-      `NATS at ${servers.join(", ")} refuses these credentials (${message}): check user, token or credentials file`,
+      `NATS at ${servers.join(", ")} rejects these credentials (${message}): check user, token or credentials file`,
       { field: "credentials" },
     );
   }

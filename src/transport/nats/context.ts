@@ -1,4 +1,4 @@
-// Context files of the `nats` command line: where a server is and how to get in, under a name.
+// Reads context files of the `nats` command line. A context has a name and holds servers and credentials.
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
@@ -8,7 +8,7 @@ import type { NatsCredentials, NatsTarget } from "./connect.ts";
 
 const text = z.string().optional();
 
-/** The fields of a context file (natscli `context` package); what we cannot honour must be empty. */
+/** The fields of a context file (natscli `context` package). Fields that Murmur does not support must be empty. */
 const contextSchema = z.looseObject({
   url: text,
   token: text,
@@ -23,7 +23,7 @@ const contextSchema = z.looseObject({
   inbox_prefix: text,
 });
 
-/** Fields that change who we are or where JetStream is: ignoring one of them would silently do something else. */
+/** Fields that change the user or the place of JetStream. Ignoring one of them would silently connect to something else. */
 const UNSUPPORTED = [
   "nsc",
   "user_jwt",
@@ -34,8 +34,8 @@ const UNSUPPORTED = [
 ];
 
 /**
- * Reads `<configuration>/nats/context/<name>.json`, `<configuration>` being `XDG_CONFIG_HOME` or `~/.config`.
- * @throws SwarmError `not_found` when there is no such file; `invalid_input` naming the field when it cannot be used.
+ * Reads `<configuration>/nats/context/<name>.json`, where `<configuration>` is `XDG_CONFIG_HOME` or `~/.config`.
+ * @throws SwarmError `not_found` when there is no such file; `invalid_input` with the field that cannot be used.
  */
 export function readNatsContext(name: string, environment: NodeJS.ProcessEnv = process.env): NatsTarget {
   if (!/^[\w.-]+$/.test(name) || name.startsWith(".")) {
@@ -92,7 +92,7 @@ function readJson(file: string, name: string): unknown {
   } catch (cause) {
     throw new SwarmError(
       "not_found",
-      `there is no NATS context ${name} (${file}); \`nats context ls\` shows those that exist`,
+      `there is no NATS context ${name} (${file}); \`nats context ls\` lists all contexts`,
       { field: "context", cause },
     );
   }

@@ -1,28 +1,31 @@
-// JetStream's answers as errors of the catalogue. The only place that knows its numbers.
+// Maps JetStream's error replies to SwarmErrors. The numbers are in ../jetstream-errors.ts.
 import { type ErrorCode, SwarmError } from "../../protocol/index.ts";
 import { type ApiError, JETSTREAM_ERRORS } from "../jetstream-errors.ts";
 
-/** Turns a JetStream API error into a SwarmError with that error as its cause; `doing` says what was tried. */
+/** Turns a JetStream API error into a SwarmError with that error as its cause. `doing` names the failed action. */
 export function fromApiError(error: ApiError, doing: string): SwarmError {
   const description = error.description ?? "refused";
-  const told = `${doing}: ${description} (JetStream ${error.err_code ?? error.code})`;
+  const message = `${doing}: ${description} (JetStream ${error.err_code ?? error.code})`;
   const as = (code: ErrorCode, next: string, field?: string) =>
-    new SwarmError(code, next === "" ? told : `${told}: ${next}`, { cause: error, field });
+    new SwarmError(code, next === "" ? message : `${message}: ${next}`, { cause: error, field });
   switch (error.err_code) {
     case JETSTREAM_ERRORS.wrongLastSequence:
     case JETSTREAM_ERRORS.wrongLastSequenceUnknown:
       return as("conflict", "another write came first");
     case JETSTREAM_ERRORS.storeFailed:
-      if (/per subject/.test(description)) return as("conflict", "the subject holds its one message already");
+      if (/per subject/.test(description)) return as("conflict", "the subject already holds its one message");
       if (/maximum (bytes|messages) exceeded/.test(description))
         return as("rate_limited", "the stream is full; wait until agents have taken some work");
       return as("unavailable", "");
     case JETSTREAM_ERRORS.storageExceeded:
-      return as("rate_limited", "the server's JetStream storage is used up or reserved: give it more");
+      return as(
+        "rate_limited",
+        "the server's JetStream storage is used up or reserved: give it more storage",
+      );
     case JETSTREAM_ERRORS.messageDeleteFailed:
     case JETSTREAM_ERRORS.purgeFailed:
       return /not permitted/.test(description)
-        ? as("not_permitted", "nobody may remove what this stream holds")
+        ? as("not_permitted", "this stream does not allow removals")
         : as("unavailable", "");
     case JETSTREAM_ERRORS.messageTooLarge:
       return as("payload_too_large", "");
@@ -45,10 +48,10 @@ export function fromApiError(error: ApiError, doing: string): SwarmError {
   }
 }
 
-/** Nobody listens on a subject: says what may be missing. */
+/** The error of a request to a subject without a subscriber. It names the next step. */
 export function noResponders(subject: string, doing: string): SwarmError {
   const hint = subject.startsWith("$JS.API.")
-    ? "JetStream does not answer: start nats-server with -js, or look at the account's limits"
-    : "no stream or no listener takes this subject: run `murmur init`, or start the process that answers it";
-  return new SwarmError("unavailable", `${doing}: nobody listens on ${subject}; ${hint}`);
+    ? "start nats-server with -js, or check the account's limits"
+    : "run `murmur init` when a stream should take this subject, or start the process that answers it";
+  return new SwarmError("unavailable", `${doing}: no subscriber on ${subject}: ${hint}`);
 }

@@ -1,6 +1,7 @@
-// Following a stream live: an ordered, unacked push consumer that is made anew whenever it may have missed something.
-// I1: each message is delivered once and in order of sequence, also over reconnects and restarts of the server.
-// I2: only the newest server-side consumer is listened to; older ones expire on the server by themselves.
+// Follows a stream live with an ordered push consumer without acks. The follower creates a new consumer whenever the old
+// one may have missed a message.
+// I1: each message is delivered once and in order of sequence, also across reconnects and restarts of the server.
+// I2: the follower listens only to its newest consumer; the server removes older consumers by itself.
 import { createInbox, type Msg } from "@nats-io/nats-core";
 import { type BackoffPolicy, backoffDelayMs, newId, systemChance } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
@@ -9,38 +10,38 @@ import { readAckSubject } from "./ack-subject.ts";
 import type { Link } from "./link.ts";
 import { headerOf } from "./message-headers.ts";
 
-/** How soon a follower notices that it hears nothing any more, and how it begins anew. */
+/** The times after which a follower notices a dead consumer, and the waits before it creates a new one. */
 interface Pace {
-  /** How often the server says that it is still there. */
+  /** The time between the server's idle heartbeats. */
   readonly heartbeatMs: number;
-  /** How long the making of a consumer is waited for. */
-  readonly makeTimeoutMs: number;
-  /** Waits between attempts to make it anew; for ever, because the follower must not end silently. */
+  /** The wait for the creation of a consumer. */
+  readonly createTimeoutMs: number;
+  /** The waits between attempts to create a new consumer. Attempts never end, because the follower must not end silently. */
   readonly retry: BackoffPolicy;
 }
 
 const RETRY: BackoffPolicy = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.2 };
-/** Of watchers, of which every process of a swarm has some. */
-const WATCH_PACE: Pace = { heartbeatMs: 5_000, makeTimeoutMs: 5_000, retry: RETRY };
+/** The pace of bucket watchers. Every process of a swarm has some. */
+const WATCH_PACE: Pace = { heartbeatMs: 5_000, createTimeoutMs: 5_000, retry: RETRY };
 /**
- * Of those who read a log to its end: few do, and they are to take over within seconds when a server died. A cluster that
- * elects a leader never answers some requests.
+ * The pace of log tails. Only a few processes have one (coordinators), and they must take over within seconds when a
+ * server dies. The creation times out soon, because a cluster that elects a leader never answers some requests.
  */
 const TAIL_PACE: Pace = {
   heartbeatMs: 1_000,
-  makeTimeoutMs: 2_000,
+  createTimeoutMs: 2_000,
   retry: { ...RETRY, maxBackoffMs: 1_000 },
 };
-/** Two missed heartbeats and a second for the way mean a dead consumer. */
+/** The silence that means a dead consumer: two missed heartbeats, and a second for the network. */
 const silenceMs = ({ heartbeatMs }: Pace) => 2 * heartbeatMs + 1_000;
-/** When the server forgets a consumer that nobody listens to. */
+/** The server removes a consumer after this time without a subscriber. */
 const INACTIVE_MS = 60_000;
 const NANOS_PER_MS = 1_000_000;
 
 /**
- * Delivers the last message of each subject that fits `filter`, then every new one; resolves when those that were
- * stored at the beginning have been delivered.
- * @throws SwarmError `unavailable` when the first consumer cannot be made.
+ * Delivers the last message of each subject that matches `filter`, then every new message. Resolves when all messages that
+ * were stored at the start are delivered.
+ * @throws SwarmError `unavailable` when the first consumer cannot be created.
  */
 export async function follow(
   link: Link,
@@ -53,9 +54,10 @@ export async function follow(
 }
 
 /**
- * Delivers every message behind `afterSeq`, then every new one; resolves when those that were stored at the beginning
- * have been delivered. A stream that ends below what was delivered is waited for, never read anew.
- * @throws SwarmError `unavailable` when the first consumer cannot be made.
+ * Delivers every message after `afterSeq`, then every new message. Resolves when all messages that were stored at the start
+ * are delivered. When the stream now ends below the last delivered sequence, the tail retries until the stream has reached it;
+ * the tail never reads the stream again from its start.
+ * @throws SwarmError `unavailable` when the first consumer cannot be created.
  */
 export async function tail(
   link: Link,
@@ -80,7 +82,7 @@ interface FollowerOptions {
   filter: string;
   headersOnly?: boolean;
   pace: Pace;
-  /** Begin behind this sequence and never before it; without it: with the last message of each subject. */
+  /** Start after this sequence, and never before it. Default: start with the last message of each subject. */
   afterSeq?: number;
   onMessage(message: Msg, at: { seq: number; storedAtMs: number }): void;
 }
@@ -98,7 +100,7 @@ class Follower implements Subscription {
   #failures = 0;
   #lastSeq = 0;
   #consumerSeq = 0;
-  #open = true;
+  #isOpen = true;
 
   constructor(link: Link, options: FollowerOptions) {
     this.#link = link;
@@ -114,25 +116,25 @@ class Follower implements Subscription {
   }
 
   close(): void {
-    this.#open = false;
-    this.#forget();
+    this.#isOpen = false;
+    this.#dropConsumer();
     this.#states.close();
     this.#setCaughtUp();
   }
 
   async start(): Promise<void> {
     try {
-      await this.#make();
+      await this.#createConsumer();
     } catch (error) {
       this.close();
       throw error;
     }
   }
 
-  async #make(): Promise<void> {
-    this.#forget(); // I2
+  async #createConsumer(): Promise<void> {
+    this.#dropConsumer(); // I2
     const generation = ++this.#generation;
-    const isNewest = () => this.#open && generation === this.#generation;
+    const isNewest = () => this.#isOpen && generation === this.#generation;
     this.#consumerSeq = 0;
     const deliverTo = createInbox(this.#link.inboxPrefix);
     this.#subscription = this.#link.subscribe(deliverTo, {
@@ -142,7 +144,7 @@ class Follower implements Subscription {
     });
     const { stream, filter, headersOnly, afterSeq, pace } = this.#options;
     const name = `follow-${newId()}`;
-    if (this.#lastSeq > 0) await this.#noticeNewStream();
+    if (this.#lastSeq > 0) await this.#noticeReplacedStream();
     if (!isNewest()) return;
     const from =
       this.#lastSeq === 0 && afterSeq === undefined
@@ -169,7 +171,7 @@ class Follower implements Subscription {
           num_replicas: 1,
         },
       },
-      { doing: `follow ${stream}`, timeoutMs: pace.makeTimeoutMs },
+      { doing: `follow ${stream}`, timeoutMs: pace.createTimeoutMs },
     );
     if (!isNewest()) return;
     this.#failures = 0;
@@ -177,20 +179,20 @@ class Follower implements Subscription {
     if (created.num_pending === 0) this.#setCaughtUp();
   }
 
-  /** A stream that ends below what we saw is another one: everything in it is new. */
-  async #noticeNewStream(): Promise<void> {
+  /** Notices a stream that ends below the last delivered sequence: it was replaced, so all its messages are new. */
+  async #noticeReplacedStream(): Promise<void> {
     const { stream, pace } = this.#options;
     const { state } = await this.#link.api<{ state: { last_seq: number } }>(
       `STREAM.INFO.${stream}`,
       undefined,
-      { doing: `follow ${stream}`, timeoutMs: pace.makeTimeoutMs },
+      { doing: `follow ${stream}`, timeoutMs: pace.createTimeoutMs },
     );
     if (state.last_seq >= this.#lastSeq) return;
     if (this.#options.afterSeq === undefined) this.#lastSeq = 0;
     else {
       throw new SwarmError(
         "unavailable",
-        `follow ${stream}: it ends at ${state.last_seq}, below ${this.#lastSeq} that was read`,
+        `follow ${stream}: it ends at ${state.last_seq}, below the sequence ${this.#lastSeq} that was already read`,
       );
     }
   }
@@ -201,7 +203,7 @@ class Follower implements Subscription {
     else {
       const { seq, consumerSeq, storedAtMs, pending } = readAckSubject(message.reply ?? "");
       if (consumerSeq !== this.#consumerSeq + 1) {
-        this.#restart(); // I1: something was lost on the way
+        this.#restart(); // I1: a message was lost
         return;
       }
       this.#consumerSeq++;
@@ -211,7 +213,7 @@ class Follower implements Subscription {
     }
   }
 
-  /** Answers flow control; a heartbeat that counts more deliveries than came means that the last ones were lost. */
+  /** Answers flow control. A heartbeat that counts more deliveries than arrived means that the last ones were lost. */
   #onHeartbeat(message: Msg): void {
     const stalled = headerOf(message, "Nats-Consumer-Stalled") ?? message.reply;
     if (stalled !== undefined && stalled !== "") this.#link.publish(stalled, new Uint8Array());
@@ -220,17 +222,17 @@ class Follower implements Subscription {
   }
 
   #restart(): void {
-    if (!this.#open || this.#link.state !== "connected") return; // the reconnect restarts it
-    const making = this.#make();
+    if (!this.#isOpen || this.#link.state !== "connected") return; // the reconnect calls this again
+    const creating = this.#createConsumer();
     const generation = this.#generation;
-    making.catch(() => {
-      if (!this.#open || generation !== this.#generation) return; // a newer attempt is under way
+    creating.catch(() => {
+      if (!this.#isOpen || generation !== this.#generation) return; // a newer attempt has started
       const delayMs = backoffDelayMs(this.#options.pace.retry, ++this.#failures, systemChance);
       this.#retry = setTimeout(() => this.#restart(), delayMs);
     });
   }
 
-  #forget(): void {
+  #dropConsumer(): void {
     clearTimeout(this.#watchdog);
     clearTimeout(this.#retry);
     this.#subscription?.unsubscribe();

@@ -1,7 +1,7 @@
-// Creates the swarm's streams and buckets from their definitions and verifies those that exist. Changes nothing that
-// is there: an operator's stream with another meaning is reported, never rewritten.
-// I1: whatever correctness rests on is compared; what only sizes a stream (bytes, age) is the operator's, and so are
-//     copies unless their number was asked for.
+// Creates the missing streams and buckets of the swarm from their definitions, and verifies the existing ones. It never
+// changes an existing stream: a difference is an error that the operator corrects.
+// I1: every setting that correctness depends on is compared. The operator owns the sizes (bytes, age), and also the
+//     number of copies unless the caller asked for one.
 import { sleep } from "../../base/index.ts";
 import { type BucketSpec, type StreamSpec, SwarmError } from "../../protocol/index.ts";
 import { JETSTREAM_ERRORS, jetStreamCode } from "../jetstream-errors.ts";
@@ -9,25 +9,26 @@ import { objectStream } from "./blobs.ts";
 import { bucketStream } from "./bucket.ts";
 import type { Link } from "./link.ts";
 
-/** The oldest server: message schedules and per-message TTL came with 2.12. */
+/** The oldest supported server: message schedules and per-message TTL came with 2.12. */
 const MINIMUM_VERSION = [2, 12] as const;
 const NANOS_PER_MS = 1_000_000;
-/** Creating a replicated stream waits for its group's first election. */
+/** The wait for the creation of a stream, which includes the first election of a replicated stream. */
 const CREATE_TIMEOUT_MS = 10_000;
 const FIND_TIMEOUT_MS = 3_000;
 /**
- * A cluster that has just started, or changes its leader, never answers some requests, and may take servers for absent.
- * All that is asked here may be repeated: JetStream answers a repeated creation with the same settings like the first.
+ * How often a request is tried. A cluster that has just started, or that elects a leader, never answers some requests, and
+ * may report servers as absent. Every request here may be repeated: JetStream answers a repeated creation with the same
+ * settings as it answered the first.
  */
 const TRIES = 3;
-/** The pause before another try, in ms: servers know each other within a second of their start (measured). */
+/** The pause before another try, in ms. Servers know each other within a second of their start (measured). */
 const TRY_PAUSE_MS = 1_000;
-/** Copies of each stream in a cluster, when nobody says otherwise: one server may be lost, and nothing with it. */
+/** The default number of copies of each stream in a cluster: with three, the loss of one server loses no message. */
 const CLUSTER_REPLICAS = 3;
-/** No limit, in JetStream's words. */
+/** JetStream's value for no limit. */
 const UNLIMITED = -1;
 
-/** The part of a JetStream stream configuration that we write and compare. */
+/** The part of a JetStream stream configuration that this file writes and compares. */
 interface StreamConfig {
   name: string;
   subjects: string[];
@@ -49,7 +50,7 @@ interface StreamConfig {
   num_replicas: number;
 }
 
-/** Settings that correctness rests on, in every stream. */
+/** The settings of every stream that correctness depends on. */
 const COMPARED = [
   "subjects",
   "retention",
@@ -65,7 +66,7 @@ const COMPARED = [
   "republish",
 ] as const satisfies readonly (keyof StreamConfig)[];
 
-/** Limits that drop schedules silently: a stream with schedules must have none of them (measured on 2.14.5). */
+/** The limits that would drop schedules silently (measured on 2.14.5): a stream with schedules must have none of them. */
 const LIMITS = [
   "max_msgs",
   "max_bytes",
@@ -74,9 +75,9 @@ const LIMITS = [
 ] as const satisfies readonly (keyof StreamConfig)[];
 
 /**
- * Creates what is missing and verifies the rest.
- * @param options.replicas copies of each stream; undefined: {@link CLUSTER_REPLICAS} in a cluster, 1 on a single server,
- *   and those that exist are only told of when they have another number.
+ * Creates the missing streams and buckets, and verifies the existing ones.
+ * @param options.replicas the copies of each stream. Undefined: {@link CLUSTER_REPLICAS} in a cluster, 1 on a single
+ *   server; then an existing stream with fewer copies only causes a warning.
  * @throws SwarmError `unavailable`: the server is older than 2.12, has no JetStream or too little storage;
  *   `conflict`: a stream exists with another setting, or another stream holds the subjects.
  */
@@ -104,17 +105,17 @@ export async function initStreams(
   return { created, verified, warnings };
 }
 
-/** Fewer copies than the cluster could hold: no error, for the operator may want it, but nothing to be silent about. */
+/** Warns about fewer copies than the cluster could hold. That is no error, because the operator may want it. */
 function findFewCopies({ name, num_replicas: wanted }: StreamConfig, found: Partial<StreamConfig>): string[] {
   const { num_replicas: copies = 1 } = found;
   if (copies >= wanted) return [];
   return [
-    `stream ${name} has ${copies} of ${wanted} copies: \`nats stream edit ${name} --replicas ${wanted}\` makes more`,
+    `stream ${name} has ${copies} of ${wanted} copies: \`nats stream edit ${name} --replicas ${wanted}\` adds the missing ones`,
   ];
 }
 
 /**
- * Compares what exists with its definition and changes nothing.
+ * Compares the existing streams and buckets with their definitions, without changing them.
  * @throws SwarmError `unavailable`: the server is older than 2.12, has no JetStream, or does not answer.
  */
 export async function inspectStreams(
@@ -148,7 +149,7 @@ function checkServer(link: Link): void {
   if (major < MINIMUM_VERSION[0] || (major === MINIMUM_VERSION[0] && minor < MINIMUM_VERSION[1])) {
     throw new SwarmError(
       "unavailable",
-      `nats-server is ${info?.version ?? "of unknown version"}; Murmur needs ${MINIMUM_VERSION.join(".")} or newer (delayed messages, per-message TTL): upgrade the server`,
+      `nats-server is ${info?.version ?? "an unknown version"}; Murmur needs ${MINIMUM_VERSION.join(".")} or newer (delayed messages, per-message TTL): upgrade the server`,
     );
   }
   if (info?.jetstream !== true) {
@@ -201,7 +202,7 @@ function configOfBucket(spec: BucketSpec, replicas: number): StreamConfig {
     allow_rollup_hdrs: true,
     deny_delete: !isObject,
     deny_purge: false,
-    allow_direct: false, // reads must see every finished write: only the leader answers
+    allow_direct: false, // reads must see every finished write, so only the leader may answer
     republish: null,
     num_replicas: replicas,
   };
@@ -210,7 +211,7 @@ function configOfBucket(spec: BucketSpec, replicas: number): StreamConfig {
 async function find(link: Link, name: string): Promise<Partial<StreamConfig> | null> {
   try {
     const doing = `look at ${name}`;
-    const info = await ask<{ config: Partial<StreamConfig> }>(link, `STREAM.INFO.${name}`, undefined, {
+    const info = await request<{ config: Partial<StreamConfig> }>(link, `STREAM.INFO.${name}`, undefined, {
       doing,
       timeoutMs: FIND_TIMEOUT_MS,
     });
@@ -221,7 +222,7 @@ async function find(link: Link, name: string): Promise<Partial<StreamConfig> | n
   }
 }
 
-/** Creates a stream, or finds the one that another process created in the same moment. */
+/** Creates a stream, or finds it when another process has created it in the same moment. */
 async function create(
   link: Link,
   config: StreamConfig,
@@ -235,7 +236,7 @@ async function create(
   };
   const doing = `create ${config.name}`;
   try {
-    await ask(link, `STREAM.CREATE.${config.name}`, body, { doing, timeoutMs: CREATE_TIMEOUT_MS });
+    await request(link, `STREAM.CREATE.${config.name}`, body, { doing, timeoutMs: CREATE_TIMEOUT_MS });
     return "created";
   } catch (error) {
     const code = jetStreamCode(error);
@@ -266,8 +267,8 @@ async function create(
   }
 }
 
-/** Calls the API until it answers, whatever that is, at most {@link TRIES} times. */
-async function ask<T>(
+/** Calls the API until it answers, with success or an error, at most {@link TRIES} times. */
+async function request<T>(
   link: Link,
   path: string,
   body: unknown,
@@ -279,14 +280,14 @@ async function ask<T>(
     } catch (error) {
       const code = jetStreamCode(error);
       const isUnanswered = error instanceof SwarmError && error.code === "unavailable" && code === undefined;
-      const mayHelp = isUnanswered || code === JETSTREAM_ERRORS.noPeers;
-      if (!mayHelp || attempt === TRIES || link.state === "closed") throw error;
+      const isWorthRetrying = isUnanswered || code === JETSTREAM_ERRORS.noPeers;
+      if (!isWorthRetrying || attempt === TRIES || link.state === "closed") throw error;
       await sleep(TRY_PAUSE_MS);
     }
   }
 }
 
-/** @throws SwarmError `conflict` naming stream, setting, expected and found value. */
+/** Compares the settings. @throws SwarmError `conflict` with stream, setting, expected and found value. */
 function verify(expected: StreamConfig, found: Partial<StreamConfig>): void {
   for (const setting of COMPARED) compare(expected, found, setting);
   if (expected.allow_msg_schedules) for (const limit of LIMITS) compare(expected, found, limit);
@@ -294,16 +295,16 @@ function verify(expected: StreamConfig, found: Partial<StreamConfig>): void {
 
 function compare(expected: StreamConfig, found: Partial<StreamConfig>, setting: keyof StreamConfig): void {
   const wanted = normalise(setting, expected[setting]);
-  const came = normalise(setting, found[setting]);
-  if (wanted === came) return;
+  const actual = normalise(setting, found[setting]);
+  if (wanted === actual) return;
   throw new SwarmError(
     "conflict",
-    `stream ${expected.name}: ${setting} must be ${wanted}, found ${came}: correct it with \`nats stream edit\`, or remove the stream when it is not this swarm's`,
+    `stream ${expected.name}: ${setting} must be ${wanted}, found ${actual}: correct it with \`nats stream edit\`, or remove the stream if it does not belong to this swarm`,
     { field: setting },
   );
 }
 
-/** One text for equal settings: the server leaves out what is off, and writes "no limit" as 0 or −1. */
+/** Returns the same text for equal settings: the server omits settings that are off, and writes "no limit" as 0 or −1. */
 function normalise(setting: keyof StreamConfig, value: unknown): string {
   if (setting === "subjects") return JSON.stringify([...((value as string[] | undefined) ?? [])].sort());
   if (setting === "republish") {

@@ -1,9 +1,10 @@
 // One NATS connection with our own request multiplexer: one inbox subscription carries the replies of every request,
-// append and read of the process; pulls have channels of their own. Owns reconnect state; leaves meaning to bus, log and queue.
+// append and read of the process; each pull has a channel of its own. Owns the state of the connection; leaves the meaning
+// of messages to bus, log and queue. Why this is not the client library's: docs/decisions/0014-own-jetstream-client.md.
 // I1: an open inbox is closed exactly once: by its owner, by its timeout, or by the loss of the connection.
-// I2: what was sent before the connection broke is never sent again by this file: its outcome is unknown and is
-//     reported as such at once, so that the caller can decide.
-// I3: nothing is queued while there is no connection: requests wait within their own time, all else is dropped.
+// I2: this file never resends a message after the connection broke. The outcome of that message is unknown; the link
+//     reports this at once, so that the caller can decide.
+// I3: the link queues nothing while disconnected: requests wait within their own timeout, other messages are dropped.
 import { createInbox, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import { type Logger, sleep, utf8Bytes, utf8Text } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
@@ -13,35 +14,35 @@ import { fromApiError } from "./errors.ts";
 import { encodeHeaders, Outbox } from "./outbox.ts";
 import { afterArrived, type Inbox, type Receiver, Request, type RequestOptions } from "./request.ts";
 
-/** A place whose replies keep the subject of a stored message, as the deliveries of a pull do. */
+/** An inbox for one pull. Its deliveries keep the subject of the stored message, so they need a subscription of their own. */
 export interface Channel {
-  /** The reply subject of this use; statuses come to it. */
+  /** The reply subject of this pull. Status messages arrive on it. */
   readonly subject: string;
-  /** Ends this use. `quiet: true` promises that the server sends nothing more, so that the next use may follow. */
-  close(options: { quiet: boolean }): void;
+  /** Closes the channel. `isQuiet: true` says that the server sends nothing more, so that a later pull may reuse the subscription. */
+  close(options: { isQuiet: boolean }): void;
 }
 
-/** A subscription that serves one channel after the other. */
+/** A subscription that serves one channel after another. `uses` counts them. */
 interface PullSubscription {
   readonly base: string;
   readonly subscription: { unsubscribe(): void };
   uses: number;
-  waiting: Receiver | undefined;
+  receiver: Receiver | undefined;
 }
 
-/** How long a close waits for what was sent to arrive: a server that hangs must not keep a process from ending. */
+/** How long a close waits for the flush: a server that hangs must not keep a process from ending. */
 const CLOSE_FLUSH_TIMEOUT_MS = 2_000;
-/** How often long waits are looked at. Shorter ones have a timer each: a timer for every append cost 3 % of a core. */
+/** The time between checks for overdue long waits. Only shorter waits have a timer each: a timer for every append cost 3 % of a core. */
 const OVERDUE_INTERVAL_MS = 100;
 /**
- * How long appends stay unheard before the server is left: above the 4–9 s in which a stream elects a new leader, because
- * no other server would be better meanwhile.
+ * After this time without an answer to appends, the link changes to another server. It is longer than the 4–9 s in which a
+ * stream elects a new leader, because during an election no other server would be better.
  */
 const DEFAULT_LEAVE_AFTER_MS = 10_000;
-/** How many unused subscriptions are kept for the next pulls: more than a process opens in one turn of its loop. */
-const MAX_IDLE_LANES = 64;
+/** The most idle subscriptions that are kept for later pulls: more than a process opens in one turn of its event loop. */
+const MAX_IDLE_SUBSCRIPTIONS = 64;
 
-/** The JSON body of a reply. @throws SwarmError `unavailable` when it is none: something else answers there. */
+/** Parses the JSON body of a reply. @throws SwarmError `unavailable` when it is no JSON: then another program answers there. */
 export function parseReply<T>(reply: Msg, doing: string): T {
   try {
     return JSON.parse(utf8Text(reply.data)) as T;
@@ -52,22 +53,22 @@ export function parseReply<T>(reply: Msg, doing: string): T {
   }
 }
 
-/** One connection and everything that waits on it. */
+/** One connection, with all its open inboxes and channels. */
 export class Link {
   readonly nc: NatsConnection;
-  /** What reply and delivery subjects start with; undefined: the client's own default. */
+  /** The start of reply and delivery subjects; undefined: the client's default. */
   readonly inboxPrefix: string | undefined;
   readonly #log: Logger;
-  readonly #waiting = new Map<string, Receiver>();
+  readonly #receivers = new Map<string, Receiver>();
   readonly #base: string;
   readonly #listeners = new Set<(state: ConnectionState) => void>();
-  readonly #busyLanes = new Set<PullSubscription>();
-  readonly #idleLanes: PullSubscription[] = [];
+  readonly #busySubscriptions = new Set<PullSubscription>();
+  readonly #idleSubscriptions: PullSubscription[] = [];
   readonly #outbox: Outbox;
   #overdueTimer: NodeJS.Timeout | undefined;
   readonly #leaveAfterMs: number;
-  /** The first and the last append of those that were not heard of, one soon after the other. */
-  #unheard: { readonly sinceMs: number; readonly lastMs: number } | undefined;
+  /** The first and the latest of the consecutive appends without an answer. */
+  #unanswered: { readonly sinceMs: number; readonly lastMs: number } | undefined;
   #counter = 0;
   #state: ConnectionState = "connected";
   #closing: Promise<void> | undefined;
@@ -82,12 +83,12 @@ export class Link {
     this.inboxPrefix = options.inboxPrefix;
     this.#base = `${createInbox(options.inboxPrefix)}.`;
     this.#outbox = new Outbox(nc, (subject, err) =>
-      this.#log.warn({ err, subject }, "a message could not be sent"),
+      this.#log.warn({ err, subject }, "message not sent; it is dropped"),
     );
     nc.subscribe(`${this.#base}*`, {
       callback: (error, message) => {
         if (error !== null) return;
-        this.#waiting.get(message.subject.slice(this.#base.length))?.onMessage(message);
+        this.#receivers.get(message.subject.slice(this.#base.length))?.onMessage(message);
       },
     });
     void this.#followStatus();
@@ -103,73 +104,78 @@ export class Link {
   }
 
   /**
-   * What an append came to that was asked at `sentAtMs` (`performance.now()`): `isHeard` when the stream accepted or
-   * refused it. A server that is cut off from the others of its cluster goes on taking appends, and none is ever heard of
-   * again: it is left when no append was heard for `leaveAfterMs`.
+   * Notes the outcome of an append that was sent at `sentAtMs` (`performance.now()`). `isAnswered` means that the stream
+   * accepted or rejected it. A server that is cut off from the rest of its cluster still takes appends, but never answers
+   * them. So the link changes to another server when no append was answered for `leaveAfterMs`.
    */
-  noteAppend(isHeard: boolean, sentAtMs: number): void {
+  noteAppend(isAnswered: boolean, sentAtMs: number): void {
     const nowMs = performance.now();
-    // What was not heard of long before, in an outage that is over, says nothing of this one.
-    const isGoingOn = this.#unheard !== undefined && sentAtMs - this.#unheard.lastMs < this.#leaveAfterMs;
-    const sinceMs = isGoingOn ? this.#unheard!.sinceMs : sentAtMs;
-    this.#unheard = isHeard ? undefined : { sinceMs, lastMs: nowMs };
-    if (isHeard || nowMs - sinceMs < this.#leaveAfterMs) return;
-    this.#unheard = undefined;
+    // An unanswered append of an earlier outage, which is over, does not count for this one.
+    const isSameOutage =
+      this.#unanswered !== undefined && sentAtMs - this.#unanswered.lastMs < this.#leaveAfterMs;
+    const sinceMs = isSameOutage ? this.#unanswered!.sinceMs : sentAtMs;
+    this.#unanswered = isAnswered ? undefined : { sinceMs, lastMs: nowMs };
+    if (isAnswered || nowMs - sinceMs < this.#leaveAfterMs) return;
+    this.#unanswered = undefined;
     this.changeServer();
   }
 
-  /** See `Transport.changeServer`. The client takes its servers in turn, so the next one is another. */
+  /** See `Transport.changeServer`. The client tries its servers in turn, so it connects to another one. */
   changeServer(): void {
     const { info } = this.nc;
     if (this.#state !== "connected" || info?.cluster === undefined) return;
-    this.#log.warn({ server: info.server_name }, "leaving this server for another one of its cluster");
-    this.nc.reconnect().catch(() => undefined); // closed meanwhile
+    this.#log.warn(
+      { server: info.server_name },
+      "server seems cut off from its cluster; reconnecting to another one",
+    );
+    this.nc.reconnect().catch(() => undefined); // the connection was closed in the meantime
   }
 
-  /** Opens a reply subject. `onLost` is called instead of further messages when the connection breaks (I2). */
-  openInbox(waiting: Receiver): Inbox {
+  /** Opens a reply subject. When the connection breaks, the link calls `onLost`, and no further message follows (I2). */
+  openInbox(receiver: Receiver): Inbox {
     const token = (this.#counter++).toString(36);
-    this.#waiting.set(token, waiting);
-    return { subject: this.#base + token, close: () => this.#waiting.delete(token) };
+    this.#receivers.set(token, receiver);
+    return { subject: this.#base + token, close: () => this.#receivers.delete(token) };
   }
 
   /**
-   * Opens a channel. Its messages cannot share the one inbox: a pull's deliveries carry the subject that they were
-   * stored under, so only the subscription tells whose they are. Subscriptions are used again, because each new one
-   * must be made known to every server of a cluster.
+   * Opens a channel. A pull cannot share the one inbox: its deliveries carry the subject that they were stored under, so
+   * only the subscription shows which pull they belong to. Subscriptions are reused, because each new one must be made
+   * known to every server of a cluster.
    */
-  openChannel(waiting: Receiver): Channel {
-    const lane = this.#idleLanes.pop() ?? this.#makeLane();
-    lane.waiting = waiting;
-    this.#busyLanes.add(lane);
+  openChannel(receiver: Receiver): Channel {
+    const pulls = this.#idleSubscriptions.pop() ?? this.#subscribeForPulls();
+    pulls.receiver = receiver;
+    this.#busySubscriptions.add(pulls);
     return {
-      subject: `${lane.base}.${++lane.uses}`,
-      close: ({ quiet }) => {
-        if (lane.waiting !== waiting) return; // I1
-        lane.waiting = undefined;
-        this.#busyLanes.delete(lane);
-        if (quiet && this.#idleLanes.length < MAX_IDLE_LANES) this.#idleLanes.push(lane);
-        else lane.subscription.unsubscribe();
+      subject: `${pulls.base}.${++pulls.uses}`,
+      close: ({ isQuiet }) => {
+        if (pulls.receiver !== receiver) return; // I1
+        pulls.receiver = undefined;
+        this.#busySubscriptions.delete(pulls);
+        if (isQuiet && this.#idleSubscriptions.length < MAX_IDLE_SUBSCRIPTIONS)
+          this.#idleSubscriptions.push(pulls);
+        else pulls.subscription.unsubscribe();
       },
     };
   }
 
-  #makeLane(): PullSubscription {
-    const base = `${this.#base}lane.${(this.#counter++).toString(36)}`;
+  #subscribeForPulls(): PullSubscription {
+    const base = `${this.#base}pull.${(this.#counter++).toString(36)}`;
     const subscription = this.nc.subscribe(`${base}.*`, {
       callback: (error, message) => {
         if (error !== null) return;
-        const isStale = message.subject.startsWith(base) && message.subject !== `${base}.${lane.uses}`;
-        if (!isStale) lane.waiting?.onMessage(message);
+        const isStale = message.subject.startsWith(base) && message.subject !== `${base}.${pulls.uses}`;
+        if (!isStale) pulls.receiver?.onMessage(message);
       },
     });
-    const lane: PullSubscription = { base, subscription, uses: 0, waiting: undefined };
-    return lane;
+    const pulls: PullSubscription = { base, subscription, uses: 0, receiver: undefined };
+    return pulls;
   }
 
   /**
-   * Sends without waiting. While disconnected the message is dropped: the client would keep it, without any bound, and
-   * send it into a world that has moved on.
+   * Sends without waiting. While disconnected it drops the message: the client would keep it, without any bound, and
+   * send it when it is stale.
    */
   publish(subject: string, data: Uint8Array, headers?: Headers, reply?: string): void {
     if (this.#state === "disconnected") return; // I3
@@ -186,30 +192,30 @@ export class Link {
     return this.nc.info?.max_payload ?? 1024 * 1024;
   }
 
-  /** Sends one request and waits for one reply. Waits for the connection first, within `timeoutMs`. */
+  /** Sends one request and waits for one reply. While disconnected it first waits for the connection, within `timeoutMs`. */
   async request(subject: string, data: Uint8Array, options: RequestOptions): Promise<Msg> {
     const startedMs = performance.now();
-    if (this.#state !== "connected") await this.#connected(options);
+    if (this.#state !== "connected") await this.#waitForConnection(options);
     return new Promise<Msg>((resolve, reject) => {
       const leftMs = Math.max(1, options.timeoutMs - (performance.now() - startedMs));
       new Request(this, subject, options, resolve, reject).send(data, leftMs);
     });
   }
 
-  /** Has the overdue looked for until there are none left that could be. */
+  /** Checks for overdue receivers at intervals, until no receiver with an `overdueAtMs` is left. */
   watchOverdue(): void {
     this.#overdueTimer ??= setInterval(() => afterArrived(() => this.#findOverdue()), OVERDUE_INTERVAL_MS);
   }
 
   #findOverdue(): void {
     const nowMs = performance.now();
-    let timed = 0;
-    for (const waiting of this.#waiting.values()) {
-      if (waiting.overdueAtMs === undefined) continue;
-      timed++;
-      if (nowMs >= waiting.overdueAtMs) waiting.onOverdue?.();
+    let timedReceivers = 0;
+    for (const receiver of this.#receivers.values()) {
+      if (receiver.overdueAtMs === undefined) continue;
+      timedReceivers++;
+      if (nowMs >= receiver.overdueAtMs) receiver.onOverdue?.();
     }
-    if (timed > 0) return;
+    if (timedReceivers > 0) return;
     clearInterval(this.#overdueTimer);
     this.#overdueTimer = undefined;
   }
@@ -229,7 +235,7 @@ export class Link {
   #tooLarge(subject: string, bytes: number): SwarmError {
     return new SwarmError(
       "payload_too_large",
-      `a message to ${subject} has ${bytes} bytes; the server takes at most ${this.maxPayloadBytes}`,
+      `a message to ${subject} has ${bytes} bytes; the server accepts at most ${this.maxPayloadBytes}`,
     );
   }
 
@@ -247,7 +253,7 @@ export class Link {
     }
   }
 
-  /** Resolves when all that was sent has reached the server. @throws SwarmError `unavailable` without a connection. */
+  /** Resolves when every message sent so far has reached the server. @throws SwarmError `unavailable` without a connection. */
   flush(): Promise<void> {
     return new Promise((resolve, reject) => {
       const fail = (why: string) => {
@@ -277,23 +283,27 @@ export class Link {
 
   async #close(): Promise<void> {
     if (this.#state === "connected") {
-      const enough = new AbortController();
-      const timeout = sleep(CLOSE_FLUSH_TIMEOUT_MS, { signal: enough.signal });
+      const flushed = new AbortController();
+      const timeout = sleep(CLOSE_FLUSH_TIMEOUT_MS, { signal: flushed.signal });
       await Promise.race([this.flush(), timeout]).catch(() => undefined);
-      enough.abort();
+      flushed.abort();
       await timeout.catch(() => undefined);
     }
     await this.nc.close();
     this.#setState("closed");
   }
 
-  #connected(options: { timeoutMs: number; doing: string; signal?: AbortSignal | undefined }): Promise<void> {
+  #waitForConnection(options: {
+    timeoutMs: number;
+    doing: string;
+    signal?: AbortSignal | undefined;
+  }): Promise<void> {
     if (this.#state === "closed") {
       return Promise.reject(new SwarmError("unavailable", `${options.doing}: the connection is closed`));
     }
     return new Promise((resolve, reject) => {
       const settle = () => {
-        listening.close();
+        stateListener.close();
         clearTimeout(timer);
         options.signal?.removeEventListener("abort", onAbort);
       };
@@ -302,7 +312,7 @@ export class Link {
         reject(error);
       };
       const onAbort = () => fail(options.signal?.reason);
-      const listening = this.onState((state) => {
+      const stateListener = this.onState((state) => {
         if (state === "connected") {
           settle();
           resolve();
@@ -336,7 +346,7 @@ export class Link {
           this.#setState("connected");
           break;
         case "error":
-          this.#log.warn({ err: status.error }, "NATS reports an error");
+          this.#log.warn({ err: status.error }, "NATS reported an error");
           break;
         case "close":
           this.#setState("closed");
@@ -352,9 +362,12 @@ export class Link {
     if (state === "closed") clearInterval(this.#overdueTimer);
     if (state !== "connected") {
       this.#outbox.clear(); // I3
-      const lost = [...this.#waiting.values(), ...[...this.#busyLanes].map((lane) => lane.waiting)];
-      this.#waiting.clear();
-      for (const waiting of lost) waiting?.onLost();
+      const lost = [
+        ...this.#receivers.values(),
+        ...[...this.#busySubscriptions].map((pulls) => pulls.receiver),
+      ];
+      this.#receivers.clear();
+      for (const receiver of lost) receiver?.onLost();
     }
     for (const listener of [...this.#listeners]) listener(state);
   }

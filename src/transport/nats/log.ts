@@ -1,5 +1,5 @@
-// One stream as a log, over JetStream's API subjects (ADR-31 for batched direct gets). No consumer is ever made
-// here, so it works on work queues too.
+// One stream as a log, over JetStream's API subjects (ADR-31 for batched direct gets). Only `tail` creates a consumer (in
+// follow.ts); the other calls create none, so they also work on work queues.
 
 import type { Msg } from "@nats-io/nats-core";
 import { utf8Bytes } from "../../base/index.ts";
@@ -13,15 +13,15 @@ import { tail } from "./follow.ts";
 import { type Link, parseReply } from "./link.ts";
 import { headerOf } from "./message-headers.ts";
 
-/** How many messages one page of a batched direct get asks for: at most ~0.5 MB of small bodies on the way. */
+/** The messages of one page of a batched direct get: for small bodies at most ~0.5 MB in flight. */
 const PAGE_MESSAGES = 256;
 /** The most bytes of one page; the server stops a page at this size. */
 const PAGE_BYTES = 4 * 1024 * 1024;
 const READ_TIMEOUT_MS = 5_000;
 
-const json = (value: unknown) => utf8Bytes(JSON.stringify(value));
+const encodeJson = (value: unknown) => utf8Bytes(JSON.stringify(value));
 
-/** A log that also gives the next message of a subject, from the stream's leader. */
+/** A log that can also read the next message of a subject, from the stream's leader. */
 interface NatsLog extends Log {
   /** The first message of `subject` with at least this sequence, or null. */
   next(subject: string, fromSeq: number): Promise<Stored | null>;
@@ -94,7 +94,7 @@ async function append(
   if (typeof ack.seq !== "number") {
     throw new SwarmError(
       "unavailable",
-      `${doing}: the reply is no acknowledgement; does a stream take this subject?`,
+      `${doing}: the reply is no acknowledgement: check that a stream takes this subject`,
     );
   }
   return { seq: ack.seq, duplicate: ack.duplicate === true };
@@ -124,7 +124,7 @@ class DirectStored implements Stored {
 
 async function getDirect(link: Link, stream: string, query: object): Promise<Stored | null> {
   const doing = `read from ${stream}`;
-  const reply = await link.request(`$JS.API.DIRECT.GET.${stream}`, json(query), {
+  const reply = await link.request(`$JS.API.DIRECT.GET.${stream}`, encodeJson(query), {
     timeoutMs: READ_TIMEOUT_MS,
     doing,
   });
@@ -194,7 +194,7 @@ async function* read(
   }
 }
 
-/** One batched direct get: messages until the end-of-batch status 204, or 404 when there is nothing. */
+/** Reads one page with a batched direct get: messages until the status 204 (end of batch) or 404 (no message). */
 function readPage(
   link: Link,
   stream: string,
@@ -216,8 +216,8 @@ function readPage(
           settle(() => resolve({ messages, pending }));
         } else if (code === 404) settle(() => resolve({ messages, pending: 0 }));
         else if (code >= 400) {
-          const told = message.headers?.description ?? String(code);
-          settle(() => reject(new SwarmError("unavailable", `${doing}: ${told}`)));
+          const description = message.headers?.description ?? String(code);
+          settle(() => reject(new SwarmError("unavailable", `${doing}: ${description}`)));
         } else messages.push(new DirectStored(message));
       },
       onLost: () => settle(() => reject(new SwarmError("unavailable", `${doing}: the connection broke`))),
@@ -229,7 +229,7 @@ function readPage(
         ),
       READ_TIMEOUT_MS,
     );
-    link.publish(`$JS.API.DIRECT.GET.${stream}`, json(query), undefined, inbox.subject);
+    link.publish(`$JS.API.DIRECT.GET.${stream}`, encodeJson(query), undefined, inbox.subject);
   });
 }
 

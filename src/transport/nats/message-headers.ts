@@ -1,8 +1,9 @@
-// Headers of messages that came in. The client turns the whole block into a map, with each name made canonical, before
-// it can answer for one; a delivery is asked for one header that is hardly ever there. So the text is searched instead.
+// Reads single headers of received messages. The client would turn the whole header block into a map with canonical names
+// before it can return one value. Most deliveries are asked for one header that is rarely present, so this file searches
+// the text of the block instead.
 import type { Msg } from "@nats-io/nats-core";
 
-/** What the client's message holds beneath its interface (nats-core 3.4.0, `msg.ts`): headers and body in one buffer. */
+/** The private fields of the client's message (nats-core 3.4.0, `msg.ts`): headers and body are in one buffer. */
 interface RawMessage {
   readonly _msg?: { readonly hdr?: number };
   readonly _rdata?: Uint8Array;
@@ -17,32 +18,32 @@ function headerText(message: Msg): string | null {
   return Buffer.from(bytes.buffer, bytes.byteOffset, length).toString("utf8");
 }
 
-/** The message that was asked last, with its text and that in lower case: what is asked once is mostly asked again at once. */
-const last: { message: Msg | null; text: string | null; folded: string | null } = {
+/** The message of the latest call, with its header text, also in lower case: callers often read several headers of one message. */
+const latest: { message: Msg | null; text: string | null; lowerCase: string | null } = {
   message: null,
   text: null,
-  folded: null,
+  lowerCase: null,
 };
 
-/** The first value of a header, its name compared without case; undefined when it is not there. */
+/** The first value of a header; undefined without such a header. Names match in any case. */
 export function headerOf(message: Msg, name: string): string | undefined {
-  if (last.message !== message) {
-    last.message = message;
-    last.text = headerText(message);
-    last.folded = null;
+  if (latest.message !== message) {
+    latest.message = message;
+    latest.text = headerText(message);
+    latest.lowerCase = null;
   }
-  const { text } = last;
+  const { text } = latest;
   if (text === null) return undefined;
   const found = findValue(text, text, name);
   if (found !== undefined) return found;
-  last.folded ??= text.toLowerCase();
-  return findValue(text, last.folded, name.toLowerCase());
+  latest.lowerCase ??= text.toLowerCase();
+  return findValue(text, latest.lowerCase, name.toLowerCase());
 }
 
-/** Searches `folded`, which is `text` or its lower-case form, and answers from `text`. */
-function findValue(text: string, folded: string, name: string): string | undefined {
-  const at = folded.indexOf(`\r\n${name}:`);
-  if (at < 0 || folded.length !== text.length) return undefined;
+/** Searches `name` in `searched`, which is `text` or its lower-case form, and returns the value from `text`. */
+function findValue(text: string, searched: string, name: string): string | undefined {
+  const at = searched.indexOf(`\r\n${name}:`);
+  if (at < 0 || searched.length !== text.length) return undefined;
   const from = at + name.length + 3;
   const to = text.indexOf("\r\n", from);
   return text.slice(from, to < 0 ? text.length : to).trim();

@@ -1,6 +1,6 @@
-// Named large bodies in an object store (ADR-20), so that `nats object` shows them. Bodies are read chunk by chunk from
-// the stream's leader: a chunk that is missing is noticed at once, where a consumer would wait for it in vain. They are
-// written here and not by the client library, which hashes in JavaScript and holds up whatever else the process does.
+// Named large bodies in an object store (ADR-20), so that `nats object` shows them. This file reads a body chunk by chunk
+// from the stream's leader, so that it notices a missing chunk at once; a consumer would wait for the chunk in vain. It also
+// writes bodies itself: the client library hashes in JavaScript and blocks the event loop.
 import { createHash, type Hash } from "node:crypto";
 import { newId, utf8Bytes, utf8Text } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
@@ -10,15 +10,15 @@ import { objectStream, runWithin } from "./blobs.ts";
 import type { Link } from "./link.ts";
 import { createNatsLog } from "./log.ts";
 
-/** How long one store or read may take: the largest object at 2 MiB/s. */
+/** The time limit of one store or read: the largest object at 2 MiB/s. */
 const TIMEOUT_MS = MAX_OBJECT_BYTES / ((2 * 1024 ** 2) / 1_000);
-/** One chunk: the server gives it back as base64 in JSON, which must fit the default 1 MiB of a message. */
+/** The size of a chunk. The server returns it as base64 in JSON, which must fit the default message limit of 1 MiB. */
 const CHUNK_BYTES = 384 * 1024;
-/** Objects that are listed at most; a store here holds a handful. */
+/** The most objects that are listed; a store here holds a few. */
 const MAX_LISTED = 10_000;
 const DIGEST_TYPE = "SHA-256=";
 
-/** The part of ADR-20's object information that is read or needed here. `nuid` names the chunks. */
+/** The part of ADR-20's object information that this file uses. `nuid` names the chunks. */
 interface ObjectInfo {
   readonly nuid: string;
   readonly size: number;
@@ -42,14 +42,14 @@ export function createNatsObjects(link: Link, name: string): Objects {
     try {
       info = JSON.parse(utf8Text(meta.data)) as Partial<ObjectInfo> | null;
     } catch (cause) {
-      throw damaged(object, "its description is no JSON", cause);
+      throw createDamageError(object, "its description is not JSON", cause);
     }
     const { nuid, size, chunks } = info ?? {};
     if (isCount(size) && isCount(chunks) && typeof nuid === "string") return info as ObjectInfo;
-    throw damaged(object, "its description tells no size");
+    throw createDamageError(object, "its description has no valid size");
   }
 
-  /** Null also for a description that says nothing: it is about to go. */
+  /** Like `findInfo`, but null for a damaged description, because the caller is about to replace or delete the object. */
   function findReadableInfo(object: string): Promise<ObjectInfo | null> {
     return findInfo(object).catch((error: unknown) => {
       if (error instanceof SwarmError && error.code === "internal") return null;
@@ -64,19 +64,20 @@ export function createNatsObjects(link: Link, name: string): Objects {
     let seq = 0;
     for (let count = 0; count < info.chunks; count++) {
       const chunk = await log.next(chunksOf(info), seq + 1);
-      if (chunk === null) throw damaged(object, `chunk ${count + 1} of ${info.chunks} is missing`);
+      if (chunk === null) throw createDamageError(object, `chunk ${count + 1} of ${info.chunks} is missing`);
       hash.update(chunk.data);
       body.set(chunk.data.subarray(0, body.length - bytes), bytes);
       bytes += chunk.data.length;
       seq = chunk.seq;
     }
-    if (bytes !== body.length) throw damaged(object, `it has ${bytes} bytes, not ${info.size}`);
+    if (bytes !== body.length) throw createDamageError(object, `it has ${bytes} bytes, not ${info.size}`);
     const digest = digestOf(hash);
-    if (digest !== info.digest) throw damaged(object, `its digest is ${digest}, not ${info.digest}`);
+    if (digest !== info.digest)
+      throw createDamageError(object, `its digest is ${digest}, not ${info.digest}`);
     return body;
   }
 
-  /** Stores the chunks of a body and gives what is to be known of them. */
+  /** Stores the chunks of a body and returns their description. */
   async function writeChunks(pieces: readonly Uint8Array[], size: number): Promise<ObjectInfo> {
     const hash = createHash("sha256");
     const nuid = newId();
@@ -102,7 +103,7 @@ export function createNatsObjects(link: Link, name: string): Objects {
         const info = await writeChunks(pieces, bytes);
         const options = { max_chunk_size: CHUNK_BYTES };
         const meta = { name: object, bucket: name, ...info, mtime: new Date().toISOString(), options };
-        // No answer leaves the chunks: the name may be stored, and would be damaged without them.
+        // Without an answer the chunks stay: the name may be stored, and without chunks the object would be damaged.
         await log.append(metaOf(object), encodeJson(meta), { rollup: true });
         if (before !== null) await log.purge({ filter: chunksOf(before) });
       });
@@ -120,27 +121,27 @@ export function createNatsObjects(link: Link, name: string): Objects {
     },
     async delete(object) {
       const info = await findReadableInfo(object);
-      // The name first: chunks without a name are waste, a name without chunks would look like damage.
+      // The name goes first: chunks without a name only waste space, but a name without chunks would look damaged.
       await log.purge({ filter: metaOf(object) });
       if (info !== null) await log.purge({ filter: chunksOf(info) });
     },
   };
 }
 
-/** The pieces as chunks of {@link CHUNK_BYTES}; the last may be shorter. */
+/** Cuts the pieces into chunks of {@link CHUNK_BYTES}; the last chunk may be shorter. */
 function* cut(pieces: readonly Uint8Array[]): Generator<Uint8Array, void, undefined> {
   let parts: Uint8Array[] = [];
-  let room = CHUNK_BYTES;
+  let roomBytes = CHUNK_BYTES;
   for (const piece of pieces) {
     for (let from = 0; from < piece.length; ) {
-      const part = piece.subarray(from, from + room);
+      const part = piece.subarray(from, from + roomBytes);
       parts.push(part);
       from += part.length;
-      room -= part.length;
-      if (room > 0) continue;
+      roomBytes -= part.length;
+      if (roomBytes > 0) continue;
       yield Buffer.concat(parts);
       parts = [];
-      room = CHUNK_BYTES;
+      roomBytes = CHUNK_BYTES;
     }
   }
   if (parts.length > 0) yield Buffer.concat(parts);
@@ -158,11 +159,11 @@ function isCount(value: unknown): boolean {
   return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
-function damaged(object: string, what: string, cause?: unknown): SwarmError {
-  return new SwarmError("internal", `object ${object} is damaged: ${what}`, { cause });
+function createDamageError(object: string, reason: string, cause?: unknown): SwarmError {
+  return new SwarmError("internal", `object ${object} is damaged: ${reason}`, { cause });
 }
 
-/** ADR-20 writes names and digests in the URL's alphabet and with padding. */
+/** Encodes names and digests as ADR-20 does: in the URL-safe alphabet, with padding. */
 function toPaddedBase64Url(bytes: Buffer): string {
   const text = bytes.toString("base64url");
   return text.padEnd(Math.ceil(text.length / 4) * 4, "=");

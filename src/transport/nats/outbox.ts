@@ -1,12 +1,12 @@
-// What is sent in one turn of the event loop leaves in one write: the client by itself writes after every microtask,
-// which costs a system call for each of a thousand tasks that go on in the same turn.
-// I1: messages leave in the order in which they were put in, also relative to a flush.
-// I2: nothing stays in the box beyond the end of the turn, and at most FULL_BYTES within it.
+// Collects the messages of one turn of the event loop and sends them in one write. The client alone writes after every
+// microtask, which costs one system call for each of a thousand tasks in the same turn.
+// I1: messages leave in the order of their `put` calls, also relative to a flush.
+// I2: the outbox is empty at the end of the turn, and sends earlier when it holds FULL_BYTES.
 import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Headers } from "../ports.ts";
 
-/** A box with this many bytes is sent at once: a socket write of that size gains nothing from waiting. */
+/** An outbox with this many bytes is sent at once: a socket write of that size gains nothing from waiting. */
 const FULL_BYTES = 256 * 1024;
 
 const HEADER_BREAK = /[\r\n]/;
@@ -18,35 +18,35 @@ interface Outgoing {
   reply: string | undefined;
 }
 
-const encoded = new WeakMap<Headers, Uint8Array>();
+const encodedHeaders = new WeakMap<Headers, Uint8Array>();
 
 /**
- * Headers as they stand on the wire (NATS client protocol, HPUB). Frozen ones are encoded once.
+ * Encodes headers for the wire (NATS client protocol, HPUB). Frozen headers are encoded only once.
  * @throws SwarmError `invalid_input` for a name or value with a line break.
  */
 export function encodeHeaders(headers: Headers): Uint8Array {
-  const known = encoded.get(headers);
-  if (known !== undefined) return known;
+  const cached = encodedHeaders.get(headers);
+  if (cached !== undefined) return cached;
   let text = "NATS/1.0\r\n";
   for (const name in headers) {
     const value = headers[name]!;
     if (HEADER_BREAK.test(value) || HEADER_BREAK.test(name)) {
-      throw new SwarmError("invalid_input", `header ${JSON.stringify(name)} must not hold a line break`, {
+      throw new SwarmError("invalid_input", `header ${JSON.stringify(name)} must not contain a line break`, {
         field: "headers",
       });
     }
     text += `${name}: ${value}\r\n`;
   }
   const bytes = Buffer.from(`${text}\r\n`);
-  if (Object.isFrozen(headers)) encoded.set(headers, bytes);
+  if (Object.isFrozen(headers)) encodedHeaders.set(headers, bytes);
   return bytes;
 }
 
-/** Collects a turn's messages. `onError` is told of a message that the client refused after all. */
+/** The messages of one turn. `onError` receives each message that the client rejects when it is sent. */
 export class Outbox {
   readonly #nc: NatsConnection;
   readonly #onError: (subject: string, error: unknown) => void;
-  #waiting: Outgoing[] = [];
+  #pending: Outgoing[] = [];
   #bytes = 0;
 
   constructor(nc: NatsConnection, onError: (subject: string, error: unknown) => void) {
@@ -55,20 +55,20 @@ export class Outbox {
   }
 
   put(message: Outgoing): void {
-    if (this.#waiting.length === 0) setImmediate(() => this.send());
-    this.#waiting.push(message);
+    if (this.#pending.length === 0) setImmediate(() => this.send());
+    this.#pending.push(message);
     this.#bytes += message.data.length;
     if (this.#bytes >= FULL_BYTES) this.send();
   }
 
-  /** Hands everything to the client now. */
+  /** Passes all messages to the client now. */
   send(): void {
-    const messages = this.#waiting;
-    this.#waiting = [];
+    const messages = this.#pending;
+    this.#pending = [];
     this.#bytes = 0;
     for (const { subject, data, headers, reply } of messages) {
       const options: { headers?: MsgHdrs; reply?: string } = {};
-      // The client asks its headers for their bytes and for nothing else.
+      // The client calls only `encode` of its headers.
       if (headers !== undefined) options.headers = { encode: () => headers } as unknown as MsgHdrs;
       if (reply !== undefined) options.reply = reply;
       try {
@@ -79,9 +79,9 @@ export class Outbox {
     }
   }
 
-  /** Forgets what has not been sent. */
+  /** Drops the messages that were not sent. */
   clear(): void {
-    this.#waiting = [];
+    this.#pending = [];
     this.#bytes = 0;
   }
 }

@@ -1,7 +1,7 @@
-// Work-queue consumers over JetStream's API subjects: one request opens one pull.
-// I1: onEnd is called exactly once per pull, after its last delivery.
-// I2: a pull never brings more than it asked for.
-// I3: a silent server is noticed: long pulls ask for idle heartbeats, and two missed ones end the pull as `lost`.
+// Work-queue consumers over JetStream's API subjects: one request opens one pull. Leaves subscriptions to link.ts.
+// I1: onEnd is called exactly once for each pull, after its last delivery.
+// I2: a pull never brings more deliveries than it asked for.
+// I3: a pull notices a silent server: long pulls ask for idle heartbeats, and two missed heartbeats end them as `lost`.
 
 import type { Msg } from "@nats-io/nats-core";
 import { utf8Bytes } from "../../base/index.ts";
@@ -12,9 +12,9 @@ import { readAckSubject } from "./ack-subject.ts";
 import type { Link } from "./link.ts";
 import { headerOf } from "./message-headers.ts";
 
-/** Idle heartbeats of a long pull, in ms; at most half of the pull's expiry, as the server demands. */
+/** The time between idle heartbeats of a long pull; the server requires at most half of the pull's expiry. */
 const IDLE_HEARTBEAT_MS = 5_000;
-/** How many missed idle heartbeats mean a dead server or consumer. */
+/** The number of missed idle heartbeats that means a dead server or consumer. */
 const MISSED_HEARTBEATS = 2;
 const NANOS_PER_MS = 1_000_000;
 
@@ -119,12 +119,12 @@ function openPull(
   sink: { onDelivery(delivery: Delivery): void; onEnd(end: PullEnd): void },
 ): Pull {
   let remaining = request.max;
-  let ended = false;
+  let isEnded = false;
   const heartbeatMs = request.expiresMs >= 2 * IDLE_HEARTBEAT_MS ? IDLE_HEARTBEAT_MS : 0;
   const end = (reason: PullEnd) => {
-    if (ended) return; // I1
-    ended = true;
-    channel.close({ quiet: reason === "filled" || reason === "expired" });
+    if (isEnded) return; // I1
+    isEnded = true;
+    channel.close({ isQuiet: reason === "filled" || reason === "expired" });
     clearTimeout(watchdog);
     sink.onEnd(reason);
   };
@@ -161,7 +161,7 @@ function openPull(
   };
 }
 
-/** What a status message means for the pull; null for a heartbeat. (ADR-37, nats-server `server/consumer.go`.) */
+/** The end that a status message means for the pull; null for a heartbeat. Source: ADR-37, nats-server `server/consumer.go`. */
 function readStatus(message: Msg): PullEnd | null {
   const code = message.headers?.code ?? 0;
   const text = message.headers?.description ?? "";

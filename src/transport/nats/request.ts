@@ -1,27 +1,28 @@
-// One request and its one reply, over whatever opens inboxes and sends. Owns its settling; leaves the connection to link.ts.
-// I1: it settles once, by whatever comes first: reply, loss of the connection, timeout or abort.
-// I2: a reply that is there already comes before the timeout: a process that stood still finds both, and timers first.
+// One request and its one reply. Owns the settling of the request; leaves inboxes, sending and the connection to link.ts.
+// I1: a request settles once, by the first of these: reply, loss of the connection, timeout, abort.
+// I2: a reply that has already arrived wins over the timeout. After a long pause of the process both are due, and the
+//     event loop runs timers first.
 import type { Msg } from "@nats-io/nats-core";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Headers } from "../ports.ts";
 import { noResponders } from "./errors.ts";
 
-/** A place that replies come to. */
+/** An open reply subject. */
 export interface Inbox {
   readonly subject: string;
   close(): void;
 }
 
-/** Who waits on an inbox. */
+/** The receiver of an inbox's or channel's messages. */
 export interface Receiver {
   onMessage(message: Msg): void;
   onLost(): void;
-  /** When `onOverdue` is called, by the clock of `performance.now()`; without it, never. */
+  /** The time after which `onOverdue` is called, by `performance.now()`. Default: never. */
   readonly overdueAtMs?: number;
   onOverdue?(): void;
 }
 
-/** How a request is made. `doing` says what it is for, in errors. */
+/** The options of a request. `doing` names the action in errors. */
 export interface RequestOptions {
   timeoutMs: number;
   doing: string;
@@ -29,23 +30,23 @@ export interface RequestOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** What a request needs of its connection. */
+/** The part of the link that a request uses. */
 export interface RequestLink {
-  openInbox(waiting: Receiver): Inbox;
+  openInbox(receiver: Receiver): Inbox;
   publish(subject: string, data: Uint8Array, headers?: Headers, reply?: string): void;
-  /** Has `onOverdue` called of what waits beyond its `overdueAtMs`, some time after it. */
+  /** Makes the link call `onOverdue` of each receiver some time after its `overdueAtMs`. */
   watchOverdue(): void;
 }
 
-/** Runs `act` when the messages that have arrived by now were taken: in a turn of the event loop they come behind timers. */
+/** Runs `act` after the messages that have already arrived. In a turn of the event loop, messages come after timers. */
 export function afterArrived(act: () => void): void {
   setImmediate(act);
 }
 
-/** From this timeout on, a tenth of a second more does not matter. */
+/** For a timeout of at least this length, a tenth of a second more does not matter. */
 const LONG_WAIT_MS = 2_000;
 
-/** One request (I1). */
+/** One request with its inbox (I1). */
 export class Request implements Receiver {
   readonly #link: RequestLink;
   readonly #subject: string;
