@@ -11,7 +11,7 @@ const { signal } = new AbortController();
 
 afterEach(() => vi.unstubAllEnvs());
 
-/** An exec that may run Node in a directory of its own. It must fit the agent room's port. */
+/** Makes an exec that may run Node in a directory of its own. The type `Exec` checks that it fits the agent room's port. */
 async function setup(options: Partial<ExecOptions> = {}) {
   const directory = await realpath(await mkdtemp(join(tmpdir(), "murmur-exec-")));
   const exec: Exec = createExec({ allow: [node], directories: [directory], ...options });
@@ -19,10 +19,10 @@ async function setup(options: Partial<ExecOptions> = {}) {
   return { directory, exec, script };
 }
 
-/** A program that starts takes 40 ms, and seconds on a loaded machine. */
+/** The wait for a started program: it takes 40 ms, and seconds on a loaded machine. */
 const SOON = { timeout: 60_000, interval: 20 };
 
-/** The process id that a program writes into a file, once it is there. */
+/** Waits for the process id that a program writes into a file. */
 function readPid(file: string): Promise<number> {
   return vi.waitFor(async () => {
     const pid = Number(await readFile(file, "utf8"));
@@ -31,12 +31,12 @@ function readPid(file: string): Promise<number> {
   }, SOON);
 }
 
-/** Resolves when no process has this id any more. */
-async function gone(pid: number): Promise<void> {
+/** Resolves when the process with this id has ended. */
+async function waitForEnd(pid: number): Promise<void> {
   await vi.waitFor(() => expect(() => process.kill(pid, 0)).toThrow(), SOON);
 }
 
-test("a command's output and exit code come back, and a non-zero code is a result", async () => {
+test("a command returns its output and exit code, and a non-zero code is a result", async () => {
   const { exec, script } = await setup();
   const code = "console.log('out'); console.error('err'); process.exitCode = 3";
   expect(await exec(script(code), { signal })).toMatchObject({
@@ -46,7 +46,7 @@ test("a command's output and exit code come back, and a non-zero code is a resul
   });
 });
 
-test("arguments reach the program as they are: no shell reads them", async () => {
+test("arguments reach the program unchanged: no shell reads them", async () => {
   const { exec, script } = await setup();
   const nasty = ["$HOME; echo pwned", "`id`", "a b", "*", "--x='y'"];
   const { stdout } = await exec(
@@ -58,7 +58,7 @@ test("arguments reach the program as they are: no shell reads them", async () =>
   expect(JSON.parse(stdout)).toEqual(nasty);
 });
 
-test("a program that is not listed is refused, naming the field and what is allowed", async () => {
+test("a program that is not listed is rejected, with the field and the allowed programs", async () => {
   const { exec } = await setup();
   await expect(exec({ argv: ["sh", "-c", "true"] }, { signal })).rejects.toMatchObject({
     code: "not_permitted",
@@ -67,7 +67,7 @@ test("a program that is not listed is refused, naming the field and what is allo
   });
 });
 
-test("an argument with NUL is refused by its place", async () => {
+test("an argument with NUL is rejected with its position", async () => {
   const { exec } = await setup();
   await expect(exec({ argv: [node, "a\0b"] }, { signal })).rejects.toMatchObject({
     code: "invalid_input",
@@ -75,7 +75,7 @@ test("an argument with NUL is refused by its place", async () => {
   });
 });
 
-test("a program that is not installed says so, and trying again does not help", async () => {
+test("a program that is not installed fails with tool_failed and without a retry", async () => {
   const { exec } = await setup({ allow: ["no-such-program-here"] });
   await expect(exec({ argv: ["no-such-program-here"] }, { signal })).rejects.toMatchObject({
     code: "tool_failed",
@@ -84,7 +84,7 @@ test("a program that is not installed says so, and trying again does not help", 
   });
 });
 
-test("a directory outside the allowed ones is refused, also through a link", async () => {
+test("a directory outside the allowed directories is rejected, also through a link", async () => {
   const { directory, exec, script } = await setup();
   await symlink(tmpdir(), join(directory, "link"));
   for (const cwd of [tmpdir(), join(directory, ".."), join(directory, "link"), join(directory, "missing")]) {
@@ -95,7 +95,7 @@ test("a directory outside the allowed ones is refused, also through a link", asy
   }
 });
 
-test("the environment holds only what is listed and what the command sets", async () => {
+test("the environment holds only the listed variables and the variables that the command sets", async () => {
   vi.stubEnv("SECRET_TOKEN", "hunter2");
   const { exec, script } = await setup({ environment: ["PATH"] });
   const { stdout } = await exec(
@@ -114,7 +114,7 @@ test("input is written to the program's standard input", async () => {
   expect(stdout).toBe("hello");
 });
 
-test("a command over its time is stopped and fails with timeout", async () => {
+test("a command over its time limit is stopped and fails with timeout", async () => {
   const { exec, script } = await setup();
   await expect(
     exec({ ...script("setInterval(() => {}, 1000)"), timeoutMs: 200 }, { signal }),
@@ -128,7 +128,7 @@ test("a command cannot raise the host's limit", async () => {
   ).rejects.toMatchObject({ code: "timeout", message: expect.stringContaining("200 ms") });
 });
 
-test("a command over its output limit fails and says the limit", async () => {
+test("a command over its output limit fails, and the message gives the limit", async () => {
   const { exec, script } = await setup();
   const endless = "const more = () => process.stdout.write('x'.repeat(65536), more); more()";
   await expect(exec({ ...script(endless), maxOutputBytes: 100_000 }, { signal })).rejects.toMatchObject({
@@ -147,7 +147,7 @@ test("a command over its memory limit is killed", async () => {
   });
 });
 
-test("a cancelled command ends with the signal's reason, and its children end too", async () => {
+test("a cancelled command ends with the signal's reason, and its children also end", async () => {
   const { directory, exec } = await setup();
   const pidFile = join(directory, "child.pid");
   const child = "process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)";
@@ -162,10 +162,10 @@ test("a cancelled command ends with the signal's reason, and its children end to
   const pid = await readPid(pidFile);
   controller.abort(new CancelledError());
   await refused;
-  await gone(pid);
+  await waitForEnd(pid);
 });
 
-test("what a command leaves running in the background ends with it", async () => {
+test("a background process that a command started ends with the command", async () => {
   const { directory, exec } = await setup();
   const pidFile = join(directory, "child.pid");
   const parent = `
@@ -174,10 +174,10 @@ test("what a command leaves running in the background ends with it", async () =>
     child.unref();
     require("node:fs").writeFileSync(${JSON.stringify(pidFile)}, String(child.pid));`;
   expect(await exec({ argv: [node, "-e", parent] }, { signal })).toMatchObject({ exitCode: 0 });
-  await gone(await readPid(pidFile));
+  await waitForEnd(await readPid(pidFile));
 });
 
-test("a program killed from outside fails the attempt, retryable", async () => {
+test("a program that is killed from outside fails with a retryable error", async () => {
   const { exec, script } = await setup();
   await expect(exec(script("process.kill(process.pid, 'SIGKILL')"), { signal })).rejects.toMatchObject({
     code: "tool_failed",
@@ -186,7 +186,7 @@ test("a program killed from outside fails the attempt, retryable", async () => {
   });
 });
 
-test("a signal that is aborted already starts nothing", async () => {
+test("with an aborted signal, no program starts", async () => {
   const { directory, exec } = await setup();
   await writeFile(join(directory, "seen"), "no");
   const code = "require('node:fs').writeFileSync('seen', 'yes')";

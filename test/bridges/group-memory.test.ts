@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { readGroupMemory } from "../../src/bridges/group-memory.ts";
 
 test.each(["linux", "darwin"] as const)(
-  "the way of %s sees at least what a process holds",
+  "the reader for %s finds at least the memory that a process holds",
   async (platform) => {
     const held = 60_000_000;
     const code = `const held = Buffer.alloc(${held}, 1); console.log("ready"); setInterval(() => held, 1000)`;

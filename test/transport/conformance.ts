@@ -1,4 +1,5 @@
-// The promises of the transport's ports as one suite. Every implementation runs it; what passes here may be relied on.
+// The promises of the transport's ports as one suite. Every implementation runs it; other rooms may rely on each behaviour
+// that it checks.
 import { randomBytes } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import type { SwarmError } from "../../src/protocol/index.ts";
@@ -31,7 +32,7 @@ export interface Implementation {
 
 const text = (value: string) => new TextEncoder().encode(value);
 const read = (message: { data: Uint8Array }) => new TextDecoder().decode(message.data);
-/** Waits for conditions: long enough for a loaded machine; a condition that holds ends it at once. */
+/** The wait for a condition: long enough for a loaded machine. It ends as soon as the condition holds. */
 const SOON = { timeout: 60_000, interval: 5 };
 const TEST_TIMEOUT_MS = 120_000;
 
@@ -50,7 +51,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
       await implementation?.stop();
     });
 
-    /** A connection to a swarm of its own, initialised unless told otherwise. */
+    /** Connects to a new swarm, or to the swarm named `prefix`, and runs `init` unless `init` is false. */
     async function setup(options: { init?: boolean; limits?: { taskBytes?: number }; prefix?: string } = {}) {
       const prefix = options.prefix ?? `swarm${++swarms}`;
       const limits = options.limits === undefined ? {} : { limits: options.limits };
@@ -79,7 +80,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await vi.waitFor(() => expect(heard).toEqual(Array.from({ length: 500 }, (_, index) => index)), SOON);
       });
 
-      test("a star stands for one token, a greater-than sign for one or more", async () => {
+      test("a star matches one token, a greater-than sign one or more", async () => {
         const { bus, prefix } = await setup({ init: false });
         const star: string[] = [];
         const rest: string[] = [];
@@ -91,7 +92,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(star).toEqual([`${prefix}.t.a.end`]);
       });
 
-      test("one member of a queue group gets each message, on whatever connection", async () => {
+      test("one member of a queue group gets each message, across connections", async () => {
         const one = await setup({ init: false });
         const other = await setup({ init: false, prefix: one.prefix });
         const heard: string[] = [];
@@ -107,7 +108,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(heard).toHaveLength(50);
       });
 
-      test("headers are found whatever their case, and absent ones are undefined", async () => {
+      test("headers are found in any case, and an absent header is undefined", async () => {
         const { bus, prefix } = await setup({ init: false });
         const heard: Incoming[] = [];
         bus.subscribe(`${prefix}.h`, (message) => heard.push(message));
@@ -119,7 +120,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(heard[0]?.header("missing")).toBeUndefined();
       });
 
-      test("a header with a line break is refused", async () => {
+      test("a header with a line break is rejected", async () => {
         const { bus, prefix } = await setup({ init: false });
         const headers = { "X-Bad": "a\r\nInjected: b" };
         expect(() => bus.publish(`${prefix}.h`, text(""), { headers })).toThrow(withCode("invalid_input"));
@@ -139,13 +140,13 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(wants).toEqual([false, true]);
       });
 
-      test("a request that nobody listens to fails at once", async () => {
+      test("a request without a subscriber fails at once", async () => {
         const { bus, prefix } = await setup({ init: false });
         const asked = bus.request(`${prefix}.nobody`, text(""), { timeoutMs: 10 * TEST_TIMEOUT_MS });
         await expect(asked).rejects.toThrow(withCode("unavailable"));
       });
 
-      test("a request that nobody answers fails when its time is over", async () => {
+      test("a request without a reply fails after its timeout", async () => {
         const { bus, prefix } = await setup({ init: false });
         bus.subscribe(`${prefix}.silent`, () => undefined);
         const asked = bus.request(`${prefix}.silent`, text(""), { timeoutMs: 50 });
@@ -161,7 +162,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await expect(bus.request(`${prefix}.silent`, text(""), options)).rejects.toThrow("enough");
       });
 
-      test("a scatter collects the replies of all listeners", async () => {
+      test("a scatter collects the replies of all subscribers", async () => {
         const { bus, prefix } = await setup({ init: false });
         for (const name of ["a", "b", "c"])
           bus.subscribe(`${prefix}.where.*`, (request) => request.respond(text(name)));
@@ -170,7 +171,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(replies.map(read).sort()).toEqual(["a", "b", "c"]);
       });
 
-      test("a scatter ends at its maximum, and when its time is over", async () => {
+      test("a scatter ends at its maximum, and after its timeout", async () => {
         const { bus, prefix } = await setup({ init: false });
         for (const name of ["a", "b", "c"])
           bus.subscribe(`${prefix}.where`, (request) => request.respond(text(name)));
@@ -180,14 +181,14 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await bus.scatter(`${prefix}.silent`, text(""), { timeoutMs: 50 })).toEqual([]);
       });
 
-      test("a scatter that nobody listens to is empty at once", async () => {
+      test("a scatter without a subscriber resolves at once to no replies", async () => {
         const { bus, prefix } = await setup({ init: false });
         expect(await bus.scatter(`${prefix}.nobody`, text(""), { timeoutMs: 10 * TEST_TIMEOUT_MS })).toEqual(
           [],
         );
       });
 
-      test("a handler that throws disturbs nobody else", async () => {
+      test("a handler that throws does not disturb other handlers", async () => {
         const { bus, prefix } = await setup({ init: false });
         const heard: string[] = [];
         bus.subscribe(`${prefix}.x`, () => {
@@ -199,7 +200,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await vi.waitFor(() => expect(heard).toEqual(["1", "2"]), SOON);
       });
 
-      test("a closed subscription hears nothing more, and closing again is safe", async () => {
+      test("a closed subscription gets no more messages, and closing it again is safe", async () => {
         const { bus, prefix } = await setup({ init: false });
         const heard: string[] = [];
         const subscription = bus.subscribe(`${prefix}.x`, (message) => heard.push(`closed ${read(message)}`));
@@ -210,7 +211,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await vi.waitFor(() => expect(heard).toEqual(["1"]), SOON);
       });
 
-      test("a message of the largest size passes; one byte more is refused, headers counted", async () => {
+      test("a message of the largest size passes; one byte more is rejected, headers included", async () => {
         const { transport, bus, prefix } = await setup({ init: false });
         const max = transport.maxPayloadBytes;
         const sizes: number[] = [];
@@ -225,7 +226,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await expect(asked).rejects.toThrow(tooLarge);
       });
 
-      test("what is published on a stream's subject is stored, and a request gets the acknowledgement", async () => {
+      test("a publish to a stream's subject is stored, and a request there gets the acknowledgement", async () => {
         const { transport, bus, subjects } = await setup();
         const subject = subjects.result("echo", "-", "a");
         const reply = await bus.request(subject, text("done"), { timeoutMs: 60_000 });
@@ -237,7 +238,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
     });
 
     describe("log", () => {
-      test("an appended message is read back whole, by subject and by sequence", async () => {
+      test("an appended message is read back complete, by subject and by sequence", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("results");
         const subject = subjects.result("echo", "-", "a");
@@ -257,12 +258,12 @@ export function describeTransport(title: string, start: () => Promise<Implementa
           expect(stored?.header("content-type")).toBe("application/json");
           expect(stored?.header("nats-msg-id")).toBe("id-1");
           expect(stored?.header("nothing")).toBeUndefined();
-          // One clock on one machine; the server's is read a moment before or after ours.
+          // Both clocks are this machine's; the server reads its clock a moment before or after this test.
           expect(Math.abs(stored!.storedAtMs - beforeMs)).toBeLessThan(60_000);
         }
       });
 
-      test("an empty body and a message without headers are stored as they are", async () => {
+      test("an empty body and a message without headers are stored unchanged", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("results");
         await log.append(subjects.result("echo", "-", "a"), new Uint8Array());
@@ -272,14 +273,14 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         }
       });
 
-      test("the last of several subjects is the one stored last", async () => {
+      test("the last message of several subjects is the message that was stored last", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("results");
         for (const id of ["a", "b", "c"]) await log.append(subjects.result("echo", "-", id), text(id));
         expect(read((await log.last(subjects.filters.allResults, { fresh: true }))!)).toBe("c");
       });
 
-      test("what is not there is null", async () => {
+      test("a missing message is null", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("results");
         expect(await log.last(subjects.filters.resultById("nothing"))).toBeNull();
@@ -303,10 +304,10 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(done[0]?.header("nats-sequence")).toBe("1");
         expect(done[0]?.header("nats-subject")).toBe(subject);
         expect(read((await log.last(subject, { fresh: true }))!)).toBe("first");
-        expect(attempts).toEqual(["first", "second", "other"]); // the plain subject shows what was refused, too
+        expect(attempts).toEqual(["first", "second", "other"]); // the plain subject also carries the rejected message
       });
 
-      test("of many writers at once exactly one wins", async () => {
+      test("exactly one of many concurrent writers wins", async () => {
         const { transport, subjects } = await setup();
         const subject = subjects.result("echo", "-", "a");
         const writes = Array.from({ length: 20 }, (_, index) =>
@@ -351,7 +352,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await log.info()).toMatchObject({ messages: 2 });
       });
 
-      test("after a purge the same message id still answers duplicate: it never means stored", async () => {
+      test("after a purge the same message id still answers duplicate, which does not mean stored", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("journal");
         const subject = subjects.journal("echo", "a");
@@ -363,7 +364,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await log.last(subject, { fresh: true })).toBeNull();
       });
 
-      test("everything before init, and a subject that no stream takes, is unavailable", async () => {
+      test("every call before init, and an append to a subject without a stream, is unavailable", async () => {
         const { transport, prefix, subjects } = await setup({ init: false });
         const unavailable = withCode("unavailable");
         const log = transport.log("results");
@@ -388,7 +389,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await transport.log("tasks").append(subject, largest)).toMatchObject({ seq: 1 });
       });
 
-      test("a full stream is rate_limited, keeps what it has, and takes more after work was done", async () => {
+      test("a full stream is rate_limited, keeps its messages, and accepts more after work is done", async () => {
         const { transport, subjects } = await setup({ limits: { taskBytes: 10_000 } });
         const log = transport.log("tasks");
         const body = new Uint8Array(3_000);
@@ -399,7 +400,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await log.append(subjects.task(address("d")), body)).toMatchObject({ seq: 4 });
       });
 
-      test("a message with a time to live goes when it is over", async () => {
+      test("the server drops a message after its time to live", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("journal");
         const subject = subjects.journal("echo", "a");
@@ -408,7 +409,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await vi.waitFor(async () => expect(await log.last(subject, { fresh: true })).toBeNull(), SOON);
       });
 
-      test("a time to live, a rollup or a schedule is refused where the stream does not allow it", async () => {
+      test("a time to live, a rollup or a schedule is rejected where the stream does not allow it", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("results");
         const subject = subjects.result("echo", "-", "a");
@@ -419,7 +420,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await expect(log.append(subject, text(""), { headers })).rejects.toThrow(invalid);
       });
 
-      test("a rollup drops all earlier messages of its subject, and of no other", async () => {
+      test("a rollup drops all earlier messages of its own subject only", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("journal");
         const [one, other] = [subjects.journal("echo", "a"), subjects.journal("echo", "b")];
@@ -431,7 +432,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         ]);
       });
 
-      test("a read goes in order over gaps and pages, by filter, from a sequence, up to a limit", async () => {
+      test("a read is in order across gaps and pages, by filter, from a sequence, up to a limit", async () => {
         const { transport, prefix, subjects } = await setup();
         const log = transport.log("results");
         const ids = Array.from({ length: 700 }, (_, index) => `t${index}`);
@@ -454,7 +455,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await all(log.read({ fromSeq: 701 }))).toEqual([]);
       });
 
-      test("a read of large messages goes on over as many pages as it takes", async () => {
+      test("a read of large messages continues over as many pages as it needs", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("tasks");
         const ids = Array.from({ length: 12 }, (_, index) => `t${index}`);
@@ -464,7 +465,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(stored.map(({ data }) => data.length)).toEqual(ids.map(() => INLINE_LIMIT_BYTES));
       });
 
-      test("a tail brings what is stored behind a sequence and then what comes, in order, until it is closed", async () => {
+      test("a tail delivers the messages after a sequence, then new messages, in order, until it is closed", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("results");
         const add = (id: string) => log.append(subjects.result("echo", "-", id), text(id));
@@ -486,7 +487,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(came).toHaveLength(3);
       });
 
-      test("a refused expectation tells the last sequence", async () => {
+      test("the error of a rejected expectation gives the last sequence", async () => {
         const { transport, prefix } = await setup();
         const log = transport.log("office");
         await log.append(`${prefix}.log.office`, text("a"), { expectedLastSeq: 0 });
@@ -507,7 +508,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(seen).toEqual(["a"]);
       });
 
-      test("a work queue is read without taking anything from it", async () => {
+      test("a read of a work queue leaves its messages there", async () => {
         const { transport, subjects } = await setup();
         const consumer = await taskConsumer(transport, "echo");
         for (const id of ["a", "b"])
@@ -516,7 +517,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await vi.waitFor(async () => expect(await consumer.info()).toMatchObject({ pending: 2 }), SOON);
       });
 
-      test("subjects are counted by filter, at most as many as asked for", async () => {
+      test("subjects are counted by filter, up to the requested maximum", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("journal");
         for (const id of ["a", "a", "b", "c"]) await log.append(subjects.journal("echo", id), text(""));
@@ -528,7 +529,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await log.subjects(subjects.filters.journalById("none"))).toEqual(new Map());
       });
 
-      test("info counts messages and sequences, also when all was removed", async () => {
+      test("info counts messages and sequences, also after all messages are removed", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("results");
         expect(await log.info()).toEqual({ messages: 0, bytes: 0, firstSeq: 1, lastSeq: 0 });
@@ -540,7 +541,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await log.info()).toEqual({ messages: 0, bytes: 0, firstSeq: 4, lastSeq: 3 });
       });
 
-      test("a purge removes what fits its filter and lies below its sequence", async () => {
+      test("a purge removes the messages that match its filter and lie below its sequence", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("tasks");
         const left = async () => (await all(log.read())).map(({ seq }) => seq);
@@ -561,7 +562,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await left()).toEqual([]);
       });
 
-      test("a purge up to a sequence that is not reached yet makes the stream go on there", async () => {
+      test("after a purge up to a future sequence the stream continues at that sequence", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("office");
         for (const body of ["a", "b"]) await log.append(subjects.officeLog, text(body));
@@ -575,7 +576,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await log.purge({ beforeSeq: 1_000 })).toBe(0);
       });
 
-      test("deleting a message says whether it was there", async () => {
+      test("delete says whether the message existed", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("results");
         await log.append(subjects.result("echo", "-", "a"), text("a"));
@@ -586,7 +587,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         ]);
       });
 
-      test("nobody removes anything from the audit log, nor an entry from the control log", async () => {
+      test("the audit log rejects every removal, and the control log rejects the removal of a single entry", async () => {
         const { transport, subjects } = await setup();
         const audit = transport.log("audit");
         await audit.append(subjects.audit("echo", "a"), text("a"));
@@ -600,7 +601,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await office.purge()).toBe(1);
       });
 
-      test("a dead letter replaces the one before it under the same subject", async () => {
+      test("a dead letter replaces the earlier dead letter of the same subject", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("dead");
         for (const body of ["old", "new"]) await log.append(subjects.dead("echo", "a"), text(body));
@@ -609,7 +610,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
     });
 
     describe("queue", () => {
-      test("a consumer delivers what fits its filter, in order, with its facts", async () => {
+      test("a consumer delivers the messages that match its filter, in order, with their facts", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("tasks");
         await log.append(subjects.task(address("a")), text("a"), { headers: { "X-Head": "er" } });
@@ -628,7 +629,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(Math.abs(deliveries[0]!.storedAtMs - Date.now())).toBeLessThan(60_000);
       });
 
-      test("an open pull gets what is appended later", async () => {
+      test("an open pull gets messages that are appended later", async () => {
         const { transport, subjects } = await setup();
         const consumer = await taskConsumer(transport, "echo");
         const { deliveries, ended } = pull(consumer, { max: 3, expiresMs: 10_000 });
@@ -639,7 +640,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(deliveries.map(read)).toEqual(["a", "b", "c"]);
       });
 
-      test("a pull expires with what came, and one without expiry answers with what is there", async () => {
+      test("a pull expires with the messages that came, and a pull without expiry brings the waiting messages", async () => {
         const { transport, subjects } = await setup();
         const consumer = await taskConsumer(transport, "echo");
         const empty = pull(consumer, { max: 2, expiresMs: 0 });
@@ -672,7 +673,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await consumer.info()).toEqual({ pending: 0, ackPending: 0, openPulls: 0 });
       });
 
-      test("while a task is stored a second one with its address is a conflict; after the ack it is taken", async () => {
+      test("while a task is stored, a second task with its address is a conflict; after the ack it is accepted", async () => {
         const { transport, subjects } = await setup();
         const consumer = await taskConsumer(transport, "echo");
         const log = transport.log("tasks");
@@ -687,7 +688,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await log.append(subject, text("3"))).toMatchObject({ duplicate: false });
       });
 
-      test("a nak brings the message back: at once, or after its delay", async () => {
+      test("a nak causes a redelivery: at once, or after its delay", async () => {
         const { transport, subjects } = await setup();
         const consumer = await taskConsumer(transport, "echo");
         await transport.log("tasks").append(subjects.task(address("a")), text("a"));
@@ -704,7 +705,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(handle.remaining).toBe(0);
       });
 
-      test("without an answer a message comes back after its ack-wait, unless its holder says that it works", async () => {
+      test("a message without an answer is redelivered after its ack-wait, unless its holder reports work in progress", async () => {
         const { transport, subjects } = await setup();
         const consumer = await taskConsumer(transport, "echo");
         for (const id of ["silent", "working"])
@@ -720,11 +721,11 @@ export function describeTransport(title: string, start: () => Promise<Implementa
           ["silent", 2],
         ]);
         expect(Date.now() - startedMs).toBeGreaterThanOrEqual(ACK_WAIT_MS - 100);
-        first.deliveries[0]?.ack(); // an ack proves no ownership: the first holder's late one counts
+        first.deliveries[0]?.ack(); // an ack proves no ownership, so the late ack of the first holder counts
         await vi.waitFor(async () => expect(await transport.log("tasks").get(1)).toBeNull(), SOON);
       });
 
-      test("a cancelled pull ends once and brings nothing more", async () => {
+      test("a cancelled pull ends once and brings no more deliveries", async () => {
         const { transport, subjects } = await setup();
         const consumer = await taskConsumer(transport, "echo");
         const ends: PullEnd[] = [];
@@ -741,7 +742,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(deliveries).toEqual([]);
       });
 
-      test("several pulls share the messages, and none gets more than it asked for", async () => {
+      test("several pulls share the messages, and no pull gets more than it asked for", async () => {
         const { transport, subjects } = await setup();
         const consumer = await taskConsumer(transport, "echo");
         const pulls = [1, 2, 3].map((max) => pull(consumer, { max, expiresMs: 10_000 }));
@@ -754,7 +755,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(pulls.flatMap(({ deliveries }) => deliveries.map(read)).sort()).toEqual(ids);
       });
 
-      test("making a consumer twice is one consumer; an overlapping filter is a conflict", async () => {
+      test("creating a consumer twice gives one consumer; an overlapping filter is a conflict", async () => {
         const { transport, prefix, subjects } = await setup();
         const filter = subjects.filters.tasks("echo", "normal");
         const queue = transport.queue("tasks");
@@ -792,7 +793,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         ]);
       });
 
-      test("a consumer that may go when it is idle goes, but not while a pull is open, and leaves its messages", async () => {
+      test("the server deletes an idle consumer, but not while a pull is open, and keeps its messages", async () => {
         const { transport, subjects } = await setup();
         const filter = subjects.filters.placedOnHost("host-1");
         const spec = { name: "placed-host-1", filter, inactiveMs: 1_000 };
@@ -809,7 +810,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await pull(used, { max: 1, expiresMs: 0 }).ended).toBe("gone");
       });
 
-      test("a purge takes queued tasks out of the pending count and delivers none of them", async () => {
+      test("purged tasks are no longer pending and are not delivered", async () => {
         const { transport, subjects } = await setup();
         const consumer = await taskConsumer(transport, "echo");
         const log = transport.log("tasks");
@@ -828,7 +829,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
     });
 
     describe("schedules", () => {
-      test("a scheduled message moves to its target when due, without the headers that steered it", async () => {
+      test("a scheduled message moves to its target when due, without its schedule headers", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("later");
         const consumer = await transport
@@ -928,7 +929,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
     });
 
     describe("bucket", () => {
-      test("a value is read back with its rising revision; what is absent or deleted is null", async () => {
+      test("a value is read back with its rising revision; an absent or deleted key is null", async () => {
         const { transport } = await setup();
         const bucket = transport.bucket("limits");
         expect(await bucket.get("a.b")).toBeNull();
@@ -943,7 +944,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await bucket.delete("never-there");
       });
 
-      test("keys are those that hold a value", async () => {
+      test("keys lists exactly the keys with a value", async () => {
         const { transport } = await setup();
         const bucket = transport.bucket("cancelled");
         expect(await bucket.keys()).toEqual([]);
@@ -952,7 +953,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect((await bucket.keys()).sort()).toEqual(["one", "two.three"]);
       });
 
-      test("an update is written only over the revision that it expects; 0 expects no value", async () => {
+      test("an update is written only over the expected revision; 0 expects no value", async () => {
         const { transport } = await setup();
         const bucket = transport.bucket("limits");
         const conflict = withCode("conflict");
@@ -967,7 +968,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(new TextDecoder().decode((await bucket.get("k"))?.value)).toBe("3");
       });
 
-      test("many counters with compare-and-set lose no step", async () => {
+      test("concurrent increments with compare-and-set lose no step", async () => {
         const { transport } = await setup();
         const bucket = transport.bucket("limits");
         await bucket.put("count", text("0"));
@@ -985,7 +986,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(new TextDecoder().decode((await bucket.get("count"))?.value)).toBe("15");
       });
 
-      test("a watcher sees what is stored, then every change of any connection, until it is closed", async () => {
+      test("a watcher gets the stored keys, then every change by any connection, until it is closed", async () => {
         const { transport, prefix } = await setup();
         const other = await setup({ prefix });
         const bucket = transport.bucket("limits");
@@ -1029,7 +1030,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
       });
 
       test.each(["", ".", "a.", "a..b", "a b", "*", ">", "a.*", "ü", "\0", "x".repeat(65)])(
-        "the key %j is refused",
+        "the key %j is rejected",
         async (key) => {
           const { transport } = await setup({ init: false });
           const bucket = transport.bucket("limits");
@@ -1052,7 +1053,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         },
       );
 
-      test("the largest blob passes; one byte more is refused", async () => {
+      test("the largest blob passes; one byte more is rejected", async () => {
         const { transport } = await setup();
         const body = Buffer.alloc(BLOB_LIMIT_BYTES + 1, "murmur");
         await expect(transport.blobs.put(body)).rejects.toThrow(withCode("payload_too_large"));
@@ -1069,7 +1070,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await expect(transport.blobs.get({ ...ref, bytes: 5 })).rejects.toThrow(withCode("invalid_input"));
       });
 
-      test("several writers of the same blob at once all succeed", async () => {
+      test("several concurrent writers of the same blob all succeed", async () => {
         const { transport } = await setup();
         const body = randomBytes(1_500_000);
         const refs = await Promise.all(Array.from({ length: 4 }, () => transport.blobs.put(body)));
@@ -1086,7 +1087,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(Buffer.compare((await transport.snapshots.get("a.b 1"))!, body)).toBe(0);
       });
 
-      test("a second body replaces the first; what is absent or deleted is null and not listed", async () => {
+      test("a second body replaces the first; an absent or deleted object is null and not listed", async () => {
         const { snapshots } = (await setup()).transport;
         await snapshots.put("a", text("one"));
         await snapshots.put("b", text("two"));
@@ -1100,7 +1101,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await snapshots.names()).toEqual(["b"]);
       });
 
-      test("before init everything is unavailable", async () => {
+      test("before init every call is unavailable", async () => {
         const { snapshots } = (await setup({ init: false })).transport;
         const unavailable = withCode("unavailable");
         await expect(snapshots.put("a", text("a"))).rejects.toThrow(unavailable);
@@ -1111,7 +1112,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
     });
 
     describe("swarm", () => {
-      test("init creates everything once and verifies it the next time", async () => {
+      test("init creates all streams once and verifies them the next time", async () => {
         const { transport } = await setup({ init: false });
         const first = await transport.init();
         expect(first.verified).toEqual([]);
@@ -1119,7 +1120,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await transport.init()).toEqual({ created: [], verified: first.created, warnings: [] });
       });
 
-      test("inspect tells what is missing and changes nothing", async () => {
+      test("inspect reports missing streams and changes nothing", async () => {
         const { transport } = await setup({ init: false });
         const before = await transport.inspect();
         expect(before.every(({ problem }) => problem?.includes("murmur init") === true)).toBe(true);
@@ -1151,7 +1152,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(heard).toEqual([]);
       });
 
-      test("a closed transport says so once, and every call after is unavailable", async () => {
+      test("a closed transport reports its state once, and every later call is unavailable", async () => {
         const { transport, prefix, bus } = await setup();
         const states: string[] = [];
         expect(transport.state).toBe("connected");
@@ -1168,7 +1169,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await expect(transport.log("results").info()).rejects.toThrow(unavailable);
       });
 
-      test("what was published before close still arrives", async () => {
+      test("a message that was published before close still arrives", async () => {
         const one = await setup({ init: false });
         const other = await setup({ init: false, prefix: one.prefix });
         const heard: string[] = [];
@@ -1207,7 +1208,7 @@ function taskConsumer(transport: Transport, capability: string): Promise<QueueCo
   return transport.queue("tasks").consumer({ name: `${capability}-normal`, filter });
 }
 
-/** Opens a pull and collects what it brings. */
+/** Opens a pull and collects its deliveries. */
 function pull(consumer: QueueConsumer, request: { max: number; expiresMs: number }) {
   const deliveries: Delivery[] = [];
   const { promise: ended, resolve } = Promise.withResolvers<PullEnd>();

@@ -1,4 +1,4 @@
-// Sections of NATS ADR-32 are named where a test proves them.
+// Titles name the section of NATS ADR-32 that a test proves.
 import { expect, test } from "vitest";
 import { connectMemory, type EndpointStats, startService } from "../../src/transport/index.ts";
 
@@ -89,7 +89,7 @@ test("STATS gives times in whole nanoseconds; the average of no request is 0", a
 });
 
 test.each(["PING", "INFO", "STATS"])(
-  "%s is answered for all, by name and by id (Discovery and Status)",
+  "a service answers %s for all, by name and by id (Discovery and Status)",
   async (verb) => {
     const { ask } = setup();
     for (const subject of [`$SRV.${verb}`, `$SRV.${verb}.murmur-agent`, `$SRV.${verb}.murmur-agent.echo-1`])
@@ -103,7 +103,7 @@ test.each(["PING", "INFO", "STATS"])(
   },
 );
 
-test("a closed service answers no more", async () => {
+test("a closed service no longer answers", async () => {
   const { ask, running } = setup();
   running.close();
   expect(await ask("$SRV.PING")).toEqual([]);
@@ -113,6 +113,6 @@ test.each([
   [{ name: "murmur agent" }, "name"],
   [{ id: "a.b" }, "id"],
   [{ version: "1.0" }, "version"],
-])("%o is refused by field", (service, field) => {
+])("%o is rejected with the name of the field", (service, field) => {
   expect(() => setup({ service })).toThrow(expect.objectContaining({ code: "invalid_input", field }));
 });

@@ -1,4 +1,4 @@
-// A swarm on a nats-server of the test's own.
+// A swarm on a nats-server that belongs to one test.
 import { expect, onTestFinished, vi } from "vitest";
 import { createMeter, silentLogger } from "../../src/base/index.ts";
 import { createSubjects } from "../../src/protocol/index.ts";
@@ -36,13 +36,13 @@ export async function startSwarm(
 
 export const text = (value: string) => new TextEncoder().encode(value);
 export const read = (message: { data: Uint8Array }) => new TextDecoder().decode(message.data);
-/** Waits for conditions across a restart of the server. */
+/** The wait for a condition that may need a restart of the server. */
 export const SOON = { timeout: 60_000, interval: 10 };
 export const TEST_TIMEOUT_MS = 120_000;
 
 /**
- * Kills the server and starts it again. Resolves when the connection of `transport` broke and is there again: on a loaded
- * machine the server may be back before anybody noticed that it was gone.
+ * Kills the server and starts it again. Resolves when `transport` has noticed the loss and is connected again: on a loaded
+ * machine the server may restart before the client notices the loss.
  */
 export async function bounce(server: NatsServer, transport: Transport): Promise<void> {
   await server.kill();

@@ -1,5 +1,5 @@
-// The conformance suite against a nats-server in a container: the image that operators run, its own defaults.
-// Needs Docker and the image; without them the suite is skipped and says why.
+// The conformance suite against a nats-server in a container: the image that operators run, with its own defaults.
+// It needs Docker and the image; without them it is skipped and prints the reason.
 import { NatsContainer } from "@testcontainers/nats";
 import { getContainerRuntimeClient, ImageName } from "testcontainers";
 import { test } from "vitest";
@@ -7,14 +7,14 @@ import { createMeter, silentLogger } from "../../src/base/index.ts";
 import { connectNats } from "../../src/transport/index.ts";
 import { describeTransport } from "./conformance.ts";
 
-/** The image; another one by `MURMUR_NATS_IMAGE`. */
+/** The image; `MURMUR_NATS_IMAGE` names another one. */
 const IMAGE = process.env.MURMUR_NATS_IMAGE ?? "nats:2.14.5-alpine";
-/** How long finding Docker and pulling the image may take. */
+/** The time limit for finding Docker, and for pulling the image. */
 const PULL_TIMEOUT_MS = 60_000;
-/** Reserved by each swarm of the suite; the container's store is as small as the machine's free disk. */
+/** The storage that each swarm of the suite reserves, because the container's store has only the machine's free disk. */
 const TASK_BYTES = 16 * 1024 * 1024;
 
-// The suite stops its container itself, and the reaper would need a second image.
+// The suite stops its container itself; the reaper would need a second image.
 process.env.TESTCONTAINERS_RYUK_DISABLED ??= "true";
 
 const missing = await findMissing();
@@ -43,7 +43,7 @@ if (missing === undefined) {
   test.skip(`the NATS transport on a container (${missing})`);
 }
 
-/** What keeps the suite from running; undefined when nothing does. */
+/** The reason to skip the suite; undefined when it can run. */
 async function findMissing(): Promise<string | undefined> {
   const client = await within(getContainerRuntimeClient()).catch(() => undefined);
   if (client === undefined) return "Docker is not reachable";

@@ -1,4 +1,5 @@
-// What the conformance suite cannot show in real time: ages, windows and long waits, by a clock moved by hand.
+// Ages, windows and long waits of the in-memory server, with a clock moved by hand. The conformance suite cannot wait that
+// long.
 import { expect, test, vi } from "vitest";
 import { ManualClock } from "../../../src/base/index.ts";
 import { ACK_WAIT_MS, createSubjects, DEDUP_WINDOW_MS, HEADERS } from "../../../src/protocol/index.ts";
@@ -27,7 +28,7 @@ async function setup() {
   return { clock, server, transport, subjects, deliveries, ends, pull, settle: () => transport.bus.flush() };
 }
 
-test("results go when they are a week old", async () => {
+test("the server drops results after a week", async () => {
   const { clock, transport, subjects } = await setup();
   const log = transport.log("results");
   await log.append(subjects.result("echo", "-", "old"), text("old"));
@@ -50,7 +51,7 @@ test("a message id is remembered for the dedup window", async () => {
   expect(await append()).toMatchObject({ duplicate: false });
 });
 
-test("a delivery comes back exactly after its ack-wait, counted from the last sign of work", async () => {
+test("a message is redelivered exactly after its ack-wait, counted from the last `working`", async () => {
   const { clock, transport, subjects, deliveries, pull, settle } = await setup();
   await transport.log("tasks").append(subjects.task(address("a")), text("a"));
   pull(5, 10 * ACK_WAIT_MS);
@@ -65,7 +66,7 @@ test("a delivery comes back exactly after its ack-wait, counted from the last si
   expect(deliveries.map(({ deliveryCount }) => deliveryCount)).toEqual([1, 2]);
 });
 
-test("a pull expires when its time is over and not before", async () => {
+test("a pull expires after its expiry and not before", async () => {
   const { clock, ends, pull, settle } = await setup();
   pull(1, 30_000);
   clock.advance(29_999);
@@ -76,7 +77,7 @@ test("a pull expires when its time is over and not before", async () => {
   expect(ends).toEqual(["expired"]);
 });
 
-test("a schedule a year away fires on its day", async () => {
+test("a schedule that is due in a year fires on that day", async () => {
   const { clock, transport, subjects } = await setup();
   const log = transport.log("later");
   const due = clock.now() + 365 * DAY_MS;
@@ -92,7 +93,7 @@ test("a schedule a year away fires on its day", async () => {
   expect(await log.last(subjects.filters.allLater)).toBeNull();
 });
 
-test("bucket entries and blobs go when they are too old; storing a blob again keeps it", async () => {
+test("the server drops bucket entries and blobs by age; storing a blob again restarts its age", async () => {
   const { clock, transport } = await setup();
   await transport.bucket("cancelled").put("scope", text("1"));
   await transport.bucket("limits").put("for-ever", text("1"));
@@ -109,7 +110,7 @@ test("bucket entries and blobs go when they are too old; storing a blob again ke
   await expect(transport.blobs.get(ref)).rejects.toMatchObject({ code: "not_found" });
 });
 
-test("what is stored outlives its connections, and time goes on meanwhile", async () => {
+test("stored messages outlive their connection, and ack-waits run on without a connection", async () => {
   const { clock, server, transport, subjects, deliveries, pull, settle } = await setup();
   await transport.log("tasks").append(subjects.task(address("a")), text("a"));
   pull(1, 30_000);
@@ -123,13 +124,13 @@ test("what is stored outlives its connections, and time goes on meanwhile", asyn
     .queue("tasks")
     .consumer({ name: "echo-normal", filter: subjects.filters.tasks("echo", "normal") });
   consumer.pull({ max: 1, expiresMs: 0 }, { onDelivery: (delivery) => again.push(delivery), onEnd: vi.fn() });
-  clock.advance(0); // a new connection arms the timers; what came due meanwhile runs now
+  clock.advance(0); // a new connection arms the timers; the overdue ones run now
   consumer.pull({ max: 1, expiresMs: 0 }, { onDelivery: (delivery) => again.push(delivery), onEnd: vi.fn() });
   await next.bus.flush();
   expect(again.map(({ deliveryCount }) => deliveryCount)).toEqual([2]);
 });
 
-test("without a connection no timer keeps the process alive", async () => {
+test("without a connection the server holds no timer that keeps the process alive", async () => {
   const timers = new Set<object>();
   const clock = {
     now: () => 0,

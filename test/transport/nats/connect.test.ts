@@ -29,7 +29,7 @@ async function startServer(config?: string) {
   return server;
 }
 
-test("nobody there is unavailable at once, and the message says what to do", async () => {
+test("without a server connecting is unavailable at once, and the message names the next step", async () => {
   const server = await startServer();
   await server.kill();
   await expect(open({ servers: server.url })).rejects.toMatchObject({
@@ -38,7 +38,7 @@ test("nobody there is unavailable at once, and the message says what to do", asy
   });
 });
 
-test("a daemon waits for the first server, says so, and connects when it comes", async () => {
+test("a daemon waits for the first server, logs the wait, and connects when the server starts", async () => {
   const server = await startServer();
   await server.kill();
   const lines: string[] = [];
@@ -49,7 +49,7 @@ test("a daemon waits for the first server, says so, and connects when it comes",
   expect((await connecting).state).toBe("connected");
 });
 
-test("waiting for the first server ends with the signal's reason", async () => {
+test("the wait for the first server ends with the signal's reason", async () => {
   const server = await startServer();
   await server.kill();
   const controller = new AbortController();
@@ -58,7 +58,7 @@ test("waiting for the first server ends with the signal's reason", async () => {
   await expect(connecting).rejects.toThrow("shut down");
 });
 
-test("user and password work in the URL and as options; a wrong one is not_permitted even for a daemon", async () => {
+test("user and password work in the URL and as options; a wrong password is not_permitted even for a daemon", async () => {
   const { port } = await startServer(USERS);
   const servers = `127.0.0.1:${port}`;
   expect((await open({ servers: `nats://anna:s3cret%2F1@${servers}` })).state).toBe("connected");
@@ -78,7 +78,7 @@ test("a token works in the URL and as an option", async () => {
   );
 });
 
-test("an nkey file is used, and read anew at each connection", async () => {
+test("an nkey file is read again at each connection", async () => {
   const { nkeys } = await import("@nats-io/nats-core");
   const [user, rotated] = [nkeys.createUser(), nkeys.createUser()];
   const config = `authorization { users: [ { nkey: ${user.getPublicKey()} }, { nkey: ${rotated.getPublicKey()} } ] }`;
@@ -109,13 +109,13 @@ test("no secret reaches the log or an error", async () => {
 });
 
 test.each(["http://host:4222", "ws://host", "nats://", "", "nats://a b"])(
-  "the server %j is refused",
+  "the server %j is rejected",
   async (servers) => {
     await expect(open({ servers })).rejects.toMatchObject({ code: "invalid_input", field: "server" });
   },
 );
 
-test("a credentials file that cannot be read is refused by name", async () => {
+test("the error of an unreadable credentials file names the file", async () => {
   const connecting = open({ servers: "127.0.0.1:1", credentials: { file: "/nowhere/user.creds" } });
   await expect(connecting).rejects.toMatchObject({
     code: "invalid_input",
@@ -124,7 +124,7 @@ test("a credentials file that cannot be read is refused by name", async () => {
   });
 });
 
-test("of several servers one that lives is enough", async () => {
+test("one running server of several is enough", async () => {
   const server = await startServer();
   const transport = await open({ servers: `nats://127.0.0.1:1,${server.url}` });
   expect(transport.state).toBe("connected");

@@ -13,7 +13,7 @@ function setup(contents: unknown) {
   return { XDG_CONFIG_HOME: folder };
 }
 
-/** What `nats context save` writes: every field, most of them empty. */
+/** A file as `nats context save` writes it: every field, most of them empty. */
 const SAVED = {
   description: "",
   url: "nats://one:4222,nats://two:4222",
@@ -40,7 +40,7 @@ test("a context without credentials names its servers", () => {
   expect(readNatsContext("prod", setup(SAVED))).toEqual({ servers: SAVED.url, credentials: undefined });
 });
 
-test("credentials, certificates and inbox prefix are taken over, with the home folder expanded", () => {
+test("credentials, certificates and inbox prefix are read, with the home folder expanded", () => {
   const context = {
     ...SAVED,
     creds: "~/prod.creds",
@@ -64,12 +64,12 @@ test.each([
   ],
   [{ token: "t" }, { token: "t" }],
   [{ nkey: "/keys/a.nk" }, { nkeyFile: "/keys/a.nk" }],
-])("credentials %o", (fields, credentials) => {
+])("the fields %o become credentials", (fields, credentials) => {
   expect(readNatsContext("prod", setup({ ...SAVED, ...fields })).credentials).toEqual(credentials);
 });
 
 test.each(["nsc", "user_jwt", "socks_proxy", "jetstream_domain", "jetstream_api_prefix"])(
-  "a context that needs %s is refused rather than used without it",
+  "a context with %s is rejected rather than used without it",
   (field) => {
     expect(() => readNatsContext("prod", setup({ ...SAVED, [field]: "x" }))).toThrow(
       `context prod: ${field} is not supported; leave it out`,
@@ -77,15 +77,15 @@ test.each(["nsc", "user_jwt", "socks_proxy", "jetstream_domain", "jetstream_api_
   },
 );
 
-test("an unknown context is not_found, with the file that was looked for", () => {
+test("an unknown context is not_found, and the message names the file", () => {
   expect(() => readNatsContext("other", setup(SAVED))).toThrow(/no NATS context other \(.*other\.json\)/);
 });
 
-test.each(["../prod", "a/b", "", ".hidden"])("the context name %j is refused", (name) => {
+test.each(["../prod", "a/b", "", ".hidden"])("the context name %j is rejected", (name) => {
   expect(() => readNatsContext(name, setup(SAVED))).toThrow(/context must be a name/);
 });
 
-test("a context that is no JSON, or has a wrong type, is refused without showing its contents", () => {
+test("a context that is not JSON, or has a wrong type, is rejected without showing its contents", () => {
   expect(() => readNatsContext("prod", setup("{ secret"))).toThrow(/is not JSON$/);
   expect(() => readNatsContext("prod", setup({ url: 5 }))).toThrow(/context prod: url/);
 });

@@ -5,7 +5,9 @@ import { follow } from "../../../src/transport/nats/follow.ts";
 import type { Link } from "../../../src/transport/nats/link.ts";
 import { bounce, SOON, startSwarm, TEST_TIMEOUT_MS, text } from "../support.ts";
 
-test("a watcher sees what was changed while it was away", { timeout: TEST_TIMEOUT_MS }, async () => {
+test("a watcher gets the changes that were made during its outage", {
+  timeout: TEST_TIMEOUT_MS,
+}, async () => {
   const { server, transport, connect } = await startSwarm();
   const other = await connect();
   const bucket = transport.bucket("cancelled");
@@ -27,7 +29,7 @@ test("a watcher sees what was changed while it was away", { timeout: TEST_TIMEOU
   watch.close();
 });
 
-test("a watcher whose consumer is deleted on the server is made anew", {
+test("a watcher creates a new consumer when the server's consumer is deleted", {
   timeout: TEST_TIMEOUT_MS,
 }, async () => {
   const { server, transport } = await startSwarm();
@@ -42,7 +44,7 @@ test("a watcher whose consumer is deleted on the server is made anew", {
   await admin.close();
 });
 
-test("a watcher of a bucket that was removed and made anew sees the new one whole", {
+test("a watcher of a bucket that was deleted and created again gets all keys of the new bucket", {
   timeout: TEST_TIMEOUT_MS,
 }, async () => {
   const { server, transport, connect } = await startSwarm();
@@ -61,15 +63,15 @@ test("a watcher of a bucket that was removed and made anew sees the new one whol
   await vi.waitFor(() => expect(seen).toContain("a new"), SOON);
 });
 
-test("an attempt to follow that was overtaken by a newer one begins no further one when it fails", async () => {
+test("a failed attempt to follow starts no further attempt when a newer attempt has replaced it", async () => {
   const attempts: PromiseWithResolvers<unknown>[] = [];
-  let tellState: (state: "connected") => void = () => undefined;
+  let setState: (state: "connected") => void = () => undefined;
   const link = {
     state: "connected",
     inboxPrefix: undefined,
     subscribe: () => ({ unsubscribe: () => undefined }),
-    onState(listener: typeof tellState) {
-      tellState = listener;
+    onState(listener: typeof setState) {
+      setState = listener;
       return { close: () => undefined };
     },
     api() {
@@ -82,8 +84,8 @@ test("an attempt to follow that was overtaken by a newer one begins no further o
   const following = follow(link, { stream: "S", filter: ">", onMessage: () => undefined });
   attempts[0]!.resolve({ num_pending: 0 });
   const follower = await following;
-  tellState("connected");
-  tellState("connected");
+  setState("connected");
+  setState("connected");
   attempts[2]!.resolve({ num_pending: 0 });
   attempts[1]!.reject(new Error("too late"));
   await vi.advanceTimersByTimeAsync(1_000);

@@ -93,7 +93,7 @@ test.each([
     { subjects: ["murmur.dead.*"] },
     'subjects must be ["murmur.dead.>"], found ["murmur.dead.*"]',
   ],
-])("init refuses a %s with %o", async (name, changes, message) => {
+])("init rejects a %s with %o", async (name, changes, message) => {
   const { transport, manager } = await setup();
   await transport.init();
   const { config } = await manager.streams.info(name);
@@ -104,7 +104,7 @@ test.each([
   await expect(refused).rejects.toMatchObject({ code: "conflict", field: Object.keys(changes)[0] });
 });
 
-test("sizes, ages and replicas belong to the operator: init accepts other ones", async () => {
+test("sizes and ages belong to the operator, so init accepts other values", async () => {
   const { transport, manager } = await setup();
   await transport.init();
   await manager.streams.update("MURMUR_TASKS", { max_bytes: 1_000_000 });
@@ -112,7 +112,7 @@ test("sizes, ages and replicas belong to the operator: init accepts other ones",
   expect((await transport.init()).created).toEqual([]);
 });
 
-test("init refuses subjects that another stream holds", async () => {
+test("init rejects subjects that another stream holds", async () => {
   const { transport, manager } = await setup();
   await manager.streams.add({ name: "OTHER", subjects: ["murmur.task.echo.>"] });
   await expect(transport.init()).rejects.toThrow(
@@ -120,7 +120,7 @@ test("init refuses subjects that another stream holds", async () => {
   );
 });
 
-test("init tells when the server has too little storage for a stream", async () => {
+test("init reports a server with too little storage for a stream", async () => {
   const { transport } = await startSwarm({
     init: false,
     server: { config: "jetstream { max_file_store: 1GB }" },
@@ -131,7 +131,7 @@ test("init tells when the server has too little storage for a stream", async () 
   });
 });
 
-test("init keeps what is stored", async () => {
+test("init keeps the stored messages", async () => {
   const { transport, subjects } = await setup();
   await transport.init();
   await transport.log("results").append(subjects.result("echo", "-", "a"), text("a"));
@@ -147,7 +147,7 @@ test("a server without JetStream is unavailable, and the message says how to sta
   });
 });
 
-test("a server older than 2.12 is unavailable, and the message says what is needed", async () => {
+test("a server older than 2.12 is unavailable, and the message says the required version", async () => {
   const port = await startOldServer();
   const transport = await connectNats({
     servers: `nats://127.0.0.1:${port}`,
@@ -163,7 +163,7 @@ test("a server older than 2.12 is unavailable, and the message says what is need
   });
 });
 
-/** A server that only says hello, as version 2.11.4. */
+/** Starts a server that only sends its greeting, as version 2.11.4. */
 async function startOldServer(): Promise<number> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
@@ -190,7 +190,7 @@ async function startOldServer(): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-test("inspect tells what is missing or differs, and creates nothing", async () => {
+test("inspect reports missing and different streams, and creates nothing", async () => {
   const { transport, manager } = await setup();
   const before = await transport.inspect();
   expect(before).toContainEqual({ name: "MURMUR_TASKS", problem: "does not exist; run `murmur init`" });

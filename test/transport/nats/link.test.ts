@@ -8,7 +8,7 @@ const LEAVE_AFTER_MS = 10_000;
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
 
-/** A link to a server of a cluster; `append` tells what became of an append that took `tookMs`. */
+/** A link to a server of a cluster. `append` reports the outcome of an append that took `tookMs`. */
 function setup() {
   const reconnect = vi.fn(async () => undefined);
   const nc = {
@@ -18,15 +18,15 @@ function setup() {
     reconnect,
   } as unknown as NatsConnection;
   const link = new Link(nc, { log: silentLogger, leaveAfterMs: LEAVE_AFTER_MS });
-  const append = (isHeard: boolean, tookMs: number) => {
+  const append = (isAnswered: boolean, tookMs: number) => {
     const sentAtMs = performance.now();
     vi.advanceTimersByTime(tookMs);
-    link.noteAppend(isHeard, sentAtMs);
+    link.noteAppend(isAnswered, sentAtMs);
   };
   return { append, reconnect };
 }
 
-test("a server that answers no append for long is left, once", () => {
+test("the link leaves a server that answers no append for long, once", () => {
   const { append, reconnect } = setup();
   for (let tookMs = 0; tookMs < LEAVE_AFTER_MS; tookMs += 2_000) append(false, 2_000);
   expect(reconnect).toHaveBeenCalledTimes(1);
@@ -34,7 +34,7 @@ test("a server that answers no append for long is left, once", () => {
   expect(reconnect).toHaveBeenCalledTimes(1);
 });
 
-test("an append that is heard, accepted or refused, begins the count anew", () => {
+test("an answered append, accepted or rejected, restarts the count", () => {
   const { append, reconnect } = setup();
   append(false, 8_000);
   append(true, 10);
@@ -42,7 +42,7 @@ test("an append that is heard, accepted or refused, begins the count anew", () =
   expect(reconnect).not.toHaveBeenCalled();
 });
 
-test("an append of an outage that is long over does not count", () => {
+test("an unanswered append of an earlier outage does not count", () => {
   const { append, reconnect } = setup();
   append(false, 2_000);
   vi.advanceTimersByTime(60_000);

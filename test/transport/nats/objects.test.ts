@@ -12,7 +12,7 @@ async function setup() {
   return { ...swarm, store, manager: await jetstreamManager(admin), objects: swarm.transport.snapshots };
 }
 
-test("an object whose chunks are gone is damaged, and told at once", async () => {
+test("an object without its chunks is reported as damaged at once", async () => {
   const { objects, manager } = await setup();
   await objects.put("a", new Uint8Array(1_000_000));
   await manager.streams.purge("OBJ_MURMUR_SNAPSHOTS", { filter: "$O.MURMUR_SNAPSHOTS.C.>" });
@@ -24,7 +24,7 @@ test("an object whose chunks are gone is damaged, and told at once", async () =>
   expect(await objects.get("a")).toBeNull();
 });
 
-test("an object with another digest than its bytes is damaged", async () => {
+test("an object whose digest does not match its bytes is damaged", async () => {
   const { objects, manager } = await setup();
   await objects.put("a", text("body"));
   const { config } = await manager.streams.info("OBJ_MURMUR_SNAPSHOTS");
@@ -37,7 +37,7 @@ test("an object with another digest than its bytes is damaged", async () => {
   await expect(objects.get("a")).rejects.toMatchObject({ code: "internal" });
 });
 
-test("other clients read what is put, put what is read, and delete", async () => {
+test("the official client can read, write and delete our objects", async () => {
   const { objects, store } = await setup();
   await objects.put("ours", text("one"));
   expect(read({ data: (await store.getBlob("ours"))! })).toBe("one");
@@ -47,7 +47,7 @@ test("other clients read what is put, put what is read, and delete", async () =>
   expect(await objects.get("ours")).toBeNull();
 });
 
-test("a deleted object leaves nothing behind", async () => {
+test("a deleted object leaves no message in the stream", async () => {
   const { objects, manager } = await setup();
   for (let round = 0; round < 3; round++) {
     await objects.put(`a${round}`, new Uint8Array(500_000));

@@ -1,4 +1,4 @@
-// A process that stood still finds a reply and the end of its time together.
+// After a long pause of the process, a reply and the timeout are due together; the reply must win.
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { Msg } from "@nats-io/nats-core";
@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { silentLogger } from "../../../src/base/index.ts";
 import { createNatsBus } from "../../../src/transport/nats/bus.ts";
 import type { Link } from "../../../src/transport/nats/link.ts";
-import { Request, type Receiver } from "../../../src/transport/nats/request.ts";
+import { type Receiver, Request } from "../../../src/transport/nats/request.ts";
 
 const TIMEOUT_MS = 20;
 
@@ -21,13 +21,13 @@ async function setup() {
     far.destroy();
     server.close();
   });
-  let waiting: Receiver | undefined;
+  let receiver: Receiver | undefined;
   near.on("data", (bytes) => {
-    for (const byte of bytes) waiting?.onMessage({ data: Uint8Array.of(byte) } as Msg);
+    for (const byte of bytes) receiver?.onMessage({ data: Uint8Array.of(byte) } as Msg);
   });
   const link = {
     openInbox(opened: Receiver) {
-      waiting = opened;
+      receiver = opened;
       return { subject: "inbox", close: () => undefined };
     },
     publish: () => undefined,
@@ -35,8 +35,8 @@ async function setup() {
   };
   return {
     link: link as unknown as Link,
-    /** Sends replies and keeps the event loop from turning until they are there and the time is over. */
-    replyWhileItStands(...bytes: number[]) {
+    /** Sends replies, and blocks the event loop until the replies have arrived and the timeout is over. */
+    replyWhileBlocked(...bytes: number[]) {
       far.write(Uint8Array.from(bytes)); // handed to the kernel at once
       const endMs = performance.now() + 5 * TIMEOUT_MS;
       while (performance.now() < endMs);
@@ -44,25 +44,25 @@ async function setup() {
   };
 }
 
-test("a reply that is there already counts, though the time of the request is over", async () => {
-  const { link, replyWhileItStands } = await setup();
+test("a reply that has already arrived counts, although the request's timeout is over", async () => {
+  const { link, replyWhileBlocked } = await setup();
   const asked = new Promise<Msg>((resolve, reject) => {
     const options = { timeoutMs: TIMEOUT_MS, doing: "ask" };
     new Request(link, "x", options, resolve, reject).send(new Uint8Array(), TIMEOUT_MS);
   });
-  replyWhileItStands(7);
+  replyWhileBlocked(7);
   expect((await asked).data).toEqual(Uint8Array.of(7));
 });
 
-test("replies that are there already are collected, though the time to wait for them is over", async () => {
-  const { link, replyWhileItStands } = await setup();
+test("a scatter collects replies that have already arrived, although its timeout is over", async () => {
+  const { link, replyWhileBlocked } = await setup();
   const bus = createNatsBus(link, silentLogger);
   const asked = bus.scatter("x", new Uint8Array(), { timeoutMs: TIMEOUT_MS });
-  replyWhileItStands(1, 2, 3);
+  replyWhileBlocked(1, 2, 3);
   expect((await asked).map(({ data }) => data[0])).toEqual([1, 2, 3]);
 });
 
-test("without a reply both end when their time is over", async () => {
+test("without a reply, a scatter and a request end after their timeout", async () => {
   const { link } = await setup();
   expect(await createNatsBus(link, silentLogger).scatter("x", new Uint8Array(), { timeoutMs: 1 })).toEqual(
     [],

@@ -1,4 +1,4 @@
-// What three servers change: copies of streams, and what clients notice when a server dies.
+// A cluster of three servers: the copies of streams, and a server that is cut off from the others.
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
 import { createSubjects } from "../../../src/protocol/index.ts";
@@ -25,7 +25,7 @@ async function setup(options: Partial<ConnectNatsOptions> & { prefix: string }) 
   return transport;
 }
 
-test("in a cluster init makes three copies of each stream, and its leader can be named", async () => {
+test("in a cluster init makes three copies of each stream, and the cluster names the stream's leader", async () => {
   const transport = await setup({ prefix: "three" });
   const { created, warnings } = await transport.init();
   expect(created).toContain("THREE_OFFICE_LOG");
@@ -35,7 +35,7 @@ test("in a cluster init makes three copies of each stream, and its leader can be
   await expect.poll(() => cluster.streamLeader("THREE_OFFICE_LOG")).toMatch(/^n[123]$/);
 });
 
-test("init tells of streams with fewer copies, and refuses them when the number was asked for", async () => {
+test("init warns about streams with fewer copies, and rejects them when the caller asked for a number", async () => {
   const one = await setup({ prefix: "one", replicas: 1 });
   await one.init();
   const { warnings } = await (await setup({ prefix: "one" })).init();
@@ -49,7 +49,7 @@ test("init tells of streams with fewer copies, and refuses them when the number 
   expect((await three.inspect())[0]?.problem).toContain("num_replicas must be 3, found 1");
 });
 
-test("three copies on one server are unavailable, and the message says what to do", async () => {
+test("three copies on one server are unavailable, and the message names the next step", async () => {
   const { connect } = await startSwarm({ init: false });
   const refused = (await connect({ replicas: 3 })).init();
   await expect(refused).rejects.toThrow(/start 3 servers with JetStream, or ask for fewer copies/);
@@ -61,7 +61,7 @@ test("more copies than servers are unavailable", async () => {
   await expect(refused).rejects.toThrow(/start 5 servers/);
 });
 
-test("a server that is cut off from the others is left when nothing is heard of appends", {
+test("a client leaves a server that is cut off from the others when its appends get no answer", {
   timeout: 240_000,
 }, async () => {
   const prefix = "cut";
@@ -74,7 +74,7 @@ test("a server that is cut off from the others is left when nothing is heard of 
   const leader = await cluster.streamLeader("CUT_OFFICE_LOG");
   const others = cluster.servers.map(({ name }) => name).filter((name) => name !== leader);
   onTestFinished(() => cluster.ready());
-  // To the one that leads, and back again: whoever is there when it is cut off must come away by himself.
+  // Force the client onto the stream's leader, then cut the leader off: the client must change the server by itself.
   cluster.wires.cut(between(["client"], others), "break");
   await expect.poll(() => transport.state).toBe("connected");
   await expect.poll(append).toBeDefined();

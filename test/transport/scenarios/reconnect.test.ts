@@ -22,7 +22,7 @@ async function openPull(transport: Transport, expiresMs = 30_000) {
   return { consumer, deliveries, ends, again };
 }
 
-test("kill -9 of the server ends open pulls as lost, and after its restart a new pull gets what was stored", {
+test("kill -9 of the server ends open pulls as lost, and after its restart a new pull gets the stored messages", {
   timeout: TEST_TIMEOUT_MS,
 }, async () => {
   const { server, transport, subjects, meter } = await startSwarm();
@@ -48,7 +48,9 @@ test("kill -9 of the server ends open pulls as lost, and after its restart a new
   await vi.waitFor(() => expect(deliveries.map(read)).toContain("b"), SOON);
 });
 
-test("an unacked delivery comes back after the server was killed", { timeout: TEST_TIMEOUT_MS }, async () => {
+test("an unacked message is redelivered after the server was killed", {
+  timeout: TEST_TIMEOUT_MS,
+}, async () => {
   const { server, transport, subjects } = await startSwarm();
   const { deliveries, again } = await openPull(transport);
   await transport.log("tasks").append(subjects.task(address("a")), text("a"));
@@ -58,14 +60,14 @@ test("an unacked delivery comes back after the server was killed", { timeout: TE
   await vi.waitFor(() => expect(deliveries.map(read)).toEqual(["a", "a"]), SOON);
 });
 
-test("subscriptions, requests and appends go on after the server came back", {
+test("subscriptions, requests and appends continue after the server's restart", {
   timeout: TEST_TIMEOUT_MS,
 }, async () => {
   const { server, transport, subjects } = await startSwarm();
   transport.bus.subscribe("murmur.ask.echo", (request) => request.respond(request.data));
   await server.kill();
   await vi.waitFor(() => expect(transport.state).toBe("disconnected"), SOON);
-  // Both wait for the connection within their own time.
+  // Both wait for the connection within their own timeout.
   const asked = transport.bus.request("murmur.ask.echo", text("hello"), { timeoutMs: 30_000 });
   const appended = transport
     .log("results")
@@ -75,7 +77,7 @@ test("subscriptions, requests and appends go on after the server came back", {
   expect(await appended).toMatchObject({ seq: 1 });
 });
 
-test("a tail goes on after the server came back, without a gap or a repeat", {
+test("a tail continues after the server's restart, without a gap or a repeat", {
   timeout: TEST_TIMEOUT_MS,
 }, async () => {
   const { server, transport, subjects } = await startSwarm();
@@ -92,7 +94,7 @@ test("a tail goes on after the server came back, without a gap or a repeat", {
   await vi.waitFor(() => expect(seqs).toEqual([1, 2, 3, 4]), SOON);
 });
 
-test("a request or append without a connection is unavailable when its time is over", async () => {
+test("a request or append without a connection is unavailable after its timeout", async () => {
   const { server, transport, subjects } = await startSwarm();
   await server.kill();
   await vi.waitFor(() => expect(transport.state).toBe("disconnected"), SOON);
@@ -104,7 +106,7 @@ test("a request or append without a connection is unavailable when its time is o
   await expect(append).rejects.toMatchObject({ code: "unavailable" });
 });
 
-test("a request on its way when the server dies is reported at once, not after its time", async () => {
+test("a request in flight fails at once when the server dies, not after its timeout", async () => {
   const { server, transport } = await startSwarm();
   transport.bus.subscribe("murmur.ask.silent", () => void server.kill());
   const asked = transport.bus.request("murmur.ask.silent", text(""), { timeoutMs: 10 * TEST_TIMEOUT_MS });
@@ -118,7 +120,7 @@ test("deleting consumer or stream ends a pull as gone", { timeout: TEST_TIMEOUT_
   const first = await openPull(transport);
   await manager.consumers.delete("MURMUR_TASKS", "echo-normal");
   await vi.waitFor(() => expect(first.ends).toEqual(["gone"]), SOON);
-  first.again(); // nobody answers: at once
+  first.again(); // no responders, so it ends at once
   await vi.waitFor(() => expect(first.ends).toEqual(["gone", "gone"]), SOON);
 
   const second = await openPull(transport); // created again
@@ -135,13 +137,13 @@ test("a server that hangs ends a long pull as lost after two missed heartbeats",
   process.kill(server.pid, "SIGSTOP");
   try {
     await vi.waitFor(() => expect(ends).toEqual(["lost"]), SOON);
-    await transport.close(); // does not wait for the server either
+    await transport.close(); // must not wait for the server either
   } finally {
     process.kill(server.pid, "SIGCONT");
   }
 });
 
-test("what is published during an outage is dropped, and a flush says so", {
+test("a publish during an outage is dropped, and a flush fails", {
   timeout: TEST_TIMEOUT_MS,
 }, async () => {
   const { server, transport, connect } = await startSwarm();
