@@ -28,7 +28,7 @@ export const DEFAULT_MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 export const DEFAULT_MAX_MEMORY_BYTES = 2 * 1024 * 1024 * 1024;
 /** The default variables that pass from this process to commands. Programs need them to be found and to print text. */
 export const DEFAULT_ENVIRONMENT = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR"] as const;
-/** The time between SIGTERM and SIGKILL, in which a command may clean up. */
+/** The time between SIGTERM and SIGKILL: a command may use it to clean up. */
 const KILL_GRACE_MS = 2_000;
 /** The time between checks of the memory of all running commands. One check takes a few ms. */
 const MEMORY_CHECK_INTERVAL_MS = 250;

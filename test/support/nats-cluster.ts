@@ -1,50 +1,50 @@
-// Three real nats-servers with JetStream as one cluster, whose every connection can be cut. Owns the processes and the
-// gates between them and their clients; where a stream is led is asked of the servers themselves.
+// Three real nats-servers with JetStream as one cluster. A test can cut each connection. Owns the processes, and the gates
+// between them and their clients; asks the servers themselves for the leader of a stream.
 import { setTimeout as sleep } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
 import { type Direction, Wires } from "./wires.ts";
 
-/** How long the cluster may take to find its leaders. Measured: 3–5 s, NATS' own elections. */
+/** The time limit for the cluster to elect its leaders. Measured: 3–5 s, by NATS' own elections. */
 const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 100;
-/** A server that was stopped takes connections and answers nothing. */
+/** The time limit of a request to a server: a paused server accepts connections but never answers. */
 const ASK_TIMEOUT_MS = 1_000;
-/** Nothing listens there: routes that servers learn from each other must not lead past the gates. */
+/** An address without a listener: routes that servers learn from each other must not bypass the gates. */
 const NOWHERE = "127.0.0.1:1";
 
 /** One server of a cluster. */
 export interface ClusterServer {
   readonly name: string;
-  /** `nats://127.0.0.1:<port>`: the way past the gates, for those who watch. */
+  /** `nats://127.0.0.1:<port>`: the address that bypasses the gates, for observers. */
   readonly url: string;
-  /** Runs, and is not paused. */
+  /** True when it runs and is not paused. */
   readonly isUp: boolean;
-  /** SIGKILL. The store stays. */
+  /** Kills it with SIGKILL. The store stays. */
   kill(): Promise<void>;
   /** Starts it again, after `kill`. */
   restart(): Promise<void>;
-  /** SIGSTOP. */
+  /** Pauses it with SIGSTOP. */
   pause(): void;
-  /** SIGCONT. */
+  /** Resumes it with SIGCONT. */
   resume(): void;
 }
 
 /** A running cluster. */
 export interface NatsCluster {
   readonly servers: readonly ClusterServer[];
-  /** Every wire between servers, and between servers and the clients of {@link clientUrl}, by their names. */
+  /** The connections between servers, and between servers and the clients of {@link clientUrl}, by their names. */
   readonly wires: Wires;
-  /** The URLs of all servers, as the client named `name` reaches them: over wires that can be cut. */
+  /** The URLs of all servers for the client named `name`; they lead over wires that can be cut. */
   clientUrl(name: string): Promise<string>;
-  /** The name of the server that leads a stream, as most servers see it; undefined when they see none. */
+  /** The name of the server that leads a stream, as most servers report it; undefined when they report none. */
   streamLeader(stream: string): Promise<string | undefined>;
-  /** Resolves when every copy of a stream has all that its leader has: whoever leads next misses nothing. */
+  /** Resolves when every copy of a stream has all messages of its leader, so that the next leader misses none. */
   inSync(stream: string): Promise<void>;
   /** The server of that name. */
   server(name: string): ClusterServer;
-  /** Resolves when all servers run, know each other and have elected; all cuts healed. */
+  /** Heals all cuts, starts all servers, and resolves when they know each other and have elected their leaders. */
   ready(): Promise<void>;
   /** Stops everything and removes the stores. */
   stop(): Promise<void>;
@@ -60,8 +60,9 @@ export async function startNatsCluster(): Promise<NatsCluster> {
   const portOf = (name: string, kind: "port" | "clusterPort") => running.get(name)?.[kind] ?? 1;
 
   const start = async (name: (typeof names)[number]) => {
-    const routes = [`"nats://${NOWHERE}"`]; // JetStream asks for a route, also of the one that dials nobody
-    // One of two dials: where both do, one of the connections is closed again, and for a moment the other is offline.
+    const routes = [`"nats://${NOWHERE}"`]; // JetStream requires a route, even of the server that connects to no other
+    // Only one of two servers connects to the other. If both did, they would close one of the two connections, and
+    // one server would seem offline for a moment.
     for (const to of names.slice(0, names.indexOf(name))) {
       const gate = await wires.openGate({ from: name, to }, () => portOf(to, "clusterPort"));
       routes.push(`"nats://127.0.0.1:${gate.port}"`);
@@ -93,7 +94,7 @@ cluster { name: test, listen: "127.0.0.1:-1", advertise: "${NOWHERE}", no_advert
     }
   }
 
-  /** A stream's group as each server that answers sees it; only its leader knows how far the others are. */
+  /** A stream's group as each answering server reports it. Only the leader knows how far the other copies are. */
   async function viewStream(stream: string): Promise<StreamGroup[]> {
     const views = await Promise.all(names.map((name) => askServer<JetStreamView>(name, "/jsz?streams=true")));
     return views.flatMap((view) => {
@@ -103,21 +104,21 @@ cluster { name: test, listen: "127.0.0.1:-1", advertise: "${NOWHERE}", no_advert
   }
 
   async function isReady(): Promise<boolean> {
-    const seen = await Promise.all(names.map((name) => askServer<JetStreamView>(name, "/jsz")));
-    const led = seen.map((view) => view?.meta_cluster);
-    const leaders = new Set(led.map((cluster) => cluster?.leader));
-    const follows = led.find((cluster) => cluster?.replicas !== undefined)?.replicas ?? [];
+    const views = await Promise.all(names.map((name) => askServer<JetStreamView>(name, "/jsz")));
+    const groups = views.map((view) => view?.meta_cluster);
+    const leaders = new Set(groups.map((cluster) => cluster?.leader));
+    const followers = groups.find((cluster) => cluster?.replicas !== undefined)?.replicas ?? [];
     return (
       leaders.size === 1 &&
       !leaders.has(undefined) &&
       !leaders.has("") &&
-      led.every((cluster) => cluster?.cluster_size === names.length) &&
-      follows.length === names.length - 1 &&
-      follows.every(({ current, offline }) => current === true && offline !== true)
+      groups.every((cluster) => cluster?.cluster_size === names.length) &&
+      followers.length === names.length - 1 &&
+      followers.every(({ current, offline }) => current === true && offline !== true)
     );
   }
 
-  /** Routes of the API are made later than those of the cluster: whether it answers is found out by asking it. */
+  /** The servers route API requests later than cluster messages, so this sends a request to learn whether the API answers. */
   async function answersApi(name: string): Promise<boolean> {
     try {
       const connection = await connect({ servers: get(name).url, reconnect: false, timeout: ASK_TIMEOUT_MS });
@@ -219,7 +220,7 @@ cluster { name: test, listen: "127.0.0.1:-1", advertise: "${NOWHERE}", no_advert
   }
 }
 
-/** The part of /jsz that is read. */
+/** The part of /jsz that this file reads. */
 interface JetStreamView {
   meta_cluster?: {
     leader?: string;
@@ -238,11 +239,11 @@ interface Replica {
   name: string;
   current?: boolean;
   offline?: boolean;
-  /** Entries that it has not yet. */
+  /** The number of entries that it does not have yet. */
   lag?: number;
 }
 
-/** Both directions between one server of a cluster and the others. */
+/** Both directions between one server of a cluster and each other server. */
 export function around(cluster: NatsCluster, name: string): Direction[] {
   return cluster.servers
     .filter((other) => other.name !== name)

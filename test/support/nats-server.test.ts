@@ -4,7 +4,7 @@ import { connect } from "@nats-io/transport-node";
 import { expect, test } from "vitest";
 import { startNatsServer } from "./nats-server.ts";
 
-test("a server keeps its port and its streams over kill -9 and restart, and leaves nothing after stop", async () => {
+test("a server keeps its port and its streams across kill -9 and restart, and leaves no process or directory after stop", async () => {
   const server = await startNatsServer();
   const { url, pid } = server;
   let connection = await connect({ servers: url });
@@ -26,7 +26,7 @@ test("a server keeps its port and its streams over kill -9 and restart, and leav
   expect(existsSync(server.dir)).toBe(false);
 });
 
-test("extra configuration is used", async () => {
+test("the server uses the extra configuration", async () => {
   const server = await startNatsServer({ jetstream: false, config: 'authorization { token: "t0" }' });
   await expect(connect({ servers: server.url })).rejects.toThrow(/authorization/i);
   const connection = await connect({ servers: server.url, token: "t0" });
@@ -35,7 +35,7 @@ test("extra configuration is used", async () => {
   await server.stop();
 });
 
-test("a configuration that the server refuses is reported with the server's own words", async () => {
+test("the error of a rejected configuration contains the server's own message", async () => {
   await expect(startNatsServer({ config: "no_such_option: 1" })).rejects.toThrow(/no_such_option/);
 });
 

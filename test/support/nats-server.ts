@@ -1,16 +1,16 @@
-// Real nats-server processes for tests: each with JetStream, a free port and a store of its own. Owns finding the
-// binary, readiness, and that no process outlives the test process, however that one ends.
+// Real nats-server processes for tests: each has JetStream, a free port and a store of its own. Finds the binary, waits
+// until the server is ready, and makes sure that no server outlives the test process, even when that one is killed.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { delimiter, dirname, join } from "node:path";
 
-/** The oldest nats-server that Murmur runs on. */
+/** The oldest nats-server that Murmur supports. */
 const MINIMUM_VERSION = { major: 2, minor: 12 };
-/** How long a start may take. Measured: 20–60 ms alone; seconds on a loaded machine with several suites. */
+/** The time limit of a start. Measured: 20–60 ms alone; seconds on a loaded machine with several suites. */
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 10;
-/** How often a restart is tried: while a server is down, its port may be given to a connection for a moment. */
+/** How often a restart is tried. While a server is down, the system may give its port to a connection for a moment. */
 const MAX_RESTARTS = 20;
 const RESTART_PAUSE_MS = 250;
 
@@ -19,11 +19,11 @@ export interface NatsServer {
   /** `nats://127.0.0.1:<port>`; the same after a restart. */
   readonly url: string;
   readonly port: number;
-  /** Where other servers of its cluster reach it; 0 without `cluster { listen: … }`. Another one after a restart. */
+  /** The port for the other servers of its cluster; 0 without `cluster { listen: … }`. It changes with a restart. */
   readonly clusterPort: number;
-  /** Where it answers /jsz and the like; 0 without `http: …`. Another one after a restart. */
+  /** The port for /jsz and other monitoring pages; 0 without `http: …`. It changes with a restart. */
   readonly monitorPort: number;
-  /** The process that runs now. */
+  /** The id of the running process. */
   readonly pid: number;
   /** The directory with configuration, log and JetStream store. Removed by `stop`. */
   readonly dir: string;
@@ -31,7 +31,7 @@ export interface NatsServer {
   stop(): Promise<void>;
   /** Kills it with SIGKILL and resolves when it is dead; the store stays for `restart`. */
   kill(): Promise<void>;
-  /** Starts it again on the same port and store; stops it first when it still runs. */
+  /** Starts it again on the same port and store. A running server is stopped first. */
   restart(): Promise<void>;
 }
 
@@ -40,7 +40,7 @@ export async function startNatsServer(
   options: {
     /** Text appended to the configuration, for example users or limits. */
     config?: string;
-    /** Without JetStream when false. */
+    /** False: a server without JetStream. */
     jetstream?: boolean;
     /** The binary; default {@link findNatsServer}. */
     binary?: string;
@@ -51,9 +51,9 @@ export async function startNatsServer(
   const jetstream =
     options.jetstream === false
       ? ""
-      : // Stream limits are reserved against this, so it must not depend on the free disk of the machine.
+      : // The server reserves stream limits against this size, so it must not depend on the machine's free disk.
         `jetstream { store_dir: ${JSON.stringify(join(dir, "store"))}, max_memory_store: 1GB, max_file_store: 1TB }\n`;
-  let port = -1; // the server's own word for "any free port"
+  let port = -1; // the server's value for "any free port"
   let others = { cluster: 0, monitoring: 0 };
   let running: Running | undefined;
 
@@ -119,8 +119,8 @@ export async function startNatsServer(
 }
 
 /**
- * The binary: `MURMUR_NATS_SERVER`, or `nats-server` on the path if it is at least 2.12, or the checkout's
- * `.murmur/bin/nats-server`, or `~/go/bin/nats-server`. Throws with the ways out when there is none.
+ * Finds the binary: `MURMUR_NATS_SERVER`, or the first of these that is at least 2.12: `nats-server` on the path, the
+ * checkout's `.murmur/bin/nats-server`, `~/go/bin/nats-server`. Without a binary it throws an error that names the fixes.
  */
 export function findNatsServer(): string {
   const named = process.env.MURMUR_NATS_SERVER;
@@ -146,8 +146,8 @@ function isNewEnough(binary: string): boolean {
 }
 
 /**
- * Has a process killed, and a directory removed, when this process ends: also after a SIGKILL of the test worker, where
- * no exit handler runs. The guard holds the reading end of a pipe from this process; it acts when the pipe breaks.
+ * Starts a guard that kills a process and removes a directory when this process ends, even after a SIGKILL of the test
+ * worker, when no exit handler runs. The guard holds the reading end of a pipe from this process and acts when it breaks.
  */
 export function guardProcess(pid: number, directory = ""): { dismiss(): void } {
   const script = 'read -r _; kill -9 "$0" 2>/dev/null; [ -z "$1" ] || rm -rf "$1"';
@@ -167,7 +167,7 @@ interface Running {
 }
 
 function launch(binary: string, configFile: string, logFile: string): Running {
-  const logDescriptor = openSync(logFile, "a"); // stderr also carries what is wrong with a configuration
+  const logDescriptor = openSync(logFile, "a"); // stderr also carries errors of the configuration
   const child = spawn(binary, ["-c", configFile], { stdio: ["ignore", logDescriptor, logDescriptor] });
   closeSync(logDescriptor);
   const pid = child.pid;
@@ -188,7 +188,7 @@ function launch(binary: string, configFile: string, logFile: string): Running {
   };
 }
 
-/** Waits for the ports file, which the server writes once it listens. */
+/** Waits for the ports file, which the server writes when it listens. */
 async function readPorts(server: Running, dir: string): Promise<Ports> {
   const file = join(dir, `nats-server_${server.pid}.ports`);
   const giveUpMs = Date.now() + START_TIMEOUT_MS;
@@ -212,7 +212,7 @@ interface Ports {
   monitoring: number;
 }
 
-/** The ports in a ports file, 0 for what the server does not listen on; undefined while the file is half-written. */
+/** Reads the ports of a ports file: 0 where the server does not listen; undefined while the file is incomplete. */
 function parsePorts(text: string): Ports | undefined {
   if (!text.trimEnd().endsWith("}")) return undefined;
   const urls = JSON.parse(text) as Partial<Record<keyof Ports, string[]>>;

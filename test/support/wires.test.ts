@@ -35,7 +35,7 @@ async function setup() {
 test.each([
   ["there", { from: "a", to: "b" }],
   ["back", { from: "b", to: "a" }],
-])("a wire that is held on the way %s loses nothing and goes on in order", async (_way, direction) => {
+])("a wire that is held on the way %s loses no bytes and continues in order", async (_way, direction) => {
   const { wires, open, hears } = await setup();
   const [client, late] = [open(), open()];
   client.socket.write("1");
@@ -46,7 +46,7 @@ test.each([
   const other = await setup();
   const witness = other.open();
   witness.socket.write("x");
-  await other.hears(witness, "x"); // bytes had the time to come through
+  await other.hears(witness, "x"); // bytes had enough time to arrive
   expect([client.heard, late.heard]).toEqual(["1", ""]);
   client.socket.write("3");
   wires.heal();
@@ -69,7 +69,7 @@ test("the end of a connection does not pass a held wire", async () => {
   expect(other.isClosed).toBe(false);
 });
 
-test("a broken wire ends its connections and new ones, until it is healed", async () => {
+test("a broken wire ends its connections and new connections, until it is healed", async () => {
   const { wires, open, hears } = await setup();
   const client = open();
   client.socket.write("1");

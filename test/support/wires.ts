@@ -1,39 +1,39 @@
-// A network that can be cut, for tests with real processes: TCP connections lead through gates, and each gate knows who
-// speaks to whom. Owns forwarding and cuts, per direction; knows nothing of what is said.
+// A network that can be cut, for tests with real processes: TCP connections lead through gates, and each gate knows its
+// two parties. Owns forwarding and cuts, for each direction; does not read the bytes.
 //
-// W1  A held direction delivers nothing, no end of a connection either; when it is healed, what was held goes on in
-//     order, as TCP does after a lost link.
-// W2  A broken direction ends the connections that it is part of, and new ones at once.
+// W1  A held direction delivers nothing, not even the end of a connection. After the cut is healed, it delivers the held
+//     bytes in order, as TCP does after a lost link.
+// W2  A broken direction ends its connections, and new connections at once.
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
-/** What a cut does: `hold` keeps bytes back (a lost link); `break` resets connections (a firewall, a dead host). */
+/** The kind of a cut: `hold` keeps bytes back (a lost link); `break` resets connections (a firewall, a dead host). */
 export type CutKind = "hold" | "break";
 
-/** Who speaks to whom. */
+/** One direction between two parties. */
 export interface Direction {
   readonly from: string;
   readonly to: string;
 }
 
-/** A port of 127.0.0.1 that leads to another one. */
+/** A port of 127.0.0.1 that leads to another port. */
 export interface Gate {
   readonly port: number;
 }
 
-/** One side of a connection, on its way to the other. */
+/** The bytes of a connection in one direction. */
 interface Flow extends Direction {
   readonly source: Socket;
   readonly sink: Socket;
   isEnded: boolean;
 }
 
-/** Every connection between named parties of a test. */
+/** All connections between the named parties of a test. */
 export class Wires {
   readonly #servers: Server[] = [];
   readonly #flows = new Set<Flow>();
   readonly #cuts = new Map<string, CutKind>();
 
-  /** Opens a port through which `from` reaches `to`, which listens on what `targetPort` answers at each connection. */
+  /** Opens a port that leads `from` to `to`. It calls `targetPort` at each connection for the port of `to`. */
   async openGate({ from, to }: Direction, targetPort: () => number): Promise<Gate> {
     const server = createServer({ noDelay: true, pauseOnConnect: true }, (near) => {
       const far = connect({ port: targetPort(), host: "127.0.0.1", noDelay: true });
@@ -47,13 +47,13 @@ export class Wires {
     return { port: (server.address() as AddressInfo).port };
   }
 
-  /** Cuts these directions; a direction that is cut already changes its kind. */
+  /** Cuts these directions. A direction that is already cut changes to the new kind. */
   cut(directions: readonly Direction[], kind: CutKind): void {
     for (const direction of directions) this.#cuts.set(nameOf(direction), kind);
     this.#applyCuts();
   }
 
-  /** Ends the cuts of these directions; of all without them. */
+  /** Ends the cuts of these directions; default: of all directions. */
   heal(directions?: readonly Direction[]): void {
     if (directions === undefined) this.#cuts.clear();
     else for (const direction of directions) this.#cuts.delete(nameOf(direction));

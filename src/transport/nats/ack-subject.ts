@@ -1,11 +1,12 @@
-// The reply subject of a JetStream delivery ($JS.ACK…), which carries the facts of the delivery. Used by queue.ts for
-// pulls and by follow.ts for ordered consumers.
+// Reads the reply subject of a JetStream delivery ($JS.ACK…), which carries the facts of the delivery. queue.ts uses it for
+// pulls, and follow.ts for ordered consumers.
 
 const NANOS_PER_MS = 1_000_000;
 const DOT = 0x2e;
 const ZERO = 0x30;
-/** The number tokens that are read, and the count of dots from which on a subject has the two tokens of domain and account. */
-const NUMBERS = 5;
+/** The count of number tokens in a subject. */
+const NUMBER_TOKENS = 5;
+/** A subject with at least this many dots has the two tokens for domain and account. */
 const DOTS_WITH_DOMAIN = 10;
 
 /** The facts of one delivery. All are 0 when the message has no ack subject. */
@@ -31,7 +32,7 @@ export function readAckSubject(subject: string): DeliveryFacts {
   const first = dots >= DOTS_WITH_DOMAIN ? 6 : 4;
   const numbers: [number, number, number, number, number] = [0, 0, 0, 0, 0];
   let token = 0;
-  for (let index = 0; index < subject.length && token < first + NUMBERS; index++) {
+  for (let index = 0; index < subject.length && token < first + NUMBER_TOKENS; index++) {
     const code = subject.charCodeAt(index);
     if (code === DOT) token++;
     else if (token >= first) numbers[token - first] = numbers[token - first]! * 10 + (code - ZERO);

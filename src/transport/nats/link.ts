@@ -35,8 +35,8 @@ const CLOSE_FLUSH_TIMEOUT_MS = 2_000;
 /** The time between checks for overdue long waits. Only shorter waits have a timer each: a timer for every append cost 3 % of a core. */
 const OVERDUE_INTERVAL_MS = 100;
 /**
- * After this time without an answer to appends, the link changes to another server. It is longer than the 4–9 s in which a
- * stream elects a new leader, because during an election no other server would be better.
+ * After this time without an answer to appends, the link changes to another server. It is longer than a stream's election
+ * of a new leader (4–9 s), because during an election no other server would be better.
  */
 const DEFAULT_LEAVE_AFTER_MS = 10_000;
 /** The most idle subscriptions that are kept for later pulls: more than a process opens in one turn of its event loop. */
