@@ -159,7 +159,7 @@ export interface Log {
 /** A delivery of a queued message. The receiver calls exactly one of `ack` and `nak`. */
 export interface Delivery extends Incoming {
   readonly seq: number;
-  /** 1 for the first delivery. Rises with every redelivery, whatever its reason, so it is no attempt counter. */
+  /** 1 for the first delivery. Rises with every redelivery, for any reason, so it is no attempt counter. */
   readonly deliveryCount: number;
   /** The consumer's backlog when this delivery left the server. */
   readonly pending: number;
@@ -297,7 +297,7 @@ export interface Transport {
   readonly state: ConnectionState;
   /**
    * Reconnects to another server of the cluster. Call it when this server accepts messages but is cut off from the other
-   * servers, so that nothing comes of them. Requests and pulls in flight end as they do when a connection breaks. Does
+   * servers, so that it cannot store them. Requests and pulls in flight end as they do when a connection breaks. Does
    * nothing without a connection, or without a cluster.
    */
   changeServer(): void;

@@ -17,10 +17,10 @@ async function setup() {
   const gate = await wires.openGate({ from: "a", to: "b" }, () => (server.address() as AddressInfo).port);
   const open = () => {
     const socket: Socket = connect(gate.port, "127.0.0.1");
-    const client = { socket, heard: "", isClosed: false };
+    const client = { socket, received: "", isClosed: false };
     socket.setEncoding("utf8");
     socket.on("data", (text: string) => {
-      client.heard += text;
+      client.received += text;
     });
     socket.on("error", () => undefined);
     socket.on("close", () => {
@@ -28,37 +28,38 @@ async function setup() {
     });
     return client;
   };
-  const hears = (client: { heard: string }, text: string) => expect.poll(() => client.heard).toBe(text);
-  return { wires, open, hears };
+  const expectReceived = (client: { received: string }, text: string) =>
+    expect.poll(() => client.received).toBe(text);
+  return { wires, open, expectReceived };
 }
 
 test.each([
   ["there", { from: "a", to: "b" }],
   ["back", { from: "b", to: "a" }],
 ])("a wire that is held on the way %s loses no bytes and continues in order", async (_way, direction) => {
-  const { wires, open, hears } = await setup();
+  const { wires, open, expectReceived } = await setup();
   const [client, late] = [open(), open()];
   client.socket.write("1");
-  await hears(client, "1");
+  await expectReceived(client, "1");
   wires.cut([direction], "hold");
   client.socket.write("2");
   late.socket.write("new");
   const other = await setup();
   const witness = other.open();
   witness.socket.write("x");
-  await other.hears(witness, "x"); // bytes had enough time to arrive
-  expect([client.heard, late.heard]).toEqual(["1", ""]);
+  await other.expectReceived(witness, "x"); // bytes had enough time to arrive
+  expect([client.received, late.received]).toEqual(["1", ""]);
   client.socket.write("3");
   wires.heal();
-  await hears(client, "123");
-  await hears(late, "new");
+  await expectReceived(client, "123");
+  await expectReceived(late, "new");
 });
 
 test("the end of a connection does not pass a held wire", async () => {
-  const { wires, open, hears } = await setup();
+  const { wires, open, expectReceived } = await setup();
   const client = open();
   client.socket.write("1");
-  await hears(client, "1");
+  await expectReceived(client, "1");
   wires.cut([{ from: "a", to: "b" }], "hold");
   client.socket.end();
   const other = open();
@@ -70,10 +71,10 @@ test("the end of a connection does not pass a held wire", async () => {
 });
 
 test("a broken wire ends its connections and new connections, until it is healed", async () => {
-  const { wires, open, hears } = await setup();
+  const { wires, open, expectReceived } = await setup();
   const client = open();
   client.socket.write("1");
-  await hears(client, "1");
+  await expectReceived(client, "1");
   wires.cut(between(["a"], ["b"]), "break");
   await expect.poll(() => client.isClosed).toBe(true);
   const refused = open();
@@ -81,5 +82,5 @@ test("a broken wire ends its connections and new connections, until it is healed
   wires.heal();
   const again = open();
   again.socket.write("2");
-  await hears(again, "2");
+  await expectReceived(again, "2");
 });

@@ -64,20 +64,23 @@ export function describeTransport(title: string, start: () => Promise<Implementa
     describe("bus", () => {
       test("a message reaches every subscriber of its subject and no other", async () => {
         const { bus, prefix } = await setup({ init: false });
-        const heard: string[] = [];
+        const received: string[] = [];
         for (const name of ["one", "two"])
-          bus.subscribe(`${prefix}.topic.a`, (message) => heard.push(`${name} ${read(message)}`));
-        bus.subscribe(`${prefix}.topic.b`, () => heard.push("wrong"));
+          bus.subscribe(`${prefix}.topic.a`, (message) => received.push(`${name} ${read(message)}`));
+        bus.subscribe(`${prefix}.topic.b`, () => received.push("wrong"));
         bus.publish(`${prefix}.topic.a`, text("hello"));
-        await vi.waitFor(() => expect(heard.sort()).toEqual(["one hello", "two hello"]), SOON);
+        await vi.waitFor(() => expect(received.sort()).toEqual(["one hello", "two hello"]), SOON);
       });
 
       test("messages of one sender arrive in order", async () => {
         const { bus, prefix } = await setup({ init: false });
-        const heard: number[] = [];
-        bus.subscribe(`${prefix}.topic.order`, (message) => heard.push(Number(read(message))));
+        const received: number[] = [];
+        bus.subscribe(`${prefix}.topic.order`, (message) => received.push(Number(read(message))));
         for (let index = 0; index < 500; index++) bus.publish(`${prefix}.topic.order`, text(String(index)));
-        await vi.waitFor(() => expect(heard).toEqual(Array.from({ length: 500 }, (_, index) => index)), SOON);
+        await vi.waitFor(
+          () => expect(received).toEqual(Array.from({ length: 500 }, (_, index) => index)),
+          SOON,
+        );
       });
 
       test("a star matches one token, a greater-than sign one or more", async () => {
@@ -95,29 +98,29 @@ export function describeTransport(title: string, start: () => Promise<Implementa
       test("one member of a queue group gets each message, across connections", async () => {
         const one = await setup({ init: false });
         const other = await setup({ init: false, prefix: one.prefix });
-        const heard: string[] = [];
+        const received: string[] = [];
         let members = 0;
         for (const { bus } of [one, other]) {
-          bus.subscribe(`${one.prefix}.ask`, (message) => heard.push(read(message)), { queue: "group" });
+          bus.subscribe(`${one.prefix}.ask`, (message) => received.push(read(message)), { queue: "group" });
           bus.subscribe(`${one.prefix}.ask`, () => members++);
           await bus.flush();
         }
         for (let index = 0; index < 50; index++) one.bus.publish(`${one.prefix}.ask`, text(String(index)));
         await vi.waitFor(() => expect(members).toBe(100), SOON);
-        await vi.waitFor(() => expect(new Set(heard).size).toBe(50), SOON);
-        expect(heard).toHaveLength(50);
+        await vi.waitFor(() => expect(new Set(received).size).toBe(50), SOON);
+        expect(received).toHaveLength(50);
       });
 
       test("headers are found in any case, and an absent header is undefined", async () => {
         const { bus, prefix } = await setup({ init: false });
-        const heard: Incoming[] = [];
-        bus.subscribe(`${prefix}.h`, (message) => heard.push(message));
+        const received: Incoming[] = [];
+        bus.subscribe(`${prefix}.h`, (message) => received.push(message));
         bus.publish(`${prefix}.h`, text(""), { headers: { "X-Mixed-Case": "yes", traceparent: "00-1" } });
-        await vi.waitFor(() => expect(heard).toHaveLength(1), SOON);
-        expect(heard[0]?.header("x-mixed-case")).toBe("yes");
-        expect(heard[0]?.header("X-MIXED-CASE")).toBe("yes");
-        expect(heard[0]?.header("Traceparent")).toBe("00-1");
-        expect(heard[0]?.header("missing")).toBeUndefined();
+        await vi.waitFor(() => expect(received).toHaveLength(1), SOON);
+        expect(received[0]?.header("x-mixed-case")).toBe("yes");
+        expect(received[0]?.header("X-MIXED-CASE")).toBe("yes");
+        expect(received[0]?.header("Traceparent")).toBe("00-1");
+        expect(received[0]?.header("missing")).toBeUndefined();
       });
 
       test("a header with a line break is rejected", async () => {
@@ -190,25 +193,27 @@ export function describeTransport(title: string, start: () => Promise<Implementa
 
       test("a handler that throws does not disturb other handlers", async () => {
         const { bus, prefix } = await setup({ init: false });
-        const heard: string[] = [];
+        const received: string[] = [];
         bus.subscribe(`${prefix}.x`, () => {
           throw new Error("a bug");
         });
-        bus.subscribe(`${prefix}.x`, (message) => heard.push(read(message)));
+        bus.subscribe(`${prefix}.x`, (message) => received.push(read(message)));
         bus.publish(`${prefix}.x`, text("1"));
         bus.publish(`${prefix}.x`, text("2"));
-        await vi.waitFor(() => expect(heard).toEqual(["1", "2"]), SOON);
+        await vi.waitFor(() => expect(received).toEqual(["1", "2"]), SOON);
       });
 
       test("a closed subscription gets no more messages, and closing it again is safe", async () => {
         const { bus, prefix } = await setup({ init: false });
-        const heard: string[] = [];
-        const subscription = bus.subscribe(`${prefix}.x`, (message) => heard.push(`closed ${read(message)}`));
-        bus.subscribe(`${prefix}.x`, (message) => heard.push(read(message)));
+        const received: string[] = [];
+        const subscription = bus.subscribe(`${prefix}.x`, (message) =>
+          received.push(`closed ${read(message)}`),
+        );
+        bus.subscribe(`${prefix}.x`, (message) => received.push(read(message)));
         subscription.close();
         subscription.close();
         bus.publish(`${prefix}.x`, text("1"));
-        await vi.waitFor(() => expect(heard).toEqual(["1"]), SOON);
+        await vi.waitFor(() => expect(received).toEqual(["1"]), SOON);
       });
 
       test("a message of the largest size passes; one byte more is rejected, headers included", async () => {
@@ -1140,8 +1145,8 @@ export function describeTransport(title: string, start: () => Promise<Implementa
 
       test("swarms with different prefixes do not see each other", async () => {
         const [one, other] = [await setup(), await setup()];
-        const heard: string[] = [];
-        other.bus.subscribe(other.subjects.filters.allDone, (message) => heard.push(message.subject));
+        const received: string[] = [];
+        other.bus.subscribe(other.subjects.filters.allDone, (message) => received.push(message.subject));
         await other.bus.flush();
         await one.transport.log("results").append(one.subjects.result("echo", "-", "a"), text("a"));
         await one.transport.bucket("limits").put("k", text("1"));
@@ -1149,7 +1154,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await other.transport.log("results").info()).toMatchObject({ messages: 0 });
         expect(await other.transport.bucket("limits").get("k")).toBeNull();
         await expect(other.transport.blobs.get(ref)).rejects.toThrow(withCode("not_found"));
-        expect(heard).toEqual([]);
+        expect(received).toEqual([]);
       });
 
       test("a closed transport reports its state once, and every later call is unavailable", async () => {
@@ -1172,12 +1177,12 @@ export function describeTransport(title: string, start: () => Promise<Implementa
       test("a message that was published before close still arrives", async () => {
         const one = await setup({ init: false });
         const other = await setup({ init: false, prefix: one.prefix });
-        const heard: string[] = [];
-        other.bus.subscribe(`${one.prefix}.last`, (message) => heard.push(read(message)));
+        const received: string[] = [];
+        other.bus.subscribe(`${one.prefix}.last`, (message) => received.push(read(message)));
         await other.bus.flush();
         one.bus.publish(`${one.prefix}.last`, text("words"));
         await one.transport.close();
-        await vi.waitFor(() => expect(heard).toEqual(["words"]), SOON);
+        await vi.waitFor(() => expect(received).toEqual(["words"]), SOON);
       });
 
       test("an open pull ends as lost when its connection closes", async () => {

@@ -152,9 +152,9 @@ test("the members of a queue group are picked by chance", async () => {
   const picks = [0.1, 0.9, 0.4];
   const server = new MemoryServer({ chance: { next: () => picks.shift() ?? 0 } });
   const { bus } = connectMemory({ prefix: "murmur", server });
-  const heard: string[] = [];
-  for (const name of ["a", "b"]) bus.subscribe("x", () => heard.push(name), { queue: "group" });
+  const received: string[] = [];
+  for (const name of ["a", "b"]) bus.subscribe("x", () => received.push(name), { queue: "group" });
   for (let count = 0; count < 3; count++) bus.publish("x", text(""));
   await bus.flush();
-  expect(heard).toEqual(["a", "b", "a"]);
+  expect(received).toEqual(["a", "b", "a"]);
 });

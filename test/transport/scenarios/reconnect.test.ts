@@ -148,8 +148,8 @@ test("a publish during an outage is dropped, and a flush fails", {
 }, async () => {
   const { server, transport, connect } = await startSwarm();
   const listener = await connect();
-  const heard: string[] = [];
-  listener.bus.subscribe("murmur.topic.x", (message) => heard.push(read(message)));
+  const received: string[] = [];
+  listener.bus.subscribe("murmur.topic.x", (message) => received.push(read(message)));
   await listener.bus.flush();
   await server.kill();
   await vi.waitFor(() => expect(transport.state).toBe("disconnected"), SOON);
@@ -160,7 +160,7 @@ test("a publish during an outage is dropped, and a flush fails", {
     await vi.waitFor(() => expect(each.state).toBe("connected"), SOON);
   await listener.bus.flush();
   transport.bus.publish("murmur.topic.x", text("after"));
-  await vi.waitFor(() => expect(heard).toEqual(["after"]), SOON);
+  await vi.waitFor(() => expect(received).toEqual(["after"]), SOON);
 });
 
 async function gauge(meter: { registry: { getSingleMetricAsString(name: string): Promise<string> } }) {
