@@ -47,9 +47,13 @@ export function parseReply<T>(reply: Msg, doing: string): T {
   try {
     return JSON.parse(utf8Text(reply.data)) as T;
   } catch (cause) {
-    throw new SwarmError("unavailable", `${doing}: the reply is not JSON; does JetStream answer there?`, {
-      cause,
-    });
+    throw new SwarmError(
+      "unavailable",
+      `${doing}: the reply is not JSON: check that JetStream answers there`,
+      {
+        cause,
+      },
+    );
   }
 }
 
