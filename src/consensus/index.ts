@@ -13,7 +13,7 @@
 // docs/election.md explains term, office, unknown appends and failure; docs/ballots.md strategies, votes and topologies.
 
 export { openBallot, stepBallot, wakeAtMs } from "./ballot/ballot.ts";
-export { effectsOf, reseatBallot } from "./ballot/resume.ts";
+export { effectsOf } from "./ballot/resume.ts";
 export type {
   Abstention,
   Ballot,

@@ -176,6 +176,27 @@ describe("a star", () => {
   });
 });
 
+describe("a seat whose agent is gone", () => {
+  it("passes to a substitute, who is asked the same question, and keeps its earlier answer", () => {
+    const drive = driveBallot({ seats: 3, strategy: "unanimous", onDisagreement: "debate" });
+    for (const [index, value] of ["a", "a", "b"].entries()) drive.answer(index + 1, value);
+    const question = drive.asked(3);
+    expect(
+      drive.step({ type: "reseat", substitute: { ...seatsOf(3)[2]!, agent: "other" }, atMs: 2 }),
+    ).toEqual([]);
+    const again = effectsOf(drive.ballot).find((effect) => effect.type === "ask" && effect.seat === 3);
+    expect(again).toMatchObject({ agent: "other", round: 2, question });
+    expect(drive.ballot.answers).toMatchObject([{}, {}, { seat: 3, round: 1, value: "b" }]);
+  });
+
+  it("keeps its agent once the ballot is closed", () => {
+    const drive = driveBallot({ seats: 1, strategy: "first" });
+    drive.answer(1, "a");
+    drive.step({ type: "reseat", substitute: { ...seatsOf(1)[0]!, agent: "other" }, atMs: 2 });
+    expect(drive.ballot.seats).toEqual(seatsOf(1));
+  });
+});
+
 describe("weights", () => {
   it("are those of the opening, whatever an answer says", () => {
     const seats = seatsOf(3, (seat) => ({ weight: seat === 3 ? 2 : 0.5 }));

@@ -14,7 +14,7 @@ import { tally } from "../tally/tally.ts";
 import { noQuorum, type Referral } from "../tally/types.ts";
 import { consult, disagree, endAdvice, takeHuman, takeOpinion } from "./advice.ts";
 import { holdAbstention, takeAbstention, takeAnswer } from "./answers.ts";
-import type { Ballot, BallotEffect, BallotEvent, Opening } from "./state.ts";
+import type { Ballot, BallotEffect, BallotEvent, Opening, Seat } from "./state.ts";
 import { exchangesAnswers, wavesOf } from "./topology.ts";
 import { cancel, close, NO_USAGE, pollOf, refuse, stillOpen, type Turn, update } from "./turn.ts";
 import { mayAsk, startRound, startWave } from "./waves.ts";
@@ -93,6 +93,9 @@ export function stepBallot(ballot: Ballot, event: BallotEvent): [Ballot, BallotE
         });
       }
       break;
+    case "reseat":
+      reseat(run, event.substitute);
+      break;
     case "tick":
       break;
     default:
@@ -162,6 +165,15 @@ function endRound(run: Turn): void {
   if (counted.outcome === "decided") close(run, counted, by);
   else if (counted.outcome === "ask") consult(run, counted);
   else disagree(run, counted, by);
+}
+
+/** Gives a seat to another agent. */
+function reseat(run: Turn, substitute: Seat): void {
+  const { seats, stage } = run.ballot;
+  if (stage === "closed") return;
+  const index = seats.findIndex(({ seat }) => seat === substitute.seat);
+  assert(index >= 0, `seat ${substitute.seat} is one of the ballot's`);
+  update(run, { seats: seats.with(index, substitute) });
 }
 
 /**

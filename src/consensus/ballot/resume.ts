@@ -1,8 +1,7 @@
-// What a driver needs to take a ballot over from another: what it waits for, and how a seat changes hands.
-import { assert } from "../../base/index.ts";
+// What a driver needs to take a ballot over from another: what it waits for.
 import { refer } from "../tally/advice.ts";
 import { askHumanOf, consultOf } from "./advice.ts";
-import type { Ballot, BallotEffect, Seat } from "./state.ts";
+import type { Ballot, BallotEffect } from "./state.ts";
 import { wavesOf } from "./topology.ts";
 import { pollOf } from "./turn.ts";
 import { askOf } from "./waves.ts";
@@ -26,13 +25,4 @@ export function effectsOf(ballot: Ballot): BallotEffect[] {
     default:
       return stage satisfies never;
   }
-}
-
-/** The ballot with another agent on a seat, whose agent before is gone. What that one answered in earlier rounds stays. */
-export function reseatBallot(ballot: Ballot, seat: Seat): Ballot {
-  assert(
-    ballot.seats.some((other) => other.seat === seat.seat),
-    `seat ${seat.seat} is one of the ballot's`,
-  );
-  return { ...ballot, seats: ballot.seats.map((other) => (other.seat === seat.seat ? seat : other)) };
 }

@@ -149,6 +149,8 @@ export type BallotEvent =
       readonly value?: unknown;
       readonly atMs: number;
     }
+  /** The agent of a seat is gone, and this one takes the seat over. The answers that the seat gave before stay. */
+  | { readonly type: "reseat"; readonly substitute: Seat; readonly atMs: number }
   /** Time has passed: to be sent at {@link wakeAtMs}. */
   | { readonly type: "tick"; readonly atMs: number }
   /** The ballot's task or scope was cancelled. */

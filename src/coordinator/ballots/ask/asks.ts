@@ -9,7 +9,7 @@
 //     back, and now and then.
 // A5  Nobody answers for somebody else: a result counts only when it names an agent that was asked; any other is counted.
 import { type Clock, type Logger, toIsoTime } from "../../../base/index.ts";
-import { type BallotEffect, type BallotEvent, reseatBallot, type Seat } from "../../../consensus/index.ts";
+import type { BallotEffect, BallotEvent, Seat } from "../../../consensus/index.ts";
 import {
   encode,
   LANES,
@@ -236,7 +236,7 @@ export class Asking {
     const { capability } = run.ballot;
     const substitute = findSubstitute(office.state, placement.pick, { capability, core: run.core, seat });
     if (substitute === null) throw new SwarmError("unavailable", `no other agent is there for seat ${seat}`);
-    run.core = reseatBallot(run.core, substitute);
+    this.#parts.step(run, { type: "reseat", substitute, atMs: clock.now() });
     await this.#parts.keep(run);
     const news = { seat, agent: substitute.agent, at: toIsoTime(clock.now()) };
     transport.bus.publish(subjects.event("ballot", run.id, "reseated"), encode(news));
