@@ -20,7 +20,7 @@ import type { OfficeState } from "../../state.ts";
 import { NOBODY, voterOf } from "../seats.ts";
 import type { EndedBallot } from "../state/archive.ts";
 import { type Ballots, coreOf } from "../state/ballots.ts";
-import { formOf, NO_LESSONS } from "../state/record.ts";
+import { formOf, NO_LESSONS } from "../state/lessons.ts";
 
 /** Lines of one list: open ballots, then the newest ended ones. */
 export const MAX_LINES = 500;

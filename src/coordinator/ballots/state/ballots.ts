@@ -14,7 +14,7 @@ import { type Json, MAX_SEATS, PRIORITIES, tokenSchema } from "../../../protocol
 import { type Reducer, refuse } from "../../reducer.ts";
 import { type EndedBallot, endedSchema, markSchema } from "./archive.ts";
 import { MAX_BATCH_ITEMS, MAX_WAITING } from "./bounds.ts";
-import { type Lessons, learnEnd, learnTruth, NO_LESSONS } from "./record.ts";
+import { type Lessons, learnEnd, learnTruth, NO_LESSONS } from "./lessons.ts";
 
 /** Ballots that are open or in the outbox. A host that brings one more is told to come back: its task waits in the queue. */
 export const MAX_OPEN = 4_096;

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import { inTurn, MAX_FETCHING } from "../../src/coordinator/ballots/ask/large-answers.ts";
-import type { Blobs } from "../../src/transport/index.ts";
+import { inTurn, MAX_FETCHING } from "../../../../src/coordinator/ballots/ask/large-answers.ts";
+import type { Blobs } from "../../../../src/transport/index.ts";
 
 it("fetches large answers a few at a time, and each of them, also after one that cannot be had", async () => {
   let now = 0;

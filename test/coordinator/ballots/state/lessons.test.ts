@@ -1,11 +1,11 @@
 // What the reducer of ballots learns over time, from commands as the driver writes them.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Chance, seededChance } from "../../src/base/index.ts";
-import { accuracyOf, type Ballot, effectiveVoters, openBallot } from "../../src/consensus/index.ts";
-import { viewBallot } from "../../src/coordinator/ballots/show/view.ts";
-import { reducers } from "../../src/coordinator/state.ts";
-import { ballotSchema, type Json } from "../../src/protocol/index.ts";
+import { type Chance, seededChance } from "../../../../src/base/index.ts";
+import { accuracyOf, type Ballot, effectiveVoters, openBallot } from "../../../../src/consensus/index.ts";
+import { viewBallot } from "../../../../src/coordinator/ballots/show/view.ts";
+import { reducers } from "../../../../src/coordinator/state.ts";
+import { ballotSchema, type Json } from "../../../../src/protocol/index.ts";
 
 const { ballots } = reducers;
 type State = ReturnType<typeof ballots.empty>;

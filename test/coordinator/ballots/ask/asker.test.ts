@@ -1,13 +1,13 @@
 import { expect, it, vi } from "vitest";
-import { ManualClock, silentLogger } from "../../src/base/index.ts";
-import { type BallotEvent, effectsOf, openBallot } from "../../src/consensus/index.ts";
-import { Asking } from "../../src/coordinator/ballots/ask/asks.ts";
-import { LiveBallot } from "../../src/coordinator/ballots/ask/live-ballot.ts";
-import type { AnswerBounds } from "../../src/coordinator/ballots/state/bounds.ts";
-import type { Office } from "../../src/coordinator/index.ts";
-import { ballotSchema, createSubjects, encode } from "../../src/protocol/index.ts";
-import { connectMemory, MemoryServer, type Transport } from "../../src/transport/index.ts";
-import { SOON } from "./support.ts";
+import { ManualClock, silentLogger } from "../../../../src/base/index.ts";
+import { type BallotEvent, effectsOf, openBallot } from "../../../../src/consensus/index.ts";
+import { Asking } from "../../../../src/coordinator/ballots/ask/asker.ts";
+import { LiveBallot } from "../../../../src/coordinator/ballots/ask/live-ballot.ts";
+import type { AnswerBounds } from "../../../../src/coordinator/ballots/state/bounds.ts";
+import type { Office } from "../../../../src/coordinator/index.ts";
+import { ballotSchema, createSubjects, encode } from "../../../../src/protocol/index.ts";
+import { connectMemory, MemoryServer, type Transport } from "../../../../src/transport/index.ts";
+import { SOON } from "../../support.ts";
 
 const subjects = createSubjects("murmur");
 

@@ -1,14 +1,14 @@
 // What the office learns from ballots: real agents, a real driver and log, in memory.
 import { expect, it, onTestFinished, vi } from "vitest";
-import { createHost, defineAgent } from "../../src/agent/index.ts";
-import { createMeter, newInstanceId, silentLogger } from "../../src/base/index.ts";
-import type { Ballot } from "../../src/consensus/index.ts";
-import type { OpenBallot } from "../../src/coordinator/ballots/state/ballots.ts";
-import type { BallotPage } from "../../src/coordinator/index.ts";
-import { reducers } from "../../src/coordinator/state.ts";
-import type { BallotInput, Result } from "../../src/protocol/index.ts";
-import { createTaskClient, createWorker } from "../../src/work/index.ts";
-import { SOON, setupOffice } from "./support.ts";
+import { createHost, defineAgent } from "../../../src/agent/index.ts";
+import { createMeter, newInstanceId, silentLogger } from "../../../src/base/index.ts";
+import type { Ballot } from "../../../src/consensus/index.ts";
+import type { OpenBallot } from "../../../src/coordinator/ballots/state/ballots.ts";
+import type { BallotPage } from "../../../src/coordinator/index.ts";
+import { reducers } from "../../../src/coordinator/state.ts";
+import type { BallotInput, Result } from "../../../src/protocol/index.ts";
+import { createTaskClient, createWorker } from "../../../src/work/index.ts";
+import { SOON, setupOffice } from "../support.ts";
 
 type Turn = PromiseWithResolvers<unknown>;
 /** What an agent answers when a test lets it. */

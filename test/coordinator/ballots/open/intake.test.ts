@@ -1,14 +1,14 @@
 // How ballots get into the log: bounded, once each, and not past whoever cancels them meanwhile.
 import { expect, it, vi } from "vitest";
-import { systemClock } from "../../src/base/index.ts";
-import { MAX_OPENING, Openings } from "../../src/coordinator/ballots/open/intake.ts";
-import { MAX_OPEN_BYTES } from "../../src/coordinator/ballots/state/ballots.ts";
-import type { Office } from "../../src/coordinator/index.ts";
-import { profileOf } from "../../src/coordinator/registry/profile.ts";
-import { type OfficeCommand, officeCommands } from "../../src/coordinator/state.ts";
-import { ballotSchema, createSubjects, type Json } from "../../src/protocol/index.ts";
-import { connectMemory, MemoryServer } from "../../src/transport/index.ts";
-import { makeStatus } from "./support.ts";
+import { systemClock } from "../../../../src/base/index.ts";
+import { MAX_OPENING, Openings } from "../../../../src/coordinator/ballots/open/intake.ts";
+import { MAX_OPEN_BYTES } from "../../../../src/coordinator/ballots/state/ballots.ts";
+import type { Office } from "../../../../src/coordinator/index.ts";
+import { profileOf } from "../../../../src/coordinator/registry/profile.ts";
+import { type OfficeCommand, officeCommands } from "../../../../src/coordinator/state.ts";
+import { ballotSchema, createSubjects, type Json } from "../../../../src/protocol/index.ts";
+import { connectMemory, MemoryServer } from "../../../../src/transport/index.ts";
+import { makeStatus } from "../../support.ts";
 
 /** One agent, and an office whose log takes nothing before it is told to. */
 async function setup() {

@@ -31,7 +31,7 @@ import { ANSWER_BOUNDS, type AnswerBounds } from "../state/bounds.ts";
 import { inTurn } from "./large-answers.ts";
 import { type KeptOutput, type LiveBallot, MAX_KEPT_OUTPUT_BYTES, type Question } from "./live-ballot.ts";
 import { questionTaskId } from "./messages.ts";
-import { isFromStranger, questionOf, whyNotPut } from "./questions.ts";
+import { isFromStranger, questionOf, whyNotPut } from "./question.ts";
 
 /** The pause before a question is put again that could not be, or for which nobody was there; in ms. */
 export const PUT_PAUSE_MS = 500;

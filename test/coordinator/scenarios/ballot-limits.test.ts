@@ -1,20 +1,20 @@
 // Ballots when something is short: time for all seats, the connection of the holder of the office, and room.
 import { expect, it, onTestFinished, vi } from "vitest";
-import { defineAgent } from "../../src/agent/index.ts";
-import { createMeter, newId, systemClock } from "../../src/base/index.ts";
+import { defineAgent } from "../../../src/agent/index.ts";
+import { createMeter, newId, systemClock } from "../../../src/base/index.ts";
 import {
   type BallotEnd,
   ballots,
   MAX_OPEN,
   MAX_OPEN_BYTES,
   type OpenedBallot,
-} from "../../src/coordinator/ballots/state/ballots.ts";
-import { MAX_WAITING } from "../../src/coordinator/ballots/state/bounds.ts";
-import { ballotSchema, decode, encode, type Verdict } from "../../src/protocol/index.ts";
-import type { Transport } from "../../src/transport/index.ts";
-import { createTaskClient } from "../../src/work/index.ts";
+} from "../../../src/coordinator/ballots/state/ballots.ts";
+import { MAX_WAITING } from "../../../src/coordinator/ballots/state/bounds.ts";
+import { ballotSchema, decode, encode, type Verdict } from "../../../src/protocol/index.ts";
+import type { Transport } from "../../../src/transport/index.ts";
+import { createTaskClient } from "../../../src/work/index.ts";
 import { setupBallots } from "./ballot-swarm.ts";
-import { SOON, setupOffice, startAgents } from "./support.ts";
+import { SOON, setupOffice, startAgents } from "../support.ts";
 
 const BALLOT = { seats: 5, strategy: "majority" } as const;
 const PATIENCE = { timeoutMs: 30_000 };

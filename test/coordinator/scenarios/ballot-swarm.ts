@@ -1,11 +1,11 @@
 // A swarm for tests of ballots: one coordinator, agents that say what a test tells them, and a publisher.
 import { expect, onTestFinished, vi } from "vitest";
-import { type AgentContext, createHost, defineAgent, type VotePort } from "../../src/agent/index.ts";
-import { createRollCall } from "../../src/app/agents.ts";
-import { createVotes } from "../../src/app/processes/votes.ts";
-import { createMeter, newId, newInstanceId, silentLogger } from "../../src/base/index.ts";
-import type { AnswerBounds } from "../../src/coordinator/ballots/state/bounds.ts";
-import type { BallotPage } from "../../src/coordinator/index.ts";
+import { type AgentContext, createHost, defineAgent, type VotePort } from "../../../src/agent/index.ts";
+import { createRollCall } from "../../../src/app/agents.ts";
+import { createVotes } from "../../../src/app/processes/votes.ts";
+import { createMeter, newId, newInstanceId, silentLogger } from "../../../src/base/index.ts";
+import type { AnswerBounds } from "../../../src/coordinator/ballots/state/bounds.ts";
+import type { BallotPage } from "../../../src/coordinator/index.ts";
 import {
   type BallotInput,
   createSubjects,
@@ -16,10 +16,10 @@ import {
   SwarmError,
   type Task,
   type TaskInput,
-} from "../../src/protocol/index.ts";
-import type { Transport } from "../../src/transport/index.ts";
-import { createTaskClient, createWorker } from "../../src/work/index.ts";
-import { SOON, setupOffice } from "./support.ts";
+} from "../../../src/protocol/index.ts";
+import type { Transport } from "../../../src/transport/index.ts";
+import { createTaskClient, createWorker } from "../../../src/work/index.ts";
+import { SOON, setupOffice } from "../support.ts";
 
 /** What an agent says to a task: the value for its name in the input, unless it is given a function. */
 export type Saying = (task: Task, ctx: AgentContext) => unknown;

@@ -1,11 +1,11 @@
 // Signed votes on the wire of a real server: agents that lie in every way, and what becomes of their votes.
 import { randomBytes } from "node:crypto";
 import { expect, it, onTestFinished, vi } from "vitest";
-import type { VotePort } from "../../src/agent/index.ts";
-import { hashValue, signVote, voteKeyOf } from "../../src/consensus/index.ts";
-import type { Evidence, Json, SeatQuestion, SignedVote, Task, Verdict } from "../../src/protocol/index.ts";
+import type { VotePort } from "../../../src/agent/index.ts";
+import { hashValue, signVote, voteKeyOf } from "../../../src/consensus/index.ts";
+import type { Evidence, Json, SeatQuestion, SignedVote, Task, Verdict } from "../../../src/protocol/index.ts";
 import { resultOf, setupBallots, store } from "./ballot-swarm.ts";
-import { SOON } from "./support.ts";
+import { SOON } from "../support.ts";
 
 /** A seat whose agent signs whatever the test wants. */
 type Lie = (question: SeatQuestion & { nonce: string }, sign: Sign) => SignedVote | undefined;

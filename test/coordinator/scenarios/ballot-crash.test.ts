@@ -1,12 +1,12 @@
 // The coordinator that works on a ballot is cut off before and after each thing that it does to the world; another one
 // takes the office. Whatever the point, the ballot ends with one verdict, every seat is asked once, and nothing is left.
 import { expect, it, onTestFinished, vi } from "vitest";
-import { defineAgent } from "../../src/agent/index.ts";
-import { createMeter } from "../../src/base/index.ts";
-import type { Result, TaskInput } from "../../src/protocol/index.ts";
-import type { Log, Transport } from "../../src/transport/index.ts";
-import { createTaskClient } from "../../src/work/index.ts";
-import { SOON, setupOffice, startAgents } from "./support.ts";
+import { defineAgent } from "../../../src/agent/index.ts";
+import { createMeter } from "../../../src/base/index.ts";
+import type { Result, TaskInput } from "../../../src/protocol/index.ts";
+import type { Log, Transport } from "../../../src/transport/index.ts";
+import { createTaskClient } from "../../../src/work/index.ts";
+import { SOON, setupOffice, startAgents } from "../support.ts";
 
 /** What a coordinator does to the world because of a ballot. */
 type Effect =

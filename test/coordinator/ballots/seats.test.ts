@@ -1,12 +1,12 @@
 // Who is seated while others are seated too.
 import { expect, it, vi } from "vitest";
-import { openBallot } from "../../src/consensus/index.ts";
-import { findSubstitute } from "../../src/coordinator/ballots/seats.ts";
-import { profileOf } from "../../src/coordinator/registry/profile.ts";
-import { type OfficeCommand, officeCommands } from "../../src/coordinator/state.ts";
-import { ballotSchema, encode } from "../../src/protocol/index.ts";
-import { setupBallots, type Voter } from "./ballot-swarm.ts";
-import { makeStatus, SOON } from "./support.ts";
+import { openBallot } from "../../../src/consensus/index.ts";
+import { findSubstitute } from "../../../src/coordinator/ballots/seats.ts";
+import { profileOf } from "../../../src/coordinator/registry/profile.ts";
+import { type OfficeCommand, officeCommands } from "../../../src/coordinator/state.ts";
+import { ballotSchema, encode } from "../../../src/protocol/index.ts";
+import { setupBallots, type Voter } from "../scenarios/ballot-swarm.ts";
+import { makeStatus, SOON } from "../support.ts";
 
 it("gives a seat whose agent is gone to somebody of a model that no other seat has, whoever is better", () => {
   const models = { gone: "m1", stays: "m2", better: "m2", other: "m3", plain: undefined };
