@@ -11,7 +11,7 @@ import { createMeter, silentLogger } from "../../src/base/index.ts";
 import { hashValue, signVote, voteKeyOf } from "../../src/consensus/index.ts";
 import { createSubjects, type Json, type SeatQuestion, type SignedVote } from "../../src/protocol/index.ts";
 import { createTaskClient, createWorker } from "../../src/work/index.ts";
-import { resultOf, store } from "../coordinator/scenarios/ballot-swarm.ts";
+import { resultOf, store } from "../coordinator/ballots/swarm.ts";
 import { SOON, setupOffice } from "../coordinator/support.ts";
 import { createCoordinator } from "../support/office/process.ts";
 import { setupWorld, type World } from "./support.ts";

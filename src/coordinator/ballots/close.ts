@@ -1,10 +1,12 @@
-// How a ballot ends: its result is made, decided in the log, published as the task's one result, its open questions are
-// withdrawn, and the receipt is decided. Owns that order; what the verdict says is the decider's.
+// The end of a ballot, step by step: make its result, store the decision in the control log, publish the result as the
+// task's one result, withdraw the open questions, and store the receipt in the control log. Owns the order of these steps;
+// the decider makes the verdict.
 //
-// E1  Nothing is published that is not decided in the log. Whoever holds the office next repeats what has no receipt, with
-//     the very same result; the result subject takes one message, so a repeat changes nothing.
-// E2  The receipt comes after the result is stored, or found to be stored, and its open questions are withdrawn.
-import { type Clock, type Logger, type Meter, sleep, toIsoTime } from "../../base/index.ts";
+// E1  A result is published only after the control log holds it. The next coordinator in office publishes every result that
+//     has no receipt, byte for byte; a result subject takes one message, so a repeat changes nothing.
+// E2  The receipt is stored after the result is stored, by this coordinator or another one, and the open questions are
+//     withdrawn.
+import { type Clock, type Logger, type Meter, sleep, toIsoTime, utf8Bytes } from "../../base/index.ts";
 import {
   type BallotResult,
   controlSeatOf,
@@ -36,156 +38,177 @@ import {
 import type { Transport } from "../../transport/index.ts";
 import { type ResultStore, type TaskClient, unpackStored } from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
-import type { LiveBallot } from "./ask/live-ballot.ts";
+import type { BallotQuestions, LiveBallot } from "./ask/live-ballot.ts";
 import { questionTaskId } from "./ask/messages.ts";
 import { Batch } from "./batch.ts";
-import { NOBODY, voterOf } from "./seats.ts";
+import { NO_AGENT, voterOf } from "./state/archive.ts";
 import { type BallotEnd, coreOf, type EndingBallot, type OpenBallot } from "./state/ballots.ts";
 
-/** The largest result that stands in the log itself, in bytes; a larger one is put into the blob store before. */
+/** The largest result that the control log holds itself, in bytes; a larger one goes into the blob store first. */
 const RESULT_LOG_BYTES = 16_384;
-/** What the log holds of an end besides its result, in bytes, about: in all, and for each seat. */
+/** The bytes that an end takes in the control log besides its result, about: a fixed part, and a part for each seat. */
 const END_BYTES = { head: 500, seat: 200 } as const;
 /**
- * How long agents that were told to stop have for it, in ms, before their questions are taken away: more than a broadcast and
- * an abort take, and well below the second in which everything is cancelled.
+ * The time that agents have to stop by themselves before their questions are cancelled for good, in ms: more than a broadcast
+ * and an abort take, and well below the second within which a cancelled ballot has stopped everywhere.
  */
 const STRAGGLER_GRACE_MS = 300;
-/** The pause before an end that could not be carried out is tried again, in ms. */
+/** The pause before the closer retries to carry out an end, in ms. */
 const RETRY_PAUSE_MS = 1_000;
 
-/** That a ballot's end is carried out, or that its task had been cancelled before its result was there. */
+/** A receipt: the ballot's end is carried out. */
 interface Receipt {
   readonly id: string;
+  /** The task had been cancelled before the ballot's result could be stored. */
   readonly isCancelled: boolean;
 }
 
-/** Ends ballots. */
-export interface BallotCloser {
-  /** Decides the end of a ballot (then `run.ended` resolves) and carries it out. Rejects when it could not be decided here. */
-  end(run: LiveBallot, result: BallotResult): Promise<void>;
-  /** Carries out what was decided. Resolves with the receipt, or when the office is held no more. */
-  carryOut(ending: EndingBallot, run: LiveBallot | null): Promise<void>;
+/** An end that this coordinator decided, with the parts that only it has in memory. */
+export interface DecidedEnd {
+  readonly ending: EndingBallot;
+  /** The result's bytes as they are published. */
+  readonly body: Uint8Array;
+  readonly questions: BallotQuestions;
 }
 
-/** Ends ballots while `office` is held here. */
-export function createBallotCloser(parts: {
+/** The things that the closer needs from the runner of ballots. */
+interface CloserParts {
   transport: Transport;
   subjects: Subjects;
   office: Office;
-  outcomes: ResultStore;
+  results: ResultStore;
   tasks: Pick<TaskClient, "cancelScope">;
   log: Logger;
   meter: Meter;
   audit?: Audit | undefined;
   clock: Clock;
-}): BallotCloser {
-  const { transport, subjects, office, outcomes, tasks, log, meter, audit, clock } = parts;
-  const ends = new Batch<BallotEnd>(office, (items) => ({ type: "ballots-end", ends: items }));
-  const settles = new Batch<Receipt>(office, (receipts) => {
-    const cancelled = receipts.flatMap(({ id, isCancelled }) => (isCancelled ? [id] : []));
-    const ids = receipts.map(({ id }) => id);
-    return { type: "ballots-settle", ids, ...(cancelled.length === 0 ? {} : { cancelled }) };
-  });
+}
 
-  return { end, carryOut };
+/** Ends ballots while this coordinator is in office. */
+export class BallotCloser {
+  readonly #parts: CloserParts;
+  readonly #ends: Batch<BallotEnd>;
+  readonly #receipts: Batch<Receipt>;
 
-  async function end(run: LiveBallot, ended: BallotResult): Promise<void> {
-    const { ballot } = run;
-    const result = await makeResult(run, ended);
-    const isCancelled = ended.error?.code === "cancelled";
-    const packed = await pack(result, ballot);
-    const decided: BallotEnd = {
-      id: run.id,
+  constructor(parts: CloserParts) {
+    this.#parts = parts;
+    this.#ends = new Batch(parts.office, (ends) => ({ type: "ballots-end", ends }));
+    this.#receipts = new Batch(parts.office, (receipts) => {
+      const cancelled = receipts.flatMap(({ id, isCancelled }) => (isCancelled ? [id] : []));
+      const ids = receipts.map(({ id }) => id);
+      return { type: "ballots-settle", ids, ...(cancelled.length === 0 ? {} : { cancelled }) };
+    });
+  }
+
+  /**
+   * Stores the ballot's end in the control log. Resolves with null when the control log held an end before: its coordinator
+   * carries that one out.
+   * @throws SwarmError when the control log does not take the end.
+   */
+  async decide(live: LiveBallot, closed: BallotResult): Promise<DecidedEnd | null> {
+    const { meter, audit, clock } = this.#parts;
+    const { id, ballot, core, questions } = live;
+    const result = await this.#makeResult(live, closed);
+    const isCancelled = closed.error?.code === "cancelled";
+    const packed = await this.#pack(result, ballot);
+    const end: BallotEnd = {
+      id,
       result: packed.result,
       isFailed: result.status === "failed",
-      stragglers: run.unanswered.map(({ taskId }) => taskId),
-      ended: summarise(run.core.spec, ended, clock.now()),
-      equivocators: [...new Set(accused(ended))],
+      stragglers: questions.unanswered.map(({ taskId }) => taskId),
+      ended: this.#summarise(core.spec, closed, clock.now()),
+      equivocators: [...new Set(equivocatorsOf(closed))],
     };
-    // What `known` would be: somebody else ended it first, and carries that out.
-    const bytes = packed.body.length + END_BYTES.head + END_BYTES.seat * decided.ended.seats.length;
-    if ((await ends.add(decided, bytes)) !== "ended") return;
-    run.ended.resolve();
-    for (const agent of decided.equivocators)
-      audit?.({ kind: "agent-marked", facts: { agent, ballot: run.id } });
-    const { verdict } = ended;
+    const bytes = packed.body.length + END_BYTES.head + END_BYTES.seat * end.ended.seats.length;
+    if ((await this.#ends.add(end, bytes)) !== "ended") return null;
+    for (const agent of end.equivocators) audit?.({ kind: "agent-marked", facts: { agent, ballot: id } });
+    const { verdict } = closed;
     const outcome = isCancelled ? "cancelled" : verdict.outcome;
     meter.ballots.inc({ strategy: verdict.strategy, outcome });
     meter.ballotSeconds.observe((clock.now() - ballot.openedAtMs) / 1_000);
     if (!isCancelled) meter.ballotAgreement.observe(verdict.agreement);
-    await carryOut({ ...decided, ballot }, run, packed.body);
+    return { ending: { ...end, ballot }, body: packed.body, questions };
   }
 
-  async function carryOut(
-    ending: EndingBallot,
-    run: LiveBallot | null,
-    body = encodeText(ending.result, ending.ballot.encoding),
-  ): Promise<void> {
+  /**
+   * Carries out an end that the control log holds. Resolves when the control log holds the receipt, or when this coordinator
+   * is no longer in office. `decided`: present when this coordinator decided the end.
+   */
+  async carryOut(ending: EndingBallot, decided?: DecidedEnd): Promise<void> {
+    const { transport, subjects, office, log, clock } = this.#parts;
     const { id, ballot, stragglers } = ending;
+    const body = decided?.body ?? encodeText(ending.result, ballot.encoding);
     for (let isDone = false; !isDone && office.tenure !== null; ) {
       try {
         if (stragglers.length > 0) transport.bus.publish(subjects.cancel(id, NO_SCOPE), encode({}));
-        const [stood] = await Promise.all([publish(ending, body), withdraw(ending, run)]);
-        const isCancelled = stood === "cancelled"; // whoever cancels a ballot stores its result
-        if (stood === null || isCancelled) tell(ending, isCancelled);
-        await settles.add({ id, isCancelled }, id.length); // E2
+        const [before] = await Promise.all([
+          this.#publish(ending, body),
+          this.#withdraw(ending, decided?.questions),
+        ]);
+        const isCancelled = before === "cancelled"; // a caller that cancels a ballot stores its result
+        if (before === null || isCancelled) this.#publishOutcome(ending, isCancelled);
+        await this.#receipts.add({ id, isCancelled }, id.length); // E2
         isDone = true;
       } catch (error) {
         if (office.tenure === null) return; // E1
         log.warn(
           { err: error, ballot: id, capability: ballot.capability },
-          "a ballot's end is carried out again",
+          `ballot end not carried out; retrying in ${RETRY_PAUSE_MS} ms`,
         );
         await sleep(RETRY_PAUSE_MS, { clock });
       }
     }
   }
 
-  /** Stores the result and, of a ballot that failed, its dead letter; gives the status of the result that was there before. */
-  async function publish(
-    { ballot, isFailed, ended }: EndingBallot,
-    body: Uint8Array,
-  ): Promise<ResultStatus | null> {
+  /**
+   * Stores the result and, if the ballot failed, its dead letter. Returns null, or the status of the result that was stored
+   * before.
+   */
+  async #publish({ ballot, isFailed, ended }: EndingBallot, body: Uint8Array): Promise<ResultStatus | null> {
+    const { results, subjects } = this.#parts;
     const at: TaskAddress = addressOf(ballot);
     const status = isFailed ? "failed" : ended.outcome === "cancelled" ? "cancelled" : "completed";
-    const stored = await outcomes.storeBytes(at, status, body, ballot.encoding);
-    if (stored && !isFailed) return null;
-    const standing = await outcomes.read(ballot.id);
-    if (standing?.result.status === "failed") {
-      await outcomes.bury(at, letterOf(at, subjects.task(at), standing.result, await readTask(ballot)));
+    const isStored = await results.storeBytes(at, status, body, ballot.encoding);
+    if (isStored && !isFailed) return null;
+    const stored = await results.read(ballot.id);
+    if (stored?.result.status === "failed") {
+      const task = await this.#readTask(ballot);
+      await results.bury(at, deadLetterOf(at, subjects.task(at), stored.result, task));
     }
-    return stored ? null : (standing?.result.status ?? status);
+    return isStored ? null : (stored?.result.status ?? status);
   }
 
-  /** The ballot's task as it can be handed in again. */
-  async function readTask(ballot: OpenBallot): Promise<object> {
-    const { capability, task } = ballot;
-    const { inputRef, ...fields } = JSON.parse(task) as { inputRef?: { $blob: string; bytes: number } };
+  /** Reads the ballot's task in a form that can be submitted again. */
+  async #readTask(ballot: OpenBallot): Promise<object> {
+    const { inputRef, ...fields } = JSON.parse(ballot.task) as {
+      inputRef?: { $blob: string; bytes: number };
+    };
     const { spec } = coreOf(ballot);
-    const said = { ...fields, capability, ballot: spec };
-    if (inputRef === undefined) return said;
-    return { ...said, input: decode(await transport.blobs.get(inputRef), CONTENT_TYPES.json).value };
+    const task = { ...fields, capability: ballot.capability, ballot: spec };
+    if (inputRef === undefined) return task;
+    const input = await this.#parts.transport.blobs.get(inputRef);
+    return { ...task, input: decode(input, CONTENT_TYPES.json).value };
   }
 
-  /** Sees to it that nobody works on the ballot any more. */
-  async function withdraw({ id, stragglers }: EndingBallot, run: LiveBallot | null): Promise<void> {
+  /** Waits until no agent works on the ballot; cancels its open questions for good after a grace. */
+  async #withdraw({ id, stragglers }: EndingBallot, questions: BallotQuestions | undefined): Promise<void> {
+    const { clock, tasks } = this.#parts;
     if (stragglers.length === 0) return;
-    const isOver = async () => (run === null ? await areStored(stragglers) : run.unanswered.length === 0);
+    const isOver = async () =>
+      questions === undefined ? await this.#areStored(stragglers) : questions.unanswered.length === 0;
     if (await isOver()) return;
     await new Promise<void>((resolve) => {
       const cancel = clock.after(STRAGGLER_GRACE_MS, resolve);
-      if (run === null) return;
-      run.onAnswered = () => {
-        if (run.unanswered.length > 0) return;
+      void questions?.whenAllAnswered().then(() => {
         cancel();
         resolve();
-      };
+      });
     });
     if (!(await isOver())) await tasks.cancelScope(id);
   }
 
-  async function areStored(taskIds: readonly string[]): Promise<boolean> {
+  async #areStored(taskIds: readonly string[]): Promise<boolean> {
+    const { transport, subjects } = this.#parts;
     const results = transport.log("results");
     const found = await Promise.all(
       taskIds.map((taskId) => results.last(subjects.filters.resultById(taskId))),
@@ -193,7 +216,9 @@ export function createBallotCloser(parts: {
     return found.every((stored) => stored !== null);
   }
 
-  function tell({ id, ended }: EndingBallot, isCancelled: boolean): void {
+  /** Publishes the event `decided` or `cancelled`. */
+  #publishOutcome({ id, ended }: EndingBallot, isCancelled: boolean): void {
+    const { transport, subjects, clock } = this.#parts;
     const { agreement, rounds } = ended;
     const outcome = isCancelled ? "cancelled" : ended.outcome;
     const decidedBy = isCancelled ? null : ended.decidedBy;
@@ -204,15 +229,15 @@ export function createBallotCloser(parts: {
     );
   }
 
-  async function makeResult(run: LiveBallot, { verdict, error }: BallotResult): Promise<Result> {
-    const { ballot } = run;
+  async #makeResult(live: LiveBallot, { verdict, error }: BallotResult): Promise<Result> {
+    const { ballot } = live;
     const { id, storedAtMs, openedAtMs } = ballot;
-    const nowMs = clock.now();
+    const nowMs = this.#parts.clock.now();
     const winner = verdict.seats.find(({ seat }) => seat === verdict.winner);
     return {
       taskId: id,
       status: error === undefined ? "completed" : error.code === "cancelled" ? "cancelled" : "failed",
-      ...(error === undefined ? { output: await outputOf(run, verdict) } : {}),
+      ...(error === undefined ? { output: await this.#outputOf(live, verdict) } : {}),
       ...(error === undefined ? {} : { error: { ...error, retryable: false } }),
       attempt: 1,
       agent: winner?.agent ?? "-",
@@ -221,50 +246,48 @@ export function createBallotCloser(parts: {
       queuedMs: Math.max(0, openedAtMs - storedAtMs),
       ranMs: Math.max(0, nowMs - openedAtMs),
       usage: verdict.usage,
-      verdict: { ...verdict, seats: verdict.seats.map((seat) => withTask(run.id, seat)) },
+      verdict: { ...verdict, seats: verdict.seats.map((seat) => withTask(live.id, seat)) },
     };
   }
 
-  /** A winning seat's whole output; the verdict's value when no seat gave it. */
-  async function outputOf(run: LiveBallot, verdict: Verdict): Promise<unknown> {
-    const output = await findOutput(run, verdict);
+  /** The whole output of a winning seat; the verdict's value when no seat gave that value. */
+  async #outputOf(live: LiveBallot, verdict: Verdict): Promise<unknown> {
+    const output = await this.#findOutput(live, verdict);
     if (verdict.strategy !== "bft") return output;
-    // Of a signed seat somebody else may have written a result, which did not count and must not be handed on either.
-    const reading = readAnswer(output, run.core.spec);
+    // The result that is stored for a signed seat may be a forgery, which did not count. Its output must not be passed on.
+    const reading = readAnswer(output, live.core.spec);
     const isCounted = reading.ok && canonicalJson(reading.value) === canonicalJson(verdict.value as Json);
     return isCounted ? output : verdict.value;
   }
 
-  async function findOutput(run: LiveBallot, { winner, value, seats }: Verdict): Promise<unknown> {
+  async #findOutput(live: LiveBallot, { winner, value, seats }: Verdict): Promise<unknown> {
+    const { transport, subjects } = this.#parts;
     const round = seats.find(({ seat }) => seat === winner)?.round;
     if (winner === undefined || round === undefined) return value;
-    const kept = run.outputs.get(winner);
-    if (kept?.round === round) return kept.output;
-    const capability = capabilityOfSeat(run.core.spec, winner, run.ballot.capability);
-    const taskId = questionTaskId(run.id, round, { seat: winner });
-    const stored = await transport.log("results").last(subjects.result(capability, run.id, taskId));
-    if (stored === null) return value; // it aged out while the ballot was open
+    const kept = live.questions.outputOf(winner, round);
+    if (kept !== undefined) return kept.output;
+    const capability = capabilityOfSeat(live.core.spec, winner, live.ballot.capability);
+    const taskId = questionTaskId(live.id, round, { seat: winner });
+    const stored = await transport.log("results").last(subjects.result(capability, live.id, taskId));
+    if (stored === null) return value; // the result aged out while the ballot was open
     return ((await unpackStored(stored, transport.blobs)).value as { output?: unknown }).output;
   }
 
-  /** The result as it stands in the log, itself or where it is, and the bytes of that as it is published. */
-  async function pack(
-    result: Result,
-    { encoding }: OpenBallot,
-  ): Promise<{ result: string; body: Uint8Array }> {
+  /** The text for the control log, which is the result or a reference to it; and the bytes of that text as published. */
+  async #pack(result: Result, { encoding }: OpenBallot): Promise<{ result: string; body: Uint8Array }> {
     const text = JSON.stringify(result);
     const body = encodeText(text, encoding);
     if (body.length <= RESULT_LOG_BYTES) return { result: text, body };
-    const reference = JSON.stringify(await transport.blobs.put(body));
+    const reference = JSON.stringify(await this.#parts.transport.blobs.put(body));
     return { result: reference, body: encodeText(reference, encoding) };
   }
 
-  function summarise(
+  #summarise(
     spec: BallotSpec,
     { verdict, error, arrivals }: BallotResult,
     nowMs: number,
   ): BallotEnd["ended"] {
-    const { members } = office.state.registry;
+    const { members } = this.#parts.office.state.registry;
     const { strategy, topology, outcome, decidedBy, agreement, rounds, usage } = verdict;
     const isCancelled = error?.code === "cancelled";
     const late = new Set(arrivals.slice(surelyHeardOf(spec)));
@@ -298,8 +321,9 @@ export function createBallotCloser(parts: {
 }
 
 /**
- * What the control arm said. One that abstained had its turn; one for which nobody was there did not, nor one that was heard
- * only because others disagreed: to compare it just where questions are hard would be no fair comparison.
+ * The answer of the control arm. A control seat that abstained had its turn, and counts. The field is absent when the seat
+ * had no agent, or when the ballot heard the seat only because others disagreed: comparing only the ballots on hard
+ * questions would be unfair to the single agent.
  */
 function singleOf(
   spec: BallotSpec,
@@ -313,38 +337,39 @@ function singleOf(
     return { single: { mark, agrees: single.agrees, spent: spentOf(single.usage) } };
   }
   const { agent, abstained } = seats[controlSeatOf(spec) - 1]!;
-  if (abstained === undefined || agent === NOBODY) return {};
+  if (abstained === undefined || agent === NO_AGENT) return {};
   return { single: { mark: null, agrees: false, spent: null } };
 }
 
-/** A JSON text as it is published. */
+/** A JSON text in the encoding in which it is published. */
 function encodeText(text: string, encoding: Encoding): Uint8Array {
-  return encoding === "json" ? Buffer.from(text) : encode(JSON.parse(text), encoding);
+  return encoding === "json" ? utf8Bytes(text) : encode(JSON.parse(text), encoding);
 }
 
 function spentOf({ inputTokens, outputTokens, costUsd }: BallotUsage) {
   return { tokens: inputTokens + outputTokens, costUsd };
 }
 
-/** Where the ballot's task belongs. */
-export function addressOf({ id, capability, priority, scope }: OpenBallot): TaskAddress {
+/** The address of the ballot's task. */
+function addressOf({ id, capability, priority, scope }: OpenBallot): TaskAddress {
   return { capability, priority, scope, taskId: id };
 }
 
-/** A seat of the verdict, with the task whose result has its whole output. */
+/** A seat of the verdict, with the id of the task whose result holds the seat's whole output. */
 function withTask(ballot: string, seat: Verdict["seats"][number]): Verdict["seats"][number] {
   const { round, seat: number } = seat;
   return round === undefined ? seat : { ...seat, taskId: questionTaskId(ballot, round, { seat: number }) };
 }
 
-function accused({ verdict }: BallotResult): string[] {
+/** The agents that signed two different values. */
+function equivocatorsOf({ verdict }: BallotResult): string[] {
   return (verdict.evidence ?? []).flatMap(({ kind, agent }) =>
     kind === "double" && agent !== undefined ? [agent] : [],
   );
 }
 
 /** The dead letter of a ballot that failed. */
-function letterOf(at: TaskAddress, subject: string, result: Result, task: object): DeadLetter {
+function deadLetterOf(at: TaskAddress, subject: string, result: Result, task: object): DeadLetter {
   const { taskId, capability, priority, scope } = at;
   return {
     taskId,

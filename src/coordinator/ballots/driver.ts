@@ -1,10 +1,10 @@
-// The ballots of the swarm, while this coordinator holds the office: takes them from the hosts that received their tasks,
-// puts the decider's questions to agents as placed tasks, feeds it their results, and carries out what it decides. What a
-// ballot means is the decider's (consensus/ballot.ts), what is kept of it the reducer's (ballots.ts).
+// The ballots of the swarm, while this coordinator is in office: takes ballots from the hosts that received their tasks,
+// feeds events to each ballot's decider, and carries out the effects. The runner in this file alone changes a live ballot.
+// The decider (consensus/ballot/ballot.ts) owns the rules of a ballot; the reducer (state/ballots.ts) owns the stored state.
 //
-// D1  A question is put only after the log holds the ballot, or the round, that asks it. Whoever takes the office next
-//     reads the results of all open questions, and puts those without one again, under the same task ids.
-// D2  Nothing is decided by a run that is not in the table any more: with the office all of them are forgotten.
+// D1  A question is published only after the control log holds the ballot, or the round, that asks it. The next coordinator
+//     in office reads the results of all open questions, and publishes those without a result again under the same task ids.
+// D2  A ballot that is no longer in the runner's table gets no event. When the coordinator leaves office, the table is emptied.
 import {
   type Clock,
   createService,
@@ -16,7 +16,6 @@ import {
 } from "../../base/index.ts";
 import {
   type Ballot,
-  type BallotEffect,
   type BallotEvent,
   type BallotResult,
   effectsOf,
@@ -34,36 +33,37 @@ import {
   toSwarmError,
 } from "../../protocol/index.ts";
 import type { Incoming, IncomingRequest, Subscription, Transport } from "../../transport/index.ts";
-import { createResultStore, type TaskClient } from "../../work/index.ts";
+import { createResultStore, isScopeMarked, type TaskClient } from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
 import type { OfficeAnswers } from "../office/server.ts";
 import type { Placement } from "../placement/placement.ts";
-import { Asking, PUT_PAUSE_MS } from "./ask/asker.ts";
-import { LiveBallot, type Question } from "./ask/live-ballot.ts";
+import { Asker, PUT_PAUSE_MS } from "./ask/asker.ts";
+import { BallotQuestions, type LiveBallot, type Question } from "./ask/live-ballot.ts";
 import { Batch } from "./batch.ts";
-import { wasCancelled } from "./cancelled.ts";
-import { type BallotCloser, createBallotCloser } from "./close.ts";
-import { Openings } from "./open/intake.ts";
+import { BallotCloser } from "./close.ts";
+import { BallotIntake, type NewBallot } from "./open/intake.ts";
 import { sizeOf, tooMany } from "./open/prepare.ts";
-import { News, whereIs } from "./show/reporter.ts";
 import { answerPeople } from "./show/people.ts";
+import { BallotReporter, whereReplyOf } from "./show/reporter.ts";
 import { coreOf, type OpenBallot } from "./state/ballots.ts";
 import type { AnswerBounds } from "./state/bounds.ts";
 
-/** The pause before an end that could not be decided is tried again, in ms. */
+/** The pause before the runner retries to decide the end of a ballot, in ms. */
 const END_PAUSE_MS = 500;
-/** Ballots that a new holder of the office takes up at the same time. */
-const MAX_TAKEN_UP = 32;
+/** The most ballots that a new coordinator in office resumes at the same time. */
+const MAX_RESUMING = 32;
 
-/** Ballots, as one coordinator takes part in them. */
+const TASK_CANCELLED = "the task was cancelled";
+
+/** The part of a coordinator that runs ballots. */
 export interface BallotDriver {
-  /** Start it before the office: it wants to hear of every change of its holder. */
+  /** Start it before the office, so that it learns of every change of leader. */
   readonly service: Service;
-  /** For the office's server. */
+  /** The answers to the office requests about ballots. */
   readonly answers: OfficeAnswers;
 }
 
-/** Makes a coordinator's part in ballots. */
+/** Makes the part of a coordinator that runs ballots while the coordinator is in office. */
 export function createBallots(parts: BallotParts): BallotDriver {
   return new BallotRunner(parts);
 }
@@ -75,12 +75,35 @@ interface BallotParts {
   tasks: Pick<TaskClient, "cancelScope">;
   log: Logger;
   meter: Meter;
-  /** Where refused votes are kept at once; without it only in the verdict. */
-  /** Where refused votes and answers are kept at once; without it only in the verdict. */
+  /** Records refused votes and answers at once; without it they are only in the verdict. */
   audit?: Audit | undefined;
   clock?: Clock;
-  /** How much memory answers may take; default ANSWER_BOUNDS (bounds.ts). */
+  /** Limits of the memory for answers; default ANSWER_BOUNDS (state/bounds.ts). */
   bounds?: AnswerBounds;
+}
+
+/** A live ballot as the runner holds it: only the runner writes its fields. */
+class RunningBallot implements LiveBallot {
+  readonly id: string;
+  readonly ballot: OpenBallot;
+  readonly questions: BallotQuestions;
+  core: Ballot;
+  stage: LiveBallot["stage"] = "open";
+  wakesAtMs: number | null = null;
+  cancelWake: (() => void) | undefined;
+  readonly end = Promise.withResolvers<void>();
+
+  constructor(ballot: OpenBallot, core: Ballot) {
+    this.id = ballot.id;
+    this.ballot = ballot;
+    this.core = core;
+    this.questions = new BallotQuestions(ballot, core.spec);
+    this.end.promise.catch(() => undefined); // usually no request waits for it
+  }
+
+  get whenDecided(): Promise<void> {
+    return this.end.promise;
+  }
 }
 
 class BallotRunner implements BallotDriver {
@@ -89,13 +112,13 @@ class BallotRunner implements BallotDriver {
   readonly #parts: BallotParts;
   readonly #clock: Clock;
   readonly #subjects;
-  readonly #endings: BallotCloser;
+  readonly #closer: BallotCloser;
   readonly #steps: Batch<{ id: string; core: string; bytes: number }>;
-  readonly #asking: Asking;
-  readonly #runs = new Map<string, LiveBallot>();
-  readonly #openings: Openings;
-  readonly #news: News;
-  #open: Subscription[] = [];
+  readonly #asker: Asker;
+  readonly #ballots = new Map<string, RunningBallot>();
+  readonly #intake: BallotIntake;
+  readonly #reporter: BallotReporter;
+  #subscriptions: Subscription[] = [];
   #isStopped = false;
 
   constructor(parts: BallotParts) {
@@ -104,10 +127,10 @@ class BallotRunner implements BallotDriver {
     this.#clock = parts.clock ?? systemClock;
     this.#subjects = createSubjects(transport.prefix);
     const shared = { ...parts, clock: this.#clock, subjects: this.#subjects };
-    this.#news = new News(shared);
-    this.#endings = createBallotCloser({
+    this.#reporter = new BallotReporter(shared);
+    this.#closer = new BallotCloser({
       ...shared,
-      outcomes: createResultStore({
+      results: createResultStore({
         transport,
         subjects: this.#subjects,
         meter,
@@ -115,28 +138,28 @@ class BallotRunner implements BallotDriver {
         chance: systemChance,
       }),
     });
-    this.#asking = new Asking({
+    this.#asker = new Asker({
       ...shared,
-      isLive: (run) => this.#isLive(run),
-      keep: (run) => this.#keep(run),
-      onStranger: (question, agent) => this.#news.stranger(question, agent),
-      step: (run, event) => this.#step(run, event),
+      isLive: (live) => this.#isLive(live),
+      keep: (live) => this.#keep(live),
+      onStranger: (question, agent) => this.#reporter.reportStranger(question, agent),
+      step: (live, event) => this.#feed(live, event),
     });
-    this.#openings = new Openings({
+    this.#intake = new BallotIntake({
       ...shared,
-      isFull: () => this.#asking.isFull,
-      onWait: (id, reason) => this.#news.waitsForAgents(id, reason),
-      onOpened: (...opened) => this.#onOpened(...opened),
+      isFull: () => this.#asker.isFull,
+      onWait: (id, reason) => this.#reporter.reportWaitForAgents(id, reason),
+      onOpened: (opened) => this.#onOpened(opened),
     });
     this.#steps = new Batch(office, (steps) => ({ type: "ballots-advance", steps }));
     this.answers = {
-      "ballot-open": (body) => this.#openings.open(body),
+      "ballot-open": (body) => this.#intake.open(body),
       ...answerPeople({
         office,
         clock: this.#clock,
-        findRun: (id) => this.#runs.get(id),
-        whyWaiting: (id) => this.#openings.whyWaiting(id),
-        step: (run, event) => this.#step(run, event),
+        findBallot: (id) => this.#ballots.get(id),
+        whyWaiting: (id) => this.#intake.whyWaiting(id),
+        step: (live, event) => this.#feed(live, event),
       }),
     };
     this.service = createService({
@@ -151,225 +174,255 @@ class BallotRunner implements BallotDriver {
 
   #start(): void {
     const { office, placement } = this.#parts;
-    placement.onQuestion((at) => this.#asking.takeBack(at));
+    placement.onQuestion((at) => this.#asker.takeBack(at));
     office.onTenure((tenure) => this.#onTenure(tenure !== null));
     if (office.tenure !== null) this.#onTenure(true);
   }
 
-  // Taking and leaving the office
+  // Taking and leaving office
 
   #onTenure(inOffice: boolean): void {
     this.#forgetAll();
     if (!inOffice || this.#isStopped) return;
     const { bus } = this.#parts.transport;
     const { filters } = this.#subjects;
-    this.#asking.start();
-    this.#open.push(
+    this.#asker.start();
+    this.#subscriptions.push(
       bus.subscribe(filters.allWhere, (request) => this.#onWhere(request)),
       bus.subscribe(filters.allCancels, (message) => this.#onCancel(message)),
       this.#parts.transport.onState((state) => {
         if (state === "connected") void this.#catchUp();
       }),
     );
-    void this.#takeUp();
+    void this.#resumeAll();
   }
 
   #forgetAll(): void {
-    for (const subscription of this.#open) subscription.close();
-    this.#open = [];
-    for (const run of this.#runs.values()) run.cancelWake?.(); // D2
-    this.#runs.clear();
-    this.#openings.clear();
-    this.#asking.stop();
+    for (const subscription of this.#subscriptions) subscription.close();
+    this.#subscriptions = [];
+    for (const live of this.#ballots.values()) live.cancelWake?.(); // D2
+    this.#ballots.clear();
+    this.#intake.clear();
+    this.#asker.stop();
   }
 
-  /** Goes on with what the last holder of the office left (D1). */
-  async #takeUp(): Promise<void> {
+  /** Resumes the ballots that an earlier coordinator in office opened (D1), and carries out the ends that it decided. */
+  async #resumeAll(): Promise<void> {
     const { office, log } = this.#parts;
     const { open, outbox } = office.state.ballots;
-    const runs = [...open.values()].map((ballot) => this.#begin(ballot, coreOf(ballot)));
-    for (const ending of outbox.values()) void this.#endings.carryOut(ending, null);
-    if (runs.length + outbox.size > 0)
-      log.info({ open: runs.length, ending: outbox.size }, "took ballots up");
-    for (let from = 0; from < runs.length; from += MAX_TAKEN_UP) {
-      await Promise.all(runs.slice(from, from + MAX_TAKEN_UP).map((run) => this.#resume(run)));
+    const all = [...open.values()].map((ballot) => this.#add(ballot, coreOf(ballot)));
+    for (const ending of outbox.values()) void this.#closer.carryOut(ending);
+    if (all.length + outbox.size > 0)
+      log.info({ open: all.length, ending: outbox.size }, "ballots taken over; resuming them");
+    for (let from = 0; from < all.length; from += MAX_RESUMING) {
+      await Promise.all(all.slice(from, from + MAX_RESUMING).map((live) => this.#resume(live)));
     }
   }
 
-  async #resume(run: LiveBallot): Promise<void> {
-    const { result } = run.core;
-    if (result !== undefined) return void this.#end(run, result); // closed, and not decided in the log yet
-    this.#asking.register(run, effectsOf(run.core));
-    this.#wake(run);
+  async #resume(live: RunningBallot): Promise<void> {
+    const { result } = live.core;
+    if (result !== undefined) return void this.#end(live, result); // closed, but its end is not in the control log yet
+    this.#asker.register(live, effectsOf(live.core));
+    this.#wake(live);
     try {
-      if (await wasCancelled(this.#parts.transport, run.ballot))
-        return this.#cancel(run, "the task was cancelled");
-      for (const question of run.unanswered) await this.#asking.recover(question);
+      if (await this.#wasCancelled(live)) return this.#cancel(live, TASK_CANCELLED);
+      for (const question of live.questions.unanswered) await this.#asker.recover(question);
     } catch (error) {
-      if (!this.#isLive(run)) return;
-      this.#parts.log.warn({ err: error, ballot: run.id }, "a ballot is taken up again");
+      if (!this.#isLive(live)) return;
+      this.#parts.log.warn(
+        { err: error, ballot: live.id },
+        `ballot not resumed; retrying in ${PUT_PAUSE_MS} ms`,
+      );
       this.#clock.after(PUT_PAUSE_MS, () => {
-        if (this.#isLive(run)) void this.#resume(run);
+        if (this.#isLive(live)) void this.#resume(live);
       });
     }
   }
 
-  /** Hears what was said while the connection was broken: results, and that a ballot's task was cancelled. */
+  /** Reads the results and cancellations that were published while the connection was broken. */
   async #catchUp(): Promise<void> {
-    await this.#asking.lookFor(0);
-    for (const run of [...this.#runs.values()]) {
-      if (!this.#isLive(run) || run.stage !== "open") continue;
+    await this.#asker.lookFor(0);
+    for (const live of [...this.#ballots.values()]) {
+      if (!this.#isLive(live) || live.stage !== "open") continue;
       try {
-        if (await wasCancelled(this.#parts.transport, run.ballot))
-          this.#cancel(run, "the task was cancelled");
+        if (await this.#wasCancelled(live)) this.#cancel(live, TASK_CANCELLED);
       } catch (error) {
-        this.#parts.log.info({ err: error, ballot: run.id }, "whether it was cancelled could not be seen");
+        this.#parts.log.info(
+          { err: error, ballot: live.id },
+          "ballot not checked for a cancellation; checking again at the next reconnect",
+        );
       }
     }
   }
 
-  #begin(ballot: OpenBallot, core: Ballot): LiveBallot {
-    const run = new LiveBallot(ballot, core);
-    this.#runs.set(run.id, run);
-    return run;
+  /**
+   * Whether the ballot was cancelled while this coordinator did not listen: then its scope is marked, or its task has a result.
+   * @throws SwarmError `unavailable`.
+   */
+  async #wasCancelled({ id, ballot }: LiveBallot): Promise<boolean> {
+    const { transport } = this.#parts;
+    if (await isScopeMarked(transport, ballot.scope)) return true;
+    return (await transport.log("results").last(this.#subjects.filters.resultById(id))) !== null;
   }
 
-  #isLive(run: LiveBallot): boolean {
-    return this.#runs.get(run.id) === run;
+  #add(ballot: OpenBallot, core: Ballot): RunningBallot {
+    const live = new RunningBallot(ballot, core);
+    this.#ballots.set(live.id, live);
+    return live;
   }
 
-  /** The log holds the ballot: now its agents are asked (D1). */
-  #onOpened(ballot: OpenBallot, core: Ballot, effects: BallotEffect[], cancelled: string | undefined): void {
-    if (this.#runs.has(ballot.id)) return;
-    const run = this.#begin(ballot, core);
-    this.#news.opened(run);
-    if (core.result !== undefined) return void this.#end(run, core.result);
-    const questions = this.#asking.register(run, effects);
-    if (cancelled === undefined) {
-      for (const question of questions) void this.#asking.put(question, false);
-      this.#wake(run);
-    } else this.#cancel(run, cancelled);
+  #isLive(live: LiveBallot): boolean {
+    return this.#ballots.get(live.id) === live;
+  }
+
+  /** Asks the agents of a ballot that the control log now holds (D1). */
+  #onOpened({ ballot, core, effects, cancelReason }: NewBallot): void {
+    if (this.#ballots.has(ballot.id)) return;
+    const live = this.#add(ballot, core);
+    this.#reporter.reportOpened(live);
+    if (core.result !== undefined) return void this.#end(live, core.result);
+    const questions = this.#asker.register(live, effects);
+    if (cancelReason === undefined) {
+      for (const question of questions) void this.#asker.put(question, false);
+      this.#wake(live);
+    } else this.#cancel(live, cancelReason);
   }
 
   // Deciding
 
-  /** Brings the log to where the run is. @throws SwarmError when it could not be. */
-  async #keep(run: LiveBallot): Promise<void> {
-    const core = JSON.stringify(run.core);
-    const bytes = sizeOf({ task: run.ballot.task, core });
-    const outcome = await this.#steps.add({ id: run.id, core, bytes }, bytes);
+  /** Stores the ballot's state in the control log. @throws SwarmError when the control log does not take it. */
+  async #keep(live: LiveBallot): Promise<void> {
+    const core = JSON.stringify(live.core);
+    const bytes = sizeOf({ task: live.ballot.task, core });
+    const outcome = await this.#steps.add({ id: live.id, core, bytes }, bytes);
     if (outcome === "full") throw tooMany();
   }
 
-  #step(run: LiveBallot, event: BallotEvent): void {
-    const [core, effects] = stepBallot(run.core, event);
-    run.core = core;
+  /** Takes an event for a ballot from another file; drops it when the ballot is not live any more (D2). */
+  #feed(live: LiveBallot, event: BallotEvent): void {
+    const running = this.#ballots.get(live.id);
+    if (running !== undefined && running === live) this.#step(running, event);
+  }
+
+  #step(live: RunningBallot, event: BallotEvent): void {
+    const [core, effects] = stepBallot(live.core, event);
+    live.core = core;
     for (const effect of effects) {
       switch (effect.type) {
         case "ask":
         case "consult":
-          break; // below, all together
+          break; // all of them together, below
         case "cancel":
-          if (core.stage !== "closed") this.#asking.withdraw(run, effect.asks);
+          if (core.stage !== "closed") this.#asker.withdraw(live, effect.asks);
           break;
         case "ask-human":
-          void this.#beginRound(run, []);
-          this.#news.waitsForPerson(run, effect);
+          void this.#beginRound(live, []);
+          this.#reporter.reportWaitForPerson(live, effect);
           break;
         case "evidence":
-          this.#news.evidence(run, effect.evidence);
+          this.#reporter.reportEvidence(live, effect.evidence);
           break;
         case "refuse":
           throw new SwarmError(effect.code, effect.message, { field: effect.field });
         case "close":
-          void this.#end(run, effect);
+          void this.#end(live, effect);
           return;
         default:
           effect satisfies never;
       }
     }
-    this.#wake(run);
-    const questions = this.#asking.register(run, effects);
-    if (questions.length > 0) void this.#beginRound(run, questions);
+    this.#wake(live);
+    const questions = this.#asker.register(live, effects);
+    if (questions.length > 0) void this.#beginRound(live, questions);
   }
 
-  /** Puts the questions of a new round, once the log holds it (D1). */
-  async #beginRound(run: LiveBallot, questions: readonly Question[]): Promise<void> {
+  /** Publishes the questions of a new round once the control log holds the round (D1). */
+  async #beginRound(live: RunningBallot, questions: readonly Question[]): Promise<void> {
     try {
-      await this.#keep(run);
+      await this.#keep(live);
     } catch (error) {
-      if (!this.#isLive(run) || run.stage !== "open") return;
-      this.#parts.log.info({ err: error, ballot: run.id }, "a round is begun again");
+      if (!this.#isLive(live) || live.stage !== "open") return;
+      this.#parts.log.info(
+        { err: error, ballot: live.id },
+        `ballot round not stored; retrying in ${PUT_PAUSE_MS} ms`,
+      );
       this.#clock.after(PUT_PAUSE_MS, () => {
-        if (this.#isLive(run) && run.stage === "open") void this.#beginRound(run, questions);
+        if (this.#isLive(live) && live.stage === "open") void this.#beginRound(live, questions);
       });
       return;
     }
-    if (questions.length > 0) this.#news.round(run, questions.length);
+    if (questions.length > 0) this.#reporter.reportRound(live, questions.length);
     for (const question of questions) {
-      if (this.#asking.isOpen(question)) void this.#asking.put(question, false);
+      if (this.#asker.isOpen(question)) void this.#asker.put(question, false);
     }
   }
 
-  /** Ends the ballot; what cannot be decided now is tried again, because nothing else would. */
-  async #end(run: LiveBallot, result: BallotResult): Promise<void> {
-    run.stage = "ending";
-    run.cancelWake?.();
+  /** Ends the ballot. Retries while the control log does not take the decision, because no other event would end the ballot. */
+  async #end(live: RunningBallot, result: BallotResult): Promise<void> {
+    live.stage = "ending";
+    live.cancelWake?.();
     try {
-      await this.#endings.end(run, result);
+      const decided = await this.#closer.decide(live, result);
+      if (decided !== null) {
+        live.end.resolve();
+        await this.#closer.carryOut(decided.ending, decided);
+      }
     } catch (error) {
-      run.ended.reject(toSwarmError(error));
-      if (!this.#isLive(run)) return; // the next holder of the office decides it
-      this.#parts.log.warn({ err: error, ballot: run.id }, "a ballot's end is decided again");
+      live.end.reject(toSwarmError(error));
+      if (!this.#isLive(live)) return; // the next coordinator in office decides it
+      this.#parts.log.warn(
+        { err: error, ballot: live.id },
+        `ballot end not decided; retrying in ${END_PAUSE_MS} ms`,
+      );
       this.#clock.after(END_PAUSE_MS, () => {
-        if (this.#isLive(run)) void this.#end(run, result);
+        if (this.#isLive(live)) void this.#end(live, result);
       });
       return;
     }
-    if (!this.#isLive(run)) return;
-    this.#runs.delete(run.id);
-    this.#asking.forget(run);
+    if (!this.#isLive(live)) return;
+    this.#ballots.delete(live.id);
+    this.#asker.forget(live);
   }
 
-  #cancel(run: LiveBallot, reason: string): void {
-    if (run.stage === "open") this.#step(run, { type: "cancel", reason, atMs: this.#clock.now() });
+  #cancel(live: RunningBallot, reason: string): void {
+    if (live.stage === "open") this.#step(live, { type: "cancel", reason, atMs: this.#clock.now() });
   }
 
-  /** Gives the decider its time. */
-  #wake(run: LiveBallot): void {
-    const atMs = wakeAtMs(run.core);
-    if (atMs === run.wakesAtMs || atMs === null) return;
-    run.cancelWake?.();
-    run.wakesAtMs = atMs;
-    run.cancelWake = this.#clock.after(atMs - this.#clock.now(), () => {
-      run.wakesAtMs = null;
-      if (this.#isLive(run) && run.stage === "open")
-        this.#step(run, { type: "tick", atMs: this.#clock.now() });
+  /** Sets the timer for the decider's next tick. */
+  #wake(live: RunningBallot): void {
+    const atMs = wakeAtMs(live.core);
+    if (atMs === live.wakesAtMs || atMs === null) return;
+    live.cancelWake?.();
+    live.wakesAtMs = atMs;
+    live.cancelWake = this.#clock.after(atMs - this.#clock.now(), () => {
+      live.wakesAtMs = null;
+      if (this.#isLive(live) && live.stage === "open")
+        this.#step(live, { type: "tick", atMs: this.#clock.now() });
     });
   }
 
-  // What others ask and tell
+  // Requests and cancellations from others
 
   #onWhere(request: IncomingRequest): void {
-    const run = this.#runs.get(lastToken(request.subject));
-    if (run === undefined) return;
-    request.respond(encode(whereIs(run)), { [HEADERS.contentType]: "application/json" });
+    const live = this.#ballots.get(lastToken(request.subject));
+    if (live === undefined) return;
+    request.respond(encode(whereReplyOf(live)), { [HEADERS.contentType]: "application/json" });
   }
 
   #onCancel(message: Incoming): void {
     const [scope, taskId] = message.subject.split(".").slice(-2) as [string, string];
     if (taskId !== NO_SCOPE) {
-      const run = this.#runs.get(taskId);
-      if (run !== undefined) this.#cancel(run, "the task was cancelled");
-      else this.#openings.cancel(scope, taskId, "the task was cancelled");
+      const live = this.#ballots.get(taskId);
+      if (live !== undefined) this.#cancel(live, TASK_CANCELLED);
+      else this.#intake.cancel(scope, taskId, TASK_CANCELLED);
       return;
     }
     if (scope === NO_SCOPE) return;
     const reason = `the scope ${scope} was cancelled`;
-    // The stragglers of a ballot are cancelled by its own id, and no ballot is on its way under that.
-    if (!this.#runs.has(scope)) this.#openings.cancel(scope, NO_SCOPE, reason);
-    for (const run of [...this.#runs.values()]) {
-      if (run.ballot.scope === scope) this.#cancel(run, reason);
+    // A closing ballot cancels its open questions under its own id as the scope. No ballot is opened in such a scope.
+    if (!this.#ballots.has(scope)) this.#intake.cancel(scope, NO_SCOPE, reason);
+    for (const live of [...this.#ballots.values()]) {
+      if (live.ballot.scope === scope) this.#cancel(live, reason);
     }
   }
 }

@@ -1,5 +1,5 @@
-// Who sits in a ballot: distinct agents from the registry, what each weighs, and what they are worth together. Owns the
-// rules of diversity; which of the fitting agents are best is the placement's.
+// The seats of a ballot: finds distinct agents in the registry, and computes the weight of each and the number of
+// independent voters that they are worth together. Owns the rules of diversity; placement ranks the agents that fit.
 import {
   type Ballot,
   EMPTY_RECORD,
@@ -13,16 +13,9 @@ import { type BallotSpec, capabilityOfSeat } from "../../protocol/index.ts";
 import type { Placing } from "../placement/driver.ts";
 import type { Profile } from "../registry/profile.ts";
 import type { OfficeState } from "../state.ts";
+import { voterOf } from "./state/archive.ts";
 
-/** Stands for the agent of a seat for which nobody was found. */
-export const NOBODY = "-";
-
-/** What stays of an agent when its process restarts: its role and its model. */
-export function voterOf({ role, model }: Pick<Profile, "role" | "model">): string {
-  return model === undefined ? role : `${role}/${model}`;
-}
-
-/** The seats that could be filled, by number; fewer than asked for when there are not enough agents that fit. */
+/** Finds agents for the seats of a ballot, in order of the seats' numbers. Returns fewer seats when too few agents fit. */
 export function findSeats(
   state: OfficeState,
   pick: Placing["pick"],
@@ -33,11 +26,11 @@ export function findSeats(
   if (spec.panel !== undefined) {
     return findPanel(state, pick, wanted).map(([seat, profile]) => seatOf(profile, seat, record));
   }
-  const chosen = pickFitting(state, pick, { ...wanted, count: spec.seats, taken: new Set() });
-  return chosen.map((profile, index) => seatOf(profile, index + 1, record));
+  const fitting = pickFitting(state, pick, { ...wanted, count: spec.seats, taken: new Set() });
+  return fitting.map((profile, index) => seatOf(profile, index + 1, record));
 }
 
-/** The agents of a panel, seat by seat: each offers what its seat asks for, and shares nothing that it must not. */
+/** Finds the agents of a panel, seat by seat: each offers its seat's capability, and differs from the others as `diversity` asks. */
 function findPanel(
   state: OfficeState,
   pick: Placing["pick"],
@@ -52,13 +45,13 @@ function findPanel(
     if (profile === undefined) continue;
     found.push([seat, profile]);
     if (spec.diversity !== "none") taken.add(profile.id);
-    if (spec.diversity === "model") for (const id of likeOf(state, modelOf(profile))) taken.add(id);
+    if (spec.diversity === "model") for (const id of idsWithModel(state, modelOf(profile))) taken.add(id);
   }
   return found;
 }
 
-/** The agents whose answers come from this model. */
-function likeOf(state: OfficeState, model: string): string[] {
+/** The ids of all agents whose answers come from this model. */
+function idsWithModel(state: OfficeState, model: string): string[] {
   return [...state.registry.members.values()]
     .filter((member) => modelOf(member.profile) === model)
     .map((member) => member.profile.id);
@@ -68,7 +61,7 @@ function modelOf(profile: Profile): string {
   return profile.model ?? voterOf(profile);
 }
 
-/** Another agent for a seat whose agent is gone; null when nobody fits. */
+/** Finds another agent for a seat whose agent is gone; null when no agent fits. */
 export function findSubstitute(
   state: OfficeState,
   pick: Placing["pick"],
@@ -83,14 +76,14 @@ export function findSubstitute(
     for (const other of seats.filter((each) => each.seat !== seat)) {
       const { profile } = state.registry.members.get(other.agent) ?? {};
       const model = profile === undefined ? other.model : modelOf(profile);
-      if (model !== undefined) for (const id of likeOf(state, model)) taken.add(id);
+      if (model !== undefined) for (const id of idsWithModel(state, model)) taken.add(id);
     }
   }
   const [profile] = pickFitting(state, pick, { capability, spec, count: 1, taken });
   return profile === undefined ? null : seatOf(profile, seat, recordOf(state, ofTask));
 }
 
-/** What the seats are worth as independent voters; null while too little is known of them. */
+/** The number of independent voters that the seats are worth; null while the record of these voters is too short. */
 export function worthOf(state: OfficeState, capability: string, seats: readonly Seat[]): number | null {
   const voters = seats.flatMap(({ agent }) => {
     const member = state.registry.members.get(agent);

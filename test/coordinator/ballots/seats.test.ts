@@ -5,8 +5,8 @@ import { findSubstitute } from "../../../src/coordinator/ballots/seats.ts";
 import { profileOf } from "../../../src/coordinator/registry/profile.ts";
 import { type OfficeCommand, officeCommands } from "../../../src/coordinator/state.ts";
 import { ballotSchema, encode } from "../../../src/protocol/index.ts";
-import { setupBallots, type Voter } from "../scenarios/ballot-swarm.ts";
 import { makeStatus, SOON } from "../support.ts";
+import { setupBallots, type Voter } from "./swarm.ts";
 
 it("gives a seat whose agent is gone to somebody of a model that no other seat has, whoever is better", () => {
   const models = { gone: "m1", stays: "m2", better: "m2", other: "m3", plain: undefined };

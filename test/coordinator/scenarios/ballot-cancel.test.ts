@@ -1,7 +1,7 @@
 // Ballots that are cancelled while the office changes hands, or is held by nobody.
 import { expect, it, vi } from "vitest";
 import { decode, type Result } from "../../../src/protocol/index.ts";
-import { resultOf, setupBallots, store, type Voter } from "./ballot-swarm.ts";
+import { resultOf, setupBallots, store, type Voter } from "../ballots/swarm.ts";
 import { SOON } from "../support.ts";
 
 /** A ballot whose three seats think until they are told what to say, or to stop. */

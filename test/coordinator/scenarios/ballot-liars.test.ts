@@ -4,7 +4,7 @@ import { expect, it, onTestFinished, vi } from "vitest";
 import type { VotePort } from "../../../src/agent/index.ts";
 import { hashValue, signVote, voteKeyOf } from "../../../src/consensus/index.ts";
 import type { Evidence, Json, SeatQuestion, SignedVote, Task, Verdict } from "../../../src/protocol/index.ts";
-import { resultOf, setupBallots, store } from "./ballot-swarm.ts";
+import { resultOf, setupBallots, store } from "../ballots/swarm.ts";
 import { SOON } from "../support.ts";
 
 /** A seat whose agent signs whatever the test wants. */

@@ -13,7 +13,7 @@ import { MAX_WAITING } from "../../../src/coordinator/ballots/state/bounds.ts";
 import { ballotSchema, decode, encode, type Verdict } from "../../../src/protocol/index.ts";
 import type { Transport } from "../../../src/transport/index.ts";
 import { createTaskClient } from "../../../src/work/index.ts";
-import { setupBallots } from "./ballot-swarm.ts";
+import { setupBallots } from "../ballots/swarm.ts";
 import { SOON, setupOffice, startAgents } from "../support.ts";
 
 const BALLOT = { seats: 5, strategy: "majority" } as const;

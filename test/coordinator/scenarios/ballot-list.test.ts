@@ -1,7 +1,7 @@
 // How ballots look in the list of tasks, and what operators count.
 import { expect, it, vi } from "vitest";
 import type { ListOptions } from "../../../src/work/index.ts";
-import { setupBallots } from "./ballot-swarm.ts";
+import { setupBallots } from "../ballots/swarm.ts";
 import { SOON } from "../support.ts";
 
 it("is one line, open and ended, and its seats are shown to whoever asks for them", async () => {

@@ -1,7 +1,7 @@
 // Ballots from hand-in to verdict: real agents, hosts and office, over the transport in memory.
 import { expect, it, onTestFinished, vi } from "vitest";
 import { type BallotInput, encode, type SeatQuestion, type Task } from "../../../src/protocol/index.ts";
-import { resultOf, setupBallots, store, type Voter } from "./ballot-swarm.ts";
+import { resultOf, setupBallots, store, type Voter } from "../ballots/swarm.ts";
 import { SOON } from "../support.ts";
 
 const NAMES = ["a", "b", "c", "d", "e", "f", "g"];

@@ -1,13 +1,14 @@
-// A ballot's questions on the wire: publishes them as placed tasks, hears their results, and finds another agent for a seat
-// whose agent is gone. Owns the table of open questions; what an answer means is the decider's business.
+// The questions of all open ballots on the wire: publishes them as placed tasks, receives their results, and finds another
+// agent for a seat whose agent is gone. Owns the table of open questions; the decider judges the answers.
 //
-// A1  A question is published under an id made of ballot, round and seat: put twice, it is answered once.
-// A2  Results are heard where the server announces stored ones, on the lanes of scoped tasks: one subscription a lane for
-//     all ballots. Of `bft` ballots the writes themselves are heard too, because a second vote is refused and never stored.
-// A3  A question is answered once: by its result, or by an abstention in its name.
-// A4  An announcement may be lost, and the result is stored all the same: what is open is looked for when the connection is
-//     back, and now and then.
-// A5  Nobody answers for somebody else: a result counts only when it names an agent that was asked; any other is counted.
+// A1  A question's task id is made of ballot, round and seat. If two coordinators publish it, it still gets one result.
+// A2  The asker hears the server's announcements of stored results: one subscription for each lane of scoped tasks serves
+//     all ballots. For `bft` ballots it also hears the writes themselves, because the server rejects a seat's second vote
+//     and never announces it.
+// A3  A question gets one answer: its result, or an abstention that the asker records for it.
+// A4  An announcement may be lost although the result is stored. So the asker looks for the results of open questions when
+//     the connection is back, and every 30 s.
+// A5  A result counts only if it names an agent that got the question. Any other result is an abstention, and is reported.
 import { type Clock, type Logger, toIsoTime } from "../../../base/index.ts";
 import type { BallotEffect, BallotEvent, Seat } from "../../../consensus/index.ts";
 import {
@@ -28,23 +29,23 @@ import type { Office } from "../../office/office.ts";
 import type { Placement } from "../../placement/placement.ts";
 import { findSubstitute } from "../seats.ts";
 import { ANSWER_BOUNDS, type AnswerBounds } from "../state/bounds.ts";
-import { inTurn } from "./large-answers.ts";
+import { limitFetches } from "./large-answers.ts";
 import { type KeptOutput, type LiveBallot, MAX_KEPT_OUTPUT_BYTES, type Question } from "./live-ballot.ts";
 import { questionTaskId } from "./messages.ts";
 import { isFromStranger, questionOf, whyNotPut } from "./question.ts";
 
-/** The pause before a question is put again that could not be, or for which nobody was there; in ms. */
+/** The pause before the asker retries a question that it could not publish, or for which it found no agent; in ms. */
 export const PUT_PAUSE_MS = 500;
 
-/** How long a question may be open before its result is looked for in the stream, and again, in ms (A4). */
+/** The time that a question is open before the asker looks for its result in the stream, and between two looks; in ms (A4). */
 const LOOK_AFTER_MS = 30_000;
-/** How often it is seen whether there are such, in ms. */
+/** The pause between two searches for questions that are due for a look, in ms. */
 const LOOK_INTERVAL_MS = 1_000;
-/** Reads of results that are on their way at the same time. */
+/** The most reads of results that run at the same time. */
 const MAX_LOOKS = 128;
 
-/** What asking needs of whoever runs ballots. */
-export interface AskingParts {
+/** The things that the asker needs from the runner of ballots. */
+export interface AskerParts {
   transport: Transport;
   subjects: Subjects;
   office: Office;
@@ -53,100 +54,104 @@ export interface AskingParts {
   log: Logger;
   /** Default {@link ANSWER_BOUNDS}. */
   bounds?: AnswerBounds | undefined;
-  /** Whether the run is still worked on. */
-  isLive(run: LiveBallot): boolean;
-  /** Brings the log to where the run is. */
-  keep(run: LiveBallot): Promise<void>;
-  /** Somebody who was not asked wrote the result of a question. */
+  /** Whether this coordinator still works on the ballot. */
+  isLive(live: LiveBallot): boolean;
+  /** Stores the ballot's state in the control log. */
+  keep(live: LiveBallot): Promise<void>;
+  /** Called when an agent that did not get the question wrote its result. */
   onStranger(question: Question, agent: string): void;
-  /** Something happened to the run. */
-  step(run: LiveBallot, event: BallotEvent): void;
+  /** Feeds an event to the ballot's decider. */
+  step(live: LiveBallot, event: BallotEvent): void;
 }
 
-/** The open questions of one holder of the office. */
-export class Asking {
-  readonly #parts: AskingParts;
+/** The open questions of the coordinator in office. */
+export class Asker {
+  readonly #parts: AskerParts;
   readonly #bounds: AnswerBounds;
   readonly #blobs: Blobs;
-  /** By task id; who was looked for least recently comes first. */
+  /** By task id, ordered by the time of the last look: the question that waits longest for one comes first. */
   readonly #questions = new Map<string, Question>();
-  #open: Subscription[] = [];
+  /** Subscriptions to the announcements of results. */
+  #announcements: Subscription[] = [];
   /** Bytes of answers in memory, about. */
   #heldBytes = 0;
   #cancelLook: (() => void) | undefined;
-  /** What listens to the writes of signed votes, by ballot. */
+  /** Subscriptions to the writes of signed votes, by ballot. */
   readonly #writes = new Map<string, Subscription>();
 
-  constructor(parts: AskingParts) {
+  constructor(parts: AskerParts) {
     this.#parts = parts;
     this.#bounds = parts.bounds ?? ANSWER_BOUNDS;
-    this.#blobs = inTurn(parts.transport.blobs);
+    this.#blobs = limitFetches(parts.transport.blobs);
   }
 
-  /** Begins to hear results. */
+  /** Subscribes to the announcements of results, and begins to look for lost ones. */
   start(): void {
     const { transport, subjects } = this.#parts;
     for (const lane of LANES) {
       const filter = subjects.filters.doneInLane(lane);
-      this.#open.push(transport.bus.subscribe(filter, (message) => this.#onDone(message))); // A2
+      this.#announcements.push(transport.bus.subscribe(filter, (message) => this.#onDone(message))); // A2
     }
     this.#lookLater();
   }
 
-  /** Hears and knows nothing any more. */
+  /** Closes all subscriptions and forgets all questions. */
   stop(): void {
-    for (const subscription of [...this.#open, ...this.#writes.values()]) subscription.close();
-    this.#open = [];
+    for (const subscription of [...this.#announcements, ...this.#writes.values()]) subscription.close();
+    this.#announcements = [];
     this.#cancelLook?.();
     this.#writes.clear();
     this.#questions.clear();
     this.#heldBytes = 0;
   }
 
-  /** Whether open ballots hold so many answers that another one should wait. */
+  /** Whether the answers of open ballots take so much memory that no further ballot should be opened. */
   get isFull(): boolean {
     return this.#heldBytes > this.#bounds.heldBytes;
   }
 
   /** Forgets the questions of a ballot that has ended. */
-  forget(run: LiveBallot): void {
-    for (const taskId of run.questions.keys()) {
+  forget(live: LiveBallot): void {
+    for (const taskId of live.questions.taskIds) {
       this.#questions.delete(taskId);
       this.#parts.placement.seats.leave(taskId);
     }
-    this.#heldBytes -= run.heldBytes;
-    this.#writes.get(run.id)?.close();
-    this.#writes.delete(run.id);
+    this.#heldBytes -= live.questions.heldBytes;
+    this.#writes.get(live.id)?.close();
+    this.#writes.delete(live.id);
   }
 
-  /** Takes up what the decider asks. From here on results are heard, whoever put the question. */
-  register(run: LiveBallot, effects: readonly BallotEffect[]): Question[] {
+  /** Registers the decider's questions and returns them. From now on their results count, even if another coordinator asked. */
+  register(live: LiveBallot, effects: readonly BallotEffect[]): Question[] {
     const { subjects, clock } = this.#parts;
-    const asAsked = { subjects, nowMs: clock.now() };
-    const questions = effects.flatMap((effect) => questionOf(run, effect, asAsked) ?? []);
+    const registered = { subjects, nowMs: clock.now() };
+    const questions = effects.flatMap((effect) => questionOf(live, effect, registered) ?? []);
     for (const question of questions) {
-      run.questions.set(question.taskId, question);
+      live.questions.add(question);
       this.#questions.set(question.taskId, question);
     }
-    if (run.core.spec.strategy === "bft" && !this.#writes.has(run.id)) {
+    if (live.core.spec.strategy === "bft" && !this.#writes.has(live.id)) {
       const { transport } = this.#parts;
-      const filter = subjects.filters.resultsInLane(laneOf(run.id));
+      const filter = subjects.filters.resultsInLane(laneOf(live.id));
       this.#writes.set(
-        run.id,
+        live.id,
         transport.bus.subscribe(filter, (message) => this.#onWrite(message)),
       );
     }
     return questions;
   }
 
-  // Putting questions
+  // Publishing questions
 
-  /** Publishes a question to its agent; again and again until it is stored, answered, or of no use any more. */
+  /** Publishes a question to its agent. Retries until the question is stored, answered, or needs no answer any more. */
   async put(question: Question, isAgain: boolean): Promise<void> {
-    const { run } = question;
+    const { live, taskId } = question;
     const whyNot = whyNotPut(question);
     if (whyNot !== undefined) {
-      this.#parts.log.error({ alert: "topology", taskId: question.taskId, whyNot }, "a question is not put");
+      this.#parts.log.error(
+        { alert: "topology", taskId, whyNot },
+        "ballot question breaks the topology; not asked, the seat abstains",
+      );
       return this.#abstain(question, `was not asked: ${whyNot}`);
     }
     try {
@@ -154,39 +159,44 @@ export class Asking {
       if (place === "gone") return void this.#putElsewhere(question);
       question.place = place;
       question.asked.add(place.agent);
-      this.#parts.placement.seats.take(question.taskId, place.agent);
+      this.#parts.placement.seats.take(taskId, place.agent);
       const nowMs = this.#parts.clock.now();
-      const { to, capability, taskId } = question;
-      const what = "seat" in to ? `seat ${to.seat} of ${run.core.seats.length}` : to.role;
+      const { to, capability } = question;
+      const addressee = "seat" in to ? `seat ${to.seat} of ${live.core.seats.length}` : to.role;
+      const { form } = live.questions;
       await this.#parts.transport
         .log("tasks")
         .append(
-          this.#parts.subjects.placed({ ...place, scope: run.id, taskId }),
-          run.form.body(capability, question.body, question.endsAtMs - nowMs),
+          this.#parts.subjects.placed({ ...place, scope: live.id, taskId }),
+          form.body(capability, question.body, question.endsAtMs - nowMs),
           {
-            headers: run.form.headers(capability, { ...place, what, placedAt: toIsoTime(nowMs), isAgain }),
+            headers: form.headers(capability, { ...place, addressee, placedAt: toIsoTime(nowMs), isAgain }),
             messageId: `${taskId}.${place.agent}`, // A1
           },
         );
     } catch (error) {
-      const told = toSwarmError(error);
-      if (told.code === "conflict" || !this.isOpen(question)) return; // it is there already
-      if (!told.retryable) return this.#abstain(question, `${told.code}: ${told.message}`);
-      this.#parts.log.info({ err: told, taskId: question.taskId }, "a question is put again");
-      this.#parts.clock.after(told.retryAfterMs ?? PUT_PAUSE_MS, () => {
+      const failure = toSwarmError(error);
+      if (failure.code === "conflict" || !this.isOpen(question)) return; // conflict: the stream holds it already
+      if (!failure.retryable) return this.#abstain(question, `${failure.code}: ${failure.message}`);
+      const pauseMs = failure.retryAfterMs ?? PUT_PAUSE_MS;
+      this.#parts.log.info(
+        { err: failure, taskId },
+        `ballot question not published; retrying in ${pauseMs} ms`,
+      );
+      this.#parts.clock.after(pauseMs, () => {
         if (this.isOpen(question)) void this.put(question, true);
       });
     }
   }
 
-  /** Whether somebody still waits for the answer. */
-  isOpen({ run, isAnswered, endsAtMs }: Question): boolean {
+  /** Whether the ballot still waits for the answer. */
+  isOpen({ live, isAnswered, endsAtMs }: Question): boolean {
     const { isLive, clock } = this.#parts;
-    return isLive(run) && run.stage === "open" && !isAnswered && clock.now() < endsAtMs;
+    return isLive(live) && live.stage === "open" && !isAnswered && clock.now() < endsAtMs;
   }
 
-  /** Where a question goes: to its seat's agent, or to the best for advice. */
-  #placeOf({ run, to, capability }: Question): { host: string; agent: string } | "gone" {
+  /** The agent for a question: the seat's agent, or for advice the best agent of the capability. */
+  #placeOf({ live, to, capability }: Question): { host: string; agent: string } | "gone" {
     const { office, placement } = this.#parts;
     if (!("seat" in to)) {
       const [choice] = placement.pick({ count: 1, capability, diversity: "agent" });
@@ -195,34 +205,37 @@ export class Asking {
       }
       return { host: choice.host, agent: choice.agent };
     }
-    const { agent } = run.core.seats[to.seat - 1] as Seat;
+    const { agent } = live.core.seats[to.seat - 1] as Seat;
     const member = office.state.registry.members.get(agent);
     return member === undefined ? "gone" : { host: member.profile.host, agent };
   }
 
-  /** A question is placed on an agent that is gone, or takes no new work and has not begun it. */
+  /** Moves a question from an agent that is gone, or that takes no new work and has not begun with the question. */
   takeBack({ agent, taskId }: PlacedAddress): void {
     const question = this.#questions.get(taskId);
     if (question === undefined || question.isAnswered || question.place?.agent !== agent) return;
     void this.#putElsewhere(question);
   }
 
-  /** Another agent takes the seat over, or is asked for advice. */
+  /** Gives the question to another agent, which takes the seat over or is asked for advice. */
   async #putElsewhere(question: Question): Promise<void> {
-    const { run, to, taskId, place } = question;
+    const { live, to, taskId, place } = question;
     if (!this.isOpen(question) || question.isMoving === true) return;
     question.isMoving = true;
     try {
-      if ("seat" in to) await this.#reseat(run, to.seat);
+      if ("seat" in to) await this.#reseat(live, to.seat);
       await this.put(question, true);
       const hasMoved = place !== null && question.place !== null && place.agent !== question.place.agent;
       if (hasMoved) {
-        const before = this.#parts.subjects.placed({ ...place, scope: run.id, taskId });
+        const before = this.#parts.subjects.placed({ ...place, scope: live.id, taskId });
         await this.#parts.transport.log("tasks").purge({ filter: before });
       }
       question.isMoving = false;
     } catch (error) {
-      this.#parts.log.info({ err: error, taskId }, "a seat is still to be taken over");
+      this.#parts.log.info(
+        { err: error, taskId },
+        `ballot question not moved; retrying in ${PUT_PAUSE_MS} ms`,
+      );
       this.#parts.clock.after(PUT_PAUSE_MS, () => {
         question.isMoving = false;
         void this.#putElsewhere(question);
@@ -230,46 +243,46 @@ export class Asking {
     }
   }
 
-  /** @throws SwarmError `unavailable` when no other agent fits, or when the log does not take it. */
-  async #reseat(run: LiveBallot, seat: number): Promise<void> {
+  /** @throws SwarmError `unavailable` when no other agent fits, or when the control log does not take the change. */
+  async #reseat(live: LiveBallot, seat: number): Promise<void> {
     const { office, placement, transport, subjects, clock } = this.#parts;
-    const { capability } = run.ballot;
-    const substitute = findSubstitute(office.state, placement.pick, { capability, core: run.core, seat });
+    const { capability } = live.ballot;
+    const substitute = findSubstitute(office.state, placement.pick, { capability, core: live.core, seat });
     if (substitute === null) throw new SwarmError("unavailable", `no other agent is there for seat ${seat}`);
-    this.#parts.step(run, { type: "reseat", substitute, atMs: clock.now() });
-    await this.#parts.keep(run);
+    this.#parts.step(live, { type: "reseat", substitute, atMs: clock.now() });
+    await this.#parts.keep(live);
     const news = { seat, agent: substitute.agent, at: toIsoTime(clock.now()) };
-    transport.bus.publish(subjects.event("ballot", run.id, "reseated"), encode(news));
+    transport.bus.publish(subjects.event("ballot", live.id, "reseated"), encode(news));
   }
 
-  /** Nobody waits for these seats any more, though the ballot goes on. */
-  withdraw(run: LiveBallot, asks: readonly { readonly seat: number; readonly round: number }[]): void {
+  /** Tells the agents of these seats to stop: the ballot continues without their answers. */
+  withdraw(live: LiveBallot, asks: readonly { readonly seat: number; readonly round: number }[]): void {
     const { transport, subjects } = this.#parts;
     for (const { seat, round } of asks) {
-      const taskId = questionTaskId(run.id, round, { seat });
-      transport.bus.publish(subjects.cancel(run.id, taskId), encode({}));
+      const taskId = questionTaskId(live.id, round, { seat });
+      transport.bus.publish(subjects.cancel(live.id, taskId), encode({}));
     }
   }
 
-  // Hearing answers
+  // Receiving answers
 
-  /** Hears the result of a question that an earlier holder of the office put, or puts it again. */
+  /** Reads the result of a question that an earlier coordinator in office published; without a result, publishes it again. */
   async recover(question: Question): Promise<void> {
     const stored = await this.#parts.transport.log("results").last(question.resultSubject);
-    if (stored !== null) await this.#hear(question, stored);
+    if (stored !== null) await this.#receive(question, stored);
     else if (!question.isAnswered) await this.put(question, true);
   }
 
   #lookLater(): void {
-    const open = this.#open;
+    const announcements = this.#announcements;
     this.#cancelLook = this.#parts.clock.after(LOOK_INTERVAL_MS, () => {
       void this.lookFor(LOOK_AFTER_MS).finally(() => {
-        if (this.#open === open) this.#lookLater();
+        if (this.#announcements === announcements) this.#lookLater(); // still the same start
       });
     });
   }
 
-  /** Looks for the results of questions that were put, or looked for, so long ago (A4). Never rejects. */
+  /** Looks for the results of questions whose last look, or registration, is at least `afterMs` ago (A4). Never rejects. */
   async lookFor(afterMs: number): Promise<void> {
     const dueMs = this.#parts.clock.now() - afterMs;
     const due: Question[] = [];
@@ -290,9 +303,9 @@ export class Asking {
     question.lookedForMs = this.#parts.clock.now();
     try {
       const stored = await this.#parts.transport.log("results").last(resultSubject);
-      if (stored !== null && !question.isAnswered) await this.#hear(question, stored);
+      if (stored !== null && !question.isAnswered) await this.#receive(question, stored);
     } catch (error) {
-      this.#parts.log.info({ err: error, taskId }, "a result could not be looked for");
+      this.#parts.log.info({ err: error, taskId }, `ballot result not read; retrying in ${LOOK_AFTER_MS} ms`);
     }
   }
 
@@ -300,36 +313,36 @@ export class Asking {
     const taskId = lastToken(message.subject);
     const question = this.#questions.get(taskId);
     if (question === undefined || question.isAnswered || question.doneSubject !== message.subject) return;
-    if (question.run.stage !== "open") return void this.#noteAnswered(question); // it decides nothing any more
-    void this.#hear(question, message).catch((error: unknown) => {
-      this.#parts.log.warn({ err: error, taskId }, "a result could not be read");
+    if (question.live.stage !== "open") return void this.#markAnswered(question); // too late to count
+    void this.#receive(question, message).catch((error: unknown) => {
+      this.#parts.log.warn({ err: error, taskId }, "ballot result not readable; the seat abstains");
       this.#abstain(question, `its result could not be read: ${toSwarmError(error).message}`);
     });
   }
 
-  /** Takes a stored result. */
-  async #hear(question: Question, message: Incoming): Promise<void> {
-    const { run, to, round } = question;
+  /** Feeds a stored result to the decider. */
+  async #receive(question: Question, message: Incoming): Promise<void> {
+    const { live, to, round } = question;
     const { clock } = this.#parts;
     const result = readResult(await unpackResult(message, this.#blobs));
-    if (!this.#noteAnswered(question)) return;
+    if (!this.#markAnswered(question)) return;
     if (question.heard !== undefined && Buffer.compare(question.heard, message.data) === 0) return;
     const atMs = clock.now();
     const usage = result.usage === undefined ? {} : { usage: result.usage };
     const { output, vote } = result;
     const failed = this.#whyFailed(question, result);
     if (!("seat" in to)) {
-      const said = failed === undefined ? { output } : { failed };
-      this.#parts.step(run, { type: "advice", ...said, ...usage, atMs });
+      const advice = failed === undefined ? { output } : { failed };
+      this.#parts.step(live, { type: "advice", ...advice, ...usage, atMs });
     } else if (failed !== undefined) {
-      this.#parts.step(run, { type: "abstain", seat: to.seat, round, reason: failed, ...usage, atMs });
+      this.#parts.step(live, { type: "abstain", seat: to.seat, round, reason: failed, ...usage, atMs });
     } else {
-      this.#hold(run, to.seat, { round, output, bytes: message.data.length });
-      this.#parts.step(run, { type: "answer", seat: to.seat, round, output, vote, ...usage, atMs });
+      this.#hold(live, to.seat, { round, output, bytes: message.data.length });
+      this.#parts.step(live, { type: "answer", seat: to.seat, round, output, vote, ...usage, atMs });
     }
   }
 
-  /** Why a result is no answer; undefined when it is one. */
+  /** The reason why a result is no answer; undefined when it is one. */
   #whyFailed(question: Question, result: Result): string | undefined {
     const { status, error, agent } = result;
     if (status !== "completed") return `${error?.code ?? "internal"}: ${error?.message ?? status}`;
@@ -338,51 +351,57 @@ export class Asking {
     return `answered by ${agent}, which was not asked`; // A5
   }
 
-  /** Counts what an answer holds, and keeps a small output while there is room: it may be the verdict's. */
-  #hold(run: LiveBallot, seat: number, { round, output, bytes }: KeptOutput & { bytes: number }): void {
+  /** Counts the memory of an answer. Keeps a small output while there is room, because it may become the ballot's output. */
+  #hold(live: LiveBallot, seat: number, { round, output, bytes }: KeptOutput & { bytes: number }): void {
     const isKept = bytes <= MAX_KEPT_OUTPUT_BYTES && this.#heldBytes + bytes <= this.#bounds.keptBytes;
-    if (isKept) run.outputs.set(seat, { round, output });
-    const held = isKept ? bytes : Math.min(bytes, Math.floor(MAX_BALLOT_VALUE_BYTES / run.core.seats.length));
-    run.heldBytes += held;
+    const held = isKept
+      ? bytes
+      : Math.min(bytes, Math.floor(MAX_BALLOT_VALUE_BYTES / live.core.seats.length));
+    live.questions.hold(seat, held, isKept ? { round, output } : null);
     this.#heldBytes += held;
   }
 
-  /** Looks at what somebody tried to store as a signed seat's result: what it signed counts against it, stored or not. */
+  /** Reads a write to the result subject of a signed seat: its vote counts against the signer even if the server rejects it. */
   #onWrite(message: Incoming): void {
     const taskId = lastToken(message.subject);
     const question = this.#questions.get(taskId);
-    if (question?.run.core.spec.strategy !== "bft" || question.resultSubject !== message.subject) return;
-    void this.#hearWrite(question, message).catch((error: unknown) => {
-      this.#parts.log.info({ err: error, taskId }, "a write of a signed vote could not be read");
+    if (question?.live.core.spec.strategy !== "bft" || question.resultSubject !== message.subject) return;
+    void this.#receiveWrite(question, message).catch((error: unknown) => {
+      this.#parts.log.info({ err: error, taskId }, "write of a signed vote not readable; ignored");
     });
   }
 
-  async #hearWrite(question: Question, message: Incoming): Promise<void> {
-    const { run, to, round } = question;
+  async #receiveWrite(question: Question, message: Incoming): Promise<void> {
+    const { live, to, round } = question;
     const { vote, output, usage } = readResult(await unpackResult(message, this.#blobs));
-    if (vote === undefined || !("seat" in to) || !this.#parts.isLive(run) || run.stage !== "open") return;
+    if (vote === undefined || !("seat" in to) || !this.#parts.isLive(live) || live.stage !== "open") return;
     question.heard = message.data;
-    this.#hold(run, to.seat, { round, output, bytes: message.data.length });
-    const said = { output, vote, ...(usage === undefined ? {} : { usage }) };
-    this.#parts.step(run, { type: "answer", seat: to.seat, round, ...said, atMs: this.#parts.clock.now() });
+    this.#hold(live, to.seat, { round, output, bytes: message.data.length });
+    const answer = { output, vote, ...(usage === undefined ? {} : { usage }) };
+    this.#parts.step(live, {
+      type: "answer",
+      seat: to.seat,
+      round,
+      ...answer,
+      atMs: this.#parts.clock.now(),
+    });
   }
 
   #abstain(question: Question, reason: string): void {
-    const { run, to, round } = question;
-    if (!this.#noteAnswered(question)) return;
+    const { live, to, round } = question;
+    if (!this.#markAnswered(question)) return;
     const atMs = this.#parts.clock.now();
-    if ("seat" in to) this.#parts.step(run, { type: "abstain", seat: to.seat, round, reason, atMs });
-    else this.#parts.step(run, { type: "advice", failed: reason, atMs });
+    if ("seat" in to) this.#parts.step(live, { type: "abstain", seat: to.seat, round, reason, atMs });
+    else this.#parts.step(live, { type: "advice", failed: reason, atMs });
   }
 
-  /** Whether this answer is the first (A3), and the ballot still waits for one. */
-  #noteAnswered(question: Question): boolean {
-    const { run } = question;
+  /** Whether this is the question's first answer (A3), and the ballot still waits for it. */
+  #markAnswered(question: Question): boolean {
+    const { live } = question;
     if (question.isAnswered) return false;
-    question.isAnswered = true;
+    live.questions.markAnswered(question);
     this.#parts.placement.seats.leave(question.taskId);
-    if (run.core.spec.strategy !== "bft") this.#questions.delete(question.taskId); // a second vote would count against it
-    run.onAnswered?.();
-    return this.#parts.isLive(run) && run.stage === "open";
+    if (live.core.spec.strategy !== "bft") this.#questions.delete(question.taskId); // bft: a second vote counts against its seat
+    return this.#parts.isLive(live) && live.stage === "open";
   }
 }

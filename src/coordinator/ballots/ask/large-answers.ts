@@ -1,12 +1,12 @@
-// Answers that are so large that their results stand in the blob store: only so many are fetched at the same time, because
-// each may fill 64 MiB, however little of it is counted in the end.
+// A limit for answers so large that the blob store holds their results. Each of them may take 64 MiB of memory, even if the
+// decider counts little of it, so only a few are fetched at a time.
 import type { Blobs } from "../../../transport/index.ts";
 
-/** Large answers in memory at the same time, fetched and not read yet: 128 MiB at most. */
+/** The most large answers that are being fetched at a time: together at most 128 MiB. */
 export const MAX_FETCHING = 2;
 
-/** The same blobs, of which at most {@link MAX_FETCHING} are fetched at a time; the others wait their turn. */
-export function inTurn(blobs: Blobs): Blobs {
+/** Wraps a blob store: at most {@link MAX_FETCHING} calls of `get` run at a time, and the others wait in order. */
+export function limitFetches(blobs: Blobs): Blobs {
   const waiting: (() => void)[] = [];
   let fetching = 0;
   return {
@@ -17,7 +17,7 @@ export function inTurn(blobs: Blobs): Blobs {
       try {
         return await blobs.get(reference);
       } finally {
-        // Its place goes to the next one, so that nobody who comes meanwhile takes it.
+        // Pass the place on directly, so that a new caller cannot take it before the next waiting one.
         const next = waiting.shift();
         if (next === undefined) fetching--;
         else next();

@@ -1,82 +1,122 @@
-// One open ballot as the holder of the office works on it: what is soft about it, and can be made again from the control
-// log and the results of its questions. Owns the shape; who changes it is driver.ts.
+// An open ballot as the coordinator in office works on it. All of it is soft: the control log and the results of the
+// ballot's questions are enough to build it again. The runner (driver.ts) alone changes a live ballot, and the asker
+// (asker.ts) alone changes its questions; all others only read.
 import { type Ballot, sightIn } from "../../../consensus/index.ts";
-import type { AdviceQuestion, SeatQuestion } from "../../../protocol/index.ts";
+import type { AdviceQuestion, BallotSpec, SeatQuestion } from "../../../protocol/index.ts";
 import type { OpenBallot } from "../state/ballots.ts";
 import { type Addressee, QuestionForm } from "./messages.ts";
 
-/** Outputs of at most this many bytes are kept until the verdict; a larger winner is read again. */
+/** The largest output that is kept in memory until the verdict, in bytes; a larger winner is read again. */
 export const MAX_KEPT_OUTPUT_BYTES = 16_384;
 
-/** What a seat put out in a round. */
+/** An open ballot. */
+export interface LiveBallot {
+  readonly id: string;
+  /** The ballot as the control log holds it. */
+  readonly ballot: OpenBallot;
+  /** The decider's state, at least as new as the copy in the control log. */
+  readonly core: Ballot;
+  /** `ending`: the ballot's end is on its way into the control log, and the decider gets no more events. */
+  readonly stage: "open" | "ending";
+  readonly questions: BallotQuestions;
+  /** Resolves when the control log holds the ballot's end; rejects when this coordinator could not decide the end. */
+  readonly whenDecided: Promise<void>;
+}
+
+/** The output of a seat in a round. */
 export interface KeptOutput {
   readonly round: number;
   readonly output: unknown;
 }
 
-/** A question whose result has not come yet. */
+/** A question to a seat, a judge or a verifier. */
 export interface Question {
-  readonly run: LiveBallot;
+  /** The ballot that asks. */
+  readonly live: LiveBallot;
   readonly taskId: string;
   readonly round: number;
   readonly to: Addressee;
   readonly capability: string;
-  /** Where its result is announced, and stored. */
+  /** The subject on which the server announces the stored result. */
   readonly doneSubject: string;
+  /** The subject under which the result is stored. */
   readonly resultSubject: string;
   readonly body: SeatQuestion | AdviceQuestion;
   readonly endsAtMs: number;
-  /** Every agent that it was put to here: each may have answered it. */
+  /** Every agent that this coordinator sent the question to: each of them may have answered it. */
   readonly asked: Set<string>;
-  /** Of a signed vote: the bytes that were heard when it was written, and are not to be heard again when it is stored. */
+  /** The bytes of a signed vote that was counted when it was written. The same bytes are skipped once they are stored. */
   heard?: Uint8Array;
-  /** Where it was placed; null while it is nowhere. */
+  /** The agent that has the question, and its host; null before the question is placed. */
   place: { readonly host: string; readonly agent: string } | null;
   isAnswered: boolean;
-  /** When its result was looked for last, or it was taken up. */
+  /** The time at which the asker last looked for the result, or registered the question; ms since 1970. */
   lookedForMs: number;
-  /** Another agent is being found for it. */
+  /** The asker is looking for another agent. */
   isMoving?: boolean;
 }
 
-/** An open ballot. */
-export class LiveBallot {
-  readonly id: string;
-  readonly ballot: OpenBallot;
+/** The questions of one ballot, and the answers that are held in memory for its verdict. */
+export class BallotQuestions {
+  /** Writes the ballot's questions. */
   readonly form: QuestionForm;
-  core: Ballot;
-  /** `ending`: its end is on its way into the log, and nothing changes it any more. */
-  stage: "open" | "ending" = "open";
-  /** Every question of it that was put, by task id. */
-  readonly questions = new Map<string, Question>();
-  /** Small outputs by seat: one of them becomes the result's. */
-  readonly outputs = new Map<number, KeptOutput>();
-  /** Bytes of its answers in memory, about. */
-  heldBytes = 0;
-  /** Resolves when its end is in the log; rejects when it could not be decided here. */
-  readonly ended = Promise.withResolvers<void>();
-  wakesAtMs: number | null = null;
-  cancelWake: (() => void) | undefined;
-  /** Called when a question is answered, once the ballot has ended. */
-  onAnswered: (() => void) | undefined;
+  readonly #spec: BallotSpec;
+  readonly #byTaskId = new Map<string, Question>();
+  /** Small outputs, by seat: one of them becomes the output of the ballot's result. */
+  readonly #outputs = new Map<number, KeptOutput>();
+  #heldBytes = 0;
   #sight: { readonly round: number; readonly isRight: ReturnType<typeof sightIn> } | undefined;
+  #allAnswered: PromiseWithResolvers<void> | undefined;
 
-  constructor(ballot: OpenBallot, core: Ballot) {
-    this.id = ballot.id;
-    this.ballot = ballot;
-    this.core = core;
+  constructor(ballot: OpenBallot, spec: BallotSpec) {
     this.form = new QuestionForm(ballot);
-    this.ended.promise.catch(() => undefined); // mostly nobody waits for it
+    this.#spec = spec;
   }
 
-  /** Whether the ballot's topology shows a seat the answers of just these seats in that round. */
-  maySee(round: number, seat: number, shown: readonly number[]): boolean {
-    if (this.#sight?.round !== round) this.#sight = { round, isRight: sightIn(this.core.spec, round) };
-    return this.#sight.isRight(seat, shown);
+  add(question: Question): void {
+    this.#byTaskId.set(question.taskId, question);
   }
 
-  /** The questions without an answer. */
+  get taskIds(): Iterable<string> {
+    return this.#byTaskId.keys();
+  }
+
   get unanswered(): Question[] {
-    return [...this.questions.values()].filter(({ isAnswered }) => !isAnswered);
+    return [...this.#byTaskId.values()].filter(({ isAnswered }) => !isAnswered);
+  }
+
+  markAnswered(question: Question): void {
+    question.isAnswered = true;
+    if (this.#allAnswered !== undefined && this.unanswered.length === 0) this.#allAnswered.resolve();
+  }
+
+  /** Resolves when every question has an answer. */
+  whenAllAnswered(): Promise<void> {
+    this.#allAnswered ??= Promise.withResolvers();
+    if (this.unanswered.length === 0) this.#allAnswered.resolve();
+    return this.#allAnswered.promise;
+  }
+
+  /** Counts the memory that an answer takes, and keeps the answer's output if there is one to keep. */
+  hold(seat: number, heldBytes: number, kept: KeptOutput | null): void {
+    this.#heldBytes += heldBytes;
+    if (kept !== null) this.#outputs.set(seat, kept);
+  }
+
+  /** The bytes that the ballot's answers take in memory, about. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** The kept output of a seat in a round; undefined when that output was too large, or came to another coordinator. */
+  outputOf(seat: number, round: number): KeptOutput | undefined {
+    const kept = this.#outputs.get(seat);
+    return kept?.round === round ? kept : undefined;
+  }
+
+  /** Whether the ballot's topology shows a seat the answers of exactly these seats in that round. */
+  maySee(round: number, seat: number, shown: readonly number[]): boolean {
+    if (this.#sight?.round !== round) this.#sight = { round, isRight: sightIn(this.#spec, round) };
+    return this.#sight.isRight(seat, shown);
   }
 }

@@ -1,4 +1,4 @@
-// What a ballot's questions look like on the wire: the ids of their tasks, their bodies and headers. Pure.
+// The wire form of a ballot's questions: the ids of their tasks, the bodies and the headers. Pure.
 import { utf8Bytes } from "../../../base/index.ts";
 import {
   type AdviceQuestion,
@@ -11,22 +11,22 @@ import {
 } from "../../../protocol/index.ts";
 import type { OpenBallot } from "../state/ballots.ts";
 
-/** Whom a question is put to. */
+/** The addressee of a question: a seat, or the judge or verifier. */
 export type Addressee = { readonly seat: number } | { readonly role: AdviceQuestion["role"] };
 
 /** The longest id to which `-r8s64` or `-r8verifier` can be added in 64 characters. */
 const MAX_PLAIN_ID = 53;
 
 /**
- * The task that carries a question: made of ballot, round and addressee, so that whoever holds the office asks under the
- * same id, and a question that was put twice is answered once.
+ * The id of the task that carries a question. It is made of ballot, round and addressee, so that every coordinator in
+ * office uses the same id, and a question that was published twice gets one result.
  */
 export function questionTaskId(ballot: string, round: number, to: Addressee): string {
   const stem = ballot.length <= MAX_PLAIN_ID ? ballot : `b${sha256(ballot).slice(0, 40)}`;
   return `${stem}-r${round}${"seat" in to ? `s${to.seat}` : to.role}`;
 }
 
-/** What all questions of one ballot have in common, made once. */
+/** Writes the questions of one ballot. The fields that all of them share are encoded once. */
 export class QuestionForm {
   readonly #ballot: OpenBallot;
   /** The fields of the task as JSON, without its braces. */
@@ -41,7 +41,7 @@ export class QuestionForm {
     this.#fields = text === "" ? "" : `,${text}`;
   }
 
-  /** The task's body; an attempt may take as long as the task says, and no longer than the question is open. */
+  /** The task's body. The timeout of an attempt is the task's own, and at most `openMs`, the time that is left for the answer. */
   body(capability: string, question: SeatQuestion | AdviceQuestion, openMs: number): Uint8Array {
     const timeoutMs = Math.max(1, Math.min(this.#timeoutMs, Math.ceil(openMs)));
     return utf8Bytes(
@@ -49,14 +49,14 @@ export class QuestionForm {
     );
   }
 
-  /** The headers of its message. `isAgain`: it may have been asked before, so whoever gets it looks for its result. */
+  /** The headers of the task's message. `isAgain`: the question may have been published before, so the host looks for a result first. */
   headers(
     capability: string,
-    at: { host: string; agent: string; what: string; placedAt: string; isAgain: boolean },
+    at: { host: string; agent: string; addressee: string; placedAt: string; isAgain: boolean },
   ): Record<string, string> {
     const { id, priority, traceparent } = this.#ballot;
-    const { host, agent, what, placedAt, isAgain } = at;
-    const reasons = [{ what: "ballot", value: what }];
+    const { host, agent, addressee, placedAt, isAgain } = at;
+    const reasons = [{ what: "ballot", value: addressee }];
     return {
       [HEADERS.contentType]: CONTENT_TYPES.json,
       [HEADERS.version]: PROTOCOL_VERSION,

@@ -1,31 +1,31 @@
-// Ballots that wait for enough agents: since when, which stands in the log, and what they wait for, which is soft. Their
-// tasks are in the queue, and the hosts that hold them ask again.
+// The backlog of ballots that wait for enough agents. The control log holds the time since each one waits; the reason is
+// only in memory. The ballots' tasks stay in the queue, and the hosts that received them ask again and again.
 import { dropOldest } from "../../../base/index.ts";
 import { toSwarmError } from "../../../protocol/index.ts";
 import type { Office } from "../../office/office.ts";
 import { Batch } from "../batch.ts";
 import { MAX_WAITING } from "../state/bounds.ts";
 
-/** After this long without being asked about a ballot nobody waits for it any more, in ms: twice the longest pause. */
-const FORGOTTEN_AFTER_MS = 10_000;
-/** What the log holds of one wait, in bytes, about. */
+/** A ballot that no host has asked for in this time does not wait any more; in ms. Twice the longest pause between two asks. */
+const STALE_AFTER_MS = 10_000;
+/** The bytes that one wait takes in the control log, about. */
 const WAIT_BYTES = 128;
 
-/** Since when a ballot waits, and when its time is over; ms since 1970. */
+/** A ballot that waits: since when, and until when it may; ms since 1970. */
 interface Wait {
   readonly id: string;
   readonly sinceMs: number;
   readonly untilMs: number;
 }
 
-/** The ballots that wait, as the holder of the office knows them. */
-export class WaitingBallots {
+/** The ballots that wait for agents, as the coordinator in office knows them. */
+export class BallotBacklog {
   readonly #office: Office;
   readonly #waits: Batch<Wait>;
   readonly #reasons = new Map<string, { readonly askedAtMs: number; readonly why: string }>();
   readonly #onWait: (id: string, why: string) => void;
 
-  /** `onWait` is told each time that a ballot waits on. */
+  /** `onWait` is called each time that a ballot could not be opened because of too few agents. */
   constructor(office: Office, onWait: (id: string, why: string) => void) {
     this.#office = office;
     this.#waits = new Batch(office, (waits) => ({ type: "ballots-wait", waits }));
@@ -33,9 +33,10 @@ export class WaitingBallots {
   }
 
   /**
-   * Opens the ballot, or notes why it waits. `open` is told since when it does: now, when it did not. The first time goes into
-   * the log, so that the wait is as long whoever holds the office; without room there it is not counted yet.
-   * @throws SwarmError what `open` throws; as {@link Batch.add} does.
+   * Opens the ballot, or notes why it waits. `open` gets the time since the ballot waits, which is now for a ballot that did
+   * not wait before. The control log keeps that time, so that a change of leader does not restart the wait. While the
+   * control log has no room for it, the wait has not begun.
+   * @throws SwarmError the error of `open`, or of {@link Batch.add}.
    */
   async attempt<T>(
     { id, timeoutMs }: { id: string; timeoutMs: number },
@@ -60,12 +61,13 @@ export class WaitingBallots {
     }
   }
 
-  /** What it waits for; undefined when it does not. */
-  why(id: string, nowMs: number): string | undefined {
+  /** The reason why a ballot waits; undefined when it does not wait. */
+  whyWaiting(id: string, nowMs: number): string | undefined {
     const reason = this.#reasons.get(id);
-    return reason !== undefined && nowMs <= reason.askedAtMs + FORGOTTEN_AFTER_MS ? reason.why : undefined;
+    return reason !== undefined && nowMs <= reason.askedAtMs + STALE_AFTER_MS ? reason.why : undefined;
   }
 
+  /** Forgets all reasons. */
   clear(): void {
     this.#reasons.clear();
   }

@@ -1,9 +1,11 @@
-// Ballots that hosts hand over, on their way into the log: each once, few commands for many, and no more at a time than
-// there may be. Owns that way; who is seated is opening.ts, how long too few agents are waited for waiting.ts, and what
-// follows the driver's.
+// The intake of ballots that hosts hand over: stores each ballot in the control log once, many in one command, with a limit
+// on the ballots in progress. prepare.ts finds the seats, backlog.ts keeps the ballots that wait for agents, and the runner
+// (driver.ts) takes over once the control log holds a ballot.
 //
-// P1  What is handed over twice is opened once; its host is told when the log holds it, and keeps its task until then.
-// P2  A ballot that was cancelled on its way is cancelled as soon as it is open: whoever cancels says so once.
+// P1  A ballot that is handed over twice is opened once. The host gets its reply when the control log holds the ballot, and
+//     keeps the task until then.
+// P2  A cancellation that arrives before the control log holds the ballot is remembered, and applied as soon as the ballot
+//     is open, because a caller publishes its cancellation only once.
 import { type Clock, dropOldest } from "../../../base/index.ts";
 import type { Ballot, BallotEffect } from "../../../consensus/index.ts";
 import {
@@ -20,46 +22,55 @@ import type { Placement } from "../../placement/placement.ts";
 import { questionTaskId } from "../ask/messages.ts";
 import { Batch } from "../batch.ts";
 import type { OpenBallot, OpenedBallot } from "../state/ballots.ts";
-import { WaitingBallots } from "./backlog.ts";
+import { BallotBacklog } from "./backlog.ts";
 import { prepareBallot, tooMany } from "./prepare.ts";
 
-/** Ballots on their way into the log: a second's worth. Those of a slow log wait in their queue, and not here. */
+/** The most ballots that are being opened at a time: a second's worth. Behind a slow log, further tasks wait in their queue. */
 export const MAX_OPENING = 1_024;
-/** Cancellations of what is no open ballot that are remembered (P2): far more than come while one is on its way. */
+/** The most cancellations of unknown ballots that are remembered (P2): far more than arrive while one ballot is being opened. */
 const MAX_CANCELS = 1_024;
 
-/** What opening needs of whoever runs ballots. */
-export interface OpeningParts {
+/** A ballot that the control log holds since now. */
+export interface NewBallot {
+  readonly ballot: OpenBallot;
+  readonly core: Ballot;
+  readonly effects: BallotEffect[];
+  /** Present when the ballot was cancelled while it was being opened. */
+  readonly cancelReason: string | undefined;
+}
+
+/** The things that the intake needs from the runner of ballots. */
+export interface IntakeParts {
   transport: Transport;
   subjects: Subjects;
   office: Office;
   placement: Pick<Placement, "pick" | "seats" | "knowsWhoLives">;
   clock: Clock;
-  /** Whether another ballot should wait. */
+  /** Whether the answers of open ballots leave no memory for another ballot. */
   isFull(): boolean;
-  /** A ballot waits for agents, each time that it is looked at. */
+  /** Called each time that a ballot could not be opened because of too few agents. */
   onWait(id: string, why: string): void;
-  /** The log holds the ballot. `cancelled`: somebody cancelled it meanwhile. */
-  onOpened(ballot: OpenBallot, core: Ballot, effects: BallotEffect[], cancelled: string | undefined): void;
+  /** Called once the control log holds the ballot. */
+  onOpened(opened: NewBallot): void;
 }
 
-/** The ballots that are being opened by one holder of the office. */
-export class Openings {
-  readonly #parts: OpeningParts;
+/** The ballots that one coordinator in office is opening. */
+export class BallotIntake {
+  readonly #parts: IntakeParts;
   readonly #opens: Batch<OpenedBallot>;
-  readonly #waiting: WaitingBallots;
+  readonly #backlog: BallotBacklog;
   readonly #opening = new Map<string, Promise<void>>();
-  /** Why, by scope and task; the oldest first. */
+  /** Reasons of cancellations, by scope and task; the oldest first. */
   readonly #cancels = new Map<string, string>();
 
-  constructor(parts: OpeningParts) {
+  constructor(parts: IntakeParts) {
     this.#parts = parts;
     this.#opens = new Batch(parts.office, (ballots) => ({ type: "ballots-open", ballots }));
-    this.#waiting = new WaitingBallots(parts.office, parts.onWait);
+    this.#backlog = new BallotBacklog(parts.office, parts.onWait);
   }
 
   /**
-   * Opens what a host hands over; resolves when the log holds it.
+   * Opens the ballot that a host hands over; resolves when the control log holds it.
    * @throws SwarmError `unavailable`, `rate_limited`, `not_leader`, `invalid_input`.
    */
   async open(body: unknown): Promise<{ opened: true }> {
@@ -78,20 +89,20 @@ export class Openings {
     return { opened: true };
   }
 
-  /** Notes that a task, or with the task `-` a whole scope, was cancelled, which may be on its way here. */
+  /** Remembers the cancellation of a task, or of a whole scope (task `-`), whose ballot may be about to open (P2). */
   cancel(scope: string, taskId: string, reason: string): void {
     this.#cancels.set(`${scope}.${taskId}`, reason);
     dropOldest(this.#cancels, MAX_CANCELS);
   }
 
-  /** What a ballot waits for that is not open yet. */
+  /** The reason why a ballot waits for agents; undefined when it does not wait. */
   whyWaiting(id: string): string | undefined {
-    return this.#waiting.why(id, this.#parts.clock.now());
+    return this.#backlog.whyWaiting(id, this.#parts.clock.now());
   }
 
-  /** With the office everything soft is forgotten. */
+  /** Forgets waits and cancellations, when the coordinator leaves office. */
   clear(): void {
-    this.#waiting.clear();
+    this.#backlog.clear();
     this.#cancels.clear();
   }
 
@@ -102,9 +113,9 @@ export class Openings {
     if (await this.#isKnown(taskId)) return;
     const atMs = clock.now();
     const wish = { id: taskId, timeoutMs: request.ballot.timeoutMs };
-    const { opened, core, effects } = await this.#waiting.attempt(wish, atMs, (sinceMs) => {
+    const { opened, core, effects } = await this.#backlog.attempt(wish, atMs, (sinceMs) => {
       const prepared = prepareBallot(request, { state: office.state, pick: placement.pick, atMs, sinceMs });
-      this.#takeSeats(prepared); // at once: another ballot may be prepared before this one is in the log
+      this.#takeSlots(prepared); // now, because other ballots may be prepared before the control log holds this one
       return prepared;
     });
     let outcome: unknown;
@@ -113,20 +124,21 @@ export class Openings {
       if (outcome === "full") throw tooMany();
     } finally {
       if (outcome !== "opened")
-        for (const asked of questionsOf(taskId, effects)) placement.seats.leave(asked.taskId);
+        for (const question of questionsOf(taskId, effects)) placement.seats.leave(question.taskId);
     }
     const ballot = office.state.ballots.open.get(taskId);
-    if (outcome !== "opened" || ballot === undefined) return; // another one opened it, and goes on with it
-    const cancelled = this.#cancels.get(`${scope}.${taskId}`) ?? this.#cancels.get(`${scope}.${NO_SCOPE}`);
-    this.#parts.onOpened(ballot, core, effects, cancelled); // P2
+    if (outcome !== "opened" || ballot === undefined) return; // another coordinator opened the ballot, and runs it
+    const cancelReason = this.#cancels.get(`${scope}.${taskId}`) ?? this.#cancels.get(`${scope}.${NO_SCOPE}`);
+    this.#parts.onOpened({ ballot, core, effects, cancelReason }); // P2
   }
 
-  #takeSeats({ opened, effects }: { opened: OpenedBallot; effects: readonly BallotEffect[] }): void {
+  /** Reserves a slot on the agent of each seat. */
+  #takeSlots({ opened, effects }: { opened: OpenedBallot; effects: readonly BallotEffect[] }): void {
     const { seats } = this.#parts.placement;
     for (const { taskId, agent } of questionsOf(opened.id, effects)) seats.take(taskId, agent);
   }
 
-  /** Whether the ballot is open, or has ended: then its result is there, unless it aged out. */
+  /** Whether the ballot is open, or has ended and its result has not aged out. */
   async #isKnown(taskId: string): Promise<boolean> {
     const { transport, subjects, office } = this.#parts;
     const { open, outbox, ended } = office.state.ballots;
@@ -136,6 +148,7 @@ export class Openings {
   }
 }
 
+/** The seats' first questions: task id and agent. */
 function questionsOf(id: string, effects: readonly BallotEffect[]): { taskId: string; agent: string }[] {
   return effects.flatMap((effect) =>
     effect.type === "ask"

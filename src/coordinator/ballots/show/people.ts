@@ -1,5 +1,5 @@
-// What people ask of ballots and tell them: a look at one, a decision where a ballot waits for it, the right answer of one
-// that ended.
+// The office requests that people send about ballots: show one, decide one that waits for a person, and correct one that
+// has ended.
 import { z } from "zod";
 import type { Clock } from "../../../base/index.ts";
 import { type BallotEvent, markOf, readTruth } from "../../../consensus/index.ts";
@@ -9,7 +9,7 @@ import { type OfficeAnswers, unwrap } from "../../office/server.ts";
 import type { LiveBallot } from "../ask/live-ballot.ts";
 import { viewBallot } from "./view.ts";
 
-/** What a person decides. */
+/** A person's decision: a candidate or a value. */
 const decideSchema = z
   .strictObject({
     id: tokenSchema,
@@ -21,59 +21,59 @@ const decideSchema = z
     ({ choice, value }) => (choice === undefined) !== (value === undefined),
     "must name either a candidate (choice) or a value",
   );
-/** What the right answer was. */
+/** The right answer of an ended ballot. */
 const correctSchema = z.strictObject({
   key: z.string().min(1).max(120),
   id: tokenSchema,
   value: z.json(),
 });
 
-/** Answers people. */
+/** Makes the answers to these requests. */
 export function answerPeople({
   office,
   clock,
-  findRun,
+  findBallot,
   whyWaiting,
   step,
 }: {
   office: Office;
   clock: Clock;
-  findRun(id: string): LiveBallot | undefined;
-  /** What a ballot waits for that is not open yet. */
+  findBallot(id: string): LiveBallot | undefined;
+  /** The reason why a ballot waits for agents; undefined when it does not wait. */
   whyWaiting(id: string): string | undefined;
-  /** @throws SwarmError when the ballot refuses the event. */
-  step(run: LiveBallot, event: BallotEvent): void;
+  /** Feeds an event to the ballot's decider. @throws SwarmError when the decider refuses the event. */
+  step(live: LiveBallot, event: BallotEvent): void;
 }): Pick<OfficeAnswers, "ballot" | "ballot-decide" | "ballot-correct"> {
   return {
     async ballot(body) {
       const { id } = parse(z.strictObject({ id: tokenSchema }), body, "ballot");
       await office.barrier();
       const why = whyWaiting(id);
-      if (why !== undefined && findRun(id) === undefined) {
+      if (why !== undefined && findBallot(id) === undefined) {
         throw new SwarmError("not_found", `ballot ${id} is not open yet: ${why}`, { field: "id" });
       }
-      return viewBallot(office.state, id, findRun(id)?.core);
+      return viewBallot(office.state, id, findBallot(id)?.core);
     },
     async "ballot-decide"(body) {
       const { id, by, choice, value } = parse(decideSchema, body, "ballot-decide");
-      const run = findRun(id);
-      if (run === undefined || run.stage !== "open") throw notWaiting(office, id, run);
-      const said = choice === undefined ? { value } : { choice };
-      step(run, { type: "human", by, ...said, atMs: clock.now() });
-      await run.ended.promise;
+      const live = findBallot(id);
+      if (live === undefined || live.stage !== "open") throw notWaiting(office, id, live);
+      const decision = choice === undefined ? { value } : { choice };
+      step(live, { type: "human", by, ...decision, atMs: clock.now() });
+      await live.whenDecided;
       return { decided: true };
     },
     async "ballot-correct"(body): Promise<Json> {
       const { id, key, value } = parse(correctSchema, body, "ballot-correct");
       await office.barrier();
       const { outbox, ended } = office.state.ballots;
-      // Of a ballot that is not remembered the office's own refusal tells.
+      // For an unknown ballot any spec will do: the reducer then rejects the command with `not_found`.
       const spec = outbox.get(id)?.ended ?? ended.get(id) ?? ({ strategy: "majority" } as const);
       const truth = readTruth(value, spec);
       if (!truth.ok) {
         throw new SwarmError(
           "invalid_input",
-          `value: must be the right value as it stands at the ballot's pointer: ${truth.reason}`,
+          `value: must be the right value, in the form of the value at the ballot's pointer: ${truth.reason}`,
           { field: "value" },
         );
       }
@@ -83,10 +83,13 @@ export function answerPeople({
   };
 }
 
-function notWaiting(office: Office, id: string, run: LiveBallot | undefined): SwarmError {
+function notWaiting(office: Office, id: string, live: LiveBallot | undefined): SwarmError {
   const { outbox, ended } = office.state.ballots;
-  const isOver = run !== undefined || outbox.has(id) || ended.has(id);
+  const isOver = live !== undefined || outbox.has(id) || ended.has(id);
   return isOver
-    ? new SwarmError("conflict", `ballot ${id} is decided already; murmur ballot show ${id} tells how`)
-    : new SwarmError("not_found", `there is no ballot ${id}; murmur ballot ls shows those that there are`);
+    ? new SwarmError(
+        "conflict",
+        `ballot ${id} is decided already; murmur ballot show ${id} shows the outcome`,
+      )
+    : new SwarmError("not_found", `there is no ballot ${id}; murmur ballot ls lists all ballots`);
 }

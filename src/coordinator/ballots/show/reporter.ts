@@ -1,5 +1,5 @@
-// What ballots tell whoever watches: events on `<p>.event.ballot.<id>.<event>`, best effort, and an answer to `where`. Of
-// refused votes the audit log, the log and a counter tell too; what they leave behind stands in the verdict as well.
+// Reports of ballots: events on `<p>.event.ballot.<id>.<event>`, best effort, and the reply to `where`. A refused vote is also
+// reported to the audit log, the log and a counter; the verdict keeps its evidence.
 import { type Clock, type Logger, type Meter, toIsoTime } from "../../../base/index.ts";
 import type { BallotEffect } from "../../../consensus/index.ts";
 import {
@@ -12,8 +12,8 @@ import {
 import type { Transport } from "../../../transport/index.ts";
 import type { LiveBallot, Question } from "../ask/live-ballot.ts";
 
-/** Tells of the ballots of one coordinator. */
-export class News {
+/** Publishes the events of the ballots that one coordinator runs. */
+export class BallotReporter {
   readonly #parts: {
     readonly transport: Transport;
     readonly subjects: Subjects;
@@ -34,56 +34,59 @@ export class News {
     this.#parts = parts;
   }
 
-  opened({ id, core }: LiveBallot): void {
-    this.#tell(id, "opened", { seats: core.seats.length, strategy: core.spec.strategy });
+  reportOpened({ id, core }: LiveBallot): void {
+    this.#publish(id, "opened", { seats: core.seats.length, strategy: core.spec.strategy });
   }
 
-  round({ id, core }: LiveBallot, asked: number): void {
-    this.#tell(id, "round", { round: core.round, asked });
+  reportRound({ id, core }: LiveBallot, asked: number): void {
+    this.#publish(id, "round", { round: core.round, asked });
   }
 
-  waitsForAgents(id: string, reason: string): void {
-    this.#tell(id, "waits", { for: "agents", reason });
+  reportWaitForAgents(id: string, reason: string): void {
+    this.#publish(id, "waits", { for: "agents", reason });
   }
 
-  waitsForPerson({ id }: LiveBallot, { candidates, reason }: BallotEffect & { type: "ask-human" }): void {
-    this.#tell(id, "waits", { for: "person", candidates, reason });
+  reportWaitForPerson(
+    { id }: LiveBallot,
+    { candidates, reason }: BallotEffect & { type: "ask-human" },
+  ): void {
+    this.#publish(id, "waits", { for: "person", candidates, reason });
   }
 
-  /** A vote was refused. The audit log comes first: whoever hears of it otherwise may look there. */
-  evidence({ id, ballot: { capability } }: LiveBallot, evidence: Evidence): void {
+  /** Reports a refused vote. The audit log comes first, so that a reader of the other reports finds the vote there. */
+  reportEvidence({ id, ballot: { capability } }: LiveBallot, evidence: Evidence): void {
     const { log, meter, audit } = this.#parts;
     const { kind, seat, agent, reason } = evidence;
     audit?.({ kind: "vote-refused", facts: { ballot: id, capability, evidence } });
     meter.votesRefused.inc({ fault: kind });
     const facts = { alert: "vote_refused", ballot: id, fault: kind, seat, agent, reason };
-    log.warn(facts, "a vote was refused; its evidence is kept in the verdict");
-    this.#tell(id, "evidence", evidence);
+    log.warn(facts, "vote refused; the verdict keeps its evidence");
+    this.#publish(id, "evidence", evidence);
   }
 
-  /** Somebody who was not asked answered. */
-  stranger({ run, taskId }: Question, agent: string): void {
+  /** Reports a result from an agent that did not get the question. */
+  reportStranger({ live, taskId }: Question, agent: string): void {
     const { log, meter, audit } = this.#parts;
     audit?.({
       kind: "answer-refused",
-      facts: { ballot: run.id, capability: run.ballot.capability, taskId, agent },
+      facts: { ballot: live.id, capability: live.ballot.capability, taskId, agent },
     });
     meter.votesRefused.inc({ fault: "not_asked" });
     log.warn(
-      { alert: "vote_refused", ballot: run.id, taskId, fault: "not_asked", agent },
-      "a question was answered by somebody who was not asked",
+      { alert: "vote_refused", ballot: live.id, taskId, fault: "not_asked", agent },
+      "ballot answer from an agent that was not asked; the seat abstains",
     );
   }
 
-  #tell(id: string, event: string, more: object): void {
+  #publish(id: string, event: string, more: object): void {
     const { transport, subjects, clock } = this.#parts;
     const body = encode({ at: toIsoTime(clock.now()), ...more });
     transport.bus.publish(subjects.event("ballot", id, event), body);
   }
 }
 
-/** How far an open ballot is. */
-export function whereIs({ ballot, core }: LiveBallot): WhereReply {
+/** The reply to `where`: the progress of an open ballot. */
+export function whereReplyOf({ ballot, core }: LiveBallot): WhereReply {
   const { capability, scope, priority, openedAtMs } = ballot;
   const { seats, answers, abstentions, stage } = core;
   const answered = stage === "closed" ? seats.length : answers.length + abstentions.length;

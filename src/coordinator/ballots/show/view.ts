@@ -1,4 +1,4 @@
-// How ballots are shown: a line for each, and one with all that is known of it and of its voters. Pure.
+// The views of ballots: a line for each in a list, and a page about one ballot and its voters. Pure.
 import {
   accuracyOf,
   type Ballot,
@@ -17,12 +17,11 @@ import {
 } from "../../../consensus/index.ts";
 import { type BallotSpec, type Evidence, SwarmError } from "../../../protocol/index.ts";
 import type { OfficeState } from "../../state.ts";
-import { NOBODY, voterOf } from "../seats.ts";
-import type { EndedBallot } from "../state/archive.ts";
+import { type EndedBallot, NO_AGENT, voterOf } from "../state/archive.ts";
 import { type Ballots, coreOf } from "../state/ballots.ts";
 import { formOf, NO_LESSONS } from "../state/lessons.ts";
 
-/** Lines of one list: open ballots, then the newest ended ones. */
+/** The most lines of one list: open ballots come first, then the newest ended ones. */
 export const MAX_LINES = 500;
 
 /** A ballot in a list. */
@@ -31,7 +30,7 @@ export interface BallotLine {
   capability: string;
   strategy: string;
   topology: string;
-  /** What it waits for (`asking`, `consulting`, `human`, `publishing`), or how it ended. */
+  /** The present step (`asking`, `consulting`, `human`, `publishing`), or the outcome once the ballot has ended. */
   state: string;
   seats: number;
   answered: number;
@@ -40,63 +39,64 @@ export interface BallotLine {
   endedAt: string | null;
 }
 
-/** How often somebody was right, of ballots whose truth is known. */
+/** How often an agent, a kind or a model was right, in ballots whose truth is known. */
 export interface ScoreView {
   accuracy: Rate | null;
   cases: number;
 }
 
-/** An agent as the record knows it. */
+/** An agent and its record. */
 export interface AgentView extends ScoreView {
   agent: string;
-  /** Its kind: what agents that are made alike share. */
+  /** The agent's kind: its role and model. */
   voter: string;
-  /** How likely it is right next time, by its own cases and its kind's; and what it weighs in a weighted ballot. */
+  /** The probability that the agent is right next time, from its own cases and those of its kind. */
   expected: number;
+  /** The agent's weight in a weighted ballot. */
   weight: number;
 }
 
-/** What is known of the agents of one ballot, and of ballots of its kind: all of it over time, for one capability. */
+/** Statistics about the agents of one ballot and about ballots of its form, over time and for one capability. */
 export interface BallotStatistics {
-  /** Ballots whose truth is known and whose seats answered alone. */
+  /** The number of ballots whose truth is known and whose seats answered alone. */
   cases: number;
   agents: AgentView[];
-  /** Their kinds. */
+  /** The kinds of these agents. */
   voters: (ScoreView & { voter: string })[];
   models: (ScoreView & { model: string })[];
   correlations: { voters: [string, string]; correlation: number }[];
   meanCorrelation: number | null;
-  /** Independent voters that these seats are worth; null while too little is known. */
+  /** The number of independent voters that these seats are worth; null while too little is known. */
   effectiveVoters: number | null;
-  /** Ballots of this strategy and topology against one agent; null before the first. */
+  /** A comparison of ballots of this strategy and topology with one agent; null before the first such ballot. */
   single: SingleComparison | null;
 }
 
-/** One ballot with what is known of its voters. */
+/** One ballot, with statistics about its voters. */
 export interface BallotPage extends BallotLine {
   rounds: number;
-  /** The ballot as it was asked for; null of one that ended, whose verdict tells what matters of it. */
+  /** The options of the ballot; null once it has ended, because the verdict then shows those that matter. */
   spec: BallotSpec | null;
   votes: {
     seat: number;
     agent: string;
     model?: string;
-    /** `silent`: the ballot ended without a valid answer of it. */
+    /** `silent`: the ballot ended without a valid answer from this seat. */
     state: "open" | "answered" | "abstained" | "silent";
     value?: unknown;
-    /** Why it abstained. */
+    /** The reason of an abstention. */
     reason?: string;
   }[];
-  /** Refused votes of an open ballot; those of one that ended are in its verdict. */
+  /** The refused votes of an open ballot; for an ended ballot they are in the verdict. */
   evidence: Evidence[];
-  /** Of one that waits for a person: what to choose from. */
+  /** The candidates to choose from, while the ballot waits for a person. */
   candidates: { candidate: number; value: unknown }[];
   statistics: BallotStatistics;
 }
 
-/** All ballots that are remembered, open ones first, then the newest. */
+/** All remembered ballots: open ones first, then the newest ended ones. */
 export function viewBallots({ open, outbox, ended }: Ballots): BallotLine[] {
-  const living = [...open.values()].map((ballot) => lineOfOpen(coreOf(ballot), ballot.capability));
+  const openLines = [...open.values()].map((ballot) => lineOfOpen(coreOf(ballot), ballot.capability));
   const ending = [...outbox.values()].map(({ ballot, ended: facts }) => ({
     ...lineOfEnded(ballot.id, {
       ...facts,
@@ -106,10 +106,10 @@ export function viewBallots({ open, outbox, ended }: Ballots): BallotLine[] {
     state: "publishing",
   }));
   const past = [...ended].reverse().map(([id, facts]) => lineOfEnded(id, facts));
-  return [...living, ...ending, ...past].slice(0, MAX_LINES);
+  return [...openLines, ...ending, ...past].slice(0, MAX_LINES);
 }
 
-/** Open ballots alone, the newest first. */
+/** Only the open ballots, the newest first. */
 export function viewOpenBallots({ open }: Ballots): BallotLine[] {
   return [...open.values()]
     .slice(-MAX_LINES)
@@ -117,7 +117,7 @@ export function viewOpenBallots({ open }: Ballots): BallotLine[] {
     .map((ballot) => lineOfOpen(coreOf(ballot), ballot.capability));
 }
 
-/** One ballot; `live` is its newest state where this coordinator works on it. @throws SwarmError `not_found`. */
+/** One ballot. `live`: the newest decider state, when this coordinator runs the ballot. @throws SwarmError `not_found`. */
 export function viewBallot(
   { ballots: state, registry }: Pick<OfficeState, "ballots" | "registry">,
   id: string,
@@ -126,7 +126,7 @@ export function viewBallot(
   const opened = state.open.get(id);
   if (opened !== undefined) {
     const core = live ?? coreOf(opened);
-    const people = core.seats.map(({ agent, model }) => {
+    const seats = core.seats.map(({ agent, model }) => {
       const profile = registry.members.get(agent)?.profile;
       return { agent, voter: profile === undefined ? agent : voterOf(profile), model };
     });
@@ -139,7 +139,7 @@ export function viewBallot(
       candidates: effectsOf(core)
         .flatMap((effect) => (effect.type === "ask-human" ? [...effect.candidates] : []))
         .map(({ candidate, value }) => ({ candidate, value })),
-      statistics: statisticsOf(state, opened.capability, core.spec, people),
+      statistics: statisticsOf(state, opened.capability, core.spec, seats),
     };
   }
   const facts = findEnded(state, id);
@@ -159,7 +159,7 @@ export function viewBallot(
   };
 }
 
-/** Whoever may look at an open ballot may sit in it. */
+/** Hides the right answer of an open ballot: a reader of this page may be an agent in one of its seats. */
 function withoutTruth({ truth: _, ...spec }: BallotSpec): BallotSpec {
   return spec;
 }
@@ -174,7 +174,7 @@ function findEnded({ outbox, ended }: Ballots, id: string): EndedBallot {
   if (facts !== undefined) return facts;
   throw new SwarmError(
     "not_found",
-    `no ballot ${id} is remembered here; murmur ballot ls shows those that are`,
+    `no ballot ${id} is remembered; murmur ballot ls lists the remembered ones`,
     { field: "id" },
   );
 }
@@ -215,16 +215,16 @@ function lineOfEnded(id: string, facts: EndedBallot): BallotLine {
 
 function votesOf({ seats, answers, abstentions }: Ballot): BallotPage["votes"] {
   return seats.map(({ seat, agent, model }) => {
-    const who = { seat, agent, ...(model === undefined ? {} : { model }) };
+    const line = { seat, agent, ...(model === undefined ? {} : { model }) };
     const answer = answers.find((other) => other.seat === seat);
-    if (answer !== undefined) return { ...who, state: "answered", value: answer.value };
+    if (answer !== undefined) return { ...line, state: "answered", value: answer.value };
     const abstention = abstentions.find((other) => other.seat === seat);
-    if (abstention !== undefined) return { ...who, state: "abstained", reason: abstention.reason };
-    return { ...who, state: "open" };
+    if (abstention !== undefined) return { ...line, state: "abstained", reason: abstention.reason };
+    return { ...line, state: "open" };
   });
 }
 
-/** What was learnt of these agents, and of ballots of this capability, strategy and topology. */
+/** The lessons about these agents, and about ballots of this capability, strategy and topology. */
 function statisticsOf(
   { lessons }: Ballots,
   capability: string,
@@ -232,18 +232,18 @@ function statisticsOf(
   seats: readonly { agent: string; voter: string; model?: string | undefined }[],
 ): BallotStatistics {
   const { voters: record, ballots } = lessons.get(capability) ?? NO_LESSONS;
-  const seated = seats.filter(({ agent }) => agent !== NOBODY);
+  const seated = seats.filter(({ agent }) => agent !== NO_AGENT);
   const agents = [...new Map(seated.map(({ agent, voter }) => [agent, { agent, voter }])).values()];
   const voters = seated.map(({ voter }) => voter);
   const correlation = meanCorrelation(record, voters);
   const kept = ballots[formOf(form)];
   return {
     cases: record.cases,
-    agents: agents.map((who) => ({
-      ...who,
-      ...viewScore(scoreOf(record.agents, who.agent)),
-      expected: expectedAccuracy(record, who),
-      weight: weightOf(record, who),
+    agents: agents.map((agent) => ({
+      ...agent,
+      ...viewScore(scoreOf(record.agents, agent.agent)),
+      expected: expectedAccuracy(record, agent),
+      weight: weightOf(record, agent),
     })),
     voters: unique(voters).map((voter) => ({ voter, ...viewScore(scoreOf(record.voters, voter)) })),
     models: unique(seated.flatMap(({ model }) => model ?? [])).map((model) => ({
@@ -264,7 +264,7 @@ function viewScore(score: Score): ScoreView {
   return { accuracy: accuracyOf(score), cases: score.total };
 }
 
-/** Every two of these kinds that sit together, a kind with itself where it holds several seats. */
+/** All pairs of kinds in these seats; a kind with several seats is also paired with itself. */
 function pairsOf(voters: readonly string[]): [string, string][] {
   const pairs = voters.flatMap((one, index) =>
     voters.slice(index + 1).map((other): [string, string] => (one <= other ? [one, other] : [other, one])),

@@ -1,5 +1,5 @@
-// What is kept of an ended ballot: who answered what, as marks that can be compared, what it cost, and what was told of its
-// truth. Owns the shape; what is learnt from it is learning.ts. Pure.
+// The record of an ended ballot: the answer of each seat as a mark that can be compared, the cost, and the right answer once
+// it is known. Owns the shape of the record; the lessons that the office draws from it are in lessons.ts. Pure.
 import { z } from "zod";
 import {
   BALLOT_OUTCOMES,
@@ -9,29 +9,38 @@ import {
   normaliseSchema,
   TOPOLOGIES,
 } from "../../../protocol/index.ts";
+import type { Profile } from "../../registry/profile.ts";
 
-/** A value as it is kept: its hash, or the number itself (consensus/truth.ts). */
+/** The agent's name in a seat for which no agent was found. */
+export const NO_AGENT = "-";
+
+/** The kind of an agent, its role and model: all that stays the same when its process restarts. */
+export function voterOf({ role, model }: Pick<Profile, "role" | "model">): string {
+  return model === undefined ? role : `${role}/${model}`;
+}
+
+/** A value in its short form: the hash of the value, or the number itself (consensus/ballot/truth.ts). */
 export const markSchema = z.string().regex(/^(?:[0-9a-f]{64}|-?\d[-+.\de]{0,31})$/);
 
-/** Who answered what. */
+/** A seat: its agent and its answer. */
 const seatRecordSchema = z.strictObject({
   agent: z.string().max(64),
-  /** What stays of the agent when its process restarts. */
+  /** The agent's kind ({@link voterOf}). */
   voter: z.string().max(300),
   model: z.string().max(128).optional(),
-  /** Null: it abstained, or was not waited for. */
+  /** The mark of the answer; null when the seat abstained, or the ballot ended without waiting for it. */
   mark: markSchema.nullable(),
-  /** Whether it was heard depended on what others had said (consensus/tally.ts, surelyHeardOf). */
+  /** Present when the others' answers decided whether the ballot heard this seat (`surelyHeardOf`, consensus/tally/tally.ts). */
   isLate: z.literal(true).optional(),
 });
 
 const spentSchema = z.strictObject({
   tokens: z.number().min(0),
-  /** Null: unknown, never zero. */
+  /** Null when any cost is unknown; an unknown cost is never counted as zero. */
   costUsd: z.number().min(0).nullable(),
 });
 
-/** What is kept of an ended ballot. */
+/** The parts of the record that the command `ballots-end` carries. */
 export const endedSchema = z.strictObject({
   strategy: z.enum(BALLOT_STRATEGIES),
   topology: z.enum(TOPOLOGIES),
@@ -40,23 +49,26 @@ export const endedSchema = z.strictObject({
   agreement: z.number().min(0).max(1),
   rounds: z.int().min(0),
   endedAtMs: z.int().min(0),
-  /** The mark of the verdict's value; null without one. */
+  /** The mark of the verdict's value; null when the verdict has no value. */
   mark: markSchema.nullable(),
-  /** How a truth that is told later is to be read. */
+  /** The rules for reading a right answer that an operator gives later. */
   normalise: normaliseSchema.optional(),
-  /** The mark of the right value; null until somebody tells it. */
+  /** The mark of the right value; null until it is known. */
   truth: markSchema.nullable(),
-  /** Whether answers were given alone: only then do they say something of who gave them. */
+  /** Whether each seat answered without seeing others. Only such answers show how good an agent is. */
   isIndependent: z.boolean(),
   seats: z.array(seatRecordSchema).max(MAX_SEATS),
   spent: spentSchema,
-  /** The control arm; absent when the ballot ended before its seat had its turn. Of one that abstained both are null. */
+  /**
+   * The control arm: the answer that one agent alone gave. Absent when the ballot ended before that seat's turn; `mark` and
+   * `spent` are null when the seat abstained.
+   */
   single: z
     .strictObject({ mark: markSchema.nullable(), agrees: z.boolean(), spent: spentSchema.nullable() })
     .optional(),
 });
 
-/** An ended ballot. */
+/** The whole record of an ended ballot. */
 export type EndedBallot = z.output<typeof endedSchema> & {
   readonly capability: string;
   readonly openedAtMs: number;

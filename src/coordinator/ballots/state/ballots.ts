@@ -1,11 +1,11 @@
-// The ballots of the swarm: those that are open with everything that decides them, those that are decided and not yet
-// published, and a short history. Pure; what seats answered since the last command is not here but in their results, and
-// who is asked, what is decided and when is worked out by whoever holds the office (driver.ts) and stands in its commands.
+// The reducer of ballots: open ballots with the state of their deciders, decided ballots whose result is not yet published
+// (the outbox), and a short history. It does not hold the answers that came since the last command: their results do. The
+// coordinator in office (driver.ts) works out seats and verdicts, and puts them into its commands. Pure.
 //
-// V1  A ballot is opened once while it is open or decided; a repeat of the same open changes nothing.
-// V2  A ballot is decided once: the first verdict stays, whatever a later holder of the office would make of the answers.
-// V3  What is decided stays in the outbox until its receipt: then its result is published and nobody works on it any more.
-// V4  A ballot waits for agents since it was first found short of them, until it opens or its time is over.
+// V1  A ballot is opened once while it is open or in the outbox; a repeated command changes nothing.
+// V2  A ballot is decided once: the first verdict stays, even if a later coordinator in office would count differently.
+// V3  A decided ballot stays in the outbox until its receipt: then its result is published and no agent works on it.
+// V4  The wait of a ballot begins when it is first found short of agents, and ends when it opens or its time is over.
 
 import { z } from "zod";
 import { dropOldest } from "../../../base/index.ts";
@@ -16,18 +16,18 @@ import { type EndedBallot, endedSchema, markSchema } from "./archive.ts";
 import { MAX_BATCH_ITEMS, MAX_WAITING } from "./bounds.ts";
 import { type Lessons, learnEnd, learnTruth, NO_LESSONS } from "./lessons.ts";
 
-/** Ballots that are open or in the outbox. A host that brings one more is told to come back: its task waits in the queue. */
+/** The most ballots that are open or in the outbox. Further ones are rejected for now: their tasks wait in the queue. */
 export const MAX_OPEN = 4_096;
-/** Bytes of all of them, about: what they may add to the state and to each snapshot. */
+/** The most bytes of all these ballots, about: so much they may add to the state and to each snapshot. */
 export const MAX_OPEN_BYTES = 64 * 1_024 * 1_024;
-/** Ended ballots that `ballot ls` and `ballot show` still know; the oldest makes room. */
+/** The most ended ballots that are remembered for `ballot ls` and `ballot show`; the oldest makes room. */
 export const MAX_ENDED = 1_024;
-/** Seats that contradicted themselves with their signatures, as the registry remembers them; the oldest makes room. */
+/** The most agents that are remembered for signing two different values; the oldest makes room. */
 const MAX_EQUIVOCATORS = 1_024;
 
 /**
- * A JSON value as text. Nothing in here looks into it, and one string costs far less than its value to seal, to read and to
- * keep; who needs the value parses it.
+ * A JSON value as text. The reducer never reads it, and a string costs far less than its value to seal, to read and to keep.
+ * Code that needs the value parses it.
  */
 const jsonText = z.string();
 const timeMs = z.int().min(0);
@@ -38,20 +38,20 @@ const openSchema = z.strictObject({
   priority: z.enum(PRIORITIES),
   scope: tokenSchema,
   encoding: z.enum(["json", "msgpack"]),
-  /** When the ballot's task was stored, and when the ballot was opened: ms since 1970. */
+  /** The times at which the ballot's task was stored, and at which the ballot was opened; ms since 1970. */
   storedAtMs: timeMs,
   openedAtMs: timeMs,
-  /** The task that every seat gets: input (or a reference to it), labels, limits. */
+  /** The task that every seat gets: its input or a reference to it, labels, limits. */
   task: jsonText,
   traceparent: z.string().max(256).optional(),
   /** The decider's state. */
   core: jsonText,
-  /** About its size in the state. */
+  /** The size of the ballot in the state, about. */
   bytes: z.int().min(0),
 });
 
 const commands = {
-  /** These wait for agents: since when, and until when they may. */
+  /** Ballots that wait for agents: since when, and until when they may. */
   "ballots-wait": z.strictObject({
     type: z.literal("ballots-wait"),
     waits: z
@@ -63,7 +63,7 @@ const commands = {
     type: z.literal("ballots-open"),
     ballots: z.array(openSchema).min(1).max(MAX_BATCH_ITEMS),
   }),
-  /** The decider asks anew, or another agent takes a seat over: from here a new holder of the office goes on. */
+  /** The decider began a round, or a seat got another agent. A new coordinator in office resumes from this state. */
   "ballots-advance": z.strictObject({
     type: z.literal("ballots-advance"),
     steps: z
@@ -71,7 +71,7 @@ const commands = {
       .min(1)
       .max(MAX_BATCH_ITEMS),
   }),
-  /** The intent: this result is published, and then nobody works on the ballot any more. */
+  /** The decision: this result is going to be published, and the open questions withdrawn. */
   "ballots-end": z.strictObject({
     type: z.literal("ballots-end"),
     ends: z
@@ -80,9 +80,9 @@ const commands = {
           id: tokenSchema,
           /** The ballot's result, or a reference to it. */
           result: jsonText,
-          /** The task failed: it leaves a dead letter. */
+          /** Whether the task failed, and leaves a dead letter. */
           isFailed: z.boolean(),
-          /** The tasks of its open questions, which are withdrawn. */
+          /** The tasks of the open questions, which are to be withdrawn. */
           stragglers: z.array(tokenSchema).max(MAX_SEATS),
           ended: endedSchema,
           /** Agents whose seats signed two different values. */
@@ -92,14 +92,14 @@ const commands = {
       .min(1)
       .max(MAX_BATCH_ITEMS),
   }),
-  /** The receipt of an end. */
+  /** The receipts of ends. */
   "ballots-settle": z.strictObject({
     type: z.literal("ballots-settle"),
     ids: z.array(tokenSchema).min(1).max(MAX_BATCH_ITEMS),
-    /** Of these somebody had stored that the task is cancelled before its result could be: that stands. */
+    /** The ballots whose task already had a `cancelled` result when the ballot's own was to be stored: that result stays. */
     cancelled: z.array(tokenSchema).min(1).max(MAX_BATCH_ITEMS).optional(),
   }),
-  /** The truth about an ended ballot, by the mark of the right value: what voters' records are made of. */
+  /** The truth about an ended ballot, as the mark of the right value. The voters' records are computed from it. */
   "ballot-correct": z.strictObject({ type: z.literal("ballot-correct"), id: tokenSchema, truth: markSchema }),
 };
 
@@ -108,24 +108,24 @@ export type BallotCommand = {
   [T in keyof typeof commands]: z.output<(typeof commands)[T]>;
 }[keyof typeof commands];
 
-/** What is opened. */
+/** A ballot as the command `ballots-open` carries it. */
 export type OpenedBallot = z.output<typeof openSchema>;
-/** A decided ballot whose receipt is still to come. */
+/** The end of a ballot as the command `ballots-end` carries it. */
 export type BallotEnd = z.output<(typeof commands)["ballots-end"]>["ends"][number];
-/** An open ballot. */
+/** An open ballot in the state. */
 export type OpenBallot = { -readonly [K in keyof OpenedBallot]: OpenedBallot[K] };
 
-/** What the decider knew of a ballot when the log was told of it last. */
+/** The decider's state of a ballot, as the control log last stored it. */
 export function coreOf({ core }: Pick<OpenedBallot, "core">): Ballot {
   return JSON.parse(core) as Ballot;
 }
 
-/** A ballot in the outbox. */
+/** A ballot in the outbox: decided, and without a receipt so far. */
 export interface EndingBallot extends BallotEnd {
   readonly ballot: OpenBallot;
 }
 
-/** Since when a ballot waits for agents, and when its time is over. */
+/** The wait of a ballot for agents: since when, and until when; ms since 1970. */
 interface Wait {
   readonly sinceMs: number;
   readonly untilMs: number;
@@ -133,21 +133,21 @@ interface Wait {
 
 /** All ballots. */
 export interface Ballots {
-  /** Those that wait for agents, the one that has waited longest first. Their tasks are in the queue. */
+  /** Ballots that wait for agents, the longest wait first. Their tasks are in the queue. */
   readonly waiting: Map<string, Wait>;
   readonly open: Map<string, OpenBallot>;
   readonly outbox: Map<string, EndingBallot>;
-  /** The oldest first. */
+  /** Ended ballots, the oldest first. */
   readonly ended: Map<string, EndedBallot>;
-  /** What was learnt from ballots, by capability; the one that was added to least recently comes first. */
+  /** The lessons from ballots, by capability; the least recently changed comes first. */
   readonly lessons: Map<string, Lessons>;
-  /** Ballots in which an agent signed two different values, by agent. */
+  /** The number of ballots in which an agent signed two different values, by agent. */
   readonly equivocators: Map<string, number>;
-  /** Bytes of `open` and `outbox`. */
+  /** The bytes of `open` and `outbox`, about. */
   bytes: number;
 }
 
-/** Capabilities of which something is learnt, each at most about 200 KiB; who was added to least recently makes room. */
+/** The most capabilities with lessons, each at most about 200 KiB; the least recently changed makes room. */
 const MAX_LESSONS = 64;
 
 /** The reducer of ballots. */
@@ -186,7 +186,7 @@ export const ballots: Reducer<Ballots, BallotCommand> = {
     [...ended].map(([id, facts]) => [id, { ...facts }]) as unknown as Json,
     [...lessons] as unknown as Json,
     [...equivocators],
-    // Not there when empty, as in snapshots that were made before it was known.
+    // Left out when empty, as in snapshots from before this field existed.
     ...(waiting.size === 0 ? [] : [[...waiting] as unknown as Json]),
   ],
   fromJson(json) {
@@ -228,7 +228,7 @@ function open(state: Ballots, opened: OpenedBallot): "opened" | "known" | "full"
   if (state.open.has(id) || state.outbox.has(id)) return "known"; // V1
   if (state.open.size + state.outbox.size >= MAX_OPEN || state.bytes + bytes > MAX_OPEN_BYTES) return "full";
   state.waiting.delete(id);
-  state.ended.delete(id); // its result is gone, or nobody would have opened it again
+  state.ended.delete(id); // its result aged out, or no host would open the ballot again
   state.open.set(id, { ...opened });
   state.bytes += bytes;
   return "opened";
@@ -285,6 +285,7 @@ function correct(state: Ballots, { id, truth }: Extract<BallotCommand, { type: "
   const ended = state.ended.get(id);
   const facts = ending?.ended ?? ended;
   if (facts === undefined) {
+    // The texts of refusals are results, which the hash of the control log covers: a new wording would break old logs.
     return refuse(
       "not_found",
       `no ended ballot ${id} is remembered; the last ${MAX_ENDED} are: murmur ballot ls`,
@@ -299,7 +300,7 @@ function correct(state: Ballots, { id, truth }: Extract<BallotCommand, { type: "
     );
   }
   if (ending !== undefined) {
-    state.outbox.set(id, { ...ending, ended: { ...ending.ended, truth } }); // learnt with its receipt
+    state.outbox.set(id, { ...ending, ended: { ...ending.ended, truth } }); // its receipt counts it
   } else if (ended !== undefined) {
     learn(state, ended.capability, (lessons) => learnTruth(lessons, ended, truth));
     state.ended.set(id, { ...ended, truth });
@@ -308,7 +309,7 @@ function correct(state: Ballots, { id, truth }: Extract<BallotCommand, { type: "
   return { corrected: true, wasRight, isCounted: facts.isIndependent && facts.outcome !== "cancelled" };
 }
 
-/** Changes what is known of a capability, which is then the one that was added to last. */
+/** Changes the lessons about a capability, and moves them to the end of the map. */
 function learn(state: Ballots, capability: string, change: (lessons: Lessons) => Lessons): void {
   const { lessons } = state;
   const next = change(lessons.get(capability) ?? NO_LESSONS);

@@ -1,17 +1,17 @@
-// Bounds that several parts of ballots keep.
+// Limits that several files of ballots share.
 
-/** Ballots of one command. */
+/** The most ballots in one command. */
 export const MAX_BATCH_ITEMS = 256;
-/** Ballots that wait for agents and whose time counts. While so many do, a further one waits without its time passing. */
+/** The most ballots whose wait for agents is timed. A further ballot waits too, but its time does not pass yet. */
 export const MAX_WAITING = 4_096;
 
-/** How much memory answers of open ballots may take in the coordinator in office, in bytes. */
+/** Limits of the memory that the answers of open ballots take in the coordinator in office, in bytes. */
 export interface AnswerBounds {
-  /** Beyond this no whole output is kept any more: the winning one is read from its result. */
+  /** Beyond this, no further whole output is kept: the winner's output is then read from its result. */
   readonly keptBytes: number;
-  /** Beyond this no ballot is opened. What is open adds at most 128 KiB each. */
+  /** Beyond this, no further ballot is opened. Each open ballot may still add up to 128 KiB. */
   readonly heldBytes: number;
 }
 
-/** What a coordinator of usual size can spare. */
+/** The default: as much as a coordinator of the usual size can spare. */
 export const ANSWER_BOUNDS: AnswerBounds = { keptBytes: 64 * 1_024 * 1_024, heldBytes: 256 * 1_024 * 1_024 };

@@ -1,7 +1,8 @@
-// What the office learns from ballots that ended, by capability: sums of what they said, gained and cost, and of whose truth
-// is known, how often agents, kinds and models were right and how their errors go together. Pure, and of bounded size.
+// The lessons that the office learns from ended ballots, by capability: sums of outcomes, gains and costs; and, from ballots
+// whose right answer is known, how often agents, kinds and models were right, and how their errors go together. Pure, and
+// of bounded size.
 //
-// L1  A ballot that ended is counted once, and judged by one truth: another one takes the place of the first.
+// L1  An ended ballot is counted once and judged by one truth: a later truth replaces the earlier one.
 import {
   addBallot,
   addCase,
@@ -15,14 +16,17 @@ import {
 import type { BallotStrategy, TopologyKind } from "../../../protocol/index.ts";
 import type { EndedBallot } from "./archive.ts";
 
-/** What is known of one capability. Never changed: another one takes its place. */
+/** The lessons about one capability. Immutable: a change makes a new value. */
 export interface Lessons {
   readonly voters: VoterRecord;
-  /** By form: `first` says what its single agent said, a mesh costs twice a star, and either would hide what others gain. */
+  /**
+   * By form. Forms are not added up, because they differ too much: `first` always agrees with one agent, a mesh costs twice a
+   * star, and either would hide the gain of the others.
+   */
   readonly ballots: Readonly<Partial<Record<BallotForm, BallotRecord>>>;
 }
 
-/** Ballots that are compared with one agent together: those of one strategy and topology. A star has its strategy's name. */
+/** A strategy with a topology: the ballots of one form are compared with a single agent together. A star has no suffix. */
 type BallotForm = BallotStrategy | `${BallotStrategy}/${TopologyKind}`;
 
 /** The form of a ballot. */
@@ -30,10 +34,10 @@ export function formOf({ strategy, topology }: Pick<EndedBallot, "strategy" | "t
   return topology === "star" ? strategy : `${strategy}/${topology}`;
 }
 
-/** Nothing is known. */
+/** The lessons before the first ballot. */
 export const NO_LESSONS: Lessons = { voters: EMPTY_RECORD, ballots: {} };
 
-/** Counts a ballot that ended, and judges it if its truth is known. One that was cancelled says nothing. */
+/** Counts an ended ballot, and judges it if its truth is known. A cancelled ballot teaches nothing. */
 export function learnEnd(lessons: Lessons, ended: EndedBallot): Lessons {
   if (ended.outcome === "cancelled") return lessons;
   const { agreement, spent, single } = ended;
@@ -44,7 +48,7 @@ export function learnEnd(lessons: Lessons, ended: EndedBallot): Lessons {
   return ended.truth === null ? counted : judge(counted, ended, ended.truth, 1);
 }
 
-/** Judges a ballot by a truth that was told after its end, in place of the one that was known before (L1). */
+/** Judges a ballot by a truth that became known after its end, and takes an earlier judgement back (L1). */
 export function learnTruth(lessons: Lessons, ended: EndedBallot, truth: string): Lessons {
   if (ended.truth === truth || ended.outcome === "cancelled") return lessons;
   const before = ended.truth === null ? lessons : judge(lessons, ended, ended.truth, -1);

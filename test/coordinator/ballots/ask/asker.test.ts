@@ -1,8 +1,8 @@
 import { expect, it, vi } from "vitest";
 import { ManualClock, silentLogger } from "../../../../src/base/index.ts";
 import { type BallotEvent, effectsOf, openBallot } from "../../../../src/consensus/index.ts";
-import { Asking } from "../../../../src/coordinator/ballots/ask/asker.ts";
-import { LiveBallot } from "../../../../src/coordinator/ballots/ask/live-ballot.ts";
+import { Asker } from "../../../../src/coordinator/ballots/ask/asker.ts";
+import { BallotQuestions, type LiveBallot } from "../../../../src/coordinator/ballots/ask/live-ballot.ts";
 import type { AnswerBounds } from "../../../../src/coordinator/ballots/state/bounds.ts";
 import type { Office } from "../../../../src/coordinator/index.ts";
 import { ballotSchema, createSubjects, encode } from "../../../../src/protocol/index.ts";
@@ -23,16 +23,16 @@ const RESULT = {
   ranMs: 0,
 };
 
-/** A ballot of one seat, asked by somebody who hears nothing of what is said on the bus. */
+/** A ballot of one seat, and an asker that receives no message from the bus. */
 async function setup(bounds?: AnswerBounds) {
   const clock = new ManualClock(1_700_000_000_000);
   const transport = connectMemory({ prefix: "murmur", server: new MemoryServer({ clock }) });
   await transport.init();
-  const heard: BallotEvent[] = [];
-  const asking = new Asking({
+  const events: BallotEvent[] = [];
+  const asker = new Asker({
     transport: deaf(transport),
     subjects,
-    office: {} as Office, // asked only where a question is put
+    office: {} as Office, // not used: these tests publish no question
     placement: { pick: () => [], seats: { take() {}, leave() {} } },
     clock,
     log: silentLogger,
@@ -40,7 +40,7 @@ async function setup(bounds?: AnswerBounds) {
     isLive: () => true,
     onStranger: () => {},
     keep: async () => {},
-    step: (_run, event) => heard.push(event),
+    step: (_live, event) => events.push(event),
   });
   const atMs = clock.now();
   const [core, effects] = openBallot({
@@ -58,37 +58,42 @@ async function setup(bounds?: AnswerBounds) {
     encoding: "json",
   } as const;
   const times = { storedAtMs: atMs, openedAtMs: atMs };
-  const run = new LiveBallot(
-    { ...address, ...times, task: `{"timeoutMs":60000}`, core: "{}", bytes: 100 },
+  const ballot = { ...address, ...times, task: `{"timeoutMs":60000}`, core: "{}", bytes: 100 };
+  const live: LiveBallot = {
+    id: "b1",
+    ballot,
     core,
-  );
-  asking.start();
-  asking.register(run, effects);
-  return { clock, transport, asking, run, heard };
+    stage: "open",
+    questions: new BallotQuestions(ballot, core.spec),
+    whenDecided: Promise.resolve(),
+  };
+  asker.start();
+  asker.register(live, effects);
+  return { clock, transport, asker, live, events };
 }
 
-it("looks now and then for answers whose announcement was lost", async () => {
-  const { clock, transport, asking, heard } = await setup();
+it("the asker looks for answers whose announcement was lost", async () => {
+  const { clock, transport, asker, events } = await setup();
   await transport.log("results").append(subjects.result("classify", "b1", "b1-r1s1"), encode(RESULT));
-  expect(heard).toEqual([]);
+  expect(events).toEqual([]);
   await vi.waitFor(() => {
     clock.advance(1_000);
-    expect(heard).toMatchObject([{ type: "answer", seat: 1, round: 1, output: "cat" }]);
+    expect(events).toMatchObject([{ type: "answer", seat: 1, round: 1, output: "cat" }]);
   }, SOON);
-  asking.stop();
+  asker.stop();
 });
 
-it("asks no seat that would be shown what its topology hides", async () => {
-  const { transport, asking, run, heard } = await setup();
-  const [effect] = effectsOf(run.core);
+it("the asker does not publish a question that shows a seat answers its topology hides", async () => {
+  const { transport, asker, live, events } = await setup();
+  const [effect] = effectsOf(live.core);
   if (effect?.type !== "ask") throw new Error("the ballot asks its seat");
   const question = { ...effect.question, answers: [{ seat: 1, value: "cat" }] };
-  const [wrong] = asking.register(run, [{ ...effect, question }]);
-  await asking.put(wrong!, false);
-  const reason = "was not asked: round 1 of a star does not show seat 1 what seats 1 say";
-  expect(heard).toMatchObject([{ type: "abstain", seat: 1, reason }]);
+  const [wrong] = asker.register(live, [{ ...effect, question }]);
+  await asker.put(wrong!, false);
+  const reason = "was not asked: round 1 of a star does not show seat 1 the answers of seats 1";
+  expect(events).toMatchObject([{ type: "abstain", seat: 1, reason }]);
   expect((await transport.log("tasks").info()).messages).toBe(0);
-  asking.stop();
+  asker.stop();
 });
 
 it.each([
@@ -96,30 +101,34 @@ it.each([
   [{ keptBytes: encode(RESULT).length, heldBytes: 1_000 }, true, false],
   [{ keptBytes: encode(RESULT).length - 1, heldBytes: 1_000 }, false, false],
   [{ keptBytes: 0, heldBytes: encode(RESULT).length - 1 }, false, true],
-])("with the bounds %j keeps a whole output: %s, and is full: %s", async (bounds, isKept, isFull) => {
-  const { clock, transport, asking, run } = await setup(bounds);
+])(
+  "with the bounds %j the asker keeps a whole output: %s, and is full: %s",
+  async (bounds, isKept, isFull) => {
+    const { clock, transport, asker, live } = await setup(bounds);
+    await transport.log("results").append(subjects.result("classify", "b1", "b1-r1s1"), encode(RESULT));
+    clock.advance(1);
+    await asker.lookFor(0);
+    expect([live.questions.outputOf(1, 1) !== undefined, asker.isFull]).toEqual([isKept, isFull]);
+    asker.forget(live);
+    expect(asker.isFull).toBe(false);
+    asker.stop();
+  },
+);
+
+it("the asker takes no answer for a ballot that it has forgotten", async () => {
+  const { clock, transport, asker, live, events } = await setup();
   await transport.log("results").append(subjects.result("classify", "b1", "b1-r1s1"), encode(RESULT));
   clock.advance(1);
-  await asking.lookFor(0);
-  expect([run.outputs.size === 1, asking.isFull]).toEqual([isKept, isFull]);
-  asking.forget(run);
-  expect(asking.isFull).toBe(false);
-  asking.stop();
+  await asker.lookFor(0);
+  expect(events).toHaveLength(1);
+  expect(live.questions.heldBytes).toBe(encode(RESULT).length);
+  asker.forget(live);
+  await asker.lookFor(0);
+  expect(events).toHaveLength(1);
+  asker.stop();
 });
 
-it("keeps no answer of a ballot that is forgotten", async () => {
-  const { clock, transport, asking, run, heard } = await setup();
-  await transport.log("results").append(subjects.result("classify", "b1", "b1-r1s1"), encode(RESULT));
-  clock.advance(1);
-  await asking.lookFor(0);
-  expect(heard).toHaveLength(1);
-  expect(run.heldBytes).toBe(encode(RESULT).length);
-  asking.forget(run);
-  await asking.lookFor(0);
-  expect(heard).toHaveLength(1);
-  asking.stop();
-});
-
+/** The same transport, whose bus delivers no message. */
 function deaf(transport: Transport): Transport {
   const bus = { ...transport.bus, subscribe: () => ({ close() {} }) };
   return new Proxy(transport, {

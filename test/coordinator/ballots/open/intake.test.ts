@@ -1,7 +1,7 @@
-// How ballots get into the log: bounded, once each, and not past whoever cancels them meanwhile.
+// The intake of ballots: bounded, once each, and aware of cancellations that arrive while a ballot is being opened.
 import { expect, it, vi } from "vitest";
 import { systemClock } from "../../../../src/base/index.ts";
-import { MAX_OPENING, Openings } from "../../../../src/coordinator/ballots/open/intake.ts";
+import { BallotIntake, MAX_OPENING } from "../../../../src/coordinator/ballots/open/intake.ts";
 import { MAX_OPEN_BYTES } from "../../../../src/coordinator/ballots/state/ballots.ts";
 import type { Office } from "../../../../src/coordinator/index.ts";
 import { profileOf } from "../../../../src/coordinator/registry/profile.ts";
@@ -10,18 +10,18 @@ import { ballotSchema, createSubjects, type Json } from "../../../../src/protoco
 import { connectMemory, MemoryServer } from "../../../../src/transport/index.ts";
 import { makeStatus } from "../../support.ts";
 
-/** One agent, and an office whose log takes nothing before it is told to. */
+/** One agent, and an office whose log takes nothing before `resume` is called. */
 async function setup() {
   const transport = connectMemory({ prefix: "murmur", server: new MemoryServer() });
   await transport.init();
   const state = officeCommands.empty();
   const agent = profileOf(makeStatus({ id: "a1", capabilities: ["classify"] }));
   officeCommands.decide(state, { type: "members-join", agents: [agent] } as OfficeCommand, 0);
-  const { promise: mayGoOn, resolve: goOn } = Promise.withResolvers<void>();
+  const { promise: resumed, resolve: resume } = Promise.withResolvers<void>();
   const seated = new Map<string, string>();
-  const opened: { id: string; cancelled: string | undefined }[] = [];
+  const opened: { id: string; cancelReason: string | undefined }[] = [];
   const full = { isFull: false };
-  const openings = new Openings({
+  const intake = new BallotIntake({
     transport,
     subjects: createSubjects("murmur"),
     clock: systemClock,
@@ -29,76 +29,76 @@ async function setup() {
       tenure: {},
       state,
       async submit(_key: string, command: OfficeCommand): Promise<Json> {
-        await mayGoOn;
+        await resumed;
         return officeCommands.decide(state, command, 0);
       },
     } as unknown as Office,
     placement: {
       knowsWhoLives: async () => {},
       pick: () => [{ host: "h1", agent: "a1", score: 0, reasons: [] }],
-      seats: { take: (id, who) => void seated.set(id, who), leave: (id) => void seated.delete(id) },
+      seats: { take: (id, agent) => void seated.set(id, agent), leave: (id) => void seated.delete(id) },
     },
     isFull: () => full.isFull,
     onWait() {},
-    onOpened: ({ id }, _core, _effects, cancelled) => opened.push({ id, cancelled }),
+    onOpened: ({ ballot: { id }, cancelReason }) => opened.push({ id, cancelReason }),
   });
   const open = (taskId: string, scope = "-") =>
-    openings.open({
+    intake.open({
       ...{ taskId, scope, capability: "classify", priority: "normal", encoding: "json", storedAtMs: 0 },
       ballot: ballotSchema.parse({ seats: 1, strategy: "first" }),
       task: { timeoutMs: 1_000 },
     });
-  return { openings, open, opened, goOn, seated, full, state };
+  return { intake, open, opened, resume, seated, full, state };
 }
 
-it("takes as many on their way into a slow log as there may be, and each of the others when there is room", async () => {
-  const { open, opened, goOn } = await setup();
+it("the intake opens up to its limit of ballots at a time, and the rejected ones once there is room", async () => {
+  const { open, opened, resume } = await setup();
   const ids = Array.from({ length: MAX_OPENING + 10 }, (_, index) => `b${index}`);
   const asked = ids.slice(0, MAX_OPENING).map((id) => open(id));
   for (const refused of await Promise.allSettled(ids.slice(MAX_OPENING).map((id) => open(id)))) {
     const reason = { code: "rate_limited", retryable: true, retryAfterMs: 1_000 };
     expect(refused).toMatchObject({ status: "rejected", reason });
   }
-  const again = open("b0"); // on its way already: that takes no room
+  const again = open("b0"); // being opened already: it takes no further place
   expect(opened).toEqual([]);
-  goOn();
+  resume();
   await Promise.all([...asked, again]);
   await Promise.all(ids.slice(MAX_OPENING).map((id) => open(id)));
   expect(opened.map(({ id }) => id).sort()).toEqual([...ids].sort());
 });
 
-it("opens none while answers hold too much memory", async () => {
-  const { open, opened, goOn, full } = await setup();
-  goOn();
+it("the intake opens no ballot while answers take too much memory", async () => {
+  const { open, opened, resume, full } = await setup();
+  resume();
   full.isFull = true;
   await expect(open("b1")).rejects.toMatchObject({ code: "rate_limited", retryAfterMs: 1_000 });
   full.isFull = false;
   await open("b1");
-  expect(opened).toEqual([{ id: "b1", cancelled: undefined }]);
+  expect(opened).toEqual([{ id: "b1", cancelReason: undefined }]);
 });
 
-it("tells that a ballot was cancelled on its way, or just before: alone, or with its scope", async () => {
-  const { openings, open, opened, goOn } = await setup();
-  openings.cancel("-", "b1", "changed my mind");
+it("the intake reports a cancellation, of the ballot or its scope, that came before the log held the ballot", async () => {
+  const { intake, open, opened, resume } = await setup();
+  intake.cancel("-", "b1", "changed my mind");
   const asked = [open("b1"), open("b2"), open("b3", "s1"), open("b4")];
-  openings.cancel("-", "b2", "changed my mind");
-  openings.cancel("s1", "-", "the whole scope");
-  goOn();
+  intake.cancel("-", "b2", "changed my mind");
+  intake.cancel("s1", "-", "the whole scope");
+  resume();
   await Promise.all(asked);
   expect(opened).toEqual([
-    { id: "b1", cancelled: "changed my mind" },
-    { id: "b2", cancelled: "changed my mind" },
-    { id: "b3", cancelled: "the whole scope" },
-    { id: "b4", cancelled: undefined },
+    { id: "b1", cancelReason: "changed my mind" },
+    { id: "b2", cancelReason: "changed my mind" },
+    { id: "b3", cancelReason: "the whole scope" },
+    { id: "b4", cancelReason: undefined },
   ]);
 });
 
-it("takes the seats before the log holds the ballot, and leaves them when there is no room in it", async () => {
-  const { open, goOn, seated, state } = await setup();
+it("the intake reserves slots before the log holds the ballot, and frees them when the log has no room", async () => {
+  const { open, resume, seated, state } = await setup();
   const asked = open("b1");
   await vi.waitFor(() => expect([...seated]).toEqual([["b1-r1s1", "a1"]]));
   state.ballots.bytes = MAX_OPEN_BYTES;
-  goOn();
+  resume();
   await expect(asked).rejects.toMatchObject({ code: "rate_limited" });
   expect(seated.size).toBe(0);
 });

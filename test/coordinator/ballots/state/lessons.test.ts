@@ -1,4 +1,4 @@
-// What the reducer of ballots learns over time, from commands as the driver writes them.
+// The lessons that the reducer of ballots learns over time, from commands as the runner writes them.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Chance, seededChance } from "../../../../src/base/index.ts";
@@ -45,10 +45,10 @@ function playUntilReceipt(
       mark,
       truth: null,
       isIndependent: true,
-      seats: marks.map((said, index) => ({
+      seats: marks.map((each, index) => ({
         agent: `${NAMES[index]}-1`,
         voter: NAMES[index] as string,
-        mark: said,
+        mark: each,
       })),
       spent: { tokens: 500, costUsd: 0.5 },
       single: { mark: marks[0] ?? null, agrees: marks[0] === mark, spent: { tokens: 100, costUsd: 0.125 } },
@@ -85,7 +85,7 @@ const correct = (state: State, id: string, truth: string) =>
   decide(state, { type: "ballot-correct", id, truth });
 const lessonsOf = (state: State) => state.lessons.get("classify");
 
-/** What five voters of equal accuracy answer whose errors have the correlation ρ: a shared draw with probability √ρ. */
+/** The answers of five voters of equal accuracy whose errors have the correlation ρ: a shared draw with probability √ρ. */
 function simulate(accuracy: number, rho: number, chance: Chance): string[] {
   const shared = chance.next() < accuracy;
   const each = () => (chance.next() < Math.sqrt(rho) ? shared : chance.next() < accuracy);
@@ -98,7 +98,7 @@ describe("over time", () => {
     [0.8, 0.3],
     [0.75, 0.6],
   ])(
-    "voters with accuracy %d and correlation %d are known ever better, through snapshots too",
+    "the estimates for voters of accuracy %d and correlation %d get better with each case, across snapshots too",
     (accuracy, rho) => {
       const chance = seededChance(3);
       let state = ballots.empty();
@@ -127,7 +127,7 @@ describe("over time", () => {
     },
   );
 
-  it("ballots are summed up against their single agent, and judged where the truth is known", () => {
+  it("ballots are compared with their single agent, and judged where the truth is known", () => {
     const state = ballots.empty();
     play(state, "b1", [WRONG, RIGHT, RIGHT, RIGHT, WRONG]);
     play(state, "b2", [RIGHT, RIGHT, RIGHT, null, null]);
@@ -147,11 +147,11 @@ describe("over time", () => {
     });
   });
 
-  it("each topology is measured by itself: what it costs, and how often it is wrong", () => {
+  it("each topology has its own figures for cost and accuracy", () => {
     const state = ballots.empty();
-    const told = { isIndependent: false, topology: "mesh", rounds: 2, spent: { tokens: 1_000, costUsd: 1 } };
+    const mesh = { isIndependent: false, topology: "mesh", rounds: 2, spent: { tokens: 1_000, costUsd: 1 } };
     play(state, "b1", [RIGHT, RIGHT, RIGHT]);
-    play(state, "b2", [RIGHT, WRONG, WRONG], told);
+    play(state, "b2", [RIGHT, WRONG, WRONG], mesh);
     for (const id of ["b1", "b2"]) correct(state, id, RIGHT);
     const reloaded = ballots.fromJson(JSON.parse(JSON.stringify(ballots.toJson(state))) as Json);
     const shown = (id: string) =>
@@ -160,7 +160,7 @@ describe("over time", () => {
     expect(shown("b2")).toMatchObject({ ballots: 1, tokenRatio: 10, judged: { ballotAccuracy: 0 } });
   });
 
-  it("one that was cancelled teaches nothing, and one whose seats saw each other nothing of its voters", () => {
+  it("a cancelled ballot teaches nothing, and one whose seats saw each other teaches nothing about its voters", () => {
     const state = ballots.empty();
     play(state, "b1", [RIGHT, RIGHT, RIGHT], { outcome: "cancelled", decidedBy: null });
     correct(state, "b1", RIGHT);
@@ -170,7 +170,7 @@ describe("over time", () => {
     expect(lessonsOf(state)?.ballots["majority/mesh"]).toMatchObject({ ballots: 1, bothRight: 1 });
   });
 
-  it("a ballot that is being published can be corrected already", () => {
+  it("a ballot can be corrected before its receipt", () => {
     const [first, second] = [ballots.empty(), ballots.empty()];
     play(first, "b1", [RIGHT, WRONG, RIGHT]);
     correct(first, "b1", RIGHT);
@@ -184,14 +184,14 @@ describe("over time", () => {
 describe("corrections", () => {
   const marks = fc.array(fc.constantFrom(RIGHT, WRONG, null), { minLength: 5, maxLength: 5 });
   const played = fc.array(marks, { minLength: 1, maxLength: 6 });
-  const told = fc.array(fc.tuple(fc.nat(5), fc.constantFrom(RIGHT, WRONG)), { maxLength: 20 });
-  /** Everything that formulas look at: not when an agent was last heard of. */
+  const corrected = fc.array(fc.tuple(fc.nat(5), fc.constantFrom(RIGHT, WRONG)), { maxLength: 20 });
+  /** All counts that the formulas use; the time of an agent's last case is not one of them. */
   const counts = (state: State) =>
     JSON.parse(JSON.stringify([...state.lessons]).replaceAll(/,"last":\d+/g, "")) as Json;
 
-  it("count once and by the last that was told, in whatever order ballots end and are corrected", () => {
+  it("count once, and the last one counts, in any order of ends and corrections", () => {
     fc.assert(
-      fc.property(played, told, fc.nat(5), (all, corrections, turn) => {
+      fc.property(played, corrected, fc.nat(5), (all, corrections, turn) => {
         const state = ballots.empty();
         for (const [index, each] of all.entries()) play(state, `b${index}`, each);
         const last = new Map<number, string>();
@@ -212,7 +212,7 @@ describe("corrections", () => {
     );
   });
 
-  it("leave a record from which accuracy follows", () => {
+  it("lead to a record that gives the accuracy of each voter", () => {
     const state = ballots.empty();
     for (let index = 0; index < 10; index += 1) {
       play(state, `b${index}`, [RIGHT, index < 3 ? WRONG : RIGHT, RIGHT, null, null]);
