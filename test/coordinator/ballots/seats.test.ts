@@ -1,4 +1,4 @@
-// Who is seated while others are seated too.
+// The choice of agents for the seats of a ballot.
 import { expect, it, vi } from "vitest";
 import { openBallot } from "../../../src/consensus/index.ts";
 import { findSubstitute } from "../../../src/coordinator/ballots/seats.ts";
@@ -8,7 +8,7 @@ import { ballotSchema, encode } from "../../../src/protocol/index.ts";
 import { makeStatus, SOON } from "../support.ts";
 import { setupBallots, type Voter } from "./swarm.ts";
 
-it("gives a seat whose agent is gone to somebody of a model that no other seat has, whoever is better", () => {
+it("a seat whose agent is gone goes to an agent of a model that no other seat has, even if another agent is better", () => {
   const models = { gone: "m1", stays: "m2", better: "m2", other: "m3", plain: undefined };
   const agents = Object.entries(models).flatMap(([id, model]) =>
     id === "gone" ? [] : [profileOf(makeStatus({ id, role: id, ...(model === undefined ? {} : { model }) }))],
@@ -36,7 +36,7 @@ it("gives a seat whose agent is gone to somebody of a model that no other seat h
   expect(substitute("better")).toBeUndefined();
 });
 
-it("seats agents that are free, of ballots that open at the same moment too", async () => {
+it("ballots that open at the same moment get different, free agents", async () => {
   const { promise: freed, resolve: free } = Promise.withResolvers<string>();
   const voters: Voter[] = [..."abcdefghijkl"].map((name) => ({ name, slots: 1, say: () => freed }));
   const { transport, subjects, show, tasks } = await setupBallots(voters);
@@ -46,7 +46,7 @@ it("seats agents that are free, of ballots that open at the same moment too", as
     ballot: ballotSchema.parse({ seats: 3, strategy: "majority" }),
     task: { timeoutMs: 10_000 },
   });
-  // As hosts hand them over, faster than any heartbeat.
+  // Hosts hand these over faster than heartbeats report the load.
   await Promise.all(
     ids.map((id) =>
       transport.bus.request(subjects.office("ballot-open"), encode(open(id)), { timeoutMs: 5_000 }),
@@ -60,13 +60,13 @@ it("seats agents that are free, of ballots that open at the same moment too", as
   }
 });
 
-it("keeps a seat with its agent: it cannot be handed off", async () => {
-  const told: unknown[] = [];
+it("an agent cannot hand off the question of its seat", async () => {
+  const errors: unknown[] = [];
   const say: Voter["say"] = (_task, ctx) => {
     try {
       return ctx.handOff();
     } catch (error) {
-      told.push(error);
+      errors.push(error);
       return "cat";
     }
   };
@@ -75,7 +75,7 @@ it("keeps a seat with its agent: it cannot be handed off", async () => {
     status: "completed",
     output: "cat",
   });
-  expect(told).toMatchObject([
+  expect(errors).toMatchObject([
     { code: "not_permitted", message: expect.stringContaining("a ballot's question cannot be handed off") },
   ]);
 });

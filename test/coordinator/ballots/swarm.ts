@@ -1,9 +1,9 @@
-// A swarm for tests of ballots: one coordinator, agents that say what a test tells them, and a publisher.
+// A swarm for tests of ballots: one coordinator, agents that give the answers of the test, and a client.
 import { expect, onTestFinished, vi } from "vitest";
 import { type AgentContext, createHost, defineAgent, type VotePort } from "../../../src/agent/index.ts";
 import { createRollCall } from "../../../src/app/agents.ts";
 import { createVotes } from "../../../src/app/processes/votes.ts";
-import { createMeter, newId, newInstanceId, silentLogger } from "../../../src/base/index.ts";
+import { createMeter, newId, newInstanceId, silentLogger, utf8Bytes } from "../../../src/base/index.ts";
 import type { AnswerBounds } from "../../../src/coordinator/ballots/state/bounds.ts";
 import type { BallotPage } from "../../../src/coordinator/index.ts";
 import {
@@ -21,10 +21,10 @@ import type { Transport } from "../../../src/transport/index.ts";
 import { createTaskClient, createWorker } from "../../../src/work/index.ts";
 import { SOON, setupOffice } from "../support.ts";
 
-/** What an agent says to a task: the value for its name in the input, unless it is given a function. */
+/** Makes an agent's answer to a task. Without it an agent takes the value for its name from the input. */
 export type Saying = (task: Task, ctx: AgentContext) => unknown;
 
-/** One agent: its name, and whatever is special about it. */
+/** One agent of the swarm. */
 export interface Voter {
   name: string;
   model?: string;
@@ -36,19 +36,19 @@ export interface Voter {
 const sayFromInput =
   (name: string): Saying =>
   ({ input, question }) => {
-    const said = (input as Record<string, unknown> | undefined)?.[name];
+    const answer = (input as Record<string, unknown> | undefined)?.[name];
     const round = question !== undefined && "round" in question ? question.round : 1;
-    const now = isRounds(said) ? said.rounds[Math.min(round, said.rounds.length) - 1] : said;
+    const now = isRounds(answer) ? answer.rounds[Math.min(round, answer.rounds.length) - 1] : answer;
     if (isFailure(now)) throw new Error(now.fail);
     return now;
   };
 
-const isFailure = (said: unknown): said is { fail: string } =>
-  typeof said === "object" && said !== null && "fail" in said;
-const isRounds = (said: unknown): said is { rounds: unknown[] } =>
-  typeof said === "object" && said !== null && "rounds" in said;
+const isFailure = (answer: unknown): answer is { fail: string } =>
+  typeof answer === "object" && answer !== null && "fail" in answer;
+const isRounds = (answer: unknown): answer is { rounds: unknown[] } =>
+  typeof answer === "object" && answer !== null && "rounds" in answer;
 
-/** Starts coordinator `c1` and the agents; `nats`: on a real server. */
+/** Starts the coordinator `c1` and the agents; with `nats` on a real server. */
 export async function setupBallots(
   voters: readonly (Voter | string)[],
   options: { nats?: boolean; bounds?: AnswerBounds } = {},
@@ -68,7 +68,7 @@ export async function setupBallots(
   onTestFinished(() => tap.close());
   await transport.bus.flush();
 
-  /** Starts a process with these agents (`votes` null: without keys) and waits until the office knows them. */
+  /** Starts a host with these agents and waits until the registry has them. `votes` null: the agents have no vote keys. */
   async function host(more: readonly (Voter | string)[], votes: VotePort | null = createVotes()) {
     const shared = {
       transport: await swarm.connect(),
@@ -130,11 +130,11 @@ export async function setupBallots(
     transport,
     subjects,
     tasks,
-    /** Reads of the office. */
+    /** Reads from the office. */
     office: swarm.client,
     evidence,
     host,
-    /** Hands a ballot in and waits for its result. */
+    /** Submits a ballot and waits for its result. */
     ask(input: unknown, ballot: BallotInput, task: Partial<TaskInput> = {}): Promise<Result> {
       const settled = { max: 0 };
       return tasks.run(
@@ -150,7 +150,7 @@ export async function setupBallots(
       if (found === undefined) throw new Error(`no agent of role ${role} is registered`);
       return found.profile.id;
     },
-    /** Publishes a task as a program in any language would, and waits for its result. */
+    /** Publishes a task without any check, like a program in another language, and waits for its result. */
     async publishRaw(body: object | string, capability = "classify"): Promise<Result> {
       const taskId = newId();
       const { promise, resolve } = Promise.withResolvers<Result>();
@@ -161,13 +161,13 @@ export async function setupBallots(
       await transport.bus.flush();
       const text = typeof body === "string" ? body : JSON.stringify(body);
       const subject = subjects.task({ capability, priority: "normal", scope: "-", taskId });
-      await transport.log("tasks").append(subject, new TextEncoder().encode(text), { messageId: taskId });
+      await transport.log("tasks").append(subject, utf8Bytes(text), { messageId: taskId });
       return promise;
     },
   };
 }
 
-/** A completed result, as any program could write it. */
+/** A completed result, such as any program could write. */
 export function resultOf(taskId: string, agent: string, output: unknown): Result {
   const at = new Date(0).toISOString();
   return {
@@ -183,7 +183,7 @@ export function resultOf(taskId: string, agent: string, output: unknown): Result
   };
 }
 
-/** Writes a result where it belongs; false when one was there before. */
+/** Writes a result to its subject; false when the subject has one already. */
 export async function store(transport: Transport, subject: string, result: Result): Promise<boolean> {
   try {
     await transport

@@ -1,12 +1,12 @@
-// Ballots that are cancelled while the office changes hands, or is held by nobody.
+// Ballots that are cancelled while the leader changes, or while no coordinator is in office.
 import { expect, it, vi } from "vitest";
 import { decode, type Result } from "../../../src/protocol/index.ts";
 import { resultOf, setupBallots, store, type Voter } from "../ballots/swarm.ts";
 import { SOON } from "../support.ts";
 
-/** A ballot whose three seats think until they are told what to say, or to stop. */
+/** A ballot whose three agents work until the test gives them an answer, or the ballot stops them. */
 async function setup() {
-  const { promise: said, resolve: say } = Promise.withResolvers<string>();
+  const { promise: answer, resolve: say } = Promise.withResolvers<string>();
   const stopped: string[] = [];
   const voters = ["a", "b", "c"].map((name): Voter => {
     const stop = (signal: AbortSignal) =>
@@ -16,7 +16,7 @@ async function setup() {
           reject(signal.reason as Error);
         }),
       );
-    return { name, say: (_task, { signal }) => Promise.race([said, stop(signal)]) };
+    return { name, say: (_task, { signal }) => Promise.race([answer, stop(signal)]) };
   });
   const swarm = await setupBallots(voters);
   const { tasks, show, transport, subjects } = swarm;
@@ -31,7 +31,7 @@ async function setup() {
   return { ...swarm, say, stopped, results };
 }
 
-it("is cancelled by the next holder of the office, which whoever cancels waits for", async () => {
+it("a cancellation waits for the next coordinator in office, which cancels the ballot", async () => {
   const { tasks, leader, start, show, stopped, say, results } = await setup();
   await leader.stop();
   const cancelling = tasks.cancel("b1", { timeoutMs: 60_000 });
@@ -47,20 +47,20 @@ it("is cancelled by the next holder of the office, which whoever cancels waits f
   expect(await results()).toMatchObject([{ status: "cancelled" }]);
 });
 
-it("tells that it was cancelled to whoever watches", async () => {
+it("a cancelled ballot publishes the event `cancelled` and no event `decided`", async () => {
   const { tasks, transport, subjects } = await setup();
-  const told: string[] = [];
+  const events: string[] = [];
   const tap = transport.bus.subscribe(subjects.filters.ballotEvents("b1"), ({ subject }) => {
-    told.push(subject.slice(subject.lastIndexOf(".") + 1));
+    events.push(subject.slice(subject.lastIndexOf(".") + 1));
   });
   await transport.bus.flush();
   await tasks.cancel("b1");
-  await vi.waitFor(() => expect(told).toContain("cancelled"), SOON);
-  expect(told).not.toContain("decided");
+  await vi.waitFor(() => expect(events).toContain("cancelled"), SOON);
+  expect(events).not.toContain("decided");
   tap.close();
 });
 
-it("counts as cancelled when that was stored before its verdict, though the office had decided by then", async () => {
+it("a ballot is cancelled if the cancelled result is stored before its verdict, even when the office had decided", async () => {
   const { transport, subjects, say, show, results } = await setup();
   const cancelled = { ...resultOf("b1", "-", undefined), status: "cancelled" } as const;
   await store(transport, subjects.result("classify", "-", "b1"), cancelled);
@@ -72,7 +72,7 @@ it("counts as cancelled when that was stored before its verdict, though the offi
   expect(await results()).toMatchObject([{ status: "cancelled" }]);
 });
 
-it("is not cancelled, and whoever asked is told so, when nobody takes the office in time", async () => {
+it("a cancellation fails, and the ballot continues, when no coordinator takes office in time", async () => {
   const { tasks, leader, start, say, results } = await setup();
   await leader.stop();
   await expect(tasks.cancel("b1", { timeoutMs: 300 })).rejects.toMatchObject({

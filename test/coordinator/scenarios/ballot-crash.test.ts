@@ -1,14 +1,14 @@
-// The coordinator that works on a ballot is cut off before and after each thing that it does to the world; another one
-// takes the office. Whatever the point, the ballot ends with one verdict, every seat is asked once, and nothing is left.
+// The coordinator that runs a ballot is cut off before or after each of its effects on the outside, and another one takes
+// office. At every such point the ballot ends with one verdict, every seat is asked once, and no task is left over.
 import { expect, it, onTestFinished, vi } from "vitest";
 import { defineAgent } from "../../../src/agent/index.ts";
-import { createMeter } from "../../../src/base/index.ts";
+import { createMeter, utf8Text } from "../../../src/base/index.ts";
 import type { Result, TaskInput } from "../../../src/protocol/index.ts";
 import type { Log, Transport } from "../../../src/transport/index.ts";
 import { createTaskClient } from "../../../src/work/index.ts";
 import { SOON, setupOffice, startAgents } from "../support.ts";
 
-/** What a coordinator does to the world because of a ballot. */
+/** An effect of a coordinator on the outside because of a ballot. */
 type Effect =
   | "ballots-open"
   | "ballots-advance"
@@ -19,7 +19,7 @@ type Effect =
   | "mark"
   | "result";
 
-/** Where it is cut off: at the nth such effect. */
+/** The point at which the coordinator is cut off: before or after the nth such effect. */
 interface Cut {
   effect: Effect;
   nth: number;
@@ -27,10 +27,10 @@ interface Cut {
 }
 
 interface Story {
-  /** What each agent says; `never` goes on until it is told to stop, `deaf` even then. */
+  /** The answer of each agent in a round; `never` works until it is stopped, and `deaf` even then. */
   agents: ((round: number) => string)[];
   ballot: NonNullable<TaskInput["ballot"]>;
-  /** How many questions are asked in all. */
+  /** The number of questions in all. */
   questions: number;
   points: Cut[];
 }
@@ -58,13 +58,13 @@ const STORIES: Record<string, Story> = {
       ...both("ballots-end"),
     ],
   },
-  "two seats of which are not waited for": {
+  "that ends without waiting for two seats": {
     agents: [() => "cat", () => "never", () => "cat", () => "never", () => "cat"],
     ballot: { seats: 5, strategy: "majority" },
     questions: 5,
     points: [...ending, ...both("cancel")],
   },
-  "two seats of which are told to stop and do not": {
+  "with two seats that do not stop when it ends": {
     agents: [() => "cat", () => "deaf", () => "cat", () => "deaf", () => "cat"],
     ballot: { seats: 5, strategy: "majority" },
     questions: 5,
@@ -72,7 +72,7 @@ const STORIES: Record<string, Story> = {
   },
 };
 
-/** Plays a story in which the first coordinator is cut off. Tells what became of the ballot. */
+/** Plays a story in which the first coordinator is cut off. Returns the outcome of the ballot. */
 async function play({ agents, ballot }: Story, cut: Cut) {
   const swarm = await setupOffice();
   const line = new Line(cut);
@@ -87,10 +87,10 @@ async function play({ agents, ballot }: Story, cut: Cut) {
         capabilities: ["classify"],
         run: async ({ id, question }, { signal }) => {
           ran.push(id);
-          const said = answer((question as { round: number }).round);
-          if (said !== "never" && said !== "deaf") return said;
+          const reply = answer((question as { round: number }).round);
+          if (reply !== "never" && reply !== "deaf") return reply;
           return new Promise((_resolve, reject) => {
-            if (said === "never") signal.addEventListener("abort", () => reject(signal.reason as Error));
+            if (reply === "never") signal.addEventListener("abort", () => reject(signal.reason as Error));
           });
         },
       }),
@@ -103,7 +103,7 @@ async function play({ agents, ballot }: Story, cut: Cut) {
   const running = client.run(task, { timeoutMs: 30_000 });
   await vi.waitFor(() => expect(line.isCut).toBe(true), SOON);
 
-  const second = await swarm.start("c1", ["c1"]); // its process was started again
+  const second = await swarm.start("c1", ["c1"]); // its process was restarted
   const { output, verdict } = await running;
   const left = async () => {
     const { open, outbox } = second.office.state.ballots;
@@ -125,7 +125,7 @@ async function play({ agents, ballot }: Story, cut: Cut) {
 }
 
 it.each(Object.entries(STORIES))(
-  "a ballot %s ends with one verdict wherever its coordinator dies",
+  "a ballot %s ends with one verdict at whatever point its coordinator is cut off",
   { timeout: 120_000 },
   async (_name, story) => {
     const outcomes = await Promise.all(
@@ -137,7 +137,7 @@ it.each(Object.entries(STORIES))(
   },
 );
 
-/** The wire of a coordinator, which breaks at a chosen effect: from then on it neither does nor hears anything. */
+/** The connection of a coordinator, which breaks at a chosen effect: from then on nothing gets in or out. */
 class Line {
   isCut = false;
   readonly #cut: Cut;
@@ -155,7 +155,7 @@ class Line {
         append: (subject, data, options) =>
           this.#do(effectOf(key, data), () => inner.append(subject, data, options)),
         purge: (options) => this.#do(undefined, () => inner.purge(options)),
-        tail: (options) => inner.tail({ ...options, onStored: this.#hearing(options.onStored) }),
+        tail: (options) => inner.tail({ ...options, onStored: this.#receiving(options.onStored) }),
       };
     };
     const bus: Transport["bus"] = {
@@ -164,7 +164,7 @@ class Line {
         void this.#do(effect, async () => transport.bus.publish(subject, ...rest));
       },
       subscribe: (subject, onMessage, options) =>
-        transport.bus.subscribe(subject, this.#hearing(onMessage), options),
+        transport.bus.subscribe(subject, this.#receiving(onMessage), options),
       scatter: (...args) => transport.bus.scatter(...args),
       flush: () => transport.bus.flush(),
       request: (...args) => this.#do(undefined, () => transport.bus.request(...args)),
@@ -184,7 +184,7 @@ class Line {
     });
   }
 
-  /** Does something, or not. Who is cut off waits for an answer that never comes. */
+  /** Performs an effect unless the connection is cut: then the caller waits for a reply that never comes. */
   async #do<T>(effect: Effect | undefined, act: () => Promise<T>): Promise<T> {
     if (this.isCut) return new Promise(() => {});
     if (effect !== this.#cut.effect || ++this.#count !== this.#cut.nth) return act();
@@ -193,7 +193,7 @@ class Line {
     return new Promise(() => {});
   }
 
-  #hearing<M>(onMessage: (message: M) => void): (message: M) => void {
+  #receiving<M>(onMessage: (message: M) => void): (message: M) => void {
     return (message) => {
       if (!this.isCut) onMessage(message);
     };
@@ -203,18 +203,18 @@ class Line {
 function effectOf(key: string, data: Uint8Array): Effect | undefined {
   if (key === "tasks") return "question";
   if (key === "results") return "result";
-  return /"type":"(ballots-[a-z]+)"/.exec(new TextDecoder().decode(data))?.[1] as Effect | undefined;
+  return /"type":"(ballots-[a-z]+)"/.exec(utf8Text(data))?.[1] as Effect | undefined;
 }
 
 interface End {
   result: string;
 }
 
-/** The results that the control log holds decisions for. */
+/** The results of the decisions in the control log. */
 async function decisionsOf(transport: Transport): Promise<Result[]> {
   const decided: Result[] = [];
   for await (const { data } of transport.log("office").read()) {
-    const { commands = [] } = JSON.parse(new TextDecoder().decode(data)) as {
+    const { commands = [] } = JSON.parse(utf8Text(data)) as {
       commands?: { command: { ends?: End[] } }[];
     };
     for (const { command } of commands)
@@ -227,7 +227,7 @@ async function decisionsOf(transport: Transport): Promise<Result[]> {
 async function resultsOf(transport: Transport): Promise<Record<string, Result[]>> {
   const results: Record<string, Result[]> = {};
   for await (const { data } of transport.log("results").read()) {
-    const result = JSON.parse(new TextDecoder().decode(data)) as Result;
+    const result = JSON.parse(utf8Text(data)) as Result;
     results[result.taskId] = [...(results[result.taskId] ?? []), result];
   }
   return results;

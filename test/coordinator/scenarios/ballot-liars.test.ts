@@ -1,17 +1,18 @@
-// Signed votes on the wire of a real server: agents that lie in every way, and what becomes of their votes.
+// Signed votes over a real server: agents that lie in every way, and the fate of their votes.
 import { randomBytes } from "node:crypto";
 import { expect, it, onTestFinished, vi } from "vitest";
 import type { VotePort } from "../../../src/agent/index.ts";
+import { utf8Text } from "../../../src/base/index.ts";
 import { hashValue, signVote, voteKeyOf } from "../../../src/consensus/index.ts";
 import type { Evidence, Json, SeatQuestion, SignedVote, Task, Verdict } from "../../../src/protocol/index.ts";
 import { resultOf, setupBallots, store } from "../ballots/swarm.ts";
 import { SOON } from "../support.ts";
 
-/** A seat whose agent signs whatever the test wants. */
+/** Makes the signed vote of a lying agent; undefined for no vote. */
 type Lie = (question: SeatQuestion & { nonce: string }, sign: Sign) => SignedVote | undefined;
 type Sign = (fields: Partial<Omit<SignedVote, "signature">> & { value?: Json }) => SignedVote;
 
-/** Keys whose votes are made by `lie`, and one that signs for the test what it wants. */
+/** Vote keys that sign as `lie` says, and a function with which the test signs other votes. */
 function liar(lie: Lie) {
   const seed = randomBytes(32);
   const { privateKey, publicKey } = voteKeyOf(seed);
@@ -38,7 +39,7 @@ function liar(lie: Lie) {
 const seatOf = (verdict: Verdict | undefined, agent: string) =>
   verdict?.seats.find((seat) => seat.agent === agent);
 
-it("decides for the honest value beside a wrong value, a forged signature and a replayed vote", async () => {
+it("a bft ballot decides for the honest value despite a wrong value, a forged signature and a replayed vote", async () => {
   let gate = Promise.withResolvers<void>();
   const patient = ["a", "b", "c", "d", "e", "f", "g"].map((name) => ({
     name,
@@ -62,7 +63,7 @@ it("decides for the honest value beside a wrong value, a forged signature and a 
       return old;
     }).votes,
   );
-  // The honest ones speak last, when every lie has been told: in the first ballot the replayer's vote is its own.
+  // The honest agents answer last, after every lie. In the first ballot the replayer's vote is genuine.
   for (const lies of [["forged forger"], ["forged forger", "replayed replayer"]]) {
     evidence.length = 0;
     gate = Promise.withResolvers();
@@ -78,7 +79,7 @@ it("decides for the honest value beside a wrong value, a forged signature and a 
   }
 });
 
-it("keeps both votes of an equivocator, counts neither, marks the agent, and seats it no more", async () => {
+it("the office keeps both votes of an equivocator, counts neither, marks the agent, and seats it no more", async () => {
   const gate = Promise.withResolvers<void>();
   const waiting = ["a", "b", "c"].map((name) => ({ name, say: () => gate.promise.then(() => "cat") }));
   const { ask, host, leader, agentOf, evidence, office, subjects, transport, show } = await setupBallots(
@@ -97,7 +98,7 @@ it("keeps both votes of an equivocator, counts neither, marks the agent, and sea
   const { question, sign } = await asked.promise;
   const taskId = `b1-r1s${question.seat}`;
   const subject = subjects.result("classify", "b1", taskId);
-  // The first is stored; the second is refused by the stream, and seen all the same.
+  // The server stores the first vote and rejects the second, but the coordinator sees both.
   await vi.waitFor(async () => expect(await show("b1")).toMatchObject({ answered: 1 }), SOON);
   const second = { ...resultOf(taskId, agentOf("liar"), "dog"), vote: sign({ value: "dog" }) };
   expect(await store(transport, subject, second)).toBe(false);
@@ -110,9 +111,9 @@ it("keeps both votes of an equivocator, counts neither, marks the agent, and sea
     abstained: "signed two different values in one round",
   });
   expect(evidence[0]?.votes.map(({ hash }) => hash)).toEqual([hashValue("cat"), hashValue("dog")]);
-  const { at: _at, ...told } = evidence[0] as Evidence;
+  const { at: _at, ...noted } = evidence[0] as Evidence;
   expect(leader.notes.filter(({ kind }) => !kind.startsWith("office"))).toMatchObject([
-    { kind: "vote-refused", facts: { ballot: "b1", capability: "classify", evidence: told } },
+    { kind: "vote-refused", facts: { ballot: "b1", capability: "classify", evidence: noted } },
     { kind: "agent-marked", facts: { ballot: "b1", agent: agentOf("liar") } },
   ]);
   expect(await office.read("agent", { agent: agentOf("liar") })).toMatchObject({ equivocations: 1 });
@@ -121,13 +122,13 @@ it("keeps both votes of an equivocator, counts neither, marks the agent, and sea
   expect(after.error?.message).toContain("only 3 of 4 agents for classify that sign votes");
 });
 
-it("is not silenced by a result that somebody else wrote in a seat's name", async () => {
+it("a forged result in a seat's name does not silence the seat", async () => {
   const gate = Promise.withResolvers<void>();
   const waiting = ["a", "b", "c", "d"].map((name) => ({ name, say: () => gate.promise.then(() => "cat") }));
   const { ask, evidence, subjects, transport } = await setupBallots(waiting, { nats: true });
   const written: Promise<boolean>[] = [];
   const tap = transport.bus.subscribe(`${transport.prefix}.placed.>`, ({ subject, data }) => {
-    const { question } = JSON.parse(new TextDecoder().decode(data)) as {
+    const { question } = JSON.parse(utf8Text(data)) as {
       question: SeatQuestion & { nonce: string };
     };
     const { ballot, round, nonce, seat } = question;
@@ -150,9 +151,9 @@ it("is not silenced by a result that somebody else wrote in a seat's name", asyn
   expect(verdict?.evidence?.map(({ kind }) => kind)).toEqual(["forged", "forged", "forged", "forged"]);
 });
 
-it("refuses a vote of a round that is over", async () => {
+it("a vote for an earlier round is refused", async () => {
   const gate = Promise.withResolvers<void>();
-  // They disagree at first, so that there is a second round; in that one the honest speak last.
+  // The seats disagree at first, so there is a second round. In that round the honest agents answer last.
   const torn = ["a", "b", "c", "d"].map((name, index) => ({
     name,
     say: ({ question }: Task) =>
@@ -172,14 +173,14 @@ it("refuses a vote of a round that is over", async () => {
   gate.resolve();
   const { verdict } = await answer;
   expect(verdict).toMatchObject({ outcome: "decided", value: "cat", rounds: 2, evidence });
-  // Each round has a nonce of its own, so an old vote is caught by that already.
+  // Each round has its own nonce, so the check of the nonce may already catch an old vote.
   expect(evidence[0]).toMatchObject({ kind: expect.stringMatching(/late|replayed/), agent: agentOf("late") });
 });
 
-it("gives an agent without a registered key no seat", async () => {
+it("an agent without a registered key gets no seat", async () => {
   const { ask, host } = await setupBallots(["a", "b", "c"]);
   await host(["keyless"], null);
-  const said = { a: "cat", b: "cat", c: "cat", keyless: "cat" };
-  const { error } = await ask(said, { seats: 4, strategy: "bft", timeoutMs: 300 });
+  const answers = { a: "cat", b: "cat", c: "cat", keyless: "cat" };
+  const { error } = await ask(answers, { seats: 4, strategy: "bft", timeoutMs: 300 });
   expect(error).toMatchObject({ code: "no_quorum", message: expect.stringContaining("only 3 of 4 agents") });
 });

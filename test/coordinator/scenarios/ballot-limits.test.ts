@@ -1,4 +1,4 @@
-// Ballots when something is short: time for all seats, the connection of the holder of the office, and room.
+// Ballots under limits: an early end, a broken connection of the coordinator in office, no room, and too few agents.
 import { expect, it, onTestFinished, vi } from "vitest";
 import { defineAgent } from "../../../src/agent/index.ts";
 import { createMeter, newId, systemClock } from "../../../src/base/index.ts";
@@ -19,7 +19,7 @@ import { SOON, setupOffice, startAgents } from "../support.ts";
 const BALLOT = { seats: 5, strategy: "majority" } as const;
 const PATIENCE = { timeoutMs: 30_000 };
 
-/** A coordinator over a line that can be cut, five agents, and whoever hands in. */
+/** A coordinator whose connection can be broken, five agents, and a client. */
 async function setup(answer: (agent: number, signal: AbortSignal) => Promise<unknown>) {
   const swarm = await setupOffice();
   const line = new Line(await swarm.connect());
@@ -41,13 +41,13 @@ async function setup(answer: (agent: number, signal: AbortSignal) => Promise<unk
   return { ...swarm, line, leader, client, run };
 }
 
-it("ends as soon as three of five agree, and lets the two others go", async () => {
-  const letGo: number[] = [];
+it("a majority ballot ends as soon as three of five agree, and stops the two others", async () => {
+  const stopped: number[] = [];
   const { run, transport, leader } = await setup(async (agent, signal) => {
     if (agent <= 3) return "cat";
     return new Promise((_resolve, reject) => {
       signal.addEventListener("abort", () => {
-        letGo.push(agent);
+        stopped.push(agent);
         reject(signal.reason as Error);
       });
     });
@@ -55,17 +55,17 @@ it("ends as soon as three of five agree, and lets the two others go", async () =
   const { verdict } = await run();
   expect(verdict).toMatchObject({ outcome: "decided", value: "cat", decidedBy: "quorum", abstained: 0 });
   expect(verdict?.seats.filter(({ value }) => value === undefined)).toHaveLength(2);
-  await vi.waitFor(() => expect(letGo.sort()).toEqual([4, 5]), SOON);
+  await vi.waitFor(() => expect(stopped.sort()).toEqual([4, 5]), SOON);
   await vi.waitFor(async () => expect((await transport.log("tasks").info()).messages).toBe(0), SOON);
   await vi.waitFor(() => expect(leader.office.state.ballots.outbox.size).toBe(0), SOON);
 });
 
-it("hears the answers that came while its connection was broken", async () => {
+it("the coordinator reads the answers that came while its connection was broken", async () => {
   const answering = Promise.withResolvers<string>();
   const { run, transport, line, leader } = await setup(() => answering.promise);
   const running = run();
   await vi.waitFor(async () => expect((await transport.log("tasks").info()).messages).toBe(5), SOON);
-  line.breakOff();
+  line.cut();
   answering.resolve("cat");
   await vi.waitFor(async () => expect((await transport.log("results").info()).messages).toBe(5), SOON);
   expect(leader.office.state.ballots.open.size).toBe(1);
@@ -73,11 +73,11 @@ it("hears the answers that came while its connection was broken", async () => {
   expect(await running).toMatchObject({ status: "completed", output: "cat" });
 });
 
-it("hears that a ballot was cancelled while its connection was broken", async () => {
+it("the coordinator learns that a ballot was cancelled while its connection was broken", async () => {
   const { run, transport, line, leader, client } = await setup(() => new Promise(() => {}));
   const running = run();
   await vi.waitFor(async () => expect((await transport.log("tasks").info()).messages).toBe(5), SOON);
-  line.breakOff();
+  line.cut();
   await client.cancelScope("s1");
   expect(leader.office.state.ballots.open.size).toBe(1);
   line.mend();
@@ -85,7 +85,7 @@ it("hears that a ballot was cancelled while its connection was broken", async ()
   await vi.waitFor(async () => expect((await transport.log("tasks").info()).messages).toBe(0), SOON);
 });
 
-it("leaves a ballot in its queue while there is no room, and takes it when there is", async () => {
+it("a ballot stays in its queue while the office has no room, and opens when there is room", async () => {
   const { run, leader, transport } = await setup(async () => "cat");
   const { office } = leader;
   await office.submit(newId(), { type: "ballots-open", ballots: [made("big", MAX_OPEN_BYTES - 1)] });
@@ -101,7 +101,7 @@ it("leaves a ballot in its queue while there is no room, and takes it when there
   expect(await running).toMatchObject({ status: "completed", output: "cat" });
 });
 
-it("waits for agents as long as it said, whoever holds the office meanwhile", async () => {
+it("a change of leader does not restart a ballot's wait for agents", async () => {
   const { leader, start, tasks } = await setupBallots(["a", "b"]);
   const timeoutMs = 60_000;
   const running = tasks.run(
@@ -111,7 +111,7 @@ it("waits for agents as long as it said, whoever holds the office meanwhile", as
   const { waiting } = leader.office.state.ballots;
   await vi.waitFor(() => expect(waiting.get("b1")).toBeDefined(), SOON);
   await leader.stop();
-  // To whoever comes next its minute is over.
+  // By the clock of the next coordinator in office the minute is over.
   const clock = { ...systemClock, now: () => systemClock.now() + timeoutMs };
   const next = await start("c1", ["c1"], {}, { ballots: { clock } });
   expect(await running).toMatchObject({
@@ -121,7 +121,7 @@ it("waits for agents as long as it said, whoever holds the office meanwhile", as
   expect(next.office.state.ballots.waiting.size).toBe(0);
 });
 
-it("counts the waits of no more ballots than there may be, and makes room of those whose time is over", () => {
+it("the office times a limited number of waits, and drops those whose time is over to make room", () => {
   const state = ballots.empty();
   const wait = (first: number, count: number, nowMs: number) => {
     const waits = Array.from({ length: count }, (_, index) => ({
@@ -139,7 +139,7 @@ it("counts the waits of no more ballots than there may be, and makes room of tho
   expect(state.waiting.size).toBe(1);
 });
 
-it("opens no ballot while answers hold too much memory, and hands on whole outputs that it did not keep", async () => {
+it("no ballot opens while answers take too much memory, and a result has a whole output that was not kept", async () => {
   const { promise: freed, resolve: free } = Promise.withResolvers<unknown>();
   const voters = ["a", "b", { name: "c", say: () => freed }];
   const { ask, show, transport, subjects } = await setupBallots(voters, {
@@ -165,7 +165,7 @@ it("opens no ballot while answers hold too much memory, and hands on whole outpu
   }
 });
 
-it("opens no more ballots than there may be", () => {
+it("the office opens a limited number of ballots", () => {
   const state = ballots.empty();
   const open = (count: number) =>
     ballots.decide(
@@ -182,12 +182,12 @@ it("opens no more ballots than there may be", () => {
   expect(state.open.size).toBe(MAX_OPEN);
 });
 
-/** The agent whose whole output a result hands on. */
+/** The agent whose whole output the result has. */
 function verdictAgent(verdict: Verdict | undefined): string {
   return verdict?.seats.find(({ seat }) => seat === verdict.winner)?.agent ?? "";
 }
 
-/** The wire of a coordinator. While it is broken nothing that is said on the bus is heard. */
+/** The connection of a coordinator. While it is broken, the bus delivers no message. */
 class Line {
   readonly transport: Transport;
   readonly #onState: ((state: "connected") => void)[] = [];
@@ -200,10 +200,10 @@ class Line {
       scatter: (...args) => inner.bus.scatter(...args),
       flush: () => inner.bus.flush(),
       subscribe: (subject, onMessage, options) => {
-        const onHeard: typeof onMessage = (message) => {
+        const onReceived: typeof onMessage = (message) => {
           if (!this.#isBroken) onMessage(message);
         };
-        return inner.bus.subscribe(subject, onHeard, options);
+        return inner.bus.subscribe(subject, onReceived, options);
       },
     };
     const onState: Transport["onState"] = (listener) => {
@@ -220,7 +220,7 @@ class Line {
     });
   }
 
-  breakOff(): void {
+  cut(): void {
     this.#isBroken = true;
   }
 
@@ -230,7 +230,7 @@ class Line {
   }
 }
 
-/** A ballot as the driver opens one, of about so many bytes. */
+/** A ballot as the runner opens it, of about this many bytes. */
 function made(id: string, bytes: number): OpenedBallot {
   const at = { capability: "classify", priority: "normal", scope: "-", encoding: "json" } as const;
   return { id, ...at, storedAtMs: 1, openedAtMs: 1, task: "{}", core: "{}", bytes };

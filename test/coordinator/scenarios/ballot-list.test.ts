@@ -1,10 +1,10 @@
-// How ballots look in the list of tasks, and what operators count.
+// Ballots in the list of tasks, and in the metrics.
 import { expect, it, vi } from "vitest";
 import type { ListOptions } from "../../../src/work/index.ts";
 import { setupBallots } from "../ballots/swarm.ts";
 import { SOON } from "../support.ts";
 
-it("is one line, open and ended, and its seats are shown to whoever asks for them", async () => {
+it("a ballot is one line in the list, open and ended; its seats are listed on request", async () => {
   const { promise: freed, resolve: free } = Promise.withResolvers<string>();
   const { tasks, show } = await setupBallots(["a", "b", { name: "c", say: () => freed }]);
   const list = async (options: ListOptions = {}) =>
@@ -34,7 +34,7 @@ it("is one line, open and ended, and its seats are shown to whoever asks for the
   expect(await tasks.status("b1-r1s1")).toMatchObject({ state: "completed" });
 });
 
-it("is told by coordinators while nobody holds the office, and by nobody without them", async () => {
+it("coordinators list an open ballot even while none is in office; without coordinators it is not listed", async () => {
   const { tasks, show, leader, start } = await setupBallots([
     { name: "a", say: () => new Promise(() => {}) },
   ]);
@@ -42,13 +42,13 @@ it("is told by coordinators while nobody holds the office, and by nobody without
   await vi.waitFor(async () => expect(await show("b1")).toMatchObject({ state: "asking" }), SOON);
   await leader.stop();
   expect(await tasks.list()).toEqual([]);
-  // One of three, that cannot take the office alone.
+  // One coordinator of three, which cannot take office alone.
   await start("c2", ["c1", "c2", "c3"]);
   const open = { taskId: "b1", state: "running", ballot: { seats: 1, answered: 0 } };
   await vi.waitFor(async () => expect(await tasks.list()).toMatchObject([open]), SOON);
 });
 
-it("counts as one finished task, and its seats as answers", async () => {
+it("a ballot counts as one finished task, and its seats count as answers", async () => {
   const { ask, host, leader } = await setupBallots([]);
   const { meter } = await host(["a", "b", "c"]);
   const input = { a: "cat", b: "cat", c: "cat" };

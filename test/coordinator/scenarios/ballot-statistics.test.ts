@@ -1,7 +1,7 @@
-// What the office learns from ballots: real agents, a real driver and log, in memory.
+// The lessons that the office learns from ballots: real agents, a real runner and log, over the transport in memory.
 import { expect, it, onTestFinished, vi } from "vitest";
 import { createHost, defineAgent } from "../../../src/agent/index.ts";
-import { createMeter, newInstanceId, silentLogger } from "../../../src/base/index.ts";
+import { createMeter, newInstanceId, silentLogger, utf8Text } from "../../../src/base/index.ts";
 import type { Ballot } from "../../../src/consensus/index.ts";
 import type { OpenBallot } from "../../../src/coordinator/ballots/state/ballots.ts";
 import type { BallotPage } from "../../../src/coordinator/index.ts";
@@ -11,10 +11,10 @@ import { createTaskClient, createWorker } from "../../../src/work/index.ts";
 import { SOON, setupOffice } from "../support.ts";
 
 type Turn = PromiseWithResolvers<unknown>;
-/** What an agent answers when a test lets it. */
+/** Answers that the test gives later, by agent. */
 type Turns = Readonly<Record<string, Promise<unknown>>>;
 
-/** An agent that answers what its input says for it, by name, or what a test says in its turn. */
+/** An agent that takes its answer from the input, by its name, or from the test. */
 const agentNamed = (name: string, turns: Turns) =>
   defineAgent({
     name,
@@ -50,8 +50,8 @@ async function setupBallots(names: readonly string[], turns: Turns = {}) {
   return {
     ...swarm,
     leader,
-    /** Asks everybody: each says what `says` has for it. */
-    async ask(says: Record<string, unknown>, ballot: Partial<BallotInput> = {}): Promise<Result> {
+    /** Runs a ballot in which each agent answers with its entry in `answers`. */
+    async ask(answers: Record<string, unknown>, ballot: Partial<BallotInput> = {}): Promise<Result> {
       const spec = {
         seats: names.length,
         strategy: "weighted",
@@ -59,7 +59,7 @@ async function setupBallots(names: readonly string[], turns: Turns = {}) {
         ...ballot,
       } as BallotInput;
       const result = await tasks.run(
-        { capability: "classify", input: says, ballot: spec },
+        { capability: "classify", input: answers, ballot: spec },
         { timeoutMs: 10_000 },
       );
       const { ended } = leader.office.state.ballots;
@@ -76,7 +76,7 @@ async function setupBallots(names: readonly string[], turns: Turns = {}) {
 const WRONG = { bad1: "dog", bad2: "dog", bad3: "dog", good1: "cat", good2: "cat" };
 const FIVE = Object.keys(WRONG);
 
-it("lets the votes of agents that were right before weigh more, until they overturn a majority of bad ones", async () => {
+it("the votes of agents that were right before weigh more, until they overturn a majority of bad agents", async () => {
   const { ask, correct, show } = await setupBallots(FIVE);
   const first = await ask(WRONG);
   expect(first).toMatchObject({ output: "dog", verdict: { value: "dog", agreement: 0.6 } });
@@ -102,7 +102,7 @@ it("lets the votes of agents that were right before weigh more, until they overt
   expect(statistics.models).toContainEqual(expect.objectContaining({ model: "model-of-b", cases: 30 }));
 });
 
-it("takes no weight from a task or an answer", async () => {
+it("a weight in a task is rejected, and a weight in an answer is ignored", async () => {
   const { ask } = await setupBallots(FIVE);
   const boast = { value: "cat", weight: 1_000 };
   const result = await ask({ ...WRONG, good1: boast, good2: boast }, { minAnswers: 5 });
@@ -111,7 +111,7 @@ it("takes no weight from a task or an answer", async () => {
   await expect(ask(WRONG, weights)).rejects.toMatchObject({ code: "invalid_input" });
 });
 
-it("counts a correction once, and a changed one in the place of the first", async () => {
+it("a correction counts once, and a different one replaces it", async () => {
   const { ask, correct, lessons } = await setupBallots(FIVE);
   const { taskId } = await ask(WRONG);
   const before = lessons();
@@ -129,7 +129,7 @@ it("counts a correction once, and a changed one in the place of the first", asyn
   expect(before?.voters.cases).toBe(0);
 });
 
-it("reads a correction as it reads answers, and refuses what cannot be one", async () => {
+it("a correction is read by the same rules as an answer, and an impossible one is rejected", async () => {
   const { ask, correct } = await setupBallots(FIVE);
   const spelt = await ask(WRONG, { normalise: { trim: true, ignoreCase: true } });
   expect(await correct(spelt.taskId, " Dog ")).toMatchObject({ wasRight: true });
@@ -151,11 +151,11 @@ it("reads a correction as it reads answers, and refuses what cannot be one", asy
   await expect(correct(merged.taskId, ["a"])).rejects.toMatchObject({ code: "conflict" });
 });
 
-it("judges ballots whose right answer was known beforehand, and tells no seat of it", async () => {
+it("a ballot with a known right answer is judged at its end, and no seat sees that answer", async () => {
   const { ask, lessons, correct, transport } = await setupBallots(FIVE);
   const seen: string[] = [];
   const tap = transport.bus.subscribe(`${transport.prefix}.placed.>`, ({ data }) => {
-    seen.push(new TextDecoder().decode(data));
+    seen.push(utf8Text(data));
   });
   onTestFinished(() => tap.close());
   const { taskId } = await ask(WRONG, { truth: "cat" });
@@ -171,7 +171,7 @@ it("judges ballots whose right answer was known beforehand, and tells no seat of
   await expect(ask(WRONG, { strategy: "mean", truth: "x" })).rejects.toMatchObject({ field: "ballot.truth" });
 });
 
-it("sums up what ballots said and gained over one agent, and has it after a snapshot", async () => {
+it("the sums of ballots against one agent survive a snapshot", async () => {
   const { ask, show, leader } = await setupBallots(FIVE);
   const { taskId } = await ask(WRONG, { truth: "dog" });
   await ask(WRONG);
@@ -188,7 +188,7 @@ it("sums up what ballots said and gained over one agent, and has it after a snap
   expect(reducers.ballots.fromJson(json).lessons).toEqual(ballots.lessons);
 });
 
-it("compares with one agent only where it was heard in any case, and pairs only such answers", async () => {
+it("the comparison with one agent, and the pairs, use only answers that the ballot hears in any case", async () => {
   const turns = { a: Promise.withResolvers(), b: Promise.withResolvers(), c: Promise.withResolvers() };
   const promises = Object.fromEntries(Object.entries(turns).map(([name, { promise }]) => [name, promise]));
   const { ask, show, leader, lessons } = await setupBallots(Object.keys(turns), promises);
@@ -203,7 +203,7 @@ it("compares with one agent only where it was heard in any case, and pairs only 
   third.resolve("cat");
   await vi.waitFor(async () => expect((await show(id)).answered).toBe(2), SOON);
   expect((await show(id)).spec).not.toHaveProperty("truth");
-  control.resolve("cat"); // heard because the others differ
+  control.resolve("cat"); // the ballot hears it only because the others differ
   expect(await asked).toMatchObject({ output: "cat", verdict: { single: { seat: 1, agrees: true } } });
   expect(lessons()?.ballots.majority).toMatchObject({ ballots: 1, compared: 0, bothRight: 0 });
   const { pairs, agents } = lessons()!.voters;
@@ -211,12 +211,15 @@ it("compares with one agent only where it was heard in any case, and pairs only 
   expect(Object.values(agents).map(({ right }) => right)).toHaveLength(3);
 });
 
-it("says in the verdict what its seats are worth, once their errors are known", async () => {
+it("the verdict gives the number of effective voters once their errors are known", async () => {
   const { ask, show } = await setupBallots(["a", "b", "c"]);
-  const together = (index: number) => (index % 2 === 0 ? "cat" : "dog");
+  const answerOf = (index: number) => (index % 2 === 0 ? "cat" : "dog");
   for (let index = 0; index < 20; index += 1) {
-    const said = together(index);
-    const { verdict } = await ask({ a: said, b: said, c: said }, { strategy: "majority", truth: "cat" });
+    const answer = answerOf(index);
+    const { verdict } = await ask(
+      { a: answer, b: answer, c: answer },
+      { strategy: "majority", truth: "cat" },
+    );
     expect(verdict?.effectiveVoters).toBeNull();
   }
   const { taskId, verdict } = await ask({ a: "cat", b: "cat", c: "cat" }, { strategy: "majority" });
@@ -229,7 +232,7 @@ it("says in the verdict what its seats are worth, once their errors are known", 
   });
 });
 
-it("counts ballots in its metrics", async () => {
+it("ballots are counted in the metrics", async () => {
   const { ask, leader } = await setupBallots(FIVE);
   await ask(WRONG);
   await ask(WRONG, { strategy: "unanimous" }).catch(() => undefined);

@@ -1,4 +1,4 @@
-// Ballots from hand-in to verdict: real agents, hosts and office, over the transport in memory.
+// Ballots from submission to verdict: real agents, hosts and office, over the transport in memory.
 import { expect, it, onTestFinished, vi } from "vitest";
 import { type BallotInput, encode, type SeatQuestion, type Task } from "../../../src/protocol/index.ts";
 import { resultOf, setupBallots, store, type Voter } from "../ballots/swarm.ts";
@@ -6,52 +6,53 @@ import { SOON } from "../support.ts";
 
 const NAMES = ["a", "b", "c", "d", "e", "f", "g"];
 const FIVE = NAMES.slice(0, 5);
-/** What `a`, `b`, … say. */
-const says = (...values: unknown[]) =>
+/** The answers of the agents `a`, `b`, …, by name. */
+const answersOf = (...values: unknown[]) =>
   Object.fromEntries(values.map((value, index) => [NAMES[index], value]));
 
-it.each<{ what: string; ballot: BallotInput; said: unknown[]; verdict: object; output?: unknown }>([
+it.each<{ title: string; ballot: BallotInput; answers: unknown[]; verdict: object; output?: unknown }>([
   {
-    what: "first takes the first answer to arrive",
+    title: "`first` decides for the first answer to arrive",
     ballot: { seats: 5, strategy: "first" },
-    said: ["cat", "cat", "cat", "cat", "cat"],
+    answers: ["cat", "cat", "cat", "cat", "cat"],
     verdict: { outcome: "decided", value: "cat", decidedBy: "early" },
     output: "cat",
   },
   {
-    what: "majority takes what most of the seats say, and hands on a winning seat's whole output",
+    title:
+      "`majority` decides for the answer of most seats, and the result has a winning seat's whole output",
     ballot: {
       seats: 5,
       strategy: "majority",
       pointer: "/label",
       normalise: { trim: true, ignoreCase: true },
     },
-    said: [{ label: "Cat " }, { label: "cat" }, { label: "dog" }, { label: "CAT" }, { label: "dog" }],
+    answers: [{ label: "Cat " }, { label: "cat" }, { label: "dog" }, { label: "CAT" }, { label: "dog" }],
     verdict: { outcome: "decided", value: "cat" },
     output: { label: expect.stringMatching(/^cat ?$/i) },
   },
   {
-    what: "weighted counts agents that nobody knows alike",
+    title: "`weighted` gives unknown agents equal weights",
     ballot: { seats: 5, strategy: "weighted" },
-    said: ["cat", "cat", "dog", "cat", "dog"],
+    answers: ["cat", "cat", "dog", "cat", "dog"],
     verdict: { outcome: "decided", value: "cat" },
   },
   {
-    what: "quorum takes enough equal answers, if no other value has as many",
+    title: "`quorum` decides for a value with enough equal answers if no other value has as many",
     ballot: { seats: 5, strategy: "quorum", quorum: 2 },
-    said: ["cat", "dog", "cat", "cow", "hen"],
+    answers: ["cat", "dog", "cat", "cow", "hen"],
     verdict: { outcome: "decided", value: "cat", agreement: 0.4 },
   },
   {
-    what: "unanimous needs everybody",
+    title: "`unanimous` needs the same answer from all seats",
     ballot: { seats: 5, strategy: "unanimous" },
-    said: ["cat", "cat", "cat", "cat", "cat"],
+    answers: ["cat", "cat", "cat", "cat", "cat"],
     verdict: { outcome: "decided", value: "cat", agreement: 1 },
   },
   {
-    what: "ranked by Condorcet is a tie where a circle has no weakest majority",
+    title: "`ranked` by Condorcet is a tie when a circle of majorities has no weakest one",
     ballot: { seats: 5, strategy: "ranked" },
-    said: [
+    answers: [
       ["x", "y", "z"],
       ["y", "z", "x"],
       ["z", "x", "y"],
@@ -62,10 +63,10 @@ it.each<{ what: string; ballot: BallotInput; said: unknown[]; verdict: object; o
     verdict: { outcome: "tie" },
   },
   {
-    what: "ranked by Condorcet breaks a circle at its weakest majority",
+    title: "`ranked` by Condorcet breaks a circle at its weakest majority",
     ballot: { seats: 7, strategy: "ranked" },
     // x beats y by 5 of 7, y beats z by 5, z beats x by only 4.
-    said: [
+    answers: [
       ["x", "y", "z"],
       ["x", "y", "z"],
       ["x", "y", "z"],
@@ -77,9 +78,9 @@ it.each<{ what: string; ballot: BallotInput; said: unknown[]; verdict: object; o
     verdict: { outcome: "decided", value: "x" },
   },
   {
-    what: "ranked by Borda adds places up",
+    title: "`ranked` by Borda adds up the places",
     ballot: { seats: 5, strategy: "ranked", ranking: "borda" },
-    said: [
+    answers: [
       ["x", "y", "z"],
       ["x", "y", "z"],
       ["x", "y", "z"],
@@ -93,28 +94,28 @@ it.each<{ what: string; ballot: BallotInput; said: unknown[]; verdict: object; o
     },
   },
   {
-    what: "mean tells one number and how far the answers lie apart",
+    title: "`mean` gives one number and the spread of the answers",
     ballot: { seats: 5, strategy: "mean" },
-    said: [1, 2, 3, 4, 10],
+    answers: [1, 2, 3, 4, 10],
     verdict: { outcome: "decided", value: 4, spread: { min: 1, max: 10 } },
     output: 4,
   },
   {
-    what: "median is not moved by one wild answer",
+    title: "`median` is not moved by one extreme answer",
     ballot: { seats: 5, strategy: "median", minAnswers: 5 },
-    said: [1, 2, 3, 4, 1_000],
+    answers: [1, 2, 3, 4, 1_000],
     verdict: { outcome: "decided", value: 3 },
   },
   {
-    what: "trimmed cuts off both ends",
+    title: "`trimmed` cuts off both ends",
     ballot: { seats: 5, strategy: "trimmed", trim: 0.2 },
-    said: [-1_000, 2, 3, 4, 1_000],
+    answers: [-1_000, 2, 3, 4, 1_000],
     verdict: { outcome: "decided", value: 3 },
   },
   {
-    what: "merge puts findings together by their key and tells who reports each",
+    title: "`merge` joins findings by their key and lists the seats that report each",
     ballot: { seats: 5, strategy: "merge", key: ["/file", "/line"], quorum: 2 },
-    said: [
+    answers: [
       [{ file: "x.ts", line: 1, text: "one way to say it" }],
       [{ file: "x.ts", line: 1, text: "another" }],
       [{ file: "y.ts", line: 9 }],
@@ -133,27 +134,27 @@ it.each<{ what: string; ballot: BallotInput; said: unknown[]; verdict: object; o
     },
   },
   {
-    what: "bft takes what four of five sign",
+    title: "`bft` decides for the value that four of five seats sign",
     ballot: { seats: 5, strategy: "bft" },
-    said: ["cat", "cat", "cat", "cat", "dog"],
+    answers: ["cat", "cat", "cat", "cat", "dog"],
     verdict: { outcome: "decided", value: "cat" },
   },
   {
-    what: "two values that share the top are a tie",
+    title: "two values with the most answers are a tie",
     ballot: { seats: 5, strategy: "quorum", quorum: 2 },
-    said: ["cat", "dog", "cat", "dog", "hen"],
+    answers: ["cat", "dog", "cat", "dog", "hen"],
     verdict: { outcome: "tie", seats: expect.arrayContaining([expect.objectContaining({ value: "hen" })]) },
   },
   {
-    what: "too few equal answers are no quorum",
+    title: "too few equal answers are no quorum",
     ballot: { seats: 5, strategy: "majority" },
-    said: ["cat", "dog", "cow", "hen", "cat"],
+    answers: ["cat", "dog", "cow", "hen", "cat"],
     verdict: { outcome: "no_quorum" },
   },
   {
-    what: "too few answers are no quorum, whoever agrees",
+    title: "too few answers are no quorum, even if they agree",
     ballot: { seats: 5, strategy: "quorum", quorum: 2, minAnswers: 4 },
-    said: ["cat", "cat", null, { fail: "no idea" }, "cat"],
+    answers: ["cat", "cat", null, { fail: "no idea" }, "cat"],
     verdict: {
       outcome: "no_quorum",
       abstained: 2,
@@ -163,9 +164,9 @@ it.each<{ what: string; ballot: BallotInput; said: unknown[]; verdict: object; o
       ]),
     },
   },
-])("$what", async ({ ballot, said, verdict, output }) => {
+])("$title", async ({ ballot, answers, verdict, output }) => {
   const { ask } = await setupBallots(NAMES.slice(0, ballot.seats));
-  const result = await ask(says(...said), ballot);
+  const result = await ask(answersOf(...answers), ballot);
   const { outcome } = result.verdict ?? {};
   expect(result.verdict).toMatchObject({ strategy: ballot.strategy, ...verdict });
   expect(result.status).toBe(outcome === "decided" ? "completed" : "failed");
@@ -173,54 +174,57 @@ it.each<{ what: string; ballot: BallotInput; said: unknown[]; verdict: object; o
   if (output !== undefined) expect(result.output).toEqual(output);
 });
 
-it.each<{ what: string; ballot: Partial<BallotInput>; advice: unknown; verdict: object }>([
+it.each<{ title: string; ballot: Partial<BallotInput>; advice: unknown; verdict: object }>([
   {
-    what: "a judge chooses among the candidates, and may say why",
+    title: "a judge chooses among the candidates, and may give a reason",
     ballot: { strategy: "judge", judge: "referee" },
     advice: { choice: 2, reason: "dogs bark" },
     verdict: { outcome: "decided", value: "dog", decidedBy: "judge", reason: "dogs bark" },
   },
   {
-    what: "a judge that answers nonsense decides nothing, and the verdict tells what was expected of it",
+    title: "an invalid answer of a judge decides nothing, and the verdict says which answer was expected",
     ballot: { strategy: "judge", judge: "referee" },
     advice: "the best one",
     verdict: { outcome: "no_quorum", decidedBy: "judge", reason: expect.stringContaining("{ choice:") },
   },
   {
-    what: "a judge may be asked only when the seats do not agree",
+    title: "a judge can be asked only when the seats disagree",
     ballot: { strategy: "majority", onDisagreement: "judge", judge: "referee" },
     advice: { choice: 1 },
     verdict: { outcome: "decided", value: "cat", decidedBy: "judge" },
   },
   {
-    what: "a verifier lets pass what holds",
+    title: "a verifier passes the candidate that is right",
     ballot: { strategy: "verifier", verifier: "referee" },
     advice: { passed: [3], reason: "counted the legs" },
     verdict: { outcome: "decided", value: "hen", decidedBy: "verifier" },
   },
   {
-    what: "a verifier that passes nothing leaves no quorum",
+    title: "a verifier that passes no candidate leaves no quorum",
     ballot: { strategy: "verifier", verifier: "referee" },
     advice: { passed: [] },
     verdict: { outcome: "no_quorum", decidedBy: "verifier" },
   },
-])("$what", async ({ ballot, advice, verdict }) => {
+])("$title", async ({ ballot, advice, verdict }) => {
   const referee: Voter = { name: "referee", capability: "referee", say: () => advice };
   const { ask } = await setupBallots([...FIVE, referee]);
-  const result = await ask(says("cat", "dog", "hen", "dog", "cat"), { seats: 5, ...ballot } as BallotInput);
+  const result = await ask(answersOf("cat", "dog", "hen", "dog", "cat"), {
+    seats: 5,
+    ...ballot,
+  } as BallotInput);
   expect(result.verdict).toMatchObject(verdict);
 });
 
-it("takes the plurality where the ballot says so, if one value is the most common", async () => {
+it("with `plurality` a ballot decides for the most common value, if there is one", async () => {
   const { ask } = await setupBallots(FIVE);
   const ballot = { seats: 5, strategy: "majority", onDisagreement: "plurality" } as const;
-  const clear = await ask(says("cat", "dog", "hen", "cat", "cow"), ballot);
+  const clear = await ask(answersOf("cat", "dog", "hen", "cat", "cow"), ballot);
   expect(clear.verdict).toMatchObject({ outcome: "decided", value: "cat", decidedBy: "plurality" });
-  const even = await ask(says("cat", "dog", "hen", "cat", "dog"), ballot);
+  const even = await ask(answersOf("cat", "dog", "hen", "cat", "dog"), ballot);
   expect(even.verdict).toMatchObject({ outcome: "tie" });
 });
 
-it("debates where the ballot says so: in the next round each sees what the others said", async () => {
+it("with `debate` each seat sees the answers of the others in the next round", async () => {
   const asked: SeatQuestion[] = [];
   const persuaded: Voter = {
     name: "e",
@@ -231,7 +235,7 @@ it("debates where the ballot says so: in the next round each sees what the other
   };
   const { ask } = await setupBallots(["a", "b", "c", "d", persuaded]);
   const ballot = { seats: 5, strategy: "majority", onDisagreement: "debate", rounds: 3 } as const;
-  const { verdict } = await ask(says("cat", "cat", "dog", "hen"), ballot);
+  const { verdict } = await ask(answersOf("cat", "cat", "dog", "hen"), ballot);
   expect(verdict).toMatchObject({ outcome: "decided", value: "cat", rounds: 2, messages: 10, hops: 2 });
   expect(asked.map(({ round, rounds, answers }) => [round, rounds, answers.length])).toEqual([
     [1, 3, 0],
@@ -239,10 +243,10 @@ it("debates where the ballot says so: in the next round each sees what the other
   ]);
 });
 
-it("waits for a person who decides, and says so in the verdict", async () => {
+it("with `human` a ballot waits for a person, and the verdict names that person", async () => {
   const { tasks, show, office } = await setupBallots(FIVE);
   const ballot = { seats: 5, strategy: "majority", onDisagreement: "human" } as const;
-  const input = says("cat", "dog", "cow", "hen", "cat");
+  const input = answersOf("cat", "dog", "cow", "hen", "cat");
   await tasks.submit({ id: "b1", capability: "classify", input, ballot });
   await vi.waitFor(async () => expect(await show("b1")).toMatchObject({ state: "human" }), SOON);
   const page = await show("b1");
@@ -256,11 +260,11 @@ it("waits for a person who decides, and says so in the verdict", async () => {
   await expect(decide(3)).rejects.toMatchObject({ code: "conflict" });
 });
 
-const told = (question: Task["question"]) => (question as SeatQuestion).answers.map(({ value }) => value);
-/** Each of five says its seat and what it was shown. */
+const shownTo = (question: Task["question"]) => (question as SeatQuestion).answers.map(({ value }) => value);
+/** Five agents that answer with their seat and the answers that they were shown. */
 const PARROTS: Voter[] = FIVE.map((name) => ({
   name,
-  say: ({ question }) => ({ seat: (question as SeatQuestion).seat, told: told(question) }),
+  say: ({ question }) => ({ seat: (question as SeatQuestion).seat, shown: shownTo(question) }),
 }));
 
 it.each<{
@@ -283,16 +287,16 @@ it.each<{
     lines: { 1: [2], 2: [3], 3: [4], 4: [5], 5: [1] },
     cost: { messages: 10, hops: 2, neighbours: 1 },
   },
-])("in a $topology shows each seat the answers that it may see, and no others", async (given) => {
+])("a $topology shows each seat the answers that it may see, and no others", async (given) => {
   const { topology, more, lines, cost } = given;
   const { ask } = await setupBallots(PARROTS);
-  // Nobody agrees, so that everybody is asked and heard to the end.
+  // All seats disagree, so that the ballot asks and hears every seat to the end.
   const ballot = { seats: 5, strategy: "unanimous", onDisagreement: "plurality", topology, ...more };
   const { verdict } = await ask(null, ballot as BallotInput);
   expect(verdict).toMatchObject({ topology, ...cost });
   const seen = verdict?.seats.map(({ seat, value }) => [
     seat,
-    ((value as { told?: { seat: number }[] }).told ?? []).map((other) => other.seat),
+    ((value as { shown?: { seat: number }[] }).shown ?? []).map((other) => other.seat),
   ]);
   expect(Object.fromEntries(seen ?? [])).toEqual(lines);
 });
@@ -306,7 +310,7 @@ it.each<{ budget: object; topology: BallotInput["topology"]; stopped: object }>(
   { budget: { maxHops: 1 }, topology: "mesh", stopped: { stoppedBy: "hops", hops: 1 } },
   { budget: { maxHops: 5 }, topology: "ring", stopped: { stoppedBy: "hops", hops: 5, rounds: 1 } },
 ])(
-  "asks nobody beyond its budget of $budget, and says so in the verdict",
+  "a ballot stops at its budget of $budget, and the verdict says so",
   async ({ budget, topology, stopped }) => {
     const { ask } = await setupBallots(PARROTS);
     const { verdict } = await ask(null, { seats: 5, strategy: "majority", topology, rounds: 4, budget });
@@ -314,14 +318,14 @@ it.each<{ budget: object; topology: BallotInput["topology"]; stopped: object }>(
   },
 );
 
-it("starts no further round once the cost of an answer is not known, where money is limited", async () => {
+it("a ballot with a limit of money starts no further round once the cost of an answer is unknown", async () => {
   const { ask, transport, subjects } = await setupBallots([
     "a",
     "b",
     "c",
     { name: "d", say: () => new Promise(() => {}) },
   ]);
-  // Agents tell of money by the `usage` of their results; here a client in another language does.
+  // An agent reports its cost in the `usage` of its result; here a client in another language writes that result.
   const tap = transport.bus.subscribe(`${transport.prefix}.placed.>`, ({ subject }) => {
     const taskId = subject.slice(subject.lastIndexOf(".") + 1);
     if (!subject.includes(".d-")) return;
@@ -332,7 +336,7 @@ it("starts no further round once the cost of an answer is not known, where money
     });
   });
   onTestFinished(() => tap.close());
-  const { verdict } = await ask(says("cat", "dog", "cow"), {
+  const { verdict } = await ask(answersOf("cat", "dog", "cow"), {
     seats: 4,
     strategy: "majority",
     onDisagreement: "debate",
@@ -346,7 +350,7 @@ it("starts no further round once the cost of an answer is not known, where money
   });
 });
 
-it("takes no answer from an agent that was not asked", async () => {
+it("an answer from an agent that was not asked does not count", async () => {
   const { promise: freed, resolve: free } = Promise.withResolvers<void>();
   const slow: Voter = { name: "c", say: () => freed.then(() => "cat") };
   const { ask, leader, transport, subjects, agentOf } = await setupBallots(["a", "b", slow]);
@@ -359,7 +363,7 @@ it("takes no answer from an agent that was not asked", async () => {
     ).then(() => free());
   });
   onTestFinished(() => tap.close());
-  const { verdict } = await ask(says("cat", "dog"), { seats: 3, strategy: "majority" });
+  const { verdict } = await ask(answersOf("cat", "dog"), { seats: 3, strategy: "majority" });
   expect(verdict).toMatchObject({ outcome: "tie", abstained: 1 });
   expect(verdict?.seats.find(({ agent }) => agent === agentOf("c"))).toMatchObject({
     abstained: "answered by mallory, which was not asked",
@@ -371,9 +375,9 @@ it("takes no answer from an agent that was not asked", async () => {
   expect(noted).toMatchObject([{ kind: "answer-refused", facts }]);
 });
 
-it("waits for more agents, tells what for, and opens when they come", async () => {
+it("a ballot that is short of agents waits, gives the reason, and opens when they come", async () => {
   const { ask, host, show } = await setupBallots(["a", "b"]);
-  const verdict = ask(says("cat", "cat", "cat"), { seats: 3, strategy: "majority" }, { id: "b1" });
+  const verdict = ask(answersOf("cat", "cat", "cat"), { seats: 3, strategy: "majority" }, { id: "b1" });
   await vi.waitFor(
     () => expect(show("b1")).rejects.toThrow("not open yet: 2 of 3 agents for classify are there"),
     SOON,
@@ -382,7 +386,7 @@ it("waits for more agents, tells what for, and opens when they come", async () =
   expect(await verdict).toMatchObject({ verdict: { outcome: "decided", value: "cat" } });
 });
 
-it("ends with no quorum when too few agents come in time, without asking any", async () => {
+it("a ballot ends with no quorum, and asks no agent, when too few agents come in time", async () => {
   const asked: string[] = [];
   const { ask, show } = await setupBallots([{ name: "a", say: ({ capability }) => asked.push(capability) }]);
   const result = await ask(null, { seats: 3, strategy: "first", timeoutMs: 300 }, { id: "b1" });
@@ -424,27 +428,36 @@ it.each<{ diversity: BallotInput["diversity"]; agents: Voter[]; seats: number; o
   async ({ diversity, agents, seats, outcome }) => {
     const { ask } = await setupBallots(agents);
     const timeoutMs = outcome === "decided" ? 20_000 : 300;
-    const { verdict } = await ask(says("cat", "cat"), { seats, strategy: "unanimous", diversity, timeoutMs });
+    const { verdict } = await ask(answersOf("cat", "cat"), {
+      seats,
+      strategy: "unanimous",
+      diversity,
+      timeoutMs,
+    });
     expect(verdict).toMatchObject({ outcome });
   },
 );
 
-it("stops those who still think when it is decided, or its time is over", async () => {
+it("a ballot stops the agents that still work once it is decided or its time is over", async () => {
   const stopped: string[] = [];
   const thinking: Voter[] = ["d", "e"].map((name) => ({
     name,
     say: (_task, { signal }) => new Promise(() => signal.addEventListener("abort", () => stopped.push(name))),
   }));
   const { ask } = await setupBallots(["a", "b", "c", ...thinking]);
-  const early = await ask(says("cat", "cat", "cat"), { seats: 5, strategy: "majority" });
+  const early = await ask(answersOf("cat", "cat", "cat"), { seats: 5, strategy: "majority" });
   expect(early.verdict).toMatchObject({ outcome: "decided", value: "cat", decidedBy: "quorum" });
   await vi.waitFor(() => expect(stopped.sort()).toEqual(["d", "e"]), SOON);
-  const late = await ask(says("cat", "dog", "cow"), { seats: 5, strategy: "majority", timeoutMs: 1_000 });
+  const late = await ask(answersOf("cat", "dog", "cow"), {
+    seats: 5,
+    strategy: "majority",
+    timeoutMs: 1_000,
+  });
   expect(late).toMatchObject({ status: "failed", verdict: { decidedBy: "timeout" } });
   await vi.waitFor(() => expect(stopped.sort()).toEqual(["d", "d", "e", "e"]), SOON);
 });
 
-it("is cancelled with its task: the seats stop, and the verdict names the reason", async () => {
+it("cancelling its task cancels a ballot and stops its seats", async () => {
   const stopped: string[] = [];
   const thinking: Voter[] = FIVE.map((name) => ({
     name,
@@ -460,8 +473,8 @@ it("is cancelled with its task: the seats stop, and the verdict names the reason
   await vi.waitFor(async () => expect(await show("b1")).toMatchObject({ state: "cancelled" }), SOON);
 });
 
-// What is wrong with a ballot itself: refused before anything is published, or, published by a program that checks
-// nothing, the task's end.
+// Mistakes in a ballot. The task client rejects them before it publishes anything; if another program publishes such a
+// ballot unchecked, its task fails.
 const WRONG: [string, unknown, string][] = [
   ["an unknown strategy", { seats: 3, strategy: "loudest" }, "ballot.strategy"],
   ["no strategy", { seats: 3 }, "ballot.strategy"],
@@ -479,15 +492,15 @@ const WRONG: [string, unknown, string][] = [
   ["nothing in its place", null, "ballot"],
 ];
 
-it("with a mistake in the ballot is refused before anything is published", async () => {
+it("the task client rejects a ballot with a mistake before it publishes anything", async () => {
   const { tasks } = await setupBallots([]);
-  for (const [what, ballot, field] of WRONG) {
+  for (const [mistake, ballot, field] of WRONG) {
     const task = { capability: "classify", ballot } as never;
-    await expect(tasks.submit(task), what).rejects.toMatchObject({ code: "invalid_input", field });
+    await expect(tasks.submit(task), mistake).rejects.toMatchObject({ code: "invalid_input", field });
   }
 });
 
-it("with a mistake in the ballot ends as failed when a program published it unchecked", async () => {
+it("a ballot with a mistake that a program published unchecked ends as failed", async () => {
   const { publishRaw } = await setupBallots(["a"]);
   const results = await Promise.all(
     WRONG.map(([, ballot]) => publishRaw({ capability: "classify", ballot })),
@@ -498,28 +511,28 @@ it("with a mistake in the ballot ends as failed when a program published it unch
   );
 });
 
-it.each<{ what: string; said: unknown; ballot: Partial<BallotInput>; reason: string }>([
+it.each<{ fault: string; answer: unknown; ballot: Partial<BallotInput>; reason: string }>([
   {
-    what: "points to nothing",
-    said: { name: "cat" },
+    fault: "has nothing at the pointer",
+    answer: { name: "cat" },
     ballot: { pointer: "/label" },
     reason: "nothing at the pointer /label",
   },
   {
-    what: "is of another type",
-    said: 7,
+    fault: "is of another type",
+    answer: 7,
     ballot: { type: "string" },
     reason: "expected a value of type string, got number",
   },
-  { what: "is not a number", said: Number.NaN, ballot: {}, reason: "answered null" },
-  { what: "is nothing", said: undefined, ballot: {}, reason: "no output" },
-  { what: "is huge", said: "x".repeat(100_000), ballot: {}, reason: "larger than" },
-  { what: "holds half a character", said: "\ud800", ballot: {}, reason: "surrogate" },
-])("is an abstention, with its reason, of a seat whose answer $what", async ({ said, ballot, reason }) => {
-  const odd: Voter = { name: "c", say: () => said };
+  { fault: "is not a number", answer: Number.NaN, ballot: {}, reason: "answered null" },
+  { fault: "is missing", answer: undefined, ballot: {}, reason: "no output" },
+  { fault: "is huge", answer: "x".repeat(100_000), ballot: {}, reason: "larger than" },
+  { fault: "holds half a surrogate pair", answer: "\ud800", ballot: {}, reason: "surrogate" },
+])("a seat whose answer $fault abstains, with the reason", async ({ answer, ballot, reason }) => {
+  const odd: Voter = { name: "c", say: () => answer };
   const { ask, agentOf } = await setupBallots(["a", "b", odd]);
   const good = ballot.pointer === undefined ? "cat" : { label: "cat" };
-  const { verdict } = await ask(says(good, good), {
+  const { verdict } = await ask(answersOf(good, good), {
     seats: 3,
     strategy: "unanimous",
     minAnswers: 2,
@@ -529,7 +542,7 @@ it.each<{ what: string; said: unknown; ballot: Partial<BallotInput>; reason: str
   expect(verdict?.seats.find(({ agent }) => agent === agentOf("c"))?.abstained).toContain(reason);
 });
 
-it("is an abstention of a seat for which a program in another language writes what JSON cannot say", async () => {
+it("a seat abstains when a program in another language writes an answer that JSON cannot express", async () => {
   const { ask, transport, subjects, agentOf } = await setupBallots([
     "a",
     "b",
@@ -543,15 +556,15 @@ it("is an abstention of a seat for which a program in another language writes wh
     void transport.log("results").append(subjects.result("classify", scope, taskId), result, { headers });
   });
   onTestFinished(() => tap.close());
-  const { verdict } = await ask(says(1, 3), { seats: 3, strategy: "mean" });
+  const { verdict } = await ask(answersOf(1, 3), { seats: 3, strategy: "mean" });
   expect(verdict).toMatchObject({ outcome: "decided", value: 2, abstained: 1 });
   expect(verdict?.seats.find((seat) => seat.agent === agent)?.abstained).toContain("NaN");
 });
 
-it("does not hold a seat's weight against what its answer says of it", async () => {
+it("a weight inside an answer does not change the seat's weight", async () => {
   const loud: Voter = { name: "c", say: () => ({ label: "dog", weight: 1_000 }) };
   const { ask } = await setupBallots(["a", "b", loud]);
-  const { verdict } = await ask(says({ label: "cat" }, { label: "cat" }), {
+  const { verdict } = await ask(answersOf({ label: "cat" }, { label: "cat" }), {
     seats: 3,
     strategy: "weighted",
     pointer: "/label",
@@ -560,7 +573,7 @@ it("does not hold a seat's weight against what its answer says of it", async () 
   expect(new Set(verdict?.seats.map(({ weight }) => weight)).size).toBe(1);
 });
 
-it("seats a panel: each seat an agent that offers what the seat asks for", async () => {
+it("each seat of a panel gets an agent with the seat's own capability", async () => {
   const finder = (name: string, findings: string[]): Voter => ({
     name,
     capability: name,
@@ -593,7 +606,7 @@ it("seats a panel: each seat an agent that offers what the seat asks for", async
   expect(whole.output).toEqual({ findings: ["a", "b"], note: "by spelling" });
 });
 
-it("ends a panel in which a seat stays empty, and says whom it lacked", async () => {
+it("a panel with a vacant seat ends with no quorum and names the missing capability", async () => {
   const { tasks } = await setupBallots([{ name: "style", capability: "style", say: () => ["a"] }]);
   const { error, verdict } = await tasks.run({
     capability: "style",
