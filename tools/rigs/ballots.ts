@@ -1,5 +1,5 @@
-// Measures ballots when things go wrong: node tools/rigs/ballots.ts [--help]. Exit code 1 when a goal is missed, or a ballot had
-// no verdict, another one, or two.
+// Measures ballots under faults: node tools/rigs/ballots.ts [--help]. The exit code is 1 when a goal is missed, or when a ballot
+// had no verdict, a wrong one, or two.
 import { measureEarlyStop, measureKills } from "./office/ballots.ts";
 import type { Figure } from "./office/figures.ts";
 import { printReport, readFlags, tellProgress } from "./office/flags.ts";
@@ -12,9 +12,9 @@ const flags = readFlags(
   {
     only: { type: "names", names: PARTS, about: "parts: early stop, kills of the leader" },
     kills: { type: "count", default: 10, about: "kills of the leader while ballots are open" },
-    ballots: { type: "count", default: 1_000, about: "ballots that are handed in meanwhile" },
-    rounds: { type: "count", default: 20, about: "ballots with two seats that are not waited for" },
-    seed: { type: "count", default: 1, about: "when to kill, and how long voters think" },
+    ballots: { type: "count", default: 1_000, about: "ballots submitted during the kills" },
+    rounds: { type: "count", default: 20, about: "ballots that end without waiting for two seats" },
+    seed: { type: "count", default: 1, about: "seed of the kill times and of the voters' thinking times" },
   },
 );
 const figures: Figure[] = [];

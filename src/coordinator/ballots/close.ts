@@ -341,7 +341,7 @@ function singleOf(
   return { single: { mark: null, agrees: false, spent: null } };
 }
 
-/** A JSON text in the encoding in which it is published. */
+/** Encodes a JSON text for publishing. */
 function encodeText(text: string, encoding: Encoding): Uint8Array {
   return encoding === "json" ? utf8Bytes(text) : encode(JSON.parse(text), encoding);
 }

@@ -30,7 +30,7 @@ export function findSeats(
   return fitting.map((profile, index) => seatOf(profile, index + 1, record));
 }
 
-/** Finds the agents of a panel, seat by seat: each offers its seat's capability, and differs from the others as `diversity` asks. */
+/** Finds the agents of a panel, seat by seat: each offers its seat's capability and follows the rule of `diversity`. */
 function findPanel(
   state: OfficeState,
   pick: Placing["pick"],

@@ -1,5 +1,5 @@
-// Measures ballots when things go wrong: the office is taken away while many are open, and seats that are not waited for any
-// more. How fast they are when nothing does is `murmur bench --scenario ballot`.
+// Measures ballots under faults: kills of the leader while many ballots are open, and ballots that end without waiting for two
+// slow seats. `murmur bench --scenario ballot` measures the speed without faults.
 import { createMeter, seededChance, sleep } from "../../../src/base/index.ts";
 import { createTaskClient } from "../../../src/work/index.ts";
 import {
@@ -13,13 +13,13 @@ import { atMost, type Figure, makeFigure } from "./figures.ts";
 import { tellProgress } from "./flags.ts";
 import type { World } from "./world.ts";
 
-/** Seats that answer at once, and for how long the others would think. */
+/** The seats that answer at once, and the time that the others would take; in ms. */
 const QUICK_SEATS = 3;
 const SLOW_MS = 10_000;
 
 /**
- * Hands in `ballots`, and kills the leading coordinator `kills` times meanwhile: each time after a share of them that
- * chance says, while others are open.
+ * Submits `ballots` and kills the leader `kills` times while some of them are open. Chance, from `seed`, picks the number of
+ * ended ballots after which the leader is killed.
  */
 export async function measureKills(
   { connect, leader, recover }: Pick<World, "connect" | "leader" | "recover">,
@@ -43,14 +43,14 @@ export async function measureKills(
       await load.run(share, strike);
       await killing;
       await recover();
-      tell(`kill ${kill} of ${kills}: ${openAtKill.at(-1)} ballots were open, all have ended`);
+      tell(`kill ${kill} of ${kills}: ${openAtKill.at(-1)} ballots were open; all have ended`);
     }
     const judged = await load.judge();
     return {
       figures: [
         makeFigure({ name: "ballots that were open at a kill", unit: "", values: openAtKill }),
         makeFigure({
-          name: "a ballot, from handing in to its verdict, with kills",
+          name: "a ballot, from submission to verdict, with kills",
           unit: "ms",
           values: load.tookMs,
         }),
@@ -63,7 +63,7 @@ export async function measureKills(
   }
 }
 
-/** Ballots of which three seats agree at once and two would take ten seconds. */
+/** Measures ballots with three seats that agree at once and two that would take ten seconds. */
 export async function measureEarlyStop(
   { connect }: Pick<World, "connect">,
   times: number,
@@ -84,7 +84,7 @@ export async function measureEarlyStop(
   const tasks = createTaskClient({ transport: await connect(), meter: createMeter() });
   const [verdictMs, cancelMs]: number[][] = [[], []];
   try {
-    // Round 0 warms everything up.
+    // Round 0 is a warm-up and not counted.
     for (let round = 0; round <= times; round++) {
       answered = [];
       stopped = [];

@@ -34,7 +34,7 @@ import { type KeptOutput, type LiveBallot, MAX_KEPT_OUTPUT_BYTES, type Question 
 import { questionTaskId } from "./messages.ts";
 import { isFromStranger, questionOf, whyNotPut } from "./question.ts";
 
-/** The pause before the asker retries a question that it could not publish, or for which it found no agent; in ms. */
+/** The pause before the asker retries a question that it could not publish, or that has no agent; in ms. */
 export const PUT_PAUSE_MS = 500;
 
 /** The time that a question is open before the asker looks for its result in the stream, and between two looks; in ms (A4). */
@@ -401,7 +401,8 @@ export class Asker {
     if (question.isAnswered) return false;
     live.questions.markAnswered(question);
     this.#parts.placement.seats.leave(question.taskId);
-    if (live.core.spec.strategy !== "bft") this.#questions.delete(question.taskId); // bft: a second vote counts against its seat
+    // A bft question stays in the table, because a second signed vote counts against its seat.
+    if (live.core.spec.strategy !== "bft") this.#questions.delete(question.taskId);
     return this.#parts.isLive(live) && live.stage === "open";
   }
 }

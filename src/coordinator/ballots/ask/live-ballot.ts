@@ -37,9 +37,9 @@ export interface Question {
   readonly round: number;
   readonly to: Addressee;
   readonly capability: string;
-  /** The subject on which the server announces the stored result. */
+  /** The subject of the server's announcement that the result is stored. */
   readonly doneSubject: string;
-  /** The subject under which the result is stored. */
+  /** The subject of the stored result. */
   readonly resultSubject: string;
   readonly body: SeatQuestion | AdviceQuestion;
   readonly endsAtMs: number;

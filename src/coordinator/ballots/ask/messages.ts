@@ -14,7 +14,7 @@ import type { OpenBallot } from "../state/ballots.ts";
 /** The addressee of a question: a seat, or the judge or verifier. */
 export type Addressee = { readonly seat: number } | { readonly role: AdviceQuestion["role"] };
 
-/** The longest id to which `-r8s64` or `-r8verifier` can be added in 64 characters. */
+/** The longest id that leaves room for `-r8s64` or `-r8verifier` within 64 characters. */
 const MAX_PLAIN_ID = 53;
 
 /**
@@ -41,7 +41,7 @@ export class QuestionForm {
     this.#fields = text === "" ? "" : `,${text}`;
   }
 
-  /** The task's body. The timeout of an attempt is the task's own, and at most `openMs`, the time that is left for the answer. */
+  /** The task's body. An attempt may take the task's own timeout, but not longer than `openMs`, the time left for the answer. */
   body(capability: string, question: SeatQuestion | AdviceQuestion, openMs: number): Uint8Array {
     const timeoutMs = Math.max(1, Math.min(this.#timeoutMs, Math.ceil(openMs)));
     return utf8Bytes(
@@ -49,7 +49,10 @@ export class QuestionForm {
     );
   }
 
-  /** The headers of the task's message. `isAgain`: the question may have been published before, so the host looks for a result first. */
+  /**
+   * The headers of the task's message. `isAgain`: the question may have been published before, so the host looks for a
+   * result first.
+   */
   headers(
     capability: string,
     at: { host: string; agent: string; addressee: string; placedAt: string; isAgain: boolean },

@@ -6,7 +6,7 @@ import type { Office } from "../../office/office.ts";
 import { Batch } from "../batch.ts";
 import { MAX_WAITING } from "../state/bounds.ts";
 
-/** A ballot that no host has asked for in this time does not wait any more; in ms. Twice the longest pause between two asks. */
+/** A ballot that no host asked for in this time does not wait any more; in ms. Twice the longest pause between two asks. */
 const STALE_AFTER_MS = 10_000;
 /** The bytes that one wait takes in the control log, about. */
 const WAIT_BYTES = 128;

@@ -27,7 +27,7 @@ import { prepareBallot, tooMany } from "./prepare.ts";
 
 /** The most ballots that are being opened at a time: a second's worth. Behind a slow log, further tasks wait in their queue. */
 export const MAX_OPENING = 1_024;
-/** The most cancellations of unknown ballots that are remembered (P2): far more than arrive while one ballot is being opened. */
+/** The most cancellations of unknown ballots that are remembered (P2): far more than arrive while one ballot is opened. */
 const MAX_CANCELS = 1_024;
 
 /** A ballot that the control log holds since now. */

@@ -13,7 +13,7 @@ import type { OpenedBallot } from "../state/ballots.ts";
 const HEAD_BYTES = 300;
 /** The time after which a host asks again while too many ballots are open, in ms. */
 const RETRY_FULL_MS = 1_000;
-/** The time after which a host asks again while too few agents are there, in ms. It grows, so that a long wait makes no load. */
+/** The shortest and longest time after which a host asks again while too few agents are there, in ms. It grows with the wait. */
 const RETRY_FEW_MS = 250;
 const RETRY_FEW_MS_MAX = 5_000;
 
@@ -90,7 +90,7 @@ function demandsOf({ strategy, diversity }: BallotSpec): string {
   return demands.map((demand) => ` ${demand}`).join("");
 }
 
-/** The capabilities of those seats of a panel for which no agent was found. */
+/** The capabilities of a panel's vacant seats. */
 function missingCapabilities(missing: readonly Seat[], { panel = [] }: BallotSpec): string[] {
   return [...new Set(missing.flatMap(({ seat }) => panel[seat - 1] ?? []))];
 }

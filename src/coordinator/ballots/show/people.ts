@@ -1,5 +1,5 @@
-// The office requests that people send about ballots: show one, decide one that waits for a person, and correct one that
-// has ended.
+// The office requests that people send about ballots: show a ballot, decide a ballot that waits for a person, and correct an
+// ended ballot.
 import { z } from "zod";
 import type { Clock } from "../../../base/index.ts";
 import { type BallotEvent, markOf, readTruth } from "../../../consensus/index.ts";

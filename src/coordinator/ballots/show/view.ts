@@ -75,7 +75,7 @@ export interface BallotStatistics {
 /** One ballot, with statistics about its voters. */
 export interface BallotPage extends BallotLine {
   rounds: number;
-  /** The options of the ballot; null once it has ended, because the verdict then shows those that matter. */
+  /** The options of the ballot; null once it has ended, because its verdict then shows the important ones. */
   spec: BallotSpec | null;
   votes: {
     seat: number;

@@ -11,7 +11,7 @@ import {
 } from "../../../protocol/index.ts";
 import type { Profile } from "../../registry/profile.ts";
 
-/** The agent's name in a seat for which no agent was found. */
+/** The agent's name in a vacant seat. */
 export const NO_AGENT = "-";
 
 /** The kind of an agent, its role and model: all that stays the same when its process restarts. */

@@ -141,7 +141,7 @@ export interface Ballots {
   readonly ended: Map<string, EndedBallot>;
   /** The lessons from ballots, by capability; the least recently changed comes first. */
   readonly lessons: Map<string, Lessons>;
-  /** The number of ballots in which an agent signed two different values, by agent. */
+  /** By agent: the number of ballots with two different signed values from that agent. */
   readonly equivocators: Map<string, number>;
   /** The bytes of `open` and `outbox`, about. */
   bytes: number;
