@@ -39,7 +39,7 @@ export class Batch<T> {
   /**
    * Sends one item with the next command, and resolves with the item's result. `bytes`: its size in the log, about.
    * @throws SwarmError `not_leader`, `rate_limited`: not decided; `unavailable`: the outcome is unknown, and the next
-   * coordinator in office will find it in the control log.
+   * coordinator in office finds it in the control log.
    */
   add(item: T, bytes: number): Promise<Json> {
     return new Promise((resolve, reject) => {

@@ -322,8 +322,8 @@ export class BallotCloser {
 
 /**
  * The answer of the control arm. A control seat that abstained had its turn, and counts. The field is absent when the seat
- * had no agent, or when the ballot heard the seat only because others disagreed: comparing only the ballots on hard
- * questions would be unfair to the single agent.
+ * had no agent, or when the ballot heard the seat only because others disagreed: such ballots are on hard questions, and
+ * comparing only those would be unfair to the single agent.
  */
 function singleOf(
   spec: BallotSpec,

@@ -2,9 +2,9 @@
 // agent for a seat whose agent is gone. Owns the table of open questions; the decider judges the answers.
 //
 // A1  A question's task id is made of ballot, round and seat. If two coordinators publish it, it still gets one result.
-// A2  The asker hears the server's announcements of stored results: one subscription for each lane of scoped tasks serves
-//     all ballots. For `bft` ballots it also hears the writes themselves, because the server rejects a seat's second vote
-//     and never announces it.
+// A2  The asker subscribes to the server's announcements of stored results: one subscription for each lane of scoped tasks
+//     serves all ballots. For `bft` ballots it also subscribes to the writes themselves, because the server rejects a seat's
+//     second vote and never announces it.
 // A3  A question gets one answer: its result, or an abstention that the asker records for it.
 // A4  An announcement may be lost although the result is stored. So the asker looks for the results of open questions when
 //     the connection is back, and every 30 s.
@@ -326,7 +326,8 @@ export class Asker {
     const { clock } = this.#parts;
     const result = readResult(await unpackResult(message, this.#blobs));
     if (!this.#markAnswered(question)) return;
-    if (question.heard !== undefined && Buffer.compare(question.heard, message.data) === 0) return;
+    if (question.countedBytes !== undefined && Buffer.compare(question.countedBytes, message.data) === 0)
+      return;
     const atMs = clock.now();
     const usage = result.usage === undefined ? {} : { usage: result.usage };
     const { output, vote } = result;
@@ -375,7 +376,7 @@ export class Asker {
     const { live, to, round } = question;
     const { vote, output, usage } = readResult(await unpackResult(message, this.#blobs));
     if (vote === undefined || !("seat" in to) || !this.#parts.isLive(live) || live.stage !== "open") return;
-    question.heard = message.data;
+    question.countedBytes = message.data;
     this.#hold(live, to.seat, { round, output, bytes: message.data.length });
     const answer = { output, vote, ...(usage === undefined ? {} : { usage }) };
     this.#parts.step(live, {

@@ -16,7 +16,7 @@ export interface LiveBallot {
   readonly ballot: OpenBallot;
   /** The decider's state, at least as new as the copy in the control log. */
   readonly core: Ballot;
-  /** `ending`: the ballot's end is on its way into the control log, and the decider gets no more events. */
+  /** `ending`: the ballot's end is being stored in the control log, and the decider gets no more events. */
   readonly stage: "open" | "ending";
   readonly questions: BallotQuestions;
   /** Resolves when the control log holds the ballot's end; rejects when this coordinator could not decide the end. */
@@ -46,7 +46,7 @@ export interface Question {
   /** Every agent that this coordinator sent the question to: each of them may have answered it. */
   readonly asked: Set<string>;
   /** The bytes of a signed vote that was counted when it was written. The same bytes are skipped once they are stored. */
-  heard?: Uint8Array;
+  countedBytes?: Uint8Array;
   /** The agent that has the question, and its host; null before the question is placed. */
   place: { readonly host: string; readonly agent: string } | null;
   isAnswered: boolean;
@@ -73,18 +73,22 @@ export class BallotQuestions {
     this.#spec = spec;
   }
 
+  /** Adds a question, or replaces the one with the same task id. */
   add(question: Question): void {
     this.#byTaskId.set(question.taskId, question);
   }
 
+  /** The task ids of all questions. */
   get taskIds(): Iterable<string> {
     return this.#byTaskId.keys();
   }
 
+  /** The questions without an answer so far. */
   get unanswered(): Question[] {
     return [...this.#byTaskId.values()].filter(({ isAnswered }) => !isAnswered);
   }
 
+  /** Notes that the question has its answer. */
   markAnswered(question: Question): void {
     question.isAnswered = true;
     if (this.#allAnswered !== undefined && this.unanswered.length === 0) this.#allAnswered.resolve();

@@ -34,18 +34,22 @@ export class BallotReporter {
     this.#parts = parts;
   }
 
+  /** Publishes that the ballot is open. */
   reportOpened({ id, core }: LiveBallot): void {
     this.#publish(id, "opened", { seats: core.seats.length, strategy: core.spec.strategy });
   }
 
+  /** Publishes that the ballot asks a further wave or round. `asked`: the number of its questions. */
   reportRound({ id, core }: LiveBallot, asked: number): void {
     this.#publish(id, "round", { round: core.round, asked });
   }
 
+  /** Publishes that the ballot waits for agents. */
   reportWaitForAgents(id: string, reason: string): void {
     this.#publish(id, "waits", { for: "agents", reason });
   }
 
+  /** Publishes that the ballot waits for a person. */
   reportWaitForPerson(
     { id }: LiveBallot,
     { candidates, reason }: BallotEffect & { type: "ask-human" },

@@ -20,8 +20,8 @@ import type { EndedBallot } from "./archive.ts";
 export interface Lessons {
   readonly voters: VoterRecord;
   /**
-   * By form. Forms are not added up, because they differ too much: `first` always agrees with one agent, a mesh costs twice a
-   * star, and either would hide the gain of the others.
+   * By form. Forms are not added up, because they differ too much: a `first` ballot repeats the answer of one agent, a mesh
+   * costs twice as much as a star, and either would hide the gain of the others.
    */
   readonly ballots: Readonly<Partial<Record<BallotForm, BallotRecord>>>;
 }
