@@ -1,17 +1,22 @@
-// What is said on the wire: schemas, subjects, streams, codec and errors. Imports base only.
+// The contract: the messages, subjects, streams, encodings and errors on the wire. Imports only base.
 //
 //   const subjects = createSubjects("murmur");
 //   const task = parseTask(decode(body).value);
 //   subjects.task({ capability: task.capability, priority: task.priority, scope: task.scope, taskId: task.id });
 
+export type { CommandLimits, ExecRequest, ExecResult } from "./agent/exec.ts";
+export { type Heartbeat, heartbeatSchema } from "./agent/heartbeat.ts";
 export {
-  AUDIT_ENTRY_LIMIT_BYTES,
-  type Audit,
-  type AuditEntry,
-  type AuditFacts,
-  type AuditNote,
-  auditEntrySchema,
-} from "./audit.ts";
+  AGENT_STATES,
+  type AgentState,
+  type AgentStatus,
+  agentStatusSchema,
+  MAX_SKILLS,
+  WAITING_REASONS,
+  type WaitingReason,
+} from "./agent/status.ts";
+export { AUDIT_ENTRY_LIMIT_BYTES, type AuditEntry, auditEntrySchema } from "./audit/entry.ts";
+export type { Audit, AuditFacts, AuditNote } from "./audit/note.ts";
 export {
   type BallotInput,
   type BallotSpec,
@@ -31,13 +36,7 @@ export {
   roundsOf,
   treeDepthOf,
   voterCountOf,
-} from "./ballot.ts";
-export {
-  BALLOT_INPUT_LIMIT,
-  type BallotOpenRequest,
-  ballotOpenReplySchema,
-  ballotOpenRequestSchema,
-} from "./ballot-open.ts";
+} from "./ballot/ballot.ts";
 export {
   BALLOT_STRATEGIES,
   type BallotStrategy,
@@ -46,148 +45,7 @@ export {
   RULES_OF,
   TOPOLOGIES,
   type TopologyKind,
-} from "./ballot-rules.ts";
-export {
-  canonicalJson,
-  canonicalPieces,
-  isJsonObject,
-  type Json,
-  type JsonObject,
-  MAX_JSON_DEPTH,
-  sha256,
-} from "./canonical.ts";
-export {
-  CONTENT_TYPES,
-  decode,
-  type Encoding,
-  encode,
-  encodingOf,
-  MAX_DEPTH,
-  replyEncodingOf,
-} from "./codec.ts";
-export {
-  CancelledError,
-  ERROR_CATALOGUE,
-  ERROR_CODES,
-  type ErrorCode,
-  fromWire,
-  RetryableError,
-  SwarmError,
-  TerminalError,
-  toSwarmError,
-  type WireError,
-} from "./errors.ts";
-export type { CommandLimits, ExecRequest, ExecResult } from "./exec.ts";
-export {
-  HAND_OFF_CONTEXT_LIMIT_BYTES,
-  type HandedOff,
-  HandOff,
-  type HandOffRecord,
-  type HandOffRequest,
-  makeHandOff,
-} from "./hand-off.ts";
-export { HEADERS, PROTOCOL_VERSION } from "./headers.ts";
-export { jsonSchemaOf, SCHEMA_NAMES, type SchemaName } from "./json-schema.ts";
-export {
-  AGENT_STATES,
-  type AgentState,
-  type AgentStatus,
-  agentStatusSchema,
-  COORDINATOR_ROLES,
-  type CoordinatorStatus,
-  coordinatorStatusSchema,
-  type DeadLetter,
-  deadLetterSchema,
-  errorReplySchema,
-  type Heartbeat,
-  heartbeatSchema,
-  type JournalRecord,
-  journalRecordSchema,
-  type SubmitReply,
-  submitReplySchema,
-  type TaskStatus,
-  taskStatusSchema,
-  WAITING_REASONS,
-  type WaitingReason,
-  type WhereReply,
-  whereReplySchema,
-} from "./messages.ts";
-export {
-  encodePlacement,
-  MAX_REASONS,
-  MAX_SKILLS,
-  PLACE_TEXT_LIMIT,
-  PLACEMENT_LIMIT_BYTES,
-  type Placement,
-  type PlacementReason,
-  type PlaceReply,
-  type PlaceRequest,
-  placementSchema,
-  placeReplySchema,
-  placeRequestSchema,
-  type Route,
-  readPlacement,
-  routeSchema,
-} from "./placement.ts";
-export { parse, timeSchema, tokenSchema } from "./schema.ts";
-export {
-  ACK_RENEW_MS,
-  ACK_WAIT_MS,
-  BLOB_LIMIT_BYTES,
-  type BucketKey,
-  type BucketSpec,
-  bucketSpecs,
-  DEDUP_WINDOW_MS,
-  INLINE_LIMIT_BYTES,
-  type StreamKey,
-  type StreamSpec,
-  streamName,
-  streamSpecs,
-  TASK_MESSAGE_LIMIT_BYTES,
-} from "./streams.ts";
-export {
-  checkToken,
-  createSubjects,
-  type EventKind,
-  isToken,
-  LANE_COUNT,
-  LANES,
-  laneOf,
-  lastToken,
-  NO_SCOPE,
-  type PlacedAddress,
-  PREFIX_PATTERN,
-  PRIORITIES,
-  PRIORITY_WEIGHTS,
-  type Priority,
-  type Subjects,
-  showValue,
-  type TaskAddress,
-  TOKEN_PATTERN,
-} from "./subjects.ts";
-export {
-  blobSchema,
-  DEFAULT_RETRY,
-  DEFAULT_TIMEOUT_MS,
-  type Hop,
-  MAX_DELAY_MS,
-  MAX_HAND_OFFS,
-  MAX_LABELS,
-  MAX_TIMEOUT_MS,
-  parseTask,
-  parseTaskAt,
-  type Result,
-  type ResultStatus,
-  type RetryPolicy,
-  resultErrorSchema,
-  resultSchema,
-  retrySchema,
-  TASK_STATES,
-  type Task,
-  type TaskInput,
-  type TaskState,
-  taskSchema,
-} from "./task.ts";
+} from "./ballot/rules.ts";
 export {
   type AdviceQuestion,
   adviceQuestionSchema,
@@ -210,4 +68,129 @@ export {
   type VoteFault,
   verdictSchema,
   verifierAnswerSchema,
-} from "./verdict.ts";
+} from "./ballot/verdict.ts";
+export { jsonSchemaOf, SCHEMA_NAMES, type SchemaName } from "./json-schema.ts";
+export {
+  BALLOT_INPUT_LIMIT,
+  type BallotOpenRequest,
+  ballotOpenReplySchema,
+  ballotOpenRequestSchema,
+} from "./office/ballot-open.ts";
+export {
+  COORDINATOR_ROLES,
+  type CoordinatorStatus,
+  coordinatorStatusSchema,
+} from "./office/coordinator-status.ts";
+export { type DeadLetter, deadLetterSchema } from "./task/dead-letter.ts";
+export {
+  HAND_OFF_CONTEXT_LIMIT_BYTES,
+  type HandedOff,
+  HandOff,
+  type HandOffRecord,
+  type HandOffRequest,
+  makeHandOff,
+} from "./task/hand-off.ts";
+export { type JournalRecord, journalRecordSchema } from "./task/journal-record.ts";
+export {
+  encodePlacement,
+  MAX_REASONS,
+  PLACE_TEXT_LIMIT,
+  PLACEMENT_LIMIT_BYTES,
+  type Placement,
+  type PlacementReason,
+  type PlaceReply,
+  type PlaceRequest,
+  placementSchema,
+  placeReplySchema,
+  placeRequestSchema,
+  type Route,
+  readPlacement,
+  routeSchema,
+} from "./task/placement.ts";
+export { type SubmitReply, submitReplySchema, type WhereReply, whereReplySchema } from "./task/replies.ts";
+export { type Hop, type Result, type ResultStatus, resultErrorSchema, resultSchema } from "./task/result.ts";
+export { TASK_STATES, type TaskState, type TaskStatus, taskStatusSchema } from "./task/status.ts";
+export {
+  blobSchema,
+  DEFAULT_RETRY,
+  DEFAULT_TIMEOUT_MS,
+  MAX_DELAY_MS,
+  MAX_HAND_OFFS,
+  MAX_LABELS,
+  MAX_TIMEOUT_MS,
+  parseTask,
+  parseTaskAt,
+  type RetryPolicy,
+  retrySchema,
+  type Task,
+  type TaskInput,
+  taskSchema,
+} from "./task/task.ts";
+export {
+  canonicalJson,
+  canonicalPieces,
+  isJsonObject,
+  type Json,
+  type JsonObject,
+  MAX_JSON_DEPTH,
+  sha256,
+} from "./wire/canonical.ts";
+export {
+  CONTENT_TYPES,
+  decode,
+  type Encoding,
+  encode,
+  encodingOf,
+  MAX_DEPTH,
+  replyEncodingOf,
+} from "./wire/codec.ts";
+export { errorReplySchema } from "./wire/error-reply.ts";
+export {
+  CancelledError,
+  ERROR_CATALOGUE,
+  ERROR_CODES,
+  type ErrorCode,
+  fromWire,
+  RetryableError,
+  SwarmError,
+  TerminalError,
+  toSwarmError,
+  type WireError,
+} from "./wire/errors.ts";
+export { HEADERS, PROTOCOL_VERSION } from "./wire/headers.ts";
+export { parse, timeSchema, tokenSchema } from "./wire/schema.ts";
+export {
+  ACK_RENEW_MS,
+  ACK_WAIT_MS,
+  BLOB_LIMIT_BYTES,
+  type BucketKey,
+  type BucketSpec,
+  bucketSpecs,
+  DEDUP_WINDOW_MS,
+  INLINE_LIMIT_BYTES,
+  type StreamKey,
+  type StreamSpec,
+  streamName,
+  streamSpecs,
+  TASK_MESSAGE_LIMIT_BYTES,
+} from "./wire/streams.ts";
+export {
+  checkToken,
+  createSubjects,
+  type EventKind,
+  isToken,
+  LANE_COUNT,
+  LANES,
+  laneOf,
+  lastToken,
+  NO_SCOPE,
+  type PlacedAddress,
+  PREFIX_PATTERN,
+  PRIORITIES,
+  PRIORITY_WEIGHTS,
+  type Priority,
+  type Subjects,
+  showValue,
+  type TaskAddress,
+  TOKEN_PATTERN,
+} from "./wire/subjects.ts";

@@ -1,19 +1,17 @@
 // The JSON Schemas of everything that travels between Murmur and other programs, made from the schemas that parse it.
 // `tools/build/generate.ts` writes them to docs/schemas; a test holds the two together.
 import { z } from "zod";
-import { auditEntrySchema } from "./audit.ts";
-import {
-  agentStatusSchema,
-  deadLetterSchema,
-  errorReplySchema,
-  heartbeatSchema,
-  journalRecordSchema,
-  submitReplySchema,
-  taskStatusSchema,
-  whereReplySchema,
-} from "./messages.ts";
-import { placementSchema, placeReplySchema, placeRequestSchema } from "./placement.ts";
-import { blobSchema, resultSchema, taskSchema } from "./task.ts";
+import { heartbeatSchema } from "./agent/heartbeat.ts";
+import { agentStatusSchema } from "./agent/status.ts";
+import { auditEntrySchema } from "./audit/entry.ts";
+import { deadLetterSchema } from "./task/dead-letter.ts";
+import { journalRecordSchema } from "./task/journal-record.ts";
+import { placementSchema, placeReplySchema, placeRequestSchema } from "./task/placement.ts";
+import { submitReplySchema, whereReplySchema } from "./task/replies.ts";
+import { resultSchema } from "./task/result.ts";
+import { taskStatusSchema } from "./task/status.ts";
+import { blobSchema, taskSchema } from "./task/task.ts";
+import { errorReplySchema } from "./wire/error-reply.ts";
 
 const PUBLIC = {
   task: { schema: taskSchema, what: "A task as a publisher hands it in." },

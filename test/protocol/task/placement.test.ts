@@ -5,7 +5,7 @@ import {
   type Placement,
   parseTask,
   readPlacement,
-} from "../../src/protocol/index.ts";
+} from "../../../src/protocol/index.ts";
 
 const placement: Placement = {
   host: "host-1",

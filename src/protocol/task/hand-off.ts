@@ -1,10 +1,11 @@
 // A hand-off: an agent ends its part of a task and passes it, with what the next one needs, to another agent of the same
 // capability. Owns what may be asked and its bounds; how it becomes durable is the work room's business.
 import { z } from "zod";
-import { decode, encode } from "./codec.ts";
-import { SwarmError } from "./errors.ts";
-import { parse, timeSchema, tokenSchema } from "./schema.ts";
-import { hopSchema, labelsSchema, MAX_HAND_OFFS } from "./task.ts";
+import { decode, encode } from "../wire/codec.ts";
+import { SwarmError } from "../wire/errors.ts";
+import { parse, timeSchema, tokenSchema } from "../wire/schema.ts";
+import { hopSchema } from "./result.ts";
+import { labelsSchema, MAX_HAND_OFFS } from "./task.ts";
 
 /** The most bytes of a hand-off's context, as JSON: it stands in the task's journal. What is larger belongs in a blob or a file. */
 export const HAND_OFF_CONTEXT_LIMIT_BYTES = 65_536;

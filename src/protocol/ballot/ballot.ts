@@ -1,8 +1,8 @@
 // What a ballot is on the wire: one question to several seats, and how their answers become one. Owns its fields, bounds and
 // the rules between them; what is asked and answered is verdict.ts, how votes are counted src/consensus/tally/tally.ts.
 import { z } from "zod";
-import { BALLOT_STRATEGIES, DISAGREEMENT_RULES, RULES_OF, TOPOLOGIES } from "./ballot-rules.ts";
-import { tokenSchema } from "./schema.ts";
+import { tokenSchema } from "../wire/schema.ts";
+import { BALLOT_STRATEGIES, DISAGREEMENT_RULES, RULES_OF, TOPOLOGIES } from "./rules.ts";
 
 /**
  * The most seats of a ballot. Voters err together, so more of them soon add nothing: at an error correlation of 0.1, 64

@@ -1,10 +1,10 @@
 // Which agent a routed task goes to, and why: the question to the office, its answer, and the header that carries the
 // decision with the placed message. Owns their bounds; how the choice is made is the coordinator's business.
 import { z } from "zod";
-import { decode } from "./codec.ts";
-import { SwarmError } from "./errors.ts";
-import { parse, timeSchema, tokenSchema } from "./schema.ts";
-import { PRIORITIES, showValue } from "./subjects.ts";
+import { decode } from "../wire/codec.ts";
+import { SwarmError } from "../wire/errors.ts";
+import { parse, timeSchema, tokenSchema } from "../wire/schema.ts";
+import { PRIORITIES, showValue } from "../wire/subjects.ts";
 
 /** The most bytes of a `Murmur-Placement` header: a task's body may fill its message up to 16 KiB of headers. */
 export const PLACEMENT_LIMIT_BYTES = 4_096;
@@ -14,8 +14,6 @@ export const PLACE_TEXT_LIMIT = 4_096;
 export const MAX_REASONS = 16;
 /** The most agents that a choice leaves out: more than a task is handed off. */
 export const MAX_EXCLUDED = 16;
-/** The most triggers of an agent, and the most tokens of its expertise: they travel with every heartbeat. */
-export const MAX_SKILLS = 16;
 
 /** Who takes a task: whichever agent is free, the one that the office finds best, or a named one. */
 export const routeSchema = z.union([z.enum(["queue", "best"]), z.strictObject({ agent: tokenSchema })], {

@@ -8,7 +8,7 @@ import {
   roundsOf,
   SwarmError,
   voterCountOf,
-} from "../../src/protocol/index.ts";
+} from "../../../src/protocol/index.ts";
 
 const read = (ballot: unknown) => parse(z.strictObject({ ballot: ballotSchema }), { ballot }, "task").ballot;
 

@@ -1,9 +1,9 @@
 // What travels because of a ballot: questions to seats, judges and verifiers, signed votes, evidence, and the verdict. Owns
 // their shapes; the ballot itself is ballot.ts.
 import { z } from "zod";
+import { tokenSchema } from "../wire/schema.ts";
 import { MAX_ROUNDS, MAX_SEATS, normaliseSchema, pointerSchema } from "./ballot.ts";
-import { BALLOT_STRATEGIES, TOPOLOGIES } from "./ballot-rules.ts";
-import { tokenSchema } from "./schema.ts";
+import { BALLOT_STRATEGIES, TOPOLOGIES } from "./rules.ts";
 
 /** The most evidence kept with one ballot; each seat can leave one equivocation, and the rest is room for forgeries. */
 export const MAX_EVIDENCE = 2 * MAX_SEATS;

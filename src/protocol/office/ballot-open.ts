@@ -1,9 +1,9 @@
 // How a task with a ballot is handed over to the office: by the host that received it, whole, so that the host can ack it.
 import { z } from "zod";
-import { ballotSchema } from "./ballot.ts";
-import { timeSchema, tokenSchema } from "./schema.ts";
-import { PRIORITIES } from "./subjects.ts";
-import { blobSchema, MAX_TIMEOUT_MS, retrySchema } from "./task.ts";
+import { ballotSchema } from "../ballot/ballot.ts";
+import { blobSchema, MAX_TIMEOUT_MS, retrySchema } from "../task/task.ts";
+import { timeSchema, tokenSchema } from "../wire/schema.ts";
+import { PRIORITIES } from "../wire/subjects.ts";
 
 /** The longest input, in characters of its JSON, that travels with the request; a longer one is left in the blob store. */
 export const BALLOT_INPUT_LIMIT = 16_384;

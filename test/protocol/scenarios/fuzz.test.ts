@@ -20,7 +20,7 @@ import {
   readPlacement,
   SwarmError,
   TOKEN_PATTERN,
-} from "../../src/protocol/index.ts";
+} from "../../../src/protocol/index.ts";
 
 const RUNS = 10_000;
 const TIMEOUT_MS = 240_000;

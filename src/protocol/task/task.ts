@@ -1,17 +1,11 @@
-// What a task and a result are on the wire. The single source of their types, schemas and defaults.
+// A task on the wire: its schema, its defaults and bounds, and its parsing. Its result is in result.ts.
 import { z } from "zod";
-import { ballotSchema } from "./ballot.ts";
-import { ERROR_CODES, SwarmError } from "./errors.ts";
-import { placementSchema, routeSchema } from "./placement.ts";
-import { parse, timeSchema, tokenSchema } from "./schema.ts";
-import { NO_SCOPE, PRIORITIES } from "./subjects.ts";
-import {
-  adviceQuestionSchema,
-  ballotUsageSchema,
-  seatQuestionSchema,
-  signedVoteSchema,
-  verdictSchema,
-} from "./verdict.ts";
+import { ballotSchema } from "../ballot/ballot.ts";
+import { adviceQuestionSchema, seatQuestionSchema } from "../ballot/verdict.ts";
+import { SwarmError } from "../wire/errors.ts";
+import { parse, timeSchema, tokenSchema } from "../wire/schema.ts";
+import { NO_SCOPE, PRIORITIES } from "../wire/subjects.ts";
+import { routeSchema } from "./placement.ts";
 
 /** One attempt's limit when the task names none, in ms. */
 export const DEFAULT_TIMEOUT_MS = 300_000;
@@ -91,61 +85,6 @@ export type TaskInput = z.input<typeof taskSchema>;
 export type Task = z.output<typeof placedTaskSchema>;
 /** A retry policy with its defaults filled in. */
 export type RetryPolicy = z.output<typeof retrySchema>;
-
-/** The error inside a result. */
-export const resultErrorSchema = z.object({
-  code: z.enum(ERROR_CODES),
-  message: z.string(),
-  field: z.string().optional(),
-  retryable: z.boolean(),
-});
-
-/** An agent that had a task and handed it off to another. */
-export const hopSchema = z.object({ agent: z.string(), attempt: z.int(), at: timeSchema });
-/** An agent that had a task and handed it off to another. */
-export type Hop = z.output<typeof hopSchema>;
-
-/** The one result of a task. Readers accept unknown fields: the contract grows by addition. */
-export const resultSchema = z.object({
-  taskId: tokenSchema,
-  status: z.enum(["completed", "failed", "cancelled"]),
-  output: z.unknown().optional(),
-  error: resultErrorSchema.optional(),
-  attempt: z.int().min(0),
-  agent: z.string(),
-  startedAt: z.string(),
-  finishedAt: z.string(),
-  queuedMs: z.number(),
-  ranMs: z.number(),
-  /** Of a task that was placed: where, and why there. */
-  placement: placementSchema.optional(),
-  /** Of a task that was handed off: the agents that had it before `agent`, the first one first. */
-  handOffs: z.array(hopSchema).optional(),
-  /** What it used of models, as far as it is known. */
-  usage: ballotUsageSchema.optional(),
-  /** Of a ballot: what became of it, with everything that explains it. */
-  verdict: verdictSchema.optional(),
-  /** Of a seat in a ballot of the strategy `bft`: the signed vote. */
-  vote: signedVoteSchema.optional(),
-});
-
-/** The one result of a task. `attempt` 0 and `agent` "-" mean that it never started. */
-export type Result = z.output<typeof resultSchema>;
-/** How a task ended. */
-export type ResultStatus = Result["status"];
-
-/** The seven states of a task. */
-export const TASK_STATES = [
-  "scheduled",
-  "pending",
-  "running",
-  "retrying",
-  "completed",
-  "failed",
-  "cancelled",
-] as const;
-/** A task's state. */
-export type TaskState = (typeof TASK_STATES)[number];
 
 /** Parses a task. Throws `invalid_input` naming the field. */
 export function parseTask(value: unknown): Task {

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canonicalJson, type Json, MAX_JSON_DEPTH } from "../../src/protocol/index.ts";
+import { canonicalJson, type Json, MAX_JSON_DEPTH } from "../../../src/protocol/index.ts";
 
 describe("canonical JSON", () => {
   it("does not depend on the order of names", () => {

@@ -1,0 +1,67 @@
+// The status of one agent, with its states and waiting reasons. Owns its schema and the bounds of an agent's skills.
+import { z } from "zod";
+import { tokenSchema } from "../wire/schema.ts";
+
+/** The most triggers of an agent, and the most tokens of its expertise. Both travel with every heartbeat. */
+export const MAX_SKILLS = 16;
+
+/** The lifecycle states of an agent. */
+export const AGENT_STATES = [
+  "starting",
+  "idle",
+  "preparing",
+  "working",
+  "waiting",
+  "reporting",
+  "paused",
+  "draining",
+  "stopped",
+  "failed",
+] as const;
+/** An agent's lifecycle state. */
+export type AgentState = (typeof AGENT_STATES)[number];
+
+/** The reasons for which an agent can be in the state `waiting`. */
+export const WAITING_REASONS = [
+  "model",
+  "tool",
+  "human",
+  "lock",
+  "rate_limit",
+  "agent",
+  "queue",
+  "timer",
+] as const;
+/** The reason for which an agent waits. */
+export type WaitingReason = (typeof WAITING_REASONS)[number];
+
+/** One agent as heartbeats, `status` replies and `agent ls` show it. */
+export const agentStatusSchema = z.object({
+  id: tokenSchema,
+  role: z.string(),
+  capabilities: z.array(tokenSchema),
+  state: z.enum(AGENT_STATES),
+  waiting: z.enum(WAITING_REASONS).nullable(),
+  /** The state of the author's own state machine, if the agent has one, for the task that changed state last. */
+  doing: z.string().max(200).optional(),
+  slots: z.object({ used: z.int(), total: z.int() }),
+  /** The number of turns of the work loop. It rises while the agent makes progress. */
+  loop: z.int(),
+  host: z.string(),
+  pid: z.int(),
+  since: z.string(),
+  version: z.string(),
+  /** The agent's strengths as tokens, used to place tasks with route `best`. */
+  expertise: z.array(tokenSchema).max(MAX_SKILLS).optional(),
+  /** Lower-case words and phrases. A task with route `best` whose input contains one of them prefers this agent. */
+  triggers: z.array(z.string().min(1).max(64)).max(MAX_SKILLS).optional(),
+  /** The model that the agent works with, as its author names it. */
+  model: z.string().min(1).max(128).optional(),
+  /** The Ed25519 public key that verifies the agent's votes: 32 bytes, base64url. */
+  publicKey: z
+    .string()
+    .regex(/^[A-Za-z0-9_-]{43}$/, "must be 32 bytes in base64url")
+    .optional(),
+});
+/** One agent as heartbeats, `status` replies and `agent ls` show it. */
+export type AgentStatus = z.output<typeof agentStatusSchema>;

@@ -1,0 +1,58 @@
+// The notes that Murmur's processes take for the audit log. Owns their kinds and facts; a note becomes an entry (entry.ts)
+// in the room `audit`.
+import type { Evidence } from "../ballot/verdict.ts";
+import type { Result } from "../task/result.ts";
+
+/** The facts of each kind of note. */
+export interface AuditFacts {
+  /** The first entry of a writer, before its first note. */
+  "writer-started": { pid: number; host: string; version: string };
+  /** The last entry of a writer that stopped in order. */
+  "writer-ended": Record<string, never>;
+  /** `count` notes were dropped between `from` and `to`, because the writer's queue was full. They are stored nowhere. */
+  "entries-dropped": { count: number; from: string; to: string };
+  /** Another program wrote a message on this writer's subject. `streamSeq` is its sequence in the stream. */
+  "foreign-message": { streamSeq: number };
+  /** The leader rejected a signed vote. */
+  "vote-refused": { ballot: string; capability: string; evidence: Evidence };
+  /** The leader rejected an answer of an agent that was not asked. `agent` is the name that the answer claims. */
+  "answer-refused": { ballot: string; capability: string; taskId: string; agent: string };
+  /** An agent signed two votes that contradict each other. From now on it gets no seat in signed ballots. */
+  "agent-marked": { agent: string; ballot: string };
+  "office-taken": { coordinator: string; term: number };
+  "office-left": { coordinator: string; term: number };
+  /**
+   * The control log rejected an append, because another message was already stored at its sequence: the writer was deposed,
+   * or another coordinator took the office first. If an acknowledgement was lost, that message may be the writer's own entry.
+   */
+  "append-refused": { coordinator: string; term: number; expectedLastSeq: number; lastSeq: number };
+  /** The control log was lost, and an operator started a new one from the remaining data. */
+  "office-recovered": {
+    by: string;
+    problem: string;
+    keptSeq: number;
+    knownSeq: number;
+    epoch: number;
+    term: number;
+  };
+  /** A command that changes something was decided. The values that it set are not in the entry; read them where it set them. */
+  operation: { command: string; outcome: string; [about: string]: unknown };
+  /** A second result of a task was rejected; `standing` is the stored first one. */
+  "result-refused": {
+    taskId: string;
+    capability: string;
+    refused: Pick<Result, "status" | "attempt" | "agent" | "finishedAt">;
+    standing: Pick<Result, "status" | "attempt" | "agent" | "finishedAt"> | null;
+  };
+}
+
+/** A note: an event that is to be written to the audit log. */
+export type AuditNote = {
+  [K in keyof AuditFacts]: { readonly kind: K; readonly facts: AuditFacts[K] };
+}[keyof AuditFacts];
+
+/**
+ * Takes a note for the audit log, at once and without waiting. It never throws, and the operation that it records continues
+ * even if the note is lost. Facts must be JSON and hold no secret.
+ */
+export type Audit = (note: AuditNote) => void;

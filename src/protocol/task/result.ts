@@ -1,0 +1,48 @@
+// The result: the one stored end of a task. Owns its schema and the schemas of its parts.
+import { z } from "zod";
+import { ballotUsageSchema, signedVoteSchema, verdictSchema } from "../ballot/verdict.ts";
+import { ERROR_CODES } from "../wire/errors.ts";
+import { timeSchema, tokenSchema } from "../wire/schema.ts";
+import { placementSchema } from "./placement.ts";
+
+/** The error inside a result. */
+export const resultErrorSchema = z.object({
+  code: z.enum(ERROR_CODES),
+  message: z.string(),
+  field: z.string().optional(),
+  retryable: z.boolean(),
+});
+
+/** An agent that had a task and handed it off to another. */
+export const hopSchema = z.object({ agent: z.string(), attempt: z.int(), at: timeSchema });
+/** An agent that had a task and handed it off to another. */
+export type Hop = z.output<typeof hopSchema>;
+
+/** The one result of a task. Readers accept unknown fields: the contract grows by addition. */
+export const resultSchema = z.object({
+  taskId: tokenSchema,
+  status: z.enum(["completed", "failed", "cancelled"]),
+  output: z.unknown().optional(),
+  error: resultErrorSchema.optional(),
+  attempt: z.int().min(0),
+  agent: z.string(),
+  startedAt: z.string(),
+  finishedAt: z.string(),
+  queuedMs: z.number(),
+  ranMs: z.number(),
+  /** For a placed task: the agent that the coordinator chose, and the reasons. */
+  placement: placementSchema.optional(),
+  /** For a task that was handed off: the agents that had it before `agent`, in that order. */
+  handOffs: z.array(hopSchema).optional(),
+  /** The model usage of the task, as far as it is known. */
+  usage: ballotUsageSchema.optional(),
+  /** For a ballot: its outcome, with everything that explains it. */
+  verdict: verdictSchema.optional(),
+  /** For a seat of a ballot with the strategy `bft`: the signed vote. */
+  vote: signedVoteSchema.optional(),
+});
+
+/** The one result of a task. `attempt` 0 and `agent` "-" mean that it never started. */
+export type Result = z.output<typeof resultSchema>;
+/** The way in which a task ended. */
+export type ResultStatus = Result["status"];

@@ -1,0 +1,40 @@
+// A task's status: the answer of `task show` and `GET /v1/tasks/{id}`. Owns its schema; the work room collects the facts.
+import { z } from "zod";
+import { tokenSchema } from "../wire/schema.ts";
+import { placementSchema } from "./placement.ts";
+import { hopSchema, resultSchema } from "./result.ts";
+
+/** The seven states of a task. */
+export const TASK_STATES = [
+  "scheduled",
+  "pending",
+  "running",
+  "retrying",
+  "completed",
+  "failed",
+  "cancelled",
+] as const;
+/** A task's state. */
+export type TaskState = (typeof TASK_STATES)[number];
+
+/** The answer of `task show` and `GET /v1/tasks/{id}`. */
+export const taskStatusSchema = z.object({
+  taskId: tokenSchema,
+  capability: z.string().nullable(),
+  state: z.enum(TASK_STATES),
+  attempt: z.int(),
+  progress: z.number().nullable(),
+  agent: z.string().nullable(),
+  queuedMs: z.number().nullable(),
+  /** The time at which a scheduled or retrying task comes due. */
+  dueAt: z.string().nullable(),
+  /** The agent that the task is or was placed on, and the reasons. Only for a task with a route other than `queue`. */
+  placement: placementSchema.optional(),
+  /** The agents that had the task before and handed it off, in that order. Lists show it for finished tasks only. */
+  handOffs: z.array(hopSchema).optional(),
+  /** The seats of an open ballot, or of one that ended with a verdict, and how many of them have answered. */
+  ballot: z.object({ seats: z.int(), answered: z.int() }).optional(),
+  result: resultSchema.optional(),
+});
+/** The answer of `task show` and `GET /v1/tasks/{id}`. */
+export type TaskStatus = z.output<typeof taskStatusSchema>;
