@@ -175,6 +175,12 @@ export {
   TASK_MESSAGE_LIMIT_BYTES,
 } from "./wire/streams.ts";
 export {
+  SUBJECT_FACTS,
+  type SubjectFacts,
+  type SubjectKind,
+  type SubjectName,
+} from "./wire/subject-facts.ts";
+export {
   checkToken,
   createSubjects,
   type EventKind,

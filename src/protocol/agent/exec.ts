@@ -1,16 +1,16 @@
-// A command that an agent runs, as the agent room asks for it and the exec bridge runs it.
+// The types of a command that an agent runs. The agent room requests the command, and the exec bridge runs it.
 
-/** Limits of a command. Whoever runs it has limits of its own; of each the lower one holds. */
+/** Limits of a command. The bridge that runs it has limits of its own; the lower limit applies. */
 export interface CommandLimits {
   /** The longest run, in ms. */
   timeoutMs?: number | undefined;
   /** The most bytes on each of stdout and stderr. */
   maxOutputBytes?: number | undefined;
-  /** The most resident memory of the program and everything it started, in bytes. */
+  /** The most resident memory of the program and all its child processes, in bytes. */
   maxMemoryBytes?: number | undefined;
 }
 
-/** A command: always a list of arguments, never a line for a shell. */
+/** A command. It is always a list of arguments, never a line for a shell. */
 export interface ExecRequest extends CommandLimits {
   /** The program, by the name or path that the allow-list holds, and its arguments. */
   argv: readonly [program: string, ...args: string[]];
@@ -22,7 +22,7 @@ export interface ExecRequest extends CommandLimits {
   env?: Readonly<Record<string, string>> | undefined;
 }
 
-/** How a command ended. An exit code other than 0 is a result, not an error: what it means is the agent's business. */
+/** The result of a command. An exit code other than 0 is a result, not an error; the agent decides its meaning. */
 export interface ExecResult {
   exitCode: number;
   stdout: string;

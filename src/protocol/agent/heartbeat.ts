@@ -1,4 +1,4 @@
-// The heartbeat: the message in which a host reports the state of its agents. Owns its schema.
+// The heartbeat: a host's regular report about the state of its agents. Owns its schema.
 import { z } from "zod";
 import { tokenSchema } from "../wire/schema.ts";
 import { agentStatusSchema } from "./status.ts";

@@ -21,7 +21,7 @@ export const AGENT_STATES = [
 /** An agent's lifecycle state. */
 export type AgentState = (typeof AGENT_STATES)[number];
 
-/** The reasons for which an agent can be in the state `waiting`. */
+/** The waiting reasons: the things that an agent in the state `waiting` can wait for. */
 export const WAITING_REASONS = [
   "model",
   "tool",
@@ -32,7 +32,7 @@ export const WAITING_REASONS = [
   "queue",
   "timer",
 ] as const;
-/** The reason for which an agent waits. */
+/** The thing that an agent waits for. */
 export type WaitingReason = (typeof WAITING_REASONS)[number];
 
 /** One agent as heartbeats, `status` replies and `agent ls` show it. */

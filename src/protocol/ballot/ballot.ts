@@ -1,5 +1,5 @@
-// What a ballot is on the wire: one question to several seats, and how their answers become one. Owns its fields, bounds and
-// the rules between them; what is asked and answered is verdict.ts, how votes are counted src/consensus/tally/tally.ts.
+// A ballot on the wire: one question to several seats, and the rule that combines their answers. Owns the fields, their
+// bounds and the rules between them. The messages of a ballot are in verdict.ts; src/consensus/tally/tally.ts counts votes.
 import { z } from "zod";
 import { tokenSchema } from "../wire/schema.ts";
 import { BALLOT_STRATEGIES, DISAGREEMENT_RULES, RULES_OF, TOPOLOGIES } from "./rules.ts";
@@ -9,31 +9,32 @@ import { BALLOT_STRATEGIES, DISAGREEMENT_RULES, RULES_OF, TOPOLOGIES } from "./r
  * seats are worth 8.8 independent ones and a thousand 9.9 (Kish 1965, n / (1 + (n − 1)ρ)).
  */
 export const MAX_SEATS = 64;
-/** The fewest seats of `bft`: one liar among three cannot be told from the honest ones (Lamport et al. 1982). */
+/** The fewest seats of `bft`: among three seats, one liar cannot be distinguished from the honest two (Lamport et al. 1982). */
 export const MIN_BFT_SEATS = 4;
 /** The most rounds. Debates of language models stop gaining after about four (Du et al. 2023); double that. */
 export const MAX_ROUNDS = 8;
-/** Rounds of a debate or a mesh that names none: everybody answers, and answers once more. A ring goes round once. */
+/** The default number of rounds of a debate or a mesh: every seat answers, and then answers once more. A ring has one. */
 export const DEFAULT_ROUNDS = 2;
-/** The deepest tree: at least two seats a level make 2 + 4 + … + 32 = 62 seats. */
+/** The deepest tree: with at least two members for each lead, five levels have 2 + 4 + … + 32 = 62 seats. */
 export const MAX_TREE_DEPTH = 5;
-/** Levels of a tree that names no depth: leads and their members. */
+/** The default depth of a tree: one level of leads and one level of their members. */
 export const DEFAULT_TREE_DEPTH = 2;
-/** The limit of a ballot that names none, in ms: that of one attempt of a task. */
+/** The default time limit of a ballot, in ms: the same as the default limit of one attempt of a task. */
 export const DEFAULT_BALLOT_MS = 300_000;
-/** The longest ballot, in ms: one day, as the longest attempt. A person may be asked. */
+/** The longest time limit of a ballot, in ms: one day, like the longest attempt, because a person may have to answer. */
 export const MAX_BALLOT_MS = 86_400_000;
-/** The most candidates of a ranked ballot; comparing them costs their cube. */
+/** The most candidates of a ranked ballot. The cost of comparing them grows with the cube of their number. */
 export const MAX_CANDIDATES = 64;
-/** The most pointers that make up the key of a finding. */
+/** The most pointers in the key of a finding. */
 export const MAX_KEY_POINTERS = 8;
-/** The most counts of a calibration: every count of up to 16 seats; larger ballots are read off its curve. */
+/** The most cells of a calibration: every pair (votes, seats) for up to 16 seats. Larger ballots use the fitted curve. */
 export const MAX_CALIBRATION_CELLS = 136;
-/** The share cut off at each end by `trimmed` when the ballot names none. */
+/** The default share of answers that `trimmed` cuts off at each end. */
 export const DEFAULT_TRIM = 0.2;
 /**
- * Canonical bytes of all seats' values together; each seat may use its share of it. With the verdict's own value this
- * stays well below the 512 KiB of an inline result, and a ballot's state fits into a few entries of the control log.
+ * The most bytes of canonical JSON for the values of all seats together; each seat may use an equal share. Together with
+ * the verdict's own value this stays well below the 512 KiB of an inline result, and a ballot's state fits into a few
+ * entries of the control log.
  */
 export const MAX_BALLOT_VALUE_BYTES = 128 * 1_024;
 
@@ -44,13 +45,13 @@ export const pointerSchema = z
   .max(256, pointerMessage)
   .regex(/^(?:\/(?:[^~/]|~[01])*)*$/, pointerMessage);
 
-/** What makes two spellings one value before they are compared. Reaches into lists and objects; names stay. */
+/** Rules that make two spellings one value before values are compared. They apply inside lists and objects, not to names. */
 export const normaliseSchema = z.strictObject({
   /** Cut white space off both ends of strings. */
   trim: z.boolean().default(false),
   /** Compare strings in lower case (Unicode's default mapping). */
   ignoreCase: z.boolean().default(false),
-  /** Round numbers to the nearest multiple of this. Rounding, not closeness, because closeness is not transitive. */
+  /** Round numbers to the nearest multiple of this. Values are rounded, because "close enough" is not transitive. */
   tolerance: z
     .number("must be a number above 0")
     .positive("must be a number above 0")
@@ -60,13 +61,13 @@ export const normaliseSchema = z.strictObject({
 });
 
 /**
- * How far agreement can be trusted, as it was learnt from judged cases (docs/ballots.md, "Confidence"). Data of whoever asks: it
- * annotates merged findings and decides nothing.
+ * The reliability of agreement, learnt from judged cases (docs/ballots.md, "Confidence"). The caller provides it. It only
+ * annotates merged findings; it decides nothing.
  */
 export const calibrationSchema = z.strictObject({
   intercept: z.number(),
   slope: z.number(),
-  /** Judged cases by count, `[votes, of, right, total]`. */
+  /** Judged cases for each count of votes, `[votes, of, right, total]`. */
   cells: z
     .array(
       z.tuple([z.int().min(0).max(MAX_SEATS), z.int().min(1).max(MAX_SEATS), z.int().min(0), z.int().min(0)]),
@@ -74,16 +75,16 @@ export const calibrationSchema = z.strictObject({
     .max(MAX_CALIBRATION_CELLS),
 });
 
-/** How far agreement can be trusted. */
+/** The reliability of agreement. */
 export type Calibration = z.output<typeof calibrationSchema>;
 
-/** Limits of everything that a ballot asks for. What is not there is limited by seats, rounds and topology alone. */
+/** Limits for the whole ballot. Without a limit, only the seats, the rounds and the topology bound the ballot. */
 export const ballotBudgetSchema = z.strictObject({
-  /** Questions put to seats, judge and verifier. Must reach for one full round. */
+  /** The most questions to seats, judge and verifier. Must be enough for one full round. */
   maxMessages: z.int().min(1).max(10_000).optional(),
-  /** How often one answer may build on another; a question that shows no answer is hop 1. */
+  /** The longest chain of answers that build on each other. A question that shows no other answer is hop 1. */
   maxHops: z.int().min(1).max(1_000).optional(),
-  /** No further question once this much is spent, or once a cost is unknown. */
+  /** The office asks no further question after this much is spent, or after a cost is unknown. */
   maxUsd: z.number().positive().max(1_000_000).optional(),
 });
 
@@ -91,26 +92,26 @@ const seatsMessage = `must be a whole number from 1 to ${MAX_SEATS}`;
 const oneOf = (words: readonly string[]) => `must be one of ${words.join(", ")}`;
 
 const ballotFields = z.strictObject({
-  /** How many agents answer. */
+  /** The number of agents that answer. */
   seats: z.int(seatsMessage).min(1, seatsMessage).max(MAX_SEATS, seatsMessage),
-  /** How their answers become one. */
+  /** The rule that combines their answers. */
   strategy: z.enum(BALLOT_STRATEGIES, oneOf(BALLOT_STRATEGIES)),
-  /** `quorum`: how many equal answers decide. `merge`: how many seats must report a finding for it to be kept, default 1. */
+  /** `quorum`: the number of equal answers that decide. `merge`: the number of seats that must report a finding, default 1. */
   quorum: z.int().min(1).optional(),
-  /** How many valid answers a decision needs at least. Default: as many as the strategy needs to agree. */
+  /** The fewest valid answers for a decision. Default: the number that the strategy needs for agreement. */
   minAnswers: z.int().min(1).optional(),
-  /** Where in the output the value stands that is compared; default the whole output. */
+  /** The place of the compared value in the output; default the whole output. */
   pointer: pointerSchema.default(""),
-  /** A value of another JSON type is an abstention. Default: what the strategy can count. */
+  /** A value of another JSON type is an abstention. Default: the type that the strategy can count. */
   type: z.enum(["string", "number", "boolean", "object", "array"]).optional(),
   normalise: normaliseSchema.optional(),
   /** The capability that chooses among the candidates: for the strategy `judge`, or on disagreement. */
   judge: tokenSchema.optional(),
   /** The capability that tests the candidates: for the strategy `verifier`. */
   verifier: tokenSchema.optional(),
-  /** `ranked`: how rankings are counted; default `condorcet` (Schulze). */
+  /** `ranked`: the method that counts rankings; default `condorcet` (Schulze). */
   ranking: z.enum(["condorcet", "borda"]).optional(),
-  /** `ranked`: what may be ranked; a ranking of anything else is an abstention. Default: whatever seats rank. */
+  /** `ranked`: the allowed candidates. A ranking with any other value is an abstention. Default: all values that seats rank. */
   candidates: z
     .array(z.union([z.string().max(1_024), z.number(), z.boolean()], "must be strings, numbers or booleans"))
     .min(2)
@@ -118,42 +119,42 @@ const ballotFields = z.strictObject({
     .optional(),
   /** `trimmed`: the share cut off at each end, 0 to below 0.5; default 0.2. */
   trim: z.number().min(0).lt(0.5).optional(),
-  /** `merge`: pointers into a finding that say which finding it is; default the whole finding. */
+  /** `merge`: pointers to the fields that identify a finding; default the whole finding. */
   key: z.array(pointerSchema).min(1).max(MAX_KEY_POINTERS).optional(),
-  /** `merge`: what makes the `confidence` of merged findings; without it they have none. */
+  /** `merge`: the data for the `confidence` of merged findings. Without it they have no `confidence`. */
   calibration: calibrationSchema.optional(),
   /**
-   * The capability of each seat's agent, seat by seat, where seats are to be different specialists. Default: the task's for all;
-   * the task's own then only says who hands the ballot over.
+   * The capability for each seat, in the order of the seats, for a ballot of different specialists. Default: the task's
+   * capability for all seats. With a panel, the task's capability only selects the host that hands the ballot to the office.
    */
   panel: z.array(tokenSchema).min(1).max(MAX_SEATS).optional(),
-  /** The limit of the whole ballot in ms, every round and the judge included. */
+  /** The time limit of the whole ballot in ms, including all rounds and the judge. */
   timeoutMs: z.number().min(1).max(MAX_BALLOT_MS).default(DEFAULT_BALLOT_MS),
-  /** What seats must not share: the `model`, the `agent`, or `none`: one agent may hold several. */
+  /** The thing that two seats must not share: the `model` or the `agent`. `none`: one agent may hold several seats. */
   diversity: z.enum(["model", "agent", "none"]).default("agent"),
-  /** What follows when the answers do not agree. */
+  /** The next step when the answers do not agree. */
   onDisagreement: z.enum(DISAGREEMENT_RULES, oneOf(DISAGREEMENT_RULES)).default("fail"),
-  /** The most rounds, the first included: of a debate, a mesh, or of a ring. */
+  /** The most rounds of a debate, a mesh or a ring, including the first. */
   rounds: z.int().min(1).max(MAX_ROUNDS).optional(),
-  /** Who sees whose answers, and who speaks for whom. */
+  /** The topology: which seats see which other answers, and in a tree which seats vote. */
   topology: z.enum(TOPOLOGIES, oneOf(TOPOLOGIES)).default("star"),
-  /** `tree`: levels of seats, default 2. */
+  /** `tree`: the number of levels of seats, default 2. */
   depth: z.int().min(2).max(MAX_TREE_DEPTH).optional(),
-  /** `tree`: how many each lead leads, and how many leads there are; default the fewest that seat everybody. */
+  /** `tree`: the number of leads, and of members for each lead; default the smallest number with room for all seats. */
   fanOut: z.int().min(1).max(MAX_SEATS).optional(),
-  /** `mesh`: how many others each seat sees, the next ones in a circle; default all. */
+  /** `mesh`: the number of other seats that each seat sees, the next ones in a circle; default all. */
   neighbours: z.int().min(1).max(MAX_SEATS).optional(),
   budget: ballotBudgetSchema.optional(),
   /**
-   * The right value, where it is known beforehand: as it should stand at the pointer, or of `ranked` the right candidate. It
-   * counts nothing and no seat is told; from it the office learns how good those who answered are.
+   * The right value, if it is known beforehand: the value expected at the pointer; for `ranked` the right candidate. It
+   * does not count as a vote, and no seat sees it. The office uses it to learn how often each agent is right.
    */
   truth: z.json().optional(),
 });
 
 type Fields = z.output<typeof ballotFields>;
 
-/** How several agents answer one task. Fields that would have no effect are refused, so that none is ignored. */
+/** A ballot as part of a task. Fields that would have no effect are rejected, so that no field is ignored silently. */
 export const ballotSchema = ballotFields.superRefine((spec, context) => {
   for (const { field, message } of faultsOf(spec)) {
     context.addIssue({ code: "custom", path: field.split("."), message });
@@ -162,20 +163,20 @@ export const ballotSchema = ballotFields.superRefine((spec, context) => {
 
 /** A ballot as a publisher may write it. */
 export type BallotInput = z.input<typeof ballotSchema>;
-/** A ballot with its defaults filled in; those that depend on other fields come from the functions below. */
+/** A ballot with its defaults filled in. The functions below compute the defaults that depend on other fields. */
 export type BallotSpec = z.output<typeof ballotSchema>;
 
-/** What a seat's agent must offer: what the panel says, else the capability of the task. */
+/** The capability that a seat's agent must offer: the panel's for this seat, else the capability `ofTask` of the task. */
 export function capabilityOfSeat({ panel }: Pick<Fields, "panel">, seat: number, ofTask: string): string {
   return panel?.[seat - 1] ?? ofTask;
 }
 
-/** Levels of seats in the ballot's tree. */
+/** The number of levels of seats in the ballot's tree. */
 export function treeDepthOf({ depth }: Pick<Fields, "depth">): number {
   return depth ?? DEFAULT_TREE_DEPTH;
 }
 
-/** How many a lead of the ballot's tree leads: what the ballot says, or the fewest with room for every seat. */
+/** The members of each lead in the ballot's tree: the ballot's `fanOut`, or the smallest number with room for every seat. */
 export function fanOutOf(spec: Pick<Fields, "depth" | "fanOut" | "seats">): number {
   if (spec.fanOut !== undefined) return spec.fanOut;
   let fanOut = 1;
@@ -183,7 +184,7 @@ export function fanOutOf(spec: Pick<Fields, "depth" | "fanOut" | "seats">): numb
   return fanOut;
 }
 
-/** How many seats vote: in a tree the leads of the first level, else all. */
+/** The number of seats that vote: in a tree only the leads of the first level, else all. */
 export function voterCountOf(spec: Pick<Fields, "depth" | "fanOut" | "seats" | "topology">): number {
   return spec.topology === "tree" ? Math.min(fanOutOf(spec), spec.seats) : spec.seats;
 }
@@ -197,7 +198,7 @@ function usesRounds({ onDisagreement, topology }: Pick<Fields, "onDisagreement" 
   return onDisagreement === "debate" || topology === "mesh" || topology === "ring";
 }
 
-/** Seats of a full tree: fanOut + fanOut² + … */
+/** The number of seats in a full tree: fanOut + fanOut² + … */
 function treeRoom(fanOut: number, depth: number): number {
   let room = 0;
   for (let level = 1; level <= depth; level += 1) room += fanOut ** level;
@@ -209,7 +210,7 @@ interface Fault {
   readonly message: string;
 }
 
-/** What contradicts in the ballot, in the order in which a person would mend it. */
+/** The contradictions in the ballot, the ones to fix first at the front. */
 function faultsOf(spec: Fields): Fault[] {
   return [
     ...strategyFaults(spec),

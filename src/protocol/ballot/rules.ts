@@ -1,6 +1,6 @@
-// The words of ballots, and which of them go together: strategies, disagreement, topologies. Data only.
+// The strategies, disagreement rules and topologies of ballots, and the combinations that are allowed. Data only.
 
-/** How answers become one (docs/ballots.md). */
+/** The strategies: rules that combine the answers of a ballot (docs/ballots.md). */
 export const BALLOT_STRATEGIES = [
   "first",
   "majority",
@@ -16,30 +16,30 @@ export const BALLOT_STRATEGIES = [
   "verifier",
   "bft",
 ] as const;
-/** How answers become one. */
+/** A strategy: the rule that combines the answers of a ballot. */
 export type BallotStrategy = (typeof BALLOT_STRATEGIES)[number];
 
-/** What seats that disagree do next. */
+/** The rules for the next step when the answers do not agree. */
 export const DISAGREEMENT_RULES = ["plurality", "debate", "judge", "human", "fail"] as const;
-/** What seats that disagree do next. */
+/** The next step when the answers do not agree. */
 export type DisagreementRule = (typeof DISAGREEMENT_RULES)[number];
 
-/** Who sees whose answers. */
+/** The topologies. A topology says which seats see which other answers. */
 export const TOPOLOGIES = ["star", "tree", "ring", "mesh"] as const;
-/** Who sees whose answers. */
+/** A topology. It says which seats see which other answers. */
 export type TopologyKind = (typeof TOPOLOGIES)[number];
 
 interface StrategyRules {
-  /** The JSON type of values that it can count. */
+  /** The JSON type of the values that the strategy can count. */
   readonly counts: "any" | "number" | "array";
-  /** What may follow a disagreement. `bft` leaves no way by which one seat could decide. */
+  /** The allowed disagreement rules. `bft` allows none that lets a single seat decide. */
   readonly onDisagreement: readonly DisagreementRule[];
 }
 
 const counting: StrategyRules = { counts: "any", onDisagreement: DISAGREEMENT_RULES };
 const neverTorn = ["fail"] as const;
 
-/** What each strategy counts, and what may follow when it finds no agreement. */
+/** For each strategy: the values that it counts, and the disagreement rules that it allows. */
 export const RULES_OF: Readonly<Record<BallotStrategy, StrategyRules>> = {
   first: { counts: "any", onDisagreement: neverTorn },
   majority: counting,

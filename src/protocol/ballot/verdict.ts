@@ -1,21 +1,21 @@
-// What travels because of a ballot: questions to seats, judges and verifiers, signed votes, evidence, and the verdict. Owns
-// their shapes; the ballot itself is ballot.ts.
+// The messages of a ballot: questions to seats, judges and verifiers, signed votes, evidence, and the verdict. Owns their
+// schemas; the ballot itself is in ballot.ts.
 import { z } from "zod";
 import { tokenSchema } from "../wire/schema.ts";
 import { MAX_ROUNDS, MAX_SEATS, normaliseSchema, pointerSchema } from "./ballot.ts";
 import { BALLOT_STRATEGIES, TOPOLOGIES } from "./rules.ts";
 
-/** The most evidence kept with one ballot; each seat can leave one equivocation, and the rest is room for forgeries. */
+/** The most pieces of evidence kept with one ballot. Each seat can leave one equivocation; the rest is room for forgeries. */
 export const MAX_EVIDENCE = 2 * MAX_SEATS;
 
 const hashSchema = z.string().regex(/^[0-9a-f]{64}$/, "must be a sha256 in lower-case hex");
 
-/** A signed vote (strategy `bft`). What exactly is signed: docs/ballots.md. */
+/** A signed vote (strategy `bft`). docs/ballots.md describes the signed bytes. */
 export const signedVoteSchema = z.strictObject({
-  /** The ballot's id: the task's. */
+  /** The ballot's id, which is the task's id. */
   ballot: tokenSchema,
   round: z.int().min(1).max(MAX_ROUNDS),
-  /** The round's nonce, as it came with the question. */
+  /** The nonce of the round, copied from the question. */
   nonce: hashSchema,
   seat: z.int().min(1).max(MAX_SEATS),
   /** SHA-256 of the canonical JSON (RFC 8785) of the normalised value at the pointer. */
@@ -26,75 +26,76 @@ export const signedVoteSchema = z.strictObject({
 /** A signed vote. */
 export type SignedVote = z.output<typeof signedVoteSchema>;
 
-/** One candidate: a value that at least one seat gave, and the number by which judge, verifier and people name it. */
+/** One candidate: a value that at least one seat gave, and the number that the judge, the verifier and people use for it. */
 export const candidateSchema = z.object({ candidate: z.int().min(1), value: z.unknown() });
 
-/** What a seat is told besides the task's input. Readers accept unknown fields. */
+/** The question to a seat, in addition to the task's input. Readers accept unknown fields. */
 export const seatQuestionSchema = z.object({
   ballot: tokenSchema,
   seat: z.int().min(1),
   round: z.int().min(1),
-  /** How many rounds there can be. */
+  /** The most rounds of the ballot. */
   rounds: z.int().min(1),
   pointer: pointerSchema,
   normalise: normaliseSchema.optional(),
-  /** `lead`: the answers are those of the seat's group, to be made into one. `member`: everybody else. */
+  /** `lead`: the seat combines the answers of its group into one. `member`: every other seat. */
   role: z.enum(["member", "lead"]),
-  /** The newest answers of the seats that this one sees. None: it answers on its own. */
+  /** The newest answers of the seats that this seat sees. Empty: the seat answers on its own. */
   answers: z.array(z.object({ seat: z.int().min(1), value: z.unknown() })),
-  /** Strategy `bft`: sign a vote with this. */
+  /** Strategy `bft`: the nonce to put into the signed vote. */
   nonce: hashSchema.optional(),
 });
-/** What a seat is told besides the task's input. */
+/** The question to a seat, in addition to the task's input. */
 export type SeatQuestion = z.output<typeof seatQuestionSchema>;
 
-/** What a judge or a verifier is asked, besides the task's input. */
+/** The question to a judge or a verifier, in addition to the task's input. */
 export const adviceQuestionSchema = z.object({
   ballot: tokenSchema,
   role: z.enum(["judge", "verifier"]),
   candidates: z.array(candidateSchema),
 });
-/** What a judge or a verifier is asked. */
+/** The question to a judge or a verifier. */
 export type AdviceQuestion = z.output<typeof adviceQuestionSchema>;
 
-/** What a judge answers: the number of the best candidate. */
+/** A judge's answer: the number of the best candidate. */
 export const judgeAnswerSchema = z.object({
   choice: z.int().min(1),
   reason: z.string().max(4_096).optional(),
 });
-/** What a verifier answers: the numbers of the candidates that hold; none is an answer too. */
+/** A verifier's answer: the numbers of the candidates that passed. An empty list is a valid answer. */
 export const verifierAnswerSchema = z.object({
   passed: z.array(z.int().min(1)).max(MAX_SEATS),
   reason: z.string().max(4_096).optional(),
 });
 
-/** Why a vote was refused. */
+/** The faults of a vote. The office rejects a vote that has one. */
 export const VOTE_FAULTS = ["forged", "replayed", "late", "double", "unregistered"] as const;
-/** Why a vote was refused. */
+/** The fault of a rejected vote. */
 export type VoteFault = (typeof VOTE_FAULTS)[number];
 
-/** What a refused vote leaves behind. Only `double` accuses the seat: its key signed both votes. */
+/** The evidence of a rejected vote. Only `double` proves a fault of the seat: its key signed both votes. */
 export const evidenceSchema = z.object({
   kind: z.enum(VOTE_FAULTS),
   round: z.int().min(1),
   seat: z.int(),
   agent: z.string().optional(),
   reason: z.string(),
-  /** The refused vote; of an equivocation both. */
+  /** The rejected vote; for an equivocation both votes. */
   votes: z.array(signedVoteSchema),
   at: z.string(),
 });
-/** What a refused vote leaves behind. */
+/** The evidence of a rejected vote. */
 export type Evidence = z.output<typeof evidenceSchema>;
 
-/** How a ballot ended. */
+/** The outcomes of a ballot. */
 export const BALLOT_OUTCOMES = ["decided", "tie", "no_quorum"] as const;
-/** How a ballot ended. */
+/** The outcome of a ballot. */
 export type BallotOutcome = (typeof BALLOT_OUTCOMES)[number];
 
 /**
- * What ended the counting. `quorum`: enough equal answers, with seats still open. `early`: open seats could not change the
- * outcome. `all`: every seat had answered or abstained. `timeout`: the time was over. The others say who broke a disagreement.
+ * The event that ended the counting. `quorum`: enough equal answers, with seats still open. `early`: open seats could not
+ * change the outcome. `all`: every seat had answered or abstained. `timeout`: the time was over. The other values name the
+ * rule or the person that resolved a disagreement.
  */
 export const DECIDED_BY = [
   "quorum",
@@ -106,7 +107,7 @@ export const DECIDED_BY = [
   "verifier",
   "human",
 ] as const;
-/** What ended the counting. */
+/** The event that ended the counting. */
 export type DecidedBy = (typeof DECIDED_BY)[number];
 
 /** Tokens and money of one answer or of many. */
@@ -119,51 +120,51 @@ export const ballotUsageSchema = z.object({
 /** Tokens and money of one answer or of many. */
 export type BallotUsage = z.output<typeof ballotUsageSchema>;
 
-/** What became of a ballot, decided or not, with everything that explains it. Readers accept unknown fields. */
+/** The outcome of a ballot, decided or not, with everything that explains it. Readers accept unknown fields. */
 export const verdictSchema = z.object({
   outcome: z.enum(BALLOT_OUTCOMES),
   strategy: z.enum(BALLOT_STRATEGIES),
   topology: z.enum(TOPOLOGIES),
-  /** Of a tree: its levels, and how many each lead leads. */
+  /** For a tree: the number of its levels, and the number of members of each lead. */
   depth: z.int().min(2).optional(),
   fanOut: z.int().min(1).optional(),
-  /** Of a mesh: how many others each seat sees. */
+  /** For a mesh: the number of other seats that each seat sees. */
   neighbours: z.int().min(1).optional(),
   /** The value at the pointer, normalised. Absent unless decided. */
   value: z.unknown().optional(),
-  /** Why there is no value, or what the judge, verifier or person said. */
+  /** The reason why there is no value, or the statement of the judge, the verifier or the person. */
   reason: z.string().optional(),
   /** The share of registered seats whose newest answer supports the value, 0 to 1. */
   agreement: z.number().min(0).max(1),
   decidedBy: z.enum(DECIDED_BY),
-  /** How many seats abstained; why is told with the seat. */
+  /** The number of seats that abstained. Each seat's entry has its reason. */
   abstained: z.int().min(0),
   seats: z.array(
     z.object({
       seat: z.int().min(1),
       agent: z.string(),
       model: z.string().optional(),
-      /** The task that carried its newest answer: its result has the seat's whole output. */
+      /** The task that carried the seat's newest answer. The result of that task has the seat's whole output. */
       taskId: tokenSchema.optional(),
-      /** The seat's newest value, normalised; absent when it abstained or was not waited for. */
+      /** The seat's newest value, normalised. Absent if the seat abstained, or if the office did not wait for it. */
       value: z.unknown().optional(),
       abstained: z.string().optional(),
-      /** Its weight in the count, from the registry; 1 but for the strategy `weighted`. */
+      /** The seat's weight in the count. The registry provides it for the strategy `weighted`; otherwise it is 1. */
       weight: z.number().min(0),
-      /** The round of its newest answer. */
+      /** The round of the seat's newest answer. */
       round: z.int().min(1).optional(),
       signature: z.string().optional(),
     }),
   ),
   rounds: z.int().min(1),
-  /** Questions asked, and the longest chain of answers that build on each other. */
+  /** The number of questions asked, and the longest chain of answers that build on each other. */
   messages: z.int().min(0),
   hops: z.int().min(0),
-  /** The budget that ended the exchange before its bound. */
+  /** The budget that stopped the ballot before its last round. */
   stoppedBy: z.enum(["messages", "hops", "money"]).optional(),
-  /** A seat whose value is the verdict's: the result's output is that seat's. */
+  /** A seat that gave the verdict's value. The output of the result is this seat's output. */
   winner: z.int().min(1).optional(),
-  /** `mean`, `median`, `trimmed`: how far the numbers lie apart. */
+  /** `mean`, `median`, `trimmed`: the spread of the numbers. */
   spread: z
     .object({
       min: z.number(),
@@ -174,22 +175,22 @@ export const verdictSchema = z.object({
     .optional(),
   /** `ranked`: every candidate with its score, best first. */
   ranking: z.array(z.object({ value: z.unknown(), score: z.number() })).optional(),
-  /** `merge`: findings left out because there were more than a verdict holds. */
+  /** `merge`: the number of findings left out because a verdict has no room for them. */
   omitted: z.int().min(1).optional(),
-  /** Independent voters that these seats are worth (Kish); null while too little is known of them. */
+  /** The number of independent voters with the same weight as these seats (Kish); null while too little is known. */
   effectiveVoters: z.number().min(0).nullable(),
   usage: ballotUsageSchema,
-  /** The control arm, the lowest of the seats that are asked first: whether it alone would have said the same. */
+  /** The control arm: the lowest-numbered seat of the first question. `agrees` says if that seat alone gave the same value. */
   single: z
     .object({
       seat: z.int().min(1),
       agrees: z.boolean(),
-      /** What it said alone, normalised, where its seat says something else by now. */
+      /** The seat's value when it answered alone, normalised. Set if the seat has changed its value since then. */
       value: z.unknown().optional(),
       usage: ballotUsageSchema,
     })
     .optional(),
   evidence: z.array(evidenceSchema).optional(),
 });
-/** What became of a ballot. */
+/** The outcome of a ballot. */
 export type Verdict = z.output<typeof verdictSchema>;

@@ -1,5 +1,5 @@
-// A hand-off: an agent ends its part of a task and passes it, with what the next one needs, to another agent of the same
-// capability. Owns what may be asked and its bounds; how it becomes durable is the work room's business.
+// A hand-off: an agent ends its part of a task and passes the task, with a context, to another agent of the same
+// capability. Owns the request, its record and their bounds; the work room makes the hand-off durable.
 import { z } from "zod";
 import { decode, encode } from "../wire/codec.ts";
 import { SwarmError } from "../wire/errors.ts";
@@ -7,52 +7,55 @@ import { parse, timeSchema, tokenSchema } from "../wire/schema.ts";
 import { hopSchema } from "./result.ts";
 import { labelsSchema, MAX_HAND_OFFS } from "./task.ts";
 
-/** The most bytes of a hand-off's context, as JSON: it stands in the task's journal. What is larger belongs in a blob or a file. */
+/** The most bytes of a hand-off's context, as JSON. The journal stores it; larger data belongs in a blob or a file. */
 export const HAND_OFF_CONTEXT_LIMIT_BYTES = 65_536;
 
-/** What an agent asks for when it hands a task off. */
+/** The request of an agent that hands a task off. */
 export const handOffRequestSchema = z.strictObject({
-  /** Who goes on: whom the office finds best among those who did not have the task yet, or a named agent. */
+  /** The next agent. `best`: the office chooses among the agents that did not have the task yet. Or a named agent. */
   to: z
     .union([z.literal("best"), z.strictObject({ agent: tokenSchema })], {
       error: 'must be "best" or { "agent": "<id>" }',
     })
     .default("best"),
-  /** What the office should look for, over the task's own labels; the task keeps its own. */
+  /** Labels for the office's choice. They override the task's labels for this choice only. */
   labels: labelsSchema.optional(),
-  /** What the next agent gets to know: any JSON, at most {@link HAND_OFF_CONTEXT_LIMIT_BYTES}. */
+  /** Data for the next agent: any JSON, at most {@link HAND_OFF_CONTEXT_LIMIT_BYTES}. */
   context: z.unknown().optional(),
 });
-/** What an agent asks for when it hands a task off. */
+/** The request of an agent that hands a task off. */
 export type HandOffRequest = z.input<typeof handOffRequestSchema>;
 
-/** A task's journal record of a hand-off. From it on, whoever receives the task passes it on, and nobody goes back before it. */
+/**
+ * The record of a hand-off in a task's journal. Once it is stored, each host that receives the task passes it on, and no
+ * attempt goes back to the time before it.
+ */
 export const handOffRecordSchema = z.object({
   type: z.literal("handed"),
-  /** The attempt that handed the task off, and its agent. */
+  /** The number of the attempt that handed the task off, and its agent. */
   attempt: z.int(),
   agent: z.string(),
   at: timeSchema,
-  /** The sequence of the task's message that it was handed off from: a placed message up to it is not to be performed. */
+  /** The stream sequence of the message that delivered the task to this agent. Hosts skip placed messages up to it. */
   message: z.int(),
   ...handOffRequestSchema.shape,
-  /** Everybody who handed the task off, this agent last. */
+  /** All agents that handed the task off, this agent last. */
   hops: z.array(hopSchema).max(MAX_HAND_OFFS),
 });
-/** A task's journal record of a hand-off. */
+/** The record of a hand-off in a task's journal. */
 export type HandOffRecord = z.output<typeof handOffRecordSchema>;
 
-/** What the agent that a task was handed to gets to know. */
+/** The hand-off as the next agent sees it. */
 export interface HandedOff {
-  /** Who handed it off. */
+  /** The agent that handed the task off. */
   readonly from: string;
-  /** What it passed on; undefined when it passed nothing. */
+  /** The context that the agent passed on. Undefined if it passed none. */
   readonly context: unknown;
-  /** Everybody who handed the task off, the first one first. */
+  /** All agents that handed the task off, in that order. */
   readonly hops: readonly z.output<typeof hopSchema>[];
 }
 
-/** Ends an attempt: the task goes on with another agent. Thrown by `ctx.handOff`, which checks it. */
+/** Ends an attempt and passes the task to another agent. `ctx.handOff` checks the request and throws this. */
 export class HandOff extends SwarmError {
   override readonly name = "HandOff";
   readonly request: z.output<typeof handOffRequestSchema>;
@@ -64,8 +67,8 @@ export class HandOff extends SwarmError {
 
 /**
  * Makes the hand-off of a task that `agent` performs, after the hand-offs `hops`.
- * @throws SwarmError never retryable: `invalid_input` naming the field; `payload_too_large`, field `context`; `not_permitted` of
- *   a ballot's question, and after {@link MAX_HAND_OFFS} hand-offs.
+ * @throws SwarmError never retryable: `invalid_input` naming the field; `payload_too_large`, field `context`; `not_permitted`
+ *   for a ballot's question, and after {@link MAX_HAND_OFFS} hand-offs.
  */
 export function makeHandOff(
   request: HandOffRequest,
@@ -74,13 +77,13 @@ export function makeHandOff(
   if (isQuestion) {
     throw new SwarmError(
       "not_permitted",
-      "a ballot's question cannot be handed off: the seat is this agent's; answer it, or return null to abstain",
+      "a ballot's question cannot be handed off: the seat belongs to this agent; answer it, or return null to abstain",
     );
   }
   if (hops.length >= MAX_HAND_OFFS) {
     throw new SwarmError(
       "not_permitted",
-      `a task is handed off at most ${MAX_HAND_OFFS} times, and this one was: finish it here, or throw what is wrong with it`,
+      `a task may be handed off at most ${MAX_HAND_OFFS} times, and this task has reached the limit; finish it here, or throw an error`,
     );
   }
   const { context, ...asked } = parse(handOffRequestSchema, request, "handOff");
@@ -94,13 +97,13 @@ export function makeHandOff(
   return new HandOff(context === undefined ? asked : { ...asked, context: readContext(context) });
 }
 
-/** The context as the journal will give it back. */
+/** Returns the context as a later read of the journal will return it. */
 function readContext(context: unknown): unknown {
   let text: string | undefined;
   try {
     text = JSON.stringify(context);
   } catch {
-    // told below, like what JSON leaves out
+    // Reported below, together with values that JSON leaves out.
   }
   if (text === undefined) {
     throw new SwarmError("invalid_input", `handOff: context: must be JSON, got ${typeof context}`, {
@@ -111,7 +114,7 @@ function readContext(context: unknown): unknown {
   if (bytes > HAND_OFF_CONTEXT_LIMIT_BYTES) {
     throw new SwarmError(
       "payload_too_large",
-      `handOff: context: at most ${HAND_OFF_CONTEXT_LIMIT_BYTES} bytes of JSON, got ${bytes}; keep what is larger elsewhere and pass where it is`,
+      `handOff: context: at most ${HAND_OFF_CONTEXT_LIMIT_BYTES} bytes of JSON, got ${bytes}; store larger data elsewhere and pass a reference to it`,
       { field: "context" },
     );
   }

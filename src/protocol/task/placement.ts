@@ -1,28 +1,28 @@
-// Which agent a routed task goes to, and why: the question to the office, its answer, and the header that carries the
-// decision with the placed message. Owns their bounds; how the choice is made is the coordinator's business.
+// The placement of a routed task: the request to the office, its reply, and the header that carries the choice and its
+// reasons with the placed message. Owns the schemas and their bounds; the coordinator makes the choice.
 import { z } from "zod";
 import { decode } from "../wire/codec.ts";
 import { SwarmError } from "../wire/errors.ts";
 import { parse, timeSchema, tokenSchema } from "../wire/schema.ts";
 import { PRIORITIES, showValue } from "../wire/subjects.ts";
 
-/** The most bytes of a `Murmur-Placement` header: a task's body may fill its message up to 16 KiB of headers. */
+/** The most bytes of a `Murmur-Placement` header. A message of the task stream has 16 KiB for its subject and all headers. */
 export const PLACEMENT_LIMIT_BYTES = 4_096;
-/** How much of a task's input the office is shown, in UTF-16 code units: enough for triggers, little enough for the log of a request. */
+/** The most of a task's input that the request contains, in UTF-16 code units: enough to find triggers, and still small. */
 export const PLACE_TEXT_LIMIT = 4_096;
 /** The most reasons of one choice. */
 export const MAX_REASONS = 16;
-/** The most agents that a choice leaves out: more than a task is handed off. */
+/** The most agents that a request excludes: more than the most hand-offs of a task. */
 export const MAX_EXCLUDED = 16;
 
-/** Who takes a task: whichever agent is free, the one that the office finds best, or a named one. */
+/** The route of a task: `queue` for any free agent, `best` for the agent that the office chooses, or a named agent. */
 export const routeSchema = z.union([z.enum(["queue", "best"]), z.strictObject({ agent: tokenSchema })], {
   error: 'must be "queue", "best" or { "agent": "<id>" }',
 });
 /** A task's route. */
 export type Route = z.output<typeof routeSchema>;
 
-/** One reason of a choice. `weight` is what it added to the score. */
+/** One reason of a choice. `weight` is its part of the score. */
 export const placementReasonSchema = z.object({
   what: z.string().min(1).max(64),
   value: z.union([z.number(), z.string().max(128)]),
@@ -31,7 +31,7 @@ export const placementReasonSchema = z.object({
 /** One reason of a choice. */
 export type PlacementReason = z.output<typeof placementReasonSchema>;
 
-/** What the office is asked on `<p>.office.place`. */
+/** The request on `<p>.office.place`. */
 export const placeRequestSchema = z.object({
   taskId: tokenSchema,
   capability: tokenSchema,
@@ -39,15 +39,15 @@ export const placeRequestSchema = z.object({
   scope: tokenSchema,
   route: z.union([z.literal("best"), z.strictObject({ agent: tokenSchema })]),
   labels: z.record(tokenSchema, z.string()).optional(),
-  /** Agents that had the task and handed it off: `best` chooses none of them. */
+  /** The agents that had the task and handed it off. `best` chooses none of them. */
   exclude: z.array(tokenSchema).max(MAX_EXCLUDED).optional(),
-  /** The beginning of the input as text: what triggers are looked for in. */
+  /** The beginning of the input as text. The office searches it for triggers. */
   text: z.string().max(PLACE_TEXT_LIMIT).optional(),
 });
-/** What the office is asked on `<p>.office.place`. */
+/** The request on `<p>.office.place`. */
 export type PlaceRequest = z.output<typeof placeRequestSchema>;
 
-/** The office's choice. The reasons that weigh most come first. */
+/** The office's choice. The reasons with the largest weights come first. */
 export const placeReplySchema = z.object({
   host: tokenSchema,
   agent: tokenSchema,
@@ -58,22 +58,22 @@ export const placeReplySchema = z.object({
 export type PlaceReply = z.output<typeof placeReplySchema>;
 
 /**
- * Where a task was placed, by whom it is performed, and why: the `Murmur-Placement` header of a placed message, and
- * `placement` of its result. Capability and priority are here because the placed subject has no room for them.
+ * The placement of a task: its host, its agent and the reasons. It is the `Murmur-Placement` header of a placed message, and
+ * `placement` in the result. Capability and priority are here because the subject of a placed message does not have them.
  */
 export const placementSchema = placeReplySchema.extend({
   capability: tokenSchema,
   priority: z.enum(PRIORITIES),
   placedAt: timeSchema,
-  /** When the task came to the queue that it was placed from: its time of waiting begins there. */
+  /** The time at which the task entered its queue, before it was placed. Its waiting time is measured from here. */
   queuedAt: timeSchema.optional(),
 });
-/** Where a task was placed, and why. */
+/** The placement of a task: its host, its agent and the reasons. */
 export type Placement = z.output<typeof placementSchema>;
 
 /**
- * A placement as a header's value: JSON in ASCII, because header values of other encodings are read differently by
- * different clients. Reasons that do not fit into {@link PLACEMENT_LIMIT_BYTES} are left out, the last ones first.
+ * Encodes a placement as a header's value: JSON in ASCII, because NATS clients disagree about other encodings of headers.
+ * Reasons that do not fit into {@link PLACEMENT_LIMIT_BYTES} are left out, starting with the last.
  */
 export function encodePlacement(placement: Placement): string {
   for (let count = placement.reasons.length; ; count--) {

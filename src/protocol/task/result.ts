@@ -44,5 +44,5 @@ export const resultSchema = z.object({
 
 /** The one result of a task. `attempt` 0 and `agent` "-" mean that it never started. */
 export type Result = z.output<typeof resultSchema>;
-/** The way in which a task ended. */
+/** The final status of a task. */
 export type ResultStatus = Result["status"];

@@ -32,7 +32,7 @@ export const taskStatusSchema = z.object({
   placement: placementSchema.optional(),
   /** The agents that had the task before and handed it off, in that order. Lists show it for finished tasks only. */
   handOffs: z.array(hopSchema).optional(),
-  /** The seats of an open ballot, or of one that ended with a verdict, and how many of them have answered. */
+  /** For a ballot that is open or ended with a verdict: the number of its seats, and the number that have answered. */
   ballot: z.object({ seats: z.int(), answered: z.int() }).optional(),
   result: resultSchema.optional(),
 });

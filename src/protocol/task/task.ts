@@ -7,17 +7,17 @@ import { parse, timeSchema, tokenSchema } from "../wire/schema.ts";
 import { NO_SCOPE, PRIORITIES } from "../wire/subjects.ts";
 import { routeSchema } from "./placement.ts";
 
-/** One attempt's limit when the task names none, in ms. */
+/** The default limit of one attempt, in ms. */
 export const DEFAULT_TIMEOUT_MS = 300_000;
 /** The longest `timeoutMs`: one day. */
 export const MAX_TIMEOUT_MS = 86_400_000;
-/** The most hand-offs of one task: agents that pass it in a circle are a mistake of their authors. */
+/** The most hand-offs of one task. It stops agents that pass a task in a circle by mistake. */
 export const MAX_HAND_OFFS = 8;
 /** The most labels on a task. */
 export const MAX_LABELS = 16;
-/** The furthest `notBefore` and the longest wait between retries, in ms: 366 days. */
+/** The longest delay, in ms: 366 days. It bounds `notBefore` and the wait between retries. */
 export const MAX_DELAY_MS = 366 * 86_400_000;
-/** The retry policy of a task that names none. */
+/** The default retry policy. */
 export const DEFAULT_RETRY = {
   max: 3,
   backoffMs: 500,
@@ -27,7 +27,7 @@ export const DEFAULT_RETRY = {
 } as const;
 
 /**
- * How a task is tried again. `max` is the number of retries after the first attempt: 3 means at most four attempts.
+ * The retry policy of a task. `max` is the number of retries after the first attempt: 3 means at most four attempts.
  * The wait after failure n is `backoffMs × factor^(n−1)`, at most `maxBackoffMs`, spread by ±`jitter`.
  */
 export const retrySchema = z.strictObject({
@@ -38,7 +38,7 @@ export const retrySchema = z.strictObject({
   jitter: z.number().min(0).max(1).default(DEFAULT_RETRY.jitter),
 });
 
-/** A blob reference: what stands in the place of a body over 512 KiB. */
+/** A blob reference. It replaces a body over 512 KiB. */
 export const blobSchema = z.strictObject({
   $blob: z.string().regex(/^[0-9a-f]{64}$/, "must be a sha256 in lower-case hex"),
   bytes: z.int().min(0),
@@ -51,9 +51,9 @@ const unsupported = (field: string) =>
 export const labelsSchema = z
   .record(tokenSchema, z.string().max(256))
   .refine((labels) => Object.keys(labels).length <= MAX_LABELS, `at most ${MAX_LABELS} labels`)
-  .meta({ maxProperties: MAX_LABELS }); // a refinement does not show in the JSON Schema
+  .meta({ maxProperties: MAX_LABELS }); // zod does not export a refinement to the JSON Schema
 
-/** A task as a publisher writes it. Unknown fields are refused, because a misspelt option must not be ignored. */
+/** A task as a publisher writes it. Unknown fields are rejected, because a misspelt option must not be ignored. */
 export const taskSchema = z.strictObject({
   id: tokenSchema.optional(),
   capability: tokenSchema,
@@ -71,11 +71,11 @@ export const taskSchema = z.strictObject({
   budget: unsupported("budget"),
 });
 
-/** A task that the office placed as a ballot's seat. Publishers cannot say what it adds. */
+/** A task that the office placed as the question to a ballot's seat. Publishers cannot set the fields that it adds. */
 const placedTaskSchema = taskSchema.extend({
-  /** What is asked beside the input. */
+  /** The question, in addition to the input. */
   question: z.union([seatQuestionSchema, adviceQuestionSchema]).optional(),
-  /** Where the input is, as JSON, when it is too large for the control log. */
+  /** The blob with the input as JSON. Set if the input is too large for the control log. */
   inputRef: blobSchema.optional(),
 });
 
@@ -91,20 +91,20 @@ export function parseTask(value: unknown): Task {
   return checkRoute(parse(taskSchema, value, "task"));
 }
 
-/** The office chooses the agents of a ballot's seats itself, so another route would be ignored. */
+/** Rejects a ballot with a route: the office chooses the agents of the seats, so it would ignore the route. */
 function checkRoute<T extends Task>(task: T): T {
   if (task.ballot === undefined || task.route === "queue") return task;
   throw new SwarmError(
     "invalid_input",
-    "task: route: a task with a ballot goes to the agents of its seats; leave route out, or ballot",
+    "task: route: the office chooses the agents of a task with a ballot; leave out route, or leave out ballot",
     { field: "route" },
   );
 }
 
 /**
- * Parses a task that arrived on a subject: id, capability, priority and scope are the subject's; the body may repeat
- * them but must not contradict them. `isPlaced`: the subject is one that the office and hosts publish to, so the body
- * may bring a ballot's question. Throws `invalid_input` naming the field.
+ * Parses a task that arrived on a subject. Id, capability, priority and scope come from the subject. The body may repeat
+ * them but must not contradict them. `isPlaced`: only the office and hosts publish on this subject, so the body may
+ * contain a ballot's question. Throws `invalid_input` naming the field.
  */
 export function parseTaskAt(
   value: unknown,

@@ -1,6 +1,5 @@
-// One text for one JSON value, so that a value can be hashed and compared wherever it has travelled. Owns the
-// canonical form; what is hashed belongs to the callers.
-
+// Canonical JSON: exactly one text for each JSON value, so that programs can hash and compare values. Owns the canonical
+// form; callers decide which values they hash.
 import { hash } from "node:crypto";
 
 /** Any JSON value. */
@@ -11,7 +10,7 @@ export interface JsonObject {
   readonly [name: string]: Json;
 }
 
-/** Deepest nesting that is taken: below the recursion limits of common JSON readers (Python's is 1,000). */
+/** The deepest nesting that is accepted: below the recursion limits of common JSON readers (Python's is 1,000). */
 export const MAX_JSON_DEPTH = 500;
 
 /** True for a JSON object, false for arrays, null and scalars. */
@@ -20,9 +19,9 @@ export function isJsonObject(value: unknown): value is JsonObject {
 }
 
 /**
- * The value as canonical JSON text (RFC 8785): no blanks, names sorted by UTF-16 code unit, numbers and strings spelled as
- * ECMAScript spells them, which is what the RFC asks for. It differs in one point: half a surrogate pair is escaped, where
- * the RFC refuses it. A log must be able to seal whatever it once took; ballots refuse such text when they read an answer.
+ * Returns the value as canonical JSON text (RFC 8785): no blanks, names sorted by UTF-16 code unit, numbers and strings
+ * written as ECMAScript writes them, as the RFC requires. One point differs: half a surrogate pair is escaped, but the RFC
+ * rejects it. A log must be able to seal every value that it has accepted. Ballots reject such text in an answer.
  *
  * @throws RangeError when a number is not finite or the nesting is deeper than {@link MAX_JSON_DEPTH}.
  */
@@ -52,13 +51,13 @@ export function canonicalJson(value: Json, depth = 0): string {
   return `${text}}`;
 }
 
-/** A name that nothing in needs escaping: nearly every one, and a look is cheaper than the escaping. */
+/** Matches a name without characters to escape. Nearly all names match, and the test is cheaper than escaping. */
 const PLAIN_NAME = /^\w+$/;
 
-/** Up to so many names are put in order one by one, where they stand: for few that is faster than `sort`. */
+/** Up to this many names are sorted by insertion, in place, because that is faster than `sort` for a few names. */
 const FEW_NAMES = 24;
 
-/** An object's names in order. */
+/** Returns an object's names in canonical order. */
 function sortedNames(object: JsonObject): string[] {
   const names = Object.keys(object);
   if (names.length > FEW_NAMES) return names.sort();
@@ -72,10 +71,10 @@ function sortedNames(object: JsonObject): string[] {
   return names;
 }
 
-/** Pieces of {@link canonicalPieces} come from this depth: deep enough for a list inside a part of a state. */
+/** {@link canonicalPieces} divides a value down to this depth: deep enough for a list inside one part of a state. */
 const PIECE_DEPTH = 4;
 
-/** {@link canonicalJson} in pieces, so that the text of a large value need not be made at one stretch. */
+/** Yields {@link canonicalJson} in pieces, so that the caller can pause while it makes the text of a large value. */
 export function* canonicalPieces(value: Json, depth = 0): Generator<string, void, undefined> {
   if (typeof value !== "object" || value === null || depth >= PIECE_DEPTH) {
     yield canonicalJson(value, depth);
@@ -101,7 +100,7 @@ export function* canonicalPieces(value: Json, depth = 0): Generator<string, void
   yield separator === "{" ? "{}" : "}";
 }
 
-/** SHA-256 of the text's UTF-8 bytes, in hex. */
+/** Returns the SHA-256 of the text's UTF-8 bytes, in lower-case hex. */
 export function sha256(text: string): string {
   return hash("sha256", text, "hex");
 }

@@ -1,15 +1,15 @@
-// Bytes to values and back: JSON and MessagePack. Foreign bytes are bounded here (depth, dangerous keys) before any
-// schema sees them.
+// Encodes and decodes bodies: JSON and MessagePack. It checks foreign bytes for depth and dangerous keys before any schema
+// sees them.
 import { Decoder, Encoder, ExtData } from "@msgpack/msgpack";
 import { SwarmError, toSwarmError } from "./errors.ts";
 
-/** How a body is encoded. Replies and results use the encoding of the request. */
+/** The encoding of a body. Replies and results use the encoding of the request. */
 export type Encoding = "json" | "msgpack";
 
 /** The `Content-Type` of each encoding. */
 export const CONTENT_TYPES = { json: "application/json", msgpack: "application/msgpack" } as const;
 
-/** Objects and arrays may be nested this deep. Above it, recursive code in any client may overflow its stack. */
+/** The deepest nesting of objects and arrays in a body. Deeper bodies could overflow the stack of recursive code in clients. */
 export const MAX_DEPTH = 64;
 
 const textDecoder = new TextDecoder("utf-8", { fatal: true });
@@ -19,23 +19,24 @@ const unpacker = new Decoder({ mapKeyConverter: (key) => String(key) });
 const OPEN_BRACE = 0x7b;
 const OPEN_BRACKET = 0x5b;
 
-/** Encodes a value. JSON is the default: it is the faster of the two for small bodies in V8. */
+/** Encodes a value. JSON is the default, because it is faster than MessagePack for small bodies in V8. */
 export function encode(value: unknown, encoding: Encoding = "json"): Uint8Array {
   return encoding === "json" ? Buffer.from(JSON.stringify(value)) : packer.encode(value);
 }
 
 /**
- * Decodes a body. The encoding is `contentType`'s; without one, a body whose first non-blank byte is `{` is JSON and
- * anything else MessagePack.
- * @throws SwarmError `invalid_input`: unknown content type, malformed bytes, nesting over {@link MAX_DEPTH}, a
- *   JSON number beyond what a double holds (it would become null on its way), an unknown MessagePack extension, or a `__proto__` key (with its path as `field`).
+ * Decodes a body. `contentType` names the encoding. Without it, a body whose first non-blank byte is `{` is JSON, and any
+ * other body is MessagePack.
+ * @throws SwarmError `invalid_input`: unknown content type, malformed bytes, nesting over {@link MAX_DEPTH}, a JSON number
+ *   too large for a double (it would become null when encoded again), an unknown MessagePack extension, or a `__proto__` key
+ *   (with its path as `field`).
  */
 export function decode(body: Uint8Array, contentType?: string): { value: unknown; encoding: Encoding } {
   const encoding = encodingOf(body, contentType);
   return { value: encoding === "json" ? decodeJson(body) : decodeMsgpack(body), encoding };
 }
 
-/** The encoding that `contentType` names, or that the first byte shows. */
+/** Returns the encoding that `contentType` names, or else the encoding that the first byte shows. */
 export function encodingOf(body: Uint8Array, contentType?: string): Encoding {
   const mediaType = contentType?.split(";", 1)[0]?.trim().toLowerCase();
   if (mediaType === CONTENT_TYPES.json) return "json";
@@ -50,7 +51,7 @@ export function encodingOf(body: Uint8Array, contentType?: string): Encoding {
   return body[firstNonBlank(body)] === OPEN_BRACE ? "json" : "msgpack";
 }
 
-/** The encoding of the reply to a body, also to one that cannot be decoded: JSON when `contentType` names neither. */
+/** Returns the encoding of the reply to a body, even if the body cannot be decoded: JSON for an unknown `contentType`. */
 export function replyEncodingOf(body: Uint8Array, contentType?: string): Encoding {
   try {
     return encodingOf(body, contentType);
@@ -81,7 +82,7 @@ function decodeJson(body: Uint8Array): unknown {
       },
     );
   }
-  // The full walk is only needed when the text could hold what it looks for.
+  // The slower walk over all values is only needed if the text could break a rule.
   if (mayBreakRules(body) || text.includes("__proto__") || text.includes("\\u")) checkTree(value, true);
   return value;
 }
@@ -101,12 +102,12 @@ function decodeMsgpack(body: Uint8Array): unknown {
   return value;
 }
 
-/** The digits of the largest finite number, written out: 309. A number with as many may be infinite. */
+/** The number of digits of the largest finite double, written out. A number with as many digits may be infinite. */
 const MAX_DIGITS = 309;
-/** The digits of an exponent that may make a number infinite: 1e309. */
+/** The number of exponent digits that may make a number infinite, as in 1e309. */
 const MAX_EXPONENT_DIGITS = 3;
 
-/** True for a JSON text that may be nested too deep or hold a number that is too large; one pass over its bytes. */
+/** True if a JSON text may be nested too deep or may contain a number that is too large. One pass over its bytes. */
 function mayBreakRules(body: Uint8Array): boolean {
   let openers = 0;
   let digits = 0;
@@ -126,7 +127,7 @@ function mayBreakRules(body: Uint8Array): boolean {
   return false;
 }
 
-/** Walks a decoded tree without recursion; throws on a `__proto__` key, too much depth, or, in JSON, an infinite number. */
+/** Walks a decoded value without recursion. Throws on a `__proto__` key, on too much depth and, in JSON, on an infinite number. */
 function checkTree(root: unknown, isJson: boolean): void {
   const open: { value: unknown; path: string; depth: number }[] = [{ value: root, path: "", depth: 1 }];
   for (let top = open.pop(); top !== undefined; top = open.pop()) {
@@ -135,7 +136,7 @@ function checkTree(root: unknown, isJson: boolean): void {
       const field = path === "" ? "body" : path;
       throw new SwarmError(
         "invalid_input",
-        `a number must be at most 1.8e308, beyond which programs read infinity, at ${field}`,
+        `a number must be at most 1.8e308, because programs read a larger one as infinity, at ${field}`,
         { field },
       );
     }

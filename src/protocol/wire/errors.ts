@@ -1,9 +1,9 @@
-// The one catalogue of error codes, and the error classes that carry them. A receiver asks one question of an
-// error: try again (when), give up, or was it cancelled?
+// The catalogue of error codes, and the error classes that carry them. An error tells its receiver one thing: retry (and
+// when), give up, or the work was cancelled.
 
 /**
- * Every code with the number that goes into `Nats-Service-Error-Code` and HTTP, and whether a retry can help
- * when nothing else is said.
+ * All codes. `status` is the number for `Nats-Service-Error-Code` and HTTP; `retryable` is the default answer to the
+ * question if a retry can help.
  */
 export const ERROR_CATALOGUE = {
   invalid_input: { status: 400, retryable: false, means: "the request does not fit its schema" },
@@ -35,7 +35,7 @@ export type ErrorCode = keyof typeof ERROR_CATALOGUE;
 /** All codes, in catalogue order. */
 export const ERROR_CODES = Object.keys(ERROR_CATALOGUE) as [ErrorCode, ...ErrorCode[]];
 
-/** What an error reply carries on the wire: `{ error: … }` in the body. */
+/** The `error` object in the body of an error reply. */
 export interface WireError {
   code: ErrorCode;
   message: string;
@@ -43,7 +43,7 @@ export interface WireError {
   field?: string;
   /** The earliest useful time of a retry, in ms from now. */
   retryAfterMs?: number;
-  /** The task that goes on, of a `timeout` that only ended the waiting for it. */
+  /** The id of a task that still runs. Set for a `timeout` of the caller's wait. */
   taskId?: string;
 }
 
@@ -55,8 +55,8 @@ interface ErrorFacts {
 }
 
 /**
- * An error with a code of the catalogue. The message says what was expected, what came, and the next step;
- * it never carries a secret, because it travels on the bus.
+ * An error with a code of the catalogue. The message says the expected value, the actual value and the next step. It
+ * never contains a secret, because it travels over NATS.
  */
 export class SwarmError extends Error {
   override readonly name: string = "SwarmError";
@@ -65,7 +65,7 @@ export class SwarmError extends Error {
   readonly retryAfterMs: number | undefined;
   /** See {@link WireError.taskId}. */
   readonly taskId: string | undefined;
-  /** Whether a later attempt may succeed; by default what the catalogue says of the code. */
+  /** True if a later attempt may succeed. Default: the catalogue's value for the code. */
   readonly retryable: boolean;
 
   constructor(code: ErrorCode, message: string, facts: ErrorFacts & { retryable?: boolean } = {}) {
@@ -77,7 +77,7 @@ export class SwarmError extends Error {
     this.retryable = facts.retryable ?? ERROR_CATALOGUE[code].retryable;
   }
 
-  /** The error as it travels on the bus and over HTTP. */
+  /** Returns the error as it is sent over NATS and HTTP. */
   toWire(): WireError {
     return {
       code: this.code,
@@ -89,7 +89,7 @@ export class SwarmError extends Error {
   }
 }
 
-/** Thrown by an agent: try this task again, not before `retryAfterMs` when given. */
+/** Thrown by an agent: retry this task, but not before `retryAfterMs` if that is set. */
 export class RetryableError extends SwarmError {
   override readonly name = "RetryableError";
   constructor(message: string, facts: ErrorFacts & { code?: ErrorCode } = {}) {
@@ -97,7 +97,7 @@ export class RetryableError extends SwarmError {
   }
 }
 
-/** Thrown by an agent: trying again cannot help; the task fails at once. */
+/** Thrown by an agent: a retry cannot help, and the task fails at once. */
 export class TerminalError extends SwarmError {
   override readonly name = "TerminalError";
   constructor(message: string, facts: ErrorFacts & { code?: ErrorCode } = {}) {
@@ -113,7 +113,7 @@ export class CancelledError extends SwarmError {
   }
 }
 
-/** Makes a SwarmError out of anything thrown; what is not one already becomes `internal`, retryable. */
+/** Turns any thrown value into a SwarmError. A value that is not a SwarmError becomes `internal`, which is retryable. */
 export function toSwarmError(thrown: unknown): SwarmError {
   if (thrown instanceof SwarmError) return thrown;
   const message = thrown instanceof Error ? thrown.message : String(thrown);
@@ -122,7 +122,7 @@ export function toSwarmError(thrown: unknown): SwarmError {
   });
 }
 
-/** Makes a SwarmError out of a reply's `error`; unknown codes become `internal`. */
+/** Makes a SwarmError from the `error` of a reply. An unknown code becomes `internal`. */
 export function fromWire(wire: {
   code: string;
   message: string;

@@ -1,18 +1,19 @@
-// Header names, once. NATS keeps their case; readers compare without it.
+// The names of all headers. NATS keeps their case; readers ignore it.
 
+/** The headers of Murmur's messages, and the headers of NATS and W3C that Murmur uses. */
 export const HEADERS = {
   contentType: "Content-Type",
   messageId: "Nats-Msg-Id",
   version: "Murmur-Version",
   attempt: "Murmur-Attempt",
   term: "Murmur-Term",
-  /** Of a placed message: who takes the task and why, see placement.ts. */
+  /** On a placed message: the chosen agent and the reasons, see placement.ts. */
   placement: "Murmur-Placement",
-  /** Of a task that came back from an agent: the sequence of its placed message, which may still be there for a moment. */
+  /** On a task that an agent gave back: the sequence of its placed message, which may still be stored for a moment. */
   returned: "Murmur-Returned",
-  /** Of a placed message that puts a ballot's question: the ballot's id. */
+  /** On a placed message that asks a ballot's question: the ballot's id. */
   ballot: "Murmur-Ballot",
-  /** On `<p>.submit`: wait this many ms for the result. On asks: the sender waits this many ms for the reply. */
+  /** On `<p>.submit`: wait up to this many ms for the result. On asks: the caller waits this many ms for the reply. */
   wait: "Murmur-Wait",
   traceparent: "traceparent",
   tracestate: "tracestate",
@@ -22,5 +23,5 @@ export const HEADERS = {
   scheduleTarget: "Nats-Schedule-Target",
 } as const;
 
-/** The contract's version, sent as `Murmur-Version`. */
+/** The version of the contract, sent as `Murmur-Version`. */
 export const PROTOCOL_VERSION = "1";

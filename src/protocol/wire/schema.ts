@@ -1,5 +1,5 @@
-// Parsing at the border: a zod schema's verdict becomes a SwarmError that names the field. And the schemas of the two
-// kinds of text that every message is made of.
+// Parses foreign values with zod: a failed check becomes a SwarmError that names the field. Also owns the schemas of
+// subject tokens and times, which most messages use.
 import { z } from "zod";
 import { SwarmError } from "./errors.ts";
 import { showValue, TOKEN_PATTERN } from "./subjects.ts";
@@ -15,8 +15,8 @@ export const timeSchema = z.iso.datetime({
 
 /**
  * Parses `value` or throws `invalid_input` naming the first offending field.
- * @param what names the thing in the message, for example `task`.
- * @param prefix is put before the field's path, for example `input`.
+ * @param what the name of the value in the message, for example `task`.
+ * @param prefix text before the field's path, for example `input`.
  */
 export function parse<S extends z.ZodType>(
   schema: S,
@@ -30,15 +30,15 @@ export function parse<S extends z.ZodType>(
   const path = (issue?.path ?? []).map(String);
   if (issue?.code === "unrecognized_keys") path.push(issue.keys[0] ?? "");
   const field = [prefix, ...path].filter((part) => part !== "").join(".");
-  const came = field === "" ? "" : `, got ${showFound(value, path)}`;
+  const got = field === "" ? "" : `, got ${showFound(value, path)}`;
   const message =
     issue?.code === "unrecognized_keys" ? "is not a known field" : (issue?.message ?? "does not fit");
-  throw new SwarmError("invalid_input", `${what}: ${field === "" ? "the body" : field}: ${message}${came}`, {
+  throw new SwarmError("invalid_input", `${what}: ${field === "" ? "the body" : field}: ${message}${got}`, {
     field: field === "" ? "body" : field,
   });
 }
 
-/** What a value must be, where its schema does not say it in words of its own; undefined leaves it to zod. */
+/** Returns the text of an issue whose schema has no message of its own. Undefined: zod's own text is used. */
 function wordIssue(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === "invalid_type")
     return `must be ${TYPE_WORDS[issue.expected] ?? `of type ${issue.expected}`}`;
@@ -57,7 +57,7 @@ const TYPE_WORDS: Readonly<Record<string, string>> = {
   array: "a list",
 };
 
-/** What stands at the path, in a few words. */
+/** Describes the value at the path in a few words. */
 function showFound(value: unknown, path: string[]): string {
   let current: unknown = value;
   for (const key of path) {

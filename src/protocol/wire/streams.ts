@@ -1,8 +1,8 @@
-// The streams and buckets of a swarm as data. `transport` creates and verifies them; nothing else knows JetStream's
-// option names. Settings that correctness rests on are marked and their reason is given.
+// The streams and buckets of a swarm, as data. Only the transport room turns them into JetStream's options; it creates and
+// verifies them. Comments mark the settings that correctness depends on, and give the reason.
 import { PREFIX_PATTERN } from "./subjects.ts";
 
-/** A body over this travels as a blob reference. */
+/** The largest inline body. A larger body is stored as a blob, and the message contains a reference to it. */
 export const INLINE_LIMIT_BYTES = 512 * 1024;
 /** The largest blob. */
 export const BLOB_LIMIT_BYTES = 64 * 1024 * 1024;
@@ -10,29 +10,31 @@ export const BLOB_LIMIT_BYTES = 64 * 1024 * 1024;
 export const TASK_MESSAGE_LIMIT_BYTES = 528 * 1024;
 /** The largest message of the audit log: an entry (`AUDIT_ENTRY_LIMIT_BYTES`) and 1 KiB for subject and headers. */
 export const AUDIT_MESSAGE_LIMIT_BYTES = 17 * 1024;
-/** How long JetStream waits for an ack before it delivers again; renewed every {@link ACK_RENEW_MS} while work goes on. */
+/** The ack-wait: JetStream redelivers a message without an ack after this time. Hosts renew it every {@link ACK_RENEW_MS}. */
 export const ACK_WAIT_MS = 10_000;
-/** How often a running attempt renews its delivery. A third of the ack-wait: two renewals may be lost. */
+/** The interval at which a host renews the delivery of a running attempt. A third of the ack-wait: two renewals may be lost. */
 export const ACK_RENEW_MS = 3_000;
-/** How long JetStream remembers message ids. A cache, never the promise. */
+/** The deduplication window of message ids in JetStream. It is only a cache; no promise depends on it. */
 export const DEDUP_WINDOW_MS = 120_000;
 
 const DAY_MS = 86_400_000;
-/** How long an entry of the audit log is kept. */
+/** The longest age of an entry of the audit log. */
 const AUDIT_AGE_MS = 90 * DAY_MS;
-/** The most of the audit log: half a million refused votes and more. Who is refused without end must not fill the disk. */
+/** The largest audit log: room for over half a million rejected votes. An endless series of rejections must not fill the disk. */
 const AUDIT_BYTES = 1024 ** 3;
 
-/** The stream's role in the house. */
+/** The short name of a stream in the code. */
 export type StreamKey = "tasks" | "later" | "results" | "journal" | "dead" | "office" | "audit";
 
-/** One stream, in our words. Sizes in bytes, ages in ms; 0 means no limit. */
+/** One stream. Sizes are in bytes, ages in ms. An absent size or age means no limit. */
 export interface StreamSpec {
   key: StreamKey;
+  /** One line for people: the content of the stream. */
+  about: string;
   name: string;
   subjects: string[];
   retention: "workqueue" | "limits";
-  /** What happens when a limit is hit: refuse the new message or drop the oldest. */
+  /** The behaviour at a limit: `new` rejects the new message, `old` drops the oldest messages. */
   discard: "new" | "old";
   /** 1 with `discard: new` makes the first writer of a subject win (JetStream error 10077 for the second). */
   maxPerSubject?: number;
@@ -44,7 +46,7 @@ export interface StreamSpec {
   allowRollup?: boolean;
   denyDelete?: boolean;
   denyPurge?: boolean;
-  /** Server-side republish of stored messages. */
+  /** The server republishes each stored message from one subject to another. */
   republish?: { from: string; to: string };
   dedupWindowMs?: number;
 }
@@ -58,6 +60,7 @@ export function streamSpecs(
   return [
     {
       key: "tasks",
+      about: "tasks that wait or run; `placed.>` holds the tasks placed on the agents of a host",
       name: name("TASKS"),
       subjects: [`${prefix}.task.>`, `${prefix}.placed.>`],
       retention: "workqueue",
@@ -69,6 +72,7 @@ export function streamSpecs(
     {
       // No limit of any kind: a limit on a stream with schedules drops schedules silently (measured on 2.14.5).
       key: "later",
+      about: "schedules of delayed tasks and long retries; `due.>` holds the tasks that came due",
       name: name("LATER"),
       subjects: [`${prefix}.later.>`, `${prefix}.due.>`],
       retention: "workqueue",
@@ -78,6 +82,7 @@ export function streamSpecs(
     },
     {
       key: "results",
+      about: "the one result of each task; the server republishes each stored result on `done.>`",
       name: name("RESULTS"),
       subjects: [`${prefix}.result.>`],
       retention: "limits",
@@ -88,6 +93,7 @@ export function streamSpecs(
     },
     {
       key: "journal",
+      about: "records about the attempts and hand-offs of tasks that still run",
       name: name("JOURNAL"),
       subjects: [`${prefix}.journal.>`],
       retention: "limits",
@@ -98,6 +104,7 @@ export function streamSpecs(
     },
     {
       key: "dead",
+      about: "dead letters: tasks that failed for good, with the reason",
       name: name("DEAD"),
       subjects: [`${prefix}.dead.>`],
       retention: "limits",
@@ -106,8 +113,9 @@ export function streamSpecs(
       maxPerSubject: 1,
     },
     {
-      // One subject and no other, ever: the stream's last sequence is what appends are fenced with.
+      // Exactly one subject, always: appends are fenced with the last sequence of the stream.
       key: "office",
+      about: "the control log of the coordinators",
       name: name("OFFICE_LOG"),
       subjects: [`${prefix}.log.office`],
       retention: "limits",
@@ -115,8 +123,10 @@ export function streamSpecs(
       denyDelete: true,
     },
     {
-      // Nobody removes anything, and no update of the stream can allow it again: only the oldest entries go, by themselves.
+      // The server rejects deletes and purges, and no update of the stream can allow them again. Only age and size remove
+      // the oldest entries.
       key: "audit",
+      about: "the audit log: one chain of signed entries for each process",
       name: name("AUDIT"),
       subjects: [`${prefix}.audit.*.*`],
       retention: "limits",
@@ -130,12 +140,14 @@ export function streamSpecs(
   ];
 }
 
-/** A bucket's role in the house. */
+/** The short name of a bucket in the code. */
 export type BucketKey = "limits" | "cancelled" | "blobs" | "snapshots";
 
 /** One key-value bucket or object store. `ttlMs` 0 keeps entries for ever. */
 export interface BucketSpec {
   key: BucketKey;
+  /** One line for people: the content of the bucket. */
+  about: string;
   name: string;
   kind: "kv" | "object";
   ttlMs: number;
@@ -144,15 +156,39 @@ export interface BucketSpec {
 /** The buckets of the swarm named `prefix`. */
 export function bucketSpecs(prefix: string): BucketSpec[] {
   return [
-    { key: "limits", name: streamName(prefix, "LIMITS"), kind: "kv", ttlMs: 0 },
-    { key: "cancelled", name: streamName(prefix, "CANCELLED"), kind: "kv", ttlMs: 7 * DAY_MS },
-    { key: "blobs", name: streamName(prefix, "BLOBS"), kind: "object", ttlMs: 30 * DAY_MS },
-    // No age: the control log is trimmed behind them, so whoever made them is the only one that may remove them.
-    { key: "snapshots", name: streamName(prefix, "SNAPSHOTS"), kind: "object", ttlMs: 0 },
+    {
+      key: "limits",
+      about: "the permits of limits that hold across processes",
+      name: streamName(prefix, "LIMITS"),
+      kind: "kv",
+      ttlMs: 0,
+    },
+    {
+      key: "cancelled",
+      about: "scopes that were cancelled",
+      name: streamName(prefix, "CANCELLED"),
+      kind: "kv",
+      ttlMs: 7 * DAY_MS,
+    },
+    {
+      key: "blobs",
+      about: "bodies over 512 KiB, named by their SHA-256",
+      name: streamName(prefix, "BLOBS"),
+      kind: "object",
+      ttlMs: 30 * DAY_MS,
+    },
+    {
+      // No age: the control log is trimmed behind the snapshots, so only the coordinators may remove them.
+      key: "snapshots",
+      about: "snapshots of the coordinators' state",
+      name: streamName(prefix, "SNAPSHOTS"),
+      kind: "object",
+      ttlMs: 0,
+    },
   ];
 }
 
-/** `MURMUR_TASKS` for prefix `murmur` and suffix `TASKS`. */
+/** Returns a stream's name: `MURMUR_TASKS` for prefix `murmur` and suffix `TASKS`. Throws RangeError on a bad prefix. */
 export function streamName(prefix: string, suffix: string): string {
   if (!PREFIX_PATTERN.test(prefix)) throw new RangeError(`bad prefix: ${prefix}`);
   return `${prefix.toUpperCase()}_${suffix}`;

@@ -1,15 +1,17 @@
-// Every NATS subject, built and read in one place. I1: each interpolated token is checked before it becomes part
-// of a subject, because the NATS client and JetStream accept `a.*`, empty tokens and NUL.
+// Builds and reads every NATS subject of a swarm. subject-facts.ts describes each subject for people.
+//
+// I1  Each interpolated token is checked before it becomes part of a subject, because the NATS client and JetStream accept
+//     `a.*`, empty tokens and NUL.
 import { crc32 } from "node:zlib";
 import { SwarmError } from "./errors.ts";
 
-/** What a subject token may be: ids, capabilities, scopes, topics' tokens. */
+/** The pattern of one subject token: an id, a capability, a scope, or one token of a topic. */
 export const TOKEN_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 
-/** What a swarm's prefix may be: lower case, because stream names are its upper-case form. */
+/** The pattern of a swarm's prefix. It is lower case, because stream names are its upper-case form. */
 export const PREFIX_PATTERN = /^[a-z0-9][a-z0-9_-]{0,31}$/;
 
-/** The priorities from first to last, with the weights of the pull (8:4:2:1). */
+/** The priorities, most urgent first, with their weights when a worker pulls (8:4:2:1). */
 export const PRIORITY_WEIGHTS = { urgent: 8, high: 4, normal: 2, low: 1 } as const;
 
 /** A task's priority. */
@@ -21,21 +23,21 @@ export const PRIORITIES = Object.keys(PRIORITY_WEIGHTS) as [Priority, ...Priorit
 /** The scope of a task that belongs to no workflow or group. */
 export const NO_SCOPE = "-";
 
-/** How many lanes results of scoped tasks are spread over. */
+/** The number of lanes for the results of scoped tasks. */
 export const LANE_COUNT = 32;
 
-/** The lanes of scoped results: `w00`…`w31`. */
+/** The lanes for the results of scoped tasks: `w00`…`w31`. */
 export const LANES: readonly string[] = Array.from(
   { length: LANE_COUNT },
   (_, lane) => `w${String(lane).padStart(2, "0")}`,
 );
 
-/** True when `value` can stand as one token of a subject. */
+/** True if `value` is a valid subject token. */
 export function isToken(value: string): boolean {
   return TOKEN_PATTERN.test(value);
 }
 
-/** Returns `value` when it is a valid token, else throws `invalid_input` naming `field`. */
+/** Returns `value` if it is a valid token, else throws `invalid_input` naming `field`. */
 export function checkToken(value: string, field: string): string {
   if (TOKEN_PATTERN.test(value)) return value;
   throw new SwarmError("invalid_input", `${field} must be 1–64 of A–Z a–z 0–9 _ -, got ${showValue(value)}`, {
@@ -43,18 +45,18 @@ export function checkToken(value: string, field: string): string {
   });
 }
 
-/** A foreign value in a message: quoted, control characters escaped, cut at 80 characters. */
+/** Formats a foreign value for an error message: quoted, control characters escaped, cut at 80 characters. */
 export function showValue(value: unknown): string {
   const text = typeof value === "string" ? JSON.stringify(value) : String(value);
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }
 
-/** The last token of a subject: the id in most of ours. */
+/** Returns the last token of a subject. In most of our subjects it is the id. */
 export function lastToken(subject: string): string {
   return subject.slice(subject.lastIndexOf(".") + 1);
 }
 
-/** The result lane of a scope: `-` for no scope, else `w00`…`w31` by crc32. */
+/** Returns the lane of a scope's results: `-` for no scope, else `w00`…`w31` by crc32 of the scope. */
 export function laneOf(scope: string): string {
   if (scope === NO_SCOPE) return NO_SCOPE;
   return LANES[crc32(scope) % LANE_COUNT] as string;
@@ -76,10 +78,10 @@ export interface PlacedAddress {
   taskId: string;
 }
 
-/** Builders and readers of all subjects under one prefix. */
+/** The builders and readers of all subjects under one prefix. */
 export type Subjects = ReturnType<typeof createSubjects>;
 
-/** Subjects of the swarm named `prefix` (default `murmur` everywhere). Throws `invalid_input` on a bad prefix. */
+/** Returns the subjects of the swarm named `prefix`. Throws `invalid_input` on a bad prefix. */
 export function createSubjects(prefix: string) {
   if (!PREFIX_PATTERN.test(prefix)) {
     throw new SwarmError(
@@ -100,13 +102,12 @@ export function createSubjects(prefix: string) {
       `${prefix}.task.${capabilityToken(at.capability)}.${at.priority}.${scopeToken(at.scope)}.${idToken(at.taskId)}`,
     due: (at: TaskAddress) =>
       `${prefix}.due.${capabilityToken(at.capability)}.${at.priority}.${scopeToken(at.scope)}.${idToken(at.taskId)}`,
-    /** A task placed on one agent of one host process. */
     placed: (at: PlacedAddress) =>
       `${prefix}.placed.${hostToken(at.host)}.${agentToken(at.agent)}.${scopeToken(at.scope)}.${idToken(at.taskId)}`,
     later: (scope: string, taskId: string) => `${prefix}.later.${scopeToken(scope)}.${idToken(taskId)}`,
     result: (capability: string, scope: string, taskId: string) =>
       `${prefix}.result.${capabilityToken(capability)}.${laneOf(scope)}.${idToken(taskId)}`,
-    /** Where the server announces that the result of this subject is stored. */
+    /** The subject on which the server republishes the result that is stored on `resultSubject`. */
     doneOf: (resultSubject: string) => `${prefix}.done${resultSubject.slice(`${prefix}.result`.length)}`,
     journal: (capability: string, taskId: string) =>
       `${prefix}.journal.${capabilityToken(capability)}.${idToken(taskId)}`,
@@ -126,14 +127,11 @@ export function createSubjects(prefix: string) {
         .join(".")}`,
     event: (kind: EventKind, id: string, event: string) =>
       `${prefix}.event.${kind}.${idToken(id)}.${token(event, "event")}`,
-    /** The one subject of the control log. */
     officeLog: `${prefix}.log.office`,
     office: (command: string) => `${prefix}.office.${token(command, "command")}`,
-    /** A message of the election: NATS permissions on the last token authenticate the sender. */
+    /** The sender is the last token, so that NATS permissions on it can authenticate the sender. */
     election: (to: string, from: string) => `${prefix}.election.${token(to, "to")}.${token(from, "from")}`,
-    /** Every coordinator answers what it is. */
     coordinators: `${prefix}.coordinators`,
-    /** A look at the office's state that may be old; any one coordinator answers. */
     stale: (read: string) => `${prefix}.stale.${token(read, "read")}`,
     audit: (role: string, processId: string) =>
       `${prefix}.audit.${token(role, "role")}.${token(processId, "processId")}`,
@@ -161,8 +159,9 @@ export function createSubjects(prefix: string) {
       allResults: `${prefix}.result.>`,
       doneById: (taskId: string) => `${prefix}.done.*.*.${idToken(taskId)}`,
       doneOfCapability: (capability: string) => `${prefix}.done.${capabilityToken(capability)}.>`,
-      /** The results of scoped tasks whose scope falls into this lane, stored ones and attempts to store one. */
+      /** The stored results of one lane. */
       doneInLane: (lane: string) => `${prefix}.done.*.${token(lane, "lane")}.*`,
+      /** The results of one lane: stored results, and on core NATS also results that the stream rejected. */
       resultsInLane: (lane: string) => `${prefix}.result.*.${token(lane, "lane")}.*`,
       allDone: `${prefix}.done.>`,
       journalById: (taskId: string) => `${prefix}.journal.*.${idToken(taskId)}`,
@@ -172,13 +171,13 @@ export function createSubjects(prefix: string) {
       allWhere: `${prefix}.where.*`,
       allCancels: `${prefix}.cancel.>`,
       allHeartbeats: `${prefix}.heartbeat.*`,
-      /** The office tells that two hosts claim one agent id. */
+      /** The events of the leader about two hosts that claim one agent id. */
       agentConflicts: `${prefix}.event.agent.*.conflict`,
       agentVerbs: (agentId: string) => `${prefix}.agent.${agentToken(agentId)}.*`,
       allOffice: `${prefix}.office.*`,
       allStale: `${prefix}.stale.*`,
       electionTo: (to: string) => `${prefix}.election.${token(to, "to")}.*`,
-      /** The audit log: of all writers, of those of one role, or of one process. */
+      /** The audit log: the entries of all writers, of the writers of one role, or of one process. */
       audits: ({ role, processId }: { role?: string | undefined; processId?: string | undefined } = {}) =>
         `${prefix}.audit.${role === undefined ? "*" : token(role, "role")}.${processId === undefined ? "*" : token(processId, "processId")}`,
       allEvents: `${prefix}.event.>`,
@@ -187,8 +186,8 @@ export function createSubjects(prefix: string) {
     },
 
     /**
-     * Reads the address out of a `task.` or `due.` subject, or returns null when it is not one that this version
-     * writes. Fast: runs for every delivery.
+     * Reads the address from a `task.` or `due.` subject. Returns null for a subject that this version does not write.
+     * Must be fast, because it runs for every delivery.
      */
     readTask(subject: string): TaskAddress | null {
       const parts = subject.split(".");
@@ -200,7 +199,7 @@ export function createSubjects(prefix: string) {
       return { capability, priority: priority as Priority, scope, taskId };
     },
 
-    /** Reads the address out of a `placed.` subject, or returns null when it is none. */
+    /** Reads the address from a `placed.` subject. Returns null for any other subject. */
     readPlaced(subject: string): PlacedAddress | null {
       const parts = subject.split(".");
       const [head, kind, host, agent, scope, taskId] = parts;
@@ -211,7 +210,7 @@ export function createSubjects(prefix: string) {
       return { host, agent, scope, taskId };
     },
 
-    /** Reads who wrote on an `audit.` subject, as `<role>.<processId>`, or returns null when it is none. */
+    /** Reads the writer, `<role>.<processId>`, from an `audit.` subject. Returns null for any other subject. */
     readAudit(subject: string): string | null {
       const [head, kind, role, processId, ...rest] = subject.split(".");
       if (head !== prefix || kind !== "audit" || rest.length > 0) return null;
@@ -219,7 +218,7 @@ export function createSubjects(prefix: string) {
       return `${role}.${processId}`;
     },
 
-    /** Reads `result.`, `done.`, `journal.` or `dead.` subjects: capability and task id, or null. */
+    /** Reads the capability and the task id from a `result.`, `done.`, `journal.` or `dead.` subject. Null for any other. */
     readOutcome(subject: string): { capability: string; taskId: string } | null {
       const parts = subject.split(".");
       const [head, kind, capability] = parts;
@@ -232,5 +231,5 @@ export function createSubjects(prefix: string) {
   };
 }
 
-/** What an event on `<p>.event.<kind>.<id>.<event>` is about. */
+/** The kind of thing that an event on `<p>.event.<kind>.<id>.<event>` is about. */
 export type EventKind = "task" | "workflow" | "ballot" | "agent" | "office";

@@ -1,0 +1,46 @@
+import { expect, test } from "vitest";
+import { createSubjects, SUBJECT_FACTS, type SubjectName } from "../../../src/protocol/index.ts";
+
+const subjects = createSubjects("p");
+const task = { capability: "echo", priority: "high", scope: "s1", taskId: "t-1" } as const;
+
+/** A subject of each builder, made from plain tokens. */
+const built: Record<SubjectName, string> = {
+  submit: subjects.submit,
+  task: subjects.task(task),
+  later: subjects.later("s1", "t-1"),
+  due: subjects.due(task),
+  placed: subjects.placed({ host: "h-1", agent: "a-1", scope: "s1", taskId: "t-1" }),
+  where: subjects.where("t-1"),
+  cancel: subjects.cancel("s1", "t-1"),
+  journal: subjects.journal("echo", "t-1"),
+  result: subjects.result("echo", "s1", "t-1"),
+  doneOf: subjects.doneOf(subjects.result("echo", "s1", "t-1")),
+  dead: subjects.dead("echo", "t-1"),
+  ask: subjects.ask("echo"),
+  agent: subjects.agent("a-1", "ping"),
+  topic: subjects.topic("news"),
+  heartbeat: subjects.heartbeat("a-1"),
+  event: subjects.event("task", "t-1", "started"),
+  office: subjects.office("place"),
+  stale: subjects.stale("locks"),
+  coordinators: subjects.coordinators,
+  election: subjects.election("a", "b"),
+  officeLog: subjects.officeLog,
+  audit: subjects.audit("api", "api-1"),
+};
+
+test.each(Object.entries(SUBJECT_FACTS))(
+  "the form of %s describes the subject that its builder makes",
+  (name, facts) => {
+    const form = facts.form.split(".").map((token) => (token.startsWith("<") ? "[\\w-]+" : token));
+    expect(built[name as SubjectName]).toMatch(new RegExp(`^p\\.${form.join("\\.")}$`));
+  },
+);
+
+test("every builder has a row of facts", () => {
+  const builders = Object.keys(subjects).filter(
+    (name) => name !== "prefix" && name !== "filters" && !name.startsWith("read"),
+  );
+  expect(Object.keys(SUBJECT_FACTS).sort()).toEqual(builders.sort());
+});
