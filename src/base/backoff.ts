@@ -1,4 +1,4 @@
-// How long to wait before trying again: one formula for retries, reconnects and restarts. Pure.
+// The wait before a retry: one formula for retries, reconnects and restarts. Pure.
 import type { Chance } from "./chance.ts";
 
 /** Exponential backoff: `backoffMs × factor^(attempt − 1)`, capped, then spread by ±`jitter`. */
@@ -14,7 +14,7 @@ export interface BackoffPolicy {
 }
 
 /**
- * The wait in whole ms after failure number `attempt` (1 is the first). Never negative, never above
+ * Returns the wait in whole ms after failure number `attempt` (1 is the first). Never negative, never above
  * `maxBackoffMs × (1 + jitter)`.
  */
 export function backoffDelayMs(policy: BackoffPolicy, attempt: number, chance: Chance): number {

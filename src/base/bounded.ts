@@ -1,4 +1,4 @@
-// Bounds for maps and sets that only remember: when one is full, its oldest member makes room.
+// Bounds for maps and sets that serve as memory: a full one drops its oldest members.
 
 /** Deletes the oldest members, in order of insertion, until at most `limit` are left; returns their keys. */
 export function dropOldest<K>(kept: Map<K, unknown> | Set<K>, limit: number): K[] {

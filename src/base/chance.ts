@@ -1,4 +1,4 @@
-// Chance as a dependency: deciders take a `Chance`, so that one seed replays one run exactly.
+// Random numbers as a dependency: deciders take a `Chance`, so that the same seed repeats a run exactly.
 
 /** A source of random numbers. */
 export interface Chance {
@@ -6,7 +6,7 @@ export interface Chance {
   next(): number;
 }
 
-/** The platform's generator; for drivers only, never inside a decider that a simulator runs. */
+/** The platform's generator. Only for drivers, never for a decider that a simulator runs. */
 export const systemChance: Chance = { next: () => Math.random() };
 
 /**
@@ -25,7 +25,7 @@ export function seededChance(seed: number): Chance {
   };
 }
 
-/** A whole number in [low, high], both included. */
+/** Returns a whole number from `low` to `high`, both included. */
 export function integerBetween(chance: Chance, low: number, high: number): number {
   return low + Math.floor(chance.next() * (high - low + 1));
 }

@@ -13,8 +13,9 @@ let isoSecond = Number.NaN;
 let isoPrefix = "";
 
 /**
- * A time as ISO 8601 in UTC, as it stands on the wire. Remembers the last second: many happen in the same one.
- * @throws RangeError when `ms` is no time.
+ * Formats a time as ISO 8601 in UTC, as messages contain it. Caches the text of the last second, because many calls fall
+ * into the same second.
+ * @throws RangeError if `ms` is not a valid time.
  */
 export function toIsoTime(ms: number): string {
   const second = Math.floor(ms / 1_000);
@@ -26,7 +27,7 @@ export function toIsoTime(ms: number): string {
   return `${isoPrefix}${rest < 10 ? "00" : rest < 100 ? "0" : ""}${rest}Z`;
 }
 
-/** The longest delay that a Node timer takes; a longer one would fire at once (Node docs, timers). */
+/** The longest delay that a Node timer accepts; a longer one would fire at once (Node docs, timers). */
 export const MAX_TIMER_MS = 2_147_483_647;
 
 /** The machine's own clock. Delays beyond {@link MAX_TIMER_MS} are clamped to it. */
@@ -60,7 +61,7 @@ export class ManualClock implements Clock {
     };
   }
 
-  /** Moves time forward and runs, in order, every timer that comes due on the way (also those set meanwhile). */
+  /** Moves time forward and runs, in order, every timer that comes due, including timers set during the call. */
   advance(byMs: number): void {
     const untilMs = this.#nowMs + byMs;
     for (;;) {
@@ -76,7 +77,7 @@ export class ManualClock implements Clock {
   }
 }
 
-/** Resolves after `delayMs`, or rejects with the signal's reason when it aborts first. */
+/** Resolves after `delayMs`, or rejects with the signal's reason if the signal aborts first. */
 export function sleep(delayMs: number, options: { signal?: AbortSignal; clock?: Clock } = {}): Promise<void> {
   const { signal, clock = systemClock } = options;
   return new Promise((resolve, reject) => {

@@ -1,9 +1,8 @@
-// Ids that sort by creation time and survive as NATS subject tokens. Owns nothing else: what an id names is
-// the caller's business.
+// Ids that sort by creation time and are valid NATS subject tokens. Callers decide the meaning of an id.
 import { randomFillSync } from "node:crypto";
 import { monotonicFactory } from "ulid";
 
-/** Random bytes fetched at once: one call per character, as the library does by itself, costs 16 system calls an id. */
+/** A pool of random bytes. The library's default fetches each character alone, which costs 16 system calls for each id. */
 const pool = new Uint8Array(4_096);
 let used = pool.length;
 
@@ -17,12 +16,12 @@ function nextRandom(): number {
 
 const nextUlid = monotonicFactory(nextRandom);
 
-/** A ULID (26 characters, Crockford base 32): unique, sortable by creation time, a valid subject token. */
+/** Returns a ULID (26 characters, Crockford base 32): unique, sortable by creation time, a valid subject token. */
 export function newId(): string {
   return nextUlid();
 }
 
-/** A short id for a process or agent: `<name>-<10 random characters>`, for example `echo-4k2m9x7q1z`. */
+/** Returns a short id for a process or agent: `<name>-<10 random characters>`, for example `echo-4k2m9x7q1z`. */
 export function newInstanceId(name: string): string {
   return `${name}-${nextUlid().slice(-10).toLowerCase()}`;
 }

@@ -1,4 +1,4 @@
-// What any program needs. Imports no other room.
+// Basics for every program: ids, clock, chance, backoff, restarts, services, log and metrics. Imports no other room.
 //
 //   const meter = createMeter();
 //   const log = createLogger({ name: "agent" });
@@ -11,7 +11,7 @@ export { type Chance, integerBetween, seededChance, systemChance } from "./chanc
 export { type Clock, MAX_TIMER_MS, ManualClock, sleep, systemClock, toIsoTime } from "./clock.ts";
 export { newId, newInstanceId } from "./ids.ts";
 export { createLogger, type Logger, REDACTED_KEYS, redactText, silentLogger } from "./log.ts";
-export { createMeter, type Meter } from "./meter.ts";
+export { createMeter, type Meter, type MetricFacts } from "./meter.ts";
 export {
   DEFAULT_RESTART_POLICY,
   decideRestart,

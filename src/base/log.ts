@@ -1,9 +1,9 @@
-// The one way to write a log line: pino, JSON on stderr, secrets redacted. stdout belongs to command output.
+// The process's logger: pino, JSON on stderr, secrets redacted. Standard output belongs to the output of commands.
 import { destination, type Logger, pino, stdSerializers } from "pino";
 
 export type { Logger };
 
-/** Keys whose values never reach a log line, wherever they stand in an object up to three levels deep. */
+/** Keys whose values never appear in a log line, at any place in an object up to three levels deep. */
 export const REDACTED_KEYS = [
   "password",
   "pass",
@@ -21,10 +21,10 @@ export const REDACTED_KEYS = [
 
 const redactedPaths = REDACTED_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
 
-/** Credentials inside a URL (`nats://user:pass@host`) and bearer tokens inside free text. */
+/** Matches credentials inside a URL (`nats://user:pass@host`) and bearer tokens inside free text. */
 const secretInText = /(\/\/)[^/@\s]+@|(bearer\s+)[A-Za-z0-9._~+/=-]+/gi;
 
-/** Replaces credentials in free text (URLs with user info, bearer tokens) by `[redacted]`. */
+/** Replaces credentials in free text (URLs with user info, bearer tokens) with `[redacted]`. */
 export function redactText(text: string): string {
   return text.replace(secretInText, (_all, url?: string, bearer?: string) =>
     url !== undefined ? `${url}[redacted]@` : `${bearer ?? ""}[redacted]`,
@@ -33,7 +33,7 @@ export function redactText(text: string): string {
 
 /**
  * Creates the process's logger.
- * @param options.name who logs, for example `agent` or `api`.
+ * @param options.name the name of the process in each line, for example `agent` or `api`.
  * @param options.level pino level; default `info`.
  */
 export function createLogger(options: {
@@ -65,5 +65,5 @@ export function createLogger(options: {
   );
 }
 
-/** A logger that writes nothing; the default where a caller gives none. */
+/** A logger that writes nothing. The default if a caller passes no logger. */
 export const silentLogger: Logger = pino({ level: "silent" });

@@ -1,33 +1,74 @@
-// The names, labels and buckets of every metric, once. Rooms count through the handles made here; the app
-// exposes the registry on /metrics. Label values are bounded: never an id, a subject or a user.
+// The names, labels and buckets of all metrics, one function for each part of the system. Other rooms count through the
+// handles made here; the app exposes the registry on /metrics. Label values are bounded: never an id, a subject or a user.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
 
-/** Seconds from 1 ms to 5 min: queueing and running times of tasks. */
+/** Buckets in seconds, from 1 ms to 5 min: queueing and running times of tasks. */
 const SECONDS_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
 
-/** Shares, in tenths. */
+/** Buckets for shares, in tenths. */
 const RATIO_BUCKETS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
+
+/** The description of one metric, for docs/contract.md. */
+export interface MetricFacts {
+  readonly name: string;
+  readonly type: "counter" | "gauge" | "histogram";
+  readonly help: string;
+  readonly labels: readonly string[];
+}
 
 /** All metrics of one process. */
 export type Meter = ReturnType<typeof createMeter>;
 
-/** Creates a registry with Murmur's metrics; `defaults: true` adds Node's process metrics. */
+/** Creates a registry with Murmur's metrics. `defaults: true` adds Node's process metrics. */
 export function createMeter(options: { defaults?: boolean } = {}) {
   const registry = new Registry();
   if (options.defaults === true) collectDefaultMetrics({ register: registry });
-  const registers = [registry];
-  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
-    new Counter<L>({ name, help, labelNames, registers });
-  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
-    new Gauge<L>({ name, help, labelNames, registers });
-  const histogram = <L extends string>(
-    name: string,
-    help: string,
-    labelNames: readonly L[] = [],
-    buckets: readonly number[] = SECONDS_BUCKETS,
-  ) => new Histogram<L>({ name, help, labelNames, buckets: [...buckets], registers });
+  const factory = createFactory(registry);
   return {
     registry,
+    /** The descriptions of Murmur's own metrics, without Node's. */
+    facts: factory.facts as readonly MetricFacts[],
+    ...taskMetrics(factory),
+    ...agentMetrics(factory),
+    ...officeMetrics(factory),
+    ...budgetMetrics(factory),
+    ...registryMetrics(factory),
+    ...ballotMetrics(factory),
+    ...auditMetrics(factory),
+    ...processMetrics(factory),
+  };
+}
+
+type Factory = ReturnType<typeof createFactory>;
+
+/** Makes metrics in `registry`, and keeps a description of each. */
+function createFactory(registry: Registry) {
+  const registers = [registry];
+  const facts: MetricFacts[] = [];
+  return {
+    facts,
+    counter<L extends string>(name: string, help: string, labelNames: readonly L[] = []) {
+      facts.push({ name, type: "counter", help, labels: labelNames });
+      return new Counter<L>({ name, help, labelNames, registers });
+    },
+    gauge<L extends string>(name: string, help: string, labelNames: readonly L[] = []) {
+      facts.push({ name, type: "gauge", help, labels: labelNames });
+      return new Gauge<L>({ name, help, labelNames, registers });
+    },
+    histogram<L extends string>(
+      name: string,
+      help: string,
+      labelNames: readonly L[] = [],
+      buckets: readonly number[] = SECONDS_BUCKETS,
+    ) {
+      facts.push({ name, type: "histogram", help, labels: labelNames });
+      return new Histogram<L>({ name, help, labelNames, buckets: [...buckets], registers });
+    },
+  };
+}
+
+function taskMetrics({ counter, gauge, histogram }: Factory) {
+  return {
     tasksSubmitted: counter("murmur_tasks_submitted_total", "Tasks handed in by this process.", [
       "capability",
       "priority",
@@ -38,12 +79,13 @@ export function createMeter(options: { defaults?: boolean } = {}) {
     ]),
     taskQueueSeconds: histogram(
       "murmur_task_queue_seconds",
-      "Time from hand-in to the start of the deciding attempt.",
+      "Time from hand-in to the start of the attempt that produced the result.",
     ),
-    taskRunSeconds: histogram("murmur_task_run_seconds", "Time that the deciding attempt ran.", [
-      "capability",
-      "status",
-    ]),
+    taskRunSeconds: histogram(
+      "murmur_task_run_seconds",
+      "Running time of the attempt that produced the result.",
+      ["capability", "status"],
+    ),
     taskRedeliveries: counter(
       "murmur_task_redeliveries_total",
       "Deliveries of a task that had been delivered before.",
@@ -56,22 +98,32 @@ export function createMeter(options: { defaults?: boolean } = {}) {
     deadLetters: gauge("murmur_dead_letters", "Dead letters stored.", ["capability"]),
     fencedWrites: counter(
       "murmur_fenced_writes_total",
-      "Deciding writes refused because another came first.",
+      "Fenced writes that the server rejected because another write came first.",
       ["kind"],
     ),
+  };
+}
+
+function agentMetrics({ counter, gauge }: Factory) {
+  return {
     agents: gauge("murmur_agents", "Agents in this process.", ["role", "state"]),
     agentSlots: gauge("murmur_agent_slots", "Task slots in this process.", ["state"]),
     agentWaiting: gauge("murmur_agent_waiting", "Agents waiting, by reason.", ["reason"]),
     agentLoops: counter(
       "murmur_agent_loop_total",
-      "Turns of the agents' work loops: it rises while they make progress.",
+      "Turns of the agents' work loops; it rises while the agents make progress.",
     ),
+  };
+}
+
+function officeMetrics({ counter, gauge, histogram }: Factory) {
+  return {
     officeLeader: gauge("murmur_office_leader", "1 while this coordinator holds the office."),
-    officeTerm: gauge("murmur_office_term", "The term that this coordinator is in."),
-    officeChanges: counter("murmur_office_changes_total", "Times that an office was taken, by anybody."),
+    officeTerm: gauge("murmur_office_term", "The current term of this coordinator."),
+    officeChanges: counter("murmur_office_changes_total", "Times that any coordinator took the office."),
     officeMessagesRefused: counter(
       "murmur_office_messages_refused_total",
-      "Election messages that were refused: of strangers, other swarms or versions, or unreadable.",
+      "Election messages rejected: from unknown members, other swarms or other versions, or unreadable.",
     ),
     officeLogLag: gauge("murmur_office_log_lag", "Entries of the control log that are not applied yet."),
     officeCommitSeconds: histogram(
@@ -84,36 +136,56 @@ export function createMeter(options: { defaults?: boolean } = {}) {
     ),
     officeSnapshotFailures: counter(
       "murmur_office_snapshot_failures_total",
-      "Snapshots of the office that could not be made; the control log is not trimmed meanwhile.",
+      "Failed snapshots of the office; the control log is not trimmed until one succeeds.",
     ),
+  };
+}
+
+function budgetMetrics({ gauge }: Factory) {
+  return {
     budgetUsd: gauge("murmur_budget_usd", "Money of all budgets, in USD: limit, spent and reserved.", [
       "state",
     ]),
+  };
+}
+
+function registryMetrics({ counter }: Factory) {
+  return {
     agentConflicts: counter(
       "murmur_agent_conflicts_total",
-      "Agent ids that two hosts claimed at the same time, noticed by this coordinator.",
+      "Agent ids claimed by two hosts at the same time, as seen by this coordinator.",
     ),
-    placements: counter("murmur_placements_total", "Tasks that this coordinator chose an agent for.", [
+    placements: counter("murmur_placements_total", "Placement requests that this coordinator answered.", [
       "outcome",
     ]),
+  };
+}
+
+function ballotMetrics({ counter, histogram }: Factory) {
+  return {
     ballots: counter("murmur_ballots_total", "Ballots that this coordinator ended.", ["strategy", "outcome"]),
     ballotAnswers: counter(
       "murmur_ballot_answers_total",
-      "Results of ballots' seats, judges and verifiers stored by this process; they are no tasks of their own.",
+      "Results of ballots' seats, judges and verifiers stored by this process; they do not count as tasks.",
       ["capability", "status"],
     ),
     votesRefused: counter(
       "murmur_votes_refused_total",
-      "Votes that this coordinator refused: signed ones, and answers of agents that were not asked.",
+      "Votes that this coordinator rejected: bad signed votes, and answers of agents that were not asked.",
       ["fault"],
     ),
     ballotSeconds: histogram("murmur_ballot_seconds", "Time from opening a ballot to its verdict."),
     ballotAgreement: histogram(
       "murmur_ballot_agreement_ratio",
-      "Share of a ballot's seats whose answer supports the verdict.",
+      "Share of a ballot's seats whose answers support the verdict.",
       [],
       RATIO_BUCKETS,
     ),
+  };
+}
+
+function auditMetrics({ counter, gauge }: Factory) {
+  return {
     auditEntries: counter(
       "murmur_audit_entries_total",
       "Entries that this process stored in the audit log.",
@@ -121,10 +193,21 @@ export function createMeter(options: { defaults?: boolean } = {}) {
     ),
     auditDropped: counter(
       "murmur_audit_dropped_total",
-      "Notes of this process that are not in the audit log, because nobody took them in time.",
+      "Notes of this process that were dropped and are not in the audit log.",
     ),
-    auditWaiting: gauge("murmur_audit_waiting", "Notes of this process on their way to the audit log."),
+    auditWaiting: gauge(
+      "murmur_audit_waiting",
+      "Notes of this process that wait to be stored in the audit log.",
+    ),
+  };
+}
+
+function processMetrics({ gauge }: Factory) {
+  return {
     natsConnected: gauge("murmur_nats_connected", "1 while this process is connected to NATS."),
-    buildInfo: gauge("murmur_build_info", "Always 1; the labels say what runs.", ["version", "node"]),
+    buildInfo: gauge("murmur_build_info", "Always 1; the labels name the running version.", [
+      "version",
+      "node",
+    ]),
   };
 }

@@ -1,22 +1,22 @@
-// Whether a thing that died comes back, and when: one rule for agents inside a process and for processes under
-// `up`. Pure; the caller remembers the history and does the waiting.
+// The restart rule: whether to restart something that died, and when. It serves agents inside a process and processes under
+// `up`. The caller keeps the history and waits. Pure.
 import { backoffDelayMs } from "./backoff.ts";
 
-/** How often something may be restarted before it counts as failed. */
+/** The limits of restarts. Something that exceeds the budget counts as failed. */
 export interface RestartPolicy {
   /** The most restarts within the window. 0: never restart. */
   budget: number;
   /** The length of the sliding window, in ms. */
   windowMs: number;
-  /** The wait before the second restart in a window; it doubles with each further one. The first is at once. */
+  /** The wait before the second restart in a window, in ms; it doubles for each further restart. The first has no wait. */
   backoffMs: number;
   /** The longest wait, in ms. */
   maxBackoffMs: number;
 }
 
 /**
- * At once, then 50 ms doubling up to 1 s; 30 in 60 s. What dies at every start uses the budget up in 26 s, so that
- * it is reported within half a minute; what dies twice a minute is restarted for ever.
+ * No wait, then 50 ms doubling up to 1 s; 30 restarts in 60 s. A process that dies at every start uses the budget up in 26 s,
+ * so that it is reported within half a minute. A process that dies twice a minute is restarted for ever.
  */
 export const DEFAULT_RESTART_POLICY: RestartPolicy = {
   budget: 30,
@@ -25,17 +25,17 @@ export const DEFAULT_RESTART_POLICY: RestartPolicy = {
   maxBackoffMs: 1_000,
 };
 
-/** What to do about a death. `history` is what to pass the next time: it never holds more than the budget. */
+/** The decision about a death. Pass `history` to the next call; it never has more members than the budget. */
 export type RestartDecision =
   | { restart: true; delayMs: number; history: readonly number[] }
   | { restart: false; history: readonly number[] };
 
-/** Backoff without chance: a supervisor restarts few things, so there is no herd to spread. */
+/** No jitter: a supervisor restarts few things, so there is no thundering herd to spread. */
 const noJitter = { next: () => 0.5 };
 
 /**
  * Decides about a death at `nowMs`.
- * @param history the times (Unix ms) of the restarts so far, as the last decision returned them; at first `[]`.
+ * @param history the times (Unix ms) of the recent restarts, as the previous decision returned them; `[]` for the first.
  */
 export function decideRestart(
   history: readonly number[],

@@ -1,16 +1,17 @@
-// One habit of starting and stopping for every long-lived thing.
-// I1: start() and stop() are safe to repeat and to call at the same time; each does its work once.
-// I2: stop() resolves when all is quiet, also when start() never ran or failed.
+// The one way to start and stop every long-lived object.
+//
+// I1  start() and stop() are safe to repeat and to call at the same time; each does its work once.
+// I2  stop() resolves when all activity has ended, also if start() never ran or failed.
 
-/** A long-lived thing. */
+/** A long-lived object with a start and a stop. */
 export interface Service {
   start(): Promise<void>;
   stop(): Promise<void>;
 }
 
 /**
- * Makes a {@link Service} out of two functions. A stopped service stays stopped: a later `start` rejects, so
- * that nothing comes back to life during a shutdown.
+ * Makes a {@link Service} from two functions. A stopped service stays stopped: a later `start` rejects, so that nothing
+ * starts again during a shutdown.
  */
 export function createService(parts: {
   name: string;
@@ -33,7 +34,7 @@ export function createService(parts: {
   };
 }
 
-/** Stops services in reverse order of their start; the first failure is thrown after all were stopped. */
+/** Stops services in reverse order of their start. Throws the first failure, but only after it has stopped all of them. */
 export async function stopAll(services: readonly Service[]): Promise<void> {
   const failures: unknown[] = [];
   for (const service of [...services].reverse()) {

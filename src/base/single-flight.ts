@@ -1,4 +1,4 @@
-// One call at a time: while a call is running, further callers share its promise.
+// Single flight: while a call is running, further callers share its promise.
 
 /**
  * Wraps `work` so that it never runs twice at the same time: a call during a run gets the promise of that run. The next
