@@ -1,9 +1,9 @@
-// One writer's chain of entries, and how a log of such chains is verified. Owns what is hashed and signed, and every way in
-// which a log can be wrong; who writes and reads it is writer.ts and reader.ts. Pure.
+// The chain of one writer's entries, and the check of a log of such chains. Owns the hashes and signatures, and the list of
+// faults that a log can have. writer.ts writes the log, reader.ts reads it. Pure.
 //
-// C1  An entry names the hash of the bytes of its writer's entry before, and is signed with the writer's key. So what was
-//     stored can be neither changed, nor removed from the middle, nor moved, nor added to by anybody else, unseen.
-// C2  A chain says nothing of entries behind its last one: that they were cut off shows only in the stream's sequences.
+// C1  Each entry contains the hash of the same writer's previous entry, and is signed with the writer's key. So a check
+//     finds every stored entry that was changed, moved, removed from the middle, or added by another process.
+// C2  A chain cannot show that entries after its last one were cut off. Only a gap in the stream's sequences shows that.
 import { createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import {
   type AuditEntry,
@@ -14,21 +14,21 @@ import {
   sha256,
 } from "../protocol/index.ts";
 
-/** Keeps a signature over an entry from ever meaning anything else (and the number makes room for another form). */
+/** Signed before each entry, so that the signature cannot be valid for other data. The number allows a later version. */
 const AUDIT_DOMAIN = "murmur-audit-1";
-/** Faults that a check tells one by one; of more it tells the number. */
-export const MAX_TOLD_FAULTS = 100;
-/** Writers that one check can hold, each about 400 bytes. */
+/** The most faults that a check lists. It only counts further faults. */
+export const MAX_LISTED_FAULTS = 100;
+/** The most writers of one check. Each takes about 400 bytes of memory. */
 export const MAX_WRITERS = 100_000;
 
-/** The key of a writer: it lives as long as its process. */
+/** The key of a writer. It exists as long as the process. */
 export interface AuditKey {
   readonly privateKey: KeyObject;
   /** 32 bytes as base64url. */
   readonly publicKey: string;
 }
 
-/** The end of a writer's chain: how many entries it has, and the hash of the last one's bytes. */
+/** The end of a writer's chain: the number of its entries, and the hash of the last entry's bytes. */
 export interface ChainTip {
   readonly seq: number;
   readonly hash: string | null;
@@ -37,10 +37,10 @@ export interface ChainTip {
 /** A chain without entries. */
 export const NO_ENTRIES: ChainTip = { seq: 0, hash: null };
 
-/** What an entry says, besides its place in the chain. */
+/** The content of an entry, without its place in the chain. */
 export type AuditContent = Pick<AuditEntry, "at" | "kind"> & { readonly facts: JsonObject };
 
-/** Makes the entry that follows `tip`, and the tip that it makes. @throws RangeError when a fact is no finite number. */
+/** Makes the entry that follows `tip`, and returns its text and the new tip. @throws RangeError if a number is not finite. */
 export function sealEntry(
   tip: ChainTip,
   { writer, key, content }: { writer: string; key: AuditKey; content: AuditContent },
@@ -60,7 +60,7 @@ function signedBytes(said: Json): Buffer {
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** Reads a stored message as an entry; null when it is not one, byte for byte. Its signature is not looked at. */
+/** Reads a stored message as an entry. Null if its bytes are not exactly those of an entry. Does not check the signature. */
 export function readEntry(data: Uint8Array): { entry: AuditEntry; text: string } | null {
   try {
     const text = utf8.decode(data);
@@ -74,7 +74,7 @@ export function readEntry(data: Uint8Array): { entry: AuditEntry; text: string }
 function isSigned(entry: AuditEntry, key: KeyObject): boolean {
   const { signature, ...said } = entry;
   const bytes = Buffer.from(signature, "base64url");
-  // 86 characters have four bits to spare: other last characters stand for the same bytes, and were never written.
+  // 86 characters have four spare bits, so other last characters decode to the same bytes. A writer never writes those.
   if (bytes.toString("base64url") !== signature) return false;
   return verify(null, signedBytes(said as unknown as Json), key, bytes);
 }
@@ -83,14 +83,14 @@ function isSigned(entry: AuditEntry, key: KeyObject): boolean {
 
 /** One message of the log. */
 export interface AuditMessage {
-  /** Its sequence in the stream. */
+  /** The sequence of the message in the stream. */
   readonly streamSeq: number;
-  /** Who may write on its subject, as `<role>.<processId>`; null when the subject is none of an audit log. */
+  /** The writer that owns the subject, `<role>.<processId>`. Null if the subject is not one of the audit log. */
   readonly writer: string | null;
   readonly data: Uint8Array;
 }
 
-/** What can be wrong. */
+/** The faults that a log can have. */
 export const AUDIT_FAULTS = [
   "unreadable",
   "changed",
@@ -102,43 +102,44 @@ export const AUDIT_FAULTS = [
   "stream-gap",
 ] as const;
 
-/** Something that is wrong. */
+/** One fault of a log. */
 export interface AuditFault {
   readonly fault: (typeof AUDIT_FAULTS)[number];
-  /** Whose chain; null of the stream as a whole. */
+  /** The writer of the chain. Null for a fault of the stream as a whole. */
   readonly writer: string | null;
-  /** The entry of that chain; null where a message does not say. */
+  /** The number of the entry in its chain. Null if the message does not have one. */
   readonly seq: number | null;
-  /** The message of the stream at which it shows. */
+  /** The sequence of the message at which the check found the fault. */
   readonly streamSeq: number;
+  /** A description of the fault for people. */
   readonly what: string;
 }
 
-/** A writer's chain as far as it was read. */
+/** A writer's chain, as far as the check has read it. */
 export interface WriterCheck {
   readonly writer: string;
-  /** Entries of its that fit. */
+  /** The number of valid entries. */
   entries: number;
   readonly firstSeq: number;
   lastSeq: number;
-  /** Hash of the last one's bytes: with it a later check can be compared. */
+  /** The hash of the last entry's bytes. Compare it with the result of a later check. */
   head: string;
   readonly publicKey: string;
   readonly key: KeyObject;
-  /** It stopped in order, and said so. */
+  /** True if the last entry says that the writer stopped in order. */
   isEnded: boolean;
 }
 
-/** A check of a log, as far as it was read. */
+/** A check of a log, as far as it has read the log. */
 export interface AuditCheck {
-  /** Every message is given: then a gap in the stream's sequences is a fault. */
+  /** True if the check reads every message of the stream. Then a gap in the sequences is a fault. */
   readonly isWhole: boolean;
-  /** Messages at the beginning of the stream are gone, as they are after their time: chains may begin anywhere. */
+  /** True if the stream has dropped its oldest messages because of their age. Then a chain may begin with any entry. */
   readonly isTrimmed: boolean;
   messages: number;
   lastStreamSeq: number | null;
   readonly writers: Map<string, WriterCheck>;
-  /** The first {@link MAX_TOLD_FAULTS}. */
+  /** The first {@link MAX_LISTED_FAULTS} faults. */
   readonly faults: AuditFault[];
   faultCount: number;
 }
@@ -157,15 +158,14 @@ export function beginCheck({ isWhole, isTrimmed }: Pick<AuditCheck, "isWhole" | 
 }
 
 /**
- * Takes the next message of the log, in the order of the stream. Goes on behind whatever is wrong, so that one fault is
- * not told as many.
- * @returns false when it is of one writer more than a check can hold; it is not counted then.
+ * Checks the next message of the log, in the order of the stream. After a fault the check continues from the state before
+ * it, so that one fault does not appear as many.
+ * @returns false if the message is from one writer more than {@link MAX_WRITERS}. Then it does not count.
  */
 export function checkMessage(check: AuditCheck, message: AuditMessage): boolean {
   const { streamSeq, writer, data } = message;
-  const tell = (fault: AuditFault["fault"], seq: number | null, what: string) => {
-    check.faultCount++;
-    if (check.faults.length < MAX_TOLD_FAULTS) check.faults.push({ fault, writer, seq, streamSeq, what });
+  const report = (fault: AuditFault["fault"], seq: number | null, what: string) => {
+    addFault(check, { fault, writer, seq, streamSeq, what });
   };
   const known = writer === null ? undefined : check.writers.get(writer);
   if (known === undefined && check.writers.size >= MAX_WRITERS) return false;
@@ -174,41 +174,49 @@ export function checkMessage(check: AuditCheck, message: AuditMessage): boolean 
 
   const read = writer === null ? null : readEntry(data);
   if (writer === null || read === null) {
-    tell("unreadable", null, "is no entry as a writer writes it: changed, or written by something else");
+    report("unreadable", null, "is not a well-formed entry: it was changed, or another program wrote it");
     return true;
   }
   const { entry, text } = read;
   const { seq, previous } = entry;
   if (entry.writer !== writer) {
-    tell("foreign", seq, `was made for ${entry.writer}`);
+    report("foreign", seq, `was made for ${entry.writer}`);
     return true;
   }
   if (known !== undefined && entry.key !== known.publicKey) {
-    tell("foreign", seq, `is not signed with the key of ${writer}: somebody else wrote it`);
+    report("foreign", seq, `is not signed with the key of ${writer}: another process wrote it`);
     return true;
   }
   const key = known?.key ?? importKey(entry.key);
   if (key === null || !isSigned(entry, key)) {
-    tell("changed", seq, "is not what its writer signed: changed, or written by somebody else");
+    report("changed", seq, "does not match its signature: it was changed, or another process wrote it");
     return true;
   }
   const head = sha256(text);
   const isEnded = entry.kind === "writer-ended";
   if (known === undefined) {
-    if (seq > 1 && !check.isTrimmed) tell("missing", seq - 1, `${nameEntries(1, seq - 1)} missing`);
-    if ((seq === 1) !== (previous === null)) tell("broken-link", seq, "does not begin as a chain begins");
+    if (seq > 1 && !check.isTrimmed) report("missing", seq - 1, `${nameEntries(1, seq - 1)} missing`);
+    if ((seq === 1) !== (previous === null)) {
+      report("broken-link", seq, "is not a valid start of a chain: only entry 1 has no previous hash");
+    }
     const publicKey = entry.key;
     const first = { entries: 1, firstSeq: seq, lastSeq: seq, head, publicKey, key, isEnded };
     check.writers.set(writer, { writer, ...first });
     return true;
   }
   if (seq <= known.lastSeq) {
-    if (head === known.head) tell("repeated", seq, "stands twice");
-    else tell("misplaced", seq, `stands behind entry ${known.lastSeq}: moved, repeated, or a fork`);
+    if (head === known.head) report("repeated", seq, "is stored twice");
+    else
+      report(
+        "misplaced",
+        seq,
+        `comes after entry ${known.lastSeq}: it was moved, repeated, or forks the chain`,
+      );
     return true;
   }
-  if (seq > known.lastSeq + 1) tell("missing", seq - 1, `${nameEntries(known.lastSeq + 1, seq - 1)} missing`);
-  else if (previous !== known.head) tell("broken-link", seq, `does not continue entry ${known.lastSeq}`);
+  if (seq > known.lastSeq + 1)
+    report("missing", seq - 1, `${nameEntries(known.lastSeq + 1, seq - 1)} missing`);
+  else if (previous !== known.head) report("broken-link", seq, `does not continue entry ${known.lastSeq}`);
   known.entries++;
   known.lastSeq = seq;
   known.head = head;
@@ -217,14 +225,17 @@ export function checkMessage(check: AuditCheck, message: AuditMessage): boolean 
 }
 
 function checkStream(check: AuditCheck, streamSeq: number): void {
-  const { lastStreamSeq, isWhole, isTrimmed, faults } = check;
+  const { lastStreamSeq, isWhole, isTrimmed } = check;
   const expected = lastStreamSeq === null ? (isTrimmed ? streamSeq : 1) : lastStreamSeq + 1;
   check.lastStreamSeq = streamSeq;
   if (!isWhole || streamSeq === expected) return;
-  check.faultCount++;
   const what = `messages ${expected} to ${streamSeq - 1} of the stream are gone`;
-  if (faults.length < MAX_TOLD_FAULTS)
-    faults.push({ fault: "stream-gap", writer: null, seq: null, streamSeq, what });
+  addFault(check, { fault: "stream-gap", writer: null, seq: null, streamSeq, what });
+}
+
+function addFault(check: AuditCheck, fault: AuditFault): void {
+  check.faultCount++;
+  if (check.faults.length < MAX_LISTED_FAULTS) check.faults.push(fault);
 }
 
 function importKey(publicKey: string): KeyObject | null {

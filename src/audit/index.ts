@@ -1,8 +1,9 @@
-// What was refused, decided and done, kept so that nobody can change it unseen: one chain of entries per process.
+// The audit log: a record of rejections, decisions and operator actions that cannot be changed unnoticed. Each process
+// writes one chain of signed entries.
 //
 //   const { audit, service } = createAuditWriter({ transport, role: "coordinator", processId, version, log, meter });
 //   audit({ kind: "office-taken", facts: { coordinator: "c1", term: 7 } });
-//   await service.stop();                      // what waits is stored, or 2 s are over
+//   await service.stop();                      // waits up to 2 s until all notes are stored
 //   const { faultCount, faults } = await verifyAudit(transport);
 
 export {

@@ -1,4 +1,4 @@
-// The seam of this room for its tests: chains without a log. Nothing but tests may import this file.
+// The seam of this room for its tests: chains without a log. Only tests may import this file.
 
 export {
   type AuditKey,
@@ -6,7 +6,7 @@ export {
   beginCheck,
   type ChainTip,
   checkMessage,
-  MAX_TOLD_FAULTS,
+  MAX_LISTED_FAULTS,
   NO_ENTRIES,
   sealEntry,
 } from "./chain.ts";

@@ -1,17 +1,17 @@
-// Reads the audit log: its newest entries, and a check of all of it. Owns the reading, in pieces of bounded size; what is
-// wrong with a log is chain.ts.
+// Reads the audit log: lists its newest entries, and verifies all of it. Owns the reading, in pieces of bounded size;
+// chain.ts finds the faults.
 import { createSubjects, SwarmError } from "../protocol/index.ts";
 import type { Log, Stored, Transport } from "../transport/index.ts";
 import { type AuditCheck, beginCheck, checkMessage, MAX_WRITERS, readEntry } from "./chain.ts";
 
-/** Sequences of the first piece that is read from the end; each further one has twice as many. */
+/** The number of sequences in the first piece, read from the end of the log. Each further piece has twice as many. */
 const FIRST_PIECE = 1_024;
-/** The most of one piece: what it holds is forgotten before the next. */
+/** The most sequences in one piece. Only one piece is in memory at a time. */
 const MAX_PIECE = 65_536;
-/** Messages between two tellings of progress. */
+/** The number of messages between two reports of progress. */
 const PROGRESS_MESSAGES = 1_000;
 
-/** Whose entries; without both, everybody's. */
+/** Selects the writers of the entries. Without both fields: all writers. */
 export interface AuditFilter {
   readonly role?: string | undefined;
   readonly processId?: string | undefined;
@@ -19,31 +19,31 @@ export interface AuditFilter {
 
 /** An entry in a list. */
 export interface AuditLine {
-  /** Its sequence in the stream. */
+  /** The sequence of the message in the stream. */
   readonly streamSeq: number;
   /** `<role>.<processId>`. */
   readonly writer: string;
-  /** Its number in the writer's chain; null of what cannot be read as an entry. */
+  /** The number of the entry in its writer's chain. Null for an unreadable message. */
   readonly seq: number | null;
-  /** When it was noted; of what cannot be read, when it was stored. */
+  /** The time of the note. For an unreadable message: the time at which it was stored. */
   readonly at: string;
-  /** `unreadable` of what cannot be read as an entry. */
+  /** The kind of the entry, or `unreadable` for a message that is not an entry. */
   readonly kind: string;
   readonly facts: Readonly<Record<string, unknown>>;
 }
 
-/** How far a reading is: messages seen, of about so many. */
+/** Receives the progress of a read: the messages seen so far, and about how many there are. */
 export type OnProgress = (seen: number, of: number) => void;
 
 /**
- * The newest entries that fit, the oldest of them first. Nothing is verified.
- * @throws SwarmError `unavailable`: no stream, or no answer; `invalid_input`: a filter is no token.
+ * Lists the newest entries that match, up to `limit`, in the order of the stream. Does not verify them.
+ * @throws SwarmError `unavailable`: no stream, or no answer; `invalid_input`: a filter is not a token.
  */
 export async function listAudit(
   transport: Transport,
   options: AuditFilter & {
     readonly kind?: string | undefined;
-    /** Only what was stored since then, in ms since 1970. */
+    /** Only entries stored at this time or later, in ms since 1970. */
     readonly sinceMs?: number | undefined;
     readonly limit: number;
     readonly onProgress?: OnProgress | undefined;
@@ -72,8 +72,8 @@ export async function listAudit(
 }
 
 /**
- * Verifies the log, message by message: memory is needed for its writers only.
- * @throws SwarmError `unavailable`: no stream, or no answer; `invalid_input`: a filter is no token, or there are more than
+ * Verifies the log, message by message. It needs memory only for the list of writers.
+ * @throws SwarmError `unavailable`: no stream, or no answer; `invalid_input`: a filter is not a token, or there are more than
  *   100,000 writers.
  */
 export async function verifyAudit(
@@ -89,7 +89,7 @@ export async function verifyAudit(
     if (!checkMessage(check, message)) {
       throw new SwarmError(
         "invalid_input",
-        `the log has more than ${MAX_WRITERS} writers: verify it role by role (--role)`,
+        `a check may have at most ${MAX_WRITERS} writers, and this log has more; verify one role at a time (--role)`,
         { field: "role" },
       );
     }
@@ -114,7 +114,7 @@ function openLog(transport: Transport, { role, processId }: AuditFilter) {
   return { log: transport.log("audit"), subjects, filter, toLine };
 }
 
-/** The first message that was stored at `sinceMs` or later, by bisection: the stream is in the order of time. */
+/** Finds the first message stored at `sinceMs` or later, by bisection: the stream is in the order of time. */
 async function findSince(
   log: Log,
   sinceMs: number,

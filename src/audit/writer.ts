@@ -1,12 +1,14 @@
-// Writes the notes of one process into the audit log, as one chain under `<role>.<processId>`. Owns the queue of notes, and
-// what an append came to; what an entry is, is chain.ts.
+// Writes the notes of one process to the audit log, as one chain on `<role>.<processId>`. Owns the queue of notes and the
+// retries of appends; chain.ts makes the entries.
 //
-// A1  A note is taken at once. Nobody waits for it, and nothing fails because of it: an operation goes on, whatever becomes
-//     of its note. What finds no room is counted, and how much that was is itself an entry.
-// A2  One entry is on its way at a time. It is sealed once, and its bytes are sent again until their fate is known.
-// A3  An entry is stored once: each append expects the subject's last sequence to be that of the entry before. So what was
-//     stored by an append of unknown fate is the first message behind that, and a late copy of it is refused.
-// A4  A message of somebody else on the own subject stops nothing: the chain goes on behind it, and a check finds it.
+// A1  The writer takes a note at once. The caller never waits for it and never fails because of it. If the queue is full, the
+//     writer drops the note, counts it, and later writes the number of dropped notes as an entry.
+// A2  One append is in flight at a time. The writer seals an entry once, and sends the same bytes again until it knows
+//     whether they are stored.
+// A3  An entry is stored once: each append expects the subject's last sequence to be that of the previous entry. So if an
+//     append with an unknown result was stored, its entry is the first message after the previous entry, and the server
+//     rejects a late copy of it.
+// A4  A foreign message on the writer's subject does not stop the writer. The chain continues after it, and a check finds it.
 import { generateKeyPairSync } from "node:crypto";
 import { hostname } from "node:os";
 import {
@@ -17,6 +19,7 @@ import {
   type Logger,
   type Meter,
   type Service,
+  singleFlight,
   sleep,
   systemChance,
   systemClock,
@@ -38,31 +41,31 @@ import { type Log, lastSeqOf, type Transport } from "../transport/index.ts";
 import { type AuditKey, type ChainTip, NO_ENTRIES, sealEntry } from "./chain.ts";
 
 /**
- * Notes that wait for their append: at most 16 MiB, and mostly below 1 MiB. A second's worth of refused votes of all agents
- * that lie at once, or some hours without NATS of what happens otherwise.
+ * The most notes that wait for their append: at most 16 MiB, and usually below 1 MiB. This is room for one second in which
+ * all agents send bad votes, or for some hours of ordinary notes without NATS.
  */
 export const MAX_WAITING_NOTES = 1_024;
-/** Room for everything in an entry but its facts. */
+/** The bytes reserved for all fields of an entry except its facts. */
 const ENTRY_FRAME_BYTES = 512;
-/** How long one try of an append may take, in ms; then its fate is unknown (A2). A stream's new leader needs 4–6 s. */
+/** The timeout of one append, in ms. After it, the result is unknown (A2). A stream needs 4–6 s to elect a new leader. */
 const APPEND_TIMEOUT_MS = 5_000;
-/** The pause before an append is tried again. */
+/** The wait before an append is retried. */
 const RETRY_BACKOFF: BackoffPolicy = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.2 };
-/** How long a process that stops waits for its last entries, in ms: a fraction of the grace that supervisors give. */
+/** The longest wait for the last entries when the process stops, in ms. Supervisors allow much more time for a stop. */
 const FLUSH_MS = 2_000;
 
 /** Writes one process's part of the audit log. */
 export interface AuditWriter {
   readonly audit: Audit;
-  /** Stop it behind everything that writes notes: it waits up to 2 s until they are stored. */
+  /** Stop it after all services that write notes. Its stop waits up to 2 s until all notes are stored. */
   readonly service: Service;
-  /** Resolves to whether every note is stored, at the latest after `timeoutMs`. */
+  /** Waits up to `timeoutMs` until all notes are stored. Resolves to true if they are. */
   flush(timeoutMs: number): Promise<boolean>;
 }
 
 interface WriterParts {
   readonly transport: Transport;
-  /** Tokens: the subject is `<prefix>.audit.<role>.<processId>`. */
+  /** Role and process id are tokens of the subject `<prefix>.audit.<role>.<processId>`. */
   readonly role: string;
   readonly processId: string;
   readonly version: string;
@@ -71,7 +74,7 @@ interface WriterParts {
   readonly clock?: Clock;
 }
 
-/** Makes the writer of one process. Nothing is written before the first note. */
+/** Makes the writer of one process. It writes nothing before the first note. */
 export function createAuditWriter(parts: WriterParts): AuditWriter {
   return new Writer(parts);
 }
@@ -93,12 +96,12 @@ class Writer implements AuditWriter {
   readonly #waiting: WaitingNote[] = [];
   #key: AuditKey | undefined;
   #tip: ChainTip = NO_ENTRIES;
-  /** The stream's sequence of this subject's last message, as far as it is known. */
+  /** The stream sequence of this subject's last message that the writer knows. */
   #subjectSeq = 0;
   #dropped: { count: number; fromMs: number } | null = null;
-  #storing: Promise<void> | null = null;
+  readonly #storeWaiting = singleFlight(() => this.#storeAll());
   #isFailing = false;
-  #hasMetOthers = false;
+  #hasSeenForeign = false;
   #state: "open" | "ending" | "stopped" = "open";
 
   constructor(parts: WriterParts) {
@@ -118,19 +121,16 @@ class Writer implements AuditWriter {
   async flush(timeoutMs: number): Promise<boolean> {
     const late = Promise.withResolvers<void>();
     const cancel = this.#clock.after(timeoutMs, late.resolve);
-    await Promise.race([this.#storing, late.promise]);
+    await Promise.race([this.#storeWaiting(), late.promise]);
     cancel();
     return this.#waiting.length === 0;
   }
 
   async #stop(): Promise<void> {
-    if (this.#key !== undefined) this.#put(this.#key, "writer-ended", {});
+    if (this.#key !== undefined) this.#put("writer-ended", {});
     this.#state = "ending";
     if (!(await this.flush(FLUSH_MS))) {
-      this.#parts.log.warn(
-        { lost: this.#waiting.length },
-        "the last entries of the audit log were not stored",
-      );
+      this.#parts.log.warn({ lost: this.#waiting.length }, "audit entries not stored in time; they are lost");
     }
     this.#state = "stopped";
   }
@@ -140,7 +140,7 @@ class Writer implements AuditWriter {
     try {
       this.#enqueue(note);
     } catch (error) {
-      this.#parts.log.error({ err: error, kind: note.kind }, "a note for the audit log could not be taken");
+      this.#parts.log.error({ err: error, kind: note.kind }, "audit note could not be queued; note dropped");
       this.#parts.meter.auditDropped.inc();
     }
   }
@@ -152,12 +152,12 @@ class Writer implements AuditWriter {
       this.#dropped.count++;
       return;
     }
-    this.#tellDropped();
+    this.#recordDropped();
     this.#key ??= this.#begin();
-    this.#put(this.#key, kind, boundFacts(facts));
+    this.#put(kind, boundFacts(facts));
   }
 
-  /** The chain begins with its first note, so a process that has none to write leaves nothing behind. */
+  /** Starts the chain, with the first note. A process without notes writes nothing. */
   #begin(): AuditKey {
     const { privateKey, publicKey } = generateKeyPairSync("ed25519");
     const facts = { pid: process.pid, host: hostname(), version: this.#parts.version };
@@ -165,33 +165,30 @@ class Writer implements AuditWriter {
     return { privateKey, publicKey: publicKey.export({ format: "jwk" }).x! };
   }
 
-  #put(key: AuditKey, kind: AuditNote["kind"], facts: JsonObject): void {
+  #put(kind: AuditNote["kind"], facts: JsonObject): void {
     this.#waiting.push({ at: toIsoTime(this.#clock.now()), kind, facts });
-    this.#noteWaiting();
-    this.#storing ??= this.#storeAll(key).finally(() => {
-      this.#storing = null;
-    });
+    this.#showWaiting();
+    void this.#storeWaiting();
   }
 
-  /** What was dropped is told behind what found room (A1). */
-  #tellDropped(): void {
+  /** Queues an entry with the number of dropped notes, after the notes that were queued before (A1). */
+  #recordDropped(): void {
     if (this.#dropped === null || this.#state !== "open") return;
     const { count, fromMs } = this.#dropped;
     this.#dropped = null;
     const [from, to] = [toIsoTime(fromMs), toIsoTime(this.#clock.now())];
     this.#waiting.push({ at: to, kind: "entries-dropped", facts: { count, from, to } });
-    this.#parts.log.error(
-      { alert: "audit_dropped", count },
-      "notes found no room on their way to the audit log",
-    );
+    this.#parts.log.error({ alert: "audit_dropped", count }, "audit queue was full; notes dropped");
   }
 
-  #noteWaiting(): void {
+  #showWaiting(): void {
     this.#parts.meter.auditWaiting.set(this.#waiting.length);
   }
 
-  /** Stores what waits, one after the other (A2). Begins at once, in the turn of the note. Never rejects. */
-  async #storeAll(key: AuditKey): Promise<void> {
+  /** Stores all waiting notes, one after the other (A2). The first append starts in the same turn as its note. Never rejects. */
+  async #storeAll(): Promise<void> {
+    const key = this.#key;
+    if (key === undefined) return;
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       const { text, tip } = sealEntry(this.#tip, { writer: this.#writer, key, content: next });
       const outcome = await this.#store(utf8Bytes(text));
@@ -201,34 +198,34 @@ class Writer implements AuditWriter {
         this.#parts.meter.auditEntries.inc({ kind: next.kind });
       }
       this.#waiting.shift();
-      if (this.#waiting.length === 0) this.#tellDropped();
-      this.#noteWaiting();
+      if (this.#waiting.length === 0) this.#recordDropped();
+      this.#showWaiting();
     }
   }
 
-  /** Appends until the fate of the entry is known. `refused`: the stream will never take it. */
+  /** Appends the entry until it is stored or rejected for good. `refused`: the stream will never accept it. */
   async #store(data: Uint8Array): Promise<"stored" | "refused" | "stopped"> {
     for (let failures = 1; this.#state !== "stopped"; failures++) {
       try {
         if (await this.#tryAppend(data)) {
-          this.#noteFailure(null);
+          this.#reportOutage(null);
           return "stored";
         }
       } catch (error) {
         const { code, retryable } = toSwarmError(error);
         if (!retryable) {
           this.#parts.meter.auditDropped.inc();
-          this.#parts.log.error({ err: error, code }, "the audit log does not take an entry");
+          this.#parts.log.error({ err: error, code }, "audit entry rejected by the stream; entry dropped");
           return "refused";
         }
-        this.#noteFailure(error);
+        this.#reportOutage(error);
       }
       await sleep(backoffDelayMs(RETRY_BACKOFF, failures, systemChance), { clock: this.#clock });
     }
     return "stopped";
   }
 
-  /** True when the entry is stored. @throws SwarmError when that is not known, or cannot be. */
+  /** Resolves to true if the entry is stored. @throws SwarmError if that is unknown, or if the stream rejects the entry. */
   async #tryAppend(data: Uint8Array): Promise<boolean> {
     try {
       const expected = { expectedLastSubjectSeq: this.#subjectSeq, timeoutMs: APPEND_TIMEOUT_MS };
@@ -241,50 +238,53 @@ class Writer implements AuditWriter {
     }
   }
 
-  /** The subject ends at `lastSeq` and not where it was expected to: because of this very entry (A3), or of others (A4). */
+  /**
+   * Settles an append that the server rejected because the subject ends at `lastSeq`. The reason is either this same entry,
+   * stored by an earlier try (A3), or a foreign message (A4). Resolves to true if the entry is stored.
+   */
   async #settle(data: Uint8Array, lastSeq: number): Promise<boolean> {
     if (lastSeq <= this.#subjectSeq) {
       const facts = { alert: "audit_lost", expected: this.#subjectSeq, found: lastSeq };
       this.#parts.log.error(
         facts,
-        "the audit log lost entries of this process: murmur audit verify tells which",
+        "audit log lost entries of this process; run murmur audit verify to see which",
       );
       this.#subjectSeq = lastSeq;
       return false;
     }
-    const behind = { filter: this.#subject, fromSeq: this.#subjectSeq + 1, limit: 1 };
-    for await (const first of this.#log.read(behind)) {
+    const next = { filter: this.#subject, fromSeq: this.#subjectSeq + 1, limit: 1 };
+    for await (const first of this.#log.read(next)) {
       const isOwn = Buffer.compare(first.data, data) === 0;
       this.#subjectSeq = isOwn ? first.seq : lastSeq;
-      if (!isOwn) this.#noteOthers(first.seq);
+      if (!isOwn) this.#reportForeign(first.seq);
       return isOwn;
     }
-    return false; // this copy of the stream is behind: look again
+    return false; // This replica of the stream is behind: try again.
   }
 
-  /** Told once: whoever may write here can do so without end, and a check names every such message. */
-  #noteOthers(streamSeq: number): void {
-    if (this.#hasMetOthers) return;
-    this.#hasMetOthers = true;
+  /** Reports only the first foreign message: there may be endlessly many, and a check names each of them. */
+  #reportForeign(streamSeq: number): void {
+    if (this.#hasSeenForeign) return;
+    this.#hasSeenForeign = true;
     const { log } = this.#parts;
     log.error(
       { alert: "audit_foreign", streamSeq },
-      "something else wrote to the audit log in this process's name",
+      "foreign message on this process's audit subject; the chain continues after it",
     );
     this.#take({ kind: "foreign-message", facts: { streamSeq } });
   }
 
-  /** An outage is told once when it begins, and once when it is over. */
-  #noteFailure(error: unknown): void {
+  /** Logs an outage once at its start, and once at its end (`error` is null). */
+  #reportOutage(error: unknown): void {
     const { log } = this.#parts;
     if (error !== null && !this.#isFailing)
-      log.warn({ err: error }, "the audit log does not answer; entries wait for it");
-    if (error === null && this.#isFailing) log.info("the audit log answers again");
+      log.warn({ err: error }, "audit log does not answer; retrying, notes wait");
+    if (error === null && this.#isFailing) log.info("audit log answers again");
     this.#isFailing = error !== null;
   }
 }
 
-/** Facts as they stand in an entry; of too large ones only their size and hash. */
+/** Returns the facts as an entry contains them. Facts that are too large are replaced by their size and hash. */
 function boundFacts(facts: AuditNote["facts"]): JsonObject {
   const plain = JSON.parse(JSON.stringify(facts)) as JsonObject;
   const text = canonicalJson(plain);

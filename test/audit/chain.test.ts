@@ -1,16 +1,16 @@
 import { assert, constantFrom, array as list, nat, property } from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MAX_TOLD_FAULTS, sealEntry } from "../../src/audit/internal.ts";
+import { MAX_LISTED_FAULTS, sealEntry } from "../../src/audit/internal.ts";
 import { canonicalJson, type Json } from "../../src/protocol/index.ts";
 import { check, createKey, keyOf, makeLog, renumber } from "./support.ts";
 
-/** Who writes next, again and again: a log of at least two entries. */
+/** Sequences of writers, one for each entry: logs of at least two entries. */
 const orders = list(constantFrom("c.one", "c.two", "cli.three"), { minLength: 2, maxLength: 12 });
 const text = ({ data }: { data: Uint8Array }) => Buffer.from(data).toString();
 const RUNS = { numRuns: 100 };
 
-describe("a log that nobody touched", () => {
-  it("is intact, however its writers took turns", () => {
+describe("an untouched log", () => {
+  it("is intact, in whatever order its writers wrote", () => {
     assert(
       property(orders, (order) => {
         const { faultCount, writers, messages } = check(makeLog(order));
@@ -23,7 +23,7 @@ describe("a log that nobody touched", () => {
     );
   });
 
-  it("is intact also when its beginning went with time, but not when it only seems to", () => {
+  it("is intact after the stream dropped its oldest entries, but not if entries are missing from a full stream", () => {
     const late = makeLog(["c.one", "c.two", "c.one", "c.one"]).slice(2);
     expect(check(late, true).names).toEqual([]);
     expect(check(late).names).toEqual(["stream-gap null", "missing 1"]);
@@ -47,7 +47,7 @@ describe("a check finds", () => {
     );
   });
 
-  it("a signature that is spelled otherwise, though it stands for the same bytes", () => {
+  it("a signature that is spelled differently but decodes to the same bytes", () => {
     const log = makeLog(["c.one"]);
     const spelled = text(log[0]!).replace(/(?<="signature":"[\w-]{85})[\w-]/, (last) =>
       String.fromCharCode(last.charCodeAt(0) + 1),
@@ -57,7 +57,7 @@ describe("a check finds", () => {
     expect(check([{ ...log[0]!, data: Buffer.from(spelled) }]).names).toEqual(["changed 1"]);
   });
 
-  it("any single entry that was taken out of the stream, the last one of a writer too unless it was the stream's", () => {
+  it("any single entry removed from the stream, except the last entry of the stream", () => {
     assert(
       property(orders, nat(), (order, which) => {
         const log = makeLog(order);
@@ -69,7 +69,7 @@ describe("a check finds", () => {
     );
   });
 
-  it("any single entry that was taken out of a copy with sequences of its own, but for a writer's last", () => {
+  it("any single entry removed from a renumbered copy, except a writer's last entry", () => {
     assert(
       property(orders, nat(), (order, which) => {
         const log = makeLog(order);
@@ -84,7 +84,7 @@ describe("a check finds", () => {
     );
   });
 
-  it("any two entries that changed places, unless their writers' own orders stayed as they were", () => {
+  it("any two entries that changed places, unless the order within each chain stayed the same", () => {
     assert(
       property(orders, nat(), nat(), (order, one, other) => {
         const log = makeLog(order);
@@ -101,7 +101,7 @@ describe("a check finds", () => {
     );
   });
 
-  it("any single entry that stands twice", () => {
+  it("any single entry that is stored twice", () => {
     assert(
       property(orders, nat(), nat(), (order, which, where) => {
         const log = makeLog(order);
@@ -117,7 +117,7 @@ describe("a check finds", () => {
     );
   });
 
-  it("an entry that somebody else added to a chain, however well it fits", () => {
+  it("an entry that another process added to a chain, however well it fits", () => {
     const log = makeLog(["c.one", "c.one"]);
     const tip = { seq: 2, hash: check(log).writers.get("c.one")!.head };
     const content = { at: "2026-01-01T00:00:00.000Z", kind: "operation", facts: {} };
@@ -133,12 +133,12 @@ describe("a check finds", () => {
     }
   });
 
-  it("an entry of another writer, copied word for word", () => {
+  it("an exact copy of another writer's entry", () => {
     const [one, two] = makeLog(["c.one", "c.two"]);
     expect(check(renumber([one!, two!, { ...two!, writer: "c.one" }])).names).toEqual(["foreign 1"]);
   });
 
-  it("a fork: two entries with one number, both signed by their writer", () => {
+  it("a fork: two entries with the same number, both signed by their writer", () => {
     const log = makeLog(["c.one", "c.one", "c.one"]);
     const tip = { seq: 1, hash: null };
     const content = { at: "2026-01-01T00:00:00.000Z", kind: "operation", facts: {} };
@@ -151,22 +151,22 @@ describe("a check finds", () => {
     ]);
   });
 
-  it("the same entry in other words", () => {
+  it("the same entry as JSON that is not canonical", () => {
     const log = makeLog(["c.one"]);
     const data = Buffer.from(JSON.stringify(JSON.parse(text(log[0]!)), null, 1));
     expect(check([{ ...log[0]!, data }]).names).toEqual(["unreadable null"]);
   });
 });
 
-it("goes on behind a fault, and tells at most a hundred of them", () => {
+it("a check continues after a fault, and lists at most a hundred faults", () => {
   const order = Array.from({ length: 500 }, (_, index) => `c.w${index % 250}`);
   const changed = makeLog(order).map((message, index) =>
     index < 250 ? { ...message, data: Buffer.from("x") } : message,
   );
   const { faultCount, faults, messages } = check(changed);
-  expect({ faultCount, told: faults.length, messages }).toEqual({
-    faultCount: 500, // each is unreadable, and missing where its chain goes on
-    told: MAX_TOLD_FAULTS,
+  expect({ faultCount, listed: faults.length, messages }).toEqual({
+    faultCount: 500, // each is unreadable, and each is missing when its chain continues
+    listed: MAX_LISTED_FAULTS,
     messages: 500,
   });
 });

@@ -1,4 +1,4 @@
-// Chains without a log, for tests: as several writers would store them.
+// Makes chains of entries without a log, as several writers would store them. For tests.
 import { generateKeyPairSync } from "node:crypto";
 import {
   type AuditKey,
@@ -9,7 +9,7 @@ import {
   sealEntry,
 } from "../../src/audit/internal.ts";
 
-/** A writer's key. */
+/** Creates a writer's key. */
 export function createKey(): AuditKey {
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");
   return { privateKey, publicKey: publicKey.export({ format: "jwk" }).x! };
@@ -17,14 +17,14 @@ export function createKey(): AuditKey {
 
 const keys = new Map<string, AuditKey>();
 
-/** The key of this writer in this test file. */
+/** Returns the key of a writer, the same one for the whole test file. */
 export function keyOf(writer: string): AuditKey {
   const key = keys.get(writer) ?? createKey();
   keys.set(writer, key);
   return key;
 }
 
-/** A log to which these writers wrote in this order. */
+/** Makes a log with one entry of each writer in `order`. */
 export function makeLog(order: readonly string[]): AuditMessage[] {
   const tips = new Map(order.map((writer) => [writer, NO_ENTRIES]));
   return order.map((writer, index) => {
@@ -35,12 +35,12 @@ export function makeLog(order: readonly string[]): AuditMessage[] {
   });
 }
 
-/** The messages as a stream that never held anything else would number them. */
+/** Renumbers the messages without gaps, like a stream that never contained anything else. */
 export function renumber(messages: readonly AuditMessage[]): AuditMessage[] {
   return messages.map((message, index) => ({ ...message, streamSeq: index + 1 }));
 }
 
-/** What a check of these messages finds. */
+/** Checks the messages; `names` lists each fault with the number of its entry. */
 export function check(messages: readonly AuditMessage[], isTrimmed = false) {
   const found = beginCheck({ isWhole: true, isTrimmed });
   for (const message of messages) checkMessage(found, message);

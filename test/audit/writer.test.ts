@@ -1,4 +1,4 @@
-// The writer over a log: in memory, where its appends can be made to fail in every way, and on a real server.
+// The writer on two logs: in memory, where a test can make appends fail in every way, and on a real server.
 import { expect, it, onTestFinished, vi } from "vitest";
 import { createAuditWriter, listAudit, verifyAudit } from "../../src/audit/index.ts";
 import { MAX_WAITING_NOTES } from "../../src/audit/internal.ts";
@@ -17,10 +17,13 @@ const SOON = { timeout: 60_000, interval: 5 };
 const ROLE = "coordinator";
 const subject = createSubjects("murmur").audit(ROLE, "c-1");
 
-/** What becomes of one append: done, done and its acknowledgement lost, lost on its way, or lost and done later. */
+/**
+ * The fate of one append. `done`: stored. `unheard`: stored, but the acknowledgement is lost. `lost`: the message is lost.
+ * `delayed`: the acknowledgement is lost and the message is stored later.
+ */
 type Fate = "done" | "unheard" | "lost" | "delayed";
 
-/** A writer whose appends meet these fates, one after the other; then all are done. `gate`: none before it opens. */
+/** Makes a writer. Its appends meet the given fates in order; all further appends are stored. No append passes `gate` early. */
 async function setup(options: { fates?: readonly Fate[]; gate?: Promise<void>; nats?: boolean } = {}) {
   const server = options.nats === true ? await startNatsServer() : undefined;
   if (server !== undefined) onTestFinished(() => server.stop());
@@ -63,7 +66,7 @@ async function setup(options: { fates?: readonly Fate[]; gate?: Promise<void>; n
           throw unknown;
         case "done": {
           const stored = await arrive();
-          await late?.().catch(() => undefined); // behind its repeat
+          await late?.().catch(() => undefined); // the delayed copy arrives after its retry
           return stored;
         }
       }
@@ -94,26 +97,29 @@ async function setup(options: { fates?: readonly Fate[]; gate?: Promise<void>; n
   };
 }
 
-it.each([false, true])("writes nothing before the first note, then a chain (nats: %s)", async (nats) => {
-  const { writer, note, list, check } = await setup({ nats });
-  expect(await list()).toEqual([]);
-  for (let index = 0; index < 20; index++) note(index);
-  await writer.service.stop();
-  const lines = await list();
-  expect(lines.map(({ seq }) => seq)).toEqual(Array.from({ length: 22 }, (_, index) => index + 1));
-  expect(lines[0]).toMatchObject({ kind: "writer-started", facts: { pid: process.pid, version: "1.0.0" } });
-  expect(lines.at(-1)).toMatchObject({ kind: "writer-ended", writer: "coordinator.c-1" });
-  const { faultCount, writers } = await check();
-  expect(faultCount).toBe(0);
-  expect(writers.get("coordinator.c-1")).toMatchObject({ entries: 22, isEnded: true });
-});
+it.each([false, true])(
+  "the writer stores nothing before the first note, then a chain (nats: %s)",
+  async (nats) => {
+    const { writer, note, list, check } = await setup({ nats });
+    expect(await list()).toEqual([]);
+    for (let index = 0; index < 20; index++) note(index);
+    await writer.service.stop();
+    const lines = await list();
+    expect(lines.map(({ seq }) => seq)).toEqual(Array.from({ length: 22 }, (_, index) => index + 1));
+    expect(lines[0]).toMatchObject({ kind: "writer-started", facts: { pid: process.pid, version: "1.0.0" } });
+    expect(lines.at(-1)).toMatchObject({ kind: "writer-ended", writer: "coordinator.c-1" });
+    const { faultCount, writers } = await check();
+    expect(faultCount).toBe(0);
+    expect(writers.get("coordinator.c-1")).toMatchObject({ entries: 22, isEnded: true });
+  },
+);
 
 it.each<readonly Fate[]>([
   ["unheard", "unheard", "unheard"],
   ["lost", "lost", "unheard"],
   ["delayed", "unheard", "delayed", "delayed"],
   ["delayed", "done", "delayed", "lost", "unheard"],
-])("stores each entry once when its appends end as %s, %s, %s", async (...fates) => {
+])("the writer stores each entry once if its appends end as %s, %s, %s", async (...fates) => {
   const { writer, note, commands, check } = await setup({ fates });
   for (let index = 0; index < 4; index++) note(index);
   expect(await writer.flush(SOON.timeout)).toBe(true);
@@ -121,7 +127,7 @@ it.each<readonly Fate[]>([
   expect((await check()).faultCount).toBe(0);
 });
 
-it("keeps notes while the server is away, and stores them when it is back", async () => {
+it("the writer keeps notes while the server is away, and stores them when it is back", async () => {
   const { server, writer, note, commands, check } = await setup({ nats: true });
   note(0);
   expect(await writer.flush(SOON.timeout)).toBe(true);
@@ -135,7 +141,7 @@ it("keeps notes while the server is away, and stores them when it is back", asyn
   expect((await check()).faultCount).toBe(0);
 });
 
-it("holds a bounded number of notes, and tells in the log how many found no room", async () => {
+it("the writer's queue is bounded, and an entry tells how many notes were dropped", async () => {
   const gate = Promise.withResolvers<void>();
   const { writer, note, list, commands, check, meter } = await setup({ gate: gate.promise });
   for (let index = 0; index < MAX_WAITING_NOTES + 49; index++) note(index);
@@ -150,7 +156,7 @@ it("holds a bounded number of notes, and tells in the log how many found no room
   expect((await check()).faultCount).toBe(0);
 });
 
-it("keeps of facts that are too large their size and hash", async () => {
+it("facts that are too large are replaced by their size and hash", async () => {
   const { writer, list } = await setup();
   const reason = "x".repeat(20_000);
   writer.audit({ kind: "operation", facts: { command: "c", outcome: reason } });
@@ -161,7 +167,7 @@ it("keeps of facts that are too large their size and hash", async () => {
   });
 });
 
-it("takes what is no JSON without harm to whoever noted it", async () => {
+it("a note that is not JSON is dropped without an error for the caller", async () => {
   const { writer, note, commands, meter } = await setup();
   const cyclic: Record<string, unknown> = {};
   cyclic.self = cyclic;
@@ -172,7 +178,7 @@ it("takes what is no JSON without harm to whoever noted it", async () => {
   expect((await meter.auditDropped.get()).values).toMatchObject([{ value: 1 }]);
 });
 
-it("goes on behind a message that somebody else wrote in its name, says so, and a check names it", async () => {
+it("the writer continues after a foreign message on its subject and records it, and a check names it", async () => {
   const { writer, note, connect, list, commands, check } = await setup();
   note(0);
   await writer.flush(SOON.timeout);
@@ -190,7 +196,7 @@ it("goes on behind a message that somebody else wrote in its name, says so, and 
   ]);
 });
 
-it("goes on when the stream was made anew, and a check says what is missing", async () => {
+it("the writer continues after the stream was created again, and a check names the missing entries", async () => {
   const memory = new MemoryServer();
   const transport = connectMemory({ prefix: "murmur", server: memory });
   onTestFinished(() => transport.close());
@@ -209,10 +215,10 @@ it("goes on when the stream was made anew, and a check says what is missing", as
   await writer.service.stop();
 });
 
-it("ends in bounded time when nothing answers any more", async () => {
+it("the writer stops in bounded time if the log never answers", async () => {
   const { writer, note, commands } = await setup({ gate: new Promise(() => undefined) });
   note(0);
   await writer.service.stop();
-  note(1); // too late, and no harm
+  note(1); // too late, and harmless
   expect(await commands()).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { dropOldest } from "../../src/base/index.ts";
 
-test("the oldest members of a full map make room", () => {
+test("a map above its limit drops its oldest members", () => {
   const kept = new Map([
     ["a", 1],
     ["b", 2],
@@ -11,7 +11,7 @@ test("the oldest members of a full map make room", () => {
   expect([...kept.keys()]).toEqual(["c"]);
 });
 
-test("a set below its bound keeps everything", () => {
+test("a set below its limit keeps all members", () => {
   const kept = new Set(["a"]);
   expect(dropOldest(kept, 2)).toEqual([]);
   expect(kept.size).toBe(1);

@@ -4,7 +4,7 @@ import { DEFAULT_RESTART_POLICY, decideRestart } from "../../src/base/index.ts";
 
 const policy = { budget: 3, windowMs: 1_000, backoffMs: 50, maxBackoffMs: 80 };
 
-/** Lets something die at each of `deaths` and returns what was decided. */
+/** Decides about a death at each of the times `deaths`, and returns the decisions. */
 function live(deaths: number[]) {
   let history: readonly number[] = [];
   return deaths.map((atMs) => {
@@ -14,7 +14,7 @@ function live(deaths: number[]) {
   });
 }
 
-test("the first restart is at once, later ones wait longer up to the cap", () => {
+test("the first restart is immediate, and later restarts wait longer up to the cap", () => {
   expect(live([0, 10, 20])).toEqual([0, 50, 80]);
 });
 
@@ -30,7 +30,7 @@ test("a budget of zero never restarts", () => {
   expect(decideRestart([], 0, { ...policy, budget: 0 })).toEqual({ restart: false, history: [] });
 });
 
-test("no window ever holds more restarts than the budget, and the history stays as small", () => {
+test("no window has more restarts than the budget, and neither has the history", () => {
   fc.assert(
     fc.property(fc.array(fc.nat(200), { maxLength: 200 }), (gaps) => {
       let history: readonly number[] = [];
@@ -50,7 +50,7 @@ test("no window ever holds more restarts than the budget, and the history stays 
   );
 });
 
-test("what dies at every start uses up the default budget within half a minute", () => {
+test("a process that dies at every start uses up the default budget within half a minute", () => {
   let history: readonly number[] = [];
   let nowMs = 0;
   for (;;) {

@@ -18,7 +18,7 @@ test("calls during a run share its promise, and the next call starts a new run",
   expect(await third).toBe(2);
 });
 
-test("a failed run fails all its callers and does not stop the next run", async () => {
+test("a failed run rejects all its callers and does not prevent the next run", async () => {
   let calls = 0;
   const call = singleFlight(async () => {
     calls += 1;

@@ -1,4 +1,4 @@
-// Measures what the audit log costs: node tools/rigs/audit.ts [--help]. Exit code 1 when a goal is missed.
+// Measures the cost of the audit log: node tools/rigs/audit.ts [--help]. Exit code 1 if a goal is missed.
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { createAuditWriter, listAudit, verifyAudit } from "../../src/audit/index.ts";
@@ -9,17 +9,17 @@ import { type Figure, makeFigure } from "./office/figures.ts";
 import { printReport, readFlags, tellProgress } from "./office/flags.ts";
 
 const flags = readFlags(
-  "node tools/rigs/audit.ts: one nats-server, and one process that writes and verifies.",
+  "node tools/rigs/audit.ts: one nats-server, and one process that writes and verifies the audit log.",
   {
-    entries: { type: "count", default: 20_000, about: "entries that are written, and verified" },
+    entries: { type: "count", default: 20_000, about: "number of entries to write and verify" },
   },
 );
 
-/** Notes between two waits: below what a writer holds (1,024). */
+/** The number of notes between two waits: below the limit of a writer's queue (1,024). */
 const BATCH = 500;
-/** Entries between two tellings of progress. */
+/** The number of entries between two reports of progress. */
 const PROGRESS = 5_000;
-/** Longer than any of this takes. */
+/** The longest wait for the writer: longer than any run takes. */
 const PATIENCE_MS = 600_000;
 /** About the size of an equivocation's evidence. */
 const FACTS = { command: "measure", outcome: "x".repeat(900) };
@@ -43,21 +43,21 @@ try {
 async function measureWriting(): Promise<Figure[]> {
   const parts = { transport, role: "tool", processId: "tool-1", version: "1", log: silentLogger };
   const writer = createAuditWriter({ ...parts, meter: createMeter() });
-  const alone: number[] = [];
+  const sent: number[] = [];
   const queued: number[] = [];
   const startedMs = performance.now();
   const count = flags.count("entries");
   for (let index = 0; index < count; index++) {
     const beganMs = performance.now();
     writer.audit({ kind: "operation", facts: FACTS });
-    (index % BATCH === 0 ? alone : queued).push((performance.now() - beganMs) * 1_000);
+    (index % BATCH === 0 ? sent : queued).push((performance.now() - beganMs) * 1_000);
     if (index % BATCH === BATCH - 1) await writer.flush(PATIENCE_MS);
     if (index % PROGRESS === 0) tellProgress(`wrote ${index} of ${count}`);
   }
   await writer.service.stop();
   const perSecond = count / ((performance.now() - startedMs) / 1_000);
   return [
-    makeFigure({ name: "a note that is sealed and sent in its turn", unit: "µs", values: alone }),
+    makeFigure({ name: "a note that is sealed and sent in its turn", unit: "µs", values: sent }),
     makeFigure({ name: "a note that waits behind others", unit: "µs", values: queued }),
     makeFigure({ name: "entries stored, one at a time", unit: "/s", values: [perSecond] }),
   ];
@@ -75,7 +75,8 @@ async function measureReading(): Promise<Figure[]> {
     },
   });
   const perSecond = messages / ((performance.now() - startedMs) / 1_000);
-  if (faultCount > 0) throw new Error(`the log should be intact, and has ${faultCount} faults`);
+  if (faultCount > 0)
+    throw new Error(`expected an intact log, got ${faultCount} faults; run murmur audit verify`);
   const listedMs = performance.now();
   await listAudit(transport, { limit: 100 });
   const listMs = performance.now() - listedMs;
@@ -91,7 +92,7 @@ async function measureReading(): Promise<Figure[]> {
   ];
 }
 
-/** Bytes in use behind a full collection: what V8 has not collected yet says nothing. */
+/** Returns the bytes in use after a full garbage collection, because uncollected garbage would distort the figure. */
 function measureLive(): number {
   setFlagsFromString("--expose-gc");
   (runInNewContext("gc") as () => void)();
