@@ -6,27 +6,24 @@ import { generatedFiles } from "../../tools/build/generate.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 
-test.each([...generatedFiles()])(
-  "%s is what the sources generate (node tools/build/generate.ts)",
-  (path, contents) => {
-    if (process.env.UPDATE_GOLDEN === "1") writeFileSync(join(root, path), contents);
-    expect(readFileSync(join(root, path), "utf8")).toBe(contents);
-  },
-);
+test.each([...generatedFiles()])("%s is up to date (node tools/build/generate.ts)", (path, contents) => {
+  if (process.env.UPDATE_GOLDEN === "1") writeFileSync(join(root, path), contents);
+  expect(readFileSync(join(root, path), "utf8")).toBe(contents);
+});
 
-test("docs/schemas holds no schema that is not generated", () => {
+test("docs/schemas contains only generated schemas", () => {
   const kept = readdirSync(join(root, "docs", "schemas")).map((file) => basename(file, ".json"));
   expect(kept.sort()).toEqual([...SCHEMA_NAMES].sort());
 });
 
-test("of a task only the capability is required, and unknown or unsupported fields are refused", () => {
+test("a task requires only the capability, and unknown or unsupported fields are rejected", () => {
   const schema = jsonSchemaOf("task") as { properties: Record<string, unknown> };
   expect(schema).toMatchObject({ type: "object", required: ["capability"], additionalProperties: false });
   expect(Object.keys(schema.properties).sort()).toEqual(Object.keys(taskSchema.shape).sort());
   for (const field of ["session", "budget"]) expect(schema.properties[field]).toEqual({ not: {} });
 });
 
-test("the defaults in the task's schema are those that parsing fills in", () => {
+test("the task's schema shows the same defaults that parsing fills in", () => {
   const { properties } = jsonSchemaOf("task") as { properties: Record<string, { default?: unknown }> };
   const task: Record<string, unknown> = { ...parseTask({ capability: "echo" }) };
   for (const [field, { default: shown }] of Object.entries(properties))

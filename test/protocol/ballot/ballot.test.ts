@@ -24,7 +24,7 @@ function fieldOf(ballot: unknown): string | undefined {
 }
 
 describe("a ballot", () => {
-  it("needs seats and a strategy, and fills in the rest", () => {
+  it("needs seats and a strategy, and gets defaults for the rest", () => {
     expect(read({ seats: 5, strategy: "majority" })).toEqual({
       seats: 5,
       strategy: "majority",
@@ -104,11 +104,11 @@ describe("a ballot", () => {
     ["budget.maxUsd", { budget: { maxUsd: 0 } }],
     ["jury", { jury: 12 }],
   ];
-  it.each(faults)("is refused naming %s: %o", (field, fault) => {
+  it.each(faults)("is rejected with an error that names %s: %o", (field, fault) => {
     expect(fieldOf({ seats: 5, strategy: "majority", ...fault })).toBe(`ballot.${field}`);
   });
 
-  it.each([{}, { seats: 5 }, { strategy: "majority" }, null, 5, "majority", []])("is not %o", (value) => {
+  it.each([{}, { seats: 5 }, { strategy: "majority" }, null, 5, "majority", []])("cannot be %o", (value) => {
     expect(fieldOf(value)).toMatch(/^ballot/);
   });
 
@@ -127,14 +127,14 @@ describe("a ballot", () => {
   });
 });
 
-it("a tree without a fan-out takes the fewest leads with room for everybody, and they vote", () => {
+it("a tree without a fan-out has the fewest leads with room for all seats, and only the leads vote", () => {
   const tree = (seats: number) => read({ seats, strategy: "majority", topology: "tree" });
   expect([3, 6, 7, 12, 13, 64].map((seats) => fanOutOf(tree(seats)))).toEqual([2, 2, 3, 3, 4, 8]);
   expect(voterCountOf(tree(12))).toBe(3);
   expect(voterCountOf(read({ seats: 12, strategy: "majority" }))).toBe(12);
 });
 
-it("a debate, a mesh and a ring have two rounds unless they say otherwise, everything else one", () => {
+it("a debate and a mesh have two rounds by default, and every other ballot has one", () => {
   expect(roundsOf(read({ seats: 3, strategy: "majority" }))).toBe(1);
   expect(roundsOf(read({ seats: 3, strategy: "majority", onDisagreement: "debate" }))).toBe(2);
   expect(roundsOf(read({ seats: 3, strategy: "majority", topology: "mesh", rounds: 5 }))).toBe(5);

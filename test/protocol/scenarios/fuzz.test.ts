@@ -1,5 +1,5 @@
-// Foreign bytes at every entry point: 10,000 bodies each. Whatever comes, the answer is a value or a SwarmError of the
-// catalogue that names a field; never another exception, never an overflow of the stack.
+// Sends 10,000 foreign bodies to every entry point. The answer to each is a value, or a SwarmError of the catalogue that names
+// a field; never another exception, and never a stack overflow.
 import { Encoder } from "@msgpack/msgpack";
 import fc from "fast-check";
 import { expect, test } from "vitest";
@@ -26,7 +26,7 @@ const RUNS = 10_000;
 const TIMEOUT_MS = 240_000;
 const DEPTH = 10_000;
 
-/** Runs `parseForeign`; a value passes, a SwarmError of the catalogue with a field too, anything else fails. */
+/** Runs `parseForeign`. Returns its value, or its SwarmError if that has a known code and a field; otherwise fails the test. */
 function answers<T>(parseForeign: () => T): { value: T } | { error: SwarmError } {
   try {
     return { value: parseForeign() };
@@ -39,7 +39,7 @@ function answers<T>(parseForeign: () => T): { value: T } | { error: SwarmError }
   }
 }
 
-/** Keys that programs trip over, between ordinary ones. */
+/** Ordinary keys, mixed with keys that cause bugs in programs. */
 const key = fc.oneof(
   { weight: 10, arbitrary: fc.string({ unit: "binary", maxLength: 8 }) },
   {
@@ -62,7 +62,7 @@ const { tree: anyValue } = fc.letrec<{ tree: unknown }>((tie) => ({
     fc.array(tie("tree"), { maxLength: 5 }),
     fc
       .array(fc.tuple(key, tie("tree")), { maxLength: 5 })
-      // As JSON.parse would build it: `__proto__` becomes an own key.
+      // Like JSON.parse, this makes `__proto__` an own key.
       .map((entries) => {
         const object: Record<string, unknown> = {};
         for (const [name, value] of entries)
@@ -77,13 +77,13 @@ const { tree: anyValue } = fc.letrec<{ tree: unknown }>((tie) => ({
   ),
 }));
 
-/** Right in most cases, so that many tasks pass and the wrong ones are wrong in one place, not in the first. */
+/** Mostly right values, so that many tasks pass, and a wrong task is wrong in only one place. */
 const mostly = (right: fc.Arbitrary<unknown>, wrong: fc.Arbitrary<unknown> = anyValue) =>
   fc.oneof({ weight: 20, arbitrary: right }, { weight: 1, arbitrary: wrong });
 const absent = fc.constant(undefined);
 const validToken = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
 
-/** Something like a task: right fields with right and wrong values, and some fields that are not known. */
+/** A value like a task: known fields with right and wrong values, and some unknown fields. */
 const taskLike = fc
   .record(
     {
@@ -169,7 +169,7 @@ const contentType = fc.oneof(
   fc.string({ unit: "binary" }),
 );
 
-test("decode answers every body", { timeout: TIMEOUT_MS }, () => {
+test("decode accepts or rejects every body", { timeout: TIMEOUT_MS }, () => {
   fc.assert(
     fc.property(body, contentType, (bytes, type) => {
       const answer = answers(() => decode(bytes, type));
@@ -179,7 +179,7 @@ test("decode answers every body", { timeout: TIMEOUT_MS }, () => {
   );
 });
 
-test("parseTask answers every decoded body", { timeout: TIMEOUT_MS }, () => {
+test("parseTask accepts or rejects every decoded body", { timeout: TIMEOUT_MS }, () => {
   fc.assert(
     fc.property(body, (bytes) => {
       const answer = answers(() => parseTask(decode(bytes).value));
@@ -189,7 +189,7 @@ test("parseTask answers every decoded body", { timeout: TIMEOUT_MS }, () => {
   );
 });
 
-test("parseTask answers every task-like value, and what passes passes again unchanged", {
+test("parseTask accepts or rejects every task-like value, and an accepted task passes again unchanged", {
   timeout: TIMEOUT_MS,
 }, () => {
   fc.assert(
@@ -201,7 +201,9 @@ test("parseTask answers every task-like value, and what passes passes again unch
   );
 });
 
-test("parseTaskAt answers every body and believes the subject", { timeout: TIMEOUT_MS }, () => {
+test("parseTaskAt accepts or rejects every body, and takes the address from the subject", {
+  timeout: TIMEOUT_MS,
+}, () => {
   const at = { capability: "echo", priority: "high", scope: "s1", taskId: "a-1" } as const;
   fc.assert(
     fc.property(fc.oneof(taskLike, anyValue), (value) => {
@@ -213,7 +215,7 @@ test("parseTaskAt answers every body and believes the subject", { timeout: TIMEO
   );
 });
 
-test("blob references answer every value", { timeout: TIMEOUT_MS }, () => {
+test("the schema of blob references accepts or rejects every value", { timeout: TIMEOUT_MS }, () => {
   const blobLike = fc.record(
     {
       $blob: fc.oneof(fc.stringMatching(/^[0-9a-f]{63,65}$/), anyValue),
@@ -231,7 +233,7 @@ test("blob references answer every value", { timeout: TIMEOUT_MS }, () => {
   );
 });
 
-test("readTask answers every subject, and what it reads is what it would write", {
+test("readTask answers every subject, and a builder makes the same subject from the answer", {
   timeout: TIMEOUT_MS,
 }, () => {
   const subjects = createSubjects("murmur");
@@ -265,7 +267,7 @@ test("readTask answers every subject, and what it reads is what it would write",
   );
 });
 
-test("readPlaced answers every subject, and what it reads is what it would write", {
+test("readPlaced answers every subject, and the builder makes the same subject from the answer", {
   timeout: TIMEOUT_MS,
 }, () => {
   const subjects = createSubjects("murmur");
@@ -304,7 +306,7 @@ test("readPlaced answers every subject, and what it reads is what it would write
   );
 });
 
-test("placement headers answer every text, and what passes is written again as it was", {
+test("readPlacement accepts or rejects every text, and an accepted placement is encoded again unchanged", {
   timeout: TIMEOUT_MS,
 }, () => {
   const reason = fc.record(
@@ -353,7 +355,7 @@ test("placement headers answer every text, and what passes is written again as i
   expect(passed).toBeGreaterThan(RUNS / 20);
 });
 
-test("subject builders take a token or refuse it by name, whatever comes", { timeout: TIMEOUT_MS }, () => {
+test("subject builders accept a token or reject it by name", { timeout: TIMEOUT_MS }, () => {
   const subjects = createSubjects("murmur");
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), (taskId) => {
@@ -367,7 +369,7 @@ test("subject builders take a token or refuse it by name, whatever comes", { tim
 });
 
 test.each(["*", ">", "a.b", "a b", "", "\u0000", "a".repeat(300), "é"])(
-  "the task id %j is refused by field",
+  "the task id %j is rejected with the name of the field",
   (id) => {
     expect(answers(() => parseTask({ capability: "echo", id }))).toMatchObject({
       error: { code: "invalid_input", field: "id" },
@@ -388,11 +390,11 @@ test.each([
       ),
   ],
   ["MessagePack maps as keys", () => Uint8Array.from({ length: DEPTH }, () => 0x81)],
-])("%s 10,000 deep are refused without an overflow", (_, make) => {
+])("%s 10,000 deep are rejected without a stack overflow", (_, make) => {
   expect(answers(() => decode(make()))).toMatchObject({ error: { code: "invalid_input" } });
 });
 
-test("a value that is 10,000 deep is refused also when it did not come through decode", () => {
+test("a value that is 10,000 levels deep is rejected even if it was never decoded", () => {
   let deep: unknown = null;
   for (let level = 0; level < DEPTH; level++) deep = { retry: deep };
   for (const value of [
@@ -416,7 +418,7 @@ test(`nesting up to ${MAX_DEPTH} levels passes in both encodings`, () => {
 });
 
 test.each(["1e400", "-1E+309", "[1.5e9999]", "1".repeat(400), '{"a":{"b":[2e308]}}'])(
-  "a number that a double cannot hold is refused: %.20s",
+  "a number too large for a double is rejected: %.20s",
   (number) => {
     const answer = answers(() => decode(text(`{"input":${number}}`)));
     expect(answer).toMatchObject({ error: { code: "invalid_input" } });
@@ -425,7 +427,7 @@ test.each(["1e400", "-1E+309", "[1.5e9999]", "1".repeat(400), '{"a":{"b":[2e308]
 );
 
 test.each(["1.7e308", "1e-400", "-0", "1".repeat(300), '"1e400"', '"1e400 1E+999"'])(
-  "a number that a double can hold, and a text, pass: %.20s",
+  "a number that fits into a double, or a text, is accepted: %.20s",
   (number) => {
     expect(decode(text(`{"input":${number}}`)).value).toEqual({ input: JSON.parse(number) });
   },
@@ -435,13 +437,13 @@ test.each([
   ["JSON", () => text('{"input":{"a":[{"__proto__":{"admin":true}}]}}'), /^input\.a\.0\.__proto__$/],
   ["escaped JSON", () => text('{"\\u005f_proto__":1}'), /^__proto__$/],
   ["MessagePack", () => new Uint8Array([0x81, 0xa9, ...text("__proto__"), 0x80]), /./],
-])("a __proto__ key in %s is refused", (_, make, field) => {
+])("a __proto__ key in %s is rejected", (_, make, field) => {
   const answer = answers(() => decode(make()));
   expect(answer).toMatchObject({ error: { code: "invalid_input" } });
   if ("error" in answer) expect(answer.error.field).toMatch(field);
 });
 
-test("an unknown MessagePack extension is refused by field; a timestamp is not", () => {
+test("an unknown MessagePack extension is rejected with the name of the field; a timestamp is accepted", () => {
   const inputOf = (...bytes: number[]) => new Uint8Array([0x81, 0xa5, ...text("input"), ...bytes]);
   expect(answers(() => decode(inputOf(0xd4, 0x09, 0x01)))).toMatchObject({
     error: { code: "invalid_input", field: "input" },
@@ -449,7 +451,7 @@ test("an unknown MessagePack extension is refused by field; a timestamp is not",
   expect(decode(inputOf(0xd6, 0xff, 0, 0, 0, 1)).value).toEqual({ input: new Date(1_000) });
 });
 
-test("lengths that a body only claims to have cost no memory", () => {
+test("false lengths in a body cost no memory", () => {
   for (const bytes of [
     [0xdd, 0xff, 0xff, 0xff, 0xff], // an array of 2^32 − 1
     [0xdf, 0xff, 0xff, 0xff, 0xff], // a map of as many

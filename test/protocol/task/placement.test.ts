@@ -20,13 +20,13 @@ const placement: Placement = {
   placedAt: "2026-01-31T12:00:00.000Z",
 };
 
-test("a placement comes out of its header as it went in, whatever its letters", () => {
+test("a placement survives its header unchanged, with any characters", () => {
   const foreign = { ...placement, reasons: [{ what: "trigger", value: "Größe \u2028 漢字 🙂\r\n" }] };
   expect(encodePlacement(foreign)).toMatch(/^[ -~]*$/);
   expect(readPlacement(encodePlacement(foreign))).toEqual(foreign);
 });
 
-test("reasons that do not fit into the header are left out, the last ones first", () => {
+test("reasons that do not fit into the header are left out, starting with the last", () => {
   const reasons = Array.from({ length: 16 }, (_, at) => ({ what: `reason ${at}`, value: "é".repeat(128) }));
   const header = encodePlacement({ ...placement, reasons });
   expect(header.length).toBeLessThanOrEqual(PLACEMENT_LIMIT_BYTES);
@@ -42,7 +42,7 @@ test.each([
   [JSON.stringify({ ...placement, agent: "a.b" }), "agent"],
   [JSON.stringify({ ...placement, placedAt: "soon" }), "placedAt"],
   [JSON.stringify({ ...placement, reasons: [{ what: "x", value: {} }] }), "reasons.0.value"],
-])("the header %j is refused by field", (header, field) => {
+])("the header %j is rejected with the name of the field", (header, field) => {
   expect(() => readPlacement(header)).toThrow(expect.objectContaining({ code: "invalid_input", field }));
 });
 
@@ -56,7 +56,7 @@ test.each([
   [null, "route"],
   [{ agent: "a b" }, "route.agent"],
   [{ agent: "a", host: "b" }, "route.host"],
-])("the route %j is refused by field", (route, field) => {
+])("the route %j is rejected with the name of the field", (route, field) => {
   expect(() => parseTask({ capability: "echo", route })).toThrow(
     expect.objectContaining({ code: "invalid_input", field }),
   );

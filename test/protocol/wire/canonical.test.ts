@@ -8,7 +8,7 @@ describe("canonical JSON", () => {
     expect(canonicalJson({ a: [true, null, "ä"], b: 1 })).toBe(canonicalJson({ b: 1, a: [true, null, "ä"] }));
   });
 
-  it("means the same value when it is read again", () => {
+  it("is the same value after it is parsed again", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         const text = canonicalJson(value as Json);
@@ -18,7 +18,7 @@ describe("canonical JSON", () => {
     );
   });
 
-  it("refuses what JSON cannot say, and nesting beyond its bound", () => {
+  it("rejects values that JSON cannot express, and nesting beyond its limit", () => {
     expect(() => canonicalJson(Number.POSITIVE_INFINITY)).toThrow("finite");
     const nested = (depth: number) => JSON.parse(`${"[".repeat(depth)}${"]".repeat(depth)}`) as Json;
     expect(canonicalJson(nested(MAX_JSON_DEPTH))).toHaveLength(2 * MAX_JSON_DEPTH);
@@ -57,7 +57,7 @@ describe("RFC 8785", () => {
     expect(canonicalJson(Buffer.from(bits, "hex").readDoubleBE())).toBe(text);
   });
 
-  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])("refuses %s", (number) => {
+  it.each([Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY])("rejects %s", (number) => {
     expect(() => canonicalJson([number])).toThrow("finite");
   });
 
@@ -82,7 +82,7 @@ describe("RFC 8785", () => {
     expect(canonicalJson(names).startsWith('{"\\r":"Carriage Return","1":"One","\u0080"')).toBe(true);
   });
 
-  it("escapes what must be escaped and nothing else (§3.2.2)", () => {
+  it("escapes only the characters that must be escaped (§3.2.2)", () => {
     const sample = {
       numbers: [333333333.3333333, 1e30, 4.5, 2e-3, 0.000000000000000000000000001],
       string: "\u20ac$\u000F\u000aA'\u0042\u0022\u005c\\\"/",
@@ -93,7 +93,7 @@ describe("RFC 8785", () => {
     );
   });
 
-  it("escapes half a surrogate pair, so that a log can seal whatever it took", () => {
+  it("escapes half a surrogate pair, so that a log can seal every value that it accepted", () => {
     expect(canonicalJson("\ud800")).toBe('"\\ud800"');
   });
 });
