@@ -23,11 +23,18 @@ export type Meter = ReturnType<typeof createMeter>;
 export function createMeter(options: { defaults?: boolean } = {}) {
   const registry = new Registry();
   if (options.defaults === true) collectDefaultMetrics({ register: registry });
-  const factory = createFactory(registry);
+  return { registry, ...createMetrics(createFactory(registry)) };
+}
+
+/** Describes Murmur's own metrics, without Node's. */
+export function describeMetrics(): readonly MetricFacts[] {
+  const factory = createFactory(new Registry());
+  createMetrics(factory);
+  return factory.facts;
+}
+
+function createMetrics(factory: Factory) {
   return {
-    registry,
-    /** The descriptions of Murmur's own metrics, without Node's. */
-    facts: factory.facts as readonly MetricFacts[],
     ...taskMetrics(factory),
     ...agentMetrics(factory),
     ...officeMetrics(factory),
