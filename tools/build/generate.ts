@@ -1,24 +1,155 @@
-// Writes what is generated from the sources and kept in the repository: `node tools/build/generate.ts`. Tests compare, so a
-// change of the protocol shows in the diff of its commit.
-import { mkdirSync, writeFileSync } from "node:fs";
+// Generates files and tables from the sources: `node tools/build/generate.ts [--check]`. Owns docs/schemas, and the tables of
+// docs/contract.md between `<!-- generated: NAME -->` and `<!-- end -->`. A test fails if one of them is stale, so each change
+// of the protocol is visible in the diff of its commit.
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { jsonSchemaOf, SCHEMA_NAMES } from "../../src/protocol/index.ts";
+import { parseArgs } from "node:util";
+import { COMMANDS } from "../../src/app/commands/index.ts";
+import { describeMetrics } from "../../src/base/index.ts";
+import {
+  bucketSpecs,
+  ERROR_CATALOGUE,
+  jsonSchemaOf,
+  SCHEMA_NAMES,
+  type StreamSpec,
+  SUBJECT_FACTS,
+  streamSpecs,
+} from "../../src/protocol/index.ts";
 
 const root = join(import.meta.dirname, "../..");
+const CONTRACT = "docs/contract.md";
+/** The default prefix; the contract shows the names of streams and buckets with it. */
+const PREFIX = "murmur";
+const DAY_MS = 86_400_000;
 
-/** Generated files by their path in the repository. */
+/** The tables of docs/contract.md, by the name in their marker. */
+const TABLES: Readonly<Record<string, () => string>> = {
+  subjects: () =>
+    table(
+      ["subject", "kind", "use"],
+      Object.values(SUBJECT_FACTS).map(({ form, kind, about }) => [code(`<p>.${form}`), kind, about]),
+    ),
+  streams: () =>
+    table(
+      ["stream", "subjects", "retention", "settings", "content"],
+      streamSpecs(PREFIX).map((spec) => [
+        code(spec.name),
+        spec.subjects.map((subject) => code(subject.replace(PREFIX, "<p>"))).join(" "),
+        spec.retention === "workqueue" ? "work queue" : "limits",
+        settingsOf(spec).join(", "),
+        sentence(spec.about),
+      ]),
+    ),
+  buckets: () =>
+    table(
+      ["bucket", "kind", "age limit", "content"],
+      bucketSpecs(PREFIX).map(({ name, kind, ttlMs, about }) => [
+        code(name),
+        kind === "kv" ? "key-value" : "object store",
+        ttlMs === 0 ? "none" : showDays(ttlMs),
+        sentence(about),
+      ]),
+    ),
+  errors: () =>
+    table(
+      ["code", "status", "retryable", "meaning"],
+      Object.entries(ERROR_CATALOGUE).map(([name, { status, retryable, means }]) => [
+        code(name),
+        String(status),
+        retryable ? "yes" : "no",
+        sentence(means),
+      ]),
+    ),
+  commands: () =>
+    table(
+      ["command", "effect"],
+      COMMANDS.map(({ name, summary }) => [
+        `[${code(name)}](commands.md#${name.replaceAll(" ", "-")})`,
+        sentence(summary),
+      ]),
+    ),
+  metrics: () =>
+    table(
+      ["metric", "type", "labels", "meaning"],
+      describeMetrics().map(({ name, type, labels, help }) => [
+        code(name),
+        type,
+        labels.map(code).join(" "),
+        help,
+      ]),
+    ),
+};
+
+/** Returns all generated files by their path in the repository. @throws Error if the contract lacks a table's markers. */
 export function generatedFiles(): Map<string, string> {
-  return new Map(
-    SCHEMA_NAMES.map((name) => [
-      `docs/schemas/${name}.json`,
-      `${JSON.stringify(jsonSchemaOf(name), null, 2)}\n`,
-    ]),
-  );
+  const schemas = SCHEMA_NAMES.map((name): [string, string] => [
+    `docs/schemas/${name}.json`,
+    `${JSON.stringify(jsonSchemaOf(name), null, 2)}\n`,
+  ]);
+  return new Map([...schemas, [CONTRACT, fillTables(readFileSync(join(root, CONTRACT), "utf8"))]]);
+}
+
+/** Replaces each table between its markers, and leaves the rest of the page unchanged. */
+function fillTables(page: string): string {
+  return Object.entries(TABLES).reduce((text, [name, makeTable]) => {
+    const begin = `<!-- generated: ${name} -->`;
+    const from = text.indexOf(begin);
+    const to = text.indexOf("<!-- end -->", from);
+    if (from < 0 || to < 0) {
+      throw new Error(`${CONTRACT} must contain "${begin}" and then "<!-- end -->"; add both markers`);
+    }
+    return `${text.slice(0, from + begin.length)}\n${makeTable()}${text.slice(to)}`;
+  }, page);
+}
+
+function settingsOf(spec: StreamSpec): string[] {
+  const { discard, maxPerSubject, maxBytes, maxMessageBytes, maxAgeMs, republish } = spec;
+  const flags: [boolean | undefined, string][] = [
+    [spec.allowSchedules, "schedules"],
+    [spec.allowTtl, "TTL of messages"],
+    [spec.allowRollup, "rollup"],
+    [spec.denyDelete, "no deletes"],
+    [spec.denyPurge, "no purges"],
+  ];
+  return [
+    `discard ${discard}`,
+    ...(maxPerSubject === undefined ? [] : [`${maxPerSubject} message for each subject`]),
+    ...(maxBytes === undefined ? [] : [`at most ${maxBytes / 1024 ** 3} GiB`]),
+    ...(maxMessageBytes === undefined ? [] : [`messages up to ${maxMessageBytes / 1024} KiB`]),
+    ...(maxAgeMs === undefined ? [] : [showDays(maxAgeMs)]),
+    ...flags.flatMap(([isOn, name]) => (isOn === true ? [name] : [])),
+    ...(republish === undefined ? [] : [`republished on ${code(republish.to.replace(PREFIX, "<p>"))}`]),
+  ];
+}
+
+function table(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`.replaceAll("|  |", "| |");
+  return `${[line(heads), `|${"---|".repeat(heads.length)}`, ...rows.map(line)].join("\n")}\n`;
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+function sentence(text: string): string {
+  return `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}.`;
+}
+
+function showDays(ms: number): string {
+  return `${ms / DAY_MS} days`;
 }
 
 if (import.meta.main) {
+  const { values } = parseArgs({ options: { check: { type: "boolean" } } });
   for (const [path, contents] of generatedFiles()) {
-    mkdirSync(dirname(join(root, path)), { recursive: true });
-    writeFileSync(join(root, path), contents);
+    const file = join(root, path);
+    if (existsSync(file) && readFileSync(file, "utf8") === contents) continue;
+    console.log(`${values.check === true ? "stale" : "written"}: ${path}`);
+    if (values.check === true) {
+      process.exitCode = 1;
+      continue;
+    }
+    mkdirSync(dirname(file), { recursive: true });
+    writeFileSync(file, contents);
   }
 }

@@ -105,7 +105,8 @@ export const SUBJECT_FACTS: Readonly<Record<SubjectName, SubjectFacts>> = {
   heartbeat: {
     form: "heartbeat.<agentId>",
     kind: "broadcast",
-    about: "A host reports the state of its agents, every 5 s and at each change that matters for placement.",
+    about:
+      "A host reports the state of its agents, every 5 s and when an agent starts or stops taking work. A host with many agents uses its own id.",
   },
   event: {
     form: "event.<kind>.<id>.<event>",
