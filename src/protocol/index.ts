@@ -42,7 +42,7 @@ export {
   type BallotStrategy,
   DISAGREEMENT_RULES,
   type DisagreementRule,
-  RULES_OF,
+  STRATEGY_RULES,
   TOPOLOGIES,
   type TopologyKind,
 } from "./ballot/rules.ts";

@@ -1,7 +1,7 @@
 // What a known answer says of the seats and of the verdict: values as marks, short enough to be kept of every ballot, and
 // whether two marks say the same. Owns how a truth is read and compared; what is learnt from it is statistics.ts and single.ts.
 
-import { type BallotSpec, canonicalJson, type Json, RULES_OF } from "../../protocol/index.ts";
+import { type BallotSpec, canonicalJson, type Json, STRATEGY_RULES } from "../../protocol/index.ts";
 import { hashValue, type Reading, readAnswer } from "../tally/answer.ts";
 import { isNear } from "../tally/number.ts";
 import { thatOf } from "./verdict.ts";
@@ -44,5 +44,5 @@ export function readTruth(value: unknown, { normalise, strategy }: TruthSpec): R
 }
 
 function countsNumbers({ strategy }: Pick<BallotSpec, "strategy">): boolean {
-  return RULES_OF[strategy].counts === "number";
+  return STRATEGY_RULES[strategy].counts === "number";
 }

@@ -9,7 +9,7 @@ import {
   MAX_BALLOT_VALUE_BYTES,
   MAX_CANDIDATES,
   MAX_JSON_DEPTH,
-  RULES_OF,
+  STRATEGY_RULES,
   sha256,
 } from "../../protocol/index.ts";
 
@@ -107,7 +107,7 @@ export function keyOf(finding: Json, { key }: Pick<BallotSpec, "key">): string |
 
 /** Why the value cannot be counted by the ballot's strategy. */
 function misfit(value: Json, spec: AnswerSpec): string | undefined {
-  const { counts } = RULES_OF[spec.strategy];
+  const { counts } = STRATEGY_RULES[spec.strategy];
   const wanted = counts === "any" ? spec.type : counts;
   if (wanted !== undefined && typeOf(value) !== wanted)
     return `expected a value of type ${wanted}, got ${typeOf(value)}`;

@@ -2,7 +2,7 @@
 // bounds and the rules between them. The messages of a ballot are in verdict.ts; src/consensus/tally/tally.ts counts votes.
 import { z } from "zod";
 import { tokenSchema } from "../wire/schema.ts";
-import { BALLOT_STRATEGIES, DISAGREEMENT_RULES, RULES_OF, TOPOLOGIES } from "./rules.ts";
+import { BALLOT_STRATEGIES, DISAGREEMENT_RULES, STRATEGY_RULES, TOPOLOGIES } from "./rules.ts";
 
 /**
  * The most seats of a ballot. Voters err together, so more of them soon add nothing: at an error correlation of 0.1, 64
@@ -258,7 +258,7 @@ function strategyFaults(spec: Fields): Fault[] {
   only("key", strategy === "merge", "the strategy merge");
   only("truth", strategy !== "merge", "strategies whose verdict is right or wrong as a whole");
   only("calibration", strategy === "merge", "the strategy merge");
-  const { counts } = RULES_OF[strategy];
+  const { counts } = STRATEGY_RULES[strategy];
   if (spec.truth !== undefined) faults.push(...truthFaults(spec.truth, spec));
   if (counts !== "any" && spec.type !== undefined && spec.type !== counts) {
     faults.push({ field: "type", message: `must be ${counts} or left out: that is what ${strategy} counts` });
@@ -271,7 +271,7 @@ function truthFaults(truth: unknown, { seats, strategy }: Fields): Fault[] {
   const message =
     truth === null
       ? "must be a value: null is no answer"
-      : RULES_OF[strategy].counts === "number" && typeof truth !== "number"
+      : STRATEGY_RULES[strategy].counts === "number" && typeof truth !== "number"
         ? `must be a number: that is what ${strategy} counts`
         : JSON.stringify(truth).length > most
           ? `must be at most ${most} characters of JSON, as the values of ${seats} seats`
@@ -297,7 +297,7 @@ function countFaults(spec: Fields): Fault[] {
 }
 
 function disagreementFaults(spec: Fields): Fault[] {
-  const allowed = RULES_OF[spec.strategy].onDisagreement;
+  const allowed = STRATEGY_RULES[spec.strategy].onDisagreement;
   if (!allowed.includes(spec.onDisagreement)) {
     return [
       { field: "onDisagreement", message: `must be one of ${allowed.join(", ")} for ${spec.strategy}` },

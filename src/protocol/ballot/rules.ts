@@ -40,7 +40,7 @@ const counting: StrategyRules = { counts: "any", onDisagreement: DISAGREEMENT_RU
 const neverTorn = ["fail"] as const;
 
 /** For each strategy: the values that it counts, and the disagreement rules that it allows. */
-export const RULES_OF: Readonly<Record<BallotStrategy, StrategyRules>> = {
+export const STRATEGY_RULES: Readonly<Record<BallotStrategy, StrategyRules>> = {
   first: { counts: "any", onDisagreement: neverTorn },
   majority: counting,
   weighted: counting,

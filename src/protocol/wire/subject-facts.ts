@@ -12,7 +12,7 @@ export type SubjectKind = "durable" | "request" | "queue request" | "scatter" | 
 /** A builder of subjects, by its name in {@link Subjects}. */
 export type SubjectName = Exclude<
   keyof Subjects,
-  "prefix" | "filters" | "readTask" | "readPlaced" | "readAudit" | "readOutcome"
+  "prefix" | "filters" | "readTask" | "readPlaced" | "readAudit" | "readTaskIdentity"
 >;
 
 /** The facts about one subject. */

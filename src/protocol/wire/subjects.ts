@@ -219,7 +219,7 @@ export function createSubjects(prefix: string) {
     },
 
     /** Reads the capability and the task id from a `result.`, `done.`, `journal.` or `dead.` subject. Null for any other. */
-    readOutcome(subject: string): { capability: string; taskId: string } | null {
+    readTaskIdentity(subject: string): { capability: string; taskId: string } | null {
       const parts = subject.split(".");
       const [head, kind, capability] = parts;
       const taskId = parts[parts.length - 1];

@@ -98,7 +98,7 @@ export function createDeadLetters(parts: {
     async counts() {
       const counts = new Map<string, number>();
       for (const [subject, count] of await log.subjects(filters.allDead)) {
-        const capability = subjects.readOutcome(subject)?.capability;
+        const capability = subjects.readTaskIdentity(subject)?.capability;
         if (capability !== undefined) counts.set(capability, (counts.get(capability) ?? 0) + count);
       }
       return counts;

@@ -101,7 +101,7 @@ export function createTaskReader(parts: {
   }
 
   function locateResult(stored: Stored): Located {
-    const capability = subjects.readOutcome(stored.subject)?.capability ?? "";
+    const capability = subjects.readTaskIdentity(stored.subject)?.capability ?? "";
     const lane = stored.subject.split(".")[3];
     return { capability, scope: lane === "-" ? "-" : null, place: "result", stored };
   }
@@ -304,7 +304,7 @@ export function createTaskReader(parts: {
       }
     }
     for (const stored of ended) {
-      const taskId = subjects.readOutcome(stored.subject)?.taskId;
+      const taskId = subjects.readTaskIdentity(stored.subject)?.taskId;
       if (taskId !== undefined) statuses.push(ofResult(taskId, locateResult(stored)));
     }
     const seen = new Set<string>();

@@ -106,7 +106,7 @@ export function createResultStore(parts: {
       if (stored === null) return null;
       const { value } = await unpackStored(stored, transport.blobs);
       const result = readResult(value);
-      return { result, capability: subjects.readOutcome(stored.subject)?.capability ?? "" };
+      return { result, capability: subjects.readTaskIdentity(stored.subject)?.capability ?? "" };
     },
     async bury(at, letter) {
       const subject = subjects.dead(at.capability, at.taskId);

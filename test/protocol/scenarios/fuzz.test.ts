@@ -261,7 +261,7 @@ test("readTask answers every subject, and a builder makes the same subject from 
     fc.property(subject, (text) => {
       const at = subjects.readTask(text);
       if (at !== null) expect([subjects.task(at), subjects.due(at)]).toContain(text);
-      subjects.readOutcome(text);
+      subjects.readTaskIdentity(text);
     }),
     { numRuns: RUNS },
   );
