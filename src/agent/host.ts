@@ -7,7 +7,7 @@
 import { createService, systemClock } from "../base/index.ts";
 import { type AgentStatus, checkToken, createSubjects, SwarmError, showValue } from "../protocol/index.ts";
 import type { Subscription } from "../transport/index.ts";
-import type { Slot, Untaken, Workforce } from "../work/index.ts";
+import type { Slot, SlotRefusal, Workforce } from "../work/index.ts";
 import { Agent, type AgentHome } from "./agent.ts";
 import { AskDesk } from "./ask-desk.ts";
 import type { AgentDefinition } from "./define.ts";
@@ -141,7 +141,7 @@ class AgentHost implements Host, AgentHome {
     return this.#pools.get(capability)?.next(false)?.take(capability, false) ?? null;
   }
 
-  #takeAgent(agentId: string, capability: string): Slot | Untaken {
+  #takeAgent(agentId: string, capability: string): Slot | SlotRefusal {
     const agent = this.#agents.get(agentId);
     if (agent === undefined || agent.isLeaving) return "gone";
     if (!agent.definition.capabilities.includes(capability)) return "unable";

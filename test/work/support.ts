@@ -9,8 +9,8 @@ import {
   createWorker,
   type OfferedCapability,
   type Slot,
+  type SlotRefusal,
   type TaskClient,
-  type Untaken,
   type Worker,
   type Workforce,
 } from "../../src/work/index.ts";
@@ -52,7 +52,7 @@ export class ScriptedWorkforce implements Workforce {
     for (const onFree of this.#onFree) onFree("echo");
   }
 
-  takeAgent(agentId: string): Slot | Untaken {
+  takeAgent(agentId: string): Slot | SlotRefusal {
     if (agentId !== this.agentId || this.leaving) return "gone";
     if (this.unable) return "unable";
     return this.paused ? "busy" : (this.take() ?? "busy");

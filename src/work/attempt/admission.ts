@@ -1,95 +1,95 @@
-// What is looked at between a delivery and its attempt: what the task says, whether it may still start, and whether it may
-// start already.
+// Admission: the checks between a delivery and its attempt. Reads the task, and decides whether it may still start here
+// and whether it is due. delivery.ts calls the checks in order and acts on the answers.
 import { type Clock, toIsoTime } from "../../base/index.ts";
 import {
   CancelledError,
-  type Encoding,
   encode,
   parseTaskAt,
   type ResultStatus,
   type Subjects,
   SwarmError,
-  type Task,
 } from "../../protocol/index.ts";
-import type { Delivery, Transport } from "../../transport/index.ts";
+import type { Transport } from "../../transport/index.ts";
 import { isBlobRef, unpack, unpackBlob } from "../stores/bodies.ts";
 import { storeLater } from "../stores/later.ts";
 import type { CancelledScopes } from "../stores/scopes.ts";
-import type { Arrival } from "./settlement.ts";
+import type { InFlightTask } from "./in-flight.ts";
 
-/** A placed message that is older than this, in ms, is looked for before its task starts: one read of the stream. */
-const TAKEN_AWAY_AFTER_MS = 1_000;
+/**
+ * The age of a placed message, in ms, from which the host checks that it is still stored before its task starts. The check
+ * costs one read of the stream.
+ */
+const CHECK_STORED_AFTER_MS = 1_000;
 
-/** A parsed task with its id. */
-export type KnownTask = Task & { id: string };
-
-/** A delivery that may have been cancelled on its way. */
-interface Opened extends Arrival {
-  cancelled?: CancelledError;
+/** The reason why a task ends before its attempt starts. */
+export interface StartRefusal {
+  status: ResultStatus;
+  error: SwarmError;
 }
 
-/** What is looked at before an attempt. */
-export function createOpenings(parts: {
+/** Makes the checks of one process. */
+export function createAdmission(parts: {
   transport: Transport;
   subjects: Subjects;
   clock: Clock;
   scopes: CancelledScopes;
 }) {
-  const { transport, subjects, clock } = parts;
+  const { transport, subjects, clock, scopes } = parts;
   const tasks = transport.log("tasks");
 
-  return { readTask, wasTakenAway, refuseBeforeStart, moveWhenEarly };
+  return { readTask, isTakenAway, refuseBeforeStart, earlyDueMs, moveToLater };
 
-  /** @throws SwarmError `invalid_input` naming the field; `not_found`, `internal`, `unavailable` for its blobs. */
-  async function readTask(entry: Opened): Promise<KnownTask> {
-    const { value, encoding } = unpack(entry.delivery);
+  /**
+   * Reads and parses the task of a delivery, with its blobs.
+   * @throws SwarmError `invalid_input` naming the field; `not_found`, `internal`, `unavailable` for its blobs.
+   */
+  async function readTask(inFlight: InFlightTask): Promise<void> {
+    const { value, encoding } = unpack(inFlight.delivery);
     const body = isBlobRef(value) ? await unpackBlob(value, encoding, transport.blobs) : value;
-    const task = parseTaskAt(body, entry.at, entry.placement !== undefined);
+    const task = parseTaskAt(body, inFlight.at, inFlight.placement !== undefined);
     if (task.inputRef !== undefined) task.input = await unpackBlob(task.inputRef, "json", transport.blobs);
-    return task;
+    inFlight.task = task;
   }
 
   /**
-   * True when a placed message that waited is stored no more: another agent has the task. It is not acked, because a
-   * copy of the stream that lags behind says the same of one that is.
+   * True when a placed message that waited is no longer stored: another agent has the task. Then the delivery is answered
+   * with a nak and not with an ack, because a replica of the stream that lags behind also misses messages that are stored.
    */
-  async function wasTakenAway(delivery: Delivery): Promise<boolean> {
-    if (clock.now() - delivery.storedAtMs < TAKEN_AWAY_AFTER_MS) return false;
+  async function isTakenAway({ delivery }: InFlightTask): Promise<boolean> {
+    if (clock.now() - delivery.storedAtMs < CHECK_STORED_AFTER_MS) return false;
     if ((await tasks.get(delivery.seq)) !== null) return false;
-    delivery.nak(TAKEN_AWAY_AFTER_MS);
+    delivery.nak(CHECK_STORED_AFTER_MS);
     return true;
   }
 
-  function refuseBeforeStart(
-    task: KnownTask,
-    entry: Opened,
-  ): { status: ResultStatus; error: SwarmError } | null {
-    const { scope } = entry.at;
-    if (entry.cancelled !== undefined) return { status: "cancelled", error: entry.cancelled };
-    if (parts.scopes.has(scope)) {
+  /** The reason why the task must end without an attempt (cancelled, or past its deadline), or null. */
+  function refuseBeforeStart({ at, task, cancelled }: InFlightTask): StartRefusal | null {
+    const { scope } = at;
+    if (cancelled !== undefined) return { status: "cancelled", error: cancelled };
+    if (scopes.has(scope)) {
       return { status: "cancelled", error: new CancelledError(`the scope ${scope} was cancelled`) };
     }
     if (task.deadline === undefined || Date.parse(task.deadline) > clock.now()) return null;
-    const told = `the deadline ${task.deadline} passed before the task was started`;
-    return { status: "failed", error: new SwarmError("deadline", told, { field: "deadline" }) };
+    const message = `the deadline ${task.deadline} passed before the task was started`;
+    return { status: "failed", error: new SwarmError("deadline", message, { field: "deadline" }) };
   }
 
-  /** A task published directly with a `notBefore` ahead waits in the later stream, like a submitted one. */
-  async function moveWhenEarly(entry: Opened, task: KnownTask, encoding: Encoding): Promise<boolean> {
-    if (task.notBefore === undefined) return false;
-    const { delivery } = entry;
-    const dueMs =
-      typeof task.notBefore === "number" ? delivery.storedAtMs + task.notBefore : Date.parse(task.notBefore);
-    if (dueMs <= clock.now()) return false;
-    // The delay is made absolute: the task's place in the queue, from which it counts, is about to change.
-    const body = encode({ ...task, notBefore: toIsoTime(dueMs) }, encoding);
-    await storeLater(
-      { transport, subjects },
-      entry.at,
-      { data: body, header: (name) => delivery.header(name) },
-      dueMs,
-    );
+  /**
+   * The time at which the task is due, Unix ms, or null when it may start now. Only a task that was published directly
+   * arrives early: submit stores a task with a `notBefore` in the later stream.
+   */
+  function earlyDueMs({ task: { notBefore }, delivery }: InFlightTask): number | null {
+    if (notBefore === undefined) return null;
+    const dueMs = typeof notBefore === "number" ? delivery.storedAtMs + notBefore : Date.parse(notBefore);
+    return dueMs <= clock.now() ? null : dueMs;
+  }
+
+  /** Moves a task that is not due into the later stream, and acks its delivery. @throws SwarmError `unavailable`. */
+  async function moveToLater({ task, at, delivery, encoding }: InFlightTask, dueMs: number): Promise<void> {
+    // The delay becomes an absolute time: it counts from when the message was stored, and the move stores it again.
+    const data = encode({ ...task, notBefore: toIsoTime(dueMs) }, encoding);
+    const message = { data, header: (name: string) => delivery.header(name) };
+    await storeLater({ transport, subjects }, at, message, dueMs);
     delivery.ack();
-    return true;
   }
 }

@@ -1,7 +1,8 @@
-// One attempt of one task, from slot to outcome. Knows time and signals; knows nothing of queues or streams. It sets no
-// timers: whoever holds it calls `tick`, because three timers for each task would cost a sixth of the throughput.
-// I1: the attempt ends exactly once: with an output, an error, or given back.
-// I2: an agent that ignores its abort signal is left behind after a grace; what it returns later is dropped.
+// One attempt of one task, from its slot to its end. Owns its time limits and its abort signal; queues and streams are
+// delivery.ts. An attempt sets no timers: delivery.ts calls `tick`, because three timers for each task would cost a sixth
+// of the throughput.
+// I1: the attempt ends exactly once: with an output, with an error, or given back.
+// I2: an attempt whose agent ignores the abort signal ends after a grace; the agent's late output is dropped.
 import type { Clock, Meter } from "../../base/index.ts";
 import {
   type HandedOff,
@@ -14,32 +15,32 @@ import {
 } from "../../protocol/index.ts";
 import type { Attempt, Slot } from "../ports.ts";
 
-/** How long an aborted attempt may take to clean up before it is left behind. */
+/** The time in which the agent of an aborted attempt may clean up, in ms; then the attempt ends without it. */
 export const ABORT_GRACE_MS = 2_000;
-/** Progress is published at most this often for one attempt. */
+/** The shortest time between two progress events of one attempt, in ms. */
 const PROGRESS_INTERVAL_MS = 100;
 
-/** How often a running attempt is looked after, in ms: how late a timeout may be noticed. */
+/** How often `tick` is called, in ms: a timeout is noticed at most this late. */
 export const TICK_MS = 25;
 /**
- * An attempt that runs this long tells watchers that it started. One that ends sooner is told by its result alone: a
- * further message for each short task would be paid by all and read by nobody.
+ * An attempt publishes its `started` event when it has run this long, in ms. A shorter attempt publishes only its result: a
+ * second message for each short task would cost every swarm and have no readers.
  */
-const TELL_STARTED_MS = 50;
+const STARTED_EVENT_AFTER_MS = 50;
 
-/** Who is told of a running attempt. */
-export interface AttemptNews {
+/** Receives the events of a running attempt. */
+export interface AttemptEvents {
   started(attempt: RunningAttempt): void;
   progress(attempt: RunningAttempt, percent: number, note: string | undefined): void;
 }
 
-/** How an attempt ended. `returned`: the process gives the task back, which is no failed attempt. */
-export type Ending =
+/** The end of an attempt. `returned`: the process gave the task back, which counts as no failed attempt. */
+export type AttemptEnd =
   | { kind: "output"; output: unknown }
   | { kind: "error"; error: SwarmError }
   | { kind: "returned" };
 
-/** A running attempt, as the worker holds it. */
+/** A running attempt, as its host sees it. */
 export class RunningAttempt implements Attempt {
   readonly task: Task & { id: string };
   readonly number: number;
@@ -50,17 +51,17 @@ export class RunningAttempt implements Attempt {
   /** 0–100, or null before the first report. */
   progressPercent: number | null = null;
   readonly #clock: Clock;
-  readonly #tell: AttemptNews;
-  readonly #overtime: () => SwarmError;
+  readonly #events: AttemptEvents;
+  readonly #timeoutError: () => SwarmError;
   #controller: AbortController | undefined;
   #abortReason: SwarmError | undefined;
   #abortedAtMs = Number.POSITIVE_INFINITY;
-  #settle: ((ending: Ending) => void) | undefined;
+  #resolve: ((end: AttemptEnd) => void) | undefined;
   #handOff: HandOff | undefined;
-  #toldStart = false;
-  #toldProgressAtMs = Number.NEGATIVE_INFINITY;
-  /** A report that waits for its time. */
-  #untold: { note: string | undefined } | undefined;
+  #isStartPublished = false;
+  #progressPublishedAtMs = Number.NEGATIVE_INFINITY;
+  /** The latest progress report, until it is published. */
+  #unpublished: { note: string | undefined } | undefined;
 
   constructor(parts: {
     task: Task & { id: string };
@@ -69,9 +70,9 @@ export class RunningAttempt implements Attempt {
     handedOff: HandedOff | undefined;
     deadlineMs: number;
     clock: Clock;
-    tell: AttemptNews;
-    /** What the attempt fails with at its deadline. */
-    overtime: () => SwarmError;
+    events: AttemptEvents;
+    /** Makes the error with which the attempt fails at its deadline. */
+    timeoutError: () => SwarmError;
   }) {
     this.task = parts.task;
     this.number = parts.number;
@@ -79,12 +80,12 @@ export class RunningAttempt implements Attempt {
     this.handedOff = parts.handedOff;
     this.deadlineMs = parts.deadlineMs;
     this.#clock = parts.clock;
-    this.#tell = parts.tell;
-    this.#overtime = parts.overtime;
+    this.#events = parts.events;
+    this.#timeoutError = parts.timeoutError;
     this.startedAtMs = parts.clock.now();
   }
 
-  /** Made on first use: most attempts never look at it. */
+  /** Made on first use, because most agents never read it. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -93,7 +94,7 @@ export class RunningAttempt implements Attempt {
     return this.#controller.signal;
   }
 
-  /** Why the attempt was aborted, if it was. */
+  /** The reason of the abort; undefined when the attempt was not aborted. */
   get abortReason(): SwarmError | undefined {
     return this.#abortReason;
   }
@@ -103,16 +104,17 @@ export class RunningAttempt implements Attempt {
       throw new SwarmError("invalid_input", `progress must be 0–100, got ${percent}`, { field: "percent" });
     }
     this.progressPercent = percent;
-    this.#untold = { note };
-    this.#tellProgress(this.#clock.now());
+    this.#unpublished = { note };
+    this.#publishProgress(this.#clock.now());
   }
 
-  #tellProgress(nowMs: number): void {
-    if (this.#untold === undefined || nowMs - this.#toldProgressAtMs < PROGRESS_INTERVAL_MS) return;
-    const { note } = this.#untold;
-    this.#untold = undefined;
-    this.#toldProgressAtMs = nowMs;
-    this.#tell.progress(this, this.progressPercent ?? 0, note);
+  #publishProgress(nowMs: number): void {
+    if (this.#unpublished === undefined) return;
+    if (nowMs - this.#progressPublishedAtMs < PROGRESS_INTERVAL_MS) return;
+    const { note } = this.#unpublished;
+    this.#unpublished = undefined;
+    this.#progressPublishedAtMs = nowMs;
+    this.#events.progress(this, this.progressPercent ?? 0, note);
   }
 
   handOff(request: HandOffRequest): never {
@@ -124,23 +126,23 @@ export class RunningAttempt implements Attempt {
     throw this.#handOff;
   }
 
-  /** Does what has come due: the deadline, the end of a grace, news for watchers. Call it every {@link TICK_MS}. */
+  /** Checks the attempt's times: publishes due events, aborts at the deadline, ends after the grace. Call it every {@link TICK_MS}. */
   tick(nowMs: number): void {
-    if (!this.#toldStart && nowMs - this.startedAtMs >= TELL_STARTED_MS) {
-      this.#toldStart = true;
-      this.#tell.started(this);
+    if (!this.#isStartPublished && nowMs - this.startedAtMs >= STARTED_EVENT_AFTER_MS) {
+      this.#isStartPublished = true;
+      this.#events.started(this);
     }
-    this.#tellProgress(nowMs);
-    if (nowMs >= this.deadlineMs) this.abort(this.#overtime());
+    this.#publishProgress(nowMs);
+    if (nowMs >= this.deadlineMs) this.abort(this.#timeoutError());
     if (nowMs - this.#abortedAtMs >= ABORT_GRACE_MS && this.#abortReason !== undefined) {
       this.#end({ kind: "error", error: this.#abortReason }); // I2
     }
   }
 
-  /** Runs the slot to its end (I1). */
-  run(slot: Slot): Promise<Ending> {
+  /** Lets the slot's agent perform the task; resolves to the attempt's end (I1). */
+  run(slot: Slot): Promise<AttemptEnd> {
     return new Promise((resolve) => {
-      this.#settle = resolve;
+      this.#resolve = resolve;
       let performing: Promise<unknown>;
       try {
         performing = slot.perform(this);
@@ -148,18 +150,18 @@ export class RunningAttempt implements Attempt {
         performing = Promise.reject(error);
       }
       performing.then(
-        (output) =>
-          this.#end(
-            this.#handOff === undefined
-              ? { kind: "output", output }
-              : { kind: "error", error: this.#handOff },
-          ),
+        (output) => this.#end(this.#endOf(output)),
         (error: unknown) => this.#end({ kind: "error", error: toSwarmError(error) }),
       );
     });
   }
 
-  /** Aborts the signal; after {@link ABORT_GRACE_MS} the attempt ends with the reason whatever the agent does (I2). */
+  /** A hand-off that the agent asked for holds, even when its code caught the error and returned an output. */
+  #endOf(output: unknown): AttemptEnd {
+    return this.#handOff === undefined ? { kind: "output", output } : { kind: "error", error: this.#handOff };
+  }
+
+  /** Aborts the signal. After {@link ABORT_GRACE_MS} the attempt ends with the reason, whatever the agent does (I2). */
   abort(reason: SwarmError): void {
     if (this.#abortReason !== undefined) return;
     this.#abortReason = reason;
@@ -167,28 +169,28 @@ export class RunningAttempt implements Attempt {
     this.#controller?.abort(reason);
   }
 
-  /** Gives the task back at the end of a drain: aborts, and ends without an outcome. */
+  /** Gives the task back at the end of a drain: aborts the signal and ends the attempt as `returned`. */
   giveBack(reason: SwarmError): void {
     this.#abortReason ??= reason;
     this.#controller?.abort(this.#abortReason);
     this.#finish({ kind: "returned" });
   }
 
-  #end(ending: Ending): void {
-    // What came after an abort is the abort: an agent's late output must not hide a timeout.
+  #end(end: AttemptEnd): void {
+    // After an abort, the attempt ends with the abort's reason: an agent's late output must not hide a timeout.
     const reason = this.#abortReason;
-    this.#finish(reason === undefined ? ending : { kind: "error", error: reason });
+    this.#finish(reason === undefined ? end : { kind: "error", error: reason });
   }
 
-  #finish(ending: Ending): void {
-    const settle = this.#settle;
-    this.#settle = undefined;
-    settle?.(ending);
+  #finish(end: AttemptEnd): void {
+    const resolve = this.#resolve;
+    this.#resolve = undefined;
+    resolve?.(end);
   }
 }
 
-/** Counts the times of a decided attempt. */
-export function meterOutcome(
+/** Observes how long a task waited and ran, once its result is stored. */
+export function meterTimes(
   meter: Meter,
   facts: { capability: string; status: string; queuedMs: number; ranMs: number },
 ): void {

@@ -1,28 +1,24 @@
-// One delivery of one task: from the queue's bytes to an attempt and its end. The heart of the room; how an end becomes
-// durable is ending.ts's business.
+// The delivery handler: takes one delivery of a task from its arrival to an attempt and the attempt's end. admission.ts
+// checks, hand-over.ts passes tasks on, settlement.ts makes the end durable; this file owns the order of the steps.
 // I1: a delivery is answered exactly once (ack or nak), or not at all when its fate is unknown: then JetStream delivers
 //     the task again.
-// I2: attempts are counted by the journal, never by the delivery count. A first delivery is attempt 1 and writes
-//     nothing. A repeated one (a count above one, or a retry that came back from the later stream) first looks for
-//     the result, then appends `started`, fenced by the journal's tip; a `started` without an outcome is an attempt
-//     whose process died.
-// I3: whoever loses a fenced append stops: another process holds the task now.
-// I4: a task with a route starts only where it was placed; whoever receives it from the queue hands it over.
-// I5: a placed delivery always looks for its result first, and one that waited whether it was taken away meanwhile: hosts
-//     and coordinators move tasks, and another agent may have it. Not so a ballot's seat, whose rare second run is cheaper than all looks.
-// I6: a hand-off is recorded first, fenced like all records. From then on the task runs only where it is placed after that:
-//     whoever has an older message of it passes it on, as the first agent itself would have done.
+// I2: the journal counts the attempts; the delivery count does not. A first delivery is attempt 1 and writes nothing. A
+//     repeated delivery (a count above one, or a retry from the later stream) first looks for the result, then appends
+//     `started`, fenced by the journal's tip. A `started` without an outcome is an attempt whose process died.
+// I3: a host that loses a fenced append stops: another process holds the task now.
+// I4: a task with a route starts only where it was placed; a host that receives it from its queue hands it over.
+// I5: before a placed task starts, the host looks for its result; if the task waited, the host also checks that its message
+//     is still stored, because hosts and coordinators move tasks and another agent may have it. A ballot's question skips
+//     the look for a result: a rare second run costs less than all those reads.
+// I6: a hand-off is recorded first, fenced like all records. From then on the task runs only where it is placed after the
+//     record; a host that receives an older message of the task passes it on, as the first agent's host would have done.
 import { type Chance, type Clock, type Logger, type Meter, toIsoTime } from "../../base/index.ts";
 import {
   ACK_WAIT_MS,
   type Audit,
   CancelledError,
-  type Encoding,
   encode,
   HandOff,
-  HEADERS,
-  type Placement,
-  replyEncodingOf,
   type SignedVote,
   type Subjects,
   SwarmError,
@@ -34,18 +30,19 @@ import {
 import type { Delivery, Transport } from "../../transport/index.ts";
 import type { Permit } from "../limits/limiter.ts";
 import type { Slot } from "../ports.ts";
-import { createJournal, handedOffOf, type JournalTip, NO_RECORDS, nextAttempt } from "../stores/journal.ts";
-import { buryUnreadable, createResultStore } from "../stores/outcome.ts";
+import { createJournal, handedOffTo, type Journal } from "../stores/journal.ts";
+import { buryUnreadable, createResultStore, type ResultStore } from "../stores/results.ts";
 import type { CancelledScopes } from "../stores/scopes.ts";
-import { createOpenings, type KnownTask } from "./admission.ts";
-import { type AttemptNews, RunningAttempt, TICK_MS } from "./attempt.ts";
-import { createHandOver, isRouted } from "./hand-over.ts";
-import { createSettlement, isSeat } from "./settlement.ts";
+import { createAdmission } from "./admission.ts";
+import { type AttemptEnd, type AttemptEvents, RunningAttempt, TICK_MS } from "./attempt.ts";
+import { HandOver, isRouted } from "./hand-over.ts";
+import { type Arrival, InFlightTask, type KnownTask } from "./in-flight.ts";
+import { Settlement, type TaskEnd } from "./settlement.ts";
 
-/** The longest wait of a task whose key is full; it doubles with each delivery, as there may be many such tasks. */
+/** The longest wait of a task whose key is full, in ms. The wait doubles with each delivery: there may be many such tasks. */
 const MAX_KEY_WAIT_MS = 30_000;
 
-/** What handling deliveries needs. */
+/** The parts of the delivery handler. */
 export interface DeliveryParts {
   transport: Transport;
   subjects: Subjects;
@@ -57,333 +54,318 @@ export interface DeliveryParts {
   scopes: CancelledScopes;
   /** Asks for the permit of a task's key: a permit, or the wait in ms; null when no key limits the task. */
   permitFor(task: KnownTask): Promise<Permit | { waitMs: number }> | null;
-  /** False once the process drains: what has not started by then goes back. */
+  /** False once the process drains: a task that has not started by then goes back to the queue. */
   isAccepting(): boolean;
 }
 
-/** A task that is in this process: what `where` and cancel look at. */
-export interface Held {
-  readonly at: TaskAddress;
-  readonly delivery: Delivery;
-  readonly placement: Placement | undefined;
-  attempt: RunningAttempt | null;
-  /** Its placed message may arrive at any moment, perhaps in this very process. */
-  handingOver: boolean;
-  /** Cancelled before its attempt began. */
-  cancelled?: CancelledError;
-}
-
-/** Cancels a task of this process, whether its attempt runs or is about to. */
-export function cancelHeld(entry: Held, reason: CancelledError): void {
-  if (entry.attempt === null) entry.cancelled = reason;
-  else entry.attempt.abort(reason);
-}
-
-/** Sees deliveries through. Neither rejects. */
-export interface DeliveryHandler {
-  /**
-   * Takes a delivery and a slot, and sees the task through; `placement` when it was placed on that slot's agent.
-   * Resolves to whether an attempt ran.
-   */
-  handle(delivery: Delivery, at: TaskAddress, slot: Slot, placement?: Placement): Promise<boolean>;
-  /** Fails a task that was placed where it can never run. */
-  fail(delivery: Delivery, at: TaskAddress, placement: Placement, error: SwarmError): Promise<void>;
-  /** Buries what was published on a subject that is no task address, and acks. */
-  refuse(delivery: Delivery): Promise<void>;
-}
-
-/** Makes the handler. `held` is the live table of tasks in this process, by task id. */
-export function createDeliveryHandler(parts: DeliveryParts, held: Map<string, Held>): DeliveryHandler {
-  const { transport, subjects, meter, log, clock } = parts;
-  const outcomes = createResultStore(parts);
-  const journal = createJournal(transport.log("journal"), subjects);
-  const { record, afterFailure, conclude, finishKnown } = createSettlement({ ...parts, outcomes, journal });
-  const handOver = createHandOver(parts);
-  const { readTask, wasTakenAway, refuseBeforeStart, moveWhenEarly } = createOpenings(parts);
-
-  const news: AttemptNews = {
-    started: (attempt) => tell(attempt, "started", {}),
-    progress: (attempt, progress, note) => tell(attempt, "progress", { progress, note }),
+/** Handles the deliveries of one process. Its public methods never reject. */
+export class DeliveryHandler {
+  readonly #parts: DeliveryParts;
+  readonly #results: ResultStore;
+  readonly #journal: Journal;
+  readonly #settlement: Settlement;
+  readonly #handOver: HandOver;
+  readonly #admission: ReturnType<typeof createAdmission>;
+  readonly #inFlight = new Map<string, InFlightTask>();
+  readonly #events: AttemptEvents = {
+    started: (attempt) => this.#publish(attempt, "started", {}),
+    progress: (attempt, progress, note) => this.#publish(attempt, "progress", { progress, note }),
   };
+  #isTicking = false;
 
-  function tell({ task, number, agentId }: RunningAttempt, name: string, more: object): void {
-    const body = encode({ ...more, attempt: number, agent: agentId, at: isoNow() });
-    transport.bus.publish(subjects.event("task", task.id, name), body);
+  constructor(parts: DeliveryParts) {
+    this.#parts = parts;
+    this.#results = createResultStore(parts);
+    this.#journal = createJournal(parts.transport.log("journal"), parts.subjects);
+    this.#settlement = new Settlement({ ...parts, results: this.#results });
+    this.#handOver = new HandOver(parts);
+    this.#admission = createAdmission(parts);
   }
 
-  let ticking = false;
-
-  /** Looks after the running attempts while there are any. */
-  function tickWhileHeld(): void {
-    if (ticking || held.size === 0) return;
-    ticking = true;
-    clock.after(TICK_MS, () => {
-      ticking = false;
-      const nowMs = clock.now();
-      for (const { attempt } of held.values()) attempt?.tick(nowMs);
-      tickWhileHeld();
-    });
+  /** The tasks in flight in this process, by task id. */
+  get inFlight(): ReadonlyMap<string, InFlightTask> {
+    return this.#inFlight;
   }
 
-  return { handle, fail, refuse };
-
-  async function refuse(delivery: Delivery): Promise<void> {
-    try {
-      const { taskId, error } = await buryUnreadable(outcomes, delivery, clock.now());
-      log.warn({ letter: taskId, err: error }, "a task with an unreadable subject went to the dead letters");
-      delivery.ack();
-    } catch (error) {
-      log.warn({ err: error, subject: delivery.subject }, "a task is left to its redelivery");
-    }
-  }
-
-  async function handle(
-    delivery: Delivery,
-    at: TaskAddress,
-    slot: Slot,
-    placement?: Placement,
-  ): Promise<boolean> {
-    const entry: Held = { at, delivery, placement, attempt: null, handingOver: false };
-    const earlier = held.get(at.taskId);
-    if (earlier !== undefined && !earlier.handingOver) {
-      // The same task twice in one process: the earlier delivery lost its ack-wait. It decides; this one waits.
-      delivery.nak(ACK_WAIT_MS);
+  /**
+   * Handles one delivery with a reserved slot, and releases the slot at the end. A placed task needs a slot of the agent
+   * that it was placed on. Resolves to true when an attempt ran.
+   */
+  async handle(arrival: Arrival, slot: Slot): Promise<boolean> {
+    const { at } = arrival;
+    const earlier = this.#inFlight.get(at.taskId);
+    if (earlier !== undefined && !earlier.isHandingOver) {
+      // The same task twice in one process: the earlier delivery lost its ack-wait. It decides; this delivery waits.
+      arrival.delivery.nak(ACK_WAIT_MS);
       slot.release();
       return false;
     }
-    held.set(at.taskId, entry);
-    tickWhileHeld();
+    const inFlight = new InFlightTask(arrival, this.#journal);
+    this.#inFlight.set(at.taskId, inFlight);
+    this.#tickWhileInFlight();
     try {
-      await seeThrough(entry, slot);
+      await this.#seeThrough(inFlight, slot);
     } catch (error) {
-      leave(at, error);
+      this.#leave(at, error);
     } finally {
-      if (held.get(at.taskId) === entry) held.delete(at.taskId);
+      if (this.#inFlight.get(at.taskId) === inFlight) this.#inFlight.delete(at.taskId);
       slot.release();
     }
-    return entry.attempt !== null;
+    return inFlight.attempt !== null;
   }
 
-  async function fail(
-    delivery: Delivery,
-    at: TaskAddress,
-    placement: Placement,
-    error: SwarmError,
-  ): Promise<void> {
-    const entry = { at, delivery, placement };
+  /** Fails a task that was placed on an agent that can never perform it. */
+  async fail(arrival: Arrival, error: SwarmError): Promise<void> {
+    const inFlight = new InFlightTask(arrival, this.#journal);
     try {
-      if (await finishKnown(entry)) return;
-      const tip = await journal.tip(at.capability, at.taskId);
-      const encoding = replyEncodingOf(delivery.data, delivery.header(HEADERS.contentType));
-      const { number } = nextAttempt(tip.record);
-      await conclude(entry, tip, encoding, { status: "failed", error, number: number - 1, agent: "-" });
-    } catch (error) {
-      leave(at, error);
+      if (await this.#settlement.finishKnown(inFlight)) return;
+      await inFlight.readJournal();
+      await this.#concludeUnstarted(inFlight, { status: "failed", error });
+    } catch (cause) {
+      this.#leave(arrival.at, cause);
     }
   }
 
-  /** The fate is unknown or another process holds the task: no answer, JetStream delivers it again (I1). */
-  function leave({ taskId, capability }: TaskAddress, error: unknown): void {
+  /** Stores a dead letter for a message whose subject is no task address, and acks it. */
+  async refuse(delivery: Delivery): Promise<void> {
+    const { log, clock } = this.#parts;
+    try {
+      const { taskId, error } = await buryUnreadable(this.#results, delivery, clock.now());
+      log.warn({ letter: taskId, err: error }, "task with an unreadable subject moved to the dead letters");
+      delivery.ack();
+    } catch (error) {
+      log.warn({ err: error, subject: delivery.subject }, "delivery not settled; JetStream redelivers it");
+    }
+  }
+
+  /** Leaves the delivery unanswered: its fate is unknown, or another process holds the task (I1, I3). */
+  #leave({ taskId, capability }: TaskAddress, error: unknown): void {
+    const { log, meter } = this.#parts;
     if (toSwarmError(error).code === "conflict") {
       meter.fencedWrites.inc({ kind: "journal" });
-      log.info({ taskId, capability }, "another process holds this task now");
-    } else log.warn({ err: error, taskId, capability }, "a task is left to its redelivery");
+      log.info({ taskId, capability }, "another process holds the task; delivery left to it");
+    } else log.warn({ err: error, taskId, capability }, "delivery not settled; JetStream redelivers it");
   }
 
-  async function seeThrough(entry: Held, slot: Slot): Promise<void> {
-    const { at, delivery } = entry;
-    let tip = NO_RECORDS;
-    if (isRepeated(delivery)) {
-      meter.taskRedeliveries.inc();
-      if (await finishKnown(entry)) return;
-      tip = await journal.tip(at.capability, at.taskId);
-    } else if (entry.placement !== undefined && !isSeat(delivery) && (await finishKnown(entry))) return; // I5
-    if (entry.placement !== undefined && (await wasTakenAway(delivery))) return;
-    const encoding = replyEncodingOf(delivery.data, delivery.header(HEADERS.contentType));
-    const { number, died } = nextAttempt(tip.record);
-    let task: KnownTask;
+  /** Calls `tick` of the running attempts while tasks are in flight. */
+  #tickWhileInFlight(): void {
+    if (this.#isTicking || this.#inFlight.size === 0) return;
+    this.#isTicking = true;
+    this.#parts.clock.after(TICK_MS, () => {
+      this.#isTicking = false;
+      const nowMs = this.#parts.clock.now();
+      for (const { attempt } of this.#inFlight.values()) attempt?.tick(nowMs);
+      this.#tickWhileInFlight();
+    });
+  }
+
+  /** All steps of one delivery, in their order. */
+  async #seeThrough(inFlight: InFlightTask, slot: Slot): Promise<void> {
+    const isFresh = !inFlight.isRepeated && inFlight.placement === undefined;
+    if (!isFresh && (await this.#isOver(inFlight))) return; // I2, I5
     try {
-      task = await readTask(entry);
+      await this.#admission.readTask(inFlight);
     } catch (error) {
-      const refused = toSwarmError(error);
-      if (refused.code === "unavailable") throw refused;
-      return conclude(entry, tip, encoding, {
-        status: "failed",
-        error: asTerminal(refused),
-        number: number - 1,
-        agent: "-",
-      });
+      return this.#failUnreadable(inFlight, toSwarmError(error));
     }
-    if (isToPass(entry, task, tip)) return passOn(entry, task, tip, encoding, isRepeated(delivery)); // I4, I6
-    if (died) {
-      const error = new SwarmError(
-        "internal",
-        `the process of attempt ${number - 1} died before an outcome was stored`,
-      );
-      const again = await afterFailure(
-        entry,
-        tip,
-        encoding,
-        task,
-        { error, number: number - 1, agent: "-", ranMs: 0 },
-        true,
-      );
-      if (again === null) return;
-      tip = again;
-    }
-    const refusal = refuseBeforeStart(task, entry);
-    if (refusal !== null)
-      return conclude(entry, tip, encoding, { ...refusal, number: number - 1, agent: "-" });
-    if (entry.placement === undefined && (await moveWhenEarly(entry, task, encoding))) return;
-    const permitting = parts.permitFor(task);
-    const permit = permitting === null ? null : await permitting;
-    if (permit !== null && "waitMs" in permit) {
-      delivery.nak(Math.min(MAX_KEY_WAIT_MS, permit.waitMs * 2 ** Math.min(16, delivery.deliveryCount - 1)));
-      return;
-    }
-    if (!parts.isAccepting()) {
-      delivery.nak(0);
-      if (permit !== null) permit.release();
-      return;
-    }
+    if (isToPass(inFlight)) return this.#passOn(inFlight, inFlight.isRepeated); // I4, I6
+    if (inFlight.nextAttempt().died && !(await this.#recordDied(inFlight))) return;
+    const refusal = this.#admission.refuseBeforeStart(inFlight);
+    if (refusal !== null) return this.#concludeUnstarted(inFlight, refusal);
+    const dueMs = inFlight.placement === undefined ? this.#admission.earlyDueMs(inFlight) : null;
+    if (dueMs !== null) return this.#admission.moveToLater(inFlight, dueMs);
+    const permitting = this.#parts.permitFor(inFlight.task);
+    if (permitting === null) return this.#start(inFlight, slot);
+    const permit = await permitting;
+    if ("waitMs" in permit) return giveBackForKey(inFlight, permit.waitMs);
     try {
-      await perform(entry, slot, task, number, tip, encoding);
+      await this.#start(inFlight, slot);
     } finally {
-      permit?.release();
+      permit.release();
     }
   }
 
-  /** Hands a task with a route, or one that was handed off, over to where the office wants it. */
-  async function passOn(
-    entry: Held,
-    task: KnownTask,
-    tip: JournalTip,
-    encoding: Encoding,
-    repeated: boolean,
+  /**
+   * Looks for the earlier life of a repeated or placed task. True when the delivery was answered: the result is stored, or
+   * another agent has the task.
+   */
+  async #isOver(inFlight: InFlightTask): Promise<boolean> {
+    if (inFlight.isRepeated) {
+      this.#parts.meter.taskRedeliveries.inc();
+      if (await this.#settlement.finishKnown(inFlight)) return true;
+      await inFlight.readJournal();
+    } else if (!inFlight.isBallotQuestion && (await this.#settlement.finishKnown(inFlight))) return true;
+    return inFlight.placement !== undefined && this.#admission.isTakenAway(inFlight);
+  }
+
+  /** Fails a task whose body or blobs cannot be read. @throws SwarmError `unavailable` when the blob store is away. */
+  async #failUnreadable(inFlight: InFlightTask, error: SwarmError): Promise<void> {
+    if (error.code === "unavailable") throw error;
+    await this.#concludeUnstarted(inFlight, { status: "failed", error: asTerminal(error) });
+  }
+
+  /** Records the attempt whose process died as failed. False when no retry is left: then the task is concluded. */
+  async #recordDied(inFlight: InFlightTask): Promise<boolean> {
+    const number = inFlight.nextAttempt().number - 1;
+    const message = `the process of attempt ${number} died before an outcome was stored`;
+    const error = new SwarmError("internal", message);
+    const failure = { error, number, agent: "-", ranMs: 0 };
+    return (await this.#settlement.recordFailure(inFlight, failure)) !== null;
+  }
+
+  /** Ends the task without a further attempt. `agent`: the agent of its last attempt, where one is known. */
+  #concludeUnstarted(
+    inFlight: InFlightTask,
+    end: Pick<TaskEnd, "status" | "error">,
+    agent = "-",
   ): Promise<void> {
-    const { at, delivery } = entry;
-    const { handed } = tip;
-    const { number } = nextAttempt(tip.record);
-    const unstarted = { number: number - 1, agent: handed?.record.agent ?? "-" };
-    const refusal = refuseBeforeStart(task, entry);
-    if (refusal !== null) return conclude(entry, tip, encoding, { ...refusal, ...unstarted });
-    if (handed === null && (await moveWhenEarly(entry, task, encoding))) return;
-    entry.handingOver = true;
-    const known = tip.record === null ? undefined : number;
-    const over = await handOver({ task, at, delivery, encoding, repeated, nextAttempt: known, handed });
+    const number = inFlight.nextAttempt().number - 1;
+    return this.#settlement.conclude(inFlight, { ...end, number, agent });
+  }
+
+  /** Hands a task that runs elsewhere over: one with a route, or one that was handed off. */
+  async #passOn(inFlight: InFlightTask, mayBeElsewhere: boolean): Promise<void> {
+    const { delivery, tip } = inFlight;
+    const lastAgent = tip.handed?.record.agent;
+    const refusal = this.#admission.refuseBeforeStart(inFlight);
+    if (refusal !== null) return this.#concludeUnstarted(inFlight, refusal, lastAgent);
+    const dueMs = tip.handed === null ? this.#admission.earlyDueMs(inFlight) : null;
+    if (dueMs !== null) return this.#admission.moveToLater(inFlight, dueMs);
+    inFlight.isHandingOver = true;
+    const over = await this.#handOver.handOver(inFlight, mayBeElsewhere);
     switch (over.kind) {
       case "passed":
         return delivery.ack();
       case "later":
         return delivery.nak(over.delayMs);
       case "refused":
-        return conclude(entry, tip, encoding, { status: "failed", error: over.error, ...unstarted });
+        return this.#concludeUnstarted(inFlight, { status: "failed", error: over.error }, lastAgent);
       default:
         return over satisfies never;
     }
   }
 
-  async function perform(
-    entry: Held,
-    slot: Slot,
-    task: KnownTask,
-    number: number,
-    before: JournalTip,
-    encoding: Encoding,
-  ): Promise<void> {
-    const { delivery } = entry;
-    let tip = before;
-    const agent = slot.agentId;
-    const taskDeadlineMs = task.deadline === undefined ? Number.POSITIVE_INFINITY : Date.parse(task.deadline);
-    if (isRepeated(delivery)) {
-      tip = await record(entry, { type: "started", attempt: number, agent, at: isoNow() }, tip); // I2, I3
+  /** Starts the attempt and settles its end; gives the task back when the process has begun to drain. */
+  async #start(inFlight: InFlightTask, slot: Slot): Promise<void> {
+    if (!this.#parts.isAccepting()) return inFlight.delivery.nak(0);
+    const { number } = inFlight.nextAttempt();
+    if (inFlight.isRepeated) {
+      await inFlight.record({ type: "started", attempt: number, agent: slot.agentId, at: this.#isoNow() }); // I2, I3
     }
-    const attempt = new RunningAttempt({
+    const attempt = this.#makeAttempt(inFlight, number, slot.agentId);
+    inFlight.attempt = attempt;
+    const end = await attempt.run(slot);
+    return this.#settle(inFlight, attempt, end, slot);
+  }
+
+  #makeAttempt({ task, tip }: InFlightTask, number: number, agentId: string): RunningAttempt {
+    const { clock } = this.#parts;
+    const taskDeadlineMs = task.deadline === undefined ? Number.POSITIVE_INFINITY : Date.parse(task.deadline);
+    const deadlineMs = Math.min(clock.now() + task.timeoutMs, taskDeadlineMs);
+    return new RunningAttempt({
       task,
       number,
-      agentId: agent,
-      handedOff: handedOffOf(tip),
-      deadlineMs: Math.min(clock.now() + task.timeoutMs, taskDeadlineMs),
+      agentId,
+      handedOff: handedOffTo(tip),
+      deadlineMs,
       clock,
-      tell: news,
-      overtime: () => overtime(task, attempt.deadlineMs === taskDeadlineMs),
+      events: this.#events,
+      timeoutError: () => timeoutErrorOf(task, deadlineMs === taskDeadlineMs),
     });
-    entry.attempt = attempt;
-    const ending = await attempt.run(slot);
-    const ranMs = clock.now() - attempt.startedAtMs;
-    const facts = { number, agent, startedAtMs: attempt.startedAtMs, ranMs };
-    switch (ending.kind) {
-      case "output":
-        return conclude(entry, tip, encoding, {
+  }
+
+  #settle(inFlight: InFlightTask, attempt: RunningAttempt, end: AttemptEnd, slot: Slot): Promise<void> {
+    const ranMs = this.#parts.clock.now() - attempt.startedAtMs;
+    const facts = {
+      number: attempt.number,
+      agent: attempt.agentId,
+      startedAtMs: attempt.startedAtMs,
+      ranMs,
+    };
+    switch (end.kind) {
+      case "output": {
+        const vote = voteOf(slot, attempt.task, end.output);
+        return this.#settlement.conclude(inFlight, {
           status: "completed",
-          output: ending.output,
-          vote: voteOf(slot, task, ending.output),
+          output: end.output,
+          vote,
           ...facts,
         });
+      }
       case "returned":
-        if (tip.seq > 0) await record(entry, { type: "returned", attempt: number, agent, at: isoNow() }, tip);
-        delivery.nak(0);
-        return;
+        return this.#giveBack(inFlight, attempt);
       case "error": {
-        if (ending.error instanceof CancelledError) {
-          return conclude(entry, tip, encoding, { status: "cancelled", error: ending.error, ...facts });
+        const { error } = end;
+        if (error instanceof CancelledError) {
+          return this.#settlement.conclude(inFlight, { status: "cancelled", error, ...facts });
         }
-        if (ending.error instanceof HandOff) {
-          const handed = await recordHandOff(entry, tip, attempt, ending.error.request);
-          return passOn(entry, task, handed, encoding, false); // just recorded: it is nowhere else yet
-        }
-        await afterFailure(entry, tip, encoding, task, { error: ending.error, ...facts }, false);
-        return;
+        if (error instanceof HandOff) return this.#handOff(inFlight, attempt, error.request);
+        return this.#settlement.afterFailure(inFlight, { error, ...facts });
       }
       default:
-        return ending satisfies never;
+        return end satisfies never;
     }
   }
 
-  async function recordHandOff(
-    entry: Held,
-    tip: JournalTip,
-    attempt: RunningAttempt,
-    request: HandOff["request"],
-  ): Promise<JournalTip> {
-    const hop = { agent: attempt.agentId, attempt: attempt.number, at: isoNow() };
-    const hops = [...(tip.handed?.record.hops ?? []), hop];
-    const message = entry.delivery.seq;
-    const handed = await record(entry, { type: "handed", ...hop, message, ...request, hops }, tip); // I6
-    tell(attempt, "handed-off", { to: request.to });
-    return handed;
+  /** Gives a task back at the end of a drain. A journal that has records must tell that the attempt did not die. */
+  async #giveBack(inFlight: InFlightTask, { number, agentId }: RunningAttempt): Promise<void> {
+    if (inFlight.tip.seq > 0) {
+      await inFlight.record({ type: "returned", attempt: number, agent: agentId, at: this.#isoNow() });
+    }
+    inFlight.delivery.nak(0);
   }
 
-  function isoNow(): string {
-    return toIsoTime(clock.now());
+  /** Records the hand-off, then passes the task on (I6). */
+  async #handOff(
+    inFlight: InFlightTask,
+    attempt: RunningAttempt,
+    request: HandOff["request"],
+  ): Promise<void> {
+    const hop = { agent: attempt.agentId, attempt: attempt.number, at: this.#isoNow() };
+    const hops = [...(inFlight.tip.handed?.record.hops ?? []), hop];
+    const message = inFlight.delivery.seq;
+    await inFlight.record({ type: "handed", ...hop, message, ...request, hops });
+    this.#publish(attempt, "handed-off", { to: request.to });
+    return this.#passOn(inFlight, false); // the record is new, so the task is nowhere else yet
+  }
+
+  #publish({ task, number, agentId }: RunningAttempt, name: string, facts: object): void {
+    const body = encode({ ...facts, attempt: number, agent: agentId, at: this.#isoNow() });
+    this.#parts.transport.bus.publish(this.#parts.subjects.event("task", task.id, name), body);
+  }
+
+  #isoNow(): string {
+    return toIsoTime(this.#parts.clock.now());
   }
 }
 
-/** The signed vote, where the office asks for one. */
-function voteOf(slot: Slot, { question }: KnownTask, output: unknown): SignedVote | undefined {
+/** Gives a task back whose key is full. */
+function giveBackForKey({ delivery }: InFlightTask, waitMs: number): void {
+  delivery.nak(Math.min(MAX_KEY_WAIT_MS, waitMs * 2 ** Math.min(16, delivery.deliveryCount - 1)));
+}
+
+/** The signed vote, when the office asks for one and the slot's agent can sign. */
+function voteOf(slot: Slot, { question }: Task, output: unknown): SignedVote | undefined {
   if (question === undefined || !("seat" in question) || question.nonce === undefined) return undefined;
   return slot.sign?.(question, output);
 }
 
-/** True for a delivery of a task that runs elsewhere: with a route from its queue (I4), or handed off since (I6). */
-function isToPass({ delivery, placement }: Held, task: KnownTask, { handed }: JournalTip): boolean {
+/** True when the task runs elsewhere: it has a route and came from its queue (I4), or it was handed off since (I6). */
+function isToPass({ delivery, placement, task, tip: { handed } }: InFlightTask): boolean {
   if (placement === undefined) return isRouted(task) || handed !== null;
   return handed !== null && delivery.seq <= handed.record.message;
 }
 
-/** True when the journal or the results may know this task already (I2). */
-function isRepeated(delivery: Delivery): boolean {
-  return delivery.deliveryCount > 1 || delivery.header(HEADERS.attempt) !== undefined;
-}
-
-function overtime(task: Task, byDeadline: boolean): SwarmError {
-  if (byDeadline)
+/** The error of an attempt that ran too long: past the task's deadline, or past the limit of one attempt. */
+function timeoutErrorOf(task: Task, isPastDeadline: boolean): SwarmError {
+  if (isPastDeadline)
     return new SwarmError("deadline", `the deadline ${task.deadline} passed while the task ran`);
   return new SwarmError("timeout", `the attempt ran longer than its ${task.timeoutMs} ms`, {
     field: "timeoutMs",
   });
 }
 
+/** The same error, but not retryable: the message and its blobs stay as they are, so a retry would fail the same way. */
 function asTerminal(error: SwarmError): SwarmError {
   return error.retryable
     ? new TerminalError(error.message, { code: error.code, field: error.field, cause: error })

@@ -1,263 +1,184 @@
-// Tasks with a route are handed over: the host that received one asks the office where it should run and publishes it
-// there. The office never touches a body, and the placed message is the whole of the decision. A task with a ballot is
-// handed to the office itself, which asks the seats.
-// I1: the caller acks the task only after the placed message is stored, or was found to be stored before, or the office
-//     has the ballot in its log.
-// I2: a task is handed over once: a repeated delivery first looks whether it waits on an agent or in the later stream,
-//     in the order in which a task moves, and a publish whose fate is unknown is repeated under the same message id. The
-//     placed message that a returned task was made of is about to be deleted, and is no place for it.
-//     A task that was handed off from an agent goes on from each of its older messages, until it is found elsewhere.
+// Hand-over: a task that runs elsewhere leaves this host. The host asks the office where a routed task should run and
+// publishes it to the chosen agent; it passes a task with a ballot to the office itself, which asks the seats. The office
+// never touches the body of a routed task: the placed message is the whole of its decision.
+// I1: the caller acks the task only after its placed message is stored, now or earlier, or after the office has the ballot
+//     in its log.
+// I2: a task is handed over once. The hand-over of a repeated delivery first checks whether the task waits on an agent or
+//     in the later stream, in the order in which a task moves; a publish whose fate is unknown is repeated with the same
+//     message id. The old placed message of a returned task does not count: it is about to be deleted. A task that an
+//     agent handed off is handed over from each of its older messages, until one finds it elsewhere.
 // I3: no attempt is counted or journaled here: attempts begin where the task is placed.
-import type { z } from "zod";
-import { backoffDelayMs, type Chance, type Clock, toIsoTime, utf8Bytes } from "../../base/index.ts";
+import { backoffDelayMs, type Chance, type Clock, toIsoTime } from "../../base/index.ts";
 import {
-  BALLOT_INPUT_LIMIT,
-  type BallotOpenRequest,
   type BallotSpec,
   ballotOpenReplySchema,
-  decode,
-  type Encoding,
-  encode,
   encodePlacement,
-  errorReplySchema,
-  fromWire,
   HEADERS,
-  PLACE_TEXT_LIMIT,
   type PlaceReply,
-  type PlaceRequest,
-  parse,
   placeReplySchema,
   type Subjects,
   SwarmError,
   type Task,
-  type TaskAddress,
   toSwarmError,
 } from "../../protocol/index.ts";
-import type { Delivery, Stored, Transport } from "../../transport/index.ts";
-import type { KnownHandOff } from "../stores/journal.ts";
+import type { Delivery, Log, Stored, Transport } from "../../transport/index.ts";
 import { carriedHeaders } from "../stores/later.ts";
+import type { InFlightTask } from "./in-flight.ts";
+import { askOffice, ballotOpenRequestOf, placeRequestOf } from "./office-requests.ts";
 
-/** How long the office has to answer, in ms: the task holds a slot meanwhile. A living one answers within a few. */
-const OFFICE_TIMEOUT_MS = 1_000;
 /**
- * Waits while there is no office, or it cannot choose. An election takes about a second; after that, many waiting tasks
- * must not become load.
+ * Waits while there is no office, or while it cannot choose. An election takes about a second; after that, many waiting
+ * tasks must not become load.
  */
 const OFFICE_BACKOFF = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.2 };
-/** The wait when the task's new place is the one that it is just being taken away from, in ms. */
+/** The wait, in ms, when the task's new place is the same place that it is just being taken away from. */
 const STILL_LEAVING_MS = 100;
-/** Values of an input that are looked at for its text: bounds the work for inputs of many small values. */
-const MAX_TEXT_VALUES = 4_096;
 
-type BlobRef = Awaited<ReturnType<Transport["blobs"]["put"]>>;
-
-/** What became of a hand-over. `refused`: it can never be placed, and why. */
+/** The end of a hand-over. `refused`: the task can never be placed, for the reason in `error`. */
 export type HandedOver =
   | { kind: "passed" }
   | { kind: "later"; delayMs: number }
   | { kind: "refused"; error: SwarmError };
 
-/** A task that is to be handed over. */
-export interface Routed {
-  readonly task: Task;
-  readonly at: TaskAddress;
-  readonly delivery: Delivery;
-  /** True when the delivery may not be the task's first. */
-  readonly repeated: boolean;
-  /** How its result is to be encoded. */
-  readonly encoding: Encoding;
-  /** The number of the next attempt when the journal knows of earlier ones, else undefined. */
-  readonly nextAttempt: number | undefined;
-  /** Of a task that its last agent handed off: it decides about the route. */
-  readonly handed: KnownHandOff | null;
-}
-
-/** True for a task whose place the office decides, and not whoever receives it. */
+/** True for a task whose place the office decides, so that the host that receives it from the queue does not run it. */
 export function isRouted(task: Task): boolean {
   return task.route !== "queue" || task.ballot !== undefined;
 }
 
-/** Makes the hand-over; the function rejects with `unavailable` when the streams cannot be read. */
-export function createHandOver(parts: {
+/** The parts of the hand-over. */
+interface HandOverParts {
   transport: Transport;
   subjects: Subjects;
   clock: Clock;
   chance: Chance;
-}): (routed: Routed) => Promise<HandedOver> {
-  const { transport, subjects } = parts;
-  const tasks = transport.log("tasks");
-  const later = transport.log("later");
+}
 
-  return async function handOver(routed) {
-    const ballot = routed.handed === null ? routed.task.ballot : undefined;
-    // The office itself knows a ballot that it has.
-    if (ballot === undefined && routed.repeated && (await isElsewhere(routed))) return { kind: "passed" }; // I2
-    try {
-      if (ballot === undefined) await place(routed);
-      else await openBallot(routed, ballot);
-      return { kind: "passed" };
-    } catch (error) {
-      const told = toSwarmError(error);
-      if (!told.retryable) return { kind: "refused", error: told };
-      // Of a ballot that waits for agents the office knows when its time is over.
-      if (ballot !== undefined && told.retryAfterMs !== undefined) {
-        return { kind: "later", delayMs: told.retryAfterMs };
-      }
-      const delayMs = backoffDelayMs(OFFICE_BACKOFF, routed.delivery.deliveryCount, parts.chance);
-      return { kind: "later", delayMs: Math.max(delayMs, told.retryAfterMs ?? 0) };
-    }
-  };
+/** Hands tasks over to where the office wants them. */
+export class HandOver {
+  readonly #parts: HandOverParts;
+  readonly #tasks: Log;
+  readonly #later: Log;
 
-  async function isElsewhere({ at, delivery, handed }: Routed): Promise<boolean> {
-    const { placedById, laterById, dueById } = subjects.filters;
-    const { taskId } = at;
-    const fresh = { fresh: true };
-    const isPlaced = subjects.readPlaced(delivery.subject) !== null;
-    const sinceSeq = isPlaced ? delivery.seq : handOffSeq(handed);
-    const isPlacedSince = async () =>
-      isNext(await tasks.last(placedById(taskId), fresh), { delivery, sinceSeq });
-    if (await isPlacedSince()) return true;
-    if ((await later.last(laterById(taskId), fresh)) !== null) return true;
-    if ((await later.last(dueById(taskId), fresh)) !== null) return true;
-    if (!isPlaced) return false; // its queue holds this very message
-    return (await tasks.last(subjects.task(at), fresh)) !== null || isPlacedSince();
+  constructor(parts: HandOverParts) {
+    this.#parts = parts;
+    this.#tasks = parts.transport.log("tasks");
+    this.#later = parts.transport.log("later");
   }
 
-  /** Has an agent chosen and publishes the task to it (I1). */
-  async function place({ task, at, delivery, nextAttempt, handed }: Routed): Promise<void> {
-    const { host, agent, score, reasons } = await askForPlace(task, at, handed);
-    const { capability, priority, scope, taskId } = at;
-    const placedAt = toIsoTime(parts.clock.now());
-    const queuedAt = handed?.record.at ?? toIsoTime(delivery.storedAtMs);
-    const placement = { host, agent, score, reasons, capability, priority, placedAt, queuedAt };
-    const headers: Record<string, string> = {
-      ...carriedHeaders(delivery),
-      [HEADERS.placement]: encodePlacement(placement),
-    };
-    if (nextAttempt !== undefined) headers[HEADERS.attempt] = String(nextAttempt);
-    const subject = subjects.placed({ host, agent, scope, taskId });
+  /**
+   * Hands one task over. `mayBeElsewhere`: the task may have been handed over before (I2).
+   * @throws SwarmError `unavailable` when the streams cannot be read.
+   */
+  async handOver(inFlight: InFlightTask, mayBeElsewhere: boolean): Promise<HandedOver> {
+    const ballot = inFlight.tip.handed === null ? inFlight.task.ballot : undefined;
+    // For a ballot there is no check: the office itself knows the ballots that it has.
+    if (ballot === undefined && mayBeElsewhere && (await this.#isElsewhere(inFlight)))
+      return { kind: "passed" }; // I2
     try {
-      await tasks.append(subject, delivery.data, {
-        headers,
-        messageId: `placed-${taskId}-${delivery.seq}${handed === null ? "" : `-${handed.seq}`}`,
+      if (ballot === undefined) await this.#place(inFlight);
+      else await this.#openBallot(inFlight, ballot);
+      return { kind: "passed" };
+    } catch (error) {
+      return this.#afterRefusal(toSwarmError(error), inFlight.delivery, ballot !== undefined);
+    }
+  }
+
+  #afterRefusal(refusal: SwarmError, delivery: Delivery, isBallot: boolean): HandedOver {
+    if (!refusal.retryable) return { kind: "refused", error: refusal };
+    // The office, not this host, enforces the ballot's timeout while the ballot waits for agents.
+    if (isBallot && refusal.retryAfterMs !== undefined) {
+      return { kind: "later", delayMs: refusal.retryAfterMs };
+    }
+    const delayMs = backoffDelayMs(OFFICE_BACKOFF, delivery.deliveryCount, this.#parts.chance);
+    return { kind: "later", delayMs: Math.max(delayMs, refusal.retryAfterMs ?? 0) };
+  }
+
+  /** True when the task was found in a place to which it moves from this delivery (I2). */
+  async #isElsewhere(inFlight: InFlightTask): Promise<boolean> {
+    const { at, delivery } = inFlight;
+    const { laterById, dueById } = this.#parts.subjects.filters;
+    const fresh = { fresh: true };
+    const isPlaced = this.#parts.subjects.readPlaced(delivery.subject) !== null;
+    const sinceSeq = isPlaced ? delivery.seq : handOffSeq(inFlight);
+    if (await this.#isPlacedSince(inFlight, sinceSeq)) return true;
+    if ((await this.#later.last(laterById(at.taskId), fresh)) !== null) return true;
+    if ((await this.#later.last(dueById(at.taskId), fresh)) !== null) return true;
+    if (!isPlaced) return false; // the task's queue holds this very message
+    const isQueued = (await this.#tasks.last(this.#parts.subjects.task(at), fresh)) !== null;
+    return isQueued || this.#isPlacedSince(inFlight, sinceSeq);
+  }
+
+  async #isPlacedSince({ at, delivery }: InFlightTask, sinceSeq: number): Promise<boolean> {
+    const filter = this.#parts.subjects.filters.placedById(at.taskId);
+    return isNext(await this.#tasks.last(filter, { fresh: true }), delivery, sinceSeq);
+  }
+
+  /** Lets the office choose an agent and publishes the task to that agent (I1). */
+  async #place(inFlight: InFlightTask): Promise<void> {
+    const { at, delivery, tip } = inFlight;
+    const place = await this.#askForPlace(inFlight);
+    const { host, agent } = place;
+    const subject = this.#parts.subjects.placed({ host, agent, scope: at.scope, taskId: at.taskId });
+    const handOff = tip.handed === null ? "" : `-${tip.handed.seq}`;
+    const messageId = `placed-${at.taskId}-${delivery.seq}${handOff}`;
+    try {
+      await this.#tasks.append(subject, delivery.data, {
+        headers: this.#placedHeaders(inFlight, place),
+        messageId,
       });
     } catch (error) {
       if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
-      // The subject holds its one message: the task is there, unless that is the one it is being taken from.
-      const holder = await tasks.last(subject, { fresh: true });
-      if (isNext(holder, { delivery, sinceSeq: handOffSeq(handed) })) return;
-      throw new SwarmError("unavailable", `task ${taskId} is about to leave agent ${agent}`, {
+      // The subject holds its one message. Either the task is there already, or it is just being taken away from there.
+      const holder = await this.#tasks.last(subject, { fresh: true });
+      if (isNext(holder, delivery, handOffSeq(inFlight))) return;
+      throw new SwarmError("unavailable", `task ${at.taskId} is about to leave agent ${agent}`, {
         retryAfterMs: STILL_LEAVING_MS,
       });
     }
   }
 
-  async function askForPlace(task: Task, at: TaskAddress, handed: KnownHandOff | null): Promise<PlaceReply> {
-    const route = handed?.record.to ?? task.route;
-    if (route === "queue") throw new SwarmError("internal", "a task without a route needs no place");
-    const labels =
-      handed?.record.labels === undefined ? task.labels : { ...task.labels, ...handed.record.labels };
-    // What was passed on says more of what is left to do than the input does.
-    const shown = handed === null ? task.input : [handed.record.context, task.input];
-    const request: PlaceRequest = {
-      ...at,
-      route,
-      ...(labels === undefined ? {} : { labels }),
-      ...(handed === null ? {} : { exclude: excludedBy(handed) }),
-      ...(route === "best" ? { text: textOf(shown, PLACE_TEXT_LIMIT) } : {}),
+  #placedHeaders(inFlight: InFlightTask, place: PlaceReply): Record<string, string> {
+    const { at, delivery, tip } = inFlight;
+    const placement = {
+      host: place.host,
+      agent: place.agent,
+      score: place.score,
+      reasons: place.reasons,
+      capability: at.capability,
+      priority: at.priority,
+      placedAt: toIsoTime(this.#parts.clock.now()),
+      queuedAt: tip.handed?.record.at ?? toIsoTime(delivery.storedAtMs),
     };
-    const place = await askOffice("place", request, placeReplySchema);
-    if (route === "best" && request.exclude?.includes(place.agent)) {
-      // An office of an older version does not know of hand-offs; the next one may.
+    return {
+      ...carriedHeaders(delivery),
+      [HEADERS.placement]: encodePlacement(placement),
+      ...(tip.record === null ? {} : { [HEADERS.attempt]: String(inFlight.nextAttempt().number) }),
+    };
+  }
+
+  async #askForPlace(inFlight: InFlightTask): Promise<PlaceReply> {
+    const request = placeRequestOf(inFlight);
+    const place = await askOffice(this.#parts, "place", request, placeReplySchema);
+    if (request.route === "best" && request.exclude?.includes(place.agent)) {
+      // An office of an older version does not know hand-offs; the next office may.
       throw new SwarmError("unavailable", `the office chose ${place.agent}, which handed the task off`);
     }
     return place;
   }
 
-  async function openBallot({ task, at, delivery, encoding }: Routed, ballot: BallotSpec): Promise<void> {
-    const { labels, deadline, timeoutMs, retry } = task;
-    const traceparent = delivery.header(HEADERS.traceparent);
-    const request: BallotOpenRequest = {
-      ...at,
-      encoding,
-      storedAtMs: delivery.storedAtMs,
-      ballot,
-      task: {
-        ...(await packInput(task.input)),
-        ...(labels === undefined ? {} : { labels }),
-        ...(deadline === undefined ? {} : { deadline }),
-        timeoutMs,
-        ...(retry === undefined ? {} : { retry }),
-      },
-      ...(traceparent === undefined || traceparent.length > 256 ? {} : { traceparent }),
-    };
-    await askOffice("ballot-open", request, ballotOpenReplySchema);
-  }
-
-  /** The input as the control log takes it. */
-  async function packInput(input: unknown): Promise<{ input?: unknown; inputRef?: BlobRef }> {
-    if (input === undefined) return {};
-    const text = JSON.stringify(input);
-    if (text.length <= BALLOT_INPUT_LIMIT) return { input };
-    return { inputRef: await transport.blobs.put(utf8Bytes(text)) };
-  }
-
-  /**
-   * Asks the office once.
-   * @throws SwarmError its refusal; `unavailable` when nobody answers; `internal` for an answer of another kind.
-   */
-  async function askOffice<S extends z.ZodType>(command: string, request: object, answer: S) {
-    const reply = await transport.bus.request(subjects.office(command), encode(request), {
-      timeoutMs: OFFICE_TIMEOUT_MS,
-    });
-    const read = <T extends z.ZodType>(schema: T): z.output<T> => {
-      try {
-        const { value } = decode(reply.data, reply.header(HEADERS.contentType));
-        return parse(schema, value, `the office's answer to ${command}`);
-      } catch (error) {
-        // Not the task's fault, so the task must not fail by it: perhaps the next office speaks this version.
-        throw new SwarmError("internal", toSwarmError(error).message, { cause: error });
-      }
-    };
-    if (reply.header(HEADERS.serviceErrorCode) === undefined) return read(answer);
-    throw fromWire(read(errorReplySchema).error);
+  async #openBallot(inFlight: InFlightTask, ballot: BallotSpec): Promise<void> {
+    const request = await ballotOpenRequestOf(inFlight, ballot, this.#parts.transport.blobs);
+    await askOffice(this.#parts, "ballot-open", request, ballotOpenReplySchema);
   }
 }
 
-/** True for a placed message by which the task goes on: one since then, and not the one that it was returned from (I2). */
-function isNext(
-  placed: Stored | null,
-  { delivery, sinceSeq }: { delivery: Delivery; sinceSeq: number },
-): boolean {
-  return placed !== null && placed.seq > sinceSeq && !isWhatReturned(delivery, placed);
+/** True for a newer placed message of the task, which is not the message that the task was returned from (I2). */
+function isNext(placed: Stored | null, delivery: Delivery, sinceSeq: number): boolean {
+  if (placed === null || placed.seq <= sinceSeq) return false;
+  return delivery.header(HEADERS.returned) !== String(placed.seq);
 }
 
-/** Up to which message of the task what was placed is over. */
-function handOffSeq(handed: KnownHandOff | null): number {
-  return handed?.record.message ?? 0;
-}
-
-/** Everybody who handed the task off. */
-function excludedBy({ record }: KnownHandOff): string[] {
-  return [...new Set(record.hops.map(({ agent }) => agent))];
-}
-
-/** True for the placed message that a returned task was made of (I2). */
-function isWhatReturned(delivery: Delivery, placed: Stored): boolean {
-  return delivery.header(HEADERS.returned) === String(placed.seq);
-}
-
-/** The texts inside a value, a line each, up to `limit` UTF-16 code units. Strings as they are, not as JSON shows them. */
-export function textOf(value: unknown, limit: number): string {
-  const open: unknown[] = [value];
-  let text = "";
-  for (let looked = 0; open.length > 0 && text.length < limit && looked < MAX_TEXT_VALUES; looked++) {
-    const next = open.pop();
-    if (typeof next === "string") text += text === "" ? next.slice(0, limit) : `\n${next.slice(0, limit)}`;
-    else if (typeof next === "object" && next !== null && !ArrayBuffer.isView(next)) {
-      const values = Array.isArray(next) ? next : Object.values(next);
-      open.push(...values.slice(0, Math.max(0, MAX_TEXT_VALUES - looked - open.length)).reverse());
-    }
-  }
-  return text.slice(0, limit);
+/** The last message that belongs to the part of the task before its hand-off; 0 without a hand-off. */
+function handOffSeq({ tip }: InFlightTask): number {
+  return tip.handed?.record.message ?? 0;
 }

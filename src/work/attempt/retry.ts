@@ -1,14 +1,14 @@
-// What follows a failed attempt. Pure.
+// Decides whether a failed attempt is retried, and when. Pure.
 import { backoffDelayMs, type Chance } from "../../base/index.ts";
 import { DEFAULT_RETRY, type RetryPolicy, type SwarmError } from "../../protocol/index.ts";
 
-/** Try again at that time, or fail for good. */
+/** Retry at `atMs` (Unix ms), or fail for good. */
 export type AfterFailure = { retry: true; atMs: number } | { retry: false };
 
 /**
- * Decides whether a task is tried again after attempt `attempt` failed with `error`.
- * `retry.max` counts retries after the first attempt. An error that is not retryable, a used-up policy, or a next
- * start that would lie beyond the deadline ends it. A `retryAfterMs` in the error is a lower bound of the wait.
+ * Decides what follows after attempt `attempt` failed with `error`. `retry.max` counts retries after the first attempt.
+ * The task fails for good when the error is not retryable, when no retry is left, or when the next start would be after
+ * the deadline. A `retryAfterMs` in the error is a lower bound of the wait.
  */
 export function decideAfterFailure(facts: {
   error: SwarmError;

@@ -1,44 +1,32 @@
-// How an attempt's end becomes durable: the journal's record, the retry, the result, the dead letter, the ack. Owns
-// their order; what an attempt did is delivery.ts's business.
+// Settlement: makes the end of an attempt durable. Owns the order of the steps: journal record, retry, result, dead
+// letter, ack. How the attempt ended is decided in delivery.ts.
 // I1: ack only after the result, or the task's place in the later stream, is stored.
-// I2: whoever loses a fenced append stops with `conflict`: another process holds the task now.
+// I2: a host that loses a fenced append stops with `conflict`: another process holds the task now.
 import { type Chance, type Clock, type Logger, type Meter, toIsoTime } from "../../base/index.ts";
 import {
   ACK_WAIT_MS,
   type Audit,
-  type Encoding,
   encode,
-  HEADERS,
-  type JournalRecord,
-  type Placement,
   type Result,
   type ResultStatus,
   type SignedVote,
   type Subjects,
   type SwarmError,
-  type Task,
-  type TaskAddress,
   TerminalError,
   toSwarmError,
 } from "../../protocol/index.ts";
-import type { Delivery, Transport } from "../../transport/index.ts";
-import { handOffsOf, type Journal, type JournalTip } from "../stores/journal.ts";
+import type { Transport } from "../../transport/index.ts";
+import { hopsOf } from "../stores/journal.ts";
 import { storeLater } from "../stores/later.ts";
-import { deadLetterOf, type ResultStore } from "../stores/outcome.ts";
-import { meterOutcome } from "./attempt.ts";
+import { queuedAtMs } from "../stores/messages.ts";
+import { deadLetterOf, type ResultStore } from "../stores/results.ts";
+import { meterTimes } from "./attempt.ts";
+import type { InFlightTask } from "./in-flight.ts";
 import { createRefusedNotes } from "./refusal.ts";
 import { decideAfterFailure } from "./retry.ts";
 
-/** A delivery and the task that it brought. */
-export interface Arrival {
-  readonly at: TaskAddress;
-  readonly delivery: Delivery;
-  /** Of a task that was placed here. */
-  readonly placement: Placement | undefined;
-}
-
 /** A failed attempt. */
-export interface Failure {
+export interface AttemptFailure {
   error: SwarmError;
   number: number;
   agent: string;
@@ -46,11 +34,11 @@ export interface Failure {
   startedAtMs?: number;
 }
 
-/** What a task's result is made of. Number 0 and agent "-": it never started. */
-export interface Conclusion {
+/** The facts of a task's end, from which its result is made. Number 0 and agent "-": no attempt started. */
+export interface TaskEnd {
   status: ResultStatus;
   output?: unknown;
-  /** Of a ballot's seat that signs. */
+  /** The signed vote, when the ballot asks for signed votes and the agent has a key. */
   vote?: SignedVote | undefined;
   error?: SwarmError;
   number: number;
@@ -59,151 +47,151 @@ export interface Conclusion {
   ranMs?: number;
 }
 
-/** Makes ends durable. All reject with `conflict` (I2) or `unavailable` (the fate is unknown). */
-export type Settlement = ReturnType<typeof createSettlement>;
-
-/** Endings over the room's streams. */
-export function createSettlement(parts: {
+/** The parts of a settlement. */
+interface SettlementParts {
   transport: Transport;
   subjects: Subjects;
   meter: Meter;
   clock: Clock;
   chance: Chance;
-  outcomes: ResultStore;
-  journal: Journal;
+  results: ResultStore;
   audit?: Audit | undefined;
   log: Logger;
-}) {
-  const { transport, subjects, meter, clock, outcomes, journal, audit, log } = parts;
-  const noteRefused = createRefusedNotes({ outcomes, audit, log });
+}
 
-  return { record, afterFailure, conclude, finishKnown };
+/** Makes ends durable. Its methods reject with `conflict` (I2), or with `unavailable` when the fate of a step is unknown. */
+export class Settlement {
+  readonly #parts: SettlementParts;
+  readonly #noteRefused: ReturnType<typeof createRefusedNotes>;
+
+  constructor(parts: SettlementParts) {
+    this.#parts = parts;
+    this.#noteRefused = createRefusedNotes(parts);
+  }
 
   /**
-   * Records a failed attempt and decides what follows. Returns the new tip when the next attempt may start here and
-   * now (`immediate` and due within the ack-wait), else null: the delivery was answered.
+   * Settles a failed attempt: records it and gives the task back for its retry, or concludes the task when no retry is left.
+   * Answers the delivery either way.
    */
-  async function afterFailure(
-    entry: Arrival,
-    tip: JournalTip,
-    encoding: Encoding,
-    task: Task,
-    failure: Failure,
-    immediate: boolean,
-  ): Promise<JournalTip | null> {
-    const { error, number, agent } = failure;
-    const deadlineMs = task.deadline === undefined ? undefined : Date.parse(task.deadline);
-    const nowMs = clock.now();
-    const next = decideAfterFailure({
+  async afterFailure(inFlight: InFlightTask, failure: AttemptFailure): Promise<void> {
+    const retry = await this.recordFailure(inFlight, failure);
+    if (retry === null) return;
+    const { delivery, at } = inFlight;
+    // A ballot's question stays with its agent: from the later stream it would return to the queue, and so to any agent.
+    if (retry.delayMs <= ACK_WAIT_MS || inFlight.isBallotQuestion) delivery.nak(retry.delayMs);
+    else {
+      await storeLater(this.#parts, at, delivery, retry.atMs, { attempt: failure.number + 1 });
+      delivery.ack();
+    }
+  }
+
+  /**
+   * Records a failed attempt and resolves to the time of its retry; the delivery is still to be answered. Resolves to null
+   * when no retry is left: then the task is concluded and its delivery answered.
+   */
+  async recordFailure(
+    inFlight: InFlightTask,
+    failure: AttemptFailure,
+  ): Promise<{ atMs: number; delayMs: number } | null> {
+    const nowMs = this.#parts.clock.now();
+    const next = this.#decideRetry(inFlight, failure, nowMs);
+    if (!next.retry) {
+      await this.conclude(inFlight, { status: "failed", ...failure });
+      return null;
+    }
+    const event = {
+      attempt: failure.number,
+      retryAt: toIsoTime(next.atMs),
+      error: wireError(failure.error),
+      at: toIsoTime(nowMs),
+    };
+    await inFlight.record({ type: "failed", agent: failure.agent, ...event });
+    const subject = this.#parts.subjects.event("task", inFlight.at.taskId, "retrying");
+    this.#parts.transport.bus.publish(subject, encode(event));
+    return { atMs: next.atMs, delayMs: next.atMs - nowMs };
+  }
+
+  #decideRetry({ task, tip }: InFlightTask, { error, number }: AttemptFailure, nowMs: number) {
+    return decideAfterFailure({
       error,
       attempt: number - (tip.handed?.record.hops.length ?? 0), // a hand-off is no failure
       retry: task.retry,
-      deadlineMs,
+      deadlineMs: task.deadline === undefined ? undefined : Date.parse(task.deadline),
       nowMs,
-      chance: parts.chance,
+      chance: this.#parts.chance,
     });
-    if (!next.retry) {
-      await conclude(entry, tip, encoding, { status: "failed", ...failure });
-      return null;
-    }
-    const retryAt = toIsoTime(next.atMs);
-    const failed: JournalRecord = {
-      type: "failed",
-      attempt: number,
-      agent,
-      at: toIsoTime(nowMs),
-      retryAt,
-      error: wireError(error),
-    };
-    const recorded = await record(entry, failed, tip);
-    const news = { attempt: number, retryAt, error: wireError(error), at: toIsoTime(nowMs) };
-    transport.bus.publish(subjects.event("task", entry.at.taskId, "retrying"), encode(news));
-    if (immediate) return recorded;
-    const delayMs = next.atMs - nowMs;
-    // A seat stays with its agent: through the later stream it would come to any.
-    if (delayMs <= ACK_WAIT_MS || isSeat(entry.delivery)) entry.delivery.nak(delayMs);
-    else {
-      await storeLater({ transport, subjects }, entry.at, entry.delivery, next.atMs, { attempt: number + 1 });
-      entry.delivery.ack();
-    }
-    return null;
   }
 
-  async function record(entry: Arrival, what: JournalRecord, tip: JournalTip): Promise<JournalTip> {
-    const { capability, taskId } = entry.at;
-    return journal.append(capability, taskId, what, tip);
-  }
-
-  /** Stores the result, buries a failed task, acks, closes the journal (I1). */
-  async function conclude(
-    entry: Arrival,
-    tip: JournalTip,
-    encoding: Encoding,
-    end: Conclusion,
-  ): Promise<void> {
-    const { at, delivery, placement } = entry;
-    const finishedAtMs = clock.now();
-    const startedAtMs = end.startedAtMs ?? finishedAtMs;
-    const result: Result = {
-      taskId: at.taskId,
-      status: end.status,
-      ...(end.output === undefined ? {} : { output: end.output }),
-      ...(end.vote === undefined ? {} : { vote: end.vote }),
-      ...(end.error === undefined ? {} : { error: wireError(end.error) }),
-      attempt: Math.max(0, end.number),
-      agent: end.agent,
-      startedAt: toIsoTime(startedAtMs),
-      finishedAt: toIsoTime(finishedAtMs),
-      queuedMs: Math.max(0, startedAtMs - queuedAtMs(delivery, placement)),
-      ranMs: end.ranMs ?? 0,
-      ...(placement === undefined || isSeat(delivery) ? {} : { placement }),
-      ...handOffsOf(tip),
-    };
-    let stored: boolean;
+  /** Concludes the task: stores the result, buries a failed task, acks, closes the journal (I1). */
+  async conclude(inFlight: InFlightTask, end: TaskEnd): Promise<void> {
+    const { at, delivery } = inFlight;
+    const finishedAtMs = this.#parts.clock.now();
+    const result = resultOf(inFlight, end, finishedAtMs);
+    let isStored: boolean;
     try {
-      stored = await outcomes.store(at, result, encoding, delivery.header(HEADERS.ballot));
+      isStored = await this.#parts.results.store(at, result, inFlight.encoding, inFlight.ballotId);
     } catch (error) {
-      const refused = toSwarmError(error);
-      // An output that cannot be stored (cyclic, too large) fails the task: another attempt would end the same way.
-      if (end.status !== "completed" || refused.code === "unavailable") throw error;
-      const told = `the output of ${at.capability} cannot be stored: ${refused.message}`;
-      const code = refused.code === "payload_too_large" ? refused.code : "internal";
-      return conclude(entry, tip, encoding, {
-        ...end,
-        status: "failed",
-        output: undefined,
-        vote: undefined,
-        error: new TerminalError(told, { code, field: "output" }),
-      });
+      return this.#concludeUnstorable(inFlight, end, error);
     }
-    if (!stored) noteRefused(at, result);
-    if (stored && end.status === "failed" && !isSeat(delivery))
-      await outcomes.bury(at, deadLetterOf(at, delivery, result));
+    if (!isStored) this.#noteRefused(at, result);
+    else if (result.status === "failed") await this.#bury(inFlight, result);
     delivery.ack();
-    if (tip.seq > 0)
-      await journal.close(at.capability, at.taskId, result.attempt, finishedAtMs).catch(() => undefined);
-    if (stored) meterOutcome(meter, { capability: at.capability, ...result });
+    if (inFlight.tip.seq > 0) await inFlight.closeJournal(result.attempt, finishedAtMs);
+    if (isStored) meterTimes(this.#parts.meter, { capability: at.capability, ...result });
   }
 
-  /** A repeated delivery whose result is stored already: does what may be missing after it, and acks. */
-  async function finishKnown(entry: Arrival): Promise<boolean> {
-    const stored = await outcomes.read(entry.at.taskId);
+  /** Fails a task whose output cannot be stored (cyclic, too large): another attempt would end the same way. */
+  async #concludeUnstorable(inFlight: InFlightTask, end: TaskEnd, error: unknown): Promise<void> {
+    const refusal = toSwarmError(error);
+    if (end.status !== "completed" || refusal.code === "unavailable") throw error;
+    const message = `the output of ${inFlight.at.capability} cannot be stored: ${refusal.message}`;
+    const code = refusal.code === "payload_too_large" ? refusal.code : "internal";
+    return this.conclude(inFlight, {
+      ...end,
+      status: "failed",
+      output: undefined,
+      vote: undefined,
+      error: new TerminalError(message, { code, field: "output" }),
+    });
+  }
+
+  /**
+   * True when the task has a stored result already. Then does the steps after it again, because a crash may have cut them
+   * off, and acks.
+   */
+  async finishKnown(inFlight: InFlightTask): Promise<boolean> {
+    const stored = await this.#parts.results.read(inFlight.at.taskId);
     if (stored === null) return false;
-    if (stored.result.status === "failed" && !isSeat(entry.delivery))
-      await outcomes.bury(entry.at, deadLetterOf(entry.at, entry.delivery, stored.result));
-    entry.delivery.ack();
+    if (stored.result.status === "failed") await this.#bury(inFlight, stored.result);
+    inFlight.delivery.ack();
     return true;
   }
+
+  /** Stores the dead letter of a failed task. A ballot's question gets none: the verdict reports how it ended. */
+  async #bury({ at, delivery, isBallotQuestion }: InFlightTask, result: Result): Promise<void> {
+    if (isBallotQuestion) return;
+    await this.#parts.results.bury(at, deadLetterOf(at, delivery, result));
+  }
 }
 
-/** True for a delivery that puts a ballot's question: how it ends is told by the verdict, and nowhere else. */
-export function isSeat(delivery: Delivery): boolean {
-  return delivery.header(HEADERS.ballot) !== undefined;
-}
-
-/** When a stored task began to wait: one that was placed did so before it came to its agent. */
-export function queuedAtMs(stored: { storedAtMs: number }, placement: Placement | undefined): number {
-  return placement?.queuedAt === undefined ? stored.storedAtMs : Date.parse(placement.queuedAt);
+function resultOf(inFlight: InFlightTask, end: TaskEnd, finishedAtMs: number): Result {
+  const { at, delivery, placement } = inFlight;
+  const startedAtMs = end.startedAtMs ?? finishedAtMs;
+  return {
+    taskId: at.taskId,
+    status: end.status,
+    ...(end.output === undefined ? {} : { output: end.output }),
+    ...(end.vote === undefined ? {} : { vote: end.vote }),
+    ...(end.error === undefined ? {} : { error: wireError(end.error) }),
+    attempt: Math.max(0, end.number),
+    agent: end.agent,
+    startedAt: toIsoTime(startedAtMs),
+    finishedAt: toIsoTime(finishedAtMs),
+    queuedMs: Math.max(0, startedAtMs - queuedAtMs(delivery, placement)),
+    ranMs: end.ranMs ?? 0,
+    ...(placement === undefined || inFlight.isBallotQuestion ? {} : { placement }),
+    ...hopsOf(inFlight.tip),
+  };
 }
 
 function wireError(error: SwarmError) {

@@ -1,9 +1,9 @@
-// Cancelling: the durable part is the `cancelled` result (or the scope's mark); purge and broadcast make it fast.
-// I1: the result decides the race with the agent: first writer wins.
+// Cancels tasks and scopes. The durable part is the `cancelled` result, or the scope's mark; the purge and the broadcast
+// make the cancel fast.
+// I1: the stored result decides the race with the agent: the first writer wins.
 import { type Clock, sleep } from "../../base/index.ts";
 import {
   encode,
-  HEADERS,
   NO_SCOPE,
   type Placement,
   type Result,
@@ -14,32 +14,32 @@ import {
   type WhereReply,
 } from "../../protocol/index.ts";
 import type { Log, Stored, Transport } from "../../transport/index.ts";
-import { queuedAtMs } from "../attempt/settlement.ts";
-import type { ResultStore } from "../stores/outcome.ts";
+import { ballotIdOf, queuedAtMs, readPlacedTask, readTaskAddress } from "../stores/messages.ts";
+import type { ResultStore } from "../stores/results.ts";
 import { markScope } from "../stores/scopes.ts";
-import { readPlacedTask } from "../worker/placed-queue.ts";
+import type { TaskLocation } from "./locate.ts";
 import type { OpenBallotReply } from "./open-ballots.ts";
-import type { Located, TaskReader } from "./status.ts";
+import type { TaskReader } from "./reader.ts";
 
 interface CancelParts {
   transport: Transport;
   subjects: Subjects;
   clock: Clock;
-  outcomes: ResultStore;
+  results: ResultStore;
   reader: TaskReader;
 }
 
-/** How many results of a cancelled scope are on their way at once. */
+/** The most results of a cancelled scope that are in flight at once. */
 const STORES_IN_FLIGHT = 64;
 
-/** How long a cancel waits for somebody in office who knows of a ballot, when its caller says nothing, in ms. */
+/** How long a cancel waits, by default, for a holder of the office that knows the ballot, in ms. */
 export const CANCEL_TIMEOUT_MS = 5_000;
-/** The pause before it is looked again, in ms: 1/10 of the shortest election. */
+/** The pause before the next look, in ms: a tenth of the shortest election. */
 const CANCEL_PAUSE_MS = 50;
 
 /**
- * Cancels one task. @throws SwarmError `not_found`; `conflict` when it ended before; `unavailable` when nobody who would know
- * it took the office within `timeoutMs`: then nothing was cancelled.
+ * Cancels one task. @throws SwarmError `not_found`; `conflict` when it ended before; `unavailable` when the id may be an open
+ * ballot and no coordinator took the office within `timeoutMs`: then nothing was cancelled.
  */
 export async function cancelTask(
   parts: CancelParts,
@@ -54,7 +54,7 @@ export async function cancelTask(
     try {
       const open = await reader.findBallot(taskId);
       if (open !== null) return await cancelBallot(parts, taskId, open);
-      if ((await reader.locate(taskId)) !== null) continue; // it ended, or came, between two looks
+      if ((await reader.locate(taskId)) !== null) continue; // the task ended, or was stored, between the two looks
       throw new SwarmError("not_found", `no task ${taskId} is stored here`);
     } catch (error) {
       if (toSwarmError(error).code !== "unavailable" || clock.now() + CANCEL_PAUSE_MS >= endMs) throw error;
@@ -63,17 +63,17 @@ export async function cancelTask(
   }
 }
 
-async function cancelStoredTask(parts: CancelParts, taskId: string, found: Located): Promise<void> {
-  const { transport, subjects, reader, outcomes } = parts;
+async function cancelStoredTask(parts: CancelParts, taskId: string, found: TaskLocation): Promise<void> {
+  const { transport, subjects, reader, results } = parts;
   const { filters } = subjects;
   if (found.place === "result") throw endedBefore(taskId);
   const scope = found.scope ?? NO_SCOPE;
   const at: TaskAddress = { capability: found.capability, priority: "normal", scope, taskId };
-  // Before the result: whoever runs it lets go of it then.
+  // Asked before the result is stored: the host drops the task after that.
   const running = await reader.findRunning(taskId, found);
   const task = { at, placement: found.placement, running };
   const result = cancelledResult(task, found.stored, parts.clock.now());
-  const stored = await outcomes.store(at, result, "json", found.stored.header(HEADERS.ballot)); // I1
+  const stored = await results.store(at, result, "json", ballotIdOf(found.stored)); // I1
   transport.bus.publish(subjects.cancel(scope, taskId), encode({}));
   await Promise.all([
     transport.log("tasks").purge({ filter: filters.taskById(taskId) }),
@@ -85,9 +85,9 @@ async function cancelStoredTask(parts: CancelParts, taskId: string, found: Locat
   if (!stored) throw endedBefore(taskId);
 }
 
-/** Cancels an open ballot: its result is stored here, and the holder of the office lets its seats go. */
+/** Cancels an open ballot: stores its result here; then the holder of the office frees the ballot's seats. */
 async function cancelBallot(parts: CancelParts, taskId: string, open: OpenBallotReply): Promise<void> {
-  const { transport, subjects, outcomes } = parts;
+  const { transport, subjects, results } = parts;
   const { capability, priority, scope } = open.ballot;
   const nowMs = parts.clock.now();
   const result: Result = {
@@ -101,22 +101,19 @@ async function cancelBallot(parts: CancelParts, taskId: string, open: OpenBallot
     queuedMs: 0,
     ranMs: Math.max(0, nowMs - Date.parse(open.startedAt)),
   };
-  const stored = await outcomes.store({ capability, priority, scope, taskId }, result, "json"); // I1
+  const stored = await results.store({ capability, priority, scope, taskId }, result, "json"); // I1
   transport.bus.publish(subjects.cancel(scope, taskId), encode({}));
   await transport.bus.flush();
   if (!stored) throw endedBefore(taskId);
 }
 
-/** Cancels everything of a scope, now and later. Resolves when every task that was stored has its result. */
+/** Cancels all present and later tasks of a scope. Resolves when each task that was stored has its result. */
 export async function cancelScope(parts: CancelParts, scope: string): Promise<void> {
   const { transport, subjects } = parts;
   const { filters } = subjects;
   if (scope === NO_SCOPE) {
-    throw new SwarmError(
-      "invalid_input",
-      `the scope "-" is every task without a scope and cannot be cancelled as one`,
-      { field: "scope" },
-    );
+    const message = `the scope "-" means all tasks without a scope; they cannot be cancelled together`;
+    throw new SwarmError("invalid_input", message, { field: "scope" });
   }
   const nowMs = parts.clock.now();
   await markScope(transport, scope, nowMs);
@@ -130,16 +127,16 @@ export async function cancelScope(parts: CancelParts, scope: string): Promise<vo
   ]);
 }
 
-/** Gives each stored task of the filter its `cancelled` result, then purges what was read. */
+/** Stores a `cancelled` result for each stored task that fits the filter, then purges the messages that were read. */
 async function cancelStored(parts: CancelParts, log: Log, filter: string): Promise<void> {
-  const { subjects, outcomes, clock } = parts;
+  const { subjects, results, clock } = parts;
   const { lastSeq } = await log.info();
   let storing: Promise<boolean>[] = [];
   for await (const stored of log.read({ filter })) {
     const task = readStored(subjects, stored);
     if (task === null) continue;
     const result = cancelledResult(task, stored, clock.now());
-    storing.push(outcomes.store(task.at, result, "json", stored.header(HEADERS.ballot)));
+    storing.push(results.store(task.at, result, "json", ballotIdOf(stored)));
     if (storing.length >= STORES_IN_FLIGHT) {
       await Promise.all(storing);
       storing = [];
@@ -152,16 +149,15 @@ async function cancelStored(parts: CancelParts, log: Log, filter: string): Promi
 interface StoredTask {
   at: TaskAddress;
   placement?: Placement | undefined;
-  /** The attempt that is broken off. */
+  /** The running attempt that the cancel aborts. */
   running?: WhereReply | null;
 }
 
-/** What is stored in the task and the later stream: waiting, placed, due or scheduled. */
+/** A message of the task stream or the later stream: a queued, placed, due or scheduled task; null for any other message. */
 function readStored(subjects: Subjects, stored: Stored): StoredTask | null {
   const placed = readPlacedTask(subjects, stored);
   if (placed !== null) return placed;
-  const at =
-    subjects.readTask(stored.subject) ?? subjects.readTask(stored.header(HEADERS.scheduleTarget) ?? "");
+  const at = readTaskAddress(subjects, stored);
   return at === null ? null : { at };
 }
 

@@ -1,66 +1,54 @@
-// Which capabilities a swarm knows: those whose consumers exist on the task stream, whether or not an agent runs now.
-import type { Clock } from "../../base/index.ts";
+// The capabilities that a swarm knows: those with consumers on the task stream, whether or not an agent runs now.
+import { type Clock, singleFlight } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
+import { capabilityOfConsumer } from "../stores/consumers.ts";
 
-/** How long the list of known capabilities is trusted before a look for one that is missing from it, in ms. */
+/** How long a known capability is trusted before the list is read again, in ms. */
 const TRUST_MS = 5_000;
-/** After a miss, the server is asked again at most this often, in ms. */
+/** The shortest time, in ms, between two reads of the list for capabilities that are missing from it. */
 const MISS_INTERVAL_MS = 250;
 
-/** The capability that a consumer's name (`<capability>-<priority>`) belongs to. */
-export function capabilityOfConsumer(consumer: string): string {
-  return consumer.slice(0, consumer.lastIndexOf("-"));
-}
+/** The capabilities of the swarm, with a small cache. */
+export class KnownCapabilities {
+  readonly #clock: Clock;
+  readonly #read: () => Promise<void>;
+  #names = new Set<string>();
+  #readAtMs = Number.NEGATIVE_INFINITY;
 
-/** Knows the capabilities of the swarm; a capability once seen stays known to this process. */
-export interface KnownCapabilities {
-  /** @throws SwarmError `unknown_capability` listing what is known; `unavailable`. */
-  check(capability: string): Promise<void> | undefined;
-  list(): Promise<string[]>;
-}
-
-/** Known capabilities with a small cache. */
-export function createKnownCapabilities(transport: Transport, clock: Clock): KnownCapabilities {
-  let known = new Set<string>();
-  let readAtMs = Number.NEGATIVE_INFINITY;
-  let reading: Promise<void> | undefined;
-
-  function read(): Promise<void> {
-    reading ??= transport
-      .queue("tasks")
-      .consumers()
-      .then((consumers) => {
-        known = new Set(
-          consumers
-            .filter(({ filter }) => filter.includes(".task."))
-            .map(({ name }) => capabilityOfConsumer(name)),
-        );
-        readAtMs = clock.now();
-      })
-      .finally(() => {
-        reading = undefined;
-      });
-    return reading;
+  constructor(transport: Transport, clock: Clock) {
+    this.#clock = clock;
+    this.#read = singleFlight(async () => {
+      const consumers = await transport.queue("tasks").consumers();
+      const queues = consumers.filter(({ filter }) => filter.includes(".task."));
+      this.#names = new Set(queues.map(({ name }) => capabilityOfConsumer(name)));
+      this.#readAtMs = clock.now();
+    });
   }
 
-  async function checkSlowly(capability: string): Promise<void> {
-    if (clock.now() - readAtMs > MISS_INTERVAL_MS) await read();
-    if (known.has(capability)) return;
-    const names = [...known].sort();
+  /**
+   * Checks that the swarm knows a capability; undefined when the cache says so.
+   * @throws SwarmError `unknown_capability`, with the known names; `unavailable`.
+   */
+  check(capability: string): Promise<void> | undefined {
+    const isTrusted = this.#clock.now() - this.#readAtMs <= TRUST_MS;
+    return isTrusted && this.#names.has(capability) ? undefined : this.#checkAgain(capability);
+  }
+
+  async #checkAgain(capability: string): Promise<void> {
+    if (this.#clock.now() - this.#readAtMs > MISS_INTERVAL_MS) await this.#read();
+    if (this.#names.has(capability)) return;
+    const names = [...this.#names].sort().join(", ") || "none";
     throw new SwarmError(
       "unknown_capability",
-      `no agent ever offered the capability ${capability}; known: ${names.length === 0 ? "none" : names.join(", ")}`,
+      `no agent ever offered the capability ${capability}; known: ${names}`,
       { field: "capability" },
     );
   }
 
-  return {
-    check: (capability) =>
-      known.has(capability) && clock.now() - readAtMs <= TRUST_MS ? undefined : checkSlowly(capability),
-    async list() {
-      await read();
-      return [...known].sort();
-    },
-  };
+  /** All known capabilities, in order of their names. @throws SwarmError `unavailable`. */
+  async list(): Promise<string[]> {
+    await this.#read();
+    return [...this.#names].sort();
+  }
 }

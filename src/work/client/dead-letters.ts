@@ -1,4 +1,4 @@
-// Dead letters: listed, shown, handed in anew, removed.
+// Dead letters: lists, shows, replays and removes them.
 import {
   type DeadLetter,
   deadLetterSchema,
@@ -14,29 +14,29 @@ import type { Stored, Transport } from "../../transport/index.ts";
 import { isBlobRef, unpackBlob, unpackStored } from "../stores/bodies.ts";
 
 /** How many letters `list` shows when the caller names no limit. */
-const DEFAULT_LIMIT = 50;
-/** The label that names the task whose replay a task is. */
+const DEFAULT_LETTERS = 50;
+/** The label of a replayed task; its value is the id of the original task. */
 export const REPLAY_LABEL = "replayOf";
 
-/** Dead letters of the swarm. */
+/** The dead letters of the swarm. */
 export interface DeadLetters {
-  /** The oldest letters first. */
+  /** Lists letters, the oldest first; 50 by default. */
   list(options?: { capability?: string | undefined; limit?: number | undefined }): Promise<DeadLetter[]>;
-  /** @throws SwarmError `not_found`. */
+  /** Reads one letter. @throws SwarmError `not_found`. */
   show(taskId: string): Promise<DeadLetter>;
   /**
-   * Hands the task in anew under a new id, labelled `replayOf: <id>`, then removes the letter; the old result stays.
-   * A deadline that has passed is left out.
-   * @throws SwarmError `not_found`; `invalid_input` when the payload is no task (it never was one).
+   * Submits the task again under a new id, with the label `replayOf: <id>`, then removes the letter. The old result stays. A
+   * deadline that had passed when the task died is left out.
+   * @throws SwarmError `not_found`; `invalid_input` when the letter's payload never was a valid task.
    */
   replay(taskId: string): Promise<SubmitReply>;
-  /** Removes one letter, those of a capability, or all. Resolves to how many. */
+  /** Removes one letter, all letters of a capability, or all letters. Resolves to the number of removed letters. */
   purge(options?: { taskId?: string | undefined; capability?: string | undefined }): Promise<number>;
-  /** How many letters each capability has. */
+  /** The number of letters of each capability. */
   counts(): Promise<Map<string, number>>;
 }
 
-/** Dead letters over their stream; `submit` is how a replay is handed in. */
+/** Makes the reader of dead letters; `submit` submits a replayed task. */
 export function createDeadLetters(parts: {
   transport: Transport;
   subjects: Subjects;
@@ -68,7 +68,7 @@ export function createDeadLetters(parts: {
       const filter =
         options.capability === undefined ? filters.allDead : filters.deadOfCapability(options.capability);
       const letters: DeadLetter[] = [];
-      for await (const stored of log.read({ filter, limit: options.limit ?? DEFAULT_LIMIT }))
+      for await (const stored of log.read({ filter, limit: options.limit ?? DEFAULT_LETTERS }))
         letters.push(await read(stored));
       return letters;
     },

@@ -1,4 +1,4 @@
-// Open ballots as their clients see them: their tasks are in no stream any more, so the coordinators are asked.
+// Open ballots as clients see them. The task of an open ballot is in no stream any more, so this file asks the coordinators.
 import { z } from "zod";
 import {
   decode,
@@ -13,13 +13,14 @@ import {
   type WhereReply,
 } from "../../protocol/index.ts";
 import type { Incoming, Transport } from "../../transport/index.ts";
+import { findAttempt } from "./where.ts";
 
-/** How long the office has to say whether it knows a ballot, and coordinators which are open, in ms: they answer from memory. */
-const ANSWER_TIMEOUT_MS = 1_000;
-/** How often a ballot that the office has is asked for, while whoever works on it does not answer. */
-const MAX_LOOKS = 3;
+/** How long the office and other coordinators have to answer a question about ballots, in ms: they answer from memory. */
+const BALLOT_REPLY_TIMEOUT_MS = 1_000;
+/** How often a ballot that the office knows is looked for before its holder counts as slow. */
+const MAX_BALLOT_LOOKS = 3;
 
-/** What the holder of the office tells of an open ballot. */
+/** An open ballot as the holder of the office reports it. */
 export type OpenBallotReply = WhereReply & { ballot: NonNullable<WhereReply["ballot"]> };
 
 /** An open ballot in a list. */
@@ -30,45 +31,56 @@ const lineSchema = z.object({
   seats: z.number(),
   answered: z.number(),
 });
-/** An open ballot in a list, as the control log has it: answers since its last round are not counted. */
+const linesSchema = z.object({ ballots: z.array(lineSchema) });
+const ballotPageSchema = z.object({ endedAt: z.string().nullable() });
+/** An open ballot in a list, as the control log has it: answers since the ballot's last round are not counted. */
 export type OpenBallotLine = z.output<typeof lineSchema>;
 
-/** What coordinators know of open ballots. */
+/** Asks coordinators about open ballots. */
 export interface OpenBallots {
   /**
-   * The open ballot with this id; null when there is none: then its result is stored, or it never was a ballot.
-   * @throws SwarmError `unavailable` while nobody holds the office, who alone knows.
+   * The open ballot with this id. null when there is none: then its result is stored, or the id never was a ballot.
+   * @throws SwarmError `unavailable` while no coordinator holds the office, because only the holder knows.
    */
   find(taskId: string): Promise<OpenBallotReply | null>;
-  /** The newest open ballots, as any coordinator has them, also with nobody in office; none when no coordinator answers. */
+  /**
+   * The newest open ballots, from the copy of any coordinator, so also while the office is vacant. Empty when no coordinator
+   * answers.
+   */
   list(): Promise<OpenBallotLine[]>;
 }
 
-/** Asks coordinators. `where` asks whoever works on a task. */
-export function createOpenBallots(parts: {
-  transport: Transport;
-  subjects: Subjects;
-  where(taskId: string): Promise<WhereReply | null>;
-}): OpenBallots {
+/** Makes the reader of open ballots. */
+export function createOpenBallots(parts: { transport: Transport; subjects: Subjects }): OpenBallots {
   const { transport, subjects } = parts;
+  return { find, list };
 
-  /** @throws SwarmError the office's refusal; `unavailable` when nobody answers. */
-  async function ask(subject: string, body: object): Promise<unknown> {
-    const options = { timeoutMs: ANSWER_TIMEOUT_MS };
-    const reply: Incoming = await transport.bus.request(subject, encode(body), options);
-    const { value } = decode(reply.data, reply.header(HEADERS.contentType));
-    if (reply.header(HEADERS.serviceErrorCode) === undefined) return value;
-    throw fromWire(parse(errorReplySchema, value, "the coordinator's answer").error);
+  async function find(taskId: string): Promise<OpenBallotReply | null> {
+    for (let look = 1; ; look++) {
+      const reply = await findAttempt(parts, taskId);
+      if (reply?.ballot !== undefined) return { ...reply, ballot: reply.ballot };
+      const known = await askOffice(taskId);
+      if (known === "unknown") return null;
+      if (known === "silent") throw undecided(taskId, "which is vacant at the moment");
+      if (look >= MAX_BALLOT_LOOKS) throw undecided(taskId, "whose holder is slow to answer");
+    }
   }
 
-  /** What the office says of a ballot. Silence of its holder may mean that the office changes hands. */
-  async function ofOffice(taskId: string): Promise<"open" | "unknown" | "silent"> {
+  async function list(): Promise<OpenBallotLine[]> {
     try {
-      const page = parse(
-        z.object({ endedAt: z.string().nullable() }),
-        await ask(subjects.office("ballot"), { id: taskId }),
-        "the office's answer to ballot",
-      );
+      return parse(linesSchema, await ask(subjects.stale("ballots"), { open: true }), "the list of ballots")
+        .ballots;
+    } catch (error) {
+      if (toSwarmError(error).code === "unavailable") return [];
+      throw error;
+    }
+  }
+
+  /** The office's view of a ballot. `silent`: its holder did not answer, perhaps because the office changes hands. */
+  async function askOffice(taskId: string): Promise<"open" | "unknown" | "silent"> {
+    try {
+      const answer = await ask(subjects.office("ballot"), { id: taskId });
+      const page = parse(ballotPageSchema, answer, "the office's answer to ballot");
       return page.endedAt === null ? "open" : "unknown";
     } catch (error) {
       const { code } = toSwarmError(error);
@@ -79,30 +91,20 @@ export function createOpenBallots(parts: {
     }
   }
 
-  return {
-    async find(taskId) {
-      for (let look = 1; ; look++) {
-        const reply = await parts.where(taskId);
-        if (reply?.ballot !== undefined) return { ...reply, ballot: reply.ballot };
-        const known = await ofOffice(taskId);
-        if (known === "unknown") return null;
-        if (known === "open" && look < MAX_LOOKS) continue; // it was slow to answer
-        const why = known === "open" ? "whose holder is slow to answer" : "which nobody holds at the moment";
-        throw new SwarmError(
-          "unavailable",
-          `no task ${taskId} is stored here, and whether it is an open ballot only the office knows, ${why}: murmur office status`,
-          { taskId },
-        );
-      }
-    },
-    async list() {
-      try {
-        const answer = await ask(subjects.stale("ballots"), { open: true });
-        return parse(z.object({ ballots: z.array(lineSchema) }), answer, "the list of ballots").ballots;
-      } catch (error) {
-        if (toSwarmError(error).code === "unavailable") return [];
-        throw error;
-      }
-    },
-  };
+  /** @throws SwarmError the coordinator's refusal; `unavailable` without an answer. */
+  async function ask(subject: string, body: object): Promise<unknown> {
+    const options = { timeoutMs: BALLOT_REPLY_TIMEOUT_MS };
+    const reply: Incoming = await transport.bus.request(subject, encode(body), options);
+    const { value } = decode(reply.data, reply.header(HEADERS.contentType));
+    if (reply.header(HEADERS.serviceErrorCode) === undefined) return value;
+    throw fromWire(parse(errorReplySchema, value, "the coordinator's answer").error);
+  }
+}
+
+function undecided(taskId: string, reason: string): SwarmError {
+  return new SwarmError(
+    "unavailable",
+    `no task ${taskId} is stored here; only the office knows whether it is an open ballot, ${reason}: see murmur office status`,
+    { taskId },
+  );
 }

@@ -1,4 +1,4 @@
-// Error replies as NATS services write them: two headers for any client, the catalogue's error in the body.
+// Error replies in the form of NATS services: two headers that any client understands, and the catalogue's error in the body.
 import {
   CONTENT_TYPES,
   type Encoding,

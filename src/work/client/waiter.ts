@@ -1,24 +1,15 @@
-// Waiting for results: one subscription per capability, shared by everyone in this process who waits for one of its
-// tasks. I1: a result that was stored while the connection was down is found by looking it up after the reconnect.
+// Waits for results. All waits of this process for tasks of one capability share one subscription.
+// I1: a result that was stored while the connection was down is found after the reconnect, by a read of the result.
 import { lastToken, type Result, type Subjects, SwarmError, toSwarmError } from "../../protocol/index.ts";
 import type { IncomingRequest, Subscription, Transport } from "../../transport/index.ts";
 import { unpackResult } from "../stores/bodies.ts";
-import { readResult } from "../stores/outcome.ts";
+import { readResult } from "../stores/results.ts";
 
-/** A result that is waited for. */
-export interface Waiting {
+/** The wait for one result. */
+export interface ResultWait {
   /** Resolves to the result. @throws SwarmError `timeout` when it did not come in time. */
   readonly result: Promise<Result>;
   /** Stops waiting; `result` stays unsettled. */
-  close(): void;
-}
-
-/** Waits for results. */
-export interface ResultWaiter {
-  /** Begins to listen; call it before the task is published. `timeoutMs` undefined waits for ever. */
-  wait(capability: string, taskId: string, timeoutMs?: number): Waiting;
-  /** How many results are waited for. */
-  readonly size: number;
   close(): void;
 }
 
@@ -27,126 +18,128 @@ interface PendingWait {
   reject(error: unknown): void;
 }
 
+/** The waits for tasks of one capability. */
 interface CapabilityWaits {
-  subscription: Subscription;
-  waiting: Map<string, Set<PendingWait>>;
+  readonly subscription: Subscription;
+  /** By task id. */
+  readonly pending: Map<string, Set<PendingWait>>;
   closing: NodeJS.Timeout | undefined;
 }
 
-/** How long a subscription outlives its last waiter: who waits for one result often waits for the next, in ms. */
+/** How long a subscription outlives its last wait, in ms: a caller that waits for one result often waits for a next one. */
 const LINGER_MS = 2_000;
 
-/** A waiter over one transport. `lookUp` finds a stored result (I1). */
-export function createResultWaiter(
-  transport: Transport,
-  subjects: Subjects,
-  lookUp: (taskId: string) => Promise<{ result: Result } | null>,
-): ResultWaiter {
-  const rooms = new Map<string, CapabilityWaits>();
-  let size = 0;
+/** Waits for results over one transport. */
+export class ResultWaiter {
+  readonly #transport: Transport;
+  readonly #subjects: Subjects;
+  readonly #readStored: (taskId: string) => Promise<{ result: Result } | null>;
+  readonly #waits = new Map<string, CapabilityWaits>();
+  readonly #reconnecting: Subscription;
 
-  function onDone(room: CapabilityWaits, message: IncomingRequest): void {
-    const taskId = lastToken(message.subject);
-    if (room.waiting.has(taskId)) void settle(room, taskId, () => readMessage(message));
+  /** `readStored` reads a stored result, or null (I1). */
+  constructor(
+    transport: Transport,
+    subjects: Subjects,
+    readStored: (taskId: string) => Promise<{ result: Result } | null>,
+  ) {
+    this.#transport = transport;
+    this.#subjects = subjects;
+    this.#readStored = readStored;
+    this.#reconnecting = transport.onState((state) => {
+      if (state === "connected") this.#readAll();
+    });
   }
 
-  async function readMessage(message: IncomingRequest): Promise<Result> {
-    return readResult(await unpackResult(message, transport.blobs));
+  /** Subscribes at once, so call it before the task is published. `timeoutMs` undefined waits for ever. */
+  wait(capability: string, taskId: string, timeoutMs?: number): ResultWait {
+    const waits = this.#open(capability);
+    const { promise, resolve, reject } = Promise.withResolvers<Result>();
+    const timer =
+      timeoutMs === undefined ? undefined : setTimeout(() => entry.reject(timeoutError()), timeoutMs);
+    const entry: PendingWait = {
+      resolve: (result) => {
+        close();
+        resolve(result);
+      },
+      reject: (error) => {
+        close();
+        reject(error);
+      },
+    };
+    const entries = waits.pending.get(taskId) ?? new Set();
+    waits.pending.set(taskId, entries.add(entry));
+    const close = () => {
+      clearTimeout(timer);
+      if (!entries.delete(entry)) return;
+      if (entries.size === 0) waits.pending.delete(taskId);
+      if (waits.pending.size === 0) this.#closeLater(capability, waits);
+    };
+    const timeoutError = () => {
+      const message = `no result of ${taskId} within ${timeoutMs} ms; it may still come: see murmur task show ${taskId}`;
+      return new SwarmError("timeout", message, { taskId });
+    };
+    return { result: promise, close };
   }
 
-  async function settle(room: CapabilityWaits, taskId: string, read: () => Promise<Result>): Promise<void> {
-    const entries = room.waiting.get(taskId);
-    if (entries === undefined) return;
-    try {
-      const result = await read();
-      for (const entry of [...entries]) entry.resolve(result);
-    } catch (error) {
-      for (const entry of [...entries]) entry.reject(toSwarmError(error));
+  close(): void {
+    this.#reconnecting.close();
+    for (const { closing, subscription } of this.#waits.values()) {
+      clearTimeout(closing);
+      subscription.close();
     }
+    this.#waits.clear();
   }
 
-  function openRoom(capability: string): CapabilityWaits {
-    const known = rooms.get(capability);
+  #open(capability: string): CapabilityWaits {
+    const known = this.#waits.get(capability);
     if (known !== undefined) {
       clearTimeout(known.closing);
       known.closing = undefined;
       return known;
     }
-    const waiting: CapabilityWaits["waiting"] = new Map();
-    const room: CapabilityWaits = {
-      waiting,
+    const filter = this.#subjects.filters.doneOfCapability(capability);
+    const waits: CapabilityWaits = {
+      pending: new Map(),
       closing: undefined,
-      subscription: transport.bus.subscribe(subjects.filters.doneOfCapability(capability), (message) =>
-        onDone(room, message),
-      ),
+      subscription: this.#transport.bus.subscribe(filter, (message) => this.#onResult(waits, message)),
     };
-    rooms.set(capability, room);
-    return room;
+    this.#waits.set(capability, waits);
+    return waits;
   }
 
-  function closeLater(capability: string, room: CapabilityWaits): void {
-    room.closing ??= setTimeout(() => {
-      room.subscription.close();
-      if (rooms.get(capability) === room) rooms.delete(capability);
+  #closeLater(capability: string, waits: CapabilityWaits): void {
+    waits.closing ??= setTimeout(() => {
+      waits.subscription.close();
+      if (this.#waits.get(capability) === waits) this.#waits.delete(capability);
     }, LINGER_MS).unref();
   }
 
-  const reconnecting = transport.onState((state) => {
-    if (state !== "connected") return;
-    for (const room of rooms.values()) {
-      for (const taskId of room.waiting.keys()) {
-        void lookUp(taskId)
-          .then((stored) => (stored === null ? undefined : settle(room, taskId, async () => stored.result)))
+  #onResult(waits: CapabilityWaits, message: IncomingRequest): void {
+    const taskId = lastToken(message.subject);
+    if (!waits.pending.has(taskId)) return;
+    void settle(waits, taskId, async () => readResult(await unpackResult(message, this.#transport.blobs)));
+  }
+
+  /** Reads the results of all pending waits (I1). A read that fails leaves its wait pending. */
+  #readAll(): void {
+    for (const waits of this.#waits.values()) {
+      for (const taskId of waits.pending.keys()) {
+        void this.#readStored(taskId)
+          .then((stored) => (stored === null ? undefined : settle(waits, taskId, async () => stored.result)))
           .catch(() => undefined);
       }
     }
-  });
+  }
+}
 
-  return {
-    get size() {
-      return size;
-    },
-    wait(capability, taskId, timeoutMs) {
-      const room = openRoom(capability);
-      let close = () => {};
-      const result = new Promise<Result>((resolve, reject) => {
-        let timer: NodeJS.Timeout | undefined;
-        const entry: PendingWait = {
-          resolve: (value) => {
-            close();
-            resolve(value);
-          },
-          reject: (error) => {
-            close();
-            reject(error);
-          },
-        };
-        const entries = room.waiting.get(taskId) ?? new Set();
-        entries.add(entry);
-        room.waiting.set(taskId, entries);
-        size++;
-        close = () => {
-          close = () => {};
-          clearTimeout(timer);
-          size--;
-          entries.delete(entry);
-          if (entries.size === 0) room.waiting.delete(taskId);
-          if (room.waiting.size === 0) closeLater(capability, room);
-        };
-        if (timeoutMs !== undefined) {
-          const told = `no result of ${taskId} within ${timeoutMs} ms; it may still come: murmur task show ${taskId}`;
-          timer = setTimeout(() => entry.reject(new SwarmError("timeout", told, { taskId })), timeoutMs);
-        }
-      });
-      return { result, close: () => close() };
-    },
-    close() {
-      reconnecting.close();
-      for (const room of rooms.values()) {
-        clearTimeout(room.closing);
-        room.subscription.close();
-      }
-      rooms.clear();
-    },
-  };
+async function settle(waits: CapabilityWaits, taskId: string, read: () => Promise<Result>): Promise<void> {
+  const entries = waits.pending.get(taskId);
+  if (entries === undefined) return;
+  try {
+    const result = await read();
+    for (const entry of [...entries]) entry.resolve(result);
+  } catch (error) {
+    for (const entry of [...entries]) entry.reject(toSwarmError(error));
+  }
 }

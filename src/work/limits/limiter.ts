@@ -1,9 +1,9 @@
-// Permits of one process, taken from the shared limits in blocks. The driver of permits.ts.
-// I1: a permit is used by at most one attempt at a time; a lease that is not needed is given back.
-// I2: every change of the shared value is a compare-and-set; a lost race is decided anew on the fresh value.
-// I3: at most one change of a limit is on its way per process; what failed or was refused is tried again, later.
-// I4: how many permits to hold is decided when the change is made, not when it is asked for, and what is to be given
-//     back is out of use before the shared value is told.
+// The permits of one process, taken from the shared limits in blocks. The driver of permits.ts.
+// I1: a permit is used by at most one attempt at a time; a leased permit that is not needed is given back.
+// I2: every change of the shared value is a compare-and-set; after a lost race the change is decided again on the new value.
+// I3: for each limit, at most one change by this process is in flight; a change that failed is retried later.
+// I4: the number of permits to hold is decided when the change is made, not when it is requested. Permits that are to be
+//     given back are out of use before the shared value changes.
 import { createHash } from "node:crypto";
 import {
   type Chance,
@@ -27,26 +27,26 @@ import {
   UNUSED_LIMIT,
 } from "./permits.ts";
 
-/** Compare-and-set races lost in a row before a change is given up until later. */
+/** After this many lost compare-and-sets in a row, a change is given up until later. */
 const MAX_RACES = 32;
-/** The wait before a full limit is looked at again when nothing says when a permit is due, in ms, doubled by chance. */
+/** The wait, in ms, before a full limit is read again when no permit has a known time; chance adds up to as much again. */
 const FULL_WAIT_MS = 200;
-/** Spread of the waits for a rate permit, in ms, so that processes do not all ask at the same moment. */
+/** The spread of the waits for a rate permit, in ms, so that not all processes ask at the same moment. */
 const RATE_JITTER_MS = 20;
-/** A process leases at most this part of a concurrency at once: a quarter, so that the first does not get all. */
+/** A process leases at most a quarter of a limit's concurrency at once, so that the first process does not get all. */
 const LEASE_SHARE = 4;
-/** How long a leased permit may stay unused before it is given back, in ms. */
+/** How long a leased permit may stay unused, in ms, before it is given back. */
 const TRIM_MS = 250;
-/** A limiter that nobody used for this long is forgotten, so that many keys cost no memory. */
+/** A limiter that was unused for this long, in ms, is forgotten, so that many keys cost no memory. */
 const FORGET_MS = 60_000;
 
 /** The right to run one attempt. */
 export interface Permit {
-  /** Safe to repeat. `unused`: no attempt was started with it; another may be. */
+  /** Gives the permit back; safe to repeat. `unused`: no attempt was started with it, so another attempt may use it. */
   release(unused?: boolean): void;
 }
 
-/** One limit: a capability's, or that of one key of it. */
+/** One limit: of a capability, or of one key of a capability. */
 export interface Limit {
   concurrency?: number | undefined;
   rate?: RateLimit | undefined;
@@ -57,13 +57,13 @@ export interface Limiter {
   /** How many attempts could start now. */
   ready(): number;
   /**
-   * Says how many permits are wanted: too few are asked for, and `onReady` is called when more came or when it is
-   * time to say so again; a surplus is given back after a moment.
+   * Says how many permits are wanted. When there are too few, the limiter asks for more and calls `onReady` when more came
+   * or when the caller should ask again. A surplus is given back after {@link TRIM_MS}.
    */
   want(count: number): void;
-  /** Uses one permit, or null. */
+  /** Takes one permit that is ready, or returns null. */
   take(): Permit | null;
-  /** Waits for an answer of the shared value: one permit, or how long to wait. */
+  /** Takes one permit, and asks the shared value when none is ready; resolves to a permit, or to the wait in ms. */
   acquire(): Promise<Permit | { waitMs: number }>;
 }
 
@@ -75,59 +75,76 @@ export interface Limiters {
   stop(): Promise<void>;
 }
 
-/** Limiters over the bucket of limits. `holder` names this process in leases. */
-export function createLimiters(parts: {
+/** The parts of the limiters. `holder` names this process in leases. */
+interface LimitersParts {
   bucket: Bucket;
   holder: string;
   clock: Clock;
   chance: Chance;
   log: Logger;
+  /** Called when permits came, or when the limiters should be asked again. */
   onReady: () => void;
-}): Limiters {
-  const limiters = new Map<string, ProcessLimiter>();
-  const renewing = setInterval(() => {
-    for (const [id, limiter] of limiters) {
-      if (limiter.isForgettable(parts.clock.now() - FORGET_MS)) limiters.delete(id);
-      else limiter.renew();
-    }
-  }, LEASE_RENEW_MS);
-  renewing.unref();
-  return {
-    of(capability, key, limit) {
-      const id =
-        key === undefined
-          ? capability
-          : `${capability}.${createHash("sha256").update(key).digest("hex").slice(0, 32)}`;
-      let limiter = limiters.get(id);
-      if (limiter === undefined) {
-        limiter = new ProcessLimiter({ ...parts, id, limit });
-        limiters.set(id, limiter);
-      }
-      return limiter;
-    },
-    async stop() {
-      clearInterval(renewing);
-      await Promise.all([...limiters.values()].map((limiter) => limiter.stop()));
-    },
-  };
 }
 
-interface LimiterParts {
-  bucket: Bucket;
-  holder: string;
-  clock: Clock;
-  chance: Chance;
-  log: Logger;
-  onReady: () => void;
+/** Makes the limiters of one process over the bucket of limits, and begins to renew their leases. */
+export function createLimiters(parts: LimitersParts): Limiters {
+  return new ProcessLimiters(parts);
+}
+
+class ProcessLimiters implements Limiters {
+  readonly #parts: LimitersParts;
+  readonly #limiters = new Map<string, ProcessLimiter>();
+  readonly #renewing: NodeJS.Timeout;
+
+  constructor(parts: LimitersParts) {
+    this.#parts = parts;
+    this.#renewing = setInterval(() => this.#renew(), LEASE_RENEW_MS);
+    this.#renewing.unref();
+  }
+
+  of(capability: string, key: string | undefined, limit: Limit): Limiter {
+    const id = limitId(capability, key);
+    let limiter = this.#limiters.get(id);
+    if (limiter === undefined) {
+      limiter = new ProcessLimiter({ ...this.#parts, id, limit });
+      this.#limiters.set(id, limiter);
+    }
+    return limiter;
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#renewing);
+    await Promise.all([...this.#limiters.values()].map((limiter) => limiter.stop()));
+  }
+
+  #renew(): void {
+    const sinceMs = this.#parts.clock.now() - FORGET_MS;
+    for (const [id, limiter] of this.#limiters) {
+      if (limiter.isForgettable(sinceMs)) this.#limiters.delete(id);
+      else limiter.renew();
+    }
+  }
+}
+
+/** The bucket's key of a limit. A task's key is hashed, because it may hold characters that a bucket rejects. */
+function limitId(capability: string, key: string | undefined): string {
+  if (key === undefined) return capability;
+  return `${capability}.${createHash("sha256").update(key).digest("hex").slice(0, 32)}`;
+}
+
+interface LimiterParts extends LimitersParts {
   id: string;
   limit: Limit;
 }
+
+/** Decides one change of the shared value. `done` is called once the new state is stored, or when it is the old state. */
+type Decide = (state: LimitState, nowMs: number) => { state: LimitState; done: () => void };
 
 class ProcessLimiter implements Limiter {
   readonly #parts: LimiterParts;
   /** Rate permits in hand. */
   #rated = 0;
-  /** Concurrency permits leased, and until when: after it they may be another's. */
+  /** Concurrency permits leased, and the end of the lease: after it, another process may hold them. */
   #held = 0;
   #heldUntilMs = 0;
   #running = 0;
@@ -148,7 +165,7 @@ class ProcessLimiter implements Limiter {
     return Math.max(0, Math.min(this.#leased(), rated));
   }
 
-  /** Concurrency permits that are ours and not in use. */
+  /** Concurrency permits that this process holds and does not use. */
   #leased(): number {
     const { limit, clock } = this.#parts;
     if (limit.concurrency === undefined) return Number.POSITIVE_INFINITY;
@@ -164,14 +181,21 @@ class ProcessLimiter implements Limiter {
         else this.#pause(waitMs);
       });
     } else if (this.#parts.limit.concurrency !== undefined && count < this.#held - this.#running) {
-      // Another process may need it; but a slot that was freed this turn is often wanted again in the next.
-      this.#cancelTrim ??= this.#parts.clock.after(TRIM_MS, () => {
-        this.#cancelTrim = undefined;
-        if (this.#wanted < this.#held - this.#running) {
-          void this.#lease(() => Math.min(this.#held, this.#running + this.#wanted));
-        }
-      });
+      this.#trimLater();
     }
+  }
+
+  /**
+   * Gives surplus permits back after a moment, because another process may need them. Not at once: a slot that was freed in
+   * this turn is often used again in the next.
+   */
+  #trimLater(): void {
+    this.#cancelTrim ??= this.#parts.clock.after(TRIM_MS, () => {
+      this.#cancelTrim = undefined;
+      if (this.#wanted < this.#held - this.#running) {
+        void this.#lease(() => Math.min(this.#held, this.#running + this.#wanted));
+      }
+    });
   }
 
   take(): Permit | null {
@@ -229,33 +253,38 @@ class ProcessLimiter implements Limiter {
     });
   }
 
-  /** Asks the shared value for more permits; resolves to the wait when that gave none. Never rejects. */
+  /** Asks the shared value for more permits; resolves to the wait in ms, for the case that it gave none. Never rejects. */
   async #ask(count: number): Promise<number> {
     const { limit, chance } = this.#parts;
     const { concurrency, rate } = limit;
     const fullMs = FULL_WAIT_MS + integerBetween(chance, 0, FULL_WAIT_MS);
     if (concurrency !== undefined && this.#leased() <= 0) {
-      if (this.#running >= concurrency) return fullMs; // all of it is ours, and in use
+      if (this.#running >= concurrency) return fullMs; // this process holds and uses all of them
       const more = Math.min(count, Math.max(1, Math.floor(concurrency / LEASE_SHARE)));
       await this.#lease(() => Math.max(this.#held, this.#running + more));
       if (this.#leased() <= 0) return fullMs;
     }
     if (rate === undefined || this.#rated > 0) return fullMs;
-    let waitMs = fullMs;
+    return (await this.#takeRateBlock(rate)) ?? fullMs;
+  }
+
+  /** Takes a block of rate permits; resolves to the wait in ms, or to undefined when the change failed. */
+  async #takeRateBlock(rate: RateLimit): Promise<number | undefined> {
+    let waitMs: number | undefined;
     await this.#change((state, nowMs) => {
       const taken = takeRate(state, rate, blockSize(rate), nowMs);
       return {
         state: taken.state,
         done: () => {
           this.#rated += taken.granted;
-          waitMs = taken.waitMs + integerBetween(chance, 0, RATE_JITTER_MS);
+          waitMs = taken.waitMs + integerBetween(this.#parts.chance, 0, RATE_JITTER_MS);
         },
       };
     });
     return waitMs;
   }
 
-  /** Holds as many permits as `wanted` says when its turn comes (I4). */
+  /** Sets how many permits this process holds; `wanted` is called when the change is made (I4). */
   #lease(wanted: () => number): Promise<void> {
     const { limit, holder } = this.#parts;
     return this.#change((state, nowMs) => {
@@ -272,17 +301,15 @@ class ProcessLimiter implements Limiter {
     });
   }
 
-  /** Changes the shared value (I2), one change after the other (I3). A failure leaves things as they were. */
-  #change(
-    decide: (state: LimitState, nowMs: number) => { state: LimitState; done: () => void },
-  ): Promise<void> {
+  /** Changes the shared value (I2), one change after the other (I3). A failed change leaves everything as it was. */
+  #change(decide: Decide): Promise<void> {
     const before = this.#changing;
     const changing = (before ?? Promise.resolve())
       .then(() => this.#changeOnce(decide))
       .catch((error: unknown) => {
         this.#parts.log.warn(
           { err: toSwarmError(error), limit: this.#parts.id },
-          "a shared limit could not be changed",
+          "shared limit not changed; retrying later",
         );
       })
       .finally(() => {
@@ -292,9 +319,7 @@ class ProcessLimiter implements Limiter {
     return changing;
   }
 
-  async #changeOnce(
-    decide: (state: LimitState, nowMs: number) => { state: LimitState; done: () => void },
-  ): Promise<void> {
+  async #changeOnce(decide: Decide): Promise<void> {
     const { bucket, clock, chance, id } = this.#parts;
     for (let race = 0; race < MAX_RACES; race++) {
       const entry = await bucket.get(id);

@@ -1,12 +1,12 @@
-// Limits that hold across processes: a rate (GCRA) and a concurrency (leases), as one shared value that processes
-// change by compare-and-set. Pure: state in, state out.
+// Limits that hold across processes: a rate (GCRA) and a concurrency (leases). Each limit is one shared value, which
+// limiter.ts changes by compare-and-set. Pure: state in, state out.
 //
-// I1: permits granted for a rate in any window of length W never exceed count × W / windowMs + burst (GCRA). A
-//     process takes them in blocks and may use a block later than it took it, so attempts started in a window exceed
-//     that by at most one block per process: the declared overshoot.
-// I2: the leases of one limit that are not expired never add up to more than its concurrency.
+// I1: permits granted for a rate in any window of length W never exceed count × W / windowMs + burst (GCRA). A process
+//     takes permits in blocks and may use a block later, so the attempts that start in a window may exceed this bound by
+//     at most one block for each process: the declared overshoot.
+// I2: the leases of one limit that have not expired never add up to more than its concurrency.
 
-/** Attempts started per window; `burst` more may start at once after a quiet time (default 0). */
+/** The attempts that may start in a window; after a quiet time `burst` more may start at once (default 0). */
 export interface RateLimit {
   count: number;
   windowMs: number;
@@ -15,21 +15,21 @@ export interface RateLimit {
 
 /** The shared value of one limit, as stored in the bucket. */
 export interface LimitState {
-  /** GCRA's theoretical arrival time: when the next permit is due if all so far were used as they came, Unix ms. */
+  /** GCRA's theoretical arrival time, Unix ms: the time of the next permit if all earlier permits were used in time. */
   tatMs: number;
-  /** Who holds how many concurrency permits, until when. */
+  /** The concurrency permits that each holder leases, and the end of its lease, Unix ms. */
   leases: Record<string, { permits: number; untilMs: number }>;
 }
 
-/** A limit nobody has used yet. */
+/** The state of a limit before its first use. */
 export const UNUSED_LIMIT: LimitState = { tatMs: 0, leases: {} };
 
-/** How long a concurrency lease lasts without renewal. Three renewals fit in; a dead process blocks a slot this long. */
+/** How long a concurrency lease lasts without renewal, in ms: time for three renewals. A dead process blocks its slots this long. */
 export const LEASE_MS = 15_000;
-/** How often a held lease is renewed. */
+/** How often a holder renews its lease, in ms. */
 export const LEASE_RENEW_MS = 5_000;
 
-/** How many rate permits a process takes at once: what the limit gives in a tenth of a second, at least one. */
+/** The rate permits that a process takes at once: the permits of a tenth of a second, at least one. */
 export function blockSize(rate: RateLimit): number {
   return Math.max(1, Math.floor((rate.count / rate.windowMs) * 100));
 }
@@ -38,7 +38,7 @@ export function blockSize(rate: RateLimit): number {
  * Takes up to `wanted` rate permits.
  * GCRA: with interval T = windowMs/count and tolerance burst × T, n permits are granted when
  * max(tat, now) + n × T − now ≤ T + burst × T (ITU-T I.371, "virtual scheduling", for batches).
- * @returns the new state, the permits granted, and when the next one is due if none was.
+ * @returns the new state, the permits granted, and, if none was granted, the time until the next one in ms.
  */
 export function takeRate(
   state: LimitState,
@@ -58,8 +58,8 @@ export function takeRate(
 }
 
 /**
- * Sets how many concurrency permits `holder` wants to hold (0 gives all back) and renews its lease. It gets what the
- * others leave; what it holds already is never taken away from it before its lease ends (I2).
+ * Sets how many concurrency permits `holder` wants to hold (0 gives all back) and renews its lease. The holder gets at most
+ * the permits that the others leave; no other process can take its permits before its lease ends (I2).
  */
 export function takeLease(
   state: LimitState,
@@ -76,7 +76,7 @@ export function takeLease(
     others += lease.permits;
   }
   const held = Math.max(0, Math.min(wanted, concurrency - others));
-  // Refused, and nothing to give back: the shared value stays as it is, so that waiting costs no writes.
+  // Nothing granted and nothing to give back: the shared value stays as it is, so that waiting costs no writes.
   if (held === 0 && state.leases[holder] === undefined) return { state, held };
   if (held > 0) leases[holder] = { permits: held, untilMs: nowMs + LEASE_MS };
   return { state: { ...state, leases }, held };

@@ -1,4 +1,4 @@
-// Bodies of tasks and results: encoded inline up to 512 KiB, by blob reference above.
+// Bodies of tasks and results. A body up to 512 KiB is inline; a larger body is a blob, and the message holds a reference.
 import {
   blobSchema,
   CONTENT_TYPES,
@@ -20,17 +20,17 @@ const INLINE_HEADERS: Record<Encoding, Headers> = {
   }),
 };
 
-/** The headers of every body in that encoding. */
+/** The headers of a body in this encoding. */
 export function bodyHeaders(encoding: Encoding): Headers {
   return INLINE_HEADERS[encoding];
 }
 
-/** Encodes a value; what is over 512 KiB is put into the blob store and a reference is returned in its place. */
+/** Stores encoded bytes over 512 KiB as a blob and returns an encoded reference; returns smaller bytes as they are. */
 export async function packLarge(bytes: Uint8Array, encoding: Encoding, blobs: Blobs): Promise<Uint8Array> {
   return bytes.length <= INLINE_LIMIT_BYTES ? bytes : encode(await blobs.put(bytes), encoding);
 }
 
-/** True when the bytes need {@link packLarge}. */
+/** True when the bytes are too large for a message, so that {@link packLarge} is needed. */
 export function isLarge(bytes: Uint8Array): boolean {
   return bytes.length > INLINE_LIMIT_BYTES;
 }
@@ -40,12 +40,12 @@ export function unpack(message: Incoming): { value: unknown; encoding: Encoding 
   return decode(message.data, message.header(HEADERS.contentType));
 }
 
-/** The first byte of every result in JSON; in MessagePack it would be the number 123, which is no result. */
-const OPEN_BRACE = 0x7b;
+/** The first byte of every result in JSON. In MessagePack this byte is the number 123, which is no result. */
+const JSON_OBJECT_START = 0x7b;
 
-/** Decodes a result, following a blob reference. Its headers are looked at only when its first byte does not tell. */
+/** Decodes a result and follows a blob reference. Reads the headers only when the first byte does not tell the encoding. */
 export async function unpackResult(message: Incoming, blobs: Blobs): Promise<unknown> {
-  if (message.data[0] !== OPEN_BRACE) return (await unpackStored(message, blobs)).value;
+  if (message.data[0] !== JSON_OBJECT_START) return (await unpackStored(message, blobs)).value;
   const { value, encoding } = decode(message.data, CONTENT_TYPES.json);
   return isBlobRef(value) ? unpackBlob(value, encoding, blobs) : value;
 }
@@ -55,13 +55,13 @@ export function isBlobRef(value: unknown): boolean {
   return typeof value === "object" && value !== null && Object.hasOwn(value, "$blob");
 }
 
-/** Fetches and decodes the body behind a reference. @throws SwarmError `invalid_input`, `not_found`, `internal`. */
+/** Fetches and decodes the blob that a reference names. @throws SwarmError `invalid_input`, `not_found`, `internal`. */
 export async function unpackBlob(value: unknown, encoding: Encoding, blobs: Blobs): Promise<unknown> {
   const reference = parse(blobSchema, value, "blob reference");
   return decode(await blobs.get(reference), CONTENT_TYPES[encoding]).value;
 }
 
-/** Decodes a stored body, following a blob reference. */
+/** Decodes a stored body and follows a blob reference. */
 export async function unpackStored(
   message: Incoming,
   blobs: Blobs,

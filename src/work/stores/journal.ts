@@ -1,5 +1,6 @@
-// The attempt records of running tasks. Only the last record of a task matters for counting attempts, so one read
-// and one fenced append are enough; a task that never fails and is delivered once writes nothing here.
+// The journal: records about the attempts and hand-offs of tasks that still run. Only the last record of a task matters
+// for counting attempts, so one read and one fenced append are enough. A task that is delivered once and does not fail
+// writes nothing here.
 import {
   CONTENT_TYPES,
   decode,
@@ -16,7 +17,7 @@ import {
 } from "../../protocol/index.ts";
 import type { Log, Stored } from "../../transport/index.ts";
 
-/** How long the closing record of a finished task is kept, in ms. Long enough for late readers of its state. */
+/** How long the closing record of a finished task is kept, in ms: long enough for a late reader of the task's state. */
 export const TOMBSTONE_TTL_MS = 600_000;
 
 /** A task's last hand-off and its sequence in the journal stream. */
@@ -25,25 +26,24 @@ export interface KnownHandOff {
   readonly seq: number;
 }
 
-/** A task's last record and its sequence in the journal stream; sequence 0 when there is none. */
+/** A task's last record, and its sequence in the journal stream; 0 when the task has no record. */
 export interface JournalTip {
   record: JournalRecord | null;
   seq: number;
-  /** The last hand-off; null of a task that nobody handed off. */
+  /** The last hand-off; null when no agent handed the task off. */
   handed: KnownHandOff | null;
 }
 
-/** The journal of a task that wrote nothing. */
+/** The tip of a task without records. */
 export const NO_RECORDS: JournalTip = Object.freeze({ record: null, seq: 0, handed: null });
 
 /** Reads and writes the journal of single tasks. */
 export interface Journal {
+  /** Reads the task's tip. @throws SwarmError `unavailable` when its hand-off cannot be read now. */
   tip(capability: string, taskId: string): Promise<JournalTip>;
-  /** The tip when only the id is known. */
-  tipById(taskId: string): Promise<JournalTip>;
-  /** Appends after the tip and gives the new one. @throws SwarmError `conflict` when another process wrote first. */
+  /** Appends a record after the tip; resolves to the new tip. @throws SwarmError `conflict` when another process wrote first. */
   append(capability: string, taskId: string, record: JournalRecord, tip: JournalTip): Promise<JournalTip>;
-  /** Replaces all records by a closing one that vanishes after {@link TOMBSTONE_TTL_MS}. */
+  /** Replaces all records of the task by a closing record, which expires after {@link TOMBSTONE_TTL_MS}. */
   close(capability: string, taskId: string, attempt: number, nowMs: number): Promise<void>;
 }
 
@@ -51,25 +51,25 @@ export interface Journal {
 export function createJournal(log: Log, subjects: Subjects): Journal {
   const headers = { [HEADERS.contentType]: CONTENT_TYPES.json };
   async function tip(filter: string): Promise<JournalTip> {
-    for (let lookedAt = 0; ; ) {
+    for (let readSeq = 0; ; ) {
       const stored = await log.last(filter, { fresh: true });
       if (stored === null) return NO_RECORDS;
       const { seq } = stored;
       const record = read(stored);
       const handed = await readHandOff(record, seq);
       if (handed !== "gone") return { record, seq, handed };
-      // A task that ended between the two reads has taken its records with it: then there is another tip.
-      if (seq === lookedAt) {
+      // A task that ended between the two reads replaced all its records: then the next read finds a newer tip.
+      if (seq === readSeq) {
         throw new SwarmError(
           "unavailable",
           `the hand-off that journal record ${seq} names cannot be read now`,
         );
       }
-      lookedAt = seq;
+      readSeq = seq;
     }
   }
 
-  /** The hand-off that a record is, or names. */
+  /** The hand-off that the record itself is, or that it names by sequence. */
   async function readHandOff(record: JournalRecord, seq: number): Promise<KnownHandOff | null | "gone"> {
     if (record.type === "handed") return { record, seq };
     if (record.type === "finished" || record.handOff === undefined) return null;
@@ -79,10 +79,9 @@ export function createJournal(log: Log, subjects: Subjects): Journal {
   }
   return {
     tip: (capability, taskId) => tip(subjects.journal(capability, taskId)),
-    tipById: (taskId) => tip(subjects.filters.journalById(taskId)),
-    async append(capability, taskId, what, tip) {
-      const isPlain = tip.handed === null || what.type === "handed" || what.type === "finished";
-      const record = isPlain ? what : { ...what, handOff: tip.handed?.seq };
+    async append(capability, taskId, facts, tip) {
+      const isPlain = tip.handed === null || facts.type === "handed" || facts.type === "finished";
+      const record = isPlain ? facts : { ...facts, handOff: tip.handed?.seq };
       const { seq } = await log.append(subjects.journal(capability, taskId), encode(record), {
         headers,
         expectedLastSubjectSeq: tip.seq,
@@ -100,7 +99,10 @@ export function createJournal(log: Log, subjects: Subjects): Journal {
   };
 }
 
-/** The number of the next attempt, from the last record. A `started` without an outcome is an attempt that died. */
+/**
+ * The number of the task's next attempt, from its last record. `died`: the last record is a `started` without an outcome,
+ * so the process of that attempt died.
+ */
 export function nextAttempt(record: JournalRecord | null): { number: number; died: boolean } {
   if (record === null) return { number: 1, died: false };
   switch (record.type) {
@@ -117,15 +119,15 @@ export function nextAttempt(record: JournalRecord | null): { number: number; die
   }
 }
 
-/** What a task's journal tells the agent that performs it next. */
-export function handedOffOf({ handed }: JournalTip): HandedOff | undefined {
+/** The hand-off as the next agent sees it: the sender, the context and all earlier agents. */
+export function handedOffTo({ handed }: JournalTip): HandedOff | undefined {
   if (handed === null) return undefined;
   const { agent, context, hops } = handed.record;
   return { from: agent, context, hops };
 }
 
-/** Who handed the task off, as a result and a state tell it. */
-export function handOffsOf({ handed }: JournalTip): { handOffs?: Hop[] } {
+/** The agents that handed the task off, as a result and a state show them. */
+export function hopsOf({ handed }: JournalTip): { handOffs?: Hop[] } {
   return handed === null ? {} : { handOffs: handed.record.hops };
 }
 

@@ -1,12 +1,13 @@
-// Tasks that are not due yet: NATS holds them as scheduled messages and hands them to `due.…` when the time comes;
-// movers bring them to the task stream.
+// Tasks that are not due yet. The later stream holds each as a scheduled message, and JetStream publishes it to `due.…`
+// at its time; mover.ts then moves it to the task stream.
 import { CONTENT_TYPES, HEADERS, type Subjects, SwarmError, type TaskAddress } from "../../protocol/index.ts";
 import type { Headers, Transport } from "../../transport/index.ts";
 
 /**
- * Stores a task to come due at `dueMs`. A task that waits there already stays as it is: without the expectation a
- * second schedule would silently move the time (measured on nats-server 2.14.5). Returns false in that case.
- * @param options.attempt the number of the attempt that comes next, for a retry: the journal knows earlier ones.
+ * Stores a task that comes due at `dueMs`, Unix ms. Returns false when the task waits in the later stream already; then
+ * its time stays as it is. (Without the expected sequence 0, a second schedule would silently move the time; measured on
+ * nats-server 2.14.5.)
+ * @param options.attempt for a retry: the number of the next attempt, which tells that the journal has earlier attempts.
  * @throws SwarmError `unavailable`.
  */
 export async function storeLater(
@@ -40,6 +41,7 @@ export async function storeLater(
   }
 }
 
+/** The headers of a task that every move between streams keeps. */
 const CARRIED = [
   HEADERS.contentType,
   HEADERS.version,
@@ -48,7 +50,7 @@ const CARRIED = [
   HEADERS.tracestate,
 ];
 
-/** The headers of a due message without what JetStream put there: a stream without schedules refuses those. */
+/** The headers to keep when a task moves. Leaves out the headers of the schedule: a stream without schedules rejects them. */
 export function carriedHeaders(message: { header(name: string): string | undefined }): Headers {
   const headers: Record<string, string> = {};
   for (const name of CARRIED) {

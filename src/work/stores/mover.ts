@@ -1,7 +1,7 @@
-// Brings tasks that have come due from `due.…` to the task stream. Any number of processes share the one consumer.
-// I1: the ack follows the stored task. A crash between them moves the task again: the message id and the task
-//     subject's single place make the second move a no-op.
-// I2: a task that cannot be moved now (queue full, no connection) stays due and is tried again.
+// Moves each task that has come due from `due.…` to the task stream. All movers of the swarm share one consumer.
+// I1: a mover acks after the task is stored. A crash between the two moves the task again; the message id and the task
+//     subject's single place make the second move do nothing.
+// I2: a task that cannot be moved now (queue full, no connection) stays due, and the mover retries it later.
 import {
   backoffDelayMs,
   type Chance,
@@ -13,105 +13,132 @@ import {
   systemChance,
   systemClock,
 } from "../../base/index.ts";
-import { createSubjects, SwarmError, toSwarmError } from "../../protocol/index.ts";
+import { createSubjects, type Subjects, SwarmError } from "../../protocol/index.ts";
 import type { Delivery, Pull, PullEnd, QueueConsumer, Transport } from "../../transport/index.ts";
 import { carriedHeaders } from "./later.ts";
-import { buryUnreadable, createResultStore } from "./outcome.ts";
+import { buryUnreadable, createResultStore, type ResultStore } from "./results.ts";
 
 /** The shared consumer's name. */
 export const MOVER_CONSUMER = "mover";
-/** How many due tasks one mover asks for at once. */
+/** How many due tasks one pull of a mover asks for. */
 const BATCH = 256;
+/** How long a pull stays open on the server, in ms. */
 const PULL_EXPIRES_MS = 30_000;
+/** Waits before a task that could not be moved, a lost pull or a missing consumer is retried. */
 const BACKOFF = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.5 };
 
-/** One process's mover. */
-export function createMover(parts: {
+/** The parts of a mover. */
+interface MoverParts {
   transport: Transport;
   meter: Meter;
   log: Logger;
   clock?: Clock;
   chance?: Chance;
-}): Service {
-  const { transport, log } = parts;
-  const clock = parts.clock ?? systemClock;
-  const chance = parts.chance ?? systemChance;
-  const subjects = createSubjects(transport.prefix);
-  const tasks = transport.log("tasks");
-  const outcomes = createResultStore({ transport, subjects, meter: parts.meter, clock, chance });
-  let consumer: QueueConsumer | null = null;
-  let pull: Pull | undefined;
-  let stopped = false;
-  let failures = 0;
-  let cancelWait: (() => void) | undefined;
+}
 
-  async function move(delivery: Delivery): Promise<void> {
-    const at = subjects.readTask(delivery.subject);
+/** Makes one process's mover. */
+export function createMover(parts: MoverParts): Service {
+  const mover = new Mover(parts);
+  return createService({ name: "mover", start: () => mover.start(), stop: () => mover.stop() });
+}
+
+class Mover {
+  readonly #transport: Transport;
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #chance: Chance;
+  readonly #subjects: Subjects;
+  readonly #results: ResultStore;
+  #consumer: QueueConsumer | null = null;
+  #pull: Pull | undefined;
+  #isStopped = false;
+  #failures = 0;
+  #cancelWait: (() => void) | undefined;
+
+  constructor({ transport, meter, log, clock = systemClock, chance = systemChance }: MoverParts) {
+    this.#transport = transport;
+    this.#log = log;
+    this.#clock = clock;
+    this.#chance = chance;
+    this.#subjects = createSubjects(transport.prefix);
+    this.#results = createResultStore({ transport, subjects: this.#subjects, meter, clock, chance });
+  }
+
+  async start(): Promise<void> {
+    this.#consumer = await this.#makeConsumer();
+    this.#openPull();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelWait?.();
+    this.#pull?.cancel();
+  }
+
+  async #move(delivery: Delivery): Promise<void> {
     try {
-      if (at === null) {
-        await buryUnreadable(outcomes, delivery, clock.now());
-        delivery.ack();
-        return;
-      }
-      await tasks.append(subjects.task(at), delivery.data, {
-        headers: carriedHeaders(delivery),
-        messageId: `later-${at.taskId}-${delivery.seq}`,
-      });
+      await this.#store(delivery);
     } catch (error) {
-      const told = toSwarmError(error);
-      if (!(error instanceof SwarmError) || told.code !== "conflict") {
-        log.warn({ err: error, subject: delivery.subject }, "a due task could not be moved; trying again");
-        delivery.nak(backoffDelayMs(BACKOFF, delivery.deliveryCount, chance)); // I2
+      if (!(error instanceof SwarmError) || error.code !== "conflict") {
+        this.#log.warn({ err: error, subject: delivery.subject }, "due task not moved; retrying");
+        delivery.nak(backoffDelayMs(BACKOFF, delivery.deliveryCount, this.#chance)); // I2
         return;
       }
     }
     delivery.ack(); // I1
   }
 
-  function open(): void {
-    if (stopped || consumer === null) return;
-    pull = consumer.pull(
+  /** Stores the task in its queue; a message without a task address becomes a dead letter. */
+  async #store(delivery: Delivery): Promise<void> {
+    const at = this.#subjects.readTask(delivery.subject);
+    if (at === null) {
+      await buryUnreadable(this.#results, delivery, this.#clock.now());
+      return;
+    }
+    await this.#transport.log("tasks").append(this.#subjects.task(at), delivery.data, {
+      headers: carriedHeaders(delivery),
+      messageId: `later-${at.taskId}-${delivery.seq}`,
+    });
+  }
+
+  #makeConsumer(): Promise<QueueConsumer> {
+    const filter = this.#subjects.filters.allDue;
+    return this.#transport.queue("later").consumer({ name: MOVER_CONSUMER, filter });
+  }
+
+  #openPull(): void {
+    if (this.#isStopped || this.#consumer === null) return;
+    this.#pull = this.#consumer.pull(
       { max: BATCH, expiresMs: PULL_EXPIRES_MS },
-      { onDelivery: (delivery) => void move(delivery), onEnd: (end) => reopen(end) },
+      { onDelivery: (delivery) => void this.#move(delivery), onEnd: (end) => this.#onPullEnd(end) },
     );
   }
 
-  function reopen(end: PullEnd): void {
-    if (stopped) return;
+  #onPullEnd(end: PullEnd): void {
+    if (this.#isStopped) return;
     if (end === "filled" || end === "expired") {
-      failures = 0;
-      open();
+      this.#failures = 0;
+      this.#openPull();
       return;
     }
-    if (end === "gone") consumer = null;
-    cancelWait = clock.after(backoffDelayMs(BACKOFF, ++failures, chance), () => void ensure());
+    if (end === "gone") this.#consumer = null;
+    this.#reopenLater();
   }
 
-  async function ensure(): Promise<void> {
-    if (stopped) return;
+  #reopenLater(): void {
+    const delayMs = backoffDelayMs(BACKOFF, ++this.#failures, this.#chance);
+    this.#cancelWait = this.#clock.after(delayMs, () => void this.#reopen());
+  }
+
+  /** Makes the consumer again where it is missing, and opens the next pull. */
+  async #reopen(): Promise<void> {
+    if (this.#isStopped) return;
     try {
-      consumer ??= await transport
-        .queue("later")
-        .consumer({ name: MOVER_CONSUMER, filter: subjects.filters.allDue });
-      open();
+      this.#consumer ??= await this.#makeConsumer();
+      this.#openPull();
     } catch (error) {
-      log.warn({ err: error }, "the consumer of due tasks could not be made; trying again");
-      cancelWait = clock.after(backoffDelayMs(BACKOFF, ++failures, chance), () => void ensure());
+      this.#log.warn({ err: error }, "consumer of due tasks not made; retrying");
+      this.#reopenLater();
     }
   }
-
-  return createService({
-    name: "mover",
-    async start() {
-      consumer = await transport
-        .queue("later")
-        .consumer({ name: MOVER_CONSUMER, filter: subjects.filters.allDue });
-      open();
-    },
-    stop() {
-      stopped = true;
-      cancelWait?.();
-      pull?.cancel();
-    },
-  });
 }

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { seededChance } from "../../src/base/index.ts";
-import { DEFAULT_RETRY, RetryableError, SwarmError, TerminalError } from "../../src/protocol/index.ts";
-import { decideAfterFailure } from "../../src/work/attempt/retry.ts";
+import { seededChance } from "../../../src/base/index.ts";
+import { DEFAULT_RETRY, RetryableError, SwarmError, TerminalError } from "../../../src/protocol/index.ts";
+import { decideAfterFailure } from "../../../src/work/attempt/retry.ts";
 
 const facts = { attempt: 1, retry: undefined, deadlineMs: undefined, nowMs: 1_000, chance: seededChance(1) };
 

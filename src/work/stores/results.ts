@@ -1,7 +1,8 @@
-// The end of a task: its one result, and a dead letter when it failed. The order is fixed: result, dead letter, then
-// (by the caller) the ack. Whoever finds a stored result repeats what may be missing after it.
-// I1: a result is stored once; the second writer is refused and told so.
-// I2: an unknown append is settled by the same append again, never by assuming.
+// Stores the end of a task: its one result, and a dead letter when the task failed. The order is fixed: result, dead
+// letter, then the ack, which is the caller's. A caller that finds a stored result repeats the later steps, because a
+// crash may have cut them off.
+// I1: a task's first result stays; the stream rejects a second one, and the second writer learns that.
+// I2: when the fate of an append is unknown, the same append is repeated. The code never assumes an outcome.
 import { createHash } from "node:crypto";
 import { backoffDelayMs, type Chance, type Clock, type Meter, sleep } from "../../base/index.ts";
 import {
@@ -24,27 +25,27 @@ import {
 import type { Headers, Log, Stored, Transport } from "../../transport/index.ts";
 import { bodyHeaders, isLarge, packLarge, unpackStored } from "./bodies.ts";
 
-/** Waits between tries of an append whose fate is unknown. */
+/** Waits between the repetitions of an append whose fate is unknown. */
 const SETTLE_BACKOFF = { backoffMs: 200, factor: 2, maxBackoffMs: 5_000, jitter: 0.2 };
-/** How often an unknown append is tried before the task is left to its redelivery: about a minute. */
+/** How often such an append is sent before the caller leaves the task to its redelivery: about a minute in all. */
 const SETTLE_TRIES = 15;
 
 /** Stores and reads results and dead letters. */
 export interface ResultStore {
   /**
-   * Stores the result; false when the task already had one (I1). `ballot`: the task is a question of this ballot, which is
-   * counted as an answer and not as a task. @throws SwarmError `unavailable` after many tries.
+   * Stores the result; false when the task has a result already (I1). `ballotId`: the task asks a seat of this ballot, so
+   * the metrics count an answer of a ballot and not a task. @throws SwarmError `unavailable` after {@link SETTLE_TRIES} tries.
    */
-  store(at: TaskAddress, result: Result, encoding: Encoding, ballot?: string): Promise<boolean>;
-  /** The same with a result, or a reference to it, that was encoded before. */
+  store(at: TaskAddress, result: Result, encoding: Encoding, ballotId?: string): Promise<boolean>;
+  /** The same with encoded bytes: of the result, or of a blob reference to it. */
   storeBytes(at: TaskAddress, status: ResultStatus, bytes: Uint8Array, encoding: Encoding): Promise<boolean>;
-  /** The stored result of a task, wherever its capability. */
+  /** The stored result of a task of any capability; null when there is none. */
   read(taskId: string): Promise<{ result: Result; capability: string } | null>;
-  /** Stores a dead letter; one that is there already stays. */
+  /** Stores a dead letter; does nothing when the task has a dead letter already. */
   bury(at: TaskAddress, letter: DeadLetter): Promise<void>;
 }
 
-/** Outcomes over the result and dead-letter streams. */
+/** A store over the result and dead-letter streams. */
 export function createResultStore(parts: {
   transport: Transport;
   subjects: Subjects;
@@ -56,22 +57,22 @@ export function createResultStore(parts: {
   const results = transport.log("results");
   const dead = transport.log("dead");
 
-  /** Appends until acknowledged or refused (I2). False when refused. */
+  /** Appends until the server acknowledges or rejects the message (I2); false when it rejects it. */
   async function appendSettled(
     log: Log,
     subject: string,
     data: Uint8Array,
     headers: Headers,
   ): Promise<boolean> {
-    for (let attempt = 1; ; attempt++) {
+    for (let tries = 1; ; tries++) {
       try {
         await log.append(subject, data, { headers });
         return true;
       } catch (error) {
         if (!(error instanceof SwarmError)) throw error;
         if (error.code === "conflict") return false;
-        if (error.code !== "unavailable" || attempt >= SETTLE_TRIES) throw error;
-        await sleep(backoffDelayMs(SETTLE_BACKOFF, attempt, parts.chance), { clock: parts.clock });
+        if (error.code !== "unavailable" || tries >= SETTLE_TRIES) throw error;
+        await sleep(backoffDelayMs(SETTLE_BACKOFF, tries, parts.chance), { clock: parts.clock });
       }
     }
   }
@@ -81,24 +82,24 @@ export function createResultStore(parts: {
     status: ResultStatus,
     bytes: Uint8Array,
     encoding: Encoding,
-    ballot?: string,
+    ballotId?: string,
   ): Promise<boolean> {
     const { capability, scope, taskId } = at;
     const headers = bodyHeaders(encoding);
     const subject = subjects.result(capability, scope, taskId);
-    const marked = ballot === undefined ? headers : { ...headers, [HEADERS.ballot]: ballot };
+    const marked = ballotId === undefined ? headers : { ...headers, [HEADERS.ballot]: ballotId };
     const stored = await appendSettled(results, subject, bytes, marked);
     if (stored)
-      (ballot === undefined ? meter.tasksFinished : meter.ballotAnswers).inc({ capability, status });
+      (ballotId === undefined ? meter.tasksFinished : meter.ballotAnswers).inc({ capability, status });
     else meter.fencedWrites.inc({ kind: "result" });
     return stored;
   }
 
   return {
-    async store(at, result, encoding, ballot) {
+    async store(at, result, encoding, ballotId) {
       let bytes = encode(result, encoding);
       if (isLarge(bytes)) bytes = await packLarge(bytes, encoding, transport.blobs);
-      return storeBytes(at, result.status, bytes, encoding, ballot);
+      return storeBytes(at, result.status, bytes, encoding, ballotId);
     },
     storeBytes,
     async read(taskId) {
@@ -118,18 +119,18 @@ export function createResultStore(parts: {
   };
 }
 
-/** A stored result, parsed. */
+/** Parses a stored result. @throws SwarmError `invalid_input`. */
 export function readResult(value: unknown): Result {
   return parse(resultSchema, value, "stored result");
 }
 
 /**
- * Buries a message whose subject is no task address (a direct publish with, say, an id of 300 characters), or which was
- * placed without saying what and on whom: it cannot have a result, and must not be lost. Its letter stands under an id
- * derived from the subject.
+ * Stores a dead letter for a message that cannot have a result and must not be lost: its subject is no task address (a
+ * direct publish with an id of 300 characters, for example), or it is a placed message without a readable placement. The
+ * letter's id is derived from the subject.
  */
 export async function buryUnreadable(
-  outcomes: ResultStore,
+  results: ResultStore,
   delivery: Stored,
   nowMs: number,
 ): Promise<{ taskId: string; error: SwarmError }> {
@@ -155,7 +156,7 @@ export async function buryUnreadable(
     queuedMs: Math.max(0, nowMs - delivery.storedAtMs),
     ranMs: 0,
   };
-  await outcomes.bury(at, deadLetterOf(at, delivery, result));
+  await results.bury(at, deadLetterOf(at, delivery, result));
   return { taskId: at.taskId, error };
 }
 
@@ -175,7 +176,7 @@ function unreadablePlacement({ subject }: Stored): SwarmError {
   );
 }
 
-/** The dead letter of a delivery. */
+/** The dead letter of a failed task: its message, and the reason from its result. */
 export function deadLetterOf(at: TaskAddress, delivery: Stored, result: Result): DeadLetter {
   return {
     taskId: at.taskId,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { blockSize, LEASE_MS, takeLease, takeRate, UNUSED_LIMIT } from "../../src/work/limits/permits.ts";
+import { blockSize, LEASE_MS, takeLease, takeRate, UNUSED_LIMIT } from "../../../src/work/limits/permits.ts";
 
 describe("rate permits", () => {
   it("gives one permit per interval, and a burst after a quiet time", () => {

@@ -2,13 +2,13 @@
 // takes place; another process takes over. Whatever the point, there is one result, what was recorded as handed off is not
 // done again, and the context is there.
 import { describe, expect, it } from "vitest";
-import { createMeter, ManualClock, seededChance, silentLogger } from "../../src/base/index.ts";
-import { RetryableError, SwarmError } from "../../src/protocol/index.ts";
-import { connectMemory, MemoryServer, type Transport } from "../../src/transport/index.ts";
-import { createMover, createTaskClient, createWorker } from "../../src/work/index.ts";
-import { cutOff, Failpoint } from "./failpoint.ts";
-import { openOffice, publishBack } from "./office.ts";
-import { type Script, ScriptedWorkforce } from "./support.ts";
+import { createMeter, ManualClock, seededChance, silentLogger } from "../../../src/base/index.ts";
+import { RetryableError, SwarmError } from "../../../src/protocol/index.ts";
+import { connectMemory, MemoryServer, type Transport } from "../../../src/transport/index.ts";
+import { createMover, createTaskClient, createWorker } from "../../../src/work/index.ts";
+import { cutOff, Failpoint } from "../failpoint.ts";
+import { openOffice, publishBack } from "../office.ts";
+import { type Script, ScriptedWorkforce } from "../support.ts";
 
 const prefix = "murmur";
 

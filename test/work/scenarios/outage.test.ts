@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { sleep } from "../../src/base/index.ts";
-import { type Result, SwarmError } from "../../src/protocol/index.ts";
-import type { TaskClient } from "../../src/work/index.ts";
-import { type NatsServer, startNatsServer } from "../support/nats-server.ts";
-import { TestSwarm, until } from "./support.ts";
+import { sleep } from "../../../src/base/index.ts";
+import { type Result, SwarmError } from "../../../src/protocol/index.ts";
+import type { TaskClient } from "../../../src/work/index.ts";
+import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
+import { TestSwarm, until } from "../support.ts";
 
 let server: NatsServer;
 let swarm: TestSwarm;

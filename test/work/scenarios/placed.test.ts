@@ -8,12 +8,12 @@ import {
   type PlaceRequest,
   RetryableError,
   SwarmError,
-} from "../../src/protocol/index.ts";
-import { MemoryServer, type Transport } from "../../src/transport/index.ts";
-import { placedConsumer } from "../../src/work/index.ts";
-import { type NatsServer, startNatsServer } from "../support/nats-server.ts";
-import { bringBack, type Choice, openOffice } from "./office.ts";
-import { type Script, signal, TestSwarm, until, untilState } from "./support.ts";
+} from "../../../src/protocol/index.ts";
+import { MemoryServer, type Transport } from "../../../src/transport/index.ts";
+import { placedConsumer } from "../../../src/work/index.ts";
+import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
+import { bringBack, type Choice, openOffice } from "../office.ts";
+import { type Script, signal, TestSwarm, until, untilState } from "../support.ts";
 
 let server: NatsServer;
 beforeAll(async () => {

@@ -2,10 +2,10 @@
 // queue, and the process goes on.
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { ERROR_CODES, encode, encodePlacement } from "../../src/protocol/index.ts";
-import { MemoryServer } from "../../src/transport/index.ts";
-import { openOffice } from "./office.ts";
-import { TestSwarm, until } from "./support.ts";
+import { ERROR_CODES, encode, encodePlacement } from "../../../src/protocol/index.ts";
+import { MemoryServer } from "../../../src/transport/index.ts";
+import { openOffice } from "../office.ts";
+import { TestSwarm, until } from "../support.ts";
 
 const RUNS = 10_000;
 

@@ -1,13 +1,13 @@
 // The process that works on a task is cut off at every effect it can have, before and after the effect takes place;
 // another process takes over. Whatever the point, the task ends with one result, and nothing is left behind.
 import { describe, expect, it } from "vitest";
-import { createMeter, ManualClock, seededChance, silentLogger } from "../../src/base/index.ts";
-import { RetryableError, SwarmError, TerminalError } from "../../src/protocol/index.ts";
-import { connectMemory, MemoryServer, type Transport } from "../../src/transport/index.ts";
-import { createMover, createTaskClient, createWorker } from "../../src/work/index.ts";
-import { cutOff, Failpoint } from "./failpoint.ts";
-import { openOffice, publishBack } from "./office.ts";
-import { type Script, ScriptedWorkforce } from "./support.ts";
+import { createMeter, ManualClock, seededChance, silentLogger } from "../../../src/base/index.ts";
+import { RetryableError, SwarmError, TerminalError } from "../../../src/protocol/index.ts";
+import { connectMemory, MemoryServer, type Transport } from "../../../src/transport/index.ts";
+import { createMover, createTaskClient, createWorker } from "../../../src/work/index.ts";
+import { cutOff, Failpoint } from "../failpoint.ts";
+import { openOffice, publishBack } from "../office.ts";
+import { type Script, ScriptedWorkforce } from "../support.ts";
 
 const prefix = "murmur";
 

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { integerBetween, ManualClock, seededChance } from "../../src/base/index.ts";
-import { SwarmError } from "../../src/protocol/index.ts";
-import type { Bucket } from "../../src/transport/index.ts";
-import { createLimiters, type Permit } from "../../src/work/limits/limiter.ts";
-import { LEASE_MS, LEASE_RENEW_MS } from "../../src/work/limits/permits.ts";
-import { signal } from "./support.ts";
+import { integerBetween, ManualClock, seededChance } from "../../../src/base/index.ts";
+import { SwarmError } from "../../../src/protocol/index.ts";
+import type { Bucket } from "../../../src/transport/index.ts";
+import { createLimiters, type Permit } from "../../../src/work/limits/limiter.ts";
+import { LEASE_MS, LEASE_RENEW_MS } from "../../../src/work/limits/permits.ts";
+import { signal } from "../support.ts";
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] }); // renewal, by the real clock

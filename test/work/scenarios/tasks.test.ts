@@ -1,8 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { sleep } from "../../src/base/index.ts";
-import { encode, RetryableError, SwarmError, TerminalError } from "../../src/protocol/index.ts";
-import { type NatsServer, startNatsServer } from "../support/nats-server.ts";
-import { signal, TestSwarm, until, untilState } from "./support.ts";
+import { sleep } from "../../../src/base/index.ts";
+import { encode, RetryableError, SwarmError, TerminalError } from "../../../src/protocol/index.ts";
+import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
+import { signal, TestSwarm, until, untilState } from "../support.ts";
 
 let server: NatsServer;
 let swarm: TestSwarm;

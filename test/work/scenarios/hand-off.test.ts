@@ -11,12 +11,12 @@ import {
   type PlaceRequest,
   RetryableError,
   SwarmError,
-} from "../../src/protocol/index.ts";
-import { MemoryServer } from "../../src/transport/index.ts";
-import type { Attempt } from "../../src/work/index.ts";
-import { type NatsServer, startNatsServer } from "../support/nats-server.ts";
-import { bringBack, type Choice, openOffice } from "./office.ts";
-import { type Script, TestSwarm, until } from "./support.ts";
+} from "../../../src/protocol/index.ts";
+import { MemoryServer } from "../../../src/transport/index.ts";
+import type { Attempt } from "../../../src/work/index.ts";
+import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
+import { bringBack, type Choice, openOffice } from "../office.ts";
+import { type Script, TestSwarm, until } from "../support.ts";
 
 let server: NatsServer;
 beforeAll(async () => {

@@ -1,14 +1,14 @@
 import { expect, it } from "vitest";
-import { type Chance, seededChance } from "../../src/base/index.ts";
-import { PRIORITIES, type Priority } from "../../src/protocol/index.ts";
+import { type Chance, seededChance } from "../../../src/base/index.ts";
+import { PRIORITIES, type Priority } from "../../../src/protocol/index.ts";
 import {
   AGEING_MS,
-  createLane,
+  createQueueFeed,
   decidePulls,
   noteDelivery,
   noteEnd,
   noteSurplus,
-} from "../../src/work/worker/pulls.ts";
+} from "../../../src/work/worker/pulls.ts";
 
 /** Work arrives by this mix, at 90 % of what the slots can do. */
 const MIX: Record<Priority, number> = { urgent: 0.4, high: 0.3, normal: 0.25, low: 0.05 };
@@ -19,7 +19,7 @@ const STEP_MS = 10;
 
 /** Simulates one process for `durationMs`; returns the longest wait of each priority, in ms. */
 function simulate(chance: Chance, durationMs: number): Record<Priority, number> {
-  const lanes = PRIORITIES.map((priority) => createLane("echo", priority));
+  const feeds = PRIORITIES.map((priority) => createQueueFeed("echo", priority));
   const waiting: Record<Priority, number[]> = { urgent: [], high: [], normal: [], low: [] };
   const longest: Record<Priority, number> = { urgent: 0, high: 0, normal: 0, low: 0 };
   let endsAtMs: number[] = [];
@@ -30,19 +30,19 @@ function simulate(chance: Chance, durationMs: number): Record<Priority, number> 
     }
     endsAtMs = endsAtMs.filter((endMs) => endMs > nowMs);
     const free = SLOTS - endsAtMs.length;
-    // A lane learns of its backlog as it does in truth: from deliveries, or from a standing pull that fills.
-    for (const order of decidePulls(lanes, { total: free, of: () => free }, nowMs)) {
-      const queue = waiting[order.lane.priority];
+    // A feed learns of its backlog as it does in truth: from deliveries, or from a standing pull that fills.
+    for (const order of decidePulls(feeds, { total: free, of: () => free }, nowMs)) {
+      const queue = waiting[order.feed.priority];
       const brought = Math.min(order.max, queue.length, SLOTS - endsAtMs.length);
       for (let index = 0; index < brought; index++) {
         const arrivedMs = queue.shift()!;
-        longest[order.lane.priority] = Math.max(longest[order.lane.priority], nowMs - arrivedMs);
+        longest[order.feed.priority] = Math.max(longest[order.feed.priority], nowMs - arrivedMs);
         endsAtMs.push(nowMs + SERVICE_MS * (0.5 + chance.next()));
-        noteDelivery(order.lane, order, { pending: queue.length, storedAtMs: arrivedMs });
+        noteDelivery(order.feed, order, { pending: queue.length, storedAtMs: arrivedMs });
       }
-      noteEnd(order.lane, order, order.max - brought, nowMs);
+      noteEnd(order.feed, order, order.max - brought, nowMs);
       // What a standing pull brings beyond the free slots goes back, and is known to wait.
-      if (brought < order.max && queue.length > 0) noteSurplus(order.lane, { storedAtMs: queue[0]! });
+      if (brought < order.max && queue.length > 0) noteSurplus(order.feed, { storedAtMs: queue[0]! });
     }
   }
   return longest;

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { createSubjects } from "../../src/protocol/index.ts";
-import { connectMemory, type Log, MemoryServer } from "../../src/transport/index.ts";
-import { createJournal, NO_RECORDS } from "../../src/work/stores/journal.ts";
+import { createSubjects } from "../../../src/protocol/index.ts";
+import { connectMemory, type Log, MemoryServer } from "../../../src/transport/index.ts";
+import { createJournal, NO_RECORDS } from "../../../src/work/stores/journal.ts";
 
 const AT = new Date(0).toISOString();
 

@@ -1,9 +1,15 @@
 import { expect, it, onTestFinished, vi } from "vitest";
-import { createMeter, newInstanceId, silentLogger } from "../../src/base/index.ts";
-import { type AuditNote, createSubjects, encode, type Result, SwarmError } from "../../src/protocol/index.ts";
-import { connectMemory, type Transport } from "../../src/transport/index.ts";
-import { createTaskClient, createWorker } from "../../src/work/index.ts";
-import { ScriptedWorkforce } from "./support.ts";
+import { createMeter, newInstanceId, silentLogger } from "../../../src/base/index.ts";
+import {
+  type AuditNote,
+  createSubjects,
+  encode,
+  type Result,
+  SwarmError,
+} from "../../../src/protocol/index.ts";
+import { connectMemory, type Transport } from "../../../src/transport/index.ts";
+import { createTaskClient, createWorker } from "../../../src/work/index.ts";
+import { ScriptedWorkforce } from "../support.ts";
 
 const SOON = { timeout: 60_000, interval: 5 };
 

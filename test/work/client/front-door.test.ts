@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { createMeter, silentLogger } from "../../src/base/index.ts";
-import { CONTENT_TYPES, decode, ERROR_CODES, encode } from "../../src/protocol/index.ts";
-import { connectMemory, type Headers, MemoryServer, type Transport } from "../../src/transport/index.ts";
-import { createFrontDoor, createTaskClient, createWorker } from "../../src/work/index.ts";
-import { ScriptedWorkforce } from "./support.ts";
+import { createMeter, silentLogger } from "../../../src/base/index.ts";
+import { CONTENT_TYPES, decode, ERROR_CODES, encode } from "../../../src/protocol/index.ts";
+import { connectMemory, type Headers, MemoryServer, type Transport } from "../../../src/transport/index.ts";
+import { createFrontDoor, createTaskClient, createWorker } from "../../../src/work/index.ts";
+import { ScriptedWorkforce } from "../support.ts";
 
 let transport: Transport;
 let stop: () => Promise<void>;

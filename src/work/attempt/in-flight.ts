@@ -1,0 +1,116 @@
+// A task in flight: one delivery on its way through this host, from its arrival to its ack or nak. One object carries
+// everything that the steps need (admission.ts, delivery.ts, hand-over.ts, settlement.ts); delivery.ts makes it.
+// I1: only this object changes the journal tip that it holds, so every record is fenced by the newest one.
+import { assert } from "../../base/index.ts";
+import {
+  type CancelledError,
+  type Encoding,
+  HEADERS,
+  type JournalRecord,
+  type Placement,
+  replyEncodingOf,
+  type Task,
+  type TaskAddress,
+} from "../../protocol/index.ts";
+import type { Delivery } from "../../transport/index.ts";
+import { type Journal, type JournalTip, NO_RECORDS, nextAttempt } from "../stores/journal.ts";
+import { ballotIdOf } from "../stores/messages.ts";
+import type { RunningAttempt } from "./attempt.ts";
+
+/** A parsed task with its id. */
+export type KnownTask = Task & { id: string };
+
+/** A task that has just arrived at this host. */
+export interface Arrival {
+  readonly delivery: Delivery;
+  readonly at: TaskAddress;
+  /** The choice that brought the task here; undefined when it came from its queue. */
+  readonly placement: Placement | undefined;
+}
+
+/** A task whose delivery this host holds and has not answered yet. */
+export class InFlightTask implements Arrival {
+  readonly delivery: Delivery;
+  readonly at: TaskAddress;
+  readonly placement: Placement | undefined;
+  /** The encoding of the task's body, and so of its result. */
+  readonly encoding: Encoding;
+  /** The ballot whose question the task asks one seat; undefined for every other task. */
+  readonly ballotId: string | undefined;
+  /** True when the journal or the results may know this task already: a redelivery, or a retry from the later stream. */
+  readonly isRepeated: boolean;
+  /** The running attempt; null before it starts. Stays set when it has ended. */
+  attempt: RunningAttempt | null = null;
+  /** True once the hand-over began: the task's placed message may arrive at any moment, perhaps at this very host. */
+  isHandingOver = false;
+  readonly #journal: Journal;
+  #task: KnownTask | undefined;
+  #tip: JournalTip = NO_RECORDS;
+  #cancelled: CancelledError | undefined;
+
+  constructor({ delivery, at, placement }: Arrival, journal: Journal) {
+    this.delivery = delivery;
+    this.at = at;
+    this.placement = placement;
+    this.encoding = replyEncodingOf(delivery.data, delivery.header(HEADERS.contentType));
+    this.ballotId = ballotIdOf(delivery);
+    this.isRepeated = delivery.deliveryCount > 1 || delivery.header(HEADERS.attempt) !== undefined;
+    this.#journal = journal;
+  }
+
+  /**
+   * True when the task is a ballot's question to one seat. Such a task stays with its agent, and the verdict reports how it
+   * ends: it gets no dead letter, and its result tells no placement.
+   */
+  get isBallotQuestion(): boolean {
+    return this.ballotId !== undefined;
+  }
+
+  /** The parsed task. Admission reads it; no step before that may ask for it. */
+  get task(): KnownTask {
+    assert(this.#task !== undefined, "a task is read before a step uses it");
+    return this.#task;
+  }
+
+  set task(task: KnownTask) {
+    this.#task = task;
+  }
+
+  /** The journal's last record of the task, as this host knows it; {@link NO_RECORDS} until it is read. */
+  get tip(): JournalTip {
+    return this.#tip;
+  }
+
+  /** Why the task was cancelled before its attempt started; undefined when it was not. */
+  get cancelled(): CancelledError | undefined {
+    return this.#cancelled;
+  }
+
+  /** Cancels the task, whether its attempt runs or is about to start. */
+  cancel(reason: CancelledError): void {
+    if (this.attempt === null) this.#cancelled = reason;
+    else this.attempt.abort(reason);
+  }
+
+  /** The number of the next attempt by the journal. `died`: the process of the attempt before it died. */
+  nextAttempt(): { number: number; died: boolean } {
+    return nextAttempt(this.#tip.record);
+  }
+
+  /** Reads the journal's last record of the task. @throws SwarmError `unavailable`. */
+  async readJournal(): Promise<void> {
+    this.#tip = await this.#journal.tip(this.at.capability, this.at.taskId);
+  }
+
+  /** Appends a record to the task's journal (I1). @throws SwarmError `conflict` when another process wrote first. */
+  async record(record: JournalRecord): Promise<void> {
+    this.#tip = await this.#journal.append(this.at.capability, this.at.taskId, record, this.#tip);
+  }
+
+  /** Closes the task's journal. Best effort: records that stay end by the stream's age limit. */
+  async closeJournal(attempt: number, finishedAtMs: number): Promise<void> {
+    await this.#journal
+      .close(this.at.capability, this.at.taskId, attempt, finishedAtMs)
+      .catch(() => undefined);
+  }
+}

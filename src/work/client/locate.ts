@@ -1,0 +1,93 @@
+// Finds where a task is stored by its id, and reads the location of a stored message. Reads no journal and asks no host:
+// the task's state is status.ts.
+import { NO_SCOPE, type Placement, type Subjects } from "../../protocol/index.ts";
+import type { Log, Stored, Transport } from "../../transport/index.ts";
+import { placedConsumer, queueConsumer } from "../stores/consumers.ts";
+import { readPlacedTask, readTaskAddress } from "../stores/messages.ts";
+
+/** Where a task is stored. */
+export interface TaskLocation {
+  capability: string;
+  /** null when the place does not tell the scope (a result of a lane `w..`). */
+  scope: string | null;
+  place: "result" | "later" | "queue";
+  stored: Stored;
+  /** Set when the task is in the queue and was placed on an agent. */
+  placement?: Placement | undefined;
+}
+
+/** A stored task with its id. */
+export interface LocatedTask {
+  taskId: string;
+  location: TaskLocation;
+}
+
+/** Locates tasks in the streams of results, later tasks and tasks. */
+export class TaskLocator {
+  readonly #subjects: Subjects;
+  readonly #results: Log;
+  readonly #later: Log;
+  readonly #tasks: Log;
+
+  constructor(transport: Transport, subjects: Subjects) {
+    this.#subjects = subjects;
+    this.#results = transport.log("results");
+    this.#later = transport.log("later");
+    this.#tasks = transport.log("tasks");
+  }
+
+  /** The place where a task is stored, or null. A result comes first: then the task has ended. */
+  async locate(taskId: string): Promise<TaskLocation | null> {
+    const { filters } = this.#subjects;
+    const [result, later, due, task, placed] = await Promise.all([
+      this.#results.last(filters.resultById(taskId)),
+      this.#later.last(filters.laterById(taskId)),
+      this.#later.last(filters.dueById(taskId)),
+      this.#tasks.last(filters.taskById(taskId)),
+      this.#tasks.last(filters.placedById(taskId)),
+    ]);
+    if (result !== null) return this.locateResult(result);
+    // A placed message comes before the queued task: during a hand-over both are stored, and the placed one is newer.
+    const live = (placed === null ? null : this.locatePlaced(placed)) ?? this.#locateTask(task, "queue");
+    return live ?? this.#locateTask(due ?? later, "later");
+  }
+
+  /** The location of a stored result. */
+  locateResult(stored: Stored): TaskLocation {
+    const capability = this.#subjects.readTaskIdentity(stored.subject)?.capability ?? "";
+    const lane = stored.subject.split(".")[3];
+    return { capability, scope: lane === NO_SCOPE ? NO_SCOPE : null, place: "result", stored };
+  }
+
+  /** The location of a placed message, or null when the message is no placed task. */
+  locatePlaced(stored: Stored): TaskLocation | null {
+    const task = readPlacedTask(this.#subjects, stored);
+    if (task === null) return null;
+    const { capability, scope } = task.at;
+    return { capability, scope, place: "queue", stored, placement: task.placement };
+  }
+
+  /** A scheduled or due task, or null when the message is no task. */
+  readLater(stored: Stored): LocatedTask | null {
+    const at = readTaskAddress(this.#subjects, stored);
+    const location = this.#locateTask(stored, "later");
+    return at === null || location === null ? null : { taskId: at.taskId, location };
+  }
+
+  /** A queued or placed task with the consumer that delivers it, or null when the message is no task. */
+  readLive(stored: Stored): (LocatedTask & { consumer: string }) | null {
+    const placed = readPlacedTask(this.#subjects, stored);
+    const at = placed?.at ?? this.#subjects.readTask(stored.subject);
+    const location = this.locatePlaced(stored) ?? this.#locateTask(stored, "queue");
+    if (at === null || location === null) return null;
+    const consumer =
+      placed === null ? queueConsumer(at.capability, at.priority) : placedConsumer(placed.placement.host);
+    return { taskId: at.taskId, location, consumer };
+  }
+
+  #locateTask(stored: Stored | null, place: "later" | "queue"): TaskLocation | null {
+    const at = stored === null ? null : readTaskAddress(this.#subjects, stored);
+    if (stored === null || at === null) return null;
+    return { capability: at.capability, scope: at.scope, place, stored };
+  }
+}

@@ -1,0 +1,46 @@
+// Reads about tasks: one object that joins status.ts, list.ts, locate.ts and open-ballots.ts for the task client.
+import type { Clock } from "../../base/index.ts";
+import type { Subjects, TaskStatus, WhereReply } from "../../protocol/index.ts";
+import type { Transport } from "../../transport/index.ts";
+import type { Journal } from "../stores/journal.ts";
+import { type ListOptions, TaskLister } from "./list.ts";
+import { type TaskLocation, TaskLocator } from "./locate.ts";
+import { createOpenBallots, type OpenBallotReply } from "./open-ballots.ts";
+import { StatusReader } from "./status.ts";
+
+/** Reads the states of tasks. */
+export interface TaskReader {
+  /**
+   * The state of one task.
+   * @throws SwarmError `not_found`; `unavailable`, also while no coordinator can tell whether the id is an open ballot.
+   */
+  status(taskId: string): Promise<TaskStatus>;
+  /** Live tasks first (newest first), then ended tasks (newest first). @throws SwarmError `unavailable`. */
+  list(options?: ListOptions): Promise<TaskStatus[]>;
+  /** The place where a task is stored, or null. */
+  locate(taskId: string): Promise<TaskLocation | null>;
+  /** The running attempt of a stored task, or null. Asks the hosts only when the task may have reached one. */
+  findRunning(taskId: string, location: TaskLocation): Promise<WhereReply | null>;
+  /** As {@link OpenBallots.find}. */
+  findBallot(taskId: string): Promise<OpenBallotReply | null>;
+}
+
+/** Makes a reader over the streams. */
+export function createTaskReader(parts: {
+  transport: Transport;
+  subjects: Subjects;
+  clock: Clock;
+  journal: Journal;
+}): TaskReader {
+  const locator = new TaskLocator(parts.transport, parts.subjects);
+  const ballots = createOpenBallots(parts);
+  const statuses = new StatusReader({ ...parts, locator, ballots });
+  const lister = new TaskLister({ ...parts, locator, ballots, statuses });
+  return {
+    status: (taskId) => statuses.read(taskId),
+    list: (options) => lister.list(options),
+    locate: (taskId) => locator.locate(taskId),
+    findRunning: (taskId, location) => statuses.findRunning(taskId, location),
+    findBallot: (taskId) => ballots.find(taskId),
+  };
+}
