@@ -1,7 +1,7 @@
-// A process that is cut off at a chosen effect, for tests of what others make of the rest.
+// Cuts a process off at a chosen effect, for tests in which other processes finish its work.
 import type { Delivery, Log, Transport } from "../../src/transport/index.ts";
 
-/** Counts effects, and cuts the process off at one of them: nothing it does afterwards reaches the server. */
+/** Counts effects and cuts the process off at one of them: later effects do not reach the server. */
 export class Failpoint {
   effects: string[] = [];
   dead = false;
@@ -13,7 +13,7 @@ export class Failpoint {
     this.mode = mode;
   }
 
-  /** Performs an effect, or not. A dead process waits for an answer that never comes. */
+  /** Performs an effect of a live process. A dead process waits for an answer that never comes. */
   async run<T>(name: string, effect: () => Promise<T>): Promise<T> {
     if (this.dead) return new Promise(() => {});
     this.effects.push(name);
@@ -24,7 +24,7 @@ export class Failpoint {
     return new Promise(() => {});
   }
 
-  /** The same for what is sent without waiting. */
+  /** The same for effects without an answer. */
   send(name: string, effect: () => void): void {
     if (this.dead) return;
     this.effects.push(name);

@@ -1,4 +1,4 @@
-// A stand-in for the office, for tests of what hosts do with its choices.
+// A stand-in for the office, for tests of hosts that act on its choices.
 import {
   createSubjects,
   decode,
@@ -14,10 +14,10 @@ import {
 import type { Stored, Transport } from "../../src/transport/index.ts";
 import { errorReply } from "../../src/work/index.ts";
 
-/** Where a task shall go: an agent, or a refusal. */
+/** The office's choice for a task: an agent, or a refusal. */
 export type Choice = { host: string; agent: string } | SwarmError;
 
-/** Answers `office.place` with what `choose` says. */
+/** Answers `office.place` with the choice of `choose`. */
 export async function openOffice(
   transport: Transport,
   choose: (request: PlaceRequest) => Choice,
@@ -41,8 +41,8 @@ export async function openOffice(
 }
 
 /**
- * The first half of taking a placed task away from its agent, as the office does it: to its queue. False when the message
- * that it was placed from is still there: then it must stay where it is for now.
+ * The first half of reclaiming a placed task as the office does it: publishes the task to its queue. False when the message
+ * that it was placed from is still in the queue: then the task must stay where it is for now.
  */
 export async function publishBack(transport: Transport, stored: Stored): Promise<boolean> {
   const subjects = createSubjects(transport.prefix);
@@ -66,8 +66,8 @@ export async function publishBack(transport: Transport, stored: Stored): Promise
   }
 }
 
-/** Takes a placed task away from its agent: to its queue, then out of its place. */
+/** Reclaims a placed task from its agent: publishes it to its queue, then deletes the placed message. */
 export async function bringBack(transport: Transport, stored: Stored): Promise<void> {
-  if (!(await publishBack(transport, stored))) throw new Error("its hand-over is not over yet");
+  if (!(await publishBack(transport, stored))) throw new Error("the hand-over of the task has not ended yet");
   await transport.log("tasks").delete(stored.seq);
 }

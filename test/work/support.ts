@@ -15,7 +15,7 @@ import {
   type Workforce,
 } from "../../src/work/index.ts";
 
-/** What a scripted agent does with an attempt. */
+/** The code of a scripted agent: performs one attempt. */
 export type Script = (attempt: Attempt) => Promise<unknown>;
 
 /** A workforce with a fixed number of slots, all running one script. */
@@ -112,7 +112,7 @@ export class TestSwarm {
     return this.#client;
   }
 
-  /** Starts a worker process's worth of scripted agents. */
+  /** Starts a worker with scripted agents, like one process. */
   async work(
     script: Script,
     options: { slots?: number; capabilities?: OfferedCapability[] } = {},
@@ -133,6 +133,12 @@ export class TestSwarm {
     return { worker, workforce, transport, hostId };
   }
 
+  /** Lasts three round trips to the server: long enough for a start that should not happen to reach its agent. */
+  async roundTrips(): Promise<void> {
+    for (let trip = 0; trip < 3; trip++) await this.#transports[0]?.bus.flush();
+  }
+
+  /** Starts a mover. */
   async move(): Promise<void> {
     const mover = createMover({ transport: await this.connect(), meter: this.meter, log: silentLogger });
     await mover.start();
@@ -146,7 +152,7 @@ export class TestSwarm {
   }
 }
 
-/** Polls until `look` gives something else than undefined; for states that no signal announces. */
+/** Polls until `look` returns something other than undefined; for states that no signal announces. */
 export async function until<T>(
   look: () => Promise<T | undefined> | T | undefined,
   timeoutMs = 60_000,
@@ -168,7 +174,7 @@ export function untilState(client: TaskClient, taskId: string, ...states: TaskSt
   });
 }
 
-/** A promise with its resolve in hand. */
+/** A promise with its resolve function. */
 export function signal<T = void>(): { promise: Promise<T>; resolve: (value: T) => void } {
   return Promise.withResolvers<T>();
 }

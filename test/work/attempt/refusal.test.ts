@@ -53,7 +53,7 @@ async function setup(store?: (append: () => Promise<unknown>) => Promise<unknown
     client,
     finish: () => gate.resolve("late"),
     isDone: () => vi.waitFor(async () => expect(worker.held()).toBe(0), SOON),
-    /** Ends the task in somebody else's name. */
+    /** Stores a result of the task as another host would. */
     async end(result: Partial<Result>) {
       const finishedAt = "2026-01-01T00:00:00.000Z";
       const times = { startedAt: finishedAt, finishedAt, queuedMs: 0, ranMs: 0 };
@@ -64,7 +64,7 @@ async function setup(store?: (append: () => Promise<unknown>) => Promise<unknown
   };
 }
 
-it("a second result that was refused is noted, with the one that stands", async () => {
+it("a refused second result is noted together with the stored result", async () => {
   const { notes, end, finish } = await setup();
   await end({});
   finish();
@@ -90,7 +90,7 @@ it("the end of an attempt whose task was cancelled is not noted", async () => {
   expect(notes).toEqual([]);
 });
 
-it("an own result whose acknowledgement was lost is not noted", async () => {
+it("the host's own result is not noted when its acknowledgement was lost", async () => {
   let tries = 0;
   const { notes, finish, isDone, client } = await setup(async (append) => {
     const stored = await append();

@@ -7,14 +7,14 @@ import { decideAfterFailure } from "../../../src/work/attempt/retry.ts";
 const facts = { attempt: 1, retry: undefined, deadlineMs: undefined, nowMs: 1_000, chance: seededChance(1) };
 
 describe("deciding after a failed attempt", () => {
-  it("fails at once on an error that is not retryable", () => {
+  it("an error that is not retryable fails the task at once", () => {
     expect(decideAfterFailure({ ...facts, error: new TerminalError("no") })).toEqual({ retry: false });
     expect(decideAfterFailure({ ...facts, error: new SwarmError("invalid_input", "no") })).toEqual({
       retry: false,
     });
   });
 
-  it("allows `max` retries after the first attempt", () => {
+  it("a task gets `max` retries after its first attempt", () => {
     const error = new RetryableError("again");
     const retries = [1, 2, 3, 4].map((attempt) => decideAfterFailure({ ...facts, error, attempt }).retry);
     expect(retries).toEqual([true, true, true, false]);
@@ -23,7 +23,7 @@ describe("deciding after a failed attempt", () => {
     });
   });
 
-  it("honours a retry-after longer than the backoff", () => {
+  it("a retry-after longer than the backoff is respected", () => {
     const next = decideAfterFailure({
       ...facts,
       error: new RetryableError("later", { retryAfterMs: 60_000 }),
@@ -31,13 +31,13 @@ describe("deciding after a failed attempt", () => {
     expect(next).toEqual({ retry: true, atMs: 61_000 });
   });
 
-  it("does not plan a retry beyond the deadline", () => {
+  it("no retry is planned after the deadline", () => {
     expect(decideAfterFailure({ ...facts, error: new RetryableError("again"), deadlineMs: 1_100 })).toEqual({
       retry: false,
     });
   });
 
-  it("keeps every wait within the policy's bounds", () => {
+  it("every wait is within the bounds of the policy", () => {
     const property = fc.property(fc.integer({ min: 1, max: 50 }), fc.integer(), (attempt, seed) => {
       const retry = { max: 100, backoffMs: 500, factor: 2, maxBackoffMs: 60_000, jitter: 0.2 };
       const next = decideAfterFailure({

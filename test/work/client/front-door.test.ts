@@ -52,36 +52,36 @@ async function submit(body: Uint8Array, headers: Headers = {}): Promise<Reply> {
 }
 
 describe("submit", () => {
-  it("answers that a task is accepted, and where it went", async () => {
+  it("the answer says that the task is accepted, and its subject", async () => {
     const { value } = await submit(encode({ id: "order-1", capability: "echo" }));
     const subject = "murmur.task.echo.normal.-.order-1";
     expect(value).toEqual({ taskId: "order-1", status: "accepted", duplicate: false, subject });
   });
 
-  it("answers with the result when it is waited for", async () => {
+  it("the answer is the result when the caller waits for it", async () => {
     const { value } = await submit(encode({ capability: "echo", input: 7 }), { "Murmur-Wait": "5000" });
     expect(value).toMatchObject({ status: "completed", output: 7, attempt: 1 });
   });
 
-  it("answers in the encoding of the request", async () => {
+  it("the answer has the encoding of the request", async () => {
     const body = encode({ capability: "echo", input: 7 }, "msgpack");
     const reply = await submit(body, { "Content-Type": CONTENT_TYPES.msgpack, "Murmur-Wait": "5000" });
     expect(reply.header("Content-Type")).toBe(CONTENT_TYPES.msgpack);
     expect(reply.value).toMatchObject({ output: 7 });
   });
 
-  it("refuses a body that cannot be decoded in the encoding that its Content-Type names", async () => {
+  it("a body that does not fit its Content-Type is rejected", async () => {
     const reply = await submit(Uint8Array.of(0xc1), { "Content-Type": CONTENT_TYPES.msgpack });
     expect(reply.header("Content-Type")).toBe(CONTENT_TYPES.msgpack);
     expect(reply.value.error).toMatchObject({ code: "invalid_input", field: "body" });
   });
 
-  it("refuses a Content-Type that is neither JSON nor MessagePack", async () => {
+  it("a Content-Type other than JSON and MessagePack is rejected", async () => {
     const { value } = await submit(encode({ capability: "echo" }), { "Content-Type": "text/plain" });
     expect(value.error).toMatchObject({ code: "invalid_input", field: "Content-Type" });
   });
 
-  it("answers with a blob reference when the result is larger than a message", async () => {
+  it("the answer is a blob reference when the result is larger than a message", async () => {
     const input = "x".repeat(600 * 1024);
     const { value } = await submit(encode({ capability: "echo", input }), { "Murmur-Wait": "5000" });
     expect(value).toEqual({ $blob: expect.any(String), bytes: expect.any(Number) });
@@ -89,19 +89,19 @@ describe("submit", () => {
     expect(result).toMatchObject({ status: "completed", output: input });
   });
 
-  it("tells an error in the headers of NATS services and in the body", async () => {
+  it("an error is in the headers of NATS services and in the body", async () => {
     const reply = await submit(encode({ capability: "echo", retry: { max: "many" } }));
     expect(reply.header("Nats-Service-Error-Code")).toBe("400");
     expect(reply.header("Nats-Service-Error")).toContain("retry.max");
     expect(reply.value.error).toMatchObject({ code: "invalid_input", field: "retry.max" });
   });
 
-  it.each(["0", "-1", "soon", "99999999"])("refuses to wait for %s ms", async (wait) => {
+  it.each(["0", "-1", "soon", "99999999"])("a wait of %s ms is rejected", async (wait) => {
     const { value } = await submit(encode({ capability: "echo" }), { "Murmur-Wait": wait });
     expect(value.error).toMatchObject({ code: "invalid_input", field: "Murmur-Wait" });
   });
 
-  it("answers each of 10,000 bodies with an acceptance or an error of the catalogue", async () => {
+  it("each of 10,000 bodies is answered with an acceptance or an error of the catalogue", async () => {
     const known = fc.record(
       {
         id: fc.oneof(fc.string(), fc.constantFrom("a.b", "*", ">", "x".repeat(300), "\u0000")),

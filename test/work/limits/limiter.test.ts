@@ -13,7 +13,7 @@ afterEach(() => {
   vi.useRealTimers();
 });
 
-/** The bucket of limits, shared by the processes of a test. `hold` keeps writes back until they are let go. */
+/** The bucket of limits, shared by the processes of a test. `hold` delays writes until the returned function is called. */
 class SharedBucket {
   readonly #entries = new Map<string, { value: Uint8Array; revision: number }>();
   #gate: Promise<void> | undefined;
@@ -56,7 +56,7 @@ function twoProcesses(concurrency: number) {
   return { bucket, clock, one: one!, other: other! };
 }
 
-/** Lets what waits for nothing but turns of the event loop come to its end. */
+/** Runs enough turns of the event loop for all work that waits only for them. */
 async function settle(clock: ManualClock): Promise<void> {
   for (let turn = 0; turn < 20; turn++) {
     await new Promise(setImmediate);
@@ -66,22 +66,22 @@ async function settle(clock: ManualClock): Promise<void> {
 
 const isPermit = (answer: Permit | { waitMs: number }): answer is Permit => "release" in answer;
 
-it("starts nothing with a permit that is on its way back", async () => {
+it("a permit that is being given back starts no attempt", async () => {
   const { bucket, clock, one, other } = twoProcesses(1);
   const first = await one.acquire();
   if (!isPermit(first)) throw new Error("the first permit was refused");
   first.release();
   const letGo = bucket.hold();
-  clock.advance(300); // it was not needed again: it goes back
+  clock.advance(300); // the permit was not needed again, so the limiter gives it back
   await settle(clock);
-  const meanwhile = one.take();
+  const taken = one.take();
   letGo();
   await settle(clock);
   const others = await other.acquire();
-  expect([meanwhile !== null, isPermit(others)]).toEqual([false, true]);
+  expect([taken !== null, isPermit(others)]).toEqual([false, true]);
 });
 
-it("never runs more at once than the limit, whatever the order of takes, releases and writes", async () => {
+it("attempts never exceed the limit in any order of takes, releases and writes", async () => {
   for (let seed = 1; seed <= 200; seed++) {
     const chance = seededChance(seed);
     const concurrency = integerBetween(chance, 1, 4);
@@ -118,11 +118,11 @@ it("never runs more at once than the limit, whatever the order of takes, release
   }
 });
 
-it("starts nothing with a lease that has run out, and asks for it again", async () => {
+it("an expired lease starts no attempt, and the limiter asks for it again", async () => {
   const { clock, one, other } = twoProcesses(1);
   const first = await one.acquire();
   if (!isPermit(first)) throw new Error("the first permit was refused");
-  clock.advance(LEASE_MS + 1); // this process stood still; nothing was renewed
+  clock.advance(LEASE_MS + 1); // this process was suspended and renewed nothing
   const others = await other.acquire();
   expect(isPermit(others)).toBe(true);
   first.release();

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { blockSize, LEASE_MS, takeLease, takeRate, UNUSED_LIMIT } from "../../../src/work/limits/permits.ts";
 
 describe("rate permits", () => {
-  it("gives one permit per interval, and a burst after a quiet time", () => {
+  it("one permit is granted per interval, and a burst after a quiet time", () => {
     const rate = { count: 10, windowMs: 1_000, burst: 2 };
     const first = takeRate(UNUSED_LIMIT, rate, 100, 5_000);
     expect(first.granted).toBe(3);
@@ -11,7 +11,7 @@ describe("rate permits", () => {
     expect(takeRate(first.state, rate, 5, 5_100).granted).toBe(1);
   });
 
-  it("says when the next permit is due, and keeps that promise", () => {
+  it("the next permit is granted at the time that was announced", () => {
     const property = fc.property(
       fc.integer({ min: 1, max: 50 }),
       fc.integer({ min: 10, max: 10_000 }),
@@ -29,7 +29,7 @@ describe("rate permits", () => {
     fc.assert(property);
   });
 
-  it("never starts more than rate × window + burst + one block per process, whatever the processes do", () => {
+  it("processes together never start more than rate × window + burst + one block for each process", () => {
     const step = fc.record({ process: fc.nat(3), waitMs: fc.nat(300), starts: fc.nat(6) });
     const property = fc.property(
       fc.integer({ min: 1, max: 100 }),
@@ -68,20 +68,20 @@ describe("rate permits", () => {
 });
 
 describe("concurrency leases", () => {
-  it("gives a holder what the others leave", () => {
+  it("a holder gets the permits that the others leave", () => {
     const a = takeLease(UNUSED_LIMIT, 3, "a", 2, 0);
     const b = takeLease(a.state, 3, "b", 5, 0);
     expect([a.held, b.held]).toEqual([2, 1]);
     expect(takeLease(b.state, 3, "a", 0, 0).state.leases).toEqual({ b: { permits: 1, untilMs: LEASE_MS } });
   });
 
-  it("frees the permits of a holder that went silent", () => {
+  it("the permits of a silent holder become free when its lease ends", () => {
     const { state } = takeLease(UNUSED_LIMIT, 1, "dead", 1, 0);
     expect(takeLease(state, 1, "b", 1, LEASE_MS - 1).held).toBe(0);
     expect(takeLease(state, 1, "b", 1, LEASE_MS).held).toBe(1);
   });
 
-  it("never leases more than the limit to living holders", () => {
+  it("live holders together never lease more than the limit", () => {
     const step = fc.record({
       holder: fc.constantFrom("a", "b", "c"),
       wanted: fc.nat(5),

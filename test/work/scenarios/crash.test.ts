@@ -1,5 +1,5 @@
-// The process that works on a task is cut off at every effect it can have, before and after the effect takes place;
-// another process takes over. Whatever the point, the task ends with one result, and nothing is left behind.
+// The process that works on a task is cut off at each of its effects, before and after the effect; another process takes
+// over. After a crash at any point the task ends with one result, and no message is left behind.
 import { describe, expect, it } from "vitest";
 import { createMeter, ManualClock, seededChance, silentLogger } from "../../../src/base/index.ts";
 import { RetryableError, SwarmError, TerminalError } from "../../../src/protocol/index.ts";
@@ -15,7 +15,7 @@ interface Story {
   script: (runs: number) => Script;
   status: "completed" | "failed";
   letters: number;
-  /** The host that the office chooses first; from the crash on it chooses the second. */
+  /** The host that the office chooses before the crash; after the crash it chooses the second host. */
   placed?: "first" | "second";
 }
 
@@ -58,7 +58,7 @@ const placedStories = Object.entries(STORIES).flatMap(([name, story]) => [
   [`${name}, placed on another host`, { ...story, placed: "second" }] as const,
 ]);
 
-/** Runs one story with a crash at one point; tells which effects the first process had. */
+/** Runs one story with a crash at one point; returns the effects of the first process and the end of the task. */
 async function play(story: Story, at: number, mode: "before" | "after") {
   const clock = new ManualClock(1_700_000_000_000);
   const server = new MemoryServer({ clock });
@@ -85,7 +85,7 @@ async function play(story: Story, at: number, mode: "before" | "after") {
   await openOffice(healthy, () => {
     const host = point.dead ? "second" : (story.placed ?? "first");
     const agent = agents.get(host);
-    return agent === undefined ? new SwarmError("unavailable", "nobody yet") : { host, agent };
+    return agent === undefined ? new SwarmError("unavailable", "no agent yet") : { host, agent };
   });
   const first = await open(cutOff(connectMemory({ prefix, server }), point), "first");
   const mover = createMover({ ...common, transport: connectMemory({ prefix, server }) });
@@ -121,7 +121,7 @@ async function play(story: Story, at: number, mode: "before" | "after") {
   return outcome;
 }
 
-/** What the office does for a host that is gone: in one turn to the queue, in the next out of its place. */
+/** Reclaims the placed tasks of the dead host as the office does: first to the queue, in the next turn out of their place. */
 async function bringBackSlowly(transport: Transport, returning: Set<number>): Promise<void> {
   const log = transport.log("tasks");
   for await (const stored of log.read({ filter: `${prefix}.placed.first.>` })) {
@@ -131,7 +131,7 @@ async function bringBackSlowly(transport: Transport, returning: Set<number>): Pr
 }
 
 describe.each([...Object.entries(STORIES), ...placedStories])("%s", (_name, story) => {
-  it.each(["before", "after"] as const)("survives a crash %s each of its effects", async (mode) => {
+  it.each(["before", "after"] as const)("ends with one result after a crash %s each effect", async (mode) => {
     const { effects } = await play(story, 0, mode);
     expect(effects.length).toBeGreaterThan(1);
     for (let at = 1; at <= effects.length; at++) {

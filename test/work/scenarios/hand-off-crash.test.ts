@@ -1,6 +1,6 @@
-// The process of an agent that takes part in a hand-off is cut off at every effect it can have, before and after the effect
-// takes place; another process takes over. Whatever the point, there is one result, what was recorded as handed off is not
-// done again, and the context is there.
+// The process of an agent that takes part in a hand-off is cut off at each of its effects, before and after the effect;
+// another process takes over. After a crash at any point there is one result, a recorded part is not done again, and the
+// context reaches the next agent.
 import { describe, expect, it } from "vitest";
 import { createMeter, ManualClock, seededChance, silentLogger } from "../../../src/base/index.ts";
 import { RetryableError, SwarmError } from "../../../src/protocol/index.ts";
@@ -13,23 +13,23 @@ import { type Script, ScriptedWorkforce } from "../support.ts";
 const prefix = "murmur";
 
 interface Story {
-  /** The hosts in the order in which the office chooses; `cut` dies. Each hands off but the last. */
+  /** The hosts in the order in which the office chooses them; `cut` dies. Each agent but the last hands the task off. */
   line: string[];
   route: "queue" | "best";
-  /** The last one fails once before. */
+  /** The last agent fails once first. */
   fails?: { retryAfterMs: number };
 }
 
 const STORIES: Record<string, Story> = {
-  "who hands off a task from the queue": { line: ["cut", "next"], route: "queue" },
-  "who hands off a placed task": { line: ["cut", "next"], route: "best" },
-  "who takes a task over": { line: ["one", "cut"], route: "queue" },
-  "who takes a task over and fails once, for long": {
+  "an agent that hands off a task from the queue": { line: ["cut", "next"], route: "queue" },
+  "an agent that hands off a placed task": { line: ["cut", "next"], route: "best" },
+  "an agent that receives a hand-off": { line: ["one", "cut"], route: "queue" },
+  "an agent that receives a hand-off and fails once, with a long retry": {
     line: ["one", "cut"],
     route: "best",
     fails: { retryAfterMs: 30_000 },
   },
-  "who is in the middle of three": { line: ["one", "cut", "next"], route: "best" },
+  "the second of three agents": { line: ["one", "cut", "next"], route: "best" },
 };
 
 /** Runs one story with a crash at one point. */
@@ -41,7 +41,7 @@ async function play({ line, route, fails }: Story, at: number, mode: "before" | 
   await healthy.init();
   const point = new Failpoint(at, mode);
   const common = { meter: createMeter(), log: silentLogger, clock, chance: seededChance(at) };
-  /** How often each agent of the line began its part. */
+  /** How often each agent of the line started its part. */
   const parts = line.map(() => 0);
   const script: Script = async (attempt) => {
     const { hops = [], context = [] } = attempt.handedOff ?? {};
@@ -66,11 +66,11 @@ async function play({ line, route, fails }: Story, at: number, mode: "before" | 
     for (const [host, agent] of agents) {
       if (exclude?.includes(agent) !== true && !(host === "cut" && point.dead)) return { host, agent };
     }
-    return new SwarmError("unavailable", "nobody else yet");
+    return new SwarmError("unavailable", "no other agent yet");
   });
   const workers = [];
   for (const host of line) {
-    // The queue is the first one's.
+    // Only the first host takes tasks from the queue.
     workers.push({ host, worker: await open(host, host === line[0] ? "echo" : "other") });
   }
   const mover = createMover({ ...common, transport: connect() });
@@ -97,7 +97,7 @@ async function play({ line, route, fails }: Story, at: number, mode: "before" | 
   return { effects: point.effects, crashed: point.dead, quiet, results, parts, status };
 }
 
-/** What the office does for a host that is gone: in one turn to the queue, in the next out of its place. */
+/** Reclaims the placed tasks of the dead host as the office does: first to the queue, in the next turn out of their place. */
 async function bringBackSlowly(transport: Transport, returning: Set<number>): Promise<void> {
   const log = transport.log("tasks");
   for await (const stored of log.read({ filter: `${prefix}.placed.cut.>` })) {
@@ -106,13 +106,13 @@ async function bringBackSlowly(transport: Transport, returning: Set<number>): Pr
   }
 }
 
-describe.each(Object.entries(STORIES))("the process of the one %s", (_name, story) => {
-  it.each(["before", "after"] as const)("may end %s each of its effects", async (mode) => {
+describe.each(Object.entries(STORIES))("the process of %s", (_name, story) => {
+  it.each(["before", "after"] as const)("may die %s each of its effects", async (mode) => {
     const { effects, parts: usual } = await play(story, 0, mode);
     const last = story.line.length - 1;
     expect(usual).toEqual(story.line.map((_, at) => (at === last && story.fails !== undefined ? 2 : 1)));
     const cut = story.line.indexOf("cut");
-    // Of what the cut one appends to the journal, its hand-off is the last.
+    // The hand-off is the last record that the process appends to the journal.
     const recorded = effects.lastIndexOf("append journal") + 1;
     for (let at = 1; at <= effects.length; at++) {
       const { parts, ...outcome } = await play(story, at, mode);

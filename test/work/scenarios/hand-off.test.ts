@@ -1,4 +1,4 @@
-// Hand-offs: what one agent began, another goes on with; on both transports.
+// Hand-offs: another agent continues the work of the first one; on both transports.
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
   createSubjects,
@@ -24,7 +24,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** Hands off what nobody had before; the next one tells what it got. */
+/** Hands off a task that no agent had before; the next agent returns the hand-off as its output. */
 const passing: Script = async (attempt) => {
   if (attempt.handedOff === undefined) attempt.handOff({ context: { found: [1, 2] } });
   return attempt.handedOff;
@@ -39,7 +39,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
   });
   afterEach(() => swarm.stop());
 
-  /** Agents on hosts of their own, of which the first alone takes from the queue, and an office that knows all of them. */
+  /** Agents on hosts of their own, and an office that knows all of them. Only the first host takes tasks from the queue. */
   async function setup(...scripts: Script[]) {
     const hosts = [];
     for (const script of scripts) {
@@ -51,7 +51,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     const choose = ({ route, exclude }: PlaceRequest): Choice =>
       places.find(({ agent }) =>
         route === "best" ? exclude?.includes(agent) !== true : route.agent === agent,
-      ) ?? new SwarmError("unavailable", "nobody else", { retryAfterMs: 20 });
+      ) ?? new SwarmError("unavailable", "no other agent", { retryAfterMs: 20 });
     const office = { choose };
     const transport = await swarm.connect();
     const open = () => openOffice(transport, (request) => office.choose(request));
@@ -61,7 +61,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     return { hosts, office, open, client, transport, untilEmpty, subjects: createSubjects(swarm.prefix) };
   }
 
-  /** The same with the office open. */
+  /** The same with an open office. */
   async function setupOpen(...scripts: Script[]) {
     const made = await setup(...scripts);
     return {
@@ -72,7 +72,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     };
   }
 
-  it("of a task from the queue goes to another agent, with its context, as the next attempt", async () => {
+  it("passes a task from the queue to another agent, with its context, as the next attempt", async () => {
     const { client, first, second, requests, untilEmpty } = await setupOpen(passing, passing);
     const result = await client.run({ capability: "echo", input: "a story", labels: { team: "red" } });
     const hops = [told(first, 1)];
@@ -91,7 +91,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     await untilEmpty();
   });
 
-  it("of a placed task does the same, and what the office should look for is shown to it", async () => {
+  it("passes a placed task on, and shows its labels and context to the office", async () => {
     const labels = { expertise: "search" };
     const script: Script = async (attempt) => {
       if (attempt.handedOff === undefined) attempt.handOff({ labels, context: "needs an index" });
@@ -115,7 +115,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     await untilEmpty();
   });
 
-  it("may follow another: each agent sees who had the task, and none of them gets it again", async () => {
+  it("may follow another: each agent sees the earlier agents, and none of them gets the task again", async () => {
     const script: Script = async (attempt) => {
       const { hops = [], context = [] } = attempt.handedOff ?? {};
       const seen = [...(context as string[]), idOf(attempt)];
@@ -129,7 +129,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     expect(requests.map(({ exclude }) => exclude)).toEqual([ids.slice(0, 1), ids.slice(0, 2)]);
   });
 
-  it(`is refused after ${MAX_HAND_OFFS} of them, also between agents that name each other`, async () => {
+  it(`is refused after ${MAX_HAND_OFFS} hand-offs, also between agents that name each other`, async () => {
     const names: string[] = [];
     const script: Script = async (attempt) =>
       attempt.handOff({ to: { agent: names.find((name) => name !== idOf(attempt)) ?? "" } });
@@ -169,7 +169,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     ["a misspelt option", { contxt: 1 }, "invalid_input", "contxt"],
     ["another way to choose", { to: "any" }, "invalid_input", "to"],
   ] as const)(
-    "with %s is refused, naming the field, and nothing is passed on",
+    "with %s is refused, naming the field, and the task is not passed on",
     async (_name, ask, code, field) => {
       const { client, requests } = await setupOpen(async (attempt) => attempt.handOff(ask as never), passing);
       const result = await client.run({ capability: "echo" });
@@ -180,7 +180,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     },
   );
 
-  it("to the agent itself is refused; its code may catch that and go on", async () => {
+  it("to the agent itself is refused; the agent's code may catch the error and continue", async () => {
     const refused: unknown[] = [];
     const { client } = await setupOpen(async (attempt) => {
       try {
@@ -194,7 +194,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     expect(refused).toMatchObject([{ code: "invalid_input", field: "to.agent" }]);
   });
 
-  it("holds, though the agent's code catches what ends the attempt", async () => {
+  it("holds, even when the agent's code catches the error that ends the attempt", async () => {
     const { client, second } = await setupOpen(
       async (attempt) => {
         try {
@@ -203,10 +203,10 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
           return "forgotten";
         }
       },
-      async () => "gone on",
+      async () => "continued",
     );
     expect(await client.run({ capability: "echo" })).toMatchObject({
-      output: "gone on",
+      output: "continued",
       agent: second.agent,
     });
   });
@@ -230,7 +230,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     expect(runs).toBe(1);
   });
 
-  it("of a placed task waits for the office too", async () => {
+  it("waits for the office also when the task was placed", async () => {
     const { client, first, second, office, requests, untilEmpty } = await setupOpen(passing, passing);
     const { choose } = office;
     office.choose = (request) =>
@@ -246,7 +246,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     await untilEmpty();
   });
 
-  it("is over for its older messages: one that comes again finds the task elsewhere and goes away", async () => {
+  it("happens once: an older message that is delivered again finds the task elsewhere and is acked", async () => {
     const { client, hosts, transport, subjects, office, requests } = await setupOpen(
       passing,
       passing,
@@ -262,7 +262,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     first!.workforce.resume();
     await until(async () => ((await log.get(older.seq)) === null ? true : undefined));
     office.choose = () => ({ host: third!.host, agent: third!.agent });
-    // As whoever holds the office brings it back, when the first host is gone and its ack with it.
+    // The office reclaims the task like this when the first host died before its ack.
     const at = { capability: "echo", priority: "normal", scope: "-", taskId } as const;
     const headers = { [HEADERS.attempt]: "1", [HEADERS.returned]: String(older.seq) };
     await log.append(subjects.task(at), older.data, { headers });
@@ -274,7 +274,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     expect(await client.result(taskId)).toMatchObject({ agent: second!.agent, attempt: 2 });
   });
 
-  it("to an agent that still holds an older message of the task waits until that is gone", async () => {
+  it("to an agent that still holds an older message of the task waits until that message is gone", async () => {
     const names: string[] = [];
     const script: Script = async (attempt) => {
       if (attempt.handedOff === undefined) attempt.handOff({ to: { agent: names[0]! }, context: "c" });
@@ -304,7 +304,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     await untilEmpty();
   });
 
-  it("can be cancelled while it waits", async () => {
+  it("that waits can be cancelled", async () => {
     const { client, untilEmpty } = await setupOpen(passing);
     const { taskId } = await client.submit({ capability: "echo" });
     await until(async () => (await client.status(taskId)).handOffs);
@@ -313,7 +313,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     await untilEmpty();
   });
 
-  it("counts as no failure: the retries are the next agent's, and each of them has the context", async () => {
+  it("counts as no failure: the next agent has all retries, each with the context", async () => {
     const seen: unknown[] = [];
     const script: Script = async (attempt) => {
       if (attempt.handedOff === undefined) attempt.handOff({ context: "c" });
@@ -334,7 +334,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     ]);
   });
 
-  it("is placed again, with its context, when the next agent is taken away", async () => {
+  it("is placed again, with its context, when the next agent loses the task", async () => {
     const { client, hosts, transport, subjects, office } = await setupOpen(passing, passing, passing);
     const [first, second, third] = hosts;
     second!.workforce.paused = true;
@@ -351,7 +351,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     });
   });
 
-  it("is told to whoever watches the task", async () => {
+  it("is published as an event of the task", async () => {
     const { client, transport, subjects, first } = await setupOpen(passing, passing);
     const events: unknown[] = [];
     const subject = subjects.event("task", "t1", "handed-off");

@@ -1,5 +1,5 @@
-// 10,000 placed messages of which most are wrong somewhere: each ends with a result or a dead letter, none is left in the
-// queue, and the process goes on.
+// 10,000 placed messages, most of them broken in some place: each ends with a result or a dead letter, no message stays in
+// the queue, and the process still works.
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { ERROR_CODES, encode, encodePlacement } from "../../../src/protocol/index.ts";
@@ -19,7 +19,7 @@ test("each of 10,000 placed messages ends with a result or a dead letter", async
     fc.stringMatching(/^[!-)+-=?-~]{1,8}$/),
   );
   const facts = fc.record({
-    // Never the agent of another subject: such a task would wait for its agent, as it should.
+    // Never the id of another agent: such a task would wait for its agent, as it should.
     agent: fc.oneof({ weight: 20, arbitrary: fc.constant(agent) }, fc.anything()),
     host: fc.oneof({ weight: 20, arbitrary: fc.constant(host) }, fc.string()),
     score: fc.oneof({ weight: 20, arbitrary: fc.constant(1) }, fc.anything()),

@@ -22,7 +22,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 const echo: Script = async ({ task }) => task.input;
-const nobody = new SwarmError("unavailable", "nobody can take it now", { retryAfterMs: 20 });
+const noAgent = new SwarmError("unavailable", "no agent can take it now", { retryAfterMs: 20 });
 
 describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
   let swarm: TestSwarm;
@@ -31,7 +31,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
   });
   afterEach(() => swarm.stop());
 
-  /** Agents on hosts of their own, a client, and an office that chooses `chosen` (the first at first). */
+  /** Agents on hosts of their own, a client, and an office whose `choice` is the first agent unless the test changes it. */
   async function setup(...scripts: Script[]) {
     const hosts = [];
     for (const script of scripts) {
@@ -51,15 +51,15 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
     const { filters } = createSubjects(transport.prefix);
     const tasks = transport.log("tasks");
     return {
-      /** The placed message of a task, as soon as it is stored. */
+      /** Resolves to the placed message of a task as soon as it is stored. */
       untilPlaced: (taskId: string) =>
         until(async () => (await tasks.last(filters.placedById(taskId))) ?? undefined),
       untilEmpty: () => until(async () => ((await tasks.info()).messages === 0 ? true : undefined)),
     };
   }
 
-  describe("the way of a task", () => {
-    it("leads to the agent that the office chose, and its result tells why", async () => {
+  describe("a routed task", () => {
+    it("runs on the agent that the office chose, and its result has the reasons", async () => {
       const { second, office, client, requests, untilEmpty } = await setup(echo, echo);
       office.choice = () => second.place;
       const labels = { expertise: "backend" };
@@ -94,7 +94,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       expect(await client.status(taskId)).toMatchObject({ state: "completed", placement: result.placement });
     });
 
-    it("asks for a named agent without showing the input", async () => {
+    it("that names its agent does not show its input to the office", async () => {
       const { first, client, requests } = await setup(echo);
       const route = { agent: first.place.agent };
       await client.run({ capability: "echo", input: "secret", route });
@@ -102,7 +102,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       expect(requests[0]).not.toHaveProperty("text");
     });
 
-    it("is the same for bodies by reference, and gives the result in the encoding of the task", async () => {
+    it("may have a blob as its body, and has its result in the encoding of the task", async () => {
       const { client, requests, transport } = await setup(echo);
       const input = { text: "x".repeat(700 * 1024) };
       const options = { encoding: "msgpack" } as const;
@@ -114,7 +114,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       expect(stored?.header("content-type")).toBe("application/msgpack");
     });
 
-    it("begins when the task is due", async () => {
+    it("is placed when it is due", async () => {
       await swarm.move();
       const { client, requests } = await setup(echo);
       const task = { capability: "echo", route: "best" } as const;
@@ -128,7 +128,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       expect(requests).toMatchObject([{ taskId }]);
     });
 
-    it("leads through the office again for a retry that waited longer than the ack-wait", async () => {
+    it("is placed again for a retry that waited longer than the ack-wait", async () => {
       await swarm.move();
       const fails: Script = async () => {
         throw new RetryableError("later", { retryAfterMs: 10_200 });
@@ -139,7 +139,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       expect(result).toMatchObject({ output: 2, attempt: 2, placement: second.place });
     });
 
-    it("stays with the agent for a retry that comes soon", async () => {
+    it("stays with its agent for an early retry", async () => {
       const runs: number[] = [];
       const { client, requests } = await setup(async ({ number }) => {
         runs.push(number);
@@ -151,7 +151,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       expect(requests).toHaveLength(1);
     });
 
-    it("costs no permit of a rate", async () => {
+    it("uses no permit of a rate while it is handed over", async () => {
       const rate = { count: 2, windowMs: 3_600_000, burst: 1 };
       const { workforce, hostId } = await swarm.work(echo, {
         capabilities: [{ name: "echo", limits: { rate } }],
@@ -166,9 +166,9 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
   });
 
   describe("the office", () => {
-    it("may be away for a while: the task waits, and no attempt is counted", async () => {
+    it("may refuse for a while: the task waits, and no attempt is counted", async () => {
       const { first, office, client, requests } = await setup(echo);
-      office.choice = () => nobody;
+      office.choice = () => noAgent;
       const { taskId } = await client.submit({ capability: "echo", input: 7, route: "best" });
       await until(() => (requests.length >= 3 ? true : undefined));
       expect(await client.status(taskId)).toMatchObject({ state: "pending", attempt: 0, agent: null });
@@ -179,7 +179,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       expect(queuedMs).toBeGreaterThanOrEqual(200); // the first two waits for the office, less their jitter
     });
 
-    it("may not be there at all yet", async () => {
+    it("may open later than the task is submitted", async () => {
       const { workforce, hostId } = await swarm.work(echo);
       const client = await swarm.client();
       const { taskId } = await client.submit({ capability: "echo", route: "best" });
@@ -191,7 +191,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
     it.each(["not_found", "invalid_input"] as const)("fails the task for good with %s", async (code) => {
       const { office, client } = await setup(echo);
       office.choice = () => new SwarmError(code, "no such agent", { field: "route" });
-      const result = await client.run({ capability: "echo", route: { agent: "nobody" } });
+      const result = await client.run({ capability: "echo", route: { agent: "unknown" } });
       expect(result).toMatchObject({
         status: "failed",
         attempt: 0,
@@ -203,16 +203,16 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       });
     });
 
-    it("does not fail the task with an answer of another kind", async () => {
+    it("does not fail the task with an answer of another shape", async () => {
       const { first, office, client, requests } = await setup(echo);
       office.choice = () => (requests.length < 3 ? ({ host: "a.b", agent: 7 } as never) : first.place);
       const result = await client.run({ capability: "echo", route: "best" });
       expect(result).toMatchObject({ status: "completed", attempt: 1 });
     });
 
-    it("is not waited for beyond the deadline, nor after a cancel", async () => {
+    it("is not asked again after the deadline or a cancel", async () => {
       const { office, client } = await setup(echo);
-      office.choice = () => nobody;
+      office.choice = () => noAgent;
       const deadline = new Date(Date.now() + 300).toISOString();
       const late = client.run({ capability: "echo", route: "best", deadline });
       const { taskId } = await client.submit({ capability: "echo", route: "best" });
@@ -223,7 +223,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
   });
 
   describe("the agent", () => {
-    it("gets its next task when a slot comes free, the urgent one first, and shows what waits for it", async () => {
+    it("gets its next task when a slot becomes free, urgent tasks first, and its waiting tasks are listed", async () => {
       const gate = signal();
       const order: unknown[] = [];
       const { first, client, untilPlaced } = await setup(async ({ task }) => {
@@ -233,7 +233,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       const running = await client.submit({ capability: "echo", input: "running", route: "best" });
       await untilState(client, running.taskId, "running");
       const agent = { agent: first.place.agent };
-      // The one slot is in use, so another host hands these over.
+      // The agent's one slot is in use, so another host hands these tasks over.
       const helper = await swarm.work(echo);
       const low = await client.submit({ capability: "echo", input: "low", route: agent, priority: "low" });
       await untilPlaced(low.taskId);
@@ -258,7 +258,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       const { first, client, untilPlaced } = await setup(echo);
       await swarm.work(echo);
       first.workforce.paused = true;
-      first.workforce.used = 1; // it takes nothing from the queue either
+      first.workforce.used = 1; // the host takes no task from the queue either
       const { taskId } = await client.submit({ capability: "echo", route: "best" });
       await untilPlaced(taskId);
       expect(await client.status(taskId)).toMatchObject({ state: "pending", agent: first.place.agent });
@@ -267,7 +267,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       expect(await client.result(taskId)).toMatchObject({ status: "completed", attempt: 1 });
     });
 
-    it("that is gone leaves its tasks stored, and one that was taken away runs elsewhere, once", async () => {
+    it("that is gone leaves its tasks stored, and a reclaimed task runs once, on another agent", async () => {
       const runs: string[] = [];
       const { first, second, office, client, transport, untilPlaced, untilEmpty } = await setup(
         echo,
@@ -286,7 +286,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       expect(first.workforce.used).toBe(0);
     });
 
-    it("does not start what was taken away while it waited for it", async () => {
+    it("does not start a task that was deleted while it waited", async () => {
       const runs: unknown[] = [];
       const { first, client, transport, untilPlaced } = await setup(
         async ({ task }) => void runs.push(task.input),
@@ -313,7 +313,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       });
     });
 
-    it("has no more at once than its capability's limit, whichever way they came", async () => {
+    it("never runs more attempts than its capability's limit, from the queue and placed together", async () => {
       let running = 0;
       let most = 0;
       const script: Script = async () => {
@@ -334,7 +334,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       expect(most).toBeLessThanOrEqual(2);
     });
 
-    it("is sent many tasks: all are done, and none is left behind", async () => {
+    it("that gets many tasks at once completes all of them", async () => {
       const { second, office, client, untilEmpty } = await setup(echo, echo);
       office.choice = () => second.place;
       const runs = Array.from({ length: 300 }, (_, at) =>
@@ -373,7 +373,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       await untilEmpty();
     });
 
-    it("of a scope gives each of its placed tasks its result", async () => {
+    it("of a scope stores a result for each placed task of the scope", async () => {
       const { first, client, untilPlaced, untilEmpty } = await setup(echo);
       await swarm.work(echo);
       first.workforce.paused = true;
@@ -387,7 +387,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
   });
 
   describe("a process", () => {
-    it("that ends gives back what waits, leaves it stored, and removes its consumer", async () => {
+    it("that stops gives its waiting tasks back, leaves them stored, and removes its consumer", async () => {
       const { first, client, transport, untilPlaced } = await setup(echo, echo);
       first.workforce.paused = true;
       const { taskId } = await client.submit({ capability: "echo", route: "best" });
@@ -399,7 +399,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       expect(await client.status(taskId)).toMatchObject({ state: "pending", agent: first.place.agent });
     });
 
-    it("makes its consumer anew when somebody deletes it", async () => {
+    it("makes its deleted consumer again", async () => {
       const { first, client, transport } = await setup(echo);
       expect(await transport.queue("tasks").deleteConsumer(placedConsumer(first.hostId))).toBe(true);
       expect(await client.run({ capability: "echo", route: "best" }, { timeoutMs: 10_000 })).toMatchObject({
@@ -407,13 +407,13 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       });
     });
 
-    it("buries what was placed without a readable placement, and goes on", async () => {
+    it("buries a placed message without a readable placement, and still works", async () => {
       const { first, client, transport, untilEmpty } = await setup(echo);
       const subjects = createSubjects(transport.prefix);
       const subject = subjects.placed({ ...first.place, scope: "-", taskId: "t1" });
       const stranger: Placement = {
         host: first.hostId,
-        agent: "somebody-else",
+        agent: "stranger",
         score: 0,
         reasons: [],
         capability: "echo",

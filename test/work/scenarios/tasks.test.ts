@@ -1,5 +1,4 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { sleep } from "../../../src/base/index.ts";
 import { encode, RetryableError, SwarmError, TerminalError } from "../../../src/protocol/index.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
 import { signal, TestSwarm, until, untilState } from "../support.ts";
@@ -19,7 +18,7 @@ const echo = async ({ task }: { task: { input?: unknown } }) => task.input;
 const quick = { max: 3, backoffMs: 5, factor: 1, maxBackoffMs: 5, jitter: 0 };
 
 describe("a task that goes well", () => {
-  it("is run once, stored once, and removed from the queue", async () => {
+  it("is performed once, has one result, and leaves the queue", async () => {
     const { transport } = await swarm.work(echo);
     const client = await swarm.client();
     const result = await client.run({ capability: "echo", input: { hello: "world" } });
@@ -33,7 +32,7 @@ describe("a task that goes well", () => {
     expect(await client.result(result.taskId)).toEqual(result);
   });
 
-  it("gives the result in the encoding of the request", async () => {
+  it("has its result in the encoding of the request", async () => {
     const { transport } = await swarm.work(echo);
     const client = await swarm.client();
     const { taskId } = await client.run({ capability: "echo", input: [1, "two"] }, { encoding: "msgpack" });
@@ -42,14 +41,14 @@ describe("a task that goes well", () => {
     expect(await client.result(taskId)).toMatchObject({ output: [1, "two"] });
   });
 
-  it("carries bodies over 512 KiB by reference, both ways", async () => {
+  it("has input and output over 512 KiB as blobs", async () => {
     await swarm.work(echo);
     const input = "x".repeat(700 * 1024);
     const result = await (await swarm.client()).run({ capability: "echo", input });
     expect(result.output).toBe(input);
   });
 
-  it("shows progress, attempt and agent while it runs", async () => {
+  it("has a state with progress, attempt and agent while it runs", async () => {
     const go = signal();
     const { workforce } = await swarm.work(async (attempt) => {
       attempt.progress(40, "half way, nearly");
@@ -68,7 +67,7 @@ describe("a task that goes well", () => {
 });
 
 describe("a task that fails", () => {
-  it("is tried again, and the attempt that worked is told", async () => {
+  it("is retried, and its result has the number of the attempt that completed it", async () => {
     await swarm.work(async ({ number }) => {
       if (number < 3) throw new RetryableError("not yet");
       return number;
@@ -100,7 +99,7 @@ describe("a task that fails", () => {
     expect(result).toMatchObject({ status: "failed", attempt: 1, error: { retryable: false } });
   });
 
-  it("is retrying between attempts, with the time of the next", async () => {
+  it("is `retrying` between attempts, with the time of the next attempt", async () => {
     await swarm.work(async () => {
       throw new RetryableError("later", { retryAfterMs: 5_000 });
     });
@@ -147,7 +146,7 @@ describe("a task that fails", () => {
 });
 
 describe("time", () => {
-  it("ends an attempt at its timeout through the abort signal", async () => {
+  it("an attempt is aborted at its timeout", async () => {
     const aborted = signal<unknown>();
     await swarm.work(({ signal: abort }) => {
       abort.addEventListener("abort", () => aborted.resolve(abort.reason));
@@ -162,7 +161,7 @@ describe("time", () => {
     expect(await aborted.promise).toMatchObject({ code: "timeout" });
   });
 
-  it("does not start a task after its deadline", async () => {
+  it("a task does not start after its deadline", async () => {
     let started = 0;
     await swarm.work(async () => ++started);
     const result = await (await swarm.client()).run({ capability: "echo", deadline: "2020-01-01T00:00:00Z" });
@@ -170,13 +169,13 @@ describe("time", () => {
     expect(started).toBe(0);
   });
 
-  it("ends a running task at its deadline, without a retry", async () => {
+  it("a running task fails at its deadline, without a retry", async () => {
     await swarm.work(
       ({ signal: abort }) =>
         new Promise((_, reject) => abort.addEventListener("abort", () => reject(abort.reason))),
     );
     const client = await swarm.client();
-    // On a loaded machine it may not have begun so soon: then a later deadline.
+    // On a loaded machine the task may not have started by then: try again with a later deadline.
     for (let leftMs = 400; ; leftMs *= 3) {
       const deadline = new Date(Date.now() + leftMs).toISOString();
       const result = await client.run({ capability: "echo", deadline, retry: quick });
@@ -186,7 +185,7 @@ describe("time", () => {
     }
   });
 
-  it("holds a delayed task until it is due", async () => {
+  it("a delayed task starts when it is due", async () => {
     await swarm.move();
     await swarm.work(async () => Date.now());
     const client = await swarm.client();
@@ -198,7 +197,7 @@ describe("time", () => {
     expect(result.output).toBeGreaterThanOrEqual(Date.parse(notBefore));
   });
 
-  it("delays a task that was published directly with a notBefore ahead", async () => {
+  it("a task that was published directly with a later notBefore is delayed too", async () => {
     await swarm.move();
     const { transport } = await swarm.work(async () => Date.now());
     const client = await swarm.client();
@@ -216,7 +215,7 @@ describe("time", () => {
 });
 
 describe("cancelling", () => {
-  it("takes a queued task out at once", async () => {
+  it("a queued task is cancelled at once", async () => {
     const { worker } = await swarm.work(echo);
     await worker.stop();
     const client = await swarm.client();
@@ -229,7 +228,7 @@ describe("cancelling", () => {
     await expect(client.cancel(taskId)).rejects.toMatchObject({ code: "conflict" });
   });
 
-  it("reaches a running task", async () => {
+  it("a running task is aborted", async () => {
     const aborted = signal<unknown>();
     const { workforce } = await swarm.work(({ signal: abort }) => {
       abort.addEventListener("abort", () => aborted.resolve(abort.reason));
@@ -248,7 +247,7 @@ describe("cancelling", () => {
     });
   });
 
-  it("takes a scheduled task out", async () => {
+  it("a scheduled task is cancelled", async () => {
     await swarm.work(echo);
     const client = await swarm.client();
     const { taskId } = await client.submit({ capability: "echo", notBefore: 600_000 });
@@ -256,7 +255,7 @@ describe("cancelling", () => {
     expect((await client.status(taskId)).state).toBe("cancelled");
   });
 
-  it("cancels a whole scope: queued, scheduled, running, and handed in later", async () => {
+  it("a cancelled scope ends its queued, scheduled and running tasks, and rejects later ones", async () => {
     const started = signal();
     await swarm.work(
       ({ signal: abort }) => {
@@ -281,13 +280,13 @@ describe("cancelling", () => {
     await client.cancelScope("flow-2");
   });
 
-  it("says so when there is no such task", async () => {
-    await expect((await swarm.client()).cancel("nobody")).rejects.toMatchObject({ code: "not_found" });
+  it("an unknown id is rejected with not_found", async () => {
+    await expect((await swarm.client()).cancel("unknown")).rejects.toMatchObject({ code: "not_found" });
   });
 });
 
-describe("handing in", () => {
-  it("takes the same id twice as one task", async () => {
+describe("submitting", () => {
+  it("the same id twice is one task", async () => {
     let runs = 0;
     await swarm.work(async () => ++runs);
     const client = await swarm.client();
@@ -300,7 +299,7 @@ describe("handing in", () => {
     expect(runs).toBe(1);
   });
 
-  it("refuses an id that belongs to another capability or scope", async () => {
+  it("an id that belongs to another capability or scope is rejected", async () => {
     await swarm.work(echo, { capabilities: [{ name: "echo" }, { name: "other" }] });
     const client = await swarm.client();
     await client.run({ id: "order-8", capability: "echo" });
@@ -313,7 +312,7 @@ describe("handing in", () => {
     });
   });
 
-  it("stores a task under an id that the dedup window still remembers from a purge", async () => {
+  it("a task is stored under an id that the deduplication window remembers from a purged task", async () => {
     const { worker, transport } = await swarm.work(echo);
     await worker.stop();
     const client = await swarm.client();
@@ -323,7 +322,7 @@ describe("handing in", () => {
     expect((await client.status("order-9")).state).toBe("pending");
   });
 
-  it("refuses a capability that nobody ever offered, naming those that are known", async () => {
+  it("a capability that no agent ever offered is rejected, with the known names", async () => {
     await swarm.work(echo);
     const submitting = (await swarm.client()).submit({ capability: "ehco" });
     await expect(submitting).rejects.toMatchObject({
@@ -351,7 +350,7 @@ describe("handing in", () => {
     [{ capability: "echo", id: "a b" }, "id"],
     [{ capability: "echo", scope: ">" }, "scope"],
     [{ capability: "echo", deadline: "tomorrow" }, "deadline"],
-  ])("refuses %j naming %s", async (task, field) => {
+  ])("%j is rejected, naming %s", async (task, field) => {
     await swarm.work(echo);
     await expect((await swarm.client()).submit(task as never)).rejects.toMatchObject({
       code: "invalid_input",
@@ -360,7 +359,7 @@ describe("handing in", () => {
   });
 });
 
-describe("bodies that are no tasks", () => {
+describe("a body that is no valid task", () => {
   it.each([
     ["broken JSON", '{"capability":', "body"],
     ["a wrong type", '{"capability":"echo","timeoutMs":"soon"}', "timeoutMs"],
@@ -369,7 +368,7 @@ describe("bodies that are no tasks", () => {
     ["a __proto__ key", '{"capability":"echo","input":{"__proto__":{"a":1}}}', "input.__proto__"],
     ["too much depth", `{"capability":"echo","input":${"[".repeat(10_000)}${"]".repeat(10_000)}}`, undefined],
     ["random bytes", "\u0000\u0001\u0002", "body"],
-  ])("end as failed results and dead letters with the payload kept: %s", async (_name, body, field) => {
+  ])("ends as a failed result and a dead letter that keeps the payload: %s", async (_name, body, field) => {
     const { transport } = await swarm.work(echo);
     const client = await swarm.client();
     await transport
@@ -386,9 +385,9 @@ describe("bodies that are no tasks", () => {
   });
 });
 
-describe("subjects that are no task addresses", () => {
+describe("a subject that is no task address", () => {
   it.each(["x".repeat(300), "a*b", "one.two", "ü"])(
-    "end as dead letters with the payload kept: %s",
+    "ends as a dead letter that keeps the payload: %s",
     async (id) => {
       const { transport } = await swarm.work(echo);
       const client = await swarm.client();
@@ -407,15 +406,15 @@ describe("subjects that are no task addresses", () => {
 });
 
 describe("limits across processes", () => {
-  it("runs no more attempts of a capability at once than its concurrency", async () => {
+  it("attempts of a capability never exceed its concurrency", async () => {
     let now = 0;
     let most = 0;
     const full = signal();
     const script = async () => {
       most = Math.max(most, ++now);
       if (now === 2) full.resolve();
-      await full.promise; // nobody ends before there are two
-      await sleep(20);
+      await full.promise; // no attempt ends before two run
+      await swarm.roundTrips();
       now--;
     };
     const capabilities = [{ name: "echo", limits: { concurrency: 2 } }];
@@ -427,7 +426,7 @@ describe("limits across processes", () => {
     expect(most).toBe(2);
   });
 
-  it("limits each key by itself", async () => {
+  it("each key has a limit of its own", async () => {
     const now = new Map<string, number>();
     let most = 0;
     const bothRun = signal();
@@ -436,8 +435,8 @@ describe("limits across processes", () => {
       now.set(key, (now.get(key) ?? 0) + 1);
       most = Math.max(most, now.get(key)!);
       if ((now.get("k0") ?? 0) > 0 && (now.get("k1") ?? 0) > 0) bothRun.resolve();
-      await bothRun.promise; // nobody ends before both keys run at once
-      await sleep(30);
+      await bothRun.promise; // no attempt ends before both keys run at once
+      await swarm.roundTrips();
       now.set(key, now.get(key)! - 1);
     };
     const of = ({ input }: { input?: unknown }) => String(input);
@@ -451,7 +450,7 @@ describe("limits across processes", () => {
     expect(most).toBe(1);
   });
 
-  it("does not pull the backlog of a full key again and again", async () => {
+  it("the backlog of a full key is not pulled again and again", async () => {
     const go = signal();
     const started = signal();
     const script = async ({ task }: { task: { input?: unknown } }) => {
@@ -477,7 +476,7 @@ describe("limits across processes", () => {
     go.resolve();
   });
 
-  it("starts no more than the rate allows", async () => {
+  it("attempts never start faster than the rate", async () => {
     const startsMs: number[] = [];
     const script = async () => {
       startsMs.push(Date.now());
@@ -488,16 +487,16 @@ describe("limits across processes", () => {
     const client = await swarm.client();
     const beganMs = Date.now();
     await Promise.all(Array.from({ length: 15 }, () => client.run({ capability: "echo" })));
-    // A start may come late, as on a loaded machine, and then close before the next one; never before its permit is due.
-    // Each process may have had one in hand already.
+    // On a loaded machine a start may be late, and so close to the next start. No start may be before its permit is due.
+    // Each process may have held one permit already.
     const dueMs = (index: number) => beganMs + (index - 2) * 100;
     const early = startsMs.sort((a, b) => a - b).filter((atMs, index) => atMs < dueMs(index));
     expect(early).toEqual([]);
   });
 });
 
-describe("several processes and their ends", () => {
-  it("gives running tasks back at the end of a drain, uncounted", async () => {
+describe("several processes", () => {
+  it("a drain gives running tasks back, and their attempt is not counted", async () => {
     const started = signal();
     const first = await swarm.work(() => {
       started.resolve();
@@ -515,7 +514,7 @@ describe("several processes and their ends", () => {
     });
   });
 
-  it("counts an attempt whose process died after it was recorded as started", async () => {
+  it("an attempt whose process died after the `started` record is counted", async () => {
     const { worker, transport } = await swarm.work(echo);
     await worker.stop();
     const client = await swarm.client();
@@ -536,7 +535,7 @@ describe("several processes and their ends", () => {
     await until(() => client.dead.show(taskId).catch(() => undefined));
   });
 
-  it("stores one result when two processes run the same task", async () => {
+  it("a task that two processes run has one result", async () => {
     const { worker, transport } = await swarm.work(echo);
     await worker.stop();
     const client = await swarm.client();
@@ -568,7 +567,7 @@ describe("several processes and their ends", () => {
     });
   });
 
-  it("makes a consumer anew when somebody deletes it", async () => {
+  it("a worker makes a deleted consumer again", async () => {
     const { transport } = await swarm.work(echo);
     const client = await swarm.client();
     await client.run({ capability: "echo" });
@@ -580,7 +579,7 @@ describe("several processes and their ends", () => {
     );
   });
 
-  it("serves urgent tasks before waiting low ones", async () => {
+  it("urgent tasks start before waiting low tasks", async () => {
     const order: string[] = [];
     const go = signal();
     await swarm.work(
@@ -603,8 +602,8 @@ describe("several processes and their ends", () => {
   });
 });
 
-describe("looking", () => {
-  it("lists live tasks first, then ended ones", async () => {
+describe("reading states", () => {
+  it("a list has live tasks first, then ended tasks", async () => {
     const go = signal();
     await swarm.work(async ({ task }) => (task.input === "wait" ? go.promise : task.input), { slots: 1 });
     const client = await swarm.client();
@@ -624,12 +623,12 @@ describe("looking", () => {
     go.resolve();
   });
 
-  it("tells that an id is not there", async () => {
-    await expect((await swarm.client()).status("nobody")).rejects.toBeInstanceOf(SwarmError);
+  it("the state of an unknown id is an error", async () => {
+    await expect((await swarm.client()).status("unknown")).rejects.toBeInstanceOf(SwarmError);
   });
 });
 
-/** Takes every queued task once and gives it back, as a lost process would. */
+/** Takes every queued task once and gives it back, like a process that died. */
 async function redeliverOnce(
   transport: Awaited<ReturnType<TestSwarm["connect"]>>,
   prefix: string,

@@ -5,7 +5,7 @@ import { createJournal, NO_RECORDS } from "../../../src/work/stores/journal.ts";
 
 const AT = new Date(0).toISOString();
 
-/** The journal of a task that a1 handed off and a2 has begun, and that journal over a log read through `read`. */
+/** The journal of a task that a1 handed off and a2 has started, and a second reader of it whose `get` is `read`. */
 async function setup(read: (log: Log, seq: number) => ReturnType<Log["get"]>) {
   const transport = connectMemory({ server: new MemoryServer(), prefix: "murmur" });
   await transport.init();
@@ -20,12 +20,12 @@ async function setup(read: (log: Log, seq: number) => ReturnType<Log["get"]>) {
   return { journal, reader: createJournal(reading, subjects) };
 }
 
-it("tells the hand-off that the last record names", async () => {
+it("the tip holds the hand-off that the last record names", async () => {
   const { reader } = await setup((log, seq) => log.get(seq));
   expect(await reader.tip("echo", "t1")).toMatchObject({ handed: { record: { context: 7, agent: "a1" } } });
 });
 
-it("tells the end of a task that ended while its hand-off was being read", async () => {
+it("the tip shows the end of a task that ended while its hand-off was being read", async () => {
   const { journal, reader } = await setup(async (log, seq) => {
     await journal.close("echo", "t1", 2, 0);
     return log.get(seq);
@@ -33,7 +33,7 @@ it("tells the end of a task that ended while its hand-off was being read", async
   expect(await reader.tip("echo", "t1")).toMatchObject({ record: { type: "finished" }, handed: null });
 });
 
-it("is unavailable while the hand-off that the last record names cannot be read", async () => {
+it("reading the tip fails with `unavailable` while the named hand-off cannot be read", async () => {
   const { reader } = await setup(async () => null);
   await expect(reader.tip("echo", "t1")).rejects.toMatchObject({ code: "unavailable" });
 });

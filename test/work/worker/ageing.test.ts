@@ -10,7 +10,7 @@ import {
   noteSurplus,
 } from "../../../src/work/worker/pulls.ts";
 
-/** Work arrives by this mix, at 90 % of what the slots can do. */
+/** The mix in which work arrives, at 90 % of the capacity of the slots. */
 const MIX: Record<Priority, number> = { urgent: 0.4, high: 0.3, normal: 0.25, low: 0.05 };
 const SLOTS = 8;
 const SERVICE_MS = 500;
@@ -30,7 +30,7 @@ function simulate(chance: Chance, durationMs: number): Record<Priority, number> 
     }
     endsAtMs = endsAtMs.filter((endMs) => endMs > nowMs);
     const free = SLOTS - endsAtMs.length;
-    // A feed learns of its backlog as it does in truth: from deliveries, or from a standing pull that fills.
+    // A feed learns its backlog as in production: from deliveries, or from a standing pull that fills.
     for (const order of decidePulls(feeds, { total: free, of: () => free }, nowMs)) {
       const queue = waiting[order.feed.priority];
       const brought = Math.min(order.max, queue.length, SLOTS - endsAtMs.length);
@@ -41,14 +41,14 @@ function simulate(chance: Chance, durationMs: number): Record<Priority, number> 
         noteDelivery(order.feed, order, { pending: queue.length, storedAtMs: arrivedMs });
       }
       noteEnd(order.feed, order, order.max - brought, nowMs);
-      // What a standing pull brings beyond the free slots goes back, and is known to wait.
+      // Tasks that a standing pull brings beyond the free slots go back, and the feed knows that they wait.
       if (brought < order.max && queue.length > 0) noteSurplus(order.feed, { storedAtMs: queue[0]! });
     }
   }
   return longest;
 }
 
-it("starts every task within the ageing bound and one task's time at 90 % load", () => {
+it("every task starts within the ageing bound plus one task's time at 90 % load", () => {
   for (let seed = 1; seed <= 20; seed++) {
     const longest = simulate(seededChance(seed), 600_000);
     expect(Math.max(...Object.values(longest)), `seed ${seed}`).toBeLessThanOrEqual(

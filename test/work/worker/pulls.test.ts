@@ -19,7 +19,7 @@ function setup(backlogs: Partial<Record<(typeof PRIORITIES)[number], number>> = 
 
 const slots = (total: number) => ({ total, of: () => total });
 
-/** Serves every order at once from the feeds' backlogs; returns how many tasks each feed started. */
+/** Serves every order at once from the feeds' backlogs; returns the number of tasks that each feed started. */
 function serve(feeds: readonly QueueFeed[], free: number, nowMs: number): Map<string, number> {
   const started = new Map<string, number>();
   for (const order of decidePulls(feeds, slots(free), nowMs)) {
@@ -34,7 +34,7 @@ function serve(feeds: readonly QueueFeed[], free: number, nowMs: number): Map<st
 }
 
 describe("deciding pulls", () => {
-  it("opens one standing pull per idle feed", () => {
+  it("each idle feed gets one standing pull", () => {
     const { feeds } = setup();
     const orders = decidePulls(feeds, slots(8), 0);
     expect(orders.map(({ feed, max, standing }) => [feed.priority, max, standing])).toEqual(
@@ -43,11 +43,11 @@ describe("deciding pulls", () => {
     expect(decidePulls(feeds, slots(8), 1)).toEqual([]);
   });
 
-  it("asks for nothing when nothing is free", () => {
+  it("no pull is opened when no slot is free", () => {
     expect(decidePulls(setup({ urgent: 5 }).feeds, slots(0), 0)).toEqual([]);
   });
 
-  it("deals slots 8:4:2:1 among feeds with waiting tasks", () => {
+  it("slots are dealt 8:4:2:1 among feeds with waiting tasks", () => {
     const { feeds } = setup({ urgent: 9_999, high: 9_999, normal: 9_999, low: 9_999 });
     const started = new Map<string, number>();
     for (let turn = 0; turn < 150; turn++) {
@@ -57,7 +57,7 @@ describe("deciding pulls", () => {
     expect(Object.fromEntries(started)).toEqual({ urgent: 80, high: 40, normal: 20, low: 10 });
   });
 
-  it("gives a feed whose oldest task waited too long an urgent feed's share, and no more", () => {
+  it("a feed whose oldest task waited too long gets an urgent feed's share, and no more", () => {
     const { feeds, feed } = setup({ urgent: 9_999, low: 9_999 });
     feed("urgent").oldestAtMs = 2 * AGEING_MS;
     let low = 0;
@@ -65,7 +65,7 @@ describe("deciding pulls", () => {
     expect(low).toBe(50);
   });
 
-  it("does not let a feed that was empty catch up for its idle time", () => {
+  it("a feed that was empty does not catch up for its idle time", () => {
     const { feeds, feed } = setup({ urgent: 9_999 });
     for (let turn = 0; turn < 100; turn++) serve(feeds, 1, turn);
     feed("low").backlog = 9_999;
@@ -74,7 +74,7 @@ describe("deciding pulls", () => {
     expect(low).toBeLessThanOrEqual(11);
   });
 
-  it("grows the standing pull of a hot feed and shrinks that of a quiet one", () => {
+  it("the standing pull of a busy feed grows, and the standing pull of a quiet feed shrinks", () => {
     const { feeds, feed } = setup();
     const normal = feed("normal");
     for (let round = 0; round < 10; round++) {
@@ -90,7 +90,7 @@ describe("deciding pulls", () => {
     expect(normal.standingSize).toBe(STANDING_MAX / 2);
   });
 
-  it("never asks for more waiting tasks than are free, in total or for a capability", () => {
+  it("pulls for waiting tasks never ask for more than the free slots, in total or for a capability", () => {
     const feed = fc.record({
       capability: fc.constantFrom("a", "b", "c"),
       priority: fc.constantFrom(...PRIORITIES),
