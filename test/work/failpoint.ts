@@ -1,4 +1,4 @@
-// Cuts a process off at a chosen effect, for tests in which other processes finish its work.
+// Cuts a process off at a chosen effect, for tests of the processes that finish its work.
 import type { Delivery, Log, Transport } from "../../src/transport/index.ts";
 
 /** Counts effects and cuts the process off at one of them: later effects do not reach the server. */

@@ -16,8 +16,8 @@ import type { CancelledScopes } from "../stores/scopes.ts";
 import type { InFlightTask } from "./in-flight.ts";
 
 /**
- * The age of a placed message, in ms, from which the host checks that it is still stored before its task starts. The check
- * costs one read of the stream.
+ * The host checks that a placed message of this age, in ms, or older is still stored before its task starts. The check costs
+ * one read of the stream.
  */
 const CHECK_STORED_AFTER_MS = 1_000;
 

@@ -15,7 +15,7 @@ import {
 } from "../../protocol/index.ts";
 import type { Attempt, Slot } from "../ports.ts";
 
-/** The time in which the agent of an aborted attempt may clean up, in ms; then the attempt ends without it. */
+/** How long the agent of an aborted attempt may clean up, in ms; then the attempt ends without it. */
 export const ABORT_GRACE_MS = 2_000;
 /** The shortest time between two progress events of one attempt, in ms. */
 const PROGRESS_INTERVAL_MS = 100;
@@ -71,7 +71,7 @@ export class RunningAttempt implements Attempt {
     deadlineMs: number;
     clock: Clock;
     events: AttemptEvents;
-    /** Makes the error with which the attempt fails at its deadline. */
+    /** Makes the error of an attempt that reaches its deadline. */
     timeoutError: () => SwarmError;
   }) {
     this.task = parts.task;

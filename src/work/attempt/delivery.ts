@@ -223,7 +223,7 @@ export class DeliveryHandler {
     return this.#settlement.conclude(inFlight, { ...end, number, agent });
   }
 
-  /** Hands a task that runs elsewhere over: one with a route, or one that was handed off. */
+  /** Hands over a task that runs elsewhere, because it has a route or was handed off. */
   async #passOn(inFlight: InFlightTask, mayBeElsewhere: boolean): Promise<void> {
     const { delivery, tip } = inFlight;
     const lastAgent = tip.handed?.record.agent;

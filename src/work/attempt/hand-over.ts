@@ -4,7 +4,7 @@
 // I1: the caller acks the task only after its placed message is stored, now or earlier, or after the office has the ballot
 //     in its log.
 // I2: a task is handed over once. The hand-over of a repeated delivery first checks whether the task waits on an agent or
-//     in the later stream, in the order in which a task moves; a publish whose fate is unknown is repeated with the same
+//     in the later stream, in the order of a task's moves; a publish whose fate is unknown is repeated with the same
 //     message id. The old placed message of a returned task does not count: it is about to be deleted. A task that an
 //     agent handed off is handed over from each of its older messages, until one finds it elsewhere.
 // I3: no attempt is counted or journaled here: attempts begin where the task is placed.
@@ -93,7 +93,7 @@ export class HandOver {
     return { kind: "later", delayMs: Math.max(delayMs, refusal.retryAfterMs ?? 0) };
   }
 
-  /** True when the task was found in a place to which it moves from this delivery (I2). */
+  /** True when an earlier hand-over has moved the task already, so that another place holds it (I2). */
   async #isElsewhere(inFlight: InFlightTask): Promise<boolean> {
     const { at, delivery } = inFlight;
     const { laterById, dueById } = this.#parts.subjects.filters;

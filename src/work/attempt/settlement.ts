@@ -34,7 +34,7 @@ export interface AttemptFailure {
   startedAtMs?: number;
 }
 
-/** The facts of a task's end, from which its result is made. Number 0 and agent "-": no attempt started. */
+/** The facts of a task's end for its result. Number 0 and agent "-": no attempt started. */
 export interface TaskEnd {
   status: ResultStatus;
   output?: unknown;

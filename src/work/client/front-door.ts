@@ -18,7 +18,7 @@ import { packLarge, unpackStored } from "../stores/bodies.ts";
 import type { TaskClient } from "./client.ts";
 import { errorReply } from "./replies.ts";
 
-/** The most submits in flight in one process, including those that wait for a result; further callers must retry. */
+/** The most submits in flight in one process, including waits for a result; further callers must retry. */
 const MAX_SUBMITS_IN_FLIGHT = 4_096;
 /** The longest `Murmur-Wait`, in ms: an hour. */
 const MAX_WAIT_MS = 3_600_000;

@@ -13,7 +13,7 @@ import { type Script, ScriptedWorkforce } from "../support.ts";
 const prefix = "murmur";
 
 interface Story {
-  /** The hosts in the order in which the office chooses them; `cut` dies. Each agent but the last hands the task off. */
+  /** The hosts in the order of the office's choices; `cut` dies. Each agent but the last hands the task off. */
   line: string[];
   route: "queue" | "best";
   /** The last agent fails once first. */

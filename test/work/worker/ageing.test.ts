@@ -10,7 +10,7 @@ import {
   noteSurplus,
 } from "../../../src/work/worker/pulls.ts";
 
-/** The mix in which work arrives, at 90 % of the capacity of the slots. */
+/** The mix of the arriving work, at 90 % of the capacity of the slots. */
 const MIX: Record<Priority, number> = { urgent: 0.4, high: 0.3, normal: 0.25, low: 0.05 };
 const SLOTS = 8;
 const SERVICE_MS = 500;
