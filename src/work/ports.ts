@@ -17,7 +17,7 @@ export interface Attempt {
    * when the process gives the task back at the end of a drain (`unavailable`; this counts as no failed attempt).
    */
   readonly signal: AbortSignal;
-  /** Reports progress, 0–100. It is published at most every 100 ms; the latest report is never lost. */
+  /** Reports progress, 0–100. It is published at most every 100 ms; a newer report replaces one that is not published yet. */
   progress(percent: number, note?: string): void;
   /**
    * Ends the attempt, by throwing, and passes the task to another agent. The hand-off holds even when the agent's code
