@@ -126,7 +126,7 @@ export class RunningAttempt implements Attempt {
     throw this.#handOff;
   }
 
-  /** Checks the attempt's times: publishes due events, aborts at the deadline, ends after the grace. Call it every {@link TICK_MS}. */
+  /** Publishes due events, aborts at the deadline, ends after the grace. Call it every {@link TICK_MS}. */
   tick(nowMs: number): void {
     if (!this.#isStartPublished && nowMs - this.startedAtMs >= STARTED_EVENT_AFTER_MS) {
       this.#isStartPublished = true;

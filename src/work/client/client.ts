@@ -52,7 +52,7 @@ export interface TaskClient extends TaskReader {
   cancel(taskId: string, options?: { timeoutMs?: number | undefined }): Promise<void>;
   /** Cancels all tasks of a scope, including tasks that are submitted under it later. */
   cancelScope(scope: string): Promise<void>;
-  /** Submits a failed or cancelled task again, as a new task labelled `replayOf`. @throws SwarmError `not_found`, `conflict`. */
+  /** Submits a failed or cancelled task again, as a new task with a label. @throws SwarmError `not_found`, `conflict`. */
   retry(taskId: string): Promise<SubmitReply>;
   readonly dead: DeadLetters;
   /** The capabilities that the swarm knows. */

@@ -129,7 +129,7 @@ function fits({ capability: wanted = "*" }: ListOptions, capability: string): bo
   return wanted === "*" || wanted === capability;
 }
 
-/** The newest messages that fit, newest first. Reads a window at the end of the stream and enlarges it until it holds enough. */
+/** The newest messages that fit, newest first: reads a window at the stream's end and enlarges it until it holds enough. */
 async function newest(
   log: Log,
   filter: string,

@@ -24,7 +24,7 @@ export interface LimitState {
 /** The state of a limit before its first use. */
 export const UNUSED_LIMIT: LimitState = { tatMs: 0, leases: {} };
 
-/** How long a concurrency lease lasts without renewal, in ms: time for three renewals. A dead process blocks its slots this long. */
+/** How long a lease lasts without renewal, in ms: time for three renewals. A dead process holds its permits this long. */
 export const LEASE_MS = 15_000;
 /** How often a holder renews its lease, in ms. */
 export const LEASE_RENEW_MS = 5_000;

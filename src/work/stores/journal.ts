@@ -41,7 +41,7 @@ export const NO_RECORDS: JournalTip = Object.freeze({ record: null, seq: 0, hand
 export interface Journal {
   /** Reads the task's tip. @throws SwarmError `unavailable` when its hand-off cannot be read now. */
   tip(capability: string, taskId: string): Promise<JournalTip>;
-  /** Appends a record after the tip; resolves to the new tip. @throws SwarmError `conflict` when another process wrote first. */
+  /** Appends a record after the tip, and resolves to the new tip. @throws SwarmError `conflict` after another writer. */
   append(capability: string, taskId: string, record: JournalRecord, tip: JournalTip): Promise<JournalTip>;
   /** Replaces all records of the task by a closing record, which expires after {@link TOMBSTONE_TTL_MS}. */
   close(capability: string, taskId: string, attempt: number, nowMs: number): Promise<void>;
