@@ -198,7 +198,7 @@ export class DeliveryHandler {
     return inFlight.placement !== undefined && this.#admission.isTakenAway(inFlight);
   }
 
-  /** Fails a task whose body or blobs cannot be read. @throws SwarmError `unavailable` when the blob store is away. */
+  /** Fails a task whose body or blobs cannot be read. @throws SwarmError `unavailable` while the blob store cannot be reached. */
   async #failUnreadable(inFlight: InFlightTask, error: SwarmError): Promise<void> {
     if (error.code === "unavailable") throw error;
     await this.#concludeUnstarted(inFlight, { status: "failed", error: asTerminal(error) });
@@ -307,7 +307,7 @@ export class DeliveryHandler {
     }
   }
 
-  /** Gives a task back at the end of a drain. A journal that has records must tell that the attempt did not die. */
+  /** Gives a task back at the end of a drain. A journal with records needs a further record, or the attempt would count as died. */
   async #giveBack(inFlight: InFlightTask, { number, agentId }: RunningAttempt): Promise<void> {
     if (inFlight.tip.seq > 0) {
       await inFlight.record({ type: "returned", attempt: number, agent: agentId, at: this.#isoNow() });
@@ -339,7 +339,7 @@ export class DeliveryHandler {
   }
 }
 
-/** Gives a task back whose key is full. */
+/** Gives back a task of a full key. */
 function giveBackForKey({ delivery }: InFlightTask, waitMs: number): void {
   delivery.nak(Math.min(MAX_KEY_WAIT_MS, waitMs * 2 ** Math.min(16, delivery.deliveryCount - 1)));
 }

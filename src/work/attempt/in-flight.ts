@@ -35,7 +35,7 @@ export class InFlightTask implements Arrival {
   readonly placement: Placement | undefined;
   /** The encoding of the task's body, and so of its result. */
   readonly encoding: Encoding;
-  /** The ballot whose question the task asks one seat; undefined for every other task. */
+  /** The id of the ballot, when the task puts the ballot's question to a seat; undefined for every other task. */
   readonly ballotId: string | undefined;
   /** True when the journal or the results may know this task already: a redelivery, or a retry from the later stream. */
   readonly isRepeated: boolean;
@@ -59,8 +59,8 @@ export class InFlightTask implements Arrival {
   }
 
   /**
-   * True when the task is a ballot's question to one seat. Such a task stays with its agent, and the verdict reports how it
-   * ends: it gets no dead letter, and its result tells no placement.
+   * True when the task is a ballot's question to one seat. Such a task stays with its agent, and the verdict reports its end:
+   * it gets no dead letter, and its result has no placement.
    */
   get isBallotQuestion(): boolean {
     return this.ballotId !== undefined;

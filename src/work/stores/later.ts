@@ -7,7 +7,7 @@ import type { Headers, Transport } from "../../transport/index.ts";
  * Stores a task that comes due at `dueMs`, Unix ms. Returns false when the task waits in the later stream already; then
  * its time stays as it is. (Without the expected sequence 0, a second schedule would silently move the time; measured on
  * nats-server 2.14.5.)
- * @param options.attempt for a retry: the number of the next attempt, which tells that the journal has earlier attempts.
+ * @param options.attempt for a retry: the number of the next attempt. Hosts see from it that the journal has earlier attempts.
  * @throws SwarmError `unavailable`.
  */
 export async function storeLater(

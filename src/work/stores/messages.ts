@@ -1,4 +1,4 @@
-// Facts of a task that its stored message tells by subject and headers, without decoding the body.
+// Reads the facts of a task from the subject and the headers of its message; the body stays encoded.
 import {
   HEADERS,
   type Placement,
@@ -8,7 +8,7 @@ import {
 } from "../../protocol/index.ts";
 import type { Incoming } from "../../transport/index.ts";
 
-/** A placed task as its message tells it. */
+/** The address and the placement of a placed task. */
 export interface PlacedMessage {
   readonly at: TaskAddress;
   readonly placement: Placement;
@@ -35,12 +35,12 @@ export function readTaskAddress(subjects: Subjects, message: Incoming): TaskAddr
   );
 }
 
-/** The ballot whose question the message asks one seat; undefined for every other task. */
+/** The id of the ballot, when the message puts the ballot's question to a seat; undefined for every other task. */
 export function ballotIdOf(message: Incoming): string | undefined {
   return message.header(HEADERS.ballot);
 }
 
-/** When a stored task began to wait, Unix ms. A placed task began before it was placed; its placement tells when. */
+/** When a stored task began to wait, Unix ms. A placed task began to wait before it was placed: the time is in its placement. */
 export function queuedAtMs(stored: { storedAtMs: number }, placement: Placement | undefined): number {
   return placement?.queuedAt === undefined ? stored.storedAtMs : Date.parse(placement.queuedAt);
 }

@@ -75,7 +75,7 @@ export class Allowance {
       });
   }
 
-  /** How many tasks of a capability the host may pull. Also tells the limiter how many permits are wanted. */
+  /** How many tasks of a capability the host may pull. Also reports the wanted permits to the limiter. */
   freeOf(capability: string): number {
     const free = this.#parts.workforce.free(capability);
     if ((this.#fullKeys.get(capability) ?? 0) > Math.max(MAX_FULL_KEYS, free)) this.#pause(capability);

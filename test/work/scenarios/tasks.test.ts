@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { utf8Bytes } from "../../../src/base/index.ts";
 import { encode, RetryableError, SwarmError, TerminalError } from "../../../src/protocol/index.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
 import { signal, TestSwarm, until, untilState } from "../support.ts";
@@ -371,9 +372,7 @@ describe("a body that is no valid task", () => {
   ])("ends as a failed result and a dead letter that keeps the payload: %s", async (_name, body, field) => {
     const { transport } = await swarm.work(echo);
     const client = await swarm.client();
-    await transport
-      .log("tasks")
-      .append(`${swarm.prefix}.task.echo.normal.-.bad`, new TextEncoder().encode(body));
+    await transport.log("tasks").append(`${swarm.prefix}.task.echo.normal.-.bad`, utf8Bytes(body));
     const status = await untilState(client, "bad", "failed");
     expect(status.result?.error).toMatchObject({
       code: "invalid_input",
