@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { hashValue, lookUp, readAnswer, valueBytesOf } from "../../src/consensus/index.ts";
+import { hashValue, readAnswer } from "../../src/consensus/index.ts";
+import { lookUp, valueBytesOf } from "../../src/consensus/internal.ts";
 import { type BallotInput, canonicalJson } from "../../src/protocol/index.ts";
 import { RUNS, specOf } from "./ballot-support.ts";
 

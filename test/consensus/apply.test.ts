@@ -1,19 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  applyEntry,
   emptyFold,
   entryText,
-  findMisfit,
   genesisChain,
-  hashFold,
-  KEPT_KEYS,
   type LogEntry,
-  type RegisterCommand,
   readEntry,
-  registers,
   sealEntry,
 } from "../../src/consensus/index.ts";
+import {
+  applyEntry,
+  findMisfit,
+  hashFold,
+  KEPT_KEYS,
+  type RegisterCommand,
+  registers,
+} from "../../src/consensus/internal.ts";
 
 const head = { v: 2, logId: "murmur", term: 1, at: 0 } as const;
 

@@ -6,15 +6,11 @@ import {
   type BallotEvent,
   type BallotResult,
   openBallot,
-  type Poll,
   type Seat,
   stepBallot,
-  tally,
-  type Vote,
-  type VoteKey,
   voteKeyOf,
-  votersOf,
 } from "../../src/consensus/index.ts";
+import { type Poll, tally, type Vote, type VoteKey, votersOf } from "../../src/consensus/internal.ts";
 import {
   type BallotInput,
   type BallotSpec,

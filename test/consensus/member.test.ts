@@ -4,13 +4,15 @@ import {
   genesisBody,
   loadLog,
   type MemberInput,
+  readGenesis,
+  stepMember,
+} from "../../src/consensus/index.ts";
+import {
   type MemberOptions,
   type RegisterCommand,
   type Registers,
-  readGenesis,
   registers,
-  stepMember,
-} from "../../src/consensus/index.ts";
+} from "../../src/consensus/internal.ts";
 import type { JsonObject } from "../../src/protocol/index.ts";
 
 /** A member that is alone, whose log begins with genesis at sequence 41. */

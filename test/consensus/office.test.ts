@@ -1,11 +1,6 @@
 import { describe, expect, it } from "vitest";
-import {
-  createMember,
-  type MemberInput,
-  type RegisterCommand,
-  registers,
-  stepMember,
-} from "../../src/consensus/index.ts";
+import { createMember, type MemberInput, stepMember } from "../../src/consensus/index.ts";
+import { type RegisterCommand, registers } from "../../src/consensus/internal.ts";
 import { MAX_GROUP_COMMANDS, OFFICE_WAIT_TIMEOUTS } from "../../src/consensus/office/office.ts";
 import { MAX_QUEUED } from "../../src/consensus/office/queue.ts";
 import {

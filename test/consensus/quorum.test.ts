@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { countOutcome, majorityOf, majorityOutcome } from "../../src/consensus/index.ts";
+import { countOutcome, majorityOf, majorityOutcome } from "../../src/consensus/internal.ts";
 
 describe("a majority", () => {
   it.each([

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { drawRoleDiagram, ROLE_TABLE } from "../../src/consensus/index.ts";
+import { drawRoleDiagram, ROLE_TABLE } from "../../src/consensus/internal.ts";
 
 describe("the role table", () => {
   it("is the diagram in docs/election.md", () => {

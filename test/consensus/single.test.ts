@@ -6,9 +6,8 @@ import {
   type BallotRecord,
   compareWithSingle,
   EMPTY_BALLOTS,
-  NEGLIGIBLE_GAIN,
-  type Spent,
 } from "../../src/consensus/index.ts";
+import { NEGLIGIBLE_GAIN, type Spent } from "../../src/consensus/internal.ts";
 import { binomialAtMost } from "../../src/consensus/statistics/single.ts";
 
 const spent = (tokens: number, costUsd: number | null = tokens / 1_024): Spent => ({ tokens, costUsd });

@@ -1,28 +1,30 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
-  applyEntry,
   createMember,
   emptyFold,
   type Fold,
   genesisChain,
-  hashFold,
-  KEPT_KEYS,
   loadFold,
   loadLog,
   type MemberEffects,
   type MemberInput,
-  type MemberOptions,
-  type RegisterCommand,
-  type Registers,
   readEntry,
-  registers,
   renewFold,
   saveFold,
   sealEntry,
   stepMember,
   viewFold,
 } from "../../src/consensus/index.ts";
+import {
+  applyEntry,
+  hashFold,
+  KEPT_KEYS,
+  type MemberOptions,
+  type RegisterCommand,
+  type Registers,
+  registers,
+} from "../../src/consensus/internal.ts";
 import { upcast } from "../../src/consensus/log/upcast.ts";
 import { canonicalJson, canonicalPieces, type JsonObject, sha256 } from "../../src/protocol/index.ts";
 

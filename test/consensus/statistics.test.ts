@@ -7,15 +7,13 @@ import {
   correlationOf,
   EMPTY_RECORD,
   effectiveVoters,
-  errorCorrelation,
   expectedAccuracy,
-  type JudgedCase,
-  MAX_WEIGHT,
   meanCorrelation,
   pairKey,
   type VoterRecord,
   weightOf,
 } from "../../src/consensus/index.ts";
+import { errorCorrelation, type JudgedCase, MAX_WEIGHT } from "../../src/consensus/internal.ts";
 import { PATIENT, RUNS } from "./ballot-support.ts";
 
 const names = (count: number) => Array.from({ length: count }, (_, index) => `voter-${index + 1}`);

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { surelyHeardOf } from "../../src/consensus/index.ts";
 import {
   fitCalibration,
   MAX_MERGED_FINDINGS,
@@ -7,9 +8,8 @@ import {
   majorityOf,
   minAnswersOf,
   type Poll,
-  surelyHeardOf,
   tally,
-} from "../../src/consensus/index.ts";
+} from "../../src/consensus/internal.ts";
 import type { BallotInput, Json } from "../../src/protocol/index.ts";
 import { complete, essenceOf, listsOf, PATIENT, pollOf, RUNS, specOf } from "./ballot-support.ts";
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { wavesOf } from "../../src/consensus/ballot/topology.ts";
-import { drawTopology, linesOf, mostMessages, sightIn, votersOf } from "../../src/consensus/index.ts";
+import { drawTopology, mostMessages, sightIn } from "../../src/consensus/index.ts";
+import { linesOf, votersOf } from "../../src/consensus/internal.ts";
 import type { BallotInput } from "../../src/protocol/index.ts";
 import { specOf } from "./ballot-support.ts";
 

@@ -1,19 +1,17 @@
 import { createHash, createPublicKey, verify } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { integerBetween, seededChance } from "../../src/base/index.ts";
+import { hashValue, signVote, voteKeyOf } from "../../src/consensus/index.ts";
 import {
   admitVote,
   byzantineQuorumOf,
   faultyOf,
-  hashValue,
   nonceOf,
-  signVote,
   type VoteRound,
   type VoteStatement,
   verifyVote,
   voteBytes,
-  voteKeyOf,
-} from "../../src/consensus/index.ts";
+} from "../../src/consensus/internal.ts";
 import type { Json, SignedVote } from "../../src/protocol/index.ts";
 import { driveBallot, keyOf, PATIENT } from "./ballot-support.ts";
 

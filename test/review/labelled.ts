@@ -4,14 +4,13 @@ import { createHash } from "node:crypto";
 import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Calibration, confidenceOf } from "../../src/consensus/index.ts";
 import {
-  type Calibration,
   type CalibrationSample,
-  confidenceOf,
   fitCalibration,
   type ReliabilityBucket,
   reliabilityOf,
-} from "../../src/consensus/index.ts";
+} from "../../src/consensus/internal.ts";
 import { type Finding, type ReviewReport, runReview } from "../../workflows/review/index.ts";
 import { LINTER_ANALYSES, localSwarm } from "./local-swarm.ts";
 

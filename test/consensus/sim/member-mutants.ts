@@ -1,13 +1,13 @@
 // Deliberate bugs around snapshots, reads, time and lost logs, and in the office's own commands: what the election node
 // cannot show. As in mutants.ts, the product has no switch for them.
 
-import { sha256 } from "../../../src/consensus/internal.ts";
 import {
   nameSnapshot,
   type OfficeCommand,
   type OfficeState,
   readSnapshotName,
 } from "../../../src/coordinator/internal.ts";
+import { sha256 } from "../../../src/protocol/index.ts";
 import type { Line, Reply } from "./lines.ts";
 import { GOOD_HABITS, type Habits, memberBench, RECOVERY_SKIP } from "./member-driver.ts";
 import { createMemberNode, memberNodeParts, type OfficeMember, show } from "./member-node.ts";

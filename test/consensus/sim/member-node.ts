@@ -5,19 +5,19 @@ import { AssertionError, assert } from "../../../src/base/index.ts";
 import {
   type CommandSet,
   createMember,
-  type ElectionConfig,
   type Fold,
-  type JsonObject,
   loadFold,
   loadLog,
   type Member,
   type MemberEffects,
   type MemberInput,
-  type MemberParts,
   saveFold,
-  sha256,
-  stepElection,
   stepMember,
+} from "../../../src/consensus/index.ts";
+import {
+  type ElectionConfig,
+  type MemberParts,
+  stepElection,
   viewMember,
 } from "../../../src/consensus/internal.ts";
 import {
@@ -27,6 +27,7 @@ import {
   viewConfig,
   viewLocks,
 } from "../../../src/coordinator/internal.ts";
+import { type JsonObject, sha256 } from "../../../src/protocol/index.ts";
 import type { Line, LineNode } from "./lines.ts";
 
 /** A member with the commands of the office. */

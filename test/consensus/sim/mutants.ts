@@ -2,10 +2,10 @@
 // one of them, or its silence about the real core means nothing. They are made of the room's internal seam, and of
 // tampering with lines and memory from outside: the product has no switch for them.
 
-import { createElectionNode, type EntryBody, sealEntry } from "../../../src/consensus/index.ts";
+import { createElectionNode, type Member, sealEntry } from "../../../src/consensus/index.ts";
 import {
   type ElectionContext,
-  type Member,
+  type EntryBody,
   type NodeParts,
   productionParts,
   type RegisterCommand,
