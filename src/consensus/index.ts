@@ -51,7 +51,7 @@ export {
   compareWithSingle,
   EMPTY_BALLOTS,
   type SingleComparison,
-} from "./statistics/single.ts";
+} from "./statistics/comparison.ts";
 export {
   accuracyOf,
   addCase,

@@ -28,7 +28,7 @@ export {
   reliabilityOf,
   UNCALIBRATED,
 } from "./statistics/calibration.ts";
-export { NEGLIGIBLE_GAIN, type Spent } from "./statistics/single.ts";
+export { NEGLIGIBLE_GAIN, type Spent } from "./statistics/comparison.ts";
 export { errorCorrelation, type JudgedCase, MAX_WEIGHT } from "./statistics/voters.ts";
 export { lookUp, valueBytesOf } from "./tally/answer.ts";
 export { MAX_MERGED_FINDINGS, type MergedFinding } from "./tally/merge.ts";

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, verify } from "node:crypto";
 import { describe, expect, it } from "vitest";
-import { integerBetween, seededChance } from "../../src/base/index.ts";
-import { hashValue, signVote, voteKeyOf } from "../../src/consensus/index.ts";
+import { integerBetween, seededChance } from "../../../src/base/index.ts";
+import { hashValue, signVote, voteKeyOf } from "../../../src/consensus/index.ts";
 import {
   admitVote,
   byzantineQuorumOf,
@@ -11,9 +11,9 @@ import {
   type VoteStatement,
   verifyVote,
   voteBytes,
-} from "../../src/consensus/internal.ts";
-import type { Json, SignedVote } from "../../src/protocol/index.ts";
-import { driveBallot, keyOf, PATIENT } from "./ballot-support.ts";
+} from "../../../src/consensus/internal.ts";
+import type { Json, SignedVote } from "../../../src/protocol/index.ts";
+import { driveBallot, keyOf, PATIENT } from "./support.ts";
 
 const NONCE = nonceOf("secret", 2);
 

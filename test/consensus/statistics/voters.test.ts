@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { type Chance, seededChance } from "../../src/base/index.ts";
+import { type Chance, seededChance } from "../../../src/base/index.ts";
 import {
   accuracyOf,
   addCase,
@@ -12,9 +12,9 @@ import {
   pairKey,
   type VoterRecord,
   weightOf,
-} from "../../src/consensus/index.ts";
-import { errorCorrelation, type JudgedCase, MAX_WEIGHT } from "../../src/consensus/internal.ts";
-import { PATIENT, RUNS } from "./ballot-support.ts";
+} from "../../../src/consensus/index.ts";
+import { errorCorrelation, type JudgedCase, MAX_WEIGHT } from "../../../src/consensus/internal.ts";
+import { PATIENT, RUNS } from "../ballot/support.ts";
 
 const names = (count: number) => Array.from({ length: count }, (_, index) => `voter-${index + 1}`);
 

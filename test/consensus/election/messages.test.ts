@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MAX_TERM_AHEAD } from "../../src/consensus/election/messages.ts";
-import { createLeader, createTalk, ELECTION_TICKS, look, type Message } from "./support.ts";
+import { MAX_TERM_AHEAD } from "../../../src/consensus/election/messages.ts";
+import { createLeader, createTalk, ELECTION_TICKS, look, type Message } from "../support.ts";
 
 const HEAD = { v: 1, swarm: "murmur", term: 1 };
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { type Chance, seededChance } from "../../src/base/index.ts";
-import { confidenceOf } from "../../src/consensus/index.ts";
+import { type Chance, seededChance } from "../../../src/base/index.ts";
+import { confidenceOf } from "../../../src/consensus/index.ts";
 import {
   type CalibrationSample,
   fitCalibration,
   reliabilityOf,
   UNCALIBRATED,
-} from "../../src/consensus/internal.ts";
+} from "../../../src/consensus/internal.ts";
 
 /** Findings that are true with some probability, and tools that report true and false ones at different rates. */
 function simulate(count: number, chance: Chance, tools = 5): CalibrationSample[] {

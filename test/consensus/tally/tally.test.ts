@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { surelyHeardOf } from "../../src/consensus/index.ts";
+import { surelyHeardOf } from "../../../src/consensus/index.ts";
 import {
   fitCalibration,
   MAX_MERGED_FINDINGS,
@@ -9,9 +9,9 @@ import {
   minAnswersOf,
   type Poll,
   tally,
-} from "../../src/consensus/internal.ts";
-import type { BallotInput, Json } from "../../src/protocol/index.ts";
-import { complete, essenceOf, listsOf, PATIENT, pollOf, RUNS, specOf } from "./ballot-support.ts";
+} from "../../../src/consensus/internal.ts";
+import type { BallotInput, Json } from "../../../src/protocol/index.ts";
+import { complete, essenceOf, listsOf, PATIENT, pollOf, RUNS, specOf } from "../ballot/support.ts";
 
 const A = "a";
 const B = "b";

@@ -9,15 +9,15 @@ import {
   type Seat,
   stepBallot,
   voteKeyOf,
-} from "../../src/consensus/index.ts";
-import { type Poll, tally, type Vote, type VoteKey, votersOf } from "../../src/consensus/internal.ts";
+} from "../../../src/consensus/index.ts";
+import { type Poll, tally, type Vote, type VoteKey, votersOf } from "../../../src/consensus/internal.ts";
 import {
   type BallotInput,
   type BallotSpec,
   ballotSchema,
   canonicalJson,
   type Json,
-} from "../../src/protocol/index.ts";
+} from "../../../src/protocol/index.ts";
 
 export function specOf(ballot: BallotInput): BallotSpec {
   return ballotSchema.parse(ballot);

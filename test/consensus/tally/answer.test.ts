@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { hashValue, readAnswer } from "../../src/consensus/index.ts";
-import { lookUp, valueBytesOf } from "../../src/consensus/internal.ts";
-import { type BallotInput, canonicalJson } from "../../src/protocol/index.ts";
-import { RUNS, specOf } from "./ballot-support.ts";
+import { hashValue, readAnswer } from "../../../src/consensus/index.ts";
+import { lookUp, valueBytesOf } from "../../../src/consensus/internal.ts";
+import { type BallotInput, canonicalJson } from "../../../src/protocol/index.ts";
+import { RUNS, specOf } from "../ballot/support.ts";
 
 const read = (output: unknown, more: Partial<BallotInput> = {}) =>
   readAnswer(output, specOf({ seats: 5, strategy: "majority", ...more }));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type RegisterCommand, registers } from "../../src/consensus/internal.ts";
+import { type RegisterCommand, registers } from "../../../src/consensus/internal.ts";
 
 function setup() {
   const state = registers.empty();

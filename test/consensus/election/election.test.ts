@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { expectGolden } from "../support/golden.ts";
+import { expectGolden } from "../../support/golden.ts";
 import {
   createElected,
   createLeader,
@@ -9,7 +9,7 @@ import {
   ELECTION_TICKS,
   look,
   type Talk,
-} from "./support.ts";
+} from "../support.ts";
 
 const ABSTENTION = 2 * ELECTION_TICKS;
 

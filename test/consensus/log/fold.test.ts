@@ -7,7 +7,7 @@ import {
   type LogEntry,
   readEntry,
   sealEntry,
-} from "../../src/consensus/index.ts";
+} from "../../../src/consensus/index.ts";
 import {
   applyEntry,
   findMisfit,
@@ -15,7 +15,7 @@ import {
   KEPT_KEYS,
   type RegisterCommand,
   registers,
-} from "../../src/consensus/internal.ts";
+} from "../../../src/consensus/internal.ts";
 
 const head = { v: 2, logId: "murmur", term: 1, at: 0 } as const;
 

@@ -15,7 +15,7 @@ import {
   sealEntry,
   stepMember,
   viewFold,
-} from "../../src/consensus/index.ts";
+} from "../../../src/consensus/index.ts";
 import {
   applyEntry,
   hashFold,
@@ -24,9 +24,9 @@ import {
   type RegisterCommand,
   type Registers,
   registers,
-} from "../../src/consensus/internal.ts";
-import { upcast } from "../../src/consensus/log/upcast.ts";
-import { canonicalJson, canonicalPieces, type JsonObject, sha256 } from "../../src/protocol/index.ts";
+} from "../../../src/consensus/internal.ts";
+import { upcast } from "../../../src/consensus/log/upcast.ts";
+import { canonicalJson, canonicalPieces, type JsonObject, sha256 } from "../../../src/protocol/index.ts";
 
 type RegisterFold = Fold<Registers, RegisterCommand>;
 

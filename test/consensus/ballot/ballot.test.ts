@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { integerBetween, seededChance } from "../../src/base/index.ts";
+import { integerBetween, seededChance } from "../../../src/base/index.ts";
 import {
   type Ballot,
   type BallotEffect,
@@ -14,9 +14,9 @@ import {
   signVote,
   stepBallot,
   wakeAtMs,
-} from "../../src/consensus/index.ts";
-import { type BallotInput, roundsOf, verdictSchema } from "../../src/protocol/index.ts";
-import { driveBallot, keyOf, PATIENT, RUNS, seatsOf, specOf } from "./ballot-support.ts";
+} from "../../../src/consensus/index.ts";
+import { type BallotInput, roundsOf, verdictSchema } from "../../../src/protocol/index.ts";
+import { driveBallot, keyOf, PATIENT, RUNS, seatsOf, specOf } from "./support.ts";
 
 describe("a star", () => {
   it("asks every seat at once, and shows none of them another's answer", () => {

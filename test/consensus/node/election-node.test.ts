@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createElectionNode } from "../../src/consensus/index.ts";
-import { createLeader, createOffice, createTalk, ELECTION_TICKS, look, type Reply } from "./support.ts";
+import { createElectionNode } from "../../../src/consensus/index.ts";
+import { createLeader, createOffice, createTalk, ELECTION_TICKS, look, type Reply } from "../support.ts";
 
 const INIT = {
   op: "init",

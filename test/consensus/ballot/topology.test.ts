@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { wavesOf } from "../../src/consensus/ballot/topology.ts";
-import { drawTopology, mostMessages, sightIn } from "../../src/consensus/index.ts";
-import { linesOf, votersOf } from "../../src/consensus/internal.ts";
-import type { BallotInput } from "../../src/protocol/index.ts";
-import { specOf } from "./ballot-support.ts";
+import { wavesOf } from "../../../src/consensus/ballot/topology.ts";
+import { drawTopology, mostMessages, sightIn } from "../../../src/consensus/index.ts";
+import { linesOf, votersOf } from "../../../src/consensus/internal.ts";
+import type { BallotInput } from "../../../src/protocol/index.ts";
+import { specOf } from "./support.ts";
 
 const shapeOf = (more: Partial<BallotInput>) => specOf({ seats: 6, strategy: "majority", ...more });
 const askedIn = (more: Partial<BallotInput>, round = 1) =>

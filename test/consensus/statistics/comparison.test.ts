@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
-import { seededChance } from "../../src/base/index.ts";
+import { seededChance } from "../../../src/base/index.ts";
 import {
   addBallot,
   addPaired,
   type BallotRecord,
   compareWithSingle,
   EMPTY_BALLOTS,
-} from "../../src/consensus/index.ts";
-import { NEGLIGIBLE_GAIN, type Spent } from "../../src/consensus/internal.ts";
-import { binomialAtMost } from "../../src/consensus/statistics/single.ts";
+} from "../../../src/consensus/index.ts";
+import { NEGLIGIBLE_GAIN, type Spent } from "../../../src/consensus/internal.ts";
+import { binomialAtMost } from "../../../src/consensus/statistics/comparison.ts";
 
 const spent = (tokens: number, costUsd: number | null = tokens / 1_024): Spent => ({ tokens, costUsd });
 

@@ -6,14 +6,14 @@ import {
   type MemberInput,
   readGenesis,
   stepMember,
-} from "../../src/consensus/index.ts";
+} from "../../../src/consensus/index.ts";
 import {
   type MemberOptions,
   type RegisterCommand,
   type Registers,
   registers,
-} from "../../src/consensus/internal.ts";
-import type { JsonObject } from "../../src/protocol/index.ts";
+} from "../../../src/consensus/internal.ts";
+import type { JsonObject } from "../../../src/protocol/index.ts";
 
 /** A member that is alone, whose log begins with genesis at sequence 41. */
 function setup(options: Partial<MemberOptions<Registers, RegisterCommand>> = {}) {

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { drawRoleDiagram, ROLE_TABLE } from "../../src/consensus/internal.ts";
+import { drawRoleDiagram, ROLE_TABLE } from "../../../src/consensus/internal.ts";
 
 describe("the role table", () => {
   it("is the diagram in docs/election.md", () => {
-    const page = readFileSync(new URL("../../docs/election.md", import.meta.url), "utf8");
+    const page = readFileSync(new URL("../../../docs/election.md", import.meta.url), "utf8");
     const diagram = /```mermaid\n([\s\S]*?)\n```/.exec(page)?.[1];
     expect(diagram).toBe(drawRoleDiagram());
   });

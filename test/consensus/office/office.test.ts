@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { createMember, type MemberInput, stepMember } from "../../src/consensus/index.ts";
-import { type RegisterCommand, registers } from "../../src/consensus/internal.ts";
-import { MAX_GROUP_COMMANDS, OFFICE_WAIT_TIMEOUTS } from "../../src/consensus/office/office.ts";
-import { MAX_QUEUED } from "../../src/consensus/office/queue.ts";
+import { createMember, type MemberInput, stepMember } from "../../../src/consensus/index.ts";
+import { type RegisterCommand, registers } from "../../../src/consensus/internal.ts";
+import { MAX_GROUP_COMMANDS, OFFICE_WAIT_TIMEOUTS } from "../../../src/consensus/office/office.ts";
+import { MAX_QUEUED } from "../../../src/consensus/office/queue.ts";
 import {
   createElected,
   createLeader,
@@ -12,7 +12,7 @@ import {
   type Entry,
   look,
   type Talk,
-} from "./support.ts";
+} from "../support.ts";
 
 const set = (value: unknown) => ({ type: "set", name: "x", value });
 const get = { type: "get", name: "x" };
