@@ -68,4 +68,4 @@ export {
   weightOf,
 } from "./statistics/voters.ts";
 export { hashValue, readAnswer } from "./tally/answer.ts";
-export { surelyHeardOf } from "./tally/tally.ts";
+export { certainAnswersOf } from "./tally/tally.ts";

@@ -2,7 +2,7 @@
 // ballots alike. Owns numbers only and imports nothing.
 
 /** What a count says so far: not decided yet, decided for, or no longer reachable. */
-export type Outcome = "pending" | "won" | "lost";
+export type CountOutcome = "pending" | "won" | "lost";
 
 /** The smallest number of members that is more than half of `members` (Raft §5.2). */
 export function majorityOf(members: number): number {
@@ -10,13 +10,18 @@ export function majorityOf(members: number): number {
 }
 
 /** Where a count stands when `needed` of `members` must agree and `yes` and `no` have been heard. */
-export function countOutcome(count: { yes: number; no: number; members: number; needed: number }): Outcome {
+export function countOutcome(count: {
+  yes: number;
+  no: number;
+  members: number;
+  needed: number;
+}): CountOutcome {
   if (count.yes >= count.needed) return "won";
   return count.members - count.no < count.needed ? "lost" : "pending";
 }
 
 /** Where a majority vote among `members` stands. */
-export function majorityOutcome(count: { yes: number; no: number; members: number }): Outcome {
+export function majorityOutcome(count: { yes: number; no: number; members: number }): CountOutcome {
   return countOutcome({ ...count, needed: majorityOf(count.members) });
 }
 

@@ -4,7 +4,7 @@
 import { createElectionNode } from "../../src/consensus/index.ts";
 
 /** An entry of the log, as far as tests look at it. */
-export type Entry = {
+export type StoredEntry = {
   readonly type: string;
   readonly term: number;
   readonly at: number;
@@ -19,7 +19,7 @@ export interface Reply {
   readonly ok: boolean;
   readonly error?: string;
   readonly send: readonly { to: string; message: Message }[];
-  readonly append: readonly { request: number; expectedLastSeq: number; entry: Entry }[];
+  readonly append: readonly { request: number; expectedLastSeq: number; entry: StoredEntry }[];
   readonly answers: readonly { key: string; ok: boolean; value?: unknown; error?: string; leader?: string }[];
   readonly state: {
     readonly role: string;
@@ -111,7 +111,7 @@ export function look(talk: Talk): Reply["state"] {
 /** Several nodes; messages and log wait until the script delivers them. `run` gives the trace. */
 export function createScript(ids: readonly string[]) {
   const talks = new Map(ids.map((id) => [id, createTalk()]));
-  const entries: Entry[] = [];
+  const entries: StoredEntry[] = [];
   const trace: string[] = [];
   let mail: { from: string; to: string; message: Message }[] = [];
 

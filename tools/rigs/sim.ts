@@ -36,7 +36,7 @@ const TERMINAL_INTERVAL_MS = 200;
 const LINE_INTERVAL_MS = 10_000;
 
 /** What came of one world. */
-interface Outcome {
+interface WorldReport {
   readonly world: string;
   readonly tally: Tally;
   readonly tookMs: number;
@@ -55,14 +55,14 @@ process.exitCode = held ? 0 : 1;
 // Sweeping
 
 async function sweepWorlds(): Promise<boolean> {
-  const outcomes: Outcome[] = [];
+  const outcomes: WorldReport[] = [];
   for (const world of options.worlds) outcomes.push(await sweepWorld(world));
   const sound = outcomes.every(isSound);
   if (options.json) print(JSON.stringify(summarise(outcomes, sound), null, 2));
   return sound;
 }
 
-async function sweepWorld(world: string): Promise<Outcome> {
+async function sweepWorld(world: string): Promise<WorldReport> {
   const { from, seeds, threads, json } = options;
   const startedMs = performance.now();
   const progress = createProgress(world);
@@ -88,7 +88,7 @@ async function sweepWorld(world: string): Promise<Outcome> {
   return outcome;
 }
 
-function report(outcome: Outcome, faults: readonly string[]): void {
+function report(outcome: WorldReport, faults: readonly string[]): void {
   const { world, tally, tookMs, missing } = outcome;
   for (const fault of faults) print(`${String(tally.faults[fault] ?? 0).padStart(10)}  ${fault}`);
   const [first] = tally.failures;
@@ -101,7 +101,7 @@ function report(outcome: Outcome, faults: readonly string[]): void {
   );
 }
 
-function summarise(outcomes: readonly Outcome[], sound: boolean) {
+function summarise(outcomes: readonly WorldReport[], sound: boolean) {
   const worlds = outcomes.map(({ world, tally, tookMs, missing }) => ({
     world,
     ...tally,
@@ -118,7 +118,7 @@ function summarise(outcomes: readonly Outcome[], sound: boolean) {
   return { sound, from: options.from, seeds: options.seeds, worlds };
 }
 
-function isSound({ tally, missing }: Outcome): boolean {
+function isSound({ tally, missing }: WorldReport): boolean {
   return tally.failures.length === 0 && missing.length === 0;
 }
 

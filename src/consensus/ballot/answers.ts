@@ -11,18 +11,18 @@ import { answerOf, MAX_REASON, NO_USAGE, spend, type Turn, update } from "./turn
 import { type Admission, admitVote, nonceOf, type VoteRound } from "./votes.ts";
 
 /** Takes a seat's result, if this round still waits for it. An output that cannot be counted is an abstention. */
-export function takeAnswer(run: Turn, event: BallotEvent & { type: "answer" }): void {
-  const { ballot } = run;
+export function takeAnswer(turn: Turn, event: BallotEvent & { type: "answer" }): void {
+  const { ballot } = turn;
   const { seat, round } = event;
   const isOpen = ballot.stage === "asking" && round === ballot.round && ballot.open.includes(seat);
   if (ballot.spec.strategy === "bft") {
-    takeVote(run, event, isOpen);
+    takeVote(turn, event, isOpen);
   } else if (isOpen) {
-    spend(run, event.usage);
+    spend(turn, event.usage);
     const reading = readAnswer(event.output, ballot.spec);
-    if (reading.ok) holdAnswer(run, { seat, round, value: reading.value }, event.usage);
-    else withdraw(run, seat, reading.reason);
-    update(run, { open: without(run.ballot.open, seat) });
+    if (reading.ok) holdAnswer(turn, { seat, round, value: reading.value }, event.usage);
+    else withdraw(turn, seat, reading.reason);
+    update(turn, { open: without(turn.ballot.open, seat) });
   }
 }
 
@@ -30,48 +30,48 @@ export function takeAnswer(run: Turn, event: BallotEvent & { type: "answer" }): 
  * The answer of a bft ballot counts by its signed vote. A refused one leaves its seat open: it may be somebody else's doing,
  * and the seat's own may still come. A seat that was given up may still vote while the round runs.
  */
-function takeVote(run: Turn, event: BallotEvent & { type: "answer" }, isOpen: boolean): void {
-  const { ballot } = run;
+function takeVote(turn: Turn, event: BallotEvent & { type: "answer" }, isOpen: boolean): void {
+  const { ballot } = turn;
   const { seat, atMs } = event;
   if (ballot.stage === "closed" || ballot.equivocators.includes(seat)) return;
   const reading = readAnswer(event.output, ballot.spec);
   if (!reading.ok) {
-    if (isOpen) takeAbstention(run, { ...event, type: "abstain", reason: reading.reason });
+    if (isOpen) takeAbstention(turn, { ...event, type: "abstain", reason: reading.reason });
     return;
   }
   const admission = admitVote(voteRoundOf(ballot), { seat, value: reading.value, vote: event.vote, atMs });
   if (admission.kind === "missing") {
-    if (isOpen) takeAbstention(run, { ...event, type: "abstain", reason: admission.reason });
+    if (isOpen) takeAbstention(turn, { ...event, type: "abstain", reason: admission.reason });
   } else if (admission.kind === "refused") {
-    keepEvidence(run, seat, admission);
+    keepEvidence(turn, seat, admission);
     if (admission.fault === "double") {
-      update(run, { equivocators: [...ballot.equivocators, seat] });
-      withdraw(run, seat, "signed two different values in one round");
+      update(turn, { equivocators: [...ballot.equivocators, seat] });
+      withdraw(turn, seat, "signed two different values in one round");
     }
   } else if (admission.kind === "admitted" && ballot.stage === "asking") {
-    spend(run, event.usage);
-    holdAnswer(run, { seat, round: ballot.round, value: reading.value, vote: admission.vote }, event.usage);
-    update(run, { open: without(run.ballot.open, seat) });
+    spend(turn, event.usage);
+    holdAnswer(turn, { seat, round: ballot.round, value: reading.value, vote: admission.vote }, event.usage);
+    update(turn, { open: without(turn.ballot.open, seat) });
   }
 }
 
 /** Takes a failed or lost seat out of the round, if this round still waits for it. */
-export function takeAbstention(run: Turn, event: BallotEvent & { type: "abstain" }): void {
-  const { ballot } = run;
+export function takeAbstention(turn: Turn, event: BallotEvent & { type: "abstain" }): void {
+  const { ballot } = turn;
   const { seat, round, reason } = event;
   if (ballot.stage !== "asking" || round !== ballot.round || !ballot.open.includes(seat)) return;
-  spend(run, event.usage);
-  holdAbstention(run, seat, reason);
-  update(run, { open: without(run.ballot.open, seat) });
+  spend(turn, event.usage);
+  holdAbstention(turn, seat, reason);
+  update(turn, { open: without(turn.ballot.open, seat) });
 }
 
-function holdAnswer(run: Turn, answer: Omit<HeldAnswer, "arrival">, usage: BallotUsage = NO_USAGE): void {
-  const { ballot } = run;
+function holdAnswer(turn: Turn, answer: Omit<HeldAnswer, "arrival">, usage: BallotUsage = NO_USAGE): void {
+  const { ballot } = turn;
   const before = answerOf(ballot, answer.seat);
   const isChange = before === undefined || canonicalJson(before.value) !== canonicalJson(answer.value);
   const held: HeldAnswer = { ...answer, arrival: ballot.arrivals + 1 };
   const isControl = answer.round === 1 && answer.seat === controlSeatOf(ballot.spec);
-  update(run, {
+  update(turn, {
     answers: [...ballot.answers.filter(({ seat }) => seat !== answer.seat), held].sort(
       (a, b) => a.seat - b.seat,
     ),
@@ -83,14 +83,14 @@ function holdAnswer(run: Turn, answer: Omit<HeldAnswer, "arrival">, usage: Ballo
 }
 
 /** A seat that says nothing keeps what it said in an earlier round. */
-export function holdAbstention(run: Turn, seat: number, reason: string): void {
-  if (answerOf(run.ballot, seat) === undefined) withdraw(run, seat, reason);
+export function holdAbstention(turn: Turn, seat: number, reason: string): void {
+  if (answerOf(turn.ballot, seat) === undefined) withdraw(turn, seat, reason);
 }
 
 /** The seat abstains, whatever it said before. */
-function withdraw(run: Turn, seat: number, reason: string): void {
-  const { ballot } = run;
-  update(run, {
+function withdraw(turn: Turn, seat: number, reason: string): void {
+  const { ballot } = turn;
+  update(turn, {
     answers: ballot.answers.filter((answer) => answer.seat !== seat),
     abstentions: [
       ...ballot.abstentions.filter((abstention) => abstention.seat !== seat),
@@ -101,11 +101,11 @@ function withdraw(run: Turn, seat: number, reason: string): void {
 }
 
 function keepEvidence(
-  run: Turn,
+  turn: Turn,
   seat: number,
   { fault, reason, votes }: Admission & { kind: "refused" },
 ): void {
-  const { ballot, atMs } = run;
+  const { ballot, atMs } = turn;
   const agent = ballot.seats[seat - 1]?.agent;
   const evidence: Evidence = {
     kind: fault,
@@ -126,8 +126,8 @@ function keepEvidence(
     const victim = kept.findIndex(({ kind }) => kind !== "double");
     kept = kept.filter((_, index) => index !== victim);
   }
-  run.effects.push({ type: "evidence", evidence });
-  update(run, { evidence: [...kept, evidence] });
+  turn.effects.push({ type: "evidence", evidence });
+  update(turn, { evidence: [...kept, evidence] });
 }
 
 /** What tells evidence apart: all but when it came. */

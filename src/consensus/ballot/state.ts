@@ -26,7 +26,7 @@ export interface Seat {
 }
 
 /** How a ballot begins. */
-export interface Opening {
+export interface BallotOpening {
   /** The task's id. */
   readonly id: string;
   readonly spec: BallotSpec;

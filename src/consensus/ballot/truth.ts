@@ -4,7 +4,7 @@
 import { type BallotSpec, canonicalJson, type Json, STRATEGY_RULES } from "../../protocol/index.ts";
 import { hashValue, type Reading, readAnswer } from "../tally/answer.ts";
 import { isNear } from "../tally/number.ts";
-import { thatOf } from "./verdict.ts";
+import { verdictValueOf } from "./verdict.ts";
 
 /** A value as it is kept: its hash, or of ballots over numbers the number itself, because a truth is near it or not. */
 export type Mark = string;
@@ -24,7 +24,7 @@ export function markOf(spec: TruthSpec, value: Json): Mark {
 
 /** The mark of what a seat answered: of a ranking, what it puts first. */
 export function markOfAnswer(spec: TruthSpec, answer: Json): Mark {
-  return markOf(spec, thatOf(spec, answer));
+  return markOf(spec, verdictValueOf(spec, answer));
 }
 
 /** Whether both marks say the same; of numbers: whether `mark` is within the ballot's tolerance of `truth`, or 5 % of it. */

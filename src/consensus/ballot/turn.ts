@@ -5,7 +5,7 @@ import type { BallotUsage, DecidedBy } from "../../protocol/index.ts";
 import type { Indecision, Poll } from "../tally/types.ts";
 import type { Ballot, BallotEffect, BallotResult, HeldAnswer } from "./state.ts";
 import { votersOf, wavesOf } from "./topology.ts";
-import { type Ending, verdictOf } from "./verdict.ts";
+import { type BallotEnding, verdictOf } from "./verdict.ts";
 
 /** An agent that tells nothing of tokens used none: the codes of tools do not. */
 export const NO_USAGE: BallotUsage = { inputTokens: 0, outputTokens: 0, costUsd: 0 };
@@ -21,7 +21,7 @@ export interface Turn {
 }
 
 /** The poll as it stands, or as it stands when nobody is waited for any more. */
-export function pollOf(ballot: Ballot, open = stillOpen(ballot)): Poll {
+export function pollOf(ballot: Ballot, open = openVotersOf(ballot)): Poll {
   const { spec, answers, seats } = ballot;
   const voters = votersOf(spec);
   // The first answer that has been all round a ring is the newest: there the order of arrival counts backwards.
@@ -34,7 +34,7 @@ export function pollOf(ballot: Ballot, open = stillOpen(ballot)): Poll {
 }
 
 /** Voters that may still answer in this round. */
-export function stillOpen({ spec, stage, round, wave, open }: Ballot): number[] {
+export function openVotersOf({ spec, stage, round, wave, open }: Ballot): number[] {
   if (stage !== "asking") return [];
   const later = wavesOf(spec, round).slice(wave + 1);
   const coming = new Set([...open, ...later.flatMap((asks) => asks.map(({ seat }) => seat))]);
@@ -47,18 +47,23 @@ export function answerOf({ answers }: Ballot, seat: number): HeldAnswer | undefi
 }
 
 /** Ends the ballot (B3). What answers, votes and questions took up is let go; the verdict has it. */
-export function close(run: Turn, ending: Ending, decidedBy: DecidedBy, error?: BallotResult["error"]): void {
-  const { ballot } = run;
-  cancel(run, ballot.stage === "asking" ? ballot.open : []);
+export function close(
+  turn: Turn,
+  ending: BallotEnding,
+  decidedBy: DecidedBy,
+  error?: BallotResult["error"],
+): void {
+  const { ballot } = turn;
+  cancel(turn, ballot.stage === "asking" ? ballot.open : []);
   const verdict = verdictOf(ballot, ending, decidedBy);
   const failure =
     error ??
     (ending.outcome === "decided" ? undefined : { code: ending.outcome, message: explain(ballot, ending) });
   const arrivals = [...ballot.answers].sort((a, b) => a.arrival - b.arrival).map(({ seat }) => seat);
   const result = { verdict, arrivals, ...(failure === undefined ? {} : { error: failure }) };
-  run.effects.push({ type: "close", ...result });
+  turn.effects.push({ type: "close", ...result });
   const { referral: _, control: __, ...rest } = ballot;
-  run.ballot = {
+  turn.ballot = {
     ...rest,
     stage: "closed",
     open: [],
@@ -71,24 +76,29 @@ export function close(run: Turn, ending: Ending, decidedBy: DecidedBy, error?: B
 }
 
 /** Lets go of questions of this round. */
-export function cancel(run: Turn, seats: readonly number[]): void {
-  const { round } = run.ballot;
-  if (seats.length > 0) run.effects.push({ type: "cancel", asks: seats.map((seat) => ({ seat, round })) });
+export function cancel(turn: Turn, seats: readonly number[]): void {
+  const { round } = turn.ballot;
+  if (seats.length > 0) turn.effects.push({ type: "cancel", asks: seats.map((seat) => ({ seat, round })) });
 }
 
 /** Adds what an answer cost. What cancelled seats spent is not known. */
-export function spend(run: Turn, usage: Ballot["usage"] | undefined): void {
-  if (usage !== undefined) update(run, { usage: addUsage(run.ballot.usage, usage) });
+export function spend(turn: Turn, usage: Ballot["usage"] | undefined): void {
+  if (usage !== undefined) update(turn, { usage: addUsage(turn.ballot.usage, usage) });
 }
 
 /** Tells whoever sent the event that it was not possible. */
-export function refuse(run: Turn, code: "conflict" | "invalid_input", message: string, field?: string): void {
-  run.effects.push({ type: "refuse", code, message, ...(field === undefined ? {} : { field }) });
+export function refuse(
+  turn: Turn,
+  code: "conflict" | "invalid_input",
+  message: string,
+  field?: string,
+): void {
+  turn.effects.push({ type: "refuse", code, message, ...(field === undefined ? {} : { field }) });
 }
 
 /** Replaces parts of the state. */
-export function update(run: Turn, change: Partial<Ballot>): void {
-  run.ballot = { ...run.ballot, ...change };
+export function update(turn: Turn, change: Partial<Ballot>): void {
+  turn.ballot = { ...turn.ballot, ...change };
 }
 
 function explain({ spec, seats, answers, abstentions }: Ballot, { reason }: Indecision): string {

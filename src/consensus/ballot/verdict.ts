@@ -16,10 +16,10 @@ import type { Decision, Indecision } from "../tally/types.ts";
 import type { Ballot } from "./state.ts";
 
 /** What the verdict tells of a decision or of its absence. */
-export type Ending = (Decision | Indecision) & { readonly reason?: string };
+export type BallotEnding = (Decision | Indecision) & { readonly reason?: string };
 
 /** Builds the verdict. */
-export function verdictOf(ballot: Ballot, ending: Ending, decidedBy: DecidedBy): Verdict {
+export function verdictOf(ballot: Ballot, ending: BallotEnding, decidedBy: DecidedBy): Verdict {
   const { spec } = ballot;
   const isDecided = ending.outcome === "decided";
   const value = isDecided ? ending.value : undefined;
@@ -58,7 +58,7 @@ export function agreementOf({ spec, seats, answers }: Ballot, value: Json | unde
   if (value !== undefined && spec.strategy === "merge") return agreementOfMerged(value as MergedFinding[]);
   if (value !== undefined)
     return answers.filter((answer) => supports(spec, value, answer.value)).length / seats.length;
-  const texts = answers.map((answer) => canonicalJson(thatOf(spec, answer.value)));
+  const texts = answers.map((answer) => canonicalJson(verdictValueOf(spec, answer.value)));
   const counts = texts.map((text) => texts.filter((other) => other === text).length);
   return Math.max(0, ...counts) / seats.length;
 }
@@ -79,7 +79,7 @@ export function supports(spec: BallotSpec, value: Json, answer: Json): boolean {
         )
       );
     default:
-      return canonicalJson(thatOf(spec, answer)) === canonicalJson(value);
+      return canonicalJson(verdictValueOf(spec, answer)) === canonicalJson(value);
   }
 }
 
@@ -94,7 +94,7 @@ function singleOf({ spec, control, answers }: Ballot, value: Json | undefined): 
 }
 
 /** What an answer says as a value of a verdict: a ranking says what it puts first. */
-export function thatOf({ strategy }: Pick<BallotSpec, "strategy">, answer: Json): Json {
+export function verdictValueOf({ strategy }: Pick<BallotSpec, "strategy">, answer: Json): Json {
   return strategy === "ranked" ? (answer as readonly Json[])[0]! : answer;
 }
 
@@ -124,6 +124,6 @@ function seatOf(
 function winnerOf({ spec, answers }: Ballot, value: Json | undefined): { winner?: number } {
   if (value === undefined) return {};
   const text = canonicalJson(value);
-  const winner = answers.find((answer) => canonicalJson(thatOf(spec, answer.value)) === text)?.seat;
+  const winner = answers.find((answer) => canonicalJson(verdictValueOf(spec, answer.value)) === text)?.seat;
   return winner === undefined ? {} : { winner };
 }

@@ -9,13 +9,13 @@ import { type Turn, update } from "./turn.ts";
 import { nonceOf } from "./votes.ts";
 
 /** Asks the wave. Its time is an even share of what is left, so that the waves to come have theirs. */
-export function startWave(run: Turn, round: number, wave: number): void {
-  const { ballot, atMs } = run;
+export function startWave(turn: Turn, round: number, wave: number): void {
+  const { ballot, atMs } = turn;
   const { spec } = ballot;
   const asks = wavesOf(spec, round)[wave]!;
   const share = (ballot.deadlineAtMs - atMs) / wavesLeft(ballot, round, wave);
   const isNewRound = round !== ballot.round;
-  update(run, {
+  update(turn, {
     stage: "asking",
     round,
     wave,
@@ -30,7 +30,7 @@ export function startWave(run: Turn, round: number, wave: number): void {
     // Signed votes are for one round alone.
     ...(isNewRound && spec.strategy === "bft" ? { answers: [], abstentions: [], equivocators: [] } : {}),
   });
-  for (const ask of asks) run.effects.push(askOf(run.ballot, ask));
+  for (const ask of asks) turn.effects.push(askOf(turn.ballot, ask));
 }
 
 /** The question to one seat of the wave that runs: it shows what was answered before the wave began. */
@@ -58,16 +58,16 @@ export function askOf(ballot: Ballot, { seat, role, sees, most }: Ask): BallotEf
 }
 
 /** Starts the round, if there is one left and the budget reaches. */
-export function startRound(run: Turn, round: number): boolean {
-  if (round > roundsOf(run.ballot.spec)) return false;
-  if (!mayAsk(run, wavesOf(run.ballot.spec, round)[0]!)) return false;
-  startWave(run, round, 0);
+export function startRound(turn: Turn, round: number): boolean {
+  if (round > roundsOf(turn.ballot.spec)) return false;
+  if (!mayAsk(turn, wavesOf(turn.ballot.spec, round)[0]!)) return false;
+  startWave(turn, round, 0);
   return true;
 }
 
 /** Whether the wave may be asked; if a budget forbids it, that is told in the verdict (B2). */
-export function mayAsk(run: Turn, wave: Wave | undefined): boolean {
-  const { ballot, atMs } = run;
+export function mayAsk(turn: Turn, wave: Wave | undefined): boolean {
+  const { ballot, atMs } = turn;
   const { maxMessages, maxHops, maxUsd } = ballot.spec.budget ?? {};
   if (atMs >= ballot.deadlineAtMs) return false;
   const stoppedBy =
@@ -78,7 +78,7 @@ export function mayAsk(run: Turn, wave: Wave | undefined): boolean {
         : maxUsd !== undefined && (ballot.usage.costUsd === null || ballot.usage.costUsd >= maxUsd)
           ? "money"
           : undefined;
-  if (stoppedBy !== undefined) update(run, { stoppedBy });
+  if (stoppedBy !== undefined) update(turn, { stoppedBy });
   return stoppedBy === undefined;
 }
 

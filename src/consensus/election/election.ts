@@ -226,9 +226,9 @@ function receiveOfTerm(
       if (state.role !== "candidate") return [state, []];
       return countVote(state, { from, granted: message.granted }, context);
     case "heartbeat":
-      return hearLeader(state, from, context);
+      return followLeader(state, from, context);
     case "heartbeat-reply":
-      return hearFollower(state, from, message.seq, context);
+      return recordFollower(state, from, message.seq, context);
     case "timeout-now":
       if (state.role === "leader" || state.abstainTicks > 0) return [state, []];
       if (state.leader !== null && state.leader !== from) return [state, []];
@@ -288,7 +288,7 @@ function countVote(
     : becomeLeader(state, context);
 }
 
-function hearLeader(state: ElectionState, from: string, context: ElectionContext): ElectionStep {
+function followLeader(state: ElectionState, from: string, context: ElectionContext): ElectionStep {
   // Two leaders of one term can exist, because votes have no disk. The log lets only one of them take office.
   if (state.role === "leader") return [state, []];
   const following =
@@ -300,7 +300,7 @@ function hearLeader(state: ElectionState, from: string, context: ElectionContext
   return [following, [{ to: from, message: reply }]];
 }
 
-function hearFollower(
+function recordFollower(
   before: ElectionState,
   from: string,
   seq: number,

@@ -20,22 +20,22 @@ export function findFork<S, C>({ ownHashes }: OfficeSession<S, C>, entry: LogEnt
 }
 
 /** Takes note of a snapshot entry that was just applied. */
-export function noteSnapshot<S, C>(
-  { fold, ownHashes, toldHashes }: OfficeSession<S, C>,
+export function recordSnapshot<S, C>(
+  { fold, ownHashes, loggedHashes }: OfficeSession<S, C>,
   { seq, hash, object }: Snapshot,
 ): SnapshotNews {
-  if (!ownHashes.has(seq)) remember(toldHashes, seq, hash);
+  if (!ownHashes.has(seq)) remember(loggedHashes, seq, hash);
   return { seq, hash, object, entrySeq: fold.seq };
 }
 
 /** Takes the hash of the own fold at a checkpoint. Gives why it shows a fork. */
-export function hearHash<S, C>(
-  { ownHashes, toldHashes }: OfficeSession<S, C>,
+export function compareHash<S, C>(
+  { ownHashes, loggedHashes }: OfficeSession<S, C>,
   { seq, hash }: { readonly seq: number; readonly hash: string },
 ): string | undefined {
   remember(ownHashes, seq, hash);
-  const told = toldHashes.get(seq);
-  toldHashes.delete(seq);
+  const told = loggedHashes.get(seq);
+  loggedHashes.delete(seq);
   return told === undefined ? undefined : compare(seq, hash, told);
 }
 

@@ -16,7 +16,7 @@ import {
 } from "../election/state.ts";
 import type { Genesis, SnapshotNote } from "../log/entry.ts";
 import { type CommandSet, emptyFold, type Fold, hashFold } from "../log/fold.ts";
-import { hearHash } from "./checkpoints.ts";
+import { compareHash } from "./checkpoints.ts";
 import {
   type Answer,
   type AppendRequest,
@@ -27,14 +27,14 @@ import {
   type SnapshotNews,
 } from "./effects.ts";
 import {
+  applyStored,
   depose,
   elect,
   halt,
-  hearAccepted,
-  hearRefused,
-  hearStored,
-  hearUnknown,
   proceed,
+  retryUnknown,
+  settleAccepted,
+  settleRefused,
   takeCommand,
   takeNote,
   takeRead,
@@ -145,7 +145,7 @@ export function createMember<S, C>(
 export function loadLog<S, C>(member: Member<S, C>, entries: readonly JsonObject[]): string | undefined {
   const effects = noEffects<C>();
   for (const entry of entries) {
-    hearStored(member.office, { seq: member.office.fold.seq + 1, entry }, effects);
+    applyStored(member.office, { seq: member.office.fold.seq + 1, entry }, effects);
     if (member.office.halted !== null) break;
   }
   member.election = { ...member.election, term: member.office.fold.term };
@@ -173,73 +173,77 @@ export function viewMember<S, C>(member: Member<S, C>): MemberView {
 export function stepMember<S, C>(member: Member<S, C>, input: MemberInput<C>): MemberEffects<C> {
   const halted = haltedError(member);
   if (halted !== undefined) return refuse(halted);
-  const turn: Turn<C> = { send: [], office: noEffects() };
-  const error = takeInput(member, input, turn);
+  const effects: StepEffects<C> = { send: [], office: noEffects() };
+  const error = takeInput(member, input, effects);
   if (error !== undefined && member.office.halted === null) return refuse(error);
-  settle(member, turn);
+  settle(member, effects);
   return {
     ...(error === undefined ? {} : { error }),
-    send: turn.send,
-    appends: turn.office.appends,
-    answers: turn.office.answers.map((answer) => nameLeader(answer, member.election.leader)),
-    reads: turn.office.reads,
-    checkpoint: turn.office.checkpoint,
-    snapshot: turn.office.snapshot,
+    send: effects.send,
+    appends: effects.office.appends,
+    answers: effects.office.answers.map((answer) => nameLeader(answer, member.election.leader)),
+    reads: effects.office.reads,
+    checkpoint: effects.office.checkpoint,
+    snapshot: effects.office.snapshot,
   };
 }
 
 /** The effects gathered while one input is taken. */
-interface Turn<C> {
+interface StepEffects<C> {
   readonly send: Envelope[];
   readonly office: OfficeEffects<C>;
 }
 
-function takeInput<S, C>(member: Member<S, C>, input: MemberInput<C>, turn: Turn<C>): string | undefined {
+function takeInput<S, C>(
+  member: Member<S, C>,
+  input: MemberInput<C>,
+  effects: StepEffects<C>,
+): string | undefined {
   const { office } = member;
   switch (input.type) {
     case "tick":
-      tickOffice(office, input.isLate === true, turn.office);
-      return advanceElection(member, { type: "tick" }, turn);
+      tickOffice(office, input.isLate === true, effects.office);
+      return advanceElection(member, { type: "tick" }, effects);
     case "campaign":
-      return advanceElection(member, input, turn);
+      return advanceElection(member, input, effects);
     case "transfer":
       if (member.election.role !== "leader") return "not_leader";
       if (!member.config.members.includes(input.to)) return "unknown_member";
-      return advanceElection(member, input, turn);
+      return advanceElection(member, input, effects);
     case "receive":
-      return takeMessage(member, input, turn);
+      return takeMessage(member, input, effects);
     case "restart":
       restartMember(member);
       return undefined;
     case "command":
-      takeCommand(office, { ...input, isHandingOver: member.election.transfer !== null }, turn.office);
+      takeCommand(office, { ...input, isHandingOver: member.election.transfer !== null }, effects.office);
       return undefined;
     case "read":
-      takeRead(office, { ...input, isHandingOver: member.election.transfer !== null }, turn.office);
+      takeRead(office, { ...input, isHandingOver: member.election.transfer !== null }, effects.office);
       return undefined;
     case "stored": {
-      const outcome = hearStored(office, input, turn.office);
+      const outcome = applyStored(office, input, effects.office);
       return outcome === "gap" ? "gap" : haltedError(member);
     }
     case "accepted":
-      hearAccepted(office, input, turn.office);
+      settleAccepted(office, input, effects.office);
       return haltedError(member);
     case "refused":
-      hearRefused(office, input, turn.office);
+      settleRefused(office, input, effects.office);
       return undefined;
     case "unknown":
-      hearUnknown(office, input.request, turn.office);
+      retryUnknown(office, input.request, effects.office);
       return undefined;
     case "checkpoint":
     case "snapshot":
       return takeNote(office, { note: input, isHandingOver: member.election.transfer !== null });
     case "hashed": {
-      const fork = hearHash(office, input);
-      if (fork !== undefined) halt(office, fork, turn.office);
+      const fork = compareHash(office, input);
+      if (fork !== undefined) halt(office, fork, effects.office);
       return haltedError(member);
     }
     case "distrust":
-      halt(office, input.reason, turn.office);
+      halt(office, input.reason, effects.office);
       return haltedError(member);
     default:
       return input satisfies never;
@@ -249,14 +253,14 @@ function takeInput<S, C>(member: Member<S, C>, input: MemberInput<C>, turn: Turn
 function takeMessage<S, C>(
   member: Member<S, C>,
   { from, message: value }: { readonly from: string; readonly message: unknown },
-  turn: Turn<C>,
+  effects: StepEffects<C>,
 ): string | undefined {
   const { config, election } = member;
   if (from === config.node) return "message is from this member itself";
   if (!config.members.includes(from)) return "message is not from a member";
   const parsed = parseMessage(value, { swarm: config.swarm, term: election.term });
   if (!parsed.ok) return parsed.error;
-  return advanceElection(member, { type: "receive", from, message: parsed.message }, turn);
+  return advanceElection(member, { type: "receive", from, message: parsed.message }, effects);
 }
 
 function restartMember<S, C>(member: Member<S, C>): void {
@@ -270,20 +274,20 @@ function restartMember<S, C>(member: Member<S, C>): void {
  * Carries news between election and office until both have heard all. Two rounds are enough: an applied entry can
  * depose, being deposed can only answer.
  */
-function settle<S, C>(member: Member<S, C>, turn: Turn<C>): void {
+function settle<S, C>(member: Member<S, C>, effects: StepEffects<C>): void {
   if (member.office.halted !== null) {
-    advanceElection(member, { type: "halt" }, turn);
+    advanceElection(member, { type: "halt" }, effects);
     return;
   }
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    for (const taken of turn.office.taken.splice(0))
-      advanceElection(member, { type: "office-taken", ...taken }, turn);
-    if (turn.office.yields) {
-      turn.office.yields = false;
-      advanceElection(member, { type: "yield" }, turn);
+    for (const taken of effects.office.taken.splice(0))
+      advanceElection(member, { type: "office-taken", ...taken }, effects);
+    if (effects.office.yields) {
+      effects.office.yields = false;
+      advanceElection(member, { type: "yield" }, effects);
     }
-    proceed(member.office, turn.office);
-    if (!turn.office.yields) return;
+    proceed(member.office, effects.office);
+    if (!effects.office.yields) return;
   }
   assert(false, `election and office did not settle in ${MAX_ROUNDS} rounds`);
 }
@@ -291,7 +295,11 @@ function settle<S, C>(member: Member<S, C>, turn: Turn<C>): void {
 const MAX_ROUNDS = 4;
 
 /** Steps the election and tells the office when this member begins or ceases to lead. */
-function advanceElection<S, C>(member: Member<S, C>, input: ElectionInput, turn: Turn<C>): undefined {
+function advanceElection<S, C>(
+  member: Member<S, C>,
+  input: ElectionInput,
+  effects: StepEffects<C>,
+): undefined {
   const { config, chance, office } = member;
   const [election, send] = member.parts.stepElection(member.election, input, {
     config,
@@ -300,9 +308,9 @@ function advanceElection<S, C>(member: Member<S, C>, input: ElectionInput, turn:
     isQuiet: office.open === null || office.open.isUnknown,
   });
   member.election = election;
-  turn.send.push(...send);
+  effects.send.push(...send);
   const ledTerm = election.role === "leader" ? election.term : null;
-  if (office.electedTerm !== null && office.electedTerm !== ledTerm) depose(office, turn.office);
+  if (office.electedTerm !== null && office.electedTerm !== ledTerm) depose(office, effects.office);
   if (ledTerm !== null && office.electedTerm === null) elect(office, ledTerm);
 }
 

@@ -23,7 +23,7 @@ import {
   versionOf,
 } from "../log/entry.ts";
 import { applyEntry, findMisfit } from "../log/fold.ts";
-import { findFork, noteSnapshot } from "./checkpoints.ts";
+import { findFork, recordSnapshot } from "./checkpoints.ts";
 import type { AnswerError, OfficeEffects } from "./effects.ts";
 import { push, type Queued, type QueuedCommand, take } from "./queue.ts";
 import type { Note, OfficeSession, OpenAppend } from "./state.ts";
@@ -59,12 +59,12 @@ export function depose<S, C>(
 ): void {
   office.electedTerm = null;
   office.inOffice = false;
-  office.behindSeq = null;
+  office.catchUpSeq = null;
   office.notes.length = 0;
   const { open } = office;
   if (open !== null) {
     office.open = null;
-    office.left.push(open);
+    office.orphans.push(open);
     refuseAll(office, open.group, "unknown", effects);
   }
   refuseAll(office, take(office.queue), error, effects);
@@ -78,7 +78,7 @@ export function tickOffice<S, C>(
 ): void {
   if (!isLate || !office.hasStampSinceTick) office.ticksSinceApplied++; // O7
   if (!isLate) office.hasStampSinceTick = false;
-  const isKeptOut = !office.inOffice && (office.behindSeq !== null || office.open?.isUnknown === true);
+  const isKeptOut = !office.inOffice && (office.catchUpSeq !== null || office.open?.isUnknown === true);
   if (office.electedTerm === null || !isKeptOut) return;
   office.waitedTicks++;
   if (office.waitedTicks >= OFFICE_WAIT_TIMEOUTS * office.config.electionTicks) effects.yields = true;
@@ -93,8 +93,8 @@ export function proceed<S, C>(office: OfficeSession<S, C>, effects: OfficeEffect
     else append(office, { ...entryHead(office), ...note }, [], effects);
     return;
   }
-  if (office.behindSeq !== null && office.fold.seq < office.behindSeq) return;
-  office.behindSeq = null;
+  if (office.catchUpSeq !== null && office.fold.seq < office.catchUpSeq) return;
+  office.catchUpSeq = null;
   if (office.fold.term >= office.electedTerm) {
     effects.yields = true;
     return;
@@ -163,8 +163,8 @@ function enqueue<S, C>(office: OfficeSession<S, C>, item: Queued<C>, effects: Of
 }
 
 /** True while the key waits in the queue or in an append whose fate is open: it may yet be decided here. */
-function isUnderWay<S, C>({ open, left, queue }: OfficeSession<S, C>, key: string): boolean {
-  return queue.keys.has(key) || open?.keys.has(key) === true || left.some(({ keys }) => keys.has(key));
+function isUnderWay<S, C>({ open, orphans, queue }: OfficeSession<S, C>, key: string): boolean {
+  return queue.keys.has(key) || open?.keys.has(key) === true || orphans.some(({ keys }) => keys.has(key));
 }
 
 /** A write that was decided before is answered from the fold; a repeated read still waits for an append (O4). */
@@ -274,7 +274,7 @@ function ask<S, C>(office: OfficeSession<S, C>, open: OpenAppend<C>, effects: Of
 // Answers of the log
 
 /** The log says that the append is stored at `seq`. */
-export function hearAccepted<S, C>(
+export function settleAccepted<S, C>(
   office: OfficeSession<S, C>,
   { request, seq }: { request: number; seq: number },
   effects: OfficeEffects<C>,
@@ -290,7 +290,7 @@ export function hearAccepted<S, C>(
 }
 
 /** The log says that its last sequence is another than expected. */
-export function hearRefused<S, C>(
+export function settleRefused<S, C>(
   office: OfficeSession<S, C>,
   { request, lastSeq }: { request: number; lastSeq: number },
   effects: OfficeEffects<C>,
@@ -300,7 +300,7 @@ export function hearRefused<S, C>(
   open.request = null;
   if (open.isUnknown) return; // An earlier try may be what stands there: the entry itself decides.
   if (open !== office.open) {
-    office.left.splice(office.left.indexOf(open), 1);
+    office.orphans.splice(office.orphans.indexOf(open), 1);
     return;
   }
   office.open = null;
@@ -309,12 +309,12 @@ export function hearRefused<S, C>(
     effects.yields = true;
     return;
   }
-  office.behindSeq = lastSeq;
+  office.catchUpSeq = lastSeq;
   office.waitedTicks = 0;
 }
 
 /** Nobody knows whether the append was stored: the current one is repeated at once (O3). */
-export function hearUnknown<S, C>(
+export function retryUnknown<S, C>(
   office: OfficeSession<S, C>,
   request: number,
   effects: OfficeEffects<C>,
@@ -328,14 +328,14 @@ export function hearUnknown<S, C>(
 
 function findOpen<S, C>(office: OfficeSession<S, C>, request: number): OpenAppend<C> | undefined {
   if (office.open?.request === request) return office.open;
-  return office.left.find((open) => open.request === request);
+  return office.orphans.find((open) => open.request === request);
 }
 
 /** What became of a stored entry: applied, old news, out of order, or the end of trust. */
 export type StoredOutcome = "applied" | "known" | "gap" | "halted";
 
 /** An entry became visible at `seq`. */
-export function hearStored<S, C>(
+export function applyStored<S, C>(
   office: OfficeSession<S, C>,
   { seq, entry: value }: { seq: number; entry: JsonObject },
   effects: OfficeEffects<C>,
@@ -368,12 +368,12 @@ function advance<S, C>(office: OfficeSession<S, C>, entry: LogEntry<C>, effects:
     office.hasStampSinceTick = true;
   }
   // The place in the log that earlier appends were asked for is taken: their fate is known.
-  for (let index = office.left.length - 1; index >= 0; index--) {
-    if ((office.left[index] as OpenAppend<C>).expectedLastSeq < fold.seq) office.left.splice(index, 1);
+  for (let index = office.orphans.length - 1; index >= 0; index--) {
+    if ((office.orphans[index] as OpenAppend<C>).expectedLastSeq < fold.seq) office.orphans.splice(index, 1);
   }
   if (entry.type === "office-taken") effects.taken.push({ term: entry.term, leader: entry.leader });
   if (entry.type === "checkpoint") effects.checkpoint = { seq: fold.seq, isOwn };
-  if (entry.type === "snapshot") effects.snapshot = noteSnapshot(office, entry);
+  if (entry.type === "snapshot") effects.snapshot = recordSnapshot(office, entry);
   office.open = null;
   if (isOwn) {
     if (entry.type === "office-taken") office.inOffice = true;

@@ -43,9 +43,9 @@ export interface OfficeSession<S, C> {
   /** The append under way. */
   open: OpenAppend<C> | null;
   /** Appends of earlier times in office that may still be stored. */
-  readonly left: OpenAppend<C>[];
+  readonly orphans: OpenAppend<C>[];
   /** After a refused office-taken: the sequence that must be seen before the next try. */
-  behindSeq: number | null;
+  catchUpSeq: number | null;
   /** Ticks spent elected, but kept out of office. */
   waitedTicks: number;
   readonly queue: Queue<C>;
@@ -54,7 +54,7 @@ export interface OfficeSession<S, C> {
   /** Hashes of the own fold at the last checkpoints, by sequence, as far as they are known. */
   readonly ownHashes: Map<number, string>;
   /** Hashes that snapshot entries gave, whose own ones are not known. */
-  readonly toldHashes: Map<number, string>;
+  readonly loggedHashes: Map<number, string>;
   nextRequest: number;
   /**
    * Ticks since the last entry was applied, or stamped where `countsTicksOfAppends`: what log time is ahead by. Below 0:
@@ -75,13 +75,13 @@ export function createOfficeSession<S, C>(config: OfficeConfig, fold: Fold<S, C>
     electedTerm: null,
     inOffice: false,
     open: null,
-    left: [],
-    behindSeq: null,
+    orphans: [],
+    catchUpSeq: null,
     waitedTicks: 0,
     queue: createQueue(),
     notes: [],
     ownHashes: new Map(),
-    toldHashes: new Map(),
+    loggedHashes: new Map(),
     nextRequest: 1,
     ticksSinceApplied: 0,
     hasStampSinceTick: false,
@@ -91,6 +91,6 @@ export function createOfficeSession<S, C>(config: OfficeConfig, fold: Fold<S, C>
 
 /** The same log with nothing else remembered; request numbers go on, so that late answers cannot be mistaken. */
 export function restartOffice<S, C>(before: OfficeSession<S, C>): OfficeSession<S, C> {
-  const { config, fold, nextRequest, ownHashes, toldHashes, halted } = before;
-  return { ...createOfficeSession(config, fold), nextRequest, ownHashes, toldHashes, halted };
+  const { config, fold, nextRequest, ownHashes, loggedHashes, halted } = before;
+  return { ...createOfficeSession(config, fold), nextRequest, ownHashes, loggedHashes, halted };
 }

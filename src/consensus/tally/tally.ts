@@ -71,7 +71,7 @@ export function minAnswersOf(spec: BallotSpec): number {
  * How many answers a ballot hears in any case, if that many are given: whatever they say, it goes on at least so long. Whether
  * it hears later ones depends on what those said, so that pairs with them are no fair sample of how answers go together.
  */
-export function surelyHeardOf(spec: BallotSpec): number {
+export function certainAnswersOf(spec: BallotSpec): number {
   const voters = voterCountOf(spec);
   const least = minAnswersOf(spec);
   const endsWhenLost = spec.onDisagreement === "fail";

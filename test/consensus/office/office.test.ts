@@ -9,7 +9,7 @@ import {
   createOffice,
   createTalk,
   ELECTION_TICKS,
-  type Entry,
+  type StoredEntry,
   look,
   type Talk,
 } from "../support.ts";
@@ -18,7 +18,7 @@ const set = (value: unknown) => ({ type: "set", name: "x", value });
 const get = { type: "get", name: "x" };
 
 /** What member 2 appends behind `log` when it is elected in a term above those of `log`. */
-function officeTakenByOther(log: readonly Entry[]): Entry {
+function officeTakenByOther(log: readonly StoredEntry[]): StoredEntry {
   const talk = createTalk();
   talk.init({ node: "2", preVote: false, log: log.map((entry, index) => ({ seq: index + 1, entry })) });
   talk.tick(2 * ELECTION_TICKS);

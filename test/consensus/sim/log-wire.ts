@@ -13,7 +13,7 @@ export const WIRE_FAULTS = [
 ] as const;
 
 /** What a node is told of its append. */
-export type Told = Exclude<AppendOutcome, "gone"> | "unknown";
+export type AppendReply = Exclude<AppendOutcome, "gone"> | "unknown";
 
 /** A wire of one seed's character. */
 export class LogWire {
@@ -35,7 +35,7 @@ export class LogWire {
   }
 
   /** Carries an append; `tell` is called once. */
-  ask(append: Append, tell: (told: Told) => void): void {
+  ask(append: Append, tell: (told: AppendReply) => void): void {
     const stage = this.#stage;
     if (!stage.strikes(this.#unknown)) {
       stage.at(this.#delay(), () => {

@@ -103,22 +103,22 @@ export const LINE_MUTANTS: readonly Mutant[] = [
     return { ...reply, answers: [...reply.answers, { key: line.key as string, ok: true, value }] };
   }),
   answered("takes the office before it has caught up", (reply, { member, line }) => {
-    const { behindSeq } = member.office;
-    if (line.event !== "refused" || behindSeq === null || behindSeq <= member.office.fold.seq) return reply;
+    const { catchUpSeq } = member.office;
+    if (line.event !== "refused" || catchUpSeq === null || catchUpSeq <= member.office.fold.seq) return reply;
     const { node, logId } = member.office.config;
     const head = { v: 1, logId, term: member.election.term, at: member.office.fold.at } as const;
     const entry = sealEntry<RegisterCommand>(
       { ...head, type: "office-taken", leader: node },
       member.office.fold.chain,
     ) as SealedEntry;
-    const append = { request: 1_000_000 + (line.request as number), expectedLastSeq: behindSeq, entry };
+    const append = { request: 1_000_000 + (line.request as number), expectedLastSeq: catchUpSeq, entry };
     return { ...reply, append: [append] };
   }),
   tampered("serves before it is in office", ({ office }) => {
     if (office.electedTerm !== null) office.inOffice = true;
   }),
   tampered("forgets idempotency keys", ({ office }) => office.fold.results.clear()),
-  tampered("says not_leader while an append is open", ({ office }) => office.left.splice(0)),
+  tampered("says not_leader while an append is open", ({ office }) => office.orphans.splice(0)),
   answered("stamps entries with a time that falls", (reply, { member: { office } }) => ({
     ...reply,
     append: reply.append.map((append) => {

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { AssertionError, assert } from "../../../src/base/index.ts";
 import { Clients, type Place } from "./clients.ts";
 import type { CommandAnswer, Line, LineNode, Reply } from "./lines.ts";
-import { LogWire, type Told, WIRE_FAULTS } from "./log-wire.ts";
+import { LogWire, type AppendReply, WIRE_FAULTS } from "./log-wire.ts";
 import { NETWORK_FAULTS, Network } from "./network.ts";
 import { Observer, type Shared } from "./observer.ts";
 import { type Append, Lineage, type LogKind, type Origin, SharedLog } from "./shared-log.ts";
@@ -325,7 +325,7 @@ class World {
 
   #append(node: SimulatedNode, append: Append): void {
     const { request, incarnation } = append;
-    const tell = (told: Told) => {
+    const tell = (told: AppendReply) => {
       if (node.observer.incarnation !== incarnation) return;
       this.#reach(node, () => this.#toLine(node, request, told));
     };
@@ -335,7 +335,7 @@ class World {
     });
   }
 
-  #toLine({ observer: { state } }: SimulatedNode, request: number, told: Told): Line {
+  #toLine({ observer: { state } }: SimulatedNode, request: number, told: AppendReply): Line {
     if (told === "unknown") return { op: "log", event: "unknown", request };
     if ("refused" in told) {
       if (state?.inOffice === true) this.#stage.count("append of the office refused");

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { surelyHeardOf } from "../../../src/consensus/index.ts";
+import { certainAnswersOf } from "../../../src/consensus/index.ts";
 import {
   fitCalibration,
   MAX_MERGED_FINDINGS,
@@ -484,7 +484,7 @@ describe("answers that are heard in any case", () => {
     [{ seats: 5, strategy: "merge" }, 5],
     [{ seats: 5, strategy: "median" }, 3],
   ])("of %j are %i", (ballot, count) => {
-    expect(surelyHeardOf(specOf(ballot))).toBe(count);
+    expect(certainAnswersOf(specOf(ballot))).toBe(count);
   });
 
   const rules = fc.constantFrom("fail" as const, "human" as const);
@@ -509,7 +509,7 @@ describe("answers that are heard in any case", () => {
     fc.assert(
       fc.property(ballots, answers, weights, (ballot, values, each) => {
         const weightOf = Object.fromEntries(each.map((weight, index) => [index + 1, weight]));
-        for (let count = 0; count < surelyHeardOf(specOf(ballot)); count += 1) {
+        for (let count = 0; count < certainAnswersOf(specOf(ballot)); count += 1) {
           const essence = essenceOf(pollOf(ballot, values.slice(0, count), weightOf));
           // Where something follows a disagreement, a count that is lost goes on.
           if (ballot.onDisagreement === "human") expect(essence).not.toContain("decided");
