@@ -4,8 +4,8 @@
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { BENCHES, benchOf } from "../../test/consensus/sim/benches.ts";
+import { LINE_MUTANTS } from "../../test/consensus/sim/line-mutants.ts";
 import { MEMBER_MUTANTS } from "../../test/consensus/sim/member-mutants.ts";
-import { LINE_MUTANTS } from "../../test/consensus/sim/mutants.ts";
 import { sweep, type Tally } from "../../test/consensus/sim/sweep.ts";
 import { describeFailure, listFaults, runSeed } from "../../test/consensus/sim/world.ts";
 

@@ -1,7 +1,7 @@
-// One member of the swarm's brain: the election core and the office put together, as one decider. Owns the traffic
-// between the two; a driver (or a simulator) owns time, network and log.
+// One coordinator as a pure decider: the election core and the office together. Owns the traffic between the two. A driver,
+// or the simulator, owns time, network and log.
 //
-// A `Member` has one owner and is changed in place by `stepMember`; equal inputs give equal effects.
+// A `Member` has one owner, and `stepMember` changes it in place. Equal inputs give equal effects.
 
 import { assert, type Chance, seededChance } from "../../base/index.ts";
 import type { JsonObject } from "../../protocol/index.ts";
@@ -42,23 +42,23 @@ import {
 } from "./office.ts";
 import { createOfficeSession, type OfficeSession, restartOffice } from "./state.ts";
 
-/** The part that decides about roles, exchangeable for tests only (see internal.ts). */
+/** The part that decides about roles. Only tests replace it (see internal.ts). */
 export interface MemberParts {
   readonly stepElection: typeof stepElection;
 }
 
-/** What a member needs to start. */
+/** The options of a new member. */
 export interface MemberOptions<S, C> {
-  /** Members, times and switches of the election; `swarm` is also the log's identity. */
+  /** Members, times and switches of the election. `swarm` is also the identity of the log. */
   readonly config: ElectionConfig;
-  /** Chance for election timeouts; mixed with the member's id, so that one seed serves a whole swarm. */
+  /** The seed of the election timeouts. It is mixed with the member's id, so that one seed serves a whole swarm. */
   readonly seed: number;
   readonly commandSet: CommandSet<S, C>;
-  /** Where the log begins; without it genesis is taken as given at sequence 0. */
+  /** The start of the log. Default: genesis at sequence 0, epoch 1. */
   readonly genesis?: Pick<Genesis, "epoch" | "seq"> | undefined;
   /**
-   * Begin with this fold instead of genesis: what a snapshot holds, `hash` being that of its text; null for a fold that
-   * comes from none. The member becomes its owner.
+   * The fold of a snapshot to start from, instead of genesis. `hash` is the hash of the snapshot's text, or null when the
+   * fold does not come from a snapshot. The member becomes the owner of the fold.
    */
   readonly snapshot?: { readonly fold: Fold<S, C>; readonly hash: string | null } | undefined;
   /** See `OfficeConfig`. */
@@ -75,44 +75,47 @@ export interface Member<S, C> {
   hash: { seq: number; text: string } | null;
 }
 
-/** What can happen to a member. */
+/** The inputs of a member. */
 export type MemberInput<C> =
-  /** `isLate`: it was due before, as the first ticks after a pause; log time does not count it when it told a time since. */
+  /**
+   * `isLate`: a tick that catches up after a pause. It does not advance log time if an entry was read or requested since the
+   * last tick that was not late.
+   */
   | { readonly type: "tick"; readonly isLate?: boolean }
   | { readonly type: "campaign" }
   | { readonly type: "transfer"; readonly to: string }
   | { readonly type: "receive"; readonly from: string; readonly message: unknown }
   | { readonly type: "restart" }
-  /** `bytes`: about its size in the log, measured where it is left out. */
+  /** `bytes`: roughly its size in the log. Default: measured. */
   | { readonly type: "command"; readonly key: string; readonly command: C; readonly bytes?: number }
   | { readonly type: "read"; readonly ticket: string }
   | { readonly type: "stored"; readonly seq: number; readonly entry: JsonObject }
   | { readonly type: "accepted"; readonly request: number; readonly seq: number }
   | { readonly type: "refused"; readonly request: number; readonly lastSeq: number }
   | { readonly type: "unknown"; readonly request: number }
-  /** Append a checkpoint. Refused out of office. */
+  /** A request to append a checkpoint. Refused when the member is not in office. */
   | { readonly type: "checkpoint" }
-  /** The own fold at a checkpoint has this hash (of the text of `saveFold`). */
+  /** The hash of the own fold at a checkpoint: the SHA-256 of the text of `saveFold`. */
   | { readonly type: "hashed"; readonly seq: number; readonly hash: string }
-  /** Append the news of a snapshot that was stored and read back. Refused out of office. */
+  /** A request to append the note of a snapshot that was stored and read back. Refused when the member is not in office. */
   | ({ readonly type: "snapshot" } & SnapshotNote)
-  /** The driver found that the log is not the one that was read: it is gone, ends below, or is another. */
+  /** The driver found that the log is not the log that this member has read: it is gone, shorter, or a different one. */
   | { readonly type: "distrust"; readonly reason: string };
 
-/** What a member wants done. With an `error` the input was refused and had no effect but a halt. */
+/** The effects of one input. With an `error` the member refused the input, and the only possible effect is a halt. */
 export interface MemberEffects<C> {
   readonly error?: string;
   readonly send: readonly Envelope[];
   readonly appends: readonly AppendRequest<C>[];
   readonly answers: readonly Answer[];
   readonly reads: readonly ReadAnswer[];
-  /** A checkpoint was applied: hash the fold as it is now (`viewFold`) and tell the member with `hashed`. */
+  /** A checkpoint was applied. The driver hashes the fold as it is now (`viewFold`) and sends the input `hashed`. */
   readonly checkpoint: CheckpointNews | null;
   /** A snapshot entry was applied. */
   readonly snapshot: SnapshotNews | null;
 }
 
-/** What a member shows of itself. */
+/** The visible state of a member. */
 export interface MemberView {
   readonly role: Role;
   readonly inOffice: boolean;
@@ -123,7 +126,7 @@ export interface MemberView {
   readonly hash: string;
 }
 
-/** A member that has just started, has read nothing and abstains from elections for a while. */
+/** A member that has just started. It has read nothing, and it abstains from elections for a while. */
 export function createMember<S, C>(
   { config, seed, commandSet, genesis, snapshot, countsTicksOfAppends }: MemberOptions<S, C>,
   parts: MemberParts = { stepElection },
@@ -139,8 +142,8 @@ export function createMember<S, C>(
 }
 
 /**
- * Reads what is stored so far, from behind genesis, its snapshot or what it has read, into a new member. Gives the reason
- * when the log halts it.
+ * Reads the stored entries into a new member, beginning after genesis, its snapshot or the last entry that it has read.
+ * Returns the reason if an entry halts the member.
  */
 export function loadLog<S, C>(member: Member<S, C>, entries: readonly JsonObject[]): string | undefined {
   const effects = noEffects<C>();
@@ -152,7 +155,7 @@ export function loadLog<S, C>(member: Member<S, C>, entries: readonly JsonObject
   return haltedError(member);
 }
 
-/** What the member shows of itself now. */
+/** The visible state of the member now. */
 export function viewMember<S, C>(member: Member<S, C>): MemberView {
   const { election, office } = member;
   if (member.hash?.seq !== office.fold.seq) {
@@ -169,7 +172,7 @@ export function viewMember<S, C>(member: Member<S, C>): MemberView {
   };
 }
 
-/** Takes one input and gives its effects. A halted member refuses everything. */
+/** Takes one input and returns its effects. A halted member refuses every input. */
 export function stepMember<S, C>(member: Member<S, C>, input: MemberInput<C>): MemberEffects<C> {
   const halted = haltedError(member);
   if (halted !== undefined) return refuse(halted);
@@ -271,8 +274,8 @@ function restartMember<S, C>(member: Member<S, C>): void {
 }
 
 /**
- * Carries news between election and office until both have heard all. Two rounds are enough: an applied entry can
- * depose, being deposed can only answer.
+ * Passes news between election and office until neither has any. Two rounds are enough: an applied entry can depose the
+ * member, and a deposed office only answers clients.
  */
 function settle<S, C>(member: Member<S, C>, effects: StepEffects<C>): void {
   if (member.office.halted !== null) {
@@ -294,7 +297,7 @@ function settle<S, C>(member: Member<S, C>, effects: StepEffects<C>): void {
 
 const MAX_ROUNDS = 4;
 
-/** Steps the election and tells the office when this member begins or ceases to lead. */
+/** Steps the election, and tells the office when this member starts or stops leading. */
 function advanceElection<S, C>(
   member: Member<S, C>,
   input: ElectionInput,
@@ -318,7 +321,7 @@ function nameLeader(answer: Answer, leader: string | null): Answer {
   return answer.ok || answer.error !== "not_leader" || leader === null ? answer : { ...answer, leader };
 }
 
-/** What a halted member answers to everything; undefined while it trusts its log. */
+/** The error of a halted member, its answer to every input; undefined while it trusts its log. */
 export function haltedError<S, C>({ office }: Member<S, C>): string | undefined {
   return office.halted === null ? undefined : `halted: ${office.halted}`;
 }
@@ -327,7 +330,7 @@ function refuse<C>(error: string): MemberEffects<C> {
   return { error, send: [], appends: [], answers: [], reads: [], checkpoint: null, snapshot: null };
 }
 
-/** FNV-1a over seed and id: members that are given the same seed must not draw the same timeouts. */
+/** FNV-1a over seed and id, so that members with the same seed do not draw the same timeouts. */
 function mixSeed(seed: number, node: string): number {
   let mixed = 0x811c9dc5;
   for (const character of `${seed}/${node}`) {

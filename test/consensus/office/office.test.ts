@@ -9,8 +9,8 @@ import {
   createOffice,
   createTalk,
   ELECTION_TICKS,
-  type StoredEntry,
   look,
+  type StoredEntry,
   type Talk,
 } from "../support.ts";
 

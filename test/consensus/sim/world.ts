@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { AssertionError, assert } from "../../../src/base/index.ts";
 import { Clients, type Place } from "./clients.ts";
 import type { CommandAnswer, Line, LineNode, Reply } from "./lines.ts";
-import { LogWire, type AppendReply, WIRE_FAULTS } from "./log-wire.ts";
+import { type AppendReply, LogWire, WIRE_FAULTS } from "./log-wire.ts";
 import { NETWORK_FAULTS, Network } from "./network.ts";
 import { Observer, type Shared } from "./observer.ts";
 import { type Append, Lineage, type LogKind, type Origin, SharedLog } from "./shared-log.ts";
