@@ -1,54 +1,54 @@
-// Whether ballots were worth their price: what they said, gained and cost against one agent that answered alone, which every
-// ballot has as its control arm. Owns the sums that are kept of ballots of one kind, and the two tests by which one agent was
-// as good; where ballots come from and where the sums are kept belongs to the callers.
+// Compares ballots with one agent that answered alone: their decisions, their gain and their cost. Each ballot has such an
+// agent, its control arm. Owns the sums over ballots of one kind, and the two tests that find one agent as good as a ballot. The
+// callers collect the ballots and store the sums. Pure.
 
-/** What an answer or a ballot used. */
+/** The tokens and the money that an answer or a ballot used. */
 export interface Spent {
   readonly tokens: number;
-  /** Null: unknown, never zero. */
+  /** In US dollars; null when unknown. Null never means zero. */
   readonly costUsd: number | null;
 }
 
-/** One ballot that ended, decided or not. */
+/** One ended ballot, decided or not. */
 export interface BallotFacts {
   readonly isDecided: boolean;
   /** The verdict's agreement, 0 to 1. */
   readonly agreement: number;
   readonly spent: Spent;
-  /** The control arm; absent when the ballot ended before that seat had its turn. One that abstained does not agree. */
+  /** The control arm; absent when the ballot ended before that seat was asked. A control arm that abstained does not agree. */
   readonly single?: { readonly agrees: boolean; readonly spent: Spent | null };
 }
 
-/** Sums over ballots of one kind, as JSON: of whole numbers, so that they do not depend on the order of adding. */
+/** Sums over ballots of one kind, as JSON. All are whole numbers, so that they do not depend on the order of adding. */
 export interface BallotRecord {
   readonly ballots: number;
   readonly decided: number;
-  /** The sum of the decided ones' agreement, in millionths. */
+  /** The sum of the agreement of decided ballots, in millionths. */
   readonly agreement: number;
-  /** Ballots whose control arm had its turn. */
+  /** The number of ballots whose control arm was asked. */
   readonly compared: number;
-  /** Of these, how many decided for something that the single agent had not said. */
+  /** The number of these ballots that decided for another value than the answer of the single agent. */
   readonly differed: number;
-  /** Tokens of those whose control arm told what it used. */
+  /** The tokens of the compared ballots whose control arm reported its usage, and the tokens of these control arms. */
   readonly ballotTokens: number;
   readonly singleTokens: number;
-  /** Ballots of which both costs are known, and their sums in {@link USD_UNITS}. */
+  /** The number of ballots for which both costs are known, and the sums of these costs in {@link USD_UNITS}. */
   readonly priced: number;
   readonly ballotUsd: number;
   readonly singleUsd: number;
-  /** Those whose truth is known by now: who was right. */
+  /** The numbers of ballots with a known truth, by which side was right. */
   readonly bothRight: number;
   readonly ballotOnly: number;
   readonly singleOnly: number;
   readonly neither: number;
 }
 
-/** Parts of a share that are counted. */
+/** The unit of shares: sums count millionths. */
 const SHARE_UNITS = 1_000_000;
-/** Parts of a dollar that are counted: less than a token costs, and nine million dollars are still whole numbers. */
+/** The unit of money: sums count billionths of a dollar. That is below the price of a token, and nine million dollars stay exact. */
 const USD_UNITS = 1_000_000_000;
 
-/** No ballot yet. */
+/** The record of no ballots. */
 export const EMPTY_BALLOTS: BallotRecord = {
   ballots: 0,
   decided: 0,
@@ -66,7 +66,7 @@ export const EMPTY_BALLOTS: BallotRecord = {
   neither: 0,
 };
 
-/** Adds a ballot that ended. */
+/** Adds an ended ballot. */
 export function addBallot(
   record: BallotRecord,
   { isDecided, agreement, spent, single }: BallotFacts,
@@ -96,7 +96,7 @@ export function addBallot(
   };
 }
 
-/** Adds who was right, once the truth of a ballot with a control arm is known; `times` −1 takes that back. */
+/** Records which side was right, after the truth of a ballot with a control arm is known. `times` −1 removes the record. */
 export function addPaired(
   record: BallotRecord,
   { ballotRight, singleRight }: { ballotRight: boolean; singleRight: boolean },
@@ -112,45 +112,46 @@ export function addPaired(
   return { ...record, [cell]: Math.max(0, record[cell] + times) };
 }
 
-/** What ballots of one kind came to over time, and what they gained over one agent at what price. */
+/** A summary of the ballots of one kind: their decisions, and their gain and price compared with one agent. */
 export interface SingleComparison {
   readonly ballots: number;
   readonly decided: number;
-  /** The mean agreement of the decided ones; null without any. */
+  /** The mean agreement of decided ballots; null without any. */
   readonly agreement: number | null;
-  /** Ballots whose control arm had its turn, and how many of them decided for something else than it said. */
+  /** The number of ballots whose control arm was asked, and how many of them decided for another value than its answer. */
   readonly compared: number;
   readonly differed: number;
-  /** How many times the tokens and the money of one agent; null where that is unknown or none. */
+  /** The tokens and the money of the ballots divided by those of one agent; null when unknown or when one agent used none. */
   readonly tokenRatio: number | null;
   readonly costRatio: number | null;
-  /** Of those whose truth is known; null without any. */
+  /** The comparison over ballots with a known truth; null without any. */
   readonly judged: {
     readonly cases: number;
     readonly ballotAccuracy: number;
     readonly singleAccuracy: number;
-    /** Ballot minus single, with a 90 % interval. */
+    /** The accuracy of the ballots minus that of one agent, with a 90 % interval. */
     readonly gain: { readonly rate: number; readonly low: number; readonly high: number };
   } | null;
-  /** Told when one agent was as good. */
+  /** A sentence when one agent was as good; otherwise null. */
   readonly finding: string | null;
 }
 
-/** A gain below this does not count: one case in twenty. */
+/** A gain below this is negligible: one case in twenty. */
 export const NEGLIGIBLE_GAIN = 0.05;
-/** How often a finding may be wrong where the gain is just not negligible. */
+/** The accepted probability of a wrong finding when the gain is just above negligible. */
 const SIGNIFICANCE = 0.05;
-/** One-sided 95 % of a normal distribution. */
+/** The one-sided 95 % quantile of the normal distribution. */
 const Z90 = 1.644854;
 
 /**
- * Compares. One agent was as good when its gain is shown to be below {@link NEGLIGIBLE_GAIN}, at 5 %, by either of two tests:
+ * Compares the ballots of a record with one agent. One agent was as good if one of two tests shows, at the 5 % level, that the
+ * gain of the ballots is below {@link NEGLIGIBLE_GAIN}:
  *
- * 1. Where the truth is known: the whole 90 % interval of the gain lies below it, a test of non-inferiority on paired cases
- *    (Agresti and Min 2005: Wald's interval after adding ½ to each cell).
- * 2. Whatever the truth: a ballot gains a case only where it decided for something that the single agent had not said, so its
- *    gain is at most the share of such ballots. The exact binomial test (Clopper and Pearson 1934) of that share needs 59
- *    ballots when none differed. It is left out where the first shows a gain that counts.
+ * 1. With known truth: the whole 90 % interval of the gain lies below the bound. This is a test of non-inferiority on paired
+ *    cases (Agresti and Min 2005: Wald's interval after adding ½ to each cell).
+ * 2. Without truth: a ballot can gain a case only if it decided for another value than the single agent, so the gain is at
+ *    most the share of such ballots. The exact binomial test (Clopper and Pearson 1934) of this share needs 59 ballots if
+ *    none differed. This test is skipped if the first test shows a gain that is not negligible.
  */
 export function compareWithSingle(record: BallotRecord): SingleComparison {
   const { ballots, decided, compared, differed, priced } = record;
@@ -198,16 +199,16 @@ function find(
   }
   if (judged !== null && judged.gain.low > NEGLIGIBLE_GAIN) return null;
   if (binomialAtMost(differed, compared, NEGLIGIBLE_GAIN) > SIGNIFICANCE) return null;
-  return `one agent was as good: ${differed} of ${compared} ballots said something else than it did${price}`;
+  return `one agent was as good: ${differed} of ${compared} ballots decided for another value than it did${price}`;
 }
 
 function priceOf(ratio: number | null, what: string): string {
   return ratio === null || ratio <= 1 ? "" : `, at 1/${ratio.toFixed(1)} of the ${what}`;
 }
 
-/** The probability of at most `count` successes in `of` trials of probability `share`; 1 where it cannot be small. */
+/** The probability of at most `count` successes in `of` trials with probability `share`; 1 if it is not small. */
 export function binomialAtMost(count: number, of: number, share: number): number {
-  if (count >= of * share) return 1; // above the mean: not below one half, and not worth its terms
+  if (count >= of * share) return 1; // Above the mean the probability is at least about one half; the sum is not worth computing.
   let logTerm = of * Math.log1p(-share);
   let logSum = logTerm;
   for (let successes = 1; successes <= count; successes += 1) {

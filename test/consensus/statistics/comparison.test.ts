@@ -100,7 +100,7 @@ describe("one agent was as good", () => {
   it("whatever the truth, when ballots hardly ever said anything else: 59 are enough when none did", () => {
     expect(compareWithSingle(ballots(58, 0)).finding).toBeNull();
     expect(compareWithSingle(ballots(59, 0, null)).finding).toBe(
-      "one agent was as good: 0 of 59 ballots said something else than it did, at 1/5.0 of the tokens",
+      "one agent was as good: 0 of 59 ballots decided for another value than it did, at 1/5.0 of the tokens",
     );
     expect(compareWithSingle(ballots(93, 1)).finding).toContain("1 of 93");
     expect(compareWithSingle(ballots(200, 10)).finding).toBeNull();
