@@ -1,4 +1,5 @@
-// What follows when the answers of a ballot do not agree: a plurality, a debate, a judge, a person, or failure.
+// The steps after the answers of a ballot disagree: a plurality, a debate, a judge, a person, or failure. Owns these steps;
+// tally/advice.ts reads and counts the advice. Pure.
 
 import type { DecidedBy } from "../../protocol/index.ts";
 import { refer, takeAdvice, takeChoice } from "../tally/advice.ts";
@@ -11,7 +12,10 @@ import { close, MAX_REASON, pollOf, refuse, spend, type Turn, update } from "./t
 import type { BallotEnding } from "./verdict.ts";
 import { mayAsk, startRound } from "./waves.ts";
 
-/** Goes on as the ballot says, or ends it. Fewer answers than a decision needs are no disagreement: only a person can help. */
+/**
+ * Takes the step that the ballot's `onDisagreement` names, or ends the ballot. Too few answers are not a disagreement: then
+ * only a person can decide.
+ */
 export function disagree(turn: Turn, counted: Indecision, by: DecidedBy): void {
   const { spec, round } = turn.ballot;
   const poll = pollOf(turn.ballot, []);
@@ -29,7 +33,7 @@ export function disagree(turn: Turn, counted: Indecision, by: DecidedBy): void {
   }
 }
 
-/** Puts the candidates before the judge or verifier, if time and budget reach. */
+/** Asks the judge or verifier about the candidates, if time and budget allow it. */
 export function consult(turn: Turn, { role, candidates }: Referral, because?: Indecision): void {
   const { ballot, atMs } = turn;
   if (!mayAsk(turn, undefined)) {
@@ -38,7 +42,7 @@ export function consult(turn: Turn, { role, candidates }: Referral, because?: In
     endAdvice(turn, role, noQuorum(`${why} before the ${role} could be asked`));
     return;
   }
-  // A person may have to decide what the judge cannot.
+  // The judge gets half of the time if a person may have to decide afterwards.
   const share = (ballot.deadlineAtMs - atMs) / (ballot.spec.onDisagreement === "human" ? 2 : 1);
   const endsAtMs = Math.min(ballot.deadlineAtMs, Math.ceil(atMs + share));
   const referral = because === undefined ? { role } : { role, ...because };
@@ -46,7 +50,7 @@ export function consult(turn: Turn, { role, candidates }: Referral, because?: In
   turn.effects.push(consultOf(turn.ballot, { role, candidates }));
 }
 
-/** The question to the judge or verifier that the ballot waits for. */
+/** The question to the judge or verifier, for a ballot that waits for one. */
 export function consultOf(ballot: Ballot, { role, candidates }: Omit<Referral, "outcome">): BallotEffect {
   const { id, spec, endsAtMs } = ballot;
   return {
@@ -57,7 +61,7 @@ export function consultOf(ballot: Ballot, { role, candidates }: Omit<Referral, "
   };
 }
 
-/** Takes what the judge or verifier answered, if the ballot waits for it. */
+/** Takes the answer of the judge or verifier, if the ballot waits for it. */
 export function takeOpinion(turn: Turn, event: BallotEvent & { type: "advice" }): void {
   const { stage, referral } = turn.ballot;
   if (stage !== "consulting" || referral === undefined || referral.role === "human") return;
@@ -71,7 +75,10 @@ export function takeOpinion(turn: Turn, event: BallotEvent & { type: "advice" })
   else endAdvice(turn, role, advised);
 }
 
-/** The judge or verifier decided nothing: next comes what the ballot says of disagreement, unless that was the judge. */
+/**
+ * Handles advice without a decision. If judge or verifier are the ballot's strategy, its `onDisagreement` comes next;
+ * otherwise the judge was that step already, and the ballot ends.
+ */
 export function endAdvice(turn: Turn, role: Referral["role"], ending: Indecision): void {
   const { strategy } = turn.ballot.spec;
   if (strategy === "judge" || strategy === "verifier") disagree(turn, cutReason(ending), role);
@@ -84,23 +91,23 @@ function askHuman(turn: Turn, { outcome, reason }: Indecision): void {
   turn.effects.push(askHumanOf(turn.ballot));
 }
 
-/** What the person is asked whom the ballot waits for. */
+/** The question to a person, for a ballot that waits for one. */
 export function askHumanOf(ballot: Ballot): BallotEffect {
   const { candidates } = refer(pollOf(ballot, []), "judge");
   const { referral, endsAtMs } = ballot;
   return { type: "ask-human", candidates: number(candidates), reason: referral?.reason ?? "", endsAtMs };
 }
 
-/** Takes a person's decision, or says why not. */
+/** Takes a person's decision, or refuses it with the reason. */
 export function takeHuman(turn: Turn, event: BallotEvent & { type: "human" }): void {
   const { ballot } = turn;
   if (ballot.stage !== "human") {
-    refuse(turn, "conflict", "the ballot does not wait for a person; `ballot show` tells what it waits for");
+    refuse(turn, "conflict", "the ballot does not wait for a person; `ballot show` prints its stage");
     return;
   }
   const reason = `decided by ${event.by}`.slice(0, MAX_REASON);
   if (event.choice === undefined) {
-    // A value of its own is bounded as an answer is, but nobody counts it: any type will do.
+    // A value from a person has the bounds of an answer. It is not counted, so every type is allowed.
     const reading = readAnswer(event.value, { strategy: "first", pointer: "", seats: ballot.spec.seats });
     if (reading.ok)
       close(turn, { outcome: "decided", value: reading.value, supporters: [], reason }, "human");

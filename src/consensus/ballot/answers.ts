@@ -1,7 +1,7 @@
-// What seats of a ballot answer: read, admitted where it must be signed, and held. Owns whose answer counts; what follows from
-// it is ballot.ts.
+// Takes the answers of the seats: reads them, checks the signed vote if the strategy needs one, and keeps them. Owns the choice
+// of the answers that count; ballot.ts decides the next step. Pure.
 //
-// B5  Only the first valid answer of a seat in a round counts; what comes later or from elsewhere changes nothing.
+// B5  Only the first valid answer of a seat in a round counts. Later answers and answers from other senders change nothing.
 
 import { type BallotUsage, canonicalJson, type Evidence, MAX_EVIDENCE } from "../../protocol/index.ts";
 import { readAnswer } from "../tally/answer.ts";
@@ -10,7 +10,7 @@ import { controlSeatOf } from "./topology.ts";
 import { answerOf, MAX_REASON, NO_USAGE, spend, type Turn, update } from "./turn.ts";
 import { type Admission, admitVote, nonceOf, type VoteRound } from "./votes.ts";
 
-/** Takes a seat's result, if this round still waits for it. An output that cannot be counted is an abstention. */
+/** Takes a seat's result, if this round still waits for it. An output that cannot be counted becomes an abstention. */
 export function takeAnswer(turn: Turn, event: BallotEvent & { type: "answer" }): void {
   const { ballot } = turn;
   const { seat, round } = event;
@@ -27,8 +27,8 @@ export function takeAnswer(turn: Turn, event: BallotEvent & { type: "answer" }):
 }
 
 /**
- * The answer of a bft ballot counts by its signed vote. A refused one leaves its seat open: it may be somebody else's doing,
- * and the seat's own may still come. A seat that was given up may still vote while the round runs.
+ * Takes the answer of a `bft` ballot by its signed vote. A refused vote leaves its seat open: another sender may have forged it,
+ * and the seat's own vote may still come. A seat that was counted as silent may still vote while the round runs.
  */
 function takeVote(turn: Turn, event: BallotEvent & { type: "answer" }, isOpen: boolean): void {
   const { ballot } = turn;
@@ -82,12 +82,12 @@ function holdAnswer(turn: Turn, answer: Omit<HeldAnswer, "arrival">, usage: Ball
   });
 }
 
-/** A seat that says nothing keeps what it said in an earlier round. */
+/** Records an abstention. A seat with an answer from an earlier round keeps that answer. */
 export function holdAbstention(turn: Turn, seat: number, reason: string): void {
   if (answerOf(turn.ballot, seat) === undefined) withdraw(turn, seat, reason);
 }
 
-/** The seat abstains, whatever it said before. */
+/** Makes the seat abstain and drops its earlier answer. */
 function withdraw(turn: Turn, seat: number, reason: string): void {
   const { ballot } = turn;
   update(turn, {
@@ -116,12 +116,12 @@ function keepEvidence(
     votes,
     at: new Date(atMs).toISOString(),
   };
-  // The same vote may be heard twice, where it is written and where it is stored, and sent without end.
+  // The driver reads the same vote twice, when it is written and when it is stored, and a sender may repeat it without end.
   const mark = markOf(evidence);
   if (ballot.evidence.some((other) => markOf(other) === mark)) return;
   let kept = ballot.evidence;
   if (kept.length >= MAX_EVIDENCE) {
-    // Forgeries can come without end. What accuses a seat can not, and always finds room.
+    // A sender can forge votes without end, so forgeries stop at the bound. Evidence against a seat is rare and always kept.
     if (fault !== "double") return;
     const victim = kept.findIndex(({ kind }) => kind !== "double");
     kept = kept.filter((_, index) => index !== victim);
@@ -130,9 +130,9 @@ function keepEvidence(
   update(turn, { evidence: [...kept, evidence] });
 }
 
-/** What tells evidence apart: all but when it came. */
-function markOf({ at: _, ...what }: Evidence): string {
-  return JSON.stringify(what);
+/** The text that identifies a piece of evidence: all of it without its time. */
+function markOf({ at: _, ...rest }: Evidence): string {
+  return JSON.stringify(rest);
 }
 
 function voteRoundOf(ballot: Ballot): VoteRound {

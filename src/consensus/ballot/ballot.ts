@@ -1,12 +1,12 @@
-// One ballot from its opening to its verdict: asks seats in waves, takes their answers, counts, and says what follows. Owns
-// the order of things and every bound; what answers mean is answer.ts, how they are counted tally.ts, who sees whom
-// topology.ts. Pure: time is part of each event, and whoever folds the same events has the same state.
+// One ballot from its opening to its verdict: it asks seats in waves, takes their answers, counts them and takes the next step.
+// Owns the order of the steps and every bound. tally/answer.ts reads answers, tally.ts counts them, and topology.ts says which
+// seat sees which answers. Pure: time is part of each event, and equal events give equal states.
 //
 // B1  Every ballot ends: each wave has an end, waves and rounds are bounded, and nothing runs past the deadline.
-// B2  It never asks more questions, or builds longer chains, than its budget allows.
-// B3  It ends once, and nothing changes it afterwards.
-// B4  While nobody's time runs out, the order of answers does not change the outcome (`first` excepted).
-// B5  Only the first valid answer of a seat in a round counts; what comes later or from elsewhere changes nothing.
+// B2  A ballot never asks more questions, or builds longer chains, than its budget allows.
+// B3  A ballot ends once, and no event changes it afterwards.
+// B4  While no seat times out, the order of answers does not change the outcome (except for `first`).
+// B5  Only the first valid answer of a seat in a round counts. Later answers and answers from other senders change nothing.
 
 import { assert } from "../../base/index.ts";
 import { canonicalJson, type DecidedBy, roundsOf } from "../../protocol/index.ts";
@@ -19,7 +19,7 @@ import { exchangesAnswers, wavesOf } from "./topology.ts";
 import { cancel, close, NO_USAGE, openVotersOf, pollOf, refuse, type Turn, update } from "./turn.ts";
 import { mayAsk, startRound, startWave } from "./waves.ts";
 
-/** Opens a ballot and asks the first wave; one with vacant seats is closed at once. */
+/** Opens a ballot and asks the first wave. A ballot with vacant seats closes at once. */
 export function openBallot(opening: BallotOpening): [Ballot, BallotEffect[]] {
   const { id, spec, seats, nonce, atMs, effectiveVoters = null, vacant } = opening;
   assert(
@@ -62,7 +62,7 @@ export function openBallot(opening: BallotOpening): [Ballot, BallotEffect[]] {
   return [turn.ballot, turn.effects];
 }
 
-/** Takes one event. */
+/** Takes one event and returns the new state and the effects. */
 export function stepBallot(ballot: Ballot, event: BallotEvent): [Ballot, BallotEffect[]] {
   const turn: Turn = { ballot, atMs: event.atMs, effects: [] };
   if (ballot.stage === "closed") {
@@ -104,14 +104,14 @@ export function stepBallot(ballot: Ballot, event: BallotEvent): [Ballot, BallotE
   return [turn.ballot, turn.effects];
 }
 
-/** When the ballot must be given a tick at the latest; null once it is closed. */
+/** The time by which the driver must send the next tick; null for a closed ballot. */
 export function wakeAtMs({ stage, endsAtMs }: Ballot): number | null {
   return stage === "closed" ? null : endsAtMs;
 }
 
-/** Ends whatever had its time before `atMs` (B1). */
+/** Ends every wave, consultation or ballot whose time is over at `atMs` (B1). */
 function endOverdue(turn: Turn): void {
-  // Each turn ends a wave, a judge's time or the ballot, of which there are no more than messages.
+  // Each pass ends a wave, a consultation or the ballot. There are at most as many of these as messages.
   while (turn.ballot.stage !== "closed" && turn.atMs >= turn.ballot.endsAtMs) {
     const { ballot } = turn;
     if (ballot.stage === "consulting") {
@@ -119,7 +119,7 @@ function endOverdue(turn: Turn): void {
       endAdvice(turn, role, noQuorum(`the ${role} did not answer in time`));
     } else if (ballot.stage === "human") {
       const { outcome = "no_quorum", reason } = ballot.referral!;
-      close(turn, { outcome, reason: `${reason}; nobody decided it in time` }, "timeout");
+      close(turn, { outcome, reason: `${reason}; no person decided it in time` }, "timeout");
     } else {
       const silent = ballot.open;
       update(turn, { open: [], timedOut: true });
@@ -130,7 +130,7 @@ function endOverdue(turn: Turn): void {
   }
 }
 
-/** Goes on as far as it can without another answer. */
+/** Takes every step that needs no further answer. */
 function advance(turn: Turn): void {
   const { ballot } = turn;
   if (ballot.stage !== "asking") return;
@@ -154,7 +154,7 @@ function advance(turn: Turn): void {
   else endRound(turn);
 }
 
-/** Every seat has had its turn: count, or exchange answers once more. */
+/** Ends a round in which every seat was asked: counts the answers, or starts another exchange of answers. */
 function endRound(turn: Turn): void {
   const { ballot } = turn;
   const { spec, round } = ballot;
@@ -177,15 +177,15 @@ function reseat(turn: Turn, substitute: Seat): void {
 }
 
 /**
- * Whether what is there may end the ballot before its wave does. Where seats exchange answers, nobody's is final before the
- * last round; and the first answer that has been all round a ring is the last seat's.
+ * Whether the present answers may end the ballot before its wave ends. If seats exchange answers, no answer is final before the
+ * last round. In a ring with strategy `first`, the answer that counts is that of the last seat, so every seat must be asked.
  */
 function mayDecideNow({ spec, round }: Ballot): boolean {
   if (!exchangesAnswers(spec)) return true;
   return round === roundsOf(spec) && !(spec.topology === "ring" && spec.strategy === "first");
 }
 
-/** Whether one more exchange would be for nothing: all say the same, or nobody changed anything. */
+/** Whether another exchange would be useless: all answers are equal, or no seat changed its answer in this round. */
 function isSettled({ answers, round, changed }: Ballot): boolean {
   const texts = new Set(answers.map(({ value }) => canonicalJson(value)));
   return texts.size <= 1 || (round > 1 && !changed);

@@ -1,5 +1,5 @@
-// A ballot while one event is taken: its newest state and what it wants done. Owns how the state changes hands, what the votes
-// are at any moment, and how a ballot ends.
+// The work on one event of a ballot: the newest state and the effects so far. Owns the changes of the state, the poll at any
+// moment, and the end of a ballot. Pure.
 
 import type { BallotUsage, DecidedBy } from "../../protocol/index.ts";
 import type { Indecision, Poll } from "../tally/types.ts";
@@ -7,24 +7,24 @@ import type { Ballot, BallotEffect, BallotResult, HeldAnswer } from "./state.ts"
 import { votersOf, wavesOf } from "./topology.ts";
 import { type BallotEnding, verdictOf } from "./verdict.ts";
 
-/** An agent that tells nothing of tokens used none: the codes of tools do not. */
+/** The usage of an agent that reports none, such as a tool: zero tokens, zero cost. */
 export const NO_USAGE: BallotUsage = { inputTokens: 0, outputTokens: 0, costUsd: 0 };
 
-/** Reasons come from agents' errors too; longer ones are cut, because they stand in the log and the verdict. */
+/** The most characters of a reason. Reasons can come from agents' errors, and the log and the verdict store them. */
 export const MAX_REASON = 256;
 
-/** A ballot while one event is taken, and what it wants done because of it. */
+/** A ballot during one event, and the effects of this event. */
 export interface Turn {
   ballot: Ballot;
   readonly atMs: number;
   readonly effects: BallotEffect[];
 }
 
-/** The poll as it stands, or as it stands when nobody is waited for any more. */
+/** The poll of the present answers. With `open = []` it is the poll in which no seat may still answer. */
 export function pollOf(ballot: Ballot, open = openVotersOf(ballot)): Poll {
   const { spec, answers, seats } = ballot;
   const voters = votersOf(spec);
-  // The first answer that has been all round a ring is the newest: there the order of arrival counts backwards.
+  // In a ring the newest answer has passed all seats, so `first` means the newest: the order of arrival is reversed.
   const sign = spec.topology === "ring" ? -1 : 1;
   const votes = answers
     .filter(({ seat }) => voters.includes(seat) && !open.includes(seat))
@@ -33,7 +33,7 @@ export function pollOf(ballot: Ballot, open = openVotersOf(ballot)): Poll {
   return { spec, voters, votes, open, weights };
 }
 
-/** Voters that may still answer in this round. */
+/** The voters that may still answer in this round. */
 export function openVotersOf({ spec, stage, round, wave, open }: Ballot): number[] {
   if (stage !== "asking") return [];
   const later = wavesOf(spec, round).slice(wave + 1);
@@ -46,7 +46,7 @@ export function answerOf({ answers }: Ballot, seat: number): HeldAnswer | undefi
   return answers.find((answer) => answer.seat === seat);
 }
 
-/** Ends the ballot (B3). What answers, votes and questions took up is let go; the verdict has it. */
+/** Ends the ballot (B3). Drops answers, votes and questions from the state, because the verdict has them. */
 export function close(
   turn: Turn,
   ending: BallotEnding,
@@ -75,18 +75,18 @@ export function close(
   };
 }
 
-/** Lets go of questions of this round. */
+/** Cancels the questions to these seats in this round. */
 export function cancel(turn: Turn, seats: readonly number[]): void {
   const { round } = turn.ballot;
   if (seats.length > 0) turn.effects.push({ type: "cancel", asks: seats.map((seat) => ({ seat, round })) });
 }
 
-/** Adds what an answer cost. What cancelled seats spent is not known. */
+/** Adds the usage of an answer. The usage of cancelled questions is unknown. */
 export function spend(turn: Turn, usage: Ballot["usage"] | undefined): void {
   if (usage !== undefined) update(turn, { usage: addUsage(turn.ballot.usage, usage) });
 }
 
-/** Tells whoever sent the event that it was not possible. */
+/** Refuses the event; the driver reports the reason to its sender. */
 export function refuse(
   turn: Turn,
   code: "conflict" | "invalid_input",
@@ -96,7 +96,7 @@ export function refuse(
   turn.effects.push({ type: "refuse", code, message, ...(field === undefined ? {} : { field }) });
 }
 
-/** Replaces parts of the state. */
+/** Replaces fields of the state. */
 export function update(turn: Turn, change: Partial<Ballot>): void {
   turn.ballot = { ...turn.ballot, ...change };
 }
@@ -104,10 +104,10 @@ export function update(turn: Turn, change: Partial<Ballot>): void {
 function explain({ spec, seats, answers, abstentions }: Ballot, { reason }: Indecision): string {
   const silent = abstentions.length === 0 ? "" : `, ${abstentions.length} abstained`;
   const heard = `${answers.length} of ${seats.length} seats answered${silent}`;
-  return `${spec.strategy}: ${reason} (${heard}); the verdict tells each seat's answer`;
+  return `${spec.strategy}: ${reason} (${heard}); the verdict has each seat's answer`;
 }
 
-/** Adds up tokens and money; an unknown cost makes the sum unknown. */
+/** Adds tokens and money. An unknown cost makes the sum unknown. */
 function addUsage(a: BallotUsage, b: BallotUsage): BallotUsage {
   return {
     inputTokens: a.inputTokens + b.inputTokens,

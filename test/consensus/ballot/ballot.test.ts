@@ -134,7 +134,7 @@ describe("a star", () => {
     expect(drive.closed()?.error).toEqual({
       code: "no_quorum",
       message:
-        "median: 1 of at least 2 answers (1 of 3 seats answered, 2 abstained); the verdict tells each seat's answer",
+        "median: 1 of at least 2 answers (1 of 3 seats answered, 2 abstained); the verdict has each seat's answer",
     });
   });
 
@@ -345,7 +345,7 @@ describe("disagreement", () => {
     expect(drive.closed()?.verdict).toMatchObject({ value: "none of them", agreement: 0 });
     const late = split({ onDisagreement: "human" });
     late.tick(1_000);
-    expect(late.closed()?.verdict.reason).toContain("nobody decided it in time");
+    expect(late.closed()?.verdict.reason).toContain("no person decided it in time");
   });
 
   it("among rankings is put before a judge as what each puts first", () => {

@@ -101,7 +101,7 @@ describe("an answer", () => {
     };
     expect(countedOf(["b", "A"], ranked)).toEqual(["b", "a"]);
     expect(reasonOf(["b", "B"], ranked)).toBe("candidate 2 is ranked twice");
-    expect(reasonOf(["b", "c"], ranked)).toBe("candidate 2 of the ranking is none of the ballot's");
+    expect(reasonOf(["b", "c"], ranked)).toBe("candidate 2 of the ranking is not a candidate of the ballot");
     expect(reasonOf([], ranked)).toContain("1 to 64 candidates");
     expect(reasonOf([["b"]], ranked)).toContain("strings, numbers or booleans");
   });
