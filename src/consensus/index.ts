@@ -1,16 +1,17 @@
-// How many agree. Pure deciders: the election core, the office over a shared log, the arithmetic of majorities.
+// Pure deciders: the election core, the office over a shared log, ballots and their counts, and the statistics of voters. Owns no
+// IO: a driver of another room performs the effects.
 //
 //   const member = createMember({ config, seed: 7, commandSet: registers });
 //   const { send, appends, answers } = stepMember(member, { type: "tick" });
-//   // A driver sends `send`, asks the log for `appends`, gives `answers` to clients, and reports what it hears with
-//   // further inputs: receive, stored, accepted, refused, unknown.
+//   // A driver sends `send`, requests `appends` from the log and gives `answers` to clients. It reports messages and the
+//   // log's replies with further inputs: receive, stored, accepted, refused, unknown.
 //
 //   const [ballot, effects] = openBallot({ id, spec, seats, nonce, atMs });
 //   const [next, more] = stepBallot(ballot, { type: "answer", seat: 2, round: 1, output, atMs });
-//   // A driver asks the seats that `ask` names, cancels, consults, and publishes what `close` gives; it sends a tick at
-//   // wakeAtMs(ballot).
+//   // A driver performs the effects: it asks seats, cancels questions, asks a judge, and publishes the result of `close`. It
+//   // sends a tick at wakeAtMs(ballot).
 //
-// docs/election.md explains term, office, unknown appends and failure; docs/ballots.md strategies, votes and topologies.
+// docs/election.md explains term, office, unknown appends and failures. docs/ballots.md explains strategies, votes and topologies.
 
 export { openBallot, stepBallot, wakeAtMs } from "./ballot/ballot.ts";
 export { effectsOf } from "./ballot/resume.ts";

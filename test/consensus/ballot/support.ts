@@ -1,4 +1,5 @@
 // What the tests of ballots share: specs, polls, seats with keys, and every way in which open seats can still answer.
+
 import fc from "fast-check";
 import {
   type Ballot,
@@ -18,12 +19,13 @@ import {
   canonicalJson,
   type Json,
 } from "../../../src/protocol/index.ts";
+import { scaled } from "../../support/scale.ts";
 
 export function specOf(ballot: BallotInput): BallotSpec {
   return ballotSchema.parse(ballot);
 }
 
-/** A poll in which seat i + 1 gave `values[i]`; undefined abstained, and seats beyond are open. */
+/** A poll in which seat i + 1 gave `values[i]`; undefined means that it abstained, and all further seats are open. */
 export function pollOf(
   ballot: BallotInput,
   values: readonly (Json | undefined)[],
@@ -37,7 +39,7 @@ export function pollOf(
   return { spec, voters, votes, open: voters.slice(values.length), weights };
 }
 
-/** What a count came to, without what may differ between an early and a full count. */
+/** The outcome of a count, without the parts that may differ between an early and a full count. */
 export function essenceOf(poll: Poll): string {
   const counted = tally(poll);
   return counted.outcome === "decided" ? `decided ${canonicalJson(counted.value)}` : counted.outcome;
@@ -75,7 +77,7 @@ export function keyOf(seat: number): VoteKey {
 }
 const keys = new Map<number, VoteKey>();
 
-/** A ballot that is driven by hand, with everything it wanted so far. */
+/** A ballot that the test drives by hand, with all its effects so far. */
 export function driveBallot(input: BallotInput, more: Partial<Parameters<typeof openBallot>[0]> = {}) {
   const spec = specOf(input);
   const isSigned = spec.strategy === "bft";
@@ -84,7 +86,7 @@ export function driveBallot(input: BallotInput, more: Partial<Parameters<typeof 
   const effects: BallotEffect[] = [...first];
   let ballot: Ballot = opened;
   const step = (event: BallotEvent): BallotEffect[] => {
-    // Every state is JSON, and reads back as itself.
+    // Every state is JSON, and equals itself after a round trip.
     ballot = JSON.parse(JSON.stringify(ballot)) as Ballot;
     const [next, wanted] = stepBallot(ballot, event);
     ballot = next;
@@ -109,9 +111,9 @@ export function driveBallot(input: BallotInput, more: Partial<Parameters<typeof 
   };
 }
 
-/** Property runs of this suite: enough to find what they are for, few enough for two cores. */
-export const RUNS = { numRuns: 200 };
-/** Seconds on a quiet machine; other suites may want its cores at the same time. */
+/** The runs of one property. */
+export const RUNS = { numRuns: scaled(60, 200) };
+/** The time limit, in ms. These tests take seconds on a quiet machine, but other tests may use the cores at the same time. */
 export const PATIENT = { timeout: 120_000 };
 
 export const smallInt = (most: number) => fc.integer({ min: 0, max: most });

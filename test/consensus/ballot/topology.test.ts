@@ -1,27 +1,27 @@
 import { describe, expect, it } from "vitest";
-import { wavesOf } from "../../../src/consensus/ballot/topology.ts";
 import { drawTopology, mostMessages, sightIn } from "../../../src/consensus/index.ts";
-import { linesOf, votersOf } from "../../../src/consensus/internal.ts";
+import { linesOf, votersOf, wavesOf } from "../../../src/consensus/internal.ts";
 import type { BallotInput } from "../../../src/protocol/index.ts";
+import { scaled } from "../../support/scale.ts";
 import { specOf } from "./support.ts";
 
 const shapeOf = (more: Partial<BallotInput>) => specOf({ seats: 6, strategy: "majority", ...more });
 const askedIn = (more: Partial<BallotInput>, round = 1) =>
   wavesOf(shapeOf(more), round).map((wave) => wave.map(({ seat }) => seat));
 
-/** Whether one seat's answer may be shown to another in the first two rounds; every later one is as the second. */
+/** Whether a seat may see another seat's answer in the first two rounds. Every later round equals the second. */
 const mayTell = (spec: ReturnType<typeof shapeOf>, from: number, to: number) =>
   [1, 2].some((round) => sightIn(spec, round)(to, [from]));
 
 describe("waves", () => {
-  it("of a star are one, and nobody sees anybody before a debate", () => {
+  it("of a star are one, and no seat sees an answer before a debate", () => {
     expect(askedIn({})).toEqual([[1, 2, 3, 4, 5, 6]]);
     expect(linesOf(shapeOf({}))).toEqual([]);
     expect(mayTell(shapeOf({}), 1, 2)).toBe(false);
     expect(mayTell(shapeOf({ onDisagreement: "debate" }), 1, 2)).toBe(true);
   });
 
-  it("of a tree go from the deepest level up, each lead seeing its own group alone", () => {
+  it("of a tree go from the deepest level up, and each lead sees only its own group", () => {
     const tree: Partial<BallotInput> = { seats: 14, topology: "tree", depth: 3, fanOut: 2 };
     expect(askedIn(tree)).toEqual([
       [7, 8, 9, 10, 11, 12, 13, 14],
@@ -36,7 +36,7 @@ describe("waves", () => {
     expect(mayTell(shapeOf(tree), 7, 8)).toBe(false);
   });
 
-  it("of a tree that is not full ask whoever leads nobody with the deepest", () => {
+  it("of a tree that is not full ask seats without a group together with the deepest level", () => {
     expect(askedIn({ seats: 5, topology: "tree", fanOut: 3 })).toEqual([[2, 3, 4, 5], [1]]);
   });
 
@@ -71,14 +71,14 @@ describe("waves", () => {
     expect(mostMessages(shapeOf(more))).toBe(most);
   });
 
-  it("ask every seat exactly once in the first round, whatever the tree", () => {
-    for (let seats = 2; seats <= 64; seats += 1) {
+  it("ask every seat exactly once in the first round, for every tree", () => {
+    for (let seats = 2; seats <= 64; seats += scaled(5, 1)) {
       for (let fanOut = 1; fanOut < seats; fanOut += 1) {
         const parsed = [2, 3, 4, 5].flatMap((depth) => {
           try {
             return [shapeOf({ seats, topology: "tree", depth, fanOut })];
           } catch {
-            return []; // this many seats have no such tree
+            return []; // No tree of this depth and fan-out has so many seats.
           }
         });
         expect(parsed.length).toBeLessThanOrEqual(1);
@@ -91,7 +91,7 @@ describe("waves", () => {
               .map(({ seat }) => seat)
               .sort((a, b) => a - b),
           ).toEqual(Array.from({ length: seats }, (_, index) => index + 1));
-          // Whoever is seen has been asked in a wave before, and every seat that does not vote is seen by one.
+          // A seat sees only seats of earlier waves, and exactly one seat sees each seat that does not vote.
           const seen = asks.flatMap((wave, index) =>
             wave.flatMap(({ sees }) => {
               const before = asks
@@ -113,13 +113,13 @@ describe("waves", () => {
 describe("a drawing", () => {
   const tree = shapeOf({ seats: 3, topology: "tree", fanOut: 2 });
 
-  it("tells who votes and who sees whom", () => {
+  it("shows the seats that vote and the answers that each seat sees", () => {
     expect(drawTopology(tree, "text", (seat) => `agent-${seat}`)).toBe(
       ["1  agent-1, votes, sees 3", "2  agent-2, votes", "3  agent-3"].join("\n"),
     );
   });
 
-  it("is Mermaid or DOT too, with names that cannot break out", () => {
+  it("is also available as Mermaid and DOT, with escaped names", () => {
     expect(drawTopology(tree, "mermaid", (seat) => `"${seat}"`)).toBe(
       [
         "flowchart TD",

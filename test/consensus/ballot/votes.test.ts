@@ -13,11 +13,12 @@ import {
   voteBytes,
 } from "../../../src/consensus/internal.ts";
 import type { Json, SignedVote } from "../../../src/protocol/index.ts";
+import { scaled } from "../../support/scale.ts";
 import { driveBallot, keyOf, PATIENT } from "./support.ts";
 
 const NONCE = nonceOf("secret", 2);
 
-/** Votes that were signed before: the seeded runs cast the same ones many thousand times. */
+/** A cache of signed votes: the seeded runs cast equal votes many thousand times. */
 const signed = new Map<string, SignedVote>();
 
 /** A vote of the second round of ballot b1. */
@@ -83,7 +84,7 @@ describe("a signed vote", () => {
 });
 
 describe("admission", () => {
-  it("admits a vote once, and knows it again", () => {
+  it("admits a vote once, and recognises its repetition", () => {
     const vote = voteOf(1, "yes");
     expect(admit(vote)).toEqual({ kind: "admitted", vote });
     expect(admit(vote, "yes", 1, 1, roundOf(vote))).toEqual({ kind: "repeated", vote });
@@ -101,11 +102,11 @@ describe("admission", () => {
     ["late", voteOf(1, "yes", { round: 1, nonce: nonceOf("secret", 1) }), {}],
     ["late", voteOf(1, "yes"), { atMs: 100 }],
     ["unregistered", voteOf(9, "yes"), { seat: 9 }],
-  ])("refuses what is %s, and keeps it as evidence", (fault, vote, { value, seat, atMs }) => {
+  ])("refuses a vote with the fault %s, and keeps it as evidence", (fault, vote, { value, seat, atMs }) => {
     expect(admit(vote, value, seat, atMs)).toMatchObject({ kind: "refused", fault, votes: [vote] });
   });
 
-  it("keeps both halves of an equivocation, even if the second comes late", () => {
+  it("keeps both contradicting votes of a seat, even if the second arrives late", () => {
     const [yes, no] = [voteOf(1, "yes"), voteOf(1, "no")];
     for (const atMs of [1, 1_000]) {
       const refused = admit(no, "no", 1, atMs, roundOf(yes));
@@ -113,7 +114,7 @@ describe("admission", () => {
     }
   });
 
-  it("does not take a forgery for an equivocation: anybody could have sent it", () => {
+  it("does not count a forgery against the seat, because any sender can forge a vote", () => {
     const refused = admit(voteOf(1, "no", {}, 3), "no", 1, 1, roundOf(voteOf(1, "yes")));
     expect(refused).toMatchObject({ kind: "refused", fault: "forged" });
   });
@@ -133,7 +134,7 @@ describe("admission", () => {
 type Sent = { seat: number; value: Json; vote: SignedVote };
 const LIES = ["wrong value", "equivocation", "forged seat", "silence", "replay"] as const;
 
-/** What a liar sends: of its own seat, of another's, twice, of another ballot, or nothing. */
+/** The votes of a liar: for its own seat, for another seat, two different ones, from another ballot, or none. */
 function lie(kind: (typeof LIES)[number], seat: number, victim: number, nonce: string): Sent[] {
   const sent = (value: Json, more: Partial<VoteStatement> = {}): Sent => ({
     seat: more.seat ?? seat,
@@ -156,7 +157,7 @@ function lie(kind: (typeof LIES)[number], seat: number, victim: number, nonce: s
   }
 }
 
-/** One ballot of n seats with these liars, all that is sent in the order of the seed. */
+/** Runs one ballot with so many liars. The seed sets the order of all votes. */
 function runBallot(
   seats: number,
   liars: number,
@@ -193,33 +194,36 @@ function shuffle<T>(items: readonly T[], chance: ReturnType<typeof seededChance>
   return items.map(() => left.splice(integerBetween(chance, 0, left.length - 1), 1)[0]!);
 }
 
+/** The seeded runs of one test. */
+const BFT_RUNS = scaled(200, 1_000);
+
 describe.each([4, 7, 10])("bft of %i seats", PATIENT, (seats) => {
   const liars = faultyOf(seats);
 
-  it(`with ${liars} liars decides for the honest value or not at all, in 1,000 seeded runs`, () => {
+  it(`with ${liars} liars decides for the honest value or not at all, in ${BFT_RUNS} seeded runs`, () => {
     const outcomes = new Map<string, number>();
-    for (let seed = 1; seed <= 1_000; seed += 1) {
+    for (let seed = 1; seed <= BFT_RUNS; seed += 1) {
       const crashes = seed % 2 === 0;
       const { verdict, lying } = runBallot(seats, liars, seed, LIES, crashes ? 0.2 : 0);
       const ending = verdict.outcome === "decided" ? `decided ${verdict.value}` : verdict.outcome;
       const outcome = crashes ? `crashes: ${ending}` : ending;
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-      // Whoever is accused of equivocation is a liar.
+      // Evidence of a double vote always names a liar.
       for (const { kind, seat } of verdict.evidence ?? [])
         if (kind === "double") expect(lying).toContain(seat);
     }
-    // In every second run honest seats crash too. Where none does, they are enough: it always decides.
+    // In every second run honest seats crash too. In the other runs the honest seats are enough for a decision.
     expect([...outcomes.keys()].sort()).toEqual([
       "crashes: decided right",
       "crashes: no_quorum",
       "decided right",
     ]);
-    expect(outcomes.get("decided right")).toBe(500);
+    expect(outcomes.get("decided right")).toBe(BFT_RUNS / 2);
   });
 
-  it(`with ${liars + 1} liars can be kept from deciding, yet is not led astray`, () => {
+  it(`with ${liars + 1} liars may not decide, but never decides for a lie`, () => {
     const outcomes = new Set<string>();
-    for (let seed = 1; seed <= 200; seed += 1) {
+    for (let seed = 1; seed <= BFT_RUNS / 5; seed += 1) {
       const { verdict } = runBallot(seats, liars + 1, seed, ["wrong value", "silence"]);
       outcomes.add(verdict.outcome === "decided" ? `decided ${verdict.value}` : verdict.outcome);
     }
@@ -227,13 +231,13 @@ describe.each([4, 7, 10])("bft of %i seats", PATIENT, (seats) => {
     expect(outcomes).toContain("no_quorum");
   });
 
-  it(`is led astray only by ${byzantineQuorumOf(seats)} colluders`, () => {
+  it(`decides for a lie only with ${byzantineQuorumOf(seats)} colluders`, () => {
     const colluders = byzantineQuorumOf(seats);
     expect(runBallot(seats, colluders - 1, 1, ["wrong value"]).verdict.outcome).not.toBe("decided");
     expect(runBallot(seats, colluders, 1, ["wrong value"]).verdict.value).toBe("wrong");
   });
 
-  it("two deciders that hear different votes never contradict each other with f equivocators, but can with f + 1", () => {
+  it("two deciders with different votes never contradict each other with f double voters, but can with f + 1", () => {
     const decide = (values: Json[]) => {
       const drive = driveBallot({ seats, strategy: "bft", timeoutMs: 1_000 });
       const nonce = drive.asked(1)!.nonce!;
@@ -245,7 +249,7 @@ describe.each([4, 7, 10])("bft of %i seats", PATIENT, (seats) => {
       return drive.closed()!.verdict.value;
     };
     const heard = (equivocators: number) => {
-      // The honest seats are of two opinions; the others tell each decider what it would like to hear.
+      // The honest seats have two opinions. The double voters send each decider a different value.
       const honest = seats - equivocators;
       const half = Math.ceil(honest / 2);
       const opinions = [...new Array<Json>(half).fill("A"), ...new Array<Json>(honest - half).fill("B")];
@@ -257,7 +261,7 @@ describe.each([4, 7, 10])("bft of %i seats", PATIENT, (seats) => {
 });
 
 describe("evidence", () => {
-  it("is told at once, stands in the verdict, and takes an equivocator's weight", () => {
+  it("is reported at once and in the verdict, and the double voter does not count", () => {
     const drive = driveBallot({ seats: 4, strategy: "bft", timeoutMs: 1_000 });
     const nonce = drive.asked(1)!.nonce!;
     const send = (seat: number, value: Json) =>
@@ -273,7 +277,7 @@ describe("evidence", () => {
     expect(send(1, "right")).toMatchObject([
       { type: "evidence", evidence: { kind: "double", seat: 1, agent: "agent-1" } },
     ]);
-    send(1, "right"); // whatever it says now is not heard
+    send(1, "right"); // A later vote of a double voter is ignored.
     for (const seat of [2, 3, 4]) send(seat, "right");
     expect(drive.closed()?.verdict).toMatchObject({
       value: "right",
@@ -284,7 +288,7 @@ describe("evidence", () => {
     expect(drive.closed()?.verdict.seats[0]?.abstained).toBe("signed two different values in one round");
   });
 
-  it("is bounded, and forgeries do not crowd out an equivocation", () => {
+  it("is bounded, and forgeries do not push out a double vote", () => {
     const drive = driveBallot({ seats: 4, strategy: "bft", timeoutMs: 1_000 });
     const nonce = drive.asked(1)!.nonce!;
     const send = (seat: number, value: Json, signer = seat) => {
@@ -296,10 +300,10 @@ describe("evidence", () => {
     send(1, "b");
     expect(drive.ballot.evidence.length).toBe(128);
     expect(drive.ballot.evidence.filter(({ kind }) => kind === "double").length).toBe(1);
-    expect(drive.ballot.open).toContain(2); // a forgery in its name does not cost a seat its vote
+    expect(drive.ballot.open).toContain(2); // A forgery in the name of a seat does not cost the seat its vote.
   });
 
-  it("of a late vote is kept when the round is over", () => {
+  it("of a late vote is kept after the end of its round", () => {
     const drive = driveBallot({ seats: 4, strategy: "bft", onDisagreement: "debate", timeoutMs: 1_000 });
     const first = drive.asked(1)!.nonce!;
     const send = (seat: number, value: Json, atMs: number) =>

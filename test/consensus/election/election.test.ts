@@ -13,7 +13,7 @@ import {
 
 const ABSTENTION = 2 * ELECTION_TICKS;
 
-/** Node 1 of three, done abstaining; messages from 2 and 3 are up to the test. */
+/** Node 1 of three, after its abstention. The test sends the messages of nodes 2 and 3. */
 function setup(options: Record<string, unknown> = {}): Talk {
   const talk = createTalk();
   talk.init(options);
@@ -59,7 +59,7 @@ describe("scripts", () => {
     `,
     ],
     [
-      "deposes a leader that nobody hears",
+      "deposes a leader that no member hears",
       ["1", "2", "3"],
       `
       init
@@ -102,7 +102,7 @@ describe("scripts", () => {
 });
 
 describe("election timeouts", () => {
-  it("lie between electionTicks and twice that, and differ between seeds", () => {
+  it("lie between electionTicks and 2 × electionTicks, and differ between seeds", () => {
     const fired = new Set<number>();
     for (let seed = 1; seed <= 200; seed++) {
       const talk = setup({ seed });
@@ -117,7 +117,7 @@ describe("election timeouts", () => {
     expect(Math.max(...fired)).toBe(2 * ELECTION_TICKS - 1);
   });
 
-  it("differ between members that were given the same seed", () => {
+  it("differ between members with the same seed", () => {
     const states = Array.from({ length: 8 }, (_, index) => {
       const talk = createTalk();
       const peers = Array.from({ length: 8 }, (_, peer) => `${peer}`);
@@ -132,7 +132,7 @@ describe("election timeouts", () => {
     expect(new Set(states).size).toBeGreaterThan(2);
   });
 
-  it("make tick n the same as n times tick 1", () => {
+  it("are the same for one line of n ticks and n lines of one tick", () => {
     const [once, often] = [createLeader(), createLeader()];
     const burst = once.tick(75);
     const single = Array.from({ length: 75 }, () => often.tick());
@@ -142,7 +142,7 @@ describe("election timeouts", () => {
 });
 
 describe("abstaining", () => {
-  it("lasts twice electionTicks after a start, whatever is asked", () => {
+  it("lasts 2 × electionTicks after a start, for every kind of request", () => {
     const talk = createTalk();
     talk.init();
     for (let tick = 0; tick < ABSTENTION; tick++) {
@@ -156,7 +156,7 @@ describe("abstaining", () => {
     expect(talk.say({ op: "campaign" }).state.role).toBe("precandidate");
   });
 
-  it("begins again with a restart", () => {
+  it("starts again after a restart", () => {
     const talk = createLeader();
     talk.say({ op: "restart" });
     talk.tick(ABSTENTION - 1);
@@ -165,7 +165,7 @@ describe("abstaining", () => {
     expect(talk.say({ op: "campaign" }).state.role).toBe("candidate");
   });
 
-  it("is not for a cluster of one", () => {
+  it("is skipped in a cluster of one", () => {
     const talk = createTalk();
     talk.init({ peers: ["1"] });
     expect(talk.say({ op: "campaign" }).state.role).toBe("leader");
@@ -181,7 +181,7 @@ describe("a vote", () => {
     expect(talk.receive("2", vote).send[0]?.message).toMatchObject({ granted: true });
   });
 
-  it("is refused to who has seen less of the log (Raft §5.4.1)", () => {
+  it("is refused to a candidate that has read less of the log (Raft §5.4.1)", () => {
     const { entry } = createOfficeEntry();
     const talk = createTalk();
     talk.init({ log: [{ seq: 1, entry }] });
@@ -192,14 +192,14 @@ describe("a vote", () => {
     expect(level.send[0]?.message).toMatchObject({ granted: true });
   });
 
-  it("is ignored while a leader was heard lately, unless that leader asked for it (dissertation §4.2.3)", () => {
+  it("is ignored after a recent heartbeat, unless the leader requested it (dissertation §4.2.3)", () => {
     const talk = setup();
     talk.tick(ELECTION_TICKS - 1);
     expect(talk.receive("2", vote)).toMatchObject({ send: [], state: { term: 1, vote: null } });
     expect(talk.receive("2", { ...vote, transfer: true }).state).toMatchObject({ term: 2, vote: "2" });
   });
 
-  it("is answered with the own term when it is late", () => {
+  it("of an old term is answered with the own term", () => {
     const talk = setup();
     talk.receive("2", { type: "heartbeat", term: 5 });
     const reply = talk.receive("2", vote);
@@ -216,11 +216,11 @@ describe("a pre-vote", () => {
     expect(look(talk)).toEqual(before);
   });
 
-  it("is not granted while a leader was heard lately", () => {
+  it("is not granted after a recent heartbeat", () => {
     expect(setup().receive("2", preVote).send).toEqual([]);
   });
 
-  it("that is lost leads back to follower in the same term", () => {
+  it("that is lost makes the member a follower in the same term", () => {
     const talk = setup();
     talk.say({ op: "campaign" });
     talk.receive("2", { type: "pre-vote-reply", term: 1, granted: false });
@@ -230,7 +230,7 @@ describe("a pre-vote", () => {
     });
   });
 
-  it("reply that was granted for another term counts for nothing", () => {
+  it("reply that was granted for another term is not counted", () => {
     const talk = setup();
     talk.say({ op: "campaign" });
     talk.receive("2", { type: "pre-vote-reply", term: 3, granted: true });
@@ -239,7 +239,7 @@ describe("a pre-vote", () => {
 });
 
 describe("a leader", () => {
-  it("steps down when it has not heard a majority for electionTicks", () => {
+  it("steps down when it has not heard from a majority for electionTicks", () => {
     const talk = createLeader();
     expect(talk.tick(ELECTION_TICKS - 1).state.inOffice).toBe(true);
     expect(talk.tick().state).toMatchObject({ role: "follower", inOffice: false, leader: null });
@@ -254,7 +254,7 @@ describe("a leader", () => {
     expect(look(talk).inOffice).toBe(true);
   });
 
-  it("is not kept by answers of an older term", () => {
+  it("steps down when only answers of an older term arrive", () => {
     const talk = createTalk();
     talk.init({ preVote: false });
     talk.tick(ABSTENTION);
@@ -266,20 +266,20 @@ describe("a leader", () => {
     expect(talk.tick().state.role).toBe("follower");
   });
 
-  it("leaves the office in the reply to a newer term", () => {
+  it("leaves the office in the reply to a message of a newer term", () => {
     const talk = createLeader();
     const { state } = talk.receive("2", { type: "heartbeat", term: 4 });
     expect(state).toMatchObject({ role: "follower", inOffice: false, term: 4, leader: "2", vote: null });
   });
 
-  it("tells a stale leader its term", () => {
+  it("sends a stale leader the newer term", () => {
     const reply = createLeader().receive("2", { type: "heartbeat", term: 0 });
     expect(reply.send).toEqual([
       { to: "2", message: expect.objectContaining({ type: "heartbeat-reply", term: 1 }) },
     ]);
   });
 
-  it("ignores campaign, and votes of others while it hears a majority", () => {
+  it("ignores campaign, and other candidates' votes while it hears from a majority", () => {
     const talk = createLeader();
     expect(talk.say({ op: "campaign" }).state.role).toBe("leader");
     expect(talk.receive("3", { ...vote, term: 9 }).state).toMatchObject({ role: "leader", term: 1 });
@@ -289,7 +289,7 @@ describe("a leader", () => {
 describe("a transfer", () => {
   const caughtUp = { type: "heartbeat-reply", term: 1, seq: 1 };
 
-  it("asks the target to campaign when it has seen the whole log", () => {
+  it("asks the target to campaign when the target has read the whole log", () => {
     const talk = createLeader();
     const first = talk.say({ op: "transfer", to: "3" });
     expect(first.send.map(({ to, message }) => [to, message.type])).toEqual([["3", "heartbeat"]]);
@@ -298,7 +298,7 @@ describe("a transfer", () => {
     expect(then.send.map(({ to, message }) => [to, message.type])).toEqual([["3", "timeout-now"]]);
   });
 
-  it("is refused where nobody leads, and to a stranger; to itself it does nothing", () => {
+  it("is refused without a leader and for a non-member; a transfer to the leader itself does nothing", () => {
     expect(setup().say({ op: "transfer", to: "3" }).error).toBe("not_leader");
     const talk = createLeader();
     expect(talk.say({ op: "transfer", to: "9" }).error).toBe("unknown_member");
@@ -307,7 +307,7 @@ describe("a transfer", () => {
     expect(talk.command("c:1", { type: "get", name: "x" }).append).toHaveLength(1);
   });
 
-  it("refuses new commands meanwhile and is given up after electionTicks", () => {
+  it("refuses new commands, and is given up after electionTicks", () => {
     const talk = createLeader();
     talk.say({ op: "transfer", to: "3" });
     const get = { type: "get", name: "x" };
@@ -327,12 +327,12 @@ describe("a transfer", () => {
     expect(send[0]?.message).toMatchObject({ type: "vote", transfer: true });
   });
 
-  it("is believed only from the known leader", () => {
+  it("is accepted only from the known leader", () => {
     expect(setup().receive("2", { type: "timeout-now", term: 1 }).state.role).toBe("follower");
   });
 });
 
-/** The office-taken entry of a node 2 that was elected somewhere else. */
+/** The office-taken entry of node 2, elected without node 1. */
 function createOfficeEntry() {
   const talk = createTalk();
   talk.init({ node: "2", preVote: false });
@@ -343,7 +343,7 @@ function createOfficeEntry() {
 }
 
 describe("the log", () => {
-  it("of a newer office deposes the leader", () => {
+  it("with an office-taken of a newer term deposes the leader", () => {
     const talk = createElected();
     talk.tick(1);
     const other = createTalk();
@@ -356,7 +356,7 @@ describe("the log", () => {
     expect(state).toMatchObject({ role: "follower", term: 2, leader: "2", appliedSeq: 1 });
   });
 
-  it("of the same term settles which of two leaders it is", () => {
+  it("with an office-taken of the same term decides between two leaders", () => {
     const talk = createElected();
     const { state } = talk.stored(1, createOfficeEntry().entry);
     expect(state).toMatchObject({ role: "follower", inOffice: false, term: 1, leader: "2" });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MAX_TERM_AHEAD } from "../../../src/consensus/election/messages.ts";
+import { MAX_TERM_AHEAD } from "../../../src/consensus/internal.ts";
 import { createLeader, createTalk, ELECTION_TICKS, look, type Message } from "../support.ts";
 
 const HEAD = { v: 1, swarm: "murmur", term: 1 };
@@ -19,7 +19,7 @@ const MESSAGES: readonly (Message & { readonly v: number; readonly swarm: string
 const DAMAGES: readonly unknown[] = [undefined, null, "x", -1, 0.5, [], {}, 2 ** 53];
 
 describe("a message", () => {
-  it.each(MESSAGES)("of type $type is taken", (message) => {
+  it.each(MESSAGES)("of type $type is accepted", (message) => {
     expect(createLeader().say({ op: "receive", from: "2", message }).ok).toBe(true);
   });
 
@@ -48,11 +48,11 @@ describe("a message", () => {
     expect(reply).toMatchObject({ ok: false, error: expect.any(String), send: [], state: before });
   });
 
-  it("may be as far ahead as the bound", () => {
+  it("may be ahead by exactly the bound", () => {
     expect(createLeader().receive("2", { type: "heartbeat", term: 1 + MAX_TERM_AHEAD }).ok).toBe(true);
   });
 
-  it("of random shape breaks nothing and is never acted on unless it is complete", () => {
+  it("of random shape never throws, and is accepted only if it is complete", () => {
     const talk = createTalk();
     talk.init();
     talk.tick(2 * ELECTION_TICKS);

@@ -3,18 +3,18 @@ import { describe, expect, it } from "vitest";
 import { drawRoleDiagram, ROLE_TABLE } from "../../../src/consensus/internal.ts";
 
 describe("the role table", () => {
-  it("is the diagram in docs/election.md", () => {
+  it("equals the diagram in docs/election.md", () => {
     const page = readFileSync(new URL("../../../docs/election.md", import.meta.url), "utf8");
     const diagram = /```mermaid\n([\s\S]*?)\n```/.exec(page)?.[1];
     expect(diagram).toBe(drawRoleDiagram());
   });
 
-  it("has one way out of a role for each reason", () => {
+  it("has one target for each role and reason", () => {
     const ways = ROLE_TABLE.map(({ from, reason }) => `${from}: ${reason}`);
     expect(new Set(ways).size).toBe(ways.length);
   });
 
-  it("reaches every role, and leads to leader only by votes", () => {
+  it("reaches every role, and reaches leader only by votes", () => {
     expect(new Set(ROLE_TABLE.map(({ to }) => to))).toEqual(
       new Set(["follower", "precandidate", "candidate", "leader"]),
     );

@@ -19,7 +19,7 @@ import {
 
 const head = { v: 2, logId: "murmur", term: 1, at: 0 } as const;
 
-/** A log whose office was taken in term 1, and a way to add groups of commands. */
+/** A log with the office taken in term 1, and a function that adds groups of commands. */
 function setup() {
   const fold = emptyFold(registers, "murmur");
   applyEntry(fold, sealEntry({ ...head, type: "office-taken", leader: "1" }, fold.chain));
@@ -46,7 +46,7 @@ describe("a key", () => {
     expect(add([get("a"), get("d")])).toEqual([null, 1]);
   });
 
-  it("is kept for the last 10,000 commands at least, and not for ever", () => {
+  it("is kept for at least the last 10,000 commands, and is forgotten later", () => {
     const { fold, add } = setup();
     add([get("first")]);
     for (let sent = 0; sent < 10_000; sent += 100) {
@@ -103,7 +103,7 @@ describe("reading an entry", () => {
     expect(read(Object.fromEntries(Object.entries(sealed).reverse())).ok).toBe(true);
   });
 
-  it("is of the text that was kept from sealing as of one that is made anew", () => {
+  it("gives the text from sealing, which equals a newly built text", () => {
     const property = fc.property(fc.string({ unit: "binary" }), fc.integer(), fc.nat(), (key, value, at) => {
       const entry = sealEntry(
         { ...head, at, type: "commands", commands: [set(key, value)] },

@@ -24,8 +24,8 @@ import {
   type RegisterCommand,
   type Registers,
   registers,
+  upcast,
 } from "../../../src/consensus/internal.ts";
-import { upcast } from "../../../src/consensus/log/upcast.ts";
 import { canonicalJson, canonicalPieces, type JsonObject, sha256 } from "../../../src/protocol/index.ts";
 
 type RegisterFold = Fold<Registers, RegisterCommand>;
@@ -40,7 +40,7 @@ const config = {
   checkQuorum: true,
 };
 
-/** A member that is alone and in office, and its log; every append is stored at once. */
+/** A member of a cluster of one, in office, with its log. Every append is stored at once. */
 function setup(options: Partial<MemberOptions<Registers, RegisterCommand>> = {}) {
   const member = createMember({ config, seed: 1, commandSet: registers, ...options });
   const log: JsonObject[] = [];
@@ -61,7 +61,7 @@ function setup(options: Partial<MemberOptions<Registers, RegisterCommand>> = {})
   return { member, log, step, set, lock };
 }
 
-/** The fold that `text` holds. */
+/** The fold in `text`. */
 function load(text: string): RegisterFold {
   const loaded = loadFold(registers, text);
   if (!loaded.ok) throw new Error(loaded.fault);
@@ -73,7 +73,7 @@ describe("a saved fold", () => {
     fc.record({
       type: fc.constant("set" as const),
       name: fc.constantFrom("a", "__proto__", "b"),
-      // As every request comes: through JSON, which knows no -0.
+      // Every request arrives as JSON, which has no -0.
       value: fc.jsonValue().map((value) => JSON.parse(JSON.stringify(value))) as fc.Arbitrary<never>,
     }),
     fc.record({ type: fc.constant("get" as const), name: fc.constantFrom("a", "b") }),
@@ -94,7 +94,7 @@ describe("a saved fold", () => {
     maxLength: 12,
   });
 
-  it("has the hash of the first, an equal text, and gives equal results from then on", () => {
+  it("has the hash and the text of the saved fold, and gives equal results for later entries", () => {
     fc.assert(
       fc.property(groups, groups, (before, after) => {
         const fold = emptyFold(registers, "log-a", { epoch: 3, seq: 7 });
@@ -134,7 +134,7 @@ describe("a saved fold", () => {
     );
   });
 
-  it("forgets the same keys as the first when the ring has gone round", () => {
+  it("forgets the same keys as the saved fold when the ring is full", () => {
     const fold = emptyFold(registers, "log-a");
     const commands = (from: number, count: number) =>
       sealEntry(
@@ -159,7 +159,7 @@ describe("a saved fold", () => {
     expect(loaded.keyRing).toEqual(fold.keyRing);
   });
 
-  it("is a view that later entries do not change", () => {
+  it("is not changed by later entries", () => {
     const { member, set, lock } = setup();
     set("a");
     lock("l1");
@@ -194,8 +194,8 @@ function head({ term, at }: { term: number; at: number }) {
   return { v: 2, logId: "log-a", term, at } as const;
 }
 
-describe("a member that begins with a snapshot", () => {
-  it("goes on as one that has read everything", () => {
+describe("a member that starts from a snapshot", () => {
+  it("behaves like a member that has read the whole log", () => {
     const { member, log, set, lock } = setup();
     set("a");
     lock("b");
@@ -213,7 +213,7 @@ describe("a member that begins with a snapshot", () => {
     expect(hashFold(other.office.fold)).toBe(hashFold(member.office.fold));
   });
 
-  it("is not made with a snapshot of another log", () => {
+  it("cannot be created with a snapshot of another log", () => {
     const fold = emptyFold(registers, "log-b");
     const make = () =>
       createMember({ config, seed: 1, commandSet: registers, snapshot: { fold, hash: saveFold(fold) } });
@@ -222,7 +222,7 @@ describe("a member that begins with a snapshot", () => {
 });
 
 describe("a checkpoint", () => {
-  it("is appended on request in office, and told with the state as it is there", () => {
+  it("is appended on request in office, and reported with the state at its place", () => {
     const { member, step, set } = setup();
     set("a");
     expect(step({ type: "checkpoint" }).checkpoint).toEqual({ seq: 3, isOwn: true });
@@ -236,7 +236,7 @@ describe("a checkpoint", () => {
     expect(stepMember(member, note).error).toBe("not_leader");
   });
 
-  it("goes before what waits, behind what is under way, and is forgotten with the office", () => {
+  it("goes after the append in flight and before the queue, and is dropped with the office", () => {
     const { member } = setup();
     const step = (input: MemberInput<RegisterCommand>) => stepMember(member, input);
     const set = (key: string) =>
@@ -255,7 +255,7 @@ describe("a checkpoint", () => {
 });
 
 describe("a snapshot entry", () => {
-  /** A log with a checkpoint at 3 and the news of its snapshot at 4. */
+  /** A log with a checkpoint at 3 and the note of its snapshot at 4. */
   function setupLog(hash?: string) {
     const leader = setup();
     leader.set("a");
@@ -269,12 +269,12 @@ describe("a snapshot entry", () => {
     return { own, effects, follower, news };
   }
 
-  it("is told with its own sequence", () => {
+  it("is reported with its own sequence", () => {
     const { effects, own } = setupLog();
     expect(effects.snapshot).toEqual({ seq: 3, hash: own, object: "o", entrySeq: 4 });
   });
 
-  it("that agrees changes nothing, whether the own hash is known before, after or never", () => {
+  it("with an equal hash changes nothing, whether the own hash is known before, after or never", () => {
     for (const when of ["before", "after", "never"]) {
       const { follower, own, news } = setupLog();
       const hashed = () => stepMember(follower, { type: "hashed", seq: 3, hash: own });
@@ -284,7 +284,7 @@ describe("a snapshot entry", () => {
     }
   });
 
-  it("that does not agree with the own state halts, whether the own hash is known before or after", () => {
+  it("with another hash halts the member, whether the own hash is known before or after", () => {
     const fork = /^halted: .*the state at 3 is 1+ here, and [0-9a-f]{64} by the log's snapshot$/;
     const mine = { type: "hashed", seq: 3, hash: "1".repeat(64) } as const;
     const before = setupLog();
@@ -296,7 +296,7 @@ describe("a snapshot entry", () => {
     expect(stepMember(after.follower, mine).error).toMatch(fork);
   });
 
-  it("of a place that is not before it halts", () => {
+  it("that names a sequence which is not before it halts the member", () => {
     const { member, step } = setup();
     step({ type: "snapshot", seq: 9, hash: "0".repeat(64), object: "o" });
     const entry = sealEntry<RegisterCommand>(
@@ -307,7 +307,7 @@ describe("a snapshot entry", () => {
     expect(loadLog(follower, [entry as unknown as JsonObject])).toBeDefined();
   });
 
-  it("in the tail confirms the snapshot that a member began with, or halts it", () => {
+  it("after the start confirms the member's own snapshot, or halts the member", () => {
     const leader = setup();
     leader.step({ type: "checkpoint" });
     const text = saveFold(leader.member.office.fold);
@@ -322,8 +322,8 @@ describe("a snapshot entry", () => {
   });
 });
 
-describe("a fold that begins a new epoch", () => {
-  it("keeps state, keys and log time, and has term, chain and tokens above", () => {
+describe("a fold that starts a new epoch", () => {
+  it("keeps state, keys and log time, and gets a higher term, a new chain and higher tokens", () => {
     const { member, lock } = setup();
     lock("a");
     const fold = renewFold(member.office.fold, { epoch: 2, seq: 1_000, term: 50, skip: 1_000_000 });
@@ -342,13 +342,13 @@ describe("entries of version 1", () => {
   const old = (body: object) =>
     sealEntry({ v: 1, logId: "log-a", term: 1, at: 0, ...body } as never, context.previousChain);
 
-  it("are read by the chain they were written with, and come in the newest version", () => {
+  it("are checked with their own chain, and returned in the newest version", () => {
     const entry = old({ type: "office-taken", leader: "1" });
     const read = readEntry(entry as unknown as JsonObject, context);
     expect(read).toMatchObject({ ok: true, entry: { v: 2, type: "office-taken", chain: entry.chain } });
   });
 
-  it("know no checkpoint and no snapshot", () => {
+  it("cannot be checkpoints or snapshots", () => {
     const read = readEntry(old({ type: "checkpoint" }) as unknown as JsonObject, context);
     expect(read).toEqual({ ok: false, fault: "entry type is unknown" });
   });
@@ -360,12 +360,12 @@ describe("upcasting", () => {
     2: (value: JsonObject) => ({ ...value, tags: [] }),
   };
 
-  it("goes from step to step", () => {
+  it("converts one version at a time", () => {
     const raised = upcast({ v: 1, name: "a" }, table, 3);
     expect(raised).toEqual({ ok: true, value: { v: 3, title: "a", tags: [] } });
   });
 
-  it.each([0, 4, "1", null, 1.5])("knows no version %j", (v) => {
+  it.each([0, 4, "1", null, 1.5])("refuses the version %j", (v) => {
     const fault = `version ${JSON.stringify(v)} is unknown; known: 1, 2, 3`;
     expect(upcast({ v }, table, 3)).toEqual({ ok: false, fault });
   });

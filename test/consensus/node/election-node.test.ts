@@ -16,7 +16,7 @@ const INIT = {
   log: [],
 };
 
-/** Well-formed lines of every op, in an order that makes sense for a cluster of one. */
+/** Well-formed lines of every op, in an order that a cluster of one accepts. */
 const LINES = [
   { ...INIT, peers: ["1"] },
   { op: "campaign" },
@@ -64,12 +64,12 @@ describe("a line", () => {
     });
   });
 
-  it("before init is refused, without a state to show", () => {
+  it("before init is refused, without a state in the reply", () => {
     const reply = JSON.parse(createElectionNode().handleLine('{"id":"a","op":"tick","n":1}'));
     expect(reply).toEqual({ id: "a", ok: false, error: expect.stringContaining("init") });
   });
 
-  it("with a field of a wrong type is refused, whichever it is", () => {
+  it("with a field of a wrong type is refused, for every field", () => {
     const wrong = [undefined, null, -1, 0.5, "", "x", [], {}, true];
     for (const line of LINES.slice(0, -1)) {
       for (const field of Object.keys(line).filter((name) => name !== "log")) {
@@ -85,7 +85,7 @@ describe("a line", () => {
     expect(createOffice().say(tick).ok).toBe(false);
   });
 
-  it("of random JSON never breaks the node", () => {
+  it("of random JSON never makes the node throw", () => {
     const talk = createLeader();
     const value = fc.oneof(
       fc.jsonValue({ maxDepth: 2 }),
@@ -105,7 +105,7 @@ describe("a line", () => {
     );
   });
 
-  it("of random bytes in a good line never breaks the node", () => {
+  it("with random bytes never makes the node throw", () => {
     const talk = createOffice();
     const good = LINES.map((line) => JSON.stringify({ id: 1, ...line }));
     const damage = fc.record({
@@ -135,7 +135,7 @@ describe("replies", () => {
     expect(run()).toEqual(run());
   });
 
-  it("to a malformed command are errors of the reply itself", () => {
+  it("to a malformed command are errors of the line, not answers of the command", () => {
     for (const command of [{ type: "drop" }, { type: "set", name: "x" }, null, []]) {
       const reply = createOffice().say({ op: "command", key: "c:1", command });
       expect(reply).toMatchObject({ ok: false, answers: [], append: [] });
@@ -165,13 +165,13 @@ describe("init", () => {
     expect(talk.say({ ...INIT, ...change })).toMatchObject({ ok: false, state: before });
   });
 
-  it("starts a running node over", () => {
+  it("starts a running node again", () => {
     const talk = createOffice();
     const { state } = talk.init({ peers: ["1"] });
     expect(state).toMatchObject({ role: "follower", inOffice: false, term: 0, appliedSeq: 0 });
   });
 
-  it("reads what is stored so far, and halts at an entry that is bad", () => {
+  it("reads the stored entries, and halts at a bad entry", () => {
     const talk = createTalk();
     talk.init({ peers: ["1"] });
     const entry = talk.say({ op: "campaign" }).append[0]?.entry;
@@ -200,12 +200,12 @@ describe("restart", () => {
 });
 
 describe("ticks", () => {
-  it("of a burst end an office that hears nobody", () => {
+  it("in a burst end the office of a leader that hears from no member", () => {
     const talk = createLeader();
     expect(talk.tick(2 * ELECTION_TICKS).state).toMatchObject({ inOffice: false });
   });
 
-  it("of none change nothing", () => {
+  it("with n = 0 change nothing", () => {
     const talk = createLeader();
     expect(talk.tick(0)).toMatchObject({ ok: true, send: [], state: look(talk) });
   });

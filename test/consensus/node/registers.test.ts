@@ -11,7 +11,7 @@ const lock = (owner: string, ttl?: number) =>
 const unlock = (owner: string, token: number) => ({ type: "unlock", name: "l", owner, token }) as const;
 
 describe("values", () => {
-  it("are null until they are set, and again when they are set to null", () => {
+  it("are null before they are set and after they are set to null", () => {
     const { decide } = setup();
     expect(decide({ type: "get", name: "x" })).toBeNull();
     decide({ type: "set", name: "x", value: { a: 1 } });
@@ -20,7 +20,7 @@ describe("values", () => {
     expect(decide({ type: "cas", name: "x", expect: null, value: 1 })).toBe(true);
   });
 
-  it("are exchanged only when the expectation holds, whatever the order of names", () => {
+  it("are replaced only when the expected value is equal, in any order of field names", () => {
     const { decide } = setup();
     decide({ type: "set", name: "x", value: { a: 1, b: [2] } });
     expect(decide({ type: "cas", name: "x", expect: { b: [2] }, value: 1 })).toBe(false);
@@ -46,7 +46,7 @@ describe("a lock", () => {
     expect(decide(lock("b"))).toEqual({ token: 3 });
   });
 
-  it("expires when log time reaches grant and ttl, not before", () => {
+  it("expires when log time reaches grant plus ttl, not before", () => {
     const { decide } = setup();
     decide(lock("a", 10), 5);
     expect(decide(lock("b"), 14)).toBeNull();
@@ -56,7 +56,7 @@ describe("a lock", () => {
 });
 
 describe("the digest", () => {
-  it("is that of the facts, not of their history", () => {
+  it("depends on the facts, not on their history", () => {
     const [one, other] = [setup(), setup()];
     one.decide({ type: "set", name: "x", value: 1 });
     one.decide({ type: "set", name: "y", value: 2 });
@@ -67,7 +67,7 @@ describe("the digest", () => {
     expect(registers.digest(one.state)).toBe(registers.digest(other.state));
   });
 
-  it("covers the counter of a lock that nobody holds", () => {
+  it("covers the counter of a lock without a holder", () => {
     const { state, decide } = setup();
     const empty = registers.digest(state);
     decide(lock("a"));

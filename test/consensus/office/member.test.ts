@@ -15,7 +15,7 @@ import {
 } from "../../../src/consensus/internal.ts";
 import type { JsonObject } from "../../../src/protocol/index.ts";
 
-/** A member that is alone, whose log begins with genesis at sequence 41. */
+/** A member of a cluster of one. Its log starts with genesis at sequence 41. */
 function setup(options: Partial<MemberOptions<Registers, RegisterCommand>> = {}) {
   const config = {
     node: "1",
@@ -41,7 +41,7 @@ function setup(options: Partial<MemberOptions<Registers, RegisterCommand>> = {})
 }
 
 describe("genesis", () => {
-  it("is where sequences and the chain begin", () => {
+  it("is the start of the sequences and of the chain", () => {
     const { create, lead } = setup();
     const asked = lead();
     expect(asked.expectedLastSeq).toBe(41);
@@ -50,12 +50,12 @@ describe("genesis", () => {
     expect(follower.office.fold).toMatchObject({ seq: 42, term: 1, leader: "1" });
   });
 
-  it("of another epoch makes another chain", () => {
+  it("with another epoch makes another chain", () => {
     const entry = setup({ genesis: { epoch: 2, seq: 41 } }).lead().entry as unknown as JsonObject;
     expect(loadLog(setup().create(), [entry])).toMatch(/^halted: entry 42: chain hash is/);
   });
 
-  it("is read only when it is complete", () => {
+  it("is refused when a field is missing or wrong", () => {
     expect(readGenesis(genesisBody({ logId: "a", epoch: 2 }))).toEqual({ ok: true, logId: "a", epoch: 2 });
     expect(readGenesis({ v: 1, type: "barrier" })).toMatchObject({
       fault: "the log does not begin with genesis",
@@ -86,7 +86,7 @@ describe("log time", () => {
     },
   );
 
-  it("does not count ticks that came late and may be older than what was read", () => {
+  it("does not count late ticks that may be older than the last entry read", () => {
     const { create, lead } = setup({ countsTicksOfAppends: true });
     const taken = lead().entry as unknown as JsonObject;
     const other = create();
@@ -98,7 +98,7 @@ describe("log time", () => {
     expect(asked!.entry).toMatchObject({ type: "office-taken", at: 1 });
   });
 
-  it("does not count the first tick after another member's entry, which may come right after that one's own", () => {
+  it("does not count the first tick after another member's entry, which may follow right after that member's tick", () => {
     const { create, lead } = setup({ countsTicksOfAppends: true });
     const taken = lead().entry as unknown as JsonObject;
     const other = create();
@@ -115,7 +115,7 @@ describe("log time", () => {
     expect([asked, early, late].map((append) => append!.entry.at)).toEqual([0, 0, 1]);
   });
 
-  it("does not count ticks that came late and may be older than what was asked for", () => {
+  it("does not count late ticks that may be older than the last requested append", () => {
     const { step, lead, set } = setup({ countsTicksOfAppends: true });
     lead();
     step({ type: "tick" });
@@ -126,7 +126,7 @@ describe("log time", () => {
     expect([first.entry.at, set("b").entry.at]).toEqual([1, 2]);
   });
 
-  it("counts ticks that came late when nothing was read or asked for since the last on time", () => {
+  it("counts late ticks when nothing was read or requested since the last tick on time", () => {
     const { step, lead, set } = setup({ countsTicksOfAppends: true });
     lead();
     step({ type: "tick" });
@@ -136,7 +136,7 @@ describe("log time", () => {
 });
 
 describe("distrust", () => {
-  it("halts the member, ends its office and leaves open commands unknown", () => {
+  it("halts the member, ends its office and answers open commands with unknown", () => {
     const { member, step, lead, set } = setup();
     lead();
     set("a");

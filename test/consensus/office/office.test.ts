@@ -1,8 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { createMember, type MemberInput, stepMember } from "../../../src/consensus/index.ts";
-import { type RegisterCommand, registers } from "../../../src/consensus/internal.ts";
-import { MAX_GROUP_COMMANDS, OFFICE_WAIT_TIMEOUTS } from "../../../src/consensus/office/office.ts";
-import { MAX_QUEUED } from "../../../src/consensus/office/queue.ts";
+import {
+  MAX_GROUP_COMMANDS,
+  MAX_QUEUED,
+  OFFICE_WAIT_TIMEOUTS,
+  type RegisterCommand,
+  registers,
+} from "../../../src/consensus/internal.ts";
 import {
   createElected,
   createLeader,
@@ -17,7 +21,7 @@ import {
 const set = (value: unknown) => ({ type: "set", name: "x", value });
 const get = { type: "get", name: "x" };
 
-/** What member 2 appends behind `log` when it is elected in a term above those of `log`. */
+/** The entry that member 2 appends after `log` when it is elected in a term above the terms of `log`. */
 function officeTakenByOther(log: readonly StoredEntry[]): StoredEntry {
   const talk = createTalk();
   talk.init({ node: "2", preVote: false, log: log.map((entry, index) => ({ seq: index + 1, entry })) });
@@ -27,7 +31,7 @@ function officeTakenByOther(log: readonly StoredEntry[]): StoredEntry {
   return append[0]?.entry ?? expect.unreachable();
 }
 
-/** A leader in office whose command c:1 is on its way as request 2, and the entries so far. */
+/** A leader in office with its command c:1 in flight as request 2, and the entries so far. */
 function setup() {
   const talk = createElected();
   const taken = talk.unknown(1).append[0]?.entry ?? expect.unreachable();
@@ -37,13 +41,13 @@ function setup() {
 }
 
 describe("taking the office", () => {
-  it("is asked by compare-and-set and held from the reply in which it is known as stored", () => {
+  it("is requested with an expected sequence, and held after the log has stored the entry", () => {
     const talk = createElected();
     expect(look(talk)).toMatchObject({ role: "leader", inOffice: false });
     expect(talk.accepted(1, 1).state).toMatchObject({ inOffice: true, appliedSeq: 1 });
   });
 
-  it("may be learnt from the stored entry first; the answer of the log then changes nothing", () => {
+  it("is held when the stored entry arrives first; the later reply of the log changes nothing", () => {
     const talk = createElected();
     const entry = talk.unknown(1).append[0]?.entry;
     expect(talk.stored(1, entry).state.inOffice).toBe(true);
@@ -52,7 +56,7 @@ describe("taking the office", () => {
     expect(talk.stored(1, entry)).toMatchObject({ ok: true, append: [], answers: [], state: before });
   });
 
-  it("is tried again after a refusal, once the log was read and shows an older term", () => {
+  it("is tried again after a refusal, when the log has been read and has an older term", () => {
     const talk = createTalk();
     talk.init({ preVote: false });
     talk.tick(2 * ELECTION_TICKS);
@@ -67,7 +71,7 @@ describe("taking the office", () => {
     expect(talk.accepted(2, 2).state.inOffice).toBe(true);
   });
 
-  it("is given up when the log shows the own term", () => {
+  it("is given up when the log already has this member's term", () => {
     const talk = createElected();
     talk.refused(1, 1);
     expect(talk.stored(1, officeTakenByOther([])).state).toMatchObject({ role: "follower", leader: "2" });
@@ -85,13 +89,13 @@ describe("taking the office", () => {
 });
 
 describe("a command", () => {
-  it("is answered when its entry is stored, and equally ever after", () => {
+  it("is answered when its entry is stored, and gets the same answer later", () => {
     const { talk } = setup();
     expect(talk.accepted(3, 2).answers).toEqual([{ key: "c:1", ok: true, value: true }]);
     expect(talk.command("c:1", set(9)).answers).toEqual([{ key: "c:1", ok: true, value: true }]);
   });
 
-  it("is denied at once by a member that is not in office, with the leader it knows", () => {
+  it("is refused at once by a member that is not in office, with the leader that it knows", () => {
     const talk = createTalk();
     talk.init();
     expect(talk.command("c:1", get).answers).toEqual([{ key: "c:1", ok: false, error: "not_leader" }]);
@@ -101,7 +105,7 @@ describe("a command", () => {
     ]);
   });
 
-  it("waits while an append is under way and shares the next entry", () => {
+  it("waits while an append is in flight and shares the next entry", () => {
     const { talk } = setup();
     for (const key of ["c:2", "c:3"]) expect(talk.command(key, get).append).toEqual([]);
     const { append } = talk.accepted(3, 2);
@@ -109,21 +113,21 @@ describe("a command", () => {
     expect(append[0]?.entry.commands).toMatchObject([{ key: "c:2" }, { key: "c:3" }]);
   });
 
-  it("shares an entry only with so many others", () => {
+  it("shares an entry with a bounded number of others", () => {
     const { talk } = setup();
     for (let index = 0; index < MAX_GROUP_COMMANDS + 5; index++) talk.command(`d:${index}`, get);
     expect(talk.accepted(3, 2).append[0]?.entry.commands).toHaveLength(MAX_GROUP_COMMANDS);
     expect(talk.accepted(4, 3).append[0]?.entry.commands).toHaveLength(5);
   });
 
-  it("is refused as overloaded when too many wait", () => {
+  it("is refused as overloaded when the queue is full", () => {
     const { talk } = setup();
     for (let index = 0; index < MAX_QUEUED; index++) talk.command(`d:${index}`, get);
     expect(talk.command("e", get).answers).toEqual([{ key: "e", ok: false, error: "overloaded" }]);
     expect(talk.command("d:5", get).answers).toEqual([{ key: "d:5", ok: false, error: "unknown" }]);
   });
 
-  it("that is repeated while it is under way is answered twice, alike", () => {
+  it("that is repeated while it is in flight gets the same answer twice", () => {
     const { talk } = setup();
     talk.command("c:1", set(1));
     expect(talk.accepted(3, 2).answers).toEqual([
@@ -134,7 +138,7 @@ describe("a command", () => {
 });
 
 describe("a read", () => {
-  it("is answered only after an append that was asked after it came, also when it is repeated", () => {
+  it("is answered only after an append that was requested after it arrived, also when it is repeated", () => {
     const { talk } = setup();
     expect(talk.command("c:2", get).answers).toEqual([]);
     const { answers, append } = talk.accepted(3, 2);
@@ -146,7 +150,7 @@ describe("a read", () => {
     expect(talk.accepted(5, 4).answers).toEqual([{ key: "c:2", ok: true, value: 1 }]);
   });
 
-  it("without a key shares one barrier that leaves keys and values alone", () => {
+  it("without a key shares one barrier, which changes no keys and no values", () => {
     const config = {
       node: "1",
       members: ["1"],
@@ -173,7 +177,7 @@ describe("a read", () => {
 });
 
 describe("an unknown append", () => {
-  it("is repeated unchanged under a new request, and nothing is sent past it", () => {
+  it("is repeated unchanged with a new request number, and no later append is sent", () => {
     const { talk, append } = setup();
     talk.command("c:2", get);
     const reply = talk.unknown(3);
@@ -183,7 +187,7 @@ describe("an unknown append", () => {
     expect(talk.accepted(5, 2).answers).toEqual([{ key: "c:1", ok: true, value: true }]);
   });
 
-  it("that is refused later was the own one when that stands there", () => {
+  it("that is refused later counts as stored when the own entry has its place", () => {
     const { talk, append } = setup();
     talk.unknown(3);
     expect(talk.refused(4, 2)).toMatchObject({ append: [], answers: [], state: { inOffice: true } });
@@ -191,7 +195,7 @@ describe("an unknown append", () => {
     expect(reply).toMatchObject({ answers: [{ key: "c:1", ok: true }], state: { inOffice: true } });
   });
 
-  it("that is refused later ends the office when another entry stands there", () => {
+  it("that is refused later ends the office when another entry has its place", () => {
     const { talk, taken } = setup();
     talk.unknown(3);
     talk.refused(4, 2);
@@ -200,7 +204,7 @@ describe("an unknown append", () => {
     expect(reply.state).toMatchObject({ role: "follower", inOffice: false, term: 2, leader: "2" });
   });
 
-  it("leaves its commands unknown when the office ends first, here and when they are asked again", () => {
+  it("answers its commands with unknown when the office ends first, also when they are repeated", () => {
     const { talk, append } = setup();
     talk.unknown(3);
     talk.command("c:2", get);
@@ -215,7 +219,7 @@ describe("an unknown append", () => {
     expect(talk.command("c:1", set(1)).answers).toMatchObject([{ error: "not_leader" }]);
   });
 
-  it("of an earlier office may still be stored before the next one", () => {
+  it("of an earlier office may still be stored before the next append", () => {
     const { talk, append } = setup();
     talk.receive("2", { type: "heartbeat", term: 5 });
     talk.say({ op: "campaign" });
@@ -228,8 +232,8 @@ describe("an unknown append", () => {
   });
 });
 
-describe("a refusal with no unknown before it", () => {
-  it("ends the office in the same reply; nobody's command will be stored", () => {
+describe("a refusal without an earlier unknown try", () => {
+  it("ends the office in the same reply, and no command will be stored", () => {
     const { talk } = setup();
     talk.command("c:2", get);
     const reply = talk.refused(3, 2);
@@ -244,7 +248,7 @@ describe("a refusal with no unknown before it", () => {
 describe("log time", () => {
   const at = (talk: Talk, key: string) => talk.command(key, get).append[0]?.entry.at;
 
-  it("goes on by the ticks since the last entry was applied, and over a change of leader", () => {
+  it("advances by the ticks since the last applied entry, also over a change of leader", () => {
     const talk = createLeader();
     const heard = { type: "heartbeat-reply", term: 1, seq: 1 };
     talk.tick(7);
@@ -270,8 +274,8 @@ describe("log time", () => {
   });
 });
 
-describe("the log's events", () => {
-  it("of a request that is not open are ignored", () => {
+describe("events of the log", () => {
+  it("for a request that is not open are ignored", () => {
     const { talk } = setup();
     const before = look(talk);
     for (const reply of [talk.accepted(99, 9), talk.refused(1, 9), talk.unknown(1)]) {
@@ -279,7 +283,7 @@ describe("the log's events", () => {
     }
   });
 
-  it("with a gap apply nothing, and the node goes on when the missing entry comes", () => {
+  it("with a gap apply nothing, and the node continues when the missing entry arrives", () => {
     const { taken, append } = setup();
     const talk = createTalk();
     talk.init({ node: "3" });
@@ -288,7 +292,7 @@ describe("the log's events", () => {
     expect(talk.stored(2, append.entry)).toMatchObject({ ok: true, state: { appliedSeq: 2 } });
   });
 
-  it("of a bad entry halt the node until init", () => {
+  it("with a bad entry halt the node until init", () => {
     const { talk, append } = setup();
     const reply = talk.stored(2, { ...append.entry, at: 99 });
     expect(reply).toMatchObject({

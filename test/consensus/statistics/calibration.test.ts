@@ -22,13 +22,13 @@ function simulate(count: number, chance: Chance, tools = 5): CalibrationSample[]
 }
 
 describe("confidence", () => {
-  it("without cases is the share of agreement, a little towards one half", () => {
+  it("without cases is the share of agreement, moved a little towards one half", () => {
     expect(confidenceOf(UNCALIBRATED, 2, 4)).toBeCloseTo(0.5, 10);
     expect(confidenceOf(UNCALIBRATED, 3, 3)).toBeCloseTo(3.5 / 4, 10);
     expect(fitCalibration([])).toEqual(UNCALIBRATED);
   });
 
-  it("learnt from cases agrees with the precision of others within 0.1 in every bucket", () => {
+  it("learnt from some cases agrees with the precision of other cases within 0.1 in every bucket", () => {
     for (const seed of [1, 2, 3, 4, 5]) {
       const chance = seededChance(seed);
       const calibration = fitCalibration(simulate(1_000, chance));
@@ -42,14 +42,14 @@ describe("confidence", () => {
     }
   });
 
-  it("rises with agreement, and is told for counts never seen", () => {
+  it("rises with agreement, and is defined for counts without cases", () => {
     const calibration = fitCalibration(simulate(2_000, seededChance(9)));
     const rising = [1, 2, 3, 4, 5].map((votes) => confidenceOf(calibration, votes, 5));
     expect(rising).toEqual([...rising].sort((a, b) => a - b));
     expect(confidenceOf(calibration, 3, 3)).toBeGreaterThan(confidenceOf(calibration, 1, 3));
   });
 
-  it("stays between 0 and 1 whatever the cases, all right and all wrong included", () => {
+  it("stays between 0 and 1 for all cases, also if all are right or all are wrong", () => {
     for (const isRight of [true, false]) {
       const samples = Array.from({ length: 500 }, (_, index) => ({ votes: (index % 3) + 1, of: 3, isRight }));
       const calibration = fitCalibration(samples);
@@ -69,7 +69,7 @@ describe("confidence", () => {
 });
 
 describe("a reliability diagram", () => {
-  it("has a bucket for each width that holds anything, the last one closed", () => {
+  it("has one bucket for each non-empty interval, and the last interval is closed", () => {
     const judged = [
       { confidence: 0.05, isRight: false },
       { confidence: 0.95, isRight: true },

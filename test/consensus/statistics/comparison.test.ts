@@ -7,12 +7,11 @@ import {
   compareWithSingle,
   EMPTY_BALLOTS,
 } from "../../../src/consensus/index.ts";
-import { NEGLIGIBLE_GAIN, type Spent } from "../../../src/consensus/internal.ts";
-import { binomialAtMost } from "../../../src/consensus/statistics/comparison.ts";
+import { binomialAtMost, NEGLIGIBLE_GAIN, type Spent } from "../../../src/consensus/internal.ts";
 
 const spent = (tokens: number, costUsd: number | null = tokens / 1_024): Spent => ({ tokens, costUsd });
 
-/** Ballots of which one agent alone would have said the same but for some. */
+/** Ballots in which one agent alone would have given the same value, except in some. */
 function ballots(count: number, differed: number, costUsd?: number | null): BallotRecord {
   let record = EMPTY_BALLOTS;
   for (let index = 0; index < count; index += 1) {
@@ -26,7 +25,7 @@ function ballots(count: number, differed: number, costUsd?: number | null): Ball
   return record;
 }
 
-/** Judged cases: the ballot is right in the first ones, the single agent in the others, by one draw each. */
+/** Judged cases: the ballot is right in the first ones, the single agent in the others, with one draw each. */
 function judged(cases: number, ballotAccuracy: number, singleAccuracy: number): BallotRecord {
   const chance = seededChance(1);
   let record = ballots(cases, cases);
@@ -38,7 +37,7 @@ function judged(cases: number, ballotAccuracy: number, singleAccuracy: number): 
 }
 
 describe("ballots over time", () => {
-  it("are summed up: agreement, and tokens and money as multiples of one agent's", () => {
+  it("are summed up: agreement, and tokens and money as multiples of one agent's usage", () => {
     expect(compareWithSingle(ballots(8, 2))).toMatchObject({
       ballots: 8,
       decided: 8,
@@ -57,7 +56,7 @@ describe("ballots over time", () => {
     });
   });
 
-  it("have no price where a cost is unknown; the other ballots' is told, and tokens are compared all the same", () => {
+  it("have no price when a cost is unknown; the price covers the other ballots, and tokens cover all", () => {
     expect(compareWithSingle(ballots(3, 0, null))).toMatchObject({ costRatio: null, tokenRatio: 5 });
     const mixed = addBallot(ballots(3, 0), {
       isDecided: true,
@@ -69,14 +68,14 @@ describe("ballots over time", () => {
     expect(compareWithSingle(mixed)).toMatchObject({ costRatio: 5, tokenRatio: 5 });
   });
 
-  it("are not compared where the single agent had no turn; one that abstained had", () => {
+  it("are not compared if the single agent was not asked; an agent that abstained was asked", () => {
     const facts = { isDecided: true, agreement: 1, spent: spent(500) };
     expect(addBallot(EMPTY_BALLOTS, facts)).toMatchObject({ ballots: 1, compared: 0 });
     const silent = addBallot(EMPTY_BALLOTS, { ...facts, single: { agrees: false, spent: null } });
     expect(silent).toMatchObject({ compared: 1, differed: 1, ballotTokens: 0, priced: 0 });
   });
 
-  it("that came to no decision gained nothing over one agent", () => {
+  it("without a decision gained nothing over one agent", () => {
     const single = { agrees: false, spent: spent(100) };
     const torn = addBallot(EMPTY_BALLOTS, { isDecided: false, agreement: 0.5, spent: spent(500), single });
     expect(torn).toMatchObject({ ballots: 1, decided: 0, compared: 1, differed: 0, agreement: 0 });
@@ -84,7 +83,7 @@ describe("ballots over time", () => {
 });
 
 describe("one agent was as good", () => {
-  it("when ballots whose truth is known gained nothing", () => {
+  it("if ballots with a known truth gained nothing", () => {
     const found = compareWithSingle(judged(200, 0.8, 0.8));
     expect(found.judged).toMatchObject({ cases: 200, gain: { rate: 0 } });
     expect(found.finding).toBe(
@@ -92,12 +91,12 @@ describe("one agent was as good", () => {
     );
   });
 
-  it("not when they gained something, or while too little is known", () => {
+  it("but not if they gained something, or if too few cases are known", () => {
     expect(compareWithSingle(judged(500, 0.9, 0.75)).finding).toBeNull();
     expect(compareWithSingle(judged(10, 0.8, 0.8)).finding).toBeNull();
   });
 
-  it("whatever the truth, when ballots hardly ever said anything else: 59 are enough when none did", () => {
+  it("without truth, if ballots rarely decided for another value: 59 are enough if none did", () => {
     expect(compareWithSingle(ballots(58, 0)).finding).toBeNull();
     expect(compareWithSingle(ballots(59, 0, null)).finding).toBe(
       "one agent was as good: 0 of 59 ballots decided for another value than it did, at 1/5.0 of the tokens",
@@ -106,7 +105,7 @@ describe("one agent was as good", () => {
     expect(compareWithSingle(ballots(200, 10)).finding).toBeNull();
   });
 
-  it("not by the second test when the first shows a gain that counts", () => {
+  it("but not by the second test if the first shows a gain that is not negligible", () => {
     let record = ballots(1_000, 20);
     for (let index = 0; index < 40; index += 1) {
       record = addPaired(record, { ballotRight: true, singleRight: index % 2 === 0 });
@@ -114,7 +113,7 @@ describe("one agent was as good", () => {
     expect(compareWithSingle(record).finding).toBeNull();
   });
 
-  it("is found wrongly in at most one of ten records where the gain is just not negligible, by either test", () => {
+  it("is a wrong finding of either test in at most one of ten records with a gain just above negligible", () => {
     let [byTruth, byAgreement] = [0, 0];
     for (let run = 0; run < 500; run += 1) {
       const chance = seededChance(run);
@@ -122,7 +121,7 @@ describe("one agent was as good", () => {
       let differed = 0;
       for (let index = 0; index < 150; index += 1) {
         const draw = chance.next();
-        // 10 % of cases only the ballot gets right, 5 % only the single agent: a gain of 5 %.
+        // Only the ballot is right in 10 % of the cases, only the single agent in 5 %: a gain of 5 %.
         const [ballotRight, singleRight] =
           draw < 0.7 ? [true, true] : draw < 0.8 ? [true, false] : [false, draw < 0.85];
         paired = addPaired(paired, { ballotRight, singleRight });
@@ -143,7 +142,7 @@ describe("one agent was as good", () => {
     expect(binomialAtMost(5, 10, 0.05)).toBe(1);
   });
 
-  it("takes a judgement back as if it had never been", () => {
+  it("removes a judgement without a trace", () => {
     const before = judged(10, 0.8, 0.6);
     const case_ = { ballotRight: true, singleRight: false };
     expect(addPaired(addPaired(before, case_), case_, -1)).toEqual(before);

@@ -14,13 +14,14 @@ import {
   weightOf,
 } from "../../../src/consensus/index.ts";
 import { errorCorrelation, type JudgedCase, MAX_WEIGHT } from "../../../src/consensus/internal.ts";
+import { scaled } from "../../support/scale.ts";
 import { PATIENT, RUNS } from "../ballot/support.ts";
 
 const names = (count: number) => Array.from({ length: count }, (_, index) => `voter-${index + 1}`);
 
 /**
- * Voters of equal accuracy whose errors have the correlation ρ: each takes a shared draw with probability √ρ, else its own,
- * so that two of them share it with probability ρ.
+ * Voters of equal accuracy with error correlation ρ: each uses a shared draw with probability √ρ, otherwise its own draw, so
+ * that two voters share a draw with probability ρ.
  */
 function simulate(voters: string[], accuracy: number, correlation: number, chance: Chance): JudgedCase {
   const shared = chance.next() < accuracy;
@@ -64,7 +65,7 @@ describe("effective voters", PATIENT, () => {
   ])(
     "of %i simulated voters with accuracy %d and correlation %d are estimated within 20 %%",
     (seats, accuracy, rho) => {
-      for (const seed of [1, 2, 3, 4, 5]) {
+      for (let seed = 1; seed <= scaled(2, 5); seed += 1) {
         const voters = names(seats);
         const record = recordOf(simulated(1_000, voters, accuracy, rho, seededChance(seed)));
         const known = effectiveVoters(seats, rho);
@@ -79,7 +80,7 @@ describe("effective voters", PATIENT, () => {
     },
   );
 
-  it("predict the variance of the share of right voters, which is what they are for", () => {
+  it("predict the variance of the share of right voters", () => {
     const [seats, accuracy, rho] = [7, 0.7, 0.3];
     const chance = seededChance(11);
     const shares = [...simulated(20_000, names(seats), accuracy, rho, chance)].map(
@@ -97,12 +98,12 @@ describe("ballots that end early", PATIENT, () => {
     [0.7, 0.3],
     [0.8, 0.2],
     [0.8, 0.6],
-  ])("still show what five voters with accuracy %d and correlation %d are worth", (accuracy, rho) => {
+  ])("still show the worth of five voters with accuracy %d and correlation %d", (accuracy, rho) => {
     const voters = names(5);
     const chance = seededChance(7);
     let record = EMPTY_RECORD;
     for (let index = 0; index < 2_000; index += 1) {
-      // They answer in any order, and the third equal answer is the last one heard.
+      // The voters answer in random order, and the ballot ends with the third equal answer.
       const { answers } = simulate(voters, accuracy, rho, chance);
       const order = answers.map((answer) => ({ answer, at: chance.next() })).sort((a, b) => a.at - b.at);
       const heard = order.map(({ answer }, at) => ({ ...answer, isLate: at >= 3 }));
@@ -128,19 +129,19 @@ describe("the correlation of errors", () => {
     expect(errorCorrelation([6, 4, 2, 8])).toBeCloseTo(0.408, 3);
   });
 
-  it("is not told from few cases, or where somebody is always right", () => {
+  it("is unknown with few cases, or if a voter is always right", () => {
     expect(errorCorrelation([5, 4, 5, 5])).toBeNull();
     expect(errorCorrelation([0, 0, 10, 90])).toBeNull();
     expect(meanCorrelation(EMPTY_RECORD, ["a", "b"])).toBeNull();
   });
 
-  it("is known of two of one kind, such as two seats of one role", () => {
+  it("is known for two voters of one kind, such as two seats of one role", () => {
     const twins = recordOf(simulated(500, ["same", "same"], 0.7, 0.5, seededChance(3)));
     expect(meanCorrelation(twins, ["same", "same"])).toBeCloseTo(0.5, 1);
     expect(twins.voters.same).toMatchObject({ total: 1_000 });
   });
 
-  it("of many of one kind is not told from a few cases, however many pairs they make", () => {
+  it("of many voters of one kind is unknown with few cases, even if they make many pairs", () => {
     const few = recordOf(simulated(19, Array(9).fill("same"), 0.7, 0.5, seededChance(3)));
     expect(correlationOf(few, "same", "same")).toBeNull();
     const enough = recordOf(simulated(20, Array(9).fill("same"), 0.7, 0.5, seededChance(3)));
@@ -160,7 +161,7 @@ describe("the record", () => {
       { maxLength: 5 },
     )
     .map((answers): JudgedCase => ({ answers }));
-  /** What formulas look at: everything but when an agent was last heard of. */
+  /** The parts of a record that the formulas use: all except the numbers of last cases. */
   const known = ({ agents, ...record }: VoterRecord) => ({
     ...record,
     agents: Object.fromEntries(
@@ -168,7 +169,7 @@ describe("the record", () => {
     ),
   });
 
-  it("takes a case back as if it had never been, so that a correction can replace it", () => {
+  it("removes a case without a trace, so that a correction can replace it", () => {
     fc.assert(
       fc.property(fc.array(arbitraryCase, { maxLength: 10 }), arbitraryCase, (cases, mistaken) => {
         const before = recordOf(cases);
@@ -213,7 +214,7 @@ describe("the record", () => {
     expect(record.pairs[pairKey("b", "__proto__")]).toEqual([0, 0, 1, 0]);
   });
 
-  it("is bounded: the kind known least makes room for a new one, and the agent heard of longest ago", () => {
+  it("is bounded: a new kind replaces the kind with the fewest cases, and a new agent the agent with the oldest case", () => {
     const before = recordOf(simulated(3, names(4), 0.5, 0, seededChance(1)));
     let record = before;
     for (let index = 0; index < 300; index += 1) {
@@ -251,7 +252,7 @@ describe("weights", () => {
       who,
     );
 
-  it("are the log-odds of accuracy, drawn to an unknown voter's and capped", () => {
+  it("are the log-odds of accuracy, moved towards an unknown voter's and capped", () => {
     expect(weightOf(EMPTY_RECORD, who)).toBeCloseTo(Math.log(7 / 3), 10);
     expect(weigh(800, 1_000)).toBeCloseTo(Math.log(0.8 / 0.2), 1);
     expect(weigh(1_000, 1_000)).toBe(MAX_WEIGHT);
@@ -269,7 +270,7 @@ describe("weights", () => {
     );
   });
 
-  it("of a new agent are those of its kind, and with cases of its own come to be its own", () => {
+  it("of a new agent equal those of its kind, and follow its own cases later", () => {
     const good = Array.from({ length: 100 }, () => ({
       answers: [{ agent: "a1", voter: "a", isRight: true }],
     }));
@@ -283,7 +284,7 @@ describe("weights", () => {
     expect(weightOf(later, who)).toBeGreaterThan(2);
   });
 
-  it("decide better than heads where voters differ", () => {
+  it("decide better than equal votes when voters differ", () => {
     const chance = seededChance(5);
     const accuracies = [0.9, 0.6, 0.6, 0.6, 0.6];
     const weights = accuracies.map((rate) => weigh(rate * 1_000, 1_000));

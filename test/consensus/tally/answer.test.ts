@@ -81,7 +81,7 @@ describe("an answer", () => {
     expect(reasonOf(output)).toContain(reason);
   });
 
-  it("that the pointer does not find is an abstention", () => {
+  it("without a value at the pointer is an abstention", () => {
     expect(reasonOf({ other: 1 }, { pointer: "/label" })).toBe("nothing at the pointer /label");
     expect(reasonOf("text", { pointer: "/label" })).toBe("nothing at the pointer /label");
   });
@@ -93,7 +93,7 @@ describe("an answer", () => {
     expect(reasonOf(1e200, { strategy: "median" })).toContain("expected a number of at most 1e+150");
   });
 
-  it("that ranks wrongly is an abstention", () => {
+  it("with an invalid ranking is an abstention", () => {
     const ranked: Partial<BallotInput> = {
       strategy: "ranked",
       candidates: ["A", "B"],
@@ -106,7 +106,7 @@ describe("an answer", () => {
     expect(reasonOf([["b"]], ranked)).toContain("strings, numbers or booleans");
   });
 
-  it("whose findings lack their key is an abstention", () => {
+  it("with findings without their key is an abstention", () => {
     const merge: Partial<BallotInput> = { strategy: "merge", key: ["/file", "/line"] };
     expect(countedOf([], merge)).toEqual([]);
     expect(reasonOf([{ file: "a", line: 1 }, { file: "a" }], merge)).toContain(
@@ -130,11 +130,11 @@ describe("the normaliser", () => {
     });
   });
 
-  it("leaves numbers alone that are too large to be rounded", () => {
+  it("does not change numbers that are too large for rounding", () => {
     expect(countedOf(1e300, { normalise: { tolerance: 1e-9 } })).toBe(1e300);
   });
 
-  it("gives numbers within half a tolerance of a multiple that multiple, and changes none by more", () => {
+  it("rounds numbers to the nearest multiple of the tolerance, and changes none by more than half of it", () => {
     const near = fc.tuple(
       fc.integer({ min: -1_000_000, max: 1_000_000 }),
       fc.constantFrom(0.001, 0.1, 0.25, 1, 7),
@@ -151,7 +151,7 @@ describe("the normaliser", () => {
     );
   });
 
-  it("done twice changes nothing more, and hashes do not depend on the order of names", () => {
+  it("changes nothing the second time, and hashes do not depend on the order of names", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (output) => {
         const normalise = { trim: true, ignoreCase: true, tolerance: 0.5 };
