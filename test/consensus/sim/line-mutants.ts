@@ -1,6 +1,6 @@
-// Deliberate bugs. Each is one mistake that an engineer could make in the core; the simulator must notice every
-// one of them, or its silence about the real core means nothing. They are made of the room's internal seam, and of
-// tampering with lines and memory from outside: the product has no switch for them.
+// Deliberate bugs in the election node. Each is one mistake that an engineer could make in the core. The simulator must notice
+// every one; otherwise its silence about the real core proves nothing. The bugs use the room's internal.ts and change lines and
+// memory from outside, so production code has no switch for them.
 
 import { createElectionNode, type Member, sealEntry } from "../../../src/consensus/index.ts";
 import {
@@ -44,26 +44,26 @@ const KNOWN_SEEDS: Readonly<Record<string, number>> = {
   "does not abstain after a start": 1,
   "counts a refused vote as given": 1,
   "stays elected without office": 19,
-  "acts while paused: ticks that were missed are lost": 2,
+  "loses the ticks of a pause": 2,
   "treats an unknown append as stored": 4,
   "treats an unknown append as not stored": 4,
   "applies entries out of order": 3,
   "appends without an expectation": 4,
   "repeats an unknown append after the newest entry": 4,
-  "answers when an append is asked, not when it is stored": 1,
+  "answers when an append is requested, not when it is stored": 1,
   "reads without a barrier": 1,
   "takes the office before it has caught up": 4,
   "serves before it is in office": 1,
   "forgets idempotency keys": 3,
   "says not_leader while an append is open": 3,
-  "stamps entries with a time that falls": 1,
+  "stamps entries with a falling time": 1,
   "renews an expired lock": 4,
-  "starts tokens again after an unlock": 4,
+  "restarts tokens after an unlock": 4,
 };
 
 /** The bugs of the election node. */
 export const LINE_MUTANTS: readonly Mutant[] = withKnownSeeds(KNOWN_SEEDS, [
-  bent("votes twice in a term", (step) => (state, input, context) => {
+  bendElection("votes twice in a term", (step) => (state, input, context) => {
     const isVote = input.type === "receive" && input.message.type === "vote";
     return step(
       isVote && state.role === "follower" ? { ...state, vote: null, leader: null } : state,
@@ -71,48 +71,46 @@ export const LINE_MUTANTS: readonly Mutant[] = withKnownSeeds(KNOWN_SEEDS, [
       context,
     );
   }),
-  bent("ignores a newer term", (step) => (state, input, context) => {
+  bendElection("ignores a newer term", (step) => (state, input, context) => {
     const isNewer = input.type === "receive" && input.message.term > state.term;
     return isNewer && input.message.type.startsWith("heartbeat") ? [state, []] : step(state, input, context);
   }),
-  bent("skips check-quorum", (step) => (state, input, context) => {
+  bendElection("skips check-quorum", (step) => (state, input, context) => {
     const config: ElectionContext["config"] = { ...context.config, checkQuorum: false };
     return step(state, input, { ...context, config });
   }),
-  bent("does not abstain after a start", (step) => (state, input, context) => {
+  bendElection("does not abstain after a start", (step) => (state, input, context) => {
     return step({ ...state, abstainTicks: 0 }, input, context);
   }),
-  bent("counts a refused vote as given", (step) => (state, input, context) => {
+  bendElection("counts a refused vote as given", (step) => (state, input, context) => {
     if (input.type !== "receive" || input.message.type !== "vote-reply") return step(state, input, context);
     return step(state, { ...input, message: { ...input.message, granted: true } }, context);
   }),
-  bent("stays elected without office", (step) => (state, input, context) => {
+  bendElection("stays elected without office", (step) => (state, input, context) => {
     return input.type === "yield" ? [state, []] : step(state, input, context);
   }),
-  spoken("acts while paused: ticks that were missed are lost", (line) =>
-    line.op === "tick" ? { ...line, n: 1 } : line,
-  ),
-  spoken("treats an unknown append as stored", (line, { member }) => {
+  changeLine("loses the ticks of a pause", (line) => (line.op === "tick" ? { ...line, n: 1 } : line)),
+  changeLine("treats an unknown append as stored", (line, { member }) => {
     const open = member?.office.open;
     if (line.event !== "unknown" || open?.request !== line.request) return line;
     return { op: "log", event: "accepted", request: open?.request, seq: (open?.expectedLastSeq ?? 0) + 1 };
   }),
-  spoken("treats an unknown append as not stored", (line, { member }) =>
+  changeLine("treats an unknown append as not stored", (line, { member }) =>
     line.event === "unknown"
       ? { op: "log", event: "refused", request: line.request, lastSeq: member?.office.fold.seq }
       : line,
   ),
-  spoken("applies entries out of order", (line, { member }) => {
+  changeLine("applies entries out of order", (line, { member }) => {
     if (line.event === "stored" && member !== null && (line.seq as number) > member.office.fold.seq) {
       member.office.fold.seq = (line.seq as number) - 1;
     }
     return line;
   }),
-  answered("appends without an expectation", (reply) => ({
+  changeReply("appends without an expectation", (reply) => ({
     ...reply,
     append: reply.append.map((append) => ({ ...append, expectedLastSeq: null })),
   })),
-  answered("repeats an unknown append after the newest entry", (reply, { member, line }) =>
+  changeReply("repeats an unknown append after the newest entry", (reply, { member, line }) =>
     line.event === "unknown"
       ? {
           ...reply,
@@ -120,7 +118,7 @@ export const LINE_MUTANTS: readonly Mutant[] = withKnownSeeds(KNOWN_SEEDS, [
         }
       : reply,
   ),
-  answered("answers when an append is asked, not when it is stored", (reply, { member }) => ({
+  changeReply("answers when an append is requested, not when it is stored", (reply, { member }) => ({
     ...reply,
     answers: [
       ...reply.answers,
@@ -133,13 +131,13 @@ export const LINE_MUTANTS: readonly Mutant[] = withKnownSeeds(KNOWN_SEEDS, [
       ),
     ],
   })),
-  answered("reads without a barrier", (reply, { member, line }) => {
+  changeReply("reads without a barrier", (reply, { member, line }) => {
     const command = line.command as { type: string; name: string } | undefined;
     if (command?.type !== "get" || !reply.state.inOffice) return reply;
     const value = member.office.fold.state.values.get(command.name)?.value ?? null;
     return { ...reply, answers: [...reply.answers, { key: line.key as string, ok: true, value }] };
   }),
-  answered("takes the office before it has caught up", (reply, { member, line }) => {
+  changeReply("takes the office before it has caught up", (reply, { member, line }) => {
     const { catchUpSeq } = member.office;
     if (line.event !== "refused" || catchUpSeq === null || catchUpSeq <= member.office.fold.seq) return reply;
     const { node, logId } = member.office.config;
@@ -151,12 +149,12 @@ export const LINE_MUTANTS: readonly Mutant[] = withKnownSeeds(KNOWN_SEEDS, [
     const append = { request: 1_000_000 + (line.request as number), expectedLastSeq: catchUpSeq, entry };
     return { ...reply, append: [append] };
   }),
-  tampered("serves before it is in office", ({ office }) => {
+  damageMemory("serves before it is in office", ({ office }) => {
     if (office.electedTerm !== null) office.inOffice = true;
   }),
-  tampered("forgets idempotency keys", ({ office }) => office.fold.results.clear()),
-  tampered("says not_leader while an append is open", ({ office }) => office.orphans.splice(0)),
-  answered("stamps entries with a time that falls", (reply, { member: { office } }) => ({
+  damageMemory("forgets idempotency keys", ({ office }) => office.fold.results.clear()),
+  damageMemory("says not_leader while an append is open", ({ office }) => office.orphans.splice(0)),
+  changeReply("stamps entries with a falling time", (reply, { member: { office } }) => ({
     ...reply,
     append: reply.append.map((append) => {
       if (append.expectedLastSeq !== office.fold.seq) return append;
@@ -170,27 +168,27 @@ export const LINE_MUTANTS: readonly Mutant[] = withKnownSeeds(KNOWN_SEEDS, [
       };
     }),
   })),
-  ruled("renews an expired lock", (state, command, at) => {
+  spoilCommand("renews an expired lock", (state, command, at) => {
     for (const [name, lock] of state.locks) {
       const expiresAt = lock.holder?.expiresAt ?? null;
       if (command.name !== name || lock.holder === null || expiresAt === null || at < expiresAt) continue;
       state.locks.set(name, { ...lock, holder: { ...lock.holder, expiresAt: at + 1 } });
     }
   }),
-  ruled("starts tokens again after an unlock", (state, command) => {
+  spoilCommand("restarts tokens after an unlock", (state, command) => {
     const lock = state.locks.get(command.name);
     if (command.type === "lock" && lock?.holder === null) state.locks.delete(command.name);
   }),
 ]);
 
-/** A node whose election core is bent. */
-function bent(name: string, bend: (step: Step) => Step): Omit<Mutant, "knownSeed"> {
+/** A node with a changed election core. */
+function bendElection(name: string, bend: (step: Step) => Step): Omit<Mutant, "knownSeed"> {
   const parts = { ...productionParts, stepElection: bend(productionParts.stepElection) };
   return { name, bench: lineBench(() => createElectionNode(parts)) };
 }
 
-/** A node whose commands are preceded by a mistake in the state. */
-function ruled(
+/** A node that spoils the state before each command. */
+function spoilCommand(
   name: string,
   spoil: (state: Registers, command: RegisterCommand, at: number) => void,
 ): Omit<Mutant, "knownSeed"> {
@@ -203,33 +201,33 @@ function ruled(
   return { name, bench: lineBench(() => createElectionNode(parts)) };
 }
 
-/** A node that understands some lines wrongly. */
-function spoken(
+/** A node that receives some lines changed. */
+function changeLine(
   name: string,
-  mishear: (line: Line, has: { member: NodeMember | null }) => Line,
+  change: (line: Line, has: { member: NodeMember | null }) => Line,
 ): Omit<Mutant, "knownSeed"> {
-  return watched(
+  return wrapNode(
     name,
-    (line, memory) => mishear(line, memory),
+    (line, memory) => change(line, memory),
     (reply) => reply,
   );
 }
 
-/** A node that says something wrong. */
-function answered(
+/** A node that sends some replies changed. */
+function changeReply(
   name: string,
-  misspeak: (reply: Reply, has: { member: NodeMember; line: Line }) => Reply,
+  change: (reply: Reply, has: { member: NodeMember; line: Line }) => Reply,
 ): Omit<Mutant, "knownSeed"> {
-  return watched(
+  return wrapNode(
     name,
     (line) => line,
-    (reply, line, { member }) => (member === null ? reply : misspeak(reply, { member, line })),
+    (reply, line, { member }) => (member === null ? reply : change(reply, { member, line })),
   );
 }
 
-/** A node whose memory is damaged before every line. */
-function tampered(name: string, damage: (member: NodeMember) => void): Omit<Mutant, "knownSeed"> {
-  return watched(
+/** A node with its memory damaged before every line. */
+function damageMemory(name: string, damage: (member: NodeMember) => void): Omit<Mutant, "knownSeed"> {
+  return wrapNode(
     name,
     (line, { member }) => {
       if (member !== null) damage(member);
@@ -239,7 +237,7 @@ function tampered(name: string, damage: (member: NodeMember) => void): Omit<Muta
   );
 }
 
-function watched(
+function wrapNode(
   name: string,
   hear: (line: Line, memory: { member: NodeMember | null }) => Line,
   say: (reply: Reply, line: Line, memory: { member: NodeMember | null }) => Reply,

@@ -12,6 +12,6 @@ describe(`a deliberate bug in the world of the member is noticed within ${MUTANT
 
 it("a failing seed replays byte for byte, with its last lines", async () => {
   const { bench, knownSeed } =
-    MEMBER_MUTANTS.find(({ name }) => name === "takes the log's tip for a barrier") ?? expect.unreachable();
+    MEMBER_MUTANTS.find(({ name }) => name === "answers a read without a barrier") ?? expect.unreachable();
   await expectFailureReplay(bench, await findFailingSeed(bench, knownSeed));
 });
