@@ -1,5 +1,5 @@
-// Pure deciders: the election core, the office over a shared log, ballots and their counts, and the statistics of voters. Owns no
-// IO: a driver of another room performs the effects.
+// Pure deciders: the election core, the office over a shared log, ballots and their counts, and the statistics of
+// voters. Owns no IO: a driver of another room performs the effects.
 //
 //   const member = createMember({ config, seed: 7, commandSet: registers });
 //   const { send, appends, answers } = stepMember(member, { type: "tick" });
@@ -11,7 +11,8 @@
 //   // A driver performs the effects: it asks seats, cancels questions, asks a judge, and publishes the result of `close`. It
 //   // sends a tick at wakeAtMs(ballot).
 //
-// docs/election.md explains term, office, unknown appends and failures. docs/ballots.md explains strategies, votes and topologies.
+// docs/election.md explains term, office, unknown appends and failures. docs/ballots.md explains strategies, votes and
+// topologies.
 
 export { openBallot, stepBallot, wakeAtMs } from "./ballot/ballot.ts";
 export { effectsOf } from "./ballot/resume.ts";

@@ -1,5 +1,5 @@
-// The seam of this room for tests, beside the door: names that no other room needs, and the parts of the deciders that the
-// simulator replaces with deliberately broken ones to show that it notices. Only tests may import this file.
+// The seam of this room for tests, beside the door: names that no other room needs, and the parts of the deciders that
+// the simulator replaces with deliberately broken ones to show that it notices. Only tests may import this file.
 
 export { linesOf, votersOf, wavesOf } from "./ballot/topology.ts";
 export {

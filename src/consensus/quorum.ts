@@ -1,5 +1,5 @@
-// The arithmetic of majorities in one vocabulary (pending, won, lost), for elections and for ballots. Owns numbers only and
-// imports nothing. Pure.
+// The arithmetic of majorities in one vocabulary (pending, won, lost), for elections and for ballots. Owns numbers only
+// and imports nothing. Pure.
 
 /** The result of a count so far: not decided yet, won, or no longer winnable. */
 export type CountOutcome = "pending" | "won" | "lost";
@@ -31,8 +31,8 @@ export function faultyOf(members: number): number {
 }
 
 /**
- * The number of votes that a decision among `members` needs when {@link faultyOf} of them may lie. Any two sets of so many
- * voters share an honest member, so two values cannot both win (Malkhi and Reiter 1998, dissemination quorums of
+ * The number of votes that a decision among `members` needs when {@link faultyOf} of them may lie. Any two sets of so
+ * many voters share an honest member, so two values cannot both win (Malkhi and Reiter 1998, dissemination quorums of
  * ⌈(n + f + 1) / 2⌉).
  */
 export function byzantineQuorumOf(members: number): number {

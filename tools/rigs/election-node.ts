@@ -1,7 +1,7 @@
-// Measures the election node on its pipe: node tools/rigs/election-node.ts [--seeds 100] [--rounds 5] [--check]
-// Records all lines that the simulator sends to the nodes of its worlds. Then it sends them to one process of `murmur debug
-// election-node`, as fast as the process reads them, and compares the replies byte for byte. Exit code 1 when replies differ, or,
-// with --check, when the median is below the goal.
+// Measures the election node on its pipe: node tools/rigs/election-node.ts [--seeds 100] [--rounds 5] [--check] Records
+// all lines that the simulator sends to the nodes of its worlds. Then it sends them to one process of `murmur debug
+// election-node`, as fast as the process reads them, and compares the replies byte for byte. Exit code 1 when replies
+// differ, or, with --check, when the median is below the goal.
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -52,7 +52,10 @@ process.stdout.write(
 );
 process.exitCode = identical && (met || !values.check) ? 0 : 1;
 
-/** All lines that the simulator sends in so many seeds, node by node (each begins with init), and the digest of the replies. */
+/**
+ * All lines that the simulator sends in so many seeds, node by node (each begins with init), and the digest of the
+ * replies.
+ */
 async function record(seeds: number) {
   const chunks: string[] = [];
   const hash = createHash("sha256");

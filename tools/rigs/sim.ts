@@ -1,5 +1,5 @@
-// The simulator on demand: runs seeds of its worlds on all cores, shows the progress, and prints each failure with the command
-// that replays it. Owns the command line. test/consensus/sim/world.ts runs one seed, sweep.ts runs many.
+// The simulator on demand: runs seeds of its worlds on all cores, shows the progress, and prints each failure with the
+// command that replays it. Owns the command line. test/consensus/sim/world.ts runs one seed, sweep.ts runs many.
 
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
@@ -10,7 +10,7 @@ import { sweep, type Tally } from "../../test/consensus/sim/sweep.ts";
 import { describeFailure, listFaults, runSeed } from "../../test/consensus/sim/world.ts";
 
 const WORLDS = Object.keys(BENCHES);
-/** The number of seeds from which on every kind of fault must have happened. */
+/** The smallest number of seeds in a run that must show every kind of fault. */
 const ENOUGH_SEEDS = 100;
 
 const USAGE = `Usage: npm run sim -- [--seeds N] [--from N] [--world ${WORLDS.join("|")}] [--threads N] [--json]

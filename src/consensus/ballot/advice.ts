@@ -1,5 +1,5 @@
-// The steps after the answers of a ballot disagree: a plurality, a debate, a judge, a person, or failure. Owns these steps;
-// tally/advice.ts reads and counts the advice. Pure.
+// The steps after the answers of a ballot disagree: a plurality, a debate, a judge, a person, or failure. Owns these
+// steps; tally/advice.ts reads and counts the advice. Pure.
 
 import type { DecidedBy } from "../../protocol/index.ts";
 import { refer, takeAdvice, takeChoice } from "../tally/advice.ts";
@@ -13,8 +13,8 @@ import type { BallotEnding } from "./verdict.ts";
 import { mayAsk, startRound } from "./waves.ts";
 
 /**
- * Takes the step that the ballot's `onDisagreement` names, or ends the ballot. Too few answers are not a disagreement: then
- * only a person can decide.
+ * Takes the step that the ballot's `onDisagreement` names, or ends the ballot. Too few answers are not a disagreement:
+ * then only a person can decide.
  */
 export function disagree(turn: Turn, counted: Indecision, by: DecidedBy): void {
   const { spec, round } = turn.ballot;

@@ -1,7 +1,8 @@
-// Takes the answers of the seats: reads them, checks the signed vote if the strategy needs one, and keeps them. Owns the choice
-// of the answers that count; ballot.ts decides the next step. Pure.
+// Takes the answers of the seats: reads them, checks the signed vote if the strategy needs one, and keeps them. Owns
+// the choice of the answers that count; ballot.ts decides the next step. Pure.
 //
-// B5  Only the first valid answer of a seat in a round counts. Later answers and answers from other senders change nothing.
+// B5  Only the first valid answer of a seat in a round counts. Later answers and answers from other senders change
+//     nothing.
 
 import { type BallotUsage, canonicalJson, type Evidence, MAX_EVIDENCE } from "../../protocol/index.ts";
 import { readAnswer } from "../tally/answer.ts";
@@ -27,8 +28,9 @@ export function takeAnswer(turn: Turn, event: BallotEvent & { type: "answer" }):
 }
 
 /**
- * Takes the answer of a `bft` ballot by its signed vote. A refused vote leaves its seat open: another sender may have forged it,
- * and the seat's own vote may still come. A seat that was counted as silent may still vote while the round runs.
+ * Takes the answer of a `bft` ballot by its signed vote. A refused vote leaves its seat open: another sender may have
+ * forged it, and the seat's own vote may still come. A seat that was counted as silent may still vote while the round
+ * runs.
  */
 function takeVote(turn: Turn, event: BallotEvent & { type: "answer" }, isOpen: boolean): void {
   const { ballot } = turn;
@@ -116,12 +118,14 @@ function keepEvidence(
     votes,
     at: new Date(atMs).toISOString(),
   };
-  // The driver reads the same vote twice, when it is written and when it is stored, and a sender may repeat it without end.
+  // The driver reads the same vote twice, when it is written and when it is stored, and a sender may repeat it without
+  // end.
   const mark = markOf(evidence);
   if (ballot.evidence.some((other) => markOf(other) === mark)) return;
   let kept = ballot.evidence;
   if (kept.length >= MAX_EVIDENCE) {
-    // A sender can forge votes without end, so forgeries stop at the bound. Evidence against a seat is rare and always kept.
+    // A sender can forge votes without end, so forgeries stop at the bound. Evidence against a seat is rare and always
+    // kept.
     if (fault !== "double") return;
     const victim = kept.findIndex(({ kind }) => kind !== "double");
     kept = kept.filter((_, index) => index !== victim);

@@ -1,12 +1,13 @@
-// One ballot from its opening to its verdict: it asks seats in waves, takes their answers, counts them and takes the next step.
-// Owns the order of the steps and every bound. tally/answer.ts reads answers, tally.ts counts them, and topology.ts says which
-// seat sees which answers. Pure: time is part of each event, and equal events give equal states.
+// One ballot from its opening to its verdict: it asks seats in waves, takes their answers, counts them and takes the
+// next step. Owns the order of the steps and every bound. tally/answer.ts reads answers, tally.ts counts them, and
+// topology.ts says which seat sees which answers. Pure: time is part of each event, and equal events give equal states.
 //
 // B1  Every ballot ends: each wave has an end, waves and rounds are bounded, and nothing runs past the deadline.
 // B2  A ballot never asks more questions, or builds longer chains, than its budget allows.
 // B3  A ballot ends once, and no event changes it afterwards.
 // B4  While no seat times out, the order of answers does not change the outcome (except for `first`).
-// B5  Only the first valid answer of a seat in a round counts. Later answers and answers from other senders change nothing.
+// B5  Only the first valid answer of a seat in a round counts. Later answers and answers from other senders change
+//     nothing.
 
 import { assert } from "../../base/index.ts";
 import { canonicalJson, type DecidedBy, roundsOf } from "../../protocol/index.ts";
@@ -104,7 +105,7 @@ export function stepBallot(ballot: Ballot, event: BallotEvent): [Ballot, BallotE
   return [turn.ballot, turn.effects];
 }
 
-/** The time by which the driver must send the next tick; null for a closed ballot. */
+/** The latest time of the next tick from the driver; null for a closed ballot. */
 export function wakeAtMs({ stage, endsAtMs }: Ballot): number | null {
   return stage === "closed" ? null : endsAtMs;
 }
@@ -154,7 +155,7 @@ function advance(turn: Turn): void {
   else endRound(turn);
 }
 
-/** Ends a round in which every seat was asked: counts the answers, or starts another exchange of answers. */
+/** Ends a round after its last wave: counts the answers, or starts another exchange of answers. */
 function endRound(turn: Turn): void {
   const { ballot } = turn;
   const { spec, round } = ballot;
@@ -177,8 +178,9 @@ function reseat(turn: Turn, substitute: Seat): void {
 }
 
 /**
- * Whether the present answers may end the ballot before its wave ends. If seats exchange answers, no answer is final before the
- * last round. In a ring with strategy `first`, the answer that counts is that of the last seat, so every seat must be asked.
+ * Whether the present answers may end the ballot before its wave ends. If seats exchange answers, no answer is final
+ * before the last round. In a ring with strategy `first`, the answer that counts is that of the last seat, so every
+ * seat must be asked.
  */
 function mayDecideNow({ spec, round }: Ballot): boolean {
   if (!exchangesAnswers(spec)) return true;

@@ -1,5 +1,5 @@
-// The state of a ballot, its events and its effects. Types only. Everything in `Ballot` is JSON, so that a fold of the control
-// log can contain it, hash it and read it back. Pure.
+// The state of a ballot, its events and its effects. Types only. Everything in `Ballot` is JSON, so that a fold of the
+// control log can contain it, hash it and read it back. Pure.
 
 import type {
   AdviceQuestion,
@@ -61,7 +61,7 @@ export interface Abstention {
 export interface BallotResult {
   readonly verdict: Verdict;
   readonly error?: { readonly code: "tie" | "no_quorum" | "cancelled"; readonly message: string };
-  /** The seats that answered, in the order in which their newest answers arrived. */
+  /** The seats that answered, in the order of arrival of their newest answers. */
   readonly arrivals: readonly number[];
 }
 
@@ -115,7 +115,10 @@ export interface Ballot {
 
 /** The events of a ballot. Times are milliseconds of the driver's clock (the log time) and never fall. */
 export type BallotEvent =
-  /** The result of a seat's question. The driver publishes one task for each question; `output` is the output of its result. */
+  /**
+   * The result of a seat's question. The driver publishes one task for each question; `output` is the output of its
+   * result.
+   */
   | {
       readonly type: "answer";
       readonly seat: number;

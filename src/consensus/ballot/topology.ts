@@ -1,5 +1,5 @@
-// The topologies of ballots as declarations: the seats of each wave, the answers that each seat sees, and the seats that vote.
-// waves.ts and ballot.ts run the waves. Pure.
+// The topologies of ballots as declarations: the seats of each wave, the answers that each seat sees, and the seats
+// that vote. waves.ts and ballot.ts run the waves. Pure.
 
 import { type BallotSpec, fanOutOf, roundsOf, treeDepthOf, voterCountOf } from "../../protocol/index.ts";
 
@@ -37,8 +37,9 @@ const TOPOLOGY: Readonly<Record<BallotSpec["topology"], Topology>> = {
     ],
   },
   /**
-   * Seats 1 … fanOut are the first level, and each seat leads the next fanOut free seats, level by level. Members answer first.
-   * Then each lead combines the answers of its group into one. Only the seats of the first level vote and debate.
+   * Seats 1 … fanOut are the first level, and each seat leads the next fanOut free seats, level by level. Members
+   * answer first. Then each lead combines the answers of its group into one. Only the seats of the first level vote and
+   * debate.
    */
   tree: {
     exchanges: false,
@@ -55,7 +56,9 @@ const TOPOLOGY: Readonly<Record<BallotSpec["topology"], Topology>> = {
       return levels.reverse();
     },
   },
-  /** The seats answer in turn, and each refines the newest answer before it. From round 2 on seat 1 sees the last seat. */
+  /**
+   * The seats answer in turn, and each refines the newest answer before it. From round 2 on seat 1 sees the last seat.
+   */
   ring: {
     exchanges: true,
     waves: ({ seats }, round) =>
@@ -100,8 +103,8 @@ export function controlSeatOf(spec: Shape): number {
 }
 
 /**
- * Creates the check whether a seat may see the answers of exactly these seats in that round. The driver checks every question
- * before it publishes it, with one check for each round, because a mesh of 64 seats has 4,032 lines.
+ * Creates the check whether a seat may see the answers of exactly these seats in that round. The driver checks every
+ * question before it publishes it, with one check for each round, because a mesh of 64 seats has 4,032 lines.
  */
 export function sightIn(spec: Shape, round: number): (seat: number, shown: readonly number[]) => boolean {
   const asks = round > roundsOf(spec) ? [] : wavesOf(spec, round).flat();

@@ -1,5 +1,6 @@
-// Compares a known truth with the answers and the verdict of a ballot. Values are kept as marks, which are short enough to store
-// for every ballot. Owns reading and comparing truths; statistics/voters.ts and comparison.ts learn from the comparison. Pure.
+// Compares a known truth with the answers and the verdict of a ballot. Values are kept as marks, which are short enough
+// to store for every ballot. Owns reading and comparing truths; statistics/voters.ts and comparison.ts learn from the
+// comparison. Pure.
 
 import { type BallotSpec, canonicalJson, type Json, STRATEGY_RULES } from "../../protocol/index.ts";
 import { hashValue, type Reading, readAnswer } from "../tally/answer.ts";

@@ -1,5 +1,5 @@
-// The work on one event of a ballot: the newest state and the effects so far. Owns the changes of the state, the poll at any
-// moment, and the end of a ballot. Pure.
+// The work on one event of a ballot: the newest state and the effects so far. Owns the changes of the state, the poll
+// at any moment, and the end of a ballot. Pure.
 
 import type { BallotUsage, DecidedBy } from "../../protocol/index.ts";
 import type { Indecision, Poll } from "../tally/types.ts";
@@ -20,7 +20,7 @@ export interface Turn {
   readonly effects: BallotEffect[];
 }
 
-/** The poll of the present answers. With `open = []` it is the poll in which no seat may still answer. */
+/** The poll of the present answers. With `open = []` the poll has no open seats. */
 export function pollOf(ballot: Ballot, open = openVotersOf(ballot)): Poll {
   const { spec, answers, seats } = ballot;
   const voters = votersOf(spec);

@@ -1,5 +1,5 @@
-// Builds the verdict of a ballot: the outcome with everything that explains it. Owns the content of the verdict and the meaning
-// of agreement. Pure.
+// Builds the verdict of a ballot: the outcome with everything that explains it. Owns the content of the verdict and the
+// meaning of agreement. Pure.
 
 import {
   type BallotSpec,
@@ -52,8 +52,9 @@ export function verdictOf(ballot: Ballot, ending: BallotEnding, decidedBy: Decid
 }
 
 /**
- * The agreement on a value: the share of all seats whose newest answer supports it. Without a value: the share of all seats
- * that gave the most common value. For merged findings: the mean share of the answering seats that report a finding.
+ * The agreement on a value: the share of all seats whose newest answer supports it. Without a value: the share of all
+ * seats that gave the most common value. For merged findings: the mean share of the answering seats that report a
+ * finding.
  */
 export function agreementOf({ spec, seats, answers }: Ballot, value: Json | undefined): number {
   if (value !== undefined && spec.strategy === "merge") return agreementOfMerged(value as MergedFinding[]);

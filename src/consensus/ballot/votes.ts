@@ -1,9 +1,11 @@
-// The signed votes of a `bft` ballot. Owns the signed bytes, the checks that admit a vote, and the evidence of refused votes.
-// tally.ts counts the admitted votes; ballot.ts starts and ends rounds. Pure.
+// The signed votes of a `bft` ballot. Owns the signed bytes, the checks that admit a vote, and the evidence of refused
+// votes. tally.ts counts the admitted votes; ballot.ts starts and ends rounds. Pure.
 //
 // V1  A vote counts only for the seat whose registered key signed it, and only for this ballot, round and nonce.
-// V2  A seat counts at most once in a round. Two different signed votes of a seat are kept as evidence, and neither counts.
-// V3  Only votes signed with a seat's own key are evidence against the seat, because any sender can forge a vote in its name.
+// V2  A seat counts at most once in a round. Two different signed votes of a seat are kept as evidence, and neither
+//     counts.
+// V3  Only votes signed with a seat's own key are evidence against the seat, because any sender can forge a vote in its
+//     name.
 
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import {
@@ -64,8 +66,8 @@ export function verifyVote(vote: SignedVote, publicKey: string): boolean {
 }
 
 /**
- * The nonce of a round, derived from the secret nonce of the ballot. So a seat cannot make a vote before the round starts, and
- * a vote for an earlier ballot with the same id is invalid.
+ * The nonce of a round, derived from the secret nonce of the ballot. So a seat cannot make a vote before the round
+ * starts, and a vote for an earlier ballot with the same id is invalid.
  */
 export function nonceOf(ballotNonce: string, round: number): string {
   return sha256(`murmur-nonce-1\n${ballotNonce}\n${round}`);
@@ -96,8 +98,8 @@ export type Admission =
   | { readonly kind: "missing"; readonly reason: string };
 
 /**
- * Admits or refuses the vote that arrived with a value as the answer of `seat`. It finds two contradicting votes even if the
- * second one is late; the fault `double` carries both votes.
+ * Admits or refuses the vote that arrived with a value as the answer of `seat`. It finds two contradicting votes even
+ * if the second one is late; the fault `double` carries both votes.
  */
 export function admitVote(
   round: VoteRound,

@@ -1,5 +1,5 @@
-// The waves of a ballot: the seats to ask now, the end of the wave, and the check of the budget. Owns starting a wave or a
-// round; topology.ts declares the waves. Pure.
+// The waves of a ballot: the seats to ask now, the end of the wave, and the check of the budget. Owns starting a wave
+// or a round; topology.ts declares the waves. Pure.
 //
 // B2  A ballot never asks more questions, or builds longer chains, than its budget allows.
 

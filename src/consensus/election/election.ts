@@ -1,13 +1,13 @@
-// The election core: it decides which member may try to take the office. It has Raft's terms, votes, pre-vote, check-quorum,
-// heartbeats and leadership transfer, driven by ticks. It gives liveness and speed only. The log makes sure that at most one
-// member holds the office (office.ts), so votes need no disk.
+// The election core: it decides which member may try to take the office. It has Raft's terms, votes, pre-vote,
+// check-quorum, heartbeats and leadership transfer, driven by ticks. It gives liveness and speed only. The log makes
+// sure that at most one member holds the office (office.ts), so votes need no disk.
 //
 // Pure: `stepElection(state, input, context)` returns the next state and the messages to send.
 //
 // I1  A member votes at most once in a term of one incarnation. `vote` changes only together with `term`, or from null.
 // I2  `term` never falls within an incarnation.
-// I3  For 2 × electionTicks after its start a member does not vote, pre-vote or campaign, because it may have voted before the
-//     restart. A cluster of one member does not wait.
+// I3  For 2 × electionTicks after its start a member does not vote, pre-vote or campaign, because it may have voted
+//     before the restart. A cluster of one member does not wait.
 // I4  With check-quorum, a leader that has not heard from a majority for electionTicks steps down.
 
 import { majorityOutcome } from "../quorum.ts";
@@ -189,7 +189,10 @@ function hasRecentLeader(state: ElectionState, config: ElectionConfig): boolean 
   return state.leader !== null && state.elapsedTicks < config.electionTicks;
 }
 
-/** The answer to a message of an old term. It tells the sender the newer term; a stale leader steps down when it reads it. */
+/**
+ * The answer to a message of an old term. It tells the sender the newer term; a stale leader steps down when it reads
+ * it.
+ */
 function answerStale(
   state: ElectionState,
   { from, message }: { readonly from: string; readonly message: Message },

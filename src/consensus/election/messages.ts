@@ -1,5 +1,5 @@
-// The election messages between members, and the parser that refuses everything else. The parser accepts a message only if it
-// has this swarm and version, a known type, all fields, and a term within the bound. Pure.
+// The election messages between members, and the parser that refuses everything else. The parser accepts a message only
+// if it has this swarm and version, a known type, all fields, and a term within the bound. Pure.
 import { isJsonObject } from "../../protocol/index.ts";
 
 /** The version of the election messages. The parser refuses every other version. */
@@ -31,7 +31,10 @@ export interface PreVoteReply extends Head {
   readonly granted: boolean;
 }
 
-/** A request for a vote. `transfer` is true when the leader itself started the campaign; it skips the recent-leader rule. */
+/**
+ * A request for a vote. `transfer` is true when the leader itself started the campaign; it skips the recent-leader
+ * rule.
+ */
 export interface Vote extends Head, Tip {
   readonly type: "vote";
   readonly transfer: boolean;

@@ -44,7 +44,7 @@ export interface ElectionState {
   readonly elapsedTicks: number;
   /** The current election timeout. */
   readonly timeoutTicks: number;
-  /** Ticks for which this member still abstains (I3). */
+  /** Ticks left until this member stops abstaining (I3). */
   readonly abstainTicks: number;
   /** The answers to the current vote or pre-vote, by member. */
   readonly votes: ReadonlyMap<string, boolean>;

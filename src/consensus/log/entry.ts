@@ -1,6 +1,6 @@
-// One entry of the control log: its shape, its seal, and the parser that refuses a bad entry. Owns the hash chain: `chain` is
-// the SHA-256 over the `chain` of the entry before and the canonical text of this one. So a reader notices a changed, foreign,
-// missing or reordered entry at that entry. Pure.
+// One entry of the control log: its shape, its seal, and the parser that refuses a bad entry. Owns the hash chain:
+// `chain` is the SHA-256 over the `chain` of the entry before and the canonical text of this one. So a reader notices a
+// changed, foreign, missing or reordered entry at that entry. Pure.
 
 import { canonicalJson, isJsonObject, type JsonObject, sha256 } from "../../protocol/index.ts";
 import { type Upcasters, upcast } from "./upcast.ts";
@@ -31,7 +31,7 @@ interface EntryHead {
   readonly at: number;
 }
 
-/** The entry from which on `leader` holds the office of `term`. */
+/** The entry that gives the office of `term` to `leader`. */
 export interface OfficeTaken extends EntryHead {
   readonly type: "office-taken";
   readonly leader: string;
@@ -124,12 +124,15 @@ export function genesisChain(logId: string, epoch = 1): string {
   return sha256(canonicalJson(genesisBody({ logId, epoch })));
 }
 
-/** The version in which entries of this type are written. */
+/** The version of newly written entries of this type. */
 export function versionOf(type: EntryBody<unknown>["type"]): number {
   return TYPES[type];
 }
 
-/** The texts of the entries that this process sealed. The hash needs each text anyway, and building it is most of the cost. */
+/**
+ * The texts of the entries that this process sealed. The hash needs each text anyway, and building it is most of the
+ * cost.
+ */
 const sealedTexts = new WeakMap<object, string>();
 
 /** Seals an entry: adds its chain hash. */
@@ -145,7 +148,10 @@ export function entryText<C>(entry: LogEntry<C>): string {
   return sealedTexts.get(entry) ?? JSON.stringify(entry);
 }
 
-/** True for an unchanged entry that follows the entry with `previousChain`, even if this version cannot read its content. */
+/**
+ * True for an unchanged entry that follows the entry with `previousChain`, even if this version cannot read its
+ * content.
+ */
 export function isSealed({ chain, ...body }: JsonObject, previousChain: string): boolean {
   try {
     return chain === chainOf(canonicalJson(body), previousChain);
@@ -155,8 +161,8 @@ export function isSealed({ chain, ...body }: JsonObject, previousChain: string):
 }
 
 /**
- * Reads an entry from the log and checks version, identity, type, chain hash and fields, in this order. The returned entry
- * has the newest version.
+ * Reads an entry from the log and checks version, identity, type, chain hash and fields, in this order. The returned
+ * entry has the newest version.
  */
 export function readEntry<C>(value: JsonObject, context: EntryContext<C>): ReadEntry<C> {
   const raised = upcast(value, UPCASTERS, ENTRY_VERSION);

@@ -1,9 +1,9 @@
-// The state computed from the control log: a deterministic fold over its entries. Time enters only through the field `at` of
-// an entry; chance never enters. The meaning of commands is a parameter (a CommandSet), so that every command set follows the
-// same rules of term, time, chain and idempotency.
+// The state computed from the control log: a deterministic fold over its entries. Time enters only through the field
+// `at` of an entry; chance never enters. The meaning of commands is a parameter (a CommandSet), so that every command
+// set follows the same rules of term, time, chain and idempotency.
 //
-// A fold has one owner, and `applyEntry` changes it in place. A pure signature would copy thousands of keys for each entry.
-// Equal entries still give equal folds, and `hashFold` shows it.
+// A fold has one owner, and `applyEntry` changes it in place. A pure signature would copy thousands of keys for each
+// entry. Equal entries still give equal folds, and `hashFold` shows it.
 //
 // A1  All members have the same hash at the same sequence.
 // A2  A command whose key is kept is never applied again. Its answer is the first result.
@@ -13,8 +13,8 @@ import { canonicalJson, type Json, sha256 } from "../../protocol/index.ts";
 import { type Genesis, genesisChain, type KeyedCommand, type LogEntry, type ParsedCommand } from "./entry.ts";
 
 /**
- * The number of last commands whose results are kept, so that a repeated command gets its first answer. It is more than the
- * promised 10,000, to give some room to clients that repeat late.
+ * The number of last commands whose results are kept, so that a repeated command gets its first answer. It is more than
+ * the promised 10,000, to give some room to clients that repeat late.
  */
 export const KEPT_KEYS = 16_384;
 
@@ -31,11 +31,14 @@ export interface CommandSet<S, C> {
   /** A text that is equal for two states if and only if they decide all later commands equally. */
   digest(state: S): string;
   /**
-   * The whole state as JSON, for a snapshot. It shares nothing that a later `decide` changes, so that it can be written out
-   * piece by piece while new commands change the state.
+   * The whole state as JSON, for a snapshot. It shares nothing that a later `decide` changes, so that it can be written
+   * out piece by piece while new commands change the state.
    */
   toJson(state: S): Json;
-  /** The state from the JSON of `toJson`. It decides all later commands as the saved state would. May throw on other JSON. */
+  /**
+   * The state from the JSON of `toJson`. It decides all later commands as the saved state would. May throw on other
+   * JSON.
+   */
   fromJson(json: Json): S;
   /** Adds `count` to every counter whose values were given to clients (tokens, revisions), in place. */
   skipAhead(state: S, count: number): void;
@@ -116,8 +119,8 @@ export function applyEntry<S, C>(fold: Fold<S, C>, entry: LogEntry<C>): Json[] {
 }
 
 /**
- * SHA-256 over all entries and results so far. It is equal at equal sequence and costs almost nothing. It shows a different
- * state only after a result has differed; {@link hashFold} and checkpoints compare the state itself.
+ * SHA-256 over all entries and results so far. It is equal at equal sequence and costs almost nothing. It shows a
+ * different state only after a result has differed; {@link hashFold} and checkpoints compare the state itself.
  */
 export function hashHistory<S, C>(fold: Fold<S, C>): string {
   const { term, leader, at, chain, recorded, recordChain } = fold;

@@ -1,5 +1,5 @@
-// Writes a fold as text and reads it back: the content of a snapshot, and the start of a recovered log. With it a member need
-// not read the whole log. Owns the format; the driver decides where and when to store texts. Pure.
+// Writes a fold as text and reads it back: the content of a snapshot, and the start of a recovered log. With it a
+// member need not read the whole log. Owns the format; the driver decides where and when to store texts. Pure.
 //
 //   const text = saveFold(fold);                     // or, bit by bit: canonicalPieces(viewFold(fold))
 //   const loaded = loadFold(commandSet, text);       // an independent fold that decides like the first
@@ -12,7 +12,10 @@ import { genesisChain } from "./entry.ts";
 import { type CommandSet, type Fold, KEPT_KEYS } from "./fold.ts";
 import { type Upcasters, upcast } from "./upcast.ts";
 
-/** The version of the text. A reader ignores a snapshot of an unknown version. The owners of the state version it themselves. */
+/**
+ * The version of the text. A reader ignores a snapshot of an unknown version. The owners of the state version it
+ * themselves.
+ */
 export const SNAPSHOT_VERSION = 1;
 
 /** There is no older version. */
@@ -45,7 +48,9 @@ export function saveFold<S, C>(fold: Fold<S, C>): string {
 /** An independent fold, or the reason why the text is not a fold. */
 export type LoadedFold<S, C> = { ok: true; fold: Fold<S, C> } | { ok: false; fault: string };
 
-/** Reads a fold from the text of {@link saveFold}. The caller checks the hash of the text to know that it is unchanged. */
+/**
+ * Reads a fold from the text of {@link saveFold}. The caller checks the hash of the text to know that it is unchanged.
+ */
 export function loadFold<S, C>(commandSet: CommandSet<S, C>, text: string): LoadedFold<S, C> {
   try {
     return { ok: true, fold: readFold(commandSet, JSON.parse(text)) };
@@ -116,8 +121,8 @@ export interface Renewal {
 }
 
 /**
- * Turns `fold` into the start of a new epoch of its log, at the new genesis. Log time continues from the last entry, so a lease
- * may last longer than promised but never shorter.
+ * Turns `fold` into the start of a new epoch of its log, at the new genesis. Log time continues from the last entry, so
+ * a lease may last longer than promised but never shorter.
  */
 export function renewFold<S, C>(fold: Fold<S, C>, { epoch, seq, term, skip }: Renewal): Fold<S, C> {
   fold.commandSet.skipAhead(fold.state, skip);

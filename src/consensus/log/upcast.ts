@@ -1,5 +1,5 @@
-// Converts stored values of older versions to the newest version. Owns the steps from version to version; the owner of a value
-// defines its versions. Pure.
+// Converts stored values of older versions to the newest version. Owns the steps from version to version; the owner of
+// a value defines its versions. Pure.
 //
 // U1  Stored values are never rewritten. Hashes cover the stored form, and only the reader's copy is converted.
 import type { JsonObject } from "../../protocol/index.ts";

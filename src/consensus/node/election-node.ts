@@ -1,5 +1,5 @@
-// The election node: one member behind a pipe, so that a test harness outside can act as network, clock and log. Pure: one line
-// in, one line out. The driver is app/commands/debug-election-node.ts.
+// The election node: one member behind a pipe, so that a test harness outside can act as network, clock and log. Pure:
+// one line in, one line out. The driver is app/commands/debug-election-node.ts.
 //
 //   const node = createElectionNode();
 //   node.handleLine('{"id":1,"op":"init","node":"1","peers":["1"], …}') // → '{"id":1,"ok":true,"send":[], …}'

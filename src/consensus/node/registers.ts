@@ -1,9 +1,10 @@
-// The command set of the election node: named values (set, get, cas) and named locks with fencing tokens (lock, unlock). Owns
-// the meaning of these commands. office.ts decides which commands are appended, and fold.ts applies each of them once. Pure.
+// The command set of the election node: named values (set, get, cas) and named locks with fencing tokens (lock,
+// unlock). Owns the meaning of these commands. office.ts decides which commands are appended, and fold.ts applies each
+// of them once. Pure.
 //
 // L1  The tokens of one lock name rise with every grant, also when the holder changes. The counter outlives the holder.
-// L2  A lock is held until its holder unlocks it with its token, or until log time reaches grant + ttl. Only a new grant, with
-//     a new token, extends a lock.
+// L2  A lock is held until its holder unlocks it with its token, or until log time reaches grant + ttl. Only a new
+//     grant, with a new token, extends a lock.
 
 import { canonicalJson, isJsonObject, type Json, sha256 } from "../../protocol/index.ts";
 import type { ParsedCommand } from "../log/entry.ts";
@@ -29,7 +30,10 @@ interface Lock {
   readonly holder: { readonly owner: string; readonly expiresAt: number | null } | null;
 }
 
-/** Values and locks, with running sums of the hashes of all facts, so that the cost of a digest does not grow with the size. */
+/**
+ * Values and locks, with running sums of the hashes of all facts, so that the cost of a digest does not grow with the
+ * size.
+ */
 export interface Registers {
   readonly values: Map<string, { readonly value: Json; readonly fact: bigint }>;
   readonly locks: Map<string, Lock>;
@@ -134,8 +138,8 @@ function hashLock(name: string, { token, holder }: Lock): bigint {
   return hashFact([name, token, holder?.owner ?? null, holder?.expiresAt ?? null]);
 }
 
-// Digest: the sum of the facts' hashes modulo 2^256 (AdHash, Bellare and Micciancio 1997, §3). It finds members that differ. It
-// does not resist an attacker who chooses facts that collide.
+// Digest: the sum of the facts' hashes modulo 2^256 (AdHash, Bellare and Micciancio 1997, §3). It finds members that
+// differ. It does not resist an attacker who chooses facts that collide.
 
 const MODULUS = 1n << 256n;
 

@@ -1,8 +1,8 @@
-// Compares the hash in a snapshot entry with the hash of this member's own fold at the same checkpoint. Owns the comparison.
-// The driver computes the hash of the own fold, because that takes a while.
+// Compares the hash in a snapshot entry with the hash of this member's own fold at the same checkpoint. Owns the
+// comparison. The driver computes the hash of the own fold, because that takes a while.
 //
-// K1  A member halts when its fold at a checkpoint had another hash than the log says. It has decided differently from the
-//     holder of the office, and the log alone does not show which of the two is right.
+// K1  A member halts when its fold at a checkpoint had another hash than the log says. It has decided differently from
+//     the holder of the office, and the log alone does not show which of the two is right.
 // K2  A member compares only hashes that it knows. A member that started after a checkpoint skips the comparison.
 
 import type { LogEntry, Snapshot } from "../log/entry.ts";

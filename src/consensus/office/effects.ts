@@ -1,5 +1,5 @@
-// The effects of an office: appends to request from the log, and answers to give to clients. Owns only these types and the
-// empty effects; the driver performs them. Pure.
+// The effects of an office: appends to request from the log, and answers to give to clients. Owns only these types and
+// the empty effects; the driver performs them. Pure.
 
 import type { Json } from "../../protocol/index.ts";
 import type { LogEntry, SnapshotNote } from "../log/entry.ts";

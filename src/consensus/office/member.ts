@@ -1,5 +1,5 @@
-// One coordinator as a pure decider: the election core and the office together. Owns the traffic between the two. A driver,
-// or the simulator, owns time, network and log.
+// One coordinator as a pure decider: the election core and the office together. Owns the traffic between the two. A
+// driver, or the simulator, owns time, network and log.
 //
 // A `Member` has one owner, and `stepMember` changes it in place. Equal inputs give equal effects.
 
@@ -78,8 +78,8 @@ export interface Member<S, C> {
 /** The inputs of a member. */
 export type MemberInput<C> =
   /**
-   * `isLate`: a tick that catches up after a pause. It does not advance log time if an entry was read or requested since the
-   * last tick that was not late.
+   * `isLate`: a tick that catches up after a pause. It does not advance log time if an entry was read or requested
+   * since the last tick that was not late.
    */
   | { readonly type: "tick"; readonly isLate?: boolean }
   | { readonly type: "campaign" }
@@ -97,7 +97,9 @@ export type MemberInput<C> =
   | { readonly type: "checkpoint" }
   /** The hash of the own fold at a checkpoint: the SHA-256 of the text of `saveFold`. */
   | { readonly type: "hashed"; readonly seq: number; readonly hash: string }
-  /** A request to append the note of a snapshot that was stored and read back. Refused when the member is not in office. */
+  /**
+   * A request to append the note of a snapshot that was stored and read back. Refused when the member is not in office.
+   */
   | ({ readonly type: "snapshot" } & SnapshotNote)
   /** The driver found that the log is not the log that this member has read: it is gone, shorter, or a different one. */
   | { readonly type: "distrust"; readonly reason: string };

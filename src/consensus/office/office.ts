@@ -1,13 +1,13 @@
-// The office of one member: it takes the office, appends to the shared log with fenced writes, settles unknown appends and
-// answers commands. Owns the order of appends and answers. The election (election.ts) decides which member may try, and the
-// fold (fold.ts) decides the meaning of an entry.
+// The office of one member: it takes the office, appends to the shared log with fenced writes, settles unknown appends
+// and answers commands. Owns the order of appends and answers. The election (election.ts) decides which member may try,
+// and the fold (fold.ts) decides the meaning of an entry.
 //
 // An `OfficeSession` has one owner. The functions change it in place and push their effects to the given `OfficeEffects`.
 //
 // O1  Every append carries the sequence that it expects to follow. At most one append is in flight.
 // O2  The office answers a command with `ok` only after it knows that the entry with the command is stored.
-// O3  The office repeats an append of unknown fate, identical and with the same expectation, until the fate is settled. It
-//     sends no later append before that.
+// O3  The office repeats an append of unknown fate, identical and with the same expectation, until the fate is settled.
+//     It sends no later append before that.
 // O4  The office answers a read only after an append that it requested after the read arrived.
 // O5  A member is in office when its own office-taken entry of this term is stored and it knows of no newer one.
 // O6  The office never answers `not_leader` to a command whose append may still be stored. It answers `unknown`.
@@ -111,8 +111,9 @@ export function proceed<S, C>(office: OfficeSession<S, C>, effects: OfficeEffect
 // Commands and reads
 
 /**
- * Takes a command. The answer is an effect of this call or of a later one. With `isHandingOver` the office refuses new work:
- * it is being transferred, and its successor must catch up. A repeated key in flight waits together with the first command.
+ * Takes a command. The answer is an effect of this call or of a later one. With `isHandingOver` the office refuses new
+ * work: it is being transferred, and its successor must catch up. A repeated key in flight waits together with the
+ * first command.
  */
 export function takeCommand<S, C>(
   office: OfficeSession<S, C>,
@@ -144,9 +145,9 @@ export function takeRead<S, C>(
 }
 
 /**
- * Takes a checkpoint or a snapshot entry to append. It goes before all waiting commands, because it is rare and cheap. The
- * fields `checkpoint` and `snapshot` of a later effect report the stored entry; there is no report if the office is lost
- * first. Returns the reason of a refusal.
+ * Takes a checkpoint or a snapshot entry to append. It goes before all waiting commands, because it is rare and cheap.
+ * The fields `checkpoint` and `snapshot` of a later effect report the stored entry; there is no report if the office is
+ * lost first. Returns the reason of a refusal.
  */
 export function takeNote<S, C>(
   office: OfficeSession<S, C>,
@@ -242,7 +243,9 @@ function takeGroup<S, C>(office: OfficeSession<S, C>, effects: OfficeEffects<C>)
   return group;
 }
 
-/** The fields of every entry beside version and type. Log time is the time of the last entry plus the ticks since then. */
+/**
+ * The fields of every entry beside version and type. Log time is the time of the last entry plus the ticks since then.
+ */
 function entryHead<S, C>({ config, fold, ticksSinceApplied }: OfficeSession<S, C>) {
   return { logId: config.logId, term: fold.term, at: fold.at + Math.max(0, ticksSinceApplied) } as const;
 }

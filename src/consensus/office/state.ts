@@ -11,8 +11,8 @@ export interface OfficeConfig {
   readonly logId: string;
   readonly electionTicks: number;
   /**
-   * Whether ticks that pass while an own append is in flight count as log time. Without them log time does not advance under
-   * a load that leaves no tick between an entry and the next append. Default false.
+   * Whether ticks that pass while an own append is in flight count as log time. Without them log time does not advance
+   * under a load that leaves no tick between an entry and the next append. Default false.
    */
   readonly countsTicksOfAppends?: boolean | undefined;
 }
@@ -37,7 +37,7 @@ export type Note = { readonly type: "checkpoint" } | ({ readonly type: "snapshot
 export interface OfficeSession<S, C> {
   readonly config: OfficeConfig;
   readonly fold: Fold<S, C>;
-  /** The term for which this member was elected; null when it does not lead. */
+  /** The term of this member's election; null when it does not lead. */
   electedTerm: number | null;
   inOffice: boolean;
   /** The current append. */
@@ -46,18 +46,18 @@ export interface OfficeSession<S, C> {
   readonly orphans: OpenAppend<C>[];
   /** The sequence to read up to before the next try, after a refused office-taken. */
   catchUpSeq: number | null;
-  /** Ticks for which this member was elected but could not take the office. */
+  /** Ticks that this member has waited for the office since its election. */
   waitedTicks: number;
   readonly queue: Queue<C>;
   /** Entries to append before the next group. */
   readonly notes: Note[];
   /** Known hashes of the own fold at the last checkpoints, by sequence. */
   readonly ownHashes: Map<number, string>;
-  /** Hashes from snapshot entries, by sequence, for which the own hash is not yet known. */
+  /** Hashes from snapshot entries that wait for the own hash, by sequence. */
   readonly loggedHashes: Map<number, string>;
   nextRequest: number;
   /**
-   * The number of ticks by which log time is ahead of the last entry. With `countsTicksOfAppends` the count starts when the
+   * The lead of log time over the last entry, in ticks. With `countsTicksOfAppends` the count starts when the
    * own entry gets its time, otherwise when an entry is applied. A negative value: that many further ticks are skipped.
    */
   ticksSinceApplied: number;
@@ -89,7 +89,9 @@ export function createOfficeSession<S, C>(config: OfficeConfig, fold: Fold<S, C>
   };
 }
 
-/** A fresh session over the same log. Request numbers continue, so that a late answer is never matched to a new request. */
+/**
+ * A fresh session over the same log. Request numbers continue, so that a late answer is never matched to a new request.
+ */
 export function restartOffice<S, C>(before: OfficeSession<S, C>): OfficeSession<S, C> {
   const { config, fold, nextRequest, ownHashes, loggedHashes, halted } = before;
   return { ...createOfficeSession(config, fold), nextRequest, ownHashes, loggedHashes, halted };

@@ -1,7 +1,7 @@
-// Calibration: the probability that a value is right when `votes` of `of` seats gave it, learnt from cases with a known truth.
-// There are two stages. A logistic curve over the log-odds of agreement (Platt 1999) gives an expectation for counts with few
-// cases. The cases of the same count then move this expectation, as observations move a Beta prior (Gelman et al., Bayesian
-// Data Analysis, chapter 2). Pure.
+// Calibration: the probability that a value is right when `votes` of `of` seats gave it, learnt from cases with a known
+// truth. There are two stages. A logistic curve over the log-odds of agreement (Platt 1999) gives an expectation for
+// counts with few cases. The cases of the same count then move this expectation, as observations move a Beta prior
+// (Gelman et al., Bayesian Data Analysis, chapter 2). Pure.
 
 import type { Calibration } from "../../protocol/index.ts";
 
@@ -15,7 +15,10 @@ export interface CalibrationSample {
 /** The learnt parameters, as a ballot carries them. The cells are sorted by `of`, then by `votes`. */
 export type { Calibration } from "../../protocol/index.ts";
 
-/** The calibration without cases: the share of agreement, moved a little towards one half (Krichevsky and Trofimov 1981). */
+/**
+ * The calibration without cases: the share of agreement, moved a little towards one half (Krichevsky and Trofimov
+ * 1981).
+ */
 export const UNCALIBRATED: Calibration = { intercept: 0, slope: 1, cells: [] };
 
 /** The number of cases that the curve is worth against cases of the same count. */

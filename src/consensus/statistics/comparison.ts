@@ -1,6 +1,6 @@
-// Compares ballots with one agent that answered alone: their decisions, their gain and their cost. Each ballot has such an
-// agent, its control arm. Owns the sums over ballots of one kind, and the two tests that find one agent as good as a ballot. The
-// callers collect the ballots and store the sums. Pure.
+// Compares ballots with one agent that answered alone: their decisions, their gain and their cost. Each ballot has such
+// an agent, its control arm. Owns the sums over ballots of one kind, and the two tests that find one agent as good as a
+// ballot. The callers collect the ballots and store the sums. Pure.
 
 /** The tokens and the money that an answer or a ballot used. */
 export interface Spent {
@@ -15,7 +15,10 @@ export interface BallotFacts {
   /** The verdict's agreement, 0 to 1. */
   readonly agreement: number;
   readonly spent: Spent;
-  /** The control arm; absent when the ballot ended before that seat was asked. A control arm that abstained does not agree. */
+  /**
+   * The control arm; absent when the ballot ended before that seat was asked. A control arm that abstained does not
+   * agree.
+   */
   readonly single?: { readonly agrees: boolean; readonly spent: Spent | null };
 }
 
@@ -32,11 +35,11 @@ export interface BallotRecord {
   /** The tokens of the compared ballots whose control arm reported its usage, and the tokens of these control arms. */
   readonly ballotTokens: number;
   readonly singleTokens: number;
-  /** The number of ballots for which both costs are known, and the sums of these costs in {@link USD_UNITS}. */
+  /** The number of ballots with both costs known, and the sums of these costs in {@link USD_UNITS}. */
   readonly priced: number;
   readonly ballotUsd: number;
   readonly singleUsd: number;
-  /** The numbers of ballots with a known truth, by which side was right. */
+  /** The numbers of ballots with a known truth: both sides right, only one side, or neither. */
   readonly bothRight: number;
   readonly ballotOnly: number;
   readonly singleOnly: number;
@@ -45,7 +48,10 @@ export interface BallotRecord {
 
 /** The unit of shares: sums count millionths. */
 const SHARE_UNITS = 1_000_000;
-/** The unit of money: sums count billionths of a dollar. That is below the price of a token, and nine million dollars stay exact. */
+/**
+ * The unit of money: sums count billionths of a dollar. That is below the price of a token, and nine million dollars
+ * stay exact.
+ */
 const USD_UNITS = 1_000_000_000;
 
 /** The record of no ballots. */
@@ -96,7 +102,9 @@ export function addBallot(
   };
 }
 
-/** Records which side was right, after the truth of a ballot with a control arm is known. `times` −1 removes the record. */
+/**
+ * Records which side was right, after the truth of a ballot with a control arm is known. `times` −1 removes the record.
+ */
 export function addPaired(
   record: BallotRecord,
   { ballotRight, singleRight }: { ballotRight: boolean; singleRight: boolean },
@@ -118,10 +126,15 @@ export interface SingleComparison {
   readonly decided: number;
   /** The mean agreement of decided ballots; null without any. */
   readonly agreement: number | null;
-  /** The number of ballots whose control arm was asked, and how many of them decided for another value than its answer. */
+  /**
+   * The number of ballots whose control arm was asked, and how many of them decided for another value than its answer.
+   */
   readonly compared: number;
   readonly differed: number;
-  /** The tokens and the money of the ballots divided by those of one agent; null when unknown or when one agent used none. */
+  /**
+   * The tokens and the money of the ballots divided by those of one agent; null when unknown or when one agent used
+   * none.
+   */
   readonly tokenRatio: number | null;
   readonly costRatio: number | null;
   /** The comparison over ballots with a known truth; null without any. */
@@ -144,14 +157,14 @@ const SIGNIFICANCE = 0.05;
 const Z90 = 1.644854;
 
 /**
- * Compares the ballots of a record with one agent. One agent was as good if one of two tests shows, at the 5 % level, that the
- * gain of the ballots is below {@link NEGLIGIBLE_GAIN}:
+ * Compares the ballots of a record with one agent. One agent was as good if one of two tests shows, at the 5 % level,
+ * that the gain of the ballots is below {@link NEGLIGIBLE_GAIN}:
  *
- * 1. With known truth: the whole 90 % interval of the gain lies below the bound. This is a test of non-inferiority on paired
- *    cases (Agresti and Min 2005: Wald's interval after adding ½ to each cell).
- * 2. Without truth: a ballot can gain a case only if it decided for another value than the single agent, so the gain is at
- *    most the share of such ballots. The exact binomial test (Clopper and Pearson 1934) of this share needs 59 ballots if
- *    none differed. This test is skipped if the first test shows a gain that is not negligible.
+ * 1. With known truth: the whole 90 % interval of the gain lies below the bound. This is a test of non-inferiority on
+ *    paired cases (Agresti and Min 2005: Wald's interval after adding ½ to each cell).
+ * 2. Without truth: a ballot can gain a case only if it decided for another value than the single agent, so the gain is
+ *    at most the share of such ballots. The exact binomial test (Clopper and Pearson 1934) of this share needs 59
+ *    ballots if none differed. This test is skipped if the first test shows a gain that is not negligible.
  */
 export function compareWithSingle(record: BallotRecord): SingleComparison {
   const { ballots, decided, compared, differed, priced } = record;

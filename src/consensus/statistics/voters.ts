@@ -1,6 +1,6 @@
-// Statistics of voters from cases with a known truth: accuracy, correlation of errors, the number of independent voters that
-// the seats are worth, and the weight of each voter. Owns the formulas and their records, as JSON of bounded size. comparison.ts
-// compares ballots with one agent; the callers store the records. Pure.
+// Statistics of voters from cases with a known truth: accuracy, correlation of errors, the number of independent voters
+// that the seats are worth, and the weight of each voter. Owns the formulas and their records, as JSON of bounded size.
+// comparison.ts compares ballots with one agent; the callers store the records. Pure.
 
 /** The number of right answers, and of all answers. */
 export interface Score {
@@ -17,7 +17,7 @@ export interface Voter {
 
 /** One question with a known answer. */
 export interface JudgedCase {
-  /** The independent answers: those of first rounds, or of ballots in which no seat saw another seat's answer. */
+  /** The independent answers: answers of first rounds, or of ballots without sight of other answers. */
   readonly answers: readonly JudgedAnswer[];
 }
 
@@ -26,21 +26,24 @@ export interface JudgedAnswer extends Voter {
   readonly model?: string | undefined;
   readonly isRight: boolean;
   /**
-   * True for an answer that the ballot waited for only because earlier answers disagreed, as they do on hard questions. Pairs
-   * with such an answer would hide correlated errors (five voters with ρ = 0.3 would seem to have 0.2), so they are not
-   * counted. Its effect on accuracy is a point or two.
+   * True for an answer that the ballot waited for only because earlier answers disagreed, as they do on hard questions.
+   * Pairs with such an answer would hide correlated errors (five voters with ρ = 0.3 would seem to have 0.2), so they
+   * are not counted. Its effect on accuracy is a point or two.
    */
   readonly isLate?: boolean | undefined;
 }
 
-/** The numbers of cases in which both were wrong, only the first, only the second, and neither. */
+/** The numbers of cases with both wrong, only the first wrong, only the second wrong, and neither wrong. */
 export type ErrorTable = readonly [both: number, first: number, second: number, neither: number];
 
 /** The record of voters: the counts that the formulas below need. */
 export interface VoterRecord {
   /** The number of cases. */
   readonly cases: number;
-  /** Scores by agent id, with the number of the agent's last case. When the record is full, the agent with the oldest last case goes. */
+  /**
+   * Scores by agent id, with the number of the agent's last case. When the record is full, the agent with the oldest
+   * last case goes.
+   */
   readonly agents: Readonly<Record<string, Score & { readonly last: number }>>;
   /** Scores by kind. */
   readonly voters: Readonly<Record<string, Score>>;
@@ -52,17 +55,22 @@ export interface VoterRecord {
 /** The record of no cases. */
 export const EMPTY_RECORD: VoterRecord = { cases: 0, agents: {}, voters: {}, models: {}, pairs: {} };
 
-/** The most kinds in a record, and the most agents and models. It exceeds the roles of any swarm; each list is up to 20 KiB. */
+/**
+ * The most kinds in a record, and the most agents and models. It exceeds the roles of any swarm; each list is up to 20
+ * KiB.
+ */
 export const MAX_RECORDED_VOTERS = 256;
 /** The most pairs of kinds in a record: all pairs of 63 kinds, up to 130 KiB of JSON. */
 export const MAX_RECORDED_PAIRS = 2_048;
-/** The number of cases that two voters must share before their correlation is reported. With fewer it is mostly chance. */
+/**
+ * The number of cases that two voters must share before their correlation is reported. With fewer it is mostly chance.
+ */
 export const MIN_PAIR_CASES = 20;
 
 /**
- * Adds a case to the record. `times` −1 removes a case that was added before, so that a correction can replace the first
- * judgement. The order of cases and of their answers makes no difference while the record has room. A full record drops the
- * kind, model or pair with the fewest cases, but none of this case.
+ * Adds a case to the record. `times` −1 removes a case that was added before, so that a correction can replace the
+ * first judgement. The order of cases and of their answers makes no difference while the record has room. A full record
+ * drops the kind, model or pair with the fewest cases, but none of this case.
  */
 export function addCase(record: VoterRecord, { answers }: JudgedCase, times: 1 | -1 = 1): VoterRecord {
   const cases = Math.max(0, record.cases + times);
@@ -113,7 +121,10 @@ export interface Rate {
 /** The two-sided 95 % quantile of the normal distribution. */
 const Z95 = 1.959964;
 
-/** The share of right answers with Wilson's interval (Wilson 1927), which is valid for few cases too; null without cases. */
+/**
+ * The share of right answers with Wilson's interval (Wilson 1927), which is valid for few cases too; null without
+ * cases.
+ */
 export function accuracyOf({ right, total }: Score): Rate | null {
   if (total === 0) return null;
   const rate = right / total;
@@ -125,9 +136,10 @@ export function accuracyOf({ right, total }: Score): Rate | null {
 }
 
 /**
- * The correlation of the errors of two kinds, −1 to 1: the phi coefficient of their table (Yule 1912). For two voters of one
- * kind the mixed cases are shared out evenly, which gives Fisher's intraclass correlation (Fisher 1925, § 38). Null while the
- * record or the pair has fewer cases than {@link MIN_PAIR_CASES}, or if one of the two was always right or always wrong.
+ * The correlation of the errors of two kinds, −1 to 1: the phi coefficient of their table (Yule 1912). For two voters
+ * of one kind the mixed cases are shared out evenly, which gives Fisher's intraclass correlation (Fisher 1925, § 38).
+ * Null while the record or the pair has fewer cases than {@link MIN_PAIR_CASES}, or if one of the two was always right
+ * or always wrong.
  */
 export function correlationOf({ cases, pairs }: VoterRecord, a: string, b: string): number | null {
   const key = pairKey(a, b);
@@ -154,9 +166,10 @@ export function meanCorrelation(record: VoterRecord, voters: readonly string[]):
 }
 
 /**
- * The number of independent voters that `seats` voters with mean error correlation ρ are worth: n / (1 + (n − 1)ρ), Kish's
- * design effect (Kish 1965, Survey Sampling; for juries Ladha 1992). Measurements show that language models make correlated
- * errors (Kim et al. 2025). The result is from 1 to n: a negative ρ counts as 0, because it is rarely more than chance.
+ * The number of independent voters that `seats` voters with mean error correlation ρ are worth: n / (1 + (n − 1)ρ),
+ * Kish's design effect (Kish 1965, Survey Sampling; for juries Ladha 1992). Measurements show that language models make
+ * correlated errors (Kim et al. 2025). The result is from 1 to n: a negative ρ counts as 0, because it is rarely more
+ * than chance.
  */
 export function effectiveVoters(seats: number, correlation: number): number {
   return seats / (1 + (seats - 1) * Math.min(1, Math.max(0, correlation)));
@@ -168,11 +181,11 @@ const PRIOR = { right: 7, total: 10 };
 export const MAX_WEIGHT = Math.log(0.95 / 0.05);
 
 /**
- * The probability that an agent is right next time, as the mean of a Beta distribution in two steps. First the other agents of
- * its kind, with a prior of 0.7 worth ten cases; then the agent itself, with the result for its kind as a prior worth ten
- * cases. So a new agent of a known kind is expected to be like its kind, and an agent of an unknown kind to be right in 7 of 10
- * cases; with more cases of its own, each agent approaches its own share (partial pooling; Gelman et al., Bayesian Data
- * Analysis, 3rd edition, section 5.3).
+ * The probability that an agent is right next time, as the mean of a Beta distribution in two steps. First the other
+ * agents of its kind, with a prior of 0.7 worth ten cases; then the agent itself, with the result for its kind as a
+ * prior worth ten cases. So a new agent of a known kind is expected to be like its kind, and an agent of an unknown
+ * kind to be right in 7 of 10 cases; with more cases of its own, each agent approaches its own share (partial pooling;
+ * Gelman et al., Bayesian Data Analysis, 3rd edition, section 5.3).
  */
 export function expectedAccuracy({ agents, voters }: VoterRecord, { agent, voter }: Voter): number {
   const own = scoreOf(agents, agent);
@@ -182,9 +195,9 @@ export function expectedAccuracy({ agents, voters }: VoterRecord, { agent, voter
 }
 
 /**
- * The weight of a voter in a `weighted` ballot: the log-odds of its expected accuracy, ln(p / (1 − p)), which is the best
- * weight for independent voters (Nitzan and Paroush 1982). It is at least 0, for a voter that is worse than chance, and at most
- * {@link MAX_WEIGHT}.
+ * The weight of a voter in a `weighted` ballot: the log-odds of its expected accuracy, ln(p / (1 − p)), which is the
+ * best weight for independent voters (Nitzan and Paroush 1982). It is at least 0, for a voter that is worse than
+ * chance, and at most {@link MAX_WEIGHT}.
  */
 export function weightOf(record: VoterRecord, voter: Voter): number {
   const accuracy = expectedAccuracy(record, voter);

@@ -1,5 +1,5 @@
-// Ballots that a judge or a verifier decides: a judge chooses one of the candidates, a verifier names the candidates that hold.
-// Owns the time of the question and the reading of the answer; the driver asks the question. Pure.
+// Ballots that a judge or a verifier decides: a judge chooses one of the candidates, a verifier names the candidates
+// that hold. Owns the time of the question and the reading of the answer; the driver asks the question. Pure.
 
 import { type Json, judgeAnswerSchema, verifierAnswerSchema } from "../../protocol/index.ts";
 import { tallyPlurality } from "./count.ts";
@@ -18,8 +18,8 @@ import {
 } from "./types.ts";
 
 /**
- * Refers the candidates after the last seat has answered. A single candidate wins without a judge. A verifier also checks a
- * single candidate, because all seats may be wrong.
+ * Refers the candidates after the last seat has answered. A single candidate wins without a judge. A verifier also
+ * checks a single candidate, because all seats may be wrong.
  */
 export function tallyAdvice(poll: Poll, least: number): Tally {
   const { spec, votes, open } = poll;
@@ -33,8 +33,9 @@ export function tallyAdvice(poll: Poll, least: number): Tally {
 }
 
 /**
- * The different values of the poll as candidates for a judge, a verifier or a person. They are sorted by their canonical text,
- * so that the order does not reveal which seat gave which value. A ranking contributes its first candidate.
+ * The different values of the poll as candidates for a judge, a verifier or a person. They are sorted by their
+ * canonical text, so that the order does not reveal which seat gave which value. A ranking contributes its first
+ * candidate.
  */
 export function refer(poll: Poll, role: Referral["role"]): Referral {
   return { outcome: "ask", role, candidates: candidatesIn(poll).map(({ value }) => value) };
@@ -59,7 +60,9 @@ export function takeAdvice(poll: Poll, role: Referral["role"], output: unknown):
     : { ...result, reason: advice.reason };
 }
 
-/** The candidate that a person chose, by its number among the candidates of {@link refer}; undefined without such a one. */
+/**
+ * The candidate that a person chose, by its number among the candidates of {@link refer}; undefined without such a one.
+ */
 export function takeChoice(
   poll: Poll,
   choice: number,

@@ -1,5 +1,5 @@
-// Reads the answer of a seat: the value in its output that is compared with other answers, or the reason of an abstention. Owns
-// the JSON pointer, the normaliser and the bounds of values; tally.ts counts values. Pure.
+// Reads the answer of a seat: the value in its output that is compared with other answers, or the reason of an
+// abstention. Owns the JSON pointer, the normaliser and the bounds of values; tally.ts counts values. Pure.
 
 import {
   type BallotSpec,
@@ -37,8 +37,8 @@ export function valueBytesOf({ seats }: Pick<BallotSpec, "seats">): number {
 }
 
 /**
- * Reads the value from a seat's output: the value at the pointer, normalised, of the right type and size. Any other output is
- * an abstention. Null and a missing output are abstentions too: an agent without an answer sends them.
+ * Reads the value from a seat's output: the value at the pointer, normalised, of the right type and size. Any other
+ * output is an abstention. Null and a missing output are abstentions too: an agent without an answer sends them.
  */
 export function readAnswer(output: unknown, spec: AnswerSpec): Reading {
   const found = lookUp(output, spec.pointer);
@@ -66,8 +66,8 @@ export function hashValue(value: Json): string {
 }
 
 /**
- * The value at a JSON pointer (RFC 6901), or undefined. `-` names the element after the last, so it finds nothing. The syntax
- * of the pointer was checked when the ballot was parsed.
+ * The value at a JSON pointer (RFC 6901), or undefined. `-` names the element after the last, so it finds nothing. The
+ * syntax of the pointer was checked when the ballot was parsed.
  */
 export function lookUp(value: unknown, pointer: string): unknown {
   if (pointer === "") return value;

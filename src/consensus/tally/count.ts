@@ -1,5 +1,5 @@
-// The strategies that count equal values: the first answer, a threshold of seats or of weight, and unanimity. Also the plurality,
-// for ballots that accept it when the strategy reaches no decision. Pure.
+// The strategies that count equal values: the first answer, a threshold of seats or of weight, and unanimity. Also the
+// plurality, for ballots that accept it when the strategy reaches no decision. Pure.
 
 import { assert } from "../../base/index.ts";
 import {
@@ -47,7 +47,10 @@ interface Threshold {
   readonly weigh?: (seat: number) => number;
 }
 
-/** The heaviest value, if it reaches the needed weight and no other value is as heavy. Two equally heavy values are a tie. */
+/**
+ * The heaviest value, if it reaches the needed weight and no other value is as heavy. Two equally heavy values are a
+ * tie.
+ */
 export function tallyThreshold({ votes, open }: Poll, { needed, least, ...rule }: Threshold): Tally {
   const weigh = rule.weigh ?? one;
   if (votes.length + open.length < least) return tooFew(votes.length, least);

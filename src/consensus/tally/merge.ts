@@ -1,5 +1,5 @@
-// Merges the findings of several seats into one list. Findings with equal keys are the same finding; the list is ordered by the
-// number of seats that report each finding. Pure.
+// Merges the findings of several seats into one list. Findings with equal keys are the same finding; the list is
+// ordered by the number of seats that report each finding. Pure.
 
 import type { Json, JsonObject } from "../../protocol/index.ts";
 import { keyOf } from "./answer.ts";
@@ -18,9 +18,9 @@ export interface MergedFinding extends JsonObject {
 }
 
 /**
- * Merges the findings after the last seat has answered, because every open seat may report more. It keeps the findings that at
- * least `quorum` seats report (default 1), sorted by the number of seats, then by key. `confidenceOf` adds the probability that
- * a finding is right.
+ * Merges the findings after the last seat has answered, because every open seat may report more. It keeps the findings
+ * that at least `quorum` seats report (default 1), sorted by the number of seats, then by key. `confidenceOf` adds the
+ * probability that a finding is right.
  */
 export function tallyMerge(
   { spec, votes, open }: Poll,

@@ -1,13 +1,13 @@
-// Combines numbers into one: mean, median and trimmed mean, with the spread of the numbers. Sums are taken in ascending order,
-// so that they do not depend on the order of the answers. Pure.
+// Combines numbers into one: mean, median and trimmed mean, with the spread of the numbers. Sums are taken in ascending
+// order, so that they do not depend on the order of the answers. Pure.
 
 import { assert } from "../../base/index.ts";
 import { type BallotSpec, DEFAULT_TRIM } from "../../protocol/index.ts";
 import { ascending, type Decision, PENDING, type Poll, type Tally, tooFew } from "./types.ts";
 
 /**
- * Combines the votes into one number. It decides while seats are open only if their numbers would be cut off and the remaining
- * numbers are equal, so that no open answer can change the value.
+ * Combines the votes into one number. It decides while seats are open only if their numbers would be cut off and the
+ * remaining numbers are equal, so that no open answer can change the value.
  */
 export function tallyNumbers({ spec, votes, open }: Poll, least: number): Tally {
   if (votes.length + open.length < least) return tooFew(votes.length, least);
@@ -51,8 +51,8 @@ function windowOf({
 }
 
 /**
- * Whether any `more` numbers would leave the average unchanged: all of them could be cut off at one end, and all numbers that
- * could then remain are equal.
+ * Whether any `more` numbers would leave the average unchanged: all of them could be cut off at one end, and all
+ * numbers that could then remain are equal.
  */
 function isFixed(sorted: readonly number[], more: number, kept: { from: number }): boolean {
   const lowest = kept.from - more;

@@ -1,5 +1,6 @@
-// Counts rankings, best first, by Borda's count or by Schulze's method. Schulze's method also has an answer when majorities form
-// a circle. A candidate that a ranking leaves out ranks below all candidates that it names, level with the others left out. Pure.
+// Counts rankings, best first, by Borda's count or by Schulze's method. Schulze's method also has an answer when
+// majorities form a circle. A candidate that a ranking leaves out ranks below all candidates that it names, level with
+// the others left out. Pure.
 
 import { assert } from "../../base/index.ts";
 import { canonicalJson, type Json, MAX_CANDIDATES } from "../../protocol/index.ts";
@@ -7,9 +8,9 @@ import { candidatesOf } from "./answer.ts";
 import { ascending, noQuorum, PENDING, type Poll, type Tally, tooFew, type Vote } from "./types.ts";
 
 /**
- * The best-ranked candidate. If the ballot lists no candidates, an open seat may name new ones, so the count decides only after
- * the last seat. If the ballot lists them, it decides as soon as the lead of the best candidate over every other is larger than
- * the open seats can change.
+ * The best-ranked candidate. If the ballot lists no candidates, an open seat may name new ones, so the count decides
+ * only after the last seat. If the ballot lists them, it decides as soon as the lead of the best candidate over every
+ * other is larger than the open seats can change.
  */
 export function tallyRanked({ spec, votes, open }: Poll, least: number): Tally {
   if (votes.length + open.length < least) return tooFew(votes.length, least);
@@ -78,8 +79,9 @@ interface RankingCount {
 }
 
 /**
- * Borda's count with shared places: for every vote and every other candidate, a candidate gets 1 if it ranks above the other
- * and ½ if they are level. So a seat gains nothing by leaving candidates out. The counts are doubled, so that they stay whole.
+ * Borda's count with shared places: for every vote and every other candidate, a candidate gets 1 if it ranks above the
+ * other and ½ if they are level. So a seat gains nothing by leaving candidates out. The counts are doubled, so that
+ * they stay whole.
  */
 function borda(candidates: readonly Candidate[], preferences: PairCounts): RankingCount {
   const scores = new Map(
@@ -101,10 +103,10 @@ function borda(candidates: readonly Candidate[], preferences: PairCounts): Ranki
 
 /**
  * Schulze's method (Schulze 2011, "A new monotonic, clone-independent, reversal symmetric, and Condorcet-consistent
- * single-winner election method"). Candidate a beats b if the strongest path of majorities from a to b is stronger than every
- * path back. A path is as strong as its weakest majority, and a majority is as strong as the number of votes for it. The score
- * of a candidate is the number of candidates that it beats. A candidate that beats every other in direct comparison
- * (Condorcet's winner) wins. Equal strengths in both directions remain a tie.
+ * single-winner election method"). Candidate a beats b if the strongest path of majorities from a to b is stronger than
+ * every path back. A path is as strong as its weakest majority, and a majority is as strong as the number of votes for
+ * it. The score of a candidate is the number of candidates that it beats. A candidate that beats every other in direct
+ * comparison (Condorcet's winner) wins. Equal strengths in both directions remain a tie.
  */
 function schulze(candidates: readonly Candidate[], preferences: PairCounts): RankingCount {
   const strengths = strongestPaths(candidates, preferences);
@@ -118,7 +120,10 @@ function schulze(candidates: readonly Candidate[], preferences: PairCounts): Ran
   };
 }
 
-/** The strength of the strongest path of majorities between each pair (Schulze 2011, §2.3: the algorithm of Floyd and Warshall). */
+/**
+ * The strength of the strongest path of majorities between each pair (Schulze 2011, §2.3: the algorithm of Floyd and
+ * Warshall).
+ */
 function strongestPaths(candidates: readonly Candidate[], preferences: PairCounts): PairCounts {
   const strengths = new PairCounts();
   for (const a of candidates) {

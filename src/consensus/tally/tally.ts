@@ -49,7 +49,10 @@ export function tally(poll: Poll): Tally {
   }
 }
 
-/** The number of valid answers that a decision needs: the ballot's `minAnswers`, or the number that must agree by its strategy. */
+/**
+ * The number of valid answers that a decision needs: the ballot's `minAnswers`, or the number that must agree by its
+ * strategy.
+ */
 export function minAnswersOf(spec: BallotSpec): number {
   if (spec.minAnswers !== undefined) return spec.minAnswers;
   const voters = voterCountOf(spec);
@@ -68,8 +71,8 @@ export function minAnswersOf(spec: BallotSpec): number {
 }
 
 /**
- * The number of answers that a ballot always waits for, regardless of their values. Whether it
- * waits for later answers depends on the earlier ones, so pairs with later answers are a biased sample of the correlation.
+ * The number of answers that a ballot always waits for, regardless of their values. Whether it waits for later answers
+ * depends on the earlier ones, so pairs with later answers are a biased sample of the correlation.
  */
 export function certainAnswersOf(spec: BallotSpec): number {
   const voters = voterCountOf(spec);
@@ -80,7 +83,8 @@ export function certainAnswersOf(spec: BallotSpec): number {
     case "quorum":
     case "bft": {
       const needed = neededOf(spec, voters);
-      // A ballot is lost if open seats cannot catch up (second + open < top) or reach the threshold (top + open < needed).
+      // A ballot is lost if open seats cannot catch up (second + open < top) or reach the threshold (top + open <
+      // needed).
       const mostOpen = endsWhenLost ? Math.max(0, Math.floor((needed - 3) / 2)) : 0;
       return Math.min(Math.max(least, needed), voters - mostOpen);
     }

@@ -65,7 +65,9 @@ export interface Support {
   readonly weight: number;
 }
 
-/** The different values with their seats and summed weights, sorted by weight (heaviest first), then by canonical text. */
+/**
+ * The different values with their seats and summed weights, sorted by weight (heaviest first), then by canonical text.
+ */
 export function supportOf(votes: readonly Vote[], weigh: (seat: number) => number): Support[] {
   const byText = new Map<string, { value: Json; seats: number[]; weight: number }>();
   for (const { seat, value } of votes) {

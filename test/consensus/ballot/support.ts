@@ -1,4 +1,4 @@
-// What the tests of ballots share: specs, polls, seats with keys, and every way in which open seats can still answer.
+// Shared by the tests of ballots: specs, polls, seats with keys, and all ways to complete the open seats.
 
 import fc from "fast-check";
 import {
@@ -113,7 +113,10 @@ export function driveBallot(input: BallotInput, more: Partial<Parameters<typeof 
 
 /** The runs of one property. */
 export const RUNS = { numRuns: scaled(60, 200) };
-/** The time limit, in ms. These tests take seconds on a quiet machine, but other tests may use the cores at the same time. */
+/**
+ * The time limit, in ms. These tests take seconds on a quiet machine, but other tests may use the cores at the same
+ * time.
+ */
 export const PATIENT = { timeout: 120_000 };
 
 export const smallInt = (most: number) => fc.integer({ min: 0, max: most });

@@ -4,7 +4,7 @@ import { lineBench } from "./line-driver.ts";
 import { memberBench } from "./member-driver.ts";
 import type { Bench } from "./world.ts";
 
-/** The worlds. Each shows one way in which production uses the decider. */
+/** The worlds. Each uses the decider as one part of production does. */
 export const BENCHES: Readonly<Record<string, () => Bench>> = {
   /** The election node on its pipe. */
   line: () => lineBench(),

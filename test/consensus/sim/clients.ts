@@ -1,8 +1,9 @@
-// The clients of the simulated swarm. Each has one operation at a time and repeats it until it gets an answer; sometimes it repeats
-// an old command much later. Owns their history, and the check that it is linearizable.
+// The clients of the simulated swarm. Each has one operation at a time and repeats it until it gets an answer;
+// sometimes it repeats an old command much later. Owns their history, and the check that it is linearizable.
 //
-// C1  Linearizability with the log as the order (Herlihy and Wing 1990, §2): an operation that was answered before another one
-//     was requested has an earlier place in the log. The observers check that each answer fits its place in the log.
+// C1  Linearizability with the log as the order (Herlihy and Wing 1990, §2): an operation that was answered before
+//     another one was requested has an earlier place in the log. The observers check that each answer fits its place in
+//     the log.
 
 import { assert } from "../../../src/base/index.ts";
 import type { CommandAnswer, Line } from "./lines.ts";
@@ -69,7 +70,7 @@ export class Clients {
     return this.#clients.flatMap(({ waiting }) => waiting?.key ?? []);
   }
 
-  /** Runs one step: starts new operations and repeats those that timed out. `ask` sends a line to a node. */
+  /** Runs one step: starts new operations and repeats timed-out ones. `ask` sends a line to a node. */
   drive(ask: (target: number, line: Line) => void): void {
     for (const client of this.#clients) this.#driveOne(client, ask);
     if (this.#operations.length > 0 && this.#stage.happens(0.05)) this.#repeatFinished(ask);

@@ -1,5 +1,5 @@
-// Disasters of the whole log: it is deleted, re-created empty, or restored from an older backup, and later recovered. Owns the
-// time and the kind of the disaster; the driver of the members (member-driver.ts) notices it.
+// Disasters of the whole log: it is deleted, re-created empty, or restored from an older backup, and later recovered.
+// Owns the time and the kind of the disaster; the driver of the members (member-driver.ts) notices it.
 
 import { Lineage, type SharedLog } from "./shared-log.ts";
 import type { Stage } from "./stage.ts";

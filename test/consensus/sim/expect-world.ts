@@ -1,6 +1,6 @@
-// The checks that the tests of both worlds share: a sweep finds nothing wrong, a seed replays byte for byte, and a deliberate
-// bug is noticed. Owns the numbers of seeds in the short run (`./murmur test`) and in the full run (`npm run nightly`). Many
-// more seeds run with `npm run sim -- --seeds 10000`.
+// The checks that the tests of both worlds share: a sweep finds nothing wrong, a seed replays byte for byte, and a
+// deliberate bug is noticed. Owns the numbers of seeds in the short run (`./murmur test`) and in the full run (`npm run
+// nightly`). Many more seeds run with `npm run sim -- --seeds 10000`.
 
 import { expect } from "vitest";
 import { scaled } from "../../support/scale.ts";
@@ -17,7 +17,10 @@ export const SWEEP_SEEDS = scaled(50, 500);
 /** The threads of a sweep. Other test files run at the same time. A second thread pays only for a long sweep. */
 const SWEEP_THREADS = scaled(1, 2);
 
-/** The seeds within which a deliberate bug must be noticed. The bound is half of a full sweep, so that each sweep sees it. */
+/**
+ * The seeds within which a deliberate bug must be noticed. The bound is half of a full sweep, so that each sweep sees
+ * it.
+ */
 export const MUTANT_SEEDS = 250;
 
 /** Expects that no seed of the sweep fails, and that every kind of fault happens. */
@@ -41,8 +44,8 @@ export async function expectFailureReplay(bench: Bench, seed: number): Promise<v
 }
 
 /**
- * The first seed that notices the bug of this bench; above {@link MUTANT_SEEDS} when no seed does. The short run starts at
- * `knownSeed`, the full run starts at 1.
+ * The first seed that notices the bug of this bench; above {@link MUTANT_SEEDS} when no seed does. The short run starts
+ * at `knownSeed`, the full run starts at 1.
  */
 export async function findFailingSeed(bench: Bench, knownSeed: number): Promise<number> {
   let seed = scaled(knownSeed, 1);

@@ -1,6 +1,6 @@
-// Deliberate bugs in the election node. Each is one mistake that an engineer could make in the core. The simulator must notice
-// every one; otherwise its silence about the real core proves nothing. The bugs use the room's internal.ts and change lines and
-// memory from outside, so production code has no switch for them.
+// Deliberate bugs in the election node. Each is one mistake that an engineer could make in the core. The simulator must
+// notice every one; otherwise its silence about the real core proves nothing. The bugs use the room's internal.ts and
+// change lines and memory from outside, so production code has no switch for them.
 
 import { createElectionNode, type Member, sealEntry } from "../../../src/consensus/index.ts";
 import {
@@ -34,8 +34,8 @@ export function withKnownSeeds(
 }
 
 /**
- * The first seed that notices each bug. The short run of the tests starts with it; the full run starts with seed 1. To renew
- * the numbers: `npm run sim -- --mutants --seeds 250`.
+ * The first seed that notices each bug. The short run of the tests starts with it; the full run starts with seed 1. To
+ * renew the numbers: `npm run sim -- --mutants --seeds 250`.
  */
 const KNOWN_SEEDS: Readonly<Record<string, number>> = {
   "votes twice in a term": 1,

@@ -1,5 +1,5 @@
-// The lines of JSON between the simulator and a node, in the format of the election node. The member-node (member-node.ts), with
-// the office's own commands, snapshots and reads, has a few more.
+// The lines of JSON between the simulator and a node, in the format of the election node. The member-node
+// (member-node.ts), with the office's own commands, snapshots and reads, has a few more.
 
 /** A node that answers lines as the election node does. */
 export interface LineNode {

@@ -1,11 +1,11 @@
-// The driver of a production member in the world of the simulator. It starts the member from snapshots (findBeginning), watches its
-// log (LogWatch), makes snapshots and trims the log before them. It also deletes the log, re-creates it or restores it from a
-// backup, and recovers it.
+// The driver of a production member in the world of the simulator. It starts the member from snapshots (findBeginning),
+// watches its log (LogWatch), makes snapshots and trims the log before them. It also deletes the log, re-creates it or
+// restores it from a backup, and recovers it.
 //
 // M1  A member that has read more than the log contains halts, and none of its later appends is stored (I5 of the log).
-// M2  A member never starts from a log shorter than one that it, or any snapshot, has already seen.
-// M3  A recovery keeps everything that the newest snapshot and the rest of the log contain. Terms, tokens and sequences continue
-//     above all earlier ones.
+// M2  A member never starts from a log that ends before its own last position, or before the newest snapshot.
+// M3  A recovery keeps everything that the newest snapshot and the rest of the log contain. Terms, tokens and sequences
+//     continue above all earlier ones.
 
 import { assert } from "../../../src/base/index.ts";
 import { type SnapshotNote, saveFold } from "../../../src/consensus/index.ts";
@@ -116,7 +116,7 @@ interface Process {
   starting: { readonly kind: "current" | "lagging"; readonly from: number } | null;
   /** The position in the log when the process ended its last member; null in a new process. */
   seen: Place | null;
-  /** The number of steps for which the log has lacked entries that the member has read. */
+  /** The number of steps since the log lost entries that the member has read. */
   endangeredSteps: number;
   watch: LogWatch | null;
   nextLook: number;
@@ -233,7 +233,8 @@ class MemberDriver implements Driver {
   }
 
   /** Finds the start of the member, or returns the name of the fault that prevents it. */
-  async #findBeginning({ node, seen }: Process, lastSeq: number) {
+  async #findBeginning(process: Process, lastSeq: number) {
+    const { node, seen } = process;
     const snapshots = this.#habits.snapshots(this.#store, this.#parts.log);
     const stores = { log: viewLog(this.#parts.log, lastSeq), snapshots };
     try {
@@ -241,12 +242,15 @@ class MemberDriver implements Driver {
     } catch (error) {
       if (!(error instanceof SwarmError)) throw error;
       node.problem = error.message;
-      if (/which a snapshot holds|there is a snapshot/.test(error.message))
-        return "start refused: less than a snapshot has seen";
-      if (/this coordinator has read/.test(error.message))
-        return "start refused: less than this process has seen";
-      return "start refused: no log, or another";
+      return this.#nameRefusal(process, lastSeq);
     }
+  }
+
+  #nameRefusal({ seen }: Process, lastSeq: number): (typeof FAULTS)[number] {
+    if (this.#listSnapshots().some(({ seq }) => seq > lastSeq))
+      return "start refused: less than a snapshot has seen";
+    if (seen !== null && seen.seq > lastSeq) return "start refused: less than this process has seen";
+    return "start refused: no log, or another";
   }
 
   /** M2: the log of a starting member is at least as long as every snapshot and this process have seen. */
@@ -284,8 +288,8 @@ class MemberDriver implements Driver {
   }
 
   /**
-   * The node's view of the log for its checks. A stale replica shows fewer entries. As in production, no replica is stale for as
-   * long as a log must look wrong before it counts as lost.
+   * The node's view of the log for its checks. A stale replica shows fewer entries. As in production, no replica is
+   * stale for as long as a log must look wrong before it counts as lost.
    */
   #viewFor(process: Process): Log {
     const { stage, log } = this.#parts;
@@ -349,8 +353,9 @@ class MemberDriver implements Driver {
   }
 
   /**
-   * Restarts a member that halted at an entry which does not fit; before the recovery it would read the same entry again. After a
-   * recovery the member starts again by itself. If the operator found the log sound, the operator restarts the process.
+   * Restarts a member that halted at an entry which does not fit; before the recovery it would read the same entry
+   * again. After a recovery the member starts again by itself. If the operator found the log sound, the operator
+   * restarts the process.
    */
   #restartHalted(process: Process): void {
     if (!this.#isRecovered) return;
@@ -489,7 +494,9 @@ class MemberDriver implements Driver {
     if (state.inOffice) this.#tidy(process);
   }
 
-  /** Hashes the fold of every member. The member that requested the checkpoint saves its fold and reports the snapshot. */
+  /**
+   * Hashes the fold of every member. The member that requested the checkpoint saves its fold and reports the snapshot.
+   */
   #takeCheckpoint(process: Process, { seq, isOwn, text, hash }: NonNullable<Reply["checkpoint"]>): void {
     const { stage, reach } = this.#parts;
     const { node } = process;

@@ -1,5 +1,5 @@
-// Deliberate bugs in snapshots, reads, log time and lost logs, and in the office's own commands. The election node cannot show
-// these. As in line-mutants.ts, production code has no switch for them.
+// Deliberate bugs in snapshots, reads, log time and lost logs, and in the office's own commands. The election node
+// cannot show these. As in line-mutants.ts, production code has no switch for them.
 
 import {
   nameSnapshot,
@@ -15,8 +15,8 @@ import { createMemberNode, memberNodeParts, type OfficeMember, show } from "./me
 import type { ObjectStore } from "./ports.ts";
 
 /**
- * The first seed that notices each bug. The short run of the tests starts with it; the full run starts with seed 1. To renew
- * the numbers: `npm run sim -- --mutants --seeds 250`.
+ * The first seed that notices each bug. The short run of the tests starts with it; the full run starts with seed 1. To
+ * renew the numbers: `npm run sim -- --mutants --seeds 250`.
  */
 const KNOWN_SEEDS: Readonly<Record<string, number>> = {
   "starts from a snapshot without checking its hash": 11,

@@ -1,5 +1,5 @@
-// One production member behind a pipe: the decider with the commands, snapshots and log time of the coordinators. Lines drive it
-// here; in production coordinator/office/driver.ts drives it with events. It has no state except its member.
+// One production member behind a pipe: the decider with the commands, snapshots and log time of the coordinators. Lines
+// drive it here; in production coordinator/office/driver.ts drives it with events. It has no state except its member.
 
 import { AssertionError, assert } from "../../../src/base/index.ts";
 import {

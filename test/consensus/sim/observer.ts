@@ -1,5 +1,5 @@
-// Checks every line to a node and every reply of the node against the invariants. One observer watches one node through all its
-// incarnations. Owns the checks of one node; shared-log.ts checks the log.
+// Checks every line to a node and every reply of the node against the invariants. One observer watches one node through
+// all its incarnations. Owns the checks of one node; shared-log.ts checks the log.
 
 import { assert } from "../../../src/base/index.ts";
 import { canonicalJson, type Json } from "../../../src/protocol/index.ts";
@@ -128,7 +128,10 @@ export class Observer {
     if (lineage.keeps(this.state?.appliedSeq ?? 0, this.lineage)) this.lineage = lineage;
   }
 
-  /** Keeps the old history for a node that gets an acknowledgement from before the log was replaced: it has read lost entries. */
+  /**
+   * Keeps the old history for a node that gets an acknowledgement from before the log was replaced: it has read lost
+   * entries.
+   */
   #followAccepted(line: Line, { state }: Reply): void {
     const isTaken = line.event === "accepted" && state.appliedSeq > (this.state?.appliedSeq ?? 0);
     if (!isTaken) return;

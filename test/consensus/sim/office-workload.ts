@@ -1,5 +1,5 @@
-// The workload of the coordinators' office: locks with leases, renewal and queues, shared values with revisions, and budgets. The
-// model does not cover budgets; only repeated answers to a budget command are compared.
+// The workload of the coordinators' office: locks with leases, renewal and queues, shared values with revisions, and
+// budgets. The model does not cover budgets; only repeated answers to a budget command are compared.
 //
 // T1  No token is ever granted twice, not even after a recovery that has lost the first grant.
 

@@ -1,5 +1,5 @@
-// The shared log and the object store behind the ports of the coordinators: the view of a replica, which may be stale, and objects
-// that may be lost or damaged. Nothing here takes time.
+// The shared log and the object store behind the ports of the coordinators: the view of a replica, which may be stale,
+// and objects that may be lost or damaged. Nothing here takes time.
 
 import { genesisBody } from "../../../src/consensus/index.ts";
 import { type JsonObject, SwarmError } from "../../../src/protocol/index.ts";

@@ -1,12 +1,12 @@
-// The shared log of the simulator. It stores an entry when its expected sequence is right, as a JetStream stream does, and checks
-// that the entry may be stored. Owns the log only; log-wire.ts adds delays and lost answers.
+// The shared log of the simulator. It stores an entry when its expected sequence is right, as a JetStream stream does,
+// and checks that the entry may be stored. Owns the log only; log-wire.ts adds delays and lost answers.
 //
 // I1  Each term has at most one office-taken entry, and terms never fall.
 // I2  Only the holder of the office gets an entry stored, and only with its own term.
 // I3  A command that a member declared as never stored is never stored.
 // I4  Log time may stop but never runs faster than real time, so that no lease is shorter than promised.
-// I5  No entry is stored after an entry that its author has not read. A member that has read lost entries must not continue with
-//     the shorter log.
+// I5  No entry is stored after an entry that its author has not read. A member that has read lost entries must not
+//     continue with the shorter log.
 
 import { assert } from "../../../src/base/index.ts";
 import { genesisChain } from "../../../src/consensus/index.ts";
@@ -31,7 +31,7 @@ export interface Append {
   readonly askedAt: number;
   /** The key of a command in this append that a member declared as never stored; null without one. */
   denied: string | null;
-  /** The history in which the entry is stored; null before it is stored. */
+  /** The history that contains the stored entry; null before it is stored. */
   storedIn: Lineage | null;
 }
 
@@ -62,8 +62,8 @@ interface Placed {
 }
 
 /**
- * One history: the stored entries in order, and the model's state after them. A log that loses entries continues with another
- * history.
+ * One history: the stored entries in order, and the model's state after them. A log that loses entries continues with
+ * another history.
  */
 export class Lineage {
   readonly origin: Origin;

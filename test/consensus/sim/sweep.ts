@@ -1,10 +1,12 @@
-// Runs many seeds of one world on several threads, and sums up the reports. Owns the distribution of seeds and the sums; world.ts
-// runs one seed. Seeds share nothing, so the sums do not depend on the number of threads.
+// Runs many seeds of one world on several threads, and sums up the reports. Owns the distribution of seeds and the
+// sums; world.ts runs one seed. Seeds share nothing, so the sums do not depend on the number of threads.
 
 import { Worker } from "node:worker_threads";
 import type { RunReport } from "./world.ts";
 
-/** The seeds that a thread takes at once: a second or two of work, so that progress shows and all threads end together. */
+/**
+ * The seeds that a thread takes at once: a second or two of work, so that progress shows and all threads end together.
+ */
 const CHUNK_SEEDS = 20;
 /** The number of failing seeds that ends a sweep early. More failures would tell nothing new. */
 const MAX_FAILURES = 10;

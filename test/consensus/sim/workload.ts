@@ -1,4 +1,5 @@
-// The interface of a workload: the commands of simulated clients and the expected answers. Both sets of commands implement it.
+// The interface of a workload: the commands of simulated clients and the expected answers. Both sets of commands
+// implement it.
 
 import type { Command, SealedEntry } from "./lines.ts";
 import type { Stage } from "./stage.ts";
@@ -15,8 +16,8 @@ export interface Decision {
 }
 
 /**
- * A second, plain implementation of the commands, written from their description alone. The simulator compares the answers of
- * the real code with it. It shares no code with src.
+ * A second, plain implementation of the commands, written from their description alone. The simulator compares the
+ * answers of the real code with it. It shares no code with src.
  */
 export interface Model {
   /** The decision on the first command of each key. */

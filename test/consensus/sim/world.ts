@@ -1,6 +1,6 @@
-// The simulated world: nodes, network, shared log and clients in one thread, with all chance from one seed. It causes faults for a
-// while, then heals everything and expects that all requests are answered. It uses only lines to talk to the nodes, as a test
-// harness outside would. A driver connects a node with its log (line-driver.ts, member-driver.ts).
+// The simulated world: nodes, network, shared log and clients in one thread, with all chance from one seed. It causes
+// faults for a while, then heals everything and expects that all requests are answered. It uses only lines to talk to
+// the nodes, as a test harness outside would. A driver connects a node with its log (line-driver.ts, member-driver.ts).
 //
 // W1  One seed gives one run, byte for byte. The digest of all lines shows it.
 // W2  The node's observer checks every line and every reply. The first broken invariant ends the run.
@@ -65,15 +65,18 @@ export interface DriverParts {
 
 /** The driver around a decider: it starts nodes, and performs the effects that the world itself does not. */
 export interface Driver {
-  /** Starts the node as a new process, at once or as soon as it can. A lagging node reads from a replica with fewer entries. */
+  /**
+   * Starts the node as a new process, at once or as soon as it can. A lagging node reads from a replica with fewer
+   * entries.
+   */
   start(node: SimulatedNode, kind: "current" | "lagging"): void;
   /** Handles a log that was trimmed beyond the entries that the node has read. */
   fallBehind(node: SimulatedNode): void;
   /** Sends ticks to a node that was paused for `missed` steps. Its inbox is handled before or after the ticks. */
   wake(node: SimulatedNode, missed: number, doInbox: () => void): void;
   /**
-   * Sends the append with `way.ask`, or withholds it with `way.holdBack`, which reports it as unknown. The driver may first
-   * check the log.
+   * Sends the append with `way.ask`, or withholds it with `way.holdBack`, which reports it as unknown. The driver may
+   * first check the log.
    */
   append(node: SimulatedNode, append: Append, way: { ask(): void; holdBack(): void }): void;
   /** Handles a reply of the node. */
@@ -471,7 +474,10 @@ class World {
     }
   }
 
-  /** Requests a transfer. In half of the cases the old leader gets no message of its successor and learns of it from the log. */
+  /**
+   * Requests a transfer. In half of the cases the old leader gets no message of its successor and learns of it from the
+   * log.
+   */
   #askTransfer(node: SimulatedNode): void {
     const stage = this.#stage;
     stage.count("transfer requested");

@@ -11,7 +11,7 @@ import { binomialAtMost, NEGLIGIBLE_GAIN, type Spent } from "../../../src/consen
 
 const spent = (tokens: number, costUsd: number | null = tokens / 1_024): Spent => ({ tokens, costUsd });
 
-/** Ballots in which one agent alone would have given the same value, except in some. */
+/** Ballots with the same value as one agent alone, except for some. */
 function ballots(count: number, differed: number, costUsd?: number | null): BallotRecord {
   let record = EMPTY_BALLOTS;
   for (let index = 0; index < count; index += 1) {

@@ -20,8 +20,8 @@ import { PATIENT, RUNS } from "../ballot/support.ts";
 const names = (count: number) => Array.from({ length: count }, (_, index) => `voter-${index + 1}`);
 
 /**
- * Voters of equal accuracy with error correlation ρ: each uses a shared draw with probability √ρ, otherwise its own draw, so
- * that two voters share a draw with probability ρ.
+ * Voters of equal accuracy with error correlation ρ: each uses a shared draw with probability √ρ, otherwise its own
+ * draw, so that two voters share a draw with probability ρ.
  */
 function simulate(voters: string[], accuracy: number, correlation: number, chance: Chance): JudgedCase {
   const shared = chance.next() < accuracy;
