@@ -9,12 +9,12 @@
 import { type Clock, type Logger, type Meter, sleep, toIsoTime, utf8Bytes } from "../../base/index.ts";
 import {
   type BallotResult,
+  certainAnswersOf,
   controlSeatOf,
   markOf,
   markOfAnswer,
   readAnswer,
   readTruth,
-  certainAnswersOf,
 } from "../../consensus/index.ts";
 import {
   type Audit,

@@ -177,7 +177,7 @@ describe("a star", () => {
 });
 
 describe("a seat whose agent is gone", () => {
-  it("passes to a substitute, who is asked the same question, and keeps its earlier answer", () => {
+  it("passes to a substitute, which gets the same question, and keeps its earlier answer", () => {
     const drive = driveBallot({ seats: 3, strategy: "unanimous", onDisagreement: "debate" });
     for (const [index, value] of ["a", "a", "b"].entries()) drive.answer(index + 1, value);
     const question = drive.asked(3);
@@ -189,7 +189,7 @@ describe("a seat whose agent is gone", () => {
     expect(drive.ballot.answers).toMatchObject([{}, {}, { seat: 3, round: 1, value: "b" }]);
   });
 
-  it("keeps its agent once the ballot is closed", () => {
+  it("keeps its agent after the ballot is closed", () => {
     const drive = driveBallot({ seats: 1, strategy: "first" });
     drive.answer(1, "a");
     drive.step({ type: "reseat", substitute: { ...seatsOf(1)[0]!, agent: "other" }, atMs: 2 });
