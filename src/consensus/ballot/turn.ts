@@ -103,8 +103,8 @@ export function update(turn: Turn, change: Partial<Ballot>): void {
 
 function explain({ spec, seats, answers, abstentions }: Ballot, { reason }: Indecision): string {
   const silent = abstentions.length === 0 ? "" : `, ${abstentions.length} abstained`;
-  const heard = `${answers.length} of ${seats.length} seats answered${silent}`;
-  return `${spec.strategy}: ${reason} (${heard}); the verdict has each seat's answer`;
+  const counts = `${answers.length} of ${seats.length} seats answered${silent}`;
+  return `${spec.strategy}: ${reason} (${counts}); the verdict has each seat's answer`;
 }
 
 /** Adds tokens and money. An unknown cost makes the sum unknown. */

@@ -91,7 +91,7 @@ export function createElectionNode(parts: NodeParts = productionParts): Election
           return reply(id, member, { ...NO_EFFECTS, ...(halted === undefined ? {} : { error: halted }) });
         }
         if (member === null) throw new LineError("node is not initialised; send init first");
-        return reply(id, member, run(member, request));
+        return reply(id, member, runRequest(member, request));
       } catch (error) {
         if (!(error instanceof LineError)) throw error;
         return reply(id, member, { ...NO_EFFECTS, error: error.message });
@@ -110,7 +110,7 @@ const NO_EFFECTS: Effects = {
   snapshot: null,
 };
 
-function run(member: NodeMember, request: Exclude<Request, { op: "init" }>): Effects {
+function runRequest(member: NodeMember, request: Exclude<Request, { op: "init" }>): Effects {
   if (request.op === "step") return stepMember(member, request.input);
   const halted = haltedError(member);
   if (halted !== undefined) return { ...NO_EFFECTS, error: halted };

@@ -34,13 +34,15 @@ export function compareHash<S, C>(
   { seq, hash }: { readonly seq: number; readonly hash: string },
 ): string | undefined {
   remember(ownHashes, seq, hash);
-  const told = loggedHashes.get(seq);
+  const logged = loggedHashes.get(seq);
   loggedHashes.delete(seq);
-  return told === undefined ? undefined : compare(seq, hash, told);
+  return logged === undefined ? undefined : compare(seq, hash, logged);
 }
 
-function compare(seq: number, own: string, told: string): string | undefined {
-  return own === told ? undefined : `the state at ${seq} is ${own} here, and ${told} by the log's snapshot`;
+function compare(seq: number, own: string, logged: string): string | undefined {
+  return own === logged
+    ? undefined
+    : `the state at ${seq} is ${own} here, and ${logged} by the log's snapshot`;
 }
 
 function remember(hashes: Map<number, string>, seq: number, hash: string): void {

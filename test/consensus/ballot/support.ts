@@ -25,7 +25,7 @@ export function specOf(ballot: BallotInput): BallotSpec {
   return ballotSchema.parse(ballot);
 }
 
-/** A poll in which seat i + 1 gave `values[i]`; undefined means that it abstained, and all further seats are open. */
+/** A poll: seat i + 1 gave `values[i]`, or abstained where that is undefined. All further seats are open. */
 export function pollOf(
   ballot: BallotInput,
   values: readonly (Json | undefined)[],

@@ -35,7 +35,7 @@ export class LogWire {
   }
 
   /** Sends an append to the log. `tell` is called once with the reply. */
-  ask(append: Append, tell: (told: AppendReply) => void): void {
+  ask(append: Append, tell: (reply: AppendReply) => void): void {
     const stage = this.#stage;
     if (!stage.strikes(this.#unknown)) {
       stage.at(this.#delay(), () => {

@@ -81,7 +81,7 @@ export interface Habits {
   /** Whether the process checks its log. */
   readonly watches: boolean;
   /** The first sequence of the log to keep; null keeps all of it. */
-  readonly keepFrom: (told: ToldSnapshots) => number | null;
+  readonly keepFrom: (snapshots: ToldSnapshots) => number | null;
 }
 
 /** The habits of production. */
@@ -122,7 +122,7 @@ interface Process {
   nextLook: number;
   /** The step since which checks of the log have seen a stale replica. */
   staleSince: number | null;
-  told: ToldSnapshots;
+  snapshots: ToldSnapshots;
   /** True from the request of a checkpoint until its snapshot is reported or given up. */
   isMaking: boolean;
 }
@@ -169,7 +169,7 @@ class MemberDriver implements Driver {
     const { stage, log, say } = this.#parts;
     const { node } = process;
     const seen = this.#placeOf(node);
-    const isBehind = log.firstSeq > process.told.coveredSeq && seen.seq < log.lastSeq;
+    const isBehind = log.firstSeq > process.snapshots.coveredSeq && seen.seq < log.lastSeq;
     assert(isBehind || this.#disaster.lost !== null, `${node.id} distrusts a sound log: ${reason}`);
     node.observer.mayHalt = true;
     say(node, { op: "distrust", reason });
@@ -211,7 +211,7 @@ class MemberDriver implements Driver {
     for (let seq = fold.seq + 1; seq <= lastSeq; seq++) entries.push(log.read(seq));
     node.problem = null;
     process.starting = null;
-    process.told = new ToldSnapshots(fold.seq);
+    process.snapshots = new ToldSnapshots(fold.seq);
     process.isMaking = false;
     for (const entry of entries) {
       if (entry?.type === "snapshot") this.#noteSnapshot(process, entry as unknown as SnapshotNote);
@@ -271,7 +271,7 @@ class MemberDriver implements Driver {
       log: this.#viewFor(process),
       epoch,
       place: () => this.#placeOf(node),
-      floorSeq: () => process.told.coveredSeq,
+      floorSeq: () => process.snapshots.coveredSeq,
       clock: { now: () => stage.now * STEP_MS, after: () => () => undefined },
       doubtMs: DOUBT_STEPS * STEP_MS,
       onLost: (reason) => {
@@ -481,7 +481,7 @@ class MemberDriver implements Driver {
       process.isMaking = false;
       return;
     }
-    const isDue = state.appliedSeq - process.told.coveredSeq >= SNAPSHOT_ENTRIES;
+    const isDue = state.appliedSeq - process.snapshots.coveredSeq >= SNAPSHOT_ENTRIES;
     if (!isDue || process.isMaking || !stage.happens(0.3)) return;
     process.isMaking = say(process.node, { op: "checkpoint" }).ok;
   }
@@ -538,7 +538,7 @@ class MemberDriver implements Driver {
   }
 
   #noteSnapshot(process: Process, { seq, hash, object }: SnapshotNote): void {
-    process.told.note({ seq, hash, object });
+    process.snapshots.note({ seq, hash, object });
     process.isMaking = false;
   }
 
@@ -550,7 +550,7 @@ class MemberDriver implements Driver {
     stage.at(this.#delay(), () => {
       if (!node.isUp || node.observer.state?.inOffice !== true || lineage !== node.observer.lineage) return;
       if (!log.exists) return;
-      const from = this.#habits.keepFrom(process.told);
+      const from = this.#habits.keepFrom(process.snapshots);
       if (from === null) return;
       if (from > log.firstSeq) stage.count("log trimmed");
       log.trim(from);
@@ -610,7 +610,7 @@ class MemberDriver implements Driver {
       watch: null,
       nextLook: 0,
       staleSince: null,
-      told: new ToldSnapshots(0),
+      snapshots: new ToldSnapshots(0),
       isMaking: false,
     };
     return this.#processes[node.index] as Process;

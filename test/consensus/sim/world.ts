@@ -331,9 +331,9 @@ class World {
 
   #append(node: SimulatedNode, append: Append): void {
     const { request, incarnation } = append;
-    const tell = (told: AppendReply) => {
+    const tell = (reply: AppendReply) => {
       if (node.observer.incarnation !== incarnation) return;
-      this.#reach(node, () => this.#toLine(node, request, told));
+      this.#reach(node, () => this.#toLine(node, request, reply));
     };
     this.#driver.append(node, append, {
       ask: () => this.#wire.ask(append, tell),
@@ -341,14 +341,14 @@ class World {
     });
   }
 
-  #toLine({ observer: { state } }: SimulatedNode, request: number, told: AppendReply): Line {
-    if (told === "unknown") return { op: "log", event: "unknown", request };
-    if ("refused" in told) {
+  #toLine({ observer: { state } }: SimulatedNode, request: number, reply: AppendReply): Line {
+    if (reply === "unknown") return { op: "log", event: "unknown", request };
+    if ("refused" in reply) {
       if (state?.inOffice === true) this.#stage.count("append of the office refused");
-      return { op: "log", event: "refused", request, lastSeq: told.refused };
+      return { op: "log", event: "refused", request, lastSeq: reply.refused };
     }
-    if ((state?.appliedSeq ?? 0) >= told.accepted) this.#stage.count("stored before accepted");
-    return { op: "log", event: "accepted", request, seq: told.accepted };
+    if ((state?.appliedSeq ?? 0) >= reply.accepted) this.#stage.count("stored before accepted");
+    return { op: "log", event: "accepted", request, seq: reply.accepted };
   }
 
   /** Delivers the next entries to a node, unless its replica is stale. */
