@@ -15,17 +15,23 @@ import {
   type RestartPolicy,
 } from "../base/index.ts";
 import { type AgentState, type AgentStatus, SwarmError } from "../protocol/index.ts";
-import { type AskLink, askCapability, broadcast } from "./ask.ts";
-import type { AgentAccess, AgentTask } from "./context.ts";
-import type { AgentDefinition, ExecLimits } from "./define.ts";
-import { runHook } from "./hooks.ts";
-import { type Broadcast, Inbox } from "./inbox.ts";
-import { ACCEPTING_STATES, FINAL_STATES, type LifecycleEvent, lifecycle, PHASE_EVENTS } from "./machine.ts";
-import { RunContext, type RunOwner, type RunPorts, type RunWork } from "./run.ts";
-import { AgentSlot } from "./slot.ts";
-import { SlotCounts, type SlotPlace } from "./slot-counts.ts";
-import { attemptError, breaksAgent } from "./supervision.ts";
-import type { AgentVoteKey } from "./vote-port.ts";
+import type { AgentAccess, AgentTask } from "./define/context.ts";
+import type { AgentDefinition, ExecLimits } from "./define/define.ts";
+import { runHook } from "./lifecycle/hooks.ts";
+import { type Broadcast, Inbox } from "./lifecycle/inbox.ts";
+import {
+  ACCEPTING_STATES,
+  FINAL_STATES,
+  type LifecycleEvent,
+  lifecycle,
+  PHASE_EVENTS,
+} from "./lifecycle/machine.ts";
+import { SlotCounts, type SlotPlace } from "./lifecycle/slot-counts.ts";
+import { attemptError, breaksAgent } from "./lifecycle/supervision.ts";
+import type { AgentVoteKey } from "./ports/vote.ts";
+import { RunContext, type RunOwner, type RunPorts, type RunWork } from "./run/run-context.ts";
+import { AgentSlot } from "./run/slot.ts";
+import { type AskLink, askCapability, broadcast } from "./wire/ask.ts";
 
 /** Asks hold at most this share of an agent's slots (at least one), so that they cannot starve its queued tasks. */
 const ASK_SHARE = 0.75;

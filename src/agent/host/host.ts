@@ -1,0 +1,381 @@
+// Many agents in one process: their pools of slots, mailboxes, broadcasts, heartbeats and metrics, and their common
+// start, drain and stop. One subscription per agent (its mailbox), and one per capability and per topic for all.
+// I1: nothing is taken before `start` has ended, nor after `drain` has begun.
+// I2: the host listens for asks of a capability only while one of its agents takes work, so that asks go where they
+//     are answered.
+// I3: the work of one turn of the event loop (states to show, slots to offer, turns to count) is done once, at its end.
+import { createService, systemClock } from "../../base/index.ts";
+import { type AgentStatus, checkToken, createSubjects, SwarmError, showValue } from "../../protocol/index.ts";
+import type { Subscription } from "../../transport/index.ts";
+import type { Slot, SlotRefusal, Workforce } from "../../work/index.ts";
+import { Agent, type AgentHome } from "../agent.ts";
+import type { AgentDefinition } from "../define/define.ts";
+import type { AgentSlot } from "../run/slot.ts";
+import { HEARTBEAT_INTERVAL_MS, heartbeatMessages } from "../wire/heartbeat.ts";
+import { AskDesk } from "./ask-desk.ts";
+import { showGauges } from "./gauges.ts";
+import { answerVerb } from "./mailbox.ts";
+import { Pool } from "./pool.ts";
+import { subscribeTopics } from "./topics.ts";
+import type { Host, HostOptions } from "./types.ts";
+
+/** The most agents of one process: twice what was measured (10,000 agents in one process: see docs/agents.md). */
+export const MAX_AGENTS = 20_000;
+/** Start hooks that run at the same time: they may open connections or load files. */
+const START_CONCURRENCY = 64;
+
+/**
+ * Makes a host and its agents; nothing runs before `service.start()`.
+ * @throws SwarmError `invalid_input` for bad options; `not_permitted` when an agent runs commands and `exec` is not
+ *   given.
+ */
+export function createHost(options: HostOptions): Host {
+  return new AgentHost(options);
+}
+
+class AgentHost implements Host, AgentHome {
+  readonly workforce: Workforce;
+  readonly capabilities: Host["capabilities"];
+  readonly service: Host["service"];
+  readonly clock: AgentHome["clock"];
+  readonly link: AgentHome["link"];
+  readonly log: AgentHome["log"];
+  readonly exec: AgentHome["exec"];
+  readonly locks: AgentHome["locks"];
+  readonly votes: AgentHome["votes"];
+  readonly hostId: string;
+  readonly version: string;
+  readonly restart: AgentHome["restart"];
+  readonly #options: HostOptions;
+  readonly #agents = new Map<string, Agent>();
+  readonly #pools = new Map<string, Pool>();
+  readonly #poolsOf = new Map<AgentDefinition, readonly Pool[]>();
+  readonly #desk: AskDesk;
+  readonly #mailboxes = new Map<Agent, Subscription>();
+  readonly #askSubscriptions = new Map<Pool, Subscription>();
+  #topicSubscriptions: Subscription[] = [];
+  readonly #onFree: ((capability: string) => void)[] = [];
+  #freeTotal = 0;
+  #used = 0;
+  /** What the end of this turn brings up to date (I3). */
+  #touched: Agent[] = [];
+  #freed = new Set<Pool>();
+  #changed = new Set<Agent>();
+  #leaving: Agent[] = [];
+  #turnPlanned = false;
+  #onQuiet: (() => void)[] = [];
+  #cancelBeat: (() => void) | undefined;
+  #stopping = false;
+
+  constructor(options: HostOptions) {
+    this.#options = options;
+    const { transport, roles } = options;
+    this.clock = options.clock ?? systemClock;
+    this.hostId = checkToken(options.hostId, "hostId");
+    this.log = options.log;
+    this.exec = options.exec;
+    this.locks = options.locks;
+    this.votes = options.votes;
+    this.version = options.version;
+    this.restart = options.restart;
+    this.link = { bus: transport.bus, subjects: createSubjects(transport.prefix) };
+    this.#desk = new AskDesk(this.clock);
+    const count = roles.reduce((sum, role) => sum + (role.count ?? 1), 0);
+    if (!Number.isInteger(count) || count < 1 || count > MAX_AGENTS) {
+      throw new SwarmError(
+        "invalid_input",
+        `roles: a host has 1 to ${MAX_AGENTS} agents, got ${count}; start further processes for more`,
+        { field: "roles" },
+      );
+    }
+    for (const { definition, count: agents = 1 } of roles) {
+      if (definition.exec !== undefined && options.exec === undefined) {
+        throw new SwarmError(
+          "not_permitted",
+          `agent ${definition.name} runs commands (${definition.exec.allow.join(", ")}), which this process does not allow`,
+          { field: "exec" },
+        );
+      }
+      this.#poolsOf.set(
+        definition,
+        definition.capabilities.map((capability) => this.#pool(capability, definition)),
+      );
+      for (let made = 0; made < agents; made++) {
+        const agent = new Agent(definition, this);
+        this.#agents.set(agent.id, agent);
+      }
+    }
+    this.capabilities = [...this.#pools.values()].map(({ capability: name, limits }) => ({ name, limits }));
+    this.workforce = {
+      free: (capability) => this.#pools.get(capability)?.free ?? 0,
+      freeTotal: () => this.#freeTotal,
+      take: (capability) => this.#take(capability),
+      takeAgent: (agentId, capability) => this.#takeAgent(agentId, capability),
+      onFree: (onFree) => this.#onFree.push(onFree),
+    };
+    this.service = createService({
+      name: `host ${this.hostId}`,
+      start: () => this.#start(),
+      stop: () => this.#stop(),
+    });
+  }
+
+  #pool(capability: string, { name, limits }: AgentDefinition): Pool {
+    let pool = this.#pools.get(capability);
+    if (pool === undefined) {
+      pool = new Pool(capability, limits);
+      this.#pools.set(capability, pool);
+    } else if (pool.limits !== limits) {
+      throw new SwarmError(
+        "invalid_input",
+        `agent ${name} declares other limits for ${capability} than another agent of this process; give both the same object`,
+        { field: "limits" },
+      );
+    }
+    return pool;
+  }
+
+  // ── slots ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #take(capability: string): Slot | null {
+    return this.#pools.get(capability)?.next(false)?.take(capability, false) ?? null;
+  }
+
+  #takeAgent(agentId: string, capability: string): Slot | SlotRefusal {
+    const agent = this.#agents.get(agentId);
+    if (agent === undefined || agent.isLeaving) return "gone";
+    if (!agent.definition.capabilities.includes(capability)) return "unable";
+    return agent.countedFree > 0 ? agent.take(capability, false) : "busy";
+  }
+
+  availabilityChanged(agent: Agent, by: AgentSlot | undefined): void {
+    const pools = this.#poolsOf.get(agent.definition) ?? [];
+    const free = agent.accepting ? agent.slots.free : 0;
+    const delta = free - agent.countedFree;
+    agent.countedFree = free;
+    this.#freeTotal += delta;
+    if (by !== undefined) this.#used += by.place === "free" ? -1 : 1;
+    for (const pool of pools) {
+      pool.count(agent, delta);
+      // The worker knows what it freed itself; everything else it is told at the end of the turn.
+      const isWorkers = by !== undefined && !by.forAsk && by.capability === pool.capability;
+      if (delta > 0 && !isWorkers) {
+        this.#freed.add(pool);
+        this.#planTurn();
+      }
+      if (by === undefined) this.#countAccepting(pool, agent.accepting);
+    }
+    if (by === undefined && this.#cancelBeat !== undefined && !this.#stopping) {
+      // Whoever places tasks must not learn of a pause or a drain seconds later, with the next heartbeat.
+      this.#changed.add(agent);
+      this.#planTurn();
+    }
+  }
+
+  #countAccepting(pool: Pool, accepting: boolean): void {
+    pool.countAccepting(accepting ? 1 : -1);
+    const subscription = this.#askSubscriptions.get(pool);
+    if (pool.isOpen && subscription === undefined) {
+      const subject = this.link.subjects.ask(pool.capability);
+      const opened = this.link.bus.subscribe(subject, (request) => this.#desk.receive(pool, request), {
+        queue: ASK_QUEUE_GROUP,
+      });
+      this.#askSubscriptions.set(pool, opened);
+    } else if (!pool.isOpen && subscription !== undefined) {
+      subscription.close();
+      this.#askSubscriptions.delete(pool);
+      const reason = `no agent of ${this.hostId} offers ${pool.capability} at the moment; ask again`;
+      this.#desk.refuse(pool, new SwarmError("unavailable", reason));
+    }
+  }
+
+  slotFreed(agent: Agent): void {
+    if (agent.accepting) this.#desk.serve(agent, this.#poolsOf.get(agent.definition) ?? []);
+    if (this.#used === 0) this.#tellQuiet();
+  }
+
+  touched(agent: Agent): void {
+    this.#touched.push(agent);
+    this.#planTurn();
+  }
+
+  #planTurn(): void {
+    if (this.#turnPlanned) return;
+    this.#turnPlanned = true;
+    setImmediate(() => this.#endTurn());
+  }
+
+  #endTurn(): void {
+    this.#turnPlanned = false;
+    const touched = this.#touched;
+    this.#touched = [];
+    let turns = 0;
+    for (const agent of touched) {
+      agent.sync();
+      turns += agent.takeTurns();
+    }
+    this.#options.meter.agentLoops.inc(turns);
+    const freed = this.#freed;
+    this.#freed = new Set();
+    for (const pool of freed) {
+      for (const onFree of this.#onFree) onFree(pool.capability);
+    }
+    if (this.#changed.size > 0) this.#beatFor(this.#changed);
+    if (this.#leaving.length > 0) this.#publishBeat(statusesOf(this.#leaving.splice(0)), true);
+  }
+
+  // ── start, drain, stop ─────────────────────────────────────────────────────────────────────────────────────────
+
+  async #start(): Promise<void> {
+    const { bus, subjects } = this.link;
+    for (const agent of this.#agents.values()) {
+      const subject = subjects.filters.agentVerbs(agent.id);
+      this.#mailboxes.set(
+        agent,
+        bus.subscribe(subject, (request) =>
+          answerVerb(agent, request, { desk: this.#desk, clock: this.clock }),
+        ),
+      );
+    }
+    this.#topicSubscriptions = subscribeTopics(this.#agents.values(), this.link, this.log);
+    await inParallel([...this.#agents.values()], START_CONCURRENCY, (agent) => agent.start());
+    await bus.flush();
+    this.#beat();
+  }
+
+  async drain({ graceMs }: { graceMs: number }): Promise<{ unfinished: number }> {
+    for (const agent of this.#agents.values()) agent.drain();
+    if (this.#used > 0) {
+      await new Promise<void>((resolve) => {
+        const cancel = this.clock.after(graceMs, resolve);
+        this.#onQuiet.push(() => {
+          cancel();
+          resolve();
+        });
+      });
+    }
+    for (const agent of this.#agents.values()) agent.sync();
+    return { unfinished: this.#used };
+  }
+
+  #tellQuiet(): void {
+    const told = this.#onQuiet;
+    this.#onQuiet = [];
+    for (const onQuiet of told) onQuiet();
+  }
+
+  async #stop(): Promise<void> {
+    this.#cancelBeat?.();
+    const living = [...this.#agents.values()].filter((agent) => !agent.isEnded);
+    const reason = new SwarmError("unavailable", "the process is shutting down");
+    this.#stopping = true;
+    await Promise.all(living.map((agent) => agent.stop(reason)));
+    for (const subscription of this.#topicSubscriptions) subscription.close();
+    for (const mailbox of this.#mailboxes.values()) mailbox.close();
+    this.#mailboxes.clear();
+    this.#endTurn();
+    this.#publishBeat(statusesOf(living), true);
+    showGauges(this.#options.meter, this.status());
+    await this.link.bus.flush().catch(() => undefined); // A goodbye is a courtesy: silence says the same, later.
+  }
+  ended(agent: Agent): void {
+    this.#desk.refuse(agent, new SwarmError("unavailable", `agent ${agent.id} is ${agent.state}`));
+    if (this.#stopping || agent.state === "failed") return;
+    this.#mailboxes.get(agent)?.close();
+    this.#mailboxes.delete(agent);
+    this.#leaving.push(agent);
+    this.#planTurn();
+  }
+
+  // ── agents by their id ───────────────────────────────────────────────────────────────────────────────────
+
+  pause(agentId: string): AgentStatus {
+    const agent = this.#agent(agentId);
+    agent.pause();
+    return agent.status();
+  }
+
+  resume(agentId: string): AgentStatus {
+    const agent = this.#agent(agentId);
+    agent.resume();
+    return agent.status();
+  }
+
+  drainAgent(agentId: string): AgentStatus {
+    const agent = this.#agent(agentId);
+    agent.drain();
+    return agent.status();
+  }
+
+  #agent(agentId: string): Agent {
+    const agent = this.#agents.get(agentId);
+    if (agent !== undefined) return agent;
+    throw new SwarmError("not_found", `agent ${showValue(agentId)} is not in ${this.hostId}`, {
+      field: "agentId",
+    });
+  }
+
+  // ── heartbeats and metrics ─────────────────────────────────────────────────────────────────────────────────────
+
+  status(): AgentStatus[] {
+    return statusesOf(this.#agents.values());
+  }
+
+  #beat(): void {
+    this.#cancelBeat = this.clock.after(HEARTBEAT_INTERVAL_MS, () => this.#beat());
+    const all = this.status();
+    showGauges(this.#options.meter, all);
+    this.#publishBeat(
+      all.filter(({ state }) => state !== "stopped"),
+      false,
+    );
+  }
+
+  /** An early heartbeat for agents that began or ceased to take work. */
+  #beatFor(agents: Set<Agent>): void {
+    this.#publishBeat(
+      statusesOf(agents).filter(({ state }) => state !== "stopped"),
+      false,
+    );
+    agents.clear();
+  }
+
+  #publishBeat(agents: readonly AgentStatus[], goodbye: boolean): void {
+    const { bus, subjects } = this.link;
+    const head = {
+      host: this.hostId,
+      pid: process.pid,
+      role: this.#options.role,
+      at: new Date(this.clock.now()).toISOString(),
+      ...(goodbye ? { goodbye } : {}),
+    };
+    try {
+      for (const { id, body } of heartbeatMessages(head, agents)) bus.publish(subjects.heartbeat(id), body);
+    } catch (error) {
+      this.log.warn({ err: error }, "a heartbeat could not be sent");
+    }
+  }
+}
+
+function statusesOf(agents: Iterable<Agent>): AgentStatus[] {
+  return Array.from(agents, (agent) => agent.status());
+}
+
+/** The queue group of all hosts that answer a capability's asks. */
+const ASK_QUEUE_GROUP = "agents";
+
+/** Runs `work` for each item, at most `limit` at the same time; work that ends at once does not wait its turn. */
+async function inParallel<T>(
+  items: readonly T[],
+  limit: number,
+  work: (item: T) => Promise<void> | void,
+): Promise<void> {
+  let next = 0;
+  const lane = async () => {
+    while (next < items.length) {
+      const working = work(items[next++] as T);
+      if (working !== undefined) await working;
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
+}

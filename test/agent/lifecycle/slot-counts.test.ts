@@ -1,0 +1,52 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { SlotCounts, type SlotPlace } from "../../../src/agent/lifecycle/slot-counts.ts";
+import { WAITING_REASONS } from "../../../src/protocol/index.ts";
+
+const PLACES = ["free", "preparing", "working", "reporting", ...WAITING_REASONS] as const;
+
+/** Slots that stand at these places. */
+function slotsAt(total: number, ...places: SlotPlace[]): SlotCounts {
+  const slots = new SlotCounts(total);
+  for (const place of places) slots.move("free", place);
+  return slots;
+}
+
+test("the furthest-along work is shown: reporting, working, waiting, preparing, idle", () => {
+  expect(slotsAt(4).phase()).toBe("idle");
+  expect(slotsAt(4, "preparing").phase()).toBe("preparing");
+  expect(slotsAt(4, "preparing", "model").phase()).toBe("waiting");
+  expect(slotsAt(4, "preparing", "model", "working").phase()).toBe("working");
+  expect(slotsAt(4, "preparing", "model", "working", "reporting").phase()).toBe("reporting");
+});
+
+test("the reason shown is the one that most slots wait for", () => {
+  expect(slotsAt(4).waitingReason()).toBeNull();
+  expect(slotsAt(4, "tool", "model", "tool").waitingReason()).toBe("tool");
+  expect(slotsAt(4, "tool", "model").waitingReason()).toBe("model");
+});
+
+test("a move from where no slot is breaks an assumption", () => {
+  expect(() => new SlotCounts(1).move("working", "free")).toThrow(/none is working/);
+});
+
+test("whatever moves are tried, the counts stay between nothing and all (I1)", () => {
+  fc.assert(
+    fc.property(
+      fc.integer({ min: 1, max: 5 }),
+      fc.array(fc.tuple(fc.constantFrom(...PLACES), fc.constantFrom(...PLACES)), { maxLength: 80 }),
+      (total, moves) => {
+        const slots = new SlotCounts(total);
+        for (const [from, to] of moves) {
+          try {
+            slots.move(from, to);
+          } catch {}
+          expect(slots.free).toBeGreaterThanOrEqual(0);
+          expect(slots.used).toBeGreaterThanOrEqual(0);
+          expect(slots.free + slots.used).toBe(total);
+          expect(slots.phase() === "idle").toBe(slots.used === 0);
+        }
+      },
+    ),
+  );
+});

@@ -1,0 +1,29 @@
+import { AssertionError as NodeAssertionError } from "node:assert";
+import { expect, test } from "vitest";
+import { attemptError, breaksAgent } from "../../../src/agent/lifecycle/supervision.ts";
+import { AssertionError } from "../../../src/base/index.ts";
+import { CancelledError, RetryableError } from "../../../src/protocol/index.ts";
+
+test("a broken assertion hits the agent, anything else only the attempt", () => {
+  expect(breaksAgent(new AssertionError("x"))).toBe(true);
+  expect(breaksAgent(new NodeAssertionError({ message: "x" }))).toBe(true);
+  expect(breaksAgent(new Error("x"))).toBe(false);
+  expect(breaksAgent(new RetryableError("x"))).toBe(false);
+  expect(breaksAgent("AssertionError")).toBe(false);
+});
+
+test("a foreign error becomes internal, with credentials in its text redacted", () => {
+  const error = attemptError(new Error("connect to nats://bob:hunter2@host failed"), undefined);
+  expect(error).toMatchObject({ code: "internal", retryable: true });
+  expect(error.message).toBe("connect to nats://[redacted]@host failed");
+});
+
+test("what was thrown after an abort is the abort", () => {
+  const reason = new CancelledError();
+  expect(attemptError(new Error("AbortError"), reason)).toBe(reason);
+});
+
+test("what is no error at all still gets a message", () => {
+  expect(attemptError(undefined, undefined).message).toBe("undefined");
+  expect(attemptError("", undefined).message).toBe("the agent threw an error without a message");
+});
