@@ -1,8 +1,10 @@
-// Who does the work: agents, their lifecycle and the host that runs many of them in one process.
+// Agents, their lifecycle, and the host that runs many of them in one process.
 //
 //   const host = createHost({ transport, meter, log, hostId, role: "echo", version, roles: [{ definition }] });
 //   await host.service.start();
-//   host.workforce.take("echo")?.perform(attempt);
+//   const slot = host.workforce.take("echo");
+//   await slot?.perform(attempt);
+//   slot?.release();
 
 export {
   type AgentAccess,

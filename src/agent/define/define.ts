@@ -1,5 +1,5 @@
-// How a developer writes an agent: one object, checked here, turned into the one shape that hosts run. Two ways: a
-// `run` function, or an XState machine of the author's own (one actor of it per task).
+// Defines an agent: checks the author's options and turns them into the one shape that hosts run. An author performs tasks
+// in a `run` function, or in an XState machine (one actor per task). Leaves the execution to agent.ts and run-context.ts.
 //
 //   export default defineAgent({
 //     name: "greeter",
@@ -24,82 +24,82 @@ import type { AgentAccess, AgentContext, AgentTask } from "./context.ts";
 import { runMachine } from "./run-machine.ts";
 
 /**
- * Attempts that one agent performs at the same time. 8: agents mostly wait (for models, tools, the wire), so several
- * in flight hide the waiting; few enough that one process does not hoard what others could do.
+ * The attempts that one agent performs at the same time. 8: agents mostly wait (for models, tools, the network), so
+ * several attempts in flight hide the waits; yet one process does not take all tasks while other processes are idle.
  */
 export const DEFAULT_SLOTS = 8;
-/** The most slots of one agent: above it, more agents say more clearly what is meant. */
+/** The most slots of one agent. For more parallel work, run more agents. */
 export const MAX_SLOTS = 1_024;
-/** The most capabilities of one agent; bounds its status, which is sent with every heartbeat. */
+/** The most capabilities of one agent; bounds its status, which every heartbeat carries. */
 export const MAX_CAPABILITIES = 32;
 
-/** What the commands of an agent may be; the host's own limits hold besides, whichever is lower. */
+/** The allowed commands of an agent, and their limits. The host has limits of its own; the lower limit holds. */
 export interface ExecLimits extends CommandLimits {
-  /** Programs, by name or absolute path. What is not listed is refused, `not_permitted`. */
+  /** Allowed programs, by name or absolute path. Other programs are rejected: `not_permitted`. */
   allow: readonly string[];
 }
 
-/** What every agent says about itself. */
+/** The options that all agents have. */
 interface AgentFacts<In extends z.ZodType, Out extends z.ZodType> {
   /** The agent's role: one subject token, the name of its folder. */
   name: string;
   description?: string | undefined;
-  /** Shown in its status; default: the program's version. */
+  /** The version in the agent's status; default: the program's version. */
   version?: string | undefined;
-  /** What it can do: 1 to {@link MAX_CAPABILITIES} different tokens. */
+  /** The agent's capabilities: 1 to {@link MAX_CAPABILITIES} different tokens. */
   capabilities: readonly string[];
   /**
-   * What it is good at, for tasks with route `best`: up to {@link MAX_SKILLS} different tokens, such as backend, search,
-   * ai, frontend, devops, qa, security, docs, planner, editor, reviewer, oracle, librarian, explorer. A task asks for
-   * one with its label `expertise` or `role`.
+   * The agent's areas of expertise, for tasks with route `best`: up to {@link MAX_SKILLS} different tokens, such as
+   * backend, search, ai, frontend, devops, qa, security, docs, planner, editor, reviewer, oracle, librarian, explorer. A
+   * task names the expertise that it needs in its label `expertise` or `role`.
    */
   expertise?: readonly string[] | undefined;
   /**
-   * Words or phrases that draw tasks with route `best` to it when their input holds them: up to {@link MAX_SKILLS} of
-   * at most 64 characters, compared in lower case.
+   * Words or phrases: the coordinator prefers this agent for tasks with route `best` whose input contains one of them. Up
+   * to {@link MAX_SKILLS}, each of at most 64 characters; case does not matter.
    */
   triggers?: readonly string[] | undefined;
-  /** The model it works with, by name: its record is kept by role and model. Tells; it configures nothing. */
+  /** The name of the agent's model. The coordinator keeps its record by role and model. Information only. */
   model?: string | undefined;
-  /** What `task.input` must be; a mismatch fails the task at once, `invalid_input`, naming the field under `input.`. */
+  /** The schema of `task.input`. A mismatch fails the task at once: `invalid_input`, naming the field under `input.`. */
   input?: In;
-  /** What the result must be; a mismatch fails the attempt, `internal`, naming the field under `output.`. */
+  /** The schema of the output. A mismatch fails the attempt: `internal`, naming the field under `output.`. */
   output?: Out;
-  /** Attempts at the same time, 1 to {@link MAX_SLOTS}; default {@link DEFAULT_SLOTS}. */
+  /** The most attempts at the same time, 1 to {@link MAX_SLOTS}; default {@link DEFAULT_SLOTS}. */
   slots?: number | undefined;
-  /** Limits across the whole swarm, for the tasks (not the asks) of each of the capabilities. */
+  /** Limits for the tasks (not the asks) of each capability, across the whole swarm. */
   limits?: CapabilityLimits | undefined;
-  /** The commands that `ctx.exec` may run. Without it there are none. */
+  /** The commands that `ctx.exec` may run. Without this option the agent may run none. */
   exec?: ExecLimits | undefined;
-  /** What it does with broadcasts, by topic (exact, no wildcards). One at a time, in order. */
+  /** The handlers of broadcasts, by topic (exact, no wildcards). They run one at a time, in the order of arrival. */
   on?: Readonly<Record<string, (value: unknown, agent: AgentAccess) => Promise<void> | void>> | undefined;
-  /** Runs before the first task, and again after a restart. A throw restarts the agent. */
+  /** Runs before the first task, and again after a restart. If it throws, the agent is restarted. */
   start?: ((agent: AgentAccess) => Promise<void> | void) | undefined;
-  /** Runs when the agent stops or is about to be restarted. A throw is logged. */
+  /** Runs when the agent stops, and before a restart. If it throws, the error is logged. */
   stop?: ((agent: AgentAccess) => Promise<void> | void) | undefined;
 }
 
 /** An agent that performs a task in one function. */
 export interface RunSpec<In extends z.ZodType, Out extends z.ZodType> extends AgentFacts<In, Out> {
   /**
-   * Performs a task and returns its output. A thrown `RetryableError` (or any plain exception) fails the attempt,
-   * `TerminalError` the task, `AssertionError` the attempt and the agent, which is then restarted.
+   * Performs a task and returns its output. A thrown `RetryableError`, or any plain exception, fails the attempt. A
+   * `TerminalError` fails the task. An `AssertionError` fails the attempt and restarts the agent.
    */
   run(task: AgentTask<z.output<In>>, ctx: AgentContext): Promise<z.input<Out>> | z.input<Out>;
   machine?: undefined;
 }
 
-/** An agent that performs a task with a machine of its author's. */
+/** An agent that performs a task in an XState machine of its author. */
 export interface MachineSpec<In extends z.ZodType, Out extends z.ZodType> extends AgentFacts<In, Out> {
   /**
-   * One actor of it runs per task, with input {@link MachineInput}. Its final `output` is the task's output, an error
-   * fails the attempt as one thrown by `run` does, and its state is shown in the agent's status.
+   * The machine. One actor of it runs per task, with input {@link MachineInput}. Its final `output` is the task's output.
+   * An error in it fails the attempt, like an error thrown by `run`. The agent's status shows its state.
    */
   machine: AnyStateMachine;
   run?: undefined;
 }
 
-/** The input that an author's machine gets. */
+/** The input of an author's machine. */
 export interface MachineInput<Input = unknown> {
   task: AgentTask<Input>;
   ctx: AgentContext;
@@ -107,14 +107,14 @@ export interface MachineInput<Input = unknown> {
 
 const DEFINITION: unique symbol = Symbol.for("murmur.agent-definition");
 
-/** A checked agent, as hosts run it. Made by {@link defineAgent} only. */
+/** A checked agent, as hosts run it. Only {@link defineAgent} makes one. */
 export interface AgentDefinition {
   readonly [DEFINITION]: true;
   readonly name: string;
   readonly description: string | undefined;
   readonly version: string | undefined;
   readonly capabilities: readonly string[];
-  /** What its status says of its skills; fields that its author left out are missing. */
+  /** The skills in the agent's status; a field that its author omitted is missing. */
   readonly skills: Pick<AgentStatus, "expertise" | "triggers" | "model">;
   readonly slots: number;
   readonly limits: CapabilityLimits | undefined;
@@ -123,8 +123,8 @@ export interface AgentDefinition {
   readonly start: ((agent: AgentAccess) => Promise<void> | void) | undefined;
   readonly stop: ((agent: AgentAccess) => Promise<void> | void) | undefined;
   /**
-   * Parses the input, performs the task, parses the output. `onState` is told the state of an author's machine.
-   * @throws SwarmError `invalid_input` (terminal) or `internal` naming a field; whatever the author's code throws.
+   * Parses the input, performs the task, parses the output. Calls `onState` with each state of an author's machine.
+   * @throws SwarmError `invalid_input` (terminal) or `internal`, naming a field; any error of the author's code.
    */
   readonly perform: (
     task: AgentTask,
@@ -133,7 +133,7 @@ export interface AgentDefinition {
   ) => Promise<unknown> | unknown;
 }
 
-/** True for what {@link defineAgent} made, also when another copy of this package made it. */
+/** True for a value made by {@link defineAgent}, even by the one of another copy of this package. */
 export function isAgentDefinition(value: unknown): value is AgentDefinition {
   return typeof value === "object" && value !== null && DEFINITION in value;
 }
@@ -157,7 +157,7 @@ const rateSchema = z.strictObject({
 });
 const limitSchema = { concurrency: z.int().min(1).optional(), rate: rateSchema.optional() };
 
-/** The options of {@link defineAgent}. Unknown ones are refused, because a misspelt option must not be ignored. */
+/** The options of {@link defineAgent}. Unknown options are rejected, so that a misspelt option is not ignored. */
 const specSchema = z.strictObject({
   name: tokenSchema,
   description: z.string().optional(),
@@ -175,7 +175,7 @@ const specSchema = z.strictObject({
   triggers: z
     .array(z.string().trim().toLowerCase().min(1).max(64))
     .max(MAX_SKILLS)
-    .refine(isFreeOfRepeats, "must not name a trigger twice (case does not tell them apart)")
+    .refine(isFreeOfRepeats, "must not name a trigger twice (upper and lower case are the same)")
     .optional(),
   model: agentStatusSchema.shape.model,
   input: schemaSchema.optional(),
@@ -203,8 +203,8 @@ const specSchema = z.strictObject({
 });
 
 /**
- * Makes an agent.
- * @throws SwarmError `invalid_input` naming the option that is wrong.
+ * Makes an agent from an author's options.
+ * @throws SwarmError `invalid_input` naming the wrong option.
  */
 export function defineAgent<In extends z.ZodType = z.ZodUnknown, Out extends z.ZodType = z.ZodUnknown>(
   spec: RunSpec<In, Out> | MachineSpec<In, Out>,
@@ -214,7 +214,7 @@ export function defineAgent<In extends z.ZodType = z.ZodUnknown, Out extends z.Z
   if ((run === undefined) === (machine === undefined)) {
     throw new SwarmError(
       "invalid_input",
-      `defineAgent: ${spec.name} needs either run or machine, exactly one`,
+      `defineAgent: ${spec.name} must have exactly one of run and machine, got ${run === undefined ? "neither" : "both"}`,
       {
         field: "run",
       },
@@ -249,7 +249,7 @@ function skillsOf({ expertise, triggers, model }: z.output<typeof specSchema>): 
   });
 }
 
-/** Puts the author's schemas before and after `perform`; costs nothing where there is none. */
+/** Wraps `perform` with the author's schemas. Without schemas it returns `perform` itself, at no cost. */
 function withSchemas(
   perform: AgentDefinition["perform"],
   input: z.ZodType | undefined,
@@ -264,11 +264,11 @@ function withSchemas(
   return async (task, ctx, onState) => checkOutput(output, await parsed(task, ctx, onState));
 }
 
-/** An output that misses its own schema is the agent's bug, not the publisher's: `internal`. */
+/** Checks an output. A mismatch is the agent's bug, not the publisher's, so the error is `internal`. */
 function checkOutput(schema: z.ZodType, value: unknown): unknown {
-  const verdict = schema.safeParse(value);
-  if (verdict.success) return verdict.data;
-  const issue = verdict.error.issues[0];
+  const parsed = schema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0];
   const field = ["output", ...(issue?.path ?? []).map(String)].join(".");
   throw new SwarmError(
     "internal",

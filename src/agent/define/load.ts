@@ -1,12 +1,12 @@
 // Loads roles from folders: `<directory>/<role>/agent.ts` (or `agent.js`, compiled) with the agent as default export.
-// What a role folder holds besides is the agent's own business.
+// Other files of a role folder are ignored.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { SwarmError, showValue } from "../../protocol/index.ts";
 import { type AgentDefinition, isAgentDefinition } from "./define.ts";
 
-/** The files that hold a role's agent, the first that exists counts. */
+/** The names of a role's agent file; the first that exists is loaded. */
 const AGENT_FILES = ["agent.ts", "agent.js"] as const;
 
 /** A role and the file that defines it. */
@@ -16,8 +16,8 @@ export interface RoleFile {
 }
 
 /**
- * Lists the roles of `directories`, by name. A directory that does not exist has none; of two roles with one name the
- * one in the earlier directory counts, so that a project can replace a shipped role.
+ * Lists the roles of `directories`, sorted by name. A missing directory has no roles. When two directories have a role of
+ * the same name, the earlier directory wins, so that a project can replace a shipped role.
  */
 export async function listRoles(directories: readonly string[]): Promise<RoleFile[]> {
   const found = new Map<string, string>();
@@ -45,9 +45,9 @@ async function rolesIn(directory: string): Promise<RoleFile[]> {
 }
 
 /**
- * Loads the agents of `names`, in their order.
- * @throws SwarmError `not_found` for an unknown role, listing the known ones; `invalid_input` for a file that cannot
- *   be loaded, or whose default export is no agent or has another name than its folder.
+ * Loads the agents of `names`, in the same order.
+ * @throws SwarmError `not_found` for an unknown role, with a list of the known roles; `invalid_input` for a file that
+ *   cannot be loaded, has no agent as default export, or defines an agent with another name than its folder.
  */
 export async function loadRoles(
   directories: readonly string[],
@@ -67,7 +67,7 @@ async function loadRole(
     const roles = known.map(({ role }) => role).join(", ") || "none";
     throw new SwarmError(
       "not_found",
-      `role ${showValue(name)} is not known; known: ${roles} (from ${directories.join(", ")}); a role is a folder with an agent.ts`,
+      `role ${showValue(name)} not found; known: ${roles} (from ${directories.join(", ")}); a role is a folder with an agent.ts`,
       { field: "role" },
     );
   }
@@ -92,7 +92,7 @@ async function loadRole(
   if (definition.name !== name) {
     throw new SwarmError(
       "invalid_input",
-      `${file}: the agent's name must be that of its folder, ${showValue(name)}, got ${showValue(definition.name)}`,
+      `${file}: the agent's name must be the name of its folder, ${showValue(name)}, got ${showValue(definition.name)}`,
       { field: "name" },
     );
   }

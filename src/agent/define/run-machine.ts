@@ -1,11 +1,11 @@
-// Runs an author's own XState machine for one task: one actor, from its input to its output.
+// Runs an author's own XState machine for one task: one actor, from the input to the output.
 import { type AnyStateMachine, createActor, type StateValue } from "xstate";
 import type { AgentContext, AgentTask } from "./context.ts";
 
 /**
- * Runs `machine` until it is done, fails or the task is cancelled (the actor is stopped then).
+ * Runs `machine` until it is done, it fails, or the signal aborts; an abort stops the actor.
  * @returns the machine's final `output`.
- * @throws what the machine failed with; the signal's reason.
+ * @throws the machine's error; the signal's reason.
  */
 export function runMachine(
   machine: AnyStateMachine,
@@ -17,7 +17,7 @@ export function runMachine(
     signal.throwIfAborted();
     const actor = createActor(machine, { input });
     const onAbort = () => {
-      reject(signal.reason); // First: a stopped actor completes, without an output.
+      reject(signal.reason); // Reject before the stop: a stopped actor completes, without an output.
       actor.stop();
     };
     const settle = (finish: () => void) => {

@@ -1,7 +1,7 @@
-// Where asks come in: performs each in a free slot, lets a bounded number wait, and answers every one that still waits
-// when its sender gives up.
-// I1: each ask that arrives gets exactly one reply: the output, an error, or (its time over) `timeout`.
-// I2: waiting asks are bounded per capability and per agent; beyond the bound the answer is `rate_limited`.
+// Receives asks: performs each ask in a free slot, queues a bounded number of others, and answers `timeout` when an
+// ask's time is over.
+// I1: each received ask gets exactly one reply: the output, an error, or `timeout` once its time is over.
+// I2: the queues of waiting asks are bounded, per capability and per agent; beyond the bound the reply is `rate_limited`.
 import { type Clock, newId } from "../../base/index.ts";
 import {
   type Encoding,
@@ -20,13 +20,13 @@ import { readBody, readWaitMs, respond, respondError } from "../wire/ask.ts";
 import type { Pool } from "./pool.ts";
 
 /**
- * Asks that wait for a slot, per capability and per agent. At 30,000 small asks a second this is 35 ms of work; slow
- * agents should turn further askers away rather than let them run into their timeouts.
+ * The most asks that wait for a slot, per capability and per agent. At 30,000 small asks a second this is 35 ms of work.
+ * A slow agent should reject further asks at once rather than let them time out.
  */
 export const MAILBOX_LIMIT = 1_024;
-/** What a refused asker is told to wait before it asks again. */
+/** The `retryAfterMs` of a rejected ask, in ms. */
 const RETRY_AFTER_MS = 100;
-/** How often the time of running and waiting asks is checked: a late reply is of no use to anyone, so coarsely. */
+/** The interval between checks of the asks' deadlines, in ms. It is coarse, because a late reply is useless to the asker. */
 const SWEEP_INTERVAL_MS = 250;
 
 /** An ask that waits for a slot. */
@@ -40,7 +40,7 @@ interface WaitingAsk {
 export class AskDesk {
   readonly #clock: Clock;
   readonly #running = new Set<AskWork>();
-  /** Waiting asks of pools (any agent) and of agents (that one). Empty queues are removed. */
+  /** The waiting asks by target: a pool (any of its agents) or one agent. Empty queues are removed. */
   readonly #waiting = new Map<Pool | Agent, WaitingAsk[]>();
   #sweeping = false;
 
@@ -48,21 +48,21 @@ export class AskDesk {
     this.#clock = clock;
   }
 
-  /** An ask for any agent of a pool. */
+  /** Receives an ask for any agent of a pool. */
   receive(pool: Pool, request: IncomingRequest): void {
-    this.#admit(pool, pool.next(true), this.#read(pool.capability, request));
+    this.#admit(pool, pool.nextAgent(true), this.#read(pool.capability, request));
   }
 
-  /** An ask for one certain agent. */
+  /** Receives an ask for one named agent. */
   receiveFor(agent: Agent, request: IncomingRequest): void {
-    if (!agent.accepting) {
+    if (!agent.isAccepting) {
       respondError(
         request,
         new SwarmError("unavailable", `agent ${agent.id} is ${agent.state} and takes no asks; ask another`),
       );
       return;
     }
-    const isFree = agent.countedFree > 0 && agent.asking < agent.askLimit;
+    const isFree = agent.countedFree > 0 && agent.askCount < agent.askLimit;
     const capability = agent.definition.capabilities[0] as string;
     this.#admit(agent, isFree ? agent : undefined, this.#read(capability, request));
   }
@@ -84,7 +84,7 @@ export class AskDesk {
         ask.request,
         new SwarmError(
           "rate_limited",
-          `${MAILBOX_LIMIT} asks wait for ${ask.capability} already; ask again later, or hand in a task, which waits in the queue`,
+          `${MAILBOX_LIMIT} asks wait for ${ask.capability} already; ask again later, or submit a task, which waits in the queue`,
           { retryAfterMs: RETRY_AFTER_MS },
         ),
       );
@@ -94,12 +94,12 @@ export class AskDesk {
     if (queue.length === 1) this.#waiting.set(queueOf, queue);
   }
 
-  /** A slot of the agent came free: its own waiting asks go first, then those of its pools. */
+  /** Performs waiting asks in the agent's free slots: first the asks for this agent, then the asks of its pools. */
   serve(agent: Agent, pools: readonly Pool[]): void {
     if (this.#waiting.size === 0) return;
     for (const queueOf of [agent, ...pools]) {
       const queue = this.#waiting.get(queueOf);
-      while (queue !== undefined && agent.countedFree > 0 && agent.asking < agent.askLimit) {
+      while (queue !== undefined && agent.countedFree > 0 && agent.askCount < agent.askLimit) {
         const ask = queue.shift();
         if (ask === undefined) break;
         this.#perform(agent, ask);
@@ -108,8 +108,8 @@ export class AskDesk {
     }
   }
 
-  /** Turns away all that wait for what will not answer any more. */
-  refuse(queueOf: Pool | Agent, reason: SwarmError): void {
+  /** Rejects all asks that wait for a pool or an agent that will not answer them. */
+  rejectWaiting(queueOf: Pool | Agent, reason: SwarmError): void {
     for (const { request } of this.#waiting.get(queueOf) ?? []) respondError(request, reason);
     this.#waiting.delete(queueOf);
   }
@@ -153,7 +153,7 @@ export class AskDesk {
     work.slot.release();
   }
 
-  /** Checks the time of all asks while there are any. */
+  /** Checks the deadlines of all asks regularly, as long as there are any. */
   #keepSweeping(): void {
     if (this.#sweeping) return;
     this.#sweeping = true;
@@ -166,12 +166,12 @@ export class AskDesk {
 
   #sweep(nowMs: number): void {
     for (const work of this.#running) {
-      if (work.deadlineMs <= nowMs) work.slot.run?.breakOff(late(work.ask));
+      if (work.deadlineMs <= nowMs) work.slot.context?.abort(timeoutError(work.ask));
     }
     for (const [queueOf, queue] of this.#waiting) {
       const inTime = queue.filter((ask) => {
         if (ask.deadlineMs > nowMs) return true;
-        respondError(ask.request, late(ask));
+        respondError(ask.request, timeoutError(ask));
         return false;
       });
       if (inTime.length === queue.length) continue;
@@ -181,11 +181,11 @@ export class AskDesk {
   }
 }
 
-function late(ask: WaitingAsk): SwarmError {
+function timeoutError(ask: WaitingAsk): SwarmError {
   return new SwarmError("timeout", `the ask for ${ask.capability} was not answered within its time`);
 }
 
-/** An ask as an agent performs it: a task that is stored nowhere. */
+/** The work of one ask, as an agent performs it: a task that is not stored. */
 class AskWork implements RunWork {
   readonly slot: AgentSlot;
   readonly ask: WaitingAsk;
@@ -213,19 +213,19 @@ class AskWork implements RunWork {
     return this.ask.deadlineMs;
   }
 
-  /** Never aborts by itself: an ask that is late or whose agent breaks is broken off. */
+  /** Never aborts: the run context aborts an ask that is late, or whose agent crashes. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     return this.#controller.signal;
   }
 
-  /** Nobody watches the progress of an ask. */
+  /** Does nothing: the progress of an ask is not published. */
   progress(): void {}
 
   handOff(): never {
     throw new SwarmError(
       "not_permitted",
-      "an ask cannot be handed off, because it is stored nowhere: ask the other agent, and answer with what it says",
+      "an ask cannot be handed off, because it is not stored; ask the other agent and return its answer",
     );
   }
 }

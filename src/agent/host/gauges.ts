@@ -1,8 +1,8 @@
-// The gauges of a host's agents, brought up to date with each heartbeat.
+// The gauges of a host's agents. The host updates them with each heartbeat.
 import type { Meter } from "../../base/index.ts";
 import { AGENT_STATES, type AgentStatus, WAITING_REASONS } from "../../protocol/index.ts";
 
-/** Sets the gauges to what `agents` show; combinations that do not occur are 0. */
+/** Sets the gauges from the statuses of `agents`; combinations that do not occur are 0. */
 export function showGauges(meter: Meter, agents: readonly AgentStatus[]): void {
   const states = new Map<string, Map<string, number>>();
   const waiting = new Map<string, number>();

@@ -1,14 +1,16 @@
 // Many agents in one process: their pools of slots, mailboxes, broadcasts, heartbeats and metrics, and their common
-// start, drain and stop. One subscription per agent (its mailbox), and one per capability and per topic for all.
-// I1: nothing is taken before `start` has ended, nor after `drain` has begun.
-// I2: the host listens for asks of a capability only while one of its agents takes work, so that asks go where they
-//     are answered.
-// I3: the work of one turn of the event loop (states to show, slots to offer, turns to count) is done once, at its end.
+// start, drain and stop. Leaves the life of one agent to agent.ts, and the asks to ask-desk.ts. The host has one
+// subscription for each agent (its mailbox), and one for each capability and each topic.
+// I1: an agent's slots cannot be taken before it has started, nor after its drain has begun.
+// I2: the host subscribes to the asks of a capability only while one of its agents takes work, so that NATS routes each
+//     ask to a host that can answer it.
+// I3: the host does the follow-up work of one turn of the event loop (states to show, slots to offer, turns to count)
+//     once, at the end of the turn.
 import { createService, systemClock } from "../../base/index.ts";
 import { type AgentStatus, checkToken, createSubjects, SwarmError, showValue } from "../../protocol/index.ts";
 import type { Subscription } from "../../transport/index.ts";
 import type { Slot, SlotRefusal, Workforce } from "../../work/index.ts";
-import { Agent, type AgentHome } from "../agent.ts";
+import { Agent, type AgentHostPort } from "../agent.ts";
 import type { AgentDefinition } from "../define/define.ts";
 import type { AgentSlot } from "../run/slot.ts";
 import { HEARTBEAT_INTERVAL_MS, heartbeatMessages } from "../wire/heartbeat.ts";
@@ -19,33 +21,33 @@ import { Pool } from "./pool.ts";
 import { subscribeTopics } from "./topics.ts";
 import type { Host, HostOptions } from "./types.ts";
 
-/** The most agents of one process: twice what was measured (10,000 agents in one process: see docs/agents.md). */
+/** The most agents of one process: twice the measured number (10,000 agents in one process: see docs/agents.md). */
 export const MAX_AGENTS = 20_000;
-/** Start hooks that run at the same time: they may open connections or load files. */
+/** The most start hooks that run at the same time: they may open connections or load files. */
 const START_CONCURRENCY = 64;
 
 /**
  * Makes a host and its agents; nothing runs before `service.start()`.
- * @throws SwarmError `invalid_input` for bad options; `not_permitted` when an agent runs commands and `exec` is not
- *   given.
+ * @throws SwarmError `invalid_input` for bad options; `not_permitted` when an agent's definition has `exec` and the
+ *   host's options have none.
  */
 export function createHost(options: HostOptions): Host {
   return new AgentHost(options);
 }
 
-class AgentHost implements Host, AgentHome {
+class AgentHost implements Host, AgentHostPort {
   readonly workforce: Workforce;
   readonly capabilities: Host["capabilities"];
   readonly service: Host["service"];
-  readonly clock: AgentHome["clock"];
-  readonly link: AgentHome["link"];
-  readonly log: AgentHome["log"];
-  readonly exec: AgentHome["exec"];
-  readonly locks: AgentHome["locks"];
-  readonly votes: AgentHome["votes"];
+  readonly clock: AgentHostPort["clock"];
+  readonly link: AgentHostPort["link"];
+  readonly log: AgentHostPort["log"];
+  readonly exec: AgentHostPort["exec"];
+  readonly locks: AgentHostPort["locks"];
+  readonly votes: AgentHostPort["votes"];
   readonly hostId: string;
   readonly version: string;
-  readonly restart: AgentHome["restart"];
+  readonly restart: AgentHostPort["restart"];
   readonly #options: HostOptions;
   readonly #agents = new Map<string, Agent>();
   readonly #pools = new Map<string, Pool>();
@@ -57,14 +59,14 @@ class AgentHost implements Host, AgentHome {
   readonly #onFree: ((capability: string) => void)[] = [];
   #freeTotal = 0;
   #used = 0;
-  /** What the end of this turn brings up to date (I3). */
-  #touched: Agent[] = [];
-  #freed = new Set<Pool>();
-  #changed = new Set<Agent>();
-  #leaving: Agent[] = [];
+  /** The work for the end of this turn (I3): agents to sync, pools to offer, agents to report. */
+  #agentsToSync: Agent[] = [];
+  #freedPools = new Set<Pool>();
+  #changedAgents = new Set<Agent>();
+  #leavingAgents: Agent[] = [];
   #turnPlanned = false;
   #onQuiet: (() => void)[] = [];
-  #cancelBeat: (() => void) | undefined;
+  #cancelHeartbeat: (() => void) | undefined;
   #stopping = false;
 
   constructor(options: HostOptions) {
@@ -84,7 +86,7 @@ class AgentHost implements Host, AgentHome {
     if (!Number.isInteger(count) || count < 1 || count > MAX_AGENTS) {
       throw new SwarmError(
         "invalid_input",
-        `roles: a host has 1 to ${MAX_AGENTS} agents, got ${count}; start further processes for more`,
+        `roles: a host must have 1 to ${MAX_AGENTS} agents, got ${count}; start further processes for more`,
         { field: "roles" },
       );
     }
@@ -92,7 +94,7 @@ class AgentHost implements Host, AgentHome {
       if (definition.exec !== undefined && options.exec === undefined) {
         throw new SwarmError(
           "not_permitted",
-          `agent ${definition.name} runs commands (${definition.exec.allow.join(", ")}), which this process does not allow`,
+          `agent ${definition.name} runs commands (${definition.exec.allow.join(", ")}), but this process does not allow commands`,
           { field: "exec" },
         );
       }
@@ -100,7 +102,7 @@ class AgentHost implements Host, AgentHome {
         definition,
         definition.capabilities.map((capability) => this.#pool(capability, definition)),
       );
-      for (let made = 0; made < agents; made++) {
+      for (let index = 0; index < agents; index++) {
         const agent = new Agent(definition, this);
         this.#agents.set(agent.id, agent);
       }
@@ -128,7 +130,7 @@ class AgentHost implements Host, AgentHome {
     } else if (pool.limits !== limits) {
       throw new SwarmError(
         "invalid_input",
-        `agent ${name} declares other limits for ${capability} than another agent of this process; give both the same object`,
+        `agent ${name} and another agent of this process declare different limits for ${capability}; give both the same object`,
         { field: "limits" },
       );
     }
@@ -138,7 +140,7 @@ class AgentHost implements Host, AgentHome {
   // ── slots ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #take(capability: string): Slot | null {
-    return this.#pools.get(capability)?.next(false)?.take(capability, false) ?? null;
+    return this.#pools.get(capability)?.nextAgent(false)?.take(capability, false) ?? null;
   }
 
   #takeAgent(agentId: string, capability: string): Slot | SlotRefusal {
@@ -148,26 +150,26 @@ class AgentHost implements Host, AgentHome {
     return agent.countedFree > 0 ? agent.take(capability, false) : "busy";
   }
 
-  availabilityChanged(agent: Agent, by: AgentSlot | undefined): void {
+  onAvailabilityChange(agent: Agent, cause: AgentSlot | undefined): void {
     const pools = this.#poolsOf.get(agent.definition) ?? [];
-    const free = agent.accepting ? agent.slots.free : 0;
+    const free = agent.isAccepting ? agent.slots.free : 0;
     const delta = free - agent.countedFree;
     agent.countedFree = free;
     this.#freeTotal += delta;
-    if (by !== undefined) this.#used += by.place === "free" ? -1 : 1;
+    if (cause !== undefined) this.#used += cause.state === "free" ? -1 : 1;
     for (const pool of pools) {
-      pool.count(agent, delta);
-      // The worker knows what it freed itself; everything else it is told at the end of the turn.
-      const isWorkers = by !== undefined && !by.forAsk && by.capability === pool.capability;
-      if (delta > 0 && !isWorkers) {
-        this.#freed.add(pool);
+      pool.updateFree(agent, delta);
+      // The worker knows about slots that it released itself; the host reports all others at the end of the turn.
+      const isFreedByWorker = cause !== undefined && !cause.forAsk && cause.capability === pool.capability;
+      if (delta > 0 && !isFreedByWorker) {
+        this.#freedPools.add(pool);
         this.#planTurn();
       }
-      if (by === undefined) this.#countAccepting(pool, agent.accepting);
+      if (cause === undefined) this.#countAccepting(pool, agent.isAccepting);
     }
-    if (by === undefined && this.#cancelBeat !== undefined && !this.#stopping) {
-      // Whoever places tasks must not learn of a pause or a drain seconds later, with the next heartbeat.
-      this.#changed.add(agent);
+    if (cause === undefined && this.#cancelHeartbeat !== undefined && !this.#stopping) {
+      // The coordinator places tasks by heartbeats: it must learn of a pause or a drain at once, not seconds later.
+      this.#changedAgents.add(agent);
       this.#planTurn();
     }
   }
@@ -184,18 +186,18 @@ class AgentHost implements Host, AgentHome {
     } else if (!pool.isOpen && subscription !== undefined) {
       subscription.close();
       this.#askSubscriptions.delete(pool);
-      const reason = `no agent of ${this.hostId} offers ${pool.capability} at the moment; ask again`;
-      this.#desk.refuse(pool, new SwarmError("unavailable", reason));
+      const reason = `no agent of ${this.hostId} takes asks for ${pool.capability} at the moment; ask again`;
+      this.#desk.rejectWaiting(pool, new SwarmError("unavailable", reason));
     }
   }
 
-  slotFreed(agent: Agent): void {
-    if (agent.accepting) this.#desk.serve(agent, this.#poolsOf.get(agent.definition) ?? []);
-    if (this.#used === 0) this.#tellQuiet();
+  onSlotFree(agent: Agent): void {
+    if (agent.isAccepting) this.#desk.serve(agent, this.#poolsOf.get(agent.definition) ?? []);
+    if (this.#used === 0) this.#resolveQuiet();
   }
 
-  touched(agent: Agent): void {
-    this.#touched.push(agent);
+  syncAtTurnEnd(agent: Agent): void {
+    this.#agentsToSync.push(agent);
     this.#planTurn();
   }
 
@@ -207,21 +209,22 @@ class AgentHost implements Host, AgentHome {
 
   #endTurn(): void {
     this.#turnPlanned = false;
-    const touched = this.#touched;
-    this.#touched = [];
+    const agents = this.#agentsToSync;
+    this.#agentsToSync = [];
     let turns = 0;
-    for (const agent of touched) {
+    for (const agent of agents) {
       agent.sync();
-      turns += agent.takeTurns();
+      turns += agent.collectTurns();
     }
     this.#options.meter.agentLoops.inc(turns);
-    const freed = this.#freed;
-    this.#freed = new Set();
+    const freed = this.#freedPools;
+    this.#freedPools = new Set();
     for (const pool of freed) {
       for (const onFree of this.#onFree) onFree(pool.capability);
     }
-    if (this.#changed.size > 0) this.#beatFor(this.#changed);
-    if (this.#leaving.length > 0) this.#publishBeat(statusesOf(this.#leaving.splice(0)), true);
+    if (this.#changedAgents.size > 0) this.#sendEarlyHeartbeat(this.#changedAgents);
+    if (this.#leavingAgents.length > 0)
+      this.#publishHeartbeat(statusesOf(this.#leavingAgents.splice(0)), true);
   }
 
   // ── start, drain, stop ─────────────────────────────────────────────────────────────────────────────────────────
@@ -240,7 +243,7 @@ class AgentHost implements Host, AgentHome {
     this.#topicSubscriptions = subscribeTopics(this.#agents.values(), this.link, this.log);
     await inParallel([...this.#agents.values()], START_CONCURRENCY, (agent) => agent.start());
     await bus.flush();
-    this.#beat();
+    this.#sendHeartbeat();
   }
 
   async drain({ graceMs }: { graceMs: number }): Promise<{ unfinished: number }> {
@@ -258,36 +261,37 @@ class AgentHost implements Host, AgentHome {
     return { unfinished: this.#used };
   }
 
-  #tellQuiet(): void {
-    const told = this.#onQuiet;
+  #resolveQuiet(): void {
+    const waiters = this.#onQuiet;
     this.#onQuiet = [];
-    for (const onQuiet of told) onQuiet();
+    for (const onQuiet of waiters) onQuiet();
   }
 
   async #stop(): Promise<void> {
-    this.#cancelBeat?.();
-    const living = [...this.#agents.values()].filter((agent) => !agent.isEnded);
+    this.#cancelHeartbeat?.();
+    const running = [...this.#agents.values()].filter((agent) => !agent.isEnded);
     const reason = new SwarmError("unavailable", "the process is shutting down");
     this.#stopping = true;
-    await Promise.all(living.map((agent) => agent.stop(reason)));
+    await Promise.all(running.map((agent) => agent.stop(reason)));
     for (const subscription of this.#topicSubscriptions) subscription.close();
     for (const mailbox of this.#mailboxes.values()) mailbox.close();
     this.#mailboxes.clear();
     this.#endTurn();
-    this.#publishBeat(statusesOf(living), true);
+    this.#publishHeartbeat(statusesOf(running), true);
     showGauges(this.#options.meter, this.status());
-    await this.link.bus.flush().catch(() => undefined); // A goodbye is a courtesy: silence says the same, later.
+    await this.link.bus.flush().catch(() => undefined); // A lost goodbye does no harm: silence has the same effect later.
   }
-  ended(agent: Agent): void {
-    this.#desk.refuse(agent, new SwarmError("unavailable", `agent ${agent.id} is ${agent.state}`));
+
+  onAgentEnd(agent: Agent): void {
+    this.#desk.rejectWaiting(agent, new SwarmError("unavailable", `agent ${agent.id} is ${agent.state}`));
     if (this.#stopping || agent.state === "failed") return;
     this.#mailboxes.get(agent)?.close();
     this.#mailboxes.delete(agent);
-    this.#leaving.push(agent);
+    this.#leavingAgents.push(agent);
     this.#planTurn();
   }
 
-  // ── agents by their id ───────────────────────────────────────────────────────────────────────────────────
+  // ── agents by their id ─────────────────────────────────────────────────────────────────────────────────────────
 
   pause(agentId: string): AgentStatus {
     const agent = this.#agent(agentId);
@@ -310,7 +314,7 @@ class AgentHost implements Host, AgentHome {
   #agent(agentId: string): Agent {
     const agent = this.#agents.get(agentId);
     if (agent !== undefined) return agent;
-    throw new SwarmError("not_found", `agent ${showValue(agentId)} is not in ${this.hostId}`, {
+    throw new SwarmError("not_found", `agent ${showValue(agentId)} is not on host ${this.hostId}`, {
       field: "agentId",
     });
   }
@@ -321,26 +325,26 @@ class AgentHost implements Host, AgentHome {
     return statusesOf(this.#agents.values());
   }
 
-  #beat(): void {
-    this.#cancelBeat = this.clock.after(HEARTBEAT_INTERVAL_MS, () => this.#beat());
+  #sendHeartbeat(): void {
+    this.#cancelHeartbeat = this.clock.after(HEARTBEAT_INTERVAL_MS, () => this.#sendHeartbeat());
     const all = this.status();
     showGauges(this.#options.meter, all);
-    this.#publishBeat(
+    this.#publishHeartbeat(
       all.filter(({ state }) => state !== "stopped"),
       false,
     );
   }
 
-  /** An early heartbeat for agents that began or ceased to take work. */
-  #beatFor(agents: Set<Agent>): void {
-    this.#publishBeat(
+  /** Sends an early heartbeat for agents that began to take work, or stopped taking it. */
+  #sendEarlyHeartbeat(agents: Set<Agent>): void {
+    this.#publishHeartbeat(
       statusesOf(agents).filter(({ state }) => state !== "stopped"),
       false,
     );
     agents.clear();
   }
 
-  #publishBeat(agents: readonly AgentStatus[], goodbye: boolean): void {
+  #publishHeartbeat(agents: readonly AgentStatus[], goodbye: boolean): void {
     const { bus, subjects } = this.link;
     const head = {
       host: this.hostId,
@@ -352,7 +356,7 @@ class AgentHost implements Host, AgentHome {
     try {
       for (const { id, body } of heartbeatMessages(head, agents)) bus.publish(subjects.heartbeat(id), body);
     } catch (error) {
-      this.log.warn({ err: error }, "a heartbeat could not be sent");
+      this.log.warn({ err: error }, "heartbeat not sent; it is not retried");
     }
   }
 }
@@ -361,21 +365,21 @@ function statusesOf(agents: Iterable<Agent>): AgentStatus[] {
   return Array.from(agents, (agent) => agent.status());
 }
 
-/** The queue group of all hosts that answer a capability's asks. */
+/** The queue group of the hosts that answer a capability's asks. */
 const ASK_QUEUE_GROUP = "agents";
 
-/** Runs `work` for each item, at most `limit` at the same time; work that ends at once does not wait its turn. */
+/** Runs `work` for each item, at most `limit` at the same time. Synchronous work costs no turn of the event loop. */
 async function inParallel<T>(
   items: readonly T[],
   limit: number,
   work: (item: T) => Promise<void> | void,
 ): Promise<void> {
   let next = 0;
-  const lane = async () => {
+  const runner = async () => {
     while (next < items.length) {
       const working = work(items[next++] as T);
       if (working !== undefined) await working;
     }
   };
-  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, lane));
+  await Promise.all(Array.from({ length: Math.min(limit, items.length) }, runner));
 }

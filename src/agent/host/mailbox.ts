@@ -1,4 +1,4 @@
-// What an agent's mailbox, `<p>.agent.<agentId>.<verb>`, answers.
+// Answers the requests to an agent's mailbox, `<p>.agent.<agentId>.<verb>`. Leaves asks to ask-desk.ts.
 import type { Clock } from "../../base/index.ts";
 import { lastToken, SwarmError, showValue, toSwarmError } from "../../protocol/index.ts";
 import type { IncomingRequest } from "../../transport/index.ts";
@@ -6,10 +6,10 @@ import type { Agent } from "../agent.ts";
 import { respond, respondError } from "../wire/ask.ts";
 import type { AskDesk } from "./ask-desk.ts";
 
-/** What can be asked of an agent's mailbox. */
+/** The verbs of an agent's mailbox. */
 export const AGENT_VERBS = ["ping", "status", "pause", "resume", "drain", "ask"] as const;
 
-/** Answers one request; `ask` is answered later, by the desk. */
+/** Answers one request. The ask desk answers the verb `ask` later. */
 export function answerVerb(
   agent: Agent,
   request: IncomingRequest,
@@ -21,7 +21,7 @@ export function answerVerb(
     else if (verb === "ping") {
       respond(request, { id: agent.id, at: new Date(parts.clock.now()).toISOString() }, "json");
     } else {
-      obey(agent, verb);
+      applyVerb(agent, verb);
       respond(request, agent.status(), "json");
     }
   } catch (error) {
@@ -29,7 +29,7 @@ export function answerVerb(
   }
 }
 
-function obey(agent: Agent, verb: string): void {
+function applyVerb(agent: Agent, verb: string): void {
   switch (verb) {
     case "status":
       return;
@@ -45,7 +45,7 @@ function obey(agent: Agent, verb: string): void {
     default:
       throw new SwarmError(
         "invalid_input",
-        `the verb must be one of ${AGENT_VERBS.join(", ")}, got ${showValue(verb)}`,
+        `the mailbox verb must be one of ${AGENT_VERBS.join(", ")}, got ${showValue(verb)}`,
         { field: "verb" },
       );
   }

@@ -1,17 +1,18 @@
-// The agents of one host that offer one capability, and how many of their slots are free. Kept up to date as slots are
-// taken and freed, so that choosing an agent never searches.
-// I1: `free` is the sum of the free slots of the agents that take work; `ready` holds exactly those that have one.
+// The agents of one host that offer one capability, and the number of their free slots. The host updates the pool
+// whenever a slot is taken or released, so that the choice of an agent needs no search.
+// I1: `free` is the sum of the free slots of the agents that take work. The set `ready` holds exactly the agents with at
+//     least one free slot.
 import type { CapabilityLimits } from "../../work/index.ts";
 import type { Agent } from "../agent.ts";
 
 export class Pool {
   readonly capability: string;
   readonly limits: CapabilityLimits | undefined;
-  /** Free slots of all its agents. An agent's slots count in each pool that it belongs to. */
+  /** The free slots of all agents of the pool. An agent's slots count in each of its pools. */
   free = 0;
-  /** Agents with a free slot, the one that was used longest ago first. */
+  /** The agents with a free slot, the least recently used first. */
   readonly #ready = new Set<Agent>();
-  /** Agents with a free slot that an ask may have. */
+  /** The agents with a free slot that an ask may use. */
   readonly #askable = new Set<Agent>();
   #accepting = 0;
 
@@ -20,13 +21,13 @@ export class Pool {
     this.limits = limits;
   }
 
-  /** True when at least one of its agents takes work, free or not. */
+  /** True when at least one agent of the pool takes work, even if all its slots are in use. */
   get isOpen(): boolean {
     return this.#accepting > 0;
   }
 
-  /** The next agent to take a task (or an ask), in turn, or undefined. */
-  next(forAsk: boolean): Agent | undefined {
+  /** Returns the agent whose turn it is to take a task (or an ask); undefined when no agent can. */
+  nextAgent(forAsk: boolean): Agent | undefined {
     const agents = forAsk ? this.#askable : this.#ready;
     for (const agent of agents) {
       if (agents.size > 1) {
@@ -38,20 +39,20 @@ export class Pool {
     return undefined;
   }
 
-  /** Takes note of an agent's free slots after a change of `delta`. */
-  count(agent: Agent, delta: number): void {
+  /** Records that an agent's number of free slots has changed by `delta`. */
+  updateFree(agent: Agent, delta: number): void {
     this.free += delta;
-    keep(this.#ready, agent, agent.countedFree > 0);
-    keep(this.#askable, agent, agent.countedFree > 0 && agent.asking < agent.askLimit);
+    setMembership(this.#ready, agent, agent.countedFree > 0);
+    setMembership(this.#askable, agent, agent.countedFree > 0 && agent.askCount < agent.askLimit);
   }
 
-  /** Takes note that one more agent takes work, or one fewer. */
+  /** Records that one more agent takes work (1), or one fewer (-1). */
   countAccepting(delta: 1 | -1): void {
     this.#accepting += delta;
   }
 }
 
-function keep(agents: Set<Agent>, agent: Agent, isMember: boolean): void {
+function setMembership(agents: Set<Agent>, agent: Agent, isMember: boolean): void {
   if (isMember) agents.add(agent);
   else agents.delete(agent);
 }

@@ -1,10 +1,10 @@
-// Broadcasts on their way in: one subscription per topic for all agents of a host, decoded once.
+// Receives broadcasts: one subscription per topic for all agents of a host. Each broadcast is decoded once.
 import type { Logger } from "../../base/index.ts";
 import type { Subscription } from "../../transport/index.ts";
 import type { Agent } from "../agent.ts";
 import { type AskLink, readBody } from "../wire/ask.ts";
 
-/** Listens on every topic that one of `agents` has a handler for. */
+/** Subscribes to every topic for which at least one of `agents` has a handler. */
 export function subscribeTopics(agents: Iterable<Agent>, link: AskLink, log: Logger): Subscription[] {
   const listeners = new Map<string, Agent[]>();
   for (const agent of agents) {
@@ -20,10 +20,10 @@ export function subscribeTopics(agents: Iterable<Agent>, link: AskLink, log: Log
       try {
         value = readBody(message).value;
       } catch (error) {
-        log.warn({ err: error, topic }, "a broadcast that cannot be read was dropped");
+        log.warn({ err: error, topic }, "broadcast not readable; dropped");
         return;
       }
-      for (const agent of ofTopic) agent.hear({ topic, value });
+      for (const agent of ofTopic) agent.receiveBroadcast({ topic, value });
     }),
   );
 }

@@ -1,5 +1,5 @@
-// What a host of agents needs of others and offers to them. The work room's worker meets it through `Workforce`, the
-// app through `Host`.
+// The options of a host, and the interface that it offers. The worker of the work room uses a host through `Workforce`,
+// the app through `Host`.
 import type { Clock, Logger, Meter, RestartPolicy, Service } from "../../base/index.ts";
 import type { AgentStatus } from "../../protocol/index.ts";
 import type { Bus } from "../../transport/index.ts";
@@ -12,11 +12,11 @@ import type { VotePort } from "../ports/vote.ts";
 /** One kind of agent in a host. */
 export interface HostRole {
   definition: AgentDefinition;
-  /** How many agents of it; default 1. */
+  /** The number of agents with this definition; default 1. */
   count?: number | undefined;
 }
 
-/** What a host needs. */
+/** The options of {@link createHost}. */
 export interface HostOptions {
   /** The swarm's prefix and its bus; a `Transport` fits. */
   transport: { readonly prefix: string; readonly bus: Bus };
@@ -28,14 +28,17 @@ export interface HostOptions {
   role: string;
   /** The program's version, shown for agents whose definition names none. */
   version: string;
-  /** Runs commands for agents whose definition has `exec`. Without it such agents are refused: running commands is off by default. */
+  /**
+   * Runs commands for agents whose definition has `exec`. Without this option the host rejects such agents: commands are
+   * off by default.
+   */
   exec?: Exec | undefined;
-  /** Takes locks for `ctx.lock`. Without it that is `unavailable`. */
+  /** Takes locks for `ctx.lock`. Without this option `ctx.lock` throws `unavailable`. */
   locks?: LockPort | undefined;
-  /** Makes the keys that sign votes. Without it agents have none and get no seat in ballots of the strategy `bft`. */
+  /** Makes the keys that sign votes. Without it, agents have no key and get no seat in ballots of the strategy `bft`. */
   votes?: VotePort | undefined;
   roles: readonly HostRole[];
-  /** How often an agent that breaks is restarted; default `DEFAULT_RESTART_POLICY` of base. */
+  /** The restart budget and delays of an agent that crashes; default `DEFAULT_RESTART_POLICY` of base. */
   restart?: RestartPolicy | undefined;
   /** Default: the machine's own clock. */
   clock?: Clock | undefined;
@@ -43,33 +46,34 @@ export interface HostOptions {
 
 /** Many agents in one process. */
 export interface Host {
-  /** What the worker takes slots from. */
+  /** The slots of all agents, for the worker. */
   readonly workforce: Workforce;
-  /** Each capability that an agent here offers, with its limits. */
+  /** Each capability that an agent of this host offers, with its limits. */
   readonly capabilities: readonly { name: string; limits: CapabilityLimits | undefined }[];
   /**
-   * `start` resolves when every agent has started or failed its first start; from then on slots are free, mailboxes
-   * are read and heartbeats go out. `stop` ends all at once: drain first.
+   * `start` resolves when every agent has started or failed its first start. From then on slots are free, the host reads
+   * the mailboxes and sends heartbeats. `stop` ends all agents at once and aborts their work: call `drain` first.
    */
   readonly service: Service;
   /**
-   * Takes no more work and waits until all that runs is finished and released, at most `graceMs`. Then every agent
-   * with nothing left is `stopped`. Safe to repeat.
-   * @returns how many slots are still in use: what the worker should give back.
+   * Takes no more work and waits, at most `graceMs`, until all running work is finished and its slots are released. Then
+   * every agent without running work is `stopped`. Safe to repeat.
+   * @returns the number of slots still in use; the worker should give their tasks back to the queue.
    */
   drain(options: { graceMs: number }): Promise<{ unfinished: number }>;
-  /** Every agent of this host, also the stopped and failed ones. */
+  /** The status of every agent of this host, including stopped and failed agents. */
   status(): AgentStatus[];
   /**
-   * Takes no new work until `resume`; what runs goes on. Safe to repeat.
-   * @throws SwarmError `not_found` for an agent that is not here; `conflict` for one that drains, stopped or failed.
+   * The agent takes no new work until `resume`; its running work continues. Safe to repeat.
+   * @throws SwarmError `not_found` for an agent that is not on this host; `conflict` for an agent that drains, is stopped
+   *   or is failed.
    */
   pause(agentId: string): AgentStatus;
-  /** Takes work again. @throws SwarmError as `pause` does. */
+  /** The agent takes work again. @throws SwarmError as `pause` does. */
   resume(agentId: string): AgentStatus;
   /**
-   * Takes no new work and stops when what runs is finished. Safe to repeat.
-   * @throws SwarmError `not_found` for an agent that is not here.
+   * The agent takes no new work and stops when its running work is finished. Safe to repeat.
+   * @throws SwarmError `not_found` for an agent that is not on this host.
    */
   drainAgent(agentId: string): AgentStatus;
 }

@@ -1,13 +1,13 @@
-// Runs an author's hook with a bound on its time.
+// Runs an author's hook, `start` or `stop`, with a time limit.
 import type { Clock } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 
-/** A `start` hook that takes longer counts as thrown: an agent that never starts must not look like one that does. */
+/** The time limit of a `start` hook. A longer hook counts as failed, so that an agent never stays `starting` forever. */
 export const START_TIMEOUT_MS = 30_000;
-/** A `stop` hook that takes longer is left behind: a shutdown must end. */
+/** The time limit of a `stop` hook. A longer hook is abandoned, because a shutdown must end. */
 export const STOP_TIMEOUT_MS = 5_000;
 
-/** Resolves when `hook` has ended. @throws SwarmError `timeout` when it takes longer; what the hook throws. */
+/** Resolves when `hook` has ended. @throws SwarmError `timeout` over the time limit; the hook's own error. */
 export async function runHook(parts: {
   name: "start" | "stop";
   hook: () => Promise<void> | void;
@@ -18,7 +18,7 @@ export async function runHook(parts: {
   let cancel = () => {};
   const late = new Promise<never>((_resolve, reject) => {
     cancel = clock.after(limitMs, () =>
-      reject(new SwarmError("timeout", `the ${name} hook took longer than ${limitMs} ms`)),
+      reject(new SwarmError("timeout", `the ${name} hook must end within ${limitMs} ms, but still runs`)),
     );
   });
   try {

@@ -1,11 +1,14 @@
-// The broadcasts that wait for one agent's handlers: bounded, one at a time, in order. One inbox per life of the agent,
-// so that a handler that never ends cannot hold up the life after a restart.
+// Queues the broadcasts for one agent's handlers: bounded, one at a time, in order. Each life of the agent has its own
+// inbox, so that a handler that never ends cannot block the life after a restart.
 import type { Logger } from "../../base/index.ts";
 
-/** Broadcasts that wait; beyond it the newest are dropped and counted in the log: broadcasts are best effort. */
+/**
+ * The most broadcasts that wait. When the inbox is full it drops new broadcasts and logs their number: broadcasts are best
+ * effort.
+ */
 export const INBOX_LIMIT = 1_000;
 
-/** A broadcast that an agent listens for. */
+/** A broadcast on a topic for which the agent has a handler. */
 export interface Broadcast {
   topic: string;
   value: unknown;
@@ -15,10 +18,10 @@ export class Inbox {
   readonly #handle: (broadcast: Broadcast) => Promise<void> | void;
   readonly #log: Logger;
   readonly #waiting: Broadcast[] = [];
-  #state: "shut" | "open" | "busy" | "closed" = "shut";
+  #state: "unopened" | "open" | "busy" | "closed" = "unopened";
   #dropped = 0;
 
-  /** `handle` must not throw. Nothing is handled before {@link open}. */
+  /** `handle` must not throw. The inbox handles no broadcast before {@link open}. */
   constructor(handle: (broadcast: Broadcast) => Promise<void> | void, log: Logger) {
     this.#handle = handle;
     this.#log = log;
@@ -29,7 +32,7 @@ export class Inbox {
       if (this.#dropped++ === 0) {
         this.#log.warn(
           { topic: broadcast.topic, limit: INBOX_LIMIT },
-          "broadcasts are dropped: the agent's handlers are slower than its topics",
+          "inbox full, because the handlers are slower than the topics; dropping new broadcasts",
         );
       }
       return;
@@ -38,14 +41,14 @@ export class Inbox {
     if (this.#state === "open") void this.#handleAll();
   }
 
-  /** Begins to handle what waits. */
+  /** Begins to handle the queued broadcasts. */
   open(): void {
-    if (this.#state !== "shut") return;
+    if (this.#state !== "unopened") return;
     this.#state = "open";
     void this.#handleAll();
   }
 
-  /** Handles nothing more. */
+  /** Stops handling broadcasts, for good. A handler that runs now is not interrupted. */
   close(): void {
     this.#state = "closed";
   }
@@ -58,7 +61,10 @@ export class Inbox {
     }
     this.#state = "open";
     if (this.#dropped === 0) return;
-    this.#log.warn({ dropped: this.#dropped }, "the agent has caught up after broadcasts were dropped");
+    this.#log.warn(
+      { dropped: this.#dropped },
+      "inbox empty again after dropped broadcasts; handling new ones",
+    );
     this.#dropped = 0;
   }
 

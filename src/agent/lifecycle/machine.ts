@@ -1,27 +1,27 @@
-// The lifecycle of an agent as an XState machine: which state it is in, and what may come next. One actor of it lives
-// as long as its agent. What the slots do is counted in `slots.ts`; what restarts is decided in base (`decideRestart`).
+// The lifecycle of an agent as an XState machine: its states and the allowed transitions. One actor of the machine lives
+// as long as its agent. Leaves the counts of slots to slot-counts.ts, and the restart decision to base (`decideRestart`).
 //
 //   starting ──started──▶ idle ⇄ preparing ⇄ working ⇄ waiting ⇄ reporting      (the five work phases, in any order)
 //      ▲                   │ pause/resume      │ drain          │ crash, giveUp   (from every living state)
 //      └──────crash────────┴──▶ paused         └─▶ draining ──idle──▶ stopped    failed
 //
-// I1: every state is one of AGENT_STATES; an event that a state does not know changes nothing.
+// I1: every state is one of AGENT_STATES; a state ignores an event that it does not handle.
 // I2: `stopped` and `failed` are final.
-// I3: an agent that was paused before a crash comes back paused.
+// I3: an agent that was paused before a crash is paused after its restart.
 import { assign, setup } from "xstate";
 import type { AgentState } from "../../protocol/index.ts";
 
-/** What an agent that takes work does. Each is also the event that reports it. */
+/** The states of an agent that takes work. Each name is also the event that moves the machine into that state. */
 export const WORK_PHASES = ["idle", "preparing", "working", "waiting", "reporting"] as const;
-/** What an agent that takes work does. */
+/** A state of an agent that takes work. */
 export type WorkPhase = (typeof WORK_PHASES)[number];
 
-/** What happens to an agent. The five phases are told when the furthest-along work changes. */
+/** The events of an agent's life. The agent sends a work phase when its most advanced work changes. */
 export type LifecycleEvent =
   | { type: WorkPhase }
   | { type: "started" | "pause" | "resume" | "drain" | "crash" | "giveUp" | "stop" };
 
-/** The event of each phase, made once: they are sent all the time. */
+/** The event of each phase. The objects are made once, because agents send them all the time. */
 export const PHASE_EVENTS: Record<WorkPhase, LifecycleEvent> = {
   idle: { type: "idle" },
   preparing: { type: "preparing" },
@@ -30,24 +30,24 @@ export const PHASE_EVENTS: Record<WorkPhase, LifecycleEvent> = {
   reporting: { type: "reporting" },
 };
 
-/** States in which an agent takes new work. */
+/** The states in which an agent takes new work. */
 export const ACCEPTING_STATES: ReadonlySet<AgentState> = new Set(WORK_PHASES);
 
-/** States that are never left. */
+/** The states that an agent never leaves. */
 export const FINAL_STATES: ReadonlySet<AgentState> = new Set(["stopped", "failed"]);
 
-const died = { crash: "starting", giveUp: "failed", stop: "stopped" } as const;
+const LIFE_END_EVENTS = { crash: "starting", giveUp: "failed", stop: "stopped" } as const;
 
-const atWork = {
+const WORK_STATE = {
   on: {
     idle: "idle",
     preparing: "preparing",
     working: "working",
     waiting: "waiting",
     reporting: "reporting",
-    pause: { target: "paused", actions: "holdBack" },
+    pause: { target: "paused", actions: "markPaused" },
     drain: "draining",
-    ...died,
+    ...LIFE_END_EVENTS,
   },
 } as const;
 
@@ -55,8 +55,8 @@ const atWork = {
 export const lifecycle = setup({
   types: {} as { context: { paused: boolean }; events: LifecycleEvent },
   actions: {
-    holdBack: assign({ paused: true }),
-    letGo: assign({ paused: false }),
+    markPaused: assign({ paused: true }),
+    markResumed: assign({ paused: false }),
   },
   guards: { isPaused: ({ context }) => context.paused },
 }).createMachine({
@@ -67,18 +67,20 @@ export const lifecycle = setup({
     starting: {
       on: {
         started: [{ guard: "isPaused", target: "paused" }, { target: "idle" }],
-        pause: { actions: "holdBack" },
-        resume: { actions: "letGo" },
+        pause: { actions: "markPaused" },
+        resume: { actions: "markResumed" },
         drain: "stopped",
-        ...died,
+        ...LIFE_END_EVENTS,
       },
     },
-    idle: atWork,
-    preparing: atWork,
-    working: atWork,
-    waiting: atWork,
-    reporting: atWork,
-    paused: { on: { resume: { target: "idle", actions: "letGo" }, drain: "draining", ...died } },
+    idle: WORK_STATE,
+    preparing: WORK_STATE,
+    working: WORK_STATE,
+    waiting: WORK_STATE,
+    reporting: WORK_STATE,
+    paused: {
+      on: { resume: { target: "idle", actions: "markResumed" }, drain: "draining", ...LIFE_END_EVENTS },
+    },
     draining: { on: { idle: "stopped", crash: "stopped", giveUp: "failed", stop: "stopped" } },
     stopped: { type: "final" },
     failed: { type: "final" },

@@ -1,15 +1,16 @@
-// The slots of one agent: where each of them stands. Counts only; it knows no task and no time.
-// I1: the counts are never negative and always add up to `total`; breaking this is a bug and asserted.
+// Counts the slots of one agent by their state, and derives the agent's work phase from the counts. It knows no tasks and
+// no time.
+// I1: the counts are never negative and always add up to `total`. A violation is a bug and fails an assertion.
 import { assert } from "../../base/index.ts";
 import { WAITING_REASONS, type WaitingReason } from "../../protocol/index.ts";
 import type { WorkPhase } from "./machine.ts";
 
-/** Where one slot stands. A waiting slot stands at what it waits for. */
-export type SlotPlace = "free" | "preparing" | "working" | "reporting" | WaitingReason;
+/** The state of one slot. A waiting slot has the reason of its wait as its state. */
+export type SlotState = "free" | "preparing" | "working" | "reporting" | WaitingReason;
 
 export class SlotCounts {
   readonly total: number;
-  readonly #counts: Record<SlotPlace, number>;
+  readonly #counts: Record<SlotState, number>;
 
   constructor(total: number) {
     this.total = total;
@@ -37,16 +38,16 @@ export class SlotCounts {
     return this.total - this.#counts.free;
   }
 
-  /** Moves one slot. */
-  move(from: SlotPlace, to: SlotPlace): void {
-    assert(this.#counts[from] > 0, `a slot was moved from ${from} to ${to}, but none is ${from}`);
+  /** Changes the state of one slot. */
+  move(from: SlotState, to: SlotState): void {
+    assert(this.#counts[from] > 0, `a slot was moved from ${from} to ${to}, but no slot is ${from}`);
     this.#counts[from]--;
     this.#counts[to]++;
   }
 
   /**
-   * What the agent does as a whole: its furthest-along work. Reporting is further than working, working further than
-   * waiting (an agent waits only when nothing of it works), waiting further than preparing.
+   * The work phase of the agent: the phase of its most advanced work. Reporting comes before working, working before
+   * waiting, waiting before preparing. So the agent is `waiting` only when none of its slots is working.
    */
   phase(): WorkPhase {
     const { free, preparing, working, reporting } = this.#counts;
@@ -56,7 +57,7 @@ export class SlotCounts {
     return free + preparing < this.total ? "waiting" : "preparing";
   }
 
-  /** What most of the waiting slots wait for; of equals, the first in the order of WAITING_REASONS. */
+  /** The reason of most waiting slots; with equal counts, the first in the order of WAITING_REASONS. */
   waitingReason(): WaitingReason | null {
     let most: WaitingReason | null = null;
     for (const reason of WAITING_REASONS) {

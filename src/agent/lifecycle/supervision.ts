@@ -1,18 +1,19 @@
-// What a failure hits: the attempt, or the whole agent. Pure. How often an agent comes back is `decideRestart`'s.
+// Decides whether a failure ends the attempt or the whole agent. Pure. Leaves the restart decision to `decideRestart`.
 import { redactText } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 
 /**
- * True when what was thrown says that the agent's own state can no longer be trusted: a broken assertion, ours or
- * Node's (told by name, because another copy of this package may have thrown it). Anything else is a failed attempt.
+ * True for a failed assertion, Murmur's or Node's: the agent's own state can no longer be trusted. All other errors fail
+ * the attempt only. The error is recognised by its name, because another copy of this package may have thrown it.
  */
 export function breaksAgent(thrown: unknown): boolean {
   return thrown instanceof Error && thrown.name === "AssertionError";
 }
 
 /**
- * The error of an attempt that threw. After an abort it is the abort's reason, whatever the code made of it; a
- * foreign error becomes `internal`, retryable, with credentials in its text redacted, because it travels on the bus.
+ * Returns the error of an attempt that threw. After an abort this is the abort's reason, even if the code threw another
+ * error. A foreign error becomes `internal`, retryable; credentials in its text are redacted, because the text is
+ * published on the bus.
  */
 export function attemptError(thrown: unknown, abortReason: unknown): SwarmError {
   if (abortReason instanceof SwarmError) return abortReason;

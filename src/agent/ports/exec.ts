@@ -1,5 +1,5 @@
-// What an agent needs of whoever runs commands for it. The exec bridge fits; the app wires it in.
+// The port that runs commands for an agent. The exec bridge implements it; the app connects the two.
 import type { ExecRequest, ExecResult } from "../../protocol/index.ts";
 
-/** Runs one command. What an agent may run is decided by who made this, and narrowed by the agent's definition. */
+/** Runs one command. The implementation decides which commands are allowed; the agent's definition narrows them further. */
 export type Exec = (command: ExecRequest, options: { signal: AbortSignal }) => Promise<ExecResult>;

@@ -1,38 +1,41 @@
-// What an agent needs of whoever takes and keeps locks for it. The coordinator room's keeper fits; the app wires it in.
+// The port that takes and keeps locks for an agent. The coordinator room implements it; the app connects the two.
 import type { SwarmError } from "../../protocol/index.ts";
 
-/** Takes locks of the swarm and keeps them. */
+/** Acquires locks of the swarm and renews their leases. */
 export interface LockPort {
   /**
-   * Waits in line for a lock and keeps renewing it from then on.
-   * @throws SwarmError `conflict` (retryable) when another one holds it all the time; `unavailable` when nobody decided
-   *   it; `invalid_input`; the signal's reason. After any of these the place in line is given up.
+   * Waits in line for a lock, then renews it until its release.
+   * @throws SwarmError `conflict` (retryable) when other holders have it all the time; `unavailable` when no coordinator
+   *   decided; `invalid_input`; the signal's reason. After any of these errors the request has left the line.
    */
   acquire(request: LockRequest): Promise<HeldLock>;
 }
 
-/** Which lock, for whom, and for how long. */
+/** A request for a lock: its name, its owner and its times. */
 export interface LockRequest {
   /** One token. */
   name: string;
-  /** One token, unique to this request: whoever asks with the same one is taken to be the same. */
+  /** One token, unique to this request: the coordinator treats requests with the same owner as the same request. */
   owner: string;
-  /** The lease, in ms: how long it stays held when nothing is heard of its holder. */
+  /** The lease, in ms: how long the lock stays held without a renewal. */
   ttlMs: number;
-  /** How long to wait in line, in ms. */
+  /** The longest wait in line, in ms. */
   patienceMs: number;
-  /** Ends the waiting; what is held already stays. */
+  /** Ends the wait. A lock that is already held stays held. */
   signal: AbortSignal;
 }
 
 /** A lock that is held. */
 export interface HeldLock {
-  /** Rises with every grant of any lock; what the lock protects should refuse a lower one than it has seen. */
+  /**
+   * The fencing token. It rises with every grant of any lock; the protected store should reject a lower token than it has
+   * seen.
+   */
   readonly token: number;
-  /** Aborts when the lock is lost: a renewal was refused, or not confirmed before the lease was over. */
+  /** Aborts when the lock is lost: a renewal was rejected, or not confirmed before the lease was over. */
   readonly signal: AbortSignal & { readonly reason: SwarmError };
-  /** Gives it back. Never throws: what cannot be told is over with its lease. Safe to repeat. */
+  /** Releases the lock. Never throws: a release that cannot be sent takes effect when the lease ends. Safe to repeat. */
   release(): Promise<void>;
-  /** Keeps it to the end of its lease and no longer. */
+  /** Keeps the lock to the end of its lease, without further renewals. */
   stopRenewing(): void;
 }

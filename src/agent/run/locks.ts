@@ -1,20 +1,21 @@
-// The locks of one attempt: taken through the port, lost loudly, given back at the attempt's end.
-// I1: an attempt that holds a lock which is lost fails, whatever its code does about it.
-// I2: what an attempt holds is given back when its code has ended. Code that was left behind keeps its locks to the end
-//     of their leases at most: nobody else shall get in while it may still be at work.
+// The locks of one attempt: acquires them through the port, fails the attempt when one is lost, and releases them at the
+// attempt's end. Leaves leases and renewals to the port.
+// I1: an attempt fails when it loses a lock, even if its code ignores the loss.
+// I2: the locks of an attempt are released when its code has ended. Abandoned code keeps its locks, without renewals, to
+//     the end of their leases at most, so that no other holder gets a lock while the code may still run.
 import { newInstanceId } from "../../base/index.ts";
 import { checkToken, SwarmError, showValue } from "../../protocol/index.ts";
 import type { AgentLock, LockOptions } from "../define/context.ts";
 import { DEFAULT_LOCK_PATIENCE_MS, DEFAULT_LOCK_TTL_MS } from "../define/context.ts";
 import type { HeldLock, LockPort } from "../ports/lock.ts";
 
-/** Locks that one attempt holds or waits for at the same time. */
+/** The most locks that one attempt holds or waits for at the same time. */
 export const MAX_LOCKS = 100;
-/** The shortest lease, in ms: it must outlast a lost message and its repeat. */
+/** The shortest lease, in ms: it must be longer than a lost message and its retry take. */
 export const MIN_LOCK_TTL_MS = 1_000;
 /** The longest lease and the longest patience, in ms: a day. */
 const MAX_MS = 86_400_000;
-/** An owner's name begins with its agent's, cut so that it stays one token. */
+/** The characters of the agent's id at the beginning of an owner's name, so that the name stays one token. */
 const OWNER_PREFIX_LENGTH = 53;
 
 export class AttemptLocks {
@@ -29,9 +30,9 @@ export class AttemptLocks {
   constructor(parts: {
     port: LockPort;
     agentId: string;
-    /** Ends the waiting. */
+    /** Ends the wait for a lock. */
     signal: AbortSignal;
-    /** A lock was lost before it was given back (I1). */
+    /** Called when a lock is lost before its release (I1). */
     onLost: (reason: SwarmError) => void;
   }) {
     this.#port = parts.port;
@@ -40,16 +41,18 @@ export class AttemptLocks {
     this.#onLost = parts.onLost;
   }
 
-  /** @throws SwarmError as `AgentContext.lock` says. */
+  /** Waits for a lock. @throws SwarmError as `AgentContext.lock` does. */
   async acquire(name: string, options: LockOptions): Promise<AgentLock> {
     const { ttlMs = DEFAULT_LOCK_TTL_MS, patienceMs = DEFAULT_LOCK_PATIENCE_MS } = options;
     checkToken(name, "name");
     checkMs("ttlMs", ttlMs, MIN_LOCK_TTL_MS);
     checkMs("patienceMs", patienceMs, 0);
     if (this.#names.has(name)) {
-      throw lockError(`this attempt holds the lock ${name} already, or waits for it; release it first`);
+      throw lockError(`this attempt already holds the lock ${name}, or waits for it; release it first`);
     }
-    if (this.#names.size >= MAX_LOCKS) throw lockError(`an attempt has at most ${MAX_LOCKS} locks`);
+    if (this.#names.size >= MAX_LOCKS) {
+      throw lockError(`an attempt has at most ${MAX_LOCKS} locks at the same time; release one first`);
+    }
     this.#names.add(name);
     let held: HeldLock;
     try {
@@ -61,7 +64,7 @@ export class AttemptLocks {
     }
     if (this.#isEnded) {
       void held.release();
-      throw lockError("the attempt has ended");
+      throw lockError("the attempt ended before it got the lock; the lock is released again");
     }
     this.#held.add(held);
     held.signal.addEventListener("abort", () => this.#lose(name, held), { once: true });
@@ -82,14 +85,14 @@ export class AttemptLocks {
     if (!this.#isEnded) this.#onLost(held.signal.reason);
   }
 
-  /** The attempt is over; `isLeftBehind`: its code is not (I2). Safe to repeat. */
-  end(isLeftBehind: boolean): void {
+  /** Ends the attempt's locks (I2). `isCodeRunning`: the attempt has ended, but its code may still run. Safe to repeat. */
+  end(isCodeRunning: boolean): void {
     this.#isEnded = true;
     for (const held of this.#held) {
-      if (isLeftBehind) held.stopRenewing();
+      if (isCodeRunning) held.stopRenewing();
       else void held.release();
     }
-    if (!isLeftBehind) this.#held.clear();
+    if (!isCodeRunning) this.#held.clear();
   }
 }
 
@@ -102,7 +105,7 @@ function checkMs(field: string, value: number, min: number): void {
   );
 }
 
-/** A mistake in the agent's code: trying again cannot help. */
+/** The error for a mistake in the agent's code. It is not retryable, because a retry makes the same mistake. */
 function lockError(message: string): SwarmError {
   return new SwarmError("internal", message, { field: "name", retryable: false });
 }

@@ -1,6 +1,7 @@
-// One attempt inside an agent: the context that the author's code sees, and the ways in which it ends early.
-// Made for every task, so that what most tasks never touch (signal, log, deadline) is made on first use.
-// I1: after `end` the context does nothing more to the agent; code that was left behind cannot move its slot.
+// One attempt, or one ask, inside an agent: the context that the author's code gets, and the ways to end it early. Leaves
+// the slot and the lifecycle to agent.ts. The parts that most tasks never use (signal, log, deadline) are made on first use,
+// because a context is made for every task.
+// I1: after `end` the context does not change the agent; abandoned code cannot move the slot.
 import type { Clock, Logger } from "../../base/index.ts";
 import { sleep } from "../../base/index.ts";
 import {
@@ -15,17 +16,17 @@ import {
 } from "../../protocol/index.ts";
 import type { AgentContext, AgentLock, AskOptions, LockOptions } from "../define/context.ts";
 import type { ExecLimits } from "../define/define.ts";
-import type { SlotPlace } from "../lifecycle/slot-counts.ts";
+import type { SlotState } from "../lifecycle/slot-counts.ts";
 import type { Exec } from "../ports/exec.ts";
 import type { LockPort } from "../ports/lock.ts";
 import type { VotePort } from "../ports/vote.ts";
 import { type AskLink, askCapability, broadcast } from "../wire/ask.ts";
 import { AttemptLocks } from "./locks.ts";
 
-/** The most named steps of one attempt; bounds what a runaway loop can pile up. */
+/** The most named steps of one attempt; bounds the memory that a runaway loop can use. */
 export const MAX_STEPS = 10_000;
 
-/** What a process offers to the runs of all its agents. */
+/** The services of a process that the run contexts of all its agents share. */
 export interface RunPorts {
   readonly clock: Clock;
   readonly link: AskLink;
@@ -34,26 +35,26 @@ export interface RunPorts {
   readonly votes: VotePort | undefined;
 }
 
-/** What a run needs of its agent. */
+/** The part of the agent that a run context needs. */
 export interface RunOwner {
   readonly id: string;
   readonly log: Logger;
   readonly ports: RunPorts;
   readonly execLimits: ExecLimits | undefined;
-  /** Moves the run's slot, and counts a turn of the work loop. */
-  move(slot: { place: SlotPlace }, to: SlotPlace): void;
+  /** Changes the state of the context's slot, and counts a turn of the work loop. */
+  move(slot: { state: SlotState }, to: SlotState): void;
   /** Counts a turn of the work loop. */
-  turn(): void;
+  countTurn(): void;
 }
 
-/** What is performed: a task's attempt, or an ask. */
+/** The work of one slot: a task's attempt, or an ask. */
 export interface RunWork {
-  /** An absent input reads as undefined. */
+  /** The task. A missing input is undefined. */
   readonly task: Task & { id: string };
   readonly number: number;
   readonly deadlineMs: number;
   readonly handedOff?: HandedOff | undefined;
-  /** Read on first use only: whoever gives it may make it then. */
+  /** Read on first use only, so that an implementation may create it lazily. */
   readonly signal: AbortSignal;
   progress(percent: number, note?: string): void;
   /** See {@link AgentContext.handOff}. */
@@ -64,11 +65,11 @@ export class RunContext implements AgentContext {
   readonly agentId: string;
   readonly attempt: number;
   readonly #owner: RunOwner;
-  readonly #slot: { place: SlotPlace };
+  readonly #slot: { state: SlotState };
   readonly #work: RunWork;
   #controller: AbortController | undefined;
   #unlink: (() => void) | undefined;
-  #brokenBy: SwarmError | undefined;
+  #abortedBy: SwarmError | undefined;
   #reject: ((reason: SwarmError) => void) | undefined;
   #log: Logger | undefined;
   #steps: Set<string> | undefined;
@@ -77,7 +78,7 @@ export class RunContext implements AgentContext {
   #waits = 0;
   #ended = false;
 
-  constructor(owner: RunOwner, slot: { place: SlotPlace }, work: RunWork) {
+  constructor(owner: RunOwner, slot: { state: SlotState }, work: RunWork) {
     this.agentId = owner.id;
     this.attempt = work.number;
     this.#owner = owner;
@@ -111,7 +112,7 @@ export class RunContext implements AgentContext {
     this.#controller = controller;
     const outer = this.#work.signal;
     const onAbort = () => controller.abort(outer.reason);
-    if (this.#brokenBy !== undefined) controller.abort(this.#brokenBy);
+    if (this.#abortedBy !== undefined) controller.abort(this.#abortedBy);
     else if (outer.aborted) onAbort();
     else if (!this.#ended) {
       outer.addEventListener("abort", onAbort, { once: true });
@@ -125,14 +126,14 @@ export class RunContext implements AgentContext {
     this.#steps ??= new Set();
     if (this.#steps.has(name)) {
       throw stepError(
-        `the step ${showValue(name)} was done before in this attempt; give each step its own name`,
+        `the step ${showValue(name)} was used before in this attempt; give each step its own name`,
       );
     }
     if (this.#steps.size >= MAX_STEPS)
       throw stepError(`an attempt has at most ${MAX_STEPS} steps; split the task`);
     this.#steps.add(name);
     const value = await work();
-    this.#owner.turn();
+    this.#owner.countTurn();
     return value;
   }
 
@@ -141,7 +142,7 @@ export class RunContext implements AgentContext {
     if (ports.exec === undefined || execLimits === undefined) {
       throw new SwarmError(
         "not_permitted",
-        `agent ${this.agentId} may not run commands: its definition has no "exec"`,
+        `agent ${this.agentId} may not run commands, because its definition has no "exec"; list the programs there`,
         { field: "exec" },
       );
     }
@@ -161,14 +162,14 @@ export class RunContext implements AgentContext {
     if (port === undefined) {
       throw new SwarmError(
         "unavailable",
-        `agent ${this.agentId} cannot take locks: its process reaches no coordinator`,
+        `agent ${this.agentId} cannot take locks, because its process has no connection to a coordinator`,
       );
     }
     this.#locks ??= new AttemptLocks({
       port,
       agentId: this.agentId,
       signal: this.signal,
-      onLost: (reason) => this.breakOff(reason),
+      onLost: (reason) => this.abort(reason),
     });
     return this.waitFor("lock", this.#locks.acquire(name, options));
   }
@@ -180,7 +181,7 @@ export class RunContext implements AgentContext {
   progress(percent: number, note?: string): void {
     if (this.#ended) return;
     this.#work.progress(percent, note);
-    this.#owner.turn();
+    this.#owner.countTurn();
   }
 
   sleep(delayMs: number): Promise<void> {
@@ -188,21 +189,21 @@ export class RunContext implements AgentContext {
   }
 
   async waitFor<T>(reason: WaitingReason, promise: Promise<T>): Promise<T> {
-    // Of several waits at once the first names the reason.
+    // When several waits overlap, the first one sets the reason.
     if (this.#waits++ === 0) this.#move(reason);
     try {
-      return await orAborted(promise, this.signal);
+      return await rejectOnAbort(promise, this.signal);
     } finally {
       if (--this.#waits === 0) this.#move("working");
     }
   }
 
-  #move(to: SlotPlace): void {
+  #move(to: SlotState): void {
     if (!this.#ended) this.#owner.move(this.#slot, to);
   }
 
-  /** The outcome of the author's code, or the reason why the agent was broken off, whichever is first. */
-  orBroken(promise: Promise<unknown>): Promise<unknown> {
+  /** Settles like `promise`, the author's code, or rejects with the reason of {@link abort}, whichever is first. */
+  untilAborted(promise: Promise<unknown>): Promise<unknown> {
     this.#code = promise;
     return new Promise((resolve, reject) => {
       this.#reject = reject;
@@ -210,27 +211,27 @@ export class RunContext implements AgentContext {
     });
   }
 
-  /** Ends the run from outside: aborts its signal and fails it, whatever its code does. */
-  breakOff(reason: SwarmError): void {
-    this.#brokenBy = reason;
+  /** Ends the work from outside: aborts its signal and fails it, even when its code does not stop. */
+  abort(reason: SwarmError): void {
+    this.#abortedBy = reason;
     this.#controller?.abort(reason);
     this.#reject?.(reason);
   }
 
-  /** Why the run was broken off or aborted, if it was. */
+  /** The reason of the abort, from outside or from the work's own signal; undefined without an abort. */
   get abortReason(): unknown {
-    return this.#brokenBy ?? (this.#controller?.signal.aborted ? this.#controller.signal.reason : undefined);
+    return this.#abortedBy ?? (this.#controller?.signal.aborted ? this.#controller.signal.reason : undefined);
   }
 
-  /** The author's code has returned, thrown or been left behind (I1). */
+  /** Ends the context (I1): the author's code has returned or thrown, or it is abandoned. */
   end(): void {
     this.#ended = true;
     this.#unlink?.();
     const locks = this.#locks;
     if (locks === undefined) return;
     locks.end(true);
-    const giveBack = () => locks.end(false);
-    this.#code?.then(giveBack, giveBack);
+    const releaseAll = () => locks.end(false);
+    this.#code?.then(releaseAll, releaseAll);
   }
 }
 
@@ -238,8 +239,8 @@ function stepError(message: string): SwarmError {
   return new SwarmError("internal", message, { field: "step", retryable: false });
 }
 
-/** The promise, or the signal's reason when it aborts first. What the promise rejects with after that is dropped. */
-function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+/** Settles like the promise, or rejects with the signal's reason if it aborts first; a later rejection is ignored. */
+function rejectOnAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {
     const onAbort = () => reject(signal.reason);
     if (signal.aborted) onAbort();
@@ -248,13 +249,13 @@ function orAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   });
 }
 
-/** A command within what the agent's definition allows. @throws SwarmError `not_permitted`. */
+/** Checks the program and lowers the limits to those of the agent's definition. @throws SwarmError `not_permitted`. */
 function narrow(command: ExecRequest, limits: ExecLimits): ExecRequest {
   const program = command.argv[0];
   if (!limits.allow.includes(program)) {
     throw new SwarmError(
       "not_permitted",
-      `${showValue(program)} is not among the agent's commands; allowed: ${limits.allow.join(", ")}`,
+      `the program ${showValue(program)} is not allowed for this agent; allowed: ${limits.allow.join(", ")}`,
       { field: "argv.0" },
     );
   }

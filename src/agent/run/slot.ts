@@ -1,11 +1,11 @@
-// A reserved slot of an agent. The work room performs a task in it; the ask desk an ask.
+// A slot of an agent, from take to release. The worker of the work room performs a task in it, the ask desk an ask.
 import type { SeatQuestion, SignedVote } from "../../protocol/index.ts";
 import type { Attempt, Slot } from "../../work/index.ts";
-import type { SlotPlace } from "../lifecycle/slot-counts.ts";
+import type { SlotState } from "../lifecycle/slot-counts.ts";
 import type { AgentVoteKey } from "../ports/vote.ts";
 import type { RunContext } from "./run-context.ts";
 
-/** The agent, as its slots need it. */
+/** The part of the agent that a slot needs. */
 interface SlotOwner {
   readonly id: string;
   readonly voteKey: AgentVoteKey | undefined;
@@ -17,11 +17,11 @@ export class AgentSlot implements Slot {
   readonly agent: SlotOwner;
   readonly capability: string;
   readonly forAsk: boolean;
-  /** The life of the agent that it was taken in. */
+  /** The number of the agent's life in which the slot was taken. */
   readonly life: number;
-  place: SlotPlace = "free";
-  /** What is performed in it now. */
-  run: RunContext | undefined;
+  state: SlotState = "free";
+  /** The context of the work that runs in the slot now. */
+  context: RunContext | undefined;
 
   constructor(facts: { agent: SlotOwner; capability: string; forAsk: boolean; life: number }) {
     this.agent = facts.agent;

@@ -1,5 +1,6 @@
-// Request/reply between agents on the wire: how an ask is sent, how it is answered, how an error travels back. The
-// body is the input, the reply's body the output; a reply with `Nats-Service-Error-Code` is an error.
+// The messages between agents: sends an ask, reads a request, and encodes replies, errors and broadcasts. The request's
+// body is the input, the reply's body the output; a reply with the header `Nats-Service-Error-Code` carries an error.
+// Leaves the choice of an agent, and the waiting asks, to host/ask-desk.ts.
 import { z } from "zod";
 import {
   CONTENT_TYPES,
@@ -19,7 +20,7 @@ import type { Bus, Headers, Incoming, IncomingRequest } from "../../transport/in
 import { errorReply } from "../../work/index.ts";
 import { type AskOptions, DEFAULT_ASK_TIMEOUT_MS } from "../define/context.ts";
 
-/** What an ask is sent over. */
+/** The connection for asks and broadcasts. */
 export interface AskLink {
   readonly bus: Bus;
   readonly subjects: Subjects;
@@ -27,8 +28,8 @@ export interface AskLink {
 
 /**
  * Asks any one agent of a capability.
- * @throws SwarmError what the agent threw; `rate_limited` when it is full; `unavailable` when nobody offers the
- *   capability or nobody answered in time; `payload_too_large` over 512 KiB; the signal's reason.
+ * @throws SwarmError the agent's error; `rate_limited` when its queue of asks is full; `unavailable` when no agent takes
+ *   asks for the capability, or no reply came in time; `payload_too_large` over 512 KiB; the signal's reason.
  */
 export function askCapability(
   link: AskLink,
@@ -39,7 +40,7 @@ export function askCapability(
   return sendAsk(link.bus, link.subjects.ask(capability), input, options);
 }
 
-/** Asks one certain agent; it performs the first of its capabilities. @throws as {@link askCapability}. */
+/** Asks one named agent, which performs its first capability. @throws as {@link askCapability}. */
 export function askAgent(
   link: AskLink,
   agentId: string,
@@ -68,7 +69,7 @@ async function sendAsk(
   return readReply(await bus.request(subject, body, { timeoutMs, signal, headers }));
 }
 
-/** Unknown codes are let through here: a newer agent may know more of them. */
+/** The body of an error reply. Unknown codes are accepted, because a newer agent may have more codes. */
 const errorBodySchema = z.object({
   error: z.object({
     code: z.string(),
@@ -78,20 +79,20 @@ const errorBodySchema = z.object({
   }),
 });
 
-/** The output in a reply. @throws SwarmError the error that it carries instead. */
+/** Returns the output in a reply. @throws SwarmError the error of an error reply. */
 function readReply(reply: Incoming): unknown {
   const { value } = decode(reply.data, reply.header(HEADERS.contentType));
   if (reply.header(HEADERS.serviceErrorCode) === undefined) return value;
   throw fromWire(parse(errorBodySchema, value, "the error reply").error);
 }
 
-/** What came in with a request. An empty body is an input of null. @throws SwarmError `invalid_input`. */
+/** Decodes the body of a request or broadcast. An empty body is null. @throws SwarmError `invalid_input`. */
 export function readBody(message: Incoming): { value: unknown; encoding: Encoding } {
   if (message.data.length === 0) return { value: null, encoding: "json" };
   return decode(message.data, message.header(HEADERS.contentType));
 }
 
-/** How long the sender waits, in ms; the default when the header is missing or makes no sense. */
+/** Reads how long the sender waits, in ms; the default when the header is missing or out of range. */
 export function readWaitMs(request: Incoming): number {
   const header = request.header(HEADERS.wait);
   if (header === undefined) return DEFAULT_ASK_TIMEOUT_MS;
@@ -101,31 +102,31 @@ export function readWaitMs(request: Incoming): number {
 
 const isWaitMs = (waitMs: number) => waitMs > 0 && waitMs <= MAX_TIMEOUT_MS;
 
-/** Answers with a value. @throws SwarmError `payload_too_large`; TypeError for what cannot be encoded. */
+/** Replies with a value. @throws SwarmError `payload_too_large`; TypeError for a value that cannot be encoded. */
 export function respond(request: IncomingRequest, value: unknown, encoding: Encoding): void {
   const body = encodeBounded(value, encoding);
   request.respond(body, contentHeaders(body, encoding));
 }
 
-/** Answers with an error, in the way of NATS services. */
+/** Replies with an error, in the format of NATS services. */
 export function respondError(request: IncomingRequest, error: SwarmError, encoding: Encoding = "json"): void {
   const { body, headers } = errorReply(error, encoding);
   request.respond(body, headers);
 }
 
-/** Tells all listeners of a topic. @throws SwarmError `invalid_input`, `payload_too_large`. */
+/** Publishes a value to all subscribers of a topic. @throws SwarmError `invalid_input`, `payload_too_large`. */
 export function broadcast(link: AskLink, topic: string, value: unknown): void {
   const body = encodeBounded(value, "json");
   link.bus.publish(link.subjects.topic(topic), body, { headers: contentHeaders(body, "json") });
 }
 
-/** Messages between agents are small; what is large is a task, whose bodies go by blob reference. */
+/** Encodes a value of limited size. Larger values belong in a task, whose bodies travel by blob reference. */
 function encodeBounded(value: unknown, encoding: Encoding): Uint8Array {
   const body = encode(value ?? null, encoding);
   if (body.length <= INLINE_LIMIT_BYTES) return body;
   throw new SwarmError(
     "payload_too_large",
-    `a message between agents must be at most ${INLINE_LIMIT_BYTES} bytes, got ${body.length}; hand in a task instead`,
+    `a message between agents must be at most ${INLINE_LIMIT_BYTES} bytes, got ${body.length}; submit a task instead`,
   );
 }
 
@@ -134,7 +135,7 @@ const CONTENT_HEADERS: Record<Encoding, Headers> = {
   msgpack: { [HEADERS.contentType]: CONTENT_TYPES.msgpack },
 };
 
-/** `Content-Type`, left out where the first byte already tells the encoding: headers cost more than small bodies. */
+/** The `Content-Type` header. Omitted when the first byte shows the encoding: headers cost more than small bodies. */
 function contentHeaders(body: Uint8Array, encoding: Encoding): Headers | undefined {
   return encodingOf(body) === encoding ? undefined : CONTENT_HEADERS[encoding];
 }

@@ -1,13 +1,13 @@
-// What a host says about its agents every few seconds, and how it is cut into messages. Pure.
+// The heartbeats of a host as messages: splits the statuses of its agents into messages of bounded size. Pure.
 import { type AgentStatus, encode, type Heartbeat } from "../../protocol/index.ts";
 
-/** The time between heartbeats. Silence of three of them means dead: a crash is noticed within 15 s. */
+/** The time between heartbeats. Three missing heartbeats mean a dead host, so a crash is noticed within 15 s. */
 export const HEARTBEAT_INTERVAL_MS = 5_000;
-/** Up to this many agents each have a message of their own, so that one agent can be watched by its subject. */
+/** Up to this many agents, each agent has its own message, so that a client can watch one agent by its subject. */
 export const OWN_HEARTBEATS_MAX = 16;
 /** The most bytes of one heartbeat: a quarter of a NATS server's default payload limit (1 MiB). */
 export const HEARTBEAT_LIMIT_BYTES = 256 * 1024;
-/** Agents per message to begin with: about 500 × 300 bytes stays well below the limit. */
+/** The agents of one message, before a split by size: 500 × about 300 bytes is well below the limit. */
 const AGENTS_PER_MESSAGE = 500;
 
 /** One message to send. `id` is the last token of its subject: an agent's id or the host's. */
@@ -16,7 +16,7 @@ export interface HeartbeatMessage {
   body: Uint8Array;
 }
 
-/** Cuts the statuses of a host's agents into messages; `head` is the same in each. */
+/** Splits the statuses of a host's agents into messages; `head` is the same in each. */
 export function heartbeatMessages(
   head: Omit<Heartbeat, "agents">,
   agents: readonly AgentStatus[],
@@ -32,7 +32,7 @@ export function heartbeatMessages(
   return messages;
 }
 
-/** One body, or two halves where one would be over the limit; a single agent's status never is. */
+/** Encodes one body, or two halves if one body would exceed the limit. A single agent's status never exceeds it. */
 function bodies(head: Omit<Heartbeat, "agents">, agents: readonly AgentStatus[]): Uint8Array[] {
   const body = encode({ ...head, agents });
   if (body.length <= HEARTBEAT_LIMIT_BYTES || agents.length === 1) return [body];

@@ -50,7 +50,7 @@ test.each([
   ["cannot be loaded", 'import "./missing.ts";'],
   ["must be made by defineAgent", "export default { name: 'a' };"],
   ["must be made by defineAgent", "export const agent = 1;"],
-  ["must be that of its folder", agentFile("other")],
+  ["must be the name of its folder", agentFile("other")],
 ])("a bad role file says that it %s, and where it is", async (message, text) => {
   const directory = await setup({ "a/agent.ts": text });
   await expect(loadRoles([directory], ["a"])).rejects.toMatchObject({

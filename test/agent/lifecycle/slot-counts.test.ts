@@ -1,12 +1,12 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { SlotCounts, type SlotPlace } from "../../../src/agent/lifecycle/slot-counts.ts";
+import { SlotCounts, type SlotState } from "../../../src/agent/lifecycle/slot-counts.ts";
 import { WAITING_REASONS } from "../../../src/protocol/index.ts";
 
 const PLACES = ["free", "preparing", "working", "reporting", ...WAITING_REASONS] as const;
 
 /** Slots that stand at these places. */
-function slotsAt(total: number, ...places: SlotPlace[]): SlotCounts {
+function slotsAt(total: number, ...places: SlotState[]): SlotCounts {
   const slots = new SlotCounts(total);
   for (const place of places) slots.move("free", place);
   return slots;
@@ -27,7 +27,7 @@ test("the reason shown is the one that most slots wait for", () => {
 });
 
 test("a move from where no slot is breaks an assumption", () => {
-  expect(() => new SlotCounts(1).move("working", "free")).toThrow(/none is working/);
+  expect(() => new SlotCounts(1).move("working", "free")).toThrow(/no slot is working/);
 });
 
 test("whatever moves are tried, the counts stay between nothing and all (I1)", () => {
