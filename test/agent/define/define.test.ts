@@ -8,8 +8,8 @@ import { perform, startHost } from "../support.ts";
 const facts = { name: "a", capabilities: ["echo"] };
 const run = () => null;
 
-/** The error that a definition is refused with. */
-function refusal(spec: object): SwarmError {
+/** Returns the error for a bad definition. */
+function rejectionOf(spec: object): SwarmError {
   try {
     defineAgent(spec as never);
   } catch (error) {
@@ -48,11 +48,11 @@ test.each([
   ["run", { ...facts, run: "echo" }],
   ["run", { ...facts }],
   ["run", { ...facts, run, machine: setup({}).createMachine({}) }],
-])("a bad definition is refused, naming %s", (field, spec) => {
-  expect(refusal(spec)).toMatchObject({ code: "invalid_input", field });
+])("defineAgent rejects a bad definition, naming %s", (field, spec) => {
+  expect(rejectionOf(spec)).toMatchObject({ code: "invalid_input", field });
 });
 
-test("an agent's status tells its skills, triggers in lower case, and is silent about what it left out", async () => {
+test("an agent's status contains its skills, with triggers in lower case, and omits undefined skills", async () => {
   const skills = { expertise: ["backend", "search"], triggers: ["SQL", " Slow Query "], model: "m-1" };
   const { host, stop } = await startHost([
     defineAgent({ ...facts, ...skills, run }),
@@ -64,7 +64,7 @@ test("an agent's status tells its skills, triggers in lower case, and is silent 
   await stop();
 });
 
-test("input that misses the schema fails the task for good, with the field's path under input", async () => {
+test("an input that does not match the schema fails the task, naming the field under input", async () => {
   const agent = defineAgent({ ...facts, input: z.object({ user: z.object({ age: z.int() }) }), run });
   const { host, stop } = await startHost(agent);
   await expect(perform(host, { user: { age: "old" } })).rejects.toMatchObject({
@@ -75,7 +75,7 @@ test("input that misses the schema fails the task for good, with the field's pat
   await stop();
 });
 
-test("run sees the parsed input, and the caller's task is left as it was", async () => {
+test("run gets the parsed input, and the caller's task object is unchanged", async () => {
   const agent = defineAgent({
     ...facts,
     input: z.object({ n: z.int().default(5) }),
@@ -88,14 +88,14 @@ test("run sees the parsed input, and the caller's task is left as it was", async
   await stop();
 });
 
-test("output that misses its schema is the agent's bug and names the field", async () => {
+test("an output that does not match the schema fails the attempt with internal, naming the field", async () => {
   const agent = defineAgent({ ...facts, output: z.object({ n: z.int() }), run: () => ({ n: 0.5 }) });
   const { host, stop } = await startHost(agent);
   await expect(perform(host, null)).rejects.toMatchObject({ code: "internal", field: "output.n" });
   await stop();
 });
 
-test("an author's machine that throws fails the attempt with what it threw", async () => {
+test("an author's machine that throws fails the attempt with its error", async () => {
   const machine = setup({}).createMachine({
     context: () => {
       throw new RetryableError("not yet");

@@ -6,7 +6,7 @@ import { listRoles, loadRoles } from "../../../src/agent/index.ts";
 
 const DEFINE = JSON.stringify(join(import.meta.dirname, "../../../src/agent/index.ts"));
 
-/** A directory of role folders, each with this text as its agent file. */
+/** Makes a directory of role folders from `path: text` pairs. */
 async function setup(roles: Record<string, string>): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "murmur-roles-"));
   for (const [path, text] of Object.entries(roles)) {
@@ -20,12 +20,12 @@ const agentFile = (name: string, capability = name) =>
   `import { defineAgent } from ${DEFINE};
    export default defineAgent({ name: "${name}", capabilities: ["${capability}"], run: () => null });`;
 
-test("roles are loaded by their folders' names, in the order asked for", async () => {
+test("loadRoles loads roles by their folders' names, in the requested order", async () => {
   const directory = await setup({ "b/agent.ts": agentFile("b"), "a/agent.js": agentFile("a") });
   expect((await loadRoles([directory], ["b", "a"])).map(({ name }) => name)).toEqual(["b", "a"]);
 });
 
-test("an unknown role is refused, and the known ones are listed", async () => {
+test("the error for an unknown role lists the known roles", async () => {
   const directory = await setup({
     "b/agent.ts": agentFile("b"),
     "a/agent.ts": agentFile("a"),
@@ -37,7 +37,7 @@ test("an unknown role is refused, and the known ones are listed", async () => {
   });
 });
 
-test("of two roles with one name the one in the earlier directory counts", async () => {
+test("when two directories have a role of one name, the earlier directory wins", async () => {
   const own = await setup({ "a/agent.ts": agentFile("a", "mine") });
   const shipped = await setup({ "a/agent.ts": agentFile("a"), "b/agent.ts": agentFile("b") });
   const [loaded] = await loadRoles([own, shipped, join(own, "missing")], ["a"]);
@@ -51,7 +51,7 @@ test.each([
   ["must be made by defineAgent", "export default { name: 'a' };"],
   ["must be made by defineAgent", "export const agent = 1;"],
   ["must be the name of its folder", agentFile("other")],
-])("a bad role file says that it %s, and where it is", async (message, text) => {
+])("the error for a bad role file says that it %s, and names the file", async (message, text) => {
   const directory = await setup({ "a/agent.ts": text });
   await expect(loadRoles([directory], ["a"])).rejects.toMatchObject({
     code: "invalid_input",

@@ -17,7 +17,7 @@ function setupRun(machine: Parameters<typeof runMachine>[0]) {
 
 const endless = setup({}).createMachine({ initial: "here", states: { here: {} } });
 
-test("a machine that is done at once gives its output", async () => {
+test("a machine that is done at once returns its output", async () => {
   const machine = setup({}).createMachine({
     initial: "done",
     states: { done: { type: "final" } },
@@ -46,7 +46,7 @@ test("a hand-off in an action of a machine ends its attempt", async () => {
   await expect(done).rejects.toMatchObject({ name: "HandOff", request: { context: "c" } });
 });
 
-test("states are shown as one short line", () => {
+test("a state is shown as one short line", () => {
   expect(showState("a")).toBe("a");
   expect(showState({ a: { b: "c" } })).toBe("a.b.c");
   expect(showState({ a: { b: "x", c: "y" } })).toBe('{"a":{"b":"x","c":"y"}}');

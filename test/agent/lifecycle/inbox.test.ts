@@ -14,7 +14,7 @@ function setup() {
   return { inbox, push, handled, next: () => gates.shift()?.() };
 }
 
-test("nothing is handled before it is opened, then one at a time and in order", async () => {
+test("an inbox handles broadcasts only after it is opened, one at a time and in order", async () => {
   const { inbox, push, handled, next } = setup();
   push(1);
   push(2);
@@ -26,7 +26,7 @@ test("nothing is handled before it is opened, then one at a time and in order", 
   expect(handled).toEqual([1, 2]);
 });
 
-test("beyond the limit the newest are dropped, and what comes after catching up is heard", async () => {
+test("a full inbox drops new broadcasts, and handles further ones once it is empty again", async () => {
   const { inbox, push, handled, next } = setup();
   for (let n = 0; n < INBOX_LIMIT + 5; n++) push(n);
   inbox.open();
@@ -40,7 +40,7 @@ test("beyond the limit the newest are dropped, and what comes after catching up 
   expect(handled.at(-1)).toBe("after");
 });
 
-test("a closed inbox handles nothing more", async () => {
+test("a closed inbox handles no further broadcast", async () => {
   const { inbox, push, handled, next } = setup();
   inbox.open();
   push(1);

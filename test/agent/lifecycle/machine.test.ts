@@ -24,7 +24,7 @@ const TYPES = [
   "stop",
 ] as const satisfies LifecycleEvent["type"][];
 
-/** The states that a new agent passes through. */
+/** Sends these events to a new agent and returns its states. */
 function walk(...types: LifecycleEvent["type"][]): string[] {
   let [snapshot] = initialTransition(lifecycle);
   const seen: string[] = [snapshot.value];
@@ -35,7 +35,7 @@ function walk(...types: LifecycleEvent["type"][]): string[] {
   return seen;
 }
 
-test("the states are those of the protocol, no more and no fewer", () => {
+test("the machine has exactly the states of the protocol", () => {
   expect(Object.keys(lifecycle.states).sort()).toEqual([...AGENT_STATES].sort());
 });
 
@@ -52,7 +52,7 @@ test("a task takes an agent from idle through the work phases and back", () => {
   ]);
 });
 
-test("a paused agent stays paused whatever its slots do, until it is resumed", () => {
+test("a paused agent stays paused until it is resumed, even when its slots change", () => {
   expect(walk("started", "working", "pause", "reporting", "idle", "resume").slice(3)).toEqual([
     "paused",
     "paused",
@@ -61,7 +61,7 @@ test("a paused agent stays paused whatever its slots do, until it is resumed", (
   ]);
 });
 
-test("an agent that was paused before a crash comes back paused (I3)", () => {
+test("an agent that was paused before a crash is paused after its restart (I3)", () => {
   expect(walk("started", "pause", "crash", "started").slice(2)).toEqual(["paused", "starting", "paused"]);
 });
 
@@ -74,7 +74,7 @@ test("a draining agent stops when its work is done, and a crash stops it at once
   expect(walk("started", "working", "drain", "crash").at(-1)).toBe("stopped");
 });
 
-test("no sequence of events reaches a state without a name, and final states are never left (I1, I2)", () => {
+test("every sequence of events leads to known states, and an agent never leaves a final state (I1, I2)", () => {
   fc.assert(
     fc.property(fc.array(fc.constantFrom(...TYPES), { maxLength: 60 }), (types) => {
       let ended: string | undefined;
@@ -88,7 +88,7 @@ test("no sequence of events reaches a state without a name, and final states are
   );
 });
 
-test("once an agent drains it never takes work again", () => {
+test("an agent that drains never takes work again", () => {
   fc.assert(
     fc.property(
       fc.array(fc.constantFrom(...TYPES), { maxLength: 20 }),
@@ -102,7 +102,7 @@ test("once an agent drains it never takes work again", () => {
   );
 });
 
-test("one long-lived actor follows the same way as the pure transitions", () => {
+test("a long-lived actor goes through the same states as the pure transitions", () => {
   const actor = createActor(lifecycle).start();
   actor.send({ type: "started" });
   actor.send({ type: "working" });

@@ -5,14 +5,14 @@ import { WAITING_REASONS } from "../../../src/protocol/index.ts";
 
 const PLACES = ["free", "preparing", "working", "reporting", ...WAITING_REASONS] as const;
 
-/** Slots that stand at these places. */
+/** Makes the counts of an agent with slots in these states. */
 function slotsAt(total: number, ...places: SlotState[]): SlotCounts {
   const slots = new SlotCounts(total);
   for (const place of places) slots.move("free", place);
   return slots;
 }
 
-test("the furthest-along work is shown: reporting, working, waiting, preparing, idle", () => {
+test("the phase is that of the most advanced work: reporting, working, waiting, preparing, idle", () => {
   expect(slotsAt(4).phase()).toBe("idle");
   expect(slotsAt(4, "preparing").phase()).toBe("preparing");
   expect(slotsAt(4, "preparing", "model").phase()).toBe("waiting");
@@ -20,17 +20,17 @@ test("the furthest-along work is shown: reporting, working, waiting, preparing, 
   expect(slotsAt(4, "preparing", "model", "working", "reporting").phase()).toBe("reporting");
 });
 
-test("the reason shown is the one that most slots wait for", () => {
+test("the waiting reason is the reason of most waiting slots", () => {
   expect(slotsAt(4).waitingReason()).toBeNull();
   expect(slotsAt(4, "tool", "model", "tool").waitingReason()).toBe("tool");
   expect(slotsAt(4, "tool", "model").waitingReason()).toBe("model");
 });
 
-test("a move from where no slot is breaks an assumption", () => {
+test("a move from a state that no slot has fails an assertion", () => {
   expect(() => new SlotCounts(1).move("working", "free")).toThrow(/no slot is working/);
 });
 
-test("whatever moves are tried, the counts stay between nothing and all (I1)", () => {
+test("any sequence of moves keeps every count between zero and the total (I1)", () => {
   fc.assert(
     fc.property(
       fc.integer({ min: 1, max: 5 }),

@@ -4,7 +4,7 @@ import { attemptError, breaksAgent } from "../../../src/agent/lifecycle/supervis
 import { AssertionError } from "../../../src/base/index.ts";
 import { CancelledError, RetryableError } from "../../../src/protocol/index.ts";
 
-test("a broken assertion hits the agent, anything else only the attempt", () => {
+test("a failed assertion restarts the agent; any other error fails only the attempt", () => {
   expect(breaksAgent(new AssertionError("x"))).toBe(true);
   expect(breaksAgent(new NodeAssertionError({ message: "x" }))).toBe(true);
   expect(breaksAgent(new Error("x"))).toBe(false);
@@ -18,12 +18,12 @@ test("a foreign error becomes internal, with credentials in its text redacted", 
   expect(error.message).toBe("connect to nats://[redacted]@host failed");
 });
 
-test("what was thrown after an abort is the abort", () => {
+test("an error thrown after an abort is reported as the abort's reason", () => {
   const reason = new CancelledError();
   expect(attemptError(new Error("AbortError"), reason)).toBe(reason);
 });
 
-test("what is no error at all still gets a message", () => {
+test("a thrown value that is not an Error still gets a message", () => {
   expect(attemptError(undefined, undefined).message).toBe("undefined");
   expect(attemptError("", undefined).message).toBe("the agent threw an error without a message");
 });

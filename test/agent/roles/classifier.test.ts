@@ -14,10 +14,10 @@ test.each([
   expect(answers(text).filter((answer) => answer === language).length).toBeGreaterThanOrEqual(3);
 });
 
-test("classifiers disagree about short texts, which is what a ballot of them is for", () => {
+test("classifiers disagree about a short text, so a ballot among them is useful", () => {
   expect(new Set(answers("Wo ist der Bahnhof, bitte?")).size).toBeGreaterThan(1);
 });
 
-test("nothing is made up about a text that holds no letters", () => {
+test("a text without letters has no language", () => {
   expect(answers("1234")).toEqual([null, null, null, null, null]);
 });

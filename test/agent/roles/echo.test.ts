@@ -10,7 +10,7 @@ import { makeAttempt, perform, startHost, takeSlot, until } from "../support.ts"
 
 afterEach(() => vi.unstubAllEnvs());
 
-/** A directory in which echo may leave marks. */
+/** Makes a directory in which echo may write. */
 async function allowDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "murmur-echo-"));
   vi.stubEnv("MURMUR_ECHO_DIR", directory);
@@ -26,7 +26,7 @@ test.each([[{ a: [1, { b: null }] }], ["text"], [0], [null], [[]], [{ other: "$f
   },
 );
 
-test("echo sleeps with progress, as a wait for a timer, and returns its input", async () => {
+test("echo sleeps, waiting for a timer and reporting progress, and returns its input", async () => {
   const clock = new ManualClock();
   const { host, stop } = await startHost(echo, { clock });
   const { attempt, reports } = makeAttempt({ task: { input: { $sleepMs: 1_000, x: 1 } } });
@@ -53,7 +53,7 @@ test.each([
   ["retryable", { code: "tool_failed", retryable: true }],
   ["terminal", { code: "tool_failed", retryable: false }],
   ["throw", { code: "internal", retryable: true }],
-])("echo told to fail %s does so", async (how, error) => {
+])("an order to fail with %s makes echo fail so", async (how, error) => {
   const { host, stop } = await startHost(echo);
   await expect(perform(host, { $fail: how })).rejects.toMatchObject(error);
   await stop();
@@ -75,8 +75,11 @@ test("a hanging echo ignores its signal", async () => {
   await stop();
 });
 
-/** Runs echo with this order in a process of its own; resolves to how that ended. */
-function runApart(how: string, timeout: number): Promise<{ code: unknown; killed: boolean; stderr: string }> {
+/** Runs echo with this `$fail` order in a process of its own. Resolves when the process has ended, or was killed. */
+function runInProcess(
+  how: string,
+  timeout: number,
+): Promise<{ code: unknown; killed: boolean; stderr: string }> {
   const agentFile = join(import.meta.dirname, "../../../agents/echo/agent.ts");
   const code = `
     const { default: echo } = await import(${JSON.stringify(agentFile)});
@@ -89,21 +92,21 @@ function runApart(how: string, timeout: number): Promise<{ code: unknown; killed
   });
 }
 
-test("echo told to exit ends its process", async () => {
-  expect(await runApart("exit", 60_000)).toMatchObject({ code: 1, killed: false });
+test("an order to exit ends echo's process", async () => {
+  expect(await runInProcess("exit", 60_000)).toMatchObject({ code: 1, killed: false });
 });
 
-test("echo told to block never gives the event loop back", async () => {
-  expect(await runApart("block", 1_500)).toMatchObject({ killed: true });
+test("an order to block makes echo hold the event loop forever", async () => {
+  expect(await runInProcess("block", 1_500)).toMatchObject({ killed: true });
 });
 
-test("echo told to allocate ends its process at the heap's limit", async () => {
-  const ended = await runApart("allocate", 100_000);
+test("an order to allocate ends echo's process at the limit of the heap", async () => {
+  const ended = await runInProcess("allocate", 100_000);
   expect(ended.killed).toBe(false);
   expect(ended.stderr).toContain("heap out of memory");
 });
 
-test("echo appends task and attempt below its directory", async () => {
+test("echo appends the task's id and the attempt to a file below its directory", async () => {
   const path = join(await allowDirectory(), "effects");
   const { host, stop } = await startHost(echo);
   for (const number of [1, 2]) {
@@ -115,7 +118,7 @@ test("echo appends task and attempt below its directory", async () => {
   await stop();
 });
 
-test("echo appends nowhere else: not without a directory, outside it, through a link, or beside it", async () => {
+test("echo rejects every other path: without a directory, outside it, through a link, or beside it", async () => {
   const { host, stop } = await startHost(echo);
   const refused = { code: "not_permitted", field: "input.$append", retryable: false };
   await expect(perform(host, { $append: join(tmpdir(), "x") })).rejects.toMatchObject(refused);
@@ -141,7 +144,7 @@ test.each([
   ["input.$sleepMs", { $sleepMs: "1" }],
   ["input.$fail", { $fail: "maybe" }],
   ["input.$append", { $append: "" }],
-])("a bad order is refused, naming %s", async (field, input) => {
+])("echo rejects a bad order, naming %s", async (field, input) => {
   const { host, stop } = await startHost(echo);
   await expect(perform(host, input)).rejects.toMatchObject({ code: "invalid_input", field });
   await stop();

@@ -1,11 +1,11 @@
-// ctx.lock, over a port whose locks the test holds in its hand.
+// ctx.lock over a fake port: the test decides which locks are granted and lost.
 import { expect, test, vi } from "vitest";
 import { type AgentContext, defineAgent, type LockPort, type LockRequest } from "../../../src/agent/index.ts";
 import { CancelledError, SwarmError } from "../../../src/protocol/index.ts";
 import { makeAttempt, startHost, takeSlot } from "../support.ts";
 
-/** A port that grants what the test lets it, and remembers what became of it. */
-function handPort(options: { grants?: boolean } = {}) {
+/** A fake port. It grants all locks, or none, and records requests, releases and the end of renewals. */
+function createFakePort(options: { grants?: boolean } = {}) {
   const requests: LockRequest[] = [];
   const ends: string[] = [];
   const lost = new AbortController();
@@ -34,13 +34,13 @@ function handPort(options: { grants?: boolean } = {}) {
 }
 
 async function setup(work: (ctx: AgentContext) => unknown, options: { grants?: boolean; port?: false } = {}) {
-  const hand = handPort(options);
+  const fake = createFakePort(options);
   const agent = defineAgent({ name: "a", capabilities: ["echo"], run: (_task, ctx) => work(ctx) });
-  const running = await startHost(agent, options.port === false ? {} : { locks: hand.port });
+  const running = await startHost(agent, options.port === false ? {} : { locks: fake.port });
   const { attempt, abort } = makeAttempt();
   const slot = takeSlot(running.host, "echo");
   return {
-    ...hand,
+    ...fake,
     ...running,
     slot,
     abort,
@@ -51,7 +51,7 @@ async function setup(work: (ctx: AgentContext) => unknown, options: { grants?: b
 
 const forever = () => new Promise<never>(() => {});
 
-test("a lock gives its token, and is given back when the attempt ends", async () => {
+test("a lock has its token, and is released when the attempt ends", async () => {
   const { done, requests, ends, status } = await setup(async (ctx) => (await ctx.lock("crane")).token);
   expect(await done).toBe(41);
   expect(requests).toMatchObject([{ name: "crane", ttlMs: 30_000, patienceMs: 30_000 }]);
@@ -59,7 +59,7 @@ test("a lock gives its token, and is given back when the attempt ends", async ()
   await vi.waitFor(() => expect(ends).toContain("released crane"), { timeout: 60_000 });
 });
 
-test("a lock that was released is not given back a second time, and can be taken again by another owner", async () => {
+test("a released lock is not released a second time, and another owner can take it", async () => {
   const { done, requests, ends } = await setup(async (ctx) => {
     await (await ctx.lock("crane")).release();
     await (await ctx.lock("crane")).release();
@@ -69,7 +69,7 @@ test("a lock that was released is not given back a second time, and can be taken
   expect(requests[0]?.owner).not.toBe(requests[1]?.owner);
 });
 
-test("who waits for a lock shows it, and stops waiting when the task is cancelled", async () => {
+test("an agent that waits for a lock shows it, and stops waiting when the task is cancelled", async () => {
   const { done, abort, status } = await setup((ctx) => ctx.lock("crane"), { grants: false });
   await vi.waitFor(() => expect(status()).toMatchObject({ state: "waiting", waiting: "lock" }), {
     timeout: 60_000,
@@ -78,7 +78,7 @@ test("who waits for a lock shows it, and stops waiting when the task is cancelle
   await expect(done).rejects.toMatchObject({ code: "cancelled" });
 });
 
-test("a lost lock aborts its signal and the attempt, whatever the code does", async () => {
+test("a lost lock aborts its signal and the attempt, even if the code ignores it", async () => {
   const seen: unknown[] = [];
   const { done, lose } = await setup(async (ctx) => {
     const lock = await ctx.lock("crane");
@@ -91,7 +91,7 @@ test("a lost lock aborts its signal and the attempt, whatever the code does", as
   expect(seen).toEqual(["conflict", expect.any(Boolean)]);
 });
 
-test("a lock that is lost after it was released harms nobody", async () => {
+test("a lock that is lost after its release does not abort the attempt", async () => {
   const { done, lose } = await setup(async (ctx) => {
     const lock = await ctx.lock("crane");
     await lock.release();
@@ -102,7 +102,7 @@ test("a lock that is lost after it was released harms nobody", async () => {
   expect(await done).toBe("fine");
 });
 
-test("code that is left behind keeps its locks until it ends, without renewing them", async () => {
+test("abandoned code keeps its locks until it ends, without renewals", async () => {
   const gate = Promise.withResolvers<void>();
   const { slot, ends, status } = await setup(async (ctx) => {
     await ctx.lock("crane");
@@ -120,7 +120,7 @@ test("code that is left behind keeps its locks until it ends, without renewing t
 
 test.each([
   [
-    "a name that is no token",
+    "a name that is not a token",
     (ctx: AgentContext) => ctx.lock("a.b"),
     { code: "invalid_input", field: "name" },
   ],
@@ -138,12 +138,12 @@ test.each([
     },
     { code: "internal", retryable: false },
   ],
-])("%s is refused", async (_what, work, error) => {
+])("ctx.lock rejects %s", async (_case, work, error) => {
   const { done } = await setup(work);
   await expect(done).rejects.toMatchObject(error);
 });
 
-test("a process that reaches no coordinator has no locks", async () => {
+test("ctx.lock throws unavailable in a process without a connection to a coordinator", async () => {
   const { done } = await setup((ctx) => ctx.lock("crane"), { port: false });
   await expect(done).rejects.toMatchObject({ code: "unavailable" });
 });

@@ -3,7 +3,7 @@ import { type AgentContext, askCapability, defineAgent, type Exec } from "../../
 import { CancelledError, type ExecRequest, SwarmError } from "../../../src/protocol/index.ts";
 import { makeAttempt, startHost, subjects, takeSlot, until } from "../support.ts";
 
-/** Runs `work` as an agent's attempt that can be aborted. */
+/** Runs `work` as an agent's attempt, which the test can abort. */
 async function setup(
   work: (ctx: AgentContext) => unknown,
   options: { exec?: Exec; allow?: string[]; timeoutMs?: number } = {},
@@ -25,14 +25,14 @@ async function setup(
 /** A promise that never settles. */
 const forever = () => new Promise<never>(() => {});
 
-test("the context knows its agent, attempt and deadline", async () => {
+test("the context has the agent's id, the attempt's number and the deadline", async () => {
   const { attempt, done, status, stop } = await setup((ctx) => [ctx.agentId, ctx.attempt, ctx.deadline]);
   expect(await done).toEqual([status()?.id, 2, new Date(attempt.deadlineMs)]);
   await stop();
 });
 
 describe("steps", () => {
-  test("a step gives what its work gives", async () => {
+  test("a step returns the value of its work", async () => {
     const { done, stop } = await setup(async (ctx) => [
       await ctx.step("one", () => 1),
       await ctx.step("two", async () => 2),
@@ -41,7 +41,7 @@ describe("steps", () => {
     await stop();
   });
 
-  test("a name used twice fails the task for good, naming it", async () => {
+  test("a step name used twice fails the task, naming the step", async () => {
     const { done, stop } = await setup(async (ctx) => {
       await ctx.step("pay", () => 1);
       await ctx.step("pay", () => 1);
@@ -57,7 +57,7 @@ describe("steps", () => {
 });
 
 describe("waiting", () => {
-  test("the agent shows what it waits for, and works again after", async () => {
+  test("the agent shows the reason of a wait, and reports after it", async () => {
     const gate = Promise.withResolvers<string>();
     const { done, status, stop } = await setup((ctx) => ctx.waitFor("human", gate.promise));
     expect(status()).toMatchObject({ state: "waiting", waiting: "human" });
@@ -67,7 +67,7 @@ describe("waiting", () => {
     await stop();
   });
 
-  test("of several waits at once the first is shown until the last has ended", async () => {
+  test("when waits overlap, the first reason is shown until the last wait has ended", async () => {
     const gates = [Promise.withResolvers<void>(), Promise.withResolvers<void>()] as const;
     const { done, status, stop } = await setup((ctx) =>
       Promise.all([ctx.waitFor("model", gates[0].promise), ctx.waitFor("tool", gates[1].promise)]),
@@ -84,7 +84,7 @@ describe("waiting", () => {
     ["waitFor", (ctx: AgentContext) => ctx.waitFor("lock", forever())],
     ["ask", (ctx: AgentContext) => ctx.ask("silent", null)],
     ["exec", (ctx: AgentContext) => ctx.exec({ argv: ["tool"] })],
-  ])("a cancel reaches %s", async (_name, work) => {
+  ])("a cancel ends %s", async (_name, work) => {
     const { abort, done, status, stop, transport } = await setup(work, { exec: forever, allow: ["tool"] });
     transport.bus.subscribe(subjects.ask("silent"), () => {});
     await until(() => status()?.state === "waiting");
@@ -93,7 +93,7 @@ describe("waiting", () => {
     await stop();
   });
 
-  test("what is waited for after a cancel fails at once", async () => {
+  test("a wait that begins after a cancel fails at once", async () => {
     const { abort, done, stop } = await setup(async (ctx) => {
       await ctx.sleep(60_000).catch(() => undefined);
       await ctx.sleep(60_000);
@@ -113,19 +113,19 @@ describe("commands", () => {
   });
   const run = (command: ExecRequest) => (ctx: AgentContext) => ctx.exec(command);
 
-  test("an agent whose definition has no exec may run none", async () => {
+  test("an agent whose definition has no exec may run no commands", async () => {
     const { done, stop } = await setup(run({ argv: ["git"] }), { exec: echoed });
     await expect(done).rejects.toMatchObject({ code: "not_permitted", field: "exec" });
     await stop();
   });
 
-  test("a program outside the definition's list is refused", async () => {
+  test("a program that the definition does not list is rejected", async () => {
     const { done, stop } = await setup(run({ argv: ["rm"] }), { exec: echoed, allow: ["git"] });
     await expect(done).rejects.toMatchObject({ code: "not_permitted", field: "argv.0" });
     await stop();
   });
 
-  test("the definition's limits lower the command's", async () => {
+  test("the definition's limits lower the limits of a command", async () => {
     const options = { exec: echoed, allow: ["git"], timeoutMs: 1_000 };
     const { done, stop } = await setup(run({ argv: ["git"], timeoutMs: 9_000 }), options);
     expect(JSON.parse(((await done) as { stdout: string }).stdout)).toEqual({
@@ -135,7 +135,7 @@ describe("commands", () => {
     await stop();
   });
 
-  test("a host without exec refuses an agent that runs commands, before anything starts", async () => {
+  test("a host without exec rejects an agent that runs commands, before the host starts", async () => {
     await expect(setup(run({ argv: ["git"] }), { allow: ["git"] })).rejects.toMatchObject({
       code: "not_permitted",
       field: "exec",
@@ -143,7 +143,7 @@ describe("commands", () => {
   });
 });
 
-test("progress goes to the attempt and counts as a turn of the loop", async () => {
+test("progress is reported to the attempt and counts as a turn of the loop", async () => {
   const { done, reports, status, stop } = await setup((ctx) => ctx.progress(40, "half way"));
   await done;
   expect(reports).toEqual([[40, "half way"]]);
@@ -151,7 +151,7 @@ test("progress goes to the attempt and counts as a turn of the loop", async () =
   await stop();
 });
 
-test("code that was left behind cannot move the slot of another attempt", async () => {
+test("abandoned code cannot change the state of its slot, nor count a turn", async () => {
   const gate = Promise.withResolvers<void>();
   const { done, slot, status, stop } = await setup(async (ctx) => {
     await gate.promise;
@@ -166,7 +166,7 @@ test("code that was left behind cannot move the slot of another attempt", async 
   await stop();
 });
 
-test("a code other than a SwarmError in an aborted attempt is reported as the abort", async () => {
+test("a foreign error in an aborted attempt is reported as the abort's reason", async () => {
   const { abort, done, stop } = await setup(async (ctx) => {
     await new Promise((_resolve, reject) =>
       ctx.signal.addEventListener("abort", () => reject(new DOMException("aborted", "AbortError"))),
@@ -178,7 +178,7 @@ test("a code other than a SwarmError in an aborted attempt is reported as the ab
 });
 
 describe("hand-offs", () => {
-  test("end the attempt with what was asked, checked and with its defaults", async () => {
+  test("a hand-off ends the attempt with the checked request, including its defaults", async () => {
     const { done, stop } = await setup((ctx) => ctx.handOff({ context: { facts: [1] } }));
     await expect(done).rejects.toMatchObject({
       name: "HandOff",
@@ -187,7 +187,7 @@ describe("hand-offs", () => {
     await stop();
   });
 
-  test("an ask cannot be handed off, and says so", async () => {
+  test("a hand-off in an ask throws not_permitted", async () => {
     const { transport, stop, done } = await setup((ctx) => ctx.handOff());
     await expect(done).rejects.toMatchObject({ name: "HandOff" });
     await expect(askCapability({ bus: transport.bus, subjects }, "echo", null)).rejects.toMatchObject({

@@ -21,7 +21,7 @@ test("the thirty-line agent has at most thirty lines and counts words", async ()
   await stop();
 });
 
-test("the thirty-line agent refuses what its schema does not know, by the field's path", async () => {
+test("the thirty-line agent rejects an input that does not match its schema, naming the field", async () => {
   const { host, stop } = await startHost(counter);
   await expect(perform(host, { text: 7 }, "count-words")).rejects.toMatchObject({
     code: "invalid_input",
@@ -31,7 +31,7 @@ test("the thirty-line agent refuses what its schema does not know, by the field'
   await stop();
 });
 
-test("the three-state agent asks the other one and shows its machine's state meanwhile", async () => {
+test("the three-state agent asks the thirty-line agent and shows its machine's state during the ask", async () => {
   const { host, stop } = await startHost([counter, titler]);
   const seen = new Set<string | undefined>();
   const working = perform(host, { text: "tea for two, two for tea, tea" }, "make-title");
@@ -54,7 +54,7 @@ test("an error inside the three-state agent's machine fails the attempt with tha
   await stop();
 });
 
-test("the agent in docs/agents.md runs as it stands there", async () => {
+test("the agent in docs/agents.md runs as printed", async () => {
   const root = join(import.meta.dirname, "../../..");
   const page = await readFile(join(root, "docs/agents.md"), "utf8");
   const code = /```ts\n(.*?)```/s.exec(page)?.[1] ?? "";

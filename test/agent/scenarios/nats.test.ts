@@ -1,4 +1,4 @@
-// The host over a real nats-server: what depends on how NATS carries subscriptions, queue groups and headers.
+// The host over a real nats-server: the behaviour that depends on the subscriptions, queue groups and headers of NATS.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { askAgent, askCapability, defineAgent } from "../../../src/agent/index.ts";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
@@ -19,7 +19,7 @@ const connect = (name: string): Promise<Transport> =>
 const named = (answer: string) =>
   defineAgent({ name: answer, capabilities: ["echo"], run: (task) => ({ answer, input: task.input }) });
 
-test("asks are shared between hosts, and agents of one host ask those of another", async () => {
+test("hosts share the asks of a capability, and an agent can ask an agent of another host", async () => {
   const one = await startHost(named("one"), { transport: await connect("one"), hostId: "h1" });
   const asker = defineAgent({
     name: "asker",
@@ -43,7 +43,7 @@ test("asks are shared between hosts, and agents of one host ask those of another
   await client.close();
 });
 
-test("a thousand agents have a mailbox each, and beat in few messages", async () => {
+test("a thousand agents have a mailbox each, and their heartbeats take few messages", async () => {
   const client = await connect("client");
   const beats: Heartbeat[] = [];
   client.bus.subscribe(subjects.filters.allHeartbeats, ({ data }) =>

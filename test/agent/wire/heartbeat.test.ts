@@ -22,13 +22,13 @@ function statuses(count: number, capabilities = ["echo"]): AgentStatus[] {
 
 const read = (body: Uint8Array) => heartbeatSchema.parse(decode(body).value);
 
-test("few agents have a message each, under their own id", () => {
+test("up to 16 agents have one message each, with their own id", () => {
   const messages = heartbeatMessages(head, statuses(16));
   expect(messages.map(({ id }) => id)).toEqual(statuses(16).map(({ id }) => id));
   expect(read(messages[3]!.body)).toEqual({ ...head, agents: [statuses(16)[3]] });
 });
 
-test("many agents share few messages, under the host's id, each below the limit", () => {
+test("many agents share few messages with the host's id, each below the size limit", () => {
   const messages = heartbeatMessages(head, statuses(10_000));
   expect(messages.length).toBeLessThanOrEqual(20);
   expect(new Set(messages.map(({ id }) => id))).toEqual(new Set(["h1"]));
@@ -36,7 +36,7 @@ test("many agents share few messages, under the host's id, each below the limit"
   expect(messages.flatMap(({ body }) => read(body).agents)).toEqual(statuses(10_000));
 });
 
-test("agents with long statuses are cut into smaller messages", () => {
+test("agents with long statuses are split into smaller messages", () => {
   const long = Array.from({ length: 32 }, (_, index) => `capability-${index}-${"x".repeat(40)}`);
   const messages = heartbeatMessages(head, statuses(600, long));
   for (const { body } of messages) expect(body.length).toBeLessThanOrEqual(HEARTBEAT_LIMIT_BYTES);
