@@ -3,9 +3,13 @@ import { expect, it } from "vitest";
 import { z } from "zod";
 import { AGENT_VERBS, defineAgent } from "../../../src/agent/index.ts";
 import { decode, ERROR_CODES } from "../../../src/protocol/index.ts";
+import { scaled } from "../../support/scale.ts";
 import { startHost } from "../support.ts";
 
-/** Bodies as careless and hostile programs send them. */
+/** Requests of each kind. */
+const RUNS = scaled(1_000, 10_000);
+
+/** Request bodies such as careless and hostile programs send. */
 const bodies = fc.oneof(
   fc.uint8Array({ maxLength: 64 }),
   fc.json({ maxDepth: 3 }).map((text) => new TextEncoder().encode(text)),
@@ -15,7 +19,7 @@ const bodies = fc.oneof(
 );
 const types = fc.constantFrom(undefined, "application/json", "application/msgpack", "text/html");
 
-it("answers each of 10,000 asks and 10,000 mailbox requests with a value or an error of the catalogue", async () => {
+it(`a host answers each of ${RUNS} asks and ${RUNS} mailbox requests with a value or an error of the catalogue`, async () => {
   const definition = defineAgent({
     name: "careful",
     capabilities: ["careful"],
@@ -40,7 +44,7 @@ it("answers each of 10,000 asks and 10,000 mailbox requests with a value or an e
   const mails = fc.asyncProperty(verbs, bodies, types, (verb, body, type) =>
     ask(`murmur.agent.${agentId}.${verb}`, body, type),
   );
-  await fc.assert(asks, { numRuns: 10_000 });
-  await fc.assert(mails, { numRuns: 10_000 });
+  await fc.assert(asks, { numRuns: RUNS });
+  await fc.assert(mails, { numRuns: RUNS });
   await stop();
 }, 240_000);
