@@ -13,7 +13,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   coordinator: ["base", "protocol", "consensus", "transport", "work"],
   bridges: ["base", "protocol", "transport"],
   // The door for authors of agents, src/index.ts.
-  "(door)": ["base", "protocol", "transport", "work", "agent"],
+  "(door)": ["base", "protocol", "consensus", "transport", "work", "agent"],
   app: [
     "base",
     "protocol",

@@ -1,8 +1,7 @@
 // The linters' ballot over one part of the code: what is asked of whom, and what its verdict says. Pure. How seats are counted is
 // the ballot's (src/consensus); what the counts are worth is calibration.ts, data that tools/rigs/calibrate-review.ts makes.
+import { type BallotInput, confidenceOf, type Verdict } from "murmur";
 import { type Linter, type Place, placeSchema } from "../../agents/lib/review/index.ts";
-import { confidenceOf } from "../../src/consensus/index.ts";
-import type { BallotInput, Verdict } from "../../src/protocol/index.ts";
 import { REVIEW_CALIBRATION } from "./calibration.ts";
 
 /** A place at which at least one linter reports a kind that all of them know. */

@@ -1,6 +1,6 @@
 // What agreement of the linters is worth: learnt from the labelled findings of test/fixtures/review/labelled, those of its learning
 // half. Written by `node tools/rigs/calibrate-review.ts`; a test compares it with what that makes.
-import type { Calibration } from "../../src/consensus/index.ts";
+import type { Calibration } from "murmur";
 
 /** See docs/review.md, "How far agreement can be trusted". */
 export const REVIEW_CALIBRATION: Calibration = {

@@ -4,6 +4,7 @@
 // `timeoutMs`, and already when nothing was answered for one attempt's time.
 import { createHash } from "node:crypto";
 import { realpath, stat } from "node:fs/promises";
+import { type BallotInput, type Result, SwarmError, toSwarmError } from "murmur";
 import {
   LINTERS,
   type Linter,
@@ -15,7 +16,6 @@ import {
   type ReviewCapability,
   reviewOutputSchema,
 } from "../../agents/lib/review/index.ts";
-import { type BallotInput, type Result, SwarmError, toSwarmError } from "../../src/protocol/index.ts";
 import { type AgreedPlace, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
 import { type Answer, type Finding, mergeFindings } from "./merge.ts";
 import { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
