@@ -1,16 +1,16 @@
-// Lockfiles: present, in step with package.json, from one source, with checksums. Reads npm's; of the others only that
-// they are there.
+// Checks lockfiles: present, consistent with package.json, from one source, with checksums. It reads npm's lockfiles; for
+// other package managers it checks only that the lockfile exists.
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { RawFinding } from "./contract.ts";
-import { anchorOf, isAside, isTest, oneLine, readInside } from "./files.ts";
-import { KINDS } from "./kinds.ts";
+import type { RawFinding } from "../contract.ts";
+import { anchorOf, isAside, isTest, oneLine, readInside } from "../files.ts";
+import { KINDS } from "../kinds.ts";
 
 const OTHER_LOCKFILES = ["yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb", "deno.lock"];
 const NPM_LOCKFILES = ["npm-shrinkwrap.json", "package-lock.json"];
-/** The largest lockfile that is read; one of 2,000 packages is about 1 MB. */
+/** The largest lockfile that is read. A lockfile of 2,000 packages is about 1 MB. */
 const MAX_LOCKFILE_BYTES = 32 * 1024 * 1024;
-/** How many names a message lists. */
+/** The most names in a message. */
 const MAX_NAMES = 6;
 
 type Dependencies = Record<string, string>;
@@ -31,7 +31,7 @@ interface LockedPackage extends Manifest {
   hasInstallScript?: boolean;
 }
 
-/** Checks the lockfile that belongs to a package.json (a path relative to the directory). */
+/** Checks the lockfile of a package.json (a path relative to the directory). */
 export async function checkLockfile(directory: string, manifestFile: string): Promise<RawFinding[]> {
   if (isTest(manifestFile) || isAside(manifestFile)) return [];
   const manifest = await readJson<Manifest>(directory, manifestFile);
@@ -52,7 +52,7 @@ export async function checkLockfile(directory: string, manifestFile: string): Pr
   ];
 }
 
-/** The nearest lockfile at or above a folder; above it only where a workspace root is. */
+/** Finds the nearest lockfile in a folder or above it; above it only at a workspace root. */
 async function findLockfile(
   directory: string,
   from: string,
@@ -67,11 +67,11 @@ async function findLockfile(
 }
 
 async function missing(directory: string, file: string, manifest: Manifest): Promise<RawFinding[]> {
-  // Libraries may leave it out on purpose: what they are installed with is their user's choice.
+  // Libraries may omit it on purpose: their users choose the versions of the dependencies.
   const npmrc = (await readInside(directory, join(dirname(file), ".npmrc"))) ?? "";
   if (manifest.private !== true || /^\s*package-lock\s*=\s*false/m.test(npmrc)) return [];
   const message =
-    "There is no lockfile, so every install may bring other versions, also ones nobody here has run. Commit the one that your package manager writes.";
+    "There is no lockfile, so every install may bring other versions, including untested ones. Commit the lockfile of your package manager.";
   return [finding("lockfile-missing", "lockfile", file, message, "lockfile")];
 }
 
@@ -81,7 +81,7 @@ function outOfStep(lockFile: string, file: string, manifest: Manifest, locked: M
     (name) => wanted[name] !== have[name],
   );
   if (names.length === 0) return [];
-  const message = `${lockFile} is out of step with ${file}: ${list(names)}. A clean install fails (npm ci) or brings what nobody tested; run npm install and commit both.`;
+  const message = `${lockFile} does not match ${file}: ${list(names)}. A clean install fails (npm ci) or brings untested versions; run npm install and commit both.`;
   return [finding("lockfile-out-of-step", "in-step", lockFile, message, `${file} ${names.join(" ")}`)];
 }
 
@@ -118,7 +118,7 @@ function checkPackages(
       "lockfile-insecure-source",
       "unencrypted",
       insecure,
-      `Fetched without encryption, so anyone on the way can replace it: ${list(insecure)}. Use https.`,
+      `Fetched without encryption, so an attacker on the network path can replace it: ${list(insecure)}. Use https.`,
     ),
     ...named(
       "lockfile-foreign-source",
@@ -130,7 +130,7 @@ function checkPackages(
       "lockfile-foreign-source",
       "other-host",
       foreign,
-      `From another host than the rest of the packages: ${list(foreign)}. Check that it is meant.`,
+      `From another host than the other packages: ${list(foreign)}. Check that this is intended.`,
     ),
     ...named(
       "lockfile-no-integrity",
@@ -144,7 +144,7 @@ function checkPackages(
           "install-script",
           "install-script",
           scripts,
-          `These run a program of their own while they are installed: ${list(scripts)}. Know them, or install with --ignore-scripts.`,
+          `These packages run their own program during the install: ${list(scripts)}. Review them, or install with --ignore-scripts.`,
         )),
   ];
 }
@@ -164,7 +164,7 @@ async function readJson<T>(directory: string, file: string): Promise<T | null> {
     const value: unknown = JSON.parse(text ?? "null");
     return typeof value === "object" && value !== null ? (value as T) : null;
   } catch {
-    // What does not parse is reported by whoever uses it.
+    // The package manager reports a lockfile that does not parse.
     return null;
   }
 }

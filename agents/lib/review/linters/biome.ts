@@ -1,10 +1,10 @@
-// Correctness by Biome. Only what its linter says counts, not its formatter.
+// Checks correctness with Biome's linter. The formatter's diagnostics are ignored.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { TerminalError } from "murmur";
-import type { Analysis } from "./contract.ts";
+import type { Analysis } from "../contract.ts";
+import { analyserFile, analysersDirectory, firstLine, parseOutput, run } from "../toolbox.ts";
 import { fromCwd, type LinterSpec, runLinter } from "./linter.ts";
-import { analyserFile, analysersDirectory, firstLine, parseOutput, run } from "./toolbox.ts";
 
 interface BiomeOutput {
   diagnostics: {
@@ -17,8 +17,8 @@ interface BiomeOutput {
 }
 
 /**
- * Where Biome's native program can be: the package's own launcher script would leave it running when the script is
- * killed. npm installs one of these packages, by platform and C library.
+ * Returns the possible paths of Biome's native program. npm installs one of these packages, by platform and C library. The
+ * package's launcher script is not used, because the program would keep running after a kill of the script.
  */
 export function biomePrograms(): string[] {
   const platform = `cli-${process.platform}-${process.arch}`;
@@ -71,8 +71,8 @@ const SPEC: LinterSpec = {
 };
 
 /**
- * The line that other linters mark too: where a function is written to, not where it is declared, and the case that is run
- * into, which follows the one that Biome marks.
+ * Returns the line that the other linters report too: the assignment to a function, not its declaration; and for a fallthrough
+ * the next case, which follows the case that Biome reports.
  */
 function placeOf({ category, location, advices }: BiomeOutput["diagnostics"][number]): number {
   const start = location?.start?.line ?? 1;

@@ -1,7 +1,7 @@
-// Code that lets an attacker in: a small set of checks on the syntax tree, each narrow enough that a hit is worth reading.
-// What needs to follow data through functions is left out: it would guess.
-import type { AnalysisTools, RawFinding, ReviewInput } from "./contract.ts";
-import { isTest } from "./files.ts";
+// Finds code that an attacker can exploit: a small set of checks on the syntax tree, each narrow enough that a hit is worth
+// reading. Checks that would have to follow data through functions are left out, because they would guess.
+import type { AnalysisTools, RawFinding, ReviewInput } from "../contract.ts";
+import { isTest } from "../files.ts";
 import {
   calledFrom,
   child,
@@ -18,10 +18,10 @@ import {
   type SyntaxNode,
   textOf,
   walk,
-} from "./syntax.ts";
-import { importAnalyser } from "./toolbox.ts";
+} from "../syntax.ts";
+import { importAnalyser } from "../toolbox.ts";
 
-/** Longer patterns are machine-made and take the analysis long. */
+/** The longest pattern that is analysed; longer patterns are generated, and their analysis takes long. */
 const MAX_REGEX_CHARACTERS = 1000;
 
 interface Scslre {
@@ -41,11 +41,11 @@ interface Hit {
   message: string;
 }
 
-/** A source with what the checks ask of all of it. */
+/** A source, with the facts about it that the checks need. */
 interface Facts extends Source {
   processes: ReadonlyMap<string, string>;
   fileSystem: ReadonlyMap<string, string>;
-  /** Names of variables that were filled from a request. */
+  /** The names of variables with data of a request. */
   fromRequest: ReadonlySet<string>;
 }
 
@@ -93,7 +93,7 @@ const codeInjection: Check = (node) => {
       kind: "code-injection",
       rule: "eval",
       message:
-        "eval() runs whatever text reaches it, with this program's rights. Parse data with JSON.parse, or look behaviour up in a table.",
+        "eval() runs any text that it gets, with this program's rights. Parse data with JSON.parse, or look behaviour up in a table.",
     };
   }
   if ((isCall || node.type === "NewExpression") && name === "Function" && first !== undefined) {
@@ -102,7 +102,7 @@ const codeInjection: Check = (node) => {
       kind: "code-injection",
       rule: "new-function",
       message:
-        "new Function() compiles text at run time: whoever shapes the text runs code here. Make sure that no input reaches it, or use a table of functions.",
+        "new Function() compiles text at run time: an attacker who controls the text runs code here. Make sure that no input reaches it, or use a table of functions.",
     };
   }
   if (
@@ -157,11 +157,11 @@ const sqlInjection: Check = (node) => {
     kind: "sql-injection",
     rule: "sql-built-text",
     message:
-      "This SQL is put together from values: a value with a quote changes the statement. Use placeholders and pass the values apart.",
+      "This SQL is built from values: a value with a quote changes the statement. Use placeholders and pass the values separately.",
   };
 };
 
-/** The literal parts of a built text, with `?` for the others. */
+/** Returns the literal parts of a built text, with `?` for the other parts. */
 function fixedText(node: SyntaxNode | null): string {
   if (node?.type === "TemplateLiteral") {
     return children(node, "quasis")
@@ -191,7 +191,7 @@ const pathTraversal: Check = (node, { fileSystem, fromRequest }) => {
   };
 };
 
-/** Whether an expression uses request data as it came; what goes through basename() is safe. */
+/** True when an expression uses raw data of a request. Data that passes through basename() is safe. */
 function comesFromRequest(node: SyntaxNode, fromRequest: ReadonlySet<string>): boolean {
   let found = false;
   walk(node, (inner) => {
@@ -221,10 +221,10 @@ function namesFromRequest({ program, text }: Source): Set<string> {
 }
 
 const tlsCheckDisabled: Check = (node) => {
-  const hit = (rule: string, what: string): Hit => ({
+  const hit = (rule: string, subject: string): Hit => ({
     kind: "tls-check-disabled",
     rule,
-    message: `${what} accepts any certificate, so anyone on the way can read and change the traffic. Add the private authority with \`ca\` or NODE_EXTRA_CA_CERTS.`,
+    message: `${subject} accepts any certificate, so an attacker on the network path can read and change the traffic. Add the private authority with \`ca\` or NODE_EXTRA_CA_CERTS.`,
   });
   if (node.type === "Property" && /^(?:rejectUnauthorized|strictSSL)$/.test(keyOf(node))) {
     return child(node, "value")?.value === false ? hit("reject-unauthorized", `${keyOf(node)}: false`) : null;
@@ -250,7 +250,7 @@ const weakRandomness: Check = (node, _source, above) => {
   return {
     kind: "weak-randomness",
     rule: "math-random-secret",
-    message: `${name} is made with Math.random(), whose next values can be computed from a few. Use crypto.randomBytes() or crypto.randomUUID().`,
+    message: `${name} is made with Math.random(): its next values can be computed from a few values. Use crypto.randomBytes() or crypto.randomUUID().`,
   };
 };
 
@@ -275,7 +275,7 @@ const weakCipher: Check = (node) => {
 function unsafeRegex(node: SyntaxNode, analyse: Scslre["analyse"]): Hit | null {
   const pattern = patternOf(node);
   if (pattern === null || pattern.source.length > MAX_REGEX_CHARACTERS) return null;
-  // Without two quantifiers there is nothing to multiply.
+  // A pattern with fewer than two quantifiers cannot backtrack exponentially.
   if ((pattern.source.match(/[*+}]/g)?.length ?? 0) < 2) return null;
   try {
     const worst = analyse(pattern, { maxReports: 10 }).reports.find(({ exponential }) => exponential);
@@ -286,7 +286,7 @@ function unsafeRegex(node: SyntaxNode, analyse: Scslre["analyse"]): Hit | null {
       message: `This pattern takes exponential time on a long run of ${JSON.stringify(worst.character.pick)} that does not match in the end: thirty characters can stop the process. Make the nested repetition unambiguous.`,
     };
   } catch {
-    // A pattern that does not parse is the linters' business.
+    // The linters report a pattern that does not parse.
     return null;
   }
 }

@@ -1,9 +1,9 @@
-// Correctness by ESLint with typescript-eslint. A repository's flat configuration is code that ESLint runs, in its own
-// process; `repoConfig: false` keeps it out.
+// Checks correctness with ESLint and typescript-eslint. A repository's flat configuration is code, and ESLint runs it in
+// ESLint's process; `repoConfig: false` prevents that.
 import { TerminalError } from "murmur";
-import type { Analysis } from "./contract.ts";
+import type { Analysis } from "../contract.ts";
+import { analyserFile, firstLine, parseOutput, runNode } from "../toolbox.ts";
 import { fromCwd, type LinterSpec, runLinter } from "./linter.ts";
-import { analyserFile, firstLine, parseOutput, runNode } from "./toolbox.ts";
 
 interface EslintMessage {
   filePath: string;
@@ -29,11 +29,11 @@ const SPEC: LinterSpec = {
       ...rules,
       ...files,
     ]);
-    // 0 and 1: it ran. 2: it, or its configuration, broke.
+    // 0 and 1: ESLint ran. 2: ESLint, or its configuration, failed.
     if (ran.exitCode > 1) throw new TerminalError(`ESLint: ${firstLine(ran)}`);
     return (
       parseOutput<EslintMessage[]>("ESLint", ran)
-        // A comment may name a rule of a plugin that only the repository has: ESLint says so, it is no finding.
+        // ESLint reports a comment with an unknown rule, for example of the repository's own plugin. That is not a finding.
         .filter(
           ({ ruleId, fatal, message }) =>
             fatal || (ruleId !== null && !message.startsWith("Definition for rule ")),

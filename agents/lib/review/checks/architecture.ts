@@ -1,18 +1,18 @@
-// The shape of the code: cycles, modules that nobody uses, hubs, imports that lead nowhere or to packages nobody declared.
-// Type-only imports are told apart: they vanish when the code is compiled.
+// Checks the import graph: cycles, unused modules, hubs, imports of missing files, and imports of undeclared packages.
+// Distinguishes type-only imports, because the compiler removes them.
 import { dirname } from "node:path";
-import type { Analysis, RawFinding, ReviewInput, Severity } from "./contract.ts";
-import { anchorOf, isAside, isDeclaration, isTest, oneLine, readInside } from "./files.ts";
+import type { Analysis, RawFinding, ReviewInput, Severity } from "../contract.ts";
+import { anchorOf, isAside, isDeclaration, isTest, oneLine, readInside } from "../files.ts";
+import { KINDS } from "../kinds.ts";
 import { type Import, type ImportGraph, readGraph } from "./graph.ts";
-import { KINDS } from "./kinds.ts";
 
-/** A module that so many use and that itself uses so many is where changes meet; both counts are direct imports. */
+/** A module is a hub from these counts of direct imports, in both directions: most changes pass through it. */
 export const HUB_FAN_IN = 15;
 export const HUB_FAN_OUT = 15;
-/** How many modules of a cycle a message names. */
+/** The most modules of a cycle that a message names. */
 const MAX_CYCLE_NAMES = 6;
 
-/** Looks at the whole import graph. */
+/** Checks the whole import graph. */
 export const architecture: Analysis = async (input, tools) => {
   const graph = await readGraph(input, tools);
   const manifests = await readManifests(input);
@@ -28,13 +28,13 @@ export const architecture: Analysis = async (input, tools) => {
 
 type Edge = Import & { to: string };
 
-/** One finding for each group of modules that all reach each other, told by its shortest cycle. */
+/** Makes one finding for each group of modules that all reach each other; its message names the shortest cycle. */
 function cycles(graph: ImportGraph): RawFinding[] {
   const atStart = (edge: Import) => !edge.lazy && !edge.typeOnly;
   const withTypes = (edge: Import) => !edge.lazy;
   const real = components(graph, atStart);
   const inReal = new Set(real.flat());
-  // Declarations describe what may well be one module.
+  // Declarations are left out, because several of them may describe one module.
   const ofTypes = components(graph, withTypes).filter(
     (group) => !group.some((file) => inReal.has(file)) && !group.every(isDeclaration),
   );
@@ -58,8 +58,8 @@ function cycleFinding(
   const more = group.length > path.length - 1 ? ` (${group.length} modules reach each other)` : "";
   const why =
     kind === "import-cycle"
-      ? "Which one runs first depends on who is imported first, and none can be used or tested alone. Move what both need into a module of its own."
-      : "Only types, so nothing breaks at run time, but none can be understood alone. Move the shared types into a module of their own.";
+      ? "Their order of execution depends on the first import, and no module of them can be used or tested alone. Move the shared code into a module of its own."
+      : "The cycle has only types, so nothing breaks at run time, but no module of it can be understood alone. Move the shared types into a module of their own.";
   return finding({
     kind,
     rule: "cycle",
@@ -70,7 +70,7 @@ function cycleFinding(
   });
 }
 
-/** Tarjan's strongly connected components (1972) with more than one module; iterative, as chains of imports are long. */
+/** Finds the strongly connected components (Tarjan 1972) with more than one module; iterative, because import chains are long. */
 function components(graph: ImportGraph, follows: (edge: Import) => boolean): string[][] {
   const index = new Map<string, number>();
   const low = new Map<string, number>();
@@ -141,7 +141,7 @@ function edgesOf(graph: ImportGraph, file: string, follows: (edge: Import) => bo
   );
 }
 
-/** Relative imports of files that are not there. Tests import missing files on purpose; build output comes later. */
+/** Finds relative imports of missing files. Tests are left out (they do so on purpose), and build output (it comes later). */
 function unresolved(graph: ImportGraph): RawFinding[] {
   const built = /(?:^|\/)(?:dist|build|out|lib|generated|gen|\.[\w-]+)\//;
   return [...graph.values()].flatMap(({ file, imports }) =>
@@ -158,7 +158,7 @@ function unresolved(graph: ImportGraph): RawFinding[] {
           rule: "unresolved",
           file,
           line,
-          message: `"${specifier}" leads to no file, so this module cannot be loaded. Fix the path, or commit what is missing.`,
+          message: `No file matches the import "${specifier}", so this module cannot be loaded. Fix the path, or commit the missing file.`,
           anchor: specifier,
         }),
       ),
@@ -185,13 +185,13 @@ async function readManifests(input: ReviewInput): Promise<Manifest[]> {
       const name = typeof value?.name === "string" ? value.name : undefined;
       manifests.push({ folder: dirname(file), text: text ?? "", name, declared: new Set(declared) });
     } catch {
-      // A package.json that does not parse declares nothing; the package manager says so louder than a review.
+      // A package.json that does not parse declares nothing. The package manager reports that error.
     }
   }
   return manifests;
 }
 
-/** Packages that are imported but come only along with others: they vanish with an update of those. */
+/** Finds imported packages that no package.json declares: another package installs them, and its update may remove them. */
 function undeclared(graph: ImportGraph, manifests: readonly Manifest[]): RawFinding[] {
   if (manifests.length === 0) return [];
   const known = new Set(manifests.map(({ name }) => name));
@@ -206,7 +206,7 @@ function undeclared(graph: ImportGraph, manifests: readonly Manifest[]): RawFind
       if (name === null || to !== null || known.has(name) || seen.has(name)) return [];
       const names = [name, `@types/${name.replace(/^@/, "").replace("/", "__")}`];
       if (declared.some((set) => names.some((each) => set.has(each)))) return [];
-      // A type of something that is not there is the compiler's business, an alias the bundler's.
+      // Leaves missing types to the compiler, and aliases to the bundler.
       if (typeOnly && !resolved) return [];
       seen.add(name);
       return [
@@ -215,7 +215,7 @@ function undeclared(graph: ImportGraph, manifests: readonly Manifest[]): RawFind
           rule: "undeclared",
           file,
           line,
-          message: `${name} is imported but in no package.json above this file: it is there by luck, or not at all. Declare it.`,
+          message: `No package.json above this file declares the imported package ${name}, so it may be missing after an install. Declare it.`,
           anchor: name,
         }),
       ];
@@ -223,12 +223,12 @@ function undeclared(graph: ImportGraph, manifests: readonly Manifest[]): RawFind
   });
 }
 
-/** The package of a bare specifier; null for paths, `#internal`, builtins, schemes (`bun:test`) and bundlers' aliases. */
+/** Returns the package of a bare specifier; null for paths, `#internal`, builtins, schemes (`bun:test`) and aliases. */
 function packageName(specifier: string): string | null {
   return /^(?:@[a-z0-9][\w.-]*\/)?[a-z0-9][\w.-]*(?=\/|$)/.exec(specifier)?.[0] ?? null;
 }
 
-/** Modules that nothing imports, names or starts. */
+/** Finds modules that no file imports, names or starts. */
 function orphans(graph: ImportGraph, manifests: readonly Manifest[]): RawFinding[] {
   const imported = new Set([...graph.values()].flatMap(({ imports }) => imports.map(({ to }) => to)));
   const mentioned = new Set([...graph.values()].flatMap(({ mentions }) => mentions));
@@ -250,14 +250,13 @@ function orphans(graph: ImportGraph, manifests: readonly Manifest[]): RawFinding
         rule: "orphan",
         file,
         line: 1,
-        message:
-          "Nothing imports this module, and no package.json or program names it. Delete it, or use it.",
+        message: "No module imports this one, and no package.json or program names it. Delete it, or use it.",
         anchor: "orphan",
       }),
     );
 }
 
-/** Frameworks load these by where they lie. */
+/** True for files that frameworks load by their folder. */
 function isRoute(file: string): boolean {
   return /(?:^|\/)(?:pages|routes|app|api|migrations|seeds|stories|\.storybook|functions|commands|plugins)\//.test(
     file,
@@ -287,7 +286,7 @@ function hubs(graph: ImportGraph): RawFinding[] {
         rule: "fan-in-fan-out",
         file,
         line: 1,
-        message: `${fanIn} modules use this one and it uses ${fanOut}: most changes pass through it. Split it by who uses what.`,
+        message: `${fanIn} modules use this module, and it uses ${fanOut}: most changes pass through it. Split it by its users.`,
         anchor: "hub",
       }),
     ];

@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { castVote, LINTERS, type RawFinding, type ReviewCapability } from "../../agents/lib/review/index.ts";
-import { confidenceOf } from "../../src/consensus/index.ts";
+import {
+  castVote,
+  LINTERS,
+  type RawFinding,
+  type ReviewCapability,
+} from "../../../agents/lib/review/index.ts";
+import { confidenceOf } from "../../../src/index.ts";
 import {
   type Answer,
   type Finding,
@@ -10,8 +15,8 @@ import {
   mergeFindings,
   REVIEW_CALIBRATION,
   readVerdict,
-} from "../../workflows/review/index.ts";
-import { countVotes } from "./local-swarm.ts";
+} from "../../../workflows/review/index.ts";
+import { countVotes } from "../local-swarm.ts";
 
 const FILE = "src/a.ts";
 
@@ -24,7 +29,7 @@ function answer(capability: ReviewCapability, findings: RawFinding[] = [], unsur
   return { capability, files: [FILE], findings, unsure };
 }
 
-/** What a review makes of the answers: those of the linters go through their ballot. */
+/** Merges answers as a review does: the answers of the linters go through their ballot. */
 function merge(answers: readonly Answer[]): Finding[] {
   const linters = LINTERS.filter((linter) => answers.some(({ capability }) => capability === linter));
   if (linters.length === 0) return mergeFindings(answers);
@@ -37,11 +42,11 @@ function merge(answers: readonly Answer[]): Finding[] {
   return mergeFindings(answers, readVerdict(verdict, linters));
 }
 
-const worth = (agreeing: number, able: number) =>
+const calibrated = (agreeing: number, able: number) =>
   Math.round(100 * confidenceOf(REVIEW_CALIBRATION, agreeing, able)) / 100;
 
 describe("matching", () => {
-  test("the same kind on the same line by three linters is one finding that all three agree on", () => {
+  test("reports of one kind on one line by three linters are one finding that all three agree on", () => {
     const merged = merge([
       answer("review-oxlint", [raw()]),
       answer("review-biome", [raw({ rule: "correctness/noUnusedVariables" })]),
@@ -51,7 +56,7 @@ describe("matching", () => {
     expect(merged[0]).toMatchObject({
       agreedBy: ["review-biome", "review-eslint", "review-oxlint"],
       silent: [],
-      confidence: worth(3, 3),
+      confidence: calibrated(3, 3),
       rule: "no-unused-vars",
     });
   });
@@ -67,7 +72,7 @@ describe("matching", () => {
     ]);
   });
 
-  test("neighbouring findings of one linter stay apart, each matched with its own twin", () => {
+  test("findings of one linter on neighbouring lines stay separate, each matched with the other linter's finding", () => {
     const both = [raw({ line: 3, anchor: "a" }), raw({ line: 4, anchor: "b" })];
     const merged = merge([answer("review-oxlint", both), answer("review-biome", both)]);
     expect(merged.map(({ line, agreedBy }) => [line, agreedBy.length])).toEqual([
@@ -76,12 +81,12 @@ describe("matching", () => {
     ]);
   });
 
-  test("several findings of one kind on one line become one that says so", () => {
+  test("several findings of one kind on one line become one finding, whose message counts them", () => {
     const merged = merge([answer("review-oxlint", [raw(), raw({ message: "'b' is never used." })])]);
     expect(merged.map(({ message }) => message)).toEqual(["'a' is never used. (and 1 more on this line)"]);
   });
 
-  test("where a file does not parse, other findings about its code are dropped", () => {
+  test("other findings about the code of a file that does not parse are dropped", () => {
     const broken = raw({ kind: "syntax-error", severity: "high", line: 9 });
     const merged = merge([answer("review-biome", [raw(), broken])]);
     expect(merged.map(({ kind }) => kind)).toEqual(["syntax-error"]);
@@ -89,7 +94,7 @@ describe("matching", () => {
 });
 
 describe("confidence", () => {
-  test("is what the same agreement was worth where the truth is known", () => {
+  test("the confidence is that of the same agreement among labelled findings", () => {
     const [finding] = merge([
       answer("review-oxlint", [raw()]),
       answer("review-biome", [raw()]),
@@ -98,16 +103,16 @@ describe("confidence", () => {
     expect(finding).toMatchObject({
       agreedBy: ["review-biome", "review-oxlint"],
       silent: ["review-eslint"],
-      confidence: worth(2, 3),
+      confidence: calibrated(2, 3),
     });
   });
 
-  test("does not count the silence of a linter that looked by the repository's own rules", () => {
+  test("the silence of a linter that used the repository's own rules does not count", () => {
     const [finding] = merge([answer("review-oxlint", [raw()]), answer("review-eslint", [], [FILE])]);
-    expect(finding).toMatchObject({ silent: [], confidence: worth(1, 1) });
+    expect(finding).toMatchObject({ silent: [], confidence: calibrated(1, 1) });
   });
 
-  test("is not told where one linter alone has such a rule, or another analyser looks", () => {
+  test("a finding that only one analyser can report has no confidence", () => {
     const alone = raw({ kind: "no-unexpected-multiline", rule: "no-unexpected-multiline" });
     const long = raw({ kind: "large-file", rule: "large-file", line: 1 });
     const merged = merge([
@@ -121,7 +126,7 @@ describe("confidence", () => {
     ]);
   });
 
-  test("a finding that at least half of those who could see it do not see is doubtful", () => {
+  test("a finding is doubtful when at least as many linters are silent as report it", () => {
     const by = (agreeing: number, silent: number) => ({
       agreedBy: LINTERS.slice(0, agreeing),
       silent: LINTERS.slice(0, silent),
@@ -133,7 +138,7 @@ describe("confidence", () => {
     ).toEqual([true, true, false, false]);
   });
 
-  test("an analyser beside the linters is named, but casts no vote", () => {
+  test("an analyser that is not a linter is named, but its report is not a vote", () => {
     const evil = raw({ kind: "code-injection", rule: "no-eval", severity: "high" });
     const [finding] = merge([
       answer("review-security", [evil]),
@@ -142,7 +147,7 @@ describe("confidence", () => {
     ]);
     expect(finding).toMatchObject({
       agreedBy: ["review-oxlint", "review-security"],
-      confidence: worth(1, 2),
+      confidence: calibrated(1, 2),
     });
   });
 });
@@ -159,7 +164,7 @@ describe("fingerprints", () => {
     expect(new Set(merged.map(({ fingerprint }) => fingerprint)).size).toBe(2);
   });
 
-  test("the order in which answers arrive changes nothing", () => {
+  test("the order of the answers does not change the findings", () => {
     const finding = fc.record({
       kind: fc.constantFrom("unused-variable", "nan-comparison", "code-injection"),
       line: fc.integer({ min: 1, max: 12 }),
@@ -185,7 +190,7 @@ describe("fingerprints", () => {
 });
 
 describe("ranking", () => {
-  test("severity times agreement decides, and code outranks its tests", () => {
+  test("findings are ordered by severity times confidence, and code comes before its tests", () => {
     const merged = merge([
       answer("review-oxlint", [raw({ kind: "nan-comparison", severity: "high", line: 9 }), raw()]),
       { ...answer("review-tests"), files: [FILE] },

@@ -1,13 +1,13 @@
-// What the three linters share: which files the repository's own configuration rules, and how their findings become
-// ours. Owns the fall-back to the default rules, which is always said.
+// The shared part of the three linters: groups files by the repository's own configuration, and turns a linter's messages
+// into findings. Owns the fallback to the default rules, which the review always notes.
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import type { AnalysisTools, Linter, RawFinding, ReviewInput, ReviewOutput } from "./contract.ts";
-import { anchorOfLine, isInside, isMissing, note, oneLine, readInside } from "./files.ts";
-import { kindOfRule } from "./kinds.ts";
+import type { AnalysisTools, Linter, RawFinding, ReviewInput, ReviewOutput } from "../contract.ts";
+import { anchorOfLine, isInside, isMissing, note, oneLine, readInside } from "../files.ts";
+import { kindOfRule } from "../kinds.ts";
 import { readSuppressions } from "./suppressions.ts";
 
-/** One message of a linter, its path absolute or relative to where the linter ran. */
+/** One message of a linter. Its path is absolute, or relative to the linter's working directory. */
 export interface LintMessage {
   file: string;
   line: number;
@@ -16,16 +16,17 @@ export interface LintMessage {
   message: string;
 }
 
-/** A linter: how to run it on some files with the repository's rules, or with ours. */
+/** A linter, and how to run it with the repository's rules or with the default rules. */
 export interface LinterSpec {
   capability: Linter;
-  /** For people. */
+  /** The linter's name for people. */
   name: string;
   /** The names of its configuration files. */
   configNames: readonly string[];
   /**
-   * Lints `files` (relative to `cwd`, each starting with `./`). With `ownRules` it finds the repository's configuration
-   * itself. Throws what makes a run worthless, such as a configuration that does not load.
+   * Lints `files` (relative to `cwd`, each starting with `./`). With `ownRules` the linter finds the repository's
+   * configuration itself.
+   * @throws an error that makes the run useless, such as a configuration that does not load.
    */
   lint(
     tools: AnalysisTools,
@@ -33,7 +34,7 @@ export interface LinterSpec {
   ): Promise<readonly LintMessage[]>;
 }
 
-/** Runs a linter over the input's files: each with the rules of the nearest configuration at or above it. */
+/** Runs a linter over the input's files. Each file is judged by the nearest configuration at or above it. */
 export async function runLinter(
   spec: LinterSpec,
   input: ReviewInput,
@@ -57,7 +58,7 @@ export async function runLinter(
 }
 
 interface Group {
-  /** The topmost configuration above these files, relative to the directory; null: there is none. */
+  /** The topmost configuration above these files, relative to the directory; null when there is none. */
   config: string | null;
   files: string[];
 }
@@ -78,7 +79,7 @@ async function groupByConfig(
   return [...groups].map(([config, files]) => ({ config, files }));
 }
 
-/** The configuration nearest to the root among `folder` and its parents; linters look for nested ones themselves. */
+/** Returns the configuration nearest to the root, in `folder` or its parents. Linters find nested configurations themselves. */
 async function topmostConfig(
   directory: string,
   folder: string,
@@ -136,7 +137,7 @@ async function lintGroup(
         note(
           "own-rules-unusable",
           config,
-          `${spec.name} could not use this configuration, so its files were judged by the review's default rules: ${why}`,
+          `${spec.name} cannot use this configuration, so its files were judged by the review's default rules: ${why}`,
         ),
       );
     }
@@ -178,7 +179,7 @@ async function toFindings(
   return findings;
 }
 
-/** A linter's path, absolute or starting with `./`, relative to `cwd`. */
+/** Turns a linter's path, absolute or starting with `./`, into a path relative to `cwd`. */
 export function fromCwd(cwd: string, path: string): string {
   return relative(cwd, join(path.startsWith("/") ? "/" : cwd, path));
 }

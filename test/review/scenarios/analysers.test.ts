@@ -11,11 +11,11 @@ import {
   type ReviewOutput,
   security,
   tests,
-} from "../../agents/lib/review/index.ts";
-import { type ReviewReport, renderReport, runReview, scan } from "../../workflows/review/index.ts";
-import { LINTER_ANALYSES, localSwarm, localTools } from "./local-swarm.ts";
+} from "../../../agents/lib/review/index.ts";
+import { type ReviewReport, renderReport, runReview, scan } from "../../../workflows/review/index.ts";
+import { LINTER_ANALYSES, localSwarm, localTools } from "../local-swarm.ts";
 
-const SAMPLE = new URL("../fixtures/review/sample", import.meta.url).pathname;
+const SAMPLE = new URL("../../fixtures/review/sample", import.meta.url).pathname;
 const ALL = {
   "review-security": security,
   "review-architecture": architecture,
@@ -47,7 +47,7 @@ const places = ({ findings }: ReviewOutput | ReviewReport) =>
   findings.map(({ kind, file, line }) => `${kind} ${file}:${line}`).sort();
 
 describe.skipIf(!hasAnalysers())(
-  "the analysers find what was planted, and nothing else",
+  "the analysers find exactly the planted problems",
   { timeout: 120_000 },
   () => {
     test("security: risky code and lockfile", async () => {
@@ -78,8 +78,8 @@ describe.skipIf(!hasAnalysers())(
       expect(places(await analyse(security, directory))).not.toContain("lockfile-missing package.json:1");
     });
 
-    test("security: a secret is found, and nothing of it gets out", async () => {
-      // Put together here, so that no file of this repository looks as if it held one.
+    test("security: a secret is found, and no part of it is in the report", async () => {
+      // Built from parts, so that no file of this repository seems to contain a secret.
       const key = ["gh", "p_", "wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx"].join("");
       const directory = await setup({ "src/config.js": `export const token = "${key}";\n` });
       const report = await runReview(localSwarm(ALL), { directory, only: ["review-security"] });
@@ -90,11 +90,11 @@ describe.skipIf(!hasAnalysers())(
         file: "src/config.js",
         line: 1,
       });
-      const said = JSON.stringify(report) + renderReport(report);
-      for (let at = 0; at + 8 <= key.length; at++) expect(said).not.toContain(key.slice(at, at + 8));
+      const output = JSON.stringify(report) + renderReport(report);
+      for (let at = 0; at + 8 <= key.length; at++) expect(output).not.toContain(key.slice(at, at + 8));
     });
 
-    test("architecture: cycles by value and by type, a lost import, an orphan, an undeclared package", async () => {
+    test("architecture: cycles of values and of types, a missing file, an unused module, an undeclared package", async () => {
       const output = await analyse(architecture, await setup());
       expect(places(output)).toEqual([
         "import-cycle src/cycle/a.js:1",
@@ -124,7 +124,7 @@ describe.skipIf(!hasAnalysers())(
       );
     });
 
-    test("tests: a focused, a skipped and an empty one, and a source that none reaches", async () => {
+    test("tests: a focused, a skipped and an empty test, and a source that no test loads", async () => {
       expect(places(await analyse(tests, await setup()))).toEqual([
         "focused-test test/index.test.js:7",
         "skipped-test test/index.test.js:8",
@@ -146,16 +146,21 @@ describe.skipIf(!hasAnalysers())(
   },
 );
 
-describe.skipIf(!hasAnalysers())("the analysers keep silent", { timeout: 120_000 }, () => {
-  test("about commands for the project that a reader makes with this one", async () => {
+describe.skipIf(!hasAnalysers())("the analysers report nothing", { timeout: 120_000 }, () => {
+  test("about commands for a project that a reader makes with this one", async () => {
     const readme = "```sh\nnpm create sample@latest\n```\n\n```sh\nnpm run dev\n```\n";
     const directory = await setup({ "README.md": readme });
     expect(places(await analyse(docs, directory))).toEqual([]);
   });
 
-  test("about headings that sites and GitHub number or join in another way", async () => {
+  test("about anchors of headings that GitHub and documentation sites write differently", async () => {
     const page = '# A & b\n\n# `f(x, [y])`\n\n[1](#a--b) [2](#a-b) [3](#fx-y) <a name="Odd"></a> [4](#odd)\n';
     const directory = await setup({ "README.md": page });
+    expect(places(await analyse(docs, directory))).toEqual([]);
+  });
+
+  test("about links to places outside the directory, which may exist there", async () => {
+    const directory = await setup({ "README.md": "[neighbour](../neighbour/README.md)\n" });
     expect(places(await analyse(docs, directory))).toEqual([]);
   });
 
@@ -181,14 +186,14 @@ describe.skipIf(!hasAnalysers())("the analysers keep silent", { timeout: 120_000
 });
 
 describe.skipIf(!hasAnalysers())("a review", { timeout: 120_000 }, () => {
-  test("writes nothing into the directory", async () => {
+  test("a review writes nothing into the directory", async () => {
     const directory = await setup({ "eslint.config.js": "export default [];\n", "biome.json": "{}\n" });
     const before = await snapshot(directory);
     expect((await runReview(localSwarm(ALL), { directory })).status).toBe("completed");
     expect(await snapshot(directory)).toEqual(before);
   });
 
-  test("goes on without an analyser, and says whose findings are missing", async () => {
+  test("a review continues without an analyser, and names the missing findings", async () => {
     const report = await runReview(localSwarm({ "review-docs": docs }), {
       directory: await setup(),
       only: ["review-docs", "review-tests"],
@@ -204,7 +209,7 @@ describe.skipIf(!hasAnalysers())("a review", { timeout: 120_000 }, () => {
     expect(places(report)).toContain("broken-link README.md:3");
   });
 
-  test("reads no file through a link that leads out of the directory", async () => {
+  test("an analysis reads no file through a link to a place outside the directory", async () => {
     const directory = await setup();
     const outside = await mkdtemp(join(tmpdir(), "review-outside-"));
     made.push(outside);
@@ -215,7 +220,7 @@ describe.skipIf(!hasAnalysers())("a review", { timeout: 120_000 }, () => {
   });
 });
 
-/** Every file with its content's length and time of change. */
+/** Lists every file with its length and its time of change. */
 async function snapshot(directory: string): Promise<string[]> {
   const entries = await readdir(directory, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));

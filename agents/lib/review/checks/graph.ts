@@ -1,23 +1,32 @@
-// The import graph of the reviewed files: who imports whom, for values or for types only, and what could not be resolved.
-// Shared by the architecture and the tests analysis.
+// Reads the import graph of the reviewed files: imports of values, imports of types only, and unresolved imports. The
+// architecture and the tests analysis share it.
 import { realpath } from "node:fs/promises";
 import { isBuiltin } from "node:module";
 import { join, relative } from "node:path";
-import type { AnalysisTools, ReviewInput } from "./contract.ts";
-import { isDeclaration, isInside } from "./files.ts";
-import { child, children, eachSource, nameOf, type Source, type SyntaxNode, textOf, walk } from "./syntax.ts";
-import { importAnalyser } from "./toolbox.ts";
+import type { AnalysisTools, ReviewInput } from "../contract.ts";
+import { isDeclaration, isInside } from "../files.ts";
+import {
+  child,
+  children,
+  eachSource,
+  nameOf,
+  type Source,
+  type SyntaxNode,
+  textOf,
+  walk,
+} from "../syntax.ts";
+import { importAnalyser } from "../toolbox.ts";
 
 /** One import of a file. */
 export interface Import {
   specifier: string;
-  /** The reviewed file it leads to; null: a package, a builtin, a file that is not reviewed, or unresolved. */
+  /** The imported file; null for a package, a builtin, a file that is not reviewed, or an unresolved import. */
   to: string | null;
-  /** Erased when compiled: it cannot cause a cycle at run time. */
+  /** True when the compiler removes the import, so that it cannot cause a cycle at run time. */
   typeOnly: boolean;
-  /** `import()`: loaded when called, not when the module starts. */
+  /** True for `import()`: the module is loaded at the call, not when the importing module starts. */
   lazy: boolean;
-  /** Whether it leads anywhere at all. */
+  /** True when the import is resolved. */
   resolved: boolean;
   line: number;
 }
@@ -25,13 +34,13 @@ export interface Import {
 export interface Module {
   file: string;
   imports: Import[];
-  /** Whether anything of it is left when it is compiled; a module of types alone cannot be part of a cycle at run time. */
+  /** True when code is left after compilation. A module of types alone cannot be part of a cycle at run time. */
   hasValues: boolean;
-  /** Starts with `#!`: run by hand. */
+  /** True when the file starts with `#!`: people run it by hand. */
   isProgram: boolean;
-  /** Non-blank lines. */
+  /** The number of non-blank lines. */
   lines: number;
-  /** Texts in it that look like file names: how workers, plugins and templates are loaded. */
+  /** Strings that look like file names: programs load workers, plugins and templates so. */
   mentions: string[];
 }
 
@@ -90,7 +99,7 @@ export async function readGraph(
   return withoutErased(graph);
 }
 
-/** An import of a module that holds types alone is erased, also where it does not say `type`. */
+/** The compiler removes an import of a module of types alone, even without the word `type`. */
 function withoutErased(graph: Map<string, Module>): ImportGraph {
   for (const module of graph.values()) {
     module.imports = module.imports.map((edge) => {
@@ -103,7 +112,7 @@ function withoutErased(graph: Map<string, Module>): ImportGraph {
   return graph;
 }
 
-/** Whether a statement at the top of a module is left when types are erased. */
+/** True when code of a top-level statement is left after the types are removed. */
 function isValue(statement: SyntaxNode): boolean {
   const { type } = statement;
   if (type === "ImportDeclaration") return children(statement, "specifiers").length === 0;
@@ -124,7 +133,7 @@ function importsOf(source: Source): RawImport[] {
   const { module, text, lineAt, program } = source;
   const found: RawImport[] = [];
   for (const { moduleRequest, entries, start } of module.staticImports) {
-    // `import "x"` has no entries and runs; `import type` and all-type entries are erased.
+    // `import "x"` has no entries and runs the module; the compiler removes `import type` and imports of types alone.
     const typeOnly = entries.length > 0 && entries.every(({ isType }) => isType);
     found.push({ specifier: moduleRequest.value, typeOnly, lazy: false, line: lineAt(start) });
   }
@@ -157,7 +166,7 @@ function withoutQuery(specifier: string): string {
   return specifier.replace(/[?].*$/, "");
 }
 
-/** The files reached from `from` over imports of any sort. */
+/** Returns the files that `from` reaches over imports of any kind. */
 export function reachable(graph: ImportGraph, from: Iterable<string>): Set<string> {
   const reached = new Set(from);
   for (const file of reached) {

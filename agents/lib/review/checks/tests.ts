@@ -1,7 +1,6 @@
-// The tests of a repository: focused and skipped ones, ones that check nothing, and sources that no test reaches.
-import type { Analysis, RawFinding, ReviewInput } from "./contract.ts";
-import { anchorOf, isAside, isDeclaration, isTest, oneLine } from "./files.ts";
-import { type ImportGraph, reachable, readGraph } from "./graph.ts";
+// Checks the tests of a repository: focused and skipped tests, tests without a check, and sources that no test loads.
+import type { Analysis, RawFinding, ReviewInput } from "../contract.ts";
+import { anchorOf, isAside, isDeclaration, isTest, oneLine } from "../files.ts";
 import {
   child,
   children,
@@ -13,17 +12,18 @@ import {
   type SyntaxNode,
   textOf,
   walk,
-} from "./syntax.ts";
+} from "../syntax.ts";
+import { type ImportGraph, reachable, readGraph } from "./graph.ts";
 
-/** Smaller modules are constants, types and doors. */
+/** The smallest module that needs a test, in lines; smaller modules are constants, types and doors. */
 export const MIN_UNTESTED_LINES = 25;
-/** Below this share of reached modules, tests start the program in a way that imports do not show. */
+/** With a smaller share of reached modules, the tests probably start the program in a way that imports do not show. */
 const MIN_REACHED_SHARE = 0.3;
 
-/** Configuration, hidden folders, what starts a program, and what fills a database: tested by running it. */
+/** Configuration, hidden folders, the start of a program, and data for a database: they are tested by running them. */
 const NEVER_TESTED = /\.config\.|(?:^|\/)\.|(?:^|\/)(?:main|seed)\.|(?:^|\/)(?:migrations|seeds)\//;
 
-/** Looks at how the repository is tested. */
+/** Checks the tests of the repository. */
 export const tests: Analysis = async (input, tools) => {
   const findings: RawFinding[] = [];
   await eachSource(
@@ -44,7 +44,7 @@ export const tests: Analysis = async (input, tools) => {
 
 const ROOT = /^(?:describe|suite|context|it|test|specify)$/;
 
-/** How a test or a group of tests is declared: `it`, `test.only`, `describe.skip.each(…)`, `xit`; null: no test. */
+/** Reads the declaration of a test or a group: `it`, `test.only`, `describe.skip.each(…)`, `xit`; null for other calls. */
 function declaration(call: SyntaxNode): { name: string; words: string[] } | null {
   let callee = child(call, "callee");
   // `test.each(table)("title", run)` and test.each`table`("title", run).
@@ -65,23 +65,23 @@ function misusedTests(source: Source): RawFinding[] {
     if (node.type !== "CallExpression") return undefined;
     const declared = declaration(node);
     const [title, ...rest] = children(node, "arguments");
-    // A name in the body's place is a macro: `test("title", check, () => input)`.
+    // A name instead of the body is a macro: `test("title", check, () => input)`.
     const body = rest[0]?.type === "Identifier" ? undefined : rest.findLast(isFunction);
     // `test.skip(condition, reason)` inside a test is a decision at run time.
     const isTitled = textOf(title) !== null || title?.type === "TemplateLiteral";
     if (declared === null || !isTitled) return undefined;
     const { name, words } = declared;
-    const what = ["describe", "suite", "context"].includes(name) ? "group of tests" : "test";
+    const unit = ["describe", "suite", "context"].includes(name) ? "group of tests" : "test";
     const called = textOf(title) ?? "this";
     if (words.includes("only")) {
-      const message = `Only this ${what} runs, every other one of the file (or of all) is skipped in silence. Remove .only.`;
+      const message = `Only this ${unit} runs; the others of the file (or of all files) are skipped silently. Remove .only.`;
       findings.push(findingAt(source, node, { kind: "focused-test", rule: "only", message }));
     } else if (words.includes("skip")) {
-      const message = `This ${what} is switched off, so what it protects may be broken already. Mend it, or delete it.`;
+      const message = `This ${unit} is switched off, so the code that it checks may already be broken. Fix it, or delete it.`;
       findings.push(findingAt(source, node, { kind: "skipped-test", rule: "skip", message }));
       return false;
-    } else if (what === "test" && body !== undefined && !words.includes("todo") && !helpers.mayCheck(body)) {
-      const message = `The test "${called}" checks nothing: it passes unless something throws. Say what must come out.`;
+    } else if (unit === "test" && body !== undefined && !words.includes("todo") && !helpers.mayCheck(body)) {
+      const message = `The test "${called}" checks nothing: it passes unless the code throws. Assert the expected result.`;
       findings.push(
         findingAt(source, node, { kind: "test-without-assertion", rule: "no-assertion", message }),
       );
@@ -94,10 +94,10 @@ function misusedTests(source: Source): RawFinding[] {
 const CHECKS =
   /expect|assert|should|verif|check|match|equal|snapshot|throws|rejects|ensure|must|waitFor|until|fail/i;
 
-/** Knows what a test's body may check by: assertions, and functions from elsewhere that may hold some. */
+/** Knows the calls that may check something: assertions, and functions of other files that may contain assertions. */
 class Helpers {
   readonly #source: Source;
-  /** Functions of the file itself, by name. */
+  /** The functions of the file itself, by name. */
   readonly #own = new Map<string, SyntaxNode>();
   readonly #imported: ReadonlySet<string>;
 
@@ -116,7 +116,7 @@ class Helpers {
     });
   }
 
-  /** Whether a function's body may check something; in doubt true. */
+  /** True when a function's body may check something; also true when this is unknown. */
   mayCheck(body: SyntaxNode, depth = 0): boolean {
     const text = this.#source.text.slice(body.start, body.end);
     if (
@@ -135,7 +135,7 @@ class Helpers {
       const [first = ""] = name.split(".");
       const own = this.#own.get(first);
       checks = name === "" ? CHECKS.test(this.#source.text.slice(node.start, node.end)) : CHECKS.test(name);
-      // A test context, `t.is(…)`, checks by its methods; a helper from another file may do anything.
+      // A test context, `t.is(…)`, checks by its methods; a helper of another file may check anything.
       checks ||=
         parameters.has(first) ||
         (node.type === "CallExpression" && name === first && this.#imported.has(first));
@@ -146,7 +146,7 @@ class Helpers {
   }
 }
 
-/** Sources that no test loads, not even through others: nothing of them can have been tested. */
+/** Finds sources that no test loads, directly or through other modules: their code cannot have been tested. */
 function untested(input: ReviewInput, graph: ImportGraph): RawFinding[] {
   const testFiles = [...graph.keys()].filter(isTest);
   const sources = [...graph.values()].filter(
@@ -163,7 +163,7 @@ function untested(input: ReviewInput, graph: ImportGraph): RawFinding[] {
     return [
       raw(
         file,
-        `There is no test for the ${sources.length} modules here. Start with the one that changes most.`,
+        `There is no test for the ${sources.length} modules here. Start with the module that changes most.`,
         "medium",
       ),
     ];
@@ -176,11 +176,11 @@ function untested(input: ReviewInput, graph: ImportGraph): RawFinding[] {
   );
   if (bare.length > (1 - MIN_REACHED_SHARE) * sources.length) return [];
   return bare.map(({ file, lines }) =>
-    raw(file, `No test loads this module (${lines} lines), directly or through another one.`, "low"),
+    raw(file, `No test loads this module (${lines} lines), directly or through another module.`, "low"),
   );
 }
 
-/** Modules that tests name in a text: a program that they start, a worker, a plugin. */
+/** Returns the modules that tests name in a string: a program that they start, a worker, a plugin. */
 function startedBy(testFiles: readonly string[], graph: ImportGraph): string[] {
   const named = new Set(testFiles.flatMap((file) => graph.get(file)?.mentions ?? []));
   return [...graph.keys()].filter((file) => named.has(file.slice(file.lastIndexOf("/") + 1)));

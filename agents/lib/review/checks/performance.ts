@@ -1,7 +1,7 @@
-// Performance and size: what makes code slow to run, to load or to read. Measures are stated, and set where a reader would
-// stop too; tests and supporting code are not measured.
-import type { Analysis, RawFinding } from "./contract.ts";
-import { isAside, isDeclaration, isTest } from "./files.ts";
+// Checks performance and size: code that is slow to run, to load or to read. Each message states its measure; the limits are
+// where a reader has difficulties too. Tests and supporting code are not measured.
+import type { Analysis, RawFinding } from "../contract.ts";
+import { isAside, isDeclaration, isTest } from "../files.ts";
 import {
   calledFrom,
   child,
@@ -15,29 +15,29 @@ import {
   type Source,
   type SyntaxNode,
   walk,
-} from "./syntax.ts";
+} from "../syntax.ts";
 
-/** Non-blank lines of a file. */
+/** The most non-blank lines of a file. */
 export const LARGE_FILE_LINES = 1000;
-/** Lines of a function from first to last. */
+/** The most lines of a function, from first to last. */
 export const LONG_FUNCTION_LINES = 150;
-/** McCabe's measure (1976): decisions + 1. He advised 10; ESLint warns at 20. Far above that, hardly anyone holds it in mind. */
+/** McCabe's measure (1976): decisions + 1. He advised 10; ESLint warns at 20. Far above that, a function is hard to understand. */
 export const COMPLEX_FUNCTION = 25;
-/** From here on it is more than an annoyance. */
+/** From this measure on, the severity is higher. */
 const VERY_COMPLEX_FUNCTION = 40;
-/** More of one kind in a file is a style, told once. */
+/** More findings of one kind in a file are a style, and are reported once. */
 const MAX_AWAITS_PER_FILE = 3;
 
-/** Packages that cost far more than what is usually taken from them, and what to do. */
+/** Packages that cost far more than the part that is usually used, with advice for each. */
 const HEAVY: Readonly<Record<string, string>> = {
   lodash: "import the one function (`lodash/debounce`), or use the language's own",
-  underscore: "the language has most of it",
+  underscore: "the language has most of its functions",
   moment: "it brings every locale and is frozen by its authors; date-fns, luxon or Intl do the same",
   "aws-sdk":
     "version 2 brings every service and is out of support; use the client of one service of version 3",
   "core-js": "it polyfills everything; name the features, or drop it for the engines you support",
-  faker: "it belongs into tests only",
-  "@faker-js/faker": "it belongs into tests only",
+  faker: "it belongs in tests only",
+  "@faker-js/faker": "it belongs in tests only",
   typescript: "the compiler is 10 MB of code; load it with import() where it is needed",
   request: "it is out of support; fetch() is built in",
   bluebird: "promises are built in",
@@ -61,7 +61,7 @@ export const performance: Analysis = async (input, tools) => {
 function measureFile(source: Source): RawFinding[] {
   const lines = source.text.split("\n").filter((line) => line.trim() !== "").length;
   if (lines <= LARGE_FILE_LINES) return [];
-  const message = `${lines} lines that are not blank (over ${LARGE_FILE_LINES}): nobody reads it whole. Split it where a name appears by itself.`;
+  const message = `The file has ${lines} lines that are not blank (over ${LARGE_FILE_LINES}), too many to read as a whole. Split it where a part has a clear name.`;
   return [findingAt(source, { start: 0 }, { kind: "large-file", rule: "lines", message, anchor: "file" })];
 }
 
@@ -73,7 +73,7 @@ function measureFunctions(source: Source): RawFinding[] {
     const complexity = complexityOf(node);
     const lines = source.lineAt(node.end) - source.lineAt(node.start) + 1;
     if (complexity > COMPLEX_FUNCTION) {
-      const message = `${name} has ${complexity} paths through it (McCabe, over ${COMPLEX_FUNCTION}): too many to test one by one. Take decisions out into functions with a name.`;
+      const message = `${name} has ${complexity} paths through it (McCabe, over ${COMPLEX_FUNCTION}): too many to test one by one. Move decisions into functions with a name.`;
       findings.push(
         findingAt(source, node, {
           kind: "complex-function",
@@ -94,7 +94,7 @@ function measureFunctions(source: Source): RawFinding[] {
   return findings;
 }
 
-/** A function that mostly defines others (a factory, a module wrapper) is a scope, not a long thought. */
+/** A function that mostly defines other functions (a factory, a module wrapper) is a scope, not a long function. */
 function holdsFunctions(node: SyntaxNode): boolean {
   let inner = 0;
   walk(node, (below) => {
@@ -116,7 +116,7 @@ const DECISIONS = new Set([
   "CatchClause",
 ]);
 
-/** Decisions of this function itself plus one; functions inside it are measured for themselves. */
+/** The decisions of this function plus one; functions inside it are measured separately. */
 function complexityOf(node: SyntaxNode): number {
   let decisions = 0;
   walk(node, (below) => {
@@ -142,16 +142,16 @@ function heavyImports(source: Source): RawFinding[] {
   return source.module.staticImports.flatMap(({ moduleRequest, entries, start }) => {
     const advice = Object.hasOwn(HEAVY, moduleRequest.value) ? HEAVY[moduleRequest.value] : undefined;
     if (advice === undefined || (entries.length > 0 && entries.every(({ isType }) => isType))) return [];
-    const message = `${moduleRequest.value} is heavy for what is usually taken from it: ${advice}.`;
+    const message = `The package ${moduleRequest.value} is heavy for the part that is usually used: ${advice}.`;
     return [findingAt(source, { start }, { kind: "heavy-import", rule: "package", message })];
   });
 }
 
-/** What grows with a file, or takes long by design. Making a folder, or asking for a file, is over at once. */
+/** Calls whose time grows with a file, or is long by design. Making a folder, or checking for a file, ends at once. */
 const SLOW_SYNC =
   /^(?:(?:readFile|writeFile|appendFile|readdir|cp|copyFile)|(?:exec|execFile|spawn|pbkdf2|scrypt|gzip|gunzip|deflate|inflate|brotli\w+))Sync$/;
 
-/** Calls that block every other task of the process while an async function runs. */
+/** Finds calls that block all other work of the process while an async function runs. */
 function syncInAsync(source: Source): RawFinding[] {
   if (!/Sync\b/.test(source.text) || source.text.startsWith("#!")) return [];
   const modules = ["fs", "child_process", "zlib", "crypto"].flatMap((name) => [name, `node:${name}`]);
@@ -164,7 +164,7 @@ function syncInAsync(source: Source): RawFinding[] {
     const owner = above.findLast(isFunction);
     if (owner === undefined || owner.async !== true) return undefined;
     const severity = /File|readdir|cp/.test(called) && !called.startsWith("exec") ? "low" : "medium";
-    const message = `${called}() inside an async function stops everything else in this process until it is done. Use the promise version.`;
+    const message = `${called}() inside an async function blocks all other work of the process until it ends. Use the promise version.`;
     findings.push(findingAt(source, node, { kind: "sync-io-in-async", rule: called, message, severity }));
     return undefined;
   });
@@ -172,8 +172,8 @@ function syncInAsync(source: Source): RawFinding[] {
 }
 
 /**
- * Loops over a collection that wait for each element's own request. Order, early exit and error handling are reasons to do that, so
- * only bare loops count.
+ * Finds loops over a collection that wait for each element's own request. Order, early exit and error handling are reasons for
+ * such a loop, so only bare loops count.
  */
 function awaitsInLoops(source: Source): RawFinding[] {
   const findings: RawFinding[] = [];
@@ -183,7 +183,7 @@ function awaitsInLoops(source: Source): RawFinding[] {
     const call = bareFetch(child(node, "body"));
     if (call === null) return undefined;
     const message =
-      "Each request waits for the one before, so their times add up. If they do not depend on each other, send them together (Promise.all, with a bound).";
+      "Each request waits for the request before it, so their times add up. If they do not depend on each other, send them together (Promise.all, with a bound).";
     findings.push(findingAt(source, call, { kind: "await-in-loop", rule: "request-in-loop", message }));
     return undefined;
   });

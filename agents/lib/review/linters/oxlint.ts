@@ -1,8 +1,8 @@
-// Correctness by oxlint. It reads nested configurations itself.
+// Checks correctness with oxlint, which reads nested configurations itself.
 import { TerminalError } from "murmur";
-import type { Analysis } from "./contract.ts";
+import type { Analysis } from "../contract.ts";
+import { analyserFile, firstLine, parseOutput, runNode } from "../toolbox.ts";
 import { fromCwd, type LinterSpec, runLinter } from "./linter.ts";
-import { analyserFile, firstLine, parseOutput, runNode } from "./toolbox.ts";
 
 interface OxlintOutput {
   diagnostics: {
@@ -41,13 +41,13 @@ const SPEC: LinterSpec = {
 };
 
 /**
- * The line that other linters mark too: of a pair such as "first defined here", "defined again here" the later one. What does
- * not parse, or is never used, is where oxlint says it first.
+ * Returns the line that the other linters report too. For a pair such as "first defined here", "defined again here" it is the
+ * later line. For a syntax error or an unused name it is oxlint's first line.
  */
 function placeOf({ code, labels }: OxlintOutput["diagnostics"][number]): number {
   const lines = labels.map(({ span }) => span.line);
-  const isAtFirst = code === undefined || code.includes("(no-unused-vars)");
-  return isAtFirst ? (lines[0] ?? 1) : Math.max(1, ...lines);
+  const isFirstLine = code === undefined || code.includes("(no-unused-vars)");
+  return isFirstLine ? (lines[0] ?? 1) : Math.max(1, ...lines);
 }
 
 /** Lints with oxlint. */

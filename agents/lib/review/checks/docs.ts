@@ -1,10 +1,10 @@
-// Documentation: local links and anchors that lead nowhere, and commands that cannot be run as written. Only what can be
-// looked up in the repository is judged; nothing is fetched.
+// Checks documentation: local links and anchors without a target, and commands that cannot be run as written. It reads the
+// repository only and fetches nothing.
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
-import type { Analysis, RawFinding, ReviewInput } from "./contract.ts";
-import { anchorOf, isInside, isMissing, oneLine, readInside } from "./files.ts";
-import { KINDS } from "./kinds.ts";
+import type { Analysis, RawFinding, ReviewInput } from "../contract.ts";
+import { anchorOf, isInside, isMissing, oneLine, readInside } from "../files.ts";
+import { KINDS } from "../kinds.ts";
 
 /** Checks the Markdown files of the input. */
 export const docs: Analysis = async (input, tools) => {
@@ -27,7 +27,7 @@ export const docs: Analysis = async (input, tools) => {
 interface Page {
   links: { target: string; line: number }[];
   anchors: ReadonlySet<string>;
-  /** Fenced blocks of a shell. */
+  /** The fenced blocks of shell commands. */
   blocks: { line: number; lines: string[] }[];
 }
 
@@ -60,7 +60,7 @@ function readPage(text: string): Page {
       fence = { mark: opened[1] ?? "```", block };
       continue;
     }
-    // Code spans and comments hold examples of links.
+    // Code spans and comments contain examples of links.
     const visible = line
       .replace(/(`+)(?:(?!\1).)*\1/g, (span) => " ".repeat(span.length))
       .replace(/<!--.*?-->/g, "");
@@ -84,8 +84,8 @@ function readPage(text: string): Page {
 }
 
 /**
- * GitHub's heading ids: lower case, punctuation gone, blanks to hyphens, repeated ones numbered. Documentation sites differ in
- * what they do with hyphens and with markup in headings, so both readings are taken, and hyphens are not compared.
+ * GitHub's heading ids: lower case, without punctuation, hyphens for blanks, numbers for repeated headings. Documentation sites
+ * treat hyphens, and markup in headings, in other ways. So both readings are accepted, and hyphens are not compared.
  */
 function addSlug(anchors: Set<string>, slugs: Map<string, number>, heading: string): void {
   const custom = /\{#([\w-]+)\}\s*$/.exec(heading);
@@ -98,12 +98,12 @@ function addSlug(anchors: Set<string>, slugs: Map<string, number>, heading: stri
   }
 }
 
-/** An anchor or a heading as it is compared: its letters and digits. */
+/** Reduces an anchor or a heading to its letters and digits, for the comparison. */
 function looseAnchor(text: string): string {
   return text.toLowerCase().replace(/[^\p{L}\p{M}\p{N}]/gu, "");
 }
 
-/** What can be asked about the repository, each answer remembered. */
+/** Answers questions about the repository, and caches each answer. */
 class Repository {
   readonly directory: string;
   readonly #pages = new Map<string, Page | null>();
@@ -113,9 +113,9 @@ class Repository {
     this.directory = directory;
   }
 
-  /** Whether a path (relative to the directory) is there; undefined where it leads out of the directory. */
+  /** True when a path (relative to the directory) exists; undefined when it is outside the directory. */
   async has(path: string): Promise<boolean | undefined> {
-    if (path === ".." || path.startsWith("../../")) return undefined;
+    if (path === ".." || path.startsWith("../")) return undefined;
     try {
       const real = await realpath(join(this.directory, path));
       if (!isInside(await realpath(this.directory), real)) return undefined;
@@ -136,7 +136,7 @@ class Repository {
     return page;
   }
 
-  /** The npm scripts of the root package; null when there is no readable package.json. */
+  /** Returns the npm scripts of the root package; null without a readable package.json. */
   scripts(): Promise<ReadonlySet<string> | null> {
     this.#scripts ??= readInside(this.directory, "package.json").then((text) => {
       try {
@@ -159,7 +159,7 @@ async function brokenLinks(repository: Repository, file: string, page: Page): Pr
     const there = path === "" ? place : await findPage(repository, place);
     if (there === undefined) continue;
     if (there === null) {
-      const message = `The link to ${target} leads nowhere: there is no ${place}. Correct the path, or drop the link.`;
+      const message = `The target of the link ${target} is missing: there is no ${place}. Correct the path, or remove the link.`;
       findings.push(finding("broken-link", "missing-file", file, line, message, target));
     } else if (anchor !== "" && /\.(?:md|markdown)$/i.test(there) && !/^L\d|^:~:/.test(anchor)) {
       const other = there === file ? page : await repository.page(there);
@@ -171,7 +171,7 @@ async function brokenLinks(repository: Repository, file: string, page: Page): Pr
   return findings;
 }
 
-/** The file of a link, as GitHub or a documentation site would find it; null: none; undefined: not ours to say. */
+/** Finds the file of a link as GitHub or a documentation site does; null when it is missing, undefined when unknown. */
 async function findPage(repository: Repository, place: string): Promise<string | null | undefined> {
   const bare = place.replace(/\.html?$/, "").replace(/\/$/, "");
   for (const path of [place, `${bare}.md`, `${bare}.mdx`, `${bare}/index.md`]) {
@@ -182,11 +182,11 @@ async function findPage(repository: Repository, place: string): Promise<string |
   return null;
 }
 
-/** npm scripts that package.json does not have, and programs of the repository that are not there. */
+/** Finds npm scripts that package.json does not have, and programs that the repository does not have. */
 async function unknownCommands(repository: Repository, file: string, page: Page): Promise<RawFinding[]> {
   const scripts = await repository.scripts();
   const findings: RawFinding[] = [];
-  // A page that tells how to make a project with this one goes on about that project.
+  // A page about a new project made with this one describes the commands of the new project.
   if (/readme/i.test(file) && page.blocks.some(({ lines }) => lines.some(isAboutAnother))) return [];
   for (const { line, lines } of page.blocks) {
     if (lines.some(isAboutAnother) || lines.some((text) => /\bclone\b|\bcd\s|<\w+>/.test(text))) continue;
@@ -202,7 +202,7 @@ async function unknownCommands(repository: Repository, file: string, page: Page)
       const places = [program, normalize(join(dirname(file), program))];
       const answers = await Promise.all(places.map((place) => repository.has(place)));
       if (answers.every((there) => there === false)) {
-        const message = `\`./${program}\` is run here, but there is no such file. Correct the command, or commit the program.`;
+        const message = `The program \`./${program}\` is missing. Correct the command, or commit the program.`;
         findings.push(finding("unknown-command", "program", file, line + at, message, program));
       }
     }
@@ -210,7 +210,7 @@ async function unknownCommands(repository: Repository, file: string, page: Page)
   return findings;
 }
 
-/** Makes a project, or installs something into one. */
+/** Matches commands that make a project, or install packages into a project. */
 function isAboutAnother(command: string): boolean {
   return /\b(?:npx|degit|dlx|bunx)\b|\b(?:npm|pnpm|yarn|bun)\s+(?:create|init|add|i|install)\s+\S/.test(
     command,

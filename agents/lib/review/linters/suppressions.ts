@@ -1,9 +1,9 @@
-// Someone already decided: a comment that silences one linter's rule at a place speaks for the others' twins of that rule
-// too. Owns reading such comments; each linter honours its own by itself. Pure.
-import type { Linter } from "./contract.ts";
-import { knownKind } from "./kinds.ts";
+// Reads the comments that silence a linter's rule. A comment for one linter also silences the equivalent rules of the other
+// linters. Each linter honours its own comments itself. Pure.
+import type { Linter } from "../contract.ts";
+import { knownKind } from "../kinds.ts";
 
-/** Whether a kind is silenced at a line (1-based). */
+/** True when a kind is silenced at a line, from 1. */
 export type Silenced = (kind: string, line: number) => boolean;
 
 interface Silence {
@@ -34,7 +34,7 @@ function read(found: RegExpMatchArray, line: number, silences: Silence[]): void 
     const kinds = kindsOf("review-biome", biomeRules.replaceAll("lint/", ""));
     if (biomeReach === "-all" || biomeReach === "-start") silences.push({ kinds, from: line, to: Infinity });
     else if (biomeReach === "-end") end(silences, line);
-    // Comments may stand between the suppression and its statement, so one line of slack.
+    // One more line, because another comment may come between the suppression and its statement.
     else silences.push({ kinds, from: line, to: line + 2 });
     return;
   }
@@ -49,7 +49,7 @@ function end(silences: Silence[], line: number): void {
   for (const silence of silences) if (silence.to === Infinity) silence.to = line;
 }
 
-/** The kinds of the rules in a comment; oxlint understands ESLint's names. No rule at all means every rule. */
+/** Returns the kinds of the rules in a comment. oxlint understands ESLint's names. A comment without rules means all rules. */
 function kindsOf(linter: Linter, rules: string): Silence["kinds"] {
   const names = rules.split(/[\s,]+/).filter((name) => name !== "");
   if (names.length === 0) return "all";

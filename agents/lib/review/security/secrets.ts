@@ -1,8 +1,9 @@
-// Secrets in any text file, found by secretlint. I1: nothing of a secret leaves this file: a message is made of the rule's
-// name and the anchor of its number, never of text that was found.
-import type { AnalysisTools, RawFinding, ReviewInput } from "./contract.ts";
-import { isLockfile, isTest, lineCounter, readInside } from "./files.ts";
-import { importAnalyser } from "./toolbox.ts";
+// Finds secrets in any text file, with secretlint.
+// I1: no part of a secret leaves this file. A message contains the rule's name, and the anchor a number; neither contains
+//     text of the reviewed file.
+import type { AnalysisTools, RawFinding, ReviewInput } from "../contract.ts";
+import { isLockfile, isTest, lineCounter, readInside } from "../files.ts";
+import { importAnalyser } from "../toolbox.ts";
 
 interface Secretlint {
   lintSource(options: {
@@ -16,7 +17,7 @@ interface Secretlint {
 }
 
 const PRESET = "@secretlint/secretlint-rule-preset-recommend";
-/** What people write where a secret would stand. */
+/** Placeholders that people write instead of a secret. */
 const PLACEHOLDER =
   /example|placeholder|changeme|your[-_]?|user(?:name)?:pass|:(?:pass(?:word)?|secret|pwd|token|hunter2)@|:\*+@|<[^>]+>|\$\{|x{4,}|localhost|127\.0\.0\.1/i;
 

@@ -1,8 +1,8 @@
-// Security: secrets, risky code and lockfiles, each in a file of its own.
-import type { Analysis, RawFinding } from "./contract.ts";
-import { findRiskyCode } from "./security-code.ts";
-import { checkLockfile } from "./security-lockfile.ts";
-import { findSecrets } from "./security-secrets.ts";
+// Checks security: secrets (secrets.ts), risky code (code.ts) and lockfiles (lockfile.ts).
+import type { Analysis, RawFinding } from "../contract.ts";
+import { findRiskyCode } from "./code.ts";
+import { checkLockfile } from "./lockfile.ts";
+import { findSecrets } from "./secrets.ts";
 
 /** Looks for committed secrets, code that lets an attacker in, and lockfiles that cannot be trusted. */
 export const security: Analysis = async (input, tools) => {
