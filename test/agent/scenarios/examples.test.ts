@@ -49,7 +49,7 @@ test("an error inside the three-state agent's machine fails the attempt with tha
   const { host, stop } = await startHost([counter, titler]);
   await expect(perform(host, { text: "123" }, "make-title")).rejects.toMatchObject({
     code: "invalid_input",
-    message: "the text holds no words",
+    message: "the text contains no words",
   });
   await stop();
 });
