@@ -27,7 +27,7 @@ import {
   PHASE_EVENTS,
 } from "./lifecycle/machine.ts";
 import { SlotCounts, type SlotState } from "./lifecycle/slot-counts.ts";
-import { attemptError, breaksAgent } from "./lifecycle/supervision.ts";
+import { attemptError, requiresRestart } from "./lifecycle/supervision.ts";
 import type { AgentVoteKey } from "./ports/vote.ts";
 import { RunContext, type RunOwner, type RunPorts, type RunWork } from "./run/run-context.ts";
 import { AgentSlot } from "./run/slot.ts";
@@ -51,7 +51,7 @@ export interface AgentHostPort extends RunPorts {
   onAvailabilityChange(agent: Agent, cause: AgentSlot | undefined): void;
   /** A slot is free again, so a waiting ask may use it. */
   onSlotFree(agent: Agent): void;
-  /** The agent has reached a final state, or is about to: it never takes work again. */
+  /** The agent has reached a final state: it never takes work again. */
   onAgentEnd(agent: Agent): void;
 }
 
@@ -338,7 +338,7 @@ export class Agent implements RunOwner {
       return await (output instanceof Promise ? context.untilAborted(output) : output);
     } catch (thrown) {
       const error = attemptError(thrown, context.abortReason);
-      if (breaksAgent(thrown) && slot.life === this.#life) this.crash(thrown);
+      if (requiresRestart(thrown) && slot.life === this.#life) this.crash(thrown);
       throw error;
     } finally {
       context.end();
@@ -396,7 +396,7 @@ export class Agent implements RunOwner {
     try {
       await this.definition.on.get(topic)?.(value, this.#makeAccess());
     } catch (error) {
-      if (life !== this.#life || !breaksAgent(error)) {
+      if (life !== this.#life || !requiresRestart(error)) {
         this.log.error({ err: error, topic }, "broadcast handler failed; the broadcast is dropped");
       } else this.crash(error);
     }

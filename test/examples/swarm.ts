@@ -1,5 +1,5 @@
 // A swarm for the examples: `murmur up --detach` as in the README, with its data in a folder of its own. For the ballots, one
-// more process runs agents of three kinds that tell the language of a text.
+// more process runs agents of three kinds that find the language of a text.
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";

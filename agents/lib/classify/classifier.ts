@@ -64,7 +64,7 @@ const VOCABULARY = mapFeatures((look) => new Set(Object.values(SAMPLES).flatMap(
 export function defineClassifier(feature: Feature): AgentDefinition {
   return defineAgent({
     name: `classify-${feature}`,
-    description: `Tells the language of a text by its ${feature}.`,
+    description: `Finds the language of a text by its ${feature}.`,
     capabilities: ["classify"],
     model: feature,
     input: z.strictObject({ text: z.string().min(1).max(MAX_TEXT_LENGTH) }),

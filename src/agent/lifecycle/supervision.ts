@@ -6,7 +6,7 @@ import { SwarmError } from "../../protocol/index.ts";
  * True for a failed assertion, Murmur's or Node's: the agent's own state can no longer be trusted. All other errors fail
  * the attempt only. The error is recognised by its name, because another copy of this package may have thrown it.
  */
-export function breaksAgent(thrown: unknown): boolean {
+export function requiresRestart(thrown: unknown): boolean {
   return thrown instanceof Error && thrown.name === "AssertionError";
 }
 

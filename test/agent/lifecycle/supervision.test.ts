@@ -1,15 +1,15 @@
 import { AssertionError as NodeAssertionError } from "node:assert";
 import { expect, test } from "vitest";
-import { attemptError, breaksAgent } from "../../../src/agent/lifecycle/supervision.ts";
+import { attemptError, requiresRestart } from "../../../src/agent/lifecycle/supervision.ts";
 import { AssertionError } from "../../../src/base/index.ts";
 import { CancelledError, RetryableError } from "../../../src/protocol/index.ts";
 
 test("a failed assertion restarts the agent; any other error fails only the attempt", () => {
-  expect(breaksAgent(new AssertionError("x"))).toBe(true);
-  expect(breaksAgent(new NodeAssertionError({ message: "x" }))).toBe(true);
-  expect(breaksAgent(new Error("x"))).toBe(false);
-  expect(breaksAgent(new RetryableError("x"))).toBe(false);
-  expect(breaksAgent("AssertionError")).toBe(false);
+  expect(requiresRestart(new AssertionError("x"))).toBe(true);
+  expect(requiresRestart(new NodeAssertionError({ message: "x" }))).toBe(true);
+  expect(requiresRestart(new Error("x"))).toBe(false);
+  expect(requiresRestart(new RetryableError("x"))).toBe(false);
+  expect(requiresRestart("AssertionError")).toBe(false);
 });
 
 test("a foreign error becomes internal, with credentials in its text redacted", () => {
