@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { setup } from "xstate";
-import { runMachine, showState } from "../../../src/agent/define/run-machine.ts";
 import type { AgentContext } from "../../../src/agent/index.ts";
+import { runMachine, showState } from "../../../src/agent/internal.ts";
 import { CancelledError, HandOff } from "../../../src/protocol/index.ts";
 import { makeTask } from "../support.ts";
 

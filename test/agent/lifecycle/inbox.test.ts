@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { INBOX_LIMIT, Inbox } from "../../../src/agent/lifecycle/inbox.ts";
+import { INBOX_LIMIT, Inbox } from "../../../src/agent/internal.ts";
 import { silentLogger } from "../../../src/base/index.ts";
 import { until } from "../support.ts";
 

@@ -6,7 +6,7 @@ import {
   FINAL_STATES,
   type LifecycleEvent,
   lifecycle,
-} from "../../../src/agent/lifecycle/machine.ts";
+} from "../../../src/agent/internal.ts";
 import { AGENT_STATES } from "../../../src/protocol/index.ts";
 
 const TYPES = [

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { SlotCounts, type SlotState } from "../../../src/agent/lifecycle/slot-counts.ts";
+import { SlotCounts, type SlotState } from "../../../src/agent/internal.ts";
 import { WAITING_REASONS } from "../../../src/protocol/index.ts";
 
 const PLACES = ["free", "preparing", "working", "reporting", ...WAITING_REASONS] as const;

@@ -1,6 +1,6 @@
 import { AssertionError as NodeAssertionError } from "node:assert";
 import { expect, test } from "vitest";
-import { attemptError, requiresRestart } from "../../../src/agent/lifecycle/supervision.ts";
+import { attemptError, requiresRestart } from "../../../src/agent/internal.ts";
 import { AssertionError } from "../../../src/base/index.ts";
 import { CancelledError, RetryableError } from "../../../src/protocol/index.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { HEARTBEAT_LIMIT_BYTES, heartbeatMessages } from "../../../src/agent/wire/heartbeat.ts";
+import { HEARTBEAT_LIMIT_BYTES, heartbeatMessages } from "../../../src/agent/internal.ts";
 import { type AgentStatus, decode, heartbeatSchema } from "../../../src/protocol/index.ts";
 
 const head = { host: "h1", pid: 7, role: "echo", at: "2026-01-01T00:00:00.000Z" };
