@@ -71,7 +71,7 @@ export function byImportance(a: Finding, b: Finding): number {
   );
 }
 
-/** The weight of each severity: one step is worth three of the next, so three agreed medium findings weigh as much as one high. */
+/** The weight of each severity. A step is worth three of the next: three agreed medium findings weigh as much as one high. */
 const WEIGHTS: Record<Severity, number> = { critical: 27, high: 9, medium: 3, low: 1, info: 0 };
 /** The confidence, for the order only, of a finding that no other analyser can confirm or deny. */
 const UNKNOWN_CONFIDENCE = 0.5;

@@ -1,4 +1,4 @@
-// Splits a list of files into tasks: one for each analyser, but one ballot for all linters. Pure. Leaves the submission to run.ts.
+// Splits a list of files into tasks: one for each analyser, one ballot for all linters. Pure. Leaves the submission to run.ts.
 import {
   isCode,
   isDeclaration,

@@ -70,7 +70,7 @@ function cycleFinding(
   });
 }
 
-/** Finds the strongly connected components (Tarjan 1972) with more than one module; iterative, because import chains are long. */
+/** Finds the strongly connected components (Tarjan 1972) of two or more modules; iterative, because import chains are long. */
 function components(graph: ImportGraph, follows: (edge: Import) => boolean): string[][] {
   const index = new Map<string, number>();
   const low = new Map<string, number>();

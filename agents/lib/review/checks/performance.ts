@@ -21,7 +21,7 @@ import {
 export const LARGE_FILE_LINES = 1000;
 /** The most lines of a function, from first to last. */
 export const LONG_FUNCTION_LINES = 150;
-/** McCabe's measure (1976): decisions + 1. He advised 10; ESLint warns at 20. Far above that, a function is hard to understand. */
+/** McCabe's measure (1976): decisions + 1. He advised 10; ESLint warns at 20. Far above that, a function is hard to read. */
 export const COMPLEX_FUNCTION = 25;
 /** From this measure on, the severity is higher. */
 const VERY_COMPLEX_FUNCTION = 40;
