@@ -31,13 +31,13 @@ import {
 import { SwarmError } from "../../protocol/index.ts";
 import { connectNats, type Transport } from "../../transport/index.ts";
 import { createFrontDoor, createMover, createTaskClient, createWorker } from "../../work/index.ts";
-import { createRollCall, listAgents } from "../agents.ts";
+import { createRollCall, listAgents } from "../agents/roll-call.ts";
 import type { Ports } from "../cli/command.ts";
 import { apiRoutes } from "../http/api.ts";
 import { listen } from "../http/listen.ts";
-import { type Check, operationRoutes } from "../http/operations.ts";
+import { type Check, operationRoutes } from "../http/probes.ts";
 import { readOfficeStatus } from "../office/status.ts";
-import { consumersCheck, initSwarm, streamsCheck, waitForStreams } from "../streams.ts";
+import { consumersCheck, initSwarm, streamsCheck, waitForStreams } from "./streams.ts";
 import { joinSupervisor } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveFrom, resolveTarget } from "../target.ts";
 import { VERSION } from "../version.ts";

@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { type Logger, sleep } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Config } from "../config.ts";
-import { probeServer } from "../server-probe.ts";
+import { probeServer } from "./server-probe.ts";
 import { endChild, killGroup, startChild } from "./child.ts";
 import {
   forgiveStandstill,

@@ -1,6 +1,6 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { apiRoutes } from "../../../src/app/http/api.ts";
-import { operationRoutes } from "../../../src/app/http/operations.ts";
+import { operationRoutes } from "../../../src/app/http/probes.ts";
 import { readOfficeStatus } from "../../../src/app/office/status.ts";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
 import {

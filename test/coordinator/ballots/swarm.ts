@@ -1,7 +1,7 @@
 // A swarm for tests of ballots: one coordinator, agents that give the answers of the test, and a client.
 import { expect, onTestFinished, vi } from "vitest";
 import { type AgentContext, createHost, defineAgent, type VotePort } from "../../../src/agent/index.ts";
-import { createRollCall } from "../../../src/app/agents.ts";
+import { createRollCall } from "../../../src/app/agents/roll-call.ts";
 import { createVotes } from "../../../src/app/processes/votes.ts";
 import { createMeter, newId, newInstanceId, silentLogger, utf8Bytes } from "../../../src/base/index.ts";
 import type { AnswerBounds } from "../../../src/coordinator/ballots/state/bounds.ts";

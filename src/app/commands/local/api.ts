@@ -1,0 +1,22 @@
+// `api`: the front door as one process; what pods run.
+import { z } from "zod";
+import { defineCommand } from "../../cli/command.ts";
+
+export const command = defineCommand({
+  handlesInterrupts: true,
+  input: z.strictObject({
+    init: z.boolean().default(false).meta({ description: "create missing streams and buckets first" }),
+  }),
+  output: z.object({ status: z.literal("stopped") }),
+  examples: ["api --server nats://nats:4222", "api --init"],
+  details:
+    "Answers <prefix>.submit and HTTP (MURMUR_HTTP_HOST, MURMUR_HTTP_PORT), and moves delayed tasks that are due.\nRuns until SIGTERM.",
+  async run(ports, input) {
+    const { runApi } = await import("../../processes/frame.ts");
+    await runApi(ports, input, ({ apiUrl, operationsUrl }) =>
+      ports.log.info({ http: apiUrl, metrics: `${operationsUrl}/metrics` }, "api is ready"),
+    );
+    return { status: "stopped" as const };
+  },
+  render: () => "",
+});

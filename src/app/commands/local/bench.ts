@@ -1,0 +1,137 @@
+// `bench`: what Murmur costs on this machine, against a bare loop of the NATS client in the same run. Owns the server
+// that is measured on; the measuring is in ../bench.
+import { mkdtempSync, rmSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import { silentLogger } from "../../../base/index.ts";
+import { BENCH_SCENARIOS, type BenchFigure, runBench } from "../../bench/bench.ts";
+import { defineCommand } from "../../cli/command.ts";
+import { table } from "../../cli/terminal.ts";
+import { agentDirectories } from "../../processes/roles.ts";
+import { startSupervisor } from "../../supervisor/supervisor.ts";
+
+const DEFAULT_SCENARIOS = ["throughput", "latency", "ask", "ballot", "idle"] as const;
+const DEFAULT_ROUNDS = 7;
+const DEFAULT_TASKS = 20_000;
+const DEFAULT_IDLE_AGENTS = 10_000;
+const DEFAULT_QUEUED = 1_000_000;
+
+const figureSchema = z.object({
+  scenario: z.enum(BENCH_SCENARIOS),
+  name: z.string(),
+  unit: z.string(),
+  murmur: z.number(),
+  bare: z.number().nullable(),
+  ratio: z.number().nullable(),
+  goal: z.string(),
+  met: z.boolean(),
+  rounds: z.array(z.number()),
+});
+
+export const command = defineCommand({
+  handlesInterrupts: true,
+  input: z.strictObject({
+    scenario: z
+      .array(z.enum(BENCH_SCENARIOS))
+      .default([...DEFAULT_SCENARIOS])
+      .meta({
+        value: "NAME",
+        description: `what to measure; may be repeated: ${BENCH_SCENARIOS.join(", ")}`,
+      }),
+    rounds: z.coerce.number().int().min(1).max(101).default(DEFAULT_ROUNDS).meta({
+      value: "N",
+      description: `rounds of each comparison; the median counts`,
+    }),
+    tasks: z.coerce
+      .number()
+      .int()
+      .min(1_000)
+      .max(1_000_000)
+      .default(DEFAULT_TASKS)
+      .meta({ value: "N", description: `tasks of one throughput round` }),
+    idleAgents: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(20_000)
+      .default(DEFAULT_IDLE_AGENTS)
+      .meta({ value: "N", description: `agents of the idle scenario` }),
+    queued: z.coerce
+      .number()
+      .int()
+      .min(1_000)
+      .max(10_000_000)
+      .default(DEFAULT_QUEUED)
+      .meta({ value: "N", description: `tasks of the queue scenario` }),
+    check: z.boolean().default(false).meta({ description: "exit code 1 when a figure misses its goal" }),
+  }),
+  output: z.object({
+    node: z.string(),
+    cores: z.int(),
+    rounds: z.int(),
+    check: z.boolean(),
+    figures: z.array(figureSchema),
+  }),
+  examples: ["bench", "bench --scenario throughput --rounds 15", "bench --scenario queue --json"],
+  details:
+    "Starts a nats-server of its own on this machine and measures with separate processes for publisher and agent.\nAbsolute figures are this machine's; the ratios are what carries over. Let nothing else run meanwhile.",
+  async run(ports, input) {
+    const { config, terminal, signal } = ports;
+    const data = mkdtempSync(join(tmpdir(), "murmur-bench-"));
+    try {
+      const supervisor = await startSupervisor({
+        config: { ...config, data, httpHost: "127.0.0.1" },
+        roles: [],
+        withApi: false,
+        environment: ports.environment,
+        log: silentLogger,
+        signal,
+        onStep: (step) => terminal.status(step),
+      });
+      try {
+        const figures = await runBench({
+          scenarios: input.scenario,
+          rounds: input.rounds,
+          tasks: input.tasks,
+          queued: input.queued,
+          idleAgents: input.idleAgents,
+          servers: supervisor.state.server,
+          roleDirectories: agentDirectories(ports),
+          onProgress: (text) => terminal.status(text),
+          signal,
+        });
+        return {
+          node: process.version,
+          cores: cpus().length,
+          rounds: input.rounds,
+          check: input.check,
+          figures,
+        };
+      } finally {
+        await supervisor.stop({ now: true });
+      }
+    } finally {
+      rmSync(data, { recursive: true, force: true });
+    }
+  },
+  exitCode: ({ check, figures }) => (check && figures.some(({ met }) => !met) ? 1 : 0),
+  render({ node, cores, rounds, figures }, terminal) {
+    const number = (value: number | null) =>
+      value === null ? "-" : value >= 100 ? Math.round(value).toString() : value.toFixed(2);
+    const row = ({ name, unit, murmur, bare, ratio, goal, met }: BenchFigure) => [
+      name,
+      `${number(murmur)} ${unit}`,
+      bare === null ? "-" : `${number(bare)} ${unit}`,
+      number(ratio),
+      goal,
+      met ? terminal.colors.green("met") : terminal.colors.red("missed"),
+    ];
+    const lines = table(
+      ["FIGURE", "MURMUR", "BARE LOOP", "RATIO", "GOAL", ""],
+      figures.map(row),
+      "nothing was measured",
+    );
+    return `${lines}\n\nNode ${node}, ${cores} cores, median of ${rounds} rounds`;
+  },
+});

@@ -1,0 +1,200 @@
+// What `doctor` thinks of what it sees. Pure: facts in, verdicts with next steps out. Gathering the facts is the
+// command's business.
+import type { AgentStatus } from "../../../protocol/index.ts";
+
+/** One thing that was looked at. */
+export interface Finding {
+  name: string;
+  verdict: "ok" | "warning" | "failed";
+  detail: string;
+  /** What to do about it; null when nothing is to do. */
+  next: string | null;
+}
+
+const ok = (name: string, detail: string): Finding => ({ name, verdict: "ok", detail, next: null });
+const warning = (name: string, detail: string, next: string): Finding => ({
+  name,
+  verdict: "warning",
+  detail,
+  next,
+});
+const failed = (name: string, detail: string, next: string): Finding => ({
+  name,
+  verdict: "failed",
+  detail,
+  next,
+});
+
+/** The oldest server that Murmur runs on, see docs/architecture.md section 3. */
+const MINIMUM_VERSION = [2, 12] as const;
+
+/** The server, as its INFO line shows it; `problem` when there was none. */
+export function judgeServer(
+  server: string,
+  seen: { version: string; jetstream: boolean } | { problem: string },
+): Finding {
+  if ("problem" in seen) {
+    return failed(
+      "server",
+      `${server}: ${seen.problem}`,
+      "start one (murmur up, or nats-server -js), or name another with --server, NATS_URL or --context",
+    );
+  }
+  const [major = 0, minor = 0] = seen.version.split(".").map(Number);
+  if (major < MINIMUM_VERSION[0] || (major === MINIMUM_VERSION[0] && minor < MINIMUM_VERSION[1])) {
+    return failed(
+      "server",
+      `${server} is nats-server ${seen.version}`,
+      `upgrade it to ${MINIMUM_VERSION.join(".")} or newer`,
+    );
+  }
+  if (!seen.jetstream) {
+    return failed(
+      "server",
+      `${server} runs without JetStream`,
+      "start it with -js or with jetstream { store_dir: … }",
+    );
+  }
+  return ok("server", `${server}: nats-server ${seen.version} with JetStream`);
+}
+
+/** Streams and buckets, as `Transport.inspect` shows them. */
+export function judgeStreams(streams: readonly { name: string; problem: string | null }[]): Finding {
+  const wrong = streams.filter(({ problem }) => problem !== null);
+  if (wrong.length === 0) return ok("streams", `${streams.length} streams and buckets are as they must be`);
+  const missing = wrong.every(({ problem }) => problem?.startsWith("does not exist"));
+  return failed(
+    "streams",
+    wrong
+      .map(({ name, problem }) => (problem?.includes(name) === true ? problem : `${name} ${problem}`))
+      .join("; "),
+    missing ? "run murmur init" : "correct the named settings with nats stream edit",
+  );
+}
+
+/** Capabilities of the queue against living agents. One finding each for what waits in vain. */
+export function judgeQueue(input: {
+  /** Waiting tasks by capability: those whose consumers exist. */
+  pending: ReadonlyMap<string, number>;
+  agents: readonly AgentStatus[];
+}): Finding[] {
+  const { pending, agents } = input;
+  const able = agents.filter((agent) => !["failed", "stopped", "draining"].includes(agent.state));
+  const offered = new Set(able.flatMap((agent) => agent.capabilities));
+  const waiting = [...pending].filter(([capability]) => !offered.has(capability));
+  const inVain = waiting.filter(([, count]) => count > 0);
+  const idle = waiting.filter(([, count]) => count === 0).map(([capability]) => capability);
+  const findings: Finding[] = inVain.map(([capability, count]) =>
+    failed(
+      "queue",
+      `${count} tasks of ${capability} wait, and no living agent offers it`,
+      `start an agent that offers ${capability} (murmur agent run ROLE), or cancel the tasks`,
+    ),
+  );
+  if (idle.length > 0) {
+    findings.push(
+      warning(
+        "queue",
+        `no living agent offers ${idle.join(", ")} (known from earlier; nothing waits)`,
+        "nothing to do when that is meant; tasks for it would wait",
+      ),
+    );
+  }
+  const total = [...pending.values()].reduce((sum, count) => sum + count, 0);
+  if (findings.length === 0)
+    findings.push(ok("queue", `${total} tasks wait, each with agents that can take it`));
+  const paused = agents.filter((agent) => agent.state === "paused").map((agent) => agent.id);
+  if (paused.length > 0) {
+    findings.push(
+      warning("agents", `paused: ${paused.join(", ")}`, "murmur agent resume AGENT, when they should work"),
+    );
+  }
+  const broken = agents.filter((agent) => agent.state === "failed").map((agent) => agent.id);
+  if (broken.length > 0) {
+    findings.push(
+      failed("agents", `failed: ${broken.join(", ")}`, "see the log of their process, then restart it"),
+    );
+  } else findings.push(ok("agents", `${agents.length} agents live`));
+  return findings;
+}
+
+/** Subjects of stored tasks that no consumer will ever deliver. */
+export function judgeStrays(subjects: readonly string[]): Finding {
+  if (subjects.length === 0) return ok("strays", "every stored task has a consumer that will deliver it");
+  const capabilities = new Set(subjects.map((subject) => subject.split(".")[2] ?? "?"));
+  return failed(
+    "strays",
+    `${subjects.length} stored tasks have no consumer (capabilities: ${[...capabilities].slice(0, 10).join(", ")}; for example ${subjects[0]})`,
+    "start an agent that offers the capability; when it is misspelt, cancel the task and hand it in anew",
+  );
+}
+
+/** Subjects of tasks that were placed on hosts that are gone. */
+export function judgePlaced(subjects: readonly string[]): Finding {
+  if (subjects.length === 0) return ok("placed", "every placed task is on a living host");
+  return warning(
+    "placed",
+    `${subjects.length} tasks were placed on hosts that are gone (for example ${subjects[0]})`,
+    "whoever is in office brings them back within 10 s: murmur office status; start a coordinator when there is none",
+  );
+}
+
+/** The front doors that answer discovery. */
+export function judgeApis(count: number, delayed: number): Finding {
+  if (count > 0) return ok("api", `${count} api processes answer`);
+  const told = `no api process answers: submit requests fail${delayed > 0 ? ` and ${delayed} delayed tasks will not start` : ""}`;
+  return failed("api", told, "start one: murmur api");
+}
+
+/** Dead letters by capability. */
+export function judgeDead(counts: ReadonlyMap<string, number>): Finding {
+  const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  if (total === 0) return ok("dead letters", "none");
+  const each = [...counts].map(([capability, count]) => `${capability} ${count}`).join(", ");
+  return warning("dead letters", `${total} (${each})`, "murmur dead ls, then dead replay or dead purge");
+}
+
+/** The processes of the local swarm, as its state file shows them. */
+export function judgeProcesses(input: {
+  supervisorAlive: boolean;
+  processes: readonly {
+    name: string;
+    status: string;
+    restarts: number;
+    lastExit: string | null;
+    alive: boolean;
+  }[];
+}): Finding[] {
+  const { supervisorAlive, processes } = input;
+  if (!supervisorAlive) {
+    const left = processes.filter(({ alive }) => alive).map(({ name }) => name);
+    return [
+      failed(
+        "processes",
+        `the supervisor of this directory is gone${left.length > 0 ? `; it left ${left.join(", ")}` : ""}`,
+        "murmur down cleans up, murmur up starts anew",
+      ),
+    ];
+  }
+  const findings = processes.flatMap(({ name, status, restarts, lastExit }) => {
+    if (status === "failed") {
+      return [
+        failed(
+          "processes",
+          `${name} died too often and was given up (${lastExit ?? "unknown"})`,
+          `see its log, then murmur down and up`,
+        ),
+      ];
+    }
+    return restarts > 0
+      ? [
+          warning(
+            "processes",
+            `${name} was restarted ${restarts} times (last: ${lastExit ?? "unknown"})`,
+            "see its log",
+          ),
+        ]
+      : [];
+  });
+  return findings.length > 0 ? findings : [ok("processes", `${processes.length} run, none was restarted`)];
+}

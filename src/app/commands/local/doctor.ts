@@ -1,0 +1,126 @@
+// `doctor`: looks at everything a swarm needs and says what is wrong and what to do. Changes nothing.
+import { z } from "zod";
+import { redactText } from "../../../base/index.ts";
+import { createSubjects, toSwarmError } from "../../../protocol/index.ts";
+import type { Transport } from "../../../transport/index.ts";
+import { capabilityOfConsumer } from "../../../work/index.ts";
+import { callRoll, ROLL_CALL } from "../../agents/roll-call.ts";
+import { defineCommand, type Ports } from "../../cli/command.ts";
+import { READ_TIMEOUT_MS, reading } from "../../cli/session.ts";
+import {
+  type Finding,
+  judgeApis,
+  judgeDead,
+  judgePlaced,
+  judgeProcesses,
+  judgeQueue,
+  judgeServer,
+  judgeStrays,
+  judgeStreams,
+} from "./diagnose.ts";
+import { probeServer } from "../../supervisor/server-probe.ts";
+import { isAlive } from "../../supervisor/identity.ts";
+import { readState } from "../../supervisor/state.ts";
+import { resolveTarget } from "../../target.ts";
+
+/** Subjects that are looked through for strays, when the counts say that there are some. */
+const STRAY_SUBJECTS = 10_000;
+
+const findingSchema = z.object({
+  name: z.string(),
+  verdict: z.enum(["ok", "warning", "failed"]),
+  detail: z.string(),
+  next: z.string().nullable(),
+});
+
+export const command = defineCommand({
+  input: z.strictObject({}),
+  output: z.object({ healthy: z.boolean(), checks: z.array(findingSchema) }),
+  examples: ["doctor", "doctor --json"],
+  details: "Exit code 1 when something is wrong; warnings alone are 0.",
+  async run(ports) {
+    const checks = [...lookAtProcesses(ports), ...(await lookAtSwarm(ports))];
+    return { healthy: checks.every(({ verdict }) => verdict !== "failed"), checks };
+  },
+  render: ({ checks }, { colors }) =>
+    checks
+      .map(({ name, verdict, detail, next }) => {
+        const mark = {
+          ok: colors.green("ok     "),
+          warning: colors.yellow("warning"),
+          failed: colors.red("FAILED "),
+        };
+        return `${mark[verdict]}  ${name}: ${detail}${next === null ? "" : `\n         → ${next}`}`;
+      })
+      .join("\n"),
+  exitCode: ({ healthy }) => (healthy ? 0 : 1),
+});
+
+function lookAtProcesses(ports: Ports): Finding[] {
+  const state = readState(ports.config.data);
+  if (state === null) return [];
+  return judgeProcesses({
+    supervisorAlive: isAlive(state.supervisor),
+    processes: state.processes.map((record) => ({ ...record, alive: record.pid > 0 && isAlive(record) })),
+  });
+}
+
+async function lookAtSwarm(ports: Ports): Promise<Finding[]> {
+  const { nats, deadSwarm } = await resolveTarget(ports.config, ports.sources, ports.environment);
+  if (deadSwarm !== null) return []; // what is left of it was told; no other server shall be taken for it
+  const [first = ""] = [nats.servers].flat().flatMap((servers) => servers.split(","));
+  const seen = await probeServer(first, ports.config.timeoutMs ?? READ_TIMEOUT_MS).catch((error: Error) => ({
+    problem: error.message,
+  }));
+  const server = judgeServer(redactText(first), seen);
+  if (server.verdict === "failed") return [server];
+  let transport: Transport;
+  try {
+    transport = await ports.transport();
+  } catch (error) {
+    const detail = toSwarmError(error).message;
+    return [
+      server,
+      { name: "login", verdict: "failed", detail, next: "check the user, token or credentials file" },
+    ];
+  }
+  const streams = judgeStreams(await reading(ports, transport.inspect()));
+  if (streams.verdict === "failed") return [server, streams];
+  return [server, streams, ...(await reading(ports, lookAtWork(ports, transport)))];
+}
+
+async function lookAtWork(ports: Ports, transport: Transport): Promise<Finding[]> {
+  const { dead } = await ports.tasks();
+  const [agents, apis, consumers, stored, later, letters] = await Promise.all([
+    callRoll(transport),
+    transport.bus.scatter("$SRV.PING.murmur-api", new Uint8Array(), ROLL_CALL),
+    transport.queue("tasks").consumers(),
+    transport.log("tasks").info(),
+    transport.log("later").info(),
+    dead.counts(),
+  ]);
+  const pending = new Map<string, number>();
+  for (const consumer of consumers.filter(({ filter }) => filter.includes(".task."))) {
+    const capability = capabilityOfConsumer(consumer.name);
+    pending.set(capability, (pending.get(capability) ?? 0) + consumer.pending);
+  }
+  const { readPlaced } = createSubjects(transport.prefix);
+  const isPlaced = (subject: string) => readPlaced(subject) !== null;
+  const reachable = consumers.reduce((sum, consumer) => sum + consumer.pending + consumer.ackPending, 0);
+  const strays = stored.messages > reachable ? await findStrays(transport, consumers) : [];
+  return [
+    ...judgeQueue({ pending, agents }),
+    judgeStrays(strays.filter((subject) => !isPlaced(subject))),
+    judgePlaced(strays.filter(isPlaced)),
+    judgeApis(apis.length, later.messages),
+    judgeDead(letters),
+  ];
+}
+
+/** Stored tasks that fit no consumer's filter. */
+async function findStrays(transport: Transport, consumers: readonly { filter: string }[]): Promise<string[]> {
+  const log = transport.log("tasks");
+  const stored = await log.subjects(`${transport.prefix}.>`, { max: STRAY_SUBJECTS });
+  const taken = consumers.map(({ filter }) => filter.replace(/>$/, ""));
+  return [...stored.keys()].filter((subject) => !taken.some((start) => subject.startsWith(start)));
+}

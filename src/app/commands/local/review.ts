@@ -1,0 +1,273 @@
+// `review`: the ready-made review of a repository, in the swarm that runs here or in one of its own for the duration.
+// Owns where the review's agents come from and that they go; the review itself is workflows/review.
+// I1: nothing is written into the reviewed directory, and what was started for the review ends with it.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { z } from "zod";
+import {
+  analysersDirectory,
+  LINTERS,
+  REVIEW_CAPABILITIES,
+  type ReviewCapability,
+  SEVERITIES,
+} from "../../../../agents/lib/review/index.ts";
+import { type ReviewReport, reaches, renderReport, runReview } from "../../../../workflows/review/index.ts";
+import { listRoles, loadRoles } from "../../../agent/index.ts";
+import { createMeter, newInstanceId, silentLogger } from "../../../base/index.ts";
+import { createOfficeClient } from "../../../coordinator/index.ts";
+import { connectNats, type Transport } from "../../../transport/index.ts";
+import { createTaskClient } from "../../../work/index.ts";
+import { listAgents } from "../../agents/roll-call.ts";
+import { defineCommand, type Ports } from "../../cli/command.ts";
+import { untilAborted } from "../../cli/session.ts";
+import { showDuration } from "../../cli/terminal.ts";
+import { agentDirectories } from "../../processes/roles.ts";
+import { type Supervisor, startSupervisor } from "../../supervisor/supervisor.ts";
+import { resolveFrom, resolveTarget, serversOf, type Target } from "../../target.ts";
+
+/** Heap of each review process, in MiB: ESLint's type-aware rules keep whole programs in memory. */
+const REVIEW_HEAP_MB = 2_048;
+/** How long the swarm gets to end: review agents are told to stop at once, their work is not needed any more. */
+const REVIEW_GRACE_MS = 1_000;
+
+const findingSchema = z.looseObject({
+  fingerprint: z.string(),
+  severity: z.enum(SEVERITIES),
+  agreedBy: z.array(z.string()),
+  silent: z.array(z.string()),
+  confidence: z.number().min(0).max(1).nullable(),
+});
+const levelSchema = z.strictObject({
+  agreeing: z.int(),
+  able: z.int(),
+  confidence: z.number(),
+  right: z.int(),
+  labelled: z.int(),
+});
+
+export const command = defineCommand({
+  handlesInterrupts: true,
+  input: z.strictObject({
+    directory: z
+      .string()
+      .min(1)
+      .meta({ positional: true, value: "DIR", description: "the repository (JavaScript or TypeScript)" }),
+    failOn: z
+      .enum(SEVERITIES)
+      .optional()
+      .meta({ description: "exit code 1 when there is a finding at least this severe" }),
+    only: z
+      .array(z.enum(REVIEW_CAPABILITIES))
+      .default([])
+      .meta({
+        description: `just this analyser; may be repeated: ${REVIEW_CAPABILITIES.join(", ")}`,
+        value: "NAME",
+      }),
+    repoConfig: z
+      .boolean()
+      .default(true)
+      .meta({ description: "do not load the repository's own linter configuration, which may run its code" }),
+  }),
+  output: z
+    .looseObject({
+      status: z.enum(["completed", "partial", "failed"]),
+      directory: z.string(),
+      files: z.int(),
+      durationMs: z.number(),
+      agents: z.int(),
+      tasks: z.int(),
+      agreement: z.array(levelSchema),
+      findings: z.array(findingSchema),
+      failedTasks: z.array(z.looseObject({})),
+    })
+    // `failed` is for the exit code alone; programs read the report as the contract has it.
+    .transform(({ failed: _, ...report }) => report as unknown as ReviewReport & { failed?: boolean }),
+  examples: ["review .", "review ../project --json", "review . --fail-on high"],
+  details:
+    "Uses the swarm that runs in the working directory (or --server); without one it starts its own for the duration.\nNothing is written into the directory. Exit code 0 when the review ran, whatever it found.",
+  async run(ports, input) {
+    const directory = resolveFrom(ports.directory, input.directory);
+    const wanted = input.only.length === 0 ? REVIEW_CAPABILITIES : input.only;
+    const swarm = await openSwarm(ports, directory, wanted);
+    const scope = newInstanceId("review");
+    const tasks = createTaskClient({ transport: swarm.transport, meter: createMeter() });
+    try {
+      const report = await runReview(
+        {
+          submit: (task, signal) => untilAborted(tasks.run({ ...task, scope }), signal),
+          resultOf: (taskId, signal) => untilAborted(tasks.result(taskId), signal),
+          onProgress: ({ files, tasks: total, finished, failed, capability }) =>
+            ports.terminal.status(
+              `reviewing ${files} files: ${finished} of ${total} tasks${failed > 0 ? `, ${failed} failed` : ""}${capability === undefined ? "" : ` (${capability})`}`,
+            ),
+        },
+        {
+          directory,
+          repoConfig: input.repoConfig,
+          timeoutMs: ports.config.timeoutMs,
+          only: wanted,
+          absent: swarm.absent,
+          signal: ports.signal,
+        },
+      );
+      return { ...report, failed: input.failOn !== undefined && reaches(report, input.failOn) };
+    } finally {
+      ports.terminal.status("");
+      // What still runs or waits of this review is wanted by nobody; in a swarm of others it must not stay.
+      if (swarm.isShared) await tasks.cancelScope(scope).catch(() => undefined);
+      tasks.close();
+      await swarm.close();
+    }
+  },
+  render: (report) => renderReport(report),
+  exitCode: ({ status, failed }) => (failed === true || status === "failed" ? 1 : 0),
+});
+
+interface ReviewSwarm {
+  transport: Transport;
+  /** True when it was there before. */
+  isShared: boolean;
+  /** Analysers that nobody here performs, and why. */
+  absent: ReadonlyMap<ReviewCapability, string>;
+  close(): Promise<void>;
+}
+
+/** The swarm that is meant, completed by the review agents that it lacks; or one of our own. */
+async function openSwarm(
+  ports: Ports,
+  directory: string,
+  capabilities: readonly ReviewCapability[],
+): Promise<ReviewSwarm> {
+  const target = await resolveTarget(ports.config, ports.sources, ports.environment);
+  const isNamed = ports.sources.server !== "default" || ports.sources.context !== "default";
+  if (target.swarm === null && !isNamed) {
+    ports.terminal.status("starting a swarm for this review");
+    const roles = await knownRoles(ports, capabilities);
+    const own = await startOwn(ports, { directory, roles, join: undefined });
+    try {
+      const transport = await connect(ports, {
+        nats: { servers: own.supervisor.state.server },
+        prefix: ports.config.prefix,
+      });
+      const absent = absentOf(capabilities, new Set(roles));
+      return { transport, isShared: false, absent, close: () => closeAll(transport, own) };
+    } catch (error) {
+      await own.close();
+      throw error;
+    }
+  }
+  const transport = await connect(ports, target);
+  try {
+    const offered = new Set((await listAgents(transport)).flatMap((agent) => agent.capabilities));
+    const lacking = await knownRoles(
+      ports,
+      capabilities.filter((capability) => !offered.has(capability)),
+    );
+    const absent = absentOf(capabilities, new Set([...offered, ...lacking]));
+    for (const [linter, why] of await lintersWithoutOffice(transport, capabilities)) absent.set(linter, why);
+    const missing = lacking.filter((role) => !absent.has(role));
+    if (missing.length === 0) return { transport, isShared: true, absent, close: () => transport.close() };
+    ports.terminal.status(`starting ${missing.join(", ")}`);
+    const own = await startOwn(ports, { directory, roles: missing, join: target });
+    return { transport, isShared: true, absent, close: () => closeAll(transport, own) };
+  } catch (error) {
+    await transport.close();
+    throw error;
+  }
+}
+
+function absentOf(
+  capabilities: readonly ReviewCapability[],
+  present: ReadonlySet<string>,
+): Map<ReviewCapability, string> {
+  const why = "no agent offers it, and there is no role of that name to start one";
+  return new Map(capabilities.filter((each) => !present.has(each)).map((each) => [each, why]));
+}
+
+/** The linters sit in a ballot, and only a coordinator opens one. */
+async function lintersWithoutOffice(
+  transport: Transport,
+  capabilities: readonly ReviewCapability[],
+): Promise<[ReviewCapability, string][]> {
+  const linters = LINTERS.filter((linter) => capabilities.includes(linter));
+  if (linters.length === 0) return [];
+  if ((await createOfficeClient({ transport }).listCoordinators()).length > 0) return [];
+  const why =
+    "the linters sit in a ballot, and no coordinator answers here: start one with `murmur coordinator`";
+  return linters.map((linter) => [linter, why]);
+}
+
+async function closeAll(transport: Transport, own: { close(): Promise<void> }): Promise<void> {
+  await transport.close();
+  await own.close();
+}
+
+function connect(ports: Ports, target: Pick<Target, "nats" | "prefix">): Promise<Transport> {
+  return connectNats({
+    ...target.nats,
+    name: "murmur-review",
+    prefix: target.prefix,
+    log: silentLogger,
+    meter: createMeter(),
+    signal: ports.signal,
+  });
+}
+
+/** Each review role offers the capability of its own name. One that is missing costs its findings, and the report says so. */
+async function knownRoles(
+  ports: Ports,
+  capabilities: readonly ReviewCapability[],
+): Promise<ReviewCapability[]> {
+  const known = new Set((await listRoles(agentDirectories(ports))).map(({ role }) => role));
+  return capabilities.filter((capability) => known.has(capability));
+}
+
+async function startOwn(
+  ports: Ports,
+  options: { directory: string; roles: readonly string[]; join: Target | undefined },
+): Promise<{ supervisor: Supervisor; close(): Promise<void> }> {
+  const { config, environment, log, signal, terminal } = ports;
+  const startedMs = performance.now();
+  const dataDir = mkdtempSync(join(tmpdir(), "murmur-review-"));
+  // A coordinator is there for the linters' ballot alone.
+  const votes = LINTERS.some((linter) => options.roles.includes(linter));
+  const definitions = await loadRoles(agentDirectories(ports), options.roles);
+  const programs = new Set(definitions.flatMap((definition) => definition.exec?.allow ?? []));
+  try {
+    const supervisor = await startSupervisor({
+      config: {
+        ...config,
+        data: dataDir,
+        prefix: options.join?.prefix ?? config.prefix,
+        context: options.join?.context,
+        httpHost: "127.0.0.1",
+        drainGraceMs: REVIEW_GRACE_MS,
+        heapMb: Math.max(config.heapMb, REVIEW_HEAP_MB),
+        execAllow: [...programs],
+        execDirectories: [options.directory, analysersDirectory(), tmpdir()],
+      },
+      roles: options.roles,
+      withApi: options.join === undefined,
+      coordinators: options.join === undefined && votes ? 1 : 0,
+      joinServer: options.join === undefined ? undefined : serversOf(options.join),
+      environment,
+      log: config.logLevel === "debug" || config.logLevel === "trace" ? log : silentLogger,
+      signal,
+      onStep: (step) => terminal.status(step),
+    });
+    terminal.status(
+      `${options.roles.length} review agents are up after ${showDuration(performance.now() - startedMs)}`,
+    );
+    return {
+      supervisor,
+      close: async () => {
+        await supervisor.stop();
+        rmSync(dataDir, { recursive: true, force: true });
+      },
+    };
+  } catch (error) {
+    rmSync(dataDir, { recursive: true, force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,157 @@
+// `submit`: hands in one task, and waits for its result when asked to.
+import { readFileSync } from "node:fs";
+import { z } from "zod";
+import { newId } from "../../../base/index.ts";
+import {
+  MAX_DELAY_MS,
+  PRIORITIES,
+  parse,
+  resultSchema,
+  SwarmError,
+  submitReplySchema,
+  taskSchema,
+  timeSchema,
+  tokenSchema,
+} from "../../../protocol/index.ts";
+import { defineCommand, type Ports } from "../../cli/command.ts";
+import { resolveFrom } from "../../target.ts";
+import { ballotFlags, readBallot } from "./ballot-flags.ts";
+import { watchBallot } from "../../operations/ballot-news.ts";
+import { readJson } from "./config.ts";
+import { renderResult } from "../views/task.ts";
+
+/** How long `--wait` waits when `--timeout` says nothing: a day, as long as one attempt may run. */
+const WAIT_LIMIT_MS = 86_400_000;
+
+export const command = defineCommand({
+  input: z.strictObject({
+    capability: tokenSchema.meta({
+      positional: true,
+      value: "CAPABILITY",
+      description: "what an agent must be able to do",
+    }),
+    input: z
+      .string()
+      .optional()
+      .meta({ description: "the input: JSON, @file, or - for standard input", value: "JSON|@FILE|-" }),
+    wait: z.boolean().default(false).meta({ description: "wait for the result (at most --timeout)" }),
+    priority: z.enum(PRIORITIES).default("normal").meta({ description: "how urgent it is" }),
+    route: z.string().optional().meta({
+      description: "best: the agent that the office chooses; or an agent's id (else: whoever is free)",
+      value: "best|AGENT",
+    }),
+    id: tokenSchema.optional().meta({ description: "your own id: the same id twice is one task" }),
+    scope: tokenSchema.optional().meta({ description: "a group that can be cancelled as a whole" }),
+    label: z
+      .array(z.string())
+      .default([])
+      .meta({ description: "a label KEY=VALUE; may be repeated", value: "KEY=VALUE" }),
+    deadline: timeSchema
+      .optional()
+      .meta({ description: "ISO time: not finished by then is failed", value: "TIME" }),
+    delayMs: z
+      .number()
+      .min(0)
+      .max(MAX_DELAY_MS)
+      .optional()
+      .meta({ description: "do not start before this many ms have passed", value: "MS" }),
+    attemptTimeoutMs: z.number().min(1).optional().meta({ description: "one attempt's limit", value: "MS" }),
+    ...ballotFlags,
+    retries: z.int().min(0).max(100).optional().meta({ description: "attempts after the first", value: "N" }),
+  }),
+  output: z.union([resultSchema, submitReplySchema]),
+  examples: [
+    `submit echo --input '{"hello":"world"}' --wait`,
+    "submit echo --input @task.json --priority high --json",
+    "submit echo --input - --scope nightly < task.json",
+    "submit code --input @story.json --route best --label expertise=backend",
+    `submit classify --input '{"text":"wo ist der Bahnhof"}' --ballot 5 --strategy majority --pointer /label --wait`,
+    `submit estimate --input @story.json --ballot 7 --strategy median --pointer /days --diversity model --wait`,
+    "submit classify --input @mail.json --ballot 5 --strategy majority --on-disagreement human",
+    `submit audit --input @diff.json --ballot 3 --strategy merge --ballot-options '{"key":["/file","/line"]}' --wait`,
+  ],
+  details:
+    "With --wait, exit code 1 when the task failed or was cancelled, 3 when no result came in time. A ballot that finds no\nagreement fails with tie or no_quorum; its verdict tells who said what, now and later: murmur ballot show ID.",
+  async run(ports, input) {
+    const task = parse(
+      taskSchema,
+      {
+        capability: input.capability,
+        priority: input.priority,
+        ...optional("input", await readTaskInput(ports, input.input)),
+        ...optional("route", readRoute(input.route)),
+        ...optional("ballot", readBallot(input)),
+        ...optional("id", input.id),
+        ...optional("scope", input.scope),
+        ...optional("deadline", input.deadline),
+        ...optional("notBefore", input.delayMs),
+        ...optional("timeoutMs", input.attemptTimeoutMs),
+        ...(input.retries === undefined ? {} : { retry: { max: input.retries } }),
+        ...(input.label.length === 0 ? {} : { labels: readLabels(input.label) }),
+      },
+      "task",
+    );
+    const tasks = await ports.tasks();
+    if (!input.wait) return tasks.submit(task);
+    const timeoutMs = ports.config.timeoutMs ?? WAIT_LIMIT_MS;
+    ports.terminal.status(`waiting for ${input.capability}`);
+    const id = task.id ?? newId();
+    const stopWatching = task.ballot === undefined ? undefined : await watchBallot(ports, id);
+    try {
+      return await tasks.run({ ...task, id }, { timeoutMs });
+    } catch (error) {
+      if (error instanceof SwarmError && error.code === "timeout") {
+        throw new SwarmError("unavailable", `${error.message}; the task goes on`, {
+          taskId: error.taskId,
+          cause: error,
+        });
+      }
+      throw error;
+    } finally {
+      stopWatching?.();
+    }
+  },
+  render: (output, terminal) =>
+    "attempt" in output
+      ? renderResult(output, terminal)
+      : `${output.taskId}${output.duplicate ? " (already handed in)" : ""}`,
+  exitCode: (output) => ("attempt" in output && output.status !== "completed" ? 1 : 0),
+});
+
+/** `best` and `queue` are routes, everything else is an agent. */
+function readRoute(given: string | undefined): unknown {
+  return given === undefined || given === "best" || given === "queue" ? given : { agent: given };
+}
+
+function optional(key: string, value: unknown): Record<string, unknown> {
+  return value === undefined ? {} : { [key]: value };
+}
+
+async function readTaskInput(ports: Ports, given: string | undefined): Promise<unknown> {
+  if (given === undefined) return undefined;
+  const text =
+    given === "-" ? await ports.readInput() : given.startsWith("@") ? readFile(ports, given.slice(1)) : given;
+  return readJson(text, "input");
+}
+
+function readFile(ports: Ports, name: string): string {
+  try {
+    return readFileSync(resolveFrom(ports.directory, name), "utf8");
+  } catch (error) {
+    throw new SwarmError("invalid_input", `--input @${name}: ${(error as Error).message}`, {
+      field: "input",
+    });
+  }
+}
+
+function readLabels(given: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((label) => {
+      const at = label.indexOf("=");
+      if (at > 0) return [label.slice(0, at), label.slice(at + 1)];
+      throw new SwarmError("invalid_input", `--label must be KEY=VALUE, got ${JSON.stringify(label)}`, {
+        field: "label",
+      });
+    }),
+  );
+}

@@ -1,0 +1,84 @@
+// How tasks and results look to people.
+import type { Hop, Placement, Result, TaskStatus } from "../../../protocol/index.ts";
+import { printable, showDuration, type Terminal, table } from "../../cli/terminal.ts";
+import { renderVerdict } from "./verdict.ts";
+
+/** A result: the output of a completed task as JSON, else why there is none. */
+export function renderResult(result: Result, { colors }: Terminal): string {
+  const verdict = result.verdict === undefined ? "" : `\n\n${renderVerdict(result.verdict)}`;
+  if (result.status === "completed") return `${JSON.stringify(result.output ?? null, null, 2)}${verdict}`;
+  const reason = result.error === undefined ? "" : `${result.error.code}: ${printable(result.error.message)}`;
+  const times = `after ${result.attempt} ${result.attempt === 1 ? "attempt" : "attempts"}`;
+  const head = `${colors.red(result.status)} ${times}  ${reason}`;
+  // What the error of a ballot says stands in the verdict too.
+  if (result.verdict !== undefined) return `${colors.red(result.status)}  task ${result.taskId}${verdict}`;
+  return `${head}\ntask ${result.taskId}`;
+}
+
+/** One task with all that is known of it. */
+export function renderStatus(status: TaskStatus, terminal: Terminal): string {
+  const facts: Record<string, string | null> = {
+    task: status.taskId,
+    capability: status.capability,
+    state: `${paint(status.state, terminal)}${showVotes(status)}`,
+    attempt: String(status.attempt),
+    progress: status.progress === null ? null : `${status.progress} %`,
+    agent: status.agent,
+    "due at": status.dueAt,
+    queued: status.queuedMs === null ? null : showDuration(status.queuedMs),
+    ran: status.result === undefined ? null : showDuration(status.result.ranMs),
+    finished: status.result?.finishedAt ?? null,
+  };
+  const lines = Object.entries(facts)
+    .filter(([, value]) => value !== null)
+    .map(([key, value]) => `${key.padEnd(12)}${printable(value ?? "")}`);
+  lines.push(...(status.handOffs ?? []).map(renderHop));
+  if (status.placement !== undefined) lines.push(...renderPlacement(status.placement));
+  return status.result === undefined
+    ? lines.join("\n")
+    : `${lines.join("\n")}\n\n${renderResult(status.result, terminal)}`;
+}
+
+/** Who had a task before, until when. */
+function renderHop({ agent, attempt, at }: Hop): string {
+  return `${"handed off".padEnd(12)}by ${printable(agent)}, ${at}, attempt ${attempt}`;
+}
+
+/** Where the office placed a task, and why: each reason with what it added to the score. */
+function renderPlacement({ agent, host, score, placedAt, reasons }: Placement): string[] {
+  const head = `${"placed".padEnd(12)}on ${agent} of ${host}, ${placedAt}, score ${score.toFixed(2)}`;
+  return [
+    head,
+    ...reasons.map(({ what, value, weight }) => {
+      const gain = weight === undefined ? "" : `${weight < 0 ? "" : "+"}${weight.toFixed(2)}`;
+      return `${"".padEnd(12)}${gain.padStart(6)}  ${printable(`${what}: ${value}`)}`;
+    }),
+  ];
+}
+
+/** Many tasks, one a line. */
+export function renderTasks(tasks: readonly TaskStatus[], terminal: Terminal): string {
+  return table(
+    ["TASK", "CAPABILITY", "STATE", "ATTEMPT", "PROGRESS", "AGENT"],
+    tasks.map((task) => [
+      task.taskId,
+      task.capability ?? "-",
+      `${paint(task.state, terminal)}${showVotes(task)}`,
+      String(task.attempt),
+      task.progress === null ? "-" : `${task.progress} %`,
+      task.agent ?? "-",
+    ]),
+    "no tasks",
+  );
+}
+
+/** Of a ballot: how many of its seats have answered. */
+function showVotes({ ballot }: TaskStatus): string {
+  return ballot === undefined ? "" : `, ballot ${ballot.answered}/${ballot.seats}`;
+}
+
+function paint(state: TaskStatus["state"], { colors }: Terminal): string {
+  if (state === "failed") return colors.red(state);
+  if (state === "completed") return colors.green(state);
+  return state === "running" ? colors.cyan(state) : colors.yellow(state);
+}

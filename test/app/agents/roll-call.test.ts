@@ -1,0 +1,31 @@
+import { expect, test, vi } from "vitest";
+import { createRollCall } from "../../../src/app/agents/roll-call.ts";
+import { silentLogger } from "../../../src/base/index.ts";
+import { createSubjects, decode, encode } from "../../../src/protocol/index.ts";
+import { connectMemory } from "../../../src/transport/index.ts";
+import { makeStatus } from "../../coordinator/support.ts";
+
+test("a process is told when another one has an agent with the id of one of its own, and no other process is", async () => {
+  const transport = connectMemory({ prefix: "murmur" });
+  const subjects = createSubjects("murmur");
+  const log = { ...silentLogger, error: vi.fn() } as typeof silentLogger;
+  const rollCall = createRollCall({ transport, status: () => [makeStatus({ id: "a1", host: "h1" })], log });
+  await rollCall.start();
+  const tell = (told: object) =>
+    transport.bus.publish(subjects.event("agent", "a1", "conflict"), encode(told));
+  tell({ agent: "a1", kept: "h1", refused: "h2" });
+  tell({ agent: "a2", kept: "h2", refused: "h1" });
+  tell({ nonsense: true });
+  tell({ agent: "a1", kept: "h2", refused: "h1" });
+  await vi.waitFor(() => expect(log.error).toHaveBeenCalledTimes(1), { timeout: 60_000 });
+  expect(log.error).toHaveBeenCalledWith(
+    expect.objectContaining({ agent: "a1", kept: "h2", refused: "h1" }),
+    expect.anything(),
+  );
+  const [reply] = await transport.bus.scatter(subjects.agent("-", "status"), encode({}), {
+    timeoutMs: 60_000,
+    max: 1,
+  });
+  expect(decode(reply?.data ?? new Uint8Array()).value).toMatchObject({ agents: [{ id: "a1" }] });
+  await rollCall.stop();
+});

@@ -1,0 +1,104 @@
+import { expect, test } from "vitest";
+import {
+  judgeApis,
+  judgeDead,
+  judgePlaced,
+  judgeProcesses,
+  judgeQueue,
+  judgeServer,
+  judgeStrays,
+  judgeStreams,
+} from "../../../../src/app/commands/local/diagnose.ts";
+import type { AgentStatus } from "../../../../src/protocol/index.ts";
+
+const agent = (state: AgentStatus["state"], capability = "echo"): AgentStatus => ({
+  id: "echo-1",
+  role: "echo",
+  capabilities: [capability],
+  state,
+  waiting: null,
+  slots: { used: 0, total: 1 },
+  loop: 1,
+  host: "h",
+  pid: 1,
+  since: "2026-01-01T00:00:00Z",
+  version: "0.1.0",
+});
+const verdicts = (findings: { verdict: string }[]) => findings.map(({ verdict }) => verdict);
+
+test.each([
+  [{ version: "2.14.5", jetstream: true }, "ok"],
+  [{ version: "2.12.0", jetstream: true }, "ok"],
+  [{ version: "2.11.9", jetstream: true }, "failed"],
+  [{ version: "3.0.0", jetstream: true }, "ok"],
+  [{ version: "2.14.5", jetstream: false }, "failed"],
+  [{ problem: "connection refused" }, "failed"],
+])("server %j is %s", (seen, verdict) => {
+  expect(judgeServer("nats://a", seen).verdict).toBe(verdict);
+});
+
+test("missing streams lead to init, differing ones to nats stream edit", () => {
+  expect(judgeStreams([{ name: "A", problem: "does not exist; run" }]).next).toContain("murmur init");
+  expect(judgeStreams([{ name: "A", problem: "max_age differs" }]).next).toContain("nats stream edit");
+  expect(judgeStreams([{ name: "A", problem: null }]).verdict).toBe("ok");
+});
+
+test("tasks that wait for a capability that nobody offers are a failure; a capability nobody needs is a warning", () => {
+  expect(verdicts(judgeQueue({ pending: new Map([["echo", 3]]), agents: [] }))).toEqual(["failed", "ok"]);
+  expect(verdicts(judgeQueue({ pending: new Map([["echo", 0]]), agents: [] }))).toEqual(["warning", "ok"]);
+  expect(verdicts(judgeQueue({ pending: new Map([["echo", 3]]), agents: [agent("idle")] }))).toEqual([
+    "ok",
+    "ok",
+  ]);
+});
+
+test.each(["failed", "draining", "stopped"] as const)("a %s agent offers nothing", (state) => {
+  const [queue] = judgeQueue({ pending: new Map([["echo", 1]]), agents: [agent(state)] });
+  expect(queue?.verdict).toBe("failed");
+});
+
+test("paused agents are a warning with the way back", () => {
+  const findings = judgeQueue({ pending: new Map(), agents: [agent("paused")] });
+  expect(findings.find(({ verdict }) => verdict === "warning")?.next).toContain("agent resume");
+});
+
+test("tasks without any consumer are named by capability", () => {
+  expect(judgeStrays(["murmur.task.ecko.normal.-.a"])).toMatchObject({
+    verdict: "failed",
+    detail: expect.stringContaining("ecko"),
+  });
+  expect(judgeStrays([]).verdict).toBe("ok");
+});
+
+test("no api process is a failure that tells of delayed tasks", () => {
+  expect(judgeApis(0, 7).detail).toContain("7 delayed tasks");
+  expect(judgeApis(1, 7).verdict).toBe("ok");
+});
+
+test("dead letters are counted by capability and are a warning", () => {
+  expect(judgeDead(new Map([["echo", 2]]))).toMatchObject({ verdict: "warning", detail: "2 (echo 2)" });
+  expect(judgeDead(new Map()).verdict).toBe("ok");
+});
+
+test("a process that was given up is a failure, a restarted one a warning", () => {
+  const record = { name: "echo-1", status: "running", restarts: 0, lastExit: null, alive: true };
+  const judge = (change: object) =>
+    verdicts(judgeProcesses({ supervisorAlive: true, processes: [{ ...record, ...change }] }));
+  expect(judge({})).toEqual(["ok"]);
+  expect(judge({ restarts: 2 })).toEqual(["warning"]);
+  expect(judge({ status: "failed" })).toEqual(["failed"]);
+});
+
+test("a dead supervisor is a failure that names what it left", () => {
+  const processes = [{ name: "nats-1", status: "running", restarts: 0, lastExit: null, alive: true }];
+  expect(judgeProcesses({ supervisorAlive: false, processes })[0]?.detail).toContain("it left nats-1");
+});
+
+test("tasks that were placed on hosts that are gone are a warning that leads to the office", () => {
+  expect(judgePlaced(["murmur.placed.host-1.coder-1.-.a"])).toMatchObject({
+    verdict: "warning",
+    detail: expect.stringContaining("1 tasks"),
+    next: expect.stringContaining("office status"),
+  });
+  expect(judgePlaced([]).verdict).toBe("ok");
+});

@@ -1,0 +1,68 @@
+import { expect, onTestFinished, test, vi } from "vitest";
+import { waitForStreams } from "../../../src/app/processes/streams.ts";
+import { createMeter } from "../../../src/base/index.ts";
+import { connectMemory, connectNats, MemoryServer } from "../../../src/transport/index.ts";
+import { collectLines } from "../../coordinator/log-lines.ts";
+import { SOON } from "../../coordinator/support.ts";
+import { startNatsServer } from "../../support/nats-server.ts";
+
+async function setup() {
+  const server = new MemoryServer();
+  const transport = connectMemory({ prefix: "murmur", server });
+  await transport.init();
+  const { log, lines } = collectLines();
+  let isThere = false;
+  const wait = async () => {
+    await waitForStreams(transport, log, new AbortController().signal);
+    isThere = true;
+  };
+  return { server, transport, lines, wait, isThere: () => isThere };
+}
+
+test.each(["limits", "cancelled", "blobs"])(
+  "a process waits for the bucket %s, and says so once",
+  async (bucket) => {
+    const { server, transport, lines, wait, isThere } = await setup();
+    server.buckets.delete(`MURMUR_${bucket.toUpperCase()}`);
+    server.blobs.delete(`MURMUR_${bucket.toUpperCase()}`);
+    const waiting = wait();
+    await vi.waitFor(() => expect(lines).toMatchObject([{ level: "warn", stream: bucket }]), SOON);
+    expect(isThere()).toBe(false);
+    await transport.init();
+    await waiting;
+    expect(lines).toHaveLength(1);
+  },
+);
+
+test("a process that finds all on a server does not wait", async () => {
+  const server = await startNatsServer();
+  onTestFinished(() => server.stop());
+  const { log, lines } = collectLines();
+  const facts = { servers: server.url, name: "test", prefix: "murmur", log, meter: createMeter() };
+  const transport = await connectNats(facts);
+  onTestFinished(() => transport.close());
+  const waiting = waitForStreams(transport, log, new AbortController().signal);
+  await vi.waitFor(
+    () => expect(lines.map(({ message }) => message)).toContainEqual(expect.stringMatching(/^waiting/)),
+    SOON,
+  );
+  await transport.init();
+  await waiting;
+  await waitForStreams(transport, log, new AbortController().signal);
+});
+
+test("a process does not wait for what only coordinators need", async () => {
+  const { server, wait } = await setup();
+  server.streams.delete("MURMUR_OFFICE_LOG");
+  server.blobs.delete("MURMUR_SNAPSHOTS");
+  await wait();
+});
+
+test("a process that is told to stop waits no longer", async () => {
+  const { server, transport } = await setup();
+  server.streams.delete("MURMUR_TASKS");
+  const stopping = new AbortController();
+  const waiting = waitForStreams(transport, collectLines().log, stopping.signal);
+  stopping.abort(new Error("stop"));
+  await expect(waiting).rejects.toThrow("stop");
+});

@@ -1,0 +1,98 @@
+import { once } from "node:events";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test, vi } from "vitest";
+import { hasAnalysers } from "../../../agents/lib/review/index.ts";
+import { readState } from "../../../src/app/supervisor/state.ts";
+import { eventually, expectGone, setupWorld } from "../support.ts";
+
+// Each starts a swarm or two; on a loaded machine that alone takes a while.
+vi.setConfig({ testTimeout: 120_000 });
+
+/** A small repository whose README links to nowhere. */
+function setup() {
+  const world = setupWorld();
+  const repository = join(world.directory, "repository");
+  mkdirSync(join(repository, "src"), { recursive: true });
+  writeFileSync(join(repository, "package.json"), '{"name":"small","version":"1.0.0"}');
+  writeFileSync(join(repository, "README.md"), "# Small\n\nSee [the guide](docs/guide.md).\n");
+  writeFileSync(join(repository, "src/index.js"), "export const one = 1;\n");
+  return { ...world, repository };
+}
+
+test("review without a swarm starts its own, writes nothing into the repository and leaves nothing behind", async () => {
+  const { run, repository, directory, temp } = setup();
+  const ran = await run("review repository --only review-docs --json");
+  expect(ran).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(ran.json()).toMatchObject({
+    status: "completed",
+    directory: repository,
+    findings: [expect.objectContaining({ file: "README.md", line: 3 })],
+    failedTasks: [],
+  });
+  expect(readdirSync(repository).sort()).toEqual(["README.md", "package.json", "src"]);
+  expect(readdirSync(directory)).toEqual(["repository"]);
+  expect(readdirSync(temp).filter((name) => name.startsWith("murmur-"))).toEqual([]);
+  expect((await run("review repository --only review-docs --fail-on low")).exitCode).toBe(1);
+});
+
+test("review in a running swarm starts only what it lacks, and the swarm stays as it was", async () => {
+  const { run, up } = setup();
+  const swarm = await up();
+  expect((await run("review repository --only review-docs --json")).json()).toMatchObject({
+    status: "completed",
+  });
+  // The review's agents have said goodbye, and the swarm's own are heard: both within a heartbeat.
+  await eventually(async () => {
+    const { agents } = (await run("agent ls --json")).json() as { agents: { role: string }[] };
+    return agents.length === 1 && agents[0]?.role === "echo" ? true : undefined;
+  });
+  expect((await up()).processes).toEqual(swarm.processes);
+});
+
+test.skipIf(!hasAnalysers())(
+  "the linters of a review vote in a ballot, and each finding tells who agrees",
+  async () => {
+    const { run, repository } = setup();
+    writeFileSync(join(repository, "src/index.js"), "debugger;\nexport const one = 1;\n");
+    const linters = ["review-biome", "review-eslint", "review-oxlint"];
+    const ran = await run(`review repository --json ${linters.map((each) => `--only ${each}`).join(" ")}`);
+    expect(ran.json()).toMatchObject({
+      status: "completed",
+      agents: 3,
+      tasks: 3,
+      agreement: [{ agreeing: 3, able: 3 }, { agreeing: 2 }, { agreeing: 1 }],
+      findings: [
+        { file: "src/index.js", line: 1, agreedBy: linters, silent: [], confidence: expect.any(Number) },
+      ],
+    });
+  },
+);
+
+test("without a coordinator the linters are missing, and the review says why", async () => {
+  const { run, up } = setup();
+  await up("--coordinators 0");
+  const ran = await run("review repository --only review-oxlint --only review-docs --json");
+  expect(ran.json()).toMatchObject({
+    status: "partial",
+    failedTasks: [
+      {
+        capability: "review-oxlint",
+        error: expect.stringMatching(/^unavailable: .* no coordinator answers/),
+      },
+    ],
+  });
+});
+
+test("an interrupted review ends its swarm", async () => {
+  const { start, temp } = setup();
+  const child = start("review repository");
+  const state = await eventually(() => {
+    const [data] = readdirSync(temp).filter((name) => name.startsWith("murmur-review-"));
+    return (data === undefined ? null : readState(join(temp, data))) ?? undefined;
+  });
+  child.kill("SIGINT");
+  expect(await once(child, "exit")).toEqual([1, null]);
+  expectGone(state.processes.map(({ pid }) => pid));
+  expect(readdirSync(temp).filter((name) => name.startsWith("murmur-"))).toEqual([]);
+});
