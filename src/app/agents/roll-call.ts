@@ -1,99 +1,36 @@
-// Which agents live: the office knows them where there is one; else every agent process is asked on `<p>.agent.-.status`.
-// And one command steers one agent.
+// The roll call: a request on `<p>.agent.-.status` that every process with agents answers for all of them.
 import { z } from "zod";
 import { createService, type Logger, type Service } from "../../base/index.ts";
-import {
-  type AgentPage,
-  createOfficeClient,
-  type RecordView,
-  type ShownAgent,
-} from "../../coordinator/index.ts";
 import {
   type AgentStatus,
   agentStatusSchema,
   createSubjects,
   decode,
   encode,
-  errorReplySchema,
-  fromWire,
+  HEADERS,
   NO_SCOPE,
   parse,
-  SwarmError,
 } from "../../protocol/index.ts";
-import type { Incoming, Subscription, Transport } from "../../transport/index.ts";
+import type { Subscription, Transport } from "../../transport/index.ts";
 
 /**
- * How long processes have to answer: from memory, which takes tens of ms on a busy event loop, so that silence after an
- * answer means that all have; but the first answer may take as long as a machine that starts a swarm is overloaded.
+ * How long a roll call waits, in ms. Processes answer from memory, which takes tens of ms on a busy event loop: after 250 ms
+ * without a further answer, all have answered. The first answer may take 2 s on an overloaded machine that starts a swarm.
  */
 export const ROLL_CALL = { timeoutMs: 2_000, stallMs: 250 } as const;
 /** Agents in one reply: at most 8 KiB each, so that no reply is over a server's payload limit of 1 MiB. */
 const AGENTS_PER_REPLY = 100;
 
 /**
- * The agents of the swarm by id: those in the office's registry with what they said last, or, with nobody in office, those
- * that answer within {@link ROLL_CALL}.
- */
-export async function listAgents(transport: Transport): Promise<AgentStatus[]> {
-  const office = createOfficeClient({ transport });
-  const agents: AgentStatus[] = [];
-  for (let after = ""; ; ) {
-    const page = (await office.readNow("agents", { after })) as AgentPage | null;
-    if (page === null) return callRoll(transport); // the office may have been lost between two pages
-    agents.push(...page.agents);
-    if (page.next === null) return agents;
-    after = page.next;
-  }
-}
-
-/** One agent as it answers itself, its record, and how often it voted falsely; null with nobody in office. */
-export type AgentDetails = AgentStatus & { record: RecordView[] | null; equivocations: number | null };
-
-/**
- * Asks one agent, and the office for its record.
- * @throws SwarmError `not_found` when the office knows no such agent; `unavailable` when it does not answer.
- */
-export async function showAgent(
-  transport: Transport,
-  agentId: string,
-  timeoutMs: number,
-): Promise<AgentDetails> {
-  const office = createOfficeClient({ transport });
-  const [status, known] = await Promise.allSettled([
-    commandAgent(transport, agentId, "status", timeoutMs),
-    office.readNow("agent", { agent: agentId }),
-  ]);
-  const shown = known.status === "fulfilled" ? (known.value as unknown as ShownAgent | null) : null;
-  const { record = null, equivocations = null } = shown ?? {};
-  if (status.status === "fulfilled") return { ...status.value, record, equivocations };
-  throw status.reason;
-}
-
-/** Says of an agent that does not answer whether there is one. */
-async function explainSilence(transport: Transport, agentId: string, error: unknown): Promise<unknown> {
-  if (!(error instanceof SwarmError) || error.code !== "unavailable") return error;
-  try {
-    const known = await createOfficeClient({ transport }).readNow("agent", { agent: agentId });
-    if (known === null) return error;
-  } catch (refusal) {
-    return refusal; // `not_found`, with what to do
-  }
-  return new SwarmError(
-    "unavailable",
-    `agent ${agentId} belongs to the swarm but does not answer; it counts as missing after 15 s of silence`,
-    { cause: error },
-  );
-}
-
-/**
- * Asks every process of the swarm for its agents. Nobody there is an empty list, at once; else it takes {@link ROLL_CALL}.
+ * Asks every process of the swarm for its agents; the answer is in the order of their ids. It takes up to {@link ROLL_CALL};
+ * without any process the list is empty at once.
  */
 export async function callRoll(transport: Transport): Promise<AgentStatus[]> {
   const subjects = createSubjects(transport.prefix);
   const replies = await transport.bus.scatter(subjects.agent(NO_SCOPE, "status"), encode({}), ROLL_CALL);
   return replies
     .flatMap((reply) => {
-      const { value } = decode(reply.data, reply.header("Content-Type"));
+      const { value } = decode(reply.data, reply.header(HEADERS.contentType));
       const { agents } = value as { agents?: unknown };
       return Array.isArray(agents)
         ? agents.map((agent) => parse(agentStatusSchema, agent, "agent status"))
@@ -102,7 +39,7 @@ export async function callRoll(transport: Transport): Promise<AgentStatus[]> {
     .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** Answers the roll call for the agents of this process, and hears when another process has one of their ids. */
+/** Answers the roll call for the agents of this process, and logs when another process has an agent with one of their ids. */
 export function createRollCall(parts: {
   transport: Transport;
   status: () => AgentStatus[];
@@ -128,7 +65,7 @@ export function createRollCall(parts: {
           if (!status().some(({ id, host }) => id === agent && host === refused)) return;
           log.error(
             { alert: "agent_conflict", agent, kept, refused },
-            "another process has an agent with this id and counts instead of this one; give each its own id and restart",
+            "agent id taken by another process, which counts instead of this one; give each agent its own id and restart",
           );
         }),
       );
@@ -139,34 +76,5 @@ export function createRollCall(parts: {
   });
 }
 
-/** What the office tells of two hosts with one agent id. */
+/** The event of the office about two hosts with one agent id: the host that counts, and the refused one. */
 const conflictSchema = z.object({ agent: z.string(), kept: z.string(), refused: z.string() });
-
-/**
- * Asks one agent to do something.
- * @throws SwarmError `not_found` when the office knows no such agent; `unavailable` when it does not answer; whatever
- *   the agent answers.
- */
-export async function commandAgent(
-  transport: Transport,
-  agentId: string,
-  verb: "status" | "pause" | "resume" | "drain",
-  timeoutMs: number,
-): Promise<AgentStatus> {
-  const subject = createSubjects(transport.prefix).agent(agentId, verb);
-  try {
-    return readStatus(await transport.bus.request(subject, encode({}), { timeoutMs }));
-  } catch (error) {
-    throw await explainSilence(transport, agentId, error);
-  }
-}
-
-function readStatus(reply: Incoming): AgentStatus {
-  const { value } = decode(reply.data, reply.header("Content-Type"));
-  const refusal = errorReplySchema.safeParse(value);
-  if (refusal.success) {
-    const { code, message, field } = refusal.data.error;
-    throw fromWire({ code, message, ...(field === undefined ? {} : { field }) });
-  }
-  return parse(agentStatusSchema, value, "agent status");
-}

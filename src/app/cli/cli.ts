@@ -222,7 +222,7 @@ function describeField(schema: z.ZodType): Field {
 async function runCommand(world: CliWorld, command: Command, leaf: CommanderCommand): Promise<number> {
   const [{ parse, SwarmError }, { untilAborted }] = await Promise.all([
     import("../../protocol/index.ts"),
-    import("./session.ts"),
+    import("../operations/time-limit.ts"),
   ]);
   const options = leaf.optsWithGlobals() as Record<string, string | boolean | string[] | undefined>;
   const raw: Record<string, unknown> = {};

@@ -4,6 +4,7 @@ import { SwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { TaskClient } from "../../work/index.ts";
 import { loadConfig, type SettingName } from "../config.ts";
+import { withinTimeout } from "../operations/time-limit.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
 import type { Ports } from "./command.ts";
 import { showLogLine } from "./log-lines.ts";
@@ -92,52 +93,6 @@ export async function openSession(
       await (await transport?.catch(() => undefined))?.close();
     },
   };
-}
-
-/** Resolves as `work` does, or rejects `unavailable` after `timeoutMs`; `onLate` gets what came too late. */
-export async function withinTimeout<T>(
-  work: Promise<T>,
-  timeoutMs: number,
-  what: string,
-  onLate: (value: T) => void = () => undefined,
-): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  let isLate = false;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      isLate = true;
-      reject(
-        new SwarmError(
-          "unavailable",
-          `${what} within ${timeoutMs} ms; --timeout 30s waits longer, murmur doctor tells more`,
-        ),
-      );
-    }, timeoutMs);
-  });
-  work.then(
-    (value) => {
-      if (isLate) onLate(value);
-    },
-    () => undefined,
-  );
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Resolves as `work` does, or rejects with the signal's reason when it aborts first. */
-export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
-  }
 }
 
 /** A read of the swarm with the session's timeout. */

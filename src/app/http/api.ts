@@ -1,62 +1,41 @@
-// The HTTP API of the `api` role: tasks, agents and office, over the same clients that the command line uses. JSON and
-// MessagePack in, the same out; errors are the catalogue's with its HTTP status. Owns the border: token, size, encoding.
+// The HTTP API of the `api` role: the HTTP face of the operations (routes.ts). JSON or MessagePack in, the same out; errors are
+// the catalogue's, with its HTTP status. Owns the border: token, size, encoding, and how many requests may wait.
 import { createHash, timingSafeEqual } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { z } from "zod";
 import type { Logger } from "../../base/index.ts";
 import {
   BLOB_LIMIT_BYTES,
   CONTENT_TYPES,
-  decode,
   type Encoding,
   ERROR_CATALOGUE,
   encode,
-  HEADERS,
-  parse,
   SwarmError,
-  TASK_STATES,
-  type TaskInput,
-  tokenSchema,
   toSwarmError,
 } from "../../protocol/index.ts";
-import { MAX_LIST_LIMIT, type TaskClient } from "../../work/index.ts";
-import type { OfficeStatus } from "../office/status.ts";
 import { isLoopback } from "./listen.ts";
+import { ROUTES, type ServedSwarm } from "./routes.ts";
 
-/** The longest `?wait=`, in ms: what proxies in front of it let a quiet request live for is shorter still. */
-export const MAX_WAIT_MS = 3_600_000;
-/** The most requests that wait for a result at once; each holds a socket and a subscription. */
+/** The most requests that wait for a result at once. Each holds a socket and a subscription. */
 export const MAX_WAITING = 4_096;
-/** A body: the largest blob and room for the task around it. */
+/** The largest body: the largest blob, and room for the task around it. */
 const BODY_LIMIT_BYTES = BLOB_LIMIT_BYTES + 64 * 1024;
 
-const listQuery = z.strictObject({
-  state: z.enum(TASK_STATES).optional(),
-  capability: tokenSchema.optional(),
-  limit: z.coerce.number().int().min(1).max(MAX_LIST_LIMIT).optional(),
-  /** Also the questions that ballots put to their seats. */
-  seats: z.stringbool({ truthy: ["true"], falsy: ["false"] }).optional(),
-});
-const waitQuery = z.strictObject({ wait: z.coerce.number().int().min(1).max(MAX_WAIT_MS).optional() });
-
 /**
- * The API's routes.
- * @throws SwarmError `invalid_input` for an address that others reach without a token.
+ * The API with its border.
+ * @throws SwarmError `invalid_input` for an address that other machines reach, without a token.
  */
-export function apiRoutes(parts: {
-  tasks: TaskClient;
-  listAgents: () => Promise<unknown[]>;
-  /** Asks who holds the office; its `leader` is null when nobody could prove it. */
-  readOffice: () => Promise<OfficeStatus>;
-  log: Logger;
-  host: string;
-  token: string | undefined;
-  /** /livez, /readyz and /metrics. */
-  operations: Hono;
-}): Hono {
-  const { tasks, listAgents, readOffice, log, token } = parts;
+export function apiRoutes(
+  parts: ServedSwarm & {
+    log: Logger;
+    host: string;
+    token: string | undefined;
+    /** /livez, /readyz and /metrics. */
+    probes: Hono;
+  },
+): Hono {
+  const { log, token } = parts;
   if (token === undefined && !isLoopback(parts.host)) {
     throw new SwarmError(
       "invalid_input",
@@ -69,12 +48,13 @@ export function apiRoutes(parts: {
 
   app.onError((error, context) => {
     const failure = toSwarmError(error);
-    if (failure.code === "internal") log.error({ err: error, path: context.req.path }, "a request failed");
-    return reply(context, { error: failure.toWire() }, ERROR_CATALOGUE[failure.code].status, failure);
+    if (failure.code === "internal")
+      log.error({ err: error, path: context.req.path }, "HTTP request failed; answered internal");
+    return reply(context, { error: failure.toWire() }, ERROR_CATALOGUE[failure.code].status, { failure });
   });
   app.notFound((context) => {
     const failure = new SwarmError("not_found", `there is no ${context.req.method} ${context.req.path} here`);
-    return reply(context, { error: failure.toWire() }, 404, failure);
+    return reply(context, { error: failure.toWire() }, 404, { failure });
   });
   app.use(async (context, next) => {
     checkBrowser(context, token);
@@ -82,11 +62,11 @@ export function apiRoutes(parts: {
     if (token !== undefined && !isProbe && !holdsToken(context.req.header("authorization"), token)) {
       context.header("WWW-Authenticate", "Bearer");
       const failure = new SwarmError("not_permitted", "send the API's token: Authorization: Bearer …");
-      return reply(context, { error: failure.toWire() }, 401, failure);
+      return reply(context, { error: failure.toWire() }, 401, { failure });
     }
     return next();
   });
-  app.route("/", parts.operations);
+  app.route("/", parts.probes);
   app.use(
     bodyLimit({
       maxSize: BODY_LIMIT_BYTES,
@@ -98,60 +78,29 @@ export function apiRoutes(parts: {
     }),
   );
 
-  app.post("/v1/tasks", async (context) => {
-    const { wait } = parse(waitQuery, context.req.query(), "query");
-    const body = new Uint8Array(await context.req.arrayBuffer());
-    const { value, encoding } = decode(body, context.req.header("content-type"));
-    const options = {
-      encoding,
-      traceparent: context.req.header(HEADERS.traceparent),
-      tracestate: context.req.header(HEADERS.tracestate),
-    };
-    if (wait === undefined) {
-      const accepted = await tasks.submit(value as TaskInput, options);
-      return reply(context, accepted, 202, undefined, encoding);
-    }
-    if (waiting >= MAX_WAITING) {
-      throw new SwarmError("rate_limited", `${MAX_WAITING} requests wait here already`, {
-        retryAfterMs: 1_000,
-      });
-    }
-    waiting++;
-    try {
-      const result = await tasks.run(value as TaskInput, { ...options, timeoutMs: wait });
-      return reply(context, result, 200, undefined, encoding);
-    } finally {
-      waiting--;
-    }
-  });
-  app.get("/v1/tasks", async (context) => {
-    const options = parse(listQuery, context.req.query(), "query");
-    return reply(context, { tasks: await tasks.list(options) }, 200);
-  });
-  app.get("/v1/tasks/:id", async (context) => {
-    return reply(context, await tasks.status(taskIdOf(context)), 200);
-  });
-  app.delete("/v1/tasks/:id", async (context) => {
-    const taskId = taskIdOf(context);
-    await tasks.cancel(taskId);
-    return reply(context, { taskId, status: "cancelled" }, 200);
-  });
-  app.get("/v1/agents", async (context) => reply(context, { agents: await listAgents() }, 200));
-  // Without a leader the same body comes with 503, so that a probe need not read it.
-  app.get("/v1/office", async (context) => {
-    const office = await readOffice();
-    return reply(context, office, office.leader === null ? 503 : 200);
-  });
+  for (const route of ROUTES) {
+    app.on(route.method, route.path, async (context) => {
+      const isWaiting = route.waits?.(context) === true;
+      if (isWaiting && waiting >= MAX_WAITING) {
+        throw new SwarmError("rate_limited", `${MAX_WAITING} requests wait here already`, {
+          retryAfterMs: 1_000,
+        });
+      }
+      if (isWaiting) waiting++;
+      try {
+        const { body, status, encoding } = await route.answer(context, parts);
+        return reply(context, body, status, { encoding });
+      } finally {
+        if (isWaiting) waiting--;
+      }
+    });
+  }
   return app;
 }
 
-function taskIdOf(context: Context): string {
-  return parse(z.object({ id: tokenSchema }), { id: context.req.param("id") }, "path").id;
-}
-
 /**
- * A page of another site must not reach a swarm through the browser of somebody who can: without a token, requests
- * with a foreign `Origin` or a `Host` that is not loopback (DNS rebinding) are refused.
+ * Refuses, without a token, requests with a foreign `Origin` or a `Host` that is not loopback (DNS rebinding): a page of another
+ * site must not reach a swarm through the browser of a user of this machine.
  */
 function checkBrowser(context: Context, token: string | undefined): void {
   if (token !== undefined) return;
@@ -177,7 +126,7 @@ function nameOf(url: string): string {
   return URL.canParse(url) ? new URL(url).hostname : "";
 }
 
-/** Compares digests, so that neither length nor prefix of the token shows in the time. */
+/** Compares digests, so that the time reveals neither length nor prefix of the token. */
 function holdsToken(header: string | undefined, token: string): boolean {
   const given = /^bearer (.+)$/i.exec(header ?? "")?.[1] ?? "";
   const digest = (text: string) => createHash("sha256").update(text).digest();
@@ -189,8 +138,10 @@ function reply(
   context: Context,
   value: unknown,
   status: number,
-  failure?: SwarmError,
-  encoding: Encoding = acceptedEncoding(context),
+  {
+    failure,
+    encoding = acceptedEncoding(context),
+  }: { failure?: SwarmError; encoding?: Encoding | undefined },
 ): Response {
   if (failure?.retryAfterMs !== undefined) {
     context.header("Retry-After", String(Math.ceil(failure.retryAfterMs / 1_000)));

@@ -1,19 +1,19 @@
-// What every process answers over HTTP: /livez (the event loop turns), /readyz (it can do its work), /metrics.
+// The probes that every process answers over HTTP: /livez (its event loop turns), /readyz (it can do its work), /metrics.
 import { Hono } from "hono";
 import type { Meter } from "../../base/index.ts";
 
 /** One condition of readiness. */
 export interface Check {
   name: string;
-  /** Resolves to null when it holds, else to what is wrong. */
+  /** Resolves to null when the condition holds, else to the problem. */
   run(): Promise<string | null>;
 }
 
-/** How long a probe waits for its checks: kubelet gives up after 1 s by default, so an answer must come before. */
+/** How long a probe waits for its checks, in ms: kubelet gives up after 1 s by default, so the answer must come before. */
 const CHECK_TIMEOUT_MS = 900;
 
-/** The routes. `beforeScrape` brings gauges up to date that are not kept by themselves. */
-export function operationRoutes(parts: {
+/** The routes of the probes. `beforeScrape` updates the gauges that are computed only for a scrape. */
+export function probeRoutes(parts: {
   meter: Meter;
   checks: readonly Check[];
   beforeScrape?: (() => Promise<void>) | undefined;

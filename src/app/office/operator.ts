@@ -22,11 +22,14 @@ export function operatorName(): string {
 }
 
 /** Writes into the audit log what this command did, and resolves to whether it stands there. Never rejects. */
-export async function auditCommand(transport: Transport, note: AuditNote): Promise<boolean> {
+export async function auditCommand(
+  { transport, role }: { transport: Transport; role: string },
+  note: AuditNote,
+): Promise<boolean> {
   const writer = createAuditWriter({
     transport,
-    role: "cli",
-    processId: newInstanceId("cli"),
+    role,
+    processId: newInstanceId(role),
     version: VERSION,
     log: silentLogger,
     meter: createMeter(),

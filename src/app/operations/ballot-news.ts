@@ -1,14 +1,30 @@
-// Tells whoever waits for a ballot what it is doing: the rounds on a terminal, and, because somebody may have to act, that
-// it waits for a coordinator, for agents or for a person. Best effort, like the events that it hears.
+// The news of one ballot while a caller waits for its verdict: its rounds, and whether it waits for a coordinator, for agents
+// or for a person, because then a person may have to act. Best effort, like the bus events that it is made from.
 import { z } from "zod";
-import { createOfficeClient } from "../../coordinator/index.ts";
 import { createSubjects, decode, lastToken } from "../../protocol/index.ts";
-import type { Ports } from "../cli/command.ts";
+import { yieldReports } from "./event-queue.ts";
+import type { OperationContext } from "./operation.ts";
 
-/** The office may be changing hands; after this long without an answer, in ms, somebody should look. */
+/** How long no coordinator may prove that it holds the office before this is news, in ms: longer than a fail-over. */
 const OFFICE_PATIENCE_MS = 3_000;
 
-const newsSchema = z.object({
+/** One piece of news. */
+export const ballotNewsSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("opened"), seats: z.int().optional() }),
+  z.object({
+    kind: z.literal("round"),
+    round: z.int().optional(),
+    /** The seats that are asked in this round. */
+    asked: z.int().optional(),
+  }),
+  z.object({ kind: z.literal("waits-for-agents"), reason: z.string().optional() }),
+  z.object({ kind: z.literal("waits-for-person"), ballot: z.string() }),
+  z.object({ kind: z.literal("waits-for-office") }),
+]);
+/** One piece of news. */
+export type BallotNews = z.output<typeof ballotNewsSchema>;
+
+const eventSchema = z.object({
   for: z.enum(["agents", "person"]).optional(),
   reason: z.string().optional(),
   seats: z.int().optional(),
@@ -16,43 +32,60 @@ const newsSchema = z.object({
   asked: z.int().optional(),
 });
 
-/** Listens until the returned function is called. */
-export async function watchBallot(ports: Ports, id: string): Promise<() => void> {
-  const transport = await ports.transport();
-  const { bus, prefix } = transport;
-  const { terminal } = ports;
-  let said = "";
-  const sayOnce = (line: string) => {
-    if (line !== said) terminal.say(line);
-    said = line;
-  };
-  const subscription = bus.subscribe(createSubjects(prefix).filters.ballotEvents(id), ({ subject, data }) => {
-    const news = read(data);
-    const event = lastToken(subject);
-    if (event === "opened") terminal.status(`waiting for ${news.seats ?? "all"} seats`);
-    if (event === "round")
-      terminal.status(`round ${news.round ?? "?"}: waiting for ${news.asked ?? "all"} seats`);
-    if (event === "waits" && news.for === "agents") sayOnce(news.reason ?? "waiting for agents");
-    if (event === "waits" && news.for === "person")
-      sayOnce(`the seats do not agree; somebody must decide: murmur ballot show ${id}`);
-  });
-  const ended = new AbortController();
-  createOfficeClient({ transport })
-    .tenure({ timeoutMs: OFFICE_PATIENCE_MS, signal: ended.signal })
-    .catch(() => {
-      if (!ended.signal.aborted)
-        sayOnce("nobody holds the office: ballots wait for a coordinator (murmur office status)");
+/** Runs `work`, which ends with the ballot, and yields the ballot's news until then. */
+export async function* followBallot<T>(
+  { transport, office }: OperationContext,
+  ballot: string,
+  work: () => Promise<T>,
+): AsyncGenerator<BallotNews, T> {
+  const left = new AbortController();
+  let close: () => void = () => undefined;
+  try {
+    return yield* yieldReports<BallotNews, T>((report) => {
+      const reportOnce = dropRepeats(report);
+      const events = createSubjects(transport.prefix).filters.ballotEvents(ballot);
+      const subscription = transport.bus.subscribe(events, ({ subject, data }) => {
+        const news = readNews(lastToken(subject), data, ballot);
+        if (news !== undefined) reportOnce(news);
+      });
+      close = () => subscription.close();
+      office.tenure({ timeoutMs: OFFICE_PATIENCE_MS, signal: left.signal }).catch(() => {
+        if (!left.signal.aborted) reportOnce({ kind: "waits-for-office" });
+      });
+      return work();
     });
-  return () => {
-    ended.abort();
-    subscription.close();
+  } finally {
+    left.abort();
+    close();
+  }
+}
+
+/** A ballot repeats that it waits; a caller needs to hear it once. */
+function dropRepeats(report: (news: BallotNews) => void): (news: BallotNews) => void {
+  let last = "";
+  return (news) => {
+    if (!news.kind.startsWith("waits")) return report(news);
+    const text = JSON.stringify(news);
+    if (text !== last) report(news);
+    last = text;
   };
 }
 
-function read(data: Uint8Array): z.output<typeof newsSchema> {
+/** The news in one bus event; undefined for an event that says nothing about the progress. */
+function readNews(event: string, data: Uint8Array, ballot: string): BallotNews | undefined {
+  const facts = readEvent(data);
+  if (event === "opened") return { kind: "opened", seats: facts.seats };
+  if (event === "round") return { kind: "round", round: facts.round, asked: facts.asked };
+  if (event !== "waits") return undefined;
+  if (facts.for === "agents") return { kind: "waits-for-agents", reason: facts.reason };
+  return facts.for === "person" ? { kind: "waits-for-person", ballot } : undefined;
+}
+
+/** An event that does not fit its schema has no facts. */
+function readEvent(data: Uint8Array): z.output<typeof eventSchema> {
   try {
-    return newsSchema.safeParse(decode(data).value).data ?? {};
+    return eventSchema.safeParse(decode(data).value).data ?? {};
   } catch {
-    return {}; // what is no event of ours says nothing
+    return {};
   }
 }

@@ -10,7 +10,6 @@ import { join } from "node:path";
 import { type Logger, sleep } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Config } from "../config.ts";
-import { probeServer } from "./server-probe.ts";
 import { endChild, killGroup, startChild } from "./child.ts";
 import {
   forgiveStandstill,
@@ -26,6 +25,7 @@ import { openLogFile } from "./log-file.ts";
 import { natsConfig, type ProcessPlan, planNats, planProcesses } from "./plan.ts";
 import { findFreePorts, isFree } from "./ports.ts";
 import { reapSurvivors } from "./reap.ts";
+import { probeServer } from "./server-probe.ts";
 import {
   dataFiles,
   type Lock,

@@ -1,14 +1,8 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { apiRoutes } from "../../../src/app/http/api.ts";
-import { operationRoutes } from "../../../src/app/http/probes.ts";
-import { readOfficeStatus } from "../../../src/app/office/status.ts";
+import { probeRoutes } from "../../../src/app/http/probes.ts";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
-import {
-  createOffice,
-  createOfficeClient,
-  createOfficeServer,
-  foundOffice,
-} from "../../../src/coordinator/index.ts";
+import { createOffice, createOfficeServer, foundOffice } from "../../../src/coordinator/index.ts";
 import { createSubjects, decode, encode } from "../../../src/protocol/index.ts";
 import { connectMemory } from "../../../src/transport/index.ts";
 import { createTaskClient } from "../../../src/work/index.ts";
@@ -27,13 +21,13 @@ async function setup(options: { host?: string; token?: string; problem?: string 
     return transport.close();
   });
   const app = apiRoutes({
+    transport,
     tasks,
-    listAgents: async () => [],
-    readOffice: () => readOfficeStatus(createOfficeClient({ transport }), { timeoutMs: 100 }),
+    officeWaitMs: 100,
     log: silentLogger,
     host: options.host ?? "127.0.0.1",
     token: options.token,
-    operations: operationRoutes({
+    probes: probeRoutes({
       meter,
       checks: [{ name: "it", run: async () => options.problem ?? null }],
     }),

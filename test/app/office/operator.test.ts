@@ -8,7 +8,7 @@ test("a command that no coordinator sees leaves a whole chain of its own in the 
   onTestFinished(() => transport.close());
   await transport.init();
   const facts = { by: operatorName(), problem: "gone", keptSeq: 1, knownSeq: 9, epoch: 2, term: 7 };
-  expect(await auditCommand(transport, { kind: "office-recovered", facts })).toBe(true);
+  expect(await auditCommand({ transport, role: "cli" }, { kind: "office-recovered", facts })).toBe(true);
   const entries = await listAudit(transport, { role: "cli", limit: 10 });
   expect(entries.map(({ kind }) => kind)).toEqual(["writer-started", "office-recovered", "writer-ended"]);
   expect(entries[1]).toMatchObject({ writer: expect.stringMatching(/^cli\.cli-/), facts });

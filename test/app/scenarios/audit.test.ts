@@ -9,7 +9,12 @@ import { createVotes } from "../../../src/app/processes/votes.ts";
 import { listAudit, verifyAudit } from "../../../src/audit/index.ts";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
 import { hashValue, signVote, voteKeyOf } from "../../../src/consensus/index.ts";
-import { createSubjects, type Json, type SeatQuestion, type SignedVote } from "../../../src/protocol/index.ts";
+import {
+  createSubjects,
+  type Json,
+  type SeatQuestion,
+  type SignedVote,
+} from "../../../src/protocol/index.ts";
 import { createTaskClient, createWorker } from "../../../src/work/index.ts";
 import { resultOf, store } from "../../coordinator/ballots/swarm.ts";
 import { SOON, setupOffice } from "../../coordinator/support.ts";

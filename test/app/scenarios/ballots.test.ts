@@ -1,8 +1,8 @@
 // Ballots as people use them: the program, a swarm of processes, the commands.
 import { expect, test } from "vitest";
 import type { Ports } from "../../../src/app/cli/command.ts";
-import { show as topology } from "../../../src/app/commands/swarm/topology.ts";
 import { command as submit } from "../../../src/app/commands/swarm/submit.ts";
+import { show as topology } from "../../../src/app/commands/swarm/topology.ts";
 import { eventually, setupWorld } from "../support.ts";
 
 const CLASSIFIERS = ["words", "letters", "pairs", "triples", "endings"].map(

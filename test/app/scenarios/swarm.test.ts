@@ -5,7 +5,15 @@ import { expect, onTestFinished, test } from "vitest";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
 import { connectNats } from "../../../src/transport/index.ts";
 import { createTaskClient } from "../../../src/work/index.ts";
-import { collect, eventually, expectGone, type Swarm, setupWorld, untilGone, type World } from "../support.ts";
+import {
+  collect,
+  eventually,
+  expectGone,
+  type Swarm,
+  setupWorld,
+  untilGone,
+  type World,
+} from "../support.ts";
 
 const pidOf = (swarm: Swarm, name: string) => swarm.processes.find((each) => each.name === name)!.pid;
 

@@ -12,9 +12,9 @@ export const command = defineCommand({
   details:
     "Answers <prefix>.submit and HTTP (MURMUR_HTTP_HOST, MURMUR_HTTP_PORT), and moves delayed tasks that are due.\nRuns until SIGTERM.",
   async run(ports, input) {
-    const { runApi } = await import("../../processes/frame.ts");
-    await runApi(ports, input, ({ apiUrl, operationsUrl }) =>
-      ports.log.info({ http: apiUrl, metrics: `${operationsUrl}/metrics` }, "api is ready"),
+    const { runApi } = await import("../../processes/api.ts");
+    await runApi(ports, input, ({ apiUrl, probesUrl }) =>
+      ports.log.info({ http: apiUrl, metrics: `${probesUrl}/metrics` }, "api is ready"),
     );
     return { status: "stopped" as const };
   },

@@ -19,11 +19,11 @@ export const command = defineCommand({
   details:
     "Keeps nothing on disk: it reads the control log at its start. One of them holds the office, the others are ready to.\nSIGTERM hands the office over first. Tasks flow with or without coordinators.",
   async run(ports, input) {
-    const { runCoordinator } = await import("../../processes/frame.ts");
+    const { runCoordinator } = await import("../../processes/coordinator.ts");
     const { config } = ports;
     const members = input.members?.split(",").map((id) => id.trim()) ?? config.coordinators;
-    await runCoordinator(ports, { id: input.id ?? config.coordinatorId, members }, ({ operationsUrl }) =>
-      ports.log.info({ metrics: `${operationsUrl}/metrics` }, "coordinator is ready"),
+    await runCoordinator(ports, { id: input.id ?? config.coordinatorId, members }, ({ probesUrl }) =>
+      ports.log.info({ metrics: `${probesUrl}/metrics` }, "coordinator is ready"),
     );
     return { status: "stopped" as const };
   },

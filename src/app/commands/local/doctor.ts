@@ -7,6 +7,10 @@ import { capabilityOfConsumer } from "../../../work/index.ts";
 import { callRoll, ROLL_CALL } from "../../agents/roll-call.ts";
 import { defineCommand, type Ports } from "../../cli/command.ts";
 import { READ_TIMEOUT_MS, reading } from "../../cli/session.ts";
+import { isAlive } from "../../supervisor/identity.ts";
+import { probeServer } from "../../supervisor/server-probe.ts";
+import { readState } from "../../supervisor/state.ts";
+import { resolveTarget } from "../../target.ts";
 import {
   type Finding,
   judgeApis,
@@ -18,10 +22,6 @@ import {
   judgeStrays,
   judgeStreams,
 } from "./diagnose.ts";
-import { probeServer } from "../../supervisor/server-probe.ts";
-import { isAlive } from "../../supervisor/identity.ts";
-import { readState } from "../../supervisor/state.ts";
-import { resolveTarget } from "../../target.ts";
 
 /** Subjects that are looked through for strays, when the counts say that there are some. */
 const STRAY_SUBJECTS = 10_000;

@@ -18,10 +18,10 @@ import { createMeter, newInstanceId, silentLogger } from "../../../base/index.ts
 import { createOfficeClient } from "../../../coordinator/index.ts";
 import { connectNats, type Transport } from "../../../transport/index.ts";
 import { createTaskClient } from "../../../work/index.ts";
-import { listAgents } from "../../agents/roll-call.ts";
+import { listAgents } from "../../agents/roster.ts";
 import { defineCommand, type Ports } from "../../cli/command.ts";
-import { untilAborted } from "../../cli/session.ts";
 import { showDuration } from "../../cli/terminal.ts";
+import { untilAborted } from "../../operations/time-limit.ts";
 import { agentDirectories } from "../../processes/roles.ts";
 import { type Supervisor, startSupervisor } from "../../supervisor/supervisor.ts";
 import { resolveFrom, resolveTarget, serversOf, type Target } from "../../target.ts";

@@ -1,46 +1,19 @@
-// `agent …`: run agents in this process; see and steer those that live.
-import { z } from "zod";
-import { type AgentStatus, agentStatusSchema, tokenSchema } from "../../../protocol/index.ts";
-import { commandAgent, listAgents, showAgent } from "../../agents/roll-call.ts";
-import { defineCommand } from "../../cli/command.ts";
-import { READ_TIMEOUT_MS, reading } from "../../cli/session.ts";
+// `agent …`: see and steer the living agents.
+import type { AgentStatus } from "../../../protocol/index.ts";
 import { showDuration, type Terminal, table } from "../../cli/terminal.ts";
+import {
+  drainAgent,
+  listLivingAgents,
+  pauseAgent,
+  resumeAgent,
+  showOneAgent,
+} from "../../operations/agents.ts";
+import { defineFace } from "../face.ts";
 
-export const run = defineCommand({
-  handlesInterrupts: true,
-  input: z.strictObject({
-    roles: z.array(tokenSchema).min(1, "name at least one role").meta({
-      positional: true,
-      value: "ROLE",
-      description: "a folder with an agent.ts; a role may be repeated",
-    }),
-  }),
-  output: z.object({ status: z.literal("stopped") }),
-  examples: ["agent run echo", "agent run echo echo --server nats://nats:4222"],
-  details:
-    "One process with these agents; what pods run. Roles are looked for in ./agents (MURMUR_AGENTS_DIR), then among those\nthat ship with Murmur. SIGTERM drains: running tasks finish within MURMUR_DRAIN_GRACE_MS, the rest goes back to the queue.",
-  async run(ports, { roles }) {
-    const { runAgents } = await import("../../processes/frame.ts");
-    await runAgents(ports, roles, ({ operationsUrl, capabilities }) =>
-      ports.log.info({ capabilities, metrics: `${operationsUrl}/metrics` }, "agents are ready"),
-    );
-    return { status: "stopped" as const };
-  },
-  render: () => "",
-});
-
-export const ls = defineCommand({
-  input: z.strictObject({}),
-  output: z.object({ agents: z.array(agentStatusSchema) }),
+export const ls = defineFace(listLivingAgents, {
   examples: ["agent ls", "agent ls --json"],
   details:
-    "Living agents only. With a coordinator in office: its registry, with what each agent said last (a heartbeat comes every\n5 s, and at once when an agent begins or ceases to take work). Without: those that answer (2 s at most; 250 ms after the last answer).",
-  run: async (ports) => ({
-    agents: await reading(
-      ports,
-      ports.transport().then((transport) => listAgents(transport)),
-    ),
-  }),
+    "Living agents only. With a coordinator in office: its registry, with each agent's last report (a heartbeat comes every\n5 s, and at once when an agent begins or stops to take work). Without: the agents that answer (2 s at most; 250 ms after\nthe last answer).",
   render: ({ agents }, terminal) =>
     table(
       ["ID", "STATE", "SLOTS", "CAPABILITIES", "WAITS FOR", "PID", "UP", "HOST"],
@@ -58,22 +31,53 @@ export const ls = defineCommand({
     ),
 });
 
-const one = z.strictObject({
-  agent: tokenSchema.meta({ positional: true, value: "AGENT", description: "an id of murmur agent ls" }),
+const agent = { positional: true, value: "AGENT" } as const;
+
+export const show = defineFace(showOneAgent, {
+  fields: { agent },
+  examples: ["agent show echo-4k2m9x7q1z"],
+  details:
+    "The agent's own report, and its record of the tasks that the office placed on it.\nExit code 1 when the office knows no such agent, 3 when the agent does not answer.",
+  render: (shown, terminal) =>
+    [
+      renderAgent(shown, terminal),
+      ...renderEquivocations(shown.equivocations ?? 0, terminal),
+      shown.record === null
+        ? "record       unknown: no coordinator holds the office"
+        : table(
+            ["CAPABILITY", "PLACED", "FAILED", "SUCCESS", "MEAN TIME"],
+            shown.record.map(({ capability, count, failures, successRate, meanMs }) => [
+              capability,
+              String(count),
+              String(failures),
+              `${Math.round(successRate * 100)} %`,
+              showDuration(meanMs),
+            ]),
+            "record       no task was placed on it yet",
+          ),
+    ].join("\n"),
 });
 
-/** The commands that steer one agent and show what it is then. */
-function verb(name: "pause" | "resume" | "drain", details: string) {
-  return defineCommand({
-    input: one,
-    output: agentStatusSchema,
-    examples: [`agent ${name} echo-4k2m9x7q1z`],
-    details,
-    run: async (ports, { agent }) =>
-      commandAgent(await ports.transport(), agent, name, ports.config.timeoutMs ?? READ_TIMEOUT_MS),
-    render: (agent, terminal) => renderAgent(agent, terminal),
-  });
-}
+export const pause = defineFace(pauseAgent, {
+  fields: { agent },
+  examples: ["agent pause echo-4k2m9x7q1z"],
+  details: "Takes no new work until resumed; running tasks continue.",
+  render: renderAgent,
+});
+
+export const resume = defineFace(resumeAgent, {
+  fields: { agent },
+  examples: ["agent resume echo-4k2m9x7q1z"],
+  details: "Takes work again.",
+  render: renderAgent,
+});
+
+export const drain = defineFace(drainAgent, {
+  fields: { agent },
+  examples: ["agent drain echo-4k2m9x7q1z"],
+  details: "Takes no new work and stops when its running tasks have finished.",
+  render: renderAgent,
+});
 
 function renderAgent(agent: AgentStatus, terminal: Terminal): string {
   const skills = {
@@ -100,49 +104,6 @@ function renderAgent(agent: AgentStatus, terminal: Terminal): string {
     .join("\n");
 }
 
-const recordSchema = z.object({
-  capability: z.string(),
-  /** Outcomes of tasks that were placed on it, and those of them that failed. */
-  count: z.int(),
-  failures: z.int(),
-  /** Of the last 50 or so. */
-  successRate: z.number(),
-  meanMs: z.number(),
-});
-
-export const show = defineCommand({
-  input: one,
-  /** `record` and `equivocations` are null with nobody in office. */
-  output: agentStatusSchema.extend({
-    record: z.array(recordSchema).nullable(),
-    /** Ballots in which its key signed two different values: it gets no seat in signed ballots any more. */
-    equivocations: z.int().nullable(),
-  }),
-  examples: ["agent show echo-4k2m9x7q1z"],
-  details:
-    "What the agent says of itself, and its record of the tasks that the office placed on it.\nExit code 1 when the office knows no such agent, 3 when it does not answer.",
-  run: async (ports, { agent }) =>
-    showAgent(await ports.transport(), agent, ports.config.timeoutMs ?? READ_TIMEOUT_MS),
-  render: (agent, terminal) =>
-    [
-      renderAgent(agent, terminal),
-      ...renderEquivocations(agent.equivocations ?? 0, terminal),
-      agent.record === null
-        ? "record       nobody is in office to tell"
-        : table(
-            ["CAPABILITY", "PLACED", "FAILED", "SUCCESS", "MEAN TIME"],
-            agent.record.map(({ capability, count, failures, successRate, meanMs }) => [
-              capability,
-              String(count),
-              String(failures),
-              `${Math.round(successRate * 100)} %`,
-              showDuration(meanMs),
-            ]),
-            "record       nothing was placed on it yet",
-          ),
-    ].join("\n"),
-});
-
 function renderEquivocations(ballots: number, { colors }: Terminal): string[] {
   if (ballots === 0) return [];
   const times = ballots === 1 ? "one ballot" : `${ballots} ballots`;
@@ -150,10 +111,6 @@ function renderEquivocations(ballots: number, { colors }: Terminal): string[] {
     `${"votes".padEnd(13)}${colors.red(`its key signed two different values in ${times}: it gets no seat in bft ballots`)}`,
   ];
 }
-
-export const pause = verb("pause", "Takes no new work until resumed; what runs goes on.");
-export const resume = verb("resume", "Takes work again.");
-export const drain = verb("drain", "Takes no new work and stops when what runs is finished.");
 
 function paintState(agent: AgentStatus, { colors }: Terminal): string {
   if (agent.state === "failed") return colors.red(agent.state);

@@ -9,7 +9,8 @@ import {
   TOPOLOGIES,
   tokenSchema,
 } from "../../../protocol/index.ts";
-import { readJson } from "./config.ts";
+import { readJson } from "../../cli/json.ts";
+import { flagName } from "../../words.ts";
 
 /** The flags. What goes with what is checked with the task, before anything is published. */
 export const ballotFlags = {
@@ -59,8 +60,7 @@ export function readBallot(flags: Flags): BallotInput | undefined {
   if (seats === undefined) {
     const stray = names.find((name) => flags[name] !== undefined);
     if (stray === undefined) return undefined;
-    const flag = `--${stray.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-    throw new SwarmError("invalid_input", `${flag} belongs to a ballot: give --ballot SEATS too`, {
+    throw new SwarmError("invalid_input", `${flagName(stray)} belongs to a ballot: give --ballot SEATS too`, {
       field: stray,
     });
   }

@@ -1,35 +1,18 @@
-// `schedule …`: tasks at set times, fired by whoever holds the office.
+// `schedule …`: tasks that the office submits at set times.
 import { z } from "zod";
-import { PRIORITIES, parse, SwarmError, tokenSchema } from "../../../protocol/index.ts";
+import { PRIORITIES, SwarmError, tokenSchema } from "../../../protocol/index.ts";
 import { defineCommand } from "../../cli/command.ts";
+import { readJson } from "../../cli/json.ts";
 import { printable, table } from "../../cli/terminal.ts";
-import { readJson } from "./config.ts";
-import { openOffice, patience, readOffice, showAge, staleFacts, staleFlag } from "./office.ts";
+import { listSchedules, removeSchedule, setSchedule } from "../../operations/schedules.ts";
+import { callOperation, defineFace } from "../face.ts";
+import { showAge } from "../views/age.ts";
 
-const id = tokenSchema.meta({
-  positional: true,
-  value: "ID",
-  description: "the schedule's id, at most 40 characters",
-});
-
-const scheduleSchema = z.object({
-  id: z.string(),
-  /** `{ cron, timezone }` or `{ everyMs }`. */
-  when: z.looseObject({}),
-  task: z.looseObject({ capability: z.string() }),
-  /** The next tick, ISO 8601; null when none comes any more. */
-  next: z.string().nullable(),
-  fired: z.int(),
-  /** Ticks that nobody could fire in time. */
-  missed: z.int(),
-  lastTaskId: z.string().nullable(),
-  /** Why the last task could not be handed in. */
-  lastError: z.string().nullable(),
-});
+const id = { positional: true, value: "ID" } as const;
 
 export const set = defineCommand({
   input: z.strictObject({
-    id,
+    id: tokenSchema.meta({ ...id, description: "the schedule's id, at most 40 characters" }),
     cron: z.string().optional().meta({ description: "5 or 6 fields: '0 7 * * mon-fri'", value: "EXPR" }),
     timezone: z.string().optional().meta({ description: "of --cron (default: UTC)", value: "ZONE" }),
     everyMs: z.int().min(1).optional().meta({ description: "instead of --cron: an interval", value: "MS" }),
@@ -37,50 +20,31 @@ export const set = defineCommand({
     input: z.string().default("null").meta({ description: "the task's input as JSON", value: "JSON" }),
     priority: z.enum(PRIORITIES).optional().meta({ description: "the task's priority" }),
   }),
-  output: z.object({ id: z.string(), next: z.string() }),
+  output: setSchedule.output,
   examples: [
     "schedule set nightly --cron '0 2 * * *' --timezone Europe/Berlin --capability report",
     "schedule set pulse --every-ms 30000 --capability echo --input '{\"a\":1}'",
   ],
   details:
-    "Replaces a schedule of the same id. Each tick is one task, whose id is the schedule's and the tick's time in ms. Ticks\nthat nobody could fire are made up for a minute; of older ones only the last is, and the others count as missed.",
+    "Replaces a schedule of the same id. Each tick is one task; its id is the schedule's id and the tick's time in ms. When no\ncoordinator could fire a tick, the next one makes it up for a minute. Of older ticks it fires only the last; the others\ncount as missed.",
   async run(ports, { id: schedule, cron, timezone, everyMs, capability, input, priority }) {
     if ((cron === undefined) === (everyMs === undefined)) {
       throw new SwarmError("invalid_input", "give one of --cron and --every-ms", { field: "cron" });
     }
-    const when = cron === undefined ? { everyMs } : { cron, ...(timezone === undefined ? {} : { timezone }) };
+    const when =
+      cron === undefined ? { everyMs: everyMs! } : { cron, ...(timezone === undefined ? {} : { timezone }) };
     const task = {
       capability,
       input: readJson(input, "input"),
       ...(priority === undefined ? {} : { priority }),
     };
-    const office = await openOffice(ports);
-    const answer = await office.write("schedule-set", { id: schedule, when, task }, patience(ports));
-    return { id: schedule, next: new Date(answer.nextMs as number).toISOString() };
+    return callOperation(ports, setSchedule, { id: schedule, when, task });
   },
   render: ({ id: schedule, next }) => `${schedule} fires at ${next}`,
 });
 
-export const ls = defineCommand({
-  input: z.strictObject({ stale: staleFlag }),
-  output: staleFacts.extend({ schedules: z.array(scheduleSchema) }),
+export const ls = defineFace(listSchedules, {
   examples: ["schedule ls", "schedule ls --stale --json"],
-  async run(ports, { stale }) {
-    const answer = await readOffice(ports, "schedules", { stale });
-    const stored = scheduleSchema.omit({ next: true }).extend({ nextMs: z.int().nullable() });
-    const { schedules, ...age } = parse(
-      staleFacts.extend({ schedules: z.array(stored) }),
-      answer,
-      "the answer",
-    );
-    return {
-      ...age,
-      schedules: schedules.map(({ nextMs, ...schedule }) => ({
-        ...schedule,
-        next: nextMs === null ? null : new Date(nextMs).toISOString(),
-      })),
-    };
-  },
   render: ({ schedules, ...age }) =>
     showAge(
       table(
@@ -100,15 +64,9 @@ export const ls = defineCommand({
     ),
 });
 
-export const rm = defineCommand({
-  input: z.strictObject({ id }),
-  output: z.object({ removed: z.literal(true), id: z.string() }),
+export const rm = defineFace(removeSchedule, {
+  fields: { id },
   examples: ["schedule rm nightly"],
   details: "Exit code 1 when there is none. A task that was fired already stays.",
-  async run(ports, { id: schedule }) {
-    const office = await openOffice(ports);
-    await office.write("schedule-remove", { id: schedule }, patience(ports));
-    return { removed: true as const, id: schedule };
-  },
   render: ({ id: schedule }) => `removed ${schedule}`,
 });

@@ -1,24 +1,24 @@
 // `submit`: hands in one task, and waits for its result when asked to.
 import { readFileSync } from "node:fs";
 import { z } from "zod";
-import { newId } from "../../../base/index.ts";
 import {
   MAX_DELAY_MS,
   PRIORITIES,
   parse,
-  resultSchema,
   SwarmError,
-  submitReplySchema,
   taskSchema,
   timeSchema,
   tokenSchema,
 } from "../../../protocol/index.ts";
 import { defineCommand, type Ports } from "../../cli/command.ts";
+import { readJson } from "../../cli/json.ts";
+import type { Terminal } from "../../cli/terminal.ts";
+import type { BallotNews } from "../../operations/ballot-news.ts";
+import { runTask, submitTask } from "../../operations/tasks.ts";
 import { resolveFrom } from "../../target.ts";
-import { ballotFlags, readBallot } from "./ballot-flags.ts";
-import { watchBallot } from "../../operations/ballot-news.ts";
-import { readJson } from "./config.ts";
+import { callOperation } from "../face.ts";
 import { renderResult } from "../views/task.ts";
+import { ballotFlags, readBallot } from "./ballot-flags.ts";
 
 /** How long `--wait` waits when `--timeout` says nothing: a day, as long as one attempt may run. */
 const WAIT_LIMIT_MS = 86_400_000;
@@ -59,7 +59,7 @@ export const command = defineCommand({
     ...ballotFlags,
     retries: z.int().min(0).max(100).optional().meta({ description: "attempts after the first", value: "N" }),
   }),
-  output: z.union([resultSchema, submitReplySchema]),
+  output: z.union([runTask.output, submitTask.output]),
   examples: [
     `submit echo --input '{"hello":"world"}' --wait`,
     "submit echo --input @task.json --priority high --json",
@@ -91,24 +91,21 @@ export const command = defineCommand({
       },
       "task",
     );
-    const tasks = await ports.tasks();
-    if (!input.wait) return tasks.submit(task);
-    const timeoutMs = ports.config.timeoutMs ?? WAIT_LIMIT_MS;
+    if (!input.wait) return callOperation(ports, submitTask, task);
     ports.terminal.status(`waiting for ${input.capability}`);
-    const id = task.id ?? newId();
-    const stopWatching = task.ballot === undefined ? undefined : await watchBallot(ports, id);
     try {
-      return await tasks.run({ ...task, id }, { timeoutMs });
+      return await callOperation(ports, runTask, task, {
+        timeoutMs: ports.config.timeoutMs ?? WAIT_LIMIT_MS,
+        onEvent: (news) => showNews(news, ports.terminal),
+      });
     } catch (error) {
       if (error instanceof SwarmError && error.code === "timeout") {
-        throw new SwarmError("unavailable", `${error.message}; the task goes on`, {
+        throw new SwarmError("unavailable", `${error.message}; the task continues`, {
           taskId: error.taskId,
           cause: error,
         });
       }
       throw error;
-    } finally {
-      stopWatching?.();
     }
   },
   render: (output, terminal) =>
@@ -117,6 +114,29 @@ export const command = defineCommand({
       : `${output.taskId}${output.duplicate ? " (already handed in)" : ""}`,
   exitCode: (output) => ("attempt" in output && output.status !== "completed" ? 1 : 0),
 });
+
+/** Shows what a ballot does: its rounds on a terminal, and a line whenever a person may have to act. */
+function showNews(news: BallotNews, terminal: Terminal): void {
+  switch (news.kind) {
+    case "opened":
+      terminal.status(`waiting for ${news.seats ?? "all"} seats`);
+      break;
+    case "round":
+      terminal.status(`round ${news.round ?? "?"}: waiting for ${news.asked ?? "all"} seats`);
+      break;
+    case "waits-for-agents":
+      terminal.say(news.reason ?? "waiting for agents");
+      break;
+    case "waits-for-person":
+      terminal.say(`the seats do not agree; a person must decide: murmur ballot show ${news.ballot}`);
+      break;
+    case "waits-for-office":
+      terminal.say("no coordinator holds the office: ballots wait for one (murmur office status)");
+      break;
+    default:
+      news satisfies never;
+  }
+}
 
 /** `best` and `queue` are routes, everything else is an agent. */
 function readRoute(given: string | undefined): unknown {

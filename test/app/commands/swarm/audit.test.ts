@@ -6,6 +6,7 @@ import { createAuditWriter } from "../../../../src/audit/index.ts";
 import { createMeter, ManualClock, silentLogger } from "../../../../src/base/index.ts";
 import type { Evidence } from "../../../../src/protocol/index.ts";
 import { connectMemory, MemoryServer } from "../../../../src/transport/index.ts";
+import { createTaskClient } from "../../../../src/work/index.ts";
 
 const HOUR_MS = 3_600_000;
 const FLUSH_MS = 60_000;
@@ -41,7 +42,15 @@ async function setup() {
   const recovery = { by: "me", problem: "gone", keptSeq: 1, knownSeq: 2, epoch: 2, term: 3 };
   cli.audit({ kind: "office-recovered", facts: recovery });
   await cli.flush(FLUSH_MS);
-  const ports = { transport: async () => transport, terminal } as unknown as Ports;
+  const tasks = createTaskClient({ transport, meter: createMeter() });
+  onTestFinished(() => tasks.close());
+  const ports = {
+    transport: async () => transport,
+    tasks: async () => tasks,
+    config: {},
+    signal: new AbortController().signal,
+    terminal,
+  } as unknown as Ports;
   const list = async (input: object) => ls.run(ports, ls.input.parse(input));
   return {
     transport,

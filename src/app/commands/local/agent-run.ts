@@ -1,0 +1,27 @@
+// `agent run`: agents in this process, as pods run them.
+import { z } from "zod";
+import { tokenSchema } from "../../../protocol/index.ts";
+import { defineCommand } from "../../cli/command.ts";
+
+export const command = defineCommand({
+  handlesInterrupts: true,
+  input: z.strictObject({
+    roles: z.array(tokenSchema).min(1, "name at least one role").meta({
+      positional: true,
+      value: "ROLE",
+      description: "a folder with an agent.ts; a role may be repeated",
+    }),
+  }),
+  output: z.object({ status: z.literal("stopped") }),
+  examples: ["agent run echo", "agent run echo echo --server nats://nats:4222"],
+  details:
+    "One process with these agents, as pods run it. Roles come from ./agents (MURMUR_AGENTS_DIR), then from those that ship\nwith Murmur. SIGTERM drains: running tasks finish within MURMUR_DRAIN_GRACE_MS, the rest goes back to the queue.",
+  async run(ports, { roles }) {
+    const { runAgents } = await import("../../processes/agents.ts");
+    await runAgents(ports, roles, ({ probesUrl, capabilities }) =>
+      ports.log.info({ capabilities, metrics: `${probesUrl}/metrics` }, "agents are ready"),
+    );
+    return { status: "stopped" as const };
+  },
+  render: () => "",
+});

@@ -1,0 +1,144 @@
+// The routes of the HTTP API: which operation each one performs, how it reads the request, and the status of the answer.
+import type { Context } from "hono";
+import { z } from "zod";
+import { createOfficeClient } from "../../coordinator/index.ts";
+import {
+  decode,
+  type Encoding,
+  HEADERS,
+  parse,
+  parseTask,
+  TASK_STATES,
+  tokenSchema,
+} from "../../protocol/index.ts";
+import type { Transport } from "../../transport/index.ts";
+import { MAX_LIST_LIMIT, type TaskClient } from "../../work/index.ts";
+import { listLivingAgents } from "../operations/agents.ts";
+import { showOffice } from "../operations/office.ts";
+import { type OperationContext, perform } from "../operations/operation.ts";
+import { cancelTasks, listTasks, runTask, showTask, submitTask } from "../operations/tasks.ts";
+
+/** The longest `?wait=`, in ms. Proxies in front of the API end a quiet request earlier. */
+export const MAX_WAIT_MS = 3_600_000;
+/** How long `GET /v1/office` waits for a leader that proves itself, in ms: longer than a fail-over (p99 1.2 s). */
+const OFFICE_WAIT_MS = 2_000;
+
+/** The swarm that the API serves. */
+export interface ServedSwarm {
+  transport: Transport;
+  tasks: TaskClient;
+  /** Default {@link OFFICE_WAIT_MS}. */
+  officeWaitMs?: number | undefined;
+}
+
+/** An answer of a route. */
+export interface Answer {
+  body: unknown;
+  status: number;
+  /** The encoding of the answer; without it, the one that the request accepts. */
+  encoding?: Encoding;
+}
+
+/** One route. */
+export interface Route {
+  method: "GET" | "POST" | "DELETE";
+  path: string;
+  /** True for a request that holds its socket until a task ends. */
+  waits?(context: Context): boolean;
+  /** Performs the route's operation. @throws SwarmError of the request, or of the operation. */
+  answer(context: Context, swarm: ServedSwarm): Promise<Answer>;
+}
+
+const waitQuery = z.strictObject({ wait: z.coerce.number().int().min(1).max(MAX_WAIT_MS).optional() });
+const listQuery = z.strictObject({
+  state: z.enum(TASK_STATES).optional(),
+  capability: tokenSchema.optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_LIST_LIMIT).optional(),
+  /** Also the questions of ballots to their seats. */
+  seats: z.stringbool({ truthy: ["true"], falsy: ["false"] }).optional(),
+});
+
+/** All routes but the probes. */
+export const ROUTES: readonly Route[] = [
+  {
+    method: "POST",
+    path: "/v1/tasks",
+    waits: (context) => context.req.query("wait") !== undefined,
+    async answer(context, swarm) {
+      const { wait } = parse(waitQuery, context.req.query(), "query");
+      const bytes = new Uint8Array(await context.req.arrayBuffer());
+      const { value, encoding } = decode(bytes, context.req.header("content-type"));
+      const request = {
+        encoding,
+        traceparent: context.req.header(HEADERS.traceparent),
+        tracestate: context.req.header(HEADERS.tracestate),
+      };
+      const task = parseTask(value);
+      if (wait === undefined) {
+        const body = await perform(submitTask, contextOf(swarm, { request }), task);
+        return { body, status: 202, encoding };
+      }
+      const body = await perform(runTask, contextOf(swarm, { request, timeoutMs: wait }), task);
+      return { body, status: 200, encoding };
+    },
+  },
+  {
+    method: "GET",
+    path: "/v1/tasks",
+    async answer(context, swarm) {
+      const query = parse(listQuery, context.req.query(), "query");
+      const input = parse(listTasks.input, query, "query");
+      return { body: await perform(listTasks, contextOf(swarm), input), status: 200 };
+    },
+  },
+  {
+    method: "GET",
+    path: "/v1/tasks/:id",
+    answer: async (context, swarm) => ({
+      body: await perform(showTask, contextOf(swarm), { task: taskIdOf(context) }),
+      status: 200,
+    }),
+  },
+  {
+    method: "DELETE",
+    path: "/v1/tasks/:id",
+    answer: async (context, swarm) => ({
+      body: await perform(cancelTasks, contextOf(swarm), { task: taskIdOf(context) }),
+      status: 200,
+    }),
+  },
+  {
+    method: "GET",
+    path: "/v1/agents",
+    answer: async (_context, swarm) => ({
+      body: await perform(listLivingAgents, contextOf(swarm), {}),
+      status: 200,
+    }),
+  },
+  {
+    // Without a leader the same body has status 503, so that a probe need not read it.
+    method: "GET",
+    path: "/v1/office",
+    async answer(_context, swarm) {
+      const { officeWaitMs = OFFICE_WAIT_MS } = swarm;
+      const office = await perform(showOffice, contextOf(swarm, { timeoutMs: officeWaitMs }), {});
+      return { body: office, status: office.leader === null ? 503 : 200 };
+    },
+  },
+];
+
+/** A closed connection does not end the work for it: most of it is short, and a submitted task continues anyway. */
+const NEVER_ABORTED = new AbortController().signal;
+const CALLER = { name: "http", role: "api" };
+
+function contextOf(
+  { transport, tasks }: ServedSwarm,
+  more: Pick<OperationContext, "timeoutMs" | "request"> = {},
+): OperationContext {
+  const office = createOfficeClient({ transport });
+  return { transport, tasks, office, signal: NEVER_ABORTED, caller: CALLER, ...more };
+}
+
+function taskIdOf(context: Context): string {
+  return parse(z.object({ id: tokenSchema }), { id: context.req.param("id") }, "path").id;
+}

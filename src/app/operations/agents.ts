@@ -1,0 +1,66 @@
+// Operations on agents: list the living ones, show one, steer one.
+import { z } from "zod";
+import { agentStatusSchema, tokenSchema } from "../../protocol/index.ts";
+import { commandAgent, listAgents, showAgent } from "../agents/roster.ts";
+import { defineOperation, readWithin } from "./operation.ts";
+
+/** How long one agent has to answer when the caller names no time, in ms. */
+const AGENT_TIMEOUT_MS = 5_000;
+
+const oneAgent = z.strictObject({
+  agent: tokenSchema.meta({ description: "an id of murmur agent ls" }),
+});
+
+export const listLivingAgents = defineOperation({
+  name: "agent-list",
+  summary: "list living agents",
+  input: z.strictObject({}),
+  output: z.object({ agents: z.array(agentStatusSchema) }),
+  errors: [],
+  access: "read",
+  run: async (context) => ({ agents: await readWithin(context, listAgents(context.transport)) }),
+});
+
+const recordSchema = z.object({
+  capability: z.string(),
+  /** The tasks that were placed on the agent and have ended. */
+  count: z.int(),
+  /** The failed ones among them. */
+  failures: z.int(),
+  /** The share of successes among the last 50 or so. */
+  successRate: z.number(),
+  meanMs: z.number(),
+});
+
+export const showOneAgent = defineOperation({
+  name: "agent-show",
+  summary: "show one agent",
+  input: oneAgent,
+  /** `record` and `equivocations` are null while no coordinator holds the office. */
+  output: agentStatusSchema.extend({
+    record: z.array(recordSchema).nullable(),
+    /** The ballots in which the agent's key signed two different values. It gets no seat in signed ballots any more. */
+    equivocations: z.int().nullable(),
+  }),
+  errors: ["not_found"],
+  access: "read",
+  run: ({ transport, timeoutMs = AGENT_TIMEOUT_MS }, { agent }) => showAgent(transport, agent, timeoutMs),
+});
+
+/** The operations that steer one agent; each answers the agent's status after it. */
+function steer(verb: "pause" | "resume" | "drain", summary: string) {
+  return defineOperation({
+    name: `agent-${verb}`,
+    summary,
+    input: oneAgent,
+    output: agentStatusSchema,
+    errors: ["not_found", "conflict"],
+    access: "operate",
+    run: ({ transport, timeoutMs = AGENT_TIMEOUT_MS }, { agent }) =>
+      commandAgent(transport, agent, verb, timeoutMs),
+  });
+}
+
+export const pauseAgent = steer("pause", "let an agent take no new work");
+export const resumeAgent = steer("resume", "let a paused agent work again");
+export const drainAgent = steer("drain", "let an agent finish and stop");

@@ -1,0 +1,29 @@
+// The table of all operations. Every face serves this table; a command loads only the family that it needs.
+import { drainAgent, listLivingAgents, pauseAgent, resumeAgent, showOneAgent } from "./agents.ts";
+import { listAuditEntries, verifyAuditLog } from "./audit.ts";
+import { correctBallot, decideBallot, listBallots, showBallot } from "./ballots.ts";
+import { listBudgets, removeBudget, setBudget } from "./budgets.ts";
+import { setValue, showHistory, showValues } from "./config.ts";
+import { listDeadLetters, purgeDeadLetters, replayDeadLetter, showDeadLetter } from "./dead-letters.ts";
+import { acquireLock, listLocks, releaseLock } from "./locks.ts";
+import { recoverOffice, showOffice, transferOffice } from "./office.ts";
+import type { Operation } from "./operation.ts";
+import { listSchedules, removeSchedule, setSchedule } from "./schedules.ts";
+import { initStreams } from "./streams.ts";
+import { cancelTasks, listTasks, retryTask, runTask, showTask, submitTask, watchTask } from "./tasks.ts";
+import { showTopology } from "./topology.ts";
+
+/** All operations, by family. */
+export const OPERATIONS = [
+  ...[submitTask, runTask, listTasks, showTask, watchTask, cancelTasks, retryTask],
+  ...[listDeadLetters, showDeadLetter, replayDeadLetter, purgeDeadLetters],
+  ...[listLivingAgents, showOneAgent, pauseAgent, resumeAgent, drainAgent],
+  ...[showOffice, transferOffice, recoverOffice],
+  ...[listBallots, showBallot, decideBallot, correctBallot, showTopology],
+  ...[acquireLock, releaseLock, listLocks],
+  ...[setValue, showValues, showHistory],
+  ...[setSchedule, listSchedules, removeSchedule],
+  ...[setBudget, listBudgets, removeBudget],
+  ...[listAuditEntries, verifyAuditLog],
+  initStreams,
+] as unknown as readonly Operation[];

@@ -1,0 +1,103 @@
+// An operation: one thing that a caller can read from the swarm or change in it over NATS. It is data and one function. Every
+// face (the command line, HTTP, and later ones) serves the same operations; a face owns flags, rendering and encodings.
+// An operation reads no terminal, no standard input, no file of the caller, no signal and no state of its process.
+import type { z } from "zod";
+import type { OfficeClient } from "../../coordinator/index.ts";
+import type { ErrorCode } from "../../protocol/index.ts";
+import type { Transport } from "../../transport/index.ts";
+import type { SubmitOptions, TaskClient } from "../../work/index.ts";
+import { withinTimeout } from "./time-limit.ts";
+
+/** What a caller must be allowed to do: look, hand in tasks, steer the swarm, or change what everything rests on. */
+export const ACCESS_LEVELS = ["read", "submit", "operate", "admin"] as const;
+/** One of {@link ACCESS_LEVELS}. */
+export type Access = (typeof ACCESS_LEVELS)[number];
+
+/** The person or program that calls an operation. It is a name for histories, not a proof of identity. */
+export interface Caller {
+  /** The name that configuration histories, verdicts and audit entries show; at most 64 characters. */
+  readonly name: string;
+  /** The face, as the audit log lists it: `cli`, `api`. */
+  readonly role: string;
+}
+
+/** Everything that an operation may use. The face owns the connection and closes it. */
+export interface OperationContext {
+  readonly transport: Transport;
+  readonly tasks: TaskClient;
+  readonly office: OfficeClient;
+  /** Aborts when the caller no longer waits. */
+  readonly signal: AbortSignal;
+  readonly caller: Caller;
+  /**
+   * How long the caller waits for one answer of the swarm, in ms. Without it, requests to the office wait 5,000 ms, and reads
+   * of the streams end only when NATS answers or fails.
+   */
+  readonly timeoutMs?: number | undefined;
+  /** How the request arrived: its encoding and W3C trace context. A submitted task keeps both. */
+  readonly request?: SubmitOptions | undefined;
+  /** False when the face shows no events: an operation may then save the work for them. {@link perform} sets it. */
+  readonly wantsEvents?: boolean | undefined;
+}
+
+/** One operation. Its types end at the table: the schemas check what goes in and out. */
+export interface Operation<
+  I extends z.ZodType = z.ZodType,
+  O extends z.ZodType = z.ZodType,
+  E extends z.ZodType = z.ZodType,
+> {
+  /** A token of a NATS subject, `<thing>-<verb>`: `task-list`. Unique in the table. */
+  readonly name: string;
+  /** One line: a verb and its object. */
+  readonly summary: string;
+  readonly input: I;
+  readonly output: O;
+  /** The schema of its events; without it, the operation yields none. */
+  readonly event?: E;
+  /** The codes with which the operation itself rejects. `invalid_input`, `unavailable` and `internal` are always possible. */
+  readonly errors: readonly ErrorCode[];
+  readonly access: Access;
+  /** Performs the operation. An async generator yields events and returns the output. */
+  run(
+    context: OperationContext,
+    input: z.output<I>,
+  ): Promise<z.output<O>> | AsyncGenerator<z.output<E>, z.output<O>>;
+}
+
+/** Gives an operation its types. */
+export function defineOperation<I extends z.ZodType, O extends z.ZodType, E extends z.ZodType = z.ZodNever>(
+  operation: Operation<I, O, E>,
+): Operation<I, O, E> {
+  return operation;
+}
+
+/**
+ * Performs an operation to its end and resolves with its output. `onEvent` gets each event in order; an error that it throws
+ * ends the operation.
+ */
+export async function perform<I extends z.ZodType, O extends z.ZodType, E extends z.ZodType>(
+  operation: Operation<I, O, E>,
+  context: OperationContext,
+  input: z.output<I>,
+  onEvent?: (event: z.output<E>) => void,
+): Promise<z.output<O>> {
+  const running = operation.run({ ...context, wantsEvents: onEvent !== undefined }, input);
+  if (!(Symbol.asyncIterator in running)) return running;
+  let isAtEnd = false;
+  try {
+    for (;;) {
+      const step = await running.next();
+      isAtEnd = step.done === true;
+      if (step.done === true) return step.value;
+      onEvent?.(step.value);
+    }
+  } finally {
+    // Runs the generator's own cleanup, which closes its subscriptions.
+    if (!isAtEnd) await running.return(undefined as never);
+  }
+}
+
+/** A read of the swarm that ends after the caller's time. @throws SwarmError `unavailable` after `timeoutMs`. */
+export function readWithin<T>({ timeoutMs }: OperationContext, work: Promise<T>): Promise<T> {
+  return timeoutMs === undefined ? work : withinTimeout(work, timeoutMs, "the swarm did not answer");
+}

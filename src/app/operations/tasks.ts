@@ -1,0 +1,184 @@
+// Operations on tasks: submit, run, look, watch, cancel, retry.
+import { z } from "zod";
+import { newId, sleep } from "../../base/index.ts";
+import {
+  createSubjects,
+  resultSchema,
+  submitReplySchema,
+  TASK_STATES,
+  type TaskStatus,
+  taskSchema,
+  taskStatusSchema,
+  tokenSchema,
+} from "../../protocol/index.ts";
+import { DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT } from "../../work/index.ts";
+import { ballotNewsSchema, followBallot } from "./ballot-news.ts";
+import { defineOperation, readWithin } from "./operation.ts";
+
+/** How long `task-run` waits when the caller names no time: a day, as long as one attempt may run. */
+const RUN_LIMIT_MS = 86_400_000;
+
+const taskId = tokenSchema.meta({ description: "a task's id" });
+const oneTask = z.strictObject({ task: taskId });
+
+/** The codes with which the swarm refuses a task. */
+const SUBMIT_ERRORS = [
+  "payload_too_large",
+  "unknown_capability",
+  "conflict",
+  "cancelled",
+  "rate_limited",
+] as const;
+
+export const submitTask = defineOperation({
+  name: "task-submit",
+  summary: "submit a task",
+  input: taskSchema,
+  output: submitReplySchema,
+  errors: SUBMIT_ERRORS,
+  access: "submit",
+  run: ({ tasks, request }, task) => tasks.submit(task, request),
+});
+
+export const runTask = defineOperation({
+  name: "task-run",
+  summary: "submit a task and wait for its result",
+  input: taskSchema,
+  output: resultSchema,
+  event: ballotNewsSchema,
+  /** `timeout`: no result came within the caller's time. The task continues. */
+  errors: [...SUBMIT_ERRORS, "timeout"],
+  access: "submit",
+  async *run(context, task) {
+    const { tasks, request, timeoutMs = RUN_LIMIT_MS, wantsEvents = false } = context;
+    const options = { ...request, timeoutMs };
+    if (task.ballot === undefined || !wantsEvents) return await tasks.run(task, options);
+    const id = task.id ?? newId();
+    return yield* followBallot(context, id, () => tasks.run({ ...task, id }, options));
+  },
+});
+
+export const listTasks = defineOperation({
+  name: "task-list",
+  summary: "list tasks",
+  input: z.strictObject({
+    state: z.enum(TASK_STATES).optional().meta({ description: "only tasks in this state" }),
+    capability: tokenSchema.optional().meta({ description: "only tasks of this capability" }),
+    limit: z
+      .int()
+      .min(1)
+      .max(MAX_LIST_LIMIT)
+      .default(DEFAULT_LIST_LIMIT)
+      .meta({ description: "at most this many" }),
+    seats: z
+      .boolean()
+      .default(false)
+      .meta({ description: "also the questions of ballots to their seats, judges and verifiers" }),
+  }),
+  output: z.object({ tasks: z.array(taskStatusSchema) }),
+  errors: [],
+  access: "read",
+  run: async (context, input) => ({ tasks: await readWithin(context, context.tasks.list(input)) }),
+});
+
+export const showTask = defineOperation({
+  name: "task-show",
+  summary: "show one task",
+  input: oneTask,
+  output: taskStatusSchema,
+  errors: ["not_found"],
+  access: "read",
+  run: (context, { task }) => readWithin(context, context.tasks.status(task)),
+});
+
+/** How often a watch looks by itself, in ms: events are best effort, and a state may change without one. */
+const WATCH_POLL_MS = 500;
+
+export const watchTask = defineOperation({
+  name: "task-watch",
+  summary: "follow a task until it ends",
+  input: oneTask,
+  output: taskStatusSchema,
+  /** The task's status after each change of state, attempt, progress or agent, but for the last, which is the output. */
+  event: taskStatusSchema,
+  errors: ["not_found"],
+  access: "read",
+  async *run(context, { task }) {
+    const { transport, tasks, signal } = context;
+    const { filters } = createSubjects(transport.prefix);
+    let wake: () => void = () => undefined;
+    const subscriptions = [filters.taskEvents(task), filters.doneById(task)].map((subject) =>
+      transport.bus.subscribe(subject, () => wake()),
+    );
+    try {
+      for (let shown = ""; ; ) {
+        const status = await readWithin(context, tasks.status(task));
+        if (status.result !== undefined) return status;
+        const facts = describeProgress(status);
+        if (facts !== shown) yield status;
+        shown = facts;
+        const woken = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        const asleep = new AbortController();
+        const ending = AbortSignal.any([signal, asleep.signal]);
+        await Promise.race([woken, sleep(WATCH_POLL_MS, { signal: ending }).catch(() => undefined)]);
+        asleep.abort();
+        signal.throwIfAborted();
+      }
+    } finally {
+      for (const subscription of subscriptions) subscription.close();
+    }
+  },
+});
+
+/** State, attempt, progress and agent of a task on one line, without the facts that it does not have yet. */
+export function describeProgress({ state, attempt, progress, agent }: TaskStatus): string {
+  const facts = [
+    state,
+    attempt > 0 ? `attempt ${attempt}` : null,
+    progress === null ? null : `${progress} %`,
+    agent,
+  ];
+  return facts.filter((fact) => fact !== null).join(", ");
+}
+
+export const cancelTasks = defineOperation({
+  name: "task-cancel",
+  summary: "cancel a task, or all of a scope",
+  input: z
+    .strictObject({
+      task: taskId.optional(),
+      scope: tokenSchema.optional().meta({ description: "cancel every task of this scope instead" }),
+    })
+    .refine(({ task, scope }) => (task === undefined) !== (scope === undefined), {
+      error: "name either a task or --scope",
+      path: ["task"],
+    }),
+  output: z.union([
+    z.object({ taskId: z.string(), status: z.literal("cancelled") }),
+    z.object({ scope: z.string(), status: z.literal("cancelled") }),
+  ]),
+  /** `conflict`: the task had ended already. */
+  errors: ["not_found", "conflict"],
+  access: "operate",
+  async run(context, { task, scope }) {
+    const { tasks, timeoutMs } = context;
+    if (scope === undefined) {
+      await tasks.cancel(task!, { timeoutMs });
+      return { taskId: task!, status: "cancelled" as const };
+    }
+    await readWithin(context, tasks.cancelScope(scope));
+    return { scope, status: "cancelled" as const };
+  },
+});
+
+export const retryTask = defineOperation({
+  name: "task-retry",
+  summary: "submit a failed task again",
+  input: oneTask,
+  output: submitReplySchema,
+  errors: ["not_found", ...SUBMIT_ERRORS],
+  access: "submit",
+  run: (context, { task }) => readWithin(context, context.tasks.retry(task)),
+});

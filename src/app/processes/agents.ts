@@ -1,0 +1,120 @@
+// The process that runs agents: their host, the worker that pulls tasks for them, and the roll call.
+import { registerHooks } from "node:module";
+import { type AgentDefinition, createHost, type Exec, loadRoles } from "../../agent/index.ts";
+import { createExec } from "../../bridges/index.ts";
+import { createLeaseKeeper, createOfficeClient } from "../../coordinator/index.ts";
+import { createWorker } from "../../work/index.ts";
+import { createRollCall } from "../agents/roll-call.ts";
+import type { Ports } from "../cli/command.ts";
+import { resolveFrom } from "../target.ts";
+import { VERSION } from "../version.ts";
+import { type Assembly, createProcessAudit, type ProcessParts, runProcess } from "./frame.ts";
+import { agentDirectories } from "./roles.ts";
+import { consumersCheck } from "./streams.ts";
+import { createVotes } from "./votes.ts";
+
+/** The longest role of a process of several roles, in characters: it becomes a part of ids and names. */
+const MAX_ROLE_LENGTH = 40;
+
+/** What `onReady` is told. */
+export interface AgentsReady {
+  hostId: string;
+  /** The base URL of /livez, /readyz and /metrics. */
+  probesUrl: string;
+  capabilities: string[];
+}
+
+/**
+ * Runs agents until the session's signal aborts; then drains them.
+ * @throws SwarmError `not_found` for an unknown role; `unavailable`, `not_permitted` when NATS refuses.
+ */
+export async function runAgents(
+  ports: Ports,
+  roles: readonly string[],
+  onReady: (facts: AgentsReady) => void,
+): Promise<void> {
+  resolveOwnName();
+  const definitions = await loadRoles(agentDirectories(ports), roles);
+  const role = [...new Set(roles)].join("+").slice(0, MAX_ROLE_LENGTH);
+  await runProcess(ports, {
+    role,
+    announcement: { name: "murmur-agent", description: `Murmur agents: ${roles.join(", ")}` },
+    init: false,
+    assemble: (parts) => assembleAgents(parts, { ports, role, definitions, onReady }),
+  });
+}
+
+function assembleAgents(
+  parts: ProcessParts,
+  options: {
+    ports: Ports;
+    role: string;
+    definitions: readonly AgentDefinition[];
+    onReady: (facts: AgentsReady) => void;
+  },
+): Assembly {
+  const { transport, meter, log, processId } = parts;
+  const { ports, role, definitions, onReady } = options;
+  const writer = createProcessAudit(parts, role.replaceAll("+", "_"));
+  const host = createHost({
+    transport,
+    meter,
+    log,
+    hostId: processId,
+    role,
+    version: VERSION,
+    exec: createAllowedExec(ports),
+    votes: createVotes(),
+    locks: createLeaseKeeper({ office: createOfficeClient({ transport }), log }),
+    roles: countRoles(definitions),
+  });
+  const worker = createWorker({
+    transport,
+    meter,
+    log,
+    hostId: processId,
+    workforce: host.workforce,
+    capabilities: host.capabilities,
+    audit: writer.audit,
+  });
+  const rollCall = createRollCall({ transport, status: () => host.status(), log });
+  const capabilities = host.capabilities.map(({ name }) => name);
+  return {
+    services: {
+      records: [writer.service],
+      listeners: [],
+      core: [host.service],
+      doors: [worker, rollCall],
+    },
+    checks: [consumersCheck(transport, capabilities, processId)],
+    onReady: (probesUrl) => onReady({ hostId: processId, probesUrl, capabilities }),
+    async drain() {
+      const graceMs = ports.config.drainGraceMs;
+      const [, givenBack] = await Promise.all([host.drain({ graceMs }), worker.drain({ graceMs })]);
+      log.info({ givenBack }, "drained");
+    },
+  };
+}
+
+/** Agents run commands only when the operator named programs and directories. */
+function createAllowedExec({ config, directory }: Ports): Exec | undefined {
+  if (config.execAllow.length === 0) return undefined;
+  const [first, ...more] = config.execDirectories.map((path) => resolveFrom(directory, path));
+  return createExec({ allow: config.execAllow, directories: [first ?? directory, ...more] });
+}
+
+function countRoles(definitions: readonly AgentDefinition[]) {
+  const counts = new Map<AgentDefinition, number>();
+  for (const definition of definitions) counts.set(definition, (counts.get(definition) ?? 0) + 1);
+  return [...counts].map(([definition, count]) => ({ definition, count }));
+}
+
+/** Lets agents outside this package write `import { defineAgent } from "murmur"` without installing it. */
+function resolveOwnName(): void {
+  const door = new URL(import.meta.url.endsWith(".ts") ? "../../index.ts" : "../../index.js", import.meta.url)
+    .href;
+  registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier === "murmur" ? { url: door, shortCircuit: true } : next(specifier, context),
+  });
+}

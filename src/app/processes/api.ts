@@ -1,0 +1,53 @@
+// The process of the front door: it takes submits on the bus, moves due tasks into their queues, and serves HTTP.
+import { systemClock } from "../../base/index.ts";
+import { createFrontDoor, createMover, createTaskClient } from "../../work/index.ts";
+import type { Ports } from "../cli/command.ts";
+import { apiRoutes } from "../http/api.ts";
+import { listen } from "../http/listen.ts";
+import { type Assembly, endWith, type ProcessParts, runProcess } from "./frame.ts";
+import { createQueueGauges } from "./gauges.ts";
+
+/** What `onReady` is told: the base URLs of the HTTP API and of the probes. */
+export interface ApiReady {
+  apiUrl: string;
+  probesUrl: string;
+}
+
+/** Runs the api process until the session's signal aborts. `init`: creates missing streams first. */
+export async function runApi(
+  ports: Ports,
+  { init }: { init: boolean },
+  onReady: (facts: ApiReady) => void,
+): Promise<void> {
+  await runProcess(ports, {
+    role: "api",
+    announcement: { name: "murmur-api", description: "Murmur's front door: submit, HTTP, due tasks" },
+    init,
+    assemble: (parts) => assembleApi(parts, ports, onReady),
+  });
+}
+
+function assembleApi(parts: ProcessParts, { config }: Ports, onReady: (facts: ApiReady) => void): Assembly {
+  const { transport, meter, log } = parts;
+  const tasks = createTaskClient({ transport, meter, log });
+  let apiUrl = "";
+  return {
+    services: {
+      records: [endWith("task client", () => tasks.close())],
+      listeners: [],
+      core: [],
+      doors: [createFrontDoor({ transport, client: tasks, log }), createMover({ transport, meter, log })],
+    },
+    checks: [],
+    beforeScrape: createQueueGauges({ transport, dead: tasks.dead, meter, clock: systemClock, log }),
+    async serve(probes) {
+      const { httpHost: host, httpPort: port, apiToken: token } = config;
+      const routes = apiRoutes({ transport, tasks, log, host, token, probes });
+      const listening = await listen(routes, { host, port, what: "the HTTP API" });
+      apiUrl = listening.url;
+      return listening;
+    },
+    onReady: (probesUrl) => onReady({ apiUrl, probesUrl }),
+    drain: async () => undefined,
+  };
+}

@@ -1,0 +1,90 @@
+// The process of one coordinator: the office and what listens to it, its servers, and the schedules.
+import { systemChance } from "../../base/index.ts";
+import {
+  createBallots,
+  createFiring,
+  createLonelinessWatch,
+  createOffice,
+  createOfficeServer,
+  createPlacement,
+  createStaleServer,
+  measureBudgets,
+} from "../../coordinator/index.ts";
+import { createTaskClient } from "../../work/index.ts";
+import type { Ports } from "../cli/command.ts";
+import { VERSION } from "../version.ts";
+import { type Assembly, createProcessAudit, endWith, type ProcessParts, runProcess } from "./frame.ts";
+
+/** How long a coordinator that must stop waits for its successor, in ms; a planned change takes a few ms of it. */
+const HAND_OVER_MS = 2_000;
+
+/**
+ * How often a coordinator checks its connection, in ms: it notices a dead connection within 6 s. There are few coordinators,
+ * and every one counts in an election.
+ */
+const COORDINATOR_PING_INTERVAL_MS = 2_000;
+
+/** The id of this coordinator, and the ids of all. */
+export interface CoordinatorIdentity {
+  id: string;
+  members: readonly string[];
+}
+
+/** What `onReady` is told: the base URL of the probes. */
+export interface CoordinatorReady {
+  probesUrl: string;
+}
+
+/** Runs one coordinator until the session's signal aborts; then it hands the office over. */
+export async function runCoordinator(
+  ports: Ports,
+  identity: CoordinatorIdentity,
+  onReady: (facts: CoordinatorReady) => void,
+): Promise<void> {
+  await runProcess(ports, {
+    role: "coordinator",
+    announcement: {
+      name: "murmur-coordinator",
+      description: `Murmur coordinator ${identity.id} of ${identity.members.join(", ")}`,
+    },
+    init: false,
+    pingIntervalMs: COORDINATOR_PING_INTERVAL_MS,
+    assemble: (parts) => assembleCoordinator(parts, identity, onReady),
+  });
+}
+
+function assembleCoordinator(
+  parts: ProcessParts,
+  { id, members }: CoordinatorIdentity,
+  onReady: (facts: CoordinatorReady) => void,
+): Assembly {
+  const { transport, meter, log } = parts;
+  const writer = createProcessAudit(parts, "coordinator");
+  const { audit } = writer;
+  const seed = Math.floor(systemChance.next() * 2 ** 32);
+  const office = createOffice({ transport, meter, log, audit, id, members, version: VERSION, seed });
+  const placement = createPlacement({ transport, office, meter, log, seed: seed + 1 });
+  const tasks = createTaskClient({ transport, meter, log });
+  const ballots = createBallots({ transport, office, placement, tasks, meter, log, audit });
+  const answers = { ...placement.answers, ...ballots.answers };
+  return {
+    services: {
+      records: [writer.service, endWith("task client", () => tasks.close())],
+      listeners: [placement.service, ballots.service],
+      core: [office.service],
+      doors: [
+        createLonelinessWatch({ transport, office }),
+        createStaleServer({ transport, office, log }),
+        createOfficeServer({ transport, office, members, log, answers, audit }),
+        createFiring({ office, tasks, log }),
+      ],
+    },
+    checks: [{ name: "knows a leader and has applied the log", run: async () => office.findProblem() }],
+    async beforeScrape() {
+      office.measure();
+      measureBudgets(office, meter);
+    },
+    onReady: (probesUrl) => onReady({ probesUrl }),
+    drain: () => office.handOver(HAND_OVER_MS),
+  };
+}
