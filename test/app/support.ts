@@ -1,16 +1,38 @@
-// Real swarms for tests: the program as people start it, in a directory of its own, with nothing left behind.
+// Real swarms for tests: the program as people start it, or a supervisor in the test's own process, each in a directory of its
+// own, with nothing left behind.
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { expect, onTestFinished } from "vitest";
+import { afterAll, expect, onTestFinished } from "vitest";
+import { runCli } from "../../src/app/cli/cli.ts";
+import { openSession } from "../../src/app/cli/session.ts";
+import { COMMANDS } from "../../src/app/commands/index.ts";
+import { loadConfig } from "../../src/app/config.ts";
 import { identify } from "../../src/app/supervisor/identity.ts";
 import type { SwarmState } from "../../src/app/supervisor/state.ts";
-import { findNatsServer } from "../support/nats-server.ts";
+import { type Supervisor, startSupervisor } from "../../src/app/supervisor/supervisor.ts";
+import { createMeter, silentLogger } from "../../src/base/index.ts";
+import { createOfficeClient, foundOffice, type OfficeClient } from "../../src/coordinator/index.ts";
+import { connectNats, type Transport } from "../../src/transport/index.ts";
+import { createTaskClient, type TaskClient } from "../../src/work/index.ts";
+import { findNatsServer, type NatsServer, startNatsServer } from "../support/nats-server.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/app/main.ts");
 
-/** The test machine's own settings must not reach the program. */
+/** Registers the clean-up of a thing that a test, or with {@link atFileEnd} a file, has started. */
+export type AtEnd = (cleanUp: () => Promise<void> | void, timeoutMs?: number) => void;
+
+/** Cleans up after all tests of a file, the newest thing first. Call it at the top of the file, outside of tests and hooks. */
+export function atFileEnd(): AtEnd {
+  const cleanUps: (() => Promise<void> | void)[] = [];
+  afterAll(async () => {
+    for (const cleanUp of cleanUps.reverse()) await cleanUp();
+  }, 120_000);
+  return (cleanUp) => cleanUps.push(cleanUp);
+}
+
+/** The environment of the program, without the settings of the test machine. */
 function cleanEnvironment(extra: Record<string, string>): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(MURMUR_|NATS_|VITEST|NODE_OPTIONS|FORCE_COLOR)/.test(name),
@@ -31,12 +53,27 @@ export interface World {
   directory: string;
   /** Where the program puts what is temporary. */
   temp: string;
+  /** Runs the program as a process of its own: about one second of CPU time. */
   run(args: string, options?: { input?: string | null; env?: Record<string, string> }): Promise<Ran>;
+  /** Runs a command line inside this process: a few ms. For every command that starts no processes and reads no input. */
+  call(args: string): Promise<Ran>;
   start(args: string): ChildProcess;
   /** `swarm.json`. */
   state(): SwarmState;
-  /** Starts a swarm; it ends with the test. */
+  /** Starts a swarm with `up --detach`; it ends with the world. */
   up(args?: string): Promise<Swarm>;
+  /** Starts a swarm with a supervisor in this process; it ends with the world. */
+  host(options: HostedSwarm): Promise<SwarmState>;
+}
+
+/** A swarm of a supervisor in the test's process. */
+export interface HostedSwarm {
+  /** The role of each agent process. */
+  roles?: readonly string[];
+  /** How many coordinators; default none. */
+  coordinators?: number;
+  /** Whether an api process runs; default false. */
+  withApi?: boolean;
 }
 
 /** What `up --detach --json` answers. */
@@ -49,14 +86,16 @@ export interface Swarm {
 }
 
 /** A directory to run the program in. Arguments are split at spaces; `%` stands for a space inside one. */
-export function setupWorld(env: Record<string, string> = {}): World {
+export function setupWorld(env: Record<string, string> = {}, atEnd: AtEnd = onTestFinished): World {
   const root = realpathSync(mkdtempSync(join(tmpdir(), "murmur-app-")));
   const [directory, temp] = [join(root, "work"), join(root, "temp")];
   mkdirSync(directory);
   mkdirSync(temp);
-  // One cache of compiled code for all: a process that compiles everything anew takes a second of a core.
+  // One cache of compiled code for all: a process that compiles everything again takes a second of a core.
   const cache = process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), "murmur-test-compile-cache");
   const environment = cleanEnvironment({ TMPDIR: temp, NODE_COMPILE_CACHE: cache, ...env });
+  // Paths that a process takes relative to its working directory, which this process does not share.
+  const paths = { MURMUR_DATA: join(directory, ".murmur"), MURMUR_AGENTS_DIR: join(directory, "agents") };
   const split = (args: string) => args.split(" ").map((arg) => arg.replaceAll("%", " "));
   const start = (args: string, extra: Record<string, string> = {}) =>
     spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, ...split(args)], {
@@ -66,30 +105,121 @@ export function setupWorld(env: Record<string, string> = {}): World {
     });
   const run: World["run"] = async (args, options = {}) => {
     const child = start(args, options.env);
-    // Nobody may read what it says any more; that is the program's business.
+    // The program may end before it has read its input.
     child.stdin?.on("error", () => undefined);
     child.stdin?.end(options.input ?? "");
     return collect(child);
   };
-  onTestFinished(async () => {
-    await run("down --purge");
+  const hosted: { supervisor: Supervisor; server: NatsServer | undefined }[] = [];
+  let mayRun = false;
+  atEnd(async () => {
+    for (const { supervisor, server } of hosted) {
+      await supervisor.stop({ now: true });
+      await server?.stop();
+    }
+    if (mayRun) await run("down --purge");
     rmSync(root, { recursive: true, force: true });
   }, 120_000);
   return {
     directory,
     temp,
-    run,
-    start,
+    run(args, options) {
+      mayRun ||= !NO_SWARM.test(args);
+      return run(args, options);
+    },
+    call: (args) => callCli(split(args), { environment: { ...environment, ...paths }, directory }),
+    start(args) {
+      mayRun = true;
+      return start(args);
+    },
     state: () => JSON.parse(readFileSync(join(directory, ".murmur/swarm.json"), "utf8")) as SwarmState,
     async up(args = "") {
+      mayRun = true;
       const ran = await run(`up --detach --json${args === "" ? "" : ` ${args}`}`);
       if (ran.exitCode !== 0) throw new Error(`up failed: ${ran.stdout}${ran.stderr}`);
       return ran.json() as unknown as Swarm;
     },
+    async host({ roles = [], coordinators = 0, withApi = false }) {
+      // Without an api process, which creates the streams, they must be there before the others start.
+      const server = withApi ? undefined : await startNatsServer();
+      if (server !== undefined) await initStreams(server.url);
+      const own = { ...environment, ...paths };
+      const { config } = await loadConfig({ flags: {}, environment: own, directory });
+      const supervisor = await startSupervisor({
+        config,
+        roles,
+        coordinators,
+        withApi,
+        joinServer: server?.url,
+        environment: own,
+        log: silentLogger,
+        signal: new AbortController().signal,
+      }).catch(async (error: unknown) => {
+        await server?.stop();
+        throw error;
+      });
+      hosted.push({ supervisor, server });
+      return supervisor.state;
+    },
   };
 }
 
-/** Waits until the program has ended and all who hold its output have closed it. */
+/** Command lines after which no swarm can run. */
+const NO_SWARM = /^(down|task|dead|submit|office|agent (ls|show))\b/;
+
+/** The program's own entry, but for the process: a command line, its output and its exit code. */
+async function callCli(
+  argv: readonly string[],
+  world: { environment: NodeJS.ProcessEnv; directory: string },
+): Promise<Ran> {
+  const out: string[] = [];
+  const err: string[] = [];
+  const stderr = { write: (text: string) => err.push(text) };
+  const exitCode = await runCli(
+    {
+      argv,
+      version: "test",
+      stdout: { write: (text) => out.push(text) },
+      stderr,
+      openSession: (input) => openSession(input, { ...world, stderr }),
+    },
+    COMMANDS,
+  );
+  const stdout = out.join("");
+  return {
+    exitCode,
+    stdout,
+    stderr: err.join(""),
+    json: () => JSON.parse(stdout) as Record<string, unknown>,
+  };
+}
+
+async function initStreams(url: string): Promise<void> {
+  const transport = await connectNats(connectionTo(url));
+  await transport.init();
+  await foundOffice(transport);
+  await transport.close();
+}
+
+function connectionTo(servers: string) {
+  return { servers, name: "test", prefix: "murmur", log: silentLogger, meter: createMeter() };
+}
+
+/** Clients of a swarm, from the test's own process. */
+export async function connectTo(
+  server: string,
+  atEnd: AtEnd = onTestFinished,
+): Promise<{ transport: Transport; tasks: TaskClient; office: OfficeClient }> {
+  const transport = await connectNats(connectionTo(server));
+  const tasks = createTaskClient({ transport, meter: createMeter() });
+  atEnd(async () => {
+    tasks.close();
+    await transport.close();
+  });
+  return { transport, tasks, office: createOfficeClient({ transport }) };
+}
+
+/** Waits until the program has ended and every process that holds its output has closed it. */
 export function collect(child: ChildProcess): Promise<Ran> {
   return new Promise((resolve, reject) => {
     let stdout = "";
@@ -107,7 +237,7 @@ export function collect(child: ChildProcess): Promise<Ran> {
   });
 }
 
-/** Waits until `look` answers something else than undefined; the test's own time limit ends it. */
+/** Waits until `look` answers a value other than undefined; the test's own time limit ends it. */
 export async function eventually<T>(look: () => Promise<T | undefined> | T | undefined): Promise<T> {
   for (;;) {
     const found = await look();

@@ -8,7 +8,7 @@ import { withinTimeout } from "../operations/time-limit.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
 import type { Ports } from "./command.ts";
 import { showLogLine } from "./log-lines.ts";
-import { createTerminal } from "./terminal.ts";
+import { createTerminal, type TerminalStream } from "./terminal.ts";
 
 /** How long a command waits for the swarm when nothing is said. */
 export const READ_TIMEOUT_MS = 5_000;
@@ -16,11 +16,16 @@ export const READ_TIMEOUT_MS = 5_000;
 /** Opens a session. Interrupts abort its signal; a second one ends the process at once. */
 export async function openSession(
   input: { flags: Partial<Record<SettingName, unknown>>; file: string | undefined; json: boolean },
-  world: { environment: NodeJS.ProcessEnv; directory: string },
+  world: {
+    environment: NodeJS.ProcessEnv;
+    directory: string;
+    /** Where progress is shown; default the process's standard error. */
+    stderr?: TerminalStream | undefined;
+  },
 ): Promise<{ ports: Omit<Ports, "answer">; close(): Promise<void> }> {
-  const { environment, directory } = world;
+  const { environment, directory, stderr } = world;
   const { config, sources } = await loadConfig({ ...input, environment, directory });
-  const terminal = createTerminal({ quiet: input.json, environment });
+  const terminal = createTerminal({ quiet: input.json, environment, stream: stderr });
   const pretty =
     config.logFormat === "pretty" || (config.logFormat === "auto" && process.stderr.isTTY === true);
   const log = createLogger({

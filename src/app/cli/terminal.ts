@@ -10,10 +10,20 @@ export interface Terminal {
   status(line: string): void;
 }
 
-/** The terminal of this process. `quiet`: nobody looks. Colours follow NO_COLOR and FORCE_COLOR. */
+/** The stream that a terminal writes to. */
+export interface TerminalStream {
+  write(text: string): unknown;
+  isTTY?: boolean;
+  columns?: number;
+}
+
+/**
+ * The terminal of this process, or of `stream`. `quiet`: the output is for programs, so nothing is shown. Colours follow NO_COLOR
+ * and FORCE_COLOR.
+ */
 export function createTerminal(options: {
   quiet: boolean;
-  stream?: { write(text: string): unknown; isTTY?: boolean; columns?: number };
+  stream?: TerminalStream | undefined;
   environment?: Readonly<Record<string, string | undefined>>;
 }): Terminal {
   const { quiet, stream = process.stderr, environment = process.env } = options;

@@ -43,7 +43,7 @@ async function setup() {
   let world: World | undefined;
   const run = (args: string) => {
     world ??= setupWorld({ MURMUR_SERVER: server });
-    return world.run(args);
+    return world.call(args);
   };
   return {
     ...swarm,

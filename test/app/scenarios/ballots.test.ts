@@ -1,8 +1,10 @@
-// Ballots as people use them: the program, a swarm of processes, the commands.
-import { expect, test } from "vitest";
+// Ballots as people use them: a coordinator and agents as processes, and the commands.
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import type { Ports } from "../../../src/app/cli/command.ts";
 import { command as submit } from "../../../src/app/commands/swarm/submit.ts";
 import { show as topology } from "../../../src/app/commands/swarm/topology.ts";
+import { createMurmurProcess } from "../../support/office/process.ts";
 import { eventually, setupWorld } from "../support.ts";
 
 const CLASSIFIERS = ["words", "letters", "pairs", "triples", "endings"].map(
@@ -15,9 +17,20 @@ const WORD = `{"text":"no"}`;
 test("a ballot is handed in, explained, decided by a person and corrected from the command line", {
   timeout: 240_000,
 }, async () => {
-  // a dozen processes after each other, on whatever machine
-  const { run, up } = setupWorld();
-  await up(`--agents ${CLASSIFIERS.join(",")}`);
+  const { call: run, host, directory } = setupWorld();
+  const { server } = await host({ coordinators: 1 });
+  const agents = createMurmurProcess({
+    id: "classifiers",
+    args: ["agent", "run", ...CLASSIFIERS],
+    environment: { MURMUR_SERVER: server },
+    logFile: join(directory, "classifiers.log"),
+  });
+  onTestFinished(() => agents.kill());
+  agents.start();
+  await eventually(async () => {
+    const { agents: living } = (await run("agent ls --json")).json() as { agents: unknown[] };
+    return living.length === CLASSIFIERS.length ? living : undefined;
+  });
 
   const decided = await run(
     `submit classify --input ${GERMAN} --ballot 5 --strategy majority --wait --id b1`,
@@ -51,8 +64,11 @@ test("a ballot is handed in, explained, decided by a person and corrected from t
     stdout: expect.stringContaining("only 5 of 6 agents for classify were there in time"),
     stderr: expect.stringContaining("5 of 6 agents for classify are there"),
   });
-  const { ballots } = (await run("ballot ls --json")).json() as { ballots: { state: string }[] };
-  expect(ballots.map(({ state }) => state)).toEqual(["no_quorum", "decided", "decided"]);
+  const states = async () => {
+    const { ballots } = (await run("ballot ls --json")).json() as { ballots: { state: string }[] };
+    return ballots.map(({ state }) => state);
+  };
+  await expect.poll(states).toEqual(["no_quorum", "decided", "decided"]);
 });
 
 test.each<[object, string]>([
@@ -69,12 +85,12 @@ test.each<[object, string]>([
   ],
   [{ ballot: 5, strategy: "majority", ballotOptions: "[1]" }, "--ballot-options must be a JSON object"],
   [{ ballot: 5, strategy: "majority", ballotOptions: '{"seats":9}' }, "--ballot-options says seats too"],
-])("submit with %j is refused before anybody is asked", async (flags, message) => {
+])("submit with %j is refused before any agent is asked", async (flags, message) => {
   const input = submit.input.parse({ capability: "classify", ...flags });
   await expect(submit.run({} as Ports, input)).rejects.toThrow(message);
 });
 
-test("an unknown strategy is refused with those that there are", () => {
+test("an unknown strategy is refused with the known ones", () => {
   const { error } = submit.input.safeParse({ capability: "classify", ballot: 5, strategy: "loudest" });
   expect(error?.issues[0]?.message).toContain("must be one of first, majority, weighted");
 });

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { setupWorld } from "../support.ts";
 
-/** Each in a role and a process of its own, so that the three can be looked at side by side. */
+/** Each in a role and a process of its own, so that the three run side by side. */
 const POISONS = {
   exits: "process.exit(7)",
   blocks: "for (;;);",
@@ -22,32 +22,32 @@ function writeAgents(directory: string): void {
   }
 }
 
-test("a task that kills its process ends as a dead letter, and its neighbours go on", async () => {
-  // A short silence and a small heap make the blocked loop and the full memory end soon; the silence is long enough for
-  // a healthy neighbour on a machine whose cores the poison keeps busy.
+test("a task that kills its process ends as a dead letter, and its neighbours continue", async () => {
+  // A short silence and a small heap end the blocked loop and the full memory soon. The silence is long enough for a healthy
+  // neighbour on a machine whose cores the poison keeps busy.
   const world = setupWorld({ MURMUR_SILENCE_MS: "6000", MURMUR_HEAP_MB: "96" });
   writeAgents(world.directory);
-  await world.up(`--agents echo,${Object.keys(POISONS).join(",")}`);
+  await world.host({ roles: ["echo", ...Object.keys(POISONS)], withApi: true });
   const poisoned = Promise.all(
     Object.keys(POISONS).map(async (capability) => {
-      const ran = await world.run(`submit ${capability} --retries 0 --wait --json --timeout 2m`);
+      const ran = await world.call(`submit ${capability} --retries 0 --wait --json --timeout 2m`);
       return { capability, exitCode: ran.exitCode, ...ran.json() };
     }),
   );
   for (let neighbour = 0; neighbour < 3; neighbour++) {
-    expect((await world.run("submit echo --input 1 --wait --json")).json()).toMatchObject({
+    expect((await world.call("submit echo --input 1 --wait --json")).json()).toMatchObject({
       status: "completed",
     });
   }
   for (const result of await poisoned) {
     expect(result).toMatchObject({ exitCode: 1, status: "failed", error: { code: "internal" } });
   }
-  const { dead } = (await world.run("dead ls --json")).json() as { dead: { capability: string }[] };
+  const { dead } = (await world.call("dead ls --json")).json() as { dead: { capability: string }[] };
   expect(dead.map(({ capability }) => capability).sort()).toEqual(Object.keys(POISONS).sort());
   const records = new Map(world.state().processes.map((record) => [record.name, record]));
   expect(records.get("echo-1")).toMatchObject({ restarts: 0, lastExit: null });
   for (const name of Object.keys(POISONS))
     expect(records.get(`${name}-1`)?.restarts, name).toBeGreaterThan(0);
-  const { checks } = (await world.run("doctor --json")).json() as { checks: { verdict: string }[] };
+  const { checks } = (await world.call("doctor --json")).json() as { checks: { verdict: string }[] };
   expect(checks.filter(({ verdict }) => verdict === "failed")).toEqual([]);
 }, 240_000);

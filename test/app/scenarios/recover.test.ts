@@ -70,7 +70,7 @@ async function setup() {
     ...{ ...swarm, server, world, token, set, acquire, acknowledged, coordinators, linesOf },
     /** What `office …` answers, and its exit code. */
     async office(command: string) {
-      const ran = await world.run(`office ${command} --json`);
+      const ran = await world.call(`office ${command} --json`);
       return { exitCode: ran.exitCode, ...ran.json() };
     },
     /** Why a coordinator says that it is not ready; null when it is. */
@@ -105,7 +105,7 @@ test("a log that was restored from an old copy, or deleted and made anew, halts 
     swarm.restoreCopy,
     async () => {
       await swarm.request("$JS.API.STREAM.DELETE.MURMUR_OFFICE_LOG");
-      const init = await world.run("init --json");
+      const init = await world.call("init --json");
       expect(init.exitCode).not.toBe(0);
       expect(init.stdout).toMatch(/murmur office recover/);
     },

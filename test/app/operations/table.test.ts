@@ -1,0 +1,176 @@
+// The table of operations as every face relies on it: its rules, and each operation performed once on a small swarm.
+import { expect, onTestFinished, test } from "vitest";
+import { z } from "zod";
+import { OPERATIONS } from "../../../src/app/operations/index.ts";
+import { ACCESS_LEVELS, type OperationContext, perform } from "../../../src/app/operations/operation.ts";
+import { createAuditWriter } from "../../../src/audit/index.ts";
+import { createMeter, silentLogger } from "../../../src/base/index.ts";
+import { ERROR_CODES, SwarmError, tokenSchema } from "../../../src/protocol/index.ts";
+import { createTaskClient } from "../../../src/work/index.ts";
+import { listFiles, readSource } from "../../../tools/build/measures/tree.ts";
+import { setupBallots } from "../../coordinator/ballot-swarm.ts";
+
+const names = OPERATIONS.map(({ name }) => name);
+const sources = listFiles().filter((file) => file.startsWith("src/app/operations/"));
+
+test("every operation has a name of its own, which is a token of a subject", () => {
+  expect(new Set(names).size).toBe(names.length);
+  for (const name of names) expect(tokenSchema.safeParse(name).success, name).toBe(true);
+});
+
+test.each(OPERATIONS)("$name has a summary, an access level, and errors of the catalogue", (operation) => {
+  expect(operation.summary).toMatch(/^[a-z].*[^.]$/);
+  expect(ACCESS_LEVELS).toContain(operation.access);
+  expect(operation.errors.filter((code) => !ERROR_CODES.includes(code))).toEqual([]);
+  expect(new Set(operation.errors).size).toBe(operation.errors.length);
+});
+
+test.each(OPERATIONS)("the input and the output of $name have a JSON Schema", ({ input, output }) => {
+  for (const schema of [input, output]) {
+    expect(z.toJSONSchema(schema, { io: "input", unrepresentable: "any" })).toBeDefined();
+  }
+});
+
+test("no operation imports a face, or reads a terminal, a file, a signal or its process", () => {
+  const files = sources.map(readSource);
+  expect(files.length).toBeGreaterThan(10);
+  const wrong = files.flatMap(({ file, imports }) =>
+    imports
+      .filter(({ target }) =>
+        /^src\/app\/(cli|commands|http|processes|supervisor|bench)\/|^(node:)?(fs|readline|tty|process)\b/.test(
+          target,
+        ),
+      )
+      .map(({ line, target }) => `${file}:${line} imports ${target}`),
+  );
+  expect(wrong).toEqual([]);
+  const globals = files.flatMap(({ file, text }) =>
+    /(?<![\w.])process\.(?!$)|\bconsole\./m.test(text) ? [file] : [],
+  );
+  expect(globals).toEqual([]);
+});
+
+/** A swarm in memory: one coordinator, three agents for `classify`, one for `echo` that fails when told to. */
+async function setup() {
+  const swarm = await setupBallots([
+    ...["a", "b", "c"].map((name) => ({ name, say: () => "cat" })),
+    {
+      name: "echo",
+      capability: "echo",
+      slots: 4,
+      say: ({ input }) => {
+        if (input === "fail") throw new SwarmError("invalid_input", "told to fail");
+        return input;
+      },
+    },
+  ]);
+  const { transport, office } = swarm;
+  const parts = {
+    transport,
+    role: "test",
+    processId: "test-1",
+    version: "1",
+    log: silentLogger,
+    meter: createMeter(),
+  };
+  const writer = createAuditWriter(parts);
+  writer.audit({ kind: "operation", facts: { command: "budget-set", outcome: "done", name: "n" } });
+  await writer.flush(60_000);
+  onTestFinished(() => writer.service.stop());
+  const tasks = createTaskClient({ transport, meter: createMeter() });
+  onTestFinished(() => tasks.close());
+  const context: OperationContext = {
+    transport,
+    tasks,
+    office,
+    signal: new AbortController().signal,
+    caller: { name: "ada", role: "test" },
+    timeoutMs: 60_000,
+  };
+  const performed = new Set<string>();
+  /** Performs an operation of the table with raw input, and checks that its output and its events fit their schemas. */
+  async function call(name: string, input: object = {}) {
+    const operation = OPERATIONS.find((each) => each.name === name)!;
+    const events: unknown[] = [];
+    const output = await perform(operation, context, operation.input.parse(input), (event) =>
+      events.push(operation.event?.parse(event)),
+    );
+    performed.add(name);
+    operation.output.parse(output);
+    return { output: output as Record<string, unknown>, events };
+  }
+  return { ...swarm, call, performed };
+}
+
+test("each operation answers what its schema says", { timeout: 120_000 }, async () => {
+  const { call, performed, agentOf } = await setup();
+  await call("swarm-init");
+
+  expect((await call("task-submit", { capability: "echo", id: "t1", input: 1 })).output).toMatchObject({
+    taskId: "t1",
+  });
+  expect((await call("task-watch", { task: "t1" })).output).toMatchObject({ state: "completed" });
+  await call("task-show", { task: "t1" });
+  expect((await call("task-list")).output).toMatchObject({ tasks: [{ taskId: "t1" }] });
+  const fail = { capability: "echo", id: "t2", input: "fail", retry: { max: 0 } };
+  expect((await call("task-run", fail)).output).toMatchObject({ status: "failed" });
+  await call("task-retry", { task: "t2" });
+  await call("task-submit", { capability: "echo", id: "t3", notBefore: 600_000 });
+  expect((await call("task-cancel", { task: "t3" })).output).toEqual({ taskId: "t3", status: "cancelled" });
+  expect((await call("task-cancel", { scope: "s" })).output).toEqual({ scope: "s", status: "cancelled" });
+
+  const letters = () => call("dead-list").then(({ output }) => output.dead as { taskId: string }[]);
+  await expect.poll(letters).toHaveLength(1); // a retry takes the letter of the task away, and its copy fails too
+  const task = (await letters())[0]!.taskId;
+  await call("dead-show", { task });
+  await call("dead-replay", { task });
+  await call("dead-purge", { all: true });
+
+  const ballot = { capability: "classify", id: "b1", ballot: { seats: 3, strategy: "majority" } };
+  const ran = await call("task-run", ballot);
+  expect(ran.output).toMatchObject({ status: "completed", output: "cat" });
+  expect(ran.events).toContainEqual(expect.objectContaining({ kind: "opened" }));
+  expect((await call("ballot-list")).output).toMatchObject({ ballots: [{ id: "b1" }] });
+  expect((await call("ballot-show", { id: "b1" })).output).toMatchObject({ result: { taskId: "b1" } });
+  await call("topology-show", { ballot: "b1" });
+  expect((await call("topology-show")).output.drawing).toContain("takes classify");
+  expect((await call("ballot-correct", { id: "b1", value: "cat" })).output).toMatchObject({ wasRight: true });
+  await expect(call("ballot-decide", { id: "b1", choice: 1 })).rejects.toBeInstanceOf(SwarmError);
+  performed.add("ballot-decide"); // its answer is in scenarios/ballots.test.ts
+
+  const agent = agentOf("echo");
+  expect((await call("agent-list")).output.agents).toHaveLength(4);
+  expect((await call("agent-show", { agent })).output).toMatchObject({ equivocations: 0 });
+  expect((await call("agent-pause", { agent })).output).toMatchObject({ state: "paused" });
+  await call("agent-resume", { agent });
+  await call("agent-drain", { agent });
+
+  const lock = (await call("lock-acquire", { name: "l" })).output;
+  expect(lock).toMatchObject({ acquired: true, owner: expect.stringMatching(/^test-/) });
+  expect((await call("lock-list")).output).toMatchObject({ locks: [{ name: "l" }] });
+  await call("lock-release", { name: "l", owner: lock.owner, token: lock.token });
+
+  expect((await call("config-set", { name: "n", value: { a: 1 } })).output).toMatchObject({ revision: 1 });
+  expect((await call("config-show", { stale: true })).output).toMatchObject({ ageMs: expect.any(Number) });
+  expect((await call("config-history")).output).toMatchObject({ changes: [{ by: "ada" }] });
+
+  const schedule = { id: "s", when: { everyMs: 3_600_000 }, task: { capability: "echo", input: 1 } };
+  await call("schedule-set", schedule);
+  expect((await call("schedule-list")).output).toMatchObject({ schedules: [{ id: "s" }] });
+  await call("schedule-remove", { id: "s" });
+
+  await call("budget-set", { name: "b", calls: 3, window: "day" });
+  expect((await call("budget-list")).output).toMatchObject({ budgets: [{ limit: { calls: 3 } }] });
+  await call("budget-remove", { name: "b" });
+
+  expect((await call("audit-list")).output.entries).toHaveLength(2);
+  expect((await call("audit-verify")).output).toMatchObject({ intact: true });
+
+  expect((await call("office-status")).output).toMatchObject({ leader: "c1" });
+  await expect(call("office-transfer")).rejects.toBeInstanceOf(SwarmError);
+  performed.add("office-transfer"); // its answer is in scenarios/coordinators.test.ts
+  await expect(call("office-recover")).rejects.toMatchObject({ code: "conflict" });
+  performed.add("office-recover"); // its answer is in scenarios/recover.test.ts
+
+  expect(names.filter((name) => !performed.has(name))).toEqual([]);
+});
