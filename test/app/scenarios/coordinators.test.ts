@@ -156,9 +156,9 @@ function startWriting() {
       const decided = new Set<string>();
       for await (const stored of transport.log("office").read()) {
         const { commands = [] } = JSON.parse(utf8Text(stored.data)) as {
-          commands?: { key: string; type: string }[];
+          commands?: { key: string; command: { type: string } }[];
         };
-        for (const { key, type } of commands) if (type === "config-set") decided.add(key);
+        for (const { key, command } of commands) if (command.type === "config-set") decided.add(key);
       }
       const { values } = await office.read("config", {}, PATIENCE);
       return { decided, last: (values as { revision: number }[])[0]!.revision };
