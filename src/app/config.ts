@@ -1,5 +1,5 @@
-// Every setting of Murmur: one schema, four sources. Owns precedence (flags > environment > file > defaults), the words
-// of errors and what is secret; what a setting does belongs to whoever reads it. `docs/configuration.md` is made from it.
+// Every setting of Murmur: one schema, four sources. Owns precedence (flags > environment > file > defaults), the texts of errors,
+// and which settings are secret. The code that reads a setting owns its effect. `docs/configuration.md` is made from this file.
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
@@ -7,7 +7,7 @@ import { z } from "zod";
 import { PREFIX_PATTERN, SwarmError, showValue, tokenSchema } from "../protocol/index.ts";
 import { flagName, nearest } from "./words.ts";
 
-/** The configuration file that is read from the working directory when `--config` names none. */
+/** The configuration file of the working directory. It is read when `--config` names no other. */
 export const CONFIG_FILE = "murmur.yaml";
 
 const port = (about: string) => z.coerce.number(`must be a port, 0–65535${about}`).int().min(0).max(65_535);
@@ -21,7 +21,7 @@ const list = () =>
     )
     .default([]);
 
-/** What a setting says of itself beside its type. `env`: names read after `MURMUR_…`, for habits of the NATS tools. */
+/** The facts of a setting beside its type. `env`: variables of the NATS tools that are read after `MURMUR_…`. */
 interface SettingFacts {
   about: string;
   env?: readonly string[];
@@ -32,7 +32,7 @@ function setting<S extends z.ZodType>(schema: S, facts: SettingFacts): S {
   return schema.meta({ description: facts.about, ...facts });
 }
 
-/** The one schema of all settings. Keys of the file are its keys; `httpPort` is `MURMUR_HTTP_PORT` in the environment. */
+/** The schema of all settings. The keys of the file are its keys; `httpPort` is `MURMUR_HTTP_PORT` in the environment. */
 export const configSchema = z.strictObject({
   prefix: setting(
     z
@@ -45,7 +45,7 @@ export const configSchema = z.strictObject({
   ),
   server: setting(z.string().min(1).optional(), {
     about:
-      "URL of the NATS server, several separated by commas. Without it: the swarm that runs in the data directory, else nats://127.0.0.1:4222.",
+      "URL of the NATS server; several URLs are separated by commas. Without it: the swarm that runs in the data directory, else nats://127.0.0.1:4222.",
     env: ["NATS_URL"],
     secret: true,
   }),
@@ -54,7 +54,8 @@ export const configSchema = z.strictObject({
     env: ["NATS_CREDS"],
   }),
   context: setting(z.string().min(1).optional(), {
-    about: "Name of a context of the `nats` command line tool; a server or creds given directly come first.",
+    about:
+      "Name of a context of the `nats` command line tool. A server or creds that are given directly come first.",
     env: ["NATS_CONTEXT"],
   }),
   replicas: setting(
@@ -67,7 +68,7 @@ export const configSchema = z.strictObject({
       .optional(),
     {
       about:
-        "Copies of each stream that `init` and the api of `up` create: 1, 3 or 5. Without it: 3 in a cluster, 1 on a single server. When it is given, streams that exist must have that many.",
+        "Copies of each stream that `init` and the api of `up` create: 1, 3 or 5. Without it: 3 in a cluster, 1 on a single server. When it is given, existing streams must have that many copies.",
     },
   ),
   data: setting(z.string().min(1).default(".murmur"), {
@@ -77,11 +78,11 @@ export const configSchema = z.strictObject({
     about: "How long a command waits for the swarm, in ms. Reads: 5,000 by default, then exit code 3.",
   }),
   httpHost: setting(z.string().min(1).default("127.0.0.1"), {
-    about: "Address that the HTTP API listens on. Anything but loopback needs `apiToken`.",
+    about: "Address that the HTTP API listens on. Any address but loopback needs `apiToken`.",
   }),
   httpPort: setting(port("").default(7070), { about: "Port of the HTTP API; 0 takes a free one." }),
   apiToken: setting(z.string().min(16, "must have at least 16 characters").optional(), {
-    about: "Bearer token that the HTTP API asks for. Environment or file only.",
+    about: "Bearer token that the HTTP API requires. Environment or file only.",
     secret: true,
   }),
   metricsHost: setting(z.string().min(1).default("127.0.0.1"), {
@@ -97,18 +98,18 @@ export const configSchema = z.strictObject({
     about: "`auto`: readable when standard error is a terminal, else one JSON object a line.",
   }),
   drainGraceMs: setting(positiveMs().default(10_000), {
-    about: "How long running tasks may go on after SIGTERM, in ms; then they are given back to the queue.",
+    about: "How long running tasks may continue after SIGTERM, in ms. Then they return to the queue.",
   }),
   silenceMs: setting(
     z.coerce.number("must be a number of ms").int().min(300).max(86_400_000).default(15_000),
     {
       about:
-        "A process under `up` that is silent for this long, in ms, is killed and restarted (a blocked event loop). Processes speak three times in it.",
+        "The supervisor of `up` kills and restarts a process that is silent for this long, in ms (a blocked event loop). Processes report three times in it.",
     },
   ),
   heapMb: setting(z.coerce.number("must be a number of MiB").int().min(64).max(65_536).default(512), {
     about:
-      "JavaScript heap limit of each agent and API process under `up`, in MiB: a task that allocates without end ends its own process only.",
+      "JavaScript heap limit of each agent and API process under `up`, in MiB. A task that allocates without end ends only its own process.",
   }),
   sync: setting(z.enum(["default", "always"]).default("default"), {
     about:
@@ -119,7 +120,7 @@ export const configSchema = z.strictObject({
   }),
   coordinatorId: setting(tokenSchema.default("coordinator-1"), {
     about:
-      "The id of the coordinator in this process; one of `coordinators`. In a StatefulSet: the pod's name.",
+      "The id of the coordinator in this process: one of `coordinators`. In a StatefulSet: the pod's name.",
   }),
   coordinators: setting(
     list().transform((ids) => (ids.length === 0 ? ["coordinator-1"] : ids)),
@@ -130,7 +131,7 @@ export const configSchema = z.strictObject({
   ),
   execAllow: setting(list(), {
     about:
-      "Programs that agents may run, by name or absolute path, separated by commas; an agent's own list narrows it. Empty: agents that run commands are refused.",
+      "Programs that agents may run, by name or absolute path, separated by commas. An agent's own list narrows it. Empty: agents that run commands are refused.",
   }),
   execDirectories: setting(list(), {
     about:
@@ -138,7 +139,7 @@ export const configSchema = z.strictObject({
   }),
   agentsDir: setting(z.string().min(1).default("agents"), {
     about:
-      "Directory of your own agents (`<role>/agent.ts`), looked through before those that ship with Murmur.",
+      "Directory of your own agents (`<role>/agent.ts`). It is searched before the agents that ship with Murmur.",
   }),
 });
 
@@ -146,16 +147,16 @@ export const configSchema = z.strictObject({
 export type Config = z.output<typeof configSchema>;
 /** The name of a setting. */
 export type SettingName = keyof Config;
-/** Where a value came from: `flag --prefix`, `environment MURMUR_PREFIX`, `file murmur.yaml`, or `default`. */
+/** The source of each value: `flag --prefix`, `environment MURMUR_PREFIX`, `file murmur.yaml`, or `default`. */
 export type Sources = Readonly<Record<SettingName, string>>;
 
 /** The names of all settings, in the order of the schema. */
 export const SETTING_NAMES = Object.keys(configSchema.shape) as SettingName[];
 
-/** What a setting says of itself. */
+/** The facts of a setting. */
 export function settingFacts(name: SettingName): SettingFacts {
   const facts = configSchema.shape[name].meta() as SettingFacts | undefined;
-  if (facts === undefined) throw new Error(`setting ${name} says nothing of itself`);
+  if (facts === undefined) throw new Error(`setting ${name} has no facts: define it with setting()`);
   return facts;
 }
 
@@ -166,7 +167,7 @@ export function environmentName(name: SettingName): string {
 
 /**
  * Reads the settings from all sources.
- * @param input.flags what the command line said; undefined values are not there.
+ * @param input.flags the flags of the command line; an undefined value counts as not given.
  * @throws SwarmError `invalid_input` naming source and field: an unknown field, a wrong value, an unreadable file.
  */
 export async function loadConfig(input: {
@@ -207,7 +208,7 @@ function fromEnvironment(
 ): Found | undefined {
   for (const variable of [environmentName(name), ...(settingFacts(name).env ?? [])]) {
     const value = environment[variable];
-    // An empty variable is how a shell or a manifest switches one off.
+    // A shell or a manifest switches a variable off by making it empty.
     if (value !== undefined && value !== "") return { value, source: `environment ${variable}` };
   }
   return undefined;
@@ -220,7 +221,7 @@ async function readConfigFile(directory: string, named: string | undefined): Pro
     if (named === undefined) return new Map();
     throw new SwarmError("invalid_input", `--config: there is no file ${path}`, { field: "config" });
   }
-  // The parser takes 50 ms to load: only whoever has a file pays.
+  // The parser takes 50 ms to load, so it is loaded only when there is a file.
   const { parse } = await import("yaml");
   let content: unknown;
   try {
@@ -253,10 +254,10 @@ async function readConfigFile(directory: string, named: string | undefined): Pro
 function parseSetting(name: SettingName, found: Found | undefined): unknown {
   const parsed = configSchema.shape[name].safeParse(found?.value);
   if (parsed.success) return parsed.data;
-  const came = settingFacts(name).secret === true ? "" : `, got ${showValue(found?.value)}`;
+  const got = settingFacts(name).secret === true ? "" : `, got ${showValue(found?.value)}`;
   throw new SwarmError(
     "invalid_input",
-    `${found?.source ?? "default"}: ${name}: ${parsed.error.issues[0]?.message ?? "does not fit"}${came}`,
+    `${found?.source ?? "default"}: ${name}: ${parsed.error.issues[0]?.message ?? "does not fit"}${got}`,
     { field: name },
   );
 }

@@ -1,4 +1,4 @@
-// The program's entry: hands the command line to its face, or, when a detached `up` started it, becomes the supervisor.
+// The program's entry: runs the command line, or becomes the supervisor when a detached `up` started this process.
 import { enableCompileCache } from "node:module";
 
 enableCompileCache();
@@ -14,7 +14,7 @@ async function start(): Promise<number> {
     import("./commands/index.ts"),
     import("./version.ts"),
   ]);
-  // A reader that went away (`murmur task ls | head -1`) is no error.
+  // It is no error when the reader of the output ends first (`murmur task ls | head -1`).
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
     process.exit(0);

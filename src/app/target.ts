@@ -1,5 +1,5 @@
-// Which swarm a command means: the server that flags, environment or file name, else the one that runs in the data
-// directory, else a server on this machine's default port.
+// Finds the swarm of a command: on the server that flags, environment or file name; else the swarm that runs in the data directory;
+// else on a server at this machine's default port.
 import { isAbsolute, resolve } from "node:path";
 import { SwarmError } from "../protocol/index.ts";
 import type { NatsTarget } from "../transport/index.ts";
@@ -7,18 +7,18 @@ import type { Config, Sources } from "./config.ts";
 import { isAlive } from "./supervisor/identity.ts";
 import { dataFiles, readRunningSwarm, readState, type SwarmState } from "./supervisor/state.ts";
 
-/** Where nats-server listens when nobody says otherwise. */
+/** The default address of nats-server. */
 const DEFAULT_SERVER = "nats://127.0.0.1:4222";
 
 /** A swarm to connect to. */
 export interface Target {
   nats: NatsTarget;
   prefix: string;
-  /** The local swarm, when that is what is meant. */
+  /** The local swarm of the data directory; null when the target is another server. */
   swarm: SwarmState | null;
-  /** What runs in the data directory no more, though nobody ended it, when nothing else is named. */
+  /** The local swarm whose supervisor died without stopping it; null when the settings name another server. */
   deadSwarm: SwarmState | null;
-  /** The context that named it, for processes that are to connect in the same way; they read it themselves. */
+  /** The context that named the server. Processes that must connect in the same way read the context themselves. */
   context: string | undefined;
 }
 
@@ -58,18 +58,18 @@ function findDeadSwarm(dataDir: string): SwarmState | null {
 }
 
 /**
- * Lets nobody be answered by another server about a swarm that died.
- * @throws SwarmError `unavailable` naming the swarm, and what to do.
+ * Refuses a command for a swarm that died, so that no other server answers for it.
+ * @throws SwarmError `unavailable` naming the swarm and the next step.
  */
 export function refuseDeadSwarm({ deadSwarm }: Target, dataDir: string): void {
   if (deadSwarm === null) return;
   throw new SwarmError(
     "unavailable",
-    `the swarm of ${dataFiles(dataDir).root} is dead: its supervisor (pid ${deadSwarm.supervisor.pid}) is gone. murmur up starts it again with its data, murmur down ends what is left of it; --server asks another one`,
+    `the swarm of ${dataFiles(dataDir).root} is dead: its supervisor (pid ${deadSwarm.supervisor.pid}) is gone. murmur up starts it again with its data, murmur down ends its remaining processes, --server asks another server`,
   );
 }
 
-/** The later in this list, the stronger. */
+/** The sources of a setting, the weakest first. */
 const SOURCE_KINDS = ["default", "file", "environment", "flag"] as const;
 
 function rank(source: string): number {

@@ -1,4 +1,4 @@
-// The program's version: that of package.json, wherever the program runs from.
+// The program's version, from its package.json.
 import { readFileSync } from "node:fs";
 
 const packageFile = new URL("../../package.json", import.meta.url);

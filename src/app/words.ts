@@ -1,4 +1,4 @@
-// Words of the command line and the settings: how a key becomes a flag, and which known word a mistyped one means.
+// Words of the command line and of the settings: the flag of a key, and the known word nearest to a mistyped one. Pure.
 
 /** `httpPort` → `--http-port`. */
 export function flagName(key: string): string {

@@ -22,8 +22,8 @@ import type { Incoming, Transport } from "../../transport/index.ts";
 import { callRoll } from "./roll-call.ts";
 
 /**
- * The agents of the swarm in the order of their ids: those of the office's registry with their last heartbeat; while no
- * coordinator holds the office, those that answer a roll call.
+ * The agents of the swarm in the order of their ids: the agents in the office's registry, with their last heartbeat; while no
+ * coordinator holds the office, the agents that answer a roll call.
  */
 export async function listAgents(transport: Transport): Promise<AgentStatus[]> {
   const office = createOfficeClient({ transport });

@@ -1,6 +1,5 @@
-// The command line as one face of the table of commands: finds the command, loads only its module, makes flags out of
-// its input schema, runs it, writes the answer to standard output and sets the exit code. Nothing here knows what a
-// command does.
+// The command line: finds the command in the table, loads only its module, makes flags out of its input schema, runs it, writes
+// the answer to standard output and returns the exit code. Each command's own work is in commands/.
 // Exit codes: 0 done, 1 failed, 2 usage (also a value that does not fit), 3 unavailable.
 import type { Command as CommanderCommand, CommanderError } from "commander";
 import { Argument, Command as Commander, Option } from "commander";
@@ -9,15 +8,15 @@ import type { SettingName } from "../config.ts";
 import { flagName } from "../words.ts";
 import type { Command, CommandEntry, FieldFacts, Ports } from "./command.ts";
 
-/** How a command ends. */
+/** The exit codes. */
 export const EXIT = { done: 0, failed: 1, usage: 2, unavailable: 3 } as const;
 
-/** Where a command line comes from and goes to; the process's own, or a test's. */
+/** The surroundings of a command line: those of the process, or of a test. */
 export interface CliWorld {
   argv: readonly string[];
   stdout: { write(text: string): unknown; columns?: number };
   stderr: { write(text: string): unknown; isTTY?: boolean; columns?: number };
-  /** What runs a command; loaded only when one does, so that the help needs no other room. */
+  /** Opens the session of one command. It is loaded only when a command runs, so that the help needs no other room. */
   openSession(input: {
     flags: Partial<Record<SettingName, unknown>>;
     file: string | undefined;
@@ -26,7 +25,7 @@ export interface CliWorld {
   version: string;
 }
 
-/** The options that every command takes. */
+/** The options of every command. */
 const GLOBAL_OPTIONS = [
   { flags: "--json", about: "print one JSON document on standard output, also for an error" },
   { flags: "--server <url>", about: "NATS server (NATS_URL)" },
@@ -51,12 +50,12 @@ const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   office: "the coordinator in office",
   schedule: "tasks at set times",
   lock: "locks with fencing tokens",
-  budget: "what the whole swarm may use up",
+  budget: "limits on what the whole swarm may use",
   config: "values that the whole swarm shares",
   debug: "inspect Murmur itself",
 };
 
-/** Runs one command line and answers its exit code. Never throws. */
+/** Runs one command line and returns its exit code. Never throws. */
 export async function runCli(world: CliWorld, entries: readonly CommandEntry[]): Promise<number> {
   const json = world.argv.includes("--json");
   try {
@@ -67,7 +66,7 @@ export async function runCli(world: CliWorld, entries: readonly CommandEntry[]):
 }
 
 async function dispatch(world: CliWorld, entries: readonly CommandEntry[], json: boolean): Promise<number> {
-  // `help task show` is `task show --help`: one way to say it, and it loads the command that it is about.
+  // `help task show` becomes `task show --help`, which loads only that command.
   const argv = world.argv[0] === "help" ? [...world.argv.slice(1), "--help"] : world.argv;
   const entry = findEntry(argv, entries);
   const loaded = entry === undefined ? undefined : (await entry.load()).command;
@@ -83,7 +82,7 @@ async function dispatch(world: CliWorld, entries: readonly CommandEntry[], json:
   return exitCode;
 }
 
-/** The entry that the first words of a command line name: `["task", "ls", "--json"]` → `task ls`. */
+/** The entry named by the first words of a command line: `["task", "ls", "--json"]` → `task ls`. */
 export function findEntry(
   argv: readonly string[],
   entries: readonly CommandEntry[],
@@ -145,7 +144,7 @@ function configure(command: CommanderCommand, world: CliWorld, json: boolean): C
       writeOut: (text) => void world.stdout.write(text),
       getOutHelpWidth: () => world.stdout.columns ?? HELP_WIDTH,
       getErrHelpWidth: () => world.stderr.columns ?? HELP_WIDTH,
-      // With --json, the one document on standard output says it.
+      // With --json, the one document on standard output contains the error.
       writeErr: (text) => void (json ? undefined : world.stderr.write(text.replace(/^error: /, "murmur: "))),
     });
 }
@@ -184,7 +183,7 @@ function addInput(leaf: CommanderCommand, command: Command): void {
   if (examples !== "") leaf.addHelpText("after", `\nExamples:\n${examples}`);
 }
 
-/** A field of an input schema, as the command line sees it. */
+/** A field of an input schema, with the facts that the command line needs. */
 interface Field {
   type: "string" | "number" | "boolean" | "array";
   required: boolean;
@@ -288,11 +287,11 @@ function parseDuration(
   return Math.round(Number(amount) * UNIT_MS[(unit ?? "ms") as keyof typeof UNIT_MS]);
 }
 
-/** Says what went wrong: one line for people, or `{ error: { code, message, field? } }` on standard output. */
+/** Reports an error: one line for people, or `{ error: { code, message, field? } }` on standard output. */
 async function reportError(world: CliWorld, json: boolean, error: unknown): Promise<number> {
   if (isCommanderError(error)) {
     if (error.exitCode === 0) return EXIT.done;
-    // Without a command, commander has printed the help.
+    // For a line without a command, commander has printed the help already.
     const message =
       error.code === "commander.help"
         ? "a command is needed; murmur --help lists them"

@@ -1,5 +1,5 @@
-// What a command is: one description that the command line reads today and that HTTP and MCP can read as well. Owns
-// no command; they stand in `commands/`, each loaded only when it is asked for.
+// The shape of a command of the command line. The commands themselves are in commands/, and each one is loaded only when a
+// command line names it. A command of the swarm is made from an operation (operations/, commands/face.ts).
 import type { z } from "zod";
 import type { Logger } from "../../base/index.ts";
 import type { Transport } from "../../transport/index.ts";
@@ -7,15 +7,15 @@ import type { TaskClient } from "../../work/index.ts";
 import type { Config, Sources } from "../config.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** What a command may use. Connections are made when first asked for and closed by the face that runs the command. */
+/** Everything that a command may use. A connection is made at the first call for it; the session closes it. */
 export interface Ports {
   readonly config: Config;
-  /** Where each setting came from. */
+  /** The source of each setting. */
   readonly sources: Sources;
   readonly log: Logger;
-  /** Progress for people; silent when the output is for programs. */
+  /** Shows progress to people; silent when the output is for programs. */
   readonly terminal: Terminal;
-  /** Aborts on SIGINT and SIGTERM: stop, clean up, return or throw. */
+  /** Aborts on SIGINT, SIGTERM and SIGHUP: the command must stop, clean up, and return or throw. */
   readonly signal: AbortSignal;
   /** The swarm's connection. @throws SwarmError `unavailable` when no server answers within the timeout. */
   transport(): Promise<Transport>;
@@ -27,29 +27,29 @@ export interface Ports {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** Reads all of standard input; empty when it is closed. */
   readInput(): Promise<string>;
-  /** Gives the answer now, for a command that goes on afterwards; what it returns in the end is not shown again. */
+  /** Shows the answer now, for a command that runs on. Its return value is then not shown again. */
   answer(output: unknown): void;
 }
 
-/** How a field of a command's input is given on the command line; set with `.meta()`. */
+/** How the command line takes a field of a command's input; set with `.meta()`. */
 export interface FieldFacts {
   description?: string;
-  /** A positional argument instead of a flag; arrays take all that are left. */
+  /** A positional argument instead of a flag; an array takes all remaining arguments. */
   positional?: true;
   /** The word for the value in the help, for example `PORT`. */
   value?: string;
 }
 
-/** A command but for its name and summary, which the table holds so that the help needs no command's module. */
+/** A command without its name and summary: those are in the table, so that the help loads no command. */
 export interface Command<I extends z.ZodObject = z.ZodObject, O extends z.ZodType = z.ZodType> {
   readonly input: I;
-  /** What it answers; the document of `--json`. */
+  /** The answer; the document of `--json`. */
   readonly output: O;
-  /** Lines of the help, without `murmur`. */
+  /** Example lines of the help, without `murmur`. */
   readonly examples: readonly string[];
-  /** More about it, for its own help. */
+  /** Further text of its own help. */
   readonly details?: string;
-  /** It obeys `ports.signal` itself, because it has something to clean up; others are simply left on an interrupt. */
+  /** True: the command obeys `ports.signal` itself, because it must clean up. Other commands are abandoned on an interrupt. */
   readonly handlesInterrupts?: true;
   run(ports: Ports, input: z.output<I>): Promise<z.output<O>>;
   /** The answer for people; an empty string prints nothing. */
@@ -58,7 +58,7 @@ export interface Command<I extends z.ZodObject = z.ZodObject, O extends z.ZodTyp
   exitCode?(output: z.output<O>): number;
 }
 
-/** Gives a command its types. */
+/** Checks the types of a command. */
 export function defineCommand<I extends z.ZodObject, O extends z.ZodType>(
   command: Command<I, O>,
 ): Command<I, O> {

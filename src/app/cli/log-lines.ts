@@ -1,7 +1,7 @@
-// Log lines for people: one JSON line of pino's becomes one readable line. What is no JSON passes as it is.
+// Log lines for people: one JSON line of pino becomes one readable line. A line that is no JSON is shown as it is.
 import { printable, type Terminal } from "./terminal.ts";
 
-/** pino's numbers for its levels. */
+/** The numbers of pino's levels. */
 const LEVELS: Readonly<Record<number, string>> = {
   10: "trace",
   20: "debug",
@@ -11,13 +11,13 @@ const LEVELS: Readonly<Record<number, string>> = {
   60: "fatal",
 };
 
-/** Fields that every line has; they are shown in their own place or not at all. */
+/** The fields of every line. They have a place of their own, or are not shown. */
 const OWN_FIELDS = new Set(["level", "time", "pid", "hostname", "name", "msg", "err"]);
 
-/** `12:03:04.567 warn  echo-1  message key=value`. */
-export function showLogLine(line: string, who: string, colors: Terminal["colors"]): string {
+/** Renders a line as `12:03:04.567 warn  echo-1  message key=value`; `processName` is the third word. */
+export function showLogLine(line: string, processName: string, colors: Terminal["colors"]): string {
   const entry = readEntry(line);
-  if (entry === null) return `${colors.dim(who)}  ${printable(line)}`;
+  if (entry === null) return `${colors.dim(processName)}  ${printable(line)}`;
   const level = LEVELS[Number(entry.level)] ?? "info";
   const paint =
     level === "error" || level === "fatal" ? colors.red : level === "warn" ? colors.yellow : String;
@@ -29,7 +29,7 @@ export function showLogLine(line: string, who: string, colors: Terminal["colors"
   const error = entry.err as { message?: string } | undefined;
   const cause = error?.message === undefined ? "" : `: ${error.message}`;
   return printable(
-    `${colors.dim(at)} ${paint(level.padEnd(5))} ${colors.cyan(who)}  ${String(entry.msg ?? "")}${cause}${fields}`,
+    `${colors.dim(at)} ${paint(level.padEnd(5))} ${colors.cyan(processName)}  ${String(entry.msg ?? "")}${cause}${fields}`,
   );
 }
 

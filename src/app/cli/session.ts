@@ -1,4 +1,4 @@
-// What one run of a command has at hand: settings, terminal, log, and connections that are made when first asked for.
+// The session of one command: its settings, terminal and log, its interrupts, and connections that are made when they are needed.
 import { createLogger, createMeter, silentLogger } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
@@ -10,10 +10,10 @@ import type { Ports } from "./command.ts";
 import { showLogLine } from "./log-lines.ts";
 import { createTerminal, type TerminalStream } from "./terminal.ts";
 
-/** How long a command waits for the swarm when nothing is said. */
+/** How long a command waits for the swarm without --timeout, in ms. */
 export const READ_TIMEOUT_MS = 5_000;
 
-/** Opens a session. Interrupts abort its signal; a second one ends the process at once. */
+/** Opens a session. An interrupt aborts its signal; a second interrupt ends the process at once. */
 export async function openSession(
   input: { flags: Partial<Record<SettingName, unknown>>; file: string | undefined; json: boolean },
   world: {
@@ -59,7 +59,7 @@ export async function openSession(
         name: "murmur-cli",
         prefix: target.prefix,
         replicas: config.replicas,
-        // A command's own answer tells what went wrong; the client's comments would stand beside it.
+        // The command's own answer contains the error; the client's log lines would only repeat it.
         log: config.logLevel === "debug" || config.logLevel === "trace" ? log : silentLogger,
         meter: createMeter(),
         signal: controller.signal,
@@ -100,7 +100,7 @@ export async function openSession(
   };
 }
 
-/** A read of the swarm with the session's timeout. */
+/** Waits for a read of the swarm for the session's timeout. @throws SwarmError `unavailable`. */
 export function reading<T>(ports: Ports, work: Promise<T>): Promise<T> {
   return withinTimeout(work, ports.config.timeoutMs ?? READ_TIMEOUT_MS, "the swarm did not answer");
 }
@@ -120,7 +120,7 @@ function followInterrupts(controller: AbortController): { close(): void } {
   };
 }
 
-/** The most of standard input that is read: the largest body of a task. */
+/** The most bytes that are read from standard input: the largest body of a task. */
 const INPUT_LIMIT_BYTES = 64 * 1024 * 1024;
 
 async function readInput(): Promise<string> {

@@ -1,12 +1,12 @@
-// What people see: colours, tables and progress on standard error. Owns nothing of what is said.
+// Output for people: colours, tables, and progress on standard error.
 import pc from "picocolors";
 
-/** A place to show people something while a command runs. */
+/** Shows people the progress of a command. */
 export interface Terminal {
   readonly colors: ReturnType<typeof pc.createColors>;
-  /** Writes one line of progress; nothing when the output is for programs. */
+  /** Writes one line of progress. Does nothing when the output is for programs. */
   say(line: string): void;
-  /** Replaces the last such line on a terminal; nothing elsewhere. */
+  /** Replaces the status line on a terminal; an empty text removes it. Does nothing when the stream is no terminal. */
   status(line: string): void;
 }
 
@@ -57,8 +57,8 @@ const ESCAPES = /\u001b\[[0-9;]*m/g;
 const visibleLength = (text: string) => text.replace(ESCAPES, "").length;
 
 /**
- * Lines up rows under their heads, two spaces apart; the last column is not padded. An empty table is `none`.
- * Control characters of foreign text are replaced, because a name must not move the cursor.
+ * Aligns rows under their heads, two spaces apart; the last column is not padded. An empty table becomes the text `none`.
+ * Control characters in foreign text are replaced, because a name must not move the cursor.
  */
 export function table(heads: readonly string[], rows: readonly (readonly string[])[], none: string): string {
   if (rows.length === 0) return none;
@@ -78,10 +78,10 @@ export function table(heads: readonly string[], rows: readonly (readonly string[
     .join("\n");
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the pattern looks for them.
 const CONTROLS = /[\u0000-\u001a\u001c-\u001f\u007f-\u009f]|\u001b(?!\[[0-9;]*m)/g;
 
-/** Text of others on one line, without control characters; colours stay. */
+/** Foreign text on one line, without control characters; colours stay. */
 export function printable(text: string): string {
   return text.replace(CONTROLS, "�");
 }

@@ -1,7 +1,7 @@
-// The table of commands. Names and summaries stand here, so that the help loads no command; the rest is in the modules.
+// The table of commands. It contains only names and summaries, so that the help loads no command; the rest is in the modules.
 import type { Command, CommandEntry } from "../cli/command.ts";
 
-/** Each command's own types end at the table: its schemas check what goes in and out. */
+/** One line of the table. The types of a command end here: its schemas check its input and its answer. */
 const entry = (name: string, summary: string, load: () => Promise<unknown>): CommandEntry => ({
   name,
   summary,
@@ -17,7 +17,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     "review a repository with a swarm",
     async () => (await import("./local/review.ts")).command,
   ),
-  entry("submit", "hand in a task", async () => (await import("./swarm/submit.ts")).command),
+  entry("submit", "submit a task", async () => (await import("./swarm/submit.ts")).command),
   entry("task ls", "list tasks", async () => (await import("./swarm/task.ts")).ls),
   entry("task show", "show one task", async () => (await import("./swarm/task.ts")).show),
   entry("task watch", "follow a task until it ends", async () => (await import("./swarm/task.ts")).watch),
@@ -26,10 +26,14 @@ export const COMMANDS: readonly CommandEntry[] = [
     "cancel a task, or all of a scope",
     async () => (await import("./swarm/task.ts")).cancel,
   ),
-  entry("task retry", "hand a failed task in anew", async () => (await import("./swarm/task.ts")).retry),
+  entry("task retry", "submit a failed task again", async () => (await import("./swarm/task.ts")).retry),
   entry("dead ls", "list dead letters", async () => (await import("./swarm/dead.ts")).ls),
   entry("dead show", "show one dead letter", async () => (await import("./swarm/dead.ts")).show),
-  entry("dead replay", "hand a dead letter in anew", async () => (await import("./swarm/dead.ts")).replay),
+  entry(
+    "dead replay",
+    "submit the task of a dead letter again",
+    async () => (await import("./swarm/dead.ts")).replay,
+  ),
   entry("dead purge", "remove dead letters", async () => (await import("./swarm/dead.ts")).purge),
   entry(
     "agent run",
@@ -55,7 +59,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     "run a coordinator in this process",
     async () => (await import("./local/coordinator.ts")).command,
   ),
-  entry("office status", "say who decides", async () => (await import("./swarm/office.ts")).status),
+  entry(
+    "office status",
+    "say which coordinator holds the office",
+    async () => (await import("./swarm/office.ts")).status,
+  ),
   entry(
     "office transfer",
     "hand the office to another coordinator",
@@ -63,7 +71,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   ),
   entry(
     "office recover",
-    "go on after the control log was lost",
+    "continue after the control log was lost",
     async () => (await import("./swarm/office.ts")).recover,
   ),
   entry("ballot ls", "list ballots", async () => (await import("./swarm/ballot.ts")).ls),
@@ -75,7 +83,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   ),
   entry(
     "ballot correct",
-    "tell a ballot's right answer",
+    "record a ballot's right answer",
     async () => (await import("./swarm/ballot.ts")).correct,
   ),
   entry(
@@ -88,14 +96,22 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("lock ls", "list held locks", async () => (await import("./swarm/lock.ts")).ls),
   entry("config set", "set a value of the swarm", async () => (await import("./swarm/config.ts")).set),
   entry("config show", "show values of the swarm", async () => (await import("./swarm/config.ts")).show),
-  entry("config history", "show what values were", async () => (await import("./swarm/config.ts")).history),
-  entry("schedule set", "hand in a task at set times", async () => (await import("./swarm/schedule.ts")).set),
+  entry(
+    "config history",
+    "show earlier values of the swarm",
+    async () => (await import("./swarm/config.ts")).history,
+  ),
+  entry("schedule set", "submit a task at set times", async () => (await import("./swarm/schedule.ts")).set),
   entry("schedule ls", "list schedules", async () => (await import("./swarm/schedule.ts")).ls),
   entry("schedule rm", "remove a schedule", async () => (await import("./swarm/schedule.ts")).rm),
   entry("budget set", "limit what the swarm may use", async () => (await import("./swarm/budget.ts")).set),
   entry("budget ls", "list budgets", async () => (await import("./swarm/budget.ts")).ls),
   entry("budget rm", "remove a budget", async () => (await import("./swarm/budget.ts")).rm),
-  entry("audit ls", "list what was refused and decided", async () => (await import("./swarm/audit.ts")).ls),
+  entry(
+    "audit ls",
+    "list refused votes, operations and changes of the office",
+    async () => (await import("./swarm/audit.ts")).ls,
+  ),
   entry("audit verify", "check the audit log", async () => (await import("./swarm/audit.ts")).verify),
   entry(
     "init",
@@ -104,7 +120,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   ),
   entry(
     "doctor",
-    "say what is wrong and what to do",
+    "find problems, and say what to do",
     async () => (await import("./local/doctor.ts")).command,
   ),
   entry(
@@ -115,7 +131,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("bench", "measure against a bare NATS loop", async () => (await import("./local/bench.ts")).command),
   entry(
     "debug election-node",
-    "the election core on a pipe",
+    "run the election core on a pipe",
     async () => (await import("./local/debug.ts")).electionNode,
   ),
 ];

@@ -133,7 +133,7 @@ function holdsToken(header: string | undefined, token: string): boolean {
   return timingSafeEqual(digest(given), digest(token));
 }
 
-/** Answers in the encoding of the request's body, else in the one that `Accept` names, else in JSON. */
+/** Answers in the encoding of the request's body, else in the encoding that `Accept` names, else in JSON. */
 function reply(
   context: Context,
   value: unknown,

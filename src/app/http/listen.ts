@@ -1,4 +1,4 @@
-// Listening: a Hono app on a port, with the limits of a server that faces others.
+// Serves a Hono app on a port, with the limits of a server that strangers may reach.
 import type { AddressInfo } from "node:net";
 import { type ServerType, serve } from "@hono/node-server";
 import type { Hono } from "hono";
@@ -11,10 +11,10 @@ export interface Listening {
   close(): Promise<void>;
 }
 
-/** Headers must have come by then: slow writers must not hold connections. */
+/** The time for a request's headers, in ms: slow clients must not hold connections. */
 const HEADERS_TIMEOUT_MS = 10_000;
 
-/** Listens. @throws SwarmError `conflict` when the port is taken, `invalid_input` when the address is not this machine's. */
+/** Starts to listen. @throws SwarmError `conflict` for a taken port, `invalid_input` for an address of another machine. */
 export function listen(app: Hono, options: { host: string; port: number; what: string }): Promise<Listening> {
   const { host, port, what } = options;
   return new Promise((resolve, reject) => {
@@ -27,7 +27,7 @@ export function listen(app: Hono, options: { host: string; port: number; what: s
           close: () =>
             new Promise<void>((closed) => {
               server.close(() => closed());
-              // Requests that wait for a result must not hold up the end of the process.
+              // Requests that wait for a result must not delay the end of the process.
               if ("closeAllConnections" in server) server.closeAllConnections();
             }),
         });
@@ -55,7 +55,7 @@ function toListenError(error: NodeJS.ErrnoException, address: string, what: stri
 
 const LOOPBACK = /^(localhost|127(\.\d{1,3}){3}|::1|\[::1\])$/;
 
-/** True for an address that only this machine reaches. */
+/** True for an address that only this machine can reach. */
 export function isLoopback(host: string): boolean {
   return LOOPBACK.test(host);
 }

@@ -35,7 +35,7 @@ export interface ServedSwarm {
 export interface Answer {
   body: unknown;
   status: number;
-  /** The encoding of the answer; without it, the one that the request accepts. */
+  /** The encoding of the answer; without it, an encoding that the request accepts. */
   encoding?: Encoding;
 }
 

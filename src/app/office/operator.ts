@@ -1,5 +1,5 @@
-// Who runs a command, as far as the machine knows: for histories and verdicts that name a person. It proves nothing. And how
-// a command that no coordinator sees leaves its trace.
+// The person at the command line, for histories and verdicts, and the audit entry of an operation that no coordinator sees. The
+// name comes from the machine and proves nothing.
 import { userInfo } from "node:os";
 import { createAuditWriter } from "../../audit/index.ts";
 import { createMeter, newInstanceId, silentLogger } from "../../base/index.ts";
@@ -7,12 +7,12 @@ import type { AuditNote } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { VERSION } from "../version.ts";
 
-/** Characters that fit every field that takes such a name. */
+/** The longest name, in characters: it fits every field for such a name. */
 const MAX_LENGTH = 64;
-/** How long a command waits for the audit log, in ms: a stream's new leader needs 4–6 s, and nothing depends on it. */
+/** How long an operation waits for the audit log, in ms. The election of a stream's new leader takes 4–6 s. */
 const AUDIT_TIMEOUT_MS = 10_000;
 
-/** The name of whoever runs this process; its number where it has no name, as in many containers. */
+/** The name of the user of this process; the user's number when there is no name, as in many containers. */
 export function operatorName(): string {
   try {
     return userInfo().username.slice(0, MAX_LENGTH);
@@ -21,7 +21,7 @@ export function operatorName(): string {
   }
 }
 
-/** Writes into the audit log what this command did, and resolves to whether it stands there. Never rejects. */
+/** Writes one entry into the audit log, and resolves to true when it is stored. Never rejects. */
 export async function auditCommand(
   { transport, role }: { transport: Transport; role: string },
   note: AuditNote,

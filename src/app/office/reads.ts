@@ -14,7 +14,7 @@ export interface OfficeAsker {
 export const staleField = z
   .boolean()
   .default(false)
-  .meta({ description: "ask any coordinator, also with nobody in office; may be old" });
+  .meta({ description: "ask any coordinator, also while none holds the office; may be old" });
 
 /** The output fields of such a read, beside its list. Both are there only with `stale`. */
 export const ageFields = z.object({

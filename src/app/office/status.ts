@@ -1,4 +1,4 @@
-// Who decides for the swarm, as `office status` and `GET /v1/office` tell it: the truth, or that it is not known.
+// The status of the office, for `office status` and `GET /v1/office`: a confirmed leader, or none.
 import { z } from "zod";
 import type { OfficeClient, TenureReply } from "../../coordinator/index.ts";
 import { COORDINATOR_ROLES, type CoordinatorStatus, SwarmError } from "../../protocol/index.ts";
@@ -10,11 +10,11 @@ const memberSchema = z.object({
   pid: z.int().nullable(),
   role: z.enum([...COORDINATOR_ROLES, "silent"]),
   appliedSeq: z.int().nullable(),
-  /** Entries of the log that it has not applied; null when that cannot be known. */
+  /** Entries of the log that the member has not applied; null when unknown. */
   lag: z.int().nullable(),
 });
 
-/** The office. Without a leader that the control log has just confirmed, all of it but the members is null. */
+/** The status. Without a leader that the control log has just confirmed, every field but the members is null. */
 export const officeStatusSchema = z.object({
   leader: z.string().nullable(),
   leaderPid: z.int().nullable(),
@@ -23,10 +23,10 @@ export const officeStatusSchema = z.object({
   members: z.array(memberSchema),
   logSeq: z.int().nullable(),
 });
-/** The office. */
+/** The status of the office. */
 export type OfficeStatus = z.output<typeof officeStatusSchema>;
 
-/** Asks the holder of the office to prove that it is, for at most `timeoutMs`, and all coordinators what they are. */
+/** Asks the holder of the office for a proof, for at most `timeoutMs`, and all coordinators for their own status. */
 export async function readOfficeStatus(
   office: OfficeClient,
   options: { timeoutMs: number; signal?: AbortSignal | undefined },
@@ -51,7 +51,7 @@ function describeOffice(tenure: TenureReply | null, seen: readonly CoordinatorSt
   return { leader, leaderPid, term, since, members: members.sort((a, b) => (a.id < b.id ? -1 : 1)), logSeq };
 }
 
-/** A member may believe that it leads when it does not any more: the confirmed leader is the only one. */
+/** A member may still believe that it leads after another took over. Only the confirmed leader is shown as the leader. */
 function toMember(
   { id, host, pid, role, appliedSeq }: CoordinatorStatus,
   { leader, logSeq }: { leader: string | null; logSeq: number | null },

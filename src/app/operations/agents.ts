@@ -39,7 +39,7 @@ export const showOneAgent = defineOperation({
   /** `record` and `equivocations` are null while no coordinator holds the office. */
   output: agentStatusSchema.extend({
     record: z.array(recordSchema).nullable(),
-    /** The ballots in which the agent's key signed two different values. It gets no seat in signed ballots any more. */
+    /** How many ballots got two different values signed by the agent's key. Above 0, the agent gets no seat in signed ballots. */
     equivocations: z.int().nullable(),
   }),
   errors: ["not_found"],

@@ -1,4 +1,4 @@
-// Operations on ballots: see them, decide one that waits for a person, and tell what the right answer was.
+// Operations on ballots: see them, decide a ballot that waits for a person, and record the right answer.
 import { z } from "zod";
 import { newId } from "../../base/index.ts";
 import type { BallotLine } from "../../coordinator/index.ts";
@@ -157,7 +157,7 @@ export const decideBallot = defineOperation({
 
 export const correctBallot = defineOperation({
   name: "ballot-correct",
-  summary: "tell a ballot's right answer",
+  summary: "record a ballot's right answer",
   input: z.strictObject({ id, value: z.json().meta({ description: "the right value" }) }),
   output: z.object({ corrected: z.literal(true), wasRight: z.boolean(), isCounted: z.boolean() }),
   errors: ["not_found", "conflict"],

@@ -75,7 +75,7 @@ export const recoverOffice = defineOperation({
     /** The reason why coordinators cannot continue with the log. */
     problem: z.string(),
     logId: z.string(),
-    /** The snapshot from which coordinators continue; null: the beginning of the log. */
+    /** The snapshot that coordinators continue from; null: the beginning of the log. */
     snapshotSeq: z.int().nullable(),
     /** Everything that was decided up to this entry is kept. */
     keptSeq: z.int(),

@@ -8,7 +8,7 @@ import type { Transport } from "../../transport/index.ts";
 import type { SubmitOptions, TaskClient } from "../../work/index.ts";
 import { withinTimeout } from "./time-limit.ts";
 
-/** What a caller must be allowed to do: look, hand in tasks, steer the swarm, or change what everything rests on. */
+/** The right that a caller needs: to look, to submit tasks, to steer the swarm, or to change its foundations. */
 export const ACCESS_LEVELS = ["read", "submit", "operate", "admin"] as const;
 /** One of {@link ACCESS_LEVELS}. */
 export type Access = (typeof ACCESS_LEVELS)[number];
@@ -54,7 +54,7 @@ export interface Operation<
   readonly output: O;
   /** The schema of its events; without it, the operation yields none. */
   readonly event?: E;
-  /** The codes with which the operation itself rejects. `invalid_input`, `unavailable` and `internal` are always possible. */
+  /** The error codes of the operation itself. `invalid_input`, `unavailable` and `internal` are possible for every operation. */
   readonly errors: readonly ErrorCode[];
   readonly access: Access;
   /** Performs the operation. An async generator yields events and returns the output. */

@@ -13,7 +13,7 @@ export const initStreams = defineOperation({
     /** Settings that work and could be better. */
     warnings: z.array(z.string()),
   }),
-  /** `conflict`: a stream has a setting that differs from the one that correctness needs. */
+  /** `conflict`: a setting of a stream differs, and correctness needs it. */
   errors: ["conflict", "not_permitted"],
   access: "admin",
   async run({ transport }) {

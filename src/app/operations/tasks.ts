@@ -21,7 +21,7 @@ const RUN_LIMIT_MS = 86_400_000;
 const taskId = tokenSchema.meta({ description: "a task's id" });
 const oneTask = z.strictObject({ task: taskId });
 
-/** The codes with which the swarm refuses a task. */
+/** The error codes of a refused task. */
 const SUBMIT_ERRORS = [
   "payload_too_large",
   "unknown_capability",

@@ -1,4 +1,4 @@
-// The operation that draws which agents speak to which: in the swarm, or in one ballot.
+// The operation that draws the swarm, or one ballot with its agents.
 import { z } from "zod";
 import { drawTopology, mostMessages } from "../../consensus/index.ts";
 import type { BallotPage } from "../../coordinator/index.ts";

@@ -1,5 +1,5 @@
-// How a process is seen by NATS services discovery: it announces the endpoints that it serves to queue groups, and
-// counts their requests by watching the bus. What discovery says on the wire is the transport room's.
+// Announces a process to NATS services discovery: the endpoints that it serves to queue groups, and the counts of their
+// requests, which it takes from the bus. The transport room owns the messages of discovery.
 import { HEADERS } from "../../protocol/index.ts";
 import {
   type Bus,
@@ -18,7 +18,7 @@ interface Endpoint {
   processingMs: number;
 }
 
-/** A bus that remembers what it serves to queue groups, and tells of it once `announce` is called. */
+/** A bus that records its subscriptions of queue groups, and announces them when `announce` is called. */
 export function createDiscovery(bus: Bus): {
   bus: Bus;
   announce(service: Omit<ServiceDescription, "endpoints">): Subscription;

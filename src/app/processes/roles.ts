@@ -1,11 +1,11 @@
-// Where agents are found: the user's own directory first, then those that ship with Murmur.
+// The directories of agents: the user's own first, then the agents that ship with Murmur.
 import { fileURLToPath } from "node:url";
 import type { Ports } from "../cli/command.ts";
 import { resolveFrom } from "../target.ts";
 
 const SHIPPED_AGENTS = fileURLToPath(new URL("../../../agents", import.meta.url));
 
-/** The directories of roles, the first that has a role counts. */
+/** The directories of roles. The first directory that has a role counts. */
 export function agentDirectories(ports: Pick<Ports, "config" | "directory">): string[] {
   return [resolveFrom(ports.directory, ports.config.agentsDir), SHIPPED_AGENTS];
 }

@@ -1,4 +1,4 @@
-// The streams of the swarm, as its processes meet them: created by one kind of process, waited for and checked by all.
+// The streams of the swarm at the start of a process: one kind of process creates them, all wait for them and check them.
 import { type Logger, sleep, systemClock } from "../../base/index.ts";
 import { foundOffice } from "../../coordinator/index.ts";
 import { PRIORITIES, type StreamKey, toSwarmError } from "../../protocol/index.ts";
@@ -6,37 +6,37 @@ import type { Transport } from "../../transport/index.ts";
 import { placedConsumer } from "../../work/index.ts";
 import type { Check } from "../http/probes.ts";
 
-/** How often a process looks for streams that are not there yet. */
+/** How often a process looks for missing streams, in ms. */
 const STREAMS_POLL_MS = 100;
-/** How long an answer to "are the consumers there?" is believed; kubelet asks every few seconds. */
+/** How long a good answer of a check is reused, in ms; kubelet asks every few seconds. */
 const CONSUMERS_CACHE_MS = 5_000;
 
-/** Creates what is missing. A control log that cannot begin stops no task: it is told, and coordinators wait for it. */
+/** Creates missing streams and buckets. When the control log cannot begin, tasks still flow: it logs that, and coordinators wait. */
 export async function initSwarm(transport: Transport, log: Logger): Promise<void> {
   const { warnings } = await transport.init();
   for (const warning of warnings) log.warn(warning);
   await foundOffice(transport).catch((error: unknown) =>
     log.error(
       { err: error, alert: "control_log" },
-      "the control log cannot begin; there will be no coordinator",
+      "control log not begun; coordinators wait for it, tasks flow without them",
     ),
   );
 }
 
-/** The streams that every process needs before it can do anything. */
+/** The streams that every process needs. */
 const STREAMS: readonly StreamKey[] = ["tasks", "later", "results", "journal", "dead"];
 
-/** Waits for whoever creates streams and buckets (`murmur init`, the api of `up`): only one kind of process may do that. */
+/** Waits until `murmur init`, or the api process of `up`, has created the streams and buckets. */
 export async function waitForStreams(transport: Transport, log: Logger, signal: AbortSignal): Promise<void> {
-  for (let told = false; ; ) {
+  for (let isLogged = false; ; ) {
     const missing = (await findMissingStream(transport)) ?? (await findMissingBucket(transport));
     if (missing === null) return;
-    if (!told)
+    if (!isLogged)
       log.warn(
         { stream: missing.name, problem: missing.problem },
-        "waiting for the streams; murmur init creates them",
+        "waiting for a missing stream or bucket; murmur init creates it",
       );
-    told = true;
+    isLogged = true;
     await sleep(STREAMS_POLL_MS, { signal });
   }
 }
@@ -60,8 +60,8 @@ async function findMissingStream(transport: Transport): Promise<Missing | null> 
 }
 
 /**
- * The buckets that every process needs, each looked at as its users do, so that no right is needed that they have not. A
- * key or a blob that is not there is an answer.
+ * The buckets that every process needs. Each is read in the way of its users, so that a process needs no further permission
+ * for the look. A missing key or blob is an answer: the bucket exists.
  */
 const BUCKETS: readonly { name: string; look(transport: Transport): Promise<unknown> }[] = [
   { name: "limits", look: (transport) => transport.bucket("limits").get("none") },
@@ -83,7 +83,7 @@ async function findMissingBucket(transport: Transport): Promise<Missing | null> 
   return null;
 }
 
-/** Ready only with the streams. */
+/** The check that all streams exist. */
 export function streamsCheck(transport: Transport): Check {
   return {
     name: "streams are there",
@@ -91,23 +91,23 @@ export function streamsCheck(transport: Transport): Check {
   };
 }
 
-/** An agent process is ready only with the consumers of its capabilities and the one of what is placed on its agents. */
+/** The check that the consumers of an agent process exist: those of its capabilities, and its placed queue. */
 export function consumersCheck(transport: Transport, capabilities: readonly string[], hostId: string): Check {
   return {
     name: "consumers are there",
     run: cached(async () => {
       const names = new Set((await transport.queue("tasks").consumers()).map(({ name }) => name));
-      const ofQueue = capabilities.flatMap((capability) =>
+      const queues = capabilities.flatMap((capability) =>
         PRIORITIES.map((priority) => `${capability}-${priority}`),
       );
-      const wanted = [...ofQueue, placedConsumer(hostId)];
+      const wanted = [...queues, placedConsumer(hostId)];
       const missing = wanted.filter((name) => !names.has(name));
       return missing.length === 0 ? null : `missing: ${missing.join(", ")}`;
     }),
   };
 }
 
-/** Remembers a good answer for a while; a bad one is asked for again. */
+/** Reuses a good answer for a while. After a bad answer, the next call runs the check again. */
 function cached(run: () => Promise<string | null>): () => Promise<string | null> {
   let goodUntilMs = 0;
   return async () => {

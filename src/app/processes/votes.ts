@@ -1,9 +1,9 @@
-// Wires agents' votes to what is signed (consensus/votes.ts): each agent of this process gets a key of its own.
+// Signs the votes of this process's agents, each with a key of its own. consensus/ballot/votes.ts defines the signed bytes.
 import { randomBytes } from "node:crypto";
 import type { VotePort } from "../../agent/index.ts";
 import { hashValue, readAnswer, signVote, voteKeyOf } from "../../consensus/index.ts";
 
-/** Makes keys from random seeds. They live as long as their process; a restarted agent is a new one with a new key. */
+/** Makes keys from random seeds. A key lives as long as its process; a restarted agent has a new id and a new key. */
 export function createVotes(): VotePort {
   return {
     createKey() {
@@ -13,7 +13,7 @@ export function createVotes(): VotePort {
         publicKey,
         sign({ ballot, round, nonce, seat, pointer, normalise }, output) {
           if (nonce === undefined) return undefined;
-          // As it will be read: through JSON, at the pointer, normalised. Its bounds are the coordinator's business.
+          // The value as the coordinator will read it: through JSON, at the pointer, normalised. The coordinator checks its bounds.
           const plain: unknown = output === undefined ? undefined : JSON.parse(JSON.stringify(output));
           const reading = readAnswer(plain, {
             strategy: "first",
@@ -23,7 +23,7 @@ export function createVotes(): VotePort {
           });
           if (!reading.ok) return undefined;
           const hash = hashValue(reading.value);
-          // The private half is made when it is needed: most agents never vote, and a process may hold thousands.
+          // The private key is made only for a vote: most agents never vote, and a process may have thousands of agents.
           return signVote({ ballot, round, nonce, seat, hash }, voteKeyOf(seed).privateKey);
         },
       };

@@ -1,7 +1,7 @@
-// A connection whose bus is watched on its way: what travels over it otherwise is as it was.
+// Replaces the bus of a connection, so that a process can count the requests on it.
 import type { Transport } from "../../transport/index.ts";
 
-/** A transport whose bus is another; everything else stays. */
+/** The same transport with another bus. */
 export function withBus(transport: Transport, bus: Transport["bus"]): Transport {
   return {
     prefix: transport.prefix,

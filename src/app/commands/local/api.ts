@@ -1,4 +1,4 @@
-// `api`: the front door as one process; what pods run.
+// `api`: the front door as one process, as pods run it.
 import { z } from "zod";
 import { defineCommand } from "../../cli/command.ts";
 

@@ -1,5 +1,5 @@
-// `bench`: what Murmur costs on this machine, against a bare loop of the NATS client in the same run. Owns the server
-// that is measured on; the measuring is in ../bench.
+// `bench`: the costs of Murmur on this machine, against a bare loop of the NATS client in the same run. Owns the server of the
+// measurement; the measuring itself is in bench/.
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -37,7 +37,7 @@ export const command = defineCommand({
       .default([...DEFAULT_SCENARIOS])
       .meta({
         value: "NAME",
-        description: `what to measure; may be repeated: ${BENCH_SCENARIOS.join(", ")}`,
+        description: `the scenario to measure; may be repeated: ${BENCH_SCENARIOS.join(", ")}`,
       }),
     rounds: z.coerce.number().int().min(1).max(101).default(DEFAULT_ROUNDS).meta({
       value: "N",
@@ -75,7 +75,7 @@ export const command = defineCommand({
   }),
   examples: ["bench", "bench --scenario throughput --rounds 15", "bench --scenario queue --json"],
   details:
-    "Starts a nats-server of its own on this machine and measures with separate processes for publisher and agent.\nAbsolute figures are this machine's; the ratios are what carries over. Let nothing else run meanwhile.",
+    "Starts a nats-server of its own on this machine and measures with separate processes for publisher and agent.\nAbsolute figures hold for this machine only; the ratios hold elsewhere too. Let nothing else run at the same time.",
   async run(ports, input) {
     const { config, terminal, signal } = ports;
     const data = mkdtempSync(join(tmpdir(), "murmur-bench-"));

@@ -1,4 +1,4 @@
-// `coordinator`: one coordinator as one process; what pods run.
+// `coordinator`: one coordinator as one process, as pods run it.
 import { z } from "zod";
 import { tokenSchema } from "../../../protocol/index.ts";
 import { defineCommand } from "../../cli/command.ts";
@@ -17,7 +17,7 @@ export const command = defineCommand({
   output: z.object({ status: z.literal("stopped") }),
   examples: ["coordinator", "coordinator --id b --members a,b,c --server nats://nats:4222"],
   details:
-    "Keeps nothing on disk: it reads the control log at its start. One of them holds the office, the others are ready to.\nSIGTERM hands the office over first. Tasks flow with or without coordinators.",
+    "Keeps nothing on disk: it reads the control log at its start. One coordinator holds the office, the others are ready to\ntake it. SIGTERM hands the office over first. Tasks flow with or without coordinators.",
   async run(ports, input) {
     const { runCoordinator } = await import("../../processes/coordinator.ts");
     const { config } = ports;

@@ -1,13 +1,13 @@
-// What `doctor` thinks of what it sees. Pure: facts in, verdicts with next steps out. Gathering the facts is the
-// command's business.
+// The judgement of `doctor`: facts in, findings with next steps out. The command gathers the facts (doctor.ts).
+// Pure: no connection, no clock.
 import type { AgentStatus } from "../../../protocol/index.ts";
 
-/** One thing that was looked at. */
+/** The result of one check. */
 export interface Finding {
   name: string;
   verdict: "ok" | "warning" | "failed";
   detail: string;
-  /** What to do about it; null when nothing is to do. */
+  /** The next step; null when there is nothing to do. */
   next: string | null;
 }
 
@@ -25,10 +25,10 @@ const failed = (name: string, detail: string, next: string): Finding => ({
   next,
 });
 
-/** The oldest server that Murmur runs on, see docs/architecture.md section 3. */
+/** The oldest nats-server that Murmur runs on, see docs/architecture.md section 3. */
 const MINIMUM_VERSION = [2, 12] as const;
 
-/** The server, as its INFO line shows it; `problem` when there was none. */
+/** Judges the server by its INFO line; `problem`: there was none. */
 export function judgeServer(
   server: string,
   seen: { version: string; jetstream: boolean } | { problem: string },
@@ -58,7 +58,7 @@ export function judgeServer(
   return ok("server", `${server}: nats-server ${seen.version} with JetStream`);
 }
 
-/** Streams and buckets, as `Transport.inspect` shows them. */
+/** Judges the streams and buckets that `Transport.inspect` found. */
 export function judgeStreams(streams: readonly { name: string; problem: string | null }[]): Finding {
   const wrong = streams.filter(({ problem }) => problem !== null);
   if (wrong.length === 0) return ok("streams", `${streams.length} streams and buckets are as they must be`);
@@ -72,9 +72,9 @@ export function judgeStreams(streams: readonly { name: string; problem: string |
   );
 }
 
-/** Capabilities of the queue against living agents. One finding each for what waits in vain. */
+/** Compares the capabilities of the queue with the living agents. Each capability whose tasks wait in vain is a finding. */
 export function judgeQueue(input: {
-  /** Waiting tasks by capability: those whose consumers exist. */
+  /** Waiting tasks by capability, for capabilities with consumers. */
   pending: ReadonlyMap<string, number>;
   agents: readonly AgentStatus[];
 }): Finding[] {
@@ -118,35 +118,35 @@ export function judgeQueue(input: {
   return findings;
 }
 
-/** Subjects of stored tasks that no consumer will ever deliver. */
+/** Judges the stored tasks that no consumer will ever deliver, by their subjects. */
 export function judgeStrays(subjects: readonly string[]): Finding {
   if (subjects.length === 0) return ok("strays", "every stored task has a consumer that will deliver it");
   const capabilities = new Set(subjects.map((subject) => subject.split(".")[2] ?? "?"));
   return failed(
     "strays",
     `${subjects.length} stored tasks have no consumer (capabilities: ${[...capabilities].slice(0, 10).join(", ")}; for example ${subjects[0]})`,
-    "start an agent that offers the capability; when it is misspelt, cancel the task and hand it in anew",
+    "start an agent that offers the capability; when it is misspelt, cancel the task and submit it again",
   );
 }
 
-/** Subjects of tasks that were placed on hosts that are gone. */
+/** Judges the tasks that were placed on hosts that are gone, by their subjects. */
 export function judgePlaced(subjects: readonly string[]): Finding {
   if (subjects.length === 0) return ok("placed", "every placed task is on a living host");
   return warning(
     "placed",
     `${subjects.length} tasks were placed on hosts that are gone (for example ${subjects[0]})`,
-    "whoever is in office brings them back within 10 s: murmur office status; start a coordinator when there is none",
+    "the coordinator in office returns them to their queue within 10 s: murmur office status; start a coordinator when there is none",
   );
 }
 
-/** The front doors that answer discovery. */
+/** Judges the number of api processes that answer discovery. */
 export function judgeApis(count: number, delayed: number): Finding {
   if (count > 0) return ok("api", `${count} api processes answer`);
-  const told = `no api process answers: submit requests fail${delayed > 0 ? ` and ${delayed} delayed tasks will not start` : ""}`;
-  return failed("api", told, "start one: murmur api");
+  const problem = `no api process answers: submit requests fail${delayed > 0 ? ` and ${delayed} delayed tasks will not start` : ""}`;
+  return failed("api", problem, "start one: murmur api");
 }
 
-/** Dead letters by capability. */
+/** Judges the dead letters, counted by capability. */
 export function judgeDead(counts: ReadonlyMap<string, number>): Finding {
   const total = [...counts.values()].reduce((sum, count) => sum + count, 0);
   if (total === 0) return ok("dead letters", "none");
@@ -154,25 +154,25 @@ export function judgeDead(counts: ReadonlyMap<string, number>): Finding {
   return warning("dead letters", `${total} (${each})`, "murmur dead ls, then dead replay or dead purge");
 }
 
-/** The processes of the local swarm, as its state file shows them. */
+/** Judges the processes of the local swarm by its state file. */
 export function judgeProcesses(input: {
-  supervisorAlive: boolean;
+  isSupervisorAlive: boolean;
   processes: readonly {
     name: string;
     status: string;
     restarts: number;
     lastExit: string | null;
-    alive: boolean;
+    isAlive: boolean;
   }[];
 }): Finding[] {
-  const { supervisorAlive, processes } = input;
-  if (!supervisorAlive) {
-    const left = processes.filter(({ alive }) => alive).map(({ name }) => name);
+  const { isSupervisorAlive, processes } = input;
+  if (!isSupervisorAlive) {
+    const left = processes.filter(({ isAlive }) => isAlive).map(({ name }) => name);
     return [
       failed(
         "processes",
         `the supervisor of this directory is gone${left.length > 0 ? `; it left ${left.join(", ")}` : ""}`,
-        "murmur down cleans up, murmur up starts anew",
+        "murmur down cleans up, murmur up starts the swarm again",
       ),
     ];
   }
@@ -181,7 +181,7 @@ export function judgeProcesses(input: {
       return [
         failed(
           "processes",
-          `${name} died too often and was given up (${lastExit ?? "unknown"})`,
+          `${name} died too often and is not restarted any more (${lastExit ?? "unknown"})`,
           `see its log, then murmur down and up`,
         ),
       ];

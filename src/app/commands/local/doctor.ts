@@ -1,4 +1,4 @@
-// `doctor`: looks at everything a swarm needs and says what is wrong and what to do. Changes nothing.
+// `doctor`: checks everything that a swarm needs, and reports each problem with its next step. Changes nothing.
 import { z } from "zod";
 import { redactText } from "../../../base/index.ts";
 import { createSubjects, toSwarmError } from "../../../protocol/index.ts";
@@ -23,7 +23,7 @@ import {
   judgeStreams,
 } from "./diagnose.ts";
 
-/** Subjects that are looked through for strays, when the counts say that there are some. */
+/** The most subjects that are searched for strays, when the counts show that there are some. */
 const STRAY_SUBJECTS = 10_000;
 
 const findingSchema = z.object({
@@ -37,9 +37,9 @@ export const command = defineCommand({
   input: z.strictObject({}),
   output: z.object({ healthy: z.boolean(), checks: z.array(findingSchema) }),
   examples: ["doctor", "doctor --json"],
-  details: "Exit code 1 when something is wrong; warnings alone are 0.",
+  details: "Exit code 1 for a failed check, 0 for warnings alone.",
   async run(ports) {
-    const checks = [...lookAtProcesses(ports), ...(await lookAtSwarm(ports))];
+    const checks = [...checkProcesses(ports), ...(await checkSwarm(ports))];
     return { healthy: checks.every(({ verdict }) => verdict !== "failed"), checks };
   },
   render: ({ checks }, { colors }) =>
@@ -56,18 +56,18 @@ export const command = defineCommand({
   exitCode: ({ healthy }) => (healthy ? 0 : 1),
 });
 
-function lookAtProcesses(ports: Ports): Finding[] {
+function checkProcesses(ports: Ports): Finding[] {
   const state = readState(ports.config.data);
   if (state === null) return [];
   return judgeProcesses({
-    supervisorAlive: isAlive(state.supervisor),
-    processes: state.processes.map((record) => ({ ...record, alive: record.pid > 0 && isAlive(record) })),
+    isSupervisorAlive: isAlive(state.supervisor),
+    processes: state.processes.map((record) => ({ ...record, isAlive: record.pid > 0 && isAlive(record) })),
   });
 }
 
-async function lookAtSwarm(ports: Ports): Promise<Finding[]> {
+async function checkSwarm(ports: Ports): Promise<Finding[]> {
   const { nats, deadSwarm } = await resolveTarget(ports.config, ports.sources, ports.environment);
-  if (deadSwarm !== null) return []; // what is left of it was told; no other server shall be taken for it
+  if (deadSwarm !== null) return []; // its processes are judged already, and another server must not be taken for it
   const [first = ""] = [nats.servers].flat().flatMap((servers) => servers.split(","));
   const seen = await probeServer(first, ports.config.timeoutMs ?? READ_TIMEOUT_MS).catch((error: Error) => ({
     problem: error.message,
@@ -86,10 +86,10 @@ async function lookAtSwarm(ports: Ports): Promise<Finding[]> {
   }
   const streams = judgeStreams(await reading(ports, transport.inspect()));
   if (streams.verdict === "failed") return [server, streams];
-  return [server, streams, ...(await reading(ports, lookAtWork(ports, transport)))];
+  return [server, streams, ...(await reading(ports, checkWork(ports, transport)))];
 }
 
-async function lookAtWork(ports: Ports, transport: Transport): Promise<Finding[]> {
+async function checkWork(ports: Ports, transport: Transport): Promise<Finding[]> {
   const { dead } = await ports.tasks();
   const [agents, apis, consumers, stored, later, letters] = await Promise.all([
     callRoll(transport),
@@ -117,7 +117,7 @@ async function lookAtWork(ports: Ports, transport: Transport): Promise<Finding[]
   ];
 }
 
-/** Stored tasks that fit no consumer's filter. */
+/** The subjects of stored tasks that fit no consumer's filter. */
 async function findStrays(transport: Transport, consumers: readonly { filter: string }[]): Promise<string[]> {
   const log = transport.log("tasks");
   const stored = await log.subjects(`${transport.prefix}.>`, { max: STRAY_SUBJECTS });

@@ -1,4 +1,4 @@
-// `down`: ends the swarm of a data directory, whatever state it is in.
+// `down`: ends the swarm of a data directory, also when its supervisor is gone or hangs.
 import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { z } from "zod";
@@ -6,7 +6,7 @@ import { defineCommand } from "../../cli/command.ts";
 import { endProcess, reapSurvivors } from "../../supervisor/reap.ts";
 import { dataFiles, readLockHolder, readState, removeState } from "../../supervisor/state.ts";
 
-/** What the supervisor has beyond its agents' drain grace: killing what does not stop, and nats-server's end. */
+/** The time of the supervisor beyond its agents' drain grace, in ms: it kills processes that do not stop, and stops nats-server. */
 const SUPERVISOR_MARGIN_MS = 20_000;
 
 export const command = defineCommand({
@@ -15,7 +15,7 @@ export const command = defineCommand({
   }),
   output: z.object({
     dataDir: z.string(),
-    /** False when nothing ran there. */
+    /** False when no swarm ran there. */
     stopped: z.boolean(),
     purged: z.boolean(),
   }),
@@ -25,11 +25,11 @@ export const command = defineCommand({
     const state = readState(dataDir);
     const holder = readLockHolder(dataDir);
     if (holder !== null) {
-      terminal.status("stopping; agents finish what they do");
+      terminal.status("stopping; agents finish their running tasks");
       const graceMs = config.drainGraceMs + SUPERVISOR_MARGIN_MS;
       await endProcess(holder, { graceMs, group: false });
     }
-    // A supervisor that was killed leaves its processes; the state read before names them.
+    // A killed supervisor leaves its processes. The state from before the stop names them.
     const survivors = await reapSurvivors(readState(dataDir) ?? state);
     removeState(dataDir);
     rmSync(dataFiles(dataDir).lock, { force: true });
@@ -40,7 +40,7 @@ export const command = defineCommand({
     `${stopped ? "stopped the swarm" : "no swarm runs"} in ${dataDir}${purged ? "; its data is removed" : ""}`,
 });
 
-/** Removes what `up` made and nothing else; the directory too when that leaves it empty. */
+/** Removes the files that `up` made and nothing else; the directory too when it is empty then. */
 function removeData(dataDir: string): void {
   const { root, ...made } = dataFiles(dataDir);
   for (const path of Object.values(made)) rmSync(path, { recursive: true, force: true });

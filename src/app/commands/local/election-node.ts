@@ -1,5 +1,5 @@
-// `murmur debug election-node`: the election and office core on a pipe. Owns lines and streams only; what a line
-// means is consensus/election-node.ts.
+// `murmur debug election-node`: the election and office core on a pipe. Owns lines and streams only; consensus/node/election-node.ts
+// interprets the lines.
 
 import { isUtf8 } from "node:buffer";
 import type { Readable, Writable } from "node:stream";
@@ -8,8 +8,8 @@ import { createElectionNode, MAX_LINE_BYTES } from "../../../consensus/index.ts"
 const LINE_FEED = 0x0a;
 
 /**
- * Answers every line of `stdin` with one line on `stdout`, until `stdin` ends or `stdout` is closed by its reader.
- * It reads on while the output is full, so that a harness may write all its lines before it reads any reply:
+ * Answers every line of `stdin` with one line on `stdout`, until `stdin` ends or the reader closes `stdout`.
+ * It keeps reading while the output is full, so that a harness may write all its lines before it reads any reply: the
  * replies then wait in memory.
  */
 export async function runElectionNode(stdin: Readable, stdout: Writable): Promise<void> {
@@ -39,12 +39,12 @@ export async function runElectionNode(stdin: Readable, stdout: Writable): Promis
   if (!isClosed) await new Promise<void>((resolve) => stdout.write("", () => resolve()));
 }
 
-/** Cuts chunks into lines of at most MAX_LINE_BYTES and gives the replies to them as text. */
+/** Cuts chunks into lines of at most MAX_LINE_BYTES, and returns the replies to them as text. */
 function createLineSplitter(take: { onLine: (line: Buffer) => string; onLongLine: () => string }) {
   let parts: Buffer[] = [];
   let bytes = 0;
 
-  /** Keeps a part of a line; of a line that is too long, only its length. */
+  /** Keeps a part of a line. For a line that is too long it keeps only the length. */
   const keep = (part: Buffer) => {
     bytes += part.length;
     if (bytes > MAX_LINE_BYTES) parts = [];

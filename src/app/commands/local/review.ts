@@ -1,6 +1,6 @@
-// `review`: the ready-made review of a repository, in the swarm that runs here or in one of its own for the duration.
-// Owns where the review's agents come from and that they go; the review itself is workflows/review.
-// I1: nothing is written into the reviewed directory, and what was started for the review ends with it.
+// `review`: the ready-made review of a repository, in the swarm that runs here or in a swarm of its own for the duration.
+// Starts and ends the review's agents; the review itself is workflows/review.
+// I1: nothing is written into the reviewed directory, and every process that was started for the review ends with it.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ import { resolveFrom, resolveTarget, serversOf, type Target } from "../../target
 
 /** Heap of each review process, in MiB: ESLint's type-aware rules keep whole programs in memory. */
 const REVIEW_HEAP_MB = 2_048;
-/** How long the swarm gets to end: review agents are told to stop at once, their work is not needed any more. */
+/** How long the swarm gets to end, in ms: the work of the review agents is not needed any more. */
 const REVIEW_GRACE_MS = 1_000;
 
 const findingSchema = z.looseObject({
@@ -81,11 +81,11 @@ export const command = defineCommand({
       findings: z.array(findingSchema),
       failedTasks: z.array(z.looseObject({})),
     })
-    // `failed` is for the exit code alone; programs read the report as the contract has it.
+    // `failed` is for the exit code alone; the document of --json is the report of the contract.
     .transform(({ failed: _, ...report }) => report as unknown as ReviewReport & { failed?: boolean }),
   examples: ["review .", "review ../project --json", "review . --fail-on high"],
   details:
-    "Uses the swarm that runs in the working directory (or --server); without one it starts its own for the duration.\nNothing is written into the directory. Exit code 0 when the review ran, whatever it found.",
+    "Uses the swarm that runs in the working directory (or --server); without a swarm it starts its own for the duration.\nNothing is written into the directory. Exit code 0 when the review ran, with or without findings.",
   async run(ports, input) {
     const directory = resolveFrom(ports.directory, input.directory);
     const wanted = input.only.length === 0 ? REVIEW_CAPABILITIES : input.only;
@@ -114,7 +114,7 @@ export const command = defineCommand({
       return { ...report, failed: input.failOn !== undefined && reaches(report, input.failOn) };
     } finally {
       ports.terminal.status("");
-      // What still runs or waits of this review is wanted by nobody; in a swarm of others it must not stay.
+      // Tasks of this review that still run or wait are not needed any more, and must not stay in a shared swarm.
       if (swarm.isShared) await tasks.cancelScope(scope).catch(() => undefined);
       tasks.close();
       await swarm.close();
@@ -126,14 +126,14 @@ export const command = defineCommand({
 
 interface ReviewSwarm {
   transport: Transport;
-  /** True when it was there before. */
+  /** True when the swarm ran before the review. */
   isShared: boolean;
-  /** Analysers that nobody here performs, and why. */
+  /** The analysers that no agent here offers, and the reason for each. */
   absent: ReadonlyMap<ReviewCapability, string>;
   close(): Promise<void>;
 }
 
-/** The swarm that is meant, completed by the review agents that it lacks; or one of our own. */
+/** The swarm that the settings name, with the review agents that it lacks; or an own swarm. */
 async function openSwarm(
   ports: Ports,
   directory: string,
@@ -185,7 +185,7 @@ function absentOf(
   return new Map(capabilities.filter((each) => !present.has(each)).map((each) => [each, why]));
 }
 
-/** The linters sit in a ballot, and only a coordinator opens one. */
+/** The linters vote in a ballot, and only a coordinator opens a ballot. */
 async function lintersWithoutOffice(
   transport: Transport,
   capabilities: readonly ReviewCapability[],
@@ -194,7 +194,7 @@ async function lintersWithoutOffice(
   if (linters.length === 0) return [];
   if ((await createOfficeClient({ transport }).listCoordinators()).length > 0) return [];
   const why =
-    "the linters sit in a ballot, and no coordinator answers here: start one with `murmur coordinator`";
+    "the linters vote in a ballot, and no coordinator answers here: start one with `murmur coordinator`";
   return linters.map((linter) => [linter, why]);
 }
 
@@ -214,7 +214,7 @@ function connect(ports: Ports, target: Pick<Target, "nats" | "prefix">): Promise
   });
 }
 
-/** Each review role offers the capability of its own name. One that is missing costs its findings, and the report says so. */
+/** The capabilities that have a role: each review role offers the capability of its own name. The report names missing ones. */
 async function knownRoles(
   ports: Ports,
   capabilities: readonly ReviewCapability[],
@@ -230,8 +230,8 @@ async function startOwn(
   const { config, environment, log, signal, terminal } = ports;
   const startedMs = performance.now();
   const dataDir = mkdtempSync(join(tmpdir(), "murmur-review-"));
-  // A coordinator is there for the linters' ballot alone.
-  const votes = LINTERS.some((linter) => options.roles.includes(linter));
+  // Only the linters' ballot needs a coordinator.
+  const needsCoordinator = LINTERS.some((linter) => options.roles.includes(linter));
   const definitions = await loadRoles(agentDirectories(ports), options.roles);
   const programs = new Set(definitions.flatMap((definition) => definition.exec?.allow ?? []));
   try {
@@ -249,7 +249,7 @@ async function startOwn(
       },
       roles: options.roles,
       withApi: options.join === undefined,
-      coordinators: options.join === undefined && votes ? 1 : 0,
+      coordinators: options.join === undefined && needsCoordinator ? 1 : 0,
       joinServer: options.join === undefined ? undefined : serversOf(options.join),
       environment,
       log: config.logLevel === "debug" || config.logLevel === "trace" ? log : silentLogger,

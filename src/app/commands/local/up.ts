@@ -19,7 +19,7 @@ const processSchema = z.object({
   metrics: z.string().nullable(),
 });
 
-/** What `up --detach --json` answers. */
+/** The answer of `up --detach --json`. */
 export const swarmSchema = z.object({
   server: z.string(),
   http: z.string(),
@@ -52,12 +52,12 @@ export const command = defineCommand({
     detach: z
       .boolean()
       .default(false)
-      .meta({ description: "return once all is ready; murmur down stops it" }),
+      .meta({ description: "return once all processes are ready; murmur down stops it" }),
   }),
   output: swarmSchema,
   examples: ["up", "up --agents echo*4 --http 7070", "up --detach --json", "up --detach --data /tmp/second"],
   details:
-    "Starts a private nats-server with JetStream (or joins one: --server, --context), the API, the\ncoordinator and the agents. All data stays under --data (default .murmur). Without --detach it runs until Ctrl-C.",
+    "Starts a private nats-server with JetStream (or joins a server: --server, --context), the API, the\ncoordinator and the agents. All data stays under --data (default .murmur). Without --detach it runs until Ctrl-C.",
   async run(ports, input) {
     const startedMs = performance.now();
     const { config, terminal, signal } = ports;
@@ -69,7 +69,7 @@ export const command = defineCommand({
     const orders = {
       config: own,
       roles,
-      // A joined server's swarm has coordinators of its own, and two of one id would take the office from each other.
+      // The swarm of a joined server has its own coordinators, and two with one id would take the office from each other.
       coordinators: input.coordinators ?? (join === null ? 1 : 0),
       httpPort: input.http,
       joinServer: join === null ? undefined : serversOf(join),
@@ -130,7 +130,7 @@ function toOutput(state: SwarmState, dataDir: string, already: boolean): z.outpu
   };
 }
 
-/** An unknown role is said before anything starts. */
+/** @throws SwarmError `invalid_input` for an unknown role, before anything starts. */
 async function checkRoles(ports: Ports, roles: readonly string[]): Promise<void> {
   const { listRoles } = await import("../../../agent/index.ts");
   const { agentDirectories } = await import("../../processes/roles.ts");
@@ -147,20 +147,20 @@ async function checkRoles(ports: Ports, roles: readonly string[]): Promise<void>
 }
 
 /**
- * The swarm to join, or null. `up` starts its own server unless a flag or the configuration file names one: the
- * environment's NATS_URL is for the other commands.
+ * The swarm to join, or null. `up` starts its own server unless a flag or the configuration file names a server: NATS_URL of
+ * the environment is for the other commands.
  */
 async function targetToJoin(ports: Ports): Promise<Target | null> {
   const { sources, config, environment } = ports;
-  const isMeant = (source: string) => source.startsWith("flag") || source.startsWith("file");
-  if (!isMeant(sources.server) && !isMeant(sources.context)) return null;
+  const isExplicit = (source: string) => source.startsWith("flag") || source.startsWith("file");
+  if (!isExplicit(sources.server) && !isExplicit(sources.context)) return null;
   return resolveTarget(config, sources, environment);
 }
 
-/** How long another `up` of the same directory may take to get ready. */
+/** How long another `up` of the same directory may take to get ready, in ms. */
 const OTHER_READY_MS = 90_000;
 
-/** Another `up` holds the directory: its swarm is the answer, as soon as it is ready. */
+/** Waits for the swarm of another `up` that holds the directory. @throws SwarmError `unavailable` when it does not get ready. */
 async function waitForOther(dataDir: string): Promise<SwarmState> {
   const endMs = Date.now() + OTHER_READY_MS;
   while (Date.now() < endMs && readLockHolder(dataDir) !== null) {

@@ -1,4 +1,4 @@
-// The flags by which a task is handed in with a ballot, and the ballot that they say.
+// The flags of `submit` that describe a ballot, and the ballot that is made from them.
 import { z } from "zod";
 import {
   BALLOT_STRATEGIES,
@@ -12,7 +12,7 @@ import {
 import { readJson } from "../../cli/json.ts";
 import { flagName } from "../../words.ts";
 
-/** The flags. What goes with what is checked with the task, before anything is published. */
+/** The flags. The schema of the task checks which of them fit together, before anything is published. */
 export const ballotFlags = {
   ballot: z
     .int()
@@ -21,25 +21,28 @@ export const ballotFlags = {
   strategy: z
     .enum(BALLOT_STRATEGIES, `must be one of ${BALLOT_STRATEGIES.join(", ")}`)
     .optional()
-    .meta({ description: "how their answers become one" }),
+    .meta({ description: "how their answers become one answer" }),
   quorum: z.int().optional().meta({ description: "quorum: equal answers that decide", value: "N" }),
-  minAnswers: z.int().optional().meta({ description: "answers that a decision needs at least", value: "N" }),
+  minAnswers: z
+    .int()
+    .optional()
+    .meta({ description: "the fewest answers that a decision needs", value: "N" }),
   pointer: z
     .string()
     .optional()
-    .meta({ description: "where in the output the value is that is compared", value: "/PATH" }),
+    .meta({ description: "the place in the output of the value that is compared", value: "/PATH" }),
   judge: tokenSchema.optional().meta({ description: "the capability that judges", value: "CAPABILITY" }),
   verifier: tokenSchema.optional().meta({ description: "the capability that verifies", value: "CAPABILITY" }),
   diversity: z
     .enum(["model", "agent", "none"])
     .optional()
-    .meta({ description: "what the agents must not share" }),
+    .meta({ description: "the property that no two agents may share" }),
   onDisagreement: z
     .enum(DISAGREEMENT_RULES)
     .optional()
-    .meta({ description: "what follows when they do not agree" }),
+    .meta({ description: "the next step when they do not agree" }),
   rounds: z.int().optional().meta({ description: "the most rounds of a debate, mesh or ring", value: "N" }),
-  topology: z.enum(TOPOLOGIES).optional().meta({ description: "who sees whose answers" }),
+  topology: z.enum(TOPOLOGIES).optional().meta({ description: "which agents see which answers" }),
   ballotTimeoutMs: z
     .number()
     .optional()
@@ -52,7 +55,7 @@ export const ballotFlags = {
 
 type Flags = { readonly [K in keyof typeof ballotFlags]?: z.output<(typeof ballotFlags)[K]> };
 
-/** The ballot of these flags; undefined without --ballot. @throws SwarmError `invalid_input` for flags without it. */
+/** The ballot of these flags; undefined without --ballot. @throws SwarmError `invalid_input` for other flags without --ballot. */
 export function readBallot(flags: Flags): BallotInput | undefined {
   const names = Object.keys(ballotFlags) as (keyof Flags)[];
   const own = Object.fromEntries(names.map((name) => [name, flags[name]])) as Flags;
@@ -65,12 +68,12 @@ export function readBallot(flags: Flags): BallotInput | undefined {
     });
   }
   const given = { seats, ...fields, timeoutMs };
-  const said = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return { ...readOptions(ballotOptions, Object.keys(said)), ...said } as BallotInput;
+  const fieldsGiven = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return { ...readOptions(ballotOptions, Object.keys(fieldsGiven)), ...fieldsGiven } as BallotInput;
 }
 
-/** Further fields, of which none is said by a flag too. */
-function readOptions(text: string | undefined, said: readonly string[]): object {
+/** Further fields of the ballot. @throws SwarmError `invalid_input` for a field that a flag gives too. */
+function readOptions(text: string | undefined, fieldsGiven: readonly string[]): object {
   if (text === undefined) return {};
   const options = readJson(text, "ballotOptions");
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
@@ -80,9 +83,13 @@ function readOptions(text: string | undefined, said: readonly string[]): object 
       { field: "ballotOptions" },
     );
   }
-  const twice = Object.keys(options).find((name) => said.includes(name));
+  const twice = Object.keys(options).find((name) => fieldsGiven.includes(name));
   if (twice === undefined) return options;
-  throw new SwarmError("invalid_input", `--ballot-options says ${twice} too, which has a flag: say it once`, {
-    field: "ballotOptions",
-  });
+  throw new SwarmError(
+    "invalid_input",
+    `--ballot-options contains ${twice}, which a flag gives too: give it once`,
+    {
+      field: "ballotOptions",
+    },
+  );
 }

@@ -1,4 +1,4 @@
-// `ballot …`: see ballots, decide one that waits for a person, and tell what the right answer was.
+// `ballot …`: see ballots, decide a ballot that waits for a person, and record its right answer.
 import { z } from "zod";
 import { defineCommand } from "../../cli/command.ts";
 import { readJson } from "../../cli/json.ts";

@@ -16,7 +16,7 @@ export const set = defineCommand({
     cron: z.string().optional().meta({ description: "5 or 6 fields: '0 7 * * mon-fri'", value: "EXPR" }),
     timezone: z.string().optional().meta({ description: "of --cron (default: UTC)", value: "ZONE" }),
     everyMs: z.int().min(1).optional().meta({ description: "instead of --cron: an interval", value: "MS" }),
-    capability: tokenSchema.meta({ description: "what the task needs", value: "NAME" }),
+    capability: tokenSchema.meta({ description: "the capability that the task needs", value: "NAME" }),
     input: z.string().default("null").meta({ description: "the task's input as JSON", value: "JSON" }),
     priority: z.enum(PRIORITIES).optional().meta({ description: "the task's priority" }),
   }),

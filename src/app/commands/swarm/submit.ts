@@ -1,4 +1,4 @@
-// `submit`: hands in one task, and waits for its result when asked to.
+// `submit`: submits one task, and with --wait waits for its result.
 import { readFileSync } from "node:fs";
 import { z } from "zod";
 import {
@@ -20,7 +20,7 @@ import { callOperation } from "../face.ts";
 import { renderResult } from "../views/task.ts";
 import { ballotFlags, readBallot } from "./ballot-flags.ts";
 
-/** How long `--wait` waits when `--timeout` says nothing: a day, as long as one attempt may run. */
+/** How long `--wait` waits without `--timeout`, in ms: a day, as long as one attempt may run. */
 const WAIT_LIMIT_MS = 86_400_000;
 
 export const command = defineCommand({
@@ -28,7 +28,7 @@ export const command = defineCommand({
     capability: tokenSchema.meta({
       positional: true,
       value: "CAPABILITY",
-      description: "what an agent must be able to do",
+      description: "the capability that the task needs",
     }),
     input: z
       .string()
@@ -37,7 +37,7 @@ export const command = defineCommand({
     wait: z.boolean().default(false).meta({ description: "wait for the result (at most --timeout)" }),
     priority: z.enum(PRIORITIES).default("normal").meta({ description: "how urgent it is" }),
     route: z.string().optional().meta({
-      description: "best: the agent that the office chooses; or an agent's id (else: whoever is free)",
+      description: "best: the agent that the office chooses; or an agent's id (else: any free agent)",
       value: "best|AGENT",
     }),
     id: tokenSchema.optional().meta({ description: "your own id: the same id twice is one task" }),
@@ -48,7 +48,7 @@ export const command = defineCommand({
       .meta({ description: "a label KEY=VALUE; may be repeated", value: "KEY=VALUE" }),
     deadline: timeSchema
       .optional()
-      .meta({ description: "ISO time: not finished by then is failed", value: "TIME" }),
+      .meta({ description: "ISO time: a task that has not finished by then has failed", value: "TIME" }),
     delayMs: z
       .number()
       .min(0)
@@ -71,7 +71,7 @@ export const command = defineCommand({
     `submit audit --input @diff.json --ballot 3 --strategy merge --ballot-options '{"key":["/file","/line"]}' --wait`,
   ],
   details:
-    "With --wait, exit code 1 when the task failed or was cancelled, 3 when no result came in time. A ballot that finds no\nagreement fails with tie or no_quorum; its verdict tells who said what, now and later: murmur ballot show ID.",
+    "With --wait, exit code 1 when the task failed or was cancelled, 3 when no result came in time. A ballot that finds no\nagreement fails with tie or no_quorum. Its verdict lists the answer of each seat, now and later: murmur ballot show ID.",
   async run(ports, input) {
     const task = parse(
       taskSchema,
@@ -111,7 +111,7 @@ export const command = defineCommand({
   render: (output, terminal) =>
     "attempt" in output
       ? renderResult(output, terminal)
-      : `${output.taskId}${output.duplicate ? " (already handed in)" : ""}`,
+      : `${output.taskId}${output.duplicate ? " (already submitted)" : ""}`,
   exitCode: (output) => ("attempt" in output && output.status !== "completed" ? 1 : 0),
 });
 
@@ -138,7 +138,7 @@ function showNews(news: BallotNews, terminal: Terminal): void {
   }
 }
 
-/** `best` and `queue` are routes, everything else is an agent. */
+/** `best` and `queue` are routes; any other text is an agent's id. */
 function readRoute(given: string | undefined): unknown {
   return given === undefined || given === "best" || given === "queue" ? given : { agent: given };
 }

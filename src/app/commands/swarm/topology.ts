@@ -1,4 +1,4 @@
-// `topology show`: which agents speak to which: in the swarm, in one ballot, or in a ballot that is only planned.
+// `topology show`: draws the swarm, one ballot, or a ballot that is only planned.
 import { z } from "zod";
 import {
   ballotSchema,
@@ -40,7 +40,7 @@ export const show = defineCommand({
     "topology show 01JD2M0YQ3",
   ],
   details:
-    "An arrow points from an agent to the one that sees its answer, or that leads it. The line below the text is the most\nquestions that an open or planned ballot can ask, its judge or verifier included.",
+    "An arrow points from an agent to an agent that sees its answer, such as its lead in a tree. The line below the text is the\nmost questions that an open or planned ballot can ask, its judge or verifier included.",
   async run(ports, { ballot, topology, seats, format, ...shape }) {
     const given = Object.entries(shape).filter(([, value]) => value !== undefined);
     if (topology === undefined) {

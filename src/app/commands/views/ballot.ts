@@ -75,7 +75,7 @@ function renderStatistics(statistics: BallotDetails["statistics"]): string[] {
   return [...renderSingle(statistics.single), ...renderVoters(statistics)];
 }
 
-/** What ballots of this kind came to over time, against one agent. */
+/** The results of ballots of this kind over time, against one agent. */
 function renderSingle(single: BallotDetails["statistics"]["single"]): string[] {
   if (single === null) return [];
   const { ballots, decided, agreement, compared, differed, tokenRatio, costRatio, judged, finding } = single;
@@ -87,7 +87,7 @@ function renderSingle(single: BallotDetails["statistics"]["single"]): string[] {
     "",
     `${ballots} ballots of this kind so far: ${decided} decided${agreement === null ? "" : `, ${percent(agreement)} agree on average`}`,
     ...(compared === 0
-      ? ["none of them waited for the agent on the first seat, which each is compared with"]
+      ? ["none of them waited for the agent on the first seat, so there is no comparison"]
       : [
           `against one agent: ${differed} of ${compared} said something else${prices.length === 0 ? "" : `, at ${prices.join(" and ")}`}`,
         ]),
@@ -100,7 +100,7 @@ function renderSingle(single: BallotDetails["statistics"]["single"]): string[] {
   ];
 }
 
-/** What is known of the agents from ballots whose right answer is known. */
+/** The record of the agents in ballots whose right answer is known. */
 function renderVoters({
   cases,
   agents,
@@ -108,7 +108,7 @@ function renderVoters({
   correlations,
   effectiveVoters,
 }: BallotDetails["statistics"]): string[] {
-  if (cases === 0) return ["", "no right answers are known yet: murmur ballot correct tells one"];
+  if (cases === 0) return ["", "no right answers are known yet: murmur ballot correct records one"];
   const between = ({ accuracy, cases: judged }: (typeof models)[number] | (typeof agents)[number]) =>
     accuracy === null
       ? ["-", "-", "0"]

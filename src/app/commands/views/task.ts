@@ -1,21 +1,21 @@
-// How tasks and results look to people.
+// How tasks and results look to people. Pure.
 import type { Hop, Placement, Result, TaskStatus } from "../../../protocol/index.ts";
 import { printable, showDuration, type Terminal, table } from "../../cli/terminal.ts";
 import { renderVerdict } from "./verdict.ts";
 
-/** A result: the output of a completed task as JSON, else why there is none. */
+/** A result: the output of a completed task as JSON, else its error. */
 export function renderResult(result: Result, { colors }: Terminal): string {
   const verdict = result.verdict === undefined ? "" : `\n\n${renderVerdict(result.verdict)}`;
   if (result.status === "completed") return `${JSON.stringify(result.output ?? null, null, 2)}${verdict}`;
   const reason = result.error === undefined ? "" : `${result.error.code}: ${printable(result.error.message)}`;
   const times = `after ${result.attempt} ${result.attempt === 1 ? "attempt" : "attempts"}`;
   const head = `${colors.red(result.status)} ${times}  ${reason}`;
-  // What the error of a ballot says stands in the verdict too.
+  // The verdict of a ballot contains its error too.
   if (result.verdict !== undefined) return `${colors.red(result.status)}  task ${result.taskId}${verdict}`;
   return `${head}\ntask ${result.taskId}`;
 }
 
-/** One task with all that is known of it. */
+/** One task with all known facts. */
 export function renderStatus(status: TaskStatus, terminal: Terminal): string {
   const facts: Record<string, string | null> = {
     task: status.taskId,
@@ -39,12 +39,12 @@ export function renderStatus(status: TaskStatus, terminal: Terminal): string {
     : `${lines.join("\n")}\n\n${renderResult(status.result, terminal)}`;
 }
 
-/** Who had a task before, until when. */
+/** One hand-off: the agent that had the task before, and the time of the hand-off. */
 function renderHop({ agent, attempt, at }: Hop): string {
   return `${"handed off".padEnd(12)}by ${printable(agent)}, ${at}, attempt ${attempt}`;
 }
 
-/** Where the office placed a task, and why: each reason with what it added to the score. */
+/** The agent on which the office placed a task, and each reason with its part of the score. */
 function renderPlacement({ agent, host, score, placedAt, reasons }: Placement): string[] {
   const head = `${"placed".padEnd(12)}on ${agent} of ${host}, ${placedAt}, score ${score.toFixed(2)}`;
   return [
@@ -56,7 +56,7 @@ function renderPlacement({ agent, host, score, placedAt, reasons }: Placement): 
   ];
 }
 
-/** Many tasks, one a line. */
+/** Many tasks, one on each line. */
 export function renderTasks(tasks: readonly TaskStatus[], terminal: Terminal): string {
   return table(
     ["TASK", "CAPABILITY", "STATE", "ATTEMPT", "PROGRESS", "AGENT"],
@@ -72,7 +72,7 @@ export function renderTasks(tasks: readonly TaskStatus[], terminal: Terminal): s
   );
 }
 
-/** Of a ballot: how many of its seats have answered. */
+/** For a ballot: how many of its seats have answered. */
 function showVotes({ ballot }: TaskStatus): string {
   return ballot === undefined ? "" : `, ballot ${ballot.answered}/${ballot.seats}`;
 }

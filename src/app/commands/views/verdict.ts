@@ -1,13 +1,13 @@
-// How a verdict looks to people: what was decided and why, what each seat said, and what else the strategy tells. Pure.
+// How a verdict looks to people: the decision and its reason, the answer of each seat, and the further facts of the strategy. Pure.
 import type { Evidence, Verdict } from "../../../protocol/index.ts";
 import { printable, table } from "../../cli/terminal.ts";
 
-/** The longest value that is shown whole. */
+/** The longest value that is shown whole, in characters. */
 const MAX_SHOWN_VALUE = 60;
-/** Rows of findings, of ranked candidates, and of refused votes; `--json` has all. */
+/** The most rows of findings, ranked candidates, or refused votes; `--json` has all. */
 const MAX_SHOWN_ROWS = 20;
 
-/** Why a verdict is what it is. */
+/** A verdict with its reasons. */
 export function renderVerdict(verdict: Verdict): string {
   const notes = [
     ...renderSpread(verdict),
@@ -20,7 +20,7 @@ export function renderVerdict(verdict: Verdict): string {
   return [renderHead(verdict), renderSeats(verdict), ...notes].join("\n");
 }
 
-/** Refused votes, one a line. */
+/** Refused votes, one on each line. */
 export function renderEvidence(evidence: readonly Evidence[]): string[] {
   if (evidence.length === 0) return [];
   const rows = evidence
@@ -43,9 +43,9 @@ export function showShort(value: unknown): string {
 function renderHead(verdict: Verdict): string {
   const { strategy, outcome, agreement, seats, rounds, topology, value, reason, stoppedBy } = verdict;
   const shape = `${strategy} of ${seats.length} ${seats.length === 1 ? "seat" : "seats"}${topology === "star" ? "" : ` in a ${topology}`}`;
-  const said =
+  const decision =
     strategy === "merge" ? `${(value as unknown[] | undefined)?.length} findings` : showShort(value);
-  const result = outcome === "decided" ? `decided ${said}` : outcome;
+  const result = outcome === "decided" ? `decided ${decision}` : outcome;
   const facts = [
     explainEnd(verdict),
     `${Math.round(agreement * 100)} % agree`,
@@ -63,9 +63,9 @@ function explainEnd({ decidedBy, outcome }: Verdict): string {
 }
 
 const DECIDED_BY_WORDS: Record<Verdict["decidedBy"], string> = {
-  quorum: "enough agreed, the others were not waited for",
-  early: "the others could not change it",
-  all: "everybody had answered or abstained",
+  quorum: "enough seats agreed, the ballot did not wait for the others",
+  early: "the other seats could not change it",
+  all: "every seat had answered or abstained",
   timeout: "the time was over",
   plurality: "the most common answer was accepted",
   judge: "a judge chose",
@@ -90,7 +90,7 @@ function renderSeats({ seats, strategy, rounds }: Verdict): string {
         abstained !== undefined
           ? `abstained: ${abstained}`
           : value === undefined
-            ? "was not waited for"
+            ? "did not answer before the end"
             : showShort(value),
     ],
   ];
@@ -155,16 +155,16 @@ function renderEffort({ usage, messages, hops, effectiveVoters, seats }: Verdict
   return [...asked, ...tokens, ...worth];
 }
 
-/** What the control arm would have said, and for what price. */
+/** The answer and the price of the control arm: the first seat alone. */
 function renderSingle({ single, outcome, usage }: Verdict): string[] {
   if (single === undefined) return [];
   const price = showPrice(usage, single.usage);
   if (outcome !== "decided") return [`seat ${single.seat} alone would have answered${price}`];
-  const said = single.agrees ? "the same" : "something else";
-  return [`seat ${single.seat} alone would have said ${said}${price}`];
+  const answer = single.agrees ? "the same" : "something else";
+  return [`seat ${single.seat} alone would have said ${answer}${price}`];
 }
 
-/** What the ballot took beside its control arm, each as far as it is known. */
+/** The tokens and the money of the control arm as parts of the whole ballot, each as far as it is known. */
 function showPrice(all: Verdict["usage"], one: Verdict["usage"]): string {
   const tokensOf = ({ inputTokens, outputTokens }: Verdict["usage"]) => inputTokens + outputTokens;
   const costs = [

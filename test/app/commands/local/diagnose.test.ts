@@ -37,13 +37,13 @@ test.each([
   expect(judgeServer("nats://a", seen).verdict).toBe(verdict);
 });
 
-test("missing streams lead to init, differing ones to nats stream edit", () => {
+test("for missing streams the next step is init, for differing streams nats stream edit", () => {
   expect(judgeStreams([{ name: "A", problem: "does not exist; run" }]).next).toContain("murmur init");
   expect(judgeStreams([{ name: "A", problem: "max_age differs" }]).next).toContain("nats stream edit");
   expect(judgeStreams([{ name: "A", problem: null }]).verdict).toBe("ok");
 });
 
-test("tasks that wait for a capability that nobody offers are a failure; a capability nobody needs is a warning", () => {
+test("waiting tasks whose capability no agent offers are a failure; a capability without tasks is a warning", () => {
   expect(verdicts(judgeQueue({ pending: new Map([["echo", 3]]), agents: [] }))).toEqual(["failed", "ok"]);
   expect(verdicts(judgeQueue({ pending: new Map([["echo", 0]]), agents: [] }))).toEqual(["warning", "ok"]);
   expect(verdicts(judgeQueue({ pending: new Map([["echo", 3]]), agents: [agent("idle")] }))).toEqual([
@@ -70,7 +70,7 @@ test("tasks without any consumer are named by capability", () => {
   expect(judgeStrays([]).verdict).toBe("ok");
 });
 
-test("no api process is a failure that tells of delayed tasks", () => {
+test("no api process is a failure, and the finding counts the delayed tasks", () => {
   expect(judgeApis(0, 7).detail).toContain("7 delayed tasks");
   expect(judgeApis(1, 7).verdict).toBe("ok");
 });
@@ -80,18 +80,18 @@ test("dead letters are counted by capability and are a warning", () => {
   expect(judgeDead(new Map()).verdict).toBe("ok");
 });
 
-test("a process that was given up is a failure, a restarted one a warning", () => {
-  const record = { name: "echo-1", status: "running", restarts: 0, lastExit: null, alive: true };
+test("a process that is not restarted any more is a failure, a restarted process a warning", () => {
+  const record = { name: "echo-1", status: "running", restarts: 0, lastExit: null, isAlive: true };
   const judge = (change: object) =>
-    verdicts(judgeProcesses({ supervisorAlive: true, processes: [{ ...record, ...change }] }));
+    verdicts(judgeProcesses({ isSupervisorAlive: true, processes: [{ ...record, ...change }] }));
   expect(judge({})).toEqual(["ok"]);
   expect(judge({ restarts: 2 })).toEqual(["warning"]);
   expect(judge({ status: "failed" })).toEqual(["failed"]);
 });
 
-test("a dead supervisor is a failure that names what it left", () => {
-  const processes = [{ name: "nats-1", status: "running", restarts: 0, lastExit: null, alive: true }];
-  expect(judgeProcesses({ supervisorAlive: false, processes })[0]?.detail).toContain("it left nats-1");
+test("a dead supervisor is a failure that names the processes it left", () => {
+  const processes = [{ name: "nats-1", status: "running", restarts: 0, lastExit: null, isAlive: true }];
+  expect(judgeProcesses({ isSupervisorAlive: false, processes })[0]?.detail).toContain("it left nats-1");
 });
 
 test("tasks that were placed on hosts that are gone are a warning that leads to the office", () => {
