@@ -43,7 +43,7 @@ test("NATS_URL, NATS_CREDS and NATS_CONTEXT are honoured, below MURMUR_*", async
   expect((await setup()({}, both)).config.server).toBe("nats://b:4222");
 });
 
-test("an empty variable is as good as none", async () => {
+test("an empty variable counts as not set", async () => {
   expect((await setup()({}, { MURMUR_PREFIX: "" })).config.prefix).toBe("murmur");
 });
 
@@ -68,7 +68,7 @@ test.each([
   },
 );
 
-test("an unknown key of the file is refused with the setting that is meant", async () => {
+test("an unknown key of the file is refused with the nearest setting", async () => {
   await expect(setup("htpPort: 1\n")()).rejects.toMatchObject({
     field: "htpPort",
     message: expect.stringContaining("did you mean httpPort?"),
@@ -79,7 +79,7 @@ test.each(["- a\n", "prefix: [\n"])("a file that is no map of settings is refuse
   await expect(setup(file)()).rejects.toMatchObject({ code: "invalid_input", field: "config" });
 });
 
-test("a file that was named must be there; one that was not may be missing", async () => {
+test("a named file must exist; the default file may be missing", async () => {
   await expect(setup()({}, {}, "other.yaml")).rejects.toMatchObject({ field: "config" });
   await expect(setup()()).resolves.toBeDefined();
 });
@@ -91,7 +91,7 @@ test("a wrong secret is never repeated", async () => {
   });
 });
 
-test("every setting says what it is for and has a variable of its own", () => {
+test("every setting has a description and a variable of its own", () => {
   for (const name of SETTING_NAMES) expect(settingFacts(name).about, name).not.toBe("");
   expect(new Set(SETTING_NAMES.map(environmentName)).size).toBe(SETTING_NAMES.length);
 });

@@ -8,11 +8,11 @@ import { commandsPage, configurationPage } from "./pages.ts";
 
 const docs = join(import.meta.dirname, "../../docs");
 
-test("docs/configuration.md is what the settings say of themselves", () => {
+test("docs/configuration.md is made from the settings", () => {
   expectGolden(join(docs, "configuration.md"), configurationPage());
 });
 
-test("docs/commands.md is the help of every command", async () => {
+test("docs/commands.md is made from the help of every command", async () => {
   expectGolden(join(docs, "commands.md"), await commandsPage(VERSION));
 });
 

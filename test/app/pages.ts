@@ -1,4 +1,4 @@
-// Pages that are made from the sources: the reference of all settings and of all commands. pages.test.ts holds them to it.
+// Pages that are made from the sources: the reference of all settings and of all commands. pages.test.ts compares them.
 import { runCli } from "../../src/app/cli/cli.ts";
 import { COMMANDS } from "../../src/app/commands/index.ts";
 import {
@@ -26,18 +26,18 @@ export function configurationPage(): string {
 
 # Configuration
 
-Every setting can come from four places. The first that has it counts:
+Every setting can come from four places. The first place that has it counts:
 
 1. **flags**: \`--prefix\`, \`--server\`, \`--context\`, \`--data\`, \`--timeout\` (→ \`timeoutMs\`), \`--log-level\`;
 2. **environment**: the variables below (an empty one counts as not set);
-3. **file**: \`${CONFIG_FILE}\` in the working directory, or the one that \`--config\` names; its keys are the settings' names;
+3. **file**: \`${CONFIG_FILE}\` in the working directory, or the file of \`--config\`; its keys are the settings' names;
 4. **default**.
 
-A wrong value is refused before anything starts (exit code 2), naming source and setting. Unknown keys of the file are
-refused. \`up\` does not look at \`NATS_URL\`, \`NATS_CREDS\` and \`NATS_CONTEXT\`: it starts a server of its own unless
-\`--server\`, \`--context\` or the file names one.
+A wrong value is refused before anything starts (exit code 2); the error names source and setting. Unknown keys of the file
+are refused. \`up\` ignores \`NATS_URL\`, \`NATS_CREDS\` and \`NATS_CONTEXT\`: it starts a server of its own unless
+\`--server\`, \`--context\` or the file names a server.
 
-| setting | environment | default | what it is |
+| setting | environment | default | meaning |
 |---|---|---|---|
 ${rows.join("\n")}
 
@@ -56,7 +56,7 @@ export async function commandsPage(version: string): Promise<string> {
   const sections: string[] = [];
   for (const { name, summary } of COMMANDS) {
     const text = await printHelp(["help", ...name.split(" ")], version);
-    // What every command takes is said once, below.
+    // The options of every command are listed once, in the help of the program.
     const own = text.replace(/\nOptions of every command:\n(?: .*\n)+/, "").trimEnd();
     sections.push(
       `## ${name}\n\n${summary[0]!.toUpperCase()}${summary.slice(1)}.\n\n\`\`\`text\n${own}\n\`\`\``,

@@ -76,7 +76,7 @@ export interface HostedSwarm {
   withApi?: boolean;
 }
 
-/** What `up --detach --json` answers. */
+/** The answer of `up --detach --json`. */
 export interface Swarm {
   server: string;
   http: string;

@@ -36,19 +36,19 @@ function startLocalSwarm(directory: string, supervisor = identify(process.pid)!)
   writeState(join(directory, "data"), { ...state, supervisor });
 }
 
-test("without anything, it is the server of this machine", async () => {
+test("without settings, the target is the server of this machine", async () => {
   const { resolve } = setup();
   expect(await resolve({})).toMatchObject({ nats: { servers: "nats://127.0.0.1:4222" }, prefix: "murmur" });
 });
 
-test("the swarm that runs in the data directory is meant, with its prefix", async () => {
+test("the swarm that runs in the data directory is the target, with its prefix", async () => {
   const { resolve, directory } = setup();
   startLocalSwarm(directory);
   expect(await resolve({})).toMatchObject({ nats: { servers: "nats://127.0.0.1:1" }, prefix: "local" });
   expect(await resolve({ prefix: "other" })).toMatchObject({ prefix: "other" });
 });
 
-test("a swarm whose supervisor is gone is named as dead, unless another server is meant", async () => {
+test("a swarm whose supervisor is gone is named as dead, unless the settings name another server", async () => {
   const { resolve, directory } = setup();
   startLocalSwarm(directory, { pid: process.pid, started: "long ago" });
   const target = await resolve({});

@@ -58,7 +58,7 @@ test("a task is accepted, seen and cancelled", async () => {
   expect(await (await send("/v1/tasks/a")).json()).toMatchObject({ state: "cancelled" });
 });
 
-test("the office is told with who holds it, and with 503 while nobody proves to", async () => {
+test("the status of the office names its holder, and is 503 while no coordinator proves that it leads", async () => {
   const { send, transport } = await setup();
   await foundOffice(transport);
   const nobody = await send("/v1/office");
@@ -96,7 +96,7 @@ test("the office is told with who holds it, and with 503 while nobody proves to"
   });
 });
 
-test("a wait that is over is a timeout, and the task goes on", async () => {
+test("a wait that ends too early is a timeout, and the task continues", async () => {
   const { send } = await setup();
   const init = { method: "POST", headers: { "Content-Type": "application/json" } };
   const reply = await send("/v1/tasks?wait=30", { ...init, body: '{"capability":"echo","id":"slow"}' });
@@ -157,7 +157,7 @@ test("a body over the limit is refused before it is read", async () => {
   expect(await reply.json()).toMatchObject({ error: { code: "payload_too_large" } });
 });
 
-test("an address that others reach is refused without a token", async () => {
+test("an address that other machines reach is refused without a token", async () => {
   await expect(setup({ host: "0.0.0.0" })).rejects.toMatchObject({
     code: "invalid_input",
     field: "apiToken",
@@ -165,7 +165,7 @@ test("an address that others reach is refused without a token", async () => {
   await expect(setup({ host: "0.0.0.0", token: TOKEN })).resolves.toBeDefined();
 });
 
-test("with a token, everything but the probes asks for it", async () => {
+test("with a token, every route but the probes requires it", async () => {
   const { send } = await setup({ token: TOKEN });
   expect((await send("/v1/tasks")).status).toBe(401);
   expect((await send("/metrics")).status).toBe(401);
@@ -185,7 +185,7 @@ test("without a token, a page of another site and a rebound name are refused", a
   ).toBe(200);
 });
 
-test("readyz names what is not ready; livez and metrics answer all the same", async () => {
+test("readyz names the failed check; livez and metrics still answer", async () => {
   const { send } = await setup({ problem: "no streams" });
   const ready = await send("/readyz");
   expect(ready.status).toBe(503);

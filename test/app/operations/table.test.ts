@@ -102,7 +102,7 @@ async function setup() {
   return { ...swarm, call, performed };
 }
 
-test("each operation answers what its schema says", { timeout: 120_000 }, async () => {
+test("the answer of each operation fits its schema", { timeout: 120_000 }, async () => {
   const { call, performed, agentOf } = await setup();
   await call("swarm-init");
 

@@ -34,7 +34,7 @@ test.each(["limits", "cancelled", "blobs"])(
   },
 );
 
-test("a process that finds all on a server does not wait", async () => {
+test("a process that finds all streams on a server does not wait", async () => {
   const server = await startNatsServer();
   onTestFinished(() => server.stop());
   const { log, lines } = collectLines();
@@ -51,14 +51,14 @@ test("a process that finds all on a server does not wait", async () => {
   await waitForStreams(transport, log, new AbortController().signal);
 });
 
-test("a process does not wait for what only coordinators need", async () => {
+test("a process does not wait for streams that only coordinators need", async () => {
   const { server, wait } = await setup();
   server.streams.delete("MURMUR_OFFICE_LOG");
   server.blobs.delete("MURMUR_SNAPSHOTS");
   await wait();
 });
 
-test("a process that is told to stop waits no longer", async () => {
+test("a process that must stop ends its wait", async () => {
   const { server, transport } = await setup();
   server.streams.delete("MURMUR_TASKS");
   const stopping = new AbortController();

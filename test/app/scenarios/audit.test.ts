@@ -1,5 +1,5 @@
-// The audit log as an operator meets it: what is left of a liar when the coordinator that caught it is killed, what people
-// did, and what somebody does who writes to the log from outside.
+// The audit log as an operator meets it: the evidence against a liar after the coordinator that noticed it was killed, the
+// operations of people, and a forged entry from outside.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -61,7 +61,7 @@ async function setup() {
   };
 }
 
-/** A key that signs the first value honestly, and whatever the test wants after it. */
+/** A key that signs the first value honestly, and afterwards every value that the test gives it. */
 function createLiar() {
   const { privateKey, publicKey } = voteKeyOf(new Uint8Array(32).fill(7));
   const asked = Promise.withResolvers<{ taskId: string; ballot: string; sign(value: Json): SignedVote }>();
@@ -80,7 +80,7 @@ function createLiar() {
   return { votes, asked: asked.promise };
 }
 
-test("what an equivocator signed is still there when the coordinator that caught it was killed", {
+test("the votes of an equivocator stay in the audit log when the coordinator that noticed it is killed", {
   timeout: 240_000,
 }, async () => {
   const { connect, client, transport, coordinator, list, verify } = await setup();
@@ -134,7 +134,7 @@ test("what an equivocator signed is still there when the coordinator that caught
   expect(votes).toEqual([sign("cat"), sign("dog")]);
   expect(await verify()).toMatchObject({ exitCode: 0, intact: true });
 
-  // Somebody adds to the chain of the dead process what its coordinator never wrote.
+  // A forger appends an entry to the chain of the dead process.
   const writer = refused[0]!.writer;
   const subject = `murmur.audit.${writer}`;
   const stored = (await transport.log("audit").get(refused[0]!.streamSeq))!;
@@ -145,7 +145,7 @@ test("what an equivocator signed is still there when the coordinator that caught
   expect(broken.faults).toMatchObject([{ fault: "changed", writer, seq: refused[0]!.seq, streamSeq: seq }]);
 });
 
-test("a coordinator that stops in order has noted who held the office and what people changed, and says that it ends", {
+test("a coordinator that stops in order has noted the holder of the office, the changes by people, and its own end", {
   timeout: 120_000,
 }, async () => {
   const { coordinator, client, transport } = await setup();

@@ -4,7 +4,7 @@ import { measureKills } from "../../../tools/rigs/office/ballots.ts";
 import { startWorld } from "../../../tools/rigs/office/world.ts";
 import { scaled } from "../../support/scale.ts";
 
-test("every ballot ends with its one right verdict while leaders are killed", {
+test("every ballot ends with its only right verdict while leaders are killed", {
   timeout: 240_000,
 }, async () => {
   const world = await startWorld({ members: ["a", "b", "c"] });

@@ -14,7 +14,7 @@ const GERMAN = `{"text":"Das%Wetter%ist%heute%schön"}`;
 /** Too short to agree on. */
 const WORD = `{"text":"no"}`;
 
-test("a ballot is handed in, explained, decided by a person and corrected from the command line", {
+test("a ballot is submitted, explained, decided by a person and corrected from the command line", {
   timeout: 240_000,
 }, async () => {
   const { call: run, host, directory } = setupWorld();
@@ -36,7 +36,7 @@ test("a ballot is handed in, explained, decided by a person and corrected from t
     `submit classify --input ${GERMAN} --ballot 5 --strategy majority --wait --id b1`,
   );
   expect(decided.stdout).toContain('"label": "german"');
-  expect(decided.stdout).toContain('majority of 5 seats: decided {"label":"german"} (enough agreed');
+  expect(decided.stdout).toContain('majority of 5 seats: decided {"label":"german"} (enough seats agreed');
   expect(await run(`ballot correct b1 --value {"label":"german"}`)).toMatchObject({ exitCode: 0 });
   const shown = await run("ballot show b1");
   expect(shown.stdout).toMatch(/^ballot b1 {2}classify {2}majority: decided, opened .*, took /);
@@ -84,7 +84,10 @@ test.each<[object, string]>([
     "ballot.weights: is not a known field",
   ],
   [{ ballot: 5, strategy: "majority", ballotOptions: "[1]" }, "--ballot-options must be a JSON object"],
-  [{ ballot: 5, strategy: "majority", ballotOptions: '{"seats":9}' }, "--ballot-options says seats too"],
+  [
+    { ballot: 5, strategy: "majority", ballotOptions: '{"seats":9}' },
+    "--ballot-options contains seats, which a flag gives too",
+  ],
 ])("submit with %j is refused before any agent is asked", async (flags, message) => {
   const input = submit.input.parse({ capability: "classify", ...flags });
   await expect(submit.run({} as Ports, input)).rejects.toThrow(message);
@@ -95,7 +98,7 @@ test("an unknown strategy is refused with the known ones", () => {
   expect(error?.issues[0]?.message).toContain("must be one of first, majority, weighted");
 });
 
-test("a topology is drawn as it would be, in three formats, and refused where it cannot be", async () => {
+test("a planned topology is drawn in three formats, and an impossible one is refused", async () => {
   const draw = async (fields: object) =>
     (
       await topology.run(

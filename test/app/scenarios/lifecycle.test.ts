@@ -12,7 +12,7 @@ let taskId: string;
 
 const pidsOf = (swarm: Pick<Swarm, "processes">) => swarm.processes.map(({ pid }) => pid);
 
-test("a second up tells what runs, also when both start at once", async () => {
+test("a second up answers the running swarm, also when both start at once", async () => {
   const both = await Promise.all([world.up(), world.up()]);
   const [first, second] = both[0].alreadyRunning === true ? [both[1], both[0]] : both;
   expect(first.alreadyRunning).toBeUndefined();
@@ -44,7 +44,7 @@ test("down leaves no process and keeps the data", async () => {
   expectGone(pidsOf(swarm));
 });
 
-test("up in the foreground says what it does, finds the data, and ends on SIGINT with nothing left", async () => {
+test("up in the foreground reports its steps, finds the data, and ends on SIGINT with no process left", async () => {
   const child = world.start("up");
   child.stdin?.destroy();
   const ended = collect(child);

@@ -10,7 +10,7 @@ import { eventually } from "../support.ts";
 
 const members = ["a", "b", "c"];
 
-/** Three coordinators of an office that has begun; none runs yet. */
+/** Three coordinators of an office whose log exists; none runs yet. */
 async function setup() {
   const server = await startNatsServer();
   await setupOffice({ at: server });
@@ -24,7 +24,7 @@ async function setup() {
   });
   return {
     start: (id: string) => coordinators.get(id)!.start(),
-    /** What its /readyz answers once it serves it. */
+    /** The answer of its /readyz, once it serves it. */
     async probe(id: string) {
       const lines = existsSync(logOf(id)) ? readFileSync(logOf(id), "utf8") : "";
       const [, url] = /"metrics":"([^"]+)\/metrics"/.exec(lines) ?? [];

@@ -13,7 +13,7 @@ const members = ["a", "b", "c"];
 const PATIENT = { timeoutMs: 60_000 };
 const SNAPSHOT_INTERVAL = { entries: 20, bytes: 1e9 };
 
-/** What each coordinator has logged. */
+/** A log line of a coordinator. */
 interface Line {
   readonly msg: string;
   readonly alert?: string;
@@ -68,12 +68,12 @@ async function setup() {
   const world = setupWorld({ MURMUR_SERVER: server.url });
   return {
     ...{ ...swarm, server, world, token, set, acquire, acknowledged, coordinators, linesOf },
-    /** What `office …` answers, and its exit code. */
+    /** The answer of `office …`, and its exit code. */
     async office(command: string) {
       const ran = await world.call(`office ${command} --json`);
       return { exitCode: ran.exitCode, ...ran.json() };
     },
-    /** Why a coordinator says that it is not ready; null when it is. */
+    /** The reason why a coordinator is not ready; null when it is ready. */
     async problemOf(id: string) {
       const { metrics } = linesOf(id).findLast((line) => line.metrics !== undefined) ?? {};
       if (metrics === undefined) return undefined;
@@ -94,7 +94,7 @@ async function setup() {
   };
 }
 
-test("a log that was restored from an old copy, or deleted and made anew, halts coordinators until it is recovered", {
+test("a log that was restored from an old copy, or deleted and created again, halts coordinators until it is recovered", {
   timeout: 240_000,
 }, async () => {
   const swarm = await setup();
@@ -135,7 +135,7 @@ test("a log that was restored from an old copy, or deleted and made anew, halts 
     const plan = await office("recover");
     expect(plan).toMatchObject({ exitCode: 1, recovered: false, epoch: epoch + 1, lost: expect.anything() });
     const done = await office("recover --yes");
-    // Coordinators that halt may have tried an election in between, and the new term stands above that too.
+    // Coordinators that halt may have tried an election in between, and the new term is above that term too.
     const later = { term: expect.any(Number), audited: expect.any(Boolean) };
     expect(done).toMatchObject({ ...plan, exitCode: 0, recovered: true, ...later });
     const termOf = (answer: object) => Number((answer as { term?: unknown }).term);

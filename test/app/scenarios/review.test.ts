@@ -6,7 +6,7 @@ import { hasAnalysers } from "../../../agents/lib/review/index.ts";
 import { readState } from "../../../src/app/supervisor/state.ts";
 import { eventually, expectGone, setupWorld } from "../support.ts";
 
-// Each starts a swarm or two; on a loaded machine that alone takes a while.
+// Each test starts a swarm or two; on a loaded machine that alone takes a while.
 vi.setConfig({ testTimeout: 120_000 });
 
 /** A small repository whose README links to nowhere. */
@@ -35,10 +35,10 @@ test("review without a swarm starts its own, writes nothing into the repository 
   expect(readdirSync(temp).filter((name) => name.startsWith("murmur-"))).toEqual([]);
 });
 
-test("review in a running swarm starts only what it lacks, and the swarm stays as it was", async () => {
+test("review in a running swarm starts only the missing agents, and the swarm stays as it was", async () => {
   const { run, call, up } = setup();
   const swarm = await up("--coordinators 0");
-  // Without a coordinator the linters are missing, and the review says why.
+  // Without a coordinator the linters are missing, and the review gives the reason.
   const partial = await run("review repository --only review-oxlint --only review-docs --json");
   expect(partial).toMatchObject({ exitCode: 0 });
   expect(partial.json()).toMatchObject({
@@ -62,7 +62,7 @@ test("review in a running swarm starts only what it lacks, and the swarm stays a
 });
 
 test.skipIf(!hasAnalysers())(
-  "the linters of a review vote in a ballot, and each finding tells who agrees",
+  "the linters of a review vote in a ballot, and each finding names the linters that agree",
   async () => {
     const { run, repository } = setup();
     writeFileSync(join(repository, "src/index.js"), "debugger;\nexport const one = 1;\n");

@@ -13,7 +13,7 @@ import { defineFace } from "../face.ts";
 export const ls = defineFace(listLivingAgents, {
   examples: ["agent ls", "agent ls --json"],
   details:
-    "Living agents only. With a coordinator in office: its registry, with each agent's last report (a heartbeat comes every\n5 s, and at once when an agent begins or stops to take work). Without: the agents that answer (2 s at most; 250 ms after\nthe last answer).",
+    "Living agents only. With a coordinator in office: its registry, with each agent's last report (a heartbeat comes every\n5 s, and at once when an agent begins or stops taking work). Without: the agents that answer (2 s at most; 250 ms after\nthe last answer).",
   render: ({ agents }, terminal) =>
     table(
       ["ID", "STATE", "SLOTS", "CAPABILITIES", "WAITS FOR", "PID", "UP", "HOST"],

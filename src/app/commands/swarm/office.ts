@@ -49,7 +49,7 @@ export const recover = defineFace(recoverOffice, {
     const from = snapshotSeq === null ? "the log's beginning" : `the snapshot of ${snapshotSeq}`;
     const gone =
       lost === null
-        ? `no entry is known to be lost; an entry behind ${keptSeq} that no coordinator reported is lost too`
+        ? `no entry is known to be lost; entries behind ${keptSeq} that no coordinator has seen are lost`
         : `${lost.to - lost.from + 1} entries, ${lost.from} to ${lost.to}, as far as is known`;
     return [
       `problem    ${problem}`,

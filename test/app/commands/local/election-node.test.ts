@@ -30,7 +30,7 @@ function longTick(bytes: number): string {
 }
 
 describe("the election node on a pipe", () => {
-  it("gives one reply a line, however the bytes arrive", async () => {
+  it("gives one reply for each line, also when the bytes arrive one by one", async () => {
     const input = Buffer.from(`${INIT}{"id":"ä","op":"tick","n":1}\n\n{"id":2,"op":"tick","n":1}`);
     const whole = await run(input);
     expect(whole.map(({ id, ok }) => [id, ok])).toEqual([
@@ -61,7 +61,7 @@ describe("the election node on a pipe", () => {
     expect(replies[1]).toMatchObject({ id: null, ok: false, error: expect.stringContaining("UTF-8") });
   });
 
-  it("as a process reads on while nobody reads its output", { timeout: 120_000 }, async () => {
+  it("as a process keeps reading while its output is not read", { timeout: 120_000 }, async () => {
     const lines = 50_000;
     const script = join(import.meta.dirname, "../../../../src/app/commands/local/election-node.ts");
     const child = spawn(process.execPath, [script], { stdio: ["pipe", "pipe", "inherit"] });

@@ -60,7 +60,7 @@ async function setup() {
   };
 }
 
-test("a list has the newest entries, the oldest of them first, of whom and what and since when it is asked", async () => {
+test("a list has the newest entries that fit role, writer, kind and time, the oldest of them first", async () => {
   const { kinds } = await setup();
   const [first, second] = ["writer-started", "operation"];
   const cli = ["writer-started", "office-recovered"];
@@ -75,7 +75,7 @@ test("a list has the newest entries, the oldest of them first, of whom and what 
   expect(await kinds({ since: "9999d" })).toHaveLength(5);
 });
 
-test("a list for people says of a refused vote whose it was and why", async () => {
+test("a list for people shows the agent of a refused vote and the reason", async () => {
   const { list } = await setup();
   const shown = ls.render(await list({}), terminal);
   expect(shown).toContain("double: seat 2 (liar) in round 1 of ballot b1: two values");
@@ -92,7 +92,7 @@ test.each([
   await expect(list(input)).rejects.toMatchObject({ code: "invalid_input", field });
 });
 
-test("verify says intact, and of whom; what somebody else wrote it names, with writer and message", async () => {
+test("verify lists the writers of an intact log; it names a forged entry with writer and message", async () => {
   const { verify: run, transport, kinds } = await setup();
   const intact = await run();
   expect(intact).toMatchObject({ intact: true, messages: 5, faultCount: 0, isTrimmed: false });

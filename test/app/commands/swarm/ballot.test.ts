@@ -61,7 +61,7 @@ const page = {
 };
 const render = (more: object = {}) => show.render(show.output.parse({ ...page, ...more }), terminal);
 
-test("a ballot shows what its kind came to against one agent, and the finding", () => {
+test("a ballot shows the results of its kind against one agent, and the finding", () => {
   const text = render();
   expect(text).toContain("120 ballots of this kind so far: 118 decided, 84 % agree on average");
   expect(text).toContain(
@@ -71,7 +71,7 @@ test("a ballot shows what its kind came to against one agent, and the finding", 
   expect(text).toContain(single.finding);
 });
 
-test("a ballot shows what is known of its agents, and of a new one what is expected", () => {
+test("a ballot shows the record of its agents, and the expectation for a new agent", () => {
   const text = render();
   expect(text).toMatch(/fast-1 +fast\/small +90 % +82 % and 94 % +100 +89 % +2\.09/);
   expect(text).toMatch(/new-1 +new +- +- +0 +70 % +0\.85/);
@@ -80,7 +80,7 @@ test("a ballot shows what is known of its agents, and of a new one what is expec
   expect(text).toContain("worth 1.5 independent voters");
 });
 
-test("without anything known it says so, and how to tell a right answer", () => {
+test("a ballot without a record says so, and how to record a right answer", () => {
   const none = { ...statistics, cases: 0, single: null };
   const text = render({ statistics: none });
   expect(text).toContain("murmur ballot correct");

@@ -29,7 +29,7 @@ const status: TaskStatus = {
   },
 };
 
-test("a placed task shows where it is and what each reason added, and no control characters", () => {
+test("a placed task shows its agent and the part of each reason, and no control characters", () => {
   const text = renderStatus(status, terminal);
   expect(text).toContain("placed      on coder-1 of host-1, 2026-01-31T12:00:00.000Z, score 5.25");
   expect(text).toContain(" +4.00  expertise: backend");
@@ -38,7 +38,7 @@ test("a placed task shows where it is and what each reason added, and no control
   expect(text).not.toContain("\u001b");
 });
 
-test("a task of the queue shows nothing of it", () => {
+test("a task of the queue shows no placement", () => {
   const { placement: _placement, ...queued } = status;
   expect(renderStatus(queued, terminal)).not.toContain("placed");
 });
