@@ -4,9 +4,9 @@ import { z } from "zod";
 import { createOfficeClient } from "../../coordinator/index.ts";
 import { parse } from "../../protocol/index.ts";
 import type { Command, FieldFacts, Ports } from "../cli/command.ts";
+import { operatorName } from "../cli/operator.ts";
 import { READ_TIMEOUT_MS } from "../cli/session.ts";
 import type { Terminal } from "../cli/terminal.ts";
-import { operatorName } from "../office/operator.ts";
 import { type Operation, perform } from "../operations/operation.ts";
 
 /** A command that has the fields of its operation. */

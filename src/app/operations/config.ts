@@ -32,7 +32,10 @@ export const setValue = defineOperation({
 });
 
 const below = z.strictObject({
-  name: z.string().optional().meta({ description: "a value, and those whose names begin with it and a dot" }),
+  name: z
+    .string()
+    .optional()
+    .meta({ description: "a value, and all values below it: their names begin with it and a dot" }),
   stale: staleField,
 });
 

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { sleep } from "../../base/index.ts";
 import { planRecovery } from "../../coordinator/index.ts";
 import { SwarmError, tokenSchema, toSwarmError } from "../../protocol/index.ts";
-import { auditCommand } from "../office/operator.ts";
+import { auditOperation } from "../office/operation-audit.ts";
 import { patience } from "../office/reads.ts";
 import { officeStatusSchema, readOfficeStatus } from "../office/status.ts";
 import { defineOperation } from "./operation.ts";
@@ -98,7 +98,7 @@ export const recoverOffice = defineOperation({
     const { problem, epoch, term } = facts;
     const done = { by: caller.name, problem, keptSeq, knownSeq, epoch, term };
     const note = { kind: "office-recovered", facts: done } as const;
-    const audited = yes && (await auditCommand({ transport, role: caller.role }, note));
+    const audited = yes && (await auditOperation({ transport, role: caller.role }, note));
     const lost = knownSeq > keptSeq ? { from: keptSeq + 1, to: knownSeq } : null;
     return { recovered: yes, audited, ...facts, keptSeq, lost };
   },

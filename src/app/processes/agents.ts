@@ -16,7 +16,7 @@ import { createVotes } from "./votes.ts";
 /** The longest role of a process of several roles, in characters: it becomes a part of ids and names. */
 const MAX_ROLE_LENGTH = 40;
 
-/** What `onReady` is told. */
+/** The facts for `onReady`. */
 export interface AgentsReady {
   hostId: string;
   /** The base URL of /livez, /readyz and /metrics. */

@@ -7,7 +7,7 @@ import { listen } from "../http/listen.ts";
 import { type Assembly, endWith, type ProcessParts, runProcess } from "./frame.ts";
 import { createQueueGauges } from "./gauges.ts";
 
-/** What `onReady` is told: the base URLs of the HTTP API and of the probes. */
+/** The facts for `onReady`: the base URLs of the HTTP API and of the probes. */
 export interface ApiReady {
   apiUrl: string;
   probesUrl: string;

@@ -30,7 +30,7 @@ export interface CoordinatorIdentity {
   members: readonly string[];
 }
 
-/** What `onReady` is told: the base URL of the probes. */
+/** The facts for `onReady`: the base URL of the probes. */
 export interface CoordinatorReady {
   probesUrl: string;
 }

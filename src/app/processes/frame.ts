@@ -1,6 +1,6 @@
 // The frame of every process: connection, log, services in their order, probes, and the end. Each kind of process has a file
 // beside this one (agents.ts, api.ts, coordinator.ts) that builds its services; the frame starts and stops them.
-// I1: services stop in the reverse order of their start, and a process that was told to stop always ends.
+// I1: services stop in the reverse order of their start, and a process that gets a signal to stop always ends.
 import { type AuditWriter, createAuditWriter } from "../../audit/index.ts";
 import {
   createMeter,
@@ -147,7 +147,7 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
     log.info({ graceMs: config.drainGraceMs }, "draining");
     await assembly.drain();
   } catch (error) {
-    // A process that is told to stop while it starts has not failed.
+    // A process that must stop while it starts has not failed.
     if (!signal.aborted) throw error;
   } finally {
     await stopAll(started); // I1

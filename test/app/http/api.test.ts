@@ -61,9 +61,9 @@ test("a task is accepted, seen and cancelled", async () => {
 test("the status of the office names its holder, and is 503 while no coordinator proves that it leads", async () => {
   const { send, transport } = await setup();
   await foundOffice(transport);
-  const nobody = await send("/v1/office");
-  expect(nobody.status).toBe(503);
-  expect(await nobody.json()).toEqual({
+  const vacant = await send("/v1/office");
+  expect(vacant.status).toBe(503);
+  expect(await vacant.json()).toEqual({
     leader: null,
     leaderPid: null,
     term: null,

@@ -15,7 +15,7 @@ export const command = defineCommand({
   output: z.object({ status: z.literal("stopped") }),
   examples: ["agent run echo", "agent run echo echo --server nats://nats:4222"],
   details:
-    "One process with these agents, as pods run it. Roles come from ./agents (MURMUR_AGENTS_DIR), then from those that ship\nwith Murmur. SIGTERM drains: running tasks finish within MURMUR_DRAIN_GRACE_MS, the rest goes back to the queue.",
+    "One process with these agents, as pods run it. Roles come from ./agents (MURMUR_AGENTS_DIR), then from the roles that\nship with Murmur. SIGTERM drains: running tasks finish within MURMUR_DRAIN_GRACE_MS, the rest goes back to the queue.",
   async run(ports, { roles }) {
     const { runAgents } = await import("../../processes/agents.ts");
     await runAgents(ports, roles, ({ probesUrl, capabilities }) =>

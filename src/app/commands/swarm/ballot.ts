@@ -67,7 +67,7 @@ export const correct = defineCommand({
   output: correctBallot.output,
   examples: [`ballot correct 01JD2M0YQ3 --value '"spam"'`],
   details:
-    "Records the right answer of an ended ballot, as it should stand at the ballot's pointer; for a ranked ballot, the right\ncandidate. Agents get their accuracy from it, and weighted ballots their weights. When it is told twice, the last one\ncounts.",
+    "Records the right answer of an ended ballot, as it should stand at the ballot's pointer; for a ranked ballot, the right\ncandidate. Agents get their accuracy from it, and weighted ballots their weights. When it is recorded twice, the last\nvalue counts.",
   run: async (ports, { id: ballot, value }) =>
     callOperation(ports, correctBallot, { id: ballot, value: readJson(value, "value") }),
   render: ({ wasRight, isCounted }) =>

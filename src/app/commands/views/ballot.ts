@@ -33,7 +33,7 @@ function renderHead({
       ? `, took ${showDuration(Date.parse(endedAt) - Date.parse(openedAt))}`
       : spec === null
         ? ""
-        : `, ends at ${new Date(Date.parse(openedAt) + spec.timeoutMs).toISOString()} at the latest`;
+        : `, ends by ${new Date(Date.parse(openedAt) + spec.timeoutMs).toISOString()}`;
   return `ballot ${ballot}  ${capability}  ${strategy}: ${STATE_WORDS[state] ?? state}, opened ${openedAt}${ran}`;
 }
 
