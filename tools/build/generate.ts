@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { COMMANDS } from "../../src/app/commands/index.ts";
+import { OPERATIONS } from "../../src/app/operations/index.ts";
 import { describeMetrics } from "../../src/base/index.ts";
 import {
   bucketSpecs,
@@ -58,6 +59,16 @@ const TABLES: Readonly<Record<string, () => string>> = {
         String(status),
         retryable ? "yes" : "no",
         sentence(means),
+      ]),
+    ),
+  operations: () =>
+    table(
+      ["operation", "access", "effect", "errors of its own"],
+      OPERATIONS.map(({ name, access, summary, event, errors }) => [
+        code(name),
+        access,
+        sentence(event === undefined ? summary : `${summary}; yields events`),
+        errors.map(code).join(" "),
       ]),
     ),
   commands: () =>

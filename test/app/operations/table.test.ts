@@ -8,7 +8,7 @@ import { createMeter, silentLogger } from "../../../src/base/index.ts";
 import { ERROR_CODES, SwarmError, tokenSchema } from "../../../src/protocol/index.ts";
 import { createTaskClient } from "../../../src/work/index.ts";
 import { listFiles, readSource } from "../../../tools/build/measures/tree.ts";
-import { setupBallots } from "../../coordinator/ballot-swarm.ts";
+import { setupBallots } from "../../coordinator/ballots/swarm.ts";
 
 const names = OPERATIONS.map(({ name }) => name);
 const sources = listFiles().filter((file) => file.startsWith("src/app/operations/"));
