@@ -1,8 +1,9 @@
-// The life of a swarm in one directory: `up` and `down` as people run them, and what is left after kill -9. The tests share a
-// directory, and each starts the swarm that it needs.
+// The life of a swarm in one directory: `up` and `down` as people run them, and the remains after kill -9. The tests share the
+// directory and run in their order: each continues with the swarm that its predecessor left.
 import { once } from "node:events";
 import { existsSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { atFileEnd, collect, eventually, expectGone, type Swarm, setupWorld, untilGone } from "../support.ts";
 
@@ -24,7 +25,7 @@ test("a second up answers the running swarm, also when both start at once", asyn
 });
 
 test("two swarms run side by side and know nothing of each other, and down --purge removes one of them", async () => {
-  const one = await world.up();
+  const one = world.state();
   const two = await world.up("--data second --agents echo*0");
   const purge = () => world.run("down --purge --data second --json");
   onTestFinished(async () => void (await purge()));
@@ -39,7 +40,7 @@ test("two swarms run side by side and know nothing of each other, and down --pur
 });
 
 test("down leaves no process and keeps the data", async () => {
-  const swarm = await world.up();
+  const swarm = world.state();
   expect((await world.run("down --json")).json()).toMatchObject({ stopped: true, purged: false });
   expectGone(pidsOf(swarm));
 });
@@ -76,26 +77,29 @@ test("without a coordinator tasks flow, and no coordinator is said to lead", asy
 });
 
 test("an up after kill -9 of everything recognises the stale state", async () => {
-  const before = await world.up("--coordinators 0");
-  for (const pid of [world.state().supervisor.pid, ...pidsOf(before)]) process.kill(pid, "SIGKILL");
+  const before = world.state();
+  for (const pid of [before.supervisor.pid, ...pidsOf(before)]) process.kill(pid, "SIGKILL");
   const after = await world.up("--coordinators 0");
   expect(after.alreadyRunning).toBeUndefined();
-  expect((await world.run("submit echo --input 1 --wait --json")).exitCode).toBe(0);
+  expect((await world.call("submit echo --input 1 --wait --json")).exitCode).toBe(0);
 });
 
 test("after kill -9 of the supervisor its processes end by themselves, and down ends nats-server", async () => {
-  const swarm = await world.up();
-  process.kill(world.state().supervisor.pid, "SIGKILL");
+  const swarm = world.state();
+  process.kill(swarm.supervisor.pid, "SIGKILL");
   const pidOf = (name: string) => swarm.processes.find((each) => each.name === name)!.pid;
   await Promise.all(["api-1", "echo-1"].map((name) => untilGone(pidOf(name))));
-  expect(await world.run("doctor")).toMatchObject({
+  expect(await world.call("doctor")).toMatchObject({
     exitCode: 1,
     stdout: expect.stringContaining("the supervisor of this directory is gone"),
   });
-  const read = await world.run("task ls --json");
+  const read = await world.call("task ls --json");
   expect(read).toMatchObject({ exitCode: 3 });
   expect(read.json()).toMatchObject({
-    error: { code: "unavailable", message: expect.stringContaining(`${swarm.dataDir} is dead`) },
+    error: {
+      code: "unavailable",
+      message: expect.stringContaining(`${join(world.directory, ".murmur")} is dead`),
+    },
   });
   expect((await world.run("down --json")).json()).toMatchObject({ stopped: true, purged: false });
   expectGone(pidsOf(swarm));
@@ -129,7 +133,7 @@ test("up names a nats-server that does not start with its output, and leaves not
 });
 
 test("without a server, a read is unavailable; bad input is a usage error; neither has a stack", async () => {
-  const down = await world.run("task ls --json --server nats://127.0.0.1:1");
+  const down = await world.call("task ls --json --server nats://127.0.0.1:1");
   expect(down.exitCode).toBe(3);
   expect(down.json()).toMatchObject({ error: { code: "unavailable" } });
   const bad = await world.run("submit echo --input - --server nats://127.0.0.1:1", { input: "{" });
