@@ -36,5 +36,12 @@ export { createOfficeServer } from "./office/server.ts";
 export { createStaleServer } from "./office/stale.ts";
 export { createPlacement, type Placement } from "./placement/placement.ts";
 export type { AgentPage, RecordView, ShownAgent } from "./registry/view.ts";
-export { MAX_KEY_LENGTH, type ReadName, type WriteName } from "./requests.ts";
+export {
+  MAX_KEY_LENGTH,
+  type ReadName,
+  type RequestInput,
+  type RequestReply,
+  type WholeReply,
+  type WriteName,
+} from "./requests.ts";
 export { createFiring, type TaskSink } from "./schedules/fire.ts";

@@ -25,7 +25,7 @@ async function setup() {
     while (!stopping.signal.aborted) {
       const key = newId();
       const { revision } = await office.write("config-set", { name: "n", value: key }, { key, ...PATIENCE });
-      revisions.set(key, revision as number);
+      revisions.set(key, revision);
     }
   };
   const writing = Array.from({ length: 8 }, write);

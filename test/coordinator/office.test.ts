@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { foundOffice } from "../../src/coordinator/index.ts";
+import { foundOffice, type RequestInput, type WriteName } from "../../src/coordinator/index.ts";
 import { createSubjects, encode } from "../../src/protocol/index.ts";
 import { type Coordinator, SOON, setupOffice } from "./support.ts";
 
@@ -140,7 +140,11 @@ test.each([
   await client.tenure();
   const { lastSeq } = await transport.log("office").info();
   const message = expect.stringContaining(", got ");
-  await expect(client.write(name, body)).rejects.toMatchObject({ code: "invalid_input", field, message });
+  await expect(client.write<WriteName>(name, body as RequestInput<WriteName>)).rejects.toMatchObject({
+    code: "invalid_input",
+    field,
+    message,
+  });
   expect((await transport.log("office").info()).lastSeq).toBe(lastSeq);
 });
 

@@ -167,8 +167,11 @@ describe("a task with a route", () => {
     await lives(coordinator, ...hosts.map(({ id }) => id));
     const ask = () =>
       vi.waitFor(async () => {
-        const task = { taskId: "t1", capability: "work", priority: "normal", scope: "-", route: "best" };
-        const place = await client.readNow("place", task);
+        const place = await client.readNow("place", {
+          ...{ taskId: "t1", capability: "work", scope: "-" },
+          priority: "normal",
+          route: "best",
+        });
         expect(place).not.toBeNull(); // it waits half a second only
         return place;
       }, SOON);

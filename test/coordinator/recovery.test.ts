@@ -6,7 +6,7 @@ import { hashBytes, listSnapshots, nameSnapshot } from "../../src/coordinator/of
 import { encode } from "../../src/protocol/index.ts";
 import type { Transport } from "../../src/transport/index.ts";
 import { collectLines } from "./log-lines.ts";
-import { SOON, setupOffice } from "./support.ts";
+import { SOON, setupOffice, takeLock } from "./support.ts";
 
 const often = { snapshotInterval: { entries: 20, bytes: 1e9 }, doubtMs: 0 };
 const three = ["c1", "c2", "c3"];
@@ -21,9 +21,7 @@ async function setup(options: { nats?: boolean; ids?: readonly string[]; interva
   const start = (id: string, extra: Partial<OfficeOptions> = {}) =>
     swarm.start(id, ids, { log, ...often, ...options.interval, ...extra }, { placement: false });
   const coordinators = await Promise.all(ids.map((id) => start(id)));
-  const lock = async (name: string) =>
-    (await client.write("lock-acquire", { name, owner: "o", ttlMs: 60_000, patienceMs: 0 }, patient))
-      .token as number;
+  const lock = (name: string) => takeLock(client, { name, ...patient });
   const token = await lock("l");
   const { revision } = await client.write("config-set", { name: "a", value: 1 }, { ...patient, key: "k" });
   const write = async (count: number) => {
@@ -31,7 +29,7 @@ async function setup(options: { nats?: boolean; ids?: readonly string[]; interva
       await client.write("config-set", { name: "n", value: made }, patient);
   };
   return {
-    ...{ ...swarm, start, coordinators, token, revision: revision as number, lock, write, find },
+    ...{ ...swarm, start, coordinators, token, revision, lock, write, find },
     office: transport.log("office"),
     plan: async () => planRecovery(transport, await client.listCoordinators()),
     /** Resolves when there are so many snapshots; a change of the office may have brought one more. */

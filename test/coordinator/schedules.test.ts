@@ -156,7 +156,7 @@ async function setupFiring(submit: (task: TaskInput) => Promise<unknown>) {
       when: { everyMs: 1_000 },
       task: { capability: "echo", input: { a: 1 } },
     });
-  const show = async () => (await world.client.read("schedules")).schedules as { lastError: string | null }[];
+  const show = async () => (await world.client.read("schedules")).schedules;
   return { ...world, begin, set, show };
 }
 

@@ -7,7 +7,7 @@ import { listSnapshots, nameSnapshot, type SnapshotId } from "../../src/coordina
 import { findBeginning } from "../../src/coordinator/office/start-point.ts";
 import type { Transport } from "../../src/transport/index.ts";
 import { collectLines } from "./log-lines.ts";
-import { type Coordinator, SOON, setupOffice } from "./support.ts";
+import { type Coordinator, SOON, setupOffice, takeLock } from "./support.ts";
 
 const three = ["c1", "c2", "c3"];
 /** Small, so that a test makes several snapshots. */
@@ -71,9 +71,7 @@ describe("a snapshot", () => {
   test("is made after so many entries; the log is trimmed behind the last but one, and a start uses it", async () => {
     const { start, write, settled, trimmed, list, office, client, find } = await setup();
     const first = await start();
-    const { token } = await client.write("lock-acquire", {
-      ...{ name: "l", owner: "o", ttlMs: 60_000, patienceMs: 0 },
-    });
+    const token = await takeLock(client, { name: "l" });
     await client.write("config-set", { name: "kept", value: 1 }, { key: "k" });
     await write(70);
     await settled();

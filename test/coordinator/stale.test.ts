@@ -49,9 +49,10 @@ test("a bad read is refused before anything is done for it, and an unknown one i
   const { office } = await start("c1", ["c1"]);
   await client.tenure();
   const before = office.appliedSeq;
+  const misspelt = { nam: "a" } as object;
   const bad = { code: "invalid_input", field: "nam" };
-  await expect(client.read("config", { nam: "a" })).rejects.toMatchObject(bad);
-  await expect(client.readStale("config", { nam: "a" })).rejects.toMatchObject(bad);
+  await expect(client.read("config", misspelt)).rejects.toMatchObject(bad);
+  await expect(client.readStale("config", misspelt)).rejects.toMatchObject(bad);
   await expect(client.readStale("nothing" as "config")).rejects.toMatchObject({ code: "not_found" });
   expect(office.appliedSeq).toBe(before);
 });

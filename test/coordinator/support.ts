@@ -3,6 +3,7 @@ import { onTestFinished } from "vitest";
 import { type AgentDefinition, createHost } from "../../src/agent/index.ts";
 import { createMeter, silentLogger } from "../../src/base/index.ts";
 import {
+  type AskOptions,
   createBallots,
   createOffice,
   createOfficeClient,
@@ -11,6 +12,7 @@ import {
   createStaleServer,
   foundOffice,
   type Office,
+  type OfficeClient,
   type OfficeOptions,
   type Placement,
 } from "../../src/coordinator/index.ts";
@@ -131,6 +133,16 @@ export async function setupOffice(
     start,
     startAll: (members: readonly string[]) => Promise.all(members.map((id) => start(id, members))),
   };
+}
+
+/** Takes a free lock as owner `o` and returns its fencing token. */
+export async function takeLock(
+  client: OfficeClient,
+  { name, ttlMs = 60_000, ...options }: { name: string; ttlMs?: number } & AskOptions,
+): Promise<number> {
+  const reply = await client.write("lock-acquire", { name, owner: "o", ttlMs, patienceMs: 0 }, options);
+  if (!reply.acquired) throw new Error(`lock ${name} is held by ${reply.holder.owner}`);
+  return reply.token;
 }
 
 /** Starts one agent of each definition in a host of their own. */

@@ -2,7 +2,6 @@
 
 import { z } from "zod";
 import { utf8Bytes } from "../../base/index.ts";
-import type { ConfigChange } from "../../coordinator/index.ts";
 import { CONTENT_TYPES, decode, parse, SwarmError, toSwarmError } from "../../protocol/index.ts";
 import { defineCommand } from "../cli/command.ts";
 import { printable, table } from "../cli/terminal.ts";
@@ -94,7 +93,7 @@ export const history = defineCommand({
   async run(ports, { name, stale }) {
     const body = name === undefined ? {} : { name };
     const { changes, ...age } = await readOffice(ports, "config-history", { stale, body });
-    const shown = (changes as ConfigChange[]).map(({ atMs, ...change }) => ({
+    const shown = changes.map(({ atMs, ...change }) => ({
       ...change,
       at: atMs === null ? null : new Date(atMs).toISOString(),
     }));

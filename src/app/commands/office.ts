@@ -7,6 +7,8 @@ import {
   type OfficeClient,
   planRecovery,
   type ReadName,
+  type RequestInput,
+  type WholeReply,
 } from "../../coordinator/index.ts";
 import { SwarmError, tokenSchema, toSwarmError } from "../../protocol/index.ts";
 import { defineCommand, type Ports } from "../cli/command.ts";
@@ -34,11 +36,11 @@ export const staleFacts = z.object({
 });
 
 /** A read of the office, confirmed by the control log, or one that may be old. */
-export async function readOffice(
+export async function readOffice<N extends ReadName>(
   ports: Ports,
-  name: ReadName,
-  { stale, body = {} }: { stale: boolean; body?: object },
-): Promise<Record<string, unknown>> {
+  name: N,
+  { stale, body }: { stale: boolean; body?: RequestInput<N> },
+): Promise<WholeReply<N> & z.output<typeof staleFacts>> {
   const office = await openOffice(ports);
   return stale ? office.readStale(name, body, patience(ports)) : office.read(name, body, patience(ports));
 }

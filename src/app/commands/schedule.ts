@@ -45,10 +45,11 @@ export const set = defineCommand({
   details:
     "Replaces a schedule of the same id. Each tick is one task, whose id is the schedule's and the tick's time in ms. Ticks\nthat nobody could fire are made up for a minute; of older ones only the last is, and the others count as missed.",
   async run(ports, { id: schedule, cron, timezone, everyMs, capability, input, priority }) {
-    if ((cron === undefined) === (everyMs === undefined)) {
+    const every = everyMs === undefined ? undefined : { everyMs };
+    const when = cron === undefined ? every : { cron, timezone };
+    if (when === undefined || (cron !== undefined && every !== undefined)) {
       throw new SwarmError("invalid_input", "give one of --cron and --every-ms", { field: "cron" });
     }
-    const when = cron === undefined ? { everyMs } : { cron, ...(timezone === undefined ? {} : { timezone }) };
     const task = {
       capability,
       input: readJson(input, "input"),
@@ -56,7 +57,7 @@ export const set = defineCommand({
     };
     const office = await openOffice(ports);
     const answer = await office.write("schedule-set", { id: schedule, when, task }, patience(ports));
-    return { id: schedule, next: new Date(answer.nextMs as number).toISOString() };
+    return { id: schedule, next: new Date(answer.nextMs).toISOString() };
   },
   render: ({ id: schedule, next }) => `${schedule} fires at ${next}`,
 });

@@ -54,8 +54,8 @@ export function createBudgetClient(office: OfficeClient): BudgetClient {
       await office.write("budget-remove", { name }, options);
     },
     async reserve(name, amount, { ttlMs, ...options }) {
-      const answer = await office.write("budget-reserve", { name, amount, ttlMs }, options);
-      return { reservation: answer.reservation as number };
+      const { reservation } = await office.write("budget-reserve", { name, amount, ttlMs }, options);
+      return { reservation };
     },
     async settle(reservation, actual, options) {
       await office.write("budget-settle", { reservation, actual }, options);
@@ -63,6 +63,6 @@ export function createBudgetClient(office: OfficeClient): BudgetClient {
     async release(reservation, options) {
       await office.write("budget-release", { reservation }, options);
     },
-    list: async (options) => (await office.read("budgets", {}, options)).budgets as BudgetView[],
+    list: async (options) => (await office.read("budgets", {}, options)).budgets,
   };
 }

@@ -92,15 +92,13 @@ export async function waitForLock(parts: LeaseParts, request: LeaseRequest): Pro
       const leftMs = patienceMs - time.msSince(begun);
       const place = leftMs > 0 ? PLACE_MS : 0;
       const asked = time.now();
-      const answer = (await office.write(
+      const answer = await office.write(
         "lock-acquire",
         { name, owner, ttlMs, patienceMs: place },
         { timeoutMs: Math.max(leftMs, askTimeoutMs), signal },
-      )) as
-        | { acquired: true; token: number }
-        | { acquired: false; position: number; holder: { owner: string } };
+      );
       if (answer.acquired) return { acquired: true, token: answer.token, since };
-      if (place === 0) return { acquired: false, heldBy: answer.holder.owner };
+      if (place === 0 || answer.position === null) return { acquired: false, heldBy: answer.holder.owner };
       since = asked; // K1: it was decided after this that another one holds it
       const pauseMs = Math.min(ASK_PAUSE_MS * answer.position, MAX_ASK_PAUSE_MS, Math.max(0, leftMs));
       await sleep(pauseMs, { signal, clock: time.clock });
@@ -116,7 +114,7 @@ async function leaveLine(office: OfficeClient, { name, owner, ttlMs }: LeaseRequ
   try {
     const options = { timeoutMs: RELEASE_TIMEOUT_MS };
     const answer = await office.write("lock-acquire", { name, owner, ttlMs, patienceMs: 0 }, options);
-    if (answer.acquired === true) {
+    if (answer.acquired) {
       await office.write("lock-release", { name, owner, token: answer.token }, options);
     }
   } catch {

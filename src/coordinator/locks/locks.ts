@@ -5,7 +5,7 @@
 // L3  Who waits is served in the order of asking. A waiter that stops asking loses its place when its patience is over.
 import { z } from "zod";
 import { type Json, tokenSchema } from "../../protocol/index.ts";
-import { type Reducer, refuse } from "../reducer.ts";
+import { type Reducer, type Refusal, refuse } from "../reducer.ts";
 import { leaseMsLeft, leaseTicks } from "../time.ts";
 
 /** Locks that are held or waited for; one that was released, or whose lease is over, makes room. */
@@ -89,6 +89,15 @@ export interface LockView {
   waiting: number;
 }
 
+/** The reply to `lock-acquire`. A position counts from 1; it is null for a caller that does not wait. */
+export type LockAcquireReply =
+  | { readonly acquired: true; readonly token: number }
+  | {
+      readonly acquired: false;
+      readonly position: number | null;
+      readonly holder: { readonly owner: string; readonly expiresInMs: number };
+    };
+
 /** The reducer of locks. */
 export const locks: Reducer<Locks, LockCommand> = {
   commands,
@@ -146,7 +155,11 @@ export function viewLocks(state: Locks, at: number): LockView[] {
   return views.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function acquire(state: Locks, command: LockCommand & { type: "lock-acquire" }, at: number): Json {
+function acquire(
+  state: Locks,
+  command: LockCommand & { type: "lock-acquire" },
+  at: number,
+): LockAcquireReply | Refusal {
   const { name, owner, ttlMs: leaseMs, patienceMs } = command;
   const lock = settle(state, name, at) ?? { holder: null, waiters: [] };
   if (lock.holder?.owner === owner) return granted(lock.holder);
@@ -226,7 +239,7 @@ function grant(state: Locks, lock: Lock, to: Pick<Waiter, "owner" | "ttlMs">, at
   return holder;
 }
 
-function granted({ token }: Holder): Json {
+function granted({ token }: Holder): LockAcquireReply {
   return { acquired: true, token };
 }
 

@@ -17,15 +17,7 @@ import {
 } from "../../protocol/index.ts";
 import type { Subscription, Transport } from "../../transport/index.ts";
 import type { Refusal } from "../reducer.ts";
-import {
-  ANSWERS,
-  type AnswerName,
-  findRead,
-  isWrite,
-  parseWrite,
-  unknownCommand,
-  WRITES,
-} from "../requests.ts";
+import { CALLS, type CallName, findRead, isWrite, parseWrite, unknownCommand, WRITES } from "../requests.ts";
 import type { Office } from "./office.ts";
 import { auditOperations } from "./office-audit.ts";
 import { respondTo } from "./respond.ts";
@@ -37,7 +29,7 @@ const outsideKey = (key: string) => `c.${key}`;
  * What the holder of the office answers from more than its state: by command. Each sees to it itself that it is still
  * the holder, as far as its answer needs that.
  */
-export type OfficeAnswers = Partial<Readonly<Record<AnswerName, (body: unknown) => Promise<unknown>>>>;
+export type OfficeAnswers = Partial<Readonly<Record<CallName, (body: unknown) => Promise<unknown>>>>;
 
 /** With `term` only while it is that term: a repeat of a question whose answer was lost moves the office no further. */
 const transferSchema = z.strictObject({ to: tokenSchema.optional(), term: z.int().min(1).optional() });
@@ -81,10 +73,10 @@ export function createOfficeServer(parts: {
       const { id, pid, term, since } = tenure(office);
       return { leader: id, leaderPid: pid, term, since, members, logSeq: office.appliedSeq };
     }
-    const answerOf = Object.hasOwn(answers, name) ? answers[name as AnswerName] : undefined;
+    const answerOf = Object.hasOwn(answers, name) ? answers[name as CallName] : undefined;
     if (answerOf !== undefined) return answerOf(body);
     const show = findRead(name)?.(body);
-    if (show === undefined) throw unknownCommand(name, [...WRITES, ...ANSWERS, "tenure", "transfer"]);
+    if (show === undefined) throw unknownCommand(name, [...WRITES, ...CALLS, "tenure", "transfer"]);
     await office.barrier(); // S1
     return show(office.state, { at: office.logTime, nowMs: clock.now() });
   }

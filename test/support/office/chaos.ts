@@ -1,7 +1,7 @@
 // Faults in random order, seeded, upon a rig under load; then everything that was seen is judged. Owns when which fault
 // comes and what is watched meanwhile; the seed decides the order of faults, the machine decides the rest.
 import { type Chance, integerBetween, seededChance, sleep } from "../../../src/base/index.ts";
-import { type ConfigView, createOfficeClient } from "../../../src/coordinator/index.ts";
+import { createOfficeClient } from "../../../src/coordinator/index.ts";
 import type { Transport } from "../../../src/transport/index.ts";
 import { type AuditReport, audit, isSound, type LogEntry, type StatusSample } from "./audit.ts";
 import { FAULT_NAMES, FAULTS, type FaultKind, type FaultName } from "./faults.ts";
@@ -124,9 +124,7 @@ async function runOn(rig: OfficeRig, options: ChaosOptions): Promise<ChaosReport
     await Promise.all([load.stop(), watch.stop()]);
   }
   const { values } = await rig.office.read("config", {}, { timeoutMs: 30_000 });
-  const finalValues = (values as ConfigView[]).map(
-    ({ name, value, revision }) => [name, value, revision] as const,
-  );
+  const finalValues = values.map(({ name, value, revision }) => [name, value, revision] as const);
   const entries = await recorder.stop();
   onProgress(
     `judging ${load.history.values.length + load.history.locks.length} operations, ${entries.length} entries`,

@@ -4,7 +4,7 @@
 // H1  An operation is written down when it begins; without a certain answer it stays without an output.
 // H2  All times are of this process: `calledAt` is taken before anything is sent, `returnedAt` after the answer came.
 import { type Chance, integerBetween, newId, sleep } from "../../../src/base/index.ts";
-import type { ConfigView, LockView, OfficeClient } from "../../../src/coordinator/index.ts";
+import type { LockView, OfficeClient } from "../../../src/coordinator/index.ts";
 import { SwarmError } from "../../../src/protocol/index.ts";
 import type { Operation, ValueInput, ValueOutput } from "../linearizability.ts";
 import type { LockInput, LockOutput } from "./locks-model.ts";
@@ -147,8 +147,8 @@ class Client {
           key,
           timeoutMs: OPERATION_TIMEOUT_MS,
         });
-        this.#revisions.set(name, revision as number);
-        return { type: "written", revision: revision as number };
+        this.#revisions.set(name, revision);
+        return { type: "written", revision: revision };
       },
       { type: "conflict" },
     );
@@ -159,7 +159,7 @@ class Client {
     const recorded = this.#begin(this.#history.values, { name, key: null, input: { type: "read" } });
     await this.#ask(recorded, async (): Promise<ValueOutput> => {
       const { values } = await this.#office.read("config", { name }, { timeoutMs: OPERATION_TIMEOUT_MS });
-      const found = (values as ConfigView[]).find((each) => each.name === name);
+      const found = values.find((each) => each.name === name);
       const revision = found?.revision ?? 0;
       this.#revisions.set(name, revision);
       return { type: "read", value: found?.value ?? null, revision };
@@ -173,9 +173,9 @@ class Client {
     await this.#ask(recorded, async (): Promise<LockOutput> => {
       const body = { name, owner, ttlMs: LONG_LEASE_MS, patienceMs: 0 };
       const reply = await this.#office.write("lock-acquire", body, { key, timeoutMs: OPERATION_TIMEOUT_MS });
-      if (reply.acquired !== true) return { type: "held", by: (reply.holder as { owner: string }).owner };
-      this.#tokens.set(name, reply.token as number);
-      return { type: "acquired", token: reply.token as number };
+      if (!reply.acquired) return { type: "held", by: reply.holder.owner };
+      this.#tokens.set(name, reply.token);
+      return { type: "acquired", token: reply.token };
     });
   }
 
@@ -216,7 +216,7 @@ class Client {
     };
     await this.#ask(first!, async (): Promise<LockOutput> => {
       const { locks } = await this.#office.read("locks", {}, { timeoutMs: OPERATION_TIMEOUT_MS });
-      seen = locks as LockView[];
+      seen = locks;
       return viewOf(first!.name);
     });
     if (first!.output === undefined) return;
@@ -236,8 +236,8 @@ class Client {
       const reply = await this.#office.write("lock-acquire", body, { timeoutMs: OPERATION_TIMEOUT_MS });
       const returnedAt = performance.now();
       this.#history.answeredAt.push(returnedAt);
-      if (reply.acquired !== true) return;
-      const token = reply.token as number;
+      if (!reply.acquired) return;
+      const token = reply.token;
       const lease = { name, owner, token, ttlMs, calledAt, returnedAt, releasedAt: Number.POSITIVE_INFINITY };
       this.#history.leases.push(lease);
       if (this.#chance.next() < 0.5) return;

@@ -50,7 +50,7 @@ export async function startPromises(transport: Transport, office: OfficeClient):
       const key = newId();
       const body = { name: `n${index % NAMES}`, value: key };
       const { revision } = await office.write("config-set", body, { key, timeoutMs: PATIENCE_MS });
-      revisions.set(key, revision as number);
+      revisions.set(key, revision);
     }
   });
   return {
@@ -78,5 +78,5 @@ export async function writeProbe(office: OfficeClient): Promise<number> {
     { name: "probe", value: newId() },
     { timeoutMs: PATIENCE_MS },
   );
-  return revision as number;
+  return revision;
 }

@@ -1,7 +1,6 @@
 // `ballot …`: see ballots, decide one that waits for a person, and tell what the right answer was.
 import { z } from "zod";
 import { newId } from "../../../base/index.ts";
-import type { BallotLine } from "../../../coordinator/index.ts";
 import {
   ballotSchema,
   evidenceSchema,
@@ -111,8 +110,7 @@ export const ls = defineCommand({
   output: z.object({ ballots: z.array(lineSchema), ...staleFacts.shape }),
   examples: ["ballot ls", "ballot ls --json"],
   details: "Open ballots first, then the newest of those that ended; the last 1,024 are remembered.",
-  run: async (ports, { stale }) =>
-    (await readOffice(ports, "ballots", { stale })) as { ballots: BallotLine[] },
+  run: (ports, { stale }) => readOffice(ports, "ballots", { stale }),
   render: ({ ballots, ...age }) =>
     showAge(
       table(
@@ -140,10 +138,7 @@ export const show = defineCommand({
     "What each seat said and how that became a verdict; then what ballots of this kind came to over time against one agent,\nand what is known of these agents from ballots whose right answer is known (truth in the ballot, or ballot correct):\naccuracy, weights, correlated errors, and whether one agent was as good.",
   async run(ports, { id: ballot }) {
     const office = await openOffice(ports);
-    const page = (await office.read("ballot", { id: ballot }, patience(ports))) as unknown as Omit<
-      Page,
-      "result"
-    >;
+    const page = await office.read("ballot", { id: ballot }, patience(ports));
     return { ...page, result: await findResult(ports, page) };
   },
   render(page) {
@@ -195,7 +190,7 @@ export const correct = defineCommand({
   async run(ports, { id: ballot, value }) {
     const office = await openOffice(ports);
     const body = { id: ballot, key: newId(), value: readJson(value, "value") };
-    return (await office.read("ballot-correct", body, patience(ports))) as never;
+    return office.read("ballot-correct", body, patience(ports));
   },
   render: ({ wasRight, isCounted }) =>
     `the verdict was ${wasRight ? "right" : "wrong"}${isCounted ? "" : "; seats saw each other's answers, so this says nothing of each alone"}`,

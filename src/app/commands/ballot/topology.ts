@@ -1,7 +1,6 @@
 // `topology show`: who speaks to whom: in the swarm, or in one ballot.
 import { z } from "zod";
 import { drawTopology, mostMessages } from "../../../consensus/index.ts";
-import type { BallotPage } from "../../../coordinator/index.ts";
 import {
   type AgentStatus,
   type BallotSpec,
@@ -121,7 +120,7 @@ async function findEnded(ports: Ports, id: string): Promise<Drawn | null> {
 
 async function findOpen(ports: Ports, id: string): Promise<Drawn> {
   const office = await openOffice(ports);
-  const { spec, votes } = (await office.read("ballot", { id }, patience(ports))) as unknown as BallotPage;
+  const { spec, votes } = await office.read("ballot", { id }, patience(ports));
   if (spec !== null) return { spec, agents: votes.map(({ agent }) => agent) };
   throw new SwarmError(
     "not_found",
