@@ -28,13 +28,13 @@ export const OFFICE_TIMEOUT_MS = 5_000;
  * stopped still receives requests, and a successor may be in office already. The first answer counts, so the client
  * does not lose a slow answer.
  */
-const REPEAT_MS = 250;
+const HEDGE_AFTER_MS = 250;
 /** The longest single try, in ms: above the 2.5 s after which the office itself answers that it does not know. */
 const TRY_TIMEOUT_MS = 3_000;
 /** The length of the single try of {@link OfficeClient.readNow}, in ms. */
 const NOW_TIMEOUT_MS = 500;
 /** The pause between two tries, in ms: 1/10 of the shortest election. */
-const RETRY_PAUSE_MS = 50;
+const TRY_PAUSE_MS = 50;
 /** How long coordinators have to report their status, in ms. They answer from memory. */
 const ROLL_CALL_MS = 250;
 
@@ -163,7 +163,7 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
         const leftMs = endMs - clock.now();
         if (leftMs <= 0) return settle(() => reject(noAnswer(subject, timeoutMs, last)));
         const own = ++tries;
-        tryIn(REPEAT_MS);
+        tryIn(HEDGE_AFTER_MS);
         askOnce<R>(subject, data, Math.min(leftMs, TRY_TIMEOUT_MS), signal).then(
           (reply) => settle(() => resolve(reply)),
           (error: unknown) => {
@@ -172,7 +172,7 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
             const failure = toSwarmError(error);
             if (!isNoAnswer(failure.code)) return settle(() => reject(failure));
             last = failure;
-            if (own === tries) tryIn(failure.retryAfterMs ?? RETRY_PAUSE_MS);
+            if (own === tries) tryIn(failure.retryAfterMs ?? TRY_PAUSE_MS);
           },
         );
       };

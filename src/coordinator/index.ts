@@ -24,7 +24,7 @@ export { createLeaseKeeper, type LeaseRequest, waitForLock } from "./locks/lease
 export { type LockView, MAX_LEASE_MS } from "./locks/locks.ts";
 export { foundOffice } from "./office/control-log.ts";
 export { createOffice } from "./office/driver.ts";
-export { createLonelinessWatch } from "./office/isolation-watch.ts";
+export { createIsolationWatch } from "./office/isolation-watch.ts";
 export {
   CLUSTER_SIZES,
   type Office,
@@ -33,7 +33,7 @@ export {
 } from "./office/office.ts";
 export { planRecovery, type Recovery, type RecoveryPlan } from "./office/recovery.ts";
 export { createOfficeServer } from "./office/server.ts";
-export { createStaleServer } from "./office/stale.ts";
+export { createStaleServer } from "./office/stale-server.ts";
 export { createPlacement, type Placement } from "./placement/placement.ts";
 export type { AgentPage, RecordView, ShownAgent } from "./registry/view.ts";
 export {
@@ -44,4 +44,4 @@ export {
   type WholeReply,
   type WriteName,
 } from "./requests.ts";
-export { createFiring, type TaskSink } from "./schedules/fire.ts";
+export { createScheduler, type TaskSink } from "./schedules/scheduler.ts";

@@ -19,7 +19,7 @@ const flags = readFlags(
 );
 
 /** How often it is looked who is listed. */
-const LOOK_INTERVAL_MS = 50;
+const SAMPLE_INTERVAL_MS = 50;
 /** Where the swarm's account hears of disconnects; see docs/coordinator.md. */
 const ACCOUNTS = `accounts {
   SYS { users: [{ user: sys, password: sys }], exports: [{ stream: "$SYS.ACCOUNT.*.DISCONNECT" }] }
@@ -121,7 +121,7 @@ async function untilListed(world: World, isDone: (pids: readonly number[]) => bo
     if (isDone(pids)) return performance.now();
     if (performance.now() > giveUpMs)
       throw new Error(`after ${PATIENCE_MS} ms ${pids.length} agents are listed`);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_INTERVAL_MS));
+    await new Promise((resolve) => setTimeout(resolve, SAMPLE_INTERVAL_MS));
   }
 }
 

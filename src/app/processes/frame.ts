@@ -18,13 +18,13 @@ import {
 import { createExec } from "../../bridges/index.ts";
 import {
   createBallots,
-  createFiring,
+  createIsolationWatch,
   createLeaseKeeper,
-  createLonelinessWatch,
   createOffice,
   createOfficeClient,
   createOfficeServer,
   createPlacement,
+  createScheduler,
   createStaleServer,
   measureBudgets,
 } from "../../coordinator/index.ts";
@@ -208,10 +208,10 @@ export async function runCoordinator(
         placement.service,
         ballots.service,
         office.service,
-        createLonelinessWatch({ transport, office }),
+        createIsolationWatch({ transport, office }),
         createStaleServer({ transport, office, log }),
         createOfficeServer({ transport, office, members, log, answers, audit }),
-        createFiring({ office, tasks, log }),
+        createScheduler({ office, tasks, log }),
       ]) {
         services.push(service);
         await service.start();

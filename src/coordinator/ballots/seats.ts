@@ -10,7 +10,7 @@ import {
   weightOf,
 } from "../../consensus/index.ts";
 import { type BallotSpec, capabilityOfSeat } from "../../protocol/index.ts";
-import type { Placing } from "../placement/driver.ts";
+import type { Placing } from "../placement/placer.ts";
 import type { Profile } from "../registry/profile.ts";
 import type { OfficeState } from "../state.ts";
 import { voterOf } from "./state/archive.ts";

@@ -17,7 +17,7 @@ export const RUNBOOK = "docs/coordinator.md, section “When a coordinator halts
  * How long one try of an append may take, in ms. Then its fate is unknown and it is repeated, so this only bounds how
  * long a silent server is waited for; a stream's new leader answers the repeat (4–6 s measured on three servers).
  */
-const APPEND_TIMEOUT_MS = 2_000;
+const APPEND_TRY_TIMEOUT_MS = 2_000;
 
 /**
  * Begins the control log of a swarm that was just created; does nothing where it has begun.
@@ -88,7 +88,7 @@ export async function tryAppend<C>(
     const { seq } = await log.append(subject, data, {
       expectedLastSeq,
       messageId: `${entry.term}.${expectedLastSeq}.${entry.chain}`, // G2
-      timeoutMs: APPEND_TIMEOUT_MS,
+      timeoutMs: APPEND_TRY_TIMEOUT_MS,
     });
     return { type: "accepted", seq };
   } catch (error) {

@@ -34,12 +34,18 @@ import { type AppendOutcome, isSent, RUNBOOK, readJson, tryAppend } from "./cont
 import { handOver } from "./hand-over.ts";
 import { checkMembers, type Office, type OfficeOptions, type OfficeTenure } from "./office.ts";
 import { auditTenures, createRefusalNotes } from "./office-audit.ts";
-import { createPart, endPart, loadPart, type Part, placeOf } from "./part.ts";
-import { type Beginning, findBeginning, isRecovered, officeStores, takesAnotherLog } from "./start-point.ts";
+import { createPart, endPart, loadPart, type Participation, placeOf } from "./participation.ts";
+import { PendingAnswers, toError } from "./pending-answers.ts";
+import {
+  findStartPoint,
+  isRecovered,
+  openOfficeStores,
+  type StartPoint,
+  targetsReplacedLog,
+} from "./start-point.ts";
 import { describeHalted, describeMember, findProblem, measureAge } from "./status.ts";
-import { chooseSuccessor } from "./succession.ts";
+import { chooseSuccessor } from "./successor.ts";
 import { UnknownAppends } from "./unknown-appends.ts";
-import { toError, Waiters } from "./waiting.ts";
 
 /** The pause before an append whose fate is unknown is repeated, and before a refusal by a shorter log is believed. */
 const APPEND_PAUSE_MS = 100;
@@ -68,13 +74,13 @@ class Coordinator implements Office {
   readonly #clock: Clock;
   readonly #subjects;
   readonly #stores;
-  readonly #waiters: Waiters;
+  readonly #waiters: PendingAnswers;
   readonly #unknown: UnknownAppends;
   readonly #noteRefused;
   readonly #tenureListeners: ((tenure: OfficeTenure | null) => void)[] = [];
   readonly #opened = Promise.withResolvers<void>();
   #rollCall: Subscription | undefined;
-  #part: Part | null = null;
+  #part: Participation | null = null;
   #tenure: OfficeTenure | null = null;
   #refusedMessages = 0;
   #seenTerm = 0;
@@ -86,8 +92,8 @@ class Coordinator implements Office {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#subjects = createSubjects(options.transport.prefix);
-    this.#stores = officeStores(options.transport);
-    this.#waiters = new Waiters(this.#clock);
+    this.#stores = openOfficeStores(options.transport);
+    this.#waiters = new PendingAnswers(this.#clock);
     this.#unknown = new UnknownAppends(options.log);
     this.#noteRefused = createRefusalNotes(options.id, options.audit);
     if (options.audit !== undefined) auditTenures(this, options.audit);
@@ -185,7 +191,7 @@ class Coordinator implements Office {
       try {
         if (before === null || (await this.#canBeginAgain(before))) {
           await this.#takePart(
-            await findBeginning(this.#stores, before === null ? undefined : placeOf(before)),
+            await findStartPoint(this.#stores, before === null ? undefined : placeOf(before)),
           );
           this.#opened.resolve();
           await this.#part?.over.promise;
@@ -201,7 +207,7 @@ class Coordinator implements Office {
   }
 
   /** Who met an entry that it cannot read would meet it again, unless the log was recovered. */
-  async #canBeginAgain({ member, end }: Part): Promise<boolean> {
+  async #canBeginAgain({ member, end }: Participation): Promise<boolean> {
     return end !== null || (await isRecovered(this.#stores.log, member.office.fold.epoch));
   }
 
@@ -215,7 +221,7 @@ class Coordinator implements Office {
     else log.warn({ err: error }, "waiting for the control log");
   }
 
-  async #takePart(beginning: Beginning): Promise<void> {
+  async #takePart(beginning: StartPoint): Promise<void> {
     const { transport, id, members, log } = this.#options;
     const { fold, snapshot, rejected } = beginning;
     const { logId, epoch, seq: beginSeq } = fold;
@@ -275,7 +281,7 @@ class Coordinator implements Office {
     this.#options.log.debug({ from, error }, "refused an election message");
   }
 
-  #onStored(part: Part, stored: Stored): void {
+  #onStored(part: Participation, stored: Stored): void {
     if (this.#part !== part) return;
     part.watch.note(stored.seq);
     const { sent } = part;
@@ -324,7 +330,8 @@ class Coordinator implements Office {
     const tell = (input: MemberInput<OfficeCommand>) => {
       if (this.#part === part) this.#step(input);
     };
-    const takesAnother = part !== null && (await takesAnotherLog(this.#stores.log, placeOf(part), request)); // D6
+    const takesAnother =
+      part !== null && (await targetsReplacedLog(this.#stores.log, placeOf(part), request)); // D6
     if (part !== null && takesAnother === true) {
       part.end = "lost";
       return tell({ type: "distrust", reason: `entry ${expectedLastSeq} is not the one that was read` });

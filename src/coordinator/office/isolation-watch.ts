@@ -7,19 +7,19 @@ import type { Transport } from "../../transport/index.ts";
 
 /** How long nobody leads before the server is left, in ms: several elections, of at most a second each. */
 const LEAVE_AFTER_MS = 10_000;
-const LOOK_INTERVAL_MS = 1_000;
+const LEADER_CHECK_INTERVAL_MS = 1_000;
 
 /** Looks after the connection of one coordinator until it is stopped. */
-export function createLonelinessWatch(parts: {
+export function createIsolationWatch(parts: {
   transport: Pick<Transport, "changeServer">;
   office: { status(): CoordinatorStatus };
-  /** Default {@link LEAVE_AFTER_MS} and {@link LOOK_INTERVAL_MS}. */
+  /** Default {@link LEAVE_AFTER_MS} and {@link LEADER_CHECK_INTERVAL_MS}. */
   times?: { leaveAfterMs: number; lookIntervalMs: number };
 }): Service {
   const { transport, office } = parts;
   const { leaveAfterMs, lookIntervalMs } = parts.times ?? {
     leaveAfterMs: LEAVE_AFTER_MS,
-    lookIntervalMs: LOOK_INTERVAL_MS,
+    lookIntervalMs: LEADER_CHECK_INTERVAL_MS,
   };
   let timer: NodeJS.Timeout | undefined;
   let lonelySinceMs: number | null = null;

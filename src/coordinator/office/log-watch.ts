@@ -17,7 +17,7 @@ const INSPECT_INTERVAL_MS = 2_000;
 export const DOUBT_MS = 45_000;
 
 /** Looks that are remembered while their entries are not applied yet: two minutes of them. */
-const MAX_LOOKS = 60;
+const MAX_CHECKS_KEPT = 60;
 
 /** What a look at the log shows. */
 type LogHealth =
@@ -148,7 +148,7 @@ export class LogWatch {
       this.#doubtSinceMs = null;
       this.#anchor = applied;
       this.#looks.push({ atMs, lastSeq: health.lastSeq });
-      if (this.#looks.length > MAX_LOOKS) this.#looks.splice(1, 1);
+      if (this.#looks.length > MAX_CHECKS_KEPT) this.#looks.splice(1, 1);
       return;
     }
     this.problem = health.reason;

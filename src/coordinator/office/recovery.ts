@@ -36,7 +36,7 @@ import { isStreamMissing, type LogInfo, type Stored, type Transport } from "../.
 import { type OfficeCommand, type OfficeState, officeCommands } from "../state.ts";
 import { ELECTION_TIMES } from "../time.ts";
 import { readJson } from "./control-log.ts";
-import { placeOf } from "./part.ts";
+import { placeOf } from "./participation.ts";
 import {
   hashBytes,
   listSnapshots,
@@ -45,7 +45,7 @@ import {
   type SnapshotId,
   writeSnapshot,
 } from "./snapshot-store.ts";
-import { findBeginning, officeStores, type Place } from "./start-point.ts";
+import { findStartPoint, openOfficeStores, type Place } from "./start-point.ts";
 
 /** Sequences left out before the new beginning: a snapshot is due every 20,000 entries, so fifty times what is at stake. */
 const SEQUENCE_MARGIN = 1_000_000;
@@ -89,7 +89,7 @@ export async function planRecovery(
   transport: Transport,
   coordinators: readonly CoordinatorStatus[],
 ): Promise<RecoveryPlan> {
-  const { log, snapshots } = officeStores(transport);
+  const { log, snapshots } = openOfficeStores(transport);
   const info = await log.info().catch((error: unknown) => {
     if (isStreamMissing(error)) return null;
     throw error;
@@ -131,7 +131,7 @@ async function findProblem(
 ): Promise<string> {
   let member: Member<OfficeState, OfficeCommand>;
   try {
-    const { fold, snapshot } = await findBeginning(officeStores(transport));
+    const { fold, snapshot } = await findStartPoint(openOfficeStores(transport));
     member = createReader(fold, snapshot?.hash ?? null);
     for await (const stored of transport.log("office").read({ fromSeq: fold.seq + 1 })) load(member, stored);
   } catch (error) {
@@ -253,7 +253,7 @@ function load(member: Member<OfficeState, OfficeCommand>, stored: Stored): void 
 /** See E4. */
 async function perform(transport: Transport, base: OfficeFold, recovery: Recovery): Promise<void> {
   const { logId, epoch, firstSeq, term } = recovery;
-  const { log, snapshots } = officeStores(transport);
+  const { log, snapshots } = openOfficeStores(transport);
   const fold = renewFold(base, { epoch, seq: firstSeq, term, skip: COUNTER_MARGIN });
   const text = utf8Bytes(saveFold(fold));
   const hash = await hashBytes(text);

@@ -6,7 +6,7 @@ import type { SnapshotNote } from "../../consensus/index.ts";
 import type { SnapshotId } from "./snapshot-store.ts";
 
 /** The snapshots that one coordinator has read of. */
-export class ToldSnapshots {
+export class SnapshotRetention {
   /** Up to where the newest snapshot, or the coordinator's beginning, covers the log: it must reach back to there. */
   coveredSeq: number;
   #newest: SnapshotNote | null = null;

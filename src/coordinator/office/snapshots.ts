@@ -11,7 +11,7 @@ import { type Clock, type Logger, type Meter, sleep } from "../../base/index.ts"
 import { type CheckpointNews, type SnapshotNote, viewFold } from "../../consensus/index.ts";
 import { canonicalPieces, type JsonObject, toSwarmError } from "../../protocol/index.ts";
 import type { Log, Objects } from "../../transport/index.ts";
-import { listNeedless, ToldSnapshots } from "./snapshot-retention.ts";
+import { listNeedless, SnapshotRetention } from "./snapshot-retention.ts";
 import { listSnapshots, nameSnapshot, type OfficeFold, writeSnapshot } from "./snapshot-store.ts";
 
 /** When a snapshot is due: this much of the log lies behind the one before. */
@@ -32,7 +32,7 @@ export const SNAPSHOT_INTERVAL: SnapshotInterval = { entries: 20_000, bytes: 64 
  */
 const SLICE_MS = 2;
 /** The pause after a snapshot that failed, in ms: an object store that is away stays away for a while. */
-const RETRY_PAUSE_MS = 30_000;
+const SNAPSHOT_RETRY_PAUSE_MS = 30_000;
 /** Pieces of text are put together up to this many characters before they are hashed: a quarter of a slice. */
 const PIECE_CHARACTERS = 16_384;
 
@@ -58,7 +58,7 @@ interface SnapshotParts {
 /** The snapshots of one coordinator's part in the office. */
 export class Snapshots {
   readonly #parts: SnapshotParts;
-  readonly #told: ToldSnapshots;
+  readonly #told: SnapshotRetention;
   /** Bytes of the log that came since the newest snapshot. */
   #bytesSince = 0;
   #notBeforeMs = 0;
@@ -71,7 +71,7 @@ export class Snapshots {
   /** `coveredSeq` is where the coordinator began. */
   constructor(parts: SnapshotParts, coveredSeq: number) {
     this.#parts = parts;
-    this.#told = new ToldSnapshots(coveredSeq);
+    this.#told = new SnapshotRetention(coveredSeq);
   }
 
   /** The lowest sequence that the log must reach back to. */
@@ -140,7 +140,7 @@ export class Snapshots {
   #fail(seq: number, err: unknown): void {
     const { logger, meter, clock } = this.#parts;
     this.#isMaking = false;
-    this.#notBeforeMs = clock.now() + RETRY_PAUSE_MS;
+    this.#notBeforeMs = clock.now() + SNAPSHOT_RETRY_PAUSE_MS;
     meter.officeSnapshotFailures.inc();
     logger.warn(
       { err: toSwarmError(err), seq },

@@ -31,7 +31,7 @@ export interface Place {
 }
 
 /** Where to begin. */
-export interface Beginning {
+export interface StartPoint {
   /** The fold up to there; the reader becomes its owner. */
   readonly fold: OfficeFold;
   /** The snapshot that it is of; null at the log's beginning. */
@@ -45,20 +45,20 @@ export interface Beginning {
  * @throws SwarmError `conflict` when the log is not what it should be: nobody may begin; `unavailable` while it cannot be
  *   told, or nothing has begun yet.
  */
-export async function findBeginning(
+export async function findStartPoint(
   { log, snapshots }: { log: Log; snapshots: Objects },
   seen?: Place,
-): Promise<Beginning> {
+): Promise<StartPoint> {
   const ids = await listSnapshots(snapshots);
   const { info, head } = await lookAtLog(log, ids[0]);
   const logId = head.logId as string;
   const foreign = ids.find((id) => id.logId !== logId);
   if (foreign !== undefined) {
-    throw refuse(`the log is ${logId}, but the snapshot of ${foreign.seq} is of log ${foreign.logId}`);
+    throw refuseLog(`the log is ${logId}, but the snapshot of ${foreign.seq} is of log ${foreign.logId}`);
   }
   const newest = ids[0];
   if (newest !== undefined && newest.seq > info.lastSeq) {
-    throw refuse(
+    throw refuseLog(
       `the log ends at ${info.lastSeq}, below ${newest.seq} of epoch ${newest.epoch}, which a snapshot holds`,
     );
   }
@@ -75,7 +75,7 @@ export async function findBeginning(
     if (chain === null)
       throw new SwarmError("unavailable", `entry ${id.seq} of the control log is not there yet`);
     if (chain !== read.fold.chain) {
-      throw refuse(`entry ${id.seq} is not the one that its snapshot was made behind`); // B1
+      throw refuseLog(`entry ${id.seq} is not the one that its snapshot was made behind`); // B1
     }
     return { fold: read.fold, snapshot: id, rejected };
   }
@@ -90,41 +90,42 @@ async function lookAtLog(log: Log, newest: SnapshotId | undefined) {
     info = await log.info();
   } catch (error) {
     if (newest === undefined || !isStreamMissing(error)) throw error;
-    throw refuse(`the log's stream is gone${kept}`);
+    throw refuseLog(`the log's stream is gone${kept}`);
   }
   if (info.messages === 0) {
     if (newest === undefined && info.lastSeq === 0) {
       throw new SwarmError("unavailable", "the control log has not begun; run `murmur init`");
     }
-    throw refuse(`the log is empty behind ${info.lastSeq}${kept}`);
+    throw refuseLog(`the log is empty behind ${info.lastSeq}${kept}`);
   }
   const first = await log.get(info.firstSeq);
   if (first === null) throw new SwarmError("unavailable", "the control log's first entry is not there yet");
   const head = readJson(first);
-  if (typeof head.logId !== "string") throw refuse(`sequence ${info.firstSeq} is no entry of a control log`);
+  if (typeof head.logId !== "string")
+    throw refuseLog(`sequence ${info.firstSeq} is no entry of a control log`);
   return { info, head };
 }
 
 async function checkSeen(log: Log, info: LogInfo, { logId }: Place, seen: Place): Promise<void> {
-  if (logId !== seen.logId) throw refuse(`the log is ${logId}; this coordinator has read ${seen.logId}`);
+  if (logId !== seen.logId) throw refuseLog(`the log is ${logId}; this coordinator has read ${seen.logId}`);
   if (info.lastSeq < seen.seq) {
-    throw refuse(`the log ends at ${info.lastSeq}, below ${seen.seq}, which this coordinator has read`);
+    throw refuseLog(`the log ends at ${info.lastSeq}, below ${seen.seq}, which this coordinator has read`);
   }
   if (seen.seq < info.firstSeq) return;
   const chain = await readChain(log, seen.seq);
   if (chain !== null && chain !== seen.chain) {
-    throw refuse(`entry ${seen.seq} is not the one that this coordinator has read`);
+    throw refuseLog(`entry ${seen.seq} is not the one that this coordinator has read`);
   }
 }
 
 function beginAtGenesis(info: LogInfo, head: object, rejected: readonly string[]): OfficeFold {
   const why = rejected.length === 0 ? "there is no snapshot" : rejected.join("; ");
   if (!isJsonObject(head) || head.type !== "genesis") {
-    throw refuse(`the log begins at ${info.firstSeq}, behind its genesis, and ${why}`);
+    throw refuseLog(`the log begins at ${info.firstSeq}, behind its genesis, and ${why}`);
   }
   const read = readGenesis(head);
-  if (!read.ok) throw refuse(read.fault);
-  if (read.epoch > 1) throw refuse(`the log begins with epoch ${read.epoch}, and ${why}`); // B3
+  if (!read.ok) throw refuseLog(read.fault);
+  if (read.epoch > 1) throw refuseLog(`the log begins with epoch ${read.epoch}, and ${why}`); // B3
   return emptyFold(officeCommands, read.logId, { epoch: read.epoch, seq: info.firstSeq });
 }
 
@@ -139,7 +140,7 @@ export async function readChain(log: Log, seq: number): Promise<string | null> {
 }
 
 /** Whether another entry than the one that was read stands at `place`; null where nothing can be told. */
-export async function isExchanged(log: Log, { seq, chain }: Place): Promise<boolean | null> {
+export async function isReplaced(log: Log, { seq, chain }: Place): Promise<boolean | null> {
   const found = await readChain(log, seq).catch(() => null);
   return found === null ? null : found !== chain;
 }
@@ -149,7 +150,7 @@ export async function isExchanged(log: Log, { seq, chain }: Place): Promise<bool
  * may have grown to just that place, where the expected sequence alone would fence nothing. Null where that cannot be told:
  * a log that is away may come back as another one before the append reaches it.
  */
-export async function takesAnotherLog(
+export async function targetsReplacedLog(
   log: Log,
   place: Place,
   { entry, expectedLastSeq }: { entry: { readonly type: string }; expectedLastSeq: number | null },
@@ -158,14 +159,14 @@ export async function takesAnotherLog(
   const seen = new AbortController();
   const late = sleep(LOOK_TIMEOUT_MS, { signal: seen.signal }).catch(() => undefined);
   try {
-    return await Promise.race([isExchanged(log, place), late.then(() => null)]);
+    return await Promise.race([isReplaced(log, place), late.then(() => null)]);
   } finally {
     seen.abort();
   }
 }
 
 /** The log is not what it should be: who reads it halts. */
-export function refuse(reason: string): SwarmError {
+export function refuseLog(reason: string): SwarmError {
   return new SwarmError("conflict", `${reason}; see ${RUNBOOK}`);
 }
 
@@ -178,6 +179,6 @@ export async function isRecovered(log: Log, epoch: number): Promise<boolean> {
 }
 
 /** The two places where an office is kept. */
-export function officeStores(transport: Transport): { log: Log; snapshots: Objects } {
+export function openOfficeStores(transport: Transport): { log: Log; snapshots: Objects } {
   return { log: transport.log("office"), snapshots: transport.snapshots };
 }

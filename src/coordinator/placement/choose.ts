@@ -34,7 +34,7 @@ const MAX_SHOWN = 100;
 export interface Candidate {
   readonly profile: Profile;
   /** Whether it takes new work. */
-  readonly isOpen: boolean;
+  readonly takesWork: boolean;
   /** Attempts that it has, or will have of what was placed on it and of its seats in ballots. */
   readonly load: number;
   /** The same without the seats that its heartbeats do not tell of yet (Q2). */
@@ -76,7 +76,7 @@ export interface Choice {
 /** Chooses among all; null when nobody can take the task now. */
 export function choose(kinds: Kinds, wanted: Wanted, chance: Chance): Choice | null {
   let able = kinds.flatMap((kind) => drawAble(kind, isFree, 1, chance)); // Q1
-  if (able.length === 0) able = kinds.flatMap((kind) => drawAble(kind, mayBeGiven, 1, chance)); // Q2
+  if (able.length === 0) able = kinds.flatMap((kind) => drawAble(kind, mayQueue, 1, chance)); // Q2
   return best(able, wanted, chance);
 }
 
@@ -89,7 +89,7 @@ export function rank(
   { count, areBusy, wanted }: { count: number; areBusy: boolean; wanted: Wanted },
   chance: Chance,
 ): Candidate[] {
-  const isAble = areBusy ? (one: Candidate) => mayBeGiven(one) && !isFree(one) : isFree;
+  const isAble = areBusy ? (one: Candidate) => mayQueue(one) && !isFree(one) : isFree;
   const able = kinds.flatMap((kind) => drawAble(kind, isAble, count, chance));
   return scoreAll(able, wanted, chance)
     .sort((one, other) => other.score - one.score)
@@ -114,7 +114,7 @@ function drawAble(
  * @throws SwarmError `invalid_input` when it does not offer the capability, `unavailable` when it cannot take it now.
  */
 export function chooseNamed(candidate: Candidate, capability: string): Choice {
-  const { profile, isOpen } = candidate;
+  const { profile, takesWork } = candidate;
   if (!profile.capabilities.includes(capability)) {
     throw new SwarmError(
       "invalid_input",
@@ -122,23 +122,23 @@ export function chooseNamed(candidate: Candidate, capability: string): Choice {
       { field: "route" },
     );
   }
-  if (!mayBeGiven(candidate)) {
+  if (!mayQueue(candidate)) {
     throw new SwarmError(
       "unavailable",
-      `agent ${profile.id} ${isOpen ? "has as much as it can take" : "takes no new work"} at the moment; the task waits`,
+      `agent ${profile.id} ${takesWork ? "has as much as it can take" : "takes no new work"} at the moment; the task waits`,
     );
   }
   const reasons = [{ what: "named by the task", value: profile.id }];
   return { host: profile.host, agent: profile.id, score: 0, reasons };
 }
 
-function isFree({ isOpen, load, profile }: Candidate): boolean {
-  return isOpen && load < profile.slots;
+function isFree({ takesWork, load, profile }: Candidate): boolean {
+  return takesWork && load < profile.slots;
 }
 
 /** Whether it may be given one more, though it may have to wait (Q2). */
-function mayBeGiven({ isOpen, tasks, profile }: Candidate): boolean {
-  return isOpen && tasks < profile.slots * MAX_LOAD;
+function mayQueue({ takesWork, tasks, profile }: Candidate): boolean {
+  return takesWork && tasks < profile.slots * MAX_LOAD;
 }
 
 /** Up to `count` of them, drawn evenly (R. Floyd's algorithm, Comm. ACM 30, 1987). */

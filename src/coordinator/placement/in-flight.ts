@@ -6,7 +6,7 @@
 import type { Choice } from "./choose.ts";
 
 /** Placed tasks that are remembered; the oldest makes room. It costs its place in the record, nothing else. */
-export const MAX_OUTSTANDING = 10_000;
+export const MAX_IN_FLIGHT = 10_000;
 /**
  * A placement is in its agent's heartbeats after this long, in ms: a reply, a publish, a delivery and a slot. Until then a
  * heartbeat may have been sent before the task came.
@@ -40,7 +40,7 @@ interface AgentLoad {
 }
 
 /** The placed tasks of one tenure, and the seats of its ballots. */
-export class Outstanding {
+export class InFlight {
   readonly #tasks = new Map<string, Placed>();
   /** The agent of each seat that is open. As many as there are questions of open ballots. */
   readonly #seats = new Map<string, string>();
@@ -57,7 +57,7 @@ export class Outstanding {
   /** Adds a placement; gives what had to make room for it, or was placed under this id before. */
   add(placed: Placed): Placed[] {
     const gone = [...this.#take(placed.taskId)];
-    if (this.#tasks.size >= MAX_OUTSTANDING)
+    if (this.#tasks.size >= MAX_IN_FLIGHT)
       gone.push(...this.#take(this.#tasks.keys().next().value as string));
     this.#tasks.set(placed.taskId, placed);
     give(this.#loadFor(placed.choice.agent).tasks, placed.taskId, placed.placedMs);

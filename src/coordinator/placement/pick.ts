@@ -67,9 +67,9 @@ export function pick(
   }
 
   function withPicks(candidate: Candidate): Candidate {
-    const { profile, isOpen, load, tasks, expectation } = candidate;
+    const { profile, takesWork, load, tasks, expectation } = candidate;
     const more = times.get(profile.id) ?? 0;
-    return { profile, isOpen, load: load + more, tasks: tasks + more, expectation };
+    return { profile, takesWork, load: load + more, tasks: tasks + more, expectation };
   }
 }
 

@@ -5,9 +5,9 @@ import type { PlacedAddress } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { Office } from "../office/office.ts";
 import type { OfficeAnswers } from "../office/server.ts";
-import { createRegistrar } from "../registry/driver.ts";
-import { createPlacing, type Placing } from "./driver.ts";
-import { createReturning } from "./reclaim.ts";
+import { createRegistrar } from "../registry/registrar.ts";
+import { createPlacing, type Placing } from "./placer.ts";
+import { createReturning } from "./reclaimer.ts";
 
 /** The registry of agents and the placement of tasks, as one coordinator takes part in them. */
 export interface Placement {

@@ -7,7 +7,7 @@ const LEAVING_STATES: ReadonlySet<AgentState> = new Set<AgentState>(["draining",
 const CLOSED_STATES: ReadonlySet<AgentState> = new Set<AgentState>(["starting", "paused"]);
 
 /** True for an agent that takes new work. */
-export function isOpen({ state }: AgentStatus): boolean {
+export function takesWork({ state }: AgentStatus): boolean {
   return !CLOSED_STATES.has(state) && !LEAVING_STATES.has(state);
 }
 

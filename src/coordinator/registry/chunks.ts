@@ -2,7 +2,7 @@
 import { MAX_PER_COMMAND } from "./registry.ts";
 
 /** Bytes of one command, about: several of them fit one entry (128 KiB) beside other people's. */
-const CHUNK_BYTES = 48 * 1_024;
+const COMMAND_BYTES = 48 * 1_024;
 
 /** The items in their order, in lists of at most {@link MAX_PER_COMMAND} and about 48 KiB; no list is empty. */
 export function toChunks<T>(items: readonly T[]): T[][] {
@@ -11,7 +11,7 @@ export function toChunks<T>(items: readonly T[]): T[][] {
   for (const item of items) {
     const size = JSON.stringify(item).length;
     const last = chunks.at(-1);
-    if (last === undefined || last.length >= MAX_PER_COMMAND || bytes + size > CHUNK_BYTES) {
+    if (last === undefined || last.length >= MAX_PER_COMMAND || bytes + size > COMMAND_BYTES) {
       chunks.push([item]);
       bytes = size;
     } else {

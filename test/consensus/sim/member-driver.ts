@@ -10,7 +10,7 @@
 import { assert } from "../../../src/base/index.ts";
 import { type SnapshotNote, saveFold } from "../../../src/consensus/index.ts";
 import {
-  findBeginning,
+  findStartPoint,
   isRecovered,
   LogWatch,
   listNeedless,
@@ -18,9 +18,9 @@ import {
   type Place,
   planRecovery,
   type Recovery,
+  SnapshotRetention,
   sortSnapshots,
-  ToldSnapshots,
-  takesAnotherLog,
+  targetsReplacedLog,
 } from "../../../src/coordinator/internal.ts";
 import { type CoordinatorStatus, SwarmError, sha256 } from "../../../src/protocol/index.ts";
 import type { Log, Objects } from "../../../src/transport/index.ts";
@@ -81,7 +81,7 @@ export interface Habits {
   /** Whether it looks at its log. */
   readonly watches: boolean;
   /** From where on the log is kept; null: all of it. */
-  readonly keepFrom: (told: ToldSnapshots) => number | null;
+  readonly keepFrom: (told: SnapshotRetention) => number | null;
 }
 
 /** As production does. */
@@ -122,7 +122,7 @@ interface Process {
   nextLook: number;
   /** Since when looks have seen a stale replica. */
   staleSince: number | null;
-  told: ToldSnapshots;
+  told: SnapshotRetention;
   /** True from asking for a checkpoint until its snapshot is told of, or given up. */
   isMaking: boolean;
 }
@@ -211,7 +211,7 @@ class MemberDriver implements Driver {
     for (let seq = fold.seq + 1; seq <= lastSeq; seq++) entries.push(log.read(seq));
     node.problem = null;
     process.starting = null;
-    process.told = new ToldSnapshots(fold.seq);
+    process.told = new SnapshotRetention(fold.seq);
     process.isMaking = false;
     for (const entry of entries) {
       if (entry?.type === "snapshot") this.#noteSnapshot(process, entry as unknown as SnapshotNote);
@@ -237,7 +237,7 @@ class MemberDriver implements Driver {
     const snapshots = this.#habits.snapshots(this.#store, this.#parts.log);
     const stores = { log: viewLog(this.#parts.log, lastSeq), snapshots };
     try {
-      return await findBeginning(stores, this.#habits.remembers && seen !== null ? seen : undefined);
+      return await findStartPoint(stores, this.#habits.remembers && seen !== null ? seen : undefined);
     } catch (error) {
       if (!(error instanceof SwarmError)) throw error;
       node.problem = error.message;
@@ -310,7 +310,7 @@ class MemberDriver implements Driver {
   async #askUnlessExchanged(node: SimulatedNode, append: Append, way: AppendWay): Promise<void> {
     const { incarnation } = append;
     const { stage, log } = this.#parts;
-    const takesAnother = await takesAnotherLog(viewLog(log), this.#placeOf(node), append);
+    const takesAnother = await targetsReplacedLog(viewLog(log), this.#placeOf(node), append);
     if (takesAnother === null) {
       stage.count("append held back from a log that is away");
       return way.holdBack();
@@ -600,7 +600,7 @@ class MemberDriver implements Driver {
       watch: null,
       nextLook: 0,
       staleSince: null,
-      told: new ToldSnapshots(0),
+      told: new SnapshotRetention(0),
       isMaking: false,
     };
     return this.#processes[node.index] as Process;
