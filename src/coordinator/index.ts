@@ -1,4 +1,5 @@
-// Who decides for all: one coordinator in office at a time, its control log, and what it decides.
+// The coordinators: one of them is in office at a time and writes the control log; all of them compute the same state
+// from it. This room owns that state (locks, values, schedules, budgets, the registry, ballots) and its decisions.
 //
 //   const office = createOffice({ transport, log, meter, id: "c1", members: ["c1"], version, seed });
 //   await office.service.start();

@@ -1,5 +1,5 @@
-// The seam of this room for tests of several rooms together: what the office means, and how a coordinator begins and
-// watches its log, for the simulator. Nothing but tests may import this file.
+// The seam of this room for tests that span several rooms: the commands of the office, and how a coordinator finds its
+// start point and watches its log. The simulator uses it. Only tests may import this file.
 
 export { viewConfig } from "./config/config.ts";
 export { viewLocks } from "./locks/locks.ts";
