@@ -1,5 +1,5 @@
-// One time of taking part in the office, from a beginning to its end: the member and what goes with it. Owns how these
-// are made, filled from the log and ended; what happens meanwhile is the driver's.
+// One period in which a coordinator takes part in the office: its member, and everything that runs for that member. Owns
+// how these are made, filled from the log and ended; the driver owns the work in between.
 import type { Clock } from "../../base/index.ts";
 import {
   createMember,
@@ -20,135 +20,130 @@ import { SNAPSHOT_INTERVAL, Snapshots } from "./snapshots.ts";
 import { type Place, refuseLog, type StartPoint } from "./start-point.ts";
 import { Ticker } from "./ticker.ts";
 
-/** One time of taking part. */
-export interface Participation {
+/** The ports of a participation. */
+interface ParticipationParts {
+  options: OfficeOptions & { clock: Clock };
+  stores: { log: Log; snapshots: Objects };
+  /** Gives an input to the member of this participation, and returns the error of a refused input. */
+  step: (own: Participation, input: MemberInput<OfficeCommand>) => string | undefined;
+  isInOffice: (own: Participation) => boolean;
+}
+
+/** One period of taking part. Nothing runs before `load`, and nothing after `end`. */
+export class Participation {
   readonly member: Member<OfficeState, OfficeCommand>;
   readonly watch: LogWatch;
   readonly snapshots: Snapshots;
   readonly ticker: Ticker;
-  readonly subscriptions: Subscription[];
-  /** The append that is on its way. */
-  sent: SentAppend | null;
-  /** Resolves when this part is over. */
-  readonly over: PromiseWithResolvers<void>;
+  readonly subscriptions: Subscription[] = [];
+  /** The append in flight. */
+  sent: SentAppend | null = null;
   /**
-   * Why its member halted, beside what stands in the log: the log was found `lost` or replaced, and may come back; or it
-   * was trimmed `beyond` what was read, which a new beginning mends.
+   * The reason of a halt that is not in the log itself: the log was `lost` or replaced, and may come back; or it was
+   * `trimmed` beyond the last entry that the member read, and a new participation can continue.
    */
-  end: "lost" | "beyond" | null;
-}
+  haltCause: "lost" | "trimmed" | null = null;
+  readonly #log: Log;
+  readonly #ended = Promise.withResolvers<void>();
 
-/** Makes a part that begins with `beginning`; nothing runs yet. */
-export function createPart(
-  { fold, snapshot }: StartPoint,
-  parts: {
-    options: OfficeOptions & { clock: Clock };
-    stores: { log: Log; snapshots: Objects };
-    /** Gives this part's member an input; the error of a refused one. */
-    step: (part: Participation, input: MemberInput<OfficeCommand>) => string | undefined;
-    isInOffice: (part: Participation) => boolean;
-  },
-): Participation {
-  const { options, stores, step, isInOffice } = parts;
-  const { id, members, seed, clock } = options;
-  const member = createMember({
-    config: { node: id, members, swarm: fold.logId, ...ELECTION_TIMES, preVote: true, checkQuorum: true },
-    seed,
-    commandSet: officeCommands,
-    snapshot: { fold, hash: snapshot?.hash ?? null },
-    countsTicksOfAppends: true,
-  });
-  const snapshots = new Snapshots(
-    {
+  /** Starts from `startPoint`. */
+  constructor({ fold, snapshot }: StartPoint, parts: ParticipationParts) {
+    const { options, stores, step, isInOffice } = parts;
+    const { id, members, seed, clock, log, meter } = options;
+    this.#log = stores.log;
+    this.member = createMember({
+      config: { node: id, members, swarm: fold.logId, ...ELECTION_TIMES, preVote: true, checkQuorum: true },
+      seed,
+      commandSet: officeCommands,
+      snapshot: { fold, hash: snapshot?.hash ?? null },
+      countsTicksOfAppends: true,
+    });
+    this.snapshots = new Snapshots(
+      {
+        log: stores.log,
+        objects: stores.snapshots,
+        clock,
+        logger: log,
+        meter,
+        interval: options.snapshotInterval ?? SNAPSHOT_INTERVAL,
+        fold: () => this.member.office.fold,
+        isInOffice: () => isInOffice(this),
+        step: (input) => step(this, input),
+      },
+      fold.seq,
+    );
+    this.watch = new LogWatch({
       log: stores.log,
-      objects: stores.snapshots,
+      epoch: fold.epoch,
       clock,
-      logger: options.log,
-      meter: options.meter,
-      interval: options.snapshotInterval ?? SNAPSHOT_INTERVAL,
-      fold: () => member.office.fold,
-      isInOffice: () => isInOffice(part),
-      step: (input) => step(part, input),
-    },
-    fold.seq,
-  );
-  const watch = new LogWatch({
-    log: stores.log,
-    epoch: fold.epoch,
-    clock,
-    doubtMs: options.doubtMs ?? DOUBT_MS,
-    place: () => placeOf({ member }),
-    floorSeq: () => snapshots.floorSeq,
-    onLost(reason) {
-      part.end = "lost";
-      step(part, { type: "distrust", reason });
-    },
-  });
-  const ticker = new Ticker({
-    onTick: (isLate) => void step(part, { type: "tick", isLate }),
-    onPause: (pausedMs) => options.log.warn({ pausedMs }, "this process stood still"),
-  });
-  const part: Participation = {
-    member,
-    watch,
-    snapshots,
-    ticker,
-    subscriptions: [],
-    sent: null,
-    over: Promise.withResolvers<void>(),
-    end: null,
-  };
-  return part;
+      doubtMs: options.doubtMs ?? DOUBT_MS,
+      place: () => this.place,
+      floorSeq: () => this.snapshots.floorSeq,
+      onLost: (reason) => {
+        this.haltCause = "lost";
+        step(this, { type: "distrust", reason });
+      },
+    });
+    this.ticker = new Ticker({
+      onTick: (isLate) => void step(this, { type: "tick", isLate }),
+      onPause: (pausedMs) => log.warn({ pausedMs }, "process was paused"),
+    });
+  }
+
+  /** The last entry that the member has applied. */
+  get place(): Place {
+    return placeOf(this.member);
+  }
+
+  /** Resolves at the end of this participation. */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
+  }
+
+  /**
+   * Reads the log from the start point to its end, and passes every later entry to `onStored`.
+   * @throws SwarmError `unavailable` when that is not possible now; `conflict` when an entry in the middle is missing.
+   */
+  async load(onStored: (stored: Stored) => void): Promise<void> {
+    const { fold } = this.member.office;
+    let isLoading = true;
+    let hasGap = false;
+    const load = (stored: Stored) => {
+      if (hasGap || haltedError(this.member) !== undefined) return;
+      hasGap = stored.seq > fold.seq + 1;
+      if (hasGap) return;
+      const entry = readJson(stored);
+      const halted = loadLog(this.member, [entry]);
+      this.snapshots.noteEntry(stored.data.length);
+      if (halted === undefined && entry.type === "snapshot") {
+        this.snapshots.noteSnapshot(entry as unknown as SnapshotNote);
+      }
+    };
+    const tail = await this.#log.tail({
+      afterSeq: fold.seq,
+      onStored: (stored) => (isLoading ? load(stored) : onStored(stored)),
+    });
+    this.subscriptions.push(tail);
+    isLoading = false;
+    if (!hasGap) return;
+    this.end();
+    const missing = fold.seq + 1;
+    if ((await this.#log.info()).firstSeq <= missing) throw refuseLog(`entry ${missing} is missing`);
+    throw new SwarmError("unavailable", "the control log was trimmed while it was read");
+  }
+
+  /** Stops everything that runs for the member. The member stays, and shows its last state. */
+  end(): void {
+    this.ticker.stop();
+    this.watch.stop();
+    this.snapshots.stop();
+    for (const subscription of this.subscriptions) subscription.close();
+    this.#ended.resolve();
+  }
 }
 
-/**
- * Reads the log behind where the part begins, and hears it from then on with `onStored`.
- * @throws SwarmError `unavailable` when that cannot be done now; `conflict` when an entry is missing in the middle.
- */
-export async function loadPart(
-  part: Participation,
-  log: Log,
-  onStored: (stored: Stored) => void,
-): Promise<void> {
-  const { member, snapshots } = part;
-  const { fold } = member.office;
-  let isLoading = true;
-  let hasGap = false;
-  const load = (stored: Stored) => {
-    if (hasGap || haltedError(member) !== undefined) return;
-    hasGap = stored.seq > fold.seq + 1;
-    if (hasGap) return;
-    const entry = readJson(stored);
-    const halted = loadLog(member, [entry]);
-    snapshots.noteEntry(stored.data.length);
-    if (halted === undefined && entry.type === "snapshot") {
-      snapshots.noteSnapshot(entry as unknown as SnapshotNote);
-    }
-  };
-  const tail = await log.tail({
-    afterSeq: fold.seq,
-    onStored: (stored) => (isLoading ? load(stored) : onStored(stored)),
-  });
-  part.subscriptions.push(tail);
-  isLoading = false;
-  if (!hasGap) return;
-  endPart(part);
-  const missing = fold.seq + 1;
-  if ((await log.info()).firstSeq <= missing) throw refuseLog(`entry ${missing} is missing`);
-  throw new SwarmError("unavailable", "the control log was trimmed while it was read");
-}
-
-/** Ends what runs for the part; its member stays to be looked at. */
-export function endPart(part: Participation): void {
-  part.ticker.stop();
-  part.watch.stop();
-  part.snapshots.stop();
-  for (const subscription of part.subscriptions) subscription.close();
-  part.over.resolve();
-}
-
-/** The last entry that the part's member has applied. */
-export function placeOf({ member }: Pick<Participation, "member">): Place {
-  const { logId, seq, chain } = member.office.fold;
+/** The last entry that a member has applied. */
+export function placeOf({ office }: Member<OfficeState, OfficeCommand>): Place {
+  const { logId, seq, chain } = office.fold;
   return { logId, seq, chain };
 }

@@ -1,19 +1,22 @@
-// Whoever waits for a decision or a read: answered once, and never for ever. Owns the waiting; what is answered is the
-// member's (consensus/).
+// The callers of one coordinator that wait for a decision or a read: each is answered once, within a bounded time. Owns the
+// waiting; the member (consensus/) gives the answers.
 import type { Clock } from "../../base/index.ts";
 import type { AnswerError, MemberEffects } from "../../consensus/index.ts";
 import { type Json, SwarmError } from "../../protocol/index.ts";
 
-/** Who waits for an answer waits this long, in ms: above an append's repeats on a healthy server, below a client's own time. */
+/**
+ * The longest wait for an answer, in ms: longer than the repeats of an append on a healthy server take, and shorter than a
+ * client waits.
+ */
 const ANSWER_TIMEOUT_MS = 2_500;
 
-/** Somebody who waits; only the first answer counts. */
+/** A waiting caller; only the first answer counts. */
 interface Waiter {
   resolve(value: Json): void;
   reject(error: SwarmError): void;
 }
 
-/** All who wait at one coordinator. */
+/** The waiting callers of one coordinator. */
 export class PendingAnswers {
   readonly #clock: Clock;
   readonly #byKey = new Map<string, Waiter[]>();
@@ -25,8 +28,9 @@ export class PendingAnswers {
   }
 
   /**
-   * Waits for the decision under `key`; `begin` is called unless it is under way already: one decision answers all.
-   * @throws SwarmError why it was not decided here, or `unavailable`: undecided as far as is known here.
+   * Waits for the decision under `key`. Calls `begin` unless another caller waits for the same key: one decision answers
+   * all of them.
+   * @throws SwarmError the reason why it was not decided here, or `unavailable`: the outcome is unknown here.
    */
   decide(key: string, begin: () => void): Promise<Json> {
     return this.#wait((waiter) => {
@@ -44,7 +48,7 @@ export class PendingAnswers {
     });
   }
 
-  /** Waits for the read that `begin` asks for under its ticket. @throws SwarmError as `decide`. */
+  /** Waits for the read that `begin` starts under the given ticket. @throws SwarmError as `decide`. */
   async read(begin: (ticket: string) => void): Promise<void> {
     await this.#wait((waiter) => {
       const ticket = String(++this.#tickets);
@@ -54,7 +58,7 @@ export class PendingAnswers {
     });
   }
 
-  /** Gives the member's answers to those who wait for them. */
+  /** Passes the member's answers to the waiting callers. */
   answer({ answers, reads }: Pick<MemberEffects<never>, "answers" | "reads">, leader: string | null): void {
     for (const answer of answers) {
       for (const waiter of this.#byKey.get(answer.key) ?? []) {
@@ -69,38 +73,41 @@ export class PendingAnswers {
     }
   }
 
-  /** Nobody is answered any more. */
+  /** Rejects all waiting callers. */
   end(): void {
     for (const waiter of [...this.#byKey.values()].flat()) waiter.reject(toError("unknown", null));
     for (const waiter of [...this.#byTicket.values()]) waiter.reject(toError("not_leader", null));
   }
 
-  /** Begins something and waits for its answer, at most {@link ANSWER_TIMEOUT_MS}; `begin` gives what forgets the waiter. */
+  /**
+   * Starts something and waits for its answer, for at most {@link ANSWER_TIMEOUT_MS}. `begin` returns a function that
+   * removes the waiting caller.
+   */
   #wait(begin: (waiter: Waiter) => () => void): Promise<Json> {
     return new Promise((resolve, reject) => {
-      let forget: () => void = () => undefined;
+      let remove: () => void = () => undefined;
       let isDone = false;
       const settle = (run: () => void) => {
         if (isDone) return;
         isDone = true;
         cancel();
-        forget();
+        remove();
         run();
       };
       const cancel = this.#clock.after(ANSWER_TIMEOUT_MS, () =>
         settle(() => reject(toError("unknown", null))),
       );
-      const begun = begin({
+      const removal = begin({
         resolve: (value) => settle(() => resolve(value)),
         reject: (error) => settle(() => reject(error)),
       });
-      if (isDone) begun();
-      else forget = begun;
+      if (isDone) removal();
+      else remove = removal;
     });
   }
 }
 
-/** What the member says of a command that it did not decide, in words of the catalogue. */
+/** The member's reason for not deciding a command, as an error of the catalogue. */
 export function toError(error: AnswerError, leader: string | null): SwarmError {
   switch (error) {
     case "not_leader":

@@ -5,7 +5,7 @@ import { type CoordinatorStatus, SwarmError } from "../../../src/protocol/index.
 async function setup(status: () => Partial<CoordinatorStatus>) {
   const changeServer = vi.fn();
   const office = { status: vi.fn(() => status() as CoordinatorStatus) };
-  const times = { leaveAfterMs: 20, lookIntervalMs: 5 };
+  const times = { leaveAfterMs: 20, checkIntervalMs: 5 };
   const service = createIsolationWatch({ transport: { changeServer }, office, times });
   onTestFinished(() => service.stop());
   await service.start();

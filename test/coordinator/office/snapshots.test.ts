@@ -191,7 +191,7 @@ describe("a start", () => {
       else await damage(transport, newest!);
       const { office } = await start();
       expect(find(/^read the control log/).at(-1)).toMatchObject({ snapshotSeq: before!.seq });
-      expect(find(/cannot be used/)).toHaveLength(isGone ? 0 : 1);
+      expect(find(/^snapshot not usable/)).toHaveLength(isGone ? 0 : 1);
       expect((await client.read("config")).values).toHaveLength(7);
       expect(office.status().halted).toBeNull();
     }

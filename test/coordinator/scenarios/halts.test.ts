@@ -60,7 +60,7 @@ async function setup() {
         expect(made.findProblem()).toMatch(reason);
         expect(made.findProblem()).toMatch(/see docs\/coordinator.md, section “When a coordinator halts”$/);
         expect(made.status().role).toBe("halted");
-        expect(find(/^this coordinator halts/)).toMatchObject([
+        expect(find(/^coordinator halted/)).toMatchObject([
           {
             level: "error",
             alert: "coordinator_halted",

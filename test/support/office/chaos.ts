@@ -137,8 +137,8 @@ async function runOn(rig: OfficeRig, options: ChaosOptions): Promise<ChaosReport
     faults: Object.fromEntries(
       FAULT_NAMES.map((name) => [name, happened.filter(({ fault }) => fault === name).length]),
     ),
-    refusedAppends: rig.countLogLines("an append was refused"),
-    unknownAppends: rig.countLogLines("the fate of an append is unknown; it is repeated until it is known"),
+    refusedAppends: rig.countLogLines("append rejected: the log ends at another sequence"),
+    unknownAppends: rig.countLogLines("append outcome unknown; repeating until it is known"),
     longestOutageMs: Math.round(findOutage(load.history, startedAt, performance.now())),
     audit: found,
     costs: "oneAtATime" in faults && faults.oneAtATime === true ? sumCosts(happened, load.history) : null,
