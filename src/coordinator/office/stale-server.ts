@@ -1,8 +1,9 @@
-// Answers `<p>.stale.<read>` from what this coordinator has applied, whoever holds the office, and also when nobody does.
-// Coordinators share the subject in one queue group, so that one of them answers.
+// Answers `<p>.stale.<read>` from the state that this coordinator has applied, also while no leader is in office. The
+// coordinators share the subject in one queue group, so that one of them answers.
 //
-// Z1  An answer says how far it goes (`seq`) and how old it may be (`ageMs`): it has all that was in the log that long ago.
-// Z2  Who does not trust its log any more answers `unavailable`: ask again, and another one may answer.
+// Z1  A reply includes every entry that was in the log `ageMs` ago, and says up to which entry (`seq`) it goes.
+// Z2  A coordinator that does not trust its log any more answers `unavailable`: the caller repeats the read, and another
+//     coordinator may answer.
 import { type Clock, createService, type Logger, type Service, systemClock } from "../../base/index.ts";
 import { createSubjects } from "../../protocol/index.ts";
 import type { Subscription, Transport } from "../../transport/index.ts";
@@ -13,7 +14,7 @@ import { respondTo } from "./respond.ts";
 /** The queue group of all coordinators. */
 const QUEUE_GROUP = "coordinators";
 
-/** Answers reads that may be old, from when the log was read. */
+/** Answers stale reads, from the moment when the log is read. */
 export function createStaleServer(parts: {
   transport: Transport;
   office: Office;

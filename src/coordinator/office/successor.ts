@@ -1,12 +1,12 @@
-// Who takes the office over when its holder gives it away. Pure.
+// Chooses the member that takes the office over when its holder hands it over. Pure.
 import type { Member } from "../../consensus/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { OfficeCommand, OfficeState } from "../state.ts";
 import { ELECTION_TIMES } from "../time.ts";
 
 /**
- * The wanted successor, or the member that was heard last election timeout and has read furthest.
- * @throws SwarmError `invalid_input` for oneself or a stranger; `unavailable` when nobody else was heard.
+ * The successor `to`, or by default the member that has read furthest among the members heard in the last election timeout.
+ * @throws SwarmError `invalid_input` for the own id or an unknown id; `unavailable` when no other member was heard.
  */
 export function chooseSuccessor(
   election: Member<OfficeState, OfficeCommand>["election"],
@@ -23,5 +23,5 @@ export function chooseSuccessor(
     .filter(([, { heardAtTick }]) => election.nowTick - heardAtTick < ELECTION_TIMES.electionTicks)
     .sort(([, one], [, other]) => other.seq - one.seq);
   if (furthest !== undefined) return furthest[0];
-  throw new SwarmError("unavailable", "no other coordinator answers: there is nobody to hand the office to");
+  throw new SwarmError("unavailable", "no other coordinator answers: no member can take the office over");
 }

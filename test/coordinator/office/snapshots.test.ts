@@ -227,7 +227,7 @@ describe("a start", () => {
     await log.purge();
     const emptied = await begin();
     await vi.waitFor(
-      () => expect(emptied.findProblem()).toMatch(/the log is empty behind \d+, but there is/),
+      () => expect(emptied.findProblem()).toMatch(/the log is empty after \d+, but there is/),
       SOON,
     );
     await expect(foundOffice(transport)).rejects.toThrow(/murmur office recover/);

@@ -107,7 +107,7 @@ test("a log that lost an entry from its middle halts who starts", async () => {
 test("a log whose beginning is missing halts who starts", async () => {
   const { entries, replace, halted, begin } = await setup();
   await replace((await entries()).slice(1));
-  await halted(await begin(), /the log begins at 1, behind its genesis, and there is no snapshot/);
+  await halted(await begin(), /the log begins at 1, after its genesis, and there is no snapshot/);
 });
 
 test("an entry of a version that is not known stops the coordinator, and says which are", async () => {
