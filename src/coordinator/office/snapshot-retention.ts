@@ -31,6 +31,9 @@ export class SnapshotRetention {
 }
 
 /** The snapshots among `ids` (the newest first) that a log that begins at `firstSeq` does not need (N3). */
-export function listNeedless<Id extends Pick<SnapshotId, "seq">>(ids: readonly Id[], firstSeq: number): Id[] {
+export function listSuperfluous<Id extends Pick<SnapshotId, "seq">>(
+  ids: readonly Id[],
+  firstSeq: number,
+): Id[] {
   return ids.slice(2).filter(({ seq }) => seq < firstSeq);
 }

@@ -11,7 +11,7 @@ import { type Clock, type Logger, type Meter, sleep } from "../../base/index.ts"
 import { type CheckpointNews, type SnapshotNote, viewFold } from "../../consensus/index.ts";
 import { canonicalPieces, type JsonObject, toSwarmError } from "../../protocol/index.ts";
 import type { Log, Objects } from "../../transport/index.ts";
-import { listNeedless, SnapshotRetention } from "./snapshot-retention.ts";
+import { listSuperfluous, SnapshotRetention } from "./snapshot-retention.ts";
 import { listSnapshots, nameSnapshot, type OfficeFold, writeSnapshot } from "./snapshot-store.ts";
 
 /** When a snapshot is due: after this many entries or bytes of log since the snapshot before. */
@@ -189,7 +189,7 @@ export class Snapshots {
       try {
         const entries = await log.purge({ beforeSeq: keptFromSeq }); // N2
         const { firstSeq } = await log.info();
-        const old = listNeedless(await listSnapshots(objects), firstSeq); // N3
+        const old = listSuperfluous(await listSnapshots(objects), firstSeq); // N3
         for (const id of old) if (!this.#isStopped) await objects.delete(nameSnapshot(id));
         if (entries > 0) logger.info({ entries, firstSeq, objects: old.length }, "trimmed the control log");
       } catch (error) {

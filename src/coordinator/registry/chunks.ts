@@ -1,10 +1,10 @@
-// Cuts long lists into commands that an entry of the control log takes. Pure.
+// Cuts long lists into commands that fit an entry of the control log. Pure.
 import { MAX_PER_COMMAND } from "./registry.ts";
 
-/** Bytes of one command, about: several of them fit one entry (128 KiB) beside other people's. */
+/** The approximate size of one command, in bytes: several fit one entry (128 KiB), beside the commands of others. */
 const COMMAND_BYTES = 48 * 1_024;
 
-/** The items in their order, in lists of at most {@link MAX_PER_COMMAND} and about 48 KiB; no list is empty. */
+/** Cuts the items, in their order, into lists of at most {@link MAX_PER_COMMAND} and about 48 KiB; no list is empty. */
 export function toChunks<T>(items: readonly T[]): T[][] {
   const chunks: T[][] = [];
   let bytes = 0;

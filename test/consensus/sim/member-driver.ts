@@ -13,7 +13,7 @@ import {
   findStartPoint,
   isRecovered,
   LogWatch,
-  listNeedless,
+  listSuperfluous,
   nameSnapshot,
   type Place,
   planRecovery,
@@ -544,7 +544,7 @@ class MemberDriver implements Driver {
       if (from === null) return;
       if (from > log.firstSeq) stage.count("log trimmed");
       log.trim(from);
-      for (const id of listNeedless(this.#listSnapshots(), log.firstSeq)) {
+      for (const id of listSuperfluous(this.#listSnapshots(), log.firstSeq)) {
         this.#store.texts.delete(nameSnapshot(id));
       }
     });
