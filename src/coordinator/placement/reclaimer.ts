@@ -1,20 +1,24 @@
-// Brings placed tasks back to the queue when their agent is gone, or is about to go and has not begun them: whoever
-// receives them there asks for a new place. Owns the order of the steps; which agent is next is asked anew, like the first
-// time.
+// Returns placed tasks to their queue when their agent has left, or will leave before it starts them. The host that then
+// receives such a task asks for a new placement. Owns the order of the steps; choose.ts picks the next agent, as for any
+// task.
 //
-// B1  First the task is published to its queue, then its placed message is deleted: after a crash between the two whoever
-//     holds the office next finds the placed message and does the same again. The task may run twice and has one result.
-// B2  A returned task says so (`Murmur-Attempt`): whoever gets it looks for its result before it begins.
-// B3  Every placed message is looked at when the office is taken and every ten seconds, so that it does not matter
-//     which news was missed, nor that a task was placed on an agent in the moment in which that left.
-// B4  A task whose queue still holds the message that it was placed from is left to the next look: its hand-over is under
-//     way or broke off, and whoever gets that message takes the placed one for its new place and acks.
-// B5  What is no placed task goes to the dead letters, as at a host that lives; nobody else would ever look at it.
+// B1  The reclaimer first publishes the task to its queue, then deletes its placed message. After a crash between the two
+//     steps, the next holder of the office finds the placed message and repeats both. The task may run twice, and has one
+//     result.
+// B2  A returned task carries `Murmur-Attempt`: a host looks for the result of such a task before it starts it.
+// B3  Every placed message is checked when this coordinator takes the office, and every ten seconds. So it does not matter
+//     which event was missed, or that a task was placed on an agent at the moment when the agent left.
+// B4  If the queue still has the message that a task was placed from, the task is left to the next sweep: its hand-over is
+//     in progress or broke off, and the host that receives that message uses the placed message as its new placement, and
+//     acks.
+// B5  A message that is no placed task goes to the dead letters, as a live host would send it; no other process would ever
+//     read it.
 import {
   createService,
   type Logger,
   type Meter,
   type Service,
+  singleFlight,
   systemChance,
   systemClock,
 } from "../../base/index.ts";
@@ -24,113 +28,217 @@ import {
   HEADERS,
   type PlacedAddress,
   readPlacement,
+  type Subjects,
   SwarmError,
 } from "../../protocol/index.ts";
-import type { Stored, Transport } from "../../transport/index.ts";
-import { buryUnreadable, carriedHeaders, createResultStore, readPlacedTask } from "../../work/index.ts";
+import type { Log, Stored, Transport } from "../../transport/index.ts";
+import {
+  buryUnreadable,
+  carriedHeaders,
+  createResultStore,
+  placedConsumer,
+  readPlacedTask,
+} from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
 import { isLeaving } from "../registry/availability.ts";
 import type { AgentAddress, Registrar } from "../registry/registrar.ts";
 
-/** How often all placed messages are looked at, in ms. One request to the stream, as long as there are few. */
+/** How often the reclaimer checks all placed messages, in ms: one request to the stream, as long as there are few. */
 const SWEEP_INTERVAL_MS = 10_000;
-/** Placed messages that are looked at in one go; of more, the rest is the next look's. */
+/** The most placed messages of one sweep; the next sweep takes the rest. */
 const MAX_PER_SWEEP = 10_000;
-/** Tasks that are brought back at the same time. */
+/** The most tasks that are returned at the same time. */
 const MAX_RECLAIMS_IN_FLIGHT = 16;
 /**
- * How long hosts have to say that they run a task, in ms. They answer from memory; but what runs on a host that is held up for
- * longer runs twice, while of an agent that leaves, the tasks that wait only come back a second later, sixteen at a time.
+ * How long hosts have to report that they run a task, in ms. They answer from memory. A task runs twice if its host is
+ * delayed for longer. The cost of the wait: the waiting tasks of a leaving agent return a second later, sixteen at a time.
  */
 const LOCATE_TIMEOUT_MS = 1_000;
 
-/** Brings placed tasks back while the office is held here. */
-export function createReturning(parts: {
+/** The ports of a reclaimer. */
+interface ReclaimerParts {
   transport: Transport;
   office: Office;
   registrar: Registrar;
-  /** The task is not where it was placed any more. */
+  /** Called when a task has left the place where it was placed. */
   onReturned: (taskId: string) => void;
-  /** The message puts a ballot's question: whoever asks it finds another agent for the seat. */
+  /** Called for the question of a ballot instead of returning it: its runner gives the seat to another agent. */
   onQuestion: (at: PlacedAddress) => void;
   log: Logger;
   meter: Meter;
-}): Service {
-  const { transport, office, registrar, log, meter } = parts;
-  const subjects = createSubjects(transport.prefix);
-  const tasks = transport.log("tasks");
-  const outcomes = createResultStore({
-    transport,
-    subjects,
-    meter,
-    clock: systemClock,
-    chance: systemChance,
-  });
-  const gone = new Map<string, AgentAddress>();
-  let isWholeDue = false;
-  let timer: NodeJS.Timeout | undefined;
-  let looking: Promise<void> | null = null;
-  let isStopped = false;
+}
 
-  /** What is to be done with the tasks of an agent. `waiting`: those that do not run come back. */
-  function judge({ host, agent }: PlacedAddress): "stay" | "waiting" | "all" {
-    const member = office.state.registry.members.get(agent);
-    if (member?.profile.host !== host) return registrar.isHeard(agent) ? "stay" : "all";
-    const status = registrar.statusOf(member);
-    return status !== null && isLeaving(status) ? "waiting" : "stay";
-  }
+/** Returns placed tasks while this coordinator holds the office. */
+export class Reclaimer {
+  readonly service: Service;
+  readonly #parts: ReclaimerParts;
+  readonly #subjects: Subjects;
+  readonly #tasks: Log;
+  readonly #results;
+  readonly #gone = new Map<string, AgentAddress>();
+  readonly #sweepOnce = singleFlight(() => this.#trySweep());
+  #isFullSweepDue = false;
+  #timer: NodeJS.Timeout | undefined;
+  #sweeping: Promise<void> | undefined;
+  #isStopped = false;
 
-  async function look(filter: string): Promise<void> {
-    const found = await tasks.subjects(filter, { max: MAX_PER_SWEEP });
-    const due = [...found.keys()].filter((subject) => {
-      const at = subjects.readPlaced(subject);
-      return at === null ? !hasAgents(hostOf(subject)) : judge(at) !== "stay";
+  constructor(parts: ReclaimerParts) {
+    const { transport, meter } = parts;
+    this.#parts = parts;
+    this.#subjects = createSubjects(transport.prefix);
+    this.#tasks = transport.log("tasks");
+    this.#results = createResultStore({
+      transport,
+      subjects: this.#subjects,
+      meter,
+      clock: systemClock,
+      chance: systemChance,
     });
-    for (let from = 0; from < due.length && isInOffice(); from += MAX_RECLAIMS_IN_FLIGHT) {
-      await Promise.all(due.slice(from, from + MAX_RECLAIMS_IN_FLIGHT).map(bringBack));
-    }
+    this.service = createService({
+      name: "reclaimer",
+      start: () => this.#start(),
+      stop: () => this.#stop(),
+    });
   }
 
-  const isInOffice = () => office.tenure !== null && !isStopped;
-  const hasAgents = (host: string) => office.state.registry.byHost.has(host);
+  #start(): void {
+    const { office, registrar } = this.#parts;
+    office.onTenure((tenure) => {
+      this.#gone.clear();
+      if (tenure !== null) this.#sweepAll(); // B3
+    });
+    registrar.onGone((agents) => this.#onGone(agents));
+    this.#timer = setInterval(() => {
+      if (this.#isInOffice) this.#sweepAll(); // B3
+    }, SWEEP_INTERVAL_MS);
+  }
 
-  async function bringBack(subject: string): Promise<void> {
-    const at = subjects.readPlaced(subject);
+  async #stop(): Promise<void> {
+    this.#isStopped = true;
+    clearInterval(this.#timer);
+    await this.#sweeping;
+  }
+
+  get #isInOffice(): boolean {
+    return this.#parts.office.tenure !== null && !this.#isStopped;
+  }
+
+  #onGone(agents: readonly AgentAddress[]): void {
+    // A full sweep is cheaper than a sweep for each of many agents.
+    if (this.#gone.size + agents.length > MAX_RECLAIMS_IN_FLIGHT) this.#isFullSweepDue = true;
+    for (const agent of agents) if (this.#gone.size < MAX_PER_SWEEP) this.#gone.set(agent.id, agent);
+    this.#sweep();
+  }
+
+  // Sweeps
+
+  #sweepAll(): void {
+    this.#isFullSweepDue = true;
+    this.#sweep();
+  }
+
+  #sweep(): void {
+    this.#sweeping = this.#sweepOnce();
+  }
+
+  async #trySweep(): Promise<void> {
     try {
-      const stored = await tasks.last(subject, { fresh: true });
-      if (stored === null || !isInOffice()) return;
-      if (at === null || readPlacedTask(subjects, stored) === null) return await bury(stored); // B5
-      if (judge(at) === "waiting" && (await runs(at.taskId))) return;
-      if (stored.header(HEADERS.ballot) !== undefined) return parts.onQuestion(at);
-      if (!(await publish(stored, at))) return; // B1, B4
-      await tasks.delete(stored.seq);
-      parts.onReturned(at.taskId);
-      log.info({ taskId: at.taskId, agent: at.agent, host: at.host }, "a placed task went back to the queue");
+      await this.#sweepDue();
     } catch (error) {
-      log.warn({ err: error, subject }, "a placed task could not be brought back; it is looked at again");
+      this.#parts.log.warn({ err: error }, "placed tasks not checked; retrying at the next sweep");
     }
   }
 
-  async function bury(stored: Stored): Promise<void> {
-    if (hasAgents(hostOf(stored.subject))) return; // that host does it
-    const { taskId, error } = await buryUnreadable(outcomes, stored, systemClock.now());
-    await tasks.delete(stored.seq);
-    log.warn({ letter: taskId, err: error }, "an unreadable placed task went to the dead letters");
+  async #sweepDue(): Promise<void> {
+    const { filters } = this.#subjects;
+    while (this.#isInOffice && (this.#isFullSweepDue || this.#gone.size > 0)) {
+      const agents = [...this.#gone.values()];
+      this.#gone.clear();
+      if (this.#isFullSweepDue) {
+        this.#isFullSweepDue = false;
+        await this.#parts.registrar.knowsWhoLives();
+        await this.#reclaimAll(filters.allPlaced);
+      } else {
+        for (const { host, id } of agents) await this.#reclaimAll(filters.placedOnAgent(host, id));
+      }
+      await this.#deleteConsumers(new Set(agents.map(({ host }) => host)));
+    }
   }
 
-  async function runs(taskId: string): Promise<boolean> {
-    const options = { timeoutMs: LOCATE_TIMEOUT_MS, max: 1 };
-    return (await transport.bus.scatter(subjects.where(taskId), encode({}), options)).length > 0;
+  /** Deletes the consumers of hosts without agents: no task will come to them, and no worker pulls from them. */
+  async #deleteConsumers(hosts: ReadonlySet<string>): Promise<void> {
+    for (const host of hosts) {
+      if (this.#hasAgents(host)) continue;
+      await this.#parts.transport.queue("tasks").deleteConsumer(placedConsumer(host));
+    }
   }
 
-  /** Publishes the task to its queue, once; false when its queue holds what it was placed from (B4). */
-  async function publish(stored: Stored, { scope, taskId }: PlacedAddress): Promise<boolean> {
-    const { capability, priority } = readPlacement(stored.header(HEADERS.placement));
-    const subject = subjects.task({ capability, priority, scope, taskId });
+  async #reclaimAll(filter: string): Promise<void> {
+    const found = await this.#tasks.subjects(filter, { max: MAX_PER_SWEEP });
+    const due = [...found.keys()].filter((subject) => {
+      const at = this.#subjects.readPlaced(subject);
+      return at === null ? !this.#hasAgents(hostOf(subject)) : this.#judge(at) !== "none";
+    });
+    for (let from = 0; from < due.length && this.#isInOffice; from += MAX_RECLAIMS_IN_FLIGHT) {
+      const batch = due.slice(from, from + MAX_RECLAIMS_IN_FLIGHT);
+      await Promise.all(batch.map((subject) => this.#reclaim(subject)));
+    }
+  }
+
+  #hasAgents(host: string): boolean {
+    return this.#parts.office.state.registry.byHost.has(host);
+  }
+
+  /** The tasks of an agent that must return: none, those that wait (do not run), or all. */
+  #judge({ host, agent }: PlacedAddress): "none" | "waiting" | "all" {
+    const { office, registrar } = this.#parts;
+    const member = office.state.registry.members.get(agent);
+    if (member?.profile.host !== host) return registrar.isHeard(agent) ? "none" : "all";
+    const status = registrar.statusOf(member);
+    return status !== null && isLeaving(status) ? "waiting" : "none";
+  }
+
+  // One placed message
+
+  async #reclaim(subject: string): Promise<void> {
+    const { log, onQuestion, onReturned } = this.#parts;
+    const at = this.#subjects.readPlaced(subject);
     try {
-      await tasks.append(subject, stored.data, {
+      const stored = await this.#tasks.last(subject, { fresh: true });
+      if (stored === null || !this.#isInOffice) return;
+      if (at === null || readPlacedTask(this.#subjects, stored) === null) return await this.#bury(stored); // B5
+      if (this.#judge(at) === "waiting" && (await this.#isRunning(at.taskId))) return;
+      if (stored.header(HEADERS.ballot) !== undefined) return onQuestion(at);
+      if (!(await this.#publish(stored, at))) return; // B1, B4
+      await this.#tasks.delete(stored.seq);
+      onReturned(at.taskId);
+      log.info({ taskId: at.taskId, agent: at.agent, host: at.host }, "placed task returned to its queue");
+    } catch (error) {
+      log.warn({ err: error, subject }, "placed task not returned; retrying at the next sweep");
+    }
+  }
+
+  async #bury(stored: Stored): Promise<void> {
+    if (this.#hasAgents(hostOf(stored.subject))) return; // that host does it
+    const { taskId, error } = await buryUnreadable(this.#results, stored, systemClock.now());
+    await this.#tasks.delete(stored.seq);
+    this.#parts.log.warn({ letter: taskId, err: error }, "unreadable placed task moved to the dead letters");
+  }
+
+  async #isRunning(taskId: string): Promise<boolean> {
+    const { bus } = this.#parts.transport;
+    const options = { timeoutMs: LOCATE_TIMEOUT_MS, max: 1 };
+    return (await bus.scatter(this.#subjects.where(taskId), encode({}), options)).length > 0;
+  }
+
+  /** Publishes the task to its queue, once; false when the queue still has the message that it was placed from (B4). */
+  async #publish(stored: Stored, { scope, taskId }: PlacedAddress): Promise<boolean> {
+    const { capability, priority } = readPlacement(stored.header(HEADERS.placement));
+    const subject = this.#subjects.task({ capability, priority, scope, taskId });
+    try {
+      await this.#tasks.append(subject, stored.data, {
         headers: {
-          [HEADERS.attempt]: "1", // B2: the journal knows better, where it knows anything
+          [HEADERS.attempt]: "1", // B2: the journal has the true count, if there were attempts
           ...carriedHeaders(stored),
           [HEADERS.returned]: String(stored.seq),
         },
@@ -139,73 +247,13 @@ export function createReturning(parts: {
       return true;
     } catch (error) {
       if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
-      const queued = await tasks.last(subject, { fresh: true });
+      const queued = await this.#tasks.last(subject, { fresh: true });
       return queued?.header(HEADERS.returned) === String(stored.seq);
     }
   }
-
-  /** Consumers of hosts without agents: nothing will come to them, and nobody pulls. */
-  async function dropConsumers(hosts: ReadonlySet<string>): Promise<void> {
-    for (const host of hosts) {
-      if (hasAgents(host)) continue;
-      await transport.queue("tasks").deleteConsumer(`placed-${host}`);
-    }
-  }
-
-  async function lookAtAll(): Promise<void> {
-    while (isInOffice() && (isWholeDue || gone.size > 0)) {
-      const agents = [...gone.values()];
-      gone.clear();
-      if (isWholeDue) {
-        isWholeDue = false;
-        await registrar.knowsWhoLives();
-        await look(subjects.filters.allPlaced);
-      } else {
-        for (const { host, id } of agents) await look(subjects.filters.placedOnAgent(host, id));
-      }
-      await dropConsumers(new Set(agents.map(({ host }) => host)));
-    }
-  }
-
-  function start(): void {
-    looking ??= lookAtAll()
-      .catch((error: unknown) => log.warn({ err: error }, "placed tasks are looked at again later"))
-      .finally(() => {
-        looking = null;
-      });
-  }
-
-  function startWhole(): void {
-    isWholeDue = true;
-    start();
-  }
-
-  return createService({
-    name: "returning",
-    start() {
-      office.onTenure((tenure) => {
-        gone.clear();
-        if (tenure !== null) startWhole();
-      });
-      registrar.onGone((agents) => {
-        // More than one look can take is the business of a look at all.
-        if (gone.size + agents.length > MAX_RECLAIMS_IN_FLIGHT) isWholeDue = true;
-        for (const agent of agents) if (gone.size < MAX_PER_SWEEP) gone.set(agent.id, agent);
-        start();
-      });
-      timer = setInterval(() => {
-        if (isInOffice()) startWhole();
-      }, SWEEP_INTERVAL_MS);
-    },
-    async stop() {
-      isStopped = true;
-      clearInterval(timer);
-      await looking;
-    },
-  });
 }
 
-/** The host of a placed subject, whatever else stands in it. */
+/** The host in a placed subject, also in a malformed one. */
 function hostOf(subject: string): string {
   return subject.split(".")[2] ?? "";
 }

@@ -1,10 +1,19 @@
-// Keeps the registry true: listens to agents, and while this coordinator holds the office commits what changed. Owns
-// heartbeats, roll calls and probes; who counts as silent is sightings.ts, what a command means is registry.ts.
+// The registrar keeps the registry up to date: every coordinator listens to agents, and the holder of the office commits
+// the changes. Owns heartbeats, roll calls and probes; sightings.ts decides who is silent, and registry.ts what a command
+// changes.
 //
-// P1  Every coordinator listens, so that a new holder of the office knows at once who lives.
-// P2  Only a difference is committed: a heartbeat that tells nothing new costs no append.
-// P3  What could not be committed is looked at anew; nobody is removed for a silence of which this process is to blame.
-import { createService, type Logger, type Meter, newId, type Service, sleep } from "../../base/index.ts";
+// P1  Every coordinator listens, so that a new holder of the office knows at once which agents live.
+// P2  Only changes are committed: a heartbeat without news costs no append.
+// P3  A failed commit is retried from the current sightings. No agent is removed for a silence that this process caused.
+import {
+  createService,
+  type Logger,
+  type Meter,
+  newId,
+  type Service,
+  singleFlight,
+  sleep,
+} from "../../base/index.ts";
 import { type AgentStatus, createSubjects, encode, parse } from "../../protocol/index.ts";
 import type { Incoming, Subscription, Transport } from "../../transport/index.ts";
 import type { Office } from "../office/office.ts";
@@ -23,20 +32,25 @@ import {
   type ShownAgent,
 } from "./view.ts";
 
-/** How often the silent are looked for: with the log's answer they are noticed 15.5 s after their last heartbeat. */
+/**
+ * How often the registrar looks for silent agents, in ms. With the answer of the log, an agent is removed 15.5 s after its
+ * last heartbeat.
+ */
 const SILENCE_CHECK_INTERVAL_MS = 250;
-/** A look that comes this late was held up: nothing could be received meanwhile. */
+/** A check that comes this late, in ms, was delayed by a pause of this process, in which it could not receive. */
 const PAUSE_MS = 1_000;
-/** News that come together are committed together: the time to wait for more, in ms. */
+/** How long the registrar waits for more changes before it commits them together, in ms. */
 const GATHER_MS = 20;
-/** Commands that are under way at once; more wait for these. */
+/** The most commands in flight; more wait for these. */
 const MAX_COMMANDS_IN_FLIGHT = 16;
-/** How long a question about agents waits for the roll call of a new tenure, in ms. */
+/** How long a request about agents waits for the roll call of a new tenure, in ms. */
 const ROLL_CALL_PATIENCE_MS = 1_000;
-/** A process that only reconnects is back by then (its first tries take 100 ms), in ms. */
+/** The time in which a process that only reconnects is back, in ms: its first tries take 100 ms. */
 const RECONNECT_GRACE_MS = 1_000;
-/** Hosts that are probed at once; of more, silence tells. */
+/** The most hosts that are probed at once; agents of further hosts are removed by their silence. */
 const MAX_PROBES = 256;
+/** The most hosts whose oversized agents are logged: once for each host. */
+const MAX_UNFIT_HOSTS = 256;
 
 /** An agent of a host. */
 export interface AgentAddress {
@@ -44,40 +58,20 @@ export interface AgentAddress {
   readonly host: string;
 }
 
-/** The registry as its coordinator keeps it. */
-export interface Registrar {
-  readonly service: Service;
-  /** What a member said last; null when it was not heard here yet. */
-  statusOf: AgentView["find"];
-  /** True when the agent was heard here, whether or not it is registered yet. */
-  isHeard(id: string): boolean;
-  /** Resolves when the roll call of a new tenure is over, or after a second. */
-  knowsWhoLives(): Promise<void>;
-  /** Answers the office's read `agents`. @throws SwarmError `invalid_input`. */
-  listAgents(body: unknown): Promise<AgentPage>;
-  /** Answers the office's read `agent`. @throws SwarmError `invalid_input`, `not_found`. */
-  showAgent(body: unknown): Promise<ShownAgent>;
-  /** Calls `onHeard` for each agent of each heartbeat. */
-  onHeard(onHeard: (status: AgentStatus) => void): void;
-  /** Calls `onGone`, while the office is held here, for agents that left (committed), or will never take new work again. */
-  onGone(onGone: (agents: readonly AgentAddress[]) => void): void;
-}
-
-/** Makes the registrar of a coordinator. */
-export function createRegistrar(parts: {
+/** The ports of a registrar. */
+interface RegistrarParts {
   transport: Transport;
   office: Office;
   log: Logger;
   meter: Meter;
-  /** Milliseconds of a clock that nobody sets. */
+  /** A steady clock, in ms. */
   nowMs?: () => number;
-}): Registrar {
-  return new RegistrarDriver(parts);
 }
 
-class RegistrarDriver implements Registrar {
+/** The registrar of one coordinator. */
+export class Registrar {
   readonly service: Service;
-  readonly #parts;
+  readonly #parts: RegistrarParts;
   readonly #nowMs: () => number;
   readonly #subjects;
   readonly #sightings: Sightings;
@@ -85,26 +79,28 @@ class RegistrarDriver implements Registrar {
   readonly #open: Subscription[] = [];
   readonly #heardListeners: ((status: AgentStatus) => void)[] = [];
   readonly #goneListeners: ((agents: readonly AgentAddress[]) => void)[] = [];
-  /** Ids whose agent is new or changed, and agents that left: what is to be committed. */
+  /** The changes to commit: ids of new or changed agents, and agents that left. */
   readonly #joining = new Set<string>();
   readonly #leaving = new Map<string, AgentAddress & { reason: LeaveReason }>();
-  readonly #joinsUnderWay = new Set<string>();
+  readonly #joinsInFlight = new Set<string>();
   readonly #probing = new Set<string>();
   readonly #unfit = new Set<string>();
   #timer: NodeJS.Timeout | undefined;
   #gathering: NodeJS.Timeout | undefined;
-  #committing: Promise<void> | null = null;
-  /** The roll call under way; null when there is none. */
+  readonly #commitOnce = singleFlight(() => this.#tryCommit());
+  /** The last round of commits. */
+  #committing: Promise<void> = Promise.resolve();
+  /** The roll call in flight; null when there is none. */
   #rollCall: Promise<void> | null = null;
-  #lookedAtMs: number;
+  #checkedAtMs: number;
   #isStopped = false;
 
-  constructor(parts: Parameters<typeof createRegistrar>[0]) {
+  constructor(parts: RegistrarParts) {
     this.#parts = parts;
     this.#nowMs = parts.nowMs ?? (() => performance.now());
     this.#subjects = createSubjects(parts.transport.prefix);
-    this.#lookedAtMs = this.#nowMs();
-    this.#sightings = new Sightings(this.#lookedAtMs);
+    this.#checkedAtMs = this.#nowMs();
+    this.#sightings = new Sightings(this.#checkedAtMs);
     this.#view = new AgentView(this.#sightings);
     this.service = createService({
       name: "registrar",
@@ -113,14 +109,17 @@ class RegistrarDriver implements Registrar {
     });
   }
 
+  /** The last reported status of a member; null when it was not heard here yet. */
   readonly statusOf: AgentView["find"] = (member) => this.#view.find(member);
 
+  /** Answers the call `agents`. @throws SwarmError `invalid_input`. */
   async listAgents(body: unknown): Promise<AgentPage> {
     const { after } = parse(agentsRequestSchema, body, "agents");
     await Promise.all([this.#parts.office.barrier(), this.knowsWhoLives()]);
     return this.#view.page(this.#registry, after);
   }
 
+  /** Answers the call `agent`. @throws SwarmError `invalid_input`, `not_found`. */
   async showAgent(body: unknown): Promise<ShownAgent> {
     const { agent } = parse(agentRequestSchema, body, "agent");
     await Promise.all([this.#parts.office.barrier(), this.knowsWhoLives()]);
@@ -128,10 +127,15 @@ class RegistrarDriver implements Registrar {
     return { ...this.#view.show(this.#registry, agent), equivocations };
   }
 
+  /** Calls `onHeard` for each agent of each heartbeat. */
   onHeard(onHeard: (status: AgentStatus) => void): void {
     this.#heardListeners.push(onHeard);
   }
 
+  /**
+   * Calls `onGone`, while this coordinator holds the office, for agents that left (committed) or will never take new work
+   * again.
+   */
   onGone(onGone: (agents: readonly AgentAddress[]) => void): void {
     this.#goneListeners.push(onGone);
   }
@@ -144,10 +148,12 @@ class RegistrarDriver implements Registrar {
     return this.#parts.office.tenure !== null;
   }
 
+  /** True when the agent was heard here, whether or not it is registered yet. */
   isHeard(id: string): boolean {
     return this.#sightings.get(id)?.status != null;
   }
 
+  /** Resolves when the roll call of a new tenure is over, or after a second. */
   async knowsWhoLives(): Promise<void> {
     if (this.#rollCall === null) return;
     const patience = new AbortController();
@@ -169,8 +175,7 @@ class RegistrarDriver implements Registrar {
       }),
     );
     office.onTenure((tenure) => this.#onTenure(tenure !== null));
-    this.#timer = setInterval(() => this.#look(), SILENCE_CHECK_INTERVAL_MS);
-    if (this.#isInOffice) this.#onTenure(true);
+    this.#timer = setInterval(() => this.#checkSilence(), SILENCE_CHECK_INTERVAL_MS);
   }
 
   async #stop(): Promise<void> {
@@ -192,7 +197,7 @@ class RegistrarDriver implements Registrar {
     this.#callRoll();
   }
 
-  // What is heard
+  // Heartbeats
 
   #onHeartbeat(message: Incoming): void {
     const beat = readHeartbeat(message, this.#parts.log);
@@ -207,7 +212,7 @@ class RegistrarDriver implements Registrar {
     const heard = this.#sightings.hear(status, this.#nowMs());
     if (heard.type === "full") return;
     if (heard.type === "conflict") {
-      if (heard.isNews) this.#tellConflict(id, heard.kept, heard.refused);
+      if (heard.isNews) this.#reportConflict(id, heard.kept, heard.refused);
       if (heard.kept !== host) return;
     }
     for (const listener of this.#heardListeners) listener(status);
@@ -220,7 +225,7 @@ class RegistrarDriver implements Registrar {
       this.#gather();
     }
     const wasLeaving = heard.type === "heard" && heard.before !== null && isLeaving(heard.before);
-    if (!wasLeaving && isLeaving(status)) this.#tellGone([{ id, host }]);
+    if (!wasLeaving && isLeaving(status)) this.#reportGone([{ id, host }]);
   }
 
   #hearGoodbye({ id, host }: AgentStatus): void {
@@ -229,13 +234,13 @@ class RegistrarDriver implements Registrar {
     this.#leave({ id, host }, "goodbye");
   }
 
-  #tellConflict(id: string, kept: string, refused: string): void {
+  #reportConflict(id: string, kept: string, refused: string): void {
     const { log, meter, transport } = this.#parts;
-    if (!this.#isInOffice) return; // one of all coordinators tells it
+    if (!this.#isInOffice) return; // one of all coordinators reports it
     meter.agentConflicts.inc();
     log.error(
       { alert: "agent_conflict", agent: id, kept, refused },
-      "two hosts have an agent with this id: the one that began later counts",
+      "two hosts have an agent with this id; the one that started later counts",
     );
     transport.bus.publish(
       this.#subjects.event("agent", id, "conflict"),
@@ -243,7 +248,7 @@ class RegistrarDriver implements Registrar {
     );
   }
 
-  #tellGone(agents: readonly AgentAddress[]): void {
+  #reportGone(agents: readonly AgentAddress[]): void {
     for (const listener of this.#goneListeners) listener(agents);
   }
 
@@ -256,28 +261,28 @@ class RegistrarDriver implements Registrar {
       await this.#commit();
     };
     const calling = call()
-      .catch((error: unknown) => log.warn({ err: error }, "a roll call failed"))
+      .catch((error: unknown) => log.warn({ err: error }, "roll call failed"))
       .finally(() => {
         if (this.#rollCall === calling) this.#rollCall = null;
       });
     this.#rollCall = calling;
   }
 
-  // Who is silent
+  // Silence
 
-  #look(): void {
+  #checkSilence(): void {
     const nowMs = this.#nowMs();
-    const wasHeldUp = nowMs - this.#lookedAtMs > PAUSE_MS || this.#parts.transport.state !== "connected";
-    this.#lookedAtMs = nowMs;
-    if (wasHeldUp) this.#sightings.grant(nowMs); // P3
+    const wasDelayed = nowMs - this.#checkedAtMs > PAUSE_MS || this.#parts.transport.state !== "connected";
+    this.#checkedAtMs = nowMs;
+    if (wasDelayed) this.#sightings.grant(nowMs); // P3
     for (const { id, host } of this.#sightings.takeSilent(nowMs)) this.#leave({ id, host }, "missing");
     if (this.#joining.size + this.#leaving.size > 0) this.#gather();
   }
 
   #leave({ id, host }: AgentAddress, reason: LeaveReason): void {
     if (!this.#isInOffice) return;
-    // A goodbye may come while the join is under way.
-    if (this.#registry.members.get(id)?.profile.host !== host && !this.#joinsUnderWay.has(id)) return;
+    // A goodbye may come while the join is in flight.
+    if (this.#registry.members.get(id)?.profile.host !== host && !this.#joinsInFlight.has(id)) return;
     this.#leaving.set(id, { id, host, reason });
     this.#gather();
   }
@@ -290,7 +295,7 @@ class RegistrarDriver implements Registrar {
     void this.#probe(host).finally(() => this.#probing.delete(host));
   }
 
-  /** Asks agents of a host whose connection ended; when none answers, all of them are gone. */
+  /** Asks agents of a host whose connection ended; if none answers, all of them leave. */
   async #probe(host: string): Promise<void> {
     const { transport } = this.#parts;
     await sleep(RECONNECT_GRACE_MS);
@@ -304,7 +309,7 @@ class RegistrarDriver implements Registrar {
     }
   }
 
-  // What is committed
+  // Commits
 
   #gather(): void {
     if (this.#isStopped) return;
@@ -314,16 +319,18 @@ class RegistrarDriver implements Registrar {
     }, GATHER_MS);
   }
 
-  /** Commits what changed, one round at a time. */
+  /** Commits the changes, one round at a time. */
   #commit(): Promise<void> {
-    this.#committing ??= this.#commitAll()
-      .catch((error: unknown) =>
-        this.#parts.log.error({ err: error }, "the registry could not be brought up to date"),
-      )
-      .finally(() => {
-        this.#committing = null;
-      });
+    this.#committing = this.#commitOnce();
     return this.#committing;
+  }
+
+  async #tryCommit(): Promise<void> {
+    try {
+      await this.#commitAll();
+    } catch (error) {
+      this.#parts.log.error({ err: error }, "registry not updated");
+    }
   }
 
   async #commitAll(): Promise<void> {
@@ -334,9 +341,9 @@ class RegistrarDriver implements Registrar {
       await this.#submitAll(agents, (chunk) => ({ type: "members-leave", reason, agents: chunk }), {
         done: (chunk) => {
           this.#parts.log.info({ reason, agents: chunk.length, first: chunk[0] }, "agents left");
-          this.#tellGone(chunk);
+          this.#reportGone(chunk);
         },
-        // P3: what is said stays said; a silence is counted anew.
+        // P3: a goodbye stays valid; the count of a silence starts again.
         failed: (chunk) => {
           for (const agent of chunk) {
             if (reason === "goodbye") this.#leaving.set(agent.id, { ...agent, reason });
@@ -345,28 +352,33 @@ class RegistrarDriver implements Registrar {
         },
       });
     }
-    const joining = [...this.#joining].map((id) => this.#findNews(id)).filter((profile) => profile !== null);
+    const joining = [...this.#joining]
+      .map((id) => this.#findChange(id))
+      .filter((profile) => profile !== null);
     this.#joining.clear();
-    for (const { id } of joining) this.#joinsUnderWay.add(id);
+    for (const { id } of joining) this.#joinsInFlight.add(id);
     await this.#submitAll(joining, (agents) => ({ type: "members-join", agents }), {
       done: () => undefined,
       failed: (chunk) => {
         for (const { id } of chunk) this.#joining.add(id);
       },
     });
-    this.#joinsUnderWay.clear();
+    this.#joinsInFlight.clear();
   }
 
-  /** What is to be committed of an agent; null when nothing is (any more). */
-  #findNews(id: string): Profile | null {
+  /** The profile to commit for an agent; null when there is no change to commit (any more). */
+  #findChange(id: string): Profile | null {
     const status = this.#sightings.get(id)?.status ?? null;
     if (status === null) return null;
     const member = this.#registry.members.get(id);
     if (member !== undefined && isKnown(member.profile, status)) return null;
     const profile = profileOf(status);
-    if (profile === null && !this.#unfit.has(status.host) && this.#unfit.size < MAX_PROBES) {
+    if (profile === null && !this.#unfit.has(status.host) && this.#unfit.size < MAX_UNFIT_HOSTS) {
       this.#unfit.add(status.host);
-      this.#parts.log.warn({ agent: id, host: status.host }, "an agent does not fit the registry's bounds");
+      this.#parts.log.warn(
+        { agent: id, host: status.host },
+        "agent not registered: its profile exceeds the bounds",
+      );
     }
     return profile;
   }
@@ -385,8 +397,8 @@ class RegistrarDriver implements Registrar {
             await this.#parts.office.submit(newId(), toCommand(chunk));
             outcome.done(chunk);
           } catch (error) {
-            if (!this.#isInOffice) return; // the next holder sees for itself
-            this.#parts.log.info({ err: error }, "a change of the registry is tried again");
+            if (!this.#isInOffice) return; // the next holder finds the change itself
+            this.#parts.log.info({ err: error }, "registry change not committed; retrying");
             outcome.failed(chunk);
           }
         }),

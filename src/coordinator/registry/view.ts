@@ -67,7 +67,7 @@ export class AgentView {
     if (member === undefined) {
       throw new SwarmError(
         "not_found",
-        `no agent ${id} belongs to this swarm (any more); murmur agent ls shows those that do`,
+        `no agent ${id} belongs to this swarm (any more); murmur agent ls lists its agents`,
         { field: "agent" },
       );
     }

@@ -1,31 +1,32 @@
-// Fires what is due while this coordinator holds the office. Owns the order: first the intent is decided (fire), then its
-// task is handed in under an id made of it, then the receipt is decided (settle). Whoever holds the office next repeats
-// what has no receipt.
+// Fires due schedules while this coordinator holds the office. Owns the order: first the office decides the tick (fire),
+// then the scheduler submits the tick's task under an id made of schedule and tick, then the office stores the receipt
+// (settle). The next holder of the office repeats every task that has no receipt.
 import {
   type Clock,
   createService,
   type Logger,
   newId,
   type Service,
+  singleFlight,
   systemClock,
 } from "../../base/index.ts";
 import { type TaskInput, toSwarmError } from "../../protocol/index.ts";
 import type { Office } from "../office/office.ts";
 import { planTick } from "./ticks.ts";
 
-/** How often schedules are looked at: how late a tick may be beside the time that the log takes. */
+/** How often the scheduler looks for due schedules, in ms: the delay of a tick, beside the time that the log takes. */
 const DUE_CHECK_INTERVAL_MS = 250;
-/** Tasks handed in, and ticks fired, in one look; more wait for the next. */
+/** The most ticks fired, and the most tasks submitted, in one check; more wait for the next check. */
 const MAX_PER_CHECK = 100;
-/** The longest error that a receipt keeps. */
+/** The longest error in a receipt, in characters. */
 const MAX_ERROR_LENGTH = 500;
 
-/** Hands tasks in; the same id twice is one task. */
+/** Submits tasks; two tasks with one id are one task. */
 export interface TaskSink {
   submit(task: TaskInput): Promise<unknown>;
 }
 
-/** Fires schedules while `office` is held here. */
+/** Creates the scheduler of one coordinator. */
 export function createScheduler(parts: {
   office: Office;
   tasks: TaskSink;
@@ -35,9 +36,9 @@ export function createScheduler(parts: {
   const { office, tasks, log } = parts;
   const clock = parts.clock ?? systemClock;
   let timer: NodeJS.Timeout | undefined;
-  let looking: Promise<void> | undefined;
+  let checking: Promise<void> | undefined;
 
-  async function look(): Promise<void> {
+  async function fireDue(): Promise<void> {
     if (office.tenure === null) return;
     const { byId, outbox } = office.state.schedules;
     const nowMs = clock.now();
@@ -54,37 +55,40 @@ export function createScheduler(parts: {
       });
     }
     for (const [taskId, { task }] of [...outbox].slice(0, MAX_PER_CHECK)) {
-      const receipt = await handIn(taskId, task as TaskInput);
+      const receipt = await submit(taskId, task as TaskInput);
       if (receipt !== null) await office.submit(newId(), { type: "schedule-settle", taskId, ...receipt });
     }
   }
 
-  /** The receipt of a task that is in, or never can be; null when it is tried again at the next look. */
-  async function handIn(taskId: string, task: TaskInput): Promise<{ error: string | null } | null> {
+  const check = singleFlight(() =>
+    fireDue().catch((error: unknown) =>
+      log.info({ err: error }, "schedules not fired; retrying at the next check"),
+    ),
+  );
+
+  /** The receipt of a task that is submitted, or can never be; null when the next check retries it. */
+  async function submit(taskId: string, task: TaskInput): Promise<{ error: string | null } | null> {
     try {
       await tasks.submit({ ...task, id: taskId });
       return { error: null };
     } catch (error) {
-      const told = toSwarmError(error);
-      log.warn({ err: told, taskId, retries: told.retryable }, "a scheduled task could not be handed in");
-      return told.retryable ? null : { error: `${told.code}: ${told.message}`.slice(0, MAX_ERROR_LENGTH) };
+      const failure = toSwarmError(error);
+      log.warn({ err: failure, taskId, retries: failure.retryable }, "scheduled task not submitted");
+      if (failure.retryable) return null;
+      return { error: `${failure.code}: ${failure.message}`.slice(0, MAX_ERROR_LENGTH) };
     }
   }
 
   return createService({
-    name: "firing",
+    name: "scheduler",
     start() {
       timer = setInterval(() => {
-        looking ??= look()
-          .catch((error: unknown) => log.info({ err: error }, "schedules are looked at again"))
-          .finally(() => {
-            looking = undefined;
-          });
+        checking = check();
       }, DUE_CHECK_INTERVAL_MS);
     },
     async stop() {
       clearInterval(timer);
-      await looking;
+      await checking;
     },
   });
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
 import type { RecordView } from "../../../src/coordinator/index.ts";
-import { createRegistrar } from "../../../src/coordinator/registry/registrar.ts";
+import { Registrar } from "../../../src/coordinator/registry/registrar.ts";
 import { SILENCE_MS } from "../../../src/coordinator/registry/sightings.ts";
 import { type AgentStatus, createSubjects, encode } from "../../../src/protocol/index.ts";
 import { connectNats, type Transport } from "../../../src/transport/index.ts";
@@ -45,7 +45,7 @@ async function setup() {
   const { office, transport } = await swarm.start("c1", ["c1"], {}, { placement: false });
   const time = { nowMs: 0 };
   const meter = createMeter();
-  const registrar = createRegistrar({
+  const registrar = new Registrar({
     transport,
     office,
     log: silentLogger,
