@@ -1,7 +1,7 @@
 // A reducer is the part that one folder of this room adds to the office: its commands, its state, and the decisions that
 // change the state. Owns the shape of a reducer, and how several of them become one command set. Pure.
 //
-// R1  Every command belongs to exactly one reducer: the one that lists its type.
+// R1  Every command belongs to exactly one reducer: the reducer that lists its type.
 // R2  A reducer decides from its state, the command and log time alone, and changes only its own state.
 // R3  A later decision never changes a value that `toJson` returned: a snapshot writes that value in slices while the
 //     state changes.

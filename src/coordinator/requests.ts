@@ -53,7 +53,7 @@ export const WRITES = [
 /** The name of a write. */
 export type WriteName = (typeof WRITES)[number];
 
-/** The fields of a command without those that the office adds. */
+/** The fields of a command without the fields that the office adds. */
 type FieldsOf<N extends OfficeCommand["type"]> = Omit<
   Extract<OfficeCommand, { type: N }>,
   (typeof OWN_FIELDS)[number]

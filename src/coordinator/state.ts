@@ -8,7 +8,7 @@ import { combine } from "./reducer.ts";
 import { registry } from "./registry/registry.ts";
 import { schedules } from "./schedules/schedules.ts";
 
-/** The parts of the office, by the name under which a snapshot holds their state. */
+/** The parts of the office, by their names in a snapshot. */
 export const reducers = { ballots, budgets, config, locks, registry, schedules };
 
 /** The command set of the control log: how to parse its commands and how each one changes the state. */

@@ -1,7 +1,7 @@
 // Budgets: the money, tokens and calls that the whole swarm may use. Callers reserve before they use. Pure.
 //
 // B1  A reservation is granted only while spent + reserved + its own amount is within the limit, in every dimension.
-// B2  Each reservation is counted once, in the window in which it ends: the used amount when it is settled, nothing when
+// B2  Each reservation is counted once, in the window of its end: the used amount when it is settled, nothing when
 //     it is released, and the full amount when it expires by log time (its holder may have used all of it).
 // B3  A window never begins twice: the time of a command counts only when it is later than every time before.
 //
@@ -70,7 +70,7 @@ const commands = {
     actual: amountSchema,
     nowMs,
   }),
-  /** Ends a reservation of which nothing was used. */
+  /** Ends a reservation without use. */
   "budget-release": z.strictObject({ type: z.literal("budget-release"), reservation, nowMs }),
 };
 
@@ -96,7 +96,7 @@ interface Reservation {
   readonly amount: Amount;
   /** Log time. */
   readonly expiresAt: number;
-  /** About the same time by the clock of the commands: it decides in which window the reservation expires. */
+  /** About the same time by the clock of the commands: it decides which window the expired reservation counts in. */
   readonly expiresMs: number;
 }
 

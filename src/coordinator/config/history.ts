@@ -35,7 +35,7 @@ export class History {
     while (this.#changes.length > MAX_CHANGES || this.#characters > MAX_CHANGES_CHARACTERS) this.#forget(0);
   }
 
-  /** The changes of the names for which `wanted` is true, the oldest first. */
+  /** The changes whose names match `wanted`, the oldest first. */
   list(wanted: (name: string) => boolean = () => true): Change[] {
     return this.#changes.filter(({ name }) => wanted(name));
   }

@@ -3,7 +3,7 @@
 // L1  A token is greater than every token granted before it, of any lock, and is never granted twice.
 // L2  A lock has at most one holder. The holder keeps it until it releases it with its token, or until its lease has
 //     expired by log time.
-// L3  Waiters are served in the order in which they first asked. A waiter that stops asking loses its place when its
+// L3  Waiters are served in the order of their first requests. A waiter that stops asking loses its place when its
 //     patience has passed.
 import { z } from "zod";
 import { type Json, tokenSchema } from "../../protocol/index.ts";

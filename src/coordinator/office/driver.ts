@@ -10,7 +10,7 @@
 // D5  The driver abandons a member when the log was trimmed beyond the entries that it read, or when the log is lost. Then
 //     it starts again, as after a restart of the process. It remembers how far it had read, and waits while the log is
 //     shorter than that.
-// D6  Before it appends `office-taken`, the driver checks that the entry at the expected sequence is the one that it read
+// D6  Before it appends `office-taken`, the driver checks that the log still has the entry that it read at the expected sequence
 //     (targetsReplacedLog).
 import { type Clock, createService, type Service, sleep, systemClock, utf8Text } from "../../base/index.ts";
 import {
@@ -336,7 +336,7 @@ class Coordinator implements Office {
       participation !== null && (await targetsReplacedLog(this.#stores.log, participation.place, request)); // D6
     if (participation !== null && isReplaced === true) {
       participation.haltCause = "lost";
-      return report({ type: "distrust", reason: `entry ${expectedLastSeq} is not the one that was read` });
+      return report({ type: "distrust", reason: `entry ${expectedLastSeq} differs from the entry that was read` });
     }
     const startedMs = performance.now();
     const data = Buffer.from(entryText(request.entry));

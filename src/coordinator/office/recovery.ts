@@ -179,7 +179,7 @@ async function findBase(
   if (logIds.size > 1) {
     throw new SwarmError(
       "conflict",
-      `there are snapshots of several logs (${[...logIds].join(", ")}): remove those that are not wanted`,
+      `there are snapshots of several logs (${[...logIds].join(", ")}): remove the snapshots of all logs but one`,
     );
   }
   const faults: string[] = [];

@@ -24,7 +24,7 @@ export interface SnapshotId {
   readonly hash: string;
 }
 
-/** The name under which a snapshot is stored. */
+/** The object name of a snapshot. */
 export function nameSnapshot({ logId, epoch, seq, hash }: SnapshotId): string {
   return `${logId}.${epoch}.${seq}.${hash}`;
 }

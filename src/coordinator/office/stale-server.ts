@@ -1,7 +1,7 @@
 // Answers `<p>.stale.<read>` from the state that this coordinator has applied, also while no leader is in office. The
 // coordinators share the subject in one queue group, so that one of them answers.
 //
-// Z1  A reply includes every entry that was in the log `ageMs` ago, and says up to which entry (`seq`) it goes.
+// Z1  A reply includes every entry that was in the log `ageMs` ago; `seq` is the last entry that it includes.
 // Z2  A coordinator that does not trust its log any more answers `unavailable`: the caller repeats the read, and another
 //     coordinator may answer.
 import { type Clock, createService, type Logger, type Service, systemClock } from "../../base/index.ts";

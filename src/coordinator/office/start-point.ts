@@ -76,7 +76,7 @@ export async function findStartPoint(
     if (chain === null)
       throw new SwarmError("unavailable", `entry ${id.seq} of the control log is not there yet`);
     if (chain !== read.fold.chain) {
-      throw refuseLog(`entry ${id.seq} is not the one that its snapshot ends with`); // B1
+      throw refuseLog(`entry ${id.seq} differs from the last entry of its snapshot`); // B1
     }
     return { fold: read.fold, snapshot: id, rejected };
   }
@@ -115,7 +115,7 @@ async function checkSeen(log: Log, info: LogInfo, { logId }: Place, seen: Place)
   if (seen.seq < info.firstSeq) return;
   const chain = await readChain(log, seen.seq);
   if (chain !== null && chain !== seen.chain) {
-    throw refuseLog(`entry ${seen.seq} is not the one that this coordinator has read`);
+    throw refuseLog(`entry ${seen.seq} differs from the entry that this coordinator has read`);
   }
 }
 
@@ -140,14 +140,14 @@ export async function readChain(log: Log, seq: number): Promise<string | null> {
   return genesis.ok ? genesisChain(genesis.logId, genesis.epoch) : "none";
 }
 
-/** Whether the log has another entry at `place` than the one that was read; null when that is unknown. */
+/** Whether the entry at `place` differs from the entry that was read; null when that is unknown. */
 export async function isReplaced(log: Log, { seq, chain }: Place): Promise<boolean | null> {
   const found = await readChain(log, seq).catch(() => null);
   return found === null ? null : found !== chain;
 }
 
 /**
- * Whether `append` would take the office of another log than the one that was read up to `place`. A replaced log may have
+ * Whether `append` would take the office of another log than the log that was read up to `place`. A replaced log may have
  * grown to exactly that sequence, where the expected sequence alone fences nothing. Null when that is unknown: a log that
  * is unavailable now may be replaced before the append reaches it.
  */

@@ -189,7 +189,7 @@ export class Reclaimer {
     return this.#parts.office.state.registry.byHost.has(host);
   }
 
-  /** The tasks of an agent that must return: none, those that wait (do not run), or all. */
+  /** The tasks of an agent that must return: none, the waiting tasks (tasks that do not run), or all. */
   #judge({ host, agent }: PlacedAddress): "none" | "waiting" | "all" {
     const { office, registrar } = this.#parts;
     const member = office.state.registry.members.get(agent);

@@ -30,7 +30,7 @@ export const outcomesSchema = z.strictObject({
 /** New outcomes of one agent on one capability. */
 export type OutcomeCounts = z.output<typeof outcomesSchema>;
 
-/** Adds outcomes to a record: a mean over the window, in which the new outcomes count fully. */
+/** Adds outcomes to a record: a mean over the window that counts the new outcomes fully. */
 export function addOutcomes(
   record: WorkRecord | undefined,
   { count, failures, totalMs }: OutcomeCounts,

@@ -37,7 +37,7 @@ import {
  * last heartbeat.
  */
 const SILENCE_CHECK_INTERVAL_MS = 250;
-/** A check that comes this late, in ms, was delayed by a pause of this process, in which it could not receive. */
+/** A check that comes this late, in ms, was delayed by a pause of this process, and it could not receive in that time. */
 const PAUSE_MS = 1_000;
 /** How long the registrar waits for more changes before it commits them together, in ms. */
 const GATHER_MS = 20;
@@ -45,7 +45,7 @@ const GATHER_MS = 20;
 const MAX_COMMANDS_IN_FLIGHT = 16;
 /** How long a request about agents waits for the roll call of a new tenure, in ms. */
 const ROLL_CALL_PATIENCE_MS = 1_000;
-/** The time in which a process that only reconnects is back, in ms: its first tries take 100 ms. */
+/** How long a process needs at most to reconnect, in ms: its first tries take 100 ms. */
 const RECONNECT_GRACE_MS = 1_000;
 /** The most hosts that are probed at once; agents of further hosts are removed by their silence. */
 const MAX_PROBES = 256;

@@ -71,7 +71,7 @@ export interface Member {
 
 /** All agents. */
 export interface Registry {
-  /** In the order in which they joined; a snapshot keeps the order. */
+  /** In the order of their joins; a snapshot keeps the order. */
   readonly members: Map<string, Member>;
   /** By {@link kindOf}; the kind that got no outcome for the longest time comes first. */
   readonly kinds: Map<string, WorkRecord>;
@@ -120,7 +120,7 @@ export const registry: Reducer<Registry, RegistryCommand> = {
   },
   toJson: ({ members, kinds }) => [
     Array.from(members.values(), ({ json }) => json), // G4
-    [...kinds] as unknown as Json, // in the order in which they make room
+    [...kinds] as unknown as Json, // in order: the first makes room first
   ],
   digest: ({ members, membersHash, kinds }) => [
     members.size,
