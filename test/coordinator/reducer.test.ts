@@ -1,4 +1,4 @@
-// What every reducer must keep, whichever there are: commands are made up from their schemas.
+// The rules for every reducer. The tests generate commands from the schemas of the reducers.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
@@ -19,7 +19,7 @@ import {
 } from "../../src/coordinator/state.ts";
 import { canonicalJson, type Json } from "../../src/protocol/index.ts";
 
-/** The part of JSON Schema that the commands use. */
+/** The part of JSON Schema that the schemas of commands use. */
 interface Schema {
   readonly $ref?: string;
   readonly const?: Json;
@@ -37,10 +37,10 @@ interface Schema {
   readonly required?: readonly string[];
 }
 
-/** Few names and numbers, so that commands meet each other's work. */
+/** Few names and numbers, so that commands affect each other. */
 const NAMES = ["a", "b", "c"];
 
-/** Values of a schema. What only the schema's own code checks is left to `officeCommands.parse`. */
+/** Values that fit a schema. `officeCommands.parse` checks the rules that only the schema's own code knows. */
 function valuesOf(schema: Schema): fc.Arbitrary<unknown> {
   if (schema.const !== undefined) return fc.constant(schema.const);
   if (schema.enum !== undefined) return fc.constantFrom(...schema.enum);
@@ -115,7 +115,7 @@ function reload(fold: OfficeFold): OfficeFold {
 }
 
 describe("the office's state", () => {
-  it("read back from a snapshot has the same text and decides all that comes alike", () => {
+  it("has the same text after a restore from a snapshot, and decides all later commands alike", () => {
     fc.assert(
       fc.property(history, history, (before, after) => {
         const fold = begin();
@@ -130,7 +130,7 @@ describe("the office's state", () => {
     );
   });
 
-  it("as JSON is not changed by what is decided later", () => {
+  it("has a JSON form that later decisions do not change", () => {
     fc.assert(
       fc.property(history, history, (before, after) => {
         const fold = begin();
@@ -144,7 +144,7 @@ describe("the office's state", () => {
     );
   });
 
-  it("does not depend on what an equal state was read back from", () => {
+  it("does not depend on the snapshot from which an equal state was restored", () => {
     fc.assert(
       fc.property(history, (groups) => {
         const whole = begin();
@@ -158,7 +158,7 @@ describe("the office's state", () => {
     );
   });
 
-  it("is tried with every kind of command", () => {
+  it("is tested with every type of command", () => {
     const decided = new Map<string, number>();
     for (const commands of fc.sample(fc.array(command, { minLength: 50, maxLength: 50 }), 200)) {
       for (const { type } of commands) decided.set(type, (decided.get(type) ?? 0) + 1);

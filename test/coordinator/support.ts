@@ -1,4 +1,4 @@
-// Coordinators for tests: several in one process, over a transport of the test's choice.
+// Coordinators for tests: several in one process, over a transport that the test chooses.
 import { onTestFinished } from "vitest";
 import { type AgentDefinition, createHost } from "../../src/agent/index.ts";
 import { createMeter, silentLogger } from "../../src/base/index.ts";
@@ -27,7 +27,7 @@ import {
 import { createTaskClient, createWorker } from "../../src/work/index.ts";
 import { type NatsServer, startNatsServer } from "../support/nats-server.ts";
 
-/** Waits for elections: an election takes a second, a loaded machine longer. */
+/** How long tests wait for an election: it takes a second, and longer on a loaded machine. */
 export const SOON = { timeout: 60_000, interval: 10 };
 
 /** One coordinator of a test. */
@@ -37,12 +37,12 @@ export interface Coordinator {
   placement: Placement;
   transport: Transport;
   meter: ReturnType<typeof createMeter>;
-  /** What it noted for the audit log. */
+  /** Its notes for the audit log. */
   notes: AuditNote[];
   stop(): Promise<void>;
 }
 
-/** A swarm whose office has begun, and ways to start coordinators and clients. */
+/** A swarm with a control log, and functions that start coordinators and clients. */
 export async function setupOffice(
   options: { nats?: boolean; prefix?: string; at?: NatsServer; credentials?: NatsCredentials } = {},
 ) {
@@ -50,7 +50,7 @@ export async function setupOffice(
   const server = options.at ?? (options.nats === true ? await startNatsServer() : undefined);
   if (server !== undefined) onTestFinished(() => server.stop());
   const memory = new MemoryServer();
-  /** `url`: another way to the server, if there is one. */
+  /** `url`: another address of the server, if there is one. */
   const connect = async (url = server?.url): Promise<Transport> => {
     const transport =
       url === undefined
@@ -145,7 +145,7 @@ export async function takeLock(
   return reply.token;
 }
 
-/** Starts one agent of each definition in a host of their own. */
+/** Starts one agent of each definition, all in one host. */
 export async function startAgents(
   transport: Transport,
   definitions: readonly AgentDefinition[],
@@ -163,7 +163,7 @@ export async function startAgents(
   });
 }
 
-/** What an agent says of itself. */
+/** The status that an agent reports. */
 export function makeStatus(fields: Partial<AgentStatus> = {}): AgentStatus {
   return {
     id: "a1",

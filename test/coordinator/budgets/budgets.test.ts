@@ -36,14 +36,14 @@ function setup(limit: Partial<Amount> = { tokens: 100 }, window?: "hour" | "day"
 }
 
 describe("a budget", () => {
-  it("grants reservations while they fit, and refuses the first that does not", () => {
+  it("grants reservations while they fit, and refuses the first that does not fit", () => {
     const { reserve } = setup();
     expect(reserve(60)).toEqual({ reserved: true, reservation: 1 });
     expect(reserve(41)).toMatchObject({ error: { code: "budget_exceeded", field: "amount.tokens" } });
     expect(reserve(40)).toEqual({ reserved: true, reservation: 2 });
   });
 
-  it("counts what was used when a reservation is settled, also more than was reserved", () => {
+  it("counts the used amount when a reservation is settled, also above the reserved amount", () => {
     const { reserve, settle, view } = setup();
     reserve(60);
     reserve(40);
@@ -61,7 +61,7 @@ describe("a budget", () => {
     expect(release(1)).toMatchObject({ error: { code: "conflict", field: "reservation" } });
   });
 
-  it("counts a reservation in full when it runs out, and takes no settlement of it any more", () => {
+  it("counts an expired reservation in full, and refuses to settle it later", () => {
     const { reserve, settle, view } = setup();
     reserve(100);
     const over = leaseTicks(TTL_MS);
@@ -71,19 +71,19 @@ describe("a budget", () => {
     expect(reserve(1, over)).toMatchObject({ error: { code: "budget_exceeded" } });
   });
 
-  it("counts as reserved what a settlement does not tell", () => {
+  it("counts a dimension that a settlement omits as reserved", () => {
     const { decide, reserve, view } = setup();
     reserve(60);
     decide({ type: "budget-settle", reservation: 1, actual: { calls: 1 }, nowMs: 0 });
     expect(view()).toMatchObject({ spent: { tokens: 60, calls: 1 } });
   });
 
-  it("wants every limited dimension to be reserved", () => {
+  it("requires a reservation to name every limited dimension", () => {
     const { reserve } = setup({ tokens: 100, calls: 5 });
     expect(reserve(1)).toMatchObject({ error: { code: "conflict", field: "amount.calls" } });
   });
 
-  it("begins anew with its window; what is still reserved then is counted in the new one", () => {
+  it("starts again from zero with its window; open reservations count in the new window", () => {
     const { reserve, settle, view } = setup({ tokens: 100 }, "hour");
     reserve(60, 0, HOUR_MS - 100);
     settle(1, 60, 0, HOUR_MS - 90);
@@ -98,13 +98,13 @@ describe("a budget", () => {
     expect(view(0, HOUR_MS)).toMatchObject({ spent: { tokens: 40 } });
   });
 
-  it("counts what ran out long ago in the window in which it ran out", () => {
+  it("counts a reservation that expired long ago in the window of its expiry", () => {
     const { reserve, view } = setup({ tokens: 100 }, "hour");
     reserve(100, 0, 0);
     expect(view(leaseTicks(TTL_MS), 5 * HOUR_MS)).toMatchObject({ spent: { tokens: 0 } });
   });
 
-  it("does not begin a window twice for a clock that is behind", () => {
+  it("does not start a window twice for a clock that is behind", () => {
     const { reserve, settle, view } = setup({ tokens: 100 }, "hour");
     reserve(100, 0, HOUR_MS);
     settle(1, 100, 0, HOUR_MS);
@@ -112,7 +112,7 @@ describe("a budget", () => {
     expect(view(0, 0)).toMatchObject({ spent: { tokens: 100 } });
   });
 
-  it("keeps what is spent when its limits change, and forgets it when it is removed", () => {
+  it("keeps its spent amount when its limits change, and loses it when it is removed", () => {
     const { decide, reserve, settle, view } = setup();
     reserve(100);
     settle(1, 100);
@@ -124,7 +124,7 @@ describe("a budget", () => {
     expect(reserve(1)).toMatchObject({ error: { code: "not_found" } });
   });
 
-  it("is refused where there are too many of it or of its reservations", () => {
+  it("is refused when there are too many budgets or reservations", () => {
     const { decide, reserve } = setup({ calls: 1 });
     for (let index = 1; index < MAX_BUDGETS; index++) {
       decide({ type: "budget-set", name: `b${index}`, limit: { tokens: 1 }, nowMs: 0 });
@@ -139,7 +139,7 @@ describe("a budget", () => {
   });
 });
 
-/** What may happen to a budget. `use` is how much of a reservation is used, relative to it. */
+/** The events of a budget. `use` is the used share of a reservation. */
 const step = fc.record({
   what: fc.constantFrom("reserve", "reserve", "settle", "release", "set", "reload"),
   tokens: fc.integer({ min: 0, max: 60 }),
@@ -149,7 +149,7 @@ const step = fc.record({
   skipMs: fc.constantFrom(0, 0, 0, HOUR_MS, -HOUR_MS),
 });
 
-it("whatever happens, a window spends at most k times its limit when nobody uses above k times what it reserved", () => {
+it("in any order of events, a window spends at most k times its limit when no holder uses more than k times its reservation", () => {
   const LIMIT = 100;
   const K = 2;
   fc.assert(
@@ -188,7 +188,7 @@ it("whatever happens, a window spends at most k times its limit when nobody uses
   );
 });
 
-test("budgets over the wire: money is USD outside and exact inside, refusals are errors, the gauge shows sums", async () => {
+test("over the wire, money is USD outside and exact inside, refusals are errors, and the gauge shows sums", async () => {
   const { start, client } = await setupOffice();
   const { office, meter } = await start("c1", ["c1"]);
   const models = createBudgetClient(client);

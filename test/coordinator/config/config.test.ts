@@ -27,7 +27,7 @@ describe("a value", () => {
     expect(set("a", "2")).toMatchObject({ revision: 3 });
   });
 
-  it("is not changed by who expects another revision", () => {
+  it("is not changed by a writer that expects another revision", () => {
     const { state, set } = setup();
     set("a", "1");
     expect(set("a", "2", 0)).toMatchObject({ error: { code: "conflict", field: "expectedRevision" } });
@@ -36,7 +36,7 @@ describe("a value", () => {
     expect(viewConfig(state)).toEqual([{ name: "a", value: "2", revision: 2 }]);
   });
 
-  it("is removed by null, and what follows has a new revision", () => {
+  it("is removed by null, and a later value has a new revision", () => {
     const { state, set } = setup();
     set("a", "1");
     set("a", null);
@@ -44,13 +44,13 @@ describe("a value", () => {
     expect(set("a", "1", 0)).toMatchObject({ revision: 3 });
   });
 
-  it("is found by its name and by what its name begins with", () => {
+  it("is found by its name and by the beginning of its name", () => {
     const { state, set } = setup();
     for (const name of ["a", "a.b", "ab"]) set(name, "1");
     expect(viewConfig(state, "a").map(({ name }) => name)).toEqual(["a", "a.b"]);
   });
 
-  it("is refused where there are too many", () => {
+  it("is refused when there are too many values", () => {
     const { set } = setup();
     for (let index = 0; index < MAX_VALUES; index++) set(`v${index}`, "1");
     expect(set("late", "1")).toMatchObject({ error: { code: "conflict" } });
@@ -63,7 +63,7 @@ describe("the history of values", () => {
     ...{ name, revision, value, atMs: 0, by: null },
   });
 
-  it("tells who set what and when, also of a value that was removed", () => {
+  it("records the writer and the time of each change, also for a removed value", () => {
     const { state } = setup();
     const command = { type: "config-set", name: "a", by: "ann" } as const;
     config.decide(state, { ...command, value: 1, nowMs: 5 }, 0);
@@ -76,7 +76,7 @@ describe("the history of values", () => {
     expect(viewChanges(state, "b")).toEqual([]);
   });
 
-  it("keeps the last changes of each value, whatever happens to the others", () => {
+  it("keeps the last changes of each value, whatever happens to other values", () => {
     const history = new History();
     history.add(change("quiet", 1));
     for (let revision = 2; revision < 100; revision++) history.add(change("loud", revision));
@@ -86,7 +86,7 @@ describe("the history of values", () => {
     expect(kept.at(-1)).toMatchObject({ revision: 99 });
   });
 
-  it("is bounded in number and in size, and forgets the oldest", () => {
+  it("is bounded in number and size, and drops the oldest changes", () => {
     const history = new History();
     for (let revision = 1; revision <= MAX_CHANGES + 1; revision++)
       history.add(change(`n${revision}`, revision));

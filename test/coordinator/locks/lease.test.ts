@@ -1,4 +1,4 @@
-// Leases as their holder sees them: with a clock moved by hand and an office that answers as it is told to.
+// Leases as their holder sees them, with a manual clock and an office whose answers the test gives.
 import { expect, onTestFinished, test, vi } from "vitest";
 import { ManualClock, silentLogger } from "../../../src/base/index.ts";
 import { createLeaseKeeper, type OfficeClient } from "../../../src/coordinator/index.ts";
@@ -14,7 +14,7 @@ interface Asked {
   fail(error: SwarmError): void;
 }
 
-/** An office whose answers the test gives, one by one. */
+/** An office whose answers the test gives, one at a time. */
 function scriptedOffice() {
   const asked: Asked[] = [];
   const office = {
@@ -59,7 +59,7 @@ function setup(options: { patienceMs?: number } = {}) {
   };
 }
 
-test("a lease is renewed when a third of it is over, and again", async () => {
+test("a lease is renewed after each third of its length", async () => {
   const { hold, clock, next } = setup();
   const lease = await hold();
   for (let round = 0; round < 3; round++) {
@@ -81,7 +81,7 @@ test("a refused renewal loses the lock at once", async () => {
   expect(lease.signal.reason).toMatchObject({ code: "conflict", retryable: true });
 });
 
-test("a lease is over before its time by the own clock, counted from before the renewal was asked for", async () => {
+test("a lease expires early by the holder's clock, counted from before the renewal request", async () => {
   const { hold, clock, next } = setup();
   const lease = await hold();
   clock.advance(TTL_MS / 3);
@@ -97,17 +97,17 @@ test("a lease is over before its time by the own clock, counted from before the 
   expect(lease.signal.reason).toMatchObject({ code: "unavailable" });
 });
 
-test("a confirmation that comes after the lease may be over brings nothing back", async () => {
+test("a confirmation that comes after the lease may have expired revives nothing", async () => {
   const { hold, clock, next, sleepSteady } = setup();
   const lease = await hold();
   clock.advance(TTL_MS / 3);
   const renewal = await next();
-  sleepSteady(TTL_MS); // the process stood still: timers have not run yet
+  sleepSteady(TTL_MS); // the process was paused: timers have not fired yet
   renewal.answer({ renewed: true, token: 7 });
   await vi.waitFor(() => expect(lease.signal.aborted).toBe(true), { timeout: 60_000 });
 });
 
-test("the clock that says more counts: a wall clock that is set back gives no time", async () => {
+test("the clock that shows more time counts: a wall clock that is set back gives no time", async () => {
   const { hold, clock, sleepSteady } = setup();
   const lease = await hold();
   sleepSteady(TTL_MS);
@@ -115,7 +115,7 @@ test("the clock that says more counts: a wall clock that is set back gives no ti
   await vi.waitFor(() => expect(lease.signal.aborted).toBe(true), { timeout: 60_000 });
 });
 
-test("who waited counts from before the last ask that was answered with no", async () => {
+test("after a wait in line, the lease counts from before the last request that was answered with no", async () => {
   const { acquire, clock, next } = setup({ patienceMs: 60_000 });
   const acquiring = acquire();
   const first = await next();
@@ -125,7 +125,7 @@ test("who waited counts from before the last ask that was answered with no", asy
   clock.advance(200);
   const second = await next();
   clock.advance(100);
-  second.answer({ acquired: true, token: 8 }); // it may have been granted right after the first answer
+  second.answer({ acquired: true, token: 8 }); // the office may have granted it right after the first answer
   const lease = await acquiring;
   clock.advance(TTL_MS - 400 - 10);
   expect(lease.signal.aborted).toBe(false);
@@ -133,7 +133,7 @@ test("who waited counts from before the last ask that was answered with no", asy
   expect(lease.signal.aborted).toBe(true);
 });
 
-test("who waits asks the less often the further back it stands, and leaves the line when its patience is over", async () => {
+test("a waiter asks less often the further back it is in line, and leaves the line when its patience has passed", async () => {
   const { acquire, clock, next, asked } = setup({ patienceMs: 1_000 });
   const acquiring = acquire();
   (await next()).answer({ acquired: false, position: 3, holder: { owner: "other" } });
@@ -156,7 +156,7 @@ test("who waits asks the less often the further back it stands, and leaves the l
   });
 });
 
-test("who stops waiting leaves the line, and gives back what it was granted meanwhile", async () => {
+test("a caller that stops waiting leaves the line, and gives back a lock that it was granted in between", async () => {
   const { acquire, next, leave } = setup({ patienceMs: 60_000 });
   const acquiring = acquire();
   await next();
@@ -168,7 +168,7 @@ test("who stops waiting leaves the line, and gives back what it was granted mean
   expect(await next()).toMatchObject({ name: "lock-release", body: { token: 9 } });
 });
 
-test("a released lease is not lost, and is renewed no more", async () => {
+test("a released lease is not lost, and is not renewed any more", async () => {
   const { hold, clock, next, asked } = setup();
   const lease = await hold();
   const releasing = lease.release();
@@ -179,7 +179,7 @@ test("a released lease is not lost, and is renewed no more", async () => {
   expect(lease.signal.aborted).toBe(false);
 });
 
-test("a lease that is not renewed any more ends in its time", async () => {
+test("a lease that is not renewed any more ends on time", async () => {
   const { hold, clock, asked } = setup();
   const lease = await hold();
   lease.stopRenewing();
@@ -190,7 +190,7 @@ test("a lease that is not renewed any more ends in its time", async () => {
   expect(asked).toEqual([]);
 });
 
-test("with an office: one at a time, in the order of asking, with rising tokens", async () => {
+test("with an office, one holder at a time gets the lock, in the order of requests, with rising tokens", async () => {
   const { start, client } = await setupOffice();
   await start("c1", ["c1"]);
   const keeper = createLeaseKeeper({ office: client, log: silentLogger });
@@ -205,7 +205,7 @@ test("with an office: one at a time, in the order of asking, with rising tokens"
   expect((await second).token).toBeGreaterThan(first.token);
 });
 
-test("without an office a lock is unavailable when the patience is over", async () => {
+test("without an office, a lock is unavailable when the patience has passed", async () => {
   const { client } = await setupOffice();
   const keeper = createLeaseKeeper({ office: client, log: silentLogger });
   const { signal } = new AbortController();

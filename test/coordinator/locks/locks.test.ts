@@ -28,7 +28,7 @@ function setup() {
 }
 
 describe("a lock", () => {
-  it("is held by one until it is released; tokens only rise", () => {
+  it("has one holder until it is released, and tokens only rise", () => {
     const { acquire, release } = setup();
     expect(acquire("a", 0)).toEqual({ acquired: true, token: 1 });
     expect(acquire("b", 1)).toMatchObject({ acquired: false, position: null, holder: { owner: "a" } });
@@ -36,14 +36,14 @@ describe("a lock", () => {
     expect(acquire("b", 3)).toEqual({ acquired: true, token: 2 });
   });
 
-  it("answers its holder, who asks again, with the same token and the same end", () => {
+  it("gives its holder, who asks again, the same token and the same end", () => {
     const { state, acquire } = setup();
     acquire("a", 0);
     expect(acquire("a", 5)).toEqual({ acquired: true, token: 1 });
     expect(viewLocks(state, 5)).toMatchObject([{ owner: "a", expiresInMs: (TTL - 5) * LOG_TICK_MS }]);
   });
 
-  it("is over with its lease: it can be neither renewed nor released, and the next holder has a new token", () => {
+  it("ends with its lease: it can be neither renewed nor released, and the next holder gets a new token", () => {
     const { state, acquire, renew, release } = setup();
     acquire("a", 0);
     expect(viewLocks(state, TTL)).toEqual([]);
@@ -52,14 +52,14 @@ describe("a lock", () => {
     expect(acquire("b", TTL)).toEqual({ acquired: true, token: 2 });
   });
 
-  it("lives on when it is renewed in time", () => {
+  it("stays held when it is renewed in time", () => {
     const { acquire, renew } = setup();
     acquire("a", 0);
     expect(renew("a", 1, TTL - 1)).toEqual({ renewed: true, token: 1 });
     expect(acquire("b", TTL)).toMatchObject({ acquired: false });
   });
 
-  it("goes to who waits in the order of asking, and forgets who stopped asking", () => {
+  it("goes to the waiters in the order of their requests, and drops a waiter that stopped asking", () => {
     const { acquire, release } = setup();
     acquire("a", 0);
     expect(acquire("b", 0, 100)).toMatchObject({ acquired: false, position: 1 });
@@ -70,7 +70,7 @@ describe("a lock", () => {
     expect(acquire("c", leaseTicks(100))).toEqual({ acquired: true, token: 2 });
   });
 
-  it("lets a waiter leave by asking without patience", () => {
+  it("lets a waiter leave by a request without patience", () => {
     const { acquire, release } = setup();
     acquire("a", 0);
     acquire("b", 0, 10_000);
@@ -79,7 +79,7 @@ describe("a lock", () => {
     expect(acquire("c", 3)).toEqual({ acquired: true, token: 2 });
   });
 
-  it("refuses more waiters than it keeps", () => {
+  it("refuses more waiters than its limit", () => {
     const { acquire } = setup();
     acquire("a", 0);
     for (let index = 0; index < MAX_WAITERS; index++) acquire(`w${index}`, 0, 60_000);
@@ -97,14 +97,14 @@ describe("the table of locks", () => {
     };
   }
 
-  it("refuses more than it holds, and has room again when leases are over that nobody gave back", () => {
+  it("refuses locks above its limit, and has room again when leases have expired without a release", () => {
     const { acquire } = setupTable();
     for (let index = 0; index < MAX_LOCKS; index++) acquire(`l${index}`, "a", 0);
     expect(acquire("late", "a", TTL - 1)).toMatchObject({ error: { code: "conflict", field: "name" } });
     expect(acquire("late", "a", TTL)).toMatchObject({ acquired: true });
   });
 
-  it("keeps a lock whose lease is over for who waits for it when it makes room", () => {
+  it("keeps an expired lock for its waiter when it makes room", () => {
     const { state, acquire } = setupTable();
     for (let index = 0; index < MAX_LOCKS; index++) acquire(`l${index}`, "a", 0);
     acquire("l7", "b", 0, 60_000);
@@ -113,7 +113,7 @@ describe("the table of locks", () => {
     expect(acquire("l7", "c", TTL)).toMatchObject({ acquired: false, holder: { owner: "b" } });
   });
 
-  it("refuses more waiters in all than it keeps, and has room again when their patience is over", () => {
+  it("refuses more waiters in total than its limit, and has room again when their patience has passed", () => {
     const { state, acquire } = setupTable();
     const names = Array.from({ length: MAX_ALL_WAITERS / MAX_WAITERS }, (_, index) => `l${index}`);
     for (const name of names) {
@@ -128,7 +128,7 @@ describe("the table of locks", () => {
   });
 });
 
-it("whatever happens, tokens rise, and nobody gets a lock whose lease is not over or given back", () => {
+it("in any order of events, tokens rise, and no owner gets a lock before its lease has expired or it was released", () => {
   const step = fc.record({
     what: fc.constantFrom("acquire", "renew", "release"),
     owner: fc.constantFrom("a", "b", "c"),

@@ -4,7 +4,7 @@ import type { OfficeTenure } from "../../../src/coordinator/index.ts";
 import { handOver } from "../../../src/coordinator/office/hand-over.ts";
 import { ELECTION_TIMES, LOG_TICK_MS } from "../../../src/coordinator/time.ts";
 
-/** An office that is held, and goes to nobody by itself. */
+/** A held office that is not handed over by itself. */
 function setup(transfer = () => "b") {
   const clock = new ManualClock();
   const listeners: ((tenure: OfficeTenure | null) => void)[] = [];
@@ -28,10 +28,10 @@ function setup(transfer = () => "b") {
   };
 }
 
-/** Lets what was resolved go on. */
+/** Lets resolved promises run their continuations. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test("a hand-over is done when the office is left, and leaves no timer behind", async () => {
+test("a hand-over ends when the office is left, and leaves no timer behind", async () => {
   const { clock, handOver, leave, timesAsked } = setup();
   const done = handOver(2_000);
   leave();
@@ -41,7 +41,7 @@ test("a hand-over is done when the office is left, and leaves no timer behind", 
   expect(timesAsked()).toBe(1);
 });
 
-test("a transfer that the election gave up is asked for again, until the time is over", async () => {
+test("a transfer that the election gave up is repeated until the timeout", async () => {
   const { clock, handOver, timesAsked } = setup();
   const done = handOver(1_200);
   for (let ticks = 0; ticks <= ELECTION_TIMES.electionTicks; ticks++) clock.advance(LOG_TICK_MS);
@@ -55,7 +55,7 @@ test("a transfer that the election gave up is asked for again, until the time is
   expect(timesAsked()).toBe(3);
 });
 
-test("with nobody to take it over it is given up at once", async () => {
+test("a hand-over ends at once when no member can take over", async () => {
   const { handOver, timesAsked } = setup(() => {
     throw new Error("nobody answers");
   });

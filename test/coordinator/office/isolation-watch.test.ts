@@ -12,7 +12,7 @@ async function setup(status: () => Partial<CoordinatorStatus>) {
   return { changeServer, looks: () => office.status.mock.calls.length };
 }
 
-test("a server over which no leader is heard is left, again and again", async () => {
+test("a coordinator that hears no leader leaves its server, and leaves the next one too", async () => {
   const { changeServer } = await setup(() => ({ leader: null, role: "follower" }));
   await expect.poll(() => changeServer.mock.calls.length).toBeGreaterThan(1);
 });

@@ -6,7 +6,7 @@ import type { Log, Stored } from "../../../src/transport/index.ts";
 
 const DOUBT_MS = 45_000;
 
-/** A watch over a log of entries `firstSeq` to `lastSeq`, and what it says. */
+/** A watch over a log of entries `firstSeq` to `lastSeq`, and its reports. */
 function setup() {
   const log = { firstSeq: 1, lastSeq: 9, logId: "a", isAway: false };
   const own = { nowMs: 0, place: { logId: "a", seq: 9, chain: "9" } as Place, floorSeq: 1 };
@@ -44,7 +44,7 @@ function entryAt(seq: number, logId: string): Stored {
 }
 
 describe("a watched log", () => {
-  it("that holds what was read is sound", async () => {
+  it("is sound when it has all entries that were read", async () => {
     const { watch, lost } = setup();
     await watch.look();
     expect({ problem: watch.problem, lastSeq: watch.lastSeq, lost }).toEqual({
@@ -54,7 +54,7 @@ describe("a watched log", () => {
     });
   });
 
-  it("that ends below what was read is lost only when it does so for longer than a stale server may", async () => {
+  it("is lost when it ends below the entries read for longer than a stale server may report that", async () => {
     const { log, lost, lookAfter } = setup();
     log.lastSeq = 8;
     await lookAfter(0);
@@ -64,7 +64,7 @@ describe("a watched log", () => {
     expect(lost).toEqual(["the log ends at 8, below 9 that was read"]);
   });
 
-  it("is doubted anew after a look that found it sound", async () => {
+  it("is doubted from the start again after a check that found it sound", async () => {
     const { log, lost, lookAfter } = setup();
     log.lastSeq = 8;
     await lookAfter(0);
@@ -75,14 +75,14 @@ describe("a watched log", () => {
     expect(lost).toEqual([]);
   });
 
-  it("of another identity is lost at once", async () => {
+  it("is lost at once when it has another identity", async () => {
     const { log, lost, lookAfter } = setup();
     log.logId = "b";
     await lookAfter(0);
     expect(lost).toEqual(["the log was replaced: it is b, and was a"]);
   });
 
-  it("that does not answer is no reason for doubt", async () => {
+  it("is not doubted when it does not answer", async () => {
     const { log, lost, watch, lookAfter } = setup();
     log.isAway = true;
     await lookAfter(0);
@@ -90,7 +90,7 @@ describe("a watched log", () => {
     expect({ lost, problem: watch.problem }).toEqual({ lost: [], problem: "no answer" });
   });
 
-  it("that begins behind the newest known snapshot is lost, when nothing newer becomes known", async () => {
+  it("is lost when it begins after the newest known snapshot and no newer one becomes known", async () => {
     const { log, lost, lookAfter } = setup();
     log.firstSeq = 5;
     await lookAfter(0);
@@ -98,7 +98,7 @@ describe("a watched log", () => {
     expect(lost).toEqual(["the log begins at 5: entries from 1 on are gone"]);
   });
 
-  it("was trimmed rightly, when a snapshot behind its beginning becomes known while it is looked at", async () => {
+  it("is sound when a snapshot after its beginning becomes known during the check", async () => {
     const { log, own, lost, onInfo, lookAfter } = setup();
     log.firstSeq = 5;
     await lookAfter(0);

@@ -7,7 +7,7 @@ import {
 } from "../../../src/coordinator/office/office-audit.ts";
 import { type AuditNote, SwarmError } from "../../../src/protocol/index.ts";
 
-/** Notes, and an office that answers as the test says. */
+/** The audit notes, and an office that answers as the test says. */
 function setup() {
   const notes: AuditNote[] = [];
   const audit = (note: AuditNote) => void notes.push(note);
@@ -27,7 +27,7 @@ function setup() {
 }
 
 describe("commands of people", () => {
-  it("are noted with what they were about, and without what they put in", async () => {
+  it("are recorded with their subject and without their payload", async () => {
     const { answer, notes } = setup();
     const task = { capability: "echo", input: "private" };
     expect(await answer("schedule-set", { key: "k1", id: "pulse", when: { everyMs: 5 }, task })).toEqual({
@@ -41,13 +41,13 @@ describe("commands of people", () => {
     ]);
   });
 
-  it("are noted once, however often they are repeated under their key", async () => {
+  it("are recorded once, however often they are repeated under their key", async () => {
     const { answer, notes } = setup();
     for (const key of ["k1", "k1", "k2"]) await answer("budget-remove", { key, name: "n" });
     expect(notes).toHaveLength(2);
   });
 
-  it("are noted when they were refused, but not when nothing was decided", async () => {
+  it("are recorded when they were refused, but not when the outcome was undecided", async () => {
     const { answer, notes, refuse } = setup();
     for (const code of ["conflict", "unavailable", "invalid_input", "not_leader"] as const) {
       refuse(code);
@@ -58,7 +58,7 @@ describe("commands of people", () => {
     ]);
   });
 
-  it("are told from those of programs, which are not noted", async () => {
+  it("are recorded, unlike the commands of programs", async () => {
     const { answer, notes } = setup();
     await answer("config-set", { key: "k1", name: "n", value: 1 });
     await answer("lock-acquire", { key: "k2", name: "n", owner: "me" });
@@ -68,7 +68,7 @@ describe("commands of people", () => {
   });
 });
 
-it("taking and leaving the office is noted, also when a term follows another without a pause", () => {
+it("taking and leaving the office is recorded, also when a term follows another without a gap", () => {
   const { notes, audit } = setup();
   const listeners: ((tenure: OfficeTenure | null) => void)[] = [];
   auditTenures({ onTenure: (listener) => void listeners.push(listener) }, audit);
@@ -82,7 +82,7 @@ it("taking and leaving the office is noted, also when a term follows another wit
   ]);
 });
 
-it("a refused append is noted once, however often it is repeated", () => {
+it("a rejected append is recorded once, however often it is repeated", () => {
   const { notes, audit } = setup();
   const note = createRefusalNotes("c1", audit);
   for (const expectedLastSeq of [5, 5, 6]) note({ term: 3, expectedLastSeq, lastSeq: 9 });

@@ -12,7 +12,7 @@ const often = { snapshotInterval: { entries: 20, bytes: 1e9 }, doubtMs: 0 };
 const three = ["c1", "c2", "c3"];
 const patient = { timeoutMs: 60_000 };
 
-/** A swarm whose coordinators make snapshots often, with a lock held and a value set. */
+/** A swarm whose coordinators make snapshots often, with a held lock and a value. */
 async function setup(options: { nats?: boolean; ids?: readonly string[]; interval?: object } = {}) {
   const swarm = await setupOffice(options.nats === undefined ? {} : { nats: options.nats });
   const { transport, client } = swarm;
@@ -32,14 +32,14 @@ async function setup(options: { nats?: boolean; ids?: readonly string[]; interva
     ...{ ...swarm, start, coordinators, token, revision, lock, write, find },
     office: transport.log("office"),
     plan: async () => planRecovery(transport, await client.listCoordinators()),
-    /** Resolves when there are so many snapshots; a change of the office may have brought one more. */
+    /** Resolves when there are this many snapshots; a change of the office may have added one. */
     made: (count: number) =>
       vi.waitFor(() => expect(find(/^made a snapshot/).length).toBeGreaterThanOrEqual(count), SOON),
   };
 }
 
-describe("recovering", () => {
-  test("a sound log is refused", async () => {
+describe("a recovery", () => {
+  test("of a sound log is refused", async () => {
     const { plan } = await setup();
     await expect(plan()).rejects.toMatchObject({
       code: "conflict",
@@ -48,7 +48,7 @@ describe("recovering", () => {
   });
 
   test.each([1, 3])(
-    "an emptied log goes on from the newest snapshot, and %i coordinators with it, by themselves",
+    "of an emptied log continues from the newest snapshot, and %i coordinators follow it by themselves",
     { timeout: 120_000 },
     async (count) => {
       const swarm = await setup({ nats: true, ids: three.slice(0, count) });
@@ -94,7 +94,7 @@ describe("recovering", () => {
         for (const other of others) expect(other.stateHash).toBe(first!.stateHash);
       }, SOON);
       await expect(plan()).rejects.toMatchObject({ code: "conflict" });
-      await write(50); // and on, with snapshots of the new epoch and a log trimmed behind them
+      await write(50); // and more, with snapshots of the new epoch and a trimmed log
       await vi.waitFor(async () => {
         expect((await office.info()).firstSeq).toBeGreaterThan(recovery.firstSeq);
         const ids = await listSnapshots(swarm.transport.snapshots);
@@ -104,7 +104,7 @@ describe("recovering", () => {
     },
   );
 
-  test("a stream that was deleted is made again", async () => {
+  test("creates a deleted stream again", async () => {
     const swarm = await setup({ nats: true });
     const { server, write, made, plan, client } = swarm;
     await write(25);
@@ -119,7 +119,7 @@ describe("recovering", () => {
     expect((await client.tenure(patient)).logSeq).toBeGreaterThan(recovery.firstSeq);
   });
 
-  test("what is left of the log behind the snapshot is kept, up to where it is bad", async () => {
+  test("keeps the entries after the snapshot up to the first bad one", async () => {
     const { office, write, made, plan, client, coordinators } = await setup();
     await write(25);
     await made(1);
@@ -142,7 +142,7 @@ describe("recovering", () => {
     });
   });
 
-  test("a log without snapshots is kept as far as it can be read", async () => {
+  test("of a log without snapshots keeps the entries that can be read", async () => {
     const { office, write, plan, client } = await setup({
       interval: { snapshotInterval: { entries: 1e9, bytes: 1e9 } },
     });
@@ -155,7 +155,7 @@ describe("recovering", () => {
     expect((await client.read("locks", {}, patient)).locks).toMatchObject([{ name: "l" }]);
   });
 
-  test("a log that a newer version wrote is refused: that version can read it", async () => {
+  test("of a log that a newer version wrote is refused, because that version can read it", async () => {
     const { office, plan } = await setup();
     await office.append("murmur.log.office", new TextEncoder().encode('{"v":3}'));
     await expect(plan()).rejects.toThrow(/version 3 is unknown.*run that version instead/);
@@ -169,7 +169,7 @@ describe("recovering", () => {
       /"dance" is unknown/,
     ],
   ] as const)(
-    "%s that is not known here is refused when its entry is whole",
+    "is refused over %s that is unknown here, if its entry is undamaged",
     async (_what, changes, fault) => {
       const { office, plan, coordinators } = await setup();
       await coordinators[0]!.stop();
@@ -184,7 +184,7 @@ describe("recovering", () => {
     },
   );
 
-  test("an unknown command in an entry that is not whole is discarded", async () => {
+  test("discards an unknown command in a damaged entry", async () => {
     const { office, plan, coordinators } = await setup();
     await coordinators[0]!.stop();
     const last = readJson((await office.get((await office.info()).lastSeq))!);
@@ -193,7 +193,7 @@ describe("recovering", () => {
     expect((await plan()).recovery).toMatchObject({ discarded: 1 });
   });
 
-  test("a snapshot of a newer version is refused, and no older one taken in its place", async () => {
+  test("is refused over a snapshot of a newer version, and takes no older one instead", async () => {
     const { office, write, made, plan, transport, coordinators } = await setup();
     await write(25);
     await made(1);
@@ -207,13 +207,13 @@ describe("recovering", () => {
     await expect(plan()).rejects.toThrow(/parts that are unknown: a-newer-part.*run that version instead/);
   });
 
-  test("with no log and no snapshot there is nothing to go on from", async () => {
+  test("without a log and a snapshot has nothing to start from", async () => {
     const { office, plan } = await setup();
     await office.purge();
     await expect(plan()).rejects.toMatchObject({ code: "not_found" });
   });
 
-  test("a log that ends below what a coordinator has read is lost, though it can be read", async () => {
+  test("treats a readable log that ends below the entries of a coordinator as lost", async () => {
     const { plan, office, client, transport } = await setup();
     const [told] = await client.listCoordinators();
     const { lastSeq } = await office.info();
@@ -228,9 +228,9 @@ describe("recovering", () => {
   });
 });
 
-describe("a crash while recovering", () => {
+describe("a crash during a recovery", () => {
   test.each(["put", "get", "init", "purge", "genesis", "snapshot"] as const)(
-    "at the step %s leaves a log that halts or goes on, and the next try ends it",
+    "at the step %s leaves a log that halts or works, and the next try completes the recovery",
     async (step) => {
       const { office, write, made, transport, client, token, lock, coordinators, start } = await setup();
       await write(25);

@@ -19,11 +19,11 @@ import { collectLines } from "../log-lines.ts";
 import { type Coordinator, SOON, setupOffice, takeLock } from "../support.ts";
 
 const three = ["c1", "c2", "c3"];
-/** Small, so that a test makes several snapshots. */
+/** Small, so that one test makes several snapshots. */
 const often = { snapshotInterval: { entries: 20, bytes: 1e9 } };
 const bare = { placement: false };
 
-/** A swarm whose coordinators make snapshots often, and what tests do to it. */
+/** A swarm whose coordinators make snapshots often, and the functions of the tests. */
 async function setup(options: { nats?: boolean } = {}) {
   const swarm = await setupOffice({ nats: true, ...options });
   const { transport, client } = swarm;
@@ -37,7 +37,7 @@ async function setup(options: { nats?: boolean } = {}) {
     find,
     start: (id = "c1", members: readonly string[] = ["c1"], extra: Partial<OfficeOptions> = {}) =>
       swarm.start(id, members, { log, ...often, ...extra }, bare),
-    /** Begins a coordinator that may not come to take part. */
+    /** Starts a coordinator that may never take part. */
     async begin(extra: Partial<OfficeOptions> = {}) {
       const own = { transport: await swarm.connect(), log, meter: createMeter(), version: "1.0.0", seed: 1 };
       const made = createOffice({ ...own, id: "c1", members: ["c1"], ...often, ...extra });
@@ -45,7 +45,7 @@ async function setup(options: { nats?: boolean } = {}) {
       await made.service.start();
       return made;
     },
-    /** Has `count` entries written, one after the other. */
+    /** Has `count` entries written, one at a time. */
     async write(count: number) {
       for (let made = 0; made < count; made++) {
         await client.write("config-set", { name: `n${writes++ % 7}`, value: writes }, { timeoutMs: 60_000 });
@@ -62,7 +62,7 @@ async function setup(options: { nats?: boolean } = {}) {
         }
         expect(last).toMatchObject({ type: "snapshot" });
       }, SOON),
-    /** Resolves when the log was trimmed behind `seq`. */
+    /** Resolves when the log was trimmed after `seq`. */
     trimmed: (seq = 1) =>
       vi.waitFor(async () => expect((await office.info()).firstSeq).toBeGreaterThan(seq), SOON),
   };
@@ -77,7 +77,7 @@ const stateOf = ({ office }: Coordinator) => {
 };
 
 describe("a snapshot", () => {
-  test("is made after so many entries; the log is trimmed behind the last but one, and a start uses it", async () => {
+  test("is made after a number of entries; the log is trimmed after the last but one, and a start uses it", async () => {
     const { start, write, settled, trimmed, list, office, client, find } = await setup();
     const first = await start();
     const token = await takeLock(client, { name: "l" });
@@ -108,7 +108,7 @@ describe("a snapshot", () => {
     expect(second.office.status().halted).toBeNull();
   });
 
-  test("is made after so many bytes", async () => {
+  test("is made after a number of bytes", async () => {
     const { start, client, list } = await setup();
     await start("c1", ["c1"], { snapshotInterval: { entries: 1e9, bytes: 10_000 } });
     for (let index = 0; index < 4; index++) {
@@ -130,7 +130,7 @@ describe("a snapshot", () => {
     expect(find(/halts/)).toEqual([]);
   });
 
-  test("whose state is another than a follower's halts that follower, and no other", async () => {
+  test("with another state than a follower's halts that follower, and no other coordinator", async () => {
     const { start, write, list, find } = await setup();
     const all = await Promise.all(three.map((id) => start(id, three)));
     await write(3);
@@ -143,7 +143,7 @@ describe("a snapshot", () => {
     expect(all.filter(({ office }) => office.status().role === "halted")).toEqual([odd]);
   });
 
-  test("that cannot be stored leaves the log whole, and is tried again later", async () => {
+  test("that cannot be stored leaves the log complete, and is retried later", async () => {
     const { start, write, office, connect, find } = await setup();
     const own = await connect();
     let fails = true;
@@ -171,7 +171,7 @@ describe("a snapshot", () => {
 });
 
 describe("a start", () => {
-  /** Three snapshots, of which the log needs the last two, and nobody running. */
+  /** Three snapshots, the last two of them needed by the log, and no running coordinator. */
   async function setupHistory(writes = 70) {
     const swarm = await setup();
     const first = await swarm.start();
@@ -183,7 +183,7 @@ describe("a start", () => {
     return { ...swarm, state, snapshots: await swarm.list() };
   }
 
-  test("falls back to the snapshot before when the newest is damaged, or gone", async () => {
+  test("falls back to the snapshot before when the newest is damaged or gone", async () => {
     for (const isGone of [false, true]) {
       const { transport, snapshots, start, find, client } = await setupHistory();
       const [newest, before] = snapshots;
@@ -197,7 +197,7 @@ describe("a start", () => {
     }
   });
 
-  test("falls back to the beginning of the log while that is there", async () => {
+  test("falls back to the beginning of the log while the log has it", async () => {
     const { transport, snapshots, start, find, client } = await setupHistory(30);
     expect(snapshots).toHaveLength(1);
     await damage(transport, snapshots[0]!);
@@ -218,7 +218,7 @@ describe("a start", () => {
     await expect(planRecovery(transport, [])).rejects.toMatchObject({ code: "not_found" });
   });
 
-  test("halts when the log ends below a snapshot, was emptied, or is gone; and init begins none anew", async () => {
+  test("halts when the log ends below a snapshot, was emptied or is gone; and init starts no new log", async () => {
     const { transport, server, office: log, begin } = await setupHistory();
     const admin = await connect({ servers: server!.url });
     onTestFinished(() => admin.close());
@@ -246,7 +246,7 @@ describe("a start", () => {
     await vi.waitFor(() => expect(rewound.findProblem()).toMatch(/the log ends at 3, below \d+/), SOON);
   });
 
-  test("halts when the log is another one than the snapshots'", async () => {
+  test("halts when the log is not the log of the snapshots", async () => {
     const { transport, snapshots, begin } = await setupHistory();
     const log = transport.log("office");
     await transport.snapshots.put(nameSnapshot({ ...snapshots[0]!, logId: "other" }), new Uint8Array());
@@ -262,7 +262,7 @@ describe("a start", () => {
     await vi.waitFor(() => expect(forked.findProblem()).toMatch(/behind its genesis/), SOON);
   });
 
-  test("of a follower that the log went on without begins again with a snapshot", async () => {
+  test("of a follower that the log was trimmed beyond uses a snapshot", async () => {
     const { start, write, trimmed, connect: link, find } = await setup();
     const own = await link();
     const held = { isHolding: false };
@@ -295,11 +295,11 @@ describe("a start", () => {
   });
 });
 
-describe("a crash while a snapshot is made", () => {
+describe("a crash during a snapshot", () => {
   const STEPS = ["put", "get", "append", "answer", "purge", "delete"] as const;
 
   test.each(STEPS)(
-    "at the step %s loses nothing, and the next coordinator goes on",
+    "at the step %s loses nothing, and the next coordinator continues",
     { timeout: 120_000 },
     async (step) => {
       const {

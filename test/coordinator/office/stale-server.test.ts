@@ -3,7 +3,7 @@ import { SOON, setupOffice } from "../support.ts";
 
 const three = ["c1", "c2", "c3"];
 
-test("a read that may be old is answered by any coordinator, with its sequence and age", async () => {
+test("any coordinator answers a stale read, with its sequence and age", async () => {
   const { startAll, client } = await setupOffice();
   const all = await startAll(three);
   await client.write("config-set", { name: "a", value: 1 }, { timeoutMs: 60_000 });
@@ -19,7 +19,7 @@ test("a read that may be old is answered by any coordinator, with its sequence a
   expect(ageMs).toBeLessThan(SOON.timeout);
 });
 
-test("it is answered when nobody can hold the office", async () => {
+test("a stale read is answered while no coordinator can hold the office", async () => {
   const { startAll, client } = await setupOffice();
   const all = await startAll(three);
   await client.write("config-set", { name: "a", value: 1 }, { timeoutMs: 60_000 });
@@ -28,23 +28,23 @@ test("it is answered when nobody can hold the office", async () => {
     expect(last?.office.state.config.byName.get("a")?.value).toBe(1);
   }, SOON);
   for (const other of others) await other.stop();
-  // If it held the office, it gives it up when it has not heard the others for an election timeout.
+  // If it holds the office, it leaves it when it has not heard the others for an election timeout.
   await vi.waitFor(() => expect(last?.office.tenure).toBeNull(), SOON);
   await expect(client.tenure({ timeoutMs: 2_000 })).rejects.toMatchObject({ code: "unavailable" });
   expect(await client.readStale("config", { name: "a" })).toMatchObject({ values: [{ value: 1 }] });
 });
 
-test("its age says how long ago the state was whole: it grows while entries are missing", async () => {
+test("the age of a stale read grows while entries are missing", async () => {
   const { start, transport } = await setupOffice();
   const { office } = await start("c1", three);
   await vi.waitFor(() => expect(office.ageMs).toBeLessThan(1_000), SOON);
   const log = transport.log("office");
   const append = log.append.bind(log);
-  await append("murmur.log.office", new TextEncoder().encode("{}")); // it halts over this
+  await append("murmur.log.office", new TextEncoder().encode("{}")); // the coordinator halts over this entry
   await vi.waitFor(() => expect(() => office.ageMs).toThrow(/halted/), SOON);
 });
 
-test("a bad read is refused before anything is done for it, and an unknown one is not found", async () => {
+test("a bad read is refused before the office does anything for it, and an unknown read is not found", async () => {
   const { start, client } = await setupOffice();
   const { office } = await start("c1", ["c1"]);
   await client.tenure();
@@ -57,7 +57,7 @@ test("a bad read is refused before anything is done for it, and an unknown one i
   expect(office.appliedSeq).toBe(before);
 });
 
-test("a list that is larger than a message comes in pages, confirmed by the log or not", async () => {
+test("a list larger than a message comes in pages, confirmed by the log or stale", async () => {
   const { start, client, transport } = await setupOffice({ nats: true });
   await start("c1", ["c1"]);
   const names = Array.from({ length: 80 }, (_, index) => `v${String(index).padStart(2, "0")}`);
@@ -84,7 +84,7 @@ test("a list that is larger than a message comes in pages, confirmed by the log 
   });
 });
 
-test("without a coordinator it is unavailable", async () => {
+test("a stale read without a coordinator is unavailable", async () => {
   const { client } = await setupOffice();
   await expect(client.readStale("locks", {}, { timeoutMs: 50 })).rejects.toMatchObject({
     code: "unavailable",

@@ -17,15 +17,15 @@ async function setup() {
   };
 }
 
-describe("a log is another one", () => {
-  it("when another entry stands at a place that was read", async () => {
+describe("the check for a replaced log", () => {
+  it("finds another entry at a place that was read", async () => {
     const { log, logId, at } = await setup();
     expect(await readChain(log, 1)).toBe(genesisChain(logId, 1));
     expect(await at(1, genesisChain(logId, 1))).toBe(false);
     expect(await at(1, genesisChain("other", 1))).toBe(true);
   });
 
-  it("or not: that cannot be told where nothing stands, or it cannot be read", async () => {
+  it("has no answer when the entry is missing or cannot be read", async () => {
     const { log, at } = await setup();
     expect(await at(9, "anything")).toBeNull();
     const broken = { ...log, get: () => Promise.reject(new Error("away")) };
@@ -33,7 +33,7 @@ describe("a log is another one", () => {
   });
 });
 
-test("only an append that takes the office, right behind what was read, is looked behind", async () => {
+test("only an append that takes the office, right after the last entry read, is checked", async () => {
   const { log, logId } = await setup();
   const other = { logId, seq: 1, chain: genesisChain("other", 1) };
   const ask = (type: string, expectedLastSeq: number) =>
@@ -50,7 +50,7 @@ test("only an append that takes the office, right behind what was read, is looke
   ).toBe(false);
 });
 
-test("a look that is never answered tells nothing, and is not waited for", async () => {
+test("a check that gets no reply has no answer, and does not block", async () => {
   const { log, logId } = await setup();
   const silent = { ...log, get: () => new Promise<never>(() => undefined) };
   const place = { logId, seq: 1, chain: genesisChain(logId, 1) };
@@ -59,7 +59,7 @@ test("a look that is never answered tells nothing, and is not waited for", async
 });
 
 describe("a recovery", () => {
-  it("does not go on from another log than that of the snapshots, not even when none of them can be read", async () => {
+  it("does not continue another log than the log of the snapshots, even if no snapshot can be read", async () => {
     const { transport, logId } = await setup();
     await transport.snapshots.put(`lost.1.5.${"0".repeat(64)}`, new TextEncoder().encode("damaged"));
     await expect(planRecovery(transport, [])).rejects.toMatchObject({

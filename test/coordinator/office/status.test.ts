@@ -1,11 +1,11 @@
-// When a coordinator says that it is not ready: what `/readyz` answers with.
+// When a coordinator reports that it is not ready: the reasons in `/readyz`.
 import { expect, test, vi } from "vitest";
 import type { Stored, Transport } from "../../../src/transport/index.ts";
 import { SOON, setupOffice } from "../support.ts";
 
 const three = ["c1", "c2", "c3"];
 
-/** The transport, whose office log gives what is stored from now on only once it is released. */
+/** The transport; its office log delivers entries that are stored from now on only after `release`. */
 function holdBack(transport: Transport): { transport: Transport; release: () => void } {
   const released = Promise.withResolvers<void>();
   const log: Transport["log"] = (name) => {
@@ -26,7 +26,7 @@ function holdBack(transport: Transport): { transport: Transport; release: () => 
   return { transport: { ...transport, log }, release: released.resolve };
 }
 
-test("one of three alone is not ready: no leader is known; with a second both are", async () => {
+test("one of three coordinators alone is not ready, because no leader is known; with a second one both are", async () => {
   const { start } = await setupOffice();
   const first = await start("c1", three);
   expect(first.office.findProblem()).toBe("no leader is known");
@@ -35,7 +35,7 @@ test("one of three alone is not ready: no leader is known; with a second both ar
   await vi.waitFor(() => expect(problems()).toEqual([null, null]), SOON);
 });
 
-test("a coordinator that has more than 1,000 entries to apply is not ready, and says how many; then it is", async () => {
+test("a coordinator with more than 1,000 entries to apply is not ready, and reports their number; then it is ready", async () => {
   const { start, connect } = await setupOffice();
   const [first, second] = [await start("c1", three), await start("c2", three)];
   const holder = () => [first, second].find(({ office }) => office.tenure !== null);

@@ -7,7 +7,7 @@ const now = performance.now.bind(performance);
 function setup() {
   const ticks: { atMs: number; isLate: boolean }[] = [];
   const pauses: number[] = [];
-  // A tick's time is the one that the ticker read: the machine may take the process away right behind it.
+  // A tick's time is the time that the ticker read: the machine may suspend the process right after that.
   const clock = vi.spyOn(performance, "now");
   onTestFinished(() => clock.mockRestore());
   const ticker = new Ticker({
@@ -19,13 +19,13 @@ function setup() {
   return { ticker, ticks, pauses };
 }
 
-/** Keeps the event loop busy. */
+/** Blocks the event loop. */
 function block(ms: number): void {
   const endMs = now() + ms;
   while (now() < endMs);
 }
 
-test("ticks on time are never closer than their pace, also when some come late", async () => {
+test("ticks on time are never closer than their pace, also after a late tick", async () => {
   const { ticks } = setup();
   await expect.poll(() => ticks.length).toBeGreaterThan(2);
   block(LOG_TICK_MS * 1.6);
@@ -35,18 +35,18 @@ test("ticks on time are never closer than their pace, also when some come late",
   expect(Math.min(...gaps)).toBeGreaterThan(LOG_TICK_MS - 1e-6); // what dividing may round
 });
 
-test("what was missed comes in one burst, late but for the last, and a long pause is told of", async () => {
+test("missed ticks come in one burst, late except the last, and a long pause is reported", async () => {
   const { ticks, pauses } = setup();
   block(LOG_TICK_MS * 12.5);
   await expect.poll(() => ticks.length).toBeGreaterThan(0);
-  // A loaded machine may have taken the process away for a tick or two more.
+  // A loaded machine may have suspended the process for a tick or two more.
   const missed = pauses[0]! / LOG_TICK_MS;
   expect(missed).toBeGreaterThanOrEqual(12);
   const burst = Math.min(missed, 2 * ELECTION_TIMES.electionTicks);
   expect(ticks.slice(0, burst).map(({ isLate }) => isLate)).toEqual([...Array(burst - 1).fill(true), false]);
 });
 
-test("nothing comes after the stop", async () => {
+test("no tick comes after the stop", async () => {
   const { ticker, ticks } = setup();
   block(LOG_TICK_MS * 2);
   ticker.stop();

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { UnknownAppends } from "../../../src/coordinator/office/unknown-appends.ts";
 import { collectLines } from "../log-lines.ts";
 
-test("an append whose fate is unknown is told of when that begins and when it ends, not at each repeat", () => {
+test("an append with an unknown outcome is logged when that begins and when it ends, not at each repeat", () => {
   const { log, lines } = collectLines();
   const unknown = new UnknownAppends(log);
   unknown.settle();

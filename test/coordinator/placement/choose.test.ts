@@ -47,7 +47,7 @@ const pick = (candidates: Candidate[], ...rest: [Parameters<typeof pickOfKinds>[
   pickOfKinds(groupKinds(candidates), ...rest);
 const anything = readWanted();
 
-/** How often each agent is chosen in `times` choices. */
+/** The number of times that each agent is chosen in `times` choices. */
 function count(candidates: Candidate[], wanted = anything, times = 1_000): Map<string, number> {
   const chance = seededChance(7);
   const counts = new Map<string, number>();
@@ -74,7 +74,7 @@ describe("the choice of an agent", () => {
     .map((all) => all.map((each, n) => candidate(`a${n}`, each)));
   const wanted = fc.constantFrom(anything, readWanted({ expertise: "search" }, "a slow query in sql"));
 
-  it("is never one that takes no work, nor a full one while another is free", () => {
+  it("is never an agent that takes no work, nor a full one while another is free", () => {
     fc.assert(
       fc.property(swarm, wanted, fc.nat(), (candidates, task, seed) => {
         const choice = choose(candidates, task, seededChance(seed));
@@ -104,13 +104,13 @@ describe("the choice of an agent", () => {
     );
   });
 
-  it("tries everybody while nothing is known", () => {
+  it("tries every agent while there are no outcomes", () => {
     const counts = count(["a", "b", "c", "d"].map((id) => candidate(id)));
     for (const times of counts.values()) expect(times).toBeGreaterThan(150);
     expect(counts.size).toBe(4);
   });
 
-  it("is mostly the one that does better, and now and then another", () => {
+  it("is mostly the agent with the better record, and sometimes another", () => {
     const counts = count([
       candidate("good", { outcomes: 20, successRate: 0.95, meanMs: 100 }),
       candidate("bad", { outcomes: 20, successRate: 0.5, meanMs: 100 }),
@@ -121,7 +121,7 @@ describe("the choice of an agent", () => {
     expect(counts.get("bad") ?? 0).toBeLessThan(20);
   });
 
-  it("learns: an agent that fails is left, and comes back when it does well again", () => {
+  it("learns: it leaves an agent that fails, and returns to it when it succeeds again", () => {
     const made = { a: { done: 0, good: 0 }, b: { done: 0, good: 0 } };
     const chance = seededChance(3);
     const run = (rate: { a: number; b: number }, times: number) => {
@@ -147,7 +147,7 @@ describe("the choice of an agent", () => {
     expect(run({ a: 0.3, b: 0.95 }, 300).b).toBeGreaterThan(240);
   });
 
-  it("goes to who knows the subject, and says why", () => {
+  it("goes to the agent that knows the subject, and gives the reason", () => {
     const candidates = [
       candidate("search", { role: "search", expertise: ["lucene"], triggers: ["full text"] }),
       candidate("backend", { role: "backend", outcomes: 20, successRate: 0.9, meanMs: 10 }),
@@ -160,7 +160,7 @@ describe("the choice of an agent", () => {
     expect(choice?.reasons.at(-1)).toEqual({ what: "agents compared", value: 2 });
   });
 
-  it("prefers the free and the fast of equals", () => {
+  it("prefers free and fast agents among equals", () => {
     const equal = { outcomes: 50, successRate: 0.9, meanMs: 100 };
     expect(
       count([candidate("free", equal), candidate("busy", { ...equal, load: 7 })]).get("free"),
@@ -169,13 +169,13 @@ describe("the choice of an agent", () => {
     expect(count([candidate("fast", equal), slow]).get("fast")).toBeGreaterThan(990);
   });
 
-  it("lets seats of ballots line up where all are busy, and takes them for load while somebody is free", () => {
+  it("lets seats of ballots queue where all agents are busy, and counts them as load while one is free", () => {
     const seated = candidate("seated", { load: 40, tasks: 0 });
     expect(choose([seated], anything, seededChance(1))?.agent).toBe("seated");
     expect(count([seated, candidate("free", { load: 7 })]).get("free")).toBe(1_000);
   });
 
-  it("looks at a bounded part of a large swarm, of every kind, and at all before it settles for a full one", () => {
+  it("compares a bounded part of a large swarm, of every kind, and all agents before it chooses a full one", () => {
     let looked = 0;
     const many = Array.from({ length: 20_000 }, (_, n) => {
       const { expectation, ...fields } = candidate(`a${n}`, {
@@ -244,7 +244,7 @@ describe("several agents for one question", () => {
     models.map((model, n) => candidate(`a${n}`, model === undefined ? {} : { model }));
   const request = { count: 3, wanted: anything } as const;
 
-  it("differ, and in their models as far as these go", () => {
+  it("differ, and also in their models as far as there are enough models", () => {
     const candidates = of(["m1", "m1", "m1", "m2", "m3"]);
     for (let seed = 0; seed < 50; seed++) {
       const picked = pick(candidates, { ...request, diversity: "model" }, seededChance(seed));
@@ -255,7 +255,7 @@ describe("several agents for one question", () => {
     expect(new Set(few.map(({ agent }) => agent)).size).toBe(3);
   });
 
-  it("are free ones as long as there are any, however many of their kind are busy", () => {
+  it("are free as long as there are free ones, however many of their kind are busy", () => {
     const load = fc.constantFrom(0, 4, 4, 4, 8); // of four slots: free, busy, full
     const property = fc.property(
       fc.array(load, { maxLength: 120 }),
@@ -276,7 +276,7 @@ describe("several agents for one question", () => {
     fc.assert(property, { numRuns: 500 });
   });
 
-  it("are fewer when there are not enough, unless one may answer twice", () => {
+  it("are fewer when there are not enough, unless one agent may answer twice", () => {
     const exclude = new Set(["a0"]);
     const candidates = of(["m1", "m2"]);
     expect(pick(candidates, { ...request, exclude, diversity: "agent" }, seededChance(1))).toHaveLength(1);

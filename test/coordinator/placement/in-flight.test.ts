@@ -10,7 +10,7 @@ const place = (outstanding: InFlight, taskId: string, placedMs = 0, agent = "a")
     placedMs,
   });
 
-it("what was placed counts at once, and no more once its result is there", () => {
+it("a placed task counts at once, until its result comes", () => {
   const outstanding = new InFlight();
   place(outstanding, "t1");
   place(outstanding, "t2");
@@ -20,7 +20,7 @@ it("what was placed counts at once, and no more once its result is there", () =>
   expect(outstanding.loadOf("other", 3)).toBe(3);
 });
 
-it("a heartbeat tells of what was placed long enough before it; what ends then is subtracted", () => {
+it("a heartbeat includes tasks that were placed long enough before it; later ends are subtracted", () => {
   const outstanding = new InFlight();
   place(outstanding, "t1", 0);
   place(outstanding, "t2", 9_900);
@@ -30,7 +30,7 @@ it("a heartbeat tells of what was placed long enough before it; what ends then i
   expect(outstanding.loadOf("a", 1)).toBe(1);
 });
 
-it("what waits for an agent counts though the agent does not run it yet, for a minute", () => {
+it("a task that waits for its agent counts for a minute, though the agent does not run it yet", () => {
   const outstanding = new InFlight();
   for (const taskId of ["t1", "t2", "t3"]) place(outstanding, taskId);
   outstanding.hear("a", 5_000);
@@ -40,11 +40,11 @@ it("what waits for an agent counts though the agent does not run it yet, for a m
   expect(outstanding.get("t1")?.choice.agent).toBe("a");
 });
 
-it("a seat counts as load from when it is taken until its answer is there, and not for how much more may be given", () => {
+it("a seat counts as load until its answer comes, but not toward the limit of further tasks", () => {
   const outstanding = new InFlight();
   place(outstanding, "t1");
   outstanding.seat("b1-r1s1", "a", 0);
-  outstanding.seat("b1-r1s1", "a", 1); // told again when it is asked
+  outstanding.seat("b1-r1s1", "a", 1); // repeated when the agent is asked
   outstanding.seat("b2-r1s1", "a", 0);
   expect([outstanding.loadOf("a", 3), outstanding.tasksOf("a", 3)]).toEqual([6, 4]);
   outstanding.seat("b1-r1s1", "b", 2); // another agent takes it over
@@ -53,26 +53,26 @@ it("a seat counts as load from when it is taken until its answer is there, and n
   outstanding.unseat("b2-r1s1");
   expect(outstanding.loadOf("a", 3)).toBe(4);
   outstanding.hear("b", 600);
-  expect(outstanding.loadOf("b", 1)).toBe(1); // by now its heartbeat tells of it
+  expect(outstanding.loadOf("b", 1)).toBe(1); // by now its heartbeat includes it
   outstanding.clear();
   expect([outstanding.loadOf("a", 0), outstanding.loadOf("b", 0)]).toEqual([0, 0]);
 });
 
-it("a task that is placed again counts where it is now", () => {
+it("a task that is placed again counts on its new agent", () => {
   const outstanding = new InFlight();
   place(outstanding, "t1", 0, "a");
   expect(place(outstanding, "t1", 1, "b").map(({ choice }) => choice.agent)).toEqual(["a"]);
   expect([outstanding.loadOf("a", 0), outstanding.loadOf("b", 0), outstanding.size]).toEqual([0, 1, 1]);
 });
 
-it("the oldest makes room", () => {
+it("the oldest placement makes room", () => {
   const outstanding = new InFlight();
   for (let n = 0; n < MAX_IN_FLIGHT; n++) place(outstanding, `t${n}`);
   expect(place(outstanding, "one-more").map(({ taskId }) => taskId)).toEqual(["t0"]);
   expect(outstanding.size).toBe(MAX_IN_FLIGHT);
 });
 
-it("no load is ever negative, nor below what is open, whatever comes in whatever order", () => {
+it("no load is ever negative or below the open placements, in any order of events", () => {
   const taskId = fc.constantFrom("t1", "t2", "t3", "t4");
   const agent = fc.constantFrom("a", "b");
   const step = fc.oneof(

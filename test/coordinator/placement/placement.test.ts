@@ -1,4 +1,4 @@
-// Placed tasks from end to end: a real nats-server, coordinators, hosts and workers in this process.
+// Placed tasks from end to end: a real nats-server, with coordinators, hosts and workers in this process.
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { type AgentDefinition, createHost, defineAgent } from "../../../src/agent/index.ts";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
@@ -25,7 +25,7 @@ async function setup() {
   const wires = new Wires();
   onTestFinished(() => wires.close());
 
-  /** A host process as far as one fits into this one; `die` breaks its connection and says its agents' goodbye. */
+  /** A host inside this process; `die` breaks its connection and sends its agents' goodbye. */
   async function host(hostId: string, ...definitions: AgentDefinition[]) {
     const gate = await wires.openGate({ from: hostId, to: "nats" }, () => swarm.server?.port ?? 0);
     const transport = await swarm.connect(`nats://127.0.0.1:${gate.port}`);
@@ -116,7 +116,7 @@ const plain = (name: string, expertise: string[] = []) =>
   defineAgent({ name, capabilities: ["work"], expertise, run: () => name });
 
 describe("a task with a route", () => {
-  it("goes to the agent that knows the subject, and its result says why", async () => {
+  it("goes to the agent that knows the subject, and its result gives the reason", async () => {
     const { start, host, run, lives, client } = await setup();
     const coordinator = await start("c1", ["c1"]);
     const [backend, search] = [
@@ -135,7 +135,7 @@ describe("a task with a route", () => {
     }, SOON);
   });
 
-  it("goes to a named agent; to one that nobody knows it fails, saying so", async () => {
+  it("goes to a named agent; with an unknown name it fails and says so", async () => {
     const { start, host, run, lives } = await setup();
     const coordinator = await start("c1", ["c1"]);
     const hosts = [await host("h1", plain("one")), await host("h2", plain("two"))];
@@ -147,7 +147,7 @@ describe("a task with a route", () => {
     expect(stranger).toMatchObject({ status: "failed", error: { code: "not_found", retryable: false } });
   });
 
-  it("waits while nobody is in office, and while its agent is full", async () => {
+  it("waits while no coordinator is in office, and while its agent is full", async () => {
     const { start, host, tasks } = await setup();
     const { definition, open } = gated("slow", { slots: 1 });
     await host("h1", definition);
@@ -160,7 +160,7 @@ describe("a task with a route", () => {
     }
   });
 
-  it("gets the same place when the office is asked again, and another when that agent left", async () => {
+  it("gets the same agent when the office is asked again, and another when that agent has left", async () => {
     const { start, host, lives, client } = await setup();
     const coordinator = await start("c1", ["c1"]);
     const hosts = await Promise.all([1, 2, 3, 4].map((n) => host(`h${n}`, plain(`a${n}`))));
@@ -172,7 +172,7 @@ describe("a task with a route", () => {
           priority: "normal",
           route: "best",
         });
-        expect(place).not.toBeNull(); // it waits half a second only
+        expect(place).not.toBeNull(); // `readNow` waits only half a second
         return place;
       }, SOON);
     const place = await ask();
@@ -184,8 +184,8 @@ describe("a task with a route", () => {
   });
 });
 
-describe("a placed task whose agent goes", () => {
-  it("runs on another one, and its host's consumer is removed", async () => {
+describe("a placed task whose agent leaves", () => {
+  it("runs on another agent, and the consumer of the lost host is removed", async () => {
     const { start, host, tasks, lives, transport } = await setup();
     const coordinator = await start("c1", ["c1"]);
     const dying = gated("dying", { slots: 4 });
@@ -206,7 +206,7 @@ describe("a placed task whose agent goes", () => {
     expect(await names()).toContain("placed-h2");
   });
 
-  it("finishes what runs and gives away what waits, when it is drained", async () => {
+  it("finishes if it runs, and returns if it waits, when its agent is drained", async () => {
     const { start, host, tasks, lives, place } = await setup();
     const coordinator = await start("c1", ["c1"]);
     const draining = gated("draining", { slots: 2 });
@@ -227,7 +227,7 @@ describe("a placed task whose agent goes", () => {
     expect(draining.started).toEqual(["t1", "t2"]);
   });
 
-  it("fails when the task had named that agent, and the agent is gone for good", async () => {
+  it("fails when it named that agent, and the agent is gone for good", async () => {
     const { start, host, tasks } = await setup();
     const coordinator = await start("c1", ["c1"]);
     const dying = gated("dying");
@@ -241,14 +241,14 @@ describe("a placed task whose agent goes", () => {
   });
 
   it.each([
-    ["before anything was done", false],
-    ["between the publishing and the deleting", true],
+    ["before any step", false],
+    ["between publishing and deleting", true],
   ])(
     "has one result when the leader dies %s",
     async (_when, published) => {
       const { start, host, transport, tasks, lives, place, placed } = await setup();
       const log = transport.log("tasks");
-      const { seq } = await place("t1", { host: "gone", agent: "gone-1" }); // what a former leader left behind
+      const { seq } = await place("t1", { host: "gone", agent: "gone-1" }); // left by a former leader
       if (published) {
         const at = { capability: "work", priority: "normal", scope: "-", taskId: "t1" } as const;
         const headers = { [HEADERS.attempt]: "1", [HEADERS.returned]: String(seq) };
@@ -270,7 +270,7 @@ describe("a placed task whose agent goes", () => {
     40_000,
   );
 
-  it("goes to the dead letters when nothing can be made of it and its host is gone", async () => {
+  it("goes to the dead letters when it is unreadable and its host is gone", async () => {
     const { start, transport, tasks, placed } = await setup();
     const log = transport.log("tasks");
     const bad = ["murmur.placed.gone.gone-1.-.t1", "murmur.placed.gone.no.address.at.all"];
@@ -283,7 +283,7 @@ describe("a placed task whose agent goes", () => {
     expect(letters[0]).toMatchObject({ reason: { code: "invalid_input", field: "Murmur-Placement" } });
   });
 
-  it("comes back also when it was placed in the moment in which its agent left", async () => {
+  it("returns also when it was placed at the moment when its agent left", async () => {
     const { start, host, tasks, lives, place } = await setup();
     const coordinator = await start("c1", ["c1"]);
     const living = await host("h1", plain("living"));
@@ -294,7 +294,7 @@ describe("a placed task whose agent goes", () => {
 });
 
 describe("a hand-off", () => {
-  /** Hands off with what it is told, or says what it got. */
+  /** Hands off as its input says, or returns its input. */
   const passing = (name: string, capabilities: string[], expertise: string[] = []) =>
     defineAgent({
       name,
@@ -306,7 +306,7 @@ describe("a hand-off", () => {
           : { by: name, from: ctx.handedOff.from, context: ctx.handedOff.context },
     });
 
-  it("goes to the best of the others, and to a named agent only when it offers the capability", async () => {
+  it("goes to the best of the other agents, and to a named agent only when it offers the capability", async () => {
     const { start, host, run, lives } = await setup();
     const coordinator = await start("c1", ["c1"]);
     const first = await host("h1", passing("first", ["work"], ["lucene"]));

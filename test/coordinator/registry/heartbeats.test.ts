@@ -5,7 +5,7 @@ import { SILENCE_MS } from "../../../src/coordinator/registry/sightings.ts";
 import { createSubjects, encode } from "../../../src/protocol/index.ts";
 import { connectMemory, type IncomingRequest, MemoryServer } from "../../../src/transport/index.ts";
 
-/** A probe of agent a1, whose process listens and answers when the test says so. */
+/** A probe of agent a1, whose process subscribes and answers when the test says so. */
 async function setup() {
   const clock = new ManualClock();
   const transport = connectMemory({ prefix: "murmur", server: new MemoryServer({ clock }) });
@@ -22,7 +22,7 @@ async function setup() {
   return { clock, transport, request, probing, lives: () => lives };
 }
 
-it("takes an agent that listens for alive, however slow it answers, as long as it may be silent", async () => {
+it("a probe takes a subscribed agent for alive, however slowly it answers within the allowed silence", async () => {
   const { clock, request, probing, lives } = await setup();
   clock.advance(SILENCE_MS - 1_000);
   await new Promise(setImmediate);
@@ -32,7 +32,7 @@ it("takes an agent that listens for alive, however slow it answers, as long as i
   expect(lives()).toBe(true);
 });
 
-it("takes one that says nothing all that time for gone, and one that nobody listens for at once", async () => {
+it("a probe takes a silent agent for gone after that time, and an agent without subscriber at once", async () => {
   const { clock, transport, probing, lives } = await setup();
   clock.advance(SILENCE_MS);
   await probing;

@@ -39,7 +39,7 @@ function fakeHost(transport: Transport, host: string, ids: string[], fields: Par
   return { agents, beat, answer };
 }
 
-/** A coordinator whose registrar's time is the test's. */
+/** A coordinator whose registrar uses a clock of the test. */
 async function setup() {
   const swarm = await setupOffice();
   const { office, transport } = await swarm.start("c1", ["c1"], {}, { placement: false });
@@ -57,7 +57,7 @@ async function setup() {
   await registrar.service.start();
   const listed = async () => (await registrar.listAgents({})).agents.map(({ id }) => id);
   const members = () => [...office.state.registry.members.keys()].sort();
-  /** Lets time pass in steps that are no pause, with the registrar's looks between them. */
+  /** Lets time pass in steps that are no pause, with the registrar's checks between them. */
   const pass = async (ms: number) => {
     for (let left = ms; left > 0; left -= 900) {
       time.nowMs += Math.min(900, left);
@@ -82,7 +82,7 @@ describe("the registrar", () => {
     expect(submit).toHaveBeenCalledTimes(1);
   });
 
-  it("takes up what changed, and lets go at once who says goodbye", async () => {
+  it("commits changes, and removes an agent at once after its goodbye", async () => {
     const { transport, office, members } = await setup();
     const host = fakeHost(transport, "h1", ["a1"]);
     host.beat();
@@ -100,7 +100,7 @@ describe("the registrar", () => {
     await vi.waitFor(() => expect(members()).toEqual([]), SOON);
   });
 
-  it("lets go also of who says goodbye while its join is under way", async () => {
+  it("removes an agent also when its goodbye comes while its join is in flight", async () => {
     const { transport, office, members } = await setup();
     const submit = office.submit.bind(office);
     const host = fakeHost(transport, "h1", ["a1"]);
@@ -109,7 +109,7 @@ describe("the registrar", () => {
       submitted.push(command.type);
       if (submitted.length > 1) return submit(key, command);
       host.beat({ goodbye: true });
-      await new Promise((resolve) => setTimeout(resolve, 50)); // the log takes its time
+      await new Promise((resolve) => setTimeout(resolve, 50)); // the log is slow
       return submit(key, command);
     });
     host.beat();
@@ -117,18 +117,18 @@ describe("the registrar", () => {
     await vi.waitFor(() => expect(members()).toEqual([]), SOON);
   });
 
-  it("misses an agent after three heartbeats, and not because this process stood still", async () => {
+  it("misses an agent after three heartbeats, but not because this process was paused", async () => {
     const { transport, time, members, pass } = await setup();
     fakeHost(transport, "h1", ["a1"]).beat();
     await vi.waitFor(() => expect(members()).toEqual(["a1"]), SOON);
-    time.nowMs += 10 * SILENCE_MS; // one look finds all of it gone by: a pause
+    time.nowMs += 10 * SILENCE_MS; // one check finds that all of it has passed: a pause
     await pass(SILENCE_MS - 1_000);
     expect(members()).toEqual(["a1"]);
     await pass(2_000);
     await vi.waitFor(() => expect(members()).toEqual([]), SOON);
   });
 
-  it("tells of two hosts with one agent id, and believes the one that began later", async () => {
+  it("reports two hosts with one agent id, and believes the host whose agent started later", async () => {
     const { transport, meter, office, members } = await setup();
     const told: unknown[] = [];
     transport.bus.subscribe(subjects.event("agent", "a1", "conflict"), ({ data }) =>
@@ -144,7 +144,7 @@ describe("the registrar", () => {
     expect(members()).toEqual(["a1"]);
   });
 
-  it("refuses what is no heartbeat, or is about other people's agents", async () => {
+  it("rejects messages that are no heartbeat, or report agents of another host", async () => {
     const { transport, members } = await setup();
     const { bus } = transport;
     const beat = (host: string, agents: object[]) => encode({ host, pid: 1, role: "r", at: "now", agents });
@@ -157,7 +157,7 @@ describe("the registrar", () => {
     await vi.waitFor(() => expect(members()).toEqual(["a4"]), SOON);
   });
 
-  it("shows one agent with its record, and says so when there is none", async () => {
+  it("shows one agent with its record, and reports an unknown agent", async () => {
     const { transport, office, registrar, members } = await setup();
     fakeHost(transport, "h1", ["a1"], { expertise: ["search"], model: "m-1" }).beat();
     await vi.waitFor(() => expect(members()).toEqual(["a1"]), SOON);
@@ -172,8 +172,8 @@ describe("the registrar", () => {
   });
 });
 
-describe("over a change of the office", () => {
-  it("the next holder asks who lives, and who does not answer is missing in its time", async () => {
+describe("after a change of the office", () => {
+  it("the next holder calls the roll, and removes agents that do not answer in time", async () => {
     const swarm = await setupOffice();
     const first = await swarm.start("c1", ["c1"]);
     const { transport } = swarm;
@@ -194,13 +194,13 @@ describe("over a change of the office", () => {
     }, SOON);
   });
 
-  it("nobody in office is known at once", async () => {
+  it("a read without a holder fails at once", async () => {
     const { client } = await setupOffice();
     expect(await client.readNow("agents")).toBeNull();
   });
 });
 
-it("lists thousands of agents in pages", async () => {
+it("the registrar lists thousands of agents in pages", async () => {
   const swarm = await setupOffice();
   const { office } = await swarm.start("c1", ["c1"]);
   await vi.waitFor(() => expect(office.tenure).not.toBeNull(), SOON);
@@ -213,7 +213,7 @@ it("lists thousands of agents in pages", async () => {
   for (let after = "", pages = 0; pages < 20; pages++) {
     const page = (await vi.waitFor(async () => {
       const told = await swarm.client.readNow("agents", { after });
-      expect(told).not.toBeNull(); // it waits half a second only
+      expect(told).not.toBeNull(); // `readNow` waits only half a second
       return told;
     }, SOON)) as { agents: AgentStatus[]; next: string | null };
     expect(JSON.stringify(page).length).toBeLessThan(300 * 1_024);
@@ -224,7 +224,7 @@ it("lists thousands of agents in pages", async () => {
   expect(listed).toEqual(ids);
 });
 
-it("an agent process whose connection ends is gone at once where the account hears of it", async () => {
+it("an agent process whose connection ends is removed at once if the account imports that advisory", async () => {
   const server = await startNatsServer({
     config: `
 accounts {
@@ -253,7 +253,7 @@ system_account: SYS`,
     return transport;
   };
   const [dying, living] = [await connect("h1"), await connect("h2")];
-  const again = await connect("h2"); // a second connection of the same name: its end is no death
+  const again = await connect("h2"); // a second connection of the same name: the end of it is no death
   fakeHost(dying, "h1", ["a1", "a2"]).beat();
   const lives = fakeHost(living, "h2", ["a3"]);
   onTestFinished(lives.answer());

@@ -35,14 +35,14 @@ const outcome = (agent: string, failures = 0): RegistryCommand => ({
 });
 
 describe("the registry", () => {
-  it("holds each id once: a later join replaces the earlier one, wherever it was", () => {
+  it("holds each id once: a later join replaces the earlier one, also from another host", () => {
     const { state, join } = setup(profile({ host: "h1", capabilities: ["echo", "old"] }));
     join(profile({ host: "h2", capabilities: ["echo"] }));
     expect([...state.byHost.keys()]).toEqual(["h2"]);
     expect([...state.byCapability.keys()]).toEqual(["echo"]);
   });
 
-  it("lets nobody leave from a host that it is not on (any more)", () => {
+  it("ignores a leave that names a host on which the agent is not (any more)", () => {
     const { state, decide } = setup(profile({ host: "h2" }));
     const leave = (host: string) =>
       decide({ type: "members-leave", reason: "missing", agents: [{ id: "a1", host }] });
@@ -60,14 +60,14 @@ describe("the registry", () => {
     expect(state.kinds.get(kindOf(profile(), "echo"))).toMatchObject({ count: 1, failures: 1 });
   });
 
-  it("records nothing of strangers, nor of what an agent does not offer", () => {
+  it("records no outcome of an unknown agent or of a capability that the agent does not offer", () => {
     const { state, decide } = setup(profile({ capabilities: ["other"] }));
     decide(outcome("a1"));
     decide(outcome("stranger"));
     expect(state.kinds.size).toBe(0);
   });
 
-  it("refuses who comes when it is full, and forgets the kind that was used least recently", () => {
+  it("refuses an agent when it is full, and drops the kind that was used least recently", () => {
     const { state, decide, join } = setup();
     for (let from = 0; from < MAX_MEMBERS; from += 250) {
       join(...Array.from({ length: 250 }, (_, n) => profile({ id: `a${from + n}`, role: `r${from + n}` })));
@@ -108,7 +108,7 @@ describe("the registry", () => {
     })),
   );
 
-  it("comes back from its JSON and decides the same; its lists always fit its members", () => {
+  it("restored from its JSON decides the same, and its indexes always match its members", () => {
     fc.assert(
       fc.property(
         fc.array(command, { maxLength: 30 }),
@@ -166,7 +166,7 @@ describe("a record", () => {
     expect(record.meanMs).toBeLessThan(50);
   });
 
-  it("stays between what was seen, whatever came", () => {
+  it("stays within the observed values, in any order of outcomes", () => {
     const outcomes = fc.record({
       count: fc.integer({ min: 1, max: 1_000 }),
       failures: fc.nat(1_000),
@@ -186,7 +186,7 @@ describe("a record", () => {
     );
   });
 
-  it("is that of its kind at first, and soon its own", () => {
+  it("is the record of its kind at first, and soon its own", () => {
     const kind = addOutcomes(undefined, { count: 100, failures: 0, totalMs: 1_000 });
     expect(expectOf(undefined, kind)).toEqual({ outcomes: 10, successRate: 1, meanMs: 10 });
     const own = addOutcomes(undefined, { count: 10, failures: 10, totalMs: 1_000 });
@@ -195,7 +195,7 @@ describe("a record", () => {
   });
 });
 
-it("commands are cut to fit an entry, in order, without losing one", () => {
+it("commands are cut to fit an entry, in order, without losing an item", () => {
   fc.assert(
     fc.property(fc.array(fc.string({ maxLength: 2_000 }), { maxLength: 600 }), (items) => {
       const chunks = toChunks(items);
@@ -214,7 +214,7 @@ describe("sightings", () => {
   const heard = (sightings: Sightings, nowMs: number, fields = {}) =>
     sightings.hear(makeStatus({ id: "a1", ...fields }), nowMs);
 
-  it("call an agent silent after three heartbeats, and only once", () => {
+  it("report an agent as silent after three heartbeats, and only once", () => {
     const sightings = new Sightings(0);
     heard(sightings, 1_000);
     heard(sightings, 2_000, { id: "a2" });
@@ -224,7 +224,7 @@ describe("sightings", () => {
     expect(sightings.size).toBe(0);
   });
 
-  it("do not count the time in which nothing could be heard", () => {
+  it("do not count the time in which no message could be received", () => {
     const sightings = new Sightings(0);
     heard(sightings, 0);
     sightings.grant(60_000);
@@ -232,7 +232,7 @@ describe("sightings", () => {
     expect(sightings.takeSilent(60_001 + SILENCE_MS)).toHaveLength(1);
   });
 
-  it("believe the newer of two hosts with one agent id, and tell the conflict once", () => {
+  it("believe the newer of two hosts with one agent id, and report the conflict once", () => {
     const sightings = new Sightings(0);
     const old = { host: "h1", since: "2026-01-01T00:00:00.000Z" };
     const young = { host: "h2", since: "2026-01-01T00:00:01.000Z" };

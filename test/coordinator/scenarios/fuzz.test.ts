@@ -1,5 +1,5 @@
-// 100,000 messages that no coordinator should act on, through the real subjects of a coordinator that holds the office.
-// Deterministic: chance comes from a seed. What the two other members would say is said by the test.
+// 100,000 messages that a coordinator must not act on, through the real subjects of a coordinator that holds the office.
+// Deterministic: chance comes from a seed. The test sends the messages of the two other members.
 import { expect, onTestFinished, test, vi } from "vitest";
 import { type Chance, integerBetween, seededChance } from "../../../src/base/index.ts";
 import { MESSAGE_VERSION, type Message } from "../../../src/consensus/index.ts";
@@ -7,7 +7,7 @@ import { createSubjects, decode, encode, errorReplySchema, HEADERS } from "../..
 import { SOON, setupOffice } from "../support.ts";
 
 const CASES = 50_000;
-/** Messages in a row before others get their turn: the coordinator must not take this for a pause. */
+/** Messages in a row before other work gets its turn: the coordinator must not take this for a pause. */
 const BATCH = 50;
 const three = ["c1", "c2", "c3"];
 const subjects = createSubjects("murmur");
@@ -23,7 +23,7 @@ function randomBytes(chance: Chance, max: number): Uint8Array {
   return Uint8Array.from({ length: integerBetween(chance, 1, max) }, () => integerBetween(chance, 0, 255));
 }
 
-/** A coordinator in office; its fellow members, if any, are two obliging voices. */
+/** A coordinator in office; the test answers for its fellow members, if there are any. */
 async function setup(members: readonly string[]) {
   const swarm = await setupOffice();
   const voices = await swarm.connect();
@@ -46,13 +46,13 @@ async function setup(members: readonly string[]) {
   return { ...swarm, office, enemy };
 }
 
-/** Everything that a message could have changed. */
+/** Everything that a message could change. */
 function factsOf({ office }: Awaited<ReturnType<typeof setup>>) {
   const { term, leader, appliedSeq, stateHash, role } = office.status();
   return { term, leader, appliedSeq, stateHash, role, tenure: office.tenure };
 }
 
-/** A message that no member may act on, and who sends it. */
+/** A message that no member may act on, and its sender. */
 function badElectionMessage(
   chance: Chance,
   own: { swarm: string; term: number },
@@ -94,8 +94,8 @@ function badElectionMessage(
   return { from, ...pick(chance, kinds)() };
 }
 
-// Again where the machine stood still for half a second, which deposes the one in office.
-test("50,000 election messages that no member should act on are refused and counted, and change nothing", {
+// Repeated when the machine was paused for half a second, which deposes the holder of the office.
+test("50,000 election messages that no member may act on are rejected and counted, and change nothing", {
   retry: 2,
   timeout: 240_000,
 }, async () => {
@@ -128,12 +128,12 @@ const COMMANDS = {
   "budget-release": { reservation: 1 },
 } as const;
 
-/** A request that the office may only refuse. */
+/** A request that the office must refuse. */
 function badRequest(chance: Chance): { name: string; data: Uint8Array; type?: string } {
   const name = pick(chance, Object.keys(COMMANDS) as (keyof typeof COMMANDS)[]);
   const good: Record<string, unknown> = { key: `k${chance.next()}`, ...COMMANDS[name] };
   const field = pick(chance, Object.keys(COMMANDS[name]));
-  // Of any of these, none fits any of the fields above but the value of a setting.
+  // None of these fits any of the fields above, except the value of a setting.
   const wrong = [null, "", "a b", "ü", -1, 0.5, 2 ** 60, [], "x".repeat(70), { deep: { er: 1 } }, true];
   const kinds: (() => { name?: string; data: Uint8Array; type?: string })[] = [
     () => ({
@@ -158,15 +158,15 @@ function badRequest(chance: Chance): { name: string; data: Uint8Array; type?: st
     () => ({ name: "transfer", data: text({ to: pick(chance, [1, "", "c1", "stranger", ["c2"]]) }) }),
     () => ({ data: text({ ...good, padding: "x".repeat(66_000) }) }),
   ];
-  // Large ones are few: they cost the test more than the office.
+  // Large ones are rare: they cost the test more than the office.
   const kind = chance.next() < 0.01 ? kinds.at(-1)! : kinds[integerBetween(chance, 0, kinds.length - 2)]!;
   return { name, ...kind() };
 }
 
-test("50,000 requests that the office should refuse are refused with a code, and change nothing", {
+test("50,000 requests that the office must refuse are refused with a code, and change nothing", {
   timeout: 240_000,
 }, async () => {
-  const swarm = await setup(["c1"]); // nothing deposes it, however loaded the machine is
+  const swarm = await setup(["c1"]); // no other member deposes it, however loaded the machine is
   const { enemy, client } = swarm;
   const chance = seededChance(2);
   const before = factsOf(swarm);

@@ -1,4 +1,4 @@
-// A log in a real server that is not what a coordinator wrote: forked, with a gap, or of a version that nobody knows.
+// A log in a real server that no coordinator wrote: forked, with a gap, or of an unknown version.
 import { connect } from "@nats-io/transport-node";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createMeter } from "../../../src/base/index.ts";
@@ -10,7 +10,7 @@ import { SOON, setupOffice } from "../support.ts";
 
 type Sealed = LogEntry<unknown>;
 
-/** A coordinator in office that has decided some commands, and what is done to its log. */
+/** A coordinator in office that has decided some commands, and functions that damage its log. */
 async function setup() {
   const swarm = await setupOffice({ nats: true });
   const { log, find } = collectLines();
@@ -27,12 +27,12 @@ async function setup() {
   const append = (entry: object) => office.append("murmur.log.office", encode(entry));
   return {
     ...{ running, entries, append },
-    /** Appends an entry that fits the last one, but for `changes`. */
+    /** Appends an entry that fits the last one, except for `changes`. */
     async appendNext(changes: object) {
       const { chain, ...last } = (await entries()).at(-1) as Sealed;
       return append(sealEntry({ ...last, type: "barrier", ...changes } as EntryBody<unknown>, chain));
     },
-    /** Makes the stream anew, with these entries, of which one is lost then. */
+    /** Creates the stream again with these entries, one of which is lost then. */
     async replace(kept: readonly object[], { lost }: { lost?: number } = {}) {
       await running.stop();
       const admin = await connect({ servers: swarm.server!.url });
@@ -46,7 +46,7 @@ async function setup() {
       for (const entry of kept) await append(entry);
       if (lost !== undefined) expect(await office.delete(lost)).toBe(true);
     },
-    /** Begins a coordinator that does not come to take part. */
+    /** Starts a coordinator that will not take part. */
     async begin() {
       const own = { transport: await swarm.connect(), log, meter: createMeter(), version: "1.0.0", seed: 1 };
       const made = createOffice({ ...own, id: "c1", members: ["c1"] });
@@ -54,7 +54,7 @@ async function setup() {
       await made.service.start();
       return made;
     },
-    /** Resolves when `made` halted for `reason`, and said so once, with an alert and where to read on. */
+    /** Resolves when `made` has halted for `reason`, and logged it once, with an alert and the runbook. */
     halted: (made: { findProblem(): string | null; status(): { role: string } }, reason: RegExp) =>
       vi.waitFor(() => {
         expect(made.findProblem()).toMatch(reason);
@@ -72,7 +72,7 @@ async function setup() {
   };
 }
 
-test("an entry that does not follow the last one halts who reads it, running or starting", async () => {
+test("an entry that does not follow the last one halts a coordinator that reads it, running or starting", async () => {
   const { running, append, entries, halted, begin } = await setup();
   const [, , ...later] = await entries();
   await append(later[0] as Sealed);
@@ -83,40 +83,40 @@ test("an entry that does not follow the last one halts who reads it, running or 
   await vi.waitFor(() => expect(next.status()).toMatchObject({ halted: expect.stringMatching(fork) }), SOON);
 });
 
-test("a log whose entries are another log's halts who starts", async () => {
+test("a log with entries of another log halts a starting coordinator", async () => {
   const { entries, replace, halted, begin } = await setup();
   const [genesis, ...rest] = await entries();
   await replace([{ ...genesis, logId: "other" }, ...rest]);
   await halted(await begin(), /entry 2: entry is not of log "other"/);
 });
 
-test("a log in which an entry is missing halts who starts, at the entry behind it", async () => {
+test("a log with a missing entry halts a starting coordinator at the entry after the gap", async () => {
   const { entries, replace, halted, begin } = await setup();
   const all = await entries();
   await replace(all.toSpliced(2, 1));
   await halted(await begin(), /entry 3: chain hash is [0-9a-f]{64}, expected [0-9a-f]{64}/);
 });
 
-test("a log that lost an entry from its middle halts who starts", async () => {
+test("a log that lost an entry in its middle halts a starting coordinator", async () => {
   const { entries, replace, halted, begin } = await setup();
   const all = await entries();
   await replace(all, { lost: 3 });
   await halted(await begin(), /entry 3 is missing;/);
 });
 
-test("a log whose beginning is missing halts who starts", async () => {
+test("a log without its beginning halts a starting coordinator", async () => {
   const { entries, replace, halted, begin } = await setup();
   await replace((await entries()).slice(1));
   await halted(await begin(), /the log begins at 1, after its genesis, and there is no snapshot/);
 });
 
-test("an entry of a version that is not known stops the coordinator, and says which are", async () => {
+test("an entry of an unknown version halts the coordinator, which names the known versions", async () => {
   const { running, appendNext, halted } = await setup();
   await appendNext({ v: 99 });
   await halted(running.office, /entry \d+: entry version 99 is unknown; known: 1, 2/);
 });
 
-test("an entry of a type or with a command that is not known stops the coordinator", async () => {
+test("an entry of an unknown type, or with an unknown command, halts the coordinator", async () => {
   for (const [changes, reason] of [
     [{ type: "merger" }, /entry \d+: entry type is unknown/],
     [

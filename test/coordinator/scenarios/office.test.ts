@@ -11,13 +11,13 @@ function holderOf(coordinators: readonly Coordinator[]): Coordinator {
   return holders[0]!;
 }
 
-test("the log is begun once; whoever is second leaves it alone", async () => {
+test("a log gets its genesis once; a second process leaves it alone", async () => {
   const { transport } = await setupOffice();
   expect(await foundOffice(transport)).toBe(false);
   expect((await transport.log("office").info()).messages).toBe(1);
 });
 
-test("a log that was emptied is not begun anew", async () => {
+test("an emptied log gets no new genesis", async () => {
   const { transport } = await setupOffice();
   await transport.log("office").purge();
   await expect(foundOffice(transport)).rejects.toMatchObject({ code: "conflict" });
@@ -39,7 +39,7 @@ test("a coordinator alone takes the office and answers", async () => {
 test.each([
   ["two ids", ["c1", "c2"], /1, 3, 5, 7 ids, got 2/],
   ["ids twice", ["c1", "c1", "c2"], /must differ/],
-  ["no own id", ["c2"], /must hold the own id c1/],
+  ["no own id", ["c2"], /must include the own id c1/],
 ])("a membership of %s is refused", async (_what, members, message) => {
   const { start } = await setupOffice();
   await expect(start("c1", members)).rejects.toThrow(message);
@@ -63,7 +63,7 @@ test("three coordinators elect one, decide alike, and replace it when it is gone
   }, SOON);
 });
 
-test("a transfer moves the office to whom it is asked for", async () => {
+test("a transfer moves the office to the named member", async () => {
   const { startAll, client } = await setupOffice();
   const all = await startAll(three);
   const before = await client.tenure({ timeoutMs: 60_000 });
@@ -73,7 +73,7 @@ test("a transfer moves the office to whom it is asked for", async () => {
   expect(await client.tenure()).toMatchObject({ leader: to });
 });
 
-test("a transfer that is asked for twice moves the office once", async () => {
+test("a repeated transfer moves the office once", async () => {
   const { startAll, client } = await setupOffice();
   await startAll(three);
   const { leader, term } = await client.tenure({ timeoutMs: 60_000 });
@@ -87,11 +87,11 @@ test("a transfer that is asked for twice moves the office once", async () => {
   expect(await client.tenure()).toMatchObject({ leader: after.leader, term: after.term });
 });
 
-test("a transfer to nobody, to oneself or to a stranger is refused", async () => {
+test("a transfer without another member, to the holder itself or to an unknown id is refused", async () => {
   const { start, client } = await setupOffice();
   await start("c1", ["c1"]);
   await client.tenure({ timeoutMs: 60_000 });
-  // It is asked for again until the time is over, and the last answer is told.
+  // The client repeats it until the timeout, and reports the last error.
   await expect(client.transfer(undefined, { timeoutMs: 1_000 })).rejects.toThrow(
     /nobody to hand the office to/,
   );
@@ -99,12 +99,12 @@ test("a transfer to nobody, to oneself or to a stranger is refused", async () =>
   await expect(client.transfer("stranger")).rejects.toMatchObject({ code: "invalid_input", field: "to" });
 });
 
-test("without a coordinator the office is unavailable when the caller's time is over", async () => {
+test("without a coordinator the office is unavailable when the caller's timeout has passed", async () => {
   const { client } = await setupOffice();
   await expect(client.tenure({ timeoutMs: 100 })).rejects.toMatchObject({ code: "unavailable" });
 });
 
-test("the same key is decided once, at once, later and after a restart of the coordinator", async () => {
+test("one key is decided once: at once, later, and after a restart of the coordinator", async () => {
   const { start, client } = await setupOffice();
   const coordinator = await start("c1", ["c1"]);
   const write = (value: number) => client.write("config-set", { name: "a", value }, { key: "k" });
@@ -116,7 +116,7 @@ test("the same key is decided once, at once, later and after a restart of the co
   expect(await client.read("config")).toEqual({ values: [{ ...both[0], value: 1 }] });
 });
 
-test("a coordinator that starts anew folds the same state", async () => {
+test("a restarted coordinator folds the same state", async () => {
   const { start, client } = await setupOffice();
   const first = await start("c1", ["c1"]);
   await client.write("lock-acquire", { name: "l", owner: "o", ttlMs: 60_000, patienceMs: 0 });
@@ -148,7 +148,7 @@ test.each([
   expect((await transport.log("office").info()).lastSeq).toBe(lastSeq);
 });
 
-test("a write without a key, an unknown command and bytes that are no body are refused", async () => {
+test("a write without a key, an unknown command and unreadable bytes are refused", async () => {
   const { start, transport, client } = await setupOffice();
   await start("c1", ["c1"]);
   await client.tenure();
@@ -166,7 +166,7 @@ test("a write without a key, an unknown command and bytes that are no body are r
   expect(await ask("config-set", new Uint8Array(70_000))).toMatchObject({ code: "payload_too_large" });
 });
 
-test("election messages from strangers, other logs and random bytes are counted and change nothing", async () => {
+test("election messages from unknown members, other logs and random bytes are counted and change nothing", async () => {
   const { start, transport } = await setupOffice();
   const { office } = await start("c1", three);
   const subjects = createSubjects("murmur");
@@ -181,7 +181,7 @@ test("election messages from strangers, other logs and random bytes are counted 
   expect(office.status()).toMatchObject({ term, leader: null });
 });
 
-test("a log that ends below what was read halts the coordinator once the doubt has lasted", async () => {
+test("a log that ends below the entries read halts the coordinator after the time of doubt", async () => {
   const { start, transport, client } = await setupOffice({ nats: true });
   const { office } = await start("c1", ["c1"], { doubtMs: 0 });
   await client.write("config-set", { name: "a", value: 1 });
@@ -192,7 +192,7 @@ test("a log that ends below what was read halts the coordinator once the doubt h
   await expect(client.tenure({ timeoutMs: 100 })).rejects.toMatchObject({ code: "unavailable" });
 });
 
-test("the office is not taken while the entry that it would stand behind cannot be read", async () => {
+test("the office is not taken while the entry before it cannot be read", async () => {
   const { start, connect } = await setupOffice();
   const own = await connect();
   const inner = own.log("office");
@@ -206,7 +206,7 @@ test("the office is not taken while the entry that it would stand behind cannot 
       return Promise.reject(new Error("away"));
     },
     tail(options) {
-      isAway = true; // what it begins with is read
+      isAway = true; // the entry of its start point is read already
       return inner.tail(options);
     },
   };
@@ -219,7 +219,7 @@ test("the office is not taken while the entry that it would stand behind cannot 
   await vi.waitFor(() => expect(office.tenure).toMatchObject({ term: 1 }), SOON);
 });
 
-test("an outage of the server leaves the office where it is; what waited is decided once", {
+test("an outage of the server leaves the office with its holder; waiting commands are decided once", {
   timeout: 120_000,
 }, async () => {
   const { server, start, client } = await setupOffice({ nats: true });

@@ -24,7 +24,7 @@ describe("ticks", () => {
     );
   });
 
-  it("of an interval stand at its multiples, whoever counts them", () => {
+  it("of an interval are at its multiples, from any starting time", () => {
     expect(nextTickMs({ everyMs: 10_000 }, 20_000)).toBe(30_000);
     expect(nextTickMs({ everyMs: 10_000 }, 29_999)).toBe(30_000);
   });
@@ -39,7 +39,7 @@ describe("ticks", () => {
     );
   });
 
-  it("that were missed for a moment are all fired; of older ones the others count as missed", () => {
+  it("that were missed for a moment all fire; older ones count as missed, except the last", () => {
     const when = { everyMs: 10_000 };
     expect(planTick(when, 10_000, 35_000)).toEqual({ tickMs: 10_000, nextMs: 20_000, missed: 0 });
     const nowMs = CATCH_UP_MS + 100_000;
@@ -48,7 +48,7 @@ describe("ticks", () => {
     expect(planTick(day, 86_400_000, 100_000_000)).toMatchObject({ tickMs: 86_400_000, missed: 0 });
   });
 
-  it("skips what nobody fired as if each tick had been looked at, also over changes of clocks", () => {
+  it("skips missed ticks with the same result as if each tick had been checked, also over clock changes", () => {
     const cron = fc.constantFrom(
       "* * * * *",
       "*/10 * * * * *",
@@ -76,7 +76,7 @@ describe("ticks", () => {
     );
   });
 
-  it("skips a week of minutes and of seconds without standing still, and counts the first hundred", () => {
+  it("skips a week of minutes and of seconds without blocking, and counts the first hundred", () => {
     const nowMs = at("2026-02-09T00:00:30Z");
     const dueMs = at("2026-02-02T00:00:00Z");
     const minute = { cron: "* * * * *", timezone: "UTC" };
@@ -137,7 +137,7 @@ describe("the reducer", () => {
   });
 });
 
-/** An office whose firing hands tasks to `submit`. */
+/** An office with a scheduler that submits its tasks to `submit`. */
 async function setupFiring(submit: (task: TaskInput) => Promise<unknown>) {
   const world = await setupOffice();
   const begin = async () => {
@@ -160,7 +160,7 @@ async function setupFiring(submit: (task: TaskInput) => Promise<unknown>) {
   return { ...world, begin, set, show };
 }
 
-test("each tick hands in one task whose id is made of schedule and tick", async () => {
+test("each tick submits one task whose id is made of schedule and tick", async () => {
   const tasks: TaskInput[] = [];
   const { begin, set } = await setupFiring(async (task) => tasks.push(task));
   const coordinator = await begin();
@@ -174,7 +174,7 @@ test("each tick hands in one task whose id is made of schedule and tick", async 
   expect(new Set(tasks.map(({ id }) => id)).size).toBe(tasks.length);
 });
 
-test("a fired tick that was not handed in is handed in by the next holder of the office", async () => {
+test("the next holder of the office submits the task of a fired tick that was not submitted", async () => {
   let isDown = true;
   const tried: string[] = [];
   const { begin, set } = await setupFiring(async ({ id }) => {
@@ -191,7 +191,7 @@ test("a fired tick that was not handed in is handed in by the next holder of the
   expect(tried.filter((each) => each === `s-${nextMs} taken`)).toHaveLength(1);
 });
 
-test("a task that can never be handed in is told, and the schedule goes on", async () => {
+test("a task that can never be submitted shows as the schedule's error, and the schedule continues", async () => {
   const { begin, set, show } = await setupFiring(async () => {
     throw new SwarmError("unknown_capability", "nobody offers echo");
   });
