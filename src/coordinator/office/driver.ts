@@ -336,7 +336,10 @@ class Coordinator implements Office {
       participation !== null && (await targetsReplacedLog(this.#stores.log, participation.place, request)); // D6
     if (participation !== null && isReplaced === true) {
       participation.haltCause = "lost";
-      return report({ type: "distrust", reason: `entry ${expectedLastSeq} differs from the entry that was read` });
+      return report({
+        type: "distrust",
+        reason: `entry ${expectedLastSeq} differs from the entry that was read`,
+      });
     }
     const startedMs = performance.now();
     const data = Buffer.from(entryText(request.entry));
