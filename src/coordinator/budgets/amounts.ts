@@ -22,7 +22,7 @@ const logged = (max: number) => {
   const count = z.int().min(0).max(max).optional();
   return z.strictObject({ costUsd: count, tokens: count, calls: count });
 };
-const told = (max: number) => {
+const given = (max: number) => {
   const count = z.int().min(0).max(max).nullish();
   return z.strictObject({
     costUsd: z
@@ -40,13 +40,13 @@ export const amountSchema = logged(MAX_AMOUNT);
 /** The schema of a limit in the log. */
 export const limitSchema = logged(MAX_LIMIT);
 /** The schema of an amount as callers write it, with money in USD; null means absent. Its output is an amount for the log. */
-export const toldAmountSchema = told(MAX_AMOUNT).transform((amount) => toLog(amount, Math.ceil, -ROUNDING));
+export const givenAmountSchema = given(MAX_AMOUNT).transform((amount) => toLog(amount, Math.ceil, -ROUNDING));
 /** The schema of a limit as callers write it. Its output is a limit for the log. */
-export const toldLimitSchema = told(MAX_LIMIT).transform((limit) => toLog(limit, Math.floor, ROUNDING));
+export const givenLimitSchema = given(MAX_LIMIT).transform((limit) => toLog(limit, Math.floor, ROUNDING));
 
 /** Rounds money against the caller: amounts up, limits down. */
 function toLog(
-  { costUsd, tokens, calls }: z.output<ReturnType<typeof told>>,
+  { costUsd, tokens, calls }: z.output<ReturnType<typeof given>>,
   round: (value: number) => number,
   tolerance: number,
 ): PartialAmount {

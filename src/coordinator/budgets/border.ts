@@ -2,13 +2,13 @@
 // time. Pure.
 import { z } from "zod";
 import { parse } from "../../protocol/index.ts";
-import { toldAmountSchema, toldLimitSchema } from "./amounts.ts";
+import { givenAmountSchema, givenLimitSchema } from "./amounts.ts";
 
 /** The fields that callers write in another form than the log; the schemas of the commands check all other fields. */
-const told = z.looseObject({
-  limit: toldLimitSchema.optional(),
-  amount: toldAmountSchema.optional(),
-  actual: toldAmountSchema.optional(),
+const given = z.looseObject({
+  limit: givenLimitSchema.optional(),
+  amount: givenAmountSchema.optional(),
+  actual: givenAmountSchema.optional(),
 });
 
 /** The fields of a write about budgets, as the log holds them. @throws SwarmError `invalid_input` naming the field. */
@@ -17,6 +17,6 @@ export function toBudgetFields(
   fields: Readonly<Record<string, unknown>>,
   nowMs: number,
 ): Record<string, unknown> {
-  const read = parse(told, fields, name);
+  const read = parse(given, fields, name);
   return name === "budget-remove" ? read : { ...read, nowMs };
 }

@@ -87,12 +87,12 @@ export async function waitForLock(parts: LeaseParts, request: LeaseRequest): Pro
   const { office } = parts;
   const { name, owner, ttlMs, patienceMs, askTimeoutMs = MIN_ASK_MS, signal } = request;
   const time = new Timepiece(parts);
-  const begun = time.now();
-  let since = begun;
+  const startedAt = time.now();
+  let since = startedAt;
   try {
     for (;;) {
       signal.throwIfAborted();
-      const leftMs = patienceMs - time.msSince(begun);
+      const leftMs = patienceMs - time.msSince(startedAt);
       const place = leftMs > 0 ? PLACE_MS : 0;
       const asked = time.now();
       const answer = await office.write(
@@ -230,9 +230,9 @@ class Lease {
       });
     } catch (error) {
       if (this.#stopped.signal.aborted) return;
-      const told = toSwarmError(error);
+      const failure = toSwarmError(error);
       // Without an answer, the lock is lost when its lease expires.
-      if (told.code !== "unavailable") this.#lose(told.code, told.message);
+      if (failure.code !== "unavailable") this.#lose(failure.code, failure.message);
       return;
     }
     if (this.#isOver() || this.#stopped.signal.aborted) return; // K2

@@ -85,7 +85,7 @@ export class LogWatch {
   #timer: NodeJS.Timeout | undefined;
   #doubtSinceMs: number | null = null;
   /** The start of each kept check, and the log's last sequence then; the first is the newest check that is fully applied. */
-  readonly #looks: { readonly atMs: number; readonly lastSeq: number }[] = [];
+  readonly #checks: { readonly atMs: number; readonly lastSeq: number }[] = [];
   #isStopped = false;
 
   constructor(parts: {
@@ -104,8 +104,8 @@ export class LogWatch {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.look(), INSPECT_INTERVAL_MS);
-    void this.look();
+    this.#timer = setInterval(() => void this.check(), INSPECT_INTERVAL_MS);
+    void this.check();
   }
 
   stop(): void {
@@ -117,8 +117,8 @@ export class LogWatch {
   get ageMs(): number {
     const { clock, place } = this.#parts;
     const { seq } = place();
-    while ((this.#looks[1]?.lastSeq ?? Number.POSITIVE_INFINITY) <= seq) this.#looks.shift();
-    const [newest] = this.#looks;
+    while ((this.#checks[1]?.lastSeq ?? Number.POSITIVE_INFINITY) <= seq) this.#checks.shift();
+    const [newest] = this.#checks;
     return newest === undefined || newest.lastSeq > seq
       ? Number.POSITIVE_INFINITY
       : Math.max(0, clock.now() - newest.atMs);
@@ -130,7 +130,7 @@ export class LogWatch {
   }
 
   /** Checks the log once; `start` repeats it at an interval. */
-  async look(): Promise<void> {
+  async check(): Promise<void> {
     const { log, epoch, place, floorSeq, clock, doubtMs, onLost } = this.#parts;
     const atMs = clock.now();
     const anchor = this.#anchor;
@@ -147,8 +147,8 @@ export class LogWatch {
       this.problem = null;
       this.#doubtSinceMs = null;
       this.#anchor = applied;
-      this.#looks.push({ atMs, lastSeq: health.lastSeq });
-      if (this.#looks.length > MAX_CHECKS_KEPT) this.#looks.splice(1, 1);
+      this.#checks.push({ atMs, lastSeq: health.lastSeq });
+      if (this.#checks.length > MAX_CHECKS_KEPT) this.#checks.splice(1, 1);
       return;
     }
     this.problem = health.reason;

@@ -68,10 +68,10 @@ export function auditOperations(
 
   function note(command: string, body: unknown, outcome: string): void {
     const fields = OPERATIONS[command] ?? [];
-    const said = Object.entries((body ?? {}) as Record<string, unknown>).filter(([name]) =>
+    const recorded = Object.entries((body ?? {}) as Record<string, unknown>).filter(([name]) =>
       fields.includes(name),
     );
-    const { key, ...facts } = Object.fromEntries(said);
+    const { key, ...facts } = Object.fromEntries(recorded);
     if (NEEDS_NAME.includes(command) && facts.by === undefined) return;
     if (key !== undefined) {
       const own = `${command} ${key}`;

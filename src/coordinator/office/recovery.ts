@@ -76,7 +76,7 @@ export interface Recovery {
 /** A recovery that is planned and not done yet. */
 export interface RecoveryPlan {
   readonly recovery: Recovery;
-  /** Performs the plan. @throws SwarmError `conflict` when another process wrote to the log meanwhile; `unavailable`. */
+  /** Performs the plan. @throws SwarmError `conflict` when another process has written to the log since; `unavailable`. */
   perform(): Promise<void>;
 }
 

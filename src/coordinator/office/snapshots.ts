@@ -149,7 +149,7 @@ export class Snapshots {
     logger.warn({ err: toSwarmError(err), seq }, "snapshot failed; keeping the log until one succeeds");
   }
 
-  /** Text and hash of a fold, made in slices (N4); null when this coordinator was stopped meanwhile. */
+  /** Text and hash of a fold, made in slices (N4); null when this coordinator was stopped in between. */
   async #hash(
     view: JsonObject,
     keepsText: boolean,

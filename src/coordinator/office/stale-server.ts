@@ -27,7 +27,7 @@ export function createStaleServer(parts: {
   let subscription: Subscription | undefined;
   let isStopped = false;
 
-  function look(name: string, body: unknown): object {
+  function answer(name: string, body: unknown): object {
     const show = findRead(name)?.(body);
     if (show === undefined) throw unknownCommand(name);
     const { ageMs } = office; // Z2
@@ -42,7 +42,7 @@ export function createStaleServer(parts: {
         if (isStopped) return;
         subscription = transport.bus.subscribe(
           subjects.filters.allStale,
-          (request) => void respondTo(request, log, (body) => look(request.subject.slice(readAt), body)),
+          (request) => void respondTo(request, log, (body) => answer(request.subject.slice(readAt), body)),
           { queue: QUEUE_GROUP },
         );
       });

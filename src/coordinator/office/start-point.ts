@@ -51,7 +51,7 @@ export async function findStartPoint(
   seen?: Place,
 ): Promise<StartPoint> {
   const ids = await listSnapshots(snapshots);
-  const { info, head } = await lookAtLog(log, ids[0]);
+  const { info, head } = await readBeginning(log, ids[0]);
   const logId = head.logId as string;
   const foreign = ids.find((id) => id.logId !== logId);
   if (foreign !== undefined) {
@@ -84,7 +84,7 @@ export async function findStartPoint(
 }
 
 /** The counts and the first entry of the log. */
-async function lookAtLog(log: Log, newest: SnapshotId | undefined) {
+async function readBeginning(log: Log, newest: SnapshotId | undefined) {
   const kept = newest === undefined ? "" : `, but there is a snapshot of ${newest.seq}`;
   let info: LogInfo;
   try {
@@ -95,7 +95,7 @@ async function lookAtLog(log: Log, newest: SnapshotId | undefined) {
   }
   if (info.messages === 0) {
     if (newest === undefined && info.lastSeq === 0) {
-      throw new SwarmError("unavailable", "the control log has not begun; run `murmur init`");
+      throw new SwarmError("unavailable", "the control log has no genesis yet; run `murmur init`");
     }
     throw refuseLog(`the log is empty after ${info.lastSeq}${kept}`);
   }

@@ -50,8 +50,8 @@ export async function callRoll(
   let agents = 0;
   for (const reply of await bus.scatter(subject, encode({}), ROLL_CALL)) {
     const { value } = decode(reply.data, reply.header(HEADERS.contentType));
-    const said = (value as { agents?: unknown } | null)?.agents;
-    for (const each of Array.isArray(said) ? said : []) {
+    const listed = (value as { agents?: unknown } | null)?.agents;
+    for (const each of Array.isArray(listed) ? listed : []) {
       const status = agentStatusSchema.safeParse(each);
       if (!status.success) continue;
       onStatus(status.data);

@@ -366,7 +366,7 @@ class MemberDriver implements Driver {
     const { now } = this.#parts.stage;
     if (!this.#habits.watches || process.watch === null || process.nextLook > now) return;
     process.nextLook = now + LOOK_STEPS;
-    this.#looks.push(process.watch.look());
+    this.#looks.push(process.watch.check());
   }
 
   // Disasters

@@ -33,7 +33,7 @@ function setup() {
   });
   const lookAfter = async (ms: number) => {
     own.nowMs += ms;
-    await watch.look();
+    await watch.check();
   };
   return { log, own, lost, onInfo, watch, lookAfter };
 }
@@ -46,7 +46,7 @@ function entryAt(seq: number, logId: string): Stored {
 describe("a watched log", () => {
   it("is sound when it has all entries that were read", async () => {
     const { watch, lost } = setup();
-    await watch.look();
+    await watch.check();
     expect({ problem: watch.problem, lastSeq: watch.lastSeq, lost }).toEqual({
       problem: null,
       lastSeq: 9,
