@@ -78,7 +78,7 @@ export class LogWatch {
   /** The highest sequence seen in the log, by a check or by an entry. */
   lastSeq = 0;
   /** The problem that the last check found; null when it found none. */
-  problem: string | null = "not looked at yet";
+  problem: string | null = "not checked yet";
   readonly #parts;
   /** A place from the check before: by now every replica has its entry. */
   #anchor: Place;

@@ -27,7 +27,7 @@ export function measureAge(member: Member<OfficeState, OfficeCommand>, watch: Lo
   const halted = haltedError(member);
   const ageMs = watch?.ageMs ?? Number.POSITIVE_INFINITY;
   if (halted === undefined && Number.isFinite(ageMs)) return ageMs;
-  throw new SwarmError("unavailable", halted ?? "this coordinator has not looked at its log yet: ask again");
+  throw new SwarmError("unavailable", halted ?? "this coordinator has not checked its log yet: ask again");
 }
 
 /** The facts that a coordinator knows about itself, even without a usable log. */
