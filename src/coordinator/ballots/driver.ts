@@ -70,7 +70,7 @@ export function createBallots(parts: BallotParts): BallotDriver {
 interface BallotParts {
   transport: Transport;
   office: Office;
-  placement: Pick<Placement, "pick" | "seats" | "onQuestion" | "knowsWhoLives">;
+  placement: Pick<Placement, "pick" | "seats" | "onQuestion" | "waitForRollCall">;
   tasks: Pick<TaskClient, "cancelScope">;
   log: Logger;
   meter: Meter;

@@ -19,7 +19,7 @@ export interface Placement {
   /** Counts the seats of ballots as load of their agents. */
   readonly seats: Placer["seats"];
   /** Resolves when it is known which agents live. Before that, a new holder of the office would find no agents. */
-  knowsWhoLives(): Promise<void>;
+  waitForRollCall(): Promise<void>;
   /** Calls `onQuestion` for each ballot's question that is placed on an agent which will not answer it. */
   onQuestion(onQuestion: (at: PlacedAddress) => void): void;
 }
@@ -61,7 +61,7 @@ export function createPlacement(parts: {
     },
     pick: (request) => placer.pick(request),
     seats: placer.seats,
-    knowsWhoLives: () => registrar.knowsWhoLives(),
+    waitForRollCall: () => registrar.waitForRollCall(),
     onQuestion: (listener) => listeners.push(listener),
   };
 }

@@ -125,7 +125,7 @@ export class Placer {
   async place(body: unknown): Promise<PlaceReply> {
     const { registrar, meter } = this.#parts;
     const request = parse(placeRequestSchema, body, "place");
-    await Promise.all([this.#prove(), registrar.knowsWhoLives()]);
+    await Promise.all([this.#prove(), registrar.waitForRollCall()]);
     const repeated = this.#findRepeated(request);
     if (repeated !== null) return repeated;
     try {

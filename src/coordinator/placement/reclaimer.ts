@@ -156,7 +156,7 @@ export class Reclaimer {
       this.#gone.clear();
       if (this.#isFullSweepDue) {
         this.#isFullSweepDue = false;
-        await this.#parts.registrar.knowsWhoLives();
+        await this.#parts.registrar.waitForRollCall();
         await this.#reclaimAll(filters.allPlaced);
       } else {
         for (const { host, id } of agents) await this.#reclaimAll(filters.placedOnAgent(host, id));

@@ -115,14 +115,14 @@ export class Registrar {
   /** Answers the call `agents`. @throws SwarmError `invalid_input`. */
   async listAgents(body: unknown): Promise<AgentPage> {
     const { after } = parse(agentsRequestSchema, body, "agents");
-    await Promise.all([this.#parts.office.barrier(), this.knowsWhoLives()]);
+    await Promise.all([this.#parts.office.barrier(), this.waitForRollCall()]);
     return this.#view.page(this.#registry, after);
   }
 
   /** Answers the call `agent`. @throws SwarmError `invalid_input`, `not_found`. */
   async showAgent(body: unknown): Promise<ShownAgent> {
     const { agent } = parse(agentRequestSchema, body, "agent");
-    await Promise.all([this.#parts.office.barrier(), this.knowsWhoLives()]);
+    await Promise.all([this.#parts.office.barrier(), this.waitForRollCall()]);
     const equivocations = this.#parts.office.state.ballots.equivocators.get(agent) ?? 0;
     return { ...this.#view.show(this.#registry, agent), equivocations };
   }
@@ -154,7 +154,7 @@ export class Registrar {
   }
 
   /** Resolves when the roll call of a new tenure is over, or after a second. */
-  async knowsWhoLives(): Promise<void> {
+  async waitForRollCall(): Promise<void> {
     if (this.#rollCall === null) return;
     const patience = new AbortController();
     const waited = sleep(ROLL_CALL_PATIENCE_MS, { signal: patience.signal }).catch(() => undefined);

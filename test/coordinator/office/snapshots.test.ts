@@ -127,7 +127,7 @@ describe("a snapshot", () => {
       expect(others).toEqual([one, one]);
       expect(one!.halted).toBeNull();
     }, SOON);
-    expect(find(/halts/)).toEqual([]);
+    expect(find(/^coordinator halted/)).toEqual([]);
   });
 
   test("with another state than a follower's halts that follower, and no other coordinator", async () => {
@@ -138,7 +138,7 @@ describe("a snapshot", () => {
     odd.office.state.config.byName.set("forged", { value: 1, revision: 1 });
     await write(30);
     await vi.waitFor(() => expect(odd.office.status().halted).toMatch(/by the log's snapshot/), SOON);
-    expect(find(/halts/)).toHaveLength(1);
+    expect(find(/^coordinator halted/)).toHaveLength(1);
     expect(await list()).not.toEqual([]);
     expect(all.filter(({ office }) => office.status().role === "halted")).toEqual([odd]);
   });
@@ -161,7 +161,7 @@ describe("a snapshot", () => {
     };
     await start("c1", ["c1"], { transport: { ...own, snapshots: { ...own.snapshots, put } }, clock });
     await write(50);
-    await vi.waitFor(() => expect(find(/could not be made/)).toHaveLength(1), SOON);
+    await vi.waitFor(() => expect(find(/^snapshot failed/)).toHaveLength(1), SOON);
     expect((await office.info()).firstSeq).toBe(1);
     fails = false;
     skippedMs = 60_000;
@@ -211,7 +211,7 @@ describe("a start", () => {
     for (const id of snapshots) await damage(transport, id);
     const office = await begin();
     await vi.waitFor(
-      () => expect(office.findProblem()).toMatch(/behind its genesis.*docs\/coordinator.md/),
+      () => expect(office.findProblem()).toMatch(/after its genesis.*docs\/coordinator.md/),
       SOON,
     );
     expect(office.status()).toMatchObject({ role: "halted", halted: expect.stringMatching(/genesis/) });
@@ -259,7 +259,7 @@ describe("a start", () => {
       await log.append("murmur.log.office", new TextEncoder().encode(JSON.stringify(entry)));
     }
     const forked = await begin();
-    await vi.waitFor(() => expect(forked.findProblem()).toMatch(/behind its genesis/), SOON);
+    await vi.waitFor(() => expect(forked.findProblem()).toMatch(/after its genesis/), SOON);
   });
 
   test("of a follower that the log was trimmed beyond uses a snapshot", async () => {
@@ -288,10 +288,10 @@ describe("a start", () => {
     held.isHolding = false;
     await write(1);
     await vi.waitFor(() => {
-      expect(find(/begins again/)).toHaveLength(1);
+      expect(find(/; starting again$/)).toHaveLength(1);
       expect(stateOf(behind)).toEqual(stateOf(all[0]!));
     }, SOON);
-    expect(find(/halts/)).toEqual([]);
+    expect(find(/^coordinator halted/)).toEqual([]);
   });
 });
 
