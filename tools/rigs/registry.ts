@@ -8,12 +8,12 @@ import { PATIENCE_MS, startWorld, type World } from "./office/world.ts";
 const flags = readFlags(
   "node tools/rigs/registry.ts: one nats-server, one coordinator, and processes with many agents each.",
   {
-    agents: { type: "count", default: 1_000, about: "agents, all of which begin at once" },
-    processes: { type: "count", default: 4, about: "processes that they are in" },
+    agents: { type: "count", default: 1_000, about: "agents that start at the same time" },
+    processes: { type: "count", default: 4, about: "processes that run these agents" },
     kills: {
       type: "count",
       default: 3,
-      about: "kills -9 of one of these, without and with what NATS tells of disconnects",
+      about: "kills (-9) of one of these processes, each without and with disconnect advisories of NATS",
     },
   },
 );
@@ -45,7 +45,7 @@ await within(startWorld({ members: ["a"] }), async (world) => {
 });
 const user = { name: "swarm", password: "swarm" };
 await within(startWorld({ members: ["a"], config: ACCOUNTS, user }), async (world) => {
-  figures.push(await measureDeaths(world, { name: "the same where NATS tells of disconnects" }));
+  figures.push(await measureDeaths(world, { name: "the same with disconnect advisories of NATS" }));
 });
 printReport(flags, figures);
 

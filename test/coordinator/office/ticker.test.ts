@@ -32,7 +32,7 @@ test("ticks on time are never closer than their pace, also after a late tick", a
   await expect.poll(() => ticks.length).toBeGreaterThan(8);
   const onTime = ticks.filter(({ isLate }) => !isLate);
   const gaps = onTime.slice(1).map(({ atMs }, index) => atMs - onTime[index]!.atMs);
-  expect(Math.min(...gaps)).toBeGreaterThan(LOG_TICK_MS - 1e-6); // what dividing may round
+  expect(Math.min(...gaps)).toBeGreaterThan(LOG_TICK_MS - 1e-6); // a division may round
 });
 
 test("missed ticks come in one burst, late except the last, and a long pause is reported", async () => {
