@@ -36,10 +36,5 @@ export { createOfficeServer } from "./office/server.ts";
 export { createStaleServer } from "./office/stale-server.ts";
 export { createPlacement, type Placement } from "./placement/placement.ts";
 export type { AgentPage, RecordView, ShownAgent } from "./registry/view.ts";
-export {
-  type ReadName,
-  type RequestInput,
-  type WholeReply,
-  type WriteName,
-} from "./requests.ts";
+export type { ReadName, RequestInput, WholeReply, WriteName } from "./requests.ts";
 export { createScheduler } from "./schedules/scheduler.ts";
