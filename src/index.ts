@@ -1,4 +1,4 @@
-// The package's door for people who write agents: what `import { defineAgent } from "murmur"` gives.
+// The door of the package "murmur", for the authors of agents and workflows. It only passes names on from the rooms.
 //
 //   import { defineAgent } from "murmur";
 //   export default defineAgent({ name: "upper", capabilities: ["upper"], run: (task) => String(task.input).toUpperCase() });
@@ -19,7 +19,9 @@ export {
   type RunSpec,
 } from "./agent/index.ts";
 export { AssertionError, assert, type Logger } from "./base/index.ts";
+export { type Calibration, confidenceOf } from "./consensus/index.ts";
 export {
+  type BallotInput,
   CancelledError,
   ERROR_CATALOGUE,
   type ErrorCode,
@@ -27,9 +29,12 @@ export {
   type ExecResult,
   type HandedOff,
   type HandOffRequest,
+  type Result,
   RetryableError,
   SwarmError,
   TerminalError,
+  toSwarmError,
+  type Verdict,
   type WaitingReason,
 } from "./protocol/index.ts";
 export type { CapabilityLimits } from "./work/index.ts";

@@ -1,4 +1,4 @@
-// Tells the language of a text by its endings.
+// Finds the language of a text by its endings.
 import { defineClassifier } from "../lib/classify/classifier.ts";
 
 export default defineClassifier("endings");

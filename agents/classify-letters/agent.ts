@@ -1,4 +1,4 @@
-// Tells the language of a text by its letters.
+// Finds the language of a text by its letters.
 import { defineClassifier } from "../lib/classify/classifier.ts";
 
 export default defineClassifier("letters");

@@ -1,4 +1,4 @@
-// Tells the language of a text by its triples.
+// Finds the language of a text by its triples.
 import { defineClassifier } from "../lib/classify/classifier.ts";
 
 export default defineClassifier("triples");

@@ -1,4 +1,4 @@
-// Tells the language of a text by its words.
+// Finds the language of a text by its words.
 import { defineClassifier } from "../lib/classify/classifier.ts";
 
 export default defineClassifier("words");

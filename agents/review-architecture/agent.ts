@@ -1,4 +1,5 @@
-// Looks at the import graph: cycles, orphans, hubs, imports that lead nowhere. The analysis itself is in ../review/architecture.ts.
+// Looks at the import graph: cycles, orphans, hubs, imports of missing files.
+// The analysis is in ../lib/review/checks/architecture.ts.
 import { defineAgent } from "murmur";
 import {
   architecture,

@@ -1,4 +1,4 @@
-// Lints with Biome. How is in ../review/biome.ts.
+// Lints with Biome. The analysis is in ../lib/review/linters/biome.ts.
 import { defineAgent } from "murmur";
 import {
   biome,

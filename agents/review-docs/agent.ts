@@ -1,4 +1,4 @@
-// Checks local links and commands in Markdown. The analysis itself is in ../review/docs.ts.
+// Checks local links and commands in Markdown. The analysis is in ../lib/review/checks/docs.ts.
 import { defineAgent } from "murmur";
 import {
   docs,

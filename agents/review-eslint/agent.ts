@@ -1,4 +1,4 @@
-// Lints with ESLint and typescript-eslint. How is in ../review/eslint.ts.
+// Lints with ESLint and typescript-eslint. The analysis is in ../lib/review/linters/eslint.ts.
 import { defineAgent } from "murmur";
 import { castVote, eslint, lintOutputSchema, REVIEW_SLOTS, reviewInputSchema } from "../lib/review/index.ts";
 
@@ -8,7 +8,7 @@ export default defineAgent({
   input: reviewInputSchema,
   output: lintOutputSchema,
   slots: REVIEW_SLOTS,
-  // ESLint is a Node program; its path and arguments are the analysis' own, file names of the task come last.
+  // ESLint is a Node program; the analysis chooses its path and options, and the task's file names come last.
   exec: { allow: [process.execPath] },
   run: async (task, ctx) => castVote(await eslint(task.input, ctx)),
 });

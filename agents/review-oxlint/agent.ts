@@ -1,4 +1,4 @@
-// Lints with oxlint. How is in ../review/oxlint.ts.
+// Lints with oxlint. The analysis is in ../lib/review/linters/oxlint.ts.
 import { defineAgent } from "murmur";
 import { castVote, lintOutputSchema, oxlint, REVIEW_SLOTS, reviewInputSchema } from "../lib/review/index.ts";
 
@@ -8,7 +8,7 @@ export default defineAgent({
   input: reviewInputSchema,
   output: lintOutputSchema,
   slots: REVIEW_SLOTS,
-  // oxlint is a Node program; its path and arguments are the analysis' own, file names of the task come last.
+  // oxlint is a Node program; the analysis chooses its path and options, and the task's file names come last.
   exec: { allow: [process.execPath] },
   run: async (task, ctx) => castVote(await oxlint(task.input, ctx)),
 });

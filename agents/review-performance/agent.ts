@@ -1,4 +1,5 @@
-// Measures files and functions, and looks for waits that block or pile up. The analysis itself is in ../review/performance.ts.
+// Measures files and functions, and looks for waits that block or pile up.
+// The analysis is in ../lib/review/checks/performance.ts.
 import { defineAgent } from "murmur";
 import {
   limitFindings,

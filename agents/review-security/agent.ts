@@ -1,4 +1,5 @@
-// Looks for committed secrets, risky code and lockfiles that cannot be trusted. The analysis itself is in ../review/security.ts.
+// Looks for committed secrets, risky code and lockfiles that cannot be trusted.
+// The analysis is in ../lib/review/security/security.ts.
 import { defineAgent } from "murmur";
 import {
   limitFindings,

@@ -1,4 +1,5 @@
-// Looks for focused, skipped and empty tests, and for sources that no test reaches. The analysis itself is in ../review/tests.ts.
+// Looks for focused, skipped and empty tests, and for sources that no test reaches.
+// The analysis is in ../lib/review/checks/tests.ts.
 import { defineAgent } from "murmur";
 import {
   limitFindings,

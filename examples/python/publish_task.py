@@ -1,9 +1,9 @@
-"""Hands in one task and reads its result with nats-py alone: nothing of Murmur is installed here, only its contract is kept.
+"""Submits one task and reads its result, with nats-py alone: the program needs no Murmur package and follows only its contract.
 
     pip install -r requirements.txt
     NATS_URL=nats://127.0.0.1:4222 python publish_task.py '{"hello": "from Python"}'
 
-It prints two lines of JSON: the result as it was announced, and the same result read back from where it is kept.
+It prints two lines of JSON: the announced result, and the same result, read from its stream.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ import nats
 
 # The swarm's prefix. Streams carry it in upper case.
 PREFIX = os.environ.get("MURMUR_PREFIX", "murmur")
-# How long to wait for somebody to perform the task. It is stored: giving up here does not take it back.
+# The longest wait for the result. The task is stored, so the end of the wait does not cancel it.
 WAIT_SECONDS = 30
 
 
@@ -27,10 +27,10 @@ async def main() -> None:
 
     connection = await nats.connect(os.environ.get("NATS_URL", "nats://127.0.0.1:4222"))
     try:
-        # Listen first, on the connection that publishes: the server tells `done` as soon as the result is stored.
+        # Subscribe first, on the same connection: the server publishes `done` as soon as the result is stored.
         done = await connection.subscribe(f"{PREFIX}.done.*.*.{task_id}")
 
-        # A durable publish: once this returns, a stream has the task.
+        # A durable publish: when it returns, a stream has stored the task.
         jetstream = connection.jetstream()
         await jetstream.publish(
             f"{PREFIX}.task.echo.normal.-.{task_id}",
@@ -45,7 +45,7 @@ async def main() -> None:
         announced = await done.next_msg(timeout=WAIT_SECONDS)
         print(json.dumps(json.loads(announced.data)))
 
-        # Any time later, by anybody: the one message on the task's result subject.
+        # Any client can read the result later: it is the one message on the task's result subject.
         stored = await jetstream.get_last_msg(
             f"{PREFIX.upper()}_RESULTS", f"{PREFIX}.result.*.*.{task_id}"
         )

@@ -1,11 +1,11 @@
-"""Asks several agents the same question and prints what became of it, with nats-py alone: nothing of Murmur is installed here.
+"""Asks several agents the same question and prints the verdict, with nats-py alone: the program needs no Murmur package.
 
     pip install -r requirements.txt
     murmur up --detach --agents classify-words,classify-letters,classify-pairs,classify-triples,classify-endings
     NATS_URL=nats://127.0.0.1:4222 python submit_ballot.py "Das Wetter ist heute schön" 5
 
-It prints one line of JSON for the verdict, and one for each seat. A ballot that finds no agreement is a failed task: its
-error says `tie` or `no_quorum`, and the verdict is there all the same.
+It prints one line of JSON for the verdict, and one for each seat. A ballot without agreement is a failed task: its error is
+`tie` or `no_quorum`, and it still has a verdict.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import nats
 
 # The swarm's prefix. Streams carry it in upper case.
 PREFIX = os.environ.get("MURMUR_PREFIX", "murmur")
-# The whole ballot ends after this; it waits as long for enough agents.
+# The time limit of the whole ballot, including the wait for enough agents.
 BALLOT_SECONDS = 30
 
 
@@ -33,7 +33,7 @@ async def main() -> None:
         "ballot": {
             "seats": seats,
             "strategy": "majority",
-            # What of an agent's output is compared: the rest may differ.
+            # The part of an agent's output that is compared; the other parts may differ.
             "pointer": "/label",
             "timeoutMs": BALLOT_SECONDS * 1000,
         },
@@ -41,7 +41,7 @@ async def main() -> None:
 
     connection = await nats.connect(os.environ.get("NATS_URL", "nats://127.0.0.1:4222"))
     try:
-        # Listen first, on the connection that publishes: the server tells `done` as soon as the result is stored.
+        # Subscribe first, on the same connection: the server publishes `done` as soon as the result is stored.
         done = await connection.subscribe(f"{PREFIX}.done.*.*.{task_id}")
         await connection.jetstream().publish(
             f"{PREFIX}.task.classify.normal.-.{task_id}",
@@ -57,7 +57,7 @@ async def main() -> None:
         await connection.close()
 
     if "verdict" not in result:
-        # The ballot itself was wrong: the error names the field.
+        # The ballot itself was invalid: the error names the field.
         sys.exit(f"{result['status']}: {result.get('error')}")
     verdict = result["verdict"]
     print(

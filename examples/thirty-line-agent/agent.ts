@@ -1,4 +1,4 @@
-// An agent in thirty lines: counts the words of a text. Bad input is refused before `run` sees it.
+// An agent in thirty lines: counts the words of a text. A bad input is rejected before `run` is called.
 import { defineAgent, TerminalError } from "murmur";
 import { z } from "zod";
 
@@ -10,7 +10,7 @@ export default defineAgent({
   output: z.object({ words: z.int(), top: z.array(z.object({ word: z.string(), times: z.int() })) }),
   async run(task, ctx) {
     const words = await ctx.step("split", () => task.input.text.toLowerCase().match(/\p{L}+/gu) ?? []);
-    if (words.length === 0) throw new TerminalError("the text holds no words", { code: "invalid_input" });
+    if (words.length === 0) throw new TerminalError("the text contains no words", { code: "invalid_input" });
     ctx.progress(50, `counting ${words.length} words`);
 
     const times = new Map<string, number>();

@@ -1,5 +1,5 @@
-// An agent with a machine of its own: one actor of it per task, three states. It asks another agent for the words of a
-// text, makes a title of them, and is done. `murmur agent ls` shows the state that it is in.
+// An agent with a machine of its own: one actor per task, three states. It asks another agent for the words of a text, and
+// makes a title from them. `murmur agent ls` shows the machine's state.
 import { defineAgent, type MachineInput } from "murmur";
 import { assign, fromPromise, setup } from "xstate";
 import { z } from "zod";

@@ -1,16 +1,16 @@
-// Hands in one task and reads its result with the NATS client alone: nothing of Murmur is imported here, only its
-// contract is kept. The same in Python: ../python/publish_task.py.
+// Submits one task and reads its result, with the NATS client alone: the program imports nothing from Murmur and follows only
+// its contract. The same in Python: ../python/publish_task.py.
 //
 //   NATS_URL=nats://127.0.0.1:4222 node examples/typescript/publish-task.ts '{"hello": "from TypeScript"}'
 //
-// It prints two lines of JSON: the result as it was announced, and the same result read back from where it is kept.
+// It prints two lines of JSON: the announced result, and the same result, read from its stream.
 import { randomUUID } from "node:crypto";
 import { jetstream, jetstreamManager } from "@nats-io/jetstream";
 import { connect, headers } from "@nats-io/transport-node";
 
 /** The swarm's prefix. Streams carry it in upper case. */
 const prefix = process.env.MURMUR_PREFIX ?? "murmur";
-/** How long to wait for somebody to perform the task. It is stored: giving up here does not take it back. */
+/** The longest wait for the result. The task is stored, so the end of the wait does not cancel it. */
 const WAIT_MS = 30_000;
 
 const taskId = `ts-${randomUUID()}`;
@@ -18,10 +18,10 @@ const input: unknown = JSON.parse(process.argv[2] ?? '{"hello": "from TypeScript
 
 const connection = await connect({ servers: process.env.NATS_URL ?? "nats://127.0.0.1:4222" });
 try {
-  // Listen first, on the connection that publishes: the server tells `done` as soon as the result is stored.
+  // Subscribe first, on the same connection: the server publishes `done` as soon as the result is stored.
   const done = connection.subscribe(`${prefix}.done.*.*.${taskId}`, { max: 1, timeout: WAIT_MS });
 
-  // A durable publish: once this returns, a stream has the task.
+  // A durable publish: when it returns, a stream has stored the task.
   const meta = headers();
   meta.set("Content-Type", "application/json");
   meta.set("Murmur-Version", "1");
@@ -33,7 +33,7 @@ try {
 
   for await (const announced of done) console.log(JSON.stringify(announced.json()));
 
-  // Any time later, by anybody: the one message on the task's result subject.
+  // Any client can read the result later: it is the one message on the task's result subject.
   const manager = await jetstreamManager(connection);
   const stored = await manager.streams.getMessage(`${prefix.toUpperCase()}_RESULTS`, {
     last_by_subj: `${prefix}.result.*.*.${taskId}`,

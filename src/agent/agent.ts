@@ -1,9 +1,9 @@
-// One agent: its lifecycle actor, its slots, what runs in them, its hooks, its inbox of broadcasts, and its restarts.
-// Where tasks and asks come from is the host's business.
-// I1: a slot that was taken is released exactly once, also when the agent breaks meanwhile.
-// I2: the lifecycle changes at once for what decides about new work (pause, drain, crash, stop); the phase of work that
-//     it shows is brought up to date once per turn of the event loop, and before it is read.
-// I3: after a crash nothing of the old life can change the new one.
+// One agent: its lifecycle actor, its slots and the work in them, its hooks, its inbox of broadcasts, and its restarts.
+// Leaves the delivery of tasks and asks to the host (host/host.ts).
+// I1: a taken slot is released exactly once, also when the agent crashes while the slot is in use.
+// I2: events that decide about new work (pause, drain, crash, stop) change the lifecycle at once. The work phase is
+//     updated once per turn of the event loop, and before each read.
+// I3: code from before a crash cannot change the agent after its restart.
 import { createActor } from "xstate";
 import {
   assert,
@@ -15,35 +15,44 @@ import {
   type RestartPolicy,
 } from "../base/index.ts";
 import { type AgentState, type AgentStatus, SwarmError } from "../protocol/index.ts";
-import { type AskLink, askCapability, broadcast } from "./ask.ts";
-import type { AgentAccess, AgentTask } from "./context.ts";
-import type { AgentDefinition, ExecLimits } from "./define.ts";
-import { runHook } from "./hooks.ts";
-import { type Broadcast, Inbox } from "./inbox.ts";
-import { ACCEPTING_STATES, FINAL_STATES, type LifecycleEvent, lifecycle, PHASE_EVENTS } from "./machine.ts";
-import { RunContext, type RunOwner, type RunPorts, type RunWork } from "./run.ts";
-import { AgentSlot } from "./slot.ts";
-import { SlotCounts, type SlotPlace } from "./slot-counts.ts";
-import { attemptError, breaksAgent } from "./supervision.ts";
-import type { AgentVoteKey } from "./vote-port.ts";
+import type { AgentAccess, AgentTask } from "./define/context.ts";
+import type { AgentDefinition, ExecLimits } from "./define/define.ts";
+import { runHook } from "./lifecycle/hooks.ts";
+import { type Broadcast, Inbox } from "./lifecycle/inbox.ts";
+import {
+  ACCEPTING_STATES,
+  FINAL_STATES,
+  type LifecycleEvent,
+  lifecycle,
+  PHASE_EVENTS,
+} from "./lifecycle/machine.ts";
+import { SlotCounts, type SlotState } from "./lifecycle/slot-counts.ts";
+import { attemptError, requiresRestart } from "./lifecycle/supervision.ts";
+import type { AgentVoteKey } from "./ports/vote.ts";
+import { RunContext, type RunOwner, type RunPorts, type RunWork } from "./run/run-context.ts";
+import { AgentSlot } from "./run/slot.ts";
+import { type AskLink, askCapability, broadcast } from "./wire/ask.ts";
 
-/** Asks hold at most this share of an agent's slots (at least one), so that they cannot starve its queued tasks. */
+/** Asks use at most this share of an agent's slots (at least one), so that they cannot starve its queued tasks. */
 const ASK_SHARE = 0.75;
 
-/** What an agent needs of its host. */
-export interface AgentHome extends RunPorts {
+/** The part of the host that an agent needs. */
+export interface AgentHostPort extends RunPorts {
   readonly log: Logger;
   readonly hostId: string;
   readonly version: string;
   readonly restart: RestartPolicy | undefined;
-  /** The agent has something to bring up to date at the end of this turn. */
-  touched(agent: Agent): void;
-  /** The agent's free slots, or whether it takes work, may have changed. `by` is the slot that caused it. */
-  availabilityChanged(agent: Agent, by: AgentSlot | undefined): void;
-  /** A slot came free: asks that wait may use it. */
-  slotFreed(agent: Agent): void;
-  /** The agent takes no more work, ever. */
-  ended(agent: Agent): void;
+  /** Asks the host to call `agent.sync()` at the end of this turn of the event loop. */
+  syncAtTurnEnd(agent: Agent): void;
+  /**
+   * The number of free slots, or the readiness to take work, may have changed. `cause` is the slot that was taken or
+   * released; undefined when the lifecycle changed.
+   */
+  onAvailabilityChange(agent: Agent, cause: AgentSlot | undefined): void;
+  /** A slot is free again, so a waiting ask may use it. */
+  onSlotFree(agent: Agent): void;
+  /** The agent has reached a final state: it never takes work again. */
+  onAgentEnd(agent: Agent): void;
 }
 
 export class Agent implements RunOwner {
@@ -55,22 +64,22 @@ export class Agent implements RunOwner {
   readonly ports: RunPorts;
   readonly execLimits: ExecLimits | undefined;
   readonly voteKey: AgentVoteKey | undefined;
-  /** How many slots asks may hold at the same time. */
+  /** The most slots that asks may use at the same time. */
   readonly askLimit: number;
-  /** How many they hold. */
-  asking = 0;
-  /** Whether it takes new work. */
-  accepting = false;
-  /** Free slots as the host's pools have counted them. */
+  /** The slots that asks use now. */
+  askCount = 0;
+  /** True while the agent takes new work. */
+  isAccepting = false;
+  /** The free slots that the host's pools last counted for this agent. */
   countedFree = 0;
-  readonly #home: AgentHome;
+  readonly #host: AgentHostPort;
   readonly #actor = createActor(lifecycle);
-  readonly #reserved = new Set<AgentSlot>();
+  readonly #slotsInUse = new Set<AgentSlot>();
   #loop = 0;
   #turnsTaken = 0;
-  #touched = false;
+  #needsSync = false;
   #since: string;
-  #doing: string | undefined;
+  #machineState: string | undefined;
   #history: readonly number[] = [];
   #life = 0;
   #lifeController: AbortController | undefined;
@@ -79,23 +88,23 @@ export class Agent implements RunOwner {
   #inbox: Inbox | undefined;
   #cancelRestart: (() => void) | undefined;
 
-  constructor(definition: AgentDefinition, home: AgentHome) {
+  constructor(definition: AgentDefinition, host: AgentHostPort) {
     this.id = newInstanceId(definition.name.slice(0, 50));
     this.definition = definition;
     this.slots = new SlotCounts(definition.slots);
     this.askLimit = Math.max(1, Math.floor(definition.slots * ASK_SHARE));
-    this.#home = home;
-    this.clock = home.clock;
-    this.link = home.link;
-    this.ports = home;
+    this.#host = host;
+    this.clock = host.clock;
+    this.link = host.link;
+    this.ports = host;
     this.execLimits = definition.exec;
-    this.voteKey = home.votes?.createKey();
-    this.#since = new Date(home.clock.now()).toISOString();
+    this.voteKey = host.votes?.createKey();
+    this.#since = new Date(host.clock.now()).toISOString();
     this.#actor.start();
   }
 
   get log(): Logger {
-    this.#log ??= this.#home.log.child({ agent: this.id });
+    this.#log ??= this.#host.log.child({ agent: this.id });
     return this.#log;
   }
 
@@ -103,24 +112,24 @@ export class Agent implements RunOwner {
     return this.#actor.getSnapshot().value;
   }
 
-  /** Its state, brought up to date (I2). */
+  /** The lifecycle state, updated first (I2). */
   get state(): AgentState {
     this.sync();
     return this.#state;
   }
 
-  /** True when it will never take work again. */
+  /** True in a final state: the agent never takes work again. */
   get isEnded(): boolean {
     return FINAL_STATES.has(this.#state);
   }
 
-  /** True when it takes no new work any more, though some may still run. */
+  /** True when the agent never takes new work again, although its last work may still run. */
   get isLeaving(): boolean {
     return this.isEnded || this.#state === "draining";
   }
 
-  /** Turns of the work loop since the last call, for the meter. */
-  takeTurns(): number {
+  /** Returns the turns of the work loop since the last call, for the meter. */
+  collectTurns(): number {
     const turns = this.#loop - this.#turnsTaken;
     this.#turnsTaken = this.#loop;
     return turns;
@@ -135,13 +144,13 @@ export class Agent implements RunOwner {
       capabilities: [...definition.capabilities],
       state,
       waiting: state === "waiting" ? this.slots.waitingReason() : null,
-      ...(this.#doing === undefined || this.slots.used === 0 ? {} : { doing: this.#doing }),
+      ...(this.#machineState === undefined || this.slots.used === 0 ? {} : { doing: this.#machineState }),
       slots: { used: this.slots.used, total: this.slots.total },
       loop: this.#loop,
-      host: this.#home.hostId,
+      host: this.#host.hostId,
       pid: process.pid,
       since: this.#since,
-      version: definition.version ?? this.#home.version,
+      version: definition.version ?? this.#host.version,
       ...definition.skills,
       ...(this.voteKey === undefined ? {} : { publicKey: this.voteKey.publicKey }),
     };
@@ -149,7 +158,7 @@ export class Agent implements RunOwner {
 
   // ── lifecycle ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Runs the start hook; resolves when the agent is ready or its first start failed. */
+  /** Runs the start hook. Resolves when the agent is ready or its first start has failed. */
   start(): Promise<void> | void {
     const { start } = this.definition;
     if (start === undefined) return this.#started(this.#life);
@@ -174,21 +183,21 @@ export class Agent implements RunOwner {
     this.#inbox?.open();
   }
 
-  /** Takes no new work until {@link resume}. @throws SwarmError `conflict` when it is on its way out. */
+  /** Takes no new work until {@link resume}. @throws SwarmError `conflict` when the agent drains or has ended. */
   pause(): void {
-    this.#refuseWhenLeaving("paused");
+    this.#rejectIfLeaving("paused");
     this.#send({ type: "pause" });
   }
 
-  /** Takes work again. @throws SwarmError `conflict` when it is on its way out. */
+  /** Takes work again. @throws SwarmError `conflict` when the agent drains or has ended. */
   resume(): void {
-    this.#refuseWhenLeaving("resumed");
+    this.#rejectIfLeaving("resumed");
     this.#send({ type: "resume" });
     this.sync();
-    this.#home.slotFreed(this);
+    this.#host.onSlotFree(this);
   }
 
-  /** Takes no new work and stops when what runs is done. Safe to repeat. */
+  /** Takes no new work, and stops the agent when its running work is done. Safe to repeat. */
   drain(): void {
     if (this.#state === "starting") {
       this.#endLife(new SwarmError("unavailable", `agent ${this.id} is drained`));
@@ -199,36 +208,39 @@ export class Agent implements RunOwner {
     this.sync();
   }
 
-  /** Ends it at once; what runs is broken off with `reason`. Resolves when its stop hook has run. */
+  /** Stops the agent at once and aborts its running work with `reason`. Resolves when the stop hook has run. */
   async stop(reason: SwarmError): Promise<void> {
     if (this.isEnded) return;
     this.#endLife(reason);
     await this.#end({ type: "stop" });
   }
 
-  /** Its own state can no longer be trusted: ends this life and starts a new one, unless that happened too often. */
+  /**
+   * Ends this life of the agent, because its own state can no longer be trusted, and restarts it. An agent that uses up
+   * its restart budget becomes `failed` instead.
+   */
   crash(error: unknown): void {
     if (this.isEnded) return;
-    const policy = this.#home.restart ?? DEFAULT_RESTART_POLICY;
+    const policy = this.#host.restart ?? DEFAULT_RESTART_POLICY;
     const decision = decideRestart(this.#history, this.clock.now(), policy);
     this.#history = decision.history;
     this.#endLife(
       new SwarmError(
         "internal",
-        `agent ${this.id} broke while this ran: ${attemptError(error, undefined).message}`,
+        `agent ${this.id} crashed while this ran: ${attemptError(error, undefined).message}`,
       ),
     );
     if (!decision.restart) {
       this.log.error(
         { err: error, budget: policy.budget, windowMs: policy.windowMs },
-        "agent failed: it broke more often than its restart budget allows",
+        "agent crashed more often than its restart budget allows; it is failed",
       );
       void this.#end({ type: "giveUp" });
     } else if (this.#state === "draining") {
-      this.log.error({ err: error }, "agent broke while it drained; it is stopped");
+      this.log.error({ err: error }, "agent crashed while it drained; it is stopped");
       void this.#end({ type: "crash" });
     } else {
-      this.log.error({ err: error, delayMs: decision.delayMs }, "agent broke; it is restarted");
+      this.log.error({ err: error, delayMs: decision.delayMs }, "agent crashed; restarting");
       this.#send({ type: "crash" });
       void this.#runStopHook().then(() => this.#restartAfter(decision.delayMs, this.#life));
     }
@@ -239,7 +251,7 @@ export class Agent implements RunOwner {
     this.#cancelRestart = this.clock.after(delayMs, () => void this.start());
   }
 
-  /** Breaks off all that runs; what the old life still does is told apart by its number (I3). */
+  /** Aborts all running work. The life's number then distinguishes late calls of the old life (I3). */
   #endLife(reason: SwarmError): void {
     this.#life++;
     this.#cancelRestart?.();
@@ -248,12 +260,12 @@ export class Agent implements RunOwner {
     this.#lifeController?.abort(reason);
     this.#lifeController = undefined;
     this.#access = undefined;
-    for (const { run } of this.#reserved) run?.breakOff(reason);
+    for (const { context } of this.#slotsInUse) context?.abort(reason);
   }
 
   async #end(event: LifecycleEvent): Promise<void> {
     this.#send(event);
-    this.#home.ended(this);
+    this.#host.onAgentEnd(this);
     await this.#runStopHook();
   }
 
@@ -262,7 +274,7 @@ export class Agent implements RunOwner {
     if (stop === undefined) return;
     const hook = () => stop(this.#makeAccess());
     await runHook({ name: "stop", hook, clock: this.clock }).catch((error: unknown) =>
-      this.log.warn({ err: error }, "the agent's stop hook failed"),
+      this.log.warn({ err: error }, "stop hook failed; the agent ends without it"),
     );
   }
 
@@ -270,98 +282,107 @@ export class Agent implements RunOwner {
     if (this.isEnded) return;
     this.#actor.send(event);
     const accepting = ACCEPTING_STATES.has(this.#state);
-    if (accepting === this.accepting) return;
-    this.accepting = accepting;
-    this.#home.availabilityChanged(this, undefined);
+    if (accepting === this.isAccepting) return;
+    this.isAccepting = accepting;
+    this.#host.onAvailabilityChange(this, undefined);
   }
 
-  /** Tells the lifecycle what the slots do, when that has changed (I2). */
+  /** Sends the work phase of the slots to the lifecycle, if it has changed (I2). */
   sync(): void {
-    this.#touched = false;
+    this.#needsSync = false;
     const phase = this.slots.phase();
-    if (this.accepting) {
+    if (this.isAccepting) {
       if (phase !== this.#state) this.#actor.send(PHASE_EVENTS[phase]);
     } else if (phase === "idle" && this.#state === "draining") void this.#end(PHASE_EVENTS.idle);
   }
 
-  #refuseWhenLeaving(verb: string): void {
+  #rejectIfLeaving(verb: string): void {
     const state = this.#state;
     if (state !== "draining" && !FINAL_STATES.has(state)) return;
-    throw new SwarmError("conflict", `agent ${this.id} is ${state} and cannot be ${verb}; start another`);
+    throw new SwarmError(
+      "conflict",
+      `agent ${this.id} is ${state} and cannot be ${verb}; start another agent`,
+    );
   }
 
   // ── work ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Reserves a slot; the caller has checked that one is free. */
+  /** Reserves a slot. The caller has checked that one is free. */
   take(capability: string, forAsk: boolean): AgentSlot {
     const slot = new AgentSlot({ agent: this, capability, forAsk, life: this.#life });
-    if (forAsk) this.asking++;
-    this.#reserved.add(slot);
+    if (forAsk) this.askCount++;
+    this.#slotsInUse.add(slot);
     this.move(slot, "preparing");
-    this.#home.availabilityChanged(this, slot);
+    this.#host.onAvailabilityChange(this, slot);
     return slot;
   }
 
-  /** Performs a task or an ask in a slot that was taken. @throws SwarmError what decides about a retry. */
+  /**
+   * Performs a task or an ask in a taken slot.
+   * @throws SwarmError whose `retryable` decides about a retry; `internal` when the agent crashed after the take (I3).
+   */
   async perform(slot: AgentSlot, work: RunWork): Promise<unknown> {
-    const { place } = slot;
-    assert(place === "preparing", `a slot is performed in once, but this one is ${place}`);
+    const { state } = slot;
+    assert(
+      state === "preparing",
+      `a slot performs its work once, from state preparing, but this one is ${state}`,
+    );
     if (slot.life !== this.#life) {
-      throw new SwarmError("internal", `agent ${this.id} broke before this began`); // I3
+      throw new SwarmError("internal", `agent ${this.id} crashed before this began`); // I3
     }
-    const run = new RunContext(this, slot, work);
-    slot.run = run;
+    const context = new RunContext(this, slot, work);
+    slot.context = context;
     this.move(slot, "working");
     try {
-      const made = this.definition.perform(work.task as AgentTask, run, this.#showState);
-      return await (made instanceof Promise ? run.orBroken(made) : made);
+      const output = this.definition.perform(work.task as AgentTask, context, this.#onMachineState);
+      return await (output instanceof Promise ? context.untilAborted(output) : output);
     } catch (thrown) {
-      const error = attemptError(thrown, run.abortReason);
-      if (breaksAgent(thrown) && slot.life === this.#life) this.crash(thrown);
+      const error = attemptError(thrown, context.abortReason);
+      if (requiresRestart(thrown) && slot.life === this.#life) this.crash(thrown);
       throw error;
     } finally {
-      run.end();
-      slot.run = undefined;
-      if (slot.place !== "free") this.move(slot, "reporting");
+      context.end();
+      slot.context = undefined;
+      if (slot.state !== "free") this.move(slot, "reporting");
     }
   }
 
-  /** Frees a slot's slot; safe to repeat (I1). Code that still runs in it is left behind. */
+  /** Frees a slot. Code that still runs in it is abandoned. Safe to repeat (I1). */
   release(slot: AgentSlot): void {
-    if (slot.place === "free") return;
-    if (slot.run !== undefined) {
-      slot.run.end();
-      this.log.warn("an attempt ignored its abort signal and was left behind; its slot is free again");
+    if (slot.state === "free") return;
+    if (slot.context !== undefined) {
+      slot.context.end();
+      this.log.warn("attempt ignored its abort signal; its code is abandoned and its slot is free again");
     }
-    if (slot.forAsk) this.asking--;
-    this.#reserved.delete(slot);
+    if (slot.forAsk) this.askCount--;
+    this.#slotsInUse.delete(slot);
     this.move(slot, "free");
-    this.#home.availabilityChanged(this, slot);
-    this.#home.slotFreed(this);
+    this.#host.onAvailabilityChange(this, slot);
+    this.#host.onSlotFree(this);
   }
 
-  move(slot: { place: SlotPlace }, to: SlotPlace): void {
-    this.slots.move(slot.place, to);
-    slot.place = to;
-    this.turn();
+  move(slot: { state: SlotState }, to: SlotState): void {
+    this.slots.move(slot.state, to);
+    slot.state = to;
+    this.countTurn();
   }
 
-  turn(): void {
+  countTurn(): void {
     this.#loop++;
-    if (this.#touched) return;
-    this.#touched = true;
-    this.#home.touched(this);
+    if (this.#needsSync) return;
+    this.#needsSync = true;
+    this.#host.syncAtTurnEnd(this);
   }
 
-  readonly #showState = (state: string): void => {
-    this.#doing = state;
-    this.turn();
+  readonly #onMachineState = (state: string): void => {
+    this.#machineState = state;
+    this.countTurn();
   };
 
   // ── broadcasts ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-  /** Puts a broadcast into the inbox of this life. */
-  hear(broadcast: Broadcast): void {
+  /** Puts a broadcast into the inbox of the agent's current life. */
+  receiveBroadcast(broadcast: Broadcast): void {
     if (this.isEnded) return;
     if (this.#inbox === undefined) {
       const life = this.#life;
@@ -375,14 +396,14 @@ export class Agent implements RunOwner {
     try {
       await this.definition.on.get(topic)?.(value, this.#makeAccess());
     } catch (error) {
-      if (life !== this.#life || !breaksAgent(error)) {
-        this.log.error({ err: error, topic }, "a broadcast's handler failed");
+      if (life !== this.#life || !requiresRestart(error)) {
+        this.log.error({ err: error, topic }, "broadcast handler failed; the broadcast is dropped");
       } else this.crash(error);
     }
-    this.turn();
+    this.countTurn();
   }
 
-  /** What hooks and handlers of this life may use. */
+  /** Makes the access object for the hooks and handlers of this life; it is the same for all of them. */
   #makeAccess(): AgentAccess {
     this.#lifeController ??= new AbortController();
     const { signal } = this.#lifeController;

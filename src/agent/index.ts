@@ -1,11 +1,11 @@
-// Who does the work: agents, their lifecycle and the host that runs many of them in one process.
+// Agents, their lifecycle, and the host that runs many of them in one process.
 //
 //   const host = createHost({ transport, meter, log, hostId, role: "echo", version, roles: [{ definition }] });
 //   await host.service.start();
-//   host.workforce.take("echo")?.perform(attempt);
+//   const slot = host.workforce.take("echo");
+//   await slot?.perform(attempt);
+//   slot?.release();
 
-export { type AskLink, askAgent, askCapability } from "./ask.ts";
-export { MAILBOX_LIMIT } from "./ask-desk.ts";
 export {
   type AgentAccess,
   type AgentContext,
@@ -14,7 +14,7 @@ export {
   type AskOptions,
   DEFAULT_ASK_TIMEOUT_MS,
   type LockOptions,
-} from "./context.ts";
+} from "./define/context.ts";
 export {
   type AgentDefinition,
   DEFAULT_SLOTS,
@@ -24,12 +24,14 @@ export {
   type MachineInput,
   type MachineSpec,
   type RunSpec,
-} from "./define.ts";
-export type { Exec } from "./exec-port.ts";
-export { HEARTBEAT_INTERVAL_MS } from "./heartbeat.ts";
-export { createHost, MAX_AGENTS } from "./host.ts";
-export { listRoles, loadRoles, type RoleFile } from "./load.ts";
-export type { HeldLock, LockPort, LockRequest } from "./lock-port.ts";
-export { AGENT_VERBS } from "./mailbox.ts";
-export type { Host, HostOptions, HostRole } from "./ports.ts";
-export type { AgentVoteKey, VotePort } from "./vote-port.ts";
+} from "./define/define.ts";
+export { listRoles, loadRoles, type RoleFile } from "./define/load.ts";
+export { MAILBOX_LIMIT } from "./host/ask-desk.ts";
+export { createHost, MAX_AGENTS } from "./host/host.ts";
+export { AGENT_VERBS } from "./host/mailbox.ts";
+export type { Host, HostOptions, HostRole } from "./host/types.ts";
+export type { Exec } from "./ports/exec.ts";
+export type { HeldLock, LockPort, LockRequest } from "./ports/lock.ts";
+export type { AgentVoteKey, VotePort } from "./ports/vote.ts";
+export { type AskLink, askAgent, askCapability } from "./wire/ask.ts";
+export { HEARTBEAT_INTERVAL_MS } from "./wire/heartbeat.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { countOutcome, majorityOf, majorityOutcome } from "../../src/consensus/index.ts";
+import { countOutcome, majorityOf, majorityOutcome } from "../../src/consensus/internal.ts";
 
 describe("a majority", () => {
   it.each([
@@ -23,7 +23,7 @@ describe("a majority", () => {
 });
 
 describe("a count", () => {
-  it("is lost as soon as the rest cannot reach what is needed", () => {
+  it("is lost as soon as the open votes cannot reach the needed number", () => {
     expect(countOutcome({ yes: 0, no: 3, members: 10, needed: 7 })).toBe("pending");
     expect(countOutcome({ yes: 0, no: 4, members: 10, needed: 7 })).toBe("lost");
   });

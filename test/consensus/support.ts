@@ -1,10 +1,9 @@
-// What the tests of this room share: one node on a line, and a small swarm whose network and log do what a script
-// says.
+// Shared by the tests of this room: one node on a line, and a small swarm with a network and a log that follow a script.
 
 import { createElectionNode } from "../../src/consensus/index.ts";
 
-/** An entry of the log, as far as tests look at it. */
-export type Entry = {
+/** The fields of an entry that the tests read. */
+export type StoredEntry = {
   readonly type: string;
   readonly term: number;
   readonly at: number;
@@ -19,7 +18,7 @@ export interface Reply {
   readonly ok: boolean;
   readonly error?: string;
   readonly send: readonly { to: string; message: Message }[];
-  readonly append: readonly { request: number; expectedLastSeq: number; entry: Entry }[];
+  readonly append: readonly { request: number; expectedLastSeq: number; entry: StoredEntry }[];
   readonly answers: readonly { key: string; ok: boolean; value?: unknown; error?: string; leader?: string }[];
   readonly state: {
     readonly role: string;
@@ -37,10 +36,10 @@ export type Message = { readonly type: string; readonly term: number } & {
   readonly [field: string]: unknown;
 };
 
-/** Election timeout of every node here, in ticks. */
+/** The election timeout of every node here, in ticks. */
 export const ELECTION_TICKS = 10;
 
-/** One node, and short ways to say the common lines. */
+/** One node, and short functions for the common lines. */
 export function createTalk() {
   const node = createElectionNode();
   let lines = 0;
@@ -77,7 +76,7 @@ export function createTalk() {
 /** One node's conversation. */
 export type Talk = ReturnType<typeof createTalk>;
 
-/** A cluster of one that holds the office of term 1 at sequence 1. */
+/** A cluster of one in office in term 1, with the last entry at sequence 1. */
 export function createOffice(options: Record<string, unknown> = {}): Talk {
   const talk = createTalk();
   talk.init({ peers: ["1"], ...options });
@@ -86,7 +85,7 @@ export function createOffice(options: Record<string, unknown> = {}): Talk {
   return talk;
 }
 
-/** Node 1 of three, elected in term 1 with the vote of 2; its office-taken entry is asked as request 1. */
+/** Node 1 of three, elected in term 1 with the vote of 2. Its office-taken entry is in flight as request 1. */
 export function createElected(options: Record<string, unknown> = {}): Talk {
   const talk = createTalk();
   talk.init({ preVote: false, ...options });
@@ -96,22 +95,22 @@ export function createElected(options: Record<string, unknown> = {}): Talk {
   return talk;
 }
 
-/** As createElected, and in office. */
+/** As createElected, but in office. */
 export function createLeader(options: Record<string, unknown> = {}): Talk {
   const talk = createElected(options);
   talk.accepted(1, 1);
   return talk;
 }
 
-/** The state of a node without changing it. */
+/** The state of a node; reading it changes nothing. */
 export function look(talk: Talk): Reply["state"] {
   return talk.tick(0).state;
 }
 
-/** Several nodes; messages and log wait until the script delivers them. `run` gives the trace. */
+/** Several nodes. Messages and entries wait until the script delivers them. `run` returns the trace. */
 export function createScript(ids: readonly string[]) {
   const talks = new Map(ids.map((id) => [id, createTalk()]));
-  const entries: Entry[] = [];
+  const entries: StoredEntry[] = [];
   const trace: string[] = [];
   let mail: { from: string; to: string; message: Message }[] = [];
 
@@ -144,7 +143,7 @@ export function createScript(ids: readonly string[]) {
   };
   const talk = (id: string) => talks.get(id) as Talk;
 
-  const deeds: Record<string, (...words: string[]) => void> = {
+  const actions: Record<string, (...words: string[]) => void> = {
     init: () => {
       for (const id of ids) note(id, talk(id).init({ node: id, peers: ids, heartbeatTicks: 3 }));
     },
@@ -170,12 +169,12 @@ export function createScript(ids: readonly string[]) {
   };
 
   return {
-    /** Runs the script, a deed a line, and gives what happened. `deliver` without names delivers to all. */
+    /** Runs the script, one action a line, and returns the trace. `deliver` without names delivers to all nodes. */
     run(script: string): string {
       for (const line of script.trim().split("\n")) {
-        const [deed = "", ...words] = line.trim().split(" ");
+        const [action = "", ...words] = line.trim().split(" ");
         trace.push(`> ${line.trim()}`);
-        (deeds[deed] as (...words: string[]) => void)(...words);
+        (actions[action] as (...words: string[]) => void)(...words);
       }
       return `${trace.join("\n")}\n`;
     },

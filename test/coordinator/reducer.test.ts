@@ -2,15 +2,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
-import {
-  applyEntry,
-  emptyFold,
-  type Fold,
-  hashFold,
-  loadFold,
-  saveFold,
-  sealEntry,
-} from "../../src/consensus/index.ts";
+import { emptyFold, type Fold, loadFold, saveFold, sealEntry } from "../../src/consensus/index.ts";
+import { applyEntry, hashFold } from "../../src/consensus/internal.ts";
 import {
   type OfficeCommand,
   type OfficeState,

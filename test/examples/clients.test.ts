@@ -15,7 +15,7 @@ beforeAll(async () => {
 }, PREPARE_LIMIT_MS);
 afterAll(() => swarm?.stop());
 
-/** Runs an example and returns its lines, parsed. */
+/** Runs an example and returns its lines of JSON, parsed. */
 async function runExample(command: string, args: string[]): Promise<unknown[]> {
   const { stdout } = await promisify(execFile)(command, args, {
     env: { ...process.env, NATS_URL: swarm.url },
@@ -26,7 +26,7 @@ async function runExample(command: string, args: string[]): Promise<unknown[]> {
     .map((line) => JSON.parse(line));
 }
 
-test("a TypeScript program hands in a task and reads its result by the contract alone", async () => {
+test("a TypeScript program submits a task and reads its result, using the contract alone", async () => {
   const file = join(examples, "typescript/publish-task.ts");
   const [announced, stored] = await runExample(process.execPath, [file, '{"n": 1}']);
   expect(announced).toMatchObject({ status: "completed", output: { n: 1 }, attempt: 1 });
@@ -34,7 +34,7 @@ test("a TypeScript program hands in a task and reads its result by the contract 
 });
 
 test.skipIf(noPython !== undefined)(
-  `a Python program does the same with nats-py${noPython === undefined ? "" : ` (skipped: ${noPython})`}`,
+  `a Python program submits a task and reads its result with nats-py${noPython === undefined ? "" : ` (skipped: ${noPython})`}`,
   async () => {
     const python = await preparePython(join(examples, "python"));
     const file = join(examples, "python/publish_task.py");
@@ -46,7 +46,7 @@ test.skipIf(noPython !== undefined)(
 );
 
 test.skipIf(noPython !== undefined)(
-  `a Python program asks several agents and reads their verdict${noPython === undefined ? "" : ` (skipped: ${noPython})`}`,
+  `a Python program submits a ballot and reads its verdict${noPython === undefined ? "" : ` (skipped: ${noPython})`}`,
   async () => {
     const python = await preparePython(join(examples, "python"));
     const file = join(examples, "python/submit_ballot.py");

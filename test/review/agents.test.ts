@@ -4,12 +4,12 @@ import { type AgentContext, type AgentDefinition, isAgentDefinition } from "../.
 
 async function load(role: string): Promise<AgentDefinition> {
   const { default: definition } = (await import(`../../agents/${role}/agent.ts`)) as { default: unknown };
-  if (!isAgentDefinition(definition)) throw new TypeError(`${role} exports no agent`);
+  if (!isAgentDefinition(definition)) throw new TypeError(`the default export of ${role} is not an agent`);
   return definition;
 }
 
 describe("the review agents", () => {
-  test.each(REVIEW_CAPABILITIES)("%s is a role with the one capability of its name", async (capability) => {
+  test.each(REVIEW_CAPABILITIES)("the role %s has exactly the capability of its name", async (capability) => {
     const { name, capabilities } = await load(capability);
     expect({ name, capabilities }).toEqual({ name: capability, capabilities: [capability] });
   });
@@ -19,14 +19,14 @@ describe("the review agents", () => {
     [{ directory: "/repo", files: ["../../etc/passwd"] }, "input.files.0"],
     [{ directory: "/repo", files: ["/etc/passwd"] }, "input.files.0"],
     [{ directory: "/repo", files: [], shell: "sh" }, "input.shell"],
-  ])("input %j is refused at %s", async (input, field) => {
+  ])("an agent rejects the input %j, naming %s", async (input, field) => {
     const { perform } = await load("review-docs");
     const task = { id: "t", capability: "review-docs", input } as unknown as Parameters<typeof perform>[0];
     const performed = async () => await perform(task, {} as AgentContext, () => undefined);
     await expect(performed()).rejects.toMatchObject({ code: "invalid_input", field });
   });
 
-  test("only the linters may run commands, and only their own", async () => {
+  test("only the linters may run commands, each only its own program", async () => {
     const allowed = await Promise.all(
       REVIEW_CAPABILITIES.map(async (role) => [role, (await load(role)).exec?.allow]),
     );

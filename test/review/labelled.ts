@@ -1,41 +1,40 @@
-// The labelled findings: what the linters' ballot finds in test/fixtures/review/labelled, each with the truth that its place was
-// written to have. Owns reading the labels, the split into a learning and a held-out half, and running the review over the set.
+// The labelled findings: the findings of the linters' ballot in test/fixtures/review/labelled, each with its label, defect or
+// intended. Reads the labels, splits them into a learning and a held-out half, and runs the review over the set.
 import { createHash } from "node:crypto";
 import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { type Calibration, confidenceOf } from "../../src/consensus/index.ts";
 import {
-  type Calibration,
   type CalibrationSample,
-  confidenceOf,
   fitCalibration,
   type ReliabilityBucket,
   reliabilityOf,
-} from "../../src/consensus/index.ts";
+} from "../../src/consensus/internal.ts";
 import { type Finding, type ReviewReport, runReview } from "../../workflows/review/index.ts";
 import { LINTER_ANALYSES, localSwarm } from "./local-swarm.ts";
 
 export const LABELLED = new URL("../fixtures/review/labelled", import.meta.url).pathname;
 const LINTERS = ["review-oxlint", "review-biome", "review-eslint"] as const;
 
-/** A label: above some lines that are written to be wrong, or to look wrong and be meant. */
+/** A label. The lines below it are wrong on purpose, or look wrong but are intended. */
 export interface Label {
   isDefect: boolean;
   kind: string;
   why: string;
   file: string;
-  /** The paragraph that it is about: from the label to the next empty line. */
+  /** The label's paragraph: from the label to the next empty line. */
   from: number;
   to: number;
 }
 
-/** A finding of the review with the truth about it. */
+/** A finding of the review with its label. */
 export interface Judged {
   finding: Finding;
   label: Label;
 }
 
-/** Every label of the set. */
+/** Reads every label of the set. */
 export async function readLabels(): Promise<Label[]> {
   const entries = await readdir(LABELLED, { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
@@ -52,7 +51,7 @@ function labelsIn(path: string, text: string): Label[] {
   let open: Label[] = [];
   for (const [index, line] of lines.entries()) {
     if (line.trim() === "") open = [];
-    // The last line of a file is followed by the place at which a missing bracket is noticed.
+    // Linters report a missing bracket one line after the last line of a file.
     for (const label of open) label.to = index + 1 === lines.length ? index + 2 : index + 1;
     const found = /^\/\/ (defect|intended) ([\w-]+): (.+)$/.exec(line);
     if (found === null) continue;
@@ -66,7 +65,7 @@ function labelsIn(path: string, text: string): Label[] {
 
 /** Reviews the set with the three linters, by the review's own rules. */
 export async function reviewLabelled(): Promise<ReviewReport> {
-  // Not where it lies: a review looks at no fixtures.
+  // The set is copied first, because a review ignores fixtures.
   const directory = await mkdtemp(join(tmpdir(), "review-labelled-"));
   try {
     await cp(LABELLED, directory, { recursive: true });
@@ -77,29 +76,29 @@ export async function reviewLabelled(): Promise<ReviewReport> {
   }
 }
 
-/** The findings that linters vote on, each with its label; and those that nobody labelled. */
+/** Splits the findings of the linters' ballot into findings with a label and findings without one. */
 export function judge(
   report: ReviewReport,
   labels: readonly Label[],
-): { judged: Judged[]; strangers: Finding[] } {
+): { judged: Judged[]; unlabelled: Finding[] } {
   const judged: Judged[] = [];
-  const strangers: Finding[] = [];
+  const unlabelled: Finding[] = [];
   for (const finding of report.findings) {
     if (finding.confidence === null) continue; // a rule that one linter alone has
     const label = labels.find(
       ({ file, kind, from, to }) =>
         file === finding.file && kind === finding.kind && from <= finding.line && finding.line <= to,
     );
-    if (label === undefined) strangers.push(finding);
+    if (label === undefined) unlabelled.push(finding);
     else judged.push({ finding, label });
   }
-  return { judged, strangers };
+  return { judged, unlabelled };
 }
 
 /**
- * The labels that are kept from learning: every second one in the order of verdict, kind and a hash of its words. So nobody
- * chooses, and both halves have the same mix of defects and look-alikes, which is by construction and nothing to be learnt; how
- * linters agree on them is left to chance.
+ * Returns the labels that are held out from learning: every second label in the order of verdict, kind and a hash of its words.
+ * So the choice is not a person's, and both halves have the same mix of defects and look-alikes. That mix is fixed by design and
+ * must not be learnt; the linters' agreement on the halves is left to chance.
  */
 export function heldOutOf(labels: readonly Label[]): ReadonlySet<Label> {
   const order = ({ kind, isDefect, why, file }: Label) =>
@@ -109,8 +108,8 @@ export function heldOutOf(labels: readonly Label[]): ReadonlySet<Label> {
 }
 
 /**
- * Learns from judged findings what agreement is worth: among all three linters, and among any two and any one of them, because the
- * repository's own configuration may leave fewer that count.
+ * Learns the calibration from judged findings: for all three linters, and for any two and any one of them, because the silence of
+ * a linter with the repository's own configuration does not count.
  */
 export function learn(judged: readonly Judged[]): Calibration {
   return fitCalibration(judged.flatMap(({ finding, label }) => samplesOf(finding, label.isDefect)));
@@ -128,7 +127,7 @@ function samplesOf({ agreedBy }: Finding, isRight: boolean): CalibrationSample[]
   });
 }
 
-/** How far the told confidence holds for judged findings, by tenths. */
+/** Compares the confidence with the precision of judged findings, in buckets of 0.1. */
 export function reliabilityIn(judged: readonly Judged[], calibration: Calibration): ReliabilityBucket[] {
   return reliabilityOf(
     judged.map(({ finding, label }) => ({
@@ -138,20 +137,20 @@ export function reliabilityIn(judged: readonly Judged[], calibration: Calibratio
   );
 }
 
-/** Everything at once: reviews the set, learns from one half, and judges the other by it. */
+/** Reviews the set, learns from one half, and checks the calibration with the other half. */
 export async function calibrate() {
   const labels = await readLabels();
   const report = await reviewLabelled();
-  const { judged, strangers } = judge(report, labels);
+  const { judged, unlabelled } = judge(report, labels);
   const kept = heldOutOf(labels);
   const learning = judged.filter(({ label }) => !kept.has(label));
   const heldOut = judged.filter(({ label }) => kept.has(label));
   const calibration = learn(learning);
   const levels = [3, 2, 1].map((agreeing) => {
-    const those = judged.filter(({ finding }) => finding.agreedBy.length === agreeing);
-    const right = those.filter(({ label }) => label.isDefect).length;
-    return { agreeing, able: LINTERS.length, right, total: those.length };
+    const atLevel = judged.filter(({ finding }) => finding.agreedBy.length === agreeing);
+    const right = atLevel.filter(({ label }) => label.isDefect).length;
+    return { agreeing, able: LINTERS.length, right, total: atLevel.length };
   });
   const reliability = reliabilityIn(heldOut, calibration);
-  return { labels, report, strangers, learning, heldOut, calibration, reliability, levels };
+  return { labels, report, unlabelled, learning, heldOut, calibration, reliability, levels };
 }

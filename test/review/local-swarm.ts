@@ -1,5 +1,5 @@
-// A stand-in for the swarm: performs review tasks in this process, one after the other, through the analyses themselves.
-// What travels is cloned as JSON, as on the wire.
+// A fake swarm: performs review tasks in this process, one after the other, with the real analyses. Inputs and outputs are
+// copied as JSON, as on the wire.
 import { type ExecaError, execa } from "execa";
 import {
   type Analysis,
@@ -15,7 +15,7 @@ import { type BallotResult, openBallot, stepBallot } from "../../src/consensus/i
 import { type BallotInput, ballotSchema, type Result, toSwarmError } from "../../src/protocol/index.ts";
 import type { ReviewPorts, ReviewTask } from "../../workflows/review/index.ts";
 
-/** The linters as their agents run them. */
+/** The linters' analyses, with the answers that their agents give. */
 export const LINTER_ANALYSES: Partial<Record<ReviewCapability, Analysis>> = {
   "review-oxlint": voting(oxlint),
   "review-biome": voting(biome),
@@ -26,7 +26,7 @@ function voting(analysis: Analysis): Analysis {
   return async (input, tools) => castVote(await analysis(input, tools));
 }
 
-/** Tools that run real commands. */
+/** Makes tools that run real commands. */
 export function localTools(signal: AbortSignal = new AbortController().signal): AnalysisTools {
   return {
     signal,
@@ -48,7 +48,7 @@ export function localTools(signal: AbortSignal = new AbortController().signal): 
   };
 }
 
-/** Answers review tasks with the given analyses; a capability without one is refused. Ballots go through the pure decider. */
+/** Answers review tasks with the given analyses; a task without an analysis fails. Ballots go through the pure decider. */
 export function localSwarm(
   analyses: Partial<Record<ReviewCapability, Analysis>>,
 ): Pick<ReviewPorts, "submit" | "resultOf"> {
@@ -72,7 +72,7 @@ export function localSwarm(
   };
 }
 
-/** Asks every seat of the task's ballot, one after the other, and gives the verdict as its result. */
+/** Asks every seat of the task's ballot, one after the other, and returns the verdict as the task's result. */
 async function vote(
   analyses: Partial<Record<ReviewCapability, Analysis>>,
   task: ReviewTask,
@@ -80,15 +80,15 @@ async function vote(
   results: Map<string, Result>,
 ): Promise<Result> {
   const panel = (task.ballot?.panel ?? []) as ReviewCapability[];
-  const said: Result[] = [];
+  const answers: Result[] = [];
   for (const capability of panel) {
-    said.push(await perform(analyses[capability], { ...task, capability }, signal));
+    answers.push(await perform(analyses[capability], { ...task, capability }, signal));
   }
-  const { verdict, error } = countVotes(task.ballot as BallotInput, said);
+  const { verdict, error } = countVotes(task.ballot as BallotInput, answers);
   const seats = verdict.seats.map((seat, index) => {
     if (seat.value === undefined) return seat;
     const taskId = `seat-${results.size}`;
-    results.set(taskId, said[index] as Result);
+    results.set(taskId, answers[index] as Result);
     return { ...seat, taskId };
   });
   const about = { taskId: "ballot", attempt: 1, agent: "-", ...TIMES, verdict: { ...verdict, seats } };
@@ -96,7 +96,7 @@ async function vote(
   return { ...about, status: "failed", error: { ...error, retryable: false } };
 }
 
-/** What a ballot's decider makes of the results of its seats. */
+/** Runs a ballot's decider over the results of its seats, and returns the ballot's result. */
 export function countVotes(
   input: BallotInput,
   results: readonly Pick<Result, "status" | "output" | "error">[],

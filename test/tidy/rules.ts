@@ -12,8 +12,8 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   agent: ["base", "protocol", "transport", "work"],
   coordinator: ["base", "protocol", "consensus", "transport", "work"],
   bridges: ["base", "protocol", "transport"],
-  // The door for authors of agents, src/index.ts.
-  "(door)": ["base", "protocol", "transport", "work", "agent"],
+  // The door for authors of agents and workflows, src/index.ts.
+  "(door)": ["base", "protocol", "consensus", "transport", "work", "agent"],
   app: [
     "base",
     "protocol",

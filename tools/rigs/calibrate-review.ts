@@ -1,5 +1,5 @@
-// Learns what agreement of the review's linters is worth, writes it into workflows/review/calibration.ts, and prints how well it
-// holds for findings that it did not learn from. To be run after a linter, its rules or the labelled set has changed.
+// Learns the calibration of the linters' agreement, writes it into workflows/review/calibration.ts, and prints how well it fits
+// the findings that it did not learn from. Run it after a change of a linter, its rules or the labelled set.
 //
 //   node tools/rigs/calibrate-review.ts
 import { readFileSync, writeFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import { calibrate } from "../../test/review/labelled.ts";
 
 const TABLE = join(import.meta.dirname, "../../workflows/review/calibration.ts");
 
-/** The file's text with another table in it. */
+/** Returns the file's text with another table in it. */
 function withTable(text: string, { intercept, slope, cells }: Calibration): string {
   const lines = [
     `  intercept: ${intercept},`,
@@ -32,7 +32,7 @@ for (const { agreeing, able, right, total } of levels) {
 }
 for (const { from, to, count, confidence, precision } of reliability) {
   console.log(
-    `held out, confidence ${from} to ${to}: told ${percent(confidence)}, were ${percent(precision)} of ${count}`,
+    `held out, confidence ${from} to ${to}: predicted ${percent(confidence)}, right ${percent(precision)} of ${count}`,
   );
 }
 writeFileSync(TABLE, withTable(readFileSync(TABLE, "utf8"), calibration));

@@ -1,7 +1,7 @@
-// Measures the election node on its pipe: node tools/rigs/election-node.ts [--seeds 100] [--rounds 5] [--check]
-// Records what the simulator says to all nodes of its worlds, says it again to `murmur debug election-node` as one process,
-// as fast as that takes it, and compares the replies byte for byte. Exit code 1 when they differ, or with --check when the
-// median is below the goal.
+// Measures the election node on its pipe: node tools/rigs/election-node.ts [--seeds 100] [--rounds 5] [--check] Records
+// all lines that the simulator sends to the nodes of its worlds. Then it sends them to one process of `murmur debug
+// election-node`, as fast as the process reads them, and compares the replies byte for byte. Exit code 1 when replies
+// differ, or, with --check, when the median is below the goal.
 
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -13,7 +13,7 @@ import { lineBench } from "../../test/consensus/sim/line-driver.ts";
 import { runSeed } from "../../test/consensus/sim/world.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/app/main.ts");
-/** What outside harnesses count on. */
+/** The rate that test harnesses outside the repository rely on. */
 const GOAL_LINES_PER_SECOND = 50_000;
 const LINE_FEED = 0x0a;
 
@@ -52,7 +52,10 @@ process.stdout.write(
 );
 process.exitCode = identical && (met || !values.check) ? 0 : 1;
 
-/** All lines that the simulator says in so many runs, node by node (each begins with init), and the digest of the replies. */
+/**
+ * All lines that the simulator sends in so many seeds, node by node (each begins with init), and the digest of the
+ * replies.
+ */
 async function record(seeds: number) {
   const chunks: string[] = [];
   const hash = createHash("sha256");
@@ -83,17 +86,17 @@ async function record(seeds: number) {
   return { lines, input: Buffer.from(chunks.join("")), digest: hash.digest("hex") };
 }
 
-/** Says all lines to a process that has started, and waits for the last reply. */
+/** Sends all lines to a process after it has started, and waits for the last reply. */
 async function play({ lines, input }: { lines: number; input: Buffer }) {
   const child = spawn(process.execPath, [MAIN, "debug", "election-node"], {
     stdio: ["pipe", "pipe", "inherit"],
   });
-  child.stdin.write('{"id":0,"op":"campaign"}\n'); // refused: there was no init; but then it has started
+  child.stdin.write('{"id":0,"op":"campaign"}\n'); // The node refuses this line, because there was no init. Its reply shows that the process has started.
   await once(child.stdout, "data");
   const hash = createHash("sha256");
   let replies = 0;
   const done = new Promise<void>((resolve, reject) => {
-    child.once("exit", () => reject(new Error(`it ended after ${replies} of ${lines} replies`)));
+    child.once("exit", () => reject(new Error(`the process ended after ${replies} of ${lines} replies`)));
     child.stdout.on("data", (chunk: Buffer) => {
       hash.update(chunk);
       for (let at = chunk.indexOf(LINE_FEED); at >= 0; at = chunk.indexOf(LINE_FEED, at + 1)) replies++;

@@ -1,46 +1,46 @@
-// The simulator on demand: runs seeds of its worlds on all cores, shows how far it is, and says what failed and how to see
-// it again. Owns the command line; a seed is test/consensus/sim/world.ts, many of them are sweep.ts.
+// The simulator on demand: runs seeds of its worlds on all cores, shows the progress, and prints each failure with the
+// command that replays it. Owns the command line. test/consensus/sim/world.ts runs one seed, sweep.ts runs many.
 
 import { availableParallelism } from "node:os";
 import { parseArgs } from "node:util";
 import { BENCHES, benchOf } from "../../test/consensus/sim/benches.ts";
+import { LINE_MUTANTS } from "../../test/consensus/sim/line-mutants.ts";
 import { MEMBER_MUTANTS } from "../../test/consensus/sim/member-mutants.ts";
-import { LINE_MUTANTS } from "../../test/consensus/sim/mutants.ts";
 import { sweep, type Tally } from "../../test/consensus/sim/sweep.ts";
 import { describeFailure, listFaults, runSeed } from "../../test/consensus/sim/world.ts";
 
 const WORLDS = Object.keys(BENCHES);
-/** Below this many seeds a fault that never happened says nothing. */
+/** The smallest number of seeds in a run that must show every kind of fault. */
 const ENOUGH_SEEDS = 100;
 
 const USAGE = `Usage: npm run sim -- [--seeds N] [--from N] [--world ${WORLDS.join("|")}] [--threads N] [--json]
        npm run sim -- --seed N [--world ${WORLDS.join("|")}] [--trace]
        npm run sim -- --mutants [--seeds N] [--from N] [--world ${WORLDS.join("|")}]
 
-Simulates whole swarms of coordinators, one a seed, in which everything breaks and then heals.
+Simulates swarms of coordinators, one swarm for each seed. Everything in a swarm breaks for a while and then heals.
 
-  --seeds N     how many seeds of each world; default 200
+  --seeds N     the number of seeds of each world; default 200
   --from N      the first seed; default 1
   --world NAME  only this world; default: ${WORLDS.join(" and ")}
   --threads N   default: one for each core
   --json        the summary as one JSON document on standard output
-  --seed N      replay one seed: the same lines again, byte for byte, as the digest shows
-  --trace       with --seed: every line and reply, each behind its step and member
-  --mutants     show that deliberate bugs are noticed: the first seed that does, and what it says
+  --seed N      replay one seed: the same lines byte for byte; compare the digest
+  --trace       with --seed: print every line and reply with its step and member
+  --mutants     run deliberate bugs, and print the first seed that notices each bug and its message
 
-Exit codes: 0 everything held and (from ${ENOUGH_SEEDS} seeds on) every kind of fault happened, 1 it did not, 2 usage.
+Exit codes: 0 all seeds held and (from ${ENOUGH_SEEDS} seeds on) every kind of fault happened, 1 otherwise, 2 usage.
 `;
 
-/** How often progress is shown, in ms: on a terminal, and where every line stays. */
+/** The interval of progress output on a terminal and in a log file, in ms. */
 const TERMINAL_INTERVAL_MS = 200;
 const LINE_INTERVAL_MS = 10_000;
 
-/** What came of one world. */
-interface Outcome {
+/** The result of the seeds of one world. */
+interface WorldReport {
   readonly world: string;
   readonly tally: Tally;
   readonly tookMs: number;
-  /** Kinds of fault that never happened, though there were enough seeds. */
+  /** The kinds of fault that never happened in at least ENOUGH_SEEDS seeds. */
   readonly missing: readonly string[];
 }
 
@@ -55,14 +55,14 @@ process.exitCode = held ? 0 : 1;
 // Sweeping
 
 async function sweepWorlds(): Promise<boolean> {
-  const outcomes: Outcome[] = [];
+  const outcomes: WorldReport[] = [];
   for (const world of options.worlds) outcomes.push(await sweepWorld(world));
   const sound = outcomes.every(isSound);
   if (options.json) print(JSON.stringify(summarise(outcomes, sound), null, 2));
   return sound;
 }
 
-async function sweepWorld(world: string): Promise<Outcome> {
+async function sweepWorld(world: string): Promise<WorldReport> {
   const { from, seeds, threads, json } = options;
   const startedMs = performance.now();
   const progress = createProgress(world);
@@ -88,7 +88,7 @@ async function sweepWorld(world: string): Promise<Outcome> {
   return outcome;
 }
 
-function report(outcome: Outcome, faults: readonly string[]): void {
+function report(outcome: WorldReport, faults: readonly string[]): void {
   const { world, tally, tookMs, missing } = outcome;
   for (const fault of faults) print(`${String(tally.faults[fault] ?? 0).padStart(10)}  ${fault}`);
   const [first] = tally.failures;
@@ -101,7 +101,7 @@ function report(outcome: Outcome, faults: readonly string[]): void {
   );
 }
 
-function summarise(outcomes: readonly Outcome[], sound: boolean) {
+function summarise(outcomes: readonly WorldReport[], sound: boolean) {
   const worlds = outcomes.map(({ world, tally, tookMs, missing }) => ({
     world,
     ...tally,
@@ -118,7 +118,7 @@ function summarise(outcomes: readonly Outcome[], sound: boolean) {
   return { sound, from: options.from, seeds: options.seeds, worlds };
 }
 
-function isSound({ tally, missing }: Outcome): boolean {
+function isSound({ tally, missing }: WorldReport): boolean {
   return tally.failures.length === 0 && missing.length === 0;
 }
 
@@ -126,7 +126,7 @@ function replayCommand(world: string, seed: number): string {
   return `npm run sim -- --world ${world} --seed ${seed}`;
 }
 
-/** How far a world is, on standard error. */
+/** Shows the progress of a world on standard error. */
 function createProgress(world: string) {
   const { seeds } = options;
   const { isTTY = false } = process.stderr;
@@ -165,7 +165,7 @@ async function showMutants(): Promise<boolean> {
   const mutants = options.worlds.flatMap((world) => (world === "line" ? LINE_MUTANTS : MEMBER_MUTANTS));
   let survivors = 0;
   for (const { name, bench } of mutants) {
-    let noticed = "nothing notices it";
+    let noticed = "no seed notices it";
     let seed = options.from;
     for (; seed < options.from + options.seeds; seed++) {
       const { failure } = await runSeed(seed, bench);
@@ -189,10 +189,11 @@ function readOptions() {
     process.exit(0);
   }
   if (values.world !== undefined && !WORLDS.includes(values.world)) {
-    refuse(`--world is one of ${WORLDS.join(", ")}; got ${values.world}`);
+    refuse(`--world must be one of ${WORLDS.join(", ")}, got ${values.world}`);
   }
-  if (values.trace && values.seed === undefined) refuse("--trace goes with --seed");
-  if (values.json && (values.mutants || values.seed !== undefined)) refuse("--json goes with --seeds");
+  if (values.trace && values.seed === undefined) refuse("--trace needs --seed");
+  if (values.json && (values.mutants || values.seed !== undefined))
+    refuse("--json cannot be combined with --seed or --mutants");
   return {
     seeds: readCount("seeds", values.seeds),
     from: readCount("from", values.from),
@@ -226,7 +227,7 @@ function parse() {
 function readCount(name: string, text: string): number {
   const count = Number(text);
   if (Number.isSafeInteger(count) && count >= 1) return count;
-  return refuse(`--${name} is a whole number from 1 on; got ${text}`);
+  return refuse(`--${name} must be a whole number of at least 1, got ${text}`);
 }
 
 function refuse(message: string): never {

@@ -1,8 +1,7 @@
-// The linters' ballot over one part of the code: what is asked of whom, and what its verdict says. Pure. How seats are counted is
-// the ballot's (src/consensus); what the counts are worth is calibration.ts, data that tools/rigs/calibrate-review.ts makes.
+// The linters' ballot over one part of the code: makes the ballot, and reads its verdict. Pure. Leaves the count of the seats to
+// src/consensus, and the confidence of each count to calibration.ts, which tools/rigs/calibrate-review.ts writes.
+import { type BallotInput, confidenceOf, type Verdict } from "murmur";
 import { type Linter, type Place, placeSchema } from "../../agents/lib/review/index.ts";
-import { confidenceOf } from "../../src/consensus/index.ts";
-import type { BallotInput, Verdict } from "../../src/protocol/index.ts";
 import { REVIEW_CALIBRATION } from "./calibration.ts";
 
 /** A place at which at least one linter reports a kind that all of them know. */
@@ -11,13 +10,13 @@ export interface AgreedPlace extends Place {
   readonly agreedBy: readonly Linter[];
   /** The linters that answered. */
   readonly answered: readonly Linter[];
-  /** How likely it is right, by the ballot's calibration. */
+  /** The probability that the finding is right, by the ballot's calibration. */
   readonly confidence: number;
 }
 
 /**
- * One seat for each linter; the same kind on the same line of the same file is one finding. One answer decides: a linter that
- * breaks costs its own findings.
+ * Makes a ballot with one seat for each linter. The same kind on the same line of the same file is one finding. One answer is
+ * enough for a verdict: a linter that fails costs only its own findings.
  */
 export function lintBallot(linters: readonly Linter[], timeoutMs: number): BallotInput {
   return {
@@ -32,10 +31,10 @@ export function lintBallot(linters: readonly Linter[], timeoutMs: number): Ballo
   };
 }
 
-/** What the seats said together; nothing where the ballot decided nothing. */
+/** Reads the places of a verdict; none when the ballot has no value. */
 export function readVerdict({ value, seats }: Verdict, linters: readonly Linter[]): AgreedPlace[] {
   if (!Array.isArray(value)) return [];
-  const answered = seats.flatMap(({ seat, value: said }) => (said === undefined ? [] : nameOf(seat)));
+  const answered = seats.flatMap(({ seat, value: vote }) => (vote === undefined ? [] : nameOf(seat)));
   return (value as { finding: unknown; seats: number[]; confidence: number }[]).map((merged) => ({
     ...placeSchema.parse(merged.finding),
     agreedBy: merged.seats.flatMap(nameOf),
@@ -48,36 +47,36 @@ export function readVerdict({ value, seats }: Verdict, linters: readonly Linter[
   }
 }
 
-/** What agreement is worth where not all seats count, by the same calibration. */
-export function worthOf(agreeing: number, able: number): number {
+/** Returns the confidence for `agreeing` of `able` linters, by the same calibration. For findings where not all seats count. */
+export function calibratedConfidence(agreeing: number, able: number): number {
   return confidenceOf(REVIEW_CALIBRATION, agreeing, able);
 }
 
-/** How often a count was right among the labelled findings. */
+/** One level of agreement, and how often it was right among the labelled findings. */
 export interface AgreementLevel {
   agreeing: number;
   able: number;
-  /** What a finding with this agreement is given as its confidence. */
+  /** The confidence of a finding with this agreement. */
   confidence: number;
   right: number;
   labelled: number;
 }
 
-/** The counts that can occur among `able` linters, the highest first. */
+/** Lists the levels of agreement among `able` linters, the highest first. */
 export function agreementLevels(able: number): AgreementLevel[] {
   return REVIEW_CALIBRATION.cells
     .filter(([, of]) => of === able)
     .map(([agreeing, of, right, labelled]) => ({
       agreeing,
       able: of,
-      confidence: roundConfidence(worthOf(agreeing, of)),
+      confidence: roundConfidence(calibratedConfidence(agreeing, of)),
       right,
       labelled,
     }))
     .reverse();
 }
 
-/** Confidence as it is told: a third digit would claim more than was measured. */
+/** Rounds a confidence to two digits; a third digit would claim more precision than was measured. */
 export function roundConfidence(confidence: number): number {
   return Math.round(100 * confidence) / 100;
 }

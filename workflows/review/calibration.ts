@@ -1,8 +1,8 @@
-// What agreement of the linters is worth: learnt from the labelled findings of test/fixtures/review/labelled, those of its learning
-// half. Written by `node tools/rigs/calibrate-review.ts`; a test compares it with what that makes.
-import type { Calibration } from "../../src/consensus/index.ts";
+// The calibration of the linters' agreement, learnt from one half of the labelled findings of test/fixtures/review/labelled.
+// Written by `node tools/rigs/calibrate-review.ts`; a test checks that the table is up to date.
+import type { Calibration } from "murmur";
 
-/** See docs/review.md, "How far agreement can be trusted". */
+/** The calibration; see docs/review.md, "How far agreement can be trusted". */
 export const REVIEW_CALIBRATION: Calibration = {
   intercept: 0.10808339664354853,
   slope: 0.1965286913052369,

@@ -1,15 +1,15 @@
-// The basics of .gitignore for directories without git: comments, `!`, anchored and folder patterns, `*`, `?`, `**`
-// (gitignore(5)). Pure. Escapes and character classes are taken literally.
+// The basics of .gitignore, for directories without git: comments, `!`, anchored patterns, folder patterns, `*`, `?`, `**`
+// (gitignore(5)). Pure. Escapes and character classes are not supported: they match literally.
 
 /** One line of a `.gitignore`. */
 export interface IgnoreRule {
   pattern: RegExp;
-  /** A line with `!`: takes back what an earlier line ignored. */
+  /** True for a line with `!`, which cancels an earlier line. */
   keeps: boolean;
   foldersOnly: boolean;
 }
 
-/** The rules of a `.gitignore` that lies in `folder` ("" for the root). */
+/** Parses the rules of a `.gitignore` in `folder` ("" for the root). */
 export function parseIgnore(text: string, folder: string): IgnoreRule[] {
   return text
     .split("\n")
@@ -29,7 +29,7 @@ export function parseIgnore(text: string, folder: string): IgnoreRule[] {
     });
 }
 
-/** Whether the last rule that fits says that `path` is ignored. */
+/** True when the last matching rule ignores `path`. */
 export function isIgnored(rules: readonly IgnoreRule[], path: string, isFolder: boolean): boolean {
   const last = rules.findLast((rule) => (isFolder || !rule.foldersOnly) && rule.pattern.test(path));
   return last !== undefined && !last.keeps;

@@ -1,4 +1,4 @@
-// The review of a repository: list, plan, fan out over the review agents, merge, report.
+// The review of a repository: scan, plan, submit the tasks to the review agents, merge, report.
 //
 //   const report = await runReview({ submit: (task, signal) => swarm.submitAndWait(task, signal) }, { directory: "." });
 //   console.log(renderReport(report));

@@ -1,5 +1,5 @@
-// Makes one list of findings out of many answers: puts together what several analysers say of the same line, tells how far the
-// linters' ballot agrees, gives each finding a lasting name, and ranks. Pure.
+// Merges many answers into one list of findings: joins the reports of several analysers about one line, adds the agreement of
+// the linters' ballot, gives each finding a lasting fingerprint, and ranks the findings. Pure.
 import { createHash } from "node:crypto";
 import {
   AREAS,
@@ -13,9 +13,9 @@ import {
   type ReviewCapability,
   type Severity,
 } from "../../agents/lib/review/index.ts";
-import { type AgreedPlace, roundConfidence, worthOf } from "./ballot.ts";
+import { type AgreedPlace, calibratedConfidence, roundConfidence } from "./ballot.ts";
 
-/** What one analyser said in one task. */
+/** One analyser's answer to one task. */
 export interface Answer {
   capability: ReviewCapability;
   files: readonly string[];
@@ -25,7 +25,7 @@ export interface Answer {
 
 /** A finding of the review. */
 export interface Finding {
-  /** 16 hex digits; the same for the same problem in the next review, also when its line moved. */
+  /** 16 hex digits. The next review gives the same problem the same fingerprint, even if its line has moved. */
   fingerprint: string;
   kind: string;
   /** The rule of the analyser whose message is shown. */
@@ -39,19 +39,19 @@ export interface Finding {
   /** The linters that know the kind, looked at the file by the review's own rules, and did not report it; sorted. */
   silent: string[];
   /**
-   * How likely it is right, 0 to 1, by the agreement of the linters (docs/review.md); null where one analyser alone can see such a
-   * thing, so that nothing agrees or disagrees with it.
+   * The probability that the finding is right, 0 to 1, by the agreement of the linters (docs/review.md). Null when only one
+   * analyser can report such a finding, so that no other can agree or disagree.
    */
   confidence: number | null;
 }
 
-/** Merges the answers of the tasks that completed, and what the linters' ballots agreed on; most important first. */
+/** Merges the answers of the completed tasks with the agreed places of the linters' ballots; most important first. */
 export function mergeFindings(answers: readonly Answer[], agreed: readonly AgreedPlace[] = []): Finding[] {
   const reports = withoutGuesses(
     answers.flatMap(({ capability, findings }) => findings.map((finding) => ({ capability, finding }))),
   );
   const agreedByPlace = new Map(agreed.map((place) => [placeKey(place), place]));
-  const isUnsure = whoIsUnsure(answers);
+  const isUnsure = readUnsure(answers);
   const problems = [...Map.groupBy(reports, ({ finding }) => placeKey(finding))].flatMap(([key, group]) =>
     toFinding(group, agreedByPlace.get(key), isUnsure),
   );
@@ -60,7 +60,7 @@ export function mergeFindings(answers: readonly Answer[], agreed: readonly Agree
     .sort(byImportance);
 }
 
-/** Orders findings: severity times confidence, halved for tests and examples; then chapter, file and line. */
+/** Orders findings by severity times confidence, halved for tests and examples; then by chapter, file and line. */
 export function byImportance(a: Finding, b: Finding): number {
   return (
     importanceOf(b) - importanceOf(a) ||
@@ -71,9 +71,9 @@ export function byImportance(a: Finding, b: Finding): number {
   );
 }
 
-/** Each step is worth three of the next: three agreed medium findings weigh as much as one high. */
+/** The weight of each severity. A step is worth three of the next: three agreed medium findings weigh as much as one high. */
 const WEIGHTS: Record<Severity, number> = { critical: 27, high: 9, medium: 3, low: 1, info: 0 };
-/** What a finding weighs that nothing can agree with: nothing is known of it, for or against. */
+/** The confidence, for the order only, of a finding that no other analyser can confirm or deny. */
 const UNKNOWN_CONFIDENCE = 0.5;
 
 function importanceOf({ severity, confidence, file, kind }: Finding): number {
@@ -81,12 +81,12 @@ function importanceOf({ severity, confidence, file, kind }: Finding): number {
   return WEIGHTS[severity] * (confidence ?? UNKNOWN_CONFIDENCE) * (aside ? 0.5 : 1);
 }
 
-/** Whether as many linters that could see it are silent as report it: told in `--json` alone, and tripping nothing. */
+/** True when at least as many linters are silent as report the finding. It is shown in `--json` only and fails no review. */
 export function isDoubtful({ agreedBy, silent }: Pick<Finding, "agreedBy" | "silent">): boolean {
   return silent.length > 0 && silent.length >= agreedBy.length;
 }
 
-/** In a file that does not parse, whatever else linters say about its code is a guess. */
+/** Drops the linters' other findings in a file that does not parse: they are guesses. */
 function withoutGuesses(reports: readonly Report[]): Report[] {
   const broken = new Set(
     reports.filter(({ finding }) => finding.kind === "syntax-error").map(({ finding }) => finding.file),
@@ -97,7 +97,7 @@ function withoutGuesses(reports: readonly Report[]): Report[] {
   );
 }
 
-/** Attacks need an attacker: in tests, risky code is a habit to know about. A secret is one wherever it lies. */
+/** Returns the severity. Risky code in tests is low, because attackers do not reach it; a secret is critical in any file. */
 function severityOf({ kind, file, severity }: RawFinding): Severity {
   return areaOf(kind) === "security" && kind !== "secret" && isTest(file) ? "low" : severity;
 }
@@ -107,12 +107,12 @@ interface Report {
   finding: RawFinding;
 }
 
-/** One line is one problem of its kind: a line is what a person looks at. */
+/** Returns the key of a place. All reports of one kind on one line are one problem, because a person looks at the line. */
 function placeKey({ file, line, kind }: { file: string; line: number; kind: string }): string {
   return JSON.stringify([file, line, kind]);
 }
 
-/** Whose words are shown where several report the same: the one that explains most comes first. */
+/** The analysers whose message is shown first when several report the same problem: the best explanations first. */
 const SPEAKERS: readonly ReviewCapability[] = [
   "review-security",
   "review-oxlint",
@@ -124,7 +124,7 @@ interface Merged extends Finding {
   anchor: string;
 }
 
-/** Nothing where the ballot, which holds so many findings only, has left the place out. */
+/** Merges the reports of one place. Returns no finding when the ballot, whose size is limited, has omitted the place. */
 function toFinding(
   group: readonly Report[],
   agreed: AgreedPlace | undefined,
@@ -138,8 +138,8 @@ function toFinding(
   const silent = (agreed?.answered ?? []).filter(
     (linter) => !agreed?.agreedBy.includes(linter) && !isUnsure(linter, file),
   );
-  const said = group.filter(({ capability }) => capability === speaker.capability);
-  const more = new Set(said.map((report) => report.finding.message)).size - 1;
+  const ofSpeaker = group.filter(({ capability }) => capability === speaker.capability);
+  const more = new Set(ofSpeaker.map((report) => report.finding.message)).size - 1;
   return [
     {
       fingerprint: "",
@@ -157,10 +157,10 @@ function toFinding(
   ];
 }
 
-/** The verdict's confidence; counted anew where a seat's silence says nothing. */
+/** Returns the verdict's confidence, or a new one when the silence of some seats does not count. */
 function confidenceIn({ agreedBy, answered, confidence }: AgreedPlace, silent: readonly Linter[]): number {
   const able = agreedBy.length + silent.length;
-  return able === answered.length ? confidence : worthOf(agreedBy.length, able);
+  return able === answered.length ? confidence : calibratedConfidence(agreedBy.length, able);
 }
 
 function isLinter(capability: ReviewCapability): capability is Linter {
@@ -172,7 +172,7 @@ function speakerRank({ capability }: Report): number {
   return rank === -1 ? SPEAKERS.length : rank;
 }
 
-/** Names each problem by kind, file and anchor; equal ones are numbered from the top of the file. */
+/** Adds a fingerprint of kind, file and anchor to each problem. Equal problems are numbered from the top of the file. */
 function withFingerprints(problems: readonly Merged[]): Finding[] {
   const seen = new Map<string, number>();
   return problems
@@ -185,8 +185,8 @@ function withFingerprints(problems: readonly Merged[]): Finding[] {
     });
 }
 
-/** Whether the linter's silence about the file says nothing. */
-function whoIsUnsure(answers: readonly Answer[]): (linter: Linter, file: string) => boolean {
+/** Returns a function that is true when a linter's silence about a file proves nothing. */
+function readUnsure(answers: readonly Answer[]): (linter: Linter, file: string) => boolean {
   const unsure = new Set(
     answers.flatMap(({ capability, unsure: files }) => files.map((file) => `${capability} ${file}`)),
   );

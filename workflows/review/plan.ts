@@ -1,4 +1,4 @@
-// Turns a list of files into tasks: one analyser each, but the linters together. Pure: who performs them, and when, is run.ts.
+// Splits a list of files into tasks: one for each analyser, one ballot for all linters. Pure. Leaves the submission to run.ts.
 import {
   isCode,
   isDeclaration,
@@ -12,26 +12,26 @@ import type { ScannedFile } from "./scan.ts";
 
 /** One task of a review, before it has an id. */
 export interface PlannedTask {
-  /** Who looks at the files: one analyser; or some linters, each in a seat of one ballot. */
+  /** The analysers of the files: one analyser, or some linters with a seat each in one ballot. */
   by: { analyser: ReviewCapability } | { linters: Linter[] };
   files: string[];
 }
 
-/** Everybody who looks at a task's files. */
+/** Returns the capabilities that analyse a task's files. */
 export function capabilitiesOf({ by }: PlannedTask): readonly ReviewCapability[] {
   return "linters" in by ? by.linters : [by.analyser];
 }
 
-/** How a capability's files are chosen and dealt out. */
+/** The rule that chooses a capability's files and splits them into tasks. */
 interface Share {
   takes: (path: string) => boolean;
-  /** The most files of one task; undefined: the analysis needs to see all of them at once. */
+  /** The most files of one task; undefined when the analysis needs all files at once. */
   filesPerTask?: number;
 }
 
 /**
- * Chunks bound what one crash costs and let agents share the work; they are large because a linter's start costs as much as
- * some hundred files (ESLint: 1.2 s, a file 5–20 ms).
+ * The rule of each part. Chunks bound the cost of one crash and let agents share the work. They are large, because the start of
+ * a linter takes as long as some hundred files (ESLint: 1.2 s, a file 5–20 ms).
  */
 const SHARES: Record<Part, Share> = {
   "review-security": { takes: () => true, filesPerTask: 400 },
@@ -42,15 +42,15 @@ const SHARES: Record<Part, Share> = {
   "review-docs": { takes: (path) => /\.(?:md|mdx|markdown)$/i.test(path) },
 };
 
-/** What is planned by itself. */
+/** A part of the review that is planned separately. */
 type Part = Exclude<ReviewCapability, Linter> | "linters";
 
-/** A task's files together: what is read and parsed within one attempt's time. Lockfiles do not count. */
+/** The most bytes of a task's files, so that one attempt has time to read and parse them. Lockfiles do not count. */
 export const MAX_TASK_BYTES = 4 * 1024 * 1024;
 
 /**
- * The tasks of a review, those of the slowest analysers first, so that they do not end up alone at the end. `analysers`: who
- * takes part.
+ * Makes the tasks of a review for the given analysers. The slowest analysers come first, so that they do not run alone at the
+ * end.
  */
 export function planReview(
   files: readonly ScannedFile[],
@@ -62,7 +62,8 @@ export function planReview(
     const { takes, filesPerTask } = SHARES[part];
     const taken = files.filter(({ path }) => takes(path));
     if (!taken.some(({ path }) => !isManifest(path) || part === "review-security")) return [];
-    const chunks = filesPerTask === undefined ? [taken.map(({ path }) => path)] : deal(taken, filesPerTask);
+    const chunks =
+      filesPerTask === undefined ? [taken.map(({ path }) => path)] : splitIntoChunks(taken, filesPerTask);
     return chunks.map((chunk) => ({
       by: part === "linters" ? { linters: [...linters] } : { analyser: part },
       files: chunk,
@@ -79,8 +80,8 @@ const PLANNED_ORDER: readonly Part[] = [
   "review-docs",
 ];
 
-/** Fills chunks in order, so that files of one folder stay together; a new one starts at either bound. */
-function deal(files: readonly ScannedFile[], filesPerTask: number): string[][] {
+/** Fills chunks in order, so that files of one folder stay together. A new chunk starts at the limit of files or of bytes. */
+function splitIntoChunks(files: readonly ScannedFile[], filesPerTask: number): string[][] {
   const chunks: string[][] = [];
   let chunk: string[] = [];
   let chunkBytes = 0;

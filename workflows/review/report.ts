@@ -1,4 +1,4 @@
-// What a review says in the end: the shape for programs and the text for people. Pure.
+// The report of a review: its shape for programs, and its text for people. Pure.
 import { type Area, areaOf, SEVERITIES, type Severity } from "../../agents/lib/review/index.ts";
 import type { AgreementLevel } from "./ballot.ts";
 import { type Finding, isDoubtful } from "./merge.ts";
@@ -8,31 +8,31 @@ export interface FailedTask {
   capability: string;
   /** `code: message` */
   error: string;
-  /** How many files it was about: what its failure cost. */
+  /** The number of files of the task, whose findings are missing. */
   files: number;
 }
 
 /** The result of a review, as `--json` prints it. */
 export interface ReviewReport {
-  /** `partial`: some tasks failed; `failed`: all did. */
+  /** `partial` when some tasks failed, `failed` when all failed. */
   status: "completed" | "partial" | "failed";
-  /** Absolute, links resolved. */
+  /** The reviewed directory: absolute, without links. */
   directory: string;
-  /** How many files were looked at. */
+  /** The number of reviewed files. */
   files: number;
   durationMs: number;
-  /** How many agents took part. */
+  /** The number of agents that took part. */
   agents: number;
-  /** How many tasks the review was split into. */
+  /** The number of tasks of the review. */
   tasks: number;
-  /** What agreement of the linters was worth where the truth is known (docs/review.md), the highest count first. */
+  /** How often each level of agreement was right among labelled findings (docs/review.md), the highest level first. */
   agreement: AgreementLevel[];
-  /** Most important first. */
+  /** The findings, most important first. */
   findings: Finding[];
   failedTasks: FailedTask[];
 }
 
-/** Whether a finding that is shown is at least as severe as `severity`. */
+/** True when a shown finding is at least as severe as `severity`. */
 export function reaches(report: ReviewReport, severity: Severity): boolean {
   const limit = SEVERITIES.indexOf(severity);
   return report.findings.some(
@@ -41,13 +41,13 @@ export function reaches(report: ReviewReport, severity: Severity): boolean {
 }
 
 export interface RenderOptions {
-  /** The most findings shown of one kind; the others are counted. Default 5. */
+  /** The most shown findings of one kind; the others are counted. Default 5. */
   perKind?: number | undefined;
-  /** The most findings shown in all; default 60, about two screens. */
+  /** The most shown findings in total; default 60, about two screens. */
   total?: number | undefined;
 }
 
-/** The report for people: a summary, then chapters, the most important first, in each of them kinds, then findings. */
+/** Renders the report for people: a summary, then chapters with kinds and their findings, the most important first. */
 export function renderReport(report: ReviewReport, options: RenderOptions = {}): string {
   const notes = report.findings.filter(({ severity }) => severity === "info");
   const problems = report.findings.filter(({ severity }) => severity !== "info");
@@ -86,7 +86,7 @@ function summary(report: ReviewReport, findings: readonly Finding[], doubtful: n
 function chapters(findings: readonly Finding[], { perKind = 5, total = 60 }: RenderOptions): string[] {
   const shown = new Set(pick(findings, perKind, total));
   const byArea = Map.groupBy(findings, ({ kind }) => areaOf(kind));
-  // The findings come ranked, so the chapter of the first one is the most important.
+  // The findings are ranked, so the chapter of the first finding is the most important.
   return [...byArea].flatMap(([area, inArea]) => {
     const byKind = Map.groupBy(inArea, ({ kind }) => kind);
     return [
@@ -97,7 +97,7 @@ function chapters(findings: readonly Finding[], { perKind = 5, total = 60 }: Ren
   });
 }
 
-/** The best `perKind` of each kind, and of those the best `total`. */
+/** Picks the first `perKind` findings of each kind, and of these the first `total`. */
 function pick(findings: readonly Finding[], perKind: number, total: number): Finding[] {
   const taken = new Map<string, number>();
   return findings
@@ -124,7 +124,7 @@ function ofOneKind(kind: string, findings: readonly Finding[], shown: ReadonlySe
   ];
 }
 
-/** Who reports a finding, who could and does not, and how likely it is right. */
+/** Names the linters that report a finding and the silent ones, and shows the confidence. */
 function whoAgrees({ agreedBy, silent, confidence }: Finding): string {
   const names = agreedBy.map(shortName).join(" + ");
   if (confidence === null) return `${names}, which nothing else can check`;
@@ -132,7 +132,7 @@ function whoAgrees({ agreedBy, silent, confidence }: Finding): string {
   return `${names}${but}: confidence ${confidence.toFixed(2)}`;
 }
 
-/** What the numbers behind the findings mean; nothing where none is shown. */
+/** Explains the confidence of the findings; no lines when no finding has one. */
 function legend({ agreement }: ReviewReport, findings: readonly Finding[]): string[] {
   if (agreement.length === 0 || !findings.some(({ confidence }) => confidence !== null)) return [];
   const levels = agreement.map(
@@ -146,7 +146,7 @@ function legend({ agreement }: ReviewReport, findings: readonly Finding[]): stri
   ];
 }
 
-/** One line for each analyser and reason, however many tasks it cost. */
+/** Makes one line for each analyser and error, for all its failed tasks together. */
 function failures(failed: readonly FailedTask[]): string[] {
   if (failed.length === 0) return [];
   const byReason = Map.groupBy(failed, ({ capability, error }) => JSON.stringify([capability, error]));

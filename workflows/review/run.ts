@@ -1,9 +1,10 @@
-// Runs a review: lists, plans, hands the tasks in, merges the answers. Owns how long it waits for whom; tasks travel through
-// the caller's port, so a test can answer them by hand.
-// I1: a task that fails, is lost or hangs costs its own findings only. I2: the review ends by itself: at the latest after
-// `timeoutMs`, and already when nothing was answered for one attempt's time.
+// Runs a review: scans, plans, submits the tasks, merges the answers. Owns the time limits. The tasks go through the caller's
+// port, so that a test can answer them.
+// I1: a task that fails, is lost or hangs costs its own findings only.
+// I2: the review always ends: after `timeoutMs`, or earlier when no answer comes for twice `taskTimeoutMs`.
 import { createHash } from "node:crypto";
 import { realpath, stat } from "node:fs/promises";
+import { type BallotInput, type Result, SwarmError, toSwarmError } from "murmur";
 import {
   LINTERS,
   type Linter,
@@ -15,45 +16,44 @@ import {
   type ReviewCapability,
   reviewOutputSchema,
 } from "../../agents/lib/review/index.ts";
-import { type BallotInput, type Result, SwarmError, toSwarmError } from "../../src/protocol/index.ts";
 import { type AgreedPlace, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
 import { type Answer, type Finding, mergeFindings } from "./merge.ts";
 import { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
 import type { FailedTask, ReviewReport } from "./report.ts";
 import { type Scan, scan } from "./scan.ts";
 
-/** A whole review; about thirty times what a repository of 1,000 files takes on two cores. */
+/** The time limit of a review: about thirty times the time for a repository of 1,000 files on two cores. */
 export const DEFAULT_REVIEW_TIMEOUT_MS = 10 * 60_000;
-/** One attempt at a task: an analyser's longest tool run (90 s) and its own work. */
+/** The time limit of one attempt: an analyser's longest tool run (90 s), and its own work. */
 export const DEFAULT_REVIEW_TASK_TIMEOUT_MS = 120_000;
 
-/** A task as the port takes it. */
+/** A task for the port. */
 export interface ReviewTask {
   capability: ReviewCapability;
   input: { directory: string; files: string[]; repoConfig: boolean };
   timeoutMs: number;
-  /** One retry: a crash may have been the machine's; a second one is the file's. */
+  /** One retry: the machine may have caused the first crash; the file causes a second one. */
   retry: { max: number };
-  /** The linters' ballot; the task goes by the capability of its first seat. */
+  /** The linters' ballot. Its task has the capability of the first seat. */
   ballot?: BallotInput;
 }
 
-/** What a review needs of the swarm. */
+/** The part of the swarm that a review needs. */
 export interface ReviewPorts {
-  /** Hands in a task and waits for its result; rejects when it cannot be handed in. Gives up when `signal` aborts. */
+  /** Submits a task and waits for its result. Rejects when the task cannot be submitted, or `signal` aborts. */
   submit(task: ReviewTask, signal: AbortSignal): Promise<Result>;
-  /** The result of a ballot's seat, which is there once its verdict is. */
+  /** Reads the result of a ballot's seat. It is stored before the verdict. */
   resultOf(taskId: string, signal: AbortSignal): Promise<Result>;
   onProgress?(progress: ReviewProgress): void;
 }
 
-/** How far a review is. */
+/** The progress of a review. */
 export interface ReviewProgress {
   files: number;
   tasks: number;
   finished: number;
   failed: number;
-  /** The capability that was answered last. */
+  /** The capability of the last answer. */
   capability?: ReviewCapability | undefined;
 }
 
@@ -62,20 +62,23 @@ export interface ReviewOptions {
   directory: string;
   /** Default {@link DEFAULT_REVIEW_TIMEOUT_MS}. */
   timeoutMs?: number | undefined;
-  /** One attempt at one task, and how long nothing may be answered; default {@link DEFAULT_REVIEW_TASK_TIMEOUT_MS}. */
+  /**
+   * The time limit of one attempt; default {@link DEFAULT_REVIEW_TASK_TIMEOUT_MS}. The review also ends when no answer comes
+   * for twice this time.
+   */
   taskTimeoutMs?: number | undefined;
-  /** Whether linters load the repository's own configuration (an ESLint configuration is code); default true. */
+  /** True when linters load the repository's own configuration (an ESLint configuration is code); default true. */
   repoConfig?: boolean | undefined;
-  /** Just these analysers; default all. */
+  /** The analysers of the review; default all. */
   only?: readonly ReviewCapability[] | undefined;
-  /** Analysers that no agent performs here, and why: their findings are told to be missing, and nobody waits for them. */
+  /** Analysers without an agent, with the reason. The report names their missing findings; the review does not wait for them. */
   absent?: ReadonlyMap<ReviewCapability, string> | undefined;
   signal?: AbortSignal | undefined;
 }
 
 /**
  * Reviews a directory.
- * @throws SwarmError `not_found` when the directory is not there; the signal's reason when it aborts.
+ * @throws SwarmError `not_found` when the directory does not exist; the signal's reason when it aborts.
  */
 export async function runReview(ports: ReviewPorts, options: ReviewOptions): Promise<ReviewReport> {
   const startedMs = performance.now();
@@ -107,15 +110,15 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
   return toReport(directory, scanned, { outcomes: [...outcomes, ...missing], present, tookMs });
 }
 
-/** What became of one analyser's part of a task. */
+/** The outcome of one analyser's part of a task. */
 interface Outcome {
   capability: ReviewCapability;
   files: readonly string[];
   agent: string | null;
   answer: Answer | null;
-  /** `code: message`, or why a seat abstained. */
+  /** `code: message`, or the reason of an abstention; null without an error. */
   error: string | null;
-  /** With the first outcome of a ballot: what its seats agree on, and how many places its verdict has no room for. */
+  /** In the first outcome of a ballot only: its agreed places, and the number of places that its verdict omits. */
   agreed?: { places: AgreedPlace[]; omitted: number };
 }
 
@@ -132,7 +135,7 @@ async function directoryOf(named: string): Promise<string> {
   if (facts?.isDirectory() === true) return await realpath(named);
   throw new SwarmError(
     "not_found",
-    `expected a directory to review, but ${named} is ${facts === null ? "not there" : "none"}`,
+    `expected a directory to review, but ${named} ${facts === null ? "does not exist" : "is not a directory"}`,
     {
       field: "directory",
     },
@@ -174,7 +177,7 @@ async function submitAll(
   }
 }
 
-/** One outcome for each capability of the task. */
+/** Submits one task. Returns one outcome for each of its capabilities. */
 async function submitOne(
   ports: ReviewPorts,
   planned: PlannedTask,
@@ -193,7 +196,7 @@ async function submitOne(
   }
 }
 
-/** What the verdict says, and the words of each seat, which stand in its own result. */
+/** Reads a ballot: the agreed places of its verdict, and the findings in the result of each seat. */
 async function readBallot(
   ports: ReviewPorts,
   linters: readonly Linter[],
@@ -230,7 +233,7 @@ function toOutcome(capability: ReviewCapability, files: readonly string[], resul
   const schema = isLinter(capability) ? lintOutputSchema : reviewOutputSchema;
   const output = schema.safeParse(result.output);
   if (!output.success) {
-    const message = `the answer of ${result.agent} is no review answer: ${output.error.issues[0]?.message ?? "it differs"}`;
+    const message = `the answer of ${result.agent} is not a review answer: ${output.error.issues[0]?.message ?? "its shape is wrong"}`;
     return failed(about, { code: "invalid_input", message });
   }
   const { findings, unsure } = output.data;
@@ -248,7 +251,7 @@ function isLinter(capability: ReviewCapability): capability is Linter {
   return (LINTERS as readonly string[]).includes(capability);
 }
 
-/** How long a review waits: for all, and for the next answer. */
+/** The time limits of a review: for all answers, and for the next answer. */
 class Patience {
   readonly #controller = new AbortController();
   readonly #whole: NodeJS.Timeout;
@@ -269,13 +272,13 @@ class Patience {
     });
     this.over.catch(() => undefined);
     this.#whole = setTimeout(
-      () => this.#giveUp(`the review's ${timeoutMs} ms are over (raise --timeout)`),
+      () => this.#giveUp(`the review took longer than ${timeoutMs} ms (raise --timeout)`),
       timeoutMs,
     );
     this.renew();
   }
 
-  /** Something was answered: wait anew. A retry of a lost attempt needs a second attempt's time. */
+  /** Restarts the wait for the next answer. It is two attempts long, because a lost attempt is retried once. */
   renew(): void {
     clearTimeout(this.#next);
     if (this.signal.aborted) return;
@@ -306,8 +309,8 @@ function toReport(
   }: { outcomes: readonly Outcome[]; present: readonly PlannedTask[]; tookMs: number },
 ): ReviewReport {
   const answers = outcomes.flatMap(({ answer }) => (answer === null ? [] : [answer]));
-  const agreed = outcomes.flatMap(({ agreed: told }) => told?.places ?? []);
-  const omitted = outcomes.reduce((sum, { agreed: told }) => sum + (told?.omitted ?? 0), 0);
+  const places = outcomes.flatMap(({ agreed }) => agreed?.places ?? []);
+  const omitted = outcomes.reduce((sum, { agreed }) => sum + (agreed?.omitted ?? 0), 0);
   const linters = present.flatMap(({ by }) => ("linters" in by ? [by.linters.length] : []));
   const failedTasks: FailedTask[] = outcomes.flatMap(({ capability, files, error }) =>
     error === null ? [] : [{ capability, error, files: files.length }],
@@ -321,24 +324,26 @@ function toReport(
     agents: new Set(outcomes.flatMap(({ agent }) => (agent === null ? [] : [agent]))).size,
     tasks: outcomes.length,
     agreement: agreementLevels(Math.max(0, ...linters)),
-    findings: [...mergeFindings(answers, agreed), ...leftOut(scanned, omitted)],
+    findings: [...mergeFindings(answers, places), ...listOmissions(scanned, omitted)],
     failedTasks,
   };
 }
 
-/** What a person might have expected to be reviewed, and was not. */
-function leftOut({ skipped }: Scan, omitted: number): Finding[] {
+/** Makes notes about files and findings that the review has left out. */
+function listOmissions({ skipped }: Scan, omitted: number): Finding[] {
   const tooMany = skipped["over the file limit"] ?? 0;
   const tooLarge = skipped["too large"] ?? 0;
   const messages = [
     ...(tooMany === 0
       ? []
-      : [`${tooMany} files over the limit of ${MAX_FILES} were not looked at; review a part of it.`]),
-    ...(tooLarge === 0 ? [] : [`${tooLarge} files over ${MAX_FILE_BYTES / 1024} KiB were not looked at.`]),
+      : [
+          `${tooMany} files over the limit of ${MAX_FILES} were not reviewed; review a part of the directory.`,
+        ]),
+    ...(tooLarge === 0 ? [] : [`${tooLarge} files over ${MAX_FILE_BYTES / 1024} KiB were not reviewed.`]),
     ...(omitted === 0
       ? []
       : [
-          `${omitted} findings that fewest linters report went over the ${MAX_FINDINGS_PER_TASK} of a verdict.`,
+          `${omitted} findings with the least agreement were omitted: a verdict has at most ${MAX_FINDINGS_PER_TASK}.`,
         ]),
   ];
   return messages.map((message, at) => ({

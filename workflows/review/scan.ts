@@ -1,5 +1,5 @@
-// Lists what a review looks at. Owns which files are left out and why; what is done with them is plan.ts. It only reads:
-// git is asked without its index being refreshed and without the repository's own hooks or monitors.
+// Lists the files of a review. Owns the reasons to leave a file out. Leaves the tasks to plan.ts. The scan only reads: git does
+// not refresh its index, and runs no hooks or monitors of the repository.
 import { execFile } from "node:child_process";
 import { lstat, open, readdir, readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
@@ -15,13 +15,13 @@ export interface ScannedFile {
 
 export interface Scan {
   files: ScannedFile[];
-  /** How many files were left out, by reason. */
+  /** The number of files that were left out, by reason. */
   skipped: Partial<Record<SkipReason, number>>;
 }
 
 export type SkipReason = "too large" | "binary" | "minified" | "generated" | "link" | "over the file limit";
 
-/** Folders whose content others wrote or tools made, or that hold broken code on purpose (test fixtures). */
+/** Folders with foreign or generated content, or with broken code on purpose (test fixtures). */
 const FOREIGN_FOLDER =
   /(?:^|\/)(?:node_modules|bower_components|vendor|vendored|third[_-]party|dist|out|coverage|\.git|\.yarn|\.next|\.nuxt|\.svelte-kit|\.turbo|\.cache|fixtures?|__fixtures__|testdata|__snapshots__)\//;
 const BINARY_NAME =
@@ -29,20 +29,20 @@ const BINARY_NAME =
 const MINIFIED_NAME = /[.-]min\.(?:js|mjs|cjs|css)$|\.bundle\.js$|\.map$/;
 const GENERATED = /@generated|\bDO NOT EDIT\b|\bauto-?generated\b.{0,40}\bby\b/i;
 
-/** How much of a file is looked at to tell text from binary and sources from bundles. */
+/** The first bytes of a file, which distinguish text from binary files and sources from bundles. */
 const HEAD_BYTES = 8 * 1024;
-/** No one writes lines of half a thousand characters on average. */
+/** A file with a higher average line length, in characters, was not written by hand. */
 const MINIFIED_LINE_CHARACTERS = 500;
-/** Reading this many heads at once keeps a disk busy and stays far below any descriptor limit. */
+/** The most heads that are read at the same time: enough to keep a disk busy, and far below any limit of descriptors. */
 const HEADS_AT_ONCE = 32;
-/** A walk without git stops here; deeper folders are generated. */
+/** The deepest folder of a walk without git; deeper folders are generated. */
 const MAX_DEPTH = 40;
 const GIT_TIMEOUT_MS = 30_000;
 const GIT_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /**
- * Lists the directory's files: what git knows or would add when it is (part of) a git checkout, else a walk that honours
- * `.gitignore` files.
+ * Lists the directory's files. In a git checkout these are the files that git tracks or would add; otherwise a walk finds them
+ * and honours `.gitignore` files.
  */
 export async function scan(directory: string, signal?: AbortSignal): Promise<Scan> {
   const root = await realpath(directory);
@@ -70,12 +70,12 @@ export async function scan(directory: string, signal?: AbortSignal): Promise<Sca
   return { files: files.slice(0, MAX_FILES), skipped };
 }
 
-/** Null where the directory is in no git checkout, git is not there, or the directory itself is ignored. */
+/** Lists the files that git knows; null outside a git checkout, without git, or when the directory itself is ignored. */
 async function gitFiles(root: string, signal: AbortSignal | undefined): Promise<string[] | null> {
   try {
     const { stdout } = await promisify(execFile)(
       "git",
-      // A monitor named in the repository's own configuration is a program: switched off.
+      // A monitor in the repository's own configuration is a program, so it is switched off.
       [
         "-c",
         "core.fsmonitor=false",

@@ -1,14 +1,14 @@
-// Tells in which language a text is written, each classifier by another feature of it: so they err on different texts, and
-// a ballot among them is worth more than one of them. Without any model; a whole sentence is needed to be right mostly.
+// Finds the language of a text. Each classifier uses another feature of the text, so they are wrong about different texts, and
+// a ballot among them is more reliable than one of them. They use no model, and need a whole sentence to be mostly right.
 import { type AgentDefinition, defineAgent, TerminalError } from "murmur";
 import { z } from "zod";
 import { type Language, SAMPLES } from "./samples.ts";
 
-/** The longest text that is looked at; more of it tells nothing new. */
+/** The longest text, in characters; a longer text would not change the result. */
 const MAX_TEXT_LENGTH = 20_000;
 
 const wordsOf = (text: string): string[] => text.toLowerCase().match(/\p{L}+/gu) ?? [];
-/** Runs of `length` characters of each word, the gaps around it included. */
+/** Returns a function that lists the runs of `length` characters of each word, including the gaps around the word. */
 const runsOf = (length: number) => (text: string) =>
   wordsOf(text).flatMap((word) => {
     const padded = ` ${word} `;
@@ -17,7 +17,7 @@ const runsOf = (length: number) => (text: string) =>
     );
   });
 
-/** What each kind of classifier looks at. */
+/** The features of a text, one for each kind of classifier. */
 const FEATURES = {
   words: wordsOf,
   letters: (text: string) => wordsOf(text).flatMap((word) => [...word]),
@@ -29,10 +29,10 @@ const FEATURES = {
 /** A kind of classifier. */
 export type Feature = keyof typeof FEATURES;
 
-/** Counted for a feature that a sample lacks, so that one unknown word does not rule its language out (Lidstone). */
+/** The count of a feature that a sample lacks, so that one unknown word does not exclude a language (Lidstone smoothing). */
 const UNSEEN = 0.3;
 
-/** The language that most likely wrote these features (multinomial naive Bayes, equal priors); null when no sample knows any. */
+/** Returns the most likely language (multinomial naive Bayes, equal priors); null when no sample has any of the features. */
 export function classify(text: string, feature: Feature): Language | null {
   const found = FEATURES[feature](text);
   if (!found.some((one) => VOCABULARY[feature].has(one))) return null;
@@ -60,18 +60,18 @@ const PROFILES = mapFeatures((look) =>
 );
 const VOCABULARY = mapFeatures((look) => new Set(Object.values(SAMPLES).flatMap(look)));
 
-/** An agent `classify-<feature>` for tasks with input `{ text }`. */
+/** Defines the agent `classify-<feature>`, for tasks with the input `{ text }`. */
 export function defineClassifier(feature: Feature): AgentDefinition {
   return defineAgent({
     name: `classify-${feature}`,
-    description: `Tells the language of a text by its ${feature}.`,
+    description: `Finds the language of a text by its ${feature}.`,
     capabilities: ["classify"],
     model: feature,
     input: z.strictObject({ text: z.string().min(1).max(MAX_TEXT_LENGTH) }),
     run({ input }) {
       const label = classify(input.text, feature);
       if (label !== null) return { label };
-      throw new TerminalError(`the ${feature} of this text tell nothing of its language`, {
+      throw new TerminalError(`no sample has any of the ${feature} of this text; use a longer text`, {
         code: "invalid_input",
         field: "input.text",
       });

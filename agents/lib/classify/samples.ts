@@ -1,7 +1,7 @@
-// What the classifiers learn from: articles 1, 3, 4 and 19 of the Universal Declaration of Human Rights (United Nations
-// 1948), the same text in five languages.
+// The training texts of the classifiers: articles 1, 3, 4 and 19 of the Universal Declaration of Human Rights (United Nations
+// 1948), in five languages.
 
-/** A text of each language, by the label that classifiers answer. */
+/** A text in each language, by the label that classifiers return. */
 export const SAMPLES = {
   english: `All human beings are born free and equal in dignity and rights. They are endowed with reason and conscience
     and should act towards one another in a spirit of brotherhood. Everyone has the right to life, liberty and security
@@ -35,5 +35,5 @@ export const SAMPLES = {
     ricevere e diffondere informazioni e idee attraverso ogni mezzo e senza riguardo a frontiere.`,
 } as const;
 
-/** What a text can be classified as. */
+/** The labels of the classifiers. */
 export type Language = keyof typeof SAMPLES;

@@ -1,5 +1,5 @@
-// What the review's planner, its analysers and its merge say to each other: the input of a task, a finding, the answer.
-// Owns the shapes and their limits; what a kind of finding means is in kinds.ts.
+// The messages between the review's planner, its analysers and its merge: the input of a task, a finding, the answer. Owns
+// the shapes and their limits. Leaves the meaning of each kind of finding to kinds.ts.
 import { z } from "zod";
 
 /** The capabilities of the review swarm, one analyser each. */
@@ -15,22 +15,22 @@ export const REVIEW_CAPABILITIES = [
 ] as const;
 export type ReviewCapability = (typeof REVIEW_CAPABILITIES)[number];
 
-/** Those that judge the same code by the same kinds, knowing nothing of each other: they sit in one ballot. */
+/** The analysers that judge the same code by the same kinds, independently. They share one ballot, with a seat each. */
 export const LINTERS = ["review-oxlint", "review-biome", "review-eslint"] as const;
 /** A linter among the analysers. */
 export type Linter = (typeof LINTERS)[number];
 
-/** Most severe first. `info` is not a problem of the code: the review speaks about itself. */
+/** The severities, most severe first. `info` marks a note about the review itself, not a problem of the code. */
 export const SEVERITIES = ["critical", "high", "medium", "low", "info"] as const;
 export type Severity = (typeof SEVERITIES)[number];
 
-/** Longer messages are cut: a finding is read by a person. */
+/** The longest message of a finding; longer messages are cut, because a person reads them. */
 export const MAX_MESSAGE_CHARACTERS = 400;
-/** One task's answer stays far below the 512 KiB of an inline result: 1,000 findings of about 300 bytes. */
+/** The most findings of one answer: 1,000 findings of about 300 bytes stay far below the 512 KiB of an inline result. */
 export const MAX_FINDINGS_PER_TASK = 1000;
-/** One seat's places in a ballot of all linters: its third of the 128 KiB that a ballot compares. About 450 places. */
+/** The most bytes of one seat's places: a third of the 128 KiB that a ballot compares. That is about 450 places. */
 export const MAX_PLACES_BYTES = 42 * 1024;
-/** As many files as a review takes; every file of the largest task is one string of its input. */
+/** The most files of a review. The largest task's input has one string for each of them. */
 export const MAX_FILES = 20_000;
 
 /** A path inside the reviewed directory: relative, `/` between its parts, no `..`, no NUL. */
@@ -47,26 +47,26 @@ export const reviewInputSchema = z.strictObject({
     .string()
     .min(1)
     .startsWith("/", "expected an absolute path of a directory on the agent's machine"),
-  /** The files this task is about. */
+  /** The files of this task. */
   files: z.array(relativePathSchema).max(MAX_FILES),
-  /** Whether linters load the repository's own configuration; an ESLint configuration is code. */
+  /** True when linters load the repository's own configuration. An ESLint configuration is code. */
   repoConfig: z.boolean().default(true),
 });
 export type ReviewInput = z.infer<typeof reviewInputSchema>;
 
 export const rawFindingSchema = z.strictObject({
-  /** What is wrong, the same word whoever reports it: a key of KINDS, or the rule's own name. */
+  /** The kind of problem, with the same word in all analysers: a key of KINDS, or the rule's own name. */
   kind: z.string().min(1).max(100),
-  /** The rule in the analyser's words. */
+  /** The analyser's own name for the rule. */
   rule: z.string().min(1).max(200),
   severity: z.enum(SEVERITIES),
   file: relativePathSchema,
-  /** 1 for the first line; 1 also where the whole file is meant. */
+  /** The line, from 1; also 1 for a finding about the whole file. */
   line: z.int().min(1),
   message: z.string().min(1).max(MAX_MESSAGE_CHARACTERS),
   /**
-   * What stays the same when the finding moves to another line: a hash of the line's text, or a name. Never the text
-   * itself, which could hold a secret.
+   * Identifies the finding when it moves to another line: a hash of the line's text, or a name. Never the text itself, which
+   * could contain a secret.
    */
   anchor: z.string().max(64),
 });
@@ -76,34 +76,34 @@ export type RawFinding = z.infer<typeof rawFindingSchema>;
 export const reviewOutputSchema = z.strictObject({
   findings: z.array(rawFindingSchema).max(MAX_FINDINGS_PER_TASK),
   /**
-   * Files where the analyser's silence proves nothing: they were judged by the repository's own configuration, in which its rule
-   * may be off, or not everything that it found there fits the answer.
+   * The files for which a missing finding proves nothing: the repository's own configuration may switch the rule off there, or
+   * the answer had no room for all findings of the file.
    */
   unsure: z.array(relativePathSchema),
 });
 export type ReviewOutput = z.infer<typeof reviewOutputSchema>;
 
-/** By what the findings of several linters are recognised as one. */
+/** A place: findings of several linters with the same file, line and kind are one finding. */
 export const placeSchema = rawFindingSchema.pick({ file: true, line: true, kind: true });
 export type Place = z.infer<typeof placeSchema>;
 
-/** The answer of a linter: its seat in the ballot is counted by `places`. */
+/** The answer of a linter. The ballot counts its seat by `places`. */
 export const lintOutputSchema = reviewOutputSchema.extend({
-  /** Where it sees a kind that every linter knows, each place once. */
+  /** The places of findings whose kind every linter knows, each place once. */
   places: z.array(placeSchema).max(MAX_FINDINGS_PER_TASK),
 });
 export type LintOutput = z.infer<typeof lintOutputSchema>;
 
-/** What a command left behind; a non-zero exit is not an error here, as linters exit 1 when they find something. */
+/** The end of a command. A non-zero exit code is not an error here, because linters exit 1 when they find something. */
 export interface Executed {
   exitCode: number;
   stdout: string;
   stderr: string;
 }
 
-/** What an analysis may do besides reading files. An agent's context fits. */
+/** The tools of an analysis, besides reading files. An agent's context implements them. */
 export interface AnalysisTools {
-  /** Runs a command (argv, never a shell). Rejects when it cannot start, runs too long or says too much. */
+  /** Runs a command (argv, never a shell). Rejects when the command cannot start, or exceeds its time or output limit. */
   exec(command: {
     argv: readonly [program: string, ...args: string[]];
     cwd: string;
@@ -115,7 +115,7 @@ export interface AnalysisTools {
   readonly signal: AbortSignal;
 }
 
-/** One analyser: it reads, it never writes into the directory. */
+/** The analysis of one analyser. It reads files and never writes into the directory. */
 export type Analysis = (input: ReviewInput, tools: AnalysisTools) => Promise<ReviewOutput>;
 
 function isRelativePath(path: string): boolean {

@@ -1,14 +1,14 @@
-// Reads the reviewed files: never outside the directory (links included), never more than a bound, and what a
-// finding is anchored to. Which files there are is the planner's business.
+// Reads the reviewed files, within a size limit and never outside the directory, not even through a link. Also makes the
+// anchors of findings. Leaves the choice of files to the planner.
 import { createHash } from "node:crypto";
 import { readFile, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative } from "node:path";
 import { MAX_MESSAGE_CHARACTERS, type RawFinding, type ReviewOutput } from "./contract.ts";
 
-/** Larger files are not read: no one writes a megabyte of source by hand (also Biome's own limit). */
+/** The largest file that is read. A megabyte of source is not written by hand; Biome has the same limit. */
 export const MAX_FILE_BYTES = 1024 * 1024;
 
-/** The text of `file`, or null where it is gone, too large, not a regular file, or leads out of the directory. */
+/** Reads the text of `file`; null if it is missing, too large, not a regular file, or outside the directory. */
 export async function readInside(
   directory: string,
   file: string,
@@ -27,19 +27,19 @@ export async function readInside(
   }
 }
 
-/** Whether `path` (absolute) is `root` or below it. */
+/** True when `path` (absolute) is `root` or below it. */
 export function isInside(root: string, path: string): boolean {
-  const way = relative(root, path);
-  return way === "" || (!way.startsWith("..") && !isAbsolute(way));
+  const steps = relative(root, path);
+  return steps === "" || (!steps.startsWith("..") && !isAbsolute(steps));
 }
 
-/** Gone, not readable, a broken link or a link to itself: nothing to review there. */
+/** True for the error of a missing or unreadable file, a broken link, or a link to itself: there is nothing to review. */
 export function isMissing(error: unknown): boolean {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
   return code === "ENOENT" || code === "ENOTDIR" || code === "EACCES" || code === "EPERM" || code === "ELOOP";
 }
 
-/** JavaScript and TypeScript, declarations included. */
+/** True for JavaScript and TypeScript, including declarations. */
 export function isCode(file: string): boolean {
   return /\.(?:[cm]?[jt]s|[jt]sx)$/.test(file);
 }
@@ -48,7 +48,7 @@ export function isDeclaration(file: string): boolean {
   return /\.d\.(?:[cm]?ts|[^./]+\.ts)$/.test(file);
 }
 
-/** Files that hold tests, by the names that the common runners look for. */
+/** True for files of tests, by the names that the common test runners look for. */
 export function isTest(file: string): boolean {
   return (
     /(?:^|[./_-])(?:test|spec)s?\.[cm]?[jt]sx?$/.test(file) ||
@@ -56,19 +56,19 @@ export function isTest(file: string): boolean {
   );
 }
 
-/** npm's lockfiles: machine-written, larger than anything else that is read. */
+/** True for npm's lockfiles: machine-written, and larger than all other files that are read. */
 export function isLockfile(file: string): boolean {
   return /(?:^|\/)(?:package-lock|npm-shrinkwrap)\.json$/.test(file);
 }
 
-/** Code that supports a project without being it: shown, but not what its users run. */
+/** True for code that supports a project, such as examples and tools. Its findings are shown, but users do not run it. */
 export function isAside(file: string): boolean {
   return /(?:^|\/)(?:examples?|bench(?:marks?)?|perf[\w-]*|scripts?|tools?|docs?|website|demo|playground|build)\//.test(
     file,
   );
 }
 
-/** The 1-based line of an offset. */
+/** Returns a function from an offset in `text` to its line, from 1. */
 export function lineCounter(text: string): (offset: number) => number {
   const starts = [0];
   for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
@@ -84,17 +84,17 @@ export function lineCounter(text: string): (offset: number) => number {
   };
 }
 
-/** A stable stand-in for a text: 64 bits of SHA-256 over it with its blanks collapsed. */
+/** Returns a stable identifier of a text: 64 bits of SHA-256 over the text with its blanks collapsed. */
 export function anchorOf(text: string): string {
   return createHash("sha256").update(text.trim().replace(/\s+/g, " ")).digest("hex").slice(0, 16);
 }
 
-/** The anchor of a line of `text`. */
+/** Returns the anchor of a line of `text`. */
 export function anchorOfLine(text: string, line: number): string {
   return anchorOf(text.split("\n", line)[line - 1] ?? "");
 }
 
-/** One line, without control characters, not too long. */
+/** Turns a message into one line of limited length, without control characters. */
 export function oneLine(message: string): string {
   const line = message
     .replace(/\p{Cc}+/gu, " ")
@@ -103,7 +103,7 @@ export function oneLine(message: string): string {
   return line.length <= MAX_MESSAGE_CHARACTERS ? line : `${line.slice(0, MAX_MESSAGE_CHARACTERS - 1)}…`;
 }
 
-/** A remark of the review about itself, shown as a finding of severity `info`. */
+/** Makes a note of the review about itself, as a finding of severity `info`. */
 export function note(rule: string, file: string, message: string): RawFinding {
   return {
     kind: "review-note",
@@ -116,7 +116,7 @@ export function note(rule: string, file: string, message: string): RawFinding {
   };
 }
 
-/** An answer without findings. */
+/** Returns an answer without findings. */
 export function nothing(): ReviewOutput {
   return { findings: [], unsure: [] };
 }

@@ -1,10 +1,12 @@
-// The shared library of the review agents: what a finding is, which kinds there are, and one analysis each. An agent's own
-// file (`agents/review-<kind>/agent.ts`) only says which analysis it performs.
+// The shared library of the review agents: the shape of a finding, the kinds of findings, and one analysis for each agent. An
+// agent's own file (`agents/review-<name>/agent.ts`) only connects its capability with its analysis.
 //
 //   run: async (task, ctx) => limitFindings(await docs(task.input, ctx)),
 
-export { architecture } from "./architecture.ts";
-export { biome, biomePrograms } from "./biome.ts";
+export { architecture } from "./checks/architecture.ts";
+export { docs } from "./checks/docs.ts";
+export { performance } from "./checks/performance.ts";
+export { tests } from "./checks/tests.ts";
 export {
   type Analysis,
   type AnalysisTools,
@@ -27,13 +29,11 @@ export {
   SEVERITIES,
   type Severity,
 } from "./contract.ts";
-export { docs } from "./docs.ts";
-export { eslint } from "./eslint.ts";
 export { isAside, isCode, isDeclaration, isLockfile, isTest, MAX_FILE_BYTES } from "./files.ts";
 export { AREAS, type Area, areaOf, isShared, KINDS } from "./kinds.ts";
 export { castVote, limitFindings, REVIEW_SLOTS } from "./limits.ts";
-export { oxlint } from "./oxlint.ts";
-export { performance } from "./performance.ts";
-export { security } from "./security.ts";
-export { tests } from "./tests.ts";
+export { biome, biomePrograms } from "./linters/biome.ts";
+export { eslint } from "./linters/eslint.ts";
+export { oxlint } from "./linters/oxlint.ts";
+export { security } from "./security/security.ts";
 export { analysersDirectory, hasAnalysers } from "./toolbox.ts";

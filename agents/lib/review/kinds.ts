@@ -1,5 +1,5 @@
-// What a kind of finding means, and which analyser's rule is which kind. Data only: this table is how findings of
-// independent analysers come to agree.
+// The kinds of findings: chapter, severity, and the rules of each analyser that mean the kind. The table lets findings of
+// independent analysers agree. Data and lookups only.
 import { LINTERS, type Linter, type ReviewCapability, type Severity } from "./contract.ts";
 
 /** The report's chapters, in this order. */
@@ -17,7 +17,7 @@ export type Area = (typeof AREAS)[number];
 export interface Kind {
   area: Area;
   severity: Severity;
-  /** Who can see it, and by which of their rules (empty: the analyser names its rules itself). */
+  /** The analysers that can report the kind, and their rules for it (empty: the analyser names its rules itself). */
   seenBy: Partial<Record<ReviewCapability, readonly string[]>>;
 }
 
@@ -330,14 +330,13 @@ export const KINDS: Readonly<Record<string, Kind>> = {
   "sync-io-in-async": { area: "performance and size", severity: "medium", seenBy: PERFORMANCE },
   "await-in-loop": { area: "performance and size", severity: "low", seenBy: PERFORMANCE },
 
-  // what the review says about itself
+  // notes of the review about itself
   "review-note": { area: "about this review", severity: "info", seenBy: {} },
 };
 
 /**
- * The kind of a linter's rule, and its severity. A rule that no other analyser shares keeps its own name: it can be
- * right, but nobody can agree with it. Severity: that of the kind; else what the linter itself says of it, one step lower, as
- * its author's scale knows errors and warnings only.
+ * Returns the kind of a linter's rule, and its severity. A rule that no other analyser has keeps its own name, so no other
+ * analyser can agree with it. Its severity is one step below the linter's own, because linters know errors and warnings only.
  */
 export function kindOfRule(
   linter: Linter,
@@ -349,17 +348,17 @@ export function kindOfRule(
   return { kind: kebab(rule), severity: isError ? "medium" : "low" };
 }
 
-/** The kind that a linter's rule shares with others'; undefined: no other linter has such a rule. */
+/** Returns the kind that a linter's rule shares with other linters; undefined when no other linter has such a rule. */
 export function knownKind(linter: Linter, rule: string): string | undefined {
   return KIND_BY_RULE.get(`${linter} ${rule}`);
 }
 
-/** The chapter a kind belongs to; rules that only one linter knows are correctness. */
+/** Returns the chapter of a kind; a rule that only one linter has belongs to correctness. */
 export function areaOf(kind: string): Area {
   return KINDS[kind]?.area ?? "correctness";
 }
 
-/** Whether every linter has a rule for this kind, so that they can agree on it. */
+/** True when every linter has a rule for this kind, so that they can agree on it. */
 export function isShared(kind: string): boolean {
   const seenBy = KINDS[kind]?.seenBy;
   return seenBy !== undefined && LINTERS.every((linter) => seenBy[linter] !== undefined);

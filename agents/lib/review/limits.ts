@@ -1,4 +1,4 @@
-// The bounds of every review agent: how many tasks at once, how much goes into an answer; and what a linter says in a ballot.
+// The limits of every review agent: its slots, and the size of an answer. Also makes a linter's answer for the ballot.
 import { availableParallelism } from "node:os";
 import {
   type LintOutput,
@@ -12,15 +12,15 @@ import {
 import { note } from "./files.ts";
 import { isShared } from "./kinds.ts";
 
-/** Analyses keep a core busy: half the machine for each agent, as several run side by side. */
+/** The slots of each review agent: half the machine's cores, because analyses keep a core busy and several agents run. */
 export const REVIEW_SLOTS = Math.max(1, Math.floor(availableParallelism() / 2));
 
-/** The most severe findings that fit into one answer, with a note when some had to go. */
+/** Keeps the most severe findings that fit into one answer, and adds a note when some are left out. */
 export function limitFindings(output: ReviewOutput): ReviewOutput {
   return fitAnswer(output).output;
 }
 
-/** A linter's answer: what it found, and its places for the ballot. */
+/** Makes a linter's answer: its findings, and their places for the ballot. */
 export function castVote(output: ReviewOutput): LintOutput {
   const fitted = fitAnswer(output);
   return { ...fitted.output, places: fitted.places };
@@ -49,7 +49,7 @@ function fitAnswer(output: ReviewOutput): { output: ReviewOutput; places: Place[
   }
   if (left.length === 0) return { output, places: [...places.values()] };
   const first = kept[0]?.file ?? "package.json";
-  const message = `One analyser found ${output.findings.length} problems in one part; the ${left.length} least severe were left out.`;
+  const message = `One analyser found ${output.findings.length} problems in one task; the ${left.length} least severe were left out.`;
   const unsure = [...new Set([...output.unsure, ...left.map(({ file }) => file)])];
   const findings = [...kept, note("too-many-findings", first, message)];
   return { output: { findings, unsure }, places: [...places.values()] };

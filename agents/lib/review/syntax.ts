@@ -1,12 +1,12 @@
-// Parses sources with oxc and walks their syntax trees. Owns the small vocabulary in which the analyses ask about code;
-// what they look for is theirs.
+// Parses sources with oxc and walks their syntax trees. Owns the small vocabulary in which the analyses ask about code.
+// Leaves the problems to look for to each analysis.
 import type { ParseResult } from "oxc-parser";
 import type { AnalysisTools, RawFinding, ReviewInput, Severity } from "./contract.ts";
 import { anchorOfLine, isCode, isDeclaration, lineCounter, oneLine, readInside } from "./files.ts";
 import { KINDS } from "./kinds.ts";
 import { importAnalyser } from "./toolbox.ts";
 
-/** A node of the ESTree that oxc makes; fields are asked for by name. */
+/** A node of oxc's ESTree; its fields are read by name. */
 export interface SyntaxNode {
   type: string;
   start: number;
@@ -21,7 +21,7 @@ export interface Source {
   program: SyntaxNode;
   module: ParseResult["module"];
   comments: ParseResult["comments"];
-  /** The 1-based line of an offset. */
+  /** Returns the line of an offset, from 1. */
   lineAt(offset: number): number;
 }
 
@@ -30,8 +30,8 @@ interface Parser {
 }
 
 /**
- * Parses the code files of the input that `takes` chooses and shows each to `visit`. Files that do not parse are the
- * linters' business. Between files others of this process get their turn.
+ * Parses the code files of the input that `takes` chooses, and calls `visit` for each. Files that do not parse are skipped,
+ * because the linters report them. Between files it gives the event loop back.
  */
 export async function eachSource(
   input: ReviewInput,
@@ -59,7 +59,7 @@ export async function eachSource(
   }
 }
 
-/** Calls `enter` for a node and all below it, with the nodes above it, nearest last; false: not below this one. */
+/** Calls `enter` for a node and all nodes below it, with its ancestors, nearest last. Returning false skips the children. */
 export function walk(
   node: SyntaxNode,
   enter: (node: SyntaxNode, above: readonly SyntaxNode[]) => boolean | undefined,
@@ -82,7 +82,7 @@ export function isNode(value: unknown): value is SyntaxNode {
   );
 }
 
-/** A node in a field, without parentheses and TypeScript's casts around it. */
+/** Returns the node in a field, without parentheses and TypeScript's casts around it. */
 export function child(node: SyntaxNode | null | undefined, field: string): SyntaxNode | null {
   let value = node?.[field];
   while (isNode(value) && TRANSPARENT.has(value.type)) value = value.expression;
@@ -103,7 +103,7 @@ export function children(node: SyntaxNode | null | undefined, field: string): Sy
   return Array.isArray(value) ? value.filter(isNode) : [];
 }
 
-/** `a.b.c` for names joined by dots, "" for anything else. */
+/** Returns `a.b.c` for names joined by dots, and "" for other expressions. */
 export function nameOf(node: SyntaxNode | null | undefined): string {
   if (node?.type === "Identifier" && typeof node.name === "string") return node.name;
   if (node?.type === "ThisExpression") return "this";
@@ -114,7 +114,7 @@ export function nameOf(node: SyntaxNode | null | undefined): string {
   return object === "" || key === null || key === "" ? "" : `${object}.${key}`;
 }
 
-/** The value of a string literal or of a template without expressions; else null. */
+/** Returns the value of a string literal or of a template without expressions; otherwise null. */
 export function textOf(node: SyntaxNode | null | undefined): string | null {
   if (node?.type === "Literal" && typeof node.value === "string") return node.value;
   if (node?.type !== "TemplateLiteral" || children(node, "expressions").length > 0) return null;
@@ -122,13 +122,13 @@ export function textOf(node: SyntaxNode | null | undefined): string | null {
   return typeof value === "object" && value !== null && "cooked" in value ? String(value.cooked) : null;
 }
 
-/** The property of an object literal. */
+/** Returns a property of an object literal. */
 export function propertyOf(node: SyntaxNode | null | undefined, key: string): SyntaxNode | null {
   const found = children(node, "properties").find((property) => keyOf(property) === key);
   return child(found, "value");
 }
 
-/** The name under which a property stands in an object literal or class. */
+/** Returns the name of a property of an object literal or class. */
 export function keyOf(property: SyntaxNode): string {
   const key = child(property, "key");
   return property.computed === true ? "" : (textOf(key) ?? nameOf(key));
@@ -142,7 +142,7 @@ export function isArrow(node: SyntaxNode): boolean {
   return node.type === "ArrowFunctionExpression";
 }
 
-/** True for text put together at run time: a template with expressions, or a sum with something that is not a literal. */
+/** True for text built at run time: a template with expressions, or a sum with an operand that is not a literal. */
 export function isBuiltText(node: SyntaxNode | null): boolean {
   if (node?.type === "TemplateLiteral")
     return children(node, "expressions").some((part) => !isConstantName(part));
@@ -155,14 +155,14 @@ export function isBuiltText(node: SyntaxNode | null): boolean {
   return (isText(left) || isText(right)) && !(isFixed(left) && isFixed(right));
 }
 
-/** `SOME_CONSTANT` and `Some.CONSTANT`: by convention not what a user sent. */
+/** True for `SOME_CONSTANT` and `Some.CONSTANT`: by convention, they do not hold user input. */
 function isConstantName(node: SyntaxNode): boolean {
   return /^(?:\w+\.)*[A-Z][A-Z0-9_]+$/.test(nameOf(node));
 }
 
 /**
- * The local names of what a file imports or requires from `modules`: local name → imported name, "*" for the module
- * itself. `import * as fs`, `import fs`, `import { readFile as read }`, `const { exec } = require("child_process")`.
+ * Returns the names that a file imports or requires from `modules`: local name → imported name, "*" for the module itself.
+ * It reads `import * as fs`, `import fs`, `import { readFile as read }`, `const { exec } = require("child_process")`.
  */
 export function importedFrom(source: Source, modules: readonly string[]): Map<string, string> {
   const names = new Map<string, string>();
@@ -185,7 +185,7 @@ export function importedFrom(source: Source, modules: readonly string[]): Map<st
   return names;
 }
 
-/** What a call calls, in the words of the module it was imported from: `exec` for `cp.exec` and for `exec`; else "". */
+/** Returns the called function's name in its module: `exec` for `cp.exec` and for `exec`; "" for other calls. */
 export function calledFrom(imported: ReadonlyMap<string, string>, callee: SyntaxNode | null): string {
   const [first = "", second, third] = nameOf(callee).split(".");
   const name = imported.get(first);
@@ -194,7 +194,7 @@ export function calledFrom(imported: ReadonlyMap<string, string>, callee: Syntax
   return second === "promises" ? (third ?? "") : (second ?? "");
 }
 
-/** A finding at a node, with the severity of its kind unless another is given. */
+/** Makes a finding at a node, by default with the severity of its kind. */
 export function findingAt(
   source: Source,
   at: { start: number },

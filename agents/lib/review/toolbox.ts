@@ -1,19 +1,19 @@
-// Where the analysers' packages are and how to run or import them. They live in `analysers/`, apart from the runtime's
-// own dependencies.
+// Finds, runs and imports the analysers' packages. They are installed in `analysers/`, apart from the runtime's own
+// dependencies.
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { TerminalError } from "murmur";
 import type { AnalysisTools, Executed } from "./contract.ts";
 
-/** One tool run: a chunk takes seconds; a minute and a half means that it hangs. */
+/** The time limit of one tool run. A chunk takes seconds; a run of a minute and a half hangs. */
 export const TOOL_TIMEOUT_MS = 90_000;
-/** Eight times what the largest chunk printed in trials (honojs/hono, every file with findings). */
+/** The output limit of one tool run: eight times the largest output in trials (honojs/hono, every file with findings). */
 export const TOOL_OUTPUT_BYTES = 32 * 1024 * 1024;
 
 /**
- * The `analysers` folder: `MURMUR_ANALYSERS_DIR`, else the one beside the folder of this code or above it (the compiled
- * code lies one folder deeper).
+ * Returns the `analysers` folder: `MURMUR_ANALYSERS_DIR`, or the nearest one beside this code or above it (the compiled code
+ * is one folder deeper).
  */
 export function analysersDirectory(): string {
   const named = process.env.MURMUR_ANALYSERS_DIR;
@@ -26,21 +26,21 @@ export function analysersDirectory(): string {
   );
 }
 
-/** Whether `npm ci` finished in the `analysers` folder. */
+/** True when `npm ci` has installed the packages in the `analysers` folder. */
 export function hasAnalysers(): boolean {
   return existsSync(join(analysersDirectory(), "node_modules"));
 }
 
-/** A file inside the `analysers` folder; fails with the way out when the packages are not installed. */
+/** Returns a file inside the `analysers` folder. The error for missing packages tells how to install them. */
 export function analyserFile(...path: string[]): string {
   const file = join(analysersDirectory(), ...path);
   if (existsSync(file)) return file;
   throw new TerminalError(
-    `expected the analyser's file ${join("analysers", ...path)}, which is not there; run \`npm ci\` in ${analysersDirectory()} (\`murmur review\` does it by itself)`,
+    `expected the analyser's file ${join("analysers", ...path)}, but it is missing; run \`npm ci\` in ${analysersDirectory()} (\`murmur review\` does this itself)`,
   );
 }
 
-/** Imports one of the analysers' packages. The caller states the part of its interface that it uses. */
+/** Imports one of the analysers' packages. The caller declares the part of its interface that it uses. */
 export async function importAnalyser<Api>(name: string): Promise<Api> {
   analyserFile("node_modules", ...name.split("/"), "package.json");
   const { load } = (await import(pathToFileURL(analyserFile("load.js")).href)) as {
@@ -49,7 +49,7 @@ export async function importAnalyser<Api>(name: string): Promise<Api> {
   return await load(name);
 }
 
-/** Runs a Node program of an analyser with the Node that runs this. */
+/** Runs a Node program of an analyser, with the Node of this process. */
 export function runNode(
   tools: AnalysisTools,
   cwd: string,
@@ -59,6 +59,7 @@ export function runNode(
   return run(tools, cwd, [process.execPath, script, ...argv]);
 }
 
+/** Runs a program of an analyser, within the time and output limits of a tool. */
 export function run(
   tools: AnalysisTools,
   cwd: string,
@@ -67,19 +68,19 @@ export function run(
   return tools.exec({ argv, cwd, timeoutMs: TOOL_TIMEOUT_MS, maxOutputBytes: TOOL_OUTPUT_BYTES });
 }
 
-/** The JSON that a tool printed; else an error that says what it printed instead. */
+/** Parses a tool's JSON output. @throws TerminalError with the tool's first line when the output is not JSON. */
 export function parseOutput<T>(tool: string, ran: Executed): T {
   try {
     return JSON.parse(ran.stdout) as T;
   } catch (cause) {
     throw new TerminalError(
-      `expected JSON from ${tool}, which ended with exit code ${ran.exitCode}: ${firstLine(ran)}`,
+      `expected JSON from ${tool}, got exit code ${ran.exitCode} and: ${firstLine(ran)}`,
       { cause },
     );
   }
 }
 
-/** The first line in which a tool says what went wrong. */
+/** Returns the first line of a tool's output that describes an error, or its first line. */
 export function firstLine({ stderr, stdout }: Executed): string {
   const lines = `${stderr}\n${stdout}`.split("\n").map((line) => line.trim());
   return (

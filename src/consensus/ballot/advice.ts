@@ -1,4 +1,5 @@
-// What follows when the answers of a ballot do not agree: a plurality, a debate, a judge, a person, or failure.
+// The steps after the answers of a ballot disagree: a plurality, a debate, a judge, a person, or failure. Owns these
+// steps; tally/advice.ts reads and counts the advice. Pure.
 
 import type { DecidedBy } from "../../protocol/index.ts";
 import { refer, takeAdvice, takeChoice } from "../tally/advice.ts";
@@ -8,45 +9,48 @@ import { minAnswersOf } from "../tally/tally.ts";
 import { type Indecision, noQuorum, type Referral } from "../tally/types.ts";
 import type { Ballot, BallotEffect, BallotEvent } from "./state.ts";
 import { close, MAX_REASON, pollOf, refuse, spend, type Turn, update } from "./turn.ts";
-import type { Ending } from "./verdict.ts";
+import type { BallotEnding } from "./verdict.ts";
 import { mayAsk, startRound } from "./waves.ts";
 
-/** Goes on as the ballot says, or ends it. Fewer answers than a decision needs are no disagreement: only a person can help. */
-export function disagree(run: Turn, counted: Indecision, by: DecidedBy): void {
-  const { spec, round } = run.ballot;
-  const poll = pollOf(run.ballot, []);
+/**
+ * Takes the step that the ballot's `onDisagreement` names, or ends the ballot. Too few answers are not a disagreement:
+ * then only a person can decide.
+ */
+export function disagree(turn: Turn, counted: Indecision, by: DecidedBy): void {
+  const { spec, round } = turn.ballot;
+  const poll = pollOf(turn.ballot, []);
   const isHeard = poll.votes.length >= minAnswersOf(spec);
   if (spec.onDisagreement === "human") {
-    askHuman(run, counted);
+    askHuman(turn, counted);
   } else if (isHeard && spec.onDisagreement === "plurality") {
     const weigh = (seat: number) => (spec.strategy === "weighted" ? weighUnits(poll.weights[seat]) : 1);
     const most = tallyPlurality(poll.votes, weigh);
-    close(run, most, most.outcome === "decided" ? "plurality" : by);
+    close(turn, most, most.outcome === "decided" ? "plurality" : by);
   } else if (isHeard && spec.onDisagreement === "judge") {
-    consult(run, refer(poll, "judge"), counted);
-  } else if (!(isHeard && spec.onDisagreement === "debate" && startRound(run, round + 1))) {
-    close(run, counted, by);
+    consult(turn, refer(poll, "judge"), counted);
+  } else if (!(isHeard && spec.onDisagreement === "debate" && startRound(turn, round + 1))) {
+    close(turn, counted, by);
   }
 }
 
-/** Puts the candidates before the judge or verifier, if time and budget reach. */
-export function consult(run: Turn, { role, candidates }: Referral, because?: Indecision): void {
-  const { ballot, atMs } = run;
-  if (!mayAsk(run, undefined)) {
-    const { stoppedBy } = run.ballot;
+/** Asks the judge or verifier about the candidates, if time and budget allow it. */
+export function consult(turn: Turn, { role, candidates }: Referral, because?: Indecision): void {
+  const { ballot, atMs } = turn;
+  if (!mayAsk(turn, undefined)) {
+    const { stoppedBy } = turn.ballot;
     const why = stoppedBy === undefined ? "the time was over" : `the budget of ${stoppedBy} was used up`;
-    endAdvice(run, role, noQuorum(`${why} before the ${role} could be asked`));
+    endAdvice(turn, role, noQuorum(`${why} before the ${role} could be asked`));
     return;
   }
-  // A person may have to decide what the judge cannot.
+  // The judge gets half of the time if a person may have to decide afterwards.
   const share = (ballot.deadlineAtMs - atMs) / (ballot.spec.onDisagreement === "human" ? 2 : 1);
   const endsAtMs = Math.min(ballot.deadlineAtMs, Math.ceil(atMs + share));
   const referral = because === undefined ? { role } : { role, ...because };
-  update(run, { stage: "consulting", endsAtMs, messages: ballot.messages + 1, referral });
-  run.effects.push(consultOf(run.ballot, { role, candidates }));
+  update(turn, { stage: "consulting", endsAtMs, messages: ballot.messages + 1, referral });
+  turn.effects.push(consultOf(turn.ballot, { role, candidates }));
 }
 
-/** The question to the judge or verifier that the ballot waits for. */
+/** The question to the judge or verifier, for a ballot that waits for one. */
 export function consultOf(ballot: Ballot, { role, candidates }: Omit<Referral, "outcome">): BallotEffect {
   const { id, spec, endsAtMs } = ballot;
   return {
@@ -57,70 +61,74 @@ export function consultOf(ballot: Ballot, { role, candidates }: Omit<Referral, "
   };
 }
 
-/** Takes what the judge or verifier answered, if the ballot waits for it. */
-export function takeOpinion(run: Turn, event: BallotEvent & { type: "advice" }): void {
-  const { stage, referral } = run.ballot;
+/** Takes the answer of the judge or verifier, if the ballot waits for it. */
+export function takeOpinion(turn: Turn, event: BallotEvent & { type: "advice" }): void {
+  const { stage, referral } = turn.ballot;
   if (stage !== "consulting" || referral === undefined || referral.role === "human") return;
   const { role } = referral;
-  spend(run, event.usage);
+  spend(turn, event.usage);
   const advised =
     event.failed === undefined
-      ? takeAdvice(pollOf(run.ballot), role, event.output)
+      ? takeAdvice(pollOf(turn.ballot), role, event.output)
       : noQuorum(`the ${role} failed: ${event.failed}`);
-  if (advised.outcome === "decided") close(run, cutReason(advised), role);
-  else endAdvice(run, role, advised);
+  if (advised.outcome === "decided") close(turn, cutReason(advised), role);
+  else endAdvice(turn, role, advised);
 }
 
-/** The judge or verifier decided nothing: next comes what the ballot says of disagreement, unless that was the judge. */
-export function endAdvice(run: Turn, role: Referral["role"], ending: Indecision): void {
-  const { strategy } = run.ballot.spec;
-  if (strategy === "judge" || strategy === "verifier") disagree(run, cutReason(ending), role);
-  else close(run, cutReason(ending), role);
+/**
+ * Handles advice without a decision. If judge or verifier are the ballot's strategy, its `onDisagreement` comes next;
+ * otherwise the judge was that step already, and the ballot ends.
+ */
+export function endAdvice(turn: Turn, role: Referral["role"], ending: Indecision): void {
+  const { strategy } = turn.ballot.spec;
+  if (strategy === "judge" || strategy === "verifier") disagree(turn, cutReason(ending), role);
+  else close(turn, cutReason(ending), role);
 }
 
-function askHuman(run: Turn, { outcome, reason }: Indecision): void {
-  const endsAtMs = run.ballot.deadlineAtMs;
-  update(run, { stage: "human", endsAtMs, referral: { role: "human", outcome, reason } });
-  run.effects.push(askHumanOf(run.ballot));
+function askHuman(turn: Turn, { outcome, reason }: Indecision): void {
+  const endsAtMs = turn.ballot.deadlineAtMs;
+  update(turn, { stage: "human", endsAtMs, referral: { role: "human", outcome, reason } });
+  turn.effects.push(askHumanOf(turn.ballot));
 }
 
-/** What the person is asked whom the ballot waits for. */
+/** The question to a person, for a ballot that waits for one. */
 export function askHumanOf(ballot: Ballot): BallotEffect {
   const { candidates } = refer(pollOf(ballot, []), "judge");
   const { referral, endsAtMs } = ballot;
   return { type: "ask-human", candidates: number(candidates), reason: referral?.reason ?? "", endsAtMs };
 }
 
-/** Takes a person's decision, or says why not. */
-export function takeHuman(run: Turn, event: BallotEvent & { type: "human" }): void {
-  const { ballot } = run;
+/** Takes a person's decision, or refuses it with the reason. */
+export function takeHuman(turn: Turn, event: BallotEvent & { type: "human" }): void {
+  const { ballot } = turn;
   if (ballot.stage !== "human") {
-    refuse(run, "conflict", "the ballot does not wait for a person; `ballot show` tells what it waits for");
+    refuse(turn, "conflict", "the ballot does not wait for a person; `ballot show` prints its stage");
     return;
   }
   const reason = `decided by ${event.by}`.slice(0, MAX_REASON);
   if (event.choice === undefined) {
-    // A value of its own is bounded as an answer is, but nobody counts it: any type will do.
+    // A value from a person has the bounds of an answer. It is not counted, so every type is allowed.
     const reading = readAnswer(event.value, { strategy: "first", pointer: "", seats: ballot.spec.seats });
-    if (reading.ok) close(run, { outcome: "decided", value: reading.value, supporters: [], reason }, "human");
-    else refuse(run, "invalid_input", `value: ${reading.reason}`, "value");
+    if (reading.ok)
+      close(turn, { outcome: "decided", value: reading.value, supporters: [], reason }, "human");
+    else refuse(turn, "invalid_input", `value: ${reading.reason}`, "value");
     return;
   }
   const poll = pollOf(ballot);
   const chosen = takeChoice(poll, event.choice);
   if (chosen !== undefined) {
-    close(run, { outcome: "decided", ...chosen, reason }, "human");
+    close(turn, { outcome: "decided", ...chosen, reason }, "human");
     return;
   }
   const count = refer(poll, "judge").candidates.length;
   const expected = count === 0 ? "a value, since there is no candidate" : `a candidate from 1 to ${count}`;
-  refuse(run, "invalid_input", `choice: expected ${expected}, got ${event.choice}`, "choice");
+  refuse(turn, "invalid_input", `choice: expected ${expected}, got ${event.choice}`, "choice");
 }
 
 function number(candidates: Referral["candidates"]): { candidate: number; value: unknown }[] {
   return candidates.map((value, index) => ({ candidate: index + 1, value }));
 }
 
-function cutReason<E extends Ending>(ending: E): E {
+function cutReason<E extends BallotEnding>(ending: E): E {
   return ending.reason === undefined ? ending : { ...ending, reason: ending.reason.slice(0, 4 * MAX_REASON) };
 }

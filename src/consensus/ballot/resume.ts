@@ -1,4 +1,4 @@
-// What a driver needs to take a ballot over from another: what it waits for.
+// For a driver that takes over a ballot from another driver: the effects that the ballot still waits for. Pure.
 import { refer } from "../tally/advice.ts";
 import { askHumanOf, consultOf } from "./advice.ts";
 import type { Ballot, BallotEffect } from "./state.ts";
@@ -6,7 +6,7 @@ import { wavesOf } from "./topology.ts";
 import { pollOf } from "./turn.ts";
 import { askOf } from "./waves.ts";
 
-/** What the ballot wants done while it is as it is: the questions that have no answer. They are those that it asked before. */
+/** The effects that the ballot still waits for: its questions without an answer. They equal the questions that it asked before. */
 export function effectsOf(ballot: Ballot): BallotEffect[] {
   const { stage, spec, round, wave, open, referral } = ballot;
   switch (stage) {

@@ -1,5 +1,5 @@
-// What a ballot remembers, what can happen to it, and what it wants done. Types only. Everything in `Ballot` is JSON, so that
-// it can be part of a state that is folded from a log, hashed, and read back.
+// The state of a ballot, its events and its effects. Types only. Everything in `Ballot` is JSON, so that a fold of the
+// control log can contain it, hash it and read it back. Pure.
 
 import type {
   AdviceQuestion,
@@ -13,31 +13,31 @@ import type {
 } from "../../protocol/index.ts";
 import type { Referral } from "../tally/types.ts";
 
-/** Who sits where: fixed when the ballot opens, from the registry. */
+/** A seat and its agent. The driver fixes them from the registry when the ballot opens. */
 export interface Seat {
-  /** From 1, without gaps. */
+  /** The number of the seat: from 1, without gaps. */
   readonly seat: number;
   readonly agent: string;
   readonly model?: string;
-  /** From the registry's record; `weighted` alone counts it. */
+  /** The weight from the registry's record. Only `weighted` uses it. */
   readonly weight: number;
-  /** Ed25519, 32 bytes as base64url. `bft` needs it of every seat. */
+  /** The Ed25519 public key, 32 bytes as base64url. Every seat of a `bft` ballot needs one. */
   readonly publicKey?: string;
 }
 
-/** How a ballot begins. */
-export interface Opening {
+/** The input that opens a ballot. */
+export interface BallotOpening {
   /** The task's id. */
   readonly id: string;
   readonly spec: BallotSpec;
-  /** As many as `spec.seats`. */
+  /** The seats 1 to `spec.seats`. */
   readonly seats: readonly Seat[];
-  /** At least 16 random bytes as text; never told to anybody. */
+  /** At least 16 random bytes as text. It stays secret: no seat and no client ever sees it. */
   readonly nonce: string;
   readonly atMs: number;
-  /** What these seats are worth as independent voters, from the record; null when not known. */
+  /** The number of independent voters that these seats are worth, from the registry's record; null when unknown. */
   readonly effectiveVoters?: number | null;
-  /** Seats for which no agent was found in time, and why: nobody is asked, and the ballot has no quorum. */
+  /** The seats without an agent, and the reason. Then the ballot asks no seat and ends without a quorum. */
   readonly vacant?: { readonly seats: readonly number[]; readonly reason: string };
 }
 
@@ -50,17 +50,18 @@ export interface HeldAnswer {
   readonly vote?: SignedVote;
 }
 
+/** A seat that did not answer, with the round and the reason. */
 export interface Abstention {
   readonly seat: number;
   readonly round: number;
   readonly reason: string;
 }
 
-/** How a ballot ended: with a value, or with an error of the catalogue; the verdict explains either. */
+/** The result of a ballot: a value, or an error of the catalogue. The verdict explains both. */
 export interface BallotResult {
   readonly verdict: Verdict;
   readonly error?: { readonly code: "tie" | "no_quorum" | "cancelled"; readonly message: string };
-  /** The seats that answered, in the order in which their newest answers came. */
+  /** The seats that answered, in the order of arrival of their newest answers. */
   readonly arrivals: readonly number[];
 }
 
@@ -72,49 +73,52 @@ export interface Ballot {
   readonly nonce: string;
   readonly effectiveVoters: number | null;
   readonly openedAtMs: number;
-  /** When the whole ballot must have ended. */
+  /** The end of the whole ballot, at the latest. */
   readonly deadlineAtMs: number;
   readonly stage: "asking" | "consulting" | "human" | "closed";
   readonly round: number;
-  /** The place of the wave in its round, from 0. */
+  /** The index of the wave in its round, from 0. */
   readonly wave: number;
-  /** When this wave, or the judge's time, is over. */
+  /** The end of this wave, or of the wait for a judge, verifier or person. */
   readonly endsAtMs: number;
-  /** Seats of this wave that have neither answered nor abstained. */
+  /** The seats of this wave that have not answered or abstained yet. */
   readonly open: readonly number[];
-  /** By seat, ascending. */
+  /** The answers in ascending order of seats. */
   readonly answers: readonly HeldAnswer[];
-  /** What had been answered when the wave began: what its seats are shown, however often they are asked. */
+  /** The answers at the start of the wave. The seats of the wave see these answers, also when a question is repeated. */
   readonly shown: readonly { readonly seat: number; readonly value: Json }[];
   readonly abstentions: readonly Abstention[];
-  /** Seats whose signed votes of this round contradict each other. */
+  /** The seats whose signed votes of this round contradict each other. */
   readonly equivocators: readonly number[];
-  /** How many answers were taken. */
+  /** The number of answers taken. */
   readonly arrivals: number;
-  /** Whether anybody's answer in this round differs from its last. */
+  /** Whether any seat's answer in this round differs from its answer before. */
   readonly changed: boolean;
-  /** Whether time ran out on somebody in this round. */
+  /** Whether any seat timed out in this round. */
   readonly timedOut: boolean;
   readonly messages: number;
   readonly hops: number;
   readonly usage: BallotUsage;
   readonly stoppedBy?: NonNullable<Verdict["stoppedBy"]>;
-  /** The control seat's first answer, given alone. */
+  /** The first answer of the control seat, given without sight of other answers. */
   readonly control?: { readonly seat: number; readonly value: Json; readonly usage: BallotUsage };
   readonly evidence: readonly Evidence[];
-  /** Whom the ballot waits for in the stages `consulting` and `human`, and the disagreement that led there. */
+  /** The role that the ballot waits for in the stages `consulting` and `human`, and the disagreement before it. */
   readonly referral?: {
     readonly role: Referral["role"] | "human";
     readonly reason?: string;
     readonly outcome?: "tie" | "no_quorum";
   };
-  /** How it ended; the stage is `closed`. */
+  /** The result; set in the stage `closed`. */
   readonly result?: BallotResult;
 }
 
-/** What can happen to a ballot. Times are milliseconds of the driver's (the log's) clock and never fall. */
+/** The events of a ballot. Times are milliseconds of the driver's clock (the log time) and never fall. */
 export type BallotEvent =
-  /** A seat's result. The driver gives each seat's question of a round one task, and this is its result's output. */
+  /**
+   * The result of a seat's question. The driver publishes one task for each question; `output` is the output of its
+   * result.
+   */
   | {
       readonly type: "answer";
       readonly seat: number;
@@ -124,7 +128,7 @@ export type BallotEvent =
       readonly usage?: BallotUsage;
       readonly atMs: number;
     }
-  /** The seat's task failed, or there is nobody left who could do it. */
+  /** The seat's task failed, or no agent is left that could perform it. */
   | {
       readonly type: "abstain";
       readonly seat: number;
@@ -133,7 +137,7 @@ export type BallotEvent =
       readonly usage?: BallotUsage;
       readonly atMs: number;
     }
-  /** What the judge or verifier answered; `failed` when its task did. */
+  /** The answer of the judge or verifier; `failed` has the reason when its task failed. */
   | {
       readonly type: "advice";
       readonly output?: unknown;
@@ -149,14 +153,14 @@ export type BallotEvent =
       readonly value?: unknown;
       readonly atMs: number;
     }
-  /** The agent of a seat is gone, and this one takes the seat over. The answers that the seat gave before stay. */
+  /** The agent of a seat is gone, and `substitute` takes over the seat. Earlier answers of the seat stay. */
   | { readonly type: "reseat"; readonly substitute: Seat; readonly atMs: number }
-  /** Time has passed: to be sent at {@link wakeAtMs}. */
+  /** Time has passed. The driver sends this at {@link wakeAtMs}. */
   | { readonly type: "tick"; readonly atMs: number }
   /** The ballot's task or scope was cancelled. */
   | { readonly type: "cancel"; readonly reason: string; readonly atMs: number };
 
-/** What a ballot wants done. Every effect may be done again: its ids follow from ballot, seat, round and role. */
+/** The effects of a ballot. A driver may perform each effect twice: its ids follow from ballot, seat, round and role. */
 export type BallotEffect =
   | {
       readonly type: "ask";
@@ -166,7 +170,7 @@ export type BallotEffect =
       readonly question: SeatQuestion;
       readonly endsAtMs: number;
     }
-  /** Nobody waits for these answers any more. */
+  /** The ballot does not wait for these answers any more. */
   | { readonly type: "cancel"; readonly asks: readonly { readonly seat: number; readonly round: number }[] }
   | {
       readonly type: "consult";
@@ -174,16 +178,16 @@ export type BallotEffect =
       readonly question: AdviceQuestion;
       readonly endsAtMs: number;
     }
-  /** A person must choose among the candidates, until then. */
+  /** A question to a person: choose one of the candidates before `endsAtMs`. */
   | {
       readonly type: "ask-human";
       readonly candidates: AdviceQuestion["candidates"];
       readonly reason: string;
       readonly endsAtMs: number;
     }
-  /** A vote was refused: to be audited, and of kind `double` to be marked in the registry. */
+  /** A vote was refused. The driver audits it, and marks the agent in the registry for the kind `double`. */
   | { readonly type: "evidence"; readonly evidence: Evidence }
-  /** The event was not possible; nothing changed. */
+  /** The event was refused and changed nothing. */
   | {
       readonly type: "refuse";
       readonly code: "conflict" | "invalid_input";

@@ -1,20 +1,20 @@
-// Topologies of ballots as declarations: who is asked in which wave, whose answers each then sees, and who votes. Owns
-// nothing else; the one mechanism that runs waves is ballot.ts.
+// The topologies of ballots as declarations: the seats of each wave, the answers that each seat sees, and the seats
+// that vote. waves.ts and ballot.ts run the waves. Pure.
 
 import { type BallotSpec, fanOutOf, roundsOf, treeDepthOf, voterCountOf } from "../../protocol/index.ts";
 
 /** One question to one seat. */
 export interface Ask {
   readonly seat: number;
-  /** A lead makes one answer of its group's. */
+  /** A lead combines the answers of its group into one answer. */
   readonly role: "member" | "lead";
-  /** Seats whose newest answers it is shown, in this order. */
+  /** The seats whose newest answers the question shows, in this order. */
   readonly sees: readonly number[];
-  /** How many of them at most, the first that have an answer; without it all. */
+  /** The most answers to show: the first seats in `sees` that have one. Default: all. */
   readonly most?: number;
 }
 
-/** Questions that are asked together, once the wave before is over. */
+/** The questions that are asked together, after the wave before has ended. */
 export type Wave = readonly Ask[];
 
 type Shape = Pick<
@@ -24,12 +24,12 @@ type Shape = Pick<
 
 interface Topology {
   waves(spec: Shape, round: number): Wave[];
-  /** Whether every round up to the bound is wanted, unless the answers settle; else a further one is a debate. */
+  /** Whether the ballot runs rounds up to its bound until the answers settle. If not, a further round is a debate. */
   readonly exchanges: boolean;
 }
 
 const TOPOLOGY: Readonly<Record<BallotSpec["topology"], Topology>> = {
-  /** The hub asks all; nobody sees anybody. In a debate everybody sees everybody. */
+  /** The hub asks all seats, and no seat sees another answer. In a debate every seat sees all other answers. */
   star: {
     exchanges: false,
     waves: (spec, round) => [
@@ -37,8 +37,9 @@ const TOPOLOGY: Readonly<Record<BallotSpec["topology"], Topology>> = {
     ],
   },
   /**
-   * Seats 1 … fanOut lead, and each seat leads the next fanOut seats that are free, level by level. Members answer first,
-   * then each lead makes one answer of its group's; those of the first level vote, and alone debate.
+   * Seats 1 … fanOut are the first level, and each seat leads the next fanOut free seats, level by level. Members
+   * answer first. Then each lead combines the answers of its group into one. Only the seats of the first level vote and
+   * debate.
    */
   tree: {
     exchanges: false,
@@ -48,14 +49,16 @@ const TOPOLOGY: Readonly<Record<BallotSpec["topology"], Topology>> = {
       const levels: Ask[][] = Array.from({ length: treeDepthOf(spec) }, () => []);
       for (const seat of range(1, spec.seats)) {
         const group = groupOf(spec, seat);
-        // A seat without a group waits for nobody: it answers with the deepest.
+        // A seat without a group has no answers to wait for, so it answers with the deepest level.
         if (group.length === 0) levels.at(-1)!.push(asMember(seat, []));
         else levels[levelOf(spec, seat) - 1]!.push({ seat, role: "lead", sees: group });
       }
       return levels.reverse();
     },
   },
-  /** One after the other, each refining the newest answer before it; from the second round on seat 1 sees the last. */
+  /**
+   * The seats answer in turn, and each refines the newest answer before it. From round 2 on seat 1 sees the last seat.
+   */
   ring: {
     exchanges: true,
     waves: ({ seats }, round) =>
@@ -65,7 +68,7 @@ const TOPOLOGY: Readonly<Record<BallotSpec["topology"], Topology>> = {
         return [{ seat, role: "member", sees, most: 1 }];
       }),
   },
-  /** All at once, then again with sight of the neighbours, until they agree. */
+  /** All seats answer at once, then again with sight of their neighbours, until they agree. */
   mesh: {
     exchanges: true,
     waves: ({ seats, neighbours = seats - 1 }, round) => [
@@ -79,7 +82,7 @@ const TOPOLOGY: Readonly<Record<BallotSpec["topology"], Topology>> = {
   },
 };
 
-/** The waves of a round, first to last. */
+/** The waves of a round, in order. */
 export function wavesOf(spec: Shape, round: number): Wave[] {
   return TOPOLOGY[spec.topology].waves(spec, round);
 }
@@ -89,19 +92,19 @@ export function votersOf(spec: Shape): number[] {
   return range(1, voterCountOf(spec));
 }
 
-/** Whether seats of this topology exchange answers for as many rounds as there may be. */
+/** Whether the seats of this topology exchange answers in every round. */
 export function exchangesAnswers({ topology }: Pick<Shape, "topology">): boolean {
   return TOPOLOGY[topology].exchanges;
 }
 
-/** The control arm: the lowest of the seats that are asked first, which see nobody. */
+/** The control arm: the lowest seat of the first wave. The seats of that wave see no answers. */
 export function controlSeatOf(spec: Shape): number {
   return Math.min(...wavesOf(spec, 1)[0]!.map(({ seat }) => seat));
 }
 
 /**
- * Whether a seat may be shown the answers of just these seats in that round: what every question is held to before it is
- * put. Made once a round, because a mesh of 64 has 4,032 lines.
+ * Creates the check whether a seat may see the answers of exactly these seats in that round. The driver checks every
+ * question before it publishes it, with one check for each round, because a mesh of 64 seats has 4,032 lines.
  */
 export function sightIn(spec: Shape, round: number): (seat: number, shown: readonly number[]) => boolean {
   const asks = round > roundsOf(spec) ? [] : wavesOf(spec, round).flat();
@@ -113,7 +116,7 @@ export function sightIn(spec: Shape, round: number): (seat: number, shown: reado
   };
 }
 
-/** The most questions that a ballot can ask: every wave of every round, and the judge or verifier once. */
+/** The most questions that a ballot can ask: every wave of every round, and one question to the judge or verifier. */
 export function mostMessages(spec: Shape): number {
   const asked = range(1, roundsOf(spec))
     .flatMap((round) => wavesOf(spec, round))
@@ -123,7 +126,7 @@ export function mostMessages(spec: Shape): number {
   return asked + (asksAdvice ? 1 : 0);
 }
 
-/** Who can see whose answer, each line once, in the order in which they are first used. */
+/** The lines "seat `to` can see the answer of seat `from`", each once, in the order of their first use. */
 export function linesOf(spec: Shape): { from: number; to: number }[] {
   const lines = new Map<string, { from: number; to: number }>();
   for (const { seat, sees, most } of firstRounds(spec)) {
@@ -132,7 +135,7 @@ export function linesOf(spec: Shape): { from: number; to: number }[] {
   return [...lines.values()];
 }
 
-/** Draws the seats, whose answers they see, and who votes. `name` tells what stands on a seat. */
+/** Draws the seats, the answers that they see, and the seats that vote. `name` returns the label of a seat. */
 export function drawTopology(
   spec: Shape,
   format: "text" | "mermaid" | "dot",
@@ -164,19 +167,19 @@ export function drawTopology(
     : ["digraph ballot {", ...seats, "  verdict [shape=doublecircle];", ...arrows, "}"].join("\n");
 }
 
-/** The questions of the first two rounds; every later round is as the second. */
+/** The questions of the first two rounds. Every later round equals the second. */
 function firstRounds(spec: Shape): Ask[] {
   return range(1, Math.min(2, roundsOf(spec))).flatMap((round) => wavesOf(spec, round).flat());
 }
 
-/** The seats that a seat of a tree leads: the fanOut next ones after those of the seats before it. */
+/** The group of a seat in a tree: the next fanOut seats after the groups of all seats before it. */
 function groupOf(spec: Shape, seat: number): number[] {
   const fanOut = fanOutOf(spec);
   const first = fanOut * seat + 1;
   return range(first, Math.min(first + fanOut - 1, spec.seats));
 }
 
-/** The level of a seat of a tree, 1 for those that vote. */
+/** The level of a seat in a tree. Level 1 votes. */
 function levelOf(spec: Shape, seat: number): number {
   const fanOut = fanOutOf(spec);
   let level = 1;

@@ -1,38 +1,39 @@
-// What a known answer says of the seats and of the verdict: values as marks, short enough to be kept of every ballot, and
-// whether two marks say the same. Owns how a truth is read and compared; what is learnt from it is statistics.ts and single.ts.
+// Compares a known truth with the answers and the verdict of a ballot. Values are kept as marks, which are short enough
+// to store for every ballot. Owns reading and comparing truths; statistics/voters.ts and comparison.ts learn from the
+// comparison. Pure.
 
 import { type BallotSpec, canonicalJson, type Json, STRATEGY_RULES } from "../../protocol/index.ts";
 import { hashValue, type Reading, readAnswer } from "../tally/answer.ts";
 import { isNear } from "../tally/number.ts";
-import { thatOf } from "./verdict.ts";
+import { verdictValueOf } from "./verdict.ts";
 
-/** A value as it is kept: its hash, or of ballots over numbers the number itself, because a truth is near it or not. */
+/** A stored value: its hash, or the number itself for ballots over numbers, because those compare by distance. */
 export type Mark = string;
 
-/** What of a ballot says how values are compared. */
+/** The fields of a ballot that decide how values are compared. */
 export type TruthSpec = Pick<BallotSpec, "normalise" | "strategy">;
 
-/** Whether a ballot of this strategy can be right or wrong as a whole. A `merge` can not: each of its findings is. */
+/** Whether a ballot of this strategy can be right or wrong as a whole. For a `merge`, each finding is right or wrong. */
 export function canBeJudged({ strategy }: Pick<BallotSpec, "strategy">): boolean {
   return strategy !== "merge";
 }
 
-/** The mark of a verdict's value, or of a truth. */
+/** The mark of a verdict's value or of a truth. */
 export function markOf(spec: TruthSpec, value: Json): Mark {
   return countsNumbers(spec) ? canonicalJson(value) : hashValue(value);
 }
 
-/** The mark of what a seat answered: of a ranking, what it puts first. */
+/** The mark of a seat's answer. For a ranking it is the mark of the first candidate. */
 export function markOfAnswer(spec: TruthSpec, answer: Json): Mark {
-  return markOf(spec, thatOf(spec, answer));
+  return markOf(spec, verdictValueOf(spec, answer));
 }
 
-/** Whether both marks say the same; of numbers: whether `mark` is within the ballot's tolerance of `truth`, or 5 % of it. */
+/** Whether both marks are equal. For numbers: whether `mark` is within the ballot's tolerance of `truth`; default 5 %. */
 export function isSame(spec: TruthSpec, mark: Mark, truth: Mark): boolean {
   return countsNumbers(spec) ? isNear(Number(mark), Number(truth), spec) : mark === truth;
 }
 
-/** Reads a truth as a seat's value at the pointer is read; of a ranked ballot it is one candidate. */
+/** Reads a truth as it reads a seat's value at the pointer. The truth of a ranked ballot is one candidate. */
 export function readTruth(value: unknown, { normalise, strategy }: TruthSpec): Reading {
   const plain = countsNumbers({ strategy }) ? strategy : "majority";
   return readAnswer(value, {

@@ -1,30 +1,30 @@
-// A ballot while one event is taken: its newest state and what it wants done. Owns how the state changes hands, what the votes
-// are at any moment, and how a ballot ends.
+// The work on one event of a ballot: the newest state and the effects so far. Owns the changes of the state, the poll
+// at any moment, and the end of a ballot. Pure.
 
 import type { BallotUsage, DecidedBy } from "../../protocol/index.ts";
 import type { Indecision, Poll } from "../tally/types.ts";
 import type { Ballot, BallotEffect, BallotResult, HeldAnswer } from "./state.ts";
 import { votersOf, wavesOf } from "./topology.ts";
-import { type Ending, verdictOf } from "./verdict.ts";
+import { type BallotEnding, verdictOf } from "./verdict.ts";
 
-/** An agent that tells nothing of tokens used none: the codes of tools do not. */
+/** The usage of an agent that reports none, such as a tool: zero tokens, zero cost. */
 export const NO_USAGE: BallotUsage = { inputTokens: 0, outputTokens: 0, costUsd: 0 };
 
-/** Reasons come from agents' errors too; longer ones are cut, because they stand in the log and the verdict. */
+/** The most characters of a reason. Reasons can come from agents' errors, and the log and the verdict store them. */
 export const MAX_REASON = 256;
 
-/** A ballot while one event is taken, and what it wants done because of it. */
+/** A ballot during one event, and the effects of this event. */
 export interface Turn {
   ballot: Ballot;
   readonly atMs: number;
   readonly effects: BallotEffect[];
 }
 
-/** The poll as it stands, or as it stands when nobody is waited for any more. */
-export function pollOf(ballot: Ballot, open = stillOpen(ballot)): Poll {
+/** The poll of the present answers. With `open = []` the poll has no open seats. */
+export function pollOf(ballot: Ballot, open = openVotersOf(ballot)): Poll {
   const { spec, answers, seats } = ballot;
   const voters = votersOf(spec);
-  // The first answer that has been all round a ring is the newest: there the order of arrival counts backwards.
+  // In a ring the newest answer has passed all seats, so `first` means the newest: the order of arrival is reversed.
   const sign = spec.topology === "ring" ? -1 : 1;
   const votes = answers
     .filter(({ seat }) => voters.includes(seat) && !open.includes(seat))
@@ -33,8 +33,8 @@ export function pollOf(ballot: Ballot, open = stillOpen(ballot)): Poll {
   return { spec, voters, votes, open, weights };
 }
 
-/** Voters that may still answer in this round. */
-export function stillOpen({ spec, stage, round, wave, open }: Ballot): number[] {
+/** The voters that may still answer in this round. */
+export function openVotersOf({ spec, stage, round, wave, open }: Ballot): number[] {
   if (stage !== "asking") return [];
   const later = wavesOf(spec, round).slice(wave + 1);
   const coming = new Set([...open, ...later.flatMap((asks) => asks.map(({ seat }) => seat))]);
@@ -46,19 +46,24 @@ export function answerOf({ answers }: Ballot, seat: number): HeldAnswer | undefi
   return answers.find((answer) => answer.seat === seat);
 }
 
-/** Ends the ballot (B3). What answers, votes and questions took up is let go; the verdict has it. */
-export function close(run: Turn, ending: Ending, decidedBy: DecidedBy, error?: BallotResult["error"]): void {
-  const { ballot } = run;
-  cancel(run, ballot.stage === "asking" ? ballot.open : []);
+/** Ends the ballot (B3). Drops answers, votes and questions from the state, because the verdict has them. */
+export function close(
+  turn: Turn,
+  ending: BallotEnding,
+  decidedBy: DecidedBy,
+  error?: BallotResult["error"],
+): void {
+  const { ballot } = turn;
+  cancel(turn, ballot.stage === "asking" ? ballot.open : []);
   const verdict = verdictOf(ballot, ending, decidedBy);
   const failure =
     error ??
     (ending.outcome === "decided" ? undefined : { code: ending.outcome, message: explain(ballot, ending) });
   const arrivals = [...ballot.answers].sort((a, b) => a.arrival - b.arrival).map(({ seat }) => seat);
   const result = { verdict, arrivals, ...(failure === undefined ? {} : { error: failure }) };
-  run.effects.push({ type: "close", ...result });
+  turn.effects.push({ type: "close", ...result });
   const { referral: _, control: __, ...rest } = ballot;
-  run.ballot = {
+  turn.ballot = {
     ...rest,
     stage: "closed",
     open: [],
@@ -70,34 +75,39 @@ export function close(run: Turn, ending: Ending, decidedBy: DecidedBy, error?: B
   };
 }
 
-/** Lets go of questions of this round. */
-export function cancel(run: Turn, seats: readonly number[]): void {
-  const { round } = run.ballot;
-  if (seats.length > 0) run.effects.push({ type: "cancel", asks: seats.map((seat) => ({ seat, round })) });
+/** Cancels the questions to these seats in this round. */
+export function cancel(turn: Turn, seats: readonly number[]): void {
+  const { round } = turn.ballot;
+  if (seats.length > 0) turn.effects.push({ type: "cancel", asks: seats.map((seat) => ({ seat, round })) });
 }
 
-/** Adds what an answer cost. What cancelled seats spent is not known. */
-export function spend(run: Turn, usage: Ballot["usage"] | undefined): void {
-  if (usage !== undefined) update(run, { usage: addUsage(run.ballot.usage, usage) });
+/** Adds the usage of an answer. The usage of cancelled questions is unknown. */
+export function spend(turn: Turn, usage: Ballot["usage"] | undefined): void {
+  if (usage !== undefined) update(turn, { usage: addUsage(turn.ballot.usage, usage) });
 }
 
-/** Tells whoever sent the event that it was not possible. */
-export function refuse(run: Turn, code: "conflict" | "invalid_input", message: string, field?: string): void {
-  run.effects.push({ type: "refuse", code, message, ...(field === undefined ? {} : { field }) });
+/** Refuses the event; the driver reports the reason to its sender. */
+export function refuse(
+  turn: Turn,
+  code: "conflict" | "invalid_input",
+  message: string,
+  field?: string,
+): void {
+  turn.effects.push({ type: "refuse", code, message, ...(field === undefined ? {} : { field }) });
 }
 
-/** Replaces parts of the state. */
-export function update(run: Turn, change: Partial<Ballot>): void {
-  run.ballot = { ...run.ballot, ...change };
+/** Replaces fields of the state. */
+export function update(turn: Turn, change: Partial<Ballot>): void {
+  turn.ballot = { ...turn.ballot, ...change };
 }
 
 function explain({ spec, seats, answers, abstentions }: Ballot, { reason }: Indecision): string {
   const silent = abstentions.length === 0 ? "" : `, ${abstentions.length} abstained`;
-  const heard = `${answers.length} of ${seats.length} seats answered${silent}`;
-  return `${spec.strategy}: ${reason} (${heard}); the verdict tells each seat's answer`;
+  const counts = `${answers.length} of ${seats.length} seats answered${silent}`;
+  return `${spec.strategy}: ${reason} (${counts}); the verdict has each seat's answer`;
 }
 
-/** Adds up tokens and money; an unknown cost makes the sum unknown. */
+/** Adds tokens and money. An unknown cost makes the sum unknown. */
 function addUsage(a: BallotUsage, b: BallotUsage): BallotUsage {
   return {
     inputTokens: a.inputTokens + b.inputTokens,

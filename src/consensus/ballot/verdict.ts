@@ -1,4 +1,5 @@
-// The verdict of a ballot: the outcome with everything that explains it. Owns what is told, and what agreement means.
+// Builds the verdict of a ballot: the outcome with everything that explains it. Owns the content of the verdict and the
+// meaning of agreement. Pure.
 
 import {
   type BallotSpec,
@@ -15,11 +16,11 @@ import { isNear } from "../tally/number.ts";
 import type { Decision, Indecision } from "../tally/types.ts";
 import type { Ballot } from "./state.ts";
 
-/** What the verdict tells of a decision or of its absence. */
-export type Ending = (Decision | Indecision) & { readonly reason?: string };
+/** A decision or its absence, with the reason for the verdict. */
+export type BallotEnding = (Decision | Indecision) & { readonly reason?: string };
 
 /** Builds the verdict. */
-export function verdictOf(ballot: Ballot, ending: Ending, decidedBy: DecidedBy): Verdict {
+export function verdictOf(ballot: Ballot, ending: BallotEnding, decidedBy: DecidedBy): Verdict {
   const { spec } = ballot;
   const isDecided = ending.outcome === "decided";
   const value = isDecided ? ending.value : undefined;
@@ -51,19 +52,20 @@ export function verdictOf(ballot: Ballot, ending: Ending, decidedBy: DecidedBy):
 }
 
 /**
- * The share of the registered seats whose newest answer supports the value, or, without one, of those that give the most
- * common value. Of merged findings: how many of the seats that answered report each, on average.
+ * The agreement on a value: the share of all seats whose newest answer supports it. Without a value: the share of all
+ * seats that gave the most common value. For merged findings: the mean share of the answering seats that report a
+ * finding.
  */
 export function agreementOf({ spec, seats, answers }: Ballot, value: Json | undefined): number {
   if (value !== undefined && spec.strategy === "merge") return agreementOfMerged(value as MergedFinding[]);
   if (value !== undefined)
     return answers.filter((answer) => supports(spec, value, answer.value)).length / seats.length;
-  const texts = answers.map((answer) => canonicalJson(thatOf(spec, answer.value)));
+  const texts = answers.map((answer) => canonicalJson(verdictValueOf(spec, answer.value)));
   const counts = texts.map((text) => texts.filter((other) => other === text).length);
   return Math.max(0, ...counts) / seats.length;
 }
 
-/** Whether a seat's answer says the same as the verdict's value. */
+/** Whether a seat's answer supports the value of the verdict. */
 export function supports(spec: BallotSpec, value: Json, answer: Json): boolean {
   switch (spec.strategy) {
     case "mean":
@@ -79,11 +81,11 @@ export function supports(spec: BallotSpec, value: Json, answer: Json): boolean {
         )
       );
     default:
-      return canonicalJson(thatOf(spec, answer)) === canonicalJson(value);
+      return canonicalJson(verdictValueOf(spec, answer)) === canonicalJson(value);
   }
 }
 
-/** The control arm, if it had its turn; its value is told where its seat says something else by now. */
+/** The control arm, if its seat was asked. It includes the value if the newest answer of that seat differs. */
 function singleOf({ spec, control, answers }: Ballot, value: Json | undefined): Pick<Verdict, "single"> {
   if (control === undefined) return {};
   const { seat, usage, value: said } = control;
@@ -93,8 +95,8 @@ function singleOf({ spec, control, answers }: Ballot, value: Json | undefined): 
   return { single: { seat, agrees, ...(isStill ? {} : { value: said }), usage } };
 }
 
-/** What an answer says as a value of a verdict: a ranking says what it puts first. */
-export function thatOf({ strategy }: Pick<BallotSpec, "strategy">, answer: Json): Json {
+/** An answer as a value of a verdict. For a ranking it is the first candidate. */
+export function verdictValueOf({ strategy }: Pick<BallotSpec, "strategy">, answer: Json): Json {
   return strategy === "ranked" ? (answer as readonly Json[])[0]! : answer;
 }
 
@@ -120,10 +122,10 @@ function seatOf(
   };
 }
 
-/** The lowest seat whose own value is the verdict's, to the letter; none of a mean between two, or of a merge. */
+/** The lowest seat whose own value equals the verdict's exactly. A mean between two values, or a merge, has none. */
 function winnerOf({ spec, answers }: Ballot, value: Json | undefined): { winner?: number } {
   if (value === undefined) return {};
   const text = canonicalJson(value);
-  const winner = answers.find((answer) => canonicalJson(thatOf(spec, answer.value)) === text)?.seat;
+  const winner = answers.find((answer) => canonicalJson(verdictValueOf(spec, answer.value)) === text)?.seat;
   return winner === undefined ? {} : { winner };
 }

@@ -1,6 +1,7 @@
-// Waves of a ballot: who is asked now, until when, and whether the budget still reaches.
+// The waves of a ballot: the seats to ask now, the end of the wave, and the check of the budget. Owns starting a wave
+// or a round; topology.ts declares the waves. Pure.
 //
-// B2  It never asks more questions, or builds longer chains, than its budget allows.
+// B2  A ballot never asks more questions, or builds longer chains, than its budget allows.
 
 import { roundsOf } from "../../protocol/index.ts";
 import type { Ballot, BallotEffect } from "./state.ts";
@@ -8,14 +9,14 @@ import { type Ask, type Wave, wavesOf } from "./topology.ts";
 import { type Turn, update } from "./turn.ts";
 import { nonceOf } from "./votes.ts";
 
-/** Asks the wave. Its time is an even share of what is left, so that the waves to come have theirs. */
-export function startWave(run: Turn, round: number, wave: number): void {
-  const { ballot, atMs } = run;
+/** Asks the seats of the wave. The wave gets an equal share of the time left, so that later waves have time too. */
+export function startWave(turn: Turn, round: number, wave: number): void {
+  const { ballot, atMs } = turn;
   const { spec } = ballot;
   const asks = wavesOf(spec, round)[wave]!;
   const share = (ballot.deadlineAtMs - atMs) / wavesLeft(ballot, round, wave);
   const isNewRound = round !== ballot.round;
-  update(run, {
+  update(turn, {
     stage: "asking",
     round,
     wave,
@@ -27,13 +28,13 @@ export function startWave(run: Turn, round: number, wave: number): void {
       ? ballot.answers.map(({ seat, value }) => ({ seat, value }))
       : [],
     ...(isNewRound ? { changed: false, timedOut: false } : {}),
-    // Signed votes are for one round alone.
+    // A signed vote is valid for one round only.
     ...(isNewRound && spec.strategy === "bft" ? { answers: [], abstentions: [], equivocators: [] } : {}),
   });
-  for (const ask of asks) run.effects.push(askOf(run.ballot, ask));
+  for (const ask of asks) turn.effects.push(askOf(turn.ballot, ask));
 }
 
-/** The question to one seat of the wave that runs: it shows what was answered before the wave began. */
+/** The question to one seat of the current wave. It shows the answers from before the wave started. */
 export function askOf(ballot: Ballot, { seat, role, sees, most }: Ask): BallotEffect {
   const { id, spec, round, endsAtMs, seats } = ballot;
   const answers = sees.flatMap((other) => ballot.shown.find((answer) => answer.seat === other) ?? []);
@@ -57,17 +58,17 @@ export function askOf(ballot: Ballot, { seat, role, sees, most }: Ask): BallotEf
   };
 }
 
-/** Starts the round, if there is one left and the budget reaches. */
-export function startRound(run: Turn, round: number): boolean {
-  if (round > roundsOf(run.ballot.spec)) return false;
-  if (!mayAsk(run, wavesOf(run.ballot.spec, round)[0]!)) return false;
-  startWave(run, round, 0);
+/** Starts the round and returns true, if the ballot has such a round and the budget allows it. */
+export function startRound(turn: Turn, round: number): boolean {
+  if (round > roundsOf(turn.ballot.spec)) return false;
+  if (!mayAsk(turn, wavesOf(turn.ballot.spec, round)[0]!)) return false;
+  startWave(turn, round, 0);
   return true;
 }
 
-/** Whether the wave may be asked; if a budget forbids it, that is told in the verdict (B2). */
-export function mayAsk(run: Turn, wave: Wave | undefined): boolean {
-  const { ballot, atMs } = run;
+/** Whether time and budget allow the wave. If a budget forbids it, the state names that budget for the verdict (B2). */
+export function mayAsk(turn: Turn, wave: Wave | undefined): boolean {
+  const { ballot, atMs } = turn;
   const { maxMessages, maxHops, maxUsd } = ballot.spec.budget ?? {};
   if (atMs >= ballot.deadlineAtMs) return false;
   const stoppedBy =
@@ -78,11 +79,11 @@ export function mayAsk(run: Turn, wave: Wave | undefined): boolean {
         : maxUsd !== undefined && (ballot.usage.costUsd === null || ballot.usage.costUsd >= maxUsd)
           ? "money"
           : undefined;
-  if (stoppedBy !== undefined) update(run, { stoppedBy });
+  if (stoppedBy !== undefined) update(turn, { stoppedBy });
   return stoppedBy === undefined;
 }
 
-/** The waves that may still be asked, this one included, and one more for a judge, a verifier or a person. */
+/** The number of waves left, this one included, plus one each for a judge or verifier and for a person. */
 function wavesLeft({ spec }: Ballot, round: number, wave: number): number {
   let waves = wavesOf(spec, round).length - wave;
   for (let later = round + 1; later <= roundsOf(spec); later += 1) waves += wavesOf(spec, later).length;

@@ -1,15 +1,14 @@
-// The election core: who may try to take the office. Raft's terms, votes, pre-vote, check-quorum, heartbeats and
-// leadership transfer, driven by ticks. It gives liveness and speed only: that nobody holds the office twice is
-// the log's doing (office.ts), so votes need no disk.
+// The election core: it decides which member may try to take the office. It has Raft's terms, votes, pre-vote,
+// check-quorum, heartbeats and leadership transfer, driven by ticks. It gives liveness and speed only. The log makes
+// sure that at most one member holds the office (office.ts), so votes need no disk.
 //
-// Pure: `stepElection(state, input, context)` gives the next state and the messages to send.
+// Pure: `stepElection(state, input, context)` returns the next state and the messages to send.
 //
-// I1  A member votes at most once in a term of one incarnation; `vote` changes only together with `term`, or
-//     from null.
+// I1  A member votes at most once in a term of one incarnation. `vote` changes only together with `term`, or from null.
 // I2  `term` never falls within an incarnation.
-// I3  For 2 × electionTicks after a start a member neither votes, pre-votes nor campaigns (but in a cluster of
-//     one): it may have voted before it forgot.
-// I4  With check-quorum, a leader that has not heard a majority for electionTicks is no leader.
+// I3  For 2 × electionTicks after its start a member does not vote, pre-vote or campaign, because it may have voted
+//     before the restart. A cluster of one member does not wait.
+// I4  With check-quorum, a leader that has not heard from a majority for electionTicks steps down.
 
 import { majorityOutcome } from "../quorum.ts";
 import { type Envelope, MESSAGE_VERSION, type Message, type PreVote, type Vote } from "./messages.ts";
@@ -25,7 +24,7 @@ import {
   follow,
 } from "./state.ts";
 
-/** Takes one input. The caller has checked that a message is from another member (see parseMessage). */
+/** Takes one input. The caller has checked that a message is valid (see parseMessage) and comes from another member. */
 export function stepElection(
   state: ElectionState,
   input: ElectionInput,
@@ -176,21 +175,24 @@ function receive(
   return receiveOfTerm(state, input, context);
 }
 
-/** Asking for a pre-vote, and granting one, speak of a term that nobody is in yet. */
+/** False for a pre-vote and for a granted pre-vote: they name a term that no member has entered yet. */
 function raisesTerm(message: Message): boolean {
   return message.type !== "pre-vote" && !(message.type === "pre-vote-reply" && message.granted);
 }
 
 /**
- * The recent-leader rule (Raft dissertation §4.2.3): who heard a leader within electionTicks helps nobody to
- * depose it. A leader itself counts as recent while check-quorum vouches for it.
+ * The recent-leader rule (Raft dissertation §4.2.3): a member that heard from a leader within electionTicks does not help
+ * another member to depose it. A leader counts as recent for itself while check-quorum is on.
  */
 function hasRecentLeader(state: ElectionState, config: ElectionConfig): boolean {
   if (state.role === "leader") return config.checkQuorum;
   return state.leader !== null && state.elapsedTicks < config.electionTicks;
 }
 
-/** A sender that is behind learns the newer term from the answer; without it a stale leader would go on. */
+/**
+ * The answer to a message of an old term. It tells the sender the newer term; a stale leader steps down when it reads
+ * it.
+ */
 function answerStale(
   state: ElectionState,
   { from, message }: { readonly from: string; readonly message: Message },
@@ -226,9 +228,9 @@ function receiveOfTerm(
       if (state.role !== "candidate") return [state, []];
       return countVote(state, { from, granted: message.granted }, context);
     case "heartbeat":
-      return hearLeader(state, from, context);
+      return followLeader(state, from, context);
     case "heartbeat-reply":
-      return hearFollower(state, from, message.seq, context);
+      return recordFollower(state, from, message.seq, context);
     case "timeout-now":
       if (state.role === "leader" || state.abstainTicks > 0) return [state, []];
       if (state.leader !== null && state.leader !== from) return [state, []];
@@ -264,7 +266,7 @@ function answerVote(
   return [granted ? { ...state, vote: from, elapsedTicks: 0 } : state, [reply]];
 }
 
-/** Raft §5.4.1, with the shared control log in the place of the candidate's own. */
+/** The up-to-date rule of Raft §5.4.1. The shared control log takes the place of the candidate's own log. */
 function isUpToDate(asked: PreVote | Vote, own: ElectionContext["tip"]): boolean {
   if (asked.lastTerm !== own.term) return asked.lastTerm > own.term;
   return asked.lastSeq >= own.seq;
@@ -288,8 +290,8 @@ function countVote(
     : becomeLeader(state, context);
 }
 
-function hearLeader(state: ElectionState, from: string, context: ElectionContext): ElectionStep {
-  // Two leaders of one term can exist, because votes have no disk. The log lets only one of them take office.
+function followLeader(state: ElectionState, from: string, context: ElectionContext): ElectionStep {
+  // Two leaders of one term can exist, because votes are not stored. The log lets only one of them take the office.
   if (state.role === "leader") return [state, []];
   const following =
     state.role === "follower"
@@ -300,7 +302,7 @@ function hearLeader(state: ElectionState, from: string, context: ElectionContext
   return [following, [{ to: from, message: reply }]];
 }
 
-function hearFollower(
+function recordFollower(
   before: ElectionState,
   from: string,
   seq: number,
@@ -319,11 +321,11 @@ function startTransfer(before: ElectionState, to: string, context: ElectionConte
   if (before.role !== "leader" || to === config.node || before.transfer?.to === to) return [before, []];
   const state: ElectionState = { ...before, transfer: { to, elapsedTicks: 0 } };
   const ask = askToCampaign(state, context);
-  // What we know of the target may be old: a heartbeat makes it tell how far it is.
+  // The known position of the target may be old. A heartbeat makes the target report its position.
   return [state, ask.length > 0 ? ask : [{ to, message: heartbeat(state, config) }]];
 }
 
-/** Timeout-now for the target of the transfer, once it has seen all that this leader has. */
+/** A timeout-now for the target of the transfer, once the target has read as much of the log as this leader. */
 function askToCampaign(state: ElectionState, { config, tip, isQuiet }: ElectionContext): readonly Envelope[] {
   if (state.transfer === null || !isQuiet) return [];
   const contact = state.contacts.get(state.transfer.to);

@@ -1,11 +1,11 @@
-// What members say to each other, and the border that refuses everything else. A message is acted on only when
-// it is of this swarm and version, of a known type, complete, and of a believable term.
+// The election messages between members, and the parser that refuses everything else. The parser accepts a message only
+// if it has this swarm and version, a known type, all fields, and a term within the bound. Pure.
 import { isJsonObject } from "../../protocol/index.ts";
 
-/** Version of the election messages; another one is refused. */
+/** The version of the election messages. The parser refuses every other version. */
 export const MESSAGE_VERSION = 1;
 
-/** A term further than this above the own is refused: one forged message must not use up the terms. */
+/** The largest accepted distance of a term above the own term, so that one forged message cannot use up the terms. */
 export const MAX_TERM_AHEAD = 1_000_000;
 
 interface Head {
@@ -15,46 +15,49 @@ interface Head {
 }
 
 interface Tip {
-  /** Term and sequence of the last control-log entry that the sender has applied. */
+  /** The term of the last control-log entry that the sender has applied; `lastSeq` is its sequence. */
   readonly lastTerm: number;
   readonly lastSeq: number;
 }
 
-/** Would you vote for me in `term`? Changes nobody's term. */
+/** The question "would you vote for me in `term`?". It changes no member's term. */
 export interface PreVote extends Head, Tip {
   readonly type: "pre-vote";
 }
 
-/** Granted: `term` is the one asked for. Refused: `term` is the sender's own. */
+/** The answer to a pre-vote. When granted, `term` is the term of the question; when refused, the sender's own term. */
 export interface PreVoteReply extends Head {
   readonly type: "pre-vote-reply";
   readonly granted: boolean;
 }
 
-/** A request for a vote; `transfer` marks one that the leader itself asked for (skips the recent-leader rule). */
+/**
+ * A request for a vote. `transfer` is true when the leader itself started the campaign; it skips the recent-leader
+ * rule.
+ */
 export interface Vote extends Head, Tip {
   readonly type: "vote";
   readonly transfer: boolean;
 }
 
-/** The answer to a vote; `term` is the sender's own. */
+/** The answer to a vote. `term` is the sender's own term. */
 export interface VoteReply extends Head {
   readonly type: "vote-reply";
   readonly granted: boolean;
 }
 
-/** The leader of `term` is alive. */
+/** The sign of life of the leader of `term`. */
 export interface Heartbeat extends Head {
   readonly type: "heartbeat";
 }
 
-/** Heard; `seq` is the last log entry that the sender has applied. */
+/** The answer to a heartbeat. `seq` is the last log entry that the sender has applied. */
 export interface HeartbeatReply extends Head {
   readonly type: "heartbeat-reply";
   readonly seq: number;
 }
 
-/** The leader asks the receiver to campaign now. */
+/** The leader's request to the receiver to campaign now. */
 export interface TimeoutNow extends Head {
   readonly type: "timeout-now";
 }
@@ -62,7 +65,7 @@ export interface TimeoutNow extends Head {
 /** Any election message. */
 export type Message = PreVote | PreVoteReply | Vote | VoteReply | Heartbeat | HeartbeatReply | TimeoutNow;
 
-/** A message and whom it is for. */
+/** A message and its receiver. */
 export interface Envelope {
   readonly to: string;
   readonly message: Message;
@@ -85,10 +88,10 @@ const FIELDS: ReadonlyMap<unknown, Readonly<Record<string, (value: unknown) => b
   ["timeout-now", {}],
 ]);
 
-/** A parsed message, or why it is refused. */
+/** A parsed message, or the reason of its refusal. */
 export type ParsedMessage = { ok: true; message: Message } | { ok: false; error: string };
 
-/** Parses what arrived; `ownTerm` bounds the terms that are believed. Unknown extra fields are allowed. */
+/** Parses an arrived value. The own term bounds the accepted terms. Unknown extra fields are allowed. */
 export function parseMessage(value: unknown, own: { swarm: string; term: number }): ParsedMessage {
   if (!isJsonObject(value)) return refuse("expected a message object");
   if (value.v !== MESSAGE_VERSION) return refuse(`message version is not ${MESSAGE_VERSION}`);

@@ -1,10 +1,10 @@
-// The four roles of a member and every way from one to another, as data. The election core looks up its
-// transitions here, and the diagram in docs/election.md is drawn from here: neither can differ from the other.
+// The four roles of a member and every transition between them, as data. The election core looks up its transitions
+// here, and the diagram in docs/election.md is drawn from here, so the code and the page cannot differ. Pure.
 
-/** What a member is in the election. Being `leader` is not yet being in office: see office.ts. */
+/** The role of a member in the election. A `leader` is not in office yet: see office.ts. */
 export type Role = "follower" | "precandidate" | "candidate" | "leader";
 
-/** Why a role changes. */
+/** The reason of a change of role. */
 export type RoleReason =
   | "election timeout"
   | "election timeout, pre-vote off"
@@ -18,14 +18,14 @@ export type RoleReason =
   | "office lost"
   | "log halted";
 
-/** One arrow: in role `from`, on `reason`, the member becomes `to`. */
+/** One transition: a member in role `from` becomes `to` because of `reason`. */
 export interface RoleTransition {
   readonly from: Role;
   readonly reason: RoleReason;
   readonly to: Role;
 }
 
-/** Every transition there is (Raft figure 4; pre-vote and check-quorum: Raft dissertation §9.6 and §6.2). */
+/** All transitions (Raft figure 4; pre-vote and check-quorum: Raft dissertation §9.6 and §6.2). */
 export const ROLE_TABLE: readonly RoleTransition[] = [
   { from: "follower", reason: "election timeout", to: "precandidate" },
   { from: "follower", reason: "election timeout, pre-vote off", to: "candidate" },
@@ -53,12 +53,12 @@ export const ROLE_TABLE: readonly RoleTransition[] = [
   { from: "leader", reason: "log halted", to: "follower" },
 ];
 
-/** The role that `reason` leads to, or undefined where the table knows no such arrow. */
+/** The role that follows from `from` because of `reason`; undefined if the table has no such transition. */
 export function nextRole(from: Role, reason: RoleReason): Role | undefined {
   return ROLE_TABLE.find((transition) => transition.from === from && transition.reason === reason)?.to;
 }
 
-/** The table as a mermaid state diagram, the text between the fences of docs/election.md. */
+/** The table as a mermaid state diagram. docs/election.md contains this text. */
 export function drawRoleDiagram(): string {
   const arrows = ROLE_TABLE.map(({ from, reason, to }) => `  ${from} --> ${to}: ${reason}`);
   return ["stateDiagram-v2", "  [*] --> follower", ...arrows].join("\n");

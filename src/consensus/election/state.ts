@@ -1,88 +1,88 @@
-// What the election core remembers, and the one way from role to role. Owns the state and its changes of role; what
-// leads to them is election.ts.
+// The state of the election core, and the only function that changes a role. Owns the state and its changes of role;
+// election.ts decides when a role changes. Pure.
 
 import { assert, type Chance, integerBetween } from "../../base/index.ts";
 import type { Envelope, Message } from "./messages.ts";
 import { nextRole, type Role, type RoleReason } from "./roles.ts";
 
-/** What a member is told once. All times are in ticks. */
+/** The fixed settings of a member's election. All times are in ticks. */
 export interface ElectionConfig {
-  /** The own id, one of `members`. */
+  /** The id of this member, one of `members`. */
   readonly node: string;
-  /** Every member, this one included. */
+  /** The ids of all members, this one included. */
   readonly members: readonly string[];
   readonly swarm: string;
   /** Election timeouts are drawn from [electionTicks, 2 × electionTicks). */
   readonly electionTicks: number;
-  /** A leader sends heartbeats this often; below electionTicks. */
+  /** The interval of a leader's heartbeats. It is below electionTicks. */
   readonly heartbeatTicks: number;
-  /** Ask first whether an election could be won, so that a cut-off member does not raise terms. */
+  /** Whether a member first asks if it could win an election, so that a partitioned member does not raise terms. */
   readonly preVote: boolean;
-  /** A leader that hears no majority steps down. */
+  /** Whether a leader that hears from no majority steps down. */
   readonly checkQuorum: boolean;
 }
 
-/** What the leader knows of another member. */
+/** The leader's knowledge about another member. */
 export interface Contact {
-  /** When it last answered, on the leader's own count of ticks. */
+  /** The leader's tick count when the member last answered. */
   readonly heardAtTick: number;
-  /** The last log entry it had applied then. */
+  /** The last log entry that the member had applied then. */
   readonly seq: number;
 }
 
-/** Everything the election core remembers. */
+/** The whole state of the election core. */
 export interface ElectionState {
   readonly role: Role;
   readonly term: number;
-  /** Whom this member voted for in `term`. */
+  /** The member that this member voted for in `term`; null before it votes. */
   readonly vote: string | null;
-  /** The leader of `term`, where known. */
+  /** The leader of `term`; null when unknown. */
   readonly leader: string | null;
-  /** Ticks since the start; only differences mean anything. */
+  /** Ticks since the start. Only differences are used. */
   readonly nowTick: number;
-  /** Ticks since the leader was heard, a vote was given or a campaign began. */
+  /** Ticks since the last heartbeat of the leader, the last granted vote or the start of the last campaign. */
   readonly elapsedTicks: number;
-  /** The election timeout drawn last. */
+  /** The current election timeout. */
   readonly timeoutTicks: number;
-  /** Ticks for which this member still abstains (I3). */
+  /** Ticks left until this member stops abstaining (I3). */
   readonly abstainTicks: number;
-  /** Answers to the running (pre-)vote. */
+  /** The answers to the current vote or pre-vote, by member. */
   readonly votes: ReadonlyMap<string, boolean>;
   /** As leader: the other members that answered in this term. */
   readonly contacts: ReadonlyMap<string, Contact>;
   /** As leader: ticks since the last heartbeat. */
   readonly heartbeatElapsedTicks: number;
-  /** As leader: the transfer under way. */
+  /** As leader: the current transfer. */
   readonly transfer: { readonly to: string; readonly elapsedTicks: number } | null;
 }
 
-/** What can happen to the election core. */
+/** The inputs of the election core. */
 export type ElectionInput =
   | { readonly type: "tick" }
   | { readonly type: "campaign" }
   | { readonly type: "transfer"; readonly to: string }
   | { readonly type: "receive"; readonly from: string; readonly message: Message }
-  /** An office-taken entry was applied. */
+  /** The member applied an office-taken entry. */
   | { readonly type: "office-taken"; readonly term: number; readonly leader: string }
-  /** The office was lost or cannot be taken: give up leading. */
+  /** The office is lost or cannot be taken. The member stops leading. */
   | { readonly type: "yield" }
-  /** The log cannot be trusted: leave every role. */
+  /** The log cannot be trusted. The member becomes a follower. */
   | { readonly type: "halt" };
 
-/** What the core may look at beside its own state. */
+/** The inputs that the core reads beside its own state. */
 export interface ElectionContext {
   readonly config: ElectionConfig;
   readonly chance: Chance;
   /** The last entry of the control log that this member has applied. */
   readonly tip: { readonly term: number; readonly seq: number };
-  /** False while an append is under way that a transfer should wait for. */
+  /** False while an append is in flight that a transfer should wait for. */
   readonly isQuiet: boolean;
 }
 
 /** The next state and the messages to send, in order. */
 export type ElectionStep = readonly [ElectionState, readonly Envelope[]];
 
-/** A member that has just started: a follower at the log's term, abstaining unless it is alone. */
+/** The state after a start: a follower at the log's term. It abstains, unless it is the only member. */
 export function startElection(context: Pick<ElectionContext, "config" | "chance" | "tip">): ElectionState {
   const { config, chance, tip } = context;
   return {
@@ -101,10 +101,10 @@ export function startElection(context: Pick<ElectionContext, "config" | "chance"
   };
 }
 
-/** What a change of role may change beside. */
+/** The fields that may change together with the role. */
 export type Changes = Partial<Pick<ElectionState, "term" | "vote" | "leader" | "votes" | "contacts">>;
 
-/** As enter, for ways that lead to follower: what was heard so far is forgotten. */
+/** Changes the role to follower, as {@link enter} does, and forgets votes and contacts. */
 export function follow(
   state: ElectionState,
   reason: RoleReason,
@@ -114,7 +114,7 @@ export function follow(
   return enter(state, reason, { votes: new Map(), contacts: new Map(), ...changes }, context);
 }
 
-/** Goes where the role table says, with a new election timeout. */
+/** Changes the role as the role table says, and draws a new election timeout. */
 export function enter(
   state: ElectionState,
   reason: RoleReason,

@@ -1,111 +1,111 @@
-// One entry of the control log: its shape, its seal and the border that refuses a bad one. Owns the hash chain:
-// `chain` is the SHA-256 over the `chain` of the entry before and the canonical text of this one, so a changed,
-// foreign, missing or exchanged entry is noticed by whoever reads it, at that entry.
+// One entry of the control log: its shape, its seal, and the parser that refuses a bad entry. Owns the hash chain:
+// `chain` is the SHA-256 over the `chain` of the entry before and the canonical text of this one. So a reader notices a
+// changed, foreign, missing or reordered entry at that entry. Pure.
 
 import { canonicalJson, isJsonObject, type JsonObject, sha256 } from "../../protocol/index.ts";
 import { type Upcasters, upcast } from "./upcast.ts";
 
-/** The newest version of entries. An unknown one halts the reader rather than being skipped. */
+/** The newest version of entries. A reader halts at an entry of an unknown version; it never skips one. */
 export const ENTRY_VERSION = 2;
 
-/** Version of genesis: it stands alone, because every chain begins with the hash of its text. */
+/** The version of genesis. It is independent of ENTRY_VERSION, because every chain begins with the hash of genesis. */
 const GENESIS_VERSION = 1;
 
 /**
- * The types of entries, and the version in which each got its present shape. An entry is written in that version, so
- * that a reader that is a version behind reads on until there is something that it does not know.
+ * The types of entries, and the version that gave each its present shape. An entry is written in that version, so that a
+ * reader that is one version behind can read up to the first entry of a type that it does not know.
  */
 const TYPES = { "office-taken": 1, commands: 1, barrier: 1, checkpoint: 2, snapshot: 2 } as const;
 
-/** What a reader does to an entry of an older version. 1 → 2: nothing that there was has another shape. */
+/** The steps from each older version to the next. 1 → 2: no type of version 1 has changed its shape. */
 const UPCASTERS: Upcasters = { 1: (entry) => entry };
 
 interface EntryHead {
-  /** See {@link versionOf}; of an entry that was read, the newest. */
+  /** The version: see {@link versionOf}. An entry that was read always has the newest version. */
   readonly v: number;
-  /** The log's identity: in every entry, so that a foreign log is noticed. */
+  /** The identity of the log. Every entry has it, so that a reader notices a foreign log. */
   readonly logId: string;
-  /** The term of the last office-taken entry; of an office-taken entry, its own. */
+  /** The term of the last office-taken entry. An office-taken entry has its own new term here. */
   readonly term: number;
-  /** The log's time in ticks: never less than that of the entry before. */
+  /** The log time in ticks. It is never less than the time of the entry before. */
   readonly at: number;
 }
 
-/** From here on `leader` holds the office of `term`. */
+/** The entry that gives the office of `term` to `leader`. */
 export interface OfficeTaken extends EntryHead {
   readonly type: "office-taken";
   readonly leader: string;
 }
 
-/** A command and the idempotency key under which its result is kept. */
+/** A command with its idempotency key. The fold keeps the result under this key. */
 export interface KeyedCommand<C> {
   readonly key: string;
   readonly command: C;
 }
 
-/** A group of commands, decided in this order. */
+/** A group of commands. The fold decides them in this order. */
 export interface Commands<C> extends EntryHead {
   readonly type: "commands";
   readonly commands: readonly KeyedCommand<C>[];
 }
 
-/** Nothing but a proof that its author still holds the office: what waiting reads wait for. */
+/** An entry without content. It proves that its author still holds the office; waiting reads are answered after it. */
 export interface Barrier extends EntryHead {
   readonly type: "barrier";
 }
 
-/** A place in the log at which every member hashes its fold, and the holder of the office saves it. */
+/** A place in the log at which every member hashes its fold, and the holder of the office saves its fold. */
 export interface Checkpoint extends EntryHead {
   readonly type: "checkpoint";
 }
 
-/** A fold that was saved and read back: from `seq` on the log and this are as good as the whole log. */
+/** The note of a fold that was saved and read back. This fold and the log after `seq` replace the whole log. */
 export interface SnapshotNote {
-  /** The checkpoint whose fold was saved. */
+  /** The sequence of the checkpoint whose fold was saved. */
   readonly seq: number;
-  /** SHA-256 of the saved fold's text: what every member's own fold at `seq` must have. */
+  /** SHA-256 of the text of the saved fold. Every member's own fold at `seq` must have this hash. */
   readonly hash: string;
-  /** Where the text is stored. */
+  /** The name of the stored object with the text. */
   readonly object: string;
 }
 
-/** See {@link SnapshotNote}. */
+/** The entry with a {@link SnapshotNote}. */
 export interface Snapshot extends EntryHead, SnapshotNote {
   readonly type: "snapshot";
 }
 
-/** An entry before it is sealed. */
+/** An entry without its seal. */
 export type EntryBody<C> = OfficeTaken | Commands<C> | Barrier | Checkpoint | Snapshot;
 
 /** An entry as it is stored. */
 export type LogEntry<C> = EntryBody<C> & { readonly chain: string };
 
-/** A command read at a border, or why it is none. */
+/** A parsed command, or the reason why the value is not a command. */
 export type ParsedCommand<C> = { ok: true; command: C } | { ok: false; error: string };
 
-/** What an entry must fit: the log it is said to come from and the entry before it. */
+/** The context that an entry must fit: its log, and the entry before it. */
 export interface EntryContext<C> {
   readonly logId: string;
   readonly previousChain: string;
   readonly parseCommand: (value: unknown) => ParsedCommand<C>;
 }
 
-/** A read entry, or what is wrong with it. */
+/** A valid entry, or its fault. */
 export type ReadEntry<C> = { ok: true; entry: LogEntry<C> } | { ok: false; fault: string };
 
-/** Where a log begins: its identity, how often it was recovered (1: never), and the sequence at which that stands. */
+/** The start of a log: its identity, its epoch (1, plus 1 for each recovery), and the sequence of the genesis entry. */
 export interface Genesis {
   readonly logId: string;
   readonly epoch: number;
   readonly seq: number;
 }
 
-/** Genesis as it is stored. It is written once, by whoever creates the log, and never by a member. */
+/** Genesis as it is stored. The process that creates or recovers the log writes it; a member never does. */
 export function genesisBody({ logId, epoch }: Omit<Genesis, "seq">): JsonObject {
   return { v: GENESIS_VERSION, type: "genesis", logId, epoch };
 }
 
-/** Reads genesis from the log, or says why the log does not begin with one. */
+/** Reads genesis from the log, or returns the reason why the log does not begin with genesis. */
 export function readGenesis(
   value: unknown,
 ): { ok: true; logId: string; epoch: number } | { ok: false; fault: string } {
@@ -119,20 +119,23 @@ export function readGenesis(
   return { ok: true, logId, epoch: epoch as number };
 }
 
-/** The chain hash of genesis, which stands before the first entry. */
+/** The chain hash of genesis. The chain of the first entry builds on it. */
 export function genesisChain(logId: string, epoch = 1): string {
   return sha256(canonicalJson(genesisBody({ logId, epoch })));
 }
 
-/** The version in which an entry of this type is written. */
+/** The version of newly written entries of this type. */
 export function versionOf(type: EntryBody<unknown>["type"]): number {
   return TYPES[type];
 }
 
-/** The texts of entries that were sealed here: made for the hash anyway, and most of what storing them takes. */
+/**
+ * The texts of the entries that this process sealed. The hash needs each text anyway, and building it is most of the
+ * cost.
+ */
 const sealedTexts = new WeakMap<object, string>();
 
-/** Adds the chain hash. */
+/** Seals an entry: adds its chain hash. */
 export function sealEntry<C>(body: EntryBody<C>, previousChain: string): LogEntry<C> {
   const text = canonicalJson(body as unknown as JsonObject);
   const entry = { ...body, chain: chainOf(text, previousChain) };
@@ -140,23 +143,26 @@ export function sealEntry<C>(body: EntryBody<C>, previousChain: string): LogEntr
   return entry;
 }
 
-/** An entry as JSON text: how it is stored. */
+/** An entry as JSON text, as it is stored. */
 export function entryText<C>(entry: LogEntry<C>): string {
   return sealedTexts.get(entry) ?? JSON.stringify(entry);
 }
 
-/** True for an entry that is whole and stands behind the right one, whether or not this version can read it. */
+/**
+ * True for an unchanged entry that follows the entry with `previousChain`, even if this version cannot read its
+ * content.
+ */
 export function isSealed({ chain, ...body }: JsonObject, previousChain: string): boolean {
   try {
     return chain === chainOf(canonicalJson(body), previousChain);
   } catch {
-    return false; // it cannot be hashed, so nobody sealed it
+    return false; // The value cannot be hashed, so it was never sealed.
   }
 }
 
 /**
- * Reads an entry from the log and checks version, identity, type, chain hash and fields, in this order. What is given is
- * in the newest version.
+ * Reads an entry from the log and checks version, identity, type, chain hash and fields, in this order. The returned
+ * entry has the newest version.
  */
 export function readEntry<C>(value: JsonObject, context: EntryContext<C>): ReadEntry<C> {
   const raised = upcast(value, UPCASTERS, ENTRY_VERSION);

@@ -1,73 +1,76 @@
-// The state that the control log means: a deterministic fold over its entries. Time enters only as `at` of an
-// entry, chance never. What commands mean is a parameter (a CommandSet), so that any set of commands can be
-// folded by the same rules of term, time, chain and idempotency.
+// The state computed from the control log: a deterministic fold over its entries. Time enters only through the field
+// `at` of an entry; chance never enters. The meaning of commands is a parameter (a CommandSet), so that every command
+// set follows the same rules of term, time, chain and idempotency.
 //
-// A fold has one owner, and `applyEntry` changes it in place: copying thousands of keys for each entry would be
-// the price of a pure signature. Equal entries still give equal folds, and `hashFold` shows it.
+// A fold has one owner, and `applyEntry` changes it in place. A pure signature would copy thousands of keys for each
+// entry. Equal entries still give equal folds, and `hashFold` shows it.
 //
-// A1  Equal sequence ⇒ equal hash, on every member.
-// A2  A key that is kept is never applied again: the first result is the result.
+// A1  All members have the same hash at the same sequence.
+// A2  A command whose key is kept is never applied again. Its answer is the first result.
 // A3  Terms and times never fall.
 
 import { canonicalJson, type Json, sha256 } from "../../protocol/index.ts";
 import { type Genesis, genesisChain, type KeyedCommand, type LogEntry, type ParsedCommand } from "./entry.ts";
 
 /**
- * Results of this many last commands are kept, so that a repeated command gets its first answer. More than the
- * 10,000 that are promised, to leave clients that repeat late some room.
+ * The number of last commands whose results are kept, so that a repeated command gets its first answer. It is more than
+ * the promised 10,000, to give some room to clients that repeat late.
  */
 export const KEPT_KEYS = 16_384;
 
-/** What commands mean: the reducer of one kind of office. */
+/** The meaning of commands: the reducer of one kind of office. */
 export interface CommandSet<S, C> {
   /** The state before the first entry. */
   empty(): S;
-  /** Reads a command at a border; the result holds known fields only. */
+  /** Parses a command. The result has known fields only. */
   parse(value: unknown): ParsedCommand<C>;
-  /** True for a command that only reads: its answer must follow an append asked after it arrived. */
+  /** True for a command that only reads. Its answer must follow an append that was requested after it arrived. */
   isRead(command: C): boolean;
-  /** Decides one command at log time `at` (ticks), changing `state` in place. Deterministic. */
+  /** Decides one command at log time `at` (ticks) and changes `state` in place. Deterministic. */
   decide(state: S, command: C, at: number): Json;
-  /** A text that is equal if and only if the states decide all later commands equally. */
+  /** A text that is equal for two states if and only if they decide all later commands equally. */
   digest(state: S): string;
   /**
-   * The whole state as JSON: what a snapshot holds. It shares nothing with the state that a later `decide` changes, so
-   * that it can be written out bit by bit while the state goes on.
+   * The whole state as JSON, for a snapshot. It shares nothing that a later `decide` changes, so that it can be written
+   * out piece by piece while new commands change the state.
    */
   toJson(state: S): Json;
-  /** The state of such JSON: it decides all later commands as the one it was made of. May throw on any other. */
+  /**
+   * The state from the JSON of `toJson`. It decides all later commands as the saved state would. May throw on other
+   * JSON.
+   */
   fromJson(json: Json): S;
-  /** Moves every counter whose values were given away (tokens, revisions) on by `count`, in place. */
+  /** Adds `count` to every counter whose values were given to clients (tokens, revisions), in place. */
   skipAhead(state: S, count: number): void;
 }
 
-/** The folded log. */
+/** The state computed from the log up to `seq`. */
 export interface Fold<S, C> {
   readonly commandSet: CommandSet<S, C>;
-  /** The log's identity, and how often it was recovered (1: never). */
+  /** The identity of the log. `epoch` is 1, plus 1 for each recovery. */
   readonly logId: string;
   readonly epoch: number;
-  /** Sequence of the last applied entry; at first that of genesis. */
+  /** The sequence of the last applied entry; at first the sequence of genesis. */
   seq: number;
   term: number;
-  /** Who took the office of `term`; null before the first. */
+  /** The member that took the office of `term`; null before the first office-taken entry. */
   leader: string | null;
-  /** The log's time in ticks. */
+  /** The log time in ticks. */
   at: number;
-  /** Chain hash of the last applied entry. */
+  /** The chain hash of the last applied entry. */
   chain: string;
   /** Results by idempotency key. */
   readonly results: Map<string, Json>;
-  /** The kept keys in order of their command, as a ring: command n is at n modulo KEPT_KEYS. */
+  /** The kept keys as a ring in the order of their commands: the key of command n is at index n modulo KEPT_KEYS. */
   readonly keyRing: string[];
-  /** Commands recorded so far. */
+  /** The number of commands recorded so far. */
   recorded: number;
-  /** Chain hash over all keys and results recorded so far. */
+  /** The chain hash over all keys and results recorded so far. */
   recordChain: string;
   readonly state: S;
 }
 
-/** A log of which nothing but genesis has been applied; by default that is taken as given at sequence 0. */
+/** The fold of a log before its first entry after genesis. By default genesis is at sequence 0, epoch 1. */
 export function emptyFold<S, C>(
   commandSet: CommandSet<S, C>,
   logId: string,
@@ -90,7 +93,7 @@ export function emptyFold<S, C>(
   };
 }
 
-/** Why an entry that was read well cannot follow what is applied; undefined when it can. */
+/** The reason why a valid entry cannot follow the applied entries; undefined when it can. */
 export function findMisfit<S, C>(fold: Fold<S, C>, entry: LogEntry<C>): string | undefined {
   if (entry.type === "office-taken") {
     if (entry.term <= fold.term) return `office-taken of term ${entry.term} follows term ${fold.term}`;
@@ -103,7 +106,7 @@ export function findMisfit<S, C>(fold: Fold<S, C>, entry: LogEntry<C>): string |
   return entry.at < fold.at ? `log time falls from ${fold.at} to ${entry.at}` : undefined;
 }
 
-/** Applies the next entry, which must fit, and gives the results of its commands in order. */
+/** Applies the next entry, which must fit, and returns the results of its commands in order. */
 export function applyEntry<S, C>(fold: Fold<S, C>, entry: LogEntry<C>): Json[] {
   fold.seq++;
   fold.at = entry.at;
@@ -116,8 +119,8 @@ export function applyEntry<S, C>(fold: Fold<S, C>, entry: LogEntry<C>): Json[] {
 }
 
 /**
- * SHA-256 over all entries and results so far: equal at equal sequence, at no cost. It shows a state that went another
- * way only once that has shown in a result; {@link hashFold} and checkpoints look at the state itself.
+ * SHA-256 over all entries and results so far. It is equal at equal sequence and costs almost nothing. It shows a
+ * different state only after a result has differed; {@link hashFold} and checkpoints compare the state itself.
  */
 export function hashHistory<S, C>(fold: Fold<S, C>): string {
   const { term, leader, at, chain, recorded, recordChain } = fold;

@@ -1,24 +1,27 @@
-// A fold as text and back, so that nobody must read the whole log: what a snapshot holds, and what a log that was lost
-// begins with again. Owns the format; where texts are stored, and when, is a driver's.
+// Writes a fold as text and reads it back: the content of a snapshot, and the start of a recovered log. With it a
+// member need not read the whole log. Owns the format; the driver decides where and when to store texts. Pure.
 //
 //   const text = saveFold(fold);                     // or, bit by bit: canonicalPieces(viewFold(fold))
-//   const loaded = loadFold(commandSet, text);       // a fold of its own that decides as the first
+//   const loaded = loadFold(commandSet, text);       // an independent fold that decides like the first
 //
-// F1  A loaded fold has the hash of the saved one, and goes on with equal results.
-// F2  Equal folds have equal texts, so the text's hash (SHA-256) is a name for the fold.
+// F1  A loaded fold has the hash of the saved fold, and gives the same results for the same later entries.
+// F2  Equal folds have equal texts, so the hash of the text (SHA-256) identifies the fold.
 
 import { canonicalJson, isJsonObject, type Json, type JsonObject } from "../../protocol/index.ts";
 import { genesisChain } from "./entry.ts";
 import { type CommandSet, type Fold, KEPT_KEYS } from "./fold.ts";
 import { type Upcasters, upcast } from "./upcast.ts";
 
-/** Version of the text; an unknown one is no snapshot for this reader. The state in it is versioned by its owners. */
+/**
+ * The version of the text. A reader ignores a snapshot of an unknown version. The owners of the state version it
+ * themselves.
+ */
 export const SNAPSHOT_VERSION = 1;
 
-/** No older version has been. */
+/** There is no older version. */
 const UPCASTERS: Upcasters = {};
 
-/** The fold as JSON: everything that decides later answers. Shares nothing that applying an entry changes. */
+/** The fold as JSON: everything that decides later answers. It shares nothing that a later entry changes. */
 export function viewFold<S, C>(fold: Fold<S, C>): JsonObject {
   const { logId, epoch, seq, term, leader, at, chain, recorded, recordChain } = fold;
   return {
@@ -42,10 +45,12 @@ export function saveFold<S, C>(fold: Fold<S, C>): string {
   return canonicalJson(viewFold(fold));
 }
 
-/** A fold of its own, or why the text is none. */
+/** An independent fold, or the reason why the text is not a fold. */
 export type LoadedFold<S, C> = { ok: true; fold: Fold<S, C> } | { ok: false; fault: string };
 
-/** Reads a fold from the text of {@link saveFold}. Whether the text is the one that was saved, its hash says. */
+/**
+ * Reads a fold from the text of {@link saveFold}. The caller checks the hash of the text to know that it is unchanged.
+ */
 export function loadFold<S, C>(commandSet: CommandSet<S, C>, text: string): LoadedFold<S, C> {
   try {
     return { ok: true, fold: readFold(commandSet, JSON.parse(text)) };
@@ -95,7 +100,7 @@ function listKept<S, C>({ keyRing, results, recorded }: Fold<S, C>): Json[] {
   return list;
 }
 
-/** A writer may have kept more than this reader, or fewer: the newest count. */
+/** Restores the newest kept keys. A writer may have kept more or fewer keys than this reader keeps. */
 function restoreKept<S, C>(fold: Fold<S, C>, kept: readonly (readonly [string, Json])[]): void {
   const newest = kept.slice(-KEPT_KEYS);
   for (const [index, [key, result]] of newest.entries()) {
@@ -104,20 +109,20 @@ function restoreKept<S, C>(fold: Fold<S, C>, kept: readonly (readonly [string, J
   }
 }
 
-/** What a log begins with again after entries of it were lost. */
+/** The start of a new epoch after entries of the log were lost. */
 export interface Renewal {
-  /** Of the new genesis: above every epoch, and its sequence above every sequence that ever was. */
+  /** Epoch and sequence of the new genesis. Both must exceed every earlier one. */
   readonly epoch: number;
   readonly seq: number;
-  /** Above every term that ever was. */
+  /** The term of the new genesis. It must exceed every earlier term. */
   readonly term: number;
-  /** Counters are moved on by this: more than can have been given away by the lost entries. */
+  /** The amount to add to all counters. It must exceed the number of values that the lost entries can have given out. */
   readonly skip: number;
 }
 
 /**
- * Makes `fold` the beginning of a new epoch of its log: it then is what stands at the new genesis. Log time goes on from
- * where it was, so leases last longer than was said and never shorter.
+ * Turns `fold` into the start of a new epoch of its log, at the new genesis. Log time continues from the last entry, so
+ * a lease may last longer than promised but never shorter.
  */
 export function renewFold<S, C>(fold: Fold<S, C>, { epoch, seq, term, skip }: Renewal): Fold<S, C> {
   fold.commandSet.skipAhead(fold.state, skip);

@@ -1,16 +1,16 @@
-// Old versions of stored things, brought up to the one that the code knows. Owns the way from version to version; what
-// a version looks like is its owner's.
+// Converts stored values of older versions to the newest version. Owns the steps from version to version; the owner of
+// a value defines its versions. Pure.
 //
-// U1  What is stored is never rewritten: hashes are taken over the stored form, and only a reader's copy is brought up.
+// U1  Stored values are never rewritten. Hashes cover the stored form, and only the reader's copy is converted.
 import type { JsonObject } from "../../protocol/index.ts";
 
-/** From version n (its name) to n + 1, the field `v` aside. */
+/** The functions that convert a value of version n (the key) to n + 1. They need not set the field `v`. */
 export type Upcasters = Readonly<Record<number, (value: JsonObject) => JsonObject>>;
 
-/** A value in the newest version, or why it cannot be brought there. */
+/** A value in the newest version, or the reason why it cannot be converted. */
 export type Upcast = { ok: true; value: JsonObject } | { ok: false; fault: string };
 
-/** Brings `value` from the version in its field `v` to `newest`, one step after the other. */
+/** Converts `value` from the version in its field `v` to `newest`, one version at a time. */
 export function upcast(value: JsonObject, upcasters: Upcasters, newest: number): Upcast {
   const { v } = value;
   if (v === newest) return { ok: true, value };

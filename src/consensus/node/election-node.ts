@@ -1,11 +1,11 @@
-// The election node: one member behind a pipe, so that any outside harness can play network, clock and log. Pure:
-// one line in, one line out; the driver is app/commands/debug-election-node.ts.
+// The election node: one member behind a pipe, so that a test harness outside can act as network, clock and log. Pure:
+// one line in, one line out. The driver is app/commands/debug-election-node.ts.
 //
 //   const node = createElectionNode();
 //   node.handleLine('{"id":1,"op":"init","node":"1","peers":["1"], …}') // → '{"id":1,"ok":true,"send":[], …}'
 //
-// N1  Equal lines give byte-identical replies: no clock, no chance but the seed.
-// N2  A line that cannot be taken gives one reply with an error and leaves the state as it was.
+// N1  Equal lines give byte-identical replies. The node reads no clock, and the seed is its only source of chance.
+// N2  A refused line gives one reply with an error and leaves the state unchanged.
 
 import { isJsonObject, type Json, type JsonObject } from "../../protocol/index.ts";
 import { stepElection } from "../election/election.ts";
@@ -24,30 +24,30 @@ import {
 } from "../office/member.ts";
 import { type RegisterCommand, type Registers, registers } from "./registers.ts";
 
-/** Longest line that is taken, in bytes without the line feed. */
+/** The longest accepted line, in bytes without the line feed. */
 export const MAX_LINE_BYTES = 1_024 * 1_024;
 
-/** Most ticks of one line: bounds the work and the size of one reply. */
+/** The most ticks in one line. It bounds the work for one line and the size of its reply. */
 export const MAX_TICKS = 1_000_000;
 
-/** Longest idempotency key, node id or swarm name, in UTF-16 code units. */
+/** The longest idempotency key, node id or swarm name, in UTF-16 code units. */
 export const MAX_TOKEN_LENGTH = 1_024;
 
-/** Most members of a swarm; a believable bound rather than a limit of the algorithm. */
+/** The most members of a swarm. This is a plausibility bound, not a limit of the algorithm. */
 export const MAX_MEMBERS = 99;
 
 /** One node. */
 export interface ElectionNode {
-  /** Takes one line (without the line feed) and gives one line. */
+  /** Takes one line (without the line feed) and returns one line. */
   handleLine(line: string): string;
-  /** The one reply to a line that could not be read as text; its id is unknown. */
+  /** The reply to a line that could not be read as text. Its id is null, because the line's id is unknown. */
   refuseLine(error: string): string;
 }
 
 type NodeMember = Member<Registers, RegisterCommand>;
 type Effects = MemberEffects<RegisterCommand>;
 
-/** What stands in a well-formed line beside its id. */
+/** The content of a well-formed line, without its id. */
 type Request =
   | {
       readonly op: "init";
@@ -58,20 +58,20 @@ type Request =
   | { readonly op: "ticks"; readonly count: number }
   | { readonly op: "step"; readonly input: MemberInput<RegisterCommand> };
 
-/** A reading that failed, with what was expected. */
+/** The refusal of a line. Its message says what was expected. */
 class LineError extends Error {}
 
-/** What a node is made of, exchangeable for tests only (see internal.ts). */
+/** The parts of a node. Only tests replace them (see internal.ts). */
 export interface NodeParts extends MemberParts {
   readonly registers: CommandSet<Registers, RegisterCommand>;
-  /** Called with each new member. */
+  /** Called with each new member, after it has read its log. */
   readonly onStart?: (member: NodeMember) => void;
 }
 
-/** The parts of the product. */
+/** The parts that production uses. */
 export const productionParts: NodeParts = { stepElection, registers };
 
-/** A node that has not been initialised. Only tests give other parts. */
+/** Creates a node that is not initialised yet. Only tests pass other parts. */
 export function createElectionNode(parts: NodeParts = productionParts): ElectionNode {
   let member: NodeMember | null = null;
 
@@ -91,7 +91,7 @@ export function createElectionNode(parts: NodeParts = productionParts): Election
           return reply(id, member, { ...NO_EFFECTS, ...(halted === undefined ? {} : { error: halted }) });
         }
         if (member === null) throw new LineError("node is not initialised; send init first");
-        return reply(id, member, run(member, request));
+        return reply(id, member, runRequest(member, request));
       } catch (error) {
         if (!(error instanceof LineError)) throw error;
         return reply(id, member, { ...NO_EFFECTS, error: error.message });
@@ -110,7 +110,7 @@ const NO_EFFECTS: Effects = {
   snapshot: null,
 };
 
-function run(member: NodeMember, request: Exclude<Request, { op: "init" }>): Effects {
+function runRequest(member: NodeMember, request: Exclude<Request, { op: "init" }>): Effects {
   if (request.op === "step") return stepMember(member, request.input);
   const halted = haltedError(member);
   if (halted !== undefined) return { ...NO_EFFECTS, error: halted };
@@ -213,7 +213,8 @@ function readLog(log: Json): JsonObject[] {
   return log.map((item: Json, index) => {
     if (!isJsonObject(item)) throw new LineError("expected log to be a list of {seq, entry}");
     const seq = readCount(item, "seq", 1, Number.MAX_SAFE_INTEGER);
-    if (seq !== index + 1) throw new LineError(`gap: expected log to go on with ${index + 1}, came ${seq}`);
+    if (seq !== index + 1)
+      throw new LineError(`gap: expected log to continue with seq ${index + 1}, got ${seq}`);
     return readObject(item, "entry");
   });
 }
@@ -259,7 +260,7 @@ function readObject(line: JsonObject, name: string): JsonObject {
   return value;
 }
 
-/** Switches are on unless the line says otherwise. */
+/** Reads a switch. Default: true. */
 function readFlag(line: JsonObject, name: string): boolean {
   const value = line[name];
   if (value === undefined) return true;

@@ -1,22 +1,22 @@
 // The command set of the election node: named values (set, get, cas) and named locks with fencing tokens (lock,
-// unlock). Owns what these commands mean; who may give them and how often they are applied is apply.ts and
-// office.ts.
+// unlock). Owns the meaning of these commands. office.ts decides which commands are appended, and fold.ts applies each
+// of them once. Pure.
 //
-// L1  The tokens of one lock name rise with every grant, whoever holds it: the counter outlives the holder.
-// L2  A lock is held until it is unlocked with its token, or until log time reaches grant + ttl. Nothing renews
-//     a lock but a new grant, which has a new token.
+// L1  The tokens of one lock name rise with every grant, also when the holder changes. The counter outlives the holder.
+// L2  A lock is held until its holder unlocks it with its token, or until log time reaches grant + ttl. Only a new
+//     grant, with a new token, extends a lock.
 
 import { canonicalJson, isJsonObject, type Json, sha256 } from "../../protocol/index.ts";
 import type { ParsedCommand } from "../log/entry.ts";
 import type { CommandSet } from "../log/fold.ts";
 
-/** Longest name of a value, a lock or an owner, in UTF-16 code units. */
+/** The longest name of a value, a lock or an owner, in UTF-16 code units. */
 export const MAX_NAME_LENGTH = 1_024;
 
-/** Nesting that is kept free for the entry around a value, so that what was taken can always be stored. */
+/** The levels of nesting reserved for the entry around a value, so that every accepted value can be stored. */
 const ENTRY_DEPTH = 10;
 
-/** A command of this set. A value of null means that the name is absent. Times are in ticks of the log. */
+/** A command of this set. The value null means that the name is absent. Times are in ticks of log time. */
 export type RegisterCommand =
   | { readonly type: "set"; readonly name: string; readonly value: Json }
   | { readonly type: "get"; readonly name: string }
@@ -25,12 +25,15 @@ export type RegisterCommand =
   | { readonly type: "unlock"; readonly name: string; readonly owner: string; readonly token: number };
 
 interface Lock {
-  /** The last token granted. */
+  /** The token of the last grant. */
   readonly token: number;
   readonly holder: { readonly owner: string; readonly expiresAt: number | null } | null;
 }
 
-/** Values and locks, with running sums of the hashes of all facts, so that a digest costs the same at any size. */
+/**
+ * Values and locks, with running sums of the hashes of all facts, so that the cost of a digest does not grow with the
+ * size.
+ */
 export interface Registers {
   readonly values: Map<string, { readonly value: Json; readonly fact: bigint }>;
   readonly locks: Map<string, Lock>;
@@ -135,8 +138,8 @@ function hashLock(name: string, { token, holder }: Lock): bigint {
   return hashFact([name, token, holder?.owner ?? null, holder?.expiresAt ?? null]);
 }
 
-// Digest: the sum of the facts' hashes modulo 2^256 (AdHash, Bellare and Micciancio 1997, §3). It finds members
-// that differ; it is not meant to withstand somebody who chooses facts to collide.
+// Digest: the sum of the facts' hashes modulo 2^256 (AdHash, Bellare and Micciancio 1997, §3). It finds members that
+// differ. It does not resist an attacker who chooses facts that collide.
 
 const MODULUS = 1n << 256n;
 
@@ -148,7 +151,7 @@ function exchangeFact(sum: bigint, before: bigint, after: bigint): bigint {
   return (sum - before + after + MODULUS) % MODULUS;
 }
 
-// Border
+// Parsing
 
 function parse(value: unknown): ParsedCommand<RegisterCommand> {
   if (!isJsonObject(value)) return refuse("expected an object");

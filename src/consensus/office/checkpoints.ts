@@ -1,46 +1,48 @@
-// Whether a snapshot in the log is of the fold that this member has: what is compared, and when. Owns the comparison;
-// the hash itself is the driver's work, because it takes a while.
+// Compares the hash in a snapshot entry with the hash of this member's own fold at the same checkpoint. Owns the
+// comparison. The driver computes the hash of the own fold, because that takes a while.
 //
-// K1  A member whose fold had another hash at a checkpoint than the log says halts: it decided otherwise than the holder
-//     of the office, and nobody can tell from the log alone who was right.
-// K2  A hash that is not known cannot be compared and is not made up: whoever began behind a checkpoint does without.
+// K1  A member halts when its fold at a checkpoint had another hash than the log says. It has decided differently from
+//     the holder of the office, and the log alone does not show which of the two is right.
+// K2  A member compares only hashes that it knows. A member that started after a checkpoint skips the comparison.
 
 import type { LogEntry, Snapshot } from "../log/entry.ts";
 import type { SnapshotNews } from "./effects.ts";
 import type { OfficeSession } from "./state.ts";
 
-/** Hashes that are remembered on each side: a snapshot follows its checkpoint, at most one other between. */
+/** The number of hashes kept on each side. At most one other checkpoint comes between a checkpoint and its snapshot. */
 const MAX_HASHES = 4;
 
-/** Why the entry shows that this member's fold went another way; undefined when it does not. */
+/** The reason why the entry shows that this member's fold differs; undefined when it shows no difference. */
 export function findFork<S, C>({ ownHashes }: OfficeSession<S, C>, entry: LogEntry<C>): string | undefined {
   if (entry.type !== "snapshot") return undefined;
   const own = ownHashes.get(entry.seq);
   return own === undefined ? undefined : compare(entry.seq, own, entry.hash);
 }
 
-/** Takes note of a snapshot entry that was just applied. */
-export function noteSnapshot<S, C>(
-  { fold, ownHashes, toldHashes }: OfficeSession<S, C>,
+/** Records a snapshot entry that was just applied. */
+export function recordSnapshot<S, C>(
+  { fold, ownHashes, loggedHashes }: OfficeSession<S, C>,
   { seq, hash, object }: Snapshot,
 ): SnapshotNews {
-  if (!ownHashes.has(seq)) remember(toldHashes, seq, hash);
+  if (!ownHashes.has(seq)) remember(loggedHashes, seq, hash);
   return { seq, hash, object, entrySeq: fold.seq };
 }
 
-/** Takes the hash of the own fold at a checkpoint. Gives why it shows a fork. */
-export function hearHash<S, C>(
-  { ownHashes, toldHashes }: OfficeSession<S, C>,
+/** Takes the hash of the own fold at a checkpoint. Returns the reason if it shows a fork. */
+export function compareHash<S, C>(
+  { ownHashes, loggedHashes }: OfficeSession<S, C>,
   { seq, hash }: { readonly seq: number; readonly hash: string },
 ): string | undefined {
   remember(ownHashes, seq, hash);
-  const told = toldHashes.get(seq);
-  toldHashes.delete(seq);
-  return told === undefined ? undefined : compare(seq, hash, told);
+  const logged = loggedHashes.get(seq);
+  loggedHashes.delete(seq);
+  return logged === undefined ? undefined : compare(seq, hash, logged);
 }
 
-function compare(seq: number, own: string, told: string): string | undefined {
-  return own === told ? undefined : `the state at ${seq} is ${own} here, and ${told} by the log's snapshot`;
+function compare(seq: number, own: string, logged: string): string | undefined {
+  return own === logged
+    ? undefined
+    : `the state at ${seq} is ${own} here, and ${logged} by the log's snapshot`;
 }
 
 function remember(hashes: Map<number, string>, seq: number, hash: string): void {

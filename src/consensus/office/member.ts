@@ -1,7 +1,7 @@
-// One member of the swarm's brain: the election core and the office put together, as one decider. Owns the traffic
-// between the two; a driver (or a simulator) owns time, network and log.
+// One coordinator as a pure decider: the election core and the office together. Owns the traffic between the two. A
+// driver, or the simulator, owns time, network and log.
 //
-// A `Member` has one owner and is changed in place by `stepMember`; equal inputs give equal effects.
+// A `Member` has one owner, and `stepMember` changes it in place. Equal inputs give equal effects.
 
 import { assert, type Chance, seededChance } from "../../base/index.ts";
 import type { JsonObject } from "../../protocol/index.ts";
@@ -16,7 +16,7 @@ import {
 } from "../election/state.ts";
 import type { Genesis, SnapshotNote } from "../log/entry.ts";
 import { type CommandSet, emptyFold, type Fold, hashFold } from "../log/fold.ts";
-import { hearHash } from "./checkpoints.ts";
+import { compareHash } from "./checkpoints.ts";
 import {
   type Answer,
   type AppendRequest,
@@ -27,14 +27,14 @@ import {
   type SnapshotNews,
 } from "./effects.ts";
 import {
+  applyStored,
   depose,
   elect,
   halt,
-  hearAccepted,
-  hearRefused,
-  hearStored,
-  hearUnknown,
   proceed,
+  retryUnknown,
+  settleAccepted,
+  settleRefused,
   takeCommand,
   takeNote,
   takeRead,
@@ -42,23 +42,23 @@ import {
 } from "./office.ts";
 import { createOfficeSession, type OfficeSession, restartOffice } from "./state.ts";
 
-/** The part that decides about roles, exchangeable for tests only (see internal.ts). */
+/** The part that decides about roles. Only tests replace it (see internal.ts). */
 export interface MemberParts {
   readonly stepElection: typeof stepElection;
 }
 
-/** What a member needs to start. */
+/** The options of a new member. */
 export interface MemberOptions<S, C> {
-  /** Members, times and switches of the election; `swarm` is also the log's identity. */
+  /** Members, times and switches of the election. `swarm` is also the identity of the log. */
   readonly config: ElectionConfig;
-  /** Chance for election timeouts; mixed with the member's id, so that one seed serves a whole swarm. */
+  /** The seed of the election timeouts. It is mixed with the member's id, so that one seed serves a whole swarm. */
   readonly seed: number;
   readonly commandSet: CommandSet<S, C>;
-  /** Where the log begins; without it genesis is taken as given at sequence 0. */
+  /** The start of the log. Default: genesis at sequence 0, epoch 1. */
   readonly genesis?: Pick<Genesis, "epoch" | "seq"> | undefined;
   /**
-   * Begin with this fold instead of genesis: what a snapshot holds, `hash` being that of its text; null for a fold that
-   * comes from none. The member becomes its owner.
+   * The fold of a snapshot to start from, instead of genesis. `hash` is the hash of the snapshot's text, or null when the
+   * fold does not come from a snapshot. The member becomes the owner of the fold.
    */
   readonly snapshot?: { readonly fold: Fold<S, C>; readonly hash: string | null } | undefined;
   /** See `OfficeConfig`. */
@@ -75,44 +75,49 @@ export interface Member<S, C> {
   hash: { seq: number; text: string } | null;
 }
 
-/** What can happen to a member. */
+/** The inputs of a member. */
 export type MemberInput<C> =
-  /** `isLate`: it was due before, as the first ticks after a pause; log time does not count it when it told a time since. */
+  /**
+   * `isLate`: a tick that catches up after a pause. It does not advance log time if an entry was read or requested
+   * since the last tick that was not late.
+   */
   | { readonly type: "tick"; readonly isLate?: boolean }
   | { readonly type: "campaign" }
   | { readonly type: "transfer"; readonly to: string }
   | { readonly type: "receive"; readonly from: string; readonly message: unknown }
   | { readonly type: "restart" }
-  /** `bytes`: about its size in the log, measured where it is left out. */
+  /** `bytes`: roughly its size in the log. Default: measured. */
   | { readonly type: "command"; readonly key: string; readonly command: C; readonly bytes?: number }
   | { readonly type: "read"; readonly ticket: string }
   | { readonly type: "stored"; readonly seq: number; readonly entry: JsonObject }
   | { readonly type: "accepted"; readonly request: number; readonly seq: number }
   | { readonly type: "refused"; readonly request: number; readonly lastSeq: number }
   | { readonly type: "unknown"; readonly request: number }
-  /** Append a checkpoint. Refused out of office. */
+  /** A request to append a checkpoint. Refused when the member is not in office. */
   | { readonly type: "checkpoint" }
-  /** The own fold at a checkpoint has this hash (of the text of `saveFold`). */
+  /** The hash of the own fold at a checkpoint: the SHA-256 of the text of `saveFold`. */
   | { readonly type: "hashed"; readonly seq: number; readonly hash: string }
-  /** Append the news of a snapshot that was stored and read back. Refused out of office. */
+  /**
+   * A request to append the note of a snapshot that was stored and read back. Refused when the member is not in office.
+   */
   | ({ readonly type: "snapshot" } & SnapshotNote)
-  /** The driver found that the log is not the one that was read: it is gone, ends below, or is another. */
+  /** The driver found that the log is not the log that this member has read: it is gone, shorter, or a different one. */
   | { readonly type: "distrust"; readonly reason: string };
 
-/** What a member wants done. With an `error` the input was refused and had no effect but a halt. */
+/** The effects of one input. With an `error` the member refused the input, and the only possible effect is a halt. */
 export interface MemberEffects<C> {
   readonly error?: string;
   readonly send: readonly Envelope[];
   readonly appends: readonly AppendRequest<C>[];
   readonly answers: readonly Answer[];
   readonly reads: readonly ReadAnswer[];
-  /** A checkpoint was applied: hash the fold as it is now (`viewFold`) and tell the member with `hashed`. */
+  /** A checkpoint was applied. The driver hashes the fold as it is now (`viewFold`) and sends the input `hashed`. */
   readonly checkpoint: CheckpointNews | null;
   /** A snapshot entry was applied. */
   readonly snapshot: SnapshotNews | null;
 }
 
-/** What a member shows of itself. */
+/** The visible state of a member. */
 export interface MemberView {
   readonly role: Role;
   readonly inOffice: boolean;
@@ -123,7 +128,7 @@ export interface MemberView {
   readonly hash: string;
 }
 
-/** A member that has just started, has read nothing and abstains from elections for a while. */
+/** A member that has just started. It has read nothing, and it abstains from elections for a while. */
 export function createMember<S, C>(
   { config, seed, commandSet, genesis, snapshot, countsTicksOfAppends }: MemberOptions<S, C>,
   parts: MemberParts = { stepElection },
@@ -139,20 +144,20 @@ export function createMember<S, C>(
 }
 
 /**
- * Reads what is stored so far, from behind genesis, its snapshot or what it has read, into a new member. Gives the reason
- * when the log halts it.
+ * Reads the stored entries into a new member, beginning after genesis, its snapshot or the last entry that it has read.
+ * Returns the reason if an entry halts the member.
  */
 export function loadLog<S, C>(member: Member<S, C>, entries: readonly JsonObject[]): string | undefined {
   const effects = noEffects<C>();
   for (const entry of entries) {
-    hearStored(member.office, { seq: member.office.fold.seq + 1, entry }, effects);
+    applyStored(member.office, { seq: member.office.fold.seq + 1, entry }, effects);
     if (member.office.halted !== null) break;
   }
   member.election = { ...member.election, term: member.office.fold.term };
   return haltedError(member);
 }
 
-/** What the member shows of itself now. */
+/** The visible state of the member now. */
 export function viewMember<S, C>(member: Member<S, C>): MemberView {
   const { election, office } = member;
   if (member.hash?.seq !== office.fold.seq) {
@@ -169,77 +174,81 @@ export function viewMember<S, C>(member: Member<S, C>): MemberView {
   };
 }
 
-/** Takes one input and gives its effects. A halted member refuses everything. */
+/** Takes one input and returns its effects. A halted member refuses every input. */
 export function stepMember<S, C>(member: Member<S, C>, input: MemberInput<C>): MemberEffects<C> {
   const halted = haltedError(member);
   if (halted !== undefined) return refuse(halted);
-  const turn: Turn<C> = { send: [], office: noEffects() };
-  const error = takeInput(member, input, turn);
+  const effects: StepEffects<C> = { send: [], office: noEffects() };
+  const error = takeInput(member, input, effects);
   if (error !== undefined && member.office.halted === null) return refuse(error);
-  settle(member, turn);
+  settle(member, effects);
   return {
     ...(error === undefined ? {} : { error }),
-    send: turn.send,
-    appends: turn.office.appends,
-    answers: turn.office.answers.map((answer) => nameLeader(answer, member.election.leader)),
-    reads: turn.office.reads,
-    checkpoint: turn.office.checkpoint,
-    snapshot: turn.office.snapshot,
+    send: effects.send,
+    appends: effects.office.appends,
+    answers: effects.office.answers.map((answer) => nameLeader(answer, member.election.leader)),
+    reads: effects.office.reads,
+    checkpoint: effects.office.checkpoint,
+    snapshot: effects.office.snapshot,
   };
 }
 
 /** The effects gathered while one input is taken. */
-interface Turn<C> {
+interface StepEffects<C> {
   readonly send: Envelope[];
   readonly office: OfficeEffects<C>;
 }
 
-function takeInput<S, C>(member: Member<S, C>, input: MemberInput<C>, turn: Turn<C>): string | undefined {
+function takeInput<S, C>(
+  member: Member<S, C>,
+  input: MemberInput<C>,
+  effects: StepEffects<C>,
+): string | undefined {
   const { office } = member;
   switch (input.type) {
     case "tick":
-      tickOffice(office, input.isLate === true, turn.office);
-      return advanceElection(member, { type: "tick" }, turn);
+      tickOffice(office, input.isLate === true, effects.office);
+      return advanceElection(member, { type: "tick" }, effects);
     case "campaign":
-      return advanceElection(member, input, turn);
+      return advanceElection(member, input, effects);
     case "transfer":
       if (member.election.role !== "leader") return "not_leader";
       if (!member.config.members.includes(input.to)) return "unknown_member";
-      return advanceElection(member, input, turn);
+      return advanceElection(member, input, effects);
     case "receive":
-      return takeMessage(member, input, turn);
+      return takeMessage(member, input, effects);
     case "restart":
       restartMember(member);
       return undefined;
     case "command":
-      takeCommand(office, { ...input, isHandingOver: member.election.transfer !== null }, turn.office);
+      takeCommand(office, { ...input, isHandingOver: member.election.transfer !== null }, effects.office);
       return undefined;
     case "read":
-      takeRead(office, { ...input, isHandingOver: member.election.transfer !== null }, turn.office);
+      takeRead(office, { ...input, isHandingOver: member.election.transfer !== null }, effects.office);
       return undefined;
     case "stored": {
-      const outcome = hearStored(office, input, turn.office);
+      const outcome = applyStored(office, input, effects.office);
       return outcome === "gap" ? "gap" : haltedError(member);
     }
     case "accepted":
-      hearAccepted(office, input, turn.office);
+      settleAccepted(office, input, effects.office);
       return haltedError(member);
     case "refused":
-      hearRefused(office, input, turn.office);
+      settleRefused(office, input, effects.office);
       return undefined;
     case "unknown":
-      hearUnknown(office, input.request, turn.office);
+      retryUnknown(office, input.request, effects.office);
       return undefined;
     case "checkpoint":
     case "snapshot":
       return takeNote(office, { note: input, isHandingOver: member.election.transfer !== null });
     case "hashed": {
-      const fork = hearHash(office, input);
-      if (fork !== undefined) halt(office, fork, turn.office);
+      const fork = compareHash(office, input);
+      if (fork !== undefined) halt(office, fork, effects.office);
       return haltedError(member);
     }
     case "distrust":
-      halt(office, input.reason, turn.office);
+      halt(office, input.reason, effects.office);
       return haltedError(member);
     default:
       return input satisfies never;
@@ -249,14 +258,14 @@ function takeInput<S, C>(member: Member<S, C>, input: MemberInput<C>, turn: Turn
 function takeMessage<S, C>(
   member: Member<S, C>,
   { from, message: value }: { readonly from: string; readonly message: unknown },
-  turn: Turn<C>,
+  effects: StepEffects<C>,
 ): string | undefined {
   const { config, election } = member;
   if (from === config.node) return "message is from this member itself";
   if (!config.members.includes(from)) return "message is not from a member";
   const parsed = parseMessage(value, { swarm: config.swarm, term: election.term });
   if (!parsed.ok) return parsed.error;
-  return advanceElection(member, { type: "receive", from, message: parsed.message }, turn);
+  return advanceElection(member, { type: "receive", from, message: parsed.message }, effects);
 }
 
 function restartMember<S, C>(member: Member<S, C>): void {
@@ -267,31 +276,35 @@ function restartMember<S, C>(member: Member<S, C>): void {
 }
 
 /**
- * Carries news between election and office until both have heard all. Two rounds are enough: an applied entry can
- * depose, being deposed can only answer.
+ * Passes news between election and office until neither has any. Two rounds are enough: an applied entry can depose the
+ * member, and a deposed office only answers clients.
  */
-function settle<S, C>(member: Member<S, C>, turn: Turn<C>): void {
+function settle<S, C>(member: Member<S, C>, effects: StepEffects<C>): void {
   if (member.office.halted !== null) {
-    advanceElection(member, { type: "halt" }, turn);
+    advanceElection(member, { type: "halt" }, effects);
     return;
   }
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    for (const taken of turn.office.taken.splice(0))
-      advanceElection(member, { type: "office-taken", ...taken }, turn);
-    if (turn.office.yields) {
-      turn.office.yields = false;
-      advanceElection(member, { type: "yield" }, turn);
+    for (const taken of effects.office.taken.splice(0))
+      advanceElection(member, { type: "office-taken", ...taken }, effects);
+    if (effects.office.yields) {
+      effects.office.yields = false;
+      advanceElection(member, { type: "yield" }, effects);
     }
-    proceed(member.office, turn.office);
-    if (!turn.office.yields) return;
+    proceed(member.office, effects.office);
+    if (!effects.office.yields) return;
   }
   assert(false, `election and office did not settle in ${MAX_ROUNDS} rounds`);
 }
 
 const MAX_ROUNDS = 4;
 
-/** Steps the election and tells the office when this member begins or ceases to lead. */
-function advanceElection<S, C>(member: Member<S, C>, input: ElectionInput, turn: Turn<C>): undefined {
+/** Steps the election, and tells the office when this member starts or stops leading. */
+function advanceElection<S, C>(
+  member: Member<S, C>,
+  input: ElectionInput,
+  effects: StepEffects<C>,
+): undefined {
   const { config, chance, office } = member;
   const [election, send] = member.parts.stepElection(member.election, input, {
     config,
@@ -300,9 +313,9 @@ function advanceElection<S, C>(member: Member<S, C>, input: ElectionInput, turn:
     isQuiet: office.open === null || office.open.isUnknown,
   });
   member.election = election;
-  turn.send.push(...send);
+  effects.send.push(...send);
   const ledTerm = election.role === "leader" ? election.term : null;
-  if (office.electedTerm !== null && office.electedTerm !== ledTerm) depose(office, turn.office);
+  if (office.electedTerm !== null && office.electedTerm !== ledTerm) depose(office, effects.office);
   if (ledTerm !== null && office.electedTerm === null) elect(office, ledTerm);
 }
 
@@ -310,7 +323,7 @@ function nameLeader(answer: Answer, leader: string | null): Answer {
   return answer.ok || answer.error !== "not_leader" || leader === null ? answer : { ...answer, leader };
 }
 
-/** What a halted member answers to everything; undefined while it trusts its log. */
+/** The error of a halted member, its answer to every input; undefined while it trusts its log. */
 export function haltedError<S, C>({ office }: Member<S, C>): string | undefined {
   return office.halted === null ? undefined : `halted: ${office.halted}`;
 }
@@ -319,7 +332,7 @@ function refuse<C>(error: string): MemberEffects<C> {
   return { error, send: [], appends: [], answers: [], reads: [], checkpoint: null, snapshot: null };
 }
 
-/** FNV-1a over seed and id: members that are given the same seed must not draw the same timeouts. */
+/** FNV-1a over seed and id, so that members with the same seed do not draw the same timeouts. */
 function mixSeed(seed: number, node: string): number {
   let mixed = 0x811c9dc5;
   for (const character of `${seed}/${node}`) {

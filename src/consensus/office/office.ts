@@ -1,17 +1,17 @@
-// The office of one member: taking it, appending to the shared log under its fence, settling unknown appends and
-// answering commands. Owns the order of appends and answers; who may try is the election's matter (election.ts),
-// what an entry means is the fold's (apply.ts).
+// The office of one member: it takes the office, appends to the shared log with fenced writes, settles unknown appends
+// and answers commands. Owns the order of appends and answers. The election (election.ts) decides which member may try,
+// and the fold (fold.ts) decides the meaning of an entry.
 //
-// An `Office` has one owner and is changed in place; effects are pushed to the given `OfficeEffects`.
+// An `OfficeSession` has one owner. The functions change it in place and push their effects to the given `OfficeEffects`.
 //
-// O1  Every append carries the sequence it expects to follow; at most one append is under way.
-// O2  A command is answered `ok` only after the entry that holds it is known as stored.
-// O3  An unknown append is repeated, identical and with the same expectation, until it is settled. Nothing is
-//     sent past it.
-// O4  A read is answered only after an append that was asked after the read arrived.
-// O5  In office means: the own office-taken entry of this term is stored, and nothing newer is known.
-// O6  `not_leader` is never said of a command whose append may still be stored: that is `unknown`.
-// O7  Log time never runs faster than real time: a lease is never shorter than was said.
+// O1  Every append carries the sequence that it expects to follow. At most one append is in flight.
+// O2  The office answers a command with `ok` only after it knows that the entry with the command is stored.
+// O3  The office repeats an append of unknown fate, identical and with the same expectation, until the fate is settled.
+//     It sends no later append before that.
+// O4  The office answers a read only after an append that it requested after the read arrived.
+// O5  A member is in office when its own office-taken entry of this term is stored and it knows of no newer one.
+// O6  The office never answers `not_leader` to a command whose append may still be stored. It answers `unknown`.
+// O7  Log time never runs faster than real time, so a lease never ends earlier than its holder was promised.
 
 import type { Json, JsonObject } from "../../protocol/index.ts";
 import {
@@ -23,35 +23,35 @@ import {
   versionOf,
 } from "../log/entry.ts";
 import { applyEntry, findMisfit } from "../log/fold.ts";
-import { findFork, noteSnapshot } from "./checkpoints.ts";
+import { findFork, recordSnapshot } from "./checkpoints.ts";
 import type { AnswerError, OfficeEffects } from "./effects.ts";
 import { push, type Queued, type QueuedCommand, take } from "./queue.ts";
 import type { Note, OfficeSession, OpenAppend } from "./state.ts";
 
-/** Most commands of one entry: bounds what one append can hold up. */
+/** The most commands in one entry. The bound limits the work that waits for one append. */
 export const MAX_GROUP_COMMANDS = 1_000;
 
 /**
- * Commands of one entry stop here (bytes, roughly): well below the 1 MiB of a NATS message and of a line, even
- * when a neighbour escapes every character. One command alone may be longer.
+ * The most bytes of commands in one entry, roughly. The bound is well below 1 MiB, the limit of a NATS message and of a
+ * line of the election node, even when JSON escapes every character. A single command may be longer.
  */
 export const MAX_GROUP_BYTES = 128 * 1_024;
 
 /**
- * A member that is elected but kept out of office (it lags behind the log, or the fate of its append stays
- * unknown) gives up after this many election timeouts, so that another one can try.
+ * The number of election timeouts after which an elected member gives up when it cannot take the office, because it lags
+ * behind the log or because the fate of its append stays unknown. Another member can then try.
  */
 export const OFFICE_WAIT_TIMEOUTS = 4;
 
-// The story of an office: elected, asking, serving, deposed
+// The life of an office: elected, requesting it, serving, deposed
 
-/** This member was elected for `term`; `proceed` then asks for the office. */
+/** Records that this member was elected for `term`. The next `proceed` requests the office. */
 export function elect<S, C>(office: OfficeSession<S, C>, term: number): void {
   office.electedTerm = term;
   office.waitedTicks = 0;
 }
 
-/** This member leads no more. Whoever waits is answered; an open append is left to its fate. */
+/** Ends this member's leadership: answers all waiting clients, and keeps an open append until its fate is known. */
 export function depose<S, C>(
   office: OfficeSession<S, C>,
   effects: OfficeEffects<C>,
@@ -59,18 +59,18 @@ export function depose<S, C>(
 ): void {
   office.electedTerm = null;
   office.inOffice = false;
-  office.behindSeq = null;
+  office.catchUpSeq = null;
   office.notes.length = 0;
   const { open } = office;
   if (open !== null) {
     office.open = null;
-    office.left.push(open);
+    office.orphans.push(open);
     refuseAll(office, open.group, "unknown", effects);
   }
   refuseAll(office, take(office.queue), error, effects);
 }
 
-/** Time passes by one tick, or has passed: one that `isLate` may be older than the last entry read or asked for. */
+/** Counts one tick. A tick with `isLate` may be older than the last entry that was read or requested. */
 export function tickOffice<S, C>(
   office: OfficeSession<S, C>,
   isLate: boolean,
@@ -78,13 +78,13 @@ export function tickOffice<S, C>(
 ): void {
   if (!isLate || !office.hasStampSinceTick) office.ticksSinceApplied++; // O7
   if (!isLate) office.hasStampSinceTick = false;
-  const isKeptOut = !office.inOffice && (office.behindSeq !== null || office.open?.isUnknown === true);
+  const isKeptOut = !office.inOffice && (office.catchUpSeq !== null || office.open?.isUnknown === true);
   if (office.electedTerm === null || !isKeptOut) return;
   office.waitedTicks++;
   if (office.waitedTicks >= OFFICE_WAIT_TIMEOUTS * office.config.electionTicks) effects.yields = true;
 }
 
-/** Asks for the next append where one is due: the office, or a group of what waits. */
+/** Requests the next append if one is due: the office, a note, or a group of waiting commands and reads. */
 export function proceed<S, C>(office: OfficeSession<S, C>, effects: OfficeEffects<C>): void {
   if (office.electedTerm === null || office.open !== null || office.halted !== null) return;
   if (office.inOffice) {
@@ -93,8 +93,8 @@ export function proceed<S, C>(office: OfficeSession<S, C>, effects: OfficeEffect
     else append(office, { ...entryHead(office), ...note }, [], effects);
     return;
   }
-  if (office.behindSeq !== null && office.fold.seq < office.behindSeq) return;
-  office.behindSeq = null;
+  if (office.catchUpSeq !== null && office.fold.seq < office.catchUpSeq) return;
+  office.catchUpSeq = null;
   if (office.fold.term >= office.electedTerm) {
     effects.yields = true;
     return;
@@ -111,8 +111,9 @@ export function proceed<S, C>(office: OfficeSession<S, C>, effects: OfficeEffect
 // Commands and reads
 
 /**
- * Takes a command; it is answered now or with a later effect. `isHandingOver` refuses new work: the office is being
- * transferred, and its successor must catch up. A repeated key that is under way already waits with the first.
+ * Takes a command. The answer is an effect of this call or of a later one. With `isHandingOver` the office refuses new
+ * work: it is being transferred, and its successor must catch up. A repeated key in flight waits together with the
+ * first command.
  */
 export function takeCommand<S, C>(
   office: OfficeSession<S, C>,
@@ -131,7 +132,7 @@ export function takeCommand<S, C>(
   else enqueue(office, item, effects);
 }
 
-/** Takes a read: once it is answered `ok`, the fold holds all that was decided before the read arrived. */
+/** Takes a read. After the answer `ok` the fold holds every decision that was made before the read arrived. */
 export function takeRead<S, C>(
   office: OfficeSession<S, C>,
   { ticket, isHandingOver }: { readonly ticket: string; readonly isHandingOver: boolean },
@@ -144,8 +145,9 @@ export function takeRead<S, C>(
 }
 
 /**
- * Takes a checkpoint or a snapshot entry to append, before whatever waits: both are rare and cheap. What became of it,
- * `checkpoint` and `snapshot` of a later effect say; nothing, when the office is lost before. Gives why it is refused.
+ * Takes a checkpoint or a snapshot entry to append. It goes before all waiting commands, because it is rare and cheap.
+ * The fields `checkpoint` and `snapshot` of a later effect report the stored entry; there is no report if the office is
+ * lost first. Returns the reason of a refusal.
  */
 export function takeNote<S, C>(
   office: OfficeSession<S, C>,
@@ -162,12 +164,12 @@ function enqueue<S, C>(office: OfficeSession<S, C>, item: Queued<C>, effects: Of
   if (push(office.queue, item) === "full") refuse(office, item, "overloaded", effects);
 }
 
-/** True while the key waits in the queue or in an append whose fate is open: it may yet be decided here. */
-function isUnderWay<S, C>({ open, left, queue }: OfficeSession<S, C>, key: string): boolean {
-  return queue.keys.has(key) || open?.keys.has(key) === true || left.some(({ keys }) => keys.has(key));
+/** True while the key waits in the queue or in an append of unknown fate, so that this member may still decide it. */
+function isUnderWay<S, C>({ open, orphans, queue }: OfficeSession<S, C>, key: string): boolean {
+  return queue.keys.has(key) || open?.keys.has(key) === true || orphans.some(({ keys }) => keys.has(key));
 }
 
-/** A write that was decided before is answered from the fold; a repeated read still waits for an append (O4). */
+/** Answers a repeated write from the fold and returns true. A repeated read still waits for an append (O4). */
 function answerKnown<S, C>(
   office: OfficeSession<S, C>,
   item: QueuedCommand<C>,
@@ -179,7 +181,7 @@ function answerKnown<S, C>(
   return true;
 }
 
-/** Ends the waiting of commands and reads that will not be appended any more. */
+/** Answers commands and reads that this member will not append any more. */
 function refuseAll<S, C>(
   office: OfficeSession<S, C>,
   items: readonly Queued<C>[],
@@ -187,7 +189,7 @@ function refuseAll<S, C>(
   effects: OfficeEffects<C>,
 ): void {
   for (const item of items) {
-    // A copy of a command that was decided meanwhile: nobody may be told that it was not.
+    // This is a copy of a command that has been decided. An error that says "not decided" would be false.
     const isDecided = item.kind === "command" && office.fold.results.has(item.key);
     if (isDecided && answerKnown(office, item, effects)) continue;
     refuse(office, item, isDecided ? "unknown" : error, effects);
@@ -241,7 +243,9 @@ function takeGroup<S, C>(office: OfficeSession<S, C>, effects: OfficeEffects<C>)
   return group;
 }
 
-/** What every entry says beside its version and type. Log time goes on from the last entry by the ticks since it was applied. */
+/**
+ * The fields of every entry beside version and type. Log time is the time of the last entry plus the ticks since then.
+ */
 function entryHead<S, C>({ config, fold, ticksSinceApplied }: OfficeSession<S, C>) {
   return { logId: config.logId, term: fold.term, at: fold.at + Math.max(0, ticksSinceApplied) } as const;
 }
@@ -273,8 +277,8 @@ function ask<S, C>(office: OfficeSession<S, C>, open: OpenAppend<C>, effects: Of
 
 // Answers of the log
 
-/** The log says that the append is stored at `seq`. */
-export function hearAccepted<S, C>(
+/** Takes the log's answer that the append is stored at `seq`. */
+export function settleAccepted<S, C>(
   office: OfficeSession<S, C>,
   { request, seq }: { request: number; seq: number },
   effects: OfficeEffects<C>,
@@ -285,12 +289,12 @@ export function hearAccepted<S, C>(
     halt(office, `append after ${open.expectedLastSeq} was stored at ${seq}`, effects);
     return;
   }
-  // An append whose place in the log is already applied was settled then, so this is the next entry.
+  // Applying an entry at the append's place would have settled the append. So this is the next entry.
   advance(office, open.entry, effects);
 }
 
-/** The log says that its last sequence is another than expected. */
-export function hearRefused<S, C>(
+/** Takes the log's refusal: its last sequence is not the expected one. */
+export function settleRefused<S, C>(
   office: OfficeSession<S, C>,
   { request, lastSeq }: { request: number; lastSeq: number },
   effects: OfficeEffects<C>,
@@ -298,9 +302,9 @@ export function hearRefused<S, C>(
   const open = findOpen(office, request);
   if (open === undefined) return;
   open.request = null;
-  if (open.isUnknown) return; // An earlier try may be what stands there: the entry itself decides.
+  if (open.isUnknown) return; // The entry at that place may be an earlier try. Reading the entry will tell.
   if (open !== office.open) {
-    office.left.splice(office.left.indexOf(open), 1);
+    office.orphans.splice(office.orphans.indexOf(open), 1);
     return;
   }
   office.open = null;
@@ -309,12 +313,12 @@ export function hearRefused<S, C>(
     effects.yields = true;
     return;
   }
-  office.behindSeq = lastSeq;
+  office.catchUpSeq = lastSeq;
   office.waitedTicks = 0;
 }
 
-/** Nobody knows whether the append was stored: the current one is repeated at once (O3). */
-export function hearUnknown<S, C>(
+/** Takes the news that the fate of the append is unknown. The current append is repeated at once (O3). */
+export function retryUnknown<S, C>(
   office: OfficeSession<S, C>,
   request: number,
   effects: OfficeEffects<C>,
@@ -328,14 +332,14 @@ export function hearUnknown<S, C>(
 
 function findOpen<S, C>(office: OfficeSession<S, C>, request: number): OpenAppend<C> | undefined {
   if (office.open?.request === request) return office.open;
-  return office.left.find((open) => open.request === request);
+  return office.orphans.find((open) => open.request === request);
 }
 
-/** What became of a stored entry: applied, old news, out of order, or the end of trust. */
+/** The outcome of reading an entry: applied, known before, out of order, or halted because it does not fit. */
 export type StoredOutcome = "applied" | "known" | "gap" | "halted";
 
-/** An entry became visible at `seq`. */
-export function hearStored<S, C>(
+/** Takes the entry that the log delivers at `seq`. */
+export function applyStored<S, C>(
   office: OfficeSession<S, C>,
   { seq, entry: value }: { seq: number; entry: JsonObject },
   effects: OfficeEffects<C>,
@@ -357,23 +361,23 @@ export function hearStored<S, C>(
   return "applied";
 }
 
-/** Applies the next entry and settles what hung on it. */
+/** Applies the next entry and settles the appends, commands and reads that depended on it. */
 function advance<S, C>(office: OfficeSession<S, C>, entry: LogEntry<C>, effects: OfficeEffects<C>): void {
   const { open, fold } = office;
   const results = applyEntry(fold, entry);
   const isOwn = open !== null && open.entry.chain === entry.chain;
   if (!isOwn || office.config.countsTicksOfAppends !== true) {
-    // O7: the own next tick may come right after another member's; the time between the two counts once.
+    // O7: this member's next tick may follow right after the author's last one. The time between the two counts once.
     office.ticksSinceApplied = !isOwn && office.config.countsTicksOfAppends === true ? -1 : 0;
     office.hasStampSinceTick = true;
   }
-  // The place in the log that earlier appends were asked for is taken: their fate is known.
-  for (let index = office.left.length - 1; index >= 0; index--) {
-    if ((office.left[index] as OpenAppend<C>).expectedLastSeq < fold.seq) office.left.splice(index, 1);
+  // Another entry now has the place that earlier appends asked for, so their fate is known.
+  for (let index = office.orphans.length - 1; index >= 0; index--) {
+    if ((office.orphans[index] as OpenAppend<C>).expectedLastSeq < fold.seq) office.orphans.splice(index, 1);
   }
   if (entry.type === "office-taken") effects.taken.push({ term: entry.term, leader: entry.leader });
   if (entry.type === "checkpoint") effects.checkpoint = { seq: fold.seq, isOwn };
-  if (entry.type === "snapshot") effects.snapshot = noteSnapshot(office, entry);
+  if (entry.type === "snapshot") effects.snapshot = recordSnapshot(office, entry);
   office.open = null;
   if (isOwn) {
     if (entry.type === "office-taken") office.inOffice = true;
@@ -396,7 +400,7 @@ function answerGroup<C>(
   }
 }
 
-/** The log cannot be trusted any more: nothing is applied or asked from here on. */
+/** Halts the office because it cannot trust the log: from here on it applies and requests nothing. */
 export function halt<S, C>(office: OfficeSession<S, C>, reason: string, effects: OfficeEffects<C>): void {
   office.halted = reason;
   depose(office, effects, "unavailable");

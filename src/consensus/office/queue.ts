@@ -1,10 +1,10 @@
-// What waits for the next append: commands and reads in the order in which they came, within bounds. Owns the order
-// and the bounds; when a group is taken, and what is answered, is office.ts.
+// The queue of commands and reads that wait for the next append, in order of arrival. Owns the order and the bounds.
+// office.ts decides when to take a group and gives the answers. Pure.
 
-/** Commands and reads that wait for an append; beyond it the answer is `overloaded`. */
+/** The most commands and reads in the queue. A further one gets the answer `overloaded`. */
 export const MAX_QUEUED = 10_000;
 
-/** Bytes that wait for an append; beyond it the answer is `overloaded`. */
+/** The most bytes in the queue. A further command gets the answer `overloaded`. */
 export const MAX_QUEUED_BYTES = 64 * 1_024 * 1_024;
 
 /** A command that waits. */
@@ -15,25 +15,25 @@ export interface QueuedCommand<C> {
   readonly bytes: number;
 }
 
-/** A read that waits: its ticket comes back with the answer. */
+/** A read that waits. The answer repeats its ticket. */
 export interface QueuedRead {
   readonly kind: "read";
   readonly ticket: string;
   readonly bytes: number;
 }
 
-/** Anything that waits. `bytes` is about its size in an entry. */
+/** A command or a read that waits. `bytes` is roughly its size in an entry. */
 export type Queued<C> = QueuedCommand<C> | QueuedRead;
 
-/** A queue, owned by one office and changed in place. */
+/** A queue. One office owns it, and the functions change it in place. */
 export interface Queue<C> {
   readonly items: Queued<C>[];
   bytes: number;
-  /** How often each key waits. */
+  /** The number of waiting commands for each key. */
   readonly keys: Map<string, number>;
 }
 
-/** Nothing waits. */
+/** An empty queue. */
 export function createQueue<C>(): Queue<C> {
   return { items: [], bytes: 0, keys: new Map() };
 }
@@ -47,7 +47,7 @@ export function push<C>(queue: Queue<C>, item: Queued<C>): "queued" | "full" {
   return "queued";
 }
 
-/** Removes and gives the first items; all of them without a `count`. */
+/** Removes the first `count` items and returns them; without `count`, all items. */
 export function take<C>(queue: Queue<C>, count = queue.items.length): Queued<C>[] {
   const taken = queue.items.splice(0, count);
   for (const item of taken) {

@@ -1,32 +1,32 @@
-// What an office remembers. Owns the shape and the two ways to begin; what happens to it is office.ts.
+// The state of an office. Owns its shape and the two ways to start; office.ts changes it.
 
 import type { LogEntry, SnapshotNote } from "../log/entry.ts";
 import type { Fold } from "../log/fold.ts";
 import { createQueue, type Queue, type Queued } from "./queue.ts";
 
-/** What a member is told once. */
+/** The fixed settings of an office. */
 export interface OfficeConfig {
   readonly node: string;
   /** The log's identity. */
   readonly logId: string;
   readonly electionTicks: number;
   /**
-   * Whether ticks that pass while an own append is under way count as log time. Without it log time stands still under
-   * a load that leaves no tick between one entry and the next append. False unless said otherwise.
+   * Whether ticks that pass while an own append is in flight count as log time. Without them log time does not advance
+   * under a load that leaves no tick between an entry and the next append. Default false.
    */
   readonly countsTicksOfAppends?: boolean | undefined;
 }
 
-/** An append whose fate is not known yet. */
+/** An append whose fate is not yet known. */
 export interface OpenAppend<C> {
-  /** The request that is under way; null while only the log can tell. */
+  /** The number of the request in flight; null while only a later entry of the log can settle the append. */
   request: number | null;
   readonly expectedLastSeq: number;
   readonly entry: LogEntry<C>;
-  /** Who waits for it. */
+  /** The commands and reads that wait for it. */
   readonly group: readonly Queued<C>[];
   readonly keys: ReadonlySet<string>;
-  /** True once an answer was `unknown`: from then on a refusal proves nothing. */
+  /** True after an answer was `unknown`. From then on a refusal proves nothing. */
   isUnknown: boolean;
 }
 
@@ -37,33 +37,33 @@ export type Note = { readonly type: "checkpoint" } | ({ readonly type: "snapshot
 export interface OfficeSession<S, C> {
   readonly config: OfficeConfig;
   readonly fold: Fold<S, C>;
-  /** The term this member was elected for; null when it does not lead. */
+  /** The term of this member's election; null when it does not lead. */
   electedTerm: number | null;
   inOffice: boolean;
-  /** The append under way. */
+  /** The current append. */
   open: OpenAppend<C> | null;
-  /** Appends of earlier times in office that may still be stored. */
-  readonly left: OpenAppend<C>[];
-  /** After a refused office-taken: the sequence that must be seen before the next try. */
-  behindSeq: number | null;
-  /** Ticks spent elected, but kept out of office. */
+  /** Appends from earlier periods in office that may still be stored. */
+  readonly orphans: OpenAppend<C>[];
+  /** The sequence to read up to before the next try, after a refused office-taken. */
+  catchUpSeq: number | null;
+  /** Ticks that this member has waited for the office since its election. */
   waitedTicks: number;
   readonly queue: Queue<C>;
-  /** What is to be appended before the next group. */
+  /** Entries to append before the next group. */
   readonly notes: Note[];
-  /** Hashes of the own fold at the last checkpoints, by sequence, as far as they are known. */
+  /** Known hashes of the own fold at the last checkpoints, by sequence. */
   readonly ownHashes: Map<number, string>;
-  /** Hashes that snapshot entries gave, whose own ones are not known. */
-  readonly toldHashes: Map<number, string>;
+  /** Hashes from snapshot entries that wait for the own hash, by sequence. */
+  readonly loggedHashes: Map<number, string>;
   nextRequest: number;
   /**
-   * Ticks since the last entry was applied, or stamped where `countsTicksOfAppends`: what log time is ahead by. Below 0:
-   * so many are not counted.
+   * The lead of log time over the last entry, in ticks. With `countsTicksOfAppends` the count starts when the
+   * own entry gets its time, otherwise when an entry is applied. A negative value: that many further ticks are skipped.
    */
   ticksSinceApplied: number;
-  /** True when an entry was read or asked for, and so log time was told, since the last tick that was on time. */
+  /** True when an entry with its log time was read or requested since the last tick that was not late. */
   hasStampSinceTick: boolean;
-  /** Why this member trusts its log no more. */
+  /** The reason why this member does not trust its log any more; null while it does. */
   halted: string | null;
 }
 
@@ -75,13 +75,13 @@ export function createOfficeSession<S, C>(config: OfficeConfig, fold: Fold<S, C>
     electedTerm: null,
     inOffice: false,
     open: null,
-    left: [],
-    behindSeq: null,
+    orphans: [],
+    catchUpSeq: null,
     waitedTicks: 0,
     queue: createQueue(),
     notes: [],
     ownHashes: new Map(),
-    toldHashes: new Map(),
+    loggedHashes: new Map(),
     nextRequest: 1,
     ticksSinceApplied: 0,
     hasStampSinceTick: false,
@@ -89,8 +89,10 @@ export function createOfficeSession<S, C>(config: OfficeConfig, fold: Fold<S, C>
   };
 }
 
-/** The same log with nothing else remembered; request numbers go on, so that late answers cannot be mistaken. */
+/**
+ * A fresh session over the same log. Request numbers continue, so that a late answer is never matched to a new request.
+ */
 export function restartOffice<S, C>(before: OfficeSession<S, C>): OfficeSession<S, C> {
-  const { config, fold, nextRequest, ownHashes, toldHashes, halted } = before;
-  return { ...createOfficeSession(config, fold), nextRequest, ownHashes, toldHashes, halted };
+  const { config, fold, nextRequest, ownHashes, loggedHashes, halted } = before;
+  return { ...createOfficeSession(config, fold), nextRequest, ownHashes, loggedHashes, halted };
 }

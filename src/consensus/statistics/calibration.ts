@@ -1,30 +1,34 @@
-// How far agreement can be trusted: from cases whose truth is known, the probability that a value is right when so many of
-// so many gave it. Two stages. A logistic curve over the log-odds of agreement (Platt 1999) says what to expect where little
-// was seen; the cases of the same count then move it, as observations move a Beta prior (Gelman et al., Bayesian Data Analysis, chapter 2).
+// Calibration: the probability that a value is right when `votes` of `of` seats gave it, learnt from cases with a known
+// truth. There are two stages. A logistic curve over the log-odds of agreement (Platt 1999) gives an expectation for
+// counts with few cases. The cases of the same count then move this expectation, as observations move a Beta prior
+// (Gelman et al., Bayesian Data Analysis, chapter 2). Pure.
 
 import type { Calibration } from "../../protocol/index.ts";
 
-/** One judged value or finding: `votes` of `of` gave it. */
+/** One judged value or finding: `votes` of `of` seats gave it. */
 export interface CalibrationSample {
   readonly votes: number;
   readonly of: number;
   readonly isRight: boolean;
 }
 
-/** What was learnt, as a ballot carries it; cells by `of`, then `votes`. */
+/** The learnt parameters, as a ballot carries them. The cells are sorted by `of`, then by `votes`. */
 export type { Calibration } from "../../protocol/index.ts";
 
-/** Nothing learnt: confidence is the share of agreement, drawn a little towards one half (Krichevsky and Trofimov 1981). */
+/**
+ * The calibration without cases: the share of agreement, moved a little towards one half (Krichevsky and Trofimov
+ * 1981).
+ */
 export const UNCALIBRATED: Calibration = { intercept: 0, slope: 1, cells: [] };
 
-/** How many cases the curve is worth against cases of the very same count. */
+/** The number of cases that the curve is worth against cases of the same count. */
 export const PRIOR_CASES = 4;
-/** Precision of the normal priors that keep the curve finite: standard deviation 2 about {@link UNCALIBRATED}. */
+/** The precision of the normal priors that keep the curve finite: standard deviation 2 around {@link UNCALIBRATED}. */
 const RIDGE = 1 / 4;
-/** Newton's method on two parameters converges in under ten steps; the bound is for numbers that do not. */
+/** The bound on the steps of Newton's method. Two parameters normally converge in fewer than ten. */
 const MAX_STEPS = 50;
 
-/** Learns from judged cases. Their order makes no difference. */
+/** Learns a calibration from judged cases. The order of the cases makes no difference. */
 export function fitCalibration(samples: readonly CalibrationSample[]): Calibration {
   const cells = new Map<string, [number, number, number, number]>();
   for (const { votes, of, isRight } of samples) {
@@ -37,7 +41,7 @@ export function fitCalibration(samples: readonly CalibrationSample[]): Calibrati
   return { ...fitCurve(sorted), cells: sorted };
 }
 
-/** The probability that what `votes` of `of` gave is right, 0 to 1. */
+/** The probability, 0 to 1, that a value is right when `votes` of `of` seats gave it. */
 export function confidenceOf({ intercept, slope, cells }: Calibration, votes: number, of: number): number {
   const expected = logistic(intercept + slope * logOddsOfAgreement(votes, of));
   const cell = cells.find(([cellVotes, cellOf]) => cellVotes === votes && cellOf === of);
@@ -46,18 +50,18 @@ export function confidenceOf({ intercept, slope, cells }: Calibration, votes: nu
   return (right + PRIOR_CASES * expected) / (total + PRIOR_CASES);
 }
 
-/** One bucket of a reliability diagram: what was claimed, and what was so. */
+/** One bucket of a reliability diagram: the claimed confidence and the observed precision. */
 export interface ReliabilityBucket {
   readonly from: number;
   readonly to: number;
   readonly count: number;
   /** The mean confidence in the bucket. */
   readonly confidence: number;
-  /** The share that was right. */
+  /** The share of right values in the bucket. */
   readonly precision: number;
 }
 
-/** Judges confidences against the truth, in buckets of equal width; empty ones are left out (Guo et al. 2017). */
+/** Compares confidences with the truth in buckets of equal width, without the empty buckets (Guo et al. 2017). */
 export function reliabilityOf(
   judged: readonly { readonly confidence: number; readonly isRight: boolean }[],
   bucketCount = 10,
@@ -97,7 +101,7 @@ function fitCurve(cells: Calibration["cells"]): { intercept: number; slope: numb
       (bb * gradientA - ab * gradientB) / determinant,
       (aa * gradientB - ab * gradientA) / determinant,
     ];
-    // Half a unit at most: from far away a full step can overshoot into where the curve is flat.
+    // At most half a unit: far from the optimum a full step can overshoot to a place where the curve is flat.
     const scale = Math.min(1, 0.5 / Math.max(Math.abs(moveA), Math.abs(moveB), 1e-300));
     intercept += scale * moveA;
     slope += scale * moveB;

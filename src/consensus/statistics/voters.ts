@@ -1,67 +1,76 @@
-// How good the voters are and how much they are alike, from cases whose truth is known: accuracy, correlated errors, what the
-// seats are worth as independent voters, and what each should weigh. Owns the formulas and the records they need, as JSON of
-// bounded size; what ballots gain over one agent is single.ts, where records are kept belongs to the callers.
+// Statistics of voters from cases with a known truth: accuracy, correlation of errors, the number of independent voters
+// that the seats are worth, and the weight of each voter. Owns the formulas and their records, as JSON of bounded size.
+// comparison.ts compares ballots with one agent; the callers store the records. Pure.
 
-/** How often somebody was right. */
+/** The number of right answers, and of all answers. */
 export interface Score {
   readonly right: number;
   readonly total: number;
 }
 
-/** Somebody who answers: this very agent, and its kind. */
+/** A voter: the agent, and its kind. */
 export interface Voter {
   readonly agent: string;
-  /** What stays when a process restarts, and what agents that are made alike share: such as role and model. */
+  /** The kind: a name that survives a restart and that equal agents share, such as role and model. */
   readonly voter: string;
 }
 
-/** One question whose answer is known by now. */
+/** One question with a known answer. */
 export interface JudgedCase {
-  /** The independent answers: first rounds, or ballots in which nobody saw another's. */
+  /** The independent answers: answers of first rounds, or of ballots without sight of other answers. */
   readonly answers: readonly JudgedAnswer[];
 }
 
-/** One of them. */
+/** One independent answer. */
 export interface JudgedAnswer extends Voter {
   readonly model?: string | undefined;
   readonly isRight: boolean;
   /**
-   * It was heard only because those before it disagreed, as they do where a question is hard. Pairs with it would hide that
-   * errors go together (five voters with ρ = 0.3 seem to have 0.2), so it makes none; in accuracy it costs a point or two.
+   * True for an answer that the ballot waited for only because earlier answers disagreed, as they do on hard questions.
+   * Pairs with such an answer would hide correlated errors (five voters with ρ = 0.3 would seem to have 0.2), so they
+   * are not counted. Its effect on accuracy is a point or two.
    */
   readonly isLate?: boolean | undefined;
 }
 
-/** Both wrong, only the first, only the second, neither. */
+/** The numbers of cases with both wrong, only the first wrong, only the second wrong, and neither wrong. */
 export type ErrorTable = readonly [both: number, first: number, second: number, neither: number];
 
-/** What is known of voters: counts, which are all that the formulas below need. */
+/** The record of voters: the counts that the formulas below need. */
 export interface VoterRecord {
-  /** How many. */
+  /** The number of cases. */
   readonly cases: number;
-  /** By id, with the number of the case that last told of it. Ids come and go; who was heard of longest ago makes room. */
+  /**
+   * Scores by agent id, with the number of the agent's last case. When the record is full, the agent with the oldest
+   * last case goes.
+   */
   readonly agents: Readonly<Record<string, Score & { readonly last: number }>>;
-  /** By kind. */
+  /** Scores by kind. */
   readonly voters: Readonly<Record<string, Score>>;
   readonly models: Readonly<Record<string, Score>>;
-  /** Pairs of kinds, by {@link pairKey}. */
+  /** Error tables of pairs of kinds, by {@link pairKey}. */
   readonly pairs: Readonly<Record<string, ErrorTable>>;
 }
 
-/** Nothing is known. */
+/** The record of no cases. */
 export const EMPTY_RECORD: VoterRecord = { cases: 0, agents: {}, voters: {}, models: {}, pairs: {} };
 
-/** The most kinds, and as many agents and models, in a record: beyond the roles of any swarm, and 20 KiB of JSON each. */
+/**
+ * The most kinds in a record, and the most agents and models. It exceeds the roles of any swarm; each list is up to 20
+ * KiB.
+ */
 export const MAX_RECORDED_VOTERS = 256;
-/** The most pairs of kinds in a record: all pairs of 63 kinds, and 130 KiB of JSON. */
+/** The most pairs of kinds in a record: all pairs of 63 kinds, up to 130 KiB of JSON. */
 export const MAX_RECORDED_PAIRS = 2_048;
-/** Cases that two voters must share before their correlation is told; with fewer it is mostly chance. */
+/**
+ * The number of cases that two voters must share before their correlation is reported. With fewer it is mostly chance.
+ */
 export const MIN_PAIR_CASES = 20;
 
 /**
- * Adds a case to the record. `times` −1 takes one back that was added before: so a later correction replaces the first
- * judgement. The order of cases and of their answers makes no difference while the record has room; in a full one, the kind,
- * model or pair known least makes room, unless it is in this case.
+ * Adds a case to the record. `times` −1 removes a case that was added before, so that a correction can replace the
+ * first judgement. The order of cases and of their answers makes no difference while the record has room. A full record
+ * drops the kind, model or pair with the fewest cases, but none of this case.
  */
 export function addCase(record: VoterRecord, { answers }: JudgedCase, times: 1 | -1 = 1): VoterRecord {
   const cases = Math.max(0, record.cases + times);
@@ -81,7 +90,7 @@ export function addCase(record: VoterRecord, { answers }: JudgedCase, times: 1 |
   for (const [index, { voter, isRight }] of early.entries()) {
     for (const other of early.slice(index + 1)) {
       const key = pairKey(voter, other.voter);
-      // Two of one kind have no order: where one of them is wrong, that counts as the first, see correlationOf.
+      // Two voters of one kind have no order. If only one of them is wrong, it counts as the first; see correlationOf.
       const isFirst = voter === other.voter ? !isRight : voter < other.voter;
       const [first, second] = isFirst ? [isRight, other.isRight] : [other.isRight, isRight];
       add(pairs, key, addPair(pairs[key], (first ? 2 : 0) + (second ? 1 : 0), times));
@@ -97,7 +106,7 @@ export function addCase(record: VoterRecord, { answers }: JudgedCase, times: 1 |
   };
 }
 
-/** The name of a pair in a record: both voters as JSON, in the order of their names. */
+/** The key of a pair in a record: both kinds as JSON, sorted. */
 export function pairKey(a: string, b: string): string {
   return JSON.stringify(a <= b ? [a, b] : [b, a]);
 }
@@ -109,10 +118,13 @@ export interface Rate {
   readonly high: number;
 }
 
-/** Two-sided 95 % of a normal distribution. */
+/** The two-sided 95 % quantile of the normal distribution. */
 const Z95 = 1.959964;
 
-/** How often it was right, with Wilson's interval (Wilson 1927), which holds for few cases too; null without any. */
+/**
+ * The share of right answers with Wilson's interval (Wilson 1927), which is valid for few cases too; null without
+ * cases.
+ */
 export function accuracyOf({ right, total }: Score): Rate | null {
   if (total === 0) return null;
   const rate = right / total;
@@ -124,9 +136,10 @@ export function accuracyOf({ right, total }: Score): Rate | null {
 }
 
 /**
- * The correlation of two kinds' errors, −1 to 1: the phi coefficient of their table (Yule 1912); of two of one kind with its
- * mixed cases shared out evenly, which makes it Fisher's intraclass correlation (Fisher 1925, § 38). Null while the record, or
- * the pair, has fewer than {@link MIN_PAIR_CASES}, or one of them was always right or always wrong.
+ * The correlation of the errors of two kinds, −1 to 1: the phi coefficient of their table (Yule 1912). For two voters
+ * of one kind the mixed cases are shared out evenly, which gives Fisher's intraclass correlation (Fisher 1925, § 38).
+ * Null while the record or the pair has fewer cases than {@link MIN_PAIR_CASES}, or if one of the two was always right
+ * or always wrong.
  */
 export function correlationOf({ cases, pairs }: VoterRecord, a: string, b: string): number | null {
   const key = pairKey(a, b);
@@ -136,7 +149,7 @@ export function correlationOf({ cases, pairs }: VoterRecord, a: string, b: strin
   return errorCorrelation(a === b ? [both, half, half, neither] : [both, first, second, neither]);
 }
 
-/** The phi coefficient of a table; null when it has too few cases, or a margin is empty. */
+/** The phi coefficient of a table; null if it has too few cases or an empty margin. */
 export function errorCorrelation(table: ErrorTable): number | null {
   const [both, first, second, neither] = table;
   const margins = (both + first) * (second + neither) * (both + second) * (first + neither);
@@ -144,7 +157,7 @@ export function errorCorrelation(table: ErrorTable): number | null {
   return (both * neither - first * second) / Math.sqrt(margins);
 }
 
-/** The mean error correlation of all pairs among the seats' kinds of which it is known; null when of none. */
+/** The mean error correlation over all pairs of seats' kinds with a known correlation; null without any. */
 export function meanCorrelation(record: VoterRecord, voters: readonly string[]): number | null {
   const known = voters.flatMap((voter, index) =>
     voters.slice(index + 1).flatMap((other) => correlationOf(record, voter, other) ?? []),
@@ -153,24 +166,26 @@ export function meanCorrelation(record: VoterRecord, voters: readonly string[]):
 }
 
 /**
- * How many independent voters `seats` voters are worth whose errors have the mean correlation ρ: n / (1 + (n − 1)ρ), Kish's
- * design effect (Kish 1965, Survey Sampling; for juries Ladha 1992). That language models err together is measured
- * (Kim et al. 2025). From 1 to n: a negative ρ counts as 0, since it is rarely more than chance.
+ * The number of independent voters that `seats` voters with mean error correlation ρ are worth: n / (1 + (n − 1)ρ),
+ * Kish's design effect (Kish 1965, Survey Sampling; for juries Ladha 1992). Measurements show that language models make
+ * correlated errors (Kim et al. 2025). The result is from 1 to n: a negative ρ counts as 0, because it is rarely more
+ * than chance.
  */
 export function effectiveVoters(seats: number, correlation: number): number {
   return seats / (1 + (seats - 1) * Math.min(1, Math.max(0, correlation)));
 }
 
-/** The voter that nobody knows is right in 7 of 10 cases, and this belief is worth ten cases. */
+/** The prior of an unknown voter: right in 7 of 10 cases, with the weight of ten cases. */
 const PRIOR = { right: 7, total: 10 };
-/** The heaviest weight: that of 95 % accuracy, so that no record makes one seat outvote four of average ones. */
+/** The largest weight: the weight of 95 % accuracy, so that no record lets one seat outvote four average seats. */
 export const MAX_WEIGHT = Math.log(0.95 / 0.05);
 
 /**
- * How likely an agent is right next time: the mean of a Beta distribution, first for its kind, drawn to 0.7 as by ten cases,
- * then for itself, drawn to what the others of its kind show, again as by ten cases. A new agent of a known kind is expected
- * to be like its kind, one that nobody knows to be right in 7 of 10, and with cases of its own each comes to its own share
- * (partial pooling; Gelman et al., Bayesian Data Analysis, 3rd edition, section 5.3).
+ * The probability that an agent is right next time, as the mean of a Beta distribution in two steps. First the other
+ * agents of its kind, with a prior of 0.7 worth ten cases; then the agent itself, with the result for its kind as a
+ * prior worth ten cases. So a new agent of a known kind is expected to be like its kind, and an agent of an unknown
+ * kind to be right in 7 of 10 cases; with more cases of its own, each agent approaches its own share (partial pooling;
+ * Gelman et al., Bayesian Data Analysis, 3rd edition, section 5.3).
  */
 export function expectedAccuracy({ agents, voters }: VoterRecord, { agent, voter }: Voter): number {
   const own = scoreOf(agents, agent);
@@ -180,9 +195,9 @@ export function expectedAccuracy({ agents, voters }: VoterRecord, { agent, voter
 }
 
 /**
- * What a voter should weigh in a `weighted` ballot: the log-odds of its expected accuracy, ln(p / (1 − p)), which is the best
- * weight for independent voters (Nitzan and Paroush 1982). At least 0, for somebody who is worse than chance, and at most
- * {@link MAX_WEIGHT}.
+ * The weight of a voter in a `weighted` ballot: the log-odds of its expected accuracy, ln(p / (1 − p)), which is the
+ * best weight for independent voters (Nitzan and Paroush 1982). It is at least 0, for a voter that is worse than
+ * chance, and at most {@link MAX_WEIGHT}.
  */
 export function weightOf(record: VoterRecord, voter: Voter): number {
   const accuracy = expectedAccuracy(record, voter);
@@ -190,7 +205,7 @@ export function weightOf(record: VoterRecord, voter: Voter): number {
   return Math.min(MAX_WEIGHT, Math.max(0, logOdds));
 }
 
-/** The score of somebody, none if nothing is known. */
+/** The score under a name; 0 of 0 if there is none. */
 export function scoreOf(scores: Readonly<Record<string, Score>>, name: string): Score {
   return Object.hasOwn(scores, name) ? scores[name]! : { right: 0, total: 0 };
 }
@@ -199,7 +214,7 @@ function shrink({ right, total }: Score, towards: number): number {
   return (Math.min(right, total) + PRIOR.total * towards) / (total + PRIOR.total);
 }
 
-/** Null when nothing is left. */
+/** Null when the score becomes empty. */
 function addScore(
   { right, total }: Score = { right: 0, total: 0 },
   isRight: boolean,
@@ -228,7 +243,7 @@ function copyOf<T>(entries: Readonly<Record<string, T>>): Record<string, T> {
   return Object.assign(Object.create(null) as Record<string, T>, entries);
 }
 
-/** At most `most` entries: those of the newest case, then those with most cases; equal ones by name. */
+/** At most `most` entries: first those of the newest case, then those with the most cases; ties in the order of names. */
 function keepMost<T>(
   entries: Record<string, T>,
   most: number,

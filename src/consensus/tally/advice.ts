@@ -1,5 +1,5 @@
-// Ballots that somebody else decides: a judge chooses one of the candidates, a verifier tells which of them hold. Owns when
-// they are asked and what counts as an answer; who asks them is the driver.
+// Ballots that a judge or a verifier decides: a judge chooses one of the candidates, a verifier names the candidates
+// that hold. Owns the time of the question and the reading of the answer; the driver asks the question. Pure.
 
 import { type Json, judgeAnswerSchema, verifierAnswerSchema } from "../../protocol/index.ts";
 import { tallyPlurality } from "./count.ts";
@@ -17,30 +17,34 @@ import {
   type Vote,
 } from "./types.ts";
 
-/** Asks once no seat is open. A judge is not troubled with one candidate; a verifier is, because all seats may be wrong. */
+/**
+ * Refers the candidates after the last seat has answered. A single candidate wins without a judge. A verifier also
+ * checks a single candidate, because all seats may be wrong.
+ */
 export function tallyAdvice(poll: Poll, least: number): Tally {
   const { spec, votes, open } = poll;
   if (votes.length + open.length < least) return tooFew(votes.length, least);
   if (open.length > 0) return PENDING;
   const referral = refer(poll, spec.strategy === "verifier" ? "verifier" : "judge");
-  if (referral.candidates.length === 0) return noQuorum("nobody answered");
+  if (referral.candidates.length === 0) return noQuorum("no seat answered");
   return referral.role === "judge" && referral.candidates.length === 1
     ? tallyPlurality(poll.votes)
     : referral;
 }
 
 /**
- * The different values of the poll, to be put before a judge, a verifier or a person: sorted by their canonical text, so
- * that neither their order nor anything else tells who gave which. Of rankings, what stands first in each.
+ * The different values of the poll as candidates for a judge, a verifier or a person. They are sorted by their
+ * canonical text, so that the order does not reveal which seat gave which value. A ranking contributes its first
+ * candidate.
  */
 export function refer(poll: Poll, role: Referral["role"]): Referral {
   return { outcome: "ask", role, candidates: candidatesIn(poll).map(({ value }) => value) };
 }
 
-/** What came of asking: a decision or none, and what the adviser said. */
+/** The outcome of advice: a decision or none, with the adviser's reason. */
 export type Advised = (Decision | Indecision) & { readonly reason?: string };
 
-/** What the judge or verifier answered, as an outcome. Nonsense decides nothing: no_quorum, with what was wrong. */
+/** The outcome of the answer of a judge or verifier. An invalid answer gives no_quorum with the fault as the reason. */
 export function takeAdvice(poll: Poll, role: Referral["role"], output: unknown): Advised {
   const candidates = candidatesIn(poll);
   const advice = role === "judge" ? readJudgement(output) : readTest(output);
@@ -56,7 +60,9 @@ export function takeAdvice(poll: Poll, role: Referral["role"], output: unknown):
     : { ...result, reason: advice.reason };
 }
 
-/** A person's choice among the candidates that {@link refer} gives. */
+/**
+ * The candidate that a person chose, by its number among the candidates of {@link refer}; undefined without such a one.
+ */
 export function takeChoice(
   poll: Poll,
   choice: number,
@@ -65,7 +71,7 @@ export function takeChoice(
   return chosen && { value: chosen.value, supporters: chosen.seats };
 }
 
-/** The poll's votes; of a ranking what it puts first. */
+/** The votes of the poll. A ranking counts as its first candidate. */
 export function firstChoices({ spec, votes }: Poll): readonly Vote[] {
   if (spec.strategy !== "ranked") return votes;
   return votes.map((vote) => ({ ...vote, value: (vote.value as readonly Json[])[0]! }));
@@ -89,7 +95,7 @@ function readTest(output: unknown): Advice {
 }
 
 function candidatesIn(poll: Poll): Support[] {
-  return supportOf(firstChoices(poll), () => 0); // all weigh the same, so they stand in the order of their text
+  return supportOf(firstChoices(poll), () => 0); // With equal weights the values are in the order of their texts.
 }
 
 function said(reason: string | undefined): string {

@@ -1,5 +1,5 @@
-// What a seat has said: the value in its output that is compared with the others', or why it abstains. Owns the JSON
-// pointer, the normaliser and the bounds of values; how values are counted is tally.ts.
+// Reads the answer of a seat: the value in its output that is compared with other answers, or the reason of an
+// abstention. Owns the JSON pointer, the normaliser and the bounds of values; tally.ts counts values. Pure.
 
 import {
   type BallotSpec,
@@ -13,32 +13,32 @@ import {
   sha256,
 } from "../../protocol/index.ts";
 
-/** The largest number that counts, either sign: the squares of 64 of them still add up to a finite number. */
+/** The largest magnitude of a number. The sum of the squares of 64 such numbers is still finite. */
 export const MAX_MAGNITUDE = 1e150;
-/** The most findings in one answer of a `merge`: as many as one task of a review may report. */
+/** The most findings in one answer of a `merge`. A task of a review may report as many. */
 export const MAX_FINDINGS = 1_000;
 /** The longest candidate of a ranking, in UTF-16 code units. */
 const MAX_CANDIDATE_LENGTH = 1_024;
 
-/** A value that counts, or the reason of an abstention. */
+/** A valid value, or the reason of an abstention. */
 export type Reading =
   | { readonly ok: true; readonly value: Json }
   | { readonly ok: false; readonly reason: string };
 
-/** What of a ballot says how answers are read. */
+/** The fields of a ballot that decide how answers are read. */
 export type AnswerSpec = Pick<
   BallotSpec,
   "candidates" | "key" | "normalise" | "pointer" | "seats" | "strategy" | "type"
 >;
 
-/** Canonical bytes that one seat's value may have. */
+/** The most canonical bytes of one seat's value. */
 export function valueBytesOf({ seats }: Pick<BallotSpec, "seats">): number {
   return Math.floor(MAX_BALLOT_VALUE_BYTES / seats);
 }
 
 /**
- * Reads the value that counts out of a seat's output: found by the pointer, normalised, of the right type and size.
- * Everything else is an abstention; so are null and a missing output, by which an agent says that it has no answer.
+ * Reads the value from a seat's output: the value at the pointer, normalised, of the right type and size. Any other
+ * output is an abstention. Null and a missing output are abstentions too: an agent without an answer sends them.
  */
 export function readAnswer(output: unknown, spec: AnswerSpec): Reading {
   const found = lookUp(output, spec.pointer);
@@ -60,14 +60,14 @@ export function readAnswer(output: unknown, spec: AnswerSpec): Reading {
   return reason === undefined ? { ok: true, value } : abstain(reason);
 }
 
-/** The hash by which values are compared and that a vote signs: SHA-256 of the canonical JSON, in hex. */
+/** The hash of a value, for comparing values and for signed votes: SHA-256 of the canonical JSON, in hex. */
 export function hashValue(value: Json): string {
   return sha256(canonicalJson(value));
 }
 
 /**
- * What stands at a JSON pointer (RFC 6901), or undefined. `-` names the element after the last, so it finds nothing.
- * The pointer's syntax was checked with the ballot.
+ * The value at a JSON pointer (RFC 6901), or undefined. `-` names the element after the last, so it finds nothing. The
+ * syntax of the pointer was checked when the ballot was parsed.
  */
 export function lookUp(value: unknown, pointer: string): unknown {
   if (pointer === "") return value;
@@ -87,7 +87,7 @@ export function lookUp(value: unknown, pointer: string): unknown {
   return current;
 }
 
-/** What may be ranked, as rankings spell it after normalising; undefined when the ballot does not say. */
+/** The candidates of a ranked ballot after normalising; undefined if the ballot lists none. */
 export function candidatesOf({ candidates, normalise }: AnswerSpec): Json[] | undefined {
   const normaliser = new Normaliser(normalise, Number.POSITIVE_INFINITY);
   const byText = new Map<string, Json>();
@@ -98,14 +98,14 @@ export function candidatesOf({ candidates, normalise }: AnswerSpec): Json[] | un
   return candidates === undefined ? undefined : [...byText.values()];
 }
 
-/** The canonical text of a finding's key; undefined when a part of the key is missing. */
+/** The canonical text of the key of a finding; undefined if a part of the key is missing. */
 export function keyOf(finding: Json, { key }: Pick<BallotSpec, "key">): string | undefined {
   if (key === undefined) return canonicalJson(finding);
   const parts = key.map((pointer) => lookUp(finding, pointer));
   return parts.includes(undefined) ? undefined : canonicalJson(parts as Json[]);
 }
 
-/** Why the value cannot be counted by the ballot's strategy. */
+/** The reason why the ballot's strategy cannot count the value; undefined when it can. */
 function misfit(value: Json, spec: AnswerSpec): string | undefined {
   const { counts } = STRATEGY_RULES[spec.strategy];
   const wanted = counts === "any" ? spec.type : counts;
@@ -133,7 +133,7 @@ function misfitOfRanking(ranking: readonly Json[], spec: AnswerSpec): string | u
       return `candidate ${index + 1} is longer than ${MAX_CANDIDATE_LENGTH}`;
     if (seen.has(text)) return `candidate ${index + 1} is ranked twice`;
     if (known !== undefined && !known.includes(text))
-      return `candidate ${index + 1} of the ranking is none of the ballot's`;
+      return `candidate ${index + 1} of the ranking is not a candidate of the ballot`;
     seen.add(text);
   }
   return undefined;
@@ -148,10 +148,10 @@ function misfitOfFindings(findings: readonly Json[], spec: AnswerSpec): string |
     : `finding ${index + 1} lacks a part of its key (${(spec.key ?? []).join(", ")})`;
 }
 
-/** Why a value is none. */
+/** A value that cannot be normalised; the message is the reason. */
 class Unfit extends Error {}
 
-/** Copies a value as JSON, every string and number brought to one spelling; stops as soon as it is too large. */
+/** Copies a value as JSON with strings and numbers in normal form. It stops as soon as the value is too large. */
 class Normaliser {
   readonly #rules: BallotSpec["normalise"];
   readonly #most: number;
@@ -189,27 +189,27 @@ class Normaliser {
   #readNumber(number: number): number {
     if (!Number.isFinite(number)) throw new Unfit(`expected a finite number, got ${number}`);
     const tolerance = this.#rules?.tolerance;
-    if (tolerance === undefined) return number === 0 ? 0 : number; // minus zero is zero
+    if (tolerance === undefined) return number === 0 ? 0 : number; // Minus zero becomes zero.
     const steps = Math.round(number / tolerance);
-    // A double holds about 15 digits: beyond them there is nothing to round.
+    // A double has about 15 significant digits. Beyond them there is nothing to round.
     if (Math.abs(steps) >= 1e15) return number;
     return steps === 0 ? 0 : Number((steps * tolerance).toPrecision(15));
   }
 
-  /** Counts what the value costs at least, one byte for each character, so that a huge one is not copied whole. */
+  /** Adds to the least size of the value, one byte for each character, so that a huge value is not copied whole. */
   #take(characters: number): void {
     this.#characters += characters;
     if (this.#characters > this.#most) throw new Unfit(tooLarge(this.#most));
   }
 }
 
-/** RFC 8785 §3.2.2.2: half a surrogate pair has no canonical form. */
+/** Rejects half a surrogate pair: it has no canonical form (RFC 8785 §3.2.2.2). */
 function checkText(text: string): void {
   if (!text.isWellFormed()) throw new Unfit("expected well-formed Unicode, got half a surrogate pair");
 }
 
 function tooLarge(bytes: number): string {
-  return `the value is larger than ${bytes} bytes; put what is compared behind a pointer`;
+  return `the value is larger than ${bytes} bytes; set a pointer to the part that is compared`;
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {

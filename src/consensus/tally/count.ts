@@ -1,5 +1,5 @@
-// Strategies that count equal values: first, a threshold of seats or of weight, unanimity; and the plurality that may be
-// accepted where none of them is reached.
+// The strategies that count equal values: the first answer, a threshold of seats or of weight, and unanimity. Also the
+// plurality, for ballots that accept it when the strategy reaches no decision. Pure.
 
 import { assert } from "../../base/index.ts";
 import {
@@ -16,17 +16,17 @@ import {
   type Vote,
 } from "./types.ts";
 
-/** Weights are counted in millionths, as whole numbers: their sum does not depend on the order of adding. */
+/** The unit of weights: counts use whole millionths, so that a sum does not depend on the order of adding. */
 export const WEIGHT_UNITS = 1_000_000;
 
-/** A registry's weight in whole units; no weight is none. */
+/** A weight from the registry in whole units; 0 without a weight. */
 export function weighUnits(weight: number | undefined): number {
   if (weight === undefined) return 0;
   assert(weight >= 0 && weight <= 1_000_000, `a weight from the registry is in [0, 1e6], not ${weight}`);
   return Math.round(weight * WEIGHT_UNITS);
 }
 
-/** The first answer to arrive, once `least` have. */
+/** The first answer to arrive, after at least `least` answers have arrived. */
 export function tallyFirst({ votes, open }: Poll, least: number): Tally {
   const first = votes.reduce<(typeof votes)[number] | undefined>(
     (earliest, vote) => (earliest === undefined || vote.arrival < earliest.arrival ? vote : earliest),
@@ -39,15 +39,18 @@ export function tallyFirst({ votes, open }: Poll, least: number): Tally {
 }
 
 interface Threshold {
-  /** What a value needs: so many seats, or so much weight in units. */
+  /** The number of seats, or the weight in units, that a value needs. */
   readonly needed: number;
-  /** The answers that a decision needs. */
+  /** The number of answers that a decision needs. */
   readonly least: number;
-  /** The weight of a seat in units; without it each seat is one. */
+  /** Returns the weight of a seat in units. Default: each seat counts 1. */
   readonly weigh?: (seat: number) => number;
 }
 
-/** The heaviest value, if it has the weight that is needed and stands alone. Two as heavy are a tie. */
+/**
+ * The heaviest value, if it reaches the needed weight and no other value is as heavy. Two equally heavy values are a
+ * tie.
+ */
 export function tallyThreshold({ votes, open }: Poll, { needed, least, ...rule }: Threshold): Tally {
   const weigh = rule.weigh ?? one;
   if (votes.length + open.length < least) return tooFew(votes.length, least);
@@ -57,35 +60,35 @@ export function tallyThreshold({ votes, open }: Poll, { needed, least, ...rule }
     const isHopeless = (top?.weight ?? 0) + openWeight < needed;
     if (top === undefined && open.length === 1 && isHopeless)
       return noQuorum("one answer at most, and more are needed");
-    // What no open seat can catch up with stays on top: another value that is there, or one not heard yet.
+    // The top value is safe if the open seats cannot lift another value, present or new, to its weight.
     const isSafe = top !== undefined && (second?.weight ?? 0) + openWeight < top.weight;
     if (!isSafe) return PENDING;
     if (top.weight >= needed) return votes.length >= least ? decide(top, true) : PENDING;
     return isHopeless ? short(top, needed, rule.weigh !== undefined) : PENDING;
   }
   if (top === undefined || top.weight === 0)
-    return noQuorum(votes.length === 0 ? "nobody answered" : "no answer has any weight");
+    return noQuorum(votes.length === 0 ? "no seat answered" : "no answer has any weight");
   if (second?.weight === top.weight) return split(top, second);
   return top.weight >= needed ? decide(top, open.length > 0) : short(top, needed, rule.weigh !== undefined);
 }
 
-/** The value that everybody gave who answered, once nobody can object any more. */
+/** The value that all answers share, after no seat can object any more. */
 export function tallyUnanimous({ votes, open }: Poll, least: number): Tally {
   const [top, second] = supportOf(votes, one);
   if (top !== undefined && second !== undefined)
     return noQuorum(`not unanimous: ${top.seats.length} against ${votes.length - top.seats.length} seats`);
   if (votes.length + open.length < least) return tooFew(votes.length, least);
   if (open.length > 0) return PENDING;
-  return top === undefined ? noQuorum("nobody answered") : decide(top);
+  return top === undefined ? noQuorum("no seat answered") : decide(top);
 }
 
-/** The value that most seats gave, whatever was needed; equally many are a tie. */
+/** The value that most seats gave, without a threshold. Two equally common values are a tie. */
 export function tallyPlurality(
   votes: readonly Vote[],
   weigh: (seat: number) => number = one,
 ): Decision | Indecision {
   const [top, second] = supportOf(votes, weigh);
-  if (top === undefined) return noQuorum("nobody answered");
+  if (top === undefined) return noQuorum("no seat answered");
   return second?.weight === top.weight ? split(top, second) : decide(top);
 }
 

@@ -1,24 +1,26 @@
-// Findings of several seats as one list: the same finding is recognised by its key, and what counts is how many report it.
+// Merges the findings of several seats into one list. Findings with equal keys are the same finding; the list is
+// ordered by the number of seats that report each finding. Pure.
 
 import type { Json, JsonObject } from "../../protocol/index.ts";
 import { keyOf } from "./answer.ts";
 import { ascending, PENDING, type Poll, type Tally, tooFew } from "./types.ts";
 
-/** The most findings in a verdict; those that fewest seats report are left out, and counted. */
+/** The most findings in a verdict. The findings with the fewest seats are omitted, and the verdict has their number. */
 export const MAX_MERGED_FINDINGS = 1_000;
 
-/** One merged finding, as it stands in the verdict's list. */
+/** One merged finding in the verdict's list. */
 export interface MergedFinding extends JsonObject {
-  /** As the lowest seat that reports it wrote it, normalised. */
+  /** The finding as the lowest reporting seat wrote it, normalised. */
   readonly finding: Json;
   readonly seats: readonly number[];
-  /** The share of the seats that answered which report it. */
+  /** The share of the answering seats that report the finding. */
   readonly agreement: number;
 }
 
 /**
- * Merges once no seat is open, because any of them may report more. Kept are the findings that at least `quorum` seats
- * report (default 1): most reported first, equally reported ones by key. `confidenceOf` adds how likely each is right.
+ * Merges the findings after the last seat has answered, because every open seat may report more. It keeps the findings
+ * that at least `quorum` seats report (default 1), sorted by the number of seats, then by key. `confidenceOf` adds the
+ * probability that a finding is right.
  */
 export function tallyMerge(
   { spec, votes, open }: Poll,
@@ -54,7 +56,7 @@ export function tallyMerge(
   };
 }
 
-/** How far merged seats agree: the mean agreement of their findings, 1 when all of them found nothing. */
+/** The mean agreement of merged findings; 1 when no seat found anything. */
 export function agreementOfMerged(findings: readonly MergedFinding[]): number {
   if (findings.length === 0) return 1;
   return findings.reduce((sum, { agreement }) => sum + agreement, 0) / findings.length;

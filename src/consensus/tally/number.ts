@@ -1,13 +1,13 @@
-// Numbers that become one: mean, median and trimmed mean, with the spread that says how much they mean. Sums are taken in
-// ascending order, so that they do not depend on who answered first.
+// Combines numbers into one: mean, median and trimmed mean, with the spread of the numbers. Sums are taken in ascending
+// order, so that they do not depend on the order of the answers. Pure.
 
 import { assert } from "../../base/index.ts";
 import { type BallotSpec, DEFAULT_TRIM } from "../../protocol/index.ts";
 import { ascending, type Decision, PENDING, type Poll, type Tally, tooFew } from "./types.ts";
 
 /**
- * One number of many. It decides while seats are open only where their numbers would be cut off and the rest are equal,
- * so that nothing they answer changes the value.
+ * Combines the votes into one number. It decides while seats are open only if their numbers would be cut off and the
+ * remaining numbers are equal, so that no open answer can change the value.
  */
 export function tallyNumbers({ spec, votes, open }: Poll, least: number): Tally {
   if (votes.length + open.length < least) return tooFew(votes.length, least);
@@ -30,15 +30,15 @@ export function tallyNumbers({ spec, votes, open }: Poll, least: number): Tally 
   };
 }
 
-/** When the ballot names no tolerance, numbers within 5 % of the value support it. */
+/** The default tolerance: numbers within 5 % of the value support it. */
 export const DEFAULT_TOLERANCE_RATIO = 0.05;
 
-/** Whether a seat's number supports the value: within the ballot's tolerance, or 5 % where it names none. */
+/** Whether a seat's number supports the value: it lies within the ballot's tolerance (default 5 %). */
 export function isNear(number: number, value: number, { normalise }: Pick<BallotSpec, "normalise">): boolean {
   return Math.abs(number - value) <= (normalise?.tolerance ?? Math.abs(value) * DEFAULT_TOLERANCE_RATIO);
 }
 
-/** The part of `count` sorted numbers that is averaged: from … to, `to` not included. */
+/** Returns the range of `count` sorted numbers that is averaged: `from` up to, but not including, `to`. */
 function windowOf({
   strategy,
   trim = DEFAULT_TRIM,
@@ -51,8 +51,8 @@ function windowOf({
 }
 
 /**
- * Whether `more` numbers, whatever they are, leave the average as it is: all of them could be cut off at either end, and
- * every number that could then be kept is the same.
+ * Whether any `more` numbers would leave the average unchanged: all of them could be cut off at one end, and all
+ * numbers that could then remain are equal.
  */
 function isFixed(sorted: readonly number[], more: number, kept: { from: number }): boolean {
   const lowest = kept.from - more;
@@ -60,11 +60,11 @@ function isFixed(sorted: readonly number[], more: number, kept: { from: number }
   return lowest >= 0 && sorted[lowest] === sorted[highest];
 }
 
-/** The mean of at least one number, between the least and the greatest whatever the rounding. */
+/** The mean of at least one number. It stays between the least and the greatest number in spite of rounding. */
 function meanOf(sorted: readonly number[]): number {
   const mean = sorted.reduce((sum, number) => sum + number, 0) / sorted.length;
   assert(Number.isFinite(mean), "numbers were bounded when they were read");
-  return Math.min(Math.max(mean, sorted[0]!), sorted.at(-1)!) + 0; // minus zero is zero
+  return Math.min(Math.max(mean, sorted[0]!), sorted.at(-1)!) + 0; // Minus zero becomes zero.
 }
 
 function spreadOf(sorted: readonly number[]): NonNullable<Decision["spread"]> {

@@ -1,13 +1,16 @@
-// Rankings, best first: Borda's count, and Condorcet's by the method of Schulze, which also has an answer where majorities
-// go in a circle. A candidate that a ranking leaves out stands below all that it names, level with the others left out.
+// Counts rankings, best first, by Borda's count or by Schulze's method. Schulze's method also has an answer when
+// majorities form a circle. A candidate that a ranking leaves out ranks below all candidates that it names, level with
+// the others left out. Pure.
 
+import { assert } from "../../base/index.ts";
 import { canonicalJson, type Json, MAX_CANDIDATES } from "../../protocol/index.ts";
 import { candidatesOf } from "./answer.ts";
 import { ascending, noQuorum, PENDING, type Poll, type Tally, tooFew, type Vote } from "./types.ts";
 
 /**
- * Who is ranked best. Without a list of candidates in the ballot an open seat may name new ones, so only then that no seat is
- * open does it decide. With one, it decides as soon as the winner beats every other by more than the open seats can give.
+ * The best-ranked candidate. If the ballot lists no candidates, an open seat may name new ones, so the count decides
+ * only after the last seat. If the ballot lists them, it decides as soon as the lead of the best candidate over every
+ * other is larger than the open seats can change.
  */
 export function tallyRanked({ spec, votes, open }: Poll, least: number): Tally {
   if (votes.length + open.length < least) return tooFew(votes.length, least);
@@ -19,105 +22,152 @@ export function tallyRanked({ spec, votes, open }: Poll, least: number): Tally {
       `the seats rank ${candidates.length} candidates; at most ${MAX_CANDIDATES} can be compared`,
     );
   }
-  const preferred = countPreferences(candidates, votes);
-  const method = spec.ranking === "borda" ? borda(preferred) : schulze(preferred);
-  const order = candidates.map((_, index) => index).sort((a, b) => method.scores[b]! - method.scores[a]!);
-  const best = order[0]!;
+  const preferences = countPreferences(candidates, votes);
+  const count = spec.ranking === "borda" ? borda(candidates, preferences) : schulze(candidates, preferences);
+  const [best, ...others] = [...candidates].sort((a, b) => count.score(b) - count.score(a));
+  assert(best !== undefined, "a ranking that was read names at least one candidate");
   if (open.length > 0) {
-    const isSafe = order.slice(1).every((other) => method.lead(best, other) > open.length * method.swing);
+    const isSafe = others.every((other) => count.lead(best, other) > open.length * count.swing);
     if (!isSafe) return PENDING;
-  } else if (method.winners.length > 1) {
-    return { outcome: "tie", reason: `${method.winners.length} candidates are ranked equally best` };
+  } else if (count.winners.length > 1) {
+    return { outcome: "tie", reason: `${count.winners.length} candidates are ranked equally best` };
   }
   return {
     outcome: "decided",
-    value: candidates[best]!,
+    value: best.value,
     supporters: votes
-      .filter(
-        ({ value }) => canonicalJson((value as readonly Json[])[0]!) === canonicalJson(candidates[best]!),
-      )
+      .filter((vote) => isFirstIn(vote, best))
       .map(({ seat }) => seat)
       .sort(ascending),
-    ranking: order.map((index) => ({ value: candidates[index]!, score: method.scores[index]! })),
+    ranking: [best, ...others].map((candidate) => ({
+      value: candidate.value,
+      score: count.score(candidate),
+    })),
   };
 }
 
-interface Method {
-  /** Highest is best. */
-  readonly scores: readonly number[];
-  /** Whose score is the highest. */
-  readonly winners: readonly number[];
-  /** How far the first stands above the second, in what votes can change. */
-  readonly lead: (first: number, second: number) => number;
-  /** By how much one vote can change a lead. */
+interface Candidate {
+  readonly value: Json;
+  /** The canonical text of the value. */
+  readonly text: string;
+}
+
+/** A number for each ordered pair of candidates; 0 until it is set. */
+class PairCounts {
+  readonly #counts = new Map<Candidate, Map<Candidate, number>>();
+
+  get(a: Candidate, b: Candidate): number {
+    return this.#counts.get(a)?.get(b) ?? 0;
+  }
+
+  set(a: Candidate, b: Candidate, count: number): void {
+    const row = this.#counts.get(a) ?? new Map<Candidate, number>();
+    this.#counts.set(a, row.set(b, count));
+  }
+}
+
+/** The result of counting rankings by one method. */
+interface RankingCount {
+  /** The score of a candidate. The highest is best. */
+  readonly score: (candidate: Candidate) => number;
+  /** The candidates that share the first place. */
+  readonly winners: readonly Candidate[];
+  /** The lead of the first candidate over the second, in the unit of `swing`. */
+  readonly lead: (first: Candidate, second: Candidate) => number;
+  /** The largest change of a lead by one vote. */
   readonly swing: number;
 }
 
-/** `preferred[a][b]`: how many votes rank a above b. */
-type Preferences = readonly (readonly number[])[];
-
 /**
- * Borda's count with shared places: a candidate gets, for every other and every vote, 1 if it is ranked above it and ½ if
- * they are level, so that leaving candidates out gains nothing. Counted twice over, so that it stays whole.
+ * Borda's count with shared places: for every vote and every other candidate, a candidate gets 1 if it ranks above the
+ * other and ½ if they are level. So a seat gains nothing by leaving candidates out. The counts are doubled, so that
+ * they stay whole.
  */
-function borda(preferred: Preferences): Method {
-  const size = preferred.length;
-  const scores = preferred.map((row, a) => row.reduce((sum, wins, b) => sum + wins - preferred[b]![a]!, 0));
+function borda(candidates: readonly Candidate[], preferences: PairCounts): RankingCount {
+  const scores = new Map(
+    candidates.map((a) => [
+      a,
+      candidates.reduce((sum, b) => sum + preferences.get(a, b) - preferences.get(b, a), 0),
+    ]),
+  );
+  const score = (candidate: Candidate) => scores.get(candidate) ?? 0;
+  const most = Math.max(...scores.values());
   return {
-    scores,
-    winners: highest(scores),
-    lead: (first, second) => scores[first]! - scores[second]!,
-    // From last to first against a rival that goes from first to last: each passes size − 1 others, in both directions.
-    swing: 2 * (size - 1),
+    score,
+    winners: candidates.filter((candidate) => score(candidate) === most),
+    lead: (first, second) => score(first) - score(second),
+    // One vote can move a candidate from last to first and its rival from first to last. Each passes size − 1 others.
+    swing: 2 * (candidates.length - 1),
   };
 }
 
 /**
  * Schulze's method (Schulze 2011, "A new monotonic, clone-independent, reversal symmetric, and Condorcet-consistent
- * single-winner election method"): a beats b where the strongest path of majorities from a to b is stronger than
- * any back; a path is as strong as its weakest majority, and a majority as the votes for it. Scores count the beaten.
- * Whoever wins against every other alone (Condorcet's winner) wins. Equal strengths both ways remain a tie.
+ * single-winner election method"). Candidate a beats b if the strongest path of majorities from a to b is stronger than
+ * every path back. A path is as strong as its weakest majority, and a majority is as strong as the number of votes for
+ * it. The score of a candidate is the number of candidates that it beats. A candidate that beats every other in direct
+ * comparison (Condorcet's winner) wins. Equal strengths in both directions remain a tie.
  */
-function schulze(preferred: Preferences): Method {
-  const size = preferred.length;
-  const strength = preferred.map((row, a) => row.map((wins, b) => (wins > preferred[b]![a]! ? wins : 0)));
-  for (let via = 0; via < size; via += 1) {
-    for (let from = 0; from < size; from += 1) {
-      for (let to = 0; to < size; to += 1) {
-        if (from === to || from === via || to === via) continue;
-        const path = Math.min(strength[from]![via]!, strength[via]![to]!);
-        if (path > strength[from]![to]!) strength[from]![to] = path;
-      }
-    }
-  }
-  const beats = (a: number, b: number) => strength[a]![b]! > strength[b]![a]!;
-  const indexes = preferred.map((_, index) => index);
+function schulze(candidates: readonly Candidate[], preferences: PairCounts): RankingCount {
+  const strengths = strongestPaths(candidates, preferences);
+  const beats = (a: Candidate, b: Candidate) => strengths.get(a, b) > strengths.get(b, a);
+  const scores = new Map(candidates.map((a) => [a, candidates.filter((b) => beats(a, b)).length]));
   return {
-    scores: indexes.map((a) => indexes.filter((b) => beats(a, b)).length),
-    winners: indexes.filter((a) => !indexes.some((b) => beats(b, a))),
-    lead: (first, second) => preferred[first]![second]! - preferred[second]![first]!,
+    score: (candidate) => scores.get(candidate) ?? 0,
+    winners: candidates.filter((a) => !candidates.some((b) => beats(b, a))),
+    lead: (first, second) => preferences.get(first, second) - preferences.get(second, first),
     swing: 1,
   };
 }
 
-function countPreferences(candidates: readonly Json[], votes: readonly Vote[]): Preferences {
-  const places = votes.map(
+/**
+ * The strength of the strongest path of majorities between each pair (Schulze 2011, §2.3: the algorithm of Floyd and
+ * Warshall).
+ */
+function strongestPaths(candidates: readonly Candidate[], preferences: PairCounts): PairCounts {
+  const strengths = new PairCounts();
+  for (const a of candidates) {
+    for (const b of candidates) {
+      const wins = preferences.get(a, b);
+      if (wins > preferences.get(b, a)) strengths.set(a, b, wins);
+    }
+  }
+  for (const via of candidates) {
+    for (const from of candidates) {
+      for (const to of candidates) {
+        if (from === to || from === via || to === via) continue;
+        const path = Math.min(strengths.get(from, via), strengths.get(via, to));
+        if (path > strengths.get(from, to)) strengths.set(from, to, path);
+      }
+    }
+  }
+  return strengths;
+}
+
+/** The number of votes that rank a above b, for each pair. */
+function countPreferences(candidates: readonly Candidate[], votes: readonly Vote[]): PairCounts {
+  const rankings = votes.map(
     ({ value }) =>
       new Map((value as readonly Json[]).map((candidate, place) => [canonicalJson(candidate), place])),
   );
-  const texts = candidates.map((candidate) => canonicalJson(candidate));
-  const isAbove = (ranking: ReadonlyMap<string, number>, a: string, b: string) =>
-    (ranking.get(a) ?? Number.POSITIVE_INFINITY) < (ranking.get(b) ?? Number.POSITIVE_INFINITY);
-  return texts.map((a) => texts.map((b) => places.filter((ranking) => isAbove(ranking, a, b)).length));
+  const isAbove = (ranking: ReadonlyMap<string, number>, a: Candidate, b: Candidate) =>
+    (ranking.get(a.text) ?? Number.POSITIVE_INFINITY) < (ranking.get(b.text) ?? Number.POSITIVE_INFINITY);
+  const preferences = new PairCounts();
+  for (const a of candidates) {
+    for (const b of candidates) {
+      preferences.set(a, b, rankings.filter((ranking) => isAbove(ranking, a, b)).length);
+    }
+  }
+  return preferences;
 }
 
-function highest(scores: readonly number[]): number[] {
-  const most = Math.max(...scores);
-  return scores.flatMap((score, index) => (score === most ? [index] : []));
+function isFirstIn({ value }: Vote, candidate: Candidate): boolean {
+  const [first] = value as readonly Json[];
+  return first !== undefined && canonicalJson(first) === candidate.text;
 }
 
-/** Each once, by canonical text. */
-function sortCandidates(candidates: readonly Json[]): Json[] {
-  const byText = new Map(candidates.map((candidate) => [canonicalJson(candidate), candidate]));
-  return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, candidate]) => candidate);
+/** The different candidates, sorted by their canonical text. */
+function sortCandidates(values: readonly Json[]): Candidate[] {
+  const byText = new Map(values.map((value) => [canonicalJson(value), value]));
+  return [...byText].sort(([a], [b]) => (a < b ? -1 : 1)).map(([text, value]) => ({ value, text }));
 }

@@ -1,9 +1,9 @@
-// From votes to an outcome: one function for each strategy, over values that were read and normalised before. Owns which
-// function counts what, and what a count is given and gives back.
+// Counts a poll: one function for each strategy, over values that were read and normalised before. Owns the choice of the
+// function and the number of answers that a strategy needs. Pure.
 //
-// T1  The outcome depends on the votes, not on their order. Only `first` looks at the order in which they arrived.
-// T2  A count that is not pending stays: whatever the open seats answer, or if they never do, it would end the same.
-// T3  Weights come with the poll, from the registry. Nothing in a vote can change what it weighs.
+// T1  The outcome depends on the votes, not on their order. Only `first` uses the order of arrival.
+// T2  A count that is not pending is final: no answer of an open seat, and no silence, would change it.
+// T3  Weights come from the registry, with the poll. The content of a vote cannot change its weight.
 
 import { type BallotSpec, voterCountOf } from "../../protocol/index.ts";
 import { byzantineQuorumOf, majorityOf } from "../quorum.ts";
@@ -15,7 +15,7 @@ import { tallyNumbers } from "./number.ts";
 import { tallyRanked } from "./rank.ts";
 import type { Poll, Tally } from "./types.ts";
 
-/** Counts the poll by its strategy. */
+/** Counts the poll by the strategy of its ballot. */
 export function tally(poll: Poll): Tally {
   const { spec, voters } = poll;
   const least = minAnswersOf(spec);
@@ -49,7 +49,10 @@ export function tally(poll: Poll): Tally {
   }
 }
 
-/** How many valid answers a decision needs: what the ballot says, or as many as its strategy needs to agree. */
+/**
+ * The number of valid answers that a decision needs: the ballot's `minAnswers`, or the number that must agree by its
+ * strategy.
+ */
 export function minAnswersOf(spec: BallotSpec): number {
   if (spec.minAnswers !== undefined) return spec.minAnswers;
   const voters = voterCountOf(spec);
@@ -68,10 +71,10 @@ export function minAnswersOf(spec: BallotSpec): number {
 }
 
 /**
- * How many answers a ballot hears in any case, if that many are given: whatever they say, it goes on at least so long. Whether
- * it hears later ones depends on what those said, so that pairs with them are no fair sample of how answers go together.
+ * The number of answers that a ballot always waits for, regardless of their values. Whether it waits for later answers
+ * depends on the earlier ones, so pairs with later answers are a biased sample of the correlation.
  */
-export function surelyHeardOf(spec: BallotSpec): number {
+export function certainAnswersOf(spec: BallotSpec): number {
   const voters = voterCountOf(spec);
   const least = minAnswersOf(spec);
   const endsWhenLost = spec.onDisagreement === "fail";
@@ -80,14 +83,15 @@ export function surelyHeardOf(spec: BallotSpec): number {
     case "quorum":
     case "bft": {
       const needed = neededOf(spec, voters);
-      // Lost: no open seat can catch up, second + open < top, nor lift the top to what is needed, top + open < needed.
+      // A ballot is lost if open seats cannot catch up (second + open < top) or reach the threshold (top + open <
+      // needed).
       const mostOpen = endsWhenLost ? Math.max(0, Math.floor((needed - 3) / 2)) : 0;
       return Math.min(Math.max(least, needed), voters - mostOpen);
     }
     case "unanimous":
       return endsWhenLost ? Math.min(2, voters) : voters;
     case "weighted":
-      // Of two that differ the heavier one can still win; three can leave a ballot without a majority.
+      // After two different answers the heavier one can still win. Three can leave the ballot without a majority.
       return endsWhenLost ? Math.min(3, least) : least;
     case "merge":
     case "judge":
@@ -98,7 +102,7 @@ export function surelyHeardOf(spec: BallotSpec): number {
   }
 }
 
-/** How many equal answers decide. */
+/** The number of equal answers that decide. */
 function neededOf(spec: BallotSpec, voters: number): number {
   if (spec.strategy === "bft") return byzantineQuorumOf(voters);
   return spec.strategy === "quorum" ? spec.quorum! : majorityOf(voters);

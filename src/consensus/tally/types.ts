@@ -1,63 +1,63 @@
-// What a count is given and what it gives back. Types, and the little arithmetic that all strategies share.
+// The input and the output of a count: types, and the arithmetic that all strategies share. Pure.
 
 import { type BallotSpec, canonicalJson, type Json, type Verdict } from "../../protocol/index.ts";
 
 /** One valid answer. */
 export interface Vote {
   readonly seat: number;
-  /** The value at the pointer, normalised, as answer.ts reads it. */
+  /** The normalised value at the pointer, as answer.ts reads it. */
   readonly value: Json;
-  /** The place in the order in which answers arrived; only `first` looks at it. */
+  /** The place of the answer in the order of arrival. Only `first` uses it. */
   readonly arrival: number;
 }
 
-/** Everything that a count depends on. */
+/** The input of a count: all votes of a round. */
 export interface Poll {
   readonly spec: BallotSpec;
-  /** The registered seats that vote. */
+  /** The seats that vote. */
   readonly voters: readonly number[];
-  /** At most one for each voter. */
+  /** The votes, at most one for each voter. */
   readonly votes: readonly Vote[];
-  /** Voters that may still answer. A voter that is neither here nor in `votes` abstained. */
+  /** The voters that may still answer. A voter that is neither here nor in `votes` has abstained. */
   readonly open: readonly number[];
-  /** Weights by seat, from the registry; looked at by `weighted` alone. A seat without one weighs nothing. */
+  /** The weights from the registry, by seat. Only `weighted` uses them. A seat without a weight counts 0. */
   readonly weights: Readonly<Record<number, number>>;
 }
 
-/** A value that the votes decided for. */
+/** The value that the votes decided for. */
 export interface Decision {
   readonly outcome: "decided";
   readonly value: Json;
-  /** Voters that the decision rests on, ascending. */
+  /** The voters that support the decision, ascending. */
   readonly supporters: readonly number[];
-  /** Enough equal answers were reached, whatever else comes. */
+  /** True when enough equal answers arrived before all seats had answered. */
   readonly byQuorum?: boolean;
   readonly spread?: NonNullable<Verdict["spread"]>;
   readonly ranking?: readonly { readonly value: Json; readonly score: number }[];
-  /** Merged findings beyond what a verdict holds. */
+  /** The number of merged findings that the verdict omits. */
   readonly omitted?: number;
 }
 
-/** The votes are split, or too few for a value. */
+/** No decision: the votes are split, or too few. */
 export interface Indecision {
   readonly outcome: "tie" | "no_quorum";
   readonly reason: string;
 }
 
-/** Somebody else must decide among these values, sorted by their canonical text. */
+/** A judge or verifier must decide among these candidates, sorted by their canonical text. */
 export interface Referral {
   readonly outcome: "ask";
   readonly role: "judge" | "verifier";
   readonly candidates: readonly Json[];
 }
 
-/** Where a count stands. */
+/** The outcome of a count so far. */
 export type Tally = { readonly outcome: "pending" } | Decision | Indecision | Referral;
 
 /** The open seats can still change the outcome. */
 export const PENDING: Tally = { outcome: "pending" };
 
-/** One value and who gave it. */
+/** One value with the seats that gave it. */
 export interface Support {
   readonly value: Json;
   readonly text: string;
@@ -65,7 +65,9 @@ export interface Support {
   readonly weight: number;
 }
 
-/** The different values with their seats and summed weights: heaviest first, equal ones by their canonical text. */
+/**
+ * The different values with their seats and summed weights, sorted by weight (heaviest first), then by canonical text.
+ */
 export function supportOf(votes: readonly Vote[], weigh: (seat: number) => number): Support[] {
   const byText = new Map<string, { value: Json; seats: number[]; weight: number }>();
   for (const { seat, value } of votes) {
@@ -80,17 +82,17 @@ export function supportOf(votes: readonly Vote[], weigh: (seat: number) => numbe
     .sort((a, b) => b.weight - a.weight || (a.text < b.text ? -1 : 1));
 }
 
-/** No decision, and why. */
+/** The outcome no_quorum with its reason. */
 export function noQuorum(reason: string): Indecision {
   return { outcome: "no_quorum", reason };
 }
 
-/** The one sentence about too few answers. */
+/** The outcome of too few answers. */
 export function tooFew(answered: number, least: number): Indecision {
   return noQuorum(`${answered} of at least ${least} answers`);
 }
 
-/** Orders numbers. */
+/** The sort order of ascending numbers. */
 export function ascending(a: number, b: number): number {
   return a - b;
 }

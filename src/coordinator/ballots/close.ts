@@ -9,12 +9,12 @@
 import { type Clock, type Logger, type Meter, sleep, toIsoTime, utf8Bytes } from "../../base/index.ts";
 import {
   type BallotResult,
+  certainAnswersOf,
   controlSeatOf,
   markOf,
   markOfAnswer,
   readAnswer,
   readTruth,
-  surelyHeardOf,
 } from "../../consensus/index.ts";
 import {
   type Audit,
@@ -290,7 +290,7 @@ export class BallotCloser {
     const { members } = this.#parts.office.state.registry;
     const { strategy, topology, outcome, decidedBy, agreement, rounds, usage } = verdict;
     const isCancelled = error?.code === "cancelled";
-    const late = new Set(arrivals.slice(surelyHeardOf(spec)));
+    const late = new Set(arrivals.slice(certainAnswersOf(spec)));
     const truth = spec.truth === undefined ? undefined : readTruth(spec.truth, spec);
     return {
       strategy,

@@ -1,18 +1,18 @@
-// The worlds that the simulator knows, by name.
+// The worlds of the simulator, by name.
 
 import { lineBench } from "./line-driver.ts";
 import { memberBench } from "./member-driver.ts";
 import type { Bench } from "./world.ts";
 
-/** Each is a way in which production uses the same decider. */
+/** The worlds. Each uses the decider as one part of production does. */
 export const BENCHES: Readonly<Record<string, () => Bench>> = {
   /** The election node on its pipe. */
   line: () => lineBench(),
-  /** A coordinator's member, with its commands, snapshots and watches. */
+  /** A coordinator's member, with its commands, snapshots and checks of the log. */
   member: () => memberBench(),
 };
 
-/** A bench of the world of this name. */
+/** Creates a bench of the world with this name. */
 export function benchOf(world: string): Bench {
   const createBench = BENCHES[world];
   if (createBench === undefined) {

@@ -1,8 +1,9 @@
-// The clients of the simulated swarm: each wants one thing at a time, asks again until it is answered, and now and then
-// asks again long after. Owns their history, and whether it is linearizable.
+// The clients of the simulated swarm. Each has one operation at a time and repeats it until it gets an answer;
+// sometimes it repeats an old command much later. Owns their history, and the check that it is linearizable.
 //
-// C1  Linearizability with the log as witness (Herlihy and Wing 1990, §2): what was answered before something else was
-//     asked stands before it. That each answer is the one that its place in the log gives, the observers see.
+// C1  Linearizability with the log as the order (Herlihy and Wing 1990, §2): an operation that was answered before
+//     another one was requested has an earlier place in the log. The observers check that each answer fits its place in
+//     the log.
 
 import { assert } from "../../../src/base/index.ts";
 import type { CommandAnswer, Line } from "./lines.ts";
@@ -13,7 +14,7 @@ import type { Wish, Workload } from "./workload.ts";
 const CLIENTS = 4;
 const TIMEOUT_STEPS = 25;
 
-/** One finished operation: when it was first asked and when it was answered, in lines, and where it stands in the log. */
+/** One finished operation: the numbers of the lines of its first request and of its answer, and its place in the log. */
 interface Operation {
   readonly key: string;
   readonly wish: Wish;
@@ -22,7 +23,7 @@ interface Operation {
   readonly place: Place;
 }
 
-/** A place in the log: a command of an entry, or behind all of them. */
+/** A place in the log: a command of an entry, or the end of the entry. */
 export interface Place {
   readonly seq: number;
   readonly index: number;
@@ -59,17 +60,17 @@ export class Clients {
     this.#clients = Array.from({ length: CLIENTS }, (_, id) => ({ id: `c${id}`, asked: 0, waiting: null }));
   }
 
-  /** How many operations were answered. */
+  /** The number of answered operations. */
   get answered(): number {
     return this.#answered;
   }
 
-  /** Keys of those that still wait. */
+  /** The keys of waiting operations. */
   get waiting(): string[] {
     return this.#clients.flatMap(({ waiting }) => waiting?.key ?? []);
   }
 
-  /** One step: new wishes, and those whose time is over again. `ask` says a line to the node that is most likely. */
+  /** Runs one step: starts new operations and repeats timed-out ones. `ask` sends a line to a node. */
   drive(ask: (target: number, line: Line) => void): void {
     for (const client of this.#clients) this.#driveOne(client, ask);
     if (this.#operations.length > 0 && this.#stage.happens(0.05)) this.#repeatFinished(ask);
@@ -92,7 +93,7 @@ export class Clients {
     ask(target, toLine(waiting));
   }
 
-  /** A client that lost its answer asks again long after; the observer compares the answer with the first one. */
+  /** Repeats an answered command, as a client does that lost the answer. The observer compares both answers. */
   #repeatFinished(ask: (target: number, line: Line) => void): void {
     const { key, wish } = this.#stage.pick(this.#operations);
     if (wish.op === "read") return;
@@ -100,7 +101,7 @@ export class Clients {
     ask(this.#anyNode(), { op: "command", key, command: wish.command });
   }
 
-  /** An answer to a command. `place` says where its key was decided; null where the log has lost that since. */
+  /** Takes the answer to a command. `place` is the place where its key was decided; null if the log has lost it since. */
   hear(answer: CommandAnswer, node: { index: number; leader: number }, place: Place | null): void {
     const client = this.#clients.find(({ waiting }) => waiting?.key === answer.key);
     if (client?.waiting == null) return;
@@ -113,7 +114,7 @@ export class Clients {
     this.#finish(client, place);
   }
 
-  /** An answer to a read; `place` is that of the state that it shows. */
+  /** Takes the answer to a read. `place` is the place of the state that it shows. */
   hearRead(
     { ticket, ok }: { ticket: string; ok: boolean },
     node: { index: number; leader: number },
@@ -141,14 +142,14 @@ export class Clients {
     return this.#stage.between(0, this.#nodes - 1);
   }
 
-  /** The log has become another one: what it does not hold nobody can hold to. Gives how many answers are lost. */
+  /** Drops the operations that a replaced log does not contain. Returns their number. */
   forget(before: Lineage, now: Lineage): number {
     const known = this.#operations.length;
     this.#operations = this.#operations.filter(({ place }) => now.keeps(place.seq, before));
     return known - this.#operations.length;
   }
 
-  /** Checks the order of all that was answered (C1). */
+  /** Checks the order of all answered operations (C1). */
   check(): void {
     const placed = [...this.#operations];
     placed.sort(({ place: a }, { place: b }) => a.seq - b.seq || a.index - b.index || 0);
@@ -157,7 +158,7 @@ export class Clients {
       const isInOrder = earliest === undefined || operation.askedAt <= earliest.answeredAt;
       assert(
         isInOrder,
-        `${operation.key} was asked after ${earliest?.key} was answered, but stands before it`,
+        `${operation.key} was requested after ${earliest?.key} was answered, but has an earlier place in the log`,
       );
       if (earliest === undefined || operation.answeredAt < earliest.answeredAt) earliest = operation;
     }
@@ -171,7 +172,7 @@ function toLine(waiting: Waiting): Line {
     : { op: "read", ticket: toTicket(waiting) };
 }
 
-/** Every try of a read is a read of its own. */
+/** The ticket of a read. Every try has its own ticket. */
 function toTicket({ key, tries }: Waiting): string {
   return `${key}/${tries}`;
 }

@@ -1,11 +1,11 @@
-// What may happen to the log as a whole: it is deleted, re-created empty, or restored from an older backup, and one day
-// recovered. Owns when and what; who notices is the members' driver.
+// Disasters of the whole log: it is deleted, re-created empty, or restored from an older backup, and later recovered.
+// Owns the time and the kind of the disaster; the driver of the members (member-driver.ts) notices it.
 
 import { Lineage, type SharedLog } from "./shared-log.ts";
 import type { Stage } from "./stage.ts";
 import type { Model } from "./workload.ts";
 
-/** Disasters as they are counted. */
+/** The kinds of disasters, as they are counted. */
 export const DISASTERS = [
   "log deleted",
   "log deleted and re-created",
@@ -20,7 +20,7 @@ interface Backup {
   readonly firstSeq: number;
 }
 
-/** Half of the runs have one. */
+/** The probability that a run has a disaster. */
 const LIKELIHOOD = 0.5;
 
 /** The disaster of one run, if it has one. */
@@ -32,10 +32,10 @@ export class Disaster {
   readonly #backupAt: number;
   readonly #deleteAt: number;
   readonly #returnAt: number;
-  /** When an operator recovers the log. */
+  /** The step at which an operator recovers the log. */
   readonly recoverAt: number;
   #backup: Backup | null = null;
-  /** The history that was lost, from when the log is deleted. */
+  /** The lost history; null before the log is deleted. */
   lost: Lineage | null = null;
 
   constructor(stage: Stage, log: SharedLog, createModel: () => Model) {
@@ -43,7 +43,7 @@ export class Disaster {
     this.#log = log;
     this.#createModel = createModel;
     this.kind = stage.pick(DISASTERS);
-    // Some come before anybody holds the office: then any other log is as long as the one that was read.
+    // Some disasters come before any member holds the office. Then every other log is as long as the log that was read.
     const isEarly = this.kind !== "log restored from an older backup" && stage.happens(0.2);
     const at = isEarly ? stage.between(1, 30) : stage.between(120, 280);
     this.#deleteAt = stage.happens(LIKELIHOOD) ? at : Number.POSITIVE_INFINITY;
@@ -52,7 +52,7 @@ export class Disaster {
     this.recoverAt = this.#deleteAt + stage.between(100, 180);
   }
 
-  /** One step; calls `onChange` when the log has become another one. */
+  /** Runs one step, and calls `onChange` when another log has replaced the log. */
   step(onChange: (before: Lineage) => void): void {
     const { now } = this.#stage;
     const log = this.#log;

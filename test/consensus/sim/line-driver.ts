@@ -1,4 +1,4 @@
-// The election node on its pipe: a log that begins at sequence 1 without genesis, and nothing around it.
+// The driver of the election node on its pipe. Its log starts at sequence 1 without genesis, and there are no snapshots.
 
 import { assert } from "../../../src/base/index.ts";
 import { createElectionNode } from "../../../src/consensus/index.ts";
@@ -8,7 +8,7 @@ import { type Bench, type Driver, type DriverParts, electionLine } from "./world
 
 const SWARM = "simulated";
 
-/** The election node, or a broken one, in the world. */
+/** The bench of the election node, or of a broken node. */
 export function lineBench(createNode: () => LineNode = createElectionNode): Bench {
   return {
     createNode,
@@ -34,7 +34,7 @@ function createLineDriver({ stage, log, shared, say }: DriverParts): Driver {
       assert(reply.ok && reply.state.appliedSeq === length, `${node.id} starts with ${reply.error}`);
       node.nextSeq = length + 1;
     },
-    fallBehind: ({ id }) => assert(false, `the log was trimmed beyond ${id}, though nobody trims it`),
+    fallBehind: ({ id }) => assert(false, `the log was trimmed beyond ${id}, but this world never trims it`),
     wake(node, missed, doInbox) {
       const isTickFirst = stage.happens(0.5);
       if (!isTickFirst) doInbox();

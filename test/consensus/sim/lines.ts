@@ -1,15 +1,15 @@
-// What the simulator says to a node and hears from it: lines of JSON, as the election node speaks them. A member with
-// the office's own commands, snapshots and reads (member-node.ts) speaks a few more.
+// The lines of JSON between the simulator and a node, in the format of the election node. The member-node
+// (member-node.ts), with the office's own commands, snapshots and reads, has a few more.
 
-/** Anything that answers lines as the election node does. */
+/** A node that answers lines as the election node does. */
 export interface LineNode {
   handleLine(line: string): string;
 }
 
-/** A line as the simulator writes it. */
+/** A line from the simulator. */
 export type Line = { readonly op: string } & Record<string, unknown>;
 
-/** What a node shows of itself. */
+/** The visible state of a node. */
 export interface NodeState {
   readonly role: string;
   readonly inOffice: boolean;
@@ -29,7 +29,7 @@ export interface CommandAnswer {
   readonly leader?: string;
 }
 
-/** A reply of the node, as far as the simulator reads it. */
+/** The fields of a reply that the simulator reads. */
 export interface Reply {
   readonly id: number;
   readonly ok: boolean;
@@ -38,13 +38,13 @@ export interface Reply {
   readonly append: readonly { request: number; expectedLastSeq: number | null; entry: SealedEntry }[];
   readonly answers: readonly CommandAnswer[];
   readonly state: NodeState;
-  /** Only from a member-node: */
+  /** This field and the next two come only from a member-node. */
   readonly reads?: readonly { ticket: string; ok: boolean; value?: string; error?: string }[];
   readonly checkpoint?: { seq: number; isOwn: boolean; text: string; hash: string } | null;
   readonly snapshot?: { seq: number; hash: string; object: string; entrySeq: number } | null;
 }
 
-/** A command as it stands in an entry. */
+/** A command in an entry. */
 export type Command = { readonly type: string; readonly name: string } & Record<string, unknown>;
 
 /** An entry as it is stored. */
@@ -55,7 +55,7 @@ export interface SealedEntry {
   readonly chain: string;
   readonly leader?: string;
   readonly commands?: readonly { key: string; command: Command }[];
-  /** Of a snapshot. */
+  /** This field and the next two belong to a snapshot entry. */
   readonly seq?: number;
   readonly hash?: string;
   readonly object?: string;

@@ -1,9 +1,9 @@
-// The way to the shared log and back: slow, and now and then nobody learns what became of an append.
+// The connection to the shared log and back. It is slow, and sometimes the answer to an append is lost.
 
 import type { Append, AppendOutcome, SharedLog } from "./shared-log.ts";
 import type { Stage } from "./stage.ts";
 
-/** What can go wrong on the way to the log. */
+/** The faults of the connection to the log. */
 export const WIRE_FAULTS = [
   "unknown append stored",
   "unknown append stored late",
@@ -12,10 +12,10 @@ export const WIRE_FAULTS = [
   "log slow",
 ] as const;
 
-/** What a node is told of its append. */
-export type Told = Exclude<AppendOutcome, "gone"> | "unknown";
+/** The reply to an append, as the node gets it. */
+export type AppendReply = Exclude<AppendOutcome, "gone"> | "unknown";
 
-/** A wire of one seed's character. */
+/** A connection with fault rates drawn from the seed. */
 export class LogWire {
   readonly #stage: Stage;
   readonly #log: SharedLog;
@@ -34,8 +34,8 @@ export class LogWire {
     this.#slowUntil = until;
   }
 
-  /** Carries an append; `tell` is called once. */
-  ask(append: Append, tell: (told: Told) => void): void {
+  /** Sends an append to the log. `tell` is called once with the reply. */
+  ask(append: Append, tell: (reply: AppendReply) => void): void {
     const stage = this.#stage;
     if (!stage.strikes(this.#unknown)) {
       stage.at(this.#delay(), () => {

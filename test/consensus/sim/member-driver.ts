@@ -1,11 +1,11 @@
-// What stands around a member in production, in the world of the simulator: how it begins from snapshots (findBeginning),
-// watches its log (LogWatch), makes snapshots and trims the log behind them; and what becomes of all that when the log is
-// deleted, re-created or restored from a backup, and recovered.
+// The driver of a production member in the world of the simulator. It starts the member from snapshots (findBeginning),
+// watches its log (LogWatch), makes snapshots and trims the log before them. It also deletes the log, re-creates it or
+// restores it from a backup, and recovers it.
 //
-// M1  A member that has seen more than the log holds halts, and nothing of it is stored any more (the log's I5).
-// M2  Nobody begins with less than a snapshot has seen.
-// M3  A recovery keeps all that the newest snapshot and what is left of the log hold; terms, tokens and sequences go on
-//     above all that ever were.
+// M1  A member that has read more than the log contains halts, and none of its later appends is stored (I5 of the log).
+// M2  A member never starts from a log that ends before its own last position, or before the newest snapshot.
+// M3  A recovery keeps everything that the newest snapshot and the rest of the log contain. Terms, tokens and sequences
+//     continue above all earlier ones.
 
 import { assert } from "../../../src/base/index.ts";
 import { type SnapshotNote, saveFold } from "../../../src/consensus/index.ts";
@@ -34,18 +34,18 @@ import { type Bench, type Driver, type DriverParts, electionLine, type Simulated
 
 const LOG_ID = "simulated";
 const STEP_MS = 50;
-/** A snapshot is due when so many entries lie behind the one before. */
+/** The number of entries after a snapshot that makes the next one due. */
 const SNAPSHOT_ENTRIES = 10;
-/** Every so many steps a member looks at its log. */
+/** The interval between two checks of the log, in steps. */
 const LOOK_STEPS = 8;
-/** A log that looks wrong for so long is lost. Longer than any replica is stale. */
+/** The number of steps after which a log that looks wrong counts as lost. It is longer than any replica is stale. */
 const DOUBT_STEPS = 60;
-/** Ticks that are counted after a pause, at most. */
+/** The most ticks that are counted after a pause. */
 const MAX_BURST_TICKS = 20;
-/** The pause between two tries to begin. */
+/** The pause between two tries to start. */
 const RETRY_STEPS = 5;
 
-/** How far a recovery moves tokens and revisions on. */
+/** The amount that a recovery adds to tokens and revisions. */
 export const RECOVERY_SKIP = 1_000_000_000;
 
 const FAULTS = [
@@ -55,36 +55,36 @@ const FAULTS = [
   "snapshot lost on its way to the store",
   "snapshot damaged in the store",
   "snapshot given up with the office",
-  "begun with a snapshot",
-  "begun with an older snapshot",
+  "started from a snapshot",
+  "started from an older snapshot",
   "log trimmed",
   "snapshot newer than the log",
   "log trimmed before it was read",
-  "member halted over its log",
-  "beginning refused: less than a snapshot has seen",
-  "beginning refused: less than this process has seen",
-  "beginning refused: no log, or another",
+  "member halted because of its log",
+  "start refused: less than a snapshot has seen",
+  "start refused: less than this process has seen",
+  "start refused: no log, or another",
   "log recovered",
   "log recovered with less than was acknowledged",
   "recovery refused: the log is sound",
-  "log begun anew, nothing left of it",
+  "new log started, nothing left of the old one",
   "append held back from another log",
-  "append held back from a log that is away",
+  "append held back from a missing log",
 ] as const;
 
-/** What the driver does that a mutant may do wrongly. */
+/** The actions of the driver that a mutant may do wrongly. */
 export interface Habits {
-  /** The snapshots as a beginning finds them. */
+  /** The snapshots that a starting member sees. */
   readonly snapshots: (store: ObjectStore, log: SharedLog) => Objects;
-  /** Whether a process remembers what it has read when it begins again. */
+  /** Whether a process remembers its position in the log when it starts its member again. */
   readonly remembers: boolean;
-  /** Whether it looks at its log. */
+  /** Whether the process checks its log. */
   readonly watches: boolean;
-  /** From where on the log is kept; null: all of it. */
-  readonly keepFrom: (told: SnapshotRetention) => number | null;
+  /** The first sequence of the log to keep; null keeps all of it. */
+  readonly keepFrom: (snapshots: SnapshotRetention) => number | null;
 }
 
-/** As production does. */
+/** The habits of production. */
 export const GOOD_HABITS: Habits = {
   snapshots: (store) => store.port,
   remembers: true,
@@ -92,7 +92,7 @@ export const GOOD_HABITS: Habits = {
   keepFrom: ({ keptFromSeq }) => keptFromSeq,
 };
 
-/** A member of production, or a broken one, in the world. */
+/** The bench of a production member, or of a broken member. */
 export function memberBench(
   createNode: () => LineNode = createMemberNode,
   habits: Habits = GOOD_HABITS,
@@ -109,21 +109,21 @@ export function memberBench(
 
 type AppendWay = Parameters<Driver["append"]>[2];
 
-/** What one process remembers beside its member. */
+/** The memory of one process beside its member. */
 interface Process {
   readonly node: SimulatedNode;
-  /** How it is to start, and from when on. */
+  /** The kind of the next start, and the first step for it; null while the member runs. */
   starting: { readonly kind: "current" | "lagging"; readonly from: number } | null;
-  /** What this process has read, from when its member ended. */
+  /** The position in the log when the process ended its last member; null in a new process. */
   seen: Place | null;
-  /** For how many of its steps the log has lacked what it has read. */
+  /** The number of steps since the log lost entries that the member has read. */
   endangeredSteps: number;
   watch: LogWatch | null;
   nextLook: number;
-  /** Since when looks have seen a stale replica. */
+  /** The step since which checks of the log have seen a stale replica. */
   staleSince: number | null;
-  told: SnapshotRetention;
-  /** True from asking for a checkpoint until its snapshot is told of, or given up. */
+  snapshots: SnapshotRetention;
+  /** True from the request of a checkpoint until its snapshot is reported or given up. */
   isMaking: boolean;
 }
 
@@ -143,9 +143,9 @@ class MemberDriver implements Driver {
     this.#disaster = new Disaster(parts.stage, parts.log, parts.shared.workload.createModel);
   }
 
-  // Beginning
+  // Starting
 
-  /** A new process: it remembers nothing. */
+  /** Starts a new process, which remembers nothing. */
   start(node: SimulatedNode, kind: "current" | "lagging"): void {
     const process = this.#processOf(node);
     this.#end(process, kind, null);
@@ -164,16 +164,16 @@ class MemberDriver implements Driver {
     process.watch = null;
   }
 
-  /** The member of this process is over; the process goes on and begins again, remembering what it has read. */
+  /** Ends the member of this process. The process continues, remembers its position, and starts a member again. */
   #distrust(process: Process, reason: string): void {
     const { stage, log, say } = this.#parts;
     const { node } = process;
     const seen = this.#placeOf(node);
-    const isBehind = log.firstSeq > process.told.coveredSeq && seen.seq < log.lastSeq;
+    const isBehind = log.firstSeq > process.snapshots.coveredSeq && seen.seq < log.lastSeq;
     assert(isBehind || this.#disaster.lost !== null, `${node.id} distrusts a sound log: ${reason}`);
     node.observer.mayHalt = true;
     say(node, { op: "distrust", reason });
-    if (!isBehind) stage.count("member halted over its log");
+    if (!isBehind) stage.count("member halted because of its log");
     this.#end(process, "current", seen);
   }
 
@@ -198,20 +198,20 @@ class MemberDriver implements Driver {
     const found = await this.#findBeginning(process, lastSeq);
     if (typeof found === "string") {
       stage.count(found);
-      // Who has read what is lost for good never comes back by itself: once all is settled, an operator restarts it.
+      // A process that has read lost entries can never start again by itself. After the recovery an operator restarts it.
       if (this.#isRecovered) process.seen = null;
       process.starting = { kind: "current", from: stage.now + RETRY_STEPS };
       return;
     }
     const { fold, snapshot, rejected } = found;
     if (snapshot !== null)
-      stage.count(rejected.length > 0 ? "begun with an older snapshot" : "begun with a snapshot");
+      stage.count(rejected.length > 0 ? "started from an older snapshot" : "started from a snapshot");
     const text = snapshot === null ? undefined : saveFold(fold);
     const entries = [];
     for (let seq = fold.seq + 1; seq <= lastSeq; seq++) entries.push(log.read(seq));
     node.problem = null;
     process.starting = null;
-    process.told = new SnapshotRetention(fold.seq);
+    process.snapshots = new SnapshotRetention(fold.seq);
     process.isMaking = false;
     for (const entry of entries) {
       if (entry?.type === "snapshot") this.#noteSnapshot(process, entry as unknown as SnapshotNote);
@@ -227,13 +227,14 @@ class MemberDriver implements Driver {
       snapshot: snapshot === null ? null : { text, hash: snapshot.hash },
       log: entries,
     });
-    assert(reply.ok && reply.state.appliedSeq === lastSeq, `${node.id} begins with ${reply.error}`);
+    assert(reply.ok && reply.state.appliedSeq === lastSeq, `${node.id} starts with ${reply.error}`);
     node.nextSeq = lastSeq + 1;
     process.watch = this.#watch(process, fold.epoch);
   }
 
-  /** Where to begin, or why that cannot be. */
-  async #findBeginning({ node, seen }: Process, lastSeq: number) {
+  /** Finds the start of the member, or returns the name of the fault that prevents it. */
+  async #findBeginning(process: Process, lastSeq: number) {
+    const { node, seen } = process;
     const snapshots = this.#habits.snapshots(this.#store, this.#parts.log);
     const stores = { log: viewLog(this.#parts.log, lastSeq), snapshots };
     try {
@@ -241,22 +242,25 @@ class MemberDriver implements Driver {
     } catch (error) {
       if (!(error instanceof SwarmError)) throw error;
       node.problem = error.message;
-      if (/which a snapshot holds|there is a snapshot/.test(error.message))
-        return "beginning refused: less than a snapshot has seen";
-      if (/this coordinator has read/.test(error.message))
-        return "beginning refused: less than this process has seen";
-      return "beginning refused: no log, or another";
+      return this.#nameRefusal(process, lastSeq);
     }
   }
 
-  /** M2: whoever begins has all that any snapshot, and this process, has seen. */
+  #nameRefusal({ seen }: Process, lastSeq: number): (typeof FAULTS)[number] {
+    if (this.#listSnapshots().some(({ seq }) => seq > lastSeq))
+      return "start refused: less than a snapshot has seen";
+    if (seen !== null && seen.seq > lastSeq) return "start refused: less than this process has seen";
+    return "start refused: no log, or another";
+  }
+
+  /** M2: the log of a starting member is at least as long as every snapshot and this process have seen. */
   #checkBeginning({ node, seen }: Process, lastSeq: number): void {
     const { logId, epoch } = this.#parts.log.lineage.origin;
     for (const { name, ...id } of this.#listSnapshots()) {
       const isKnown = id.logId === logId && id.epoch <= epoch && id.seq <= lastSeq;
-      assert(isKnown, `${node.id} begins at ${lastSeq}, though there is a snapshot ${name}`);
+      assert(isKnown, `${node.id} starts at ${lastSeq}, but there is a snapshot ${name}`);
     }
-    assert((seen?.seq ?? 0) <= lastSeq, `${node.id} begins at ${lastSeq}, having seen ${seen?.seq}`);
+    assert((seen?.seq ?? 0) <= lastSeq, `${node.id} starts at ${lastSeq}, but has read up to ${seen?.seq}`);
   }
 
   #watch(process: Process, epoch: number): LogWatch {
@@ -267,7 +271,7 @@ class MemberDriver implements Driver {
       log: this.#viewFor(process),
       epoch,
       place: () => this.#placeOf(node),
-      floorSeq: () => process.told.coveredSeq,
+      floorSeq: () => process.snapshots.coveredSeq,
       clock: { now: () => stage.now * STEP_MS, after: () => () => undefined },
       doubtMs: DOUBT_STEPS * STEP_MS,
       onLost: (reason) => {
@@ -284,8 +288,8 @@ class MemberDriver implements Driver {
   }
 
   /**
-   * What a look of the node sees of the log: while it reads from a stale replica, some entries fewer. No replica is stale
-   * for as long as a log must look wrong before it is believed: that is what production counts on.
+   * The node's view of the log for its checks. A stale replica shows fewer entries. As in production, no replica is
+   * stale for as long as a log must look wrong before it counts as lost.
    */
   #viewFor(process: Process): Log {
     const { stage, log } = this.#parts;
@@ -303,22 +307,22 @@ class MemberDriver implements Driver {
   }
 
   append(node: SimulatedNode, append: Append, way: AppendWay): void {
-    if (this.#habits.watches) this.#looks.push(this.#askUnlessExchanged(node, append, way));
+    if (this.#habits.watches) this.#looks.push(this.#askUnlessReplaced(node, append, way));
     else way.ask();
   }
 
-  async #askUnlessExchanged(node: SimulatedNode, append: Append, way: AppendWay): Promise<void> {
+  async #askUnlessReplaced(node: SimulatedNode, append: Append, way: AppendWay): Promise<void> {
     const { incarnation } = append;
     const { stage, log } = this.#parts;
     const takesAnother = await targetsReplacedLog(viewLog(log), this.#placeOf(node), append);
     if (takesAnother === null) {
-      stage.count("append held back from a log that is away");
+      stage.count("append held back from a missing log");
       return way.holdBack();
     }
     if (!takesAnother) return way.ask();
     stage.count("append held back from another log");
     if (node.isUp && node.observer.incarnation === incarnation && node.observer.halted === null)
-      this.#distrust(this.#processOf(node), "the office would stand in another log");
+      this.#distrust(this.#processOf(node), "the append would go to another log");
   }
 
   // Time
@@ -349,8 +353,9 @@ class MemberDriver implements Driver {
   }
 
   /**
-   * Whoever met an entry that does not follow what it has read would meet it again: it begins again by itself when the
-   * log is recovered, and where the operator found the log sound, the operator restarts it.
+   * Restarts a member that halted at an entry which does not fit; before the recovery it would read the same entry
+   * again. After a recovery the member starts again by itself. If the operator found the log sound, the operator
+   * restarts the process.
    */
   #restartHalted(process: Process): void {
     if (!this.#isRecovered) return;
@@ -371,7 +376,7 @@ class MemberDriver implements Driver {
 
   // Disasters
 
-  /** The log has become another one: whoever has read nothing that it lacks goes on without noticing. */
+  /** Handles a replaced log. A member that has read none of the lost entries continues without noticing. */
   #changeLog(before: Lineage): void {
     const { log, nodes, clients, stage } = this.#parts;
     for (const { observer } of nodes) {
@@ -384,7 +389,7 @@ class MemberDriver implements Driver {
     if (isOlder) stage.count("snapshot newer than the log");
   }
 
-  /** M1: a process that looks at a log without what it has read lets go of it in time. */
+  /** M1: a process stops using a log that lacks entries which it has read, in time. */
   #checkEnd(process: Process): void {
     const { log } = this.#parts;
     const { seq } = this.#placeOf(process.node);
@@ -392,11 +397,11 @@ class MemberDriver implements Driver {
     process.endangeredSteps = isLost ? process.endangeredSteps + 1 : 0;
     assert(
       process.endangeredSteps < 2 * DOUBT_STEPS,
-      `${process.node.id} goes on with a log that has lost what it has read`,
+      `${process.node.id} keeps using a log that has lost entries which it has read`,
     );
   }
 
-  /** An operator recovers the log, as far as there is anything to recover. */
+  /** An operator recovers the log, or starts a new one if nothing is left. */
   async #recover(): Promise<void> {
     this.#recovering = false;
     this.#isRecovered = true;
@@ -415,14 +420,14 @@ class MemberDriver implements Driver {
     } catch (error) {
       if (!(error instanceof SwarmError)) throw error;
       if (error.code === "conflict") return stage.count("recovery refused: the log is sound");
-      this.#beginAnew();
+      this.#startNewLog();
       shared.workload.recoverLog(false);
     }
     const lost = clients.forget(before, log.lineage);
     if (lost > 0) stage.count("log recovered with less than was acknowledged");
   }
 
-  /** M3: what is kept is all that the newest snapshot or the rest of the log holds; what comes stands above all that was. */
+  /** M3: keeps all that the newest snapshot or the rest of the log contains, and continues above all earlier numbers. */
   #renewLog({ keptSeq, epoch, term, logId }: Recovery, seq: number): void {
     const { log, nodes } = this.#parts;
     const histories = [log.lineage, this.#disaster.lost ?? log.lineage];
@@ -430,15 +435,15 @@ class MemberDriver implements Driver {
       (lineage) => lineage.folds.has(keptSeq) || lineage.chainAt(keptSeq) !== undefined,
     );
     const kept = log.exists && log.lineage.chainAt(keptSeq) !== undefined ? log.lineage : held.at(-1);
-    assert(kept !== undefined, `the recovery keeps ${keptSeq}, which never was`);
+    assert(kept !== undefined, `the recovery keeps ${keptSeq}, which never existed`);
     for (const lineage of histories) {
-      assert(seq > lineage.lastSeq, `the log begins again at ${seq}, and went to ${lineage.lastSeq}`);
+      assert(seq > lineage.lastSeq, `the log starts again at ${seq}, but had reached ${lineage.lastSeq}`);
       const reached = lineage.officeAt(lineage.lastSeq).term;
-      assert(term > reached, `the log begins again with term ${term}, and had ${reached}`);
+      assert(term > reached, `the log starts again with term ${term}, but had reached ${reached}`);
     }
     for (const { observer } of nodes) {
       const own = observer.lineage.origin.logId === logId ? (observer.state?.term ?? 0) : 0;
-      assert(term > own, `the log begins again with term ${term}, and a member is in ${own}`);
+      assert(term > own, `the log starts again with term ${term}, but a member is in term ${own}`);
     }
     log.lineage = kept.renew(keptSeq, { origin: { logId, epoch, seq }, term, skip: RECOVERY_SKIP });
     log.firstSeq = seq;
@@ -446,10 +451,10 @@ class MemberDriver implements Driver {
     log.changedAt = this.#parts.stage.now;
   }
 
-  /** Nothing is left to recover: another swarm begins in the place of the old one. */
-  #beginAnew(): void {
+  /** Starts a new swarm, because nothing is left to recover. */
+  #startNewLog(): void {
     const { stage, log, shared } = this.#parts;
-    stage.count("log begun anew, nothing left of it");
+    stage.count("new log started, nothing left of the old one");
     this.#store.texts.clear();
     const origin = { logId: "begun-anew", epoch: 1, seq: 1 };
     log.lineage = new Lineage({ origin, createModel: shared.workload.createModel, isTimeReal: true });
@@ -458,7 +463,7 @@ class MemberDriver implements Driver {
     log.changedAt = stage.now;
   }
 
-  /** What the coordinators tell of themselves. */
+  /** The status reports of the coordinators. */
   #listStatus(): CoordinatorStatus[] {
     return this.#processes.map(({ node: { id, observer } }) => {
       const { logId, epoch } = observer.lineage.origin;
@@ -476,7 +481,7 @@ class MemberDriver implements Driver {
       process.isMaking = false;
       return;
     }
-    const isDue = state.appliedSeq - process.told.coveredSeq >= SNAPSHOT_ENTRIES;
+    const isDue = state.appliedSeq - process.snapshots.coveredSeq >= SNAPSHOT_ENTRIES;
     if (!isDue || process.isMaking || !stage.happens(0.3)) return;
     process.isMaking = say(process.node, { op: "checkpoint" }).ok;
   }
@@ -489,12 +494,17 @@ class MemberDriver implements Driver {
     if (state.inOffice) this.#tidy(process);
   }
 
-  /** Every member hashes its fold; the one that asked for the checkpoint saves it and tells of it. */
+  /**
+   * Hashes the fold of every member. The member that requested the checkpoint saves its fold and reports the snapshot.
+   */
   #takeCheckpoint(process: Process, { seq, isOwn, text, hash }: NonNullable<Reply["checkpoint"]>): void {
     const { stage, reach } = this.#parts;
     const { node } = process;
     const { folds } = node.observer.lineage;
-    assert((folds.get(seq) ?? text) === text, `${node.id} saves another fold at ${seq} than others`);
+    assert(
+      (folds.get(seq) ?? text) === text,
+      `${node.id} saves a different fold at ${seq} than other members`,
+    );
     folds.set(seq, text);
     const { incarnation } = node.observer;
     const isSame = () => node.isUp && node.observer.incarnation === incarnation;
@@ -507,7 +517,7 @@ class MemberDriver implements Driver {
         const isLost = stage.strikes(0.1);
         if (isLost) stage.count("snapshot lost on its way to the store");
         else this.#store.texts.set(object, text);
-        // It is read back before anybody is told of it.
+        // The process reads the snapshot back before it reports the snapshot.
         if (isLost) process.isMaking = false;
         else reach(node, () => this.#tellSnapshot(node, { seq, hash, object }));
       });
@@ -528,11 +538,11 @@ class MemberDriver implements Driver {
   }
 
   #noteSnapshot(process: Process, { seq, hash, object }: SnapshotNote): void {
-    process.told.note({ seq, hash, object });
+    process.snapshots.note({ seq, hash, object });
     process.isMaking = false;
   }
 
-  /** Trims the log up to the last but one snapshot, and removes objects that it does not reach back to. */
+  /** Trims the log up to the last but one snapshot, and removes the objects that lie before the trimmed log. */
   #tidy(process: Process): void {
     const { stage, log } = this.#parts;
     const { node } = process;
@@ -540,7 +550,7 @@ class MemberDriver implements Driver {
     stage.at(this.#delay(), () => {
       if (!node.isUp || node.observer.state?.inOffice !== true || lineage !== node.observer.lineage) return;
       if (!log.exists) return;
-      const from = this.#habits.keepFrom(process.told);
+      const from = this.#habits.keepFrom(process.snapshots);
       if (from === null) return;
       if (from > log.firstSeq) stage.count("log trimmed");
       log.trim(from);
@@ -555,7 +565,7 @@ class MemberDriver implements Driver {
     return sortSnapshots([...this.#store.texts.keys()]).map((id) => ({ ...id, name: nameSnapshot(id) }));
   }
 
-  /** One snapshot may rot while the log can be begun without it: with two gone nobody could. */
+  /** Damages one snapshot if members can still start without it. Two damaged snapshots could make a start impossible. */
   #damage(): void {
     const { stage, log } = this.#parts;
     if (!stage.strikes(0.004)) return;
@@ -600,7 +610,7 @@ class MemberDriver implements Driver {
       watch: null,
       nextLook: 0,
       staleSince: null,
-      told: new SnapshotRetention(0),
+      snapshots: new SnapshotRetention(0),
       isMaking: false,
     };
     return this.#processes[node.index] as Process;

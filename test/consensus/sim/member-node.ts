@@ -1,23 +1,23 @@
-// One member of production behind a pipe: the decider with the commands, snapshots and log time of the coordinators,
-// driven by lines as coordinator/office/driver.ts drives it by events. Pure but for the member it owns.
+// One production member behind a pipe: the decider with the commands, snapshots and log time of the coordinators. Lines
+// drive it here; in production coordinator/office/driver.ts drives it with events. It has no state except its member.
 
 import { AssertionError, assert } from "../../../src/base/index.ts";
 import {
   type CommandSet,
   createMember,
-  type ElectionConfig,
   type Fold,
-  type JsonObject,
   loadFold,
   loadLog,
   type Member,
   type MemberEffects,
   type MemberInput,
-  type MemberParts,
   saveFold,
-  sha256,
-  stepElection,
   stepMember,
+} from "../../../src/consensus/index.ts";
+import {
+  type ElectionConfig,
+  type MemberParts,
+  stepElection,
   viewMember,
 } from "../../../src/consensus/internal.ts";
 import {
@@ -27,12 +27,13 @@ import {
   viewConfig,
   viewLocks,
 } from "../../../src/coordinator/internal.ts";
+import { type JsonObject, sha256 } from "../../../src/protocol/index.ts";
 import type { Line, LineNode } from "./lines.ts";
 
 /** A member with the commands of the office. */
 export type OfficeMember = Member<OfficeState, OfficeCommand>;
 
-/** What a member-node is made of, so that mutants can be made of other parts. */
+/** The parts of a member-node. Mutants replace some of them. */
 export interface MemberNodeParts extends MemberParts {
   readonly commandSet: CommandSet<OfficeState, OfficeCommand>;
   readonly countsTicksOfAppends: boolean;
@@ -40,7 +41,7 @@ export interface MemberNodeParts extends MemberParts {
   readonly onStart?: (member: OfficeMember) => void;
 }
 
-/** The parts of production. */
+/** The parts that production uses. */
 export const memberNodeParts: MemberNodeParts = {
   stepElection,
   commandSet: officeCommands,
@@ -49,7 +50,7 @@ export const memberNodeParts: MemberNodeParts = {
 
 type Effects = MemberEffects<OfficeCommand>;
 
-/** A member that has not been started. */
+/** Creates a member that is not started yet. */
 export function createMemberNode(parts: MemberNodeParts = memberNodeParts): LineNode {
   let member: OfficeMember | null = null;
 
@@ -101,7 +102,7 @@ const NO_EFFECTS: Effects = {
   snapshot: null,
 };
 
-/** The effects of several ticks; none of them applies an entry. */
+/** The joined effects of several ticks. A tick never applies an entry. */
 function join(one: Effects, next: Effects): Effects {
   assert(next.checkpoint === null && next.snapshot === null, "a tick applies no entry");
   return {
@@ -145,7 +146,7 @@ function load(
   text: string,
 ): Fold<OfficeState, OfficeCommand> {
   const loaded = loadFold(commandSet, text);
-  if (!loaded.ok) throw new AssertionError(`a snapshot that was made cannot be read: ${loaded.fault}`);
+  if (!loaded.ok) throw new AssertionError(`a saved snapshot cannot be read: ${loaded.fault}`);
   return loaded.fold;
 }
 
@@ -154,7 +155,7 @@ function toInput(line: Line): MemberInput<OfficeCommand> {
   return { ...rest, type: op === "log" ? event : op } as unknown as MemberInput<OfficeCommand>;
 }
 
-/** What a client is shown: shared values and held locks. */
+/** The value of a read: shared values and held locks. */
 export function show({ state, at }: Fold<OfficeState, OfficeCommand>): string {
   const locks = viewLocks(state.locks, at).map(({ name, owner, token }) => ({ name, owner, token }));
   return JSON.stringify({ config: viewConfig(state.config), locks });

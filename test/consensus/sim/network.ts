@@ -1,8 +1,8 @@
-// The network between the nodes: loses, repeats, delays, reorders, and cuts one direction without the other.
+// The network between the nodes. It loses, repeats, delays and reorders messages, and cuts single directions.
 
 import type { Stage } from "./stage.ts";
 
-/** What can go wrong on the way. */
+/** The faults of the network. */
 export const NETWORK_FAULTS = [
   "message lost",
   "message duplicated",
@@ -11,15 +11,15 @@ export const NETWORK_FAULTS = [
   "direction cut",
 ] as const;
 
-/** A network of one seed's character. */
+/** A network with fault rates drawn from the seed. */
 export class Network {
   readonly #stage: Stage;
   readonly #loss: number;
   readonly #duplication: number;
   readonly #delayMax: number;
-  /** Until when a direction is cut, by `from>to`. */
+  /** The step until which a direction is cut, by `from>to`. */
   readonly #cuts = new Map<string, number>();
-  /** When the last message of a direction arrives, by `from>to`. */
+  /** The step at which the last message of a direction arrives, by `from>to`. */
   readonly #lastArrivals = new Map<string, number>();
 
   constructor(stage: Stage) {
@@ -38,7 +38,7 @@ export class Network {
     this.#cuts.clear();
   }
 
-  /** Carries a message, perhaps: `arrive` is called as often as it arrives. */
+  /** Sends a message, which may be lost or duplicated. `arrive` is called once for each arrival. */
   post(from: string, to: string, arrive: () => void): void {
     const direction = `${from}>${to}`;
     const isCut = (this.#cuts.get(direction) ?? 0) > this.#stage.now;

@@ -1,5 +1,5 @@
-// Looks at every line that goes into a node and every reply that comes out, and knows what may not be. One
-// observer watches one node through all its incarnations; what all nodes share is given to it.
+// Checks every line to a node and every reply of the node against the invariants. One observer watches one node through
+// all its incarnations. Owns the checks of one node; shared-log.ts checks the log.
 
 import { assert } from "../../../src/base/index.ts";
 import { canonicalJson, type Json } from "../../../src/protocol/index.ts";
@@ -8,7 +8,7 @@ import type { Append, Lineage } from "./shared-log.ts";
 import type { Stage } from "./stage.ts";
 import type { Workload } from "./workload.ts";
 
-/** What all nodes share. */
+/** The objects that all nodes share. */
 export interface Shared {
   readonly stage: Stage;
   readonly members: readonly string[];
@@ -18,7 +18,7 @@ export interface Shared {
 
 interface PendingCommand {
   readonly isRead: boolean;
-  /** The appends of this node that had been asked when the command arrived. */
+  /** The number of appends that this node had requested when the command arrived. */
   readonly askedBefore: number;
 }
 
@@ -28,26 +28,26 @@ export class Observer {
   readonly shared: Shared;
   incarnation = 0;
   state: NodeState | null = null;
-  /** The history that the running incarnation reads. */
+  /** The history that the current incarnation reads. */
   lineage: Lineage;
-  /** True when something has happened to the log that this incarnation may halt over. */
+  /** True after an event of the log that allows this incarnation to halt. */
   mayHalt = false;
-  /** Why the running incarnation has halted. */
+  /** The reason why the current incarnation has halted; null while it runs. */
   halted: string | null = null;
-  /** Every append of the running incarnation, in order. */
+  /** All appends of the current incarnation, in order. */
   appends: Append[] = [];
-  /** Commands that have not been answered yet, by key. */
+  /** The commands without an answer, by key. */
   readonly pending = new Map<string, PendingCommand[]>();
   #ticks = 0;
   #startedAtTick = 0;
   #heardAtTick = new Map<string, number>();
   #leadingSinceTick = 0;
-  /** Who granted a vote, by term. */
+  /** The members that granted a vote, by term. */
   #grants = new Map<number, Set<string>>();
-  /** Entries (by chain hash) whose append was once answered unknown, and those that were refused for certain. */
+  /** The entries (by chain hash) with an unknown append, and the entries that the log refused for certain. */
   #unknown = new Set<string>();
   #refused = new Set<string>();
-  /** When each entry was first asked for, by chain hash. */
+  /** The step at which each entry was first requested, by chain hash. */
   #stamps = new Map<string, number>();
 
   constructor(node: string, shared: Shared, lineage: Lineage) {
@@ -56,7 +56,7 @@ export class Observer {
     this.lineage = lineage;
   }
 
-  /** Before the line goes in. */
+  /** Records the line before the node gets it. */
   before(line: Line): void {
     if (line.op === "init" || line.op === "restart") {
       this.incarnation++;
@@ -102,7 +102,7 @@ export class Observer {
     if (line.event === "refused" && !this.#unknown.has(chain)) this.#refused.add(chain);
   }
 
-  /** After the reply came out. Gives the appends it asks for. */
+  /** Checks the reply. Returns the appends that it requests. */
   after(line: Line, reply: Reply): Append[] {
     const isHalted = reply.error?.startsWith("halted") === true;
     assert(!isHalted || this.mayHalt, `${this.node} ${reply.error}`);
@@ -123,12 +123,15 @@ export class Observer {
     return asked;
   }
 
-  /** What has been read is the beginning of `lineage`, or of the history that it was read in. */
+  /** Switches to `lineage` if it contains everything that this incarnation has read. */
   follow(lineage: Lineage): void {
     if (lineage.keeps(this.state?.appliedSeq ?? 0, this.lineage)) this.lineage = lineage;
   }
 
-  /** Whoever takes an acknowledgement that was on its way while the log became another one has read what was lost. */
+  /**
+   * Keeps the old history for a node that gets an acknowledgement from before the log was replaced: it has read lost
+   * entries.
+   */
   #followAccepted(line: Line, { state }: Reply): void {
     const isTaken = line.event === "accepted" && state.appliedSeq > (this.state?.appliedSeq ?? 0);
     if (!isTaken) return;
@@ -139,10 +142,10 @@ export class Observer {
     const last = this.appends.at(-1)?.request ?? 0;
     assert(request > last, `${this.node} uses request ${request} after ${last}`);
     const mayAsk = entry.type === "office-taken" ? reply.state.role === "leader" : reply.state.inOffice;
-    assert(mayAsk, `${this.node} asks for ${entry.type} as ${reply.state.role}`);
+    assert(mayAsk, `${this.node} requests ${entry.type} as ${reply.state.role}`);
     assert(
       entry.term === reply.state.term,
-      `${this.node} asks with term ${entry.term} in ${reply.state.term}`,
+      `${this.node} requests an entry of term ${entry.term} in term ${reply.state.term}`,
     );
     const { node, incarnation, lineage } = this;
     const stampedAt = this.#stamps.get(entry.chain) ?? this.shared.stage.now;
@@ -170,11 +173,15 @@ export class Observer {
       assert(after.role === "leader", `${this.node} is in office as ${after.role}`);
       const { term, leader } = this.lineage.officeAt(after.appliedSeq);
       const isHolder = leader === this.node && term === after.term;
-      assert(isHolder, `${this.node} says it holds the office of term ${after.term}, which it does not`);
+      assert(isHolder, `${this.node} claims the office of term ${after.term}, but does not hold it`);
     }
     const hash = hashes.get(after.appliedSeq);
     if (hash === undefined) hashes.set(after.appliedSeq, after.hash);
-    else assert(hash === after.hash, `${this.node} has another state at ${after.appliedSeq} than others`);
+    else
+      assert(
+        hash === after.hash,
+        `${this.node} has a different state at ${after.appliedSeq} than other members`,
+      );
   }
 
   #checkTerm(line: Line, reply: Reply): void {
@@ -202,7 +209,7 @@ export class Observer {
       (member) => member === this.node || this.#ticks - (this.#heardAtTick.get(member) ?? 0) < bound,
     );
     const hasMajority = heard.length * 2 > this.shared.members.length;
-    assert(hasMajority, `${this.node} leads though it heard only ${heard.join(", ")}`);
+    assert(hasMajority, `${this.node} leads, but has heard only from ${heard.join(", ")}`);
   }
 
   #checkElected(before: NodeState | null, { state }: Reply): void {
@@ -212,7 +219,7 @@ export class Observer {
     assert(isElected, `${this.node} leads term ${state.term} with ${voters} votes`);
   }
 
-  /** A refusal with no unknown append before it ends the office in the same reply. */
+  /** Checks that a refusal without an earlier unknown try ends the office in the same reply. */
   #checkRefused(line: Line, reply: Reply, before: NodeState | null): void {
     if (line.event !== "refused" || before?.inOffice !== true) return;
     const append = this.appends.find(({ request }) => request === line.request);
@@ -221,7 +228,7 @@ export class Observer {
     assert(!isCertain || !reply.state.inOffice, `${this.node} keeps the office after a refused append`);
   }
 
-  /** The append that an `unknown` speaks of is repeated at once, unchanged. */
+  /** Checks that an append with the answer `unknown` is repeated at once and unchanged. */
   #checkUnknown(line: Line, reply: Reply, before: NodeState | null): void {
     if (line.event !== "unknown" || before?.role !== "leader") return;
     const append = this.appends.find(({ request }) => request === line.request);
@@ -257,14 +264,14 @@ export class Observer {
         !this.#refused.has(entry.chain) &&
         entry.commands?.some((keyed) => keyed.key === key),
     );
-    assert(!mayBeStored, `${this.node} says ${error} to ${key}, which may still be stored`);
+    assert(!mayBeStored, `${this.node} answers ${error} to ${key}, which may still be stored`);
     for (const append of carriers) {
-      assert(append.storedIn === null, `${this.node} says ${error} to ${key}, which it has stored`);
+      assert(append.storedIn === null, `${this.node} answers ${error} to ${key}, which is stored`);
       append.denied = key;
     }
   }
 
-  /** An answer is what the model says; where it says nothing, the first answer to the key holds for all. */
+  /** Checks an answer against the model. If the model does not cover it, all answers to the key must equal the first. */
   #checkValue(key: string, value: unknown, modelled: unknown): void {
     const { workload } = this.shared;
     const { firstAnswers } = this.lineage;
@@ -288,7 +295,7 @@ export class Observer {
     const waiting = this.pending.get(key) ?? [];
     const command = waiting.shift();
     if (waiting.length === 0) this.pending.delete(key);
-    assert(command !== undefined, `${this.node} answers ${key}, which nobody asked`);
+    assert(command !== undefined, `${this.node} answers ${key}, which no client sent`);
     return command;
   }
 }

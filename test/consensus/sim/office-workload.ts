@@ -1,7 +1,7 @@
-// The commands of the coordinators' office: locks with leases, renewal and queues, shared values with revisions, and
-// budgets, of which only the repeats are compared.
+// The workload of the coordinators' office: locks with leases, renewal and queues, shared values with revisions, and
+// budgets. The model does not cover budgets; only repeated answers to a budget command are compared.
 //
-// T1  No token is ever given twice, not even after a recovery that has lost the first grant.
+// T1  No token is ever granted twice, not even after a recovery that has lost the first grant.
 
 import { assert } from "../../../src/base/index.ts";
 import type { Command } from "./lines.ts";
@@ -13,12 +13,12 @@ const NAMES = ["x", "y"];
 const LOCKS = ["l", "m"];
 const BUDGET = "b";
 
-/** Locks, values and budgets as the office knows them. */
+/** Locks, values and budgets as the office defines them. */
 export const officeWorkload: CreateWorkload = (stage) => {
-  /** The last token that each client got, by lock. */
+  /** The last token of each client, by client and lock. */
   const tokens = new Map<string, number>();
   const revisions = new Map<string, number>();
-  /** What each token was granted for. */
+  /** The client and lock of each granted token. */
   const grants = new Map<number, string>();
   let isLost = false;
   let reservation = 1;
@@ -44,7 +44,7 @@ export const officeWorkload: CreateWorkload = (stage) => {
           { type: "budget-settle", name: BUDGET, reservation, actual: { calls: 2 }, nowMs },
         ]),
       ]);
-      // A reservation is known by its number alone.
+      // A reservation has a number and no name.
       const { name: _, ...fields } = command;
       return { op: "command", command: command.type === "budget-settle" ? (fields as Command) : command };
     },
@@ -53,7 +53,7 @@ export const officeWorkload: CreateWorkload = (stage) => {
       if (type === "lock-acquire" && token !== undefined) {
         const granted = `${client} ${name}`;
         const known = grants.get(token) ?? granted;
-        assert(known === granted || isLost, `token ${token} is given to ${known}, and to ${granted}`); // T1
+        assert(known === granted || isLost, `token ${token} is granted to ${known}, and to ${granted}`); // T1
         grants.set(token, granted);
         tokens.set(granted, token);
       }
@@ -89,7 +89,7 @@ interface Lock {
   queue: Waiter[];
 }
 
-/** One more than the quotient: the first tick may come right after the grant. */
+/** One more than the quotient, because the first tick may follow right after the grant. */
 const toTicks = (ms: unknown) => Math.ceil((ms as number) / TICK_MS) + 1;
 const CONFLICT = { error: "conflict" };
 
@@ -107,7 +107,7 @@ function createOfficeModel(): Model {
     lock.until = until;
   }
 
-  /** Who holds the lock at `at`: a lease may be over, and the next one served. */
+  /** The lock at time `at`: an expired lease ends, and the next waiter gets the lock. */
   function look(name: string, at: number): Lock {
     locks[name] ??= { owner: null, token: 0, until: 0, queue: [] };
     const lock = locks[name];

@@ -1,22 +1,22 @@
-// The shared log and the object store as the ports that coordinators read them through: what a replica shows, perhaps a
-// stale one, and objects that are lost or damaged. Nothing here takes time.
+// The shared log and the object store behind the ports of the coordinators: the view of a replica, which may be stale,
+// and objects that may be lost or damaged. Nothing here takes time.
 
 import { genesisBody } from "../../../src/consensus/index.ts";
 import { type JsonObject, SwarmError } from "../../../src/protocol/index.ts";
 import type { Log, Objects, Stored, Transport } from "../../../src/transport/index.ts";
 import type { SharedLog } from "./shared-log.ts";
 
-/** JetStream's code for a stream that is not there. */
+/** JetStream's error code for a missing stream. */
 const STREAM_NOT_FOUND = 10_059;
 
-/** What is read of a log. */
+/** The methods that read a log. */
 type LogReading = Pick<Log, "info" | "get">;
 
-/** The log as a replica shows it that has entries up to `lastSeq` only; all of them without one. */
+/** The log as a replica with entries up to `lastSeq` shows it. Default: all entries. */
 export function viewLog(log: SharedLog, lastSeq = Number.POSITIVE_INFINITY): Log {
   const checkExists = () => {
     if (log.exists) return;
-    throw new SwarmError("unavailable", "the stream is not there", {
+    throw new SwarmError("unavailable", "the stream does not exist", {
       cause: { code: 404, err_code: STREAM_NOT_FOUND },
     });
   };
@@ -46,11 +46,11 @@ function toStored(seq: number, value: unknown): Stored {
   };
 }
 
-/** The object store: what was put there, as long as nobody damages it. */
+/** The object store. The driver may damage its texts. */
 export class ObjectStore {
   readonly texts = new Map<string, string>();
 
-  /** As the coordinators' port. */
+  /** The store behind the port of the coordinators. */
   get port(): Objects {
     return {
       put: async (name, data) => {
@@ -69,13 +69,13 @@ export class ObjectStore {
   }
 }
 
-/** What a recovery writes: the new genesis, and the first entry behind it. */
+/** Takes the writes of a recovery: the new genesis, and the first entry after it. */
 export interface RecoveryWriter {
   genesis(seq: number): void;
   entry(value: JsonObject): void;
 }
 
-/** The transport of whoever recovers the log. */
+/** The transport of the operator who recovers the log. */
 export function recoveryTransport(log: SharedLog, store: ObjectStore, writer: RecoveryWriter): Transport {
   const view = viewLog(log);
   const port: Log = {

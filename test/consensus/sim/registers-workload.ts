@@ -1,4 +1,4 @@
-// The commands of the election node: values with compare-and-set, and locks with tokens.
+// The workload of the election node: values with compare-and-set, and locks with tokens.
 
 import type { Command } from "./lines.ts";
 import type { CreateWorkload, Decision, Model } from "./workload.ts";
@@ -9,9 +9,9 @@ interface Lock {
   until: number;
 }
 
-/** Values and locks as the election node knows them. */
+/** Values and locks as the election node defines them. */
 export const registersWorkload: CreateWorkload = (stage) => {
-  /** The highest token that clients have seen, by lock. */
+  /** The highest token that a client has received, by lock. */
   const tokens = new Map<string, number>();
   return {
     wish(owner) {

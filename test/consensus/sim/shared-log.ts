@@ -1,41 +1,41 @@
-// The shared log of the simulator: stores an entry when the expectation holds, as a JetStream stream does, and
-// checks what may ever be stored. Owns the log only; delays and lost answers are the wire's (log-wire.ts).
+// The shared log of the simulator. It stores an entry when its expected sequence is right, as a JetStream stream does,
+// and checks that the entry may be stored. Owns the log only; log-wire.ts adds delays and lost answers.
 //
-// I1  At most one office-taken for each term, and terms never fall.
-// I2  Only the holder of the office gets an entry stored, and only under its own term.
-// I3  What a client was told never to be stored is never stored.
-// I4  Log time may stand still but never runs faster than real time, so that no lease is shorter than was said.
-// I5  Nothing is stored behind an entry that its author has not read: a log that lost entries is no place to go on for
-//     whoever has seen more of it.
+// I1  Each term has at most one office-taken entry, and terms never fall.
+// I2  Only the holder of the office gets an entry stored, and only with its own term.
+// I3  A command that a member declared as never stored is never stored.
+// I4  Log time may stop but never runs faster than real time, so that no lease is shorter than promised.
+// I5  No entry is stored after an entry that its author has not read. A member that has read lost entries must not
+//     continue with the shorter log.
 
 import { assert } from "../../../src/base/index.ts";
 import { genesisChain } from "../../../src/consensus/index.ts";
 import type { SealedEntry } from "./lines.ts";
 import type { Model } from "./workload.ts";
 
-/** A tick may come right after an entry was stamped: leases are longer by this than was said. */
+/** A tick may follow right after an entry got its time. Leases are longer than promised by this many ticks. */
 const PHASE_TICKS = 1;
 
-/** An append on its way. */
+/** An append in flight. */
 export interface Append {
   readonly node: string;
   readonly incarnation: number;
   readonly request: number;
-  /** null only from a broken node: then there is no fence. */
+  /** Null only from a broken node: a write without a fence. */
   readonly expectedLastSeq: number | null;
   readonly entry: SealedEntry;
   /** The history that its author has read. */
   readonly lineage: Lineage;
-  /** The step at which this entry was first asked for. */
+  /** The step at which this entry was first requested. */
   readonly stampedAt: number;
   readonly askedAt: number;
-  /** Set when a client was told that this will never be stored. */
+  /** The key of a command in this append that a member declared as never stored; null without one. */
   denied: string | null;
-  /** The history in which it is stored; null while it is in none. */
+  /** The history that contains the stored entry; null before it is stored. */
   storedIn: Lineage | null;
 }
 
-/** Where a history begins. */
+/** The start of a history. */
 export interface Origin {
   readonly logId: string;
   readonly epoch: number;
@@ -43,7 +43,7 @@ export interface Origin {
   readonly seq: number;
 }
 
-/** What a history goes on from after a recovery: another one up to `seq`, with counters moved on by `skip`. */
+/** The past of a recovered history: an earlier history up to `seq`, with `skip` added to its counters. */
 interface Past {
   readonly lineage: Lineage;
   readonly seq: number;
@@ -54,25 +54,25 @@ interface Past {
 
 interface Placed {
   readonly entry: SealedEntry;
-  /** Who holds the office from here on, and of which term. */
+  /** The term and the holder of the office from this entry on. */
   readonly term: number;
   readonly leader: string | null;
-  /** The least by which log time has been ahead of steps up to here. */
+  /** The smallest lead of log time over steps up to this entry. */
   readonly lead: number;
 }
 
 /**
- * One history: the entries that were stored one behind the other, and what they mean. A log that loses entries goes on
- * with another one.
+ * One history: the stored entries in order, and the model's state after them. A log that loses entries continues with
+ * another history.
  */
 export class Lineage {
   readonly origin: Origin;
   readonly model: Model;
-  /** The state hash that was seen first at each sequence. */
+  /** The first state hash that a member reported at each sequence. */
   readonly hashes = new Map<number, string>();
-  /** The text of the fold that was seen first at each checkpoint. */
+  /** The first text of a fold that a member saved at each checkpoint. */
   readonly folds = new Map<number, string>();
-  /** The first answer to each key, for those that the model does not know. */
+  /** The first answer to each key that the model does not cover. */
   readonly firstAnswers = new Map<string, string>();
   readonly #createModel: () => Model;
   readonly #isTimeReal: boolean;
@@ -82,7 +82,7 @@ export class Lineage {
   constructor(options: {
     origin: Origin;
     createModel: () => Model;
-    /** Whether nodes count only ticks that passed (I4). */
+    /** Whether log time counts only ticks that passed (I4). */
     isTimeReal: boolean;
     past?: Past | null;
   }) {
@@ -98,18 +98,18 @@ export class Lineage {
     return this.origin.seq + this.#placed.length;
   }
 
-  /** The entry that stands at `seq`; undefined for genesis and for what is not there. */
+  /** The entry at `seq`; undefined for genesis and for a missing entry. */
   entryAt(seq: number): SealedEntry | undefined {
     return this.#placed[seq - this.origin.seq - 1]?.entry;
   }
 
-  /** The chain hash that stands at `seq`. */
+  /** The chain hash at `seq`. */
   chainAt(seq: number): string | undefined {
     const { logId, epoch } = this.origin;
     return seq === this.origin.seq ? genesisChain(logId, epoch) : this.entryAt(seq)?.chain;
   }
 
-  /** True when what stands at `seq` of `other` stands in this history as well. */
+  /** True when this history has the same entry at `seq` as `other`. */
   keeps(seq: number, other: Lineage): boolean {
     if (other === this) return true;
     if (seq >= this.origin.seq)
@@ -117,22 +117,25 @@ export class Lineage {
     return this.#past !== null && seq <= this.#past.seq && this.#past.lineage.keeps(seq, other);
   }
 
-  /** Who held the office, and of which term, once `seq` was stored. */
+  /** The term and the holder of the office after the entry at `seq`. */
   officeAt(seq: number): { readonly term: number; readonly leader: string | null } {
     return this.#placed[seq - this.origin.seq - 1] ?? { term: this.#past?.term ?? 0, leader: null };
   }
 
-  /** How many times the office was taken. */
+  /** The number of office-taken entries. */
   get terms(): number {
     const own = this.#placed.filter(({ entry }) => entry.type === "office-taken").length;
     return own + (this.#past?.lineage.terms ?? 0);
   }
 
-  /** Stores the next entry, having checked that it may stand there. */
+  /** Checks that the entry may be stored next, and stores it. */
   store({ entry, node, denied, stampedAt }: Append): number {
     const seq = this.lastSeq + 1;
     const { term, leader } = this.officeAt(this.lastSeq);
-    assert(denied === null, `entry ${seq} holds ${denied}, of which ${node} had said it never will`); // I3
+    assert(
+      denied === null,
+      `entry ${seq} has the command ${denied}, which ${node} had declared as never stored`,
+    ); // I3
     const isTaking = entry.type === "office-taken";
     if (isTaking) {
       assert(entry.term > term, `office-taken of term ${entry.term} is stored in term ${term}`); // I1
@@ -154,14 +157,14 @@ export class Lineage {
     return this.#placed.at(-1)?.lead ?? this.#past?.lead ?? Number.POSITIVE_INFINITY;
   }
 
-  /** The entry that a recovery writes behind genesis: nobody holds the office yet. */
+  /** Stores the entry that a recovery writes after genesis. No member holds the office yet. */
   begin(entry: SealedEntry): void {
     const { term, leader } = this.officeAt(this.lastSeq);
     this.#placed.push({ entry, term, leader, lead: this.#lead });
     this.model.apply(this.lastSeq, entry);
   }
 
-  /** The same history as it was when it ended with `seq`. */
+  /** A copy of this history up to `seq`. */
   cut(seq: number): Lineage {
     const { origin, hashes, folds } = this;
     const cut = new Lineage({
@@ -180,7 +183,7 @@ export class Lineage {
     return cut;
   }
 
-  /** A new epoch behind what this history means at `seq`. */
+  /** A new epoch that continues from the state of this history at `seq`. */
   renew(seq: number, renewal: { origin: Origin; term: number; skip: number }): Lineage {
     const { origin, term, skip } = renewal;
     const renewed = new Lineage({
@@ -213,21 +216,21 @@ export class Lineage {
   }
 }
 
-/** How the log answers a repeated append that it holds already: one replica refuses, three say "duplicate". */
+/** The answer of the log to a repeated append that is stored already: one replica refuses, three answer "duplicate". */
 export type LogKind = "refuses repeats" | "recognises repeats";
 
-/** What the log made of an append. `gone`: there is no log, and no answer. */
+/** The outcome of an append. `gone`: there is no log, and no answer. */
 export type AppendOutcome = { readonly accepted: number } | { readonly refused: number } | "gone";
 
-/** The log as it stands: a history, of which the beginning may be trimmed, or nothing at all. */
+/** The log: a history with a first part that may be trimmed, or no log at all. */
 export class SharedLog {
   readonly #kind: LogKind;
   lineage: Lineage;
   /** The first sequence that can still be read. */
   firstSeq: number;
-  /** False while somebody has deleted it. */
+  /** False while the log is deleted. */
   exists = true;
-  /** Since when it is this log: what was on its way to the one before does not arrive. */
+  /** The step at which this log replaced an earlier one. Appends sent before this step do not arrive. */
   changedAt = 0;
 
   constructor(kind: LogKind, lineage: Lineage) {
@@ -240,7 +243,7 @@ export class SharedLog {
     return this.lineage.lastSeq;
   }
 
-  /** Reads one entry; undefined when it is trimmed, not there yet, or genesis. */
+  /** Reads one entry; undefined when it is trimmed, not stored yet, or genesis. */
   read(seq: number): SealedEntry | undefined {
     return this.exists && seq >= this.firstSeq ? this.lineage.entryAt(seq) : undefined;
   }
@@ -256,7 +259,10 @@ export class SharedLog {
       return { refused: lastSeq };
     }
     const isBehindRead = append.lineage.chainAt(lastSeq) === lineage.chainAt(lastSeq);
-    assert(isBehindRead, `${append.node} appends behind entry ${lastSeq}, which is another than it has read`); // I5
+    assert(
+      isBehindRead,
+      `${append.node} appends after entry ${lastSeq}, which differs from the entry that it has read`,
+    ); // I5
     append.storedIn = lineage;
     return { accepted: lineage.store(append) };
   }

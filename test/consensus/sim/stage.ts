@@ -1,4 +1,4 @@
-// What all parts of a simulated world share: one time, one chance, the agenda, and the count of what went wrong.
+// Shared by all parts of a simulated world: the time, the source of chance, the agenda, and the counts of faults.
 
 import { type Chance, integerBetween, seededChance } from "../../../src/base/index.ts";
 
@@ -8,14 +8,14 @@ type Work = () => void;
 export class Stage {
   readonly seed: number;
   readonly chance: Chance;
-  /** How often each kind of fault really happened. */
+  /** The number of times that each kind of fault really happened. */
   readonly faults = new Map<string, number>();
   readonly #agenda = new Map<number, Work[]>();
-  /** Time in steps; one step is one tick of a clock that is right. */
+  /** Time in steps. One step is one tick of a correct clock. */
   now = 0;
-  /** Lines said so far: the finest order of events that there is. */
+  /** The number of lines so far: the finest order of events. */
   lines = 0;
-  /** From here on nothing goes wrong any more. */
+  /** True from the moment when no fault happens any more. */
   isHealed = false;
 
   constructor(seed: number) {
@@ -23,7 +23,7 @@ export class Stage {
     this.chance = seededChance(seed);
   }
 
-  /** Has the work done `delay` steps from now. */
+  /** Runs the work `delay` steps from now. */
   at(delay: number, work: Work): void {
     const due = this.now + delay;
     const works = this.#agenda.get(due);
@@ -31,7 +31,7 @@ export class Stage {
     else works.push(work);
   }
 
-  /** Does what is due now. */
+  /** Runs the work that is due now. */
   runDue(): void {
     const due = this.#agenda.get(this.now) ?? [];
     this.#agenda.delete(this.now);
@@ -46,7 +46,7 @@ export class Stage {
     return this.chance.next() < probability;
   }
 
-  /** As happens, but never once the world is healed. */
+  /** As {@link happens}, but false after the world is healed. */
   strikes(probability: number): boolean {
     return !this.isHealed && this.happens(probability);
   }

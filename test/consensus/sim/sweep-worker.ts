@@ -1,4 +1,4 @@
-// One thread of a sweep (sweep.ts): runs the seeds that it is told and says what they came to.
+// One thread of a sweep (sweep.ts): runs the seeds of each message and replies with their tally.
 
 import { parentPort } from "node:worker_threads";
 import { benchOf } from "./benches.ts";

@@ -1,20 +1,22 @@
-// Many seeds of one world, on several threads at once, and what came of them all. Owns who runs which seeds and the sums;
-// what a seed is, is world.ts. Seeds share nothing, so the sums do not depend on how many threads there are.
+// Runs many seeds of one world on several threads, and sums up the reports. Owns the distribution of seeds and the
+// sums; world.ts runs one seed. Seeds share nothing, so the sums do not depend on the number of threads.
 
 import { Worker } from "node:worker_threads";
 import type { RunReport } from "./world.ts";
 
-/** Seeds that a thread takes at once: below a second of work, so that progress shows and threads end together. */
+/**
+ * The seeds that a thread takes at once: a second or two of work, so that progress shows and all threads end together.
+ */
 const CHUNK_SEEDS = 20;
-/** A sweep ends early with so many failing seeds: more of them say no more. */
+/** The number of failing seeds that ends a sweep early. More failures would tell nothing new. */
 const MAX_FAILURES = 10;
 
-/** What a run of several seeds came to. */
+/** The sum of the reports of several seeds. */
 export interface Tally {
   readonly seeds: number;
-  /** How often each kind of fault really happened. */
+  /** The number of times that each kind of fault really happened. */
   readonly faults: Readonly<Record<string, number>>;
-  /** How many times the office was taken, how many commands and reads were answered, how many lines were said. */
+  /** The number of office-taken entries; then the numbers of answered commands and reads, and of lines. */
   readonly terms: number;
   readonly answered: number;
   readonly lines: number;
@@ -22,7 +24,7 @@ export interface Tally {
   readonly failures: readonly RunReport[];
 }
 
-/** Seeds of a world, from the first to before the last. */
+/** The seeds `from` up to, but not including, `to` of a world. */
 export interface Seeds {
   readonly world: string;
   readonly from: number;
@@ -32,7 +34,7 @@ export interface Seeds {
 /** The tally of no seeds. */
 export const EMPTY_TALLY: Tally = { seeds: 0, faults: {}, terms: 0, answered: 0, lines: 0, failures: [] };
 
-/** The sum of one tally and a run. */
+/** The sum of a tally and one report. */
 export function addRun(tally: Tally, run: RunReport): Tally {
   const { terms, answered, lines, failure } = run;
   const faults = Object.fromEntries(run.faults);
@@ -59,7 +61,7 @@ function addTally(one: Tally, other: Tally): Tally {
   };
 }
 
-/** Runs all seeds on `threads` threads; `onProgress` hears the sum so far and what was just added to it. */
+/** Runs all seeds on `threads` threads. `onProgress` gets the sum so far and the part that was just added. */
 export async function sweep(
   { world, from, to }: Seeds,
   { threads, onProgress }: { threads: number; onProgress: (sum: Tally, added: Tally) => void },

@@ -1,49 +1,50 @@
-// What a simulated client may ask, and what the answers ought to be: the shape that the two sets of commands share.
+// The interface of a workload: the commands of simulated clients and the expected answers. Both sets of commands
+// implement it.
 
 import type { Command, SealedEntry } from "./lines.ts";
 import type { Stage } from "./stage.ts";
 
-/** Something a client wants: a command to be decided, or a look at what was decided. */
+/** The next operation of a client: a command, or a read. */
 export type Wish = { readonly op: "command"; readonly command: Command } | { readonly op: "read" };
 
-/** Where in the log a key was decided, and how. */
+/** The place in the log where a key was decided, and the expected answer. */
 export interface Decision {
   readonly seq: number;
   readonly index: number;
-  /** What the answer ought to be, in the form of {@link Workload.simplify}; undefined where that is not modelled. */
+  /** The expected answer, in the form of {@link Workload.simplify}; undefined if the model does not cover it. */
   readonly value: unknown;
 }
 
 /**
- * What commands ought to mean, written a second time and as plainly as possible, from the description alone; the answers
- * of the product are compared with it. Shares no code with src.
+ * A second, plain implementation of the commands, written from their description alone. The simulator compares the
+ * answers of the real code with it. It shares no code with src.
  */
 export interface Model {
-  /** The result of each key's first command. */
+  /** The decision on the first command of each key. */
   readonly decisions: ReadonlyMap<string, Decision>;
   apply(seq: number, entry: SealedEntry): void;
-  /** What a read shows after the entry at `seq`; undefined where nothing is read but by commands. */
+  /** The expected value of a read after the entry at `seq`; undefined if all reads are commands. */
   view(seq: number): string | undefined;
-  /** A log that was lost begins again: counters go on `count` further. */
+  /** Adds `count` to the counters, because a lost log starts again. */
   skipAhead(count: number): void;
 }
 
-/** One set of commands. */
+/** One set of commands with its clients. */
 export interface Workload {
-  /** What `client` wants next. */
+  /** The next operation of `client`. */
   wish(client: string): Wish;
-  /** A client learns the answer to a command of its own. */
+  /** Tells a client the answer to its command. */
   learn(client: string, command: Command, value: unknown): void;
   /** The part of an answer that is compared. */
   simplify(value: unknown): unknown;
-  /** True for a command that only reads: it must be decided behind what was answered before it was asked. */
+  /** True for a command that only reads. It must follow every operation that was answered before it was requested. */
   isRead(command: Command): boolean;
   createModel(): Model;
-  /** The log has lost entries: until it is recovered, members that cannot know go on with what is left. */
+  /** The log has lost entries. Until its recovery, members that have not noticed continue with the rest. */
   loseLog(): void;
-  /** The log was recovered, or begun anew. */
+  /** The log was recovered, or (with `isSame` false) replaced by a new log. */
   recoverLog(isSame: boolean): void;
 }
 
-/** Makes the workload of one run. */
+/** Creates the workload of one run. */
 export type CreateWorkload = (stage: Stage) => Workload;

@@ -1,115 +1,121 @@
-// The simulated world: nodes, network, shared log and clients in one thread, all chance from one seed. It breaks things
-// for a while, then heals everything and demands that all work gets done. Speaks to the nodes in lines only, as any
-// outside harness does; what stands between a node and its log is a driver (line-driver.ts, member-driver.ts).
+// The simulated world: nodes, network, shared log and clients in one thread, with all chance from one seed. It causes
+// faults for a while, then heals everything and expects that all requests are answered. It uses only lines to talk to
+// the nodes, as a test harness outside would. A driver connects a node with its log (line-driver.ts, member-driver.ts).
 //
-// W1  One seed gives one run, byte for byte (the digest of all lines shows it).
-// W2  Every line and reply passes the node's observer; the first broken invariant ends the run.
+// W1  One seed gives one run, byte for byte. The digest of all lines shows it.
+// W2  The node's observer checks every line and every reply. The first broken invariant ends the run.
 
 import { createHash } from "node:crypto";
 import { AssertionError, assert } from "../../../src/base/index.ts";
 import { Clients, type Place } from "./clients.ts";
 import type { CommandAnswer, Line, LineNode, Reply } from "./lines.ts";
-import { LogWire, type Told, WIRE_FAULTS } from "./log-wire.ts";
+import { type AppendReply, LogWire, WIRE_FAULTS } from "./log-wire.ts";
 import { NETWORK_FAULTS, Network } from "./network.ts";
 import { Observer, type Shared } from "./observer.ts";
 import { type Append, Lineage, type LogKind, type Origin, SharedLog } from "./shared-log.ts";
 import { Stage } from "./stage.ts";
 import type { CreateWorkload } from "./workload.ts";
 
-/** Everything that can go wrong in every world; each is counted when it really happens. */
+/** The faults of every world. Each is counted when it really happens. */
 const WORLD_FAULTS = [
   ...NETWORK_FAULTS,
   ...WIRE_FAULTS,
-  "node cut off",
+  "node partitioned",
   "node paused",
   "clock slow",
   "node restarted",
-  "node replaced, log read anew",
-  "node replaced by a lagging one",
+  "node replaced, whole log read",
+  "node replaced, part of the log read",
   "append of the office refused",
   "log read from a stale replica",
   "stored entry out of order",
   "stored entry repeated",
   "stored before accepted",
-  "transfer asked",
-  "campaign asked",
+  "transfer requested",
+  "campaign requested",
   "command repeated after its answer",
 ] as const;
 
-/** What kind of node is simulated, and what stands around it. */
+/** The kind of simulated node, with its workload and its driver. */
 export interface Bench {
-  /** Makes the node under test, once for each member. */
+  /** Creates the node under test, once for each member. */
   readonly createNode: () => LineNode;
   readonly createWorkload: CreateWorkload;
   readonly createDriver: (parts: DriverParts) => Driver;
-  /** Where the first history begins. */
+  /** The start of the first history. */
   readonly origin: Origin;
-  /** Whether nodes count only ticks that really passed as log time. */
+  /** Whether log time counts only ticks that really passed. */
   readonly isTimeReal: boolean;
-  /** Faults beside those of every world. */
+  /** The faults of this bench, beside the faults of every world. */
   readonly faults: readonly string[];
 }
 
-/** What a driver works with. */
+/** The objects and functions that a driver uses. */
 export interface DriverParts {
   readonly stage: Stage;
   readonly log: SharedLog;
   readonly shared: Shared;
   readonly clients: Clients;
   readonly nodes: readonly SimulatedNode[];
-  /** Says a line to the node now. */
+  /** Sends a line to the node now. */
   readonly say: (node: SimulatedNode, line: Line) => Reply;
-  /** Says a line to the node now or when it wakes, if it is still the same incarnation. */
+  /** Sends a line to the node now or when its pause ends, if it is still the same incarnation. */
   readonly reach: (node: SimulatedNode, line: () => Line | null) => void;
 }
 
-/** What the product has around its decider: how it starts, and what it does with effects beyond the common ones. */
+/** The driver around a decider: it starts nodes, and performs the effects that the world itself does not. */
 export interface Driver {
-  /** Starts the node anew, at once or when it can. A lagging one reads from a replica that does not have all. */
+  /**
+   * Starts the node as a new process, at once or as soon as it can. A lagging node reads from a replica with fewer
+   * entries.
+   */
   start(node: SimulatedNode, kind: "current" | "lagging"): void;
-  /** The log was trimmed beyond what the node has read. */
+  /** Handles a log that was trimmed beyond the entries that the node has read. */
   fallBehind(node: SimulatedNode): void;
-  /** Ticks for a node that was paused for `missed` steps and runs again; its inbox is done before or after. */
+  /** Sends ticks to a node that was paused for `missed` steps. Its inbox is handled before or after the ticks. */
   wake(node: SimulatedNode, missed: number, doInbox: () => void): void;
-  /** Has the append asked when it may be, or held back as one of which nothing is known: perhaps it looks at the log before. */
+  /**
+   * Sends the append with `way.ask`, or withholds it with `way.holdBack`, which reports it as unknown. The driver may
+   * first check the log.
+   */
   append(node: SimulatedNode, append: Append, way: { ask(): void; holdBack(): void }): void;
-  /** Has looked at a reply. */
+  /** Handles a reply of the node. */
   after(node: SimulatedNode, reply: Reply): void;
-  /** One step of time. */
+  /** Runs one step of time. */
   step(): void;
-  /** Does what takes more than a moment: whoever is down starts. Null when there is nothing to wait for. */
+  /** Runs asynchronous work, such as starting nodes that are down. Null when there is none. */
   settle(): Promise<void> | null;
-  /** Nothing goes wrong from here on; what is broken for good is repaired. */
+  /** Ends all faults, and repairs permanent damage. */
   heal(): void;
-  /** Checks at the end what only the driver knows. */
+  /** Checks the driver's own invariants at the end. */
   check(): void;
 }
 
-/** One node and what the world knows of it. */
+/** One node, with its state in the world. */
 export interface SimulatedNode {
   readonly id: string;
   readonly index: number;
   readonly node: LineNode;
   readonly observer: Observer;
-  /** False while it cannot start, for the reason of `problem`. */
+  /** False while the node cannot start; `problem` has the reason. */
   isUp: boolean;
   problem: string | null;
   pausedUntil: number;
   missedTicks: number;
-  /** Work that arrived while paused. */
+  /** The work that arrived during a pause. */
   readonly inbox: (() => void)[];
-  /** The next sequence that the log delivers to it. */
+  /** The next sequence that the log delivers to the node. */
   nextSeq: number;
   staleUntil: number;
   slowClockUntil: number;
-  /** Clients go on asking it while its clock is slow. */
+  /** True while clients keep sending requests to it although its clock is slow. */
   isTrusted: boolean;
 }
 
-/** What a run was like. */
+/** The report of one run. */
 export interface RunReport {
   readonly seed: number;
-  /** Why the run failed; null when every invariant held. */
+  /** The reason of the failure; null when every invariant held. */
   readonly failure: string | null;
   /** SHA-256 over all lines and replies. */
   readonly digest: string;
@@ -117,26 +123,26 @@ export interface RunReport {
   readonly terms: number;
   readonly answered: number;
   readonly faults: ReadonlyMap<string, number>;
-  /** The last lines and replies before a failure. */
+  /** The last lines and replies before a failure; empty without one. */
   readonly tail: readonly string[];
 }
 
-/** Election timeout of every simulated node, in ticks. */
+/** The election timeout of every simulated node, in ticks. */
 export const ELECTION_TICKS = 10;
 const HEARTBEAT_TICKS = 3;
-/** Things break for so long. */
+/** The number of steps with faults. */
 export const CHAOS_STEPS = 500;
-/** Healing must be over by then: several elections, each at most 4 × electionTicks with abstention. */
+/** The most steps until everything has healed: several elections, each at most 4 × electionTicks with abstention. */
 const HEAL_STEPS = 400;
 const SIZES = [1, 3, 3, 3, 5, 5, 7];
 const TAIL_LINES = 30;
 
-/** Everything that can go wrong on a bench. */
+/** All faults of a bench. */
 export function listFaults(bench: Bench): readonly string[] {
   return [...WORLD_FAULTS, ...bench.faults];
 }
 
-/** Runs one seed; `onLine` hears every line and reply, behind its step and member. */
+/** Runs one seed. `onLine` gets every line and reply, with its step and member in front. */
 export async function runSeed(
   seed: number,
   bench: Bench,
@@ -164,7 +170,7 @@ class World {
   readonly #shared: Shared;
   readonly #digest = createHash("sha256");
   readonly #tail: string[] = [];
-  /** How likely a node reads nothing in one step. */
+  /** The probability that a node reads nothing in one step. */
   readonly #readLag: number;
   readonly #onLine: ((text: string) => void) | undefined;
 
@@ -238,7 +244,7 @@ class World {
 
   // One step of time
 
-  /** Gives a promise only where something must be waited for: most steps need none. */
+  /** Runs one step. Returns a promise only if there is asynchronous work; most steps have none. */
   #step(): Promise<void> | null {
     const stage = this.#stage;
     stage.now++;
@@ -251,7 +257,7 @@ class World {
     return this.#driver.settle();
   }
 
-  /** A tick for a node that runs. A slow clock loses ticks. */
+  /** Sends a tick to a running node. A slow clock loses ticks. */
   #pass(node: SimulatedNode): void {
     if (!node.isUp) return;
     if (node.pausedUntil > this.#stage.now) {
@@ -271,7 +277,7 @@ class World {
     else this.#say(node, { op: "tick", n: 1 });
   }
 
-  /** Has the node take the line now, or when it wakes, unless it is another incarnation by then. */
+  /** Sends the line to the node now or when its pause ends, unless it is a new incarnation by then. */
   #reach(node: SimulatedNode, line: () => Line | null): void {
     const { incarnation } = node.observer;
     const work = () => {
@@ -306,13 +312,13 @@ class World {
 
   #post(from: SimulatedNode, to: string, message: object): void {
     const target = this.#nodes.find(({ id }) => id === to);
-    assert(target !== undefined, `${from.id} sends to ${to}, who is no member`);
+    assert(target !== undefined, `${from.id} sends to ${to}, which is not a member`);
     this.#network.post(from.id, to, () =>
       this.#reachAnyway(target, { op: "receive", from: from.id, message }),
     );
   }
 
-  /** As reach, for what any incarnation takes. */
+  /** As reach, for lines that every incarnation accepts. */
   #reachAnyway(node: SimulatedNode, line: Line): void {
     const work = () => {
       if (node.isUp) this.#say(node, line);
@@ -325,9 +331,9 @@ class World {
 
   #append(node: SimulatedNode, append: Append): void {
     const { request, incarnation } = append;
-    const tell = (told: Told) => {
+    const tell = (reply: AppendReply) => {
       if (node.observer.incarnation !== incarnation) return;
-      this.#reach(node, () => this.#toLine(node, request, told));
+      this.#reach(node, () => this.#toLine(node, request, reply));
     };
     this.#driver.append(node, append, {
       ask: () => this.#wire.ask(append, tell),
@@ -335,17 +341,17 @@ class World {
     });
   }
 
-  #toLine({ observer: { state } }: SimulatedNode, request: number, told: Told): Line {
-    if (told === "unknown") return { op: "log", event: "unknown", request };
-    if ("refused" in told) {
+  #toLine({ observer: { state } }: SimulatedNode, request: number, reply: AppendReply): Line {
+    if (reply === "unknown") return { op: "log", event: "unknown", request };
+    if ("refused" in reply) {
       if (state?.inOffice === true) this.#stage.count("append of the office refused");
-      return { op: "log", event: "refused", request, lastSeq: told.refused };
+      return { op: "log", event: "refused", request, lastSeq: reply.refused };
     }
-    if ((state?.appliedSeq ?? 0) >= told.accepted) this.#stage.count("stored before accepted");
-    return { op: "log", event: "accepted", request, seq: told.accepted };
+    if ((state?.appliedSeq ?? 0) >= reply.accepted) this.#stage.count("stored before accepted");
+    return { op: "log", event: "accepted", request, seq: reply.accepted };
   }
 
-  /** Delivers the next entries to a node, unless it reads from a replica that lags. */
+  /** Delivers the next entries to a node, unless its replica is stale. */
   #readLog(node: SimulatedNode): void {
     const stage = this.#stage;
     if (!node.isUp || node.pausedUntil > stage.now) return;
@@ -361,7 +367,7 @@ class World {
         this.#driver.fallBehind(node);
         return;
       }
-      node.nextSeq = log.firstSeq; // what was trimmed is its own, and known by acknowledgements
+      node.nextSeq = log.firstSeq; // The trimmed entries are its own; it knows them from acknowledgements.
     }
     if (node.nextSeq < log.lastSeq && stage.strikes(0.1)) this.#deliverEarly(node);
     while (node.isUp && log.read(node.nextSeq) !== undefined) {
@@ -414,7 +420,7 @@ class World {
     this.#clients.hearRead(read, this.#hint(node, undefined), place);
   }
 
-  /** The place, unless the log has lost it since. */
+  /** The place, or null if the log has lost it since. */
   #ifKept({ observer: { lineage } }: SimulatedNode, place: Place | null): Place | null {
     return place !== null && this.#log.lineage.keeps(place.seq, lineage) ? place : null;
   }
@@ -436,7 +442,7 @@ class World {
     }
     if (stage.happens(0.004)) this.#restart(node);
     if (stage.happens(0.01)) node.staleUntil = now + stage.between(5, 50);
-    if (stage.happens(node.observer.state?.inOffice === true ? 0.012 : 0.003)) this.#cutOff(node);
+    if (stage.happens(node.observer.state?.inOffice === true ? 0.012 : 0.003)) this.#partition(node);
     if (stage.happens(0.006)) node.slowClockUntil = now + stage.between(10, 80);
     if (stage.happens(0.004)) this.#wire.slowDown(now + stage.between(5, 40));
     if (stage.happens(0.02)) {
@@ -444,34 +450,37 @@ class World {
     }
     if (!node.isUp || node.observer.halted !== null) return;
     if (stage.happens(0.004)) {
-      stage.count("campaign asked");
+      stage.count("campaign requested");
       this.#say(node, { op: "campaign" });
     }
     if (stage.happens(0.01) && node.observer.state?.role === "leader") this.#askTransfer(node);
   }
 
-  /** Whoever holds the office here goes on believing so, and clients believe it too: only the fence stops it. */
-  #leaveInTheDark(node: SimulatedNode, until: number): void {
+  /** Hides a new holder from this node and its clients, so that only the fenced write stops an old holder. */
+  #hideSuccessor(node: SimulatedNode, until: number): void {
     node.staleUntil = until;
     node.slowClockUntil = until;
     node.isTrusted = true;
   }
 
-  /** The node hears nobody and nobody hears it, but both sides still reach the log. */
-  #cutOff(node: SimulatedNode): void {
-    this.#stage.count("node cut off");
+  /** Partitions the node from all others. Both sides still reach the log. */
+  #partition(node: SimulatedNode): void {
+    this.#stage.count("node partitioned");
     const until = this.#stage.now + this.#stage.between(10, 100);
-    if (this.#stage.happens(0.5)) this.#leaveInTheDark(node, until);
+    if (this.#stage.happens(0.5)) this.#hideSuccessor(node, until);
     for (const { id } of this.#nodes) {
       this.#network.cut(id, node.id, until);
       this.#network.cut(node.id, id, until);
     }
   }
 
-  /** Half of the time the old leader will hear nothing of its successor: only the log can tell it. */
+  /**
+   * Requests a transfer. In half of the cases the old leader gets no message of its successor and learns of it from the
+   * log.
+   */
   #askTransfer(node: SimulatedNode): void {
     const stage = this.#stage;
-    stage.count("transfer asked");
+    stage.count("transfer requested");
     const target = stage.pick(this.#nodes);
     if (stage.happens(0.5)) {
       for (const { id } of this.#nodes) this.#network.cut(id, node.id, stage.now + ELECTION_TICKS);
@@ -480,7 +489,7 @@ class World {
     this.#say(node, { op: "transfer", to: target.id });
   }
 
-  /** A restarted one goes on with what it has read; a replaced one begins anew, perhaps with less. */
+  /** Restarts a node, which keeps its entries, or replaces it by a new process, perhaps with fewer entries. */
   #restart(node: SimulatedNode): void {
     const kind = this.#stage.between(1, 3);
     if (kind === 1) {
@@ -489,7 +498,7 @@ class World {
       node.nextSeq = state.appliedSeq + 1;
       return;
     }
-    this.#stage.count(kind === 2 ? "node replaced, log read anew" : "node replaced by a lagging one");
+    this.#stage.count(kind === 2 ? "node replaced, whole log read" : "node replaced, part of the log read");
     this.#driver.start(node, kind === 2 ? "current" : "lagging");
   }
 
@@ -517,7 +526,7 @@ class World {
 
   #checkDone(): void {
     const { waiting } = this.#clients;
-    assert(waiting.length === 0, `after healing nobody answers ${waiting.join(", ")}`);
+    assert(waiting.length === 0, `after healing these requests stay unanswered: ${waiting.join(", ")}`);
     const states = this.#nodes.map(({ id, isUp, problem, observer: { state, halted, pending } }) => ({
       id,
       isUp,
@@ -533,7 +542,7 @@ class World {
   }
 }
 
-/** How a node is configured in every world. */
+/** The configuration of a node in every world. */
 export function electionLine(node: SimulatedNode, { members, stage }: Shared) {
   return {
     node: node.id,
@@ -546,7 +555,7 @@ export function electionLine(node: SimulatedNode, { members, stage }: Shared) {
   };
 }
 
-/** A failed run as text: the seed, what broke, and the last lines. */
+/** A failed run as text: the seed, the failure, and the last lines. */
 export function describeFailure(report: RunReport): string {
   return [`seed ${report.seed} failed: ${report.failure}`, `digest ${report.digest}`, ...report.tail].join(
     "\n",

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
-import { type EntryBody, sealEntry } from "../../../src/consensus/index.ts";
+import { sealEntry } from "../../../src/consensus/index.ts";
+import type { EntryBody } from "../../../src/consensus/internal.ts";
 import { type OfficeOptions, planRecovery } from "../../../src/coordinator/index.ts";
 import { readJson } from "../../../src/coordinator/office/control-log.ts";
 import { hashBytes, listSnapshots, nameSnapshot } from "../../../src/coordinator/office/snapshot-store.ts";

@@ -2,7 +2,7 @@
 // Deterministic: chance comes from a seed. The test sends the messages of the two other members.
 import { expect, onTestFinished, test, vi } from "vitest";
 import { type Chance, integerBetween, seededChance } from "../../../src/base/index.ts";
-import { MESSAGE_VERSION, type Message } from "../../../src/consensus/index.ts";
+import { MESSAGE_VERSION, type Message } from "../../../src/consensus/internal.ts";
 import { createSubjects, decode, encode, errorReplySchema, HEADERS } from "../../../src/protocol/index.ts";
 import { SOON, setupOffice } from "../support.ts";
 

@@ -2,7 +2,8 @@
 import { connect } from "@nats-io/transport-node";
 import { expect, onTestFinished, test, vi } from "vitest";
 import { createMeter } from "../../../src/base/index.ts";
-import { type EntryBody, type LogEntry, sealEntry } from "../../../src/consensus/index.ts";
+import { type LogEntry, sealEntry } from "../../../src/consensus/index.ts";
+import type { EntryBody } from "../../../src/consensus/internal.ts";
 import { createOffice } from "../../../src/coordinator/index.ts";
 import { decode, encode } from "../../../src/protocol/index.ts";
 import { collectLines } from "../log-lines.ts";

@@ -1,2 +1,2 @@
-// Imports a package that is installed here, for the agents, whose own folder cannot see this one's node_modules.
+// Imports a package of this folder's node_modules, for the agents: Node does not find it from their own folder.
 export const load = (name) => import(name);

@@ -30,7 +30,7 @@ const seatRecordSchema = z.strictObject({
   model: z.string().max(128).optional(),
   /** The mark of the answer; null when the seat abstained, or the ballot ended without waiting for it. */
   mark: markSchema.nullable(),
-  /** Present when the others' answers decided whether the ballot heard this seat (`surelyHeardOf`, consensus/tally/tally.ts). */
+  /** Present when the others' answers decided whether the ballot heard this seat (`certainAnswersOf`, consensus/tally/tally.ts). */
   isLate: z.literal(true).optional(),
 });
 

@@ -1,4 +1,4 @@
-// ESLint's own JSON formatter repeats each file's whole source; this one prints only what the review reads.
+// Prints only the fields that the review reads. ESLint's own JSON formatter repeats the whole source of each file.
 export default (results) =>
   JSON.stringify(
     results.flatMap(({ filePath, messages }) =>

@@ -1,5 +1,5 @@
-// ESLint's default rule set for a repository that brings no configuration: what is almost certainly a mistake, no style,
-// no type information (a review must not depend on the repository being installed).
+// The ESLint rules for a repository without its own configuration: rules for almost certain mistakes. No rules of style, and
+// none that need types, because a review must not need an installed repository.
 import js from "@eslint/js";
 import tseslint from "typescript-eslint";
 
@@ -14,11 +14,11 @@ export default [
     },
     linterOptions: { reportUnusedDisableDirectives: "off" },
     rules: {
-      // Globals are not known without a configuration; the compiler finds these.
+      // Without a configuration the globals are unknown; the compiler finds these mistakes.
       "no-undef": "off",
       "no-eval": "error",
       "no-self-compare": "error",
-      // typescript-eslint leaves these to the compiler; a review may look at code that was never compiled.
+      // typescript-eslint leaves these to the compiler, but a review may read code that was never compiled.
       "constructor-super": "error",
       "getter-return": "error",
       "no-class-assign": "error",
@@ -47,7 +47,7 @@ export default [
           ignoreRestSiblings: true,
         },
       ],
-      // Taste, or too often meant that way.
+      // Matters of taste, or too often intended.
       "no-empty": "off",
       "no-control-regex": "off",
       "no-useless-escape": "off",

@@ -1,0 +1,197 @@
+// Checks the tests of a repository: focused and skipped tests, tests without a check, and sources that no test loads.
+import type { Analysis, RawFinding, ReviewInput } from "../contract.ts";
+import { anchorOf, isAside, isDeclaration, isTest, oneLine } from "../files.ts";
+import {
+  child,
+  children,
+  eachSource,
+  findingAt,
+  isFunction,
+  nameOf,
+  type Source,
+  type SyntaxNode,
+  textOf,
+  walk,
+} from "../syntax.ts";
+import { type ImportGraph, reachable, readGraph } from "./graph.ts";
+
+/** The smallest module that needs a test, in lines; smaller modules are constants, types and doors. */
+export const MIN_UNTESTED_LINES = 25;
+/** With a smaller share of reached modules, the tests probably start the program in a way that imports do not show. */
+const MIN_REACHED_SHARE = 0.3;
+
+/** Configuration, hidden folders, the start of a program, and data for a database: they are tested by running them. */
+const NEVER_TESTED = /\.config\.|(?:^|\/)\.|(?:^|\/)(?:main|seed)\.|(?:^|\/)(?:migrations|seeds)\//;
+
+/** Checks the tests of the repository. */
+export const tests: Analysis = async (input, tools) => {
+  const findings: RawFinding[] = [];
+  await eachSource(
+    input,
+    { signal: tools.signal, progress: (percent, note) => tools.progress(percent / 2, note) },
+    (source) => {
+      findings.push(...misusedTests(source));
+    },
+    (file) => isTest(file) && !isDeclaration(file),
+  );
+  const graph = await readGraph(input, {
+    signal: tools.signal,
+    progress: (percent, note) => tools.progress(50 + percent / 2, note),
+  });
+  findings.push(...untested(input, graph));
+  return { findings, unsure: [] };
+};
+
+const ROOT = /^(?:describe|suite|context|it|test|specify)$/;
+
+/** Reads the declaration of a test or a group: `it`, `test.only`, `describe.skip.each(…)`, `xit`; null for other calls. */
+function declaration(call: SyntaxNode): { name: string; words: string[] } | null {
+  let callee = child(call, "callee");
+  // `test.each(table)("title", run)` and test.each`table`("title", run).
+  if (callee?.type === "CallExpression") callee = child(callee, "callee");
+  if (callee?.type === "TaggedTemplateExpression") callee = child(callee, "tag");
+  const [name = "", ...words] = nameOf(callee).split(".");
+  if (/^[fx](?:describe|it|test|context|suite)$/.test(name)) {
+    return { name: name.slice(1), words: [name.startsWith("f") ? "only" : "skip", ...words] };
+  }
+  return ROOT.test(name) ? { name, words } : null;
+}
+
+function misusedTests(source: Source): RawFinding[] {
+  if (!/\b[fx]?(?:describe|suite|context|it|test|specify)\b/.test(source.text)) return [];
+  const findings: RawFinding[] = [];
+  const helpers = new Helpers(source);
+  walk(source.program, (node) => {
+    if (node.type !== "CallExpression") return undefined;
+    const declared = declaration(node);
+    const [title, ...rest] = children(node, "arguments");
+    // A name instead of the body is a macro: `test("title", check, () => input)`.
+    const body = rest[0]?.type === "Identifier" ? undefined : rest.findLast(isFunction);
+    // `test.skip(condition, reason)` inside a test is a decision at run time.
+    const isTitled = textOf(title) !== null || title?.type === "TemplateLiteral";
+    if (declared === null || !isTitled) return undefined;
+    const { name, words } = declared;
+    const unit = ["describe", "suite", "context"].includes(name) ? "group of tests" : "test";
+    const called = textOf(title) ?? "this";
+    if (words.includes("only")) {
+      const message = `Only this ${unit} runs; the others of the file (or of all files) are skipped silently. Remove .only.`;
+      findings.push(findingAt(source, node, { kind: "focused-test", rule: "only", message }));
+    } else if (words.includes("skip")) {
+      const message = `This ${unit} is switched off, so the code that it checks may already be broken. Fix it, or delete it.`;
+      findings.push(findingAt(source, node, { kind: "skipped-test", rule: "skip", message }));
+      return false;
+    } else if (unit === "test" && body !== undefined && !words.includes("todo") && !helpers.mayCheck(body)) {
+      const message = `The test "${called}" checks nothing: it passes unless the code throws. Assert the expected result.`;
+      findings.push(
+        findingAt(source, node, { kind: "test-without-assertion", rule: "no-assertion", message }),
+      );
+    }
+    return undefined;
+  });
+  return findings;
+}
+
+const CHECKS =
+  /expect|assert|should|verif|check|match|equal|snapshot|throws|rejects|ensure|must|waitFor|until|fail/i;
+
+/** Knows the calls that may check something: assertions, and functions of other files that may contain assertions. */
+class Helpers {
+  readonly #source: Source;
+  /** The functions of the file itself, by name. */
+  readonly #own = new Map<string, SyntaxNode>();
+  readonly #imported: ReadonlySet<string>;
+
+  constructor(source: Source) {
+    this.#source = source;
+    this.#imported = new Set(
+      source.module.staticImports
+        .filter(({ moduleRequest }) => /^[.#~@]/.test(moduleRequest.value))
+        .flatMap(({ entries }) => entries.map(({ localName }) => localName.value)),
+    );
+    walk(source.program, (node) => {
+      const value = node.type === "VariableDeclarator" ? child(node, "init") : node;
+      const name = nameOf(child(node, "id"));
+      if (name !== "" && value !== null && isFunction(value)) this.#own.set(name, value);
+      return undefined;
+    });
+  }
+
+  /** True when a function's body may check something; also true when this is unknown. */
+  mayCheck(body: SyntaxNode, depth = 0): boolean {
+    const text = this.#source.text.slice(body.start, body.end);
+    if (
+      /@ts-expect-error|\bthrow\b|\bdone\b|\b(?:Expect|Equal|assertType|expectTypeOf)\b|\bsatisfies\b/.test(
+        text,
+      )
+    )
+      return true;
+    const parameters = new Set(children(body, "params").map((parameter) => nameOf(parameter)));
+    let checks = false;
+    walk(body, (node) => {
+      if (checks) return false;
+      if (node.type === "TaggedTemplateExpression") checks = true;
+      if (node.type !== "CallExpression" && node.type !== "NewExpression") return undefined;
+      const name = nameOf(child(node, "callee"));
+      const [first = ""] = name.split(".");
+      const own = this.#own.get(first);
+      checks = name === "" ? CHECKS.test(this.#source.text.slice(node.start, node.end)) : CHECKS.test(name);
+      // A test context, `t.is(…)`, checks by its methods; a helper of another file may check anything.
+      checks ||=
+        parameters.has(first) ||
+        (node.type === "CallExpression" && name === first && this.#imported.has(first));
+      checks ||= own !== undefined && (depth >= 3 || this.mayCheck(own, depth + 1));
+      return undefined;
+    });
+    return checks;
+  }
+}
+
+/** Finds sources that no test loads, directly or through other modules: their code cannot have been tested. */
+function untested(input: ReviewInput, graph: ImportGraph): RawFinding[] {
+  const testFiles = [...graph.keys()].filter(isTest);
+  const sources = [...graph.values()].filter(
+    ({ file, lines, imports }) =>
+      !isTest(file) &&
+      !isAside(file) &&
+      !isDeclaration(file) &&
+      !NEVER_TESTED.test(file) &&
+      (lines >= MIN_UNTESTED_LINES || imports.length > 3),
+  );
+  if (sources.length === 0) return [];
+  if (testFiles.length === 0) {
+    const file = input.files.find((path) => path === "package.json") ?? sources[0]?.file ?? "package.json";
+    return [
+      raw(
+        file,
+        `There is no test for the ${sources.length} modules here. Start with the module that changes most.`,
+        "medium",
+      ),
+    ];
+  }
+  const reached = reachable(graph, [...testFiles, ...startedBy(testFiles, graph)]);
+  const names = new Set(testFiles.map((file) => stemOf(file)));
+  // A test of the same name may start the module in a process of its own.
+  const bare = sources.filter(
+    ({ file, lines }) => !reached.has(file) && !names.has(stemOf(file)) && lines >= MIN_UNTESTED_LINES,
+  );
+  if (bare.length > (1 - MIN_REACHED_SHARE) * sources.length) return [];
+  return bare.map(({ file, lines }) =>
+    raw(file, `No test loads this module (${lines} lines), directly or through another module.`, "low"),
+  );
+}
+
+/** Returns the modules that tests name in a string: a program that they start, a worker, a plugin. */
+function startedBy(testFiles: readonly string[], graph: ImportGraph): string[] {
+  const named = new Set(testFiles.flatMap((file) => graph.get(file)?.mentions ?? []));
+  return [...graph.keys()].filter((file) => named.has(file.slice(file.lastIndexOf("/") + 1)));
+}
+
+/** `src/a/retry.ts`, `test/a/retry.test.ts` → `retry`. */
+function stemOf(file: string): string {
+  return file.slice(file.lastIndexOf("/") + 1).replace(/(?:[._-](?:test|spec)s?)?\.[^.]+$/, "");
+}
+
+function raw(file: string, message: string, severity: "low" | "medium"): RawFinding {
+  const about = { kind: "untested-source", rule: "no-test", severity, file, line: 1 };
+  return { ...about, message: oneLine(message), anchor: anchorOf("untested") };
+}

@@ -1,0 +1,53 @@
+// Checks correctness with ESLint and typescript-eslint. A repository's flat configuration is code, and ESLint runs it in
+// ESLint's process; `repoConfig: false` prevents that.
+import { TerminalError } from "murmur";
+import type { Analysis } from "../contract.ts";
+import { analyserFile, firstLine, parseOutput, runNode } from "../toolbox.ts";
+import { fromCwd, type LinterSpec, runLinter } from "./linter.ts";
+
+interface EslintMessage {
+  filePath: string;
+  ruleId: string | null;
+  severity: number;
+  message: string;
+  line?: number;
+  fatal: boolean;
+}
+
+const SPEC: LinterSpec = {
+  capability: "review-eslint",
+  name: "ESLint",
+  configNames: ["js", "mjs", "cjs", "ts", "mts", "cts"].map((extension) => `eslint.config.${extension}`),
+  async lint(tools, { cwd, files, ownRules }) {
+    const rules = ownRules ? [] : ["-c", analyserFile("rules", "eslint.config.js")];
+    const ran = await runNode(tools, cwd, analyserFile("node_modules", "eslint", "bin", "eslint.js"), [
+      "--format",
+      analyserFile("rules", "eslint-formatter.js"),
+      "--no-error-on-unmatched-pattern",
+      "--no-warn-ignored",
+      "--no-color",
+      ...rules,
+      ...files,
+    ]);
+    // 0 and 1: ESLint ran. 2: ESLint, or its configuration, failed.
+    if (ran.exitCode > 1) throw new TerminalError(`ESLint: ${firstLine(ran)}`);
+    return (
+      parseOutput<EslintMessage[]>("ESLint", ran)
+        // ESLint reports a comment with an unknown rule, for example of the repository's own plugin. That is not a finding.
+        .filter(
+          ({ ruleId, fatal, message }) =>
+            fatal || (ruleId !== null && !message.startsWith("Definition for rule ")),
+        )
+        .map((found) => ({
+          file: fromCwd(cwd, found.filePath),
+          line: found.line ?? 1,
+          rule: found.fatal ? "parse" : (found.ruleId ?? "parse"),
+          isError: found.severity === 2,
+          message: found.message,
+        }))
+    );
+  },
+};
+
+/** Lints with ESLint and typescript-eslint. */
+export const eslint: Analysis = (input, tools) => runLinter(SPEC, input, tools);

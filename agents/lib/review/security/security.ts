@@ -1,0 +1,19 @@
+// Checks security: secrets (secrets.ts), risky code (code.ts) and lockfiles (lockfile.ts).
+import type { Analysis, RawFinding } from "../contract.ts";
+import { findRiskyCode } from "./code.ts";
+import { checkLockfile } from "./lockfile.ts";
+import { findSecrets } from "./secrets.ts";
+
+/** Looks for committed secrets, code that lets an attacker in, and lockfiles that cannot be trusted. */
+export const security: Analysis = async (input, tools) => {
+  const findings: RawFinding[] = [];
+  findings.push(...(await findSecrets(input, tools)));
+  findings.push(...(await findRiskyCode(input, tools)));
+  for (const file of input.files) {
+    tools.signal.throwIfAborted();
+    if (file === "package.json" || file.endsWith("/package.json")) {
+      findings.push(...(await checkLockfile(input.directory, file)));
+    }
+  }
+  return { findings, unsure: [] };
+};

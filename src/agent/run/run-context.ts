@@ -1,0 +1,273 @@
+// One attempt, or one ask, inside an agent: the context that the author's code gets, and the ways to end it early. Leaves
+// the slot and the lifecycle to agent.ts. The parts that most tasks never use (signal, log, deadline) are made on first use,
+// because a context is made for every task.
+// I1: after `end` the context does not change the agent; abandoned code cannot move the slot.
+import type { Clock, Logger } from "../../base/index.ts";
+import { sleep } from "../../base/index.ts";
+import {
+  type ExecRequest,
+  type ExecResult,
+  type HandedOff,
+  type HandOffRequest,
+  SwarmError,
+  showValue,
+  type Task,
+  type WaitingReason,
+} from "../../protocol/index.ts";
+import type { AgentContext, AgentLock, AskOptions, LockOptions } from "../define/context.ts";
+import type { ExecLimits } from "../define/define.ts";
+import type { SlotState } from "../lifecycle/slot-counts.ts";
+import type { Exec } from "../ports/exec.ts";
+import type { LockPort } from "../ports/lock.ts";
+import type { VotePort } from "../ports/vote.ts";
+import { type AskLink, askCapability, broadcast } from "../wire/ask.ts";
+import { AttemptLocks } from "./locks.ts";
+
+/** The most named steps of one attempt; bounds the memory that a runaway loop can use. */
+export const MAX_STEPS = 10_000;
+
+/** The services of a process that the run contexts of all its agents share. */
+export interface RunPorts {
+  readonly clock: Clock;
+  readonly link: AskLink;
+  readonly exec: Exec | undefined;
+  readonly locks: LockPort | undefined;
+  readonly votes: VotePort | undefined;
+}
+
+/** The part of the agent that a run context needs. */
+export interface RunOwner {
+  readonly id: string;
+  readonly log: Logger;
+  readonly ports: RunPorts;
+  readonly execLimits: ExecLimits | undefined;
+  /** Changes the state of the context's slot, and counts a turn of the work loop. */
+  move(slot: { state: SlotState }, to: SlotState): void;
+  /** Counts a turn of the work loop. */
+  countTurn(): void;
+}
+
+/** The work of one slot: a task's attempt, or an ask. */
+export interface RunWork {
+  /** The task. A missing input is undefined. */
+  readonly task: Task & { id: string };
+  readonly number: number;
+  readonly deadlineMs: number;
+  readonly handedOff?: HandedOff | undefined;
+  /** Read on first use only, so that an implementation may create it lazily. */
+  readonly signal: AbortSignal;
+  progress(percent: number, note?: string): void;
+  /** See {@link AgentContext.handOff}. */
+  handOff(request: HandOffRequest): never;
+}
+
+export class RunContext implements AgentContext {
+  readonly agentId: string;
+  readonly attempt: number;
+  readonly #owner: RunOwner;
+  readonly #slot: { state: SlotState };
+  readonly #work: RunWork;
+  #controller: AbortController | undefined;
+  #unlink: (() => void) | undefined;
+  #abortedBy: SwarmError | undefined;
+  #reject: ((reason: SwarmError) => void) | undefined;
+  #log: Logger | undefined;
+  #steps: Set<string> | undefined;
+  #locks: AttemptLocks | undefined;
+  #code: Promise<unknown> | undefined;
+  #waits = 0;
+  #ended = false;
+
+  constructor(owner: RunOwner, slot: { state: SlotState }, work: RunWork) {
+    this.agentId = owner.id;
+    this.attempt = work.number;
+    this.#owner = owner;
+    this.#slot = slot;
+    this.#work = work;
+  }
+
+  get deadline(): Date {
+    return new Date(this.#work.deadlineMs);
+  }
+
+  get handedOff(): HandedOff | undefined {
+    return this.#work.handedOff;
+  }
+
+  handOff(request: HandOffRequest = {}): never {
+    return this.#work.handOff(request);
+  }
+
+  get log(): Logger {
+    this.#log ??= this.#owner.log.child({ taskId: this.#work.task.id });
+    return this.#log;
+  }
+
+  get signal(): AbortSignal {
+    return (this.#controller ?? this.#makeController()).signal;
+  }
+
+  #makeController(): AbortController {
+    const controller = new AbortController();
+    this.#controller = controller;
+    const outer = this.#work.signal;
+    const onAbort = () => controller.abort(outer.reason);
+    if (this.#abortedBy !== undefined) controller.abort(this.#abortedBy);
+    else if (outer.aborted) onAbort();
+    else if (!this.#ended) {
+      outer.addEventListener("abort", onAbort, { once: true });
+      this.#unlink = () => outer.removeEventListener("abort", onAbort);
+    }
+    return controller;
+  }
+
+  async step<T>(name: string, work: () => Promise<T> | T): Promise<T> {
+    this.signal.throwIfAborted();
+    this.#steps ??= new Set();
+    if (this.#steps.has(name)) {
+      throw stepError(
+        `the step ${showValue(name)} was used before in this attempt; give each step its own name`,
+      );
+    }
+    if (this.#steps.size >= MAX_STEPS)
+      throw stepError(`an attempt has at most ${MAX_STEPS} steps; split the task`);
+    this.#steps.add(name);
+    const value = await work();
+    this.#owner.countTurn();
+    return value;
+  }
+
+  async exec(command: ExecRequest): Promise<ExecResult> {
+    const { execLimits, ports } = this.#owner;
+    if (ports.exec === undefined || execLimits === undefined) {
+      throw new SwarmError(
+        "not_permitted",
+        `agent ${this.agentId} may not run commands, because its definition has no "exec"; list the programs there`,
+        { field: "exec" },
+      );
+    }
+    return this.waitFor("tool", ports.exec(narrow(command, execLimits), { signal: this.signal }));
+  }
+
+  async ask<Output = unknown>(capability: string, input: unknown, options: AskOptions = {}): Promise<Output> {
+    const answer = askCapability(this.#owner.ports.link, capability, input, {
+      ...options,
+      signal: this.signal,
+    });
+    return (await this.waitFor("agent", answer)) as Output;
+  }
+
+  async lock(name: string, options: LockOptions = {}): Promise<AgentLock> {
+    const port = this.#owner.ports.locks;
+    if (port === undefined) {
+      throw new SwarmError(
+        "unavailable",
+        `agent ${this.agentId} cannot take locks, because its process has no connection to a coordinator`,
+      );
+    }
+    this.#locks ??= new AttemptLocks({
+      port,
+      agentId: this.agentId,
+      signal: this.signal,
+      onLost: (reason) => this.abort(reason),
+    });
+    return this.waitFor("lock", this.#locks.acquire(name, options));
+  }
+
+  broadcast(topic: string, value: unknown): void {
+    broadcast(this.#owner.ports.link, topic, value);
+  }
+
+  progress(percent: number, note?: string): void {
+    if (this.#ended) return;
+    this.#work.progress(percent, note);
+    this.#owner.countTurn();
+  }
+
+  sleep(delayMs: number): Promise<void> {
+    return this.waitFor("timer", sleep(delayMs, { signal: this.signal, clock: this.#owner.ports.clock }));
+  }
+
+  async waitFor<T>(reason: WaitingReason, promise: Promise<T>): Promise<T> {
+    // When several waits overlap, the first one sets the reason.
+    if (this.#waits++ === 0) this.#move(reason);
+    try {
+      return await rejectOnAbort(promise, this.signal);
+    } finally {
+      if (--this.#waits === 0) this.#move("working");
+    }
+  }
+
+  #move(to: SlotState): void {
+    if (!this.#ended) this.#owner.move(this.#slot, to);
+  }
+
+  /** Settles like `promise`, the author's code, or rejects with the reason of {@link abort}, whichever is first. */
+  untilAborted(promise: Promise<unknown>): Promise<unknown> {
+    this.#code = promise;
+    return new Promise((resolve, reject) => {
+      this.#reject = reject;
+      promise.then(resolve, reject);
+    });
+  }
+
+  /** Ends the work from outside: aborts its signal and fails it, even when its code does not stop. */
+  abort(reason: SwarmError): void {
+    this.#abortedBy = reason;
+    this.#controller?.abort(reason);
+    this.#reject?.(reason);
+  }
+
+  /** The reason of the abort, from outside or from the work's own signal; undefined without an abort. */
+  get abortReason(): unknown {
+    return this.#abortedBy ?? (this.#controller?.signal.aborted ? this.#controller.signal.reason : undefined);
+  }
+
+  /** Ends the context (I1): the author's code has returned or thrown, or it is abandoned. */
+  end(): void {
+    this.#ended = true;
+    this.#unlink?.();
+    const locks = this.#locks;
+    if (locks === undefined) return;
+    locks.end(true);
+    const releaseAll = () => locks.end(false);
+    this.#code?.then(releaseAll, releaseAll);
+  }
+}
+
+function stepError(message: string): SwarmError {
+  return new SwarmError("internal", message, { field: "step", retryable: false });
+}
+
+/** Settles like the promise, or rejects with the signal's reason if it aborts first; a later rejection is ignored. */
+function rejectOnAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener("abort", onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+/** Checks the program and lowers the limits to those of the agent's definition. @throws SwarmError `not_permitted`. */
+function narrow(command: ExecRequest, limits: ExecLimits): ExecRequest {
+  const program = command.argv[0];
+  if (!limits.allow.includes(program)) {
+    throw new SwarmError(
+      "not_permitted",
+      `the program ${showValue(program)} is not allowed for this agent; allowed: ${limits.allow.join(", ")}`,
+      { field: "argv.0" },
+    );
+  }
+  return {
+    ...command,
+    timeoutMs: lower(command.timeoutMs, limits.timeoutMs),
+    maxOutputBytes: lower(command.maxOutputBytes, limits.maxOutputBytes),
+    maxMemoryBytes: lower(command.maxMemoryBytes, limits.maxMemoryBytes),
+  };
+}
+
+function lower(a: number | undefined, b: number | undefined): number | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return Math.min(a, b);
+}

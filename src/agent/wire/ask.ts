@@ -1,0 +1,141 @@
+// The messages between agents: sends an ask, reads a request, and encodes replies, errors and broadcasts. The request's
+// body is the input, the reply's body the output; a reply with the header `Nats-Service-Error-Code` carries an error.
+// Leaves the choice of an agent, and the waiting asks, to host/ask-desk.ts.
+import { z } from "zod";
+import {
+  CONTENT_TYPES,
+  decode,
+  type Encoding,
+  encode,
+  encodingOf,
+  fromWire,
+  HEADERS,
+  INLINE_LIMIT_BYTES,
+  MAX_TIMEOUT_MS,
+  parse,
+  type Subjects,
+  SwarmError,
+} from "../../protocol/index.ts";
+import type { Bus, Headers, Incoming, IncomingRequest } from "../../transport/index.ts";
+import { errorReply } from "../../work/index.ts";
+import { type AskOptions, DEFAULT_ASK_TIMEOUT_MS } from "../define/context.ts";
+
+/** The connection for asks and broadcasts. */
+export interface AskLink {
+  readonly bus: Bus;
+  readonly subjects: Subjects;
+}
+
+/**
+ * Asks any one agent of a capability.
+ * @throws SwarmError the agent's error; `rate_limited` when its queue of asks is full; `unavailable` when no agent takes
+ *   asks for the capability, or no reply came in time; `payload_too_large` over 512 KiB; the signal's reason.
+ */
+export function askCapability(
+  link: AskLink,
+  capability: string,
+  input: unknown,
+  options: AskOptions & { signal?: AbortSignal | undefined } = {},
+): Promise<unknown> {
+  return sendAsk(link.bus, link.subjects.ask(capability), input, options);
+}
+
+/** Asks one named agent, which performs its first capability. @throws as {@link askCapability}. */
+export function askAgent(
+  link: AskLink,
+  agentId: string,
+  input: unknown,
+  options: AskOptions & { signal?: AbortSignal | undefined } = {},
+): Promise<unknown> {
+  return sendAsk(link.bus, link.subjects.agent(agentId, "ask"), input, options);
+}
+
+async function sendAsk(
+  bus: Bus,
+  subject: string,
+  input: unknown,
+  { timeoutMs = DEFAULT_ASK_TIMEOUT_MS, signal }: AskOptions & { signal?: AbortSignal | undefined },
+): Promise<unknown> {
+  if (!isWaitMs(timeoutMs)) {
+    throw new SwarmError(
+      "invalid_input",
+      `timeoutMs must be above 0 and at most ${MAX_TIMEOUT_MS}, got ${timeoutMs}`,
+      { field: "timeoutMs" },
+    );
+  }
+  const body = encodeBounded(input, "json");
+  let headers = contentHeaders(body, "json");
+  if (timeoutMs !== DEFAULT_ASK_TIMEOUT_MS) headers = { ...headers, [HEADERS.wait]: String(timeoutMs) };
+  return readReply(await bus.request(subject, body, { timeoutMs, signal, headers }));
+}
+
+/** The body of an error reply. Unknown codes are accepted, because a newer agent may have more codes. */
+const errorBodySchema = z.object({
+  error: z.object({
+    code: z.string(),
+    message: z.string(),
+    field: z.string().optional(),
+    retryAfterMs: z.number().optional(),
+  }),
+});
+
+/** Returns the output in a reply. @throws SwarmError the error of an error reply. */
+function readReply(reply: Incoming): unknown {
+  const { value } = decode(reply.data, reply.header(HEADERS.contentType));
+  if (reply.header(HEADERS.serviceErrorCode) === undefined) return value;
+  throw fromWire(parse(errorBodySchema, value, "the error reply").error);
+}
+
+/** Decodes the body of a request or broadcast. An empty body is null. @throws SwarmError `invalid_input`. */
+export function readBody(message: Incoming): { value: unknown; encoding: Encoding } {
+  if (message.data.length === 0) return { value: null, encoding: "json" };
+  return decode(message.data, message.header(HEADERS.contentType));
+}
+
+/** Reads how long the sender waits, in ms; the default when the header is missing or out of range. */
+export function readWaitMs(request: Incoming): number {
+  const header = request.header(HEADERS.wait);
+  if (header === undefined) return DEFAULT_ASK_TIMEOUT_MS;
+  const waitMs = Number(header);
+  return isWaitMs(waitMs) ? waitMs : DEFAULT_ASK_TIMEOUT_MS;
+}
+
+const isWaitMs = (waitMs: number) => waitMs > 0 && waitMs <= MAX_TIMEOUT_MS;
+
+/** Replies with a value. @throws SwarmError `payload_too_large`; TypeError for a value that cannot be encoded. */
+export function respond(request: IncomingRequest, value: unknown, encoding: Encoding): void {
+  const body = encodeBounded(value, encoding);
+  request.respond(body, contentHeaders(body, encoding));
+}
+
+/** Replies with an error, in the format of NATS services. */
+export function respondError(request: IncomingRequest, error: SwarmError, encoding: Encoding = "json"): void {
+  const { body, headers } = errorReply(error, encoding);
+  request.respond(body, headers);
+}
+
+/** Publishes a value to all subscribers of a topic. @throws SwarmError `invalid_input`, `payload_too_large`. */
+export function broadcast(link: AskLink, topic: string, value: unknown): void {
+  const body = encodeBounded(value, "json");
+  link.bus.publish(link.subjects.topic(topic), body, { headers: contentHeaders(body, "json") });
+}
+
+/** Encodes a value of limited size. Larger values belong in a task, whose bodies travel by blob reference. */
+function encodeBounded(value: unknown, encoding: Encoding): Uint8Array {
+  const body = encode(value ?? null, encoding);
+  if (body.length <= INLINE_LIMIT_BYTES) return body;
+  throw new SwarmError(
+    "payload_too_large",
+    `a message between agents must be at most ${INLINE_LIMIT_BYTES} bytes, got ${body.length}; submit a task instead`,
+  );
+}
+
+const CONTENT_HEADERS: Record<Encoding, Headers> = {
+  json: { [HEADERS.contentType]: CONTENT_TYPES.json },
+  msgpack: { [HEADERS.contentType]: CONTENT_TYPES.msgpack },
+};
+
+/** The `Content-Type` header. Omitted when the first byte shows the encoding: headers cost more than small bodies. */
+function contentHeaders(body: Uint8Array, encoding: Encoding): Headers | undefined {
+  return encodingOf(body) === encoding ? undefined : CONTENT_HEADERS[encoding];
+}

@@ -1,0 +1,140 @@
+import { expect, test } from "vitest";
+import { askAgent, askCapability, MAILBOX_LIMIT } from "../../../src/agent/index.ts";
+import { ManualClock } from "../../../src/base/index.ts";
+import { decode, encode, HEADERS, SwarmError } from "../../../src/protocol/index.ts";
+import { connectMemory } from "../../../src/transport/index.ts";
+import { defineEcho, linkOf, makeGate, startHost, subjects, until } from "../support.ts";
+
+test("the reply to an ask by capability is the agent's output", async () => {
+  const { transport, stop } = await startHost(defineEcho());
+  for (const value of [{ a: 1 }, [1, "x"], "text", 5, null]) {
+    expect(await askCapability(linkOf(transport), "echo", value)).toEqual(value);
+  }
+  await stop();
+});
+
+test("the reply to an ask in MessagePack is in MessagePack", async () => {
+  const { transport, stop } = await startHost(defineEcho());
+  const headers = { [HEADERS.contentType]: "application/msgpack" };
+  const reply = await transport.bus.request(subjects.ask("echo"), encode({ a: 1 }, "msgpack"), {
+    timeoutMs: 60_000,
+    headers,
+  });
+  expect(decode(reply.data, reply.header(HEADERS.contentType))).toEqual({
+    value: { a: 1 },
+    encoding: "msgpack",
+  });
+  await stop();
+});
+
+test("the error reply carries the code, field and retry-after of the agent's error", async () => {
+  const failing = defineEcho(() => {
+    throw new SwarmError("rate_limited", "slow down", { field: "input.n", retryAfterMs: 70 });
+  });
+  const { transport, stop } = await startHost(failing);
+  await expect(askCapability(linkOf(transport), "echo", {})).rejects.toMatchObject({
+    code: "rate_limited",
+    message: "slow down",
+    field: "input.n",
+    retryAfterMs: 70,
+  });
+  await stop();
+});
+
+test("the host rejects a body that is neither JSON nor MessagePack with invalid_input", async () => {
+  const { transport, host, stop } = await startHost(defineEcho());
+  const reply = await transport.bus.request(subjects.ask("echo"), new TextEncoder().encode("{nope"), {
+    timeoutMs: 60_000,
+  });
+  expect(reply.header(HEADERS.serviceErrorCode)).toBe("400");
+  expect(decode(reply.data).value).toMatchObject({ error: { code: "invalid_input", field: "body" } });
+  expect(host.status()[0]?.slots.used).toBe(0);
+  await stop();
+});
+
+test("asks wait for a slot, and always leave one slot for queued tasks", async () => {
+  const gate = makeGate();
+  const { host, transport, stop } = await startHost(defineEcho(gate.pass, { slots: 4 }));
+  const asks = Array.from({ length: 6 }, (_, n) => askCapability(linkOf(transport), "echo", { n }));
+  await until(() => gate.arrived === 3);
+  expect(host.workforce.free("echo")).toBe(1);
+  gate.open();
+  expect(await Promise.all(asks)).toEqual(asks.map((_, n) => ({ n })));
+  expect(host.status()[0]?.slots.used).toBe(0);
+  await stop();
+});
+
+test("a full queue of asks replies rate_limited, with retryAfterMs", async () => {
+  const gate = makeGate();
+  const { transport, stop } = await startHost(defineEcho(gate.pass, { slots: 1 }));
+  const asks = Array.from({ length: MAILBOX_LIMIT + 1 }, () => askCapability(linkOf(transport), "echo", 1));
+  await expect(askCapability(linkOf(transport), "echo", 1)).rejects.toMatchObject({
+    code: "rate_limited",
+    retryAfterMs: expect.any(Number),
+  });
+  gate.open();
+  await Promise.all(asks);
+  await stop();
+});
+
+test("an ask that times out frees its slot, even when the agent hangs", async () => {
+  const clock = new ManualClock();
+  const { host, transport, stop } = await startHost(
+    defineEcho(() => new Promise(() => {}), { slots: 1 }),
+    { clock },
+  );
+  const errors: unknown[] = [];
+  for (const waitMs of ["400", "500"]) {
+    const headers = { [HEADERS.wait]: waitMs };
+    transport.bus
+      .request(subjects.ask("echo"), encode({}), { timeoutMs: 60_000, headers })
+      .then((reply) => errors.push(decode(reply.data).value));
+  }
+  await until(() => host.status()[0]?.slots.used === 1);
+  clock.advance(400);
+  await new Promise((resolve) => setImmediate(resolve));
+  clock.advance(400);
+  await until(() => errors.length === 2);
+  expect(errors).toMatchObject([{ error: { code: "timeout" } }, { error: { code: "timeout" } }]);
+  await stop();
+});
+
+test("a named agent answers an ask, and replies unavailable while it is paused", async () => {
+  const { host, transport, stop } = await startHost(defineEcho());
+  const id = host.status()[0]?.id ?? "";
+  expect(await askAgent(linkOf(transport), id, { a: 1 })).toEqual({ a: 1 });
+  host.pause(id);
+  await expect(askAgent(linkOf(transport), id, {})).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringContaining("paused"),
+  });
+  await stop();
+});
+
+test("when no agent of a host takes work, asks go to another host, or fail at once with unavailable", async () => {
+  const transport = connectMemory({ prefix: "murmur" });
+  const one = await startHost(
+    defineEcho(() => "one"),
+    { transport, hostId: "h1" },
+  );
+  const two = await startHost(
+    defineEcho(() => "two"),
+    { transport, hostId: "h2" },
+  );
+  one.host.pause(one.host.status()[0]?.id ?? "");
+  for (let n = 0; n < 5; n++) expect(await askCapability(linkOf(transport), "echo", null)).toBe("two");
+  two.host.pause(two.host.status()[0]?.id ?? "");
+  await expect(askCapability(linkOf(transport), "echo", null)).rejects.toMatchObject({
+    code: "unavailable",
+  });
+  await one.host.service.stop();
+  await two.stop();
+});
+
+test("an ask over 512 KiB is rejected before it is sent", async () => {
+  const { transport, stop } = await startHost(defineEcho());
+  await expect(askCapability(linkOf(transport), "echo", "x".repeat(600_000))).rejects.toMatchObject({
+    code: "payload_too_large",
+  });
+  await stop();
+});

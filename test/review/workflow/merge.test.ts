@@ -1,0 +1,224 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  castVote,
+  LINTERS,
+  type RawFinding,
+  type ReviewCapability,
+} from "../../../agents/lib/review/index.ts";
+import { confidenceOf } from "../../../src/index.ts";
+import {
+  type Answer,
+  type Finding,
+  isDoubtful,
+  lintBallot,
+  mergeFindings,
+  REVIEW_CALIBRATION,
+  readVerdict,
+} from "../../../workflows/review/index.ts";
+import { countVotes } from "../local-swarm.ts";
+
+const FILE = "src/a.ts";
+
+function raw(facts: Partial<RawFinding> = {}): RawFinding {
+  const defaults = { kind: "unused-variable", rule: "no-unused-vars", severity: "low", file: FILE } as const;
+  return { ...defaults, line: 3, message: "'a' is never used.", anchor: "const a = 1;", ...facts };
+}
+
+function answer(capability: ReviewCapability, findings: RawFinding[] = [], unsure: string[] = []): Answer {
+  return { capability, files: [FILE], findings, unsure };
+}
+
+/** Merges answers as a review does: the answers of the linters go through their ballot. */
+function merge(answers: readonly Answer[]): Finding[] {
+  const linters = LINTERS.filter((linter) => answers.some(({ capability }) => capability === linter));
+  if (linters.length === 0) return mergeFindings(answers);
+  const outputs = linters.map((linter) => {
+    const { findings, unsure } = answers.find(({ capability }) => capability === linter) as Answer;
+    const output = castVote({ findings: [...findings], unsure: [...unsure] });
+    return { status: "completed", output } as const;
+  });
+  const { verdict } = countVotes(lintBallot(linters, 1_000), outputs);
+  return mergeFindings(answers, readVerdict(verdict, linters));
+}
+
+const calibrated = (agreeing: number, able: number) =>
+  Math.round(100 * confidenceOf(REVIEW_CALIBRATION, agreeing, able)) / 100;
+
+describe("matching", () => {
+  test("reports of one kind on one line by three linters are one finding that all three agree on", () => {
+    const merged = merge([
+      answer("review-oxlint", [raw()]),
+      answer("review-biome", [raw({ rule: "correctness/noUnusedVariables" })]),
+      answer("review-eslint", [raw({ rule: "@typescript-eslint/no-unused-vars" })]),
+    ]);
+    expect(merged).toHaveLength(1);
+    expect(merged[0]).toMatchObject({
+      agreedBy: ["review-biome", "review-eslint", "review-oxlint"],
+      silent: [],
+      confidence: calibrated(3, 3),
+      rule: "no-unused-vars",
+    });
+  });
+
+  test("the same kind on another line is another finding", () => {
+    const merged = merge([
+      answer("review-oxlint", [raw()]),
+      answer("review-eslint", [raw({ line: 4, anchor: "other" })]),
+    ]);
+    expect(merged.map(({ line, agreedBy, silent }) => [line, agreedBy, silent])).toEqual([
+      [3, ["review-oxlint"], ["review-eslint"]],
+      [4, ["review-eslint"], ["review-oxlint"]],
+    ]);
+  });
+
+  test("findings of one linter on neighbouring lines stay separate, each matched with the other linter's finding", () => {
+    const both = [raw({ line: 3, anchor: "a" }), raw({ line: 4, anchor: "b" })];
+    const merged = merge([answer("review-oxlint", both), answer("review-biome", both)]);
+    expect(merged.map(({ line, agreedBy }) => [line, agreedBy.length])).toEqual([
+      [3, 2],
+      [4, 2],
+    ]);
+  });
+
+  test("several findings of one kind on one line become one finding, whose message counts them", () => {
+    const merged = merge([answer("review-oxlint", [raw(), raw({ message: "'b' is never used." })])]);
+    expect(merged.map(({ message }) => message)).toEqual(["'a' is never used. (and 1 more on this line)"]);
+  });
+
+  test("other findings about the code of a file that does not parse are dropped", () => {
+    const broken = raw({ kind: "syntax-error", severity: "high", line: 9 });
+    const merged = merge([answer("review-biome", [raw(), broken])]);
+    expect(merged.map(({ kind }) => kind)).toEqual(["syntax-error"]);
+  });
+});
+
+describe("confidence", () => {
+  test("the confidence is that of the same agreement among labelled findings", () => {
+    const [finding] = merge([
+      answer("review-oxlint", [raw()]),
+      answer("review-biome", [raw()]),
+      answer("review-eslint"),
+    ]);
+    expect(finding).toMatchObject({
+      agreedBy: ["review-biome", "review-oxlint"],
+      silent: ["review-eslint"],
+      confidence: calibrated(2, 3),
+    });
+  });
+
+  test("the silence of a linter that used the repository's own rules does not count", () => {
+    const [finding] = merge([answer("review-oxlint", [raw()]), answer("review-eslint", [], [FILE])]);
+    expect(finding).toMatchObject({ silent: [], confidence: calibrated(1, 1) });
+  });
+
+  test("a finding that only one analyser can report has no confidence", () => {
+    const alone = raw({ kind: "no-unexpected-multiline", rule: "no-unexpected-multiline" });
+    const long = raw({ kind: "large-file", rule: "large-file", line: 1 });
+    const merged = merge([
+      answer("review-oxlint"),
+      answer("review-eslint", [alone]),
+      answer("review-performance", [long]),
+    ]);
+    expect(merged.map(({ confidence, silent }) => [confidence, silent])).toEqual([
+      [null, []],
+      [null, []],
+    ]);
+  });
+
+  test("a finding is doubtful when at least as many linters are silent as report it", () => {
+    const by = (agreeing: number, silent: number) => ({
+      agreedBy: LINTERS.slice(0, agreeing),
+      silent: LINTERS.slice(0, silent),
+    });
+    expect(
+      [by(1, 2), by(1, 1), by(2, 1), by(1, 0)].map((given) =>
+        isDoubtful({ agreedBy: [...given.agreedBy], silent: [...given.silent] }),
+      ),
+    ).toEqual([true, true, false, false]);
+  });
+
+  test("an analyser that is not a linter is named, but its report is not a vote", () => {
+    const evil = raw({ kind: "code-injection", rule: "no-eval", severity: "high" });
+    const [finding] = merge([
+      answer("review-security", [evil]),
+      answer("review-oxlint", [evil]),
+      answer("review-biome"),
+    ]);
+    expect(finding).toMatchObject({
+      agreedBy: ["review-oxlint", "review-security"],
+      confidence: calibrated(1, 2),
+    });
+  });
+});
+
+describe("fingerprints", () => {
+  test("a finding that moved with its line keeps its fingerprint", () => {
+    const before = merge([answer("review-oxlint", [raw({ line: 3 })])]);
+    const after = merge([answer("review-oxlint", [raw({ line: 40 })])]);
+    expect(after[0]?.fingerprint).toBe(before[0]?.fingerprint);
+  });
+
+  test("equal lines in one file get different fingerprints", () => {
+    const merged = merge([answer("review-oxlint", [raw({ line: 3 }), raw({ line: 30 })])]);
+    expect(new Set(merged.map(({ fingerprint }) => fingerprint)).size).toBe(2);
+  });
+
+  test("the order of the answers does not change the findings", () => {
+    const finding = fc.record({
+      kind: fc.constantFrom("unused-variable", "nan-comparison", "code-injection"),
+      line: fc.integer({ min: 1, max: 12 }),
+    });
+    const capability = fc.constantFrom<ReviewCapability>("review-oxlint", "review-biome", "review-eslint");
+    const answers = fc.array(fc.tuple(capability, fc.array(finding, { maxLength: 6 })), { maxLength: 3 });
+    fc.assert(
+      fc.property(answers, (given) => {
+        const all = given
+          .filter(([name], at) => given.findIndex(([other]) => other === name) === at)
+          .map(([name, found]) =>
+            answer(
+              name,
+              found.map((facts) =>
+                raw({ ...facts, anchor: String(facts.line), message: `${facts.kind} ${facts.line}` }),
+              ),
+            ),
+          );
+        expect(merge(all.toReversed())).toEqual(merge(all));
+      }),
+    );
+  });
+});
+
+describe("ranking", () => {
+  test("findings are ordered by severity times confidence, and code comes before its tests", () => {
+    const merged = merge([
+      answer("review-oxlint", [raw({ kind: "nan-comparison", severity: "high", line: 9 }), raw()]),
+      { ...answer("review-tests"), files: [FILE] },
+      {
+        ...answer("review-biome", [
+          raw({ kind: "nan-comparison", severity: "high", file: "test/a.test.ts" }),
+        ]),
+        files: ["test/a.test.ts"],
+      },
+    ]);
+    expect(merged.map(({ file, kind }) => `${file} ${kind}`)).toEqual([
+      "src/a.ts nan-comparison",
+      "test/a.test.ts nan-comparison",
+      "src/a.ts unused-variable",
+    ]);
+  });
+
+  test("risky code in a test is low, a secret in a test stays critical", () => {
+    const file = "test/a.test.ts";
+    const merged = merge([
+      answer("review-security", [
+        raw({ kind: "code-injection", severity: "high", file, line: 1 }),
+        raw({ kind: "secret", severity: "critical", file, line: 2 }),
+      ]),
+    ]);
+    expect(merged.map(({ kind, severity }) => [kind, severity])).toEqual([
+      ["secret", "critical"],
+      ["code-injection", "low"],
+    ]);
+  });
+});

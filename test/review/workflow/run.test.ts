@@ -1,0 +1,169 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
+import { castVote, type RawFinding } from "../../../agents/lib/review/index.ts";
+import type { BallotInput, Result, Verdict } from "../../../src/protocol/index.ts";
+import {
+  type ReviewPorts,
+  type ReviewProgress,
+  type ReviewTask,
+  runReview,
+} from "../../../workflows/review/index.ts";
+import { countVotes } from "../local-swarm.ts";
+
+type Seat = Verdict["seats"][number];
+
+const made: string[] = [];
+afterEach(async () => {
+  for (const directory of made.splice(0)) await rm(directory, { recursive: true });
+});
+
+async function setup(): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), "review-run-"));
+  made.push(directory);
+  await writeFile(join(directory, "a.ts"), "export const a = 1;\n");
+  return directory;
+}
+
+function result(facts: Partial<Result>): Result {
+  const times = { startedAt: new Date(0).toISOString(), finishedAt: new Date(0).toISOString() };
+  return {
+    taskId: "t",
+    status: "completed",
+    attempt: 1,
+    agent: "x-1",
+    queuedMs: 0,
+    ranMs: 0,
+    ...times,
+    ...facts,
+  };
+}
+
+const LOW: RawFinding = {
+  kind: "large-file",
+  rule: "large-file",
+  severity: "low",
+  file: "a.ts",
+  line: 1,
+  message: "1,001 lines.",
+  anchor: "a",
+};
+const empty = () => Promise.resolve(result({ output: { findings: [], unsure: [] } }));
+const only = ["review-security", "review-performance"] as const;
+const resultOf = () => Promise.reject(new Error("no seat was asked"));
+
+describe("running a review", () => {
+  test("an analyser that never answers costs only its own findings", async () => {
+    const submit: ReviewPorts["submit"] = ({ capability }) =>
+      capability === "review-performance"
+        ? new Promise(() => undefined)
+        : Promise.resolve(result({ output: { findings: [LOW], unsure: [] } }));
+    const report = await runReview(
+      { submit, resultOf },
+      { directory: await setup(), only, taskTimeoutMs: 20 },
+    );
+    expect(report.status).toBe("partial");
+    expect(report.findings).toHaveLength(1);
+    expect(report.failedTasks).toEqual([
+      {
+        capability: "review-performance",
+        error: expect.stringMatching(/^timeout: no answer for 40 ms/),
+        files: 1,
+      },
+    ]);
+  });
+
+  test("a review without a completed task is failed", async () => {
+    const failed = result({
+      status: "failed",
+      error: { code: "timeout", message: "too slow", retryable: true },
+    });
+    const report = await runReview(
+      { submit: async () => failed, resultOf },
+      { directory: await setup(), only },
+    );
+    expect(report).toMatchObject({ status: "failed", tasks: 2, findings: [] });
+    expect(report.failedTasks.map(({ error }) => error)).toEqual(["timeout: too slow", "timeout: too slow"]);
+  });
+
+  test("an answer with a wrong shape is a failed task, not a crash", async () => {
+    const output = { findings: [{ ...LOW, file: "../../etc/passwd" }], unsure: [] };
+    const submit = async () => result({ output });
+    const report = await runReview({ submit, resultOf }, { directory: await setup(), only });
+    expect(report.failedTasks[0]?.error).toContain("invalid_input: the answer of x-1 is not a review answer");
+  });
+
+  test("an analyser without an agent is reported missing at once, and no task is submitted for it", async () => {
+    const absent = new Map([["review-performance", "no agent offers it"]] as const);
+    const report = await runReview({ submit: empty, resultOf }, { directory: await setup(), only, absent });
+    expect(report).toMatchObject({ status: "partial", tasks: 2, agents: 1 });
+    expect(report.failedTasks).toEqual([
+      { capability: "review-performance", error: "unavailable: no agent offers it", files: 1 },
+    ]);
+  });
+
+  test("the linters share one ballot with a seat each, and a seat without an answer is a failed task", async () => {
+    const asked: ReviewTask[] = [];
+    const seats = [
+      {
+        status: "completed",
+        output: castVote({ findings: [{ ...LOW, kind: "unused-variable" }], unsure: [] }),
+      },
+      { status: "failed", error: { code: "internal", message: "it crashed", retryable: false } },
+    ] as const;
+    const submit: ReviewPorts["submit"] = async (task) => {
+      asked.push(task);
+      const { verdict } = countVotes(task.ballot as BallotInput, seats);
+      const [first, second] = verdict.seats as [Seat, Seat];
+      return result({ verdict: { ...verdict, seats: [{ ...first, taskId: "seat-1" }, second] } });
+    };
+    const report = await runReview(
+      { submit, resultOf: async () => result(seats[0]) },
+      { directory: await setup(), only: ["review-oxlint", "review-biome"] },
+    );
+    expect(asked).toMatchObject([
+      {
+        capability: "review-oxlint",
+        ballot: { panel: ["review-oxlint", "review-biome"], strategy: "merge" },
+      },
+    ]);
+    expect(report.findings).toMatchObject([{ agreedBy: ["review-oxlint"], silent: [] }]);
+    expect(report.failedTasks).toEqual([
+      { capability: "review-biome", error: "internal: it crashed", files: 1 },
+    ]);
+  });
+
+  test("the whole review has its own time limit", async () => {
+    const submit = () => new Promise<Result>(() => undefined);
+    const report = await runReview({ submit, resultOf }, { directory: await setup(), only, timeoutMs: 20 });
+    expect(report.failedTasks[0]?.error).toContain("the review took longer than 20 ms");
+  });
+
+  test("an abort ends the review with the signal's reason", async () => {
+    const controller = new AbortController();
+    const submit = () => {
+      controller.abort(new Error("enough"));
+      return new Promise<Result>(() => undefined);
+    };
+    const review = runReview(
+      { submit, resultOf },
+      { directory: await setup(), only, signal: controller.signal },
+    );
+    await expect(review).rejects.toThrow("enough");
+  });
+
+  test("progress counts the tasks", async () => {
+    const seen: ReviewProgress[] = [];
+    const ports = { submit: empty, resultOf, onProgress: (progress: ReviewProgress) => seen.push(progress) };
+    await runReview(ports, { directory: await setup(), only });
+    expect(seen.map(({ finished, tasks }) => `${finished}/${tasks}`)).toEqual(["0/2", "1/2", "2/2"]);
+  });
+
+  test("a missing directory is rejected with not_found, naming the field", async () => {
+    await expect(runReview({ submit: empty, resultOf }, { directory: "/not/there" })).rejects.toMatchObject({
+      code: "not_found",
+      field: "directory",
+    });
+  });
+});
