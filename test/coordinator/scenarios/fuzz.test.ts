@@ -1,12 +1,13 @@
-// 100,000 messages that a coordinator must not act on, through the real subjects of a coordinator that holds the office.
+// Random messages that a coordinator must not act on, through the real subjects of a coordinator that holds the office.
 // Deterministic: chance comes from a seed. The test sends the messages of the two other members.
 import { expect, onTestFinished, test, vi } from "vitest";
 import { type Chance, integerBetween, seededChance } from "../../../src/base/index.ts";
 import { MESSAGE_VERSION, type Message } from "../../../src/consensus/internal.ts";
 import { createSubjects, decode, encode, errorReplySchema, HEADERS } from "../../../src/protocol/index.ts";
+import { scaled } from "../../support/scale.ts";
 import { SOON, setupOffice } from "../support.ts";
 
-const CASES = 50_000;
+const CASES = scaled(5_000, 50_000);
 /** Messages in a row before other work gets its turn: the coordinator must not take this for a pause. */
 const BATCH = 50;
 const three = ["c1", "c2", "c3"];
@@ -95,7 +96,7 @@ function badElectionMessage(
 }
 
 // Repeated when the machine was paused for half a second, which deposes the holder of the office.
-test("50,000 election messages that no member may act on are rejected and counted, and change nothing", {
+test(`${CASES} election messages that no member may act on are rejected and counted, and change nothing`, {
   retry: 2,
   timeout: 240_000,
 }, async () => {
@@ -163,7 +164,7 @@ function badRequest(chance: Chance): { name: string; data: Uint8Array; type?: st
   return { name, ...kind() };
 }
 
-test("50,000 requests that the office must refuse are refused with a code, and change nothing", {
+test(`${CASES} requests that the office must refuse are refused with a code, and change nothing`, {
   timeout: 240_000,
 }, async () => {
   const swarm = await setup(["c1"]); // no other member deposes it, however loaded the machine is
