@@ -3,7 +3,7 @@
 // of the command.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { test } from "vitest";
 import { expectGolden } from "../support/golden.ts";
 
 const COORDINATOR = join(import.meta.dirname, "../../src/coordinator");
