@@ -1,8 +1,8 @@
-// Asks the office, whoever holds it: waits for a leader until the caller's time is over, and repeats with the same key
-// whatever may not have been decided.
+// The office as its callers see it. Owns the waiting: the client retries until a leader answers or the caller's time is
+// over, and it repeats a write under the same key, so that the office decides the write once.
 //
 //   const office = createOfficeClient({ transport });
-//   const { token } = await office.write("lock-acquire", { name: "deploy", owner, ttlMs: 30_000, patienceMs: 0 });
+//   const reply = await office.write("lock-acquire", { name: "deploy", owner, ttlMs: 30_000, patienceMs: 0 });
 import { type Clock, newId, systemClock } from "../base/index.ts";
 import {
   type CoordinatorStatus,
@@ -19,30 +19,31 @@ import {
   toSwarmError,
 } from "../protocol/index.ts";
 import type { Transport } from "../transport/index.ts";
-import type { AnswerName, ReadName, WriteName } from "./requests.ts";
+import type { CallName, ReadName, RequestInput, RequestReply, WholeReply, WriteName } from "./requests.ts";
 
-/** How long the office is waited for when the caller says nothing, in ms: an election and then some. */
+/** How long the client waits for the office unless the caller gives a time, in ms: longer than an election takes. */
 export const OFFICE_TIMEOUT_MS = 5_000;
 /**
- * A try that nobody answered yet is joined by another one after this long, in ms: a holder that was stopped still takes
- * requests, and its successor may have come meanwhile. The first answer counts, so a slow one is not lost.
+ * After this long without an answer, in ms, the client sends a second request beside the first one: a leader that was
+ * stopped still receives requests, and a successor may be in office already. The first answer counts, so the client
+ * does not lose a slow answer.
  */
-const REPEAT_MS = 250;
-/** One try, in ms: above the 2.5 s after which the office itself answers that it does not know. */
+const HEDGE_AFTER_MS = 250;
+/** The longest single try, in ms: above the 2.5 s after which the office itself answers that it does not know. */
 const TRY_TIMEOUT_MS = 3_000;
-/** The only try of who does not wait for an office, in ms. */
+/** The length of the single try of {@link OfficeClient.readNow}, in ms. */
 const NOW_TIMEOUT_MS = 500;
 /** The pause between two tries, in ms: 1/10 of the shortest election. */
-const RETRY_PAUSE_MS = 50;
-/** How long coordinators have to tell what they are, in ms. They answer from memory. */
+const TRY_PAUSE_MS = 50;
+/** How long coordinators have to report their status, in ms. They answer from memory. */
 const ROLL_CALL_MS = 250;
 
-/** Codes by which nothing was answered: somebody else may, or the same one in a moment. */
-function isNobody(code: ErrorCode): boolean {
+/** True for codes that are no answer: another coordinator may answer, or the same one in a moment. */
+function isNoAnswer(code: ErrorCode): boolean {
   return code === "unavailable" || code === "not_leader" || code === "rate_limited";
 }
 
-/** What the holder says of the office, confirmed by the control log. */
+/** The holder's report about the office, confirmed by the control log. */
 export interface TenureReply {
   leader: string;
   leaderPid: number;
@@ -52,62 +53,70 @@ export interface TenureReply {
   logSeq: number;
 }
 
-/** How long to wait, and under which key. */
+/** How long to wait for the office. */
 export interface AskOptions {
   /** Default {@link OFFICE_TIMEOUT_MS}. */
   timeoutMs?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
-/** The office, seen from outside. */
+/** The office, as callers outside the coordinators see it. */
 export interface OfficeClient {
   /**
-   * Has something decided, once: what is repeated inside goes by the same key. A caller that repeats it itself, after
-   * an `unavailable`, gives the key.
-   * @throws SwarmError `unavailable` when no office confirmed it in time (it may be decided or not); the refusal.
+   * Has the office decide a write, once: the client's own retries use one key. A caller that repeats the write itself,
+   * after an `unavailable`, gives the key.
+   * @throws SwarmError `unavailable` when no office confirmed the write in time (it may be decided or not); the refusal.
    */
-  write(
-    name: WriteName,
-    body: object,
+  write<N extends WriteName>(
+    name: N,
+    body: RequestInput<N>,
     options?: AskOptions & { key?: string | undefined },
-  ): Promise<Record<string, unknown>>;
+  ): Promise<RequestReply<N>>;
   /**
-   * Looks at the state, with all that was decided before the call. A list that is larger than one reply is asked for page by
-   * page, and each page has all that was decided before it was asked for. @throws SwarmError `unavailable`, `invalid_input`.
+   * Reads the state, including everything that was decided before the call. The client asks for a list that is larger
+   * than one reply page by page; each page includes everything that was decided before the client asked for that page.
+   * @throws SwarmError `unavailable`, `invalid_input`.
    */
-  read(name: ReadName | AnswerName, body?: object, options?: AskOptions): Promise<Record<string, unknown>>;
+  read<N extends ReadName | CallName>(
+    name: N,
+    body?: RequestInput<N>,
+    options?: AskOptions,
+  ): Promise<WholeReply<N>>;
   /**
-   * Looks at the state of any coordinator, also with nobody in office: it may be old. The answer says how far it goes
-   * (`seq`, the last entry of the control log) and how old it may be (`ageMs`): it has all that was decided that long ago.
+   * Reads the state of any coordinator, also while no leader is in office. The reply may be stale: it includes every
+   * decision that is at least `ageMs` old. `seq` is the last entry of the control log that it includes.
    * @throws SwarmError `unavailable` when no coordinator answers, `invalid_input`.
    */
-  readStale(
-    name: ReadName,
-    body?: object,
+  readStale<N extends ReadName>(
+    name: N,
+    body?: RequestInput<N>,
     options?: AskOptions,
-  ): Promise<Record<string, unknown> & { seq: number; ageMs: number }>;
+  ): Promise<WholeReply<N> & { seq: number; ageMs: number }>;
   /**
-   * Looks at the state if somebody is in office at this moment: asks once, and gives null when nobody answers. Nobody
-   * listening is known at once.
+   * Reads the state if a leader is in office at this moment: asks once, for one page, and returns null without an answer.
+   * NATS reports at once that a subject has no subscriber.
    * @throws SwarmError a refusal, such as `not_found`.
    */
-  readNow(name: ReadName | AnswerName, body?: object): Promise<Record<string, unknown> | null>;
-  /** Who holds the office. @throws SwarmError `unavailable` when nobody could prove that in time. */
+  readNow<N extends ReadName | CallName>(name: N, body?: RequestInput<N>): Promise<RequestReply<N> | null>;
+  /** Asks for the holder of the office. @throws SwarmError `unavailable` when no coordinator proved it in time. */
   tenure(options?: AskOptions): Promise<TenureReply>;
   /**
-   * Asks the holder to hand the office over; with `term` only the holder of that term.
-   * @throws SwarmError `unavailable`, `invalid_input`; `conflict`: it is another term.
+   * Asks the holder to hand the office over; with `term`, only the holder of that term.
+   * @throws SwarmError `unavailable`, `invalid_input`; `conflict` when the office is in another term.
    */
   transfer(
     to: string | undefined,
     options?: AskOptions & { term?: number | undefined },
   ): Promise<{ from: string; to: string; term: number }>;
-  /** What the coordinators believe of themselves; those that do not answer within 250 ms are missing. */
+  /** The status that each coordinator reports about itself, without coordinators that do not answer within 250 ms. */
   listCoordinators(): Promise<CoordinatorStatus[]>;
 }
 
-/** Two pages in one: as far and as old as the worse of them. */
-function joinPages(one: Record<string, unknown>, other: Record<string, unknown>): Record<string, unknown> {
+/** A reply whose type is not known yet. */
+type Reply = Record<string, unknown>;
+
+/** Joins two pages: `seq` and `ageMs` are those of the staler page. */
+function joinPages(one: Reply, other: Reply): Reply {
   const joined = { ...other };
   for (const [field, value] of Object.entries(one)) {
     const further = other[field];
@@ -118,7 +127,7 @@ function joinPages(one: Record<string, unknown>, other: Record<string, unknown>)
   return joined;
 }
 
-function nobodyAnswered(subject: string, timeoutMs: number, last: SwarmError | undefined): SwarmError {
+function noAnswer(subject: string, timeoutMs: number, last: SwarmError | undefined): SwarmError {
   const why = last === undefined ? "" : `; last: ${last.message}`;
   return new SwarmError("unavailable", `no coordinator answered on ${subject} within ${timeoutMs} ms${why}`, {
     cause: last,
@@ -131,8 +140,8 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
   const clock = parts.clock ?? systemClock;
   const subjects = createSubjects(transport.prefix);
 
-  /** Asks on a subject until somebody answers it, or the time is over. */
-  function ask(subject: string, body: object, options: AskOptions): Promise<Record<string, unknown>> {
+  /** Sends a request until a coordinator answers it, or the time is over. The caller names the reply's type. */
+  function ask<R>(subject: string, body: object, options: AskOptions): Promise<R> {
     const { timeoutMs = OFFICE_TIMEOUT_MS, signal } = options;
     const endMs = clock.now() + timeoutMs;
     const data = encode(body);
@@ -152,18 +161,18 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
       };
       const begin = () => {
         const leftMs = endMs - clock.now();
-        if (leftMs <= 0) return settle(() => reject(nobodyAnswered(subject, timeoutMs, last)));
+        if (leftMs <= 0) return settle(() => reject(noAnswer(subject, timeoutMs, last)));
         const own = ++tries;
-        tryIn(REPEAT_MS);
-        askOnce(subject, data, Math.min(leftMs, TRY_TIMEOUT_MS), signal).then(
+        tryIn(HEDGE_AFTER_MS);
+        askOnce<R>(subject, data, Math.min(leftMs, TRY_TIMEOUT_MS), signal).then(
           (reply) => settle(() => resolve(reply)),
           (error: unknown) => {
             if (isDone) return;
             if (signal?.aborted === true) return settle(() => reject(signal.reason));
-            const told = toSwarmError(error);
-            if (!isNobody(told.code)) return settle(() => reject(told));
-            last = told;
-            if (own === tries) tryIn(told.retryAfterMs ?? RETRY_PAUSE_MS);
+            const failure = toSwarmError(error);
+            if (!isNoAnswer(failure.code)) return settle(() => reject(failure));
+            last = failure;
+            if (own === tries) tryIn(failure.retryAfterMs ?? TRY_PAUSE_MS);
           },
         );
       };
@@ -171,18 +180,14 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
     });
   }
 
-  /** Asks for a list until no page is left, within the time of one. */
-  async function askAll(
-    subject: string,
-    body: object,
-    options: AskOptions,
-  ): Promise<Record<string, unknown>> {
+  /** Asks for the pages of a list until none is left; the timeout holds for all pages together. */
+  async function askAll<R>(subject: string, body: object, options: AskOptions): Promise<R> {
     const { timeoutMs = OFFICE_TIMEOUT_MS } = options;
     const endMs = clock.now() + timeoutMs;
-    let { next, ...whole } = await ask(subject, body, options);
+    let { next, ...whole } = await ask<Reply>(subject, body, options);
     while (typeof next === "string") {
       const leftMs = Math.max(1, endMs - clock.now());
-      const { next: further, ...page } = await ask(
+      const { next: further, ...page } = await ask<Reply>(
         subject,
         { ...body, after: next },
         { ...options, timeoutMs: leftMs },
@@ -190,18 +195,18 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
       whole = joinPages(whole, page);
       next = further;
     }
-    return whole;
+    return whole as R;
   }
 
-  async function askOnce(
+  async function askOnce<R>(
     subject: string,
     data: Uint8Array,
     timeoutMs: number,
     signal: AbortSignal | undefined,
-  ) {
+  ): Promise<R> {
     const reply = await transport.bus.request(subject, data, { timeoutMs, signal });
     const { value } = decode(reply.data, reply.header(HEADERS.contentType));
-    if (reply.header(HEADERS.serviceErrorCode) === undefined) return value as Record<string, unknown>;
+    if (reply.header(HEADERS.serviceErrorCode) === undefined) return value as R;
     const { error } = parse(errorReplySchema, value, "the reply");
     throw fromWire(error);
   }
@@ -209,25 +214,19 @@ export function createOfficeClient(parts: { transport: Transport; clock?: Clock 
   return {
     write: (name, body, { key = newId(), ...options } = {}) =>
       ask(subjects.office(name), { ...body, key }, options),
-    read: (name, body = {}, options = {}) => askAll(subjects.office(name), body, options),
-    readStale: async (name, body = {}, options = {}) =>
-      (await askAll(subjects.stale(name), body, options)) as { seq: number; ageMs: number },
-    async readNow(name, body = {}) {
+    read: (name, body, options = {}) => askAll(subjects.office(name), body ?? {}, options),
+    readStale: (name, body, options = {}) => askAll(subjects.stale(name), body ?? {}, options),
+    async readNow<N extends ReadName | CallName>(name: N, body?: RequestInput<N>) {
       try {
-        return await askOnce(subjects.office(name), encode(body), NOW_TIMEOUT_MS, undefined);
+        const data = encode(body ?? {});
+        return await askOnce<RequestReply<N>>(subjects.office(name), data, NOW_TIMEOUT_MS, undefined);
       } catch (error) {
-        if (isNobody(toSwarmError(error).code)) return null;
+        if (isNoAnswer(toSwarmError(error).code)) return null;
         throw error;
       }
     },
-    tenure: async (options = {}) =>
-      (await ask(subjects.office("tenure"), {}, options)) as unknown as TenureReply,
-    transfer: async (to, { term, ...options } = {}) =>
-      (await ask(subjects.office("transfer"), { to, term }, options)) as unknown as {
-        from: string;
-        to: string;
-        term: number;
-      },
+    tenure: (options = {}) => ask(subjects.office("tenure"), {}, options),
+    transfer: (to, { term, ...options } = {}) => ask(subjects.office("transfer"), { to, term }, options),
     async listCoordinators() {
       const replies = await transport.bus.scatter(subjects.coordinators, encode({}), {
         timeoutMs: ROLL_CALL_MS,

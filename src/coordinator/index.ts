@@ -1,4 +1,5 @@
-// Who decides for all: one coordinator in office at a time, its control log, and what it decides.
+// The coordinators: one of them is in office at a time and writes the control log; all of them compute the same state
+// from it. This room owns that state (locks, values, schedules, budgets, the registry, ballots) and its decisions.
 //
 //   const office = createOffice({ transport, log, meter, id: "c1", members: ["c1"], version, seed });
 //   await office.service.start();
@@ -6,10 +7,10 @@
 //
 //   await createOfficeClient({ transport }).write("config-set", { name: "review.model", value: "m-1" });
 
-export { type BallotDriver, createBallots } from "./ballots/driver.ts";
+export { createBallots } from "./ballots/driver.ts";
 export type { BallotLine, BallotPage } from "./ballots/show/view.ts";
-export { BUDGET_WINDOWS, type BudgetView, type BudgetWindow } from "./budgets/budgets.ts";
-export { type BudgetAmount, type BudgetClient, createBudgetClient } from "./budgets/client.ts";
+export { BUDGET_WINDOWS } from "./budgets/budgets.ts";
+export { createBudgetClient } from "./budgets/client.ts";
 export { measureBudgets } from "./budgets/gauges.ts";
 export {
   type AskOptions,
@@ -18,23 +19,22 @@ export {
   type OfficeClient,
   type TenureReply,
 } from "./client.ts";
-export type { ConfigView } from "./config/config.ts";
 export type { Change as ConfigChange } from "./config/history.ts";
-export { createLeaseKeeper, type LeaseRequest, waitForLock } from "./locks/lease.ts";
+export { createLeaseKeeper, waitForLock } from "./locks/lease.ts";
 export { type LockView, MAX_LEASE_MS } from "./locks/locks.ts";
 export { foundOffice } from "./office/control-log.ts";
 export { createOffice } from "./office/driver.ts";
-export { createLonelinessWatch } from "./office/isolation-watch.ts";
+export { createIsolationWatch } from "./office/isolation-watch.ts";
 export {
   CLUSTER_SIZES,
   type Office,
   type OfficeOptions,
   type OfficeTenure,
 } from "./office/office.ts";
-export { planRecovery, type Recovery, type RecoveryPlan } from "./office/recovery.ts";
+export { planRecovery } from "./office/recovery.ts";
 export { createOfficeServer } from "./office/server.ts";
-export { createStaleServer } from "./office/stale.ts";
+export { createStaleServer } from "./office/stale-server.ts";
 export { createPlacement, type Placement } from "./placement/placement.ts";
 export type { AgentPage, RecordView, ShownAgent } from "./registry/view.ts";
-export { MAX_KEY_LENGTH, type ReadName, type WriteName } from "./requests.ts";
-export { createFiring, type TaskSink } from "./schedules/fire.ts";
+export type { ReadName, RequestInput, WholeReply, WriteName } from "./requests.ts";
+export { createScheduler } from "./schedules/scheduler.ts";

@@ -1,15 +1,18 @@
-// Lists in pages: a reply must fit the payload limit of a NATS server, and what the office holds may be larger. Pure.
+// Cuts lists into pages: a reply must fit the payload limit of a NATS server, and the office's lists may be larger. Pure.
 
-/** Characters of one page, about, as JSON: with three bytes each still below a server's default limit (1 MiB). */
+/**
+ * The approximate size of one page, in characters of JSON. Even with three bytes a character, a page is below the default
+ * payload limit of a server (1 MiB).
+ */
 const PAGE_CHARACTERS = 256 * 1_024;
 
-/** One page; `next` asks for the one behind it, null ends the list. */
+/** One page. `next` is the name after which the next page starts; null means that this page is the last one. */
 export interface Page<T> {
   items: T[];
   next: string | null;
 }
 
-/** The first of `items`, which come in the order of their names, as far as they fit a page; at least one. */
+/** Takes the leading `items` that fit a page, and at least one. The items come in the order of their names. */
 export function takePage<T>(items: Iterable<T>, nameOf: (item: T) => string): Page<T> {
   const page: T[] = [];
   let characters = 0;

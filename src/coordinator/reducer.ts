@@ -1,9 +1,12 @@
-// What one folder of this room adds to the office: its commands, its state, and how the one changes the other. Owns the
-// shape, and how several become the one command set that the office folds. Pure.
+// A reducer is the part that one folder of this room adds to the office: its commands, its state, and the decisions that
+// change the state. Owns the shape of a reducer, and how several of them become one command set. Pure.
 //
-// R1  Every command belongs to exactly one reducer: the one that lists its type.
-// R2  A reducer decides from its state, the command and log time alone, and changes nothing but its state.
-// R3  What `toJson` gives is never changed by a later decision: it is written out bit by bit while the state goes on.
+// R1  Every command belongs to exactly one reducer: the reducer that lists its type.
+// R2  A reducer decides from its state, the command and log time alone, and changes only its own state.
+// R3  A later decision never changes a value that `toJson` returned: a snapshot writes that value in slices while the
+//     state changes.
+// R4  Results are part of the state that all coordinators hash, with the text of a refusal. Two versions of the program
+//     must give the same result for the same command, so never edit the text of a refusal.
 import type { z } from "zod";
 import type { CommandSet } from "../consensus/index.ts";
 import {
@@ -16,33 +19,37 @@ import {
   sha256,
 } from "../protocol/index.ts";
 
-/** A command as it stands in the log. Fields that are not there are absent, never undefined. */
+/** A command as the log holds it. An optional field without a value is absent, never undefined. */
 export type LogCommand = { readonly type: string };
 
-/** A decision not to do what was asked. It is stored with the command, and repeated to whoever repeats the key. */
+/** A decision against a request. The log stores it with the command; a repeat of the key gets it again. */
 export interface Refusal extends JsonObject {
   readonly error: { readonly code: RefusalCode; readonly message: string; readonly field?: string };
 }
 
-/** The codes of refusals: none that asking again with the same key could change. */
+/** The codes of refusals. A repeat with the same key gets the same refusal. */
 export type RefusalCode = Extract<ErrorCode, "conflict" | "not_found" | "budget_exceeded">;
 
 /** One part of the office's state. */
 export interface Reducer<S, C extends LogCommand> {
-  /** The commands by type. Version 1 of entries knows exactly these; a reader that meets another one halts. */
+  /** The commands by type. Version 1 of entries knows exactly these; a reader that meets another type halts. */
   readonly commands: Readonly<Record<C["type"], z.ZodType<C>>>;
   empty(): S;
   /** Decides one command at log time `at` (ticks of {@link LOG_TICK_MS}), changing `state` in place. */
   decide(state: S, command: C, at: number): Json;
-  /** The state as JSON: everything that decides later answers, in an order that depends on nothing else (R3). */
+  /** The state as JSON: everything that later decisions depend on, in an order that depends on the state alone (R3). */
   toJson(state: S): Json;
-  /** What stands for the state in its hash; by default its JSON. For a part that is too large to be hashed anew each time. */
+  /**
+   * A short value that represents the state in the hash of the whole state. Default: the JSON of the state. A part needs
+   * its own digest when it is too large to hash its JSON each time.
+   */
   digest?(state: S): Json;
-  /** The state that {@link Reducer.toJson} made this JSON of. Its hash was checked before. */
+  /** Restores the state from the JSON of {@link Reducer.toJson}. The caller has verified the hash of that JSON. */
   fromJson(json: Json): S;
   /**
-   * Moves every counter whose values outsiders keep (fencing tokens, revisions) on by `count`, in place: the log lost
-   * entries, and what they gave away must not be given again. Left out where there is no such counter.
+   * Adds `count` to every counter whose values callers keep (fencing tokens, revisions), in place. A recovery needs this:
+   * the log lost entries, and the numbers that they gave away must not be given again. Omitted by a reducer without such
+   * a counter.
    */
   skipAhead?(state: S, count: number): void;
 }
@@ -52,19 +59,19 @@ export function refuse(code: RefusalCode, message: string, field?: string): Refu
   return { error: field === undefined ? { code, message } : { code, message, field } };
 }
 
-/** Any reducer, its own types forgotten; `combine` gives each only its own commands and state. */
+/** A reducer without its own types. `combine` passes each reducer only its own commands and state. */
 type AnyReducer = Reducer<unknown, LogCommand>;
 
 type StateOf<R> = R extends Reducer<infer S, infer _C> ? S : never;
 type CommandOf<R> = R extends Reducer<infer _S, infer C> ? C : never;
 
-/** A command set that says of a command that is none what is wrong with which field. */
+/** A command set that also reports which field of an invalid command is wrong. */
 export interface Combined<S, C> extends CommandSet<S, C> {
   /** @throws SwarmError `invalid_input` naming the field. */
   read(value: unknown): C;
 }
 
-/** Several reducers as one command set. Reads are no commands here: they wait for a barrier and look at the state. */
+/** Combines reducers to one command set. Reads are not commands here: they wait for a barrier and look at the state. */
 export function combine<P extends Readonly<Record<string, AnyReducer>>>(
   parts: P,
 ): Combined<{ readonly [K in keyof P]: StateOf<P[K]> }, CommandOf<P[keyof P]>> {
@@ -113,9 +120,9 @@ export function combine<P extends Readonly<Record<string, AnyReducer>>>(
     toJson: (state) => Object.fromEntries(names.map((name) => [name, parts[name]!.toJson(state[name])])),
     fromJson(json) {
       const unknown = Object.keys(json as JsonObject).filter((name) => !Object.hasOwn(parts, name));
-      // A newer writer's: to go on without it would be to forget it.
+      // A newer version wrote it. To continue without the unknown parts would be to lose them.
       if (unknown.length > 0) throw new Error(`its state has parts that are unknown: ${unknown.join(", ")}`);
-      // A part that the snapshot's writer did not know yet begins empty, as it does in a log without its commands.
+      // The version that wrote the snapshot did not know this part yet: the part starts empty, as in a log without its commands.
       return Object.fromEntries(
         names.map((name) => {
           const saved = (json as JsonObject)[name];

@@ -1,4 +1,4 @@
-// The office's whole state: which reducers there are. Pure.
+// The whole state of the office: the list of its reducers. Pure.
 
 import { ballots } from "./ballots/state/ballots.ts";
 import { budgets } from "./budgets/budgets.ts";
@@ -8,14 +8,14 @@ import { combine } from "./reducer.ts";
 import { registry } from "./registry/registry.ts";
 import { schedules } from "./schedules/schedules.ts";
 
-/** The parts of the office, by the name under which a snapshot holds their state. */
+/** The parts of the office, by their names in a snapshot. */
 export const reducers = { ballots, budgets, config, locks, registry, schedules };
 
-/** What entries of the control log mean. */
+/** The command set of the control log: how to parse its commands and how each one changes the state. */
 export const officeCommands = combine(reducers);
 
-/** The state that the control log means. */
+/** The state that results from the entries of the control log. */
 export type OfficeState = ReturnType<typeof officeCommands.empty>;
 
-/** A command as it stands in the control log. */
+/** A command as the control log holds it. */
 export type OfficeCommand = Parameters<typeof officeCommands.decide>[1];

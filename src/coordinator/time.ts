@@ -1,20 +1,23 @@
-// The times of the office. Log time is part of what entries mean, so its unit is the same for every coordinator, ever.
+// The times of the office. The meaning of stored entries depends on log time, so its unit can never change.
 
-/** One tick of log time and of the election, in ms. Changing it changes what stored entries mean. */
+/** One tick of log time and of the election, in ms. A change of this value changes the meaning of stored entries. */
 export const LOG_TICK_MS = 50;
 
-/** Heartbeats every 100 ms; election timeouts of 500–1,000 ms: five lost heartbeats, and below the second promised. */
+/**
+ * Heartbeats every 100 ms; election timeouts of 500–1,000 ms. That is five lost heartbeats, and below the promised
+ * fail-over of a second.
+ */
 export const ELECTION_TIMES = { heartbeatTicks: 2, electionTicks: 10 } as const;
 
 /**
- * Log ticks until a lease of `ms` is over. One more than the quotient: the first tick may come right after the grant,
- * and a lease must never be shorter than was said.
+ * The number of log ticks until a lease of `ms` has expired. It is one more than the quotient, because the first tick may
+ * come right after the grant, and a lease must never be shorter than promised.
  */
 export function leaseTicks(ms: number): number {
   return Math.ceil(ms / LOG_TICK_MS) + 1;
 }
 
-/** What is left of a lease, in ms, at log time `at`. */
+/** The remaining time of a lease, in ms, at log time `at`. */
 export function leaseMsLeft(expiresAt: number, at: number): number {
   return Math.max(0, expiresAt - at) * LOG_TICK_MS;
 }

@@ -3,7 +3,7 @@ import { createOfficeClient } from "../../src/coordinator/index.ts";
 import { encode } from "../../src/protocol/index.ts";
 import { connectMemory, type IncomingRequest, MemoryServer } from "../../src/transport/index.ts";
 
-/** A client, and an office that does with each request what the test says. */
+/** A client, and an office that answers each request as the test says. */
 function setup(onRequest: (request: IncomingRequest, earlier: readonly IncomingRequest[]) => void) {
   const transport = connectMemory({ prefix: "murmur", server: new MemoryServer() });
   onTestFinished(() => transport.close());
@@ -15,14 +15,14 @@ function setup(onRequest: (request: IncomingRequest, earlier: readonly IncomingR
   return { client: createOfficeClient({ transport }), requests: earlier };
 }
 
-test("a holder that takes a request and stands still does not keep its successor from being asked", async () => {
+test("a paused holder that receives a request does not keep the client from asking its successor", async () => {
   const { client } = setup((request, { length }) => {
     if (length > 0) request.respond(encode({ leader: "b" }));
   });
   expect(await client.tenure()).toEqual({ leader: "b" });
 });
 
-test("a slow answer counts when it comes, though the request was repeated meanwhile, with the same key", async () => {
+test("a slow answer counts, though the client has repeated the request with the same key", async () => {
   const { client, requests } = setup((_request, [first]) => first?.respond(encode({ revision: 7 })));
   expect(await client.write("config-set", { name: "n", value: 1 })).toEqual({ revision: 7 });
   const keys = requests.map(
@@ -31,7 +31,7 @@ test("a slow answer counts when it comes, though the request was repeated meanwh
   expect(new Set(keys).size).toBe(1);
 });
 
-test("with nobody in office it waits for its time, and says what it heard last", async () => {
+test("without a holder the client waits for its timeout and reports the last error that it got", async () => {
   const transport = connectMemory({ prefix: "murmur", server: new MemoryServer() });
   onTestFinished(() => transport.close());
   const asking = createOfficeClient({ transport }).tenure({ timeoutMs: 20 });
@@ -41,7 +41,7 @@ test("with nobody in office it waits for its time, and says what it heard last",
   });
 });
 
-test("an abort ends the waiting with its reason", async () => {
+test("an abort ends the wait with its reason", async () => {
   const aborting = new AbortController();
   const reason = new Error("enough");
   const { client } = setup(() => aborting.abort(reason));

@@ -1,4 +1,4 @@
-// A logger for tests that look at what is logged.
+// A logger for tests that check log lines.
 import type { Logger } from "../../src/base/index.ts";
 
 /** One logged line. */
@@ -8,7 +8,7 @@ export interface Line {
   readonly [fact: string]: unknown;
 }
 
-/** A logger, and all that it was given. */
+/** A logger that collects its lines. */
 export function collectLines(): { log: Logger; lines: Line[]; find: (message: RegExp) => Line[] } {
   const lines: Line[] = [];
   const write = (level: string) => (facts: object, message?: string) => {

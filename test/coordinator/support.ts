@@ -1,8 +1,9 @@
-// Coordinators for tests: several in one process, over a transport of the test's choice.
+// Coordinators for tests: several in one process, over a transport that the test chooses.
 import { onTestFinished } from "vitest";
 import { type AgentDefinition, createHost } from "../../src/agent/index.ts";
 import { createMeter, silentLogger } from "../../src/base/index.ts";
 import {
+  type AskOptions,
   createBallots,
   createOffice,
   createOfficeClient,
@@ -11,6 +12,7 @@ import {
   createStaleServer,
   foundOffice,
   type Office,
+  type OfficeClient,
   type OfficeOptions,
   type Placement,
 } from "../../src/coordinator/index.ts";
@@ -25,7 +27,7 @@ import {
 import { createTaskClient, createWorker } from "../../src/work/index.ts";
 import { type NatsServer, startNatsServer } from "../support/nats-server.ts";
 
-/** Waits for elections: an election takes a second, a loaded machine longer. */
+/** How long tests wait for an election: it takes a second, and longer on a loaded machine. */
 export const SOON = { timeout: 60_000, interval: 10 };
 
 /** One coordinator of a test. */
@@ -35,12 +37,12 @@ export interface Coordinator {
   placement: Placement;
   transport: Transport;
   meter: ReturnType<typeof createMeter>;
-  /** What it noted for the audit log. */
+  /** Its notes for the audit log. */
   notes: AuditNote[];
   stop(): Promise<void>;
 }
 
-/** A swarm whose office has begun, and ways to start coordinators and clients. */
+/** A swarm with a control log, and functions that start coordinators and clients. */
 export async function setupOffice(
   options: { nats?: boolean; prefix?: string; at?: NatsServer; credentials?: NatsCredentials } = {},
 ) {
@@ -48,7 +50,7 @@ export async function setupOffice(
   const server = options.at ?? (options.nats === true ? await startNatsServer() : undefined);
   if (server !== undefined) onTestFinished(() => server.stop());
   const memory = new MemoryServer();
-  /** `url`: another way to the server, if there is one. */
+  /** `url`: another address of the server, if there is one. */
   const connect = async (url = server?.url): Promise<Transport> => {
     const transport =
       url === undefined
@@ -133,7 +135,17 @@ export async function setupOffice(
   };
 }
 
-/** Starts one agent of each definition in a host of their own. */
+/** Takes a free lock as owner `o` and returns its fencing token. */
+export async function takeLock(
+  client: OfficeClient,
+  { name, ttlMs = 60_000, ...options }: { name: string; ttlMs?: number } & AskOptions,
+): Promise<number> {
+  const reply = await client.write("lock-acquire", { name, owner: "o", ttlMs, patienceMs: 0 }, options);
+  if (!reply.acquired) throw new Error(`lock ${name} is held by ${reply.holder.owner}`);
+  return reply.token;
+}
+
+/** Starts one agent of each definition, all in one host. */
 export async function startAgents(
   transport: Transport,
   definitions: readonly AgentDefinition[],
@@ -151,7 +163,7 @@ export async function startAgents(
   });
 }
 
-/** What an agent says of itself. */
+/** The status that an agent reports. */
 export function makeStatus(fields: Partial<AgentStatus> = {}): AgentStatus {
   return {
     id: "a1",

@@ -1,6 +1,6 @@
-// Breaks a swarm's brain in every way that is known, under load, and judges what was seen: node tools/rigs/chaos.ts [--help].
-// Three coordinators and three nats-servers as processes. Exit code 1 when anything was lost, repeated, out of order or
-// untrue.
+// Causes every known fault in a swarm's coordinators under load, and judges the result: node tools/rigs/chaos.ts [--help].
+// Three coordinators and three nats-servers as processes. Exit code 1 when an answer was lost, repeated, out of order or
+// false.
 import { type ChaosReport, runChaos } from "../../test/support/office/chaos.ts";
 import { FAULT_NAMES, FAULTS, type FaultName } from "../../test/support/office/faults.ts";
 import { readFlags, tellProgress } from "./office/flags.ts";

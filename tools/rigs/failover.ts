@@ -1,5 +1,5 @@
-// Measures the office when things fail, and when nothing does: node tools/rigs/failover.ts [--help]. Exit code 1 when a goal is
-// missed, or a confirmed command was lost or applied twice.
+// Measures the office under failures and without them: node tools/rigs/failover.ts [--help]. Exit code 1 when a goal is missed,
+// or a confirmed command was lost or applied twice.
 import { measureCommands } from "./office/commands.ts";
 import { measureFailovers, measureServerKills, measureTransfers } from "./office/failovers.ts";
 import type { Figure } from "./office/figures.ts";

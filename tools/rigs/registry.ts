@@ -1,5 +1,5 @@
-// Measures how soon the registry knows who came and who is gone: node tools/rigs/registry.ts [--help]. Exit code 1 when a goal
-// is missed.
+// Measures how soon the registry lists new agents and removes dead ones: node tools/rigs/registry.ts [--help]. Exit code 1 when
+// a goal is missed.
 import { createSubjects, decode, heartbeatSchema, parse } from "../../src/protocol/index.ts";
 import { type Figure, makeFigure } from "./office/figures.ts";
 import { printReport, readFlags, tellProgress } from "./office/flags.ts";
@@ -8,19 +8,19 @@ import { PATIENCE_MS, startWorld, type World } from "./office/world.ts";
 const flags = readFlags(
   "node tools/rigs/registry.ts: one nats-server, one coordinator, and processes with many agents each.",
   {
-    agents: { type: "count", default: 1_000, about: "agents, all of which begin at once" },
-    processes: { type: "count", default: 4, about: "processes that they are in" },
+    agents: { type: "count", default: 1_000, about: "agents that start at the same time" },
+    processes: { type: "count", default: 4, about: "processes that run these agents" },
     kills: {
       type: "count",
       default: 3,
-      about: "kills -9 of one of these, without and with what NATS tells of disconnects",
+      about: "kills (-9) of one of these processes, each without and with disconnect advisories of NATS",
     },
   },
 );
 
-/** How often it is looked who is listed. */
-const LOOK_INTERVAL_MS = 50;
-/** Where the swarm's account hears of disconnects; see docs/coordinator.md. */
+/** How often the list of agents is read, in ms. */
+const SAMPLE_INTERVAL_MS = 50;
+/** A server configuration that gives the swarm's account the disconnect advisories; see docs/coordinator.md. */
 const ACCOUNTS = `accounts {
   SYS { users: [{ user: sys, password: sys }], exports: [{ stream: "$SYS.ACCOUNT.*.DISCONNECT" }] }
   SWARM {
@@ -45,7 +45,7 @@ await within(startWorld({ members: ["a"] }), async (world) => {
 });
 const user = { name: "swarm", password: "swarm" };
 await within(startWorld({ members: ["a"], config: ACCOUNTS, user }), async (world) => {
-  figures.push(await measureDeaths(world, { name: "the same where NATS tells of disconnects" }));
+  figures.push(await measureDeaths(world, { name: "the same with disconnect advisories of NATS" }));
 });
 printReport(flags, figures);
 
@@ -58,7 +58,7 @@ function startAgents(world: World, name: string, count: number) {
   return world.start(name, ["agent", "run", ...Array.from({ length: count }, () => "echo")]);
 }
 
-/** Starts all agents; when each announced itself is taken from its first heartbeat. */
+/** Starts all agents; the time of each announcement is that of its first heartbeat. */
 async function measureJoining(world: World): Promise<Figure[]> {
   const announcedAt = new Map<string, number>();
   const listening = world.transport.bus.subscribe(
@@ -90,7 +90,7 @@ async function measureJoining(world: World): Promise<Figure[]> {
   ];
 }
 
-/** Kills one of two processes again and again; the other one's agents must stay. */
+/** Kills one of two processes repeatedly; the agents of the other process must stay. */
 async function measureDeaths(
   world: World,
   { name, goal }: { name: string; goal?: Parameters<typeof makeFigure>[0]["goal"] },
@@ -113,7 +113,7 @@ async function measureDeaths(
   return makeFigure({ name, unit: "ms", values, ...(goal === undefined ? {} : { goal }) });
 }
 
-/** When the listed agents are first as wanted, with the moment at which the answer came. */
+/** Waits until the listed agents are as wanted, and returns them with the time of that answer. */
 async function untilListed(world: World, isDone: (pids: readonly number[]) => boolean): Promise<number> {
   const giveUpMs = performance.now() + PATIENCE_MS;
   for (;;) {
@@ -121,7 +121,7 @@ async function untilListed(world: World, isDone: (pids: readonly number[]) => bo
     if (isDone(pids)) return performance.now();
     if (performance.now() > giveUpMs)
       throw new Error(`after ${PATIENCE_MS} ms ${pids.length} agents are listed`);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_INTERVAL_MS));
+    await new Promise((resolve) => setTimeout(resolve, SAMPLE_INTERVAL_MS));
   }
 }
 

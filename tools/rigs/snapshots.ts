@@ -1,10 +1,10 @@
 // Measures snapshots of the office:
 //   node tools/rigs/snapshots.ts [--members 50000] [--rounds 5] [--entries 1000000] [--tail 20000]
-// On a private nats-server. First how long the event loop of a holder with a large state stands still while it makes
-// snapshots (stallMs; stallCpuMs is what of it the holder worked itself, which a loaded machine leaves as it is; both also
-// for a quiet second before), and what commands notice of it. Then how long a coordinator takes to lead: with an empty
-// log, behind a long log, and with a snapshot of it and a tail behind that (cpuMs: of the whole process, loading its
-// modules included). Prints JSON; `--entries 0` leaves the second part out.
+// On a private nats-server. The first part measures how long the event loop of a holder with a large state is blocked while
+// it makes snapshots (stallMs; stallCpuMs is the holder's own CPU time in it, which a loaded machine does not change; both also
+// for a quiet second before), and how long commands take meanwhile. The second part measures how long a coordinator takes
+// to lead: with an empty log, with a long log, and with a snapshot and a tail after it (cpuMs: of the whole process, including
+// the load of its modules). Prints JSON; `--entries 0` skips the second part.
 import { fork } from "node:child_process";
 import { parseArgs } from "node:util";
 import { createLogger, createMeter, newId, silentLogger, sleep } from "../../src/base/index.ts";
@@ -23,11 +23,11 @@ import { startNatsServer } from "../../test/support/nats-server.ts";
 
 /** Values that are set: as many as a swarm may hold. */
 const NAMES = 1_000;
-/** Commands under way at once, while snapshots are made and not. */
+/** Commands in flight, during snapshots and without them. */
 const IN_FLIGHT = 16;
-/** How long commands are watched without a snapshot before each one, in ms. */
+/** How long commands are measured without a snapshot before each snapshot, in ms. */
 const QUIET_MS = 1_000;
-/** Appends under way at once while a long log is written. */
+/** Appends in flight while a long log is written. */
 const APPENDS = 1_000;
 const MEMBERS_PER_COMMAND = 128;
 const PATIENCE = { timeoutMs: 60_000 };
@@ -77,7 +77,7 @@ function connect(servers: string): Promise<Transport> {
   return connectNats({ servers, name: "tool", prefix: "murmur", log: silentLogger, meter: createMeter() });
 }
 
-// What a snapshot costs
+// The cost of a snapshot
 
 async function measureSnapshots({ url, transport }: Swarm) {
   const office = createOfficeClient({ transport });
@@ -106,7 +106,7 @@ async function measureSnapshots({ url, transport }: Swarm) {
   return { ...filled, rounds };
 }
 
-/** Writers that never pause, and how long their commands took. */
+/** Writers without pause, and the times of their commands. */
 function startLoad(office: OfficeClient) {
   const done: { atMs: number; tookMs: number }[] = [];
   let isStopped = false;
@@ -132,7 +132,7 @@ function startLoad(office: OfficeClient) {
   };
 }
 
-// What a start costs
+// The cost of a start
 
 async function measureStarts({ url, transport }: Swarm, entries: number) {
   const log = transport.log("office");
@@ -185,7 +185,7 @@ async function writeEntries(transport: Transport, log: Log, count: number): Prom
   await Promise.all(pending);
 }
 
-// The holder, a process of its own
+// The holder, in its own process
 
 type Question = "fill" | "reset" | "snapshot";
 type Facts = Record<string, number>;
@@ -239,7 +239,7 @@ async function hold(url: string): Promise<void> {
   });
 }
 
-/** Watches how long the event loop stands still; `take` gives the longest since it was asked before. */
+/** Measures how long the event loop is blocked; `take` returns the longest block since the last call. */
 function watchStalls() {
   let [stallMs, stallCpuMs] = [0, 0];
   let atMs = performance.now();

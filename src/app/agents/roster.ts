@@ -1,11 +1,6 @@
 // The living agents, as a caller sees them: listed, shown, and steered one by one. The office knows them; without an office,
 // a roll call of their processes finds them (roll-call.ts).
-import {
-  type AgentPage,
-  createOfficeClient,
-  type RecordView,
-  type ShownAgent,
-} from "../../coordinator/index.ts";
+import { createOfficeClient, type RecordView } from "../../coordinator/index.ts";
 import {
   type AgentStatus,
   agentStatusSchema,
@@ -29,7 +24,7 @@ export async function listAgents(transport: Transport): Promise<AgentStatus[]> {
   const office = createOfficeClient({ transport });
   const agents: AgentStatus[] = [];
   for (let after = ""; ; ) {
-    const page = (await office.readNow("agents", { after })) as AgentPage | null;
+    const page = await office.readNow("agents", { after });
     if (page === null) return callRoll(transport); // the office may have been lost between two pages
     agents.push(...page.agents);
     if (page.next === null) return agents;
@@ -54,7 +49,7 @@ export async function showAgent(
     commandAgent(transport, agentId, "status", timeoutMs),
     office.readNow("agent", { agent: agentId }),
   ]);
-  const shown = known.status === "fulfilled" ? (known.value as unknown as ShownAgent | null) : null;
+  const shown = known.status === "fulfilled" ? known.value : null;
   const { record = null, equivocations = null } = shown ?? {};
   if (status.status === "fulfilled") return { ...status.value, record, equivocations };
   throw status.reason;

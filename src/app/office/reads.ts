@@ -1,8 +1,14 @@
-// Reads of the office, as every list of it makes them: confirmed by the control log, or stale from any coordinator.
+// The reads of the office that all lists use: confirmed by the control log, or stale from any coordinator.
 import { z } from "zod";
-import { OFFICE_TIMEOUT_MS, type OfficeClient, type ReadName } from "../../coordinator/index.ts";
+import {
+  OFFICE_TIMEOUT_MS,
+  type OfficeClient,
+  type ReadName,
+  type RequestInput,
+  type WholeReply,
+} from "../../coordinator/index.ts";
 
-/** The office, how long its answer is waited for, and the signal that ends the waiting. */
+/** The client of the office, the limit for its answer, and the signal that ends the wait. */
 export interface OfficeAsker {
   readonly office: OfficeClient;
   readonly signal: AbortSignal;
@@ -25,16 +31,16 @@ export const ageFields = z.object({
 });
 
 /** Reads from the holder of the office, or with `stale` from any coordinator. @throws SwarmError `unavailable`. */
-export function readOffice(
+export function readOffice<N extends ReadName>(
   asker: OfficeAsker,
-  name: ReadName,
-  { stale, body = {} }: { stale: boolean; body?: object },
-): Promise<Record<string, unknown>> {
+  name: N,
+  { stale, body }: { stale: boolean; body?: RequestInput<N> },
+): Promise<WholeReply<N> & z.output<typeof ageFields>> {
   const { office } = asker;
   return stale ? office.readStale(name, body, patience(asker)) : office.read(name, body, patience(asker));
 }
 
-/** How long a request to the office waits, and the signal that ends the waiting. */
+/** The timeout of a request to the office, and the signal that ends the wait. */
 export function patience({ timeoutMs = OFFICE_TIMEOUT_MS, signal }: OfficeAsker): {
   timeoutMs: number;
   signal: AbortSignal;

@@ -1,7 +1,6 @@
 // Operations on ballots: see them, decide a ballot that waits for a person, and record the right answer.
 import { z } from "zod";
 import { newId } from "../../base/index.ts";
-import type { BallotLine } from "../../coordinator/index.ts";
 import {
   ballotSchema,
   evidenceSchema,
@@ -110,8 +109,7 @@ export const listBallots = defineOperation({
   output: z.object({ ballots: z.array(lineSchema), ...ageFields.shape }),
   errors: [],
   access: "read",
-  run: async (context, { stale }) =>
-    (await readOffice(context, "ballots", { stale })) as { ballots: BallotLine[] },
+  run: (context, { stale }) => readOffice(context, "ballots", { stale }),
 });
 
 export const showBallot = defineOperation({
@@ -122,10 +120,7 @@ export const showBallot = defineOperation({
   errors: ["not_found"],
   access: "read",
   async run(context, { id: ballot }) {
-    const page = (await context.office.read("ballot", { id: ballot }, patience(context))) as unknown as Omit<
-      BallotDetails,
-      "result"
-    >;
+    const page = await context.office.read("ballot", { id: ballot }, patience(context));
     return { ...page, result: page.endedAt === null ? null : await findResult(context, ballot) };
   },
 });
@@ -164,7 +159,7 @@ export const correctBallot = defineOperation({
   access: "operate",
   async run(context, { id: ballot, value }) {
     const body = { id: ballot, key: newId(), value };
-    return (await context.office.read("ballot-correct", body, patience(context))) as never;
+    return context.office.read("ballot-correct", body, patience(context));
   },
 });
 

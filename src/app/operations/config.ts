@@ -1,6 +1,5 @@
 // Operations on the values that the whole swarm shares. The control log keeps them.
 import { z } from "zod";
-import type { ConfigChange } from "../../coordinator/index.ts";
 import { parse } from "../../protocol/index.ts";
 import { ageFields, patience, readOffice, staleField } from "../office/reads.ts";
 import { defineOperation } from "./operation.ts";
@@ -74,7 +73,7 @@ export const showHistory = defineOperation({
   async run(context, { name, stale }) {
     const body = name === undefined ? {} : { name };
     const { changes, ...age } = await readOffice(context, "config-history", { stale, body });
-    const shown = (changes as ConfigChange[]).map(({ atMs, ...change }) => ({
+    const shown = changes.map(({ atMs, ...change }) => ({
       ...change,
       at: atMs === null ? null : new Date(atMs).toISOString(),
     }));

@@ -1,7 +1,6 @@
 // The operation that draws the swarm, or one ballot with its agents.
 import { z } from "zod";
 import { drawTopology, mostMessages } from "../../consensus/index.ts";
-import type { BallotPage } from "../../coordinator/index.ts";
 import { type BallotSpec, ballotSchema, parse, SwarmError, tokenSchema } from "../../protocol/index.ts";
 import { listAgents } from "../agents/roster.ts";
 import { patience } from "../office/reads.ts";
@@ -71,8 +70,7 @@ async function findEnded({ tasks }: OperationContext, id: string): Promise<Seate
 }
 
 async function findOpen(context: OperationContext, id: string): Promise<SeatedBallot> {
-  const page = await context.office.read("ballot", { id }, patience(context));
-  const { spec, votes } = page as unknown as BallotPage;
+  const { spec, votes } = await context.office.read("ballot", { id }, patience(context));
   if (spec !== null) return { spec, agents: votes.map(({ agent }) => agent) };
   throw new SwarmError(
     "not_found",

@@ -2,11 +2,11 @@
 import { systemChance } from "../../base/index.ts";
 import {
   createBallots,
-  createFiring,
-  createLonelinessWatch,
+  createIsolationWatch,
   createOffice,
   createOfficeServer,
   createPlacement,
+  createScheduler,
   createStaleServer,
   measureBudgets,
 } from "../../coordinator/index.ts";
@@ -73,10 +73,10 @@ function assembleCoordinator(
       listeners: [placement.service, ballots.service],
       core: [office.service],
       doors: [
-        createLonelinessWatch({ transport, office }),
+        createIsolationWatch({ transport, office }),
         createStaleServer({ transport, office, log }),
         createOfficeServer({ transport, office, members, log, answers, audit }),
-        createFiring({ office, tasks, log }),
+        createScheduler({ office, tasks, log }),
       ],
     },
     checks: [{ name: "knows a leader and has applied the log", run: async () => office.findProblem() }],

@@ -57,7 +57,6 @@ const TASK_CANCELLED = "the task was cancelled";
 
 /** The part of a coordinator that runs ballots. */
 export interface BallotDriver {
-  /** Start it before the office, so that it learns of every change of leader. */
   readonly service: Service;
   /** The answers to the office requests about ballots. */
   readonly answers: OfficeAnswers;
@@ -71,7 +70,7 @@ export function createBallots(parts: BallotParts): BallotDriver {
 interface BallotParts {
   transport: Transport;
   office: Office;
-  placement: Pick<Placement, "pick" | "seats" | "onQuestion" | "knowsWhoLives">;
+  placement: Pick<Placement, "pick" | "seats" | "onQuestion" | "waitForRollCall">;
   tasks: Pick<TaskClient, "cancelScope">;
   log: Logger;
   meter: Meter;
@@ -176,7 +175,6 @@ class BallotRunner implements BallotDriver {
     const { office, placement } = this.#parts;
     placement.onQuestion((at) => this.#asker.takeBack(at));
     office.onTenure((tenure) => this.#onTenure(tenure !== null));
-    if (office.tenure !== null) this.#onTenure(true);
   }
 
   // Taking and leaving office

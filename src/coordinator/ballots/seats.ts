@@ -10,7 +10,7 @@ import {
   weightOf,
 } from "../../consensus/index.ts";
 import { type BallotSpec, capabilityOfSeat } from "../../protocol/index.ts";
-import type { Placing } from "../placement/driver.ts";
+import type { Placer } from "../placement/placer.ts";
 import type { Profile } from "../registry/profile.ts";
 import type { OfficeState } from "../state.ts";
 import { voterOf } from "./state/archive.ts";
@@ -18,7 +18,7 @@ import { voterOf } from "./state/archive.ts";
 /** Finds agents for the seats of a ballot, in order of the seats' numbers. Returns fewer seats when too few agents fit. */
 export function findSeats(
   state: OfficeState,
-  pick: Placing["pick"],
+  pick: Placer["pick"],
   wanted: { capability: string; spec: BallotSpec; labels?: Readonly<Record<string, string>> },
 ): Seat[] {
   const { capability, spec } = wanted;
@@ -33,7 +33,7 @@ export function findSeats(
 /** Finds the agents of a panel, seat by seat: each offers its seat's capability and follows the rule of `diversity`. */
 function findPanel(
   state: OfficeState,
-  pick: Placing["pick"],
+  pick: Placer["pick"],
   wanted: { capability: string; spec: BallotSpec; labels?: Readonly<Record<string, string>> },
 ): [seat: number, profile: Profile][] {
   const { capability, spec } = wanted;
@@ -64,7 +64,7 @@ function modelOf(profile: Profile): string {
 /** Finds another agent for a seat whose agent is gone; null when no agent fits. */
 export function findSubstitute(
   state: OfficeState,
-  pick: Placing["pick"],
+  pick: Placer["pick"],
   { capability: ofTask, core, seat }: { capability: string; core: Ballot; seat: number },
 ): Seat | null {
   const { spec, seats } = core;
@@ -99,7 +99,7 @@ function recordOf(state: OfficeState, capability: string): VoterRecord {
 
 function pickFitting(
   state: OfficeState,
-  pick: Placing["pick"],
+  pick: Placer["pick"],
   wanted: {
     capability: string;
     spec: BallotSpec;

@@ -1,28 +1,28 @@
-// What budgets count: money, tokens and calls, in whole numbers. Owns the change between USD, as it is said outside, and
-// micro-USD, as it stands in the log: sums of floating-point money would depend on their order. Pure.
+// The amounts of budgets: money, tokens and calls, in whole numbers. Owns the conversion between USD, as callers write it,
+// and micro-USD, as the log holds it: the sum of floating-point amounts would depend on their order. Pure.
 import { z } from "zod";
 
-/** What is counted. In the log `costUsd` is in micro-USD (1/1,000,000 of a dollar). */
+/** The dimensions of an amount. In the log, `costUsd` is in micro-USD (1/1,000,000 of a dollar). */
 export const DIMENSIONS = ["costUsd", "tokens", "calls"] as const;
 
-/** The largest amount of one reservation or settlement: 10,000 of them still add up exactly. 900,000 USD, in micro-USD. */
+/** The largest amount of one reservation or settlement, 900,000 USD in micro-USD: 10,000 of them still add up exactly. */
 const MAX_AMOUNT = 900_000_000_000;
 /** The largest limit: 1,000,000,000 USD, in micro-USD. */
 const MAX_LIMIT = 1_000_000_000_000_000;
 const MICRO = 1_000_000;
-/** What floating point adds to or takes from a whole number of micro-USD, at most. */
+/** The largest error that floating point adds to a whole number of micro-USD. */
 const ROUNDING = 0.001;
 
-/** An amount as it stands in the log. */
+/** An amount as the log holds it. */
 export type Amount = { readonly [D in (typeof DIMENSIONS)[number]]: number };
-/** An amount of which some dimensions may be missing. */
+/** An amount that may lack some dimensions. */
 export type PartialAmount = { readonly [D in (typeof DIMENSIONS)[number]]?: number | undefined };
 
 const logged = (max: number) => {
   const count = z.int().min(0).max(max).optional();
   return z.strictObject({ costUsd: count, tokens: count, calls: count });
 };
-const told = (max: number) => {
+const given = (max: number) => {
   const count = z.int().min(0).max(max).nullish();
   return z.strictObject({
     costUsd: z
@@ -35,18 +35,18 @@ const told = (max: number) => {
   });
 };
 
-/** An amount as it stands in the log. */
+/** The schema of an amount in the log. */
 export const amountSchema = logged(MAX_AMOUNT);
-/** A limit as it stands in the log. */
+/** The schema of a limit in the log. */
 export const limitSchema = logged(MAX_LIMIT);
-/** An amount as it is said outside: money in USD; null says as much as nothing. Parsed into what stands in the log. */
-export const toldAmountSchema = told(MAX_AMOUNT).transform((amount) => toLog(amount, Math.ceil, -ROUNDING));
-/** A limit as it is said outside. Parsed into what stands in the log. */
-export const toldLimitSchema = told(MAX_LIMIT).transform((limit) => toLog(limit, Math.floor, ROUNDING));
+/** The schema of an amount as callers write it, with money in USD; null means absent. Its output is an amount for the log. */
+export const givenAmountSchema = given(MAX_AMOUNT).transform((amount) => toLog(amount, Math.ceil, -ROUNDING));
+/** The schema of a limit as callers write it. Its output is a limit for the log. */
+export const givenLimitSchema = given(MAX_LIMIT).transform((limit) => toLog(limit, Math.floor, ROUNDING));
 
-/** Rounds money away from the holder's favour: amounts up, limits down. */
+/** Rounds money against the caller: amounts up, limits down. */
 function toLog(
-  { costUsd, tokens, calls }: z.output<ReturnType<typeof told>>,
+  { costUsd, tokens, calls }: z.output<ReturnType<typeof given>>,
   round: (value: number) => number,
   tolerance: number,
 ): PartialAmount {
@@ -58,16 +58,16 @@ function toLog(
   };
 }
 
-/** Nothing of anything. */
+/** The amount of nothing. */
 export const NOTHING: Amount = { costUsd: 0, tokens: 0, calls: 0 };
 
-/** The amount, with `rest` where it says nothing. */
+/** The amount, completed with the dimensions of `rest`. */
 export function fill(amount: PartialAmount, rest: Amount): Amount {
   const { costUsd = rest.costUsd, tokens = rest.tokens, calls = rest.calls } = amount;
   return { costUsd, tokens, calls };
 }
 
-/** The sum; what cannot be counted exactly any more stays at the largest number that can. */
+/** The sum. A sum too large to count exactly stays at the largest exact number. */
 export function plus(one: Amount, other: Amount): Amount {
   const add = (a: number, b: number) => Math.min(a + b, Number.MAX_SAFE_INTEGER);
   return {
@@ -86,7 +86,7 @@ export function minus(one: Amount, other: Amount): Amount {
   };
 }
 
-/** An amount of the log as it is shown outside. */
+/** An amount of the log, as replies show it. */
 export function toShown({ costUsd, tokens, calls }: Amount): Amount {
   return { costUsd: costUsd / MICRO, tokens, calls };
 }

@@ -1,12 +1,13 @@
-// Budgets: what the whole swarm may use up of money, tokens and calls, reserved before it is used. Pure.
+// Budgets: the money, tokens and calls that the whole swarm may use. Callers reserve before they use. Pure.
 //
 // B1  A reservation is granted only while spent + reserved + its own amount is within the limit, in every dimension.
-// B2  Each reservation is counted once, in the window in which it ends: as what was used when it is settled, as nothing
-//     when it is released, in full when it runs out by log time (its holder may have used all of it).
-// B3  A window never begins twice: the time that its commands carry only counts while it rises.
+// B2  Each reservation is counted once, in the window of its end: the used amount when it is settled, nothing when
+//     it is released, and the full amount when it expires by log time (its holder may have used all of it).
+// B3  A window never begins twice: the time of a command counts only when it is later than every time before.
 //
-// So in one window what is spent is at most the limit, and beyond it only what holders used above their own reservations
-// that were open together. If no holder uses more than k times (k ≥ 1) what it reserved, that is k times the limit.
+// So the spent amount of one window exceeds the limit only by the amounts that holders used above their own reservations,
+// for reservations that were open together. If no holder uses more than k times (k ≥ 1) its reservation, the spent amount
+// is at most k times the limit.
 import { z } from "zod";
 import { type Json, tokenSchema } from "../../protocol/index.ts";
 import { type Reducer, refuse } from "../reducer.ts";
@@ -24,26 +25,26 @@ import {
   toShown,
 } from "./amounts.ts";
 
-/** Budgets of one swarm. */
+/** The most budgets of one swarm. */
 export const MAX_BUDGETS = 1_000;
-/** Reservations that are open, of all budgets. */
+/** The most open reservations of all budgets. */
 export const MAX_RESERVATIONS = 10_000;
 /** The longest reservation, in ms: a day. */
 export const MAX_RESERVATION_MS = 86_400_000;
 
 /** The lengths of windows, in ms since 1970, UTC. */
 const WINDOWS_MS = { hour: 3_600_000, day: 86_400_000 } as const;
-/** After which time a budget begins anew. */
+/** The windows after which a budget starts again from zero. */
 export const BUDGET_WINDOWS = Object.keys(WINDOWS_MS) as [BudgetWindow, ...BudgetWindow[]];
-/** After which time a budget begins anew. */
+/** The window after which a budget starts again from zero. */
 export type BudgetWindow = keyof typeof WINDOWS_MS;
 
-/** The time of whoever holds the office, in ms since 1970: it says which window it is. */
+/** The clock of the office's holder, in ms since 1970: it decides which window is current. */
 const nowMs = z.int().min(0);
 const reservation = z.int().min(1);
 
 const commands = {
-  /** Sets the limits; what is spent and reserved stays. A dimension without a limit is counted only. */
+  /** Sets the limits; the spent and reserved amounts stay. A dimension without a limit is only counted. */
   "budget-set": z.strictObject({
     type: z.literal("budget-set"),
     name: tokenSchema,
@@ -62,14 +63,14 @@ const commands = {
     ttlMs: z.int().min(1).max(MAX_RESERVATION_MS),
     nowMs,
   }),
-  /** What was used; a dimension that is not told counts as it was reserved. */
+  /** Counts the used amount; a dimension that the caller leaves out counts as reserved. */
   "budget-settle": z.strictObject({
     type: z.literal("budget-settle"),
     reservation,
     actual: amountSchema,
     nowMs,
   }),
-  /** Nothing was used. */
+  /** Ends a reservation without use. */
   "budget-release": z.strictObject({ type: z.literal("budget-release"), reservation, nowMs }),
 };
 
@@ -81,12 +82,12 @@ export type BudgetCommand = {
 interface Budget {
   limit: PartialAmount;
   window: BudgetWindow | null;
-  /** The number of the window that `spent` is of; 0 without windows. */
+  /** The number of the window of `spent`; 0 for a budget without windows. */
   windowNumber: number;
   spent: Amount;
   /** The sum of the open reservations. */
   reserved: Amount;
-  /** No open reservation runs out before this log time. */
+  /** No open reservation expires before this log time. */
   nextExpiry: number;
 }
 
@@ -95,7 +96,7 @@ interface Reservation {
   readonly amount: Amount;
   /** Log time. */
   readonly expiresAt: number;
-  /** About the same by the time of commands: says in which window it runs out. */
+  /** About the same time by the clock of the commands: it decides which window the expired reservation counts in. */
   readonly expiresMs: number;
 }
 
@@ -109,7 +110,7 @@ export interface Budgets {
   readonly open: Map<number, Reservation>;
 }
 
-/** A budget as it is shown; a limit of null is none. */
+/** A budget as a reply shows it; a limit of null means that the dimension is unlimited. */
 export interface BudgetView {
   name: string;
   limit: { [D in keyof Amount]: number | null };
@@ -186,9 +187,9 @@ export const budgets: Reducer<Budgets, BudgetCommand> = {
   },
 };
 
-/** All budgets by name, as they are at log time `at` when a clock shows `clockMs`. */
+/** All budgets by name, at log time `at` and wall-clock time `clockMs`. */
 export function viewBudgets(state: Budgets, at: number, clockMs: number): BudgetView[] {
-  // What time alone changes is worked out on a copy: a look decides nothing.
+  // The effects of time are computed on a copy: a read decides nothing.
   const copy = budgets.fromJson(budgets.toJson(state));
   copy.nowMs = Math.max(copy.nowMs, clockMs);
   const counts = new Map<string, number>();
@@ -277,7 +278,7 @@ function close(state: Budgets, budget: Budget, id: number): void {
   state.open.delete(id);
 }
 
-/** Brings a budget to log time `at` and the time of the last command: begins its window, counts what ran out (B2). */
+/** Brings a budget to log time `at` and the latest command time: starts its window, counts expired reservations (B2). */
 function bringUpToDate(state: Budgets, name: string, at: number): Budget | undefined {
   const budget = state.byName.get(name);
   if (budget === undefined) return undefined;

@@ -1,7 +1,7 @@
-// Budgets from a program: the office's commands with their types.
+// Budgets for programs: the office's budget requests as methods.
 //
 //   const { reservation } = await budgets.reserve("models", { costUsd: 0.2, tokens: 8_000 }, { ttlMs: 60_000 });
-//   … at most a minute of work, counted from before it was asked for …
+//   … at most a minute of work, counted from before the reservation was requested …
 //   await budgets.settle(reservation, { costUsd: 0.13, tokens: 6_210 });
 import type { AskOptions, OfficeClient } from "../client.ts";
 import type { BudgetView, BudgetWindow } from "./budgets.ts";
@@ -15,7 +15,7 @@ export interface BudgetAmount {
 
 /** The swarm's budgets. Every method throws SwarmError `unavailable` when no office confirms it in time. */
 export interface BudgetClient {
-  /** Sets the limits of a budget; what is spent and reserved stays. @throws SwarmError `invalid_input`. */
+  /** Sets the limits of a budget; the spent and reserved amounts stay. @throws SwarmError `invalid_input`. */
   set(
     name: string,
     budget: { limit: BudgetAmount; window?: BudgetWindow | undefined },
@@ -24,9 +24,9 @@ export interface BudgetClient {
   /** Removes a budget with its reservations. @throws SwarmError `not_found`. */
   remove(name: string, options?: AskOptions): Promise<void>;
   /**
-   * Reserves before something is used: every dimension that the budget limits must be named. When `ttlMs` is over the
-   * whole of it counts as used.
-   * @throws SwarmError `budget_exceeded` when not as much is left; `not_found`; `conflict`.
+   * Reserves an amount before it is used. The amount must name every dimension that the budget limits. When `ttlMs` has
+   * passed, the full amount counts as used.
+   * @throws SwarmError `budget_exceeded` when less is left; `not_found`; `conflict`.
    */
   reserve(
     name: string,
@@ -34,11 +34,11 @@ export interface BudgetClient {
     options: AskOptions & { ttlMs: number },
   ): Promise<{ reservation: number }>;
   /**
-   * Says what was used, which may be more than was reserved; what is not said counts as reserved.
+   * Counts the used amount, which may exceed the reservation; a dimension that is left out counts as reserved.
    * @throws SwarmError `conflict` when the reservation is not open any more.
    */
   settle(reservation: number, actual: BudgetAmount, options?: AskOptions): Promise<void>;
-  /** Nothing was used. @throws SwarmError `conflict` when the reservation is not open any more. */
+  /** Ends a reservation without use. @throws SwarmError `conflict` when the reservation is not open any more. */
   release(reservation: number, options?: AskOptions): Promise<void>;
   /** All budgets by name. */
   list(options?: AskOptions): Promise<BudgetView[]>;
@@ -54,8 +54,8 @@ export function createBudgetClient(office: OfficeClient): BudgetClient {
       await office.write("budget-remove", { name }, options);
     },
     async reserve(name, amount, { ttlMs, ...options }) {
-      const answer = await office.write("budget-reserve", { name, amount, ttlMs }, options);
-      return { reservation: answer.reservation as number };
+      const { reservation } = await office.write("budget-reserve", { name, amount, ttlMs }, options);
+      return { reservation };
     },
     async settle(reservation, actual, options) {
       await office.write("budget-settle", { reservation, actual }, options);
@@ -63,6 +63,6 @@ export function createBudgetClient(office: OfficeClient): BudgetClient {
     async release(reservation, options) {
       await office.write("budget-release", { reservation }, options);
     },
-    list: async (options) => (await office.read("budgets", {}, options)).budgets as BudgetView[],
+    list: async (options) => (await office.read("budgets", {}, options)).budgets,
   };
 }

@@ -1,9 +1,10 @@
-// murmur_budget_usd: what all budgets together have, as the holder of the office sees it.
+// The gauge murmur_budget_usd: the limit, the spent and the reserved money of all budgets, as the holder of the office
+// sees them.
 import { type Clock, type Meter, systemClock } from "../../base/index.ts";
 import type { Office } from "../office/office.ts";
 import { viewBudgets } from "./budgets.ts";
 
-/** Brings the gauge up to date. Only the holder shows it, so that a sum over all coordinators counts once. */
+/** Updates the gauge. Only the holder sets it, so that a sum over all coordinators counts each budget once. */
 export function measureBudgets(office: Office, meter: Meter, clock: Clock = systemClock): void {
   meter.budgetUsd.reset();
   if (office.tenure === null) return;

@@ -1,4 +1,4 @@
-// Values that the whole swarm shares: each with a revision, so that two who change it at once notice each other. Pure.
+// Values that the whole swarm shares. Each has a revision, so that two concurrent writers notice each other. Pure.
 //
 // C1  A revision is greater than every revision given before it, of any value, and is never given twice.
 
@@ -7,11 +7,11 @@ import type { Json } from "../../protocol/index.ts";
 import { type Reducer, refuse } from "../reducer.ts";
 import { type Change, History } from "./history.ts";
 
-/** Values that one swarm holds. */
+/** The most values of one swarm. */
 export const MAX_VALUES = 1_000;
 /** The largest value, in characters of its JSON. */
 export const MAX_VALUE_LENGTH = 16_384;
-/** The longest name of who sets a value, in characters. */
+/** The longest name of a writer, in characters. */
 const MAX_BY_LENGTH = 64;
 
 /** Tokens joined by dots, at most eight: `review.model`. */
@@ -23,7 +23,7 @@ const nameSchema = z
   );
 
 const commands = {
-  /** Sets the value; null removes it. With `expectedRevision` only when that is its revision (0: it is absent). */
+  /** Sets the value; null removes it. `expectedRevision`: only if the value has this revision (0: it is absent). */
   "config-set": z.strictObject({
     type: z.literal("config-set"),
     name: nameSchema,
@@ -34,9 +34,9 @@ const commands = {
         `must be at most ${MAX_VALUE_LENGTH} characters of JSON`,
       ),
     expectedRevision: z.int().min(0).optional(),
-    /** Who sets it, for the history. */
+    /** The name of the writer, for the history. */
     by: z.string().min(1).max(MAX_BY_LENGTH).optional(),
-    /** The time of whoever holds the office, for the history. */
+    /** The clock of the office's holder, in ms since 1970, for the history. */
     nowMs: z.int().min(0).optional(),
   }),
 };
@@ -44,7 +44,7 @@ const commands = {
 /** A command about values. */
 export type ConfigCommand = z.output<(typeof commands)["config-set"]>;
 
-/** A value as it is shown. */
+/** A value as a reply shows it. */
 export interface ConfigView {
   name: string;
   value: Json;
@@ -83,7 +83,7 @@ export const config: Reducer<ConfigState, ConfigCommand> = {
     if (value === null) state.byName.delete(name);
     else state.byName.set(name, { value: value as Json, revision });
     state.history.add({ name, revision, value: value as Json, atMs: nowMs, by });
-    return { name, revision }; // without the value: results are kept, and many large ones would be a lot
+    return { name, revision }; // without the value: results are kept, and many large values would need much memory
   },
   toJson: (state) => [
     state.lastRevision,
@@ -109,12 +109,12 @@ function isBelow(name: string, below: string | undefined): boolean {
   return below === undefined || name === below || name.startsWith(`${below}.`);
 }
 
-/** The last changes of the values whose name is `below` or begins with `below.`, of all without one; the oldest first. */
+/** The kept changes, the oldest first, of the value `below` and of values under it (`below.…`); without it, of all. */
 export function viewChanges(state: ConfigState, below?: string): Change[] {
   return state.history.list((name) => isBelow(name, below));
 }
 
-/** The values whose name is `below` or begins with `below.`, all without one; by name. */
+/** The value `below` and the values under it (`below.…`), by name; without it, all values. */
 export function viewConfig(state: ConfigState, below?: string): ConfigView[] {
   return [...state.byName]
     .filter(([name]) => isBelow(name, below))

@@ -1,32 +1,32 @@
-// What values were: the last changes of each, with who made them and when. Owns what is kept, for people to look at;
-// nothing is decided by it. Pure.
+// The history of values: the last changes of each, with their writer and time. Owns the bounds of the history. People
+// read it; no decision depends on it. Pure.
 import type { Json } from "../../protocol/index.ts";
 
-/** Changes of one value that are kept. */
+/** The most changes of one value that are kept. */
 export const MAX_CHANGES_OF_ONE = 16;
-/** Changes of all values that are kept, removed ones included. */
+/** The most changes of all values that are kept, including removed values. */
 export const MAX_CHANGES = 4_096;
-/** The same in characters of their values' JSON: 4 Mi. */
+/** The most characters of JSON of all kept changes: 4 Mi. */
 export const MAX_CHANGES_CHARACTERS = 4 * 1_024 * 1_024;
 
 /** A change of a value. */
 export interface Change {
   name: string;
   revision: number;
-  /** Null: it was removed. */
+  /** Null: the change removed the value. */
   value: Json;
-  /** When, in ms since 1970, by the clock of whoever held the office; null where that was not written down. */
+  /** The time in ms since 1970, by the clock of the office's holder; null when the command did not carry it. */
   atMs: number | null;
-  /** Who says to have made it; null for one who did not say. */
+  /** The name that the writer gave; null when it gave none. */
   by: string | null;
 }
 
-/** The changes that are kept, the oldest first. */
+/** The kept changes, the oldest first. */
 export class History {
   readonly #changes: Change[] = [];
   #characters = 0;
 
-  /** Keeps a change, and forgets the oldest ones beyond the bounds. */
+  /** Keeps a change, and drops the oldest changes beyond the bounds. */
   add(change: Change): void {
     const own = this.#changes.filter(({ name }) => name === change.name);
     if (own.length >= MAX_CHANGES_OF_ONE) this.#forget(this.#changes.indexOf(own[0] as Change));
@@ -35,7 +35,7 @@ export class History {
     while (this.#changes.length > MAX_CHANGES || this.#characters > MAX_CHANGES_CHARACTERS) this.#forget(0);
   }
 
-  /** The changes of all names that are wanted, the oldest first. */
+  /** The changes whose names match `wanted`, the oldest first. */
   list(wanted: (name: string) => boolean = () => true): Change[] {
     return this.#changes.filter(({ name }) => wanted(name));
   }

@@ -1,29 +1,32 @@
-// Holding a lock from outside the office: waits in line, renews, and knows by its own clocks when a lease may be over.
+// Holds a lock for a caller outside the office: waits in line, renews the lease, and reports its loss. Owns the clocks of
+// the holder's side; the office decides with locks.ts.
 //
-// K1  A lease is counted from before the ask that may have granted it: the last one whose answer was not "held by
-//     another", or the renewal that was confirmed. Log time never runs ahead of a clock, so the office ends it later.
-// K2  After a lease may be over nothing brings it back: neither a late confirmation nor a release.
-// K3  Who stops waiting leaves the line, and gives back what it was granted meanwhile; best effort, the lease bounds it.
+// K1  The holder counts its lease from before the request that may have granted it: the last request that was not
+//     answered with "held by another", or the confirmed renewal. Log time never runs ahead of a clock, so the office ends
+//     the lease later than the holder does.
+// K2  Once a lease may have expired, nothing revives it: neither a late confirmation nor a release.
+// K3  A caller that stops waiting leaves the line and gives back a lock that it was granted in between. This is best
+//     effort; the length of the lease bounds the damage.
 import { type Clock, type Logger, sleep, systemClock } from "../../base/index.ts";
 import { SwarmError, toSwarmError } from "../../protocol/index.ts";
 import type { OfficeClient } from "../client.ts";
 
-/** How long a waiter keeps its place without asking, in ms: it may miss an election. */
+/** How long a waiter keeps its place in line without asking, in ms: it may miss an election. */
 const PLACE_MS = 5_000;
-/** The pause before the first in line asks again, in ms; the second waits twice as long, and so on. */
+/** The pause before the first waiter in line asks again, in ms; the second waits twice as long, and so on. */
 const ASK_PAUSE_MS = 200;
 /** The longest such pause, in ms: well below {@link PLACE_MS}. */
 const MAX_ASK_PAUSE_MS = 2_000;
-/** An ask may take this long, in ms, also when there is no patience: a healthy office answers within a few ms. */
+/** The least time that a request may take, in ms, also without patience: a healthy office answers within a few ms. */
 const MIN_ASK_MS = 1_000;
-/** A lease is renewed when a third of it is over: two more tries fit. */
+/** The share of a lease after which it is renewed: two more tries fit into the rest. */
 const RENEW_AT = 1 / 3;
-/** Two clocks may differ by this share: NTP slews each by at most 500 ppm (ntpd manual, "slew rate"). */
+/** The share by which two clocks may differ: NTP slews each by at most 500 ppm (ntpd manual, "slew rate"). */
 const CLOCK_DRIFT = 1 / 1_000;
-/** How long giving back may take, in ms; after that the lease ends it. */
+/** How long a release may take, in ms; after that the lock is free when its lease expires. */
 const RELEASE_TIMEOUT_MS = 5_000;
 
-/** Which lock, for whom, and for how long. */
+/** A request for a lock. */
 export interface LeaseRequest {
   name: string;
   /** Unique to this request. */
@@ -31,28 +34,28 @@ export interface LeaseRequest {
   ttlMs: number;
   /** How long to wait in line, in ms. */
   patienceMs: number;
-  /** How long the office may take to answer, in ms, also when `patienceMs` is over; default {@link MIN_ASK_MS}. */
+  /** How long the office may take to answer, in ms, also when `patienceMs` has passed; default {@link MIN_ASK_MS}. */
   askTimeoutMs?: number | undefined;
-  /** Ends the waiting. */
+  /** Aborts the wait. */
   signal: AbortSignal;
 }
 
-/** A moment by two clocks: one may be set, the other stands still while the machine sleeps. */
+/** A moment by two clocks: an administrator may set the wall clock; the steady clock may stop while the machine sleeps. */
 interface Moment {
   readonly wallMs: number;
   readonly steadyMs: number;
 }
 
-/** What came of waiting. */
+/** The end of a wait. */
 export type Waited =
   | { readonly acquired: true; readonly token: number; readonly since: Moment }
   | { readonly acquired: false; readonly heldBy: string };
 
-/** What a keeper of leases needs. */
+/** The ports of a lease keeper. */
 export interface LeaseParts {
   office: OfficeClient;
   clock?: Clock | undefined;
-  /** A clock that nobody sets, in ms; default: the machine's. */
+  /** A steady clock that is never set, in ms; default: the machine's. */
   steadyMs?: (() => number) | undefined;
 }
 
@@ -69,7 +72,7 @@ class Timepiece {
     return { wallMs: this.clock.now(), steadyMs: this.#steadyMs() };
   }
 
-  /** What has passed since, by the clock that says more. */
+  /** The time since `moment`, by the clock that shows more. */
   msSince(moment: Moment): number {
     const { wallMs, steadyMs } = this.now();
     return Math.max(wallMs - moment.wallMs, steadyMs - moment.steadyMs);
@@ -77,31 +80,29 @@ class Timepiece {
 }
 
 /**
- * Waits in line for a lock, as long as `patienceMs` says. It is not renewed.
- * @throws SwarmError `unavailable` when nobody decided it in time; `invalid_input`; the signal's reason.
+ * Waits in line for a lock for at most `patienceMs`. Does not renew it.
+ * @throws SwarmError `unavailable` when no coordinator decided in time; `invalid_input`; the signal's reason.
  */
 export async function waitForLock(parts: LeaseParts, request: LeaseRequest): Promise<Waited> {
   const { office } = parts;
   const { name, owner, ttlMs, patienceMs, askTimeoutMs = MIN_ASK_MS, signal } = request;
   const time = new Timepiece(parts);
-  const begun = time.now();
-  let since = begun;
+  const startedAt = time.now();
+  let since = startedAt;
   try {
     for (;;) {
       signal.throwIfAborted();
-      const leftMs = patienceMs - time.msSince(begun);
+      const leftMs = patienceMs - time.msSince(startedAt);
       const place = leftMs > 0 ? PLACE_MS : 0;
       const asked = time.now();
-      const answer = (await office.write(
+      const answer = await office.write(
         "lock-acquire",
         { name, owner, ttlMs, patienceMs: place },
         { timeoutMs: Math.max(leftMs, askTimeoutMs), signal },
-      )) as
-        | { acquired: true; token: number }
-        | { acquired: false; position: number; holder: { owner: string } };
+      );
       if (answer.acquired) return { acquired: true, token: answer.token, since };
-      if (place === 0) return { acquired: false, heldBy: answer.holder.owner };
-      since = asked; // K1: it was decided after this that another one holds it
+      if (place === 0 || answer.position === null) return { acquired: false, heldBy: answer.holder.owner };
+      since = asked; // K1: after this moment the office decided that another owner holds the lock
       const pauseMs = Math.min(ASK_PAUSE_MS * answer.position, MAX_ASK_PAUSE_MS, Math.max(0, leftMs));
       await sleep(pauseMs, { signal, clock: time.clock });
     }
@@ -111,25 +112,25 @@ export async function waitForLock(parts: LeaseParts, request: LeaseRequest): Pro
   }
 }
 
-/** K3 */
+/** Leaves the line (K3). */
 async function leaveLine(office: OfficeClient, { name, owner, ttlMs }: LeaseRequest): Promise<void> {
   try {
     const options = { timeoutMs: RELEASE_TIMEOUT_MS };
     const answer = await office.write("lock-acquire", { name, owner, ttlMs, patienceMs: 0 }, options);
-    if (answer.acquired === true) {
+    if (answer.acquired) {
       await office.write("lock-release", { name, owner, token: answer.token }, options);
     }
   } catch {
-    // Its place is forgotten in a while; a lease that it was granted ends by itself.
+    // The office forgets the place after a while; a lease that was granted expires.
   }
 }
 
-/** Takes locks and keeps them. */
+/** Creates a keeper, which acquires locks and renews them. */
 export function createLeaseKeeper(parts: LeaseParts & { log: Logger }) {
   return {
     /**
-     * Waits in line for a lock and keeps renewing it.
-     * @throws SwarmError `conflict` (retryable) when another one holds it all the time; else as {@link waitForLock}.
+     * Waits in line for a lock and then renews it until it is released or lost.
+     * @throws SwarmError `conflict` (retryable) when another owner holds it all the time; else as {@link waitForLock}.
      */
     async acquire(request: LeaseRequest): Promise<Lease> {
       const waited = await waitForLock(parts, request);
@@ -143,7 +144,7 @@ export function createLeaseKeeper(parts: LeaseParts & { log: Logger }) {
   };
 }
 
-/** A lock that is held until it is released or lost. */
+/** A held lock, until it is released or lost. */
 class Lease {
   readonly token: number;
   readonly #parts: LeaseParts & { log: Logger };
@@ -151,7 +152,7 @@ class Lease {
   readonly #time: Timepiece;
   readonly #lost = new AbortController();
   readonly #stopped = new AbortController();
-  /** How long it lasts by clocks that may run faster than the office's. */
+  /** The length of the lease, shortened because this machine's clocks may run slower than the office's. */
   readonly #leaseMs: number;
   #since: Moment;
   #cancelEnd: () => void = () => undefined;
@@ -173,18 +174,18 @@ class Lease {
     this.#planRenewal();
   }
 
-  /** Aborts when it is lost; the reason is a SwarmError. */
+  /** Aborts when the lock is lost; the reason is a SwarmError. */
   get signal(): AbortSignal {
     return this.#lost.signal;
   }
 
-  /** Gives it back. Never throws: what cannot be told is over with the lease. Safe to repeat. */
+  /** Releases the lock. Never throws: without an answer, the lease expires. Safe to repeat. */
   release(): Promise<void> {
     this.#releasing ??= this.#release();
     return this.#releasing;
   }
 
-  /** Keeps it to the end of its lease and no longer. */
+  /** Keeps the lock until its lease expires, and no longer. */
   stopRenewing(): void {
     this.#cancelRenewal();
     this.#stopped.abort();
@@ -205,7 +206,10 @@ class Lease {
       const timeoutMs = Math.min(leftMs, RELEASE_TIMEOUT_MS);
       await this.#parts.office.write("lock-release", body, { timeoutMs });
     } catch (error) {
-      this.#parts.log.debug({ err: error, lock: name }, "a lock could not be given back; its lease ends it");
+      this.#parts.log.debug(
+        { err: error, lock: name },
+        "lock not released; it is free when its lease expires",
+      );
     }
   }
 
@@ -226,9 +230,9 @@ class Lease {
       });
     } catch (error) {
       if (this.#stopped.signal.aborted) return;
-      const told = toSwarmError(error);
-      // Without an answer the end of the lease decides.
-      if (told.code !== "unavailable") this.#lose(told.code, told.message);
+      const failure = toSwarmError(error);
+      // Without an answer, the lock is lost when its lease expires.
+      if (failure.code !== "unavailable") this.#lose(failure.code, failure.message);
       return;
     }
     if (this.#isOver() || this.#stopped.signal.aborted) return; // K2
@@ -243,12 +247,12 @@ class Lease {
     this.#cancelEnd = this.#time.clock.after(this.#leftMs, () => this.#watchEnd());
   }
 
-  /** Whether it is lost, or may be over by now, which is the same. */
+  /** Whether the lock is lost, or its lease may have expired, which has the same effect. */
   #isOver(): boolean {
     if (this.#leftMs <= 0) {
       this.#lose(
         "unavailable",
-        `no renewal was confirmed before its lease of ${this.#request.ttlMs} ms was over`,
+        `no renewal was confirmed before the lease of ${this.#request.ttlMs} ms expired`,
       );
     }
     return this.signal.aborted;
@@ -259,7 +263,7 @@ class Lease {
     this.stopRenewing();
     this.#cancelEnd();
     const { name, owner } = this.#request;
-    this.#parts.log.warn({ lock: name, owner, token: this.token, why }, "a lock was lost");
+    this.#parts.log.warn({ lock: name, owner, token: this.token, why }, "lock lost");
     this.#lost.abort(
       new SwarmError(code, `the lock ${name} is lost: ${why}`, { field: "name", retryable: true }),
     );

@@ -1,33 +1,35 @@
-// Locks: one holder at a time, for a lease that it renews, with a fencing token that only ever rises. Pure.
+// Locks: one holder at a time, with a lease that the holder renews and a fencing token that only rises. Pure.
 //
 // L1  A token is greater than every token granted before it, of any lock, and is never granted twice.
-// L2  A lock has at most one holder. It stays held until it is released with its token, or its lease is over by log time.
-// L3  Who waits is served in the order of asking. A waiter that stops asking loses its place when its patience is over.
+// L2  A lock has at most one holder. The holder keeps it until it releases it with its token, or until its lease has
+//     expired by log time.
+// L3  Waiters are served in the order of their first requests. A waiter that stops asking loses its place when its
+//     patience has passed.
 import { z } from "zod";
 import { type Json, tokenSchema } from "../../protocol/index.ts";
-import { type Reducer, refuse } from "../reducer.ts";
+import { type Reducer, type Refusal, refuse } from "../reducer.ts";
 import { leaseMsLeft, leaseTicks } from "../time.ts";
 
-/** Locks that are held or waited for; one that was released, or whose lease is over, makes room. */
+/** The most locks that are held or waited for. A lock that is released, or whose lease has expired, makes room. */
 export const MAX_LOCKS = 10_000;
-/** Waiters of one lock. */
+/** The most waiters of one lock. */
 export const MAX_WAITERS = 1_000;
-/** Waiters of all locks: some 20 MB. */
+/** The most waiters of all locks: some 20 MB. */
 export const MAX_ALL_WAITERS = 100_000;
-/** The longest lease, in ms: a day. A holder that wants more renews. */
+/** The longest lease, in ms: a day. A holder that needs more time renews it. */
 export const MAX_LEASE_MS = 86_400_000;
-/** The longest patience of a waiter between two times of asking, in ms. */
+/** The longest time between two requests of a waiter that keeps its place, in ms. */
 export const MAX_PATIENCE_MS = 60_000;
 
 const ttlMs = z.int().min(1).max(MAX_LEASE_MS);
 const fencingToken = z.int().min(1);
 
 const commands = {
-  /** Take the lock, or wait for it for `patienceMs` (0: do not wait); repeat before that to keep the place. */
+  /** Takes the lock, or waits for it for `patienceMs` (0: does not wait). A repeat before that time keeps the place. */
   "lock-acquire": z.strictObject({
     type: z.literal("lock-acquire"),
     name: tokenSchema,
-    /** Unique to one holder: whoever asks with the same owner is taken to be the same. */
+    /** Unique to one holder: the office treats two requests with one owner as requests of one holder. */
     owner: tokenSchema,
     ttlMs,
     patienceMs: z.int().min(0).max(MAX_PATIENCE_MS),
@@ -74,13 +76,13 @@ export interface Locks {
   /** The last token granted (L1). */
   lastToken: number;
   readonly byName: Map<string, Lock>;
-  /** Waiters of all locks, with those whose patience is over and who were not met since. */
+  /** Waiters of all locks, including waiters whose patience has passed and that were not removed yet. */
   waiters: number;
-  /** Log time of the last {@link makeRoom}: made once for each, because nothing new is over at the same time. */
+  /** Log time of the last {@link makeRoom}. It runs once at each log time: at the same time it would find no more. */
   roomMadeAt: number;
 }
 
-/** A lock as it is shown. */
+/** A lock as a reply shows it. */
 export interface LockView {
   name: string;
   owner: string;
@@ -88,6 +90,15 @@ export interface LockView {
   expiresInMs: number;
   waiting: number;
 }
+
+/** The reply to `lock-acquire`. A position counts from 1; it is null for a caller that does not wait. */
+export type LockAcquireReply =
+  | { readonly acquired: true; readonly token: number }
+  | {
+      readonly acquired: false;
+      readonly position: number | null;
+      readonly holder: { readonly owner: string; readonly expiresInMs: number };
+    };
 
 /** The reducer of locks. */
 export const locks: Reducer<Locks, LockCommand> = {
@@ -146,7 +157,11 @@ export function viewLocks(state: Locks, at: number): LockView[] {
   return views.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
-function acquire(state: Locks, command: LockCommand & { type: "lock-acquire" }, at: number): Json {
+function acquire(
+  state: Locks,
+  command: LockCommand & { type: "lock-acquire" },
+  at: number,
+): LockAcquireReply | Refusal {
   const { name, owner, ttlMs: leaseMs, patienceMs } = command;
   const lock = settle(state, name, at) ?? { holder: null, waiters: [] };
   if (lock.holder?.owner === owner) return granted(lock.holder);
@@ -179,7 +194,7 @@ function acquire(state: Locks, command: LockCommand & { type: "lock-acquire" }, 
   return { acquired: false, position, holder: held };
 }
 
-/** Brings the lock to log time `at`: ends a lease that is over, forgets who left, serves the next (L2, L3). */
+/** Brings the lock to log time `at`: ends an expired lease, removes waiters that left, serves the next one (L2, L3). */
 function settle(state: Locks, name: string, at: number): Lock | undefined {
   const lock = state.byName.get(name);
   if (lock === undefined) return undefined;
@@ -199,7 +214,7 @@ function isOver(holder: Holder | null, at: number): boolean {
   return holder !== null && holder.expiresAt <= at;
 }
 
-/** Forgets the waiters of a lock whose patience is over. */
+/** Removes the waiters of a lock whose patience has passed. */
 function forgetLeft(state: Locks, lock: Lock, at: number): void {
   const waiters = lock.waiters.filter(({ until }) => until > at);
   state.waiters -= lock.waiters.length - waiters.length;
@@ -207,8 +222,8 @@ function forgetLeft(state: Locks, lock: Lock, at: number): void {
 }
 
 /**
- * Forgets who left, and the locks that nobody holds or waits for any more, though nobody asked for them since. Grants
- * nothing: the order of a map is no part of the state, and tokens must not depend on it.
+ * Removes waiters that left, and locks without holder and waiters, though no request named these locks since. Grants
+ * nothing: the order of a map is not part of the state, and tokens must not depend on it.
  */
 function makeRoom(state: Locks, at: number): void {
   if (state.roomMadeAt === at) return;
@@ -226,7 +241,7 @@ function grant(state: Locks, lock: Lock, to: Pick<Waiter, "owner" | "ttlMs">, at
   return holder;
 }
 
-function granted({ token }: Holder): Json {
+function granted({ token }: Holder): LockAcquireReply {
   return { acquired: true, token };
 }
 

@@ -1,16 +1,17 @@
-// Drives the pure member (consensus/) with time, the bus and the control log, and performs what it wants done. Owns
-// timers, subscriptions and who waits for which answer; decides nothing itself.
+// Drives the pure member (consensus/) with time, the bus and the control log, and performs its effects. Owns the timers,
+// the subscriptions and the waiting callers; decides nothing itself.
 //
-// D1  Every effect of a step is performed before the next input is taken; inputs come one at a time.
-// D2  An append is tried once for each request of the member; only the member repeats it.
-// D3  Whoever waits is answered once: with the decision, with an error, or `unavailable` when the time is over. The
-//     time being over decides nothing: a repeat with the same key gets the first decision.
-// D4  Missed ticks are counted in one burst, after the messages that arrived meanwhile: a holder that was paused longer
+// D1  The driver takes one input at a time, and performs every effect of an input before it takes the next one.
+// D2  The driver tries an append once for each request of the member; only the member repeats an append.
+// D3  Each caller gets one answer: the decision, an error, or `unavailable` after a timeout. The timeout decides nothing: a
+//     repeat with the same key gets the first decision.
+// D4  Missed ticks come in one burst, after the messages that arrived during the pause: a holder that was paused longer
 //     than an election timeout steps down before it does anything else.
-// D5  A member is left for good when the log went on without it (trimmed beyond what it read) or is lost; then everything
-//     begins again, as after a restart of the process, but nothing that was read is forgotten: a log that has less is
-//     waited out.
-// D6  Before the office is asked for, the log must have the entry that it is asked behind (takesAnotherLog).
+// D5  The driver abandons a member when the log was trimmed beyond the entries that it read, or when the log is lost. Then
+//     it starts again, as after a restart of the process. It remembers how far it had read, and waits while the log is
+//     shorter than that.
+// D6  Before it appends `office-taken`, the driver checks that the log still has the entry that it read at the expected sequence
+//     (targetsReplacedLog).
 import { type Clock, createService, type Service, sleep, systemClock, utf8Text } from "../../base/index.ts";
 import {
   type AppendRequest,
@@ -34,28 +35,34 @@ import { type AppendOutcome, isSent, RUNBOOK, readJson, tryAppend } from "./cont
 import { handOver } from "./hand-over.ts";
 import { checkMembers, type Office, type OfficeOptions, type OfficeTenure } from "./office.ts";
 import { auditTenures, createRefusalNotes } from "./office-audit.ts";
-import { createPart, endPart, loadPart, type Part, placeOf } from "./part.ts";
-import { type Beginning, findBeginning, isRecovered, officeStores, takesAnotherLog } from "./start-point.ts";
+import { Participation } from "./participation.ts";
+import { PendingAnswers, toError } from "./pending-answers.ts";
+import {
+  findStartPoint,
+  isRecovered,
+  openOfficeStores,
+  type StartPoint,
+  targetsReplacedLog,
+} from "./start-point.ts";
 import { describeHalted, describeMember, findProblem, measureAge } from "./status.ts";
-import { chooseSuccessor } from "./succession.ts";
+import { chooseSuccessor } from "./successor.ts";
 import { UnknownAppends } from "./unknown-appends.ts";
-import { toError, Waiters } from "./waiting.ts";
 
-/** The pause before an append whose fate is unknown is repeated, and before a refusal by a shorter log is believed. */
+/** The pause before the repeat of an append with an unknown outcome, and before the driver believes a shorter log. */
 const APPEND_PAUSE_MS = 100;
-/** Election messages are below 300 bytes. */
+/** The largest election message that is read; real ones are below 300 bytes. */
 const MAX_MESSAGE_BYTES = 4_096;
-/** The pause between two tries to open a log that is not there yet. */
+/** The pause between two tries to open a log that is not there yet, in ms. */
 const OPEN_PAUSE_MS = 250;
-/** The same for a log that is not as it should be: somebody must mend it, and a snapshot may be read for each look. */
+/** The same for an unusable log, in ms: an operator must repair it, and each try may read a snapshot. */
 const MEND_PAUSE_MS = 2_000;
 
-/** Makes one coordinator's part in the office. @throws SwarmError `invalid_input` for a membership that cannot be. */
+/** Creates one coordinator's part in the office. @throws SwarmError `invalid_input` for an impossible membership. */
 export function createOffice(options: OfficeOptions): Office {
   return new Coordinator(options);
 }
 
-/** Why the log cannot be opened; with `halts`, because it is not what it should be. */
+/** The reason why the log cannot be opened. `halts`: the log is unusable, and the coordinator halts. */
 interface Problem {
   readonly reason: string;
   readonly halts: boolean;
@@ -68,13 +75,13 @@ class Coordinator implements Office {
   readonly #clock: Clock;
   readonly #subjects;
   readonly #stores;
-  readonly #waiters: Waiters;
-  readonly #unknown: UnknownAppends;
-  readonly #noteRefused;
+  readonly #pending: PendingAnswers;
+  readonly #unknownAppends: UnknownAppends;
+  readonly #noteRejected;
   readonly #tenureListeners: ((tenure: OfficeTenure | null) => void)[] = [];
   readonly #opened = Promise.withResolvers<void>();
   #rollCall: Subscription | undefined;
-  #part: Part | null = null;
+  #participation: Participation | null = null;
   #tenure: OfficeTenure | null = null;
   #refusedMessages = 0;
   #seenTerm = 0;
@@ -86,10 +93,10 @@ class Coordinator implements Office {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     this.#subjects = createSubjects(options.transport.prefix);
-    this.#stores = officeStores(options.transport);
-    this.#waiters = new Waiters(this.#clock);
-    this.#unknown = new UnknownAppends(options.log);
-    this.#noteRefused = createRefusalNotes(options.id, options.audit);
+    this.#stores = openOfficeStores(options.transport);
+    this.#pending = new PendingAnswers(this.#clock);
+    this.#unknownAppends = new UnknownAppends(options.log);
+    this.#noteRejected = createRefusalNotes(options.id, options.audit);
     if (options.audit !== undefined) auditTenures(this, options.audit);
     this.service = createService({
       name: "office",
@@ -119,28 +126,29 @@ class Coordinator implements Office {
   }
 
   get ageMs(): number {
-    return measureAge(this.#running, this.#part?.watch ?? null);
+    return measureAge(this.#running, this.#participation?.watch ?? null);
   }
 
   get #running(): Member<OfficeState, OfficeCommand> {
-    if (this.#part === null) throw new SwarmError("unavailable", "this coordinator has not read the log yet");
-    return this.#part.member;
+    if (this.#participation === null)
+      throw new SwarmError("unavailable", "this coordinator has not read the log yet");
+    return this.#participation.member;
   }
 
   status(): CoordinatorStatus {
     const { id, version } = this.#options;
     const own = { id, version, refusedMessages: this.#refusedMessages };
-    if (this.#part === null && this.#problem.halts) return describeHalted(this.#problem.reason, own);
+    if (this.#participation === null && this.#problem.halts) return describeHalted(this.#problem.reason, own);
     return describeMember(this.#running, own);
   }
 
   submit(key: string, command: OfficeCommand, bytes?: number): Promise<Json> {
     const size = bytes === undefined ? {} : { bytes };
-    return this.#waiters.decide(key, () => this.#step({ type: "command", key, command, ...size }));
+    return this.#pending.decide(key, () => this.#step({ type: "command", key, command, ...size }));
   }
 
   barrier(): Promise<void> {
-    return this.#waiters.read((ticket) => this.#step({ type: "read", ticket }));
+    return this.#pending.read((ticket) => this.#step({ type: "read", ticket }));
   }
 
   transfer(to?: string): string {
@@ -158,37 +166,36 @@ class Coordinator implements Office {
 
   onTenure(onTenure: (tenure: OfficeTenure | null) => void): void {
     this.#tenureListeners.push(onTenure);
+    if (this.#tenure !== null) onTenure(this.#tenure);
   }
 
   findProblem(): string | null {
-    if (this.#part === null) return `the control log is not open: ${this.#problem.reason}`;
-    return findProblem(this.#part.member, this.#part.watch);
+    if (this.#participation === null) return `the control log is not open: ${this.#problem.reason}`;
+    return findProblem(this.#participation.member, this.#participation.watch);
   }
 
   measure(): void {
-    if (this.#part === null) return;
+    if (this.#participation === null) return;
     const { meter } = this.#options;
     meter.officeLeader.set(this.#tenure === null ? 0 : 1);
-    meter.officeTerm.set(this.#part.member.election.term);
-    meter.officeLogLag.set(Math.max(0, this.#part.watch.lastSeq - this.appliedSeq));
+    meter.officeTerm.set(this.#participation.member.election.term);
+    meter.officeLogLag.set(Math.max(0, this.#participation.watch.lastSeq - this.appliedSeq));
   }
 
   // Start and stop
 
-  /** Takes part, again and again (D5), until this coordinator is stopped. */
+  /** Takes part, and after each end starts again (D5), until this coordinator stops. */
   async #start(): Promise<void> {
     this.#rollCall = this.#options.transport.bus.subscribe(this.#subjects.coordinators, (request) => {
-      if (this.#part !== null || this.#problem.halts) request.respond(encode(this.status()));
+      if (this.#participation !== null || this.#problem.halts) request.respond(encode(this.status()));
     });
     while (!this.#isStopped) {
-      const before = this.#part;
+      const before = this.#participation;
       try {
-        if (before === null || (await this.#canBeginAgain(before))) {
-          await this.#takePart(
-            await findBeginning(this.#stores, before === null ? undefined : placeOf(before)),
-          );
+        if (before === null || (await this.#canStartAgain(before))) {
+          await this.#takePart(await findStartPoint(this.#stores, before?.place));
           this.#opened.resolve();
-          await this.#part?.over.promise;
+          await this.#participation?.ended;
           continue;
         }
       } catch (error) {
@@ -200,9 +207,9 @@ class Coordinator implements Office {
     }
   }
 
-  /** Who met an entry that it cannot read would meet it again, unless the log was recovered. */
-  async #canBeginAgain({ member, end }: Part): Promise<boolean> {
-    return end !== null || (await isRecovered(this.#stores.log, member.office.fold.epoch));
+  /** False after an entry that this version cannot read, unless the log was recovered: the entry would still be there. */
+  async #canStartAgain({ member, haltCause }: Participation): Promise<boolean> {
+    return haltCause !== null || (await isRecovered(this.#stores.log, member.office.fold.epoch));
   }
 
   #noticeProblem(error: unknown): void {
@@ -211,50 +218,51 @@ class Coordinator implements Office {
     const halts = error instanceof SwarmError && error.code === "conflict";
     if (this.#isStopped || this.#problem.reason === reason) return;
     this.#problem = { reason, halts };
-    if (halts) log.error({ alert: "coordinator_halted", reason, runbook: RUNBOOK }, "this coordinator halts");
-    else log.warn({ err: error }, "waiting for the control log");
+    if (halts) log.error({ alert: "coordinator_halted", reason, runbook: RUNBOOK }, "coordinator halted");
+    else log.warn({ err: error }, "control log not open; retrying");
   }
 
-  async #takePart(beginning: Beginning): Promise<void> {
+  async #takePart(startPoint: StartPoint): Promise<void> {
     const { transport, id, members, log } = this.#options;
-    const { fold, snapshot, rejected } = beginning;
-    const { logId, epoch, seq: beginSeq } = fold;
+    const { fold, snapshot, rejected } = startPoint;
+    const { logId, epoch, seq: startSeq } = fold;
     const startedMs = performance.now();
-    const part = createPart(beginning, {
+    const participation = new Participation(startPoint, {
       options: { ...this.#options, clock: this.#clock },
       stores: this.#stores,
-      step: (own, input) => (this.#part === own ? this.#step(input) : "this part is over"),
-      isInOffice: (own) => this.#part === own && this.#tenure !== null,
+      step: (own, input) =>
+        this.#participation === own ? this.#step(input) : "this participation has ended",
+      isInOffice: (own) => this.#participation === own && this.#tenure !== null,
     });
-    await loadPart(part, this.#stores.log, (stored) => this.#onStored(part, stored));
-    if (this.#isStopped) return endPart(part);
-    this.#part = part;
+    await participation.load((stored) => this.#onStored(participation, stored));
+    if (this.#isStopped) return participation.end();
+    this.#participation = participation;
     this.#problem = NOT_READ;
     this.#seenTerm = fold.term;
-    for (const fault of rejected) log.error({ alert: "office_snapshot", fault }, "a snapshot cannot be used");
-    const snapshotSeq = snapshot === null ? null : beginSeq;
-    const entries = this.appliedSeq - beginSeq;
+    for (const fault of rejected) log.error({ alert: "office_snapshot", fault }, "snapshot not usable");
+    const snapshotSeq = snapshot === null ? null : startSeq;
+    const entries = this.appliedSeq - startSeq;
     const tookMs = Math.round(performance.now() - startedMs);
     log.info(
       { logId, epoch, snapshotSeq, entries, appliedSeq: this.appliedSeq, tookMs },
       "read the control log",
     );
-    if (haltedError(part.member) !== undefined) return this.#noticeHalt();
-    part.watch.start();
-    part.subscriptions.push(
+    if (haltedError(participation.member) !== undefined) return this.#noticeHalt();
+    participation.watch.start();
+    participation.subscriptions.push(
       transport.bus.subscribe(this.#subjects.filters.electionTo(id), (message) =>
         this.#onMessage(message.subject, message.data),
       ),
     );
-    part.ticker.start(); // D4
-    if (members.length === 1) this.#step({ type: "campaign" }); // there is nobody to wait for
+    participation.ticker.start(); // D4
+    if (members.length === 1) this.#step({ type: "campaign" }); // there is no other member to wait for
   }
 
   #stop(): void {
     this.#isStopped = true;
     this.#rollCall?.close();
-    if (this.#part !== null) endPart(this.#part);
-    this.#waiters.end();
+    this.#participation?.end();
+    this.#pending.end();
     this.#endTenure();
   }
 
@@ -275,42 +283,42 @@ class Coordinator implements Office {
     this.#options.log.debug({ from, error }, "refused an election message");
   }
 
-  #onStored(part: Part, stored: Stored): void {
-    if (this.#part !== part) return;
-    part.watch.note(stored.seq);
-    const { sent } = part;
-    // The own entry often comes back before its acknowledgement, and need not be read.
+  #onStored(participation: Participation, stored: Stored): void {
+    if (this.#participation !== participation) return;
+    participation.watch.note(stored.seq);
+    const { sent } = participation;
+    // The tail often delivers the own entry before its acknowledgement: then the entry need not be parsed.
     if (isSent(sent, stored)) this.#step({ type: "accepted", request: sent.request, seq: stored.seq });
     const error =
       stored.seq <= this.appliedSeq
         ? undefined
         : this.#step({ type: "stored", seq: stored.seq, entry: readJson(stored) });
     if (error === "gap") {
-      part.end = "beyond";
+      participation.haltCause = "trimmed";
       this.#step({ type: "distrust", reason: `the log was trimmed beyond ${this.appliedSeq}` });
-    } else part.snapshots.noteEntry(stored.data.length);
+    } else participation.snapshots.noteEntry(stored.data.length);
   }
 
-  /** Takes one input and performs its effects (D1). Gives the error of a refused input. */
+  /** Takes one input and performs its effects (D1). Returns the error of a refused input. */
   #step(input: MemberInput<OfficeCommand>): string | undefined {
     if (this.#isStopped) return "stopped";
-    const part = this.#part;
+    const participation = this.#participation;
     const member = this.#running;
     const wasHalted = haltedError(member) !== undefined;
     const effects = stepMember(member, input);
-    if (effects.checkpoint !== null) part?.snapshots.takeCheckpoint(effects.checkpoint);
+    if (effects.checkpoint !== null) participation?.snapshots.takeCheckpoint(effects.checkpoint);
     const { bus } = this.#options.transport;
     for (const { to, message } of effects.send) {
       bus.publish(this.#subjects.election(to, this.#options.id), encode(message));
     }
     for (const request of effects.appends) void this.#append(request);
-    this.#waiters.answer(effects, member.election.leader);
+    this.#pending.answer(effects, member.election.leader);
     if (!wasHalted && haltedError(member) !== undefined) this.#noticeHalt();
     if (effects.snapshot !== null) {
-      part?.snapshots.noteSnapshot(effects.snapshot);
-      part?.snapshots.tidy();
+      participation?.snapshots.noteSnapshot(effects.snapshot);
+      participation?.snapshots.tidy();
     }
-    this.#noticeTenure(); // last: its listeners may begin the next step
+    this.#noticeTenure(); // last: a listener may give the next input
     return effects.error;
   }
 
@@ -318,44 +326,51 @@ class Coordinator implements Office {
 
   async #append(request: AppendRequest<OfficeCommand>): Promise<void> {
     const { log, meter } = this.#options;
-    const part = this.#part;
+    const participation = this.#participation;
     const { expectedLastSeq } = request;
-    // What became of an append concerns the member that asked, and no later one.
-    const tell = (input: MemberInput<OfficeCommand>) => {
-      if (this.#part === part) this.#step(input);
+    // The outcome of an append concerns the member that requested it, and no later member.
+    const report = (input: MemberInput<OfficeCommand>) => {
+      if (this.#participation === participation) this.#step(input);
     };
-    const takesAnother = part !== null && (await takesAnotherLog(this.#stores.log, placeOf(part), request)); // D6
-    if (part !== null && takesAnother === true) {
-      part.end = "lost";
-      return tell({ type: "distrust", reason: `entry ${expectedLastSeq} is not the one that was read` });
+    const isReplaced =
+      participation !== null && (await targetsReplacedLog(this.#stores.log, participation.place, request)); // D6
+    if (participation !== null && isReplaced === true) {
+      participation.haltCause = "lost";
+      return report({
+        type: "distrust",
+        reason: `entry ${expectedLastSeq} differs from the entry that was read`,
+      });
     }
     const startedMs = performance.now();
     const data = Buffer.from(entryText(request.entry));
     const sent = { request: request.request, seq: expectedLastSeq + 1, data };
-    if (part !== null) part.sent = sent;
+    if (participation !== null) participation.sent = sent;
     const outcome: AppendOutcome =
-      takesAnother === null
+      isReplaced === null
         ? { type: "unknown", why: new Error(`entry ${expectedLastSeq} cannot be read`) }
         : await tryAppend(this.#stores.log, this.#subjects.officeLog, request, data); // D2
-    if (part?.sent === sent) part.sent = null;
-    if (outcome.type !== "unknown") this.#unknown.settle();
+    if (participation?.sent === sent) participation.sent = null;
+    if (outcome.type !== "unknown") this.#unknownAppends.settle();
     if (outcome.type === "accepted") {
       meter.officeCommitSeconds.observe((performance.now() - startedMs) / 1_000);
-      part?.watch.note(outcome.seq);
-      tell({ type: "accepted", request: request.request, seq: outcome.seq });
+      participation?.watch.note(outcome.seq);
+      report({ type: "accepted", request: request.request, seq: outcome.seq });
       return;
     }
     if (outcome.type === "refused") {
       meter.fencedWrites.inc({ kind: "office" });
-      log.info({ expectedLastSeq, lastSeq: outcome.lastSeq }, "an append was refused");
-      this.#noteRefused({ term: request.entry.term, expectedLastSeq, lastSeq: outcome.lastSeq });
+      log.info(
+        { expectedLastSeq, lastSeq: outcome.lastSeq },
+        "append rejected: the log ends at another sequence",
+      );
+      this.#noteRejected({ term: request.entry.term, expectedLastSeq, lastSeq: outcome.lastSeq });
       if (outcome.lastSeq < expectedLastSeq) await sleep(APPEND_PAUSE_MS, { clock: this.#clock });
-      tell({ type: "refused", request: request.request, lastSeq: outcome.lastSeq });
+      report({ type: "refused", request: request.request, lastSeq: outcome.lastSeq });
       return;
     }
-    this.#unknown.note(expectedLastSeq, outcome.why);
+    this.#unknownAppends.note(expectedLastSeq, outcome.why);
     await sleep(APPEND_PAUSE_MS, { clock: this.#clock });
-    tell({ type: "unknown", request: request.request });
+    report({ type: "unknown", request: request.request });
   }
 
   #noticeTenure(): void {
@@ -374,7 +389,7 @@ class Coordinator implements Office {
     this.#tenure = { id, pid: process.pid, term: fold.term, since };
     log.info({ term: fold.term }, "took the office");
     transport.bus.publish(this.#subjects.event("office", id, "taken"), encode(this.#tenure));
-    this.#part?.snapshots.noteTenure(true);
+    this.#participation?.snapshots.noteTenure(true);
     for (const listener of this.#tenureListeners) listener(this.#tenure);
   }
 
@@ -382,16 +397,17 @@ class Coordinator implements Office {
     if (this.#tenure === null) return;
     this.#options.log.info({ term: this.#tenure.term }, "left the office");
     this.#tenure = null;
-    this.#part?.snapshots.noteTenure(false);
+    this.#participation?.snapshots.noteTenure(false);
     for (const listener of this.#tenureListeners) listener(null);
   }
 
-  /** A halted member stays to be seen; what comes next is looked for (D5). */
+  /** Ends the participation of a halted member. The member stays, so that its status shows the halt (D5). */
   #noticeHalt(): void {
     const { log } = this.#options;
     const reason = haltedError(this.#running);
-    if (this.#part?.end === "beyond") log.warn({ reason }, "this coordinator begins again");
-    else log.error({ alert: "coordinator_halted", reason, runbook: RUNBOOK }, "this coordinator halts");
-    if (this.#part !== null) endPart(this.#part);
+    if (this.#participation?.haltCause === "trimmed")
+      log.warn({ reason }, "log trimmed beyond the entries read; starting again");
+    else log.error({ alert: "coordinator_halted", reason, runbook: RUNBOOK }, "coordinator halted");
+    this.#participation?.end();
   }
 }

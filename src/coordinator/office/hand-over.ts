@@ -1,10 +1,10 @@
-// Gives the office away before its holder stops. Owns asking again; who takes it over is succession.ts, how is the
-// election's.
+// Hands the office over before its holder stops. Owns the repeats; successor.ts chooses the new holder, and the election
+// performs the transfer.
 import type { Clock, Logger } from "../../base/index.ts";
 import { ELECTION_TIMES, LOG_TICK_MS } from "../time.ts";
 import type { Office } from "./office.ts";
 
-/** The election gives a transfer up after its shortest timeout, for example one to a member that lags. */
+/** The election gives a transfer up after its shortest timeout, for example a transfer to a member that lags. */
 const TRANSFER_MS = (ELECTION_TIMES.electionTicks + 1) * LOG_TICK_MS;
 
 /** See `Office.handOver`. */
@@ -21,7 +21,7 @@ export async function handOver(
     try {
       log.info({ to: office.transfer() }, "handing the office over");
     } catch (err) {
-      log.info({ err }, "the office cannot be handed over");
+      log.info({ err }, "office not handed over");
       return;
     }
     if (office.tenure === null) return;
@@ -29,7 +29,7 @@ export async function handOver(
     await new Promise<void>((resolve) => {
       const cancel = clock.after(tryMs, resolve);
       noticeLeft = () => {
-        cancel(); // a timer that is left over would keep the process from ending
+        cancel(); // a pending timer would keep the process from exiting
         resolve();
       };
     });

@@ -1,46 +1,47 @@
-// Leaves a nats-server over which no other coordinator can be heard: it may be cut off from its cluster, and a member
-// that is alone there is missing where a majority is sought. Owns when to go; how is the transport's. (A server that
-// takes appends and answers none is left by the transport itself.)
+// Leaves a nats-server through which this coordinator hears no leader: the server may be cut off from its cluster, and a
+// member that is alone there is missing in the majority. Owns the time to leave; the transport owns how. (The transport by
+// itself leaves a server that takes appends and never acknowledges one.)
 import { createService, type Service } from "../../base/index.ts";
 import { type CoordinatorStatus, SwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 
-/** How long nobody leads before the server is left, in ms: several elections, of at most a second each. */
+/** How long there is no leader before the coordinator leaves its server, in ms: several elections of at most a second. */
 const LEAVE_AFTER_MS = 10_000;
-const LOOK_INTERVAL_MS = 1_000;
+/** How often the coordinator checks whether it knows a leader, in ms. */
+const LEADER_CHECK_INTERVAL_MS = 1_000;
 
-/** Looks after the connection of one coordinator until it is stopped. */
-export function createLonelinessWatch(parts: {
+/** Watches the connection of one coordinator until the service stops. */
+export function createIsolationWatch(parts: {
   transport: Pick<Transport, "changeServer">;
   office: { status(): CoordinatorStatus };
-  /** Default {@link LEAVE_AFTER_MS} and {@link LOOK_INTERVAL_MS}. */
-  times?: { leaveAfterMs: number; lookIntervalMs: number };
+  /** Default {@link LEAVE_AFTER_MS} and {@link LEADER_CHECK_INTERVAL_MS}. */
+  times?: { leaveAfterMs: number; checkIntervalMs: number };
 }): Service {
   const { transport, office } = parts;
-  const { leaveAfterMs, lookIntervalMs } = parts.times ?? {
+  const { leaveAfterMs, checkIntervalMs } = parts.times ?? {
     leaveAfterMs: LEAVE_AFTER_MS,
-    lookIntervalMs: LOOK_INTERVAL_MS,
+    checkIntervalMs: LEADER_CHECK_INTERVAL_MS,
   };
   let timer: NodeJS.Timeout | undefined;
-  let lonelySinceMs: number | null = null;
-  const look = () => {
+  let isolatedSinceMs: number | null = null;
+  const check = () => {
     const nowMs = performance.now();
-    lonelySinceMs = isLonely(office) ? (lonelySinceMs ?? nowMs) : null;
-    if (lonelySinceMs === null || nowMs - lonelySinceMs < leaveAfterMs) return;
-    lonelySinceMs = null;
+    isolatedSinceMs = isIsolated(office) ? (isolatedSinceMs ?? nowMs) : null;
+    if (isolatedSinceMs === null || nowMs - isolatedSinceMs < leaveAfterMs) return;
+    isolatedSinceMs = null;
     transport.changeServer();
   };
   return createService({
-    name: "loneliness watch",
+    name: "isolation watch",
     start: () => {
-      timer = setInterval(look, lookIntervalMs);
+      timer = setInterval(check, checkIntervalMs);
     },
     stop: () => clearInterval(timer),
   });
 }
 
-/** Knows no leader. One that has not read the log, or halted over it, knows none for reasons of its own. */
-function isLonely(office: { status(): CoordinatorStatus }): boolean {
+/** True without a known leader, unless the coordinator has not read its log, or halted: then it has other reasons. */
+function isIsolated(office: { status(): CoordinatorStatus }): boolean {
   try {
     const { leader, role } = office.status();
     return leader === null && role !== "halted";

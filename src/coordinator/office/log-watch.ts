@@ -1,5 +1,5 @@
-// Watches that the control log is still the one that was read: looks at it again and again, counts how far it goes, and
-// says when it is lost. Owns the doubt; what is done about it is the driver's.
+// Checks at an interval that the control log is still the log that this coordinator read, records how far it reaches, and
+// reports when it is lost. Owns the doubt; the driver acts on it.
 
 import type { Clock } from "../../base/index.ts";
 import { readGenesis } from "../../consensus/index.ts";
@@ -8,33 +8,33 @@ import { isStreamMissing, type Log } from "../../transport/index.ts";
 import { readJson } from "./control-log.ts";
 import { type Place, readChain } from "./start-point.ts";
 
-/** How often a coordinator looks whether the log is still its log. */
+/** The time between two checks of the log. */
 const INSPECT_INTERVAL_MS = 2_000;
 /**
- * How long a log must look wrong before it is believed: a stream leader that is cut off from its group answered a stale
- * tip for over 40 s.
+ * How long a log must look wrong before the coordinator believes it: a stream leader that was cut off from its group
+ * returned a stale last sequence for over 40 s.
  */
 export const DOUBT_MS = 45_000;
 
-/** Looks that are remembered while their entries are not applied yet: two minutes of them. */
-const MAX_LOOKS = 60;
+/** The most checks that are kept while their entries are not applied yet: two minutes of them. */
+const MAX_CHECKS_KEPT = 60;
 
-/** What a look at the log shows. */
+/** The outcome of one check. */
 type LogHealth =
   | { readonly type: "sound"; readonly lastSeq: number }
-  /** Certain: it is another log, or begins a later epoch. */
+  /** Certain: it is another log, or it has a later epoch. */
   | { readonly type: "foreign"; readonly reason: string }
-  /** Gone, or less than what was read. A server that is cut off from its group may say so for a while. */
+  /** The log is gone, or shorter than the part that was read. A server that is cut off may report this for a while. */
   | { readonly type: "doubtful"; readonly reason: string }
   | { readonly type: "unreadable"; readonly reason: string };
 
-/** What the watched log must be. */
+/** The properties that the log must have. */
 interface Expected {
-  /** A place that was read. */
+  /** A place that this coordinator has read. */
   readonly anchor: Place;
   readonly epoch: number;
   readonly appliedSeq: number;
-  /** The log must reach back to this sequence, as it is known once the log has answered: it may be trimmed meanwhile. */
+  /** The log must reach back to this sequence. Called after the log has answered, because a trim may raise it. */
   readonly floorSeq: () => number;
 }
 
@@ -73,19 +73,19 @@ async function inspect(log: Log, expected: Expected): Promise<LogHealth> {
   }
 }
 
-/** A watch over one log. */
+/** The watch over one log. */
 export class LogWatch {
-  /** The last sequence that was seen, by whatever way. */
+  /** The highest sequence seen in the log, by a check or by an entry. */
   lastSeq = 0;
-  /** What the last look found wrong; null when nothing was. */
-  problem: string | null = "not looked at yet";
+  /** The problem that the last check found; null when it found none. */
+  problem: string | null = "not checked yet";
   readonly #parts;
-  /** Taken one look before it is compared: by then every replica has it. */
+  /** A place from the check before: by now every replica has its entry. */
   #anchor: Place;
   #timer: NodeJS.Timeout | undefined;
   #doubtSinceMs: number | null = null;
-  /** When looks began and how far the log went then; the first is the newest that is applied, if any is. */
-  readonly #looks: { readonly atMs: number; readonly lastSeq: number }[] = [];
+  /** The start of each kept check, and the log's last sequence then; the first is the newest check that is fully applied. */
+  readonly #checks: { readonly atMs: number; readonly lastSeq: number }[] = [];
   #isStopped = false;
 
   constructor(parts: {
@@ -96,7 +96,7 @@ export class LogWatch {
     floorSeq: () => number;
     clock: Clock;
     doubtMs: number;
-    /** The log is lost, with the reason. */
+    /** Called when the log is lost, with the reason. */
     onLost: (reason: string) => void;
   }) {
     this.#parts = parts;
@@ -104,8 +104,8 @@ export class LogWatch {
   }
 
   start(): void {
-    this.#timer = setInterval(() => void this.look(), INSPECT_INTERVAL_MS);
-    void this.look();
+    this.#timer = setInterval(() => void this.check(), INSPECT_INTERVAL_MS);
+    void this.check();
   }
 
   stop(): void {
@@ -113,24 +113,24 @@ export class LogWatch {
     clearInterval(this.#timer);
   }
 
-  /** How long ago a look at the log began that found no more than is applied now, in ms; Infinity when none did. */
+  /** The age, in ms, of the newest check whose entries are all applied now; Infinity without such a check. */
   get ageMs(): number {
     const { clock, place } = this.#parts;
     const { seq } = place();
-    while ((this.#looks[1]?.lastSeq ?? Number.POSITIVE_INFINITY) <= seq) this.#looks.shift();
-    const [newest] = this.#looks;
+    while ((this.#checks[1]?.lastSeq ?? Number.POSITIVE_INFINITY) <= seq) this.#checks.shift();
+    const [newest] = this.#checks;
     return newest === undefined || newest.lastSeq > seq
       ? Number.POSITIVE_INFINITY
       : Math.max(0, clock.now() - newest.atMs);
   }
 
-  /** An entry is known to stand at `seq`. */
+  /** Records that the log has an entry at `seq`. */
   note(seq: number): void {
     this.lastSeq = Math.max(this.lastSeq, seq);
   }
 
-  /** Looks once; `start` does it again and again. */
-  async look(): Promise<void> {
+  /** Checks the log once; `start` repeats it at an interval. */
+  async check(): Promise<void> {
     const { log, epoch, place, floorSeq, clock, doubtMs, onLost } = this.#parts;
     const atMs = clock.now();
     const anchor = this.#anchor;
@@ -147,8 +147,8 @@ export class LogWatch {
       this.problem = null;
       this.#doubtSinceMs = null;
       this.#anchor = applied;
-      this.#looks.push({ atMs, lastSeq: health.lastSeq });
-      if (this.#looks.length > MAX_LOOKS) this.#looks.splice(1, 1);
+      this.#checks.push({ atMs, lastSeq: health.lastSeq });
+      if (this.#checks.length > MAX_CHECKS_KEPT) this.#checks.splice(1, 1);
       return;
     }
     this.problem = health.reason;

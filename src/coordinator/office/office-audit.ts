@@ -1,14 +1,15 @@
-// What of the office goes into the audit log: who held it when, which appends were refused, and which commands of people
-// were decided. Owns the choice of what is noted; nothing here waits for a note, or fails because of one.
+// Records the office in the audit log: the holder at each time, rejected appends, and decided commands of people. Owns the
+// choice of these records; no code here waits for a record to be stored, or fails because of it.
 //
-// N1  Only what is rare is noted: who needs locks, budgets or placements does so without end, and the control log has it.
-// N2  What a command put in is not noted: values may be large or private, and stand where they were put.
-// N3  A command that was repeated under its key is noted once.
+// N1  Only rare events are recorded. Callers take locks, budgets and placements all the time, and the control log has
+//     those.
+// N2  The payload of a command is not recorded: values may be large or private, and the state has them.
+// N3  A command that was repeated under its key is recorded once.
 import { dropOldest } from "../../base/index.ts";
 import { type Audit, toSwarmError } from "../../protocol/index.ts";
 import type { Office, OfficeTenure } from "./office.ts";
 
-/** Notes that this coordinator takes and leaves the office. */
+/** Records when this coordinator takes and leaves the office. */
 export function auditTenures(office: Pick<Office, "onTenure">, audit: Audit): void {
   let held: OfficeTenure | null = null;
   const factsOf = ({ id, term }: OfficeTenure) => ({ coordinator: id, term });
@@ -19,14 +20,14 @@ export function auditTenures(office: Pick<Office, "onTenure">, audit: Audit): vo
   });
 }
 
-/** An append that the control log refused. */
+/** An append that the control log rejected. */
 export interface RefusedAppend {
   readonly term: number;
   readonly expectedLastSeq: number;
   readonly lastSeq: number;
 }
 
-/** Notes refused appends of one coordinator, each once however often it is repeated. */
+/** Records the rejected appends of one coordinator: each once, however often it is repeated. */
 export function createRefusalNotes(
   coordinator: string,
   audit: Audit | undefined,
@@ -40,7 +41,7 @@ export function createRefusalNotes(
   };
 }
 
-/** Commands that are noted, and the fields of their requests that are (N1, N2). */
+/** The recorded commands, and the recorded fields of each (N1, N2). */
 const OPERATIONS: Readonly<Record<string, readonly string[]>> = {
   "config-set": ["name", "by", "expectedRevision", "key"],
   "schedule-set": ["id", "when", "key"],
@@ -51,14 +52,14 @@ const OPERATIONS: Readonly<Record<string, readonly string[]>> = {
   "ballot-correct": ["id", "key"],
   transfer: ["to", "term"],
 };
-/** Of these programs may make many: noted is only what says who made it, as the command line does. */
+/** Programs may send many of these: one is recorded only if it names its writer, as the command line does. */
 const NEEDS_NAME: readonly string[] = ["config-set"];
-/** Errors that were decided. Any other says that nothing was, or not yet. */
+/** Codes of decided refusals. After any other error, nothing is decided, or not yet. */
 const REFUSALS: readonly string[] = ["conflict", "not_found", "not_permitted"];
-/** Keys that are remembered (N3): repeats come within seconds. */
+/** The most keys that are remembered (N3): repeats come within seconds. */
 const MAX_KEYS = 1_024;
 
-/** Answers commands of people as `decide` does, and notes what was decided. */
+/** Wraps `decide`: answers commands as it does, and records the decided ones. */
 export function auditOperations(
   decide: (command: string, body: unknown) => Promise<unknown>,
   audit: Audit,
@@ -67,10 +68,10 @@ export function auditOperations(
 
   function note(command: string, body: unknown, outcome: string): void {
     const fields = OPERATIONS[command] ?? [];
-    const said = Object.entries((body ?? {}) as Record<string, unknown>).filter(([name]) =>
+    const recorded = Object.entries((body ?? {}) as Record<string, unknown>).filter(([name]) =>
       fields.includes(name),
     );
-    const { key, ...facts } = Object.fromEntries(said);
+    const { key, ...facts } = Object.fromEntries(recorded);
     if (NEEDS_NAME.includes(command) && facts.by === undefined) return;
     if (key !== undefined) {
       const own = `${command} ${key}`;

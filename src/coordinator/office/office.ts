@@ -1,33 +1,33 @@
-// One coordinator's part in the office: what it offers to the process that it runs in, and which memberships can be.
-// Owns the words; driver.ts does the work.
+// The interface between a coordinator's part in the office and the process around it, and the check of the membership.
+// Owns the types; driver.ts implements them.
 import type { Clock, Logger, Meter, Service } from "../../base/index.ts";
 import { type Audit, type CoordinatorStatus, type Json, SwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { OfficeCommand, OfficeState } from "../state.ts";
 import type { SnapshotInterval } from "./snapshots.ts";
 
-/** What a coordinator takes. */
+/** The options of {@link createOffice}. */
 export interface OfficeOptions {
   transport: Transport;
   log: Logger;
   meter: Meter;
-  /** This coordinator's id, one of `members`. */
+  /** The id of this coordinator, one of `members`. */
   id: string;
-  /** Every coordinator's id, this one's included: 1, 3, 5 or 7. */
+  /** The ids of all coordinators, including this one: 1, 3, 5 or 7. */
   members: readonly string[];
   version: string;
   /** Seed of the election timeouts. */
   seed: number;
   clock?: Clock | undefined;
-  /** Where it is kept who held the office when; without it nowhere. */
+  /** The audit log, which records the holders of the office; default: none. */
   audit?: Audit | undefined;
-  /** How long a log must look wrong before it is distrusted; default 45 s, see log-watch.ts. */
+  /** How long a log must look wrong before the coordinator distrusts it; default 45 s, see log-watch.ts. */
   doubtMs?: number | undefined;
   /** When a snapshot is due; default: 20,000 entries or 64 MiB, see snapshots.ts. */
   snapshotInterval?: SnapshotInterval | undefined;
 }
 
-/** What the holder of the office tells of it. */
+/** The holder's description of its tenure. */
 export interface OfficeTenure {
   id: string;
   pid: number;
@@ -37,63 +37,68 @@ export interface OfficeTenure {
 
 /** One coordinator's part in the office. */
 export interface Office {
-  /** Begins to open the log, without waiting for it: a swarm works without an office. Stops by leaving all as it is. */
+  /** Starts to open the log and does not wait for it: a swarm works without an office. A stop leaves the log as it is. */
   readonly service: Service;
-  /** Resolves when the log was read and this coordinator takes part; never before it is stopped, if it cannot. */
+  /** Resolves when this coordinator has read the log and takes part. Never resolves if the log stays unusable. */
   readonly opened: Promise<void>;
-  /** What this coordinator believes of itself. */
+  /** The status of this coordinator, as it believes it to be. */
   status(): CoordinatorStatus;
   /** The tenure while this coordinator holds the office; null otherwise. */
   readonly tenure: OfficeTenure | null;
-  /** The state as far as it is applied here, and log time. May be old unless it was just `read`. */
+  /** The state up to the last applied entry. It may be stale, unless a `barrier` has just resolved. */
   readonly state: OfficeState;
   readonly logTime: number;
   readonly appliedSeq: number;
   /**
-   * How old `state` may be, in ms: it holds all that a look at the log found that long ago. Looks come every 2 s. A server
-   * that is cut off from its group tells an old end of the log for up to 45 s; that is not seen here.
+   * How stale `state` may be, in ms: it includes everything that a check of the log found that long ago. A check runs every
+   * 2 s. A server that is cut off from its group reports an old end of the log for up to 45 s; this coordinator cannot
+   * notice that.
    * @throws SwarmError `unavailable` while the log is not read, or not trusted any more.
    */
   readonly ageMs: number;
   /**
-   * Has a command decided; the same key gets the same decision. `bytes` is about its size in the log; left out, it is
-   * measured.
-   * @throws SwarmError `not_leader` or `rate_limited` (not decided here); `unavailable` (its fate is open: repeat it
-   *   with the same key).
+   * Has a command decided; the same key gets the same decision. `bytes` is the approximate size of the command in the log;
+   * default: measured.
+   * @throws SwarmError `not_leader` or `rate_limited` (not decided here); `unavailable` (the outcome is unknown: repeat the
+   *   command with the same key).
    */
   submit(key: string, command: OfficeCommand, bytes?: number): Promise<Json>;
   /**
-   * Resolves when `state` holds all that was decided before the call.
+   * Resolves when `state` includes everything that was decided before the call.
    * @throws SwarmError `not_leader`, `unavailable`, `rate_limited`.
    */
   barrier(): Promise<void>;
   /**
-   * Hands the office over and resolves when it is left, or after `timeoutMs`; at once when there is nothing to hand
-   * over, or nobody to take it.
+   * Hands the office over. Resolves when this coordinator has left the office, or after `timeoutMs`; at once when it does
+   * not hold the office, or no other member can take it.
    */
   handOver(timeoutMs: number): Promise<void>;
   /**
-   * Asks another member to take over.
+   * Asks another member to take over; default: the member that has read furthest. Returns the id of that member.
    * @throws SwarmError `not_leader`, `invalid_input` (unknown or the own id), `unavailable` (no other member answers).
    */
   transfer(to?: string): string;
-  /** Calls `onTenure` whenever this coordinator takes the office (its tenure) or leaves it (null). */
+  /**
+   * Calls `onTenure` with the tenure each time that this coordinator takes the office, and with null each time that it
+   * leaves. Calls it at once if this coordinator holds the office now, so that services may subscribe in any order.
+   */
   onTenure(onTenure: (tenure: OfficeTenure | null) => void): void;
-  /** Why this coordinator is not ready; null when it knows a leader and has applied the log. */
+  /** The reason why this coordinator is not ready; null when it knows a leader and has applied the log. */
   findProblem(): string | null;
-  /** Brings the gauges up to date. */
+  /** Updates the gauges. */
   measure(): void;
 }
 
-/** Cluster sizes that an election may have: an even one tolerates no more failures than the odd one below it. */
+/** The allowed cluster sizes: an even cluster tolerates no more failures than the odd one below it. */
 export const CLUSTER_SIZES: readonly number[] = [1, 3, 5, 7];
 
-/** @throws SwarmError `invalid_input` for a membership that cannot be. */
+/** @throws SwarmError `invalid_input` for an impossible membership. */
 export function checkMembers({ id, members }: Pick<OfficeOptions, "id" | "members">): void {
-  const refuse = (message: string) => new SwarmError("invalid_input", message, { field: "members" });
-  if (new Set(members).size !== members.length) throw refuse(`members must differ, got ${members.join(",")}`);
+  const invalid = (message: string) => new SwarmError("invalid_input", message, { field: "members" });
+  if (new Set(members).size !== members.length)
+    throw invalid(`members must differ, got ${members.join(",")}`);
   if (!CLUSTER_SIZES.includes(members.length)) {
-    throw refuse(`members must be ${CLUSTER_SIZES.join(", ")} ids, got ${members.length}`);
+    throw invalid(`members must be ${CLUSTER_SIZES.join(", ")} ids, got ${members.length}`);
   }
-  if (!members.includes(id)) throw refuse(`members must hold the own id ${id}, got ${members.join(",")}`);
+  if (!members.includes(id)) throw invalid(`members must include the own id ${id}, got ${members.join(",")}`);
 }

@@ -1,13 +1,13 @@
-// The way on after the control log was lost: what can be saved, what is gone, and a log that begins anew with it. Owns
-// the plan and its order; what a renewed fold is, is consensus/snapshot.ts.
+// The recovery of a lost control log: finds out what can be kept and what is lost, and starts a new log from the kept
+// state. Owns the plan and its order; consensus/log/snapshot.ts defines a renewed fold.
 //
-// E1  A log that can be read to its end is not recovered: nothing is given up that need not be.
-// E2  Sequence, term and every counter that was given away go on above all that can have been: by what log, snapshots
-//     and coordinators show, and a margin for what none of them shows.
-// E3  What only a newer version can read is not given up: whole entries and whole snapshots that are unknown here.
-// E4  Order: the new snapshot is stored and read back, the stream is emptied up to the new beginning, then genesis and
-//     the snapshot entry are appended. After a crash between, coordinators still halt, and the next try goes on from the
-//     snapshot that the first one made.
+// E1  A log that can be read to its end is never recovered: a recovery must not give up what need not be lost.
+// E2  Sequence, term and every counter continue above every number that may have been used: above the numbers in the log,
+//     the snapshots and the coordinators, plus a margin for numbers that none of them shows.
+// E3  A recovery never gives up data that a newer version can read: complete entries and snapshots that are unknown here.
+// E4  Order: store the new snapshot and read it back, empty the stream up to the new start, then append genesis and the
+//     snapshot entry. After a crash in between, coordinators still halt, and the next try starts from the snapshot that
+//     the first try stored.
 import { utf8Bytes } from "../../base/index.ts";
 import {
   createMember,
@@ -36,7 +36,7 @@ import { isStreamMissing, type LogInfo, type Stored, type Transport } from "../.
 import { type OfficeCommand, type OfficeState, officeCommands } from "../state.ts";
 import { ELECTION_TIMES } from "../time.ts";
 import { readJson } from "./control-log.ts";
-import { placeOf } from "./part.ts";
+import { placeOf } from "./participation.ts";
 import {
   hashBytes,
   listSnapshots,
@@ -45,51 +45,51 @@ import {
   type SnapshotId,
   writeSnapshot,
 } from "./snapshot-store.ts";
-import { findBeginning, officeStores, type Place } from "./start-point.ts";
+import { findStartPoint, openOfficeStores, type Place } from "./start-point.ts";
 
-/** Sequences left out before the new beginning: a snapshot is due every 20,000 entries, so fifty times what is at stake. */
+/** Sequences skipped before the new start: a snapshot is due every 20,000 entries, so fifty times as many as can be lost. */
 const SEQUENCE_MARGIN = 1_000_000;
-/** Terms left out: each is an election of about a second, so a quarter of an hour of nothing but elections. */
+/** Terms skipped: each is an election of about a second, so a quarter of an hour of continuous elections. */
 const TERM_MARGIN = 1_000;
-/** Tokens and revisions left out: 1,000 in each of {@link SEQUENCE_MARGIN} entries. */
+/** Tokens and revisions skipped: 1,000 for each of {@link SEQUENCE_MARGIN} entries. */
 const COUNTER_MARGIN = 1_000_000_000;
 
-/** What a recovery would do, or did. */
+/** The effect of a recovery, planned or done. */
 export interface Recovery {
   readonly logId: string;
-  /** Why the log cannot be gone on with. */
+  /** The reason why coordinators cannot continue with the log. */
   readonly problem: string;
-  /** The snapshot that is gone on from; null when it is the log's beginning. */
+  /** The snapshot that the recovery starts from; null when it starts from the beginning of the log. */
   readonly snapshotSeq: number | null;
-  /** Entries up to this one are kept, as the state that they mean. */
+  /** The state of the entries up to this one is kept. */
   readonly keptSeq: number;
-  /** The highest sequence that anything shows to have been. Entries behind `keptSeq` are lost, also any that nothing shows. */
+  /** The highest sequence that any source shows. Entries after `keptSeq` are lost, also entries that no source shows. */
   readonly knownSeq: number;
-  /** Stored entries of other logs, or behind a bad one, that are discarded. */
+  /** Stored entries of other logs, or after a bad entry, that the recovery discards. */
   readonly discarded: number;
-  /** Where the log begins again. */
+  /** The epoch, the first sequence and the least term of the new log. */
   readonly epoch: number;
   readonly firstSeq: number;
   readonly term: number;
 }
 
-/** A recovery that was thought out and not done yet. */
+/** A recovery that is planned and not done yet. */
 export interface RecoveryPlan {
   readonly recovery: Recovery;
-  /** Does it. @throws SwarmError `conflict` when somebody else wrote to the log meanwhile; `unavailable`. */
+  /** Performs the plan. @throws SwarmError `conflict` when another process has written to the log since; `unavailable`. */
   perform(): Promise<void>;
 }
 
 /**
- * Thinks out how to go on, from snapshots, what is left of the log and what `coordinators` tell. Changes nothing.
- * @throws SwarmError `conflict` when the log is sound, a newer version can read on, or nobody can tell what to go on
- *   from; `not_found` when there is nothing to go on from; `unavailable` when the server does not answer.
+ * Plans a recovery from the snapshots, the rest of the log and the status of `coordinators`. Changes nothing.
+ * @throws SwarmError `conflict` when the log is sound, a newer version can read it, or it is unclear which log to
+ *   continue; `not_found` when there is nothing to start from; `unavailable` when the server does not answer.
  */
 export async function planRecovery(
   transport: Transport,
   coordinators: readonly CoordinatorStatus[],
 ): Promise<RecoveryPlan> {
-  const { log, snapshots } = officeStores(transport);
+  const { log, snapshots } = openOfficeStores(transport);
   const info = await log.info().catch((error: unknown) => {
     if (isStreamMissing(error)) return null;
     throw error;
@@ -123,7 +123,7 @@ export async function planRecovery(
   return { recovery, perform: () => perform(transport, base, recovery) };
 }
 
-/** Why the log cannot be gone on with. @throws SwarmError `conflict` when it can (E1). */
+/** The reason why coordinators cannot continue with the log. @throws SwarmError `conflict` when they can (E1). */
 async function findProblem(
   transport: Transport,
   info: LogInfo | null,
@@ -131,7 +131,7 @@ async function findProblem(
 ): Promise<string> {
   let member: Member<OfficeState, OfficeCommand>;
   try {
-    const { fold, snapshot } = await findBeginning(officeStores(transport));
+    const { fold, snapshot } = await findStartPoint(openOfficeStores(transport));
     member = createReader(fold, snapshot?.hash ?? null);
     for await (const stored of transport.log("office").read({ fromSeq: fold.seq + 1 })) load(member, stored);
   } catch (error) {
@@ -154,7 +154,7 @@ async function findProblem(
   );
 }
 
-/** @throws SwarmError `conflict` when the entry behind `place` is only too new to be read (E3). */
+/** @throws SwarmError `conflict` when the entry after `place` is sound, and only too new for this version (E3). */
 function refuseNewerEntry(entry: JsonObject, { logId, seq, chain: previousChain }: Place): void {
   const read = readEntry(entry, { logId, previousChain, parseCommand: officeCommands.parse });
   const isNewer = typeof entry.v === "number" && entry.v > ENTRY_VERSION;
@@ -169,7 +169,7 @@ function refuseNewer(what: string): SwarmError {
   );
 }
 
-/** The newest fold that can be had without the rest of the log. */
+/** The newest fold that can be restored without the rest of the log. */
 async function findBase(
   transport: Transport,
   info: LogInfo | null,
@@ -179,7 +179,7 @@ async function findBase(
   if (logIds.size > 1) {
     throw new SwarmError(
       "conflict",
-      `there are snapshots of several logs (${[...logIds].join(", ")}): remove those that are not wanted`,
+      `there are snapshots of several logs (${[...logIds].join(", ")}): remove the snapshots of all logs but one`,
     );
   }
   const faults: string[] = [];
@@ -207,16 +207,16 @@ async function findBase(
   );
 }
 
-/** Applies to `base` what of the log continues it, and looks through the rest for what it knew. */
+/** Applies the entries that continue `base`, and counts the others, with the highest term and epoch among them. */
 async function applyRest(transport: Transport, info: LogInfo | null, base: OfficeFold) {
   let [discarded, term, epoch] = [0, 0, 0];
   if (info === null) return { discarded, term, epoch };
   const member = createReader(base, null);
   for await (const stored of transport.log("office").read({ fromSeq: info.firstSeq })) {
     const entry = readJson(stored);
-    const place = placeOf({ member });
+    const place = placeOf(member);
     if (stored.seq === place.seq + 1) load(member, stored);
-    if (stored.seq <= base.seq) continue; // `base` is the member's fold, and went on with it
+    if (stored.seq <= base.seq) continue; // `base` is the fold of the member, which has just applied the entry
     if (stored.seq === place.seq + 1) refuseNewerEntry(entry, place);
     discarded++;
     if (entry.logId !== base.logId) continue;
@@ -243,22 +243,22 @@ function createReader(fold: OfficeFold, hash: string | null): Member<OfficeState
   });
 }
 
-/** Has the member read the entry, unless it does not trust its log any more. A gap is a fault like any other. */
+/** Applies the entry, unless the member has halted. A gap halts the member, like any other fault. */
 function load(member: Member<OfficeState, OfficeCommand>, stored: Stored): void {
   if (haltedError(member) !== undefined) return;
   if (stored.seq === member.office.fold.seq + 1) loadLog(member, [readJson(stored)]);
   else member.office.halted = `entry ${member.office.fold.seq + 1} is missing`;
 }
 
-/** See E4. */
+/** Performs the recovery in the order of E4. */
 async function perform(transport: Transport, base: OfficeFold, recovery: Recovery): Promise<void> {
   const { logId, epoch, firstSeq, term } = recovery;
-  const { log, snapshots } = officeStores(transport);
+  const { log, snapshots } = openOfficeStores(transport);
   const fold = renewFold(base, { epoch, seq: firstSeq, term, skip: COUNTER_MARGIN });
   const text = utf8Bytes(saveFold(fold));
   const hash = await hashBytes(text);
   const object = await writeSnapshot(snapshots, { logId, epoch, seq: firstSeq, hash }, [text]);
-  await transport.init(); // where the stream itself is gone
+  await transport.init(); // the stream itself may be gone
   await log.purge({ beforeSeq: firstSeq });
   const subject = createSubjects(transport.prefix).officeLog;
   const append = (entry: object, expectedLastSeq: number) =>

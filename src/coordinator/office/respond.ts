@@ -1,5 +1,5 @@
-// How a coordinator answers a request: reads it within bounds, replies in its encoding, and turns what is thrown into an
-// error reply. Owns none of the answers.
+// Answers one request of a coordinator: reads it within bounds, replies in its encoding, and turns a thrown error into an
+// error reply. Its callers own the answers.
 import type { Logger } from "../../base/index.ts";
 import {
   CONTENT_TYPES,
@@ -13,10 +13,10 @@ import {
 import type { IncomingRequest } from "../../transport/index.ts";
 import { errorReply } from "../../work/index.ts";
 
-/** The largest request, in bytes: a command is a small thing, and several must fit one entry of the log. */
+/** The largest request, in bytes: commands are small, and several must fit one entry of the log. */
 const MAX_REQUEST_BYTES = 65_536;
 
-/** Replies with what `answer` makes of the body; an absent body is `{}`. Never throws. */
+/** Replies with the result of `answer` for the body; an absent body is `{}`. Never throws. */
 export async function respondTo(
   request: IncomingRequest,
   log: Logger,
@@ -38,13 +38,13 @@ export async function respondTo(
     const result = await answer(body.value);
     request.respond(encode(result, encoding), { [HEADERS.contentType]: CONTENT_TYPES[encoding] });
   } catch (error) {
-    const told = toSwarmError(error);
-    if (told.code === "internal") log.error({ err: error }, "a command failed for a reason of our own");
-    const { body, headers } = errorReply(told, encoding);
+    const failure = toSwarmError(error);
+    if (failure.code === "internal") log.error({ err: error }, "command failed with an internal error");
+    const { body, headers } = errorReply(failure, encoding);
     try {
       request.respond(body, headers);
     } catch (failed) {
-      log.debug({ err: failed }, "a reply could not be sent"); // the connection is closed: this process ends
+      log.debug({ err: failed }, "reply not sent: the connection is closed"); // this process is stopping
     }
   }
 }

@@ -1,8 +1,8 @@
-// Answers `<p>.office.<command>` while this coordinator holds the office, and only then: with nobody in office nobody
-// listens, and whoever asks is told at once. Owns requests and replies; what is decided is the office's.
+// Answers `<p>.office.<command>` while this coordinator holds the office, and only then. Without a holder the subject has
+// no subscriber, and NATS tells the caller so at once. Owns requests and replies; the office owns the decisions.
 //
-// S1  A read is shown only from a state that a barrier, asked after the read arrived, made current.
-// S2  A refusal that was decided (an `error` in the result) is an error reply; repeating its key repeats it.
+// S1  A read shows only a state that includes every decision before the read: a barrier confirms it after the read came.
+// S2  A decided refusal (an `error` in the result) becomes an error reply; a repeat with the same key gets it again.
 
 import { z } from "zod";
 import { type Clock, createService, type Logger, type Service, systemClock } from "../../base/index.ts";
@@ -17,39 +17,31 @@ import {
 } from "../../protocol/index.ts";
 import type { Subscription, Transport } from "../../transport/index.ts";
 import type { Refusal } from "../reducer.ts";
-import {
-  ANSWERS,
-  type AnswerName,
-  findRead,
-  isWrite,
-  parseWrite,
-  unknownCommand,
-  WRITES,
-} from "../requests.ts";
+import { CALLS, type CallName, findRead, isWrite, parseWrite, unknownCommand, WRITES } from "../requests.ts";
 import type { Office } from "./office.ts";
 import { auditOperations } from "./office-audit.ts";
 import { respondTo } from "./respond.ts";
 
-/** Keys of outsiders stand apart from those of the coordinators' own commands. */
+/** Prefixes the keys of callers, so that they never equal the keys of the coordinators' own commands. */
 const outsideKey = (key: string) => `c.${key}`;
 
 /**
- * What the holder of the office answers from more than its state: by command. Each sees to it itself that it is still
- * the holder, as far as its answer needs that.
+ * The holder's answers to the calls, by command. Each answer checks by itself that this coordinator still holds the
+ * office, as far as it needs that.
  */
-export type OfficeAnswers = Partial<Readonly<Record<AnswerName, (body: unknown) => Promise<unknown>>>>;
+export type OfficeAnswers = Partial<Readonly<Record<CallName, (body: unknown) => Promise<unknown>>>>;
 
-/** With `term` only while it is that term: a repeat of a question whose answer was lost moves the office no further. */
+/** With `term`, only in that term: the repeat of a transfer whose reply was lost does not move the office again. */
 const transferSchema = z.strictObject({ to: tokenSchema.optional(), term: z.int().min(1).optional() });
 
-/** Serves an office. */
+/** Creates the server of an office. */
 export function createOfficeServer(parts: {
   transport: Transport;
   office: Office;
   members: readonly string[];
   log: Logger;
   answers?: OfficeAnswers;
-  /** Where the commands of people are kept; without it nowhere but in what they changed. */
+  /** The audit log, which records the commands of people; default: none. */
   audit?: Audit | undefined;
   clock?: Clock;
 }): Service {
@@ -70,7 +62,7 @@ export function createOfficeServer(parts: {
       if (expected !== undefined && expected !== term) {
         throw new SwarmError(
           "conflict",
-          `the office is in term ${term} and not in ${expected} any more: it changed hands meanwhile; look who holds it`,
+          `the office is in term ${term}, not in term ${expected} any more: it changed hands; check who holds it`,
           { field: "term" },
         );
       }
@@ -81,10 +73,10 @@ export function createOfficeServer(parts: {
       const { id, pid, term, since } = tenure(office);
       return { leader: id, leaderPid: pid, term, since, members, logSeq: office.appliedSeq };
     }
-    const answerOf = Object.hasOwn(answers, name) ? answers[name as AnswerName] : undefined;
+    const answerOf = Object.hasOwn(answers, name) ? answers[name as CallName] : undefined;
     if (answerOf !== undefined) return answerOf(body);
     const show = findRead(name)?.(body);
-    if (show === undefined) throw unknownCommand(name, [...WRITES, ...ANSWERS, "tenure", "transfer"]);
+    if (show === undefined) throw unknownCommand(name, [...WRITES, ...CALLS, "tenure", "transfer"]);
     await office.barrier(); // S1
     return show(office.state, { at: office.logTime, nowMs: clock.now() });
   }
@@ -108,7 +100,6 @@ export function createOfficeServer(parts: {
           );
       };
       office.onTenure((held) => follow(held !== null));
-      follow(office.tenure !== null);
     },
     stop: close,
   });

@@ -1,8 +1,8 @@
-// Snapshots as objects: what they are called, how they are written so that they can be trusted, and how they are read
-// back. Owns names and verification; what a snapshot holds is consensus/snapshot.ts.
+// Snapshots as objects: their names, and how they are written and read so that the reader can trust them. Owns names and
+// verification; consensus/log/snapshot.ts owns the content.
 //
-// V1  The name of a snapshot holds the SHA-256 of its text: what was read under a name is that text or nothing.
-// V2  A snapshot is written only when the store gave back the very bytes.
+// V1  The name of a snapshot includes the SHA-256 of its text, so a read returns exactly that text or fails.
+// V2  A snapshot counts as written only after the store has returned the same bytes.
 
 import { webcrypto } from "node:crypto";
 import { utf8Text } from "../../base/index.ts";
@@ -11,34 +11,34 @@ import { SwarmError } from "../../protocol/index.ts";
 import type { Objects } from "../../transport/index.ts";
 import { type OfficeCommand, type OfficeState, officeCommands } from "../state.ts";
 
-/** The office's folded log. */
+/** The fold of the office's log. */
 export type OfficeFold = Fold<OfficeState, OfficeCommand>;
 
-/** What the name of a snapshot tells. */
+/** The facts in the name of a snapshot. */
 export interface SnapshotId {
   readonly logId: string;
   readonly epoch: number;
-  /** The entry whose fold it holds. */
+  /** The last entry of the fold that the snapshot holds. */
   readonly seq: number;
-  /** SHA-256 of its text. */
+  /** SHA-256 of the snapshot's text, in hex. */
   readonly hash: string;
 }
 
-/** The name under which a snapshot is stored. */
+/** The object name of a snapshot. */
 export function nameSnapshot({ logId, epoch, seq, hash }: SnapshotId): string {
   return `${logId}.${epoch}.${seq}.${hash}`;
 }
 
 const NAME = /^(?<logId>[^.]+)\.(?<epoch>\d{1,15})\.(?<seq>\d{1,15})\.(?<hash>[0-9a-f]{64})$/;
 
-/** What the name tells; null when it is none of a snapshot. */
+/** The facts in the name; null when the name is not a snapshot's. */
 export function readSnapshotName(name: string): SnapshotId | null {
   const { logId, epoch, seq, hash } = NAME.exec(name)?.groups ?? {};
   if (logId === undefined || hash === undefined) return null;
   return { logId, epoch: Number(epoch), seq: Number(seq), hash };
 }
 
-/** SHA-256 in hex, worked out off the event loop. */
+/** SHA-256 in hex, computed off the event loop. */
 export async function hashBytes(data: Uint8Array): Promise<string> {
   return Buffer.from(await webcrypto.subtle.digest("SHA-256", data)).toString("hex");
 }
@@ -48,7 +48,7 @@ export async function listSnapshots(objects: Objects): Promise<SnapshotId[]> {
   return sortSnapshots(await objects.names());
 }
 
-/** The snapshots among objects of these names, the newest first. */
+/** The snapshots among objects with these names, the newest first. */
 export function sortSnapshots(names: readonly string[]): SnapshotId[] {
   const ids = names.map(readSnapshotName).filter((id) => id !== null);
   return ids.sort((a, b) => b.epoch - a.epoch || b.seq - a.seq || (a.hash < b.hash ? -1 : 1));
@@ -56,7 +56,7 @@ export function sortSnapshots(names: readonly string[]): SnapshotId[] {
 
 /**
  * Stores the text of a snapshot, given in pieces, and reads it back (V2).
- * @throws SwarmError `internal` when it came back otherwise; `unavailable`.
+ * @throws SwarmError `internal` when the store returned other bytes; `unavailable`.
  */
 export async function writeSnapshot(
   objects: Objects,
@@ -71,7 +71,7 @@ export async function writeSnapshot(
   throw new SwarmError("internal", `snapshot ${name} was stored, but ${found} was read back`);
 }
 
-/** A snapshot's fold, or why it is not to be had; `isWhole`: it is what was written, and this version cannot read it. */
+/** The fold of a snapshot, or the fault. `isWhole`: the text is what was written, but this version cannot read it. */
 export type ReadSnapshot = { ok: true; fold: OfficeFold } | { ok: false; fault: string; isWhole: boolean };
 
 /** Reads and verifies a snapshot (V1). @throws SwarmError `unavailable` when the store does not answer. */

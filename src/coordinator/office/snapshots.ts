@@ -1,42 +1,42 @@
-// Makes snapshots of the running office and trims the log behind them. Owns when and in which order; what is saved is
-// consensus/snapshot.ts, where it is kept is snapshot-store.ts.
+// Makes snapshots of the running office and trims the log. Owns the time and the order; consensus/log/snapshot.ts owns the
+// content, and snapshot-store.ts the storage.
 //
-// N1  Order: checkpoint in the log, object stored, read back and verified, snapshot entry in the log, log trimmed, old
-//     objects removed. A crash after any step leaves a log that can be begun with: what comes later only takes away what
-//     the step before made needless.
-// N2, N3  What of log and snapshots is kept, told.ts says.
-// N4  The event loop is not held: the text is made in slices, and no buffer is as long as it.
+// N1  Order: write the checkpoint to the log, store the object, read it back and verify it, write the snapshot entry, trim
+//     the log, remove old objects. After a crash at any step the log still has a start point: a later step only removes
+//     data that the step before made superfluous.
+// N2, N3  snapshot-retention.ts says which part of the log and which snapshots are kept.
+// N4  The work does not block the event loop: the text is made in slices, and no buffer holds all of it.
 import { createHash } from "node:crypto";
 import { type Clock, type Logger, type Meter, sleep } from "../../base/index.ts";
 import { type CheckpointNews, type SnapshotNote, viewFold } from "../../consensus/index.ts";
 import { canonicalPieces, type JsonObject, toSwarmError } from "../../protocol/index.ts";
 import type { Log, Objects } from "../../transport/index.ts";
-import { listNeedless, ToldSnapshots } from "./snapshot-retention.ts";
+import { listSuperfluous, SnapshotRetention } from "./snapshot-retention.ts";
 import { listSnapshots, nameSnapshot, type OfficeFold, writeSnapshot } from "./snapshot-store.ts";
 
-/** When a snapshot is due: this much of the log lies behind the one before. */
+/** When a snapshot is due: after this many entries or bytes of log since the snapshot before. */
 export interface SnapshotInterval {
   readonly entries: number;
   readonly bytes: number;
 }
 
 /**
- * A start reads at most twice this, for the log is kept up to the last but one snapshot. 20,000 entries are read in about
- * a second, and are written in ten seconds by the busiest office measured, so that a snapshot of the largest state (half
- * a second of work, 15 MB) stays a small part of it.
+ * A start reads at most twice this much, because the log is kept up to the last but one snapshot. A coordinator reads
+ * 20,000 entries in about a second; the busiest office measured writes them in ten seconds, so that a snapshot of the
+ * largest state (half a second of work, 15 MB) stays a small part of its work.
  */
 export const SNAPSHOT_INTERVAL: SnapshotInterval = { entries: 20_000, bytes: 64 * 1024 ** 2 };
 /**
- * How long the text is worked on at one stretch, and how long it rests then, in ms. A command takes a few turns of the
- * event loop, and each turn may wait for one stretch.
+ * How long the text is worked on at a time, and the length of the rest after it, in ms. A command takes a few turns of
+ * the event loop, and each turn may wait for one slice.
  */
 const SLICE_MS = 2;
-/** The pause after a snapshot that failed, in ms: an object store that is away stays away for a while. */
-const RETRY_PAUSE_MS = 30_000;
-/** Pieces of text are put together up to this many characters before they are hashed: a quarter of a slice. */
+/** The pause after a failed snapshot, in ms: an unavailable object store stays unavailable for a while. */
+const SNAPSHOT_RETRY_PAUSE_MS = 30_000;
+/** Pieces of text are joined up to this many characters before they are hashed: a quarter of a slice. */
 const PIECE_CHARACTERS = 16_384;
 
-/** What the maker of snapshots needs of the coordinator that it works for. */
+/** The ports of {@link Snapshots}. */
 interface SnapshotParts {
   readonly log: Log;
   readonly objects: Objects;
@@ -46,7 +46,7 @@ interface SnapshotParts {
   readonly meter: Meter;
   readonly fold: () => OfficeFold;
   readonly isInOffice: () => boolean;
-  /** Gives the member an input; the error of a refused one. */
+  /** Gives the member an input, and returns the error of a refused input. */
   readonly step: (
     input:
       | { type: "checkpoint" }
@@ -58,55 +58,55 @@ interface SnapshotParts {
 /** The snapshots of one coordinator's part in the office. */
 export class Snapshots {
   readonly #parts: SnapshotParts;
-  readonly #told: ToldSnapshots;
-  /** Bytes of the log that came since the newest snapshot. */
+  readonly #retention: SnapshotRetention;
+  /** Bytes of log since the newest snapshot. */
   #bytesSince = 0;
   #notBeforeMs = 0;
-  /** True from asking for a checkpoint until its snapshot is told of, or given up. */
+  /** True from the request for a checkpoint until the log has its snapshot, or the snapshot failed. */
   #isMaking = false;
   #hashing: Promise<void> = Promise.resolve();
   #tidying: Promise<void> = Promise.resolve();
   #isStopped = false;
 
-  /** `coveredSeq` is where the coordinator began. */
+  /** `coveredSeq` is the sequence of the coordinator's start point. */
   constructor(parts: SnapshotParts, coveredSeq: number) {
     this.#parts = parts;
-    this.#told = new ToldSnapshots(coveredSeq);
+    this.#retention = new SnapshotRetention(coveredSeq);
   }
 
   /** The lowest sequence that the log must reach back to. */
   get floorSeq(): number {
-    return this.#told.coveredSeq;
+    return this.#retention.coveredSeq;
   }
 
   stop(): void {
     this.#isStopped = true;
   }
 
-  /** An entry of `bytes` was read from the log. */
+  /** Notes an entry of `bytes` that was read from the log, and requests a checkpoint when a snapshot is due. */
   noteEntry(bytes: number): void {
     this.#bytesSince += bytes;
     const { interval, clock, fold, isInOffice, step } = this.#parts;
     const isDue =
-      fold().seq - this.#told.coveredSeq >= interval.entries || this.#bytesSince >= interval.bytes;
+      fold().seq - this.#retention.coveredSeq >= interval.entries || this.#bytesSince >= interval.bytes;
     if (!isDue || this.#isMaking || !isInOffice() || clock.now() < this.#notBeforeMs) return;
     this.#isMaking = step({ type: "checkpoint" }) === undefined;
   }
 
-  /** The log tells of a snapshot. */
+  /** Notes a snapshot entry of the log. */
   noteSnapshot({ seq, hash, object }: SnapshotNote): void {
-    this.#told.note({ seq, hash, object });
+    this.#retention.note({ seq, hash, object });
     this.#bytesSince = 0;
     this.#isMaking = false;
   }
 
-  /** The office was taken or left here. */
+  /** Notes that this coordinator took or left the office. */
   noteTenure(isInOffice: boolean): void {
     this.#isMaking = false;
     if (isInOffice) this.tidy();
   }
 
-  /** A checkpoint was just applied: the fold is as it was there, now and not later. */
+  /** Handles a checkpoint that was just applied: the fold is in the state of the checkpoint only during this call. */
   takeCheckpoint({ seq, isOwn }: CheckpointNews): void {
     const startedMs = performance.now();
     const { logId, epoch } = this.#parts.fold();
@@ -130,7 +130,11 @@ export class Snapshots {
         if (refused !== undefined) this.#isMaking = false;
         this.#parts.meter.officeSnapshotSeconds.observe(tookMs / 1_000);
         if (refused === undefined) this.#parts.logger.info(facts, "made a snapshot");
-        else this.#parts.logger.info({ ...facts, refused }, "made a snapshot, and left the office meanwhile");
+        else
+          this.#parts.logger.info(
+            { ...facts, refused },
+            "made a snapshot, but left the office before its entry",
+          );
       } catch (error) {
         this.#fail(seq, error);
       }
@@ -140,15 +144,12 @@ export class Snapshots {
   #fail(seq: number, err: unknown): void {
     const { logger, meter, clock } = this.#parts;
     this.#isMaking = false;
-    this.#notBeforeMs = clock.now() + RETRY_PAUSE_MS;
+    this.#notBeforeMs = clock.now() + SNAPSHOT_RETRY_PAUSE_MS;
     meter.officeSnapshotFailures.inc();
-    logger.warn(
-      { err: toSwarmError(err), seq },
-      "a snapshot could not be made; the log is kept until one can",
-    );
+    logger.warn({ err: toSwarmError(err), seq }, "snapshot failed; keeping the log until one succeeds");
   }
 
-  /** Text and hash of a fold, made in slices (N4); null when it was stopped meanwhile. */
+  /** Text and hash of a fold, made in slices (N4); null when this coordinator was stopped in between. */
   async #hash(
     view: JsonObject,
     keepsText: boolean,
@@ -179,20 +180,23 @@ export class Snapshots {
     return { hash: hash.digest("hex"), text: keepsText ? pieces : null, longestMs };
   }
 
-  /** Trims the log and removes what it does not need any more; once at a time, and only in office. */
+  /** Trims the log and removes superfluous snapshots; one run at a time, and only in office. */
   tidy(): void {
     this.#tidying = this.#tidying.then(async () => {
-      const { keptFromSeq } = this.#told;
+      const { keptFromSeq } = this.#retention;
       if (keptFromSeq === null || this.#isStopped || !this.#parts.isInOffice()) return;
       const { log, objects, logger } = this.#parts;
       try {
         const entries = await log.purge({ beforeSeq: keptFromSeq }); // N2
         const { firstSeq } = await log.info();
-        const old = listNeedless(await listSnapshots(objects), firstSeq); // N3
+        const old = listSuperfluous(await listSnapshots(objects), firstSeq); // N3
         for (const id of old) if (!this.#isStopped) await objects.delete(nameSnapshot(id));
         if (entries > 0) logger.info({ entries, firstSeq, objects: old.length }, "trimmed the control log");
       } catch (error) {
-        logger.warn({ err: toSwarmError(error) }, "the control log could not be trimmed; it is tried again");
+        logger.warn(
+          { err: toSwarmError(error) },
+          "control log not trimmed; retrying after the next snapshot",
+        );
       }
     });
   }

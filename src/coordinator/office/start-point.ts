@@ -1,10 +1,11 @@
-// Where a coordinator begins: with the newest snapshot that can be verified and fits the log, or where the log begins;
-// and when it must not begin at all. Owns that decision.
+// Finds the start point of a coordinator: the newest snapshot that can be verified and fits the log, or the beginning of
+// the log. Decides also when a coordinator must not start at all.
 //
-// B1  A snapshot fits when the entry at its sequence carries the chain hash that its fold ends with: then it is a fold of
-//     this very log, whoever made it and whether or not the log tells of it.
-// B2  Nobody begins with less than a snapshot, or this process, has seen of the log; nor behind what it cannot read.
-// B3  A log of a later epoch begins with a snapshot, never with nothing: its genesis stands for what was before.
+// B1  A snapshot fits the log when the entry at its sequence has the chain hash that the snapshot's fold ends with. Then it
+//     is a fold of this very log, no matter which process made it and whether the log mentions it.
+// B2  A coordinator never starts from a log shorter than it, or any snapshot, has already seen, nor after an entry that it
+//     cannot read.
+// B3  A log of a later epoch starts with a snapshot, never without one: its genesis replaces the earlier entries.
 import { sleep } from "../../base/index.ts";
 import { emptyFold, genesisChain, readGenesis } from "../../consensus/index.ts";
 import { isJsonObject, SwarmError } from "../../protocol/index.ts";
@@ -19,10 +20,10 @@ import { officeCommands } from "../state.ts";
 import { RUNBOOK, readJson } from "./control-log.ts";
 import { listSnapshots, type OfficeFold, readSnapshot, type SnapshotId } from "./snapshot-store.ts";
 
-/** How long a look at the log may take before its office is taken, in ms: one that was lost with a server would take 5 s. */
+/** How long the look at the log before an `office-taken` may take, in ms: a request lost with a server would take 5 s. */
 const LOOK_TIMEOUT_MS = 1_000;
 
-/** A place in a log, by which it is known again. */
+/** A place in a log, with the facts that identify it. */
 export interface Place {
   readonly logId: string;
   readonly seq: number;
@@ -30,35 +31,35 @@ export interface Place {
   readonly chain: string;
 }
 
-/** Where to begin. */
-export interface Beginning {
-  /** The fold up to there; the reader becomes its owner. */
+/** The point from which a coordinator reads the log. */
+export interface StartPoint {
+  /** The fold up to the start point; the reader becomes its owner. */
   readonly fold: OfficeFold;
-  /** The snapshot that it is of; null at the log's beginning. */
+  /** The snapshot of that fold; null at the beginning of the log. */
   readonly snapshot: SnapshotId | null;
-  /** Newer snapshots that could not be used, and why. */
+  /** The faults of newer snapshots that could not be used. */
   readonly rejected: readonly string[];
 }
 
 /**
- * Finds where to begin, having seen `seen` before.
- * @throws SwarmError `conflict` when the log is not what it should be: nobody may begin; `unavailable` while it cannot be
- *   told, or nothing has begun yet.
+ * Finds the start point of a coordinator that has read up to `seen` before, if it has.
+ * @throws SwarmError `conflict` when the log is unusable: no coordinator may start; `unavailable` while the log cannot be
+ *   read, or has no genesis yet.
  */
-export async function findBeginning(
+export async function findStartPoint(
   { log, snapshots }: { log: Log; snapshots: Objects },
   seen?: Place,
-): Promise<Beginning> {
+): Promise<StartPoint> {
   const ids = await listSnapshots(snapshots);
-  const { info, head } = await lookAtLog(log, ids[0]);
+  const { info, head } = await readBeginning(log, ids[0]);
   const logId = head.logId as string;
   const foreign = ids.find((id) => id.logId !== logId);
   if (foreign !== undefined) {
-    throw refuse(`the log is ${logId}, but the snapshot of ${foreign.seq} is of log ${foreign.logId}`);
+    throw refuseLog(`the log is ${logId}, but the snapshot of ${foreign.seq} is of log ${foreign.logId}`);
   }
   const newest = ids[0];
   if (newest !== undefined && newest.seq > info.lastSeq) {
-    throw refuse(
+    throw refuseLog(
       `the log ends at ${info.lastSeq}, below ${newest.seq} of epoch ${newest.epoch}, which a snapshot holds`,
     );
   }
@@ -75,60 +76,61 @@ export async function findBeginning(
     if (chain === null)
       throw new SwarmError("unavailable", `entry ${id.seq} of the control log is not there yet`);
     if (chain !== read.fold.chain) {
-      throw refuse(`entry ${id.seq} is not the one that its snapshot was made behind`); // B1
+      throw refuseLog(`entry ${id.seq} differs from the last entry of its snapshot`); // B1
     }
     return { fold: read.fold, snapshot: id, rejected };
   }
   return { fold: beginAtGenesis(info, head, rejected), snapshot: null, rejected };
 }
 
-/** The log's counts and first entry. */
-async function lookAtLog(log: Log, newest: SnapshotId | undefined) {
+/** The counts and the first entry of the log. */
+async function readBeginning(log: Log, newest: SnapshotId | undefined) {
   const kept = newest === undefined ? "" : `, but there is a snapshot of ${newest.seq}`;
   let info: LogInfo;
   try {
     info = await log.info();
   } catch (error) {
     if (newest === undefined || !isStreamMissing(error)) throw error;
-    throw refuse(`the log's stream is gone${kept}`);
+    throw refuseLog(`the log's stream is gone${kept}`);
   }
   if (info.messages === 0) {
     if (newest === undefined && info.lastSeq === 0) {
-      throw new SwarmError("unavailable", "the control log has not begun; run `murmur init`");
+      throw new SwarmError("unavailable", "the control log has no genesis yet; run `murmur init`");
     }
-    throw refuse(`the log is empty behind ${info.lastSeq}${kept}`);
+    throw refuseLog(`the log is empty after ${info.lastSeq}${kept}`);
   }
   const first = await log.get(info.firstSeq);
   if (first === null) throw new SwarmError("unavailable", "the control log's first entry is not there yet");
   const head = readJson(first);
-  if (typeof head.logId !== "string") throw refuse(`sequence ${info.firstSeq} is no entry of a control log`);
+  if (typeof head.logId !== "string")
+    throw refuseLog(`sequence ${info.firstSeq} is no entry of a control log`);
   return { info, head };
 }
 
 async function checkSeen(log: Log, info: LogInfo, { logId }: Place, seen: Place): Promise<void> {
-  if (logId !== seen.logId) throw refuse(`the log is ${logId}; this coordinator has read ${seen.logId}`);
+  if (logId !== seen.logId) throw refuseLog(`the log is ${logId}; this coordinator has read ${seen.logId}`);
   if (info.lastSeq < seen.seq) {
-    throw refuse(`the log ends at ${info.lastSeq}, below ${seen.seq}, which this coordinator has read`);
+    throw refuseLog(`the log ends at ${info.lastSeq}, below ${seen.seq}, which this coordinator has read`);
   }
   if (seen.seq < info.firstSeq) return;
   const chain = await readChain(log, seen.seq);
   if (chain !== null && chain !== seen.chain) {
-    throw refuse(`entry ${seen.seq} is not the one that this coordinator has read`);
+    throw refuseLog(`entry ${seen.seq} differs from the entry that this coordinator has read`);
   }
 }
 
 function beginAtGenesis(info: LogInfo, head: object, rejected: readonly string[]): OfficeFold {
   const why = rejected.length === 0 ? "there is no snapshot" : rejected.join("; ");
   if (!isJsonObject(head) || head.type !== "genesis") {
-    throw refuse(`the log begins at ${info.firstSeq}, behind its genesis, and ${why}`);
+    throw refuseLog(`the log begins at ${info.firstSeq}, after its genesis, and ${why}`);
   }
   const read = readGenesis(head);
-  if (!read.ok) throw refuse(read.fault);
-  if (read.epoch > 1) throw refuse(`the log begins with epoch ${read.epoch}, and ${why}`); // B3
+  if (!read.ok) throw refuseLog(read.fault);
+  if (read.epoch > 1) throw refuseLog(`the log begins with epoch ${read.epoch}, and ${why}`); // B3
   return emptyFold(officeCommands, read.logId, { epoch: read.epoch, seq: info.firstSeq });
 }
 
-/** The chain hash that the entry at `seq` ends with; null when there is none. */
+/** The chain hash of the entry at `seq`; null when there is no entry. */
 export async function readChain(log: Log, seq: number): Promise<string | null> {
   const stored = await log.get(seq);
   if (stored === null) return null;
@@ -138,18 +140,18 @@ export async function readChain(log: Log, seq: number): Promise<string | null> {
   return genesis.ok ? genesisChain(genesis.logId, genesis.epoch) : "none";
 }
 
-/** Whether another entry than the one that was read stands at `place`; null where nothing can be told. */
-export async function isExchanged(log: Log, { seq, chain }: Place): Promise<boolean | null> {
+/** Whether the entry at `place` differs from the entry that was read; null when that is unknown. */
+export async function isReplaced(log: Log, { seq, chain }: Place): Promise<boolean | null> {
   const found = await readChain(log, seq).catch(() => null);
   return found === null ? null : found !== chain;
 }
 
 /**
- * Whether `append` would take the office of another log than the one that was read up to `place`: one that was exchanged
- * may have grown to just that place, where the expected sequence alone would fence nothing. Null where that cannot be told:
- * a log that is away may come back as another one before the append reaches it.
+ * Whether `append` would take the office of another log than the log that was read up to `place`. A replaced log may have
+ * grown to exactly that sequence, where the expected sequence alone fences nothing. Null when that is unknown: a log that
+ * is unavailable now may be replaced before the append reaches it.
  */
-export async function takesAnotherLog(
+export async function targetsReplacedLog(
   log: Log,
   place: Place,
   { entry, expectedLastSeq }: { entry: { readonly type: string }; expectedLastSeq: number | null },
@@ -158,18 +160,18 @@ export async function takesAnotherLog(
   const seen = new AbortController();
   const late = sleep(LOOK_TIMEOUT_MS, { signal: seen.signal }).catch(() => undefined);
   try {
-    return await Promise.race([isExchanged(log, place), late.then(() => null)]);
+    return await Promise.race([isReplaced(log, place), late.then(() => null)]);
   } finally {
     seen.abort();
   }
 }
 
-/** The log is not what it should be: who reads it halts. */
-export function refuse(reason: string): SwarmError {
+/** The error for an unusable log: a coordinator that reads it halts. */
+export function refuseLog(reason: string): SwarmError {
   return new SwarmError("conflict", `${reason}; see ${RUNBOOK}`);
 }
 
-/** True when the log begins a later epoch than this one: somebody recovered it. */
+/** True when the log has a later epoch than `epoch`: an operator has recovered it. */
 export async function isRecovered(log: Log, epoch: number): Promise<boolean> {
   const { messages, firstSeq } = await log.info();
   const first = messages === 0 ? null : await log.get(firstSeq);
@@ -177,7 +179,7 @@ export async function isRecovered(log: Log, epoch: number): Promise<boolean> {
   return genesis?.ok === true && genesis.epoch > epoch;
 }
 
-/** The two places where an office is kept. */
-export function officeStores(transport: Transport): { log: Log; snapshots: Objects } {
+/** Opens the two stores of the office. */
+export function openOfficeStores(transport: Transport): { log: Log; snapshots: Objects } {
   return { log: transport.log("office"), snapshots: transport.snapshots };
 }

@@ -1,4 +1,4 @@
-// What a coordinator says of itself: what it is, whether it is ready, and how old its state may be.
+// The status that a coordinator reports about itself: its role, whether it is ready, and how stale its state may be.
 import { hostname } from "node:os";
 import { haltedError, hashHistory, type Member } from "../../consensus/index.ts";
 import { type CoordinatorStatus, SwarmError } from "../../protocol/index.ts";
@@ -6,10 +6,10 @@ import type { OfficeCommand, OfficeState } from "../state.ts";
 import { RUNBOOK } from "./control-log.ts";
 import type { LogWatch } from "./log-watch.ts";
 
-/** Entries that may be missing in a coordinator that calls itself ready. */
+/** The most entries that a ready coordinator may lag behind. */
 const MAX_READY_LAG = 1_000;
 
-/** Why a member that has read its log is not ready; null when it is. */
+/** The reason why a member that has read its log is not ready; null when it is ready. */
 export function findProblem(
   member: Member<OfficeState, OfficeCommand>,
   { problem, lastSeq }: LogWatch,
@@ -27,17 +27,17 @@ export function measureAge(member: Member<OfficeState, OfficeCommand>, watch: Lo
   const halted = haltedError(member);
   const ageMs = watch?.ageMs ?? Number.POSITIVE_INFINITY;
   if (halted === undefined && Number.isFinite(ageMs)) return ageMs;
-  throw new SwarmError("unavailable", halted ?? "this coordinator has not looked at its log yet: ask again");
+  throw new SwarmError("unavailable", halted ?? "this coordinator has not checked its log yet: ask again");
 }
 
-/** What a coordinator knows of itself, whatever its log is. */
+/** The facts that a coordinator knows about itself, even without a usable log. */
 interface OwnFacts {
   readonly id: string;
   readonly version: string;
   readonly refusedMessages: number;
 }
 
-/** A coordinator that may not begin, because its log is not what it should be. */
+/** The status of a coordinator that cannot start, because its log is unusable. */
 export function describeHalted(reason: string, own: OwnFacts): CoordinatorStatus {
   return {
     ...own,
@@ -54,7 +54,7 @@ export function describeHalted(reason: string, own: OwnFacts): CoordinatorStatus
   };
 }
 
-/** The member as it sees itself, which may be old news. */
+/** The status of a member as it sees itself, which may be stale. */
 export function describeMember(
   { election, office }: Member<OfficeState, OfficeCommand>,
   { id, version, refusedMessages }: OwnFacts,

@@ -1,13 +1,13 @@
-// Ticks at a steady pace, by a clock that no one sets. Owns the pace and what is made of a pause.
+// Ticks at a steady pace, by a monotonic clock. Owns the pace, and the burst of ticks after a pause of the process.
 import { ELECTION_TIMES, LOG_TICK_MS } from "../time.ts";
 
-/** Ticks counted after a pause, at most: enough to step down and to be ready for a new election; more adds nothing. */
+/** The most ticks after a pause: enough to step down and to be ready for a new election; more would add nothing. */
 const MAX_BURST_TICKS = 2 * ELECTION_TIMES.electionTicks;
 
 /**
- * Calls `onTick` every {@link LOG_TICK_MS}; ticks that were missed come in one burst. Two on time are never closer than
- * that: the pace is counted from when a tick came and not from when it was due, so that a count of ticks from any moment
- * on is at most one ahead of the time that passed. Leases rest on it.
+ * Calls `onTick` every {@link LOG_TICK_MS}; missed ticks come in one burst. Two ticks on time are never closer than the
+ * interval: it counts from when the last tick came, not from when it was due. So from any moment on, the number of ticks
+ * is at most one ahead of the elapsed time. Leases depend on that.
  */
 export class Ticker {
   readonly #onTick: (isLate: boolean) => void;
@@ -17,8 +17,8 @@ export class Ticker {
   #isStopped = false;
 
   /**
-   * All ticks of a burst but the last are late: they were due before what arrived meanwhile, and come behind it. `onPause`
-   * is told before a burst that is longer than an election timeout.
+   * All ticks of a burst except the last are late: they were due before the messages that arrived during the pause, and come
+   * after them. `onPause` is called before a burst that is longer than an election timeout.
    */
   constructor(parts: { onTick: (isLate: boolean) => void; onPause: (pausedMs: number) => void }) {
     this.#onTick = parts.onTick;
@@ -37,7 +37,8 @@ export class Ticker {
 
   #wait(): void {
     const leftMs = this.#tickedAtMs + LOG_TICK_MS - performance.now();
-    // Timers come before arrived messages in a turn of the event loop: they must not outvote what is there already.
+    // In a turn of the event loop, timers run before arrived messages. `setImmediate` lets the messages go first, so that
+    // no tick starts an election against a heartbeat that is already here.
     this.#timer = setTimeout(() => setImmediate(() => this.#tick()), Math.max(1, Math.ceil(leftMs)));
   }
 

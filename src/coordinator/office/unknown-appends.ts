@@ -1,8 +1,8 @@
-// Tells of appends whose fate is unknown: once when it begins and once when it is over, however often they are repeated
-// meanwhile (ten times a second while NATS elects). Owns the words; repeating and settling are the member's.
+// Logs appends with an unknown outcome: once when it begins and once when it ends, although the append may be repeated ten
+// times a second while NATS elects. Owns the log lines; the member repeats and settles the appends.
 import type { Logger } from "../../base/index.ts";
 
-/** What one coordinator does not know of its appends. */
+/** The append of one coordinator whose outcome is unknown, if there is one. */
 export class UnknownAppends {
   readonly #log: Logger;
   #open: { readonly expectedLastSeq: number; readonly sinceMs: number; tries: number } | null = null;
@@ -11,20 +11,17 @@ export class UnknownAppends {
     this.#log = log;
   }
 
-  /** A try behind `expectedLastSeq` came to nothing that is known. */
+  /** Notes that a try after `expectedLastSeq` had an unknown outcome. */
   note(expectedLastSeq: number, err: unknown): void {
     if (this.#open?.expectedLastSeq === expectedLastSeq) {
       this.#open.tries++;
       return;
     }
     this.#open = { expectedLastSeq, sinceMs: performance.now(), tries: 1 };
-    this.#log.warn(
-      { err, expectedLastSeq },
-      "the fate of an append is unknown; it is repeated until it is known",
-    );
+    this.#log.warn({ err, expectedLastSeq }, "append outcome unknown; repeating until it is known");
   }
 
-  /** The log answered a try. */
+  /** Notes that the log answered a try. */
   settle(): void {
     if (this.#open === null) return;
     const { expectedLastSeq, sinceMs, tries } = this.#open;

@@ -1,4 +1,4 @@
-// Draws from the Beta distribution: what may be believed of a success rate after so many outcomes. Pure.
+// Draws from the Beta distribution: a plausible success rate, given the outcomes so far. Pure.
 import type { Chance } from "../../base/index.ts";
 
 /** A draw from Beta(a, b), a and b ≥ 1: X / (X + Y) with X and Y from Gamma(a) and Gamma(b). */
@@ -9,7 +9,7 @@ export function drawBeta(a: number, b: number, chance: Chance): number {
 
 /**
  * A draw from Gamma(shape, 1), shape ≥ 1, by rejection: G. Marsaglia, W. W. Tsang, "A simple method for generating gamma
- * variables", ACM Trans. Math. Software 26 (2000). It takes 1.05 rounds in the mean.
+ * variables", ACM Trans. Math. Software 26 (2000). It takes 1.05 rounds on average.
  */
 function drawGamma(shape: number, chance: Chance): number {
   const d = shape - 1 / 3;

@@ -1,16 +1,16 @@
-// Chooses the agent of a task: who can take it is scored by what it says of itself, how busy it is, and how it did so
-// far; and chance sees to it that everybody gets to show what it can. Pure: chance is an argument.
+// Chooses the agent of a task. Scores each candidate by its description, its load and its record, and lets chance give
+// little-known agents a try. Pure: chance is an argument.
 //
-// Q1  Who does not offer the capability, or takes no new work, is never chosen.
-// Q2  While an agent has a free slot, none without one is chosen. When all are busy, one may be given as much again as it
-//     has slots, so that a task is at hand when a slot comes free; beyond that nobody is chosen. Seats of ballots fill
-//     slots, and do not count for that: they line up, because their ballots are bounded already.
+// Q1  An agent that does not offer the capability, or takes no new work, is never chosen.
+// Q2  While a candidate has a free slot, no candidate without one is chosen. When all are busy, an agent may be given as
+//     many tasks again as it has slots, so that a task is ready when a slot becomes free; beyond that no agent is chosen.
+//     Seats of ballots fill slots but do not count toward this limit: they queue, because ballots have their own bounds.
 // Q3  The same candidates, task and seed give the same choice.
 //
-// The record is explored by Thompson sampling: a success rate is drawn from Beta(successes + 1, failures + 1) and the draw
-// is scored instead of the mean, so that an agent of which little is known is tried in proportion to the chance that it is
-// the best (W. R. Thompson, Biometrika 25, 1933). Unlike an upper confidence bound it does not send everybody to the same
-// agent while outcomes are still under way (O. Chapelle, L. Li, "An empirical evaluation of Thompson sampling", NIPS 2011).
+// The record is explored by Thompson sampling. A success rate is drawn from Beta(successes + 1, failures + 1), and the draw
+// is scored instead of the mean, so that an agent with few outcomes is tried in proportion to the chance that it is the
+// best (W. R. Thompson, Biometrika 25, 1933). Unlike an upper confidence bound, this does not send all tasks to one agent
+// while outcomes are pending (O. Chapelle, L. Li, "An empirical evaluation of Thompson sampling", NIPS 2011).
 import type { Chance } from "../../base/index.ts";
 import { type PlacementReason, SwarmError } from "../../protocol/index.ts";
 import type { Profile } from "../registry/profile.ts";
@@ -19,34 +19,34 @@ import { drawBeta } from "./beta.ts";
 import { findTriggers, matchExpertise, type Wanted } from "./skills.ts";
 
 /**
- * What each part of the score weighs. Parts lie between 0 and 1 (exploration may be below). What an agent says of itself
- * comes before how it did, because a task that names an expertise wants it; how it did comes before how free it is.
+ * The weight of each part of the score. Parts lie between 0 and 1 (exploration may be below 0). An agent's description
+ * counts more than its record, because a task that names an expertise wants it; the record counts more than free slots.
  */
 export const WEIGHTS = { expertise: 4, triggers: 2, success: 2, latency: 1, slots: 1 } as const;
-/** Agents of one kind that are looked at for one choice, drawn anew each time: a choice among thousands must stay cheap. */
+/** The most agents of one kind that are compared for one choice, drawn at random: a choice among thousands must be cheap. */
 export const MAX_PER_KIND = 32;
-/** How much an agent may be given, in multiples of its slots (Q2). */
+/** The most tasks of an agent, in multiples of its slots (Q2). */
 const MAX_LOAD = 2;
 /** The longest list of triggers that a reason shows, in characters. */
 const MAX_SHOWN = 100;
 
-/** An agent that may be chosen. What is not its profile is asked only of who is looked at. */
+/** An agent that may be chosen. All fields but the profile are computed only when they are read. */
 export interface Candidate {
   readonly profile: Profile;
-  /** Whether it takes new work. */
-  readonly isOpen: boolean;
-  /** Attempts that it has, or will have of what was placed on it and of its seats in ballots. */
+  /** Whether the agent takes new work. */
+  readonly takesWork: boolean;
+  /** The attempts that it runs, plus the placed tasks and the seats of ballots that will run. */
   readonly load: number;
-  /** The same without the seats that its heartbeats do not tell of yet (Q2). */
+  /** The same without seats that its heartbeats do not include yet (Q2). */
   readonly tasks: number;
-  /** What to expect of it. */
+  /** The expected work of the agent. */
   readonly expectation: Expectation;
 }
 
-/** Candidates by kind: those of one kind say the same of themselves, so that only their records and loads differ. */
+/** Candidates by kind. Candidates of one kind have the same description, so only their records and loads differ. */
 export type Kinds<C extends Candidate = Candidate> = readonly (readonly C[])[];
 
-/** Sorts candidates by kind. */
+/** Groups candidates by kind. */
 export function groupKinds<C extends Candidate>(candidates: Iterable<C>): C[][] {
   const kinds = new Map<string, C[]>();
   for (const candidate of candidates) {
@@ -59,13 +59,13 @@ export function groupKinds<C extends Candidate>(candidates: Iterable<C>): C[][] 
   return [...kinds.values()];
 }
 
-/** The same without some agents. */
+/** The candidates without the agents `exclude`. */
 export function without<C extends Candidate>(kinds: Kinds<C>, exclude: ReadonlySet<string>): Kinds<C> {
   if (exclude.size === 0) return kinds;
   return kinds.map((kind) => kind.filter(({ profile }) => !exclude.has(profile.id)));
 }
 
-/** A choice, and what it was made of: the heaviest reason first. */
+/** A choice with its reasons, the heaviest first. */
 export interface Choice {
   readonly host: string;
   readonly agent: string;
@@ -73,30 +73,30 @@ export interface Choice {
   readonly reasons: PlacementReason[];
 }
 
-/** Chooses among all; null when nobody can take the task now. */
+/** Chooses among all candidates; null when no candidate can take the task now. */
 export function choose(kinds: Kinds, wanted: Wanted, chance: Chance): Choice | null {
   let able = kinds.flatMap((kind) => drawAble(kind, isFree, 1, chance)); // Q1
-  if (able.length === 0) able = kinds.flatMap((kind) => drawAble(kind, mayBeGiven, 1, chance)); // Q2
+  if (able.length === 0) able = kinds.flatMap((kind) => drawAble(kind, mayQueue, 1, chance)); // Q2
   return best(able, wanted, chance);
 }
 
 /**
- * Those who have a free slot, or with `areBusy` those who have none and may be given more, best first: each is scored
- * once. Of a large kind some are drawn, at least `count`.
+ * The candidates with a free slot, best first; with `areBusy`, the candidates without one that may be given more. Each
+ * candidate is scored once. Of a large kind some candidates are drawn, at least `count`.
  */
 export function rank(
   kinds: Kinds,
   { count, areBusy, wanted }: { count: number; areBusy: boolean; wanted: Wanted },
   chance: Chance,
 ): Candidate[] {
-  const isAble = areBusy ? (one: Candidate) => mayBeGiven(one) && !isFree(one) : isFree;
+  const isAble = areBusy ? (one: Candidate) => mayQueue(one) && !isFree(one) : isFree;
   const able = kinds.flatMap((kind) => drawAble(kind, isAble, count, chance));
   return scoreAll(able, wanted, chance)
     .sort((one, other) => other.score - one.score)
     .map(({ candidate }) => candidate);
 }
 
-/** Some of a kind that are able: `count` if there are as many. All are looked at only when a first draw has too few. */
+/** Draws able candidates of a kind, `count` if there are as many. Reads all of them only if a first draw has too few. */
 function drawAble(
   kind: readonly Candidate[],
   isAble: (candidate: Candidate) => boolean,
@@ -110,11 +110,11 @@ function drawAble(
 }
 
 /**
- * The choice of a named agent.
+ * Chooses a named agent.
  * @throws SwarmError `invalid_input` when it does not offer the capability, `unavailable` when it cannot take it now.
  */
 export function chooseNamed(candidate: Candidate, capability: string): Choice {
-  const { profile, isOpen } = candidate;
+  const { profile, takesWork } = candidate;
   if (!profile.capabilities.includes(capability)) {
     throw new SwarmError(
       "invalid_input",
@@ -122,26 +122,26 @@ export function chooseNamed(candidate: Candidate, capability: string): Choice {
       { field: "route" },
     );
   }
-  if (!mayBeGiven(candidate)) {
+  if (!mayQueue(candidate)) {
     throw new SwarmError(
       "unavailable",
-      `agent ${profile.id} ${isOpen ? "has as much as it can take" : "takes no new work"} at the moment; the task waits`,
+      `agent ${profile.id} ${takesWork ? "has as much as it can take" : "takes no new work"} at the moment; the task waits`,
     );
   }
   const reasons = [{ what: "named by the task", value: profile.id }];
   return { host: profile.host, agent: profile.id, score: 0, reasons };
 }
 
-function isFree({ isOpen, load, profile }: Candidate): boolean {
-  return isOpen && load < profile.slots;
+function isFree({ takesWork, load, profile }: Candidate): boolean {
+  return takesWork && load < profile.slots;
 }
 
-/** Whether it may be given one more, though it may have to wait (Q2). */
-function mayBeGiven({ isOpen, tasks, profile }: Candidate): boolean {
-  return isOpen && tasks < profile.slots * MAX_LOAD;
+/** Whether the agent may be given one more task, though that task may have to wait for a slot (Q2). */
+function mayQueue({ takesWork, tasks, profile }: Candidate): boolean {
+  return takesWork && tasks < profile.slots * MAX_LOAD;
 }
 
-/** Up to `count` of them, drawn evenly (R. Floyd's algorithm, Comm. ACM 30, 1987). */
+/** Draws up to `count` items evenly (R. Floyd's algorithm, Comm. ACM 30, 1987). */
 function draw<T>(all: readonly T[], count: number, chance: Chance): readonly T[] {
   if (all.length <= count) return all;
   const places = new Set<number>();
@@ -185,16 +185,16 @@ function best(able: readonly Candidate[], wanted: Wanted, chance: Chance): Choic
   };
 }
 
-/** What an agent's score is made of, each part between 0 and 1; null: the task does not ask for it. */
+/** The parts of an agent's score, each between 0 and 1; null when the task does not ask for the part. */
 interface ScoreParts {
   readonly expertise: number | null;
   readonly triggers: readonly string[];
   readonly successRate: number;
-  /** The success rate as chance believes it this time. */
+  /** The drawn success rate. */
   readonly drawnRate: number;
   readonly meanMs: number | null;
   readonly latency: number;
-  /** Slots, and the share of all that they are. */
+  /** Free slots, and their share of all slots. */
   readonly free: number;
   readonly freeShare: number;
 }
@@ -229,12 +229,12 @@ function scoreOf({ expertise, triggers, drawnRate, latency, freeShare }: ScorePa
   );
 }
 
-/** One trigger is half of it, and each further one half of the rest. */
+/** The score of triggers: the first gives a half, and each further one half of the rest. */
 function shareOf(triggers: readonly string[]): number {
   return 1 - 0.5 ** triggers.length;
 }
 
-/** The parts in words, each with its share of the score; a part that the task does not ask for is not there. */
+/** The parts in words, each with its share of the score, without parts that the task does not ask for. */
 function explain({ slots }: Profile, parts: ScoreParts): PlacementReason[] {
   const { expertise, triggers, successRate, drawnRate, meanMs, latency, free, freeShare } = parts;
   const reasons: PlacementReason[] = [];

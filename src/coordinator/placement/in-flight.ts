@@ -1,20 +1,20 @@
-// What was placed and has no result yet: how loaded an agent is before its next heartbeat tells, and whose outcome it is.
-// Soft state, lost with the office; time is an argument. Pure.
+// Placed tasks without a result, and open seats of ballots: they tell how loaded an agent is before its next heartbeat, and
+// which agent an outcome belongs to. Soft state, lost with the office; time is an argument. Pure.
 //
-// U1  An agent's load is what its last heartbeat told, with what was placed and what ended since; never below what is
-//     known to be placed on it and open. The seats of ballots count like tasks.
+// U1  An agent's load is its last reported load, plus the placements and minus the ends since then. It is never below the
+//     number of its open placements. Seats of ballots count like tasks.
 import type { Choice } from "./choose.ts";
 
-/** Placed tasks that are remembered; the oldest makes room. It costs its place in the record, nothing else. */
-export const MAX_OUTSTANDING = 10_000;
+/** The most placed tasks that are remembered. The oldest makes room, and only loses its place in the record. */
+export const MAX_IN_FLIGHT = 10_000;
 /**
- * A placement is in its agent's heartbeats after this long, in ms: a reply, a publish, a delivery and a slot. Until then a
- * heartbeat may have been sent before the task came.
+ * The time, in ms, after which an agent's heartbeats include a placement: a reply, a publish, a delivery and a slot. A
+ * heartbeat within that time may have been sent before the task came.
  */
 const UNSEEN_MS = 500;
 /**
- * A placement counts as load of its own for this long, in ms; then the agent's heartbeats speak for it. What never runs
- * there (it failed and waits for its retry) must not fill the agent for ever.
+ * How long a placement counts as load by itself, in ms; after that, only the agent's heartbeats count. A task that never
+ * runs on the agent (it failed and waits for its retry) must not fill the agent for ever.
  */
 const OPEN_MS = 60_000;
 
@@ -26,11 +26,11 @@ export interface Placed {
   readonly placedMs: number;
 }
 
-/** What one agent was given of one kind. */
+/** The placements of one kind (tasks or seats) on one agent. */
 interface Given {
-  /** Placed less ended since its last heartbeat. */
+  /** Placements minus ends since the agent's last heartbeat. */
   since: number;
-  /** Open placements, oldest first, and when each was made. */
+  /** Open placements and their times, the oldest first. */
   readonly open: Map<string, number>;
 }
 
@@ -40,9 +40,9 @@ interface AgentLoad {
 }
 
 /** The placed tasks of one tenure, and the seats of its ballots. */
-export class Outstanding {
+export class InFlight {
   readonly #tasks = new Map<string, Placed>();
-  /** The agent of each seat that is open. As many as there are questions of open ballots. */
+  /** The agent of each open seat. There are as many as questions of open ballots. */
   readonly #seats = new Map<string, string>();
   readonly #agents = new Map<string, AgentLoad>();
 
@@ -54,22 +54,22 @@ export class Outstanding {
     return this.#tasks.get(taskId);
   }
 
-  /** Adds a placement; gives what had to make room for it, or was placed under this id before. */
+  /** Adds a placement. Returns the placements that it replaced: one with the same id, and the oldest if there are too many. */
   add(placed: Placed): Placed[] {
     const gone = [...this.#take(placed.taskId)];
-    if (this.#tasks.size >= MAX_OUTSTANDING)
+    if (this.#tasks.size >= MAX_IN_FLIGHT)
       gone.push(...this.#take(this.#tasks.keys().next().value as string));
     this.#tasks.set(placed.taskId, placed);
     give(this.#loadFor(placed.choice.agent).tasks, placed.taskId, placed.placedMs);
     return gone;
   }
 
-  /** The task has ended, or is elsewhere. */
+  /** Removes a task that has ended, or that is placed elsewhere now. */
   remove(taskId: string): Placed | undefined {
     return this.#take(taskId)[0];
   }
 
-  /** An agent has a seat in a ballot, or will be asked in a moment. It may be told again; another agent takes the seat over. */
+  /** Adds a seat of an agent that is asked, or will be in a moment. A repeat is ignored; another agent takes the seat over. */
   seat(taskId: string, agent: string, nowMs: number): void {
     const before = this.#seats.get(taskId);
     if (before === agent) return;
@@ -78,7 +78,7 @@ export class Outstanding {
     give(this.#loadFor(agent).seats, taskId, nowMs);
   }
 
-  /** Nobody waits for the seat's answer any more. */
+  /** Removes a seat whose answer is not awaited any more. */
   unseat(taskId: string): void {
     const agent = this.#seats.get(taskId);
     if (agent === undefined) return;
@@ -87,7 +87,7 @@ export class Outstanding {
     if (load !== undefined) takeBack(load.seats, taskId);
   }
 
-  /** An agent told how many slots it uses. */
+  /** Notes that an agent has reported its used slots. */
   hear(agent: string, nowMs: number): void {
     const load = this.#agents.get(agent);
     if (load === undefined) return;
@@ -96,7 +96,7 @@ export class Outstanding {
     if (load.tasks.open.size + load.seats.open.size === 0) this.#agents.delete(agent);
   }
 
-  /** How many attempts an agent has or will have; `used` is what it told last (U1). */
+  /** The attempts that an agent has or will have; `used` is its last reported number of used slots (U1). */
   loadOf(agent: string, used: number): number {
     const load = this.#agents.get(agent);
     if (load === undefined) return used;
@@ -104,13 +104,13 @@ export class Outstanding {
     return Math.max(tasks.open.size + seats.open.size, used + tasks.since + seats.since, 0);
   }
 
-  /** The same without the seats that it was given since it told. */
+  /** The same without seats that the agent got since its last heartbeat. */
   tasksOf(agent: string, used: number): number {
     const tasks = this.#agents.get(agent)?.tasks;
     return tasks === undefined ? used : Math.max(tasks.open.size, used + tasks.since, 0);
   }
 
-  /** Forgets everything, and gives the placed tasks that there were. */
+  /** Forgets everything, and returns the placed tasks. */
   clear(): Placed[] {
     const all = [...this.#tasks.values()];
     this.#tasks.clear();
@@ -147,7 +147,7 @@ function takeBack(given: Given, taskId: string): void {
   if (given.open.delete(taskId)) given.since--;
 }
 
-/** The agent told what it has: only what it may not have had yet is added to that. */
+/** Recounts after a heartbeat: only placements that it may not include yet are added to it. */
 function recount(given: Given, nowMs: number): void {
   given.since = 0;
   for (const [taskId, placedMs] of given.open) {

@@ -1,21 +1,21 @@
-// Picks several different agents for one question: the seats of a ballot. Pure: chance is an argument.
+// Picks several different agents for one question: for the seats of a ballot. Pure: chance is an argument.
 import type { Chance } from "../../base/index.ts";
 import { type Candidate, choose, type Kinds, rank, without } from "./choose.ts";
 import type { Wanted } from "./skills.ts";
 
-/** In what the picked agents should differ beside their ids, as far as there are enough that do. */
+/** The property in which picked agents should differ besides their ids, as far as there are enough such agents. */
 export type Diversity = "model" | "agent" | "none";
 
-/** An agent that was picked, and where it is. */
+/** A picked agent and its host. */
 export interface Picked {
   readonly agent: string;
   readonly host: string;
 }
 
 /**
- * Picks up to `count` agents, best first. With diversity `model`, each further one has a model that none before it has, as long
- * as there is one; an agent without a model counts as a model of its own role. With `none` an agent may be picked again
- * when all were (its load counts what it was picked for already). Gives fewer when there are not enough.
+ * Picks up to `count` agents, best first; fewer when there are not enough. Diversity `model`: each further agent has a
+ * model that no agent before it has, as long as there is one; an agent without a model counts as a model of its role.
+ * Diversity `none`: when all agents are picked, agents are picked again (each pick counts as load).
  */
 export function pick(
   kinds: Kinds,
@@ -43,7 +43,7 @@ export function pick(
   }
   return picked;
 
-  /** Takes those that fit and were not taken before; the busy ones come after all that are free. */
+  /** Takes agents that fit and were not taken before; busy agents come after all free ones. */
   function takeAll(fits: (candidate: Candidate) => boolean): void {
     take(free, fits);
     if (picked.length === count) return;
@@ -67,9 +67,9 @@ export function pick(
   }
 
   function withPicks(candidate: Candidate): Candidate {
-    const { profile, isOpen, load, tasks, expectation } = candidate;
+    const { profile, takesWork, load, tasks, expectation } = candidate;
     const more = times.get(profile.id) ?? 0;
-    return { profile, isOpen, load: load + more, tasks: tasks + more, expectation };
+    return { profile, takesWork, load: load + more, tasks: tasks + more, expectation };
   }
 }
 

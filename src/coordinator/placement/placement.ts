@@ -1,31 +1,30 @@
-// What a coordinator knows of agents, and does for tasks that are placed, put together: the registrar, the placing and the
-// returning, with what the office answers of them.
+// The placement of one coordinator, put together: the placer, which chooses agents, and the reclaimer, which returns tasks
+// to their queue when their agent leaves.
 import { createService, type Logger, type Meter, type Service, stopAll } from "../../base/index.ts";
 import type { PlacedAddress } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { Office } from "../office/office.ts";
 import type { OfficeAnswers } from "../office/server.ts";
-import { createRegistrar } from "../registry/driver.ts";
-import { createPlacing, type Placing } from "./driver.ts";
-import { createReturning } from "./reclaim.ts";
+import { Registrar } from "../registry/registrar.ts";
+import { Placer } from "./placer.ts";
+import { Reclaimer } from "./reclaimer.ts";
 
 /** The registry of agents and the placement of tasks, as one coordinator takes part in them. */
 export interface Placement {
-  /** Start it before the office: it wants to hear of every change of its holder. */
   readonly service: Service;
-  /** For the office's server. */
+  /** The answers to calls about agents and placement, for the office's server. */
   readonly answers: OfficeAnswers;
   /** Picks several agents for one question. */
-  readonly pick: Placing["pick"];
-  /** For whoever seats those that were picked. */
-  readonly seats: Placing["seats"];
-  /** Resolves when it is known which agents live; before that, whoever took the office just now picks nobody. */
-  knowsWhoLives(): Promise<void>;
+  readonly pick: Placer["pick"];
+  /** Counts the seats of ballots as load of their agents. */
+  readonly seats: Placer["seats"];
+  /** Resolves when it is known which agents live. Before that, a new holder of the office would find no agents. */
+  waitForRollCall(): Promise<void>;
   /** Calls `onQuestion` for each ballot's question that is placed on an agent which will not answer it. */
   onQuestion(onQuestion: (at: PlacedAddress) => void): void;
 }
 
-/** Makes a coordinator's part in registry and placement. */
+/** Creates a coordinator's part in registry and placement. */
 export function createPlacement(parts: {
   transport: Transport;
   office: Office;
@@ -34,19 +33,19 @@ export function createPlacement(parts: {
   /** Seed of the exploration of agents. */
   seed: number;
 }): Placement {
-  const registrar = createRegistrar(parts);
-  const placing = createPlacing({ ...parts, registrar });
+  const registrar = new Registrar(parts);
+  const placer = new Placer({ ...parts, registrar });
   const listeners: ((at: PlacedAddress) => void)[] = [];
-  const returning = createReturning({
+  const reclaimer = new Reclaimer({
     ...parts,
     registrar,
-    onReturned: (taskId) => placing.forget(taskId),
+    onReturned: (taskId) => placer.forget(taskId),
     onQuestion: (at) => {
       for (const listener of listeners) listener(at);
     },
   });
-  // The registrar first: it calls the roll of a new tenure before the others look who lives.
-  const services = [registrar.service, placing.service, returning];
+  // The registrar first: in a new tenure it calls the roll before the others ask which agents live.
+  const services = [registrar.service, placer.service, reclaimer.service];
   return {
     service: createService({
       name: "placement",
@@ -58,11 +57,11 @@ export function createPlacement(parts: {
     answers: {
       agents: (body) => registrar.listAgents(body),
       agent: (body) => registrar.showAgent(body),
-      place: (body) => placing.place(body),
+      place: (body) => placer.place(body),
     },
-    pick: (request) => placing.pick(request),
-    seats: placing.seats,
-    knowsWhoLives: () => registrar.knowsWhoLives(),
+    pick: (request) => placer.pick(request),
+    seats: placer.seats,
+    waitForRollCall: () => registrar.waitForRollCall(),
     onQuestion: (listener) => listeners.push(listener),
   };
 }

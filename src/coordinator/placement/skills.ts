@@ -1,11 +1,11 @@
-// How well what an agent says of itself fits a task: its expertise and role against the task's labels, its triggers
-// against the task's text. Pure.
+// Compares an agent's description with a task: its expertise and role with the task's labels, its triggers with the task's
+// text. Pure.
 import type { Profile } from "../registry/profile.ts";
 
 /** The labels that name what a task needs: one or several words, separated by commas or blanks. */
 const EXPERTISE_LABELS = ["expertise", "role"] as const;
 
-/** What a task asks for, read once for all agents. */
+/** The wishes of a task, read once for all agents. */
 export interface Wanted {
   /** Lower case. */
   readonly expertise: readonly string[];
@@ -13,7 +13,7 @@ export interface Wanted {
   readonly text: string;
 }
 
-/** What a task asks for, of its labels and the beginning of its input. */
+/** Reads the wishes of a task from its labels and the beginning of its input. */
 export function readWanted(labels: Readonly<Record<string, string>> = {}, text = ""): Wanted {
   const named = EXPERTISE_LABELS.flatMap((label) => (labels[label] ?? "").toLowerCase().split(/[\s,]+/));
   return { expertise: [...new Set(named)].filter((word) => word !== ""), text: toWords(text) };
@@ -26,7 +26,7 @@ export function matchExpertise({ expertise = [], role }: Profile, wanted: Wanted
   return wanted.expertise.filter((word) => known.has(word)).length / wanted.expertise.length;
 }
 
-/** The agent's triggers that stand in the text as whole words. */
+/** The agent's triggers that occur in the text as whole words. */
 export function findTriggers({ triggers = [] }: Profile, { text }: Wanted): string[] {
   return triggers.filter((trigger) => {
     const words = toWords(trigger);

@@ -1,5 +1,5 @@
-// What agents and NATS say, read at the border: heartbeats, answers to a roll call and to a probe, disconnect advisories.
-// Owns who may say what; what follows from it is driver.ts.
+// Parses the messages of agents and NATS about agents: heartbeats, answers to a roll call and to a probe, disconnect
+// advisories. Owns the check that a sender reports only about its own agents; registrar.ts acts on the messages.
 import type { Logger } from "../../base/index.ts";
 import {
   type AgentStatus,
@@ -17,16 +17,16 @@ import {
 import type { Incoming, Transport } from "../../transport/index.ts";
 import { SILENCE_MS } from "./sightings.ts";
 
-/** What NATS tells of clients that are gone, where this account imports it. */
+/** The subject of NATS advisories about closed connections; the account must import it. */
 export const DISCONNECTS = "$SYS.ACCOUNT.*.DISCONNECT";
-/** How agent processes name themselves to NATS, before their id. */
+/** The start of the NATS client name of an agent process; the host's id follows. */
 const AGENT_CLIENT = "murmur-agent ";
-/** How long processes have to answer a roll call, in ms: in all, and after the last answer. */
+/** How long processes have to answer a roll call, in ms: in total, and after the last answer. */
 const ROLL_CALL = { timeoutMs: 2_000, stallMs: 250 } as const;
-/** Agents of one host that are probed: each may have ended by itself, hardly all of them. */
+/** The most agents of one host that are probed: one of them may have ended by itself, but hardly all. */
 const PROBED_AGENTS = 3;
 
-/** A heartbeat that its sender may send: on its own subject, about its own agents. Null for any other. */
+/** Reads a heartbeat. Null unless its sender reports on its own subject, and only about its own agents. */
 export function readHeartbeat(message: Incoming, log: Logger): Heartbeat | null {
   try {
     const { value } = decode(message.data, message.header(HEADERS.contentType));
@@ -34,14 +34,14 @@ export function readHeartbeat(message: Incoming, log: Logger): Heartbeat | null 
     const sender = lastToken(message.subject);
     const isOwn = sender === beat.host || (beat.agents.length === 1 && beat.agents[0]?.id === sender);
     if (isOwn && beat.agents.every(({ host }) => host === beat.host)) return beat;
-    log.warn({ sender, host: beat.host }, "refused a heartbeat about somebody else's agents");
+    log.warn({ sender, host: beat.host }, "heartbeat rejected: it reports agents of another host");
   } catch (error) {
-    log.warn({ err: error }, "refused a heartbeat that cannot be read");
+    log.warn({ err: error }, "heartbeat rejected: unreadable");
   }
   return null;
 }
 
-/** Asks every agent process for its agents; gives how many there are when the last has answered. */
+/** Asks every agent process for its agents. Returns the number of agents, once the last process has answered. */
 export async function callRoll(
   { bus, prefix }: Transport,
   onStatus: (status: AgentStatus) => void,
@@ -50,21 +50,21 @@ export async function callRoll(
   let agents = 0;
   for (const reply of await bus.scatter(subject, encode({}), ROLL_CALL)) {
     const { value } = decode(reply.data, reply.header(HEADERS.contentType));
-    const said = (value as { agents?: unknown } | null)?.agents;
-    for (const each of Array.isArray(said) ? said : []) {
+    const listed = (value as { agents?: unknown } | null)?.agents;
+    for (const each of Array.isArray(listed) ? listed : []) {
       const status = agentStatusSchema.safeParse(each);
       if (!status.success) continue;
       onStatus(status.data);
       agents++;
     }
-    await new Promise((resolve) => setImmediate(resolve)); // thousands of agents must not hold up an election
+    await new Promise((resolve) => setImmediate(resolve)); // thousands of agents must not delay an election
   }
   return agents;
 }
 
 /**
- * Whether any of the first few of these agents answers. That nobody listens is known at once; one that listens may be
- * slow, as on a loaded machine, and has the time that it may be silent.
+ * Whether any of the first few of these agents answers. NATS reports at once that a subject has no subscriber. An agent
+ * with a subscriber may be slow, as on a loaded machine, and gets the full time that an agent may be silent.
  */
 export async function anyAnswers({ bus, prefix }: Transport, ids: readonly string[]): Promise<boolean> {
   const subjects = createSubjects(prefix);
@@ -77,7 +77,7 @@ export async function anyAnswers({ bus, prefix }: Transport, ids: readonly strin
   );
 }
 
-/** The host whose connection ended, of an advisory; null when it is about somebody else, or no advisory. */
+/** The host whose connection ended; null when the advisory is about another client, or the message is no advisory. */
 export function readDisconnected({ data }: Incoming): string | null {
   try {
     const { client } = decode(data).value as { client?: { name?: unknown } };

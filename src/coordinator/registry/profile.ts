@@ -1,13 +1,13 @@
-// What the registry holds of an agent: what it is, and not how it fares at the moment. Owns the bounds. Pure.
+// An agent's profile: the lasting facts about the agent that the registry holds, without its load. Owns the bounds. Pure.
 import { z } from "zod";
 import { type AgentStatus, MAX_SKILLS, tokenSchema } from "../../protocol/index.ts";
 
-/** The most capabilities of one agent that the registry holds: as many as an agent may declare. */
+/** The most capabilities of one agent in the registry: as many as an agent may declare. */
 const MAX_CAPABILITIES = 32;
 /** The longest role, version or model, in characters. */
 const MAX_WORD_LENGTH = 128;
 
-/** An agent as it stands in the log. About 300 bytes; with everything at its bound about 8 KiB. */
+/** The schema of a profile in the log. About 300 bytes; with every field at its bound, about 8 KiB. */
 export const profileSchema = z.strictObject({
   id: tokenSchema,
   host: tokenSchema,
@@ -15,7 +15,7 @@ export const profileSchema = z.strictObject({
   role: z.string().max(MAX_WORD_LENGTH),
   version: z.string().max(MAX_WORD_LENGTH),
   capabilities: z.array(tokenSchema).max(MAX_CAPABILITIES),
-  /** Attempts at the same time. */
+  /** The most attempts that run at the same time. */
   slots: z.int().min(0),
   since: z.string().max(40),
   expertise: z.array(tokenSchema).max(MAX_SKILLS).optional(),
@@ -24,10 +24,10 @@ export const profileSchema = z.strictObject({
   publicKey: z.string().max(64).optional(),
 });
 
-/** An agent as it stands in the log. */
+/** An agent's profile, as the log holds it. */
 export type Profile = z.output<typeof profileSchema>;
 
-/** What a heartbeat tells of what the agent is; null when it does not fit the registry's bounds. */
+/** The profile in a heartbeat; null when it exceeds the bounds of the registry. */
 export function profileOf(status: AgentStatus): Profile | null {
   const { id, host, pid, role, version, capabilities, slots, since } = status;
   const parsed = profileSchema.safeParse({
@@ -47,7 +47,7 @@ export function profileOf(status: AgentStatus): Profile | null {
   return parsed.success ? parsed.data : null;
 }
 
-/** True when a heartbeat tells nothing that the registry does not hold. Runs for every agent of every heartbeat. */
+/** True when the heartbeat's profile equals the registered one. Runs for every agent of every heartbeat. */
 export function isKnown(profile: Profile, status: AgentStatus): boolean {
   return (
     profile.host === status.host &&

@@ -1,26 +1,26 @@
-// How well an agent did what it was given: counts, and a success rate and a time that follow the newest outcomes. Pure.
+// An agent's record: counts of its outcomes, and a success rate and a mean time that follow the newest outcomes. Pure.
 //
-// The arithmetic is + − × ÷ alone: every coordinator must come to the same bits, and IEEE 754 fixes only those.
+// The arithmetic uses only + − × ÷: every coordinator must compute the same bits, and IEEE 754 fixes only these.
 import { z } from "zod";
 
-/** Outcomes that the rate and the time look back on: older ones fade, so that an agent that got better is seen. */
+/** The number of outcomes that rate and time cover: older ones fade, so that an agent's improvement shows. */
 export const RECORD_WINDOW = 50;
-/** Outcomes of one kind of agent that a new agent of this kind begins with, at most: its own soon outweigh them. */
+/** The most outcomes that a new agent inherits from agents of its kind: its own outcomes soon outweigh them. */
 export const INHERITED_OUTCOMES = 10;
 
-/** What is known of one agent's, or one kind's, work on one capability. */
+/** The record of one agent, or of one kind of agent, on one capability. */
 export interface WorkRecord {
-  /** Outcomes in all. */
+  /** The number of outcomes. */
   readonly count: number;
-  /** Those of them that failed. */
+  /** The number of failures among them. */
   readonly failures: number;
   /** The share of successes among about the last {@link RECORD_WINDOW}. */
   readonly successRate: number;
-  /** The mean time of an attempt, in ms, of about as many. */
+  /** The mean time of an attempt, in ms, over about the same outcomes. */
   readonly meanMs: number;
 }
 
-/** New outcomes of one agent on one capability. */
+/** The schema of new outcomes of one agent on one capability. */
 export const outcomesSchema = z.strictObject({
   count: z.int().min(1).max(1_000_000),
   failures: z.int().min(0).max(1_000_000),
@@ -30,7 +30,7 @@ export const outcomesSchema = z.strictObject({
 /** New outcomes of one agent on one capability. */
 export type OutcomeCounts = z.output<typeof outcomesSchema>;
 
-/** The record with these outcomes in it: a mean over the window, in which the new ones count fully. */
+/** Adds outcomes to a record: a mean over the window that counts the new outcomes fully. */
 export function addOutcomes(
   record: WorkRecord | undefined,
   { count, failures, totalMs }: OutcomeCounts,
@@ -47,16 +47,16 @@ export function addOutcomes(
   };
 }
 
-/** What to expect of an agent: its own record, and that of its kind as long as its own is short. */
+/** The expected work of an agent: from its own record, and from its kind's record while its own is short. */
 export interface Expectation {
-  /** Outcomes behind it, at most {@link RECORD_WINDOW} and what was inherited. */
+  /** The number of outcomes behind it: own ones, at most {@link RECORD_WINDOW}, plus inherited ones. */
   readonly outcomes: number;
   readonly successRate: number;
-  /** Null when nothing is known. */
+  /** Null without outcomes. */
   readonly meanMs: number | null;
 }
 
-/** What to expect of an agent with this record, whose kind has that one. */
+/** The expectation for an agent with the record `own`, of a kind with the record `kind`. */
 export function expect(own: WorkRecord | undefined, kind: WorkRecord | undefined): Expectation {
   const ownOutcomes = Math.min(own?.count ?? 0, RECORD_WINDOW);
   const inherited = ownOutcomes >= INHERITED_OUTCOMES ? 0 : Math.min(kind?.count ?? 0, INHERITED_OUTCOMES);

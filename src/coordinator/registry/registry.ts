@@ -1,12 +1,13 @@
-// The registry: which agents belong to the swarm, and their measured record. Pure. Who joins, leaves or did well is
-// found out by whoever holds the office (driver.ts), and stands in its commands.
+// The registry: the agents of the swarm and their measured records. The holder of the office finds out which agents join,
+// leave and succeed (registrar.ts), and writes it into commands. Pure.
 //
-// G1  An id is registered once; a later join of the same id replaces the earlier one, on whatever host that was.
-// G2  A leave removes an agent only from the host that it names: news of an old life cannot end a new one.
-// G3  An agent's record ends with it; that of its kind (role, model, capability) stays, so that its successor does not
-//     begin from nothing.
-// G4  What stands for tens of thousands of members in a hash or a snapshot is kept up to date with each change; to make it
-//     anew would hold up elections.
+// G1  An id is registered once; a later join with the same id replaces the earlier one, also from another host.
+// G2  A leave removes an agent only from the host that it names: a late report about a former host cannot remove the agent
+//     from its new host.
+// G3  An agent's record ends with the agent. The record of its kind (role, model, capability) stays, so that a successor
+//     does not start without one.
+// G4  The hash and the JSON of each member are updated with each change: to compute them for tens of thousands of members
+//     at once would delay elections.
 
 import { hash } from "node:crypto";
 import { z } from "zod";
@@ -16,21 +17,21 @@ import type { Reducer } from "../reducer.ts";
 import { type Profile, profileSchema } from "./profile.ts";
 import { addOutcomes, type OutcomeCounts, outcomesSchema, type WorkRecord } from "./record.ts";
 
-/** Agents of one swarm: about 15 MB of state. One that is above it works, and is not listed or placed on. */
+/** The most agents of one swarm: about 15 MB of state. An agent beyond it works, but is not listed and gets no placement. */
 export const MAX_MEMBERS = 50_000;
-/** Records of kinds; the one that was added to least recently makes room. */
+/** The most records of kinds; the kind that got no outcome for the longest time makes room. */
 export const MAX_KINDS = 4_096;
 const HASH_BYTES = 32;
-/** Agents of one join, and of one leave. Their bytes are bounded by who makes the command, see chunks.ts. */
+/** The most agents of one join, and of one leave. The sender of the command bounds its bytes, see chunks.ts. */
 export const MAX_PER_COMMAND = 256;
 
-/** Why an agent left: it said so, it was silent, its connection ended and it does not answer. */
+/** The reasons of a leave: the agent said goodbye; it was silent; its connection ended and it does not answer. */
 export const LEAVE_REASONS = ["goodbye", "missing", "disconnected"] as const;
-/** Why an agent left. */
+/** The reason of a leave. */
 export type LeaveReason = (typeof LEAVE_REASONS)[number];
 
 const commands = {
-  /** Agents that are new, or not what they were. */
+  /** Agents that are new, or whose profile changed. */
   "members-join": z.strictObject({
     type: z.literal("members-join"),
     agents: z.array(profileSchema).min(1).max(MAX_PER_COMMAND),
@@ -43,7 +44,7 @@ const commands = {
       .min(1)
       .max(MAX_PER_COMMAND),
   }),
-  /** What agents made of what was placed on them. */
+  /** Outcomes of the tasks that were placed on agents. */
   "record-add": z.strictObject({
     type: z.literal("record-add"),
     outcomes: z
@@ -58,32 +59,32 @@ export type RegistryCommand = {
   [T in keyof typeof commands]: z.output<(typeof commands)[T]>;
 }[keyof typeof commands];
 
-/** An agent of the swarm. Never changed: another one takes its place. */
+/** An agent of the swarm. The object is never changed: a change replaces it. */
 export interface Member {
   readonly profile: Profile;
   /** By capability, in the order of their names. */
   readonly record: ReadonlyMap<string, WorkRecord>;
-  /** The above as a snapshot holds it, and its SHA-256. */
+  /** Profile and record as a snapshot holds them, and the SHA-256 of that. */
   readonly json: Json;
   readonly hash: Buffer;
 }
 
 /** All agents. */
 export interface Registry {
-  /** In the order in which they came; a snapshot keeps it. */
+  /** In the order of their joins; a snapshot keeps the order. */
   readonly members: Map<string, Member>;
-  /** By {@link kindOf}; the least recently added to comes first. */
+  /** By {@link kindOf}; the kind that got no outcome for the longest time comes first. */
   readonly kinds: Map<string, WorkRecord>;
-  /** Ids by capability and by host: made of `members`, for those who look. */
+  /** Ids by capability and by host: an index of `members`. */
   readonly byCapability: Map<string, Set<string>>;
   readonly byHost: Map<string, Set<string>>;
-  /** All members' hashes, combined by exclusive or: what stands for the members in the state's hash (G4). */
+  /** The hashes of all members, combined by exclusive or: it represents the members in the hash of the state (G4). */
   readonly membersHash: Buffer;
-  /** Rises whenever an agent comes, goes or changes, for those who keep what they made of that. No part of what is decided. */
+  /** Rises at each join, leave and change of a profile, so that readers can cache. Not part of the decided state. */
   revision: number;
 }
 
-/** What agents that are made alike have in common, per capability. */
+/** The name of the kind of an agent on a capability: agents with one role and one model are of one kind. */
 export function kindOf({ role, model }: Profile, capability: string): string {
   return JSON.stringify([role, model ?? null, capability]);
 }
@@ -119,7 +120,7 @@ export const registry: Reducer<Registry, RegistryCommand> = {
   },
   toJson: ({ members, kinds }) => [
     Array.from(members.values(), ({ json }) => json), // G4
-    [...kinds] as unknown as Json, // in the order in which they make room
+    [...kinds] as unknown as Json, // in order: the first makes room first
   ],
   digest: ({ members, membersHash, kinds }) => [
     members.size,
@@ -157,7 +158,7 @@ function leave(state: Registry, id: string, host: string): boolean {
   return true;
 }
 
-/** Puts a member in the place of the one with its id, if there is one. */
+/** Adds a member, or replaces the member with its id. */
 function put(state: Registry, profile: Profile, record: ReadonlyMap<string, WorkRecord>): void {
   const before = state.members.get(profile.id);
   if (before !== undefined) combine(state.membersHash, before.hash);
@@ -167,7 +168,7 @@ function put(state: Registry, profile: Profile, record: ReadonlyMap<string, Work
   combine(state.membersHash, member.hash); // G4
 }
 
-/** Takes a hash into the whole, or out of it again. */
+/** Adds a member's hash to the combined hash, or removes it: exclusive or does both. */
 function combine(whole: Buffer, part: Buffer): void {
   for (let index = 0; index < HASH_BYTES; index++)
     whole[index] = (whole[index] as number) ^ (part[index] as number);

@@ -1,30 +1,30 @@
-// Who was heard, and when: what a coordinator remembers of heartbeats and never stores. Pure; time is an argument, in ms
-// of a clock that nobody sets.
+// Sightings: which agents a coordinator has heard, and when. Kept in memory, never stored. Pure; time is an argument, in ms
+// of a steady clock.
 //
-// H1  An agent is missing only after {@link SILENCE_MS} in which it could have been heard: time in which nothing could be
-//     received (a pause of this process, a lost connection, before it listened) does not count.
-// H2  Of two hosts that claim one agent id, the one whose agent began later is believed.
-// H3  Sightings are kept in the order of their time, so finding the silent ones costs only as much as there are.
+// H1  An agent is missing only after {@link SILENCE_MS} in which it could have been heard. Time in which this coordinator
+//     could not receive (a pause of this process, a lost connection, the time before it listened) does not count.
+// H2  If two hosts claim one agent id, the host whose agent started later is believed.
+// H3  Sightings are kept in the order of their time, so a search for silent agents reads only those agents.
 import type { AgentStatus } from "../../protocol/index.ts";
 import { MAX_MEMBERS } from "./registry.ts";
 
-/** Silence that means missing: three heartbeats of 5 s. */
+/** The silence after which an agent is missing, in ms: three heartbeats of 5 s. */
 export const SILENCE_MS = 15_000;
-/** Agents that are remembered: those that the registry holds, and some that it refused. */
+/** The most agents that are remembered: as many as the registry holds, and some that it refused. */
 const MAX_SIGHTINGS = MAX_MEMBERS + 10_000;
 
-/** An agent that was heard, or that is in the registry and will be. */
+/** An agent that was heard, or that is registered and expected to be heard. */
 export interface Sighting {
   readonly id: string;
   readonly host: string;
-  /** What it said last; null when it was not heard here yet. */
+  /** The last reported status; null when the agent was not heard here yet. */
   status: AgentStatus | null;
   heardMs: number;
-  /** The other host that claims this id, once it was told so. */
+  /** The other host that claims this id, once that conflict was reported. */
   rival: string | null;
 }
 
-/** What a heartbeat turned out to be. `conflict`: another host has this id too; `isNews` tells it for the first time. */
+/** The result of a heartbeat. `conflict`: another host has this id too; `isNews`: this is the first report of it. */
 export type Heard =
   | { type: "heard"; before: AgentStatus | null }
   | { type: "conflict"; kept: string; refused: string; isNews: boolean }
@@ -47,12 +47,12 @@ export class Sightings {
     return this.#byId.get(id);
   }
 
-  /** Heartbeats can be received again, or anew: silence counts from here (H1). */
+  /** Starts the count of silence now: heartbeats can be received from now on (H1). */
   grant(nowMs: number): void {
     this.#hearingSinceMs = nowMs;
   }
 
-  /** Takes what an agent said. */
+  /** Takes a status that an agent reported. */
   hear(status: AgentStatus, nowMs: number): Heard {
     const { id, host } = status;
     const before = this.#byId.get(id);
@@ -70,18 +70,18 @@ export class Sightings {
     return { type: "heard", before: before?.status ?? null };
   }
 
-  /** The agent is in the registry: from now on its silence counts. */
+  /** Notes that the agent is registered: its silence counts from now on. */
   presume(id: string, host: string, nowMs: number): void {
     if (this.#byId.has(id)) return;
     this.#byId.set(id, { id, host, status: null, heardMs: nowMs, rival: null });
   }
 
-  /** Forgets the agent, if it is this host's. */
+  /** Forgets the agent, if it belongs to this host. Returns whether it did. */
   forget(id: string, host: string): boolean {
     return this.#byId.get(id)?.host === host && this.#byId.delete(id);
   }
 
-  /** Forgets and gives those that were silent too long (H1). */
+  /** Forgets and returns the agents that were silent for too long (H1). */
   takeSilent(nowMs: number): Sighting[] {
     const silent: Sighting[] = [];
     for (const sighting of this.#byId.values()) {
@@ -93,7 +93,7 @@ export class Sightings {
   }
 }
 
-/** Whether the agent that is known began later than the one that claims its id (H2); of two at once one is taken. */
+/** Whether the known agent started later than the claiming one (H2). If both started at once, the host names decide. */
 function isNewer(known: AgentStatus, claiming: AgentStatus): boolean {
   const [one, other] = [Date.parse(known.since), Date.parse(claiming.since)];
   return one === other ? known.host > claiming.host : one > other;

@@ -1,4 +1,4 @@
-// How agents are shown: what the registry holds of them together with what they said last. Pure.
+// Shows agents: their registered profile and record together with their last reported status. Pure.
 import { z } from "zod";
 import { type AgentStatus, SwarmError, tokenSchema } from "../../protocol/index.ts";
 import { takePage } from "../pages.ts";
@@ -6,35 +6,35 @@ import type { WorkRecord } from "./record.ts";
 import type { Member, Registry } from "./registry.ts";
 import type { Sightings } from "./sightings.ts";
 
-/** What may be asked of the list of agents: the page behind an id. */
+/** The request for a list of agents: the page after an id. */
 export const agentsRequestSchema = z.strictObject({ after: z.string().max(64).optional() });
-/** What may be asked of one agent. */
+/** The request for one agent. */
 export const agentRequestSchema = z.strictObject({ agent: tokenSchema });
 
-/** One agent, in a list. */
+/** One agent in a list. */
 export type AgentLine = Omit<AgentStatus, "expertise" | "triggers" | "model" | "publicKey">;
 
-/** One page of agents by id; `next` asks for the one behind it, null ends the list. */
+/** One page of agents by id. `next` is the id after which the next page starts; null on the last page. */
 export interface AgentPage {
   agents: AgentLine[];
   next: string | null;
 }
 
-/** One agent, as `agent show` tells of it. */
+/** One agent, as `agent show` shows it. */
 export interface ShownAgent {
-  /** What it said last; null when it was not heard yet. */
+  /** The last reported status; null when the agent was not heard yet. */
   agent: AgentStatus | null;
   record: RecordView[];
-  /** Ballots in which its key signed two different values: it gets no seat in signed ballots any more. */
+  /** Ballots in which its key signed two different values: the agent gets no seat in signed ballots any more. */
   equivocations: number;
 }
 
-/** What an agent made of what was placed on it. */
+/** An agent's record on one capability. */
 export interface RecordView extends WorkRecord {
   capability: string;
 }
 
-/** Shows agents, and remembers their order as long as it stays. */
+/** Shows agents, and caches their order until the registry changes. */
 export class AgentView {
   readonly #sightings: Sightings;
   #sorted: readonly string[] = [];
@@ -45,7 +45,7 @@ export class AgentView {
     this.#sightings = sightings;
   }
 
-  /** The registered agents that were heard, behind the id `after`. */
+  /** A page of the registered agents that were heard, after the id `after`. */
   page(registry: Registry, after = ""): AgentPage {
     const { items, next } = takePage(this.#linesBehind(registry, after), ({ id }) => id);
     return { agents: items, next };
@@ -67,7 +67,7 @@ export class AgentView {
     if (member === undefined) {
       throw new SwarmError(
         "not_found",
-        `no agent ${id} belongs to this swarm (any more); murmur agent ls shows those that do`,
+        `no agent ${id} belongs to this swarm (any more); murmur agent ls lists its agents`,
         { field: "agent" },
       );
     }
@@ -77,7 +77,7 @@ export class AgentView {
     return { agent: this.find(member), record };
   }
 
-  /** What a member said last; null when it was not heard yet. */
+  /** The last reported status of a member; null when it was not heard yet. */
   find({ profile: { id, host } }: Member): AgentStatus | null {
     const sighting = this.#sightings.get(id);
     return sighting?.host === host ? sighting.status : null;

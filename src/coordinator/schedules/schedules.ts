@@ -1,26 +1,26 @@
-// Schedules: a task for each tick. Pure; when a tick is due is decided by whoever holds the office (firing.ts), and
-// stands in its command.
+// Schedules: one task for each tick. The holder of the office decides when a tick is due (scheduler.ts) and writes the
+// tick into the command. Pure.
 //
-// T1  A tick is fired at most once: only the next tick of a schedule can be, and firing moves it on.
-// T2  What was fired stays in the outbox until its receipt; its task's id is made of schedule and tick, so that handing
-//     it in again is no second task.
+// T1  A tick fires at most once: only the next tick of a schedule can fire, and firing moves the schedule on.
+// T2  A fired task stays in the outbox until its receipt. Its id is made of schedule and tick, so that a repeated
+//     submission is no second task.
 import { z } from "zod";
 import { type Json, PRIORITIES, tokenSchema } from "../../protocol/index.ts";
 import { type Reducer, refuse } from "../reducer.ts";
 import { whenSchema } from "./ticks.ts";
 
-/** Schedules of one swarm. */
+/** The most schedules of one swarm. */
 export const MAX_SCHEDULES = 1_000;
-/** Tasks that were fired and have no receipt yet; beyond it ticks wait. */
+/** The most fired tasks without a receipt; beyond it, ticks wait. */
 export const MAX_OUTBOX = 1_000;
 /** The largest task of a schedule, in characters of its JSON. */
 const MAX_TASK_LENGTH = 16_384;
 
-/** Shorter than other ids: with the tick behind it, it is a task's id. */
+/** Shorter than other ids, because schedule id and tick together are a task's id. */
 const idSchema = tokenSchema.max(40, "must have at most 40 characters, because task ids begin with it");
 const timeMs = z.int().min(0);
 
-/** What each tick hands in. */
+/** The task that each tick submits. */
 const taskSchema = z
   .strictObject({
     capability: tokenSchema,
@@ -39,20 +39,20 @@ const commands = {
     id: idSchema,
     when: whenSchema,
     task: taskSchema,
-    /** The first tick; worked out by the office. */
+    /** The first tick; the office computes it. */
     nextMs: timeMs,
   }),
   "schedule-remove": z.strictObject({ type: z.literal("schedule-remove"), id: idSchema }),
   "schedule-fire": z.strictObject({
     type: z.literal("schedule-fire"),
     id: idSchema,
-    /** What its next tick was thought to be. */
+    /** The tick that the holder of the office expects to be the next one. */
     expectedMs: timeMs,
     tickMs: timeMs,
     nextMs: timeMs.nullable(),
     missed: z.int().min(0),
   }),
-  /** The receipt: the task is handed in, or can never be (`error`). */
+  /** The receipt: the task is submitted, or can never be submitted (`error`). */
   "schedule-settle": z.strictObject({
     type: z.literal("schedule-settle"),
     taskId: tokenSchema,
@@ -65,7 +65,7 @@ export type ScheduleCommand = {
   [T in keyof typeof commands]: z.output<(typeof commands)[T]>;
 }[keyof typeof commands];
 
-/** A task to hand in for each tick. */
+/** The task of a schedule, submitted at each tick. */
 export type ScheduledTask = z.output<typeof taskSchema>;
 
 interface Schedule {
@@ -78,7 +78,7 @@ interface Schedule {
   lastError: string | null;
 }
 
-/** All schedules, and what was fired without receipt. */
+/** All schedules, and the fired tasks without a receipt. */
 export interface Schedules {
   readonly byId: Map<string, Schedule>;
   readonly outbox: Map<string, { readonly id: string; readonly task: ScheduledTask }>;

@@ -1,22 +1,22 @@
-// When a schedule is due: cron expressions and intervals as points in time. Pure; croner knows calendars and time zones.
+// Computes the ticks of schedules from cron expressions and intervals. Pure; croner knows calendars and time zones.
 import { Cron } from "croner";
 import { z } from "zod";
 import { SwarmError, showValue } from "../../protocol/index.ts";
 
-/** The shortest interval, in ms: below it a queue of tasks is the better tool. */
+/** The shortest interval, in ms: below it, a queue of tasks is the better tool. */
 export const MIN_INTERVAL_MS = 1_000;
 /**
- * Ticks that nobody could fire are made up for this long, in ms: an election, or a rolling update. Older ones are counted as
+ * How long a missed tick may still fire, in ms: an election or a rolling update takes less. Older ticks are counted as
  * missed.
  */
 export const CATCH_UP_MS = 60_000;
 /**
- * Missed ticks of a cron expression that are counted, for one time of nobody firing; beyond it the count is a lower bound. Each
- * takes up to 0.2 ms, and whoever holds the office must not stand still over a week of them.
+ * The most missed ticks of a cron expression that are counted after one outage; beyond it, the count is a lower bound.
+ * Each takes up to 0.2 ms, and the holder of the office must not block while it counts a week of them.
  */
 const MAX_COUNTED = 100;
 
-/** When to fire: a cron expression of 5 or 6 fields in a time zone (default UTC), or every so many ms since 1970. */
+/** The ticks: a cron expression of 5 or 6 fields in a time zone (default UTC), or every `everyMs` ms since 1970. */
 export const whenSchema = z.union(
   [
     z.strictObject({ cron: z.string().min(1).max(200), timezone: z.string().min(1).max(64).default("UTC") }),
@@ -24,12 +24,12 @@ export const whenSchema = z.union(
   ],
   "must be { cron, timezone? } or { everyMs }",
 );
-/** When a schedule fires. */
+/** The ticks of a schedule. */
 export type When = z.output<typeof whenSchema>;
 
 /**
- * The first tick after `afterMs`; null when there is none any more. During a change of clocks, a tick that does not
- * exist fires right after the change, and one that exists twice fires once.
+ * The first tick after `afterMs`; null when there is none. When a zone's clocks change, a tick that does not exist fires
+ * right after the change, and a tick that exists twice fires once.
  * @throws SwarmError `invalid_input` for an expression or a time zone that cannot be read.
  */
 export function nextTickMs(when: When, afterMs: number): number | null {
@@ -50,8 +50,8 @@ function readCron({ cron, timezone }: Extract<When, { cron: string }>): Cron {
 }
 
 /**
- * What to fire at `nowMs` for a schedule whose next tick `dueMs` has come: the tick, the one after, and how many are
- * skipped.
+ * The plan at `nowMs` for a schedule whose tick `dueMs` is due: the tick to fire, the tick after it, and the number of
+ * skipped ticks.
  */
 export function planTick(
   when: When,
@@ -62,7 +62,7 @@ export function planTick(
   return { tickMs, nextMs: nextTickMs(when, tickMs), missed: countTicks(when, dueMs, tickMs) };
 }
 
-/** The first tick that is young enough to be made up; where there is none, the last one, however old. */
+/** The first tick that is recent enough to fire; without one, the last tick, however old. */
 function skip(when: When, dueMs: number, nowMs: number): number {
   const oldMs = Math.max(dueMs, lastTickMs(when, nowMs - CATCH_UP_MS) ?? dueMs);
   const nextMs = nextTickMs(when, oldMs);
@@ -75,7 +75,7 @@ function lastTickMs(when: When, beforeMs: number): number | null {
   return readCron(when).previousRuns(1, new Date(beforeMs))[0]?.getTime() ?? null;
 }
 
-/** The ticks from `fromMs`, which is one, to before `toMs`. */
+/** The number of ticks from the tick `fromMs` (included) to `toMs` (not included). */
 function countTicks(when: When, fromMs: number, toMs: number): number {
   if ("everyMs" in when) return (toMs - fromMs) / when.everyMs;
   const cron = readCron(when);

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { connect as connectAdmin } from "@nats-io/transport-node";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { setupOffice } from "../../coordinator/support.ts";
+import { setupOffice, takeLock } from "../../coordinator/support.ts";
 import { startNatsServer } from "../../support/nats-server.ts";
 import { createCoordinator } from "../../support/office/process.ts";
 import { eventually, setupWorld } from "../support.ts";
@@ -38,9 +38,8 @@ async function setup() {
     { snapshotInterval: SNAPSHOT_INTERVAL },
     { placement: false },
   );
-  const acquire = async (name: string) =>
-    (await client.write("lock-acquire", { name, owner: "o", ttlMs: 600_000, patienceMs: 0 }, PATIENT)).token;
-  const token = (await acquire("l")) as number;
+  const acquire = (name: string) => takeLock(client, { name, ttlMs: 600_000, ...PATIENT });
+  const token = await acquire("l");
   const set = (value: number, key?: string) =>
     client.write("config-set", { name: "n", value }, key === undefined ? PATIENT : { ...PATIENT, key });
   await server.kill();
@@ -147,8 +146,8 @@ test("a log that was restored from an old copy, or deleted and created again, ha
       return problems.every((problem) => problem === null) ? true : undefined;
     });
     expect(await set(0, "k")).toEqual(acknowledged);
-    const next = (await set(200)).revision as number;
-    expect(next).toBeGreaterThan((revision as number) + 1_000_000);
+    const next = (await set(200)).revision;
+    expect(next).toBeGreaterThan(revision + 1_000_000);
     expect((await client.read("locks", {}, PATIENT)).locks).toContainEqual(
       expect.objectContaining({ name: "l", token: swarm.token }),
     );

@@ -10,17 +10,17 @@
 import { assert } from "../../../src/base/index.ts";
 import { type SnapshotNote, saveFold } from "../../../src/consensus/index.ts";
 import {
-  findBeginning,
+  findStartPoint,
   isRecovered,
   LogWatch,
-  listNeedless,
+  listSuperfluous,
   nameSnapshot,
   type Place,
   planRecovery,
   type Recovery,
+  SnapshotRetention,
   sortSnapshots,
-  ToldSnapshots,
-  takesAnotherLog,
+  targetsReplacedLog,
 } from "../../../src/coordinator/internal.ts";
 import { type CoordinatorStatus, SwarmError, sha256 } from "../../../src/protocol/index.ts";
 import type { Log, Objects } from "../../../src/transport/index.ts";
@@ -81,7 +81,7 @@ export interface Habits {
   /** Whether the process checks its log. */
   readonly watches: boolean;
   /** The first sequence of the log to keep; null keeps all of it. */
-  readonly keepFrom: (snapshots: ToldSnapshots) => number | null;
+  readonly keepFrom: (snapshots: SnapshotRetention) => number | null;
 }
 
 /** The habits of production. */
@@ -122,7 +122,7 @@ interface Process {
   nextLook: number;
   /** The step since which checks of the log have seen a stale replica. */
   staleSince: number | null;
-  snapshots: ToldSnapshots;
+  snapshots: SnapshotRetention;
   /** True from the request of a checkpoint until its snapshot is reported or given up. */
   isMaking: boolean;
 }
@@ -211,7 +211,7 @@ class MemberDriver implements Driver {
     for (let seq = fold.seq + 1; seq <= lastSeq; seq++) entries.push(log.read(seq));
     node.problem = null;
     process.starting = null;
-    process.snapshots = new ToldSnapshots(fold.seq);
+    process.snapshots = new SnapshotRetention(fold.seq);
     process.isMaking = false;
     for (const entry of entries) {
       if (entry?.type === "snapshot") this.#noteSnapshot(process, entry as unknown as SnapshotNote);
@@ -238,7 +238,7 @@ class MemberDriver implements Driver {
     const snapshots = this.#habits.snapshots(this.#store, this.#parts.log);
     const stores = { log: viewLog(this.#parts.log, lastSeq), snapshots };
     try {
-      return await findBeginning(stores, this.#habits.remembers && seen !== null ? seen : undefined);
+      return await findStartPoint(stores, this.#habits.remembers && seen !== null ? seen : undefined);
     } catch (error) {
       if (!(error instanceof SwarmError)) throw error;
       node.problem = error.message;
@@ -314,7 +314,7 @@ class MemberDriver implements Driver {
   async #askUnlessReplaced(node: SimulatedNode, append: Append, way: AppendWay): Promise<void> {
     const { incarnation } = append;
     const { stage, log } = this.#parts;
-    const takesAnother = await takesAnotherLog(viewLog(log), this.#placeOf(node), append);
+    const takesAnother = await targetsReplacedLog(viewLog(log), this.#placeOf(node), append);
     if (takesAnother === null) {
       stage.count("append held back from a missing log");
       return way.holdBack();
@@ -371,7 +371,7 @@ class MemberDriver implements Driver {
     const { now } = this.#parts.stage;
     if (!this.#habits.watches || process.watch === null || process.nextLook > now) return;
     process.nextLook = now + LOOK_STEPS;
-    this.#looks.push(process.watch.look());
+    this.#looks.push(process.watch.check());
   }
 
   // Disasters
@@ -554,7 +554,7 @@ class MemberDriver implements Driver {
       if (from === null) return;
       if (from > log.firstSeq) stage.count("log trimmed");
       log.trim(from);
-      for (const id of listNeedless(this.#listSnapshots(), log.firstSeq)) {
+      for (const id of listSuperfluous(this.#listSnapshots(), log.firstSeq)) {
         this.#store.texts.delete(nameSnapshot(id));
       }
     });
@@ -610,7 +610,7 @@ class MemberDriver implements Driver {
       watch: null,
       nextLook: 0,
       staleSince: null,
-      snapshots: new ToldSnapshots(0),
+      snapshots: new SnapshotRetention(0),
       isMaking: false,
     };
     return this.#processes[node.index] as Process;

@@ -5,7 +5,6 @@ import { createRollCall } from "../../../src/app/agents/roll-call.ts";
 import { createVotes } from "../../../src/app/processes/votes.ts";
 import { createMeter, newId, newInstanceId, silentLogger, utf8Bytes } from "../../../src/base/index.ts";
 import type { AnswerBounds } from "../../../src/coordinator/ballots/state/bounds.ts";
-import type { BallotPage } from "../../../src/coordinator/index.ts";
 import {
   type BallotInput,
   createSubjects,
@@ -142,7 +141,7 @@ export async function setupBallots(
         { timeoutMs: 60_000 },
       );
     },
-    show: async (id: string) => (await swarm.client.read("ballot", { id })) as unknown as BallotPage,
+    show: (id: string) => swarm.client.read("ballot", { id }),
     /** The id of the agent of this role. */
     agentOf(role: string): string {
       const members = [...leader.office.state.registry.members.values()];

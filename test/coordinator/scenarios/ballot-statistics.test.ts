@@ -4,7 +4,6 @@ import { createHost, defineAgent } from "../../../src/agent/index.ts";
 import { createMeter, newInstanceId, silentLogger, utf8Text } from "../../../src/base/index.ts";
 import type { Ballot } from "../../../src/consensus/index.ts";
 import type { OpenBallot } from "../../../src/coordinator/ballots/state/ballots.ts";
-import type { BallotPage } from "../../../src/coordinator/index.ts";
 import { reducers } from "../../../src/coordinator/state.ts";
 import type { BallotInput, Result } from "../../../src/protocol/index.ts";
 import { createTaskClient, createWorker } from "../../../src/work/index.ts";
@@ -68,7 +67,7 @@ async function setupBallots(names: readonly string[], turns: Turns = {}) {
     },
     correct: (id: string, value: unknown, key = crypto.randomUUID()) =>
       office.read("ballot-correct", { id, key, value }),
-    show: async (id: string) => (await office.read("ballot", { id })) as unknown as BallotPage,
+    show: (id: string) => office.read("ballot", { id }),
     lessons: () => leader.office.state.ballots.lessons.get("classify"),
   };
 }

@@ -1,4 +1,4 @@
-// The judge is judged: a sound run passes, and each kind of harm that is planted into it is found.
+// Tests of the judge: a sound run passes, and each planted kind of harm is found.
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { type AuditReport, audit, foldLog, isSound, type LogEntry, type StatusSample } from "./audit.ts";
@@ -15,7 +15,7 @@ const sorted = (body: Body) =>
       : value,
   );
 
-/** Stores bodies as a log does, one each second, each with its chain hash. */
+/** Stores bodies as a log does, one a second, each with its chain hash. */
 function store(bodies: readonly Body[]): LogEntry[] {
   let chain = "";
   return bodies.map((body, index) => {
@@ -119,7 +119,7 @@ const stale: Recorded<never, never> = {
   returnedAt: 21,
 };
 
-/** What is planted, where it must be found, and how. */
+/** The planted harm, the list that must report it, and the message. */
 const PLANTED: [string, (run: ReturnType<typeof soundRun>) => Partial<Run>, keyof AuditReport, RegExp][] = [
   [
     "a stale read",
@@ -128,7 +128,7 @@ const PLANTED: [string, (run: ReturnType<typeof soundRun>) => Partial<Run>, keyo
     /^n: violated/,
   ],
   [
-    "a lock that two hold",
+    "a lock with two holders",
     ({ history }) => {
       const other = {
         ...history.locks[0]!,
@@ -154,7 +154,7 @@ const PLANTED: [string, (run: ReturnType<typeof soundRun>) => Partial<Run>, keyo
     /k9: .* is not in the log/,
   ],
   [
-    "an answer that is not what was decided",
+    "an answer that differs from the decision",
     ({ history }) => ({
       history: { ...history, values: [value("k1", "one", 1, 0), value("k3", "two", 7, 10)] },
     }),
@@ -168,7 +168,7 @@ const PLANTED: [string, (run: ReturnType<typeof soundRun>) => Partial<Run>, keyo
     /n is 3 "one"/,
   ],
   [
-    "an entry that was changed",
+    "a changed entry",
     ({ entries }) => ({
       entries: entries.map((each) => (each.seq === 3 ? { ...each, body: { ...each.body, at: 2 } } : each)),
     }),
@@ -182,7 +182,7 @@ const PLANTED: [string, (run: ReturnType<typeof soundRun>) => Partial<Run>, keyo
     /entry 4: stands behind 2/,
   ],
   [
-    "an office that is taken twice in one term",
+    "an office taken twice in one term",
     () => ({ entries: store([...BODIES, taken(2, "c", 4)]) }),
     "logFaults",
     /takes the office of term 2 after 2/,
@@ -200,7 +200,7 @@ const PLANTED: [string, (run: ReturnType<typeof soundRun>) => Partial<Run>, keyo
     /log time falls from 3 to 2/,
   ],
   [
-    "an answer that nobody understands",
+    "an answer that no client understands",
     ({ history }) => ({ history: { ...history, surprises: ["internal"] } }),
     "logFaults",
     /a client was told: internal/,
@@ -244,13 +244,13 @@ test.each(PLANTED)("%s is found", (_what, plant, where, message) => {
   expect((report[where] as readonly string[]).join("\n")).toMatch(message);
 });
 
-test("a lease that its holder gave back may be granted at once", () => {
+test("a lease that its holder released may be granted again at once", () => {
   const run = soundRun();
   const [first, second] = [{ ...lease(2, 0), releasedAt: 20 }, lease(3, 30)];
   expect(audit({ ...run, history: { ...run.history, leases: [first, second] } }).leaseFaults).toEqual([]);
 });
 
-test("the log is folded with leases that end by its own time", () => {
+test("the judge folds the log with leases that end by the log's own time", () => {
   const { decisions } = foldLog(
     store([
       ...BODIES.slice(0, 2),

@@ -1,5 +1,5 @@
-// Judges a run: what clients were told (linearizability.ts), what the control log says, and whether both agree. Shares
-// no code with what it judges: the log's chain and meaning are written here a second time.
+// Judges a run: the answers of clients (linearizability.ts), the control log, and their agreement. Shares no code with the
+// judged program: it implements the log's chain and meaning a second time.
 import { createHash } from "node:crypto";
 import { checkLinearizable, versionedValue } from "../linearizability.ts";
 import type { Lease, OfficeHistory } from "./load.ts";
@@ -12,17 +12,17 @@ export interface LogEntry {
   readonly body: Record<string, unknown>;
 }
 
-/** What somebody was told of the office, and when he asked and was answered (wall clock, ms). */
+/** An answer about the office, with the times of request and answer (wall clock, ms). */
 export interface StatusSample {
   readonly askedAtMs: number;
   readonly answeredAtMs: number;
-  /** Null: nobody is known to lead. */
+  /** Null: no leader is known. */
   readonly leader: string | null;
   readonly term: number | null;
   readonly logSeq: number | null;
 }
 
-/** What was found. Every list but `counts` is empty in a good run. */
+/** The findings. Every list but `counts` is empty in a sound run. */
 export interface AuditReport {
   readonly counts: {
     readonly operations: number;
@@ -36,19 +36,19 @@ export interface AuditReport {
   };
   /** Histories that no order explains. */
   readonly notLinearizable: readonly string[];
-  /** Acknowledged writes that the log does not hold, or holds with another result. */
+  /** Acknowledged writes that are not in the log, or have another result there. */
   readonly lost: readonly string[];
   /** Keys that changed the state twice. */
   readonly appliedTwice: readonly string[];
-  /** What is wrong with the log itself: terms, offices, chain. */
+  /** Faults of the log itself: terms, offices, chain. */
   readonly logFaults: readonly string[];
-  /** Leases that were shorter than was said, tokens that did not rise. */
+  /** Leases that were shorter than promised, and tokens that did not rise. */
   readonly leaseFaults: readonly string[];
-  /** Answers about the office that were not true. */
+  /** False answers about the office. */
   readonly statusLies: readonly string[];
 }
 
-/** Judges it all. `finalValues`: what the office shows at the end, as `[name, value, revision]`. */
+/** Judges the run. `finalValues`: the office's values at the end, as `[name, value, revision]`. */
 export function audit(run: {
   history: OfficeHistory;
   entries: readonly LogEntry[];
@@ -80,7 +80,7 @@ export function audit(run: {
   };
 }
 
-/** True when nothing was found. */
+/** True without findings. */
 export function isSound({ counts: _counts, ...found }: AuditReport): boolean {
   return Object.values(found).every((list) => list.length === 0);
 }
@@ -122,7 +122,7 @@ interface FoldedLog {
   readonly values: Map<string, { value: unknown; revision: number }>;
 }
 
-/** Reads the log as it was written: its chain, its offices, and what it decides. */
+/** Reads the log as it was written: its chain, its offices and its decisions. */
 export function foldLog(entries: readonly LogEntry[]): FoldedLog {
   const faults: string[] = [];
   const terms: LoggedOffice[] = [];
@@ -161,7 +161,7 @@ interface KeyedCommand {
   command: Record<string, unknown> & { type: string; name: string };
 }
 
-/** What values and locks mean, a second time and as plainly as possible. Other commands are not looked at. */
+/** The meaning of values and locks, a second time and as simply as possible. Other commands are ignored. */
 function createModel() {
   const values = new Map<string, { value: unknown; revision: number }>();
   const locks = new Map<string, { owner: string; token: number; until: number }>();
@@ -215,7 +215,7 @@ function createModel() {
   };
 }
 
-/** Sorted keys and no spaces: what RFC 8785 makes of the JSON that stands in the log. */
+/** Sorted keys and no spaces: the form of RFC 8785 for the JSON in the log. */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
@@ -243,7 +243,7 @@ function findLost({ values, locks }: OfficeHistory, { decisions }: FoldedLog): s
   return lost;
 }
 
-/** An answer in the words of the model. */
+/** An answer in the terms of the model. */
 function tell(output: { type: string; revision?: number; token?: number; by?: string }): unknown {
   if (output.type === "written") return output.revision;
   if (output.type === "acquired") return output.token;
@@ -251,7 +251,7 @@ function tell(output: { type: string; revision?: number; token?: number; by?: st
   return output.type === "not-held" ? "not held" : output.type;
 }
 
-/** Decided once each, the log's keys lead to these values and revisions. A key that was applied twice would use two. */
+/** The keys in the log, each decided once, lead to these values and revisions. A key that was applied twice would use two. */
 function findAppliedTwice(
   { values }: FoldedLog,
   finalValues: readonly (readonly [string, unknown, number])[],
@@ -270,7 +270,7 @@ function findAppliedTwice(
   );
 }
 
-/** A lease runs at least its time from before it was asked for, unless it is given back; tokens rise. */
+/** A lease lasts at least its time, counted from before its request, unless it is released; tokens rise. */
 export function findLeaseFaults(leases: readonly Lease[]): string[] {
   const faults: string[] = [];
   const byName = Map.groupBy(leases, ({ name }) => name);
@@ -295,7 +295,7 @@ export function findLeaseFaults(leases: readonly Lease[]): string[] {
 /** Clocks of one machine, read in ms. */
 const CLOCK_STEP_MS = 2;
 
-/** A leader that is named held the office at some moment between question and answer. */
+/** A named leader held the office at some moment between request and answer. */
 export function findLie(
   { askedAtMs, answeredAtMs, leader, term, logSeq }: StatusSample,
   entries: readonly LogEntry[],

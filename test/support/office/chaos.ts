@@ -1,7 +1,7 @@
-// Faults in random order, seeded, upon a rig under load; then everything that was seen is judged. Owns when which fault
-// comes and what is watched meanwhile; the seed decides the order of faults, the machine decides the rest.
+// Causes faults in random order, seeded, in a rig under load, and then judges all observations. Owns the time of each fault
+// and the observers; the seed decides the order of faults, and the machine decides the rest.
 import { type Chance, integerBetween, seededChance, sleep } from "../../../src/base/index.ts";
-import { type ConfigView, createOfficeClient } from "../../../src/coordinator/index.ts";
+import { createOfficeClient } from "../../../src/coordinator/index.ts";
 import type { Transport } from "../../../src/transport/index.ts";
 import { type AuditReport, audit, isSound, type LogEntry, type StatusSample } from "./audit.ts";
 import { FAULT_NAMES, FAULTS, type FaultKind, type FaultName } from "./faults.ts";
@@ -9,43 +9,43 @@ import { type OfficeHistory, type OfficeLoad, startLoad } from "./load.ts";
 import { CONTROL_STREAM, type OfficeRig, startOfficeRig } from "./rig.ts";
 
 const CLIENTS = 12;
-/** How often somebody asks who leads, and how long he waits. */
+/** How often an observer asks for the leader, and how long it waits. */
 const STATUS_INTERVAL_MS = 150;
 const STATUS_TIMEOUT_MS = 1_000;
-/** In that share of cases a fault begins while another one lasts. */
+/** The share of cases in which a fault begins while another one lasts. */
 const OVERLAP_SHARE = 0.4;
-/** The pause after a fault was healed, at most; another one may come before anything has recovered. */
+/** The longest pause after a fault was healed; another fault may come before the rig has recovered. */
 const MAX_PAUSE_MS = 1_500;
-/** How long commands must go well before a fault of a measured run. */
+/** How long commands must succeed before a fault of a measured run. */
 const CALM_MS = 2_000;
-/** A victim may be missing for a while, for example while nobody leads because NATS elects. */
+/** How long to wait for a victim: there may be none for a while, for example without a leader while NATS elects. */
 const BEGIN_TIMEOUT_MS = 30_000;
 
-/** Clients go on until so much more was answered: what a long outage left unasked is asked behind it. */
+/** Clients continue until this many more commands were answered, to make up for a long outage. */
 const MORE_ANSWERS = 200;
 const MORE_TIMEOUT_MS = 60_000;
 
-/** A fault of a plan: when it comes, from the beginning on, and how long it lasts at least. */
+/** A fault of a plan: its start, from the beginning of the run, and its least length. */
 export interface PlannedFault {
   readonly fault: FaultName;
   readonly atMs: number;
   readonly lastMs: number;
 }
 
-/** Faults that come by chance, dealt in rounds of all of them. */
+/** Random faults, dealt in rounds of all of them. */
 export interface DealtFaults {
-  /** Ends after this long, in ms, or after each fault came `rounds` times, whatever is first. */
+  /** Ends after this time, in ms, or after each fault came `rounds` times, whichever is first. */
   readonly durationMs: number;
   readonly rounds?: number | undefined;
   /** The faults that may come; default all. */
   readonly faults?: readonly FaultName[] | undefined;
-  /** One fault at a time, with recovery in between: for measuring each. */
+  /** One fault at a time, with recovery in between: to measure each. */
   readonly oneAtATime?: boolean | undefined;
 }
 
-/** What a run does. */
+/** The plan of a run. */
 export interface ChaosOptions {
-  /** Decides what clients ask, and the faults where they are dealt. */
+  /** Decides the requests of clients, and random faults. */
   readonly seed: number;
   readonly faults: readonly PlannedFault[] | DealtFaults;
   readonly onProgress?: ((text: string) => void) | undefined;
@@ -59,32 +59,32 @@ export interface Happened {
   readonly lastMs: number;
 }
 
-/** What a fault cost, over all times that it came alone. Times in ms; the median is one that was measured. */
+/** The cost of a fault, over all times that it came alone. Times in ms; the median is a measured value. */
 export interface FaultCost {
   readonly count: number;
-  /** How long it lasted. */
+  /** The length of the fault. */
   readonly lastedMs: { readonly p50: number; readonly max: number };
-  /** The longest time without an answered command, from when it began to the calm after it. */
+  /** The longest time without an answered command, from the start of the fault to the calm after it. */
   readonly outageMs: { readonly p50: number; readonly max: number };
 }
 
-/** What a run found. */
+/** The findings of a run. */
 export interface ChaosReport {
   readonly seed: number;
   readonly tookMs: number;
   readonly sound: boolean;
   readonly faults: Readonly<Record<string, number>>;
-  /** Appends that the log refused, and appends whose fate was unknown, as coordinators logged them. */
+  /** Rejected appends, and appends with an unknown outcome, as coordinators logged them. */
   readonly refusedAppends: number;
   readonly unknownAppends: number;
   /** The longest time without an answered command in the whole run, in ms. */
   readonly longestOutageMs: number;
   readonly audit: AuditReport;
-  /** Of a run with one fault at a time. */
+  /** In a run with one fault at a time. */
   readonly costs: Readonly<Record<string, FaultCost>> | null;
 }
 
-/** Runs it on a rig of its own. */
+/** Performs the run on a rig of its own. */
 export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const rig = await startOfficeRig();
   try {
@@ -106,7 +106,7 @@ async function runOn(rig: OfficeRig, options: ChaosOptions): Promise<ChaosReport
   const { faults, onProgress = () => undefined } = options;
   const startedAt = performance.now();
   const recorder = await recordLog(rig.transport);
-  // One connection to each server: what one of them cannot do any more, others still can.
+  // One connection to each server: while one of them fails, the others may still work.
   const transports = await Promise.all(rig.cluster.servers.map(({ url }) => rig.connect(url)));
   const offices = transports.map((transport) => createOfficeClient({ transport }));
   const load = startLoad({ offices, clients: CLIENTS, chance: seededChance(options.seed + 1) });
@@ -124,9 +124,7 @@ async function runOn(rig: OfficeRig, options: ChaosOptions): Promise<ChaosReport
     await Promise.all([load.stop(), watch.stop()]);
   }
   const { values } = await rig.office.read("config", {}, { timeoutMs: 30_000 });
-  const finalValues = (values as ConfigView[]).map(
-    ({ name, value, revision }) => [name, value, revision] as const,
-  );
+  const finalValues = values.map(({ name, value, revision }) => [name, value, revision] as const);
   const entries = await recorder.stop();
   onProgress(
     `judging ${load.history.values.length + load.history.locks.length} operations, ${entries.length} entries`,
@@ -139,15 +137,15 @@ async function runOn(rig: OfficeRig, options: ChaosOptions): Promise<ChaosReport
     faults: Object.fromEntries(
       FAULT_NAMES.map((name) => [name, happened.filter(({ fault }) => fault === name).length]),
     ),
-    refusedAppends: rig.countLogLines("an append was refused"),
-    unknownAppends: rig.countLogLines("the fate of an append is unknown; it is repeated until it is known"),
+    refusedAppends: rig.countLogLines("append rejected: the log ends at another sequence"),
+    unknownAppends: rig.countLogLines("append outcome unknown; repeating until it is known"),
     longestOutageMs: Math.round(findOutage(load.history, startedAt, performance.now())),
     audit: found,
     costs: "oneAtATime" in faults && faults.oneAtATime === true ? sumCosts(happened, load.history) : null,
   };
 }
 
-/** What the faults of a run share. */
+/** The shared state of the faults of a run. */
 interface Run {
   readonly rig: OfficeRig;
   readonly chance: Chance;
@@ -155,7 +153,7 @@ interface Run {
   readonly onProgress: (text: string) => void;
 }
 
-/** Rounds of all faults, each round in another order, and how long each lasts. */
+/** Rounds of all faults, each round in another order, with the length of each fault. */
 function* deal(
   chance: Chance,
   { faults = FAULT_NAMES, rounds = Number.POSITIVE_INFINITY }: DealtFaults,
@@ -207,7 +205,7 @@ async function haveOneAtATime(run: Run, dealt: DealtFaults, history: OfficeHisto
   }
 }
 
-/** Has a fault begin, last and end. */
+/** Causes a fault, lets it last, and heals it. */
 async function have(
   { rig, chance, happened, onProgress }: Run,
   { fault, lastMs }: { fault: FaultName; lastMs: number },
@@ -271,7 +269,7 @@ function sum(values: readonly number[]): { p50: number; max: number } {
   return { p50: sorted[Math.ceil(sorted.length / 2) - 1]!, max: sorted.at(-1)! };
 }
 
-/** Asks again and again who leads, each of the ways in turn. */
+/** Asks for the leader repeatedly, in each of the ways in turn. */
 function watchStatus(
   ways: readonly ((timeoutMs: number) => Promise<{ leader: string; term: number; logSeq: number }>)[],
 ) {
@@ -295,7 +293,7 @@ function watchStatus(
   };
 }
 
-/** Writes the control log down as it grows, so that what is trimmed was seen. */
+/** Copies the control log as it grows, so that trimmed entries are seen too. */
 async function recordLog(transport: Transport) {
   const log = transport.log("office");
   const entries: LogEntry[] = [];

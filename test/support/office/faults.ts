@@ -1,5 +1,5 @@
-// What can be done to a rig: a table of faults, each with how it begins and how it ends. Owns the choice of victims;
-// when which fault comes is chaos.ts.
+// The faults of a rig: a table with the start and the end of each. Owns the choice of victims; chaos.ts decides when a
+// fault comes.
 import { type Chance, integerBetween } from "../../../src/base/index.ts";
 import { around, type ClusterServer } from "../nats-cluster.ts";
 import { between, type CutKind, type Direction } from "../wires.ts";
@@ -8,22 +8,22 @@ import { CONTROL_STREAM, type OfficeRig } from "./rig.ts";
 
 /** A fault that has begun. */
 export interface Broken {
-  /** Who it hit, for the record. */
+  /** The victim, for the record. */
   readonly victim: string;
-  /** Ends it: starts, resumes or heals what it broke; nothing when that is well already. */
+  /** Ends the fault: starts, resumes or heals its victim; does nothing if the victim is well already. */
   heal(): Promise<void> | void;
 }
 
 /** A kind of fault. */
 export interface FaultKind {
   readonly about: string;
-  /** How long it lasts before it is healed, in ms: from less to more than what it makes others do. */
+  /** The range of its length before it is healed, in ms: from below to above the timeouts that it may cause. */
   readonly lastsMs: readonly [number, number];
-  /** Begins it; null when it cannot be now, for example because nobody leads. */
+  /** Starts it; null when that is not possible now, for example without a leader. */
   begin(rig: OfficeRig, chance: Chance): Promise<Broken | null>;
 }
 
-/** Every fault that operators, machines and networks are known for, as far as processes of one machine can have it. */
+/** Every known fault of operators, machines and networks, as far as processes of one machine can have it. */
 export const FAULTS = {
   "coordinator-leader-kill": {
     about: "kill -9 of the coordinator in office",
@@ -149,7 +149,7 @@ export const FAULTS = {
 
 /** The name of a fault. */
 export type FaultName = keyof typeof FAULTS;
-/** All of them. */
+/** The names of all faults. */
 export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[];
 
 function pick<T>(chance: Chance, from: readonly T[]): T | undefined {

@@ -1,27 +1,27 @@
-// Clients that ask the office without pause and write down everything that they asked and were told. Owns the mix of
-// requests and the record; judging it is audit.ts.
+// Clients that send requests to the office without pause, and record every request and answer. Owns the mix of requests and
+// the record; audit.ts judges it.
 //
-// H1  An operation is written down when it begins; without a certain answer it stays without an output.
-// H2  All times are of this process: `calledAt` is taken before anything is sent, `returnedAt` after the answer came.
+// H1  An operation is recorded when it begins; without a certain answer it stays without an output.
+// H2  All times are of this process: `calledAt` is read before the request is sent, `returnedAt` after the answer came.
 import { type Chance, integerBetween, newId, sleep } from "../../../src/base/index.ts";
-import type { ConfigView, LockView, OfficeClient } from "../../../src/coordinator/index.ts";
+import type { LockView, OfficeClient } from "../../../src/coordinator/index.ts";
 import { SwarmError } from "../../../src/protocol/index.ts";
 import type { Operation, ValueInput, ValueOutput } from "../linearizability.ts";
 import type { LockInput, LockOutput } from "./locks-model.ts";
 
-/** How long one operation is waited for: shorter than a fail-over, so that many outcomes stay unknown. */
+/** The longest wait for one operation: shorter than a fail-over, so that many outcomes stay unknown. */
 const OPERATION_TIMEOUT_MS = 2_500;
-/** Values and locks that are in use at once: few, so that clients meet. */
+/** Values and locks in use at a time: few, so that clients collide. */
 const LIVE_VALUES = 6;
 const LIVE_LOCKS = 3;
-/** A swarm holds 1,000 values; the other ones are for probes. */
+/** A swarm holds 1,000 values; the others are for probes. */
 const MAX_GENERATIONS = 150;
-/** Names are left behind after this long, so that no part of the history grows without bound. */
+/** After this time, clients use new names, so that no part of the history grows without bound. */
 const GENERATION_MS = 5_000;
 /** Longer than any run. */
 const LONG_LEASE_MS = 86_400_000;
 const SHORT_LEASES_MS = [500, 2_000] as const;
-/** The pause of a client between two operations, at most. */
+/** The longest pause of a client between two operations. */
 const THINK_MS = 40;
 
 /** An operation on the value or lock `name`; `key` is the idempotency key of a write. */
@@ -32,7 +32,7 @@ export interface Recorded<I, O> extends Operation<I, O> {
   returnedAt: number;
 }
 
-/** A lease that was granted, and when its holder began to give it back. */
+/** A granted lease, and the time when its holder began to release it. */
 export interface Lease {
   readonly name: string;
   readonly owner: string;
@@ -43,25 +43,25 @@ export interface Lease {
   releasedAt: number;
 }
 
-/** Everything that was asked and answered. */
+/** All requests and answers. */
 export interface OfficeHistory {
   readonly values: Recorded<ValueInput, ValueOutput>[];
   readonly locks: Recorded<LockInput, LockOutput>[];
   readonly leases: Lease[];
-  /** When answers came, in order: their gaps are the outages as clients saw them. */
+  /** The times of answers, in order: their gaps are the outages that clients saw. */
   readonly answeredAt: number[];
-  /** Answers that no client could make sense of. */
+  /** Answers that no client could understand. */
   readonly surprises: string[];
 }
 
 /** A running load. */
 export interface OfficeLoad {
   readonly history: OfficeHistory;
-  /** Ends it when the last answers came or their time is over. */
+  /** Ends the load when the last answers came or timed out. */
   stop(): Promise<OfficeHistory>;
 }
 
-/** Starts `clients` clients, each with one operation at a time, spread over these offices. */
+/** Starts `clients` clients, each with one operation at a time, spread over these office clients. */
 export function startLoad(options: {
   offices: readonly OfficeClient[];
   clients: number;
@@ -94,7 +94,7 @@ class Client {
   readonly #generation: () => number;
   /** The revisions that this client saw last. */
   readonly #revisions = new Map<string, number>();
-  /** The tokens that it holds. */
+  /** The tokens of its held locks. */
   readonly #tokens = new Map<string, number>();
 
   constructor(parts: {
@@ -147,8 +147,8 @@ class Client {
           key,
           timeoutMs: OPERATION_TIMEOUT_MS,
         });
-        this.#revisions.set(name, revision as number);
-        return { type: "written", revision: revision as number };
+        this.#revisions.set(name, revision);
+        return { type: "written", revision: revision };
       },
       { type: "conflict" },
     );
@@ -159,7 +159,7 @@ class Client {
     const recorded = this.#begin(this.#history.values, { name, key: null, input: { type: "read" } });
     await this.#ask(recorded, async (): Promise<ValueOutput> => {
       const { values } = await this.#office.read("config", { name }, { timeoutMs: OPERATION_TIMEOUT_MS });
-      const found = (values as ConfigView[]).find((each) => each.name === name);
+      const found = values.find((each) => each.name === name);
       const revision = found?.revision ?? 0;
       this.#revisions.set(name, revision);
       return { type: "read", value: found?.value ?? null, revision };
@@ -173,9 +173,9 @@ class Client {
     await this.#ask(recorded, async (): Promise<LockOutput> => {
       const body = { name, owner, ttlMs: LONG_LEASE_MS, patienceMs: 0 };
       const reply = await this.#office.write("lock-acquire", body, { key, timeoutMs: OPERATION_TIMEOUT_MS });
-      if (reply.acquired !== true) return { type: "held", by: (reply.holder as { owner: string }).owner };
-      this.#tokens.set(name, reply.token as number);
-      return { type: "acquired", token: reply.token as number };
+      if (!reply.acquired) return { type: "held", by: reply.holder.owner };
+      this.#tokens.set(name, reply.token);
+      return { type: "acquired", token: reply.token };
     });
   }
 
@@ -216,7 +216,7 @@ class Client {
     };
     await this.#ask(first!, async (): Promise<LockOutput> => {
       const { locks } = await this.#office.read("locks", {}, { timeoutMs: OPERATION_TIMEOUT_MS });
-      seen = locks as LockView[];
+      seen = locks;
       return viewOf(first!.name);
     });
     if (first!.output === undefined) return;
@@ -226,7 +226,7 @@ class Client {
     }
   }
 
-  /** Takes a short lease and lets it end, or gives it back. */
+  /** Takes a short lease and lets it expire, or releases it. */
   async #lease(name: string): Promise<void> {
     const owner = newId();
     const ttlMs = integerBetween(this.#chance, ...SHORT_LEASES_MS);
@@ -236,8 +236,8 @@ class Client {
       const reply = await this.#office.write("lock-acquire", body, { timeoutMs: OPERATION_TIMEOUT_MS });
       const returnedAt = performance.now();
       this.#history.answeredAt.push(returnedAt);
-      if (reply.acquired !== true) return;
-      const token = reply.token as number;
+      if (!reply.acquired) return;
+      const token = reply.token;
       const lease = { name, owner, token, ttlMs, calledAt, returnedAt, releasedAt: Number.POSITIVE_INFINITY };
       this.#history.leases.push(lease);
       if (this.#chance.next() < 0.5) return;
@@ -265,7 +265,7 @@ class Client {
     return recorded;
   }
 
-  /** `onConflict` is the answer that a decided refusal stands for. */
+  /** `onConflict` is the output of an operation that was refused by a decision. */
   async #ask<I, O>(recorded: Recorded<I, O>, ask: () => Promise<O>, onConflict?: O): Promise<void> {
     let output: O | undefined;
     try {

@@ -35,7 +35,7 @@ test.each<[string, "linearizable" | "violated", Event[]]>([
     "violated",
     [acquire("x", 2, 0), release("x", 2, "released", 2), acquire("y", 1, 4)],
   ],
-  ["a refusal by nobody", "violated", [refused("y", "x", 0)]],
+  ["a refusal by an unknown holder", "violated", [refused("y", "x", 0)]],
   [
     "a release that is refused to the holder",
     "violated",

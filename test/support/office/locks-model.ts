@@ -1,14 +1,14 @@
-// What one lock means to those who ask for it one after the other: a sequential model for checkLinearizable. Leases are
-// taken to be longer than the history; what happens when one ends is held against real time by audit.ts.
+// A sequential model of one lock, for checkLinearizable. It takes leases to be longer than the history; audit.ts compares
+// the end of leases with real time.
 import type { SequentialModel } from "../linearizability.ts";
 
-/** What can be asked of a lock. */
+/** A request about a lock. */
 export type LockInput =
   | { readonly type: "acquire"; readonly owner: string }
   | { readonly type: "release"; readonly owner: string; readonly token: number }
   | { readonly type: "look" };
 
-/** What is answered. */
+/** An answer. */
 export type LockOutput =
   | { readonly type: "acquired"; readonly token: number }
   | { readonly type: "held"; readonly by: string }
@@ -16,15 +16,15 @@ export type LockOutput =
   | { readonly type: "not-held" }
   | { readonly type: "seen"; readonly owner: string | null; readonly token: number };
 
-/** One lock. A token is not known (null) after an acquisition whose answer is not. */
+/** One lock. A token is unknown (null) after an acquisition without an answer. */
 export interface LockState {
   readonly owner: string | null;
   readonly token: number | null;
-  /** The highest token that was seen: later ones are above it. */
+  /** The highest token seen: later ones are above it. */
   readonly highest: number;
 }
 
-/** One lock whose lease does not end. */
+/** One lock whose lease does not expire. */
 export const lockModel: SequentialModel<LockState, LockInput, LockOutput> = {
   initial: { owner: null, token: null, highest: 0 },
   step(state, input, output) {
@@ -59,7 +59,7 @@ function stepRelease(
   const free = held === null ? null : { ...held, owner: null, token: null };
   if (output === undefined) return free ?? state;
   if (output.type === "released") return free;
-  // With an unknown token the lock may be held with another one than that of the release.
+  // With an unknown token, the lock may be held with another token than that of the release.
   return output.type === "not-held" && (free === null || state.token === null) ? state : null;
 }
 
@@ -68,7 +68,7 @@ function stepLook(state: LockState, output: LockOutput): LockState | null {
   return state.owner === null ? state : withToken(state, output.token);
 }
 
-/** The state with its token known; null when it is another one. */
+/** The state with its token known; null when the state has another token. */
 function withToken(state: LockState, token: number): LockState | null {
   if (state.token !== null) return state.token === token ? state : null;
   return token > state.highest ? { ...state, token, highest: token } : null;

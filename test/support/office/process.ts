@@ -1,5 +1,5 @@
-// Murmur processes that a test or a measurement starts, stops, kills and pauses. Owns the processes, and that none
-// outlives whoever started it; what they do is theirs.
+// Murmur processes that a test or a measurement starts, stops, kills and pauses. Owns the processes, and kills them with
+// the process that started them.
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -11,11 +11,11 @@ const MAIN = join(import.meta.dirname, "../../../src/app/main.ts");
 /** One process, which may be started again. */
 export interface MurmurProcess {
   readonly id: string;
-  /** The process that ran last. */
+  /** The process of the last start. */
   readonly pid: number;
-  /** Runs, and is not paused. */
+  /** True while it runs and is not paused. */
   readonly isUp: boolean;
-  /** SIGKILL; resolves when it is gone. */
+  /** SIGKILL; resolves when the process is gone. */
   kill(): Promise<void>;
   /** Starts it, if it does not run. */
   start(): void;
@@ -43,7 +43,7 @@ export function createCoordinator(options: {
   return createMurmurProcess({ id, args: ["coordinator"], environment, logFile });
 }
 
-/** `murmur <args>`, not started yet; what it logs is appended to `logFile`. */
+/** `murmur <args>`, not started yet; its log is appended to `logFile`. */
 export function createMurmurProcess(options: {
   id: string;
   args: readonly string[];
@@ -103,12 +103,12 @@ export function createMurmurProcess(options: {
   };
 }
 
-/** The settings of whoever runs this must not reach the processes. */
+/** The environment without the caller's own settings, which must not reach the processes. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(MURMUR_|NATS_|VITEST|NODE_OPTIONS|FORCE_COLOR)/.test(name),
   );
-  // One cache of compiled code for all: a process that compiles everything anew takes a second of a core.
+  // One cache of compiled code for all processes: without it, the compilation takes a second of a core in each.
   const cache = process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), "murmur-test-compile-cache");
   return { ...Object.fromEntries(kept), NODE_COMPILE_CACHE: cache };
 }

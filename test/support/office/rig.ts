@@ -1,5 +1,5 @@
-// Coordinators and nats-servers as processes, whose every wire can be cut. Owns starting, signals and the way back to
-// health; what is done to them is faults.ts, what they are asked is load.ts.
+// Coordinators and nats-servers as processes; every connection between them can be cut. Owns start, signals and recovery;
+// faults.ts owns the faults, and load.ts the requests.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,7 +13,7 @@ import { createCoordinator, type MurmurProcess } from "./process.ts";
 export const MEMBERS = ["a", "b", "c"] as const;
 /** The stream of the control log. */
 export const CONTROL_STREAM = "MURMUR_OFFICE_LOG";
-/** How long everything may take to be well again once nothing is broken: NATS' elections (4–9 s) and a reconnect. */
+/** The longest recovery once every fault is healed: elections inside NATS (4–9 s) and a reconnect. */
 const RECOVERY_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
 
@@ -21,18 +21,18 @@ const POLL_MS = 50;
 export interface OfficeRig {
   readonly cluster: NatsCluster;
   readonly coordinators: readonly MurmurProcess[];
-  /** A connection past all gates, to whichever server is there. */
+  /** A connection around all gates, to any running server. */
   readonly transport: Transport;
   /** An office client over it. */
   readonly office: OfficeClient;
-  /** The URLs of all servers, past all gates. */
+  /** The URLs of all servers, around all gates. */
   readonly servers: string;
   connect(servers: string): Promise<Transport>;
-  /** The coordinator that holds the office; undefined when nobody proves it within `timeoutMs`. */
+  /** The coordinator in office; undefined when no coordinator proves that it is within `timeoutMs`. */
   leader(timeoutMs?: number): Promise<MurmurProcess | undefined>;
-  /** Heals and starts everything, and resolves when the office answers and all coordinators do. */
+  /** Heals and starts everything; resolves when the office and all coordinators answer. */
   recover(): Promise<void>;
-  /** How often coordinators logged this message so far, over all their lives. */
+  /** The number of times that coordinators have logged this message, over all their lives. */
   countLogLines(message: string): number;
   stop(): Promise<void>;
 }

@@ -1,11 +1,11 @@
-// How fast the office decides: one command after the other, and many at once.
+// Measures how fast the office decides: one command at a time, and many in flight.
 import type { OfficeClient } from "../../../src/coordinator/index.ts";
 import { type Figure, makeFigure } from "./figures.ts";
 import { tellProgress } from "./flags.ts";
 
 const ONE_AT_A_TIME = 1_000;
 const IN_FLIGHT = 64;
-/** Runs of the throughput, of which the median counts. */
+/** Runs of the throughput; their median counts. */
 const RUNS = 3;
 const NAMES = 500;
 

@@ -1,4 +1,4 @@
-// Takes the office away from whoever holds it, in each way, and measures until a coordinator answers a new command.
+// Takes the office from its holder in each way, and measures the time until a coordinator answers a new command.
 import { setTimeout as sleep } from "node:timers/promises";
 import { CONTROL_STREAM, startOfficeRig } from "../../../test/support/office/rig.ts";
 import { atMost, type Figure, type Goal, makeFigure } from "./figures.ts";
@@ -12,7 +12,7 @@ const FAILOVER_GOAL: Goal = {
   holds: ({ p50, p99 }) => p50 <= 1_000 && p99 <= 3_000,
 };
 
-/** The leader is killed, or stopped (SIGSTOP), `times` times. */
+/** Kills or pauses (SIGSTOP) the leader `times` times. */
 export async function measureFailovers(
   { office, leader, recover }: World,
   how: "kill" | "pause",
@@ -37,10 +37,10 @@ export async function measureFailovers(
   });
 }
 
-/** How long one transfer is waited for: the holder gives it up after its election timeout, and is then asked again. */
+/** How long to wait for one transfer: the holder gives it up after its election timeout, and is then asked again. */
 const TRANSFER_TIMEOUT_MS = 2_000;
 
-/** The leader hands over, `times` times. */
+/** Has the leader hand over `times` times. */
 export async function measureTransfers({ office }: World, times: number): Promise<Figure> {
   const values = await measure("transfer", times, async () => {
     const startedMs = performance.now();
@@ -58,7 +58,7 @@ export async function measureTransfers({ office }: World, times: number): Promis
   return makeFigure({ name, unit: "ms", values, goal: atMost(500, "ms") });
 }
 
-/** The nats-server that leads the control stream is killed, `times` times, on three servers with streams of three copies. */
+/** Kills the nats-server that leads the control stream `times` times, on three servers with streams of three copies. */
 export async function measureServerKills(times: number): Promise<Figure> {
   const rig = await startOfficeRig();
   try {
@@ -66,7 +66,7 @@ export async function measureServerKills(times: number): Promise<Figure> {
       await rig.cluster.inSync(CONTROL_STREAM);
       const leading = await rig.cluster.streamLeader(CONTROL_STREAM);
       const victim = rig.cluster.server(leading!);
-      await writeProbe(rig.office); // everything is well
+      await writeProbe(rig.office); // the office has recovered
       const startedMs = performance.now();
       await victim.kill();
       await writeProbe(rig.office);
@@ -81,7 +81,7 @@ export async function measureServerKills(times: number): Promise<Figure> {
   }
 }
 
-/** A little unevenness between two rounds, so that they do not fall into step with anybody's timer. */
+/** A random pause between two rounds, so that they do not fall into step with a timer. */
 const MAX_UNEVEN_MS = 200;
 
 async function measure(name: string, times: number, once: () => Promise<number>): Promise<number[]> {

@@ -1,13 +1,13 @@
-// What a measurement tells: figures with their goals, as a table or as JSON. Owns sums and words; what is measured is the
-// other files' business. Pure.
+// The figures of a measurement with their goals, as a table or as JSON. Owns the sums and the table; the other files
+// measure. Pure.
 
-/** What a figure is held to. */
+/** The goal of a figure. */
 export interface Goal {
   readonly text: string;
   readonly holds: (summary: Summary) => boolean;
 }
 
-/** Values in order: nearest ranks, so that each is one that was measured. */
+/** Quantiles by nearest rank, so that each is a measured value. */
 export interface Summary {
   readonly count: number;
   readonly p50: number;
@@ -19,14 +19,14 @@ export interface Summary {
 export interface Figure extends Summary {
   readonly name: string;
   readonly unit: string;
-  /** Null where nothing is promised. */
+  /** Null without a goal. */
   readonly goal: string | null;
   readonly met: boolean;
-  /** Everything that was measured, in the order in which it was. */
+  /** All measured values, in the order of measurement. */
   readonly values: readonly number[];
 }
 
-/** Makes a figure. @throws RangeError without values: a figure is never made up. */
+/** Makes a figure. @throws RangeError without values: a figure is never invented. */
 export function makeFigure(what: {
   name: string;
   unit: string;
@@ -53,7 +53,7 @@ export function atMost(limit: number, unit: string): Goal {
   return { text: `≤ ${limit} ${unit}`, holds: ({ max }) => max <= limit };
 }
 
-/** Lines for people. */
+/** The lines of a table. */
 export function renderFigures(figures: readonly Figure[]): string {
   const rows = figures.map(({ name, unit, count, p50, p99, max, goal, met }) => [
     name,

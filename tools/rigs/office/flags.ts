@@ -1,16 +1,16 @@
-// How the measurements of this folder are called: flags with numbers, help, and where the report goes. Owns reading and
-// refusing; what a flag means is its tool's.
+// The command line of the measurements in this folder: flags with numbers, help, and the output of the report. Owns parsing
+// and its errors; each tool owns the meaning of its flags.
 import { parseArgs } from "node:util";
 import { type Figure, renderFigures } from "./figures.ts";
 
-/** A flag: a whole number, a list of names out of `names`, or one that is there or not. */
+/** A flag: a whole number, a list of names out of `names`, or a switch. */
 export type Flag = { about: string } & (
   | { type: "count"; default: number }
   | { type: "names"; names: readonly string[] }
   | { type: "switch" }
 );
 
-/** What was asked for. `--json` and `--help` are every tool's. */
+/** The parsed flags. Every tool has `--json` and `--help`. */
 export interface Flags<Name extends string> {
   count(name: Name): number;
   names(name: Name): readonly string[];
@@ -21,14 +21,14 @@ export interface Flags<Name extends string> {
 const STRING = { type: "string" } as const;
 const BOOLEAN = { type: "boolean" } as const;
 
-/** Reads the command line; prints help and exits 0, or names what is wrong and exits 2. */
+/** Parses the command line; prints help and exits 0, or names the error and exits 2. */
 export function readFlags<Name extends string>(
   usage: string,
   flags: Readonly<Record<Name, Flag>>,
 ): Flags<Name> {
   const entries = Object.entries(flags) as [Name, Flag][];
   const refuse = (why: string): never => {
-    process.stderr.write(`${why}\n--help tells what there is\n`);
+    process.stderr.write(`${why}\nrun with --help for all flags\n`);
     process.exit(2);
   };
   let values: Record<string, string | boolean | undefined> = {};
@@ -86,13 +86,13 @@ function describe(usage: string, entries: readonly [string, Flag][]): string {
 
 const startedMs = performance.now();
 
-/** Tells on stderr how it goes. */
+/** Reports progress on stderr. */
 export function tellProgress(text: string): void {
   const seconds = ((performance.now() - startedMs) / 1_000).toFixed(1);
   process.stderr.write(`${seconds.padStart(7)}  ${text}\n`);
 }
 
-/** Prints a report; the exit code is 1 when a goal was missed, or when `faults` tells of anything. */
+/** Prints a report; the exit code is 1 when a goal was missed, or `faults` has a value above 0. */
 export function printReport(
   { json }: { json: boolean },
   figures: readonly Figure[],

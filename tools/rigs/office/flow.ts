@@ -1,5 +1,5 @@
-// Whether tasks keep flowing while nobody is in office: rounds with a leader and rounds without any coordinator that runs
-// alternate, and each pair gives a ratio.
+// Measures whether tasks keep their rate without a holder of the office: rounds with a leader alternate with rounds without
+// a running coordinator, and each pair gives a ratio.
 import { createMeter, silentLogger, sleep } from "../../../src/base/index.ts";
 import { createTaskClient, type TaskClient } from "../../../src/work/index.ts";
 import { type Figure, makeFigure } from "./figures.ts";
@@ -8,12 +8,12 @@ import type { World } from "./world.ts";
 
 const TASKS = 6_000;
 const IN_FLIGHT = 128;
-/** A body of 256 bytes as a whole task. */
+/** A body of 256 bytes as a complete task. */
 const INPUT = "x".repeat(208);
-/** How long the last word of a leader may be believed: beyond any election. */
+/** How long a leader's last message may be believed, in ms: longer than any election. */
 const LEADERLESS_MS = 3_000;
 
-/** Pairs of rounds. Every other pair has its coordinators killed instead of stopped. */
+/** Pairs of rounds. In every other pair the coordinators are killed instead of paused. */
 export async function measureTaskFlow(world: World, pairs: number): Promise<Figure[]> {
   const { coordinators } = world;
   const agents = world.start("echo", ["agent", "run", "echo"]);
@@ -22,7 +22,7 @@ export async function measureTaskFlow(world: World, pairs: number): Promise<Figu
   const [withLeader, without, ratios]: number[][] = [[], [], []];
   try {
     while (!(await isKnown(tasks))) await sleep(100);
-    await runTasks(tasks); // warms everything up
+    await runTasks(tasks); // a warm-up
     for (let pair = 1; pair <= pairs; pair++) {
       const measureWith = async () => withLeader!.push(await runTasks(tasks));
       const measureWithout = async () => {
@@ -32,7 +32,7 @@ export async function measureTaskFlow(world: World, pairs: number): Promise<Figu
         without!.push(await runTasks(tasks));
         await world.recover();
       };
-      // What is first and what is second takes turns too: a machine that gets slower must not be blamed on one of them.
+      // The order alternates too, so that a machine that gets slower is not blamed on one of the two.
       for (const measure of pair % 4 < 2 ? [measureWith, measureWithout] : [measureWithout, measureWith])
         await measure();
       ratios!.push(without!.at(-1)! / withLeader!.at(-1)!);
@@ -54,7 +54,7 @@ export async function measureTaskFlow(world: World, pairs: number): Promise<Figu
   ];
 }
 
-/** The capability is known once the agent's process runs. */
+/** The capability is known as soon as the agent's process runs. */
 async function isKnown(tasks: TaskClient): Promise<boolean> {
   return tasks.run({ capability: "echo", input: INPUT }).then(
     () => true,
@@ -62,7 +62,7 @@ async function isKnown(tasks: TaskClient): Promise<boolean> {
   );
 }
 
-/** Tasks a second, from handing in the first to the last result. */
+/** Tasks a second, from the first submission to the last result. */
 async function runTasks(tasks: TaskClient): Promise<number> {
   const startedMs = performance.now();
   let begun = 0;

@@ -1,38 +1,38 @@
-// Writers that never pause, and what became of everything that was confirmed to them. Owns the load and its judgement by
-// the control log: nothing lost, nothing applied twice. (What order was seen is judged by tools/rigs/chaos.ts.)
+// Writers without pause, and a check of everything that was confirmed to them. Owns the load and its judgement by the
+// control log: no command lost, none applied twice. (tools/rigs/chaos.ts judges the observed order.)
 import { newId, sleep } from "../../../src/base/index.ts";
 import type { OfficeClient } from "../../../src/coordinator/index.ts";
 import type { Transport } from "../../../src/transport/index.ts";
 import { PATIENCE_MS } from "./world.ts";
 
 const WRITERS = 4;
-/** Names that are written to: below the number of values that a swarm may hold. */
+/** Names that are written: below the number of values that a swarm may hold. */
 const NAMES = 500;
-/** What keys of outsiders begin with in the log. */
+/** The prefix of callers' keys in the log. */
 const OUTSIDE = "c.";
 
-/** What was found. */
+/** The findings. */
 export interface Kept {
   readonly acknowledged: number;
-  /** Confirmed, and not in the log. */
+  /** Commands that were confirmed but are not in the log. */
   readonly lost: number;
   readonly appliedTwice: number;
 }
 
 /** Running writers. */
 export interface Promises {
-  /** Lets the writers finish. */
+  /** Stops the writers after their current commands. */
   pause(): Promise<void>;
-  /** Judges everything; the writers must have finished. */
+  /** Judges the run; the writers must have stopped. */
   judge(): Promise<Kept>;
 }
 
-/** Starts writers of values; nobody else may write any, but with {@link writeProbe}. */
+/** Starts writers of values; no other code may write values, except {@link writeProbe}. */
 export async function startPromises(transport: Transport, office: OfficeClient): Promise<Promises> {
   const log = transport.log("office");
   const keys = new Set<string>();
   let heardSeq = 0;
-  // Written down as it grows: the log is trimmed behind snapshots.
+  // Copied as it grows, because the log is trimmed after snapshots.
   const tail = await log.tail({
     afterSeq: 0,
     onStored({ seq, data }) {
@@ -50,7 +50,7 @@ export async function startPromises(transport: Transport, office: OfficeClient):
       const key = newId();
       const body = { name: `n${index % NAMES}`, value: key };
       const { revision } = await office.write("config-set", body, { key, timeoutMs: PATIENCE_MS });
-      revisions.set(key, revision as number);
+      revisions.set(key, revision);
     }
   });
   return {
@@ -65,18 +65,18 @@ export async function startPromises(transport: Transport, office: OfficeClient):
       tail.close();
       const lost = [...revisions.keys()].filter((key) => !keys.has(`${OUTSIDE}${key}`)).length;
       const answeredTwice = revisions.size - new Set(revisions.values()).size;
-      // Each decision uses one revision: a key that was applied twice would have used two.
+      // Each decision uses one revision: a key that was applied twice used two.
       return { acknowledged: revisions.size, lost, appliedTwice: last - keys.size + answeredTwice };
     },
   };
 }
 
-/** Has one value written; gives its revision. */
+/** Has one value written; returns its revision. */
 export async function writeProbe(office: OfficeClient): Promise<number> {
   const { revision } = await office.write(
     "config-set",
     { name: "probe", value: newId() },
     { timeoutMs: PATIENCE_MS },
   );
-  return revision as number;
+  return revision;
 }

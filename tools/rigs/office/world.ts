@@ -1,5 +1,5 @@
-// One nats-server with coordinators as processes, for measurements. Owns starting and ending them; the same on a cluster
-// is test/support/office/rig.ts.
+// One nats-server with coordinators as processes, for measurements. Owns their start and end; test/support/office/rig.ts does
+// the same on a cluster.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,20 +13,20 @@ import {
   type MurmurProcess,
 } from "../../../test/support/office/process.ts";
 
-/** How long anything is waited for that must come. */
+/** The longest wait for an expected event, in ms. */
 export const PATIENCE_MS = 60_000;
-/** After a start a coordinator abstains for 1 s: a kill must not find the majority abstaining. */
+/** After a start, a coordinator does not vote for 1 s: a kill must not leave a majority that cannot vote. */
 const SETTLE_MS = 1_500;
 const POLL_MS = 50;
 
-/** A swarm without agents; they are started with `start`. */
+/** A swarm without agents; `start` starts some. */
 export interface World {
   readonly transport: Transport;
   readonly office: OfficeClient;
   readonly coordinators: readonly MurmurProcess[];
-  /** The coordinator in office. @throws SwarmError `unavailable` when nobody proves that it is. */
+  /** The coordinator in office. @throws SwarmError `unavailable` when no coordinator proves that it is. */
   leader(): Promise<MurmurProcess>;
-  /** Starts and resumes all coordinators; resolves when each of them can vote. */
+  /** Starts and resumes all coordinators; resolves when each can vote. */
   recover(): Promise<void>;
   /** Another connection. */
   connect(): Promise<Transport>;
@@ -35,7 +35,7 @@ export interface World {
   stop(): Promise<void>;
 }
 
-/** Starts it, with as many coordinators as `members` names. `config` is appended to the server's; `user` goes with it. */
+/** Starts a swarm with a coordinator for each of `members`. `config` is appended to the server's; `user` belongs to it. */
 export async function startWorld(options: {
   members: readonly string[];
   config?: string;

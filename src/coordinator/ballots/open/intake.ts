@@ -44,7 +44,7 @@ export interface IntakeParts {
   transport: Transport;
   subjects: Subjects;
   office: Office;
-  placement: Pick<Placement, "pick" | "seats" | "knowsWhoLives">;
+  placement: Pick<Placement, "pick" | "seats" | "waitForRollCall">;
   clock: Clock;
   /** Whether the answers of open ballots leave no memory for another ballot. */
   isFull(): boolean;
@@ -109,7 +109,7 @@ export class BallotIntake {
   async #openOnce(request: BallotOpenRequest): Promise<void> {
     const { taskId, scope } = request;
     const { office, placement, clock } = this.#parts;
-    await placement.knowsWhoLives();
+    await placement.waitForRollCall();
     if (await this.#isKnown(taskId)) return;
     const atMs = clock.now();
     const wish = { id: taskId, timeoutMs: request.ballot.timeoutMs };

@@ -34,7 +34,7 @@ async function setup() {
       },
     } as unknown as Office,
     placement: {
-      knowsWhoLives: async () => {},
+      waitForRollCall: async () => {},
       pick: () => [{ host: "h1", agent: "a1", score: 0, reasons: [] }],
       seats: { take: (id, agent) => void seated.set(id, agent), leave: (id) => void seated.delete(id) },
     },

@@ -1,0 +1,259 @@
+// Returns placed tasks to their queue when their agent has left, or will leave before it starts them. The host that then
+// receives such a task asks for a new placement. Owns the order of the steps; choose.ts picks the next agent, as for any
+// task.
+//
+// B1  The reclaimer first publishes the task to its queue, then deletes its placed message. After a crash between the two
+//     steps, the next holder of the office finds the placed message and repeats both. The task may run twice, and has one
+//     result.
+// B2  A returned task carries `Murmur-Attempt`: a host looks for the result of such a task before it starts it.
+// B3  Every placed message is checked when this coordinator takes the office, and every ten seconds. So it does not matter
+//     which event was missed, or that a task was placed on an agent at the moment when the agent left.
+// B4  If the queue still has the message that a task was placed from, the task is left to the next sweep: its hand-over is
+//     in progress or broke off, and the host that receives that message uses the placed message as its new placement, and
+//     acks.
+// B5  A message that is no placed task goes to the dead letters, as a live host would send it; no other process would ever
+//     read it.
+import {
+  createService,
+  type Logger,
+  type Meter,
+  type Service,
+  singleFlight,
+  systemChance,
+  systemClock,
+} from "../../base/index.ts";
+import {
+  createSubjects,
+  encode,
+  HEADERS,
+  type PlacedAddress,
+  readPlacement,
+  type Subjects,
+  SwarmError,
+} from "../../protocol/index.ts";
+import type { Log, Stored, Transport } from "../../transport/index.ts";
+import {
+  buryUnreadable,
+  carriedHeaders,
+  createResultStore,
+  placedConsumer,
+  readPlacedTask,
+} from "../../work/index.ts";
+import type { Office } from "../office/office.ts";
+import { isLeaving } from "../registry/availability.ts";
+import type { AgentAddress, Registrar } from "../registry/registrar.ts";
+
+/** How often the reclaimer checks all placed messages, in ms: one request to the stream, as long as there are few. */
+const SWEEP_INTERVAL_MS = 10_000;
+/** The most placed messages of one sweep; the next sweep takes the rest. */
+const MAX_PER_SWEEP = 10_000;
+/** The most tasks that are returned at the same time. */
+const MAX_RECLAIMS_IN_FLIGHT = 16;
+/**
+ * How long hosts have to report that they run a task, in ms. They answer from memory. A task runs twice if its host is
+ * delayed for longer. The cost of the wait: the waiting tasks of a leaving agent return a second later, sixteen at a time.
+ */
+const LOCATE_TIMEOUT_MS = 1_000;
+
+/** The ports of a reclaimer. */
+interface ReclaimerParts {
+  transport: Transport;
+  office: Office;
+  registrar: Registrar;
+  /** Called when a task has left the place where it was placed. */
+  onReturned: (taskId: string) => void;
+  /** Called for the question of a ballot instead of returning it: its runner gives the seat to another agent. */
+  onQuestion: (at: PlacedAddress) => void;
+  log: Logger;
+  meter: Meter;
+}
+
+/** Returns placed tasks while this coordinator holds the office. */
+export class Reclaimer {
+  readonly service: Service;
+  readonly #parts: ReclaimerParts;
+  readonly #subjects: Subjects;
+  readonly #tasks: Log;
+  readonly #results;
+  readonly #gone = new Map<string, AgentAddress>();
+  readonly #sweepOnce = singleFlight(() => this.#trySweep());
+  #isFullSweepDue = false;
+  #timer: NodeJS.Timeout | undefined;
+  #sweeping: Promise<void> | undefined;
+  #isStopped = false;
+
+  constructor(parts: ReclaimerParts) {
+    const { transport, meter } = parts;
+    this.#parts = parts;
+    this.#subjects = createSubjects(transport.prefix);
+    this.#tasks = transport.log("tasks");
+    this.#results = createResultStore({
+      transport,
+      subjects: this.#subjects,
+      meter,
+      clock: systemClock,
+      chance: systemChance,
+    });
+    this.service = createService({
+      name: "reclaimer",
+      start: () => this.#start(),
+      stop: () => this.#stop(),
+    });
+  }
+
+  #start(): void {
+    const { office, registrar } = this.#parts;
+    office.onTenure((tenure) => {
+      this.#gone.clear();
+      if (tenure !== null) this.#sweepAll(); // B3
+    });
+    registrar.onGone((agents) => this.#onGone(agents));
+    this.#timer = setInterval(() => {
+      if (this.#isInOffice) this.#sweepAll(); // B3
+    }, SWEEP_INTERVAL_MS);
+  }
+
+  async #stop(): Promise<void> {
+    this.#isStopped = true;
+    clearInterval(this.#timer);
+    await this.#sweeping;
+  }
+
+  get #isInOffice(): boolean {
+    return this.#parts.office.tenure !== null && !this.#isStopped;
+  }
+
+  #onGone(agents: readonly AgentAddress[]): void {
+    // A full sweep is cheaper than a sweep for each of many agents.
+    if (this.#gone.size + agents.length > MAX_RECLAIMS_IN_FLIGHT) this.#isFullSweepDue = true;
+    for (const agent of agents) if (this.#gone.size < MAX_PER_SWEEP) this.#gone.set(agent.id, agent);
+    this.#sweep();
+  }
+
+  // Sweeps
+
+  #sweepAll(): void {
+    this.#isFullSweepDue = true;
+    this.#sweep();
+  }
+
+  #sweep(): void {
+    this.#sweeping = this.#sweepOnce();
+  }
+
+  async #trySweep(): Promise<void> {
+    try {
+      await this.#sweepDue();
+    } catch (error) {
+      this.#parts.log.warn({ err: error }, "placed tasks not checked; retrying at the next sweep");
+    }
+  }
+
+  async #sweepDue(): Promise<void> {
+    const { filters } = this.#subjects;
+    while (this.#isInOffice && (this.#isFullSweepDue || this.#gone.size > 0)) {
+      const agents = [...this.#gone.values()];
+      this.#gone.clear();
+      if (this.#isFullSweepDue) {
+        this.#isFullSweepDue = false;
+        await this.#parts.registrar.waitForRollCall();
+        await this.#reclaimAll(filters.allPlaced);
+      } else {
+        for (const { host, id } of agents) await this.#reclaimAll(filters.placedOnAgent(host, id));
+      }
+      await this.#deleteConsumers(new Set(agents.map(({ host }) => host)));
+    }
+  }
+
+  /** Deletes the consumers of hosts without agents: no task will come to them, and no worker pulls from them. */
+  async #deleteConsumers(hosts: ReadonlySet<string>): Promise<void> {
+    for (const host of hosts) {
+      if (this.#hasAgents(host)) continue;
+      await this.#parts.transport.queue("tasks").deleteConsumer(placedConsumer(host));
+    }
+  }
+
+  async #reclaimAll(filter: string): Promise<void> {
+    const found = await this.#tasks.subjects(filter, { max: MAX_PER_SWEEP });
+    const due = [...found.keys()].filter((subject) => {
+      const at = this.#subjects.readPlaced(subject);
+      return at === null ? !this.#hasAgents(hostOf(subject)) : this.#judge(at) !== "none";
+    });
+    for (let from = 0; from < due.length && this.#isInOffice; from += MAX_RECLAIMS_IN_FLIGHT) {
+      const batch = due.slice(from, from + MAX_RECLAIMS_IN_FLIGHT);
+      await Promise.all(batch.map((subject) => this.#reclaim(subject)));
+    }
+  }
+
+  #hasAgents(host: string): boolean {
+    return this.#parts.office.state.registry.byHost.has(host);
+  }
+
+  /** The tasks of an agent that must return: none, the waiting tasks (tasks that do not run), or all. */
+  #judge({ host, agent }: PlacedAddress): "none" | "waiting" | "all" {
+    const { office, registrar } = this.#parts;
+    const member = office.state.registry.members.get(agent);
+    if (member?.profile.host !== host) return registrar.isHeard(agent) ? "none" : "all";
+    const status = registrar.statusOf(member);
+    return status !== null && isLeaving(status) ? "waiting" : "none";
+  }
+
+  // One placed message
+
+  async #reclaim(subject: string): Promise<void> {
+    const { log, onQuestion, onReturned } = this.#parts;
+    const at = this.#subjects.readPlaced(subject);
+    try {
+      const stored = await this.#tasks.last(subject, { fresh: true });
+      if (stored === null || !this.#isInOffice) return;
+      if (at === null || readPlacedTask(this.#subjects, stored) === null) return await this.#bury(stored); // B5
+      if (this.#judge(at) === "waiting" && (await this.#isRunning(at.taskId))) return;
+      if (stored.header(HEADERS.ballot) !== undefined) return onQuestion(at);
+      if (!(await this.#publish(stored, at))) return; // B1, B4
+      await this.#tasks.delete(stored.seq);
+      onReturned(at.taskId);
+      log.info({ taskId: at.taskId, agent: at.agent, host: at.host }, "placed task returned to its queue");
+    } catch (error) {
+      log.warn({ err: error, subject }, "placed task not returned; retrying at the next sweep");
+    }
+  }
+
+  async #bury(stored: Stored): Promise<void> {
+    if (this.#hasAgents(hostOf(stored.subject))) return; // that host does it
+    const { taskId, error } = await buryUnreadable(this.#results, stored, systemClock.now());
+    await this.#tasks.delete(stored.seq);
+    this.#parts.log.warn({ letter: taskId, err: error }, "unreadable placed task moved to the dead letters");
+  }
+
+  async #isRunning(taskId: string): Promise<boolean> {
+    const { bus } = this.#parts.transport;
+    const options = { timeoutMs: LOCATE_TIMEOUT_MS, max: 1 };
+    return (await bus.scatter(this.#subjects.where(taskId), encode({}), options)).length > 0;
+  }
+
+  /** Publishes the task to its queue, once; false when the queue still has the message that it was placed from (B4). */
+  async #publish(stored: Stored, { scope, taskId }: PlacedAddress): Promise<boolean> {
+    const { capability, priority } = readPlacement(stored.header(HEADERS.placement));
+    const subject = this.#subjects.task({ capability, priority, scope, taskId });
+    try {
+      await this.#tasks.append(subject, stored.data, {
+        headers: {
+          [HEADERS.attempt]: "1", // B2: the journal has the true count, if there were attempts
+          ...carriedHeaders(stored),
+          [HEADERS.returned]: String(stored.seq),
+        },
+        messageId: `returned-${taskId}-${stored.seq}`,
+      });
+      return true;
+    } catch (error) {
+      if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
+      const queued = await this.#tasks.last(subject, { fresh: true });
+      return queued?.header(HEADERS.returned) === String(stored.seq);
+    }
+  }
+}
+
+/** The host in a placed subject, also in a malformed one. */
+function hostOf(subject: string): string {
+  return subject.split(".")[2] ?? "";
+}

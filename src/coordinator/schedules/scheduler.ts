@@ -1,0 +1,94 @@
+// Fires due schedules while this coordinator holds the office. Owns the order: first the office decides the tick (fire),
+// then the scheduler submits the tick's task under an id made of schedule and tick, then the office stores the receipt
+// (settle). The next holder of the office repeats every task that has no receipt.
+import {
+  type Clock,
+  createService,
+  type Logger,
+  newId,
+  type Service,
+  singleFlight,
+  systemClock,
+} from "../../base/index.ts";
+import { type TaskInput, toSwarmError } from "../../protocol/index.ts";
+import type { Office } from "../office/office.ts";
+import { planTick } from "./ticks.ts";
+
+/** How often the scheduler looks for due schedules, in ms: the delay of a tick, beside the time that the log takes. */
+const DUE_CHECK_INTERVAL_MS = 250;
+/** The most ticks fired, and the most tasks submitted, in one check; more wait for the next check. */
+const MAX_PER_CHECK = 100;
+/** The longest error in a receipt, in characters. */
+const MAX_ERROR_LENGTH = 500;
+
+/** Submits tasks; two tasks with one id are one task. */
+export interface TaskSink {
+  submit(task: TaskInput): Promise<unknown>;
+}
+
+/** Creates the scheduler of one coordinator. */
+export function createScheduler(parts: {
+  office: Office;
+  tasks: TaskSink;
+  log: Logger;
+  clock?: Clock;
+}): Service {
+  const { office, tasks, log } = parts;
+  const clock = parts.clock ?? systemClock;
+  let timer: NodeJS.Timeout | undefined;
+  let checking: Promise<void> | undefined;
+
+  async function fireDue(): Promise<void> {
+    if (office.tenure === null) return;
+    const { byId, outbox } = office.state.schedules;
+    const nowMs = clock.now();
+    const due = [...byId]
+      .filter(([, { nextMs }]) => nextMs !== null && nextMs <= nowMs)
+      .slice(0, MAX_PER_CHECK);
+    for (const [id, { when, nextMs }] of due) {
+      const expectedMs = nextMs as number;
+      await office.submit(newId(), {
+        type: "schedule-fire",
+        id,
+        expectedMs,
+        ...planTick(when, expectedMs, nowMs),
+      });
+    }
+    for (const [taskId, { task }] of [...outbox].slice(0, MAX_PER_CHECK)) {
+      const receipt = await submit(taskId, task as TaskInput);
+      if (receipt !== null) await office.submit(newId(), { type: "schedule-settle", taskId, ...receipt });
+    }
+  }
+
+  const check = singleFlight(() =>
+    fireDue().catch((error: unknown) =>
+      log.info({ err: error }, "schedules not fired; retrying at the next check"),
+    ),
+  );
+
+  /** The receipt of a task that is submitted, or can never be; null when the next check retries it. */
+  async function submit(taskId: string, task: TaskInput): Promise<{ error: string | null } | null> {
+    try {
+      await tasks.submit({ ...task, id: taskId });
+      return { error: null };
+    } catch (error) {
+      const failure = toSwarmError(error);
+      log.warn({ err: failure, taskId, retries: failure.retryable }, "scheduled task not submitted");
+      if (failure.retryable) return null;
+      return { error: `${failure.code}: ${failure.message}`.slice(0, MAX_ERROR_LENGTH) };
+    }
+  }
+
+  return createService({
+    name: "scheduler",
+    start() {
+      timer = setInterval(() => {
+        checking = check();
+      }, DUE_CHECK_INTERVAL_MS);
+    },
+    async stop() {
+      clearInterval(timer);
+      await checking;
+    },
+  });
+}
