@@ -14,7 +14,7 @@ The last line is "N passed, N failed[, N skipped]": the tests, plus one for each
 
   path…           only test files whose path contains one of these, e.g. test/work
   -t PATTERN      only tests whose full title matches this regular expression
-  --full          the nightly run: all seeds, all fuzzed bodies, the long fault plans (\`npm run nightly\`)
+  --full          the nightly run: all seeds and all fuzzed bodies (\`npm run nightly\`)
   --write-order   after a whole run, write the slowest files to test/slowest-files.json; they start first
 
 UPDATE_GOLDEN=1 rewrites the golden files that the tests read; read the diff before you commit it.
