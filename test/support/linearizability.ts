@@ -143,7 +143,7 @@ function searchPart<S, I, O>(
   }
   return { type: "linearizable" };
 
-  /** Undoes choices until it has undone one that was not forced; undefined when none is left. */
+  /** Undoes choices, up to and with the last choice that was not forced, and returns it; undefined when there is none. */
   function backtrack(): Choice<S> | undefined {
     for (;;) {
       const last = order.pop();
