@@ -41,8 +41,8 @@ import { type Log, lastSeqOf, type Transport } from "../transport/index.ts";
 import { type AuditKey, type ChainTip, NO_ENTRIES, sealEntry } from "./chain.ts";
 
 /**
- * The most notes that wait for their append: at most 16 MiB, and usually below 1 MiB. This is room for one second in which
- * all agents send bad votes, or for some hours of ordinary notes without NATS.
+ * The most notes that wait for their append: at most 16 MiB, and usually below 1 MiB. This is room for the notes of one
+ * second while all agents send bad votes, or of some hours of ordinary work without NATS.
  */
 export const MAX_WAITING_NOTES = 1_024;
 /** The bytes reserved for all fields of an entry except its facts. */

@@ -137,7 +137,7 @@ describe("the office's state", () => {
     );
   });
 
-  it("does not depend on the snapshot from which an equal state was restored", () => {
+  it("reaches the same state when it restarts from a snapshot after every group", () => {
     fc.assert(
       fc.property(history, (groups) => {
         const whole = begin();

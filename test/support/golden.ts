@@ -6,7 +6,7 @@ import { expect } from "vitest";
 /** True when this run rewrites golden files. */
 export const UPDATING = process.env.UPDATE_GOLDEN === "1";
 
-/** Fails when `file` does not hold exactly `text`. With UPDATE_GOLDEN=1 it writes `text` to the file instead. */
+/** Fails the test unless `file` holds exactly `text`. With UPDATE_GOLDEN=1, writes `text` to the file instead. */
 export function expectGolden(file: string, text: string): void {
   if (UPDATING) {
     mkdirSync(dirname(file), { recursive: true });
@@ -14,6 +14,6 @@ export function expectGolden(file: string, text: string): void {
     return;
   }
   const stored = existsSync(file) ? readFileSync(file, "utf8") : "";
-  const hint = `${relative(process.cwd(), file)} differs; if the change is meant: UPDATE_GOLDEN=1 ./murmur test ${relative(process.cwd(), dirname(file))}`;
+  const hint = `${relative(process.cwd(), file)} differs from the test's output; if you meant the change, run: UPDATE_GOLDEN=1 ./murmur test ${relative(process.cwd(), dirname(file))}`;
   expect(text, hint).toBe(stored);
 }

@@ -32,13 +32,13 @@ const read = (value: unknown, revision: number, calledAt: number, returnedAt = c
 const check = (history: readonly Event[]) => checkLinearizable(history, { model: versionedValue }).type;
 
 describe("a history is linearizable when one order explains it", () => {
-  it("sees that a read returns what was written before it", () => {
+  it("accepts reads that return the value written before them", () => {
     expect(check([write("a", 1, 0), read("a", 1, 2), write("b", 2, 4), read("b", 2, 6)])).toBe(
       "linearizable",
     );
   });
 
-  it("refuses a read of what was overwritten before it was asked", () => {
+  it("reports a read that returns a value overwritten before the call", () => {
     const history = [write("a", 1, 0), write("b", 2, 2), read("a", 1, 4)];
     expect(checkLinearizable(history, { model: versionedValue })).toEqual({
       type: "violated",
@@ -48,21 +48,21 @@ describe("a history is linearizable when one order explains it", () => {
     });
   });
 
-  it("lets operations that overlap come in either order", () => {
+  it("accepts overlapping operations in either order", () => {
     expect(check([write("a", 1, 0), write("b", 2, 2, 9), read("a", 1, 3), read("b", 2, 5)])).toBe(
       "linearizable",
     );
     expect(check([write("a", 1, 0), write("b", 2, 2, 9), read("b", 2, 3), read("a", 1, 5)])).toBe("violated");
   });
 
-  it("lets a write without answer take effect late, or never", () => {
+  it("accepts an unanswered write that takes effect late or never", () => {
     const open = write("b", undefined, 2);
     expect(check([write("a", 1, 0), open, read("a", 1, 4), read("b", 2, 90)])).toBe("linearizable");
     expect(check([write("a", 1, 0), open, read("a", 1, 90)])).toBe("linearizable");
     expect(check([write("a", 1, 0), open, read("b", 2, 4), read("a", 1, 90)])).toBe("violated");
   });
 
-  it("refuses a revision that was given before, and a compare-and-set that cannot have matched", () => {
+  it("reports a revision that does not rise, and a compare-and-set that cannot have matched", () => {
     expect(check([write("a", 2, 0), write("b", 2, 2)])).toBe("violated");
     const input = { type: "write", value: "b", expectedRevision: 7 } as const;
     expect(
@@ -76,7 +76,7 @@ describe("a history is linearizable when one order explains it", () => {
     ).toBe("linearizable");
   });
 
-  it("looks at parts alone, and names the one that cannot be explained", () => {
+  it("checks each part alone and names the part that no order explains", () => {
     const x = [write("a", 1, 0), read("b", 2, 4)];
     const history = [...x, write("b", 2, 2)];
     const partition = (event: Event) => (x.includes(event) ? "x" : "y");
@@ -84,7 +84,7 @@ describe("a history is linearizable when one order explains it", () => {
     expect(verdict).toMatchObject({ type: "violated", part: "x" });
   });
 
-  it("says so when the search reaches its bound", () => {
+  it("is undecided when the search reaches its bound", () => {
     const verdict = checkLinearizable([...makeHistory(1, 50), read("z", 1, 100)], {
       model: versionedValue,
       maxConfigurations: 20,
@@ -92,7 +92,7 @@ describe("a history is linearizable when one order explains it", () => {
     expect(verdict).toEqual({ type: "undecided", part: "" });
   });
 
-  it("explains any history that was made from an order, and long ones too", () => {
+  it("accepts every history made from an order, also a long one", () => {
     fc.assert(
       fc.property(fc.integer(), (seed) => {
         expect(check(makeHistory(seed, 400))).toBe("linearizable");
@@ -102,13 +102,13 @@ describe("a history is linearizable when one order explains it", () => {
     expect(check(makeHistory(1, 2_500))).toBe("linearizable");
   });
 
-  it("is not lost among many operations without answer, each of which may have had its effect or not", () => {
+  it("finishes with 40 unanswered operations that may have taken effect or not", () => {
     const open = Array.from({ length: 40 }, (_, index) => write(`open${index}`, undefined, 2));
     expect(check([write("a", 1, 0), ...open, read("open7", 5, 4), read("open7", 5, 6)])).toBe("linearizable");
     expect(check([write("a", 1, 0), ...open, read("open7", 5, 4), read("a", 1, 6)])).toBe("violated");
   });
 
-  it("says what trying every order says, of any short history", () => {
+  it("agrees with a trial of every order for short histories", () => {
     const verdicts = { linearizable: 0, violated: 0 };
     fc.assert(
       fc.property(fc.array(anyEvent, { minLength: 1, maxLength: 6 }), (history) => {
@@ -121,7 +121,7 @@ describe("a history is linearizable when one order explains it", () => {
     expect(Math.min(...Object.values(verdicts))).toBeGreaterThan(50);
   });
 
-  it("notices one stale read in a long history", () => {
+  it("finds one stale read in a long history", () => {
     fc.assert(
       fc.property(fc.integer(), (seed) => {
         const history = [...makeHistory(seed, 400), write("end", 9_999, 10_000), read("begin", 0.5, 10_002)];
@@ -132,9 +132,9 @@ describe("a history is linearizable when one order explains it", () => {
   });
 });
 
-/** The same by trying every order. */
+/** The verdict found by a trial of every order. */
 function tryAllOrders(history: readonly Event[]): "linearizable" | "violated" {
-  const goOn = (left: readonly Event[], state: ValueState): boolean =>
+  const canExplain = (left: readonly Event[], state: ValueState): boolean =>
     left.every(({ output }) => output === undefined) ||
     left.some((event) => {
       const others = left.filter((other) => other !== event);
@@ -142,34 +142,34 @@ function tryAllOrders(history: readonly Event[]): "linearizable" | "violated" {
         ({ output, returnedAt }) => output !== undefined && returnedAt < event.calledAt,
       );
       const after = isLate ? null : versionedValue.step(state, event.input, event.output);
-      return after !== null && goOn(others, after);
+      return after !== null && canExplain(others, after);
     });
-  return goOn(history, versionedValue.initial) ? "linearizable" : "violated";
+  return canExplain(history, versionedValue.initial) ? "linearizable" : "violated";
 }
 
-/** Any event at all, with few values and revisions, so that many histories are explained by some order and many are not. */
+/** Any event. Values and revisions are few, so that many histories are linearizable and many are not. */
 const anyEvent = fc
   .record({
     calledAt: fc.integer({ min: 0, max: 8 }),
     takesFor: fc.integer({ min: 1, max: 8 }),
     value: fc.constantFrom("a", "b"),
     revision: fc.integer({ min: 1, max: 4 }),
-    what: fc.constantFrom("read", "write", "write", "open", "conflict", "compare", "compareOpen"),
+    kind: fc.constantFrom("read", "write", "write", "open", "conflict", "compare", "compareOpen"),
     expectedRevision: fc.integer({ min: 0, max: 3 }),
   })
-  .map(({ calledAt, takesFor, value, revision, what, expectedRevision }): Event => {
+  .map(({ calledAt, takesFor, value, revision, kind, expectedRevision }): Event => {
     const times = { calledAt, returnedAt: calledAt + takesFor };
-    if (what === "read") return read(value, revision, calledAt, times.returnedAt);
-    if (what === "write") return write(value, revision, calledAt, times.returnedAt);
-    if (what === "open") return write(value, undefined, calledAt, times.returnedAt);
+    if (kind === "read") return read(value, revision, calledAt, times.returnedAt);
+    if (kind === "write") return write(value, revision, calledAt, times.returnedAt);
+    if (kind === "open") return write(value, undefined, calledAt, times.returnedAt);
     const input = { type: "write", value, expectedRevision } as const;
-    if (what === "compareOpen") return { input, output: undefined, ...times };
+    if (kind === "compareOpen") return { input, output: undefined, ...times };
     const output =
-      what === "conflict" ? ({ type: "conflict" } as const) : ({ type: "written", revision } as const);
+      kind === "conflict" ? ({ type: "conflict" } as const) : ({ type: "written", revision } as const);
     return { input, output, ...times };
   });
 
-/** A history of clients that overlap: each operation takes effect at a moment between its call and its answer. */
+/** A history of concurrent clients: each operation takes effect at a moment between its call and its answer. */
 function makeHistory(seed: number, length: number): Event[] {
   const chance = seededChance(seed);
   let value: unknown = null;

@@ -1,56 +1,60 @@
-// Decides whether a history of operations is linearizable: whether there is one order of them that respects real time
-// and that a sequential model allows. Owns the search; what operations mean is the caller's model.
+// Decides whether a history of operations is linearizable: whether its operations have an order that agrees with real time
+// and that a sequential model allows. Owns the search; the caller's model defines the meaning of an operation.
 //
 //   const verdict = checkLinearizable(history, { model: versionedValue, partition: ({ input }) => input.name });
 //   expect(verdict).toEqual({ type: "linearizable" });
 //
-// The search is Wing and Gong's (1993) with Lowe's memory of configurations that were tried ("Testing for
-// linearizability", 2017, §3), over parts of the history that do not touch each other (Herlihy and Wing 1990, theorem 1:
-// locality). It is exponential at worst, in the number of operations under way at once, so it has a bound.
+// The search is the algorithm of Wing and Gong (1993). As in Lowe ("Testing for linearizability", 2017, §3), it remembers
+// the configurations that it has tried. It searches each part of the history alone, because parts share no state (Herlihy
+// and Wing 1990, theorem 1: locality). The worst case is exponential in the number of concurrent operations, so the search
+// has a bound.
 
 import { integerBetween, seededChance } from "../../src/base/index.ts";
 
-/** One operation of a client. Times are on one clock or count that all clients share. */
+/** One operation of a client. All clients share the clock, or the counter, that gives the times. */
 export interface Operation<I, O> {
   readonly input: I;
-  /** What was answered; undefined when that is not known: it took effect at some time after its call, or never. */
+  /** The answer. Undefined when it is unknown: then the operation took effect at some time after its call, or never. */
   readonly output: O | undefined;
   readonly calledAt: number;
-  /** When the answer came; without an `output` this says nothing. */
+  /** The time of the answer; without meaning when `output` is undefined. */
   readonly returnedAt: number;
 }
 
-/** What operations mean when they come one after the other. States are values: they are never changed in place. */
+/** The meaning of operations that happen one after the other. A state is a value: `step` never changes it in place. */
 export interface SequentialModel<S, I, O> {
   readonly initial: S;
   /**
-   * The state after `input` was answered with `output`, or null when that answer is impossible in `state`. An `output`
-   * of undefined is any answer: then the state after whatever the answer was, never null.
+   * The state after an operation with this `input` and `output`; null when `state` does not allow that answer. An
+   * `output` of undefined stands for an unknown answer: then the model gives the state after `input`, and never null.
    */
   step(state: S, input: I, output: O | undefined): S | null;
-  /** A text that is equal for equal states, and only for them. */
+  /** A text that is the same for equal states and different for different states. */
   fingerprint(state: S): string;
 }
 
-/** What was found. */
+/** The outcome of a check. */
 export type Verdict<I, O> =
   | { readonly type: "linearizable" }
   | {
       readonly type: "violated";
-      /** The part of the history that no order explains. */
+      /** The name of the part that no order explains. */
       readonly part: string;
-      /** How many operations of it the best order explains. */
+      /** The number of its operations that the best order explains. */
       readonly explained: number;
-      /** The answered ones that it leaves over, by time of call: among the first of them is the contradiction. */
+      /** The answered operations that the best order leaves out, by time of call. The contradiction is near the start. */
       readonly unexplained: readonly Operation<I, O>[];
     }
-  /** The search reached its bound: nothing is known about this part. */
+  /** The search reached its bound, so this part may be linearizable or not. */
   | { readonly type: "undecided"; readonly part: string };
 
-/** Configurations that are tried for one part: about a second and 200 MB of them. */
+/** The most configurations that the search tries for one part: about one second and 200 MB. */
 export const MAX_CONFIGURATIONS = 1_000_000;
 
-/** Checks a history. `partition` names the part that an operation belongs to; parts must share no state. */
+/**
+ * Checks a history. `partition` returns the name of the part that an operation belongs to (default: all operations are one
+ * part); parts must share no state. `maxConfigurations` is the bound of the search for one part.
+ */
 export function checkLinearizable<S, I, O>(
   history: readonly Operation<I, O>[],
   options: {
@@ -73,14 +77,14 @@ export function checkLinearizable<S, I, O>(
   return { type: "linearizable" };
 }
 
-/** What came next on the way. */
+/** One step of the order that the search builds: the operation that it placed, with the states before and after. */
 interface Choice<S> {
   readonly index: number;
   readonly before: S;
   readonly after: S;
   /**
-   * It changes nothing and may come now, so every order that has it later can have it here as well: no other choice is
-   * tried in its place.
+   * True when the operation was answered and does not change the state. Every order that has it later may have it here
+   * too, so the search tries no other operation in its place.
    */
   readonly isForced: boolean;
 }
@@ -94,8 +98,8 @@ type PartVerdict<I, O> =
     };
 
 /**
- * Depth first: places one operation after the other, and takes the last one back where nothing more can come. It is done
- * when all that were answered have a place; the others need none.
+ * Searches depth first: it places one operation after the other, and goes back when no operation can come next. It ends
+ * when all answered operations are placed; an unanswered operation needs no place.
  */
 function searchPart<S, I, O>(
   history: readonly Operation<I, O>[],
@@ -104,16 +108,16 @@ function searchPart<S, I, O>(
 ): PartVerdict<I, O> {
   const byCall = [...history].sort((one, other) => one.calledAt - other.calledAt);
   const answered = byCall.filter(({ output }) => output !== undefined);
-  // Those without answer stand behind: they are tried only where nothing else can come, the youngest first, because most
-  // of them took effect soon or never.
+  // The search tries unanswered operations after all answered ones, and the latest call first, because most unanswered
+  // operations took effect soon or never.
   const operations = [...answered, ...byCall.filter(({ output }) => output === undefined).reverse()];
   const placed = new PlacedSet({ answered: answered.length, all: operations.length });
-  const way: Choice<S>[] = [];
-  const tried = new Tried();
+  const order: Choice<S>[] = [];
+  const tried = new TriedConfigurations();
   let best: readonly number[] = [];
   let state = model.initial;
   let answeredLeft = answered.length;
-  /** All that were answered and stand before it are placed. */
+  /** All answered operations with a lower index are placed. */
   let first = 0;
   let next = 0;
 
@@ -122,14 +126,14 @@ function searchPart<S, I, O>(
     const choice = findChoice(Math.max(next, first));
     if (choice === "undecided") return { type: "undecided" };
     if (choice !== undefined) {
-      way.push(choice);
+      order.push(choice);
       state = choice.after;
       if (choice.index < answered.length) answeredLeft--;
-      if (way.length > best.length) best = way.map(({ index }) => index);
+      if (order.length > best.length) best = order.map(({ index }) => index);
       next = 0;
       continue;
     }
-    const last = takeBack();
+    const last = backtrack();
     if (last === undefined) {
       const explained = new Set(best);
       const unexplained = answered.filter((_, index) => !explained.has(index));
@@ -139,10 +143,10 @@ function searchPart<S, I, O>(
   }
   return { type: "linearizable" };
 
-  /** Undoes choices up to the last one that has alternatives. */
-  function takeBack(): Choice<S> | undefined {
+  /** Undoes choices, up to and with the last choice that was not forced, and returns it; undefined when there is none. */
+  function backtrack(): Choice<S> | undefined {
     for (;;) {
-      const last = way.pop();
+      const last = order.pop();
       if (last === undefined) return undefined;
       placed.remove(last.index);
       if (last.index < answered.length) answeredLeft++;
@@ -152,14 +156,17 @@ function searchPart<S, I, O>(
     }
   }
 
-  /** Places the next operation, from index `from` on, that may come now and leads where nobody has been. */
+  /**
+   * Places the first operation, from index `from` on, that may come next and leads to a new configuration. Undefined when
+   * there is none.
+   */
   function findChoice(from: number): Choice<S> | "undecided" | undefined {
     const before = model.fingerprint(state);
     const deadline = earliestEnd();
     for (let index = from; index < operations.length; index++) {
       const { calledAt, input, output } = operations[index]!;
       if (calledAt > deadline) {
-        if (index < answered.length) index = answered.length - 1; // on with those without answer
+        if (index < answered.length) index = answered.length - 1; // skip to the unanswered operations
         continue;
       }
       if (placed.has(index)) continue;
@@ -180,17 +187,18 @@ function searchPart<S, I, O>(
   }
 
   /**
-   * The last one has no answer and makes no difference to what would come behind it: the same without it is tried as well,
-   * and leaves more to choose from. (Without this all subsets of such operations are tried, one behind the other.)
+   * True when the last placed operation is unanswered and this operation leads to the same state without it. The search
+   * also tries the order without the last operation, and that order leaves more choices. (Without this rule, the search
+   * would try every subset of the unanswered operations.)
    */
   function isSameWithoutLast({ input, output }: Operation<I, O>, fingerprint: string): boolean {
-    const last = way.at(-1);
+    const last = order.at(-1);
     if (last === undefined || last.index < answered.length) return false;
     const without = model.step(last.before, input, output);
     return without !== null && model.fingerprint(without) === fingerprint;
   }
 
-  /** When the first of those that are not placed was answered: what was called later may not come before it. */
+  /** The earliest answer among the answered operations that are not placed. An operation called later cannot come next. */
   function earliestEnd(): number {
     let end = Number.POSITIVE_INFINITY;
     for (let index = first; index < answered.length && answered[index]!.calledAt <= end; index++) {
@@ -201,14 +209,15 @@ function searchPart<S, I, O>(
 }
 
 /**
- * The configurations that were tried. One is worth nothing more when another one placed the same answered operations and
- * came to the same state, with no more of those without answer: what is left over can still come later.
+ * The configurations that the search has tried: a state, and the operations that are placed. A configuration is not worth a
+ * try when an earlier one has the same state and the same answered operations, and its unanswered operations are a subset:
+ * the earlier one can still place the others later.
  */
-class Tried {
+class TriedConfigurations {
   count = 0;
   readonly #byName = new Map<string, bigint[]>();
 
-  /** False when there is nothing new in it. */
+  /** Adds a configuration; false when an earlier one makes it superfluous. */
   add(name: string, unanswered: bigint): boolean {
     const known = this.#byName.get(name);
     if (known?.some((fewer) => (fewer & unanswered) === fewer) === true) return false;
@@ -220,8 +229,9 @@ class Tried {
 }
 
 /**
- * The placed operations. The answered ones have a short name: how many, and the exclusive or of 64 random bits for each
- * (Zobrist); among a million sets, two have the same name with a probability below 1 in 10 million.
+ * The operations that are placed. The set of answered ones has a short name: their number, and the exclusive or of 64
+ * random bits for each (Zobrist hashing). Among a million sets, two have the same name with a probability below 1 in 10
+ * million.
  */
 class PlacedSet {
   readonly #answered: number;
@@ -230,7 +240,7 @@ class PlacedSet {
   #count = 0;
   #high = 0;
   #low = 0;
-  /** The placed ones without answer, a bit for each. */
+  /** The placed unanswered operations, one bit for each. */
   unanswered = 0n;
 
   constructor({ answered, all }: { answered: number; all: number }) {
@@ -240,7 +250,7 @@ class PlacedSet {
     this.#bits = Uint32Array.from({ length: 2 * answered }, () => integerBetween(chance, 0, 0xffff_ffff));
   }
 
-  /** Names the answered ones. */
+  /** The name of the set of answered operations. */
   get name(): string {
     return `${this.#count}.${this.#high}.${this.#low}`;
   }
@@ -270,22 +280,22 @@ class PlacedSet {
   }
 }
 
-// A model that serves the values of the office, and any other store that numbers its versions
+// A model for the values of the office, and for any other store that numbers its versions
 
-/** What can be asked of a value. A write with `expectedRevision` is a compare-and-set; 0 expects that it is absent. */
+/** A request about a value. A write with `expectedRevision` is a compare-and-set; 0 expects that the value is absent. */
 export type ValueInput =
   | { readonly type: "read" }
   | { readonly type: "write"; readonly value: unknown; readonly expectedRevision?: number };
 
-/** What is answered: the revision that stands then, 0 when the value is absent. */
+/** An answer about a value, with the revision that was read or written. A read of an absent value gives revision 0. */
 export type ValueOutput =
   | { readonly type: "read"; readonly value: unknown; readonly revision: number }
   | { readonly type: "written"; readonly revision: number }
   | { readonly type: "conflict" };
 
 /**
- * The state of one value; null is an absent one. The revision is not known (null) after a write whose answer is not: it
- * is then whatever is read next, above all that were seen.
+ * The state of one value. A `value` of null means that it is absent. The `revision` is null (unknown) after a write
+ * without an answer; the next answer shows it, and it must be above `highest`, the highest revision seen.
  */
 export interface ValueState {
   readonly value: unknown;
@@ -294,8 +304,8 @@ export interface ValueState {
 }
 
 /**
- * One value with revisions that rise with every write, with gaps where revisions are shared with other values. A write of
- * null removes the value.
+ * One value whose revision rises with every write. The revisions have gaps, because several values share one counter. A
+ * write of null removes the value.
  */
 export const versionedValue: SequentialModel<ValueState, ValueInput, ValueOutput> = {
   initial: { value: null, revision: 0, highest: 0 },

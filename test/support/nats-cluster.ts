@@ -1,17 +1,17 @@
-// Three real nats-servers with JetStream as one cluster. A test can cut each connection. Owns the processes, and the gates
-// between them and their clients; asks the servers themselves for the leader of a stream.
+// Three real nats-servers with JetStream as one cluster. A test can cut each connection. Owns the server processes, and the
+// gates between servers and clients. It asks the servers for the leader of a stream.
 import { setTimeout as sleep } from "node:timers/promises";
 import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { type NatsServer, startNatsServer } from "./nats-server.ts";
 import { type Direction, Wires } from "./wires.ts";
 
-/** The time limit for the cluster to elect its leaders. Measured: 3–5 s, by NATS' own elections. */
+/** The time limit for the cluster to elect its leaders. Measured: 3–5 s, because of NATS' own elections. */
 const READY_TIMEOUT_MS = 60_000;
 const POLL_MS = 100;
 /** The time limit of a request to a server: a paused server accepts connections but never answers. */
 const ASK_TIMEOUT_MS = 1_000;
-/** An address without a listener: routes that servers learn from each other must not bypass the gates. */
+/** An address without a listener. The servers advertise it, so that they cannot learn routes that bypass the gates. */
 const NOWHERE = "127.0.0.1:1";
 
 /** One server of a cluster. */
@@ -34,17 +34,17 @@ export interface ClusterServer {
 /** A running cluster. */
 export interface NatsCluster {
   readonly servers: readonly ClusterServer[];
-  /** The connections between servers, and between servers and the clients of {@link clientUrl}, by their names. */
+  /** The connections between servers, and between servers and the clients of {@link clientUrl}. Parties go by their names. */
   readonly wires: Wires;
-  /** The URLs of all servers for the client named `name`; they lead over wires that can be cut. */
+  /** The URLs of all servers for the client named `name`; they lead through gates, so a test can cut them. */
   clientUrl(name: string): Promise<string>;
   /** The name of the server that leads a stream, as most servers report it; undefined when they report none. */
   streamLeader(stream: string): Promise<string | undefined>;
-  /** Resolves when every copy of a stream has all messages of its leader, so that the next leader misses none. */
+  /** Resolves when every copy of a stream has all messages of the leader's copy, so that the next leader has all of them. */
   inSync(stream: string): Promise<void>;
   /** The server of that name. */
   server(name: string): ClusterServer;
-  /** Heals all cuts, starts all servers, and resolves when they know each other and have elected their leaders. */
+  /** Heals all cuts, starts all servers, and resolves when they are connected and have elected their leaders. */
   ready(): Promise<void>;
   /** Stops everything and removes the stores. */
   stop(): Promise<void>;
@@ -60,7 +60,7 @@ export async function startNatsCluster(): Promise<NatsCluster> {
   const portOf = (name: string, kind: "port" | "clusterPort") => running.get(name)?.[kind] ?? 1;
 
   const start = async (name: (typeof names)[number]) => {
-    const routes = [`"nats://${NOWHERE}"`]; // JetStream requires a route, even of the server that connects to no other
+    const routes = [`"nats://${NOWHERE}"`]; // JetStream requires a route, even for the server that connects to no other server
     // Only one of two servers connects to the other. If both did, they would close one of the two connections, and
     // one server would seem offline for a moment.
     for (const to of names.slice(0, names.indexOf(name))) {
@@ -94,7 +94,7 @@ cluster { name: test, listen: "127.0.0.1:-1", advertise: "${NOWHERE}", no_advert
     }
   }
 
-  /** A stream's group as each answering server reports it. Only the leader knows how far the other copies are. */
+  /** The stream's group as each server reports it. Only the stream's leader knows the progress of the other copies. */
   async function viewStream(stream: string): Promise<StreamGroup[]> {
     const views = await Promise.all(names.map((name) => askServer<JetStreamView>(name, "/jsz?streams=true")));
     return views.flatMap((view) => {
@@ -118,7 +118,10 @@ cluster { name: test, listen: "127.0.0.1:-1", advertise: "${NOWHERE}", no_advert
     );
   }
 
-  /** The servers route API requests later than cluster messages, so this sends a request to learn whether the API answers. */
+  /**
+   * True when the server answers a JetStream API request. This needs a real request, because a new cluster routes API
+   * requests later than it reports its leaders.
+   */
   async function answersApi(name: string): Promise<boolean> {
     try {
       const connection = await connect({ servers: get(name).url, reconnect: false, timeout: ASK_TIMEOUT_MS });
@@ -239,7 +242,7 @@ interface Replica {
   name: string;
   current?: boolean;
   offline?: boolean;
-  /** The number of entries that it does not have yet. */
+  /** The number of entries that this copy does not have yet. */
   lag?: number;
 }
 

@@ -1,5 +1,5 @@
-// Real nats-server processes for tests: each has JetStream, a free port and a store of its own. Finds the binary, waits
-// until the server is ready, and makes sure that no server outlives the test process, even when that one is killed.
+// Real nats-server processes for tests: each has JetStream, a free port and its own store. Finds the binary, waits until
+// the server is ready, and makes sure that no server outlives the test process, even when the test process is killed.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
@@ -10,7 +10,7 @@ const MINIMUM_VERSION = { major: 2, minor: 12 };
 /** The time limit of a start. Measured: 20–60 ms alone; seconds on a loaded machine with several suites. */
 const START_TIMEOUT_MS = 60_000;
 const POLL_MS = 10;
-/** How often a restart is tried. While a server is down, the system may give its port to a connection for a moment. */
+/** The most tries of a restart. While a server is down, the system may give its port to another connection for a moment. */
 const MAX_RESTARTS = 20;
 const RESTART_PAUSE_MS = 250;
 
@@ -119,8 +119,9 @@ export async function startNatsServer(
 }
 
 /**
- * Finds the binary: `MURMUR_NATS_SERVER`, or the first of these that is at least 2.12: `nats-server` on the path, the
- * checkout's `.murmur/bin/nats-server`, `~/go/bin/nats-server`. Without a binary it throws an error that names the fixes.
+ * Finds the binary: `MURMUR_NATS_SERVER`; else the first nats-server of version 2.12 or newer among `nats-server` on the
+ * path, the checkout's `.murmur/bin/nats-server` and `~/go/bin/nats-server`.
+ * @throws Error that names the ways to get a binary, when none is found.
  */
 export function findNatsServer(): string {
   const named = process.env.MURMUR_NATS_SERVER;
@@ -146,8 +147,8 @@ function isNewEnough(binary: string): boolean {
 }
 
 /**
- * Starts a guard that kills a process and removes a directory when this process ends, even after a SIGKILL of the test
- * worker, when no exit handler runs. The guard holds the reading end of a pipe from this process and acts when it breaks.
+ * Starts a guard that kills a process and removes a directory when this process ends. It works even after a SIGKILL of the
+ * test worker, when no exit handler runs: the guard reads from a pipe that this process holds, and acts when the pipe breaks.
  */
 export function guardProcess(pid: number, directory = ""): { dismiss(): void } {
   const script = 'read -r _; kill -9 "$0" 2>/dev/null; [ -z "$1" ] || rm -rf "$1"';
@@ -167,7 +168,7 @@ interface Running {
 }
 
 function launch(binary: string, configFile: string, logFile: string): Running {
-  const logDescriptor = openSync(logFile, "a"); // stderr also carries errors of the configuration
+  const logDescriptor = openSync(logFile, "a"); // the server reports errors of its configuration on stderr
   const child = spawn(binary, ["-c", configFile], { stdio: ["ignore", logDescriptor, logDescriptor] });
   closeSync(logDescriptor);
   const pid = child.pid;
@@ -188,7 +189,7 @@ function launch(binary: string, configFile: string, logFile: string): Running {
   };
 }
 
-/** Waits for the ports file, which the server writes when it listens. */
+/** Waits for the ports file and reads it. The server writes the file when it listens. */
 async function readPorts(server: Running, dir: string): Promise<Ports> {
   const file = join(dir, `nats-server_${server.pid}.ports`);
   const giveUpMs = Date.now() + START_TIMEOUT_MS;

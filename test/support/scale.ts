@@ -1,10 +1,10 @@
-// How much a test does: the short run of `./murmur test`, or the full run of `npm run nightly`.
+// The amount of work in a test: short in `./murmur test`, full in `npm run nightly`.
 
 /** The environment variable that `./murmur test --full` sets. */
 const VARIABLE = "MURMUR_TEST_SCALE";
 
 /**
- * `short`, or `full` in the full run.
+ * Returns `short` in the short run and `full` in the full run.
  * @throws Error when MURMUR_TEST_SCALE is neither "short" nor "full".
  */
 export function scaled(short: number, full: number): number {

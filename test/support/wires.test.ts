@@ -36,26 +36,29 @@ async function setup() {
 test.each([
   ["there", { from: "a", to: "b" }],
   ["back", { from: "b", to: "a" }],
-])("a wire that is held on the way %s loses no bytes and continues in order", async (_way, direction) => {
-  const { wires, open, expectReceived } = await setup();
-  const [client, late] = [open(), open()];
-  client.socket.write("1");
-  await expectReceived(client, "1");
-  wires.cut([direction], "hold");
-  client.socket.write("2");
-  late.socket.write("new");
-  const other = await setup();
-  const witness = other.open();
-  witness.socket.write("x");
-  await other.expectReceived(witness, "x"); // bytes had enough time to arrive
-  expect([client.received, late.received]).toEqual(["1", ""]);
-  client.socket.write("3");
-  wires.heal();
-  await expectReceived(client, "123");
-  await expectReceived(late, "new");
-});
+])(
+  "a connection that is held on the way %s loses no bytes and continues in order",
+  async (_way, direction) => {
+    const { wires, open, expectReceived } = await setup();
+    const [client, late] = [open(), open()];
+    client.socket.write("1");
+    await expectReceived(client, "1");
+    wires.cut([direction], "hold");
+    client.socket.write("2");
+    late.socket.write("new");
+    const other = await setup();
+    const witness = other.open();
+    witness.socket.write("x");
+    await other.expectReceived(witness, "x"); // bytes had enough time to arrive
+    expect([client.received, late.received]).toEqual(["1", ""]);
+    client.socket.write("3");
+    wires.heal();
+    await expectReceived(client, "123");
+    await expectReceived(late, "new");
+  },
+);
 
-test("the end of a connection does not pass a held wire", async () => {
+test("a held direction does not deliver the end of a connection", async () => {
   const { wires, open, expectReceived } = await setup();
   const client = open();
   client.socket.write("1");
@@ -70,7 +73,7 @@ test("the end of a connection does not pass a held wire", async () => {
   expect(other.isClosed).toBe(false);
 });
 
-test("a broken wire ends its connections and new connections, until it is healed", async () => {
+test("a broken direction resets old and new connections until it is healed", async () => {
   const { wires, open, expectReceived } = await setup();
   const client = open();
   client.socket.write("1");

@@ -1,9 +1,9 @@
-// A network that can be cut, for tests with real processes: TCP connections lead through gates, and each gate knows its
-// two parties. Owns forwarding and cuts, for each direction; does not read the bytes.
+// A network for tests with real processes, where a test can cut connections: TCP connections lead through gates, and each
+// gate knows its two parties. Owns the forwarding and the cuts of each direction; never interprets the bytes.
 //
 // W1  A held direction delivers nothing, not even the end of a connection. After the cut is healed, it delivers the held
 //     bytes in order, as TCP does after a lost link.
-// W2  A broken direction ends its connections, and new connections at once.
+// W2  A broken direction resets its connections, and each new connection at once.
 import { type AddressInfo, connect, createServer, type Server, type Socket } from "node:net";
 
 /** The kind of a cut: `hold` keeps bytes back (a lost link); `break` resets connections (a firewall, a dead host). */
@@ -33,7 +33,7 @@ export class Wires {
   readonly #flows = new Set<Flow>();
   readonly #cuts = new Map<string, CutKind>();
 
-  /** Opens a port that leads `from` to `to`. It calls `targetPort` at each connection for the port of `to`. */
+  /** Opens a port that leads `from` to `to`. For each connection, it asks `targetPort` for the port of `to`. */
   async openGate({ from, to }: Direction, targetPort: () => number): Promise<Gate> {
     const server = createServer({ noDelay: true, pauseOnConnect: true }, (near) => {
       const far = connect({ port: targetPort(), host: "127.0.0.1", noDelay: true });
@@ -53,7 +53,7 @@ export class Wires {
     this.#applyCuts();
   }
 
-  /** Ends the cuts of these directions; default: of all directions. */
+  /** Ends the cuts of these directions (default: all directions). */
   heal(directions?: readonly Direction[]): void {
     if (directions === undefined) this.#cuts.clear();
     else for (const direction of directions) this.#cuts.delete(nameOf(direction));

@@ -18,7 +18,7 @@ const code = files.filter((file) => /^(src|agents|tools|bench|examples)\/.*\.ts$
 const product = code.filter(({ file }) => file.startsWith("src/"));
 const texts = files.filter((file) => !/\.(png|ico|gz|wasm|bin)$/.test(file));
 
-/** The lines of text files for which `is` returns true, as `file:line text`. */
+/** The lines of text files that satisfy `is`, as `file:line text`. */
 function findLines(among: readonly string[], is: (line: string) => boolean): string[] {
   return among.flatMap((file) =>
     readText(file)

@@ -8,7 +8,7 @@ const files = listFiles().filter((file) => file.endsWith(".ts"));
 const rooms = files.filter((file) => file.startsWith("src/")).map(readSource);
 const outside = files.filter((file) => /^(agents|tools|bench|examples)\//.test(file)).map(readSource);
 
-/** The imports for which `is` returns true, as `file:line` with the target. */
+/** The imports that satisfy `is`, as `file:line` with the target. */
 function findImports(
   sources: typeof rooms,
   is: (found: Import, room: string, file: string) => boolean,

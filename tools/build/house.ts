@@ -1,7 +1,7 @@
-// Measures how the house is written and built: `npm run house`. Prints the figures that CONTRIBUTING names; test/tidy holds
-// the checkout to those that may not get worse.
+// Measures how the house is written and built: `npm run house`. Prints the figures that CONTRIBUTING names; test/tidy
+// fails when some of them get worse.
 //
-//   node tools/build/house.ts [--places] [--json]      --places lists where each pattern is found
+//   node tools/build/house.ts [--places] [--json]      --places lists the places of each pattern
 import { parseArgs } from "node:util";
 import { countDoorNames, listRooms, readArrows } from "./measures/folders.ts";
 import { measureFunctions } from "./measures/functions.ts";

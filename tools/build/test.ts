@@ -34,7 +34,7 @@ interface Gate {
   readonly name: string;
   readonly script: string;
   readonly args: readonly string[];
-  /** What to do when it fails. */
+  /** The next step when the check fails. */
   readonly hint: string;
 }
 
@@ -65,7 +65,7 @@ interface Count {
 let running: ChildProcess | undefined;
 let isFull = false;
 
-/** Runs a package's script under this Node, not under an older one that may be first on the PATH. Resolves with its exit code. */
+/** Runs a package's script under this Node, because the first Node on the PATH may be older. Resolves with its exit code. */
 async function run(script: string, args: readonly string[], output: "inherit" | "collect") {
   const child = spawn(process.execPath, [join(packages, script), ...args], {
     cwd: root,

@@ -76,8 +76,8 @@ export type RawFinding = z.infer<typeof rawFindingSchema>;
 export const reviewOutputSchema = z.strictObject({
   findings: z.array(rawFindingSchema).max(MAX_FINDINGS_PER_TASK),
   /**
-   * The files for which a missing finding proves nothing: the repository's own configuration may switch the rule off there, or
-   * the answer had no room for all findings of the file.
+   * The files whose missing findings prove nothing: the repository's own configuration may switch the rule off there, or the
+   * answer had no room for all findings of the file.
    */
   unsure: z.array(relativePathSchema),
 });

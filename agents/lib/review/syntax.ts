@@ -1,5 +1,5 @@
-// Parses sources with oxc and walks their syntax trees. Owns the small vocabulary in which the analyses ask about code.
-// Leaves the problems to look for to each analysis.
+// Parses sources with oxc and walks their syntax trees. Owns the small set of questions that analyses ask about code;
+// each analysis owns the problems that it looks for.
 import type { ParseResult } from "oxc-parser";
 import type { AnalysisTools, RawFinding, ReviewInput, Severity } from "./contract.ts";
 import { anchorOfLine, isCode, isDeclaration, lineCounter, oneLine, readInside } from "./files.ts";

@@ -4,7 +4,7 @@ import type { Subscription } from "../../transport/index.ts";
 import type { Agent } from "../agent.ts";
 import { type AskLink, readBody } from "../wire/ask.ts";
 
-/** Subscribes to every topic for which at least one of `agents` has a handler. */
+/** Subscribes to every topic that at least one of `agents` handles. */
 export function subscribeTopics(agents: Iterable<Agent>, link: AskLink, log: Logger): Subscription[] {
   const listeners = new Map<string, Agent[]>();
   for (const agent of agents) {

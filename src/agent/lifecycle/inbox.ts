@@ -8,7 +8,7 @@ import type { Logger } from "../../base/index.ts";
  */
 export const INBOX_LIMIT = 1_000;
 
-/** A broadcast on a topic for which the agent has a handler. */
+/** A broadcast on a topic that the agent handles. */
 export interface Broadcast {
   topic: string;
   value: unknown;

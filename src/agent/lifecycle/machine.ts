@@ -30,7 +30,7 @@ export const PHASE_EVENTS: Record<WorkPhase, LifecycleEvent> = {
   reporting: { type: "reporting" },
 };
 
-/** The states in which an agent takes new work. */
+/** The states of an agent that takes new work. */
 export const ACCEPTING_STATES: ReadonlySet<AgentState> = new Set(WORK_PHASES);
 
 /** The states that an agent never leaves. */

@@ -17,7 +17,7 @@ export class AgentSlot implements Slot {
   readonly agent: SlotOwner;
   readonly capability: string;
   readonly forAsk: boolean;
-  /** The number of the agent's life in which the slot was taken. */
+  /** The number of the agent's life that took the slot. */
   readonly life: number;
   state: SlotState = "free";
   /** The context of the work that runs in the slot now. */

@@ -21,7 +21,7 @@ const MAX_ASK_PAUSE_MS = 2_000;
 const MIN_ASK_MS = 1_000;
 /** The share of a lease after which it is renewed: two more tries fit into the rest. */
 const RENEW_AT = 1 / 3;
-/** The share by which two clocks may differ: NTP slews each by at most 500 ppm (ntpd manual, "slew rate"). */
+/** The largest relative drift between two clocks: NTP slews each by at most 500 ppm (ntpd manual, "slew rate"). */
 const CLOCK_DRIFT = 1 / 1_000;
 /** How long a release may take, in ms; after that the lock is free when its lease expires. */
 const RELEASE_TIMEOUT_MS = 5_000;

@@ -1,5 +1,5 @@
-// One period in which a coordinator takes part in the office: its member, and everything that runs for that member. Owns
-// how these are made, filled from the log and ended; the driver owns the work in between.
+// One period while a coordinator takes part in the office: its member, and everything that runs for that member. Creates
+// these parts, fills them from the log and ends them; the driver owns the work in between.
 import type { Clock } from "../../base/index.ts";
 import {
   createMember,

@@ -7,7 +7,7 @@ import type { SnapshotId } from "./snapshot-store.ts";
 
 /** The snapshot entries that one coordinator has read. */
 export class SnapshotRetention {
-  /** The entry up to which the newest snapshot, or the start point, covers the log: the log must reach back to it. */
+  /** The last entry that the newest snapshot, or the start point, covers. The log must reach back to it. */
   coveredSeq: number;
   #newest: SnapshotNote | null = null;
   #lastButOne: SnapshotNote | null = null;

@@ -31,7 +31,7 @@ export interface Place {
   readonly chain: string;
 }
 
-/** The point from which a coordinator reads the log. */
+/** The point in the log where a coordinator starts to read. */
 export interface StartPoint {
   /** The fold up to the start point; the reader becomes its owner. */
   readonly fold: OfficeFold;

@@ -81,7 +81,7 @@ export function choose(kinds: Kinds, wanted: Wanted, chance: Chance): Choice | n
 }
 
 /**
- * The candidates with a free slot, best first; with `areBusy`, the candidates without one that may be given more. Each
+ * The candidates with a free slot, best first; with `areBusy`, the candidates without a free slot that may get more. Each
  * candidate is scored once. Of a large kind some candidates are drawn, at least `count`.
  */
 export function rank(

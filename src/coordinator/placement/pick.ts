@@ -3,7 +3,7 @@ import type { Chance } from "../../base/index.ts";
 import { type Candidate, choose, type Kinds, rank, without } from "./choose.ts";
 import type { Wanted } from "./skills.ts";
 
-/** The property in which picked agents should differ besides their ids, as far as there are enough such agents. */
+/** The property, besides their ids, that should differ between picked agents, as far as there are enough such agents. */
 export type Diversity = "model" | "agent" | "none";
 
 /** A picked agent and its host. */

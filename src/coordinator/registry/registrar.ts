@@ -240,7 +240,7 @@ export class Registrar {
     meter.agentConflicts.inc();
     log.error(
       { alert: "agent_conflict", agent: id, kept, refused },
-      "two hosts have an agent with this id; the one that started later counts",
+      "two hosts have an agent with this id; the host with the later start keeps it",
     );
     transport.bus.publish(
       this.#subjects.event("agent", id, "conflict"),

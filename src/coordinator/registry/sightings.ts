@@ -1,9 +1,9 @@
 // Sightings: which agents a coordinator has heard, and when. Kept in memory, never stored. Pure; time is an argument, in ms
 // of a steady clock.
 //
-// H1  An agent is missing only after {@link SILENCE_MS} in which it could have been heard. Time in which this coordinator
-//     could not receive (a pause of this process, a lost connection, the time before it listened) does not count.
-// H2  If two hosts claim one agent id, the host whose agent started later is believed.
+// H1  An agent is missing only after {@link SILENCE_MS} without a heartbeat. Time counts only while this coordinator can
+//     receive: not during a pause of this process, without a connection, or before it subscribed.
+// H2  If two hosts claim one agent id, the coordinator believes the host whose agent started later.
 // H3  Sightings are kept in the order of their time, so a search for silent agents reads only those agents.
 import type { AgentStatus } from "../../protocol/index.ts";
 import { MAX_MEMBERS } from "./registry.ts";

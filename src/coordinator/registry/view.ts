@@ -25,7 +25,7 @@ export interface ShownAgent {
   /** The last reported status; null when the agent was not heard yet. */
   agent: AgentStatus | null;
   record: RecordView[];
-  /** Ballots in which its key signed two different values: the agent gets no seat in signed ballots any more. */
+  /** The number of ballots where its key signed two different values. Above 0, the agent gets no seat in signed ballots. */
   equivocations: number;
 }
 

@@ -10,7 +10,7 @@ import { makeAttempt, perform, startHost, takeSlot, until } from "../support.ts"
 
 afterEach(() => vi.unstubAllEnvs());
 
-/** Makes a directory in which echo may write. */
+/** Makes a directory where echo may write. */
 async function allowDirectory(): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), "murmur-echo-"));
   vi.stubEnv("MURMUR_ECHO_DIR", directory);

@@ -224,7 +224,7 @@ describe("sightings", () => {
     expect(sightings.size).toBe(0);
   });
 
-  it("do not count the time in which no message could be received", () => {
+  it("do not count time while the coordinator could not receive", () => {
     const sightings = new Sightings(0);
     heard(sightings, 0);
     sightings.grant(60_000);

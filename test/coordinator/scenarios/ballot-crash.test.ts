@@ -72,7 +72,7 @@ const STORIES: Record<string, Story> = {
   },
 };
 
-/** Plays a story in which the first coordinator is cut off. Returns the outcome of the ballot. */
+/** Plays a story and cuts off the first coordinator. Returns the outcome of the ballot. */
 async function play({ agents, ballot }: Story, cut: Cut) {
   const swarm = await setupOffice();
   const line = new Line(cut);

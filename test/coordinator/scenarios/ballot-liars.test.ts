@@ -12,7 +12,7 @@ import { SOON } from "../support.ts";
 type Lie = (question: SeatQuestion & { nonce: string }, sign: Sign) => SignedVote | undefined;
 type Sign = (fields: Partial<Omit<SignedVote, "signature">> & { value?: Json }) => SignedVote;
 
-/** Vote keys that sign as `lie` says, and a function with which the test signs other votes. */
+/** Vote keys that sign as `lie` says, and a function that signs other votes for the test. */
 function liar(lie: Lie) {
   const seed = randomBytes(32);
   const { privateKey, publicKey } = voteKeyOf(seed);

@@ -49,7 +49,7 @@ async function setupBallots(names: readonly string[], turns: Turns = {}) {
   return {
     ...swarm,
     leader,
-    /** Runs a ballot in which each agent answers with its entry in `answers`. */
+    /** Runs a ballot; each agent answers with its entry in `answers`. */
     async ask(answers: Record<string, unknown>, ballot: Partial<BallotInput> = {}): Promise<Result> {
       const spec = {
         seats: names.length,

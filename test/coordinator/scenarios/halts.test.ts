@@ -33,7 +33,7 @@ async function setup() {
       const { chain, ...last } = (await entries()).at(-1) as Sealed;
       return append(sealEntry({ ...last, type: "barrier", ...changes } as EntryBody<unknown>, chain));
     },
-    /** Creates the stream again with these entries, one of which is lost then. */
+    /** Creates the stream again with these entries, and then deletes the entry `lost`, if given. */
     async replace(kept: readonly object[], { lost }: { lost?: number } = {}) {
       await running.stop();
       const admin = await connect({ servers: swarm.server!.url });

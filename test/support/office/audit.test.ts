@@ -1,4 +1,4 @@
-// Tests of the judge: a sound run passes, and each planted kind of harm is found.
+// Tests of the audit: it passes a sound run, and it finds each kind of planted fault.
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { type AuditReport, audit, foldLog, isSound, type LogEntry, type StatusSample } from "./audit.ts";
@@ -15,7 +15,7 @@ const sorted = (body: Body) =>
       : value,
   );
 
-/** Stores bodies as a log does, one a second, each with its chain hash. */
+/** Stores bodies as the control log does: each with its chain hash, and one second after the entry before it. */
 function store(bodies: readonly Body[]): LogEntry[] {
   let chain = "";
   return bodies.map((body, index) => {
@@ -94,7 +94,7 @@ function soundRun() {
       locks,
       leases: [lease(2, 0), lease(3, 100)],
       answeredAt: [],
-      surprises: [] as string[],
+      unexpectedErrors: [] as string[],
     },
     entries: store(BODIES),
     statuses: [sample("a", 1, 2_500, 3), sample("b", 2, 9_000, 5)],
@@ -102,7 +102,7 @@ function soundRun() {
   } satisfies Run;
 }
 
-test("a sound run is found sound", () => {
+test("the audit finds nothing in a sound run", () => {
   const report = audit(soundRun());
   expect(report).toMatchObject({
     counts: { operations: 5, acknowledgedWrites: 3, terms: 2, statusNamed: 2 },
@@ -119,7 +119,7 @@ const stale: Recorded<never, never> = {
   returnedAt: 21,
 };
 
-/** The planted harm, the list that must report it, and the message. */
+/** A planted fault, the list that must report it, and the message. */
 const PLANTED: [string, (run: ReturnType<typeof soundRun>) => Partial<Run>, keyof AuditReport, RegExp][] = [
   [
     "a stale read",
@@ -128,7 +128,7 @@ const PLANTED: [string, (run: ReturnType<typeof soundRun>) => Partial<Run>, keyo
     /^n: violated/,
   ],
   [
-    "a lock with two holders",
+    "a lock with two holders at a time",
     ({ history }) => {
       const other = {
         ...history.locks[0]!,
@@ -154,7 +154,7 @@ const PLANTED: [string, (run: ReturnType<typeof soundRun>) => Partial<Run>, keyo
     /k9: .* is not in the log/,
   ],
   [
-    "an answer that differs from the decision",
+    "an answer that differs from the decision in the log",
     ({ history }) => ({
       history: { ...history, values: [value("k1", "one", 1, 0), value("k3", "two", 7, 10)] },
     }),
@@ -168,7 +168,7 @@ const PLANTED: [string, (run: ReturnType<typeof soundRun>) => Partial<Run>, keyo
     /n is 3 "one"/,
   ],
   [
-    "a changed entry",
+    "an entry that was changed",
     ({ entries }) => ({
       entries: entries.map((each) => (each.seq === 3 ? { ...each, body: { ...each.body, at: 2 } } : each)),
     }),
@@ -179,7 +179,7 @@ const PLANTED: [string, (run: ReturnType<typeof soundRun>) => Partial<Run>, keyo
     "a hole in the log",
     ({ entries }) => ({ entries: entries.filter(({ seq }) => seq !== 3) }),
     "logFaults",
-    /entry 4: stands behind 2/,
+    /entry 4: follows entry 2/,
   ],
   [
     "an office taken twice in one term",
@@ -191,7 +191,7 @@ const PLANTED: [string, (run: ReturnType<typeof soundRun>) => Partial<Run>, keyo
     "a write of an old term",
     () => ({ entries: store([...BODIES, commands(1, 4, ["k4", { type: "other" }])]) }),
     "logFaults",
-    /is of term 1 while 2 is in office/,
+    /belongs to term 1, but the office is of term 2/,
   ],
   [
     "log time that falls",
@@ -200,16 +200,16 @@ const PLANTED: [string, (run: ReturnType<typeof soundRun>) => Partial<Run>, keyo
     /log time falls from 3 to 2/,
   ],
   [
-    "an answer that no client understands",
-    ({ history }) => ({ history: { ...history, surprises: ["internal"] } }),
+    "an error that no client expects",
+    ({ history }) => ({ history: { ...history, unexpectedErrors: ["internal"] } }),
     "logFaults",
-    /a client was told: internal/,
+    /a client received: internal/,
   ],
   [
     "a lease that was cut short",
     ({ history }) => ({ history: { ...history, leases: [lease(2, 0), lease(3, 80)] } }),
     "leaseFaults",
-    /token 3 was granted 15 ms before 2 was over/,
+    /token 3 was granted 15 ms before the lease of 2 ended/,
   ],
   [
     "a token that was granted twice",
@@ -218,39 +218,39 @@ const PLANTED: [string, (run: ReturnType<typeof soundRun>) => Partial<Run>, keyo
     /granted twice/,
   ],
   [
-    "a leader that never took the office",
+    "an answer that names a leader that never took the office",
     () => ({ statuses: [sample("c", 2, 9_000, 5)] }),
     "statusLies",
-    /the log knows b/,
+    /the log names b/,
   ],
   [
-    "a leader that had been replaced",
+    "an answer that names a replaced leader",
     () => ({ statuses: [sample("a", 1, 4_500, 3)] }),
     "statusLies",
-    /b had taken over 500 ms before/,
+    /b had taken the office 500 ms before/,
   ],
   [
-    "a leader before it took the office",
+    "an answer that names a leader before it took the office",
     () => ({ statuses: [sample("b", 2, 4_500, 3)] }),
     "statusLies",
-    /before it took the office at 4/,
+    /before it took the office at entry 4/,
   ],
 ];
 
-test.each(PLANTED)("%s is found", (_what, plant, where, message) => {
+test.each(PLANTED)("the audit finds %s", (_title, plant, where, message) => {
   const run = soundRun();
   const report = audit({ ...run, ...plant(run) });
   expect(isSound(report)).toBe(false);
   expect((report[where] as readonly string[]).join("\n")).toMatch(message);
 });
 
-test("a lease that its holder released may be granted again at once", () => {
+test("the audit accepts a new lease right after the holder has released the old one", () => {
   const run = soundRun();
   const [first, second] = [{ ...lease(2, 0), releasedAt: 20 }, lease(3, 30)];
   expect(audit({ ...run, history: { ...run.history, leases: [first, second] } }).leaseFaults).toEqual([]);
 });
 
-test("the judge folds the log with leases that end by the log's own time", () => {
+test("the audit ends leases by the log's own time", () => {
   const { decisions } = foldLog(
     store([
       ...BODIES.slice(0, 2),

@@ -1,28 +1,28 @@
-// Judges a run: the answers of clients (linearizability.ts), the control log, and their agreement. Shares no code with the
-// judged program: it implements the log's chain and meaning a second time.
+// Judges a run: checks the answers of clients (with linearizability.ts), the control log, and whether the two agree. Shares
+// no code with the program that it judges: it implements the log's hash chain and its commands a second time.
 import { createHash } from "node:crypto";
 import { checkLinearizable, versionedValue } from "../linearizability.ts";
 import type { Lease, OfficeHistory } from "./load.ts";
 import { lockModel } from "./locks-model.ts";
 
-/** A stored entry. */
+/** An entry as the control log stores it. */
 export interface LogEntry {
   readonly seq: number;
   readonly storedAtMs: number;
   readonly body: Record<string, unknown>;
 }
 
-/** An answer about the office, with the times of request and answer (wall clock, ms). */
+/** A coordinator's answer to the question for the leader, with the times of question and answer (wall clock, ms). */
 export interface StatusSample {
   readonly askedAtMs: number;
   readonly answeredAtMs: number;
-  /** Null: no leader is known. */
+  /** The named leader; null when the question failed. */
   readonly leader: string | null;
   readonly term: number | null;
   readonly logSeq: number | null;
 }
 
-/** The findings. Every list but `counts` is empty in a sound run. */
+/** The findings about a run. In a sound run, every list is empty. */
 export interface AuditReport {
   readonly counts: {
     readonly operations: number;
@@ -34,21 +34,21 @@ export interface AuditReport {
     readonly statusNamed: number;
     readonly statusUnknown: number;
   };
-  /** Histories that no order explains. */
+  /** Values and locks whose history no order explains. */
   readonly notLinearizable: readonly string[];
-  /** Acknowledged writes that are not in the log, or have another result there. */
+  /** Acknowledged writes that are not in the log, or have a different result there. */
   readonly lost: readonly string[];
-  /** Keys that changed the state twice. */
+  /** Values whose final state shows that the office applied a key twice. */
   readonly appliedTwice: readonly string[];
-  /** Faults of the log itself: terms, offices, chain. */
+  /** Faults in the log's terms, offices, times or chain, and unexpected errors that clients received. */
   readonly logFaults: readonly string[];
-  /** Leases that were shorter than promised, and tokens that did not rise. */
+  /** Leases that were shorter than promised, and tokens that were granted twice. */
   readonly leaseFaults: readonly string[];
-  /** False answers about the office. */
+  /** Answers that named a false leader. */
   readonly statusLies: readonly string[];
 }
 
-/** Judges the run. `finalValues`: the office's values at the end, as `[name, value, revision]`. */
+/** Judges a run. `finalValues` are the office's values at the end, as `[name, value, revision]`. */
 export function audit(run: {
   history: OfficeHistory;
   entries: readonly LogEntry[];
@@ -74,13 +74,13 @@ export function audit(run: {
     notLinearizable: findNotLinearizable(history),
     lost: findLost(history, log),
     appliedTwice: findAppliedTwice(log, finalValues),
-    logFaults: [...log.faults, ...history.surprises.map((surprise) => `a client was told: ${surprise}`)],
+    logFaults: [...log.faults, ...history.unexpectedErrors.map((error) => `a client received: ${error}`)],
     leaseFaults: findLeaseFaults(history.leases),
-    statusLies: named.flatMap((sample) => findLie(sample, entries, log) ?? []),
+    statusLies: named.flatMap((sample) => findFalseLeader(sample, entries, log) ?? []),
   };
 }
 
-/** True without findings. */
+/** True when every list of findings is empty. */
 export function isSound({ counts: _counts, ...found }: AuditReport): boolean {
   return Object.values(found).every((list) => list.length === 0);
 }
@@ -93,7 +93,7 @@ function findNotLinearizable({ values, locks }: OfficeHistory): string[] {
   return verdicts.flatMap((verdict) => {
     if (verdict.type === "linearizable") return [];
     const left =
-      verdict.type === "violated" ? `; left over: ${JSON.stringify(verdict.unexplained.slice(0, 3))}` : "";
+      verdict.type === "violated" ? `; unexplained: ${JSON.stringify(verdict.unexplained.slice(0, 3))}` : "";
     return [`${verdict.part}: ${verdict.type}${left}`];
   });
 }
@@ -122,7 +122,7 @@ interface FoldedLog {
   readonly values: Map<string, { value: unknown; revision: number }>;
 }
 
-/** Reads the log as it was written: its chain, its offices and its decisions. */
+/** Applies the entries in order: checks the hash chain and the terms, and computes the decisions and the values. */
 export function foldLog(entries: readonly LogEntry[]): FoldedLog {
   const faults: string[] = [];
   const terms: LoggedOffice[] = [];
@@ -135,12 +135,12 @@ export function foldLog(entries: readonly LogEntry[]): FoldedLog {
   if (genesis?.body.type !== "genesis") faults.push("the log does not begin with genesis");
   for (const entry of rest) {
     const { chain: stored, ...body } = entry.body;
-    const fault = (what: string) => faults.push(`entry ${entry.seq}: ${what}`);
-    if (entry.seq !== seq + 1) fault(`stands behind ${seq}`);
+    const fault = (text: string) => faults.push(`entry ${entry.seq}: ${text}`);
+    if (entry.seq !== seq + 1) fault(`follows entry ${seq}`);
     seq = entry.seq;
     chain = sha256(`${chain}\n${canonical(body)}`);
-    if (stored !== chain) fault("its chain hash is not that of its content and the entry before");
-    if (body.logId !== logId) fault("is of another log");
+    if (stored !== chain) fault("its chain hash does not match its content and the entry before it");
+    if (body.logId !== logId) fault("belongs to another log");
     if ((body.at as number) < at) fault(`log time falls from ${at} to ${body.at}`);
     at = body.at as number;
     const held = terms.at(-1);
@@ -149,7 +149,8 @@ export function foldLog(entries: readonly LogEntry[]): FoldedLog {
       if (taken.term <= (held?.term ?? 0))
         fault(`takes the office of term ${taken.term} after ${held?.term}`);
       terms.push(taken);
-    } else if (body.term !== held?.term) fault(`is of term ${body.term} while ${held?.term} is in office`);
+    } else if (body.term !== held?.term)
+      fault(`belongs to term ${body.term}, but the office is of term ${held?.term}`);
     for (const { key, command } of (body.commands ?? []) as KeyedCommand[])
       model.decide(seq, key, command, at);
   }
@@ -161,14 +162,14 @@ interface KeyedCommand {
   command: Record<string, unknown> & { type: string; name: string };
 }
 
-/** The meaning of values and locks, a second time and as simply as possible. Other commands are ignored. */
+/** A second, simple implementation of the commands for values and locks. It ignores other commands. */
 function createModel() {
   const values = new Map<string, { value: unknown; revision: number }>();
   const locks = new Map<string, { owner: string; token: number; until: number }>();
   const decisions = new Map<string, Decision>();
   let revisions = 0;
   let tokens = 0;
-  /** 50 ms each, and one more than the quotient. */
+  /** A time as log ticks of 50 ms: rounded up, plus one. */
   const ticks = (ms: unknown) => Math.ceil((ms as number) / 50) + 1;
 
   function setValue({ name, value, expectedRevision }: Record<string, unknown>): unknown {
@@ -215,7 +216,7 @@ function createModel() {
   };
 }
 
-/** Sorted keys and no spaces: the form of RFC 8785 for the JSON in the log. */
+/** The JSON with sorted keys and without spaces. For the values in the log, this is the form of RFC 8785. */
 function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
@@ -227,31 +228,34 @@ function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
 
-// History against log
+// The history compared with the log
 
 function findLost({ values, locks }: OfficeHistory, { decisions }: FoldedLog): string[] {
   const lost: string[] = [];
   for (const { key, input, output } of [...values, ...locks]) {
     if (key === null || output === undefined) continue;
     const decision = decisions.get(`c.${key}`);
-    const told = tell(output);
+    const answer = toDecision(output);
     if (decision === undefined) lost.push(`${key}: ${JSON.stringify(input)} is not in the log`);
-    else if (decision.result !== told) {
-      lost.push(`${key}: ${JSON.stringify(input)} was answered ${told}; the log says ${decision.result}`);
+    else if (decision.result !== answer) {
+      lost.push(`${key}: ${JSON.stringify(input)} was answered ${answer}; the log says ${decision.result}`);
     }
   }
   return lost;
 }
 
-/** An answer in the terms of the model. */
-function tell(output: { type: string; revision?: number; token?: number; by?: string }): unknown {
+/** An answer in the form of the model's decisions. */
+function toDecision(output: { type: string; revision?: number; token?: number; by?: string }): unknown {
   if (output.type === "written") return output.revision;
   if (output.type === "acquired") return output.token;
   if (output.type === "held") return `held by ${output.by}`;
   return output.type === "not-held" ? "not held" : output.type;
 }
 
-/** The keys in the log, each decided once, lead to these values and revisions. A key that was applied twice would use two. */
+/**
+ * Finds final values that differ from the model's. The model applies each key once; an office that applied a key twice would
+ * use two revisions for it.
+ */
 function findAppliedTwice(
   { values }: FoldedLog,
   finalValues: readonly (readonly [string, unknown, number])[],
@@ -270,7 +274,10 @@ function findAppliedTwice(
   );
 }
 
-/** A lease lasts at least its time, counted from before its request, unless it is released; tokens rise. */
+/**
+ * Finds faults of leases. Unless its holder releases it, a lease must last its full time, counted from before the request.
+ * No token may be granted twice.
+ */
 export function findLeaseFaults(leases: readonly Lease[]): string[] {
   const faults: string[] = [];
   const byName = Map.groupBy(leases, ({ name }) => name);
@@ -284,7 +291,7 @@ export function findLeaseFaults(leases: readonly Lease[]): string[] {
       if (next.returnedAt < endsAt) {
         const early = Math.round(endsAt - next.returnedAt);
         faults.push(
-          `${lease.name}: token ${next.token} was granted ${early} ms before ${lease.token} was over`,
+          `${lease.name}: token ${next.token} was granted ${early} ms before the lease of ${lease.token} ended`,
         );
       }
     }
@@ -292,25 +299,28 @@ export function findLeaseFaults(leases: readonly Lease[]): string[] {
   return faults;
 }
 
-/** Clocks of one machine, read in ms. */
+/** The tolerance when times of two processes are compared: both read the clock of one machine, in ms. */
 const CLOCK_STEP_MS = 2;
 
-/** A named leader held the office at some moment between request and answer. */
-export function findLie(
+/**
+ * A message when the sample names a false leader, else undefined. The named leader must have held the office at some moment
+ * between question and answer.
+ */
+export function findFalseLeader(
   { askedAtMs, answeredAtMs, leader, term, logSeq }: StatusSample,
   entries: readonly LogEntry[],
   { terms }: Pick<FoldedLog, "terms">,
 ): string | undefined {
   const index = terms.findIndex((taken) => taken.term === term);
   const taken = terms[index];
-  const said = `at ${new Date(answeredAtMs).toISOString()} ${leader} was said to lead term ${term}`;
+  const claim = `at ${new Date(answeredAtMs).toISOString()} an answer named ${leader} the leader of term ${term}`;
   if (taken === undefined || taken.leader !== leader)
-    return `${said}; the log knows ${taken?.leader ?? "nobody"}`;
+    return `${claim}; the log names ${taken?.leader ?? "no leader"}`;
   if (logSeq === null || logSeq < taken.seq)
-    return `${said} at ${logSeq}, before it took the office at ${taken.seq}`;
+    return `${claim} at entry ${logSeq}, before it took the office at entry ${taken.seq}`;
   const next = terms[index + 1];
   const first = entries[0]?.seq ?? 1;
   const nextAtMs = next === undefined ? Number.POSITIVE_INFINITY : entries[next.seq - first]!.storedAtMs;
   if (nextAtMs >= askedAtMs - CLOCK_STEP_MS) return undefined;
-  return `${said}; ${next?.leader} had taken over ${Math.round(askedAtMs - nextAtMs)} ms before the question`;
+  return `${claim}; ${next?.leader} had taken the office ${Math.round(askedAtMs - nextAtMs)} ms before the question`;
 }

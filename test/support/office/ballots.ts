@@ -1,5 +1,5 @@
-// Ballots whose right verdict is known, handed in while the office changes hands, and what became of them. Owns voters,
-// load and judging; who kills whom is the caller's business.
+// Submits ballots with a known right verdict while the office changes hands, and then checks their results. Owns the voters,
+// the load and the checks; the caller kills the coordinators.
 import { createHost, defineAgent } from "../../../src/agent/index.ts";
 import {
   type Chance,
@@ -13,23 +13,23 @@ import { createSubjects, type Result } from "../../../src/protocol/index.ts";
 import type { Transport } from "../../../src/transport/index.ts";
 import { createTaskClient, createWorker, type TaskClient } from "../../../src/work/index.ts";
 
-/** What the voters offer. */
+/** The capability of the voters. */
 export const VOTING = "classify";
-/** Seats of a ballot: every voter has one. */
+/** The seats of a ballot. Each of the five voters gets one. */
 export const SEATS = 5;
-/** Ballots on their way at the same time. */
-const IN_FLIGHT = 32;
-/** The longest that a voter thinks, in ms: so that ballots are open when the office is taken away. */
-const MAX_THINKING_MS = 30;
-/** How long a ballot may take, over any number of elections. */
-const PATIENCE_MS = 120_000;
+/** The most ballots that are open at a time. */
+const MAX_OPEN = 32;
+/** The longest time that a voter takes for its answer, in ms. It keeps ballots open while the office changes hands. */
+const MAX_ANSWER_MS = 30;
+/** The time limit of a ballot, in ms, over any number of elections. */
+const BALLOT_TIMEOUT_MS = 120_000;
 
-/** Agents, in this process. */
+/** The voting agents; they run in this process. */
 export interface Voters {
   stop(): Promise<void>;
 }
 
-/** Starts one agent for each of `answers`. */
+/** Starts one voter for each function in `answers`; the function gives the voter's answer. */
 export async function startVoters(
   transport: Transport,
   answers: readonly Parameters<typeof defineAgent>[0]["run"][],
@@ -39,7 +39,7 @@ export async function startVoters(
     definition: defineAgent({
       name: `voter-${index + 1}`,
       capabilities: [VOTING],
-      slots: IN_FLIGHT,
+      slots: MAX_OPEN,
       run: run!,
     }),
   }));
@@ -55,65 +55,65 @@ export async function startVoters(
   };
 }
 
-/** What was found of some ballots. All counts but the first should be 0. */
+/** The findings about some ballots. In a sound run, every list is empty. */
 export interface BallotsJudged {
-  /** Ballots that ended with the right verdict. */
+  /** The number of ballots that ended with the right verdict. */
   right: number;
-  /** Ballots that ended with something else: the first such results. */
+  /** The results of ballots that ended in another way. */
   different: Result[];
-  /** Ballots without a result, or with several, in the stream of results. */
+  /** Ballots that do not have exactly one result in the stream of results. */
   notOnce: string[];
-  /** Ballots whose result was announced as stored more than once. */
+  /** Ballots with more than one announcement of their stored result. */
   announcedTwice: string[];
-  /** Ballots that asked more questions than they have seats: the same seat under two ids. */
+  /** Ballots that asked more questions than they have seats: one seat was asked under two ids. */
   askedTwice: string[];
 }
 
-/** A load of ballots whose right verdict is known: three voters say it, two say something else each. */
+/** A load of ballots with a known right verdict: three voters give the right answer, and each of the other two a wrong one. */
 export interface BallotLoad {
-  /** Hands in that many and resolves when all have ended. `onEnded` is told how many have, each time. */
+  /** Submits `count` ballots and resolves when all have ended. Calls `onEnded` after each, with the number that have ended. */
   run(count: number, onEnded?: (ended: number) => void): Promise<void>;
-  /** How long each took, in ms. */
+  /** The time that each ballot took, in ms. */
   readonly tookMs: readonly number[];
-  /** How many were handed in and have not ended. */
+  /** The number of ballots that were submitted and have not ended. */
   readonly open: number;
-  /** Looks at what is stored. Call it when all have ended. */
+  /** Compares the stored results with the right verdicts. Call it when all ballots have ended. */
   judge(): Promise<BallotsJudged>;
   stop(): Promise<void>;
 }
 
-/** Starts the voters and whoever hands in. */
+/** Starts the voters and the client that submits the ballots. `connect` opens a connection for each. */
 export async function startBallotLoad(
   connect: () => Promise<Transport>,
   chance: Chance,
 ): Promise<BallotLoad> {
-  const [voting, handing] = [await connect(), await connect()];
-  const subjects = createSubjects(handing.prefix);
+  const [voting, submitting] = [await connect(), await connect()];
+  const subjects = createSubjects(submitting.prefix);
   const questions = new Map<string, Set<string>>();
   const announced = new Map<string, number>();
   const results = new Map<string, { result: Result; expected: string }>();
   const tookMs: number[] = [];
   let open = 0;
-  const say = (voter: number) => async (task: { id: string; input: unknown; question?: unknown }) => {
+  const answerAs = (voter: number) => async (task: { id: string; input: unknown; question?: unknown }) => {
     const { ballot } = task.question as { ballot: string };
     questions.set(ballot, (questions.get(ballot) ?? new Set()).add(task.id));
-    await sleep(chance.next() * MAX_THINKING_MS);
+    await sleep(chance.next() * MAX_ANSWER_MS);
     return voter <= 3 ? rightAnswer(task.input as number) : `wrong-${voter}`;
   };
-  const voters = await startVoters(voting, [1, 2, 3, 4, 5].map(say));
-  const tasks = createTaskClient({ transport: handing, meter: createMeter() });
-  const listening = handing.bus.subscribe(subjects.filters.doneOfCapability(VOTING), ({ subject }) => {
+  const voters = await startVoters(voting, [1, 2, 3, 4, 5].map(answerAs));
+  const tasks = createTaskClient({ transport: submitting, meter: createMeter() });
+  const subscription = submitting.bus.subscribe(subjects.filters.doneOfCapability(VOTING), ({ subject }) => {
     const id = subject.slice(subject.lastIndexOf(".") + 1);
     announced.set(id, (announced.get(id) ?? 0) + 1);
   });
-  await handing.bus.flush();
-  await untilSeated(tasks);
+  await submitting.bus.flush();
+  await waitForVoters(tasks);
 
-  async function once(input: number): Promise<void> {
+  async function runBallot(input: number): Promise<void> {
     const id = newId();
     const startedMs = performance.now();
     open++;
-    const result = await runSurely(tasks, { id, input });
+    const result = await runWithRetries(tasks, { id, input });
     open--;
     tookMs.push(performance.now() - startedMs);
     results.set(id, { result, expected: rightAnswer(input) });
@@ -126,17 +126,19 @@ export async function startBallotLoad(
     },
     async run(count, onEnded) {
       let [begun, ended] = [0, 0];
-      const lane = async () => {
+      const runInTurn = async () => {
         while (begun < count) {
-          await once(begun++);
+          await runBallot(begun++);
           onEnded?.(++ended);
         }
       };
-      await Promise.all(Array.from({ length: Math.min(IN_FLIGHT, count) }, lane));
+      await Promise.all(Array.from({ length: Math.min(MAX_OPEN, count) }, runInTurn));
     },
     async judge() {
       const stored = new Map<string, number>();
-      for await (const { subject } of handing.log("results").read({ filter: subjects.filters.allResults })) {
+      for await (const { subject } of submitting
+        .log("results")
+        .read({ filter: subjects.filters.allResults })) {
         const id = subject.slice(subject.lastIndexOf(".") + 1);
         stored.set(id, (stored.get(id) ?? 0) + 1);
       }
@@ -153,30 +155,35 @@ export async function startBallotLoad(
       };
     },
     async stop() {
-      listening.close();
+      subscription.close();
       tasks.close();
       await voters.stop();
     },
   };
 }
 
-/** What most voters say. */
+/** The answer of the three voters that are right. */
 function rightAnswer(input: number): string {
   return `label-${input % 7}`;
 }
 
-/** Resolves when the office knows all voters: until then a ballot would wait, or be refused. */
-async function untilSeated(tasks: TaskClient): Promise<void> {
-  await runSurely(tasks, { id: newId(), input: 0 });
+/** Resolves when the office knows all voters. Before that, a ballot would wait or be refused. */
+async function waitForVoters(tasks: TaskClient): Promise<void> {
+  await runWithRetries(tasks, { id: newId(), input: 0 });
 }
 
-/** Hands a ballot in until the swarm knows what is asked, and waits for its result. The same id twice is one ballot. */
-async function runSurely(tasks: TaskClient, { id, input }: { id: string; input: number }): Promise<Result> {
-  const giveUpMs = performance.now() + PATIENCE_MS;
+/**
+ * Runs a ballot and retries while the swarm refuses it or does not answer. All tries have one id, so they are one ballot.
+ */
+async function runWithRetries(
+  tasks: TaskClient,
+  { id, input }: { id: string; input: number },
+): Promise<Result> {
+  const giveUpMs = performance.now() + BALLOT_TIMEOUT_MS;
   for (;;) {
     try {
       const ballot = { seats: SEATS, strategy: "majority" } as const;
-      return await tasks.run({ id, capability: VOTING, input, ballot }, { timeoutMs: PATIENCE_MS });
+      return await tasks.run({ id, capability: VOTING, input, ballot }, { timeoutMs: BALLOT_TIMEOUT_MS });
     } catch (error) {
       if (performance.now() > giveUpMs) throw error;
       await sleep(100);

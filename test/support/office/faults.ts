@@ -1,29 +1,29 @@
-// The faults of a rig: a table with the start and the end of each. Owns the choice of victims; chaos.ts decides when a
-// fault comes.
+// The faults of a rig: one table with the start and the end of each. Owns the choice of victims; chaos.ts decides when a
+// fault begins.
 import { type Chance, integerBetween } from "../../../src/base/index.ts";
 import { around, type ClusterServer } from "../nats-cluster.ts";
 import { between, type CutKind, type Direction } from "../wires.ts";
 import type { MurmurProcess } from "./process.ts";
 import { CONTROL_STREAM, type OfficeRig } from "./rig.ts";
 
-/** A fault that has begun. */
+/** A fault that has begun and not ended. */
 export interface Broken {
-  /** The victim, for the record. */
+  /** The process or server that the fault hit, as text for the record. */
   readonly victim: string;
-  /** Ends the fault: starts, resumes or heals its victim; does nothing if the victim is well already. */
+  /** Ends the fault: starts or resumes its victim, or heals the connections. Does nothing when the victim is well already. */
   heal(): Promise<void> | void;
 }
 
 /** A kind of fault. */
 export interface FaultKind {
   readonly about: string;
-  /** The range of its length before it is healed, in ms: from below to above the timeouts that it may cause. */
+  /** The shortest and the longest length, in ms. The range covers lengths below and above the timeouts that the fault may cause. */
   readonly lastsMs: readonly [number, number];
-  /** Starts it; null when that is not possible now, for example without a leader. */
+  /** Starts the fault; null when it is impossible now, for example without a leader. */
   begin(rig: OfficeRig, chance: Chance): Promise<Broken | null>;
 }
 
-/** Every known fault of operators, machines and networks, as far as processes of one machine can have it. */
+/** The faults of operators, machines and networks that a test can cause among the processes of one machine. */
 export const FAULTS = {
   "coordinator-leader-kill": {
     about: "kill -9 of the coordinator in office",
@@ -41,12 +41,12 @@ export const FAULTS = {
     begin: async (rig) => termCoordinator(await rig.leader()),
   },
   "coordinator-follower-kill": {
-    about: "kill -9 of a coordinator that follows",
+    about: "kill -9 of a coordinator that is not in office",
     lastsMs: [200, 4_000],
     begin: async (rig, chance) => killCoordinator(await chooseFollower(rig, chance)),
   },
   "coordinator-follower-pause": {
-    about: "SIGSTOP of a coordinator that follows",
+    about: "SIGSTOP of a coordinator that is not in office",
     lastsMs: [300, 5_000],
     begin: async (rig, chance) => pauseCoordinator(await chooseFollower(rig, chance)),
   },
@@ -98,7 +98,7 @@ export const FAULTS = {
     },
   },
   "nats-leader-deaf": {
-    about: "nothing reaches the nats-server that leads the control log, while the others hear it",
+    about: "the nats-server that leads the control log sends to the others but receives nothing from them",
     lastsMs: [1_000, 15_000],
     async begin(rig) {
       const server = await findStreamLeader(rig);
@@ -108,7 +108,8 @@ export const FAULTS = {
     },
   },
   "nats-leader-mute": {
-    about: "the nats-server that leads the control log hears the others, and nothing of it reaches them",
+    about:
+      "the nats-server that leads the control log receives from the others, but nothing that it sends reaches them",
     lastsMs: [1_000, 15_000],
     async begin(rig) {
       const server = await findStreamLeader(rig);
@@ -126,7 +127,7 @@ export const FAULTS = {
     },
   },
   "coordinator-leader-deaf": {
-    about: "the coordinator in office can send, and hears nothing",
+    about: "the coordinator in office sends but receives nothing",
     lastsMs: [500, 6_000],
     async begin(rig) {
       const leader = await rig.leader();
@@ -136,7 +137,7 @@ export const FAULTS = {
     },
   },
   "coordinator-leader-mute": {
-    about: "the coordinator in office hears everything, and nothing that it sends arrives",
+    about: "the coordinator in office receives, but nothing that it sends arrives",
     lastsMs: [500, 6_000],
     async begin(rig) {
       const leader = await rig.leader();

@@ -1,30 +1,32 @@
-// Clients that send requests to the office without pause, and record every request and answer. Owns the mix of requests and
-// the record; audit.ts judges it.
+// Clients that keep sending requests to the office and record every request and answer. Owns the mix of requests and the
+// record; audit.ts judges the record.
 //
-// H1  An operation is recorded when it begins; without a certain answer it stays without an output.
-// H2  All times are of this process: `calledAt` is read before the request is sent, `returnedAt` after the answer came.
+// H1  A client records an operation before it sends the request. The output stays undefined until a certain answer arrives.
+// H2  All times come from this process's clock: a client reads `calledAt` before it sends the request, and `returnedAt`
+//     after the answer has arrived.
 import { type Chance, integerBetween, newId, sleep } from "../../../src/base/index.ts";
 import type { LockView, OfficeClient } from "../../../src/coordinator/index.ts";
 import { SwarmError } from "../../../src/protocol/index.ts";
 import type { Operation, ValueInput, ValueOutput } from "../linearizability.ts";
 import type { LockInput, LockOutput } from "./locks-model.ts";
 
-/** The longest wait for one operation: shorter than a fail-over, so that many outcomes stay unknown. */
+/** The time limit of one operation. It is shorter than a fail-over, so that many outcomes stay unknown. */
 const OPERATION_TIMEOUT_MS = 2_500;
-/** Values and locks in use at a time: few, so that clients collide. */
+/** The number of values, and of locks, in use at a time. It is small, so that clients collide. */
 const LIVE_VALUES = 6;
 const LIVE_LOCKS = 3;
-/** A swarm holds 1,000 values; the others are for probes. */
+/** The most generations of names: their values stay below the 1,000 that a swarm holds, with room for probes. */
 const MAX_GENERATIONS = 150;
-/** After this time, clients use new names, so that no part of the history grows without bound. */
+/** The length of a generation. In each, clients use new names, so that no part of the history grows without bound. */
 const GENERATION_MS = 5_000;
-/** Longer than any run. */
+/** The length of leases that must not expire: longer than any run. */
 const LONG_LEASE_MS = 86_400_000;
+/** The range of the lengths of leases that expire during a run. */
 const SHORT_LEASES_MS = [500, 2_000] as const;
 /** The longest pause of a client between two operations. */
 const THINK_MS = 40;
 
-/** An operation on the value or lock `name`; `key` is the idempotency key of a write. */
+/** An operation on the value or lock `name`. `key` is the idempotency key of a write; null for a read. */
 export interface Recorded<I, O> extends Operation<I, O> {
   readonly name: string;
   readonly key: string | null;
@@ -32,7 +34,7 @@ export interface Recorded<I, O> extends Operation<I, O> {
   returnedAt: number;
 }
 
-/** A granted lease, and the time when its holder began to release it. */
+/** A granted lease. `releasedAt` is the time when its holder began to release it; infinite when it did not. */
 export interface Lease {
   readonly name: string;
   readonly owner: string;
@@ -43,31 +45,31 @@ export interface Lease {
   releasedAt: number;
 }
 
-/** All requests and answers. */
+/** The requests and answers of all clients. */
 export interface OfficeHistory {
   readonly values: Recorded<ValueInput, ValueOutput>[];
   readonly locks: Recorded<LockInput, LockOutput>[];
   readonly leases: Lease[];
-  /** The times of answers, in order: their gaps are the outages that clients saw. */
+  /** The times of answers, in order. A gap between two of them is an outage as clients saw it. */
   readonly answeredAt: number[];
-  /** Answers that no client could understand. */
-  readonly surprises: string[];
+  /** Errors other than `unavailable` and the expected conflicts. */
+  readonly unexpectedErrors: string[];
 }
 
 /** A running load. */
 export interface OfficeLoad {
   readonly history: OfficeHistory;
-  /** Ends the load when the last answers came or timed out. */
+  /** Stops the clients; resolves when their last requests are answered or have timed out. */
   stop(): Promise<OfficeHistory>;
 }
 
-/** Starts `clients` clients, each with one operation at a time, spread over these office clients. */
+/** Starts `clients` clients and spreads them over these office clients. Each client has one operation at a time. */
 export function startLoad(options: {
   offices: readonly OfficeClient[];
   clients: number;
   chance: Chance;
 }): OfficeLoad {
-  const history: OfficeHistory = { values: [], locks: [], leases: [], answeredAt: [], surprises: [] };
+  const history: OfficeHistory = { values: [], locks: [], leases: [], answeredAt: [], unexpectedErrors: [] };
   const stopping = new AbortController();
   const startedAt = performance.now();
   const generation = () => Math.floor((performance.now() - startedAt) / GENERATION_MS) % MAX_GENERATIONS;
@@ -92,9 +94,9 @@ class Client {
   readonly #chance: Chance;
   readonly #history: OfficeHistory;
   readonly #generation: () => number;
-  /** The revisions that this client saw last. */
+  /** The revision that this client saw last, by the name of the value. */
   readonly #revisions = new Map<string, number>();
-  /** The tokens of its held locks. */
+  /** The tokens of the locks that this client holds, by the name of the lock. */
   readonly #tokens = new Map<string, number>();
 
   constructor(parts: {
@@ -113,12 +115,13 @@ class Client {
 
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#doSomething();
+      await this.#sendRandom();
       await sleep(this.#chance.next() * THINK_MS);
     }
   }
 
-  #doSomething(): Promise<void> {
+  /** Sends one random request. */
+  #sendRandom(): Promise<void> {
     const generation = this.#generation();
     const value = `v${generation}.${integerBetween(this.#chance, 1, LIVE_VALUES)}`;
     const lock = `l${generation}-${integerBetween(this.#chance, 1, LIVE_LOCKS)}`;
@@ -226,7 +229,7 @@ class Client {
     }
   }
 
-  /** Takes a short lease and lets it expire, or releases it. */
+  /** Acquires a short lease; then lets it expire or releases it early, with equal probability. */
   async #lease(name: string): Promise<void> {
     const owner = newId();
     const ttlMs = integerBetween(this.#chance, ...SHORT_LEASES_MS);
@@ -245,7 +248,7 @@ class Client {
       lease.releasedAt = performance.now();
       await this.#office.write("lock-release", { name, owner, token }, { timeoutMs: OPERATION_TIMEOUT_MS });
     } catch (error) {
-      this.#noticeSurprise(error, ["conflict"]);
+      this.#recordUnexpected(error, ["conflict"]);
     }
   }
 
@@ -265,14 +268,14 @@ class Client {
     return recorded;
   }
 
-  /** `onConflict` is the output of an operation that was refused by a decision. */
+  /** Sends the request and records its answer. `onConflict` is the output of an operation that the office refused with `conflict`. */
   async #ask<I, O>(recorded: Recorded<I, O>, ask: () => Promise<O>, onConflict?: O): Promise<void> {
     let output: O | undefined;
     try {
       output = await ask();
     } catch (error) {
       if (error instanceof SwarmError && error.code === "conflict") output = onConflict;
-      this.#noticeSurprise(error, onConflict === undefined ? [] : ["conflict"]);
+      this.#recordUnexpected(error, onConflict === undefined ? [] : ["conflict"]);
     }
     if (output === undefined) return;
     recorded.returnedAt = performance.now(); // H2
@@ -280,8 +283,9 @@ class Client {
     this.#history.answeredAt.push(recorded.returnedAt);
   }
 
-  #noticeSurprise(error: unknown, expected: readonly string[]): void {
+  #recordUnexpected(error: unknown, expected: readonly string[]): void {
     const code = error instanceof SwarmError ? error.code : "";
-    if (code !== "unavailable" && !expected.includes(code)) this.#history.surprises.push(String(error));
+    if (code !== "unavailable" && !expected.includes(code))
+      this.#history.unexpectedErrors.push(String(error));
   }
 }

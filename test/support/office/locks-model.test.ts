@@ -20,57 +20,57 @@ const look = (owner: string | null, token: number, at: number) =>
 
 test.each<[string, "linearizable" | "violated", Event[]]>([
   [
-    "hold, refuse, release, hold again",
+    "acquire, refuse, release, acquire again",
     "linearizable",
     [acquire("x", 1, 0), refused("y", "x", 2), release("x", 1, "released", 4), acquire("y", 2, 6)],
   ],
   [
-    "the holder asks again and gets its token",
+    "a holder that acquires again and gets the same token",
     "linearizable",
     [acquire("x", 1, 0), acquire("x", 1, 2), look("x", 1, 4)],
   ],
-  ["two holders", "violated", [acquire("x", 1, 0), acquire("y", 2, 2)]],
+  ["two holders at a time", "violated", [acquire("x", 1, 0), acquire("y", 2, 2)]],
   [
-    "a token that falls",
+    "a token lower than an earlier one",
     "violated",
     [acquire("x", 2, 0), release("x", 2, "released", 2), acquire("y", 1, 4)],
   ],
-  ["a refusal by an unknown holder", "violated", [refused("y", "x", 0)]],
+  ["a refusal that names a holder of a free lock", "violated", [refused("y", "x", 0)]],
   [
     "a release that is refused to the holder",
     "violated",
     [acquire("x", 1, 0), release("x", 1, "not-held", 2)],
   ],
   [
-    "a release that is done twice",
+    "a second release of the same lease",
     "violated",
     [acquire("x", 1, 0), release("x", 1, "released", 2), release("x", 1, "released", 4)],
   ],
   [
-    "a look that sees an old holder",
+    "a look that shows a former holder",
     "violated",
     [acquire("x", 1, 0), release("x", 1, "released", 2), look("x", 1, 4)],
   ],
   [
-    "an acquisition without answer that held",
+    "an unanswered acquisition that took effect",
     "linearizable",
     [acquire("x", undefined, 0), refused("y", "x", 2), acquire("x", 5, 4)],
   ],
   [
-    "an acquisition without answer that did not hold",
+    "an unanswered acquisition that did not take effect",
     "linearizable",
     [acquire("x", undefined, 0), acquire("y", 1, 2)],
   ],
   [
-    "a release without answer that came late",
+    "an unanswered release that took effect late",
     "linearizable",
     [acquire("x", 1, 0), release("x", 1, undefined, 2), refused("y", "x", 4), acquire("y", 2, 6)],
   ],
   [
-    "a token that changes while it is held",
+    "a token that changes during a lease",
     "violated",
     [acquire("x", undefined, 0), acquire("x", 5, 4), look("x", 6, 6)],
   ],
-])("%s: %s", (_what, verdict, history) => {
+])("%s: %s", (_title, verdict, history) => {
   expect(checkLinearizable(history, { model: lockModel }).type).toBe(verdict);
 });

@@ -1,5 +1,5 @@
-// A sequential model of one lock, for checkLinearizable. It takes leases to be longer than the history; audit.ts compares
-// the end of leases with real time.
+// A sequential model of one lock, for checkLinearizable. The model assumes that no lease ends during the history; audit.ts
+// checks the ends of leases against real time.
 import type { SequentialModel } from "../linearizability.ts";
 
 /** A request about a lock. */
@@ -8,7 +8,7 @@ export type LockInput =
   | { readonly type: "release"; readonly owner: string; readonly token: number }
   | { readonly type: "look" };
 
-/** An answer. */
+/** An answer about a lock. */
 export type LockOutput =
   | { readonly type: "acquired"; readonly token: number }
   | { readonly type: "held"; readonly by: string }
@@ -16,15 +16,15 @@ export type LockOutput =
   | { readonly type: "not-held" }
   | { readonly type: "seen"; readonly owner: string | null; readonly token: number };
 
-/** One lock. A token is unknown (null) after an acquisition without an answer. */
+/** The state of one lock. The token is null (unknown) after an acquisition without an answer. */
 export interface LockState {
   readonly owner: string | null;
   readonly token: number | null;
-  /** The highest token seen: later ones are above it. */
+  /** The highest token seen. Later tokens are higher. */
   readonly highest: number;
 }
 
-/** One lock whose lease does not expire. */
+/** The model of one lock whose lease does not expire. */
 export const lockModel: SequentialModel<LockState, LockInput, LockOutput> = {
   initial: { owner: null, token: null, highest: 0 },
   step(state, input, output) {
@@ -59,7 +59,7 @@ function stepRelease(
   const free = held === null ? null : { ...held, owner: null, token: null };
   if (output === undefined) return free ?? state;
   if (output.type === "released") return free;
-  // With an unknown token, the lock may be held with another token than that of the release.
+  // When the token is unknown, the release may carry another token than the lock has.
   return output.type === "not-held" && (free === null || state.token === null) ? state : null;
 }
 
@@ -68,7 +68,7 @@ function stepLook(state: LockState, output: LockOutput): LockState | null {
   return state.owner === null ? state : withToken(state, output.token);
 }
 
-/** The state with its token known; null when the state has another token. */
+/** The state with this token; null when the state has another token, or when the token is not above the highest seen. */
 function withToken(state: LockState, token: number): LockState | null {
   if (state.token !== null) return state.token === token ? state : null;
   return token > state.highest ? { ...state, token, highest: token } : null;

@@ -1,5 +1,5 @@
-// Murmur processes that a test or a measurement starts, stops, kills and pauses. Owns the processes, and kills them with
-// the process that started them.
+// Starts, stops, kills and pauses Murmur processes for a test or a measurement. Owns the processes, and kills them when the
+// process that started them ends.
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,26 +8,26 @@ import { guardProcess } from "../nats-server.ts";
 
 const MAIN = join(import.meta.dirname, "../../../src/app/main.ts");
 
-/** One process, which may be started again. */
+/** A Murmur process. The caller can start it again after it has ended. */
 export interface MurmurProcess {
   readonly id: string;
-  /** The process of the last start. */
+  /** The process id of the last start; 0 before the first. */
   readonly pid: number;
-  /** True while it runs and is not paused. */
+  /** True while the process runs and is not paused. */
   readonly isUp: boolean;
-  /** SIGKILL; resolves when the process is gone. */
+  /** Sends SIGKILL and resolves when the process has ended. */
   kill(): Promise<void>;
-  /** Starts it, if it does not run. */
+  /** Starts the process, unless it runs already. */
   start(): void;
-  /** SIGSTOP. */
+  /** Pauses the process with SIGSTOP. */
   pause(): void;
-  /** SIGCONT. */
+  /** Resumes the process with SIGCONT. */
   resume(): void;
-  /** SIGTERM; resolves with the exit code. */
+  /** Sends SIGTERM and resolves with the exit code; null when a signal ended the process. */
   stop(): Promise<number | null>;
 }
 
-/** A coordinator, not started yet. */
+/** Creates a coordinator process without starting it. */
 export function createCoordinator(options: {
   id: string;
   members: readonly string[];
@@ -43,7 +43,7 @@ export function createCoordinator(options: {
   return createMurmurProcess({ id, args: ["coordinator"], environment, logFile });
 }
 
-/** `murmur <args>`, not started yet; its log is appended to `logFile`. */
+/** Creates the process `murmur <args>` without starting it. The process appends its log to `logFile`. */
 export function createMurmurProcess(options: {
   id: string;
   args: readonly string[];
@@ -103,12 +103,12 @@ export function createMurmurProcess(options: {
   };
 }
 
-/** The environment without the caller's own settings, which must not reach the processes. */
+/** The environment for the processes. It leaves out the settings of the calling process for Murmur, NATS and vitest. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
   const kept = Object.entries(process.env).filter(
     ([name]) => !/^(MURMUR_|NATS_|VITEST|NODE_OPTIONS|FORCE_COLOR)/.test(name),
   );
-  // One cache of compiled code for all processes: without it, the compilation takes a second of a core in each.
+  // All processes share one cache of compiled code. Without it, each process spends one second of CPU time on compilation.
   const cache = process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), "murmur-test-compile-cache");
   return { ...Object.fromEntries(kept), NODE_COMPILE_CACHE: cache };
 }

@@ -1,5 +1,5 @@
-// Coordinators and nats-servers as processes; every connection between them can be cut. Owns start, signals and recovery;
-// faults.ts owns the faults, and load.ts the requests.
+// A rig: coordinators and nats-servers as processes, with connections that a test can cut. Owns start, recovery and stop;
+// faults.ts owns the faults, and load.ts the requests of clients.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -9,11 +9,11 @@ import { connectNats, type Transport } from "../../../src/transport/index.ts";
 import { type NatsCluster, startNatsCluster } from "../nats-cluster.ts";
 import { createCoordinator, type MurmurProcess } from "./process.ts";
 
-/** The coordinators of a rig. */
+/** The ids of the coordinators of a rig. */
 export const MEMBERS = ["a", "b", "c"] as const;
-/** The stream of the control log. */
+/** The name of the control log's stream. */
 export const CONTROL_STREAM = "MURMUR_OFFICE_LOG";
-/** The longest recovery once every fault is healed: elections inside NATS (4–9 s) and a reconnect. */
+/** The time limit of a recovery after all faults are healed: elections inside NATS take 4–9 s, then clients reconnect. */
 const RECOVERY_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
 
@@ -21,23 +21,25 @@ const POLL_MS = 50;
 export interface OfficeRig {
   readonly cluster: NatsCluster;
   readonly coordinators: readonly MurmurProcess[];
-  /** A connection around all gates, to any running server. */
+  /** A connection to any running server. It bypasses the gates, so no cut affects it. */
   readonly transport: Transport;
-  /** An office client over it. */
+  /** An office client over `transport`. */
   readonly office: OfficeClient;
-  /** The URLs of all servers, around all gates. */
+  /** The URLs of all servers. They bypass the gates. */
   readonly servers: string;
+  /** Opens a connection to these servers. `stop` closes it. */
   connect(servers: string): Promise<Transport>;
-  /** The coordinator in office; undefined when no coordinator proves that it is within `timeoutMs`. */
+  /** The coordinator in office; undefined when no coordinator proves within `timeoutMs` (default 2 s) that it is in office. */
   leader(timeoutMs?: number): Promise<MurmurProcess | undefined>;
-  /** Heals and starts everything; resolves when the office and all coordinators answer. */
+  /** Resumes or starts every process, heals all cuts, and resolves when the office and all coordinators answer. */
   recover(): Promise<void>;
-  /** The number of times that coordinators have logged this message, over all their lives. */
+  /** The number of times that coordinators have logged this message since the rig started, across restarts. */
   countLogLines(message: string): number;
+  /** Ends all processes and connections, and removes all files. */
   stop(): Promise<void>;
 }
 
-/** Starts servers, streams with three copies and coordinators, and resolves when the office answers. */
+/** Starts the servers and the coordinators, creates the streams with three copies, and resolves when the office answers. */
 export async function startOfficeRig(): Promise<OfficeRig> {
   const cluster = await startNatsCluster();
   const logs = mkdtempSync(join(tmpdir(), "murmur-rig-"));
@@ -90,7 +92,8 @@ export async function startOfficeRig(): Promise<OfficeRig> {
         await office.tenure({ timeoutMs: RECOVERY_TIMEOUT_MS });
         const giveUpMs = performance.now() + RECOVERY_TIMEOUT_MS;
         while ((await office.listCoordinators()).length < MEMBERS.length) {
-          if (performance.now() > giveUpMs) throw new Error("not all coordinators came back");
+          if (performance.now() > giveUpMs)
+            throw new Error(`not all coordinators answered within ${RECOVERY_TIMEOUT_MS} ms`);
           await sleep(POLL_MS);
         }
       },
@@ -101,7 +104,7 @@ export async function startOfficeRig(): Promise<OfficeRig> {
       },
       stop,
     };
-    for (const each of coordinators) each.start(); // they wait for the streams
+    for (const each of coordinators) each.start(); // coordinators wait until the streams exist
     await transport.init();
     await foundOffice(transport);
     await rig.recover();

@@ -9,7 +9,7 @@ import { openOffice } from "../office.ts";
 import { TestSwarm, until } from "../support.ts";
 
 const RUNS = scaled(2_000, 10_000);
-/** Fixed: by chance an agent could be named like one that does not exist, and its task would wait for that agent for ever. */
+/** The seed is fixed: a random message could name a missing agent, and its task would wait for that agent for ever. */
 const SEED = 1;
 
 test(`each of ${RUNS} placed messages ends with a result or a dead letter`, async () => {

@@ -1,5 +1,5 @@
-// How plainly the checkout is written: five patterns of sentences that a stranger has to read twice, counted per 10,000
-// words. Owns the patterns and which text they are looked for in; test/tidy holds the counts to what they were.
+// Measures how plainly the checkout is written: counts five patterns of sentences that are hard to read, per 10,000 words.
+// Owns the patterns and the choice of the texts; test/tidy fails when a count rises.
 import { listFiles, readSource, readText } from "./tree.ts";
 
 /** The patterns. Each has the goal that it may not exceed, in hits per 10,000 words. */
