@@ -8,7 +8,7 @@ import { PRIORITIES, showValue } from "../wire/subjects.ts";
 
 /** The most bytes of a `Murmur-Placement` header. A message of the task stream has 16 KiB for its subject and all headers. */
 export const PLACEMENT_LIMIT_BYTES = 4_096;
-/** The most of a task's input that the request contains, in UTF-16 code units: enough to find triggers, and still small. */
+/** The longest beginning of a task's input in a request, in UTF-16 code units: enough to find triggers, and still small. */
 export const PLACE_TEXT_LIMIT = 4_096;
 /** The most reasons of one choice. */
 export const MAX_REASONS = 16;

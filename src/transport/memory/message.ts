@@ -1,8 +1,8 @@
-// Messages inside the in-memory server, and subject filters.
+// Messages inside the in-memory server, and subject filters. All files of this folder use them.
 import { SwarmError } from "../../protocol/index.ts";
 import type { Headers, Incoming } from "../ports.ts";
 
-/** A message in flight. `reply` is the subject for the answer. */
+/** A published message. `reply` is the subject for the answer. */
 export interface RawMessage {
   readonly subject: string;
   readonly data: Uint8Array;
