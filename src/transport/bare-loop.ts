@@ -16,7 +16,7 @@ export interface BareLoop {
   inFlight: number;
 }
 
-/** Publishes `count` tasks, `inFlight` at a time, and waits for the `done` message of each result. Resolves to latencies in ms. */
+/** Publishes `count` tasks, `inFlight` at a time, and waits for each `done` message. Resolves to latencies in ms. */
 export async function publishBare(
   loop: BareLoop & { count: number; body: Uint8Array; runId: string },
 ): Promise<Float64Array> {

@@ -5,7 +5,7 @@
 // I2: the host subscribes to the asks of a capability only while one of its agents takes work, so that NATS routes each
 //     ask to a host that can answer it.
 // I3: the host does the follow-up work of one turn of the event loop once, at the end of the turn: it updates lifecycle
-//     states, reports free slots to the worker, and sends early heartbeats.
+//     states, counts the turns of work loops, reports free slots to the worker, and sends early heartbeats.
 import { createService, systemClock } from "../../base/index.ts";
 import { type AgentStatus, checkToken, createSubjects, SwarmError, showValue } from "../../protocol/index.ts";
 import type { Subscription } from "../../transport/index.ts";
@@ -280,7 +280,8 @@ class AgentHost implements Host, AgentHostPort {
     this.#endTurn();
     this.#publishHeartbeat(statusesOf(running), true);
     showGauges(this.#options.meter, this.status());
-    await this.link.bus.flush().catch(() => undefined); // A lost goodbye does no harm: the coordinator removes silent agents later.
+    // A lost goodbye does no harm: the coordinator removes silent agents later.
+    await this.link.bus.flush().catch(() => undefined);
   }
 
   onAgentEnd(agent: Agent): void {

@@ -1,5 +1,5 @@
 // Counts a poll: one function for each strategy, over values that the ballot has read and normalised. Owns the choice of the
-// function and the number of answers that a strategy needs. ballot/ballot.ts calls it after each answer. Pure.
+// function and the number of answers that a strategy needs. ballot/ballot.ts calls it. Pure.
 //
 // T1  The outcome depends on the votes, not on their order. Only `first` uses the order of arrival.
 // T2  A count that is not pending is final: no answer of an open seat, and no silence, would change it.

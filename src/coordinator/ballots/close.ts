@@ -103,7 +103,7 @@ export class BallotCloser {
 
   /**
    * Stores the ballot's end in the control log. Resolves with null when the control log already has an end of this ballot,
-   * from another coordinator: then nothing more is to be done here.
+   * from another coordinator: then that coordinator, or its successor, carries it out.
    * @throws SwarmError when the control log does not take the end.
    */
   async decide(live: LiveBallot, closed: BallotResult): Promise<DecidedEnd | null> {

@@ -4,7 +4,7 @@
 //
 // Q1  An agent that does not offer the capability, or takes no new work, is never chosen.
 // Q2  While a candidate has a free slot, no candidate without one is chosen. When all are busy, each agent may
-//     have as many waiting tasks as it has slots, so that a task is ready when a slot becomes free; beyond that no agent is
+//     have up to twice as many tasks as slots, so that a task is ready when a slot becomes free; beyond that no agent is
 //     chosen. Seats of ballots fill slots but do not count toward this limit, because ballots have their own bounds.
 // Q3  The same candidates, task and seed give the same choice.
 //
@@ -126,7 +126,7 @@ export function chooseNamed(candidate: Candidate, capability: string): Choice {
   if (!mayQueue(candidate)) {
     throw new SwarmError(
       "unavailable",
-      `agent ${profile.id} ${takesWork ? "has as many waiting tasks as slots" : "takes no new work"} at the moment; the task waits`,
+      `agent ${profile.id} ${takesWork ? "already has twice as many tasks as slots" : "takes no new work"} at the moment; the task waits`,
     );
   }
   const reasons = [{ what: "named by the task", value: profile.id }];

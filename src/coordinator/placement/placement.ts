@@ -19,7 +19,7 @@ export interface Placement {
   readonly pick: Placer["pick"];
   /** Counts the seats of ballots as load of their agents. */
   readonly seats: Placer["seats"];
-  /** Resolves when the roll call of a new tenure is over, or after a second. Before that, agents may be missing from choices. */
+  /** Resolves when the roll call of a new tenure is over, or after 1 s. Before that, choices may miss live agents. */
   waitForRollCall(): Promise<void>;
   /** Calls `onQuestion` for each question of a ballot whose agent has left, or will leave before it starts the question. */
   onQuestion(onQuestion: (at: PlacedAddress) => void): void;

@@ -1,5 +1,5 @@
 // A durable pull consumer of a work queue in memory: assigns messages to pulls, and redelivers them. stream.ts offers it the
-// stored messages; the queue port of connection.ts opens the pulls.
+// stored messages, and the queue port in transport.ts opens the pulls.
 // I1: at most one pull at a time holds a message. The message is redelivered after a nak, or when its ack-wait ends.
 // I2: a pull ends exactly once, after its last delivery.
 // I3: any ack removes the message, even after the ack-wait. As on the real server, an ack proves no ownership.

@@ -10,7 +10,10 @@ export interface RawMessage {
   readonly reply?: string | undefined;
 }
 
-/** Makes a message from copies, because the caller may reuse its buffer. @throws SwarmError `invalid_input` for a line break in a header. */
+/**
+ * Makes a message from copies, because the caller may reuse its buffer.
+ * @throws SwarmError `invalid_input` for a line break in a header.
+ */
 export function makeMessage(
   subject: string,
   data: Uint8Array,

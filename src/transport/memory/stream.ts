@@ -176,7 +176,10 @@ export class MemoryStream {
     return true;
   }
 
-  /** Creates a consumer, or returns the existing one. @throws SwarmError `conflict` when its filter overlaps another consumer's. */
+  /**
+   * Creates a consumer, or returns the existing consumer with this name and filter.
+   * @throws SwarmError `conflict` when the filter overlaps another consumer's.
+   */
   consumer(spec: ConsumerSpec): MemoryConsumer {
     const existing = this.consumers.get(spec.name);
     if (existing?.filter === spec.filter) return existing;
@@ -229,7 +232,10 @@ export class MemoryStream {
     return seq;
   }
 
-  /** Reads TTL, schedule and rollup of an append. @throws SwarmError `invalid_input`: the stream does not allow it, or the value is wrong. */
+  /**
+   * Reads the headers of an append for TTL, schedule and rollup.
+   * @throws SwarmError `invalid_input` when the stream does not allow such a header, or its value is wrong.
+   */
   #readInstructions(message: RawMessage): {
     ttlMs: number | undefined;
     dueMs: number | undefined;

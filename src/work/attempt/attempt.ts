@@ -24,7 +24,7 @@ const PROGRESS_INTERVAL_MS = 100;
 export const TICK_MS = 25;
 /**
  * An attempt publishes its `started` event when it has run this long, in ms. A shorter attempt publishes only its result: a
- * second message for each short task would cost throughput, and clients would not read it in time.
+ * second message for each short task would cost throughput, and no client reads it.
  */
 const STARTED_EVENT_AFTER_MS = 50;
 

@@ -26,7 +26,7 @@ export interface TaskReader {
   findBallot(taskId: string): Promise<OpenBallotReply | null>;
 }
 
-/** Makes the reader. `journal` tells which attempt of a task is the newest. */
+/** Makes the reader. `journal` has the newest attempt of each live task. */
 export function createTaskReader(parts: {
   transport: Transport;
   subjects: Subjects;

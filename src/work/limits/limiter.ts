@@ -37,7 +37,7 @@ const MAX_RACES = 32;
 const FULL_WAIT_MS = 200;
 /** The longest random addition to the wait for a rate permit, in ms, so that not all processes ask at the same moment. */
 const RATE_JITTER_MS = 20;
-/** One change leases at most a quarter of a limit's concurrency for new attempts, so that the first process does not get all. */
+/** One request leases at most a quarter of a limit's concurrency, so that the first process does not get all of it. */
 const LEASE_SHARE = 4;
 /** How long a leased permit may stay unused, in ms, before it is given back. */
 const TRIM_MS = 250;
@@ -141,7 +141,7 @@ interface LimiterParts extends LimitersParts {
   limit: Limit;
 }
 
-/** Decides one change of the shared value. The limiter calls `done` once the new state is stored, or at once without a change. */
+/** Decides one change of the shared value. The limiter calls `done` once the new state is stored, or when nothing changes. */
 type Decide = (state: LimitState, nowMs: number) => { state: LimitState; done: () => void };
 
 class ProcessLimiter implements Limiter {
@@ -257,7 +257,7 @@ class ProcessLimiter implements Limiter {
     });
   }
 
-  /** Takes more permits from the shared value; resolves to the wait in ms before the next try, if it got none. Never rejects. */
+  /** Takes more permits from the shared value. Resolves to the wait in ms before the next try. Never rejects. */
   async #ask(count: number): Promise<number> {
     const { limit, chance } = this.#parts;
     const { concurrency, rate } = limit;
@@ -307,7 +307,7 @@ class ProcessLimiter implements Limiter {
 
   /**
    * Changes the shared value (I2), one change after the other (I3). Never rejects: a failed change is logged, and `done` is not
-   * called. Permits that were to be given back stay out of use (I4); the next renewal gives them back.
+   * called. Permits that were to be given back stay out of use (I4), until a later change gives them back or the lease ends.
    */
   #change(decide: Decide): Promise<void> {
     const before = this.#changing;

@@ -6,8 +6,8 @@
 //     serves all ballots. For `bft` ballots it also subscribes to the writes themselves, because the server rejects a seat's
 //     second vote and never announces it.
 // A3  A question gets one answer: its result, or an abstention that the asker records for it.
-// A4  An announcement may be lost although the result is stored. So the asker reads the stream for the results of open questions
-//     after a reconnect, and every 30 s.
+// A4  An announcement may be lost although the result is stored. So the asker looks up the results of open questions in the
+//     stream after a reconnect, and every 30 s.
 // A5  A result counts only if it names an agent that got the question. The asker counts any other result as an abstention, and
 //     reports it.
 import { type Clock, type Logger, toIsoTime } from "../../../base/index.ts";
@@ -38,7 +38,7 @@ import { isFromUnaskedAgent, questionOf, whyNotPublish } from "./question.ts";
 /** The pause before the asker retries a question that it could not publish, or that has no agent; in ms. */
 export const QUESTION_RETRY_PAUSE_MS = 500;
 
-/** The time from a question's registration to the first check for its result in the stream, and between two checks, in ms (A4). */
+/** The time between two checks for the result of a question, in ms; the first check is this long after registration (A4). */
 const RESULT_CHECK_AFTER_MS = 30_000;
 /** The pause between two searches for questions whose check is due, in ms. */
 const RESULT_CHECK_INTERVAL_MS = 1_000;
@@ -122,7 +122,7 @@ export class Asker {
     this.#writes.delete(live.id);
   }
 
-  /** Registers the decider's questions and returns them. From now on their results count, even if another coordinator published. */
+  /** Registers the decider's questions and returns them. Their results count from now on, whichever coordinator published. */
   register(live: LiveBallot, effects: readonly BallotEffect[]): Question[] {
     const { subjects, clock } = this.#parts;
     const registered = { subjects, nowMs: clock.now() };
@@ -250,7 +250,7 @@ export class Asker {
     const { capability } = live.ballot;
     const substitute = findSubstitute(office.state, placement.pick, { capability, core: live.core, seat });
     if (substitute === null)
-      throw new SwarmError("unavailable", `no other agent fits seat ${seat}; the ballot waits for one`);
+      throw new SwarmError("unavailable", `no other agent fits seat ${seat} at the moment`);
     this.#parts.step(live, { type: "reseat", substitute, atMs: clock.now() });
     await this.#parts.keep(live);
     const news = { seat, agent: substitute.agent, at: toIsoTime(clock.now()) };

@@ -26,7 +26,7 @@ export interface Lessons {
   readonly ballots: Readonly<Partial<Record<BallotForm, BallotRecord>>>;
 }
 
-/** A strategy with a topology, such as `majority/mesh`; a star has no suffix. One comparison with a single agent covers a form. */
+/** A strategy with its topology, such as `majority/mesh`; a star has no suffix. */
 type BallotForm = BallotStrategy | `${BallotStrategy}/${TopologyKind}`;
 
 /** The form of a ballot. */
