@@ -64,7 +64,7 @@ export interface CapabilityLimits {
   concurrency?: number | undefined;
   /** Attempts started per window, with a burst on top; each process may exceed it by one block of permits. */
   rate?: { count: number; windowMs: number; burst?: number | undefined } | undefined;
-  /** The same two limits for each key. `of` reads the key out of a task; undefined means that the task is not limited. */
+  /** The same two limits for each key. `of` returns the key of a task; a task without a key (undefined) is not limited. */
   perKey?:
     | {
         of: (task: Task & { id: string }) => string | undefined;

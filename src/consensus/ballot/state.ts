@@ -1,5 +1,5 @@
-// The state of a ballot, its events and its effects. Types only. Everything in `Ballot` is JSON, so that a fold of the
-// control log can contain it, hash it and read it back. Pure.
+// The state of a ballot, its events and its effects, for ballot.ts and its driver in the coordinator. Types only.
+// Everything in `Ballot` is JSON, so that a fold of the control log can contain it, hash it and read it back. Pure.
 
 import type {
   AdviceQuestion,

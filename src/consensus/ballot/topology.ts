@@ -97,7 +97,7 @@ export function exchangesAnswers({ topology }: Pick<Shape, "topology">): boolean
   return TOPOLOGY[topology].exchanges;
 }
 
-/** The control arm: the seat whose first answer stands for a single agent. It is the lowest seat of the first wave. */
+/** The control arm: the seat whose first answer is compared with the ballot's. It is the lowest seat of the first wave. */
 export function controlSeatOf(spec: Shape): number {
   return Math.min(...wavesOf(spec, 1)[0]!.map(({ seat }) => seat));
 }

@@ -5,13 +5,13 @@
 // D2  The driver tries an append once for each request of the member; only the member repeats an append.
 // D3  Each caller gets one answer: the decision, an error, or `unavailable` after a timeout. After a timeout the command may
 //     still be decided; a repeat with the same key gets the first decision.
-// D4  After a pause of the process, the missed ticks come in one burst, after the messages that arrived during the pause. So
-//     a leader that was paused for longer than an election timeout steps down before it appends anything new.
+// D4  After a pause of the process, the missed ticks come in one burst, directly after the messages that arrived during the
+//     pause. So a leader that was paused for longer than an election timeout steps down at once, without waiting for ticks.
 // D5  The driver abandons a member when the log was trimmed beyond the entries that the member read, or when the log is lost.
 //     Then the driver starts again, as after a restart of the process. It remembers how far the member had read, and waits
 //     while the log is shorter.
-// D6  Before it appends `office-taken`, the driver checks that the log still has the entry that it read at the expected sequence
-//     (targetsReplacedLog).
+// D6  Before it appends `office-taken`, the driver checks that the entry at the expected sequence is still the entry that it
+//     read (targetsReplacedLog).
 import { type Clock, createService, type Service, sleep, systemClock, utf8Text } from "../../base/index.ts";
 import {
   type AppendRequest,
@@ -48,9 +48,9 @@ import { describeHalted, describeMember, findProblem, measureAge } from "./statu
 import { chooseSuccessor } from "./successor.ts";
 import { UnknownAppends } from "./unknown-appends.ts";
 
-/** The pause before an append with an unknown outcome is repeated, and before the driver believes a shorter log, in ms. */
+/** The pause before a retry of an append with an unknown outcome, and before a shorter log is reported to the member, in ms. */
 const APPEND_PAUSE_MS = 100;
-/** The largest election message that is read; real ones are below 300 bytes. */
+/** The largest election message that is read, in bytes; real messages are below 300 bytes. */
 const MAX_MESSAGE_BYTES = 4_096;
 /** The pause between two tries to open a log that is not there yet, in ms. */
 const OPEN_PAUSE_MS = 250;

@@ -75,8 +75,8 @@ export interface Office {
    */
   handOver(timeoutMs: number): Promise<void>;
   /**
-   * Asks another member to take the office over. Default: of the members heard lately, the one with the newest log. Returns
-   * the id of that member.
+   * Asks another member to take the office over. Default: the member that has read the most of the log, among the members
+   * that sent a message within the last election timeout. Returns the id of that member.
    * @throws SwarmError `not_leader`, `invalid_input` (an unknown id, or the id of this coordinator), `unavailable` (no other
    *   member answers).
    */
@@ -103,5 +103,5 @@ export function checkMembers({ id, members }: Pick<OfficeOptions, "id" | "member
   if (!CLUSTER_SIZES.includes(members.length)) {
     throw invalid(`members must be ${CLUSTER_SIZES.join(", ")} ids, got ${members.length}`);
   }
-  if (!members.includes(id)) throw invalid(`members must include the own id ${id}, got ${members.join(",")}`);
+  if (!members.includes(id)) throw invalid(`members must include this coordinator's id ${id}, got ${members.join(",")}`);
 }

@@ -1,6 +1,6 @@
 // One period in which a coordinator takes part in the office: its member, and the ticker, log watch, snapshots and
-// subscriptions that run for the member. Creates them, loads the log into the member, and stops them; driver.ts feeds the
-// inputs in between.
+// subscriptions that run for the member. Creates them, loads the log into the member, and stops them. driver.ts creates
+// participations and feeds the inputs.
 import type { Clock } from "../../base/index.ts";
 import {
   createMember,

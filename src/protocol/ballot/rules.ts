@@ -25,9 +25,9 @@ export const DISAGREEMENT_RULES = ["plurality", "debate", "judge", "human", "fai
 /** A disagreement rule: the next step when the answers do not agree. */
 export type DisagreementRule = (typeof DISAGREEMENT_RULES)[number];
 
-/** The topologies. A topology says which seats see which other answers. */
+/** The topologies. A topology is the rule that decides which seats see which other answers. */
 export const TOPOLOGIES = ["star", "tree", "ring", "mesh"] as const;
-/** A topology. It says which seats see which other answers. */
+/** A topology: the rule that decides which seats see which other answers. */
 export type TopologyKind = (typeof TOPOLOGIES)[number];
 
 interface StrategyRules {

@@ -1,5 +1,6 @@
 // The placement of a routed task: the request to the office, its reply, and the header that carries the choice and its
-// reasons with the placed message. Owns the schemas and their bounds; the coordinator makes the choice.
+// reasons with the placed message. Owns the schemas and their bounds. Hosts send the request, and the coordinator makes
+// the choice.
 import { z } from "zod";
 import { decode } from "../wire/codec.ts";
 import { SwarmError } from "../wire/errors.ts";

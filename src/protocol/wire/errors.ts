@@ -2,8 +2,8 @@
 // one thing: retry (and when), give up, or stop because the work was cancelled.
 
 /**
- * All codes. `status` is the number for `Nats-Service-Error-Code` and HTTP; `retryable` says by default whether a retry can
- * help.
+ * All codes. `status` is the number for `Nats-Service-Error-Code` and HTTP; `retryable` is the default of
+ * `SwarmError.retryable`.
  */
 export const ERROR_CATALOGUE = {
   invalid_input: { status: 400, retryable: false, means: "the request does not fit its schema" },
@@ -63,7 +63,7 @@ interface ErrorFacts {
 }
 
 /**
- * An error with a code of the catalogue. The message says the expected value, the actual value and the next step. It
+ * An error with a code of the catalogue. The message names the expected value, the actual value and the next step. It
  * never contains a secret, because it travels over NATS.
  */
 export class SwarmError extends Error {

@@ -1,5 +1,5 @@
-// A key-value bucket in memory: values with revisions, their expiry, and watchers. The connections of memory/server.ts share
-// it. An expired value is no longer read, but watchers get no event for it.
+// A key-value bucket in memory: values with revisions, their expiry, and watchers. The connections of one in-memory server
+// share it through the bucket port of transport.ts. An expired value is no longer read, but watchers get no event for it.
 import type { BucketSpec } from "../../protocol/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { BucketEntry } from "../ports.ts";

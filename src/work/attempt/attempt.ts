@@ -2,7 +2,7 @@
 // and owns the queues and streams. An attempt sets no timers: delivery.ts calls `tick`, because three timers for each task
 // would cost a sixth of the throughput.
 // I1: the attempt ends exactly once: with an output, with an error, or because the process gave the task back.
-// I2: an attempt whose agent ignores the abort signal ends after a grace; the agent's late output is dropped.
+// I2: an attempt whose agent ignores the abort signal ends {@link ABORT_GRACE_MS} after the abort; its late output is dropped.
 import type { Clock, Meter } from "../../base/index.ts";
 import {
   type HandedOff,
@@ -139,7 +139,7 @@ export class RunningAttempt implements Attempt {
     }
   }
 
-  /** Lets the slot's agent perform the task; resolves to the attempt's end (I1). */
+  /** Performs the task on the slot's agent; resolves to the attempt's end (I1). */
   run(slot: Slot): Promise<AttemptEnd> {
     return new Promise((resolve) => {
       this.#resolve = resolve;

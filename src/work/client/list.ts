@@ -1,5 +1,5 @@
-// Lists tasks with their states: reads the newest messages of each stream and the open ballots, and lets status.ts derive
-// each state.
+// Lists tasks with their states for reader.ts: reads the newest messages of each stream and the open ballots. status.ts
+// derives the state of each task.
 import type { Subjects, TaskState, TaskStatus } from "../../protocol/index.ts";
 import type { Log, Stored, Transport } from "../../transport/index.ts";
 import { ballotIdOf } from "../stores/messages.ts";

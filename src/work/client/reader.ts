@@ -13,7 +13,7 @@ import { StatusReader } from "./status.ts";
 export interface TaskReader {
   /**
    * The state of one task.
-   * @throws SwarmError `not_found`; `unavailable`, also while no coordinator can tell whether the id is an open ballot.
+   * @throws SwarmError `not_found`; `unavailable`, also while no coordinator knows whether the id is an open ballot.
    */
   status(taskId: string): Promise<TaskStatus>;
   /** Lists live tasks first (newest first), then ended tasks (newest first). @throws SwarmError `unavailable`. */

@@ -122,7 +122,10 @@ export class Asker {
     this.#writes.delete(live.id);
   }
 
-  /** Registers the decider's questions and returns them. Their results count from now on, whichever coordinator published. */
+  /**
+   * Registers the decider's questions and returns them. Their results count from now on, even if another coordinator published
+   * the questions.
+   */
   register(live: LiveBallot, effects: readonly BallotEffect[]): Question[] {
     const { subjects, clock } = this.#parts;
     const registered = { subjects, nowMs: clock.now() };

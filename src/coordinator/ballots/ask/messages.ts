@@ -50,8 +50,8 @@ export class QuestionForm {
   }
 
   /**
-   * The headers of the task's message. `isAgain`: the question may have been published before, so the host looks for a
-   * result first.
+   * The headers of the task's message. `isAgain`: the question may have been published before, so the host first checks for a
+   * stored result.
    */
   headers(
     capability: string,

@@ -72,7 +72,7 @@ async function setup(bounds?: AnswerBounds) {
   return { clock, transport, asker, live, events };
 }
 
-it("the asker looks for answers whose announcement was lost", async () => {
+it("the asker reads a stored answer whose announcement was lost", async () => {
   const { clock, transport, asker, events } = await setup();
   await transport.log("results").append(subjects.result("classify", "b1", "b1-r1s1"), encode(RESULT));
   expect(events).toEqual([]);
