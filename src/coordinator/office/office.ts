@@ -103,5 +103,6 @@ export function checkMembers({ id, members }: Pick<OfficeOptions, "id" | "member
   if (!CLUSTER_SIZES.includes(members.length)) {
     throw invalid(`members must be ${CLUSTER_SIZES.join(", ")} ids, got ${members.length}`);
   }
-  if (!members.includes(id)) throw invalid(`members must include this coordinator's id ${id}, got ${members.join(",")}`);
+  if (!members.includes(id))
+    throw invalid(`members must include this coordinator's id ${id}, got ${members.join(",")}`);
 }
