@@ -27,7 +27,7 @@ export interface OfficeOptions {
   snapshotInterval?: SnapshotInterval | undefined;
 }
 
-/** A period in which one coordinator holds the office. `since` is an ISO 8601 time in UTC. */
+/** One coordinator's tenure: it holds the office in this term. `since` is an ISO 8601 time in UTC. */
 export interface OfficeTenure {
   id: string;
   pid: number;

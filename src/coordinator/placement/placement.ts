@@ -31,7 +31,7 @@ export function createPlacement(parts: {
   office: Office;
   log: Logger;
   meter: Meter;
-  /** The seed of the random numbers with which the placer explores agents. */
+  /** The seed of the placer's random numbers, which explore agents with few outcomes. */
   seed: number;
 }): Placement {
   const registrar = new Registrar(parts);

@@ -50,7 +50,7 @@ const ROLL_CALL_PATIENCE_MS = 1_000;
 const RECONNECT_GRACE_MS = 1_000;
 /** The most hosts that are probed at once; agents of further hosts are removed after {@link SILENCE_MS}. */
 const MAX_PROBES = 256;
-/** The most hosts for which an agent with an oversized profile is logged, once for each host. */
+/** The most hosts with a log line about an agent with an oversized profile; each host gets one line. */
 const MAX_UNFIT_HOSTS = 256;
 
 /** An agent of a host. */

@@ -1,8 +1,8 @@
 // Sightings: the agents whose heartbeats a coordinator has received, and when. They are only in memory. registrar.ts reports
 // heartbeats and asks for silent agents. Pure; time is an argument, in ms of a monotonic clock.
 //
-// H1  An agent is missing only after {@link SILENCE_MS} without a heartbeat. Time in which this coordinator could not receive
-//     heartbeats (a pause of this process, a lost connection, the time before its start) does not count.
+// H1  An agent is missing only after {@link SILENCE_MS} without a heartbeat. Time during which this coordinator could not
+//     receive heartbeats (a pause of this process, a lost connection, the time before its start) does not count.
 // H2  If two hosts claim one agent id, the host whose agent started later keeps the id.
 // H3  Sightings are kept in the order of their time, so a search for silent agents reads only the silent ones.
 import type { AgentStatus } from "../../protocol/index.ts";

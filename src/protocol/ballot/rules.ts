@@ -33,7 +33,7 @@ export type TopologyKind = (typeof TOPOLOGIES)[number];
 interface StrategyRules {
   /** The JSON type of the values that the strategy can count. */
   readonly counts: "any" | "number" | "array";
-  /** The allowed disagreement rules. `bft` allows none by which a single agent could decide. */
+  /** The allowed disagreement rules. `bft` allows only rules that let no single agent decide. */
   readonly onDisagreement: readonly DisagreementRule[];
 }
 
