@@ -297,12 +297,12 @@ export class Asker {
     }
     for (let from = 0; from < due.length; from += MAX_RESULT_CHECKS) {
       await Promise.all(
-        due.slice(from, from + MAX_RESULT_CHECKS).map((question) => this.#checkForResult(question)),
+        due.slice(from, from + MAX_RESULT_CHECKS).map((question) => this.#readStoredResult(question)),
       );
     }
   }
 
-  async #checkForResult(question: Question): Promise<void> {
+  async #readStoredResult(question: Question): Promise<void> {
     const { taskId, resultSubject } = question;
     if (question.isAnswered || this.#questions.get(taskId) !== question) return;
     this.#questions.delete(taskId);
