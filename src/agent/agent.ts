@@ -1,8 +1,8 @@
 // One agent: its lifecycle actor, its slots and the work in them, its hooks, its inbox of broadcasts, and its restarts.
-// Leaves the delivery of tasks and asks to the host (host/host.ts).
-// I1: a taken slot is released exactly once, also when the agent crashes while the slot is in use.
-// I2: events that decide about new work (pause, drain, crash, stop) change the lifecycle at once. The work phase is
-//     updated once per turn of the event loop, and before each read.
+// Leaves the delivery of tasks and asks to the host (host/host.ts), which creates the agents.
+// I1: a taken slot is released exactly once, even when the agent crashes while the slot is in use.
+// I2: events that decide about new work (pause, drain, crash, stop) change the lifecycle state at once. The agent updates the
+//     work phase (idle, working, …) once per turn of the event loop, and before each read.
 // I3: code from before a crash cannot change the agent after its restart.
 import { createActor } from "xstate";
 import {
@@ -55,6 +55,7 @@ export interface AgentHostPort extends RunPorts {
   onAgentEnd(agent: Agent): void;
 }
 
+/** One agent. The host calls it; code of the agent's author reaches it only through contexts. */
 export class Agent implements RunOwner {
   readonly id: string;
   readonly definition: AgentDefinition;
@@ -227,7 +228,7 @@ export class Agent implements RunOwner {
     this.#endLife(
       new SwarmError(
         "internal",
-        `agent ${this.id} crashed while this ran: ${attemptError(error, undefined).message}`,
+        `agent ${this.id} crashed while this work ran: ${attemptError(error, undefined).message}`,
       ),
     );
     if (!decision.restart) {
@@ -251,7 +252,7 @@ export class Agent implements RunOwner {
     this.#cancelRestart = this.clock.after(delayMs, () => void this.start());
   }
 
-  /** Aborts all running work. The life's number then distinguishes late calls of the old life (I3). */
+  /** Ends the present life: aborts all running work. The new life number marks late calls of old code as stale (I3). */
   #endLife(reason: SwarmError): void {
     this.#life++;
     this.#cancelRestart?.();
@@ -328,7 +329,7 @@ export class Agent implements RunOwner {
       `a slot performs its work once, from state preparing, but this one is ${state}`,
     );
     if (slot.life !== this.#life) {
-      throw new SwarmError("internal", `agent ${this.id} crashed before this began`); // I3
+      throw new SwarmError("internal", `agent ${this.id} crashed before this work began`); // I3
     }
     const context = new RunContext(this, slot, work);
     slot.context = context;
@@ -361,12 +362,14 @@ export class Agent implements RunOwner {
     this.#host.onSlotFree(this);
   }
 
+  /** Moves a slot to another state. */
   move(slot: { state: SlotState }, to: SlotState): void {
     this.slots.move(slot.state, to);
     slot.state = to;
     this.countTurn();
   }
 
+  /** Counts one turn of the work loop, and plans the update of the lifecycle state (I2). */
   countTurn(): void {
     this.#loop++;
     if (this.#needsSync) return;

@@ -1,8 +1,8 @@
-// The restart rule: whether to restart something that died, and when. It serves agents inside a process and processes under
-// `up`. The caller keeps the history and waits. Pure.
+// The restart rule: whether to restart a crashed agent or a dead process, and when. Agents (agent/agent.ts) and the supervisor
+// of `murmur up` call it. The caller keeps the history and waits. Pure.
 import { backoffDelayMs } from "./backoff.ts";
 
-/** The limits of restarts. Something that exceeds the budget counts as failed. */
+/** The limits of restarts. An agent or process that exceeds the budget counts as failed. */
 export interface RestartPolicy {
   /** The most restarts within the window. 0: never restart. */
   budget: number;
@@ -25,7 +25,7 @@ export const DEFAULT_RESTART_POLICY: RestartPolicy = {
   maxBackoffMs: 1_000,
 };
 
-/** The decision about a death. Pass `history` to the next call; it never has more members than the budget. */
+/** The decision after a death. Pass `history` to the next call; it never has more entries than the budget. */
 export type RestartDecision =
   | { restart: true; delayMs: number; history: readonly number[] }
   | { restart: false; history: readonly number[] };
@@ -34,7 +34,7 @@ export type RestartDecision =
 const noJitter = { next: () => 0.5 };
 
 /**
- * Decides about a death at `nowMs`.
+ * Decides whether and when to restart after a death at `nowMs` (Unix ms).
  * @param history the times (Unix ms) of the recent restarts, as the previous decision returned them; `[]` for the first.
  */
 export function decideRestart(

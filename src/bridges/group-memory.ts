@@ -1,4 +1,4 @@
-// Reads the memory use of process groups from the operating system. Leaves limits and commands to exec.ts.
+// Reads the memory use of process groups from the operating system. exec.ts calls it and owns the memory limits.
 import { execFile } from "node:child_process";
 import { readdir, readFile } from "node:fs/promises";
 import { promisify } from "node:util";

@@ -16,7 +16,7 @@ export interface BareLoop {
   inFlight: number;
 }
 
-/** Publishes `count` tasks, `inFlight` at a time, and waits for the notification of each result. Resolves to latencies in ms. */
+/** Publishes `count` tasks, `inFlight` at a time, and waits for each `done` message. Resolves to latencies in ms. */
 export async function publishBare(
   loop: BareLoop & { count: number; body: Uint8Array; runId: string },
 ): Promise<Float64Array> {
@@ -139,7 +139,7 @@ export async function askBare(loop: BareLoop & { count: number; body: Uint8Array
 const BARE_SEATS = 5;
 const BARE_MAJORITY = 3;
 
-/** Hands tasks over to the process that runs `decideBare`, and answers the questions that it places here, until the signal aborts. */
+/** Hands tasks over to the process of `decideBare`, and answers the questions that `decideBare` publishes, until the abort. */
 export async function voteBare(loop: BareLoop & { signal: AbortSignal; onReady: () => void }): Promise<void> {
   const { prefix, capability } = loop;
   const nc = await connect({ servers: loop.servers, noAsyncTraces: true });

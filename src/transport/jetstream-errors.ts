@@ -1,5 +1,5 @@
-// JetStream's error codes, and the facts that a caller reads from a failed call beside its SwarmError code. Both
-// transports attach the JetStream error as the cause; nats/errors.ts maps a JetStream error to a SwarmError.
+// JetStream's error codes, and functions that read further facts from the SwarmError of a failed call. nats/errors.ts makes
+// these errors, with the JetStream error as cause. The in-memory transport sets that cause only for a missing stream.
 import { SwarmError } from "../protocol/index.ts";
 
 /** A JetStream API error, as a reply contains it. */
@@ -35,7 +35,7 @@ export const JETSTREAM_ERRORS = {
   scheduleTargetInvalid: 10190,
 } as const;
 
-/** JetStream gives the sequence in its text only (nats-server `JSStreamWrongLastSequenceErrF`, 10071); the in-memory stream does the same. */
+/** JetStream gives the sequence only in the error text (`JSStreamWrongLastSequenceErrF`, 10071); so does the memory stream. */
 const WRONG_LAST_SEQUENCE = /wrong last sequence: (\d+)/;
 
 /** The JetStream error code in the cause of an error; undefined for an error without one. */
@@ -48,8 +48,8 @@ export function jetStreamCode(error: unknown): number | undefined {
 }
 
 /**
- * The last sequence that the server found when it rejected an append because of its expectation: the stream's or the
- * subject's, as the append expected. Undefined for any other error, and for an error whose text has no sequence.
+ * The last sequence that the server found when it rejected a fenced append: of the stream or of the subject, depending on the
+ * append's condition. Undefined for any other error, and for an error whose text has no sequence.
  */
 export function lastSeqOf(error: unknown): number | undefined {
   if (!(error instanceof SwarmError) || error.code !== "conflict") return undefined;

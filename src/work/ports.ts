@@ -1,5 +1,5 @@
-// The ports between the work room and the agents' host: the workforce that the room needs, and the attempt that it hands to
-// an agent. Declared here, where they are used; the host fits them.
+// The ports between the work room and the host of agents (agent/host). The host implements `Workforce` and `Slot`, and the
+// worker calls them; attempt.ts implements `Attempt`, which an agent receives.
 import type { HandedOff, HandOffRequest, SeatQuestion, SignedVote, Task } from "../protocol/index.ts";
 
 /** One running attempt, as the agent that performs it sees it. */
@@ -10,7 +10,7 @@ export interface Attempt {
   readonly number: number;
   /** The hand-off, when another agent handed the task off: that agent, and the context that it passed on. */
   readonly handedOff?: HandedOff | undefined;
-  /** When this attempt ends at the latest, Unix ms: its own limit or the task's deadline, whichever comes first. */
+  /** The time at which this attempt times out, in Unix ms: its own limit or the task's deadline, whichever comes first. */
   readonly deadlineMs: number;
   /**
    * Aborts when the task is cancelled (reason {@link CancelledError}), when its time is over (`timeout`, `deadline`), or
@@ -22,7 +22,7 @@ export interface Attempt {
   /**
    * Ends the attempt, by throwing, and passes the task to another agent. The hand-off holds even when the agent's code
    * catches the error.
-   * @throws SwarmError of `makeHandOff` when the hand-off is refused: then nothing has happened, and the attempt continues.
+   * @throws the SwarmError of `makeHandOff` when the request is invalid or not permitted: then the attempt continues.
    */
   handOff(request: HandOffRequest): never;
 }
@@ -34,27 +34,27 @@ export interface Slot {
   perform(attempt: Attempt): Promise<unknown>;
   /** Signs the output as the agent's vote in a ballot that asks for signed votes, where the agent has a key. */
   sign?(question: SeatQuestion, output: unknown): SignedVote | undefined;
-  /** Called once the result is stored or the task was given back; the slot is free again. */
+  /** Frees the slot. The worker calls it once the result is stored or the task was given back. */
   release(): void;
 }
 
 /**
- * Why an agent gives no slot to a task that was placed on it. `busy`: not now (its slots are used, it is paused or
- * starting); `gone`: it takes no more work, or it never was here; `unable`: it does not offer the capability.
+ * The reason why an agent gives no slot to a task that was placed on it. `busy`: not now (its slots are in use, it is paused
+ * or starting); `gone`: it takes no more work, or this process never had it; `unable`: it does not offer the capability.
  */
 export type SlotRefusal = "busy" | "gone" | "unable";
 
 /** The agents that perform tasks in this process. */
 export interface Workforce {
-  /** How many more tasks of this capability could start now. */
+  /** The number of further tasks of this capability that could start now. */
   free(capability: string): number;
-  /** How many more tasks of any capability could start now; agents with several capabilities share their slots. */
+  /** The number of further tasks of any capability that could start now; an agent's capabilities share its slots. */
   freeTotal(): number;
   /** Reserves a slot, or returns null when there is none. */
   take(capability: string): Slot | null;
   /** Reserves a slot of one agent for a task that was placed on it, or returns the reason why there is none. */
   takeAgent(agentId: string, capability: string): Slot | SlotRefusal;
-  /** Registers `onFree`; the host calls it when a slot of a capability may have become free without the worker's doing. */
+  /** Registers `onFree`; the host calls it when a slot of a capability may be free for another reason than `release`. */
   onFree(onFree: (capability: string) => void): void;
 }
 
@@ -64,7 +64,7 @@ export interface CapabilityLimits {
   concurrency?: number | undefined;
   /** Attempts started per window, with a burst on top; each process may exceed it by one block of permits. */
   rate?: { count: number; windowMs: number; burst?: number | undefined } | undefined;
-  /** The same two limits for each key. `of` reads the key out of a task; undefined means that the task is not limited. */
+  /** The same two limits for each key. `of` returns the key of a task; a task without a key (undefined) is not limited. */
   perKey?:
     | {
         of: (task: Task & { id: string }) => string | undefined;

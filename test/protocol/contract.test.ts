@@ -21,5 +21,5 @@ test("the contract lists each subject, stream, error code, command and metric", 
     "murmur_agents",
   ])
     expect(page).toContain(`\`${name}\``);
-  expect(page.match(/<!-- generated: /g)).toHaveLength(6);
+  expect(page.match(/<!-- generated: /g)).toHaveLength(7);
 });

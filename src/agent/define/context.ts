@@ -61,8 +61,9 @@ export interface AgentAccess {
   readonly signal: AbortSignal;
   /**
    * Asks any one agent of a capability and waits for its answer. Not durable: when either side dies, ask again.
-   * @throws SwarmError the asked agent's error; `rate_limited` when its queue of asks is full; `unavailable` when no agent
-   *   takes asks for the capability, or no answer came in time; `invalid_input` for a bad capability.
+   * @throws SwarmError the asked agent's error; `rate_limited` when the queue of asks on the agent's host is full;
+   *   `unavailable` when no agent takes asks for the capability, or no answer came in time; `invalid_input` for a bad
+   *   capability.
    */
   ask<Output = unknown>(capability: string, input: unknown, options?: AskOptions): Promise<Output>;
   /**
@@ -98,7 +99,7 @@ export interface AgentContext extends AgentAccess {
    * background. When a renewal is rejected, or not confirmed before the lease is over by this machine's clocks, the lock's
    * signal aborts and the attempt fails (`conflict` or `unavailable`, retryable). A suspended process notices the loss
    * only when it runs again, so the protected store must check the token.
-   * @throws SwarmError `conflict` (retryable) when other holders have the lock all the time; `unavailable` when no
+   * @throws SwarmError `conflict` (retryable) when others held the lock for the whole wait; `unavailable` when no
    *   coordinator decided in time; `internal`, not retryable, for a lock that this attempt already holds; `invalid_input`;
    *   the signal's reason when the task is cancelled.
    */

@@ -1,12 +1,12 @@
-// Loads roles from folders: `<directory>/<role>/agent.ts` (or `agent.js`, compiled) with the agent as default export.
-// Other files of a role folder are ignored.
+// Loads roles from folders: `<directory>/<role>/agent.ts` (or `agent.js`, compiled) with the agent as default export. Ignores
+// other files of a role folder. The app calls it before it starts a host.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { SwarmError, showValue } from "../../protocol/index.ts";
 import { type AgentDefinition, isAgentDefinition } from "./define.ts";
 
-/** The names of a role's agent file; the first that exists is loaded. */
+/** The possible names of a role's agent file; the first file that exists is loaded. */
 const AGENT_FILES = ["agent.ts", "agent.js"] as const;
 
 /** A role and the file that defines it. */

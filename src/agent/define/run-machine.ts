@@ -1,9 +1,11 @@
-// Runs an author's own XState machine for one task: one actor, from the input to the output.
+// Runs an author's own XState machine for one task: one XState actor, from the input to the output. define.ts calls it for
+// agents that are defined by a machine.
 import { type AnyStateMachine, createActor, type StateValue } from "xstate";
 import type { AgentContext, AgentTask } from "./context.ts";
 
 /**
- * Runs `machine` until it is done, it fails, or the signal aborts; an abort stops the actor.
+ * Runs `machine` until it is done, it fails, or the task's signal aborts; an abort stops the XState actor. Calls `onState`
+ * with a short text for each new state.
  * @returns the machine's final `output`.
  * @throws the machine's error; the signal's reason.
  */

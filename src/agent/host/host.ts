@@ -1,11 +1,11 @@
-// Many agents in one process: their pools of slots, mailboxes, broadcasts, heartbeats and metrics, and their common
-// start, drain and stop. Leaves the life of one agent to agent.ts, and the asks to ask-desk.ts. The host has one
-// subscription for each agent (its mailbox), and one for each capability and each topic.
+// The host of the agents of one process: their pools of slots, mailboxes, broadcasts, heartbeats and metrics, and their
+// common start, drain and stop. Leaves the lifecycle of one agent to agent.ts, and asks to ask-desk.ts. The app creates the
+// host, and the worker reserves slots in it. It has one subscription for each agent (its mailbox), capability and topic.
 // I1: an agent's slots cannot be taken before it has started, nor after its drain has begun.
 // I2: the host subscribes to the asks of a capability only while one of its agents takes work, so that NATS routes each
 //     ask to a host that can answer it.
-// I3: the host does the follow-up work of one turn of the event loop (states to show, slots to offer, turns to count)
-//     once, at the end of the turn.
+// I3: the host does the follow-up work of one turn of the event loop once, at the end of the turn: it updates lifecycle
+//     states, counts the turns of work loops, reports free slots to the worker, and sends early heartbeats.
 import { createService, systemClock } from "../../base/index.ts";
 import { type AgentStatus, checkToken, createSubjects, SwarmError, showValue } from "../../protocol/index.ts";
 import type { Subscription } from "../../transport/index.ts";
@@ -59,7 +59,7 @@ class AgentHost implements Host, AgentHostPort {
   readonly #onFree: ((capability: string) => void)[] = [];
   #freeTotal = 0;
   #used = 0;
-  /** The work for the end of this turn (I3): agents to sync, pools to offer, agents to report. */
+  /** The work for the end of this turn (I3): agents to sync, pools with freed slots, agents for an early heartbeat. */
   #agentsToSync: Agent[] = [];
   #freedPools = new Set<Pool>();
   #changedAgents = new Set<Agent>();
@@ -122,6 +122,7 @@ class AgentHost implements Host, AgentHostPort {
     });
   }
 
+  /** Returns the pool of a capability; makes it when an agent of this process is the first that offers the capability. */
   #pool(capability: string, { name, limits }: AgentDefinition): Pool {
     let pool = this.#pools.get(capability);
     if (pool === undefined) {
@@ -168,7 +169,7 @@ class AgentHost implements Host, AgentHostPort {
       if (cause === undefined) this.#countAccepting(pool, agent.isAccepting);
     }
     if (cause === undefined && this.#cancelHeartbeat !== undefined && !this.#stopping) {
-      // The coordinator places tasks by heartbeats: it must learn of a pause or a drain at once, not seconds later.
+      // The coordinator places tasks by heartbeats, so the host reports a pause or a drain at once, not seconds later.
       this.#changedAgents.add(agent);
       this.#planTurn();
     }
@@ -279,7 +280,8 @@ class AgentHost implements Host, AgentHostPort {
     this.#endTurn();
     this.#publishHeartbeat(statusesOf(running), true);
     showGauges(this.#options.meter, this.status());
-    await this.link.bus.flush().catch(() => undefined); // A lost goodbye does no harm: silence has the same effect later.
+    // A lost goodbye does no harm: the coordinator removes silent agents later.
+    await this.link.bus.flush().catch(() => undefined);
   }
 
   onAgentEnd(agent: Agent): void {
@@ -368,7 +370,7 @@ function statusesOf(agents: Iterable<Agent>): AgentStatus[] {
 /** The queue group of the hosts that answer a capability's asks. */
 const ASK_QUEUE_GROUP = "agents";
 
-/** Runs `work` for each item, at most `limit` at the same time. Synchronous work costs no turn of the event loop. */
+/** Runs `work` for each item, at most `limit` at the same time. Work that returns no promise is not awaited. */
 async function inParallel<T>(
   items: readonly T[],
   limit: number,

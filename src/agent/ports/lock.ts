@@ -1,12 +1,13 @@
-// The port that takes and keeps locks for an agent. The coordinator room implements it; the app connects the two.
+// The port through which an agent gets locks. agent/run/locks.ts calls it, the coordinator room implements it, and the app
+// connects the two.
 import type { SwarmError } from "../../protocol/index.ts";
 
 /** Acquires locks of the swarm and renews their leases. */
 export interface LockPort {
   /**
    * Waits in line for a lock, then renews it until its release.
-   * @throws SwarmError `conflict` (retryable) when other holders have it all the time; `unavailable` when no coordinator
-   *   decided; `invalid_input`; the signal's reason. After any of these errors the request has left the line.
+   * @throws SwarmError `conflict` (retryable) when others held the lock for the whole wait; `unavailable` when no coordinator
+   *   decided; `invalid_input`; the signal's reason. After any of these errors the request no longer waits in line.
    */
   acquire(request: LockRequest): Promise<HeldLock>;
 }

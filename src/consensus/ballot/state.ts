@@ -1,5 +1,5 @@
-// The state of a ballot, its events and its effects. Types only. Everything in `Ballot` is JSON, so that a fold of the
-// control log can contain it, hash it and read it back. Pure.
+// The state of a ballot, its events and its effects, for ballot.ts and its driver in the coordinator. Types only.
+// Everything in `Ballot` is JSON, so that a fold of the control log can contain it, hash it and read it back. Pure.
 
 import type {
   AdviceQuestion,
@@ -45,6 +45,7 @@ export interface BallotOpening {
 export interface HeldAnswer {
   readonly seat: number;
   readonly round: number;
+  /** The place of this answer in the order of arrival, from 1. */
   readonly arrival: number;
   readonly value: Json;
   readonly vote?: SignedVote;
@@ -73,8 +74,9 @@ export interface Ballot {
   readonly nonce: string;
   readonly effectiveVoters: number | null;
   readonly openedAtMs: number;
-  /** The end of the whole ballot, at the latest. */
+  /** The latest end of the whole ballot. */
   readonly deadlineAtMs: number;
+  /** The ballot waits for seats, for a judge or verifier, for a person, or has ended. */
   readonly stage: "asking" | "consulting" | "human" | "closed";
   readonly round: number;
   /** The index of the wave in its round, from 0. */
@@ -85,7 +87,7 @@ export interface Ballot {
   readonly open: readonly number[];
   /** The answers in ascending order of seats. */
   readonly answers: readonly HeldAnswer[];
-  /** The answers at the start of the wave. The seats of the wave see these answers, also when a question is repeated. */
+  /** The answers at the start of the wave. The seats of the wave see these answers, even in a repeated question. */
   readonly shown: readonly { readonly seat: number; readonly value: Json }[];
   readonly abstentions: readonly Abstention[];
   /** The seats whose signed votes of this round contradict each other. */
@@ -96,6 +98,7 @@ export interface Ballot {
   readonly changed: boolean;
   /** Whether any seat timed out in this round. */
   readonly timedOut: boolean;
+  /** The number of questions asked so far, and of waves started so far. */
   readonly messages: number;
   readonly hops: number;
   readonly usage: BallotUsage;
@@ -113,7 +116,7 @@ export interface Ballot {
   readonly result?: BallotResult;
 }
 
-/** The events of a ballot. Times are milliseconds of the driver's clock (the log time) and never fall. */
+/** The events of a ballot. `atMs` is the time of the driver's clock, in ms since 1970. */
 export type BallotEvent =
   /**
    * The result of a seat's question. The driver publishes one task for each question; `output` is the output of its
@@ -185,7 +188,7 @@ export type BallotEffect =
       readonly reason: string;
       readonly endsAtMs: number;
     }
-  /** A vote was refused. The driver audits it, and marks the agent in the registry for the kind `double`. */
+  /** A vote was refused. The driver audits it. For the kind `double`, the end of the ballot also marks the agent. */
   | { readonly type: "evidence"; readonly evidence: Evidence }
   /** The event was refused and changed nothing. */
   | {

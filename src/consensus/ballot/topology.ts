@@ -10,7 +10,7 @@ export interface Ask {
   readonly role: "member" | "lead";
   /** The seats whose newest answers the question shows, in this order. */
   readonly sees: readonly number[];
-  /** The most answers to show: the first seats in `sees` that have one. Default: all. */
+  /** The most answers to show: the answers of the first seats in `sees` that have answered. Default: all. */
   readonly most?: number;
 }
 
@@ -97,14 +97,14 @@ export function exchangesAnswers({ topology }: Pick<Shape, "topology">): boolean
   return TOPOLOGY[topology].exchanges;
 }
 
-/** The control arm: the lowest seat of the first wave. The seats of that wave see no answers. */
+/** The control arm: the seat whose first answer is compared with the ballot's. It is the lowest seat of the first wave. */
 export function controlSeatOf(spec: Shape): number {
   return Math.min(...wavesOf(spec, 1)[0]!.map(({ seat }) => seat));
 }
 
 /**
- * Creates the check whether a seat may see the answers of exactly these seats in that round. The driver checks every
- * question before it publishes it, with one check for each round, because a mesh of 64 seats has 4,032 lines.
+ * Creates a function that checks whether a seat may see the answers of the seats `shown` in that round. The driver checks
+ * every question before it publishes it. One function serves a whole round, because a mesh of 64 seats has 4,032 lines.
  */
 export function sightIn(spec: Shape, round: number): (seat: number, shown: readonly number[]) => boolean {
   const asks = round > roundsOf(spec) ? [] : wavesOf(spec, round).flat();

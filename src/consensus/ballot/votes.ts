@@ -98,8 +98,8 @@ export type Admission =
   | { readonly kind: "missing"; readonly reason: string };
 
 /**
- * Admits or refuses the vote that arrived with a value as the answer of `seat`. It finds two contradicting votes even
- * if the second one is late; the fault `double` carries both votes.
+ * Admits or refuses the vote that arrived with a value as the answer of `seat`. It finds two contradicting votes of one
+ * round even if the second vote arrives after `endsAtMs`; the fault `double` carries both votes.
  */
 export function admitVote(
   round: VoteRound,

@@ -1,7 +1,7 @@
 // The four roles of a member and every transition between them, as data. The election core looks up its transitions
-// here, and the diagram in docs/election.md is drawn from here, so the code and the page cannot differ. Pure.
+// here, and the diagram in docs/election.md is generated from the same table, so the code and the page cannot differ. Pure.
 
-/** The role of a member in the election. A `leader` is not in office yet: see office.ts. */
+/** The role of a member in the election. A `leader` is in office only once its `office-taken` entry is stored (office.ts). */
 export type Role = "follower" | "precandidate" | "candidate" | "leader";
 
 /** The reason of a change of role. */

@@ -1,5 +1,6 @@
-// The election node: one member behind a pipe, so that a test harness outside can act as network, clock and log. Pure:
-// one line in, one line out. The driver is app/commands/debug-election-node.ts.
+// The election node: one member of the election that reads JSON lines and writes JSON lines, so that a test harness in
+// another process can act as network, clock and log. Pure: one line in, one line out. The command `murmur debug
+// election-node` (app/commands/debug-election-node.ts) reads the lines and calls it.
 //
 //   const node = createElectionNode();
 //   node.handleLine('{"id":1,"op":"init","node":"1","peers":["1"], …}') // → '{"id":1,"ok":true,"send":[], …}'
@@ -58,7 +59,7 @@ type Request =
   | { readonly op: "ticks"; readonly count: number }
   | { readonly op: "step"; readonly input: MemberInput<RegisterCommand> };
 
-/** The refusal of a line. Its message says what was expected. */
+/** The reason why a line is refused. Its message names the expected value. */
 class LineError extends Error {}
 
 /** The parts of a node. Only tests replace them (see internal.ts). */

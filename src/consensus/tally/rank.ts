@@ -1,6 +1,6 @@
-// Counts rankings, best first, by Borda's count or by Schulze's method. Schulze's method also has an answer when
-// majorities form a circle. A candidate that a ranking leaves out ranks below all candidates that it names, level with
-// the others left out. Pure.
+// Counts rankings, best first, by Borda's count or by Schulze's method; tally.ts calls it. Schulze's method also has an
+// answer when majorities form a circle. Candidates that a ranking leaves out rank below all candidates that it names, and
+// level with each other. Pure.
 
 import { assert } from "../../base/index.ts";
 import { canonicalJson, type Json, MAX_CANDIDATES } from "../../protocol/index.ts";

@@ -1,5 +1,5 @@
-// Counts a poll: one function for each strategy, over values that were read and normalised before. Owns the choice of the
-// function and the number of answers that a strategy needs. Pure.
+// Counts a poll: one function for each strategy, over values that the ballot has read and normalised. Owns the choice of the
+// function and the number of answers that a strategy needs. ballot/ballot.ts calls it. Pure.
 //
 // T1  The outcome depends on the votes, not on their order. Only `first` uses the order of arrival.
 // T2  A count that is not pending is final: no answer of an open seat, and no silence, would change it.
@@ -71,8 +71,8 @@ export function minAnswersOf(spec: BallotSpec): number {
 }
 
 /**
- * The number of answers that a ballot always waits for, regardless of their values. Whether it waits for later answers
- * depends on the earlier ones, so pairs with later answers are a biased sample of the correlation.
+ * The number of answers that a ballot always waits for, regardless of their values. The values of these answers decide whether
+ * the ballot waits for more. So a later answer is a biased sample, and must not count in the correlation of voters.
  */
 export function certainAnswersOf(spec: BallotSpec): number {
   const voters = voterCountOf(spec);

@@ -1,4 +1,5 @@
-// The input and the output of a count: types, and the arithmetic that all strategies share. Pure.
+// The input (poll) and the output (tally) of a count of votes: types, and helpers that all strategies of this folder share.
+// Pure.
 
 import { type BallotSpec, canonicalJson, type Json, type Verdict } from "../../protocol/index.ts";
 

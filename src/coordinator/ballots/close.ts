@@ -1,11 +1,11 @@
-// The end of a ballot, step by step: make its result, store the decision in the control log, publish the result as the
-// task's one result, withdraw the open questions, and store the receipt in the control log. Owns the order of these steps;
-// the decider makes the verdict.
+// The end of a ballot, step by step: make its result, store the end in the control log, publish the result as the task's one
+// result, withdraw the open questions, and store a receipt in the control log. Owns the order of these steps; the decider
+// makes the verdict, and the runner (driver.ts) calls this file.
 //
 // E1  A result is published only after the control log holds it. The next coordinator in office publishes every result that
 //     has no receipt, byte for byte; a result subject takes one message, so a repeat changes nothing.
-// E2  The receipt is stored after the result is stored, by this coordinator or another one, and the open questions are
-//     withdrawn.
+// E2  The closer stores the receipt only after the result is stored (by this coordinator or another one) and the open
+//     questions are withdrawn.
 import { type Clock, type Logger, type Meter, sleep, toIsoTime, utf8Bytes } from "../../base/index.ts";
 import {
   type BallotResult,
@@ -46,20 +46,21 @@ import { type BallotEnd, coreOf, type EndingBallot, type OpenBallot } from "./st
 
 /** The largest result that the control log holds itself, in bytes; a larger one goes into the blob store first. */
 const RESULT_LOG_BYTES = 16_384;
-/** The bytes that an end takes in the control log besides its result, about: a fixed part, and a part for each seat. */
+/** The approximate bytes of an end in the control log, without its result: a fixed part, and a part for each seat. */
 const END_BYTES = { head: 500, seat: 200 } as const;
 /**
- * The time that agents have to stop by themselves before their questions are cancelled for good, in ms: more than a broadcast
- * and an abort take, and well below the second within which a cancelled ballot has stopped everywhere.
+ * The time that agents have to stop by themselves, in ms; then the closer stores the result `cancelled` for their questions.
+ * It is longer than a broadcast and an abort take, and well below one second, within which a cancelled ballot must have
+ * stopped everywhere.
  */
 const STRAGGLER_GRACE_MS = 300;
 /** The pause before the closer retries to carry out an end, in ms. */
 const RETRY_PAUSE_MS = 1_000;
 
-/** A receipt: the ballot's end is carried out. */
+/** A receipt: the note in the control log that a ballot's end is carried out. */
 interface Receipt {
   readonly id: string;
-  /** The task had been cancelled before the ballot's result could be stored. */
+  /** Whether a caller had cancelled the task before the ballot's result could be stored. */
   readonly isCancelled: boolean;
 }
 
@@ -101,8 +102,8 @@ export class BallotCloser {
   }
 
   /**
-   * Stores the ballot's end in the control log. Resolves with null when the control log held an end before: its coordinator
-   * carries that one out.
+   * Stores the ballot's end in the control log. Resolves with null when the control log already has an end of this ballot,
+   * from another coordinator: then that coordinator, or its successor, carries it out.
    * @throws SwarmError when the control log does not take the end.
    */
   async decide(live: LiveBallot, closed: BallotResult): Promise<DecidedEnd | null> {
@@ -161,8 +162,8 @@ export class BallotCloser {
   }
 
   /**
-   * Stores the result and, if the ballot failed, its dead letter. Returns null, or the status of the result that was stored
-   * before.
+   * Stores the result and, if the ballot failed, its dead letter. Returns null when this call stored the result; otherwise the
+   * status of the result that the task had already.
    */
   async #publish({ ballot, isFailed, ended }: EndingBallot, body: Uint8Array): Promise<ResultStatus | null> {
     const { results, subjects } = this.#parts;
@@ -190,7 +191,7 @@ export class BallotCloser {
     return { ...task, input: decode(input, CONTENT_TYPES.json).value };
   }
 
-  /** Waits until no agent works on the ballot; cancels its open questions for good after a grace. */
+  /** Waits until no agent works on the ballot. After {@link STRAGGLER_GRACE_MS}, stores `cancelled` for its open questions. */
   async #withdraw({ id, stragglers }: EndingBallot, questions: BallotQuestions | undefined): Promise<void> {
     const { clock, tasks } = this.#parts;
     if (stragglers.length === 0) return;
@@ -273,7 +274,7 @@ export class BallotCloser {
     return ((await unpackStored(stored, transport.blobs)).value as { output?: unknown }).output;
   }
 
-  /** The text for the control log, which is the result or a reference to it; and the bytes of that text as published. */
+  /** Returns the text for the control log (the result, or a blob reference to it), and the encoded bytes to publish. */
   async #pack(result: Result, { encoding }: OpenBallot): Promise<{ result: string; body: Uint8Array }> {
     const text = JSON.stringify(result);
     const body = encodeText(text, encoding);
@@ -321,9 +322,9 @@ export class BallotCloser {
 }
 
 /**
- * The answer of the control arm. A control seat that abstained had its turn, and counts. The field is absent when the seat
- * had no agent, or when the ballot heard the seat only because others disagreed: such ballots are on hard questions, and
- * comparing only those would be unfair to the single agent.
+ * The answer of the control arm: the one seat that the ballot is compared with. A control seat that abstained counts, without
+ * an answer. The field is absent when the seat had no agent, or when the ballot waited for the seat only because others
+ * disagreed: such ballots are on hard questions, and a comparison of only those would be unfair to the single agent.
  */
 function singleOf(
   spec: BallotSpec,

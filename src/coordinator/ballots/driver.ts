@@ -37,7 +37,7 @@ import { createResultStore, isScopeMarked, type TaskClient } from "../../work/in
 import type { Office } from "../office/office.ts";
 import type { OfficeAnswers } from "../office/server.ts";
 import type { Placement } from "../placement/placement.ts";
-import { Asker, PUT_PAUSE_MS } from "./ask/asker.ts";
+import { Asker, QUESTION_RETRY_PAUSE_MS } from "./ask/asker.ts";
 import { BallotQuestions, type LiveBallot, type Question } from "./ask/live-ballot.ts";
 import { Batch } from "./batch.ts";
 import { BallotCloser } from "./close.ts";
@@ -141,7 +141,7 @@ class BallotRunner implements BallotDriver {
       ...shared,
       isLive: (live) => this.#isLive(live),
       keep: (live) => this.#keep(live),
-      onStranger: (question, agent) => this.#reporter.reportStranger(question, agent),
+      onUnaskedAgent: (question, agent) => this.#reporter.reportUnaskedAgent(question, agent),
       step: (live, event) => this.#feed(live, event),
     });
     this.#intake = new BallotIntake({
@@ -229,9 +229,9 @@ class BallotRunner implements BallotDriver {
       if (!this.#isLive(live)) return;
       this.#parts.log.warn(
         { err: error, ballot: live.id },
-        `ballot not resumed; retrying in ${PUT_PAUSE_MS} ms`,
+        `ballot not resumed; retrying in ${QUESTION_RETRY_PAUSE_MS} ms`,
       );
-      this.#clock.after(PUT_PAUSE_MS, () => {
+      this.#clock.after(QUESTION_RETRY_PAUSE_MS, () => {
         if (this.#isLive(live)) void this.#resume(live);
       });
     }
@@ -239,7 +239,7 @@ class BallotRunner implements BallotDriver {
 
   /** Reads the results and cancellations that were published while the connection was broken. */
   async #catchUp(): Promise<void> {
-    await this.#asker.lookFor(0);
+    await this.#asker.checkForResults(0);
     for (const live of [...this.#ballots.values()]) {
       if (!this.#isLive(live) || live.stage !== "open") continue;
       try {
@@ -281,7 +281,7 @@ class BallotRunner implements BallotDriver {
     if (core.result !== undefined) return void this.#end(live, core.result);
     const questions = this.#asker.register(live, effects);
     if (cancelReason === undefined) {
-      for (const question of questions) void this.#asker.put(question, false);
+      for (const question of questions) void this.#asker.publish(question, false);
       this.#wake(live);
     } else this.#cancel(live, cancelReason);
   }
@@ -342,16 +342,16 @@ class BallotRunner implements BallotDriver {
       if (!this.#isLive(live) || live.stage !== "open") return;
       this.#parts.log.info(
         { err: error, ballot: live.id },
-        `ballot round not stored; retrying in ${PUT_PAUSE_MS} ms`,
+        `ballot round not stored; retrying in ${QUESTION_RETRY_PAUSE_MS} ms`,
       );
-      this.#clock.after(PUT_PAUSE_MS, () => {
+      this.#clock.after(QUESTION_RETRY_PAUSE_MS, () => {
         if (this.#isLive(live) && live.stage === "open") void this.#beginRound(live, questions);
       });
       return;
     }
     if (questions.length > 0) this.#reporter.reportRound(live, questions.length);
     for (const question of questions) {
-      if (this.#asker.isOpen(question)) void this.#asker.put(question, false);
+      if (this.#asker.isOpen(question)) void this.#asker.publish(question, false);
     }
   }
 

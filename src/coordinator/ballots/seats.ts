@@ -1,5 +1,6 @@
-// The seats of a ballot: finds distinct agents in the registry, and computes the weight of each and the number of
-// independent voters that they are worth together. Owns the rules of diversity; placement ranks the agents that fit.
+// The seats of a ballot: finds agents for them in the registry, and computes the weight of each seat and the number of
+// independent voters that all seats are worth. Owns the rules of diversity; placement ranks the agents that fit.
+// open/prepare.ts calls it for a new ballot, ask/asker.ts for a seat whose agent is gone.
 import {
   type Ballot,
   EMPTY_RECORD,
@@ -83,7 +84,7 @@ export function findSubstitute(
   return profile === undefined ? null : seatOf(profile, seat, recordOf(state, ofTask));
 }
 
-/** The number of independent voters that the seats are worth; null while the record of these voters is too short. */
+/** The number of independent voters with the same weight as these seats; null while the record of the voters is too short. */
 export function worthOf(state: OfficeState, capability: string, seats: readonly Seat[]): number | null {
   const voters = seats.flatMap(({ agent }) => {
     const member = state.registry.members.get(agent);
@@ -97,6 +98,7 @@ function recordOf(state: OfficeState, capability: string): VoterRecord {
   return state.ballots.lessons.get(capability)?.voters ?? EMPTY_RECORD;
 }
 
+/** Picks up to `count` agents that are not `taken`; for `bft` only agents with a key that never signed two different votes. */
 function pickFitting(
   state: OfficeState,
   pick: Placer["pick"],

@@ -1,17 +1,17 @@
-// Drives the pure member (consensus/) with time, the bus and the control log, and performs its effects. Owns the timers,
-// the subscriptions and the waiting callers; decides nothing itself.
+// One coordinator's part in the office: feeds ticks, messages and log entries to the pure member (consensus/), and performs
+// the member's effects. Owns the timers, the subscriptions and the waiting callers; the member makes all decisions.
 //
 // D1  The driver takes one input at a time, and performs every effect of an input before it takes the next one.
 // D2  The driver tries an append once for each request of the member; only the member repeats an append.
-// D3  Each caller gets one answer: the decision, an error, or `unavailable` after a timeout. The timeout decides nothing: a
-//     repeat with the same key gets the first decision.
-// D4  Missed ticks come in one burst, after the messages that arrived during the pause: a holder that was paused longer
-//     than an election timeout steps down before it does anything else.
-// D5  The driver abandons a member when the log was trimmed beyond the entries that it read, or when the log is lost. Then
-//     it starts again, as after a restart of the process. It remembers how far it had read, and waits while the log is
-//     shorter than that.
-// D6  Before it appends `office-taken`, the driver checks that the log still has the entry that it read at the expected sequence
-//     (targetsReplacedLog).
+// D3  Each caller gets one answer: the decision, an error, or `unavailable` after a timeout. After a timeout the command may
+//     still be decided; a repeat with the same key gets the first decision.
+// D4  After a pause of the process, the missed ticks come in one burst, directly after the messages that arrived during the
+//     pause. So a leader that was paused for longer than an election timeout steps down at once, without waiting for ticks.
+// D5  The driver abandons a member when the log was trimmed beyond the entries that the member read, or when the log is lost.
+//     Then the driver starts again, as after a restart of the process. It remembers how far the member had read, and waits
+//     while the log is shorter.
+// D6  Before it appends `office-taken`, the driver checks that the entry at the expected sequence is still the entry that it
+//     read (targetsReplacedLog).
 import { type Clock, createService, type Service, sleep, systemClock, utf8Text } from "../../base/index.ts";
 import {
   type AppendRequest,
@@ -48,13 +48,13 @@ import { describeHalted, describeMember, findProblem, measureAge } from "./statu
 import { chooseSuccessor } from "./successor.ts";
 import { UnknownAppends } from "./unknown-appends.ts";
 
-/** The pause before the repeat of an append with an unknown outcome, and before the driver believes a shorter log. */
+/** The pause before a retry of an append with an unknown outcome, and before a shorter log is reported to the member, in ms. */
 const APPEND_PAUSE_MS = 100;
-/** The largest election message that is read; real ones are below 300 bytes. */
+/** The largest election message that is read, in bytes; real messages are below 300 bytes. */
 const MAX_MESSAGE_BYTES = 4_096;
 /** The pause between two tries to open a log that is not there yet, in ms. */
 const OPEN_PAUSE_MS = 250;
-/** The same for an unusable log, in ms: an operator must repair it, and each try may read a snapshot. */
+/** The pause between two tries to open an unusable log, in ms: an operator must repair it, and each try may read a snapshot. */
 const MEND_PAUSE_MS = 2_000;
 
 /** Creates one coordinator's part in the office. @throws SwarmError `invalid_input` for an impossible membership. */
@@ -62,7 +62,7 @@ export function createOffice(options: OfficeOptions): Office {
   return new Coordinator(options);
 }
 
-/** The reason why the log cannot be opened. `halts`: the log is unusable, and the coordinator halts. */
+/** The reason why the coordinator cannot open the log. `halts`: the log is unusable, and the coordinator halts. */
 interface Problem {
   readonly reason: string;
   readonly halts: boolean;
@@ -184,7 +184,7 @@ class Coordinator implements Office {
 
   // Start and stop
 
-  /** Takes part, and after each end starts again (D5), until this coordinator stops. */
+  /** Takes part in the office. When a participation ends, starts the next one (D5), until this coordinator stops. */
   async #start(): Promise<void> {
     this.#rollCall = this.#options.transport.bus.subscribe(this.#subjects.coordinators, (request) => {
       if (this.#participation !== null || this.#problem.halts) request.respond(encode(this.status()));
@@ -207,7 +207,7 @@ class Coordinator implements Office {
     }
   }
 
-  /** False after an entry that this version cannot read, unless the log was recovered: the entry would still be there. */
+  /** False when the member halted at an entry that this version cannot read, and the log still has that entry (no recovery). */
   async #canStartAgain({ member, haltCause }: Participation): Promise<boolean> {
     return haltCause !== null || (await isRecovered(this.#stores.log, member.office.fold.epoch));
   }
@@ -287,7 +287,7 @@ class Coordinator implements Office {
     if (this.#participation !== participation) return;
     participation.watch.note(stored.seq);
     const { sent } = participation;
-    // The tail often delivers the own entry before its acknowledgement: then the entry need not be parsed.
+    // The tail often delivers an entry of this driver before the ack of its append: then the entry need not be parsed.
     if (isSent(sent, stored)) this.#step({ type: "accepted", request: sent.request, seq: stored.seq });
     const error =
       stored.seq <= this.appliedSeq
@@ -328,7 +328,7 @@ class Coordinator implements Office {
     const { log, meter } = this.#options;
     const participation = this.#participation;
     const { expectedLastSeq } = request;
-    // The outcome of an append concerns the member that requested it, and no later member.
+    // The outcome of an append is reported only to the member that requested it, not to a later member.
     const report = (input: MemberInput<OfficeCommand>) => {
       if (this.#participation === participation) this.#step(input);
     };

@@ -1,5 +1,6 @@
-// One period while a coordinator takes part in the office: its member, and everything that runs for that member. Creates
-// these parts, fills them from the log and ends them; the driver owns the work in between.
+// One period in which a coordinator takes part in the office: its member, and the ticker, log watch, snapshots and
+// subscriptions that run for the member. Creates them, loads the log into the member, and stops them. driver.ts creates
+// participations and feeds the inputs.
 import type { Clock } from "../../base/index.ts";
 import {
   createMember,
@@ -26,10 +27,11 @@ interface ParticipationParts {
   stores: { log: Log; snapshots: Objects };
   /** Gives an input to the member of this participation, and returns the error of a refused input. */
   step: (own: Participation, input: MemberInput<OfficeCommand>) => string | undefined;
+  /** Whether this participation is the present one, and its member holds the office. */
   isInOffice: (own: Participation) => boolean;
 }
 
-/** One period of taking part. Nothing runs before `load`, and nothing after `end`. */
+/** One period of taking part in the office. Nothing runs before `load`, and nothing after `end`. */
 export class Participation {
   readonly member: Member<OfficeState, OfficeCommand>;
   readonly watch: LogWatch;
@@ -39,8 +41,8 @@ export class Participation {
   /** The append in flight. */
   sent: SentAppend | null = null;
   /**
-   * The reason of a halt that is not in the log itself: the log was `lost` or replaced, and may come back; or it was
-   * `trimmed` beyond the last entry that the member read, and a new participation can continue.
+   * The cause of a halt, if no entry of the log caused it; a new participation may follow. `lost`: the log was lost or
+   * replaced, and may be available again later. `trimmed`: the log was trimmed beyond the last entry that the member read.
    */
   haltCause: "lost" | "trimmed" | null = null;
   readonly #log: Log;
@@ -102,7 +104,8 @@ export class Participation {
 
   /**
    * Reads the log from the start point to its end, and passes every later entry to `onStored`.
-   * @throws SwarmError `unavailable` when that is not possible now; `conflict` when an entry in the middle is missing.
+   * @throws SwarmError `unavailable` when the log cannot be read now, or was trimmed during the read; `conflict` when an entry
+   *   in the middle is missing.
    */
   async load(onStored: (stored: Stored) => void): Promise<void> {
     const { fold } = this.member.office;

@@ -1,12 +1,12 @@
-// The callers of one coordinator that wait for a decision or a read: each is answered once, within a bounded time. Owns the
-// waiting; the member (consensus/) gives the answers.
+// The callers of one coordinator that wait for a decision or a read. Each caller gets one answer within a bounded time. Owns
+// the waiting callers; driver.ts passes them the answers of the member (consensus/).
 import type { Clock } from "../../base/index.ts";
 import type { AnswerError, MemberEffects } from "../../consensus/index.ts";
 import { type Json, SwarmError } from "../../protocol/index.ts";
 
 /**
- * The longest wait for an answer, in ms: longer than the repeats of an append on a healthy server take, and shorter than a
- * client waits.
+ * The longest wait for an answer, in ms: longer than the retries of an append take on a healthy server, and shorter than the
+ * wait of a client.
  */
 const ANSWER_TIMEOUT_MS = 2_500;
 
@@ -30,7 +30,7 @@ export class PendingAnswers {
   /**
    * Waits for the decision under `key`. Calls `begin` unless another caller waits for the same key: one decision answers
    * all of them.
-   * @throws SwarmError the reason why it was not decided here, or `unavailable`: the outcome is unknown here.
+   * @throws SwarmError the reason why this member did not decide the command; `unavailable` when the outcome is unknown.
    */
   decide(key: string, begin: () => void): Promise<Json> {
     return this.#wait((waiter) => {
@@ -73,7 +73,7 @@ export class PendingAnswers {
     }
   }
 
-  /** Rejects all waiting callers. */
+  /** Rejects all waiting callers. Call it when the coordinator stops. */
   end(): void {
     for (const waiter of [...this.#byKey.values()].flat()) waiter.reject(toError("unknown", null));
     for (const waiter of [...this.#byTicket.values()]) waiter.reject(toError("not_leader", null));
@@ -113,7 +113,7 @@ export function toError(error: AnswerError, leader: string | null): SwarmError {
     case "not_leader":
       return new SwarmError(
         "not_leader",
-        `this coordinator does not hold the office${leader === null ? "" : `; ${leader} may`}: ask again`,
+        `this coordinator does not hold the office${leader === null ? "" : `; ${leader} may hold it`}: ask again`,
       );
     case "overloaded":
       return new SwarmError("rate_limited", "too many commands wait for the control log: ask again later", {

@@ -1,10 +1,11 @@
-// Chooses the agent of a task. Scores each candidate by its description, its load and its record, and lets chance give
-// little-known agents a try. Pure: chance is an argument.
+// Chooses the agent of a task. Scores each candidate by its description, its load and its record, and sometimes prefers an
+// agent with few outcomes, to learn about it. placer.ts calls it for tasks, pick.ts for seats of ballots. Pure: chance (the
+// random numbers) is an argument.
 //
 // Q1  An agent that does not offer the capability, or takes no new work, is never chosen.
-// Q2  While a candidate has a free slot, no candidate without one is chosen. When all are busy, an agent may be given as
-//     many tasks again as it has slots, so that a task is ready when a slot becomes free; beyond that no agent is chosen.
-//     Seats of ballots fill slots but do not count toward this limit: they queue, because ballots have their own bounds.
+// Q2  While a candidate has a free slot, no candidate without one is chosen. When all are busy, each agent may
+//     have up to twice as many tasks as slots, so that a task is ready when a slot becomes free; beyond that no agent is
+//     chosen. Seats of ballots fill slots but do not count toward this limit, because ballots have their own bounds.
 // Q3  The same candidates, task and seed give the same choice.
 //
 // The record is explored by Thompson sampling. A success rate is drawn from Beta(successes + 1, failures + 1), and the draw
@@ -23,7 +24,7 @@ import { findTriggers, matchExpertise, type Wanted } from "./skills.ts";
  * counts more than its record, because a task that names an expertise wants it; the record counts more than free slots.
  */
 export const WEIGHTS = { expertise: 4, triggers: 2, success: 2, latency: 1, slots: 1 } as const;
-/** The most agents of one kind that are compared for one choice, drawn at random: a choice among thousands must be cheap. */
+/** The most agents of one kind in one choice, drawn at random: a choice among thousands of agents must be cheap. */
 export const MAX_PER_KIND = 32;
 /** The most tasks of an agent, in multiples of its slots (Q2). */
 const MAX_LOAD = 2;
@@ -35,9 +36,9 @@ export interface Candidate {
   readonly profile: Profile;
   /** Whether the agent takes new work. */
   readonly takesWork: boolean;
-  /** The attempts that it runs, plus the placed tasks and the seats of ballots that will run. */
+  /** The attempts that the agent runs, plus the placed tasks and the seats of ballots that it will run. */
   readonly load: number;
-  /** The same without seats that its heartbeats do not include yet (Q2). */
+  /** The load without the seats that the agent's heartbeats do not include yet (Q2). */
   readonly tasks: number;
   /** The expected work of the agent. */
   readonly expectation: Expectation;
@@ -81,8 +82,8 @@ export function choose(kinds: Kinds, wanted: Wanted, chance: Chance): Choice | n
 }
 
 /**
- * The candidates with a free slot, best first; with `areBusy`, the candidates without a free slot that may get more. Each
- * candidate is scored once. Of a large kind some candidates are drawn, at least `count`.
+ * Returns the candidates with a free slot, best first; with `areBusy`, the candidates without a free slot that may get another
+ * task. Scores each candidate once. From a large kind it draws only some candidates, at least `count`.
  */
 export function rank(
   kinds: Kinds,
@@ -96,7 +97,7 @@ export function rank(
     .map(({ candidate }) => candidate);
 }
 
-/** Draws able candidates of a kind, `count` if there are as many. Reads all of them only if a first draw has too few. */
+/** Draws able candidates of a kind, at least `count` if there are as many. Reads all only if the first draw has too few. */
 function drawAble(
   kind: readonly Candidate[],
   isAble: (candidate: Candidate) => boolean,
@@ -125,7 +126,7 @@ export function chooseNamed(candidate: Candidate, capability: string): Choice {
   if (!mayQueue(candidate)) {
     throw new SwarmError(
       "unavailable",
-      `agent ${profile.id} ${takesWork ? "has as much as it can take" : "takes no new work"} at the moment; the task waits`,
+      `agent ${profile.id} ${takesWork ? "already has twice as many tasks as slots" : "takes no new work"} at the moment; the task waits`,
     );
   }
   const reasons = [{ what: "named by the task", value: profile.id }];
@@ -234,7 +235,7 @@ function shareOf(triggers: readonly string[]): number {
   return 1 - 0.5 ** triggers.length;
 }
 
-/** The parts in words, each with its share of the score, without parts that the task does not ask for. */
+/** The reasons for a choice: each part with its share of the score, without the parts that the task does not ask for. */
 function explain({ slots }: Profile, parts: ScoreParts): PlacementReason[] {
   const { expertise, triggers, successRate, drawnRate, meanMs, latency, free, freeShare } = parts;
   const reasons: PlacementReason[] = [];

@@ -1,5 +1,6 @@
-// The placement of one coordinator, put together: the placer, which chooses agents, and the reclaimer, which returns tasks
-// to their queue when their agent leaves.
+// Creates the placement services of one coordinator and connects them: the registrar, which keeps the registry of agents; the
+// placer, which chooses agents; and the reclaimer, which returns tasks to their queue when their agent leaves. The app starts
+// the result, and ballots use it to find agents.
 import { createService, type Logger, type Meter, type Service, stopAll } from "../../base/index.ts";
 import type { PlacedAddress } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
@@ -9,7 +10,7 @@ import { Registrar } from "../registry/registrar.ts";
 import { Placer } from "./placer.ts";
 import { Reclaimer } from "./reclaimer.ts";
 
-/** The registry of agents and the placement of tasks, as one coordinator takes part in them. */
+/** One coordinator's service for the registry of agents and the placement of tasks. */
 export interface Placement {
   readonly service: Service;
   /** The answers to calls about agents and placement, for the office's server. */
@@ -18,9 +19,9 @@ export interface Placement {
   readonly pick: Placer["pick"];
   /** Counts the seats of ballots as load of their agents. */
   readonly seats: Placer["seats"];
-  /** Resolves when it is known which agents live. Before that, a new holder of the office would find no agents. */
+  /** Resolves when the roll call of a new tenure is over, or after 1 s. Before that, choices may miss live agents. */
   waitForRollCall(): Promise<void>;
-  /** Calls `onQuestion` for each ballot's question that is placed on an agent which will not answer it. */
+  /** Calls `onQuestion` for each question of a ballot whose agent has left, or will leave before it starts the question. */
   onQuestion(onQuestion: (at: PlacedAddress) => void): void;
 }
 
@@ -30,7 +31,7 @@ export function createPlacement(parts: {
   office: Office;
   log: Logger;
   meter: Meter;
-  /** Seed of the exploration of agents. */
+  /** The seed of the placer's random numbers, which explore agents with few outcomes. */
   seed: number;
 }): Placement {
   const registrar = new Registrar(parts);

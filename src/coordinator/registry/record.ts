@@ -1,9 +1,10 @@
-// An agent's record: counts of its outcomes, and a success rate and a mean time that follow the newest outcomes. Pure.
+// An agent's record: counts of its outcomes, and a success rate and a mean time that follow the newest outcomes. The registry
+// updates records, and the placer reads them. Pure.
 //
 // The arithmetic uses only + − × ÷: every coordinator must compute the same bits, and IEEE 754 fixes only these.
 import { z } from "zod";
 
-/** The number of outcomes that rate and time cover: older ones fade, so that an agent's improvement shows. */
+/** The number of outcomes that the rate and the mean time cover: older outcomes fade, so that an improvement shows. */
 export const RECORD_WINDOW = 50;
 /** The most outcomes that a new agent inherits from agents of its kind: its own outcomes soon outweigh them. */
 export const INHERITED_OUTCOMES = 10;
@@ -24,13 +25,13 @@ export interface WorkRecord {
 export const outcomesSchema = z.strictObject({
   count: z.int().min(1).max(1_000_000),
   failures: z.int().min(0).max(1_000_000),
-  /** The sum of their times, in ms. */
+  /** The sum of the times of these outcomes, in ms. */
   totalMs: z.number().min(0).max(1e15),
 });
 /** New outcomes of one agent on one capability. */
 export type OutcomeCounts = z.output<typeof outcomesSchema>;
 
-/** Adds outcomes to a record: a mean over the window that counts the new outcomes fully. */
+/** Adds outcomes to a record. The new means cover {@link RECORD_WINDOW} outcomes, or all new outcomes if these are more. */
 export function addOutcomes(
   record: WorkRecord | undefined,
   { count, failures, totalMs }: OutcomeCounts,
@@ -49,14 +50,14 @@ export function addOutcomes(
 
 /** The expected work of an agent: from its own record, and from its kind's record while its own is short. */
 export interface Expectation {
-  /** The number of outcomes behind it: own ones, at most {@link RECORD_WINDOW}, plus inherited ones. */
+  /** The number of outcomes used: the agent's own, at most {@link RECORD_WINDOW}, plus inherited ones. */
   readonly outcomes: number;
   readonly successRate: number;
   /** Null without outcomes. */
   readonly meanMs: number | null;
 }
 
-/** The expectation for an agent with the record `own`, of a kind with the record `kind`. */
+/** Computes the expectation for an agent with the record `own`; `kind` is the record of the agent's kind. */
 export function expect(own: WorkRecord | undefined, kind: WorkRecord | undefined): Expectation {
   const ownOutcomes = Math.min(own?.count ?? 0, RECORD_WINDOW);
   const inherited = ownOutcomes >= INHERITED_OUTCOMES ? 0 : Math.min(kind?.count ?? 0, INHERITED_OUTCOMES);

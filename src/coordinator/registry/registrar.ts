@@ -1,10 +1,11 @@
-// The registrar keeps the registry up to date: every coordinator listens to agents, and the holder of the office commits
-// the changes. Owns heartbeats, roll calls and probes; sightings.ts decides who is silent, and registry.ts what a command
-// changes.
+// The registrar keeps the registry up to date: every coordinator receives heartbeats, and the holder of the office commits
+// the changes. Owns heartbeats, roll calls and probes; sightings.ts finds silent agents, and registry.ts applies the committed
+// commands. placement.ts creates the registrar.
 //
-// P1  Every coordinator listens, so that a new holder of the office knows at once which agents live.
-// P2  Only changes are committed: a heartbeat without news costs no append.
-// P3  A failed commit is retried from the current sightings. No agent is removed for a silence that this process caused.
+// P1  Every coordinator receives heartbeats, so that a new holder of the office already knows which agents live.
+// P2  The registrar commits only changes: a heartbeat without a change costs no append.
+// P3  The registrar retries a failed commit from the current sightings. It removes no agent for a silence that this process
+//     caused.
 import {
   createService,
   type Logger,
@@ -33,23 +34,23 @@ import {
 } from "./view.ts";
 
 /**
- * How often the registrar looks for silent agents, in ms. With the answer of the log, an agent is removed 15.5 s after its
- * last heartbeat.
+ * How often the registrar checks for silent agents, in ms. With this delay and the time of the append, an agent is removed
+ * about 15.5 s after its last heartbeat.
  */
 const SILENCE_CHECK_INTERVAL_MS = 250;
-/** A check that comes this late, in ms, was delayed by a pause of this process, and it could not receive in that time. */
+/** When two checks are further apart than this, in ms, this process was paused and could not receive heartbeats. */
 const PAUSE_MS = 1_000;
 /** How long the registrar waits for more changes before it commits them together, in ms. */
 const GATHER_MS = 20;
-/** The most commands in flight; more wait for these. */
+/** The most commands in flight; further commands wait. */
 const MAX_COMMANDS_IN_FLIGHT = 16;
 /** How long a request about agents waits for the roll call of a new tenure, in ms. */
 const ROLL_CALL_PATIENCE_MS = 1_000;
-/** How long a process needs at most to reconnect, in ms: its first tries take 100 ms. */
+/** The time that a host gets to reconnect before it is probed, in ms: the first tries to reconnect take 100 ms. */
 const RECONNECT_GRACE_MS = 1_000;
-/** The most hosts that are probed at once; agents of further hosts are removed by their silence. */
+/** The most hosts that are probed at once; agents of further hosts are removed after {@link SILENCE_MS}. */
 const MAX_PROBES = 256;
-/** The most hosts whose oversized agents are logged: once for each host. */
+/** The most hosts with a log line about an agent with an oversized profile; each host gets one line. */
 const MAX_UNFIT_HOSTS = 256;
 
 /** An agent of a host. */
@@ -64,7 +65,7 @@ interface RegistrarParts {
   office: Office;
   log: Logger;
   meter: Meter;
-  /** A steady clock, in ms. */
+  /** A monotonic clock, in ms; default `performance.now`. */
   nowMs?: () => number;
 }
 
@@ -109,7 +110,7 @@ export class Registrar {
     });
   }
 
-  /** The last reported status of a member; null when it was not heard here yet. */
+  /** The last reported status of a member; null when this coordinator has received no heartbeat of it yet. */
   readonly statusOf: AgentView["find"] = (member) => this.#view.find(member);
 
   /** Answers the call `agents`. @throws SwarmError `invalid_input`. */
@@ -127,14 +128,14 @@ export class Registrar {
     return { ...this.#view.show(this.#registry, agent), equivocations };
   }
 
-  /** Calls `onHeard` for each agent of each heartbeat. */
+  /** Calls `onHeard` for each agent status that the registrar accepts: of each heartbeat and each roll call. */
   onHeard(onHeard: (status: AgentStatus) => void): void {
     this.#heardListeners.push(onHeard);
   }
 
   /**
-   * Calls `onGone`, while this coordinator holds the office, for agents that left (committed) or will never take new work
-   * again.
+   * Calls `onGone`, while this coordinator holds the office, for agents whose leave is committed, and for agents that will
+   * never take new work again.
    */
   onGone(onGone: (agents: readonly AgentAddress[]) => void): void {
     this.#goneListeners.push(onGone);
@@ -148,7 +149,7 @@ export class Registrar {
     return this.#parts.office.tenure !== null;
   }
 
-  /** True when the agent was heard here, whether or not it is registered yet. */
+  /** True when this coordinator has received a heartbeat of the agent, whether or not the agent is registered yet. */
   isHeard(id: string): boolean {
     return this.#sightings.get(id)?.status != null;
   }
@@ -170,7 +171,7 @@ export class Registrar {
       bus.subscribe(DISCONNECTS, (message) => this.#onDisconnect(message)),
       transport.onState((state) => {
         if (state !== "connected") return;
-        this.#sightings.grant(this.#nowMs());
+        this.#sightings.restartSilence(this.#nowMs());
         if (this.#isInOffice) this.#callRoll();
       }),
     );
@@ -236,11 +237,11 @@ export class Registrar {
 
   #reportConflict(id: string, kept: string, refused: string): void {
     const { log, meter, transport } = this.#parts;
-    if (!this.#isInOffice) return; // one of all coordinators reports it
+    if (!this.#isInOffice) return; // only the holder of the office reports it
     meter.agentConflicts.inc();
     log.error(
       { alert: "agent_conflict", agent: id, kept, refused },
-      "two hosts have an agent with this id; the host with the later start keeps it",
+      "two hosts have an agent with this id; the agent that started later stays registered",
     );
     transport.bus.publish(
       this.#subjects.event("agent", id, "conflict"),
@@ -257,11 +258,13 @@ export class Registrar {
     const call = async () => {
       const agents = await callRoll(transport, (status) => this.#hear(status));
       if (!this.#isInOffice) return;
-      log.info({ agents, registered: this.#registry.members.size }, "called the roll of agents");
+      log.info({ agents, registered: this.#registry.members.size }, "roll call of agents done");
       await this.#commit();
     };
     const calling = call()
-      .catch((error: unknown) => log.warn({ err: error }, "roll call failed"))
+      .catch((error: unknown) =>
+        log.warn({ err: error }, "roll call failed; agents are registered with their next heartbeats"),
+      )
       .finally(() => {
         if (this.#rollCall === calling) this.#rollCall = null;
       });
@@ -274,7 +277,7 @@ export class Registrar {
     const nowMs = this.#nowMs();
     const wasDelayed = nowMs - this.#checkedAtMs > PAUSE_MS || this.#parts.transport.state !== "connected";
     this.#checkedAtMs = nowMs;
-    if (wasDelayed) this.#sightings.grant(nowMs); // P3
+    if (wasDelayed) this.#sightings.restartSilence(nowMs); // P3
     for (const { id, host } of this.#sightings.takeSilent(nowMs)) this.#leave({ id, host }, "missing");
     if (this.#joining.size + this.#leaving.size > 0) this.#gather();
   }
@@ -295,7 +298,7 @@ export class Registrar {
     void this.#probe(host).finally(() => this.#probing.delete(host));
   }
 
-  /** Asks agents of a host whose connection ended; if none answers, all of them leave. */
+  /** Sends a request to agents of a host whose connection ended. If no agent answers, all agents of the host leave. */
   async #probe(host: string): Promise<void> {
     const { transport } = this.#parts;
     await sleep(RECONNECT_GRACE_MS);
@@ -343,7 +346,7 @@ export class Registrar {
           this.#parts.log.info({ reason, agents: chunk.length, first: chunk[0] }, "agents left");
           this.#reportGone(chunk);
         },
-        // P3: a goodbye stays valid; the count of a silence starts again.
+        // P3: a goodbye is retried; for other reasons the agent's silence is measured from now on.
         failed: (chunk) => {
           for (const agent of chunk) {
             if (reason === "goodbye") this.#leaving.set(agent.id, { ...agent, reason });
@@ -366,7 +369,7 @@ export class Registrar {
     this.#joinsInFlight.clear();
   }
 
-  /** The profile to commit for an agent; null when there is no change to commit (any more). */
+  /** The profile to commit for an agent; null when there is nothing to commit, or the profile exceeds the bounds. */
   #findChange(id: string): Profile | null {
     const status = this.#sightings.get(id)?.status ?? null;
     if (status === null) return null;

@@ -1,13 +1,14 @@
-// The registry: the agents of the swarm and their measured records. The holder of the office finds out which agents join,
-// leave and succeed (registrar.ts), and writes it into commands. Pure.
+// The registry: the agents of the swarm and their measured records, as a reducer of the control state. The holder of the
+// office finds out which agents join and leave (registrar.ts) and how their tasks end (placer.ts), and submits it as
+// commands. Pure.
 //
-// G1  An id is registered once; a later join with the same id replaces the earlier one, also from another host.
+// G1  An id is registered once; a later join with the same id, even from another host, replaces the earlier one.
 // G2  A leave removes an agent only from the host that it names: a late report about a former host cannot remove the agent
 //     from its new host.
 // G3  An agent's record ends with the agent. The record of its kind (role, model, capability) stays, so that a successor
 //     does not start without one.
-// G4  The hash and the JSON of each member are updated with each change: to compute them for tens of thousands of members
-//     at once would delay elections.
+// G4  The reducer updates the hash and the JSON of a member with each change. To compute them for tens of thousands of
+//     members at once would delay elections.
 
 import { hash } from "node:crypto";
 import { z } from "zod";
@@ -17,9 +18,9 @@ import type { Reducer } from "../reducer.ts";
 import { type Profile, profileSchema } from "./profile.ts";
 import { addOutcomes, type OutcomeCounts, outcomesSchema, type WorkRecord } from "./record.ts";
 
-/** The most agents of one swarm: about 15 MB of state. An agent beyond it works, but is not listed and gets no placement. */
+/** The most agents of one swarm: about 15 MB of state. A further agent works, but is not listed and gets no placement. */
 export const MAX_MEMBERS = 50_000;
-/** The most records of kinds; the kind that got no outcome for the longest time makes room. */
+/** The most records of kinds; beyond it, the record without a new outcome for the longest time is dropped. */
 export const MAX_KINDS = 4_096;
 const HASH_BYTES = 32;
 /** The most agents of one join, and of one leave. The sender of the command bounds its bytes, see chunks.ts. */
@@ -120,7 +121,7 @@ export const registry: Reducer<Registry, RegistryCommand> = {
   },
   toJson: ({ members, kinds }) => [
     Array.from(members.values(), ({ json }) => json), // G4
-    [...kinds] as unknown as Json, // in order: the first makes room first
+    [...kinds] as unknown as Json, // in order: the first record is dropped first
   ],
   digest: ({ members, membersHash, kinds }) => [
     members.size,

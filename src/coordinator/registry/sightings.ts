@@ -1,24 +1,25 @@
-// Sightings: which agents a coordinator has heard, and when. Kept in memory, never stored. Pure; time is an argument, in ms
-// of a steady clock.
+// Sightings: the agents whose heartbeats a coordinator has received, and when. They are only in memory. registrar.ts reports
+// heartbeats and asks for silent agents. Pure; time is an argument, in ms of a monotonic clock.
 //
-// H1  An agent is missing only after {@link SILENCE_MS} without a heartbeat. Time counts only while this coordinator can
-//     receive: not during a pause of this process, without a connection, or before it subscribed.
-// H2  If two hosts claim one agent id, the coordinator believes the host whose agent started later.
-// H3  Sightings are kept in the order of their time, so a search for silent agents reads only those agents.
+// H1  An agent is missing only after {@link SILENCE_MS} without a heartbeat. Time during which this coordinator could not
+//     receive heartbeats (a pause of this process, a lost connection, the time before its start) does not count.
+// H2  If two hosts claim one agent id, the host whose agent started later keeps the id.
+// H3  Sightings are kept in the order of their time, so a search for silent agents reads only the silent ones.
 import type { AgentStatus } from "../../protocol/index.ts";
 import { MAX_MEMBERS } from "./registry.ts";
 
 /** The silence after which an agent is missing, in ms: three heartbeats of 5 s. */
 export const SILENCE_MS = 15_000;
-/** The most agents that are remembered: as many as the registry holds, and some that it refused. */
+/** The most remembered agents: as many as the registry holds, and some that the registry refused. */
 const MAX_SIGHTINGS = MAX_MEMBERS + 10_000;
 
-/** An agent that was heard, or that is registered and expected to be heard. */
+/** An agent with a received heartbeat, or a registered agent whose heartbeat is expected. */
 export interface Sighting {
   readonly id: string;
   readonly host: string;
-  /** The last reported status; null when the agent was not heard here yet. */
+  /** The last reported status; null when this coordinator has received no heartbeat of the agent yet. */
   status: AgentStatus | null;
+  /** The time of the last heartbeat, or of the call of `presume`. */
   heardMs: number;
   /** The other host that claims this id, once that conflict was reported. */
   rival: string | null;
@@ -47,12 +48,12 @@ export class Sightings {
     return this.#byId.get(id);
   }
 
-  /** Starts the count of silence now: heartbeats can be received from now on (H1). */
-  grant(nowMs: number): void {
+  /** Measures the silence of all agents from now on, because this coordinator can receive heartbeats again (H1). */
+  restartSilence(nowMs: number): void {
     this.#hearingSinceMs = nowMs;
   }
 
-  /** Takes a status that an agent reported. */
+  /** Records a status that an agent reported. */
   hear(status: AgentStatus, nowMs: number): Heard {
     const { id, host } = status;
     const before = this.#byId.get(id);
@@ -70,13 +71,13 @@ export class Sightings {
     return { type: "heard", before: before?.status ?? null };
   }
 
-  /** Notes that the agent is registered: its silence counts from now on. */
+  /** Records a registered agent without a heartbeat so far: its silence is measured from now on. */
   presume(id: string, host: string, nowMs: number): void {
     if (this.#byId.has(id)) return;
     this.#byId.set(id, { id, host, status: null, heardMs: nowMs, rival: null });
   }
 
-  /** Forgets the agent, if it belongs to this host. Returns whether it did. */
+  /** Forgets the agent if it belongs to this host. Returns true if it was forgotten. */
   forget(id: string, host: string): boolean {
     return this.#byId.get(id)?.host === host && this.#byId.delete(id);
   }

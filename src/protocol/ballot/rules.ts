@@ -1,4 +1,5 @@
-// The strategies, disagreement rules and topologies of ballots, and the combinations that are allowed. Data only.
+// The strategies, disagreement rules and topologies of ballots, and the allowed combinations of strategy and disagreement
+// rule. Data only; ballot.ts checks a ballot's options against it.
 
 /** The strategies: rules that combine the answers of a ballot (docs/ballots.md). */
 export const BALLOT_STRATEGIES = [
@@ -19,38 +20,38 @@ export const BALLOT_STRATEGIES = [
 /** A strategy: the rule that combines the answers of a ballot. */
 export type BallotStrategy = (typeof BALLOT_STRATEGIES)[number];
 
-/** The rules for the next step when the answers do not agree. */
+/** The disagreement rules: the possible next steps when the answers do not agree. */
 export const DISAGREEMENT_RULES = ["plurality", "debate", "judge", "human", "fail"] as const;
-/** The next step when the answers do not agree. */
+/** A disagreement rule: the next step when the answers do not agree. */
 export type DisagreementRule = (typeof DISAGREEMENT_RULES)[number];
 
-/** The topologies. A topology says which seats see which other answers. */
+/** The topologies. A topology is the rule that decides which seats see which other answers. */
 export const TOPOLOGIES = ["star", "tree", "ring", "mesh"] as const;
-/** A topology. It says which seats see which other answers. */
+/** A topology: the rule that decides which seats see which other answers. */
 export type TopologyKind = (typeof TOPOLOGIES)[number];
 
 interface StrategyRules {
   /** The JSON type of the values that the strategy can count. */
   readonly counts: "any" | "number" | "array";
-  /** The allowed disagreement rules. `bft` allows none that lets a single seat decide. */
+  /** The allowed disagreement rules. `bft` allows only rules that let no single agent decide. */
   readonly onDisagreement: readonly DisagreementRule[];
 }
 
-const counting: StrategyRules = { counts: "any", onDisagreement: DISAGREEMENT_RULES };
-const neverTorn = ["fail"] as const;
+const anyAnswers: StrategyRules = { counts: "any", onDisagreement: DISAGREEMENT_RULES };
+const failOnly = ["fail"] as const;
 
 /** For each strategy: the values that it counts, and the disagreement rules that it allows. */
 export const STRATEGY_RULES: Readonly<Record<BallotStrategy, StrategyRules>> = {
-  first: { counts: "any", onDisagreement: neverTorn },
-  majority: counting,
-  weighted: counting,
-  quorum: counting,
-  unanimous: counting,
+  first: { counts: "any", onDisagreement: failOnly },
+  majority: anyAnswers,
+  weighted: anyAnswers,
+  quorum: anyAnswers,
+  unanimous: anyAnswers,
   ranked: { counts: "array", onDisagreement: ["debate", "judge", "human", "fail"] },
-  mean: { counts: "number", onDisagreement: neverTorn },
-  median: { counts: "number", onDisagreement: neverTorn },
-  trimmed: { counts: "number", onDisagreement: neverTorn },
-  merge: { counts: "array", onDisagreement: neverTorn },
+  mean: { counts: "number", onDisagreement: failOnly },
+  median: { counts: "number", onDisagreement: failOnly },
+  trimmed: { counts: "number", onDisagreement: failOnly },
+  merge: { counts: "array", onDisagreement: failOnly },
   judge: { counts: "any", onDisagreement: ["plurality", "human", "fail"] },
   verifier: { counts: "any", onDisagreement: ["plurality", "human", "fail"] },
   bft: { counts: "any", onDisagreement: ["debate", "human", "fail"] },

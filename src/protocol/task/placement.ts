@@ -1,5 +1,6 @@
 // The placement of a routed task: the request to the office, its reply, and the header that carries the choice and its
-// reasons with the placed message. Owns the schemas and their bounds; the coordinator makes the choice.
+// reasons with the placed message. Owns the schemas and their bounds. Hosts send the request, and the coordinator makes
+// the choice.
 import { z } from "zod";
 import { decode } from "../wire/codec.ts";
 import { SwarmError } from "../wire/errors.ts";
@@ -8,7 +9,7 @@ import { PRIORITIES, showValue } from "../wire/subjects.ts";
 
 /** The most bytes of a `Murmur-Placement` header. A message of the task stream has 16 KiB for its subject and all headers. */
 export const PLACEMENT_LIMIT_BYTES = 4_096;
-/** The most of a task's input that the request contains, in UTF-16 code units: enough to find triggers, and still small. */
+/** The longest beginning of a task's input in a request, in UTF-16 code units: enough to find triggers, and still small. */
 export const PLACE_TEXT_LIMIT = 4_096;
 /** The most reasons of one choice. */
 export const MAX_REASONS = 16;

@@ -1,9 +1,9 @@
-// The catalogue of error codes, and the error classes that carry them. An error tells its receiver one thing: retry (and
-// when), give up, or the work was cancelled.
+// The catalogue of error codes, and the error classes that carry them. All rooms use them. From an error its receiver decides
+// one thing: retry (and when), give up, or stop because the work was cancelled.
 
 /**
- * All codes. `status` is the number for `Nats-Service-Error-Code` and HTTP; `retryable` is the default answer to the
- * question if a retry can help.
+ * All codes. `status` is the number for `Nats-Service-Error-Code` and HTTP; `retryable` is the default of
+ * `SwarmError.retryable`.
  */
 export const ERROR_CATALOGUE = {
   invalid_input: { status: 400, retryable: false, means: "the request does not fit its schema" },
@@ -43,7 +43,7 @@ export type ErrorCode = keyof typeof ERROR_CATALOGUE;
 /** All codes, in catalogue order. */
 export const ERROR_CODES = Object.keys(ERROR_CATALOGUE) as [ErrorCode, ...ErrorCode[]];
 
-/** The `error` object in the body of an error reply. */
+/** The `error` object in the body of an error reply. It has no `retryable`: the receiver uses the code's default. */
 export interface WireError {
   code: ErrorCode;
   message: string;
@@ -63,7 +63,7 @@ interface ErrorFacts {
 }
 
 /**
- * An error with a code of the catalogue. The message says the expected value, the actual value and the next step. It
+ * An error with a code of the catalogue. The message names the expected value, the actual value and the next step. It
  * never contains a secret, because it travels over NATS.
  */
 export class SwarmError extends Error {

@@ -1,4 +1,5 @@
-// A key-value bucket in memory.
+// A key-value bucket in memory: values with revisions, their expiry, and watchers. The connections of one in-memory server
+// share it through the bucket port of transport.ts. An expired value is no longer read, but watchers get no event for it.
 import type { BucketSpec } from "../../protocol/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { BucketEntry } from "../ports.ts";
@@ -28,6 +29,7 @@ export class MemoryBucket {
     return value.entry;
   }
 
+  /** Stores a value and returns its revision. Revisions rise across all keys of the bucket. */
   put(key: string, value: Uint8Array): number {
     const revision = ++this.#revision;
     const entry = { key, value: new Uint8Array(value), revision };
@@ -36,6 +38,10 @@ export class MemoryBucket {
     return revision;
   }
 
+  /**
+   * Stores a value if the key's revision is still `revision` (0: the key has no value).
+   * @throws SwarmError `conflict` when another write came first.
+   */
   update(key: string, value: Uint8Array, revision: number): number {
     const found = this.get(key)?.revision ?? 0;
     if (found !== revision) {
@@ -57,6 +63,7 @@ export class MemoryBucket {
     return [...this.#values.values()].filter((value) => !this.#isExpired(value)).map(({ entry }) => entry);
   }
 
+  /** Calls `watcher` for each later write, with null for a delete, until the returned function is called. */
   watch(watcher: (key: string, value: Uint8Array | null) => void): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);

@@ -1,6 +1,6 @@
-// Request/reply and broadcast in memory.
+// The bus port of the in-memory transport: publish, subscribe, request and scatter over one connection (connection.ts).
 // I1: a request to a subject without a subscriber and without a stream fails at once.
-// I2: one member of each queue group gets a message; every subscription outside a group gets it too.
+// I2: one member of each queue group gets a message; every subscription outside a group also gets it.
 import { newId } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import { DEFAULT_STALL_MS } from "../limits.ts";
@@ -29,7 +29,7 @@ export function createMemoryBus(connection: MemoryConnection): Bus {
   };
 }
 
-/** Checks the size and passes the message to the server. True when a subscriber or a stream takes it. */
+/** Checks the size and passes the message to the server. Returns true when a subscriber or a stream takes the message. */
 function send(connection: MemoryConnection, message: RawMessage): boolean {
   connection.assertOpen(`send to ${message.subject}`);
   connection.assertFits(message);

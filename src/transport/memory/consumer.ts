@@ -1,4 +1,5 @@
-// A durable pull consumer of a work queue in memory.
+// A durable pull consumer of a work queue in memory: assigns messages to pulls, and redelivers them. stream.ts offers it the
+// stored messages, and the queue port in transport.ts opens the pulls.
 // I1: at most one pull at a time holds a message. The message is redelivered after a nak, or when its ack-wait ends.
 // I2: a pull ends exactly once, after its last delivery.
 // I3: any ack removes the message, even after the ack-wait. As on the real server, an ack proves no ownership.
@@ -31,7 +32,7 @@ export interface Puller {
 }
 
 interface OpenPull {
-  /** How many messages the consumer may still assign to it. */
+  /** The number of messages that the consumer may still assign to this pull. */
   unassigned: number;
   assign(delivery: Delivery): void;
   end(reason: PullEnd): void;
@@ -107,10 +108,12 @@ export class MemoryConsumer {
     this.#pulls = [];
   }
 
+  /** The counts of messages never delivered, of messages delivered and not acked, and of open pulls. */
   info(): { pending: number; ackPending: number; openPulls: number } {
     return { pending: this.#fresh.size, ackPending: this.#unacked.size, openPulls: this.#pulls.length };
   }
 
+  /** Opens a pull of at most `max` messages. `expiresMs` 0: the pull takes only messages that are there now. */
   pull(
     puller: Puller,
     request: { max: number; expiresMs: number },

@@ -1,8 +1,8 @@
-// Messages inside the in-memory server, and subject filters.
+// Messages inside the in-memory server, and subject filters. All files of this folder use them.
 import { SwarmError } from "../../protocol/index.ts";
 import type { Headers, Incoming } from "../ports.ts";
 
-/** A message in flight. `reply` is the subject for the answer. */
+/** A published message. `reply` is the subject for the answer. */
 export interface RawMessage {
   readonly subject: string;
   readonly data: Uint8Array;
@@ -10,7 +10,10 @@ export interface RawMessage {
   readonly reply?: string | undefined;
 }
 
-/** Makes a message from copies, because the caller may reuse its buffer. @throws SwarmError `invalid_input` for a line break in a header. */
+/**
+ * Makes a message from copies, because the caller may reuse its buffer.
+ * @throws SwarmError `invalid_input` for a line break in a header.
+ */
 export function makeMessage(
   subject: string,
   data: Uint8Array,

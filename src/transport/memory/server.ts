@@ -1,5 +1,5 @@
-// The in-memory server: subscriptions, streams, buckets and blobs, shared by several connections as processes share a
-// nats-server. It serves tests and single-process swarms; its contents end with the process.
+// The in-memory server: subscriptions, streams, buckets and blobs. Several connections (connection.ts) share it, as processes
+// share a nats-server. Tests and single-process swarms use it; its contents end with the process.
 import {
   type Chance,
   type Clock,
@@ -83,7 +83,7 @@ export class MemoryServer {
     if (others?.size === 0) this.#exact.delete(subscriber.subject);
   }
 
-  /** Delivers to subscribers and stores in the subject's stream. True when there is a subscriber or a stream. */
+  /** Delivers to subscribers and stores in the subject's stream. Returns true when there is a subscriber or a stream. */
   publish(message: RawMessage): boolean {
     const hasSubscriber = this.broadcast(message);
     const stream = this.streamOf(message.subject);
@@ -92,7 +92,7 @@ export class MemoryServer {
     return true;
   }
 
-  /** Delivers to subscribers only. True when there is one. */
+  /** Delivers to subscribers only: one per queue group, and each one outside a group. Returns true when there is one. */
   broadcast(message: RawMessage): boolean {
     const groups = new Map<string, Subscriber[]>();
     let hasSubscriber = false;

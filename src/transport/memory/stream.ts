@@ -1,5 +1,6 @@
-// One stream in memory. It does the steps of an append in the order of JetStream 2.14 (measured; the conformance suite
-// checks it). Owns messages, limits and expiry; leaves deliveries to consumer.ts.
+// One stream in memory, used by the connections of the in-memory server. An append checks its conditions in the same order as
+// JetStream 2.14 (measured; the conformance suite checks it). Owns messages, limits and expiry; leaves deliveries to
+// consumer.ts.
 // I1: a rejected message leaves no trace: it is not stored, its id is not remembered, and it is not republished or delivered.
 // I2: sequences rise by one for each stored message and are never reused.
 import { HEADERS, type StreamSpec, SwarmError } from "../../protocol/index.ts";
@@ -12,7 +13,7 @@ import type { Timers } from "./timers.ts";
 /** JetStream's dedup window for a stream without one of its own (nats-server `StreamDefaultDuplicatesWindow`). */
 const DEFAULT_DEDUP_WINDOW_MS = 120_000;
 
-/** A stored message, its size, and the timer that removes or fires it. */
+/** A stored message, its size, and the timer that removes it (TTL) or publishes it to its target (schedule). */
 export interface StoredMessage {
   readonly seq: number;
   readonly storedAtMs: number;
@@ -47,6 +48,7 @@ export class MemoryStream {
     this.#isRepublished = spec.republish === undefined ? () => false : compileFilter(spec.republish.from);
   }
 
+  /** Whether messages on this subject are stored in this stream. */
   takes(subject: string): boolean {
     return this.#subjectMatchers.some((matches) => matches(subject));
   }
@@ -129,6 +131,7 @@ export class MemoryStream {
     return () => this.#tails.delete(onStored);
   }
 
+  /** The number of messages of each matching subject, for at most `max` subjects. */
   subjects(filter: string, max: number): Map<string, number> {
     this.#expire();
     const counts = new Map<string, number>();
@@ -146,6 +149,7 @@ export class MemoryStream {
     return { messages: this.#stored.size, bytes: this.#bytes, firstSeq, lastSeq: this.#lastSeq };
   }
 
+  /** Removes the messages that match `filter` and are older than `beforeSeq`; returns their number. */
   purge(options: { filter?: string | undefined; beforeSeq?: number | undefined }): number {
     this.#expire();
     const { filter = ">", beforeSeq = Number.POSITIVE_INFINITY } = options;
@@ -172,7 +176,10 @@ export class MemoryStream {
     return true;
   }
 
-  /** Creates a consumer, or returns the existing one. @throws SwarmError `conflict` when its filter overlaps another consumer's. */
+  /**
+   * Creates a consumer, or returns the existing consumer with this name and filter.
+   * @throws SwarmError `conflict` when the filter overlaps another consumer's.
+   */
   consumer(spec: ConsumerSpec): MemoryConsumer {
     const existing = this.consumers.get(spec.name);
     if (existing?.filter === spec.filter) return existing;
@@ -225,7 +232,10 @@ export class MemoryStream {
     return seq;
   }
 
-  /** Reads TTL, schedule and rollup of an append. @throws SwarmError `invalid_input`: the stream does not allow it, or the value is wrong. */
+  /**
+   * Reads the headers of an append for TTL, schedule and rollup.
+   * @throws SwarmError `invalid_input` when the stream does not allow such a header, or its value is wrong.
+   */
   #readInstructions(message: RawMessage): {
     ttlMs: number | undefined;
     dueMs: number | undefined;

@@ -1,5 +1,5 @@
-// Timers of the in-memory server. They pause while no client is connected, so that a test process can end, and resume
-// with the next connection, as a stored schedule does on a real server.
+// Timers of the in-memory server: ack-waits, TTLs, schedules, idle consumers. They pause while no client is connected, so
+// that a test process can end. With the next connection they resume, and timers that came due run at once.
 import type { Clock } from "../../base/index.ts";
 
 interface Timer {

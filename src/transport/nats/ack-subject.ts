@@ -4,20 +4,21 @@
 const NANOS_PER_MS = 1_000_000;
 const DOT = 0x2e;
 const ZERO = 0x30;
-/** The count of number tokens in a subject. */
+/** The number tokens of an ack subject that are read: deliveries, stream seq, consumer seq, time, pending. */
 const NUMBER_TOKENS = 5;
-/** A subject with at least this many dots has the two tokens for domain and account. */
+/** An ack subject with at least this many dots has the two tokens for domain and account. */
 const DOTS_WITH_DOMAIN = 10;
 
 /** The facts of one delivery. All are 0 when the message has no ack subject. */
 interface DeliveryFacts {
-  /** How often the server delivered this message, this time included. */
+  /** How often the server has delivered this message, this delivery included. */
   readonly deliveryCount: number;
   readonly seq: number;
-  /** The number of this delivery within its consumer: it rises by one for each. */
+  /** The number of this delivery within its consumer: it rises by one with each delivery. */
   readonly consumerSeq: number;
+  /** The time at which the stream stored the message; ms since 1970. */
   readonly storedAtMs: number;
-  /** How many more messages the consumer had when this one left the server. */
+  /** How many more messages the consumer had when this message left the server. */
   readonly pending: number;
 }
 

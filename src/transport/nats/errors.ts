@@ -1,8 +1,9 @@
-// Maps JetStream's error replies to SwarmErrors. The numbers are in ../jetstream-errors.ts.
+// Maps JetStream's error replies to SwarmErrors, for the other files of this folder. The error codes are in
+// ../jetstream-errors.ts.
 import { type ErrorCode, SwarmError } from "../../protocol/index.ts";
 import { type ApiError, JETSTREAM_ERRORS } from "../jetstream-errors.ts";
 
-/** Turns a JetStream API error into a SwarmError with that error as its cause. `doing` names the failed action. */
+/** Makes a SwarmError from a JetStream API error, with that error as its cause. `doing` names the failed action. */
 export function fromApiError(error: ApiError, doing: string): SwarmError {
   const description = error.description ?? "refused";
   const message = `${doing}: ${description} (JetStream ${error.err_code ?? error.code})`;

@@ -37,7 +37,7 @@ export function createAdmission(parts: {
   const { transport, subjects, clock, scopes } = parts;
   const tasks = transport.log("tasks");
 
-  return { readTask, isTakenAway, refuseBeforeStart, earlyDueMs, moveToLater };
+  return { readTask, nakIfTakenAway, refuseBeforeStart, earlyDueMs, moveToLater };
 
   /**
    * Reads and parses the task of a delivery, with its blobs.
@@ -52,10 +52,10 @@ export function createAdmission(parts: {
   }
 
   /**
-   * True when a placed message that waited is no longer stored: another agent has the task. Then the delivery is answered
-   * with a nak and not with an ack, because a replica of the stream that lags behind also misses messages that are stored.
+   * Naks the delivery and returns true when a placed message that waited is no longer stored: another agent has the task. It
+   * sends a nak and no ack, because a lagging replica of the stream also misses messages that are stored.
    */
-  async function isTakenAway({ delivery }: InFlightTask): Promise<boolean> {
+  async function nakIfTakenAway({ delivery }: InFlightTask): Promise<boolean> {
     if (clock.now() - delivery.storedAtMs < CHECK_STORED_AFTER_MS) return false;
     if ((await tasks.get(delivery.seq)) !== null) return false;
     delivery.nak(CHECK_STORED_AFTER_MS);

@@ -1,8 +1,8 @@
-// One attempt of one task, from its slot to its end. Owns its time limits and its abort signal; queues and streams are
-// delivery.ts. An attempt sets no timers: delivery.ts calls `tick`, because three timers for each task would cost a sixth
-// of the throughput.
-// I1: the attempt ends exactly once: with an output, with an error, or given back.
-// I2: an attempt whose agent ignores the abort signal ends after a grace; the agent's late output is dropped.
+// One attempt of one task, from its slot to its end. Owns its time limits and its abort signal. delivery.ts starts attempts
+// and owns the queues and streams. An attempt sets no timers: delivery.ts calls `tick`, because three timers for each task
+// would cost a sixth of the throughput.
+// I1: the attempt ends exactly once: with an output, with an error, or because the process gave the task back.
+// I2: an attempt whose agent ignores the abort signal ends {@link ABORT_GRACE_MS} after the abort; its late output is dropped.
 import type { Clock, Meter } from "../../base/index.ts";
 import {
   type HandedOff,
@@ -24,7 +24,7 @@ const PROGRESS_INTERVAL_MS = 100;
 export const TICK_MS = 25;
 /**
  * An attempt publishes its `started` event when it has run this long, in ms. A shorter attempt publishes only its result: a
- * second message for each short task would cost every swarm and have no readers.
+ * second message for each short task would cost throughput, and no client reads it.
  */
 const STARTED_EVENT_AFTER_MS = 50;
 
@@ -85,7 +85,7 @@ export class RunningAttempt implements Attempt {
     this.startedAtMs = parts.clock.now();
   }
 
-  /** Made on first use, because most agents never read it. */
+  /** The abort signal. It is made on first use, because most agents never read it. */
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       this.#controller = new AbortController();
@@ -139,7 +139,7 @@ export class RunningAttempt implements Attempt {
     }
   }
 
-  /** Lets the slot's agent perform the task; resolves to the attempt's end (I1). */
+  /** Performs the task on the slot's agent; resolves to the attempt's end (I1). */
   run(slot: Slot): Promise<AttemptEnd> {
     return new Promise((resolve) => {
       this.#resolve = resolve;
@@ -156,7 +156,7 @@ export class RunningAttempt implements Attempt {
     });
   }
 
-  /** A hand-off that the agent asked for holds, even when its code caught the error and returned an output. */
+  /** The end of an attempt that returned `output`. A hand-off stays valid even when the agent's code caught its error. */
   #endOf(output: unknown): AttemptEnd {
     return this.#handOff === undefined ? { kind: "output", output } : { kind: "error", error: this.#handOff };
   }
@@ -189,7 +189,7 @@ export class RunningAttempt implements Attempt {
   }
 }
 
-/** Observes how long a task waited and ran, once its result is stored. */
+/** Records in the metrics how long a task waited and ran. Call it once the task's result is stored. */
 export function meterTimes(
   meter: Meter,
   facts: { capability: string; status: string; queuedMs: number; ranMs: number },

@@ -195,7 +195,7 @@ export class DeliveryHandler {
       if (await this.#settlement.finishKnown(inFlight)) return true;
       await inFlight.readJournal();
     } else if (!inFlight.isBallotQuestion && (await this.#settlement.finishKnown(inFlight))) return true;
-    return inFlight.placement !== undefined && this.#admission.isTakenAway(inFlight);
+    return inFlight.placement !== undefined && this.#admission.nakIfTakenAway(inFlight);
   }
 
   /** Fails a task whose body or blobs cannot be read. @throws SwarmError `unavailable` while the blob store cannot be reached. */

@@ -1,5 +1,5 @@
-// Lists tasks with their states: reads the newest messages of each stream and the open ballots, and lets status.ts derive
-// each state.
+// Lists tasks with their states for reader.ts: reads the newest messages of each stream and the open ballots. status.ts
+// derives the state of each task.
 import type { Subjects, TaskState, TaskStatus } from "../../protocol/index.ts";
 import type { Log, Stored, Transport } from "../../transport/index.ts";
 import { ballotIdOf } from "../stores/messages.ts";
@@ -44,7 +44,7 @@ export class TaskLister {
     this.#ballots = parts.ballots;
   }
 
-  /** Live tasks first (newest first), then ended tasks (newest first). @throws SwarmError `unavailable`. */
+  /** Returns live tasks first (newest first), then ended tasks (newest first). @throws SwarmError `unavailable`. */
   async list(options: ListOptions = {}): Promise<TaskStatus[]> {
     const limit = Math.max(1, Math.min(MAX_LIST_LIMIT, options.limit ?? DEFAULT_LIST_LIMIT));
     const { state } = options;
@@ -80,7 +80,8 @@ export class TaskLister {
       newest(log, filters.allPlaced, limit, options),
       this.#statuses.listDelivering(),
     ]);
-    // Both kinds are in one stream, so their sequences give their order. A task in a hand-over is found as placed first.
+    // Both kinds are in one stream, so their sequences give their order. A task in a hand-over has two messages; the newer one,
+    // which is placed, comes first.
     const statuses: Promise<TaskStatus>[] = [];
     for (const stored of [...queued, ...placed].sort((a, b) => b.seq - a.seq)) {
       const live = this.#locator.readLive(stored);
@@ -120,6 +121,7 @@ export class TaskLister {
   }
 }
 
+/** True when the list shows tasks in one of these states. */
 function wants({ state }: ListOptions, ...states: TaskState[]): boolean {
   return state === undefined || states.includes(state);
 }

@@ -1,4 +1,5 @@
-// Open ballots as clients see them. The task of an open ballot is in no stream any more, so this file asks the coordinators.
+// Finds and lists open ballots for the readers of task states (status.ts, list.ts, cancel.ts). The task of an open ballot is
+// in no stream any more, so this file asks the coordinators.
 import { z } from "zod";
 import {
   decode,
@@ -15,10 +16,10 @@ import {
 import type { Incoming, Transport } from "../../transport/index.ts";
 import { findAttempt } from "./where.ts";
 
-/** How long the office and other coordinators have to answer a question about ballots, in ms: they answer from memory. */
+/** How long a coordinator has to answer a request about ballots, in ms: it answers from memory. */
 const BALLOT_REPLY_TIMEOUT_MS = 1_000;
-/** How often a ballot that the office knows is looked for before its holder counts as slow. */
-const MAX_BALLOT_LOOKS = 3;
+/** The most tries to get the progress of a ballot that the office reports as open; then `find` reports a slow holder. */
+const MAX_PROGRESS_TRIES = 3;
 
 /** An open ballot as the holder of the office reports it. */
 export type OpenBallotReply = WhereReply & { ballot: NonNullable<WhereReply["ballot"]> };
@@ -39,13 +40,13 @@ export type OpenBallotLine = z.output<typeof lineSchema>;
 /** Asks coordinators about open ballots. */
 export interface OpenBallots {
   /**
-   * The open ballot with this id. null when there is none: then its result is stored, or the id never was a ballot.
+   * The open ballot with this id; null when there is none: then its result is stored, or the id never was a ballot.
    * @throws SwarmError `unavailable` while no coordinator holds the office, because only the holder knows.
    */
   find(taskId: string): Promise<OpenBallotReply | null>;
   /**
-   * The newest open ballots, from the copy of any coordinator, so also while the office is vacant. Empty when no coordinator
-   * answers.
+   * The newest open ballots. Any coordinator answers from its copy of the control state, so the list works while the office is
+   * vacant. Empty when no coordinator answers.
    */
   list(): Promise<OpenBallotLine[]>;
 }
@@ -56,13 +57,13 @@ export function createOpenBallots(parts: { transport: Transport; subjects: Subje
   return { find, list };
 
   async function find(taskId: string): Promise<OpenBallotReply | null> {
-    for (let look = 1; ; look++) {
+    for (let tries = 1; ; tries++) {
       const reply = await findAttempt(parts, taskId);
       if (reply?.ballot !== undefined) return { ...reply, ballot: reply.ballot };
       const known = await askOffice(taskId);
       if (known === "unknown") return null;
-      if (known === "silent") throw undecided(taskId, "which is vacant at the moment");
-      if (look >= MAX_BALLOT_LOOKS) throw undecided(taskId, "whose holder is slow to answer");
+      if (known === "silent") throw undecided(taskId, "the office is vacant at the moment");
+      if (tries >= MAX_PROGRESS_TRIES) throw undecided(taskId, "the holder of the office is slow to answer");
     }
   }
 
@@ -104,7 +105,7 @@ export function createOpenBallots(parts: { transport: Transport; subjects: Subje
 function undecided(taskId: string, reason: string): SwarmError {
   return new SwarmError(
     "unavailable",
-    `no task ${taskId} is stored here; only the office knows whether it is an open ballot, ${reason}: see murmur office status`,
+    `task ${taskId} is in no stream, and only the office knows whether it is an open ballot, but ${reason}: see murmur office status`,
     { taskId },
   );
 }

@@ -1,4 +1,5 @@
-// Reads about tasks: one object that joins status.ts, list.ts, locate.ts and open-ballots.ts for the task client.
+// The reader of task states: one object that joins status.ts, list.ts, locate.ts and open-ballots.ts. The task client
+// (client.ts, submit.ts, cancel.ts) uses it.
 import type { Clock } from "../../base/index.ts";
 import type { Subjects, TaskStatus, WhereReply } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
@@ -12,20 +13,20 @@ import { StatusReader } from "./status.ts";
 export interface TaskReader {
   /**
    * The state of one task.
-   * @throws SwarmError `not_found`; `unavailable`, also while no coordinator can tell whether the id is an open ballot.
+   * @throws SwarmError `not_found`; `unavailable`, also while no coordinator knows whether the id is an open ballot.
    */
   status(taskId: string): Promise<TaskStatus>;
-  /** Live tasks first (newest first), then ended tasks (newest first). @throws SwarmError `unavailable`. */
+  /** Lists live tasks first (newest first), then ended tasks (newest first). @throws SwarmError `unavailable`. */
   list(options?: ListOptions): Promise<TaskStatus[]>;
   /** The place where a task is stored, or null. */
   locate(taskId: string): Promise<TaskLocation | null>;
   /** The running attempt of a stored task, or null. Asks the hosts only when the task may have reached one. */
   findRunning(taskId: string, location: TaskLocation): Promise<WhereReply | null>;
-  /** As {@link OpenBallots.find}. */
+  /** The open ballot with this id, or null: see {@link OpenBallots.find}. */
   findBallot(taskId: string): Promise<OpenBallotReply | null>;
 }
 
-/** Makes a reader over the streams. */
+/** Makes the reader. `journal` has the newest attempt of each live task. */
 export function createTaskReader(parts: {
   transport: Transport;
   subjects: Subjects;

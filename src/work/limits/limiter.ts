@@ -1,9 +1,10 @@
-// The permits of one process, taken from the shared limits in blocks. The driver of permits.ts.
-// I1: a permit is used by at most one attempt at a time; a leased permit that is not needed is given back.
-// I2: every change of the shared value is a compare-and-set; after a lost race the change is decided again on the new value.
+// The permits of one process. It takes them in blocks from the limits that all processes share, which are values in a bucket.
+// Performs the changes that permits.ts decides; worker.ts and delivery.ts take the permits.
+// I1: at most one attempt at a time uses a permit; the limiter gives a leased permit back when no attempt needs it.
+// I2: every change of the shared value is a compare-and-set; after a lost race the limiter decides again on the new value.
 // I3: for each limit, at most one change by this process is in flight; a change that failed is retried later.
-// I4: the number of permits to hold is decided when the change is made, not when it is requested. Permits that are to be
-//     given back are out of use before the shared value changes.
+// I4: the limiter decides how many permits to hold when it makes the change, not when the change is requested. It stops using
+//     permits before it gives them back in the shared value.
 import { createHash } from "node:crypto";
 import {
   type Chance,
@@ -27,13 +28,16 @@ import {
   UNUSED_LIMIT,
 } from "./permits.ts";
 
-/** After this many lost compare-and-sets in a row, a change is given up until later. */
+/** After this many lost compare-and-sets in a row, the limiter gives the change up; it tries again with the next request. */
 const MAX_RACES = 32;
-/** The wait, in ms, before a full limit is read again when no permit has a known time; chance adds up to as much again. */
+/**
+ * The shortest wait, in ms, before the limiter reads a used-up limit again, when it cannot compute the time of the next
+ * permit. A random part of at most the same length is added.
+ */
 const FULL_WAIT_MS = 200;
-/** The spread of the waits for a rate permit, in ms, so that not all processes ask at the same moment. */
+/** The longest random addition to the wait for a rate permit, in ms, so that not all processes ask at the same moment. */
 const RATE_JITTER_MS = 20;
-/** A process leases at most a quarter of a limit's concurrency at once, so that the first process does not get all. */
+/** One request leases at most a quarter of a limit's concurrency, so that the first process does not get all of it. */
 const LEASE_SHARE = 4;
 /** How long a leased permit may stay unused, in ms, before it is given back. */
 const TRIM_MS = 250;
@@ -54,16 +58,16 @@ export interface Limit {
 
 /** The permits of one limit in this process. */
 export interface Limiter {
-  /** How many attempts could start now. */
+  /** The number of attempts that could start now. */
   ready(): number;
   /**
-   * Says how many permits are wanted. When there are too few, the limiter asks for more and calls `onReady` when more came
-   * or when the caller should ask again. A surplus is given back after {@link TRIM_MS}.
+   * Sets the number of permits that the caller wants now. When too few are ready, the limiter asks for more, and calls
+   * `onReady` when it got some or when the caller should call again. It gives a surplus back after {@link TRIM_MS}.
    */
   want(count: number): void;
   /** Takes one permit that is ready, or returns null. */
   take(): Permit | null;
-  /** Takes one permit, and asks the shared value when none is ready; resolves to a permit, or to the wait in ms. */
+  /** Takes one permit. If none is ready, takes one from the shared value; resolves to a permit, or to the wait in ms. */
   acquire(): Promise<Permit | { waitMs: number }>;
 }
 
@@ -71,7 +75,7 @@ export interface Limiter {
 export interface Limiters {
   /** The limiter of a capability, or of one key of it. The same arguments give the same limiter. */
   of(capability: string, key: string | undefined, limit: Limit): Limiter;
-  /** Gives everything back and stops renewing. */
+  /** Gives all leased permits back and stops renewing. */
   stop(): Promise<void>;
 }
 
@@ -82,11 +86,11 @@ interface LimitersParts {
   clock: Clock;
   chance: Chance;
   log: Logger;
-  /** Called when permits came, or when the limiters should be asked again. */
+  /** Called when permits came, or when the caller should call `want` again. */
   onReady: () => void;
 }
 
-/** Makes the limiters of one process over the bucket of limits, and begins to renew their leases. */
+/** Makes the limiters of one process. `bucket` has the shared values of the limits. Begins to renew the leases. */
 export function createLimiters(parts: LimitersParts): Limiters {
   return new ProcessLimiters(parts);
 }
@@ -137,14 +141,14 @@ interface LimiterParts extends LimitersParts {
   limit: Limit;
 }
 
-/** Decides one change of the shared value. `done` is called once the new state is stored, or when it is the old state. */
+/** Decides one change of the shared value. The limiter calls `done` once the new state is stored, or when nothing changes. */
 type Decide = (state: LimitState, nowMs: number) => { state: LimitState; done: () => void };
 
 class ProcessLimiter implements Limiter {
   readonly #parts: LimiterParts;
-  /** Rate permits in hand. */
+  /** The rate permits that this process has taken and not used. */
   #rated = 0;
-  /** Concurrency permits leased, and the end of the lease: after it, another process may hold them. */
+  /** The leased concurrency permits, and the end of the lease: after it, another process may hold them. */
   #held = 0;
   #heldUntilMs = 0;
   #running = 0;
@@ -165,7 +169,7 @@ class ProcessLimiter implements Limiter {
     return Math.max(0, Math.min(this.#leased(), rated));
   }
 
-  /** Concurrency permits that this process holds and does not use. */
+  /** The concurrency permits that this process holds and does not use. */
   #leased(): number {
     const { limit, clock } = this.#parts;
     if (limit.concurrency === undefined) return Number.POSITIVE_INFINITY;
@@ -186,8 +190,8 @@ class ProcessLimiter implements Limiter {
   }
 
   /**
-   * Gives surplus permits back after a moment, because another process may need them. Not at once: a slot that was freed in
-   * this turn is often used again in the next.
+   * Gives surplus permits back after {@link TRIM_MS}, because another process may need them. Not at once: a slot that was
+   * freed in this turn of the event loop is often used again in the next.
    */
   #trimLater(): void {
     this.#cancelTrim ??= this.#parts.clock.after(TRIM_MS, () => {
@@ -253,7 +257,7 @@ class ProcessLimiter implements Limiter {
     });
   }
 
-  /** Asks the shared value for more permits; resolves to the wait in ms, for the case that it gave none. Never rejects. */
+  /** Takes more permits from the shared value. Resolves to the wait in ms before the next try. Never rejects. */
   async #ask(count: number): Promise<number> {
     const { limit, chance } = this.#parts;
     const { concurrency, rate } = limit;
@@ -301,7 +305,10 @@ class ProcessLimiter implements Limiter {
     });
   }
 
-  /** Changes the shared value (I2), one change after the other (I3). A failed change leaves everything as it was. */
+  /**
+   * Changes the shared value (I2), one change after the other (I3). Never rejects: a failed change is logged, and `done` is not
+   * called. Permits that were to be given back stay out of use (I4), until a later change gives them back or the lease ends.
+   */
   #change(decide: Decide): Promise<void> {
     const before = this.#changing;
     const changing = (before ?? Promise.resolve())

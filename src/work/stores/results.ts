@@ -1,8 +1,8 @@
-// Stores the end of a task: its one result, and a dead letter when the task failed. The order is fixed: result, dead
-// letter, then the ack, which is the caller's. A caller that finds a stored result repeats the later steps, because a
-// crash may have cut them off.
-// I1: a task's first result stays; the stream rejects a second one, and the second writer learns that.
-// I2: when the fate of an append is unknown, the same append is repeated. The code never assumes an outcome.
+// Stores the end of a task: its one result, and a dead letter when the task failed. Hosts (settlement.ts) and coordinators
+// call it. The order is fixed: first the result, then the dead letter, then the caller acks the delivery. A caller that finds
+// a stored result repeats the later steps, because a crash may have interrupted them.
+// I1: a task's first result stays. The stream rejects a second result, and the store reports that to the second writer.
+// I2: when the outcome of an append is unknown, the store repeats the same append. It never assumes an outcome.
 import { createHash } from "node:crypto";
 import { backoffDelayMs, type Chance, type Clock, type Meter, sleep } from "../../base/index.ts";
 import {
@@ -25,9 +25,9 @@ import {
 import type { Headers, Log, Stored, Transport } from "../../transport/index.ts";
 import { bodyHeaders, isLarge, packLarge, unpackStored } from "./bodies.ts";
 
-/** Waits between the repetitions of an append whose fate is unknown. */
+/** The waits between the retries of an append with an unknown outcome. */
 const SETTLE_BACKOFF = { backoffMs: 200, factor: 2, maxBackoffMs: 5_000, jitter: 0.2 };
-/** How often such an append is sent before the caller leaves the task to its redelivery: about a minute in all. */
+/** The most tries of such an append, about a minute in all; then the caller leaves the task to its redelivery. */
 const SETTLE_TRIES = 15;
 
 /** Stores and reads results and dead letters. */
@@ -37,7 +37,7 @@ export interface ResultStore {
    * the metrics count an answer of a ballot and not a task. @throws SwarmError `unavailable` after {@link SETTLE_TRIES} tries.
    */
   store(at: TaskAddress, result: Result, encoding: Encoding, ballotId?: string): Promise<boolean>;
-  /** The same with encoded bytes: of the result, or of a blob reference to it. */
+  /** As `store`, with encoded bytes: of the result, or of a blob reference to it. */
   storeBytes(at: TaskAddress, status: ResultStatus, bytes: Uint8Array, encoding: Encoding): Promise<boolean>;
   /** The stored result of a task of any capability; null when there is none. */
   read(taskId: string): Promise<{ result: Result; capability: string } | null>;
@@ -45,7 +45,7 @@ export interface ResultStore {
   bury(at: TaskAddress, letter: DeadLetter): Promise<void>;
 }
 
-/** A store over the result and dead-letter streams. */
+/** Makes the store of the result stream and the dead-letter stream. */
 export function createResultStore(parts: {
   transport: Transport;
   subjects: Subjects;

@@ -1,11 +1,12 @@
 // The placed queue: the tasks that were placed on the agents of this process. It has one consumer, one standing pull, and
-// a line of waiting tasks for each agent. Owns whose turn it is; worker.ts performs the tasks.
+// a line of waiting tasks for each agent. Owns the order of the waiting tasks; worker.ts opens the queue and performs the
+// tasks.
 // I1: a task starts only on the agent that it was placed on, and never two tasks on one slot.
-// I2: waiting tasks are renewed, and their number is bounded, for each agent and in all; further tasks go back with a
-//     growing delay.
-// I3: a task whose agent is gone goes back and stays stored. Only the leader in office moves it, so that it is not moved
-//     twice; without a leader it waits, like every task that is to be placed.
-// I4: a consumer that vanished is made again; after a broken connection the pull is opened again.
+// I2: the queue renews the ack-wait of waiting tasks. Their number is bounded, for each agent and in all; the queue naks
+//     further tasks with a growing delay.
+// I3: the queue naks a task whose agent is gone, and the task stays stored. Only the leader in office moves it, so that it is
+//     not moved twice; without a leader it waits, like every task that needs a placement.
+// I4: the queue makes a vanished consumer again, and opens the pull again after a broken connection.
 import { backoffDelayMs, type Chance, type Clock, type Logger } from "../../base/index.ts";
 import { type Placement, PRIORITY_WEIGHTS, type Priority, type Subjects } from "../../protocol/index.ts";
 import type { Delivery, Pull, PullEnd, QueueConsumer, Transport } from "../../transport/index.ts";
@@ -15,16 +16,16 @@ import { placedConsumer } from "../stores/consumers.ts";
 import { readPlacedTask } from "../stores/messages.ts";
 import { AGEING_MS, REOPEN_BACKOFF, STANDING_EXPIRES_MS } from "./pulls.ts";
 
-/** How many tasks the standing pull asks for; the host opens the next pull when they have come. */
+/** The number of tasks that the standing pull asks for; when they have come, the queue opens the next pull. */
 const PULL_MAX = 64;
 /**
- * How long the server keeps the consumer of a process that is gone, in ms. An outage of the connection must be shorter, or
- * the delivery counts are lost. The leader removes the consumers of dead hosts sooner.
+ * How long the server keeps the consumer of a process that is gone, in ms. A longer outage of the connection loses the delivery
+ * counts. The leader removes the consumers of dead hosts sooner.
  */
 const PLACED_INACTIVE_MS = 300_000;
-/** The most tasks that wait here for one agent: enough to fill its slots at once, however many come free. */
+/** The most tasks that wait here for one agent: enough to fill all its slots at once. */
 const LINE_MAX = 64;
-/** The most tasks that wait here for all agents: bounds memory, at 0.5 MiB for the largest task. */
+/** The most tasks that wait here for all agents. It bounds the memory to 264 MiB: the largest task message has 528 KiB. */
 const WAITING_MAX = 512;
 /** Delays of tasks that found the line of their agent full. */
 const FULL_BACKOFF = { backoffMs: 500, factor: 2, maxBackoffMs: 5_000, jitter: 0.5 };
@@ -51,7 +52,7 @@ interface PlacedQueueParts {
   begin(task: PlacedTask): NotStarted | null;
   /** Fails a task that its agent can never perform. */
   fail(task: PlacedTask): void;
-  /** Settles a message that is no placed task. */
+  /** Ends a message that is not a readable placed task. */
   refuse(delivery: Delivery): void;
 }
 
@@ -72,7 +73,7 @@ export class PlacedQueue {
     this.#consumerName = placedConsumer(parts.hostId);
   }
 
-  /** Makes the consumer. @throws SwarmError `unavailable`, `not_permitted`. */
+  /** Creates the consumer on the server. @throws SwarmError `unavailable`, `not_permitted`. */
   async prepare(): Promise<void> {
     this.#consumer = await this.#makeConsumer();
   }
@@ -102,7 +103,7 @@ export class PlacedQueue {
 
   /** Keeps waiting tasks from being redelivered; call it every {@link ACK_RENEW_MS}. */
   renew(): void {
-    this.serve(); // not every change of an agent is announced
+    this.serve(); // the host does not announce every change of an agent
     for (const { delivery } of this.#tasks()) delivery.working();
   }
 
@@ -202,13 +203,16 @@ export class PlacedQueue {
     this.#cancelReopen = this.#parts.clock.after(delayMs, () => void this.#reopen());
   }
 
-  /** Makes the consumer again where it vanished, and opens the next pull (I4). */
+  /** Creates the consumer again if it vanished, and opens the next pull (I4). */
   async #reopen(): Promise<void> {
     try {
       this.#consumer ??= await this.#makeConsumer();
       if (this.#isAccepting) this.#openPull();
     } catch (error) {
-      this.#parts.log.warn({ err: error, consumer: this.#consumerName }, "consumer not made; retrying");
+      this.#parts.log.warn(
+        { err: error, consumer: this.#consumerName },
+        "consumer of placed tasks not created; retrying",
+      );
       if (this.#isAccepting) this.#reopenLater();
     }
   }
@@ -224,8 +228,8 @@ export class PlacedQueue {
 }
 
 /**
- * Inserts a task at its turn: by the time at which it was stored, with a head start by priority. As in the queue, a task
- * that has waited longer than the ageing bound counts as urgent.
+ * Inserts a task at its turn: by the time at which it was stored, with a head start by priority. As in the queue, a task that
+ * has waited longer than the ageing bound comes before a new urgent task.
  */
 function insertInTurn(line: PlacedTask[], task: PlacedTask): void {
   const turnMs = turnOf(task);

@@ -227,7 +227,7 @@ describe("sightings", () => {
   it("do not count time while the coordinator could not receive", () => {
     const sightings = new Sightings(0);
     heard(sightings, 0);
-    sightings.grant(60_000);
+    sightings.restartSilence(60_000);
     expect(sightings.takeSilent(60_000 + SILENCE_MS)).toEqual([]);
     expect(sightings.takeSilent(60_001 + SILENCE_MS)).toHaveLength(1);
   });

@@ -77,7 +77,7 @@ it("a cancellation fails, and the ballot continues, when no coordinator takes of
   await leader.stop();
   await expect(tasks.cancel("b1", { timeoutMs: 300 })).rejects.toMatchObject({
     code: "unavailable",
-    message: expect.stringContaining("which is vacant at the moment"),
+    message: expect.stringContaining("the office is vacant at the moment"),
   });
   await start("c1", ["c1"]);
   say("cat");

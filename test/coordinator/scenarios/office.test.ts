@@ -39,7 +39,7 @@ test("a coordinator alone takes the office and answers", async () => {
 test.each([
   ["two ids", ["c1", "c2"], /1, 3, 5, 7 ids, got 2/],
   ["ids twice", ["c1", "c1", "c2"], /must differ/],
-  ["no own id", ["c2"], /must include the own id c1/],
+  ["no own id", ["c2"], /must include this coordinator's id c1/],
 ])("a membership of %s is refused", async (_what, members, message) => {
   const { start } = await setupOffice();
   await expect(start("c1", members)).rejects.toThrow(message);

@@ -6,9 +6,10 @@
 //     serves all ballots. For `bft` ballots it also subscribes to the writes themselves, because the server rejects a seat's
 //     second vote and never announces it.
 // A3  A question gets one answer: its result, or an abstention that the asker records for it.
-// A4  An announcement may be lost although the result is stored. So the asker looks for the results of open questions when
-//     the connection is back, and every 30 s.
-// A5  A result counts only if it names an agent that got the question. Any other result is an abstention, and is reported.
+// A4  An announcement may be lost although the result is stored. So the asker looks up the results of open questions in the
+//     stream after a reconnect, and every 30 s.
+// A5  A result counts only if it names an agent that got the question. The asker counts any other result as an abstention, and
+//     reports it.
 import { type Clock, type Logger, toIsoTime } from "../../../base/index.ts";
 import type { BallotEffect, BallotEvent, Seat } from "../../../consensus/index.ts";
 import {
@@ -32,17 +33,17 @@ import { ANSWER_BOUNDS, type AnswerBounds } from "../state/bounds.ts";
 import { limitFetches } from "./large-answers.ts";
 import { type KeptOutput, type LiveBallot, MAX_KEPT_OUTPUT_BYTES, type Question } from "./live-ballot.ts";
 import { questionTaskId } from "./messages.ts";
-import { isFromStranger, questionOf, whyNotPut } from "./question.ts";
+import { isFromUnaskedAgent, questionOf, whyNotPublish } from "./question.ts";
 
 /** The pause before the asker retries a question that it could not publish, or that has no agent; in ms. */
-export const PUT_PAUSE_MS = 500;
+export const QUESTION_RETRY_PAUSE_MS = 500;
 
-/** The time that a question is open before the asker looks for its result in the stream, and between two looks; in ms (A4). */
-const LOOK_AFTER_MS = 30_000;
-/** The pause between two searches for questions that are due for a look, in ms. */
-const LOOK_INTERVAL_MS = 1_000;
+/** The time between two checks for the result of a question, in ms; the first check is this long after registration (A4). */
+const RESULT_CHECK_AFTER_MS = 30_000;
+/** The pause between two searches for questions whose check is due, in ms. */
+const RESULT_CHECK_INTERVAL_MS = 1_000;
 /** The most reads of results that run at the same time. */
-const MAX_LOOKS = 128;
+const MAX_RESULT_CHECKS = 128;
 
 /** The things that the asker needs from the runner of ballots. */
 export interface AskerParts {
@@ -56,10 +57,10 @@ export interface AskerParts {
   bounds?: AnswerBounds | undefined;
   /** Whether this coordinator still works on the ballot. */
   isLive(live: LiveBallot): boolean;
-  /** Stores the ballot's state in the control log. */
+  /** Stores the ballot's present state in the control log. */
   keep(live: LiveBallot): Promise<void>;
   /** Called when an agent that did not get the question wrote its result. */
-  onStranger(question: Question, agent: string): void;
+  onUnaskedAgent(question: Question, agent: string): void;
   /** Feeds an event to the ballot's decider. */
   step(live: LiveBallot, event: BallotEvent): void;
 }
@@ -69,13 +70,13 @@ export class Asker {
   readonly #parts: AskerParts;
   readonly #bounds: AnswerBounds;
   readonly #blobs: Blobs;
-  /** By task id, ordered by the time of the last look: the question that waits longest for one comes first. */
+  /** The open questions by task id, in order of their last check: the question with the oldest check comes first. */
   readonly #questions = new Map<string, Question>();
   /** Subscriptions to the announcements of results. */
   #announcements: Subscription[] = [];
-  /** Bytes of answers in memory, about. */
+  /** The approximate bytes of answers in memory. */
   #heldBytes = 0;
-  #cancelLook: (() => void) | undefined;
+  #cancelCheck: (() => void) | undefined;
   /** Subscriptions to the writes of signed votes, by ballot. */
   readonly #writes = new Map<string, Subscription>();
 
@@ -85,21 +86,21 @@ export class Asker {
     this.#blobs = limitFetches(parts.transport.blobs);
   }
 
-  /** Subscribes to the announcements of results, and begins to look for lost ones. */
+  /** Subscribes to the announcements of results, and begins the checks for results with a lost announcement (A4). */
   start(): void {
     const { transport, subjects } = this.#parts;
     for (const lane of LANES) {
       const filter = subjects.filters.doneInLane(lane);
       this.#announcements.push(transport.bus.subscribe(filter, (message) => this.#onDone(message))); // A2
     }
-    this.#lookLater();
+    this.#checkLater();
   }
 
   /** Closes all subscriptions and forgets all questions. */
   stop(): void {
     for (const subscription of [...this.#announcements, ...this.#writes.values()]) subscription.close();
     this.#announcements = [];
-    this.#cancelLook?.();
+    this.#cancelCheck?.();
     this.#writes.clear();
     this.#questions.clear();
     this.#heldBytes = 0;
@@ -121,7 +122,10 @@ export class Asker {
     this.#writes.delete(live.id);
   }
 
-  /** Registers the decider's questions and returns them. From now on their results count, even if another coordinator asked. */
+  /**
+   * Registers the decider's questions and returns them. Their results count from now on, even if another coordinator published
+   * the questions.
+   */
   register(live: LiveBallot, effects: readonly BallotEffect[]): Question[] {
     const { subjects, clock } = this.#parts;
     const registered = { subjects, nowMs: clock.now() };
@@ -144,9 +148,9 @@ export class Asker {
   // Publishing questions
 
   /** Publishes a question to its agent. Retries until the question is stored, answered, or needs no answer any more. */
-  async put(question: Question, isAgain: boolean): Promise<void> {
+  async publish(question: Question, isAgain: boolean): Promise<void> {
     const { live, taskId } = question;
-    const whyNot = whyNotPut(question);
+    const whyNot = whyNotPublish(question);
     if (whyNot !== undefined) {
       this.#parts.log.error(
         { alert: "topology", taskId, whyNot },
@@ -156,7 +160,7 @@ export class Asker {
     }
     try {
       const place = this.#placeOf(question);
-      if (place === "gone") return void this.#putElsewhere(question);
+      if (place === "gone") return void this.#moveToAnotherAgent(question);
       question.place = place;
       question.asked.add(place.agent);
       this.#parts.placement.seats.take(taskId, place.agent);
@@ -178,13 +182,13 @@ export class Asker {
       const failure = toSwarmError(error);
       if (failure.code === "conflict" || !this.isOpen(question)) return; // conflict: the stream holds it already
       if (!failure.retryable) return this.#abstain(question, `${failure.code}: ${failure.message}`);
-      const pauseMs = failure.retryAfterMs ?? PUT_PAUSE_MS;
+      const pauseMs = failure.retryAfterMs ?? QUESTION_RETRY_PAUSE_MS;
       this.#parts.log.info(
         { err: failure, taskId },
         `ballot question not published; retrying in ${pauseMs} ms`,
       );
       this.#parts.clock.after(pauseMs, () => {
-        if (this.isOpen(question)) void this.put(question, true);
+        if (this.isOpen(question)) void this.publish(question, true);
       });
     }
   }
@@ -210,21 +214,21 @@ export class Asker {
     return member === undefined ? "gone" : { host: member.profile.host, agent };
   }
 
-  /** Moves a question from an agent that is gone, or that takes no new work and has not begun with the question. */
+  /** Moves a question away from an agent that is gone, or that takes no new work and has not started the question. */
   takeBack({ agent, taskId }: PlacedAddress): void {
     const question = this.#questions.get(taskId);
     if (question === undefined || question.isAnswered || question.place?.agent !== agent) return;
-    void this.#putElsewhere(question);
+    void this.#moveToAnotherAgent(question);
   }
 
-  /** Gives the question to another agent, which takes the seat over or is asked for advice. */
-  async #putElsewhere(question: Question): Promise<void> {
+  /** Publishes the question to another agent: a substitute for the seat, or another judge or verifier. */
+  async #moveToAnotherAgent(question: Question): Promise<void> {
     const { live, to, taskId, place } = question;
     if (!this.isOpen(question) || question.isMoving === true) return;
     question.isMoving = true;
     try {
       if ("seat" in to) await this.#reseat(live, to.seat);
-      await this.put(question, true);
+      await this.publish(question, true);
       const hasMoved = place !== null && question.place !== null && place.agent !== question.place.agent;
       if (hasMoved) {
         const before = this.#parts.subjects.placed({ ...place, scope: live.id, taskId });
@@ -234,11 +238,11 @@ export class Asker {
     } catch (error) {
       this.#parts.log.info(
         { err: error, taskId },
-        `ballot question not moved; retrying in ${PUT_PAUSE_MS} ms`,
+        `ballot question not moved; retrying in ${QUESTION_RETRY_PAUSE_MS} ms`,
       );
-      this.#parts.clock.after(PUT_PAUSE_MS, () => {
+      this.#parts.clock.after(QUESTION_RETRY_PAUSE_MS, () => {
         question.isMoving = false;
-        void this.#putElsewhere(question);
+        void this.#moveToAnotherAgent(question);
       });
     }
   }
@@ -248,14 +252,15 @@ export class Asker {
     const { office, placement, transport, subjects, clock } = this.#parts;
     const { capability } = live.ballot;
     const substitute = findSubstitute(office.state, placement.pick, { capability, core: live.core, seat });
-    if (substitute === null) throw new SwarmError("unavailable", `no other agent is there for seat ${seat}`);
+    if (substitute === null)
+      throw new SwarmError("unavailable", `no other agent fits seat ${seat} at the moment`);
     this.#parts.step(live, { type: "reseat", substitute, atMs: clock.now() });
     await this.#parts.keep(live);
     const news = { seat, agent: substitute.agent, at: toIsoTime(clock.now()) };
     transport.bus.publish(subjects.event("ballot", live.id, "reseated"), encode(news));
   }
 
-  /** Tells the agents of these seats to stop: the ballot continues without their answers. */
+  /** Publishes a cancellation to the agents of these seats, because the ballot continues without their answers. */
   withdraw(live: LiveBallot, asks: readonly { readonly seat: number; readonly round: number }[]): void {
     const { transport, subjects } = this.#parts;
     for (const { seat, round } of asks) {
@@ -270,42 +275,47 @@ export class Asker {
   async recover(question: Question): Promise<void> {
     const stored = await this.#parts.transport.log("results").last(question.resultSubject);
     if (stored !== null) await this.#receive(question, stored);
-    else if (!question.isAnswered) await this.put(question, true);
+    else if (!question.isAnswered) await this.publish(question, true);
   }
 
-  #lookLater(): void {
+  #checkLater(): void {
     const announcements = this.#announcements;
-    this.#cancelLook = this.#parts.clock.after(LOOK_INTERVAL_MS, () => {
-      void this.lookFor(LOOK_AFTER_MS).finally(() => {
-        if (this.#announcements === announcements) this.#lookLater(); // still the same start
+    this.#cancelCheck = this.#parts.clock.after(RESULT_CHECK_INTERVAL_MS, () => {
+      void this.checkForResults(RESULT_CHECK_AFTER_MS).finally(() => {
+        if (this.#announcements === announcements) this.#checkLater(); // still the same start
       });
     });
   }
 
-  /** Looks for the results of questions whose last look, or registration, is at least `afterMs` ago (A4). Never rejects. */
-  async lookFor(afterMs: number): Promise<void> {
+  /** Reads the results of questions whose last check, or registration, is at least `afterMs` ago (A4). Never rejects. */
+  async checkForResults(afterMs: number): Promise<void> {
     const dueMs = this.#parts.clock.now() - afterMs;
     const due: Question[] = [];
     for (const question of this.#questions.values()) {
-      if (question.lookedForMs > dueMs) break;
+      if (question.checkedAtMs > dueMs) break;
       due.push(question);
     }
-    for (let from = 0; from < due.length; from += MAX_LOOKS) {
-      await Promise.all(due.slice(from, from + MAX_LOOKS).map((question) => this.#look(question)));
+    for (let from = 0; from < due.length; from += MAX_RESULT_CHECKS) {
+      await Promise.all(
+        due.slice(from, from + MAX_RESULT_CHECKS).map((question) => this.#readStoredResult(question)),
+      );
     }
   }
 
-  async #look(question: Question): Promise<void> {
+  async #readStoredResult(question: Question): Promise<void> {
     const { taskId, resultSubject } = question;
     if (question.isAnswered || this.#questions.get(taskId) !== question) return;
     this.#questions.delete(taskId);
     this.#questions.set(taskId, question);
-    question.lookedForMs = this.#parts.clock.now();
+    question.checkedAtMs = this.#parts.clock.now();
     try {
       const stored = await this.#parts.transport.log("results").last(resultSubject);
       if (stored !== null && !question.isAnswered) await this.#receive(question, stored);
     } catch (error) {
-      this.#parts.log.info({ err: error, taskId }, `ballot result not read; retrying in ${LOOK_AFTER_MS} ms`);
+      this.#parts.log.info(
+        { err: error, taskId },
+        `ballot result not read; retrying in ${RESULT_CHECK_AFTER_MS} ms`,
+      );
     }
   }
 
@@ -347,12 +357,12 @@ export class Asker {
   #whyFailed(question: Question, result: Result): string | undefined {
     const { status, error, agent } = result;
     if (status !== "completed") return `${error?.code ?? "internal"}: ${error?.message ?? status}`;
-    if (!isFromStranger(question, result)) return undefined;
-    this.#parts.onStranger(question, agent);
+    if (!isFromUnaskedAgent(question, result)) return undefined;
+    this.#parts.onUnaskedAgent(question, agent);
     return `answered by ${agent}, which was not asked`; // A5
   }
 
-  /** Counts the memory of an answer. Keeps a small output while there is room, because it may become the ballot's output. */
+  /** Counts the memory of an answer. Keeps a small output while memory is left, because it may become the ballot's output. */
   #hold(live: LiveBallot, seat: number, { round, output, bytes }: KeptOutput & { bytes: number }): void {
     const isKept = bytes <= MAX_KEPT_OUTPUT_BYTES && this.#heldBytes + bytes <= this.#bounds.keptBytes;
     const held = isKept
@@ -396,7 +406,7 @@ export class Asker {
     else this.#parts.step(live, { type: "advice", failed: reason, atMs });
   }
 
-  /** Whether this is the question's first answer (A3), and the ballot still waits for it. */
+  /** Marks the question as answered. Returns true if this is its first answer (A3) and the ballot still waits for it. */
   #markAnswered(question: Question): boolean {
     const { live } = question;
     if (question.isAnswered) return false;

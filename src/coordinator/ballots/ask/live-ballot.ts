@@ -1,6 +1,6 @@
-// An open ballot as the coordinator in office works on it. All of it is soft: the control log and the results of the
-// ballot's questions are enough to build it again. The runner (driver.ts) alone changes a live ballot, and the asker
-// (asker.ts) alone changes its questions; all others only read.
+// An open ballot in the memory of the coordinator in office. Nothing here is stored: the next coordinator builds it again from
+// the control log and the results of the ballot's questions. Only the runner (driver.ts) changes a live ballot, and only the
+// asker (asker.ts) changes its questions; other files only read them.
 import { type Ballot, sightIn } from "../../../consensus/index.ts";
 import type { AdviceQuestion, BallotSpec, SeatQuestion } from "../../../protocol/index.ts";
 import type { OpenBallot } from "../state/ballots.ts";
@@ -42,6 +42,7 @@ export interface Question {
   /** The subject of the stored result. */
   readonly resultSubject: string;
   readonly body: SeatQuestion | AdviceQuestion;
+  /** The end of the wait for the answer; ms since 1970. */
   readonly endsAtMs: number;
   /** Every agent that this coordinator sent the question to: each of them may have answered it. */
   readonly asked: Set<string>;
@@ -50,15 +51,15 @@ export interface Question {
   /** The agent that has the question, and its host; null before the question is placed. */
   place: { readonly host: string; readonly agent: string } | null;
   isAnswered: boolean;
-  /** The time at which the asker last looked for the result, or registered the question; ms since 1970. */
-  lookedForMs: number;
-  /** The asker is looking for another agent. */
+  /** The time at which the asker last checked for the result, or registered the question; ms since 1970. */
+  checkedAtMs: number;
+  /** Whether the asker is moving the question to another agent. */
   isMoving?: boolean;
 }
 
 /** The questions of one ballot, and the answers that are held in memory for its verdict. */
 export class BallotQuestions {
-  /** Writes the ballot's questions. */
+  /** The form that encodes the ballot's questions. */
   readonly form: QuestionForm;
   readonly #spec: BallotSpec;
   readonly #byTaskId = new Map<string, Question>();
@@ -73,7 +74,7 @@ export class BallotQuestions {
     this.#spec = spec;
   }
 
-  /** Adds a question, or replaces the one with the same task id. */
+  /** Adds a question, or replaces the question with the same task id. */
   add(question: Question): void {
     this.#byTaskId.set(question.taskId, question);
   }
@@ -101,24 +102,24 @@ export class BallotQuestions {
     return this.#allAnswered.promise;
   }
 
-  /** Counts the memory that an answer takes, and keeps the answer's output if there is one to keep. */
+  /** Counts the memory that an answer takes, and keeps its output unless `kept` is null. */
   hold(seat: number, heldBytes: number, kept: KeptOutput | null): void {
     this.#heldBytes += heldBytes;
     if (kept !== null) this.#outputs.set(seat, kept);
   }
 
-  /** The bytes that the ballot's answers take in memory, about. */
+  /** The approximate bytes of the ballot's answers in memory. */
   get heldBytes(): number {
     return this.#heldBytes;
   }
 
-  /** The kept output of a seat in a round; undefined when that output was too large, or came to another coordinator. */
+  /** The kept output of a seat in a round; undefined when it was too large to keep, or another coordinator received it. */
   outputOf(seat: number, round: number): KeptOutput | undefined {
     const kept = this.#outputs.get(seat);
     return kept?.round === round ? kept : undefined;
   }
 
-  /** Whether the ballot's topology shows a seat the answers of exactly these seats in that round. */
+  /** Whether the ballot's topology lets a seat see the answers of all seats in `shown` in that round. */
   maySee(round: number, seat: number, shown: readonly number[]): boolean {
     if (this.#sight?.round !== round) this.#sight = { round, isRight: sightIn(this.#spec, round) };
     return this.#sight.isRight(seat, shown);

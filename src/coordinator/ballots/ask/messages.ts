@@ -1,4 +1,4 @@
-// The wire form of a ballot's questions: the ids of their tasks, the bodies and the headers. Pure.
+// The wire form of a ballot's questions: the ids of their tasks, the bodies and the headers. asker.ts publishes them. Pure.
 import { utf8Bytes } from "../../../base/index.ts";
 import {
   type AdviceQuestion,
@@ -18,8 +18,8 @@ export type Addressee = { readonly seat: number } | { readonly role: AdviceQuest
 const MAX_PLAIN_ID = 53;
 
 /**
- * The id of the task that carries a question. It is made of ballot, round and addressee, so that every coordinator in
- * office uses the same id, and a question that was published twice gets one result.
+ * The id of the task that carries a question. It is made of ballot, round and addressee. So the next coordinator in office
+ * uses the same id, and a question that was published twice gets one result.
  */
 export function questionTaskId(ballot: string, round: number, to: Addressee): string {
   const stem = ballot.length <= MAX_PLAIN_ID ? ballot : `b${sha256(ballot).slice(0, 40)}`;
@@ -41,7 +41,7 @@ export class QuestionForm {
     this.#fields = text === "" ? "" : `,${text}`;
   }
 
-  /** The task's body. An attempt may take the task's own timeout, but not longer than `openMs`, the time left for the answer. */
+  /** The task's body. An attempt may take the task's own timeout, but not longer than `openMs`, the remaining time in ms. */
   body(capability: string, question: SeatQuestion | AdviceQuestion, openMs: number): Uint8Array {
     const timeoutMs = Math.max(1, Math.min(this.#timeoutMs, Math.ceil(openMs)));
     return utf8Bytes(
@@ -50,8 +50,8 @@ export class QuestionForm {
   }
 
   /**
-   * The headers of the task's message. `isAgain`: the question may have been published before, so the host looks for a
-   * result first.
+   * The headers of the task's message. `isAgain`: the question may have been published before, so the host first checks for a
+   * stored result.
    */
   headers(
     capability: string,

@@ -1,7 +1,7 @@
 // One question of a ballot: its addressee, its task id, and the test of whether a result answers it. Pure.
 //
 // Q1  A question shows a seat only the answers that the ballot's topology lets that seat see. The decider follows the
-//     topology by itself; `whyNotPut` checks each question once more before it is published.
+//     topology by itself; `whyNotPublish` checks each question once more before it is published.
 // Q2  A result answers a question only if it names an agent that got the question.
 import type { BallotEffect } from "../../../consensus/index.ts";
 import { capabilityOfSeat, type Result, type Subjects } from "../../../protocol/index.ts";
@@ -34,12 +34,12 @@ export function questionOf(
     asked: new Set(),
     place: null,
     isAnswered: false,
-    lookedForMs: nowMs,
+    checkedAtMs: nowMs,
   };
 }
 
 /** The reason why a question must not be published; undefined when it may be (Q1). */
-export function whyNotPut({ live, round, to, body }: Question): string | undefined {
+export function whyNotPublish({ live, round, to, body }: Question): string | undefined {
   if (!("seat" in to) || !("answers" in body) || body.answers.length === 0) return undefined;
   const shown = body.answers.map(({ seat }) => seat);
   if (live.questions.maySee(round, to.seat, shown)) return undefined;
@@ -47,7 +47,7 @@ export function whyNotPut({ live, round, to, body }: Question): string | undefin
 }
 
 /** Whether the result names an agent that did not get the question (Q2). */
-export function isFromStranger({ live, to, asked }: Question, { agent }: Result): boolean {
+export function isFromUnaskedAgent({ live, to, asked }: Question, { agent }: Result): boolean {
   // The decider checks the signature of a signed vote, and a forged result must not make the seat abstain.
   if (live.core.spec.strategy === "bft" && "seat" in to) return false;
   // After a change of leader, the new one knows only the present agent of a seat: not an earlier one, and no adviser.

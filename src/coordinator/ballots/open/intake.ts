@@ -1,11 +1,11 @@
 // The intake of ballots that hosts hand over: stores each ballot in the control log once, many in one command, with a limit
-// on the ballots in progress. prepare.ts finds the seats, backlog.ts keeps the ballots that wait for agents, and the runner
-// (driver.ts) takes over once the control log holds a ballot.
+// on the ballots that are being opened. prepare.ts finds the seats, backlog.ts keeps the ballots that wait for agents, and the
+// runner (driver.ts) runs each ballot once the control log holds it.
 //
-// P1  A ballot that is handed over twice is opened once. The host gets its reply when the control log holds the ballot, and
-//     keeps the task until then.
-// P2  A cancellation that arrives before the control log holds the ballot is remembered, and applied as soon as the ballot
-//     is open, because a caller publishes its cancellation only once.
+// P1  The intake opens a ballot once, even if hosts hand it over twice. The host gets its reply when the control log holds the
+//     ballot, and keeps the task until then.
+// P2  The intake remembers a cancellation that arrives before the control log holds the ballot, and passes it on with the
+//     opened ballot, because a caller publishes its cancellation only once.
 import { type Clock, dropOldest } from "../../../base/index.ts";
 import type { Ballot, BallotEffect } from "../../../consensus/index.ts";
 import {
@@ -25,12 +25,12 @@ import type { OpenBallot, OpenedBallot } from "../state/ballots.ts";
 import { BallotBacklog } from "./backlog.ts";
 import { prepareBallot, tooMany } from "./prepare.ts";
 
-/** The most ballots that are being opened at a time: a second's worth. Behind a slow log, further tasks wait in their queue. */
+/** The most ballots that are opened at a time: about those of one second. While the log is slow, further tasks stay queued. */
 export const MAX_OPENING = 1_024;
-/** The most cancellations of unknown ballots that are remembered (P2): far more than arrive while one ballot is opened. */
+/** The most remembered cancellations (P2): far more than arrive while one ballot is opened. */
 const MAX_CANCELS = 1_024;
 
-/** A ballot that the control log holds since now. */
+/** A ballot that the control log has just stored. */
 export interface NewBallot {
   readonly ballot: OpenBallot;
   readonly core: Ballot;
@@ -46,7 +46,7 @@ export interface IntakeParts {
   office: Office;
   placement: Pick<Placement, "pick" | "seats" | "waitForRollCall">;
   clock: Clock;
-  /** Whether the answers of open ballots leave no memory for another ballot. */
+  /** Whether the answers of open ballots take so much memory that no further ballot may be opened. */
   isFull(): boolean;
   /** Called each time that a ballot could not be opened because of too few agents. */
   onWait(id: string, why: string): void;
@@ -60,7 +60,7 @@ export class BallotIntake {
   readonly #opens: Batch<OpenedBallot>;
   readonly #backlog: BallotBacklog;
   readonly #opening = new Map<string, Promise<void>>();
-  /** Reasons of cancellations, by scope and task; the oldest first. */
+  /** The reasons of cancellations, by scope and task; the oldest cancellation first. */
   readonly #cancels = new Map<string, string>();
 
   constructor(parts: IntakeParts) {
@@ -100,7 +100,7 @@ export class BallotIntake {
     return this.#backlog.whyWaiting(id, this.#parts.clock.now());
   }
 
-  /** Forgets waits and cancellations, when the coordinator leaves office. */
+  /** Forgets all waiting ballots and cancellations. Call it when the coordinator leaves office. */
   clear(): void {
     this.#backlog.clear();
     this.#cancels.clear();
@@ -112,8 +112,8 @@ export class BallotIntake {
     await placement.waitForRollCall();
     if (await this.#isKnown(taskId)) return;
     const atMs = clock.now();
-    const wish = { id: taskId, timeoutMs: request.ballot.timeoutMs };
-    const { opened, core, effects } = await this.#backlog.attempt(wish, atMs, (sinceMs) => {
+    const waiting = { id: taskId, timeoutMs: request.ballot.timeoutMs };
+    const { opened, core, effects } = await this.#backlog.attempt(waiting, atMs, (sinceMs) => {
       const prepared = prepareBallot(request, { state: office.state, pick: placement.pick, atMs, sinceMs });
       this.#takeSlots(prepared); // now, because other ballots may be prepared before the control log holds this one
       return prepared;
@@ -148,7 +148,7 @@ export class BallotIntake {
   }
 }
 
-/** The seats' first questions: task id and agent. */
+/** The task id and the agent of each seat's first question. */
 function questionsOf(id: string, effects: readonly BallotEffect[]): { taskId: string; agent: string }[] {
   return effects.flatMap((effect) =>
     effect.type === "ask"

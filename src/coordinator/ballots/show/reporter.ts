@@ -1,5 +1,6 @@
-// Reports of ballots: events on `<p>.event.ballot.<id>.<event>`, best effort, and the reply to `where`. A refused vote is also
-// reported to the audit log, the log and a counter; the verdict keeps its evidence.
+// Publishes what happens in open ballots as events on `<p>.event.ballot.<id>.<event>` (best effort), and makes the reply to
+// `where`. A refused vote also goes to the audit log, the log and a counter; the verdict keeps its evidence. The runner
+// (driver.ts) calls it.
 import { type Clock, type Logger, type Meter, toIsoTime } from "../../../base/index.ts";
 import type { BallotEffect } from "../../../consensus/index.ts";
 import {
@@ -69,7 +70,7 @@ export class BallotReporter {
   }
 
   /** Reports a result from an agent that did not get the question. */
-  reportStranger({ live, taskId }: Question, agent: string): void {
+  reportUnaskedAgent({ live, taskId }: Question, agent: string): void {
     const { log, meter, audit } = this.#parts;
     audit?.({
       kind: "answer-refused",

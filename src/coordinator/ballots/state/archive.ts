@@ -1,5 +1,6 @@
-// The record of an ended ballot: the answer of each seat as a mark that can be compared, the cost, and the right answer once
-// it is known. Owns the shape of the record; the lessons that the office draws from it are in lessons.ts. Pure.
+// The record of an ended ballot: the answer of each seat as a mark (a short form to compare), the cost, and the right answer
+// once it is known. Owns the schema of the record; close.ts writes it, ballots.ts keeps it, and lessons.ts learns from it.
+// Pure.
 import { z } from "zod";
 import {
   BALLOT_OUTCOMES,
@@ -30,7 +31,7 @@ const seatRecordSchema = z.strictObject({
   model: z.string().max(128).optional(),
   /** The mark of the answer; null when the seat abstained, or the ballot ended without waiting for it. */
   mark: markSchema.nullable(),
-  /** Present when the others' answers decided whether the ballot heard this seat (`certainAnswersOf`, consensus/tally/tally.ts). */
+  /** Present when the ballot waited for this seat only because of earlier answers (`certainAnswersOf` in consensus). */
   isLate: z.literal(true).optional(),
 });
 
@@ -51,17 +52,17 @@ export const endedSchema = z.strictObject({
   endedAtMs: z.int().min(0),
   /** The mark of the verdict's value; null when the verdict has no value. */
   mark: markSchema.nullable(),
-  /** The rules for reading a right answer that an operator gives later. */
+  /** The rules that normalise a right answer which an operator gives later. */
   normalise: normaliseSchema.optional(),
   /** The mark of the right value; null until it is known. */
   truth: markSchema.nullable(),
-  /** Whether each seat answered without seeing others. Only such answers show how good an agent is. */
+  /** Whether no seat saw another seat's answer. Only such answers show how good an agent is. */
   isIndependent: z.boolean(),
   seats: z.array(seatRecordSchema).max(MAX_SEATS),
   spent: spentSchema,
   /**
-   * The control arm: the answer that one agent alone gave. Absent when the ballot ended before that seat's turn; `mark` and
-   * `spent` are null when the seat abstained.
+   * The control arm: the answer that one agent alone gave, to compare the ballot with. Absent when the ballot did not wait for
+   * that seat, or waited only because others disagreed. `mark` and `spent` are null when the seat abstained.
    */
   single: z
     .strictObject({ mark: markSchema.nullable(), agrees: z.boolean(), spent: spentSchema.nullable() })

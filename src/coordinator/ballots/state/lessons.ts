@@ -1,8 +1,8 @@
-// The lessons that the office learns from ended ballots, by capability: sums of outcomes, gains and costs; and, from ballots
-// whose right answer is known, how often agents, kinds and models were right, and how their errors go together. Pure, and
-// of bounded size.
+// The lessons from ended ballots, by capability: sums of outcomes, gains and costs; and, from ballots whose right answer
+// (truth) is known, how often agents, kinds and models were right, and how often they were wrong together. The reducer of
+// ballots (ballots.ts) calls this file. Pure, and of bounded size.
 //
-// L1  An ended ballot is counted once and judged by one truth: a later truth replaces the earlier one.
+// L1  Each ended ballot counts once, and is judged by one truth: a later truth replaces the earlier one.
 import {
   addBallot,
   addCase,
@@ -20,13 +20,13 @@ import type { EndedBallot } from "./archive.ts";
 export interface Lessons {
   readonly voters: VoterRecord;
   /**
-   * By form. Forms are not added up, because they differ too much: a `first` ballot repeats the answer of one agent, a mesh
-   * costs twice as much as a star, and either would hide the gain of the others.
+   * The sums of the ballots of each form. Forms are not added up, because they differ too much: a `first` ballot repeats the
+   * answer of one agent, a mesh costs twice as much as a star, and either would hide the gain of the others.
    */
   readonly ballots: Readonly<Partial<Record<BallotForm, BallotRecord>>>;
 }
 
-/** A strategy with a topology: the ballots of one form are compared with a single agent together. A star has no suffix. */
+/** A strategy with its topology, such as `majority/mesh`; a star has no suffix. */
 type BallotForm = BallotStrategy | `${BallotStrategy}/${TopologyKind}`;
 
 /** The form of a ballot. */
@@ -55,18 +55,20 @@ export function learnTruth(lessons: Lessons, ended: EndedBallot, truth: string):
   return judge(before, ended, truth, 1);
 }
 
+/** Adds the judgement of a ballot by this truth; `times` −1 removes it. */
 function judge(lessons: Lessons, ended: EndedBallot, truth: string, times: 1 | -1): Lessons {
   const isRight = (mark: string | null) => mark !== null && isSame(ended, mark, truth);
   const { single, seats, isIndependent } = ended;
   const right = single && { ballotRight: isRight(ended.mark), singleRight: isRight(single.mark) };
   const compared = right ? change(lessons, ended, (record) => addPaired(record, right, times)) : lessons;
   if (!isIndependent) return compared;
-  const answers = seats.flatMap(({ mark, ...who }) =>
-    mark === null ? [] : [{ ...who, isRight: isRight(mark) }],
+  const answers = seats.flatMap(({ mark, ...voter }) =>
+    mark === null ? [] : [{ ...voter, isRight: isRight(mark) }],
   );
   return { ...compared, voters: addCase(compared.voters, { answers }, times) };
 }
 
+/** Replaces the sums of the ballot's form by the result of `to`. */
 function change(lessons: Lessons, ended: EndedBallot, to: (record: BallotRecord) => BallotRecord): Lessons {
   const { ballots } = lessons;
   const form = formOf(ended);

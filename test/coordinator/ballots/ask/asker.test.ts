@@ -38,7 +38,7 @@ async function setup(bounds?: AnswerBounds) {
     log: silentLogger,
     bounds,
     isLive: () => true,
-    onStranger: () => {},
+    onUnaskedAgent: () => {},
     keep: async () => {},
     step: (_live, event) => events.push(event),
   });
@@ -72,7 +72,7 @@ async function setup(bounds?: AnswerBounds) {
   return { clock, transport, asker, live, events };
 }
 
-it("the asker looks for answers whose announcement was lost", async () => {
+it("the asker reads a stored answer whose announcement was lost", async () => {
   const { clock, transport, asker, events } = await setup();
   await transport.log("results").append(subjects.result("classify", "b1", "b1-r1s1"), encode(RESULT));
   expect(events).toEqual([]);
@@ -89,7 +89,7 @@ it("the asker does not publish a question that shows a seat answers its topology
   if (effect?.type !== "ask") throw new Error("the ballot asks its seat");
   const question = { ...effect.question, answers: [{ seat: 1, value: "cat" }] };
   const [wrong] = asker.register(live, [{ ...effect, question }]);
-  await asker.put(wrong!, false);
+  await asker.publish(wrong!, false);
   const reason = "was not asked: round 1 of a star does not show seat 1 the answers of seats 1";
   expect(events).toMatchObject([{ type: "abstain", seat: 1, reason }]);
   expect((await transport.log("tasks").info()).messages).toBe(0);
@@ -107,7 +107,7 @@ it.each([
     const { clock, transport, asker, live } = await setup(bounds);
     await transport.log("results").append(subjects.result("classify", "b1", "b1-r1s1"), encode(RESULT));
     clock.advance(1);
-    await asker.lookFor(0);
+    await asker.checkForResults(0);
     expect([live.questions.outputOf(1, 1) !== undefined, asker.isFull]).toEqual([isKept, isFull]);
     asker.forget(live);
     expect(asker.isFull).toBe(false);
@@ -119,11 +119,11 @@ it("the asker takes no answer for a ballot that it has forgotten", async () => {
   const { clock, transport, asker, live, events } = await setup();
   await transport.log("results").append(subjects.result("classify", "b1", "b1-r1s1"), encode(RESULT));
   clock.advance(1);
-  await asker.lookFor(0);
+  await asker.checkForResults(0);
   expect(events).toHaveLength(1);
   expect(live.questions.heldBytes).toBe(encode(RESULT).length);
   asker.forget(live);
-  await asker.lookFor(0);
+  await asker.checkForResults(0);
   expect(events).toHaveLength(1);
   asker.stop();
 });
