@@ -183,7 +183,10 @@ export class AskDesk {
 }
 
 function timeoutError(ask: WaitingAsk): SwarmError {
-  return new SwarmError("timeout", `the ask for ${ask.capability} was not answered within its limit of ${ask.waitMs} ms`);
+  return new SwarmError(
+    "timeout",
+    `the ask for ${ask.capability} was not answered within its limit of ${ask.waitMs} ms`,
+  );
 }
 
 /** The work of one ask, as an agent performs it: a task that is not stored. */

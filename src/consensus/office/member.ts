@@ -1,5 +1,5 @@
-// A member: one coordinator as a pure decider, made of the election core and the office. Owns the exchange between these
-// two parts. The driver of the coordinator room, or the simulator, owns time, network and log.
+// A member: one coordinator as a pure decider, made of the election core and the office. Owns the exchange between
+// these two parts. The driver of the coordinator room, or the simulator, owns time, network and log.
 //
 // A `Member` has one owner, and `stepMember` changes it in place. Equal inputs give equal effects.
 
@@ -79,8 +79,8 @@ export interface Member<S, C> {
 /** The inputs of a member. */
 export type MemberInput<C> =
   /**
-   * `isLate`: a tick that catches up after a pause. It does not advance log time if the member read or requested an entry
-   * since the last tick that was not late.
+   * `isLate`: a tick that catches up after a pause. It does not advance log time if the member read or requested an
+   * entry since the last tick that was not late.
    */
   | { readonly type: "tick"; readonly isLate?: boolean }
   | { readonly type: "campaign" }
@@ -301,7 +301,9 @@ function settle<S, C>(member: Member<S, C>, effects: StepEffects<C>): void {
 
 const MAX_ROUNDS = 4;
 
-/** Steps the election. Then deposes the office if this member stopped leading, and elects it if this member leads now. */
+/**
+ * Steps the election. Then deposes the office if this member stopped leading, and elects it if this member leads now.
+ */
 function advanceElection<S, C>(
   member: Member<S, C>,
   input: ElectionInput,

@@ -1,5 +1,6 @@
 // Learns which agents live: reads heartbeats and the disconnect advisories of NATS, asks all hosts for their agents (a
-// roll call), and probes single agents. Owns the check that a sender reports only its own agents; registrar.ts calls it.
+// roll call), and probes single agents. Owns the check that a sender reports only its own agents; registrar.ts calls
+// it.
 import type { Logger } from "../../base/index.ts";
 import {
   type AgentStatus,
@@ -27,8 +28,8 @@ const ROLL_CALL = { timeoutMs: 2_000, stallMs: 250 } as const;
 const PROBED_AGENTS = 3;
 
 /**
- * Reads a heartbeat. Null when the message is not readable, when the subject names another sender than the heartbeat, or
- * when the heartbeat reports an agent of another host.
+ * Reads a heartbeat. Null when the message is not readable, when the subject names another sender than the heartbeat,
+ * or when the heartbeat reports an agent of another host.
  */
 export function readHeartbeat(message: Incoming, log: Logger): Heartbeat | null {
   try {
@@ -69,9 +70,9 @@ export async function callRoll(
 }
 
 /**
- * Resolves to true when one of the first {@link PROBED_AGENTS} agents answers a ping. If an agent has no subscriber, NATS
- * reports this at once. An agent with a subscriber may be slow, as on a loaded machine, so it has {@link SILENCE_MS} to
- * answer.
+ * Resolves to true when one of the first {@link PROBED_AGENTS} agents answers a ping. If an agent has no subscriber,
+ * NATS reports this at once. An agent with a subscriber may be slow, as on a loaded machine, so it has {@link
+ * SILENCE_MS} to answer.
  */
 export async function anyAnswers({ bus, prefix }: Transport, ids: readonly string[]): Promise<boolean> {
   const subjects = createSubjects(prefix);

@@ -50,7 +50,7 @@ export const agentStatusSchema = z.object({
   loop: z.int(),
   host: z.string(),
   pid: z.int(),
-  /** The time of the last change of `state`, ISO 8601. */
+  /** The time of the agent's last start or restart, ISO 8601. */
   since: z.string(),
   version: z.string(),
   /** The agent's strengths as tokens, used to place tasks with route `best`. */

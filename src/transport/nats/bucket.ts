@@ -38,8 +38,8 @@ export function createNatsBucket(link: Link, name: string): Bucket {
       try {
         return await append(revision);
       } catch (error) {
-        // Revision 0 expects an absent key. After a deletion the key is absent, but its last message is the deletion, so
-        // the append must expect the sequence of the deletion.
+        // Revision 0 expects an absent key. After a deletion the key is absent, but its last message is the deletion,
+        // so the append must expect the sequence of the deletion.
         const found =
           revision === 0 && error instanceof SwarmError && error.code === "conflict" ? await last(key) : null;
         if (found === null || !isDeletion(found)) throw error;

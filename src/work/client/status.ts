@@ -111,7 +111,9 @@ export class StatusReader {
     return { ...blank(taskId, capability, "retrying"), attempt, agent, dueAt, ...hopsOf(tip) };
   }
 
-  /** The state of a task in the queue: running, retrying or pending. `isDelivered`: the task may have reached a host. */
+  /**
+   * The state of a task in the queue: running, retrying or pending. `isDelivered`: the task may have reached a host.
+   */
   async ofQueue(taskId: string, location: TaskLocation, isDelivered: boolean): Promise<TaskStatus> {
     const { capability, stored, placement } = location;
     const sinceMs = queuedAtMs(stored, placement);

@@ -1,12 +1,14 @@
-// Computes the permits of limits that hold across processes: a rate (GCRA) and a concurrency (leases). Each limit is one
-// shared value in a bucket; limiter.ts changes it by compare-and-set. Pure: state in, state out.
+// Computes the permits of limits that hold across processes: a rate (GCRA) and a concurrency (leases). Each limit is
+// one shared value in a bucket; limiter.ts changes it by compare-and-set. Pure: state in, state out.
 //
 // I1: permits granted for a rate in any window of length W never exceed count × W / windowMs + burst (GCRA). A process
 //     takes permits in blocks and may use a block later, so the attempts that start in a window may exceed this bound by
 //     at most one block for each process.
 // I2: the leases of one limit that have not expired never add up to more than its concurrency.
 
-/** At most `count` attempts start in each `windowMs`. After a quiet time, `burst` more may start at once (default 0). */
+/**
+ * At most `count` attempts start in each `windowMs`. After a quiet time, `burst` more may start at once (default 0).
+ */
 export interface RateLimit {
   count: number;
   windowMs: number;

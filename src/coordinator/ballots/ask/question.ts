@@ -50,8 +50,8 @@ export function whyNotPut({ live, round, to, body }: Question): string | undefin
 
 /** True when the result names an agent that did not get the question (Q2). */
 export function isFromStranger({ live, to, asked }: Question, { agent }: Result): boolean {
-  // The decider rejects a forged result by its signature. This test would make the seat abstain, so a forger could silence
-  // the seat.
+  // The decider rejects a forged result by its signature. This test would make the seat abstain, so a forger could
+  // silence the seat.
   if (live.core.spec.strategy === "bft" && "seat" in to) return false;
   // A new leader did not send the earlier questions itself. So `asked` may be incomplete, and the leader knows only the
   // present agent of each seat.
