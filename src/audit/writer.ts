@@ -163,7 +163,8 @@ class Writer implements AuditWriter {
   }
 
   /**
-   * Makes the key of the chain and queues the first entry. Called with the first note: a process without notes writes nothing.
+   * Makes the key of the chain and queues the first entry. Called with the first note: a process without notes writes
+   * nothing.
    */
   #begin(): AuditKey {
     const { privateKey, publicKey } = generateKeyPairSync("ed25519");

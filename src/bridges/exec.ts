@@ -23,7 +23,8 @@ import { readGroupMemory } from "./group-memory.ts";
 /** The default time limit of a command, in ms: the same as the default limit of one attempt. */
 export const DEFAULT_EXEC_TIMEOUT_MS = 300_000;
 /**
- * The default limit for stdout, and for stderr, in bytes: the size of the largest blob, because a larger output fits no result.
+ * The default limit for stdout, and for stderr, in bytes: the size of the largest blob, because a larger output fits no
+ * result.
  */
 export const DEFAULT_MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 /**

@@ -72,7 +72,8 @@ export interface Combined<S, C> extends CommandSet<S, C> {
 }
 
 /**
- * Combines reducers into one command set. Reads are not commands here: the office waits for a barrier and reads the state.
+ * Combines reducers into one command set. Reads are not commands here: the office waits for a barrier and reads the
+ * state.
  */
 export function combine<P extends Readonly<Record<string, AnyReducer>>>(
   parts: P,

@@ -11,7 +11,8 @@ export interface Incoming {
   readonly subject: string;
   readonly data: Uint8Array;
   /**
-   * The first value of a header; undefined when the message has no such header. Upper and lower case are equal in names.
+   * The first value of a header; undefined when the message has no such header. Upper and lower case are equal in
+   * names.
    */
   header(name: string): string | undefined;
 }
@@ -183,7 +184,8 @@ export interface Delivery extends Incoming {
 }
 
 /**
- * The reason why a pull ended. `gone`: the consumer or stream was deleted. `lost`: the connection broke, or the server went silent.
+ * The reason why a pull ended. `gone`: the consumer or stream was deleted. `lost`: the connection broke, or the server
+ * went silent.
  */
 export type PullEnd = "filled" | "expired" | "gone" | "lost" | "cancelled";
 

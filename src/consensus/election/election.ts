@@ -26,7 +26,8 @@ import {
 } from "./state.ts";
 
 /**
- * Takes one input and returns the next state and messages. The caller has checked that a message is valid (see parseMessage) and comes from another member.
+ * Takes one input and returns the next state and messages. The caller has checked that a message is valid (see
+ * parseMessage) and comes from another member.
  */
 export function stepElection(
   state: ElectionState,

@@ -51,7 +51,8 @@ export interface Commands<C> extends EntryHead {
 }
 
 /**
- * An entry without content. It proves that its author still holds the office; after it, the office answers waiting reads.
+ * An entry without content. It proves that its author still holds the office; after it, the office answers waiting
+ * reads.
  */
 export interface Barrier extends EntryHead {
   readonly type: "barrier";

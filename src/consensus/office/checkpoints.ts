@@ -11,7 +11,8 @@ import type { SnapshotNews } from "./effects.ts";
 import type { OfficeSession } from "./state.ts";
 
 /**
- * The most hashes that a member keeps of its own, and the most from the log. At most one other checkpoint comes between a checkpoint and its snapshot.
+ * The most hashes that a member keeps of its own, and the most from the log. At most one other checkpoint comes between
+ * a checkpoint and its snapshot.
  */
 const MAX_HASHES = 4;
 
@@ -32,7 +33,8 @@ export function recordSnapshot<S, C>(
 }
 
 /**
- * Records the hash of this member's fold at a checkpoint. Returns the reason to halt if the log has another hash for it.
+ * Records the hash of this member's fold at a checkpoint. Returns the reason to halt if the log has another hash for
+ * it.
  */
 export function compareHash<S, C>(
   { ownHashes, loggedHashes }: OfficeSession<S, C>,

@@ -159,7 +159,8 @@ export function errorCorrelation(table: ErrorTable): number | null {
 }
 
 /**
- * The mean error correlation of all pairs of seats with a known correlation; null if no pair has one. `voters`: the seats' kinds.
+ * The mean error correlation of all pairs of seats with a known correlation; null if no pair has one. `voters`: the
+ * seats' kinds.
  */
 export function meanCorrelation(record: VoterRecord, voters: readonly string[]): number | null {
   const known = voters.flatMap((voter, index) =>

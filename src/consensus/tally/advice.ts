@@ -47,7 +47,8 @@ export function refer(poll: Poll, role: Referral["role"]): Referral {
 export type Advised = (Decision | Indecision) & { readonly reason?: string };
 
 /**
- * The outcome that a judge's or verifier's answer leads to. An invalid answer leads to `no_quorum`, with its fault as the reason.
+ * The outcome that a judge's or verifier's answer leads to. An invalid answer leads to `no_quorum`, with its fault as
+ * the reason.
  */
 export function takeAdvice(poll: Poll, role: Referral["role"], output: unknown): Advised {
   const candidates = candidatesIn(poll);

@@ -198,7 +198,8 @@ class Normaliser {
   }
 
   /**
-   * Counts at least one byte for each character, and throws {@link Unfit} early, so that a huge value is not copied whole.
+   * Counts at least one byte for each character, and throws {@link Unfit} early, so that a huge value is not copied
+   * whole.
    */
   #take(characters: number): void {
     this.#characters += characters;

@@ -100,7 +100,8 @@ interface Reservation {
   /** The log time at which the reservation expires, in ticks. */
   readonly expiresAt: number;
   /**
-   * About the same moment by the clock of the commands, in ms since 1970: it decides in which window the expired reservation counts.
+   * About the same moment by the clock of the commands, in ms since 1970: it decides in which window the expired
+   * reservation counts.
    */
   readonly expiresMs: number;
 }

@@ -25,7 +25,8 @@ const nameSchema = z
 
 const commands = {
   /**
-   * Sets the value; null removes it. With `expectedRevision`, only if the value has this revision now (0: no such value).
+   * Sets the value; null removes it. With `expectedRevision`, only if the value has this revision now (0: no such
+   * value).
    */
   "config-set": z.strictObject({
     type: z.literal("config-set"),

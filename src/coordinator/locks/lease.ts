@@ -44,7 +44,8 @@ export interface LeaseRequest {
 }
 
 /**
- * A moment by two clocks: an administrator may set the wall clock, and the steady clock may stop while the machine sleeps.
+ * A moment by two clocks: an administrator may set the wall clock, and the steady clock may stop while the machine
+ * sleeps.
  */
 interface Moment {
   readonly wallMs: number;

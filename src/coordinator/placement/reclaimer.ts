@@ -239,7 +239,8 @@ export class Reclaimer {
   }
 
   /**
-   * Publishes the task to its queue, once. False when the queue still has the message that the task was placed from (B4).
+   * Publishes the task to its queue, once. False when the queue still has the message that the task was placed from
+   * (B4).
    */
   async #publish(stored: Stored, { scope, taskId }: PlacedAddress): Promise<boolean> {
     const { capability, priority } = readPlacement(stored.header(HEADERS.placement));

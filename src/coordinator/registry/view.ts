@@ -27,7 +27,8 @@ export interface ShownAgent {
   agent: AgentStatus | null;
   record: RecordView[];
   /**
-   * The number of ballots in which the agent's key signed two different values. Above 0, it gets no seat in signed ballots.
+   * The number of ballots in which the agent's key signed two different values. If it is above 0, the agent gets
+   * no seat in signed ballots.
    */
   equivocations: number;
 }

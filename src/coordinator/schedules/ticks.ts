@@ -18,7 +18,8 @@ export const CATCH_UP_MS = 60_000;
 const MAX_COUNTED = 100;
 
 /**
- * The rule for ticks: a cron expression of 5 or 6 fields in a time zone (default UTC), or every `everyMs` ms since 1970.
+ * The rule for ticks: a cron expression of 5 or 6 fields in a time zone (default UTC), or every `everyMs` ms since
+ * 1970.
  */
 export const whenSchema = z.union(
   [

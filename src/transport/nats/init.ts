@@ -229,7 +229,8 @@ async function find(link: Link, name: string): Promise<Partial<StreamConfig> | n
 }
 
 /**
- * Creates a stream and returns "created". If another process created it first, returns the configuration of that stream.
+ * Creates a stream and returns "created". If another process created it first, returns the configuration of that
+ * stream.
  */
 async function create(
   link: Link,

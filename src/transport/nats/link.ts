@@ -47,7 +47,8 @@ const OVERDUE_INTERVAL_MS = 100;
  */
 const DEFAULT_LEAVE_AFTER_MS = 10_000;
 /**
- * The most idle subscriptions that the link keeps for later pulls: more than a process opens in one turn of its event loop.
+ * The most idle subscriptions that the link keeps for later pulls: more than a process opens in one turn of its event
+ * loop.
  */
 const MAX_IDLE_SUBSCRIPTIONS = 64;
 

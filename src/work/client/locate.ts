@@ -37,7 +37,8 @@ export class TaskLocator {
   }
 
   /**
-   * The location of a task, or null when no stream has it. A stored result comes first, because then the task has ended.
+   * The location of a task, or null when no stream has it. A stored result comes first, because then the task has
+   * ended.
    */
   async locate(taskId: string): Promise<TaskLocation | null> {
     const { filters } = this.#subjects;

@@ -59,7 +59,8 @@ export class ResultWaiter {
   }
 
   /**
-   * Starts a wait. Call it before the task is published, so that the subscription exists first. Default `timeoutMs`: no limit.
+   * Starts a wait. Call it before the task is published, so that the subscription exists first. Default `timeoutMs`: no
+   * limit.
    */
   wait(capability: string, taskId: string, timeoutMs?: number): ResultWait {
     const waits = this.#open(capability);

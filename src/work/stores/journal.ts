@@ -18,7 +18,8 @@ import {
 import type { Log, Stored } from "../../transport/index.ts";
 
 /**
- * The time until the closing record of a finished task expires, in ms: long enough for a late reader of the task's state.
+ * The time until the closing record of a finished task expires, in ms: long enough for a late reader of the task's
+ * state.
  */
 export const TOMBSTONE_TTL_MS = 600_000;
 

@@ -41,7 +41,8 @@ import { noteSurplus, type QueueFeed } from "./pulls.ts";
 import { QueueFeeds } from "./queue-feeds.ts";
 
 /**
- * The time between two checks of a drain whether the returned tasks have answered their deliveries, in ms; and the most checks.
+ * The time between two checks of a drain whether the returned tasks have answered their deliveries, in ms; and the most
+ * checks.
  */
 const GIVE_BACK_CHECK_MS = 10;
 const MAX_GIVE_BACK_CHECKS = 100;
