@@ -1,6 +1,6 @@
 // Writes the notes of one process to the audit log, as one chain on `<role>.<processId>`. Owns the queue of notes and the
-// retries of appends; chain.ts makes the entries. Every program makes one writer (processes/frame.ts,
-// office/operator.ts).
+// retries of appends; chain.ts makes the entries. app/processes/frame.ts and
+// app/office/operator.ts make one writer for each process.
 //
 // A1  The writer takes a note at once. The caller never waits for it and never fails because of it. If the queue is full, the
 //     writer drops the note, counts it, and writes the number of dropped notes as an entry when the queue has room

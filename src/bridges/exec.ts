@@ -1,5 +1,6 @@
 // Runs commands for agents: programs from an allow-list, in allowed directories, with limits for time, output and memory,
-// and with an environment without secrets. It implements the agent room's `Exec` port; the app connects the two.
+// and with an environment without secrets. It implements the `Exec` port of the agent room; the app passes it to that
+// room.
 // I1: a command is never a shell line; arguments reach the program unchanged.
 // I2: when a command ends, for any reason, its whole process group ends. So no process of the command survives.
 // I3: the program gets only the listed variables of this process's environment, and the variables in the request.
@@ -79,7 +80,7 @@ export function createExec(
       cwd,
       env: { ...environment, ...command.env },
       extendEnv: false, // I3
-      killDescendants: true, // A process group of its own, killed whole (I2), also when this process exits.
+      killDescendants: true, // A separate process group. All of it is killed (I2), also when this process exits.
       cleanup: true,
       forceKillAfterDelay: KILL_GRACE_MS,
       timeout: timeoutMs,

@@ -1,5 +1,5 @@
-// Defines an agent: checks the author's options and turns them into the one shape that hosts run. An author performs tasks
-// in a `run` function, or in an XState machine (one actor per task). Leaves the execution to agent.ts and run-context.ts.
+// Defines an agent: checks the author's options and makes the definition that hosts run. The author writes either a
+// `run` function or an XState machine (one actor for each task). Leaves the execution to agent.ts and run-context.ts.
 //
 //   export default defineAgent({
 //     name: "greeter",

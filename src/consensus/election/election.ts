@@ -1,12 +1,13 @@
 // The election core decides which member may try to take the office. It has Raft's terms, votes, pre-vote,
-// check-quorum, heartbeats and leadership transfer, driven by ticks. It only makes the swarm find a leader, and find it
-// fast. The log makes sure that at most one member holds the office (office.ts), so votes need no disk. member.ts calls
-// it.
+// check-quorum, heartbeats and leadership transfer, driven by ticks. It only makes progress: the swarm finds a
+// leader, and finds it fast. The log makes sure that at most one member holds the office (office.ts), so votes need no
+// disk. member.ts calls it.
 //
 // Pure: `stepElection(state, input, context)` returns the next state and the messages to send.
 //
-// I1  A member votes at most once in a term of one incarnation. `vote` changes only together with `term`, or from null.
-// I2  `term` never falls within an incarnation.
+// I1  Between two starts, a member votes at most once in a term. `vote` changes only together with `term`, or from
+//     null.
+// I2  Between two starts, the `term` of a member never falls.
 // I3  For 2 × electionTicks after its start a member does not vote, pre-vote or campaign, because it may have voted
 //     before the restart. A cluster of one member does not wait.
 // I4  With check-quorum, a leader that has not heard from a majority for electionTicks steps down.

@@ -91,7 +91,8 @@ export function addCase(record: VoterRecord, { answers }: JudgedCase, times: 1 |
   for (const [index, { voter, isRight }] of early.entries()) {
     for (const other of early.slice(index + 1)) {
       const key = pairKey(voter, other.voter);
-      // Two voters of one kind have no order. If only one of them is wrong, it counts as the first; see correlationOf.
+      // Two voters of one kind have no order. If only one of them is wrong, the wrong voter counts as first; see
+      // correlationOf.
       const isFirst = voter === other.voter ? !isRight : voter < other.voter;
       const [first, second] = isFirst ? [isRight, other.isRight] : [other.isRight, isRight];
       add(pairs, key, addPair(pairs[key], (first ? 2 : 0) + (second ? 1 : 0), times));

@@ -47,7 +47,10 @@ const nowMs = z.int().min(0);
 const reservation = z.int().min(1);
 
 const commands = {
-  /** Sets the limits; the spent and reserved amounts stay. A dimension without a limit is only counted. */
+  /**
+   * Sets the limits; the spent and reserved amounts do not change. A dimension without a limit is counted, but not
+   * limited.
+   */
   "budget-set": z.strictObject({
     type: z.literal("budget-set"),
     name: tokenSchema,

@@ -16,7 +16,7 @@ export interface BudgetAmount {
 
 /** The swarm's budgets. Every method throws SwarmError `unavailable` when no office confirms the request in time. */
 export interface BudgetClient {
-  /** Sets the limits of a budget; the spent and reserved amounts stay. @throws SwarmError `invalid_input`. */
+  /** Sets the limits of a budget; its spent and reserved amounts do not change. @throws SwarmError `invalid_input`. */
   set(
     name: string,
     budget: { limit: BudgetAmount; window?: BudgetWindow | undefined },

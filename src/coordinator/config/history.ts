@@ -35,7 +35,7 @@ export class History {
     while (this.#changes.length > MAX_CHANGES || this.#characters > MAX_CHANGES_CHARACTERS) this.#forget(0);
   }
 
-  /** The changes whose names match `wanted`, the oldest first. */
+  /** The changes of the values whose names `wanted` accepts (default: all), the oldest first. */
   list(wanted: (name: string) => boolean = () => true): Change[] {
     return this.#changes.filter(({ name }) => wanted(name));
   }

@@ -1,10 +1,10 @@
 // Makes snapshots of the running office and trims the log. Decides when a snapshot is due, and owns the order of the
-// steps; consensus/log/snapshot.ts owns the content, and snapshot-store.ts the storage. participation.ts makes it.
+// steps; consensus/log/snapshot.ts owns the content, and snapshot-store.ts the storage. participation.ts creates it.
 //
 // N1  Order: write the checkpoint to the log, store the object, read it back and verify it, write the snapshot entry, trim
 //     the log, remove old objects. After a crash at any step the log still has a start point: a later step only removes
 //     data that the step before made superfluous.
-// N2, N3  snapshot-retention.ts says which part of the log and which snapshots are kept.
+// N2, N3  snapshot-retention.ts decides which part of the log and which snapshots the office keeps.
 // N4  The work does not block the event loop: it makes the text in slices, and no single buffer holds the whole text.
 import { createHash } from "node:crypto";
 import { type Clock, type Logger, type Meter, sleep } from "../../base/index.ts";

@@ -54,8 +54,8 @@ function readCron({ cron, timezone }: Extract<When, { cron: string }>): Cron {
 }
 
 /**
- * The plan at `nowMs` for a schedule whose tick `dueMs` is due: the tick to fire, the tick after it, and the number of
- * skipped ticks.
+ * The plan at `nowMs` for a schedule with a tick due at `dueMs`: the tick to fire, the tick after it, and the number of
+ * missed ticks that do not fire.
  */
 export function planTick(
   when: When,

@@ -1,4 +1,5 @@
-// The status of one agent, with its states and waiting reasons. Owns its schema and the bounds of an agent's skills.
+// The status of one agent: the schema that heartbeats, `status` replies and `agent ls` share. Owns the agent's states
+// and waiting reasons, and the bounds of an agent's skills.
 import { z } from "zod";
 import { tokenSchema } from "../wire/schema.ts";
 

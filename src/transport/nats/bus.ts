@@ -1,5 +1,5 @@
 // The port `Bus` over a NATS link: publish, subscribe, request and scatter. Leaves inboxes, the timeouts of requests
-// and the connection to request.ts and link.ts. connect.ts makes it.
+// and the connection to request.ts and link.ts. connect.ts makes the bus.
 import type { Msg } from "@nats-io/nats-core";
 import type { Logger } from "../../base/index.ts";
 import { DEFAULT_STALL_MS } from "../limits.ts";

@@ -1,6 +1,6 @@
-// One NATS connection with our own request multiplexer: one inbox subscription carries the replies of every request,
-// append and read of the process; each pull has a channel of its own. Owns the state of the connection; leaves the meaning
-// of messages to bus.ts, log.ts and queue.ts. The reason for an own multiplexer, instead of that of the client library:
+// One NATS connection with our own request multiplexer: one inbox subscription receives the replies to all requests,
+// appends and reads of the process; each pull has its own channel. Owns the state of the connection; leaves the meaning
+// of messages to bus.ts, log.ts and queue.ts. Why Murmur has its own multiplexer:
 // docs/decisions/0014-own-jetstream-client.md.
 // I1: an open inbox is closed exactly once: by its owner, by its timeout, or by the loss of the connection.
 // I2: the link never resends a message after the connection broke. The outcome of such a message is unknown; the link
@@ -15,7 +15,10 @@ import { fromApiError } from "./errors.ts";
 import { encodeHeaders, Outbox } from "./outbox.ts";
 import { afterArrived, type Inbox, type Receiver, Request, type RequestOptions } from "./request.ts";
 
-/** An inbox for one pull. Its deliveries keep the subject of the stored message, so they need a subscription of their own. */
+/**
+ * An inbox for one pull. Its deliveries keep the subject of the stored message, so the shared inbox cannot receive
+ * them.
+ */
 export interface Channel {
   /** The reply subject of this pull. Status messages arrive on it. */
   readonly subject: string;

@@ -1,5 +1,5 @@
 // Settlement: makes the end of an attempt durable. Owns the order of the steps: journal record, retry, result, dead
-// letter, ack. delivery.ts decides how the attempt ended and calls it.
+// letter, ack. delivery.ts decides how the attempt ended, and calls these steps.
 // I1: the ack comes only after the result is stored, or after the task is stored in the later stream.
 // I2: if a fenced append fails with `conflict`, this host stops the settlement: another process holds the task now.
 import { type Chance, type Clock, type Logger, type Meter, toIsoTime } from "../../base/index.ts";

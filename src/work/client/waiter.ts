@@ -11,7 +11,7 @@ import { readResult } from "../stores/results.ts";
 export interface ResultWait {
   /** Resolves to the result. @throws SwarmError `timeout` when it did not come in time. */
   readonly result: Promise<Result>;
-  /** Stops waiting; `result` stays unsettled. */
+  /** Stops waiting; `result` then never resolves or rejects. */
   close(): void;
 }
 

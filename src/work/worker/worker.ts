@@ -1,6 +1,7 @@
 // The worker of one process: takes tasks from the queues and the placed queue when slots are free, renews the
 // deliveries of running tasks, answers `where`, and cancels tasks. Leaves the pulls to queue-feeds.ts, placed tasks to
-// placed-queue.ts, and the steps of a delivery to delivery.ts. The host of agents starts and wakes it.
+// placed-queue.ts, and the steps of a delivery to delivery.ts. app/processes/agents.ts starts it, and the host of
+// agents wakes it.
 // I1: the worker starts no delivery without a reserved slot. It naks a surplus delivery at once, and counts no attempt.
 // I2: after the call of drain(), the worker starts no task.
 // I3: a free slot goes to a waiting placed task before the worker pulls from the queues.
@@ -310,7 +311,10 @@ class TaskWorker {
     this.#placed.drain();
     if (this.held() > 0) await this.#untilEmpty(graceMs);
     const left = [...this.#deliveries.inFlight.values()];
-    const reason = new SwarmError("unavailable", "the process is shutting down; the task was given back");
+    const reason = new SwarmError(
+      "unavailable",
+      "the process is shutting down; the task will be redelivered",
+    );
     for (const { attempt } of left) attempt?.giveBack(reason);
     // A returned task naks its delivery within a few turns of the event loop, or later if its append is in flight.
     for (let check = 0; this.held() > 0 && check < MAX_GIVE_BACK_CHECKS; check++)
