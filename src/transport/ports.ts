@@ -81,7 +81,7 @@ export interface AppendOptions {
   headers?: Headers | undefined;
   /**
    * Deduplication id. The server does not store a repeat within the stream's window, and replies `duplicate: true`.
-   * This reply does not prove that the first message is still stored.
+   * This reply does not prove that the message is stored.
    */
   messageId?: string | undefined;
   /** Expects this last sequence of the stream. */

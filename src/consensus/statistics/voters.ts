@@ -28,8 +28,8 @@ export interface JudgedAnswer extends Voter {
   readonly isRight: boolean;
   /**
    * True for an answer that the ballot waited for only because earlier answers disagreed. Answers disagree more often
-   * on hard questions. So pairs with a late answer would hide correlated errors (five voters with ρ = 0.3 would seem to
-   * have 0.2), and the record does not count these pairs. The effect on accuracy is one or two percentage points.
+   * on hard questions. So pairs with a late answer would hide correlated errors (five voters with ρ = 0.3 would seem
+   * to have 0.2), and the record does not count these pairs. The effect on accuracy is one or two percentage points.
    */
   readonly isLate?: boolean | undefined;
 }

@@ -1,5 +1,5 @@
-// Holds a lock for a program: waits in line, renews the lease, and reports its loss. Measures the lease by
-// the holder's clocks; the office decides about the lock (locks.ts). Callers: `murmur lock`, and the locks of agents
+// Holds a lock for a program: waits in line, renews the lease, and reports its loss. Measures the lease by the holder's
+// clocks; the office decides about the lock (locks.ts). Callers: `murmur lock`, and the locks of agents
 // (app/processes/frame.ts).
 //
 // K1  The holder counts its lease from a moment before the office granted it: from the start of the wait, or from the

@@ -1,6 +1,6 @@
 // Checks at an interval that the control log is still the log that this coordinator read, records its last sequence,
-// and reports a lost log. Decides how long a log may look wrong before it counts as lost; then
-// participation.ts halts the member.
+// and reports a lost log. Decides how long a log may look wrong before it counts as lost; participation.ts
+// then halts the member.
 
 import type { Clock } from "../../base/index.ts";
 import { readGenesis } from "../../consensus/index.ts";

@@ -20,7 +20,7 @@ const FIND_TIMEOUT_MS = 3_000;
 /**
  * The most tries of a request. A cluster that has just started, or that elects a leader, leaves some requests without
  * an answer, and may report that servers are absent. A repeat is safe: JetStream answers a repeated creation with the
- * same settings like the first one.
+ * same settings in the same way as the first.
  */
 const TRIES = 3;
 /** The pause before another try, in ms. Servers know each other within a second of their start (measured). */

@@ -197,7 +197,8 @@ export class Link {
   /**
    * Sends a message without waiting. While disconnected it drops the message: the NATS client would keep any number of
    * messages, and send them when they are stale.
-   * @throws SwarmError `unavailable` when the connection is closed; `payload_too_large`; `invalid_input` for a header.
+   * @throws SwarmError `unavailable` when the connection is closed; `payload_too_large`; `invalid_input` for a header
+   *   with a line break.
    */
   publish(subject: string, data: Uint8Array, headers?: Headers, reply?: string): void {
     if (this.#state === "disconnected") return; // I3
