@@ -1,14 +1,17 @@
 // Writes the notes of one process to the audit log, as one chain on `<role>.<processId>`. Owns the queue of notes and the
-// retries of appends; chain.ts makes the entries.
+// retries of appends; chain.ts makes the entries. app/processes/frame.ts and
+// app/office/operator.ts make one writer for each process.
 //
 // A1  The writer takes a note at once. The caller never waits for it and never fails because of it. If the queue is full, the
-//     writer drops the note, counts it, and later writes the number of dropped notes as an entry.
+//     writer drops the note, counts it, and writes the number of dropped notes as an entry when the queue has room
+//     again, unless the process stops before that.
 // A2  One append is in flight at a time. The writer seals an entry once, and sends the same bytes again until it knows
 //     whether they are stored.
 // A3  An entry is stored once: each append expects the subject's last sequence to be that of the previous entry. So if an
 //     append with an unknown result was stored, its entry is the first message after the previous entry, and the server
 //     rejects a late copy of it.
-// A4  A foreign message on the writer's subject does not stop the writer. The chain continues after it, and a check finds it.
+// A4  A foreign message on the writer's subject does not stop the writer. The chain continues after it, and
+//     `murmur audit verify` reports it.
 import { generateKeyPairSync } from "node:crypto";
 import { hostname } from "node:os";
 import {
@@ -49,7 +52,7 @@ export const MAX_WAITING_NOTES = 1_024;
 const ENTRY_FRAME_BYTES = 512;
 /** The timeout of one append, in ms. After it, the result is unknown (A2). A stream needs 4–6 s to elect a new leader. */
 const APPEND_TIMEOUT_MS = 5_000;
-/** The wait before an append is retried. */
+/** The pauses before the retries of an append. */
 const RETRY_BACKOFF: BackoffPolicy = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.2 };
 /** The longest wait for the last entries when the process stops, in ms. Supervisors allow much more time for a stop. */
 const FLUSH_MS = 2_000;
@@ -63,6 +66,7 @@ export interface AuditWriter {
   flush(timeoutMs: number): Promise<boolean>;
 }
 
+/** The ports of a writer. */
 interface WriterParts {
   readonly transport: Transport;
   /** Role and process id are tokens of the subject `<prefix>.audit.<role>.<processId>`. */
@@ -79,6 +83,7 @@ export function createAuditWriter(parts: WriterParts): AuditWriter {
   return new Writer(parts);
 }
 
+/** A note that waits for its append. */
 interface WaitingNote {
   readonly at: string;
   readonly kind: AuditNote["kind"];
@@ -135,7 +140,7 @@ class Writer implements AuditWriter {
     this.#state = "stopped";
   }
 
-  /** Never throws (A1). */
+  /** Queues a note, or drops it when the queue is full. Never throws (A1). */
   #take(note: AuditNote): void {
     try {
       this.#enqueue(note);
@@ -157,7 +162,10 @@ class Writer implements AuditWriter {
     this.#put(kind, boundFacts(facts));
   }
 
-  /** Starts the chain, with the first note. A process without notes writes nothing. */
+  /**
+   * Makes the key of the chain and queues the first entry. Called with the first note: a process without notes writes
+   * nothing.
+   */
   #begin(): AuditKey {
     const { privateKey, publicKey } = generateKeyPairSync("ed25519");
     const facts = { pid: process.pid, host: hostname(), version: this.#parts.version };
@@ -259,10 +267,10 @@ class Writer implements AuditWriter {
       if (!isOwn) this.#reportForeign(first.seq);
       return isOwn;
     }
-    return false; // This replica of the stream is behind: try again.
+    return false; // The replica that answered is behind: the caller appends again.
   }
 
-  /** Reports only the first foreign message: there may be endlessly many, and a check names each of them. */
+  /** Reports only the first foreign message: there may be very many, and `murmur audit verify` names each of them. */
   #reportForeign(streamSeq: number): void {
     if (this.#hasSeenForeign) return;
     this.#hasSeenForeign = true;
@@ -284,7 +292,9 @@ class Writer implements AuditWriter {
   }
 }
 
-/** Returns the facts as an entry contains them. Facts that are too large are replaced by their size and hash. */
+/**
+ * Returns the facts for an entry, as plain JSON. In place of facts that are too large, it returns their size and hash.
+ */
 function boundFacts(facts: AuditNote["facts"]): JsonObject {
   const plain = JSON.parse(JSON.stringify(facts)) as JsonObject;
   const text = canonicalJson(plain);

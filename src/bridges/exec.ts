@@ -1,11 +1,12 @@
 // Runs commands for agents: programs from an allow-list, in allowed directories, with limits for time, output and memory,
-// and with an environment without secrets. It implements the agent room's `Exec` port; the app connects the two.
+// and with an environment without secrets. It implements the `Exec` port of the agent room; the app passes it to that
+// room.
 // I1: a command is never a shell line; arguments reach the program unchanged.
-// I2: when a command ends, for any reason, its whole process group ends, so no process that it started survives.
-// I3: only the listed variables of this process's environment pass, and the variables that the command itself sets.
+// I2: when a command ends, for any reason, its whole process group ends. So no process of the command survives.
+// I3: the program gets only the listed variables of this process's environment, and the variables in the request.
 // The memory limit is enforced by a check of the process group's resident memory every 250 ms. A program that grows fast
-// exceeds the limit until the next check; in a pod the container's own limit also applies. Why this is no kernel limit:
-// docs/decisions/0010-memory-of-commands-is-watched.md.
+// exceeds the limit until the next check; in a pod the container's own limit also applies. The reason why the kernel
+// does not enforce the limit: docs/decisions/0010-memory-of-commands-is-watched.md.
 import { realpath } from "node:fs/promises";
 import { sep } from "node:path";
 import { execa } from "execa";
@@ -20,17 +21,26 @@ import {
 } from "../protocol/index.ts";
 import { readGroupMemory } from "./group-memory.ts";
 
-/** The default time limit of a command: the default time limit of one attempt. */
+/** The default time limit of a command, in ms: the same as the default limit of one attempt. */
 export const DEFAULT_EXEC_TIMEOUT_MS = 300_000;
-/** The default limit for stdout, and for stderr: the size of the largest blob, because a larger output fits no result. */
+/**
+ * The default limit for stdout, and for stderr, in bytes: the size of the largest blob, because a larger output fits no
+ * result.
+ */
 export const DEFAULT_MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
-/** The default limit for the resident memory of a command and its children: twice the need of a linter of a large repository. */
+/**
+ * The default limit for the resident memory of a command and its children, in bytes: twice the need of a linter of a
+ * large repository.
+ */
 export const DEFAULT_MAX_MEMORY_BYTES = 2 * 1024 * 1024 * 1024;
-/** The default variables that pass from this process to commands. Programs need them to be found and to print text. */
+/**
+ * The default list of environment variables that commands get from this process. The system needs them to find
+ * programs, and programs need them to print text.
+ */
 export const DEFAULT_ENVIRONMENT = ["PATH", "LANG", "LC_ALL", "TZ", "TMPDIR"] as const;
-/** The time between SIGTERM and SIGKILL: a command may use it to clean up. */
+/** The time between SIGTERM and SIGKILL, in ms: a command may use it to clean up. */
 const KILL_GRACE_MS = 2_000;
-/** The time between checks of the memory of all running commands. One check takes a few ms. */
+/** The time between two checks of the memory of all running commands, in ms. One check takes a few ms. */
 const MEMORY_CHECK_INTERVAL_MS = 250;
 
 /**
@@ -40,9 +50,9 @@ const MEMORY_CHECK_INTERVAL_MS = 250;
 export interface ExecOptions extends CommandLimits {
   /** Allowed programs, by the exact name or path that commands use. A bare name is looked up in PATH. */
   allow: readonly string[];
-  /** Commands may run in and below these directories; the first is the default. Links are resolved before the comparison. */
+  /** Commands may run in and below these directories; the first is the default. Symbolic links are resolved first. */
   directories: readonly [string, ...string[]];
-  /** The names of variables that pass; default {@link DEFAULT_ENVIRONMENT}. */
+  /** The names of environment variables that commands get from this process; default {@link DEFAULT_ENVIRONMENT}. */
   environment?: readonly string[] | undefined;
 }
 
@@ -70,7 +80,7 @@ export function createExec(
       cwd,
       env: { ...environment, ...command.env },
       extendEnv: false, // I3
-      killDescendants: true, // A process group of its own, killed whole (I2), also when this process exits.
+      killDescendants: true, // A separate process group. All of it is killed (I2), also when this process exits.
       cleanup: true,
       forceKillAfterDelay: KILL_GRACE_MS,
       timeout: timeoutMs,
@@ -82,7 +92,7 @@ export function createExec(
       stdin: command.input === undefined ? "ignore" : "pipe",
       ...(command.input === undefined ? {} : { input: command.input }),
     });
-    // Processes that the program started must neither outlive it nor keep its output open (I2).
+    // The children of the program must neither outlive the program nor keep its output open (I2).
     child.nodeChildProcess.once("exit", () => child.kill("SIGKILL"));
     let endedBy: SwarmError | undefined;
     const watched: WatchedGroup = {
@@ -118,7 +128,10 @@ interface Outcome {
   cause?: unknown;
 }
 
-/** The result of a command that ended by itself. @throws SwarmError `tool_failed` when it was killed, never started, or printed too much. */
+/**
+ * The result of a command that ended by itself.
+ * @throws SwarmError `tool_failed` when the program was killed, did not start, or printed too much.
+ */
 function readOutcome(program: string, outcome: Outcome, maxBytes: number): ExecResult {
   const { exitCode, stdout, stderr, durationMs } = outcome;
   if (outcome.isMaxBuffer) {
@@ -184,7 +197,7 @@ async function checkDirectory(cwd: string, directories: readonly string[]): Prom
   }
   throw new SwarmError(
     "not_permitted",
-    `commands run in an existing directory below ${directories.join(" or ")}, got ${showValue(cwd)}`,
+    `cwd must be an existing directory in or below ${directories.join(" or ")}, got ${showValue(cwd)}`,
     { field: "cwd" },
   );
 }
@@ -201,7 +214,7 @@ function pickEnvironment(names: readonly string[]): Record<string, string> {
 const chooseLower = (limit: number | undefined, maximum: number) =>
   limit === undefined ? maximum : Math.min(limit, maximum);
 
-/** A process group whose memory is watched. It has no id when its program could not be started. */
+/** A process group whose memory is watched. `groupId` is undefined when the program did not start. */
 interface WatchedGroup {
   groupId: number | undefined;
   maxBytes: number;
@@ -231,7 +244,7 @@ function createMemoryWatch() {
         }
       }
     } catch (cause) {
-      // A limit that cannot be checked is not enforced, so commands end rather than run without it.
+      // Without a check there is no limit. So the commands end, because they must not run without a memory limit.
       const unmeasurable = new TerminalError("the memory of commands cannot be measured on this system", {
         cause,
       });

@@ -1,5 +1,5 @@
-// The arithmetic of majorities in one vocabulary (pending, won, lost), for elections and for ballots. Owns numbers only
-// and imports nothing. Pure.
+// The arithmetic of majorities, for elections and for ballots: how many votes a decision needs, and whether a count is
+// pending, won or lost. Computes with numbers only and imports nothing. Pure.
 
 /** The result of a count so far: not decided yet, won, or no longer winnable. */
 export type CountOutcome = "pending" | "won" | "lost";
@@ -9,7 +9,7 @@ export function majorityOf(members: number): number {
   return Math.floor(members / 2) + 1;
 }
 
-/** The result so far when `needed` of `members` must agree, and `yes` and `no` votes have arrived. */
+/** The result so far when a decision needs `needed` yes votes from `members`. `yes` and `no` are the votes so far. */
 export function countOutcome(count: {
   yes: number;
   no: number;
@@ -25,14 +25,14 @@ export function majorityOutcome(count: { yes: number; no: number; members: numbe
   return countOutcome({ ...count, needed: majorityOf(count.members) });
 }
 
-/** The number of liars that `members` tolerate: fewer than a third (Pease, Shostak and Lamport 1980). */
+/** The most liars among `members` that a vote tolerates: fewer than a third (Pease, Shostak and Lamport 1980). */
 export function faultyOf(members: number): number {
   return Math.floor((members - 1) / 3);
 }
 
 /**
- * The number of votes that a decision among `members` needs when {@link faultyOf} of them may lie. Any two sets of so
- * many voters share an honest member, so two values cannot both win (Malkhi and Reiter 1998, dissemination quorums of
+ * The number of votes that a decision among `members` needs when {@link faultyOf} of them may lie. Two groups of this
+ * size always share an honest member, so two values cannot both win (Malkhi and Reiter 1998, dissemination quorums of
  * ⌈(n + f + 1) / 2⌉).
  */
 export function byzantineQuorumOf(members: number): number {

@@ -1,5 +1,5 @@
 // A reducer is the part that one folder of this room adds to the office: its commands, its state, and the decisions that
-// change the state. Owns the shape of a reducer, and how several of them become one command set. Pure.
+// change the state. Owns the type of a reducer, and combines several reducers into one command set (state.ts). Pure.
 //
 // R1  Every command belongs to exactly one reducer: the reducer that lists its type.
 // R2  A reducer decides from its state, the command and log time alone, and changes only its own state.
@@ -22,17 +22,17 @@ import {
 /** A command as the log holds it. An optional field without a value is absent, never undefined. */
 export type LogCommand = { readonly type: string };
 
-/** A decision against a request. The log stores it with the command; a repeat of the key gets it again. */
+/** A decision against a request. The fold keeps it under the command's key, so a repeat with this key gets it again. */
 export interface Refusal extends JsonObject {
   readonly error: { readonly code: RefusalCode; readonly message: string; readonly field?: string };
 }
 
-/** The codes of refusals. A repeat with the same key gets the same refusal. */
+/** The error codes that a refusal may have. */
 export type RefusalCode = Extract<ErrorCode, "conflict" | "not_found" | "budget_exceeded">;
 
 /** One part of the office's state. */
 export interface Reducer<S, C extends LogCommand> {
-  /** The commands by type. Version 1 of entries knows exactly these; a reader that meets another type halts. */
+  /** The schemas of the commands by type. A coordinator that reads a command of another type halts. */
   readonly commands: Readonly<Record<C["type"], z.ZodType<C>>>;
   empty(): S;
   /** Decides one command at log time `at` (ticks of {@link LOG_TICK_MS}), changing `state` in place. */
@@ -48,8 +48,8 @@ export interface Reducer<S, C extends LogCommand> {
   fromJson(json: Json): S;
   /**
    * Adds `count` to every counter whose values callers keep (fencing tokens, revisions), in place. A recovery needs this:
-   * the log lost entries, and the numbers that they gave away must not be given again. Omitted by a reducer without such
-   * a counter.
+   * callers may have numbers from lost entries, and no caller may get such a number again. A reducer without such a
+   * counter omits it.
    */
   skipAhead?(state: S, count: number): void;
 }
@@ -59,7 +59,7 @@ export function refuse(code: RefusalCode, message: string, field?: string): Refu
   return { error: field === undefined ? { code, message } : { code, message, field } };
 }
 
-/** A reducer without its own types. `combine` passes each reducer only its own commands and state. */
+/** A reducer of unknown state and commands. `combine` passes each reducer only the reducer's own commands and state. */
 type AnyReducer = Reducer<unknown, LogCommand>;
 
 type StateOf<R> = R extends Reducer<infer S, infer _C> ? S : never;
@@ -71,7 +71,10 @@ export interface Combined<S, C> extends CommandSet<S, C> {
   read(value: unknown): C;
 }
 
-/** Combines reducers to one command set. Reads are not commands here: they wait for a barrier and look at the state. */
+/**
+ * Combines reducers into one command set. Reads are not commands here: the office waits for a barrier and reads the
+ * state.
+ */
 export function combine<P extends Readonly<Record<string, AnyReducer>>>(
   parts: P,
 ): Combined<{ readonly [K in keyof P]: StateOf<P[K]> }, CommandOf<P[keyof P]>> {
@@ -120,9 +123,11 @@ export function combine<P extends Readonly<Record<string, AnyReducer>>>(
     toJson: (state) => Object.fromEntries(names.map((name) => [name, parts[name]!.toJson(state[name])])),
     fromJson(json) {
       const unknown = Object.keys(json as JsonObject).filter((name) => !Object.hasOwn(parts, name));
-      // A newer version wrote it. To continue without the unknown parts would be to lose them.
-      if (unknown.length > 0) throw new Error(`its state has parts that are unknown: ${unknown.join(", ")}`);
-      // The version that wrote the snapshot did not know this part yet: the part starts empty, as in a log without its commands.
+      // A newer version wrote the snapshot. Without the unknown parts, this version would lose them.
+      if (unknown.length > 0)
+        throw new Error(`the state has parts that this version does not know: ${unknown.join(", ")}`);
+      // If an older version wrote the snapshot, a part may be missing. It starts empty, as in a log without its
+      // commands.
       return Object.fromEntries(
         names.map((name) => {
           const saved = (json as JsonObject)[name];

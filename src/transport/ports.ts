@@ -1,15 +1,19 @@
-// The ports: how a message travels, in our own terms. This file states the promises of each port; only `nats/` knows the
-// NATS calls behind them. Two implementations, NATS and in-memory, run one conformance suite.
+// The ports of the transport: bus, log, queue, bucket, blobs and objects. Other rooms send and store messages only
+// through these types; only `nats/` calls NATS. This file states the promises of each port, and one conformance suite
+// tests the two implementations, NATS and in-memory.
 import type { BucketKey, StreamKey } from "../protocol/index.ts";
 
-/** Headers to send. Values must not contain CR or LF; names are written as given. */
+/** Headers to send. Names and values must not contain CR or LF; names are sent in the given case. */
 export type Headers = Readonly<Record<string, string>>;
 
 /** A received message. The receiver must not change `data`. */
 export interface Incoming {
   readonly subject: string;
   readonly data: Uint8Array;
-  /** The first value of a header; undefined without such a header. Names match in any case. */
+  /**
+   * The first value of a header; undefined when the message has no such header. Upper and lower case are equal in
+   * names.
+   */
   header(name: string): string | undefined;
 }
 
@@ -37,8 +41,8 @@ export interface Bus {
   publish(subject: string, data: Uint8Array, options?: { headers?: Headers | undefined }): void;
   /**
    * Calls `onMessage` for each message on a subject (wildcards `*` and `>` allowed). With `queue`, one member of
-   * that group gets each message. An exception in `onMessage` is a bug of the handler: it is logged and not thrown
-   * further. Subscriptions survive a reconnect.
+   * that group gets each message. An exception in `onMessage` is a bug of the handler: the transport logs it and
+   * continues. Subscriptions survive a reconnect.
    */
   subscribe(
     subject: string,
@@ -57,7 +61,8 @@ export interface Bus {
   ): Promise<Incoming>;
   /**
    * Sends a request to every subscriber and collects the replies. Ends after `max` replies, after `timeoutMs`, or when
-   * no further reply has come for `stallMs` after the latest one. Without a subscriber it resolves at once to no replies.
+   * no further reply has come for `stallMs` after the latest one. Without a subscriber it resolves at once to an empty
+   * list.
    */
   scatter(
     subject: string,
@@ -71,10 +76,13 @@ export interface Bus {
   flush(): Promise<void>;
 }
 
-/** The options of an append, among them its expectations: facts of the stream that must hold, or nothing is stored. */
+/** The options of an append. If an expectation about the stream does not hold, the server stores nothing. */
 export interface AppendOptions {
   headers?: Headers | undefined;
-  /** Deduplication id: a repeat within the window stores nothing and answers `duplicate: true`. That is no proof that the message is stored. */
+  /**
+   * Deduplication id. The server does not store a repeat within the stream's window, and replies `duplicate: true`.
+   * This reply does not prove that the message is stored.
+   */
   messageId?: string | undefined;
   /** Expects this last sequence of the stream. */
   expectedLastSeq?: number | undefined;
@@ -84,11 +92,13 @@ export interface AppendOptions {
   ttlMs?: number | undefined;
   /** The server drops all earlier messages of the subject in the same write. */
   rollup?: boolean | undefined;
-  /** The wait for the acknowledgement, in ms; default {@link APPEND_TIMEOUT_MS}. */
+  /** The longest wait for the acknowledgement, in ms; default {@link APPEND_TIMEOUT_MS}. */
   timeoutMs?: number | undefined;
 }
 
-/** The default wait for an append's acknowledgement: longer than a stream leader's fail-over (4–6 s measured). */
+/**
+ * The default wait for an append's acknowledgement, in ms: longer than a stream leader's fail-over (4–6 s measured).
+ */
 export const APPEND_TIMEOUT_MS = 10_000;
 
 /** A stored message. */
@@ -135,12 +145,13 @@ export interface Log {
   /**
    * Delivers every stored message after `afterSeq` in order, then every new message. Resolves when all messages that
    * were stored at the start are delivered. Survives reconnects and restarts of the server without gaps or repeats.
-   * When the stream is replaced by a shorter one, the tail does not read it again from its start: check `info`.
+   * If another, shorter stream replaces the stream, the tail does not read the new one from its start: check `info`.
    * @throws SwarmError `unavailable` when it cannot start.
    */
   tail(options: { afterSeq: number; onStored: (stored: Stored) => void }): Promise<Subscription>;
   /** The number of messages of each subject that matches `filter`; at most `max` subjects (default 10,000). */
   subjects(filter: string, options?: { max?: number }): Promise<Map<string, number>>;
+  /** The counts of the stream now. */
   info(): Promise<LogInfo>;
   /**
    * Removes the messages that match `filter` (default: all) and have a sequence below `beforeSeq` (default: no bound),
@@ -168,16 +179,19 @@ export interface Delivery extends Incoming {
   ack(): void;
   /** Gives the message back for a redelivery after `delayMs` (0: at once). */
   nak(delayMs: number): void;
-  /** Says that the work continues: restarts the ack-wait. */
+  /** Reports that the work continues, so the server restarts the ack-wait. */
   working(): void;
 }
 
-/** Why a pull ended. `gone`: the consumer or stream was deleted. `lost`: the connection broke, or the server went silent. */
+/**
+ * The reason why a pull ended. `gone`: the consumer or stream was deleted. `lost`: the connection broke, or the server
+ * went silent.
+ */
 export type PullEnd = "filled" | "expired" | "gone" | "lost" | "cancelled";
 
 /** A pull that is open on the server. */
 export interface Pull {
-  /** How many deliveries may still come. */
+  /** The number of deliveries that may still come. */
   readonly remaining: number;
   /** Stops the pull. Deliveries in flight are redelivered after their ack-wait. */
   cancel(): void;
@@ -189,7 +203,7 @@ export interface QueueConsumer {
   readonly filter: string;
   /**
    * Asks for up to `max` messages. Calls `onDelivery` for each delivery as it arrives, then `onEnd` exactly once.
-   * `expiresMs` is at least 1,000, or 0: then the pull brings the waiting messages and ends at once.
+   * `expiresMs` is at least 1,000, or 0. With 0 the pull delivers the waiting messages and ends at once.
    */
   pull(
     request: { max: number; expiresMs: number },
@@ -217,7 +231,9 @@ export interface Queue {
    * @throws SwarmError `conflict` when its filter overlaps the filter of another consumer; `unavailable`.
    */
   consumer(spec: ConsumerSpec): Promise<QueueConsumer>;
-  /** The names and filters of all consumers of the stream. */
+  /**
+   * All consumers of the stream, with the counts of waiting messages (`pending`) and unacked deliveries (`ackPending`).
+   */
   consumers(): Promise<{ name: string; filter: string; pending: number; ackPending: number }[]>;
   /** Deletes a consumer; false when there is none. */
   deleteConsumer(name: string): Promise<boolean>;
@@ -235,6 +251,7 @@ export interface BucketEntry {
  * Reads see every finished write.
  */
 export interface Bucket {
+  /** The entry of a key, or null. */
   get(key: string): Promise<BucketEntry | null>;
   /** Writes without a condition, and returns the new revision. */
   put(key: string, value: Uint8Array): Promise<number>;
@@ -243,12 +260,14 @@ export interface Bucket {
    * @throws SwarmError `conflict` when the revision is another one.
    */
   update(key: string, value: Uint8Array, revision: number): Promise<number>;
+  /** Deletes a key; does nothing when the key is absent. */
   delete(key: string): Promise<void>;
+  /** All present keys, in no order. */
   keys(): Promise<string[]>;
   /**
    * Calls `onEntry` for every stored key, then for every change (`null` value: deleted). Resolves when all stored keys
-   * are delivered. Survives reconnects; after an outage it delivers the last change of each key. It does not report
-   * keys that the bucket drops because of their age.
+   * are delivered. Survives reconnects; after an outage it delivers the last change of each key. It does not report a
+   * key that the bucket removes because of its age.
    */
   watch(onEntry: (key: string, value: Uint8Array | null) => void): Promise<Subscription>;
 }
@@ -311,10 +330,10 @@ export interface Transport {
    */
   init(): Promise<{ created: string[]; verified: string[]; warnings: string[] }>;
   /**
-   * Checks the swarm's streams and buckets without changing them. `problem` is null for a correct one.
+   * Checks the swarm's streams and buckets without changing them. `problem` is null for a correct stream or bucket.
    * @throws SwarmError `unavailable` when the server is older than 2.12, has no JetStream, or does not answer.
    */
   inspect(): Promise<{ name: string; problem: string | null }[]>;
-  /** Flushes (for at most 2 s) and closes. Open pulls end as `lost`. Safe to repeat. */
+  /** Flushes (for at most 2 s) and closes the connection. Open pulls end as `lost`. Safe to repeat. */
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
-// The headers of JetStream appends, and the headers that append options become. Both transports read and write the
-// same headers, because programs in other languages publish with them directly.
+// The names of JetStream's headers, and the conversion of append options to headers. Both transports read and write the
+// same headers, because programs in other languages set these headers themselves.
 import { HEADERS } from "../protocol/index.ts";
 import type { AppendOptions, Headers } from "./ports.ts";
 

@@ -1,5 +1,5 @@
-// Defines an agent: checks the author's options and turns them into the one shape that hosts run. An author performs tasks
-// in a `run` function, or in an XState machine (one actor per task). Leaves the execution to agent.ts and run-context.ts.
+// Defines an agent: checks the author's options and makes the definition that hosts run. The author writes either a
+// `run` function or an XState machine (one actor for each task). Leaves the execution to agent.ts and run-context.ts.
 //
 //   export default defineAgent({
 //     name: "greeter",
@@ -30,7 +30,7 @@ import { runMachine } from "./run-machine.ts";
 export const DEFAULT_SLOTS = 8;
 /** The most slots of one agent. For more parallel work, run more agents. */
 export const MAX_SLOTS = 1_024;
-/** The most capabilities of one agent; bounds its status, which every heartbeat carries. */
+/** The most capabilities of one agent. It limits the size of the agent's status, which every heartbeat carries. */
 export const MAX_CAPABILITIES = 32;
 
 /** The allowed commands of an agent, and their limits. The host has limits of its own; the lower limit holds. */
@@ -59,7 +59,7 @@ interface AgentFacts<In extends z.ZodType, Out extends z.ZodType> {
    * to {@link MAX_SKILLS}, each of at most 64 characters; case does not matter.
    */
   triggers?: readonly string[] | undefined;
-  /** The name of the agent's model. The coordinator keeps its record by role and model. Information only. */
+  /** The name of the agent's model. The coordinator keeps records by role and model, and can seat ballots by model. */
   model?: string | undefined;
   /** The schema of `task.input`. A mismatch fails the task at once: `invalid_input`, naming the field under `input.`. */
   input?: In;
@@ -92,8 +92,9 @@ export interface RunSpec<In extends z.ZodType, Out extends z.ZodType> extends Ag
 /** An agent that performs a task in an XState machine of its author. */
 export interface MachineSpec<In extends z.ZodType, Out extends z.ZodType> extends AgentFacts<In, Out> {
   /**
-   * The machine. One actor of it runs per task, with input {@link MachineInput}. Its final `output` is the task's output.
-   * An error in it fails the attempt, like an error thrown by `run`. The agent's status shows its state.
+   * The machine. Each task runs one actor of the machine, with input {@link MachineInput}. The final `output` of the
+   * actor is the task's output. An error of the actor fails the attempt, like an error thrown by `run`. The agent's
+   * status shows the actor's state.
    */
   machine: AnyStateMachine;
   run?: undefined;
@@ -133,7 +134,7 @@ export interface AgentDefinition {
   ) => Promise<unknown> | unknown;
 }
 
-/** True for a value made by {@link defineAgent}, even by the one of another copy of this package. */
+/** True for a value made by {@link defineAgent}, even if another copy of this package made it. */
 export function isAgentDefinition(value: unknown): value is AgentDefinition {
   return typeof value === "object" && value !== null && DEFINITION in value;
 }
@@ -264,7 +265,7 @@ function withSchemas(
   return async (task, ctx, onState) => checkOutput(output, await parsed(task, ctx, onState));
 }
 
-/** Checks an output. A mismatch is the agent's bug, not the publisher's, so the error is `internal`. */
+/** Checks an output. A mismatch is a bug of the agent and not of the task's publisher, so the error is `internal`. */
 function checkOutput(schema: z.ZodType, value: unknown): unknown {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

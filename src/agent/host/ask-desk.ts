@@ -1,6 +1,6 @@
-// Receives asks: performs each ask in a free slot, queues a bounded number of others, and answers `timeout` when an
-// ask's time is over.
-// I1: each received ask gets exactly one reply: the output, an error, or `timeout` once its time is over.
+// The ask desk of a host: performs each ask in a free slot, queues a bounded number of further asks, and replies
+// `timeout` when the time limit of an ask has passed. host.ts and mailbox.ts pass the asks to it.
+// I1: each received ask gets exactly one reply: the output, an error, or `timeout` once its time limit has passed.
 // I2: the queues of waiting asks are bounded, per capability and per agent; beyond the bound the reply is `rate_limited`.
 import { type Clock, newId } from "../../base/index.ts";
 import {
@@ -37,6 +37,7 @@ interface WaitingAsk {
   deadlineMs: number;
 }
 
+/** Performs and queues the asks of one host. */
 export class AskDesk {
   readonly #clock: Clock;
   readonly #running = new Set<AskWork>();
@@ -108,7 +109,7 @@ export class AskDesk {
     }
   }
 
-  /** Rejects all asks that wait for a pool or an agent that will not answer them. */
+  /** Replies with `reason` to all asks that wait for this pool or agent, because it takes no more work. */
   rejectWaiting(queueOf: Pool | Agent, reason: SwarmError): void {
     for (const { request } of this.#waiting.get(queueOf) ?? []) respondError(request, reason);
     this.#waiting.delete(queueOf);
@@ -153,7 +154,7 @@ export class AskDesk {
     work.slot.release();
   }
 
-  /** Checks the deadlines of all asks regularly, as long as there are any. */
+  /** Checks the deadlines of all asks at an interval, as long as any ask runs or waits. */
   #keepSweeping(): void {
     if (this.#sweeping) return;
     this.#sweeping = true;
@@ -182,7 +183,10 @@ export class AskDesk {
 }
 
 function timeoutError(ask: WaitingAsk): SwarmError {
-  return new SwarmError("timeout", `the ask for ${ask.capability} was not answered within its time`);
+  return new SwarmError(
+    "timeout",
+    `the ask for ${ask.capability} was not answered within its limit of ${ask.waitMs} ms`,
+  );
 }
 
 /** The work of one ask, as an agent performs it: a task that is not stored. */
@@ -213,7 +217,7 @@ class AskWork implements RunWork {
     return this.ask.deadlineMs;
   }
 
-  /** Never aborts: the run context aborts an ask that is late, or whose agent crashes. */
+  /** A signal that never aborts. The run context itself aborts an ask that is late, or an ask of a crashed agent. */
   get signal(): AbortSignal {
     this.#controller ??= new AbortController();
     return this.#controller.signal;

@@ -1,4 +1,5 @@
-// Answers the requests to an agent's mailbox, `<p>.agent.<agentId>.<verb>`. Leaves asks to ask-desk.ts.
+// Answers the requests to an agent's mailbox, `<p>.agent.<agentId>.<verb>`: ping, status, pause, resume and drain.
+// Leaves the verb `ask` to ask-desk.ts. host.ts subscribes to the mailbox and calls `answerVerb`.
 import type { Clock } from "../../base/index.ts";
 import { lastToken, SwarmError, showValue, toSwarmError } from "../../protocol/index.ts";
 import type { IncomingRequest } from "../../transport/index.ts";
@@ -9,7 +10,7 @@ import type { AskDesk } from "./ask-desk.ts";
 /** The verbs of an agent's mailbox. */
 export const AGENT_VERBS = ["ping", "status", "pause", "resume", "drain", "ask"] as const;
 
-/** Answers one request. The ask desk answers the verb `ask` later. */
+/** Answers one request; an error becomes an error reply. For the verb `ask`, the ask desk replies later. */
 export function answerVerb(
   agent: Agent,
   request: IncomingRequest,

@@ -1,10 +1,11 @@
-// The agents of one host that offer one capability, and the number of their free slots. The host updates the pool
-// whenever a slot is taken or released, so that the choice of an agent needs no search.
+// A pool: the agents of one host that offer one capability, and the number of their free slots. host.ts updates the
+// pool when a slot is taken or released, so that the choice of an agent needs no search.
 // I1: `free` is the sum of the free slots of the agents that take work. The set `ready` holds exactly the agents with at
 //     least one free slot.
 import type { CapabilityLimits } from "../../work/index.ts";
 import type { Agent } from "../agent.ts";
 
+/** The agents of one host that offer one capability. */
 export class Pool {
   readonly capability: string;
   readonly limits: CapabilityLimits | undefined;
@@ -12,8 +13,9 @@ export class Pool {
   free = 0;
   /** The agents with a free slot, the least recently used first. */
   readonly #ready = new Set<Agent>();
-  /** The agents with a free slot that an ask may use. */
+  /** The agents with a free slot that an ask may use, the least recently used first. */
   readonly #askable = new Set<Agent>();
+  /** The number of agents of the pool that take work. */
   #accepting = 0;
 
   constructor(capability: string, limits: CapabilityLimits | undefined) {
@@ -26,7 +28,7 @@ export class Pool {
     return this.#accepting > 0;
   }
 
-  /** Returns the agent whose turn it is to take a task (or an ask); undefined when no agent can. */
+  /** Returns the least recently used agent that can take a task (or an ask); undefined when no agent can. */
   nextAgent(forAsk: boolean): Agent | undefined {
     const agents = forAsk ? this.#askable : this.#ready;
     for (const agent of agents) {

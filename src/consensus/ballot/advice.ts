@@ -1,5 +1,5 @@
-// The steps after the answers of a ballot disagree: a plurality, a debate, a judge, a person, or failure. Owns these
-// steps; tally/advice.ts reads and counts the advice. Pure.
+// Takes the next step of a ballot when its answers disagree: a plurality, a debate, a judge, a person, or failure. Owns
+// these steps; tally/advice.ts reads and counts the advice. Pure.
 
 import type { DecidedBy } from "../../protocol/index.ts";
 import { refer, takeAdvice, takeChoice } from "../tally/advice.ts";
@@ -19,16 +19,16 @@ import { mayAsk, startRound } from "./waves.ts";
 export function disagree(turn: Turn, counted: Indecision, by: DecidedBy): void {
   const { spec, round } = turn.ballot;
   const poll = pollOf(turn.ballot, []);
-  const isHeard = poll.votes.length >= minAnswersOf(spec);
+  const hasEnoughAnswers = poll.votes.length >= minAnswersOf(spec);
   if (spec.onDisagreement === "human") {
     askHuman(turn, counted);
-  } else if (isHeard && spec.onDisagreement === "plurality") {
+  } else if (hasEnoughAnswers && spec.onDisagreement === "plurality") {
     const weigh = (seat: number) => (spec.strategy === "weighted" ? weighUnits(poll.weights[seat]) : 1);
-    const most = tallyPlurality(poll.votes, weigh);
-    close(turn, most, most.outcome === "decided" ? "plurality" : by);
-  } else if (isHeard && spec.onDisagreement === "judge") {
+    const plurality = tallyPlurality(poll.votes, weigh);
+    close(turn, plurality, plurality.outcome === "decided" ? "plurality" : by);
+  } else if (hasEnoughAnswers && spec.onDisagreement === "judge") {
     consult(turn, refer(poll, "judge"), counted);
-  } else if (!(isHeard && spec.onDisagreement === "debate" && startRound(turn, round + 1))) {
+  } else if (!(hasEnoughAnswers && spec.onDisagreement === "debate" && startRound(turn, round + 1))) {
     close(turn, counted, by);
   }
 }
@@ -42,7 +42,7 @@ export function consult(turn: Turn, { role, candidates }: Referral, because?: In
     endAdvice(turn, role, noQuorum(`${why} before the ${role} could be asked`));
     return;
   }
-  // The judge gets half of the time if a person may have to decide afterwards.
+  // The judge gets half of the remaining time if a person may have to decide afterwards.
   const share = (ballot.deadlineAtMs - atMs) / (ballot.spec.onDisagreement === "human" ? 2 : 1);
   const endsAtMs = Math.min(ballot.deadlineAtMs, Math.ceil(atMs + share));
   const referral = because === undefined ? { role } : { role, ...because };
@@ -50,7 +50,7 @@ export function consult(turn: Turn, { role, candidates }: Referral, because?: In
   turn.effects.push(consultOf(turn.ballot, { role, candidates }));
 }
 
-/** The question to the judge or verifier, for a ballot that waits for one. */
+/** The question to the judge or verifier of a ballot that waits for the advice. */
 export function consultOf(ballot: Ballot, { role, candidates }: Omit<Referral, "outcome">): BallotEffect {
   const { id, spec, endsAtMs } = ballot;
   return {
@@ -76,8 +76,8 @@ export function takeOpinion(turn: Turn, event: BallotEvent & { type: "advice" })
 }
 
 /**
- * Handles advice without a decision. If judge or verifier are the ballot's strategy, its `onDisagreement` comes next;
- * otherwise the judge was that step already, and the ballot ends.
+ * Handles advice without a decision. If the ballot's strategy is `judge` or `verifier`, the step of `onDisagreement`
+ * follows. Otherwise the judge was that step already, and the ballot ends.
  */
 export function endAdvice(turn: Turn, role: Referral["role"], ending: Indecision): void {
   const { strategy } = turn.ballot.spec;
@@ -91,7 +91,7 @@ function askHuman(turn: Turn, { outcome, reason }: Indecision): void {
   turn.effects.push(askHumanOf(turn.ballot));
 }
 
-/** The question to a person, for a ballot that waits for one. */
+/** The question to a person, for a ballot that waits for a person's decision. */
 export function askHumanOf(ballot: Ballot): BallotEffect {
   const { candidates } = refer(pollOf(ballot, []), "judge");
   const { referral, endsAtMs } = ballot;
@@ -107,7 +107,7 @@ export function takeHuman(turn: Turn, event: BallotEvent & { type: "human" }): v
   }
   const reason = `decided by ${event.by}`.slice(0, MAX_REASON);
   if (event.choice === undefined) {
-    // A value from a person has the bounds of an answer. It is not counted, so every type is allowed.
+    // A person's value has the size limits of a seat's answer. It decides without a count, so every type is allowed.
     const reading = readAnswer(event.value, { strategy: "first", pointer: "", seats: ballot.spec.seats });
     if (reading.ok)
       close(turn, { outcome: "decided", value: reading.value, supporters: [], reason }, "human");

@@ -1,5 +1,5 @@
-// The work on one event of a ballot: the newest state and the effects so far. Owns the changes of the state, the poll
-// at any moment, and the end of a ballot. Pure.
+// A turn is the handling of one event of a ballot: it holds the newest state and the effects so far. This file changes
+// the state, computes the poll and ends the ballot; the other files of this folder decide when. Pure.
 
 import type { BallotUsage, DecidedBy } from "../../protocol/index.ts";
 import type { Indecision, Poll } from "../tally/types.ts";
@@ -20,7 +20,10 @@ export interface Turn {
   readonly effects: BallotEffect[];
 }
 
-/** The poll of the present answers. With `open = []` the poll has no open seats. */
+/**
+ * The poll of the answers so far. `open` lists the voters that may still answer; an older answer of such a voter is not
+ * counted. With `open = []` the poll counts all answers as final.
+ */
 export function pollOf(ballot: Ballot, open = openVotersOf(ballot)): Poll {
   const { spec, answers, seats } = ballot;
   const voters = votersOf(spec);
@@ -46,7 +49,10 @@ export function answerOf({ answers }: Ballot, seat: number): HeldAnswer | undefi
   return answers.find((answer) => answer.seat === seat);
 }
 
-/** Ends the ballot (B3). Drops answers, votes and questions from the state, because the verdict has them. */
+/**
+ * Ends the ballot (B3) and cancels the open questions. Removes answers, votes and questions from the state, because the
+ * verdict contains them.
+ */
 export function close(
   turn: Turn,
   ending: BallotEnding,
@@ -86,7 +92,7 @@ export function spend(turn: Turn, usage: Ballot["usage"] | undefined): void {
   if (usage !== undefined) update(turn, { usage: addUsage(turn.ballot.usage, usage) });
 }
 
-/** Refuses the event; the driver reports the reason to its sender. */
+/** Refuses the event; the driver reports the reason to the sender of the event. */
 export function refuse(
   turn: Turn,
   code: "conflict" | "invalid_input",
@@ -102,8 +108,8 @@ export function update(turn: Turn, change: Partial<Ballot>): void {
 }
 
 function explain({ spec, seats, answers, abstentions }: Ballot, { reason }: Indecision): string {
-  const silent = abstentions.length === 0 ? "" : `, ${abstentions.length} abstained`;
-  const counts = `${answers.length} of ${seats.length} seats answered${silent}`;
+  const abstained = abstentions.length === 0 ? "" : `, ${abstentions.length} abstained`;
+  const counts = `${answers.length} of ${seats.length} seats answered${abstained}`;
   return `${spec.strategy}: ${reason} (${counts}); the verdict has each seat's answer`;
 }
 

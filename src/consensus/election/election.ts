@@ -1,11 +1,13 @@
-// The election core: it decides which member may try to take the office. It has Raft's terms, votes, pre-vote,
-// check-quorum, heartbeats and leadership transfer, driven by ticks. It gives liveness and speed only. The log makes
-// sure that at most one member holds the office (office.ts), so votes need no disk.
+// The election core decides which member may try to take the office. It has Raft's terms, votes, pre-vote,
+// check-quorum, heartbeats and leadership transfer, driven by ticks. It only makes progress: the swarm finds a
+// leader, and finds it fast. The log makes sure that at most one member holds the office (office.ts), so votes need no
+// disk. member.ts calls it.
 //
 // Pure: `stepElection(state, input, context)` returns the next state and the messages to send.
 //
-// I1  A member votes at most once in a term of one incarnation. `vote` changes only together with `term`, or from null.
-// I2  `term` never falls within an incarnation.
+// I1  Between two starts, a member votes at most once in a term. `vote` changes only together with `term`, or from
+//     null.
+// I2  Between two starts, the `term` of a member never falls.
 // I3  For 2 × electionTicks after its start a member does not vote, pre-vote or campaign, because it may have voted
 //     before the restart. A cluster of one member does not wait.
 // I4  With check-quorum, a leader that has not heard from a majority for electionTicks steps down.
@@ -24,7 +26,10 @@ import {
   follow,
 } from "./state.ts";
 
-/** Takes one input. The caller has checked that a message is valid (see parseMessage) and comes from another member. */
+/**
+ * Takes one input and returns the next state and messages. The caller has checked that a message is valid (see
+ * parseMessage) and comes from another member.
+ */
 export function stepElection(
   state: ElectionState,
   input: ElectionInput,
@@ -68,7 +73,7 @@ function tick(before: ElectionState, context: ElectionContext): ElectionStep {
 
 function tickLeader(before: ElectionState, context: ElectionContext): ElectionStep {
   const { config } = context;
-  if (config.checkQuorum && !hearsMajority(before, config)) {
+  if (config.checkQuorum && !hasMajorityContact(before, config)) {
     return [follow(before, "quorum lost", { leader: null }, context), []];
   }
   const isBeat = before.heartbeatElapsedTicks + 1 >= config.heartbeatTicks;
@@ -81,8 +86,8 @@ function tickLeader(before: ElectionState, context: ElectionContext): ElectionSt
   return [state, [...toOthers(config, heartbeat(state, config)), ...askToCampaign(state, context)]];
 }
 
-function hearsMajority(state: ElectionState, config: ElectionConfig): boolean {
-  let yes = 1; // The leader hears itself.
+function hasMajorityContact(state: ElectionState, config: ElectionConfig): boolean {
+  let yes = 1; // The leader itself.
   for (const contact of state.contacts.values()) {
     if (state.nowTick - contact.heardAtTick < config.electionTicks) yes++;
   }
@@ -190,8 +195,8 @@ function hasRecentLeader(state: ElectionState, config: ElectionConfig): boolean 
 }
 
 /**
- * The answer to a message of an old term. It tells the sender the newer term; a stale leader steps down when it reads
- * it.
+ * The answer to a message of an old term. It contains the newer term, so that a stale leader steps down when it reads
+ * the answer.
  */
 function answerStale(
   state: ElectionState,
@@ -321,11 +326,13 @@ function startTransfer(before: ElectionState, to: string, context: ElectionConte
   if (before.role !== "leader" || to === config.node || before.transfer?.to === to) return [before, []];
   const state: ElectionState = { ...before, transfer: { to, elapsedTicks: 0 } };
   const ask = askToCampaign(state, context);
-  // The known position of the target may be old. A heartbeat makes the target report its position.
+  // The position of the target that this leader knows may be old. A heartbeat makes the target report its position.
   return [state, ask.length > 0 ? ask : [{ to, message: heartbeat(state, config) }]];
 }
 
-/** A timeout-now for the target of the transfer, once the target has read as much of the log as this leader. */
+/**
+ * The `timeout-now` for the target of the transfer; none while the target has read less of the log than this leader.
+ */
 function askToCampaign(state: ElectionState, { config, tip, isQuiet }: ElectionContext): readonly Envelope[] {
   if (state.transfer === null || !isQuiet) return [];
   const contact = state.contacts.get(state.transfer.to);

@@ -1,6 +1,7 @@
-// One entry of the control log: its shape, its seal, and the parser that refuses a bad entry. Owns the hash chain:
-// `chain` is the SHA-256 over the `chain` of the entry before and the canonical text of this one. So a reader notices a
-// changed, foreign, missing or reordered entry at that entry. Pure.
+// One entry of the control log: its fields, its seal, and the parser that rejects a bad entry. Owns the hash chain: the
+// field `chain` is the SHA-256 over the `chain` of the previous entry and the canonical text of this entry. So a reader
+// notices a changed, foreign, missing or reordered entry as soon as it reads it. office.ts seals and reads entries.
+// Pure.
 
 import { canonicalJson, isJsonObject, type JsonObject, sha256 } from "../../protocol/index.ts";
 import { type Upcasters, upcast } from "./upcast.ts";
@@ -21,7 +22,7 @@ const TYPES = { "office-taken": 1, commands: 1, barrier: 1, checkpoint: 2, snaps
 const UPCASTERS: Upcasters = { 1: (entry) => entry };
 
 interface EntryHead {
-  /** The version: see {@link versionOf}. An entry that was read always has the newest version. */
+  /** The version: see {@link versionOf}. An entry from {@link readEntry} always has the newest version. */
   readonly v: number;
   /** The identity of the log. Every entry has it, so that a reader notices a foreign log. */
   readonly logId: string;
@@ -49,7 +50,10 @@ export interface Commands<C> extends EntryHead {
   readonly commands: readonly KeyedCommand<C>[];
 }
 
-/** An entry without content. It proves that its author still holds the office; waiting reads are answered after it. */
+/**
+ * An entry without content. It proves that its author still holds the office; after it, the office answers waiting
+ * reads.
+ */
 export interface Barrier extends EntryHead {
   readonly type: "barrier";
 }
@@ -59,7 +63,7 @@ export interface Checkpoint extends EntryHead {
   readonly type: "checkpoint";
 }
 
-/** The note of a fold that was saved and read back. This fold and the log after `seq` replace the whole log. */
+/** The note of a fold that was saved and read back. This fold and the log after `seq` are as good as the whole log. */
 export interface SnapshotNote {
   /** The sequence of the checkpoint whose fold was saved. */
   readonly seq: number;
@@ -130,8 +134,8 @@ export function versionOf(type: EntryBody<unknown>["type"]): number {
 }
 
 /**
- * The texts of the entries that this process sealed. The hash needs each text anyway, and building it is most of the
- * cost.
+ * The texts of the entries that this process sealed. The seal builds each text for its hash, and that is most of the
+ * cost, so {@link entryText} uses the same text again.
  */
 const sealedTexts = new WeakMap<object, string>();
 
@@ -149,8 +153,8 @@ export function entryText<C>(entry: LogEntry<C>): string {
 }
 
 /**
- * True for an unchanged entry that follows the entry with `previousChain`, even if this version cannot read its
- * content.
+ * True when the entry is unchanged and follows the entry with `previousChain`. Works even if this version of the
+ * program cannot read the content of the entry.
  */
 export function isSealed({ chain, ...body }: JsonObject, previousChain: string): boolean {
   try {

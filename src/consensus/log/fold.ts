@@ -1,20 +1,21 @@
-// The state computed from the control log: a deterministic fold over its entries. Time enters only through the field
-// `at` of an entry; chance never enters. The meaning of commands is a parameter (a CommandSet), so that every command
-// set follows the same rules of term, time, chain and idempotency.
+// The fold: the state computed by applying the entries of the control log in order. It depends on the entries alone:
+// time comes from the field `at` of an entry, and chance has no part. The meaning of commands is a parameter (a
+// CommandSet), so that every command set follows the same rules of term, time, chain and idempotency. office.ts applies
+// the entries.
 //
 // A fold has one owner, and `applyEntry` changes it in place. A pure signature would copy thousands of keys for each
-// entry. Equal entries still give equal folds, and `hashFold` shows it.
+// entry. Equal entries still give equal folds; `hashFold` proves that two folds are equal.
 //
 // A1  All members have the same hash at the same sequence.
-// A2  A command whose key is kept is never applied again. Its answer is the first result.
+// A2  If the fold keeps the key of a command, it never applies that command again. The answer is the first result.
 // A3  Terms and times never fall.
 
 import { canonicalJson, type Json, sha256 } from "../../protocol/index.ts";
 import { type Genesis, genesisChain, type KeyedCommand, type LogEntry, type ParsedCommand } from "./entry.ts";
 
 /**
- * The number of last commands whose results are kept, so that a repeated command gets its first answer. It is more than
- * the promised 10,000, to give some room to clients that repeat late.
+ * The number of newest commands whose results the fold keeps, so that a repeated command gets its first answer. It is
+ * more than the promised 10,000, to leave some room for clients that repeat late.
  */
 export const KEPT_KEYS = 16_384;
 
@@ -31,8 +32,8 @@ export interface CommandSet<S, C> {
   /** A text that is equal for two states if and only if they decide all later commands equally. */
   digest(state: S): string;
   /**
-   * The whole state as JSON, for a snapshot. It shares nothing that a later `decide` changes, so that it can be written
-   * out piece by piece while new commands change the state.
+   * The whole state as JSON, for a snapshot. A later `decide` must not change this value, because a coordinator writes
+   * it piece by piece while new commands change the state.
    */
   toJson(state: S): Json;
   /**
@@ -40,7 +41,7 @@ export interface CommandSet<S, C> {
    * JSON.
    */
   fromJson(json: Json): S;
-  /** Adds `count` to every counter whose values were given to clients (tokens, revisions), in place. */
+  /** Adds `count` to every counter whose values clients have received (tokens, revisions), in place. */
   skipAhead(state: S, count: number): void;
 }
 
@@ -101,7 +102,7 @@ export function findMisfit<S, C>(fold: Fold<S, C>, entry: LogEntry<C>): string |
     return `entry of term ${entry.term} in the office of term ${fold.term}`;
   }
   if (entry.type === "snapshot" && entry.seq > fold.seq) {
-    return `snapshot of ${entry.seq}, which is not before it`;
+    return `snapshot of sequence ${entry.seq}, but the log before it ends at ${fold.seq}`;
   }
   return entry.at < fold.at ? `log time falls from ${fold.at} to ${entry.at}` : undefined;
 }
@@ -119,8 +120,9 @@ export function applyEntry<S, C>(fold: Fold<S, C>, entry: LogEntry<C>): Json[] {
 }
 
 /**
- * SHA-256 over all entries and results so far. It is equal at equal sequence and costs almost nothing. It shows a
- * different state only after a result has differed; {@link hashFold} and checkpoints compare the state itself.
+ * SHA-256 over all entries and results so far. Two members have the same hash at the same sequence, and it costs almost
+ * nothing. A different state changes this hash only after a result has differed; {@link hashFold} and checkpoints
+ * compare the state itself.
  */
 export function hashHistory<S, C>(fold: Fold<S, C>): string {
   const { term, leader, at, chain, recorded, recordChain } = fold;

@@ -1,18 +1,22 @@
-// Compares the hash in a snapshot entry with the hash of this member's own fold at the same checkpoint. Owns the
-// comparison. The driver computes the hash of the own fold, because that takes a while.
+// Compares the hash in a snapshot entry with the hash of this member's own fold at the same checkpoint. The driver
+// computes the hash of the member's fold, because that takes long; office.ts and member.ts call the comparison.
 //
-// K1  A member halts when its fold at a checkpoint had another hash than the log says. It has decided differently from
-//     the holder of the office, and the log alone does not show which of the two is right.
-// K2  A member compares only hashes that it knows. A member that started after a checkpoint skips the comparison.
+// K1  A member halts when the hash of its fold at a checkpoint differs from the hash in the log. The member has decided
+//     differently from the holder of the office, and the log alone does not show which of the two is right.
+// K2  A member compares only hashes that it has. A member that started after a checkpoint has no hash of its own for
+//     it, and skips the comparison.
 
 import type { LogEntry, Snapshot } from "../log/entry.ts";
 import type { SnapshotNews } from "./effects.ts";
 import type { OfficeSession } from "./state.ts";
 
-/** The number of hashes kept on each side. At most one other checkpoint comes between a checkpoint and its snapshot. */
+/**
+ * The most hashes that a member keeps of its own, and the most from the log. At most one other checkpoint comes between
+ * a checkpoint and its snapshot.
+ */
 const MAX_HASHES = 4;
 
-/** The reason why the entry shows that this member's fold differs; undefined when it shows no difference. */
+/** The reason to halt: the entry's hash differs from the hash of this member's fold. Undefined without a difference. */
 export function findFork<S, C>({ ownHashes }: OfficeSession<S, C>, entry: LogEntry<C>): string | undefined {
   if (entry.type !== "snapshot") return undefined;
   const own = ownHashes.get(entry.seq);
@@ -28,7 +32,10 @@ export function recordSnapshot<S, C>(
   return { seq, hash, object, entrySeq: fold.seq };
 }
 
-/** Takes the hash of the own fold at a checkpoint. Returns the reason if it shows a fork. */
+/**
+ * Records the hash of this member's fold at a checkpoint. Returns the reason to halt if the log has another hash for
+ * it.
+ */
 export function compareHash<S, C>(
   { ownHashes, loggedHashes }: OfficeSession<S, C>,
   { seq, hash }: { readonly seq: number; readonly hash: string },

@@ -1,19 +1,22 @@
-// The effects of an office: appends to request from the log, and answers to give to clients. Owns only these types and
-// the empty effects; the driver performs them. Pure.
+// The types of an office's effects: appends to request from the log, and answers to give to clients. office.ts fills in
+// the effects of one input, member.ts returns them, and the driver performs them. Pure.
 
 import type { Json } from "../../protocol/index.ts";
 import type { LogEntry, SnapshotNote } from "../log/entry.ts";
 
 /** An append to request from the log. */
 export interface AppendRequest<C> {
-  /** The number that the answer repeats. An incarnation never uses a number twice. */
+  /** The number of the request; the log's reply repeats it. A member never uses a number twice until it restarts. */
   readonly request: number;
-  /** The log must refuse the entry unless this is its last sequence. */
+  /** The log must store the entry only if this is the log's last sequence. */
   readonly expectedLastSeq: number;
   readonly entry: LogEntry<C>;
 }
 
-/** The reason why a command was not decided. Only after `unknown` may it still be decided. */
+/**
+ * The reason why the member has no decision on a command. `unknown`: the command may have been decided, or may still be
+ * decided. The other reasons: this member did not decide the command and never will.
+ */
 export type AnswerError = "not_leader" | "unknown" | "overloaded" | "unavailable";
 
 /** The answer to a command. `leader` is set if this member knows the leader. */
@@ -28,25 +31,28 @@ export interface ReadAnswer {
   readonly error?: AnswerError;
 }
 
-/** The effects of one input, to be performed in this order. */
+/** The effects of one input. */
 export interface OfficeEffects<C> {
   readonly appends: AppendRequest<C>[];
   readonly answers: Answer[];
   readonly reads: ReadAnswer[];
-  /** Applied office-taken entries, for the election. */
+  /** The office-taken entries that this input applied; the member passes them to the election. */
   readonly taken: { readonly term: number; readonly leader: string }[];
-  /** A checkpoint was applied. The driver hashes the fold as it is now; the holder of the office also saves it. */
+  /**
+   * The checkpoint that this input applied. The driver first hashes the fold, before another input changes it; the
+   * member that requested the checkpoint also saves the fold.
+   */
   checkpoint: CheckpointNews | null;
-  /** A snapshot entry was applied. */
+  /** The snapshot entry that this input applied. */
   snapshot: SnapshotNews | null;
-  /** True when this member must stop leading. */
+  /** True when this member must step down as leader. */
   yields: boolean;
 }
 
 /** A checkpoint that was applied. */
 export interface CheckpointNews {
   readonly seq: number;
-  /** True when this member requested the checkpoint. It then saves its fold. */
+  /** True when this member requested the checkpoint. Then the driver saves the fold as a snapshot. */
   readonly isOwn: boolean;
 }
 

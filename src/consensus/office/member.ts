@@ -1,5 +1,5 @@
-// One coordinator as a pure decider: the election core and the office together. Owns the traffic between the two. A
-// driver, or the simulator, owns time, network and log.
+// A member: one coordinator as a pure decider, made of the election core and the office. Owns the exchange between
+// these two parts. The driver of the coordinator room, or the simulator, owns time, network and log.
 //
 // A `Member` has one owner, and `stepMember` changes it in place. Equal inputs give equal effects.
 
@@ -65,40 +65,42 @@ export interface MemberOptions<S, C> {
   readonly countsTicksOfAppends?: boolean | undefined;
 }
 
-/** One member. */
+/** The state of one member: its election and its office. */
 export interface Member<S, C> {
   readonly config: ElectionConfig;
   readonly chance: Chance;
   readonly parts: MemberParts;
   election: ElectionState;
   office: OfficeSession<S, C>;
+  /** The hash of the fold at `seq`, cached for {@link viewMember}; null before the first view. */
   hash: { seq: number; text: string } | null;
 }
 
 /** The inputs of a member. */
 export type MemberInput<C> =
   /**
-   * `isLate`: a tick that catches up after a pause. It does not advance log time if an entry was read or requested
-   * since the last tick that was not late.
+   * `isLate`: a tick that catches up after a pause. It does not advance log time if the member read or requested an
+   * entry since the last tick that was not late.
    */
   | { readonly type: "tick"; readonly isLate?: boolean }
   | { readonly type: "campaign" }
   | { readonly type: "transfer"; readonly to: string }
   | { readonly type: "receive"; readonly from: string; readonly message: unknown }
   | { readonly type: "restart" }
-  /** `bytes`: roughly its size in the log. Default: measured. */
+  /** `bytes`: the approximate size of the command in the log. Default: measured. */
   | { readonly type: "command"; readonly key: string; readonly command: C; readonly bytes?: number }
   | { readonly type: "read"; readonly ticket: string }
   | { readonly type: "stored"; readonly seq: number; readonly entry: JsonObject }
   | { readonly type: "accepted"; readonly request: number; readonly seq: number }
   | { readonly type: "refused"; readonly request: number; readonly lastSeq: number }
   | { readonly type: "unknown"; readonly request: number }
-  /** A request to append a checkpoint. Refused when the member is not in office. */
+  /** A request to append a checkpoint. A member that is not in office refuses it. */
   | { readonly type: "checkpoint" }
-  /** The hash of the own fold at a checkpoint: the SHA-256 of the text of `saveFold`. */
+  /** The hash of this member's fold at a checkpoint: the SHA-256 of the text of `saveFold`. */
   | { readonly type: "hashed"; readonly seq: number; readonly hash: string }
   /**
-   * A request to append the note of a snapshot that was stored and read back. Refused when the member is not in office.
+   * A request to append the note of a snapshot that the driver stored and read back. A member that is not in office
+   * refuses it.
    */
   | ({ readonly type: "snapshot" } & SnapshotNote)
   /** The driver found that the log is not the log that this member has read: it is gone, shorter, or a different one. */
@@ -144,8 +146,8 @@ export function createMember<S, C>(
 }
 
 /**
- * Reads the stored entries into a new member, beginning after genesis, its snapshot or the last entry that it has read.
- * Returns the reason if an entry halts the member.
+ * Reads stored entries into a new member. `entries` follow genesis, the member's snapshot, or the last entry that the
+ * member has read. Returns the reason if an entry halts the member.
  */
 export function loadLog<S, C>(member: Member<S, C>, entries: readonly JsonObject[]): string | undefined {
   const effects = noEffects<C>();
@@ -276,8 +278,8 @@ function restartMember<S, C>(member: Member<S, C>): void {
 }
 
 /**
- * Passes news between election and office until neither has any. Two rounds are enough: an applied entry can depose the
- * member, and a deposed office only answers clients.
+ * Passes effects between election and office until neither produces a new one. Two rounds are enough: an applied entry
+ * can depose the member, and a deposed office only answers clients.
  */
 function settle<S, C>(member: Member<S, C>, effects: StepEffects<C>): void {
   if (member.office.halted !== null) {
@@ -299,7 +301,9 @@ function settle<S, C>(member: Member<S, C>, effects: StepEffects<C>): void {
 
 const MAX_ROUNDS = 4;
 
-/** Steps the election, and tells the office when this member starts or stops leading. */
+/**
+ * Steps the election. Then deposes the office if this member stopped leading, and elects it if this member leads now.
+ */
 function advanceElection<S, C>(
   member: Member<S, C>,
   input: ElectionInput,
@@ -323,7 +327,7 @@ function nameLeader(answer: Answer, leader: string | null): Answer {
   return answer.ok || answer.error !== "not_leader" || leader === null ? answer : { ...answer, leader };
 }
 
-/** The error of a halted member, its answer to every input; undefined while it trusts its log. */
+/** The error that a halted member returns for every input; undefined while the member is not halted. */
 export function haltedError<S, C>({ office }: Member<S, C>): string | undefined {
   return office.halted === null ? undefined : `halted: ${office.halted}`;
 }

@@ -4,10 +4,10 @@
 /** The most commands and reads in the queue. A further one gets the answer `overloaded`. */
 export const MAX_QUEUED = 10_000;
 
-/** The most bytes in the queue. A further command gets the answer `overloaded`. */
+/** The most bytes in the queue. A further command or read gets the answer `overloaded`. */
 export const MAX_QUEUED_BYTES = 64 * 1_024 * 1_024;
 
-/** A command that waits. */
+/** A command in the queue. */
 export interface QueuedCommand<C> {
   readonly kind: "command";
   readonly key: string;
@@ -15,30 +15,30 @@ export interface QueuedCommand<C> {
   readonly bytes: number;
 }
 
-/** A read that waits. The answer repeats its ticket. */
+/** A read in the queue. The answer to the read repeats its ticket. */
 export interface QueuedRead {
   readonly kind: "read";
   readonly ticket: string;
   readonly bytes: number;
 }
 
-/** A command or a read that waits. `bytes` is roughly its size in an entry. */
+/** An item of the queue. `bytes` is the approximate size of a command in an entry, or the length of a read's ticket. */
 export type Queued<C> = QueuedCommand<C> | QueuedRead;
 
 /** A queue. One office owns it, and the functions change it in place. */
 export interface Queue<C> {
   readonly items: Queued<C>[];
   bytes: number;
-  /** The number of waiting commands for each key. */
+  /** The number of queued commands for each key. */
   readonly keys: Map<string, number>;
 }
 
-/** An empty queue. */
+/** Makes an empty queue. */
 export function createQueue<C>(): Queue<C> {
   return { items: [], bytes: 0, keys: new Map() };
 }
 
-/** Adds the item, unless the queue is full. */
+/** Adds the item at the end, and returns `queued`; a queue without room returns `full` and does not change. */
 export function push<C>(queue: Queue<C>, item: Queued<C>): "queued" | "full" {
   if (queue.items.length >= MAX_QUEUED || queue.bytes + item.bytes > MAX_QUEUED_BYTES) return "full";
   queue.items.push(item);

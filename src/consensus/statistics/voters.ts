@@ -1,6 +1,7 @@
-// Statistics of voters from cases with a known truth: accuracy, correlation of errors, the number of independent voters
-// that the seats are worth, and the weight of each voter. Owns the formulas and their records, as JSON of bounded size.
-// comparison.ts compares ballots with one agent; the callers store the records. Pure.
+// Computes statistics of voters from cases with a known truth: accuracy, correlation of errors, the number of
+// independent voters that the seats are worth, and the weight of each voter. Owns the formulas, and the record that
+// they need, as JSON of bounded size. comparison.ts compares ballots with one agent; the callers store the record.
+// Pure.
 
 /** The number of right answers, and of all answers. */
 export interface Score {
@@ -17,7 +18,7 @@ export interface Voter {
 
 /** One question with a known answer. */
 export interface JudgedCase {
-  /** The independent answers: answers of first rounds, or of ballots without sight of other answers. */
+  /** The independent answers: answers of a first round, or of a ballot in which no seat sees another answer. */
   readonly answers: readonly JudgedAnswer[];
 }
 
@@ -26,9 +27,9 @@ export interface JudgedAnswer extends Voter {
   readonly model?: string | undefined;
   readonly isRight: boolean;
   /**
-   * True for an answer that the ballot waited for only because earlier answers disagreed, as they do on hard questions.
-   * Pairs with such an answer would hide correlated errors (five voters with ρ = 0.3 would seem to have 0.2), so they
-   * are not counted. Its effect on accuracy is a point or two.
+   * True for an answer that the ballot waited for only because earlier answers disagreed. Answers disagree more often
+   * on hard questions. So pairs with a late answer would hide correlated errors (five voters with ρ = 0.3 would seem
+   * to have 0.2), and the record does not count these pairs. The effect on accuracy is one or two percentage points.
    */
   readonly isLate?: boolean | undefined;
 }
@@ -41,8 +42,8 @@ export interface VoterRecord {
   /** The number of cases. */
   readonly cases: number;
   /**
-   * Scores by agent id, with the number of the agent's last case. When the record is full, the agent with the oldest
-   * last case goes.
+   * Scores by agent id, with the number of the agent's last case (`last`). A full record drops the agent with the
+   * oldest last case.
    */
   readonly agents: Readonly<Record<string, Score & { readonly last: number }>>;
   /** Scores by kind. */
@@ -56,21 +57,21 @@ export interface VoterRecord {
 export const EMPTY_RECORD: VoterRecord = { cases: 0, agents: {}, voters: {}, models: {}, pairs: {} };
 
 /**
- * The most kinds in a record, and the most agents and models. It exceeds the roles of any swarm; each list is up to 20
- * KiB.
+ * The most kinds in a record, and the most agents, and the most models. It is more than the number of roles of any
+ * swarm. Each of the three lists has up to 20 KiB of JSON.
  */
 export const MAX_RECORDED_VOTERS = 256;
 /** The most pairs of kinds in a record: all pairs of 63 kinds, up to 130 KiB of JSON. */
 export const MAX_RECORDED_PAIRS = 2_048;
 /**
- * The number of cases that two voters must share before their correlation is reported. With fewer it is mostly chance.
+ * The fewest common cases of two voters for a correlation. With fewer cases the number would be mostly chance.
  */
 export const MIN_PAIR_CASES = 20;
 
 /**
  * Adds a case to the record. `times` −1 removes a case that was added before, so that a correction can replace the
  * first judgement. The order of cases and of their answers makes no difference while the record has room. A full record
- * drops the kind, model or pair with the fewest cases, but none of this case.
+ * drops the kind, model or pair with the fewest cases, but never an entry of the new case. It drops agents by `last`.
  */
 export function addCase(record: VoterRecord, { answers }: JudgedCase, times: 1 | -1 = 1): VoterRecord {
   const cases = Math.max(0, record.cases + times);
@@ -90,7 +91,8 @@ export function addCase(record: VoterRecord, { answers }: JudgedCase, times: 1 |
   for (const [index, { voter, isRight }] of early.entries()) {
     for (const other of early.slice(index + 1)) {
       const key = pairKey(voter, other.voter);
-      // Two voters of one kind have no order. If only one of them is wrong, it counts as the first; see correlationOf.
+      // Two voters of one kind have no order. If only one of them is wrong, the wrong voter counts as first; see
+      // correlationOf.
       const isFirst = voter === other.voter ? !isRight : voter < other.voter;
       const [first, second] = isFirst ? [isRight, other.isRight] : [other.isRight, isRight];
       add(pairs, key, addPair(pairs[key], (first ? 2 : 0) + (second ? 1 : 0), times));
@@ -157,7 +159,10 @@ export function errorCorrelation(table: ErrorTable): number | null {
   return (both * neither - first * second) / Math.sqrt(margins);
 }
 
-/** The mean error correlation over all pairs of seats' kinds with a known correlation; null without any. */
+/**
+ * The mean error correlation of all pairs of seats with a known correlation; null if no pair has one. `voters`: the
+ * seats' kinds.
+ */
 export function meanCorrelation(record: VoterRecord, voters: readonly string[]): number | null {
   const known = voters.flatMap((voter, index) =>
     voters.slice(index + 1).flatMap((other) => correlationOf(record, voter, other) ?? []),
@@ -175,17 +180,18 @@ export function effectiveVoters(seats: number, correlation: number): number {
   return seats / (1 + (seats - 1) * Math.min(1, Math.max(0, correlation)));
 }
 
-/** The prior of an unknown voter: right in 7 of 10 cases, with the weight of ten cases. */
+/** The prior for an unknown voter: 7 right answers in 10 cases. */
 const PRIOR = { right: 7, total: 10 };
 /** The largest weight: the weight of 95 % accuracy, so that no record lets one seat outvote four average seats. */
 export const MAX_WEIGHT = Math.log(0.95 / 0.05);
 
 /**
- * The probability that an agent is right next time, as the mean of a Beta distribution in two steps. First the other
- * agents of its kind, with a prior of 0.7 worth ten cases; then the agent itself, with the result for its kind as a
- * prior worth ten cases. So a new agent of a known kind is expected to be like its kind, and an agent of an unknown
- * kind to be right in 7 of 10 cases; with more cases of its own, each agent approaches its own share (partial pooling;
- * Gelman et al., Bayesian Data Analysis, 3rd edition, section 5.3).
+ * The probability that an agent is right next time, as the mean of a Beta distribution in two steps. Step one estimates
+ * the accuracy of the other agents of its kind, with a prior of 0.7 that is worth ten cases. Step two estimates the
+ * accuracy of the agent itself, with the result of step one as a prior that is worth ten cases. So a new agent of a
+ * known kind gets the accuracy of its kind, and an agent of an unknown kind gets 0.7. With more cases of its own, each
+ * agent approaches its own share of right answers (partial pooling; Gelman et al., Bayesian Data Analysis, 3rd edition,
+ * section 5.3).
  */
 export function expectedAccuracy({ agents, voters }: VoterRecord, { agent, voter }: Voter): number {
   const own = scoreOf(agents, agent);
@@ -196,8 +202,8 @@ export function expectedAccuracy({ agents, voters }: VoterRecord, { agent, voter
 
 /**
  * The weight of a voter in a `weighted` ballot: the log-odds of its expected accuracy, ln(p / (1 − p)), which is the
- * best weight for independent voters (Nitzan and Paroush 1982). It is at least 0, for a voter that is worse than
- * chance, and at most {@link MAX_WEIGHT}.
+ * best weight for independent voters (Nitzan and Paroush 1982). It is at most {@link MAX_WEIGHT}, and 0 for a voter
+ * that is worse than chance.
  */
 export function weightOf(record: VoterRecord, voter: Voter): number {
   const accuracy = expectedAccuracy(record, voter);
@@ -210,11 +216,12 @@ export function scoreOf(scores: Readonly<Record<string, Score>>, name: string): 
   return Object.hasOwn(scores, name) ? scores[name]! : { right: 0, total: 0 };
 }
 
+/** The mean of a score and a prior of `towards`, which is worth ten cases. */
 function shrink({ right, total }: Score, towards: number): number {
   return (Math.min(right, total) + PRIOR.total * towards) / (total + PRIOR.total);
 }
 
-/** Null when the score becomes empty. */
+/** Adds one answer to a score, or removes it (`times` −1). Null when no answer is left. */
 function addScore(
   { right, total }: Score = { right: 0, total: 0 },
   isRight: boolean,
@@ -224,11 +231,13 @@ function addScore(
   return { right: Math.max(0, right + (isRight ? times : 0)), total: total + times };
 }
 
+/** Adds one case to a cell of a table, or removes it (`times` −1). Null when the table is empty. */
 function addPair(table: ErrorTable = [0, 0, 0, 0], cell: number, times: 1 | -1): ErrorTable | null {
   const sum = table.map((count, at) => (at === cell ? Math.max(0, count + times) : count));
   return sum.some((count) => count > 0) ? (sum as unknown as ErrorTable) : null;
 }
 
+/** Sets an entry, or removes it when the new value is null. */
 function add<T>(entries: Record<string, T>, name: string, entry: T | null): void {
   if (entry === null) delete entries[name];
   else entries[name] = entry;
@@ -243,7 +252,10 @@ function copyOf<T>(entries: Readonly<Record<string, T>>): Record<string, T> {
   return Object.assign(Object.create(null) as Record<string, T>, entries);
 }
 
-/** At most `most` entries: first those of the newest case, then those with the most cases; ties in the order of names. */
+/**
+ * Keeps at most `most` entries: first the entries named in `present`, then the entries with the highest `weigh`; equal
+ * entries in the order of their names.
+ */
 function keepMost<T>(
   entries: Record<string, T>,
   most: number,

@@ -1,5 +1,6 @@
-// Ballots that a judge or a verifier decides: a judge chooses one of the candidates, a verifier names the candidates
-// that hold. Owns the time of the question and the reading of the answer; the driver asks the question. Pure.
+// Counts ballots that a judge or a verifier decides: a judge chooses one of the candidates, a verifier names the
+// candidates that pass its test. Decides when the adviser is asked, and reads its answer; the driver asks the question.
+// Pure.
 
 import { type Json, judgeAnswerSchema, verifierAnswerSchema } from "../../protocol/index.ts";
 import { tallyPlurality } from "./count.ts";
@@ -18,8 +19,9 @@ import {
 } from "./types.ts";
 
 /**
- * Refers the candidates after the last seat has answered. A single candidate wins without a judge. A verifier also
- * checks a single candidate, because all seats may be wrong.
+ * Waits for all seats, then asks the judge or verifier about the candidates. A single candidate wins without a judge. A
+ * verifier also checks a single candidate, because all seats may be wrong. `least` is the fewest answers for a
+ * decision.
  */
 export function tallyAdvice(poll: Poll, least: number): Tally {
   const { spec, votes, open } = poll;
@@ -44,7 +46,10 @@ export function refer(poll: Poll, role: Referral["role"]): Referral {
 /** The outcome of advice: a decision or none, with the adviser's reason. */
 export type Advised = (Decision | Indecision) & { readonly reason?: string };
 
-/** The outcome of the answer of a judge or verifier. An invalid answer gives no_quorum with the fault as the reason. */
+/**
+ * The outcome that a judge's or verifier's answer leads to. An invalid answer leads to `no_quorum`, with its fault as
+ * the reason.
+ */
 export function takeAdvice(poll: Poll, role: Referral["role"], output: unknown): Advised {
   const candidates = candidatesIn(poll);
   const advice = role === "judge" ? readJudgement(output) : readTest(output);
@@ -61,7 +66,8 @@ export function takeAdvice(poll: Poll, role: Referral["role"], output: unknown):
 }
 
 /**
- * The candidate that a person chose, by its number among the candidates of {@link refer}; undefined without such a one.
+ * The candidate that a person chose, by its number among the candidates of {@link refer}; undefined when no candidate
+ * has that number.
  */
 export function takeChoice(
   poll: Poll,
@@ -77,6 +83,7 @@ export function firstChoices({ spec, votes }: Poll): readonly Vote[] {
   return votes.map((vote) => ({ ...vote, value: (vote.value as readonly Json[])[0]! }));
 }
 
+/** A judge's or verifier's answer: the numbers of the chosen candidates, or the fault that makes it invalid. */
 type Advice =
   | { readonly fault: string }
   | { readonly numbers: readonly number[]; readonly reason?: string | undefined };

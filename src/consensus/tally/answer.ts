@@ -1,5 +1,6 @@
-// Reads the answer of a seat: the value in its output that is compared with other answers, or the reason of an
-// abstention. Owns the JSON pointer, the normaliser and the bounds of values; tally.ts counts values. Pure.
+// Reads the answer of a seat: finds the value in the seat's output that the tally compares with other answers, or the
+// reason for an abstention. Owns the JSON pointer, the normaliser and the bounds of values; tally.ts counts the values.
+// Pure.
 
 import {
   type BallotSpec,
@@ -15,12 +16,12 @@ import {
 
 /** The largest magnitude of a number. The sum of the squares of 64 such numbers is still finite. */
 export const MAX_MAGNITUDE = 1e150;
-/** The most findings in one answer of a `merge`. A task of a review may report as many. */
+/** The most findings in one answer of a `merge`. One task of a code review may report this many. */
 export const MAX_FINDINGS = 1_000;
 /** The longest candidate of a ranking, in UTF-16 code units. */
 const MAX_CANDIDATE_LENGTH = 1_024;
 
-/** A valid value, or the reason of an abstention. */
+/** A valid value, or the reason for an abstention. */
 export type Reading =
   | { readonly ok: true; readonly value: Json }
   | { readonly ok: false; readonly reason: string };
@@ -31,7 +32,7 @@ export type AnswerSpec = Pick<
   "candidates" | "key" | "normalise" | "pointer" | "seats" | "strategy" | "type"
 >;
 
-/** The most canonical bytes of one seat's value. */
+/** The most bytes of one seat's value as canonical JSON. */
 export function valueBytesOf({ seats }: Pick<BallotSpec, "seats">): number {
   return Math.floor(MAX_BALLOT_VALUE_BYTES / seats);
 }
@@ -148,7 +149,7 @@ function misfitOfFindings(findings: readonly Json[], spec: AnswerSpec): string |
     : `finding ${index + 1} lacks a part of its key (${(spec.key ?? []).join(", ")})`;
 }
 
-/** A value that cannot be normalised; the message is the reason. */
+/** The error for a value that cannot be normalised; its message is the reason for the abstention. */
 class Unfit extends Error {}
 
 /** Copies a value as JSON with strings and numbers in normal form. It stops as soon as the value is too large. */
@@ -191,12 +192,15 @@ class Normaliser {
     const tolerance = this.#rules?.tolerance;
     if (tolerance === undefined) return number === 0 ? 0 : number; // Minus zero becomes zero.
     const steps = Math.round(number / tolerance);
-    // A double has about 15 significant digits. Beyond them there is nothing to round.
+    // A double has about 15 significant digits, so a number with more steps cannot be rounded to one of them.
     if (Math.abs(steps) >= 1e15) return number;
     return steps === 0 ? 0 : Number((steps * tolerance).toPrecision(15));
   }
 
-  /** Adds to the least size of the value, one byte for each character, so that a huge value is not copied whole. */
+  /**
+   * Counts at least one byte for each character, and throws {@link Unfit} early, so that a huge value is not copied
+   * whole.
+   */
   #take(characters: number): void {
     this.#characters += characters;
     if (this.#characters > this.#most) throw new Unfit(tooLarge(this.#most));

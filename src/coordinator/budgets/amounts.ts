@@ -1,5 +1,6 @@
-// The amounts of budgets: money, tokens and calls, in whole numbers. Owns the conversion between USD, as callers write it,
-// and micro-USD, as the log holds it: the sum of floating-point amounts would depend on their order. Pure.
+// The amounts of budgets: money, tokens and calls. Converts money between USD, in requests and replies, and whole
+// micro-USD, in the log: a sum of floating-point amounts would depend on their order. budgets.ts calculates with them.
+// Pure.
 import { z } from "zod";
 
 /** The dimensions of an amount. In the log, `costUsd` is in micro-USD (1/1,000,000 of a dollar). */
@@ -10,10 +11,10 @@ const MAX_AMOUNT = 900_000_000_000;
 /** The largest limit: 1,000,000,000 USD, in micro-USD. */
 const MAX_LIMIT = 1_000_000_000_000_000;
 const MICRO = 1_000_000;
-/** The largest error that floating point adds to a whole number of micro-USD. */
+/** The largest error, in micro-USD, that floating point adds to a whole number of micro-USD. */
 const ROUNDING = 0.001;
 
-/** An amount as the log holds it. */
+/** An amount as the log stores it, with money in micro-USD. */
 export type Amount = { readonly [D in (typeof DIMENSIONS)[number]]: number };
 /** An amount that may lack some dimensions. */
 export type PartialAmount = { readonly [D in (typeof DIMENSIONS)[number]]?: number | undefined };
@@ -44,7 +45,10 @@ export const givenAmountSchema = given(MAX_AMOUNT).transform((amount) => toLog(a
 /** The schema of a limit as callers write it. Its output is a limit for the log. */
 export const givenLimitSchema = given(MAX_LIMIT).transform((limit) => toLog(limit, Math.floor, ROUNDING));
 
-/** Rounds money against the caller: amounts up, limits down. */
+/**
+ * Converts an amount of a request for the log. `round` rounds money against the caller: amounts up, limits down.
+ * `tolerance` keeps a floating-point error from changing a whole number of micro-USD.
+ */
 function toLog(
   { costUsd, tokens, calls }: z.output<ReturnType<typeof given>>,
   round: (value: number) => number,
@@ -58,16 +62,16 @@ function toLog(
   };
 }
 
-/** The amount of nothing. */
+/** Zero in every dimension. */
 export const NOTHING: Amount = { costUsd: 0, tokens: 0, calls: 0 };
 
-/** The amount, completed with the dimensions of `rest`. */
+/** The amount, with the values of `rest` for its missing dimensions. */
 export function fill(amount: PartialAmount, rest: Amount): Amount {
   const { costUsd = rest.costUsd, tokens = rest.tokens, calls = rest.calls } = amount;
   return { costUsd, tokens, calls };
 }
 
-/** The sum. A sum too large to count exactly stays at the largest exact number. */
+/** The sum of two amounts. A sum above the largest exact number (`MAX_SAFE_INTEGER`) stays at that number. */
 export function plus(one: Amount, other: Amount): Amount {
   const add = (a: number, b: number) => Math.min(a + b, Number.MAX_SAFE_INTEGER);
   return {
@@ -77,7 +81,7 @@ export function plus(one: Amount, other: Amount): Amount {
   };
 }
 
-/** The difference. */
+/** The first amount minus the second. */
 export function minus(one: Amount, other: Amount): Amount {
   return {
     costUsd: one.costUsd - other.costUsd,
@@ -86,7 +90,7 @@ export function minus(one: Amount, other: Amount): Amount {
   };
 }
 
-/** An amount of the log, as replies show it. */
+/** Converts an amount of the log for a reply: money in USD. */
 export function toShown({ costUsd, tokens, calls }: Amount): Amount {
   return { costUsd: costUsd / MICRO, tokens, calls };
 }

@@ -1,9 +1,12 @@
-// Budgets: the money, tokens and calls that the whole swarm may use. Callers reserve before they use. Pure.
+// The reducer of budgets: the money, tokens and calls that the whole swarm may use. Callers reserve an amount before
+// they use it. Pure.
 //
 // B1  A reservation is granted only while spent + reserved + its own amount is within the limit, in every dimension.
-// B2  Each reservation is counted once, in the window of its end: the used amount when it is settled, nothing when
-//     it is released, and the full amount when it expires by log time (its holder may have used all of it).
-// B3  A window never begins twice: the time of a command counts only when it is later than every time before.
+// B2  Each reservation counts once, in the window in which it ends. A settled reservation counts the used amount, a
+//     released one counts nothing, and an expired one (by log time) counts in full, because its holder may have used
+//     it.
+// B3  A window never begins twice: the time of a command counts only if it is later than the times of all earlier
+//     commands.
 //
 // So the spent amount of one window exceeds the limit only by the amounts that holders used above their own reservations,
 // for reservations that were open together. If no holder uses more than k times (k ≥ 1) its reservation, the spent amount
@@ -34,9 +37,9 @@ export const MAX_RESERVATION_MS = 86_400_000;
 
 /** The lengths of windows, in ms since 1970, UTC. */
 const WINDOWS_MS = { hour: 3_600_000, day: 86_400_000 } as const;
-/** The windows after which a budget starts again from zero. */
+/** The names of the windows. At the start of each window, the spent amount starts again from zero. */
 export const BUDGET_WINDOWS = Object.keys(WINDOWS_MS) as [BudgetWindow, ...BudgetWindow[]];
-/** The window after which a budget starts again from zero. */
+/** The name of a window. */
 export type BudgetWindow = keyof typeof WINDOWS_MS;
 
 /** The clock of the office's holder, in ms since 1970: it decides which window is current. */
@@ -44,7 +47,10 @@ const nowMs = z.int().min(0);
 const reservation = z.int().min(1);
 
 const commands = {
-  /** Sets the limits; the spent and reserved amounts stay. A dimension without a limit is only counted. */
+  /**
+   * Sets the limits; the spent and reserved amounts do not change. A dimension without a limit is counted, but not
+   * limited.
+   */
   "budget-set": z.strictObject({
     type: z.literal("budget-set"),
     name: tokenSchema,
@@ -87,16 +93,19 @@ interface Budget {
   spent: Amount;
   /** The sum of the open reservations. */
   reserved: Amount;
-  /** No open reservation expires before this log time. */
+  /** The log time of the next possible expiry: no open reservation of this budget expires before it. */
   nextExpiry: number;
 }
 
 interface Reservation {
   readonly name: string;
   readonly amount: Amount;
-  /** Log time. */
+  /** The log time at which the reservation expires, in ticks. */
   readonly expiresAt: number;
-  /** About the same time by the clock of the commands: it decides which window the expired reservation counts in. */
+  /**
+   * About the same moment by the clock of the commands, in ms since 1970: it decides in which window the expired
+   * reservation counts.
+   */
   readonly expiresMs: number;
 }
 
@@ -187,9 +196,9 @@ export const budgets: Reducer<Budgets, BudgetCommand> = {
   },
 };
 
-/** All budgets by name, at log time `at` and wall-clock time `clockMs`. */
+/** All budgets, as of log time `at` (ticks) and wall-clock time `clockMs`. */
 export function viewBudgets(state: Budgets, at: number, clockMs: number): BudgetView[] {
-  // The effects of time are computed on a copy: a read decides nothing.
+  // A read must not change the state, so this function applies the passed time to a copy.
   const copy = budgets.fromJson(budgets.toJson(state));
   copy.nowMs = Math.max(copy.nowMs, clockMs);
   const counts = new Map<string, number>();
@@ -266,6 +275,7 @@ function reserve(state: Budgets, command: BudgetCommand & { type: "budget-reserv
   return { reserved: true, reservation: id };
 }
 
+/** Adds an open reservation to the state. */
 function hold(state: Budgets, id: number, held: Reservation): void {
   const budget = state.byName.get(held.name)!;
   state.open.set(id, held);
@@ -273,6 +283,7 @@ function hold(state: Budgets, id: number, held: Reservation): void {
   budget.nextExpiry = Math.min(budget.nextExpiry, held.expiresAt);
 }
 
+/** Removes an open reservation from the state, without counting it as spent. */
 function close(state: Budgets, budget: Budget, id: number): void {
   budget.reserved = minus(budget.reserved, state.open.get(id)!.amount);
   state.open.delete(id);

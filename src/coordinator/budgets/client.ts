@@ -1,7 +1,8 @@
-// Budgets for programs: the office's budget requests as methods.
+// The budget client: programs set, reserve and settle budgets with its methods. Each method is one request to the
+// office.
 //
 //   const { reservation } = await budgets.reserve("models", { costUsd: 0.2, tokens: 8_000 }, { ttlMs: 60_000 });
-//   … at most a minute of work, counted from before the reservation was requested …
+//   … work for at most `ttlMs`, counted from the moment before the call of `reserve` …
 //   await budgets.settle(reservation, { costUsd: 0.13, tokens: 6_210 });
 import type { AskOptions, OfficeClient } from "../client.ts";
 import type { BudgetView, BudgetWindow } from "./budgets.ts";
@@ -13,9 +14,9 @@ export interface BudgetAmount {
   calls?: number | null | undefined;
 }
 
-/** The swarm's budgets. Every method throws SwarmError `unavailable` when no office confirms it in time. */
+/** The swarm's budgets. Every method throws SwarmError `unavailable` when no office confirms the request in time. */
 export interface BudgetClient {
-  /** Sets the limits of a budget; the spent and reserved amounts stay. @throws SwarmError `invalid_input`. */
+  /** Sets the limits of a budget; its spent and reserved amounts do not change. @throws SwarmError `invalid_input`. */
   set(
     name: string,
     budget: { limit: BudgetAmount; window?: BudgetWindow | undefined },
@@ -24,8 +25,8 @@ export interface BudgetClient {
   /** Removes a budget with its reservations. @throws SwarmError `not_found`. */
   remove(name: string, options?: AskOptions): Promise<void>;
   /**
-   * Reserves an amount before it is used. The amount must name every dimension that the budget limits. When `ttlMs` has
-   * passed, the full amount counts as used.
+   * Reserves an amount before its use. The amount must name every dimension that the budget limits. A reservation that
+   * is not settled or released within `ttlMs` expires, and its full amount counts as used.
    * @throws SwarmError `budget_exceeded` when less is left; `not_found`; `conflict`.
    */
   reserve(
@@ -34,17 +35,18 @@ export interface BudgetClient {
     options: AskOptions & { ttlMs: number },
   ): Promise<{ reservation: number }>;
   /**
-   * Counts the used amount, which may exceed the reservation; a dimension that is left out counts as reserved.
+   * Ends a reservation and counts the amount `actual`, which may exceed the reservation. For a dimension that `actual`
+   * omits, the reserved amount counts.
    * @throws SwarmError `conflict` when the reservation is not open any more.
    */
   settle(reservation: number, actual: BudgetAmount, options?: AskOptions): Promise<void>;
-  /** Ends a reservation without use. @throws SwarmError `conflict` when the reservation is not open any more. */
+  /** Ends a reservation and counts nothing. @throws SwarmError `conflict` when the reservation is not open any more. */
   release(reservation: number, options?: AskOptions): Promise<void>;
   /** All budgets by name. */
   list(options?: AskOptions): Promise<BudgetView[]>;
 }
 
-/** A client of the swarm's budgets. */
+/** Makes a budget client over a client of the office. */
 export function createBudgetClient(office: OfficeClient): BudgetClient {
   return {
     async set(name, { limit, window }, options) {

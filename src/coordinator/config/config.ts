@@ -1,6 +1,7 @@
-// Values that the whole swarm shares. Each has a revision, so that two concurrent writers notice each other. Pure.
+// The reducer of configuration values that the whole swarm shares. Each value has a revision, so that one of two
+// concurrent writers notices the conflict. Pure.
 //
-// C1  A revision is greater than every revision given before it, of any value, and is never given twice.
+// C1  A new revision is greater than every earlier revision of any value. So no revision occurs twice.
 
 import { z } from "zod";
 import type { Json } from "../../protocol/index.ts";
@@ -23,7 +24,10 @@ const nameSchema = z
   );
 
 const commands = {
-  /** Sets the value; null removes it. `expectedRevision`: only if the value has this revision (0: it is absent). */
+  /**
+   * Sets the value; null removes it. With `expectedRevision`, only if the value has this revision now (0: no such
+   * value).
+   */
   "config-set": z.strictObject({
     type: z.literal("config-set"),
     name: nameSchema,
@@ -41,7 +45,7 @@ const commands = {
   }),
 };
 
-/** A command about values. */
+/** A command that sets or removes a value. */
 export type ConfigCommand = z.output<(typeof commands)["config-set"]>;
 
 /** A value as a reply shows it. */
@@ -83,7 +87,8 @@ export const config: Reducer<ConfigState, ConfigCommand> = {
     if (value === null) state.byName.delete(name);
     else state.byName.set(name, { value: value as Json, revision });
     state.history.add({ name, revision, value: value as Json, atMs: nowMs, by });
-    return { name, revision }; // without the value: results are kept, and many large values would need much memory
+    // The result does not contain the value: the fold keeps results, and many large values would need much memory.
+    return { name, revision };
   },
   toJson: (state) => [
     state.lastRevision,

@@ -1,19 +1,19 @@
-// The history of values: the last changes of each, with their writer and time. Owns the bounds of the history. People
-// read it; no decision depends on it. Pure.
+// The history of the shared configuration values (config.ts): the newest changes of each value, with writer and time.
+// Owns the bounds of the history. It is for people; no decision of the office depends on it. Pure.
 import type { Json } from "../../protocol/index.ts";
 
-/** The most changes of one value that are kept. */
+/** The most changes of one value that the history keeps. */
 export const MAX_CHANGES_OF_ONE = 16;
-/** The most changes of all values that are kept, including removed values. */
+/** The most changes that the history keeps for all values together, including removed values. */
 export const MAX_CHANGES = 4_096;
-/** The most characters of JSON of all kept changes: 4 Mi. */
+/** The most characters of JSON of the values in all kept changes: 4 Mi. */
 export const MAX_CHANGES_CHARACTERS = 4 * 1_024 * 1_024;
 
 /** A change of a value. */
 export interface Change {
   name: string;
   revision: number;
-  /** Null: the change removed the value. */
+  /** The new value; null when the change removed the value. */
   value: Json;
   /** The time in ms since 1970, by the clock of the office's holder; null when the command did not carry it. */
   atMs: number | null;
@@ -35,7 +35,7 @@ export class History {
     while (this.#changes.length > MAX_CHANGES || this.#characters > MAX_CHANGES_CHARACTERS) this.#forget(0);
   }
 
-  /** The changes whose names match `wanted`, the oldest first. */
+  /** The changes of the values whose names `wanted` accepts (default: all), the oldest first. */
   list(wanted: (name: string) => boolean = () => true): Change[] {
     return this.#changes.filter(({ name }) => wanted(name));
   }

@@ -1,29 +1,32 @@
-// Holds a lock for a caller outside the office: waits in line, renews the lease, and reports its loss. Owns the clocks of
-// the holder's side; the office decides with locks.ts.
+// Holds a lock for a program: waits in line, renews the lease, and reports its loss. Measures the lease by the holder's
+// clocks; the office decides about the lock (locks.ts). Callers: `murmur lock`, and the locks of agents
+// (app/processes/frame.ts).
 //
-// K1  The holder counts its lease from before the request that may have granted it: the last request that was not
-//     answered with "held by another", or the confirmed renewal. Log time never runs ahead of a clock, so the office ends
-//     the lease later than the holder does.
-// K2  Once a lease may have expired, nothing revives it: neither a late confirmation nor a release.
-// K3  A caller that stops waiting leaves the line and gives back a lock that it was granted in between. This is best
-//     effort; the length of the lease bounds the damage.
+// K1  The holder counts its lease from a moment before the office granted it: from the start of the wait, or from the
+//     start of the last request whose answer was "held by another". After a confirmed renewal, it counts from the start
+//     of that request. Log time never runs ahead of a clock, so the office ends the lease later than the holder does.
+// K2  A lease that may have expired is lost for good: a late confirmation of a renewal does not bring it back.
+// K3  A caller that stops waiting leaves the line, and releases a lock that it was granted in between. This is best
+//     effort: if it fails, the lock is free when its lease expires.
 import { type Clock, type Logger, sleep, systemClock } from "../../base/index.ts";
 import { SwarmError, toSwarmError } from "../../protocol/index.ts";
 import type { OfficeClient } from "../client.ts";
 
-/** How long a waiter keeps its place in line without asking, in ms: it may miss an election. */
+/** The time that a waiter keeps its place in line without a request, in ms: longer than an election. */
 const PLACE_MS = 5_000;
-/** The pause before the first waiter in line asks again, in ms; the second waits twice as long, and so on. */
+/**
+ * The pause between two requests of the first waiter in line, in ms; the second waiter pauses twice as long, and so on.
+ */
 const ASK_PAUSE_MS = 200;
 /** The longest such pause, in ms: well below {@link PLACE_MS}. */
 const MAX_ASK_PAUSE_MS = 2_000;
-/** The least time that a request may take, in ms, also without patience: a healthy office answers within a few ms. */
+/** The shortest timeout of a request, in ms, also when `patienceMs` is 0. A healthy office answers within a few ms. */
 const MIN_ASK_MS = 1_000;
-/** The share of a lease after which it is renewed: two more tries fit into the rest. */
+/** The share of a lease after which the holder renews it: the rest is time to repeat the request. */
 const RENEW_AT = 1 / 3;
 /** The largest relative drift between two clocks: NTP slews each by at most 500 ppm (ntpd manual, "slew rate"). */
 const CLOCK_DRIFT = 1 / 1_000;
-/** How long a release may take, in ms; after that the lock is free when its lease expires. */
+/** The timeout of a release, in ms. If the release fails, the lock is free when its lease expires. */
 const RELEASE_TIMEOUT_MS = 5_000;
 
 /** A request for a lock. */
@@ -32,7 +35,7 @@ export interface LeaseRequest {
   /** Unique to this request. */
   owner: string;
   ttlMs: number;
-  /** How long to wait in line, in ms. */
+  /** The longest wait in line, in ms. */
   patienceMs: number;
   /** How long the office may take to answer, in ms, also when `patienceMs` has passed; default {@link MIN_ASK_MS}. */
   askTimeoutMs?: number | undefined;
@@ -40,7 +43,10 @@ export interface LeaseRequest {
   signal: AbortSignal;
 }
 
-/** A moment by two clocks: an administrator may set the wall clock; the steady clock may stop while the machine sleeps. */
+/**
+ * A moment by two clocks: an administrator may set the wall clock, and the steady clock may stop while the machine
+ * sleeps.
+ */
 interface Moment {
   readonly wallMs: number;
   readonly steadyMs: number;
@@ -59,6 +65,7 @@ export interface LeaseParts {
   steadyMs?: (() => number) | undefined;
 }
 
+/** Measures time by both clocks. */
 class Timepiece {
   readonly clock: Clock;
   readonly #steadyMs: () => number;
@@ -72,7 +79,7 @@ class Timepiece {
     return { wallMs: this.clock.now(), steadyMs: this.#steadyMs() };
   }
 
-  /** The time since `moment`, by the clock that shows more. */
+  /** The time since `moment` in ms, by the clock that shows more. */
   msSince(moment: Moment): number {
     const { wallMs, steadyMs } = this.now();
     return Math.max(wallMs - moment.wallMs, steadyMs - moment.steadyMs);
@@ -80,7 +87,7 @@ class Timepiece {
 }
 
 /**
- * Waits in line for a lock for at most `patienceMs`. Does not renew it.
+ * Waits in line for a lock for at most `patienceMs`. The caller must renew the lease.
  * @throws SwarmError `unavailable` when no coordinator decided in time; `invalid_input`; the signal's reason.
  */
 export async function waitForLock(parts: LeaseParts, request: LeaseRequest): Promise<Waited> {
@@ -112,7 +119,7 @@ export async function waitForLock(parts: LeaseParts, request: LeaseRequest): Pro
   }
 }
 
-/** Leaves the line (K3). */
+/** Leaves the line, and releases the lock if the office grants it now (K3). */
 async function leaveLine(office: OfficeClient, { name, owner, ttlMs }: LeaseRequest): Promise<void> {
   try {
     const options = { timeoutMs: RELEASE_TIMEOUT_MS };
@@ -121,7 +128,7 @@ async function leaveLine(office: OfficeClient, { name, owner, ttlMs }: LeaseRequ
       await office.write("lock-release", { name, owner, token: answer.token }, options);
     }
   } catch {
-    // The office forgets the place after a while; a lease that was granted expires.
+    // Best effort: the place in line expires, and so does a granted lease.
   }
 }
 
@@ -130,7 +137,8 @@ export function createLeaseKeeper(parts: LeaseParts & { log: Logger }) {
   return {
     /**
      * Waits in line for a lock and then renews it until it is released or lost.
-     * @throws SwarmError `conflict` (retryable) when another owner holds it all the time; else as {@link waitForLock}.
+     * @throws SwarmError `conflict` (retryable) when another owner holds the lock for all of `patienceMs`; else as
+     *   {@link waitForLock}.
      */
     async acquire(request: LeaseRequest): Promise<Lease> {
       const waited = await waitForLock(parts, request);
@@ -241,18 +249,19 @@ class Lease {
     this.#planRenewal();
   }
 
+  /** Sets a timer for the end of the lease. A timer may fire early, so it checks the clocks again. */
   #watchEnd(): void {
     this.#cancelEnd();
     if (this.#isOver()) return;
     this.#cancelEnd = this.#time.clock.after(this.#leftMs, () => this.#watchEnd());
   }
 
-  /** Whether the lock is lost, or its lease may have expired, which has the same effect. */
+  /** True when the lock is lost. A lease that may have expired makes the lock lost (K2). */
   #isOver(): boolean {
     if (this.#leftMs <= 0) {
       this.#lose(
         "unavailable",
-        `no renewal was confirmed before the lease of ${this.#request.ttlMs} ms expired`,
+        `the office confirmed no renewal before the lease of ${this.#request.ttlMs} ms expired`,
       );
     }
     return this.signal.aborted;
@@ -263,7 +272,7 @@ class Lease {
     this.stopRenewing();
     this.#cancelEnd();
     const { name, owner } = this.#request;
-    this.#parts.log.warn({ lock: name, owner, token: this.token, why }, "lock lost");
+    this.#parts.log.warn({ lock: name, owner, token: this.token, why }, "lock lost; its signal aborts");
     this.#lost.abort(
       new SwarmError(code, `the lock ${name} is lost: ${why}`, { field: "name", retryable: true }),
     );

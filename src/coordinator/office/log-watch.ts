@@ -1,5 +1,6 @@
-// Checks at an interval that the control log is still the log that this coordinator read, records how far it reaches, and
-// reports when it is lost. Owns the doubt; the driver acts on it.
+// Checks at an interval that the control log is still the log that this coordinator read, records its last sequence,
+// and reports a lost log. Decides how long a log may look wrong before it counts as lost; participation.ts
+// then halts the member.
 
 import type { Clock } from "../../base/index.ts";
 import { readGenesis } from "../../consensus/index.ts";
@@ -8,15 +9,15 @@ import { isStreamMissing, type Log } from "../../transport/index.ts";
 import { readJson } from "./control-log.ts";
 import { type Place, readChain } from "./start-point.ts";
 
-/** The time between two checks of the log. */
+/** The time between two checks of the log, in ms. */
 const INSPECT_INTERVAL_MS = 2_000;
 /**
- * How long a log must look wrong before the coordinator believes it: a stream leader that was cut off from its group
- * returned a stale last sequence for over 40 s.
+ * The time that a log must look wrong before the coordinator treats it as lost, in ms. A stream leader that was cut off
+ * from its group returned a stale last sequence for over 40 s (measured).
  */
 export const DOUBT_MS = 45_000;
 
-/** The most checks that are kept while their entries are not applied yet: two minutes of them. */
+/** The most checks that the watch keeps while their entries are not applied yet: the checks of two minutes. */
 const MAX_CHECKS_KEPT = 60;
 
 /** The outcome of one check. */
@@ -26,18 +27,23 @@ type LogHealth =
   | { readonly type: "foreign"; readonly reason: string }
   /** The log is gone, or shorter than the part that was read. A server that is cut off may report this for a while. */
   | { readonly type: "doubtful"; readonly reason: string }
+  /** The log did not answer, so this check decides nothing. */
   | { readonly type: "unreadable"; readonly reason: string };
 
 /** The properties that the log must have. */
 interface Expected {
-  /** A place that this coordinator has read. */
+  /** An entry that this coordinator has read: the log must still have the same entry there. */
   readonly anchor: Place;
   readonly epoch: number;
   readonly appliedSeq: number;
-  /** The log must reach back to this sequence. Called after the log has answered, because a trim may raise it. */
+  /**
+   * Returns the sequence that the log must reach back to. The check calls it after the log has answered, because a trim
+   * may raise it in between.
+   */
   readonly floorSeq: () => number;
 }
 
+/** Compares the log with the expected properties. */
 async function inspect(log: Log, expected: Expected): Promise<LogHealth> {
   const { anchor, epoch, appliedSeq } = expected;
   const doubtful = (reason: string): LogHealth => ({ type: "doubtful", reason });
@@ -80,11 +86,14 @@ export class LogWatch {
   /** The problem that the last check found; null when it found none. */
   problem: string | null = "not checked yet";
   readonly #parts;
-  /** A place from the check before: by now every replica has its entry. */
+  /** The last applied entry at the previous check: by now every replica of the stream has it. */
   #anchor: Place;
   #timer: NodeJS.Timeout | undefined;
   #doubtSinceMs: number | null = null;
-  /** The start of each kept check, and the log's last sequence then; the first is the newest check that is fully applied. */
+  /**
+   * The start time of each kept check, and the last sequence that it found. After `ageMs` has removed older checks, the
+   * first one is the newest check whose entries are all applied.
+   */
   readonly #checks: { readonly atMs: number; readonly lastSeq: number }[] = [];
   #isStopped = false;
 

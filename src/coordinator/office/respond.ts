@@ -1,5 +1,5 @@
-// Answers one request of a coordinator: reads it within bounds, replies in its encoding, and turns a thrown error into an
-// error reply. Its callers own the answers.
+// Answers one request to a coordinator: checks its size, decodes it, replies in its encoding, and turns a thrown error
+// into an error reply. The two callers, server.ts and stale-server.ts, compute the answers.
 import type { Logger } from "../../base/index.ts";
 import {
   CONTENT_TYPES,
@@ -13,10 +13,10 @@ import {
 import type { IncomingRequest } from "../../transport/index.ts";
 import { errorReply } from "../../work/index.ts";
 
-/** The largest request, in bytes: commands are small, and several must fit one entry of the log. */
+/** The largest request, in bytes. Commands are small, and one entry of the log must have room for several. */
 const MAX_REQUEST_BYTES = 65_536;
 
-/** Replies with the result of `answer` for the body; an absent body is `{}`. Never throws. */
+/** Calls `answer` with the decoded body (`{}` for an empty request) and replies with the result. Never throws. */
 export async function respondTo(
   request: IncomingRequest,
   log: Logger,
@@ -27,7 +27,7 @@ export async function respondTo(
     if (request.data.length > MAX_REQUEST_BYTES) {
       throw new SwarmError(
         "payload_too_large",
-        `a command has at most ${MAX_REQUEST_BYTES} bytes, got ${request.data.length}`,
+        `expected a request of at most ${MAX_REQUEST_BYTES} bytes, got ${request.data.length}`,
       );
     }
     const body =
@@ -39,7 +39,8 @@ export async function respondTo(
     request.respond(encode(result, encoding), { [HEADERS.contentType]: CONTENT_TYPES[encoding] });
   } catch (error) {
     const failure = toSwarmError(error);
-    if (failure.code === "internal") log.error({ err: error }, "command failed with an internal error");
+    if (failure.code === "internal")
+      log.error({ err: error }, "request failed with an internal error; the caller gets an error reply");
     const { body, headers } = errorReply(failure, encoding);
     try {
       request.respond(body, headers);

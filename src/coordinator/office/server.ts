@@ -1,8 +1,10 @@
-// Answers `<p>.office.<command>` while this coordinator holds the office, and only then. Without a holder the subject has
-// no subscriber, and NATS tells the caller so at once. Owns requests and replies; the office owns the decisions.
+// The office server: answers `<p>.office.<command>` only while this coordinator holds the office. Without a holder the
+// subject has no subscriber, and NATS reports this to the caller at once. Owns requests and replies; office.ts decides.
 //
-// S1  A read shows only a state that includes every decision before the read: a barrier confirms it after the read came.
-// S2  A decided refusal (an `error` in the result) becomes an error reply; a repeat with the same key gets it again.
+// S1  A read shows only a state that includes every decision before the read. For this, the server waits for a barrier
+//     that the office appends after the read has arrived.
+// S2  A decided refusal (an `error` in the result) becomes an error reply. A repeat with the same key gets the same
+//     reply.
 
 import { z } from "zod";
 import { type Clock, createService, type Logger, type Service, systemClock } from "../../base/index.ts";
@@ -22,16 +24,19 @@ import type { Office } from "./office.ts";
 import { auditOperations } from "./office-audit.ts";
 import { respondTo } from "./respond.ts";
 
-/** Prefixes the keys of callers, so that they never equal the keys of the coordinators' own commands. */
+/** Prefixes the key of a caller, so that it never equals a key of the coordinators' own commands. */
 const outsideKey = (key: string) => `c.${key}`;
 
 /**
- * The holder's answers to the calls, by command. Each answer checks by itself that this coordinator still holds the
- * office, as far as it needs that.
+ * The functions that answer calls, by command; other folders provide them. A function that needs the office must check
+ * itself that this coordinator still holds it.
  */
 export type OfficeAnswers = Partial<Readonly<Record<CallName, (body: unknown) => Promise<unknown>>>>;
 
-/** With `term`, only in that term: the repeat of a transfer whose reply was lost does not move the office again. */
+/**
+ * With `term`, the office is transferred only in that term. So if the reply was lost and the caller repeats the
+ * request, the office does not move a second time.
+ */
 const transferSchema = z.strictObject({ to: tokenSchema.optional(), term: z.int().min(1).optional() });
 
 /** Creates the server of an office. */
@@ -62,7 +67,7 @@ export function createOfficeServer(parts: {
       if (expected !== undefined && expected !== term) {
         throw new SwarmError(
           "conflict",
-          `the office is in term ${term}, not in term ${expected} any more: it changed hands; check who holds it`,
+          `the office is in term ${term}, not in term ${expected}: it has a new holder; run murmur office status to see it`,
           { field: "term" },
         );
       }
@@ -107,11 +112,11 @@ export function createOfficeServer(parts: {
 
 function tenure(office: Office) {
   if (office.tenure === null)
-    throw new SwarmError("not_leader", "this coordinator does not hold the office: ask again");
+    throw new SwarmError("not_leader", "this coordinator does not hold the office: repeat the request");
   return office.tenure;
 }
 
-/** @throws SwarmError for a decided refusal (S2). */
+/** Returns the result of a command. @throws SwarmError for a decided refusal (S2). */
 export function unwrap(result: Json): Json {
   if (!isJsonObject(result) || result.error === undefined) return result;
   const { code, message, field } = (result as Refusal).error;

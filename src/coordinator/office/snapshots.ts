@@ -1,11 +1,11 @@
-// Makes snapshots of the running office and trims the log. Owns the time and the order; consensus/log/snapshot.ts owns the
-// content, and snapshot-store.ts the storage.
+// Makes snapshots of the running office and trims the log. Decides when a snapshot is due, and owns the order of the
+// steps; consensus/log/snapshot.ts owns the content, and snapshot-store.ts the storage. participation.ts creates it.
 //
 // N1  Order: write the checkpoint to the log, store the object, read it back and verify it, write the snapshot entry, trim
 //     the log, remove old objects. After a crash at any step the log still has a start point: a later step only removes
 //     data that the step before made superfluous.
-// N2, N3  snapshot-retention.ts says which part of the log and which snapshots are kept.
-// N4  The work does not block the event loop: the text is made in slices, and no buffer holds all of it.
+// N2, N3  snapshot-retention.ts decides which part of the log and which snapshots the office keeps.
+// N4  The work does not block the event loop: it makes the text in slices, and no single buffer holds the whole text.
 import { createHash } from "node:crypto";
 import { type Clock, type Logger, type Meter, sleep } from "../../base/index.ts";
 import { type CheckpointNews, type SnapshotNote, viewFold } from "../../consensus/index.ts";
@@ -14,26 +14,26 @@ import type { Log, Objects } from "../../transport/index.ts";
 import { listSuperfluous, SnapshotRetention } from "./snapshot-retention.ts";
 import { listSnapshots, nameSnapshot, type OfficeFold, writeSnapshot } from "./snapshot-store.ts";
 
-/** When a snapshot is due: after this many entries or bytes of log since the snapshot before. */
+/** The part of the log after which the next snapshot is due: this many entries or bytes since the previous snapshot. */
 export interface SnapshotInterval {
   readonly entries: number;
   readonly bytes: number;
 }
 
 /**
- * A start reads at most twice this much, because the log is kept up to the last but one snapshot. A coordinator reads
- * 20,000 entries in about a second; the busiest office measured writes them in ten seconds, so that a snapshot of the
- * largest state (half a second of work, 15 MB) stays a small part of its work.
+ * A coordinator that starts reads at most twice this much, because the log reaches back to the last but one snapshot. A
+ * coordinator reads 20,000 entries in about a second; the busiest office measured writes them in ten seconds, so that a
+ * snapshot of the largest state (half a second of work, 15 MB) stays a small part of its work.
  */
 export const SNAPSHOT_INTERVAL: SnapshotInterval = { entries: 20_000, bytes: 64 * 1024 ** 2 };
 /**
- * How long the text is worked on at a time, and the length of the rest after it, in ms. A command takes a few turns of
+ * The length of one slice of work on the text, and of the pause after each slice, in ms. A command takes a few turns of
  * the event loop, and each turn may wait for one slice.
  */
 const SLICE_MS = 2;
-/** The pause after a failed snapshot, in ms: an unavailable object store stays unavailable for a while. */
+/** The time until the next try after a failed snapshot, in ms: an unavailable object store stays so for a while. */
 const SNAPSHOT_RETRY_PAUSE_MS = 30_000;
-/** Pieces of text are joined up to this many characters before they are hashed: a quarter of a slice. */
+/** The number of characters that are joined before they are hashed: about a quarter of the work of a slice. */
 const PIECE_CHARACTERS = 16_384;
 
 /** The ports of {@link Snapshots}. */
@@ -55,12 +55,13 @@ interface SnapshotParts {
   ) => string | undefined;
 }
 
-/** The snapshots of one coordinator's part in the office. */
+/** Makes the snapshots of one coordinator, while it takes part in the office. */
 export class Snapshots {
   readonly #parts: SnapshotParts;
   readonly #retention: SnapshotRetention;
   /** Bytes of log since the newest snapshot. */
   #bytesSince = 0;
+  /** The earliest time of the next snapshot, after a failed one; Unix ms. */
   #notBeforeMs = 0;
   /** True from the request for a checkpoint until the log has its snapshot, or the snapshot failed. */
   #isMaking = false;
@@ -106,7 +107,10 @@ export class Snapshots {
     if (isInOffice) this.tidy();
   }
 
-  /** Handles a checkpoint that was just applied: the fold is in the state of the checkpoint only during this call. */
+  /**
+   * Handles a checkpoint that was just applied. Call it before the next entry is applied, because that entry changes
+   * the fold.
+   */
   takeCheckpoint({ seq, isOwn }: CheckpointNews): void {
     const startedMs = performance.now();
     const { logId, epoch } = this.#parts.fold();
@@ -130,11 +134,7 @@ export class Snapshots {
         if (refused !== undefined) this.#isMaking = false;
         this.#parts.meter.officeSnapshotSeconds.observe(tookMs / 1_000);
         if (refused === undefined) this.#parts.logger.info(facts, "made a snapshot");
-        else
-          this.#parts.logger.info(
-            { ...facts, refused },
-            "made a snapshot, but left the office before its entry",
-          );
+        else this.#parts.logger.info({ ...facts, refused }, "made a snapshot, but its log entry was refused");
       } catch (error) {
         this.#fail(seq, error);
       }
@@ -149,7 +149,7 @@ export class Snapshots {
     logger.warn({ err: toSwarmError(err), seq }, "snapshot failed; keeping the log until one succeeds");
   }
 
-  /** Text and hash of a fold, made in slices (N4); null when this coordinator was stopped in between. */
+  /** Makes the text and the hash of a fold in slices (N4); null when this coordinator stops before the end. */
   async #hash(
     view: JsonObject,
     keepsText: boolean,

@@ -1,9 +1,9 @@
-// Answers `<p>.stale.<read>` from the state that this coordinator has applied, also while no leader is in office. The
-// coordinators share the subject in one queue group, so that one of them answers.
+// The server of stale reads: answers `<p>.stale.<read>` from the state that this coordinator has applied, even while no
+// leader is in office. All coordinators subscribe in one queue group, so that one of them answers each read.
 //
 // Z1  A reply includes every entry that was in the log `ageMs` ago; `seq` is the last entry that it includes.
-// Z2  A coordinator that does not trust its log any more answers `unavailable`: the caller repeats the read, and another
-//     coordinator may answer.
+// Z2  A coordinator that has halted answers `unavailable`. The caller repeats the read, and another coordinator may
+//     answer.
 import { type Clock, createService, type Logger, type Service, systemClock } from "../../base/index.ts";
 import { createSubjects } from "../../protocol/index.ts";
 import type { Subscription, Transport } from "../../transport/index.ts";
@@ -14,7 +14,7 @@ import { respondTo } from "./respond.ts";
 /** The queue group of all coordinators. */
 const QUEUE_GROUP = "coordinators";
 
-/** Answers stale reads, from the moment when the log is read. */
+/** Makes the server of stale reads. It begins to answer when this coordinator has read the log. */
 export function createStaleServer(parts: {
   transport: Transport;
   office: Office;
@@ -30,7 +30,7 @@ export function createStaleServer(parts: {
   function answer(name: string, body: unknown): object {
     const show = findRead(name)?.(body);
     if (show === undefined) throw unknownCommand(name);
-    const { ageMs } = office; // Z2
+    const { ageMs } = office; // Z2: throws `unavailable` when this coordinator has halted
     const moment = { at: office.logTime, nowMs: clock.now() };
     return { ...show(office.state, moment), seq: office.appliedSeq, ageMs };
   }

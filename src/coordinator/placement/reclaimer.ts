@@ -1,18 +1,18 @@
-// Returns placed tasks to their queue when their agent has left, or will leave before it starts them. The host that then
-// receives such a task asks for a new placement. Owns the order of the steps; choose.ts picks the next agent, as for any
-// task.
+// Returns placed tasks to their queue when their agent has left, or is leaving and has not started them. The host that
+// then receives such a task asks for a new placement, and choose.ts chooses the agent as for any other task. Owns the
+// order of the steps; placement.ts makes the reclaimer.
 //
 // B1  The reclaimer first publishes the task to its queue, then deletes its placed message. After a crash between the two
-//     steps, the next holder of the office finds the placed message and repeats both. The task may run twice, and has one
-//     result.
+//     steps, the next holder of the office finds the placed message and repeats both steps. The task may then run
+//     twice, but it has one result.
 // B2  A returned task carries `Murmur-Attempt`: a host looks for the result of such a task before it starts it.
-// B3  Every placed message is checked when this coordinator takes the office, and every ten seconds. So it does not matter
-//     which event was missed, or that a task was placed on an agent at the moment when the agent left.
-// B4  If the queue still has the message that a task was placed from, the task is left to the next sweep: its hand-over is
-//     in progress or broke off, and the host that receives that message uses the placed message as its new placement, and
-//     acks.
-// B5  A message that is no placed task goes to the dead letters, as a live host would send it; no other process would ever
-//     read it.
+// B3  The reclaimer checks every placed message when this coordinator takes the office, and every ten seconds. So it
+//     finds a task even if it missed an event, or if the task was placed at the moment when its agent left.
+// B4  If the queue still has the message that a task was placed from, the hand-over has not finished. The host that
+//     receives the queued message finds the placed message, accepts it as the placement, and acks the queued message.
+//     The reclaimer leaves the task to the next sweep.
+// B5  A message that is no placed task goes to the dead letters. A live host does this itself; for a host without
+//     agents the reclaimer does it, because no other process would read the message.
 import {
   createService,
   type Logger,
@@ -43,15 +43,18 @@ import type { Office } from "../office/office.ts";
 import { isLeaving } from "../registry/availability.ts";
 import type { AgentAddress, Registrar } from "../registry/registrar.ts";
 
-/** How often the reclaimer checks all placed messages, in ms: one request to the stream, as long as there are few. */
+/**
+ * The time between two checks of all placed messages, in ms. A check is one request to the stream while there are few.
+ */
 const SWEEP_INTERVAL_MS = 10_000;
 /** The most placed messages of one sweep; the next sweep takes the rest. */
 const MAX_PER_SWEEP = 10_000;
 /** The most tasks that are returned at the same time. */
 const MAX_RECLAIMS_IN_FLIGHT = 16;
 /**
- * How long hosts have to report that they run a task, in ms. They answer from memory. A task runs twice if its host is
- * delayed for longer. The cost of the wait: the waiting tasks of a leaving agent return a second later, sixteen at a time.
+ * The wait for a host's report that it runs a task, in ms. Hosts answer from memory. If a host is delayed for longer,
+ * its task runs twice. The cost of the wait: the waiting tasks of a leaving agent return one second later, sixteen at a
+ * time.
  */
 const LOCATE_TIMEOUT_MS = 1_000;
 
@@ -62,7 +65,10 @@ interface ReclaimerParts {
   registrar: Registrar;
   /** Called when a task has left the place where it was placed. */
   onReturned: (taskId: string) => void;
-  /** Called for the question of a ballot instead of returning it: its runner gives the seat to another agent. */
+  /**
+   * Called when the placed task is the question of a ballot. The reclaimer does not return it; the asker of the ballot
+   * gives the seat to another agent.
+   */
   onQuestion: (at: PlacedAddress) => void;
   log: Logger;
   meter: Meter;
@@ -75,6 +81,7 @@ export class Reclaimer {
   readonly #subjects: Subjects;
   readonly #tasks: Log;
   readonly #results;
+  /** The agents that have left, or are leaving, and whose placed tasks are not checked yet, by agent id. */
   readonly #gone = new Map<string, AgentAddress>();
   readonly #sweepOnce = singleFlight(() => this.#trySweep());
   #isFullSweepDue = false;
@@ -165,7 +172,7 @@ export class Reclaimer {
     }
   }
 
-  /** Deletes the consumers of hosts without agents: no task will come to them, and no worker pulls from them. */
+  /** Deletes the consumers of the hosts without agents: no task will be placed there, and no worker pulls from them. */
   async #deleteConsumers(hosts: ReadonlySet<string>): Promise<void> {
     for (const host of hosts) {
       if (this.#hasAgents(host)) continue;
@@ -219,7 +226,7 @@ export class Reclaimer {
   }
 
   async #bury(stored: Stored): Promise<void> {
-    if (this.#hasAgents(hostOf(stored.subject))) return; // that host does it
+    if (this.#hasAgents(hostOf(stored.subject))) return; // B5: the live host moves it to the dead letters
     const { taskId, error } = await buryUnreadable(this.#results, stored, systemClock.now());
     await this.#tasks.delete(stored.seq);
     this.#parts.log.warn({ letter: taskId, err: error }, "unreadable placed task moved to the dead letters");
@@ -231,14 +238,17 @@ export class Reclaimer {
     return (await bus.scatter(this.#subjects.where(taskId), encode({}), options)).length > 0;
   }
 
-  /** Publishes the task to its queue, once; false when the queue still has the message that it was placed from (B4). */
+  /**
+   * Publishes the task to its queue, once. False when the queue still has the message that the task was placed from
+   * (B4).
+   */
   async #publish(stored: Stored, { scope, taskId }: PlacedAddress): Promise<boolean> {
     const { capability, priority } = readPlacement(stored.header(HEADERS.placement));
     const subject = this.#subjects.task({ capability, priority, scope, taskId });
     try {
       await this.#tasks.append(subject, stored.data, {
         headers: {
-          [HEADERS.attempt]: "1", // B2: the journal has the true count, if there were attempts
+          [HEADERS.attempt]: "1", // B2: if there were attempts, the journal has their number
           ...carriedHeaders(stored),
           [HEADERS.returned]: String(stored.seq),
         },

@@ -1,5 +1,6 @@
-// Parses the messages of agents and NATS about agents: heartbeats, answers to a roll call and to a probe, disconnect
-// advisories. Owns the check that a sender reports only about its own agents; registrar.ts acts on the messages.
+// Learns which agents live: reads heartbeats and the disconnect advisories of NATS, asks all hosts for their agents (a
+// roll call), and probes single agents. Owns the check that a sender reports only its own agents; registrar.ts calls
+// it.
 import type { Logger } from "../../base/index.ts";
 import {
   type AgentStatus,
@@ -21,12 +22,15 @@ import { SILENCE_MS } from "./sightings.ts";
 export const DISCONNECTS = "$SYS.ACCOUNT.*.DISCONNECT";
 /** The start of the NATS client name of an agent process; the host's id follows. */
 const AGENT_CLIENT = "murmur-agent ";
-/** How long processes have to answer a roll call, in ms: in total, and after the last answer. */
+/** The wait for replies to a roll call, in ms: in total, and after the latest reply. */
 const ROLL_CALL = { timeoutMs: 2_000, stallMs: 250 } as const;
-/** The most agents of one host that are probed: one of them may have ended by itself, but hardly all. */
+/** The most agents of one host that a probe asks: one of them may have stopped alone, but hardly all of them. */
 const PROBED_AGENTS = 3;
 
-/** Reads a heartbeat. Null unless its sender reports on its own subject, and only about its own agents. */
+/**
+ * Reads a heartbeat. Null when the message is not readable, when the subject names another sender than the heartbeat,
+ * or when the heartbeat reports an agent of another host.
+ */
 export function readHeartbeat(message: Incoming, log: Logger): Heartbeat | null {
   try {
     const { value } = decode(message.data, message.header(HEADERS.contentType));
@@ -34,14 +38,17 @@ export function readHeartbeat(message: Incoming, log: Logger): Heartbeat | null 
     const sender = lastToken(message.subject);
     const isOwn = sender === beat.host || (beat.agents.length === 1 && beat.agents[0]?.id === sender);
     if (isOwn && beat.agents.every(({ host }) => host === beat.host)) return beat;
-    log.warn({ sender, host: beat.host }, "heartbeat rejected: it reports agents of another host");
+    log.warn({ sender, host: beat.host }, "heartbeat reports agents of another host; dropped");
   } catch (error) {
-    log.warn({ err: error }, "heartbeat rejected: unreadable");
+    log.warn({ err: error }, "heartbeat not readable; dropped");
   }
   return null;
 }
 
-/** Asks every agent process for its agents. Returns the number of agents, once the last process has answered. */
+/**
+ * Asks every host for its agents and calls `onStatus` for each. Resolves to the number of agents, when the time for
+ * replies is over.
+ */
 export async function callRoll(
   { bus, prefix }: Transport,
   onStatus: (status: AgentStatus) => void,
@@ -63,8 +70,9 @@ export async function callRoll(
 }
 
 /**
- * Whether any of the first few of these agents answers. NATS reports at once that a subject has no subscriber. An agent
- * with a subscriber may be slow, as on a loaded machine, and gets the full time that an agent may be silent.
+ * Resolves to true when one of the first {@link PROBED_AGENTS} agents answers a ping. If an agent has no subscriber,
+ * NATS reports this at once. An agent with a subscriber may be slow, as on a loaded machine, so it has {@link
+ * SILENCE_MS} to answer.
  */
 export async function anyAnswers({ bus, prefix }: Transport, ids: readonly string[]): Promise<boolean> {
   const subjects = createSubjects(prefix);
@@ -77,7 +85,7 @@ export async function anyAnswers({ bus, prefix }: Transport, ids: readonly strin
   );
 }
 
-/** The host whose connection ended; null when the advisory is about another client, or the message is no advisory. */
+/** The id of the host whose connection ended; null for another client's advisory, and for any other message. */
 export function readDisconnected({ data }: Incoming): string | null {
   try {
     const { client } = decode(data).value as { client?: { name?: unknown } };

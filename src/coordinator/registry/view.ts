@@ -1,4 +1,5 @@
-// Shows agents: their registered profile and record together with their last reported status. Pure.
+// Builds the replies to the reads of agents (`agent ls`, `agent show`) from the registered profiles and records, and
+// the last reported statuses. Pure.
 import { z } from "zod";
 import { type AgentStatus, SwarmError, tokenSchema } from "../../protocol/index.ts";
 import { takePage } from "../pages.ts";
@@ -6,7 +7,7 @@ import type { WorkRecord } from "./record.ts";
 import type { Member, Registry } from "./registry.ts";
 import type { Sightings } from "./sightings.ts";
 
-/** The request for a list of agents: the page after an id. */
+/** The request for a page of agents; `after` is the last id of the page before. */
 export const agentsRequestSchema = z.strictObject({ after: z.string().max(64).optional() });
 /** The request for one agent. */
 export const agentRequestSchema = z.strictObject({ agent: tokenSchema });
@@ -14,7 +15,7 @@ export const agentRequestSchema = z.strictObject({ agent: tokenSchema });
 /** One agent in a list. */
 export type AgentLine = Omit<AgentStatus, "expertise" | "triggers" | "model" | "publicKey">;
 
-/** One page of agents by id. `next` is the id after which the next page starts; null on the last page. */
+/** One page of agents, ordered by id. `next` is the `after` of the request for the next page; null on the last page. */
 export interface AgentPage {
   agents: AgentLine[];
   next: string | null;
@@ -22,10 +23,13 @@ export interface AgentPage {
 
 /** One agent, as `agent show` shows it. */
 export interface ShownAgent {
-  /** The last reported status; null when the agent was not heard yet. */
+  /** The last reported status; null when this coordinator has no report of the agent yet. */
   agent: AgentStatus | null;
   record: RecordView[];
-  /** The number of ballots where its key signed two different values. Above 0, the agent gets no seat in signed ballots. */
+  /**
+   * The number of ballots where the agent's key signed two different values. If it is above 0, the agent gets
+   * no seat in signed ballots.
+   */
   equivocations: number;
 }
 
@@ -34,7 +38,7 @@ export interface RecordView extends WorkRecord {
   capability: string;
 }
 
-/** Shows agents, and caches their order until the registry changes. */
+/** Builds the replies, and caches the sorted ids until the registry changes. */
 export class AgentView {
   readonly #sightings: Sightings;
   #sorted: readonly string[] = [];
@@ -45,15 +49,15 @@ export class AgentView {
     this.#sightings = sightings;
   }
 
-  /** A page of the registered agents that were heard, after the id `after`. */
+  /** A page of the registered agents with a reported status, after the id `after`. */
   page(registry: Registry, after = ""): AgentPage {
-    const { items, next } = takePage(this.#linesBehind(registry, after), ({ id }) => id);
+    const { items, next } = takePage(this.#linesAfter(registry, after), ({ id }) => id);
     return { agents: items, next };
   }
 
-  *#linesBehind(registry: Registry, after: string): Iterable<AgentLine> {
+  *#linesAfter(registry: Registry, after: string): Iterable<AgentLine> {
     const ids = this.#sort(registry);
-    for (let index = firstBehind(ids, after); index < ids.length; index++) {
+    for (let index = indexAfter(ids, after); index < ids.length; index++) {
       const status = this.find(registry.members.get(ids[index] as string) as Member);
       if (status === null) continue;
       const { expertise: _expertise, triggers: _triggers, model: _model, publicKey: _key, ...line } = status;
@@ -67,17 +71,17 @@ export class AgentView {
     if (member === undefined) {
       throw new SwarmError(
         "not_found",
-        `no agent ${id} belongs to this swarm (any more); murmur agent ls lists its agents`,
+        `this swarm has no agent ${id}; it may have left; murmur agent ls lists all agents`,
         { field: "agent" },
       );
     }
     const record = [...member.record]
-      .map(([capability, made]) => ({ capability, ...made }))
+      .map(([capability, work]) => ({ capability, ...work }))
       .sort((a, b) => (a.capability < b.capability ? -1 : 1));
     return { agent: this.find(member), record };
   }
 
-  /** The last reported status of a member; null when it was not heard yet. */
+  /** The last reported status of a member; null when this coordinator has no report of it yet. */
   find({ profile: { id, host } }: Member): AgentStatus | null {
     const sighting = this.#sightings.get(id);
     return sighting?.host === host ? sighting.status : null;
@@ -94,7 +98,7 @@ export class AgentView {
 }
 
 /** The index of the first id that is greater than `after`. */
-function firstBehind(ids: readonly string[], after: string): number {
+function indexAfter(ids: readonly string[], after: string): number {
   let [low, high] = [0, ids.length];
   while (low < high) {
     const middle = (low + high) >>> 1;

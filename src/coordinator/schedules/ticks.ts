@@ -1,22 +1,26 @@
-// Computes the ticks of schedules from cron expressions and intervals. Pure; croner knows calendars and time zones.
+// Computes the ticks of schedules from cron expressions and intervals, for scheduler.ts. The package croner knows
+// calendars and time zones. Pure.
 import { Cron } from "croner";
 import { z } from "zod";
 import { SwarmError, showValue } from "../../protocol/index.ts";
 
-/** The shortest interval, in ms: below it, a queue of tasks is the better tool. */
+/** The shortest interval, in ms. For work that repeats more often, a queue of tasks is the better tool. */
 export const MIN_INTERVAL_MS = 1_000;
 /**
- * How long a missed tick may still fire, in ms: an election or a rolling update takes less. Older ticks are counted as
- * missed.
+ * The longest delay of a tick that still fires, in ms: an election or a rolling update takes less. Older ticks do not
+ * fire and count as missed.
  */
 export const CATCH_UP_MS = 60_000;
 /**
- * The most missed ticks of a cron expression that are counted after one outage; beyond it, the count is a lower bound.
- * Each takes up to 0.2 ms, and the holder of the office must not block while it counts a week of them.
+ * The most missed ticks of a cron expression that the holder of the office counts after one outage; a larger number is
+ * reported as this one. Each tick takes up to 0.2 ms to count, and a week of ticks would block the holder.
  */
 const MAX_COUNTED = 100;
 
-/** The ticks: a cron expression of 5 or 6 fields in a time zone (default UTC), or every `everyMs` ms since 1970. */
+/**
+ * The rule for ticks: a cron expression of 5 or 6 fields in a time zone (default UTC), or every `everyMs` ms since
+ * 1970.
+ */
 export const whenSchema = z.union(
   [
     z.strictObject({ cron: z.string().min(1).max(200), timezone: z.string().min(1).max(64).default("UTC") }),
@@ -24,12 +28,12 @@ export const whenSchema = z.union(
   ],
   "must be { cron, timezone? } or { everyMs }",
 );
-/** The ticks of a schedule. */
+/** The rule for the ticks of a schedule. */
 export type When = z.output<typeof whenSchema>;
 
 /**
- * The first tick after `afterMs`; null when there is none. When a zone's clocks change, a tick that does not exist fires
- * right after the change, and a tick that exists twice fires once.
+ * The first tick after `afterMs`, in ms since 1970; null when there is none. When a zone's clocks change, a tick whose
+ * local time is skipped fires right after the change, and a tick whose local time occurs twice fires once.
  * @throws SwarmError `invalid_input` for an expression or a time zone that cannot be read.
  */
 export function nextTickMs(when: When, afterMs: number): number | null {
@@ -50,8 +54,8 @@ function readCron({ cron, timezone }: Extract<When, { cron: string }>): Cron {
 }
 
 /**
- * The plan at `nowMs` for a schedule whose tick `dueMs` is due: the tick to fire, the tick after it, and the number of
- * skipped ticks.
+ * The plan at `nowMs` for a schedule with a tick due at `dueMs`: the tick to fire, the tick after it, and the number of
+ * missed ticks that do not fire.
  */
 export function planTick(
   when: When,
@@ -62,7 +66,7 @@ export function planTick(
   return { tickMs, nextMs: nextTickMs(when, tickMs), missed: countTicks(when, dueMs, tickMs) };
 }
 
-/** The first tick that is recent enough to fire; without one, the last tick, however old. */
+/** The first tick that is recent enough to fire. If no tick is recent enough, the newest tick, at any age. */
 function skip(when: When, dueMs: number, nowMs: number): number {
   const oldMs = Math.max(dueMs, lastTickMs(when, nowMs - CATCH_UP_MS) ?? dueMs);
   const nextMs = nextTickMs(when, oldMs);

@@ -1,8 +1,9 @@
-// The status of one agent, with its states and waiting reasons. Owns its schema and the bounds of an agent's skills.
+// The status of one agent: the schema that heartbeats, `status` replies and `agent ls` share. Owns the agent's states
+// and waiting reasons, and the bounds of an agent's skills.
 import { z } from "zod";
 import { tokenSchema } from "../wire/schema.ts";
 
-/** The most triggers of an agent, and the most tokens of its expertise. Both travel with every heartbeat. */
+/** The most triggers of an agent, and the most tokens of its expertise. Every heartbeat carries both. */
 export const MAX_SKILLS = 16;
 
 /** The lifecycle states of an agent. */
@@ -32,7 +33,7 @@ export const WAITING_REASONS = [
   "queue",
   "timer",
 ] as const;
-/** The thing that an agent waits for. */
+/** One of the {@link WAITING_REASONS}. */
 export type WaitingReason = (typeof WAITING_REASONS)[number];
 
 /** One agent as heartbeats, `status` replies and `agent ls` show it. */
@@ -42,13 +43,15 @@ export const agentStatusSchema = z.object({
   capabilities: z.array(tokenSchema),
   state: z.enum(AGENT_STATES),
   waiting: z.enum(WAITING_REASONS).nullable(),
-  /** The state of the author's own state machine, if the agent has one, for the task that changed state last. */
+  /** The state of the author's XState machine, if the agent has one. Of several tasks: the state that changed last. */
   doing: z.string().max(200).optional(),
+  /** The slots in use, and all slots of the agent. */
   slots: z.object({ used: z.int(), total: z.int() }),
   /** The number of turns of the work loop. It rises while the agent makes progress. */
   loop: z.int(),
   host: z.string(),
   pid: z.int(),
+  /** The time of the agent's last start or restart, ISO 8601. */
   since: z.string(),
   version: z.string(),
   /** The agent's strengths as tokens, used to place tasks with route `best`. */

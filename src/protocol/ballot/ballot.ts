@@ -5,15 +5,15 @@ import { tokenSchema } from "../wire/schema.ts";
 import { BALLOT_STRATEGIES, DISAGREEMENT_RULES, STRATEGY_RULES, TOPOLOGIES } from "./rules.ts";
 
 /**
- * The most seats of a ballot. Voters err together, so more of them soon add nothing: at an error correlation of 0.1, 64
- * seats are worth 8.8 independent ones and a thousand 9.9 (Kish 1965, n / (1 + (n − 1)ρ)).
+ * The most seats of a ballot. The errors of voters are correlated, so more voters soon add nothing: at a correlation of
+ * 0.1, 64 seats are worth 8.8 independent seats, and a thousand are worth 9.9 (Kish 1965, n / (1 + (n − 1)ρ)).
  */
 export const MAX_SEATS = 64;
 /** The fewest seats of `bft`: among three seats, one liar cannot be distinguished from the honest two (Lamport et al. 1982). */
 export const MIN_BFT_SEATS = 4;
-/** The most rounds. Debates of language models stop gaining after about four (Du et al. 2023); double that. */
+/** The most rounds: twice the four rounds after which debates of language models stop improving (Du et al. 2023). */
 export const MAX_ROUNDS = 8;
-/** The default number of rounds of a debate or a mesh: every seat answers, and then answers once more. A ring has one. */
+/** The default number of rounds of a debate or a mesh: every seat answers twice. A ring has one round by default. */
 export const DEFAULT_ROUNDS = 2;
 /** The deepest tree: with at least two members for each lead, five levels have 2 + 4 + … + 32 = 62 seats. */
 export const MAX_TREE_DEPTH = 5;
@@ -39,19 +39,25 @@ export const DEFAULT_TRIM = 0.2;
 export const MAX_BALLOT_VALUE_BYTES = 128 * 1_024;
 
 const pointerMessage = 'must be a JSON pointer (RFC 6901): "" or "/name/0", with ~0 for ~ and ~1 for /';
-/** A JSON pointer (RFC 6901) of at most 256 characters; the empty one names the whole value. */
+/** A JSON pointer (RFC 6901) of at most 256 characters; the empty pointer names the whole value. */
 export const pointerSchema = z
   .string(pointerMessage)
   .max(256, pointerMessage)
   .regex(/^(?:\/(?:[^~/]|~[01])*)*$/, pointerMessage);
 
-/** Rules that make two spellings one value before values are compared. They apply inside lists and objects, not to names. */
+/**
+ * Rules that change values before they are compared, so that two spellings count as one value. They apply inside lists
+ * and objects, but not to the names of fields.
+ */
 export const normaliseSchema = z.strictObject({
   /** Cut white space off both ends of strings. */
   trim: z.boolean().default(false),
   /** Compare strings in lower case (Unicode's default mapping). */
   ignoreCase: z.boolean().default(false),
-  /** Round numbers to the nearest multiple of this. Values are rounded, because "close enough" is not transitive. */
+  /**
+   * Round numbers to the nearest multiple of this number. A comparison with a tolerance would not work, because "close
+   * enough" is not transitive.
+   */
   tolerance: z
     .number("must be a number above 0")
     .positive("must be a number above 0")
@@ -75,7 +81,7 @@ export const calibrationSchema = z.strictObject({
     .max(MAX_CALIBRATION_CELLS),
 });
 
-/** The reliability of agreement. */
+/** The data from which a ballot computes the confidence of its findings. */
 export type Calibration = z.output<typeof calibrationSchema>;
 
 /** Limits for the whole ballot. Without a limit, only the seats, the rounds and the topology bound the ballot. */
@@ -94,7 +100,7 @@ const oneOf = (words: readonly string[]) => `must be one of ${words.join(", ")}`
 const ballotFields = z.strictObject({
   /** The number of agents that answer. */
   seats: z.int(seatsMessage).min(1, seatsMessage).max(MAX_SEATS, seatsMessage),
-  /** The rule that combines their answers. */
+  /** The rule that combines the answers of the seats. */
   strategy: z.enum(BALLOT_STRATEGIES, oneOf(BALLOT_STRATEGIES)),
   /** `quorum`: the number of equal answers that decide. `merge`: the number of seats that must report a finding, default 1. */
   quorum: z.int().min(1).optional(),
@@ -130,7 +136,9 @@ const ballotFields = z.strictObject({
   panel: z.array(tokenSchema).min(1).max(MAX_SEATS).optional(),
   /** The time limit of the whole ballot in ms, including all rounds and the judge. */
   timeoutMs: z.number().min(1).max(MAX_BALLOT_MS).default(DEFAULT_BALLOT_MS),
-  /** The thing that two seats must not share: the `model` or the `agent`. `none`: one agent may hold several seats. */
+  /**
+   * The property in which all seats must differ: the `model` or the `agent`. `none`: one agent may hold several seats.
+   */
   diversity: z.enum(["model", "agent", "none"]).default("agent"),
   /** The next step when the answers do not agree. */
   onDisagreement: z.enum(DISAGREEMENT_RULES, oneOf(DISAGREEMENT_RULES)).default("fail"),
@@ -142,7 +150,7 @@ const ballotFields = z.strictObject({
   depth: z.int().min(2).max(MAX_TREE_DEPTH).optional(),
   /** `tree`: the number of leads, and of members for each lead; default the smallest number with room for all seats. */
   fanOut: z.int().min(1).max(MAX_SEATS).optional(),
-  /** `mesh`: the number of other seats that each seat sees, the next ones in a circle; default all. */
+  /** `mesh`: the number of other seats that each seat sees: the seats after it in a circle. Default: all. */
   neighbours: z.int().min(1).max(MAX_SEATS).optional(),
   budget: ballotBudgetSchema.optional(),
   /**
@@ -166,7 +174,7 @@ export type BallotInput = z.input<typeof ballotSchema>;
 /** A ballot with its defaults filled in. The functions below compute the defaults that depend on other fields. */
 export type BallotSpec = z.output<typeof ballotSchema>;
 
-/** The capability that a seat's agent must offer: the panel's for this seat, else the capability `ofTask` of the task. */
+/** The capability that a seat's agent must offer: the panel's capability for this seat, or `ofTask` without a panel. */
 export function capabilityOfSeat({ panel }: Pick<Fields, "panel">, seat: number, ofTask: string): string {
   return panel?.[seat - 1] ?? ofTask;
 }
@@ -184,7 +192,7 @@ export function fanOutOf(spec: Pick<Fields, "depth" | "fanOut" | "seats">): numb
   return fanOut;
 }
 
-/** The number of seats that vote: in a tree only the leads of the first level, else all. */
+/** The number of seats that vote: in a tree only the leads of the first level, otherwise all seats. */
 export function voterCountOf(spec: Pick<Fields, "depth" | "fanOut" | "seats" | "topology">): number {
   return spec.topology === "tree" ? Math.min(fanOutOf(spec), spec.seats) : spec.seats;
 }
@@ -210,7 +218,7 @@ interface Fault {
   readonly message: string;
 }
 
-/** The contradictions in the ballot, the ones to fix first at the front. */
+/** The contradictions in the ballot. The first one is the best to fix first. */
 function faultsOf(spec: Fields): Fault[] {
   return [
     ...strategyFaults(spec),
@@ -235,7 +243,7 @@ function strategyFaults(spec: Fields): Fault[] {
     faults.push({ field: "verifier", message: "must name the capability that verifies" });
   }
   if (strategy === "quorum" && spec.quorum === undefined) {
-    faults.push({ field: "quorum", message: "must say how many equal answers decide" });
+    faults.push({ field: "quorum", message: "must be the number of equal answers that decide" });
   }
   if (strategy === "bft" && spec.seats < MIN_BFT_SEATS) {
     faults.push({
@@ -261,7 +269,10 @@ function strategyFaults(spec: Fields): Fault[] {
   const { counts } = STRATEGY_RULES[strategy];
   if (spec.truth !== undefined) faults.push(...truthFaults(spec.truth, spec));
   if (counts !== "any" && spec.type !== undefined && spec.type !== counts) {
-    faults.push({ field: "type", message: `must be ${counts} or left out: that is what ${strategy} counts` });
+    faults.push({
+      field: "type",
+      message: `must be ${counts} or left out: ${strategy} counts values of this type only`,
+    });
   }
   return faults;
 }
@@ -270,11 +281,11 @@ function truthFaults(truth: unknown, { seats, strategy }: Fields): Fault[] {
   const most = Math.floor(MAX_BALLOT_VALUE_BYTES / seats);
   const message =
     truth === null
-      ? "must be a value: null is no answer"
+      ? "must not be null: null is no answer"
       : STRATEGY_RULES[strategy].counts === "number" && typeof truth !== "number"
-        ? `must be a number: that is what ${strategy} counts`
+        ? `must be a number: ${strategy} counts numbers only`
         : JSON.stringify(truth).length > most
-          ? `must be at most ${most} characters of JSON, as the values of ${seats} seats`
+          ? `must be at most ${most} characters of JSON, like each value of the ${seats} seats`
           : undefined;
   return message === undefined ? [] : [{ field: "truth", message }];
 }

@@ -1,4 +1,5 @@
-// One connection to the in-memory server. Owns its subscriptions and listeners, and ends them when it closes.
+// One connection to the in-memory server; transport.ts makes one for each transport. Owns the subscriptions and
+// listeners of the connection, and ends them when the connection closes.
 import { SwarmError } from "../../protocol/index.ts";
 import type { ConnectionState, Subscription } from "../ports.ts";
 import type { Puller } from "./consumer.ts";
@@ -6,7 +7,7 @@ import { type RawMessage, sizeOf } from "./message.ts";
 import type { MemoryServer, Subscriber } from "./server.ts";
 import type { Wire } from "./wire.ts";
 
-/** One connection. */
+/** One connection to a {@link MemoryServer}. */
 export class MemoryConnection implements Puller {
   readonly server: MemoryServer;
   readonly #subscribers = new Set<Subscriber>();
@@ -31,12 +32,12 @@ export class MemoryConnection implements Puller {
     return this.#isOpen;
   }
 
-  /** @throws SwarmError `unavailable` when the connection is closed. */
+  /** Checks that the connection is open; `doing` names the action in the error. @throws SwarmError `unavailable`. */
   assertOpen(doing: string): void {
     if (!this.#isOpen) throw new SwarmError("unavailable", `${doing}: the connection is closed`);
   }
 
-  /** @throws SwarmError `payload_too_large`. */
+  /** Checks that the server accepts a message of this size. @throws SwarmError `payload_too_large`. */
   assertFits(message: RawMessage): void {
     const { maxPayloadBytes } = this.server;
     const bytes = sizeOf(message) - message.subject.length;
@@ -68,11 +69,13 @@ export class MemoryConnection implements Puller {
     return () => this.#closeListeners.delete(onClose);
   }
 
+  /** Calls `onState` when the connection closes; an in-memory connection is never "disconnected". */
   onState(onState: (state: ConnectionState) => void): Subscription {
     this.#stateListeners.add(onState);
     return { close: () => this.#stateListeners.delete(onState) };
   }
 
+  /** Waits until the server has delivered all messages sent so far, then ends all subscriptions. Safe to repeat. */
   async close(): Promise<void> {
     if (!this.#isOpen) return;
     await this.server.wire.flush();

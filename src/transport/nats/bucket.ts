@@ -1,5 +1,5 @@
-// A key-value bucket in the layout that every NATS client knows (ADR-8), so that `nats kv` shows it. Reads ask the
-// stream's leader, because a direct get from a replica could miss a finished write.
+// A key-value bucket in the standard NATS layout (ADR-8), so that `nats kv` and every NATS client can read it. A read
+// goes to the stream's leader, because a direct get from a replica could miss a finished write.
 import { SwarmError } from "../../protocol/index.ts";
 import { checkBucketKey } from "../bucket-key.ts";
 import type { Bucket, Stored } from "../ports.ts";
@@ -16,7 +16,7 @@ export function bucketStream(name: string): string {
   return `KV_${name}`;
 }
 
-/** The bucket named `name`. */
+/** Makes the bucket `name` over its stream, which init.ts creates. */
 export function createNatsBucket(link: Link, name: string): Bucket {
   const stream = bucketStream(name);
   const log = createNatsLog(link, stream);
@@ -38,7 +38,8 @@ export function createNatsBucket(link: Link, name: string): Bucket {
       try {
         return await append(revision);
       } catch (error) {
-        // A deleted key is absent, but its deletion is a stored message with a sequence.
+        // Revision 0 expects an absent key. After a deletion the key is absent, but its last message is the deletion,
+        // so the append must expect the sequence of the deletion.
         const found =
           revision === 0 && error instanceof SwarmError && error.code === "conflict" ? await last(key) : null;
         if (found === null || !isDeletion(found)) throw error;

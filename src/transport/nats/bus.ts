@@ -1,4 +1,5 @@
-// Request/reply and broadcast over a link. Leaves inboxes, timeouts and the connection to request.ts and link.ts.
+// The port `Bus` over a NATS link: publish, subscribe, request and scatter. Leaves inboxes, the timeouts of requests
+// and the connection to request.ts and link.ts. connect.ts makes the bus.
 import type { Msg } from "@nats-io/nats-core";
 import type { Logger } from "../../base/index.ts";
 import { DEFAULT_STALL_MS } from "../limits.ts";
@@ -7,7 +8,9 @@ import type { Link } from "./link.ts";
 import { headerOf } from "./message-headers.ts";
 import { afterArrived } from "./request.ts";
 
-/** A NATS message as the port's type. It reads each field on demand, because most handlers read one or two. */
+/**
+ * A NATS message as an `IncomingRequest`. It reads each field on demand, because most handlers read one or two fields.
+ */
 class NatsIncoming implements IncomingRequest {
   readonly #message: Msg;
   readonly #link: Link;
@@ -38,7 +41,7 @@ class NatsIncoming implements IncomingRequest {
   }
 }
 
-/** The bus of one NATS link. */
+/** Makes the bus of one NATS link. */
 export function createNatsBus(link: Link, log: Logger): Bus {
   return {
     publish: (subject, data, options) => link.publish(subject, data, options?.headers),
@@ -68,6 +71,7 @@ export function createNatsBus(link: Link, log: Logger): Bus {
   };
 }
 
+/** Sends a request to every subscriber and collects the replies; see `Bus.scatter`. */
 function scatter(
   link: Link,
   subject: string,

@@ -1,7 +1,8 @@
 // Creates the missing streams and buckets of the swarm from their definitions, and verifies the existing ones. It never
-// changes an existing stream: a difference is an error that the operator corrects.
-// I1: every setting that correctness depends on is compared. The operator owns the sizes (bytes, age), and also the
-//     number of copies unless the caller asked for one.
+// changes an existing stream: a difference is an error that the operator must correct. connect.ts offers it as
+// `Transport.init` and `Transport.inspect`.
+// I1: this file compares every setting that correctness depends on. The operator decides the sizes (bytes, age), except
+//     in a stream with schedules, and the number of copies, unless the caller asked for a number.
 import { sleep } from "../../base/index.ts";
 import { type BucketSpec, type StreamSpec, SwarmError } from "../../protocol/index.ts";
 import { JETSTREAM_ERRORS, jetStreamCode } from "../jetstream-errors.ts";
@@ -12,13 +13,14 @@ import type { Link } from "./link.ts";
 /** The oldest supported server: message schedules and per-message TTL came with 2.12. */
 const MINIMUM_VERSION = [2, 12] as const;
 const NANOS_PER_MS = 1_000_000;
-/** The wait for the creation of a stream, which includes the first election of a replicated stream. */
+/** The longest wait for the creation of a stream, in ms. It includes the first election of a replicated stream. */
 const CREATE_TIMEOUT_MS = 10_000;
+/** The longest wait for the configuration of a stream, in ms. */
 const FIND_TIMEOUT_MS = 3_000;
 /**
- * How often a request is tried. A cluster that has just started, or that elects a leader, never answers some requests, and
- * may report servers as absent. Every request here may be repeated: JetStream answers a repeated creation with the same
- * settings as it answered the first.
+ * The most tries of a request. A cluster that has just started, or that elects a leader, leaves some requests without
+ * an answer, and may report that servers are absent. A repeat is safe: JetStream answers a repeated creation with the
+ * same settings in the same way as the first.
  */
 const TRIES = 3;
 /** The pause before another try, in ms. Servers know each other within a second of their start (measured). */
@@ -50,7 +52,7 @@ interface StreamConfig {
   num_replicas: number;
 }
 
-/** The settings of every stream that correctness depends on. */
+/** The settings that correctness depends on, in every stream. */
 const COMPARED = [
   "subjects",
   "retention",
@@ -66,7 +68,9 @@ const COMPARED = [
   "republish",
 ] as const satisfies readonly (keyof StreamConfig)[];
 
-/** The limits that would drop schedules silently (measured on 2.14.5): a stream with schedules must have none of them. */
+/**
+ * The limits that make the server drop schedules silently (measured on 2.14.5): a stream with schedules must have none.
+ */
 const LIMITS = [
   "max_msgs",
   "max_bytes",
@@ -105,7 +109,9 @@ export async function initStreams(
   return { created, verified, warnings };
 }
 
-/** Warns about fewer copies than the cluster could hold. That is no error, because the operator may want it. */
+/**
+ * Returns a warning when a stream has fewer copies than wanted. It is not an error, because the operator may want it.
+ */
 function findFewCopies({ name, num_replicas: wanted }: StreamConfig, found: Partial<StreamConfig>): string[] {
   const { num_replicas: copies = 1 } = found;
   if (copies >= wanted) return [];
@@ -183,7 +189,7 @@ function configOf(spec: StreamSpec, replicas: number): StreamConfig {
   };
 }
 
-/** The layouts of ADR-8 (key-value) and ADR-20 (object store). */
+/** The stream of a bucket, in the layout of ADR-8 (key-value) or ADR-20 (object store). */
 function configOfBucket(spec: BucketSpec, replicas: number): StreamConfig {
   const isObject = spec.kind === "object";
   return {
@@ -210,7 +216,7 @@ function configOfBucket(spec: BucketSpec, replicas: number): StreamConfig {
 
 async function find(link: Link, name: string): Promise<Partial<StreamConfig> | null> {
   try {
-    const doing = `look at ${name}`;
+    const doing = `read the configuration of ${name}`;
     const info = await request<{ config: Partial<StreamConfig> }>(link, `STREAM.INFO.${name}`, undefined, {
       doing,
       timeoutMs: FIND_TIMEOUT_MS,
@@ -222,7 +228,10 @@ async function find(link: Link, name: string): Promise<Partial<StreamConfig> | n
   }
 }
 
-/** Creates a stream, or finds it when another process has created it in the same moment. */
+/**
+ * Creates a stream and returns "created". If another process created it first, returns the configuration of that
+ * stream.
+ */
 async function create(
   link: Link,
   config: StreamConfig,
@@ -267,7 +276,7 @@ async function create(
   }
 }
 
-/** Calls the API until it answers, with success or an error, at most {@link TRIES} times. */
+/** Calls the JetStream API, at most {@link TRIES} times, until it answers with success or with a lasting error. */
 async function request<T>(
   link: Link,
   path: string,

@@ -1,9 +1,10 @@
-// One NATS connection with our own request multiplexer: one inbox subscription carries the replies of every request,
-// append and read of the process; each pull has a channel of its own. Owns the state of the connection; leaves the meaning
-// of messages to bus, log and queue. Why this is not the client library's: docs/decisions/0014-own-jetstream-client.md.
+// One NATS connection with our own request multiplexer: one inbox subscription receives the replies to all requests,
+// appends and reads of the process; each pull has its own channel. Owns the state of the connection; leaves the meaning
+// of messages to bus.ts, log.ts and queue.ts. Why Murmur has its own multiplexer:
+// docs/decisions/0014-own-jetstream-client.md.
 // I1: an open inbox is closed exactly once: by its owner, by its timeout, or by the loss of the connection.
-// I2: this file never resends a message after the connection broke. The outcome of that message is unknown; the link
-//     reports this at once, so that the caller can decide.
+// I2: the link never resends a message after the connection broke. The outcome of such a message is unknown; the link
+//     reports the loss at once, so that the caller can decide.
 // I3: the link queues nothing while disconnected: requests wait within their own timeout, other messages are dropped.
 import { createInbox, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import { type Logger, sleep, utf8Bytes, utf8Text } from "../../base/index.ts";
@@ -14,15 +15,21 @@ import { fromApiError } from "./errors.ts";
 import { encodeHeaders, Outbox } from "./outbox.ts";
 import { afterArrived, type Inbox, type Receiver, Request, type RequestOptions } from "./request.ts";
 
-/** An inbox for one pull. Its deliveries keep the subject of the stored message, so they need a subscription of their own. */
+/**
+ * An inbox for one pull. Its deliveries keep the subject of the stored message, so the shared inbox cannot receive
+ * them.
+ */
 export interface Channel {
   /** The reply subject of this pull. Status messages arrive on it. */
   readonly subject: string;
-  /** Closes the channel. `isQuiet: true` says that the server sends nothing more, so that a later pull may reuse the subscription. */
+  /**
+   * Closes the channel. `isQuiet: true` means that the server sends nothing more for this pull; then a later pull may
+   * reuse the subscription.
+   */
   close(options: { isQuiet: boolean }): void;
 }
 
-/** A subscription that serves one channel after another. `uses` counts them. */
+/** A subscription that serves one channel after another. `uses` is the number of channels so far. */
 interface PullSubscription {
   readonly base: string;
   readonly subscription: { unsubscribe(): void };
@@ -30,26 +37,35 @@ interface PullSubscription {
   receiver: Receiver | undefined;
 }
 
-/** How long a close waits for the flush: a server that hangs must not keep a process from ending. */
+/** The longest wait of `close` for its flush, in ms: a server that hangs must not keep a process from ending. */
 const CLOSE_FLUSH_TIMEOUT_MS = 2_000;
-/** The time between checks for overdue long waits. Only shorter waits have a timer each: a timer for every append cost 3 % of a core. */
+/**
+ * The time between two checks for overdue requests with a long timeout, in ms. Only requests with a short timeout have
+ * a timer of their own: a timer for every append cost 3 % of a core.
+ */
 const OVERDUE_INTERVAL_MS = 100;
 /**
- * After this time without an answer to appends, the link changes to another server. It is longer than a stream's election
- * of a new leader (4–9 s), because during an election no other server would be better.
+ * The time without an answer to any append after which the link changes to another server, in ms. It is longer than a
+ * stream's election of a new leader (4–9 s), because during an election no other server would be better.
  */
 const DEFAULT_LEAVE_AFTER_MS = 10_000;
-/** The most idle subscriptions that are kept for later pulls: more than a process opens in one turn of its event loop. */
+/**
+ * The most idle subscriptions that the link keeps for later pulls: more than a process opens in one turn of its event
+ * loop.
+ */
 const MAX_IDLE_SUBSCRIPTIONS = 64;
 
-/** Parses the JSON body of a reply. @throws SwarmError `unavailable` when it is no JSON: then another program answers there. */
+/**
+ * Parses the JSON body of a reply.
+ * @throws SwarmError `unavailable` for a body that is not JSON: JetStream did not send it.
+ */
 export function parseReply<T>(reply: Msg, doing: string): T {
   try {
     return JSON.parse(utf8Text(reply.data)) as T;
   } catch (cause) {
     throw new SwarmError(
       "unavailable",
-      `${doing}: the reply is not JSON: check that JetStream answers there`,
+      `${doing}: the reply is not JSON: check that no other program answers JetStream's subjects`,
       {
         cause,
       },
@@ -60,7 +76,7 @@ export function parseReply<T>(reply: Msg, doing: string): T {
 /** One connection, with all its open inboxes and channels. */
 export class Link {
   readonly nc: NatsConnection;
-  /** The start of reply and delivery subjects; undefined: the client's default. */
+  /** The prefix of reply and delivery subjects; undefined means the client's default. */
   readonly inboxPrefix: string | undefined;
   readonly #log: Logger;
   readonly #receivers = new Map<string, Receiver>();
@@ -87,7 +103,7 @@ export class Link {
     this.inboxPrefix = options.inboxPrefix;
     this.#base = `${createInbox(options.inboxPrefix)}.`;
     this.#outbox = new Outbox(nc, (subject, err) =>
-      this.#log.warn({ err, subject }, "message not sent; it is dropped"),
+      this.#log.warn({ err, subject }, "message rejected by the NATS client; dropped"),
     );
     nc.subscribe(`${this.#base}*`, {
       callback: (error, message) => {
@@ -114,7 +130,8 @@ export class Link {
    */
   noteAppend(isAnswered: boolean, sentAtMs: number): void {
     const nowMs = performance.now();
-    // An unanswered append of an earlier outage, which is over, does not count for this one.
+    // Without an append for `leaveAfterMs`, an earlier unanswered append belongs to an earlier outage and does not
+    // count.
     const isSameOutage =
       this.#unanswered !== undefined && sentAtMs - this.#unanswered.lastMs < this.#leaveAfterMs;
     const sinceMs = isSameOutage ? this.#unanswered!.sinceMs : sentAtMs;
@@ -132,7 +149,7 @@ export class Link {
       { server: info.server_name },
       "server seems cut off from its cluster; reconnecting to another one",
     );
-    this.nc.reconnect().catch(() => undefined); // the connection was closed in the meantime
+    this.nc.reconnect().catch(() => undefined); // rejects only when the connection is closed by now
   }
 
   /** Opens a reply subject. When the connection breaks, the link calls `onLost`, and no further message follows (I2). */
@@ -143,9 +160,9 @@ export class Link {
   }
 
   /**
-   * Opens a channel. A pull cannot share the one inbox: its deliveries carry the subject that they were stored under, so
-   * only the subscription shows which pull they belong to. Subscriptions are reused, because each new one must be made
-   * known to every server of a cluster.
+   * Opens a channel. A pull cannot use the shared inbox: a delivery has the subject of the stored message, so only the
+   * subscription shows which pull the delivery belongs to. The link reuses subscriptions, because the cluster must
+   * announce each new one to all its servers.
    */
   openChannel(receiver: Receiver): Channel {
     const pulls = this.#idleSubscriptions.pop() ?? this.#subscribeForPulls();
@@ -178,8 +195,10 @@ export class Link {
   }
 
   /**
-   * Sends without waiting. While disconnected it drops the message: the client would keep it, without any bound, and
-   * send it when it is stale.
+   * Sends a message without waiting. While disconnected it drops the message: the NATS client would keep any number of
+   * messages, and send them when they are stale.
+   * @throws SwarmError `unavailable` when the connection is closed; `payload_too_large`; `invalid_input` for a header
+   *   with a line break.
    */
   publish(subject: string, data: Uint8Array, headers?: Headers, reply?: string): void {
     if (this.#state === "disconnected") return; // I3
@@ -280,6 +299,7 @@ export class Link {
     });
   }
 
+  /** Flushes for at most {@link CLOSE_FLUSH_TIMEOUT_MS} and closes the connection. Safe to repeat. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

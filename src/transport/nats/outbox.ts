@@ -1,16 +1,19 @@
-// Collects the messages of one turn of the event loop and sends them in one write. The client alone writes after every
-// microtask, which costs one system call for each of a thousand tasks in the same turn.
+// Collects the messages of one turn of the event loop and sends them in one write. Without the outbox, the NATS client
+// writes after every microtask: a thousand tasks in one turn would cost a thousand system calls. link.ts uses it.
 // I1: messages leave in the order of their `put` calls, also relative to a flush.
 // I2: the outbox is empty at the end of the turn, and sends earlier when it holds FULL_BYTES.
 import type { MsgHdrs, NatsConnection } from "@nats-io/nats-core";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Headers } from "../ports.ts";
 
-/** An outbox with this many bytes is sent at once: a socket write of that size gains nothing from waiting. */
+/**
+ * The number of bytes at which the outbox sends at once: a socket write of this size gains nothing from a larger batch.
+ */
 const FULL_BYTES = 256 * 1024;
 
 const HEADER_BREAK = /[\r\n]/;
 
+/** A message to send, with its headers encoded. */
 interface Outgoing {
   subject: string;
   data: Uint8Array;
@@ -42,7 +45,7 @@ export function encodeHeaders(headers: Headers): Uint8Array {
   return bytes;
 }
 
-/** The messages of one turn. `onError` receives each message that the client rejects when it is sent. */
+/** The messages of one turn. `onError` gets the subject and the error of each message that the NATS client rejects. */
 export class Outbox {
   readonly #nc: NatsConnection;
   readonly #onError: (subject: string, error: unknown) => void;
@@ -68,7 +71,7 @@ export class Outbox {
     this.#bytes = 0;
     for (const { subject, data, headers, reply } of messages) {
       const options: { headers?: MsgHdrs; reply?: string } = {};
-      // The client calls only `encode` of its headers.
+      // Of the headers object, the client calls only `encode`.
       if (headers !== undefined) options.headers = { encode: () => headers } as unknown as MsgHdrs;
       if (reply !== undefined) options.reply = reply;
       try {

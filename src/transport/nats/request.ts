@@ -1,4 +1,5 @@
-// One request and its one reply. Owns the settling of the request; leaves inboxes, sending and the connection to link.ts.
+// One request and its reply. Resolves or rejects the request exactly once; leaves inboxes, sending and the connection
+// to link.ts, which makes the request.
 // I1: a request settles once, by the first of these: reply, loss of the connection, timeout, abort.
 // I2: a reply that has already arrived wins over the timeout. After a long pause of the process both are due, and the
 //     event loop runs timers first.
@@ -13,9 +14,10 @@ export interface Inbox {
   close(): void;
 }
 
-/** The receiver of an inbox's or channel's messages. */
+/** The receiver of the messages of an inbox or a channel. */
 export interface Receiver {
   onMessage(message: Msg): void;
+  /** Called when the connection breaks. */
   onLost(): void;
   /** The time after which `onOverdue` is called, by `performance.now()`. Default: never. */
   readonly overdueAtMs?: number;
@@ -38,12 +40,18 @@ export interface RequestLink {
   watchOverdue(): void;
 }
 
-/** Runs `act` after the messages that have already arrived. In a turn of the event loop, messages come after timers. */
+/**
+ * Runs `act` after the handlers of all messages that have already arrived. In one turn of the event loop, Node.js runs
+ * timers before it reads messages.
+ */
 export function afterArrived(act: () => void): void {
   setImmediate(act);
 }
 
-/** For a timeout of at least this length, a tenth of a second more does not matter. */
+/**
+ * The shortest timeout, in ms, that the link's common check of overdue requests handles. The check runs every 100 ms,
+ * and for such a timeout 100 ms more do not matter.
+ */
 const LONG_WAIT_MS = 2_000;
 
 /** One request with its inbox (I1). */

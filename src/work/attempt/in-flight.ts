@@ -1,6 +1,7 @@
-// A task in flight: one delivery on its way through this host, from its arrival to its ack or nak. One object carries
-// everything that the steps need (admission.ts, delivery.ts, hand-over.ts, settlement.ts); delivery.ts makes it.
-// I1: only this object changes the journal tip that it holds, so every record is fenced by the newest one.
+// A task in flight: one delivery on this host, from its arrival to its ack or nak. One object carries everything that
+// the steps need (admission.ts, delivery.ts, hand-over.ts, settlement.ts); delivery.ts makes it.
+// I1: only this object changes its journal tip. So every append to the journal is fenced by the newest record that this
+//     host knows.
 import { assert } from "../../base/index.ts";
 import {
   type CancelledError,
@@ -24,7 +25,7 @@ export type KnownTask = Task & { id: string };
 export interface Arrival {
   readonly delivery: Delivery;
   readonly at: TaskAddress;
-  /** The choice that brought the task here; undefined when it came from its queue. */
+  /** The coordinator's placement of the task on this host; undefined when the task came from its queue. */
   readonly placement: Placement | undefined;
 }
 
@@ -35,13 +36,13 @@ export class InFlightTask implements Arrival {
   readonly placement: Placement | undefined;
   /** The encoding of the task's body, and so of its result. */
   readonly encoding: Encoding;
-  /** The id of the ballot, when the task puts the ballot's question to a seat; undefined for every other task. */
+  /** The id of the ballot, when the task is a ballot's question to one seat; undefined for every other task. */
   readonly ballotId: string | undefined;
   /** True when the journal or the results may know this task already: a redelivery, or a retry from the later stream. */
   readonly isRepeated: boolean;
-  /** The running attempt; null before it starts. Stays set when it has ended. */
+  /** The attempt; null before it starts. It stays set after the attempt has ended. */
   attempt: RunningAttempt | null = null;
-  /** True once the hand-over began: the task's placed message may arrive at any moment, perhaps at this very host. */
+  /** True after the hand-over began. The task's placed message may then arrive at any moment, even at this host. */
   isHandingOver = false;
   readonly #journal: Journal;
   #task: KnownTask | undefined;
@@ -66,7 +67,7 @@ export class InFlightTask implements Arrival {
     return this.ballotId !== undefined;
   }
 
-  /** The parsed task. Admission reads it; no step before that may ask for it. */
+  /** The parsed task. Admission parses it; a step before admission must not read this field. */
   get task(): KnownTask {
     assert(this.#task !== undefined, "a task is read before a step uses it");
     return this.#task;
@@ -81,7 +82,7 @@ export class InFlightTask implements Arrival {
     return this.#tip;
   }
 
-  /** Why the task was cancelled before its attempt started; undefined when it was not. */
+  /** The reason why the task was cancelled before its attempt started; undefined when it was not cancelled. */
   get cancelled(): CancelledError | undefined {
     return this.#cancelled;
   }
@@ -92,7 +93,7 @@ export class InFlightTask implements Arrival {
     else this.attempt.abort(reason);
   }
 
-  /** The number of the next attempt by the journal. `died`: the process of the attempt before it died. */
+  /** The number of the next attempt, from the journal. `died`: the process of the previous attempt died. */
   nextAttempt(): { number: number; died: boolean } {
     return nextAttempt(this.#tip.record);
   }
@@ -107,7 +108,7 @@ export class InFlightTask implements Arrival {
     this.#tip = await this.#journal.append(this.at.capability, this.at.taskId, record, this.#tip);
   }
 
-  /** Closes the task's journal. Best effort: records that stay end by the stream's age limit. */
+  /** Closes the task's journal. Best effort: if it fails, the records expire by the stream's age limit. */
   async closeJournal(attempt: number, finishedAtMs: number): Promise<void> {
     await this.#journal
       .close(this.at.capability, this.at.taskId, attempt, finishedAtMs)

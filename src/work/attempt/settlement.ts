@@ -1,7 +1,7 @@
 // Settlement: makes the end of an attempt durable. Owns the order of the steps: journal record, retry, result, dead
-// letter, ack. How the attempt ended is decided in delivery.ts.
-// I1: ack only after the result, or the task's place in the later stream, is stored.
-// I2: a host that loses a fenced append stops with `conflict`: another process holds the task now.
+// letter, ack. delivery.ts decides how the attempt ended, and calls these steps.
+// I1: the ack comes only after the result is stored, or after the task is stored in the later stream.
+// I2: if a fenced append fails with `conflict`, this host stops the settlement: another process holds the task now.
 import { type Chance, type Clock, type Logger, type Meter, toIsoTime } from "../../base/index.ts";
 import {
   ACK_WAIT_MS,
@@ -34,7 +34,7 @@ export interface AttemptFailure {
   startedAtMs?: number;
 }
 
-/** The facts of a task's end for its result. Number 0 and agent "-": no attempt started. */
+/** The facts of a task's end for its result. `number` 0 and `agent` "-" mean that no attempt started. */
 export interface TaskEnd {
   status: ResultStatus;
   output?: unknown;
@@ -59,7 +59,10 @@ interface SettlementParts {
   log: Logger;
 }
 
-/** Makes ends durable. Its methods reject with `conflict` (I2), or with `unavailable` when the fate of a step is unknown. */
+/**
+ * Makes the ends of attempts durable. The methods reject with `conflict` (I2), or with `unavailable` when it is unknown
+ * whether a step is stored.
+ */
 export class Settlement {
   readonly #parts: SettlementParts;
   readonly #noteRefused: ReturnType<typeof createRefusedNotes>;
@@ -70,14 +73,15 @@ export class Settlement {
   }
 
   /**
-   * Settles a failed attempt: records it and gives the task back for its retry, or concludes the task when no retry is left.
-   * Answers the delivery either way.
+   * Settles a failed attempt: records it and returns the task to the server for its retry. If no retry is left,
+   * concludes the task. Acks or naks the delivery in both cases.
    */
   async afterFailure(inFlight: InFlightTask, failure: AttemptFailure): Promise<void> {
     const retry = await this.recordFailure(inFlight, failure);
     if (retry === null) return;
     const { delivery, at } = inFlight;
-    // A ballot's question stays with its agent: from the later stream it would return to the queue, and so to any agent.
+    // A ballot's question must stay with its agent. From the later stream it would go to the queue, and so to any
+    // agent.
     if (retry.delayMs <= ACK_WAIT_MS || inFlight.isBallotQuestion) delivery.nak(retry.delayMs);
     else {
       await storeLater(this.#parts, at, delivery, retry.atMs, { attempt: failure.number + 1 });
@@ -86,8 +90,8 @@ export class Settlement {
   }
 
   /**
-   * Records a failed attempt and resolves to the time of its retry; the delivery is still to be answered. Resolves to null
-   * when no retry is left: then the task is concluded and its delivery answered.
+   * Records a failed attempt and resolves to the time of its retry; the caller must then ack or nak the delivery. If no
+   * retry is left, concludes the task, acks the delivery and resolves to null.
    */
   async recordFailure(
     inFlight: InFlightTask,
@@ -122,7 +126,7 @@ export class Settlement {
     });
   }
 
-  /** Concludes the task: stores the result, buries a failed task, acks, closes the journal (I1). */
+  /** Concludes the task: stores the result, stores the dead letter of a failed task, acks, closes the journal (I1). */
   async conclude(inFlight: InFlightTask, end: TaskEnd): Promise<void> {
     const { at, delivery } = inFlight;
     const finishedAtMs = this.#parts.clock.now();
@@ -140,7 +144,9 @@ export class Settlement {
     if (isStored) meterTimes(this.#parts.meter, { capability: at.capability, ...result });
   }
 
-  /** Fails a task whose output cannot be stored (cyclic, too large): another attempt would end the same way. */
+  /**
+   * Fails a task whose output the store rejects (cyclic, too large), without a retry: it would fail in the same way.
+   */
   async #concludeUnstorable(inFlight: InFlightTask, end: TaskEnd, error: unknown): Promise<void> {
     const refusal = toSwarmError(error);
     if (end.status !== "completed" || refusal.code === "unavailable") throw error;
@@ -156,8 +162,8 @@ export class Settlement {
   }
 
   /**
-   * True when the task has a stored result already. Then does the steps after it again, because a crash may have cut them
-   * off, and acks.
+   * Resolves to true when the task has a stored result already. Then it stores the dead letter of a failed task and
+   * acks, because the process that stored the result may have crashed before these steps.
    */
   async finishKnown(inFlight: InFlightTask): Promise<boolean> {
     const stored = await this.#parts.results.read(inFlight.at.taskId);
@@ -167,7 +173,7 @@ export class Settlement {
     return true;
   }
 
-  /** Stores the dead letter of a failed task. A ballot's question gets none: the verdict reports how it ended. */
+  /** Stores the dead letter of a failed task. A ballot's question gets no dead letter: the verdict reports its end. */
   async #bury({ at, delivery, isBallotQuestion }: InFlightTask, result: Result): Promise<void> {
     if (isBallotQuestion) return;
     await this.#parts.results.bury(at, deadLetterOf(at, delivery, result));

@@ -1,10 +1,11 @@
-// The capabilities that a swarm knows: those with consumers on the task stream, whether or not an agent runs now.
+// The capabilities that a swarm knows: each capability with a queue consumer on the task stream, whether or not an
+// agent for it runs now. submit.ts checks each task against them.
 import { type Clock, singleFlight } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { capabilityOfConsumer } from "../stores/consumers.ts";
 
-/** How long a known capability is trusted before the list is read again, in ms. */
+/** The age up to which the cached list of capabilities is valid, in ms. */
 const TRUST_MS = 5_000;
 /** The shortest time, in ms, between two reads of the list for capabilities that are missing from it. */
 const MISS_INTERVAL_MS = 250;
@@ -27,7 +28,7 @@ export class KnownCapabilities {
   }
 
   /**
-   * Checks that the swarm knows a capability; undefined when the cache says so.
+   * Checks that the swarm knows a capability. Returns undefined, without a promise, when the valid cache contains it.
    * @throws SwarmError `unknown_capability`, with the known names; `unavailable`.
    */
   check(capability: string): Promise<void> | undefined {
@@ -41,7 +42,7 @@ export class KnownCapabilities {
     const names = [...this.#names].sort().join(", ") || "none";
     throw new SwarmError(
       "unknown_capability",
-      `no agent ever offered the capability ${capability}; known: ${names}`,
+      `no agent has offered the capability ${capability} yet; known: ${names}`,
       { field: "capability" },
     );
   }

@@ -1,4 +1,5 @@
-// The task client: submits tasks of this process and asks about them. Joins submit.ts, cancel.ts, waiter.ts and reader.ts.
+// The task client: programs submit tasks with it, wait for results, cancel tasks and read their state. Combines
+// submit.ts, cancel.ts, waiter.ts, reader.ts and dead-letters.ts.
 import {
   type Chance,
   type Clock,
@@ -27,27 +28,32 @@ import { createTaskReader, type TaskReader } from "./reader.ts";
 import { type SubmitOptions, Submitter } from "./submit.ts";
 import { ResultWaiter } from "./waiter.ts";
 
-/** Submits tasks and asks about them. */
+/** Submits, cancels and retries tasks, waits for their results, and reads their state. */
 export interface TaskClient extends TaskReader {
   /**
-   * Submits one task. When the caller chooses the id, the same id twice is one task: the second answer has
-   * `duplicate: true`.
+   * Submits one task. If the caller chooses the id and submits it twice, the swarm has one task, and the second reply
+   * has `duplicate: true`.
    * @throws SwarmError `invalid_input` (with the field), `payload_too_large`, `unknown_capability`, `conflict` (the
    *   id belongs to another capability or scope), `cancelled` (the scope was cancelled), `rate_limited` (the queue
    *   is full), `unavailable`.
    */
   submit(task: TaskInput, options?: SubmitOptions): Promise<SubmitReply>;
   /**
-   * Submits one task and waits for its result, whatever its status.
-   * @throws SwarmError as `submit`, and `timeout` when no result came within `timeoutMs`; the task itself continues.
+   * Submits one task and waits for its result: completed, failed or cancelled. Without `timeoutMs` it waits for ever.
+   * @throws SwarmError as `submit`, and `timeout` when no result came within `timeoutMs`; the task continues.
    */
   run(task: TaskInput, options?: SubmitOptions & { timeoutMs?: number | undefined }): Promise<Result>;
-  /** Waits for the result of a task that was submitted before. @throws SwarmError `timeout`, `not_found`. */
+  /**
+   * Waits for the result of a submitted task. Without `timeoutMs` it waits for ever.
+   * @throws SwarmError `timeout`, `not_found`.
+   */
   result(taskId: string, options?: { timeoutMs?: number | undefined }): Promise<Result>;
   /**
-   * Cancels one task. Only the office knows open ballots, so while the office changes hands the call waits for its next holder.
-   * @throws SwarmError `not_found`; `conflict` when the task had ended already; `unavailable` when the id may be an open ballot
-   *   and no coordinator took the office within `timeoutMs` (default 5 s): then nothing was cancelled.
+   * Cancels one task. Only the office knows open ballots. So if the office has no holder, the call waits for the next
+   * one.
+   * @throws SwarmError `not_found`; `conflict` when the task had ended already; `unavailable` when the id may be an
+   *    open
+   *   ballot and no coordinator took the office within `timeoutMs` (default 5 s): then nothing was cancelled.
    */
   cancel(taskId: string, options?: { timeoutMs?: number | undefined }): Promise<void>;
   /** Cancels all tasks of a scope, including tasks that are submitted under it later. */
@@ -105,7 +111,9 @@ export function createTaskClient(parts: {
     const task = parseTask(input);
     const taskId = task.id ?? newId();
     const wait = waiter.wait(task.capability, taskId, options.timeoutMs);
-    wait.result.catch(() => undefined); // the result may come, or the wait may end, before the submit has its answer
+    // The wait may reject before this function awaits it. Without this handler, the process would report an unhandled
+    // error.
+    wait.result.catch(() => undefined);
     try {
       const { duplicate } = await submitter.submit(task, taskId, options);
       const stored = duplicate ? await results.read(taskId) : null;

@@ -1,14 +1,14 @@
-// Finds where a task is stored by its id, and reads the location of a stored message. Reads no journal and asks no host:
-// the task's state is status.ts.
+// Finds the stored message of a task by the task's id, and reads the location of a stored message. Reads no journal and
+// asks no host; status.ts computes the state of the task from the location. Callers: status.ts and reader.ts.
 import { NO_SCOPE, type Placement, type Subjects } from "../../protocol/index.ts";
 import type { Log, Stored, Transport } from "../../transport/index.ts";
 import { placedConsumer, queueConsumer } from "../stores/consumers.ts";
 import { readPlacedTask, readTaskAddress } from "../stores/messages.ts";
 
-/** Where a task is stored. */
+/** The place of a task in the streams, and its stored message. */
 export interface TaskLocation {
   capability: string;
-  /** null when the place does not tell the scope (a result of a lane `w..`). */
+  /** Null when the subject does not contain the scope: the result of a scoped task is under a lane (`w00`…`w31`). */
   scope: string | null;
   place: "result" | "later" | "queue";
   stored: Stored;
@@ -36,7 +36,10 @@ export class TaskLocator {
     this.#tasks = transport.log("tasks");
   }
 
-  /** The place where a task is stored, or null. A result comes first: then the task has ended. */
+  /**
+   * The location of a task, or null when no stream has it. A stored result comes first, because then the task has
+   * ended.
+   */
   async locate(taskId: string): Promise<TaskLocation | null> {
     const { filters } = this.#subjects;
     const [result, later, due, task, placed] = await Promise.all([
@@ -47,7 +50,8 @@ export class TaskLocator {
       this.#tasks.last(filters.placedById(taskId)),
     ]);
     if (result !== null) return this.locateResult(result);
-    // A placed message comes before the queued task: during a hand-over both are stored, and the placed one is newer.
+    // During a hand-over both the queued message and the placed message are stored. The placed message is newer, so it
+    // wins.
     const live = (placed === null ? null : this.locatePlaced(placed)) ?? this.#locateTask(task, "queue");
     return live ?? this.#locateTask(due ?? later, "later");
   }
@@ -59,7 +63,7 @@ export class TaskLocator {
     return { capability, scope: lane === NO_SCOPE ? NO_SCOPE : null, place: "result", stored };
   }
 
-  /** The location of a placed message, or null when the message is no placed task. */
+  /** The location of a placed task, or null when the message is no placed task. */
   locatePlaced(stored: Stored): TaskLocation | null {
     const task = readPlacedTask(this.#subjects, stored);
     if (task === null) return null;

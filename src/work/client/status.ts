@@ -1,5 +1,6 @@
-// A task's state, derived at the moment of the question from the stored messages. No process stores a state.
-// Order (docs/architecture.md, section 4): result, later stream, the host that runs the task, journal, queue.
+// Computes the state of a task when a caller asks for it, from the stored messages and the replies of hosts and of the
+// office. No process stores a state. The reader looks in this order (docs/architecture.md, section 4): result, later
+// stream, the host that runs the task, journal, queue. Its caller is reader.ts.
 import type { Clock } from "../../base/index.ts";
 import {
   HEADERS,
@@ -30,7 +31,7 @@ interface StatusParts {
   ballots: OpenBallots;
 }
 
-/** Reads the state of single tasks. */
+/** Computes the state of single tasks. */
 export class StatusReader {
   readonly #parts: StatusParts;
 
@@ -51,13 +52,19 @@ export class StatusReader {
     return findAttempt(this.#parts, taskId);
   }
 
-  /** The consumers that have deliveries in flight. A task of any other consumer was never delivered, or was given back. */
+  /**
+   * The names of the consumers with deliveries in flight. A task of any other consumer was never delivered, or its host
+   * returned it to the queue.
+   */
   async listDelivering(): Promise<Set<string>> {
     const consumers = await this.#parts.transport.queue("tasks").consumers();
     return new Set(consumers.filter(({ ackPending }) => ackPending > 0).map(({ name }) => name));
   }
 
-  /** A task that is stored nowhere: an open ballot, which the office knows, or a task that has just moved or ended. */
+  /**
+   * The state of a task that no stream holds: it is an open ballot, which only the office knows, or the task moved or
+   * ended between two reads.
+   */
   async #ofUnlocated(taskId: string): Promise<TaskStatus> {
     const open = await this.#parts.ballots.find(taskId);
     if (open !== null) return ofOpenBallot(taskId, open);
@@ -65,7 +72,7 @@ export class StatusReader {
     if (location !== null) return this.#ofLocated(taskId, location);
     throw new SwarmError(
       "not_found",
-      `no task ${taskId} is stored here: its result may have aged out, or it was never submitted`,
+      `this swarm has no task ${taskId}: its result may have expired, or the task was never submitted`,
     );
   }
 
@@ -73,7 +80,7 @@ export class StatusReader {
     if (location.place === "result") return this.ofResult(taskId, location);
     if (location.place === "later") return this.ofLater(taskId, location);
     const status = await this.ofQueue(taskId, location, true);
-    // A task may end or move between two reads: a task that no host runs may have its result by now.
+    // A task may end or move between two reads: if no host runs the task, its result may be stored by now.
     if (status.state !== "pending") return status;
     const again = await this.#parts.locator.locate(taskId);
     return again === null || again.place === "queue" ? status : this.#ofLocated(taskId, again);
@@ -104,7 +111,9 @@ export class StatusReader {
     return { ...blank(taskId, capability, "retrying"), attempt, agent, dueAt, ...hopsOf(tip) };
   }
 
-  /** The state of a task in the queue: running, retrying or pending. `isDelivered`: it may have reached a host. */
+  /**
+   * The state of a task in the queue: running, retrying or pending. `isDelivered`: the task may have reached a host.
+   */
   async ofQueue(taskId: string, location: TaskLocation, isDelivered: boolean): Promise<TaskStatus> {
     const { capability, stored, placement } = location;
     const sinceMs = queuedAtMs(stored, placement);
@@ -134,7 +143,10 @@ export class StatusReader {
     return { ...pending, agent, attempt: tip.record?.attempt ?? 0, ...facts };
   }
 
-  /** The state of a ballot from a list, with the answers of its running round when the office reports them. */
+  /**
+   * The state of a ballot from the office's list of open ballots. If the office replies to `where`, the state has the
+   * count of answers from that reply instead of the count from the list.
+   */
   async ofListedBallot({ id, capability, seats, answered }: OpenBallotLine): Promise<TaskStatus> {
     const reply = await findAttempt(this.#parts, id);
     if (reply?.ballot !== undefined) return ofOpenBallot(id, { ...reply, ballot: reply.ballot });
@@ -148,7 +160,7 @@ function ofOpenBallot(taskId: string, { ballot, attempt, progress }: OpenBallotR
   return { ...blank(taskId, capability, "running"), attempt, progress, ballot: { seats, answered } };
 }
 
-/** The number of a ballot's seats, and of the seats whose answer counted. */
+/** The number of a ballot's seats, and the number of seats with a valid answer. */
 function countAnswers({ seats }: Verdict): NonNullable<TaskStatus["ballot"]> {
   return { seats: seats.length, answered: seats.filter(({ value }) => value !== undefined).length };
 }

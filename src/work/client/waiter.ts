@@ -1,5 +1,7 @@
-// Waits for results. All waits of this process for tasks of one capability share one subscription.
-// I1: a result that was stored while the connection was down is found after the reconnect, by a read of the result.
+// Waits for the results of tasks, for client.ts. All waits of a client for tasks of one capability share one
+// subscription.
+// I1: after a reconnect, the waiter reads the result of every pending wait. So it finds a result that was stored while
+//     the connection was down.
 import { lastToken, type Result, type Subjects, SwarmError, toSwarmError } from "../../protocol/index.ts";
 import type { IncomingRequest, Subscription, Transport } from "../../transport/index.ts";
 import { unpackResult } from "../stores/bodies.ts";
@@ -9,10 +11,11 @@ import { readResult } from "../stores/results.ts";
 export interface ResultWait {
   /** Resolves to the result. @throws SwarmError `timeout` when it did not come in time. */
   readonly result: Promise<Result>;
-  /** Stops waiting; `result` stays unsettled. */
+  /** Stops waiting; `result` then never resolves or rejects. */
   close(): void;
 }
 
+/** The two ends of a wait's promise. */
 interface PendingWait {
   resolve(result: Result): void;
   reject(error: unknown): void;
@@ -21,12 +24,16 @@ interface PendingWait {
 /** The waits for tasks of one capability. */
 interface CapabilityWaits {
   readonly subscription: Subscription;
-  /** By task id. */
+  /** The pending waits by task id. */
   readonly pending: Map<string, Set<PendingWait>>;
+  /** The timer that closes the subscription; set while no wait is pending. */
   closing: NodeJS.Timeout | undefined;
 }
 
-/** How long a subscription outlives its last wait, in ms: a caller that waits for one result often waits for a next one. */
+/**
+ * The time that a subscription stays open after its last wait, in ms. A caller often waits for another result of the
+ * same capability soon.
+ */
 const LINGER_MS = 2_000;
 
 /** Waits for results over one transport. */
@@ -37,7 +44,7 @@ export class ResultWaiter {
   readonly #waits = new Map<string, CapabilityWaits>();
   readonly #reconnecting: Subscription;
 
-  /** `readStored` reads a stored result, or null (I1). */
+  /** `readStored` resolves to the stored result of a task, or to null (I1). */
   constructor(
     transport: Transport,
     subjects: Subjects,
@@ -51,7 +58,10 @@ export class ResultWaiter {
     });
   }
 
-  /** Subscribes at once, so call it before the task is published. `timeoutMs` undefined waits for ever. */
+  /**
+   * Starts a wait. Call it before the task is published, so that the subscription exists first. Default `timeoutMs`: no
+   * limit.
+   */
   wait(capability: string, taskId: string, timeoutMs?: number): ResultWait {
     const waits = this.#open(capability);
     const { promise, resolve, reject } = Promise.withResolvers<Result>();

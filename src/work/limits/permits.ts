@@ -1,12 +1,14 @@
-// Limits that hold across processes: a rate (GCRA) and a concurrency (leases). Each limit is one shared value, which
-// limiter.ts changes by compare-and-set. Pure: state in, state out.
+// Computes the permits of limits that hold across processes: a rate (GCRA) and a concurrency (leases). Each limit is
+// one shared value in a bucket; limiter.ts changes it by compare-and-set. Pure: state in, state out.
 //
 // I1: permits granted for a rate in any window of length W never exceed count × W / windowMs + burst (GCRA). A process
 //     takes permits in blocks and may use a block later, so the attempts that start in a window may exceed this bound by
-//     at most one block for each process: the declared overshoot.
+//     at most one block for each process.
 // I2: the leases of one limit that have not expired never add up to more than its concurrency.
 
-/** The attempts that may start in a window; after a quiet time `burst` more may start at once (default 0). */
+/**
+ * At most `count` attempts start in each `windowMs`. After a quiet time, `burst` more may start at once (default 0).
+ */
 export interface RateLimit {
   count: number;
   windowMs: number;
@@ -24,9 +26,9 @@ export interface LimitState {
 /** The state of a limit before its first use. */
 export const UNUSED_LIMIT: LimitState = { tatMs: 0, leases: {} };
 
-/** How long a lease lasts without renewal, in ms: time for three renewals. A dead process holds its permits this long. */
+/** The length of a lease, in ms: time for three renewals. A process that dies keeps its permits for up to this long. */
 export const LEASE_MS = 15_000;
-/** How often a holder renews its lease, in ms. */
+/** The interval between two renewals of a lease, in ms. */
 export const LEASE_RENEW_MS = 5_000;
 
 /** The rate permits that a process takes at once: the permits of a tenth of a second, at least one. */
@@ -58,8 +60,8 @@ export function takeRate(
 }
 
 /**
- * Sets how many concurrency permits `holder` wants to hold (0 gives all back) and renews its lease. The holder gets at most
- * the permits that the others leave; no other process can take its permits before its lease ends (I2).
+ * Sets the number of concurrency permits that `holder` wants (0 returns all of them), and renews its lease. The holder
+ * gets at most the permits that no other holder leases. No other process can take them before the lease ends (I2).
  */
 export function takeLease(
   state: LimitState,
@@ -76,7 +78,7 @@ export function takeLease(
     others += lease.permits;
   }
   const held = Math.max(0, Math.min(wanted, concurrency - others));
-  // Nothing granted and nothing to give back: the shared value stays as it is, so that waiting costs no writes.
+  // The holder gets no permit and has none to return: the shared value stays the same, so that waiting costs no writes.
   if (held === 0 && state.leases[holder] === undefined) return { state, held };
   if (held > 0) leases[holder] = { permits: held, untilMs: nowMs + LEASE_MS };
   return { state: { ...state, leases }, held };

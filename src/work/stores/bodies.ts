@@ -1,4 +1,5 @@
-// Bodies of tasks and results. A body up to 512 KiB is inline; a larger body is a blob, and the message holds a reference.
+// Encodes and decodes the bodies of tasks and results. A body up to 512 KiB is in the message itself (inline); a larger
+// body is stored as a blob, and the message contains a reference to the blob.
 import {
   blobSchema,
   CONTENT_TYPES,
@@ -35,15 +36,20 @@ export function isLarge(bytes: Uint8Array): boolean {
   return bytes.length > INLINE_LIMIT_BYTES;
 }
 
-/** Decodes a body without fetching blobs. @throws SwarmError `invalid_input`. */
+/** Decodes a body without fetching a blob. @throws SwarmError `invalid_input`. */
 export function unpack(message: Incoming): { value: unknown; encoding: Encoding } {
   return decode(message.data, message.header(HEADERS.contentType));
 }
 
-/** The first byte of every result in JSON. In MessagePack this byte is the number 123, which is no result. */
+/**
+ * The first byte of every result in JSON: `{`. In MessagePack this byte is the number 123, which is no valid result.
+ */
 const JSON_OBJECT_START = 0x7b;
 
-/** Decodes a result and follows a blob reference. Reads the headers only when the first byte does not tell the encoding. */
+/**
+ * Decodes a result, and fetches its blob if the body is a reference. A result in JSON begins with `{`, so for it the
+ * function skips the headers, which saves time.
+ */
 export async function unpackResult(message: Incoming, blobs: Blobs): Promise<unknown> {
   if (message.data[0] !== JSON_OBJECT_START) return (await unpackStored(message, blobs)).value;
   const { value, encoding } = decode(message.data, CONTENT_TYPES.json);
@@ -61,7 +67,7 @@ export async function unpackBlob(value: unknown, encoding: Encoding, blobs: Blob
   return decode(await blobs.get(reference), CONTENT_TYPES[encoding]).value;
 }
 
-/** Decodes a stored body and follows a blob reference. */
+/** Decodes a stored body, and fetches its blob if the body is a reference. */
 export async function unpackStored(
   message: Incoming,
   blobs: Blobs,

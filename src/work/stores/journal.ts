@@ -1,6 +1,6 @@
-// The journal: records about the attempts and hand-offs of tasks that still run. Only the last record of a task matters
-// for counting attempts, so one read and one fenced append are enough. A task that is delivered once and does not fail
-// writes nothing here.
+// The journal: records about the attempts and hand-offs of tasks that have not ended. A host counts attempts from the
+// last record of a task, so it needs one read and one fenced append. A task that is delivered once and does not fail
+// has no record. in-flight.ts writes it; status.ts reads it.
 import {
   CONTENT_TYPES,
   decode,
@@ -17,7 +17,10 @@ import {
 } from "../../protocol/index.ts";
 import type { Log, Stored } from "../../transport/index.ts";
 
-/** How long the closing record of a finished task is kept, in ms: long enough for a late reader of the task's state. */
+/**
+ * The time until the closing record of a finished task expires, in ms: long enough for a late reader of the task's
+ * state.
+ */
 export const TOMBSTONE_TTL_MS = 600_000;
 
 /** A task's last hand-off and its sequence in the journal stream. */
@@ -26,7 +29,7 @@ export interface KnownHandOff {
   readonly seq: number;
 }
 
-/** A task's last record, and its sequence in the journal stream; 0 when the task has no record. */
+/** The tip: a task's last record, and its sequence in the journal stream; 0 when the task has no record. */
 export interface JournalTip {
   record: JournalRecord | null;
   seq: number;
@@ -39,15 +42,18 @@ export const NO_RECORDS: JournalTip = Object.freeze({ record: null, seq: 0, hand
 
 /** Reads and writes the journal of single tasks. */
 export interface Journal {
-  /** Reads the task's tip. @throws SwarmError `unavailable` when its hand-off cannot be read now. */
+  /** Reads the task's tip. @throws SwarmError `unavailable` when its hand-off is not readable. */
   tip(capability: string, taskId: string): Promise<JournalTip>;
-  /** Appends a record after the tip, and resolves to the new tip. @throws SwarmError `conflict` after another writer. */
+  /**
+   * Appends a record after the tip, and resolves to the new tip.
+   * @throws SwarmError `conflict` when the tip is stale.
+   */
   append(capability: string, taskId: string, record: JournalRecord, tip: JournalTip): Promise<JournalTip>;
-  /** Replaces all records of the task by a closing record, which expires after {@link TOMBSTONE_TTL_MS}. */
+  /** Replaces all records of the task with a closing record, which expires after {@link TOMBSTONE_TTL_MS}. */
   close(capability: string, taskId: string, attempt: number, nowMs: number): Promise<void>;
 }
 
-/** The journal over its stream. */
+/** Makes the journal over its stream. */
 export function createJournal(log: Log, subjects: Subjects): Journal {
   const headers = { [HEADERS.contentType]: CONTENT_TYPES.json };
   async function tip(filter: string): Promise<JournalTip> {
@@ -58,7 +64,8 @@ export function createJournal(log: Log, subjects: Subjects): Journal {
       const record = read(stored);
       const handed = await readHandOff(record, seq);
       if (handed !== "gone") return { record, seq, handed };
-      // A task that ended between the two reads replaced all its records: then the next read finds a newer tip.
+      // If the task ended between the two reads, a closing record replaced all others, and the next read finds a newer
+      // tip.
       if (seq === readSeq) {
         throw new SwarmError(
           "unavailable",

@@ -1,4 +1,5 @@
-// Reads the facts of a task from the subject and the headers of its message; the body stays encoded.
+// Reads a task's address, placement, ballot and queue time from the subject and the headers of a message, without
+// decoding the body. The worker, the client and the coordinator's reclaimer use it.
 import {
   HEADERS,
   type Placement,
@@ -28,19 +29,22 @@ export function readPlacedTask(subjects: Subjects, message: Incoming): PlacedMes
   }
 }
 
-/** The address of a task in its queue, scheduled, or due; null for every other message. */
+/** The address of a queued, scheduled or due task; null for every other message. */
 export function readTaskAddress(subjects: Subjects, message: Incoming): TaskAddress | null {
   return (
     subjects.readTask(message.subject) ?? subjects.readTask(message.header(HEADERS.scheduleTarget) ?? "")
   );
 }
 
-/** The id of the ballot, when the message puts the ballot's question to a seat; undefined for every other task. */
+/** The id of the ballot, when the task is a ballot's question to one seat; undefined for every other task. */
 export function ballotIdOf(message: Incoming): string | undefined {
   return message.header(HEADERS.ballot);
 }
 
-/** When a stored task began to wait, Unix ms. A placed task began to wait before it was placed: the time is in its placement. */
+/**
+ * The time at which a stored task began to wait, Unix ms. A placed task waited in its queue first, so its placement has
+ * the time.
+ */
 export function queuedAtMs(stored: { storedAtMs: number }, placement: Placement | undefined): number {
   return placement?.queuedAt === undefined ? stored.storedAtMs : Date.parse(placement.queuedAt);
 }

@@ -1,9 +1,10 @@
-// The worker of one process: takes tasks from the queues and the placed queue for free slots, renews running tasks, answers
-// `where` and obeys cancels. The pulls are queue-feeds.ts, placed tasks are placed-queue.ts, a delivery's steps are
-// delivery.ts.
-// I1: no delivery is started without a reserved slot; a surplus delivery goes back at once, and no attempt is counted.
-// I2: after drain() begins, no task is started.
-// I3: a freed slot goes to a waiting placed task before the queue is asked.
+// The worker of one process: takes tasks from the queues and the placed queue when slots are free, renews the
+// deliveries of running tasks, answers `where`, and cancels tasks. Leaves the pulls to queue-feeds.ts, placed tasks to
+// placed-queue.ts, and the steps of a delivery to delivery.ts. app/processes/agents.ts starts it, and the host of
+// agents wakes it.
+// I1: the worker starts no delivery without a reserved slot. It naks a surplus delivery at once, and counts no attempt.
+// I2: after the call of drain(), the worker starts no task.
+// I3: a free slot goes to a waiting placed task before the worker pulls from the queues.
 import {
   type Chance,
   type Clock,
@@ -40,7 +41,10 @@ import { type NotStarted, PlacedQueue, type PlacedTask } from "./placed-queue.ts
 import { noteSurplus, type QueueFeed } from "./pulls.ts";
 import { QueueFeeds } from "./queue-feeds.ts";
 
-/** How often a drain checks whether the tasks that it gave back have left, and how often at most. */
+/**
+ * The time between two checks of a drain whether the returned tasks have answered their deliveries, in ms; and the most
+ * checks.
+ */
 const GIVE_BACK_CHECK_MS = 10;
 const MAX_GIVE_BACK_CHECKS = 100;
 
@@ -53,13 +57,15 @@ export interface OfferedCapability {
 /** The worker of one process. */
 export interface Worker extends Service {
   /**
-   * Starts no further task, waits up to `graceMs` for the running tasks, then gives the rest back to the queue. Resolves to
-   * the number of tasks that were given back.
+   * Starts no further task, waits up to `graceMs` for the running tasks, then returns the other tasks to the queue.
+   * Resolves to the number of returned tasks.
    */
   drain(options: { graceMs: number }): Promise<number>;
-  /** The number of tasks in flight in this process. */
+  /** Returns the number of tasks in flight in this process. */
   held(): number;
-  /** Looks for work at once; call it after slots became free for a reason of the host's own. */
+  /**
+   * Makes the worker fetch tasks at the end of this turn of the event loop. The host calls it when slots became free.
+   */
   wake(): void;
 }
 
@@ -72,7 +78,9 @@ interface WorkerParts {
   hostId: string;
   workforce: Workforce;
   capabilities: readonly OfferedCapability[];
-  /** Receives a note for each second result of a task that was rejected; without it, such results are only counted. */
+  /**
+   * Gets a note when the stream rejects a further result of a task. Without it, the worker only counts such results.
+   */
   audit?: Audit | undefined;
   clock?: Clock;
   chance?: Chance;
@@ -102,7 +110,7 @@ class TaskWorker {
   readonly #placed: PlacedQueue;
   readonly #subscriptions: Subscription[] = [];
   #isAccepting = false;
-  #isLookPlanned = false;
+  #isFetchPlanned = false;
   #renewing: NodeJS.Timeout | undefined;
   #onEmpty: (() => void) | undefined;
 
@@ -179,12 +187,15 @@ class TaskWorker {
     await this.#placed
       .remove()
       .catch((error: unknown) =>
-        this.#log.warn({ err: toSwarmError(error) }, "consumer of placed tasks not removed; it expires"),
+        this.#log.warn(
+          { err: toSwarmError(error) },
+          "consumer of placed tasks not removed; the server removes it later",
+        ),
       );
     await this.#allowance
       .stop()
       .catch((error: unknown) =>
-        this.#log.warn({ err: toSwarmError(error) }, "permits not given back; their leases run out"),
+        this.#log.warn({ err: toSwarmError(error) }, "permits not released; their leases expire"),
       );
   }
 
@@ -192,17 +203,19 @@ class TaskWorker {
     return this.#deliveries.inFlight.size;
   }
 
-  /** Plans one look for work at the end of this turn of the event loop: slots freed together ask together. */
+  /**
+   * Plans one fetch of tasks for the end of this turn of the event loop, so that one pull serves all slots freed in it.
+   */
   wake(): void {
-    if (this.#isLookPlanned || !this.#isAccepting) return;
-    this.#isLookPlanned = true;
+    if (this.#isFetchPlanned || !this.#isAccepting) return;
+    this.#isFetchPlanned = true;
     setImmediate(() => {
-      this.#isLookPlanned = false;
-      if (this.#isAccepting && this.#transport.state === "connected") this.#lookForWork();
+      this.#isFetchPlanned = false;
+      if (this.#isAccepting && this.#transport.state === "connected") this.#fetchTasks();
     });
   }
 
-  #lookForWork(): void {
+  #fetchTasks(): void {
     if (this.#placed.waiting > 0) this.#placed.serve(); // I3
     const freeOf = (capability: string) => this.#allowance.freeOf(capability);
     this.#feeds.pull(this.#workforce.freeTotal(), freeOf);
@@ -245,10 +258,10 @@ class TaskWorker {
     });
   }
 
-  /** Starts a placed task, or returns the reason why it cannot start. */
+  /** Starts a placed task and returns null, or returns the reason why the task cannot start now. */
   #beginPlaced(task: PlacedTask): NotStarted | null {
     const { at, placement } = task;
-    // The limit comes before the slot: a slot that is taken and released would wake this worker again.
+    // Check the limit before the slot: the release of a slot would wake this worker again.
     const limiter = this.#allowance.limiterOf(at.capability);
     if (limiter !== null && limiter.ready() <= 0) {
       limiter.want(Math.max(1, this.#placed.waitingOf(at.capability)));
@@ -298,16 +311,19 @@ class TaskWorker {
     this.#placed.drain();
     if (this.held() > 0) await this.#untilEmpty(graceMs);
     const left = [...this.#deliveries.inFlight.values()];
-    const reason = new SwarmError("unavailable", "the process is shutting down; the task was given back");
+    const reason = new SwarmError(
+      "unavailable",
+      "the process is shutting down; the task will be redelivered",
+    );
     for (const { attempt } of left) attempt?.giveBack(reason);
-    // A task that was given back answers its delivery within a few turns; an append in flight needs some time of its own.
+    // A returned task naks its delivery within a few turns of the event loop, or later if its append is in flight.
     for (let check = 0; this.held() > 0 && check < MAX_GIVE_BACK_CHECKS; check++)
       await new Promise<void>((resolve) => this.#clock.after(GIVE_BACK_CHECK_MS, resolve));
     await this.#transport.bus.flush().catch(() => undefined);
     return left.length;
   }
 
-  /** Resolves when no task is in flight, or after the grace. */
+  /** Resolves when no task is in flight, or after `graceMs`. */
   #untilEmpty(graceMs: number): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.#clock.after(graceMs, resolve);

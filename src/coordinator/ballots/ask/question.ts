@@ -1,8 +1,10 @@
-// One question of a ballot: its addressee, its task id, and the test of whether a result answers it. Pure.
+// Makes one question of a ballot (its addressee, task id and subjects). Decides whether the asker may publish it, and
+// whether a result answers it. asker.ts publishes the questions and receives the results. Pure.
 //
 // Q1  A question shows a seat only the answers that the ballot's topology lets that seat see. The decider follows the
-//     topology by itself; `whyNotPublish` checks each question once more before it is published.
-// Q2  A result answers a question only if it names an agent that got the question.
+//     topology by itself; `whyNotPublish` checks each question once more before the asker publishes it.
+// Q2  A result answers a question only if it names an agent that the asker sent the question to. For a seat of a `bft`
+//     ballot the signature of the vote replaces this test.
 import type { BallotEffect } from "../../../consensus/index.ts";
 import { capabilityOfSeat, type Result, type Subjects } from "../../../protocol/index.ts";
 import type { LiveBallot, Question } from "./live-ballot.ts";
@@ -38,7 +40,7 @@ export function questionOf(
   };
 }
 
-/** The reason why a question must not be published; undefined when it may be (Q1). */
+/** The reason why the asker must not publish the question; undefined when it may (Q1). */
 export function whyNotPublish({ live, round, to, body }: Question): string | undefined {
   if (!("seat" in to) || !("answers" in body) || body.answers.length === 0) return undefined;
   const shown = body.answers.map(({ seat }) => seat);
@@ -46,10 +48,12 @@ export function whyNotPublish({ live, round, to, body }: Question): string | und
   return `round ${round} of a ${live.core.spec.topology} does not show seat ${to.seat} the answers of seats ${shown.join(", ")}`;
 }
 
-/** Whether the result names an agent that did not get the question (Q2). */
+/** True when the result names an agent that did not get the question (Q2). */
 export function isFromUnaskedAgent({ live, to, asked }: Question, { agent }: Result): boolean {
-  // The decider checks the signature of a signed vote, and a forged result must not make the seat abstain.
+  // The decider rejects a forged result by its signature. This test would make the seat abstain, so a forger could
+  // silence the seat.
   if (live.core.spec.strategy === "bft" && "seat" in to) return false;
-  // After a change of leader, the new one knows only the present agent of a seat: not an earlier one, and no adviser.
+  // A new leader did not send the earlier questions itself. So `asked` may be incomplete, and the leader knows only the
+  // present agent of each seat.
   return !asked.has(agent) && "seat" in to && live.core.seats[to.seat - 1]?.agent !== agent;
 }
