@@ -205,7 +205,9 @@ describe("a recovery", () => {
     const newer = encode({ ...known, seq, state: { ...known.state, "a-newer-part": {} } });
     await transport.snapshots.put(nameSnapshot({ ...id!, seq, hash: await hashBytes(newer) }), [newer]);
     await office.purge();
-    await expect(plan()).rejects.toThrow(/parts that this version does not know: a-newer-part.*run that version instead/);
+    await expect(plan()).rejects.toThrow(
+      /parts that this version does not know: a-newer-part.*run that version instead/,
+    );
   });
 
   test("without a log and a snapshot has nothing to start from", async () => {

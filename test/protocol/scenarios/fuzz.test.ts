@@ -335,7 +335,8 @@ test("readPlacement accepts or rejects every text, and an accepted placement is 
   const header = fc.oneof(
     fc.constant(undefined),
     fc.string({ unit: "binary" }),
-    fc.oneof(placementLike, anyValue).map((value) => JSON.stringify(value)),
+    // Weighted so that about 9 % of the headers are valid: the test asks for 5 %.
+    fc.oneof({ weight: 4, arbitrary: placementLike }, anyValue).map((value) => JSON.stringify(value)),
     body.map((bytes) => Buffer.from(bytes).toString("latin1")),
   );
   let passed = 0;
