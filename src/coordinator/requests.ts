@@ -11,9 +11,9 @@ import {
   showValue,
 } from "../protocol/index.ts";
 import { type BallotPage, viewBallots, viewOpenBallots } from "./ballots/show/view.ts";
+import type { BudgetAmount } from "./budgets/amounts.ts";
 import { toBudgetFields } from "./budgets/border.ts";
 import { type BudgetWindow, viewBudgets } from "./budgets/budgets.ts";
-import type { BudgetAmount } from "./budgets/client.ts";
 import { viewChanges, viewConfig } from "./config/config.ts";
 import { type LockAcquireReply, viewLocks } from "./locks/locks.ts";
 import { takePage } from "./pages.ts";

@@ -76,6 +76,26 @@ test("no room reaches itself through others", () => {
   expect([...graph.keys()].filter((room) => reaches(room, room))).toEqual([]);
 });
 
+test("no file of src imports itself through others", () => {
+  const next = new Map(
+    rooms.map(({ file, imports }) => [
+      file,
+      imports.filter(({ kind }) => kind === "file").map(({ target }) => target),
+    ]),
+  );
+  const reachable = (file: string): Set<string> => {
+    const seen = new Set<string>();
+    const open = [...(next.get(file) ?? [])];
+    for (let at = open.pop(); at !== undefined; at = open.pop()) {
+      if (seen.has(at)) continue;
+      seen.add(at);
+      open.push(...(next.get(at) ?? []));
+    }
+    return seen;
+  };
+  expect([...next.keys()].filter((file) => reachable(file).has(file))).toEqual([]);
+});
+
 test("rooms meet only at their doors", () => {
   const wrong = findImports(
     rooms,

@@ -16,6 +16,12 @@ const ROUNDING = 0.001;
 
 /** An amount as the log stores it, with money in micro-USD. */
 export type Amount = { readonly [D in (typeof DIMENSIONS)[number]]: number };
+/** An amount in a request: money in USD, tokens, calls. */
+export interface BudgetAmount {
+  costUsd?: number | null | undefined;
+  tokens?: number | null | undefined;
+  calls?: number | null | undefined;
+}
 /** An amount that may lack some dimensions. */
 export type PartialAmount = { readonly [D in (typeof DIMENSIONS)[number]]?: number | undefined };
 

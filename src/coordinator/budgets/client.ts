@@ -5,14 +5,8 @@
 //   … work for at most `ttlMs`, counted from the moment before the call of `reserve` …
 //   await budgets.settle(reservation, { costUsd: 0.13, tokens: 6_210 });
 import type { AskOptions, OfficeClient } from "../client.ts";
+import type { BudgetAmount } from "./amounts.ts";
 import type { BudgetView, BudgetWindow } from "./budgets.ts";
-
-/** An amount: money in USD, tokens, calls. */
-export interface BudgetAmount {
-  costUsd?: number | null | undefined;
-  tokens?: number | null | undefined;
-  calls?: number | null | undefined;
-}
 
 /** The swarm's budgets. Every method throws SwarmError `unavailable` when no office confirms the request in time. */
 export interface BudgetClient {
