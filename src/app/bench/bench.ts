@@ -6,7 +6,7 @@ import { createLogger, createMeter } from "../../base/index.ts";
 import { connectNats } from "../../transport/index.ts";
 import type { ProcessAnswer, ProcessOrder, ProcessSetup } from "./bench-process.ts";
 
-/** All measurements, in the order in which they run. */
+/** All measurements, in the order of their run. */
 export const BENCH_SCENARIOS = ["throughput", "latency", "ask", "ballot", "idle", "queue"] as const;
 /** One measurement. */
 export type BenchScenario = (typeof BENCH_SCENARIOS)[number];

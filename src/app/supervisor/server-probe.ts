@@ -1,4 +1,5 @@
-// A look at a NATS server before any login: the INFO line that it sends to whoever connects.
+// Reads the INFO line that a NATS server sends to each new connection, before any login. The supervisor uses it to see that its
+// server is up, and `doctor` to describe a server.
 import { connect } from "node:net";
 import { z } from "zod";
 
@@ -8,16 +9,17 @@ const infoSchema = z.looseObject({
   max_payload: z.number(),
 });
 
-/** What a server says of itself. */
+/** The facts in the INFO line of a server. */
 export type ServerInfo = z.output<typeof infoSchema>;
 
 const DEFAULT_PORT = 4222;
-/** INFO lines are below 2 KiB; what is longer is no NATS server. */
+/** INFO lines are below 2 KiB; a longer first line means that the peer is not a NATS server. */
 const LINE_LIMIT_BYTES = 64 * 1024;
 
 /**
- * Reads a server's INFO. @throws Error saying why there was none: refused, silent, something else than NATS. A server
- * with `handshake_first` says nothing before TLS; it shows as silent.
+ * Reads the INFO line of a server.
+ * @throws Error with the reason when there is none: connection refused, no answer, or another protocol than NATS. A server with
+ *   `handshake_first` sends nothing before TLS, so it looks like a server without an answer.
  */
 export function probeServer(url: string, timeoutMs: number): Promise<ServerInfo> {
   const { hostname, port } = new URL(url.includes("://") ? url : `nats://${url}`);
@@ -29,7 +31,7 @@ export function probeServer(url: string, timeoutMs: number): Promise<ServerInfo>
       reject(new Error(why));
     };
     socket.setEncoding("utf8");
-    socket.setTimeout(timeoutMs, () => fail(`no word within ${timeoutMs} ms`));
+    socket.setTimeout(timeoutMs, () => fail(`no answer within ${timeoutMs} ms`));
     socket.once("error", (error: NodeJS.ErrnoException) =>
       fail(error.code === "ECONNREFUSED" ? "connection refused" : error.message),
     );
@@ -38,11 +40,11 @@ export function probeServer(url: string, timeoutMs: number): Promise<ServerInfo>
       const end = text.indexOf("\r\n");
       if (end < 0 && text.length < LINE_LIMIT_BYTES) return;
       const info = text.startsWith("INFO ") ? infoSchema.safeParse(readJson(text.slice(5, end))) : undefined;
-      if (info?.success !== true) return fail("what listens there is no NATS server");
+      if (info?.success !== true) return fail("the program that listens there is not a NATS server");
       socket.destroy();
       resolve(info.data);
     });
-    socket.once("end", () => fail("closed without a word"));
+    socket.once("end", () => fail("the server closed the connection without an INFO line"));
   });
 }
 

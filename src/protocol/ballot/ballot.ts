@@ -81,7 +81,7 @@ export const calibrationSchema = z.strictObject({
     .max(MAX_CALIBRATION_CELLS),
 });
 
-/** The data from which a ballot computes the confidence of its findings. */
+/** The data for the confidence of a ballot's findings. */
 export type Calibration = z.output<typeof calibrationSchema>;
 
 /** Limits for the whole ballot. Without a limit, only the seats, the rounds and the topology bound the ballot. */
@@ -137,7 +137,7 @@ const ballotFields = z.strictObject({
   /** The time limit of the whole ballot in ms, including all rounds and the judge. */
   timeoutMs: z.number().min(1).max(MAX_BALLOT_MS).default(DEFAULT_BALLOT_MS),
   /**
-   * The property in which all seats must differ: the `model` or the `agent`. `none`: one agent may hold several seats.
+   * The property that must differ between all seats: the `model` or the `agent`. `none`: one agent may hold several seats.
    */
   diversity: z.enum(["model", "agent", "none"]).default("agent"),
   /** The next step when the answers do not agree. */

@@ -5,7 +5,7 @@ import { SwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { capabilityOfConsumer } from "../stores/consumers.ts";
 
-/** The age up to which the cached list of capabilities is valid, in ms. */
+/** The cached list of capabilities is stale after this time, in ms. */
 const TRUST_MS = 5_000;
 /** The shortest time, in ms, between two reads of the list for capabilities that are missing from it. */
 const MISS_INTERVAL_MS = 250;
