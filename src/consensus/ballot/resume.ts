@@ -10,10 +10,10 @@ import { askOf } from "./waves.ts";
 export function effectsOf(ballot: Ballot): BallotEffect[] {
   const { stage, spec, round, wave, open, referral } = ballot;
   switch (stage) {
-    case "asking":
-      return wavesOf(spec, round)
-        [wave]!.filter(({ seat }) => open.includes(seat))
-        .map((ask) => askOf(ballot, ask));
+    case "asking": {
+      const asks = wavesOf(spec, round)[wave]!;
+      return asks.filter(({ seat }) => open.includes(seat)).map((ask) => askOf(ballot, ask));
+    }
     case "consulting": {
       const role = referral!.role;
       return role === "human" ? [] : [consultOf(ballot, refer(pollOf(ballot), role))];
