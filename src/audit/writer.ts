@@ -51,7 +51,7 @@ export const MAX_WAITING_NOTES = 1_024;
 /** The bytes reserved for all fields of an entry except its facts. */
 const ENTRY_FRAME_BYTES = 512;
 /** The timeout of one append, in ms. After it, the result is unknown (A2). A stream needs 4–6 s to elect a new leader. */
-const APPEND_TIMEOUT_MS = 5_000;
+const NOTE_APPEND_TIMEOUT_MS = 5_000;
 /** The pauses before the retries of an append. */
 const RETRY_BACKOFF: BackoffPolicy = { backoffMs: 100, factor: 2, maxBackoffMs: 5_000, jitter: 0.2 };
 /** The longest wait for the last entries when the process stops, in ms. Supervisors allow much more time for a stop. */
@@ -236,7 +236,7 @@ class Writer implements AuditWriter {
   /** Resolves to true if the entry is stored. @throws SwarmError if that is unknown, or if the stream rejects the entry. */
   async #tryAppend(data: Uint8Array): Promise<boolean> {
     try {
-      const expected = { expectedLastSubjectSeq: this.#subjectSeq, timeoutMs: APPEND_TIMEOUT_MS };
+      const expected = { expectedLastSubjectSeq: this.#subjectSeq, timeoutMs: NOTE_APPEND_TIMEOUT_MS };
       this.#subjectSeq = (await this.#log.append(this.#subject, data, expected)).seq;
       return true;
     } catch (error) {

@@ -130,3 +130,17 @@ test("every file in the list of slow test files exists", () => {
   const listed: string[] = JSON.parse(readText("test/slowest-files.json"));
   expect(listed.filter((file) => !files.includes(file))).toEqual([]);
 });
+
+test("constants of src with one name have one value", () => {
+  const byName = new Map<string, Map<string, string[]>>();
+  for (const { file, text } of product) {
+    for (const [, name = "", value = ""] of text.matchAll(
+      /^(?:export )?const ([A-Z][A-Z0-9_]+)(?:: [^=]+)? = ([^;]+);/gm,
+    )) {
+      const values = byName.get(name) ?? new Map<string, string[]>();
+      byName.set(name, values.set(value, [...(values.get(value) ?? []), file]));
+    }
+  }
+  const ambiguous = [...byName].filter(([, values]) => values.size > 1);
+  expect(ambiguous.map(([name, values]) => `${name}: ${[...values.values()].flat().join(", ")}`)).toEqual([]);
+});

@@ -10,7 +10,7 @@ import { DEFAULT_LOCK_PATIENCE_MS, DEFAULT_LOCK_TTL_MS } from "../define/context
 import type { HeldLock, LockPort } from "../ports/lock.ts";
 
 /** The most locks that one attempt holds or waits for at the same time. */
-export const MAX_LOCKS = 100;
+export const MAX_LOCKS_OF_ATTEMPT = 100;
 /** The shortest lease, in ms: it must be longer than a lost message and its retry take. */
 export const MIN_LOCK_TTL_MS = 1_000;
 /** The longest lease and the longest patience, in ms: a day. */
@@ -50,8 +50,10 @@ export class AttemptLocks {
     if (this.#names.has(name)) {
       throw lockError(`this attempt already holds the lock ${name}, or waits for it; release it first`);
     }
-    if (this.#names.size >= MAX_LOCKS) {
-      throw lockError(`an attempt has at most ${MAX_LOCKS} locks at the same time; release one first`);
+    if (this.#names.size >= MAX_LOCKS_OF_ATTEMPT) {
+      throw lockError(
+        `an attempt has at most ${MAX_LOCKS_OF_ATTEMPT} locks at the same time; release one first`,
+      );
     }
     this.#names.add(name);
     let held: HeldLock;

@@ -12,7 +12,7 @@ const LEVELS: Readonly<Record<number, string>> = {
 };
 
 /** The fields of every line. They have a place of their own, or are not shown. */
-const OWN_FIELDS = new Set(["level", "time", "pid", "hostname", "name", "msg", "err"]);
+const PINO_FIELDS = new Set(["level", "time", "pid", "hostname", "name", "msg", "err"]);
 
 /** Renders a line as `12:03:04.567 warn  echo-1  message key=value`; `processName` is the third word. */
 export function showLogLine(line: string, processName: string, colors: Terminal["colors"]): string {
@@ -23,7 +23,7 @@ export function showLogLine(line: string, processName: string, colors: Terminal[
     level === "error" || level === "fatal" ? colors.red : level === "warn" ? colors.yellow : String;
   const at = typeof entry.time === "number" ? new Date(entry.time).toISOString().slice(11, 23) : "";
   const fields = Object.entries(entry)
-    .filter(([key]) => !OWN_FIELDS.has(key))
+    .filter(([key]) => !PINO_FIELDS.has(key))
     .map(([key, value]) => ` ${colors.dim(`${key}=`)}${showField(value)}`)
     .join("");
   const error = entry.err as { message?: string } | undefined;

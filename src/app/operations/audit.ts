@@ -6,7 +6,7 @@ import { yieldReports } from "./event-queue.ts";
 import { defineOperation } from "./operation.ts";
 
 /** The most lines of one list: with the largest entries 16 MiB. */
-const MAX_LINES = 1_000;
+const MAX_AUDIT_LINES = 1_000;
 
 const filters = {
   role: tokenSchema.optional().meta({ description: "only processes of this role: coordinator, cli, …" }),
@@ -50,7 +50,12 @@ export const listAuditEntries = defineOperation({
       .string()
       .optional()
       .meta({ description: "only what was stored since then: 90m, 12h, 7d, or an ISO 8601 time" }),
-    limit: z.int().min(1).max(MAX_LINES).default(100).meta({ description: "at most this many, the newest" }),
+    limit: z
+      .int()
+      .min(1)
+      .max(MAX_AUDIT_LINES)
+      .default(100)
+      .meta({ description: "at most this many, the newest" }),
   }),
   output: z.object({ entries: z.array(lineSchema) }),
   event: progressSchema,

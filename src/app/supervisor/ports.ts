@@ -10,12 +10,12 @@ import { SwarmError } from "../../protocol/index.ts";
  */
 const RANGE = { low: 14_000, high: 31_999 };
 /** Tries for each port. With a thousand ports taken, twenty misses in a row have a probability of 10⁻²⁵. */
-const TRIES = 20;
+const PORT_TRIES = 20;
 
 /** Finds `count` different ports of 127.0.0.1 without a listener. @throws SwarmError `unavailable`. */
 export async function findFreePorts(count: number): Promise<number[]> {
   const found = new Set<number>();
-  for (let tries = 0; found.size < count && tries < TRIES * count; tries++) {
+  for (let tries = 0; found.size < count && tries < PORT_TRIES * count; tries++) {
     const port = integerBetween(systemChance, RANGE.low, RANGE.high);
     if (!found.has(port) && (await isFree(port))) found.add(port);
   }

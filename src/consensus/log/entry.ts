@@ -19,7 +19,7 @@ const GENESIS_VERSION = 1;
 const TYPES = { "office-taken": 1, commands: 1, barrier: 1, checkpoint: 2, snapshot: 2 } as const;
 
 /** The steps from each older version to the next. 1 → 2: no type of version 1 has changed its shape. */
-const UPCASTERS: Upcasters = { 1: (entry) => entry };
+const ENTRY_UPCASTERS: Upcasters = { 1: (entry) => entry };
 
 interface EntryHead {
   /** The version: see {@link versionOf}. An entry from {@link readEntry} always has the newest version. */
@@ -169,7 +169,7 @@ export function isSealed({ chain, ...body }: JsonObject, previousChain: string):
  * entry has the newest version.
  */
 export function readEntry<C>(value: JsonObject, context: EntryContext<C>): ReadEntry<C> {
-  const raised = upcast(value, UPCASTERS, ENTRY_VERSION);
+  const raised = upcast(value, ENTRY_UPCASTERS, ENTRY_VERSION);
   if (!raised.ok) return bad(`entry ${raised.fault}`);
   if (value.logId !== context.logId) return bad(`entry is not of log "${context.logId}"`);
   const { type } = value;

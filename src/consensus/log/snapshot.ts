@@ -19,7 +19,7 @@ import { type Upcasters, upcast } from "./upcast.ts";
 export const SNAPSHOT_VERSION = 1;
 
 /** There is no older version. */
-const UPCASTERS: Upcasters = {};
+const SNAPSHOT_UPCASTERS: Upcasters = {};
 
 /** The fold as JSON: everything that decides later answers. It shares nothing that a later entry changes. */
 export function viewFold<S, C>(fold: Fold<S, C>): JsonObject {
@@ -61,7 +61,7 @@ export function loadFold<S, C>(commandSet: CommandSet<S, C>, text: string): Load
 
 function readFold<S, C>(commandSet: CommandSet<S, C>, json: unknown): Fold<S, C> {
   if (!isJsonObject(json)) throw new Error("it is no object");
-  const raised = upcast(json, UPCASTERS, SNAPSHOT_VERSION);
+  const raised = upcast(json, SNAPSHOT_UPCASTERS, SNAPSHOT_VERSION);
   if (!raised.ok) throw new Error(raised.fault);
   const { logId, epoch, seq, term, leader, at, chain, recorded, recordChain, kept, state } = raised.value;
   const isWhole =

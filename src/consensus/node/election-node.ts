@@ -35,7 +35,7 @@ export const MAX_TICKS = 1_000_000;
 export const MAX_TOKEN_LENGTH = 1_024;
 
 /** The most members of a swarm. This is a plausibility bound, not a limit of the algorithm. */
-export const MAX_MEMBERS = 99;
+export const MAX_CLUSTER_SIZE = 99;
 
 /** One node. */
 export interface ElectionNode {
@@ -201,8 +201,8 @@ function readInit(line: JsonObject): Request {
 
 function readMembers(line: JsonObject, node: string): string[] {
   const peers = line.peers;
-  if (!Array.isArray(peers) || peers.length > MAX_MEMBERS || !peers.every(isToken)) {
-    throw new LineError(`expected peers to be a list of at most ${MAX_MEMBERS} ids`);
+  if (!Array.isArray(peers) || peers.length > MAX_CLUSTER_SIZE || !peers.every(isToken)) {
+    throw new LineError(`expected peers to be a list of at most ${MAX_CLUSTER_SIZE} ids`);
   }
   if (new Set(peers).size !== peers.length) throw new LineError("expected every peer to be listed once");
   if (!peers.includes(node)) throw new LineError("expected peers to list the node itself");

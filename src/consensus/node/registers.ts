@@ -11,7 +11,7 @@ import type { ParsedCommand } from "../log/entry.ts";
 import type { CommandSet } from "../log/fold.ts";
 
 /** The longest name of a value, a lock or an owner, in UTF-16 code units. */
-export const MAX_NAME_LENGTH = 1_024;
+export const MAX_REGISTER_NAME_LENGTH = 1_024;
 
 /** The levels of nesting reserved for the entry around a value, so that every accepted value can be stored. */
 const ENTRY_DEPTH = 10;
@@ -159,10 +159,10 @@ function parse(value: unknown): ParsedCommand<RegisterCommand> {
   if (type !== "set" && type !== "get" && type !== "cas" && type !== "lock" && type !== "unlock") {
     return refuse("type is unknown; known: set, get, cas, lock, unlock");
   }
-  if (!isName(name)) return refuse(`name is not a string of 1 to ${MAX_NAME_LENGTH} characters`);
+  if (!isName(name)) return refuse(`name is not a string of 1 to ${MAX_REGISTER_NAME_LENGTH} characters`);
   if (type === "get") return { ok: true, command: { type, name } };
   if (type === "set" || type === "cas") return parseWrite(type, name, value);
-  if (!isName(owner)) return refuse(`owner is not a string of 1 to ${MAX_NAME_LENGTH} characters`);
+  if (!isName(owner)) return refuse(`owner is not a string of 1 to ${MAX_REGISTER_NAME_LENGTH} characters`);
   if (type === "unlock") {
     return isCount(token)
       ? { ok: true, command: { type, name, owner, token } }
@@ -192,7 +192,7 @@ function parseWrite(
 }
 
 function isName(value: unknown): value is string {
-  return typeof value === "string" && value.length > 0 && value.length <= MAX_NAME_LENGTH;
+  return typeof value === "string" && value.length > 0 && value.length <= MAX_REGISTER_NAME_LENGTH;
 }
 
 function isCount(value: unknown): value is number {

@@ -286,7 +286,7 @@ function settle<S, C>(member: Member<S, C>, effects: StepEffects<C>): void {
     advanceElection(member, { type: "halt" }, effects);
     return;
   }
-  for (let round = 0; round < MAX_ROUNDS; round++) {
+  for (let round = 0; round < MAX_SETTLE_ROUNDS; round++) {
     for (const taken of effects.office.taken.splice(0))
       advanceElection(member, { type: "office-taken", ...taken }, effects);
     if (effects.office.yields) {
@@ -296,10 +296,10 @@ function settle<S, C>(member: Member<S, C>, effects: StepEffects<C>): void {
     proceed(member.office, effects.office);
     if (!effects.office.yields) return;
   }
-  assert(false, `election and office did not settle in ${MAX_ROUNDS} rounds`);
+  assert(false, `election and office did not settle in ${MAX_SETTLE_ROUNDS} rounds`);
 }
 
-const MAX_ROUNDS = 4;
+const MAX_SETTLE_ROUNDS = 4;
 
 /**
  * Steps the election. Then deposes the office if this member stopped leading, and elects it if this member leads now.

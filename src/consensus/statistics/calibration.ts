@@ -26,7 +26,7 @@ export const PRIOR_CASES = 4;
 /** The precision of the normal priors that keep the curve finite: standard deviation 2 around {@link UNCALIBRATED}. */
 const RIDGE = 1 / 4;
 /** The bound on the steps of Newton's method. Two parameters normally converge in fewer than ten. */
-const MAX_STEPS = 50;
+const MAX_FIT_STEPS = 50;
 
 /** Learns a calibration from judged cases. The order of the cases makes no difference. */
 export function fitCalibration(samples: readonly CalibrationSample[]): Calibration {
@@ -84,7 +84,7 @@ export function reliabilityOf(
 function fitCurve(cells: Calibration["cells"]): { intercept: number; slope: number } {
   let intercept = 0;
   let slope = 1;
-  for (let step = 0; step < MAX_STEPS; step += 1) {
+  for (let step = 0; step < MAX_FIT_STEPS; step += 1) {
     let [gradientA, gradientB, aa, ab, bb] = [-RIDGE * intercept, -RIDGE * (slope - 1), RIDGE, 0, RIDGE];
     for (const [votes, of, right, total] of cells) {
       const x = logOddsOfAgreement(votes, of);

@@ -55,7 +55,7 @@ const END_BYTES = { head: 500, seat: 200 } as const;
  */
 const STRAGGLER_GRACE_MS = 300;
 /** The pause before the closer retries to carry out an end, in ms. */
-const RETRY_PAUSE_MS = 1_000;
+const CLOSE_RETRY_PAUSE_MS = 1_000;
 
 /** A receipt: the note in the control log that a ballot's end is carried out. */
 interface Receipt {
@@ -154,9 +154,9 @@ export class BallotCloser {
         if (office.tenure === null) return; // E1
         log.warn(
           { err: error, ballot: id, capability: ballot.capability },
-          `ballot end not carried out; retrying in ${RETRY_PAUSE_MS} ms`,
+          `ballot end not carried out; retrying in ${CLOSE_RETRY_PAUSE_MS} ms`,
         );
-        await sleep(RETRY_PAUSE_MS, { clock });
+        await sleep(CLOSE_RETRY_PAUSE_MS, { clock });
       }
     }
   }

@@ -42,7 +42,7 @@ export function createRefusalNotes(
 }
 
 /** The recorded commands, and the recorded fields of each (N1, N2). */
-const OPERATIONS: Readonly<Record<string, readonly string[]>> = {
+const AUDITED_WRITES: Readonly<Record<string, readonly string[]>> = {
   "config-set": ["name", "by", "expectedRevision", "key"],
   "schedule-set": ["id", "when", "key"],
   "schedule-remove": ["id", "key"],
@@ -67,7 +67,7 @@ export function auditOperations(
   const keys = new Set<string>();
 
   function note(command: string, body: unknown, outcome: string): void {
-    const fields = OPERATIONS[command] ?? [];
+    const fields = AUDITED_WRITES[command] ?? [];
     const recorded = Object.entries((body ?? {}) as Record<string, unknown>).filter(([name]) =>
       fields.includes(name),
     );
@@ -95,5 +95,5 @@ export function auditOperations(
   }
 
   return (command, body) =>
-    Object.hasOwn(OPERATIONS, command) ? decideAndNote(command, body) : decide(command, body);
+    Object.hasOwn(AUDITED_WRITES, command) ? decideAndNote(command, body) : decide(command, body);
 }

@@ -46,7 +46,7 @@ import type { AgentAddress, Registrar } from "../registry/registrar.ts";
 /**
  * The time between two checks of all placed messages, in ms. A check is one request to the stream while there are few.
  */
-const SWEEP_INTERVAL_MS = 10_000;
+const RECLAIM_INTERVAL_MS = 10_000;
 /** The most placed messages of one sweep; the next sweep takes the rest. */
 const MAX_PER_SWEEP = 10_000;
 /** The most tasks that are returned at the same time. */
@@ -117,7 +117,7 @@ export class Reclaimer {
     registrar.onGone((agents) => this.#onGone(agents));
     this.#timer = setInterval(() => {
       if (this.#isInOffice) this.#sweepAll(); // B3
-    }, SWEEP_INTERVAL_MS);
+    }, RECLAIM_INTERVAL_MS);
   }
 
   async #stop(): Promise<void> {

@@ -39,7 +39,7 @@ import {
  */
 const SILENCE_CHECK_INTERVAL_MS = 250;
 /** When two checks are further apart than this, in ms, this process was paused and could not receive heartbeats. */
-const PAUSE_MS = 1_000;
+const PROCESS_PAUSE_MS = 1_000;
 /** How long the registrar waits for more changes before it commits them together, in ms. */
 const GATHER_MS = 20;
 /** The most commands in flight; further commands wait. */
@@ -275,7 +275,8 @@ export class Registrar {
 
   #checkSilence(): void {
     const nowMs = this.#nowMs();
-    const wasDelayed = nowMs - this.#checkedAtMs > PAUSE_MS || this.#parts.transport.state !== "connected";
+    const wasDelayed =
+      nowMs - this.#checkedAtMs > PROCESS_PAUSE_MS || this.#parts.transport.state !== "connected";
     this.#checkedAtMs = nowMs;
     if (wasDelayed) this.#sightings.restartSilence(nowMs); // P3
     for (const { id, host } of this.#sightings.takeSilent(nowMs)) this.#leave({ id, host }, "missing");

@@ -8,9 +8,9 @@ import type { Blobs } from "../ports.ts";
 import type { Link } from "./link.ts";
 
 /** The time limit of one store or read: 64 MiB at 2 MiB/s. */
-const TIMEOUT_MS = 32_000;
+const BLOB_TIMEOUT_MS = 32_000;
 /** The size of an object's chunk: larger than the client's 128 KiB, because each chunk waits for its acknowledgement. */
-const CHUNK_BYTES = 512 * 1024;
+const BLOB_CHUNK_BYTES = 512 * 1024;
 
 /** The name of the stream that holds an object store. */
 export function objectStream(name: string): string {
@@ -31,19 +31,19 @@ export function createNatsBlobs(link: Link, name: string, ttlMs: number): Blobs 
     put: async (data) => {
       refuseOversize(data.length);
       const $blob = blobHash(data);
-      await runWithin(`store blob ${$blob}`, TIMEOUT_MS, async () => {
+      await runWithin(`store blob ${$blob}`, BLOB_TIMEOUT_MS, async () => {
         const store = await open();
         const existing = await store.info($blob);
         // A blob in the second half of its life is stored again, so that it outlives the task that refers to it.
         const ageMs = existing === null ? 0 : Date.now() - Date.parse(existing.mtime);
         if (existing !== null && !existing.deleted && existing.size === data.length && ageMs < ttlMs / 2)
           return;
-        await store.putBlob({ name: $blob, options: { max_chunk_size: CHUNK_BYTES } }, data);
+        await store.putBlob({ name: $blob, options: { max_chunk_size: BLOB_CHUNK_BYTES } }, data);
       });
       return { $blob, bytes: data.length };
     },
     get: async (ref) => {
-      const data = await runWithin(`read blob ${ref.$blob}`, TIMEOUT_MS, async () =>
+      const data = await runWithin(`read blob ${ref.$blob}`, BLOB_TIMEOUT_MS, async () =>
         (await open()).getBlob(ref.$blob),
       );
       if (data === null)

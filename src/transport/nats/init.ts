@@ -22,9 +22,9 @@ const FIND_TIMEOUT_MS = 3_000;
  * an answer, and may report that servers are absent. A repeat is safe: JetStream answers a repeated creation with the
  * same settings in the same way as the first.
  */
-const TRIES = 3;
+const INIT_TRIES = 3;
 /** The pause before another try, in ms. Servers know each other within a second of their start (measured). */
-const TRY_PAUSE_MS = 1_000;
+const INIT_RETRY_PAUSE_MS = 1_000;
 /** The default number of copies of each stream in a cluster: with three, the loss of one server loses no message. */
 const CLUSTER_REPLICAS = 3;
 /** JetStream's value for no limit. */
@@ -276,7 +276,7 @@ async function create(
   }
 }
 
-/** Calls the JetStream API, at most {@link TRIES} times, until it answers with success or with a lasting error. */
+/** Calls the JetStream API, at most {@link INIT_TRIES} times, until it answers with success or with a lasting error. */
 async function request<T>(
   link: Link,
   path: string,
@@ -290,8 +290,8 @@ async function request<T>(
       const code = jetStreamCode(error);
       const isUnanswered = error instanceof SwarmError && error.code === "unavailable" && code === undefined;
       const isWorthRetrying = isUnanswered || code === JETSTREAM_ERRORS.noPeers;
-      if (!isWorthRetrying || attempt === TRIES || link.state === "closed") throw error;
-      await sleep(TRY_PAUSE_MS);
+      if (!isWorthRetrying || attempt === INIT_TRIES || link.state === "closed") throw error;
+      await sleep(INIT_RETRY_PAUSE_MS);
     }
   }
 }

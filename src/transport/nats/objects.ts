@@ -11,9 +11,9 @@ import type { Link } from "./link.ts";
 import { createNatsLog } from "./log.ts";
 
 /** The time limit of one store or read: the largest object at 2 MiB/s. */
-const TIMEOUT_MS = MAX_OBJECT_BYTES / ((2 * 1024 ** 2) / 1_000);
+const OBJECT_TIMEOUT_MS = MAX_OBJECT_BYTES / ((2 * 1024 ** 2) / 1_000);
 /** The size of a chunk. The server returns it as base64 in JSON, which must fit the default message limit of 1 MiB. */
-const CHUNK_BYTES = 384 * 1024;
+const OBJECT_CHUNK_BYTES = 384 * 1024;
 /** The most objects that are listed; a store here holds a few. */
 const MAX_LISTED = 10_000;
 const DIGEST_TYPE = "SHA-256=";
@@ -98,10 +98,10 @@ export function createNatsObjects(link: Link, name: string): Objects {
   return {
     async put(object, data) {
       const { pieces, bytes } = readBody(object, data);
-      await runWithin(`store object ${object}`, TIMEOUT_MS, async () => {
+      await runWithin(`store object ${object}`, OBJECT_TIMEOUT_MS, async () => {
         const before = await findReadableInfo(object);
         const info = await writeChunks(pieces, bytes);
-        const options = { max_chunk_size: CHUNK_BYTES };
+        const options = { max_chunk_size: OBJECT_CHUNK_BYTES };
         const meta = { name: object, bucket: name, ...info, mtime: new Date().toISOString(), options };
         // Without an answer the chunks stay: the name may be stored, and without chunks the object would be damaged.
         await log.append(metaOf(object), encodeJson(meta), { rollup: true });
@@ -109,7 +109,7 @@ export function createNatsObjects(link: Link, name: string): Objects {
       });
     },
     get: (object) =>
-      runWithin(`read object ${object}`, TIMEOUT_MS, async () => {
+      runWithin(`read object ${object}`, OBJECT_TIMEOUT_MS, async () => {
         const info = await findInfo(object);
         return info === null || info.deleted === true ? null : readChunks(object, info);
       }),
@@ -128,10 +128,10 @@ export function createNatsObjects(link: Link, name: string): Objects {
   };
 }
 
-/** Cuts the pieces into chunks of {@link CHUNK_BYTES}; the last chunk may be shorter. */
+/** Cuts the pieces into chunks of {@link OBJECT_CHUNK_BYTES}; the last chunk may be shorter. */
 function* cut(pieces: readonly Uint8Array[]): Generator<Uint8Array, void, undefined> {
   let parts: Uint8Array[] = [];
-  let roomBytes = CHUNK_BYTES;
+  let roomBytes = OBJECT_CHUNK_BYTES;
   for (const piece of pieces) {
     for (let from = 0; from < piece.length; ) {
       const part = piece.subarray(from, from + roomBytes);
@@ -141,7 +141,7 @@ function* cut(pieces: readonly Uint8Array[]): Generator<Uint8Array, void, undefi
       if (roomBytes > 0) continue;
       yield Buffer.concat(parts);
       parts = [];
-      roomBytes = CHUNK_BYTES;
+      roomBytes = OBJECT_CHUNK_BYTES;
     }
   }
   if (parts.length > 0) yield Buffer.concat(parts);

@@ -12,7 +12,7 @@ const MAX_FULL_KEYS = 128;
  * How long the capability pauses, in ms. Without a pause, the host would pull and give back a backlog of one full key as
  * fast as the server can. With it, there are at most some 1,300 such deliveries a second, a few per cent of a core.
  */
-const PAUSE_MS = 100;
+const FULL_KEYS_PAUSE_MS = 100;
 
 /** The parts of an allowance. */
 interface AllowanceParts {
@@ -94,7 +94,7 @@ export class Allowance {
     this.#paused.add(capability);
     // The timer itself ends the pause. A comparison of times would not: the timer may fire a moment early, and then no
     // later look would come.
-    this.#parts.clock.after(PAUSE_MS, () => {
+    this.#parts.clock.after(FULL_KEYS_PAUSE_MS, () => {
       this.#paused.delete(capability);
       this.#parts.onMore();
     });

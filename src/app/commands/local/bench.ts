@@ -12,7 +12,7 @@ import { agentDirectories } from "../../processes/roles.ts";
 import { startSupervisor } from "../../supervisor/supervisor.ts";
 
 const DEFAULT_SCENARIOS = ["throughput", "latency", "ask", "ballot", "idle"] as const;
-const DEFAULT_ROUNDS = 7;
+const DEFAULT_BENCH_ROUNDS = 7;
 const DEFAULT_TASKS = 20_000;
 const DEFAULT_IDLE_AGENTS = 10_000;
 const DEFAULT_QUEUED = 1_000_000;
@@ -39,7 +39,7 @@ export const command = defineCommand({
         value: "NAME",
         description: `the scenario to measure; may be repeated: ${BENCH_SCENARIOS.join(", ")}`,
       }),
-    rounds: z.coerce.number().int().min(1).max(101).default(DEFAULT_ROUNDS).meta({
+    rounds: z.coerce.number().int().min(1).max(101).default(DEFAULT_BENCH_ROUNDS).meta({
       value: "N",
       description: `rounds of each comparison; the median counts`,
     }),

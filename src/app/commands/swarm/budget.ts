@@ -15,7 +15,7 @@ export const set = defineFace(setBudget, {
 });
 
 /** The dimensions of a budget, with the unit that a list shows. */
-const DIMENSIONS = [
+const SHOWN_DIMENSIONS = [
   ["USD", "costUsd"],
   ["tokens", "tokens"],
   ["calls", "calls"],
@@ -28,7 +28,7 @@ export const ls = defineFace(listBudgets, {
       table(
         ["NAME", "COUNTS", "LIMIT", "SPENT", "RESERVED", "STARTS AGAIN"],
         budgets.flatMap(({ name: budget, limit, spent, reserved, windowEnds }) =>
-          DIMENSIONS.filter(([, key]) => limit[key] !== null).map(([unit, key]) => [
+          SHOWN_DIMENSIONS.filter(([, key]) => limit[key] !== null).map(([unit, key]) => [
             budget,
             unit,
             String(limit[key]),

@@ -67,8 +67,8 @@ export const history = defineFace(showHistory, {
 });
 
 /** The most characters of a value in a list for people. */
-const MAX_SHOWN_VALUE = 200;
+const MAX_SHOWN_CONFIG_VALUE = 200;
 
 function showValue(value: unknown): string {
-  return printable(JSON.stringify(value)).slice(0, MAX_SHOWN_VALUE);
+  return printable(JSON.stringify(value)).slice(0, MAX_SHOWN_CONFIG_VALUE);
 }

@@ -22,7 +22,7 @@ import { type Ballots, coreOf } from "../state/ballots.ts";
 import { formOf, NO_LESSONS } from "../state/lessons.ts";
 
 /** The most lines of one list: open ballots come first, then the newest ended ones. */
-export const MAX_LINES = 500;
+export const MAX_BALLOT_LINES = 500;
 
 /** A ballot in a list. */
 export interface BallotLine {
@@ -106,13 +106,13 @@ export function viewBallots({ open, outbox, ended }: Ballots): BallotLine[] {
     state: "publishing",
   }));
   const past = [...ended].reverse().map(([id, facts]) => lineOfEnded(id, facts));
-  return [...openLines, ...ending, ...past].slice(0, MAX_LINES);
+  return [...openLines, ...ending, ...past].slice(0, MAX_BALLOT_LINES);
 }
 
 /** Only the open ballots, the newest first. */
 export function viewOpenBallots({ open }: Ballots): BallotLine[] {
   return [...open.values()]
-    .slice(-MAX_LINES)
+    .slice(-MAX_BALLOT_LINES)
     .reverse()
     .map((ballot) => lineOfOpen(coreOf(ballot), ballot.capability));
 }
