@@ -18,7 +18,7 @@ export interface Voter {
 
 /** One question with a known answer. */
 export interface JudgedCase {
-  /** The independent answers: answers of a first round, or of a ballot in which no seat sees another answer. */
+  /** The independent answers: answers of a first round, or of a ballot whose seats do not see the answers of other seats. */
   readonly answers: readonly JudgedAnswer[];
 }
 

@@ -2,7 +2,7 @@
 // they use it. Pure.
 //
 // B1  A reservation is granted only while spent + reserved + its own amount is within the limit, in every dimension.
-// B2  Each reservation counts once, in the window in which it ends. A settled reservation counts the used amount, a
+// B2  Each reservation counts once, in the window of its end. A settled reservation counts the used amount, a
 //     released one counts nothing, and an expired one (by log time) counts in full, because its holder may have used
 //     it.
 // B3  A window never begins twice: the time of a command counts only if it is later than the times of all earlier
@@ -103,8 +103,8 @@ interface Reservation {
   /** The log time at which the reservation expires, in ticks. */
   readonly expiresAt: number;
   /**
-   * About the same moment by the clock of the commands, in ms since 1970: it decides in which window the expired
-   * reservation counts.
+   * About the same moment by the clock of the commands, in ms since 1970. It selects the window that counts the expired
+   * reservation.
    */
   readonly expiresMs: number;
 }

@@ -1,4 +1,4 @@
-// One period in which a coordinator takes part in the office: its member, and the ticker, log watch, snapshots and
+// One period while a coordinator takes part in the office: its member, and the ticker, log watch, snapshots and
 // subscriptions that run for the member. Creates them, loads the log into the member, and stops them. driver.ts creates
 // participations and feeds the inputs.
 import type { Clock } from "../../base/index.ts";

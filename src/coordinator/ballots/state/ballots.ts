@@ -16,7 +16,7 @@ import { type EndedBallot, endedSchema, markSchema } from "./archive.ts";
 import { MAX_BATCH_ITEMS, MAX_WAITING } from "./bounds.ts";
 import { type Lessons, learnEnd, learnTruth, NO_LESSONS } from "./lessons.ts";
 
-/** The most ballots that are open or in the outbox. Further ones are rejected for now: their tasks wait in the queue. */
+/** The most ballots that are open or in the outbox. The office rejects further ballots until one of these ends; their tasks wait in the queue. */
 export const MAX_OPEN = 4_096;
 /** The most bytes of all these ballots, about: so much they may add to the state and to each snapshot. */
 export const MAX_OPEN_BYTES = 64 * 1_024 * 1_024;
