@@ -1,6 +1,6 @@
-// The door of the package "murmur", for the authors of agents and workflows. It only passes names on from the rooms.
+// The door of the package "murmur-swarm", for the authors of agents and workflows. It only passes names on from the rooms.
 //
-//   import { defineAgent } from "murmur";
+//   import { defineAgent } from "murmur-swarm";
 //   export default defineAgent({ name: "upper", capabilities: ["upper"], run: (task) => String(task.input).toUpperCase() });
 
 export {

@@ -7,7 +7,7 @@
 import { constants } from "node:fs";
 import { open, realpath } from "node:fs/promises";
 import { basename, dirname, join, sep } from "node:path";
-import { type AgentContext, defineAgent, RetryableError, SwarmError, TerminalError } from "murmur";
+import { type AgentContext, defineAgent, RetryableError, SwarmError, TerminalError } from "murmur-swarm";
 import { z } from "zod";
 
 /**

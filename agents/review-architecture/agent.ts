@@ -1,6 +1,6 @@
 // Looks at the import graph: cycles, orphans, hubs, imports of missing files.
 // The analysis is in ../lib/review/checks/architecture.ts.
-import { defineAgent } from "murmur";
+import { defineAgent } from "murmur-swarm";
 import {
   architecture,
   limitFindings,

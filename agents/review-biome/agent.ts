@@ -1,5 +1,5 @@
 // Lints with Biome. The analysis is in ../lib/review/linters/biome.ts.
-import { defineAgent } from "murmur";
+import { defineAgent } from "murmur-swarm";
 import {
   biome,
   biomePrograms,

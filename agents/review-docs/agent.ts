@@ -1,5 +1,5 @@
 // Checks local links and commands in Markdown. The analysis is in ../lib/review/checks/docs.ts.
-import { defineAgent } from "murmur";
+import { defineAgent } from "murmur-swarm";
 import {
   docs,
   limitFindings,

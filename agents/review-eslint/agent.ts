@@ -1,5 +1,5 @@
 // Lints with ESLint and typescript-eslint. The analysis is in ../lib/review/linters/eslint.ts.
-import { defineAgent } from "murmur";
+import { defineAgent } from "murmur-swarm";
 import { castVote, eslint, lintOutputSchema, REVIEW_SLOTS, reviewInputSchema } from "../lib/review/index.ts";
 
 export default defineAgent({

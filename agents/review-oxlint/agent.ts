@@ -1,5 +1,5 @@
 // Lints with oxlint. The analysis is in ../lib/review/linters/oxlint.ts.
-import { defineAgent } from "murmur";
+import { defineAgent } from "murmur-swarm";
 import { castVote, lintOutputSchema, oxlint, REVIEW_SLOTS, reviewInputSchema } from "../lib/review/index.ts";
 
 export default defineAgent({

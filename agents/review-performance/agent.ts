@@ -1,6 +1,6 @@
 // Measures files and functions, and looks for waits that block or pile up.
 // The analysis is in ../lib/review/checks/performance.ts.
-import { defineAgent } from "murmur";
+import { defineAgent } from "murmur-swarm";
 import {
   limitFindings,
   performance,

@@ -1,6 +1,6 @@
 // Looks for committed secrets, risky code and lockfiles that cannot be trusted.
 // The analysis is in ../lib/review/security/security.ts.
-import { defineAgent } from "murmur";
+import { defineAgent } from "murmur-swarm";
 import {
   limitFindings,
   REVIEW_SLOTS,

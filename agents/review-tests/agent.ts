@@ -1,6 +1,6 @@
 // Looks for focused, skipped and empty tests, and for sources that no test reaches.
 // The analysis is in ../lib/review/checks/tests.ts.
-import { defineAgent } from "murmur";
+import { defineAgent } from "murmur-swarm";
 import {
   limitFindings,
   REVIEW_SLOTS,

@@ -1,5 +1,5 @@
 // An agent in thirty lines: counts the words of a text. A bad input is rejected before `run` is called.
-import { defineAgent, TerminalError } from "murmur";
+import { defineAgent, TerminalError } from "murmur-swarm";
 import { z } from "zod";
 
 export default defineAgent({

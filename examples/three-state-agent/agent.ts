@@ -1,6 +1,6 @@
 // An agent with a machine of its own: one actor per task, three states. It asks another agent for the words of a text, and
 // makes a title from them. `murmur agent ls` shows the machine's state.
-import { defineAgent, type MachineInput } from "murmur";
+import { defineAgent, type MachineInput } from "murmur-swarm";
 import { assign, fromPromise, setup } from "xstate";
 import { z } from "zod";
 

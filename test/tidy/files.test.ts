@@ -47,7 +47,7 @@ test("every source file is reachable from the start of a program", () => {
 
 /** Agents import the package by its own name. */
 function doorsOf(file: string): string[] {
-  return readSource(file).imports.some(({ target }) => target === "murmur") ? ["src/index.ts"] : [];
+  return readSource(file).imports.some(({ target }) => target === "murmur-swarm") ? ["src/index.ts"] : [];
 }
 
 test("src never suppresses the type checker", () => {

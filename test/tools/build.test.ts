@@ -38,7 +38,7 @@ test("the built program starts and lists its commands with production packages o
 });
 
 test("the door of the built package exports the names that agents import", async () => {
-  const script = 'import * as door from "murmur"; console.log(typeof door.defineAgent);';
+  const script = 'import * as door from "murmur-swarm"; console.log(typeof door.defineAgent);';
   const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script], { cwd: out });
   expect(stdout.trim()).toBe("function");
 });

@@ -1,6 +1,6 @@
 // The linters' ballot over one part of the code: makes the ballot, and reads its verdict. Pure. Leaves the count of the seats to
 // src/consensus, and the confidence of each count to calibration.ts, which tools/rigs/calibrate-review.ts writes.
-import { type BallotInput, confidenceOf, type Verdict } from "murmur";
+import { type BallotInput, confidenceOf, type Verdict } from "murmur-swarm";
 import { type Linter, type Place, placeSchema } from "../../agents/lib/review/index.ts";
 import { REVIEW_CALIBRATION } from "./calibration.ts";
 

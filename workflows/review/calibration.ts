@@ -1,6 +1,6 @@
 // The calibration of the linters' agreement, learnt from one half of the labelled findings of test/fixtures/review/labelled.
 // Written by `node tools/rigs/calibrate-review.ts`; a test checks that the table is up to date.
-import type { Calibration } from "murmur";
+import type { Calibration } from "murmur-swarm";
 
 /** The calibration; see docs/review.md, "How far agreement can be trusted". */
 export const REVIEW_CALIBRATION: Calibration = {

@@ -4,7 +4,7 @@
 // I2: the review always ends: after `timeoutMs`, or earlier when no answer comes for twice `taskTimeoutMs`.
 import { createHash } from "node:crypto";
 import { realpath, stat } from "node:fs/promises";
-import { type BallotInput, type Result, SwarmError, toSwarmError } from "murmur";
+import { type BallotInput, type Result, SwarmError, toSwarmError } from "murmur-swarm";
 import {
   LINTERS,
   type Linter,

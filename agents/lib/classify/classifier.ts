@@ -1,6 +1,6 @@
 // Finds the language of a text. Each classifier uses another feature of the text, so they are wrong about different texts, and
 // a ballot among them is more reliable than one of them. They use no model, and need a whole sentence to be mostly right.
-import { type AgentDefinition, defineAgent, TerminalError } from "murmur";
+import { type AgentDefinition, defineAgent, TerminalError } from "murmur-swarm";
 import { z } from "zod";
 import { type Language, SAMPLES } from "./samples.ts";
 

@@ -3,7 +3,7 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { TerminalError } from "murmur";
+import { TerminalError } from "murmur-swarm";
 import type { AnalysisTools, Executed } from "./contract.ts";
 
 /** The time limit of one tool run. A chunk takes seconds; a run of a minute and a half hangs. */

@@ -16,6 +16,9 @@ import { createVotes } from "./votes.ts";
 /** The longest role of a process of several roles, in characters: it becomes a part of ids and names. */
 const MAX_ROLE_LENGTH = 40;
 
+/** The name of this package, or of a door below it. */
+const OWN_NAME = /^murmur-swarm(\/|$)/;
+
 /** The facts for `onReady`. */
 export interface AgentsReady {
   hostId: string;
@@ -109,12 +112,13 @@ function countRoles(definitions: readonly AgentDefinition[]) {
   return [...counts].map(([definition, count]) => ({ definition, count }));
 }
 
-/** Lets agents outside this package write `import { defineAgent } from "murmur"` without installing it. */
+/**
+ * Lets agents outside this package import its doors (`murmur-swarm` and those below it) without installing it. Every agent of
+ * a process gets the doors of the program that runs it: a second copy would bring a second `SwarmError`.
+ */
 function resolveOwnName(): void {
-  const door = new URL(import.meta.url.endsWith(".ts") ? "../../index.ts" : "../../index.js", import.meta.url)
-    .href;
   registerHooks({
     resolve: (specifier, context, next) =>
-      specifier === "murmur" ? { url: door, shortCircuit: true } : next(specifier, context),
+      next(specifier, OWN_NAME.test(specifier) ? { ...context, parentURL: import.meta.url } : context),
   });
 }

@@ -61,7 +61,7 @@ test("the agent in docs/agents.md runs as printed", async () => {
   const directory = await mkdtemp(join(tmpdir(), "murmur-docs-"));
   await mkdir(join(directory, "greeter"));
   const source = code
-    .replace('"murmur"', JSON.stringify(join(root, "src/index.ts")))
+    .replace('"murmur-swarm"', JSON.stringify(join(root, "src/index.ts")))
     .replace('"zod"', JSON.stringify(join(root, "node_modules/zod/index.js")));
   await writeFile(join(directory, "greeter/agent.ts"), source);
 

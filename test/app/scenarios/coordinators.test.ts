@@ -14,7 +14,7 @@ const PATIENCE = { timeoutMs: 60_000 };
 
 /** The agent: it lifts and puts down under the lock; with `stay` it keeps the lock until it loses it, and says so. */
 const CRANE_AGENT = `
-import { defineAgent } from "murmur";
+import { defineAgent } from "murmur-swarm";
 
 const order = async (what, token) => {
   const url = process.env.CRANE_URL + "/" + what + "?token=" + token + "&pid=" + process.pid;

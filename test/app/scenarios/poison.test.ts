@@ -16,7 +16,7 @@ function writeAgents(directory: string): void {
     mkdirSync(join(directory, "agents", name), { recursive: true });
     writeFileSync(
       join(directory, "agents", name, "agent.ts"),
-      `import { defineAgent } from "murmur";
+      `import { defineAgent } from "murmur-swarm";
        export default defineAgent({ name: "${name}", capabilities: ["${name}"], run() { ${deed} } });`,
     );
   }

@@ -1,7 +1,7 @@
 // Checks correctness with Biome's linter. The formatter's diagnostics are ignored.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { TerminalError } from "murmur";
+import { TerminalError } from "murmur-swarm";
 import type { Analysis } from "../contract.ts";
 import { analyserFile, analysersDirectory, firstLine, parseOutput, run } from "../toolbox.ts";
 import { fromCwd, type LinterSpec, runLinter } from "./linter.ts";

@@ -1,6 +1,6 @@
 // Checks correctness with ESLint and typescript-eslint. A repository's flat configuration is code, and ESLint runs it in
 // ESLint's process; `repoConfig: false` prevents that.
-import { TerminalError } from "murmur";
+import { TerminalError } from "murmur-swarm";
 import type { Analysis } from "../contract.ts";
 import { analyserFile, firstLine, parseOutput, runNode } from "../toolbox.ts";
 import { fromCwd, type LinterSpec, runLinter } from "./linter.ts";

@@ -1,5 +1,5 @@
 // Checks correctness with oxlint, which reads nested configurations itself.
-import { TerminalError } from "murmur";
+import { TerminalError } from "murmur-swarm";
 import type { Analysis } from "../contract.ts";
 import { analyserFile, firstLine, parseOutput, runNode } from "../toolbox.ts";
 import { fromCwd, type LinterSpec, runLinter } from "./linter.ts";
