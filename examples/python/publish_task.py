@@ -28,7 +28,7 @@ async def main() -> None:
     connection = await nats.connect(os.environ.get("NATS_URL", "nats://127.0.0.1:4222"))
     try:
         # Subscribe first, on the same connection: the server publishes `done` as soon as the result is stored.
-        done = await connection.subscribe(f"{PREFIX}.done.*.*.{task_id}")
+        done = await connection.subscribe(f"{PREFIX}.done.echo.*.{task_id}")
 
         # A durable publish: when it returns, a stream has stored the task.
         jetstream = connection.jetstream()
@@ -47,7 +47,7 @@ async def main() -> None:
 
         # Any client can read the result later: it is the one message on the task's result subject.
         stored = await jetstream.get_last_msg(
-            f"{PREFIX.upper()}_RESULTS", f"{PREFIX}.result.*.*.{task_id}"
+            f"{PREFIX.upper()}_RESULTS", f"{PREFIX}.result.echo.*.{task_id}", direct=True
         )
         print(json.dumps(json.loads(stored.data)))
     finally:

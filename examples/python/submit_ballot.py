@@ -42,7 +42,7 @@ async def main() -> None:
     connection = await nats.connect(os.environ.get("NATS_URL", "nats://127.0.0.1:4222"))
     try:
         # Subscribe first, on the same connection: the server publishes `done` as soon as the result is stored.
-        done = await connection.subscribe(f"{PREFIX}.done.*.*.{task_id}")
+        done = await connection.subscribe(f"{PREFIX}.done.classify.*.{task_id}")
         await connection.jetstream().publish(
             f"{PREFIX}.task.classify.normal.-.{task_id}",
             json.dumps(task).encode(),

@@ -19,7 +19,7 @@ const input: unknown = JSON.parse(process.argv[2] ?? '{"hello": "from TypeScript
 const connection = await connect({ servers: process.env.NATS_URL ?? "nats://127.0.0.1:4222" });
 try {
   // Subscribe first, on the same connection: the server publishes `done` as soon as the result is stored.
-  const done = connection.subscribe(`${prefix}.done.*.*.${taskId}`, { max: 1, timeout: WAIT_MS });
+  const done = connection.subscribe(`${prefix}.done.echo.*.${taskId}`, { max: 1, timeout: WAIT_MS });
 
   // A durable publish: when it returns, a stream has stored the task.
   const meta = headers();
@@ -35,8 +35,8 @@ try {
 
   // Any client can read the result later: it is the one message on the task's result subject.
   const manager = await jetstreamManager(connection);
-  const stored = await manager.streams.getMessage(`${prefix.toUpperCase()}_RESULTS`, {
-    last_by_subj: `${prefix}.result.*.*.${taskId}`,
+  const stored = await manager.direct.getMessage(`${prefix.toUpperCase()}_RESULTS`, {
+    last_by_subj: `${prefix}.result.echo.*.${taskId}`,
   });
   console.log(JSON.stringify(stored?.json()));
 } finally {

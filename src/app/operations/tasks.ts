@@ -11,6 +11,7 @@ import {
   taskStatusSchema,
   tokenSchema,
 } from "../../protocol/index.ts";
+import type { Subscription } from "../../transport/index.ts";
 import { DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT } from "../../work/index.ts";
 import { ballotNewsSchema, followBallot } from "./ballot-news.ts";
 import { defineOperation, readWithin } from "./operation.ts";
@@ -107,13 +108,16 @@ export const watchTask = defineOperation({
     const { transport, tasks, signal } = context;
     const { filters } = createSubjects(transport.prefix);
     let wake: () => void = () => undefined;
-    const subscriptions = [filters.taskEvents(task), filters.doneById(task)].map((subject) =>
-      transport.bus.subscribe(subject, () => wake()),
-    );
+    const subscriptions: Subscription[] = [];
+    const follow = (subject: string) => subscriptions.push(transport.bus.subscribe(subject, () => wake()));
     try {
+      follow(filters.taskEvents(task));
       for (let shown = ""; ; ) {
         const status = await readWithin(context, tasks.status(task));
         if (status.result !== undefined) return status;
+        // The first status tells the capability. A result that is stored before this subscription is read by the next poll.
+        if (subscriptions.length === 1 && status.capability !== null)
+          follow(filters.doneOfTask(status.capability, task));
         const facts = describeProgress(status);
         if (facts !== shown) yield status;
         shown = facts;

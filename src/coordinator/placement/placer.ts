@@ -282,14 +282,17 @@ export class Placer {
   // Outcomes
 
   #watch(placed: Placed): void {
-    const { taskId } = placed;
+    const { taskId, capability } = placed;
     for (const replaced of this.#inFlight.add(placed)) this.#unwatch(replaced.taskId);
     this.#subscriptions.set(
       taskId,
-      this.#parts.transport.bus.subscribe(this.#subjects.filters.doneById(taskId), (message) => {
-        this.forget(taskId);
-        this.#noteOutcome(placed, message);
-      }),
+      this.#parts.transport.bus.subscribe(
+        this.#subjects.filters.doneOfTask(capability, taskId),
+        (message) => {
+          this.forget(taskId);
+          this.#noteOutcome(placed, message);
+        },
+      ),
     );
   }
 

@@ -157,8 +157,10 @@ export function createSubjects(prefix: string) {
       allLater: `${prefix}.later.>`,
       resultById: (taskId: string) => `${prefix}.result.*.*.${idToken(taskId)}`,
       allResults: `${prefix}.result.>`,
-      doneById: (taskId: string) => `${prefix}.done.*.*.${idToken(taskId)}`,
-      doneOfCapability: (capability: string) => `${prefix}.done.${capabilityToken(capability)}.>`,
+      /** The result of one task. It names the capability, so that a NATS permission for one capability allows it. */
+      doneOfTask: (capability: string, taskId: string) =>
+        `${prefix}.done.${capabilityToken(capability)}.*.${idToken(taskId)}`,
+      doneOfCapability: (capability: string) => `${prefix}.done.${capabilityToken(capability)}.*.*`,
       /** The stored results of one lane. */
       doneInLane: (lane: string) => `${prefix}.done.*.${token(lane, "lane")}.*`,
       /** The results of one lane: stored results, and on core NATS also results that the stream rejected. */

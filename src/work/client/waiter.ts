@@ -1,5 +1,6 @@
-// Waits for the results of tasks, for client.ts. All waits of a client for tasks of one capability share one
-// subscription.
+// Waits for the results of tasks, for client.ts. A wait subscribes to the result of its task alone. A client that waits
+// for many tasks of one capability subscribes once to all results of the capability instead. A NATS permission for
+// `<p>.done.<capability>.*.*` allows both subjects.
 // I1: after a reconnect, the waiter reads the result of every pending wait. So it finds a result that was stored while
 //     the connection was down.
 import { lastToken, type Result, type Subjects, SwarmError, toSwarmError } from "../../protocol/index.ts";
@@ -21,18 +22,36 @@ interface PendingWait {
   reject(error: unknown): void;
 }
 
+/** The pending waits for one task. */
+interface TaskWaits {
+  readonly entries: Set<PendingWait>;
+  /** The subscription to the result of this task; undefined while {@link CapabilityWaits.shared} delivers it. */
+  readonly own: Subscription | undefined;
+}
+
 /** The waits for tasks of one capability. */
 interface CapabilityWaits {
-  readonly subscription: Subscription;
-  /** The pending waits by task id. */
-  readonly pending: Map<string, Set<PendingWait>>;
-  /** The timer that closes the subscription; set while no wait is pending. */
+  /** The tasks with pending waits, by id. */
+  readonly pending: Map<string, TaskWaits>;
+  /** The subscription to all results of the capability; undefined while each task has its own. */
+  shared: Subscription | undefined;
+  /** The number of tasks that got a subscription of their own since `countedMs`. */
+  own: number;
+  countedMs: number;
+  /** The timer that forgets the capability; set while no wait is pending. */
   closing: NodeJS.Timeout | undefined;
 }
 
 /**
- * The time that a subscription stays open after its last wait, in ms. A caller often waits for another result of the
- * same capability soon.
+ * The most tasks of one capability that get their own subscription within {@link LINGER_MS}. A client with more waits
+ * subscribes to all results of the capability. One more subscription for each task would cost the server more than
+ * the results of other clients cost this one.
+ */
+const OWN_SUBSCRIPTIONS_MAX = 16;
+
+/**
+ * The time that a shared subscription stays open after its last wait, in ms. A caller often waits for another result
+ * of the same capability soon.
  */
 const LINGER_MS = 2_000;
 
@@ -64,6 +83,7 @@ export class ResultWaiter {
    */
   wait(capability: string, taskId: string, timeoutMs?: number): ResultWait {
     const waits = this.#open(capability);
+    const task = waits.pending.get(taskId) ?? this.#follow(waits, capability, taskId);
     const { promise, resolve, reject } = Promise.withResolvers<Result>();
     const timer =
       timeoutMs === undefined ? undefined : setTimeout(() => entry.reject(timeoutError()), timeoutMs);
@@ -77,12 +97,12 @@ export class ResultWaiter {
         reject(error);
       },
     };
-    const entries = waits.pending.get(taskId) ?? new Set();
-    waits.pending.set(taskId, entries.add(entry));
+    task.entries.add(entry);
     const close = () => {
       clearTimeout(timer);
-      if (!entries.delete(entry)) return;
-      if (entries.size === 0) waits.pending.delete(taskId);
+      if (!task.entries.delete(entry) || task.entries.size > 0) return;
+      task.own?.close();
+      waits.pending.delete(taskId);
       if (waits.pending.size === 0) this.#closeLater(capability, waits);
     };
     const timeoutError = () => {
@@ -94,33 +114,52 @@ export class ResultWaiter {
 
   close(): void {
     this.#reconnecting.close();
-    for (const { closing, subscription } of this.#waits.values()) {
+    for (const { closing, shared, pending } of this.#waits.values()) {
       clearTimeout(closing);
-      subscription.close();
+      shared?.close();
+      for (const { own } of pending.values()) own?.close();
     }
     this.#waits.clear();
   }
 
   #open(capability: string): CapabilityWaits {
-    const known = this.#waits.get(capability);
-    if (known !== undefined) {
-      clearTimeout(known.closing);
-      known.closing = undefined;
-      return known;
+    let waits = this.#waits.get(capability);
+    if (waits === undefined) {
+      waits = { pending: new Map(), shared: undefined, own: 0, countedMs: 0, closing: undefined };
+      this.#waits.set(capability, waits);
     }
-    const filter = this.#subjects.filters.doneOfCapability(capability);
-    const waits: CapabilityWaits = {
-      pending: new Map(),
-      closing: undefined,
-      subscription: this.#transport.bus.subscribe(filter, (message) => this.#onResult(waits, message)),
-    };
-    this.#waits.set(capability, waits);
+    clearTimeout(waits.closing);
+    waits.closing = undefined;
     return waits;
+  }
+
+  /** Adds a task, and subscribes to its result unless the shared subscription delivers it. */
+  #follow(waits: CapabilityWaits, capability: string, taskId: string): TaskWaits {
+    const task = { entries: new Set<PendingWait>(), own: this.#subscribe(waits, capability, taskId) };
+    waits.pending.set(taskId, task);
+    return task;
+  }
+
+  #subscribe(waits: CapabilityWaits, capability: string, taskId: string): Subscription | undefined {
+    if (waits.shared !== undefined) return undefined;
+    const { bus } = this.#transport;
+    const { filters } = this.#subjects;
+    const onResult = (message: IncomingRequest) => this.#onResult(waits, message);
+    const nowMs = performance.now();
+    if (nowMs - waits.countedMs > LINGER_MS) {
+      waits.own = 0;
+      waits.countedMs = nowMs;
+    }
+    if (++waits.own <= OWN_SUBSCRIPTIONS_MAX) {
+      return bus.subscribe(filters.doneOfTask(capability, taskId), onResult);
+    }
+    waits.shared = bus.subscribe(filters.doneOfCapability(capability), onResult);
+    return undefined;
   }
 
   #closeLater(capability: string, waits: CapabilityWaits): void {
     waits.closing ??= setTimeout(() => {
-      waits.subscription.close();
+      waits.shared?.close();
       if (this.#waits.get(capability) === waits) this.#waits.delete(capability);
     }, LINGER_MS).unref();
   }
@@ -144,7 +183,7 @@ export class ResultWaiter {
 }
 
 async function settle(waits: CapabilityWaits, taskId: string, read: () => Promise<Result>): Promise<void> {
-  const entries = waits.pending.get(taskId);
+  const entries = waits.pending.get(taskId)?.entries;
   if (entries === undefined) return;
   try {
     const result = await read();

@@ -153,7 +153,7 @@ export async function setupBallots(
     async publishRaw(body: object | string, capability = "classify"): Promise<Result> {
       const taskId = newId();
       const { promise, resolve } = Promise.withResolvers<Result>();
-      const done = transport.bus.subscribe(subjects.filters.doneById(taskId), ({ data }) =>
+      const done = transport.bus.subscribe(subjects.filters.doneOfTask(capability, taskId), ({ data }) =>
         resolve(decode(data).value as Result),
       );
       onTestFinished(() => done.close());
