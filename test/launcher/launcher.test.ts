@@ -7,6 +7,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -155,6 +156,19 @@ test("a marker of another lockfile does not count as an install", async () => {
   writeFiles(checkout, { "package-lock.json": "{ }\n" });
   expect((await run(["exit", "0"])).code).toBe(0);
   expect(countInstalls()).toBe(1);
+});
+
+test("packages of another lockfile behind a link are refused and stay as they are", async () => {
+  const { run, home, checkout, countInstalls } = setup();
+  renameSync(join(checkout, "node_modules"), join(home, "shared"));
+  symlinkSync("../shared", join(checkout, "node_modules"));
+  expect((await run(["exit", "0"])).code).toBe(0);
+  writeFiles(checkout, { "package-lock.json": "{ }\n" });
+  const refused = await run(["exit", "0"]);
+  expect(refused).toMatchObject({ code: 3, stdout: "" });
+  expect(refused.stderr).toMatch(/node_modules is a link to \.\.\/shared[\s\S]*remove the link/);
+  expect(countInstalls()).toBe(0);
+  expect(existsSync(join(home, "shared/.murmur-complete"))).toBe(true);
 });
 
 test("a failed install leaves no marker, prints the next steps, and is repeated", async () => {
