@@ -181,7 +181,7 @@ function checkArgv(argv: ExecRequest["argv"], allow: readonly string[]): ExecReq
   if (allow.includes(argv[0])) return argv;
   throw new SwarmError(
     "not_permitted",
-    `the program ${showValue(argv[0])} is not allowed here; allowed: ${allow.join(", ") || "none"}`,
+    `the program ${showValue(argv[0])} is not allowed in this process; allowed: ${allow.join(", ") || "none"} (the setting MURMUR_EXEC_ALLOW)`,
     { field: "argv.0" },
   );
 }
@@ -197,7 +197,7 @@ async function checkDirectory(cwd: string, directories: readonly string[]): Prom
   }
   throw new SwarmError(
     "not_permitted",
-    `cwd must be an existing directory in or below ${directories.join(" or ")}, got ${showValue(cwd)}`,
+    `cwd must be an existing directory in or below ${directories.join(" or ")} (the setting MURMUR_EXEC_DIRECTORIES), got ${showValue(cwd)}`,
     { field: "cwd" },
   );
 }

@@ -70,7 +70,7 @@ export async function commandsPage(version: string): Promise<string> {
 ${(await printHelp(["--help"], version)).trimEnd()}
 \`\`\`
 
-Exit codes: 0 done, 1 failed, 2 usage (also a value that does not fit), 3 unavailable. With \`--json\`, standard output
+Exit codes: 0 done, 1 failed, 2 usage (also a value or an agent's file that does not fit), 3 unavailable. With \`--json\`, standard output
 holds exactly one JSON document: the answer, or \`{ "error": { "code", "message", "field"? } }\` with a code of the
 [catalogue](schemas/error-reply.json). Progress goes to standard error and is for people only.
 

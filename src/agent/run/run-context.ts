@@ -255,7 +255,7 @@ function narrow(command: ExecRequest, limits: ExecLimits): ExecRequest {
   if (!limits.allow.includes(program)) {
     throw new SwarmError(
       "not_permitted",
-      `the program ${showValue(program)} is not allowed for this agent; allowed: ${limits.allow.join(", ")}`,
+      `the program ${showValue(program)} is not allowed for this agent; allowed by exec.allow of its definition: ${limits.allow.join(", ")}`,
       { field: "argv.0" },
     );
   }

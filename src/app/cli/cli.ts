@@ -1,15 +1,13 @@
 // The command line: finds the command in the table, loads only its module, makes flags out of its input schema, runs it, writes
 // the answer to standard output and returns the exit code. Each command's own work is in commands/.
-// Exit codes: 0 done, 1 failed, 2 usage (also a value that does not fit), 3 unavailable.
+// Exit codes: 0 done, 1 failed, 2 usage (also a value or an agent's file that does not fit), 3 unavailable.
 import type { Command as CommanderCommand, CommanderError } from "commander";
 import { Argument, Command as Commander, Option } from "commander";
 import type { z } from "zod";
 import type { SettingName } from "../config.ts";
+import { EXIT } from "../exit-codes.ts";
 import { flagName } from "../words.ts";
 import type { Command, CommandEntry, FieldFacts, Ports } from "./command.ts";
-
-/** The exit codes. */
-export const EXIT = { done: 0, failed: 1, usage: 2, unavailable: 3 } as const;
 
 /** The surroundings of a command line: those of the process, or of a test. */
 export interface CliWorld {
@@ -303,12 +301,13 @@ async function reportError(world: CliWorld, json: boolean, error: unknown): Prom
   }
   const { toSwarmError } = await import("../../protocol/index.ts");
   const { redactText } = await import("../../base/index.ts");
+  const { SetupError } = await import("../setup-error.ts");
   const failure = toSwarmError(error);
   const wire = failure.toWire();
   wire.message = redactText(wire.message);
   if (json) world.stdout.write(`${JSON.stringify({ error: wire })}\n`);
   else world.stderr.write(`murmur: ${wire.message}${wire.code === "internal" ? " (internal)" : ""}\n`);
-  if (wire.code === "invalid_input") return EXIT.usage;
+  if (failure instanceof SetupError || wire.code === "invalid_input") return EXIT.usage;
   return wire.code === "unavailable" ? EXIT.unavailable : EXIT.failed;
 }
 

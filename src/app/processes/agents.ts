@@ -3,9 +3,12 @@ import { registerHooks } from "node:module";
 import { type AgentDefinition, createHost, type Exec, loadRoles } from "../../agent/index.ts";
 import { createExec } from "../../bridges/index.ts";
 import { createLeaseKeeper, createOfficeClient } from "../../coordinator/index.ts";
+import { SwarmError } from "../../protocol/index.ts";
 import { createWorker } from "../../work/index.ts";
 import { createRollCall } from "../agents/roll-call.ts";
 import type { Ports } from "../cli/command.ts";
+import { CONFIG_FILE, environmentName } from "../config.ts";
+import { SetupError } from "../setup-error.ts";
 import { resolveFrom } from "../target.ts";
 import { VERSION } from "../version.ts";
 import { type Assembly, createProcessAudit, type ProcessParts, runProcess } from "./frame.ts";
@@ -29,7 +32,8 @@ export interface AgentsReady {
 
 /**
  * Runs agents until the session's signal aborts; then drains them.
- * @throws SwarmError `not_found` for an unknown role; `unavailable`, `not_permitted` when NATS refuses.
+ * @throws SetupError for an unknown role, an agent's file that does not fit, and commands that are not allowed; SwarmError
+ *   `unavailable`, `not_permitted` when NATS refuses.
  */
 export async function runAgents(
   ports: Ports,
@@ -37,7 +41,7 @@ export async function runAgents(
   onReady: (facts: AgentsReady) => void,
 ): Promise<void> {
   resolveOwnName();
-  const definitions = await loadRoles(agentDirectories(ports), roles);
+  const definitions = await loadDefinitions(ports, roles);
   const role = [...new Set(roles)].join("+").slice(0, MAX_ROLE_LENGTH);
   await runProcess(ports, {
     role,
@@ -97,6 +101,39 @@ function assembleAgents(
       log.info({ givenBack }, "drained");
     },
   };
+}
+
+/**
+ * Loads the roles, and checks everything that only a person can mend, before the process waits for NATS.
+ * @throws SetupError.
+ */
+async function loadDefinitions(ports: Ports, roles: readonly string[]): Promise<AgentDefinition[]> {
+  try {
+    const definitions = await loadRoles(agentDirectories(ports), roles);
+    refuseForbiddenCommands(definitions, ports.config);
+    return definitions;
+  } catch (error) {
+    throw SetupError.from(error);
+  }
+}
+
+/** @throws SwarmError `not_permitted` for agents that run commands, while the process allows none: names all of them. */
+function refuseForbiddenCommands(definitions: readonly AgentDefinition[], config: Ports["config"]): void {
+  if (config.execAllow.length > 0) return;
+  const names = new Set<string>();
+  const programs = new Set<string>();
+  for (const { name, exec } of definitions) {
+    if (exec === undefined) continue;
+    names.add(name);
+    for (const program of exec.allow) programs.add(program);
+  }
+  if (names.size === 0) return;
+  const wanted = [...programs].join(",");
+  throw new SwarmError(
+    "not_permitted",
+    `agent ${[...names].join(", ")} runs commands (${[...programs].join(", ")}), but this process allows none; set ${environmentName("execAllow")}=${wanted} (or execAllow in ${CONFIG_FILE}) to allow them. They then run below ${config.execDirectories.join(", ") || "the working directory"} (${environmentName("execDirectories")})`,
+    { field: "execAllow" },
+  );
 }
 
 /** Agents run commands only when the operator named programs and directories. */

@@ -7,8 +7,10 @@ import { type ChildMessage, SUPERVISED } from "./supervisor-link.ts";
 
 /** A longer line is split: an agent that writes without line ends must not fill the memory of the supervisor. */
 const LINE_LIMIT = 64 * 1024;
+/** How long the output of a dead process may take to arrive, in ms. A process outside of its group may keep the output open. */
+const OUTPUT_DELAY_MS = 250;
 
-/** Receives the output, the messages and the death of one child. */
+/** Receives the output, the messages and the death of one child. The last line comes before the death. */
 export interface ChildSink {
   onLine(line: string): void;
   onMessage(message: ChildMessage): void;
@@ -36,7 +38,15 @@ export function startChild(plan: ProcessPlan, options: { speaks: boolean }, sink
   child.on("error", (error) => {
     if (child.pid === undefined) die(`cannot start ${plan.command}: ${error.message}`);
   });
-  child.once("exit", (code, signal) => die(signal === null ? `exit code ${code}` : `signal ${signal}`));
+  child.once("exit", (code, signal) => {
+    killGroup(child.pid);
+    const how = signal === null ? `exit code ${code}` : `signal ${signal}`;
+    const overdue = setTimeout(() => die(how), OUTPUT_DELAY_MS);
+    child.once("close", () => {
+      clearTimeout(overdue);
+      die(how);
+    });
+  });
   return child;
 }
 

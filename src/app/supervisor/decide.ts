@@ -1,6 +1,7 @@
 // The supervisor's decisions, pure: whether a dead process is restarted, and which processes have been silent for too long.
 // Leaves starting, signalling and waiting to supervisor.ts.
 import { decideRestart, type RestartPolicy } from "../../base/index.ts";
+import { EXIT } from "../exit-codes.ts";
 
 /** The time until the first message of a process: a busy machine needs long to load a large agent. */
 export const START_LIMIT_MS = 60_000;
@@ -33,13 +34,24 @@ export function noteStarted(watched: Watched, nowMs: number): Watched {
   return { ...watched, status: "starting", heardAtMs: nowMs };
 }
 
+/**
+ * True when another start would fail too: the process ended before it was ready, with the exit code for a wrong command line,
+ * setting or agent file. A process that was ready may end with any code, because its agents run code of their own.
+ */
+export function isHopeless(watched: Watched, exitCode: number | null): boolean {
+  return watched.status === "starting" && exitCode === EXIT.usage;
+}
+
 /** The process died unexpectedly: restart it after `restartInMs`, or never again (null). */
 export function noteDeath(
   watched: Watched,
   nowMs: number,
-  policy?: RestartPolicy,
+  death: { exitCode?: number | null; policy?: RestartPolicy } = {},
 ): { watched: Watched; restartInMs: number | null } {
-  const decision = decideRestart(watched.history, nowMs, policy);
+  if (isHopeless(watched, death.exitCode ?? null)) {
+    return { watched: { ...watched, status: "failed" }, restartInMs: null };
+  }
+  const decision = decideRestart(watched.history, nowMs, death.policy);
   if (!decision.restart) {
     return { watched: { ...watched, status: "failed", history: decision.history }, restartInMs: null };
   }

@@ -1,5 +1,5 @@
 // A log file of bounded size: a full file is renamed to `<file>.1`, and a new file begins.
-import { appendFileSync, mkdirSync, renameSync, statSync } from "node:fs";
+import { appendFileSync, closeSync, mkdirSync, openSync, readSync, renameSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 
 /** The size at which a file is rotated. A process keeps at most twice as much: about a day of a talkative agent. */
@@ -25,6 +25,34 @@ export function openLogFile(file: string, limitBytes = LOG_FILE_BYTES): { write(
   };
 }
 
-function sizeOf(file: string): number {
+/** The size of a file in bytes; 0 when it does not exist. */
+export function sizeOf(file: string): number {
   return statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+/** Enough for the last lines of a log, in bytes. */
+const TAIL_BYTES = 16 * 1024;
+
+/**
+ * The last whole lines of a file behind the byte `from`, within {@link TAIL_BYTES}. A file that became shorter was rotated, and
+ * is read from its begin. An unreadable file has no lines.
+ */
+export function tailFrom(file: string, from: number): string[] {
+  const size = sizeOf(file);
+  const begin = Math.max(from > size ? 0 : from, size - TAIL_BYTES);
+  const bytes = Buffer.alloc(size - begin);
+  try {
+    const open = openSync(file, "r");
+    try {
+      readSync(open, bytes, 0, bytes.length, begin);
+    } finally {
+      closeSync(open);
+    }
+  } catch {
+    return [];
+  }
+  return bytes
+    .toString("utf8")
+    .split("\n")
+    .filter((line) => line !== "");
 }

@@ -5,7 +5,7 @@
 // I3: every child leads a process group; when the child dies, the supervisor kills the rest of its group.
 // I4: a supervisor that no longer holds its lock stops its swarm, so that two supervisors never run one data directory.
 import type { ChildProcess } from "node:child_process";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Logger, sleep } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
@@ -13,6 +13,7 @@ import type { Config } from "../config.ts";
 import { endChild, killGroup, startChild } from "./child.ts";
 import {
   forgiveStandstill,
+  isHopeless,
   isSilent,
   noteDeath,
   noteHeard,
@@ -21,7 +22,8 @@ import {
   watch,
 } from "./decide.ts";
 import { identify, type ProcessIdentity } from "./identity.ts";
-import { openLogFile } from "./log-file.ts";
+import { LastLines } from "./last-lines.ts";
+import { openLogFile, sizeOf, tailFrom } from "./log-file.ts";
 import { natsConfig, type ProcessPlan, planNats, planProcesses } from "./plan.ts";
 import { findFreePorts, isFree } from "./ports.ts";
 import { reapSurvivors } from "./reap.ts";
@@ -47,8 +49,6 @@ const NATS_STOP_MS = 10_000;
 /** The interval between probes of a starting nats-server, and the timeout of one probe. The server is up within 20–60 ms. */
 const PROBE_INTERVAL_MS = 20;
 const PROBE_TIMEOUT_MS = 1_000;
-/** The number of log lines that an error message quotes at most. */
-const TAIL_LINES = 8;
 
 /** The swarm that `up` starts. */
 export interface SupervisorOptions {
@@ -79,6 +79,10 @@ interface Child {
   process: ChildProcess | null;
   identity: ProcessIdentity | null;
   log: { write(text: string): void };
+  /** The output of the current run. */
+  lines: LastLines;
+  /** The size of the log file that nats-server writes itself, when the current run began. */
+  ownLogFrom: number;
   restart: NodeJS.Timeout | undefined;
   lastExit: string | null;
   /** The reason why the supervisor killed the process, for the log. */
@@ -262,6 +266,8 @@ class SwarmSupervisor implements Supervisor {
       process: null,
       identity: null,
       log: openLogFile(this.#logFile(plan)),
+      lines: new LastLines(),
+      ownLogFrom: 0,
       restart: undefined,
       lastExit: null,
       killedFor: undefined,
@@ -275,12 +281,15 @@ class SwarmSupervisor implements Supervisor {
     if (this.#stopping !== undefined) return; // I2
     const { plan, watched } = child;
     const { speaks } = watched;
+    child.lines.clear();
+    child.ownLogFrom = sizeOf(this.#ownLogFile(plan));
     const started = startChild(
       plan,
       { speaks },
       {
         onLine: (line) => {
           child.log.write(`${line}\n`);
+          child.lines.push(line);
           this.#options.onLine?.(plan.name, line);
         },
         onMessage: (message) => this.#hear(child, message.type === "ready"),
@@ -324,19 +333,25 @@ class SwarmSupervisor implements Supervisor {
     child.identity = null;
     child.lastExit = child.killedFor === undefined ? how : `${how} (${child.killedFor})`;
     if (this.#stopping !== undefined) return;
-    // A process that fails at its first start (missing binary, bad setting) would fail at the second start too.
+    const { exitCode } = died;
+    const isSetupWrong = isHopeless(child.watched, exitCode);
+    // A process whose binary is missing, or whose setup is wrong, would fail at the second start too.
     if (
       child.waiting !== undefined &&
-      (died.pid === undefined || died.exitCode === 2 || child.plan.metrics === null)
+      (died.pid === undefined || isSetupWrong || child.plan.metrics === null)
     ) {
-      child.waiting.reject(
-        new SwarmError("unavailable", `${name} did not start (${child.lastExit})\n${this.#tail(child)}`),
-      );
+      child.waiting.reject(this.#startError(child, isSetupWrong));
       return;
     }
-    const { watched, restartInMs } = noteDeath(child.watched, Date.now());
+    const { watched, restartInMs } = noteDeath(child.watched, Date.now(), { exitCode });
     child.watched = watched;
-    if (restartInMs === null) {
+    if (restartInMs === null && isSetupWrong) {
+      const reason = child.lines.message() ?? child.lastExit;
+      log.error(
+        { alert: "process_failed", process: name, lastExit: child.lastExit, reason },
+        "process cannot start; not starting it again. Mend the reason, then run murmur down and murmur up",
+      );
+    } else if (restartInMs === null) {
       log.error(
         { alert: "process_failed", process: name, lastExit: child.lastExit, restarts: watched.restarts },
         "process died too often; not restarting it. See its log, then run murmur down and murmur up",
@@ -352,6 +367,15 @@ class SwarmSupervisor implements Supervisor {
       child.restart = setTimeout(() => this.#spawn(child), restartInMs);
     }
     this.#save();
+  }
+
+  /** The error about a process that did not become ready: its own message when its setup is wrong, else its last lines. */
+  #startError(child: Child, isSetupWrong: boolean): SwarmError {
+    const { plan, lastExit, lines } = child;
+    const message = isSetupWrong ? lines.message() : undefined;
+    return message === undefined
+      ? new SwarmError("unavailable", `${plan.name} did not start (${lastExit})\n${this.#tail(child)}`)
+      : new SwarmError("invalid_input", `${plan.name} cannot start: ${message}`);
   }
 
   #watchSilence(): void {
@@ -417,19 +441,18 @@ class SwarmSupervisor implements Supervisor {
     return join(logs, plan.metrics === null ? `${plan.name}.out.log` : `${plan.name}.log`);
   }
 
+  /** The file that nats-server writes itself; the same as {@link #logFile} for the other processes. */
+  #ownLogFile(plan: ProcessPlan): string {
+    return join(dataFiles(this.#options.config.data).logs, `${plan.name}.log`);
+  }
+
+  /** The last lines of the current run. */
   #tail(child: Child): string {
-    const files = [
-      this.#logFile(child.plan),
-      join(dataFiles(this.#options.config.data).logs, `${child.plan.name}.log`),
-    ];
-    const lines = [...new Set(files)].flatMap((file) => {
-      try {
-        return readFileSync(file, "utf8").trimEnd().split("\n").slice(-TAIL_LINES);
-      } catch {
-        return [];
-      }
-    });
-    return lines.map((line) => `  ${line.slice(0, 500)}`).join("\n");
+    const { plan, lines, ownLogFrom } = child;
+    if (plan.metrics === null) {
+      for (const line of tailFrom(this.#ownLogFile(plan), ownLogFrom)) lines.push(line);
+    }
+    return lines.excerpt();
   }
 
   #save(): void {

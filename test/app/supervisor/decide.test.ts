@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { EXIT } from "../../../src/app/exit-codes.ts";
 import {
   forgiveStandstill,
   isSilent,
@@ -29,6 +30,21 @@ test("a process that dies more than thirty times in a minute has failed and stay
   for (let death = 0; death < 30; death++) watched = noteDeath(watched, death).watched;
   const last = noteDeath(watched, 31);
   expect(last).toMatchObject({ restartInMs: null, watched: { status: "failed", restarts: 30 } });
+});
+
+test("a process that ends with the exit code for wrong usage before it was ready is not started again", () => {
+  const starting = watch("echo-1", true, 0);
+  const died = noteDeath(starting, 1, { exitCode: EXIT.usage });
+  expect(died).toMatchObject({ restartInMs: null, watched: { status: "failed", restarts: 0 } });
+  const again = noteStarted(noteDeath(running(0), 1).watched, 2);
+  expect(noteDeath(again, 3, { exitCode: EXIT.usage }).restartInMs).toBeNull();
+});
+
+test("a process that was ready is restarted after any exit code, and one that starts after every other code", () => {
+  expect(noteDeath(running(0), 1, { exitCode: EXIT.usage }).restartInMs).toBe(0);
+  for (const exitCode of [EXIT.done, EXIT.failed, EXIT.unavailable, 13, null]) {
+    expect(noteDeath(watch("echo-1", true, 0), 1, { exitCode }).restartInMs, String(exitCode)).toBe(0);
+  }
 });
 
 test("a running process counts as silent after three missed messages, not before", () => {

@@ -1,0 +1,37 @@
+// Agents that cannot start: `agent run` and `up` fail at once with the reason and the way out.
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { setupWorld } from "../support.ts";
+
+function writeAgent(directory: string, role: string, text: string): void {
+  mkdirSync(join(directory, "agents", role), { recursive: true });
+  writeFileSync(join(directory, "agents", role, "agent.ts"), text);
+}
+
+const runsGit = (role: string) =>
+  `import { defineAgent } from "murmur-swarm";
+   export default defineAgent({ name: "${role}", capabilities: ["x"], exec: { allow: ["git", "ls"] }, run: () => 1 });`;
+
+test("agents that run commands which are not allowed name the setting, before they look for a server", async () => {
+  const world = setupWorld();
+  writeAgent(world.directory, "one", runsGit("one"));
+  writeAgent(world.directory, "two", runsGit("two"));
+  const ran = await world.run("agent run one two --server nats://127.0.0.1:1");
+  expect(ran.exitCode).toBe(2);
+  expect(ran.stderr).toMatch(
+    /^murmur: agent one, two runs commands .*set MURMUR_EXEC_ALLOW=git,ls \(or execAllow/,
+  );
+  const json = await world.run("agent run nosuch --json --server nats://127.0.0.1:1");
+  expect(json).toMatchObject({ exitCode: 2, stderr: "" });
+  expect(json.json()).toMatchObject({ error: { code: "not_found", field: "role" } });
+});
+
+test("up ends at the first start of an agent that cannot start, with that agent's own message", async () => {
+  const world = setupWorld();
+  writeAgent(world.directory, "git", runsGit("git"));
+  const error = (await world.host({ roles: ["git"] }).catch((thrown: unknown) => thrown)) as Error;
+  expect(error).toMatchObject({ code: "invalid_input" });
+  expect(error.message).toMatch(/^git-1 cannot start: agent git runs commands .*MURMUR_EXEC_ALLOW=git,ls/);
+  expect(error.message).not.toContain("\n");
+});
