@@ -224,6 +224,15 @@ export interface ConsumerSpec {
   inactiveMs?: number | undefined;
 }
 
+/** A consumer of a work queue as {@link Queue.consumers} reports it. */
+export interface QueueConsumerInfo {
+  name: string;
+  filter: string;
+  pending: number;
+  ackPending: number;
+  deliveredSeq: number;
+}
+
 /** The consumers of one work-queue stream. */
 export interface Queue {
   /**
@@ -232,9 +241,11 @@ export interface Queue {
    */
   consumer(spec: ConsumerSpec): Promise<QueueConsumer>;
   /**
-   * All consumers of the stream, with the counts of waiting messages (`pending`) and unacked deliveries (`ackPending`).
+   * All consumers of the stream, with the counts of waiting messages (`pending`) and unacked deliveries (`ackPending`), and
+   * the highest sequence that each has delivered (`deliveredSeq`; 0: none). A consumer delivers in the order of the
+   * sequences, so it never delivered a message with a higher one.
    */
-  consumers(): Promise<{ name: string; filter: string; pending: number; ackPending: number }[]>;
+  consumers(): Promise<QueueConsumerInfo[]>;
   /** Deletes a consumer; false when there is none. */
   deleteConsumer(name: string): Promise<boolean>;
 }
@@ -301,6 +312,14 @@ export interface Objects {
 /** The state of the connection. */
 export type ConnectionState = "connected" | "disconnected" | "closed";
 
+/** The names of the streams and buckets that `init` created, updated and found, and its warnings. */
+export interface InitReport {
+  created: string[];
+  updated: string[];
+  verified: string[];
+  warnings: string[];
+}
+
 /** All messaging of one process. */
 export interface Transport {
   readonly prefix: string;
@@ -324,16 +343,19 @@ export interface Transport {
   onState(onState: (state: ConnectionState) => void): Subscription;
   /**
    * Creates the missing streams and buckets of the swarm and verifies the others. `warnings` lists settings that work but
-   * could be better, for example fewer copies than the cluster could hold.
+   * could be better, for example fewer copies than the cluster could hold. With `update`, a stream that an earlier version
+   * created gets the subjects of this version (`updated`); nothing else of an existing stream is ever changed, and no
+   * stored message is touched.
    * @throws SwarmError `conflict` when a setting that matters differs: it names the stream, the setting, the expected and
    *   the found value; `unavailable` when the server is older than 2.12 or has no JetStream.
    */
-  init(): Promise<{ created: string[]; verified: string[]; warnings: string[] }>;
+  init(options?: { update?: boolean | undefined }): Promise<InitReport>;
   /**
-   * Checks the swarm's streams and buckets without changing them. `problem` is null for a correct stream or bucket.
+   * Checks the swarm's streams and buckets without changing them. `problem` is null for a correct stream or bucket;
+   * `advice` is a setting that works but could be better, or null.
    * @throws SwarmError `unavailable` when the server is older than 2.12, has no JetStream, or does not answer.
    */
-  inspect(): Promise<{ name: string; problem: string | null }[]>;
+  inspect(): Promise<{ name: string; problem: string | null; advice: string | null }[]>;
   /** Flushes (for at most 2 s) and closes the connection. Open pulls end as `lost`. Safe to repeat. */
   close(): Promise<void>;
 }

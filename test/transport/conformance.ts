@@ -760,20 +760,46 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(pulls.flatMap(({ deliveries }) => deliveries.map(read)).sort()).toEqual(ids);
       });
 
+      test("subjects of no known form are not acknowledged", async () => {
+        const { transport, prefix } = await setup();
+        const mistyped = {
+          tasks: [
+            "task.echo.hihg.-.a",
+            "task.echo.high.a",
+            "task.echo.high.-.a.b",
+            "task.cancel",
+            "placed.h.a.b",
+          ],
+          later: ["later.a", "later.-.a.b", "due.echo.hihg.-.a"],
+          results: ["result.echo.a", "result.echo.-.a.b"],
+          journal: ["journal.a", "journal.echo.a.b"],
+          dead: ["dead.a", "dead.echo.a.b"],
+        } as const;
+        for (const key of ["tasks", "later", "results", "journal", "dead"] as const) {
+          for (const subject of mistyped[key]) {
+            const append = transport.log(key).append(`${prefix}.${subject}`, text("a"));
+            await expect(append, subject).rejects.toThrow(withCode("unavailable"));
+          }
+          expect(await transport.log(key).info()).toMatchObject({ messages: 0 });
+        }
+      });
+
       test("creating a consumer twice gives one consumer; an overlapping filter is a conflict", async () => {
         const { transport, prefix, subjects } = await setup();
         const filter = subjects.filters.tasks("echo", "normal");
         const queue = transport.queue("tasks");
         await queue.consumer({ name: "echo-normal", filter });
-        await queue.consumer({ name: "echo-normal", filter });
+        const consumer = await queue.consumer({ name: "echo-normal", filter });
         await transport.log("tasks").append(subjects.task(address("a")), text("a"));
         await vi.waitFor(
           async () =>
             expect(await queue.consumers()).toEqual([
-              { name: "echo-normal", filter, pending: 1, ackPending: 0 },
+              { name: "echo-normal", filter, pending: 1, ackPending: 0, deliveredSeq: 0 },
             ]),
           SOON,
         );
+        await pull(consumer, { max: 1, expiresMs: 5_000 }).ended;
+        expect(await queue.consumers()).toMatchObject([{ pending: 0, ackPending: 1, deliveredSeq: 1 }]);
         const overlapping = queue.consumer({ name: "all", filter: `${prefix}.task.echo.>` });
         await expect(overlapping).rejects.toThrow(withCode("conflict"));
       });
@@ -1122,7 +1148,12 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         const first = await transport.init();
         expect(first.verified).toEqual([]);
         expect(first.created.length).toBeGreaterThan(5);
-        expect(await transport.init()).toEqual({ created: [], verified: first.created, warnings: [] });
+        expect(await transport.init()).toEqual({
+          created: [],
+          updated: [],
+          verified: first.created,
+          warnings: [],
+        });
       });
 
       test("inspect reports missing streams and changes nothing", async () => {
@@ -1130,7 +1161,9 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         const before = await transport.inspect();
         expect(before.every(({ problem }) => problem?.includes("murmur init") === true)).toBe(true);
         const { created } = await transport.init();
-        expect(await transport.inspect()).toEqual(created.map((name) => ({ name, problem: null })));
+        expect(await transport.inspect()).toEqual(
+          created.map((name) => ({ name, problem: null, advice: null })),
+        );
       });
 
       test("several processes may run init at once", async () => {

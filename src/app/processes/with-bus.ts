@@ -19,7 +19,7 @@ export function withBus(transport: Transport, bus: Transport["bus"]): Transport 
     },
     changeServer: () => transport.changeServer(),
     onState: (onState) => transport.onState(onState),
-    init: () => transport.init(),
+    init: (options) => transport.init(options),
     inspect: () => transport.inspect(),
     close: () => transport.close(),
   };

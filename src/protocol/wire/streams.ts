@@ -1,6 +1,6 @@
 // The streams and buckets of a swarm, as data. Only the transport room turns them into JetStream's options; it creates and
 // verifies them. Comments mark the settings that correctness depends on, and give the reason.
-import { PREFIX_PATTERN } from "./subjects.ts";
+import { PREFIX_PATTERN, PRIORITIES } from "./subjects.ts";
 
 /** The largest inline body. A larger body is stored as a blob, and the message contains a reference to it. */
 export const INLINE_LIMIT_BYTES = 512 * 1024;
@@ -32,7 +32,13 @@ export interface StreamSpec {
   /** One line for people: the content of the stream. */
   about: string;
   name: string;
+  /**
+   * The stream takes exactly the forms that its readers know, so that a mistyped subject gets no acknowledgement ("no
+   * responders") instead of a place from which no process will ever take it.
+   */
   subjects: string[];
+  /** The wider subjects of streams that an earlier version created. They work; `init` with `update` replaces them. */
+  olderSubjects?: string[];
   retention: "workqueue" | "limits";
   /** The behaviour at a limit: `new` rejects the new message, `old` drops the oldest messages. */
   discard: "new" | "old";
@@ -57,12 +63,16 @@ export function streamSpecs(
   limits: { taskBytes?: number; resultAgeMs?: number } = {},
 ): StreamSpec[] {
   const name = (suffix: string) => streamName(prefix, suffix);
+  /** The task addresses under `kind`: one subject for each priority. */
+  const addresses = (kind: "task" | "due") =>
+    PRIORITIES.map((priority) => `${prefix}.${kind}.*.${priority}.*.*`);
   return [
     {
       key: "tasks",
       about: "tasks that wait or run; `placed.>` holds the tasks placed on the agents of a host",
       name: name("TASKS"),
-      subjects: [`${prefix}.task.>`, `${prefix}.placed.>`],
+      subjects: [...addresses("task"), `${prefix}.placed.*.*.*.*`],
+      olderSubjects: [`${prefix}.task.>`, `${prefix}.placed.>`],
       retention: "workqueue",
       discard: "new",
       maxPerSubject: 1,
@@ -74,7 +84,9 @@ export function streamSpecs(
       key: "later",
       about: "schedules of delayed tasks and long retries; `due.>` holds the tasks that came due",
       name: name("LATER"),
-      subjects: [`${prefix}.later.>`, `${prefix}.due.>`],
+      // The server also checks the target of each schedule against these subjects.
+      subjects: [`${prefix}.later.*.*`, ...addresses("due")],
+      olderSubjects: [`${prefix}.later.>`, `${prefix}.due.>`],
       retention: "workqueue",
       discard: "old",
       allowSchedules: true,
@@ -84,7 +96,8 @@ export function streamSpecs(
       key: "results",
       about: "the one result of each task; the server republishes each stored result on `done.>`",
       name: name("RESULTS"),
-      subjects: [`${prefix}.result.>`],
+      subjects: [`${prefix}.result.*.*.*`],
+      olderSubjects: [`${prefix}.result.>`],
       retention: "limits",
       discard: "new",
       maxPerSubject: 1,
@@ -95,7 +108,8 @@ export function streamSpecs(
       key: "journal",
       about: "records about the attempts and hand-offs of tasks that still run",
       name: name("JOURNAL"),
-      subjects: [`${prefix}.journal.>`],
+      subjects: [`${prefix}.journal.*.*`],
+      olderSubjects: [`${prefix}.journal.>`],
       retention: "limits",
       discard: "old",
       maxAgeMs: 30 * DAY_MS,
@@ -106,7 +120,8 @@ export function streamSpecs(
       key: "dead",
       about: "dead letters: tasks that failed for good, with the reason",
       name: name("DEAD"),
-      subjects: [`${prefix}.dead.>`],
+      subjects: [`${prefix}.dead.*.*`],
+      olderSubjects: [`${prefix}.dead.>`],
       retention: "limits",
       discard: "old",
       maxAgeMs: 30 * DAY_MS,

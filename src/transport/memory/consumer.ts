@@ -53,6 +53,8 @@ export class MemoryConsumer {
   readonly #timers: Timers;
   /** The messages that were never delivered, in order of sequence. */
   readonly #fresh = new Map<number, QueuedMessage>();
+  /** The highest sequence that was delivered; 0: none. */
+  #deliveredSeq = 0;
   /** The messages that were delivered and not acked. */
   readonly #unacked = new Map<number, Unacked>();
   /** The sequences of unacked messages that are due for redelivery. */
@@ -111,6 +113,11 @@ export class MemoryConsumer {
   /** The counts of messages never delivered, of messages delivered and not acked, and of open pulls. */
   info(): { pending: number; ackPending: number; openPulls: number } {
     return { pending: this.#fresh.size, ackPending: this.#unacked.size, openPulls: this.#pulls.length };
+  }
+
+  /** The highest sequence that was delivered; 0: none. */
+  get deliveredSeq(): number {
+    return this.#deliveredSeq;
   }
 
   /** Opens a pull of at most `max` messages. `expiresMs` 0: the pull takes only messages that are there now. */
@@ -185,6 +192,7 @@ export class MemoryConsumer {
     if (this.#unacked.size >= MAX_ACK_PENDING) return undefined;
     for (const stored of this.#fresh.values()) {
       this.#fresh.delete(stored.seq);
+      this.#deliveredSeq = stored.seq;
       const unacked: Unacked = { stored, deliveryCount: 1, cancelTimer: () => undefined };
       this.#unacked.set(stored.seq, unacked);
       return unacked;

@@ -66,6 +66,7 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
       const checkStore = (name: string, stores: Map<string, unknown>) => ({
         name,
         problem: stores.has(name) ? null : "does not exist; run `murmur init`",
+        advice: null,
       });
       return [
         ...streams.map(({ name }) => checkStore(name, server.streams)),
@@ -101,7 +102,7 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
             server.buckets.set(spec.name, new MemoryBucket(spec, server.timers)),
           );
       }
-      return { created, verified, warnings: [] };
+      return { created, updated: [], verified, warnings: [] }; // no earlier version made these streams
     },
     close: () => connection.close(),
   };
@@ -202,7 +203,8 @@ function createMemoryQueue(connection: MemoryConnection, name: string): Queue {
     consumers: async () =>
       [...stream().consumers.values()].map((consumer) => {
         const { pending, ackPending } = consumer.info();
-        return { name: consumer.name, filter: consumer.filter, pending, ackPending };
+        const { name, filter, deliveredSeq } = consumer;
+        return { name, filter, pending, ackPending, deliveredSeq };
       }),
     deleteConsumer: async (consumer) => stream().deleteConsumer(consumer),
   };

@@ -138,7 +138,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     },
     changeServer: () => link.changeServer(),
     onState: (onState) => link.onState(onState),
-    init: () => initStreams(link, { streams, buckets, replicas }),
+    init: (options) => initStreams(link, { ...options, streams, buckets, replicas }),
     inspect: () => inspectStreams(link, { streams, buckets, replicas }),
     close: () => link.close(),
   };

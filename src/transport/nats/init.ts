@@ -1,11 +1,13 @@
-// Creates the missing streams and buckets of the swarm from their definitions, and verifies the existing ones. It never
-// changes an existing stream: a difference is an error that the operator must correct. connect.ts offers it as
-// `Transport.init` and `Transport.inspect`.
+// Creates the missing streams and buckets of the swarm from their definitions, and verifies the existing ones. A difference
+// is an error that the operator must correct. connect.ts offers it as `Transport.init` and `Transport.inspect`.
+// I2: it changes an existing stream only when the caller asks for it (`update`), and then only its subjects, from those of
+//     an earlier version to those of this version. Stored messages stay, also on subjects that the stream no longer takes.
 // I1: this file compares every setting that correctness depends on. The operator decides the sizes (bytes, age), except
 //     in a stream with schedules, and the number of copies, unless the caller asked for a number.
 import { sleep } from "../../base/index.ts";
 import { type BucketSpec, type StreamSpec, SwarmError } from "../../protocol/index.ts";
 import { JETSTREAM_ERRORS, jetStreamCode } from "../jetstream-errors.ts";
+import type { InitReport } from "../ports.ts";
 import { objectStream } from "./blobs.ts";
 import { bucketStream } from "./bucket.ts";
 import type { Link } from "./link.ts";
@@ -87,26 +89,67 @@ const LIMITS = [
  */
 export async function initStreams(
   link: Link,
-  options: { streams: StreamSpec[]; buckets: BucketSpec[]; replicas: number | undefined },
-): Promise<{ created: string[]; verified: string[]; warnings: string[] }> {
+  options: {
+    streams: StreamSpec[];
+    buckets: BucketSpec[];
+    replicas: number | undefined;
+    /** Gives a stream with the subjects of an earlier version the subjects of this version (I2). */
+    update?: boolean | undefined;
+  },
+): Promise<InitReport> {
   checkServer(link);
   const replicas = options.replicas ?? (link.nc.info?.cluster === undefined ? 1 : CLUSTER_REPLICAS);
-  const created: string[] = [];
-  const verified: string[] = [];
-  const warnings: string[] = [];
-  const ensure = async (shownName: string, config: StreamConfig, dedupWindowMs: number | undefined) => {
-    const found = (await find(link, config.name)) ?? (await create(link, config, dedupWindowMs));
-    if (found === "created") created.push(shownName);
-    else {
-      verify(config, found);
-      if (options.replicas !== undefined) compare(config, found, "num_replicas");
-      else warnings.push(...findFewCopies(config, found));
-      verified.push(shownName);
+  const report: InitReport = { created: [], updated: [], verified: [], warnings: [] };
+  const ensure = async (shownName: string, config: StreamConfig, spec: Partial<StreamSpec>) => {
+    const found = (await find(link, config.name)) ?? (await create(link, config, spec.dedupWindowMs));
+    if (found === "created") {
+      report.created.push(shownName);
+      return;
     }
+    const isOlder = hasOlderSubjects(config, found, spec.olderSubjects);
+    verify(isOlder ? { ...config, subjects: found.subjects ?? [] } : config, found);
+    if (options.replicas !== undefined) compare(config, found, "num_replicas");
+    else report.warnings.push(...findFewCopies(config, found));
+    if (isOlder && options.update === true) {
+      await updateSubjects(link, config, found);
+      report.updated.push(shownName);
+      return;
+    }
+    if (isOlder) report.warnings.push(`stream ${config.name} ${olderSubjectsAdvice(config)}`);
+    report.verified.push(shownName);
   };
-  for (const spec of options.streams) await ensure(spec.name, configOf(spec, replicas), spec.dedupWindowMs);
-  for (const spec of options.buckets) await ensure(spec.name, configOfBucket(spec, replicas), undefined);
-  return { created, verified, warnings };
+  for (const spec of options.streams) await ensure(spec.name, configOf(spec, replicas), spec);
+  for (const spec of options.buckets) await ensure(spec.name, configOfBucket(spec, replicas), {});
+  return report;
+}
+
+/** True when the stream has exactly the subjects that an earlier version gave it. */
+function hasOlderSubjects(
+  config: StreamConfig,
+  found: Partial<StreamConfig>,
+  olderSubjects: string[] | undefined,
+): boolean {
+  const actual = normalise("subjects", found.subjects);
+  return actual !== normalise("subjects", config.subjects) && actual === normalise("subjects", olderSubjects);
+}
+
+function olderSubjectsAdvice({ subjects }: Pick<StreamConfig, "subjects">): string {
+  return `has the subjects of an earlier version, so it also acknowledges messages that no process takes: when all processes of the swarm run this version, \`murmur init --update\` sets ${subjects.join(", ")} (stored messages stay)`;
+}
+
+/** Replaces the subjects and nothing else (I2). The server requires the whole configuration. */
+async function updateSubjects(
+  link: Link,
+  { name, subjects }: StreamConfig,
+  found: Partial<StreamConfig>,
+): Promise<void> {
+  const doing = `update the subjects of ${name}`;
+  await request(
+    link,
+    `STREAM.UPDATE.${name}`,
+    { ...found, subjects },
+    { doing, timeoutMs: CREATE_TIMEOUT_MS },
+  );
 }
 
 /**
@@ -127,23 +170,32 @@ function findFewCopies({ name, num_replicas: wanted }: StreamConfig, found: Part
 export async function inspectStreams(
   link: Link,
   options: { streams: StreamSpec[]; buckets: BucketSpec[]; replicas: number | undefined },
-): Promise<{ name: string; problem: string | null }[]> {
+): Promise<{ name: string; problem: string | null; advice: string | null }[]> {
   checkServer(link);
   const { replicas = 1 } = options;
   const expected = [
-    ...options.streams.map((spec) => ({ name: spec.name, config: configOf(spec, replicas) })),
-    ...options.buckets.map((spec) => ({ name: spec.name, config: configOfBucket(spec, replicas) })),
+    ...options.streams.map((spec) => ({
+      older: spec.olderSubjects,
+      ...spec,
+      config: configOf(spec, replicas),
+    })),
+    ...options.buckets.map((spec) => ({
+      older: undefined,
+      ...spec,
+      config: configOfBucket(spec, replicas),
+    })),
   ];
   return Promise.all(
-    expected.map(async ({ name, config }) => {
+    expected.map(async ({ name, config, older }) => {
       const found = await find(link, config.name);
-      if (found === null) return { name, problem: "does not exist; run `murmur init`" };
+      if (found === null) return { name, problem: "does not exist; run `murmur init`", advice: null };
+      const isOlder = hasOlderSubjects(config, found, older);
       try {
-        verify(config, found);
+        verify(isOlder ? { ...config, subjects: found.subjects ?? [] } : config, found);
         if (options.replicas !== undefined) compare(config, found, "num_replicas");
-        return { name, problem: null };
+        return { name, problem: null, advice: isOlder ? olderSubjectsAdvice(config) : null };
       } catch (error) {
-        return { name, problem: (error as Error).message };
+        return { name, problem: (error as Error).message, advice: null };
       }
     }),
   );

@@ -7,7 +7,7 @@ import type { Msg } from "@nats-io/nats-core";
 import { utf8Bytes } from "../../base/index.ts";
 import { ACK_WAIT_MS, SwarmError } from "../../protocol/index.ts";
 import { MAX_ACK_PENDING, MAX_OPEN_PULLS } from "../limits.ts";
-import type { Delivery, Pull, PullEnd, Queue, QueueConsumer } from "../ports.ts";
+import type { Delivery, Pull, PullEnd, Queue, QueueConsumer, QueueConsumerInfo } from "../ports.ts";
 import { readAckSubject } from "./ack-subject.ts";
 import type { Link } from "./link.ts";
 import { headerOf } from "./message-headers.ts";
@@ -70,10 +70,11 @@ interface ConsumerInfo {
   num_pending: number;
   num_ack_pending: number;
   num_waiting: number;
+  delivered: { stream_seq: number };
 }
 
-async function listConsumers(link: Link, stream: string) {
-  const found: { name: string; filter: string; pending: number; ackPending: number }[] = [];
+async function listConsumers(link: Link, stream: string): Promise<QueueConsumerInfo[]> {
+  const found: QueueConsumerInfo[] = [];
   for (;;) {
     const page = await link.api<{ consumers: ConsumerInfo[] | null; total: number }>(
       `CONSUMER.LIST.${stream}`,
@@ -81,8 +82,9 @@ async function listConsumers(link: Link, stream: string) {
       { doing: `list consumers of ${stream}` },
     );
     const consumers = page.consumers ?? [];
-    for (const { name, config, num_pending: pending, num_ack_pending: ackPending } of consumers) {
-      found.push({ name, filter: config.filter_subject ?? "", pending, ackPending });
+    for (const { name, config, num_pending: pending, num_ack_pending: ackPending, delivered } of consumers) {
+      const deliveredSeq = delivered.stream_seq;
+      found.push({ name, filter: config.filter_subject ?? "", pending, ackPending, deliveredSeq });
     }
     if (consumers.length === 0 || found.length >= page.total) return found;
   }

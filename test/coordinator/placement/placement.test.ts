@@ -273,7 +273,7 @@ describe("a placed task whose agent leaves", () => {
   it("goes to the dead letters when it is unreadable and its host is gone", async () => {
     const { start, transport, tasks, placed } = await setup();
     const log = transport.log("tasks");
-    const bad = ["murmur.placed.gone.gone-1.-.t1", "murmur.placed.gone.no.address.at.all"];
+    const bad = ["murmur.placed.gone.gone-1.-.t1", "murmur.placed.gone.no%agent.-.t2"];
     await log.append(bad[0]!, ROUTED, { headers: { [HEADERS.placement]: "{" } });
     await log.append(bad[1]!, ROUTED);
     await start("c1", ["c1"]);

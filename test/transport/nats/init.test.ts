@@ -32,7 +32,13 @@ test("the streams that init creates have the settings of their definitions", asy
     "MURMUR_SNAPSHOTS",
   ]);
   expect(await config("MURMUR_TASKS")).toMatchObject({
-    subjects: ["murmur.task.>", "murmur.placed.>"],
+    subjects: [
+      "murmur.task.*.urgent.*.*",
+      "murmur.task.*.high.*.*",
+      "murmur.task.*.normal.*.*",
+      "murmur.task.*.low.*.*",
+      "murmur.placed.*.*.*.*",
+    ],
     retention: "workqueue",
     discard: "new",
     discard_new_per_subject: true,
@@ -91,7 +97,7 @@ test.each([
   [
     "MURMUR_DEAD",
     { subjects: ["murmur.dead.*"] },
-    'subjects must be ["murmur.dead.>"], found ["murmur.dead.*"]',
+    'subjects must be ["murmur.dead.*.*"], found ["murmur.dead.*"]',
   ],
 ])("init rejects a %s with %o", async (name, changes, message) => {
   const { transport, manager } = await setup();
@@ -110,6 +116,65 @@ test("sizes and ages belong to the operator, so init accepts other values", asyn
   await manager.streams.update("MURMUR_TASKS", { max_bytes: 1_000_000 });
   await manager.streams.update("MURMUR_RESULTS", { max_age: 3_600_000_000_000 });
   expect((await transport.init()).created).toEqual([]);
+});
+
+/** Gives the swarm's streams the subjects that earlier versions created. */
+async function makeOlder(manager: Awaited<ReturnType<typeof jetstreamManager>>): Promise<void> {
+  for (const [name, kinds] of [
+    ["MURMUR_TASKS", ["task", "placed"]],
+    ["MURMUR_LATER", ["later", "due"]],
+    ["MURMUR_RESULTS", ["result"]],
+    ["MURMUR_JOURNAL", ["journal"]],
+    ["MURMUR_DEAD", ["dead"]],
+  ] as const) {
+    await manager.streams.update(name, { subjects: kinds.map((kind) => `murmur.${kind}.>`) });
+  }
+}
+
+test("init and inspect accept the subjects of an earlier version, and name the way to those of this version", async () => {
+  const { transport, manager } = await setup();
+  await transport.init();
+  await makeOlder(manager);
+  const { updated, warnings } = await transport.init();
+  expect(updated).toEqual([]);
+  expect(warnings).toHaveLength(5);
+  expect(warnings[0]).toMatch(/^stream MURMUR_TASKS has the subjects of an earlier version.*init --update/);
+  const seen = await transport.inspect();
+  expect(seen.filter(({ problem }) => problem !== null)).toEqual([]);
+  expect(seen.flatMap(({ name, advice }) => (advice === null ? [] : [name]))).toHaveLength(5);
+});
+
+test("init with update replaces the subjects of an earlier version, and keeps messages, consumers and sizes", async () => {
+  const { transport, manager, subjects } = await setup();
+  await transport.init();
+  await makeOlder(manager);
+  await manager.streams.update("MURMUR_TASKS", { max_bytes: 1_000_000 });
+  const tasks = transport.log("tasks");
+  const filter = subjects.filters.tasks("echo", "high");
+  const consumer = await transport.queue("tasks").consumer({ name: "echo-high", filter });
+  const address = { capability: "echo", priority: "high", scope: "-", taskId: "a" } as const;
+  await tasks.append(subjects.task(address), text("a"));
+  await tasks.append("murmur.task.echo.hihg.-.b", text("b"));
+  expect((await transport.init({ update: true })).updated).toEqual([
+    "MURMUR_TASKS",
+    "MURMUR_LATER",
+    "MURMUR_RESULTS",
+    "MURMUR_JOURNAL",
+    "MURMUR_DEAD",
+  ]);
+  expect(await transport.init({ update: true })).toMatchObject({ updated: [], warnings: [] });
+  expect((await manager.streams.info("MURMUR_TASKS")).config).toMatchObject({ max_bytes: 1_000_000 });
+  await expect(tasks.append("murmur.task.echo.hihg.-.c", text("c"))).rejects.toMatchObject({
+    code: "unavailable",
+  });
+  await tasks.append(subjects.task({ ...address, taskId: "d" }), text("d"));
+  expect(await tasks.last("murmur.task.echo.hihg.-.b")).toMatchObject({ seq: 2 });
+  expect(await consumer.info()).toMatchObject({ pending: 2 });
+  await manager.streams.update("MURMUR_TASKS", { subjects: ["murmur.task.echo.>"] });
+  await expect(transport.init({ update: true })).rejects.toMatchObject({
+    code: "conflict",
+    field: "subjects",
+  });
 });
 
 test("init rejects subjects that another stream holds", async () => {
@@ -193,11 +258,15 @@ async function startOldServer(): Promise<number> {
 test("inspect reports missing and different streams, and creates nothing", async () => {
   const { transport, manager } = await setup();
   const before = await transport.inspect();
-  expect(before).toContainEqual({ name: "MURMUR_TASKS", problem: "does not exist; run `murmur init`" });
+  expect(before).toContainEqual({
+    name: "MURMUR_TASKS",
+    problem: "does not exist; run `murmur init`",
+    advice: null,
+  });
   await transport.init();
   await manager.streams.update("MURMUR_LATER", { max_bytes: 1_000_000 });
   const problems = (await transport.inspect()).filter(({ problem }) => problem !== null);
   expect(problems).toEqual([
-    { name: "MURMUR_LATER", problem: expect.stringContaining("max_bytes must be unlimited") },
+    { name: "MURMUR_LATER", problem: expect.stringContaining("max_bytes must be unlimited"), advice: null },
   ]);
 });

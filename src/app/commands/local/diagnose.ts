@@ -59,8 +59,18 @@ export function judgeServer(
 }
 
 /** Judges the streams and buckets that `Transport.inspect` found. */
-export function judgeStreams(streams: readonly { name: string; problem: string | null }[]): Finding {
+export function judgeStreams(
+  streams: readonly { name: string; problem: string | null; advice?: string | null }[],
+): Finding {
   const wrong = streams.filter(({ problem }) => problem !== null);
+  const older = streams.filter(({ advice = null }) => advice !== null).map(({ name }) => name);
+  if (wrong.length === 0 && older.length > 0) {
+    return warning(
+      "streams",
+      `an earlier version created ${older.join(", ")}: they work, and also acknowledge messages that no process takes`,
+      "when all processes of the swarm run this version: murmur init --update",
+    );
+  }
   if (wrong.length === 0) return ok("streams", `${streams.length} streams and buckets are as they must be`);
   const missing = wrong.every(({ problem }) => problem?.startsWith("does not exist"));
   return failed(
