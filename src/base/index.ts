@@ -11,7 +11,14 @@ export { type Chance, integerBetween, seededChance, systemChance } from "./chanc
 export { type Clock, MAX_TIMER_MS, ManualClock, sleep, systemClock, toIsoTime } from "./clock.ts";
 export { newId, newInstanceId } from "./ids.ts";
 export { createLogger, type Logger, REDACTED_KEYS, redactText, silentLogger } from "./log.ts";
-export { createMeter, describeMetrics, type Meter, type MetricFacts } from "./meter.ts";
+export {
+  createMeter,
+  createSilentMeter,
+  describeMetrics,
+  type Meter,
+  type MetricFacts,
+  type RegisteredMeter,
+} from "./meter.ts";
 export {
   DEFAULT_RESTART_POLICY,
   decideRestart,

@@ -1,6 +1,12 @@
 // The names, labels and buckets of all metrics, one function for each part of the system. Other rooms count through the
 // handles made here; the app exposes the registry on /metrics. Label values are bounded: never an id, a subject or a user.
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from "prom-client";
+import { createRequire } from "node:module";
+import type { Registry } from "prom-client";
+
+/**
+ * Loads the metrics library at the first use (30–100 ms of CPU time), so that programs without metrics start without it.
+ */
+const loadLibrary = (): typeof import("prom-client") => createRequire(import.meta.url)("prom-client");
 
 /** Buckets in seconds, from 1 ms to 5 min: queueing and running times of tasks. */
 const SECONDS_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
@@ -16,21 +22,62 @@ export interface MetricFacts {
   readonly labels: readonly string[];
 }
 
+/** The values of some of a metric's labels. */
+type Labels<L extends string> = Partial<Record<L, string | number>>;
+
+/** The values of one metric, by labels. */
+interface MetricValues<L extends string> {
+  values: { value: number; labels: Labels<L> }[];
+}
+
+/** A count that only rises. */
+export interface CounterHandle<L extends string = string> {
+  inc(labels: Labels<L>, value?: number): void;
+  inc(value?: number): void;
+  /** The present values, with their labels. */
+  get(): Promise<MetricValues<L>>;
+}
+
+/** A value that rises and falls. */
+export interface GaugeHandle<L extends string = string> {
+  set(labels: Labels<L>, value: number): void;
+  set(value: number): void;
+  /** Forgets the values of all labels. */
+  reset(): void;
+  /** The present values, with their labels. */
+  get(): Promise<MetricValues<L>>;
+}
+
+/** A distribution of observed values. */
+export interface HistogramHandle<L extends string = string> {
+  observe(labels: Labels<L>, value: number): void;
+  observe(value: number): void;
+}
+
 /** All metrics of one process. */
-export type Meter = ReturnType<typeof createMeter>;
+export type Meter = ReturnType<typeof createMetrics>;
+
+/** The metrics of a process that exposes them. */
+export type RegisteredMeter = Meter & { readonly registry: Registry };
 
 /** Creates a registry with Murmur's metrics. `defaults: true` adds Node's process metrics. */
-export function createMeter(options: { defaults?: boolean } = {}) {
+export function createMeter(options: { defaults?: boolean } = {}): RegisteredMeter {
+  const { Registry, collectDefaultMetrics } = loadLibrary();
   const registry = new Registry();
   if (options.defaults === true) collectDefaultMetrics({ register: registry });
-  return { registry, ...createMetrics(createFactory(registry)) };
+  return { registry, ...createMetrics(registerIn(registry)) };
+}
+
+/** Creates metrics that count nothing, for programs that expose none. */
+export function createSilentMeter(): Meter {
+  return createMetrics(describeIn([]));
 }
 
 /** Describes Murmur's own metrics, without Node's. */
 export function describeMetrics(): readonly MetricFacts[] {
-  const factory = createFactory(new Registry());
-  createMetrics(factory);
-  return factory.facts;
+  const facts: MetricFacts[] = [];
+  createMetrics(describeIn(facts));
+  return facts;
 }
 
 function createMetrics(factory: Factory) {
@@ -46,32 +93,47 @@ function createMetrics(factory: Factory) {
   };
 }
 
-type Factory = ReturnType<typeof createFactory>;
+/** Makes the handles of metrics. */
+interface Factory {
+  counter<L extends string>(name: string, help: string, labelNames?: readonly L[]): CounterHandle<L>;
+  gauge<L extends string>(name: string, help: string, labelNames?: readonly L[]): GaugeHandle<L>;
+  /** Default buckets: {@link SECONDS_BUCKETS}. */
+  histogram<L extends string>(
+    name: string,
+    help: string,
+    labelNames?: readonly L[],
+    buckets?: readonly number[],
+  ): HistogramHandle<L>;
+}
 
-/** Makes metrics in `registry`, and keeps a description of each. */
-function createFactory(registry: Registry) {
+/** Makes metrics in `registry`. */
+function registerIn(registry: Registry): Factory {
+  const { Counter, Gauge, Histogram } = loadLibrary();
   const registers = [registry];
-  const facts: MetricFacts[] = [];
   return {
-    facts,
-    counter<L extends string>(name: string, help: string, labelNames: readonly L[] = []) {
-      facts.push({ name, type: "counter", help, labels: labelNames });
-      return new Counter<L>({ name, help, labelNames, registers });
-    },
-    gauge<L extends string>(name: string, help: string, labelNames: readonly L[] = []) {
-      facts.push({ name, type: "gauge", help, labels: labelNames });
-      return new Gauge<L>({ name, help, labelNames, registers });
-    },
-    histogram<L extends string>(
-      name: string,
-      help: string,
-      labelNames: readonly L[] = [],
-      buckets: readonly number[] = SECONDS_BUCKETS,
-    ) {
-      facts.push({ name, type: "histogram", help, labels: labelNames });
-      return new Histogram<L>({ name, help, labelNames, buckets: [...buckets], registers });
-    },
+    counter: (name, help, labelNames = []) => new Counter({ name, help, labelNames, registers }),
+    gauge: (name, help, labelNames = []) => new Gauge({ name, help, labelNames, registers }),
+    histogram: (name, help, labelNames = [], buckets = SECONDS_BUCKETS) =>
+      new Histogram({ name, help, labelNames, buckets: [...buckets], registers }),
   };
+}
+
+/** Makes metrics that count nothing, and adds a description of each to `facts`. */
+function describeIn(facts: MetricFacts[]): Factory {
+  const silent = {
+    inc: () => undefined,
+    set: () => undefined,
+    reset: () => undefined,
+    get: async () => ({ values: [] }),
+    observe: () => undefined,
+  };
+  const describe =
+    (type: MetricFacts["type"]) =>
+    (name: string, help: string, labels: readonly string[] = []) => {
+      facts.push({ name, type, help, labels });
+      return silent;
+    };
+  return { counter: describe("counter"), gauge: describe("gauge"), histogram: describe("histogram") };
 }
 
 function taskMetrics({ counter, gauge, histogram }: Factory) {

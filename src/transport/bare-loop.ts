@@ -2,10 +2,13 @@
 // client alone as a plain program would write them. No schema, no metrics, no lifecycle, no retry. Only the benchmark
 // uses it.
 
-import { type JsMsg, jetstream, jetstreamManager } from "@nats-io/jetstream";
+import type { JsMsg } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { utf8Text } from "../base/index.ts";
 import { lastToken } from "../protocol/index.ts";
+
+/** Loads the JetStream client at the first use: Murmur itself does not need it. */
+const loadJetStream = () => import("@nats-io/jetstream");
 
 /** The settings of a bare loop. */
 export interface BareLoop {
@@ -22,6 +25,7 @@ export async function publishBare(
 ): Promise<Float64Array> {
   const { prefix, capability, count, runId } = loop;
   const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
+  const { jetstream } = await loadJetStream();
   const js = jetstream(nc);
   const startedMs = new Float64Array(count);
   const latencies = new Float64Array(count);
@@ -58,6 +62,7 @@ export async function performBare(
   const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
   const stream = `${prefix.toUpperCase()}_TASKS`;
   const name = `${capability}-normal`;
+  const { jetstream, jetstreamManager } = await loadJetStream();
   const manager = await jetstreamManager(nc);
   await manager.consumers.add(stream, {
     durable_name: name,
@@ -144,6 +149,7 @@ export async function voteBare(loop: BareLoop & { signal: AbortSignal; onReady: 
   const { prefix, capability } = loop;
   const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
   const stream = `${prefix.toUpperCase()}_TASKS`;
+  const { jetstream, jetstreamManager } = await loadJetStream();
   const manager = await jetstreamManager(nc);
   const js = jetstream(nc);
   const consume = async (name: string, filter: string, callback: (message: JsMsg) => void) => {
@@ -184,6 +190,7 @@ export async function decideBare(
 ): Promise<void> {
   const { prefix, capability } = loop;
   const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
+  const { jetstream } = await loadJetStream();
   const js = jetstream(nc);
   const counts = new Map<string, number>();
   nc.subscribe(`${prefix}.office.ballot-open`, {

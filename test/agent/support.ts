@@ -8,7 +8,7 @@ import {
   type Host,
   type HostOptions,
 } from "../../src/agent/index.ts";
-import { createMeter, type Meter, silentLogger } from "../../src/base/index.ts";
+import { createMeter, type RegisteredMeter, silentLogger } from "../../src/base/index.ts";
 import { createSubjects, decode, type Heartbeat, makeHandOff, type Task } from "../../src/protocol/index.ts";
 import { connectMemory, type Transport } from "../../src/transport/index.ts";
 import type { Attempt, Slot } from "../../src/work/index.ts";
@@ -41,7 +41,7 @@ export function makeAttempt(fields: { task?: Partial<Task & { id: string }>; num
 export async function startHost(
   definitions: AgentDefinition | AgentDefinition[],
   options: Partial<HostOptions> & { transport?: Transport } = {},
-): Promise<{ host: Host; transport: Transport; meter: Meter; stop: () => Promise<void> }> {
+): Promise<{ host: Host; transport: Transport; meter: RegisteredMeter; stop: () => Promise<void> }> {
   const transport = options.transport ?? connectMemory({ prefix: "murmur" });
   const meter = createMeter();
   const host = createHost({

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { VERSION } from "../../src/app/version.ts";
-import { createMeter, type Meter } from "../../src/base/index.ts";
+import { createMeter, type RegisteredMeter } from "../../src/base/index.ts";
 import { expectGolden } from "../support/golden.ts";
 import { commandsPage, configurationPage } from "./pages.ts";
 
@@ -23,7 +23,7 @@ test("docs/operations.md lists every metric with its labels", () => {
   }
 });
 
-function metricsOf(meter: Meter): { name: string; labelNames: string[] }[] {
+function metricsOf(meter: RegisteredMeter): { name: string; labelNames: string[] }[] {
   const { registry, ...metrics } = meter;
   expect(registry.getMetricsAsArray()).toHaveLength(Object.keys(metrics).length);
   return Object.values(metrics) as unknown as { name: string; labelNames: string[] }[];

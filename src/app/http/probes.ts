@@ -1,6 +1,6 @@
 // The probes that every process answers over HTTP: /livez (its event loop turns), /readyz (it can do its work), /metrics.
 import { Hono } from "hono";
-import type { Meter } from "../../base/index.ts";
+import type { RegisteredMeter } from "../../base/index.ts";
 
 /** One condition of readiness. */
 export interface Check {
@@ -14,7 +14,7 @@ const CHECK_TIMEOUT_MS = 900;
 
 /** The routes of the probes. `beforeScrape` updates the gauges that are computed only for a scrape. */
 export function probeRoutes(parts: {
-  meter: Meter;
+  meter: RegisteredMeter;
   checks: readonly Check[];
   beforeScrape?: (() => Promise<void>) | undefined;
 }): Hono {

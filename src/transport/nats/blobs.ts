@@ -1,6 +1,5 @@
 // Large bodies in an object store (ADR-20). Each object is named by its hash, so that equal bodies are stored once.
-import { jetstream } from "@nats-io/jetstream";
-import { type ObjectStore, Objm } from "@nats-io/obj";
+import type { ObjectStore } from "@nats-io/obj";
 import { sleep } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import { blobHash, refuseOversize, verifyBlob } from "../blob-checks.ts";
@@ -21,7 +20,7 @@ export function objectStream(name: string): string {
 export function createNatsBlobs(link: Link, name: string, ttlMs: number): Blobs {
   let opening: Promise<ObjectStore> | undefined;
   const open = () => {
-    opening ??= new Objm(jetstream(link.nc)).open(name, true).catch((error: unknown) => {
+    opening ??= openStore(link, name).catch((error: unknown) => {
       opening = undefined; // the next call tries again: `init` may have run by then
       throw error;
     });
@@ -52,6 +51,12 @@ export function createNatsBlobs(link: Link, name: string, ttlMs: number): Blobs 
       return data;
     },
   };
+}
+
+/** Loads the client of object stores at the first blob, because most programs never need one (60 ms of CPU time). */
+async function openStore(link: Link, name: string): Promise<ObjectStore> {
+  const [{ jetstream }, { Objm }] = await Promise.all([import("@nats-io/jetstream"), import("@nats-io/obj")]);
+  return new Objm(jetstream(link.nc)).open(name, true);
 }
 
 /**
