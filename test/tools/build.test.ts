@@ -1,44 +1,178 @@
-import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+// The package as users get it: built, packed, unpacked into a project's node_modules. The packages that it needs are links to
+// those of the checkout, so that the tests need no network. `npm run nightly` also installs it with npm.
+import { type ExecFileException, execFile } from "node:child_process";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { findNatsServer } from "../support/nats-server.ts";
 
-const run = promisify(execFile);
 const root = join(import.meta.dirname, "../..");
-const BUILD_LIMIT_MS = 120_000;
+const BUILD_LIMIT_MS = 240_000;
 
-let out: string;
+interface Ran {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+let home: string;
+let project: string;
+let installed: string;
 beforeAll(async () => {
-  out = mkdtempSync(join(tmpdir(), "murmur-dist-"));
-  await run(process.execPath, [join(root, "tools/build/build.ts"), "--out", out]);
-  linkProductionPackages();
+  home = mkdtempSync(join(tmpdir(), "murmur-package-"));
+  project = join(home, "project");
+  installed = join(project, "node_modules/murmur-swarm");
+  const build = [join(root, "tools/build/build.ts"), "--out", join(home, "dist"), "--pack", "--to", home];
+  await promisify(execFile)(process.execPath, build);
+  const tarball = readdirSync(home).find((name) => name.endsWith(".tgz"));
+  mkdirSync(installed, { recursive: true });
+  await promisify(execFile)("tar", [
+    "-xzf",
+    join(home, tarball ?? ""),
+    "-C",
+    installed,
+    "--strip-components=1",
+  ]);
+  const { dependencies, peerDependencies } = readManifest();
+  for (const name of [...Object.keys(dependencies), ...Object.keys(peerDependencies), "@types/node"])
+    link(name);
+  writeFileSync(join(project, "package.json"), '{"type":"module"}\n');
 }, BUILD_LIMIT_MS);
-afterAll(() => rmSync(out, { recursive: true, force: true }));
+afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-/** Links the production packages, like `npm install --omit=dev` but without network. Other packages cannot be found. */
-function linkProductionPackages(): void {
-  for (const name of Object.keys(readManifest().dependencies)) {
-    const link = join(out, "node_modules", name);
-    mkdirSync(dirname(link), { recursive: true });
-    symlinkSync(join(root, "node_modules", name), link);
-  }
+/** Puts a package of the checkout into the project. */
+function link(name: string): void {
+  const at = join(project, "node_modules", name);
+  mkdirSync(dirname(at), { recursive: true });
+  symlinkSync(join(root, "node_modules", name), at);
 }
 
-function readManifest(): { version: string; dependencies: Record<string, string>; bin: { murmur: string } } {
-  return JSON.parse(readFileSync(join(out, "package.json"), "utf8"));
+function readManifest() {
+  return JSON.parse(readFileSync(join(installed, "package.json"), "utf8")) as {
+    version: string;
+    dependencies: Record<string, string>;
+    peerDependencies: Record<string, string>;
+    bin: { murmur: string };
+  };
 }
 
-test("the built program starts and lists its commands with production packages only", async () => {
-  const { stdout } = await run(join(out, readManifest().bin.murmur), ["--help"], {
-    env: { ...process.env, PATH: `${dirname(process.execPath)}:${process.env.PATH}` },
+/** Runs a program in the project, with a PATH on which `node` is this Node. */
+function run(file: string, args: readonly string[], cwd = project): Promise<Ran> {
+  const kept = Object.entries(process.env).filter(([name]) => !/^(MURMUR_|NATS_|VITEST|NODE_)/.test(name));
+  const env = {
+    ...Object.fromEntries(kept),
+    PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
+    MURMUR_NATS_SERVER: findNatsServer(),
+    NO_COLOR: "1",
+  };
+  return new Promise((resolve) => {
+    execFile(file, args, { cwd, env }, (error: ExecFileException | null, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr }),
+    );
   });
-  expect(stdout).toMatch(/Usage: murmur/);
+}
+
+const murmur = (...args: string[]) => run(join(installed, readManifest().bin.murmur), args);
+
+test("the installed command lists its commands", async () => {
+  expect(await murmur("--help")).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/Usage: murmur/),
+    stderr: "",
+  });
 });
 
-test("the door of the built package exports the names that agents import", async () => {
+test("the door of the installed package exports the names that agents import, for programs and for tsc", async () => {
   const script = 'import * as door from "murmur-swarm"; console.log(typeof door.defineAgent);';
-  const { stdout } = await run(process.execPath, ["--input-type=module", "--eval", script], { cwd: out });
-  expect(stdout.trim()).toBe("function");
+  const ran = await run(process.execPath, ["--input-type=module", "--eval", script]);
+  expect(ran).toMatchObject({ code: 0, stdout: "function\n" });
+
+  writeFileSync(
+    join(project, "typed.ts"),
+    `import { defineAgent } from "murmur-swarm";
+     import { z } from "zod";
+     const input = z.strictObject({ name: z.string() });
+     export default defineAgent({ name: "a", capabilities: ["a"], input, run: (task) => task.input.name.length });
+     export const wrong = defineAgent({ name: "a", capabilities: ["a"], input, run: (task) => task.input.nome });
+    `,
+  );
+  const options = { target: "es2024", module: "nodenext", strict: true, noEmit: true, types: ["node"] };
+  writeFileSync(
+    join(project, "tsconfig.json"),
+    JSON.stringify({ compilerOptions: options, files: ["typed.ts"] }),
+  );
+  const checked = await run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "."]);
+  // Exactly the one deliberate error: the declarations of the package themselves have none.
+  expect(checked.stdout.trim().split("\n")).toEqual([
+    expect.stringMatching(/^typed\.ts\(5,.*'nome' does not exist/),
+  ]);
+});
+
+test("the agent of the README runs in the project's swarm", async () => {
+  const page = readFileSync(join(root, "README.md"), "utf8");
+  const [, agent = ""] = /One file, `agents\/greet\/agent\.ts`.*?```ts\n(.*?)```/s.exec(page) ?? [];
+  mkdirSync(join(project, "agents/greet"), { recursive: true });
+  writeFileSync(join(project, "agents/greet/agent.ts"), agent);
+  try {
+    expect(await murmur("up", "--detach", "--coordinators", "0", "--agents", "greet")).toMatchObject({
+      code: 0,
+    });
+    expect(await murmur("submit", "greet", "--input", '"you"', "--wait")).toMatchObject({
+      code: 0,
+      stdout: '"Hello, you!"\n',
+    });
+  } finally {
+    expect((await murmur("down")).code).toBe(0);
+  }
+  expect(readdirSync(join(project, ".murmur"))).toContain("nats");
+});
+
+test("too old a Node is told in one line, by a file that the oldest Node can parse", async () => {
+  const command = join(installed, readManifest().bin.murmur);
+  const script = `Object.defineProperty(process.versions, "node", { value: "18.20.4" }); require(${JSON.stringify(command)});`;
+  const told = await run(process.execPath, ["--eval", script]);
+  expect(told).toMatchObject({ code: 3, stdout: "" });
+  expect(told.stderr).toMatch(/^murmur: Node\.js 22\.22 or newer is needed, this is 18\.20\.4 \(.*\n$/);
+
+  const code = readFileSync(command, "utf8").replace(/^\s*(\/\/|\/\*|#!).*$/gm, "");
+  const modern = /=>|`|\b(?:const|let|class|import|async|await)\b|\?\.|\?\?|\.\.\.|,\s*\)/.exec(code);
+  expect(modern?.[0]).toBeUndefined();
+});
+
+test("a peer that is missing or too old is told in one line with the command that installs it", async () => {
+  const zod = join(project, "node_modules/zod");
+  renameSync(zod, join(home, "zod"));
+  try {
+    const range = readManifest().peerDependencies.zod;
+    const missing = await murmur("--help");
+    expect(missing).toMatchObject({ code: 3, stdout: "" });
+    expect(missing.stderr).toBe(
+      `murmur: needs zod ${range}, which is missing: run npm install "zod@${range}" in ${project}\n`,
+    );
+    mkdirSync(zod);
+    writeFileSync(join(zod, "package.json"), '{"name":"zod","version":"3.25.76"}');
+    const old = await murmur("--help");
+    expect(old).toMatchObject({ code: 3, stdout: "" });
+    expect(old.stderr).toMatch(/^murmur: needs zod \^4\.\S+, found 3\.25\.76 \(.*\n$/);
+  } finally {
+    rmSync(zod, { recursive: true, force: true });
+    renameSync(join(home, "zod"), zod);
+  }
+});
+
+test("npm pack in the checkout refuses and names the command that makes the package", async () => {
+  const refused = await run("npm", ["pack", "--dry-run"], root);
+  expect(refused.code).not.toBe(0);
+  expect(refused.stderr).toMatch(/npm run package/);
 });

@@ -1,31 +1,35 @@
 // `npm run build`: builds the package. It holds the compiled JavaScript of src and agents in the same folders, the type
-// declarations of the package's door, and a package.json with production dependencies only. `./murmur test` does the checks.
+// declarations of the package's doors, and a package.json of its own. `npm run package` also packs it: the tarball is the thing
+// that users install. `./murmur test` does the checks.
 //
-//   node tools/build/build.ts [--out DIR]        default dist/
+//   node tools/build/build.ts [--out DIR]            default dist/
+//   node tools/build/build.ts --pack [--to DIR]      builds and writes murmur-swarm-<version>.tgz to DIR, by default the checkout
 
 import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, extname, join, relative, resolve } from "node:path";
+import { basename, dirname, extname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 
 const root = join(import.meta.dirname, "../..");
-const { values } = parseArgs({ options: { out: { type: "string", default: join(root, "dist") } } });
+const { values } = parseArgs({
+  options: {
+    out: { type: "string", default: join(root, "dist") },
+    pack: { type: "boolean", default: false },
+    to: { type: "string", default: root },
+  },
+});
 const out = resolve(values.out);
 
-/** The entry file of the program. */
-const ENTRY = "src/app/main.js";
+/** The file of the command. */
+const COMMAND = "src/app/bin/murmur.cjs";
 /** Pages that are part of the package. */
 const PAGES = ["README.md", "LICENSE", "CHANGELOG.md"];
+/** The only form of a peer's range that src/app/bin/start.cjs understands. */
+const PEER_RANGE = /^\^\d+\.\d+\.\d+$/;
+
+/** An import of a file beside: `from "./x.ts"`, `import("./x.ts")`. */
+const RELATIVE_IMPORT = /((?:from |import\()")(\.[^"]+)\.ts(")/g;
 
 /** The fields of package.json that the build reads. */
 interface Manifest {
@@ -34,26 +38,35 @@ interface Manifest {
   description: string;
   license: string;
   engines: Record<string, string>;
+  /** The doors: the path below the package's name, and the source file. */
+  exports: Record<string, string>;
   dependencies: Record<string, string>;
+  peerDependencies: Record<string, string>;
 }
 
+const own: Manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
 rmSync(out, { recursive: true, force: true });
-compile({ include: ["src", "agents"] }, { noEmit: false });
-compile({ files: ["src/index.ts"] }, { noEmit: false, declaration: true, emitDeclarationOnly: true });
+compile();
+keepReachableTypes(Object.values(own.exports));
 copyBeside();
 writeManifest();
-makeExecutable();
 process.stdout.write(`${relative(process.cwd(), out) || "."}: ${countFiles(out)} files\n`);
+if (values.pack) pack(resolve(values.to));
 
-/** Runs tsc with the options of the checkout, `inputs` and `extra`. A temporary file holds the options. */
-function compile(inputs: { include?: string[]; files?: string[] }, extra: Record<string, unknown>): void {
+/** Runs tsc with the options of the checkout over src and agents. A temporary file holds the options of the build. */
+function compile(): void {
   const dir = mkdtempSync(join(tmpdir(), "murmur-build-"));
-  const within = (paths: string[] | undefined) => paths?.map((path) => join(root, path));
   const project = {
     extends: join(root, "tsconfig.json"),
-    compilerOptions: { ...extra, rootDir: root, outDir: out, typeRoots: [join(root, "node_modules/@types")] },
-    include: within(inputs.include) ?? [],
-    files: within(inputs.files),
+    compilerOptions: {
+      noEmit: false,
+      declaration: true,
+      rootDir: root,
+      outDir: out,
+      typeRoots: [join(root, "node_modules/@types")],
+    },
+    include: [join(root, "src"), join(root, "agents")],
+    exclude: [join(root, "**/node_modules")],
   };
   writeFileSync(join(dir, "tsconfig.json"), JSON.stringify(project));
   const tsc = join(root, "node_modules/typescript/bin/tsc");
@@ -62,33 +75,63 @@ function compile(inputs: { include?: string[]; files?: string[] }, extra: Record
   if (status !== 0) process.exit(1);
 }
 
-/** Copies the files that are not compiled: the manifest and the rules of the analysers, and the pages. */
+/**
+ * Removes the declarations that no door reaches, and names the others in imports as Node does, with `.js`: tsc leaves `.ts`, which
+ * only newer compilers resolve to a declaration.
+ */
+function keepReachableTypes(doors: readonly string[]): void {
+  const declarationOf = (source: string) => join(out, source.replace(/\.ts$/, ".d.ts"));
+  const reached = new Set(doors.map(declarationOf));
+  for (const file of reached) {
+    const text = readFileSync(file, "utf8");
+    for (const [, , path] of text.matchAll(RELATIVE_IMPORT)) reached.add(join(dirname(file), `${path}.d.ts`));
+    writeFileSync(file, text.replace(RELATIVE_IMPORT, "$1$2.js$3"));
+  }
+  for (const entry of readdirSync(out, { recursive: true, withFileTypes: true })) {
+    const file = join(entry.parentPath, entry.name);
+    if (file.endsWith(".d.ts") && !reached.has(file)) rmSync(file);
+  }
+}
+
+/** Copies the files that are not compiled: the command, the packages and rules of the analysers, and the pages. */
 function copyBeside(): void {
-  cpSync(join(root, "agents"), join(out, "agents"), {
-    recursive: true,
-    filter: (source) => basename(source) !== "node_modules" && extname(source) !== ".ts",
-  });
+  for (const folder of ["agents", dirname(COMMAND)]) {
+    cpSync(join(root, folder), join(out, folder), {
+      recursive: true,
+      filter: (source) => basename(source) !== "node_modules" && extname(source) !== ".ts",
+    });
+  }
   for (const page of PAGES) cpSync(join(root, page), join(out, page));
+  chmodSync(join(out, COMMAND), 0o755);
 }
 
 function writeManifest(): void {
-  const own: Manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const { name, version, description, license, engines, dependencies } = own;
+  const { name, version, description, license, engines, dependencies, peerDependencies } = own;
+  for (const [peer, range] of Object.entries(peerDependencies)) {
+    if (!PEER_RANGE.test(range)) throw new Error(`peer ${peer}: expected a range like ^1.2.3, got ${range}`);
+  }
+  const doors = Object.entries(own.exports).map(([path, source]) => {
+    const stem = source.replace(/\.ts$/, "");
+    return [path, { types: `${stem}.d.ts`, default: `${stem}.js` }];
+  });
   const manifest = {
     ...{ name, version, description, license, type: "module", engines },
-    bin: { murmur: `./${ENTRY}` },
-    exports: { ".": { types: "./src/index.d.ts", default: "./src/index.js" } },
-    dependencies,
+    bin: { murmur: COMMAND },
+    exports: { ...Object.fromEntries(doors), "./package.json": "./package.json" },
+    ...{ dependencies, peerDependencies },
   };
   writeFileSync(join(out, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
-function makeExecutable(): void {
-  const entry = join(out, ENTRY);
-  if (!existsSync(entry)) throw new Error(`the build has no ${ENTRY}: src/app/main.ts is missing`);
-  const text = readFileSync(entry, "utf8");
-  if (!text.startsWith("#!")) writeFileSync(entry, `#!/usr/bin/env node\n${text}`);
-  chmodSync(entry, 0o755);
+/** Packs the build with npm, and prints the path of the tarball. */
+function pack(to: string): void {
+  const { status, stdout } = spawnSync("npm", ["pack", "--silent", "--pack-destination", to], {
+    cwd: out,
+    stdio: ["ignore", "pipe", "inherit"],
+    encoding: "utf8",
+  });
+  if (status !== 0) throw new Error("npm pack failed: is npm on the PATH? Its messages are above");
+  process.stdout.write(`${join(to, stdout.trim())}\n`);
 }
 
 function countFiles(folder: string): number {
