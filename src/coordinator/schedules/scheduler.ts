@@ -12,7 +12,8 @@ import {
 } from "../../base/index.ts";
 import { type TaskInput, toSwarmError } from "../../protocol/index.ts";
 import type { Office } from "../office/office.ts";
-import { planTick } from "./ticks.ts";
+import { MAX_SCHEDULES } from "./schedules.ts";
+import { planTick, type When } from "./ticks.ts";
 
 /** How often the scheduler looks for due schedules, in ms: the delay of a tick, beside the time that the log takes. */
 const DUE_CHECK_INTERVAL_MS = 250;
@@ -37,6 +38,8 @@ export function createScheduler(parts: {
   const clock = parts.clock ?? systemClock;
   let timer: NodeJS.Timeout | undefined;
   let checking: Promise<void> | undefined;
+  /** Schedules whose error is in the log already; forgotten at MAX_SCHEDULES, and told again. */
+  const unreadable = new Set<string>();
 
   async function fireDue(): Promise<void> {
     if (office.tenure === null) return;
@@ -47,16 +50,28 @@ export function createScheduler(parts: {
       .slice(0, MAX_PER_CHECK);
     for (const [id, { when, nextMs }] of due) {
       const expectedMs = nextMs as number;
-      await office.submit(newId(), {
-        type: "schedule-fire",
-        id,
-        expectedMs,
-        ...planTick(when, expectedMs, nowMs),
-      });
+      const plan = planOrSkip(id, when, expectedMs, nowMs);
+      if (plan !== null) await office.submit(newId(), { type: "schedule-fire", id, expectedMs, ...plan });
     }
     for (const [taskId, { task }] of [...outbox].slice(0, MAX_PER_CHECK)) {
       const receipt = await submit(taskId, task as TaskInput);
       if (receipt !== null) await office.submit(newId(), { type: "schedule-settle", taskId, ...receipt });
+    }
+  }
+
+  /**
+   * Null for a schedule that this process cannot read: another coordinator accepted it, and knows a time zone that this
+   * one does not. The other schedules continue.
+   */
+  function planOrSkip(id: string, when: When, dueMs: number, nowMs: number) {
+    try {
+      return planTick(when, dueMs, nowMs);
+    } catch (error) {
+      if (unreadable.size >= MAX_SCHEDULES) unreadable.clear();
+      if (!unreadable.has(id))
+        log.warn({ err: error, schedule: id }, "schedule not fired; it cannot be read here");
+      unreadable.add(id);
+      return null;
     }
   }
 

@@ -1,8 +1,8 @@
-// Computes the ticks of schedules from cron expressions and intervals, for scheduler.ts. The package croner knows
-// calendars and time zones. Pure.
-import { Cron } from "croner";
+// Computes the ticks of schedules from cron expressions (cron.ts) and intervals, for scheduler.ts: the next tick, and the
+// ticks to fire and to skip after an outage. Pure.
 import { z } from "zod";
 import { SwarmError, showValue } from "../../protocol/index.ts";
+import { readCron, type Ticks } from "./cron.ts";
 
 /** The shortest interval, in ms. For work that repeats more often, a queue of tasks is the better tool. */
 export const MIN_INTERVAL_MS = 1_000;
@@ -32,14 +32,44 @@ export const whenSchema = z.union(
 export type When = z.output<typeof whenSchema>;
 
 /**
- * The first tick after `afterMs`, in ms since 1970; null when there is none. When a zone's clocks change, a tick whose
- * local time is skipped fires right after the change, and a tick whose local time occurs twice fires once.
+ * The first tick after `afterMs`, in ms since 1970; null when there is none. The rule for changes of a zone's clock:
+ *
+ * - A tick whose local time is skipped fires right after the change; several skipped ticks fire together, as one tick.
+ *   A tick whose local time occurs twice fires once, the first time. So `0,30 2 * * *` in Europe/Berlin fires once on
+ *   2026-03-29 (at 03:00 of the new time), and twice on 2026-10-25.
+ * - An expression whose hour field names every hour (`*`, `*\/1`, `0-23`) follows the elapsed time: it fires whenever
+ *   the local clock shows a matching time. So `*\/10 * * * *` fires every ten minutes through each change.
  * @throws SwarmError `invalid_input` for an expression or a time zone that cannot be read.
  */
 export function nextTickMs(when: When, afterMs: number): number | null {
-  if ("everyMs" in when) return (Math.floor(afterMs / when.everyMs) + 1) * when.everyMs;
+  return readWhen(when).next(afterMs);
+}
+
+/**
+ * The first tick of a new schedule, after `nowMs`.
+ * @throws SwarmError `invalid_input` for an expression or a time zone that cannot be read, and for an expression that
+ * never fires, such as `0 0 30 2 *`.
+ */
+export function firstTickMs(when: When, nowMs: number): number {
+  const tickMs = nextTickMs(when, nowMs);
+  if (tickMs !== null) return tickMs;
+  throw new SwarmError(
+    "invalid_input",
+    `when must be a cron expression that matches a date, got ${showValue("cron" in when ? when.cron : when)}, which never fires; check its day and its month`,
+    { field: "when" },
+  );
+}
+
+function readWhen(when: When): Ticks {
+  if ("everyMs" in when) {
+    const { everyMs } = when;
+    return {
+      next: (afterMs) => (Math.floor(afterMs / everyMs) + 1) * everyMs,
+      last: (beforeMs) => (Math.ceil(beforeMs / everyMs) - 1) * everyMs,
+    };
+  }
   try {
-    return readCron(when).nextRun(new Date(afterMs))?.getTime() ?? null;
+    return readCron(when.cron, when.timezone);
   } catch (cause) {
     throw new SwarmError(
       "invalid_input",
@@ -47,10 +77,6 @@ export function nextTickMs(when: When, afterMs: number): number | null {
       { field: "when", cause },
     );
   }
-}
-
-function readCron({ cron, timezone }: Extract<When, { cron: string }>): Cron {
-  return new Cron(cron, { timezone, mode: "5-or-6-parts", paused: true });
 }
 
 /**
@@ -62,32 +88,26 @@ export function planTick(
   dueMs: number,
   nowMs: number,
 ): { tickMs: number; nextMs: number | null; missed: number } {
-  const tickMs = nowMs - dueMs > CATCH_UP_MS ? skip(when, dueMs, nowMs) : dueMs;
-  return { tickMs, nextMs: nextTickMs(when, tickMs), missed: countTicks(when, dueMs, tickMs) };
+  const ticks = readWhen(when);
+  const tickMs = nowMs - dueMs > CATCH_UP_MS ? skip(ticks, dueMs, nowMs) : dueMs;
+  const missed = "everyMs" in when ? (tickMs - dueMs) / when.everyMs : countTicks(ticks, dueMs, tickMs);
+  return { tickMs, nextMs: ticks.next(tickMs), missed };
 }
 
 /** The first tick that is recent enough to fire. If no tick is recent enough, the newest tick, at any age. */
-function skip(when: When, dueMs: number, nowMs: number): number {
-  const oldMs = Math.max(dueMs, lastTickMs(when, nowMs - CATCH_UP_MS) ?? dueMs);
-  const nextMs = nextTickMs(when, oldMs);
+function skip(ticks: Ticks, dueMs: number, nowMs: number): number {
+  const oldMs = Math.max(dueMs, ticks.last(nowMs - CATCH_UP_MS) ?? dueMs);
+  const nextMs = ticks.next(oldMs);
   return nextMs === null || nextMs > nowMs ? oldMs : nextMs;
 }
 
-/** The last tick before `beforeMs`; null when there was none. */
-function lastTickMs(when: When, beforeMs: number): number | null {
-  if ("everyMs" in when) return (Math.ceil(beforeMs / when.everyMs) - 1) * when.everyMs;
-  return readCron(when).previousRuns(1, new Date(beforeMs))[0]?.getTime() ?? null;
-}
-
-/** The number of ticks from the tick `fromMs` (included) to `toMs` (not included). */
-function countTicks(when: When, fromMs: number, toMs: number): number {
-  if ("everyMs" in when) return (toMs - fromMs) / when.everyMs;
-  const cron = readCron(when);
+/** The number of ticks from the tick `fromMs` (included) to `toMs` (not included), up to MAX_COUNTED. */
+function countTicks(ticks: Ticks, fromMs: number, toMs: number): number {
   let count = 0;
-  let tick: Date | null = new Date(fromMs);
-  while (tick !== null && tick.getTime() < toMs && count < MAX_COUNTED) {
+  let tickMs: number | null = fromMs;
+  while (tickMs !== null && tickMs < toMs && count < MAX_COUNTED) {
     count++;
-    tick = cron.nextRun(tick);
+    tickMs = ticks.next(tickMs);
   }
   return count;
 }

@@ -3,7 +3,7 @@ import { describe, expect, it, test, vi } from "vitest";
 import { silentLogger } from "../../../src/base/index.ts";
 import { createScheduler } from "../../../src/coordinator/index.ts";
 import { schedules } from "../../../src/coordinator/schedules/schedules.ts";
-import { CATCH_UP_MS, nextTickMs, planTick } from "../../../src/coordinator/schedules/ticks.ts";
+import { CATCH_UP_MS, firstTickMs, nextTickMs, planTick } from "../../../src/coordinator/schedules/ticks.ts";
 import { SwarmError, type TaskInput } from "../../../src/protocol/index.ts";
 import { SOON, setupOffice } from "../support.ts";
 
@@ -22,6 +22,26 @@ describe("ticks", () => {
     expect(new Date(nextTickMs({ cron, timezone }, at(after))!).toISOString()).toBe(
       new Date(next).toISOString(),
     );
+  });
+
+  it.each([
+    // All times of the skipped hour fire once, right after the change. Ticks after 05:00 UTC are left out.
+    ["0,30 2 * * *", "Europe/Berlin", "2026-03-29", ["01:00"]],
+    ["*/10 2 * * *", "Europe/Berlin", "2026-03-29", ["01:00"]],
+    ["15-20 2 * * *", "Europe/Berlin", "2026-03-29", ["01:00"]],
+    ["0 2,14 * * *", "Europe/Berlin", "2026-03-29", ["01:00", "12:00"]],
+    ["0,30 2 * * *", "Europe/Berlin", "2026-10-25", ["00:00", "00:30"]],
+    ["0 */2 * * *", "Europe/Berlin", "2026-10-25", ["00:00", "03:00", "05:00"]],
+    ["30 * * * *", "Europe/Berlin", "2026-10-25", ["00:30", "01:30", "02:30", "03:30", "04:30"]],
+    ["30 * * * *", "Europe/Berlin", "2026-03-29", ["00:30", "01:30", "02:30", "03:30", "04:30"]],
+  ])("of %s in %s on %s are at %j UTC", (cron, timezone, day, times) => {
+    const ticks: string[] = [];
+    let tick = nextTickMs({ cron, timezone }, at(`${day}T00:00:00Z`) - 1);
+    while (tick !== null && tick < at(`${day}T${cron.includes("14") ? "23" : "05"}:01:00Z`)) {
+      ticks.push(new Date(tick).toISOString().slice(11, 16));
+      tick = nextTickMs({ cron, timezone }, tick);
+    }
+    expect(ticks).toEqual(times);
   });
 
   it("of an interval are at its multiples, from any starting time", () => {
@@ -202,10 +222,35 @@ test("a task that can never be submitted shows as the schedule's error, and the 
   }, SOON);
 });
 
+test("a schedule in a time zone that this machine does not know does not stop the other schedules", async () => {
+  const tasks: TaskInput[] = [];
+  const { begin, set } = await setupFiring(async (task) => tasks.push(task));
+  const { office } = await begin();
+  await set();
+  await office.submit("k", {
+    type: "schedule-set",
+    id: "a",
+    when: { cron: "* * * * *", timezone: "Mars/Base" },
+    task: { capability: "echo", input: null },
+    nextMs: 1,
+  });
+  const before = tasks.length;
+  await vi.waitFor(() => expect(tasks.length).toBeGreaterThan(before + 1), SOON);
+  expect(tasks.map(({ id }) => id)).toEqual(tasks.map(() => expect.stringMatching(/^s-/)));
+});
+
+test("an expression that never fires is refused with the reason", () => {
+  expect(() => firstTickMs({ cron: "0 0 30 2 *", timezone: "UTC" }, 0)).toThrow(
+    'when must be a cron expression that matches a date, got "0 0 30 2 *", which never fires; check its day and its month',
+  );
+});
+
 test.each([
   [{ everyMs: 10 }, "when"],
   [{ cron: "nonsense" }, "when"],
   [{ cron: "0 0 31 2 *" }, "when"],
+  [{ cron: "0 0 30 2 *", timezone: "Europe/Berlin" }, "when"],
+  [{ cron: "0 0 31 4,6,9,11 *" }, "when"],
 ])("a schedule of %j is refused at the border", async (when, field) => {
   const { start, client } = await setupOffice();
   await start("c1", ["c1"]);

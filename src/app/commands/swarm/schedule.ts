@@ -26,7 +26,7 @@ export const set = defineCommand({
     "schedule set pulse --every-ms 30000 --capability echo --input '{\"a\":1}'",
   ],
   details:
-    "Replaces a schedule of the same id. Each tick is one task; its id is the schedule's id and the tick's time in ms. When no\ncoordinator could fire a tick, the next one makes it up for a minute. Of older ticks it fires only the last; the others\ncount as missed.",
+    "Replaces a schedule of the same id. Each tick is one task; its id is the schedule's id and the tick's time in ms. When no\ncoordinator could fire a tick, the next one makes it up for a minute. Of older ticks it fires only the last; the others\ncount as missed. Where the clock of the zone changes, a skipped tick fires right after the change, and a tick that\noccurs twice fires once; with `*` as its hours, an expression fires whenever the clock shows a matching time.",
   async run(ports, { id: schedule, cron, timezone, everyMs, capability, input, priority }) {
     if ((cron === undefined) === (everyMs === undefined)) {
       throw new SwarmError("invalid_input", "give one of --cron and --every-ms", { field: "cron" });
