@@ -339,6 +339,8 @@ export class Agent implements RunOwner {
       return await (output instanceof Promise ? context.untilAborted(output) : output);
     } catch (thrown) {
       const error = attemptError(thrown, context.abortReason);
+      // The reason of an abort may belong to several attempts.
+      if (error !== context.abortReason) error.outputTail ??= context.outputTail();
       if (requiresRestart(thrown) && slot.life === this.#life) this.crash(thrown);
       throw error;
     } finally {

@@ -10,7 +10,7 @@ export { dropOldest } from "./bounded.ts";
 export { type Chance, integerBetween, seededChance, systemChance } from "./chance.ts";
 export { type Clock, MAX_TIMER_MS, ManualClock, sleep, systemClock, toIsoTime } from "./clock.ts";
 export { newId, newInstanceId } from "./ids.ts";
-export { createLogger, type Logger, REDACTED_KEYS, redactText, silentLogger } from "./log.ts";
+export { createLogger, type Logger, REDACTED_KEYS, silentLogger } from "./log.ts";
 export {
   createMeter,
   createSilentMeter,
@@ -27,4 +27,16 @@ export {
 } from "./restart.ts";
 export { createService, type Service, stopAll } from "./service.ts";
 export { singleFlight } from "./single-flight.ts";
+export { readTraceFacts } from "./trace/process-facts.ts";
+export { listSecrets, REDACTED, redactText } from "./trace/redact.ts";
+export {
+  cutHead,
+  cutMiddle,
+  MESSAGE_LIMIT_BYTES,
+  OUTPUT_TAIL_BYTES,
+  showText,
+  TRACE_LIMIT_BYTES,
+  type TraceFacts,
+  traceOf,
+} from "./trace/trace.ts";
 export { utf8Bytes, utf8Text } from "./utf8.ts";

@@ -1,6 +1,7 @@
 // The process's logger: pino, JSON on stderr, secrets redacted. Standard output belongs to the output of commands.
 import { createRequire } from "node:module";
 import type { LogFn } from "pino";
+import { redactText } from "./trace/redact.ts";
 
 /** Loads the log library at the first use (20–40 ms of CPU time), so that programs without a log start without it. */
 const loadLibrary = (): typeof import("pino") => createRequire(import.meta.url)("pino");
@@ -34,16 +35,6 @@ export const REDACTED_KEYS = [
 ] as const;
 
 const redactedPaths = REDACTED_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
-
-/** Matches credentials inside a URL (`nats://user:pass@host`) and bearer tokens inside free text. */
-const secretInText = /(\/\/)[^/@\s]+@|(bearer\s+)[A-Za-z0-9._~+/=-]+/gi;
-
-/** Replaces credentials in free text (URLs with user info, bearer tokens) with `[redacted]`. */
-export function redactText(text: string): string {
-  return text.replace(secretInText, (_all, url?: string, bearer?: string) =>
-    url !== undefined ? `${url}[redacted]@` : `${bearer ?? ""}[redacted]`,
-  );
-}
 
 /**
  * Creates the process's logger.

@@ -10,7 +10,7 @@
 import { realpath } from "node:fs/promises";
 import { sep } from "node:path";
 import { execa } from "execa";
-import { sleep } from "../base/index.ts";
+import { cutHead, OUTPUT_TAIL_BYTES, sleep } from "../base/index.ts";
 import {
   type CommandLimits,
   type ExecRequest,
@@ -106,10 +106,15 @@ export function createExec(
     memory.add(watched);
     try {
       const outcome = await child;
-      if (endedBy !== undefined) throw endedBy;
-      if (outcome.isCanceled) throw signal.reason;
-      if (outcome.timedOut) throw createTimeoutError(program, timeoutMs);
-      return readOutcome(program, outcome, maxBytes);
+      if (outcome.isCanceled && endedBy === undefined) throw signal.reason;
+      try {
+        if (endedBy !== undefined) throw endedBy;
+        if (outcome.timedOut) throw createTimeoutError(program, timeoutMs);
+        return readOutcome(program, outcome, maxBytes);
+      } catch (error) {
+        if (error instanceof SwarmError) error.outputTail = outputTail(outcome);
+        throw error;
+      }
     } finally {
       memory.remove(watched);
     }
@@ -158,6 +163,13 @@ function readOutcome(program: string, outcome: Outcome, maxBytes: number): ExecR
     throw new TerminalError(`${program} was not found; install it, or add its directory to PATH`);
   }
   throw new TerminalError(`${program} could not be started: ${outcome.shortMessage ?? code}`);
+}
+
+/** The end of a failed command's stderr, or of its stdout when it printed nothing to stderr, for the trace of the attempt. */
+function outputTail({ stdout, stderr }: Outcome): string | undefined {
+  const bytes = stderr !== undefined && stderr.length > 0 ? stderr : stdout;
+  if (bytes === undefined || bytes.length === 0) return undefined;
+  return cutHead(toText(bytes.subarray(-OUTPUT_TAIL_BYTES)), OUTPUT_TAIL_BYTES).trimEnd();
 }
 
 const decoder = new TextDecoder();
@@ -245,10 +257,8 @@ function createMemoryWatch() {
       }
     } catch (cause) {
       // Without a check there is no limit. So the commands end, because they must not run without a memory limit.
-      const unmeasurable = new TerminalError("the memory of commands cannot be measured on this system", {
-        cause,
-      });
-      for (const { end } of watched) end(unmeasurable);
+      const message = "the memory of commands cannot be measured on this system";
+      for (const { end } of watched) end(new TerminalError(message, { cause }));
     }
   }
 

@@ -90,6 +90,13 @@ export {
   type HandOffRequest,
   makeHandOff,
 } from "./task/hand-off.ts";
+export {
+  ATTEMPT_OUTCOMES,
+  type AttemptLine,
+  attemptLineSchema,
+  type TaskHistory,
+  taskHistorySchema,
+} from "./task/history.ts";
 export { type JournalRecord, journalRecordSchema } from "./task/journal-record.ts";
 export {
   encodePlacement,

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterEach, expect, test, vi } from "vitest";
 import type { Exec } from "../../src/agent/index.ts";
 import { createExec, type ExecOptions } from "../../src/bridges/index.ts";
-import { CancelledError } from "../../src/protocol/index.ts";
+import { CancelledError, type SwarmError } from "../../src/protocol/index.ts";
 
 const node = process.execPath;
 const { signal } = new AbortController();
@@ -184,6 +184,24 @@ test("a program that is killed from outside fails with a retryable error", async
     retryable: true,
     message: expect.stringContaining("SIGKILL"),
   });
+});
+
+test("the error of a killed or late command has the end of its stderr, which does not travel with the error", async () => {
+  const { exec, script } = await setup();
+  const lines = "Array.from({ length: 2000 }, (_, n) => 'line ' + (n + 1)).join('\\n')";
+  const talk = `process.stderr.write(${lines}, () => process.kill(process.pid, 'SIGKILL'))`;
+  const error = await exec(script(talk), { signal }).catch((thrown: unknown) => thrown as SwarmError);
+  expect(error).toMatchObject({
+    code: "tool_failed",
+    outputTail: expect.stringMatching(/line 1999\nline 2000$/),
+  });
+  expect(Buffer.byteLength((error as SwarmError).outputTail ?? "")).toBeLessThanOrEqual(2_048);
+  expect(JSON.stringify((error as SwarmError).toWire())).not.toContain("line 2000");
+  const late = exec(
+    { ...script("console.error('waiting'); setInterval(() => {}, 1000)"), timeoutMs: 500 },
+    { signal },
+  );
+  await expect(late).rejects.toMatchObject({ code: "timeout", outputTail: "waiting" });
 });
 
 test("with an aborted signal, no program starts", async () => {

@@ -1,5 +1,5 @@
 // A small swarm in one process for tests of the work room: scripted agents, real workers and clients.
-import { createMeter, type Meter, newInstanceId, silentLogger } from "../../src/base/index.ts";
+import { createMeter, type Logger, type Meter, newInstanceId, silentLogger } from "../../src/base/index.ts";
 import type { TaskState, TaskStatus } from "../../src/protocol/index.ts";
 import { connectMemory, connectNats, MemoryServer, type Transport } from "../../src/transport/index.ts";
 import {
@@ -115,7 +115,7 @@ export class TestSwarm {
   /** Starts a worker with scripted agents, like one process. */
   async work(
     script: Script,
-    options: { slots?: number; capabilities?: OfferedCapability[] } = {},
+    options: { slots?: number; capabilities?: OfferedCapability[]; log?: Logger } = {},
   ): Promise<{ worker: Worker; workforce: ScriptedWorkforce; transport: Transport; hostId: string }> {
     const transport = await this.connect();
     const workforce = new ScriptedWorkforce(options.slots ?? 8, script);
@@ -123,7 +123,7 @@ export class TestSwarm {
     const worker = createWorker({
       transport,
       meter: this.meter,
-      log: silentLogger,
+      log: options.log ?? silentLogger,
       hostId,
       workforce,
       capabilities: options.capabilities ?? [{ name: "echo" }],

@@ -2,7 +2,7 @@
 // `timeout` when the time limit of an ask has passed. host.ts and mailbox.ts pass the asks to it.
 // I1: each received ask gets exactly one reply: the output, an error, or `timeout` once its time limit has passed.
 // I2: the queues of waiting asks are bounded, per capability and per agent; beyond the bound the reply is `rate_limited`.
-import { type Clock, newId } from "../../base/index.ts";
+import { type Clock, type Logger, newId, readTraceFacts, showText, traceOf } from "../../base/index.ts";
 import {
   type Encoding,
   HEADERS,
@@ -13,6 +13,7 @@ import {
   toSwarmError,
 } from "../../protocol/index.ts";
 import type { IncomingRequest } from "../../transport/index.ts";
+import { FailureLog } from "../../work/index.ts";
 import type { Agent } from "../agent.ts";
 import type { RunWork } from "../run/run-context.ts";
 import type { AgentSlot } from "../run/slot.ts";
@@ -40,13 +41,16 @@ interface WaitingAsk {
 /** Performs and queues the asks of one host. */
 export class AskDesk {
   readonly #clock: Clock;
+  readonly #failures: FailureLog;
+  readonly #traceFacts = readTraceFacts();
   readonly #running = new Set<AskWork>();
   /** The waiting asks by target: a pool (any of its agents) or one agent. Empty queues are removed. */
   readonly #waiting = new Map<Pool | Agent, WaitingAsk[]>();
   #sweeping = false;
 
-  constructor(clock: Clock) {
+  constructor({ clock, log }: { clock: Clock; log: Logger }) {
     this.#clock = clock;
+    this.#failures = new FailureLog({ clock, log });
   }
 
   /** Receives an ask for any agent of a pool. */
@@ -146,6 +150,15 @@ export class AskDesk {
 
   #fail(work: AskWork, error: SwarmError): void {
     respondError(work.ask.request, error, work.encoding);
+    const { code, message, retryable } = error;
+    this.#failures.write({
+      at: { taskId: work.task.id, capability: work.ask.capability },
+      number: work.number,
+      agent: work.slot.agentId,
+      error: { code, message: showText(message, this.#traceFacts), retryable },
+      trace: traceOf(error, this.#traceFacts),
+      retryInMs: "ask",
+    });
     this.#finish(work);
   }
 

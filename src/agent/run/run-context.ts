@@ -3,7 +3,7 @@
 // because a context is made for every task.
 // I1: after `end` the context does not change the agent; abandoned code cannot move the slot.
 import type { Clock, Logger } from "../../base/index.ts";
-import { sleep } from "../../base/index.ts";
+import { cutHead, OUTPUT_TAIL_BYTES, sleep } from "../../base/index.ts";
 import {
   type ExecRequest,
   type ExecResult,
@@ -75,6 +75,7 @@ export class RunContext implements AgentContext {
   #steps: Set<string> | undefined;
   #locks: AttemptLocks | undefined;
   #code: Promise<unknown> | undefined;
+  #failedCommand: (ExecResult & { program: string }) | undefined;
   #waits = 0;
   #ended = false;
 
@@ -146,7 +147,12 @@ export class RunContext implements AgentContext {
         { field: "exec" },
       );
     }
-    return this.waitFor("tool", ports.exec(narrow(command, execLimits), { signal: this.signal }));
+    const ended = await this.waitFor(
+      "tool",
+      ports.exec(narrow(command, execLimits), { signal: this.signal }),
+    );
+    if (ended.exitCode !== 0) this.#failedCommand = { program: command.argv[0], ...ended };
+    return ended;
   }
 
   async ask<Output = unknown>(capability: string, input: unknown, options: AskOptions = {}): Promise<Output> {
@@ -221,6 +227,17 @@ export class RunContext implements AgentContext {
   /** The reason of the abort, from outside or from the work's own signal; undefined without an abort. */
   get abortReason(): unknown {
     return this.#abortedBy ?? (this.#controller?.signal.aborted ? this.#controller.signal.reason : undefined);
+  }
+
+  /**
+   * The end of the stderr of the last command whose exit code was not 0, for the trace of a failed attempt; undefined when no
+   * command failed.
+   */
+  outputTail(): string | undefined {
+    if (this.#failedCommand === undefined) return undefined;
+    const { program, exitCode, stdout, stderr } = this.#failedCommand;
+    const tail = cutHead(stderr.trim() === "" ? stdout : stderr, OUTPUT_TAIL_BYTES).trimEnd();
+    return `${program} ended with exit code ${exitCode}\n${tail}`;
   }
 
   /** Ends the context (I1): the author's code has returned or thrown, or it is abandoned. */

@@ -89,7 +89,7 @@ export const showTask = defineOperation({
   output: taskStatusSchema,
   errors: ["not_found"],
   access: "read",
-  run: (context, { task }) => readWithin(context, context.tasks.status(task)),
+  run: (context, { task }) => readWithin(context, context.tasks.statusWithHistory(task)),
 });
 
 /** How often a watch looks by itself, in ms: events are best effort, and a state may change without one. */

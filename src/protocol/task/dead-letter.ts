@@ -13,6 +13,8 @@ export const deadLetterSchema = z.object({
   scope: z.string(),
   subject: z.string(),
   reason: resultErrorSchema,
+  /** The stack of the last attempt's error and of its causes, at most 8 KiB, without secrets. */
+  trace: z.string().optional(),
   attempts: z.int(),
   agent: z.string(),
   diedAt: z.string(),

@@ -1,6 +1,7 @@
 // A task's status: the answer of `task show` and `GET /v1/tasks/{id}`. Owns its schema; the work room collects the facts.
 import { z } from "zod";
 import { tokenSchema } from "../wire/schema.ts";
+import { taskHistorySchema } from "./history.ts";
 import { placementSchema } from "./placement.ts";
 import { hopSchema, resultSchema } from "./result.ts";
 
@@ -35,6 +36,8 @@ export const taskStatusSchema = z.object({
   /** For a ballot that is open or ended with a verdict: the number of its seats, and the number that have answered. */
   ballot: z.object({ seats: z.int(), answered: z.int() }).optional(),
   result: resultSchema.optional(),
+  /** The attempts with their times, agents, errors and stacks. Only the answer about one task has it. */
+  history: taskHistorySchema.optional(),
 });
 /** The answer of `task show` and `GET /v1/tasks/{id}`. */
 export type TaskStatus = z.output<typeof taskStatusSchema>;

@@ -59,6 +59,7 @@ interface ErrorFacts {
   field?: string | undefined;
   taskId?: string | undefined;
   retryAfterMs?: number | undefined;
+  outputTail?: string | undefined;
   cause?: unknown;
 }
 
@@ -73,6 +74,10 @@ export class SwarmError extends Error {
   readonly retryAfterMs: number | undefined;
   /** See {@link WireError.taskId}. */
   readonly taskId: string | undefined;
+  /**
+   * The end of the output of the program that failed. The trace of the attempt shows it; it never travels with the error.
+   */
+  outputTail: string | undefined;
   /** True if a later attempt may succeed. Default: the catalogue's value for the code. */
   readonly retryable: boolean;
 
@@ -82,6 +87,7 @@ export class SwarmError extends Error {
     this.field = facts.field;
     this.retryAfterMs = facts.retryAfterMs;
     this.taskId = facts.taskId;
+    this.outputTail = facts.outputTail;
     this.retryable = facts.retryable ?? ERROR_CATALOGUE[code].retryable;
   }
 

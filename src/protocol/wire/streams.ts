@@ -106,7 +106,8 @@ export function streamSpecs(
     },
     {
       key: "journal",
-      about: "records about the attempts and hand-offs of tasks that still run",
+      about:
+        "records about the attempts and hand-offs of tasks; one record with the history of an ended task",
       name: name("JOURNAL"),
       subjects: [`${prefix}.journal.*.*`],
       olderSubjects: [`${prefix}.journal.>`],

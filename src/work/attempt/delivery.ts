@@ -12,7 +12,14 @@
 //     the look for a result: a rare second run costs less than all those reads.
 // I6: a hand-off is recorded first, fenced like all records. From then on the task runs only where it is placed after the
 //     record; a host that receives an older message of the task passes it on, as the first agent's host would have done.
-import { type Chance, type Clock, type Logger, type Meter, toIsoTime } from "../../base/index.ts";
+import {
+  type Chance,
+  type Clock,
+  type Logger,
+  type Meter,
+  readTraceFacts,
+  toIsoTime,
+} from "../../base/index.ts";
 import {
   ACK_WAIT_MS,
   type Audit,
@@ -35,6 +42,7 @@ import { buryUnreadable, createResultStore, type ResultStore } from "../stores/r
 import type { CancelledScopes } from "../stores/scopes.ts";
 import { createAdmission } from "./admission.ts";
 import { type AttemptEnd, type AttemptEvents, RunningAttempt, TICK_MS } from "./attempt.ts";
+import { FailureLog } from "./failure-log.ts";
 import { HandOver, isRouted } from "./hand-over.ts";
 import { type Arrival, InFlightTask, type KnownTask } from "./in-flight.ts";
 import { Settlement, type TaskEnd } from "./settlement.ts";
@@ -77,7 +85,9 @@ export class DeliveryHandler {
     this.#parts = parts;
     this.#results = createResultStore(parts);
     this.#journal = createJournal(parts.transport.log("journal"), parts.subjects);
-    this.#settlement = new Settlement({ ...parts, results: this.#results });
+    const failures = new FailureLog(parts);
+    const traceFacts = readTraceFacts();
+    this.#settlement = new Settlement({ ...parts, results: this.#results, traceFacts, failures });
     this.#handOver = new HandOver(parts);
     this.#admission = createAdmission(parts);
   }

@@ -14,6 +14,7 @@ import {
   type TaskAddress,
 } from "../../protocol/index.ts";
 import type { Delivery } from "../../transport/index.ts";
+import type { LastAttempt } from "../stores/history.ts";
 import { type Journal, type JournalTip, NO_RECORDS, nextAttempt } from "../stores/journal.ts";
 import { ballotIdOf } from "../stores/messages.ts";
 import type { RunningAttempt } from "./attempt.ts";
@@ -108,10 +109,8 @@ export class InFlightTask implements Arrival {
     this.#tip = await this.#journal.append(this.at.capability, this.at.taskId, record, this.#tip);
   }
 
-  /** Closes the task's journal. Best effort: if it fails, the records expire by the stream's age limit. */
-  async closeJournal(attempt: number, finishedAtMs: number): Promise<void> {
-    await this.#journal
-      .close(this.at.capability, this.at.taskId, attempt, finishedAtMs)
-      .catch(() => undefined);
+  /** Closes the task's journal. Best effort: if it fails, the records stay until the stream's age limit. */
+  async closeJournal(last: LastAttempt, finishedAtMs: number): Promise<void> {
+    await this.#journal.close(this.at.capability, this.at.taskId, last, finishedAtMs).catch(() => undefined);
   }
 }

@@ -2,7 +2,16 @@
 // letter, ack. delivery.ts decides how the attempt ended, and calls these steps.
 // I1: the ack comes only after the result is stored, or after the task is stored in the later stream.
 // I2: if a fenced append fails with `conflict`, this host stops the settlement: another process holds the task now.
-import { type Chance, type Clock, type Logger, type Meter, toIsoTime } from "../../base/index.ts";
+import {
+  type Chance,
+  type Clock,
+  type Logger,
+  type Meter,
+  showText,
+  type TraceFacts,
+  toIsoTime,
+  traceOf,
+} from "../../base/index.ts";
 import {
   ACK_WAIT_MS,
   type Audit,
@@ -16,11 +25,13 @@ import {
   toSwarmError,
 } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
+import type { LastAttempt } from "../stores/history.ts";
 import { hopsOf } from "../stores/journal.ts";
 import { storeLater } from "../stores/later.ts";
 import { queuedAtMs } from "../stores/messages.ts";
 import { deadLetterOf, type ResultStore } from "../stores/results.ts";
 import { meterTimes } from "./attempt.ts";
+import type { FailureLog, ShownError } from "./failure-log.ts";
 import type { InFlightTask } from "./in-flight.ts";
 import { createRefusedNotes } from "./refusal.ts";
 import { decideAfterFailure } from "./retry.ts";
@@ -41,6 +52,8 @@ export interface TaskEnd {
   /** The signed vote, when the ballot asks for signed votes and the agent has a key. */
   vote?: SignedVote | undefined;
   error?: SwarmError;
+  /** The trace of the error, for the dead letter and the journal; the result never has it. */
+  trace?: string;
   number: number;
   agent: string;
   startedAtMs?: number;
@@ -57,6 +70,8 @@ interface SettlementParts {
   results: ResultStore;
   audit?: Audit | undefined;
   log: Logger;
+  traceFacts: TraceFacts;
+  failures: FailureLog;
 }
 
 /**
@@ -99,17 +114,22 @@ export class Settlement {
   ): Promise<{ atMs: number; delayMs: number } | null> {
     const nowMs = this.#parts.clock.now();
     const next = this.#decideRetry(inFlight, failure, nowMs);
+    const trace = traceOf(failure.error, this.#parts.traceFacts);
+    const error = this.#wireError(failure.error);
+    const retryInMs = next.retry ? next.atMs - nowMs : null;
+    this.#parts.failures.write({ at: inFlight.at, ...failure, error, trace, retryInMs });
     if (!next.retry) {
-      await this.conclude(inFlight, { status: "failed", ...failure });
+      await this.conclude(inFlight, { status: "failed", ...failure, trace });
       return null;
     }
-    const event = {
-      attempt: failure.number,
-      retryAt: toIsoTime(next.atMs),
-      error: wireError(failure.error),
-      at: toIsoTime(nowMs),
-    };
-    await inFlight.record({ type: "failed", agent: failure.agent, ...event });
+    const event = { attempt: failure.number, retryAt: toIsoTime(next.atMs), error, at: toIsoTime(nowMs) };
+    await inFlight.record({
+      type: "failed",
+      agent: failure.agent,
+      ...event,
+      ...(failure.startedAtMs === undefined ? {} : { startedAt: toIsoTime(failure.startedAtMs) }),
+      trace,
+    });
     const subject = this.#parts.subjects.event("task", inFlight.at.taskId, "retrying");
     this.#parts.transport.bus.publish(subject, encode(event));
     return { atMs: next.atMs, delayMs: next.atMs - nowMs };
@@ -130,7 +150,8 @@ export class Settlement {
   async conclude(inFlight: InFlightTask, end: TaskEnd): Promise<void> {
     const { at, delivery } = inFlight;
     const finishedAtMs = this.#parts.clock.now();
-    const result = resultOf(inFlight, end, finishedAtMs);
+    const error = end.error === undefined ? undefined : this.#wireError(end.error);
+    const result = resultOf(inFlight, end, error, finishedAtMs);
     let isStored: boolean;
     try {
       isStored = await this.#parts.results.store(at, result, inFlight.encoding, inFlight.ballotId);
@@ -138,9 +159,9 @@ export class Settlement {
       return this.#concludeUnstorable(inFlight, end, error);
     }
     if (!isStored) this.#noteRefused(at, result);
-    else if (result.status === "failed") await this.#bury(inFlight, result);
+    else if (result.status === "failed") await this.#bury(inFlight, result, end.trace);
     delivery.ack();
-    if (inFlight.tip.seq > 0) await inFlight.closeJournal(result.attempt, finishedAtMs);
+    if (inFlight.tip.seq > 0) await inFlight.closeJournal(lastAttemptOf(end, result), finishedAtMs);
     if (isStored) meterTimes(this.#parts.meter, { capability: at.capability, ...result });
   }
 
@@ -152,12 +173,17 @@ export class Settlement {
     if (end.status !== "completed" || refusal.code === "unavailable") throw error;
     const message = `the output of ${inFlight.at.capability} cannot be stored: ${refusal.message}`;
     const code = refusal.code === "payload_too_large" ? refusal.code : "internal";
+    const failure = new TerminalError(message, { code, field: "output", cause: error });
+    const trace = traceOf(failure, this.#parts.traceFacts);
+    const shown = this.#wireError(failure);
+    this.#parts.failures.write({ at: inFlight.at, ...end, error: shown, trace, retryInMs: null });
     return this.conclude(inFlight, {
       ...end,
       status: "failed",
       output: undefined,
       vote: undefined,
-      error: new TerminalError(message, { code, field: "output" }),
+      error: failure,
+      trace,
     });
   }
 
@@ -174,13 +200,43 @@ export class Settlement {
   }
 
   /** Stores the dead letter of a failed task. A ballot's question gets no dead letter: the verdict reports its end. */
-  async #bury({ at, delivery, isBallotQuestion }: InFlightTask, result: Result): Promise<void> {
+  async #bury(
+    { at, delivery, isBallotQuestion }: InFlightTask,
+    result: Result,
+    trace?: string | undefined,
+  ): Promise<void> {
     if (isBallotQuestion) return;
-    await this.#parts.results.bury(at, deadLetterOf(at, delivery, result));
+    const letter = deadLetterOf(at, delivery, result);
+    await this.#parts.results.bury(at, trace === undefined ? letter : { ...letter, trace });
+  }
+
+  /** An error as results, records and events show it: its message without secrets, and bounded. */
+  #wireError({ code, message, field, retryable }: SwarmError): ShownError {
+    const shown = showText(message, this.#parts.traceFacts);
+    return { code, message: shown, ...(field === undefined ? {} : { field }), retryable };
   }
 }
 
-function resultOf(inFlight: InFlightTask, end: TaskEnd, finishedAtMs: number): Result {
+/** The task's last attempt for the closing record. Without a start time, no attempt ran. */
+function lastAttemptOf(end: TaskEnd, result: Result): LastAttempt {
+  const { attempt, agent, status, startedAt, finishedAt, error } = result;
+  return {
+    attempt,
+    agent,
+    outcome: status,
+    ...(end.startedAtMs === undefined ? {} : { startedAt }),
+    endedAt: finishedAt,
+    ...(error === undefined ? {} : { error }),
+    ...(end.trace === undefined ? {} : { trace: end.trace }),
+  };
+}
+
+function resultOf(
+  inFlight: InFlightTask,
+  end: TaskEnd,
+  error: ShownError | undefined,
+  finishedAtMs: number,
+): Result {
   const { at, delivery, placement } = inFlight;
   const startedAtMs = end.startedAtMs ?? finishedAtMs;
   return {
@@ -188,7 +244,7 @@ function resultOf(inFlight: InFlightTask, end: TaskEnd, finishedAtMs: number): R
     status: end.status,
     ...(end.output === undefined ? {} : { output: end.output }),
     ...(end.vote === undefined ? {} : { vote: end.vote }),
-    ...(end.error === undefined ? {} : { error: wireError(end.error) }),
+    ...(error === undefined ? {} : { error }),
     attempt: Math.max(0, end.number),
     agent: end.agent,
     startedAt: toIsoTime(startedAtMs),
@@ -198,9 +254,4 @@ function resultOf(inFlight: InFlightTask, end: TaskEnd, finishedAtMs: number): R
     ...(placement === undefined || inFlight.isBallotQuestion ? {} : { placement }),
     ...hopsOf(inFlight.tip),
   };
-}
-
-function wireError(error: SwarmError) {
-  const { code, message, field } = error;
-  return { code, message, ...(field === undefined ? {} : { field }), retryable: error.retryable };
 }

@@ -14,6 +14,7 @@ import {
   type WhereReply,
 } from "../../protocol/index.ts";
 import type { Log, Stored, Transport } from "../../transport/index.ts";
+import type { Journal } from "../stores/journal.ts";
 import { ballotIdOf, queuedAtMs, readPlacedTask, readTaskAddress } from "../stores/messages.ts";
 import type { ResultStore } from "../stores/results.ts";
 import { markScope } from "../stores/scopes.ts";
@@ -27,6 +28,7 @@ interface CancelParts {
   clock: Clock;
   results: ResultStore;
   reader: TaskReader;
+  journal: Journal;
 }
 
 /** The most results of a cancelled scope that are in flight at once. */
@@ -83,6 +85,15 @@ async function cancelStoredTask(parts: CancelParts, taskId: string, found: TaskL
   ]);
   await transport.bus.flush();
   if (!stored) throw endedBefore(taskId);
+  await closeJournal(parts, task, result);
+}
+
+/** Closes the journal of a cancelled task. Best effort: if it fails, the records stay until the stream's age limit. */
+async function closeJournal(parts: CancelParts, { at, running }: StoredTask, result: Result): Promise<void> {
+  const { attempt, agent, startedAt, finishedAt, error } = result;
+  const last = { attempt, agent, outcome: "cancelled" as const, endedAt: finishedAt, error };
+  const ran = running === null || running === undefined ? last : { ...last, startedAt };
+  await parts.journal.close(at.capability, at.taskId, ran, Date.parse(finishedAt)).catch(() => undefined);
 }
 
 /** Cancels an open ballot: stores its result here; then the holder of the office frees the ballot's seats. */
@@ -131,12 +142,16 @@ export async function cancelScope(parts: CancelParts, scope: string): Promise<vo
 async function cancelStored(parts: CancelParts, log: Log, filter: string): Promise<void> {
   const { subjects, results, clock } = parts;
   const { lastSeq } = await log.info();
-  let storing: Promise<boolean>[] = [];
+  let storing: Promise<void>[] = [];
   for await (const stored of log.read({ filter })) {
     const task = readStored(subjects, stored);
     if (task === null) continue;
     const result = cancelledResult(task, stored, clock.now());
-    storing.push(results.store(task.at, result, "json", ballotIdOf(stored)));
+    storing.push(
+      results
+        .store(task.at, result, "json", ballotIdOf(stored))
+        .then((isStored) => (isStored ? closeJournal(parts, task, result) : undefined)),
+    );
     if (storing.length >= STORES_IN_FLIGHT) {
       await Promise.all(storing);
       storing = [];

@@ -81,10 +81,10 @@ export function createTaskClient(parts: {
   const journal = createJournal(transport.log("journal"), subjects);
   const known = new KnownCapabilities(transport, clock);
   const waiter = new ResultWaiter(transport, subjects, (taskId) => results.read(taskId));
-  const reader = createTaskReader({ ...shared, journal });
-  const submitter = new Submitter({ ...shared, known, reader });
   const dead = createDeadLetters({ transport, subjects, submit: (task) => submit(task) });
-  const cancelling = { ...shared, reader, results };
+  const reader = createTaskReader({ ...shared, journal, traceOfDead: (taskId) => dead.trace(taskId) });
+  const submitter = new Submitter({ ...shared, known, reader });
+  const cancelling = { ...shared, reader, results, journal };
 
   return {
     ...reader,

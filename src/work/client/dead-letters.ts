@@ -24,6 +24,8 @@ export interface DeadLetters {
   list(options?: { capability?: string | undefined; limit?: number | undefined }): Promise<DeadLetter[]>;
   /** Reads one letter. @throws SwarmError `not_found`. */
   show(taskId: string): Promise<DeadLetter>;
+  /** The trace of one letter; undefined when there is no letter, or it has no trace. */
+  trace(taskId: string): Promise<string | undefined>;
   /**
    * Submits the task again under a new id, with the label `replayOf: <id>`, then removes the letter. The old result stays. A
    * deadline that had passed when the task died is left out.
@@ -73,6 +75,10 @@ export function createDeadLetters(parts: {
       return letters;
     },
     show: async (taskId) => read(await find(taskId)),
+    async trace(taskId) {
+      const stored = await log.last(filters.deadById(taskId));
+      return stored === null ? undefined : (await read(stored)).trace;
+    },
     async replay(taskId) {
       const stored = await find(taskId);
       const letter = await read(stored);

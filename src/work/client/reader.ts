@@ -16,6 +16,8 @@ export interface TaskReader {
    * @throws SwarmError `not_found`; `unavailable`, also while no coordinator knows whether the id is an open ballot.
    */
   status(taskId: string): Promise<TaskStatus>;
+  /** The state of one task with the history of its attempts. @throws as {@link status}. */
+  statusWithHistory(taskId: string): Promise<TaskStatus>;
   /** Lists live tasks first (newest first), then ended tasks (newest first). @throws SwarmError `unavailable`. */
   list(options?: ListOptions): Promise<TaskStatus[]>;
   /** The place where a task is stored, or null. */
@@ -32,6 +34,7 @@ export function createTaskReader(parts: {
   subjects: Subjects;
   clock: Clock;
   journal: Journal;
+  traceOfDead(taskId: string): Promise<string | undefined>;
 }): TaskReader {
   const locator = new TaskLocator(parts.transport, parts.subjects);
   const ballots = createOpenBallots(parts);
@@ -39,6 +42,7 @@ export function createTaskReader(parts: {
   const lister = new TaskLister({ ...parts, locator, ballots, statuses });
   return {
     status: (taskId) => statuses.read(taskId),
+    statusWithHistory: (taskId) => statuses.readWithHistory(taskId),
     list: (options) => lister.list(options),
     locate: (taskId) => locator.locate(taskId),
     findRunning: (taskId, location) => statuses.findRunning(taskId, location),

@@ -1,4 +1,5 @@
 // Error replies in the form of NATS services: two headers that any client understands, and the catalogue's error in the body.
+import { redactText } from "../../base/index.ts";
 import {
   CONTENT_TYPES,
   type Encoding,
@@ -13,12 +14,13 @@ export function errorReply(
   error: SwarmError,
   encoding: Encoding = "json",
 ): { body: Uint8Array; headers: Record<string, string> } {
+  const message = redactText(error.message);
   return {
-    body: encode({ error: error.toWire() }, encoding),
+    body: encode({ error: { ...error.toWire(), message } }, encoding),
     headers: {
       [HEADERS.contentType]: CONTENT_TYPES[encoding],
       [HEADERS.serviceErrorCode]: String(ERROR_CATALOGUE[error.code].status),
-      [HEADERS.serviceError]: error.message.replace(/\s+/g, " ").slice(0, 500),
+      [HEADERS.serviceError]: message.replace(/\s+/g, " ").slice(0, 500),
     },
   };
 }

@@ -14,6 +14,7 @@ import {
 } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { unpackStored } from "../stores/bodies.ts";
+import { historyOfResult } from "../stores/history.ts";
 import { hopsOf, type Journal } from "../stores/journal.ts";
 import { queuedAtMs } from "../stores/messages.ts";
 import { readResult } from "../stores/results.ts";
@@ -29,6 +30,8 @@ interface StatusParts {
   journal: Journal;
   locator: TaskLocator;
   ballots: OpenBallots;
+  /** Reads the trace in the dead letter of a task; undefined when there is none. */
+  traceOfDead(taskId: string): Promise<string | undefined>;
 }
 
 /** Computes the state of single tasks. */
@@ -43,6 +46,27 @@ export class StatusReader {
   async read(taskId: string): Promise<TaskStatus> {
     const location = await this.#parts.locator.locate(taskId);
     return location === null ? this.#ofUnlocated(taskId) : this.#ofLocated(taskId, location);
+  }
+
+  /**
+   * The state of one task with its attempts: from the journal, and for a task without journal records from its result and its
+   * dead letter. @throws SwarmError `not_found`; `unavailable`.
+   */
+  async readWithHistory(taskId: string): Promise<TaskStatus> {
+    const status = await this.read(taskId);
+    const history = await this.#parts.journal.history(status.capability ?? "", taskId);
+    const { result } = status;
+    if (result !== undefined) {
+      if (history.attempts.length > 0) return { ...status, history };
+      const trace = result.status === "failed" ? await this.#parts.traceOfDead(taskId) : undefined;
+      return { ...status, history: historyOfResult(result, trace) };
+    }
+    // A first delivery has no record, so only its host knows of the attempt.
+    const { state, attempt, agent } = status;
+    const isKnown = history.attempts.at(-1)?.outcome === "running";
+    if (state === "running" && agent !== null && !isKnown)
+      history.attempts.push({ attempt, agent, outcome: "running" });
+    return { ...status, history };
   }
 
   /** The running attempt of a stored task, or null. Asks the hosts only when the task may have reached one. */

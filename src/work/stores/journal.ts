@@ -1,6 +1,6 @@
-// The journal: records about the attempts and hand-offs of tasks that have not ended. A host counts attempts from the
-// last record of a task, so it needs one read and one fenced append. A task that is delivered once and does not fail
-// has no record. in-flight.ts writes it; status.ts reads it.
+// The journal: records about the attempts and hand-offs of tasks. A host counts attempts from the last record of a task, so
+// it needs one read and one fenced append. A task that is delivered once and does not fail has no record. At a task's end
+// one closing record with the history replaces all others. in-flight.ts writes it; status.ts reads it.
 import {
   CONTENT_TYPES,
   decode,
@@ -14,14 +14,13 @@ import {
   parse,
   type Subjects,
   SwarmError,
+  type TaskHistory,
 } from "../../protocol/index.ts";
 import type { Log, Stored } from "../../transport/index.ts";
+import { HistoryFold, type LastAttempt } from "./history.ts";
 
-/**
- * The time until the closing record of a finished task expires, in ms: long enough for a late reader of the task's
- * state.
- */
-export const TOMBSTONE_TTL_MS = 600_000;
+/** How long the closing record of an ended task is kept by default, in ms: 7 days, as long as the task's result. */
+export const ENDED_JOURNAL_MS = 7 * 86_400_000;
 
 /** A task's last hand-off and its sequence in the journal stream. */
 export interface KnownHandOff {
@@ -49,12 +48,24 @@ export interface Journal {
    * @throws SwarmError `conflict` when the tip is stale.
    */
   append(capability: string, taskId: string, record: JournalRecord, tip: JournalTip): Promise<JournalTip>;
-  /** Replaces all records of the task with a closing record, which expires after {@link TOMBSTONE_TTL_MS}. */
-  close(capability: string, taskId: string, attempt: number, nowMs: number): Promise<void>;
+  /** The task's attempts, from its records; no attempts for a task without records. */
+  history(capability: string, taskId: string): Promise<TaskHistory>;
+  /**
+   * Replaces all records of the task with a closing record that has its history, up to the last attempt `last`. The record
+   * expires after the time for ended journals, {@link ENDED_JOURNAL_MS} by default. Does nothing for a task without records.
+   */
+  close(capability: string, taskId: string, last: LastAttempt, nowMs: number): Promise<void>;
 }
 
-/** Makes the journal over its stream. */
-export function createJournal(log: Log, subjects: Subjects): Journal {
+/**
+ * Makes the journal over its stream.
+ * @param options.endedMs how long the closing record of an ended task is kept, in ms.
+ */
+export function createJournal(
+  log: Log,
+  subjects: Subjects,
+  { endedMs = ENDED_JOURNAL_MS }: { endedMs?: number | undefined } = {},
+): Journal {
   const headers = { [HEADERS.contentType]: CONTENT_TYPES.json };
   async function tip(filter: string): Promise<JournalTip> {
     for (let readSeq = 0; ; ) {
@@ -84,6 +95,11 @@ export function createJournal(log: Log, subjects: Subjects): Journal {
     const named = stored === null ? null : read(stored);
     return named?.type === "handed" ? { record: named, seq: record.handOff } : "gone";
   }
+  async function fold(filter: string): Promise<HistoryFold> {
+    const records = new HistoryFold();
+    for await (const stored of log.read({ filter })) records.add(read(stored));
+    return records;
+  }
   return {
     tip: (capability, taskId) => tip(subjects.journal(capability, taskId)),
     async append(capability, taskId, facts, tip) {
@@ -95,13 +111,15 @@ export function createJournal(log: Log, subjects: Subjects): Journal {
       });
       return { record, seq, handed: record.type === "handed" ? { record, seq } : tip.handed };
     },
-    async close(capability, taskId, attempt, nowMs) {
-      const record: JournalRecord = { type: "finished", attempt, at: new Date(nowMs).toISOString() };
-      await log.append(subjects.journal(capability, taskId), encode(record), {
-        headers,
-        rollup: true,
-        ttlMs: TOMBSTONE_TTL_MS,
-      });
+    history: async (capability, taskId) => (await fold(subjects.journal(capability, taskId))).history(),
+    async close(capability, taskId, last, nowMs) {
+      const subject = subjects.journal(capability, taskId);
+      const records = await fold(subject);
+      if (records.isEmpty || records.isEnded) return;
+      const { attempt } = last;
+      const history = records.close(last);
+      const record: JournalRecord = { type: "finished", attempt, at: new Date(nowMs).toISOString(), history };
+      await log.append(subject, encode(record), { headers, rollup: true, ttlMs: endedMs });
     },
   };
 }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { askAgent, askCapability, MAILBOX_LIMIT } from "../../../src/agent/index.ts";
-import { ManualClock } from "../../../src/base/index.ts";
+import { createLogger, ManualClock } from "../../../src/base/index.ts";
 import { decode, encode, HEADERS, SwarmError } from "../../../src/protocol/index.ts";
 import { connectMemory } from "../../../src/transport/index.ts";
 import { defineEcho, linkOf, makeGate, startHost, subjects, until } from "../support.ts";
@@ -38,6 +38,29 @@ test("the error reply carries the code, field and retry-after of the agent's err
     field: "input.n",
     retryAfterMs: 70,
   });
+  await stop();
+});
+
+test("a failed ask is logged with its stack, and the reply has neither the stack nor a secret", async () => {
+  const lines: Record<string, unknown>[] = [];
+  const log = createLogger({ name: "test", stream: { write: (line) => void lines.push(JSON.parse(line)) } });
+  const failing = defineEcho(() => {
+    throw new SwarmError("tool_failed", "no answer of nats://ada:s3cret@host");
+  });
+  const { transport, stop } = await startHost(failing, { log });
+  const reply = await transport.bus.request(subjects.ask("echo"), encode({}), { timeoutMs: 60_000 });
+  const text = Buffer.from(reply.data).toString();
+  expect(text).toContain("no answer of nats://[redacted]@host");
+  expect(text).not.toMatch(/s3cret|ask-desk\.test| {4}at /);
+  expect(lines.filter(({ msg }) => msg === "ask failed; the asker gets the error")).toMatchObject([
+    {
+      level: 40,
+      code: "tool_failed",
+      capability: "echo",
+      stack: expect.stringContaining("ask-desk.test.ts"),
+    },
+  ]);
+  expect(JSON.stringify(lines)).not.toContain("s3cret");
   await stop();
 });
 

@@ -56,6 +56,19 @@ describe("steps", () => {
   });
 });
 
+test("the error of an attempt has the end of its last failed command's stderr", async () => {
+  const exec: Exec = async () => ({ exitCode: 2, stdout: "", stderr: "9 problems\n", durationMs: 1 });
+  const { done, stop } = await setup(
+    async (ctx) => {
+      await ctx.exec({ argv: ["eslint"] });
+      throw new Error("the linter failed");
+    },
+    { exec, allow: ["eslint"] },
+  );
+  await expect(done).rejects.toMatchObject({ outputTail: "eslint ended with exit code 2\n9 problems" });
+  await stop();
+});
+
 describe("waiting", () => {
   test("the agent shows the reason of a wait, and reports after it", async () => {
     const gate = Promise.withResolvers<string>();

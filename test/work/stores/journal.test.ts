@@ -16,7 +16,11 @@ async function setup(read: (log: Log, seq: number) => ReturnType<Log["get"]>) {
   const handOff = { ...hop, message: 1, to: "best" as const, context: 7, hops: [hop] };
   const tip = await journal.append("echo", "t1", { type: "handed", ...handOff }, NO_RECORDS);
   await journal.append("echo", "t1", { type: "started", attempt: 2, agent: "a2", at: AT }, tip);
-  const reading = { last: log.last.bind(log), get: (seq: number) => read(log, seq) } as Log;
+  const reading = {
+    last: log.last.bind(log),
+    read: log.read.bind(log),
+    get: (seq: number) => read(log, seq),
+  } as Log;
   return { journal, reader: createJournal(reading, subjects) };
 }
 
@@ -27,7 +31,7 @@ it("the tip holds the hand-off that the last record names", async () => {
 
 it("the tip shows the end of a task that ended while its hand-off was being read", async () => {
   const { journal, reader } = await setup(async (log, seq) => {
-    await journal.close("echo", "t1", 2, 0);
+    await journal.close("echo", "t1", { attempt: 2, agent: "a2", outcome: "completed" }, 0);
     return log.get(seq);
   });
   expect(await reader.tip("echo", "t1")).toMatchObject({ record: { type: "finished" }, handed: null });

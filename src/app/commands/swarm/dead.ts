@@ -38,6 +38,9 @@ export const show = defineFace(showDeadLetter, {
       `attempts    ${letter.attempts}, the last by ${letter.agent}`,
       `died at     ${letter.diedAt}`,
       `reason      ${letter.reason.code}: ${printable(letter.reason.message)}`,
+      ...(letter.trace === undefined
+        ? []
+        : [`stack       ${letter.trace.split("\n").map(printable).join("\n            ")}`]),
       `payload     ${printable(Buffer.from(letter.payload, "base64").toString("utf8").slice(0, 2_000))}`,
     ].join("\n"),
 });

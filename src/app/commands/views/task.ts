@@ -1,5 +1,12 @@
 // How tasks and results look to people. Pure.
-import type { Hop, Placement, Result, TaskStatus } from "../../../protocol/index.ts";
+import type {
+  AttemptLine,
+  Hop,
+  Placement,
+  Result,
+  TaskHistory,
+  TaskStatus,
+} from "../../../protocol/index.ts";
 import { printable, showDuration, type Terminal, table } from "../../cli/terminal.ts";
 import { renderVerdict } from "./verdict.ts";
 
@@ -34,9 +41,34 @@ export function renderStatus(status: TaskStatus, terminal: Terminal): string {
     .map(([key, value]) => `${key.padEnd(12)}${printable(value ?? "")}`);
   lines.push(...(status.handOffs ?? []).map(renderHop));
   if (status.placement !== undefined) lines.push(...renderPlacement(status.placement));
+  if (status.history !== undefined) lines.push(...renderHistory(status.history));
   return status.result === undefined
     ? lines.join("\n")
     : `${lines.join("\n")}\n\n${renderResult(status.result, terminal)}`;
+}
+
+/** The attempts, one on each line. A single attempt without an error has no line: the other facts say all about it. */
+function renderHistory({ attempts, droppedAttempts, droppedTraces }: TaskHistory): string[] {
+  const isPlain = attempts.length <= 1 && attempts.every(({ error }) => error === undefined);
+  if (isPlain && droppedAttempts === 0) return [];
+  const lines = attempts.map(renderAttempt);
+  const hidden = [
+    droppedAttempts > 0 ? `${droppedAttempts} earlier attempts are no longer stored` : null,
+    attempts.some(({ trace }) => trace !== undefined) ? "stacks: --json" : null,
+    droppedTraces > 0 ? `${droppedTraces} older stacks are no longer stored` : null,
+  ].filter((note) => note !== null);
+  return hidden.length === 0 ? lines : [...lines, `${"".padEnd(12)}(${hidden.join("; ")})`];
+}
+
+function renderAttempt({ attempt, agent, outcome, startedAt, endedAt, error }: AttemptLine): string {
+  const ran =
+    startedAt === undefined || endedAt === undefined
+      ? ""
+      : `, ran ${showDuration(Date.parse(endedAt) - Date.parse(startedAt))}`;
+  const at = endedAt ?? startedAt;
+  const reason = error === undefined ? "" : `  ${error.code}: ${printable(error.message)}`;
+  const head = `${`attempt ${attempt}`.padEnd(12)}${outcome}, ${printable(agent)}`;
+  return `${head}${at === undefined ? "" : `, ${at}`}${ran}${reason}`;
 }
 
 /** One hand-off: the agent that had the task before, and the time of the hand-off. */
