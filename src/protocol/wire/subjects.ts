@@ -156,6 +156,9 @@ export function createSubjects(prefix: string) {
       laterInScope: (scope: string) => `${prefix}.later.${scopeToken(scope)}.>`,
       allLater: `${prefix}.later.>`,
       resultById: (taskId: string) => `${prefix}.result.*.*.${idToken(taskId)}`,
+      /** As {@link doneOfTask}, for the stored result. */
+      resultOfTask: (capability: string, taskId: string) =>
+        `${prefix}.result.${capabilityToken(capability)}.*.${idToken(taskId)}`,
       allResults: `${prefix}.result.>`,
       /** The result of one task. It names the capability, so that a NATS permission for one capability allows it. */
       doneOfTask: (capability: string, taskId: string) =>

@@ -80,7 +80,7 @@ export function createTaskClient(parts: {
   const results = createResultStore(shared);
   const journal = createJournal(transport.log("journal"), subjects);
   const known = new KnownCapabilities(transport, clock);
-  const waiter = new ResultWaiter(transport, subjects, (taskId) => results.read(taskId));
+  const waiter = new ResultWaiter(transport, subjects, results.read, clock);
   const dead = createDeadLetters({ transport, subjects, submit: (task) => submit(task) });
   const reader = createTaskReader({ ...shared, journal, traceOfDead: (taskId) => dead.trace(taskId) });
   const submitter = new Submitter({ ...shared, known, reader });
@@ -116,7 +116,7 @@ export function createTaskClient(parts: {
     wait.result.catch(() => undefined);
     try {
       const { duplicate } = await submitter.submit(task, taskId, options);
-      const stored = duplicate ? await results.read(taskId) : null;
+      const stored = duplicate ? await results.read(taskId, task.capability) : null;
       return stored === null ? await wait.result : stored.result;
     } finally {
       wait.close();

@@ -1,8 +1,11 @@
 // Waits for the results of tasks, for client.ts. A wait subscribes to the result of its task alone. A client that waits
 // for many tasks of one capability subscribes once to all results of the capability instead. A NATS permission for
 // `<p>.done.<capability>.*.*` allows both subjects.
-// I1: after a reconnect, the waiter reads the result of every pending wait. So it finds a result that was stored while
-//     the connection was down.
+// I1: after a reconnect, the waiter reads the result of every pending wait, until each read succeeds. So it finds a result
+//     that was stored while the connection was down.
+// I2: an announcement is best effort. So the waiter also reads the result of each wait that is older than
+//     RECHECK_MS, again and again.
+import { type Clock, sleep } from "../../base/index.ts";
 import { lastToken, type Result, type Subjects, SwarmError, toSwarmError } from "../../protocol/index.ts";
 import type { IncomingRequest, Subscription, Transport } from "../../transport/index.ts";
 import { unpackResult } from "../stores/bodies.ts";
@@ -27,6 +30,8 @@ interface TaskWaits {
   readonly entries: Set<PendingWait>;
   /** The subscription to the result of this task; undefined while {@link CapabilityWaits.shared} delivers it. */
   readonly own: Subscription | undefined;
+  /** When the first of these waits began, Unix ms. */
+  readonly sinceMs: number;
 }
 
 /** The waits for tasks of one capability. */
@@ -55,25 +60,38 @@ const OWN_SUBSCRIPTIONS_MAX = 16;
  */
 const LINGER_MS = 2_000;
 
+/** The age of a wait at which the waiter begins to read its result, and the time between two such reads, in ms (I2). */
+const RECHECK_MS = 10_000;
+/** The pause before results that could not be read are read again, in ms. */
+const READ_RETRY_MS = 1_000;
+/** The most reads of results in flight: enough for thousands of waits in a second, and no burst for the server. */
+const READS_IN_FLIGHT = 32;
+
+/** Reads the stored result of a task of a capability; null when there is none. */
+type ReadStored = (taskId: string, capability: string) => Promise<{ result: Result } | null>;
+
 /** Waits for results over one transport. */
 export class ResultWaiter {
   readonly #transport: Transport;
   readonly #subjects: Subjects;
-  readonly #readStored: (taskId: string) => Promise<{ result: Result } | null>;
+  readonly #readStored: ReadStored;
   readonly #waits = new Map<string, CapabilityWaits>();
+  readonly #clock: Clock;
   readonly #reconnecting: Subscription;
+  readonly #closed = new AbortController();
+  /** The wanted read covers the waits that began at this time or earlier, Unix ms. */
+  #readUpTo = Number.NEGATIVE_INFINITY;
+  #isReading = false;
+  #cancelRecheck: (() => void) | undefined;
 
-  /** `readStored` resolves to the stored result of a task, or to null (I1). */
-  constructor(
-    transport: Transport,
-    subjects: Subjects,
-    readStored: (taskId: string) => Promise<{ result: Result } | null>,
-  ) {
+  /** `readStored` serves I1 and I2. */
+  constructor(transport: Transport, subjects: Subjects, readStored: ReadStored, clock: Clock) {
     this.#transport = transport;
     this.#subjects = subjects;
     this.#readStored = readStored;
+    this.#clock = clock;
     this.#reconnecting = transport.onState((state) => {
-      if (state === "connected") this.#readAll();
+      if (state === "connected") this.#read(Number.POSITIVE_INFINITY);
     });
   }
 
@@ -104,6 +122,7 @@ export class ResultWaiter {
       task.own?.close();
       waits.pending.delete(taskId);
       if (waits.pending.size === 0) this.#closeLater(capability, waits);
+      if (!this.#hasWaits()) this.#stopRechecks();
     };
     const timeoutError = () => {
       const message = `no result of ${taskId} within ${timeoutMs} ms; it may still come: see murmur task show ${taskId}`;
@@ -113,6 +132,8 @@ export class ResultWaiter {
   }
 
   close(): void {
+    this.#closed.abort();
+    this.#stopRechecks();
     this.#reconnecting.close();
     for (const { closing, shared, pending } of this.#waits.values()) {
       clearTimeout(closing);
@@ -135,8 +156,10 @@ export class ResultWaiter {
 
   /** Adds a task, and subscribes to its result unless the shared subscription delivers it. */
   #follow(waits: CapabilityWaits, capability: string, taskId: string): TaskWaits {
-    const task = { entries: new Set<PendingWait>(), own: this.#subscribe(waits, capability, taskId) };
+    const own = this.#subscribe(waits, capability, taskId);
+    const task = { entries: new Set<PendingWait>(), own, sinceMs: this.#clock.now() };
     waits.pending.set(taskId, task);
+    this.#recheckLater();
     return task;
   }
 
@@ -167,28 +190,84 @@ export class ResultWaiter {
   #onResult(waits: CapabilityWaits, message: IncomingRequest): void {
     const taskId = lastToken(message.subject);
     if (!waits.pending.has(taskId)) return;
-    void settle(waits, taskId, async () => readResult(await unpackResult(message, this.#transport.blobs)));
+    void this.#settle(waits, taskId, async () =>
+      readResult(await unpackResult(message, this.#transport.blobs)),
+    );
   }
 
-  /** Reads the results of all pending waits (I1). A read that fails leaves its wait pending. */
-  #readAll(): void {
-    for (const waits of this.#waits.values()) {
-      for (const taskId of waits.pending.keys()) {
-        void this.#readStored(taskId)
-          .then((stored) => (stored === null ? undefined : settle(waits, taskId, async () => stored.result)))
-          .catch(() => undefined);
-      }
+  async #settle(waits: CapabilityWaits, taskId: string, read: () => Promise<Result>): Promise<void> {
+    try {
+      const result = await read();
+      for (const entry of [...(waits.pending.get(taskId)?.entries ?? [])]) entry.resolve(result);
+    } catch (thrown) {
+      const error = toSwarmError(thrown);
+      // The server that announced the result may be gone before the client has read the result's blob.
+      if (error.code === "unavailable") return this.#read(Number.POSITIVE_INFINITY);
+      for (const entry of [...(waits.pending.get(taskId)?.entries ?? [])]) entry.reject(error);
     }
   }
-}
 
-async function settle(waits: CapabilityWaits, taskId: string, read: () => Promise<Result>): Promise<void> {
-  const entries = waits.pending.get(taskId)?.entries;
-  if (entries === undefined) return;
-  try {
-    const result = await read();
-    for (const entry of [...entries]) entry.resolve(result);
-  } catch (error) {
-    for (const entry of [...entries]) entry.reject(toSwarmError(error));
+  #hasWaits(): boolean {
+    for (const { pending } of this.#waits.values()) if (pending.size > 0) return true;
+    return false;
+  }
+
+  #stopRechecks(): void {
+    this.#cancelRecheck?.();
+    this.#cancelRecheck = undefined;
+  }
+
+  #recheckLater(): void {
+    this.#cancelRecheck ??= this.#clock.after(RECHECK_MS, () => {
+      this.#cancelRecheck = undefined;
+      this.#read(this.#clock.now() - RECHECK_MS);
+      this.#recheckLater();
+    });
+  }
+
+  /** Reads the results of the waits that began at `upToMs` or earlier, until each read succeeds (I1, I2). */
+  #read(upToMs: number): void {
+    this.#readUpTo = Math.max(this.#readUpTo, upToMs);
+    if (!this.#isReading) void this.#readWanted();
+  }
+
+  async #readWanted(): Promise<void> {
+    this.#isReading = true;
+    while (this.#readUpTo !== Number.NEGATIVE_INFINITY && !this.#closed.signal.aborted) {
+      const upToMs = this.#readUpTo;
+      this.#readUpTo = Number.NEGATIVE_INFINITY;
+      if (await this.#readEach(upToMs)) continue;
+      this.#readUpTo = Math.max(this.#readUpTo, upToMs);
+      await sleep(READ_RETRY_MS, { clock: this.#clock, signal: this.#closed.signal }).catch(() => undefined);
+    }
+    this.#isReading = false;
+  }
+
+  /** Reads the results of old waits; false when a read failed. */
+  async #readEach(upToMs: number): Promise<boolean> {
+    const tasks = [...this.#waits].flatMap(([capability, waits]) =>
+      [...waits.pending]
+        .filter(([, { sinceMs }]) => sinceMs <= upToMs)
+        .map(([taskId]) => ({ capability, waits, taskId })),
+    );
+    let isComplete = true;
+    const readNext = async () => {
+      for (let next = tasks.pop(); next !== undefined; next = tasks.pop()) {
+        const { capability, waits, taskId } = next;
+        if (!waits.pending.has(taskId) || this.#closed.signal.aborted) continue;
+        try {
+          const stored = await this.#readStored(taskId, capability);
+          if (stored !== null) await this.#settle(waits, taskId, async () => stored.result);
+        } catch (error) {
+          if (toSwarmError(error).code === "unavailable") isComplete = false;
+          else
+            await this.#settle(waits, taskId, async () => {
+              throw error;
+            });
+        }
+      }
+    };
+    await Promise.all(Array.from({ length: READS_IN_FLIGHT }, readNext));
+    return isComplete;
   }
 }

@@ -39,8 +39,11 @@ export interface ResultStore {
   store(at: TaskAddress, result: Result, encoding: Encoding, ballotId?: string): Promise<boolean>;
   /** As `store`, with encoded bytes: of the result, or of a blob reference to it. */
   storeBytes(at: TaskAddress, status: ResultStatus, bytes: Uint8Array, encoding: Encoding): Promise<boolean>;
-  /** The stored result of a task of any capability; null when there is none. */
-  read(taskId: string): Promise<{ result: Result; capability: string } | null>;
+  /**
+   * The stored result of a task; null when there is none. With `capability`, a reader needs only the permission for the
+   * results of that capability.
+   */
+  read(taskId: string, capability?: string): Promise<{ result: Result; capability: string } | null>;
   /** Stores a dead letter; does nothing when the task has a dead letter already. */
   bury(at: TaskAddress, letter: DeadLetter): Promise<void>;
 }
@@ -102,8 +105,10 @@ export function createResultStore(parts: {
       return storeBytes(at, result.status, bytes, encoding, ballotId);
     },
     storeBytes,
-    async read(taskId) {
-      const stored = await results.last(subjects.filters.resultById(taskId));
+    async read(taskId, capability) {
+      const { resultOfTask, resultById } = subjects.filters;
+      const filter = capability === undefined ? resultById(taskId) : resultOfTask(capability, taskId);
+      const stored = await results.last(filter);
       if (stored === null) return null;
       const { value } = await unpackStored(stored, transport.blobs);
       const result = readResult(value);

@@ -1,5 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { createMeter, silentLogger } from "../../../src/base/index.ts";
+import { createMeter, ManualClock, silentLogger } from "../../../src/base/index.ts";
+import {
+  CONTENT_TYPES,
+  createSubjects,
+  encode,
+  type Result,
+  SwarmError,
+} from "../../../src/protocol/index.ts";
 import {
   connectMemory,
   connectNats,
@@ -7,6 +14,7 @@ import {
   type Subscription,
   type Transport,
 } from "../../../src/transport/index.ts";
+import { ResultWaiter } from "../../../src/work/client/waiter.ts";
 import { createTaskClient, createWorker, type TaskClient } from "../../../src/work/index.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
 import { ScriptedWorkforce } from "../support.ts";
@@ -96,6 +104,90 @@ describe("the subscriptions of a waiting client", () => {
     expect([...open]).toEqual([]);
   });
 });
+
+describe("a wait whose announcement is lost", () => {
+  const stored = resultOf("t1");
+  let clock: ManualClock;
+  let transport: Transport;
+  let reads: (() => Promise<{ result: Result } | null>)[];
+  let waiter: ResultWaiter;
+  let reconnect: () => void;
+  beforeEach(() => {
+    clock = new ManualClock();
+    transport = connectMemory({ prefix: "murmur", server: new MemoryServer() });
+    reads = [];
+    const onState: Transport["onState"] = (listener) => {
+      reconnect = () => listener("connected");
+      return { close: () => undefined };
+    };
+    const read = async () => (await reads.shift()?.()) ?? null;
+    const watched = { ...transport, state: transport.state, onState };
+    waiter = new ResultWaiter(watched, createSubjects("murmur"), read, clock);
+  });
+  afterEach(async () => {
+    waiter.close();
+    await transport.close();
+  });
+
+  /** Resolves when every promise that can settle without the clock has settled. */
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+  const unavailable = async () => {
+    throw new SwarmError("unavailable", "the stream has no leader yet");
+  };
+
+  it("reads its result after a reconnect, again and again until the stream answers", async () => {
+    const { result } = waiter.wait("echo", "t1");
+    reads.push(unavailable, unavailable, async () => ({ result: stored }));
+    reconnect();
+    for (let pause = 0; pause < 2; pause++) {
+      await settled();
+      clock.advance(1_000);
+    }
+    expect(await result).toEqual(stored);
+  });
+
+  it("reads its result when it has waited for 10 s", async () => {
+    const { result } = waiter.wait("echo", "t1");
+    reads.push(
+      async () => null,
+      async () => ({ result: stored }),
+    );
+    clock.advance(9_000);
+    await settled();
+    expect(reads).toHaveLength(2);
+    clock.advance(1_000);
+    await settled();
+    expect(reads).toHaveLength(1);
+    clock.advance(10_000);
+    expect(await result).toEqual(stored);
+  });
+
+  it("continues when the blob of its result cannot be read yet", async () => {
+    const { result } = waiter.wait("echo", "t1");
+    reads.push(async () => ({ result: stored }));
+    const reference = encode({ $blob: "0".repeat(64), bytes: 600_000 });
+    transport.blobs.get = unavailable;
+    transport.bus.publish("murmur.done.echo.-.t1", reference, {
+      headers: { "Content-Type": CONTENT_TYPES.json },
+    });
+    expect(await result).toEqual(stored);
+  });
+});
+
+function resultOf(taskId: string): Result {
+  const at = new Date(0).toISOString();
+  return {
+    taskId,
+    status: "completed",
+    output: 1,
+    attempt: 1,
+    agent: "a",
+    startedAt: at,
+    finishedAt: at,
+    queuedMs: 0,
+    ranMs: 0,
+  };
+}
 
 describe("a user with a NATS permission for the results of one capability", () => {
   let server: NatsServer;
