@@ -4,8 +4,9 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { z } from "zod";
+import { nearest } from "../base/index.ts";
 import { PREFIX_PATTERN, SwarmError, showValue, tokenSchema } from "../protocol/index.ts";
-import { flagName, nearest } from "./words.ts";
+import { flagName } from "./words.ts";
 
 /** The configuration file of the working directory. It is read when `--config` names no other. */
 export const CONFIG_FILE = "murmur.yaml";

@@ -19,6 +19,7 @@ export {
   type MetricFacts,
   type RegisteredMeter,
 } from "./meter.ts";
+export { nearest } from "./nearest.ts";
 export {
   DEFAULT_RESTART_POLICY,
   decideRestart,

@@ -165,7 +165,7 @@ export {
   type WireError,
 } from "./wire/errors.ts";
 export { HEADERS, PROTOCOL_VERSION } from "./wire/headers.ts";
-export { parse, timeSchema, tokenSchema } from "./wire/schema.ts";
+export { type Fault, findFaults, parse, timeSchema, tokenSchema } from "./wire/schema.ts";
 export {
   ACK_RENEW_MS,
   ACK_WAIT_MS,

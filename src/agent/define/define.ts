@@ -9,10 +9,13 @@
 //   });
 import type { AnyStateMachine } from "xstate";
 import { z } from "zod";
+import { nearest } from "../../base/index.ts";
 import {
   type AgentStatus,
   agentStatusSchema,
   type CommandLimits,
+  type Fault,
+  findFaults,
   MAX_SKILLS,
   parse,
   SwarmError,
@@ -196,7 +199,17 @@ const specSchema = z.strictObject({
       maxMemoryBytes: bytesSchema,
     })
     .optional(),
-  on: z.record(z.string().regex(/^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})*$/), functionSchema).optional(),
+  on: z
+    .record(
+      z
+        .string()
+        .regex(
+          /^[A-Za-z0-9_-]{1,64}(\.[A-Za-z0-9_-]{1,64})*$/,
+          "must be tokens of A–Z a–z 0–9 _ -, joined by dots",
+        ),
+      functionSchema,
+    )
+    .optional(),
   start: functionSchema.optional(),
   stop: functionSchema.optional(),
   run: functionSchema.optional(),
@@ -205,22 +218,14 @@ const specSchema = z.strictObject({
 
 /**
  * Makes an agent from an author's options.
- * @throws SwarmError `invalid_input` naming the wrong option.
+ * @throws SwarmError `invalid_input` naming every wrong option; its field is the first one.
  */
 export function defineAgent<In extends z.ZodType = z.ZodUnknown, Out extends z.ZodType = z.ZodUnknown>(
   spec: RunSpec<In, Out> | MachineSpec<In, Out>,
 ): AgentDefinition {
+  refuseFaults(spec);
   const checked = parse(specSchema, spec, "defineAgent");
   const { run, machine } = spec;
-  if ((run === undefined) === (machine === undefined)) {
-    throw new SwarmError(
-      "invalid_input",
-      `defineAgent: ${spec.name} must have exactly one of run and machine, got ${run === undefined ? "neither" : "both"}`,
-      {
-        field: "run",
-      },
-    );
-  }
   const perform: AgentDefinition["perform"] =
     machine === undefined
       ? (task, ctx) => (run as RunSpec<z.ZodType, z.ZodType>["run"]).call(spec, task, ctx)
@@ -240,6 +245,40 @@ export function defineAgent<In extends z.ZodType = z.ZodUnknown, Out extends z.Z
     stop: spec.stop,
     perform: withSchemas(perform, spec.input, spec.output),
   });
+}
+
+/** The faults that one error names at most. More come from a value that is not a definition at all. */
+const MAX_FAULTS_SHOWN = 20;
+
+/** @throws SwarmError `invalid_input` naming every fault of the definition, one a line. */
+function refuseFaults(spec: unknown): void {
+  const faults = findFaults(specSchema, spec);
+  if (typeof spec === "object" && spec !== null) {
+    const { run, machine } = spec as { run?: unknown; machine?: unknown };
+    if ((run === undefined) === (machine === undefined)) {
+      const got = run === undefined ? "neither" : "both";
+      faults.push({ field: "run", text: `must have exactly one of run and machine, got ${got}` });
+    }
+  }
+  const [first] = faults;
+  if (first === undefined) return;
+  const lines = faults.map(
+    (fault) => `${fault.field === "" ? "" : `${fault.field}: `}${fault.text}${hintOf(fault)}`,
+  );
+  const more = lines.splice(MAX_FAULTS_SHOWN).length;
+  if (more > 0) lines.push(`and ${more} more`);
+  const list =
+    lines.length === 1
+      ? ` ${lines[0]}`
+      : ` ${faults.length} options do not fit:\n  - ${lines.join("\n  - ")}`;
+  throw new SwarmError("invalid_input", `defineAgent:${list}`, { field: first.field || "body" });
+}
+
+/** For an unknown option, the known one that its author probably means, or all known ones. */
+function hintOf({ field, known }: Fault): string {
+  if (known === undefined) return "";
+  const meant = nearest(field.slice(field.lastIndexOf(".") + 1), known);
+  return meant === undefined ? `; known: ${known.join(", ")}` : `; did you mean ${meant}?`;
 }
 
 function skillsOf({ expertise, triggers, model }: z.output<typeof specSchema>): AgentDefinition["skills"] {

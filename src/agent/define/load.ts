@@ -4,10 +4,16 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { SwarmError, showValue } from "../../protocol/index.ts";
+import { explainLoad } from "../faults/explain.ts";
 import { type AgentDefinition, isAgentDefinition } from "./define.ts";
 
 /** The possible names of a role's agent file; the first file that exists is loaded. */
 const AGENT_FILES = ["agent.ts", "agent.js"] as const;
+/**
+ * How long a file may take to load, in ms. Without a limit, a top-level `await` that never ends would end the process without a
+ * word. Half the time after which the supervisor kills a process that has not started.
+ */
+const LOAD_LIMIT_MS = 30_000;
 
 /** A role and the file that defines it. */
 export interface RoleFile {
@@ -46,21 +52,35 @@ async function rolesIn(directory: string): Promise<RoleFile[]> {
 
 /**
  * Loads the agents of `names`, in the same order.
+ * @param options.limitMs how long one file may take; default {@link LOAD_LIMIT_MS}.
  * @throws SwarmError `not_found` for an unknown role, with a list of the known roles; `invalid_input` for a file that
- *   cannot be loaded, has no agent as default export, or defines an agent with another name than its folder.
+ *   cannot be loaded, has no agent as default export, or defines an agent with another name than its folder. One error names
+ *   the faults of all roles.
  */
 export async function loadRoles(
   directories: readonly string[],
   names: readonly string[],
+  options: { limitMs?: number } = {},
 ): Promise<AgentDefinition[]> {
+  const { limitMs = LOAD_LIMIT_MS } = options;
   const known = await listRoles(directories);
-  return Promise.all(names.map((name) => loadRole(known, name, directories)));
+  const loads = new Map(names.map((name) => [name, loadRole(known, name, directories, limitMs)]));
+  const faults = (await Promise.allSettled(loads.values())).flatMap((load) =>
+    load.status === "rejected" ? [load.reason as unknown] : [],
+  );
+  if (faults.length <= 1) return Promise.all(names.map((name) => loads.get(name)!));
+  const texts = faults.map((fault) => (fault instanceof Error ? fault.message : String(fault)));
+  throw new SwarmError("invalid_input", `${faults.length} roles do not load:\n${texts.join("\n")}`, {
+    field: "role",
+    cause: new AggregateError(faults),
+  });
 }
 
 async function loadRole(
   known: readonly RoleFile[],
   name: string,
   directories: readonly string[],
+  limitMs: number,
 ): Promise<AgentDefinition> {
   const file = known.find(({ role }) => role === name)?.file;
   if (file === undefined) {
@@ -71,21 +91,12 @@ async function loadRole(
       { field: "role" },
     );
   }
-  let loaded: { default?: unknown };
-  try {
-    loaded = await import(pathToFileURL(file).href);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw new SwarmError("invalid_input", `${file} cannot be loaded: ${why}`, {
-      field: "role",
-      cause: error,
-    });
-  }
+  const loaded = await importFile(file, limitMs);
   const definition = loaded.default;
   if (!isAgentDefinition(definition)) {
     throw new SwarmError(
       "invalid_input",
-      `${file}: the default export must be made by defineAgent({ … }), got ${showValue(typeof definition)}`,
+      `${file}: the default export must be made by defineAgent({ … }), got ${describeExports(loaded)}`,
       { field: "role" },
     );
   }
@@ -97,4 +108,30 @@ async function loadRole(
     );
   }
   return definition;
+}
+
+/** @throws SwarmError `invalid_input` with the place of the fault and the next step. */
+async function importFile(file: string, limitMs: number): Promise<Record<string, unknown>> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`it is not done after ${limitMs} ms; a top-level await waits for something`)),
+      limitMs,
+    );
+  });
+  try {
+    return await Promise.race([import(pathToFileURL(file).href), late]);
+  } catch (error) {
+    throw new SwarmError("invalid_input", explainLoad(error, file), { field: "role", cause: error });
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** What a file exports instead of an agent as its default, in a few words. */
+function describeExports(loaded: Record<string, unknown>): string {
+  const agent = Object.keys(loaded).find((name) => isAgentDefinition(loaded[name]));
+  if (agent !== undefined) return `an agent as the export ${agent}; write export default ${agent}`;
+  if ("default" in loaded) return showValue(typeof loaded.default);
+  return `no default export; write export default defineAgent({ … })`;
 }

@@ -38,6 +38,72 @@ export function parse<S extends z.ZodType>(
   });
 }
 
+/** One thing in a value that does not fit. */
+export interface Fault {
+  /** The path of the field, such as `exec.allow`; empty for the value itself. */
+  field: string;
+  /** The expectation and the found value. */
+  text: string;
+  /** For a field that is not known: the known fields at its place. */
+  known?: readonly string[];
+}
+
+/**
+ * All faults of a value that a person wrote, in the order of its fields; empty when it fits. {@link parse} names only the first,
+ * which is enough for messages between programs.
+ */
+export function findFaults(schema: z.ZodType, value: unknown): Fault[] {
+  const parsed = schema.safeParse(value, { error: (issue) => wordIssue(issue) ?? wordBound(issue) });
+  if (parsed.success) return [];
+  return parsed.error.issues.flatMap((issue) => {
+    const path = issue.path.map(String);
+    if (issue.code === "invalid_key") {
+      return [{ field: path.join("."), text: `the name ${issue.issues[0]?.message ?? "does not fit"}` }];
+    }
+    if (issue.code !== "unrecognized_keys") {
+      return [{ field: path.join("."), text: `${issue.message}, got ${showFound(value, path)}` }];
+    }
+    const known = keysAt(schema, path);
+    return issue.keys.map((key) => ({ field: [...path, key].join("."), text: "is not known", known }));
+  });
+}
+
+/** Returns the text of an issue about a bound; undefined for other issues. */
+function wordBound(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code !== "too_small" && issue.code !== "too_big") return undefined;
+  const isLow = issue.code === "too_small";
+  const bound = String(isLow ? issue.minimum : issue.maximum);
+  const [within, beyond] = isLow ? ["at least", "more than"] : ["at most", "less than"];
+  const limit = `${issue.inclusive === false ? beyond : within} ${bound}`;
+  if (issue.origin === "array") return `must have ${limit} ${bound === "1" ? "entry" : "entries"}`;
+  if (issue.origin === "string") return `must have ${limit} ${bound === "1" ? "character" : "characters"}`;
+  return `must be ${limit}`;
+}
+
+/** A schema, as far as a walk along a path needs to know it. */
+type WalkedSchema = z.ZodType & {
+  def: { innerType?: WalkedSchema; in?: WalkedSchema; element?: WalkedSchema };
+};
+
+/** The known fields of the object at the path; empty where the schema has no object. */
+function keysAt(schema: z.ZodType, path: readonly string[]): string[] {
+  let current = unwrap(schema);
+  for (const key of path) {
+    const next: unknown =
+      current instanceof z.ZodObject ? current.shape[key] : (current as WalkedSchema).def.element;
+    if (!(next instanceof z.ZodType)) return [];
+    current = unwrap(next);
+  }
+  return current instanceof z.ZodObject ? Object.keys(current.shape) : [];
+}
+
+/** The schema below `optional`, `default` and the like. */
+function unwrap(schema: z.ZodType): z.ZodType {
+  const { innerType, in: input } = (schema as WalkedSchema).def;
+  const inner = innerType ?? input;
+  return inner === undefined ? schema : unwrap(inner);
+}
+
 /** Returns the text of an issue whose schema has no message of its own. Undefined: zod's own text is used. */
 function wordIssue(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === "invalid_type")

@@ -52,6 +52,45 @@ test.each([
   expect(rejectionOf(spec)).toMatchObject({ code: "invalid_input", field });
 });
 
+test("all faults of a definition are named, and an unknown option with the known one nearest to it", () => {
+  const error = rejectionOf({
+    name: "a b",
+    capabilites: ["x"],
+    slots: 0,
+    exec: { allow: [], timeoutMS: 1 },
+    limits: { rate: { count: 1, windowMs: 1 }, perKey: { of: run, concurency: 1 } },
+    on: { "bad topic": run },
+    frobnicate: 1,
+    Run: run,
+  });
+  expect(error.field).toBe("name");
+  expect(error.message.split("\n")).toEqual([
+    "defineAgent: 11 options do not fit:",
+    '  - name: must be 1–64 of A–Z a–z 0–9 _ -, got "a b"',
+    "  - capabilities: must be a list, got nothing",
+    "  - slots: must be at least 1, got 0",
+    "  - limits.perKey.concurency: is not known; did you mean concurrency?",
+    "  - exec.allow: must have at least 1 entry, got a list",
+    "  - exec.timeoutMS: is not known; did you mean timeoutMs?",
+    "  - on.bad topic: the name must be tokens of A–Z a–z 0–9 _ -, joined by dots",
+    "  - capabilites: is not known; did you mean capabilities?",
+    expect.stringMatching(
+      /^ {2}- frobnicate: is not known; known: name, description, version, capabilities, .*machine$/,
+    ),
+    "  - Run: is not known; did you mean run?",
+    "  - run: must have exactly one of run and machine, got neither",
+  ]);
+});
+
+test("a definition that is no object is one fault, and many faults are counted", () => {
+  expect(rejectionOf(null as never).message).toBe("defineAgent: must be an object, got null");
+  const capabilities = Array.from({ length: 30 }, () => "no token");
+  const { message } = rejectionOf({ name: "a", capabilities, run });
+  expect(message).toContain("defineAgent: 31 options do not fit:\n");
+  expect(message.split("\n")).toHaveLength(22);
+  expect(message).toMatch(/\n {2}- and 11 more$/);
+});
+
 test("an agent's status contains its skills, with triggers in lower case, and omits undefined skills", async () => {
   const skills = { expertise: ["backend", "search"], triggers: ["SQL", " Slow Query "], model: "m-1" };
   const { host, stop } = await startHost([

@@ -29,9 +29,15 @@ test("agents that run commands which are not allowed name the setting, before th
 
 test("up ends at the first start of an agent that cannot start, with that agent's own message", async () => {
   const world = setupWorld();
-  writeAgent(world.directory, "git", runsGit("git"));
-  const error = (await world.host({ roles: ["git"] }).catch((thrown: unknown) => thrown)) as Error;
+  writeAgent(world.directory, "color", "enum Color { Red }\n");
+  const error = (await world.host({ roles: ["color"] }).catch((thrown: unknown) => thrown)) as Error;
   expect(error).toMatchObject({ code: "invalid_input" });
-  expect(error.message).toMatch(/^git-1 cannot start: agent git runs commands .*MURMUR_EXEC_ALLOW=git,ls/);
-  expect(error.message).not.toContain("\n");
+  const file = join(world.directory, "agents/color/agent.ts");
+  expect(error.message.split("\n")).toEqual([
+    `color-1 cannot start: ${file} cannot be loaded: TypeScript enum is not supported in strip-only mode`,
+    `  at ${file}:1:1`,
+    "    1 | enum Color { Red }",
+    "      | ^",
+    expect.stringMatching(/^ {2}Node removes types and generates no code; write an object instead/),
+  ]);
 });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nearest } from "../../src/app/words.ts";
+import { nearest } from "../../src/base/index.ts";
 
 test("a word with one or two wrong letters means the nearest known one", () => {
   expect(nearest("prefx", ["prefix", "server"])).toBe("prefix");
