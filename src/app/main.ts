@@ -9,11 +9,14 @@ async function start(): Promise<number> {
     const { runDetached } = await import("./supervisor/detach.ts");
     return runDetached();
   }
-  const [{ runCli }, { COMMANDS }, { VERSION }] = await Promise.all([
+  const [{ runCli }, { COMMANDS }, { VERSION }, { commandToType }, { createSpelling }] = await Promise.all([
     import("./cli/cli.ts"),
     import("./commands/index.ts"),
     import("./version.ts"),
+    import("./own-package.ts"),
+    import("./cli/spelling.ts"),
   ]);
+  const words = COMMANDS.map(({ name }) => name.split(" ", 1)[0] ?? name);
   // It is no error when the reader of the output ends first (`murmur task ls | head -1`).
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code !== "EPIPE") throw error;
@@ -25,6 +28,7 @@ async function start(): Promise<number> {
       stdout: process.stdout,
       stderr: process.stderr,
       version: VERSION,
+      spell: createSpelling(commandToType(process.cwd()), [...new Set(words), "help"]),
       openSession: async (input) => {
         const { openSession } = await import("./cli/session.ts");
         return openSession(input, { environment: process.env, directory: process.cwd() });

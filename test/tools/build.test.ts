@@ -44,10 +44,12 @@ beforeAll(async () => {
     installed,
     "--strip-components=1",
   ]);
-  const { dependencies, peerDependencies } = readManifest();
-  for (const name of [...Object.keys(dependencies), ...Object.keys(peerDependencies), "@types/node"])
+  const own = readManifest();
+  for (const name of [...Object.keys(own.dependencies), ...Object.keys(own.peerDependencies), "@types/node"])
     link(name);
-  writeFileSync(join(project, "package.json"), '{"type":"module"}\n');
+  // The package.json that `npm install ../<tarball>` writes into an empty folder.
+  const dependencies = { "murmur-swarm": `file:../${tarball}` };
+  writeFileSync(join(project, "package.json"), JSON.stringify({ dependencies }));
 }, BUILD_LIMIT_MS);
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
@@ -88,7 +90,7 @@ const murmur = (...args: string[]) => run(join(installed, readManifest().bin.mur
 test("the installed command lists its commands", async () => {
   expect(await murmur("--help")).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/Usage: murmur/),
+    stdout: expect.stringMatching(/^Usage: npx murmur \[/),
     stderr: "",
   });
 });
@@ -97,26 +99,40 @@ test("the door of the installed package exports the names that agents import, fo
   const script = 'import * as door from "murmur-swarm"; console.log(typeof door.defineAgent);';
   const ran = await run(process.execPath, ["--input-type=module", "--eval", script]);
   expect(ran).toMatchObject({ code: 0, stdout: "function\n" });
+});
 
-  writeFileSync(
-    join(project, "typed.ts"),
-    `import { defineAgent } from "murmur-swarm";
-     import { z } from "zod";
-     const input = z.strictObject({ name: z.string() });
-     export default defineAgent({ name: "a", capabilities: ["a"], input, run: (task) => task.input.name.length });
-     export const wrong = defineAgent({ name: "a", capabilities: ["a"], input, run: (task) => task.input.nome });
-    `,
-  );
-  const options = { target: "es2024", module: "nodenext", strict: true, noEmit: true, types: ["node"] };
-  writeFileSync(
-    join(project, "tsconfig.json"),
-    JSON.stringify({ compilerOptions: options, files: ["typed.ts"] }),
-  );
-  const checked = await run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), "-p", "."]);
-  // Exactly the one deliberate error: the declarations of the package themselves have none.
+const tsc = (...args: string[]) =>
+  run(process.execPath, [join(root, "node_modules/typescript/bin/tsc"), ...args]);
+
+test("a new project in the folder of the install tests and types itself, and types mistakes in agents", async () => {
+  const made = await murmur("new", "project", "--json");
+  expect(made).toMatchObject({ code: 0, stderr: "" });
+  expect(JSON.parse(made.stdout)).toMatchObject({ completed: ["package.json"] });
+  expect(await run(process.execPath, ["--test"])).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/pass 3\b/),
+  });
+
+  const agent = join(project, "agents/greet/agent.ts");
+  const right = readFileSync(agent, "utf8");
+  writeFileSync(agent, right.replace("work(task.input)", "work(task.inputs)"));
+  // Exactly the one deliberate error: with library checks, so the declarations of the package themselves have none.
+  const checked = await tsc("--skipLibCheck", "false");
   expect(checked.stdout.trim().split("\n")).toEqual([
-    expect.stringMatching(/^typed\.ts\(5,.*'nome' does not exist/),
+    expect.stringMatching(/^agents\/greet\/agent\.ts\(.*'inputs' does not exist/),
   ]);
+  writeFileSync(agent, right);
+});
+
+test("help and errors of the installed command name it as it is typed in the project", async () => {
+  expect((await murmur("up", "--help")).stdout).toMatch(
+    /^Usage: npx murmur up [\s\S]*\n {2}npx murmur up --agents/,
+  );
+  const refused = await murmur("dead", "ls", "--server", "nats://127.0.0.1:1");
+  expect(refused.code).toBe(3);
+  expect((await murmur("doctor", "--server", "nats://127.0.0.1:1")).stdout).toMatch(
+    /start one \(npx murmur up,/,
+  );
 });
 
 test("the agent of the README runs in the project's swarm", async () => {

@@ -8,6 +8,7 @@ import type { SettingName } from "../config.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flagName } from "../words.ts";
 import type { Command, CommandEntry, FieldFacts, Ports } from "./command.ts";
+import type { Terminal } from "./terminal.ts";
 
 /** The surroundings of a command line: those of the process, or of a test. */
 export interface CliWorld {
@@ -21,6 +22,8 @@ export interface CliWorld {
     json: boolean;
   }): Promise<{ ports: Omit<Ports, "answer">; close(): Promise<void> }>;
   version: string;
+  /** Names the commands of a text as the user types them (spelling.ts); default: as they are. */
+  spell?: (text: string) => string;
 }
 
 /** The options of every command. */
@@ -51,7 +54,10 @@ const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   budget: "limits on what the whole swarm may use",
   config: "values that the whole swarm shares",
   debug: "inspect Murmur itself",
+  new: "write the files of a project or an agent",
 };
+
+const asItIs = (text: string) => text;
 
 /** Runs one command line and returns its exit code. Never throws. */
 export async function runCli(world: CliWorld, entries: readonly CommandEntry[]): Promise<number> {
@@ -134,16 +140,18 @@ function buildProgram(
 }
 
 function configure(command: CommanderCommand, world: CliWorld, json: boolean): CommanderCommand {
+  const { spell = asItIs } = world;
   return command
     .exitOverride()
     .showSuggestionAfterError(true)
     .helpOption("-h, --help", "print this help")
     .configureOutput({
-      writeOut: (text) => void world.stdout.write(text),
+      writeOut: (text) => void world.stdout.write(spell(text)),
       getOutHelpWidth: () => world.stdout.columns ?? HELP_WIDTH,
       getErrHelpWidth: () => world.stderr.columns ?? HELP_WIDTH,
       // With --json, the one document on standard output contains the error.
-      writeErr: (text) => void (json ? undefined : world.stderr.write(text.replace(/^error: /, "murmur: "))),
+      writeErr: (text) =>
+        void (json ? undefined : world.stderr.write(spell(text.replace(/^error: /, "murmur: ")))),
     });
 }
 
@@ -245,18 +253,21 @@ async function runCommand(world: CliWorld, command: Command, leaf: CommanderComm
     file: options.config as string | undefined,
     json,
   });
+  const { spell = asItIs } = world;
+  const terminal: Terminal = {
+    ...session.ports.terminal,
+    say: (line) => session.ports.terminal.say(spell(line)),
+  };
   let isAnswered = false;
   const answer = (output: unknown) => {
     if (isAnswered) return;
     isAnswered = true;
     session.ports.terminal.status("");
-    const text = json
-      ? JSON.stringify(command.output.parse(output))
-      : command.render(output, session.ports.terminal);
-    if (text !== "") world.stdout.write(`${text}\n`);
+    const text = json ? JSON.stringify(command.output.parse(output)) : command.render(output, terminal);
+    if (text !== "") world.stdout.write(`${!json && command.namesCommands === true ? spell(text) : text}\n`);
   };
   try {
-    const running = command.run({ ...session.ports, answer }, input);
+    const running = command.run({ ...session.ports, terminal, answer }, input);
     const output =
       command.handlesInterrupts === true ? await running : await untilAborted(running, session.ports.signal);
     answer(output);
@@ -306,7 +317,10 @@ async function reportError(world: CliWorld, json: boolean, error: unknown): Prom
   const wire = failure.toWire();
   wire.message = redactText(wire.message);
   if (json) world.stdout.write(`${JSON.stringify({ error: wire })}\n`);
-  else world.stderr.write(`murmur: ${wire.message}${wire.code === "internal" ? " (internal)" : ""}\n`);
+  else {
+    const { spell = asItIs } = world;
+    world.stderr.write(`murmur: ${spell(wire.message)}${wire.code === "internal" ? " (internal)" : ""}\n`);
+  }
   if (failure instanceof SetupError || wire.code === "invalid_input") return EXIT.usage;
   return wire.code === "unavailable" ? EXIT.unavailable : EXIT.failed;
 }

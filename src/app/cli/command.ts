@@ -51,6 +51,8 @@ export interface Command<I extends z.ZodObject = z.ZodObject, O extends z.ZodTyp
   readonly details?: string;
   /** True: the command obeys `ports.signal` itself, because it must clean up. Other commands are abandoned on an interrupt. */
   readonly handlesInterrupts?: true;
+  /** True: the answer for people names commands to type, not foreign text, so it may be spelled as the user types them. */
+  readonly namesCommands?: true;
   run(ports: Ports, input: z.output<I>): Promise<z.output<O>>;
   /** The answer for people; an empty string prints nothing. */
   render(output: z.output<O>, terminal: Terminal): string;

@@ -13,6 +13,12 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("up", "start a whole swarm on this machine", async () => (await import("./local/up.ts")).command),
   entry("down", "stop the swarm of a data directory", async () => (await import("./local/down.ts")).command),
   entry(
+    "new project",
+    "write the files of a project for your own agents",
+    async () => (await import("./local/new.ts")).project,
+  ),
+  entry("new agent", "write an agent and its test", async () => (await import("./local/new.ts")).agent),
+  entry(
     "review",
     "review a repository with a swarm",
     async () => (await import("./local/review.ts")).command,

@@ -42,6 +42,7 @@ export const command = defineCommand({
     const checks = [...checkProcesses(ports), ...(await checkSwarm(ports))];
     return { healthy: checks.every(({ verdict }) => verdict !== "failed"), checks };
   },
+  namesCommands: true,
   render: ({ checks }, { colors }) =>
     checks
       .map(({ name, verdict, detail, next }) => {
