@@ -71,7 +71,8 @@ export interface Bus {
   ): Promise<Incoming[]>;
   /**
    * Resolves when every message published so far has reached the server.
-   * @throws SwarmError `unavailable` without a connection, or when the connection breaks first.
+   * @throws SwarmError `unavailable` without a connection, when the connection breaks first, or when the server does not
+   *   answer within 5 s.
    */
   flush(): Promise<void>;
 }
@@ -356,6 +357,9 @@ export interface Transport {
    * @throws SwarmError `unavailable` when the server is older than 2.12, has no JetStream, or does not answer.
    */
   inspect(): Promise<{ name: string; problem: string | null; advice: string | null }[]>;
-  /** Flushes (for at most 2 s) and closes the connection. Open pulls end as `lost`. Safe to repeat. */
+  /**
+   * Flushes (for at most 500 ms) and closes the connection, also while it is lost or the server hangs. Everything that
+   * still waits on the connection fails at once with `unavailable`; open pulls end as `lost`. Safe to repeat.
+   */
   close(): Promise<void>;
 }

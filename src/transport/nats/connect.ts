@@ -5,13 +5,12 @@ import {
   type Authenticator,
   AuthorizationError,
   type ConnectionOptions,
-  connect,
   credsAuthenticator,
   type NatsConnection,
   nkeyAuthenticator,
   type TlsOptions,
   UserAuthenticationExpiredError,
-} from "@nats-io/transport-node";
+} from "@nats-io/nats-core";
 import {
   type BackoffPolicy,
   backoffDelayMs,
@@ -32,6 +31,7 @@ import type { Transport } from "../ports.ts";
 import { createNatsBlobs } from "./blobs.ts";
 import { createNatsBucket } from "./bucket.ts";
 import { createNatsBus } from "./bus.ts";
+import { Dialer } from "./dial.ts";
 import { initStreams, inspectStreams } from "./init.ts";
 import { Link } from "./link.ts";
 import { createNatsLog } from "./log.ts";
@@ -47,7 +47,7 @@ const FIRST_CONNECT: BackoffPolicy = { backoffMs: 100, factor: 2, maxBackoffMs: 
  * one does not flood the server with attempts. The jitter keeps the processes of a swarm from reconnecting all at once.
  */
 const RECONNECT = { shareOfOutage: 0.25, minDelayMs: 100, maxDelayMs: 2_000, jitter: 0.5 };
-/** The time limit of one attempt to connect, handshake included. */
+/** The default time limit of one attempt to connect, handshake included. */
 const CONNECT_TIMEOUT_MS = 5_000;
 
 /** The credentials of a process. A user name, password or token in a server's URL works too. */
@@ -83,6 +83,8 @@ export interface ConnectNatsOptions extends NatsTarget {
    * {@link DEFAULT_PING_INTERVAL_MS}; coordinators, which are few and must notice soon, use less.
    */
   pingIntervalMs?: number | undefined;
+  /** The time limit of one attempt to connect to one address, handshake included, in ms. Default {@link CONNECT_TIMEOUT_MS}. */
+  connectTimeoutMs?: number | undefined;
   /** After this time without an answer to appends, the link changes to another server of the cluster; in ms, default 10,000. */
   leaveAfterMs?: number | undefined;
   /** Ends the wait for the first connection. */
@@ -110,7 +112,9 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
   const bucketSpec = (key: BucketKey) => buckets.find((spec) => spec.key === key)!;
 
   const outage: Outage = { sinceMs: undefined };
-  const link = new Link(await openConnection(options, outage), {
+  const { nc, dialer } = await openConnection(options, outage);
+  const link = new Link(nc, {
+    dialer,
     log,
     inboxPrefix: options.inboxPrefix,
     leaveAfterMs: options.leaveAfterMs,
@@ -160,15 +164,21 @@ function reconnectDelayMs(outage: Outage): number {
   return delayMs * (1 + jitter * (2 * systemChance.next() - 1));
 }
 
-/** Connects; retries when the caller wants to wait. */
-async function openConnection(options: ConnectNatsOptions, outage: Outage): Promise<NatsConnection> {
+/** A connection, and the owner of its sockets. */
+interface OpenConnection {
+  readonly nc: NatsConnection;
+  readonly dialer: Dialer;
+}
+
+/** Connects; retries when the caller wants to wait. A failed attempt leaves no socket. */
+async function openConnection(options: ConnectNatsOptions, outage: Outage): Promise<OpenConnection> {
   const { log, signal } = options;
   const clientOptions = toClientOptions(options, outage);
   for (let attempt = 1; ; attempt++) {
-    signal?.throwIfAborted();
     try {
-      return await connect(clientOptions);
+      return await tryConnection(clientOptions, signal);
     } catch (cause) {
+      signal?.throwIfAborted();
       const error = toConnectError(cause, clientOptions.servers as string[]);
       if (options.waitOnFirstConnect !== true || error.code !== "unavailable") throw error;
       log.warn({ err: error, attempt }, "cannot connect to NATS yet; retrying");
@@ -177,6 +187,26 @@ async function openConnection(options: ConnectNatsOptions, outage: Outage): Prom
         signal === undefined ? {} : { signal },
       );
     }
+  }
+}
+
+/** Makes one attempt. Rejects at once when the signal aborts, and destroys the sockets of the attempt. */
+async function tryConnection(
+  clientOptions: ConnectionOptions,
+  signal: AbortSignal | undefined,
+): Promise<OpenConnection> {
+  signal?.throwIfAborted();
+  const dialer = new Dialer();
+  const aborted = Promise.withResolvers<never>();
+  const onAbort = () => aborted.reject(signal?.reason);
+  signal?.addEventListener("abort", onAbort, { once: true });
+  try {
+    return { nc: await Promise.race([dialer.connect(clientOptions), aborted.promise]), dialer };
+  } catch (error) {
+    dialer.end();
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", onAbort);
   }
 }
 
@@ -191,7 +221,7 @@ function toClientOptions(options: ConnectNatsOptions, outage: Outage): Connectio
     servers: servers.map((server) => server.address),
     name: options.name,
     noAsyncTraces: true,
-    timeout: CONNECT_TIMEOUT_MS,
+    timeout: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
     pingInterval: options.pingIntervalMs ?? DEFAULT_PING_INTERVAL_MS,
     maxPingOut: 2,
     reconnect: true,

@@ -7,10 +7,11 @@
 //     reports the loss at once, so that the caller can decide.
 // I3: the link queues nothing while disconnected: requests wait within their own timeout, other messages are dropped.
 import { createInbox, type Msg, type NatsConnection } from "@nats-io/nats-core";
-import { type Logger, sleep, utf8Bytes, utf8Text } from "../../base/index.ts";
+import { type Logger, utf8Bytes, utf8Text } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { ApiError } from "../jetstream-errors.ts";
 import type { ConnectionState, Headers, Subscription } from "../ports.ts";
+import type { Dialer } from "./dial.ts";
 import { fromApiError } from "./errors.ts";
 import { encodeHeaders, Outbox } from "./outbox.ts";
 import { afterArrived, type Inbox, type Receiver, Request, type RequestOptions } from "./request.ts";
@@ -38,7 +39,12 @@ interface PullSubscription {
 }
 
 /** The longest wait of `close` for its flush, in ms: a server that hangs must not keep a process from ending. */
-const CLOSE_FLUSH_TIMEOUT_MS = 2_000;
+const CLOSE_FLUSH_TIMEOUT_MS = 500;
+/**
+ * The longest wait for the server's answer to a flush, in ms. A live server answers within a few ms, also while it stores
+ * much; the pings of the connection would notice a server that hangs only after 30–45 s.
+ */
+const FLUSH_TIMEOUT_MS = 5_000;
 /**
  * The time between two checks for overdue requests with a long timeout, in ms. Only requests with a short timeout have
  * a timer of their own: a timer for every append cost 3 % of a core.
@@ -85,6 +91,7 @@ export class Link {
   readonly #busySubscriptions = new Set<PullSubscription>();
   readonly #idleSubscriptions: PullSubscription[] = [];
   readonly #outbox: Outbox;
+  readonly #dialer: Pick<Dialer, "end">;
   #overdueTimer: NodeJS.Timeout | undefined;
   readonly #leaveAfterMs: number;
   /** The first and the latest of the consecutive appends without an answer. */
@@ -95,9 +102,16 @@ export class Link {
 
   constructor(
     nc: NatsConnection,
-    options: { log: Logger; inboxPrefix?: string | undefined; leaveAfterMs?: number | undefined },
+    options: {
+      /** Owns the sockets of the connection. */
+      dialer: Pick<Dialer, "end">;
+      log: Logger;
+      inboxPrefix?: string | undefined;
+      leaveAfterMs?: number | undefined;
+    },
   ) {
     this.nc = nc;
+    this.#dialer = options.dialer;
     this.#leaveAfterMs = options.leaveAfterMs ?? DEFAULT_LEAVE_AFTER_MS;
     this.#log = options.log;
     this.inboxPrefix = options.inboxPrefix;
@@ -276,13 +290,24 @@ export class Link {
     }
   }
 
-  /** Resolves when every message sent so far has reached the server. @throws SwarmError `unavailable` without a connection. */
-  flush(): Promise<void> {
+  /**
+   * Resolves when every message sent so far has reached the server.
+   * @throws SwarmError `unavailable` without a connection, when it breaks, or after `timeoutMs` without an answer.
+   */
+  flush(timeoutMs = FLUSH_TIMEOUT_MS): Promise<void> {
     return new Promise((resolve, reject) => {
-      const fail = (why: string) => {
+      const settle = () => {
         watch.close();
+        clearTimeout(timer);
+      };
+      const fail = (why: string) => {
+        settle();
         reject(new SwarmError("unavailable", `cannot flush: ${why}`));
       };
+      const timer = setTimeout(
+        () => afterArrived(() => fail(`the server did not answer within ${timeoutMs} ms`)),
+        timeoutMs,
+      );
       const watch = this.openInbox({
         onMessage: () => undefined,
         onLost: () => fail("the connection broke"),
@@ -291,7 +316,7 @@ export class Link {
       this.#outbox.send();
       this.nc.flush().then(
         () => {
-          watch.close();
+          settle();
           resolve();
         },
         (error: Error) => fail(error.message),
@@ -299,22 +324,20 @@ export class Link {
     });
   }
 
-  /** Flushes for at most {@link CLOSE_FLUSH_TIMEOUT_MS} and closes the connection. Safe to repeat. */
+  /**
+   * Flushes for at most {@link CLOSE_FLUSH_TIMEOUT_MS}, closes the connection and destroys its sockets. Everything that
+   * still waits on the connection fails at once. Safe to repeat.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
-    if (this.#state === "connected") {
-      const flushed = new AbortController();
-      const timeout = sleep(CLOSE_FLUSH_TIMEOUT_MS, { signal: flushed.signal });
-      await Promise.race([this.flush(), timeout]).catch(() => undefined);
-      flushed.abort();
-      await timeout.catch(() => undefined);
-    }
-    await this.nc.close();
+    if (this.#state === "connected") await this.flush(CLOSE_FLUSH_TIMEOUT_MS).catch(() => undefined);
     this.#setState("closed");
+    await this.nc.close(); // waits for nothing of the peer
+    this.#dialer.end(); // ends an attempt to reconnect too, which `nc.close` leaves to itself
   }
 
   #waitForConnection(options: {

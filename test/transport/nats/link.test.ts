@@ -17,7 +17,11 @@ function setup() {
     status: () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => undefined) }) }),
     reconnect,
   } as unknown as NatsConnection;
-  const link = new Link(nc, { log: silentLogger, leaveAfterMs: LEAVE_AFTER_MS });
+  const link = new Link(nc, {
+    dialer: { end: () => undefined },
+    log: silentLogger,
+    leaveAfterMs: LEAVE_AFTER_MS,
+  });
   const append = (isAnswered: boolean, tookMs: number) => {
     const sentAtMs = performance.now();
     vi.advanceTimersByTime(tookMs);
