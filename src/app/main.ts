@@ -1,8 +1,15 @@
 // The program's entry: runs the command line, or becomes the supervisor when a detached `up` started this process.
 import { enableCompileCache } from "node:module";
 
+/**
+ * The time that a finished command has to end by itself, in ms. Nothing should hold it: this is the last resort for work
+ * that cannot be ended, such as a look-up of a host name.
+ */
+const END_BY_ITSELF_MS = 250;
+
 enableCompileCache();
 process.exitCode = await start();
+setTimeout(() => process.exit(), END_BY_ITSELF_MS).unref();
 
 async function start(): Promise<number> {
   if (process.env.MURMUR_DETACHED_SUPERVISOR !== undefined && process.send !== undefined) {

@@ -12,6 +12,15 @@ import { createTerminal, type TerminalStream } from "./terminal.ts";
 
 /** How long a command waits for the swarm without --timeout, in ms. */
 export const READ_TIMEOUT_MS = 5_000;
+/**
+ * The share of the timeout between two pings of a command's connection: three of them without an answer mean that the
+ * server hangs, and a quarter of the timeout is left for another server.
+ */
+const PINGS_PER_TIMEOUT = 4;
+/** The shortest time between two pings, in ms: a busy machine answers later than a short timeout would allow. */
+const MIN_PING_INTERVAL_MS = 250;
+/** The longest time limit of one attempt to connect, in ms; several servers share a shorter timeout. */
+const MAX_ATTEMPT_MS = 5_000;
 
 /** Opens a session. An interrupt aborts its signal; a second interrupt ends the process at once. */
 export async function openSession(
@@ -42,6 +51,7 @@ export async function openSession(
       : {}),
   });
   const controller = new AbortController();
+  const closing = new AbortController();
   const interrupts = followInterrupts(controller);
   let transport: Promise<Transport> | undefined;
   let tasks: Promise<TaskClient> | undefined;
@@ -53,6 +63,7 @@ export async function openSession(
     ]);
     refuseDeadSwarm(target, config.data);
     const timeoutMs = config.timeoutMs ?? READ_TIMEOUT_MS;
+    const servers = [target.nats.servers].flat().flatMap((text) => text.split(","));
     return withinTimeout(
       connectNats({
         ...target.nats,
@@ -62,7 +73,9 @@ export async function openSession(
         // The command's own answer contains the error; the client's log lines would only repeat it.
         log: config.logLevel === "debug" || config.logLevel === "trace" ? log : silentLogger,
         meter: createMeter(),
-        signal: controller.signal,
+        signal: AbortSignal.any([controller.signal, closing.signal]),
+        connectTimeoutMs: Math.max(1, Math.min(MAX_ATTEMPT_MS, timeoutMs / servers.length)),
+        pingIntervalMs: Math.max(MIN_PING_INTERVAL_MS, timeoutMs / PINGS_PER_TIMEOUT),
       }),
       timeoutMs,
       "no NATS server answered",
@@ -94,6 +107,7 @@ export async function openSession(
     ports,
     close: async () => {
       interrupts.close();
+      closing.abort(new SwarmError("cancelled", "the command has ended")); // ends an attempt that took too long
       (await tasks?.catch(() => undefined))?.close();
       await (await transport?.catch(() => undefined))?.close();
     },

@@ -2,12 +2,14 @@
 // examples, rendering and an exit code.
 import { z } from "zod";
 import { createOfficeClient } from "../../coordinator/index.ts";
-import { parse } from "../../protocol/index.ts";
+import { parse, SwarmError } from "../../protocol/index.ts";
+import type { Transport } from "../../transport/index.ts";
 import type { Command, FieldFacts, Ports } from "../cli/command.ts";
 import { operatorName } from "../cli/operator.ts";
 import { READ_TIMEOUT_MS } from "../cli/session.ts";
 import type { Terminal } from "../cli/terminal.ts";
 import { type Operation, perform } from "../operations/operation.ts";
+import { withinTimeout } from "../operations/time-limit.ts";
 
 /** A command that has the fields of its operation. */
 interface Face<I extends z.ZodObject, O extends z.ZodType, E extends z.ZodType>
@@ -53,14 +55,50 @@ export async function callOperation<I extends z.ZodType, O extends z.ZodType, E 
   options: { onEvent?: ((event: z.output<E>) => void) | undefined; timeoutMs?: number | undefined } = {},
 ): Promise<z.output<O>> {
   const checked = parse(operation.input, input, operation.name);
+  const timeoutMs = options.timeoutMs ?? ports.config.timeoutMs ?? READ_TIMEOUT_MS;
+  const startedMs = performance.now();
   const transport = await ports.transport();
+  const leftMs = Math.max(1, timeoutMs - (performance.now() - startedMs));
   const context = {
     transport,
     tasks: await ports.tasks(),
     office: createOfficeClient({ transport }),
     signal: ports.signal,
     caller: { name: operatorName(), role: "cli" },
-    timeoutMs: options.timeoutMs ?? ports.config.timeoutMs ?? READ_TIMEOUT_MS,
+    timeoutMs: leftMs,
   };
-  return perform(operation, context, checked, options.onEvent);
+  const performed = perform(operation, context, checked, options.onEvent);
+  const { access, event, takesLong = false } = operation;
+  // A task that is waited for ends by its own limit, with a better message, unless NATS swallows the requests.
+  if (access === "submit") return withinTimeout(performed, leftMs + OWN_LIMIT_MS, "the swarm did not answer");
+  if (event !== undefined) return performed; // it follows something, and ends by its own rule
+  return access === "read" && !takesLong
+    ? withinTimeout(performed, leftMs, "the swarm did not answer")
+    : whileConnected(performed, transport, leftMs / LOST_SHARE);
 }
+
+/** The time that a task which is waited for has to report its own limit, in ms. */
+const OWN_LIMIT_MS = 250;
+/** The share of the timeout for which an operation waits for a lost connection: the pings used up the rest (session.ts). */
+const LOST_SHARE = 4;
+
+/** Settles as `work` does, or rejects `unavailable` when the connection is lost for `lostMs`. */
+async function whileConnected<T>(work: Promise<T>, transport: Transport, lostMs: number): Promise<T> {
+  const lost = Promise.withResolvers<never>();
+  let timer: NodeJS.Timeout | undefined;
+  const states = transport.onState((state) => {
+    clearTimeout(timer);
+    if (state !== "disconnected") return;
+    timer = setTimeout(() => lost.reject(new SwarmError("unavailable", CONNECTION_LOST)), lostMs);
+  });
+  work.catch(() => undefined);
+  try {
+    return await Promise.race([work, lost.promise]);
+  } finally {
+    clearTimeout(timer);
+    states.close();
+  }
+}
+
+const CONNECTION_LOST =
+  "the connection to NATS was lost, so it is not known how far this came; look at the swarm, then run the command again";

@@ -61,6 +61,7 @@ export const listAuditEntries = defineOperation({
   event: progressSchema,
   errors: [],
   access: "read",
+  takesLong: true,
   async *run({ transport }, { role, writer, kind, since, limit }) {
     const sinceMs = since === undefined ? undefined : readSince(since, Date.now());
     const filter = { ...readWriter(role, writer), kind, sinceMs, limit };
@@ -108,6 +109,7 @@ export const verifyAuditLog = defineOperation({
   event: progressSchema,
   errors: [],
   access: "read",
+  takesLong: true,
   async *run({ transport }, { role, writer }) {
     const filter = readWriter(role, writer);
     const check = yield* yieldReports<Progress, Awaited<ReturnType<typeof verifyAudit>>>((report) =>

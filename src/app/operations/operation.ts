@@ -57,6 +57,8 @@ export interface Operation<
   /** The error codes of the operation itself. `invalid_input`, `unavailable` and `internal` are possible for every operation. */
   readonly errors: readonly ErrorCode[];
   readonly access: Access;
+  /** True: it reads as much as is stored, so that the caller's time limits each answer of the swarm and not the whole. */
+  readonly takesLong?: true;
   /** Performs the operation. An async generator yields events and returns the output. */
   run(
     context: OperationContext,

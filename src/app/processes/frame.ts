@@ -1,6 +1,7 @@
 // The frame of every process: connection, log, services in their order, probes, and the end. Each kind of process has a file
 // beside this one (agents.ts, api.ts, coordinator.ts) that builds its services; the frame starts and stops them.
-// I1: services stop in the reverse order of their start, and a process that gets a signal to stop always ends.
+// I1: services stop in the reverse order of their start, and a process that gets a signal to stop always ends, within its
+//     grace and 2 s, whatever NATS does (stop-limit.ts).
 import { type AuditWriter, createAuditWriter } from "../../audit/index.ts";
 import {
   createMeter,
@@ -16,10 +17,12 @@ import { connectNats, type Transport } from "../../transport/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { listen } from "../http/listen.ts";
 import { type Check, probeRoutes } from "../http/probes.ts";
+import { untilAborted } from "../operations/time-limit.ts";
 import { joinSupervisor } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
 import { VERSION } from "../version.ts";
 import { createDiscovery } from "./discovery.ts";
+import { StopLimit } from "./stop-limit.ts";
 import { initSwarm, streamsCheck, waitForStreams } from "./streams.ts";
 import { withBus } from "./with-bus.ts";
 
@@ -93,19 +96,22 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
   const meter = createMeter({ defaults: true });
   meter.buildInfo.set({ version: VERSION, node: process.version }, 1);
   const started: Service[] = [];
+  const limit = new StopLimit({ graceMs: config.drainGraceMs, log });
+  signal.addEventListener("abort", () => limit.begin(), { once: true });
   try {
     const connected = await connect(ports, kind, { log, meter, processId, signal });
+    limit.limit(connected);
     started.push(endWith("connection", () => connected.close()));
     const discovery = createDiscovery(connected.bus);
     const transport = withBus(connected, discovery.bus);
-    if (kind.init) await initSwarm(transport, log);
-    else await waitForStreams(transport, log, signal);
+    const prepared = kind.init ? initSwarm(transport, log) : waitForStreams(transport, log, signal);
+    await untilAborted(prepared, signal);
 
     const assembly = kind.assemble({ log, meter, transport, processId });
     const { records, listeners, core, doors } = assembly.services;
     for (const service of [...records, ...listeners, ...core, ...doors]) {
       started.push(service); // before its start: a start that fails half-way is stopped too
-      await service.start();
+      await untilAborted(service.start(), signal);
     }
 
     let isReady = false;
@@ -137,7 +143,7 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
       metadata: { role: kind.role, pid: String(process.pid) },
     });
     started.push(endWith("discovery", () => announced.close()));
-    await transport.bus.flush();
+    await untilAborted(transport.bus.flush(), signal);
 
     isReady = true;
     supervisor.ready();
@@ -145,12 +151,14 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
     await untilStopped(signal);
     isReady = false;
     log.info({ graceMs: config.drainGraceMs }, "draining");
-    await assembly.drain();
+    await limit.within(assembly.drain(), "drain");
   } catch (error) {
     // A process that must stop while it starts has not failed.
     if (!signal.aborted) throw error;
   } finally {
-    await stopAll(started); // I1
+    limit.begin(); // for a process that failed
+    await limit.within(stopAll(started), "stop of the services"); // I1
+    limit.end();
     supervisor.leave();
   }
 }

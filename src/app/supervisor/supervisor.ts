@@ -22,7 +22,8 @@ import {
   watch,
 } from "./decide.ts";
 import { identify, type ProcessIdentity } from "./identity.ts";
-import { ProcessOutput } from "./output.ts";
+import { LastLines } from "./last-lines.ts";
+import { openLogFile, sizeOf, tailFrom } from "./log-file.ts";
 import { natsConfig, type ProcessPlan, planNats, planProcesses } from "./plan.ts";
 import { findFreePorts, isFree } from "./ports.ts";
 import { reapSurvivors } from "./reap.ts";
@@ -41,8 +42,8 @@ import { MESSAGES_PER_SILENCE } from "./supervisor-link.ts";
 
 /** The limit for a whole swarm to become ready; measured: 1.5 s on two cores with one agent. */
 const READY_TIMEOUT_MS = 90_000;
-/** The time beyond its drain grace that a process has before the supervisor kills it. */
-const STOP_MARGIN_MS = 5_000;
+/** The time beyond its drain grace that a process has before the supervisor kills it. It ends by itself within 1.75 s. */
+const STOP_MARGIN_MS = 3_000;
 /** The time that nats-server has to close its store; measured: 50 ms. */
 const NATS_STOP_MS = 10_000;
 /** The interval between probes of a starting nats-server, and the timeout of one probe. The server is up within 20–60 ms. */
@@ -77,7 +78,11 @@ interface Child {
   watched: Watched;
   process: ChildProcess | null;
   identity: ProcessIdentity | null;
-  output: ProcessOutput;
+  log: { write(text: string): void };
+  /** The output of the current run. */
+  lines: LastLines;
+  /** The size of the log file that nats-server writes itself, when the current run began. */
+  ownLogFrom: number;
   restart: NodeJS.Timeout | undefined;
   lastExit: string | null;
   /** The reason why the supervisor killed the process, for the log. */
@@ -241,7 +246,7 @@ class SwarmSupervisor implements Supervisor {
         reject(
           new SwarmError(
             "unavailable",
-            `not ready within ${READY_TIMEOUT_MS / 1_000} s: ${names}\n${missing.map((child) => child.output.excerpt()).join("\n")}`,
+            `not ready within ${READY_TIMEOUT_MS / 1_000} s: ${names}\n${missing.map((child) => this.#tail(child)).join("\n")}`,
           ),
         );
       }, READY_TIMEOUT_MS);
@@ -260,11 +265,9 @@ class SwarmSupervisor implements Supervisor {
       watched: watch(plan.name, plan.metrics !== null, Date.now()),
       process: null,
       identity: null,
-      output: new ProcessOutput({
-        logs: dataFiles(this.#options.config.data).logs,
-        name: plan.name,
-        writesOwnLog: plan.metrics === null,
-      }),
+      log: openLogFile(this.#logFile(plan)),
+      lines: new LastLines(),
+      ownLogFrom: 0,
       restart: undefined,
       lastExit: null,
       killedFor: undefined,
@@ -278,13 +281,15 @@ class SwarmSupervisor implements Supervisor {
     if (this.#stopping !== undefined) return; // I2
     const { plan, watched } = child;
     const { speaks } = watched;
-    child.output.beginRun();
+    child.lines.clear();
+    child.ownLogFrom = sizeOf(this.#ownLogFile(plan));
     const started = startChild(
       plan,
       { speaks },
       {
         onLine: (line) => {
-          child.output.write(line);
+          child.log.write(`${line}\n`);
+          child.lines.push(line);
           this.#options.onLine?.(plan.name, line);
         },
         onMessage: (message) => this.#hear(child, message.type === "ready"),
@@ -335,13 +340,13 @@ class SwarmSupervisor implements Supervisor {
       child.waiting !== undefined &&
       (died.pid === undefined || isSetupWrong || child.plan.metrics === null)
     ) {
-      child.waiting.reject(toStartError(child, isSetupWrong));
+      child.waiting.reject(this.#startError(child, isSetupWrong));
       return;
     }
     const { watched, restartInMs } = noteDeath(child.watched, Date.now(), { exitCode });
     child.watched = watched;
     if (restartInMs === null && isSetupWrong) {
-      const reason = child.output.message() ?? child.lastExit;
+      const reason = child.lines.message() ?? child.lastExit;
       log.error(
         { alert: "process_failed", process: name, lastExit: child.lastExit, reason },
         "process cannot start; not starting it again. Mend the reason, then run murmur down and murmur up",
@@ -354,7 +359,7 @@ class SwarmSupervisor implements Supervisor {
       child.waiting?.reject(
         new SwarmError(
           "unavailable",
-          `${name} dies at every start (${child.lastExit})\n${child.output.excerpt()}`,
+          `${name} dies at every start (${child.lastExit})\n${this.#tail(child)}`,
         ),
       );
     } else {
@@ -362,6 +367,15 @@ class SwarmSupervisor implements Supervisor {
       child.restart = setTimeout(() => this.#spawn(child), restartInMs);
     }
     this.#save();
+  }
+
+  /** The error about a process that did not become ready: its own message when its setup is wrong, else its last lines. */
+  #startError(child: Child, isSetupWrong: boolean): SwarmError {
+    const { plan, lastExit, lines } = child;
+    const message = isSetupWrong ? lines.message() : undefined;
+    return message === undefined
+      ? new SwarmError("unavailable", `${plan.name} did not start (${lastExit})\n${this.#tail(child)}`)
+      : new SwarmError("invalid_input", `${plan.name} cannot start: ${message}`);
   }
 
   #watchSilence(): void {
@@ -401,6 +415,8 @@ class SwarmSupervisor implements Supervisor {
     for (const child of children) clearTimeout(child.restart);
     const speaking = children.filter((child) => child.watched.speaks);
     const silent = children.filter((child) => !child.watched.speaks);
+    // A server that was stopped (SIGSTOP, a debugger) must run, or the processes cannot give back their tasks.
+    for (const { process: server } of silent) server?.kill("SIGCONT");
     // The Murmur processes stop first, because draining needs the server.
     await Promise.all(speaking.map((child) => this.#end(child, config.drainGraceMs + STOP_MARGIN_MS)));
     await Promise.all(silent.map((child) => this.#end(child, NATS_STOP_MS)));
@@ -421,17 +437,29 @@ class SwarmSupervisor implements Supervisor {
     });
   }
 
+  #logFile(plan: ProcessPlan): string {
+    const { logs } = dataFiles(this.#options.config.data);
+    // nats-server writes its own log file. Its output before it opened that file goes to a second file.
+    return join(logs, plan.metrics === null ? `${plan.name}.out.log` : `${plan.name}.log`);
+  }
+
+  /** The file that nats-server writes itself; the same as {@link #logFile} for the other processes. */
+  #ownLogFile(plan: ProcessPlan): string {
+    return join(dataFiles(this.#options.config.data).logs, `${plan.name}.log`);
+  }
+
+  /** The last lines of the current run. */
+  #tail(child: Child): string {
+    const { plan, lines, ownLogFrom } = child;
+    if (plan.metrics === null) {
+      for (const line of tailFrom(this.#ownLogFile(plan), ownLogFrom)) lines.push(line);
+    }
+    return lines.excerpt();
+  }
+
   #save(): void {
     if (this.#stopping === undefined) writeState(this.#options.config.data, this.state);
   }
-}
-
-/** The error about a process that did not become ready: its own message when its setup is wrong, else its last lines. */
-function toStartError({ plan, lastExit, output }: Child, isSetupWrong: boolean): SwarmError {
-  const message = isSetupWrong ? output.message() : undefined;
-  return message === undefined
-    ? new SwarmError("unavailable", `${plan.name} did not start (${lastExit})\n${output.excerpt()}`)
-    : new SwarmError("invalid_input", `${plan.name} cannot start: ${message}`);
 }
 
 function toRecord(child: Child): ProcessRecord[] {

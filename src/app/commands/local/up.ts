@@ -99,11 +99,15 @@ export const command = defineCommand({
       await supervisor.stopped;
       return output;
     } catch (error) {
+      // A swarm that is told to stop while it starts has not failed.
+      if (signal.aborted)
+        return { server: redactText(orders.joinServer ?? ""), http: "", dataDir, processes: [] };
       if (!(error instanceof AlreadyRunning)) throw error;
       return toOutput(await waitForOther(dataDir), dataDir, true);
     }
   },
   render: (output, terminal) => {
+    if (output.processes.length === 0) return "stopped before the swarm was up";
     if (output.alreadyRunning === true) {
       return `${terminal.colors.yellow("a swarm runs here already")}\n${showSwarm(output)}`;
     }
