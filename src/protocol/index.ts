@@ -191,6 +191,7 @@ export {
   checkToken,
   createSubjects,
   type EventKind,
+  fitsFilter,
   isToken,
   LANE_COUNT,
   LANES,

@@ -14,6 +14,8 @@ export const JETSTREAM_ERRORS = {
   noPeers: 10005,
   consumerNotFound: 10014,
   messageNotFound: 10037,
+  /** A delete names a sequence between stored messages that is not stored. */
+  sequenceNotFound: 10043,
   storageExceeded: 10047,
   messageTooLarge: 10054,
   messageDeleteFailed: 10057,

@@ -14,6 +14,7 @@ export { createTaskClient, type TaskClient } from "./client/client.ts";
 export { type DeadLetters, REPLAY_LABEL } from "./client/dead-letters.ts";
 export { createFrontDoor } from "./client/front-door.ts";
 export { DEFAULT_LIST_LIMIT, type ListOptions, MAX_LIST_LIMIT } from "./client/list.ts";
+export type { ChangedTask, TaskChange } from "./client/move.ts";
 export type { TaskReader } from "./client/reader.ts";
 export { errorReply } from "./client/replies.ts";
 export type { SubmitOptions } from "./client/submit.ts";

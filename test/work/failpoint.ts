@@ -50,7 +50,11 @@ export function cutOff(transport: Transport, point: Failpoint): Transport {
   });
   const log = (key: Parameters<Transport["log"]>[0]): Log => {
     const inner = transport.log(key);
-    return { ...inner, append: (...args) => point.run(`append ${key}`, () => inner.append(...args)) };
+    return {
+      ...inner,
+      append: (...args) => point.run(`append ${key}`, () => inner.append(...args)),
+      delete: (seq) => point.run(`delete ${key}`, () => inner.delete(seq)),
+    };
   };
   const queue: Transport["queue"] = (key) => {
     const inner = transport.queue(key);

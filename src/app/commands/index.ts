@@ -33,6 +33,17 @@ export const COMMANDS: readonly CommandEntry[] = [
     async () => (await import("./swarm/task.ts")).cancel,
   ),
   entry("task retry", "submit a failed task again", async () => (await import("./swarm/task.ts")).retry),
+  entry(
+    "task move",
+    "move a waiting task to another capability",
+    async () => (await import("./swarm/task.ts")).move,
+  ),
+  entry("task promote", "make a delayed task due now", async () => (await import("./swarm/task.ts")).promote),
+  entry(
+    "task reprioritise",
+    "give a waiting task another priority",
+    async () => (await import("./swarm/task.ts")).reprioritise,
+  ),
   entry("dead ls", "list dead letters", async () => (await import("./swarm/dead.ts")).ls),
   entry("dead show", "show one dead letter", async () => (await import("./swarm/dead.ts")).show),
   entry(

@@ -15,8 +15,17 @@ import type { Transport } from "../../transport/index.ts";
 import { MAX_LIST_LIMIT, type TaskClient } from "../../work/index.ts";
 import { listLivingAgents } from "../operations/agents.ts";
 import { showOffice } from "../operations/office.ts";
-import { type OperationContext, perform } from "../operations/operation.ts";
-import { cancelTasks, listTasks, runTask, showTask, submitTask } from "../operations/tasks.ts";
+import { type Operation, type OperationContext, perform } from "../operations/operation.ts";
+import {
+  cancelTasks,
+  listTasks,
+  moveTask,
+  promoteTask,
+  reprioritiseTask,
+  runTask,
+  showTask,
+  submitTask,
+} from "../operations/tasks.ts";
 
 /** The longest `?wait=`, in ms. Proxies in front of the API end a quiet request earlier. */
 export const MAX_WAIT_MS = 3_600_000;
@@ -56,6 +65,7 @@ const listQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(MAX_LIST_LIMIT).optional(),
   /** Also the questions of ballots to their seats. */
   seats: z.stringbool({ truthy: ["true"], falsy: ["false"] }).optional(),
+  stray: z.stringbool({ truthy: ["true"], falsy: ["false"] }).optional(),
 });
 
 /** All routes but the probes. */
@@ -108,6 +118,21 @@ export const ROUTES: readonly Route[] = [
     }),
   },
   {
+    method: "POST",
+    path: "/v1/tasks/:id/move",
+    answer: (context, swarm) => changeTask(context, swarm, moveTask),
+  },
+  {
+    method: "POST",
+    path: "/v1/tasks/:id/reprioritise",
+    answer: (context, swarm) => changeTask(context, swarm, reprioritiseTask),
+  },
+  {
+    method: "POST",
+    path: "/v1/tasks/:id/promote",
+    answer: (context, swarm) => changeTask(context, swarm, promoteTask),
+  },
+  {
     method: "GET",
     path: "/v1/agents",
     answer: async (_context, swarm) => ({
@@ -126,6 +151,23 @@ export const ROUTES: readonly Route[] = [
     },
   },
 ];
+
+/** A change of one task: the other fields of the operation are the body, which may be empty. */
+async function changeTask<I extends z.ZodType, O extends z.ZodType>(
+  context: Context,
+  swarm: ServedSwarm,
+  operation: Operation<I, O, z.ZodNever>,
+): Promise<Answer> {
+  const bytes = new Uint8Array(await context.req.arrayBuffer());
+  const isEmpty = bytes.length === 0;
+  const { value, encoding } = isEmpty
+    ? { value: {}, encoding: undefined }
+    : decode(bytes, context.req.header("content-type"));
+  const fields = parse(z.record(z.string(), z.unknown()), value, "body");
+  const input = parse(operation.input, { ...fields, task: taskIdOf(context) }, "body");
+  const body = await perform(operation, contextOf(swarm), input);
+  return { body, status: 200, ...(encoding === undefined ? {} : { encoding }) };
+}
 
 /** A closed connection does not end the work for it: most of it is short, and a submitted task continues anyway. */
 const NEVER_ABORTED = new AbortController().signal;

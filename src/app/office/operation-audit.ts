@@ -8,6 +8,15 @@ import { VERSION } from "../version.ts";
 /** How long an operation waits for the audit log, in ms. The election of a stream's new leader takes 4–6 s. */
 const AUDIT_TIMEOUT_MS = 10_000;
 
+/** Notes a change that the caller made with an operation. Resolves to true when the entry is stored. Never rejects. */
+export function auditChange(
+  { transport, caller }: { transport: Transport; caller: { name: string; role: string } },
+  { command, ...about }: { command: string; [about: string]: unknown },
+): Promise<boolean> {
+  const facts = { command, outcome: "done", by: caller.name, ...about };
+  return auditOperation({ transport, role: caller.role }, { kind: "operation", facts });
+}
+
 /** Writes one entry into the audit log, as a process of this role, and resolves to true when it is stored. Never rejects. */
 export async function auditOperation(
   { transport, role }: { transport: Transport; role: string },

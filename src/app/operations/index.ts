@@ -10,12 +10,24 @@ import { recoverOffice, showOffice, transferOffice } from "./office.ts";
 import type { Operation } from "./operation.ts";
 import { listSchedules, removeSchedule, setSchedule } from "./schedules.ts";
 import { initStreams } from "./streams.ts";
-import { cancelTasks, listTasks, retryTask, runTask, showTask, submitTask, watchTask } from "./tasks.ts";
+import {
+  cancelTasks,
+  listTasks,
+  moveTask,
+  promoteTask,
+  reprioritiseTask,
+  retryTask,
+  runTask,
+  showTask,
+  submitTask,
+  watchTask,
+} from "./tasks.ts";
 import { showTopology } from "./topology.ts";
 
 /** All operations, by family. */
 export const OPERATIONS = [
   ...[submitTask, runTask, listTasks, showTask, watchTask, cancelTasks, retryTask],
+  ...[moveTask, promoteTask, reprioritiseTask],
   ...[listDeadLetters, showDeadLetter, replayDeadLetter, purgeDeadLetters],
   ...[listLivingAgents, showOneAgent, pauseAgent, resumeAgent, drainAgent],
   ...[showOffice, transferOffice, recoverOffice],

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { newId, sleep } from "../../base/index.ts";
 import {
   createSubjects,
+  PRIORITIES,
   resultSchema,
   submitReplySchema,
   TASK_STATES,
@@ -12,9 +13,10 @@ import {
   tokenSchema,
 } from "../../protocol/index.ts";
 import type { Subscription } from "../../transport/index.ts";
-import { DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT } from "../../work/index.ts";
+import { DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT, type TaskChange } from "../../work/index.ts";
+import { auditChange } from "../office/operation-audit.ts";
 import { ballotNewsSchema, followBallot } from "./ballot-news.ts";
-import { defineOperation, readWithin } from "./operation.ts";
+import { defineOperation, type OperationContext, readWithin } from "./operation.ts";
 
 /** How long `task-run` waits when the caller names no time: a day, as long as one attempt may run. */
 const RUN_LIMIT_MS = 86_400_000;
@@ -75,6 +77,7 @@ export const listTasks = defineOperation({
       .boolean()
       .default(false)
       .meta({ description: "also the questions of ballots to their seats, judges and verifiers" }),
+    stray: z.boolean().default(false).meta({ description: "only tasks that no process can take" }),
   }),
   output: z.object({ tasks: z.array(taskStatusSchema) }),
   errors: [],
@@ -175,6 +178,64 @@ export const cancelTasks = defineOperation({
     await readWithin(context, tasks.cancelScope(scope));
     return { scope, status: "cancelled" as const };
   },
+});
+
+/** The errors of a change of a waiting task. `conflict`: it has ended, a host has received it, or it was placed on an agent. */
+const CHANGE_ERRORS = ["not_found", "conflict"] as const;
+const changedTaskSchema = z.object({
+  taskId: z.string(),
+  capability: z.string(),
+  priority: z.enum(PRIORITIES),
+  /** False when the task was there before: nothing was changed. */
+  changed: z.boolean(),
+  /** The audit log has an entry about the change. */
+  audited: z.boolean(),
+});
+
+/** Changes a waiting task, and notes the change. */
+async function changeOne(context: OperationContext, command: string, taskId: string, change: TaskChange) {
+  const { tasks, timeoutMs } = context;
+  const done = await tasks.change(taskId, change, { timeoutMs });
+  const facts = { command, task: taskId, capability: done.capability, priority: done.priority };
+  return { ...done, audited: done.changed && (await auditChange(context, facts)) };
+}
+
+export const moveTask = defineOperation({
+  name: "task-move",
+  summary: "move a waiting task to another capability",
+  input: z.strictObject({
+    task: taskId,
+    capability: tokenSchema.meta({ description: "the capability that the task needs" }),
+    priority: z.enum(PRIORITIES).optional().meta({ description: "also another priority" }),
+  }),
+  output: changedTaskSchema,
+  errors: [...CHANGE_ERRORS, "unknown_capability"],
+  access: "operate",
+  run: (context, { task, capability, priority }) =>
+    changeOne(context, "task-move", task, { capability, priority }),
+});
+
+export const promoteTask = defineOperation({
+  name: "task-promote",
+  summary: "make a delayed task due now",
+  input: oneTask,
+  output: changedTaskSchema,
+  errors: CHANGE_ERRORS,
+  access: "operate",
+  run: (context, { task }) => changeOne(context, "task-promote", task, { dueNow: true }),
+});
+
+export const reprioritiseTask = defineOperation({
+  name: "task-reprioritise",
+  summary: "give a waiting task another priority",
+  input: z.strictObject({
+    task: taskId,
+    priority: z.enum(PRIORITIES).meta({ description: "the new priority" }),
+  }),
+  output: changedTaskSchema,
+  errors: CHANGE_ERRORS,
+  access: "operate",
+  run: (context, { task, priority }) => changeOne(context, "task-reprioritise", task, { priority }),
 });
 
 export const retryTask = defineOperation({

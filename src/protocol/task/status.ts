@@ -33,6 +33,8 @@ export const taskStatusSchema = z.object({
   placement: placementSchema.optional(),
   /** The agents that had the task before and handed it off, in that order. Lists show it for finished tasks only. */
   handOffs: z.array(hopSchema).optional(),
+  /** Set while no process can take the task, with the reason: `task move` or `task cancel` ends that. */
+  stray: z.string().optional(),
   /** For a ballot that is open or ended with a verdict: the number of its seats, and the number that have answered. */
   ballot: z.object({ seats: z.int(), answered: z.int() }).optional(),
   result: resultSchema.optional(),

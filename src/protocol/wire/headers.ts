@@ -11,6 +11,8 @@ export const HEADERS = {
   placement: "Murmur-Placement",
   /** On a task that an agent gave back: the sequence of its placed message, which may still be stored for a moment. */
   returned: "Murmur-Returned",
+  /** On a task that an operator moves to another queue: the sequence and the subject of its earlier message. */
+  moved: "Murmur-Moved",
   /** On a placed message that asks a ballot's question: the ballot's id. */
   ballot: "Murmur-Ballot",
   /** On `<p>.submit`: wait up to this many ms for the result. On asks: the caller waits this many ms for the reply. */

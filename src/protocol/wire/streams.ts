@@ -33,8 +33,8 @@ export interface StreamSpec {
   about: string;
   name: string;
   /**
-   * The stream takes exactly the forms that its readers know, so that a mistyped subject gets no acknowledgement ("no
-   * responders") instead of a place from which no process will ever take it.
+   * The stream takes exactly the forms that its readers know. A mistyped subject gets no acknowledgement ("no responders"):
+   * no process would ever read the message.
    */
   subjects: string[];
   /** The wider subjects of streams that an earlier version created. They work; `init` with `update` replaces them. */

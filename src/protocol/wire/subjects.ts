@@ -51,6 +51,16 @@ export function showValue(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 77)}…` : text;
 }
 
+/** True if a subject fits a filter: `*` stands for one token, a last `>` for one or more. */
+export function fitsFilter(filter: string, subject: string): boolean {
+  const wanted = filter.split(".");
+  const tokens = subject.split(".");
+  const isOpenEnded = wanted.at(-1) === ">";
+  if (isOpenEnded ? tokens.length < wanted.length : tokens.length !== wanted.length) return false;
+  const fixed = isOpenEnded ? wanted.slice(0, -1) : wanted;
+  return fixed.every((token, index) => token === "*" || token === tokens[index]);
+}
+
 /** Returns the last token of a subject. In most of our subjects it is the id. */
 export function lastToken(subject: string): string {
   return subject.slice(subject.lastIndexOf(".") + 1);

@@ -61,7 +61,8 @@ export function createNatsLog(link: Link, stream: string): NatsLog {
       } catch (error) {
         const isDenied = error instanceof SwarmError && error.code === "not_permitted";
         const code = jetStreamCode(error);
-        if (code === JETSTREAM_ERRORS.messageNotFound) return false;
+        if (code === JETSTREAM_ERRORS.messageNotFound || code === JETSTREAM_ERRORS.sequenceNotFound)
+          return false;
         if (code === JETSTREAM_ERRORS.messageDeleteFailed && !isDenied) return false;
         throw error;
       }

@@ -15,7 +15,7 @@ import {
 } from "../../protocol/index.ts";
 import type { Log, Stored, Transport } from "../../transport/index.ts";
 import type { Journal } from "../stores/journal.ts";
-import { ballotIdOf, queuedAtMs, readPlacedTask, readTaskAddress } from "../stores/messages.ts";
+import { ballotIdOf, queuedAtMs, readPlacedTask, readStray, readTaskAddress } from "../stores/messages.ts";
 import type { ResultStore } from "../stores/results.ts";
 import { markScope } from "../stores/scopes.ts";
 import type { TaskLocation } from "./locate.ts";
@@ -82,6 +82,10 @@ async function cancelStoredTask(parts: CancelParts, taskId: string, found: TaskL
     transport.log("tasks").purge({ filter: filters.placedById(taskId) }),
     transport.log("later").purge({ filter: filters.laterById(taskId) }),
     transport.log("later").purge({ filter: filters.dueById(taskId) }),
+    // The subject of a stray message may have no id that the filters could find.
+    found.stray === undefined
+      ? undefined
+      : transport.log(found.place === "later" ? "later" : "tasks").delete(found.stored.seq),
   ]);
   await transport.bus.flush();
   if (!stored) throw endedBefore(taskId);
@@ -172,7 +176,7 @@ interface StoredTask {
 function readStored(subjects: Subjects, stored: Stored): StoredTask | null {
   const placed = readPlacedTask(subjects, stored);
   if (placed !== null) return placed;
-  const at = readTaskAddress(subjects, stored);
+  const at = readStray(subjects, stored)?.at ?? readTaskAddress(subjects, stored);
   return at === null ? null : { at };
 }
 

@@ -24,6 +24,7 @@ import { createResultStore } from "../stores/results.ts";
 import { cancelScope, cancelTask } from "./cancel.ts";
 import { KnownCapabilities } from "./capabilities.ts";
 import { createDeadLetters, type DeadLetters } from "./dead-letters.ts";
+import { type ChangedTask, changeTask, type TaskChange } from "./move.ts";
 import { createTaskReader, type TaskReader } from "./reader.ts";
 import { type SubmitOptions, Submitter } from "./submit.ts";
 import { ResultWaiter } from "./waiter.ts";
@@ -58,6 +59,17 @@ export interface TaskClient extends TaskReader {
   cancel(taskId: string, options?: { timeoutMs?: number | undefined }): Promise<void>;
   /** Cancels all tasks of a scope, including tasks that are submitted under it later. */
   cancelScope(scope: string): Promise<void>;
+  /**
+   * Moves a waiting task to another capability or priority, or makes a delayed task due now. An api process carries out the move
+   * of a queued task; the call waits for it for `timeoutMs` (default 5 s). Safe to repeat.
+   * @throws SwarmError `not_found`; `conflict` when the task has ended, when a host has received it, or when it was placed on
+   *   an agent; `unknown_capability`; `unavailable` when no api process carried the move out in time: it stays asked for.
+   */
+  change(
+    taskId: string,
+    change: TaskChange,
+    options?: { timeoutMs?: number | undefined },
+  ): Promise<ChangedTask>;
   /** Submits a failed or cancelled task again, as a new task with a label. @throws SwarmError `not_found`, `conflict`. */
   retry(taskId: string): Promise<SubmitReply>;
   readonly dead: DeadLetters;
@@ -93,6 +105,8 @@ export function createTaskClient(parts: {
     result,
     cancel: (taskId, options) => cancelTask(cancelling, taskId, options),
     cancelScope: (scope) => cancelScope(cancelling, scope),
+    change: (taskId, change, options) =>
+      changeTask({ ...shared, known, reader, journal }, taskId, change, options),
     retry,
     dead,
     capabilities: () => known.list(),

@@ -20,6 +20,8 @@ export interface ListOptions {
   limit?: number | undefined;
   /** Also lists the questions that ballots ask their seats, judges and verifiers. Default false: the ballot represents them. */
   seats?: boolean | undefined;
+  /** Only tasks that no process can take; default false. */
+  stray?: boolean | undefined;
 }
 
 /** Lists tasks. */
@@ -58,8 +60,9 @@ export class TaskLister {
     const found = new Map<string, TaskStatus>();
     for (const status of parts.flat()) {
       // A task that moved between two reads appears twice: its first place in the list counts.
-      if (!found.has(status.taskId) && (state === undefined || status.state === state))
-        found.set(status.taskId, status);
+      const isWanted = state === undefined || status.state === state;
+      if (options.stray === true && status.stray === undefined) continue;
+      if (!found.has(status.taskId) && isWanted) found.set(status.taskId, status);
     }
     return [...found.values()].slice(0, limit);
   }
@@ -75,10 +78,12 @@ export class TaskLister {
     if (!wants(options, "pending", "running", "retrying")) return [];
     const log = this.#transport.log("tasks");
     const { prefix, filters } = this.#subjects;
-    const [queued, placed, delivering] = await Promise.all([
-      newest(log, `${prefix}.task.${options.capability ?? "*"}.>`, limit, options),
+    const { capability } = options;
+    const ofTasks = capability === undefined ? filters.allTasks : `${prefix}.task.${capability}.>`;
+    const [queued, placed, view] = await Promise.all([
+      newest(log, ofTasks, limit, options),
       newest(log, filters.allPlaced, limit, options),
-      this.#statuses.listDelivering(),
+      this.#statuses.viewQueue(),
     ]);
     // Both kinds are in one stream, so their sequences give their order. A task in a hand-over has two messages; the newer one,
     // which is placed, comes first.
@@ -86,7 +91,14 @@ export class TaskLister {
     for (const stored of [...queued, ...placed].sort((a, b) => b.seq - a.seq)) {
       const live = this.#locator.readLive(stored);
       if (live === null || !fits(options, live.location.capability)) continue;
-      statuses.push(this.#statuses.ofQueue(live.taskId, live.location, delivering.has(live.consumer)));
+      const status = this.#statuses.ofQueue(live.taskId, live.location, view.delivering.has(live.consumer));
+      statuses.push(
+        status.then((known) =>
+          known.state === "pending"
+            ? { ...known, ...this.#statuses.describeStray(live.location, view) }
+            : known,
+        ),
+      );
     }
     return Promise.all(statuses);
   }

@@ -1,9 +1,9 @@
 // Finds the stored message of a task by the task's id, and reads the location of a stored message. Reads no journal and
 // asks no host; status.ts computes the state of the task from the location. Callers: status.ts and reader.ts.
-import { NO_SCOPE, type Placement, type Subjects } from "../../protocol/index.ts";
+import { NO_SCOPE, type Placement, type Subjects, type TaskAddress } from "../../protocol/index.ts";
 import type { Log, Stored, Transport } from "../../transport/index.ts";
 import { placedConsumer, queueConsumer } from "../stores/consumers.ts";
-import { readPlacedTask, readTaskAddress } from "../stores/messages.ts";
+import { readPlacedTask, readStray, readTaskAddress, UNREADABLE, unreadableId } from "../stores/messages.ts";
 
 /** The place of a task in the streams, and its stored message. */
 export interface TaskLocation {
@@ -14,7 +14,12 @@ export interface TaskLocation {
   stored: Stored;
   /** Set when the task is in the queue and was placed on an agent. */
   placement?: Placement | undefined;
+  /** The reason why no process can take the message; undefined for every task that runs some day. */
+  stray?: string | undefined;
 }
+
+/** The most subjects that are searched for a message without a task id: one answer of the server for each 100,000. */
+const MAX_SEARCHED_SUBJECTS = 1_000_000;
 
 /** A stored task with its id. */
 export interface LocatedTask {
@@ -53,7 +58,23 @@ export class TaskLocator {
     // During a hand-over both the queued message and the placed message are stored. The placed message is newer, so it
     // wins.
     const live = (placed === null ? null : this.locatePlaced(placed)) ?? this.#locateTask(task, "queue");
-    return live ?? this.#locateTask(due ?? later, "later");
+    const found = live ?? this.#locateTask(due ?? later, "later");
+    return found === null && taskId.startsWith(`${UNREADABLE}-`) ? this.#locateUnreadable(taskId) : found;
+  }
+
+  /** The location of a message whose subject has no task id; its id is a digest of the subject. */
+  async #locateUnreadable(id: string): Promise<TaskLocation | null> {
+    const { allTasks, allLater } = this.#subjects.filters;
+    for (const [log, filter, place] of [
+      [this.#tasks, allTasks, "queue"],
+      [this.#later, allLater, "later"],
+    ] as const) {
+      const names = await log.subjects(filter, { max: MAX_SEARCHED_SUBJECTS });
+      for (const name of names.keys()) {
+        if (unreadableId(name) === id) return this.#locateTask(await log.last(name), place);
+      }
+    }
+    return null;
   }
 
   /** The location of a stored result. */
@@ -73,15 +94,20 @@ export class TaskLocator {
 
   /** A scheduled or due task, or null when the message is no task. */
   readLater(stored: Stored): LocatedTask | null {
-    const at = readTaskAddress(this.#subjects, stored);
+    const at = this.readAddress(stored);
     const location = this.#locateTask(stored, "later");
     return at === null || location === null ? null : { taskId: at.taskId, location };
+  }
+
+  /** The address of a queued, scheduled or due task, also of a stray one; null for every other message. */
+  readAddress(stored: Stored): TaskAddress | null {
+    return readStray(this.#subjects, stored)?.at ?? readTaskAddress(this.#subjects, stored);
   }
 
   /** A queued or placed task with the consumer that delivers it, or null when the message is no task. */
   readLive(stored: Stored): (LocatedTask & { consumer: string }) | null {
     const placed = readPlacedTask(this.#subjects, stored);
-    const at = placed?.at ?? this.#subjects.readTask(stored.subject);
+    const at = placed?.at ?? this.readAddress(stored);
     const location = this.locatePlaced(stored) ?? this.#locateTask(stored, "queue");
     if (at === null || location === null) return null;
     const consumer =
@@ -90,8 +116,10 @@ export class TaskLocator {
   }
 
   #locateTask(stored: Stored | null, place: "later" | "queue"): TaskLocation | null {
-    const at = stored === null ? null : readTaskAddress(this.#subjects, stored);
+    const stray = stored === null ? null : readStray(this.#subjects, stored);
+    const at = stored === null ? null : (stray?.at ?? readTaskAddress(this.#subjects, stored));
     if (stored === null || at === null) return null;
-    return { capability: at.capability, scope: at.scope, place, stored };
+    const { capability, scope } = at;
+    return { capability, scope, place, stored, ...(stray === null ? {} : { stray: stray.reason }) };
   }
 }

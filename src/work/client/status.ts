@@ -3,6 +3,7 @@
 // stream, the host that runs the task, journal, queue. Its caller is reader.ts.
 import type { Clock } from "../../base/index.ts";
 import {
+  fitsFilter,
   HEADERS,
   type Placement,
   type Subjects,
@@ -12,7 +13,7 @@ import {
   type Verdict,
   type WhereReply,
 } from "../../protocol/index.ts";
-import type { Transport } from "../../transport/index.ts";
+import type { QueueConsumerInfo, Transport } from "../../transport/index.ts";
 import { unpackStored } from "../stores/bodies.ts";
 import { historyOfResult } from "../stores/history.ts";
 import { hopsOf, type Journal } from "../stores/journal.ts";
@@ -32,6 +33,16 @@ interface StatusParts {
   ballots: OpenBallots;
   /** Reads the trace in the dead letter of a task; undefined when there is none. */
   traceOfDead(taskId: string): Promise<string | undefined>;
+}
+
+/** The consumers of the task stream at one moment. */
+export interface QueueView {
+  /**
+   * The names of the consumers with deliveries in flight. A task of any other consumer was never delivered, or its host
+   * returned it to the queue.
+   */
+  readonly delivering: ReadonlySet<string>;
+  readonly consumers: readonly QueueConsumerInfo[];
 }
 
 /** Computes the state of single tasks. */
@@ -72,17 +83,28 @@ export class StatusReader {
   /** The running attempt of a stored task, or null. Asks the hosts only when the task may have reached one. */
   async findRunning(taskId: string, { place, stored }: TaskLocation): Promise<WhereReply | null> {
     const live = place === "queue" ? this.#parts.locator.readLive(stored) : null;
-    if (live === null || !(await this.listDelivering()).has(live.consumer)) return null;
+    if (live === null || !(await this.viewQueue()).delivering.has(live.consumer)) return null;
     return findAttempt(this.#parts, taskId);
   }
 
-  /**
-   * The names of the consumers with deliveries in flight. A task of any other consumer was never delivered, or its host
-   * returned it to the queue.
-   */
-  async listDelivering(): Promise<Set<string>> {
+  /** The consumers of the task stream now. */
+  async viewQueue(): Promise<QueueView> {
     const consumers = await this.#parts.transport.queue("tasks").consumers();
-    return new Set(consumers.filter(({ ackPending }) => ackPending > 0).map(({ name }) => name));
+    return {
+      delivering: new Set(consumers.filter(({ ackPending }) => ackPending > 0).map(({ name }) => name)),
+      consumers,
+    };
+  }
+
+  /**
+   * The reason why no process can take a queued task, as a part of its status: its subject is no address, or its capability
+   * has no consumers. A placed task has none: the coordinator in office returns it when its host is gone.
+   */
+  describeStray({ stored, stray, placement, capability }: TaskLocation, view: QueueView): { stray?: string } {
+    if (stray !== undefined) return { stray };
+    const hasConsumer = view.consumers.some(({ filter }) => fitsFilter(filter, stored.subject));
+    if (hasConsumer || placement !== undefined) return {};
+    return { stray: `no agent has offered the capability ${capability} yet` };
   }
 
   /**
@@ -107,7 +129,8 @@ export class StatusReader {
     // A task may end or move between two reads: if no host runs the task, its result may be stored by now.
     if (status.state !== "pending") return status;
     const again = await this.#parts.locator.locate(taskId);
-    return again === null || again.place === "queue" ? status : this.#ofLocated(taskId, again);
+    if (again !== null && again.place !== "queue") return this.#ofLocated(taskId, again);
+    return { ...status, ...this.describeStray(location, await this.viewQueue()) };
   }
 
   /** The state of an ended task. */
@@ -127,7 +150,8 @@ export class StatusReader {
   }
 
   /** The state of a task in the later stream: scheduled by its submitter, or waiting for its retry. */
-  async ofLater(taskId: string, { capability, stored }: TaskLocation): Promise<TaskStatus> {
+  async ofLater(taskId: string, { capability, stored, stray }: TaskLocation): Promise<TaskStatus> {
+    if (stray !== undefined) return { ...blank(taskId, capability, "scheduled"), stray };
     const tip = await this.#parts.journal.tip(capability, taskId);
     const dueAt = stored.header(HEADERS.schedule)?.replace(/^@at /, "") ?? null;
     if (tip.record?.type !== "failed") return { ...blank(taskId, capability, "scheduled"), dueAt };

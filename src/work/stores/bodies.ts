@@ -10,6 +10,7 @@ import {
   INLINE_LIMIT_BYTES,
   PROTOCOL_VERSION,
   parse,
+  SwarmError,
 } from "../../protocol/index.ts";
 import type { Blobs, Headers, Incoming } from "../../transport/index.ts";
 
@@ -65,6 +66,27 @@ export function isBlobRef(value: unknown): boolean {
 export async function unpackBlob(value: unknown, encoding: Encoding, blobs: Blobs): Promise<unknown> {
   const reference = parse(blobSchema, value, "blob reference");
   return decode(await blobs.get(reference), CONTENT_TYPES[encoding]).value;
+}
+
+/**
+ * The stored body of a task with other fields, in its own encoding. A body that cannot be read stays as it is: the host
+ * that receives it fails the task.
+ */
+export async function rewriteBody(
+  message: Incoming,
+  change: (fields: Record<string, unknown>) => Record<string, unknown>,
+  blobs: Blobs,
+): Promise<Uint8Array> {
+  let body: { value: unknown; encoding: Encoding };
+  try {
+    body = await unpackStored(message, blobs);
+  } catch (error) {
+    if (error instanceof SwarmError && error.code === "unavailable") throw error;
+    return message.data;
+  }
+  const { value, encoding } = body;
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return message.data;
+  return packLarge(encode(change(value as Record<string, unknown>), encoding), encoding, blobs);
 }
 
 /** Decodes a stored body, and fetches its blob if the body is a reference. */

@@ -1,6 +1,7 @@
 // Moves each task that has come due from `due.…` to the task stream. All movers of the swarm share one consumer.
 // I1: a mover acks after the task is stored. A crash between the two moves the task again; the message id and the task
 //     subject's single place make the second move do nothing.
+//     A task that an operator moves from another queue first leaves it: moves.ts.
 // I2: a task that cannot be moved now (queue full, no connection) stays due, and the mover retries it later.
 import {
   backoffDelayMs,
@@ -13,9 +14,10 @@ import {
   systemChance,
   systemClock,
 } from "../../base/index.ts";
-import { createSubjects, type Subjects, SwarmError } from "../../protocol/index.ts";
+import { createSubjects, type Subjects, SwarmError, type TaskAddress } from "../../protocol/index.ts";
 import type { Delivery, Pull, PullEnd, QueueConsumer, Transport } from "../../transport/index.ts";
 import { carriedHeaders } from "./later.ts";
+import { type MovedFrom, readMovedFrom, takeForMove } from "./moves.ts";
 import { buryUnreadable, createResultStore, type ResultStore } from "./results.ts";
 
 /** The shared consumer's name. */
@@ -95,10 +97,19 @@ class Mover {
       await buryUnreadable(this.#results, delivery, this.#clock.now());
       return;
     }
+    const from = readMovedFrom(this.#subjects, delivery, at);
+    if (from !== null && !(await this.#take(delivery, at, from))) return;
     await this.#transport.log("tasks").append(this.#subjects.task(at), delivery.data, {
       headers: carriedHeaders(delivery),
       messageId: `later-${at.taskId}-${delivery.seq}`,
     });
+  }
+
+  /** Removes the earlier message of a task that an operator moves; false when the task stays where it is. */
+  #take(delivery: Delivery, at: TaskAddress, from: MovedFrom): Promise<boolean> {
+    const isEnded = async (taskId: string) => (await this.#results.read(taskId)) !== null;
+    const parts = { transport: this.#transport, subjects: this.#subjects, isEnded, nowMs: this.#clock.now() };
+    return takeForMove(parts, delivery, { at, from });
   }
 
   #makeConsumer(): Promise<QueueConsumer> {

@@ -3,7 +3,6 @@
 // a stored result repeats the later steps, because a crash may have interrupted them.
 // I1: a task's first result stays. The stream rejects a second result, and the store reports that to the second writer.
 // I2: when the outcome of an append is unknown, the store repeats the same append. It never assumes an outcome.
-import { createHash } from "node:crypto";
 import { backoffDelayMs, type Chance, type Clock, type Meter, sleep } from "../../base/index.ts";
 import {
   type DeadLetter,
@@ -24,6 +23,7 @@ import {
 } from "../../protocol/index.ts";
 import type { Headers, Log, Stored, Transport } from "../../transport/index.ts";
 import { bodyHeaders, isLarge, packLarge, unpackStored } from "./bodies.ts";
+import { UNREADABLE, unreadableId } from "./messages.ts";
 
 /** The waits between the retries of an append with an unknown outcome. */
 const SETTLE_BACKOFF = { backoffMs: 200, factor: 2, maxBackoffMs: 5_000, jitter: 0.2 };
@@ -141,12 +141,11 @@ export async function buryUnreadable(
 ): Promise<{ taskId: string; error: SwarmError }> {
   const [, kind, capability = "", priority = "", scope = ""] = delivery.subject.split(".");
   const isPlaced = kind === "placed";
-  const digest = createHash("sha256").update(delivery.subject).digest("hex").slice(0, 32);
   const at: TaskAddress = {
-    capability: isToken(capability) && !isPlaced ? capability : "unreadable",
+    capability: isToken(capability) && !isPlaced ? capability : UNREADABLE,
     priority: PRIORITIES.find((known) => known === priority) ?? "normal",
     scope: isToken(scope) ? scope : NO_SCOPE,
-    taskId: `unreadable-${digest}`,
+    taskId: unreadableId(delivery.subject),
   };
   const error = isPlaced ? unreadablePlacement(delivery) : unreadableSubject(delivery);
   const now = new Date(nowMs).toISOString();

@@ -119,6 +119,15 @@ test("the answer of each operation fits its schema", { timeout: 120_000 }, async
   expect((await call("task-run", fail)).output).toMatchObject({ status: "failed" });
   await call("task-retry", { task: "t2" });
   await call("task-submit", { capability: "echo", id: "t3", notBefore: 600_000 });
+  expect((await call("task-reprioritise", { task: "t3", priority: "low" })).output).toMatchObject({
+    changed: true,
+    audited: true,
+  });
+  expect((await call("task-move", { task: "t3", capability: "classify" })).output).toMatchObject({
+    priority: "low",
+  });
+  await expect(call("task-promote", { task: "t3" }, 300)).rejects.toMatchObject({ code: "unavailable" });
+  performed.add("task-promote"); // without an api process the task stays due; its answer is in work/client/move.test.ts
   expect((await call("task-cancel", { task: "t3" })).output).toEqual({ taskId: "t3", status: "cancelled" });
   expect((await call("task-cancel", { scope: "s" })).output).toEqual({ scope: "s", status: "cancelled" });
 
@@ -166,7 +175,11 @@ test("the answer of each operation fits its schema", { timeout: 120_000 }, async
   expect((await call("budget-list")).output).toMatchObject({ budgets: [{ limit: { calls: 3 } }] });
   await call("budget-remove", { name: "b" });
 
-  expect((await call("audit-list")).output.entries).toHaveLength(2);
+  expect((await call("audit-list", { kind: "operation" })).output.entries).toMatchObject([
+    { facts: { command: "budget-set" } },
+    { facts: { command: "task-reprioritise", by: "ada", task: "t3", priority: "low" } },
+    { facts: { command: "task-move", capability: "classify" } },
+  ]);
   expect((await call("audit-verify")).output).toMatchObject({ intact: true });
 
   expect((await call("office-status")).output).toMatchObject({ leader: "c1" });

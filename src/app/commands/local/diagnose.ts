@@ -135,7 +135,7 @@ export function judgeStrays(subjects: readonly string[]): Finding {
   return failed(
     "strays",
     `${subjects.length} stored tasks have no consumer (capabilities: ${[...capabilities].slice(0, 10).join(", ")}; for example ${subjects[0]})`,
-    "start an agent that offers the capability; when it is misspelt, cancel the task and submit it again",
+    "start an agent that offers the capability; for a misspelt one: murmur task ls --stray, then murmur task move TASK --capability NAME or murmur task cancel TASK",
   );
 }
 

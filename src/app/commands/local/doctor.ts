@@ -1,7 +1,7 @@
 // `doctor`: checks everything that a swarm needs, and reports each problem with its next step. Changes nothing.
 import { z } from "zod";
 import { redactText } from "../../../base/index.ts";
-import { createSubjects, toSwarmError } from "../../../protocol/index.ts";
+import { createSubjects, fitsFilter, toSwarmError } from "../../../protocol/index.ts";
 import type { Transport } from "../../../transport/index.ts";
 import { capabilityOfConsumer } from "../../../work/index.ts";
 import { callRoll, ROLL_CALL } from "../../agents/roll-call.ts";
@@ -122,6 +122,5 @@ async function checkWork(ports: Ports, transport: Transport): Promise<Finding[]>
 async function findStrays(transport: Transport, consumers: readonly { filter: string }[]): Promise<string[]> {
   const log = transport.log("tasks");
   const stored = await log.subjects(`${transport.prefix}.>`, { max: STRAY_SUBJECTS });
-  const taken = consumers.map(({ filter }) => filter.replace(/>$/, ""));
-  return [...stored.keys()].filter((subject) => !taken.some((start) => subject.startsWith(start)));
+  return [...stored.keys()].filter((subject) => !consumers.some(({ filter }) => fitsFilter(filter, subject)));
 }

@@ -1,9 +1,12 @@
 // `task …`: see, watch and steer tasks.
-
+import type { z } from "zod";
 import {
   cancelTasks,
   describeProgress,
   listTasks,
+  moveTask,
+  promoteTask,
+  reprioritiseTask,
   retryTask,
   showTask,
   watchTask,
@@ -43,6 +46,36 @@ export const cancel = defineFace(cancelTasks, {
     "A waiting task ends at once, a running one within a second. A cancelled scope takes no further tasks. The office knows the\nopen ballots: while it changes hands, the command waits for the next holder (5 s, --timeout).",
   render: (output) => ("scope" in output ? `cancelled scope ${output.scope}` : `cancelled ${output.taskId}`),
 });
+
+export const move = defineFace(moveTask, {
+  fields: { task },
+  examples: [
+    "task move 01J9Z3V8K4M5N6P7Q8R9S0T1U2 --capability echo",
+    "task move unreadable-3f9a7c --capability echo --priority high",
+  ],
+  details:
+    "For a task that no agent takes: its capability or its subject is misspelt. It keeps its id, and starts with attempt 1. A\nprogram that waits for the result under the earlier capability must ask again. A task that a host has received stays where\nit is (conflict). An api process carries out the move; safe to repeat.",
+  render: renderChanged,
+});
+
+export const promote = defineFace(promoteTask, {
+  fields: { task },
+  examples: ["task promote 01J9Z3V8K4M5N6P7Q8R9S0T1U2"],
+  details: "For a task with a delay, or that waits for its retry. Safe to repeat.",
+  render: renderChanged,
+});
+
+export const reprioritise = defineFace(reprioritiseTask, {
+  fields: { task },
+  examples: ["task reprioritise 01J9Z3V8K4M5N6P7Q8R9S0T1U2 --priority urgent"],
+  details:
+    "A task that a host has received keeps its priority (conflict). An api process carries out the change; safe to repeat.",
+  render: renderChanged,
+});
+
+function renderChanged({ taskId, capability, priority, changed }: z.output<typeof moveTask.output>): string {
+  return `${taskId} ${changed ? "waits" : "waits already"} for ${capability}, priority ${priority}`;
+}
 
 export const retry = defineFace(retryTask, {
   fields: { task },

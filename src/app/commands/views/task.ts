@@ -32,6 +32,7 @@ export function renderStatus(status: TaskStatus, terminal: Terminal): string {
     progress: status.progress === null ? null : `${status.progress} %`,
     agent: status.agent,
     "due at": status.dueAt,
+    stray: status.stray ?? null,
     queued: status.queuedMs === null ? null : showDuration(status.queuedMs),
     ran: status.result === undefined ? null : showDuration(status.result.ranMs),
     finished: status.result?.finishedAt ?? null,
@@ -95,7 +96,7 @@ export function renderTasks(tasks: readonly TaskStatus[], terminal: Terminal): s
     tasks.map((task) => [
       task.taskId,
       task.capability ?? "-",
-      `${paint(task.state, terminal)}${showVotes(task)}`,
+      `${paint(task.state, terminal)}${showVotes(task)}${task.stray === undefined ? "" : ", stray"}`,
       String(task.attempt),
       task.progress === null ? "-" : `${task.progress} %`,
       task.agent ?? "-",
