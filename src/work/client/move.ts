@@ -222,9 +222,10 @@ async function prepareToLeave(
       `an agent handed task ${to.taskId} off to ${capability}; it cannot be moved to another capability`,
     );
   }
-  if (seq === 0) return nothing;
-  const attempt = record?.attempt ?? 0;
-  return () => journal.close(capability, to.taskId, attempt, clock.now()).catch(() => undefined);
+  if (seq === 0 || record?.type !== "failed") return nothing;
+  const { attempt, agent, at, error } = record;
+  const last = { attempt, agent, outcome: "failed" as const, endedAt: at, error };
+  return () => journal.close(capability, to.taskId, last, clock.now()).catch(() => undefined);
 }
 
 /** Stores the request to move a queued task. @throws SwarmError `conflict` when a host has received the task. */
