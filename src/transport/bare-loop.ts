@@ -223,6 +223,31 @@ export async function decideBare(
   await serveUntil(loop, () => nc.close());
 }
 
+/**
+ * Listens for one whole heartbeat of a host under the prefix. Then encodes and publishes the same values every
+ * `intervalMs`, until the process ends. Resolves when the first heartbeat is known. `intervalMs` is also the interval of
+ * the host.
+ */
+export async function beatBare(loop: { servers: string; prefix: string; intervalMs: number }): Promise<void> {
+  const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
+  const beats = new Map<string, unknown[]>();
+  const subscription = nc.subscribe(`${loop.prefix}.heartbeat.>`, {
+    callback: (_error, message) => {
+      const value = JSON.parse(utf8Text(message.data)) as { at: string };
+      beats.set(value.at, [...(beats.get(value.at) ?? []), value]);
+    },
+  });
+  // All messages of one heartbeat have the same time. An early heartbeat of a few agents has fewer messages.
+  await new Promise((resolve) => setTimeout(resolve, loop.intervalMs * 1.5));
+  subscription.unsubscribe();
+  const values = [...beats.values()].sort((a, b) => b.length - a.length)[0];
+  if (values === undefined) throw new Error(`expected a heartbeat under ${loop.prefix}, but none came`);
+  beats.clear();
+  setInterval(() => {
+    for (const value of values) nc.publish(`${loop.prefix}.bare-heartbeat`, JSON.stringify(value));
+  }, loop.intervalMs);
+}
+
 async function serveUntil(
   { signal, onReady }: { signal: AbortSignal; onReady: () => void },
   stop: () => Promise<unknown>,

@@ -7,6 +7,7 @@
 export {
   askBare,
   type BareLoop,
+  beatBare,
   decideBare,
   performBare,
   publishBare,

@@ -1,6 +1,6 @@
 // One process of a benchmark: a bare loop or a part of Murmur, driven by messages of its parent. Each ratio compares two such
 // processes that do the same publishes, consumes and acks.
-import { askCapability, createHost, loadRoles } from "../../agent/index.ts";
+import { askCapability, createHost, HEARTBEAT_INTERVAL_MS, loadRoles } from "../../agent/index.ts";
 import { createLogger, createMeter, newId, newInstanceId, utf8Bytes } from "../../base/index.ts";
 import {
   createBallots,
@@ -12,6 +12,7 @@ import {
 import { createSubjects } from "../../protocol/index.ts";
 import {
   askBare,
+  beatBare,
   connectNats,
   decideBare,
   performBare,
@@ -23,7 +24,15 @@ import { createTaskClient, createWorker } from "../../work/index.ts";
 
 /** The settings that a process of the benchmark gets at its start. */
 export interface ProcessSetup {
-  kind: "bare-agent" | "bare-publisher" | "bare-voter" | "bare-hub" | "agent" | "publisher" | "hub";
+  kind:
+    | "bare-agent"
+    | "bare-publisher"
+    | "bare-voter"
+    | "bare-hub"
+    | "bare-beat"
+    | "agent"
+    | "publisher"
+    | "hub";
   servers: string;
   prefix: string;
   /** The directories of role folders; for agents. */
@@ -224,6 +233,11 @@ async function openBareHub(setup: ProcessSetup): Promise<OrderRunner> {
   return async () => ({ latencies: null });
 }
 
+async function openBareBeat({ servers, prefix }: ProcessSetup): Promise<OrderRunner> {
+  await beatBare({ servers, prefix, intervalMs: HEARTBEAT_INTERVAL_MS });
+  return async () => ({ latencies: null });
+}
+
 function jsonBytes(value: unknown): Uint8Array {
   return utf8Bytes(JSON.stringify(value));
 }
@@ -233,6 +247,7 @@ const OPENERS = {
   "bare-publisher": openBarePublisher,
   "bare-voter": openBareVoter,
   "bare-hub": openBareHub,
+  "bare-beat": openBareBeat,
   hub: openMurmurHub,
   agent: openMurmurAgent,
   publisher: openMurmurPublisher,

@@ -2,9 +2,11 @@
 // alternate, so that a machine that becomes slower slows both down. The report gives the median of the rounds.
 import { type ChildProcess, fork } from "node:child_process";
 import { join } from "node:path";
+import { HEARTBEAT_INTERVAL_MS } from "../../agent/index.ts";
 import { createLogger, createMeter } from "../../base/index.ts";
 import { connectNats } from "../../transport/index.ts";
 import type { ProcessAnswer, ProcessOrder, ProcessSetup } from "./bench-process.ts";
+import { cpuSecondsOf } from "./cpu.ts";
 
 /** All measurements, in the order of their run. */
 export const BENCH_SCENARIOS = ["throughput", "latency", "ask", "ballot", "idle", "queue"] as const;
@@ -21,9 +23,10 @@ export interface BenchFigure {
   bare: number | null;
   /** Murmur divided by bare: the median of the ratios of all rounds. */
   ratio: number | null;
-  /** The goal for the figure, as text. */
-  goal: string;
-  met: boolean;
+  /** The goal for the figure, as text; null for a figure that is only shown. */
+  goal: string | null;
+  /** Whether the goal is met; null without a goal. */
+  met: boolean | null;
   /** The figure of Murmur in every round, so that a reader can check the median. */
   rounds: number[];
 }
@@ -39,6 +42,8 @@ export interface BenchOptions {
   idleAgents: number;
   /** The URL of a server with JetStream; the benchmark fills its streams. */
   servers: string;
+  /** The process id of that server, for its CPU time; null when it is unknown. */
+  serverPid: number | null;
   roleDirectories: readonly string[];
   onProgress(text: string): void;
   signal: AbortSignal;
@@ -48,6 +53,7 @@ const IN_FLIGHT = 256;
 /** The seconds over which the CPU time of idle agents is measured; they include several heartbeats and the expiry of a pull. */
 const IDLE_SECONDS = 35;
 const MIB = 1024 * 1024;
+const MICROSECONDS = 1e6;
 
 class BenchProcess {
   readonly #child: ChildProcess;
@@ -149,6 +155,11 @@ const SCENARIOS: Record<BenchScenario, (tools: ScenarioTools) => Promise<BenchFi
       },
       read: ({ seconds }) => tools.tasks / seconds,
       met: (ratio) => ratio >= 0.75,
+      cpu: {
+        jobs: tools.tasks,
+        job: "task",
+        worker: { name: "worker", goal: "≤ 1.25 × bare", met: (ratio) => ratio <= 1.25 },
+      },
     }),
   latency: (tools) => {
     const count = Math.max(200, Math.floor(tools.tasks / 10));
@@ -170,6 +181,7 @@ const SCENARIOS: Record<BenchScenario, (tools: ScenarioTools) => Promise<BenchFi
       figure: { scenario: "ask", name: `ask, ${IN_FLIGHT} in flight`, unit: "asks/s", goal: "≥ 0.7 × bare" },
       read: ({ seconds }) => (tools.tasks * 2) / seconds,
       met: (ratio) => ratio >= 0.7,
+      cpu: { jobs: tools.tasks * 2, job: "ask", worker: { name: "worker" } },
     }),
   ballot: measureBallots,
   idle: measureIdle,
@@ -184,22 +196,27 @@ const BALLOTS_IN_FLIGHT = 64;
 /** Measures ballots of five seats, with agents that answer at once, in three processes: publisher, host, coordinator. */
 async function measureBallots(tools: ScenarioTools): Promise<BenchFigure[]> {
   const { names, open } = tools;
-  await Promise.all([open("bare-hub", names.bare), open("hub", names.murmur)]);
-  await Promise.all([open("bare-voter", names.bare), open("agent", names.murmur, { agents: BALLOT_AGENTS })]);
+  const [bareHub, hub] = await Promise.all([open("bare-hub", names.bare), open("hub", names.murmur)]);
+  const [bareVoter, host] = await Promise.all([
+    open("bare-voter", names.bare),
+    open("agent", names.murmur, { agents: BALLOT_AGENTS }),
+  ]);
+  const served = { bare: [bareHub, bareVoter], murmur: [hub, host] };
   // Enough ballots to warm up the compiler in the first, uncounted round: a ballot runs far more code than a task.
   const count = Math.max(500, Math.floor(tools.tasks / 4));
-  const throughput = await compareParts(tools, {
+  const throughput = await compareParts(tools, served, {
     order: { op: "ballots", count, inFlight: BALLOTS_IN_FLIGHT },
     figure: {
       scenario: "ballot",
       name: `ballots of 5 seats, ${BALLOTS_IN_FLIGHT} in flight`,
       unit: "ballots/s",
-      goal: "≥ 0.42 × bare",
+      goal: "≥ 0.55 × bare",
     },
     read: ({ seconds }) => count / seconds,
-    met: (ratio) => ratio >= 0.42,
+    met: (ratio) => ratio >= 0.55,
+    cpu: { jobs: count, job: "ballot", worker: { name: "agents and coordinator" } },
   });
-  const latency = await compareParts(tools, {
+  const latency = await compareParts(tools, served, {
     order: { op: "ballots", count: Math.floor(count / 25), inFlight: 1 },
     figure: {
       scenario: "ballot",
@@ -219,55 +236,131 @@ interface Comparison {
   read(answer: ProcessAnswer): number;
   /** Whether the goal is met, given the ratio to the bare loop and the figure of Murmur. */
   met(ratio: number, figure: number): boolean;
+  /** Also measures the CPU time for each of the `jobs` of one round, in the serving processes and in the server. */
+  cpu?: {
+    jobs: number;
+    job: string;
+    worker: { name: string; goal?: string; met?(ratio: number): boolean };
+  };
+}
+
+/** The processes that serve the publishers of a comparison. */
+interface ServingProcesses {
+  bare: BenchProcess[];
+  murmur: BenchProcess[];
+}
+
+/** CPU seconds so far: of the serving processes of one side, and of nats-server (NaN when unknown). */
+interface CpuTimes {
+  worker: number;
+  server: number;
 }
 
 async function compare(tools: ScenarioTools, what: Comparison): Promise<BenchFigure[]> {
   const { names, open } = tools;
-  await Promise.all([open("bare-agent", names.bare), open("agent", names.murmur)]);
-  return compareParts(tools, what);
+  const [bare, murmur] = await Promise.all([open("bare-agent", names.bare), open("agent", names.murmur)]);
+  return compareParts(tools, { bare: [bare], murmur: [murmur] }, what);
 }
 
 /** Compares the two publishers. The processes that serve them run already. */
-async function compareParts(tools: ScenarioTools, what: Comparison): Promise<BenchFigure[]> {
+async function compareParts(
+  tools: ScenarioTools,
+  served: ServingProcesses,
+  what: Comparison,
+): Promise<BenchFigure[]> {
   const { names, open, rounds } = tools;
   const [bare, murmur] = await Promise.all([
     open("bare-publisher", names.bare),
     open("publisher", names.murmur),
   ]);
-  const ours: number[] = [];
-  const theirs: number[] = [];
+  const rates = new PairedFigures();
+  const workerCpu = new PairedFigures();
+  const serverCpu = new PairedFigures();
+  const run = async (publisher: BenchProcess, serving: BenchProcess[]) => {
+    const before = await cpuTimes(serving, tools.serverPid);
+    const figure = what.read(await publisher.ask(what.order));
+    const after = await cpuTimes(serving, tools.serverPid);
+    return { figure, worker: after.worker - before.worker, server: after.server - before.server };
+  };
   // Round 0 warms up both and is not counted.
   for (let round = 0; round <= rounds; round++) {
     tools.onProgress(`${what.figure.name}: round ${round} of ${rounds}`);
-    const bareFigure = what.read(await bare.ask(what.order));
-    const murmurFigure = what.read(await murmur.ask(what.order));
+    const theirs = await run(bare, served.bare);
+    const ours = await run(murmur, served.murmur);
     if (round === 0) continue;
-    theirs.push(bareFigure);
-    ours.push(murmurFigure);
+    rates.add(ours.figure, theirs.figure);
+    const unit = MICROSECONDS / (what.cpu?.jobs ?? 1);
+    workerCpu.add(ours.worker * unit, theirs.worker * unit);
+    serverCpu.add(ours.server * unit, theirs.server * unit);
   }
-  const ratio = median(ours.map((figure, index) => figure / theirs[index]!));
-  return [
-    {
-      ...what.figure,
-      murmur: median(ours),
-      bare: median(theirs),
+  const figures = [rates.figure(what.figure, what.met)];
+  if (what.cpu === undefined) return figures;
+  const { job, worker } = what.cpu;
+  const { scenario } = what.figure;
+  const cpu = (name: string) => ({ scenario, name: `CPU time per ${job}, ${name}`, unit: "µs" });
+  figures.push(workerCpu.figure({ ...cpu(worker.name), goal: worker.goal ?? null }, worker.met));
+  if (Number.isFinite(serverCpu.murmur))
+    figures.push(serverCpu.figure({ ...cpu("nats-server"), goal: null }));
+  return figures;
+}
+
+/** The figures of both sides, round by round. */
+class PairedFigures {
+  readonly #ours: number[] = [];
+  readonly #theirs: number[] = [];
+
+  add(ours: number, theirs: number): void {
+    this.#ours.push(ours);
+    this.#theirs.push(theirs);
+  }
+
+  get murmur(): number {
+    return median(this.#ours);
+  }
+
+  figure(
+    facts: Pick<BenchFigure, "scenario" | "name" | "unit" | "goal">,
+    met?: (ratio: number, figure: number) => boolean,
+  ): BenchFigure {
+    const ratio = median(this.#ours.map((figure, index) => figure / this.#theirs[index]!));
+    return {
+      ...facts,
+      murmur: this.murmur,
+      bare: median(this.#theirs),
       ratio,
-      met: what.met(ratio, median(ours)),
-      rounds: ours,
-    },
-  ];
+      met: met === undefined ? null : met(ratio, this.murmur),
+      rounds: this.#ours,
+    };
+  }
+}
+
+async function cpuTimes(serving: readonly BenchProcess[], serverPid: number | null): Promise<CpuTimes> {
+  const usages = await Promise.all(serving.map((part) => part.ask({ op: "usage" })));
+  return {
+    worker: usages.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0),
+    server: serverPid === null ? Number.NaN : (cpuSecondsOf(serverPid) ?? Number.NaN),
+  };
 }
 
 async function measureIdle(tools: ScenarioTools): Promise<BenchFigure[]> {
   const { idleAgents, names, open, onProgress } = tools;
   onProgress(`idle agents: starting ${idleAgents} in one process`);
   const host = await open("agent", names.murmur, { agents: idleAgents });
-  const before = await host.ask({ op: "usage" });
+  // Reads one heartbeat of the host, then encodes and publishes the same values at the same interval.
+  const bare = await open("bare-beat", names.murmur);
+  const usage = () => Promise.all([host.ask({ op: "usage" }), bare.ask({ op: "usage" })]);
+  const [hostBefore, bareBefore] = await usage();
   onProgress(`idle agents: measuring ${IDLE_SECONDS} s`);
   await new Promise((resolve) => setTimeout(resolve, IDLE_SECONDS * 1000));
-  const after = await host.ask({ op: "usage" });
-  const resident = after.residentBytes / MIB;
-  const share = ((after.cpuSeconds - before.cpuSeconds) / IDLE_SECONDS) * 100;
+  const [hostAfter, bareAfter] = await usage();
+  const resident = hostAfter.residentBytes / MIB;
+  const hostSeconds = hostAfter.cpuSeconds - hostBefore.cpuSeconds;
+  const bareSeconds = bareAfter.cpuSeconds - bareBefore.cpuSeconds;
+  const share = (hostSeconds / IDLE_SECONDS) * 100;
+  const beats = (IDLE_SECONDS * 1000) / HEARTBEAT_INTERVAL_MS;
+  const perBeat = (seconds: number) => (seconds / beats / idleAgents) * MICROSECONDS;
+  const beat = new PairedFigures();
+  beat.add(perBeat(hostSeconds), perBeat(bareSeconds));
   const alone = { scenario: "idle" as const, bare: null, ratio: null };
   return [
     {
@@ -276,7 +369,7 @@ async function measureIdle(tools: ScenarioTools): Promise<BenchFigure[]> {
       unit: "MiB",
       murmur: resident,
       goal: "≤ 500 MB",
-      met: after.residentBytes <= 500e6,
+      met: hostAfter.residentBytes <= 500e6,
       rounds: [resident],
     },
     {
@@ -288,6 +381,15 @@ async function measureIdle(tools: ScenarioTools): Promise<BenchFigure[]> {
       met: share < 10,
       rounds: [share],
     },
+    beat.figure(
+      {
+        scenario: "idle",
+        name: "CPU time per heartbeat and agent",
+        unit: "µs",
+        goal: "≤ 3 × bare encode and publish",
+      },
+      (ratio) => ratio <= 3,
+    ),
   ];
 }
 

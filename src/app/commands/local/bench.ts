@@ -24,8 +24,8 @@ const figureSchema = z.object({
   murmur: z.number(),
   bare: z.number().nullable(),
   ratio: z.number().nullable(),
-  goal: z.string(),
-  met: z.boolean(),
+  goal: z.string().nullable(),
+  met: z.boolean().nullable(),
   rounds: z.array(z.number()),
 });
 
@@ -97,6 +97,7 @@ export const command = defineCommand({
           queued: input.queued,
           idleAgents: input.idleAgents,
           servers: supervisor.state.server,
+          serverPid: supervisor.state.processes.find(({ role }) => role === "nats")?.pid ?? null,
           roleDirectories: agentDirectories(ports),
           onProgress: (text) => terminal.status(text),
           signal,
@@ -115,7 +116,7 @@ export const command = defineCommand({
       rmSync(data, { recursive: true, force: true });
     }
   },
-  exitCode: ({ check, figures }) => (check && figures.some(({ met }) => !met) ? 1 : 0),
+  exitCode: ({ check, figures }) => (check && figures.some(({ met }) => met === false) ? 1 : 0),
   render({ node, cores, rounds, figures }, terminal) {
     const number = (value: number | null) =>
       value === null ? "-" : value >= 100 ? Math.round(value).toString() : value.toFixed(2);
@@ -124,8 +125,8 @@ export const command = defineCommand({
       `${number(murmur)} ${unit}`,
       bare === null ? "-" : `${number(bare)} ${unit}`,
       number(ratio),
-      goal,
-      met ? terminal.colors.green("met") : terminal.colors.red("missed"),
+      goal ?? "-",
+      met === null ? "" : met ? terminal.colors.green("met") : terminal.colors.red("missed"),
     ];
     const lines = table(
       ["FIGURE", "MURMUR", "BARE LOOP", "RATIO", "GOAL", ""],
