@@ -5,7 +5,7 @@ import { SwarmError, toSwarmError } from "../protocol/index.ts";
 export class SetupError extends SwarmError {
   override readonly name = "SetupError";
 
-  /** The same error, as one that another start cannot mend. */
+  /** Marks an error: another start cannot mend it. */
   static from(error: unknown): SetupError {
     const { code, message, field } = toSwarmError(error);
     return new SetupError(code, message, { field, cause: error });

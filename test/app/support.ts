@@ -12,7 +12,7 @@ import { loadConfig } from "../../src/app/config.ts";
 import { identify } from "../../src/app/supervisor/identity.ts";
 import type { SwarmState } from "../../src/app/supervisor/state.ts";
 import { type Supervisor, startSupervisor } from "../../src/app/supervisor/supervisor.ts";
-import { createMeter, silentLogger } from "../../src/base/index.ts";
+import { createMeter, type Logger, silentLogger } from "../../src/base/index.ts";
 import { createOfficeClient, foundOffice, type OfficeClient } from "../../src/coordinator/index.ts";
 import { connectNats, type Transport } from "../../src/transport/index.ts";
 import { createTaskClient, type TaskClient } from "../../src/work/index.ts";
@@ -74,6 +74,8 @@ export interface HostedSwarm {
   coordinators?: number;
   /** Whether an api process runs; default false. */
   withApi?: boolean;
+  /** The log of the supervisor; default none. */
+  log?: Logger;
 }
 
 /** The answer of `up --detach --json`. */
@@ -139,7 +141,8 @@ export function setupWorld(env: Record<string, string> = {}, atEnd: AtEnd = onTe
       if (ran.exitCode !== 0) throw new Error(`up failed: ${ran.stdout}${ran.stderr}`);
       return ran.json() as unknown as Swarm;
     },
-    async host({ roles = [], coordinators = 0, withApi = false }) {
+    async host(options) {
+      const { roles = [], coordinators = 0, withApi = false } = options;
       // Without an api process, which creates the streams, they must be there before the others start.
       const server = withApi ? undefined : await startNatsServer();
       if (server !== undefined) await initStreams(server.url);
@@ -152,7 +155,7 @@ export function setupWorld(env: Record<string, string> = {}, atEnd: AtEnd = onTe
         withApi,
         joinServer: server?.url,
         environment: own,
-        log: silentLogger,
+        log: options.log ?? silentLogger,
         signal: new AbortController().signal,
       }).catch(async (error: unknown) => {
         await server?.stop();

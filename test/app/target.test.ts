@@ -27,6 +27,8 @@ function startLocalSwarm(directory: string, supervisor = identify(process.pid)!)
   mkdirSync(join(directory, "data"));
   const state = {
     version: 1 as const,
+    program: "0.0.0",
+    control: null,
     ready: true,
     prefix: "local",
     server: "nats://127.0.0.1:1",

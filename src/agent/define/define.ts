@@ -274,7 +274,7 @@ function refuseFaults(spec: unknown): void {
   throw new SwarmError("invalid_input", `defineAgent:${list}`, { field: first.field || "body" });
 }
 
-/** For an unknown option, the known one that its author probably means, or all known ones. */
+/** The hint for an unknown option: the known option nearest to it, or all known options. */
 function hintOf({ field, known }: Fault): string {
   if (known === undefined) return "";
   const meant = nearest(field.slice(field.lastIndexOf(".") + 1), known);

@@ -128,7 +128,7 @@ async function importFile(file: string, limitMs: number): Promise<Record<string,
   }
 }
 
-/** What a file exports instead of an agent as its default, in a few words. */
+/** Describes a file without an agent as its default export, in a few words. */
 function describeExports(loaded: Record<string, unknown>): string {
   const agent = Object.keys(loaded).find((name) => isAgentDefinition(loaded[name]));
   if (agent !== undefined) return `an agent as the export ${agent}; write export default ${agent}`;

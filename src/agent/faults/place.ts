@@ -61,7 +61,7 @@ function placeOfImport(error: Error, file: string): Place | undefined {
   return undefined;
 }
 
-/** The import that an error is about: the importing file, when the error names it, and a test of what the import says. */
+/** The import that an error is about: the importing file, when the error names it, and a test for the text of the import. */
 function targetOf(
   error: Error,
 ): { importer: string | undefined; fits(text: string, importer: string): boolean } | undefined {

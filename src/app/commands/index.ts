@@ -11,6 +11,11 @@ const entry = (name: string, summary: string, load: () => Promise<unknown>): Com
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly CommandEntry[] = [
   entry("up", "start a whole swarm on this machine", async () => (await import("./local/up.ts")).command),
+  entry(
+    "restart",
+    "drain processes of the swarm and start them anew",
+    async () => (await import("./local/restart.ts")).command,
+  ),
   entry("down", "stop the swarm of a data directory", async () => (await import("./local/down.ts")).command),
   entry(
     "new project",

@@ -40,8 +40,7 @@ export async function runAgents(
   roles: readonly string[],
   onReady: (facts: AgentsReady) => void,
 ): Promise<void> {
-  resolveOwnName();
-  const definitions = await loadDefinitions(ports, roles);
+  const definitions = await loadAgents(ports, roles);
   const role = [...new Set(roles)].join("+").slice(0, MAX_ROLE_LENGTH);
   await runProcess(ports, {
     role,
@@ -107,7 +106,8 @@ function assembleAgents(
  * Loads the roles, and checks everything that only a person can mend, before the process waits for NATS.
  * @throws SetupError.
  */
-async function loadDefinitions(ports: Ports, roles: readonly string[]): Promise<AgentDefinition[]> {
+export async function loadAgents(ports: Ports, roles: readonly string[]): Promise<AgentDefinition[]> {
+  resolveOwnName();
   try {
     const definitions = await loadRoles(agentDirectories(ports), roles);
     refuseForbiddenCommands(definitions, ports.config);

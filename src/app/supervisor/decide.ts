@@ -9,7 +9,7 @@ export const START_LIMIT_MS = 60_000;
 /** The knowledge of the supervisor about one process. */
 export interface Watched {
   readonly name: string;
-  readonly status: "starting" | "running" | "restarting" | "failed";
+  readonly status: "starting" | "running" | "restarting" | "stopping" | "failed";
   /** The restarts within the window of the policy, in the form that `decideRestart` takes. */
   readonly history: readonly number[];
   readonly restarts: number;
@@ -40,6 +40,16 @@ export function noteStarted(watched: Watched, nowMs: number): Watched {
  */
 export function isHopeless(watched: Watched, exitCode: number | null): boolean {
   return watched.status === "starting" && exitCode === EXIT.usage;
+}
+
+/** The supervisor ends the process: to remove it, or to start it anew. */
+export function noteEnding(watched: Watched): Watched {
+  return { ...watched, status: "stopping" };
+}
+
+/** The process cannot start, and a further start would fail too. */
+export function noteFailed(watched: Watched): Watched {
+  return { ...watched, status: "failed" };
 }
 
 /** The process died unexpectedly: restart it after `restartInMs`, or never again (null). */

@@ -17,6 +17,8 @@ import { AlreadyRunning, startSupervisor } from "./supervisor.ts";
 interface Orders {
   config: Config;
   roles: readonly string[];
+  roleFiles: Readonly<Record<string, string>>;
+  watch: boolean;
   coordinators: number;
   httpPort: number | undefined;
   joinServer: string | undefined;

@@ -9,6 +9,8 @@ export const MAX_AGENT_PROCESSES = 256;
 /** One process to start. */
 export interface ProcessPlan {
   role: string;
+  /** The number within the role, from 1. */
+  number: number;
   /** Unique in the swarm, for example `echo-1`. */
   name: string;
   command: string;
@@ -17,6 +19,9 @@ export interface ProcessPlan {
   /** The URL of its /metrics; null for nats-server. */
   metrics: string | null;
 }
+
+/** The roles of the other processes of a swarm. An agent of such a role could not be told from them. */
+export const RESERVED_ROLES: readonly string[] = ["nats", "api", "coordinator"];
 
 /** The role of each agent process that `--agents` asks for: `echo*2,review` → echo, echo, review. */
 export function parseAgents(list: string): string[] {
@@ -27,6 +32,13 @@ export function parseAgents(list: string): string[] {
     .flatMap((part) => {
       const [role = "", count = "1", ...rest] = part.split("*");
       checkToken(role.trim(), "agents");
+      if (RESERVED_ROLES.includes(role.trim())) {
+        throw new SwarmError(
+          "invalid_input",
+          `--agents: ${role.trim()} is the name of another process of every swarm; rename the folder of the agent`,
+          { field: "agents" },
+        );
+      }
       if (rest.length > 0 || !/^\d{1,4}$/.test(count.trim())) {
         throw new SwarmError(
           "invalid_input",
@@ -49,23 +61,25 @@ export const MAIN = fileURLToPath(
   new URL(import.meta.url.endsWith(".ts") ? "../main.ts" : "../main.js", import.meta.url),
 );
 
-/** The processes of a swarm without nats-server: one api process, the coordinators, and one process for each role given. */
-export function planProcesses(options: {
+/** The facts that all processes of a swarm share. */
+export interface PlanFacts {
   config: Config;
-  roles: readonly string[];
-  /** The number of coordinators; their ids are `coordinator-1` and so on. */
-  coordinators: number;
   server: string;
   /** False when the swarm joins a server that runs already: then the processes get its credentials. */
   ownServer: boolean;
-  /** The port of the api process; undefined: no api process. */
-  httpPort: number | undefined;
-  /** One port for the api, one for each coordinator and one for each role. */
-  metricsPorts: readonly number[];
   environment: Readonly<Record<string, string | undefined>>;
-}): ProcessPlan[] {
-  const { config, roles, server, environment, metricsPorts } = options;
-  const counts = new Map<string, number>();
+}
+
+/** Plans the Murmur processes of a swarm one by one. `metricsPort`: the port of the probes and metrics of the process. */
+export interface Planner {
+  api(options: { httpPort: number; metricsPort: number }): ProcessPlan;
+  /** Coordinator `number` of `count`; the ids are `coordinator-1` and so on. */
+  coordinator(options: { number: number; count: number; metricsPort: number }): ProcessPlan;
+  agent(options: { role: string; number: number; metricsPort: number }): ProcessPlan;
+}
+
+/** Makes the plans of a swarm whose server is known. */
+export function createPlanner({ config, server, ownServer, environment }: PlanFacts): Planner {
   const common: Record<string, string | undefined> = {
     ...environment,
     MURMUR_PREFIX: config.prefix,
@@ -82,44 +96,64 @@ export function planProcesses(options: {
   };
   // These settings alone decide where the children connect: the environment of the caller must not override them.
   for (const name of ["NATS_URL", "NATS_CREDS", "NATS_CONTEXT"]) common[name] = undefined;
-  common.MURMUR_CREDS = options.ownServer ? undefined : config.creds;
-  common.MURMUR_CONTEXT = options.ownServer ? undefined : config.context;
+  common.MURMUR_CREDS = ownServer ? undefined : config.creds;
+  common.MURMUR_CONTEXT = ownServer ? undefined : config.context;
   if (common.MURMUR_CONTEXT !== undefined) common.MURMUR_SERVER = undefined;
-  const plan = (role: string, args: readonly string[], extra: Record<string, string | undefined>) => {
-    const number = (counts.get(role) ?? 0) + 1;
-    counts.set(role, number);
-    return {
-      role,
-      name: `${role}-${number}`,
-      command: process.execPath,
-      args: [`--max-old-space-size=${config.heapMb}`, "--disable-warning=ExperimentalWarning", MAIN, ...args],
-      environment: { ...common, ...extra },
-      metrics: `http://127.0.0.1:${extra.MURMUR_METRICS_PORT}/metrics`,
-    };
+  const plan = (
+    place: { role: string; number: number; metricsPort: number },
+    args: readonly string[],
+    extra: Record<string, string | undefined> = {},
+  ): ProcessPlan => ({
+    role: place.role,
+    number: place.number,
+    name: `${place.role}-${place.number}`,
+    command: process.execPath,
+    args: [`--max-old-space-size=${config.heapMb}`, "--disable-warning=ExperimentalWarning", MAIN, ...args],
+    environment: { ...common, MURMUR_METRICS_PORT: String(place.metricsPort), ...extra },
+    metrics: `http://127.0.0.1:${place.metricsPort}/metrics`,
+  });
+  return {
+    api: ({ httpPort, metricsPort }) =>
+      plan({ role: "api", number: 1, metricsPort }, ["api", "--init"], {
+        MURMUR_HTTP_HOST: config.httpHost,
+        MURMUR_HTTP_PORT: String(httpPort),
+        MURMUR_API_TOKEN: config.apiToken,
+      }),
+    coordinator: ({ number, count, metricsPort }) =>
+      plan({ role: "coordinator", number, metricsPort }, ["coordinator"], {
+        MURMUR_COORDINATOR_ID: `coordinator-${number}`,
+        MURMUR_COORDINATORS: Array.from({ length: count }, (_, index) => `coordinator-${index + 1}`).join(),
+      }),
+    agent: (place) => plan(place, ["agent", "run", place.role]),
   };
-  const [apiMetricsPort, ...otherMetricsPorts] = metricsPorts;
-  const members = Array.from({ length: options.coordinators }, (_, index) => `coordinator-${index + 1}`);
-  const api = () =>
-    plan("api", ["api", "--init"], {
-      MURMUR_METRICS_PORT: String(apiMetricsPort),
-      MURMUR_HTTP_HOST: config.httpHost,
-      MURMUR_HTTP_PORT: String(options.httpPort),
-      MURMUR_API_TOKEN: config.apiToken,
-    });
+}
+
+/** The processes of a swarm without nats-server: one api process, the coordinators, and one process for each role given. */
+export function planProcesses(
+  options: PlanFacts & {
+    roles: readonly string[];
+    /** The number of coordinators. */
+    coordinators: number;
+    /** The port of the api process; undefined: no api process. */
+    httpPort: number | undefined;
+    /** One port for the api, one for each coordinator and one for each role. */
+    metricsPorts: readonly number[];
+  },
+): ProcessPlan[] {
+  const { roles, coordinators, httpPort } = options;
+  const planner = createPlanner(options);
+  const [apiMetricsPort = 0, ...ports] = options.metricsPorts;
+  const counts = new Map<string, number>();
   return [
-    ...(options.httpPort === undefined ? [] : [api()]),
-    ...members.map((id, index) =>
-      plan("coordinator", ["coordinator"], {
-        MURMUR_COORDINATOR_ID: id,
-        MURMUR_COORDINATORS: members.join(","),
-        MURMUR_METRICS_PORT: String(otherMetricsPorts[index]),
-      }),
+    ...(httpPort === undefined ? [] : [planner.api({ httpPort, metricsPort: apiMetricsPort })]),
+    ...Array.from({ length: coordinators }, (_, index) =>
+      planner.coordinator({ number: index + 1, count: coordinators, metricsPort: ports[index]! }),
     ),
-    ...roles.map((role, index) =>
-      plan(role, ["agent", "run", role], {
-        MURMUR_METRICS_PORT: String(otherMetricsPorts[members.length + index]),
-      }),
-    ),
+    ...roles.map((role, index) => {
+      const number = (counts.get(role) ?? 0) + 1;
+      counts.set(role, number);
+      return planner.agent({ role, number, metricsPort: ports[coordinators + index]! });
+    }),
   ];
 }
 
@@ -127,6 +161,7 @@ export function planProcesses(options: {
 export function planNats(options: { config: Config; configFile: string }): ProcessPlan {
   return {
     role: "nats",
+    number: 1,
     name: "nats-1",
     command: options.config.natsServer,
     args: ["--config", options.configFile],

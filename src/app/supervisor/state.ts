@@ -19,7 +19,9 @@ const processSchema = z.object({
   started: z.string(),
   /** The URL of its /metrics; null for nats-server. */
   metrics: z.string().nullable(),
-  status: z.enum(["starting", "running", "restarting", "failed"]),
+  status: z.enum(["starting", "running", "restarting", "stopping", "failed"]),
+  /** The time of its start, Unix ms; null for a process that does not run. */
+  startedAtMs: z.number().nullable().default(null),
   restarts: z.int(),
   /** The exit of its previous run, after a restart or a failure. */
   lastExit: z.string().nullable(),
@@ -28,6 +30,10 @@ const processSchema = z.object({
 const stateSchema = z.object({
   version: z.literal(1),
   supervisor: z.object({ pid: z.int(), started: z.string() }),
+  /** The version of Murmur that the supervisor runs; empty for a supervisor from before this field. */
+  program: z.string().default(""),
+  /** The socket of the supervisor for other commands; null for a supervisor from before this field. */
+  control: z.string().nullable().default(null),
   ready: z.boolean(),
   prefix: z.string(),
   server: z.string(),
@@ -46,7 +52,9 @@ export function dataFiles(dataDir: string) {
   return {
     root,
     state: join(root, "swarm.json"),
+    wanted: join(root, "wanted.json"),
     lock: join(root, "supervisor.lock"),
+    control: join(root, "control.sock"),
     logs: join(root, "logs"),
     nats: join(root, "nats"),
     natsConfig: join(root, "nats.conf"),

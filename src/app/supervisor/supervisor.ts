@@ -1,37 +1,28 @@
 // Runs a whole swarm on this machine: starts its processes, restarts a process that dies, kills a process that falls silent,
-// and leaves no process behind. The decisions are in decide.ts, the list of processes in plan.ts, the files on disk in state.ts.
+// and leaves no process behind. One process is kept-process.ts, a change of the running swarm changer.ts; the decisions are in
+// decide.ts, the plans of processes in plan.ts, the files on disk in state.ts and wanted/wanted.ts.
 // I1: swarm.json names a new process before the supervisor awaits anything else, so that the process can always be found.
 // I2: the supervisor starts no process after stop() began.
 // I3: every child leads a process group; when the child dies, the supervisor kills the rest of its group.
 // I4: a supervisor that no longer holds its lock stops its swarm, so that two supervisors never run one data directory.
-import type { ChildProcess } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Logger, sleep } from "../../base/index.ts";
+import type { Logger, Service } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Config } from "../config.ts";
-import { endChild, killGroup, startChild } from "./child.ts";
-import {
-  forgiveStandstill,
-  isHopeless,
-  isSilent,
-  noteDeath,
-  noteHeard,
-  noteStarted,
-  type Watched,
-  watch,
-} from "./decide.ts";
+import { VERSION } from "../version.ts";
+import { Changer, NATS_STOP_MS } from "./changer.ts";
+import { createControl } from "./control/control.ts";
+import { forgiveStandstill, isSilent } from "./decide.ts";
 import { identify, type ProcessIdentity } from "./identity.ts";
-import { LastLines } from "./last-lines.ts";
-import { openLogFile, sizeOf, tailFrom } from "./log-file.ts";
-import { natsConfig, type ProcessPlan, planNats, planProcesses } from "./plan.ts";
+import { KeptProcess } from "./kept-process.ts";
+import { createPlanner, natsConfig, type ProcessPlan, planNats, planProcesses } from "./plan.ts";
 import { findFreePorts, isFree } from "./ports.ts";
+import { ProcessTable } from "./process-table.ts";
 import { reapSurvivors } from "./reap.ts";
-import { probeServer } from "./server-probe.ts";
 import {
   dataFiles,
   type Lock,
-  type ProcessRecord,
   readState,
   removeState,
   type SwarmState,
@@ -39,22 +30,19 @@ import {
   writeState,
 } from "./state.ts";
 import { MESSAGES_PER_SILENCE } from "./supervisor-link.ts";
+import { countRoles, markServer } from "./wanted/wanted.ts";
 
-/** The limit for a whole swarm to become ready; measured: 1.5 s on two cores with one agent. */
-const READY_TIMEOUT_MS = 90_000;
 /** The time beyond its drain grace that a process has before the supervisor kills it. It ends by itself within 1.75 s. */
 const STOP_MARGIN_MS = 3_000;
-/** The time that nats-server has to close its store; measured: 50 ms. */
-const NATS_STOP_MS = 10_000;
-/** The interval between probes of a starting nats-server, and the timeout of one probe. The server is up within 20–60 ms. */
-const PROBE_INTERVAL_MS = 20;
-const PROBE_TIMEOUT_MS = 1_000;
-
 /** The swarm that `up` starts. */
 export interface SupervisorOptions {
   config: Config;
   /** The role of each agent process. */
   roles: readonly string[];
+  /** The agent file of each known role, for the comparison of code and for `watch`; default: none is compared. */
+  roleFiles?: Readonly<Record<string, string>> | undefined;
+  /** Restart a role when its files change; default false. */
+  watch?: boolean | undefined;
   /** The number of coordinators; default none. */
   coordinators?: number | undefined;
   /** Whether an api process runs too; default true. Without an api process, the streams must exist already. */
@@ -71,23 +59,6 @@ export interface SupervisorOptions {
   onLine?: ((name: string, line: string) => void) | undefined;
   /** Called with a description of each step while the swarm starts. */
   onStep?: ((step: string) => void) | undefined;
-}
-
-interface Child {
-  plan: ProcessPlan;
-  watched: Watched;
-  process: ChildProcess | null;
-  identity: ProcessIdentity | null;
-  log: { write(text: string): void };
-  /** The output of the current run. */
-  lines: LastLines;
-  /** The size of the log file that nats-server writes itself, when the current run began. */
-  ownLogFrom: number;
-  restart: NodeJS.Timeout | undefined;
-  lastExit: string | null;
-  /** The reason why the supervisor killed the process, for the log. */
-  killedFor: string | undefined;
-  waiting: { resolve(): void; reject(error: Error): void } | undefined;
 }
 
 /** A running swarm. */
@@ -132,8 +103,12 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
 class SwarmSupervisor implements Supervisor {
   readonly #options: SupervisorOptions;
   readonly #lock: Lock;
-  readonly #children = new Map<string, Child>();
+  readonly #table: ProcessTable;
   readonly #stopped = Promise.withResolvers<void>();
+  readonly #halt = new AbortController();
+  readonly #roleFiles: Map<string, string>;
+  readonly #control: Service & { readonly path: string };
+  #changer: Changer | undefined;
   #server = "";
   #http = "";
   #ready = false;
@@ -144,6 +119,19 @@ class SwarmSupervisor implements Supervisor {
   constructor(options: SupervisorOptions, lock: Lock) {
     this.#options = options;
     this.#lock = lock;
+    this.#roleFiles = new Map(Object.entries(options.roleFiles ?? {}));
+    this.#table = new ProcessTable({
+      signal: AbortSignal.any([options.signal, this.#halt.signal]),
+      onChange: () => this.#save(),
+    });
+    this.#control = createControl({
+      path: dataFiles(options.config.data).control,
+      log: options.log,
+      perform: async (request, onStep) => {
+        if (this.#changer !== undefined) return this.#changer.perform(request, onStep);
+        throw new SwarmError("unavailable", "the swarm is starting; try again");
+      },
+    });
   }
 
   get state(): SwarmState {
@@ -151,11 +139,13 @@ class SwarmSupervisor implements Supervisor {
     return {
       version: 1,
       supervisor: { pid: process.pid, started: me?.started ?? "" },
+      program: VERSION,
+      control: this.#control.path,
       ready: this.#ready,
       prefix: this.#options.config.prefix,
       server: this.#server,
       http: this.#http,
-      processes: [...this.#children.values()].flatMap(toRecord),
+      processes: this.#table.all.flatMap(({ record }) => record ?? []),
     };
   }
 
@@ -165,34 +155,57 @@ class SwarmSupervisor implements Supervisor {
 
   async start(): Promise<Supervisor> {
     const { config, roles, coordinators = 0, httpPort, joinServer, signal, onStep } = this.#options;
+    const { environment, log, withApi } = this.#options;
+    const http = httpPort === undefined || httpPort === 0 ? null : httpPort;
     try {
-      if (httpPort !== undefined && httpPort !== 0 && !(await isFree(httpPort, config.httpHost))) {
-        throw new SwarmError(
-          "conflict",
-          `port ${httpPort} of ${config.httpHost} is taken: choose another with --http, or leave --http out for a free one`,
-          { field: "http" },
-        );
-      }
+      if (http !== null) await this.#checkHttpPort(http);
       const [natsPort, freeHttpPort, ...metricsPorts] = await findFreePorts(3 + coordinators + roles.length);
-      const apiPort = httpPort === undefined || httpPort === 0 ? freeHttpPort! : httpPort;
+      const apiPort = http ?? freeHttpPort!;
       this.#server = joinServer ?? `nats://127.0.0.1:${natsPort}`;
-      const host = config.httpHost.includes(":") ? `[${config.httpHost}]` : config.httpHost;
-      this.#http = `http://${host}:${apiPort}`;
+      this.#http = this.#httpUrl(apiPort);
+      const facts = { config, server: this.#server, ownServer: joinServer === undefined, environment };
       const plans = planProcesses({
-        ...this.#options,
+        ...facts,
+        roles,
         coordinators,
-        server: this.#server,
-        ownServer: joinServer === undefined,
-        httpPort: this.#options.withApi === false ? undefined : apiPort,
+        httpPort: withApi === false ? undefined : apiPort,
         metricsPorts,
       });
       if (joinServer === undefined) plans.unshift(this.#writeNatsPlan(natsPort!));
+      this.#changer = new Changer({
+        config,
+        log,
+        planner: createPlanner(facts),
+        table: this.#table,
+        roleFiles: this.#roleFiles,
+        wanted: {
+          agents: countRoles(roles),
+          coordinators,
+          http,
+          joined: joinServer === undefined ? null : markServer(joinServer),
+        },
+        graceMs: this.#graceMs,
+        signal: this.#halt.signal,
+        isOpen: () => this.#ready && this.#stopping === undefined,
+        add: (plan) => this.#add(plan),
+        save: () => this.#save(),
+        api: {
+          port: () => Number(new URL(this.#http).port),
+          check: (port) => this.#checkHttpPort(port),
+          move: (port) => {
+            this.#http = this.#httpUrl(port);
+          },
+        },
+      });
       signal.throwIfAborted();
       onStep?.(`starting ${plans.map((plan) => plan.name).join(", ")}`);
       this.#watchSilence();
-      await this.#startAll(plans);
+      await this.#control.start();
+      await this.#table.startAll(plans.map((plan) => this.#add(plan)));
       this.#ready = true;
+      this.#changer.keep();
       this.#save();
+      if (this.#options.watch === true) await this.#changer.watch();
       signal.throwIfAborted();
       signal.addEventListener("abort", () => void this.stop().catch(() => undefined), { once: true });
       return this;
@@ -205,7 +218,7 @@ class SwarmSupervisor implements Supervisor {
   stop(options: { now?: boolean } = {}): Promise<void> {
     if (options.now === true) {
       this.#hurry = true;
-      for (const child of this.#children.values()) killGroup(child.process?.pid);
+      for (const kept of this.#table.all) kept.kill();
     }
     this.#stopping ??= this.#stop().then(
       () => this.#stopped.resolve(),
@@ -217,6 +230,26 @@ class SwarmSupervisor implements Supervisor {
     return this.#stopping;
   }
 
+  get #graceMs(): number {
+    return this.#options.config.drainGraceMs + STOP_MARGIN_MS;
+  }
+
+  #httpUrl(port: number): string {
+    const { httpHost } = this.#options.config;
+    return `http://${httpHost.includes(":") ? `[${httpHost}]` : httpHost}:${port}`;
+  }
+
+  /** @throws SwarmError `conflict`. */
+  async #checkHttpPort(port: number): Promise<void> {
+    const { httpHost } = this.#options.config;
+    if (await isFree(port, httpHost)) return;
+    throw new SwarmError(
+      "conflict",
+      `port ${port} of ${httpHost} is taken: choose another with --http, or --http 0 for a free one`,
+      { field: "http" },
+    );
+  }
+
   #writeNatsPlan(port: number): ProcessPlan {
     const { config } = this.#options;
     const files = dataFiles(config.data);
@@ -225,157 +258,18 @@ class SwarmSupervisor implements Supervisor {
     return planNats({ config, configFile: files.natsConfig });
   }
 
-  async #startAll(plans: readonly ProcessPlan[]): Promise<void> {
-    const ready = plans.map((plan) => {
-      const child = this.#add(plan);
-      const { promise, resolve, reject } = Promise.withResolvers<void>();
-      child.waiting = { resolve, reject };
-      promise.catch(() => undefined);
-      this.#spawn(child);
-      return promise;
-    });
-    const { signal } = this.#options;
-    let timer: NodeJS.Timeout | undefined;
-    let onAbort: () => void = () => undefined;
-    const late = new Promise<never>((_, reject) => {
-      onAbort = () => reject(signal.reason);
-      signal.addEventListener("abort", onAbort, { once: true });
-      timer = setTimeout(() => {
-        const missing = [...this.#children.values()].filter((child) => child.watched.status !== "running");
-        const names = missing.map((child) => child.plan.name).join(", ");
-        reject(
-          new SwarmError(
-            "unavailable",
-            `not ready within ${READY_TIMEOUT_MS / 1_000} s: ${names}\n${missing.map((child) => this.#tail(child)).join("\n")}`,
-          ),
-        );
-      }, READY_TIMEOUT_MS);
-    });
-    try {
-      await Promise.race([Promise.all(ready), late]);
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", onAbort);
-    }
-  }
-
-  #add(plan: ProcessPlan): Child {
-    const child: Child = {
-      plan,
-      watched: watch(plan.name, plan.metrics !== null, Date.now()),
-      process: null,
-      identity: null,
-      log: openLogFile(this.#logFile(plan)),
-      lines: new LastLines(),
-      ownLogFrom: 0,
-      restart: undefined,
-      lastExit: null,
-      killedFor: undefined,
-      waiting: undefined,
+  #add(plan: ProcessPlan): KeptProcess {
+    const { logs } = dataFiles(this.#options.config.data);
+    const parts = {
+      logs,
+      agentFile: this.#roleFiles.get(plan.role),
+      server: this.#server,
+      log: this.#options.log,
+      mayStart: () => this.#stopping === undefined, // I2
+      onChange: () => this.#save(), // I1
+      onLine: (line: string) => this.#options.onLine?.(plan.name, line),
     };
-    this.#children.set(plan.name, child);
-    return child;
-  }
-
-  #spawn(child: Child): void {
-    if (this.#stopping !== undefined) return; // I2
-    const { plan, watched } = child;
-    const { speaks } = watched;
-    child.lines.clear();
-    child.ownLogFrom = sizeOf(this.#ownLogFile(plan));
-    const started = startChild(
-      plan,
-      { speaks },
-      {
-        onLine: (line) => {
-          child.log.write(`${line}\n`);
-          child.lines.push(line);
-          this.#options.onLine?.(plan.name, line);
-        },
-        onMessage: (message) => this.#hear(child, message.type === "ready"),
-        onDeath: (how) => this.#onDeath(child, started, how),
-      },
-    );
-    child.process = started;
-    child.killedFor = undefined;
-    child.watched = noteStarted(watched, Date.now());
-    child.identity = started.pid === undefined ? null : identify(started.pid);
-    this.#save(); // I1
-    if (!speaks) void this.#probeServer(child, started);
-  }
-
-  #hear(child: Child, ready: boolean): void {
-    child.watched = noteHeard(child.watched, Date.now(), ready);
-    if (!ready) return;
-    child.waiting?.resolve();
-    child.waiting = undefined;
-    this.#options.log.info({ process: child.plan.name, pid: child.process?.pid }, "process is ready");
-    this.#save();
-  }
-
-  /** nats-server does not report to the supervisor: it is ready when its port answers. */
-  async #probeServer(child: Child, started: ChildProcess): Promise<void> {
-    while (child.process === started && this.#stopping === undefined) {
-      const info = await probeServer(this.#server, PROBE_TIMEOUT_MS).catch(() => null);
-      if (info !== null) {
-        if (child.process === started) this.#hear(child, true);
-        return;
-      }
-      await sleep(PROBE_INTERVAL_MS);
-    }
-  }
-
-  #onDeath(child: Child, died: ChildProcess, how: string): void {
-    if (child.process !== died) return;
-    const { log } = this.#options;
-    const name = child.plan.name;
-    child.process = null;
-    child.identity = null;
-    child.lastExit = child.killedFor === undefined ? how : `${how} (${child.killedFor})`;
-    if (this.#stopping !== undefined) return;
-    const { exitCode } = died;
-    const isSetupWrong = isHopeless(child.watched, exitCode);
-    // A process whose binary is missing, or whose setup is wrong, would fail at the second start too.
-    if (
-      child.waiting !== undefined &&
-      (died.pid === undefined || isSetupWrong || child.plan.metrics === null)
-    ) {
-      child.waiting.reject(this.#startError(child, isSetupWrong));
-      return;
-    }
-    const { watched, restartInMs } = noteDeath(child.watched, Date.now(), { exitCode });
-    child.watched = watched;
-    if (restartInMs === null && isSetupWrong) {
-      const reason = child.lines.message() ?? child.lastExit;
-      log.error(
-        { alert: "process_failed", process: name, lastExit: child.lastExit, reason },
-        "process cannot start; not starting it again. Mend the reason, then run murmur down and murmur up",
-      );
-    } else if (restartInMs === null) {
-      log.error(
-        { alert: "process_failed", process: name, lastExit: child.lastExit, restarts: watched.restarts },
-        "process died too often; not restarting it. See its log, then run murmur down and murmur up",
-      );
-      child.waiting?.reject(
-        new SwarmError(
-          "unavailable",
-          `${name} dies at every start (${child.lastExit})\n${this.#tail(child)}`,
-        ),
-      );
-    } else {
-      log.warn({ process: name, exit: child.lastExit, restartInMs }, "process died; restarting it");
-      child.restart = setTimeout(() => this.#spawn(child), restartInMs);
-    }
-    this.#save();
-  }
-
-  /** The error about a process that did not become ready: its own message when its setup is wrong, else its last lines. */
-  #startError(child: Child, isSetupWrong: boolean): SwarmError {
-    const { plan, lastExit, lines } = child;
-    const message = isSetupWrong ? lines.message() : undefined;
-    return message === undefined
-      ? new SwarmError("unavailable", `${plan.name} did not start (${lastExit})\n${this.#tail(child)}`)
-      : new SwarmError("invalid_input", `${plan.name} cannot start: ${message}`);
+    return this.#table.add(new KeptProcess(plan, parts));
   }
 
   #watchSilence(): void {
@@ -383,22 +277,16 @@ class SwarmSupervisor implements Supervisor {
     let lastMs = Date.now();
     this.#timer = setInterval(() => {
       const nowMs = Date.now();
-      const children = [...this.#children.values()];
+      const all = this.#table.all;
       const forgiven = forgiveStandstill(
-        children.map((child) => child.watched),
+        all.map(({ watched }) => watched),
         { lastMs, nowMs, everyMs },
       );
       lastMs = nowMs;
-      for (const [index, child] of children.entries()) {
-        child.watched = forgiven[index]!;
-        if (child.process === null || !isSilent(child.watched, nowMs, this.#options.config.silenceMs))
-          continue;
-        child.killedFor = `silent for ${nowMs - child.watched.heardAtMs} ms`;
-        this.#options.log.warn(
-          { process: child.plan.name, pid: child.process.pid },
-          `process ${child.killedFor}; killing it`,
-        );
-        killGroup(child.process.pid);
+      for (const [index, kept] of all.entries()) {
+        kept.watched = forgiven[index]!;
+        if (!kept.isRunning || !isSilent(kept.watched, nowMs, this.#options.config.silenceMs)) continue;
+        kept.kill(`silent for ${nowMs - kept.watched.heardAtMs} ms`);
       }
       if (!this.#lock.isHeld() && this.#stopping === undefined) {
         this.#options.log.error("lock of the data directory lost; stopping the swarm"); // I4
@@ -411,71 +299,23 @@ class SwarmSupervisor implements Supervisor {
     clearInterval(this.#timer);
     const { config, log } = this.#options;
     log.info("swarm is stopping");
-    const children = [...this.#children.values()];
-    for (const child of children) clearTimeout(child.restart);
-    const speaking = children.filter((child) => child.watched.speaks);
-    const silent = children.filter((child) => !child.watched.speaks);
+    this.#halt.abort(new SwarmError("cancelled", "the swarm stops"));
+    const all = this.#table.all;
+    for (const kept of all) kept.cancelRestart();
+    const end = (kept: KeptProcess, graceMs: number) => kept.end(this.#hurry ? 0 : graceMs);
     // A server that was stopped (SIGSTOP, a debugger) must run, or the processes cannot give back their tasks.
-    for (const { process: server } of silent) server?.kill("SIGCONT");
+    for (const kept of all) if (!kept.watched.speaks) kept.wake();
     // The Murmur processes stop first, because draining needs the server.
-    await Promise.all(speaking.map((child) => this.#end(child, config.drainGraceMs + STOP_MARGIN_MS)));
-    await Promise.all(silent.map((child) => this.#end(child, NATS_STOP_MS)));
+    await Promise.all(all.filter(({ watched }) => watched.speaks).map((kept) => end(kept, this.#graceMs)));
+    await Promise.all(all.filter(({ watched }) => !watched.speaks).map((kept) => end(kept, NATS_STOP_MS)));
+    await this.#changer?.stop();
+    await this.#control.stop();
     removeState(config.data);
     this.#lock.release();
     log.info("swarm has stopped");
   }
 
-  async #end(child: Child, graceMs: number): Promise<void> {
-    if (child.process === null) return;
-    await endChild(child.process, {
-      graceMs: this.#hurry ? 0 : graceMs,
-      onOverdue: () =>
-        this.#options.log.warn(
-          { process: child.plan.name, graceMs },
-          "process did not stop within its grace; killing it",
-        ),
-    });
-  }
-
-  #logFile(plan: ProcessPlan): string {
-    const { logs } = dataFiles(this.#options.config.data);
-    // nats-server writes its own log file. Its output before it opened that file goes to a second file.
-    return join(logs, plan.metrics === null ? `${plan.name}.out.log` : `${plan.name}.log`);
-  }
-
-  /** The file that nats-server writes itself; the same as {@link #logFile} for the other processes. */
-  #ownLogFile(plan: ProcessPlan): string {
-    return join(dataFiles(this.#options.config.data).logs, `${plan.name}.log`);
-  }
-
-  /** The last lines of the current run. */
-  #tail(child: Child): string {
-    const { plan, lines, ownLogFrom } = child;
-    if (plan.metrics === null) {
-      for (const line of tailFrom(this.#ownLogFile(plan), ownLogFrom)) lines.push(line);
-    }
-    return lines.excerpt();
-  }
-
   #save(): void {
     if (this.#stopping === undefined) writeState(this.#options.config.data, this.state);
   }
-}
-
-function toRecord(child: Child): ProcessRecord[] {
-  const { plan, identity, watched, lastExit } = child;
-  // A process that waits for its restart has no pid. A failed process stays in the list, for `doctor`.
-  if (identity === null && watched.status === "starting") return [];
-  return [
-    {
-      role: plan.role,
-      name: plan.name,
-      pid: identity?.pid ?? 0,
-      started: identity?.started ?? "",
-      metrics: plan.metrics,
-      status: watched.status,
-      restarts: watched.restarts,
-      lastExit,
-    },
-  ];
 }

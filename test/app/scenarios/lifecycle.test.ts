@@ -17,7 +17,7 @@ test("a second up answers the running swarm, also when both start at once", asyn
   const both = await Promise.all([world.up(), world.up()]);
   const [first, second] = both[0].alreadyRunning === true ? [both[1], both[0]] : both;
   expect(first.alreadyRunning).toBeUndefined();
-  expect(second).toEqual({ ...first, alreadyRunning: true });
+  expect(second).toEqual({ ...first, alreadyRunning: true, changes: [], differences: [] });
   expect(await world.run("up")).toMatchObject({
     exitCode: 0,
     stdout: expect.stringContaining("a swarm runs here already"),
@@ -76,11 +76,12 @@ test("without a coordinator tasks flow, and no coordinator is said to lead", asy
   expect((await world.run("up --coordinators 2 --json")).exitCode).toBe(2);
 });
 
-test("an up after kill -9 of everything recognises the stale state", async () => {
+test("an up after kill -9 of everything recognises the stale state, and starts the swarm that ran", async () => {
   const before = world.state();
   for (const pid of [before.supervisor.pid, ...pidsOf(before)]) process.kill(pid, "SIGKILL");
-  const after = await world.up("--coordinators 0");
+  const after = await world.up();
   expect(after.alreadyRunning).toBeUndefined();
+  expect(after.processes.map(({ name }) => name)).toEqual(["nats-1", "api-1", "echo-1"]);
   expect((await world.call("submit echo --input 1 --wait --json")).exitCode).toBe(0);
 });
 

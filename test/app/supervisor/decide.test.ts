@@ -40,7 +40,7 @@ test("a process that ends with the exit code for wrong usage before it was ready
   expect(noteDeath(again, 3, { exitCode: EXIT.usage }).restartInMs).toBeNull();
 });
 
-test("a process that was ready is restarted after any exit code, and one that starts after every other code", () => {
+test("a process that was ready is restarted after any exit code; a starting process, after every other code", () => {
   expect(noteDeath(running(0), 1, { exitCode: EXIT.usage }).restartInMs).toBe(0);
   for (const exitCode of [EXIT.done, EXIT.failed, EXIT.unavailable, 13, null]) {
     expect(noteDeath(watch("echo-1", true, 0), 1, { exitCode }).restartInMs, String(exitCode)).toBe(0);

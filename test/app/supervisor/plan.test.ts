@@ -34,11 +34,14 @@ test.each([
   expect(parseAgents(list)).toEqual(roles);
 });
 
-test.each(["echo*x", "echo*-1", "echo*1*2", "a.b", "echo*9999", "*3"])("--agents %j is refused", (list) => {
-  expect(() => parseAgents(list)).toThrow(
-    expect.objectContaining({ code: "invalid_input", field: "agents" }),
-  );
-});
+test.each(["echo*x", "echo*-1", "echo*1*2", "a.b", "echo*9999", "*3", "api", "coordinator", "nats*2"])(
+  "--agents %j is refused",
+  (list) => {
+    expect(() => parseAgents(list)).toThrow(
+      expect.objectContaining({ code: "invalid_input", field: "agents" }),
+    );
+  },
+);
 
 test("the plan has one api process and one process for each role, numbered within the role", async () => {
   const plans = await setup();

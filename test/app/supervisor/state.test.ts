@@ -34,10 +34,19 @@ function startSleeper() {
 const DEAD = { pid: 2_000_000_000, started: "never" };
 
 function stateOf(record: { pid: number; started: string }): SwarmState {
-  const facts = { role: "echo", name: "echo-1", metrics: null, restarts: 0, lastExit: null };
+  const facts = {
+    role: "echo",
+    name: "echo-1",
+    metrics: null,
+    startedAtMs: null,
+    restarts: 0,
+    lastExit: null,
+  };
   return {
     version: 1,
     supervisor: DEAD,
+    program: "0.0.0",
+    control: null,
     ready: true,
     prefix: "murmur",
     server: "nats://127.0.0.1:1",

@@ -11,17 +11,29 @@ export const command = defineCommand({
       value: "ROLE",
       description: "a folder with an agent.ts; a role may be repeated",
     }),
+    check: z
+      .boolean()
+      .default(false)
+      .meta({ description: "only load the agents and report a fault; connect to no server" }),
   }),
-  output: z.object({ status: z.literal("stopped") }),
-  examples: ["agent run echo", "agent run echo echo --server nats://nats:4222"],
+  output: z.object({ status: z.enum(["stopped", "checked"]) }),
+  examples: [
+    "agent run echo",
+    "agent run echo echo --server nats://nats:4222",
+    "agent run review-docs --check",
+  ],
   details:
     "One process with these agents, as pods run it. Roles come from ./agents (MURMUR_AGENTS_DIR), then from the roles that\nship with Murmur. SIGTERM drains: running tasks finish within MURMUR_DRAIN_GRACE_MS, the rest goes back to the queue.",
-  async run(ports, { roles }) {
-    const { runAgents } = await import("../../processes/agents.ts");
+  async run(ports, { roles, check }) {
+    const { loadAgents, runAgents } = await import("../../processes/agents.ts");
+    if (check) {
+      await loadAgents(ports, roles);
+      return { status: "checked" as const };
+    }
     await runAgents(ports, roles, ({ probesUrl, capabilities }) =>
       ports.log.info({ capabilities, metrics: `${probesUrl}/metrics` }, "agents are ready"),
     );
     return { status: "stopped" as const };
   },
-  render: () => "",
+  render: ({ status }) => (status === "checked" ? "the agents load" : ""),
 });

@@ -192,7 +192,7 @@ export function judgeProcesses(input: {
         failed(
           "processes",
           `${name} died too often and is not restarted any more (${lastExit ?? "unknown"})`,
-          `see its log, then murmur down and up`,
+          `see its log, then murmur restart ${name}`,
         ),
       ];
     }

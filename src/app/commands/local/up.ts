@@ -3,13 +3,20 @@ import { resolve } from "node:path";
 import { z } from "zod";
 import { redactText } from "../../../base/index.ts";
 import { CLUSTER_SIZES } from "../../../coordinator/index.ts";
-import { SwarmError } from "../../../protocol/index.ts";
+import { parse, SwarmError } from "../../../protocol/index.ts";
 import { defineCommand, type Ports } from "../../cli/command.ts";
 import { showLogLine } from "../../cli/log-lines.ts";
 import { showDuration, table } from "../../cli/terminal.ts";
+import type { Config } from "../../config.ts";
+import { callSupervisor } from "../../supervisor/control/control.ts";
 import { parseAgents } from "../../supervisor/plan.ts";
+import { hashSources, readProgram } from "../../supervisor/sources/sources.ts";
 import { readLockHolder, readRunningSwarm, type SwarmState } from "../../supervisor/state.ts";
-import { resolveTarget, serversOf, type Target } from "../../target.ts";
+import { programDifference } from "../../supervisor/wanted/changes.ts";
+import { viewSettings } from "../../supervisor/wanted/settings.ts";
+import { type Asked, countRoles, markServer, readWanted, startWith } from "../../supervisor/wanted/wanted.ts";
+import { resolveFrom, resolveTarget, serversOf, type Target } from "../../target.ts";
+import { VERSION } from "../../version.ts";
 
 const processSchema = z.object({
   role: z.string(),
@@ -19,69 +26,107 @@ const processSchema = z.object({
   metrics: z.string().nullable(),
 });
 
-/** The answer of `up --detach --json`. */
+const differenceSchema = z.object({
+  kind: z.enum(["setting", "server", "program", "code", "process"]),
+  /** The setting, the role or the process. */
+  name: z.string(),
+  detail: z.string(),
+  /** The command that applies it. */
+  apply: z.string(),
+  /** True when this `up` asked for it: then the exit code is 1. */
+  asked: z.boolean(),
+});
+
+const answerSchema = z.object({ changes: z.array(z.string()), differences: z.array(differenceSchema) });
+
+/** The answer of `up --detach --json`. The last three fields are there when a swarm ran already. */
 export const swarmSchema = z.object({
   server: z.string(),
   http: z.string(),
   dataDir: z.string(),
   processes: z.array(processSchema),
   alreadyRunning: z.literal(true).optional(),
+  /** The changes that this `up` made. */
+  changes: z.array(z.string()).optional(),
+  /** The differences between the running swarm and this `up` that remain. */
+  differences: z.array(differenceSchema).optional(),
 });
+
+type Output = z.output<typeof swarmSchema>;
 
 export const command = defineCommand({
   handlesInterrupts: true,
   input: z.strictObject({
-    agents: z
-      .string()
-      .default("echo")
-      .meta({ description: "roles to run, one process each: echo,echo or echo*5", value: "LIST" }),
+    agents: z.string().optional().meta({
+      description:
+        "the roles that shall run, one process each: echo,echo or echo*5 (default: those of the last up here; echo at first)",
+      value: "LIST",
+    }),
     coordinators: z
       .int()
       .refine((count) => count === 0 || CLUSTER_SIZES.includes(count), "must be 0, 1, 3, 5 or 7")
       .optional()
       .meta({
-        description: "how many coordinators: 0, 1, 3, 5 or 7 (default: 1; 0 when a server is joined)",
+        description:
+          "how many coordinators: 0, 1, 3, 5 or 7 (default: as the last up here; 1 at first; 0 when a server is joined)",
         value: "N",
       }),
-    http: z
-      .int()
-      .min(0)
-      .max(65_535)
-      .optional()
-      .meta({ description: "port of the HTTP API (default: a free one)", value: "PORT" }),
+    http: z.int().min(0).max(65_535).optional().meta({
+      description: "port of the HTTP API; 0: a free one (default: as the last up here; a free one at first)",
+      value: "PORT",
+    }),
+    watch: z
+      .boolean()
+      .default(false)
+      .meta({ description: "restart a role when the files of its agent change" }),
     detach: z
       .boolean()
       .default(false)
       .meta({ description: "return once all processes are ready; murmur down stops it" }),
   }),
   output: swarmSchema,
-  examples: ["up", "up --agents echo*4 --http 7070", "up --detach --json", "up --detach --data /tmp/second"],
+  examples: [
+    "up",
+    "up --agents echo*4 --http 7070",
+    "up --watch",
+    "up --detach --json",
+    "up --detach --data /tmp/second",
+  ],
   details:
-    "Starts a private nats-server with JetStream (or joins a server: --server, --context), the API, the\ncoordinator and the agents. All data stays under --data (default .murmur). Without --detach it runs until Ctrl-C.",
+    "Starts a private nats-server with JetStream (or joins a server: --server, --context), the API, the\ncoordinator and the agents. All data stays under --data (default .murmur). Without --detach it runs until Ctrl-C.\nWhen a swarm runs there already, up changes it: --agents, --coordinators and --http say what shall run, and a missing one\nchanges nothing. It lists the points that it cannot change; exit code 1 when one of them was asked for.",
   async run(ports, input) {
     const startedMs = performance.now();
     const { config, terminal, signal } = ports;
     const dataDir = resolve(ports.directory, config.data);
     const join = await targetToJoin(ports);
-    const own = { ...config, data: dataDir, context: join?.context };
-    const roles = parseAgents(input.agents);
-    await checkRoles(ports, roles);
+    const asked: Asked = {
+      agents: input.agents === undefined ? undefined : countRoles(parseAgents(input.agents)),
+      coordinators: input.coordinators,
+      http: input.http,
+    };
+    const roleFiles = await findRoleFiles(ports);
+    checkRoles(Object.keys(asked.agents ?? {}), roleFiles, "--agents");
+    const request = { asked, join, roleFiles, watch: input.watch };
+    const running = readRunningSwarm(dataDir);
+    if (running !== null) return changeRunning(ports, running, { ...request, dataDir });
+    const joined = join === null ? null : markServer(serversOf(join));
+    const wanted = startWith(asked, readWanted(dataDir), joined);
+    checkRoles(Object.keys(wanted.agents), roleFiles, `the wanted state of ${dataDir}`);
     const orders = {
-      config: own,
-      roles,
-      // The swarm of a joined server has its own coordinators, and two with one id would take the office from each other.
-      coordinators: input.coordinators ?? (join === null ? 1 : 0),
-      httpPort: input.http,
+      config: ownConfig(ports, dataDir, join),
+      roles: Object.entries(wanted.agents).flatMap(([role, count]) => Array<string>(count).fill(role)),
+      roleFiles,
+      watch: input.watch,
+      coordinators: wanted.coordinators,
+      httpPort: wanted.http ?? undefined,
       joinServer: join === null ? undefined : serversOf(join),
     };
-    const running = readRunningSwarm(dataDir);
-    if (running !== null) return toOutput(running, dataDir, true);
     if (input.detach) {
       const { startDetached } = await import("../../supervisor/detach.ts");
       const state = await startDetached(orders, { signal, onStep: (step) => terminal.status(step) });
-      if (state === null) return toOutput(await waitForOther(dataDir), dataDir, true);
+      if (state === null) return changeRunning(ports, await waitForOther(dataDir), { ...request, dataDir });
       terminal.say(`the swarm is up after ${showDuration(performance.now() - startedMs)}`);
-      return toOutput(state, dataDir, false);
+      return toOutput(state, dataDir);
     }
     const { startSupervisor, AlreadyRunning } = await import("../../supervisor/supervisor.ts");
     try {
@@ -93,7 +138,7 @@ export const command = defineCommand({
         onStep: (step) => terminal.say(step),
         onLine: (name, line) => terminal.say(showLogLine(line, name, terminal.colors)),
       });
-      const output = toOutput(supervisor.state, dataDir, false);
+      const output = toOutput(supervisor.state, dataDir);
       ports.answer(output);
       terminal.say(`up after ${showDuration(performance.now() - startedMs)}; Ctrl-C stops it`);
       await supervisor.stopped;
@@ -103,17 +148,67 @@ export const command = defineCommand({
       if (signal.aborted)
         return { server: redactText(orders.joinServer ?? ""), http: "", dataDir, processes: [] };
       if (!(error instanceof AlreadyRunning)) throw error;
-      return toOutput(await waitForOther(dataDir), dataDir, true);
+      return changeRunning(ports, await waitForOther(dataDir), { ...request, dataDir });
     }
   },
-  render: (output, terminal) => {
+  render: (output, { colors }) => {
     if (output.processes.length === 0) return "stopped before the swarm was up";
-    if (output.alreadyRunning === true) {
-      return `${terminal.colors.yellow("a swarm runs here already")}\n${showSwarm(output)}`;
-    }
-    return showSwarm(output);
+    return [
+      ...(output.alreadyRunning === true ? [colors.yellow("a swarm runs here already")] : []),
+      ...(output.changes ?? []).map((change) => `${colors.green("changed")}  ${change}`),
+      ...(output.differences ?? []).map(
+        ({ detail, apply, asked }) =>
+          `${asked ? colors.red("differs") : colors.yellow("differs")}  ${detail}\n         → ${apply}`,
+      ),
+      showSwarm(output),
+    ].join("\n");
   },
+  exitCode: ({ differences = [] }) => (differences.some(({ asked }) => asked) ? 1 : 0),
 });
+
+/** Brings a running swarm to the asked state, and tells the differences that remain. */
+async function changeRunning(
+  ports: Ports,
+  running: SwarmState,
+  request: {
+    dataDir: string;
+    asked: Asked;
+    join: Target | null;
+    roleFiles: Readonly<Record<string, string>>;
+    watch: boolean;
+  },
+): Promise<Output> {
+  const { terminal, signal, sources } = ports;
+  const { dataDir, asked, join, roleFiles, watch } = request;
+  const { control } = running;
+  if (control === null) {
+    const wantsChange = watch || Object.values(asked).some((value) => value !== undefined);
+    const difference = { ...programDifference("an older version", VERSION), asked: wantsChange };
+    return { ...toOutput(running, dataDir), alreadyRunning: true, changes: [], differences: [difference] };
+  }
+  const answer = await callSupervisor(
+    control,
+    {
+      type: "up",
+      asked,
+      watch,
+      roleFiles,
+      settings: viewSettings(ownConfig(ports, dataDir, join), sources),
+      joined: join === null ? null : markServer(serversOf(join)),
+      program: { version: VERSION, hash: hashSources(await readProgram()) },
+    },
+    { signal, onStep: (step) => terminal.status(step) },
+  );
+  const { changes, differences } = parse(answerSchema, answer, "answer of the supervisor");
+  const now = readRunningSwarm(dataDir) ?? running;
+  return { ...toOutput(now, dataDir), alreadyRunning: true, changes, differences };
+}
+
+/** The settings of the swarm, with paths that do not depend on a working directory. */
+function ownConfig({ config, directory }: Ports, dataDir: string, join: Target | null): Config {
+  const agentsDir = resolveFrom(directory, config.agentsDir);
+  return { ...config, data: dataDir, agentsDir, context: join?.context };
+}
 
 function showSwarm(output: z.output<typeof swarmSchema>): string {
   const facts = `server  ${output.server}\nhttp    ${output.http}\ndata    ${output.dataDir}\n`;
@@ -124,29 +219,32 @@ function showSwarm(output: z.output<typeof swarmSchema>): string {
   )}`;
 }
 
-function toOutput(state: SwarmState, dataDir: string, already: boolean): z.output<typeof swarmSchema> {
+function toOutput(state: SwarmState, dataDir: string): Output {
   return {
     server: redactText(state.server),
     http: state.http,
     dataDir,
     processes: state.processes.map(({ role, name, pid, metrics }) => ({ role, name, pid, metrics })),
-    ...(already ? { alreadyRunning: true as const } : {}),
   };
 }
 
-/** @throws SwarmError `invalid_input` for an unknown role, before anything starts. */
-async function checkRoles(ports: Ports, roles: readonly string[]): Promise<void> {
+/** The agent file of each known role. */
+export async function findRoleFiles(ports: Ports): Promise<Record<string, string>> {
   const { listRoles } = await import("../../../agent/index.ts");
   const { agentDirectories } = await import("../../processes/roles.ts");
-  const known = (await listRoles(agentDirectories(ports))).map(({ role }) => role);
-  const unknown = roles.find((role) => !known.includes(role));
+  const known = await listRoles(agentDirectories(ports));
+  return Object.fromEntries(known.map(({ role, file }) => [role, file]));
+}
+
+/** @throws SwarmError `invalid_input` for an unknown role, before anything starts. */
+function checkRoles(roles: readonly string[], known: Readonly<Record<string, string>>, source: string): void {
+  const unknown = roles.find((role) => !Object.hasOwn(known, role));
   if (unknown === undefined) return;
+  const next = source === "--agents" ? "" : "; name the roles with --agents";
   throw new SwarmError(
     "invalid_input",
-    `--agents: role ${unknown} is not known; known: ${known.join(", ") || "none"}`,
-    {
-      field: "agents",
-    },
+    `${source}: role ${unknown} is not known; known: ${Object.keys(known).join(", ") || "none"}${next}`,
+    { field: "agents" },
   );
 }
 
