@@ -274,6 +274,10 @@ function auditMetrics({ counter, gauge }: Factory) {
 function processMetrics({ gauge }: Factory) {
   return {
     natsConnected: gauge("murmur_nats_connected", "1 while this process is connected to NATS."),
+    clockSkewSeconds: gauge(
+      "murmur_clock_skew_seconds",
+      "This machine's clock minus the NATS server's, as last measured.",
+    ),
     buildInfo: gauge("murmur_build_info", "Always 1; the labels name the running version.", [
       "version",
       "node",

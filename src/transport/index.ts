@@ -25,3 +25,4 @@ export {
 export { readNatsContext } from "./nats/context.ts";
 export * from "./ports.ts";
 export { type EndpointStats, type ServiceDescription, startService } from "./services.ts";
+export { describeSkew, SKEW_WARNING_MS, SwarmClock } from "./swarm-clock.ts";

@@ -2,6 +2,7 @@
 // through these types; only `nats/` calls NATS. This file states the promises of each port, and one conformance suite
 // tests the two implementations, NATS and in-memory.
 import type { BucketKey, StreamKey } from "../protocol/index.ts";
+import type { SwarmClock } from "./swarm-clock.ts";
 
 /** Headers to send. Names and values must not contain CR or LF; names are sent in the given case. */
 export type Headers = Readonly<Record<string, string>>;
@@ -325,6 +326,8 @@ export interface InitReport {
 export interface Transport {
   readonly prefix: string;
   readonly bus: Bus;
+  /** The time of the server, as far as it is measured: see {@link SwarmClock.sync} and {@link SwarmClock.keep}. */
+  readonly clock: SwarmClock;
   log(stream: StreamKey): Log;
   queue(stream: StreamKey): Queue;
   bucket(bucket: Exclude<BucketKey, "blobs" | "snapshots">): Bucket;

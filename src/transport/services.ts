@@ -64,6 +64,7 @@ const NANOS_PER_MS = 1_000_000;
 /**
  * Answers discovery requests until the returned subscription is closed.
  * @param options.service the description of this process; it cannot change later.
+ * @param options.liveMetadata further facts, read for each request.
  * @param options.stats returns the counts of the endpoint with that name; called for each `$SRV.STATS` request.
  * @param options.startedAt the start time of the service, ISO 8601 UTC; default now.
  * @throws SwarmError `invalid_input` with the name of the field that ADR-32 does not allow.
@@ -72,6 +73,7 @@ export function startService(
   bus: Bus,
   options: {
     service: ServiceDescription;
+    liveMetadata?: (() => Record<string, string>) | undefined;
     stats: (endpoint: string) => EndpointStats;
     startedAt?: string;
   },
@@ -79,7 +81,7 @@ export function startService(
   const service = parse(descriptionSchema, options.service, "service");
   const started = options.startedAt ?? new Date().toISOString();
   const { name, id, version, metadata, description } = service;
-  const identity = { name, id, version, metadata };
+  const identity = () => ({ name, id, version, metadata: { ...metadata, ...options.liveMetadata?.() } });
   const endpoints = service.endpoints.map((endpoint) => ({
     name: endpoint.name,
     subject: endpoint.subject,
@@ -88,11 +90,11 @@ export function startService(
   }));
 
   const replies = {
-    PING: () => ({ type: "io.nats.micro.v1.ping_response", ...identity }),
-    INFO: () => ({ type: "io.nats.micro.v1.info_response", ...identity, description, endpoints }),
+    PING: () => ({ type: "io.nats.micro.v1.ping_response", ...identity() }),
+    INFO: () => ({ type: "io.nats.micro.v1.info_response", ...identity(), description, endpoints }),
     STATS: () => ({
       type: "io.nats.micro.v1.stats_response",
-      ...identity,
+      ...identity(),
       started,
       endpoints: endpoints.map((endpoint) => ({
         name: endpoint.name,

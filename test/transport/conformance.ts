@@ -1142,6 +1142,22 @@ export function describeTransport(title: string, start: () => Promise<Implementa
       });
     });
 
+    describe("clock", () => {
+      test("the clock measures the server's time, and is this machine's clock where both agree", async () => {
+        const { transport } = await setup();
+        expect(transport.clock.skewMs).toBeNull();
+        await transport.clock.sync();
+        expect(Math.abs(transport.clock.skewMs ?? Number.NaN)).toBeLessThan(500);
+        expect(Math.abs(transport.clock.now() - Date.now())).toBeLessThan(500);
+      });
+
+      test("without the streams the time is unknown, and the clock is this machine's", async () => {
+        const { transport } = await setup({ init: false });
+        await transport.clock.sync();
+        expect(Math.abs(transport.clock.now() - Date.now())).toBeLessThan(500);
+      });
+    });
+
     describe("swarm", () => {
       test("init creates all streams once and verifies them the next time", async () => {
         const { transport } = await setup({ init: false });

@@ -1,5 +1,12 @@
 // A small swarm in one process for tests of the work room: scripted agents, real workers and clients.
-import { createMeter, type Logger, type Meter, newInstanceId, silentLogger } from "../../src/base/index.ts";
+import {
+  type Clock,
+  createMeter,
+  type Logger,
+  type Meter,
+  newInstanceId,
+  silentLogger,
+} from "../../src/base/index.ts";
 import type { TaskState, TaskStatus } from "../../src/protocol/index.ts";
 import { connectMemory, connectNats, MemoryServer, type Transport } from "../../src/transport/index.ts";
 import {
@@ -115,7 +122,7 @@ export class TestSwarm {
   /** Starts a worker with scripted agents, like one process. */
   async work(
     script: Script,
-    options: { slots?: number; capabilities?: OfferedCapability[]; log?: Logger } = {},
+    options: { slots?: number; capabilities?: OfferedCapability[]; log?: Logger; clock?: Clock } = {},
   ): Promise<{ worker: Worker; workforce: ScriptedWorkforce; transport: Transport; hostId: string }> {
     const transport = await this.connect();
     const workforce = new ScriptedWorkforce(options.slots ?? 8, script);
@@ -127,6 +134,7 @@ export class TestSwarm {
       hostId,
       workforce,
       capabilities: options.capabilities ?? [{ name: "echo" }],
+      ...(options.clock === undefined ? {} : { clock: options.clock }),
     });
     await worker.start();
     this.#services.push(worker);

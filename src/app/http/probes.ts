@@ -7,6 +7,8 @@ export interface Check {
   name: string;
   /** Resolves to null when the condition holds, else to the problem. */
   run(): Promise<string | null>;
+  /** True: a problem is a warning, and the process is ready all the same. */
+  isWarning?: true;
 }
 
 /** How long a probe waits for its checks, in ms: kubelet gives up after 1 s by default, so the answer must come before. */
@@ -23,15 +25,18 @@ export function probeRoutes(parts: {
   routes.get("/livez", (context) => context.text("ok\n"));
   routes.get("/readyz", async (context) => {
     const results = await Promise.all(
-      checks.map(async (check) => ({ name: check.name, problem: await runCheck(check) })),
+      checks.map(async (check) => ({
+        name: check.name,
+        problem: await runCheck(check),
+        mark: check.isWarning === true ? "warn" : "FAIL",
+      })),
     );
-    const lines = results.map(
-      ({ name, problem }) =>
-        `${problem === null ? "ok  " : "FAIL"} ${name}${problem === null ? "" : `: ${problem}`}`,
+    const lines = results.map(({ name, problem, mark }) =>
+      problem === null ? `ok   ${name}` : `${mark} ${name}: ${problem}`,
     );
     return context.text(
       `${lines.join("\n")}\n`,
-      results.every(({ problem }) => problem === null) ? 200 : 503,
+      results.every(({ problem, mark }) => problem === null || mark === "warn") ? 200 : 503,
     );
   });
   routes.get("/metrics", async (context) => {

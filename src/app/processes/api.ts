@@ -1,5 +1,4 @@
 // The process of the front door: it takes submits on the bus, moves due tasks into their queues, and serves HTTP.
-import { systemClock } from "../../base/index.ts";
 import { createFrontDoor, createMover, createTaskClient } from "../../work/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { apiRoutes } from "../http/api.ts";
@@ -39,7 +38,7 @@ function assembleApi(parts: ProcessParts, { config }: Ports, onReady: (facts: Ap
       doors: [createFrontDoor({ transport, client: tasks, log }), createMover({ transport, meter, log })],
     },
     checks: [],
-    beforeScrape: createQueueGauges({ transport, dead: tasks.dead, meter, clock: systemClock, log }),
+    beforeScrape: createQueueGauges({ transport, dead: tasks.dead, meter, clock: transport.clock, log }),
     async serve(probes) {
       const { httpHost: host, httpPort: port, apiToken: token } = config;
       const routes = apiRoutes({ transport, tasks, log, host, token, probes });

@@ -59,13 +59,14 @@ function assembleCoordinator(
   onReady: (facts: CoordinatorReady) => void,
 ): Assembly {
   const { transport, meter, log } = parts;
+  const { clock } = transport; // every coordinator decides by the same time, so a change of the office shifts no wait
   const writer = createProcessAudit(parts, "coordinator");
   const { audit } = writer;
   const seed = Math.floor(systemChance.next() * 2 ** 32);
-  const office = createOffice({ transport, meter, log, audit, id, members, version: VERSION, seed });
+  const office = createOffice({ transport, clock, meter, log, audit, id, members, version: VERSION, seed });
   const placement = createPlacement({ transport, office, meter, log, seed: seed + 1 });
   const tasks = createTaskClient({ transport, meter, log });
-  const ballots = createBallots({ transport, office, placement, tasks, meter, log, audit });
+  const ballots = createBallots({ transport, clock, office, placement, tasks, meter, log, audit });
   const answers = { ...placement.answers, ...ballots.answers };
   return {
     services: {
@@ -74,9 +75,9 @@ function assembleCoordinator(
       core: [office.service],
       doors: [
         createIsolationWatch({ transport, office }),
-        createStaleServer({ transport, office, log }),
-        createOfficeServer({ transport, office, members, log, answers, audit }),
-        createScheduler({ office, tasks, log }),
+        createStaleServer({ transport, clock, office, log }),
+        createOfficeServer({ transport, clock, office, members, log, answers, audit }),
+        createScheduler({ office, tasks, log, clock }),
       ],
     },
     checks: [{ name: "knows a leader and has applied the log", run: async () => office.findProblem() }],

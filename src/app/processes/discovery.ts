@@ -9,6 +9,9 @@ import {
   startService,
 } from "../../transport/index.ts";
 
+/** The name of the clock's skew, in ms, in the metadata of a process. */
+export const CLOCK_SKEW_FACT = "clockSkewMs";
+
 interface Endpoint {
   subject: string;
   queueGroup: string;
@@ -21,7 +24,9 @@ interface Endpoint {
 /** A bus that records its subscriptions of queue groups, and announces them when `announce` is called. */
 export function createDiscovery(bus: Bus): {
   bus: Bus;
-  announce(service: Omit<ServiceDescription, "endpoints">): Subscription;
+  announce(
+    service: Omit<ServiceDescription, "endpoints"> & { liveMetadata?: () => Record<string, string> },
+  ): Subscription;
 } {
   const endpoints = new Map<string, Endpoint>();
   const nameOf = (endpoint: Endpoint) => endpoint.subject.split(".").slice(1).join("-");
@@ -46,7 +51,7 @@ export function createDiscovery(bus: Bus): {
         return bus.subscribe(subject, (message) => onMessage(counted(message, endpoint)), options);
       },
     },
-    announce(service) {
+    announce({ liveMetadata, ...service }) {
       const known = [...endpoints.values()];
       return startService(bus, {
         service: {
@@ -57,6 +62,7 @@ export function createDiscovery(bus: Bus): {
             queueGroup: endpoint.queueGroup,
           })),
         },
+        liveMetadata,
         stats: (name) => known.find((endpoint) => nameOf(endpoint) === name)!,
       });
     },

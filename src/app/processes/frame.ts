@@ -13,7 +13,7 @@ import {
   stopAll,
 } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
-import { connectNats, type Transport } from "../../transport/index.ts";
+import { connectNats, describeSkew, type Transport } from "../../transport/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { listen } from "../http/listen.ts";
 import { type Check, probeRoutes } from "../http/probes.ts";
@@ -21,7 +21,7 @@ import { untilAborted } from "../operations/time-limit.ts";
 import { joinSupervisor } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
 import { VERSION } from "../version.ts";
-import { createDiscovery } from "./discovery.ts";
+import { CLOCK_SKEW_FACT, createDiscovery } from "./discovery.ts";
 import { StopLimit } from "./stop-limit.ts";
 import { initSwarm, streamsCheck, waitForStreams } from "./streams.ts";
 import { withBus } from "./with-bus.ts";
@@ -107,6 +107,8 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
     const prepared = kind.init ? initSwarm(transport, log) : waitForStreams(transport, log, signal);
     await untilAborted(prepared, signal);
 
+    await untilAborted(transport.clock.sync(), signal);
+    started.push(endWith("clock", transport.clock.keep()));
     const assembly = kind.assemble({ log, meter, transport, processId });
     const { records, listeners, core, doors } = assembly.services;
     for (const service of [...records, ...listeners, ...core, ...doors]) {
@@ -125,6 +127,7 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
           run: async () => (transport.state === "connected" ? null : transport.state),
         },
         streamsCheck(transport),
+        { name: "clock", run: async () => describeSkew(transport.clock.skewMs), isWarning: true },
         ...assembly.checks,
       ],
     });
@@ -141,6 +144,7 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
       id: processId,
       version: VERSION,
       metadata: { role: kind.role, pid: String(process.pid) },
+      liveMetadata: () => clockFacts(transport),
     });
     started.push(endWith("discovery", () => announced.close()));
     await untilAborted(transport.bus.flush(), signal);
@@ -189,6 +193,11 @@ export function createProcessAudit(
   role: string,
 ): AuditWriter {
   return createAuditWriter({ transport, role, processId, version: VERSION, log, meter });
+}
+
+/** The skew of this process's clock, for `doctor`; nothing while it is unknown. */
+function clockFacts({ clock: { skewMs } }: Transport): Record<string, string> {
+  return skewMs === null ? {} : { [CLOCK_SKEW_FACT]: String(skewMs) };
 }
 
 /** A service for a thing that runs already and must only end in its turn. */

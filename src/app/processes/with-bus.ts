@@ -6,6 +6,7 @@ export function withBus(transport: Transport, bus: Transport["bus"]): Transport 
   return {
     prefix: transport.prefix,
     bus,
+    clock: transport.clock,
     blobs: transport.blobs,
     snapshots: transport.snapshots,
     log: (stream) => transport.log(stream),

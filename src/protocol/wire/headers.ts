@@ -6,6 +6,8 @@ export const HEADERS = {
   messageId: "Nats-Msg-Id",
   version: "Murmur-Version",
   attempt: "Murmur-Attempt",
+  /** On a task whose `notBefore` has passed by the server's clock: no host delays it again. */
+  due: "Murmur-Due",
   term: "Murmur-Term",
   /** On a placed message: the chosen agent and the reasons, see placement.ts. */
   placement: "Murmur-Placement",

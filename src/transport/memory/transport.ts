@@ -11,6 +11,7 @@ import { type ApiError, JETSTREAM_ERRORS } from "../jetstream-errors.ts";
 import { DEFAULT_MAX_SUBJECTS } from "../limits.ts";
 import type { Bucket, Log, Queue, QueueConsumer, Stored, Transport } from "../ports.ts";
 import { appendHeaders } from "../stream-headers.ts";
+import { SwarmClock } from "../swarm-clock.ts";
 import { createMemoryBlobs } from "./blobs.ts";
 import { MemoryBucket } from "./bucket.ts";
 import { createMemoryBus } from "./bus.ts";
@@ -43,6 +44,7 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
   return {
     prefix,
     bus: createMemoryBus(connection),
+    clock: new SwarmClock({ readServer: async () => server.clock.now() }),
     log: (key) => createMemoryLog(connection, streamSpec(key).name),
     queue: (key) => createMemoryQueue(connection, streamSpec(key).name),
     bucket: (key) => createMemoryBucket(connection, bucketSpec(key).name),

@@ -28,13 +28,14 @@ import {
   streamSpecs,
 } from "../../protocol/index.ts";
 import type { Transport } from "../ports.ts";
+import { SwarmClock } from "../swarm-clock.ts";
 import { createNatsBlobs } from "./blobs.ts";
 import { createNatsBucket } from "./bucket.ts";
 import { createNatsBus } from "./bus.ts";
 import { Dialer } from "./dial.ts";
 import { initStreams, inspectStreams } from "./init.ts";
 import { Link } from "./link.ts";
-import { createNatsLog } from "./log.ts";
+import { createNatsLog, readServerTime } from "./log.ts";
 import { createNatsObjects } from "./objects.ts";
 import { createNatsQueue } from "./queue.ts";
 
@@ -129,6 +130,10 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
   return {
     prefix,
     bus: createNatsBus(link, log),
+    clock: new SwarmClock({
+      readServer: () => readServerTime(link, streamName("later")),
+      onSkew: (skewMs) => meter.clockSkewSeconds.set(skewMs / 1_000),
+    }),
     log: (key) => createNatsLog(link, streamName(key)),
     queue: (key) => createNatsQueue(link, streamName(key)),
     bucket: (key) => createNatsBucket(link, bucketSpec(key).name),

@@ -18,6 +18,8 @@ const PAGE_MESSAGES = 256;
 /** The most bytes of one page; the server stops a page at this size. */
 const PAGE_BYTES = 4 * 1024 * 1024;
 const READ_TIMEOUT_MS = 5_000;
+/** The longest wait for the server's time, in ms. A later answer says too little about the time. */
+const TIME_TIMEOUT_MS = 1_000;
 
 const encodeJson = (value: unknown) => utf8Bytes(JSON.stringify(value));
 
@@ -235,6 +237,8 @@ function readPage(
 }
 
 interface StreamInfo {
+  /** The time of the stream's leader; since nats-server 2.10. */
+  ts?: string;
   state: {
     messages: number;
     bytes: number;
@@ -243,6 +247,17 @@ interface StreamInfo {
     subjects?: Record<string, number>;
   };
   total?: number;
+}
+
+/** The time of a stream's leader, which publishes the stream's schedules by it, in Unix ms. @throws SwarmError `unavailable`. */
+export async function readServerTime(link: Link, stream: string): Promise<number> {
+  const { ts } = await link.api<StreamInfo>(`STREAM.INFO.${stream}`, undefined, {
+    doing: "read the server's time",
+    timeoutMs: TIME_TIMEOUT_MS,
+  });
+  const serverMs = Date.parse(ts ?? "");
+  if (Number.isFinite(serverMs)) return serverMs;
+  throw new SwarmError("unavailable", "the server's answer has no time");
 }
 
 async function info(link: Link, stream: string): Promise<LogInfo> {

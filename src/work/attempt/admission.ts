@@ -4,6 +4,7 @@ import { type Clock, toIsoTime } from "../../base/index.ts";
 import {
   CancelledError,
   encode,
+  HEADERS,
   parseTaskAt,
   type ResultStatus,
   type Subjects,
@@ -76,10 +77,11 @@ export function createAdmission(parts: {
 
   /**
    * The time at which the task is due, Unix ms, or null when it may start now. Only a task that was published directly
-   * arrives early: submit stores a task with a `notBefore` in the later stream.
+   * arrives early: submit stores a task with a `notBefore` in the later stream. A task that was due once is never early
+   * again: the server delivered it by its own clock, and this machine's clock may be behind.
    */
   function earlyDueMs({ task: { notBefore }, delivery }: InFlightTask): number | null {
-    if (notBefore === undefined) return null;
+    if (notBefore === undefined || delivery.header(HEADERS.due) !== undefined) return null;
     const dueMs = typeof notBefore === "number" ? delivery.storedAtMs + notBefore : Date.parse(notBefore);
     return dueMs <= clock.now() ? null : dueMs;
   }

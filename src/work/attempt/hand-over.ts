@@ -152,6 +152,8 @@ export class HandOver {
     return {
       ...carriedHeaders(delivery),
       [HEADERS.placement]: encodePlacement(placement),
+      // The task is due here. If it returns to its queue, no host may find it early again.
+      ...(inFlight.task.notBefore === undefined ? {} : { [HEADERS.due]: "1" }),
       ...(tip.record === null ? {} : { [HEADERS.attempt]: String(inFlight.nextAttempt().number) }),
     };
   }

@@ -112,6 +112,8 @@ export class Settlement {
     inFlight: InFlightTask,
     failure: AttemptFailure,
   ): Promise<{ atMs: number; delayMs: number } | null> {
+    // A long wait becomes a schedule, which the server keeps by its own clock.
+    await this.#parts.transport.clock.sync();
     const nowMs = this.#parts.clock.now();
     const next = this.#decideRetry(inFlight, failure, nowMs);
     const trace = traceOf(failure.error, this.#parts.traceFacts);

@@ -8,7 +8,6 @@ import {
   newId,
   silentLogger,
   systemChance,
-  systemClock,
 } from "../../base/index.ts";
 import {
   createSubjects,
@@ -86,7 +85,7 @@ export function createTaskClient(parts: {
   clock?: Clock;
   chance?: Chance;
 }): TaskClient {
-  const { transport, meter, clock = systemClock, chance = systemChance, log = silentLogger } = parts;
+  const { transport, meter, clock = transport.clock, chance = systemChance, log = silentLogger } = parts;
   const subjects = createSubjects(transport.prefix);
   const shared = { transport, subjects, meter, clock, chance, log };
   const results = createResultStore(shared);

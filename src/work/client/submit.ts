@@ -73,6 +73,8 @@ export class Submitter {
 
   /** Stores the task where it belongs by its `notBefore`; true when it was stored there already. */
   async #store(task: Task, at: TaskAddress, options: SubmitOptions): Promise<boolean> {
+    // The server publishes a schedule by its own clock, so the delay must count from the server's time.
+    if (task.notBefore !== undefined) await this.#parts.transport.clock.sync();
     const nowMs = this.#parts.clock.now();
     const dueMs = dueMsOf(task, nowMs);
     const headers = headersOf(options);

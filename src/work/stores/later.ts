@@ -46,6 +46,7 @@ const CARRIED = [
   HEADERS.contentType,
   HEADERS.version,
   HEADERS.attempt,
+  HEADERS.due,
   HEADERS.traceparent,
   HEADERS.tracestate,
 ];

@@ -12,9 +12,14 @@ import {
   type Meter,
   type Service,
   systemChance,
-  systemClock,
 } from "../../base/index.ts";
-import { createSubjects, type Subjects, SwarmError, type TaskAddress } from "../../protocol/index.ts";
+import {
+  createSubjects,
+  HEADERS,
+  type Subjects,
+  SwarmError,
+  type TaskAddress,
+} from "../../protocol/index.ts";
 import type { Delivery, Pull, PullEnd, QueueConsumer, Transport } from "../../transport/index.ts";
 import { carriedHeaders } from "./later.ts";
 import { type MovedFrom, readMovedFrom, takeForMove } from "./moves.ts";
@@ -57,7 +62,7 @@ class Mover {
   #failures = 0;
   #cancelWait: (() => void) | undefined;
 
-  constructor({ transport, meter, log, clock = systemClock, chance = systemChance }: MoverParts) {
+  constructor({ transport, meter, log, clock = transport.clock, chance = systemChance }: MoverParts) {
     this.#transport = transport;
     this.#log = log;
     this.#clock = clock;
@@ -100,7 +105,7 @@ class Mover {
     const from = readMovedFrom(this.#subjects, delivery, at);
     if (from !== null && !(await this.#take(delivery, at, from))) return;
     await this.#transport.log("tasks").append(this.#subjects.task(at), delivery.data, {
-      headers: carriedHeaders(delivery),
+      headers: { ...carriedHeaders(delivery), [HEADERS.due]: "1" },
       messageId: `later-${at.taskId}-${delivery.seq}`,
     });
   }

@@ -13,7 +13,6 @@ import {
   type Meter,
   type Service,
   systemChance,
-  systemClock,
 } from "../../base/index.ts";
 import {
   ACK_RENEW_MS,
@@ -112,11 +111,12 @@ class TaskWorker {
   #isAccepting = false;
   #isFetchPlanned = false;
   #renewing: NodeJS.Timeout | undefined;
+  #stopClock: (() => void) | undefined;
   #onEmpty: (() => void) | undefined;
 
   constructor(parts: WorkerParts) {
     const { transport, meter, log, hostId, workforce, capabilities, audit } = parts;
-    const { clock = systemClock, chance = systemChance } = parts;
+    const { clock = transport.clock, chance = systemChance } = parts;
     const subjects = createSubjects(transport.prefix);
     const shared = { transport, subjects, log, clock, chance };
     const wake = () => this.wake();
@@ -158,6 +158,8 @@ class TaskWorker {
   }
 
   async start(): Promise<void> {
+    await this.#transport.clock.sync();
+    this.#stopClock = this.#transport.clock.keep();
     this.#allowance.start();
     await this.#scopes.start();
     const { bus } = this.#transport;
@@ -182,6 +184,7 @@ class TaskWorker {
   async stop(): Promise<void> {
     if (this.#isAccepting) await this.drain({ graceMs: 0 });
     clearInterval(this.#renewing);
+    this.#stopClock?.();
     this.#scopes.stop();
     for (const subscription of this.#subscriptions) subscription.close();
     await this.#placed

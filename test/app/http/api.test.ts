@@ -193,3 +193,14 @@ test("readyz names the failed check; livez and metrics still answer", async () =
   expect((await send("/livez")).status).toBe(200);
   expect(await (await send("/metrics")).text()).toContain("# TYPE murmur_tasks_submitted_total counter");
 });
+
+test("a warning is shown by readyz, and the process stays ready", async () => {
+  const problem = "this machine's clock is 40.0 s ahead of the NATS server's";
+  const checks = [
+    { name: "it", run: async () => null },
+    { name: "clock", run: async () => problem, isWarning: true as const },
+  ];
+  const ready = await probeRoutes({ meter: createMeter(), checks }).request("/readyz");
+  expect(ready.status).toBe(200);
+  expect(await ready.text()).toBe(`ok   it\nwarn clock: ${problem}\n`);
+});

@@ -1,6 +1,7 @@
 // The judgement of `doctor`: facts in, findings with next steps out. The command gathers the facts (doctor.ts).
 // Pure: no connection, no clock.
 import type { AgentStatus } from "../../../protocol/index.ts";
+import { SKEW_WARNING_MS } from "../../../transport/index.ts";
 
 /** The result of one check. */
 export interface Finding {
@@ -162,6 +163,28 @@ export function judgeDead(counts: ReadonlyMap<string, number>): Finding {
   if (total === 0) return ok("dead letters", "none");
   const each = [...counts].map(([capability, count]) => `${capability} ${count}`).join(", ");
   return warning("dead letters", `${total} (${each})`, "murmur dead ls, then dead replay or dead purge");
+}
+
+/** Judges the clocks of processes against the time of the NATS server, by their skew in ms; null: not measured. */
+export function judgeClocks(clocks: readonly { name: string; skewMs: number | null }[]): Finding {
+  const wrong = clocks.filter(({ skewMs }) => skewMs !== null && Math.abs(skewMs) >= SKEW_WARNING_MS);
+  const unknown = clocks.filter(({ skewMs }) => skewMs === null).map(({ name }) => name);
+  const hidden = unknown.length === 0 ? "" : `; not measured: ${unknown.slice(0, 10).join(", ")}`;
+  const limit = `${SKEW_WARNING_MS / 1_000} s`;
+  if (wrong.length === 0) {
+    const known = clocks.length - unknown.length;
+    return ok("clocks", `${known} clocks are within ${limit} of the NATS server's${hidden}`);
+  }
+  const each = wrong.slice(0, 10).map(({ name, skewMs }) => {
+    const seconds = (Math.abs(skewMs ?? 0) / 1_000).toFixed(1);
+    return `${name} is ${seconds} s ${(skewMs ?? 0) > 0 ? "ahead" : "behind"}`;
+  });
+  const more = wrong.length > each.length ? ` and ${wrong.length - each.length} more` : "";
+  return warning(
+    "clocks",
+    `${each.join(", ")}${more}${hidden}`,
+    "synchronise the clocks of these machines and of the NATS servers (NTP); Murmur corrects its waits, and deadlines that others compute shift by the skew",
+  );
 }
 
 /** Judges the processes of the local swarm by its state file. */

@@ -1,12 +1,13 @@
 // `doctor`: checks everything that a swarm needs, and reports each problem with its next step. Changes nothing.
 import { z } from "zod";
-import { redactText } from "../../../base/index.ts";
+import { redactText, utf8Text } from "../../../base/index.ts";
 import { createSubjects, fitsFilter, toSwarmError } from "../../../protocol/index.ts";
 import type { Transport } from "../../../transport/index.ts";
 import { capabilityOfConsumer } from "../../../work/index.ts";
 import { callRoll, ROLL_CALL } from "../../agents/roll-call.ts";
 import { defineCommand, type Ports } from "../../cli/command.ts";
 import { READ_TIMEOUT_MS, reading } from "../../cli/session.ts";
+import { CLOCK_SKEW_FACT } from "../../processes/discovery.ts";
 import { isAlive } from "../../supervisor/identity.ts";
 import { probeServer } from "../../supervisor/server-probe.ts";
 import { readState } from "../../supervisor/state.ts";
@@ -14,6 +15,7 @@ import { resolveTarget } from "../../target.ts";
 import {
   type Finding,
   judgeApis,
+  judgeClocks,
   judgeDead,
   judgePlaced,
   judgeProcesses,
@@ -92,8 +94,9 @@ async function checkSwarm(ports: Ports): Promise<Finding[]> {
 
 async function checkWork(ports: Ports, transport: Transport): Promise<Finding[]> {
   const { dead } = await ports.tasks();
-  const [agents, apis, consumers, stored, later, letters] = await Promise.all([
+  const [agents, clocks, apis, consumers, stored, later, letters] = await Promise.all([
     callRoll(transport),
+    readClocks(transport),
     transport.bus.scatter("$SRV.PING.murmur-api", new Uint8Array(), ROLL_CALL),
     transport.queue("tasks").consumers(),
     transport.log("tasks").info(),
@@ -115,7 +118,37 @@ async function checkWork(ports: Ports, transport: Transport): Promise<Finding[]>
     judgePlaced(strays.filter(isPlaced)),
     judgeApis(apis.length, later.messages),
     judgeDead(letters),
+    judgeClocks(clocks),
   ];
+}
+
+/** The answers of processes to `$SRV.PING`, as far as `doctor` reads them. Other services of the account answer too. */
+const pingSchema = z.object({
+  name: z.string(),
+  id: z.string(),
+  metadata: z.record(z.string(), z.string()).optional(),
+});
+
+/** The skew of this command's clock, and of the clock of every process that answers discovery. */
+async function readClocks(transport: Transport): Promise<{ name: string; skewMs: number | null }[]> {
+  await transport.clock.sync();
+  const own = { name: "this command", skewMs: transport.clock.skewMs };
+  const replies = await transport.bus.scatter("$SRV.PING", new Uint8Array(), ROLL_CALL);
+  const processes = replies.flatMap(({ data }) => {
+    const ping = pingSchema.safeParse(parseJson(data));
+    if (!ping.success || !ping.data.name.startsWith("murmur-")) return [];
+    const skew = ping.data.metadata?.[CLOCK_SKEW_FACT];
+    return [{ name: ping.data.id, skewMs: skew === undefined ? null : Number(skew) }];
+  });
+  return [own, ...processes];
+}
+
+function parseJson(data: Uint8Array): unknown {
+  try {
+    return JSON.parse(utf8Text(data));
+  } catch {
+    return undefined;
+  }
 }
 
 /** The subjects of stored tasks that fit no consumer's filter. */

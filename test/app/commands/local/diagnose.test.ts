@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import {
   judgeApis,
+  judgeClocks,
   judgeDead,
   judgePlaced,
   judgeProcesses,
@@ -101,4 +102,15 @@ test("tasks that were placed on hosts that are gone are a warning that leads to 
     next: expect.stringContaining("office status"),
   });
   expect(judgePlaced([]).verdict).toBe("ok");
+});
+
+test("a clock that is 2 s off is a warning that names the process and the direction", () => {
+  const good = { name: "this command", skewMs: 12 };
+  expect(judgeClocks([good, { name: "agent-1", skewMs: -1_999 }])).toMatchObject({ verdict: "ok" });
+  expect(
+    judgeClocks([good, { name: "agent-1", skewMs: -40_000 }, { name: "api-1", skewMs: null }]),
+  ).toMatchObject({
+    verdict: "warning",
+    detail: "agent-1 is 40.0 s behind; not measured: api-1",
+  });
 });
