@@ -23,6 +23,7 @@ export {
   type NatsTarget,
 } from "./nats/connect.ts";
 export { readNatsContext } from "./nats/context.ts";
+export { NoSubscriberError } from "./no-subscriber.ts";
 export * from "./ports.ts";
 export { type EndpointStats, type ServiceDescription, startService } from "./services.ts";
 export { describeSkew, SKEW_WARNING_MS, SwarmClock } from "./swarm-clock.ts";

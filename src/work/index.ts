@@ -10,6 +10,7 @@
 
 export { ABORT_GRACE_MS } from "./attempt/attempt.ts";
 export { FailureLog } from "./attempt/failure-log.ts";
+export { listCapabilities } from "./client/capabilities.ts";
 export { createTaskClient, type TaskClient } from "./client/client.ts";
 export { type DeadLetters, REPLAY_LABEL } from "./client/dead-letters.ts";
 export { createFrontDoor } from "./client/front-door.ts";

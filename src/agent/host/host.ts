@@ -80,7 +80,11 @@ class AgentHost implements Host, AgentHostPort {
     this.votes = options.votes;
     this.version = options.version;
     this.restart = options.restart;
-    this.link = { bus: transport.bus, subjects: createSubjects(transport.prefix) };
+    this.link = {
+      bus: transport.bus,
+      subjects: createSubjects(transport.prefix),
+      knownCapabilities: options.knownCapabilities,
+    };
     this.#desk = new AskDesk({ clock: this.clock, log: options.log });
     const count = roles.reduce((sum, role) => sum + (role.count ?? 1), 0);
     if (!Number.isInteger(count) || count < 1 || count > MAX_AGENTS) {

@@ -37,6 +37,8 @@ export interface HostOptions {
   locks?: LockPort | undefined;
   /** Makes the keys that sign votes. Without it, agents have no key and get no seat in ballots of the strategy `bft`. */
   votes?: VotePort | undefined;
+  /** Lists the capabilities that the swarm knows, for errors of `ctx.ask`. Without it, those errors list none. */
+  knownCapabilities?: (() => Promise<readonly string[]>) | undefined;
   roles: readonly HostRole[];
   /** The restart budget and delays of an agent that crashes; default `DEFAULT_RESTART_POLICY` of base. */
   restart?: RestartPolicy | undefined;

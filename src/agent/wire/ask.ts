@@ -2,6 +2,7 @@
 // body is the input, the reply's body the output; a reply with the header `Nats-Service-Error-Code` carries an error.
 // Leaves the choice of an agent, and the waiting asks, to host/ask-desk.ts.
 import { z } from "zod";
+import { sleep } from "../../base/index.ts";
 import {
   CONTENT_TYPES,
   decode,
@@ -16,7 +17,13 @@ import {
   type Subjects,
   SwarmError,
 } from "../../protocol/index.ts";
-import type { Bus, Headers, Incoming, IncomingRequest } from "../../transport/index.ts";
+import {
+  type Bus,
+  type Headers,
+  type Incoming,
+  type IncomingRequest,
+  NoSubscriberError,
+} from "../../transport/index.ts";
 import { errorReply } from "../../work/index.ts";
 import { type AskOptions, DEFAULT_ASK_TIMEOUT_MS } from "../define/context.ts";
 
@@ -24,7 +31,12 @@ import { type AskOptions, DEFAULT_ASK_TIMEOUT_MS } from "../define/context.ts";
 export interface AskLink {
   readonly bus: Bus;
   readonly subjects: Subjects;
+  /** Lists the capabilities that the swarm knows, for the error about an ask that no agent takes. */
+  readonly knownCapabilities?: (() => Promise<readonly string[]>) | undefined;
 }
+
+/** How long the error of an ask waits for the list of capabilities, in ms: the ask has failed already. */
+const LIST_LIMIT_MS = 1_000;
 
 /**
  * Asks any one agent of a capability.
@@ -37,7 +49,27 @@ export function askCapability(
   input: unknown,
   options: AskOptions & { signal?: AbortSignal | undefined } = {},
 ): Promise<unknown> {
-  return sendAsk(link.bus, link.subjects.ask(capability), input, options);
+  return sendAsk(link.bus, link.subjects.ask(capability), input, options).catch(async (error: unknown) => {
+    throw error instanceof NoSubscriberError ? await explainSilence(link, capability, error) : error;
+  });
+}
+
+/** The error for an ask that no agent takes: a capability that no agent has ever offered is probably misspelt. */
+async function explainSilence(link: AskLink, capability: string, cause: unknown): Promise<SwarmError> {
+  const ended = new AbortController();
+  const known = await Promise.race([
+    link.knownCapabilities?.().catch(() => undefined),
+    sleep(LIST_LIMIT_MS, { signal: ended.signal }).then(
+      () => undefined,
+      () => undefined,
+    ),
+  ]);
+  ended.abort();
+  const why =
+    known === undefined || known.includes(capability)
+      ? "no agent takes asks for this capability now; start one, or wait until it resumes"
+      : `no agent has offered this capability yet; known: ${known.join(", ") || "none"}`;
+  return new SwarmError("unavailable", `ask ${capability}: ${why}`, { field: "capability", cause });
 }
 
 /** Asks one named agent, which performs its first capability. @throws as {@link askCapability}. */

@@ -15,6 +15,7 @@ import {
 import type { Subscription } from "../../transport/index.ts";
 import { DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT, type TaskChange } from "../../work/index.ts";
 import { auditChange } from "../office/operation-audit.ts";
+import { noteAbsence } from "./absent-agents.ts";
 import { ballotNewsSchema, followBallot } from "./ballot-news.ts";
 import { defineOperation, type OperationContext, readWithin } from "./operation.ts";
 
@@ -55,7 +56,8 @@ export const runTask = defineOperation({
   async *run(context, task) {
     const { tasks, request, timeoutMs = RUN_LIMIT_MS, wantsEvents = false } = context;
     const options = { ...request, timeoutMs };
-    if (task.ballot === undefined || !wantsEvents) return await tasks.run(task, options);
+    if (!wantsEvents) return await tasks.run(task, options);
+    if (task.ballot === undefined) return yield* noteAbsence(context, task, () => tasks.run(task, options));
     const id = task.id ?? newId();
     return yield* followBallot(context, id, () => tasks.run({ ...task, id }, options));
   },

@@ -4,7 +4,7 @@ import { type AgentDefinition, createHost, type Exec, loadRoles } from "../../ag
 import { createExec } from "../../bridges/index.ts";
 import { createLeaseKeeper, createOfficeClient } from "../../coordinator/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
-import { createWorker } from "../../work/index.ts";
+import { createWorker, listCapabilities } from "../../work/index.ts";
 import { createRollCall } from "../agents/roll-call.ts";
 import type { Ports } from "../cli/command.ts";
 import { CONFIG_FILE, environmentName } from "../config.ts";
@@ -72,6 +72,7 @@ function assembleAgents(
     exec: createAllowedExec(ports),
     votes: createVotes(),
     locks: createLeaseKeeper({ office: createOfficeClient({ transport }), log }),
+    knownCapabilities: () => listCapabilities(transport),
     roles: countRoles(definitions),
   });
   const worker = createWorker({

@@ -4,6 +4,7 @@
 import { newId } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import { DEFAULT_STALL_MS } from "../limits.ts";
+import { NoSubscriberError } from "../no-subscriber.ts";
 import type { Bus, Headers, Incoming, IncomingRequest, Subscription } from "../ports.ts";
 import type { MemoryConnection } from "./connection.ts";
 import { makeMessage, type RawMessage, toIncoming } from "./message.ts";
@@ -79,9 +80,7 @@ function request(
     try {
       const taken = send(connection, makeMessage(subject, data, options.headers, reply));
       if (!taken) {
-        fail(
-          `no subscriber on ${subject}: run \`murmur init\` when a stream should take this subject, or start the process that answers it`,
-        ); // I1
+        settle(() => reject(new NoSubscriberError(subject, doing))); // I1
       }
     } catch (error) {
       settle(() => reject(error));

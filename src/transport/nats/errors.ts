@@ -2,6 +2,7 @@
 // ../jetstream-errors.ts.
 import { type ErrorCode, SwarmError } from "../../protocol/index.ts";
 import { type ApiError, JETSTREAM_ERRORS } from "../jetstream-errors.ts";
+import { NoSubscriberError } from "../no-subscriber.ts";
 
 /** Makes a SwarmError from a JetStream API error, with that error as its cause. `doing` names the failed action. */
 export function fromApiError(error: ApiError, doing: string): SwarmError {
@@ -51,8 +52,7 @@ export function fromApiError(error: ApiError, doing: string): SwarmError {
 
 /** The error of a request to a subject without a subscriber. It names the next step. */
 export function noResponders(subject: string, doing: string): SwarmError {
-  const hint = subject.startsWith("$JS.API.")
-    ? "start nats-server with -js, or check the account's limits"
-    : "run `murmur init` when a stream should take this subject, or start the process that answers it";
-  return new SwarmError("unavailable", `${doing}: no subscriber on ${subject}: ${hint}`);
+  const isApi = subject.startsWith("$JS.API.");
+  const hint = isApi ? "start nats-server with -js, or check the account's limits" : undefined;
+  return new NoSubscriberError(subject, doing, hint);
 }

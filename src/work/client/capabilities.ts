@@ -20,9 +20,7 @@ export class KnownCapabilities {
   constructor(transport: Transport, clock: Clock) {
     this.#clock = clock;
     this.#read = singleFlight(async () => {
-      const consumers = await transport.queue("tasks").consumers();
-      const queues = consumers.filter(({ filter }) => filter.includes(".task."));
-      this.#names = new Set(queues.map(({ name }) => capabilityOfConsumer(name)));
+      this.#names = new Set(await listCapabilities(transport));
       this.#readAtMs = clock.now();
     });
   }
@@ -52,4 +50,11 @@ export class KnownCapabilities {
     await this.#read();
     return [...this.#names].sort();
   }
+}
+
+/** The capabilities that the swarm knows, in order of their names. @throws SwarmError `unavailable`. */
+export async function listCapabilities(transport: Transport): Promise<string[]> {
+  const consumers = await transport.queue("tasks").consumers();
+  const queues = consumers.filter(({ filter }) => filter.includes(".task."));
+  return [...new Set(queues.map(({ name }) => capabilityOfConsumer(name)))].sort();
 }

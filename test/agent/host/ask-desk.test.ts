@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
-import { askAgent, askCapability, MAILBOX_LIMIT } from "../../../src/agent/index.ts";
+import { askAgent, askCapability, defineAgent, MAILBOX_LIMIT } from "../../../src/agent/index.ts";
 import { createLogger, ManualClock } from "../../../src/base/index.ts";
 import { decode, encode, HEADERS, SwarmError } from "../../../src/protocol/index.ts";
 import { connectMemory } from "../../../src/transport/index.ts";
-import { defineEcho, linkOf, makeGate, startHost, subjects, until } from "../support.ts";
+import { defineEcho, linkOf, makeGate, perform, startHost, subjects, until } from "../support.ts";
 
 test("the reply to an ask by capability is the agent's output", async () => {
   const { transport, stop } = await startHost(defineEcho());
@@ -152,6 +152,44 @@ test("when no agent of a host takes work, asks go to another host, or fail at on
   });
   await one.host.service.stop();
   await two.stop();
+});
+
+test("an ask that no agent takes names the capability, and lists the known ones when it is not among them", async () => {
+  const transport = connectMemory({ prefix: "murmur" });
+  const link = { ...linkOf(transport), knownCapabilities: async () => ["echo", "greet"] };
+  await expect(askCapability(link, "ecko", null)).rejects.toMatchObject({
+    code: "unavailable",
+    message: "ask ecko: no agent has offered this capability yet; known: echo, greet",
+  });
+  await expect(askCapability(link, "echo", null)).rejects.toThrow(
+    /^ask echo: no agent takes asks .* now; start one/,
+  );
+});
+
+test("an ask that no agent takes fails with its own error when the list of capabilities cannot be read", async () => {
+  const transport = connectMemory({ prefix: "murmur" });
+  const knownCapabilities = async () => {
+    throw new Error("no stream");
+  };
+  await expect(
+    askCapability({ ...linkOf(transport), knownCapabilities }, "echo", null),
+  ).rejects.toMatchObject({
+    code: "unavailable",
+    message: expect.stringContaining("ask echo: no agent takes asks"),
+  });
+});
+
+test("ctx.ask of a host names the known capabilities", async () => {
+  const asker = defineAgent({
+    name: "asker",
+    capabilities: ["relay"],
+    run: (_task, ctx) => ctx.ask("nope", null),
+  });
+  const { host, stop } = await startHost(asker, { knownCapabilities: async () => ["relay"] });
+  await expect(perform(host, null, "relay")).rejects.toThrow(
+    "ask nope: no agent has offered this capability yet; known: relay",
+  );
+  await stop();
 });
 
 test("an ask over 512 KiB is rejected before it is sent", async () => {

@@ -171,7 +171,14 @@ test("an agent is paused, resumed and drained by its id", async () => {
   expect(unknown.exitCode).toBe(1);
   expect(unknown.json()).toMatchObject({ error: { code: "not_found", field: "agent" } });
   expect((await world.call(`agent drain ${id}`)).exitCode).toBe(0);
-  await untilAgents(1);
+  const [last] = (await untilAgents(1)) as [{ id: string }, ...unknown[]];
+  await world.call(`agent pause ${last.id}`);
+  const waited = await world.call("submit echo --input 1 --wait --timeout 2s");
+  expect(waited).toMatchObject({ exitCode: 3, stdout: "" });
+  const absence = `no agent of echo takes work now (${last.id} is paused); the task waits`;
+  expect(waited.stderr.split("\n")[0]).toBe(absence);
+  expect(waited.stderr).toContain(`; the task continues; ${absence}`);
+  await world.call(`agent resume ${last.id}`);
 });
 
 test("up --server joins a swarm of another directory", async () => {

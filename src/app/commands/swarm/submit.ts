@@ -71,7 +71,7 @@ export const command = defineCommand({
     `submit audit --input @diff.json --ballot 3 --strategy merge --ballot-options '{"key":["/file","/line"]}' --wait`,
   ],
   details:
-    "With --wait, exit code 1 when the task failed or was cancelled, 3 when no result came in time. A ballot that finds no\nagreement fails with tie or no_quorum. Its verdict lists the answer of each seat, now and later: murmur ballot show ID.",
+    "With --wait, exit code 1 when the task failed or was cancelled, 3 when no result came in time. It says when no\nagent takes the task. A ballot that finds no agreement fails with tie or no_quorum. Its verdict lists the answer of\neach seat, now and later: murmur ballot show ID.",
   async run(ports, input) {
     const task = parse(
       taskSchema,
@@ -93,14 +93,18 @@ export const command = defineCommand({
     );
     if (!input.wait) return callOperation(ports, submitTask, task);
     ports.terminal.status(`waiting for ${input.capability}`);
+    let absence = "";
     try {
       return await callOperation(ports, runTask, task, {
         timeoutMs: ports.config.timeoutMs ?? WAIT_LIMIT_MS,
-        onEvent: (news) => showNews(news, ports.terminal),
+        onEvent: (news) => {
+          if (news.kind === "waits-for-agents" && news.reason !== undefined) absence = `; ${news.reason}`;
+          showNews(news, ports.terminal);
+        },
       });
     } catch (error) {
       if (error instanceof SwarmError && error.code === "timeout") {
-        throw new SwarmError("unavailable", `${error.message}; the task continues`, {
+        throw new SwarmError("unavailable", `${error.message}; the task continues${absence}`, {
           taskId: error.taskId,
           cause: error,
         });
