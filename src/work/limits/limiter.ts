@@ -151,6 +151,8 @@ class ProcessLimiter implements Limiter {
   /** The leased concurrency permits, and the end of the lease: after it, another process may hold them. */
   #held = 0;
   #heldUntilMs = 0;
+  /** The permits that the shared value has for this process: more than `#held` after a give-back that failed. */
+  #shared = 0;
   #running = 0;
   #usedAtMs: number;
   #changing: Promise<void> | undefined;
@@ -234,11 +236,14 @@ class ProcessLimiter implements Limiter {
   }
 
   renew(): void {
-    if (this.#parts.limit.concurrency !== undefined && this.#held > 0) void this.#lease(() => this.#held);
+    if (this.#parts.limit.concurrency === undefined) return;
+    // Also after a give-back of all permits that failed: other processes would wait for the end of the lease.
+    if (this.#held > 0 || this.#shared > 0) void this.#lease(() => this.#held);
   }
 
   isForgettable(sinceMs: number): boolean {
-    return this.#running === 0 && this.#held === 0 && this.#wanted === 0 && this.#usedAtMs < sinceMs;
+    const hasPermits = this.#running > 0 || this.#held > 0 || this.#shared > 0;
+    return !hasPermits && this.#wanted === 0 && this.#usedAtMs < sinceMs;
   }
 
   async stop(): Promise<void> {
@@ -246,7 +251,7 @@ class ProcessLimiter implements Limiter {
     this.#cancelPause?.();
     this.#cancelTrim?.();
     await this.#changing;
-    if (this.#held > 0) await this.#lease(() => 0);
+    if (this.#held > 0 || this.#shared > 0) await this.#lease(() => 0);
   }
 
   #pause(waitMs: number): void {
@@ -299,6 +304,7 @@ class ProcessLimiter implements Limiter {
         state: taken.state,
         done: () => {
           this.#held = taken.held;
+          this.#shared = taken.held;
           this.#heldUntilMs = nowMs + LEASE_MS;
         },
       };
@@ -307,7 +313,7 @@ class ProcessLimiter implements Limiter {
 
   /**
    * Changes the shared value (I2), one change after the other (I3). Never rejects: a failed change is logged, and `done` is not
-   * called. Permits that were to be given back stay out of use (I4), until a later change gives them back or the lease ends.
+   * called. Permits that were to be given back stay out of use (I4), until a later change or the next renewal gives them back.
    */
   #change(decide: Decide): Promise<void> {
     const before = this.#changing;

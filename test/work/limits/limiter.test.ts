@@ -17,6 +17,8 @@ afterEach(() => {
 class SharedBucket {
   readonly #entries = new Map<string, { value: Uint8Array; revision: number }>();
   #gate: Promise<void> | undefined;
+  /** True: no write reaches the bucket. */
+  isCutOff = false;
 
   hold(): () => void {
     const go = signal();
@@ -33,6 +35,7 @@ class SharedBucket {
 
   async update(key: string, value: Uint8Array, revision: number) {
     await this.#gate;
+    if (this.isCutOff) throw new SwarmError("unavailable", "no answer");
     if ((this.#entries.get(key)?.revision ?? 0) !== revision) throw new SwarmError("conflict", "changed");
     this.#entries.set(key, { value, revision: revision + 1 });
     return revision + 1;
@@ -79,6 +82,22 @@ it("a permit that is being given back starts no attempt", async () => {
   await settle(clock);
   const others = await other.acquire();
   expect([taken !== null, isPermit(others)]).toEqual([false, true]);
+});
+
+it("a give-back of all permits that failed is repeated at the next renewal, not left to the end of the lease", async () => {
+  const { bucket, clock, one, other } = twoProcesses(1);
+  const first = await one.acquire();
+  if (!isPermit(first)) throw new Error("the first permit was refused");
+  bucket.isCutOff = true;
+  first.release();
+  clock.advance(300); // the limiter tries to give the permit back, in vain
+  await settle(clock);
+  bucket.isCutOff = false;
+  expect(isPermit(await other.acquire())).toBe(false);
+  clock.advance(LEASE_RENEW_MS);
+  vi.advanceTimersByTime(LEASE_RENEW_MS);
+  await settle(clock);
+  expect(isPermit(await other.acquire())).toBe(true);
 });
 
 it("attempts never exceed the limit in any order of takes, releases and writes", async () => {
