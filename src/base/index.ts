@@ -4,6 +4,7 @@
 //   const log = createLogger({ name: "agent" });
 //   await sleep(backoffDelayMs(policy, attempt, systemChance), { signal });
 
+export { untilAborted } from "./abort.ts";
 export { AssertionError, assert } from "./assert.ts";
 export { type BackoffPolicy, backoffDelayMs } from "./backoff.ts";
 export { dropOldest } from "./bounded.ts";

@@ -11,7 +11,7 @@
 export { ABORT_GRACE_MS } from "./attempt/attempt.ts";
 export { FailureLog } from "./attempt/failure-log.ts";
 export { listCapabilities } from "./client/capabilities.ts";
-export { createTaskClient, type TaskClient } from "./client/client.ts";
+export { createTaskClient, type TaskClient, type WaitOptions } from "./client/client.ts";
 export { type DeadLetters, REPLAY_LABEL } from "./client/dead-letters.ts";
 export { createFrontDoor } from "./client/front-door.ts";
 export { DEFAULT_LIST_LIMIT, type ListOptions, MAX_LIST_LIMIT } from "./client/list.ts";

@@ -10,6 +10,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   audit: ["base", "protocol", "transport"],
   work: ["base", "protocol", "transport"],
   agent: ["base", "protocol", "transport", "work"],
+  client: ["base", "protocol", "transport", "work"],
   coordinator: ["base", "protocol", "consensus", "transport", "work"],
   bridges: ["base", "protocol", "transport"],
   // The door for authors of agents and workflows, src/index.ts.
@@ -22,6 +23,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "audit",
     "work",
     "agent",
+    "client",
     "coordinator",
     "bridges",
     "(door)",

@@ -227,7 +227,7 @@ function describeField(schema: z.ZodType): Field {
 async function runCommand(world: CliWorld, command: Command, leaf: CommanderCommand): Promise<number> {
   const [{ parse, SwarmError }, { untilAborted }] = await Promise.all([
     import("../../protocol/index.ts"),
-    import("../operations/time-limit.ts"),
+    import("../../base/index.ts"),
   ]);
   const options = leaf.optsWithGlobals() as Record<string, string | boolean | string[] | undefined>;
   const raw: Record<string, unknown> = {};

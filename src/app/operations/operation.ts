@@ -2,6 +2,7 @@
 // face (the command line, HTTP, and later ones) serves the same operations; a face owns flags, rendering and encodings.
 // An operation reads no terminal, no standard input, no file of the caller, no signal and no state of its process.
 import type { z } from "zod";
+import { type Client, createClient } from "../../client/index.ts";
 import type { OfficeClient } from "../../coordinator/index.ts";
 import type { ErrorCode } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
@@ -36,8 +37,14 @@ export interface OperationContext {
   readonly timeoutMs?: number | undefined;
   /** How the request arrived: its encoding and W3C trace context. A submitted task keeps both. */
   readonly request?: SubmitOptions | undefined;
-  /** False when the face shows no events: an operation may then save the work for them. {@link perform} sets it. */
-  readonly wantsEvents?: boolean | undefined;
+}
+
+/** The context of a running operation: the face's, and the parts that {@link perform} adds. */
+export interface PerformContext extends OperationContext {
+  /** The client for programs, over the face's connection: submits, runs, watches and cancels tasks. */
+  readonly client: Client;
+  /** False when the face shows no events: an operation may then save the work for them. */
+  readonly wantsEvents: boolean;
 }
 
 /** One operation. Its types end at the table: the schemas check what goes in and out. */
@@ -61,7 +68,7 @@ export interface Operation<
   readonly takesLong?: true;
   /** Performs the operation. An async generator yields events and returns the output. */
   run(
-    context: OperationContext,
+    context: PerformContext,
     input: z.output<I>,
   ): Promise<z.output<O>> | AsyncGenerator<z.output<E>, z.output<O>>;
 }
@@ -83,7 +90,9 @@ export async function perform<I extends z.ZodType, O extends z.ZodType, E extend
   input: z.output<I>,
   onEvent?: (event: z.output<E>) => void,
 ): Promise<z.output<O>> {
-  const running = operation.run({ ...context, wantsEvents: onEvent !== undefined }, input);
+  const { transport, tasks } = context;
+  const client = await createClient({ transport, tasks });
+  const running = operation.run({ ...context, client, wantsEvents: onEvent !== undefined }, input);
   if (!(Symbol.asyncIterator in running)) return running;
   let isAtEnd = false;
   try {

@@ -1,8 +1,7 @@
 // Operations on tasks: submit, run, look, watch, cancel, retry.
 import { z } from "zod";
-import { newId, sleep } from "../../base/index.ts";
+import { newId } from "../../base/index.ts";
 import {
-  createSubjects,
   PRIORITIES,
   resultSchema,
   submitReplySchema,
@@ -12,7 +11,6 @@ import {
   taskStatusSchema,
   tokenSchema,
 } from "../../protocol/index.ts";
-import type { Subscription } from "../../transport/index.ts";
 import { DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT, type TaskChange } from "../../work/index.ts";
 import { auditChange } from "../office/operation-audit.ts";
 import { noteAbsence } from "./absent-agents.ts";
@@ -41,7 +39,7 @@ export const submitTask = defineOperation({
   output: submitReplySchema,
   errors: SUBMIT_ERRORS,
   access: "submit",
-  run: ({ tasks, request }, task) => tasks.submit(task, request),
+  run: ({ client, request }, task) => client.submit(task, { ...request, patienceMs: 0 }),
 });
 
 export const runTask = defineOperation({
@@ -54,12 +52,12 @@ export const runTask = defineOperation({
   errors: [...SUBMIT_ERRORS, "timeout"],
   access: "submit",
   async *run(context, task) {
-    const { tasks, request, timeoutMs = RUN_LIMIT_MS, wantsEvents = false } = context;
-    const options = { ...request, timeoutMs };
-    if (!wantsEvents) return await tasks.run(task, options);
-    if (task.ballot === undefined) return yield* noteAbsence(context, task, () => tasks.run(task, options));
+    const { client, request, timeoutMs = RUN_LIMIT_MS, wantsEvents } = context;
+    const options = { ...request, timeoutMs, patienceMs: 0 };
+    if (!wantsEvents) return await client.run(task, options);
+    if (task.ballot === undefined) return yield* noteAbsence(context, task, () => client.run(task, options));
     const id = task.id ?? newId();
-    return yield* followBallot(context, id, () => tasks.run({ ...task, id }, options));
+    return yield* followBallot(context, id, () => client.run({ ...task, id }, options));
   },
 });
 
@@ -97,9 +95,6 @@ export const showTask = defineOperation({
   run: (context, { task }) => readWithin(context, context.tasks.statusWithHistory(task)),
 });
 
-/** How often a watch looks by itself, in ms: events are best effort, and a state may change without one. */
-const WATCH_POLL_MS = 500;
-
 export const watchTask = defineOperation({
   name: "task-watch",
   summary: "follow a task until it ends",
@@ -109,35 +104,13 @@ export const watchTask = defineOperation({
   event: taskStatusSchema,
   errors: ["not_found"],
   access: "read",
-  async *run(context, { task }) {
-    const { transport, tasks, signal } = context;
-    const { filters } = createSubjects(transport.prefix);
-    let wake: () => void = () => undefined;
-    const subscriptions: Subscription[] = [];
-    const follow = (subject: string) => subscriptions.push(transport.bus.subscribe(subject, () => wake()));
-    try {
-      follow(filters.taskEvents(task));
-      for (let shown = ""; ; ) {
-        const status = await readWithin(context, tasks.status(task));
-        if (status.result !== undefined) return status;
-        // The first status tells the capability. A result that is stored before this subscription is read by the next poll.
-        if (subscriptions.length === 1 && status.capability !== null)
-          follow(filters.doneOfTask(status.capability, task));
-        const facts = describeProgress(status);
-        if (facts !== shown) yield status;
-        shown = facts;
-        const woken = new Promise<void>((resolve) => {
-          wake = resolve;
-        });
-        const asleep = new AbortController();
-        const ending = AbortSignal.any([signal, asleep.signal]);
-        await Promise.race([woken, sleep(WATCH_POLL_MS, { signal: ending }).catch(() => undefined)]);
-        asleep.abort();
-        signal.throwIfAborted();
-      }
-    } finally {
-      for (const subscription of subscriptions) subscription.close();
+  async *run({ client, signal, timeoutMs }, { task }) {
+    let last: TaskStatus | undefined;
+    for await (const status of client.watch(task, { signal, patienceMs: timeoutMs })) {
+      if (last !== undefined) yield last;
+      last = status;
     }
+    return last!;
   },
 });
 
@@ -172,9 +145,9 @@ export const cancelTasks = defineOperation({
   errors: ["not_found", "conflict"],
   access: "operate",
   async run(context, { task, scope }) {
-    const { tasks, timeoutMs } = context;
+    const { tasks, client, timeoutMs } = context;
     if (scope === undefined) {
-      await tasks.cancel(task!, { timeoutMs });
+      await client.cancel(task!, { patienceMs: timeoutMs });
       return { taskId: task!, status: "cancelled" as const };
     }
     await readWithin(context, tasks.cancelScope(scope));

@@ -1,4 +1,4 @@
-// Ends the waiting for work after a time, or when a signal aborts. The work itself runs on.
+// Ends the waiting for work after a time. The work itself runs on.
 import { SwarmError } from "../../protocol/index.ts";
 
 /** Settles as `work` does, or rejects `unavailable` after `timeoutMs`; `onLate` gets a value that arrives after that. */
@@ -31,18 +31,5 @@ export async function withinTimeout<T>(
     return await Promise.race([work, late]);
   } finally {
     clearTimeout(timer);
-  }
-}
-
-/** Settles as `work` does, or rejects with the signal's reason when it aborts first. */
-export async function untilAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const onAbort = () => reject(signal.reason);
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    signal.removeEventListener("abort", onAbort);
   }
 }

@@ -11,13 +11,13 @@ import {
   newInstanceId,
   type Service,
   stopAll,
+  untilAborted,
 } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import { connectNats, describeSkew, type Transport } from "../../transport/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { listen } from "../http/listen.ts";
 import { type Check, probeRoutes } from "../http/probes.ts";
-import { untilAborted } from "../operations/time-limit.ts";
 import { joinSupervisor } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
 import { VERSION } from "../version.ts";

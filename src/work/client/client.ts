@@ -8,6 +8,7 @@ import {
   newId,
   silentLogger,
   systemChance,
+  untilAborted,
 } from "../../base/index.ts";
 import {
   createSubjects,
@@ -28,6 +29,14 @@ import { createTaskReader, type TaskReader } from "./reader.ts";
 import { type SubmitOptions, Submitter } from "./submit.ts";
 import { ResultWaiter } from "./waiter.ts";
 
+/** The options of a wait for a result. */
+export interface WaitOptions {
+  /** The longest wait, in ms; default: no limit. */
+  timeoutMs?: number | undefined;
+  /** Ends the wait with the signal's reason. The task continues. */
+  signal?: AbortSignal | undefined;
+}
+
 /** Submits, cancels and retries tasks, waits for their results, and reads their state. */
 export interface TaskClient extends TaskReader {
   /**
@@ -47,7 +56,7 @@ export interface TaskClient extends TaskReader {
    * Waits for the result of a submitted task. Without `timeoutMs` it waits for ever.
    * @throws SwarmError `timeout`, `not_found`.
    */
-  result(taskId: string, options?: { timeoutMs?: number | undefined }): Promise<Result>;
+  result(taskId: string, options?: WaitOptions): Promise<Result>;
   /**
    * Cancels one task. Only the office knows open ballots. So if the office has no holder, the call waits for the next
    * one.
@@ -114,7 +123,7 @@ export function createTaskClient(parts: {
 
   async function submit(input: TaskInput, options: SubmitOptions = {}): Promise<SubmitReply> {
     const task = parseTask(input);
-    return submitter.submit(task, task.id ?? newId(), options);
+    return submitter.submit(task, task.id ?? options.newTaskId ?? newId(), options);
   }
 
   async function run(
@@ -122,28 +131,32 @@ export function createTaskClient(parts: {
     options: SubmitOptions & { timeoutMs?: number | undefined } = {},
   ): Promise<Result> {
     const task = parseTask(input);
-    const taskId = task.id ?? newId();
+    const taskId = task.id ?? options.newTaskId ?? newId();
     const wait = waiter.wait(task.capability, taskId, options.timeoutMs);
     // The wait may reject before this function awaits it. Without this handler, the process would report an unhandled
     // error.
     wait.result.catch(() => undefined);
     try {
-      const { duplicate } = await submitter.submit(task, taskId, options);
-      const stored = duplicate ? await results.read(taskId, task.capability) : null;
-      return stored === null ? await wait.result : stored.result;
+      const submitted = submitter.submit(task, taskId, options).then(async ({ duplicate }) => {
+        const stored = duplicate ? await results.read(taskId, task.capability) : null;
+        return stored?.result ?? wait.result;
+      });
+      // The wait also ends a submit that is repeated for too long.
+      return await untilAborted(Promise.race([submitted, wait.result]), options.signal);
     } finally {
       wait.close();
     }
   }
 
-  async function result(taskId: string, options: { timeoutMs?: number | undefined } = {}): Promise<Result> {
-    const status = await reader.status(taskId);
+  async function result(taskId: string, options: WaitOptions = {}): Promise<Result> {
+    const { signal } = options;
+    const status = await untilAborted(reader.status(taskId), signal);
     if (status.result !== undefined) return status.result;
     const wait = waiter.wait(status.capability ?? "", taskId, options.timeoutMs);
     wait.result.catch(() => undefined);
     try {
-      const stored = await results.read(taskId);
-      return stored === null ? await wait.result : stored.result;
+      const stored = await untilAborted(results.read(taskId), signal);
+      return stored === null ? await untilAborted(wait.result, signal) : stored.result;
     } finally {
       wait.close();
     }

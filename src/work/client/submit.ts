@@ -1,6 +1,13 @@
 // Submits tasks: checks the task against what the swarm knows, and stores it in its queue or in the later stream.
 // I1: an answer of `duplicate: true` means that the task is stored. The server's deduplication alone does not prove that.
-import type { Clock, Meter } from "../../base/index.ts";
+import {
+  backoffDelayMs,
+  type Chance,
+  type Clock,
+  type Meter,
+  sleep,
+  untilAborted,
+} from "../../base/index.ts";
 import {
   type Encoding,
   encode,
@@ -26,7 +33,19 @@ export interface SubmitOptions {
   /** W3C trace context that the task carries. */
   traceparent?: string | undefined;
   tracestate?: string | undefined;
+  /** The id of a task without an id of its own; it must be new. Default: a new ULID. */
+  newTaskId?: string | undefined;
+  /**
+   * How long the submit is repeated with the same id while NATS does not answer, in ms; default 0: it fails at once. A
+   * repeat never makes a second task.
+   */
+  patienceMs?: number | undefined;
+  /** Ends the repeats and the wait for a result. The task may be stored, and is not cancelled. */
+  signal?: AbortSignal | undefined;
 }
+
+/** The waits between repeated submits: soon after a short outage, and few while a long one lasts. */
+const REPEAT_BACKOFF = { backoffMs: 100, factor: 2, maxBackoffMs: 2_000, jitter: 0.2 };
 
 /** The parts of a submitter. */
 interface SubmitterParts {
@@ -34,6 +53,7 @@ interface SubmitterParts {
   subjects: Subjects;
   meter: Meter;
   clock: Clock;
+  chance: Chance;
   known: KnownCapabilities;
   reader: Pick<TaskReader, "locate">;
 }
@@ -51,6 +71,26 @@ export class Submitter {
    * @throws SwarmError as {@link TaskClient.submit}.
    */
   async submit(task: Task, taskId: string, options: SubmitOptions): Promise<SubmitReply> {
+    const { clock, chance } = this.#parts;
+    const { patienceMs = 0, signal } = options;
+    const endMs = clock.now() + patienceMs;
+    for (let tries = 1; ; tries++) {
+      signal?.throwIfAborted();
+      try {
+        // A repeat looks for the task first, because an earlier try may have stored it.
+        const own = tries === 1 ? task : { ...task, id: taskId };
+        const reply = await untilAborted(this.#submitOnce(own, taskId, options), signal);
+        return task.id === undefined ? { ...reply, duplicate: false } : reply;
+      } catch (error) {
+        const delayMs = backoffDelayMs(REPEAT_BACKOFF, tries, chance);
+        const isLate = clock.now() + delayMs > endMs;
+        if (!(error instanceof SwarmError) || error.code !== "unavailable" || isLate) throw error;
+        await sleep(delayMs, signal === undefined ? { clock } : { clock, signal });
+      }
+    }
+  }
+
+  async #submitOnce(task: Task, taskId: string, options: SubmitOptions): Promise<SubmitReply> {
     const { capability, priority, scope } = task;
     const at: TaskAddress = { capability, priority, scope, taskId };
     const subject = this.#parts.subjects.task(at);

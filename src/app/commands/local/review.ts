@@ -21,7 +21,6 @@ import { createTaskClient } from "../../../work/index.ts";
 import { listAgents } from "../../agents/roster.ts";
 import { defineCommand, type Ports } from "../../cli/command.ts";
 import { showDuration } from "../../cli/terminal.ts";
-import { untilAborted } from "../../operations/time-limit.ts";
 import { agentDirectories } from "../../processes/roles.ts";
 import { type Supervisor, startSupervisor } from "../../supervisor/supervisor.ts";
 import { resolveFrom, resolveTarget, serversOf, type Target } from "../../target.ts";
@@ -95,8 +94,8 @@ export const command = defineCommand({
     try {
       const report = await runReview(
         {
-          submit: (task, signal) => untilAborted(tasks.run({ ...task, scope }), signal),
-          resultOf: (taskId, signal) => untilAborted(tasks.result(taskId), signal),
+          submit: (task, signal) => tasks.run({ ...task, scope }, { signal }),
+          resultOf: (taskId, signal) => tasks.result(taskId, { signal }),
           onProgress: ({ files, tasks: total, finished, failed, capability }) =>
             ports.terminal.status(
               `reviewing ${files} files: ${finished} of ${total} tasks${failed > 0 ? `, ${failed} failed` : ""}${capability === undefined ? "" : ` (${capability})`}`,
