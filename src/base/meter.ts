@@ -194,6 +194,10 @@ function officeMetrics({ counter, gauge, histogram }: Factory) {
       "murmur_office_messages_refused_total",
       "Election messages rejected: from unknown members, other swarms or other versions, or unreadable.",
     ),
+    capabilitiesPaused: gauge(
+      "murmur_capabilities_paused",
+      "Paused capabilities; shown by the holder of the office.",
+    ),
     officeLogLag: gauge("murmur_office_log_lag", "Entries of the control log that are not applied yet."),
     officeCommitSeconds: histogram(
       "murmur_office_commit_seconds",

@@ -34,6 +34,7 @@ export {
 export { planRecovery } from "./office/recovery.ts";
 export { createOfficeServer } from "./office/server.ts";
 export { createStaleServer } from "./office/stale-server.ts";
+export { createPauseKeeper, measurePauses } from "./pauses/pause-keeper.ts";
 export { createPlacement, type Placement } from "./placement/placement.ts";
 export type { AgentPage, RecordView, ShownAgent } from "./registry/view.ts";
 export type { ReadName, RequestInput, WholeReply, WriteName } from "./requests.ts";

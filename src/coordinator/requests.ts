@@ -17,6 +17,7 @@ import { type BudgetWindow, viewBudgets } from "./budgets/budgets.ts";
 import { viewChanges, viewConfig } from "./config/config.ts";
 import { type LockAcquireReply, viewLocks } from "./locks/locks.ts";
 import { takePage } from "./pages.ts";
+import { viewPauses } from "./pauses/pauses.ts";
 import type { AgentPage, ShownAgent } from "./registry/view.ts";
 import { type ScheduledTask, viewSchedules } from "./schedules/schedules.ts";
 import { firstTickMs, whenSchema } from "./schedules/ticks.ts";
@@ -49,6 +50,8 @@ export const WRITES = [
   "budget-reserve",
   "budget-settle",
   "budget-release",
+  "capability-pause",
+  "capability-resume",
 ] as const satisfies readonly OfficeCommand["type"][];
 /** The name of a write. */
 export type WriteName = (typeof WRITES)[number];
@@ -91,6 +94,8 @@ interface Writes {
   };
   "budget-settle": { input: { reservation: number; actual: BudgetAmount }; reply: { settled: true } };
   "budget-release": { input: { reservation: number }; reply: { released: true } };
+  "capability-pause": { input: FieldsOf<"capability-pause">; reply: { isChanged: boolean } };
+  "capability-resume": { input: FieldsOf<"capability-resume">; reply: { isChanged: boolean } };
 }
 
 /** The calls: the holder answers them from more than its state, with its registry, its placement and its ballots. */
@@ -146,6 +151,10 @@ const reads = {
   schedules: list("schedules", page, {
     nameOf: ({ id }: { id: string }) => id,
     view: (state) => viewSchedules(state.schedules),
+  }),
+  pauses: list("pauses", page, {
+    nameOf: ({ capability }: { capability: string }) => capability,
+    view: (state) => viewPauses(state.pauses),
   }),
   budgets: list("budgets", page, {
     nameOf,
@@ -255,7 +264,7 @@ export function parseWrite(
     });
   }
   const fields = name.startsWith("budget-") ? toBudgetFields(name, given, nowMs) : given;
-  if (name === "config-set") fields.nowMs = nowMs;
+  if (name === "config-set" || name === "capability-pause") fields.nowMs = nowMs;
   if (name === "schedule-set")
     fields.nextMs = firstTickMs(parse(whenSchema, fields.when, "schedule-set", "when"), nowMs);
   // Through JSON, so that the log gets exactly the value that its readers will parse.

@@ -175,6 +175,7 @@ export {
   bucketSpecs,
   DEDUP_WINDOW_MS,
   INLINE_LIMIT_BYTES,
+  PAUSED_UNTIL_MS,
   type StreamKey,
   type StreamSpec,
   streamName,

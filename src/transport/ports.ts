@@ -224,6 +224,8 @@ export interface ConsumerSpec {
    * consumer stays until it is deleted.
    */
   inactiveMs?: number | undefined;
+  /** A consumer that does not exist yet begins paused until then, in ms since 1970. An existing one is not changed. */
+  pausedUntilMs?: number | undefined;
 }
 
 /** A consumer of a work queue as {@link Queue.consumers} reports it. */
@@ -233,6 +235,8 @@ export interface QueueConsumerInfo {
   pending: number;
   ackPending: number;
   deliveredSeq: number;
+  /** The end of its pause, in ms since 1970; null while it delivers. */
+  pausedUntilMs: number | null;
 }
 
 /** The consumers of one work-queue stream. */
@@ -250,6 +254,13 @@ export interface Queue {
   consumers(): Promise<QueueConsumerInfo[]>;
   /** Deletes a consumer; false when there is none. */
   deleteConsumer(name: string): Promise<boolean>;
+  /**
+   * Pauses a consumer until `untilMs` (ms since 1970), or resumes it (null); false when there is none. A paused consumer
+   * delivers nothing, and its open pulls stay open; acks, naks and work reports of earlier deliveries count. The pause
+   * survives restarts of the server, and a repeated {@link Queue.consumer} does not end it.
+   * @throws SwarmError `unavailable`.
+   */
+  pauseConsumer(name: string, untilMs: number | null): Promise<boolean>;
 }
 
 /** A value of a bucket. `revision` rises with every write; compare-and-set compares it. */

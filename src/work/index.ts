@@ -21,7 +21,7 @@ export { errorReply } from "./client/replies.ts";
 export type { SubmitOptions } from "./client/submit.ts";
 export type { Attempt, CapabilityLimits, Slot, SlotRefusal, Workforce } from "./ports.ts";
 export { unpackResult, unpackStored } from "./stores/bodies.ts";
-export { capabilityOfConsumer, placedConsumer } from "./stores/consumers.ts";
+export { capabilityOfConsumer, placedConsumer, queueConsumer } from "./stores/consumers.ts";
 export { carriedHeaders } from "./stores/later.ts";
 export { readPlacedTask } from "./stores/messages.ts";
 export { createMover, MOVER_CONSUMER } from "./stores/mover.ts";

@@ -13,6 +13,7 @@ const REDUCERS = [
   "budgets/budgets.ts",
   "config/config.ts",
   "locks/locks.ts",
+  "pauses/pauses.ts",
   "registry/registry.ts",
   "schedules/schedules.ts",
 ];

@@ -9,6 +9,7 @@ import {
   createSubjects,
   HEADERS,
   INLINE_LIMIT_BYTES,
+  PAUSED_UNTIL_MS,
   TASK_MESSAGE_LIMIT_BYTES,
 } from "../../src/protocol/index.ts";
 import {
@@ -794,7 +795,14 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await vi.waitFor(
           async () =>
             expect(await queue.consumers()).toEqual([
-              { name: "echo-normal", filter, pending: 1, ackPending: 0, deliveredSeq: 0 },
+              {
+                name: "echo-normal",
+                filter,
+                pending: 1,
+                ackPending: 0,
+                deliveredSeq: 0,
+                pausedUntilMs: null,
+              },
             ]),
           SOON,
         );
@@ -802,6 +810,41 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await queue.consumers()).toMatchObject([{ pending: 0, ackPending: 1, deliveredSeq: 1 }]);
         const overlapping = queue.consumer({ name: "all", filter: `${prefix}.task.echo.>` });
         await expect(overlapping).rejects.toThrow(withCode("conflict"));
+      });
+
+      test("a paused consumer delivers nothing, also when it is made again, and delivers on when it is resumed", async () => {
+        const { transport, subjects } = await setup();
+        const queue = transport.queue("tasks");
+        const consumer = await taskConsumer(transport, "echo");
+        await transport.log("tasks").append(subjects.task(address("a")), text("a"));
+        const held = pull(consumer, { max: 1, expiresMs: 5_000 });
+        await vi.waitFor(() => expect(held.deliveries).toHaveLength(1), SOON);
+        expect(await queue.pauseConsumer(consumer.name, PAUSED_UNTIL_MS)).toBe(true);
+        expect(await queue.pauseConsumer(consumer.name, PAUSED_UNTIL_MS)).toBe(true);
+        held.deliveries[0]!.nak(0);
+        await transport.log("tasks").append(subjects.task(address("b")), text("b"));
+        await taskConsumer(transport, "echo");
+        expect(await pull(consumer, { max: 2, expiresMs: 0 }).ended).toBe("expired");
+        const waiting = pull(consumer, { max: 2, expiresMs: 20_000 });
+        await vi.waitFor(async () => expect(await consumer.info()).toMatchObject({ openPulls: 1 }), SOON);
+        expect(await queue.consumers()).toMatchObject([{ pausedUntilMs: PAUSED_UNTIL_MS }]);
+        expect(waiting.deliveries).toEqual([]);
+        expect(await queue.pauseConsumer(consumer.name, null)).toBe(true);
+        expect(await waiting.ended).toBe("filled");
+        expect(await queue.consumers()).toMatchObject([{ pausedUntilMs: null }]);
+        expect(await queue.pauseConsumer("absent", null)).toBe(false);
+      });
+
+      test("a consumer that is made paused delivers nothing", async () => {
+        const { transport, subjects } = await setup();
+        const filter = subjects.filters.tasks("echo", "normal");
+        const spec = { name: "echo-normal", filter, pausedUntilMs: PAUSED_UNTIL_MS };
+        const consumer = await transport.queue("tasks").consumer(spec);
+        await transport.log("tasks").append(subjects.task(address("a")), text("a"));
+        expect(await pull(consumer, { max: 1, expiresMs: 0 }).ended).toBe("expired");
+        expect(await transport.queue("tasks").consumers()).toMatchObject([
+          { pausedUntilMs: PAUSED_UNTIL_MS },
+        ]);
       });
 
       test("deleting a consumer ends its pulls as gone and keeps its messages for the next one", async () => {

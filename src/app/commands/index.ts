@@ -72,6 +72,21 @@ export const COMMANDS: readonly CommandEntry[] = [
   ),
   entry("agent drain", "let an agent finish and stop", async () => (await import("./swarm/agent.ts")).drain),
   entry(
+    "capability ls",
+    "list capabilities, their queues and pauses",
+    async () => (await import("./swarm/capability.ts")).ls,
+  ),
+  entry(
+    "capability pause",
+    "let a capability's tasks wait",
+    async () => (await import("./swarm/capability.ts")).pause,
+  ),
+  entry(
+    "capability resume",
+    "let a paused capability's tasks go on",
+    async () => (await import("./swarm/capability.ts")).resume,
+  ),
+  entry(
     "api",
     "run the front door: submit, HTTP, due tasks",
     async () => (await import("./local/api.ts")).command,

@@ -14,6 +14,7 @@ import {
 import type { Transport } from "../../transport/index.ts";
 import { MAX_LIST_LIMIT, type TaskClient } from "../../work/index.ts";
 import { listLivingAgents } from "../operations/agents.ts";
+import { listCapabilities, pauseCapability, resumeCapability } from "../operations/capabilities.ts";
 import { showOffice } from "../operations/office.ts";
 import { type Operation, type OperationContext, perform } from "../operations/operation.ts";
 import {
@@ -140,6 +141,28 @@ export const ROUTES: readonly Route[] = [
       status: 200,
     }),
   },
+  {
+    method: "GET",
+    path: "/v1/capabilities",
+    answer: async (_context, swarm) => ({
+      body: await perform(listCapabilities, contextOf(swarm), {}),
+      status: 200,
+    }),
+  },
+  ...(["pause", "resume"] as const).map(
+    (verb): Route => ({
+      method: "POST",
+      path: `/v1/capabilities/:capability/${verb}`,
+      answer: async (context, swarm) => ({
+        body: await perform(
+          verb === "pause" ? pauseCapability : resumeCapability,
+          contextOf(swarm),
+          parse(pauseCapability.input, { capability: context.req.param("capability") }, "path"),
+        ),
+        status: 200,
+      }),
+    }),
+  ),
   {
     // Without a leader the same body has status 503, so that a probe need not read it.
     method: "GET",

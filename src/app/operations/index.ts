@@ -3,6 +3,7 @@ import { drainAgent, listLivingAgents, pauseAgent, resumeAgent, showOneAgent } f
 import { listAuditEntries, verifyAuditLog } from "./audit.ts";
 import { correctBallot, decideBallot, listBallots, showBallot } from "./ballots.ts";
 import { listBudgets, removeBudget, setBudget } from "./budgets.ts";
+import { listCapabilities, pauseCapability, resumeCapability } from "./capabilities.ts";
 import { setValue, showHistory, showValues } from "./config.ts";
 import { listDeadLetters, purgeDeadLetters, replayDeadLetter, showDeadLetter } from "./dead-letters.ts";
 import { acquireLock, listLocks, releaseLock } from "./locks.ts";
@@ -30,6 +31,7 @@ export const OPERATIONS = [
   ...[moveTask, promoteTask, reprioritiseTask],
   ...[listDeadLetters, showDeadLetter, replayDeadLetter, purgeDeadLetters],
   ...[listLivingAgents, showOneAgent, pauseAgent, resumeAgent, drainAgent],
+  ...[listCapabilities, pauseCapability, resumeCapability],
   ...[showOffice, transferOffice, recoverOffice],
   ...[listBallots, showBallot, decideBallot, correctBallot, showTopology],
   ...[acquireLock, releaseLock, listLocks],

@@ -12,6 +12,7 @@ import {
   tokenSchema,
 } from "../../protocol/index.ts";
 import { DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT, type TaskChange } from "../../work/index.ts";
+import { readCapabilities } from "../office/capabilities.ts";
 import { auditChange } from "../office/operation-audit.ts";
 import { noteAbsence } from "./absent-agents.ts";
 import { ballotNewsSchema, followBallot } from "./ballot-news.ts";
@@ -92,7 +93,7 @@ export const showTask = defineOperation({
   output: taskStatusSchema,
   errors: ["not_found"],
   access: "read",
-  run: (context, { task }) => readWithin(context, context.tasks.statusWithHistory(task)),
+  run: (context, { task }) => readWithin(context, showWithPause(context, task)),
 });
 
 export const watchTask = defineOperation({
@@ -222,3 +223,14 @@ export const retryTask = defineOperation({
   access: "submit",
   run: (context, { task }) => readWithin(context, context.tasks.retry(task)),
 });
+
+/** The status of a task; while it waits, with the pause of its capability. */
+async function showWithPause(context: OperationContext, task: string): Promise<TaskStatus> {
+  const status = await context.tasks.statusWithHistory(task);
+  const { capability, state } = status;
+  if (state !== "pending" && state !== "retrying" && state !== "scheduled") return status;
+  const { capabilities } = await readCapabilities(context);
+  const found = capabilities.find((each) => each.capability === capability);
+  if (found === undefined || found.state === "open" || found.state === "resuming") return status;
+  return { ...status, paused: { since: found.since, by: found.by } };
+}

@@ -5,10 +5,12 @@ import {
   createIsolationWatch,
   createOffice,
   createOfficeServer,
+  createPauseKeeper,
   createPlacement,
   createScheduler,
   createStaleServer,
   measureBudgets,
+  measurePauses,
 } from "../../coordinator/index.ts";
 import { createTaskClient } from "../../work/index.ts";
 import type { Ports } from "../cli/command.ts";
@@ -78,12 +80,14 @@ function assembleCoordinator(
         createStaleServer({ transport, clock, office, log }),
         createOfficeServer({ transport, clock, office, members, log, answers, audit }),
         createScheduler({ office, tasks, log, clock }),
+        createPauseKeeper({ transport, clock, office, log }),
       ],
     },
     checks: [{ name: "knows a leader and has applied the log", run: async () => office.findProblem() }],
     async beforeScrape() {
       office.measure();
       measureBudgets(office, meter);
+      measurePauses(office, meter);
     },
     onReady: (probesUrl) => onReady({ probesUrl }),
     drain: () => office.handOver(HAND_OVER_MS),

@@ -48,6 +48,8 @@ const AUDITED_WRITES: Readonly<Record<string, readonly string[]>> = {
   "schedule-remove": ["id", "key"],
   "budget-set": ["name", "limit", "window", "key"],
   "budget-remove": ["name", "key"],
+  "capability-pause": ["capability", "by", "key"],
+  "capability-resume": ["capability", "by", "key"],
   "ballot-decide": ["id", "by", "choice"],
   "ballot-correct": ["id", "key"],
   transfer: ["to", "term"],

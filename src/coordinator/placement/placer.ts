@@ -30,6 +30,7 @@ import {
 } from "../../protocol/index.ts";
 import type { Incoming, Subscription, Transport } from "../../transport/index.ts";
 import type { Office } from "../office/office.ts";
+import { describePause } from "../pauses/pauses.ts";
 import { takesWork } from "../registry/availability.ts";
 import { toChunks } from "../registry/chunks.ts";
 import { expect, type OutcomeCounts } from "../registry/record.ts";
@@ -162,7 +163,9 @@ export class Placer {
     labels?: Readonly<Record<string, string>>;
     text?: string;
   }): Picked[] {
-    const kinds = this.#kinds.find(this.#parts.office.state.registry, capability);
+    const { registry, pauses } = this.#parts.office.state;
+    if (pauses.has(capability)) return []; // the ballot waits, as for agents that are not there
+    const kinds = this.#kinds.find(registry, capability);
     return pick(kinds, { ...request, wanted: readWanted(labels, text) }, this.#chance);
   }
 
@@ -217,6 +220,14 @@ export class Placer {
   }
 
   #decide({ capability, route, exclude, labels, text }: PlaceRequest): Choice {
+    const pause = this.#parts.office.state.pauses.get(capability);
+    if (pause !== undefined) {
+      throw new SwarmError(
+        "unavailable",
+        `${describePause(capability, pause)}: the task waits; \`murmur capability resume ${capability}\` ends the pause`,
+        { retryAfterMs: RETRY_MS.none },
+      );
+    }
     const { registry } = this.#parts.office.state;
     if (route !== "best") return this.#decideNamed(registry, route.agent, capability);
     const kinds = without(this.#kinds.find(registry, capability), new Set(exclude));

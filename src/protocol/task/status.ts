@@ -37,6 +37,11 @@ export const taskStatusSchema = z.object({
   stray: z.string().optional(),
   /** For a ballot that is open or ended with a verdict: the number of its seats, and the number that have answered. */
   ballot: z.object({ seats: z.int(), answered: z.int() }).optional(),
+  /**
+   * The pause of the task's capability, for a task that waits: its time (ISO 8601) and its operator. Both are null when
+   * NATS holds the queue and no coordinator answered, or when another program paused the queue. Only `task show` has it.
+   */
+  paused: z.object({ since: z.string().nullable(), by: z.string().nullable() }).optional(),
   result: resultSchema.optional(),
   /** The attempts with their times, agents, errors and stacks. Only the answer about one task has it. */
   history: taskHistorySchema.optional(),

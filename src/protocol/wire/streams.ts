@@ -12,6 +12,12 @@ export const TASK_MESSAGE_LIMIT_BYTES = 528 * 1024;
 export const AUDIT_MESSAGE_LIMIT_BYTES = 17 * 1024;
 /** The ack-wait: JetStream redelivers a message without an ack after this time. Hosts renew it every {@link ACK_RENEW_MS}. */
 export const ACK_WAIT_MS = 10_000;
+/**
+ * The end of the pause of a queue, in ms since 1970: 2200-01-01. NATS wants an end for each pause. This one is far enough
+ * that no pause needs to be renewed, and near enough for Go's 292 years of nanoseconds. It is also the mark of our own
+ * pauses: a pause with another end was made by another program, and Murmur does not end it.
+ */
+export const PAUSED_UNTIL_MS = Date.UTC(2200, 0, 1);
 /** The interval at which a host renews the delivery of a running attempt. A third of the ack-wait: two renewals may be lost. */
 export const ACK_RENEW_MS = 3_000;
 /** The deduplication window of message ids in JetStream. It is only a cache; no promise depends on it. */

@@ -67,6 +67,9 @@ export class MemoryConsumer {
   #pulledAtMs: number;
   /** Cancels the timer that deletes an idle consumer. */
   #cancelIdleTimer: () => void = () => undefined;
+  #pausedUntilMs: number | null = null;
+  /** Cancels the timer that ends a pause. */
+  #cancelResumeTimer: () => void = () => undefined;
 
   constructor(spec: ConsumerSpec, stream: ConsumedStream, timers: Timers) {
     this.name = spec.name;
@@ -76,6 +79,7 @@ export class MemoryConsumer {
     this.#timers = timers;
     this.#pulledAtMs = timers.now();
     if (spec.inactiveMs !== undefined) this.#deleteWhenIdle(spec.inactiveMs);
+    if (spec.pausedUntilMs !== undefined) this.pause(spec.pausedUntilMs);
   }
 
   #deleteWhenIdle(inactiveMs: number): void {
@@ -84,6 +88,20 @@ export class MemoryConsumer {
       if (isIdle) this.#stream.deleteConsumer(this.name);
       else this.#deleteWhenIdle(inactiveMs);
     });
+  }
+
+  /** Delivers nothing until `untilMs`; null: delivers again. */
+  pause(untilMs: number | null): void {
+    this.#cancelResumeTimer();
+    const isOver = untilMs === null || untilMs <= this.#timers.now();
+    this.#pausedUntilMs = isOver ? null : untilMs;
+    if (isOver) this.#assign();
+    else this.#cancelResumeTimer = this.#timers.after(untilMs - this.#timers.now(), () => this.pause(null));
+  }
+
+  /** The end of the pause, in ms since 1970; null while it delivers. */
+  get pausedUntilMs(): number | null {
+    return this.#pausedUntilMs;
   }
 
   /** Takes a message that the stream has stored, if it matches the filter. */
@@ -105,6 +123,7 @@ export class MemoryConsumer {
   end(): void {
     this.#isDeleted = true;
     this.#cancelIdleTimer();
+    this.#cancelResumeTimer();
     for (const { cancelTimer } of this.#unacked.values()) cancelTimer();
     for (const pull of this.#pulls) pull.end("gone");
     this.#pulls = [];
@@ -172,6 +191,7 @@ export class MemoryConsumer {
 
   /** Assigns messages to pulls while there are both: redeliveries first, then new messages by sequence. */
   #assign(): void {
+    if (this.#pausedUntilMs !== null) return;
     while (this.#pulls.length > 0) {
       const next = this.#next();
       if (next === undefined) return;

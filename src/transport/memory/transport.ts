@@ -205,10 +205,15 @@ function createMemoryQueue(connection: MemoryConnection, name: string): Queue {
     consumers: async () =>
       [...stream().consumers.values()].map((consumer) => {
         const { pending, ackPending } = consumer.info();
-        const { name, filter, deliveredSeq } = consumer;
-        return { name, filter, pending, ackPending, deliveredSeq };
+        const { name, filter, deliveredSeq, pausedUntilMs } = consumer;
+        return { name, filter, pending, ackPending, deliveredSeq, pausedUntilMs };
       }),
     deleteConsumer: async (consumer) => stream().deleteConsumer(consumer),
+    async pauseConsumer(name, untilMs) {
+      const consumer = stream().consumers.get(name);
+      consumer?.pause(untilMs);
+      return consumer !== undefined;
+    },
   };
 }
 

@@ -43,6 +43,7 @@ export function createNatsQueue(link: Link, stream: string): Queue {
             deliver_policy: "all",
             replay_policy: "instant",
             ...(spec.inactiveMs === undefined ? {} : { inactive_threshold: spec.inactiveMs * NANOS_PER_MS }),
+            ...(spec.pausedUntilMs === undefined ? {} : { pause_until: toTime(spec.pausedUntilMs) }),
           },
         },
         { doing: `create consumer ${spec.name} on ${stream}` },
@@ -50,6 +51,18 @@ export function createNatsQueue(link: Link, stream: string): Queue {
       return createNatsConsumer(link, stream, spec);
     },
     consumers: () => listConsumers(link, stream),
+    async pauseConsumer(name, untilMs) {
+      const body = untilMs === null ? {} : { pause_until: toTime(untilMs) };
+      try {
+        await link.api(`CONSUMER.PAUSE.${stream}.${name}`, body, {
+          doing: `${untilMs === null ? "resume" : "pause"} consumer ${name} of ${stream}`,
+        });
+        return true;
+      } catch (error) {
+        if (error instanceof SwarmError && error.code === "not_found") return false;
+        throw error;
+      }
+    },
     async deleteConsumer(name) {
       try {
         await link.api(`CONSUMER.DELETE.${stream}.${name}`, undefined, {
@@ -64,9 +77,14 @@ export function createNatsQueue(link: Link, stream: string): Queue {
   };
 }
 
+/** The form of a time in the JetStream API. */
+const toTime = (atMs: number) => new Date(atMs).toISOString();
+
 interface ConsumerInfo {
   name: string;
-  config: { filter_subject?: string };
+  config: { filter_subject?: string; pause_until?: string };
+  /** True while the pause lasts; absent otherwise (ADR-26 of nats-architecture-and-design; nats-server 2.11). */
+  paused?: boolean;
   num_pending: number;
   num_ack_pending: number;
   num_waiting: number;
@@ -82,9 +100,18 @@ async function listConsumers(link: Link, stream: string): Promise<QueueConsumerI
       { doing: `list consumers of ${stream}` },
     );
     const consumers = page.consumers ?? [];
-    for (const { name, config, num_pending: pending, num_ack_pending: ackPending, delivered } of consumers) {
+    for (const consumer of consumers) {
+      const { name, config, num_pending: pending, num_ack_pending: ackPending, delivered } = consumer;
       const deliveredSeq = delivered.stream_seq;
-      found.push({ name, filter: config.filter_subject ?? "", pending, ackPending, deliveredSeq });
+      const pausedUntilMs = consumer.paused === true ? Date.parse(config.pause_until ?? "") : null;
+      found.push({
+        name,
+        filter: config.filter_subject ?? "",
+        pending,
+        ackPending,
+        deliveredSeq,
+        pausedUntilMs,
+      });
     }
     if (consumers.length === 0 || found.length >= page.total) return found;
   }

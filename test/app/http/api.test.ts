@@ -58,6 +58,21 @@ test("a task is accepted, seen and cancelled", async () => {
   expect(await (await send("/v1/tasks/a")).json()).toMatchObject({ state: "cancelled" });
 });
 
+test("capabilities are listed; a pause without an office, or of an unknown capability, is refused", async () => {
+  const { send } = await setup();
+  expect(await (await send("/v1/capabilities")).json()).toMatchObject({
+    capabilities: [{ capability: "echo", state: "open" }],
+    isOfficeKnown: false,
+  });
+  const unknown = await send("/v1/capabilities/nosuch/pause", { method: "POST" });
+  expect([unknown.status, await unknown.json()]).toMatchObject([
+    404,
+    { error: { code: "unknown_capability" } },
+  ]);
+  const refused = await send("/v1/capabilities/echo/resume", { method: "POST" });
+  expect(refused.status).toBe(503);
+});
+
 test("the status of the office names its holder, and is 503 while no coordinator proves that it leads", async () => {
   const { send, transport } = await setup();
   await foundOffice(transport);

@@ -5,6 +5,7 @@ import { OPERATIONS } from "../../../src/app/operations/index.ts";
 import { ACCESS_LEVELS, type OperationContext, perform } from "../../../src/app/operations/operation.ts";
 import { createAuditWriter } from "../../../src/audit/index.ts";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
+import { createPauseKeeper } from "../../../src/coordinator/index.ts";
 import { ERROR_CODES, SwarmError, tokenSchema } from "../../../src/protocol/index.ts";
 import { createTaskClient } from "../../../src/work/index.ts";
 import { listFiles, readSource } from "../../../tools/build/measures/tree.ts";
@@ -106,7 +107,7 @@ async function setup() {
 }
 
 test("the answer of each operation fits its schema", { timeout: 120_000 }, async () => {
-  const { call, performed, agentOf } = await setup();
+  const { call, performed, agentOf, transport, leader } = await setup();
   await call("swarm-init");
 
   expect((await call("task-submit", { capability: "echo", id: "t1", input: 1 })).output).toMatchObject({
@@ -156,6 +157,37 @@ test("the answer of each operation fits its schema", { timeout: 120_000 }, async
   expect((await call("agent-pause", { agent })).output).toMatchObject({ state: "paused" });
   await call("agent-resume", { agent });
   await call("agent-drain", { agent });
+
+  const keeper = createPauseKeeper({ transport, office: leader.office, log: silentLogger });
+  await keeper.start();
+  onTestFinished(() => keeper.stop());
+  const paused = (await call("capability-pause", { capability: "classify" })).output;
+  expect(paused).toMatchObject({ state: "paused", by: "ada", isChanged: true });
+  await call("task-submit", { capability: "classify", id: "t4" });
+  expect((await call("task-show", { task: "t4" })).output).toMatchObject({
+    state: "pending",
+    paused: { since: paused.since, by: "ada" },
+  });
+  const listed = (await call("capability-list")).output;
+  expect(listed).toMatchObject({
+    isOfficeKnown: true,
+    capabilities: [
+      { capability: "classify", state: "paused", waiting: 1, by: "ada" },
+      { capability: "echo", state: "open", by: null },
+    ],
+  });
+  expect((await call("capability-pause", { capability: "classify" })).output).toEqual({
+    ...paused,
+    waiting: 1,
+    isChanged: false,
+  });
+  await expect(call("capability-pause", { capability: "nosuch" })).rejects.toMatchObject({
+    code: "unknown_capability",
+    message: "no agent has offered the capability nosuch yet; known: classify, echo",
+  });
+  expect((await call("capability-resume", { capability: "classify" })).output).toMatchObject({
+    state: "open",
+  });
 
   const lock = (await call("lock-acquire", { name: "l" })).output;
   expect(lock).toMatchObject({ acquired: true, owner: expect.stringMatching(/^test-/) });

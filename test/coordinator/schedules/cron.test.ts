@@ -1,5 +1,5 @@
-// Compares the ticks of cron expressions with a slow and obvious enumeration: it reads the local clock of a zone minute by
-// minute, as a person with a watch would. The enumeration knows neither croner nor the search for changes.
+// Compares the ticks of cron expressions with a slow and obvious enumeration, which reads the local clock of a zone minute by
+// minute. The enumeration uses neither croner nor the search for changes.
 import { expect, it } from "vitest";
 import { integerBetween, seededChance } from "../../../src/base/index.ts";
 import { readCron } from "../../../src/coordinator/schedules/cron.ts";
@@ -99,7 +99,7 @@ function drawPatterns(count: number, seed: number): Pattern[] {
   function field(from: number, to: number): [text: string, values: number[]] {
     const low = draw(from, to);
     const high = draw(low, to);
-    const step = draw(2, 20);
+    const step = draw(2, Math.min(20, to)); // croner refuses a step above the field's largest value
     const list = [...new Set([low, high, draw(from, to)])];
     const choices: [string, number[]][] = [
       [`${low}`, [low]],
@@ -218,7 +218,7 @@ function compare(zone: string, pattern: Pattern, clock: ReturnType<typeof readCl
 }
 
 it.each(ZONES.slice(0, scaled(7, ZONES.length)))(
-  "ticks in %s are those that a person with a watch would count",
+  "ticks in %s equal an enumeration of the local clock, minute by minute",
   (zone, firstYear, shortYear) => {
     const years = scaled(1, 0) === 1 ? [shortYear] : range(firstYear, firstYear + 4);
     const patterns = [...PATTERNS.slice(0, scaled(16, PATTERNS.length)), ...drawPatterns(scaled(2, 30), 7)];

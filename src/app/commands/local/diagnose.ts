@@ -2,6 +2,7 @@
 // Pure: no connection, no clock.
 import type { AgentStatus } from "../../../protocol/index.ts";
 import { SKEW_WARNING_MS } from "../../../transport/index.ts";
+import type { CapabilityView } from "../../office/capabilities.ts";
 
 /** The result of one check. */
 export interface Finding {
@@ -230,4 +231,32 @@ export function judgeProcesses(input: {
       : [];
   });
   return findings.length > 0 ? findings : [ok("processes", `${processes.length} run, none was restarted`)];
+}
+
+/** Tells each capability that takes no work because of a pause. */
+export function judgePauses(capabilities: readonly CapabilityView[]): Finding[] {
+  return capabilities
+    .filter(({ state }) => state !== "open")
+    .map(({ capability, state, since, by, waiting }) => {
+      const name = `capability ${capability}`;
+      const wait = `${waiting} tasks wait`;
+      if (state === "held") {
+        return warning(
+          name,
+          `another program paused its queue in NATS; ${wait}`,
+          `nats consumer resume, for its consumers (${capability}-…), when it should work`,
+        );
+      }
+      const begin =
+        since === null ? "by an unknown operator (no coordinator answers)" : `since ${since} by ${by}`;
+      const lag = state === "paused" ? "" : `, and NATS does not follow yet (${state})`;
+      const resume = `murmur capability resume ${capability}, when it should work`;
+      return state === "resuming"
+        ? warning(
+            name,
+            `was resumed${lag}; ${wait}`,
+            "start a coordinator: its holder of the office resumes the queues",
+          )
+        : warning(name, `paused ${begin}${lag}; ${wait}`, resume);
+    });
 }

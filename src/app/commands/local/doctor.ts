@@ -1,12 +1,14 @@
 // `doctor`: checks everything that a swarm needs, and reports each problem with its next step. Changes nothing.
 import { z } from "zod";
 import { redactText, utf8Text } from "../../../base/index.ts";
+import { createOfficeClient } from "../../../coordinator/index.ts";
 import { createSubjects, fitsFilter, toSwarmError } from "../../../protocol/index.ts";
 import type { Transport } from "../../../transport/index.ts";
 import { capabilityOfConsumer } from "../../../work/index.ts";
 import { callRoll, ROLL_CALL } from "../../agents/roll-call.ts";
 import { defineCommand, type Ports } from "../../cli/command.ts";
 import { READ_TIMEOUT_MS, reading } from "../../cli/session.ts";
+import { readCapabilities } from "../../office/capabilities.ts";
 import { CLOCK_SKEW_FACT } from "../../processes/discovery.ts";
 import { isAlive } from "../../supervisor/identity.ts";
 import { probeServer } from "../../supervisor/server-probe.ts";
@@ -17,6 +19,7 @@ import {
   judgeApis,
   judgeClocks,
   judgeDead,
+  judgePauses,
   judgePlaced,
   judgeProcesses,
   judgeQueue,
@@ -94,7 +97,8 @@ async function checkSwarm(ports: Ports): Promise<Finding[]> {
 
 async function checkWork(ports: Ports, transport: Transport): Promise<Finding[]> {
   const { dead } = await ports.tasks();
-  const [agents, clocks, apis, consumers, stored, later, letters] = await Promise.all([
+  const office = createOfficeClient({ transport });
+  const [agents, clocks, apis, consumers, stored, later, letters, { capabilities }] = await Promise.all([
     callRoll(transport),
     readClocks(transport),
     transport.bus.scatter("$SRV.PING.murmur-api", new Uint8Array(), ROLL_CALL),
@@ -102,6 +106,7 @@ async function checkWork(ports: Ports, transport: Transport): Promise<Finding[]>
     transport.log("tasks").info(),
     transport.log("later").info(),
     dead.counts(),
+    readCapabilities({ transport, office }),
   ]);
   const pending = new Map<string, number>();
   for (const consumer of consumers.filter(({ filter }) => filter.includes(".task."))) {
@@ -114,6 +119,7 @@ async function checkWork(ports: Ports, transport: Transport): Promise<Finding[]>
   const strays = stored.messages > reachable ? await findStrays(transport, consumers) : [];
   return [
     ...judgeQueue({ pending, agents }),
+    ...judgePauses(capabilities),
     judgeStrays(strays.filter((subject) => !isPlaced(subject))),
     judgePlaced(strays.filter(isPlaced)),
     judgeApis(apis.length, later.messages),

@@ -33,6 +33,7 @@ export function renderStatus(status: TaskStatus, terminal: Terminal): string {
     agent: status.agent,
     "due at": status.dueAt,
     stray: status.stray ?? null,
+    paused: status.paused === undefined ? null : showPause(status.paused),
     queued: status.queuedMs === null ? null : showDuration(status.queuedMs),
     ran: status.result === undefined ? null : showDuration(status.result.ranMs),
     finished: status.result?.finishedAt ?? null,
@@ -70,6 +71,11 @@ function renderAttempt({ attempt, agent, outcome, startedAt, endedAt, error }: A
   const reason = error === undefined ? "" : `  ${error.code}: ${printable(error.message)}`;
   const head = `${`attempt ${attempt}`.padEnd(12)}${outcome}, ${printable(agent)}`;
   return `${head}${at === undefined ? "" : `, ${at}`}${ran}${reason}`;
+}
+
+/** The pause of the task's capability. */
+function showPause({ since, by }: NonNullable<TaskStatus["paused"]>): string {
+  return since === null || by === null ? "yes; murmur capability ls tells more" : `since ${since} by ${by}`;
 }
 
 /** One hand-off: the agent that had the task before, and the time of the hand-off. */

@@ -43,7 +43,10 @@ export function prepareBallot(
     spec.panel === undefined
       ? capability
       : `the panel (none for ${missingCapabilities(missing, spec).join(", ")})`;
-  const found = `${seats.length} of ${spec.seats} agents for ${wanted}${demandsOf(spec)}`;
+  const asked = new Set([capability, ...(spec.panel ?? [])]);
+  const paused = [...asked].filter((name) => state.pauses.has(name));
+  const pause = paused.length === 0 ? "" : ` (paused: ${paused.join(", ")})`;
+  const found = `${seats.length} of ${spec.seats} agents for ${wanted}${demandsOf(spec)}${pause}`;
   if (isShort && leftMs > 0) {
     const pauseMs = Math.min(RETRY_FEW_MS_MAX, Math.max(RETRY_FEW_MS, (atMs - sinceMs) / 8));
     throw new SwarmError("unavailable", `${found} are there: the ballot waits for more`, {

@@ -3,6 +3,7 @@ import {
   judgeApis,
   judgeClocks,
   judgeDead,
+  judgePauses,
   judgePlaced,
   judgeProcesses,
   judgeQueue,
@@ -113,4 +114,30 @@ test("a clock that is 2 s off is a warning that names the process and the direct
     verdict: "warning",
     detail: "agent-1 is 40.0 s behind; not measured: api-1",
   });
+});
+
+test("every capability that takes no work because of a pause is told, with time, operator and way out", () => {
+  const echo = { capability: "echo", waiting: 3, inFlight: 0, since: "2026-01-01T00:00:00.000Z", by: "ada" };
+  const unknown = { ...echo, since: null, by: null };
+  expect(judgePauses([{ ...echo, state: "open" }])).toEqual([]);
+  expect(judgePauses([{ ...echo, state: "paused" }])).toEqual([
+    {
+      name: "capability echo",
+      verdict: "warning",
+      detail: "paused since 2026-01-01T00:00:00.000Z by ada; 3 tasks wait",
+      next: "murmur capability resume echo, when it should work",
+    },
+  ]);
+  const [pausing, resuming, held, silent] = judgePauses([
+    { ...echo, state: "pausing" },
+    { ...unknown, state: "resuming" },
+    { ...unknown, state: "held" },
+    { ...unknown, state: "paused" },
+  ]);
+  expect(pausing?.detail).toContain("NATS does not follow yet (pausing)");
+  expect(resuming).toMatchObject({
+    detail: expect.stringContaining("was resumed, and NATS does not follow yet"),
+  });
+  expect(held).toMatchObject({ next: expect.stringContaining("nats consumer resume") });
+  expect(silent?.detail).toBe("paused by an unknown operator (no coordinator answers); 3 tasks wait");
 });
