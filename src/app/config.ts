@@ -117,8 +117,18 @@ export const configSchema = z.strictObject({
       "When the private server of `up` fsyncs: every two minutes (default), or before each acknowledgement (always; about 1,000 writes a second).",
   }),
   natsServer: setting(z.string().min(1).default("nats-server"), {
-    about: "The nats-server binary that `up` starts; the launcher sets it.",
+    about:
+      "The nats-server binary that `up`, `bench` and `review` start. Without it: the first one on the PATH, else an installed one.",
   }),
+  natsReleases: setting(
+    z
+      .url({ protocol: /^https?$/, error: "must be an http or https URL" })
+      .default("https://github.com/nats-io/nats-server/releases/download"),
+    {
+      about:
+        "Base URL of nats-server's releases, or of a mirror: an archive and its SHA256SUMS are below `v<version>/`. It is read when no nats-server is found and neither pip, uv nor Go can provide one.",
+    },
+  ),
   coordinatorId: setting(tokenSchema.default("coordinator-1"), {
     about:
       "The id of the coordinator in this process: one of `coordinators`. In a StatefulSet: the pod's name.",

@@ -6,6 +6,12 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { delimiter, dirname, join, relative } from "node:path";
 import { parseArgs } from "node:util";
+import { createTerminal } from "../../src/app/cli/terminal.ts";
+import { loadConfig } from "../../src/app/config.ts";
+import { EXIT } from "../../src/app/exit-codes.ts";
+import { provideAnalysers } from "../../src/app/install/analysers.ts";
+import { natsServerFor } from "../../src/app/install/tools.ts";
+import { SwarmError } from "../../src/protocol/index.ts";
 
 const USAGE = `Usage: ./murmur test [path…] [-t PATTERN] [--full] [--write-order]
 
@@ -18,7 +24,7 @@ The last line is "N passed, N failed[, N skipped]": the tests, plus one for each
   --write-order   after a whole run, write the slowest files to test/slowest-files.json; they start first
 
 UPDATE_GOLDEN=1 rewrites the golden files that the tests read; read the diff before you commit it.
-Exit codes: 0 all passed, 1 something failed or no test ran, 2 usage.
+Exit codes: 0 all passed, 1 something failed or no test ran, 2 usage, 3 a tool cannot be installed.
 `;
 
 const root = join(import.meta.dirname, "../..");
@@ -26,6 +32,8 @@ const packages = join(root, "node_modules");
 
 /** Files that take longer than this, in ms, are listed in test/slowest-files.json. */
 const SLOW_FILE_MS = 3_000;
+/** The signals that end a run. */
+const STOP_SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /** Clock ticks per second in /proc/self/stat: USER_HZ, which Linux fixes at 100 (proc(5)). */
 const TICKS_PER_SECOND = 100;
 
@@ -178,6 +186,22 @@ function cpuSeconds(): number | undefined {
   }
 }
 
+/**
+ * Finds or installs the tools that the tests need. `NATS_URL` does not replace nats-server here: each test starts its own.
+ * @throws SwarmError `unavailable` with the ways out.
+ */
+async function provideTools(): Promise<void> {
+  const interrupt = new AbortController();
+  for (const signal of STOP_SIGNALS) process.once(signal, () => interrupt.abort());
+  const { config, sources } = await loadConfig({ flags: {}, environment: process.env, directory: root });
+  const ports = {
+    ...{ config, sources, environment: process.env, directory: root, signal: interrupt.signal },
+    terminal: createTerminal({ quiet: false }),
+  };
+  process.env.MURMUR_NATS_SERVER = await natsServerFor(ports);
+  await provideAnalysers(ports);
+}
+
 async function main(): Promise<number> {
   const { values, positionals } = readArguments();
   if (values.help === true) {
@@ -185,8 +209,9 @@ async function main(): Promise<number> {
     return 0;
   }
   isFull = values.full === true;
+  await provideTools();
   const startedMs = performance.now();
-  const cpuAtStart = cpuSeconds() ?? 0; // the launcher's installs are part of this process
+  const cpuAtStart = cpuSeconds() ?? 0; // the installs are part of this process
   const total: Count = { passed: 0, failed: 0, skipped: 0 };
   for (const gate of GATES) {
     if (await runGate(gate)) total.passed += 1;
@@ -225,10 +250,16 @@ function readArguments() {
   }
 }
 
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+for (const signal of STOP_SIGNALS) {
   process.once(signal, () => {
     running?.kill(signal);
     process.exitCode = 1;
   });
 }
-process.exitCode = await main();
+try {
+  process.exitCode = await main();
+} catch (error) {
+  if (!(error instanceof SwarmError)) throw error;
+  process.stderr.write(`murmur: ${error.message}\n`);
+  process.exitCode = EXIT.unavailable;
+}

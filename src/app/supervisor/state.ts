@@ -113,6 +113,11 @@ export interface Lock {
 export function takeLock(dataDir: string): Lock | { holder: ProcessIdentity } {
   const { lock, root } = dataFiles(dataDir);
   mkdirSync(root, { recursive: true });
+  return takeFileLock(lock);
+}
+
+/** Takes the lock `lock`, a file in a folder that exists, or returns its living holder. */
+export function takeFileLock(lock: string): Lock | { holder: ProcessIdentity } {
   const mine = identify(process.pid);
   if (mine === null)
     throw new Error("expected this process in the process table, but it is not there; is /proc mounted?");
@@ -141,7 +146,7 @@ export function takeLock(dataDir: string): Lock | { holder: ProcessIdentity } {
   }
   throw new SwarmError(
     "conflict",
-    `several supervisors are starting in ${root} at the same time; run the command again`,
+    `several processes take the lock ${lock} at the same time; run the command again`,
   );
 }
 

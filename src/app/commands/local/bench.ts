@@ -8,6 +8,7 @@ import { silentLogger } from "../../../base/index.ts";
 import { BENCH_SCENARIOS, type BenchFigure, runBench } from "../../bench/bench.ts";
 import { defineCommand } from "../../cli/command.ts";
 import { table } from "../../cli/terminal.ts";
+import { natsServerFor } from "../../install/tools.ts";
 import { agentDirectories } from "../../processes/roles.ts";
 import { startSupervisor } from "../../supervisor/supervisor.ts";
 
@@ -78,10 +79,11 @@ export const command = defineCommand({
     "Starts a nats-server of its own on this machine and measures with separate processes for publisher and agent.\nAbsolute figures hold for this machine only; the ratios hold elsewhere too. Let nothing else run at the same time.",
   async run(ports, input) {
     const { config, terminal, signal } = ports;
+    const natsServer = await natsServerFor(ports);
     const data = mkdtempSync(join(tmpdir(), "murmur-bench-"));
     try {
       const supervisor = await startSupervisor({
-        config: { ...config, data, httpHost: "127.0.0.1" },
+        config: { ...config, natsServer, data, httpHost: "127.0.0.1" },
         roles: [],
         withApi: false,
         environment: ports.environment,

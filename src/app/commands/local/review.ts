@@ -21,6 +21,8 @@ import { createTaskClient } from "../../../work/index.ts";
 import { listAgents } from "../../agents/roster.ts";
 import { defineCommand, type Ports } from "../../cli/command.ts";
 import { showDuration } from "../../cli/terminal.ts";
+import { provideAnalysers } from "../../install/analysers.ts";
+import { natsServerFor } from "../../install/tools.ts";
 import { agentDirectories } from "../../processes/roles.ts";
 import { type Supervisor, startSupervisor } from "../../supervisor/supervisor.ts";
 import { resolveFrom, resolveTarget, serversOf, type Target } from "../../target.ts";
@@ -227,6 +229,9 @@ async function startOwn(
   options: { directory: string; roles: readonly string[]; join: Target | undefined },
 ): Promise<{ supervisor: Supervisor; close(): Promise<void> }> {
   const { config, environment, log, signal, terminal } = ports;
+  await provideAnalysers(ports);
+  // A joined swarm has a server.
+  const natsServer = options.join === undefined ? await natsServerFor(ports) : config.natsServer;
   const startedMs = performance.now();
   const dataDir = mkdtempSync(join(tmpdir(), "murmur-review-"));
   // Only the linters' ballot needs a coordinator.
@@ -237,6 +242,7 @@ async function startOwn(
     const supervisor = await startSupervisor({
       config: {
         ...config,
+        natsServer,
         data: dataDir,
         prefix: options.join?.prefix ?? config.prefix,
         context: options.join?.context,

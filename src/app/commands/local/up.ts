@@ -8,6 +8,7 @@ import { defineCommand, type Ports } from "../../cli/command.ts";
 import { showLogLine } from "../../cli/log-lines.ts";
 import { showDuration, table } from "../../cli/terminal.ts";
 import type { Config } from "../../config.ts";
+import { natsServerFor } from "../../install/tools.ts";
 import { callSupervisor } from "../../supervisor/control/control.ts";
 import { parseAgents } from "../../supervisor/plan.ts";
 import { hashSources, readProgram } from "../../supervisor/sources/sources.ts";
@@ -121,6 +122,7 @@ export const command = defineCommand({
       httpPort: wanted.http ?? undefined,
       joinServer: join === null ? undefined : serversOf(join),
     };
+    if (join === null) orders.config.natsServer = await natsServerFor(ports);
     if (input.detach) {
       const { startDetached } = await import("../../supervisor/detach.ts");
       const state = await startDetached(orders, { signal, onStep: (step) => terminal.status(step) });
