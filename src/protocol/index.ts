@@ -165,7 +165,7 @@ export {
   type WireError,
 } from "./wire/errors.ts";
 export { HEADERS, PROTOCOL_VERSION } from "./wire/headers.ts";
-export { type Fault, findFaults, parse, timeSchema, tokenSchema } from "./wire/schema.ts";
+export { type Fault, findFaults, nameSchema, parse, timeSchema, tokenSchema } from "./wire/schema.ts";
 export {
   ACK_RENEW_MS,
   ACK_WAIT_MS,
@@ -193,12 +193,14 @@ export {
   createSubjects,
   type EventKind,
   fitsFilter,
+  isName,
   isToken,
   LANE_COUNT,
   LANES,
   laneOf,
   lastToken,
   NO_SCOPE,
+  PLACEHOLDER,
   type PlacedAddress,
   PREFIX_PATTERN,
   PRIORITIES,

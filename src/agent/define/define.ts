@@ -17,6 +17,7 @@ import {
   type Fault,
   findFaults,
   MAX_SKILLS,
+  nameSchema,
   parse,
   SwarmError,
   showValue,
@@ -163,11 +164,11 @@ const limitSchema = { concurrency: z.int().min(1).optional(), rate: rateSchema.o
 
 /** The options of {@link defineAgent}. Unknown options are rejected, so that a misspelt option is not ignored. */
 const specSchema = z.strictObject({
-  name: tokenSchema,
+  name: nameSchema,
   description: z.string().optional(),
   version: z.string().min(1).max(64).optional(),
   capabilities: z
-    .array(tokenSchema)
+    .array(nameSchema)
     .min(1)
     .max(MAX_CAPABILITIES)
     .refine(isFreeOfRepeats, "must not name a capability twice"),

@@ -8,7 +8,6 @@ import {
   decode,
   encode,
   HEADERS,
-  NO_SCOPE,
   parse,
 } from "../../protocol/index.ts";
 import type { Subscription, Transport } from "../../transport/index.ts";
@@ -27,7 +26,7 @@ const AGENTS_PER_REPLY = 100;
  */
 export async function callRoll(transport: Transport): Promise<AgentStatus[]> {
   const subjects = createSubjects(transport.prefix);
-  const replies = await transport.bus.scatter(subjects.agent(NO_SCOPE, "status"), encode({}), ROLL_CALL);
+  const replies = await transport.bus.scatter(subjects.everyAgent, encode({}), ROLL_CALL);
   return replies
     .flatMap((reply) => {
       const { value } = decode(reply.data, reply.header(HEADERS.contentType));
@@ -52,7 +51,7 @@ export function createRollCall(parts: {
     name: "roll call",
     start: () => {
       open.push(
-        transport.bus.subscribe(subjects.agent(NO_SCOPE, "status"), (request) => {
+        transport.bus.subscribe(subjects.everyAgent, (request) => {
           const agents = status().filter((agent) => agent.state !== "stopped");
           for (let from = 0; from === 0 || from < agents.length; from += AGENTS_PER_REPLY) {
             request.respond(encode({ agents: agents.slice(from, from + AGENTS_PER_REPLY) }));

@@ -1,6 +1,6 @@
 // Operations on agents: list the living ones, show one, steer one.
 import { z } from "zod";
-import { agentStatusSchema, tokenSchema } from "../../protocol/index.ts";
+import { agentStatusSchema, nameSchema } from "../../protocol/index.ts";
 import { commandAgent, listAgents, showAgent } from "../agents/roster.ts";
 import { defineOperation, readWithin } from "./operation.ts";
 
@@ -8,7 +8,7 @@ import { defineOperation, readWithin } from "./operation.ts";
 const AGENT_TIMEOUT_MS = 5_000;
 
 const oneAgent = z.strictObject({
-  agent: tokenSchema.meta({ description: "an id of murmur agent ls" }),
+  agent: nameSchema.meta({ description: "an id of murmur agent ls" }),
 });
 
 export const listLivingAgents = defineOperation({

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { newId } from "../../base/index.ts";
 import {
+  nameSchema,
   PRIORITIES,
   resultSchema,
   submitReplySchema,
@@ -21,7 +22,7 @@ import { defineOperation, type OperationContext, readWithin } from "./operation.
 /** How long `task-run` waits when the caller names no time: a day, as long as one attempt may run. */
 const RUN_LIMIT_MS = 86_400_000;
 
-const taskId = tokenSchema.meta({ description: "a task's id" });
+const taskId = nameSchema.meta({ description: "a task's id" });
 const oneTask = z.strictObject({ task: taskId });
 
 /** The error codes of a refused task. */
@@ -181,7 +182,7 @@ export const moveTask = defineOperation({
   summary: "move a waiting task to another capability",
   input: z.strictObject({
     task: taskId,
-    capability: tokenSchema.meta({ description: "the capability that the task needs" }),
+    capability: nameSchema.meta({ description: "the capability that the task needs" }),
     priority: z.enum(PRIORITIES).optional().meta({ description: "also another priority" }),
   }),
   output: changedTaskSchema,

@@ -2,9 +2,9 @@
 // the server's counts when it is scraped. Tasks in the placed queues of hosts are counted together, under capability "-" and
 // priority "placed", because each host has a consumer of its own.
 import { type Clock, type Logger, type Meter, singleFlight } from "../../base/index.ts";
-import { createSubjects } from "../../protocol/index.ts";
+import { createSubjects, PLACEHOLDER } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
-import { capabilityOfConsumer, type DeadLetters } from "../../work/index.ts";
+import { capabilityOfConsumer, type DeadLetters, isQueueFilter } from "../../work/index.ts";
 
 /** How long counts are reused, in ms: several scrapers, or a person who reloads, must not load the server. */
 const CACHE_MS = 2_000;
@@ -33,17 +33,20 @@ export function createQueueGauges(parts: {
 
   function toQueues(consumers: readonly { name: string; filter: string; pending: number }[]): QueueGauge[] {
     const queues = consumers
-      .filter(({ filter }) => filter.includes(".task."))
+      .filter(({ filter }) => isQueueFilter(subjects.prefix, filter))
       .map(({ name, filter, pending }) => ({
         capability: capabilityOfConsumer(name),
         priority: filter.slice(subjects.prefix.length).split(".")[3] ?? "",
         filter,
         pending,
       }));
-    const placed = consumers.filter(({ filter }) => filter.includes(".placed."));
+    const placed = consumers.filter(({ filter }) => filter.startsWith(`${subjects.prefix}.placed.`));
     if (placed.length === 0) return queues;
     const pending = placed.reduce((sum, consumer) => sum + consumer.pending, 0);
-    return [...queues, { capability: "-", priority: "placed", filter: subjects.filters.allPlaced, pending }];
+    return [
+      ...queues,
+      { capability: PLACEHOLDER, priority: "placed", filter: subjects.filters.allPlaced, pending },
+    ];
   }
 
   async function read(): Promise<void> {

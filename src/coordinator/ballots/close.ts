@@ -28,7 +28,6 @@ import {
   type Encoding,
   encode,
   type Json,
-  NO_SCOPE,
   type Result,
   type ResultStatus,
   type Subjects,
@@ -141,7 +140,7 @@ export class BallotCloser {
     const body = decided?.body ?? encodeText(ending.result, ballot.encoding);
     for (let isDone = false; !isDone && office.tenure !== null; ) {
       try {
-        if (stragglers.length > 0) transport.bus.publish(subjects.cancel(id, NO_SCOPE), encode({}));
+        if (stragglers.length > 0) transport.bus.publish(subjects.cancelScope(id), encode({ ballot: id }));
         const [before] = await Promise.all([
           this.#publish(ending, body),
           this.#withdraw(ending, decided?.questions),

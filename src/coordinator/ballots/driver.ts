@@ -29,11 +29,12 @@ import {
   HEADERS,
   lastToken,
   NO_SCOPE,
+  PLACEHOLDER,
   SwarmError,
   toSwarmError,
 } from "../../protocol/index.ts";
 import type { Incoming, IncomingRequest, Subscription, Transport } from "../../transport/index.ts";
-import { createResultStore, isScopeMarked, type TaskClient } from "../../work/index.ts";
+import { createResultStore, endingBallotOf, isScopeMarked, type TaskClient } from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
 import type { OfficeAnswers } from "../office/server.ts";
 import type { Placement } from "../placement/placement.ts";
@@ -409,16 +410,16 @@ class BallotRunner implements BallotDriver {
 
   #onCancel(message: Incoming): void {
     const [scope, taskId] = message.subject.split(".").slice(-2) as [string, string];
-    if (taskId !== NO_SCOPE) {
+    if (taskId !== PLACEHOLDER) {
       const live = this.#ballots.get(taskId);
       if (live !== undefined) this.#cancel(live, TASK_CANCELLED);
       else this.#intake.cancel(scope, taskId, TASK_CANCELLED);
       return;
     }
-    if (scope === NO_SCOPE) return;
+    // A closing ballot cancels its open questions, under its own id as the scope.
+    if (scope === NO_SCOPE || endingBallotOf(message) !== undefined) return;
     const reason = `the scope ${scope} was cancelled`;
-    // A closing ballot cancels its open questions under its own id as the scope. No ballot is opened in such a scope.
-    if (!this.#ballots.has(scope)) this.#intake.cancel(scope, NO_SCOPE, reason);
+    this.#intake.cancel(scope, PLACEHOLDER, reason);
     for (const live of [...this.#ballots.values()]) {
       if (live.ballot.scope === scope) this.#cancel(live, reason);
     }

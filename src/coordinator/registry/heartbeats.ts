@@ -12,7 +12,6 @@ import {
   type Heartbeat,
   heartbeatSchema,
   lastToken,
-  NO_SCOPE,
   parse,
 } from "../../protocol/index.ts";
 import type { Incoming, Transport } from "../../transport/index.ts";
@@ -53,7 +52,7 @@ export async function callRoll(
   { bus, prefix }: Transport,
   onStatus: (status: AgentStatus) => void,
 ): Promise<number> {
-  const subject = createSubjects(prefix).agent(NO_SCOPE, "status");
+  const subject = createSubjects(prefix).everyAgent;
   let agents = 0;
   for (const reply of await bus.scatter(subject, encode({}), ROLL_CALL)) {
     const { value } = decode(reply.data, reply.header(HEADERS.contentType));

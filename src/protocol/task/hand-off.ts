@@ -3,7 +3,7 @@
 import { z } from "zod";
 import { decode, encode } from "../wire/codec.ts";
 import { SwarmError } from "../wire/errors.ts";
-import { parse, timeSchema, tokenSchema } from "../wire/schema.ts";
+import { nameSchema, parse, timeSchema } from "../wire/schema.ts";
 import { hopSchema } from "./result.ts";
 import { labelsSchema, MAX_HAND_OFFS } from "./task.ts";
 
@@ -14,7 +14,7 @@ export const HAND_OFF_CONTEXT_LIMIT_BYTES = 65_536;
 export const handOffRequestSchema = z.strictObject({
   /** The next agent. `best`: the office chooses among the agents that did not have the task yet. Or a named agent. */
   to: z
-    .union([z.literal("best"), z.strictObject({ agent: tokenSchema })], {
+    .union([z.literal("best"), z.strictObject({ agent: nameSchema })], {
       error: 'must be "best" or { "agent": "<id>" }',
     })
     .default("best"),

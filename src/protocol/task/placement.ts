@@ -4,7 +4,7 @@
 import { z } from "zod";
 import { decode } from "../wire/codec.ts";
 import { SwarmError } from "../wire/errors.ts";
-import { parse, timeSchema, tokenSchema } from "../wire/schema.ts";
+import { nameSchema, parse, timeSchema, tokenSchema } from "../wire/schema.ts";
 import { PRIORITIES, showValue } from "../wire/subjects.ts";
 
 /** The most bytes of a `Murmur-Placement` header. A message of the task stream has 16 KiB for its subject and all headers. */
@@ -17,7 +17,7 @@ export const MAX_REASONS = 16;
 export const MAX_EXCLUDED = 16;
 
 /** The route of a task: `queue` for any free agent, `best` for the agent that the office chooses, or a named agent. */
-export const routeSchema = z.union([z.enum(["queue", "best"]), z.strictObject({ agent: tokenSchema })], {
+export const routeSchema = z.union([z.enum(["queue", "best"]), z.strictObject({ agent: nameSchema })], {
   error: 'must be "queue", "best" or { "agent": "<id>" }',
 });
 /** A task's route. */

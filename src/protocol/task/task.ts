@@ -3,7 +3,7 @@ import { z } from "zod";
 import { ballotSchema } from "../ballot/ballot.ts";
 import { adviceQuestionSchema, seatQuestionSchema } from "../ballot/verdict.ts";
 import { SwarmError } from "../wire/errors.ts";
-import { parse, timeSchema, tokenSchema } from "../wire/schema.ts";
+import { nameSchema, parse, timeSchema, tokenSchema } from "../wire/schema.ts";
 import { NO_SCOPE, PRIORITIES } from "../wire/subjects.ts";
 import { routeSchema } from "./placement.ts";
 
@@ -55,8 +55,8 @@ export const labelsSchema = z
 
 /** A task as a publisher writes it. Unknown fields are rejected, because a misspelt option must not be ignored. */
 export const taskSchema = z.strictObject({
-  id: tokenSchema.optional(),
-  capability: tokenSchema,
+  id: nameSchema.optional(),
+  capability: nameSchema,
   input: z.unknown().optional(),
   priority: z.enum(PRIORITIES).default("normal"),
   scope: tokenSchema.default(NO_SCOPE),

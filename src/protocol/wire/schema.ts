@@ -2,11 +2,15 @@
 // subject tokens and times, which most messages use.
 import { z } from "zod";
 import { SwarmError } from "./errors.ts";
-import { showValue, TOKEN_PATTERN } from "./subjects.ts";
+import { NAME_PATTERN, PLACEHOLDER, showValue, TOKEN_PATTERN } from "./subjects.ts";
 
 const tokenMessage = "must be 1–64 of A–Z a–z 0–9 _ -";
 /** One subject token. */
 export const tokenSchema = z.string(tokenMessage).regex(TOKEN_PATTERN, tokenMessage);
+/** A subject token that names a thing: a task, a capability, an agent, a host. */
+export const nameSchema = z.string(tokenMessage).regex(NAME_PATTERN, {
+  error: ({ input }) => (input === PLACEHOLDER ? `must not be "-", which stands for none` : tokenMessage),
+});
 /** An ISO 8601 time with zone. */
 export const timeSchema = z.iso.datetime({
   offset: true,

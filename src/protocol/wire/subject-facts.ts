@@ -63,7 +63,13 @@ export const SUBJECT_FACTS: Readonly<Record<SubjectName, SubjectFacts>> = {
   cancel: {
     form: "cancel.<scope>.<taskId>",
     kind: "broadcast",
-    about: "Tells hosts that a task, or with `-` as the task id a whole scope, was cancelled.",
+    about: "Tells hosts that a task was cancelled.",
+  },
+  cancelScope: {
+    form: "cancel.<scope>.-",
+    kind: "broadcast",
+    about:
+      "Tells hosts that a whole scope was cancelled. With `{ ballot }` in the body: the open questions of the ballot with the id `<scope>`.",
   },
   journal: {
     form: "journal.<capability>.<taskId>",
@@ -94,8 +100,12 @@ export const SUBJECT_FACTS: Readonly<Record<SubjectName, SubjectFacts>> = {
   agent: {
     form: "agent.<agentId>.<verb>",
     kind: "request",
-    about:
-      "The mailbox of one agent. The verb is `ping`, `status`, `pause`, `resume`, `drain` or `ask`. `agent.-.status` asks every process.",
+    about: "The mailbox of one agent. The verb is `ping`, `status`, `pause`, `resume`, `drain` or `ask`.",
+  },
+  everyAgent: {
+    form: "agent.-.status",
+    kind: "scatter",
+    about: "Asks every process for the states of its agents.",
   },
   topic: {
     form: "topic.<topic>",

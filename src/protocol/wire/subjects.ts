@@ -8,6 +8,12 @@ import { SwarmError } from "./errors.ts";
 /** The pattern of one subject token: an id, a capability, a scope, or one token of a topic. */
 export const TOKEN_PATTERN = /^[A-Za-z0-9_-]{1,64}$/;
 
+/** The token that stands for "none" or "all". It is no name, so that it can never stand for a task, an agent or a host. */
+export const PLACEHOLDER = "-";
+
+/** The pattern of a name: a token that is not {@link PLACEHOLDER}. */
+export const NAME_PATTERN = /^(?!-$)[A-Za-z0-9_-]{1,64}$/;
+
 /** The pattern of a swarm's prefix. It is lower case, because stream names are its upper-case form. */
 export const PREFIX_PATTERN = /^[a-z0-9][a-z0-9_-]{0,31}$/;
 
@@ -21,7 +27,7 @@ export type Priority = keyof typeof PRIORITY_WEIGHTS;
 export const PRIORITIES = Object.keys(PRIORITY_WEIGHTS) as [Priority, ...Priority[]];
 
 /** The scope of a task that belongs to no workflow or group. */
-export const NO_SCOPE = "-";
+export const NO_SCOPE = PLACEHOLDER;
 
 /** The number of lanes for the results of scoped tasks. */
 export const LANE_COUNT = 32;
@@ -35,6 +41,17 @@ export const LANES: readonly string[] = Array.from(
 /** True if `value` is a valid subject token. */
 export function isToken(value: string): boolean {
   return TOKEN_PATTERN.test(value);
+}
+
+/** True if `value` is a valid token that can name a thing. */
+export function isName(value: string): boolean {
+  return NAME_PATTERN.test(value);
+}
+
+/** Returns `value` if it is a valid name, else throws `invalid_input` naming `field`. */
+export function checkName(value: string, field: string): string {
+  if (checkToken(value, field) !== PLACEHOLDER) return value;
+  throw new SwarmError("invalid_input", `${field} must not be "-", which stands for none`, { field });
 }
 
 /** Returns `value` if it is a valid token, else throws `invalid_input` naming `field`. */
@@ -101,11 +118,11 @@ export function createSubjects(prefix: string) {
     );
   }
   const token = checkToken;
-  const capabilityToken = (value: string) => token(value, "capability");
-  const idToken = (value: string) => token(value, "id");
+  const capabilityToken = (value: string) => checkName(value, "capability");
+  const idToken = (value: string) => checkName(value, "id");
   const scopeToken = (value: string) => token(value, "scope");
-  const agentToken = (value: string) => token(value, "agentId");
-  const hostToken = (value: string) => token(value, "host");
+  const agentToken = (value: string) => checkName(value, "agentId");
+  const hostToken = (value: string) => checkName(value, "host");
   return {
     prefix,
     task: (at: TaskAddress) =>
@@ -125,10 +142,13 @@ export function createSubjects(prefix: string) {
       `${prefix}.dead.${capabilityToken(capability)}.${idToken(taskId)}`,
     submit: `${prefix}.submit`,
     where: (taskId: string) => `${prefix}.where.${idToken(taskId)}`,
-    cancel: (scope: string, taskId: string) =>
-      `${prefix}.cancel.${scopeToken(scope)}.${taskId === NO_SCOPE ? NO_SCOPE : idToken(taskId)}`,
+    cancel: (scope: string, taskId: string) => `${prefix}.cancel.${scopeToken(scope)}.${idToken(taskId)}`,
+    /** Cancels a whole scope: no task has the id `-`. */
+    cancelScope: (scope: string) => `${prefix}.cancel.${checkName(scope, "scope")}.${PLACEHOLDER}`,
     ask: (capability: string) => `${prefix}.ask.${capabilityToken(capability)}`,
     agent: (agentId: string, verb: string) => `${prefix}.agent.${agentToken(agentId)}.${token(verb, "verb")}`,
+    /** Asks every process for the states of its agents: no agent has the id `-`. */
+    everyAgent: `${prefix}.agent.${PLACEHOLDER}.status`,
     heartbeat: (agentId: string) => `${prefix}.heartbeat.${agentToken(agentId)}`,
     topic: (topic: string) =>
       `${prefix}.topic.${topic
@@ -210,7 +230,7 @@ export function createSubjects(prefix: string) {
       if (parts.length !== 6 || head !== prefix || (kind !== "task" && kind !== "due")) return null;
       if (priority === undefined || !Object.hasOwn(PRIORITY_WEIGHTS, priority)) return null;
       if (capability === undefined || scope === undefined || taskId === undefined) return null;
-      if (!isToken(capability) || !isToken(scope) || !isToken(taskId)) return null;
+      if (!isName(capability) || !isToken(scope) || !isName(taskId)) return null;
       return { capability, priority: priority as Priority, scope, taskId };
     },
 
@@ -221,7 +241,7 @@ export function createSubjects(prefix: string) {
       if (parts.length !== 6 || head !== prefix || kind !== "placed") return null;
       if (host === undefined || agent === undefined || scope === undefined || taskId === undefined)
         return null;
-      if (!isToken(host) || !isToken(agent) || !isToken(scope) || !isToken(taskId)) return null;
+      if (!isName(host) || !isName(agent) || !isToken(scope) || !isName(taskId)) return null;
       return { host, agent, scope, taskId };
     },
 

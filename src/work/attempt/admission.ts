@@ -64,10 +64,11 @@ export function createAdmission(parts: {
   }
 
   /** The reason why the task must end without an attempt (cancelled, or past its deadline), or null. */
-  function refuseBeforeStart({ at, task, cancelled }: InFlightTask): StartRefusal | null {
+  function refuseBeforeStart({ at, task, cancelled, isBallotQuestion }: InFlightTask): StartRefusal | null {
     const { scope } = at;
     if (cancelled !== undefined) return { status: "cancelled", error: cancelled };
-    if (scopes.has(scope)) {
+    // The scope of a ballot's question is the ballot's id; a question ends with its ballot.
+    if (!isBallotQuestion && scopes.has(scope)) {
       return { status: "cancelled", error: new CancelledError(`the scope ${scope} was cancelled`) };
     }
     if (task.deadline === undefined || Date.parse(task.deadline) > clock.now()) return null;

@@ -132,7 +132,7 @@ export async function cancelScope(parts: CancelParts, scope: string): Promise<vo
   }
   const nowMs = parts.clock.now();
   await markScope(transport, scope, nowMs);
-  transport.bus.publish(subjects.cancel(scope, NO_SCOPE), encode({}));
+  transport.bus.publish(subjects.cancelScope(scope), encode({}));
   await transport.bus.flush();
   await Promise.all([
     cancelStored(parts, transport.log("tasks"), filters.tasksInScope(scope)),
@@ -147,7 +147,14 @@ async function cancelStored(parts: CancelParts, log: Log, filter: string): Promi
   const { subjects, results, clock } = parts;
   const { lastSeq } = await log.info();
   let storing: Promise<void>[] = [];
+  let questions = 0;
   for await (const stored of log.read({ filter })) {
+    if (stored.seq > lastSeq) break;
+    // The scope of a ballot's questions is the ballot's id. They end with the ballot, and not with a scope of that name.
+    if (ballotIdOf(stored) !== undefined) {
+      questions++;
+      continue;
+    }
     const task = readStored(subjects, stored);
     if (task === null) continue;
     const result = cancelledResult(task, stored, clock.now());
@@ -162,7 +169,16 @@ async function cancelStored(parts: CancelParts, log: Log, filter: string): Promi
     }
   }
   await Promise.all(storing);
-  await log.purge({ filter, beforeSeq: lastSeq + 1 });
+  if (questions === 0) await log.purge({ filter, beforeSeq: lastSeq + 1 });
+  else await purgeWithoutQuestions(log, filter, lastSeq);
+}
+
+/** Removes the messages that fit the filter, but no ballot's questions. */
+async function purgeWithoutQuestions(log: Log, filter: string, lastSeq: number): Promise<void> {
+  for await (const stored of log.read({ filter })) {
+    if (stored.seq > lastSeq) return;
+    if (ballotIdOf(stored) === undefined) await log.delete(stored.seq);
+  }
 }
 
 interface StoredTask {

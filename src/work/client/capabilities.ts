@@ -3,7 +3,7 @@
 import { type Clock, singleFlight } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
-import { capabilityOfConsumer } from "../stores/consumers.ts";
+import { capabilityOfConsumer, isQueueFilter } from "../stores/consumers.ts";
 
 /** The cached list of capabilities is stale after this time, in ms. */
 const TRUST_MS = 5_000;
@@ -55,6 +55,6 @@ export class KnownCapabilities {
 /** The capabilities that the swarm knows, in order of their names. @throws SwarmError `unavailable`. */
 export async function listCapabilities(transport: Transport): Promise<string[]> {
   const consumers = await transport.queue("tasks").consumers();
-  const queues = consumers.filter(({ filter }) => filter.includes(".task."));
+  const queues = consumers.filter(({ filter }) => isQueueFilter(transport.prefix, filter));
   return [...new Set(queues.map(({ name }) => capabilityOfConsumer(name)))].sort();
 }

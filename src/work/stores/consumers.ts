@@ -12,6 +12,11 @@ export function capabilityOfConsumer(consumer: string): string {
   return consumer.slice(0, consumer.lastIndexOf("-"));
 }
 
+/** True for the filter of a queue's consumer, and false for the filter of a host's placed tasks. */
+export function isQueueFilter(prefix: string, filter: string): boolean {
+  return filter.startsWith(`${prefix}.task.`);
+}
+
 /** The consumer of the tasks that were placed on the agents of one host. */
 export function placedConsumer(hostId: string): string {
   return `placed-${hostId}`;

@@ -3,7 +3,9 @@
 // reclaimer use it.
 import { createHash } from "node:crypto";
 import {
+  decode,
   HEADERS,
+  isName,
   isToken,
   NO_SCOPE,
   type Placement,
@@ -68,11 +70,11 @@ export function readStray(subjects: Subjects, message: Incoming): StrayMessage |
   if ((kind !== "task" && kind !== "due") || subjects.readTask(message.subject) !== null) return null;
   const [, , capability = "", priority = "", scope = "", id = ""] = tokens;
   const known = PRIORITIES.find((name) => name === priority);
-  const hasId = tokens.length === 6 && isToken(scope) && isToken(id);
-  const isMistyped = hasId && isToken(capability) && known === undefined;
+  const hasId = tokens.length === 6 && isToken(scope) && isName(id);
+  const isMistyped = hasId && isName(capability) && known === undefined;
   return {
     at: {
-      capability: isToken(capability) ? capability : UNREADABLE,
+      capability: isName(capability) ? capability : UNREADABLE,
       priority: known ?? "normal",
       scope: hasId ? scope : NO_SCOPE,
       taskId: hasId ? id : unreadableId(message.subject),
@@ -91,7 +93,7 @@ function readUnscheduled(
   const target = subjects.readTask(message.header(HEADERS.scheduleTarget) ?? "");
   const isScheduled = message.header(HEADERS.schedule) !== undefined;
   if (target !== null && isScheduled) return null;
-  const hasId = more.length === 0 && isToken(scope) && isToken(id);
+  const hasId = more.length === 0 && isToken(scope) && isName(id);
   return {
     at: target ?? {
       capability: UNREADABLE,
@@ -103,6 +105,17 @@ function readUnscheduled(
       ? `its ${HEADERS.scheduleTarget} header names no address of a due task`
       : `it has no ${HEADERS.schedule} header, so it never comes due`,
   };
+}
+
+/** The ballot whose open questions a message on `cancel.<scope>.-` cancels; undefined when it cancels a scope of tasks. */
+export function endingBallotOf(message: Incoming): string | undefined {
+  try {
+    const { value } = decode(message.data, message.header(HEADERS.contentType));
+    const ballot = (value as { ballot?: unknown } | null)?.ballot;
+    return typeof ballot === "string" ? ballot : undefined;
+  } catch {
+    return undefined; // a foreign body cancels the scope, as an empty body does
+  }
 }
 
 /** The id of the ballot, when the task is a ballot's question to one seat; undefined for every other task. */

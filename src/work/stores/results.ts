@@ -9,6 +9,7 @@ import {
   type Encoding,
   encode,
   HEADERS,
+  isName,
   isToken,
   NO_SCOPE,
   PRIORITIES,
@@ -142,7 +143,7 @@ export async function buryUnreadable(
   const [, kind, capability = "", priority = "", scope = ""] = delivery.subject.split(".");
   const isPlaced = kind === "placed";
   const at: TaskAddress = {
-    capability: isToken(capability) && !isPlaced ? capability : UNREADABLE,
+    capability: isName(capability) && !isPlaced ? capability : UNREADABLE,
     priority: PRIORITIES.find((known) => known === priority) ?? "normal",
     scope: isToken(scope) ? scope : NO_SCOPE,
     taskId: unreadableId(delivery.subject),

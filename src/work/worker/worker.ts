@@ -23,6 +23,7 @@ import {
   HEADERS,
   lastToken,
   NO_SCOPE,
+  PLACEHOLDER,
   type Subjects,
   SwarmError,
   TerminalError,
@@ -34,6 +35,7 @@ import { DeliveryHandler } from "../attempt/delivery.ts";
 import type { Arrival } from "../attempt/in-flight.ts";
 import type { Permit } from "../limits/limiter.ts";
 import type { CapabilityLimits, Slot, Workforce } from "../ports.ts";
+import { endingBallotOf } from "../stores/messages.ts";
 import { CancelledScopes } from "../stores/scopes.ts";
 import { Allowance } from "./allowance.ts";
 import { type NotStarted, PlacedQueue, type PlacedTask } from "./placed-queue.ts";
@@ -296,15 +298,25 @@ class TaskWorker {
   #onCancel(message: IncomingRequest): void {
     const [scope, taskId] = message.subject.split(".").slice(-2);
     if (scope === undefined || taskId === undefined) return;
-    if (taskId === NO_SCOPE) this.#cancelScope(scope);
-    else this.#deliveries.inFlight.get(taskId)?.cancel(new CancelledError());
+    if (taskId === PLACEHOLDER) {
+      const ballot = endingBallotOf(message);
+      if (ballot === undefined) this.#cancelScope(scope);
+      else this.#cancelQuestions(ballot);
+    } else this.#deliveries.inFlight.get(taskId)?.cancel(new CancelledError());
   }
 
   #cancelScope(scope: string): void {
     if (scope === NO_SCOPE) return;
     for (const inFlight of this.#deliveries.inFlight.values()) {
-      if (inFlight.at.scope === scope)
+      if (inFlight.at.scope === scope && !inFlight.isBallotQuestion)
         inFlight.cancel(new CancelledError(`the scope ${scope} was cancelled`));
+    }
+  }
+
+  /** Cancels the open questions of a ballot that ends. Their scope is the ballot's id, which may also be a scope of tasks. */
+  #cancelQuestions(ballot: string): void {
+    for (const inFlight of this.#deliveries.inFlight.values()) {
+      if (inFlight.ballotId === ballot) inFlight.cancel(new CancelledError(`the ballot ${ballot} has ended`));
     }
   }
 

@@ -22,7 +22,7 @@ test("a process logs when another process has an agent with the id of one of its
     expect.objectContaining({ agent: "a1", kept: "h2", refused: "h1" }),
     expect.anything(),
   );
-  const [reply] = await transport.bus.scatter(subjects.agent("-", "status"), encode({}), {
+  const [reply] = await transport.bus.scatter(subjects.everyAgent, encode({}), {
     timeoutMs: 60_000,
     max: 1,
   });

@@ -42,7 +42,7 @@ async function setup() {
     const worker = createWorker({ transport, meter: createMeter(), log, hostId, workforce, capabilities });
     await service.start();
     await worker.start();
-    transport.bus.subscribe(subjects.agent("-", "status"), (request) =>
+    transport.bus.subscribe(subjects.everyAgent, (request) =>
       request.respond(encode({ agents: made.status() })),
     );
     const stop = async () => {

@@ -29,7 +29,7 @@ function fakeHost(transport: Transport, host: string, ids: string[], fields: Par
     const mailboxes = ids.map((id) =>
       transport.bus.subscribe(subjects.filters.agentVerbs(id), (request) => request.respond(encode({ id }))),
     );
-    const roll = transport.bus.subscribe(subjects.agent("-", "status"), (request) =>
+    const roll = transport.bus.subscribe(subjects.everyAgent, (request) =>
       request.respond(encode({ agents })),
     );
     return () => {

@@ -13,12 +13,14 @@ const built: Record<SubjectName, string> = {
   placed: subjects.placed({ host: "h-1", agent: "a-1", scope: "s1", taskId: "t-1" }),
   where: subjects.where("t-1"),
   cancel: subjects.cancel("s1", "t-1"),
+  cancelScope: subjects.cancelScope("s1"),
   journal: subjects.journal("echo", "t-1"),
   result: subjects.result("echo", "s1", "t-1"),
   doneOf: subjects.doneOf(subjects.result("echo", "s1", "t-1")),
   dead: subjects.dead("echo", "t-1"),
   ask: subjects.ask("echo"),
   agent: subjects.agent("a-1", "ping"),
+  everyAgent: subjects.everyAgent,
   topic: subjects.topic("news"),
   heartbeat: subjects.heartbeat("a-1"),
   event: subjects.event("task", "t-1", "started"),
@@ -37,6 +39,29 @@ test.each(Object.entries(SUBJECT_FACTS))(
     expect(built[name as SubjectName]).toMatch(new RegExp(`^p\\.${form.join("\\.")}$`));
   },
 );
+
+test("the placeholder - names no task, capability, agent or host, and no scope that could be cancelled", () => {
+  const refused = { code: "invalid_input", message: expect.stringContaining('must not be "-"') };
+  const builders: Record<string, () => string> = {
+    "a task's id": () => subjects.task({ ...task, taskId: "-" }),
+    "a task's capability": () => subjects.task({ ...task, capability: "-" }),
+    "a cancelled task": () => subjects.cancel("s1", "-"),
+    "a cancelled scope": () => subjects.cancelScope("-"),
+    "a placed task's host": () => subjects.placed({ host: "-", agent: "a", scope: "s", taskId: "t" }),
+    "a placed task's agent": () => subjects.placed({ host: "h", agent: "-", scope: "s", taskId: "t" }),
+    "a mailbox": () => subjects.agent("-", "ping"),
+    "a heartbeat": () => subjects.heartbeat("-"),
+    "a look-up": () => subjects.where("-"),
+    "an ask": () => subjects.ask("-"),
+  };
+  for (const [name, build] of Object.entries(builders)) {
+    expect(build, name).toThrow(expect.objectContaining(refused));
+  }
+  expect(subjects.task({ ...task, scope: "-" })).toBe("p.task.echo.high.-.t-1");
+  expect(subjects.readTask("p.task.echo.high.s1.-")).toBeNull();
+  expect(subjects.readTask("p.task.-.high.s1.t")).toBeNull();
+  expect(subjects.readPlaced("p.placed.h.-.s1.t")).toBeNull();
+});
 
 test("every builder has a row of facts", () => {
   const builders = Object.keys(subjects).filter(

@@ -4,7 +4,7 @@ import { redactText, utf8Text } from "../../../base/index.ts";
 import { createOfficeClient } from "../../../coordinator/index.ts";
 import { createSubjects, fitsFilter, toSwarmError } from "../../../protocol/index.ts";
 import type { Transport } from "../../../transport/index.ts";
-import { capabilityOfConsumer } from "../../../work/index.ts";
+import { capabilityOfConsumer, isQueueFilter } from "../../../work/index.ts";
 import { callRoll, ROLL_CALL } from "../../agents/roll-call.ts";
 import { defineCommand, type Ports } from "../../cli/command.ts";
 import { READ_TIMEOUT_MS, reading } from "../../cli/session.ts";
@@ -109,7 +109,7 @@ async function checkWork(ports: Ports, transport: Transport): Promise<Finding[]>
     readCapabilities({ transport, office }),
   ]);
   const pending = new Map<string, number>();
-  for (const consumer of consumers.filter(({ filter }) => filter.includes(".task."))) {
+  for (const consumer of consumers.filter(({ filter }) => isQueueFilter(transport.prefix, filter))) {
     const capability = capabilityOfConsumer(consumer.name);
     pending.set(capability, (pending.get(capability) ?? 0) + consumer.pending);
   }

@@ -11,7 +11,7 @@ import type { Ballot, BallotEffect } from "../../../consensus/index.ts";
 import {
   type BallotOpenRequest,
   ballotOpenRequestSchema,
-  NO_SCOPE,
+  PLACEHOLDER,
   parse,
   type Subjects,
   SwarmError,
@@ -128,7 +128,8 @@ export class BallotIntake {
     }
     const ballot = office.state.ballots.open.get(taskId);
     if (outcome !== "opened" || ballot === undefined) return; // another coordinator opened the ballot, and runs it
-    const cancelReason = this.#cancels.get(`${scope}.${taskId}`) ?? this.#cancels.get(`${scope}.${NO_SCOPE}`);
+    const cancelReason =
+      this.#cancels.get(`${scope}.${taskId}`) ?? this.#cancels.get(`${scope}.${PLACEHOLDER}`);
     this.#parts.onOpened({ ballot, core, effects, cancelReason }); // P2
   }
 
