@@ -8,6 +8,7 @@ import type { SettingName } from "../config.ts";
 import { EXIT } from "../exit-codes.ts";
 import { flagName } from "../words.ts";
 import type { Command, CommandEntry, FieldFacts, Ports } from "./command.ts";
+import { readDurationMs } from "./duration.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The surroundings of a command line: those of the process, or of a test. */
@@ -20,7 +21,7 @@ export interface CliWorld {
     flags: Partial<Record<SettingName, unknown>>;
     file: string | undefined;
     json: boolean;
-  }): Promise<{ ports: Omit<Ports, "answer">; close(): Promise<void> }>;
+  }): Promise<{ ports: Omit<Ports, "answer" | "print" | "json">; close(): Promise<void> }>;
   version: string;
   /** Names the commands of a text as the user types them (spelling.ts); default: as they are. */
   spell?: (text: string) => string;
@@ -173,10 +174,11 @@ function addInput(leaf: CommanderCommand, command: Command): void {
     }
     const value = shape.facts.value ?? shape.choices?.join("|") ?? "value";
     const isShownDefault = shape.defaultValue !== undefined && typeof shape.defaultValue !== "boolean";
+    const short = shape.facts.short === undefined ? "" : `${shape.facts.short}, `;
     const option = new Option(
       shape.type !== "boolean"
-        ? `${flagName(key)} <${value}>`
-        : flagName(shape.defaultValue === true ? `no-${key}` : key),
+        ? `${short}${flagName(key)} <${value}>`
+        : `${short}${flagName(shape.defaultValue === true ? `no-${key}` : key)}`,
       `${about}${isShownDefault && shape.defaultValue !== "" ? ` (default: ${String(shape.defaultValue)})` : ""}`,
     );
     if (shape.type === "array") {
@@ -258,7 +260,11 @@ async function runCommand(world: CliWorld, command: Command, leaf: CommanderComm
     ...session.ports.terminal,
     say: (line) => session.ports.terminal.say(spell(line)),
   };
-  let isAnswered = false;
+  let isAnswered = command.printsLines === true;
+  const print = (line: string) => {
+    session.ports.terminal.status("");
+    world.stdout.write(`${line}\n`);
+  };
   const answer = (output: unknown) => {
     if (isAnswered) return;
     isAnswered = true;
@@ -267,7 +273,7 @@ async function runCommand(world: CliWorld, command: Command, leaf: CommanderComm
     if (text !== "") world.stdout.write(`${!json && command.namesCommands === true ? spell(text) : text}\n`);
   };
   try {
-    const running = command.run({ ...session.ports, terminal, answer }, input);
+    const running = command.run({ ...session.ports, terminal, answer, print, json }, input);
     const output =
       command.handlesInterrupts === true ? await running : await untilAborted(running, session.ports.signal);
     answer(output);
@@ -278,22 +284,17 @@ async function runCommand(world: CliWorld, command: Command, leaf: CommanderComm
   }
 }
 
-const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/;
-const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 } as const;
-
 function parseDuration(
   text: string,
   SwarmError: new (code: "invalid_input", message: string, facts: { field: string }) => Error,
 ): number {
-  const [, amount, unit] = DURATION.exec(text) ?? [];
-  if (amount === undefined) {
-    throw new SwarmError(
-      "invalid_input",
-      `--timeout must be a duration such as 500ms, 5s or 2m, got ${JSON.stringify(text.slice(0, 80))}`,
-      { field: "timeout" },
-    );
-  }
-  return Math.round(Number(amount) * UNIT_MS[(unit ?? "ms") as keyof typeof UNIT_MS]);
+  const durationMs = readDurationMs(text);
+  if (durationMs !== null) return durationMs;
+  throw new SwarmError(
+    "invalid_input",
+    `--timeout must be a duration such as 500ms, 5s or 2m, got ${JSON.stringify(text.slice(0, 80))}`,
+    { field: "timeout" },
+  );
 }
 
 /** Reports an error: one line for people, or `{ error: { code, message, field? } }` on standard output. */

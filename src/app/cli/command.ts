@@ -29,6 +29,10 @@ export interface Ports {
   readInput(): Promise<string>;
   /** Shows the answer now, for a command that runs on. Its return value is then not shown again. */
   answer(output: unknown): void;
+  /** Writes one line to standard output, for a command with `printsLines`. */
+  print(line: string): void;
+  /** True with --json. Only a command with `printsLines` needs it. */
+  readonly json: boolean;
 }
 
 /** How the command line takes a field of a command's input; set with `.meta()`. */
@@ -36,6 +40,8 @@ export interface FieldFacts {
   description?: string;
   /** A positional argument instead of a flag; an array takes all remaining arguments. */
   positional?: true;
+  /** A second, short form of the flag, for example `-f`. */
+  short?: string;
   /** The word for the value in the help, for example `PORT`. */
   value?: string;
 }
@@ -51,6 +57,8 @@ export interface Command<I extends z.ZodObject = z.ZodObject, O extends z.ZodTyp
   readonly details?: string;
   /** True: the command obeys `ports.signal` itself, because it must clean up. Other commands are abandoned on an interrupt. */
   readonly handlesInterrupts?: true;
+  /** True: the command writes lines as they come, with `ports.print`, and its answer is not shown. */
+  readonly printsLines?: true;
   /** True: the answer for people names commands to type, not foreign text, so it may be spelled as the user types them. */
   readonly namesCommands?: true;
   run(ports: Ports, input: z.output<I>): Promise<z.output<O>>;

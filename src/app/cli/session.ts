@@ -31,7 +31,7 @@ export async function openSession(
     /** Where progress is shown; default the process's standard error. */
     stderr?: TerminalStream | undefined;
   },
-): Promise<{ ports: Omit<Ports, "answer">; close(): Promise<void> }> {
+): Promise<{ ports: Omit<Ports, "answer" | "print" | "json">; close(): Promise<void> }> {
   const { environment, directory, stderr } = world;
   const { config, sources } = await loadConfig({ ...input, environment, directory });
   const terminal = createTerminal({ quiet: input.json, environment, stream: stderr });
@@ -82,7 +82,7 @@ export async function openSession(
       (late) => void late.close(),
     );
   };
-  const ports: Omit<Ports, "answer"> = {
+  const ports: Omit<Ports, "answer" | "print" | "json"> = {
     config,
     sources,
     log,

@@ -255,7 +255,7 @@ export class KeptProcess {
     } else if (restartInMs === null) {
       log.error(
         { alert: "process_failed", process: name, lastExit: this.#lastExit, restarts: watched.restarts },
-        `process died too often; not restarting it. See its log, then run murmur restart ${name}`,
+        `process died too often; not restarting it. See murmur logs ${name}, then run murmur restart ${name}`,
       );
       this.#refuse(
         new SwarmError("unavailable", `${name} dies at every start (${this.#lastExit})\n${this.excerpt()}`),

@@ -32,7 +32,7 @@ export async function untilReady({ name, metrics }: ProcessPlan, signal: AbortSi
   }
   throw new SwarmError(
     "unavailable",
-    `${name} is not ready after ${READY_LIMIT_MS / 1_000} s, so no further coordinator was restarted: ${problem}; see its log`,
+    `${name} is not ready after ${READY_LIMIT_MS / 1_000} s, so no further coordinator was restarted: ${problem}; see murmur logs ${name}`,
   );
 }
 

@@ -216,7 +216,7 @@ export function judgeProcesses(input: {
         failed(
           "processes",
           `${name} died too often and is not restarted any more (${lastExit ?? "unknown"})`,
-          `see its log, then murmur restart ${name}`,
+          `murmur logs ${name}, then murmur restart ${name}`,
         ),
       ];
     }
@@ -225,7 +225,7 @@ export function judgeProcesses(input: {
           warning(
             "processes",
             `${name} was restarted ${restarts} times (last: ${lastExit ?? "unknown"})`,
-            "see its log",
+            `murmur logs ${name}`,
           ),
         ]
       : [];

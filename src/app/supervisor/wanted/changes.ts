@@ -147,7 +147,7 @@ export function failedDifference(name: string, role: string, lastExit: string | 
     kind: "process",
     name,
     detail: `${name} died too often and is not restarted any more (${lastExit ?? "unknown"})`,
-    apply: `see the log of ${name}, then murmur restart ${role}`,
+    apply: `murmur logs ${name}, then murmur restart ${role}`,
     asked: true,
   };
 }
