@@ -64,6 +64,8 @@ export interface Bus {
    * Sends a request to every subscriber and collects the replies. Ends after `max` replies, after `timeoutMs`, or when
    * no further reply has come for `stallMs` after the latest one. Without a subscriber it resolves at once to an empty
    * list.
+   * @throws SwarmError `unavailable` without a connection, or when it breaks first: too few replies would look like too
+   *   few subscribers; `payload_too_large` and `invalid_input` as `publish`.
    */
   scatter(
     subject: string,

@@ -192,6 +192,25 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         );
       });
 
+      test("a scatter that cannot be sent, or whose connection closes, rejects instead of counting nobody", async () => {
+        const { bus, prefix, transport } = await setup({ init: false });
+        const tooLarge = new Uint8Array(transport.maxPayloadBytes + 1);
+        const options = { timeoutMs: 10 * TEST_TIMEOUT_MS };
+        await expect(bus.scatter(`${prefix}.where`, tooLarge, options)).rejects.toThrow(
+          withCode("payload_too_large"),
+        );
+        const asked = Promise.withResolvers<void>();
+        bus.subscribe(`${prefix}.silent`, () => asked.resolve());
+        const open = bus.scatter(`${prefix}.silent`, text(""), options);
+        open.catch(() => undefined);
+        await asked.promise;
+        await transport.close();
+        await expect(open).rejects.toThrow(withCode("unavailable"));
+        await expect(bus.scatter(`${prefix}.silent`, text(""), options)).rejects.toThrow(
+          withCode("unavailable"),
+        );
+      });
+
       test("a handler that throws does not disturb other handlers", async () => {
         const { bus, prefix } = await setup({ init: false });
         const received: string[] = [];

@@ -119,7 +119,13 @@ function scatter(
       },
     });
     const cancelLimit = clock.after(timeoutMs, finish);
-    const stopWatchingClose = connection.onClose(finish);
+    const stopWatchingClose = connection.onClose(() =>
+      settle(() =>
+        reject(
+          new SwarmError("unavailable", `scatter ${subject}: the connection broke before all replies came`),
+        ),
+      ),
+    );
     try {
       if (!send(connection, makeMessage(subject, data, options.headers, reply))) finish();
     } catch (error) {

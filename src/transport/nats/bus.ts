@@ -2,6 +2,7 @@
 // and the connection to request.ts and link.ts. connect.ts makes the bus.
 import type { Msg } from "@nats-io/nats-core";
 import type { Logger } from "../../base/index.ts";
+import { SwarmError } from "../../protocol/index.ts";
 import { DEFAULT_STALL_MS } from "../limits.ts";
 import type { Bus, Headers, Incoming, IncomingRequest, Subscription } from "../ports.ts";
 import type { Link } from "./link.ts";
@@ -82,11 +83,19 @@ function scatter(
   return new Promise((resolve, reject) => {
     const replies: Incoming[] = [];
     let stall: NodeJS.Timeout | undefined;
-    const finish = () => {
+    const settle = () => {
       inbox.close();
       clearTimeout(limit);
       clearTimeout(stall);
+    };
+    const finish = () => {
+      settle();
       resolve(replies);
+    };
+    // Fewer replies would look like fewer subscribers, so a caller must learn that they are not all.
+    const fail = (error: unknown) => {
+      settle();
+      reject(error);
     };
     const inbox = link.openInbox({
       onMessage: (message) => {
@@ -100,14 +109,18 @@ function scatter(
         };
         stall = setTimeout(() => afterArrived(finishUnlessMoreCame), stallMs);
       },
-      onLost: finish,
+      onLost: () => fail(incomplete(subject, "the connection broke before all replies came")),
     });
     const limit = setTimeout(() => afterArrived(finish), timeoutMs);
+    if (link.state === "disconnected") return fail(incomplete(subject, "not connected to NATS"));
     try {
       link.publish(subject, data, options.headers, inbox.subject);
     } catch (error) {
-      finish();
-      reject(error);
+      fail(error);
     }
   });
+}
+
+function incomplete(subject: string, why: string): SwarmError {
+  return new SwarmError("unavailable", `scatter ${subject}: ${why}`);
 }
