@@ -275,8 +275,13 @@ function auditMetrics({ counter, gauge }: Factory) {
   };
 }
 
-function processMetrics({ gauge }: Factory) {
+function processMetrics({ counter, gauge }: Factory) {
   return {
+    repliesRefused: counter(
+      "murmur_replies_refused_total",
+      "Messages whose reply subject this process did not publish to: kind reply, ack or flow.",
+      ["kind"],
+    ),
     natsConnected: gauge("murmur_nats_connected", "1 while this process is connected to NATS."),
     clockSkewSeconds: gauge(
       "murmur_clock_skew_seconds",

@@ -20,9 +20,12 @@ export interface Incoming {
 
 /** A received request. */
 export interface IncomingRequest extends Incoming {
-  /** True when the sender waits for a reply. */
+  /** True when the sender waits for a reply, on a subject below `_INBOX.`. */
   readonly wantsReply: boolean;
-  /** Sends a reply; does nothing when the sender does not wait for one. */
+  /**
+   * Sends a reply; does nothing when the sender does not wait for one, or wants it on another subject than one below
+   * `_INBOX.`. The transport reports such a message to `Transport.onReplyRefused`.
+   */
   respond(data: Uint8Array, headers?: Headers): void;
 }
 
@@ -335,6 +338,16 @@ export interface InitReport {
   warnings: string[];
 }
 
+/** A message that wants this process to publish where only others may decide; see `Transport.onReplyRefused`. */
+export interface RefusedReply {
+  /** `reply`: an answer to a request; `ack`: of a delivery; `flow`: of flow control. */
+  readonly kind: "reply" | "ack" | "flow";
+  /** The subject of the message, at most 256 characters. */
+  readonly subject: string;
+  /** The subject that it wants the answer on, at most 256 characters. */
+  readonly reply: string;
+}
+
 /** All messaging of one process. */
 export interface Transport {
   readonly prefix: string;
@@ -358,6 +371,11 @@ export interface Transport {
   changeServer(): void;
   /** Calls `onState` at every change of `state`. */
   onState(onState: (state: ConnectionState) => void): Subscription;
+  /**
+   * Calls `onRefused` for each received message whose reply subject this process does not publish to: a reply must go below
+   * `_INBOX.`, the ack of a delivery to its own consumer, the answer to flow control below `$JS.FC.`.
+   */
+  onReplyRefused(onRefused: (refused: RefusedReply) => void): Subscription;
   /**
    * Creates the missing streams and buckets of the swarm and verifies the others. `warnings` lists settings that work but
    * could be better, for example fewer copies than the cluster could hold. With `update`, a stream that an earlier version

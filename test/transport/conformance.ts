@@ -18,6 +18,7 @@ import {
   lastSeqOf,
   type PullEnd,
   type QueueConsumer,
+  type RefusedReply,
   type Stored,
   type Transport,
 } from "../../src/transport/index.ts";
@@ -28,6 +29,8 @@ export interface Implementation {
     prefix: string;
     limits?: { taskBytes?: number; resultAgeMs?: number };
   }): Promise<Transport>;
+  /** Publishes an empty message that wants its answer on `reply`, as any other client of the server can. */
+  publishWithReply(subject: string, reply: string): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -209,6 +212,33 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await expect(bus.scatter(`${prefix}.silent`, text(""), options)).rejects.toThrow(
           withCode("unavailable"),
         );
+      });
+
+      test.each([
+        ["a result of a task", "result.echo.-.victim"],
+        ["a request", "submit"],
+      ])("a request is not answered on the subject of %s, and reported", async (_, tail) => {
+        const { bus, prefix, transport, subjects } = await setup();
+        const refused: RefusedReply[] = [];
+        const listening = transport.onReplyRefused((each) => refused.push(each));
+        const received: boolean[] = [];
+        bus.subscribe(`${prefix}.ask.echo`, (request) => {
+          received.push(request.wantsReply);
+          request.respond(text("forged"));
+        });
+        const spoofed: string[] = [];
+        bus.subscribe(`${prefix}.${tail}`, (message) => spoofed.push(read(message)));
+        await bus.flush();
+        await implementation!.publishWithReply(`${prefix}.ask.echo`, `${prefix}.${tail}`);
+        await vi.waitFor(() => expect(received).toEqual([false]), SOON);
+        await bus.request(`${prefix}.ask.echo`, text(""), { timeoutMs: TEST_TIMEOUT_MS }); // behind a forged answer
+        expect(received).toEqual([false, true]);
+        expect(spoofed).toEqual([]);
+        expect(await transport.log("results").last(subjects.result("echo", "-", "victim"))).toBeNull();
+        expect(refused).toEqual([
+          { kind: "reply", subject: `${prefix}.ask.echo`, reply: `${prefix}.${tail}` },
+        ]);
+        listening.close();
       });
 
       test("a handler that throws does not disturb other handlers", async () => {

@@ -1,4 +1,5 @@
 // A swarm on a nats-server that belongs to one test.
+import { type ConnectionOptions, connect } from "@nats-io/transport-node";
 import { expect, onTestFinished, vi } from "vitest";
 import { createMeter, silentLogger } from "../../src/base/index.ts";
 import { createSubjects } from "../../src/protocol/index.ts";
@@ -32,6 +33,18 @@ export async function startSwarm(
   const transport = await connect();
   if (options.init !== false) await transport.init();
   return { server, transport, connect, meter, subjects: createSubjects("murmur") };
+}
+
+/** Publishes an empty message with a reply subject of the caller's choice, over a plain connection of the client package. */
+export async function publishWithReply(
+  options: ConnectionOptions,
+  subject: string,
+  reply: string,
+): Promise<void> {
+  const client = await connect(options);
+  client.publish(subject, new Uint8Array(), { reply });
+  await client.flush();
+  await client.close();
 }
 
 export const text = (value: string) => new TextEncoder().encode(value);

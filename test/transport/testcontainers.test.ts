@@ -6,6 +6,7 @@ import { test } from "vitest";
 import { createMeter, silentLogger } from "../../src/base/index.ts";
 import { connectNats } from "../../src/transport/index.ts";
 import { describeTransport } from "./conformance.ts";
+import { publishWithReply } from "./support.ts";
 
 /** The image; `MURMUR_NATS_IMAGE` names another one. */
 const IMAGE = process.env.MURMUR_NATS_IMAGE ?? "nats:2.14.5-alpine";
@@ -33,6 +34,8 @@ if (missing === undefined) {
           log: silentLogger,
           meter: createMeter(),
         }),
+      publishWithReply: (subject, reply) =>
+        publishWithReply({ servers: servers as string, user, pass }, subject, reply),
       stop: async () => {
         await container.stop();
       },

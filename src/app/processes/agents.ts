@@ -88,7 +88,7 @@ function assembleAgents(
   const capabilities = host.capabilities.map(({ name }) => name);
   return {
     services: {
-      records: [writer.service],
+      records: writer.services,
       listeners: [],
       core: [host.service],
       doors: [worker, rollCall],

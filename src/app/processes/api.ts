@@ -3,7 +3,7 @@ import { createFrontDoor, createMover, createTaskClient } from "../../work/index
 import type { Ports } from "../cli/command.ts";
 import { apiRoutes } from "../http/api.ts";
 import { listen } from "../http/listen.ts";
-import { type Assembly, endWith, type ProcessParts, runProcess } from "./frame.ts";
+import { type Assembly, createProcessAudit, endWith, type ProcessParts, runProcess } from "./frame.ts";
 import { createQueueGauges } from "./gauges.ts";
 
 /** The facts for `onReady`: the base URLs of the HTTP API and of the probes. */
@@ -32,7 +32,7 @@ function assembleApi(parts: ProcessParts, { config }: Ports, onReady: (facts: Ap
   let apiUrl = "";
   return {
     services: {
-      records: [endWith("task client", () => tasks.close())],
+      records: [...createProcessAudit(parts, "api").services, endWith("task client", () => tasks.close())],
       listeners: [],
       core: [],
       doors: [createFrontDoor({ transport, client: tasks, log }), createMover({ transport, meter, log })],

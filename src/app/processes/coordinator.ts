@@ -72,7 +72,7 @@ function assembleCoordinator(
   const answers = { ...placement.answers, ...ballots.answers };
   return {
     services: {
-      records: [writer.service, endWith("task client", () => tasks.close())],
+      records: [...writer.services, endWith("task client", () => tasks.close())],
       listeners: [placement.service, ballots.service],
       core: [office.service],
       doors: [

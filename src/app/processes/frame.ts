@@ -22,6 +22,7 @@ import { joinSupervisor } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
 import { VERSION } from "../version.ts";
 import { CLOCK_SKEW_FACT, createDiscovery } from "./discovery.ts";
+import { auditRefusedReplies } from "./refused-replies.ts";
 import { StopLimit } from "./stop-limit.ts";
 import { initSwarm, streamsCheck, waitForStreams } from "./streams.ts";
 import { withBus } from "./with-bus.ts";
@@ -187,12 +188,15 @@ async function connect(
   });
 }
 
-/** The writer of this process's part of the audit log. */
+/** The writer of this process's part of the audit log, with the services that every kind of process starts first. */
 export function createProcessAudit(
   { transport, meter, log, processId }: ProcessParts,
   role: string,
-): AuditWriter {
-  return createAuditWriter({ transport, role, processId, version: VERSION, log, meter });
+): AuditWriter & { readonly services: readonly Service[] } {
+  const writer = createAuditWriter({ transport, role, processId, version: VERSION, log, meter });
+  const { audit } = writer;
+  const services = [writer.service, auditRefusedReplies({ transport, audit, log })];
+  return { audit, service: writer.service, flush: (timeoutMs) => writer.flush(timeoutMs), services };
 }
 
 /** The skew of this process's clock, for `doctor`; nothing while it is unknown. */

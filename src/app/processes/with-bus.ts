@@ -20,6 +20,7 @@ export function withBus(transport: Transport, bus: Transport["bus"]): Transport 
     },
     changeServer: () => transport.changeServer(),
     onState: (onState) => transport.onState(onState),
+    onReplyRefused: (onRefused) => transport.onReplyRefused(onRefused),
     init: (options) => transport.init(options),
     inspect: () => transport.inspect(),
     close: () => transport.close(),

@@ -49,7 +49,7 @@ export const agentStatusSchema = z.object({
   slots: z.object({ used: z.int(), total: z.int() }),
   /** The number of turns of the work loop. It rises while the agent makes progress. */
   loop: z.int(),
-  host: z.string(),
+  host: tokenSchema,
   pid: z.int(),
   /** The time of the agent's last start or restart, ISO 8601. */
   since: z.string(),

@@ -37,6 +37,18 @@ export interface AuditFacts {
   };
   /** A command that changes something was decided. The values that it set are not in the entry; read them where it set them. */
   operation: { command: string; outcome: string; [about: string]: unknown };
+  /**
+   * `count` messages wanted an answer on a subject that this process does not publish to, between `from` and `to`; `kind`,
+   * `subject` and `reply` are those of the last one. Who sent them is not known.
+   */
+  "reply-refused": {
+    count: number;
+    from: string;
+    to: string;
+    kind: "reply" | "ack" | "flow";
+    subject: string;
+    reply: string;
+  };
   /** A second result of a task was rejected; `standing` is the stored first one. */
   "result-refused": {
     taskId: string;

@@ -62,6 +62,16 @@ export function checkToken(value: string, field: string): string {
   });
 }
 
+/** Returns `value` if it is a priority, else throws `invalid_input`: a foreign value may have passed the types. */
+function checkPriority(value: Priority): Priority {
+  if (Object.hasOwn(PRIORITY_WEIGHTS, value)) return value;
+  throw new SwarmError(
+    "invalid_input",
+    `priority must be one of ${PRIORITIES.join(", ")}, got ${showValue(value)}`,
+    { field: "priority" },
+  );
+}
+
 /** Formats a foreign value for an error message: quoted, control characters escaped, cut at 80 characters. */
 export function showValue(value: unknown): string {
   const text = typeof value === "string" ? JSON.stringify(value) : String(value);
@@ -126,9 +136,9 @@ export function createSubjects(prefix: string) {
   return {
     prefix,
     task: (at: TaskAddress) =>
-      `${prefix}.task.${capabilityToken(at.capability)}.${at.priority}.${scopeToken(at.scope)}.${idToken(at.taskId)}`,
+      `${prefix}.task.${capabilityToken(at.capability)}.${checkPriority(at.priority)}.${scopeToken(at.scope)}.${idToken(at.taskId)}`,
     due: (at: TaskAddress) =>
-      `${prefix}.due.${capabilityToken(at.capability)}.${at.priority}.${scopeToken(at.scope)}.${idToken(at.taskId)}`,
+      `${prefix}.due.${capabilityToken(at.capability)}.${checkPriority(at.priority)}.${scopeToken(at.scope)}.${idToken(at.taskId)}`,
     placed: (at: PlacedAddress) =>
       `${prefix}.placed.${hostToken(at.host)}.${agentToken(at.agent)}.${scopeToken(at.scope)}.${idToken(at.taskId)}`,
     later: (scope: string, taskId: string) => `${prefix}.later.${scopeToken(scope)}.${idToken(taskId)}`,
@@ -169,7 +179,7 @@ export function createSubjects(prefix: string) {
     /** Filters: subjects with wildcards, for subscribers, consumers, look-ups and purges. */
     filters: {
       tasks: (capability: string, priority: Priority) =>
-        `${prefix}.task.${capabilityToken(capability)}.${priority}.>`,
+        `${prefix}.task.${capabilityToken(capability)}.${checkPriority(priority)}.>`,
       tasksInScope: (scope: string) => `${prefix}.task.*.*.${scopeToken(scope)}.>`,
       taskById: (taskId: string) => `${prefix}.task.*.*.*.${idToken(taskId)}`,
       allTasks: `${prefix}.task.>`,

@@ -6,6 +6,7 @@ import { SwarmError } from "../../protocol/index.ts";
 import { DEFAULT_STALL_MS } from "../limits.ts";
 import { NoSubscriberError } from "../no-subscriber.ts";
 import type { Bus, Headers, Incoming, IncomingRequest, Subscription } from "../ports.ts";
+import { isReplySubject } from "../reply-subjects.ts";
 import type { MemoryConnection } from "./connection.ts";
 import { makeMessage, type RawMessage, toIncoming } from "./message.ts";
 
@@ -38,11 +39,14 @@ function send(connection: MemoryConnection, message: RawMessage): boolean {
 }
 
 function toRequest(connection: MemoryConnection, message: RawMessage): IncomingRequest {
+  const { subject, reply } = message;
+  const isAllowed = reply !== undefined && isReplySubject(reply);
+  if (reply !== undefined && !isAllowed) connection.refused.report({ kind: "reply", subject, reply });
   return {
     ...toIncoming(message),
-    wantsReply: message.reply !== undefined,
+    wantsReply: isAllowed,
     respond(data, headers) {
-      if (message.reply !== undefined) send(connection, makeMessage(message.reply, data, headers));
+      if (isAllowed) send(connection, makeMessage(reply, data, headers));
     },
   };
 }

@@ -2,6 +2,7 @@
 // listeners of the connection, and ends them when the connection closes.
 import { SwarmError } from "../../protocol/index.ts";
 import type { ConnectionState, Subscription } from "../ports.ts";
+import { RefusedReplies } from "../reply-subjects.ts";
 import type { Puller } from "./consumer.ts";
 import { type RawMessage, sizeOf } from "./message.ts";
 import type { MemoryServer, Subscriber } from "./server.ts";
@@ -10,6 +11,8 @@ import type { Wire } from "./wire.ts";
 /** One connection to a {@link MemoryServer}. */
 export class MemoryConnection implements Puller {
   readonly server: MemoryServer;
+  /** The reply subjects that this connection did not publish to. */
+  readonly refused = new RefusedReplies();
   readonly #subscribers = new Set<Subscriber>();
   readonly #closeListeners = new Set<() => void>();
   readonly #stateListeners = new Set<(state: ConnectionState) => void>();

@@ -5,6 +5,7 @@ import type { Logger } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import { DEFAULT_STALL_MS } from "../limits.ts";
 import type { Bus, Headers, Incoming, IncomingRequest, Subscription } from "../ports.ts";
+import { isReplySubject } from "../reply-subjects.ts";
 import type { Link } from "./link.ts";
 import { headerOf } from "./message-headers.ts";
 import { afterArrived } from "./request.ts";
@@ -15,10 +16,16 @@ import { afterArrived } from "./request.ts";
 class NatsIncoming implements IncomingRequest {
   readonly #message: Msg;
   readonly #link: Link;
+  /** The subject for the answer; undefined when there is none, or a refused one. */
+  readonly #reply: string | undefined;
 
   constructor(message: Msg, link: Link) {
     this.#message = message;
     this.#link = link;
+    const { reply } = message;
+    if (reply === undefined || reply === "") return;
+    if (isReplySubject(reply)) this.#reply = reply;
+    else link.refused.report({ kind: "reply", subject: message.subject, reply });
   }
 
   get subject(): string {
@@ -30,7 +37,7 @@ class NatsIncoming implements IncomingRequest {
   }
 
   get wantsReply(): boolean {
-    return this.#message.reply !== undefined && this.#message.reply !== "";
+    return this.#reply !== undefined;
   }
 
   header(name: string): string | undefined {
@@ -38,7 +45,7 @@ class NatsIncoming implements IncomingRequest {
   }
 
   respond(data: Uint8Array, headers?: Headers): void {
-    if (this.wantsReply) this.#link.publish(this.#message.reply!, data, headers);
+    if (this.#reply !== undefined) this.#link.publish(this.#reply, data, headers);
   }
 }
 

@@ -25,9 +25,11 @@ import {
   bucketSpecs,
   type StreamKey,
   SwarmError,
+  showValue,
   streamSpecs,
 } from "../../protocol/index.ts";
 import type { Transport } from "../ports.ts";
+import { INBOX, isInboxPrefix } from "../reply-subjects.ts";
 import { SwarmClock } from "../swarm-clock.ts";
 import { createNatsBlobs } from "./blobs.ts";
 import { createNatsBucket } from "./bucket.ts";
@@ -64,7 +66,10 @@ export interface NatsTarget {
   servers: string | string[];
   credentials?: NatsCredentials | undefined;
   tls?: TlsOptions | undefined;
-  /** The start of inbox subjects, for users whose permissions require one. */
+  /**
+   * The start of inbox subjects, for users whose permissions require one: `_INBOX` or a subject below it, for example
+   * `_INBOX.anna`, because the processes of the swarm answer no other reply subject.
+   */
   inboxPrefix?: string | undefined;
 }
 
@@ -113,6 +118,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
   const bucketSpec = (key: BucketKey) => buckets.find((spec) => spec.key === key)!;
 
   const outage: Outage = { sinceMs: undefined };
+  checkInboxPrefix(options.inboxPrefix);
   const { nc, dialer } = await openConnection(options, outage);
   const link = new Link(nc, {
     dialer,
@@ -126,6 +132,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     meter.natsConnected.set(state === "connected" ? 1 : 0);
     if (state === "connected") outage.sinceMs = undefined;
   });
+  link.refused.onRefused(({ kind }) => meter.repliesRefused.inc({ kind }));
   const blobs = bucketSpec("blobs");
   return {
     prefix,
@@ -147,10 +154,21 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     },
     changeServer: () => link.changeServer(),
     onState: (onState) => link.onState(onState),
+    onReplyRefused: (onRefused) => link.refused.onRefused(onRefused),
     init: (options) => initStreams(link, { ...options, streams, buckets, replicas }),
     inspect: () => inspectStreams(link, { streams, buckets, replicas }),
     close: () => link.close(),
   };
+}
+
+/** @throws SwarmError `invalid_input` for inboxes that the processes of the swarm would not answer. */
+function checkInboxPrefix(prefix: string | undefined): void {
+  if (prefix === undefined || isInboxPrefix(prefix)) return;
+  throw new SwarmError(
+    "invalid_input",
+    `the inbox prefix must be ${INBOX} or begin with ${INBOX}., got ${showValue(prefix)}: the processes of the swarm answer no other reply subject; take for example ${INBOX}.anna`,
+    { field: "inboxPrefix" },
+  );
 }
 
 /** The time when the connection was lost; undefined while connected. */

@@ -6,6 +6,7 @@ import { createInbox, type Msg } from "@nats-io/nats-core";
 import { type BackoffPolicy, backoffDelayMs, newId, systemChance } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Stored, Subscription } from "../ports.ts";
+import { isFlowSubject } from "../reply-subjects.ts";
 import { readAckSubject } from "./ack-subject.ts";
 import type { Link } from "./link.ts";
 import { headerOf } from "./message-headers.ts";
@@ -216,7 +217,10 @@ class Follower implements Subscription {
   /** Answers flow control. A heartbeat that counts more deliveries than arrived means that the last ones were lost. */
   #onHeartbeat(message: Msg): void {
     const stalled = headerOf(message, "Nats-Consumer-Stalled") ?? message.reply;
-    if (stalled !== undefined && stalled !== "") this.#link.publish(stalled, new Uint8Array());
+    if (stalled !== undefined && stalled !== "") {
+      if (isFlowSubject(stalled)) this.#link.publish(stalled, new Uint8Array());
+      else this.#link.refused.report({ kind: "flow", subject: message.subject, reply: stalled });
+    }
     const delivered = headerOf(message, "Nats-Last-Consumer");
     if (delivered !== undefined && Number(delivered) !== this.#consumerSeq) this.#restart(); // I1
   }

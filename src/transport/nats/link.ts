@@ -11,6 +11,7 @@ import { type Logger, utf8Bytes, utf8Text } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { ApiError } from "../jetstream-errors.ts";
 import type { ConnectionState, Headers, Subscription } from "../ports.ts";
+import { RefusedReplies } from "../reply-subjects.ts";
 import type { Dialer } from "./dial.ts";
 import { fromApiError } from "./errors.ts";
 import { encodeHeaders, Outbox } from "./outbox.ts";
@@ -84,6 +85,8 @@ export class Link {
   readonly nc: NatsConnection;
   /** The prefix of reply and delivery subjects; undefined means the client's default. */
   readonly inboxPrefix: string | undefined;
+  /** The reply subjects that this connection did not publish to. */
+  readonly refused = new RefusedReplies();
   readonly #log: Logger;
   readonly #receivers = new Map<string, Receiver>();
   readonly #base: string;

@@ -8,6 +8,7 @@ import { utf8Bytes } from "../../base/index.ts";
 import { ACK_WAIT_MS, SwarmError } from "../../protocol/index.ts";
 import { MAX_ACK_PENDING, MAX_OPEN_PULLS } from "../limits.ts";
 import type { Delivery, Pull, PullEnd, Queue, QueueConsumer, QueueConsumerInfo } from "../ports.ts";
+import { isAckSubject } from "../reply-subjects.ts";
 import { readAckSubject } from "./ack-subject.ts";
 import type { Link } from "./link.ts";
 import { headerOf } from "./message-headers.ts";
@@ -126,7 +127,7 @@ function createNatsConsumer(
   return {
     name: spec.name,
     filter: spec.filter,
-    pull: (request, sink) => openPull(link, pullSubject, request, sink),
+    pull: (request, sink) => openPull({ link, stream, consumer: spec.name, pullSubject }, request, sink),
     async info() {
       try {
         const info = await link.api<ConsumerInfo>(`CONSUMER.INFO.${stream}.${spec.name}`, undefined, {
@@ -142,11 +143,11 @@ function createNatsConsumer(
 }
 
 function openPull(
-  link: Link,
-  pullSubject: string,
+  at: { link: Link; stream: string; consumer: string; pullSubject: string },
   request: { max: number; expiresMs: number },
   sink: { onDelivery(delivery: Delivery): void; onEnd(end: PullEnd): void },
 ): Pull {
+  const { link, stream, consumer, pullSubject } = at;
   let remaining = request.max;
   let isEnded = false;
   const heartbeatMs = request.expiresMs >= 2 * IDLE_HEARTBEAT_MS ? IDLE_HEARTBEAT_MS : 0;
@@ -164,6 +165,11 @@ function openPull(
         if (reason === null) watchdog.refresh();
         else end(reason);
         return;
+      }
+      const reply = message.reply ?? "";
+      if (!isAckSubject(reply, stream, consumer)) {
+        link.refused.report({ kind: "ack", subject: message.subject, reply });
+        return; // no delivery of this consumer: any client can publish to an inbox
       }
       remaining--;
       if (heartbeatMs > 0) watchdog.refresh();
