@@ -26,7 +26,7 @@ export interface ConnectOptions {
   readonly credentials?: NatsCredentials | undefined;
   /** Options of Node's TLS, for servers that need a client certificate or have one of their own authority. */
   readonly tls?: NatsTarget["tls"];
-  /** The start of inbox subjects, for users whose permissions require one. Default `_INBOX`. */
+  /** The start of inbox subjects, for users whose permissions require one, below `_INBOX.`: `_INBOX.shop`. Default `_INBOX`. */
   readonly inboxPrefix?: string | undefined;
   /** The name of the program on the server's monitoring pages. Default `murmur-client`. */
   readonly name?: string | undefined;

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -53,6 +54,44 @@ test.skipIf(noPython !== undefined)(
     const [verdict, ...seats] = await runExample(python, [file, "Das Wetter ist heute schön", "3"]);
     expect(verdict).toMatchObject({ status: "completed", outcome: "decided", value: "german" });
     expect(seats).toMatchObject([{ seat: 1 }, { seat: 2 }, { seat: 3 }]);
+  },
+  PREPARE_LIMIT_MS,
+);
+
+const page = readFileSync(join(import.meta.dirname, "../../docs/other-languages.md"), "utf8");
+const contractFile = join(examples, "python/contract.py");
+
+test("each Python example of docs/other-languages.md is a part of the program that the next test runs", () => {
+  const program = readFileSync(contractFile, "utf8");
+  const blocks = [...page.matchAll(/^```python\n([\s\S]*?)^```$/gm)].map(([, code]) => code!);
+  expect(blocks.length).toBeGreaterThan(7);
+  expect(blocks.filter((code) => !program.includes(code))).toEqual([]);
+});
+
+test.skipIf(noPython !== undefined)(
+  `a Python service uses each part of the contract that the page explains${noPython === undefined ? "" : ` (skipped: ${noPython})`}`,
+  async () => {
+    const python = await preparePython(join(examples, "python"));
+    const facts = Object.assign({}, ...(await runExample(python, [contractFile])));
+    const { refused, ...others } = facts;
+    expect(refused).toMatch(/^invalid_input: .*retry\.max/);
+    expect(others).toEqual({
+      accepted: "accepted",
+      waited: 2,
+      first: { n: 3 },
+      repeatedPublishIsDuplicate: true,
+      repeatedRunIsEqual: true,
+      mistypedPriority: "no acknowledgement",
+      msgpack: [0, 1],
+      largeOutput: 700_000,
+      whileDelayed: null,
+      afterDelay: 4,
+      events: ["progress", "started"],
+      cancelled: true,
+      status: "cancelled",
+      cancelledTooLate: false,
+      cancelledInScope: true,
+    });
   },
   PREPARE_LIMIT_MS,
 );
