@@ -176,6 +176,29 @@ export function environmentName(name: SettingName): string {
   return `MURMUR_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
 }
 
+/** The variables with our prefix that are no settings, and the code that reads each. */
+export const OTHER_VARIABLES: Readonly<Record<string, string>> = {
+  MURMUR_ANALYSERS_DIR: "agents/lib/review/toolbox.ts",
+  MURMUR_DETACHED_SUPERVISOR: "src/app/main.ts",
+  MURMUR_ECHO_DIR: "agents/echo/agent.ts",
+  MURMUR_ECHO_SLOTS: "agents/echo/agent.ts",
+  MURMUR_NATS_IMAGE: "test/transport/testcontainers.test.ts",
+  MURMUR_SUPERVISED: "src/app/supervisor/supervisor-link.ts",
+  MURMUR_TEST_SCALE: "test/support/scale.ts",
+};
+
+/** Describes each variable `MURMUR_…` that nothing reads: probably a misspelt setting, which would have no effect in silence. */
+export function findUnknownVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
+  const known = [...SETTING_NAMES.map(environmentName), ...Object.keys(OTHER_VARIABLES)];
+  return Object.keys(environment)
+    .filter((name) => name.startsWith("MURMUR_") && environment[name] !== undefined && !known.includes(name))
+    .sort()
+    .map((name) => {
+      const meant = nearest(name, known);
+      return `${name} is not a setting and has no effect${meant === undefined ? "" : `; did you mean ${meant}?`} (docs/configuration.md lists all)`;
+    });
+}
+
 /**
  * Reads the settings from all sources.
  * @param input.flags the flags of the command line; an undefined value counts as not given.

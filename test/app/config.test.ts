@@ -1,8 +1,18 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { environmentName, loadConfig, SETTING_NAMES, settingFacts } from "../../src/app/config.ts";
+import {
+  environmentName,
+  findUnknownVariables,
+  loadConfig,
+  OTHER_VARIABLES,
+  SETTING_NAMES,
+  settingFacts,
+} from "../../src/app/config.ts";
+import { listFiles } from "../../tools/build/measures/tree.ts";
+
+const ROOT = join(import.meta.dirname, "../..");
 
 function setup(file?: string) {
   const directory = mkdtempSync(join(tmpdir(), "murmur-config-"));
@@ -11,6 +21,37 @@ function setup(file?: string) {
   return (flags: Record<string, unknown> = {}, environment: Record<string, string> = {}, named?: string) =>
     loadConfig({ flags, environment, directory, file: named });
 }
+
+test("a variable of our prefix that nothing reads is named, with the setting nearest to it", () => {
+  const environment = {
+    MURMUR_HTPP_PORT: "1",
+    MURMUR_PREFIX: "a",
+    MURMUR_ECHO_DIR: "/tmp",
+    MURMUR_ZZZ: "",
+    PATH: "/bin",
+  };
+  expect(findUnknownVariables(environment)).toEqual([
+    "MURMUR_HTPP_PORT is not a setting and has no effect; did you mean MURMUR_HTTP_PORT? (docs/configuration.md lists all)",
+    "MURMUR_ZZZ is not a setting and has no effect (docs/configuration.md lists all)",
+  ]);
+});
+
+test("every variable of our prefix that the code, the launcher or a test reads is known", () => {
+  const known = [...SETTING_NAMES.map(environmentName), ...Object.keys(OTHER_VARIABLES)];
+  const reads = /(?:environment|env)(?:\.|\[")(MURMUR_[A-Z_]+)|\$\{?(MURMUR_[A-Z_]+)/g;
+  const files = listFiles().filter((file) => /\.(ts|js|sh)$|^murmur$/.test(file));
+  const unknown = files.flatMap((file) =>
+    [...readFileSync(join(ROOT, file), "utf8").matchAll(reads)]
+      .map((found) => found[1] ?? found[2]!)
+      .filter((name) => !known.includes(name))
+      .map((name) => `${file}: ${name}`),
+  );
+  expect(files.length).toBeGreaterThan(300);
+  expect(unknown).toEqual([]);
+  for (const [name, file] of Object.entries(OTHER_VARIABLES)) {
+    expect(readFileSync(join(ROOT, file), "utf8"), file).toContain(name);
+  }
+});
 
 test("without any source, every setting has its default", async () => {
   const { config, sources } = await setup()();

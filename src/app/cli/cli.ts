@@ -10,6 +10,7 @@ import { flagName } from "../words.ts";
 import type { Command, CommandEntry, FieldFacts, Ports } from "./command.ts";
 import { readDurationMs } from "./duration.ts";
 import type { Terminal } from "./terminal.ts";
+import { wrapCommand, wrapText } from "./wrap.ts";
 
 /** The surroundings of a command line: those of the process, or of a test. */
 export interface CliWorld {
@@ -42,8 +43,10 @@ const GLOBAL_OPTIONS = [
   { flags: "--log-level <level>", about: "trace, debug, info, warn, error, fatal or silent" },
 ] as const;
 
-/** The width of the help where there is no terminal. */
-const HELP_WIDTH = 110;
+/** The width of the help where there is no terminal: it fits a page, and half of a wide screen. */
+const HELP_WIDTH = 100;
+/** The longest list of choices that stands in the flag itself, in characters; a longer one stands in the description. */
+const MAX_CHOICES_LENGTH = 26;
 
 const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   agent: "run agents, see and steer living ones",
@@ -73,12 +76,13 @@ export async function runCli(world: CliWorld, entries: readonly CommandEntry[]):
 async function dispatch(world: CliWorld, entries: readonly CommandEntry[], json: boolean): Promise<number> {
   // `help task show` becomes `task show --help`, which loads only that command.
   const argv = world.argv[0] === "help" ? [...world.argv.slice(1), "--help"] : world.argv;
+  if (argv.includes("--help") || argv.includes("-h")) await refuseUnknownHelp(argv, entries);
   const entry = findEntry(argv, entries);
   const loaded = entry === undefined ? undefined : (await entry.load()).command;
   let exitCode: number = EXIT.done;
   const program = buildProgram(world, entries, json, (chosen, leaf) => {
     if (chosen !== entry || loaded === undefined) return;
-    addInput(leaf, loaded);
+    addInput(leaf, loaded, Math.min(world.stdout.columns ?? HELP_WIDTH, HELP_WIDTH));
     leaf.action(async () => {
       exitCode = await runCommand(world, loaded, leaf);
     });
@@ -87,11 +91,48 @@ async function dispatch(world: CliWorld, entries: readonly CommandEntry[], json:
   return exitCode;
 }
 
+/** @throws SwarmError `invalid_input` for help about a command that does not exist, with the names that are near. */
+async function refuseUnknownHelp(argv: readonly string[], entries: readonly CommandEntry[]): Promise<void> {
+  const [first, second] = commandWords(argv);
+  if (first === undefined || findEntry(argv, entries) !== undefined) return;
+  const names = entries.map(({ name }) => name);
+  const isGroup = names.some((name) => name.startsWith(`${first} `));
+  if (isGroup && second === undefined) return;
+  const [{ SwarmError }, { nearest }] = await Promise.all([
+    import("../../protocol/index.ts"),
+    import("../../base/index.ts"),
+  ]);
+  const word = isGroup ? `${first} ${second}` : first;
+  const meant = nearest(word, [...names, ...names.map((name) => name.split(" ")[0]!)]);
+  // `help ls`: every command whose second word it is.
+  const near =
+    meant === undefined ? names.filter((name) => name.split(" ")[1] === (second ?? first)) : [meant];
+  const group = isGroup ? names.filter((name) => name.startsWith(`${first} `)) : [];
+  const hint =
+    near.length > 0
+      ? `did you mean ${near.join(", ")}?`
+      : group.length > 0
+        ? `known: ${group.join(", ")}`
+        : "murmur help lists all";
+  throw new SwarmError("invalid_input", `there is no command ${word.slice(0, 80)}; ${hint}`, {
+    field: "command",
+  });
+}
+
 /** The entry named by the first words of a command line: `["task", "ls", "--json"]` → `task ls`. */
 export function findEntry(
   argv: readonly string[],
   entries: readonly CommandEntry[],
 ): CommandEntry | undefined {
+  const [first, second] = commandWords(argv);
+  return (
+    entries.find((entry) => entry.name === `${first} ${second}`) ??
+    entries.find((entry) => entry.name === first)
+  );
+}
+
+/** The first two words of a command line that are neither flags nor their values. */
+function commandWords(argv: readonly string[]): string[] {
   const valued = GLOBAL_OPTIONS.filter((option) => option.flags.includes("<")).map(
     (option) => option.flags.split(" ")[0],
   );
@@ -102,11 +143,7 @@ export function findEntry(
     if (valued.includes(word)) index++;
     else if (!word.startsWith("-")) words.push(word);
   }
-  const [first, second] = words;
-  return (
-    entries.find((entry) => entry.name === `${first} ${second}`) ??
-    entries.find((entry) => entry.name === first)
-  );
+  return words;
 }
 
 function buildProgram(
@@ -163,7 +200,7 @@ function addGlobals(command: CommanderCommand): void {
 }
 
 /** Makes arguments and flags out of the input schema. */
-function addInput(leaf: CommanderCommand, command: Command): void {
+function addInput(leaf: CommanderCommand, command: Command, width: number): void {
   for (const [key, schema] of Object.entries(command.input.shape)) {
     const shape = describeField(schema as z.ZodType);
     const about = shape.facts.description ?? "";
@@ -172,22 +209,26 @@ function addInput(leaf: CommanderCommand, command: Command): void {
       leaf.addArgument(new Argument(shape.required ? `<${word}>` : `[${word}]`, about));
       continue;
     }
-    const value = shape.facts.value ?? shape.choices?.join("|") ?? "value";
+    const choices = shape.choices?.join("|");
+    // A long list of choices in the flag would leave no room for the descriptions beside it.
+    const isLong = choices !== undefined && choices.length > MAX_CHOICES_LENGTH;
+    const value = shape.facts.value ?? (isLong ? flagName(key).slice(2).toUpperCase() : choices) ?? "value";
+    const listed = isLong && shape.facts.value === undefined ? `: ${shape.choices?.join(", ")}` : "";
     const isShownDefault = shape.defaultValue !== undefined && typeof shape.defaultValue !== "boolean";
     const short = shape.facts.short === undefined ? "" : `${shape.facts.short}, `;
     const option = new Option(
       shape.type !== "boolean"
         ? `${short}${flagName(key)} <${value}>`
         : `${short}${flagName(shape.defaultValue === true ? `no-${key}` : key)}`,
-      `${about}${isShownDefault && shape.defaultValue !== "" ? ` (default: ${String(shape.defaultValue)})` : ""}`,
+      `${about}${listed}${isShownDefault && shape.defaultValue !== "" ? ` (default: ${String(shape.defaultValue)})` : ""}`,
     );
     if (shape.type === "array") {
       option.argParser((next: string, earlier: string[] | undefined) => [...(earlier ?? []), next]);
     }
     leaf.addOption(option);
   }
-  const examples = command.examples.map((example) => `  murmur ${example}`).join("\n");
-  if (command.details !== undefined) leaf.addHelpText("after", `\n${command.details}`);
+  const examples = command.examples.map((example) => wrapCommand(`  murmur ${example}`, width)).join("\n");
+  if (command.details !== undefined) leaf.addHelpText("after", `\n${wrapText(command.details, width)}`);
   if (examples !== "") leaf.addHelpText("after", `\nExamples:\n${examples}`);
 }
 

@@ -3,8 +3,9 @@ import { createLogger, createMeter, silentLogger } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { TaskClient } from "../../work/index.ts";
-import { loadConfig, type SettingName } from "../config.ts";
+import { findUnknownVariables, loadConfig, type SettingName } from "../config.ts";
 import { withinTimeout } from "../operations/time-limit.ts";
+import { SUPERVISED } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
 import type { Ports } from "./command.ts";
 import { showLogLine } from "./log-lines.ts";
@@ -35,6 +36,7 @@ export async function openSession(
   const { environment, directory, stderr } = world;
   const { config, sources } = await loadConfig({ ...input, environment, directory });
   const terminal = createTerminal({ quiet: input.json, environment, stream: stderr });
+  warnOfUnknownVariables(environment, config.logLevel, stderr ?? process.stderr);
   const pretty =
     config.logFormat === "pretty" || (config.logFormat === "auto" && process.stderr.isTTY === true);
   const log = createLogger({
@@ -112,6 +114,23 @@ export async function openSession(
       await (await transport?.catch(() => undefined))?.close();
     },
   };
+}
+
+let isWarned = false;
+
+/**
+ * Tells people about misspelt settings, once in a process. Processes of a supervisor have its environment, so they leave it to the
+ * supervisor's own process.
+ */
+function warnOfUnknownVariables(
+  environment: NodeJS.ProcessEnv,
+  logLevel: string,
+  stderr: { write(text: string): unknown },
+): void {
+  if (isWarned || environment[SUPERVISED] !== undefined || ["error", "fatal", "silent"].includes(logLevel))
+    return;
+  isWarned = true;
+  for (const line of findUnknownVariables(environment)) stderr.write(`murmur: warning: ${line}\n`);
 }
 
 /** Waits for a read of the swarm for the session's timeout. @throws SwarmError `unavailable`. */

@@ -15,6 +15,7 @@ import {
   toSwarmError,
 } from "../../protocol/index.ts";
 import { isLoopback } from "./listen.ts";
+import { PROBE_PATHS } from "./probes.ts";
 import { ROUTES, type ServedSwarm } from "./routes.ts";
 
 /** The most requests that wait for a result at once. Each holds a socket and a subscription. */
@@ -53,6 +54,16 @@ export function apiRoutes(
     return reply(context, { error: failure.toWire() }, ERROR_CATALOGUE[failure.code].status, { failure });
   });
   app.notFound((context) => {
+    const allowed = allowedMethods(context.req.path);
+    if (allowed.length > 0) {
+      context.header("Allow", allowed.join(", "));
+      const failure = new SwarmError(
+        "invalid_input",
+        `${context.req.path} does not take ${context.req.method}; allowed: ${allowed.join(", ")}`,
+        { field: "method" },
+      );
+      return reply(context, { error: failure.toWire() }, 405, { failure });
+    }
     const failure = new SwarmError("not_found", `there is no ${context.req.method} ${context.req.path} here`);
     return reply(context, { error: failure.toWire() }, 404, { failure });
   });
@@ -96,6 +107,17 @@ export function apiRoutes(
     });
   }
   return app;
+}
+
+/** The methods of a path; none when no route has it. A HEAD is answered wherever a GET is. */
+function allowedMethods(path: string): string[] {
+  const methods = ROUTES.filter((route) => {
+    const pattern = route.path.split("/").map((part) => (part.startsWith(":") ? "[^/]+" : part));
+    return new RegExp(`^${pattern.join("/")}$`).test(path);
+  }).map(({ method }) => method as string);
+  if (PROBE_PATHS.includes(path)) methods.push("GET");
+  if (methods.includes("GET")) methods.push("HEAD");
+  return [...new Set(methods)].sort();
 }
 
 /**

@@ -11,6 +11,9 @@ export interface Check {
   isWarning?: true;
 }
 
+/** The paths of the probes. */
+export const PROBE_PATHS: readonly string[] = ["/livez", "/readyz", "/metrics"];
+
 /** How long a probe waits for its checks, in ms: kubelet gives up after 1 s by default, so the answer must come before. */
 const CHECK_TIMEOUT_MS = 900;
 

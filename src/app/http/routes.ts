@@ -8,6 +8,7 @@ import {
   HEADERS,
   parse,
   parseTask,
+  SwarmError,
   TASK_STATES,
   tokenSchema,
 } from "../../protocol/index.ts";
@@ -78,7 +79,9 @@ export const ROUTES: readonly Route[] = [
     async answer(context, swarm) {
       const { wait } = parse(waitQuery, context.req.query(), "query");
       const bytes = new Uint8Array(await context.req.arrayBuffer());
-      const { value, encoding } = decode(bytes, context.req.header("content-type"));
+      const contentType = context.req.header("content-type");
+      refuseForm(contentType);
+      const { value, encoding } = decode(bytes, contentType);
       const request = {
         encoding,
         traceparent: context.req.header(HEADERS.traceparent),
@@ -202,6 +205,20 @@ function contextOf(
 ): OperationContext {
   const office = createOfficeClient({ transport });
   return { transport, tasks, office, signal: NEVER_ABORTED, caller: CALLER, ...more };
+}
+
+/** `curl -d` sends a form unless it is told otherwise. @throws SwarmError `invalid_input` with the flag to use. */
+function refuseForm(contentType: string | undefined): void {
+  if (
+    contentType === undefined ||
+    !/^(application\/x-www-form-urlencoded|multipart\/form-data)/i.test(contentType)
+  )
+    return;
+  throw new SwarmError(
+    "invalid_input",
+    `Content-Type must be application/json or application/msgpack, got ${contentType.slice(0, 80)}; with curl, add -H 'Content-Type: application/json'`,
+    { field: "Content-Type" },
+  );
 }
 
 function taskIdOf(context: Context): string {

@@ -124,6 +124,79 @@ test.each([
 });
 
 test.each([
+  [["help", "gret"], "there is no command gret; did you mean greet?"],
+  [["gret", "--help"], "there is no command gret; did you mean greet?"],
+  [["help", "cat"], "there is no command cat; did you mean pet cat?"],
+  [["help", "pet", "cta"], "there is no command pet cta; did you mean pet cat?"],
+  [["help", "pet", "hamster"], "there is no command pet hamster; known: pet cat, pet dog"],
+  [["help", "frobnicate"], "there is no command frobnicate; murmur help lists all"],
+])("%j is a usage error that names near commands: %s", async (argv, message) => {
+  expect(await run(argv)).toMatchObject({ exitCode: 2, out: "", err: `murmur: ${message}\n` });
+  const json = await run([...argv, "--json"]);
+  expect(json).toMatchObject({ exitCode: 2, err: "" });
+  expect(JSON.parse(json.out)).toMatchObject({ error: { code: "invalid_input", message } });
+});
+
+test("help about a command, a group and the program is no error", async () => {
+  for (const argv of [["help"], ["--help"], ["help", "pet"], ["pet", "--help"], ["help", "pet", "cat"]]) {
+    expect(await run(argv), argv.join(" ")).toMatchObject({ exitCode: 0, err: "" });
+  }
+});
+
+/** The words of an example, as a shell would split them. */
+function splitExample(example: string): string[] {
+  const line = example.replace(/ (?:[<>|]|&&) .*$/, "").replace(/\$\([^)]*\)/g, "substituted");
+  return [...line.matchAll(/(?:'([^']*)'|[^\s']+)+/g)].map(([word]) => word.replaceAll("'", ""));
+}
+
+/** Runs a line of the real table until it would connect. */
+async function callTable(argv: readonly string[], columns?: number) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const exitCode = await runCli(
+    {
+      argv,
+      version: "1.2.3",
+      stdout: { write: (text) => out.push(text), ...(columns === undefined ? {} : { columns }) },
+      stderr: { write: (text) => err.push(text) },
+      openSession: async () => {
+        throw new SwarmError("unavailable", "the line fits");
+      },
+    },
+    COMMANDS,
+  );
+  return { exitCode, out: out.join(""), err: err.join("") };
+}
+
+test("the help of every command fits 100 columns", async () => {
+  for (const name of ["", ...COMMANDS.map((command) => command.name)]) {
+    const { exitCode, out } = await callTable(["help", ...name.split(" ").filter((word) => word !== "")]);
+    expect(exitCode, name).toBe(0);
+    expect(
+      out.split("\n").filter((line) => line.length > 100),
+      name,
+    ).toEqual([]);
+  }
+});
+
+test("every command's help has examples, and each example is a line that the command takes", async () => {
+  for (const { name, load } of COMMANDS) {
+    const { examples } = (await load()).command;
+    const { out } = await callTable(["help", ...name.split(" ")]);
+    expect(out, name).toContain(`Examples:\n  murmur ${name}`);
+    for (const example of examples) {
+      const argv = splitExample(example);
+      expect(findEntry(argv, COMMANDS)?.name, example).toBe(name);
+      const { exitCode, err, out: document } = await callTable(argv);
+      expect({ exitCode, answer: err + document }, example).toMatchObject({
+        exitCode: 3,
+        answer: expect.stringContaining("the line fits"),
+      });
+    }
+  }
+});
+
+test.each([
   [["gret", "--json"]],
   [["greet", "--json"]],
   [["--json"]],

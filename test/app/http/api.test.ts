@@ -42,6 +42,50 @@ async function setup(options: { host?: string; token?: string; problem?: string 
   return { transport, send, post };
 }
 
+test.each([
+  ["PUT", "/v1/tasks", "GET, HEAD, POST"],
+  ["POST", "/v1/tasks/a", "DELETE, GET, HEAD"],
+  ["DELETE", "/v1/office", "GET, HEAD"],
+  ["POST", "/metrics", "GET, HEAD"],
+])("%s %s is answered 405 with the methods that the path takes", async (method, path, allowed) => {
+  const { send } = await setup();
+  const answer = await send(path, { method });
+  expect(answer.status).toBe(405);
+  expect(answer.headers.get("Allow")).toBe(allowed);
+  expect(await answer.json()).toMatchObject({
+    error: {
+      code: "invalid_input",
+      field: "method",
+      message: `${path} does not take ${method}; allowed: ${allowed}`,
+    },
+  });
+});
+
+test("a path that no route has is answered 404 for every method", async () => {
+  const { send } = await setup();
+  for (const method of ["GET", "POST", "PATCH"]) {
+    const answer = await send("/v1/tasks/a/b", { method });
+    expect(answer.status).toBe(404);
+    expect(answer.headers.get("Allow")).toBeNull();
+  }
+});
+
+test("a body that curl sends as a form is refused with the flag to use", async () => {
+  const { post } = await setup();
+  const body = JSON.stringify({ capability: "echo", input: 1 });
+  for (const type of ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]) {
+    const answer = await post(body, { "Content-Type": type });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({
+      error: {
+        field: "Content-Type",
+        message: expect.stringContaining("add -H 'Content-Type: application/json'"),
+      },
+    });
+  }
+  expect((await post(body, { "Content-Type": "application/json; charset=utf-8" })).status).toBe(202);
+});
+
 test("a task is accepted, seen and cancelled", async () => {
   const { post, send } = await setup();
   const accepted = await post({ capability: "echo", input: 1, id: "a" });
