@@ -23,7 +23,7 @@ import { createJournal } from "../stores/journal.ts";
 import { createResultStore } from "../stores/results.ts";
 import { cancelScope, cancelTask } from "./cancel.ts";
 import { KnownCapabilities } from "./capabilities.ts";
-import { createDeadLetters, type DeadLetters } from "./dead-letters.ts";
+import { createDeadLetters, type DeadLetters, replayIdOf } from "./dead-letters.ts";
 import { type ChangedTask, changeTask, type TaskChange } from "./move.ts";
 import { createTaskReader, type TaskReader } from "./reader.ts";
 import { type SubmitOptions, Submitter } from "./submit.ts";
@@ -78,7 +78,11 @@ export interface TaskClient extends TaskReader {
     change: TaskChange,
     options?: { timeoutMs?: number | undefined },
   ): Promise<ChangedTask>;
-  /** Submits a failed or cancelled task again, as a new task with a label. @throws SwarmError `not_found`, `conflict`. */
+  /**
+   * Submits a failed task again from its dead letter, as a new task with a label. A second call finds the new task and answers
+   * with its id and `duplicate: true`: to try again, retry that task.
+   * @throws SwarmError `not_found` when no dead letter has its body; `conflict` when it has not failed.
+   */
   retry(taskId: string): Promise<SubmitReply>;
   readonly dead: DeadLetters;
   /** The capabilities that the swarm knows. */
@@ -101,7 +105,7 @@ export function createTaskClient(parts: {
   const journal = createJournal(transport.log("journal"), subjects);
   const known = new KnownCapabilities(transport, clock);
   const waiter = new ResultWaiter(transport, subjects, results.read, clock);
-  const dead = createDeadLetters({ transport, subjects, submit: (task) => submit(task) });
+  const dead = createDeadLetters({ transport, subjects, submit: (task) => submit(task), findReplay });
   const reader = createTaskReader({ ...shared, journal, traceOfDead: (taskId) => dead.trace(taskId) });
   const submitter = new Submitter({ ...shared, known, reader });
   const cancelling = { ...shared, reader, results, journal };
@@ -164,10 +168,20 @@ export function createTaskClient(parts: {
 
   async function retry(taskId: string): Promise<SubmitReply> {
     const status = await reader.status(taskId);
-    if (status.result === undefined || status.result.status === "completed") {
-      const message = `task ${taskId} is ${status.state}; only a failed or cancelled task can be retried`;
+    if (status.result?.status !== "failed") {
+      const message = `task ${taskId} is ${status.state}; only a failed task can be retried, because its dead letter has its body`;
       throw new SwarmError("conflict", message);
     }
     return dead.replay(taskId);
+  }
+
+  /** The replay of a failed task whose letter is gone, or null. */
+  async function findReplay(taskId: string): Promise<SubmitReply | null> {
+    const failed = await results.read(taskId);
+    if (failed === null) return null;
+    const replayId = replayIdOf(taskId, failed.result.finishedAt);
+    const replay = await reader.locate(replayId);
+    if (replay === null) return null;
+    return { taskId: replayId, status: "accepted", duplicate: true, subject: replay.stored.subject };
   }
 }

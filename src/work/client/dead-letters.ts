@@ -1,4 +1,7 @@
 // Dead letters: lists, shows, replays and removes them.
+// I1: the replay of a task has an id that derives from the task and its end. So a replay that is sent twice, at the same time
+//     or after a crash between the submission and the removal of the letter, is one task.
+import { createHash } from "node:crypto";
 import {
   type DeadLetter,
   deadLetterSchema,
@@ -18,6 +21,21 @@ const DEFAULT_LETTERS = 50;
 /** The label of a replayed task; its value is the id of the original task. */
 export const REPLAY_LABEL = "replayOf";
 
+/** The characters of the task's id that begin the id of its replay. With `-r` and the digest it stays below 64. */
+const REPLAY_ID_HEAD = 38;
+/** The hexadecimal digits of the digest in the id of a replay: 48 bits tell the replays of one head apart. */
+const REPLAY_ID_DIGEST = 12;
+
+/**
+ * The id of the replay of a task that ended at this time (I1). The result and the dead letter of a task have the same time, so
+ * both `task retry` and `dead replay` find the replay, also when the letter is gone. A later failure under the same id has
+ * another time, and so another replay.
+ */
+export function replayIdOf(taskId: string, endedAt: string): string {
+  const digest = createHash("sha256").update(`${taskId} ${endedAt}`).digest("hex");
+  return `${taskId.slice(0, REPLAY_ID_HEAD)}-r${digest.slice(0, REPLAY_ID_DIGEST)}`;
+}
+
 /** The dead letters of the swarm. */
 export interface DeadLetters {
   /** Lists letters, the oldest first; 50 by default. */
@@ -27,8 +45,9 @@ export interface DeadLetters {
   /** The trace of one letter; undefined when there is no letter, or it has no trace. */
   trace(taskId: string): Promise<string | undefined>;
   /**
-   * Submits the task again under a new id, with the label `replayOf: <id>`, then removes the letter. The old result stays. A
-   * deadline that had passed when the task died is left out.
+   * Submits the task again under the id of {@link replayIdOf}, with the label `replayOf: <id>`, then removes the letter. The
+   * old result stays. A deadline that had passed when the task died is left out. A second call answers with the same
+   * id and `duplicate: true`.
    * @throws SwarmError `not_found`; `invalid_input` when the letter's payload never was a valid task.
    */
   replay(taskId: string): Promise<SubmitReply>;
@@ -43,6 +62,8 @@ export function createDeadLetters(parts: {
   transport: Transport;
   subjects: Subjects;
   submit: (task: TaskInput) => Promise<SubmitReply>;
+  /** The replay of a task whose letter is gone, as the reply to a repeated submission; null when there is none (I1). */
+  findReplay: (taskId: string) => Promise<SubmitReply | null>;
 }): DeadLetters {
   const { transport, subjects } = parts;
   const { filters } = subjects;
@@ -54,8 +75,7 @@ export function createDeadLetters(parts: {
 
   async function find(taskId: string): Promise<Stored> {
     const stored = await log.last(filters.deadById(taskId), { fresh: true });
-    if (stored === null)
-      throw new SwarmError("not_found", `no dead letter of task ${taskId}; see murmur dead ls`);
+    if (stored === null) throw noLetter(taskId);
     return stored;
   }
 
@@ -80,12 +100,18 @@ export function createDeadLetters(parts: {
       return stored === null ? undefined : (await read(stored)).trace;
     },
     async replay(taskId) {
-      const stored = await find(taskId);
+      const stored = await log.last(filters.deadById(taskId), { fresh: true });
+      if (stored === null) {
+        const replay = await parts.findReplay(taskId);
+        if (replay !== null) return replay;
+        throw noLetter(taskId);
+      }
       const letter = await read(stored);
       const value = await readPayload(letter);
       const { id: _id, notBefore: _notBefore, deadline, ...task } = parseTask(value);
       const reply = await parts.submit({
         ...task,
+        id: replayIdOf(taskId, letter.diedAt),
         capability: letter.capability,
         priority: letter.priority,
         scope: letter.scope,
@@ -110,4 +136,11 @@ export function createDeadLetters(parts: {
       return counts;
     },
   };
+}
+
+function noLetter(taskId: string): SwarmError {
+  return new SwarmError(
+    "not_found",
+    `no dead letter of task ${taskId}: it was replayed or removed, or the task did not fail; see murmur dead ls`,
+  );
 }

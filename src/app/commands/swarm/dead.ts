@@ -7,6 +7,7 @@ import {
   showDeadLetter,
 } from "../../operations/dead-letters.ts";
 import { defineFace } from "../face.ts";
+import { renderReplay } from "../views/task.ts";
 
 const task = { positional: true, value: "TASK" } as const;
 
@@ -49,8 +50,8 @@ export const replay = defineFace(replayDeadLetter, {
   fields: { task },
   examples: ["dead replay 01J9Z3V8K4M5N6P7Q8R9S0T1U2"],
   details:
-    "Submits the task again, as a new task labelled replayOf, and removes the letter; the old result stays.",
-  render: ({ taskId: id }) => id,
+    "Submits the task again, as a new task labelled replayOf, and removes the letter; the old result stays. Safe to repeat: a\nsecond call names the same new task.",
+  render: renderReplay,
 });
 
 export const purge = defineFace(purgeDeadLetters, {

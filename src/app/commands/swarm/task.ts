@@ -12,7 +12,7 @@ import {
   watchTask,
 } from "../../operations/tasks.ts";
 import { defineFace } from "../face.ts";
-import { renderStatus, renderTasks } from "../views/task.ts";
+import { renderReplay, renderStatus, renderTasks } from "../views/task.ts";
 
 const task = { positional: true, value: "TASK" } as const;
 
@@ -80,6 +80,7 @@ function renderChanged({ taskId, capability, priority, changed }: z.output<typeo
 export const retry = defineFace(retryTask, {
   fields: { task },
   examples: ["task retry 01J9Z3V8K4M5N6P7Q8R9S0T1U2"],
-  details: "Submits a failed task again, as a new task labelled replayOf; the old result stays.",
-  render: ({ taskId: id }) => id,
+  details:
+    "Submits a failed task again, as a new task labelled replayOf; the old result stays. Safe to repeat: a second call names the\nsame new task. To try again, retry that task.",
+  render: renderReplay,
 });

@@ -4,6 +4,7 @@ import type {
   Hop,
   Placement,
   Result,
+  SubmitReply,
   TaskHistory,
   TaskStatus,
 } from "../../../protocol/index.ts";
@@ -20,6 +21,14 @@ export function renderResult(result: Result, { colors }: Terminal): string {
   // The verdict of a ballot contains its error too.
   if (result.verdict !== undefined) return `${colors.red(result.status)}  task ${result.taskId}${verdict}`;
   return `${head}\ntask ${result.taskId}`;
+}
+
+/** The id of a replayed task. A task that was replayed before is told on standard error. */
+export function renderReplay({ taskId, duplicate }: SubmitReply, terminal: Terminal): string {
+  if (duplicate) {
+    terminal.say(`replayed before as ${taskId}; when that task has failed too: murmur task retry ${taskId}`);
+  }
+  return taskId;
 }
 
 /** One task with all known facts. */
