@@ -14,12 +14,18 @@ export async function* watchTask(
   signal: AbortSignal,
 ): AsyncGenerator<TaskStatus, void> {
   const { filters } = createSubjects(transport.prefix);
+  let hasNews = false;
   let wake: () => void = () => undefined;
   const subscriptions: Subscription[] = [];
-  const follow = (subject: string) => subscriptions.push(transport.bus.subscribe(subject, () => wake()));
+  const onNews = () => {
+    hasNews = true;
+    wake();
+  };
+  const follow = (subject: string) => subscriptions.push(transport.bus.subscribe(subject, onNews));
   try {
     follow(filters.taskEvents(taskId));
     for (let shown = ""; ; ) {
+      hasNews = false;
       const status = await read();
       // The first status tells the capability. The next read finds a result that is stored before this subscription.
       if (subscriptions.length === 1 && status.capability !== null && status.result === undefined)
@@ -28,6 +34,7 @@ export async function* watchTask(
       if (facts !== shown) yield status;
       if (status.result !== undefined) return;
       shown = facts;
+      if (hasNews) continue; // during the read, or while the consumer had the status
       const woken = new Promise<void>((resolve) => {
         wake = resolve;
       });

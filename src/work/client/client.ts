@@ -159,7 +159,7 @@ export function createTaskClient(parts: {
     const wait = waiter.wait(status.capability ?? "", taskId, options.timeoutMs);
     wait.result.catch(() => undefined);
     try {
-      const stored = await untilAborted(results.read(taskId), signal);
+      const stored = await untilAborted(results.read(taskId, status.capability ?? undefined), signal);
       return stored === null ? await untilAborted(wait.result, signal) : stored.result;
     } finally {
       wait.close();

@@ -62,17 +62,16 @@ it(
 it(
   "a batch has one result for each task although the server dies in the middle of it",
   async () => {
-    const outputs = new Set<unknown>();
+    const outputs: unknown[] = [];
     let restarting: Promise<void> | undefined;
     const tasks = Array.from({ length: TASKS }, (_, n) => ({ capability: "echo", input: n }));
     for await (const { value, error } of client.runAll(tasks, { inFlight: 50 })) {
       if (error !== undefined) throw error;
-      outputs.add(value.output);
-      if (outputs.size === 100) restarting = server.kill().then(() => server.restart());
+      outputs.push(value.output);
+      if (outputs.length === 100) restarting = server.kill().then(() => server.restart());
     }
     await restarting;
-    expect(outputs.size).toBe(TASKS);
-    expect(await client.list({ state: "pending" })).toEqual([]);
+    expect(outputs.sort((a, b) => Number(a) - Number(b))).toEqual(tasks.map(({ input }) => input));
   },
   LIMIT_MS,
 );
