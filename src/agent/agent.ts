@@ -29,6 +29,7 @@ import {
 import { SlotCounts, type SlotState } from "./lifecycle/slot-counts.ts";
 import { attemptError, requiresRestart } from "./lifecycle/supervision.ts";
 import type { AgentVoteKey } from "./ports/vote.ts";
+import { runAs } from "./run/console.ts";
 import { RunContext, type RunOwner, type RunPorts, type RunWork } from "./run/run-context.ts";
 import { AgentSlot } from "./run/slot.ts";
 import { type AskLink, askCapability, broadcast } from "./wire/ask.ts";
@@ -129,6 +130,11 @@ export class Agent implements RunOwner {
     return this.isEnded || this.#state === "draining";
   }
 
+  /** The work that runs now. */
+  *runningWork(): Iterable<RunContext> {
+    for (const { context } of this.#slotsInUse) if (context !== undefined) yield context;
+  }
+
   /** Returns the turns of the work loop since the last call, for the meter. */
   collectTurns(): number {
     const turns = this.#loop - this.#turnsTaken;
@@ -168,7 +174,11 @@ export class Agent implements RunOwner {
 
   async #startWithHook(start: NonNullable<AgentDefinition["start"]>, life: number): Promise<void> {
     try {
-      await runHook({ name: "start", hook: () => start(this.#makeAccess()), clock: this.clock });
+      await runHook({
+        name: "start",
+        hook: () => runAs(this, () => start(this.#makeAccess())),
+        clock: this.clock,
+      });
     } catch (error) {
       if (life === this.#life) this.crash(error);
       return;
@@ -273,7 +283,7 @@ export class Agent implements RunOwner {
   async #runStopHook(): Promise<void> {
     const { stop } = this.definition;
     if (stop === undefined) return;
-    const hook = () => stop(this.#makeAccess());
+    const hook = () => runAs(this, () => stop(this.#makeAccess()));
     await runHook({ name: "stop", hook, clock: this.clock }).catch((error: unknown) =>
       this.log.warn({ err: error }, "stop hook failed; the agent ends without it"),
     );
@@ -335,7 +345,9 @@ export class Agent implements RunOwner {
     slot.context = context;
     this.move(slot, "working");
     try {
-      const output = this.definition.perform(work.task as AgentTask, context, this.#onMachineState);
+      const output = runAs(context, () =>
+        this.definition.perform(work.task as AgentTask, context, this.#onMachineState),
+      );
       return await (output instanceof Promise ? context.untilAborted(output) : output);
     } catch (thrown) {
       const error = attemptError(thrown, context.abortReason);
@@ -399,7 +411,8 @@ export class Agent implements RunOwner {
 
   async #handle({ topic, value }: Broadcast, life: number): Promise<void> {
     try {
-      await this.definition.on.get(topic)?.(value, this.#makeAccess());
+      const handler = this.definition.on.get(topic);
+      if (handler !== undefined) await runAs(this, () => handler(value, this.#makeAccess()));
     } catch (error) {
       if (life !== this.#life || !requiresRestart(error)) {
         this.log.error({ err: error, topic }, "broadcast handler failed; the broadcast is dropped");

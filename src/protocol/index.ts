@@ -165,6 +165,7 @@ export {
   type WireError,
 } from "./wire/errors.ts";
 export { HEADERS, PROTOCOL_VERSION } from "./wire/headers.ts";
+export { checkPlainData } from "./wire/plain-data.ts";
 export { type Fault, findFaults, nameSchema, parse, timeSchema, tokenSchema } from "./wire/schema.ts";
 export {
   ACK_RENEW_MS,

@@ -17,7 +17,7 @@ export interface Attempt {
    * when the process gives the task back at the end of a drain (`unavailable`; this counts as no failed attempt).
    */
   readonly signal: AbortSignal;
-  /** Reports progress, 0–100. The host publishes at most every 100 ms; a newer report replaces an unpublished one. */
+  /** Reports progress, 0–100; other values are clamped. The host publishes at most every 100 ms; a newer report replaces an unpublished one. */
   progress(percent: number, note?: string): void;
   /**
    * Ends the attempt, by throwing, and passes the task to another agent. The hand-off holds even when the agent's code

@@ -113,7 +113,7 @@ export interface AgentContext extends AgentAccess {
    *   hand-offs of the task. Such a call changes nothing.
    */
   handOff(request?: HandOffRequest): never;
-  /** Reports progress, 0–100, with a short note, to the clients that watch the task. */
+  /** Reports progress, 0–100, with a short note, to the clients that watch the task. Other values are clamped, with a warning in the log. */
   progress(percent: number, note?: string): void;
   /** Waits `delayMs`. @throws the signal's reason when the task is cancelled during the wait. */
   sleep(delayMs: number): Promise<void>;

@@ -142,8 +142,12 @@ export class AskDesk {
   #answer(work: AskWork, output: unknown): void {
     try {
       respond(work.ask.request, output, work.encoding);
-    } catch (error) {
-      respondError(work.ask.request, toSwarmError(error), work.encoding);
+    } catch (thrown) {
+      // The asker's request is in order: the agent returned a value that no reply can carry.
+      const { code, message, field } = toSwarmError(thrown);
+      const own = code === "invalid_input" ? "internal" : code;
+      this.#fail(work, new SwarmError(own, message, { field, retryable: false, cause: thrown }));
+      return;
     }
     this.#finish(work);
   }

@@ -12,6 +12,7 @@ import type { Subscription } from "../../transport/index.ts";
 import type { Slot, SlotRefusal, Workforce } from "../../work/index.ts";
 import { Agent, type AgentHostPort } from "../agent.ts";
 import type { AgentDefinition } from "../define/define.ts";
+import { captureConsole, type LogOwner } from "../run/console.ts";
 import type { AgentSlot } from "../run/slot.ts";
 import { HEARTBEAT_INTERVAL_MS, heartbeatMessages } from "../wire/heartbeat.ts";
 import { AskDesk } from "./ask-desk.ts";
@@ -323,6 +324,20 @@ class AgentHost implements Host, AgentHostPort {
     throw new SwarmError("not_found", `agent ${showValue(agentId)} is not on host ${this.hostId}`, {
       field: "agentId",
     });
+  }
+
+  captureConsole(): () => void {
+    return captureConsole({ log: this.log, findOnly: () => this.#findOnlyWork() });
+  }
+
+  #findOnlyWork(): LogOwner | undefined {
+    let only: LogOwner | undefined;
+    for (const agent of this.#agents.values())
+      for (const work of agent.runningWork()) {
+        if (only !== undefined) return undefined;
+        only = work;
+      }
+    return only;
   }
 
   // ── heartbeats and metrics ─────────────────────────────────────────────────────────────────────────────────────

@@ -78,4 +78,9 @@ export interface Host {
    * @throws SwarmError `not_found` for an agent that is not on this host.
    */
   drainAgent(agentId: string): AgentStatus;
+  /**
+   * Turns each line that code prints with `console` into a line of log of the work that printed it, until the returned
+   * function is called. It replaces the console of the whole process.
+   */
+  captureConsole(): () => void;
 }

@@ -76,6 +76,7 @@ export class RunContext implements AgentContext {
   #locks: AttemptLocks | undefined;
   #code: Promise<unknown> | undefined;
   #failedCommand: (ExecResult & { program: string }) | undefined;
+  #isProgressWarned = false;
   #waits = 0;
   #ended = false;
 
@@ -100,7 +101,7 @@ export class RunContext implements AgentContext {
   }
 
   get log(): Logger {
-    this.#log ??= this.#owner.log.child({ taskId: this.#work.task.id });
+    this.#log ??= this.#owner.log.child({ taskId: this.#work.task.id, attempt: this.attempt });
     return this.#log;
   }
 
@@ -186,6 +187,10 @@ export class RunContext implements AgentContext {
 
   progress(percent: number, note?: string): void {
     if (this.#ended) return;
+    if (!(percent >= 0 && percent <= 100) && !this.#isProgressWarned) {
+      this.#isProgressWarned = true;
+      this.log.warn({ percent: String(percent) }, "progress is outside 0–100; the nearest value is reported");
+    }
     this.#work.progress(percent, note);
     this.#owner.countTurn();
   }

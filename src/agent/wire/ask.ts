@@ -5,6 +5,7 @@ import { z } from "zod";
 import { sleep } from "../../base/index.ts";
 import {
   CONTENT_TYPES,
+  checkPlainData,
   decode,
   type Encoding,
   encode,
@@ -95,7 +96,7 @@ async function sendAsk(
       { field: "timeoutMs" },
     );
   }
-  const body = encodeBounded(input, "json");
+  const body = encodeBounded(input, "json", "input");
   let headers = contentHeaders(body, "json");
   if (timeoutMs !== DEFAULT_ASK_TIMEOUT_MS) headers = { ...headers, [HEADERS.wait]: String(timeoutMs) };
   return readReply(await bus.request(subject, body, { timeoutMs, signal, headers }));
@@ -134,9 +135,9 @@ export function readWaitMs(request: Incoming): number {
 
 const isWaitMs = (waitMs: number) => waitMs > 0 && waitMs <= MAX_TIMEOUT_MS;
 
-/** Replies with a value. @throws SwarmError `payload_too_large`; TypeError for a value that cannot be encoded. */
+/** Replies with a value. @throws SwarmError `payload_too_large`; `invalid_input` for a value that would not arrive as it is. */
 export function respond(request: IncomingRequest, value: unknown, encoding: Encoding): void {
-  const body = encodeBounded(value, encoding);
+  const body = encodeBounded(value, encoding, "output");
   request.respond(body, contentHeaders(body, encoding));
 }
 
@@ -148,12 +149,16 @@ export function respondError(request: IncomingRequest, error: SwarmError, encodi
 
 /** Publishes a value to all subscribers of a topic. @throws SwarmError `invalid_input`, `payload_too_large`. */
 export function broadcast(link: AskLink, topic: string, value: unknown): void {
-  const body = encodeBounded(value, "json");
+  const body = encodeBounded(value, "json", "value");
   link.bus.publish(link.subjects.topic(topic), body, { headers: contentHeaders(body, "json") });
 }
 
-/** Encodes a value of limited size. Larger values belong in a task, whose bodies travel by blob reference. */
-function encodeBounded(value: unknown, encoding: Encoding): Uint8Array {
+/**
+ * Encodes a value of limited size. Larger values belong in a task, whose bodies travel by blob reference.
+ * @throws SwarmError `payload_too_large`; `invalid_input` for a value that would not arrive as it is.
+ */
+function encodeBounded(value: unknown, encoding: Encoding, what: string): Uint8Array {
+  checkPlainData(value, what, encoding);
   const body = encode(value ?? null, encoding);
   if (body.length <= INLINE_LIMIT_BYTES) return body;
   throw new SwarmError(

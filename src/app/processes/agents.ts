@@ -1,6 +1,7 @@
 // The process that runs agents: their host, the worker that pulls tasks for them, and the roll call.
 import { registerHooks } from "node:module";
-import { type AgentDefinition, createHost, type Exec, loadRoles } from "../../agent/index.ts";
+import { type AgentDefinition, createHost, type Exec, type Host, loadRoles } from "../../agent/index.ts";
+import { createService, type Service } from "../../base/index.ts";
 import { createExec } from "../../bridges/index.ts";
 import { createLeaseKeeper, createOfficeClient } from "../../coordinator/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
@@ -88,7 +89,7 @@ function assembleAgents(
   const capabilities = host.capabilities.map(({ name }) => name);
   return {
     services: {
-      records: writer.services,
+      records: [...writer.services, createConsoleCapture(host)],
       listeners: [],
       core: [host.service],
       doors: [worker, rollCall],
@@ -135,6 +136,18 @@ function refuseForbiddenCommands(definitions: readonly AgentDefinition[], config
     `agent ${[...names].join(", ")} runs commands (${[...programs].join(", ")}), but this process allows none; set ${environmentName("execAllow")}=${wanted} (or execAllow in ${CONFIG_FILE}) to allow them. They then run below ${config.execDirectories.join(", ") || "the working directory"} (${environmentName("execDirectories")})`,
     { field: "execAllow" },
   );
+}
+
+/** The standard output of this process belongs to its command, so the agents' console lines go to the log. */
+function createConsoleCapture(host: Host): Service {
+  let release = () => {};
+  return createService({
+    name: "console",
+    start: () => {
+      release = host.captureConsole();
+    },
+    stop: () => release(),
+  });
 }
 
 /** Agents run commands only when the operator named programs and directories. */

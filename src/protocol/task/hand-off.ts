@@ -3,6 +3,7 @@
 import { z } from "zod";
 import { decode, encode } from "../wire/codec.ts";
 import { SwarmError } from "../wire/errors.ts";
+import { checkPlainData } from "../wire/plain-data.ts";
 import { nameSchema, parse, timeSchema } from "../wire/schema.ts";
 import { hopSchema } from "./result.ts";
 import { labelsSchema, MAX_HAND_OFFS } from "./task.ts";
@@ -99,17 +100,8 @@ export function makeHandOff(
 
 /** Returns the context as a later read of the journal will return it. */
 function readContext(context: unknown): unknown {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(context);
-  } catch {
-    // Reported below, together with values that JSON leaves out.
-  }
-  if (text === undefined) {
-    throw new SwarmError("invalid_input", `handOff: context: must be JSON, got ${typeof context}`, {
-      field: "context",
-    });
-  }
+  checkPlainData(context, "context");
+  const text = JSON.stringify(context);
   const bytes = Buffer.byteLength(text);
   if (bytes > HAND_OFF_CONTEXT_LIMIT_BYTES) {
     throw new SwarmError(

@@ -9,7 +9,7 @@ import {
   type HandOff,
   type HandOffRequest,
   makeHandOff,
-  SwarmError,
+  type SwarmError,
   type Task,
   toSwarmError,
 } from "../../protocol/index.ts";
@@ -100,12 +100,15 @@ export class RunningAttempt implements Attempt {
   }
 
   progress(percent: number, note?: string): void {
-    if (!Number.isFinite(percent) || percent < 0 || percent > 100) {
-      throw new SwarmError("invalid_input", `progress must be 0–100, got ${percent}`, { field: "percent" });
-    }
-    this.progressPercent = percent;
+    this.progressPercent = clampPercent(percent, this.progressPercent ?? 0);
     this.#unpublished = { note };
     this.#publishProgress(this.#clock.now());
+  }
+
+  #publishStart(): void {
+    if (this.#isStartPublished) return;
+    this.#isStartPublished = true;
+    this.#events.started(this);
   }
 
   #publishProgress(nowMs: number): void {
@@ -114,6 +117,7 @@ export class RunningAttempt implements Attempt {
     const { note } = this.#unpublished;
     this.#unpublished = undefined;
     this.#progressPublishedAtMs = nowMs;
+    this.#publishStart(); // a client never sees progress of an attempt that has not started
     this.#events.progress(this, this.progressPercent ?? 0, note);
   }
 
@@ -128,10 +132,7 @@ export class RunningAttempt implements Attempt {
 
   /** Publishes due events, aborts at the deadline, ends after the grace. Call it every {@link TICK_MS}. */
   tick(nowMs: number): void {
-    if (!this.#isStartPublished && nowMs - this.startedAtMs >= STARTED_EVENT_AFTER_MS) {
-      this.#isStartPublished = true;
-      this.#events.started(this);
-    }
+    if (nowMs - this.startedAtMs >= STARTED_EVENT_AFTER_MS) this.#publishStart();
     this.#publishProgress(nowMs);
     if (nowMs >= this.deadlineMs) this.abort(this.#timeoutError());
     if (nowMs - this.#abortedAtMs >= ABORT_GRACE_MS && this.#abortReason !== undefined) {
@@ -187,6 +188,12 @@ export class RunningAttempt implements Attempt {
     this.#resolve = undefined;
     resolve?.(end);
   }
+}
+
+/** A percentage in 0–100: the nearest one, or `last` for a value that is no number. A wrong report must not fail a good task. */
+export function clampPercent(percent: number, last: number): number {
+  const clamped = Math.min(100, Math.max(0, Number(percent)));
+  return Number.isNaN(clamped) ? last : clamped;
 }
 
 /** Records in the metrics how long a task waited and ran. Call it once the task's result is stored. */

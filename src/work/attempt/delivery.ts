@@ -24,6 +24,8 @@ import {
   ACK_WAIT_MS,
   type Audit,
   CancelledError,
+  checkPlainData,
+  type Encoding,
   encode,
   HandOff,
   type SignedVote,
@@ -294,6 +296,8 @@ export class DeliveryHandler {
     };
     switch (end.kind) {
       case "output": {
+        const error = unstorable(end.output, inFlight.encoding);
+        if (error !== null) return this.#settlement.afterFailure(inFlight, { error, ...facts });
         const vote = voteOf(slot, attempt.task, end.output);
         return this.#settlement.conclude(inFlight, {
           status: "completed",
@@ -352,6 +356,18 @@ export class DeliveryHandler {
 /** Gives back a task of a full key. */
 function giveBackForKey({ delivery }: InFlightTask, waitMs: number): void {
   delivery.nak(Math.min(MAX_KEY_WAIT_MS, waitMs * 2 ** Math.min(16, delivery.deliveryCount - 1)));
+}
+
+/** The error of an output that a result would not show as it is; null for every other output. A retry returns the same. */
+function unstorable(output: unknown, encoding: Encoding): SwarmError | null {
+  try {
+    checkPlainData(output, "output", encoding);
+    return null;
+  } catch (error) {
+    const { message, field } = toSwarmError(error);
+    const advice = "return plain data: objects, arrays, strings, finite numbers, booleans and null";
+    return new TerminalError(`${message}; ${advice}`, { code: "internal", field });
+  }
 }
 
 /** The signed vote, when the office asks for one and the slot's agent can sign. */

@@ -41,6 +41,21 @@ test("the error reply carries the code, field and retry-after of the agent's err
   await stop();
 });
 
+test("an input or an output that a message would change is refused with its path", async () => {
+  const { transport, stop } = await startHost(defineEcho(() => ({ seen: new Set([1]) })));
+  const link = linkOf(transport);
+  await expect(askCapability(link, "echo", {})).rejects.toMatchObject({
+    code: "internal",
+    field: "output.seen",
+    message: expect.stringContaining("an instance of Set"),
+  });
+  await expect(askCapability(link, "echo", { at: new Date() })).rejects.toMatchObject({
+    code: "invalid_input",
+    field: "input.at",
+  });
+  await stop();
+});
+
 test("a failed ask is logged with its stack, and the reply has neither the stack nor a secret", async () => {
   const lines: Record<string, unknown>[] = [];
   const log = createLogger({ name: "test", stream: { write: (line) => void lines.push(JSON.parse(line)) } });

@@ -67,6 +67,41 @@ describe("a task that goes well", () => {
   });
 });
 
+describe("an agent that reports carelessly", () => {
+  it("has its progress clamped, and `started` comes before the first progress", async () => {
+    const events: { name: string; progress?: number }[] = [];
+    const { transport } = await swarm.work(async (attempt) => {
+      attempt.progress(150);
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      attempt.progress(-5);
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      attempt.progress(Number.NaN);
+    });
+    transport.bus.subscribe(`${swarm.prefix}.event.task.>`, ({ subject, data }) =>
+      events.push({ name: subject.split(".").at(-1) ?? "", ...JSON.parse(Buffer.from(data).toString()) }),
+    );
+    await transport.bus.flush();
+    const client = await swarm.client();
+    expect(await client.run({ capability: "echo" })).toMatchObject({ status: "completed", attempt: 1 });
+    await swarm.roundTrips();
+    expect(events.map(({ name, progress }) => progress ?? name)).toEqual(["started", 100, 0, 0]);
+  });
+
+  it("fails at once, with the path, when a result would not show its output as it is", async () => {
+    await swarm.work(async () => ({ rows: [{ at: new Map([["a", 1]]) }] }));
+    const client = await swarm.client();
+    const result = await client.run({ capability: "echo", retry: quick });
+    expect(result).toMatchObject({
+      status: "failed",
+      attempt: 1,
+      error: { code: "internal", field: "output.rows.0.at", retryable: false },
+    });
+    expect(result.error?.message).toMatch(
+      /^output\.rows\.0\.at is an instance of Map, .*; return plain data/,
+    );
+  });
+});
+
 describe("a task that fails", () => {
   it("is retried, and its result has the number of the attempt that completed it", async () => {
     await swarm.work(async ({ number }) => {
