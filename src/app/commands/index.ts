@@ -16,6 +16,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     "drain processes of the swarm and start them anew",
     async () => (await import("./local/restart.ts")).command,
   ),
+  entry("status", "show the swarm at a glance", async () => (await import("./local/status.ts")).command),
   entry("logs", "show the logs of the swarm", async () => (await import("./local/logs.ts")).command),
   entry("down", "stop the swarm of a data directory", async () => (await import("./local/down.ts")).command),
   entry(

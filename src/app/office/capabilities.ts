@@ -18,24 +18,32 @@ export interface CapabilityView {
   by: string | null;
 }
 
-/** Reads all capabilities, by name. @throws SwarmError `unavailable` when NATS does not answer. */
+/**
+ * Reads all capabilities, by name. `pausesTimeoutMs`: how long a coordinator may take, default {@link PAUSES_TIMEOUT_MS}.
+ * @throws SwarmError `unavailable` when NATS does not answer.
+ */
 export async function readCapabilities({
   transport,
   office,
+  pausesTimeoutMs = PAUSES_TIMEOUT_MS,
 }: {
   transport: Transport;
   office: OfficeClient;
+  pausesTimeoutMs?: number;
 }): Promise<{ capabilities: CapabilityView[]; isOfficeKnown: boolean }> {
-  const [consumers, pauses] = await Promise.all([transport.queue("tasks").consumers(), readPauses(office)]);
+  const [consumers, pauses] = await Promise.all([
+    transport.queue("tasks").consumers(),
+    readPauses(office, pausesTimeoutMs),
+  ]);
   return { capabilities: viewCapabilities(consumers, pauses), isOfficeKnown: pauses !== null };
 }
 
 type Pause = WholeReply<"pauses">["pauses"][number];
 
 /** The office's pauses as any coordinator knows them; null when none answers. */
-async function readPauses(office: OfficeClient): Promise<readonly Pause[] | null> {
+async function readPauses(office: OfficeClient, timeoutMs: number): Promise<readonly Pause[] | null> {
   try {
-    return (await office.readStale("pauses", {}, { timeoutMs: PAUSES_TIMEOUT_MS })).pauses;
+    return (await office.readStale("pauses", {}, { timeoutMs })).pauses;
   } catch (error) {
     if (toSwarmError(error).code === "unavailable") return null;
     throw error;

@@ -11,6 +11,7 @@ import { recoverOffice, showOffice, transferOffice } from "./office.ts";
 import type { Operation } from "./operation.ts";
 import { listSchedules, removeSchedule, setSchedule } from "./schedules.ts";
 import { initStreams } from "./streams.ts";
+import { showSwarm } from "./swarm-status.ts";
 import {
   cancelTasks,
   listTasks,
@@ -39,5 +40,5 @@ export const OPERATIONS = [
   ...[setSchedule, listSchedules, removeSchedule],
   ...[setBudget, listBudgets, removeBudget],
   ...[listAuditEntries, verifyAuditLog],
-  initStreams,
+  ...[initStreams, showSwarm],
 ] as unknown as readonly Operation[];

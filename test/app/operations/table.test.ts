@@ -151,6 +151,17 @@ test("the answer of each operation fits its schema", { timeout: 120_000 }, async
   await expect(call("ballot-decide", { id: "b1", choice: 1 })).rejects.toBeInstanceOf(SwarmError);
   performed.add("ballot-decide"); // its answer is in scenarios/ballots.test.ts
 
+  const glance = (await call("swarm-status")).output;
+  expect(glance).toMatchObject({
+    prefix: transport.prefix,
+    office: { leader: expect.any(String), coordinators: 1, lag: 0 },
+    queues: [
+      { capability: "classify", state: "open" },
+      { capability: "echo", state: "open" },
+    ],
+    unanswered: [],
+  });
+
   const agent = agentOf("echo");
   expect((await call("agent-list")).output.agents).toHaveLength(4);
   expect((await call("agent-show", { agent })).output).toMatchObject({ equivocations: 0 });

@@ -58,6 +58,25 @@ test("up --agents adds and removes processes of a running swarm, and up without 
   expect(names()).toEqual(["hello-1"]);
 });
 
+test("status shows the processes and the queues of the data directory, and of a server that is named", async () => {
+  const here = await world.call("status --json");
+  expect(here.exitCode).toBe(0);
+  expect(here.json()).toMatchObject({
+    local: { dataDir, processes: [{ name: "hello-1", status: "running", restarts: 0 }] },
+    swarm: { processes: [{ role: "hello", pid: pidOf("hello-1") }], agents: { idle: 1 }, unanswered: [] },
+  });
+  const elsewhere = await setupWorld().call(`status --server ${first.server}`);
+  expect(elsewhere).toMatchObject({
+    exitCode: 0,
+    stdout: expect.stringMatching(/no coordinator answers[\s\S]*hello +0 +0 +open/),
+  });
+  const none = await setupWorld().call("status --json");
+  expect(none.exitCode).toBe(3);
+  expect(none.json()).toMatchObject({
+    error: { code: "unavailable", message: expect.stringMatching(/no swarm runs in .*murmur up --detach/) },
+  });
+});
+
 test("up tells a setting that it asks for and the swarm does not have, with exit code 1", async () => {
   const refused = await world.call("up --log-level debug");
   expect(refused.exitCode).toBe(1);
