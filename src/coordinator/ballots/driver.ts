@@ -91,18 +91,30 @@ class RunningBallot implements LiveBallot {
   stage: LiveBallot["stage"] = "open";
   wakesAtMs: number | null = null;
   cancelWake: (() => void) | undefined;
-  readonly end = Promise.withResolvers<void>();
+  #end = Promise.withResolvers<void>();
 
   constructor(ballot: OpenBallot, core: Ballot) {
     this.id = ballot.id;
     this.ballot = ballot;
     this.core = core;
     this.questions = new BallotQuestions(ballot, core.spec);
-    this.end.promise.catch(() => undefined); // usually no request waits for it
+    this.#end.promise.catch(() => undefined); // usually no request waits for it
   }
 
   get whenDecided(): Promise<void> {
-    return this.end.promise;
+    return this.#end.promise;
+  }
+
+  /** Tells the waiting requests that the control log holds the end. */
+  noteDecided(): void {
+    this.#end.resolve();
+  }
+
+  /** Tells the waiting requests that this try failed. Later requests wait for the next try. */
+  noteUndecided(error: SwarmError): void {
+    this.#end.reject(error);
+    this.#end = Promise.withResolvers<void>();
+    this.#end.promise.catch(() => undefined);
   }
 }
 
@@ -363,11 +375,11 @@ class BallotRunner implements BallotDriver {
     try {
       const decided = await this.#closer.decide(live, result);
       if (decided !== null) {
-        live.end.resolve();
+        live.noteDecided();
         await this.#closer.carryOut(decided.ending, decided);
-      }
+      } else await this.#followStoredEnd(live);
     } catch (error) {
-      live.end.reject(toSwarmError(error));
+      live.noteUndecided(toSwarmError(error));
       if (!this.#isLive(live)) return; // the next coordinator in office decides it
       this.#parts.log.warn(
         { err: error, ballot: live.id },
@@ -381,6 +393,20 @@ class BallotRunner implements BallotDriver {
     if (!this.#isLive(live)) return;
     this.#ballots.delete(live.id);
     this.#asker.forget(live);
+  }
+
+  /**
+   * The control log held an end before this command. While this coordinator is in office, only its own commands are stored:
+   * then it was an earlier try whose outcome was unknown, and no other coordinator carries it out.
+   * @throws SwarmError `unavailable` when this coordinator has left the office.
+   */
+  async #followStoredEnd(live: RunningBallot): Promise<void> {
+    if (!this.#isLive(live)) {
+      throw new SwarmError("unavailable", `another coordinator ends the ballot ${live.id}: ask again`);
+    }
+    live.noteDecided();
+    const ending = this.#parts.office.state.ballots.outbox.get(live.id);
+    if (ending !== undefined) await this.#closer.carryOut(ending);
   }
 
   #cancel(live: RunningBallot, reason: string): void {

@@ -66,12 +66,23 @@ function modelOf(profile: Profile): string {
 export function findSubstitute(
   state: OfficeState,
   pick: Placer["pick"],
-  { capability: ofTask, core, seat }: { capability: string; core: Ballot; seat: number },
+  {
+    capability: ofTask,
+    core,
+    seat,
+    labels,
+  }: {
+    capability: string;
+    core: Ballot;
+    seat: number;
+    /** The labels of the ballot's task, which the first agents were chosen by. */
+    labels?: Readonly<Record<string, string>> | undefined;
+  },
 ): Seat | null {
   const { spec, seats } = core;
   const capability = capabilityOfSeat(spec, seat, ofTask);
   const taken = new Set(
-    seats.filter((other) => other.seat !== seat || spec.diversity !== "none").map(({ agent }) => agent),
+    seats.filter((other) => other.seat === seat || spec.diversity !== "none").map(({ agent }) => agent),
   );
   if (spec.diversity === "model") {
     for (const other of seats.filter((each) => each.seat !== seat)) {
@@ -80,7 +91,8 @@ export function findSubstitute(
       if (model !== undefined) for (const id of idsWithModel(state, model)) taken.add(id);
     }
   }
-  const [profile] = pickFitting(state, pick, { capability, spec, count: 1, taken });
+  const wanted = labels === undefined ? {} : { labels };
+  const [profile] = pickFitting(state, pick, { capability, spec, count: 1, taken, ...wanted });
   return profile === undefined ? null : seatOf(profile, seat, recordOf(state, ofTask));
 }
 

@@ -36,6 +36,26 @@ it("a seat whose agent is gone goes to an agent of a model that no other seat ha
   expect(substitute("better")).toBeUndefined();
 });
 
+it("the substitute of a seat is chosen by the task's labels, and with diversity `none` another seat's agent may be it", () => {
+  const state = officeCommands.empty();
+  const agents = ["gone", "stays", "other"].map((id) => profileOf(makeStatus({ id, role: id })));
+  officeCommands.decide(state, { type: "members-join", agents } as OfficeCommand, 0);
+  const seats = ["gone", "stays"].map((agent, index) => ({ seat: index + 1, agent, weight: 1 }));
+  const asked = (diversity: "none" | "agent") => {
+    const spec = ballotSchema.parse({ seats: 2, strategy: "unanimous", diversity });
+    const [core] = openBallot({ id: "b1", spec, seats, nonce: "n", atMs: 0 });
+    const seen: unknown[] = [];
+    const pick: Parameters<typeof findSubstitute>[1] = ({ exclude, labels }) => {
+      seen.push({ exclude: [...(exclude ?? [])], labels });
+      return [];
+    };
+    findSubstitute(state, pick, { capability: "echo", core, seat: 1, labels: { language: "rust" } });
+    return seen;
+  };
+  expect(asked("none")).toEqual([{ exclude: ["gone"], labels: { language: "rust" } }]);
+  expect(asked("agent")).toEqual([{ exclude: ["gone", "stays"], labels: { language: "rust" } }]);
+});
+
 it("ballots that open at the same moment get different, free agents", async () => {
   const { promise: freed, resolve: free } = Promise.withResolvers<string>();
   const voters: Voter[] = [..."abcdefghijkl"].map((name) => ({ name, slots: 1, say: () => freed }));

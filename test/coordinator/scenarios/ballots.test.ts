@@ -1,6 +1,13 @@
 // Ballots from submission to verdict: real agents, hosts and office, over the transport in memory.
 import { expect, it, onTestFinished, vi } from "vitest";
-import { type BallotInput, encode, type SeatQuestion, type Task } from "../../../src/protocol/index.ts";
+import {
+  type BallotInput,
+  encode,
+  type Json,
+  type SeatQuestion,
+  SwarmError,
+  type Task,
+} from "../../../src/protocol/index.ts";
 import { resultOf, setupBallots, store, type Voter } from "../ballots/swarm.ts";
 import { SOON } from "../support.ts";
 
@@ -258,6 +265,63 @@ it("with `human` a ballot waits for a person, and the verdict names that person"
   const { result } = await tasks.status("b1");
   expect(result?.verdict).toMatchObject({ value: "dog", decidedBy: "human", reason: "decided by ada" });
   await expect(decide(3)).rejects.toMatchObject({ code: "conflict" });
+});
+
+/** A ballot that waits for ada, in an office whose commands `ballots-end` go through `onEnd`. */
+async function waitForAda(
+  onEnd: (submit: (suffix?: string) => Promise<Json>, tries: number) => Promise<Json>,
+) {
+  const { tasks, show, office, leader } = await setupBallots(FIVE);
+  const ballot = { seats: 5, strategy: "majority", onDisagreement: "human" } as const;
+  await tasks.submit({
+    id: "b1",
+    capability: "classify",
+    input: answersOf("cat", "dog", "cow", "hen", "cat"),
+    ballot,
+  });
+  await vi.waitFor(async () => expect(await show("b1")).toMatchObject({ state: "human" }), SOON);
+  const submit = leader.office.submit.bind(leader.office);
+  let tries = 0;
+  vi.spyOn(leader.office, "submit").mockImplementation((key, command, bytes) =>
+    command.type === "ballots-end"
+      ? onEnd((suffix = "") => submit(`${key}${suffix}`, command, bytes), ++tries)
+      : submit(key, command, bytes),
+  );
+  const decide = (timeoutMs = 30_000) =>
+    office.read("ballot-decide", { id: "b1", by: "ada", choice: 3 }, { timeoutMs });
+  return { tasks, decide };
+}
+
+it("a repeat of a decision that is not stored yet waits for it, and is no conflict", async () => {
+  const stored = Promise.withResolvers<void>();
+  const { decide, tasks } = await waitForAda(async (submit) => {
+    await stored.promise;
+    return submit();
+  });
+  await expect(decide(300)).rejects.toMatchObject({ code: "unavailable" });
+  const repeated = decide();
+  stored.resolve();
+  expect(await repeated).toEqual({ decided: true });
+  expect((await tasks.result("b1")).verdict).toMatchObject({ value: "dog", decidedBy: "human" });
+});
+
+it("a decision whose first try failed is stored by the next one, and a repeat waits for it", async () => {
+  const { decide, tasks } = await waitForAda(async (submit, tries) => {
+    if (tries === 1) throw new SwarmError("internal", "told to fail");
+    return submit();
+  });
+  await expect(decide()).rejects.toMatchObject({ code: "internal" });
+  expect(await decide()).toEqual({ decided: true });
+  expect(await tasks.result("b1")).toMatchObject({ status: "completed" });
+});
+
+it("a ballot whose end was stored by an earlier try of unknown outcome is carried out, and its person hears it", async () => {
+  const { decide, tasks } = await waitForAda(async (submit) => {
+    await submit("-earlier");
+    return submit();
+  });
+  expect(await decide()).toEqual({ decided: true });
+  expect(await tasks.result("b1")).toMatchObject({ status: "completed" });
 });
 
 const shownTo = (question: Task["question"]) => (question as SeatQuestion).answers.map(({ value }) => value);

@@ -250,8 +250,10 @@ export class Asker {
   /** @throws SwarmError `unavailable` when no other agent fits, or when the control log does not take the change. */
   async #reseat(live: LiveBallot, seat: number): Promise<void> {
     const { office, placement, transport, subjects, clock } = this.#parts;
-    const { capability } = live.ballot;
-    const substitute = findSubstitute(office.state, placement.pick, { capability, core: live.core, seat });
+    const { capability, task } = live.ballot;
+    const { labels } = JSON.parse(task) as { labels?: Record<string, string> };
+    const wanted = { capability, core: live.core, seat, labels };
+    const substitute = findSubstitute(office.state, placement.pick, wanted);
     if (substitute === null)
       throw new SwarmError("unavailable", `no other agent fits seat ${seat} at the moment`);
     this.#parts.step(live, { type: "reseat", substitute, atMs: clock.now() });

@@ -19,7 +19,10 @@ export interface LiveBallot {
   /** `ending`: the ballot's end is being stored in the control log, and the decider gets no more events. */
   readonly stage: "open" | "ending";
   readonly questions: BallotQuestions;
-  /** Resolves when the control log holds the ballot's end; rejects when this coordinator could not decide the end. */
+  /**
+   * Resolves when the control log holds the ballot's end; rejects when the present try to store it failed. After a failed
+   * try it is another promise, for the next try.
+   */
   readonly whenDecided: Promise<void>;
 }
 

@@ -9,6 +9,12 @@ import { type OfficeAnswers, unwrap } from "../../office/server.ts";
 import type { LiveBallot } from "../ask/live-ballot.ts";
 import { viewBallot } from "./view.ts";
 
+/**
+ * How long a decision waits for the control log, in ms; then the reply says that the outcome is unknown. Shorter than a try
+ * of the client (3,000 ms), so that the client hears it.
+ */
+const DECISION_WAIT_MS = 2_500;
+
 /** A person's decision: a candidate or a value. */
 const decideSchema = z
   .strictObject({
@@ -44,6 +50,9 @@ export function answerPeople({
   /** Feeds an event to the ballot's decider. @throws SwarmError when the decider refuses the event. */
   step(live: LiveBallot, event: BallotEvent): void;
 }): Pick<OfficeAnswers, "ballot" | "ballot-decide" | "ballot-correct"> {
+  /** The decision that each ballot took, so that a repeat of it is no conflict while it is being stored. */
+  const taken = new WeakMap<LiveBallot, string>();
+
   return {
     async ballot(body) {
       const { id } = parse(z.strictObject({ id: tokenSchema }), body, "ballot");
@@ -57,10 +66,15 @@ export function answerPeople({
     async "ballot-decide"(body) {
       const { id, by, choice, value } = parse(decideSchema, body, "ballot-decide");
       const live = findBallot(id);
-      if (live === undefined || live.stage !== "open") throw notWaiting(office, id, live);
       const decision = choice === undefined ? { value } : { choice };
-      step(live, { type: "human", by, ...decision, atMs: clock.now() });
-      await live.whenDecided;
+      const own = JSON.stringify({ by, ...decision });
+      const isRepeat = live?.stage === "ending" && taken.get(live) === own;
+      if (live === undefined || (live.stage !== "open" && !isRepeat)) throw notWaiting(office, id, live);
+      if (!isRepeat) {
+        step(live, { type: "human", by, ...decision, atMs: clock.now() });
+        taken.set(live, own);
+      }
+      await waitUntilDecided(live, clock);
       return { decided: true };
     },
     async "ballot-correct"(body): Promise<Json> {
@@ -81,6 +95,21 @@ export function answerPeople({
       return unwrap(await office.submit(`c.${key}`, command));
     },
   };
+}
+
+/** @throws SwarmError `unavailable` when the control log does not confirm the decision in time. */
+async function waitUntilDecided({ id, whenDecided }: LiveBallot, clock: Clock): Promise<void> {
+  const late = Promise.withResolvers<never>();
+  const cancel = clock.after(DECISION_WAIT_MS, () =>
+    late.reject(
+      new SwarmError("unavailable", `the decision of ballot ${id} is taken and not stored yet: repeat it`),
+    ),
+  );
+  try {
+    await Promise.race([whenDecided, late.promise]);
+  } finally {
+    cancel();
+  }
 }
 
 function notWaiting(office: Office, id: string, live: LiveBallot | undefined): SwarmError {
