@@ -31,6 +31,7 @@ const SUBMIT_ERRORS = [
   "unknown_capability",
   "conflict",
   "cancelled",
+  "deadline",
   "rate_limited",
 ] as const;
 

@@ -46,7 +46,7 @@ export interface DeadLetters {
   trace(taskId: string): Promise<string | undefined>;
   /**
    * Submits the task again under the id of {@link replayIdOf}, with the label `replayOf: <id>`, then removes the letter. The
-   * old result stays. A deadline that had passed when the task died is left out. A second call answers with the same
+   * old result stays. A deadline that has passed is left out. A second call answers with the same
    * id and `duplicate: true`.
    * @throws SwarmError `not_found`; `invalid_input` when the letter's payload never was a valid task.
    */
@@ -116,7 +116,7 @@ export function createDeadLetters(parts: {
         priority: letter.priority,
         scope: letter.scope,
         labels: { ...task.labels, [REPLAY_LABEL]: taskId },
-        ...(deadline === undefined || Date.parse(deadline) <= Date.parse(letter.diedAt) ? {} : { deadline }),
+        ...(deadline === undefined || Date.parse(deadline) <= transport.clock.now() ? {} : { deadline }),
       });
       await log.delete(stored.seq);
       return reply;

@@ -117,6 +117,7 @@ export class Submitter {
     if (task.notBefore !== undefined) await this.#parts.transport.clock.sync();
     const nowMs = this.#parts.clock.now();
     const dueMs = dueMsOf(task, nowMs);
+    checkDeadline(task, nowMs, dueMs);
     const headers = headersOf(options);
     const data = await this.#pack(task, at.taskId, dueMs, options.encoding ?? "json");
     if (dueMs <= nowMs) return this.#enqueue(at, data, headers, task.id !== undefined);
@@ -162,6 +163,20 @@ export class Submitter {
     const message = `the id ${taskId} is taken by a task of ${found.capability}${place}; choose another`;
     throw new SwarmError("conflict", message, { field: "id" });
   }
+}
+
+/** @throws SwarmError `deadline` for a task that passes its deadline before any attempt can start. */
+function checkDeadline({ deadline }: Task, nowMs: number, dueMs: number): void {
+  if (deadline === undefined || Date.parse(deadline) > Math.max(nowMs, dueMs)) return;
+  const limit =
+    dueMs > nowMs
+      ? `after notBefore (${new Date(dueMs).toISOString()})`
+      : `in the future (now: ${new Date(nowMs).toISOString()})`;
+  throw new SwarmError(
+    "deadline",
+    `deadline must be ${limit}, got ${deadline}: the task would fail without an attempt; give a later deadline, or none`,
+    { field: "deadline" },
+  );
 }
 
 /** When a submitted task is due, Unix ms; the present without a `notBefore`. */

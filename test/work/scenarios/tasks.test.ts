@@ -197,10 +197,39 @@ describe("time", () => {
     expect(await aborted.promise).toMatchObject({ code: "timeout" });
   });
 
-  it("a task does not start after its deadline", async () => {
+  it("a submit is refused when its deadline has passed, or passes before notBefore, and stores nothing", async () => {
+    await swarm.work(echo);
+    const client = await swarm.client();
+    const late = { id: "late", capability: "echo", deadline: "2020-01-01T00:00:00Z" };
+    await expect(client.submit(late)).rejects.toMatchObject({
+      code: "deadline",
+      field: "deadline",
+      message: expect.stringContaining("deadline must be in the future (now: 20"),
+    });
+    const deadline = new Date(Date.now() + 600_000).toISOString();
+    const early = { id: "late", capability: "echo", deadline, notBefore: 900_000 };
+    await expect(client.submit(early)).rejects.toMatchObject({
+      message: expect.stringContaining("deadline must be after notBefore (20"),
+    });
+    await expect(client.status("late")).rejects.toMatchObject({ code: "not_found" });
+  });
+
+  it("a repeated submit of a stored task is a duplicate, also after its deadline", async () => {
+    await swarm.work(echo);
+    const client = await swarm.client();
+    const task = { id: "once", capability: "echo", deadline: new Date(Date.now() + 1_000).toISOString() };
+    await client.run(task);
+    await until(async () => (Date.now() > Date.parse(task.deadline) ? true : undefined));
+    expect(await client.submit(task)).toMatchObject({ duplicate: true });
+  });
+
+  it("a published task does not start after its deadline", async () => {
     let started = 0;
-    await swarm.work(async () => ++started);
-    const result = await (await swarm.client()).run({ capability: "echo", deadline: "2020-01-01T00:00:00Z" });
+    const { transport } = await swarm.work(async () => ++started);
+    const client = await swarm.client();
+    const task = { capability: "echo", deadline: "2020-01-01T00:00:00Z" };
+    await transport.log("tasks").append(`${swarm.prefix}.task.echo.normal.-.t1`, encode(task));
+    const result = await client.result("t1");
     expect(result).toMatchObject({ status: "failed", error: { code: "deadline" }, attempt: 0 });
     expect(started).toBe(0);
   });
