@@ -13,7 +13,7 @@ import { withinTimeout } from "../operations/time-limit.ts";
 
 /** A command that has the fields of its operation. */
 interface Face<I extends z.ZodObject, O extends z.ZodType, E extends z.ZodType>
-  extends Pick<Command<I, O>, "examples" | "details" | "render" | "exitCode"> {
+  extends Pick<Command<I, O>, "examples" | "details" | "render" | "exitCode" | "handlesInterrupts"> {
   /** How fields are given on the command line; a description here replaces the operation's own. */
   fields?: { readonly [K in keyof I["shape"]]?: FieldFacts };
   /** Shows an event while the operation runs. */

@@ -55,7 +55,7 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("dead show", "show one dead letter", async () => (await import("./swarm/dead.ts")).show),
   entry(
     "dead replay",
-    "submit the task of a dead letter again",
+    "submit the tasks of dead letters again",
     async () => (await import("./swarm/dead.ts")).replay,
   ),
   entry("dead purge", "remove dead letters", async () => (await import("./swarm/dead.ts")).purge),

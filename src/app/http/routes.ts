@@ -16,6 +16,12 @@ import type { Transport } from "../../transport/index.ts";
 import { MAX_LIST_LIMIT, type TaskClient } from "../../work/index.ts";
 import { listLivingAgents } from "../operations/agents.ts";
 import { listCapabilities, pauseCapability, resumeCapability } from "../operations/capabilities.ts";
+import {
+  listDeadLetters,
+  purgeDeadLetters,
+  replayDeadLetter,
+  showDeadLetter,
+} from "../operations/dead-letters.ts";
 import { showOffice } from "../operations/office.ts";
 import { type Operation, type OperationContext, perform } from "../operations/operation.ts";
 import {
@@ -68,6 +74,11 @@ const listQuery = z.strictObject({
   /** Also the questions of ballots to their seats. */
   seats: z.stringbool({ truthy: ["true"], falsy: ["false"] }).optional(),
   stray: z.stringbool({ truthy: ["true"], falsy: ["false"] }).optional(),
+});
+
+const deadQuery = z.strictObject({
+  capability: tokenSchema.optional(),
+  limit: z.coerce.number().int().min(1).max(MAX_LIST_LIMIT).optional(),
 });
 
 /** All routes but the probes. */
@@ -124,17 +135,44 @@ export const ROUTES: readonly Route[] = [
   {
     method: "POST",
     path: "/v1/tasks/:id/move",
-    answer: (context, swarm) => changeTask(context, swarm, moveTask),
+    answer: (context, swarm) => performBody(context, swarm, moveTask, { task: taskIdOf(context) }),
   },
   {
     method: "POST",
     path: "/v1/tasks/:id/reprioritise",
-    answer: (context, swarm) => changeTask(context, swarm, reprioritiseTask),
+    answer: (context, swarm) => performBody(context, swarm, reprioritiseTask, { task: taskIdOf(context) }),
   },
   {
     method: "POST",
     path: "/v1/tasks/:id/promote",
-    answer: (context, swarm) => changeTask(context, swarm, promoteTask),
+    answer: (context, swarm) => performBody(context, swarm, promoteTask, { task: taskIdOf(context) }),
+  },
+  {
+    method: "GET",
+    path: "/v1/dead",
+    async answer(context, swarm) {
+      const query = parse(deadQuery, context.req.query(), "query");
+      const input = parse(listDeadLetters.input, query, "query");
+      return { body: await perform(listDeadLetters, contextOf(swarm), input), status: 200 };
+    },
+  },
+  {
+    method: "GET",
+    path: "/v1/dead/:id",
+    answer: async (context, swarm) => ({
+      body: await perform(showDeadLetter, contextOf(swarm), { task: taskIdOf(context) }),
+      status: 200,
+    }),
+  },
+  {
+    method: "POST",
+    path: "/v1/dead/replay",
+    answer: (context, swarm) => performBody(context, swarm, replayDeadLetter),
+  },
+  {
+    method: "POST",
+    path: "/v1/dead/purge",
+    answer: (context, swarm) => performBody(context, swarm, purgeDeadLetters),
   },
   {
     method: "GET",
@@ -178,11 +216,12 @@ export const ROUTES: readonly Route[] = [
   },
 ];
 
-/** A change of one task: the other fields of the operation are the body, which may be empty. */
-async function changeTask<I extends z.ZodType, O extends z.ZodType>(
+/** Performs an operation whose fields are the body, which may be empty; `path` has the fields of the path. */
+async function performBody<I extends z.ZodType, O extends z.ZodType, E extends z.ZodType>(
   context: Context,
   swarm: ServedSwarm,
-  operation: Operation<I, O, z.ZodNever>,
+  operation: Operation<I, O, E>,
+  path: object = {},
 ): Promise<Answer> {
   const bytes = new Uint8Array(await context.req.arrayBuffer());
   const isEmpty = bytes.length === 0;
@@ -190,7 +229,7 @@ async function changeTask<I extends z.ZodType, O extends z.ZodType>(
     ? { value: {}, encoding: undefined }
     : decode(bytes, context.req.header("content-type"));
   const fields = parse(z.record(z.string(), z.unknown()), value, "body");
-  const input = parse(operation.input, { ...fields, task: taskIdOf(context) }, "body");
+  const input = parse(operation.input, { ...fields, ...path }, "body");
   const body = await perform(operation, contextOf(swarm), input);
   return { body, status: 200, ...(encoding === undefined ? {} : { encoding }) };
 }

@@ -1,9 +1,10 @@
 // Operations on the audit log: list its entries, and verify that no entry was changed.
 import { z } from "zod";
 import { AUDIT_FAULTS, listAudit, verifyAudit } from "../../audit/index.ts";
-import { parse, SwarmError, timeSchema, tokenSchema } from "../../protocol/index.ts";
+import { parse, SwarmError, tokenSchema } from "../../protocol/index.ts";
 import { yieldReports } from "./event-queue.ts";
 import { defineOperation } from "./operation.ts";
+import { readSince } from "./since.ts";
 
 /** The most lines of one list: with the largest entries 16 MiB. */
 const MAX_AUDIT_LINES = 1_000;
@@ -135,19 +136,4 @@ function readWriter(role: string | undefined, writer: string | undefined) {
     role: parse(tokenSchema, first, "--writer", "writer"),
     processId: parse(tokenSchema, processId, "--writer", "writer"),
   };
-}
-
-const AGE = /^(\d+)(s|m|h|d)$/;
-const AGE_MS = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
-
-/** An age or a time as ms since 1970. @throws SwarmError `invalid_input`. */
-function readSince(text: string, nowMs: number): number {
-  const [, amount, unit] = AGE.exec(text) ?? [];
-  if (amount !== undefined) return nowMs - Number(amount) * AGE_MS[unit as keyof typeof AGE_MS];
-  if (timeSchema.safeParse(text).success) return Date.parse(text);
-  throw new SwarmError(
-    "invalid_input",
-    `--since must be an age such as 90m, 12h or 7d, or an ISO 8601 time, got ${JSON.stringify(text.slice(0, 80))}`,
-    { field: "since" },
-  );
 }

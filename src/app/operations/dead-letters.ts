@@ -1,8 +1,11 @@
 // Operations on dead letters: tasks that failed for good.
 import { z } from "zod";
 import { deadLetterSchema, submitReplySchema, tokenSchema } from "../../protocol/index.ts";
-import { MAX_LIST_LIMIT } from "../../work/index.ts";
-import { defineOperation, readWithin } from "./operation.ts";
+import { MAX_LIST_LIMIT, type SelectedLetter } from "../../work/index.ts";
+import { auditChange } from "../office/operation-audit.ts";
+import { bulkFields, bulkProgressSchema, bulkReportSchema, changeMany, previewOf } from "./bulk.ts";
+import { defineOperation, type OperationContext, readWithin } from "./operation.ts";
+import { filterFields, hasFilter, readFilter } from "./task-filter.ts";
 
 const oneLetter = z.strictObject({
   task: tokenSchema.meta({ description: "the id of the task that failed" }),
@@ -32,34 +35,89 @@ export const showDeadLetter = defineOperation({
   run: (context, { task }) => readWithin(context, context.tasks.dead.show(task)),
 });
 
+/** Chooses one letter or a selection. */
+const manyLetters = z.strictObject({
+  task: tokenSchema.optional().meta({ description: "one letter" }),
+  all: z.boolean().default(false).meta({ description: "every letter" }),
+  ...filterFields,
+  dryRun: z.boolean().default(false).meta({ description: "only show what is selected" }),
+  ...bulkFields,
+});
+type ManyLetters = z.output<typeof manyLetters>;
+
+/** True when the input names a letter, or filters, or every letter, and no two of these. */
+const isOneChoice = ({ task, all, ...rest }: ManyLetters) =>
+  [task !== undefined, all, hasFilter(rest)].filter(Boolean).length === 1;
+const ONE_CHOICE = { error: "name one of: a task, a filter such as --capability, --all", path: ["task"] };
+
+function selectLetters({ tasks, transport }: OperationContext, input: ManyLetters) {
+  return tasks.dead.select(readFilter(input, transport.clock.now()));
+}
+
+/** The filter as the audit log shows it. */
+function showFilter({ task: _task, dryRun: _dryRun, rate: _rate, ...filter }: ManyLetters) {
+  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
+}
+
+/** True for all letters, or all of a capability: the server removes them in one step. */
+function isWholeSubject({ all: _all, capability: _capability, dryRun, rate, ...rest }: ManyLetters): boolean {
+  return !dryRun && rate === undefined && !hasFilter(rest);
+}
+
 export const replayDeadLetter = defineOperation({
   name: "dead-replay",
-  summary: "submit the task of a dead letter again",
-  input: oneLetter,
-  output: submitReplySchema,
+  summary: "submit the tasks of dead letters again",
+  input: manyLetters
+    .extend({
+      yes: z
+        .boolean()
+        .default(false)
+        .meta({ description: "replay a selection; without it only the preview" }),
+    })
+    .refine(isOneChoice, ONE_CHOICE),
+  output: z.union([submitReplySchema, bulkReportSchema]),
+  event: bulkProgressSchema,
   errors: ["not_found", "conflict", "cancelled", "unknown_capability", "rate_limited"],
   access: "operate",
-  run: (context, { task }) => readWithin(context, context.tasks.dead.replay(task)),
+  async *run(context, { yes, ...input }) {
+    const { dead } = context.tasks;
+    if (input.task !== undefined) return await readWithin(context, dead.replay(input.task));
+    const selection = await selectLetters(context, input);
+    if (input.dryRun || !yes) return previewOf(selection);
+    const change = ({ taskId }: { taskId: string }) => readWithin(context, dead.replay(taskId));
+    const report = yield* changeMany(context, selection, { rate: input.rate, change });
+    const { done, failed, left } = report;
+    const facts = { command: "dead-replay", filter: showFilter(input), done, failed, left };
+    return { ...report, audited: done > 0 && (await auditChange(context, facts)) };
+  },
 });
 
 export const purgeDeadLetters = defineOperation({
   name: "dead-purge",
   summary: "remove dead letters",
-  input: z
-    .strictObject({
-      task: tokenSchema.optional().meta({ description: "one letter" }),
-      capability,
-      all: z.boolean().default(false).meta({ description: "every letter" }),
-    })
-    .refine(({ task, capability: only, all }) => [task, only, all].filter(Boolean).length === 1, {
-      error: "name one of: a task, --capability, --all",
-      path: ["task"],
-    }),
-  output: z.object({ purged: z.int() }),
+  input: manyLetters.refine(isOneChoice, ONE_CHOICE),
+  output: z.object({ purged: z.int(), report: bulkReportSchema.optional() }),
+  event: bulkProgressSchema,
   errors: ["not_found"],
   access: "operate",
-  async run(context, { task, capability: only }) {
+  async *run(context, input) {
     const { dead } = context.tasks;
-    return { purged: await readWithin(context, dead.purge({ taskId: task, capability: only })) };
+    if (input.task !== undefined) {
+      return { purged: await readWithin(context, dead.purge({ taskId: input.task })) };
+    }
+    if (isWholeSubject(input)) {
+      const purged = await readWithin(context, dead.purge({ capability: input.capability }));
+      if (purged > 0)
+        await auditChange(context, { command: "dead-purge", filter: showFilter(input), done: purged });
+      return { purged };
+    }
+    const selection = await selectLetters(context, input);
+    if (input.dryRun) return { purged: 0, report: previewOf(selection) };
+    const change = (letter: SelectedLetter) => readWithin(context, dead.remove(letter));
+    const report = yield* changeMany(context, selection, { rate: input.rate, change });
+    const { done, failed, left } = report;
+    const facts = { command: "dead-purge", filter: showFilter(input), done, failed, left };
+    const audited = done > 0 && (await auditChange(context, facts));
+    return { purged: done, report: { ...report, audited } };
   },
 });

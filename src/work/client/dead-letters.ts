@@ -15,6 +15,7 @@ import {
 } from "../../protocol/index.ts";
 import type { Stored, Transport } from "../../transport/index.ts";
 import { isBlobRef, unpackBlob, unpackStored } from "../stores/bodies.ts";
+import { selects, type TaskFilter } from "./task-filter.ts";
 
 /** How many letters `list` shows when the caller names no limit. */
 const DEFAULT_LETTERS = 50;
@@ -36,10 +37,26 @@ export function replayIdOf(taskId: string, endedAt: string): string {
   return `${taskId.slice(0, REPLAY_ID_HEAD)}-r${digest.slice(0, REPLAY_ID_DIGEST)}`;
 }
 
+/** The most letters that one selection reads: their ids take some 10 MB of memory. */
+const MAX_SELECTED = 100_000;
+
+/** A letter that a filter selected. */
+export interface SelectedLetter {
+  readonly taskId: string;
+  readonly seq: number;
+}
+
 /** The dead letters of the swarm. */
 export interface DeadLetters {
   /** Lists letters, the oldest first; 50 by default. */
   list(options?: { capability?: string | undefined; limit?: number | undefined }): Promise<DeadLetter[]>;
+  /**
+   * The letters that a filter selects, the oldest first, of the oldest {@link MAX_SELECTED} letters. `unseen`: further letters;
+   * `unknown`: letters whose payload cannot be read, although the filter names a label.
+   */
+  select(filter: TaskFilter): Promise<{ found: SelectedLetter[]; unseen: number; unknown: number }>;
+  /** Removes one selected letter; false when another call removed it first. */
+  remove(letter: SelectedLetter): Promise<boolean>;
   /** Reads one letter. @throws SwarmError `not_found`. */
   show(taskId: string): Promise<DeadLetter>;
   /** The trace of one letter; undefined when there is no letter, or it has no trace. */
@@ -85,6 +102,16 @@ export function createDeadLetters(parts: {
     return isBlobRef(value) ? unpackBlob(value, encoding, transport.blobs) : value;
   }
 
+  /** The labels of the letter's task; undefined when its payload never was a task. */
+  async function readLabels(letter: DeadLetter): Promise<Record<string, string> | undefined> {
+    try {
+      return parseTask(await readPayload(letter)).labels ?? {};
+    } catch (error) {
+      if (error instanceof SwarmError && error.code === "unavailable") throw error;
+      return undefined;
+    }
+  }
+
   return {
     async list(options = {}) {
       const filter =
@@ -94,6 +121,29 @@ export function createDeadLetters(parts: {
         letters.push(await read(stored));
       return letters;
     },
+    async select(filter) {
+      const { capability, label } = filter;
+      const subject = capability === undefined ? filters.allDead : filters.deadOfCapability(capability);
+      const { messages } = await log.info();
+      const found: SelectedLetter[] = [];
+      let seen = 0;
+      let unknown = 0;
+      for await (const stored of log.read({ filter: subject, limit: MAX_SELECTED })) {
+        seen++;
+        const letter = await read(stored);
+        const facts = {
+          ...letter,
+          atMs: Date.parse(letter.diedAt),
+          code: letter.reason.code,
+          labels: label === undefined ? undefined : await readLabels(letter),
+        };
+        const answer = selects(filter, facts);
+        if (answer === true) found.push({ taskId: letter.taskId, seq: stored.seq });
+        if (answer === null) unknown++;
+      }
+      return { found, unseen: seen < MAX_SELECTED ? 0 : Math.max(0, messages - seen), unknown };
+    },
+    remove: ({ seq }) => log.delete(seq),
     show: async (taskId) => read(await find(taskId)),
     async trace(taskId) {
       const stored = await log.last(filters.deadById(taskId));

@@ -7,6 +7,7 @@ import {
   showDeadLetter,
 } from "../../operations/dead-letters.ts";
 import { defineFace } from "../face.ts";
+import { exitCodeOf, renderBulk, showProgress } from "../views/bulk.ts";
 import { renderReplay } from "../views/task.ts";
 
 const task = { positional: true, value: "TASK" } as const;
@@ -47,15 +48,37 @@ export const show = defineFace(showDeadLetter, {
 });
 
 export const replay = defineFace(replayDeadLetter, {
-  fields: { task },
-  examples: ["dead replay 01J9Z3V8K4M5N6P7Q8R9S0T1U2"],
+  fields: { task, rate: { value: "N" } },
+  examples: [
+    "dead replay 01J9Z3V8K4M5N6P7Q8R9S0T1U2",
+    "dead replay --capability echo --code timeout --since 2h",
+    "dead replay --capability echo --code timeout --since 2h --yes --rate 20",
+  ],
   details:
-    "Submits the task again, as a new task labelled replayOf, and removes the letter; the old result stays. Safe to repeat: a\nsecond call names the same new task.",
-  render: renderReplay,
+    "Submits the task again, as a new task labelled replayOf, and removes the letter; the old result stays. Safe to repeat: a\nsecond call names the same new task. A filter shows a preview; --yes replays the selection, the oldest first. Ctrl-C ends\nafter the current letter and tells how many are left; the same command goes on there.",
+  handlesInterrupts: true,
+  onEvent: showProgress,
+  render: (output, terminal) =>
+    "taskId" in output
+      ? renderReplay(output, terminal)
+      : renderBulk(output, "replayed", "--yes replays them"),
+  exitCode: (output) => ("taskId" in output ? 0 : exitCodeOf(output)),
 });
 
 export const purge = defineFace(purgeDeadLetters, {
-  fields: { task },
-  examples: ["dead purge 01J9Z3V8K4M5N6P7Q8R9S0T1U2", "dead purge --capability echo", "dead purge --all"],
-  render: ({ purged }) => `removed ${purged}`,
+  fields: { task, rate: { value: "N" } },
+  examples: [
+    "dead purge 01J9Z3V8K4M5N6P7Q8R9S0T1U2",
+    "dead purge --capability echo --dry-run",
+    "dead purge --code invalid_input --since 7d",
+    "dead purge --all",
+  ],
+  details: "Ctrl-C ends after the current letter, and tells how many are left.",
+  handlesInterrupts: true,
+  onEvent: showProgress,
+  render: ({ purged, report }) =>
+    report === undefined
+      ? `removed ${purged}`
+      : renderBulk(report, "removed", "without --dry-run they are removed"),
+  exitCode: ({ report }) => (report === undefined ? 0 : exitCodeOf(report)),
 });

@@ -1,0 +1,53 @@
+// The filter of the operations on many tasks or dead letters: its fields, and what it selects.
+import { z } from "zod";
+import { ERROR_CODES, SwarmError, tokenSchema } from "../../protocol/index.ts";
+import type { TaskFilter } from "../../work/index.ts";
+import { readSince } from "./since.ts";
+
+/** The fields of a filter, as an operation takes them. */
+export const filterFields = {
+  capability: tokenSchema.optional().meta({ description: "only of this capability" }),
+  scope: tokenSchema.optional().meta({ description: "only of this scope" }),
+  agent: tokenSchema.optional().meta({ description: "only with this agent in the last attempt" }),
+  code: z.enum(ERROR_CODES).optional().meta({ description: "only with this error code" }),
+  since: z
+    .string()
+    .max(64)
+    .optional()
+    .meta({ description: "only from this time or age on, such as 90m or 7d" }),
+  prefix: tokenSchema.optional().meta({ description: "only ids that begin with this text" }),
+  label: z.string().max(321).optional().meta({ description: "only with this label, as NAME=VALUE" }),
+} as const;
+
+type FilterInput = z.output<z.ZodObject<typeof filterFields>>;
+
+/** True when the input names at least one field of a filter. */
+export function hasFilter(input: FilterInput): boolean {
+  return (Object.keys(filterFields) as (keyof FilterInput)[]).some((field) => input[field] !== undefined);
+}
+
+/** @throws SwarmError `invalid_input` for a time or a label that cannot be read. */
+export function readFilter({ since, prefix, label, ...rest }: FilterInput, nowMs: number): TaskFilter {
+  const { capability, scope, agent, code } = rest;
+  return {
+    capability,
+    scope,
+    agent,
+    code,
+    sinceMs: since === undefined ? undefined : readSince(since, nowMs),
+    idPrefix: prefix,
+    label: label === undefined ? undefined : readLabel(label),
+  };
+}
+
+function readLabel(text: string): { name: string; value: string } {
+  const [, name, value] = /^([A-Za-z0-9_-]{1,64})=(.*)$/s.exec(text) ?? [];
+  if (name !== undefined && value !== undefined) return { name, value };
+  throw new SwarmError(
+    "invalid_input",
+    `label must be NAME=VALUE, got ${JSON.stringify(text.slice(0, 80))}`,
+    {
+      field: "label",
+    },
+  );
+}

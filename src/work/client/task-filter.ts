@@ -1,0 +1,47 @@
+// The selection of tasks by their facts, for lists and for changes of many tasks. Pure.
+
+/** A selection. An absent field selects every task. */
+export interface TaskFilter {
+  capability?: string | undefined;
+  scope?: string | undefined;
+  /** The agent of the last attempt. */
+  agent?: string | undefined;
+  /** The code of the error. */
+  code?: string | undefined;
+  /** Unix ms: only tasks that were stored, or ended, at this time or later. */
+  sinceMs?: number | undefined;
+  idPrefix?: string | undefined;
+  label?: { name: string; value: string } | undefined;
+}
+
+/** The facts of one task. Undefined: the place where the task is stored does not tell. */
+export interface TaskFacts {
+  taskId: string;
+  capability: string;
+  atMs: number;
+  scope?: string | undefined;
+  agent?: string | null | undefined;
+  code?: string | null | undefined;
+  labels?: Readonly<Record<string, string>> | undefined;
+}
+
+/** True when the filter selects the task, and null when that depends on a fact that is not known. */
+export function selects(filter: TaskFilter, facts: TaskFacts): boolean | null {
+  const { label } = filter;
+  const answers = [
+    filter.idPrefix === undefined || facts.taskId.startsWith(filter.idPrefix),
+    filter.capability === undefined || facts.capability === filter.capability,
+    filter.sinceMs === undefined || facts.atMs >= filter.sinceMs,
+    isSame(filter.scope, facts.scope),
+    isSame(filter.agent, facts.agent),
+    isSame(filter.code, facts.code),
+    label === undefined || (facts.labels === undefined ? null : facts.labels[label.name] === label.value),
+  ];
+  if (answers.includes(false)) return false;
+  return answers.includes(null) ? null : true;
+}
+
+function isSame(wanted: string | undefined, known: string | null | undefined): boolean | null {
+  if (wanted === undefined) return true;
+  return known === undefined ? null : known === wanted;
+}

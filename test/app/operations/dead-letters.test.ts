@@ -1,0 +1,128 @@
+import { expect, onTestFinished, test } from "vitest";
+import { purgeDeadLetters, replayDeadLetter } from "../../../src/app/operations/dead-letters.ts";
+import { type OperationContext, perform } from "../../../src/app/operations/operation.ts";
+import { createMeter } from "../../../src/base/index.ts";
+import { createOfficeClient } from "../../../src/coordinator/index.ts";
+import { createSubjects, encode } from "../../../src/protocol/index.ts";
+import { connectMemory } from "../../../src/transport/index.ts";
+import { createTaskClient } from "../../../src/work/index.ts";
+
+/** Six letters of two capabilities, two codes, and one with a payload that never was a task. */
+async function setup() {
+  const transport = connectMemory({ prefix: "murmur" });
+  await transport.init();
+  const subjects = createSubjects("murmur");
+  const tasks = createTaskClient({ transport, meter: createMeter() });
+  onTestFinished(async () => {
+    tasks.close();
+    await transport.close();
+  });
+  for (const name of ["echo", "other"]) {
+    const filter = subjects.filters.tasks(name, "normal");
+    await transport.queue("tasks").consumer({ name: `${name}-normal`, filter });
+  }
+  for (let index = 0; index < 6; index++) {
+    const capability = index < 4 ? "echo" : "other";
+    const taskId = `d${index}`;
+    const body =
+      index === 5 ? "no task" : JSON.stringify({ capability, labels: { team: index < 2 ? "a" : "b" } });
+    const letter = {
+      taskId,
+      capability,
+      priority: "normal",
+      scope: index === 0 ? "night" : "-",
+      subject: "s",
+      reason: { code: index % 2 === 0 ? "timeout" : "invalid_input", message: "m", retryable: false },
+      attempts: 1,
+      agent: "a-1",
+      diedAt: `2026-01-0${index + 1}T00:00:00Z`,
+      payload: Buffer.from(body).toString("base64"),
+      contentType: "application/json",
+    };
+    await transport.log("dead").append(subjects.dead(capability, taskId), encode(letter));
+  }
+  const stop = new AbortController();
+  const context: OperationContext = {
+    transport,
+    tasks,
+    office: createOfficeClient({ transport }),
+    signal: stop.signal,
+    caller: { name: "ada", role: "test" },
+  };
+  const replay = (input: object, onEvent?: () => void) =>
+    perform(replayDeadLetter, context, replayDeadLetter.input.parse(input), onEvent);
+  const purge = (input: object) => perform(purgeDeadLetters, context, purgeDeadLetters.input.parse(input));
+  const queued = async () => [...(await transport.log("tasks").subjects("murmur.task.>")).keys()].length;
+  const letters = async () => (await tasks.dead.list()).map(({ taskId }) => taskId);
+  const audited = async () => (await transport.log("audit").info()).messages > 0;
+  return { replay, purge, queued, letters, audited, stop };
+}
+
+test.each([
+  [{ capability: "echo" }, ["d0", "d1", "d2", "d3"]],
+  [{ capability: "echo", code: "timeout" }, ["d0", "d2"]],
+  [{ scope: "night" }, ["d0"]],
+  [{ since: "2026-01-05T00:00:00Z" }, ["d4", "d5"]],
+  [{ prefix: "d1" }, ["d1"]],
+  [{ agent: "a-2" }, []],
+  [{ all: true }, ["d0", "d1", "d2", "d3", "d4", "d5"]],
+])("a replay of %o shows the preview and changes nothing", async (filter, ids) => {
+  const { replay, letters, queued } = await setup();
+  expect(await replay(filter)).toMatchObject({ preview: true, selected: ids.length, ids, unknown: 0 });
+  expect(await replay({ ...filter, yes: true, dryRun: true })).toMatchObject({ preview: true });
+  expect(await letters()).toHaveLength(6);
+  expect(await queued()).toBe(0);
+});
+
+test("a letter without readable labels is told, and not selected by a label", async () => {
+  const { replay } = await setup();
+  expect(await replay({ label: "team=b" })).toMatchObject({ ids: ["d2", "d3", "d4"], unknown: 1 });
+  await expect(replay({ label: "team" })).rejects.toMatchObject({ code: "invalid_input", field: "label" });
+});
+
+test("a replay with yes submits each task once, tells the failed ones, and is in the audit log", async () => {
+  const { replay, letters, queued, audited } = await setup();
+  const report = await replay({ all: true, yes: true });
+  expect(report).toMatchObject({ preview: false, selected: 6, done: 5, failed: 1, left: 0, audited: true });
+  expect(report).toMatchObject({ failures: [{ id: "d5", code: "invalid_input" }] });
+  expect(await letters()).toEqual(["d5"]);
+  expect(await queued()).toBe(5);
+  expect(await audited()).toBe(true);
+});
+
+test("a stop ends the replay after the current letter, and the same command goes on with the rest", async () => {
+  const { replay, letters, queued, stop } = await setup();
+  const report = await replay({ capability: "echo", yes: true, rate: 1 }, () => stop.abort());
+  expect(report).toMatchObject({ selected: 4, done: 1, left: 3, failed: 0 });
+  expect(await letters()).toHaveLength(5);
+  expect(await queued()).toBe(1);
+});
+
+test("a rate spaces the replays", async () => {
+  const { replay } = await setup();
+  const startedAtMs = performance.now();
+  expect(await replay({ capability: "echo", yes: true, rate: 50 })).toMatchObject({ done: 4 });
+  expect(performance.now() - startedAtMs).toBeGreaterThan(55); // three pauses of 20 ms
+});
+
+test("a purge removes the selected letters, and a dry run removes none", async () => {
+  const { purge, letters, audited } = await setup();
+  expect(await purge({ code: "timeout", dryRun: true })).toMatchObject({
+    purged: 0,
+    report: { selected: 3 },
+  });
+  expect(await letters()).toHaveLength(6);
+  expect(await purge({ code: "timeout" })).toMatchObject({ purged: 3, report: { done: 3, audited: true } });
+  expect(await letters()).toEqual(["d1", "d3", "d5"]);
+  expect(await purge({ capability: "echo" })).toEqual({ purged: 2 });
+  expect(await purge({ all: true })).toEqual({ purged: 1 });
+  expect(await audited()).toBe(true);
+});
+
+test("a task, a filter and all exclude each other, and one of them is needed", async () => {
+  const { replay, purge } = await setup();
+  for (const input of [{}, { task: "d0", all: true }, { all: true, code: "timeout" }]) {
+    expect(() => replay(input)).toThrow(/name one of/);
+    expect(() => purge(input)).toThrow(/name one of/);
+  }
+});
