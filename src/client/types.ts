@@ -17,7 +17,7 @@ export type { Encoding, ErrorCode, ListOptions, Result, SubmitReply, SwarmError,
 export interface ConnectOptions {
   /**
    * URLs of NATS servers: `nats://host:4222`, `tls://host:4222`, with or without `user:password@`. Default: the variable
-   * `NATS_URL`, in which commas separate several URLs; without it `nats://127.0.0.1:4222`.
+   * `NATS_URL`, where commas separate several URLs; without it `nats://127.0.0.1:4222`.
    */
   readonly servers?: string | string[] | undefined;
   /** The swarm's prefix. Default: the variable `MURMUR_PREFIX`, without it `murmur`. */

@@ -195,7 +195,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         );
       });
 
-      test("a scatter that cannot be sent, or whose connection closes, rejects instead of counting nobody", async () => {
+      test("a scatter that cannot be sent, or whose connection closes, rejects instead of counting none", async () => {
         const { bus, prefix, transport } = await setup({ init: false });
         const tooLarge = new Uint8Array(transport.maxPayloadBytes + 1);
         const options = { timeoutMs: 10 * TEST_TIMEOUT_MS };

@@ -79,7 +79,7 @@ export async function callOperation<I extends z.ZodType, O extends z.ZodType, E 
 
 /** The time that a task which is waited for has to report its own limit, in ms. */
 const OWN_LIMIT_MS = 250;
-/** The share of the timeout for which an operation waits for a lost connection: the pings used up the rest (session.ts). */
+/** An operation waits for a lost connection for this share of the timeout: the pings used up the rest (session.ts). */
 const LOST_SHARE = 4;
 
 /** Settles as `work` does, or rejects `unavailable` when the connection is lost for `lostMs`. */

@@ -129,7 +129,7 @@ function isWritable(folder: string): boolean {
   }
 }
 
-/** The beginning of the name of a folder in which a program is made. */
+/** The beginning of the name of a folder where a program is made. */
 const STAGING = ".install-";
 
 /** One way to get the program: puts it at `file`, or returns the reason why this way does not work here. */

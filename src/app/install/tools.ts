@@ -12,7 +12,7 @@ export type InstallPorts = Pick<
 >;
 
 /**
- * The nats-server binary for a command that starts one: the one that the setting `natsServer` names, else as
+ * The nats-server binary for a command that starts one: the binary that the setting `natsServer` names, else as
  * {@link provideNatsServer} finds or installs it.
  * @throws SwarmError `unavailable` when the named one cannot be used, or none could be installed.
  */

@@ -1,5 +1,5 @@
 // Tells the audit log and the process's log about messages whose reply subject this process did not publish to. The transport
-// refuses and counts them; this file keeps the notes rare, because anybody may send any number of such messages.
+// refuses and counts them; this file keeps the notes rare, because every client may send any number of such messages.
 // I1: at most one note for each period, and none without such a message; the counts of all notes add up to their number.
 import {
   type Clock,
@@ -55,7 +55,7 @@ class RefusalNotes {
     if (this.#cancelPeriod === undefined) this.#write();
   }
 
-  /** Writes the note of the messages so far, and begins a period in which further ones only count (I1). */
+  /** Writes the note of the messages so far, and begins a period; until its end, further messages only count (I1). */
   #write(): void {
     this.#cancelPeriod = undefined;
     if (this.#waiting === null) return;

@@ -6,7 +6,7 @@
 import { type Clock, type Logger, systemClock } from "../../base/index.ts";
 
 /**
- * The time after the grace in which a process gives back its tasks, stores its last records and says goodbye, in ms.
+ * The time after the grace, in ms: the process then gives back its tasks, stores its last records and says goodbye.
  * Measured with a healthy server: below 50 ms.
  */
 export const LAST_MESSAGES_MS = 1_000;

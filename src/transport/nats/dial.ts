@@ -246,7 +246,7 @@ class NatsSocket implements SocketTransport {
     this.#end(error);
   }
 
-  /** nats-core calls this for a dead connection and for a change of the server. What a dead peer has not read is lost (I3). */
+  /** nats-core calls this for a dead connection and for a change of the server. The bytes that a dead peer has not read are lost (I3). */
   disconnect(): void {
     this.#end(undefined);
   }

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { cpuSecondsOf } from "../../../src/app/bench/cpu.ts";
 
 describe("the CPU time of another process", () => {
-  it.skipIf(!existsSync("/proc/self/stat"))("is that which the process itself counts", () => {
+  it.skipIf(!existsSync("/proc/self/stat"))("equals the count of the process itself", () => {
     const before = process.cpuUsage();
     const seconds = cpuSecondsOf(process.pid);
     const after = process.cpuUsage();

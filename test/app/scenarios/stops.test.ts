@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { scaled } from "../../support/scale.ts";
 import { runStop, STOP_PEERS, STOP_PROCESSES, type StopPeer, type StopProcess } from "../../support/stops.ts";
 
-/** The pairs of the short run: each way in which a process once outlived its peer. The rig `stops.ts` runs all. */
+/** The pairs of the short run: each pair where a process once outlived its peer. The rig `stops.ts` runs all. */
 const SHORT: [StopProcess, StopPeer][] = [
   ["agent", "silent"],
   ["agent", "stopped-after"],

@@ -43,10 +43,10 @@ test("logs --json prints the raw lines and nothing else", async () => {
 });
 
 test("an unknown role is told with the known ones, and a directory without logs with the next step", async () => {
-  const unknown = await setup(LOGS).call("logs nobody --json");
+  const unknown = await setup(LOGS).call("logs unknown --json");
   expect(unknown).toMatchObject({ exitCode: 1 });
   expect(unknown.json()).toMatchObject({
-    error: { code: "not_found", message: "no log of nobody; known: api, api-1, echo, echo-1, echo-2" },
+    error: { code: "not_found", message: "no log of unknown; known: api, api-1, echo, echo-1, echo-2" },
   });
   const none = await setupWorld().call("logs");
   expect(none).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("murmur up") });
