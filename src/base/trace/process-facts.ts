@@ -1,8 +1,14 @@
 // The facts of this process for its traces: the project's path, the user's home, the secrets of the environment.
+import { join } from "node:path";
 import { listSecrets } from "./redact.ts";
 import type { TraceFacts } from "./trace.ts";
 
 /** Reads the facts of this process. Call it once: a later change of the environment is not seen. */
 export function readTraceFacts(): TraceFacts {
-  return { root: process.cwd(), home: process.env.HOME, secrets: listSecrets(process.env) };
+  return {
+    root: process.cwd(),
+    home: process.env.HOME,
+    runtime: join(import.meta.dirname, "..", "..", ".."),
+    secrets: listSecrets(process.env),
+  };
 }

@@ -23,6 +23,8 @@ export interface TraceFacts {
   readonly root: string;
   /** The absolute path of the user's home, shown as `~`; undefined when it is unknown. */
   readonly home?: string | undefined;
+  /** The absolute path of Murmur itself, shown as `murmur/` where it is outside the project. */
+  readonly runtime?: string | undefined;
   /** Texts that are secret, see `listSecrets`. */
   readonly secrets: readonly string[];
 }
@@ -97,11 +99,12 @@ function show(value: unknown): string {
   return (typeof value === "object" ? JSON.stringify(value) : undefined) ?? String(value);
 }
 
-/** Replaces the project's path and the home's path, as paths and as `file:` URLs. */
-function shortenPaths(text: string, { root, home }: TraceFacts): string {
+/** Replaces the paths of the project, of Murmur and of the home, as paths and as `file:` URLs. */
+function shortenPaths(text: string, { root, home, runtime }: TraceFacts): string {
   let shown = text;
   for (const [path, short] of [
     [root, ""],
+    [runtime, "murmur/"],
     [home, "~/"],
   ] as const) {
     if (path === undefined || path.length < 2) continue;

@@ -1,7 +1,12 @@
 import { expect, it } from "vitest";
 import { cutHead, cutMiddle, TRACE_LIMIT_BYTES, traceOf } from "../../../src/base/index.ts";
 
-const facts = { root: "/srv/project", home: "/srv/ada", secrets: ["hunter2-hunter2"] };
+const facts = {
+  root: "/srv/project",
+  home: "/srv/ada",
+  runtime: "/opt/murmur",
+  secrets: ["hunter2-hunter2"],
+};
 
 /** An error with a given stack, as V8 writes it. */
 function errorAt(message: string, place: string, options?: ErrorOptions): Error {
@@ -17,6 +22,11 @@ it("a trace has the stack with paths relative to the project and the home", () =
   expect(traceOf(error, facts)).toBe(
     "Error: kaboom\n    at run (agents/greeter/agent.ts:3:9)\ncaused by: Error: disk\n    at run (~/lib/x.js:1:2)",
   );
+});
+
+it("frames of Murmur itself do not name the place where it is installed", () => {
+  const error = errorAt("kaboom", "file:///opt/murmur/src/agent/agent.ts:3:9");
+  expect(traceOf(error, facts)).toBe("Error: kaboom\n    at run (murmur/src/agent/agent.ts:3:9)");
 });
 
 it("a wrapper with the message of its cause leaves no line of its own", () => {
