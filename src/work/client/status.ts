@@ -8,6 +8,7 @@ import {
   type Placement,
   type Subjects,
   SwarmError,
+  type TaskHistory,
   type TaskState,
   type TaskStatus,
   type Verdict,
@@ -15,7 +16,7 @@ import {
 } from "../../protocol/index.ts";
 import type { QueueConsumerInfo, Transport } from "../../transport/index.ts";
 import { unpackStored } from "../stores/bodies.ts";
-import { historyOfResult } from "../stores/history.ts";
+import { endHistory } from "../stores/history.ts";
 import { hopsOf, type Journal } from "../stores/journal.ts";
 import { queuedAtMs } from "../stores/messages.ts";
 import { readResult } from "../stores/results.ts";
@@ -68,14 +69,14 @@ export class StatusReader {
     const history = await this.#parts.journal.history(status.capability ?? "", taskId);
     const { result } = status;
     if (result !== undefined) {
-      if (history.attempts.length > 0) return { ...status, history };
-      const trace = result.status === "failed" ? await this.#parts.traceOfDead(taskId) : undefined;
-      return { ...status, history: historyOfResult(result, trace) };
+      const isClosed = history.attempts.at(-1)?.attempt === result.attempt && !isOpen(history);
+      const isTraceNeeded = result.status === "failed" && !isClosed;
+      const trace = isTraceNeeded ? await this.#parts.traceOfDead(taskId) : undefined;
+      return { ...status, history: endHistory(history, result, trace) };
     }
     // A first delivery has no record, so only its host knows of the attempt.
     const { state, attempt, agent } = status;
-    const isKnown = history.attempts.at(-1)?.outcome === "running";
-    if (state === "running" && agent !== null && !isKnown)
+    if (state === "running" && agent !== null && !isOpen(history))
       history.attempts.push({ attempt, agent, outcome: "running" });
     return { ...status, history };
   }
@@ -201,6 +202,11 @@ export class StatusReader {
     const progress = Math.round((100 * answered) / seats);
     return { ...blank(id, capability, "running"), attempt: 1, progress, ballot: { seats, answered } };
   }
+}
+
+/** True when the history ends with a running attempt. */
+function isOpen({ attempts }: TaskHistory): boolean {
+  return attempts.at(-1)?.outcome === "running";
 }
 
 function ofOpenBallot(taskId: string, { ballot, attempt, progress }: OpenBallotReply): TaskStatus {

@@ -117,10 +117,29 @@ function fitHistory({ attempts, droppedAttempts, droppedTraces }: TaskHistory): 
  * last attempt is known, from the result.
  */
 export function historyOfResult(result: Result, trace: string | undefined): TaskHistory {
+  if (result.attempt === 0) return { attempts: [], droppedAttempts: 0, droppedTraces: 0 };
+  return { attempts: [lineOf(result, trace)], droppedAttempts: result.attempt - 1, droppedTraces: 0 };
+}
+
+/**
+ * The history of an ended task whose journal may not be closed yet: the result is stored first, and its process may have
+ * died before the closing record.
+ */
+export function endHistory(history: TaskHistory, result: Result, trace: string | undefined): TaskHistory {
+  const last = history.attempts.at(-1);
+  if (last === undefined) return historyOfResult(result, trace);
+  const { attempt, agent, startedAt } = last;
+  const end = lineOf(result, trace);
+  if (last.outcome === "running") {
+    const ended = { ...end, attempt, startedAt, agent: end.agent === "-" ? agent : end.agent };
+    return { ...history, attempts: [...history.attempts.slice(0, -1), withoutUndefined(ended)] };
+  }
+  return attempt < end.attempt ? { ...history, attempts: [...history.attempts, end] } : history;
+}
+
+function lineOf(result: Result, trace: string | undefined): AttemptLine {
   const { attempt, agent, status, startedAt, finishedAt, error } = result;
-  if (attempt === 0) return { attempts: [], droppedAttempts: 0, droppedTraces: 0 };
-  const line = { attempt, agent, outcome: status, startedAt, endedAt: finishedAt, error, trace };
-  return { attempts: [withoutUndefined(line)], droppedAttempts: attempt - 1, droppedTraces: 0 };
+  return withoutUndefined({ attempt, agent, outcome: status, startedAt, endedAt: finishedAt, error, trace });
 }
 
 function withoutUndefined(line: AttemptLine): AttemptLine {

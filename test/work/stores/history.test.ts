@@ -1,6 +1,11 @@
 import { expect, it } from "vitest";
 import type { JournalRecord } from "../../../src/protocol/index.ts";
-import { HistoryFold, historyOfResult, MAX_HISTORY_LINES } from "../../../src/work/stores/history.ts";
+import {
+  endHistory,
+  HistoryFold,
+  historyOfResult,
+  MAX_HISTORY_LINES,
+} from "../../../src/work/stores/history.ts";
 
 const at = (second: number) => new Date(second * 1_000).toISOString();
 const error = { code: "internal" as const, message: "kaboom", retryable: true };
@@ -107,4 +112,31 @@ it("the history of a task without records has its last attempt and counts the ot
     droppedTraces: 0,
   });
   expect(historyOfResult({ ...result, attempt: 0 }, undefined).attempts).toEqual([]);
+});
+
+it("a result that is stored before the journal is closed ends the history, and a closed history stays as it is", () => {
+  const result = {
+    taskId: "t1",
+    status: "completed" as const,
+    attempt: 2,
+    agent: "a2",
+    startedAt: at(5),
+    finishedAt: at(6),
+    queuedMs: 0,
+    ranMs: 1_000,
+  };
+  const ended = { attempt: 2, agent: "a2", outcome: "completed", endedAt: at(6) };
+  const open = foldOf(failed(1), started(2, "a2")).history();
+  expect(endHistory(open, result, undefined).attempts).toMatchObject([
+    { outcome: "failed" },
+    { ...ended, startedAt: at(2) },
+  ]);
+  const unrecorded = foldOf(failed(1)).history();
+  expect(endHistory(unrecorded, result, undefined).attempts).toMatchObject([{ outcome: "failed" }, ended]);
+  const closed = {
+    attempts: endHistory(open, result, undefined).attempts,
+    droppedAttempts: 0,
+    droppedTraces: 0,
+  };
+  expect(endHistory(closed, result, undefined)).toEqual(closed);
 });
