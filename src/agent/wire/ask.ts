@@ -109,6 +109,7 @@ const errorBodySchema = z.object({
     message: z.string(),
     field: z.string().optional(),
     retryAfterMs: z.number().optional(),
+    retryable: z.boolean().optional(),
   }),
 });
 

@@ -93,9 +93,6 @@ async function explainSilence(transport: Transport, agentId: string, error: unkn
 function readStatus(reply: Incoming): AgentStatus {
   const { value } = decode(reply.data, reply.header(HEADERS.contentType));
   const refusal = errorReplySchema.safeParse(value);
-  if (refusal.success) {
-    const { code, message, field } = refusal.data.error;
-    throw fromWire({ code, message, ...(field === undefined ? {} : { field }) });
-  }
+  if (refusal.success) throw fromWire(refusal.data.error);
   return parse(agentStatusSchema, value, "agent status");
 }

@@ -10,5 +10,6 @@ export const errorReplySchema = z.object({
     field: z.string().optional(),
     retryAfterMs: z.number().optional(),
     taskId: z.string().optional(),
+    retryable: z.boolean().optional(),
   }),
 });

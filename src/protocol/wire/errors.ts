@@ -43,7 +43,7 @@ export type ErrorCode = keyof typeof ERROR_CATALOGUE;
 /** All codes, in catalogue order. */
 export const ERROR_CODES = Object.keys(ERROR_CATALOGUE) as [ErrorCode, ...ErrorCode[]];
 
-/** The `error` object in the body of an error reply. It has no `retryable`: the receiver uses the code's default. */
+/** The `error` object in the body of an error reply. */
 export interface WireError {
   code: ErrorCode;
   message: string;
@@ -53,6 +53,8 @@ export interface WireError {
   retryAfterMs?: number;
   /** The id of a task that still runs. Set for a `timeout` of the caller's wait. */
   taskId?: string;
+  /** Set where it differs from the code's default, for example for a `TerminalError`. Without it, the default holds. */
+  retryable?: boolean;
 }
 
 interface ErrorFacts {
@@ -99,6 +101,7 @@ export class SwarmError extends Error {
       ...(this.field === undefined ? {} : { field: this.field }),
       ...(this.retryAfterMs === undefined ? {} : { retryAfterMs: this.retryAfterMs }),
       ...(this.taskId === undefined ? {} : { taskId: this.taskId }),
+      ...(this.retryable === ERROR_CATALOGUE[this.code].retryable ? {} : { retryable: this.retryable }),
     };
   }
 }
@@ -143,8 +146,10 @@ export function fromWire(wire: {
   field?: string | undefined;
   retryAfterMs?: number | undefined;
   taskId?: string | undefined;
+  retryable?: boolean | undefined;
 }): SwarmError {
   const code = Object.hasOwn(ERROR_CATALOGUE, wire.code) ? (wire.code as ErrorCode) : "internal";
-  const { field, retryAfterMs, taskId } = wire;
-  return new SwarmError(code, wire.message, { field, retryAfterMs, taskId });
+  const { field, retryAfterMs, taskId, retryable } = wire;
+  const facts = { field, retryAfterMs, taskId };
+  return new SwarmError(code, wire.message, retryable === undefined ? facts : { ...facts, retryable });
 }

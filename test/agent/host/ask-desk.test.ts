@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { askAgent, askCapability, defineAgent, MAILBOX_LIMIT } from "../../../src/agent/index.ts";
 import { createLogger, ManualClock } from "../../../src/base/index.ts";
 import { decode, encode, HEADERS, SwarmError } from "../../../src/protocol/index.ts";
-import { connectMemory } from "../../../src/transport/index.ts";
+import { connectMemory, MemoryServer } from "../../../src/transport/index.ts";
 import { defineEcho, linkOf, makeGate, perform, startHost, subjects, until } from "../support.ts";
 
 test("the reply to an ask by capability is the agent's output", async () => {
@@ -53,6 +53,45 @@ test("an input or an output that a message would change is refused with its path
     code: "invalid_input",
     field: "input.at",
   });
+  await stop();
+});
+
+test.each([
+  ["a terminal error is not retryable", false],
+  ["a retryable error is retryable", true],
+])("at the asker, %s, whatever the default of its code", async (_, retryable) => {
+  const code = retryable ? "not_found" : "tool_failed"; // by default the other way round
+  const failing = defineEcho(() => {
+    throw new SwarmError(code, "as the agent says", { retryable });
+  });
+  const { transport, stop } = await startHost(failing);
+  await expect(askCapability(linkOf(transport), "echo", {})).rejects.toMatchObject({ code, retryable });
+  await stop();
+});
+
+test.each([
+  ["returns", false],
+  ["fails", true],
+])("an ask that %s after the connection was closed frees its slot", async (_, fails) => {
+  const gate = makeGate();
+  const agent = defineEcho(async (input) => {
+    await gate.pass(input);
+    if (fails) throw new Error("late");
+    return input;
+  });
+  const server = new MemoryServer();
+  const asker = connectMemory({ prefix: "murmur", server });
+  const { host, transport, stop } = await startHost(agent, {
+    transport: connectMemory({ prefix: "murmur", server }),
+  });
+  const asked = askCapability(linkOf(asker), "echo", 1);
+  asked.catch(() => undefined);
+  await until(() => gate.arrived === 1);
+  const free = host.workforce.freeTotal();
+  await transport.close();
+  gate.open();
+  await until(() => host.workforce.freeTotal() === free + 1);
+  await asker.close();
   await stop();
 });
 
