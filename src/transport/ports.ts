@@ -24,7 +24,9 @@ export interface IncomingRequest extends Incoming {
   readonly wantsReply: boolean;
   /**
    * Sends a reply; does nothing when the sender does not wait for one, or wants it on another subject than one below
-   * `_INBOX.`. The transport reports such a message to `Transport.onReplyRefused`.
+   * `_INBOX.`. The transport reports such a message to `Transport.onReplyRefused`. A reply is best effort: without a
+   * connection, lost or closed, it is dropped.
+   * @throws SwarmError `payload_too_large`, `invalid_input` as `Bus.publish`.
    */
   respond(data: Uint8Array, headers?: Headers): void;
 }

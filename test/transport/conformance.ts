@@ -15,6 +15,7 @@ import {
 import {
   type Delivery,
   type Incoming,
+  type IncomingRequest,
   lastSeqOf,
   type PullEnd,
   type QueueConsumer,
@@ -212,6 +213,22 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await expect(bus.scatter(`${prefix}.silent`, text(""), options)).rejects.toThrow(
           withCode("unavailable"),
         );
+      });
+
+      test("a reply on a connection that was closed is dropped, and does not throw", async () => {
+        const { bus, prefix, transport } = await setup({ init: false });
+        const asker = await setup({ init: false, prefix });
+        const requests: IncomingRequest[] = [];
+        bus.subscribe(`${prefix}.r`, (request) => requests.push(request));
+        await bus.flush();
+        const asked = asker.bus.request(`${prefix}.r`, text(""), { timeoutMs: 10 * TEST_TIMEOUT_MS });
+        asked.catch(() => undefined);
+        await vi.waitFor(() => expect(requests).toHaveLength(1), SOON);
+        await transport.close();
+        expect(requests[0]?.wantsReply).toBe(true);
+        requests[0]?.respond(text("too late"));
+        await asker.transport.close();
+        await expect(asked).rejects.toThrow(withCode("unavailable"));
       });
 
       test.each([

@@ -41,6 +41,7 @@ interface WaitingAsk {
 /** Performs and queues the asks of one host. */
 export class AskDesk {
   readonly #clock: Clock;
+  readonly #log: Logger;
   readonly #failures: FailureLog;
   readonly #traceFacts = readTraceFacts();
   readonly #running = new Set<AskWork>();
@@ -50,6 +51,7 @@ export class AskDesk {
 
   constructor({ clock, log }: { clock: Clock; log: Logger }) {
     this.#clock = clock;
+    this.#log = log;
     this.#failures = new FailureLog({ clock, log });
   }
 
@@ -152,8 +154,17 @@ export class AskDesk {
     this.#finish(work);
   }
 
+  /** Never throws: the slot of the ask must become free, whatever happens to the reply. */
+  #respondError(work: AskWork, error: SwarmError): void {
+    try {
+      respondError(work.ask.request, error, work.encoding);
+    } catch (cause) {
+      this.#log.warn({ err: cause, capability: work.ask.capability }, "error reply of an ask not sent");
+    }
+  }
+
   #fail(work: AskWork, error: SwarmError): void {
-    respondError(work.ask.request, error, work.encoding);
+    this.#respondError(work, error);
     const { code, message, retryable } = error;
     this.#failures.write({
       at: { taskId: work.task.id, capability: work.ask.capability },

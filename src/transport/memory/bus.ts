@@ -46,7 +46,7 @@ function toRequest(connection: MemoryConnection, message: RawMessage): IncomingR
     ...toIncoming(message),
     wantsReply: isAllowed,
     respond(data, headers) {
-      if (isAllowed) send(connection, makeMessage(reply, data, headers));
+      if (isAllowed && connection.isOpen()) send(connection, makeMessage(reply, data, headers));
     },
   };
 }

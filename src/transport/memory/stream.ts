@@ -22,6 +22,9 @@ export interface StoredMessage {
   cancelTimer: (() => void) | undefined;
 }
 
+/** The wait before a schedule fires again whose message the stream did not take, in ms. */
+const FIRE_RETRY_MS = 250;
+
 /** One stream. */
 export class MemoryStream {
   readonly spec: StreamSpec;
@@ -266,9 +269,11 @@ export class MemoryStream {
     };
   }
 
-  /** Fires a schedule that is due: moves its message to the target subject, without its `Nats-` headers. */
+  /**
+   * Fires a schedule that is due: moves its message to the target subject, without its `Nats-` headers. A stream that does
+   * not take it keeps the schedule, and fires it again later.
+   */
   #fire(stored: StoredMessage): void {
-    this.remove(stored.seq);
     const target = headerOf(stored.message, HEADERS.scheduleTarget)!;
     const headers: Record<string, string> = {};
     for (const [name, value] of Object.entries(stored.message.headers ?? {})) {
@@ -276,7 +281,17 @@ export class MemoryStream {
     }
     headers[STREAM_HEADERS.scheduler] = stored.message.subject;
     headers[STREAM_HEADERS.scheduleNext] = "purge";
-    this.append({ subject: target, data: stored.message.data, headers });
+    this.#bytes -= stored.bytes; // the schedule makes room for its message
+    try {
+      this.append({ subject: target, data: stored.message.data, headers });
+    } catch (error) {
+      if (!(error instanceof SwarmError)) throw error;
+      stored.cancelTimer = this.#timers.after(FIRE_RETRY_MS, () => this.#fire(stored));
+      return;
+    } finally {
+      this.#bytes += stored.bytes;
+    }
+    this.remove(stored.seq);
   }
 
   #republish(stored: StoredMessage, lastOfSubject: number): void {

@@ -45,7 +45,8 @@ class NatsIncoming implements IncomingRequest {
   }
 
   respond(data: Uint8Array, headers?: Headers): void {
-    if (this.#reply !== undefined) this.#link.publish(this.#reply, data, headers);
+    if (this.#reply === undefined || this.#link.state === "closed") return;
+    this.#link.publish(this.#reply, data, headers);
   }
 }
 

@@ -2,8 +2,17 @@
 // long.
 import { expect, test, vi } from "vitest";
 import { ManualClock } from "../../../src/base/index.ts";
-import { ACK_WAIT_MS, createSubjects, DEDUP_WINDOW_MS, HEADERS } from "../../../src/protocol/index.ts";
+import {
+  ACK_WAIT_MS,
+  createSubjects,
+  DEDUP_WINDOW_MS,
+  HEADERS,
+  streamSpecs,
+} from "../../../src/protocol/index.ts";
 import { connectMemory, type Delivery, MemoryServer, type PullEnd } from "../../../src/transport/index.ts";
+import { makeMessage } from "../../../src/transport/memory/message.ts";
+import { MemoryStream } from "../../../src/transport/memory/stream.ts";
+import { Timers } from "../../../src/transport/memory/timers.ts";
 
 const text = (value: string) => new TextEncoder().encode(value);
 const address = (taskId: string) => ({ capability: "echo", priority: "normal", scope: "-", taskId }) as const;
@@ -157,4 +166,26 @@ test("the members of a queue group are picked by chance", async () => {
   for (let count = 0; count < 3; count++) bus.publish("x", text(""));
   await bus.flush();
   expect(received).toEqual(["a", "b", "a"]);
+});
+
+test("a due message that its stream does not take waits, and moves when there is room", () => {
+  const clock = new ManualClock(Date.parse("2026-01-01T00:00:00Z"));
+  const spec = streamSpecs("murmur").find(({ key }) => key === "later")!;
+  const limits = { discard: "new", maxPerSubject: 1 } as const;
+  const timers = new Timers(clock);
+  timers.setArmed(true);
+  const stream = new MemoryStream({ ...spec, ...limits }, timers, () => false);
+  const put = (subject: string, headers?: Record<string, string>) =>
+    stream.append(makeMessage(subject, new Uint8Array(), headers)).seq;
+  put("murmur.later.-.t1", {
+    [HEADERS.schedule]: "@at 2026-01-01T00:00:10Z",
+    [HEADERS.scheduleTarget]: "murmur.due.echo.normal.-.t1",
+  });
+  const earlier = put("murmur.due.echo.normal.-.t1");
+  clock.advance(10_000);
+  expect(stream.last("murmur.later.-.t1")).not.toBeNull();
+  stream.remove(earlier);
+  clock.advance(1_000);
+  expect(stream.last("murmur.due.echo.normal.-.t1")?.seq).toBeGreaterThan(earlier);
+  expect(stream.last("murmur.later.-.t1")).toBeNull();
 });
