@@ -132,12 +132,15 @@ class Writer implements AuditWriter {
   }
 
   async #stop(): Promise<void> {
+    this.#recordDropped(); // also while the queue is still full: two entries more do not matter
     if (this.#key !== undefined) this.#put("writer-ended", {});
     this.#state = "ending";
     if (!(await this.flush(FLUSH_MS))) {
       this.#parts.log.warn({ lost: this.#waiting.length }, "audit entries not stored in time; they are lost");
     }
     this.#state = "stopped";
+    if (this.#dropped !== null)
+      this.#parts.log.warn({ lost: this.#dropped.count }, "audit notes taken during the stop; they are lost");
   }
 
   /** Queues a note, or drops it when the queue is full. Never throws (A1). */

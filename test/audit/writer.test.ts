@@ -156,6 +156,19 @@ it("the writer's queue is bounded, and an entry tells how many notes were droppe
   expect((await check()).faultCount).toBe(0);
 });
 
+it("a writer that stops while its queue is full tells how many notes were dropped", async () => {
+  const gate = Promise.withResolvers<void>();
+  const { writer, note, list, check } = await setup({ gate: gate.promise });
+  for (let index = 0; index < MAX_WAITING_NOTES + 49; index++) note(index);
+  const stopped = writer.service.stop();
+  gate.resolve();
+  await stopped;
+  const entries = await list();
+  expect(entries.find(({ kind }) => kind === "entries-dropped")?.facts).toMatchObject({ count: 50 });
+  expect(entries.some(({ kind }) => kind === "writer-ended")).toBe(true);
+  expect((await check()).faultCount).toBe(0);
+});
+
 it("facts that are too large are replaced by their size and hash", async () => {
   const { writer, list } = await setup();
   const reason = "x".repeat(20_000);
