@@ -29,7 +29,7 @@ export interface CliWorld {
 }
 
 /** The options of every command. */
-const GLOBAL_OPTIONS = [
+export const GLOBAL_OPTIONS = [
   { flags: "--json", about: "print one JSON document on standard output, also for an error" },
   { flags: "--server <url>", about: "NATS server (NATS_URL)" },
   { flags: "--context <name>", about: "context of the nats command line tool (NATS_CONTEXT)" },
@@ -48,7 +48,7 @@ const HELP_WIDTH = 100;
 /** The longest list of choices that stands in the flag itself, in characters; a longer one stands in the description. */
 const MAX_CHOICES_LENGTH = 26;
 
-const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
+export const GROUP_SUMMARIES: Readonly<Record<string, string>> = {
   agent: "run agents, see and steer living ones",
   task: "see and steer tasks",
   dead: "dead letters: tasks that failed for good",
@@ -233,7 +233,7 @@ function addInput(leaf: CommanderCommand, command: Command, width: number): void
 }
 
 /** A field of an input schema, with the facts that the command line needs. */
-interface Field {
+export interface Field {
   type: "string" | "number" | "boolean" | "array";
   required: boolean;
   defaultValue: unknown;
@@ -241,7 +241,7 @@ interface Field {
   facts: FieldFacts;
 }
 
-function describeField(schema: z.ZodType): Field {
+export function describeField(schema: z.ZodType): Field {
   const facts = (schema.meta() ?? {}) as FieldFacts;
   let required = true;
   let defaultValue: unknown;

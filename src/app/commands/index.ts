@@ -167,6 +167,9 @@ export const COMMANDS: readonly CommandEntry[] = [
     "print the contract's JSON Schemas",
     async () => (await import("./local/schema.ts")).command,
   ),
+  entry("completion", "print the completion script of a shell", async () =>
+    (await import("./local/completion.ts")).createCompletion(() => COMMANDS),
+  ),
   entry("bench", "measure against a bare NATS loop", async () => (await import("./local/bench.ts")).command),
   entry(
     "debug election-node",
