@@ -90,7 +90,8 @@ export const configSchema = z.strictObject({
     about: "Address of /livez, /readyz and /metrics. In a pod: 0.0.0.0.",
   }),
   metricsPort: setting(port("").default(9464), {
-    about: "Port of /livez, /readyz and /metrics; 0 takes a free one.",
+    about:
+      "Port of /livez, /readyz and /metrics; 0 takes a free one. When 9464 is taken and the setting is not given, a process takes a free port and logs it.",
   }),
   logLevel: setting(z.enum(["trace", "debug", "info", "warn", "error", "fatal", "silent"]).default("info"), {
     about: "The least severe log lines that are written.",

@@ -2,7 +2,7 @@
 import type { AddressInfo } from "node:net";
 import { type ServerType, serve } from "@hono/node-server";
 import type { Hono } from "hono";
-import { SwarmError } from "../../protocol/index.ts";
+import { SwarmError, toSwarmError } from "../../protocol/index.ts";
 
 /** A server that listens. */
 export interface Listening {
@@ -37,6 +37,25 @@ export function listen(app: Hono, options: { host: string; port: number; what: s
       reject(toListenError(error, `${host}:${port}`, what)),
     );
   });
+}
+
+/**
+ * Starts to listen like {@link listen}; when the port is taken and `isChosen` is false, on a free port. `onMoved` gets the new URL.
+ * @throws SwarmError `conflict` for a taken port that the user chose.
+ */
+export async function listenNear(
+  app: Hono,
+  options: { host: string; port: number; what: string; isChosen: boolean; onMoved: (url: string) => void },
+): Promise<Listening> {
+  const { isChosen, onMoved, ...where } = options;
+  try {
+    return await listen(app, where);
+  } catch (error) {
+    if (isChosen || toSwarmError(error).code !== "conflict") throw error;
+    const listening = await listen(app, { ...where, port: 0 });
+    onMoved(listening.url);
+    return listening;
+  }
 }
 
 function toListenError(error: NodeJS.ErrnoException, address: string, what: string): SwarmError {

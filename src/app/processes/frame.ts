@@ -16,7 +16,7 @@ import {
 import { SwarmError } from "../../protocol/index.ts";
 import { connectNats, describeSkew, type Transport } from "../../transport/index.ts";
 import type { Ports } from "../cli/command.ts";
-import { listen } from "../http/listen.ts";
+import { listenNear } from "../http/listen.ts";
 import { type Check, probeRoutes } from "../http/probes.ts";
 import { joinSupervisor } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
@@ -132,10 +132,16 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
         ...assembly.checks,
       ],
     });
-    const own = await listen(probes, {
+    const own = await listenNear(probes, {
       host: config.metricsHost,
       port: config.metricsPort,
       what: "/metrics",
+      isChosen: ports.sources.metricsPort !== "default",
+      onMoved: (url) =>
+        log.warn(
+          { taken: config.metricsPort, url },
+          "port of the metrics is taken; serving them on a free port. MURMUR_METRICS_PORT names one",
+        ),
     });
     started.push(endWith("probes", () => own.close()));
     const served = await assembly.serve?.(probes);

@@ -151,6 +151,51 @@ export function judgePlaced(subjects: readonly string[]): Finding {
   );
 }
 
+/** The entries that a coordinator may be behind: a busy one lags some hundred for a moment; `/readyz` allows as many. */
+const LAG_MAX = 1_000;
+
+/** Judges the office by the answers of its coordinators, and by the leader that the control log confirmed (null: none). */
+export function judgeOffice(office: {
+  leader: string | null;
+  term: number | null;
+  members: readonly { id: string; role: string; lag: number | null }[];
+}): Finding {
+  const { leader, term, members } = office;
+  const answering = members.filter(({ role }) => role !== "silent");
+  if (answering.length === 0) {
+    return warning(
+      "office",
+      "no coordinator answers: tasks flow, but routes, ballots, locks, schedules, budgets and pauses wait",
+      "start one when the swarm needs them: murmur up --coordinators 1, or murmur coordinator",
+    );
+  }
+  if (leader === null) {
+    return failed(
+      "office",
+      `${answering.length} coordinators answer and none leads: routes, ballots, locks, schedules and budgets wait`,
+      "wait a second for an election; if it lasts, start the missing coordinators and see murmur logs coordinator",
+    );
+  }
+  const silent = members.filter(({ role }) => role === "silent").map(({ id }) => id);
+  const late = members.filter(({ lag }) => (lag ?? 0) > LAG_MAX).map(({ id, lag }) => `${id} by ${lag}`);
+  const detail = `${leader} leads in term ${term}, ${answering.length} of ${members.length} coordinators answer`;
+  if (silent.length > 0) {
+    return warning(
+      "office",
+      `${detail}; silent: ${silent.join(", ")}`,
+      "start the silent coordinators again",
+    );
+  }
+  if (late.length > 0) {
+    return warning(
+      "office",
+      `${detail}; behind the control log: ${late.join(", ")} entries`,
+      "wait until they have read it; if it lasts, see murmur logs coordinator",
+    );
+  }
+  return ok("office", detail);
+}
+
 /** Judges the number of api processes that answer discovery. */
 export function judgeApis(count: number, delayed: number): Finding {
   if (count > 0) return ok("api", `${count} api processes answer`);

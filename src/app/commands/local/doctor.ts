@@ -9,6 +9,7 @@ import { callRoll, ROLL_CALL } from "../../agents/roll-call.ts";
 import { defineCommand, type Ports } from "../../cli/command.ts";
 import { READ_TIMEOUT_MS, reading } from "../../cli/session.ts";
 import { readCapabilities } from "../../office/capabilities.ts";
+import { readOfficeStatus } from "../../office/status.ts";
 import { CLOCK_SKEW_FACT } from "../../processes/discovery.ts";
 import { isAlive } from "../../supervisor/identity.ts";
 import { probeServer } from "../../supervisor/server-probe.ts";
@@ -19,6 +20,7 @@ import {
   judgeApis,
   judgeClocks,
   judgeDead,
+  judgeOffice,
   judgePauses,
   judgePlaced,
   judgeProcesses,
@@ -30,6 +32,9 @@ import {
 
 /** The most subjects that are searched for strays, when the counts show that there are some. */
 const STRAY_SUBJECTS = 10_000;
+
+/** How long the leader has to prove itself, in ms: an election takes about a second. */
+const OFFICE_LOOK_MS = 2_000;
 
 const findingSchema = z.object({
   name: z.string(),
@@ -98,16 +103,18 @@ async function checkSwarm(ports: Ports): Promise<Finding[]> {
 async function checkWork(ports: Ports, transport: Transport): Promise<Finding[]> {
   const { dead } = await ports.tasks();
   const office = createOfficeClient({ transport });
-  const [agents, clocks, apis, consumers, stored, later, letters, { capabilities }] = await Promise.all([
-    callRoll(transport),
-    readClocks(transport),
-    transport.bus.scatter("$SRV.PING.murmur-api", new Uint8Array(), ROLL_CALL),
-    transport.queue("tasks").consumers(),
-    transport.log("tasks").info(),
-    transport.log("later").info(),
-    dead.counts(),
-    readCapabilities({ transport, office }),
-  ]);
+  const [agents, clocks, apis, consumers, stored, later, letters, { capabilities }, tenure] =
+    await Promise.all([
+      callRoll(transport),
+      readClocks(transport),
+      transport.bus.scatter("$SRV.PING.murmur-api", new Uint8Array(), ROLL_CALL),
+      transport.queue("tasks").consumers(),
+      transport.log("tasks").info(),
+      transport.log("later").info(),
+      dead.counts(),
+      readCapabilities({ transport, office }),
+      readOfficeStatus(office, { timeoutMs: OFFICE_LOOK_MS }),
+    ]);
   const pending = new Map<string, number>();
   for (const consumer of consumers.filter(({ filter }) => isQueueFilter(transport.prefix, filter))) {
     const capability = capabilityOfConsumer(consumer.name);
@@ -122,6 +129,7 @@ async function checkWork(ports: Ports, transport: Transport): Promise<Finding[]>
     ...judgePauses(capabilities),
     judgeStrays(strays.filter((subject) => !isPlaced(subject))),
     judgePlaced(strays.filter(isPlaced)),
+    judgeOffice(tenure),
     judgeApis(apis.length, later.messages),
     judgeDead(letters),
     judgeClocks(clocks),

@@ -3,6 +3,7 @@ import {
   judgeApis,
   judgeClocks,
   judgeDead,
+  judgeOffice,
   judgePauses,
   judgePlaced,
   judgeProcesses,
@@ -140,4 +141,33 @@ test("every capability that takes no work because of a pause is told, with time,
   });
   expect(held).toMatchObject({ next: expect.stringContaining("nats consumer resume") });
   expect(silent?.detail).toBe("paused by an unknown operator (no coordinator answers); 3 tasks wait");
+});
+
+test.each([
+  ["no coordinator answers", { leader: null, term: null, members: [] }, "warning"],
+  [
+    "none leads",
+    { leader: null, term: null, members: [{ id: "a", role: "candidate", lag: null }] },
+    "failed",
+  ],
+  [
+    "silent: b",
+    {
+      leader: "a",
+      term: 3,
+      members: [
+        { id: "a", role: "leader", lag: 0 },
+        { id: "b", role: "silent", lag: null },
+      ],
+    },
+    "warning",
+  ],
+  [
+    "a by 1001 entries",
+    { leader: "a", term: 3, members: [{ id: "a", role: "leader", lag: 1_001 }] },
+    "warning",
+  ],
+  ["a leads in term 3", { leader: "a", term: 3, members: [{ id: "a", role: "leader", lag: 1_000 }] }, "ok"],
+])("of an office doctor says: %s", (text, office, verdict) => {
+  expect(judgeOffice(office)).toMatchObject({ verdict, detail: expect.stringContaining(text) });
 });
