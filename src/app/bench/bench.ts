@@ -1,10 +1,9 @@
 // `murmur bench`: measures the cost of Murmur as a ratio to a bare loop of the NATS client in the same run. The rounds of both
 // alternate, so that a machine that becomes slower slows both down. The report gives the median of the rounds.
-import { type ChildProcess, fork } from "node:child_process";
-import { join } from "node:path";
 import { HEARTBEAT_INTERVAL_MS } from "../../agent/index.ts";
 import { createLogger, createMeter } from "../../base/index.ts";
 import { connectNats } from "../../transport/index.ts";
+import { BenchProcess } from "./bench-child.ts";
 import type { ProcessAnswer, ProcessOrder, ProcessSetup } from "./bench-process.ts";
 import { cpuSecondsOf } from "./cpu.ts";
 import type { BenchFigure, BenchScenario } from "./figure.ts";
@@ -32,55 +31,6 @@ const IN_FLIGHT = 256;
 const IDLE_SECONDS = 35;
 const MIB = 1024 * 1024;
 const MICROSECONDS = 1e6;
-
-class BenchProcess {
-  readonly #child: ChildProcess;
-  #waiting: { resolve(answer: ProcessAnswer): void; reject(error: Error): void } | undefined;
-
-  private constructor(child: ChildProcess) {
-    this.#child = child;
-    child.on("message", (message: { answer?: ProcessAnswer; error?: string }) => {
-      if (message.answer !== undefined) this.#waiting?.resolve(message.answer);
-      if (message.error !== undefined) this.#waiting?.reject(new Error(message.error));
-    });
-    child.on("exit", (code, signal) =>
-      this.#waiting?.reject(
-        new Error(
-          `expected an answer, but a process of the benchmark ended (${signal ?? code}); its messages are above`,
-        ),
-      ),
-    );
-  }
-
-  static open(setup: ProcessSetup): Promise<BenchProcess> {
-    const child = fork(join(import.meta.dirname, "bench-process.ts"), [JSON.stringify(setup)], {
-      env: { ...process.env, MURMUR_ECHO_SLOTS: String(setup.inFlight) },
-    });
-    const part = new BenchProcess(child);
-    return new Promise((resolve, reject) => {
-      child.once("message", () => resolve(part));
-      child.once("exit", (code) =>
-        reject(
-          new Error(`a process of the benchmark did not start (exit code ${code}); its messages are above`),
-        ),
-      );
-    });
-  }
-
-  ask(order: ProcessOrder): Promise<ProcessAnswer> {
-    return new Promise((resolve, reject) => {
-      this.#waiting = { resolve, reject };
-      this.#child.send(order);
-    });
-  }
-
-  async close(): Promise<void> {
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const gone = new Promise((resolve) => this.#child.once("exit", resolve));
-    this.#child.kill("SIGKILL");
-    await gone;
-  }
-}
 
 /** Runs the scenarios. @throws Error when a process of the benchmark fails: then there is no figure. */
 export async function runBench(options: BenchOptions): Promise<BenchFigure[]> {

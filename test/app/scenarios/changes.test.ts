@@ -106,7 +106,7 @@ test("restart keeps the process whose new files do not load, and knows the names
   expect(refused.exitCode).not.toBe(0);
   expect(refused.json()).toMatchObject({ error: { message: expect.stringContaining("old code") } });
   expect(pidOf("hello-1")).toBe(before);
-  const unknown = await world.call("restart nobody --json");
+  const unknown = await world.call("restart unknown --json");
   expect(unknown).toMatchObject({ exitCode: 1 });
   expect(unknown.json()).toMatchObject({
     error: { code: "not_found", message: expect.stringContaining("hello-1") },

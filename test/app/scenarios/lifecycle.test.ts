@@ -116,7 +116,7 @@ test("up refuses a taken port and an unknown role before anything starts", async
   expect(clash.json()).toMatchObject({
     error: { code: "conflict", message: expect.stringContaining(`port ${port}`) },
   });
-  const unknown = await world.run("up --detach --json --agents nobody");
+  const unknown = await world.run("up --detach --json --agents unknown");
   expect(unknown.exitCode).toBe(2);
   expect(unknown.json()).toMatchObject({
     error: { field: "agents", message: expect.stringMatching(/known: .*echo/) },

@@ -167,7 +167,7 @@ test("an agent is paused, resumed and drained by its id", async () => {
   expect((await world.call(`agent pause ${id} --json`)).json()).toMatchObject({ state: "paused" });
   expect((await world.call(`agent show ${id} --json`)).json()).toMatchObject({ id, state: "paused" });
   expect((await world.call(`agent resume ${id} --json`)).json()).toMatchObject({ state: "idle" });
-  const unknown = await world.call("agent show nobody --json");
+  const unknown = await world.call("agent show unknown --json");
   expect(unknown.exitCode).toBe(1);
   expect(unknown.json()).toMatchObject({ error: { code: "not_found", field: "agent" } });
   expect((await world.call(`agent drain ${id}`)).exitCode).toBe(0);
