@@ -73,6 +73,9 @@ const PROJECTS: Record<string, Record<string, string>> = {
   options: {
     "agents/a/agent.ts": `import { defineAgent } from ${DEFINE};\n\nexport default defineAgent({ name: "a", capabilites: ["x"], slots: 0, run: () => 1 });\n`,
   },
+  "of docs/agents.md": {
+    "agents/greeter/agent.ts": `import { defineAgent } from ${DEFINE};\n\nexport default defineAgent({\n  name: "greeter",\n  capabilities: ["greet"],\n  capabilites: [],\n  slots: 0,\n  run: () => 1,\n});\n`,
+  },
   "endless await": { "agents/a/agent.ts": "await new Promise(() => {});\n" },
   "no default": {
     "agents/a/agent.ts": `import { defineAgent } from ${DEFINE};\nexport const agent = defineAgent({ name: "a", capabilities: ["x"], run: () => 1 });\n`,
@@ -96,7 +99,12 @@ beforeAll(() => {
       folder,
       Object.keys(files).some((path) => path.startsWith("my ")) ? "my agents" : "agents",
     );
-    return { name, folder, agents, roles: name === "two roles" ? ["a", "b"] : ["a"] };
+    return {
+      name,
+      folder,
+      agents,
+      roles: name === "two roles" ? ["a", "b"] : name === "of docs/agents.md" ? ["greeter"] : ["a"],
+    };
   });
   const script = join(root, "load.mjs");
   writeFileSync(
@@ -173,6 +181,12 @@ test.each([
   ["no export", "got no default export; write export default defineAgent({ … })"],
 ])("a fault of the kind “%s” names the next step: %s", (name, text) => {
   expect(messages[name]).toContain(text);
+});
+
+test("docs/agents.md shows the message as it is", () => {
+  const page = readFileSync(join(ROOT, "docs/agents.md"), "utf8");
+  const [, shown] = /```text\n(agents\/greeter[^`]*)\n```/.exec(page) ?? [];
+  expect(`invalid_input ${shown}`).toBe(messages["of docs/agents.md"]?.replaceAll("P/agents", "agents"));
 });
 
 test("several broken roles are named in one error", () => {
