@@ -95,10 +95,11 @@ test("the installed command lists its commands", async () => {
   });
 });
 
-test("the door of the installed package exports the names that agents import, for programs and for tsc", async () => {
-  const script = 'import * as door from "murmur-swarm"; console.log(typeof door.defineAgent);';
+test("the doors of the installed package export the names that agents and programs import", async () => {
+  const script = `import { defineAgent } from "murmur-swarm"; import { connect } from "murmur-swarm/client";
+    console.log(typeof defineAgent, typeof connect);`;
   const ran = await run(process.execPath, ["--input-type=module", "--eval", script]);
-  expect(ran).toMatchObject({ code: 0, stdout: "function\n" });
+  expect(ran).toMatchObject({ code: 0, stdout: "function function\n" });
 });
 
 const tsc = (...args: string[]) =>
@@ -113,6 +114,10 @@ test("a new project in the folder of the install tests and types itself, and typ
     stdout: expect.stringMatching(/pass 3\b/),
   });
 
+  writeFileSync(
+    join(project, "agents/program.ts"),
+    `import { connect } from "murmur-swarm/client";\nexport const nats = typeof connect;\n`,
+  );
   const agent = join(project, "agents/greet/agent.ts");
   const right = readFileSync(agent, "utf8");
   writeFileSync(agent, right.replace("work(task.input)", "work(task.inputs)"));
@@ -137,7 +142,8 @@ test("help and errors of the installed command name it as it is typed in the pro
 
 test("the agent of the README runs in the project's swarm", async () => {
   const page = readFileSync(join(root, "README.md"), "utf8");
-  const [, agent = ""] = /One file, `agents\/greet\/agent\.ts`.*?```ts\n(.*?)```/s.exec(page) ?? [];
+  const [, agent = ""] =
+    /The agent is one file, `agents\/greet\/agent\.ts`.*?```ts\n(.*?)```/s.exec(page) ?? [];
   mkdirSync(join(project, "agents/greet"), { recursive: true });
   writeFileSync(join(project, "agents/greet/agent.ts"), agent);
   try {

@@ -27,16 +27,21 @@ const NPM_LIMIT_MS = 900_000;
 /** In `node_modules`: the hash of the lockfile that was installed. */
 const MARKER = ".murmur-complete";
 
+/** The part of a command's ports that this file needs. */
+type AnalyserPorts = Pick<InstallPorts, "environment" | "terminal" | "signal">;
+
 /**
  * Installs the analysers' packages where they are missing or not those of the lockfile. A folder that `MURMUR_ANALYSERS_DIR`
  * names is the operator's: it is left alone.
  * @throws SwarmError `unavailable` with the next steps.
  */
-export async function provideAnalysers(
-  ports: Pick<InstallPorts, "environment" | "terminal" | "signal">,
-): Promise<void> {
+export async function provideAnalysers(ports: AnalyserPorts): Promise<void> {
   if ((ports.environment.MURMUR_ANALYSERS_DIR ?? "") !== "") return;
-  const folder = analysersDirectory();
+  await installAnalysers(ports, analysersDirectory());
+}
+
+/** Installs the packages of `folder`, as {@link provideAnalysers}. */
+export async function installAnalysers(ports: AnalyserPorts, folder: string): Promise<void> {
   const wanted = createHash("sha256")
     .update(readFileSync(join(folder, "package-lock.json")))
     .digest("hex");
@@ -74,7 +79,7 @@ function isInstalled(folder: string, wanted: string): boolean {
 }
 
 async function install(
-  { environment, terminal, signal }: Pick<InstallPorts, "environment" | "terminal" | "signal">,
+  { environment, terminal, signal }: AnalyserPorts,
   folder: string,
   wanted: string,
 ): Promise<void> {
