@@ -3,7 +3,7 @@
 import type { OfficeClient, WholeReply } from "../../coordinator/index.ts";
 import { PAUSED_UNTIL_MS, toSwarmError } from "../../protocol/index.ts";
 import type { QueueConsumerInfo, Transport } from "../../transport/index.ts";
-import { capabilityOfConsumer } from "../../work/index.ts";
+import { capabilityOfConsumer, isQueueFilter } from "../../work/index.ts";
 
 /** How long a coordinator has to tell the pauses, in ms. Each one answers from memory, also without a leader. */
 const PAUSES_TIMEOUT_MS = 1_000;
@@ -35,7 +35,10 @@ export async function readCapabilities({
     transport.queue("tasks").consumers(),
     readPauses(office, pausesTimeoutMs),
   ]);
-  return { capabilities: viewCapabilities(consumers, pauses), isOfficeKnown: pauses !== null };
+  return {
+    capabilities: viewCapabilities(transport.prefix, consumers, pauses),
+    isOfficeKnown: pauses !== null,
+  };
 }
 
 type Pause = WholeReply<"pauses">["pauses"][number];
@@ -52,6 +55,7 @@ async function readPauses(office: OfficeClient, timeoutMs: number): Promise<read
 
 /** Joins the queues of NATS and the office's pauses (null: no coordinator answered). Pure. */
 export function viewCapabilities(
+  prefix: string,
   consumers: readonly Pick<
     QueueConsumerInfo,
     "name" | "filter" | "pending" | "ackPending" | "pausedUntilMs"
@@ -59,7 +63,7 @@ export function viewCapabilities(
   pauses: readonly Pause[] | null,
 ): CapabilityView[] {
   const queues = Map.groupBy(
-    consumers.filter(({ filter }) => filter.includes(".task.")),
+    consumers.filter(({ filter }) => isQueueFilter(prefix, filter)),
     ({ name }) => capabilityOfConsumer(name),
   );
   const paused = new Map((pauses ?? []).map((pause) => [pause.capability, pause]));

@@ -17,7 +17,7 @@ import {
 } from "../../base/index.ts";
 import { createSubjects, PAUSED_UNTIL_MS, PRIORITIES } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
-import { capabilityOfConsumer, queueConsumer } from "../../work/index.ts";
+import { capabilityOfConsumer, isQueueFilter, queueConsumer } from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
 
 /** How often the keeper looks for a new pause in the state, in ms: the delay of a pause. The look costs no request. */
@@ -43,7 +43,9 @@ export function createPauseKeeper(parts: {
   async function compare(): Promise<void> {
     const queue = transport.queue("tasks");
     const paused = office.state.pauses;
-    const consumers = (await queue.consumers()).filter(({ filter }) => filter.includes(".task."));
+    const consumers = (await queue.consumers()).filter(({ filter }) =>
+      isQueueFilter(transport.prefix, filter),
+    );
     for (const { name, pausedUntilMs } of consumers) {
       const isWanted = paused.has(capabilityOfConsumer(name));
       if (isWanted === (pausedUntilMs === PAUSED_UNTIL_MS)) continue; // K1

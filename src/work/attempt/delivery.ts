@@ -112,7 +112,7 @@ export class DeliveryHandler {
       slot.release();
       return false;
     }
-    const inFlight = new InFlightTask(arrival, this.#journal);
+    const inFlight = new InFlightTask(arrival, { journal: this.#journal, log: this.#parts.log });
     this.#inFlight.set(at.taskId, inFlight);
     this.#tickWhileInFlight();
     try {
@@ -128,7 +128,7 @@ export class DeliveryHandler {
 
   /** Fails a task that was placed on an agent that can never perform it. */
   async fail(arrival: Arrival, error: SwarmError): Promise<void> {
-    const inFlight = new InFlightTask(arrival, this.#journal);
+    const inFlight = new InFlightTask(arrival, { journal: this.#journal, log: this.#parts.log });
     try {
       if (await this.#settlement.finishKnown(inFlight)) return;
       await inFlight.readJournal();

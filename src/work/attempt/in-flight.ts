@@ -2,7 +2,7 @@
 // the steps need (admission.ts, delivery.ts, hand-over.ts, settlement.ts); delivery.ts makes it.
 // I1: only this object changes its journal tip. So every append to the journal is fenced by the newest record that this
 //     host knows.
-import { assert } from "../../base/index.ts";
+import { assert, type Logger } from "../../base/index.ts";
 import {
   type CancelledError,
   type Encoding,
@@ -14,6 +14,7 @@ import {
   type TaskAddress,
 } from "../../protocol/index.ts";
 import type { Delivery } from "../../transport/index.ts";
+import { closeQuietly } from "../stores/close-journal.ts";
 import type { LastAttempt } from "../stores/history.ts";
 import { type Journal, type JournalTip, NO_RECORDS, nextAttempt } from "../stores/journal.ts";
 import { ballotIdOf } from "../stores/messages.ts";
@@ -46,11 +47,12 @@ export class InFlightTask implements Arrival {
   /** True after the hand-over began. The task's placed message may then arrive at any moment, even at this host. */
   isHandingOver = false;
   readonly #journal: Journal;
+  readonly #log: Logger;
   #task: KnownTask | undefined;
   #tip: JournalTip = NO_RECORDS;
   #cancelled: CancelledError | undefined;
 
-  constructor({ delivery, at, placement }: Arrival, journal: Journal) {
+  constructor({ delivery, at, placement }: Arrival, { journal, log }: { journal: Journal; log: Logger }) {
     this.delivery = delivery;
     this.at = at;
     this.placement = placement;
@@ -58,6 +60,7 @@ export class InFlightTask implements Arrival {
     this.ballotId = ballotIdOf(delivery);
     this.isRepeated = delivery.deliveryCount > 1 || delivery.header(HEADERS.attempt) !== undefined;
     this.#journal = journal;
+    this.#log = log;
   }
 
   /**
@@ -109,8 +112,8 @@ export class InFlightTask implements Arrival {
     this.#tip = await this.#journal.append(this.at.capability, this.at.taskId, record, this.#tip);
   }
 
-  /** Closes the task's journal. Best effort: if it fails, the records stay until the stream's age limit. */
-  async closeJournal(last: LastAttempt, finishedAtMs: number): Promise<void> {
-    await this.#journal.close(this.at.capability, this.at.taskId, last, finishedAtMs).catch(() => undefined);
+  /** Closes the task's journal. Never rejects: see {@link closeQuietly}. */
+  closeJournal(last: LastAttempt, finishedAtMs: number): Promise<void> {
+    return closeQuietly({ journal: this.#journal, log: this.#log }, this.at, last, finishedAtMs);
   }
 }

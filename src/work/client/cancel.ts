@@ -1,7 +1,7 @@
 // Cancels tasks and scopes. The durable part is the `cancelled` result, or the scope's mark; the purge and the broadcast
 // make the cancel fast.
 // I1: the stored result decides the race with the agent: the first writer wins.
-import { type Clock, sleep } from "../../base/index.ts";
+import { type Clock, type Logger, sleep } from "../../base/index.ts";
 import {
   encode,
   NO_SCOPE,
@@ -14,6 +14,7 @@ import {
   type WhereReply,
 } from "../../protocol/index.ts";
 import type { Log, Stored, Transport } from "../../transport/index.ts";
+import { closeQuietly } from "../stores/close-journal.ts";
 import type { Journal } from "../stores/journal.ts";
 import { ballotIdOf, queuedAtMs, readPlacedTask, readStray, readTaskAddress } from "../stores/messages.ts";
 import type { ResultStore } from "../stores/results.ts";
@@ -29,6 +30,7 @@ interface CancelParts {
   results: ResultStore;
   reader: TaskReader;
   journal: Journal;
+  log: Logger;
 }
 
 /** The most results of a cancelled scope that are in flight at once. */
@@ -92,12 +94,12 @@ async function cancelStoredTask(parts: CancelParts, taskId: string, found: TaskL
   await closeJournal(parts, task, result);
 }
 
-/** Closes the journal of a cancelled task. Best effort: if it fails, the records stay until the stream's age limit. */
+/** Closes the journal of a cancelled task. Never rejects: see {@link closeQuietly}. */
 async function closeJournal(parts: CancelParts, { at, running }: StoredTask, result: Result): Promise<void> {
   const { attempt, agent, startedAt, finishedAt, error } = result;
   const last = { attempt, agent, outcome: "cancelled" as const, endedAt: finishedAt, error };
   const ran = running === null || running === undefined ? last : { ...last, startedAt };
-  await parts.journal.close(at.capability, at.taskId, ran, Date.parse(finishedAt)).catch(() => undefined);
+  await closeQuietly(parts, at, ran, Date.parse(finishedAt));
 }
 
 /** Cancels an open ballot: stores its result here; then the holder of the office frees the ballot's seats. */

@@ -1,7 +1,7 @@
 // Moves a waiting task to another capability or priority, or brings a delayed task forward, for client.ts. Every change is one
 // write that is fenced by the message that this file has read; stores/moves.ts carries out the moves of queued tasks.
 // I1: a change that is asked for twice is made once: the second call finds the task where it should be.
-import { type Clock, sleep } from "../../base/index.ts";
+import { type Clock, type Logger, sleep } from "../../base/index.ts";
 import {
   HEADERS,
   NO_SCOPE,
@@ -12,6 +12,7 @@ import {
 } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { rewriteBody } from "../stores/bodies.ts";
+import { closeQuietly } from "../stores/close-journal.ts";
 import type { Journal } from "../stores/journal.ts";
 import { carriedHeaders } from "../stores/later.ts";
 import { readStray, readTaskAddress, UNREADABLE } from "../stores/messages.ts";
@@ -52,6 +53,7 @@ interface MoveParts {
   known: Pick<KnownCapabilities, "check">;
   reader: Pick<TaskReader, "locate" | "findBallot">;
   journal: Pick<Journal, "tip" | "close">;
+  log: Logger;
 }
 
 /**
@@ -205,14 +207,15 @@ async function reschedule(
 
 /**
  * The attempts of a task belong to its capability, so a task that leaves its capability starts with attempt 1 there. Returns
- * the function that closes the journal of the capability that it left; a failure only leaves records that expire.
+ * the function that closes the journal of the capability that it left; a failure only leaves records, and is logged.
  * @throws SwarmError `conflict` for a task that was handed off: its context is in that journal.
  */
 async function prepareToLeave(
-  { journal, clock }: MoveParts,
+  parts: MoveParts,
   capability: string,
   to: TaskAddress,
 ): Promise<() => Promise<void>> {
+  const { journal, clock } = parts;
   const nothing = async () => undefined;
   if (to.capability === capability) return nothing;
   const { seq, record, handed } = await journal.tip(capability, to.taskId);
@@ -225,7 +228,7 @@ async function prepareToLeave(
   if (seq === 0 || record?.type !== "failed") return nothing;
   const { attempt, agent, at, error } = record;
   const last = { attempt, agent, outcome: "failed" as const, endedAt: at, error };
-  return () => journal.close(capability, to.taskId, last, clock.now()).catch(() => undefined);
+  return () => closeQuietly(parts, { capability, taskId: to.taskId }, last, clock.now());
 }
 
 /** Stores the request to move a queued task. @throws SwarmError `conflict` when a host has received the task. */

@@ -102,6 +102,80 @@ test("a task is accepted, seen and cancelled", async () => {
   expect(await (await send("/v1/tasks/a")).json()).toMatchObject({ state: "cancelled" });
 });
 
+test("a waiting task gets another priority; a change to nothing that exists is refused", async () => {
+  const { post, send } = await setup();
+  const change = (verb: string, body?: string) =>
+    send(`/v1/tasks/a/${verb}`, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      ...(body === undefined ? {} : { body }),
+    });
+  await post({ capability: "echo", id: "a", notBefore: 600_000 });
+  const raised = await change("reprioritise", '{"priority":"high"}');
+  expect([raised.status, await raised.json()]).toEqual([
+    200,
+    { taskId: "a", capability: "echo", priority: "high", changed: true, audited: true },
+  ]);
+  expect(await (await change("reprioritise", '{"priority":"high"}')).json()).toMatchObject({
+    changed: false,
+  });
+  const wrong = await change("reprioritise", '{"priority":"hihg"}');
+  expect([wrong.status, await wrong.json()]).toMatchObject([400, { error: { field: "priority" } }]);
+  const unknown = await change("move", '{"capability":"nosuch"}');
+  expect([unknown.status, await unknown.json()]).toMatchObject([
+    404,
+    { error: { code: "unknown_capability" } },
+  ]);
+  const missing = await send("/v1/tasks/b/promote", { method: "POST" });
+  expect(missing.status).toBe(404);
+});
+
+test("dead letters are listed, shown, replayed and removed", async () => {
+  const { send, transport } = await setup();
+  const subjects = createSubjects("murmur");
+  for (const taskId of ["d1", "d2"]) {
+    const letter = {
+      ...{
+        taskId,
+        capability: "echo",
+        priority: "normal",
+        scope: "-",
+        subject: "s",
+        attempts: 1,
+        agent: "a-1",
+      },
+      ...{ reason: { code: "timeout", message: "m", retryable: false }, diedAt: "2026-01-01T00:00:00Z" },
+      ...{
+        payload: Buffer.from('{"capability":"echo"}').toString("base64"),
+        contentType: "application/json",
+      },
+    };
+    await transport.log("dead").append(subjects.dead("echo", taskId), encode(letter));
+  }
+  const command = async (path: string, body: object) => {
+    const headers = { "Content-Type": "application/json" };
+    const answer = await send(path, { method: "POST", headers, body: JSON.stringify(body) });
+    return [answer.status, await answer.json()];
+  };
+  expect(await (await send("/v1/dead?capability=echo&limit=1")).json()).toMatchObject({
+    dead: [{ taskId: "d1" }],
+  });
+  expect(await (await send("/v1/dead/d2")).json()).toMatchObject({ taskId: "d2" });
+  expect((await send("/v1/dead/d3")).status).toBe(404);
+  expect(await command("/v1/dead/replay", { code: "timeout" })).toMatchObject([
+    200,
+    { preview: true, selected: 2 },
+  ]);
+  expect(await command("/v1/dead/replay", { task: "d1" })).toMatchObject([200, { duplicate: false }]);
+  expect(await command("/v1/dead/purge", {})).toMatchObject([400, { error: { code: "invalid_input" } }]);
+  expect(await command("/v1/dead/purge", { prefix: "d", dryRun: true })).toMatchObject([
+    200,
+    { purged: 0, report: { preview: true, selected: 1 } },
+  ]);
+  expect(await command("/v1/dead/purge", { prefix: "d" })).toMatchObject([200, { purged: 1 }]);
+  expect(await (await send("/v1/dead")).json()).toEqual({ dead: [] });
+});
+
 test("capabilities are listed; a pause without an office, or of an unknown capability, is refused", async () => {
   const { send } = await setup();
   expect(await (await send("/v1/capabilities")).json()).toMatchObject({

@@ -24,7 +24,7 @@ test.each([
   ["open", queues(null), null],
 ] as const)("a capability is %s by its queues and the office's pauses", (state, consumers, pauses) => {
   const since = pauses?.length === 1 ? "1970-01-01T00:00:00.000Z" : null;
-  expect(viewCapabilities(consumers, pauses)).toEqual([
+  expect(viewCapabilities("murmur", consumers, pauses)).toEqual([
     {
       ...{ capability: "echo", state, waiting: 2 * consumers.length, inFlight: consumers.length },
       ...{ since, by: since === null ? null : "ada" },
@@ -34,11 +34,11 @@ test.each([
 
 test("the queues of hosts with placed tasks are no capability", () => {
   const placed = {
-    name: "placed-h1",
-    filter: "murmur.placed.h1.>",
+    name: "placed-task",
+    filter: "murmur.placed.task.>",
     pending: 1,
     ackPending: 0,
     pausedUntilMs: null,
   };
-  expect(viewCapabilities([placed], [])).toEqual([]);
+  expect(viewCapabilities("murmur", [placed], [])).toEqual([]);
 });

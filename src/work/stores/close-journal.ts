@@ -1,0 +1,21 @@
+// Closes the journal of a task whose end is stored already, so a failure must not fail the end: it is logged.
+import type { Logger } from "../../base/index.ts";
+import type { LastAttempt } from "./history.ts";
+import type { Journal } from "./journal.ts";
+
+/** Closes the journal of an ended task. Never rejects: after a failure the records stay, without a closing record. */
+export async function closeQuietly(
+  { journal, log }: { journal: Pick<Journal, "close">; log: Logger },
+  { capability, taskId }: { capability: string; taskId: string },
+  last: LastAttempt,
+  finishedAtMs: number,
+): Promise<void> {
+  try {
+    await journal.close(capability, taskId, last, finishedAtMs);
+  } catch (error) {
+    log.warn(
+      { err: error, taskId, capability },
+      "journal of an ended task not closed; its records stay stored",
+    );
+  }
+}
