@@ -13,7 +13,7 @@ import {
   stopAll,
   untilAborted,
 } from "../../base/index.ts";
-import { SwarmError } from "../../protocol/index.ts";
+import { createSubjects, encode, SwarmError } from "../../protocol/index.ts";
 import { connectNats, describeSkew, type Transport } from "../../transport/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { listenNear } from "../http/listen.ts";
@@ -87,8 +87,11 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
   exitOnBugs(log);
   const stopper = new AbortController();
   const signal = AbortSignal.any([ports.signal, stopper.signal]);
+  let passOn: (diedProcessId: string) => void = () => undefined;
   const supervisor = joinSupervisor({
+    processId,
     silenceMs: config.silenceMs,
+    onDeath: (died) => passOn(died),
     onOrphaned: () => {
       log.warn("the supervisor is gone; stopping");
       stopper.abort(new SwarmError("cancelled", "the supervisor is gone"));
@@ -156,6 +159,7 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
     started.push(endWith("discovery", () => announced.close()));
     await untilAborted(transport.bus.flush(), signal);
 
+    passOn = (died) => transport.bus.publish(createSubjects(transport.prefix).gone(died), encode({}));
     isReady = true;
     supervisor.ready();
     assembly.onReady(own.url);

@@ -1,10 +1,14 @@
-// The supervisor's decisions, pure: whether a dead process is restarted, and which processes have been silent for too long.
+// The supervisor's decisions, pure: whether a dead process is restarted, which processes have been silent for too long, and which
+// processes report a death.
 // Leaves starting, signalling and waiting to supervisor.ts.
 import { decideRestart, type RestartPolicy } from "../../base/index.ts";
 import { EXIT } from "../exit-codes.ts";
 
 /** The time until the first message of a process: a busy machine needs long to load a large agent. */
 export const START_LIMIT_MS = 60_000;
+
+/** The most processes that report one death: one of them may be hanging, or dying too. The office probes a host only once. */
+const MAX_MESSENGERS = 2;
 
 /** The knowledge of the supervisor about one process. */
 export interface Watched {
@@ -93,4 +97,16 @@ export function forgiveStandstill(
 ): readonly Watched[] {
   if (tick.nowMs - tick.lastMs <= 3 * tick.everyMs) return all;
   return all.map((watched) => ({ ...watched, heardAtMs: tick.nowMs }));
+}
+
+/**
+ * The processes that report the death of another one: the first that run and are ready. In a swarm's list, api and coordinators
+ * come before agents.
+ */
+export function chooseMessengers<T extends { readonly isRunning: boolean; readonly watched: Watched }>(
+  all: readonly T[],
+): T[] {
+  return all
+    .filter(({ isRunning, watched }) => isRunning && watched.speaks && watched.status === "running")
+    .slice(0, MAX_MESSENGERS);
 }

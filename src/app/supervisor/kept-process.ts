@@ -22,6 +22,7 @@ import type { ProcessPlan } from "./plan.ts";
 import { probeServer } from "./server-probe.ts";
 import { readSources, type Sources } from "./sources/sources.ts";
 import type { ProcessRecord } from "./state.ts";
+import type { SupervisorMessage } from "./supervisor-link.ts";
 
 /** The interval between probes of a starting nats-server, and the timeout of one probe. The server is up within 20–60 ms. */
 const PROBE_INTERVAL_MS = 20;
@@ -39,6 +40,8 @@ export interface KeptParts {
   /** Saves the state. It is called whenever the record changed. */
   readonly onChange: () => void;
   readonly onLine: (line: string) => void;
+  /** Called with the id that the process told, when it died and the swarm does not stop. */
+  readonly onGone: (processId: string) => void;
 }
 
 /** One process and its restarts. */
@@ -51,6 +54,8 @@ export class KeptProcess {
   readonly #parts: KeptParts;
   readonly #output: ProcessOutput;
   #process: ChildProcess | null = null;
+  /** The id of the running process in the swarm; null before it told it. */
+  #processId: string | null = null;
   #identity: ProcessIdentity | null = null;
   #startedAtMs: number | null = null;
   #lastExit: string | null = null;
@@ -161,6 +166,11 @@ export class KeptProcess {
     killGroup(this.#process?.pid);
   }
 
+  /** Sends a message to the process, if it can receive one. A lost message is not sent again. */
+  tell(message: SupervisorMessage): void {
+    if (this.#process?.connected === true) this.#process.send(message, () => undefined);
+  }
+
   /** The last lines of the latest run (I2), indented. */
   excerpt(): string {
     return this.#output.excerpt();
@@ -180,7 +190,9 @@ export class KeptProcess {
           this.#parts.onLine(line);
         },
         onMessage: (message) => {
-          if (this.#process === started) this.#hear(message.type === "ready");
+          if (this.#process !== started) return;
+          if (message.type === "alive") this.#processId ??= message.processId ?? null;
+          this.#hear(message.type === "ready");
         },
         onDeath: (how) => this.#onDeath(started, how),
       },
@@ -226,11 +238,15 @@ export class KeptProcess {
     if (this.#process !== died) return;
     const { log, mayStart, onChange } = this.#parts;
     const { name, metrics } = this.plan;
+    const processId = this.#processId;
     this.#process = null;
+    this.#processId = null;
     this.#identity = null;
     this.#startedAtMs = null;
     this.#lastExit = this.#killedFor === undefined ? how : `${how} (${this.#killedFor})`;
     if (!mayStart()) return;
+    // Also after an ordered end: a process that overran its grace was killed before its goodbye.
+    if (processId !== null) this.#parts.onGone(processId);
     if (this.watched.status === "stopping") {
       onChange(); // I1
       return;

@@ -1,6 +1,7 @@
 // The processes of a local swarm by their names: adds them, starts a group of them together, and removes them. The supervisor and
 // its changer share one table; supervisor.ts owns it.
 import { SwarmError } from "../../protocol/index.ts";
+import { chooseMessengers } from "./decide.ts";
 import type { KeptProcess } from "./kept-process.ts";
 
 /** The limit for a whole swarm, or for a changed part of it, to become ready; measured: 1.5 s on two cores with one agent. */
@@ -40,6 +41,13 @@ export class ProcessTable {
   add(kept: KeptProcess): KeptProcess {
     this.#processes.set(kept.plan.name, kept);
     return kept;
+  }
+
+  /**
+   * Lets running processes tell the office that a process died. If none runs, the office learns of the death from the silence.
+   */
+  announceDeath(processId: string): void {
+    for (const kept of chooseMessengers(this.all)) kept.tell({ type: "died", processId });
   }
 
   /** Ends processes, each within `graceMs`, and forgets them. */

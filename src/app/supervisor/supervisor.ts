@@ -268,6 +268,7 @@ class SwarmSupervisor implements Supervisor {
       mayStart: () => this.#stopping === undefined, // I2
       onChange: () => this.#save(), // I1
       onLine: (line: string) => this.#options.onLine?.(plan.name, line),
+      onGone: (processId: string) => this.#table.announceDeath(processId),
     };
     return this.#table.add(new KeptProcess(plan, parts));
   }

@@ -15,7 +15,7 @@ import {
   singleFlight,
   sleep,
 } from "../../base/index.ts";
-import { type AgentStatus, createSubjects, encode, parse } from "../../protocol/index.ts";
+import { type AgentStatus, createSubjects, encode, lastToken, parse } from "../../protocol/index.ts";
 import type { Incoming, Subscription, Transport } from "../../transport/index.ts";
 import type { Office } from "../office/office.ts";
 import type { OfficeCommand } from "../state.ts";
@@ -48,6 +48,11 @@ const MAX_COMMANDS_IN_FLIGHT = 16;
 const ROLL_CALL_PATIENCE_MS = 1_000;
 /** The time that a host gets to reconnect before it is probed, in ms: the first tries to reconnect take 100 ms. */
 const RECONNECT_GRACE_MS = 1_000;
+/**
+ * The time between the notice of a supervisor and the probe, in ms. A dead process does not reconnect, but each NATS server
+ * needs a moment to drop its subscriptions: a ping sent before that would wait for an answer until {@link SILENCE_MS}.
+ */
+const DEATH_GRACE_MS = 100;
 /** The most hosts that are probed at once; agents of further hosts are removed after {@link SILENCE_MS}. */
 const MAX_PROBES = 256;
 /** The most hosts with a log line about an agent with an oversized profile; each host gets one line. */
@@ -168,7 +173,12 @@ export class Registrar {
     const { bus } = transport;
     this.#open.push(
       bus.subscribe(this.#subjects.filters.allHeartbeats, (message) => this.#onHeartbeat(message)),
-      bus.subscribe(DISCONNECTS, (message) => this.#onDisconnect(message)),
+      bus.subscribe(DISCONNECTS, (message) => {
+        this.#suspect(this.#isInOffice ? readDisconnected(message) : null, RECONNECT_GRACE_MS);
+      }),
+      bus.subscribe(this.#subjects.filters.allGone, ({ subject }) =>
+        this.#suspect(lastToken(subject), DEATH_GRACE_MS),
+      ),
       transport.onState((state) => {
         if (state !== "connected") return;
         this.#sightings.restartSilence(this.#nowMs());
@@ -291,18 +301,19 @@ export class Registrar {
     this.#gather();
   }
 
-  #onDisconnect(message: Incoming): void {
-    const host = this.#isInOffice ? readDisconnected(message) : null;
-    if (host === null || this.#probing.has(host) || this.#probing.size >= MAX_PROBES) return;
+  /** Probes a host that is reported dead. The report alone removes no agent: it may be late, wrong or forged. */
+  #suspect(host: string | null, graceMs: number): void {
+    if (!this.#isInOffice || host === null) return;
+    if (this.#probing.has(host) || this.#probing.size >= MAX_PROBES) return;
     if (!this.#registry.byHost.has(host)) return;
     this.#probing.add(host);
-    void this.#probe(host).finally(() => this.#probing.delete(host));
+    void this.#probe(host, graceMs).finally(() => this.#probing.delete(host));
   }
 
-  /** Sends a request to agents of a host whose connection ended. If no agent answers, all agents of the host leave. */
-  async #probe(host: string): Promise<void> {
+  /** Sends a request to agents of a host after `graceMs`. If no agent answers, all agents of the host leave. */
+  async #probe(host: string, graceMs: number): Promise<void> {
     const { transport } = this.#parts;
-    await sleep(RECONNECT_GRACE_MS);
+    await sleep(graceMs);
     if (!this.#isInOffice) return;
     const ids = [...(this.#registry.byHost.get(host) ?? [])];
     const lives = await anyAnswers(transport, ids);

@@ -118,6 +118,12 @@ export const SUBJECT_FACTS: Readonly<Record<SubjectName, SubjectFacts>> = {
     about:
       "A host reports the state of its agents, every 5 s and when an agent starts or stops taking work. A host with many agents uses its own id.",
   },
+  gone: {
+    form: "gone.<host>",
+    kind: "broadcast",
+    about:
+      "A supervisor saw that the process with this host id died. The office asks the host's agents, and removes them if none answers.",
+  },
   event: {
     form: "event.<kind>.<id>.<event>",
     kind: "broadcast",

@@ -160,6 +160,7 @@ export function createSubjects(prefix: string) {
     /** Asks every process for the states of its agents: no agent has the id `-`. */
     everyAgent: `${prefix}.agent.${PLACEHOLDER}.status`,
     heartbeat: (agentId: string) => `${prefix}.heartbeat.${agentToken(agentId)}`,
+    gone: (host: string) => `${prefix}.gone.${hostToken(host)}`,
     topic: (topic: string) =>
       `${prefix}.topic.${topic
         .split(".")
@@ -216,6 +217,7 @@ export function createSubjects(prefix: string) {
       allWhere: `${prefix}.where.*`,
       allCancels: `${prefix}.cancel.>`,
       allHeartbeats: `${prefix}.heartbeat.*`,
+      allGone: `${prefix}.gone.*`,
       /** The events of the leader about two hosts that claim one agent id. */
       agentConflicts: `${prefix}.event.agent.*.conflict`,
       agentVerbs: (agentId: string) => `${prefix}.agent.${agentToken(agentId)}.*`,

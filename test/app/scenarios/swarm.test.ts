@@ -190,6 +190,20 @@ test("up --server joins a swarm of another directory", async () => {
   expect((await world.call("submit echo --input 1 --wait --json")).exitCode).toBe(0);
 });
 
+/** The bound for the supervisor's notice of a death: it takes well below a second, and a silence 15 s. */
+const NOTICE_MS = 5_000;
+
+test("a killed agent process leaves the list of agents without waiting for its silence", async () => {
+  const pids = world.state().processes.map(({ pid }) => pid);
+  const { id, pid } = await eventually(async () =>
+    (await listAgents()).find((agent) => pids.includes(agent.pid)),
+  );
+  process.kill(pid, "SIGKILL");
+  const killedAtMs = Date.now();
+  await eventually(async () => ((await listAgents()).every((agent) => agent.id !== id) ? true : undefined));
+  expect(Date.now() - killedAtMs).toBeLessThan(NOTICE_MS);
+});
+
 test("the supervisor restarts a killed agent, api and nats-server", async () => {
   for (const name of ["echo-1", "api-1", "nats-1"]) {
     const before = recordOf(name);

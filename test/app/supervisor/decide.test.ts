@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { EXIT } from "../../../src/app/exit-codes.ts";
 import {
+  chooseMessengers,
   forgiveStandstill,
   isSilent,
   noteDeath,
@@ -68,4 +69,22 @@ test("after a pause of the supervisor itself, no process counts as silent", () =
   const tick = { lastMs: 0, everyMs: 2_500 };
   expect(forgiveStandstill(all, { ...tick, nowMs: 3_600_000 })[0]?.heardAtMs).toBe(3_600_000);
   expect(forgiveStandstill(all, { ...tick, nowMs: 2_600 })[0]?.heardAtMs).toBe(0);
+});
+
+test("two ready processes report a death, and none of them is the dead one, nats-server or a starting one", () => {
+  const kept = (name: string, options: { isRunning?: boolean; speaks?: boolean; isReady?: boolean } = {}) => {
+    const { isRunning = true, speaks = true, isReady = true } = options;
+    return { isRunning, watched: noteHeard(watch(name, speaks, 0), 0, isReady) };
+  };
+  const all = [
+    kept("nats-1", { speaks: false }),
+    kept("api-1", { isRunning: false }),
+    kept("coordinator-1"),
+    kept("echo-1", { isReady: false }),
+    kept("echo-2"),
+    kept("echo-3"),
+  ];
+  const names = (of: typeof all) => chooseMessengers(of).map(({ watched }) => watched.name);
+  expect(names(all)).toEqual(["coordinator-1", "echo-2"]);
+  expect(names(all.slice(0, 2))).toEqual([]);
 });

@@ -157,6 +157,31 @@ describe("the registrar", () => {
     await vi.waitFor(() => expect(members()).toEqual(["a4"]), SOON);
   });
 
+  it("removes the agents of a host that is reported dead, unless one of them answers", async () => {
+    const { transport, office, members } = await setup();
+    for (const host of [fakeHost(transport, "h1", ["a1"]), fakeHost(transport, "h2", ["a2", "a3"])])
+      host.beat();
+    let asked = 0;
+    transport.bus.subscribe(subjects.agent("a1", "ping"), (request) => {
+      asked++;
+      request.respond(encode({ id: "a1" }));
+    });
+    await vi.waitFor(() => expect(members()).toEqual(["a1", "a2", "a3"]), SOON);
+    const submit = vi.spyOn(office, "submit");
+    const forged = Array.from({ length: 20 }, () => "h1");
+    for (const host of [...forged, "unknown", "h2"]) transport.bus.publish(subjects.gone(host), encode({}));
+    await vi.waitFor(() => expect(members()).toEqual(["a1"]), SOON);
+    await vi.waitFor(() => expect(asked).toBeGreaterThan(0), SOON);
+    expect(asked).toBeLessThan(forged.length); // one probe of a host at a time
+    const left = [
+      { id: "a2", host: "h2" },
+      { id: "a3", host: "h2" },
+    ];
+    expect(submit.mock.calls.map(([, command]) => command)).toEqual([
+      { type: "members-leave", reason: "disconnected", agents: left },
+    ]);
+  });
+
   it("shows one agent with its record, and reports an unknown agent", async () => {
     const { transport, office, registrar, members } = await setup();
     fakeHost(transport, "h1", ["a1"], { expertise: ["search"], model: "m-1" }).beat();

@@ -48,6 +48,7 @@ describe.each(HOSTILE)("the value %j", (value) => {
     ["the scope of a cancelled task", () => subjects.cancel(value, "t1")],
     ["the agent of a command", () => subjects.agent(value, "status")],
     ["the agent of a heartbeat", () => subjects.heartbeat(value)],
+    ["the host of a death notice", () => subjects.gone(value)],
     ["the receiver of an election message", () => subjects.election(value, "c1")],
     ["an office command", () => subjects.office(value)],
     ["the filter of a purge", () => subjects.filters.taskById(value)],

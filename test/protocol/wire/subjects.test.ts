@@ -23,6 +23,7 @@ const built: Record<SubjectName, string> = {
   everyAgent: subjects.everyAgent,
   topic: subjects.topic("news"),
   heartbeat: subjects.heartbeat("a-1"),
+  gone: subjects.gone("h-1"),
   event: subjects.event("task", "t-1", "started"),
   office: subjects.office("place"),
   stale: subjects.stale("locks"),
@@ -51,6 +52,7 @@ test("the placeholder - names no task, capability, agent or host, and no scope t
     "a placed task's agent": () => subjects.placed({ host: "h", agent: "-", scope: "s", taskId: "t" }),
     "a mailbox": () => subjects.agent("-", "ping"),
     "a heartbeat": () => subjects.heartbeat("-"),
+    "a dead host": () => subjects.gone("-"),
     "a look-up": () => subjects.where("-"),
     "an ask": () => subjects.ask("-"),
   };
