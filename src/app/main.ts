@@ -1,4 +1,5 @@
 // The program's entry: runs the command line, or becomes the supervisor when a detached `up` started this process.
+import { Console } from "node:console";
 import { enableCompileCache } from "node:module";
 
 /**
@@ -8,6 +9,8 @@ import { enableCompileCache } from "node:module";
 const END_BY_ITSELF_MS = 250;
 
 enableCompileCache();
+// Standard output belongs to the output of commands. Libraries write to the console: nats-core does for a peer that sends garbage.
+globalThis.console = new Console(process.stderr);
 process.exitCode = await start();
 setTimeout(() => process.exit(), END_BY_ITSELF_MS).unref();
 

@@ -73,11 +73,11 @@ export async function callOperation<I extends z.ZodType, O extends z.ZodType, E 
   if (access === "submit") return withinTimeout(performed, leftMs + OWN_LIMIT_MS, "the swarm did not answer");
   if (event !== undefined) return performed; // it follows something, and ends by its own rule
   return access === "read" && !takesLong
-    ? withinTimeout(performed, leftMs, "the swarm did not answer")
+    ? withinTimeout(performed, leftMs + OWN_LIMIT_MS, "the swarm did not answer")
     : whileConnected(performed, transport, leftMs / LOST_SHARE);
 }
 
-/** The time that a task which is waited for has to report its own limit, in ms. */
+/** The time after the timeout that an operation has to report its own limit, in ms: its message says more. */
 const OWN_LIMIT_MS = 250;
 /** An operation waits for a lost connection for this share of the timeout: the pings used up the rest (session.ts). */
 const LOST_SHARE = 4;

@@ -31,11 +31,12 @@ export async function readOfficeStatus(
   office: OfficeClient,
   options: { timeoutMs: number; signal?: AbortSignal | undefined },
 ): Promise<OfficeStatus> {
-  const tenure = await office.tenure(options).catch((error: unknown) => {
+  const proof = office.tenure(options).catch((error: unknown) => {
     if (error instanceof SwarmError && error.code === "unavailable") return null;
     throw error;
   });
-  return describeOffice(tenure, await office.listCoordinators());
+  const [tenure, seen] = await Promise.all([proof, office.listCoordinators()]);
+  return describeOffice(tenure, seen);
 }
 
 function describeOffice(tenure: TenureReply | null, seen: readonly CoordinatorStatus[]): OfficeStatus {

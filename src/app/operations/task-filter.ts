@@ -15,7 +15,7 @@ export const filterFields = {
     .max(64)
     .optional()
     .meta({ description: "only from this time or age on, such as 90m or 7d" }),
-  prefix: tokenSchema.optional().meta({ description: "only ids that begin with this text" }),
+  idPrefix: tokenSchema.optional().meta({ description: "only ids that begin with this text" }),
   label: z.string().max(321).optional().meta({ description: "only with this label, as NAME=VALUE" }),
 } as const;
 
@@ -27,7 +27,7 @@ export function hasFilter(input: FilterInput): boolean {
 }
 
 /** @throws SwarmError `invalid_input` for a time or a label that cannot be read. */
-export function readFilter({ since, prefix, label, ...rest }: FilterInput, nowMs: number): TaskFilter {
+export function readFilter({ since, idPrefix, label, ...rest }: FilterInput, nowMs: number): TaskFilter {
   const { capability, scope, agent, code } = rest;
   return {
     capability,
@@ -35,7 +35,7 @@ export function readFilter({ since, prefix, label, ...rest }: FilterInput, nowMs
     agent,
     code,
     sinceMs: since === undefined ? undefined : readSince(since, nowMs),
-    idPrefix: prefix,
+    idPrefix,
     label: label === undefined ? undefined : readLabel(label),
   };
 }

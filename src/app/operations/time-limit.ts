@@ -16,7 +16,7 @@ export async function withinTimeout<T>(
       reject(
         new SwarmError(
           "unavailable",
-          `${what} within ${timeoutMs} ms; --timeout 30s waits longer, murmur doctor tells more`,
+          `${what} within ${Math.round(timeoutMs)} ms; --timeout 30s waits longer, murmur doctor tells more`,
         ),
       );
     }, timeoutMs);

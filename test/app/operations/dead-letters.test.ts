@@ -63,7 +63,7 @@ test.each([
   [{ capability: "echo", code: "timeout" }, ["d0", "d2"]],
   [{ scope: "night" }, ["d0"]],
   [{ since: "2026-01-05T00:00:00Z" }, ["d4", "d5"]],
-  [{ prefix: "d1" }, ["d1"]],
+  [{ idPrefix: "d1" }, ["d1"]],
   [{ agent: "a-2" }, []],
   [{ all: true }, ["d0", "d1", "d2", "d3", "d4", "d5"]],
 ])("a replay of %o shows the preview and changes nothing", async (filter, ids) => {

@@ -588,7 +588,7 @@ it.each<{ fault: string; answer: unknown; ballot: Partial<BallotInput>; reason: 
     ballot: { type: "string" },
     reason: "expected a value of type string, got number",
   },
-  { fault: "is not a number", answer: Number.NaN, ballot: {}, reason: "answered null" },
+  { fault: "is null", answer: null, ballot: {}, reason: "answered null" },
   { fault: "is missing", answer: undefined, ballot: {}, reason: "no output" },
   { fault: "is huge", answer: "x".repeat(100_000), ballot: {}, reason: "larger than" },
   { fault: "holds half a surrogate pair", answer: "\ud800", ballot: {}, reason: "surrogate" },
