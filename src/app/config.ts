@@ -5,7 +5,7 @@ import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { z } from "zod";
 import { nearest } from "../base/index.ts";
-import { PREFIX_PATTERN, SwarmError, showValue, tokenSchema } from "../protocol/index.ts";
+import { PREFIX_PATTERN, type StreamLimits, SwarmError, showValue, tokenSchema } from "../protocol/index.ts";
 import { flagName } from "./words.ts";
 
 /** The configuration file of the working directory. It is read when `--config` names no other. */
@@ -13,6 +13,11 @@ export const CONFIG_FILE = "murmur.yaml";
 
 const port = (about: string) => z.coerce.number(`must be a port, 0–65535${about}`).int().min(0).max(65_535);
 const positiveMs = () => z.coerce.number("must be a number of ms").int().min(1).max(86_400_000);
+
+/** The longest age that can be set, in days: ten years. It fits into the nanoseconds of NATS with room to spare. */
+const MAX_AGE_DAYS = 3_650;
+const DAY_MS = 86_400_000;
+const days = () => z.coerce.number("must be a number of days").int().min(1).max(MAX_AGE_DAYS).optional();
 
 const list = () =>
   z
@@ -72,6 +77,18 @@ export const configSchema = z.strictObject({
         "Copies of each stream that `init` and the api of `up` create: 1, 3 or 5. Without it: 3 in a cluster, 1 on a single server. When it is given, existing streams must have that many copies.",
     },
   ),
+  resultDays: setting(days(), {
+    about:
+      "How long results are kept, in days; an id stays taken for as long. Without it: 7 for a new stream; an existing one keeps its age. `init --update` applies it to an existing stream.",
+  }),
+  deadDays: setting(days(), {
+    about:
+      "How long dead letters are kept, in days. Without it: 30 for a new stream; an existing one keeps its age. `init --update` applies it to an existing stream.",
+  }),
+  journalDays: setting(days(), {
+    about:
+      "How long the journal of an ended task is kept, in days; give it to all processes. Without it: 7. The journal of a task that has not ended never expires.",
+  }),
   data: setting(z.string().min(1).default(".murmur"), {
     about: "Directory of a local swarm: its JetStream store, logs and state.",
   }),
@@ -170,6 +187,16 @@ export function settingFacts(name: SettingName): SettingFacts {
   const facts = configSchema.shape[name].meta() as SettingFacts | undefined;
   if (facts === undefined) throw new Error(`setting ${name} has no facts: define it with setting()`);
   return facts;
+}
+
+/** The ages of the settings as limits of the streams. */
+export function streamLimits(config: Pick<Config, "resultDays" | "deadDays" | "journalDays">): StreamLimits {
+  const toMs = (ageDays: number | undefined) => (ageDays === undefined ? undefined : ageDays * DAY_MS);
+  return {
+    resultAgeMs: toMs(config.resultDays),
+    deadAgeMs: toMs(config.deadDays),
+    journalAgeMs: toMs(config.journalDays),
+  };
 }
 
 /** `httpPort` → `MURMUR_HTTP_PORT`. */

@@ -178,6 +178,7 @@ export {
   INLINE_LIMIT_BYTES,
   PAUSED_UNTIL_MS,
   type StreamKey,
+  type StreamLimits,
   type StreamSpec,
   streamName,
   streamSpecs,

@@ -362,6 +362,8 @@ export interface Transport {
   readonly blobs: Blobs;
   /** The snapshots of the control state. */
   readonly snapshots: Objects;
+  /** How long this process keeps the journal of an ended task, in ms; undefined: the default of the journal. */
+  readonly journalAgeMs: number | undefined;
   /** The largest message that the server accepts, in bytes. */
   readonly maxPayloadBytes: number;
   readonly state: ConnectionState;
@@ -381,18 +383,18 @@ export interface Transport {
   /**
    * Creates the missing streams and buckets of the swarm and verifies the others. `warnings` lists settings that work but
    * could be better, for example fewer copies than the cluster could hold. With `update`, a stream that an earlier version
-   * created gets the subjects of this version (`updated`); nothing else of an existing stream is ever changed, and no
-   * stored message is touched.
+   * created gets the subjects of this version, and a stream or bucket gets the age that this process was given for it
+   * (`updated`); nothing else of an existing stream is ever changed. Only a shorter age removes stored messages.
    * @throws SwarmError `conflict` when a setting that matters differs: it names the stream, the setting, the expected and
    *   the found value; `unavailable` when the server is older than 2.12 or has no JetStream.
    */
   init(options?: { update?: boolean | undefined }): Promise<InitReport>;
   /**
    * Checks the swarm's streams and buckets without changing them. `problem` is null for a correct stream or bucket;
-   * `advice` is a setting that works but could be better, or null.
+   * `advice` lists the settings that work and that `init` with `update` would change, as clauses about the stream.
    * @throws SwarmError `unavailable` when the server is older than 2.12, has no JetStream, or does not answer.
    */
-  inspect(): Promise<{ name: string; problem: string | null; advice: string | null }[]>;
+  inspect(): Promise<{ name: string; problem: string | null; advice: readonly string[] }[]>;
   /**
    * Flushes (for at most 500 ms) and closes the connection, also while it is lost or the server hangs. Everything that
    * still waits on the connection fails at once with `unavailable`; open pulls end as `lost`. Safe to repeat.

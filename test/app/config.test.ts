@@ -9,6 +9,7 @@ import {
   OTHER_VARIABLES,
   SETTING_NAMES,
   settingFacts,
+  streamLimits,
 } from "../../src/app/config.ts";
 import { listFiles } from "../../tools/build/measures/tree.ts";
 
@@ -135,4 +136,20 @@ test("a wrong secret is never repeated", async () => {
 test("every setting has a description and a variable of its own", () => {
   for (const name of SETTING_NAMES) expect(settingFacts(name).about, name).not.toBe("");
   expect(new Set(SETTING_NAMES.map(environmentName)).size).toBe(SETTING_NAMES.length);
+});
+
+test("the ages are whole days, become limits in ms, and have no value without a setting", async () => {
+  const load = setup("resultDays: 14\n");
+  const { config } = await load({}, { MURMUR_JOURNAL_DAYS: "3" });
+  expect(streamLimits(config)).toEqual({
+    resultAgeMs: 14 * 86_400_000,
+    deadAgeMs: undefined,
+    journalAgeMs: 3 * 86_400_000,
+  });
+  for (const days of ["0", "1.5", "3651", "week"]) {
+    await expect(load({}, { MURMUR_DEAD_DAYS: days })).rejects.toMatchObject({
+      code: "invalid_input",
+      field: "deadDays",
+    });
+  }
 });

@@ -1287,7 +1287,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(before.every(({ problem }) => problem?.includes("murmur init") === true)).toBe(true);
         const { created } = await transport.init();
         expect(await transport.inspect()).toEqual(
-          created.map((name) => ({ name, problem: null, advice: null })),
+          created.map((name) => ({ name, problem: null, advice: [] })),
         );
       });
 

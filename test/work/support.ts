@@ -7,7 +7,7 @@ import {
   newInstanceId,
   silentLogger,
 } from "../../src/base/index.ts";
-import type { TaskState, TaskStatus } from "../../src/protocol/index.ts";
+import type { StreamLimits, TaskState, TaskStatus } from "../../src/protocol/index.ts";
 import { connectMemory, connectNats, MemoryServer, type Transport } from "../../src/transport/index.ts";
 import {
   type Attempt,
@@ -88,26 +88,28 @@ export class TestSwarm {
   readonly prefix: string;
   readonly meter: Meter = createMeter();
   readonly #server: string | MemoryServer;
+  readonly #limits: StreamLimits;
   readonly #transports: Transport[] = [];
   readonly #services: { stop(): Promise<void> }[] = [];
   #client: TaskClient | undefined;
 
-  constructor(server: string | MemoryServer) {
+  constructor(server: string | MemoryServer, limits: StreamLimits = {}) {
     this.#server = server;
+    this.#limits = limits;
     this.prefix = `t${process.pid}-${++swarms}`;
   }
 
   async connect(): Promise<Transport> {
     const transport =
       this.#server instanceof MemoryServer
-        ? connectMemory({ prefix: this.prefix, server: this.#server })
+        ? connectMemory({ prefix: this.prefix, server: this.#server, limits: this.#limits })
         : await connectNats({
             servers: this.#server,
             name: "test",
             prefix: this.prefix,
             log: silentLogger,
             meter: this.meter,
-            limits: { taskBytes: 64 * 1024 * 1024 },
+            limits: { taskBytes: 64 * 1024 * 1024, ...this.#limits },
           });
     if (this.#transports.length === 0) await transport.init();
     this.#transports.push(transport);

@@ -3,7 +3,7 @@ import { createLogger, createMeter, silentLogger } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { TaskClient } from "../../work/index.ts";
-import { findUnknownVariables, loadConfig, type SettingName } from "../config.ts";
+import { findUnknownVariables, loadConfig, type SettingName, streamLimits } from "../config.ts";
 import { withinTimeout } from "../operations/time-limit.ts";
 import { SUPERVISED } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
@@ -72,6 +72,7 @@ export async function openSession(
         name: "murmur-cli",
         prefix: target.prefix,
         replicas: config.replicas,
+        limits: streamLimits(config),
         // The command's own answer contains the error; the client's log lines would only repeat it.
         log: config.logLevel === "debug" || config.logLevel === "trace" ? log : silentLogger,
         meter: createMeter(),

@@ -8,12 +8,12 @@ export const initStreams = defineOperation({
   summary: "create or verify streams and buckets",
   input: z.strictObject({
     update: z.boolean().default(false).meta({
-      description: "give streams of an earlier version the subjects of this version",
+      description: "give existing streams the subjects of this version and the ages of the settings",
     }),
   }),
   output: z.object({
     created: z.array(z.string()),
-    /** Streams of an earlier version that now have the subjects of this version. */
+    /** Streams and buckets that now have the subjects of this version, or the age that the settings give. */
     updated: z.array(z.string()),
     verified: z.array(z.string()),
     /** Settings that work and could be better. */

@@ -16,6 +16,7 @@ import {
 import { createSubjects, encode, SwarmError } from "../../protocol/index.ts";
 import { connectNats, describeSkew, type Transport } from "../../transport/index.ts";
 import type { Ports } from "../cli/command.ts";
+import { streamLimits } from "../config.ts";
 import { listenNear } from "../http/listen.ts";
 import { type Check, probeRoutes } from "../http/probes.ts";
 import { joinSupervisor } from "../supervisor/supervisor-link.ts";
@@ -193,6 +194,7 @@ async function connect(
     name: `${kind.announcement.name} ${processId}`,
     prefix: target.prefix,
     replicas: config.replicas,
+    limits: streamLimits(config),
     pingIntervalMs: kind.pingIntervalMs,
     waitOnFirstConnect: true,
   });

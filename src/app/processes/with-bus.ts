@@ -12,6 +12,7 @@ export function withBus(transport: Transport, bus: Transport["bus"]): Transport 
     log: (stream) => transport.log(stream),
     queue: (stream) => transport.queue(stream),
     bucket: (bucket) => transport.bucket(bucket),
+    journalAgeMs: transport.journalAgeMs,
     get maxPayloadBytes() {
       return transport.maxPayloadBytes;
     },

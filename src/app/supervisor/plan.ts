@@ -91,6 +91,9 @@ export function createPlanner({ config, server, ownServer, environment }: PlanFa
     MURMUR_SILENCE_MS: String(config.silenceMs),
     MURMUR_AGENTS_DIR: config.agentsDir,
     MURMUR_DATA: config.data,
+    MURMUR_RESULT_DAYS: config.resultDays?.toString(),
+    MURMUR_DEAD_DAYS: config.deadDays?.toString(),
+    MURMUR_JOURNAL_DAYS: config.journalDays?.toString(),
     MURMUR_EXEC_ALLOW: config.execAllow.join(","),
     MURMUR_EXEC_DIRECTORIES: config.execDirectories.join(","),
   };

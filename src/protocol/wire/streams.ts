@@ -24,6 +24,12 @@ export const ACK_RENEW_MS = 3_000;
 export const DEDUP_WINDOW_MS = 120_000;
 
 const DAY_MS = 86_400_000;
+/** How long results are kept by default. */
+const RESULT_AGE_MS = 7 * DAY_MS;
+/** How long dead letters are kept by default. */
+const DEAD_AGE_MS = 30 * DAY_MS;
+/** How long blobs are kept, unless the results or the dead letters that name them are kept for longer than half of it. */
+const BLOB_AGE_MS = 30 * DAY_MS;
 /** The longest age of an entry of the audit log. */
 const AUDIT_AGE_MS = 90 * DAY_MS;
 /** The largest audit log: room for over half a million rejected votes. An endless series of rejections must not fill the disk. */
@@ -53,6 +59,11 @@ export interface StreamSpec {
   maxBytes?: number;
   maxMessageBytes?: number;
   maxAgeMs?: number;
+  /**
+   * True: the age is a promise, or a setting of the operator. A stream with another age works, with advice; `init` with
+   * `update` gives it this age. Otherwise the age is only a default of new streams.
+   */
+  hasFixedAge?: boolean;
   allowSchedules?: boolean;
   allowTtl?: boolean;
   allowRollup?: boolean;
@@ -63,11 +74,20 @@ export interface StreamSpec {
   dedupWindowMs?: number;
 }
 
+/** The limits that an operator can set. An absent limit has its default for new streams, and existing streams keep theirs. */
+export interface StreamLimits {
+  /** The most bytes of waiting and running tasks; default 4 GiB. */
+  taskBytes?: number | undefined;
+  /** How long results are kept, in ms; default 7 days. The id of a task is taken for as long. */
+  resultAgeMs?: number | undefined;
+  /** How long dead letters are kept, in ms; default 30 days. */
+  deadAgeMs?: number | undefined;
+  /** How long the journals of *ended* tasks are kept, in ms. It is no limit of the stream: see `stores/journal.ts`. */
+  journalAgeMs?: number | undefined;
+}
+
 /** The streams of the swarm named `prefix`, with their limits. */
-export function streamSpecs(
-  prefix: string,
-  limits: { taskBytes?: number; resultAgeMs?: number } = {},
-): StreamSpec[] {
+export function streamSpecs(prefix: string, limits: StreamLimits = {}): StreamSpec[] {
   const name = (suffix: string) => streamName(prefix, suffix);
   /** The task addresses under `kind`: one subject for each priority. */
   const addresses = (kind: "task" | "due") =>
@@ -107,7 +127,8 @@ export function streamSpecs(
       retention: "limits",
       discard: "new",
       maxPerSubject: 1,
-      maxAgeMs: limits.resultAgeMs ?? 7 * DAY_MS,
+      maxAgeMs: limits.resultAgeMs ?? RESULT_AGE_MS,
+      hasFixedAge: limits.resultAgeMs !== undefined,
       republish: { from: `${prefix}.result.>`, to: `${prefix}.done.>` },
     },
     {
@@ -119,7 +140,8 @@ export function streamSpecs(
       olderSubjects: [`${prefix}.journal.>`],
       retention: "limits",
       discard: "old",
-      maxAgeMs: 30 * DAY_MS,
+      // No age: the journal of a task that has not ended must not expire. Closing records have a TTL of their own.
+      hasFixedAge: true,
       allowTtl: true,
       allowRollup: true,
     },
@@ -131,7 +153,8 @@ export function streamSpecs(
       olderSubjects: [`${prefix}.dead.>`],
       retention: "limits",
       discard: "old",
-      maxAgeMs: 30 * DAY_MS,
+      maxAgeMs: limits.deadAgeMs ?? DEAD_AGE_MS,
+      hasFixedAge: limits.deadAgeMs !== undefined,
       maxPerSubject: 1,
     },
     {
@@ -173,10 +196,14 @@ export interface BucketSpec {
   name: string;
   kind: "kv" | "object";
   ttlMs: number;
+  /** As {@link StreamSpec.hasFixedAge}. */
+  hasFixedAge?: boolean;
 }
 
-/** The buckets of the swarm named `prefix`. */
-export function bucketSpecs(prefix: string): BucketSpec[] {
+/** The buckets of the swarm named `prefix`, with their limits. */
+export function bucketSpecs(prefix: string, limits: StreamLimits = {}): BucketSpec[] {
+  // A put stores a blob again in the second half of its time, so half of the time is certain.
+  const blobAgeMs = Math.max(BLOB_AGE_MS, 2 * (limits.resultAgeMs ?? 0), 2 * (limits.deadAgeMs ?? 0));
   return [
     {
       key: "limits",
@@ -197,7 +224,8 @@ export function bucketSpecs(prefix: string): BucketSpec[] {
       about: "bodies over 512 KiB, named by their SHA-256",
       name: streamName(prefix, "BLOBS"),
       kind: "object",
-      ttlMs: 30 * DAY_MS,
+      ttlMs: blobAgeMs,
+      hasFixedAge: blobAgeMs > BLOB_AGE_MS,
     },
     {
       // No age: the control log is trimmed behind the snapshots, so only the coordinators may remove them.

@@ -3,6 +3,7 @@ import {
   type BucketKey,
   bucketSpecs,
   type StreamKey,
+  type StreamLimits,
   SwarmError,
   streamSpecs,
 } from "../../protocol/index.ts";
@@ -28,14 +29,14 @@ export interface MemoryTransportOptions {
   /** The server to connect to; default a new one. */
   server?: MemoryServer;
   /** Limits of the streams that `init` creates; see {@link streamSpecs}. */
-  limits?: { taskBytes?: number; resultAgeMs?: number };
+  limits?: StreamLimits | undefined;
 }
 
 /** Connects to an in-memory server. Several transports with the same `server` and prefix form one swarm. */
 export function connectMemory(options: MemoryTransportOptions): Transport {
   const { prefix, server = new MemoryServer() } = options;
   const streams = streamSpecs(prefix, options.limits);
-  const buckets = bucketSpecs(prefix);
+  const buckets = bucketSpecs(prefix, options.limits);
   const connection = new MemoryConnection(server);
   const streamSpec = (key: StreamKey) => streams.find((spec) => spec.key === key)!;
   const bucketSpec = (key: BucketKey) => buckets.find((spec) => spec.key === key)!;
@@ -58,6 +59,7 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
       now: () => server.clock.now(),
     }),
     maxPayloadBytes: server.maxPayloadBytes,
+    journalAgeMs: options.limits?.journalAgeMs,
     get state() {
       return connection.state;
     },
@@ -69,7 +71,7 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
       const checkStore = (name: string, stores: Map<string, unknown>) => ({
         name,
         problem: stores.has(name) ? null : "does not exist; run `murmur init`",
-        advice: null,
+        advice: [],
       });
       return [
         ...streams.map(({ name }) => checkStore(name, server.streams)),

@@ -24,6 +24,7 @@ import {
   type BucketKey,
   bucketSpecs,
   type StreamKey,
+  type StreamLimits,
   SwarmError,
   showValue,
   streamSpecs,
@@ -100,8 +101,8 @@ export interface ConnectNatsOptions extends NatsTarget {
    * a single server; then existing streams with fewer copies only cause a warning.
    */
   replicas?: number | undefined;
-  /** Limits of the streams that `init` creates; see {@link streamSpecs}. */
-  limits?: { taskBytes?: number; resultAgeMs?: number } | undefined;
+  /** The limits of the streams, see {@link StreamLimits}; `init` with `update` gives existing streams the ages. */
+  limits?: StreamLimits | undefined;
 }
 
 /**
@@ -113,7 +114,7 @@ export interface ConnectNatsOptions extends NatsTarget {
 export async function connectNats(options: ConnectNatsOptions): Promise<Transport> {
   const { prefix, log, meter, replicas, limits } = options;
   const streams = streamSpecs(prefix, limits);
-  const buckets = bucketSpecs(prefix);
+  const buckets = bucketSpecs(prefix, limits);
   const streamName = (key: StreamKey) => streams.find((spec) => spec.key === key)!.name;
   const bucketSpec = (key: BucketKey) => buckets.find((spec) => spec.key === key)!;
 
@@ -146,6 +147,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     bucket: (key) => createNatsBucket(link, bucketSpec(key).name),
     blobs: createNatsBlobs(link, blobs.name, blobs.ttlMs),
     snapshots: createNatsObjects(link, bucketSpec("snapshots").name),
+    journalAgeMs: limits?.journalAgeMs,
     get maxPayloadBytes() {
       return link.maxPayloadBytes;
     },

@@ -1,9 +1,10 @@
 // Creates the missing streams and buckets of the swarm from their definitions, and verifies the existing ones. A difference
 // is an error that the operator must correct. connect.ts offers it as `Transport.init` and `Transport.inspect`.
-// I2: it changes an existing stream only when the caller asks for it (`update`), and then only its subjects, from those of
-//     an earlier version to those of this version. Stored messages stay, also on subjects that the stream no longer takes.
 // I1: this file compares every setting that correctness depends on. The operator decides the sizes (bytes, age), except
 //     in a stream with schedules, and the number of copies, unless the caller asked for a number.
+// I2: it changes an existing stream only when the caller asks for it (`update`), and then only its subjects, from those of
+//     an earlier version to those of this version, and an age that is fixed in the definition. Stored messages stay, also
+//     on subjects that the stream no longer takes; only a shorter age removes the messages that are older.
 import { sleep } from "../../base/index.ts";
 import { type BucketSpec, type StreamSpec, SwarmError } from "../../protocol/index.ts";
 import { JETSTREAM_ERRORS, jetStreamCode } from "../jetstream-errors.ts";
@@ -15,6 +16,7 @@ import type { Link } from "./link.ts";
 /** The oldest supported server: message schedules and per-message TTL came with 2.12. */
 const MINIMUM_VERSION = [2, 12] as const;
 const NANOS_PER_MS = 1_000_000;
+const MS_PER_DAY = 86_400_000;
 /** The longest wait for the creation of a stream, in ms. It includes the first election of a replicated stream. */
 const CREATE_TIMEOUT_MS = 10_000;
 /** The longest wait for the configuration of a stream, in ms. */
@@ -93,63 +95,90 @@ export async function initStreams(
     streams: StreamSpec[];
     buckets: BucketSpec[];
     replicas: number | undefined;
-    /** Gives a stream with the subjects of an earlier version the subjects of this version (I2). */
+    /** Makes the changes that {@link findChanges} proposes (I2). */
     update?: boolean | undefined;
   },
 ): Promise<InitReport> {
   checkServer(link);
   const replicas = options.replicas ?? (link.nc.info?.cluster === undefined ? 1 : CLUSTER_REPLICAS);
   const report: InitReport = { created: [], updated: [], verified: [], warnings: [] };
-  const ensure = async (shownName: string, config: StreamConfig, spec: Partial<StreamSpec>) => {
+  const ensure = async (
+    shownName: string,
+    config: StreamConfig,
+    spec: Changeable & { dedupWindowMs?: number | undefined },
+  ) => {
     const found = (await find(link, config.name)) ?? (await create(link, config, spec.dedupWindowMs));
     if (found === "created") {
       report.created.push(shownName);
       return;
     }
-    const isOlder = hasOlderSubjects(config, found, spec.olderSubjects);
-    verify(isOlder ? { ...config, subjects: found.subjects ?? [] } : config, found);
+    const changes = findChanges(config, found, spec);
+    verify(config, { ...found, ...changes.config });
     if (options.replicas !== undefined) compare(config, found, "num_replicas");
     else report.warnings.push(...findFewCopies(config, found));
-    if (isOlder && options.update === true) {
-      await updateSubjects(link, config, found);
+    if (changes.advice.length > 0 && options.update === true) {
+      await update(link, found, { ...changes.config, name: config.name });
       report.updated.push(shownName);
       return;
     }
-    if (isOlder) report.warnings.push(`stream ${config.name} ${olderSubjectsAdvice(config)}`);
+    report.warnings.push(
+      ...changes.advice.map((advice) => `stream ${config.name} ${advice}; ${UPDATE_HINT}`),
+    );
     report.verified.push(shownName);
   };
   for (const spec of options.streams) await ensure(spec.name, configOf(spec, replicas), spec);
-  for (const spec of options.buckets) await ensure(spec.name, configOfBucket(spec, replicas), {});
+  for (const spec of options.buckets) await ensure(spec.name, configOfBucket(spec, replicas), spec);
   return report;
 }
 
-/** True when the stream has exactly the subjects that an earlier version gave it. */
-function hasOlderSubjects(
-  config: StreamConfig,
+/** The next step for a stream with changes that wait. */
+const UPDATE_HINT = "when all processes of the swarm run this version, `murmur init --update` corrects it";
+
+/** The parts of a definition that `update` may bring to an existing stream (I2). */
+type Changeable = Pick<StreamSpec, "olderSubjects" | "hasFixedAge">;
+
+/** The changes of an existing stream that `update` makes, and a clause about the stream for each of them. */
+function findChanges(
+  wanted: StreamConfig,
   found: Partial<StreamConfig>,
-  olderSubjects: string[] | undefined,
-): boolean {
-  const actual = normalise("subjects", found.subjects);
-  return actual !== normalise("subjects", config.subjects) && actual === normalise("subjects", olderSubjects);
+  { olderSubjects, hasFixedAge }: Changeable,
+): { config: Partial<StreamConfig>; advice: string[] } {
+  const config: Partial<StreamConfig> = {};
+  const advice: string[] = [];
+  const subjects = normalise("subjects", found.subjects);
+  if (
+    subjects !== normalise("subjects", wanted.subjects) &&
+    subjects === normalise("subjects", olderSubjects)
+  ) {
+    config.subjects = wanted.subjects;
+    advice.push(
+      "has the subjects of an earlier version, so it also acknowledges messages that no process takes",
+    );
+  }
+  const age = normalise("max_age", found.max_age);
+  if (hasFixedAge === true && age !== normalise("max_age", wanted.max_age)) {
+    config.max_age = wanted.max_age;
+    advice.push(`keeps messages ${showAge(found.max_age)}, and the wanted age is ${showAge(wanted.max_age)}`);
+  }
+  return { config, advice };
 }
 
-function olderSubjectsAdvice({ subjects }: Pick<StreamConfig, "subjects">): string {
-  return `has the subjects of an earlier version, so it also acknowledges messages that no process takes: when all processes of the swarm run this version, \`murmur init --update\` sets ${subjects.join(", ")} (stored messages stay)`;
+function showAge(nanos: number | undefined): string {
+  if (nanos === undefined || nanos <= 0) return "for ever";
+  return `${Number((nanos / NANOS_PER_MS / MS_PER_DAY).toFixed(2))} days`;
 }
 
-/** Replaces the subjects and nothing else (I2). The server requires the whole configuration. */
-async function updateSubjects(
+/** Changes some settings of a stream and no others (I2). The server requires the whole configuration. */
+async function update(
   link: Link,
-  { name, subjects }: StreamConfig,
   found: Partial<StreamConfig>,
+  changes: Partial<StreamConfig> & { name: string },
 ): Promise<void> {
-  const doing = `update the subjects of ${name}`;
-  await request(
-    link,
-    `STREAM.UPDATE.${name}`,
-    { ...found, subjects },
-    { doing, timeoutMs: CREATE_TIMEOUT_MS },
-  );
+  const doing = `update ${Object.keys(changes)
+    .filter((key) => key !== "name")
+    .join(" and ")} of ${changes.name}`;
+  const body = { ...found, ...changes };
+  await request(link, `STREAM.UPDATE.${changes.name}`, body, { doing, timeoutMs: CREATE_TIMEOUT_MS });
 }
 
 /**
@@ -170,32 +199,25 @@ function findFewCopies({ name, num_replicas: wanted }: StreamConfig, found: Part
 export async function inspectStreams(
   link: Link,
   options: { streams: StreamSpec[]; buckets: BucketSpec[]; replicas: number | undefined },
-): Promise<{ name: string; problem: string | null; advice: string | null }[]> {
+): Promise<{ name: string; problem: string | null; advice: readonly string[] }[]> {
   checkServer(link);
   const { replicas = 1 } = options;
-  const expected = [
-    ...options.streams.map((spec) => ({
-      older: spec.olderSubjects,
-      ...spec,
-      config: configOf(spec, replicas),
-    })),
-    ...options.buckets.map((spec) => ({
-      older: undefined,
-      ...spec,
-      config: configOfBucket(spec, replicas),
-    })),
+  const expected: { spec: { name: string } & Changeable; config: StreamConfig }[] = [
+    ...options.streams.map((spec) => ({ spec, config: configOf(spec, replicas) })),
+    ...options.buckets.map((spec) => ({ spec, config: configOfBucket(spec, replicas) })),
   ];
   return Promise.all(
-    expected.map(async ({ name, config, older }) => {
+    expected.map(async ({ spec, config }) => {
+      const { name } = spec;
       const found = await find(link, config.name);
-      if (found === null) return { name, problem: "does not exist; run `murmur init`", advice: null };
-      const isOlder = hasOlderSubjects(config, found, older);
+      if (found === null) return { name, problem: "does not exist; run `murmur init`", advice: [] };
+      const changes = findChanges(config, found, spec);
       try {
-        verify(isOlder ? { ...config, subjects: found.subjects ?? [] } : config, found);
+        verify(config, { ...found, ...changes.config });
         if (options.replicas !== undefined) compare(config, found, "num_replicas");
-        return { name, problem: null, advice: isOlder ? olderSubjectsAdvice(config) : null };
+        return { name, problem: null, advice: changes.advice };
       } catch (error) {
-        return { name, problem: (error as Error).message, advice: null };
+        return { name, problem: (error as Error).message, advice: [] };
       }
     }),
   );

@@ -86,7 +86,9 @@ export class DeliveryHandler {
   constructor(parts: DeliveryParts) {
     this.#parts = parts;
     this.#results = createResultStore(parts);
-    this.#journal = createJournal(parts.transport.log("journal"), parts.subjects);
+    this.#journal = createJournal(parts.transport.log("journal"), parts.subjects, {
+      endedMs: parts.transport.journalAgeMs,
+    });
     const failures = new FailureLog(parts);
     const traceFacts = readTraceFacts();
     this.#settlement = new Settlement({ ...parts, results: this.#results, traceFacts, failures });

@@ -102,7 +102,7 @@ export function createTaskClient(parts: {
   const subjects = createSubjects(transport.prefix);
   const shared = { transport, subjects, meter, clock, chance, log };
   const results = createResultStore(shared);
-  const journal = createJournal(transport.log("journal"), subjects);
+  const journal = createJournal(transport.log("journal"), subjects, { endedMs: transport.journalAgeMs });
   const known = new KnownCapabilities(transport, clock);
   const waiter = new ResultWaiter(transport, subjects, results.read, clock);
   const dead = createDeadLetters({ transport, subjects, submit: (task) => submit(task), findReplay });

@@ -25,6 +25,12 @@ export class HistoryFold {
 
   add(record: JournalRecord): void {
     this.isEmpty = false;
+    // A record after the closing record belongs to a new task with the id of the ended one.
+    if (this.isEnded) {
+      this.#attempts = [];
+      this.#droppedAttempts = 0;
+      this.#droppedTraces = 0;
+    }
     this.isEnded = record.type === "finished";
     switch (record.type) {
       case "started": {

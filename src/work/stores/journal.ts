@@ -72,7 +72,7 @@ export function createJournal(
       const stored = await log.last(filter, { fresh: true });
       if (stored === null) return NO_RECORDS;
       const { seq } = stored;
-      const record = read(stored);
+      const record = readJournalRecord(stored);
       const handed = await readHandOff(record, seq);
       if (handed !== "gone") return { record, seq, handed };
       // If the task ended between the two reads, a closing record replaced all others, and the next read finds a newer
@@ -92,12 +92,12 @@ export function createJournal(
     if (record.type === "handed") return { record, seq };
     if (record.type === "finished" || record.handOff === undefined) return null;
     const stored = await log.get(record.handOff);
-    const named = stored === null ? null : read(stored);
+    const named = stored === null ? null : readJournalRecord(stored);
     return named?.type === "handed" ? { record: named, seq: record.handOff } : "gone";
   }
   async function fold(filter: string): Promise<HistoryFold> {
     const records = new HistoryFold();
-    for await (const stored of log.read({ filter })) records.add(read(stored));
+    for await (const stored of log.read({ filter })) records.add(readJournalRecord(stored));
     return records;
   }
   return {
@@ -137,8 +137,11 @@ export function nextAttempt(record: JournalRecord | null): { number: number; die
       return { number: record.attempt + 1, died: true };
     case "failed":
     case "handed":
-    case "finished":
       return { number: record.attempt + 1, died: false };
+    case "finished":
+      // A task with a result never gets here. So this is a new task with the id of an ended one whose result is gone, or a
+      // task that has come back to a capability that it had left.
+      return { number: 1, died: false };
     default:
       return record satisfies never;
   }
@@ -156,7 +159,8 @@ export function hopsOf({ handed }: JournalTip): { handOffs?: Hop[] } {
   return handed === null ? {} : { handOffs: handed.record.hops };
 }
 
-function read(stored: Stored): JournalRecord {
+/** Parses a stored record. @throws SwarmError `invalid_input`. */
+export function readJournalRecord(stored: Stored): JournalRecord {
   const { value } = decode(stored.data, stored.header(HEADERS.contentType));
   return parse(journalRecordSchema, value, "journal record");
 }

@@ -141,7 +141,7 @@ test("init and inspect accept the subjects of an earlier version, and name the w
   expect(warnings[0]).toMatch(/^stream MURMUR_TASKS has the subjects of an earlier version.*init --update/);
   const seen = await transport.inspect();
   expect(seen.filter(({ problem }) => problem !== null)).toEqual([]);
-  expect(seen.flatMap(({ name, advice }) => (advice === null ? [] : [name]))).toHaveLength(5);
+  expect(seen.flatMap(({ name, advice }) => advice.map(() => name))).toHaveLength(5);
 });
 
 test("init with update replaces the subjects of an earlier version, and keeps messages, consumers and sizes", async () => {
@@ -176,6 +176,85 @@ test("init with update replaces the subjects of an earlier version, and keeps me
     field: "subjects",
   });
 });
+
+const DAY_MS = 86_400_000;
+const DAY_NANOS = DAY_MS * 1e6;
+
+test("init creates the streams with the ages that it is given, and blobs outlive results and dead letters twice", async () => {
+  const { connect, manager } = await setup();
+  const limits = { resultAgeMs: 2 * DAY_MS, deadAgeMs: 40 * DAY_MS, journalAgeMs: 3 * DAY_MS };
+  await (await connect({ limits })).init();
+  const ages = await readAges(manager);
+  expect(ages).toMatchObject({ MURMUR_RESULTS: 2, MURMUR_DEAD: 40, MURMUR_JOURNAL: 0, OBJ_MURMUR_BLOBS: 80 });
+});
+
+test("ages that are given reach existing streams with update; without it, init and inspect only name them", async () => {
+  const { transport, connect, manager, subjects } = await setup();
+  await transport.init();
+  await transport.log("results").append(subjects.result("echo", "-", "a"), text("a"));
+  const given = await connect({ limits: { resultAgeMs: 2 * DAY_MS, deadAgeMs: 40 * DAY_MS } });
+  const { updated, warnings } = await given.init();
+  expect(updated).toEqual([]);
+  expect(warnings).toHaveLength(3);
+  expect(warnings[0]).toMatch(
+    /^stream MURMUR_RESULTS keeps messages 7 days, and the wanted age is 2 days; .*init --update/,
+  );
+  const seen = (await given.inspect()).filter(({ advice }) => advice.length > 0);
+  expect(seen.map(({ name }) => name)).toEqual(["MURMUR_RESULTS", "MURMUR_DEAD", "MURMUR_BLOBS"]);
+  expect(await readAges(manager)).toMatchObject({ MURMUR_RESULTS: 7, MURMUR_DEAD: 30, OBJ_MURMUR_BLOBS: 30 });
+  expect((await given.init({ update: true })).updated).toEqual([
+    "MURMUR_RESULTS",
+    "MURMUR_DEAD",
+    "MURMUR_BLOBS",
+  ]);
+  expect(await given.init({ update: true })).toMatchObject({ updated: [], warnings: [] });
+  expect(await readAges(manager)).toMatchObject({ MURMUR_RESULTS: 2, MURMUR_DEAD: 40, OBJ_MURMUR_BLOBS: 80 });
+  expect(await given.log("results").info()).toMatchObject({ messages: 1 });
+  expect((await manager.streams.info("MURMUR_RESULTS")).config).toMatchObject({
+    discard_new_per_subject: true,
+    republish: { src: "murmur.result.>", dest: "murmur.done.>" },
+  });
+});
+
+test("an age that an operator edited stays while no setting gives one, also with update", async () => {
+  const { transport, manager } = await setup();
+  await transport.init();
+  await manager.streams.update("MURMUR_RESULTS", { max_age: 90 * DAY_NANOS });
+  await manager.streams.update("MURMUR_DEAD", { max_age: 90 * DAY_NANOS });
+  expect(await transport.init({ update: true })).toMatchObject({ updated: [], warnings: [] });
+  expect((await transport.inspect()).flatMap(({ advice }) => advice)).toEqual([]);
+  expect(await readAges(manager)).toMatchObject({ MURMUR_RESULTS: 90, MURMUR_DEAD: 90 });
+});
+
+test("the journal has no age: a stream of an earlier version gets advice, and update removes its age", async () => {
+  const { transport, manager, subjects } = await setup();
+  await transport.init();
+  expect(await readAges(manager)).toMatchObject({ MURMUR_JOURNAL: 0 });
+  await manager.streams.update("MURMUR_JOURNAL", { max_age: 30 * DAY_NANOS });
+  await transport.log("journal").append(subjects.journal("echo", "a"), text("{}"));
+  const { updated, warnings } = await transport.init();
+  expect({ updated, warnings }).toEqual({
+    updated: [],
+    warnings: [
+      expect.stringMatching(/^stream MURMUR_JOURNAL keeps messages 30 days, .*for ever; .*--update/),
+    ],
+  });
+  expect((await transport.init({ update: true })).updated).toEqual(["MURMUR_JOURNAL"]);
+  expect(await readAges(manager)).toMatchObject({ MURMUR_JOURNAL: 0 });
+  expect(await transport.log("journal").info()).toMatchObject({ messages: 1 });
+});
+
+/** The ages of the streams, in days; 0: none. */
+async function readAges(
+  manager: Awaited<ReturnType<typeof jetstreamManager>>,
+): Promise<Record<string, number>> {
+  const names = ["MURMUR_RESULTS", "MURMUR_DEAD", "MURMUR_JOURNAL", "OBJ_MURMUR_BLOBS"];
+  const ages = names.map(async (name) => {
+    const { config } = await manager.streams.info(name);
+    return [name, config.max_age / DAY_NANOS] as const;
+  });
+  return Object.fromEntries(await Promise.all(ages));
+}
 
 test("init rejects subjects that another stream holds", async () => {
   const { transport, manager } = await setup();
@@ -261,12 +340,12 @@ test("inspect reports missing and different streams, and creates nothing", async
   expect(before).toContainEqual({
     name: "MURMUR_TASKS",
     problem: "does not exist; run `murmur init`",
-    advice: null,
+    advice: [],
   });
   await transport.init();
   await manager.streams.update("MURMUR_LATER", { max_bytes: 1_000_000 });
   const problems = (await transport.inspect()).filter(({ problem }) => problem !== null);
   expect(problems).toEqual([
-    { name: "MURMUR_LATER", problem: expect.stringContaining("max_bytes must be unlimited"), advice: null },
+    { name: "MURMUR_LATER", problem: expect.stringContaining("max_bytes must be unlimited"), advice: [] },
   ]);
 });

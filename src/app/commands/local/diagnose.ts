@@ -62,14 +62,17 @@ export function judgeServer(
 
 /** Judges the streams and buckets that `Transport.inspect` found. */
 export function judgeStreams(
-  streams: readonly { name: string; problem: string | null; advice?: string | null }[],
+  streams: readonly { name: string; problem: string | null; advice?: readonly string[] }[],
 ): Finding {
   const wrong = streams.filter(({ problem }) => problem !== null);
-  const older = streams.filter(({ advice = null }) => advice !== null).map(({ name }) => name);
-  if (wrong.length === 0 && older.length > 0) {
+  const advised = Map.groupBy(
+    streams.flatMap(({ name, advice = [] }) => advice.map((clause) => ({ name, clause }))),
+    ({ clause }) => clause,
+  );
+  if (wrong.length === 0 && advised.size > 0) {
     return warning(
       "streams",
-      `an earlier version created ${older.join(", ")}: they work, and also acknowledge messages that no process takes`,
+      [...advised].map(([clause, at]) => `${at.map(({ name }) => name).join(", ")}: ${clause}`).join("; "),
       "when all processes of the swarm run this version: murmur init --update",
     );
   }

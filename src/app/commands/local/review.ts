@@ -21,6 +21,7 @@ import { createTaskClient } from "../../../work/index.ts";
 import { listAgents } from "../../agents/roster.ts";
 import { defineCommand, type Ports } from "../../cli/command.ts";
 import { showDuration } from "../../cli/terminal.ts";
+import { streamLimits } from "../../config.ts";
 import { provideAnalysers } from "../../install/analysers.ts";
 import { natsServerFor } from "../../install/tools.ts";
 import { agentDirectories } from "../../processes/roles.ts";
@@ -209,6 +210,7 @@ function connect(ports: Ports, target: Pick<Target, "nats" | "prefix">): Promise
     ...target.nats,
     name: "murmur-review",
     prefix: target.prefix,
+    limits: streamLimits(ports.config),
     log: silentLogger,
     meter: createMeter(),
     signal: ports.signal,

@@ -7,6 +7,9 @@ import type { SettingView } from "./changes.ts";
 const SWARM_SETTINGS: readonly SettingName[] = [
   "prefix",
   "replicas",
+  "resultDays",
+  "deadDays",
+  "journalDays",
   "httpHost",
   "apiToken",
   "logLevel",

@@ -46,6 +46,20 @@ test("for missing streams the next step is init, for differing streams nats stre
   expect(judgeStreams([{ name: "A", problem: null }]).verdict).toBe("ok");
 });
 
+test("advice about streams is a warning that names the streams of each advice once", () => {
+  const older = "has the subjects of an earlier version";
+  const finding = judgeStreams([
+    { name: "A", problem: null, advice: [older, "keeps messages 30 days"] },
+    { name: "B", problem: null, advice: [older] },
+    { name: "C", problem: null, advice: [] },
+  ]);
+  expect(finding).toMatchObject({
+    verdict: "warning",
+    detail: `A, B: ${older}; A: keeps messages 30 days`,
+    next: expect.stringContaining("murmur init --update"),
+  });
+});
+
 test("waiting tasks whose capability no agent offers are a failure; a capability without tasks is a warning", () => {
   expect(verdicts(judgeQueue({ pending: new Map([["echo", 3]]), agents: [] }))).toEqual(["failed", "ok"]);
   expect(verdicts(judgeQueue({ pending: new Map([["echo", 0]]), agents: [] }))).toEqual(["warning", "ok"]);
