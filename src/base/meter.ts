@@ -164,6 +164,11 @@ function taskMetrics({ counter, gauge, histogram }: Factory) {
       "capability",
       "priority",
     ]),
+    journalsSwept: counter(
+      "murmur_journals_swept_total",
+      "Old journals without a closing record that this process looked at; those of ended and absent tasks were removed.",
+      ["outcome"],
+    ),
     deadLetters: gauge("murmur_dead_letters", "Dead letters stored.", ["capability"]),
     fencedWrites: counter(
       "murmur_fenced_writes_total",

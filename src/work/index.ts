@@ -28,4 +28,5 @@ export { endingBallotOf, readPlacedTask } from "./stores/messages.ts";
 export { createMover, MOVER_CONSUMER } from "./stores/mover.ts";
 export { buryUnreadable, createResultStore, type ResultStore, readResult } from "./stores/results.ts";
 export { isScopeMarked } from "./stores/scopes.ts";
+export { createJournalSweeper, LEFT_JOURNAL_MS, type SweepReport } from "./stores/sweep.ts";
 export { createWorker, type OfferedCapability, type Worker } from "./worker/worker.ts";

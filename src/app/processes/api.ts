@@ -1,5 +1,5 @@
 // The process of the front door: it takes submits on the bus, moves due tasks into their queues, and serves HTTP.
-import { createFrontDoor, createMover, createTaskClient } from "../../work/index.ts";
+import { createFrontDoor, createJournalSweeper, createMover, createTaskClient } from "../../work/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { apiRoutes } from "../http/api.ts";
 import { listen } from "../http/listen.ts";
@@ -35,7 +35,16 @@ function assembleApi(parts: ProcessParts, { config }: Ports, onReady: (facts: Ap
       records: [...createProcessAudit(parts, "api").services, endWith("task client", () => tasks.close())],
       listeners: [],
       core: [],
-      doors: [createFrontDoor({ transport, client: tasks, log }), createMover({ transport, meter, log })],
+      doors: [
+        createFrontDoor({ transport, client: tasks, log }),
+        createMover({ transport, meter, log }),
+        createJournalSweeper({
+          transport,
+          meter,
+          log,
+          isOpenBallot: async (taskId) => (await tasks.findBallot(taskId)) !== null,
+        }),
+      ],
     },
     checks: [],
     beforeScrape: createQueueGauges({ transport, dead: tasks.dead, meter, clock: transport.clock, log }),

@@ -207,7 +207,7 @@ async function reschedule(
 
 /**
  * The attempts of a task belong to its capability, so a task that leaves its capability starts with attempt 1 there. Returns
- * the function that closes the journal of the capability that it left; a failure only leaves records, and is logged.
+ * the function that closes the journal of the capability that it left; a failure only leaves records to the sweep (sweep.ts), and is logged.
  * @throws SwarmError `conflict` for a task that was handed off: its context is in that journal.
  */
 async function prepareToLeave(

@@ -3,7 +3,7 @@ import type { Logger } from "../../base/index.ts";
 import type { LastAttempt } from "./history.ts";
 import type { Journal } from "./journal.ts";
 
-/** Closes the journal of an ended task. Never rejects: after a failure the records stay, without a closing record. */
+/** Closes the journal of an ended task. Never rejects: after a failure the records stay until the sweep (sweep.ts). */
 export async function closeQuietly(
   { journal, log }: { journal: Pick<Journal, "close">; log: Logger },
   { capability, taskId }: { capability: string; taskId: string },
@@ -15,7 +15,7 @@ export async function closeQuietly(
   } catch (error) {
     log.warn(
       { err: error, taskId, capability },
-      "journal of an ended task not closed; its records stay stored",
+      "journal of an ended task not closed; its records stay until the sweep",
     );
   }
 }
