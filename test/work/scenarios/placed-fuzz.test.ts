@@ -19,7 +19,7 @@ test(`each of ${RUNS} placed messages ends with a result or a dead letter`, asyn
   const client = await swarm.client();
   const token = fc.oneof(
     fc.constantFrom("-", "constructor", "__proto__"),
-    fc.stringMatching(/^[!-)+,\-/-=?-~]{1,8}$/), // no dot: the stream refuses subjects of another length
+    fc.stringMatching(/^[!-)+,/-=?-~-]{1,8}$/), // no dot: the stream refuses subjects of another length
   );
   const facts = fc.record({
     // Never the id of another agent: such a task would wait for its agent, as it should.
