@@ -16,6 +16,7 @@ import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { findNatsServer } from "../support/nats-server.ts";
+import { scaled } from "../support/scale.ts";
 
 const root = join(import.meta.dirname, "../..");
 const BUILD_LIMIT_MS = 240_000;
@@ -70,12 +71,19 @@ function readManifest() {
 }
 
 /** Runs a program in the project, with a PATH on which `node` is this Node. */
-function run(file: string, args: readonly string[], cwd = project): Promise<Ran> {
-  const kept = Object.entries(process.env).filter(([name]) => !/^(MURMUR_|NATS_|VITEST|NODE_)/.test(name));
+function run(
+  file: string,
+  args: readonly string[],
+  cwd = project,
+  server: Record<string, string> = { MURMUR_NATS_SERVER: findNatsServer() },
+): Promise<Ran> {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(MURMUR_|NATS_|VITEST|NODE_(ENV|OPTIONS|PATH))/.test(name),
+  );
   const env = {
     ...Object.fromEntries(kept),
     PATH: [dirname(process.execPath), process.env.PATH].join(delimiter),
-    MURMUR_NATS_SERVER: findNatsServer(),
+    ...server,
     NO_COLOR: "1",
   };
   return new Promise((resolve) => {
@@ -192,6 +200,32 @@ test("a peer that is missing or too old is told in one line with the command tha
     renameSync(join(home, "zod"), zod);
   }
 });
+
+// It needs a package registry, and takes a minute: 22 s of CPU time for npm, the analysers and their agents.
+test.runIf(scaled(0, 1) === 1)(
+  "npm installs the tarball into an empty folder, and there review gets its analysers and a server by itself",
+  async () => {
+    const [fresh, reviewed] = [join(home, "fresh"), join(home, "reviewed")];
+    for (const folder of [fresh, reviewed]) mkdirSync(folder);
+    writeFileSync(join(reviewed, "a.js"), 'export const f = () => eval("1");\n');
+    const tarball = readdirSync(home).find((name) => name.endsWith(".tgz")) ?? "";
+    const npm = ["install", "--no-audit", "--no-fund", join(home, tarball)];
+    expect(await run("npm", npm, fresh)).toMatchObject({ code: 0 });
+    const review = ["--no-install", "murmur", "review", "../reviewed", "--json"];
+    const ran = await run("npx", review, fresh, {});
+    expect(JSON.parse(ran.stdout)).toMatchObject({
+      status: "completed",
+      findings: [
+        {
+          severity: "high",
+          agreedBy: expect.arrayContaining(["review-security", "review-oxlint", "review-biome"]),
+        },
+      ],
+    });
+    expect(readdirSync(reviewed)).toEqual(["a.js"]);
+  },
+  600_000,
+);
 
 test("npm pack in the checkout refuses and names the command that makes the package", async () => {
   const refused = await run("npm", ["pack", "--dry-run"], root);
