@@ -35,8 +35,12 @@ export async function readOfficeStatus(
     if (error instanceof SwarmError && error.code === "unavailable") return null;
     throw error;
   });
-  const [tenure, seen] = await Promise.all([proof, office.listCoordinators()]);
-  return describeOffice(tenure, seen);
+  // Without a proof the whole time is used up, so the answer to a roll call must be there by then. With one, the members are
+  // asked after it: the proof is an entry of the log, and a member that is asked before has not applied it.
+  const early = office.listCoordinators();
+  early.catch(() => undefined);
+  const tenure = await proof;
+  return describeOffice(tenure, tenure === null ? await early : await office.listCoordinators());
 }
 
 function describeOffice(tenure: TenureReply | null, seen: readonly CoordinatorStatus[]): OfficeStatus {

@@ -168,7 +168,7 @@ test("dead letters are listed, shown, replayed and removed", async () => {
   ]);
   expect(await command("/v1/dead/replay", { task: "d1" })).toMatchObject([200, { duplicate: false }]);
   expect(await command("/v1/dead/purge", {})).toMatchObject([400, { error: { code: "invalid_input" } }]);
-  expect(await command("/v1/dead/purge", { prefix: "d", dryRun: true })).toMatchObject([
+  expect(await command("/v1/dead/purge", { idPrefix: "d", dryRun: true })).toMatchObject([
     200,
     { purged: 0, report: { preview: true, selected: 1 } },
   ]);
