@@ -22,15 +22,18 @@ export function showLogLine(line: string, processName: string, colors: Terminal[
   const paint =
     level === "error" || level === "fatal" ? colors.red : level === "warn" ? colors.yellow : String;
   const at = typeof entry.time === "number" ? new Date(entry.time).toISOString().slice(11, 23) : "";
-  const fields = Object.entries(entry)
-    .filter(([key]) => !PINO_FIELDS.has(key))
+  const shown = Object.entries(entry).filter(([key]) => !PINO_FIELDS.has(key));
+  const isBlock = ([, value]: [string, unknown]) => typeof value === "string" && value.includes("\n");
+  const fields = shown
+    .filter((field) => !isBlock(field))
     .map(([key, value]) => ` ${colors.dim(`${key}=`)}${showField(value)}`)
     .join("");
   const error = entry.err as { message?: string } | undefined;
   const cause = error?.message === undefined ? "" : `: ${error.message}`;
-  return printable(
-    `${colors.dim(at)} ${paint(level.padEnd(5))} ${colors.cyan(processName)}  ${String(entry.msg ?? "")}${cause}${fields}`,
-  );
+  const head = `${colors.dim(at)} ${paint(level.padEnd(5))} ${colors.cyan(processName)}  ${String(entry.msg ?? "")}${cause}${fields}`;
+  // Texts of several lines, such as a stack, follow below their line.
+  const blocks = shown.filter(isBlock).flatMap(([, value]) => String(value).split("\n"));
+  return [head, ...blocks.map((line) => `    ${line}`)].map(printable).join("\n");
 }
 
 function showField(value: unknown): string {

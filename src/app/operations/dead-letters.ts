@@ -95,12 +95,19 @@ export const replayDeadLetter = defineOperation({
 export const purgeDeadLetters = defineOperation({
   name: "dead-purge",
   summary: "remove dead letters",
-  input: manyLetters.refine(isOneChoice, ONE_CHOICE),
+  input: manyLetters
+    .extend({
+      yes: z
+        .boolean()
+        .default(false)
+        .meta({ description: "remove what a filter selects; without it only the preview" }),
+    })
+    .refine(isOneChoice, ONE_CHOICE),
   output: z.object({ purged: z.int(), report: bulkReportSchema.optional() }),
   event: bulkProgressSchema,
   errors: ["not_found"],
   access: "operate",
-  async *run(context, input) {
+  async *run(context, { yes, ...input }) {
     const { dead } = context.tasks;
     if (input.task !== undefined) {
       return { purged: await readWithin(context, dead.purge({ taskId: input.task })) };
@@ -112,7 +119,7 @@ export const purgeDeadLetters = defineOperation({
       return { purged };
     }
     const selection = await selectLetters(context, input);
-    if (input.dryRun) return { purged: 0, report: previewOf(selection) };
+    if (input.dryRun || !yes) return { purged: 0, report: previewOf(selection) };
     const change = (letter: SelectedLetter) => readWithin(context, dead.remove(letter));
     const report = yield* changeMany(context, selection, { rate: input.rate, change });
     const { done, failed, left } = report;

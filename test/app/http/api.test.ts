@@ -172,7 +172,8 @@ test("dead letters are listed, shown, replayed and removed", async () => {
     200,
     { purged: 0, report: { preview: true, selected: 1 } },
   ]);
-  expect(await command("/v1/dead/purge", { prefix: "d" })).toMatchObject([200, { purged: 1 }]);
+  expect(await command("/v1/dead/purge", { idPrefix: "d" })).toMatchObject([200, { purged: 0 }]);
+  expect(await command("/v1/dead/purge", { idPrefix: "d", yes: true })).toMatchObject([200, { purged: 1 }]);
   expect(await (await send("/v1/dead")).json()).toEqual({ dead: [] });
 });
 

@@ -105,14 +105,18 @@ test("a rate spaces the replays", async () => {
   expect(performance.now() - startedAtMs).toBeGreaterThan(55); // three pauses of 20 ms
 });
 
-test("a purge removes the selected letters, and a dry run removes none", async () => {
+test("a purge with yes removes the selected letters, and a preview removes none", async () => {
   const { purge, letters, audited } = await setup();
   expect(await purge({ code: "timeout", dryRun: true })).toMatchObject({
     purged: 0,
     report: { selected: 3 },
   });
   expect(await letters()).toHaveLength(6);
-  expect(await purge({ code: "timeout" })).toMatchObject({ purged: 3, report: { done: 3, audited: true } });
+  expect(await purge({ code: "timeout" })).toMatchObject({ purged: 0, report: { preview: true } });
+  expect(await purge({ code: "timeout", yes: true })).toMatchObject({
+    purged: 3,
+    report: { done: 3, audited: true },
+  });
   expect(await letters()).toEqual(["d1", "d3", "d5"]);
   expect(await purge({ capability: "echo" })).toEqual({ purged: 2 });
   expect(await purge({ all: true })).toEqual({ purged: 1 });

@@ -71,14 +71,14 @@ export const purge = defineFace(purgeDeadLetters, {
     "dead purge 01J9Z3V8K4M5N6P7Q8R9S0T1U2",
     "dead purge --capability echo --dry-run",
     "dead purge --code invalid_input --since 7d",
+    "dead purge --code invalid_input --since 7d --yes",
     "dead purge --all",
   ],
-  details: "Ctrl-C ends after the current letter, and tells how many are left.",
+  details:
+    "A filter shows a preview; --yes removes the selection. --all, and --capability alone, remove at once. Ctrl-C ends after\nthe current letter, and tells how many are left.",
   handlesInterrupts: true,
   onEvent: showProgress,
   render: ({ purged, report }) =>
-    report === undefined
-      ? `removed ${purged}`
-      : renderBulk(report, "removed", "without --dry-run they are removed"),
+    report === undefined ? `removed ${purged}` : renderBulk(report, "removed", "--yes removes them"),
   exitCode: ({ report }) => (report === undefined ? 0 : exitCodeOf(report)),
 });
