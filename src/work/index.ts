@@ -14,7 +14,13 @@ export { listCapabilities } from "./client/capabilities.ts";
 export { createTaskClient, type TaskClient, type WaitOptions } from "./client/client.ts";
 export { type DeadLetters, REPLAY_LABEL, type SelectedLetter } from "./client/dead-letters.ts";
 export { createFrontDoor } from "./client/front-door.ts";
-export { DEFAULT_LIST_LIMIT, type ListOptions, MAX_LIST_LIMIT } from "./client/list.ts";
+export {
+  DEFAULT_LIST_LIMIT,
+  HIDDEN_REASONS,
+  type ListOptions,
+  MAX_LIST_LIMIT,
+  MAX_LOOKED_AT,
+} from "./client/list.ts";
 export type { ChangedTask, TaskChange } from "./client/move.ts";
 export type { TaskReader } from "./client/reader.ts";
 export { errorReply } from "./client/replies.ts";

@@ -80,15 +80,19 @@ ${sections.join("\n\n")}
 
 async function printHelp(argv: string[], version: string): Promise<string> {
   const out: string[] = [];
-  await runCli(
+  const problems: string[] = [];
+  const exitCode = await runCli(
     {
       argv,
       version,
       stdout: { write: (text) => out.push(text) },
-      stderr: { write: () => undefined },
+      stderr: { write: (text) => problems.push(text) },
       openSession: () => Promise.reject(new Error("help opens no session")),
     },
     COMMANDS,
   );
+  // An option of a command that the program has too, for example, ends every call of the command.
+  if (exitCode !== 0)
+    throw new Error(`murmur ${argv.join(" ")} ended with ${exitCode}: ${problems.join("")}`);
   return out.join("");
 }

@@ -24,6 +24,7 @@ import {
 } from "../operations/dead-letters.ts";
 import { showOffice } from "../operations/office.ts";
 import { type Operation, type OperationContext, perform } from "../operations/operation.ts";
+import { filterFields } from "../operations/task-filter.ts";
 import {
   cancelTasks,
   listTasks,
@@ -69,11 +70,12 @@ export interface Route {
 const waitQuery = z.strictObject({ wait: z.coerce.number().int().min(1).max(MAX_WAIT_MS).optional() });
 const listQuery = z.strictObject({
   state: z.enum(TASK_STATES).optional(),
-  capability: tokenSchema.optional(),
+  ...filterFields,
   limit: z.coerce.number().int().min(1).max(MAX_LIST_LIMIT).optional(),
   /** Also the questions of ballots to their seats. */
   seats: z.stringbool({ truthy: ["true"], falsy: ["false"] }).optional(),
   stray: z.stringbool({ truthy: ["true"], falsy: ["false"] }).optional(),
+  after: z.string().max(80).optional(),
 });
 
 const deadQuery = z.strictObject({
@@ -111,7 +113,9 @@ export const ROUTES: readonly Route[] = [
     method: "GET",
     path: "/v1/tasks",
     async answer(context, swarm) {
-      const query = parse(listQuery, context.req.query(), "query");
+      const label = context.req.queries("label");
+      const given = { ...context.req.query(), ...(label === undefined ? {} : { label }) };
+      const query = parse(listQuery, given, "query");
       const input = parse(listTasks.input, query, "query");
       return { body: await perform(listTasks, contextOf(swarm), input), status: 200 };
     },

@@ -112,3 +112,15 @@ export async function perform<I extends z.ZodType, O extends z.ZodType, E extend
 export function readWithin<T>({ timeoutMs }: OperationContext, work: Promise<T>): Promise<T> {
   return timeoutMs === undefined ? work : withinTimeout(work, timeoutMs, "the swarm did not answer");
 }
+
+/** Reads the swarm in steps; the caller's time limits each step. @throws SwarmError `unavailable` after `timeoutMs`. */
+export async function* stepWithin<E, T>(
+  context: OperationContext,
+  steps: AsyncGenerator<E, T>,
+): AsyncGenerator<E, T> {
+  for (;;) {
+    const step = await readWithin(context, steps.next());
+    if (step.done === true) return step.value;
+    yield step.value;
+  }
+}

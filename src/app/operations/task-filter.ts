@@ -1,6 +1,6 @@
 // The filter of the operations on many tasks or dead letters: its fields, and what it selects.
 import { z } from "zod";
-import { ERROR_CODES, SwarmError, tokenSchema } from "../../protocol/index.ts";
+import { ERROR_CODES, MAX_LABELS, SwarmError, tokenSchema } from "../../protocol/index.ts";
 import type { TaskFilter } from "../../work/index.ts";
 import { readSince } from "./since.ts";
 
@@ -15,8 +15,12 @@ export const filterFields = {
     .max(64)
     .optional()
     .meta({ description: "only from this time or age on, such as 90m or 7d" }),
-  idPrefix: tokenSchema.optional().meta({ description: "only ids that begin with this text" }),
-  label: z.string().max(321).optional().meta({ description: "only with this label, as NAME=VALUE" }),
+  idPrefix: tokenSchema.optional().meta({ description: "only ids that begin with this text", value: "TEXT" }),
+  label: z
+    .array(z.string().max(321))
+    .max(MAX_LABELS)
+    .optional()
+    .meta({ description: "only with this label; may be repeated", value: "NAME=VALUE" }),
 } as const;
 
 type FilterInput = z.output<z.ZodObject<typeof filterFields>>;
@@ -36,7 +40,7 @@ export function readFilter({ since, idPrefix, label, ...rest }: FilterInput, now
     code,
     sinceMs: since === undefined ? undefined : readSince(since, nowMs),
     idPrefix,
-    label: label === undefined ? undefined : readLabel(label),
+    labels: label?.map(readLabel),
   };
 }
 

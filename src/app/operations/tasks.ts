@@ -12,12 +12,13 @@ import {
   taskStatusSchema,
   tokenSchema,
 } from "../../protocol/index.ts";
-import { DEFAULT_LIST_LIMIT, MAX_LIST_LIMIT, type TaskChange } from "../../work/index.ts";
+import { DEFAULT_LIST_LIMIT, HIDDEN_REASONS, MAX_LIST_LIMIT, type TaskChange } from "../../work/index.ts";
 import { readCapabilities } from "../office/capabilities.ts";
 import { auditChange } from "../office/operation-audit.ts";
 import { noteAbsence } from "./absent-agents.ts";
 import { ballotNewsSchema, followBallot } from "./ballot-news.ts";
-import { defineOperation, type OperationContext, readWithin } from "./operation.ts";
+import { defineOperation, type OperationContext, readWithin, stepWithin } from "./operation.ts";
+import { filterFields, readFilter } from "./task-filter.ts";
 
 /** How long `task-run` waits when the caller names no time: a day, as long as one attempt may run. */
 const RUN_LIMIT_MS = 86_400_000;
@@ -64,12 +65,35 @@ export const runTask = defineOperation({
   },
 });
 
+/** Entries that a list does not show, with the reason as a phrase about them. */
+const hiddenSchema = z.object({
+  why: z.enum(Object.keys(HIDDEN_REASONS) as [keyof typeof HIDDEN_REASONS]),
+  count: z.int(),
+  reason: z.string(),
+});
+type HiddenCount = z.output<typeof hiddenSchema>;
+
+function describeHidden(hidden: Readonly<Record<HiddenCount["why"], number>>): HiddenCount[] {
+  return hiddenSchema.shape.why.options
+    .filter((why) => hidden[why] > 0)
+    .map((why) => ({ why, count: hidden[why], reason: HIDDEN_REASONS[why] }));
+}
+
+const taskPageSchema = z.object({
+  tasks: z.array(taskStatusSchema),
+  /** The cursor for `after`; null when nothing is left. */
+  next: z.string().nullable(),
+  /** The stored entries that the page looked at. Each one is in `tasks` or counted in `hidden`. */
+  seen: z.int(),
+  hidden: z.array(hiddenSchema),
+});
+
 export const listTasks = defineOperation({
   name: "task-list",
   summary: "list tasks",
   input: z.strictObject({
     state: z.enum(TASK_STATES).optional().meta({ description: "only tasks in this state" }),
-    capability: tokenSchema.optional().meta({ description: "only tasks of this capability" }),
+    ...filterFields,
     limit: z
       .int()
       .min(1)
@@ -81,11 +105,23 @@ export const listTasks = defineOperation({
       .default(false)
       .meta({ description: "also the questions of ballots to their seats, judges and verifiers" }),
     stray: z.boolean().default(false).meta({ description: "only tasks that no process can take" }),
+    after: z
+      .string()
+      .max(80)
+      .optional()
+      .meta({ description: "the next page: the cursor that the page before named", value: "CURSOR" }),
   }),
-  output: z.object({ tasks: z.array(taskStatusSchema) }),
+  output: taskPageSchema,
+  /** The entries that were looked at so far, and the tasks that were found. */
+  event: z.object({ seen: z.int(), found: z.int() }),
   errors: [],
   access: "read",
-  run: async (context, input) => ({ tasks: await readWithin(context, context.tasks.list(input)) }),
+  async *run(context, { state, limit, seats, stray, after, ...filter }) {
+    const selection = readFilter(filter, context.transport.clock.now());
+    const page = context.tasks.page({ ...selection, state, limit, seats, stray, after });
+    const { hidden, ...rest } = yield* stepWithin(context, page);
+    return { ...rest, hidden: describeHidden(hidden) };
+  },
 });
 
 export const showTask = defineOperation({

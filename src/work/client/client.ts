@@ -106,7 +106,12 @@ export function createTaskClient(parts: {
   const known = new KnownCapabilities(transport, clock);
   const waiter = new ResultWaiter(transport, subjects, results.read, clock);
   const dead = createDeadLetters({ transport, subjects, submit: (task) => submit(task), findReplay });
-  const reader = createTaskReader({ ...shared, journal, traceOfDead: (taskId) => dead.trace(taskId) });
+  const reader = createTaskReader({
+    ...shared,
+    journal,
+    traceOfDead: (taskId) => dead.trace(taskId),
+    factsOfDead: (taskId) => dead.facts(taskId),
+  });
   const submitter = new Submitter({ ...shared, known, reader });
   const cancelling = { ...shared, reader, results, journal };
 

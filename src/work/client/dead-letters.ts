@@ -15,7 +15,7 @@ import {
 } from "../../protocol/index.ts";
 import type { Stored, Transport } from "../../transport/index.ts";
 import { isBlobRef, unpackBlob, unpackStored } from "../stores/bodies.ts";
-import { selects, type TaskFilter } from "./task-filter.ts";
+import { selects, type TaskFacts, type TaskFilter } from "./task-filter.ts";
 
 /** How many letters `list` shows when the caller names no limit. */
 const DEFAULT_LETTERS = 50;
@@ -61,6 +61,8 @@ export interface DeadLetters {
   show(taskId: string): Promise<DeadLetter>;
   /** The trace of one letter; undefined when there is no letter, or it has no trace. */
   trace(taskId: string): Promise<string | undefined>;
+  /** The scope and the labels of one letter's task; null when there is no letter. `labels` is undefined when it never was a task. */
+  facts(taskId: string): Promise<Pick<TaskFacts, "scope" | "labels"> | null>;
   /**
    * Submits the task again under the id of {@link replayIdOf}, with the label `replayOf: <id>`, then removes the letter. The
    * old result stays. A deadline that has passed is left out. A second call answers with the same
@@ -122,7 +124,7 @@ export function createDeadLetters(parts: {
       return letters;
     },
     async select(filter) {
-      const { capability, label } = filter;
+      const { capability, labels } = filter;
       const subject = capability === undefined ? filters.allDead : filters.deadOfCapability(capability);
       const { messages } = await log.info();
       const found: SelectedLetter[] = [];
@@ -135,7 +137,7 @@ export function createDeadLetters(parts: {
           ...letter,
           atMs: Date.parse(letter.diedAt),
           code: letter.reason.code,
-          labels: label === undefined ? undefined : await readLabels(letter),
+          labels: labels === undefined ? undefined : await readLabels(letter),
         };
         const answer = selects(filter, facts);
         if (answer === true) found.push({ taskId: letter.taskId, seq: stored.seq });
@@ -148,6 +150,12 @@ export function createDeadLetters(parts: {
     async trace(taskId) {
       const stored = await log.last(filters.deadById(taskId));
       return stored === null ? undefined : (await read(stored)).trace;
+    },
+    async facts(taskId) {
+      const stored = await log.last(filters.deadById(taskId));
+      if (stored === null) return null;
+      const letter = await read(stored);
+      return { scope: letter.scope, labels: await readLabels(letter) };
     },
     async replay(taskId) {
       const stored = await log.last(filters.deadById(taskId), { fresh: true });

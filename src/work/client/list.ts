@@ -1,21 +1,39 @@
-// Lists tasks with their states for reader.ts: reads the newest messages of each stream and the open ballots. status.ts
-// derives the state of each task.
-import type { Subjects, TaskState, TaskStatus } from "../../protocol/index.ts";
-import type { Log, Stored, Transport } from "../../transport/index.ts";
-import { ballotIdOf } from "../stores/messages.ts";
-import type { TaskLocator } from "./locate.ts";
-import type { OpenBallots } from "./open-ballots.ts";
-import type { StatusReader } from "./status.ts";
+// Lists tasks with their states for reader.ts: reads the open ballots and the streams from their newest messages on, and judges
+// each entry by the filter. status.ts derives the state of each task.
+// I1: each entry that a page looked at is shown, or counted with the reason.
+import {
+  laneOf,
+  NO_SCOPE,
+  type Subjects,
+  SwarmError,
+  type TaskState,
+  type TaskStatus,
+  toSwarmError,
+} from "../../protocol/index.ts";
+import type { Stored, Transport } from "../../transport/index.ts";
+import { unpackStored } from "../stores/bodies.ts";
+import type { Journal } from "../stores/journal.ts";
+import { ballotIdOf, queuedAtMs } from "../stores/messages.ts";
+import type { TaskLocation, TaskLocator } from "./locate.ts";
+import { readNewest } from "./newest.ts";
+import type { OpenBallotLine, OpenBallots } from "./open-ballots.ts";
+import type { QueueView, StatusReader } from "./status.ts";
+import { selects, type TaskFacts, type TaskFilter } from "./task-filter.ts";
 
 /** How many tasks `list` shows when the caller names no limit. */
 export const DEFAULT_LIST_LIMIT = 50;
 /** The most tasks that `list` shows. */
 export const MAX_LIST_LIMIT = 1_000;
+/** The most stored entries that one page looks at: some seconds of work. The next page goes on behind them. */
+export const MAX_LOOKED_AT = 10_000;
+/** The entries whose states are derived at once: each may need an answer of the hosts, which takes up to 150 ms. */
+const JUDGED_AT_ONCE = 64;
+/** A stream is in the order of its times but for this much, in ms: the clocks of NATS servers differ. */
+const ORDER_MARGIN_MS = 60_000;
 
 /** The selection of a list. */
-export interface ListOptions {
+export interface ListOptions extends TaskFilter {
   state?: TaskState | undefined;
-  capability?: string | undefined;
   /** Default {@link DEFAULT_LIST_LIMIT}, at most {@link MAX_LIST_LIMIT}. */
   limit?: number | undefined;
   /** Also lists the questions that ballots ask their seats, judges and verifiers. Default false: the ballot represents them. */
@@ -24,142 +42,319 @@ export interface ListOptions {
   stray?: boolean | undefined;
 }
 
+/** The selection of one page. */
+export interface PageOptions extends ListOptions {
+  /** The cursor that the page before named: the page goes on behind it. */
+  after?: string | undefined;
+}
+
+/** The reasons why a page does not show an entry that it looked at. */
+export const HIDDEN_REASONS = {
+  filter: "do not match the filter",
+  seat: "are questions of ballots to their seats (--seats shows them)",
+  twice: "are further messages of tasks that are shown",
+  unknown: "could not be judged: the labels, scope or time that the filter needs are not stored",
+  unreadable: "are not readable as a task or a result",
+} as const;
+type Hidden = keyof typeof HIDDEN_REASONS;
+
+/** One page of a list. */
+export interface TaskPage {
+  tasks: TaskStatus[];
+  /** The cursor of the next page; null when nothing is left. A page may be empty and have a next one. */
+  next: string | null;
+  /** The entries that the page looked at. Each is shown, or in `hidden`. */
+  seen: number;
+  hidden: Record<Hidden, number>;
+}
+
+/** A task that a scan found, and its message. */
+export interface FoundTask {
+  status: TaskStatus;
+  place: Place;
+  /** 0 for an open ballot, which has no message. */
+  seq: number;
+}
+
+/** The progress of a scan. */
+export interface ScanProgress {
+  seen: number;
+  found: number;
+}
+
+/** The end of a scan. */
+export type Scan = Omit<TaskPage, "tasks"> & { found: FoundTask[] };
+
+/** The places of tasks, in the order of a list. */
+const PLACES = ["ballots", "live", "later", "ended"] as const;
+type Place = (typeof PLACES)[number];
+const STATES_AT: Readonly<Record<Place, readonly TaskState[]>> = {
+  ballots: ["running"],
+  live: ["pending", "running", "retrying"],
+  later: ["scheduled", "retrying"],
+  ended: ["completed", "failed", "cancelled"],
+};
+
+/** The selection of a scan: a page, or more than a page. */
+export interface ScanOptions extends Omit<PageOptions, "state" | "limit"> {
+  /** Default: every state. */
+  states?: readonly TaskState[] | undefined;
+  limit: number;
+  maxSeen: number;
+}
+
+/** One entry: its place in the order, and its judge. */
+interface Entry {
+  /** The key of its place in the order; the next page goes on behind it. */
+  key: string;
+  seq: number;
+  judge(): Promise<TaskStatus | Hidden>;
+}
+
 /** Lists tasks. */
 export class TaskLister {
-  readonly #transport: Transport;
-  readonly #subjects: Subjects;
-  readonly #locator: TaskLocator;
-  readonly #statuses: StatusReader;
-  readonly #ballots: OpenBallots;
+  readonly #parts: ListerParts;
 
-  constructor(parts: {
-    transport: Transport;
-    subjects: Subjects;
-    locator: TaskLocator;
-    statuses: StatusReader;
-    ballots: OpenBallots;
-  }) {
-    this.#transport = parts.transport;
-    this.#subjects = parts.subjects;
-    this.#locator = parts.locator;
-    this.#statuses = parts.statuses;
-    this.#ballots = parts.ballots;
+  constructor(parts: ListerParts) {
+    this.#parts = parts;
   }
 
   /** Returns live tasks first (newest first), then ended tasks (newest first). @throws SwarmError `unavailable`. */
   async list(options: ListOptions = {}): Promise<TaskStatus[]> {
-    const limit = Math.max(1, Math.min(MAX_LIST_LIMIT, options.limit ?? DEFAULT_LIST_LIMIT));
-    const { state } = options;
-    // All streams are read at once; the order of the parts is the order of the list.
-    const parts = await Promise.all([
-      this.#listBallots(options, limit),
-      this.#listLive(options, limit),
-      this.#listLater(options, limit),
-      this.#listEnded(options, limit),
-    ]);
-    const found = new Map<string, TaskStatus>();
-    for (const status of parts.flat()) {
-      // A task that moved between two reads appears twice: its first place in the list counts.
-      const isWanted = state === undefined || status.state === state;
-      if (options.stray === true && status.stray === undefined) continue;
-      if (!found.has(status.taskId) && isWanted) found.set(status.taskId, status);
+    const { found } = await finish(this.scan(scanOf(options, Number.POSITIVE_INFINITY)));
+    return found.map(({ status }) => status);
+  }
+
+  /** Reads one page; yields its progress after each batch. @throws SwarmError `unavailable`; `invalid_input` for a cursor. */
+  async *page(options: PageOptions = {}): AsyncGenerator<ScanProgress, TaskPage> {
+    const { found, ...rest } = yield* this.scan(scanOf(options, MAX_LOOKED_AT));
+    return { tasks: found.map(({ status }) => status), ...rest };
+  }
+
+  /** Looks at entries until `limit` are found, `maxSeen` are looked at, or nothing is left. @throws as {@link page}. */
+  async *scan(options: ScanOptions): AsyncGenerator<ScanProgress, Scan> {
+    const { states, limit, maxSeen } = options;
+    const found = new Map<string, FoundTask>();
+    const hidden = { filter: 0, seat: 0, twice: 0, unknown: 0, unreadable: 0 };
+    let seen = 0;
+    const start = readCursor(options.after);
+    const end = (next: string | null): Scan => ({ found: [...found.values()], next, seen, hidden });
+    for (const place of PLACES.slice(PLACES.indexOf(start.place))) {
+      if (states !== undefined && !STATES_AT[place].some((state) => states.includes(state))) continue;
+      const behind = place === start.place ? start.key : undefined;
+      for await (const batch of this.#read(place, options, behind)) {
+        for (let index = 0; index < batch.length; index += JUDGED_AT_ONCE) {
+          const slice = batch.slice(index, index + JUDGED_AT_ONCE);
+          const answers = await Promise.all(slice.map((entry) => entry.judge()));
+          for (const [at, { key, seq }] of slice.entries()) {
+            const answer = answers[at]!;
+            seen++;
+            if (typeof answer === "string") hidden[answer]++;
+            else if (!isWanted(options, answer)) hidden.filter++;
+            // A task that moved between two reads appears twice: its first place in the list counts.
+            else if (found.has(answer.taskId)) hidden.twice++;
+            else found.set(answer.taskId, { status: answer, place, seq });
+            if (found.size >= limit || seen >= maxSeen) return end(`${place}.${key}`);
+          }
+          yield { seen, found: found.size };
+        }
+      }
     }
-    return [...found.values()].slice(0, limit);
+    return end(null);
   }
 
-  async #listBallots(options: ListOptions, limit: number): Promise<TaskStatus[]> {
-    if (!wants(options, "running")) return [];
-    const open = await this.#ballots.list();
-    const shown = open.filter(({ capability }) => fits(options, capability)).slice(0, limit);
-    return Promise.all(shown.map((line) => this.#statuses.ofListedBallot(line)));
+  #read(place: Place, options: ScanOptions, behind: string | undefined): AsyncGenerator<Entry[], void> {
+    if (place === "ballots") return this.#readBallots(options, behind);
+    const belowSeq = behind === undefined ? undefined : Number(behind);
+    if (place === "live") return this.#readLive(options, belowSeq);
+    return place === "later" ? this.#readLater(options, belowSeq) : this.#readEnded(options, belowSeq);
   }
 
-  async #listLive(options: ListOptions, limit: number): Promise<TaskStatus[]> {
-    if (!wants(options, "pending", "running", "retrying")) return [];
-    const log = this.#transport.log("tasks");
-    const { prefix, filters } = this.#subjects;
+  /** Open ballots by their ids, the highest first: the order holds while ballots come and go. */
+  async *#readBallots(options: ScanOptions, behind: string | undefined): AsyncGenerator<Entry[], void> {
+    const open = (await this.#parts.ballots.list()).filter(({ id }) => behind === undefined || id < behind);
+    const judge = async (line: OpenBallotLine): Promise<TaskStatus | Hidden> => {
+      const facts: TaskFacts = { taskId: line.id, capability: line.capability, agent: null, code: null };
+      const answer = selects(options, facts);
+      if (answer === true) return this.#parts.statuses.ofListedBallot(line);
+      return answer === null ? "unknown" : "filter";
+    };
+    const sorted = open.sort((a, b) => (a.id < b.id ? 1 : -1));
+    yield sorted.map((line) => ({ key: line.id, seq: 0, judge: () => judge(line) }));
+  }
+
+  async *#readLive(options: ScanOptions, belowSeq: number | undefined): AsyncGenerator<Entry[], void> {
+    const { transport, subjects, statuses, locator } = this.#parts;
+    const { prefix, filters } = subjects;
     const { capability } = options;
     const ofTasks = capability === undefined ? filters.allTasks : `${prefix}.task.${capability}.>`;
-    const [queued, placed, view] = await Promise.all([
-      newest(log, ofTasks, limit, options),
-      newest(log, filters.allPlaced, limit, options),
-      this.#statuses.viewQueue(),
-    ]);
     // Both kinds are in one stream, so their sequences give their order. A task in a hand-over has two messages; the newer one,
     // which is placed, comes first.
-    const statuses: Promise<TaskStatus>[] = [];
-    for (const stored of [...queued, ...placed].sort((a, b) => b.seq - a.seq)) {
-      const live = this.#locator.readLive(stored);
-      if (live === null || !fits(options, live.location.capability)) continue;
-      const status = this.#statuses.ofQueue(live.taskId, live.location, view.delivering.has(live.consumer));
-      statuses.push(
-        status.then((known) =>
-          known.state === "pending"
-            ? { ...known, ...this.#statuses.describeStray(live.location, view) }
-            : known,
+    for await (const batch of readNewest(transport.log("tasks"), [ofTasks, filters.allPlaced], belowSeq)) {
+      const young = batch.filter((stored) => isYoung(options, stored));
+      const view = await statuses.viewQueue();
+      yield young.map((stored) =>
+        this.#entryOf(options, stored, locator.readLive(stored), async ({ taskId, location, consumer }) => {
+          const isDelivered = view.isDelivered(consumer, stored.seq);
+          return this.#withStray(await statuses.ofQueue(taskId, location, isDelivered), location, view);
+        }),
+      );
+      if (young.length < batch.length) return;
+    }
+  }
+
+  #withStray(status: TaskStatus, location: TaskLocation, view: QueueView): TaskStatus {
+    if (status.state !== "pending") return status;
+    return { ...status, ...this.#parts.statuses.describeStray(location, view) };
+  }
+
+  async *#readLater(options: ScanOptions, belowSeq: number | undefined): AsyncGenerator<Entry[], void> {
+    const { transport, subjects, statuses, locator } = this.#parts;
+    const { prefix, filters } = subjects;
+    const due = `${prefix}.due.${options.capability ?? "*"}.>`;
+    for await (const batch of readNewest(transport.log("later"), [due, filters.allLater], belowSeq)) {
+      const young = batch.filter((stored) => isYoung(options, stored));
+      yield young.map((stored) =>
+        this.#entryOf(options, stored, locator.readLater(stored), ({ taskId, location }) =>
+          statuses.ofLater(taskId, location),
         ),
       );
+      if (young.length < batch.length) return;
     }
-    return Promise.all(statuses);
   }
 
-  async #listLater(options: ListOptions, limit: number): Promise<TaskStatus[]> {
-    if (!wants(options, "scheduled", "retrying")) return [];
-    const log = this.#transport.log("later");
-    const { prefix, filters } = this.#subjects;
-    const [due, later] = await Promise.all([
-      newest(log, `${prefix}.due.${options.capability ?? "*"}.>`, limit, options),
-      newest(log, filters.allLater, limit, options),
-    ]);
-    const statuses: Promise<TaskStatus>[] = [];
-    for (const stored of [...due, ...later]) {
-      const task = this.#locator.readLater(stored);
-      if (task === null || !fits(options, task.location.capability)) continue;
-      statuses.push(this.#statuses.ofLater(task.taskId, task.location));
-    }
-    return Promise.all(statuses);
+  /** The entry of a task that has not ended. Its body has the labels. */
+  #entryOf<T extends { taskId: string; location: TaskLocation }>(
+    options: ScanOptions,
+    stored: Stored,
+    task: T | null,
+    readStatus: (task: T) => Promise<TaskStatus>,
+  ): Entry {
+    const judge = async (): Promise<TaskStatus | Hidden> => {
+      if (options.seats !== true && ballotIdOf(stored) !== undefined) return "seat";
+      if (task === null) return "unreadable";
+      const { taskId, location } = task;
+      const { capability, placement } = location;
+      const known = { taskId, capability, scope: location.scope ?? undefined };
+      const facts: TaskFacts = { ...known, atMs: queuedAtMs(stored, placement) };
+      if (selects(options, facts) === false) return "filter";
+      if (options.labels !== undefined) facts.labels = await this.#readLabels(stored);
+      if (selects(options, facts) === false) return "filter";
+      const status = await readStatus(task);
+      facts.agent = status.agent;
+      if (options.code !== undefined) facts.code = await this.#readCode(status, capability);
+      const answer = selects(options, facts);
+      if (answer === true) return status;
+      return answer === null ? "unknown" : "filter";
+    };
+    return { key: String(stored.seq), seq: stored.seq, judge };
   }
 
-  async #listEnded(options: ListOptions, limit: number): Promise<TaskStatus[]> {
-    if (!wants(options, "completed", "failed", "cancelled")) return [];
-    const filter = `${this.#subjects.prefix}.result.${options.capability ?? "*"}.>`;
-    const statuses: Promise<TaskStatus>[] = [];
-    for (const stored of await newest(this.#transport.log("results"), filter, limit, options)) {
-      const taskId = this.#subjects.readTaskIdentity(stored.subject)?.taskId;
-      if (taskId === undefined) continue;
-      statuses.push(this.#statuses.ofResult(taskId, this.#locator.locateResult(stored)));
+  /** The labels in a task's body; undefined when the body cannot be read. */
+  async #readLabels(stored: Stored): Promise<Record<string, string> | undefined> {
+    try {
+      const { value } = await unpackStored(stored, this.#parts.transport.blobs);
+      return (value as { labels?: Record<string, string> } | null)?.labels ?? {};
+    } catch (error) {
+      if (toSwarmError(error).code === "unavailable") throw error;
+      return undefined;
     }
-    return Promise.all(statuses);
+  }
+
+  /** The code of the last error of a task that waits for its retry; null for every other live task. */
+  async #readCode({ state, taskId }: TaskStatus, capability: string): Promise<string | null> {
+    if (state !== "retrying") return null;
+    const { record } = await this.#parts.journal.tip(capability, taskId);
+    return record?.type === "failed" ? record.error.code : null;
+  }
+
+  async *#readEnded(options: ScanOptions, belowSeq: number | undefined): AsyncGenerator<Entry[], void> {
+    const { transport, subjects } = this.#parts;
+    const filter = `${subjects.prefix}.result.${options.capability ?? "*"}.>`;
+    for await (const batch of readNewest(transport.log("results"), [filter], belowSeq)) {
+      const young = batch.filter((stored) => isYoung(options, stored));
+      yield young.map((stored) => ({
+        key: String(stored.seq),
+        seq: stored.seq,
+        judge: () => this.#judgeEnded(options, stored),
+      }));
+      if (young.length < batch.length) return;
+    }
+  }
+
+  /** Judges a result. A result has no labels, and its subject has no scope but `-`; only the dead letter of a failed task has. */
+  async #judgeEnded(options: ScanOptions, stored: Stored): Promise<TaskStatus | Hidden> {
+    const { subjects, statuses, locator } = this.#parts;
+    if (options.seats !== true && ballotIdOf(stored) !== undefined) return "seat";
+    const identity = subjects.readTaskIdentity(stored.subject);
+    if (identity === null) return "unreadable";
+    const { taskId, capability } = identity;
+    const lane = stored.subject.split(".")[3];
+    if (options.scope !== undefined && lane !== laneOf(options.scope)) return "filter";
+    const scope = lane === NO_SCOPE ? NO_SCOPE : undefined;
+    const facts: TaskFacts = { taskId, capability, scope, atMs: stored.storedAtMs };
+    if (selects(options, facts) === false) return "filter";
+    let status: TaskStatus;
+    try {
+      status = await statuses.ofResult(taskId, locator.locateResult(stored));
+    } catch (error) {
+      if (toSwarmError(error).code === "unavailable") throw error;
+      return "unreadable"; // a foreign body, or a blob that is gone
+    }
+    facts.agent = status.agent;
+    facts.code = status.result?.error?.code ?? null;
+    let answer = isWanted(options, status) && selects(options, facts);
+    if (answer === null && status.state === "failed") {
+      answer = selects(options, { ...facts, ...(await this.#parts.factsOfDead(taskId)) });
+    }
+    if (answer === true) return status;
+    return answer === null ? "unknown" : "filter";
   }
 }
 
-/** True when the list shows tasks in one of these states. */
-function wants({ state }: ListOptions, ...states: TaskState[]): boolean {
-  return state === undefined || states.includes(state);
+interface ListerParts {
+  transport: Transport;
+  subjects: Subjects;
+  locator: TaskLocator;
+  statuses: StatusReader;
+  ballots: OpenBallots;
+  journal: Pick<Journal, "tip">;
+  /** The scope and labels in the dead letter of a task; null when there is none. */
+  factsOfDead(taskId: string): Promise<Pick<TaskFacts, "scope" | "labels"> | null>;
 }
 
-/** True when the list shows tasks of this capability. */
-function fits({ capability: wanted = "*" }: ListOptions, capability: string): boolean {
-  return wanted === "*" || wanted === capability;
+function scanOf({ state, limit = DEFAULT_LIST_LIMIT, ...rest }: PageOptions, maxSeen: number): ScanOptions {
+  const states = state === undefined ? undefined : [state];
+  return { ...rest, states, limit: Math.max(1, Math.min(MAX_LIST_LIMIT, limit)), maxSeen };
 }
 
-/** The newest messages that fit, newest first: reads a window at the stream's end and enlarges it until it holds enough. */
-async function newest(
-  log: Log,
-  filter: string,
-  limit: number,
-  { seats = false }: ListOptions,
-): Promise<Stored[]> {
-  const { firstSeq, lastSeq, messages } = await log.info();
-  if (messages === 0) return [];
-  for (let window = limit * 2; ; window *= 4) {
-    const fromSeq = Math.max(firstSeq, lastSeq - window + 1);
-    const found: Stored[] = [];
-    for await (const stored of log.read({ filter, fromSeq })) {
-      if (!seats && ballotIdOf(stored) !== undefined) continue;
-      found.push(stored);
-      if (found.length > limit * 2) found.shift();
-    }
-    if (found.length >= limit || fromSeq <= firstSeq) return found.slice(-limit).reverse();
+/** True when the selection has the state, and the strays that it asks for. */
+function isWanted({ states, stray }: ScanOptions, status: TaskStatus): boolean {
+  if (stray === true && status.stray === undefined) return false;
+  return states === undefined || states.includes(status.state);
+}
+
+/** False for a message that is too old for the filter: all messages behind it are older. */
+function isYoung({ sinceMs }: TaskFilter, { storedAtMs }: Stored): boolean {
+  return sinceMs === undefined || storedAtMs >= sinceMs - ORDER_MARGIN_MS;
+}
+
+function readCursor(after: string | undefined): { place: Place; key: string | undefined } {
+  if (after === undefined) return { place: "ballots", key: undefined };
+  const [, name, key] = /^([a-z]{1,10})\.([A-Za-z0-9_-]{1,64})$/.exec(after) ?? [];
+  const place = PLACES.find((known) => known === name);
+  if (place !== undefined && (place === "ballots" || /^\d{1,16}$/.test(key ?? ""))) return { place, key };
+  throw new SwarmError(
+    "invalid_input",
+    `after must be the "next" of an earlier page, such as live.120, got ${JSON.stringify(after.slice(0, 80))}`,
+    { field: "after" },
+  );
+}
+
+/** Runs a generator to its end, without its events. */
+export async function finish<T>(running: AsyncGenerator<unknown, T>): Promise<T> {
+  for (;;) {
+    const step = await running.next();
+    if (step.done === true) return step.value;
   }
 }

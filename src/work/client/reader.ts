@@ -4,10 +4,19 @@ import type { Clock } from "../../base/index.ts";
 import type { Subjects, TaskStatus, WhereReply } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { Journal } from "../stores/journal.ts";
-import { type ListOptions, TaskLister } from "./list.ts";
+import {
+  type ListOptions,
+  type PageOptions,
+  type Scan,
+  type ScanOptions,
+  type ScanProgress,
+  TaskLister,
+  type TaskPage,
+} from "./list.ts";
 import { type TaskLocation, TaskLocator } from "./locate.ts";
 import { createOpenBallots, type OpenBallotReply } from "./open-ballots.ts";
 import { StatusReader } from "./status.ts";
+import type { TaskFacts } from "./task-filter.ts";
 
 /** Reads the states of tasks. */
 export interface TaskReader {
@@ -20,6 +29,10 @@ export interface TaskReader {
   statusWithHistory(taskId: string): Promise<TaskStatus>;
   /** Lists live tasks first (newest first), then ended tasks (newest first). @throws SwarmError `unavailable`. */
   list(options?: ListOptions): Promise<TaskStatus[]>;
+  /** Reads one page of the list; yields its progress. @throws SwarmError `unavailable`; `invalid_input` for a cursor. */
+  page(options?: PageOptions): AsyncGenerator<ScanProgress, TaskPage>;
+  /** Looks at more entries than a page, for changes of many tasks. @throws SwarmError `unavailable`. */
+  scan(options: ScanOptions): AsyncGenerator<ScanProgress, Scan>;
   /** The place where a task is stored, or null. */
   locate(taskId: string): Promise<TaskLocation | null>;
   /** The running attempt of a stored task, or null. Asks the hosts only when the task may have reached one. */
@@ -35,6 +48,7 @@ export function createTaskReader(parts: {
   clock: Clock;
   journal: Journal;
   traceOfDead(taskId: string): Promise<string | undefined>;
+  factsOfDead(taskId: string): Promise<Pick<TaskFacts, "scope" | "labels"> | null>;
 }): TaskReader {
   const locator = new TaskLocator(parts.transport, parts.subjects);
   const ballots = createOpenBallots(parts);
@@ -44,6 +58,8 @@ export function createTaskReader(parts: {
     status: (taskId) => statuses.read(taskId),
     statusWithHistory: (taskId) => statuses.readWithHistory(taskId),
     list: (options) => lister.list(options),
+    page: (options) => lister.page(options),
+    scan: (options) => lister.scan(options),
     locate: (taskId) => locator.locate(taskId),
     findRunning: (taskId, location) => statuses.findRunning(taskId, location),
     findBallot: (taskId) => ballots.find(taskId),

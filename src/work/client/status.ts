@@ -39,10 +39,10 @@ interface StatusParts {
 /** The consumers of the task stream at one moment. */
 export interface QueueView {
   /**
-   * The names of the consumers with deliveries in flight. A task of any other consumer was never delivered, or its host
-   * returned it to the queue.
+   * True when a host may hold the message of this consumer: the consumer has deliveries in flight, and has come as far as the
+   * message. Any other message was never delivered, or its host returned it to the queue.
    */
-  readonly delivering: ReadonlySet<string>;
+  isDelivered(consumer: string, seq: number): boolean;
   readonly consumers: readonly QueueConsumerInfo[];
 }
 
@@ -84,17 +84,19 @@ export class StatusReader {
   /** The running attempt of a stored task, or null. Asks the hosts only when the task may have reached one. */
   async findRunning(taskId: string, { place, stored }: TaskLocation): Promise<WhereReply | null> {
     const live = place === "queue" ? this.#parts.locator.readLive(stored) : null;
-    if (live === null || !(await this.viewQueue()).delivering.has(live.consumer)) return null;
+    if (live === null || !(await this.viewQueue()).isDelivered(live.consumer, stored.seq)) return null;
     return findAttempt(this.#parts, taskId);
   }
 
   /** The consumers of the task stream now. */
   async viewQueue(): Promise<QueueView> {
     const consumers = await this.#parts.transport.queue("tasks").consumers();
-    return {
-      delivering: new Set(consumers.filter(({ ackPending }) => ackPending > 0).map(({ name }) => name)),
-      consumers,
-    };
+    const delivering = new Map(
+      consumers
+        .filter(({ ackPending }) => ackPending > 0)
+        .map(({ name, deliveredSeq }) => [name, deliveredSeq]),
+    );
+    return { consumers, isDelivered: (consumer, seq) => (delivering.get(consumer) ?? 0) >= seq };
   }
 
   /**

@@ -11,14 +11,15 @@ export interface TaskFilter {
   /** Unix ms: only tasks that were stored, or ended, at this time or later. */
   sinceMs?: number | undefined;
   idPrefix?: string | undefined;
-  label?: { name: string; value: string } | undefined;
+  /** Every one of these labels. */
+  labels?: readonly { name: string; value: string }[] | undefined;
 }
 
 /** The facts of one task. Undefined: the place where the task is stored does not tell. */
 export interface TaskFacts {
   taskId: string;
   capability: string;
-  atMs: number;
+  atMs?: number | undefined;
   scope?: string | undefined;
   agent?: string | null | undefined;
   code?: string | null | undefined;
@@ -27,18 +28,22 @@ export interface TaskFacts {
 
 /** True when the filter selects the task, and null when that depends on a fact that is not known. */
 export function selects(filter: TaskFilter, facts: TaskFacts): boolean | null {
-  const { label } = filter;
+  const { labels: wanted, sinceMs } = filter;
   const answers = [
     filter.idPrefix === undefined || facts.taskId.startsWith(filter.idPrefix),
     filter.capability === undefined || facts.capability === filter.capability,
-    filter.sinceMs === undefined || facts.atMs >= filter.sinceMs,
+    sinceMs === undefined || (facts.atMs === undefined ? null : facts.atMs >= sinceMs),
     isSame(filter.scope, facts.scope),
     isSame(filter.agent, facts.agent),
     isSame(filter.code, facts.code),
-    label === undefined || (facts.labels === undefined ? null : facts.labels[label.name] === label.value),
+    wanted === undefined || hasLabels(wanted, facts.labels),
   ];
   if (answers.includes(false)) return false;
   return answers.includes(null) ? null : true;
+}
+
+function hasLabels(wanted: NonNullable<TaskFilter["labels"]>, known: TaskFacts["labels"]): boolean | null {
+  return known === undefined ? null : wanted.every(({ name, value }) => known[name] === value);
 }
 
 function isSame(wanted: string | undefined, known: string | null | undefined): boolean | null {

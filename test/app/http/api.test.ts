@@ -95,6 +95,15 @@ test("a task is accepted, seen and cancelled", async () => {
   expect(await (await send("/v1/tasks?capability=echo&limit=5&seats=true")).json()).toMatchObject({
     tasks: [{ taskId: "a" }],
   });
+  await post({ capability: "echo", id: "b", labels: { team: "x", kind: "y" } });
+  const filter = "label=team%3Dx&label=kind%3Dy&scope=-&since=1h&idPrefix=b";
+  expect(await (await send(`/v1/tasks?${filter}&limit=1`)).json()).toMatchObject({
+    ...{ tasks: [{ taskId: "b" }], seen: 1, next: "live.2", hidden: [] },
+  });
+  expect(await (await send(`/v1/tasks?${filter}&after=live.2`)).json()).toEqual({
+    ...{ tasks: [], seen: 1, next: null },
+    hidden: [{ why: "filter", count: 1, reason: "do not match the filter" }],
+  });
   expect(await (await send("/v1/tasks/a", { method: "DELETE" })).json()).toEqual({
     taskId: "a",
     status: "cancelled",
@@ -276,6 +285,9 @@ test.each([
   ["/v1/tasks?limit=0", 400],
   ["/v1/tasks?lmit=1", 400],
   ["/v1/tasks?seats=maybe", 400],
+  ["/v1/tasks?label=team", 400],
+  ["/v1/tasks?code=nosuch", 400],
+  ["/v1/tasks?after=nosuch.1", 400],
   ["/v1/nothing", 404],
 ])("GET %s is %d", async (path, status) => {
   const { send } = await setup();

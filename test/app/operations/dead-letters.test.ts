@@ -76,8 +76,8 @@ test.each([
 
 test("a letter without readable labels is told, and not selected by a label", async () => {
   const { replay } = await setup();
-  expect(await replay({ label: "team=b" })).toMatchObject({ ids: ["d2", "d3", "d4"], unknown: 1 });
-  await expect(replay({ label: "team" })).rejects.toMatchObject({ code: "invalid_input", field: "label" });
+  expect(await replay({ label: ["team=b"] })).toMatchObject({ ids: ["d2", "d3", "d4"], unknown: 1 });
+  await expect(replay({ label: ["team"] })).rejects.toMatchObject({ code: "invalid_input", field: "label" });
 });
 
 test("a replay with yes submits each task once, tells the failed ones, and is in the audit log", async () => {

@@ -12,16 +12,25 @@ import {
   watchTask,
 } from "../../operations/tasks.ts";
 import { defineFace } from "../face.ts";
-import { renderReplay, renderStatus, renderTasks } from "../views/task.ts";
+import { renderPageEnd, renderReplay, renderStatus, renderTasks } from "../views/task.ts";
 
 const task = { positional: true, value: "TASK" } as const;
 
 export const ls = defineFace(listTasks, {
   fields: { limit: { value: "N" } },
-  examples: ["task ls", "task ls --state failed --limit 10", "task ls --capability echo --json"],
+  examples: [
+    "task ls",
+    "task ls --state failed --code timeout --since 2h",
+    "task ls --capability echo --label team=a --scope nightly --json",
+    "task ls --limit 100 --after ended.1200",
+  ],
   details:
-    "Live tasks first, then ended ones; the newest first. A ballot is one line, with how many of its seats have answered. The\ncoordinators report open ballots; without a coordinator they are missing.",
-  render: ({ tasks }, terminal) => renderTasks(tasks, terminal),
+    "Live tasks first, then ended ones; the newest first. A ballot is one line, with how many of its seats have answered. The\ncoordinators report open ballots; without a coordinator they are missing. One page looks at 10,000 entries at most; it\nnames the cursor of the next page, and counts the entries that it does not show. Completed and cancelled tasks have no\nlabels stored, and no scope.",
+  onEvent: ({ seen, found }, terminal) => terminal.status(`looked at ${seen}, found ${found}`),
+  render: (page, terminal) => {
+    terminal.status("");
+    return [renderTasks(page.tasks, terminal), ...renderPageEnd(page)].join("\n");
+  },
 });
 
 export const show = defineFace(showTask, {

@@ -120,6 +120,23 @@ export function renderTasks(tasks: readonly TaskStatus[], terminal: Terminal): s
   );
 }
 
+/** The end of a page: the entries that it does not show, and the next page. Nothing when the list is whole. */
+export function renderPageEnd({
+  seen,
+  next,
+  hidden,
+}: {
+  seen: number;
+  next: string | null;
+  hidden: readonly { count: number; reason: string }[];
+}): string[] {
+  const notes = hidden.map(({ count, reason }) => `  ${count} ${reason}`);
+  return [
+    ...(notes.length === 0 ? [] : [`not shown, of ${seen} looked at:`, ...notes]),
+    ...(next === null ? [] : [`more: --after ${next}`]),
+  ];
+}
+
 /** For a ballot: how many of its seats have answered. */
 function showVotes({ ballot }: TaskStatus): string {
   return ballot === undefined ? "" : `, ballot ${ballot.answered}/${ballot.seats}`;
