@@ -22,6 +22,7 @@ export {
   MAX_LOOKED_AT,
 } from "./client/list.ts";
 export type { ChangedTask, TaskChange } from "./client/move.ts";
+export { ENDED_STATES, type PurgeSelection, type PurgeTask, WAITING_STATES } from "./client/purge.ts";
 export type { TaskReader } from "./client/reader.ts";
 export { errorReply } from "./client/replies.ts";
 export type { SubmitOptions } from "./client/submit.ts";

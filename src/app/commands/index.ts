@@ -39,6 +39,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     "cancel a task, or all of a scope",
     async () => (await import("./swarm/task.ts")).cancel,
   ),
+  entry(
+    "task purge",
+    "cancel waiting tasks, or remove results",
+    async () => (await import("./swarm/task.ts")).purge,
+  ),
   entry("task retry", "submit a failed task again", async () => (await import("./swarm/task.ts")).retry),
   entry(
     "task move",

@@ -25,6 +25,7 @@ import {
 import { showOffice } from "../operations/office.ts";
 import { type Operation, type OperationContext, perform } from "../operations/operation.ts";
 import { filterFields } from "../operations/task-filter.ts";
+import { purgeTasks } from "../operations/task-purge.ts";
 import {
   cancelTasks,
   listTasks,
@@ -135,6 +136,11 @@ export const ROUTES: readonly Route[] = [
       body: await perform(cancelTasks, contextOf(swarm), { task: taskIdOf(context) }),
       status: 200,
     }),
+  },
+  {
+    method: "POST",
+    path: "/v1/tasks/purge",
+    answer: (context, swarm) => performBody(context, swarm, purgeTasks),
   },
   {
     method: "POST",

@@ -25,6 +25,8 @@ export const bulkReportSchema = z.object({
   /** Selected and not changed, because the caller stopped the work or the swarm did not answer. */
   left: z.int(),
   failed: z.int(),
+  /** Selected and not changed, because another process changed it first: it started, ended, or was removed. */
+  skipped: z.int(),
   /** Stored and not looked at, because there are too many. */
   unseen: z.int(),
   /** Not selected, because a fact that the filter needs is not stored. */
@@ -61,6 +63,7 @@ export function previewOf<T extends { taskId: string }>({
     done: 0,
     left: found.length,
     failed: 0,
+    skipped: 0,
     unseen,
     unknown,
     ids: found.slice(0, NAMED_IDS).map(({ taskId }) => taskId),
@@ -80,8 +83,8 @@ export async function* changeMany<T extends { taskId: string }>(
   for (const [index, each] of found.entries()) {
     if (signal.aborted) break;
     try {
-      await change(each);
-      report.done++;
+      if ((await change(each)) === false) report.skipped++;
+      else report.done++;
     } catch (error) {
       const { code, message } = toSwarmError(error);
       if (code === "unavailable") break;

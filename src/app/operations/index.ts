@@ -12,6 +12,7 @@ import type { Operation } from "./operation.ts";
 import { listSchedules, removeSchedule, setSchedule } from "./schedules.ts";
 import { initStreams } from "./streams.ts";
 import { showSwarm } from "./swarm-status.ts";
+import { purgeTasks } from "./task-purge.ts";
 import {
   cancelTasks,
   listTasks,
@@ -29,7 +30,7 @@ import { showTopology } from "./topology.ts";
 /** All operations, by family. */
 export const OPERATIONS = [
   ...[submitTask, runTask, listTasks, showTask, watchTask, cancelTasks, retryTask],
-  ...[moveTask, promoteTask, reprioritiseTask],
+  ...[moveTask, promoteTask, reprioritiseTask, purgeTasks],
   ...[listDeadLetters, showDeadLetter, replayDeadLetter, purgeDeadLetters],
   ...[listLivingAgents, showOneAgent, pauseAgent, resumeAgent, drainAgent],
   ...[listCapabilities, pauseCapability, resumeCapability],

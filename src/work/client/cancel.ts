@@ -67,6 +67,20 @@ export async function cancelTask(
   }
 }
 
+/** Cancels a stored task that does not run. False when it runs, has ended, or is not stored. @throws SwarmError `unavailable`. */
+export async function cancelWaiting(parts: CancelParts, taskId: string): Promise<boolean> {
+  const found = await parts.reader.locate(taskId);
+  if (found === null || found.place === "result") return false;
+  if ((await parts.reader.findRunning(taskId, found)) !== null) return false;
+  try {
+    await cancelStoredTask(parts, taskId, found);
+    return true;
+  } catch (error) {
+    if (toSwarmError(error).code === "conflict") return false; // it ended meanwhile (I1)
+    throw error;
+  }
+}
+
 async function cancelStoredTask(parts: CancelParts, taskId: string, found: TaskLocation): Promise<void> {
   const { transport, subjects, reader, results } = parts;
   const { filters } = subjects;

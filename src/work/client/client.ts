@@ -21,10 +21,11 @@ import {
 import type { Transport } from "../../transport/index.ts";
 import { createJournal } from "../stores/journal.ts";
 import { createResultStore } from "../stores/results.ts";
-import { cancelScope, cancelTask } from "./cancel.ts";
+import { cancelScope, cancelTask, cancelWaiting } from "./cancel.ts";
 import { KnownCapabilities } from "./capabilities.ts";
 import { createDeadLetters, type DeadLetters, replayIdOf } from "./dead-letters.ts";
 import { type ChangedTask, changeTask, type TaskChange } from "./move.ts";
+import { createTaskPurge, type TaskPurge } from "./purge.ts";
 import { createTaskReader, type TaskReader } from "./reader.ts";
 import { type SubmitOptions, Submitter } from "./submit.ts";
 import { ResultWaiter } from "./waiter.ts";
@@ -85,6 +86,8 @@ export interface TaskClient extends TaskReader {
    */
   retry(taskId: string): Promise<SubmitReply>;
   readonly dead: DeadLetters;
+  /** Selects and purges many tasks. */
+  readonly purge: TaskPurge;
   /** The capabilities that the swarm knows. */
   capabilities(): Promise<string[]>;
   close(): void;
@@ -114,6 +117,11 @@ export function createTaskClient(parts: {
   });
   const submitter = new Submitter({ ...shared, known, reader });
   const cancelling = { ...shared, reader, results, journal };
+  const purge = createTaskPurge({
+    ...shared,
+    reader,
+    cancelWaiting: (taskId) => cancelWaiting(cancelling, taskId),
+  });
 
   return {
     ...reader,
@@ -126,6 +134,7 @@ export function createTaskClient(parts: {
       changeTask({ ...shared, known, reader, journal }, taskId, change, options),
     retry,
     dead,
+    purge,
     capabilities: () => known.list(),
     close: () => waiter.close(),
   };

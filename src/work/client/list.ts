@@ -101,6 +101,10 @@ export interface ScanOptions extends Omit<PageOptions, "state" | "limit"> {
   states?: readonly TaskState[] | undefined;
   limit: number;
   maxSeen: number;
+  /** True: the tasks that are found have no results, whose outputs would fill the memory. */
+  withoutResults?: boolean | undefined;
+  /** Ends the scan after the present entry. */
+  signal?: AbortSignal | undefined;
 }
 
 /** One entry: its place in the order, and its judge. */
@@ -133,7 +137,8 @@ export class TaskLister {
 
   /** Looks at entries until `limit` are found, `maxSeen` are looked at, or nothing is left. @throws as {@link page}. */
   async *scan(options: ScanOptions): AsyncGenerator<ScanProgress, Scan> {
-    const { states, limit, maxSeen } = options;
+    const { states, limit, maxSeen, withoutResults = false, signal } = options;
+    const keep = (status: TaskStatus) => (withoutResults ? { ...status, result: undefined } : status);
     const found = new Map<string, FoundTask>();
     const hidden = { filter: 0, seat: 0, twice: 0, unknown: 0, unreadable: 0 };
     let seen = 0;
@@ -153,8 +158,9 @@ export class TaskLister {
             else if (!isWanted(options, answer)) hidden.filter++;
             // A task that moved between two reads appears twice: its first place in the list counts.
             else if (found.has(answer.taskId)) hidden.twice++;
-            else found.set(answer.taskId, { status: answer, place, seq });
-            if (found.size >= limit || seen >= maxSeen) return end(`${place}.${key}`);
+            else found.set(answer.taskId, { status: keep(answer), place, seq });
+            if (found.size >= limit || seen >= maxSeen || signal?.aborted === true)
+              return end(`${place}.${key}`);
           }
           yield { seen, found: found.size };
         }

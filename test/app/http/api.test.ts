@@ -139,6 +139,28 @@ test("a waiting task gets another priority; a change to nothing that exists is r
   expect(missing.status).toBe(404);
 });
 
+test("waiting tasks are purged by filter, and their results by state", async () => {
+  const { post, send } = await setup();
+  for (const id of ["a", "b"]) await post({ capability: "echo", id, labels: { team: id } });
+  const purge = async (body: object) => {
+    const headers = { "Content-Type": "application/json" };
+    const answer = await send("/v1/tasks/purge", { method: "POST", headers, body: JSON.stringify(body) });
+    return [answer.status, await answer.json()];
+  };
+  const filter = { label: ["team=a"] };
+  expect(await purge(filter)).toMatchObject([200, { preview: true, selected: 1, ids: ["a"], running: 0 }]);
+  expect(await purge({ ...filter, yes: true })).toMatchObject([
+    200,
+    { preview: false, done: 1, audited: true },
+  ]);
+  expect(await (await send("/v1/tasks/a")).json()).toMatchObject({ state: "cancelled" });
+  expect(await (await send("/v1/tasks/b")).json()).toMatchObject({ state: "pending" });
+  expect(await purge({ state: "cancelled", yes: true })).toMatchObject([200, { done: 1 }]);
+  expect((await send("/v1/tasks/a")).status).toBe(404);
+  expect(await purge({})).toMatchObject([400, { error: { code: "invalid_input" } }]);
+  expect(await purge({ state: "running" })).toMatchObject([400, { error: { field: "state" } }]);
+});
+
 test("dead letters are listed, shown, replayed and removed", async () => {
   const { send, transport } = await setup();
   const subjects = createSubjects("murmur");

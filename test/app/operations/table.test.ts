@@ -130,6 +130,9 @@ test("the answer of each operation fits its schema", { timeout: 120_000 }, async
   await expect(call("task-promote", { task: "t3" }, 300)).rejects.toMatchObject({ code: "unavailable" });
   performed.add("task-promote"); // without an api process the task stays due; its answer is in work/client/move.test.ts
   expect((await call("task-cancel", { task: "t3" })).output).toEqual({ taskId: "t3", status: "cancelled" });
+  expect((await call("task-purge", { state: "completed", idPrefix: "t3" })).output).toMatchObject({
+    selected: 0,
+  });
   expect((await call("task-cancel", { scope: "s" })).output).toEqual({ scope: "s", status: "cancelled" });
 
   const letters = () => call("dead-list").then(({ output }) => output.dead as { taskId: string }[]);

@@ -1,5 +1,6 @@
 // `task …`: see, watch and steer tasks.
 import type { z } from "zod";
+import { purgeTasks } from "../../operations/task-purge.ts";
 import {
   cancelTasks,
   describeProgress,
@@ -12,6 +13,7 @@ import {
   watchTask,
 } from "../../operations/tasks.ts";
 import { defineFace } from "../face.ts";
+import { exitCodeOf, renderBulk, showProgress } from "../views/bulk.ts";
 import { renderPageEnd, renderReplay, renderStatus, renderTasks } from "../views/task.ts";
 
 const task = { positional: true, value: "TASK" } as const;
@@ -54,6 +56,30 @@ export const cancel = defineFace(cancelTasks, {
   details:
     "A waiting task ends at once, a running one within a second. A cancelled scope takes no further tasks. The office knows the\nopen ballots: while it changes hands, the command waits for the next holder (5 s, --timeout).",
   render: (output) => ("scope" in output ? `cancelled scope ${output.scope}` : `cancelled ${output.taskId}`),
+});
+
+export const purge = defineFace(purgeTasks, {
+  fields: { rate: { value: "N" } },
+  examples: [
+    "task purge --capability echo",
+    "task purge --capability echo --label team=a --yes --rate 100",
+    "task purge --state scheduled --scope nightly --yes",
+    "task purge --state completed --id-prefix import- --yes",
+  ],
+  details:
+    "Shows a preview; --yes does it. A waiting task ends as cancelled, with a stored result. A running task stays: task cancel ends\nit. With --state completed, failed or cancelled the stored results are removed instead: then the task is unknown, a waiting\nprogram gets no result, and a task that is submitted again with the same id runs again. Dead letters stay (dead purge).\nCtrl-C ends after the current task and tells how many are left; the same command goes on there.",
+  handlesInterrupts: true,
+  onEvent: (event, terminal) => {
+    if ("seen" in event) terminal.status(`looked at ${event.seen}, found ${event.found}`);
+    else showProgress(event, terminal);
+  },
+  render: (report, terminal) => {
+    terminal.status("");
+    const running = `running  ${report.running}: not purged; murmur task cancel ends a running task`;
+    const lines = renderBulk(report, "purged", "--yes purges them");
+    return report.running > 0 ? `${lines}\n${running}` : lines;
+  },
+  exitCode: exitCodeOf,
 });
 
 export const move = defineFace(moveTask, {

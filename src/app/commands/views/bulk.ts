@@ -20,6 +20,7 @@ export function renderBulk(report: BulkReport, done: string, next: string): stri
     : [`${done} ${report.done} of ${report.selected}`];
   if (!report.preview && report.left > 0)
     lines.push(`left     ${report.left}: the same command goes on with them`);
+  if (report.skipped > 0) lines.push(`skipped  ${report.skipped}: started, ended or removed meanwhile`);
   if (report.failed > 0) lines.push(`failed   ${report.failed}`);
   lines.push(...report.failures.map(({ id, code, message }) => `  ${id}  ${code}: ${printable(message)}`));
   if (report.unseen > 0) lines.push(`unseen   ${report.unseen}: too many for one run; repeat the command`);
