@@ -141,7 +141,11 @@ export interface Client extends AsyncDisposable {
   watch(taskId: string, options?: CallOptions): AsyncGenerator<TaskStatus, void>;
   /** The state of a task. @throws SwarmError `not_found`; `unavailable`. */
   status(taskId: string, options?: CallOptions): Promise<TaskStatus>;
-  /** Lists live tasks first (newest first), then ended tasks (newest first). @throws SwarmError `unavailable`. */
+  /**
+   * Lists live tasks first (newest first), then ended tasks (newest first). A filter that few tasks match makes it read all that is
+   * stored. Ended tasks have no labels stored, and often no scope: a filter by these finds only failed ones with a dead letter.
+   * @throws SwarmError `unavailable`.
+   */
   list(filter?: ListOptions, options?: CallOptions): Promise<TaskStatus[]>;
   /**
    * Cancels a task: its result becomes `cancelled`, unless it has one. A running attempt is aborted.
