@@ -2,6 +2,8 @@
 // I1: a mover acks after the task is stored. A crash between the two moves the task again; the message id and the task
 //     subject's single place make the second move do nothing.
 //     A task that an operator moves from another queue first leaves it: moves.ts.
+//     Only a message of the same move counts as this. Another message in the place (the delivery of the earlier attempt, whose
+//     ack is still on its way) makes the mover wait: its place becomes free, and the task would be lost.
 // I2: a task that cannot be moved now (queue full, no connection) stays due, and the mover retries it later.
 import {
   backoffDelayMs,
@@ -86,11 +88,9 @@ class Mover {
     try {
       await this.#store(delivery);
     } catch (error) {
-      if (!(error instanceof SwarmError) || error.code !== "conflict") {
-        this.#log.warn({ err: error, subject: delivery.subject }, "due task not moved; retrying");
-        delivery.nak(backoffDelayMs(BACKOFF, delivery.deliveryCount, this.#chance)); // I2
-        return;
-      }
+      this.#log.warn({ err: error, subject: delivery.subject }, "due task not moved; retrying");
+      delivery.nak(backoffDelayMs(BACKOFF, delivery.deliveryCount, this.#chance)); // I2
+      return;
     }
     delivery.ack(); // I1
   }
@@ -102,12 +102,20 @@ class Mover {
       await buryUnreadable(this.#results, delivery, this.#clock.now());
       return;
     }
+    // A message that was in its place ran in the meantime (I1): a result ends the task.
+    if (delivery.deliveryCount > 1 && (await this.#results.read(at.taskId)) !== null) return;
     const from = readMovedFrom(this.#subjects, delivery, at);
     if (from !== null && !(await this.#take(delivery, at, from))) return;
-    await this.#transport.log("tasks").append(this.#subjects.task(at), delivery.data, {
-      headers: { ...carriedHeaders(delivery), [HEADERS.due]: "1" },
-      messageId: `later-${at.taskId}-${delivery.seq}`,
-    });
+    const messageId = `later-${at.taskId}-${delivery.seq}`;
+    const headers = { ...carriedHeaders(delivery), [HEADERS.due]: "1" };
+    const tasks = this.#transport.log("tasks");
+    try {
+      await tasks.append(this.#subjects.task(at), delivery.data, { headers, messageId });
+    } catch (error) {
+      if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
+      const inPlace = await tasks.last(this.#subjects.task(at), { fresh: true });
+      if (inPlace?.header(HEADERS.messageId) !== messageId) throw error; // I1, I2
+    }
   }
 
   /** Removes the earlier message of a task that an operator moves; false when the task stays where it is. */
