@@ -5,6 +5,7 @@ import { createScheduler } from "../../../src/coordinator/index.ts";
 import { schedules } from "../../../src/coordinator/schedules/schedules.ts";
 import { CATCH_UP_MS, firstTickMs, nextTickMs, planTick } from "../../../src/coordinator/schedules/ticks.ts";
 import { SwarmError, type TaskInput } from "../../../src/protocol/index.ts";
+import { scaled } from "../../support/scale.ts";
 import { SOON, setupOffice } from "../support.ts";
 
 const at = (text: string) => Date.parse(text);
@@ -92,7 +93,7 @@ describe("ticks", () => {
         }
         expect(planTick(when, dueMs, nowMs)).toMatchObject({ tickMs, nextMs: nextTickMs(when, tickMs) });
       }),
-      { numRuns: 40 },
+      { numRuns: scaled(12, 40) },
     );
   });
 

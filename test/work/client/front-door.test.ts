@@ -4,7 +4,11 @@ import { createMeter, silentLogger } from "../../../src/base/index.ts";
 import { CONTENT_TYPES, decode, ERROR_CODES, encode } from "../../../src/protocol/index.ts";
 import { connectMemory, type Headers, MemoryServer, type Transport } from "../../../src/transport/index.ts";
 import { createFrontDoor, createTaskClient, createWorker } from "../../../src/work/index.ts";
+import { scaled } from "../../support/scale.ts";
 import { ScriptedWorkforce } from "../support.ts";
+
+/** The fuzzed bodies of one run. */
+const BODIES = scaled(1_000, 10_000);
 
 let transport: Transport;
 let stop: () => Promise<void>;
@@ -101,7 +105,7 @@ describe("submit", () => {
     expect(value.error).toMatchObject({ code: "invalid_input", field: "Murmur-Wait" });
   });
 
-  it("each of 10,000 bodies is answered with an acceptance or an error of the catalogue", async () => {
+  it(`each of ${BODIES} bodies is answered with an acceptance or an error of the catalogue`, async () => {
     const known = fc.record(
       {
         id: fc.oneof(fc.string(), fc.constantFrom("a.b", "*", ">", "x".repeat(300), "\u0000")),
@@ -137,6 +141,6 @@ describe("submit", () => {
         }
       },
     );
-    await fc.assert(property, { numRuns: 10_000 });
+    await fc.assert(property, { numRuns: BODIES });
   }, 240_000);
 });
