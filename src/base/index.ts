@@ -41,4 +41,5 @@ export {
   type TraceFacts,
   traceOf,
 } from "./trace/trace.ts";
+export { tryJson } from "./try-json.ts";
 export { utf8Bytes, utf8Text } from "./utf8.ts";

@@ -2,6 +2,7 @@
 // server is up, and `doctor` to describe a server.
 import { connect } from "node:net";
 import { z } from "zod";
+import { tryJson } from "../../base/index.ts";
 
 const infoSchema = z.looseObject({
   version: z.string(),
@@ -39,19 +40,11 @@ export function probeServer(url: string, timeoutMs: number): Promise<ServerInfo>
       text += chunk;
       const end = text.indexOf("\r\n");
       if (end < 0 && text.length < LINE_LIMIT_BYTES) return;
-      const info = text.startsWith("INFO ") ? infoSchema.safeParse(readJson(text.slice(5, end))) : undefined;
+      const info = text.startsWith("INFO ") ? infoSchema.safeParse(tryJson(text.slice(5, end))) : undefined;
       if (info?.success !== true) return fail("the program that listens there is not a NATS server");
       socket.destroy();
       resolve(info.data);
     });
     socket.once("end", () => fail("the server closed the connection without an INFO line"));
   });
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

@@ -13,8 +13,8 @@ import { objectStream } from "./blobs.ts";
 import { bucketStream } from "./bucket.ts";
 import type { Link } from "./link.ts";
 
-/** The oldest supported server: message schedules and per-message TTL came with 2.12. */
-const MINIMUM_VERSION = [2, 12] as const;
+/** The oldest supported nats-server, major and minor: message schedules and per-message TTL came with 2.12. */
+export const MINIMUM_VERSION = [2, 12] as const;
 const NANOS_PER_MS = 1_000_000;
 const MS_PER_DAY = 86_400_000;
 /** The longest wait for the creation of a stream, in ms. It includes the first election of a replicated stream. */

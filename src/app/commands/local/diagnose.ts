@@ -1,7 +1,7 @@
 // The judgement of `doctor`: facts in, findings with next steps out. The command gathers the facts (doctor.ts).
 // Pure: no connection, no clock.
 import type { AgentStatus } from "../../../protocol/index.ts";
-import { SKEW_WARNING_MS } from "../../../transport/index.ts";
+import { MINIMUM_VERSION, SKEW_WARNING_MS } from "../../../transport/index.ts";
 import type { CapabilityView } from "../../office/capabilities.ts";
 
 /** The result of one check. */
@@ -26,9 +26,6 @@ const failed = (name: string, detail: string, next: string): Finding => ({
   detail,
   next,
 });
-
-/** The oldest nats-server that Murmur runs on, see docs/architecture.md section 3. */
-const MINIMUM_VERSION = [2, 12] as const;
 
 /** Judges the server by its INFO line; `problem`: there was none. */
 export function judgeServer(

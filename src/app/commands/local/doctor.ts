@@ -1,6 +1,6 @@
 // `doctor`: checks everything that a swarm needs, and reports each problem with its next step. Changes nothing.
 import { z } from "zod";
-import { redactText, utf8Text } from "../../../base/index.ts";
+import { redactText, tryJson, utf8Text } from "../../../base/index.ts";
 import { createOfficeClient } from "../../../coordinator/index.ts";
 import { createSubjects, fitsFilter, toSwarmError } from "../../../protocol/index.ts";
 import type { Transport } from "../../../transport/index.ts";
@@ -149,20 +149,12 @@ async function readClocks(transport: Transport): Promise<{ name: string; skewMs:
   const own = { name: "this command", skewMs: transport.clock.skewMs };
   const replies = await transport.bus.scatter("$SRV.PING", new Uint8Array(), ROLL_CALL);
   const processes = replies.flatMap(({ data }) => {
-    const ping = pingSchema.safeParse(parseJson(data));
+    const ping = pingSchema.safeParse(tryJson(utf8Text(data)));
     if (!ping.success || !ping.data.name.startsWith("murmur-")) return [];
     const skew = ping.data.metadata?.[CLOCK_SKEW_FACT];
     return [{ name: ping.data.id, skewMs: skew === undefined ? null : Number(skew) }];
   });
   return [own, ...processes];
-}
-
-function parseJson(data: Uint8Array): unknown {
-  try {
-    return JSON.parse(utf8Text(data));
-  } catch {
-    return undefined;
-  }
 }
 
 /** The subjects of stored tasks that fit no consumer's filter. */

@@ -6,7 +6,7 @@ import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { z } from "zod";
-import { createService, type Logger, type Service } from "../../../base/index.ts";
+import { createService, type Logger, type Service, tryJson } from "../../../base/index.ts";
 import { fromWire, SwarmError, toSwarmError, type WireError } from "../../../protocol/index.ts";
 import type { Difference, SettingView } from "../wanted/changes.ts";
 import type { Asked } from "../wanted/wanted.ts";
@@ -172,7 +172,7 @@ export function callSupervisor(
     socket.on("data", (chunk: string) => {
       text += chunk;
       for (let end = text.indexOf("\n"); end >= 0; end = text.indexOf("\n")) {
-        const line = lineSchema.safeParse(readJson(text.slice(0, end)));
+        const line = lineSchema.safeParse(tryJson(text.slice(0, end)));
         text = text.slice(end + 1);
         if (!line.success) return gone("its answer is of another version");
         if ("alive" in line.data) continue;
@@ -187,12 +187,4 @@ export function callSupervisor(
       }
     });
   });
-}
-
-function readJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }
