@@ -5,7 +5,7 @@ import { lstat, open, readdir, readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { isCode, isLockfile, MAX_FILE_BYTES, MAX_FILES } from "../../agents/lib/review/index.ts";
-import { type IgnoreRule, isIgnored, parseIgnore } from "./ignore.ts";
+import { type IgnoreRule, isIgnored, parseIgnore } from "./patterns/index.ts";
 
 /** A file to review: its path relative to the directory, and its size. */
 export interface ScannedFile {
