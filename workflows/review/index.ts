@@ -6,9 +6,10 @@
 
 export { type AgreedPlace, type AgreementLevel, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
 export { REVIEW_CALIBRATION } from "./calibration.ts";
+export { renderReport } from "./formats/text.ts";
 export { type Answer, type Finding, isDoubtful, mergeFindings } from "./merge.ts";
 export { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
-export { type FailedTask, type ReviewReport, reaches, renderReport } from "./report.ts";
+export { type FailedTask, type Parts, partsOf, type ReviewReport, reaches } from "./report.ts";
 export {
   DEFAULT_REVIEW_TASK_TIMEOUT_MS,
   DEFAULT_REVIEW_TIMEOUT_MS,

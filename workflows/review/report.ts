@@ -1,5 +1,6 @@
-// The report of a review: its shape for programs, and its text for people. Pure.
-import { type Area, areaOf, SEVERITIES, type Severity } from "../../agents/lib/review/index.ts";
+// The report of a review: its shape for programs, and the questions that every format asks about it. Pure. Leaves the formats to
+// formats/.
+import { SEVERITIES, type Severity } from "../../agents/lib/review/index.ts";
 import type { AgreementLevel } from "./ballot.ts";
 import { type Finding, isDoubtful } from "./merge.ts";
 
@@ -40,136 +41,22 @@ export function reaches(report: ReviewReport, severity: Severity): boolean {
   );
 }
 
-export interface RenderOptions {
-  /** The most shown findings of one kind; the others are counted. Default 5. */
-  perKind?: number | undefined;
-  /** The most shown findings in total; default 60, about two screens. */
-  total?: number | undefined;
+/** The findings of a report in its three parts, each in the order of the report. */
+export interface Parts {
+  /** The findings that every format shows. */
+  shown: Finding[];
+  /** The findings that only `json` has: at least half of the linters do not see them. */
+  doubtful: Finding[];
+  /** The review's notes about itself. */
+  notes: Finding[];
 }
 
-/** Renders the report for people: a summary, then chapters with kinds and their findings, the most important first. */
-export function renderReport(report: ReviewReport, options: RenderOptions = {}): string {
-  const notes = report.findings.filter(({ severity }) => severity === "info");
-  const problems = report.findings.filter(({ severity }) => severity !== "info");
-  const findings = problems.filter((finding) => !isDoubtful(finding));
-  return [
-    ...summary(report, findings, problems.length - findings.length),
-    ...chapters(findings, options),
-    ...legend(report, findings),
-    ...failures(report.failedTasks),
-    ...remarks(notes),
-  ].join("\n");
-}
-
-function summary(report: ReviewReport, findings: readonly Finding[], doubtful: number): string[] {
-  const counts = SEVERITIES.map((severity) => ({
-    severity,
-    count: findings.filter((finding) => finding.severity === severity).length,
-  })).filter(({ count }) => count > 0);
-  const agreed = findings.filter(({ agreedBy }) => agreedBy.length > 1).length;
-  const found =
-    findings.length === 0
-      ? "no findings"
-      : `${plural(findings.length, "finding")}: ${counts.map(({ severity, count }) => `${count} ${severity}`).join(", ")}`;
-  return [
-    `Review of ${report.directory}: ${report.status}`,
-    `${plural(report.files, "file")}, ${plural(report.tasks, "task")}, ${plural(report.agents, "agent")}, ${(report.durationMs / 1000).toFixed(1)} s`,
-    `${found}${agreed === 0 ? "" : `; ${agreed} reported by several analysers`}`,
-    ...(doubtful === 0
-      ? []
-      : [
-          `${doubtful} more that at least half of the linters do not see ${doubtful === 1 ? "is" : "are"} in --json`,
-        ]),
-  ];
-}
-
-function chapters(findings: readonly Finding[], { perKind = 5, total = 60 }: RenderOptions): string[] {
-  const shown = new Set(pick(findings, perKind, total));
-  const byArea = Map.groupBy(findings, ({ kind }) => areaOf(kind));
-  // The findings are ranked, so the chapter of the first finding is the most important.
-  return [...byArea].flatMap(([area, inArea]) => {
-    const byKind = Map.groupBy(inArea, ({ kind }) => kind);
-    return [
-      "",
-      `${heading(area)} (${inArea.length})`,
-      ...[...byKind].flatMap(([kind, ofKind]) => ofOneKind(kind, ofKind, shown)),
-    ];
-  });
-}
-
-/** Picks the first `perKind` findings of each kind, and of these the first `total`. */
-function pick(findings: readonly Finding[], perKind: number, total: number): Finding[] {
-  const taken = new Map<string, number>();
-  return findings
-    .filter(({ kind }) => {
-      const count = (taken.get(kind) ?? 0) + 1;
-      taken.set(kind, count);
-      return count <= perKind;
-    })
-    .slice(0, total);
-}
-
-function ofOneKind(kind: string, findings: readonly Finding[], shown: ReadonlySet<Finding>): string[] {
-  const visible = findings.filter((finding) => shown.has(finding));
-  const hidden = findings.length - visible.length;
-  const severity = findings[0]?.severity ?? "low";
-  const title = `  ${kind} [${severity}]`;
-  if (visible.length === 0) return [`${title}  ${plural(hidden, "finding")}, see --json`];
-  return [
-    title,
-    ...visible.map(
-      (finding) => `    ${finding.file}:${finding.line}  ${finding.message}\n      ${whoAgrees(finding)}`,
-    ),
-    ...(hidden === 0 ? [] : [`    … and ${hidden} more, see --json`]),
-  ];
-}
-
-/** Names the linters that report a finding and the silent ones, and shows the confidence. */
-function whoAgrees({ agreedBy, silent, confidence }: Finding): string {
-  const names = agreedBy.map(shortName).join(" + ");
-  if (confidence === null) return `${names}, which nothing else can check`;
-  const but = silent.length === 0 ? "" : `, not ${silent.map(shortName).join(", ")}`;
-  return `${names}${but}: confidence ${confidence.toFixed(2)}`;
-}
-
-/** Explains the confidence of the findings; no lines when no finding has one. */
-function legend({ agreement }: ReviewReport, findings: readonly Finding[]): string[] {
-  if (agreement.length === 0 || !findings.some(({ confidence }) => confidence !== null)) return [];
-  const levels = agreement.map(
-    ({ agreeing, able, confidence, right, labelled }) =>
-      `  ${agreeing} of ${able} linters: ${confidence.toFixed(2)} (${right} of ${labelled} labelled findings were right)`,
-  );
-  return [
-    "",
-    "Confidence: how often linters that agree so were right where the truth is known (docs/review.md)",
-    ...levels,
-  ];
-}
-
-/** Makes one line for each analyser and error, for all its failed tasks together. */
-function failures(failed: readonly FailedTask[]): string[] {
-  if (failed.length === 0) return [];
-  const byReason = Map.groupBy(failed, ({ capability, error }) => JSON.stringify([capability, error]));
-  const lines = [...byReason.values()].map((tasks) => {
-    const files = tasks.reduce((sum, task) => sum + task.files, 0);
-    return `  ${shortName(tasks[0]?.capability ?? "")}: its findings in ${plural(files, "file")} are missing. ${tasks[0]?.error ?? ""}`;
-  });
-  return ["", `Not done (${plural(failed.length, "task")})`, ...lines];
-}
-
-function remarks(notes: readonly Finding[]): string[] {
-  if (notes.length === 0) return [];
-  return ["", "About this review", ...notes.map(({ file, message }) => `  ${file}: ${message}`)];
-}
-
-function heading(area: Area): string {
-  return area.charAt(0).toUpperCase() + area.slice(1);
-}
-
-function shortName(capability: string): string {
-  return capability.replace(/^review-/, "");
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+/** Divides the findings of a report. */
+export function partsOf({ findings }: Pick<ReviewReport, "findings">): Parts {
+  const problems = findings.filter(({ severity }) => severity !== "info");
+  return {
+    shown: problems.filter((finding) => !isDoubtful(finding)),
+    doubtful: problems.filter(isDoubtful),
+    notes: findings.filter(({ severity }) => severity === "info"),
+  };
 }

@@ -1,0 +1,26 @@
+// A small report for the tests of the formats.
+import type { Finding, ReviewReport } from "../../../../workflows/review/index.ts";
+
+export const finding = {
+  fingerprint: "0123456789abcdef",
+  kind: "unused-variable",
+  rule: "no-unused-vars",
+  severity: "low" as const,
+  file: "a.ts",
+  line: 1,
+  message: "'a' is never used.",
+  agreedBy: ["review-biome", "review-oxlint"],
+  silent: ["review-eslint"],
+  confidence: 0.75,
+} satisfies Partial<Finding>;
+export const report: ReviewReport = {
+  status: "partial",
+  directory: "/repo",
+  files: 1,
+  durationMs: 1234,
+  agents: 2,
+  tasks: 3,
+  agreement: [{ agreeing: 2, able: 3, confidence: 0.75, right: 30, labelled: 40 }],
+  findings: [1, 2, 3].map((line) => ({ ...finding, line })),
+  failedTasks: [{ capability: "review-docs", error: "timeout: no answer", files: 1 }],
+};

@@ -1,0 +1,44 @@
+import { expect, test } from "vitest";
+import { renderReport } from "../../../../workflows/review/index.ts";
+import { finding, report } from "./sample.ts";
+
+test("the report groups findings, names the linters that agree, counts the rest, and names missing findings", () => {
+  expect(renderReport(report, { perKind: 2 })).toBe(
+    [
+      "Review of /repo: partial",
+      "1 file, 3 tasks, 2 agents, 1.2 s",
+      "3 findings: 3 low; 3 reported by several analysers",
+      "",
+      "Correctness (3)",
+      "  unused-variable [low]",
+      "    a.ts:1  'a' is never used.",
+      "      biome + oxlint, not eslint: confidence 0.75",
+      "    a.ts:2  'a' is never used.",
+      "      biome + oxlint, not eslint: confidence 0.75",
+      "    … and 1 more, see --json",
+      "",
+      "Confidence: how often linters that agree so were right where the truth is known (docs/review.md)",
+      "  2 of 3 linters: 0.75 (30 of 40 labelled findings were right)",
+      "",
+      "Not done (1 task)",
+      "  docs: its findings in 1 file are missing. timeout: no answer",
+    ].join("\n"),
+  );
+});
+
+test("the report counts a doubtful finding, but does not show it", () => {
+  const doubtful = { ...report, findings: [{ ...finding, agreedBy: ["review-biome"], confidence: 0.4 }] };
+  const text = renderReport(doubtful);
+  expect(text).not.toContain("a.ts:1");
+  expect(text).toContain("1 more that at least half of the linters do not see is in --json");
+});
+
+test("the report marks a finding that only one analyser can report", () => {
+  const alone = {
+    ...report,
+    findings: [{ ...finding, agreedBy: ["review-docs"], silent: [], confidence: null }],
+  };
+  const text = renderReport(alone);
+  expect(text).toContain("docs, which nothing else can check");
+  expect(text).not.toContain("Confidence");
+});
