@@ -26,6 +26,8 @@ class SlowestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // The fixtures contain tests of other repositories.
+    exclude: ["**/node_modules/**", "test/fixtures/**"],
     // Forks: tests start servers, send signals and read process.memoryUsage; threads would share all of that.
     pool: "forks",
     // A worker runs one file after the other and loads the modules of src once. A process for each file cost 40 % more CPU

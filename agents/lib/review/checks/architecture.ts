@@ -1,5 +1,6 @@
 // Checks the import graph: cycles, unused modules, hubs, imports of missing files, and imports of undeclared packages.
 // Distinguishes type-only imports, because the compiler removes them.
+import { isBuiltin } from "node:module";
 import { dirname } from "node:path";
 import type { Analysis, RawFinding, ReviewInput, Severity } from "../contract.ts";
 import { anchorOf, isAside, isDeclaration, isTest, oneLine, readInside } from "../files.ts";
@@ -143,7 +144,7 @@ function edgesOf(graph: ImportGraph, file: string, follows: (edge: Import) => bo
 
 /** Finds relative imports of missing files. Tests are left out (they do so on purpose), and build output (it comes later). */
 function unresolved(graph: ImportGraph): RawFinding[] {
-  const built = /(?:^|\/)(?:dist|build|out|lib|generated|gen|\.[\w-]+)\//;
+  const built = /(?:^|\/)(?:dist|build|out|generated|gen|\.[\w-]+)\//;
   return [...graph.values()].flatMap(({ file, imports }) =>
     imports
       .filter(
@@ -203,7 +204,8 @@ function undeclared(graph: ImportGraph, manifests: readonly Manifest[]): RawFind
       .map((manifest) => manifest.declared);
     return imports.flatMap(({ specifier, to, typeOnly, resolved, line }) => {
       const name = packageName(specifier);
-      if (name === null || to !== null || known.has(name) || seen.has(name)) return [];
+      if (name === null || to !== null || isBuiltin(specifier) || known.has(name) || seen.has(name))
+        return [];
       const names = [name, `@types/${name.replace(/^@/, "").replace("/", "__")}`];
       if (declared.some((set) => names.some((each) => set.has(each)))) return [];
       // Leaves missing types to the compiler, and aliases to the bundler.
