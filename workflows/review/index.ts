@@ -6,6 +6,7 @@
 
 export { type AgreedPlace, type AgreementLevel, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
 export { REVIEW_CALIBRATION } from "./calibration.ts";
+export { type AnalyserCoverage, type Coverage, coverageOf, renderCoverage } from "./coverage.ts";
 export { renderReport } from "./formats/text.ts";
 export { type Answer, type Finding, isDoubtful, mergeFindings } from "./merge.ts";
 export { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";

@@ -12,6 +12,7 @@ import {
   type RawFinding,
   type ReviewCapability,
   type Severity,
+  type Unjudged,
 } from "../../agents/lib/review/index.ts";
 import { type AgreedPlace, calibratedConfidence, roundConfidence } from "./ballot.ts";
 
@@ -21,6 +22,7 @@ export interface Answer {
   files: readonly string[];
   findings: readonly RawFinding[];
   unsure: readonly string[];
+  unjudged: readonly Unjudged[];
 }
 
 /** A finding of the review. */

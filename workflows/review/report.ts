@@ -2,6 +2,7 @@
 // formats/.
 import { SEVERITIES, type Severity } from "../../agents/lib/review/index.ts";
 import type { AgreementLevel } from "./ballot.ts";
+import type { Coverage } from "./coverage.ts";
 import { type Finding, isDoubtful } from "./merge.ts";
 
 /** A task whose findings are missing. */
@@ -19,8 +20,10 @@ export interface ReviewReport {
   status: "completed" | "partial" | "failed";
   /** The reviewed directory: absolute, without links. */
   directory: string;
-  /** The number of reviewed files. */
+  /** The number of reviewed files: at least one analyser has judged each of them. */
   files: number;
+  /** The files that each analyser has judged and not judged. */
+  coverage: Coverage;
   durationMs: number;
   /** The number of agents that took part. */
   agents: number;

@@ -17,6 +17,7 @@ import {
   reviewOutputSchema,
 } from "../../agents/lib/review/index.ts";
 import { type AgreedPlace, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
+import { coverageOf } from "./coverage.ts";
 import { type Answer, type Finding, mergeFindings } from "./merge.ts";
 import { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
 import type { FailedTask, ReviewReport } from "./report.ts";
@@ -236,8 +237,8 @@ function toOutcome(capability: ReviewCapability, files: readonly string[], resul
     const message = `the answer of ${result.agent} is not a review answer: ${output.error.issues[0]?.message ?? "its shape is wrong"}`;
     return failed(about, { code: "invalid_input", message });
   }
-  const { findings, unsure } = output.data;
-  return { ...about, answer: { capability, files, findings, unsure }, error: null };
+  const { findings, unsure, unjudged } = output.data;
+  return { ...about, answer: { capability, files, findings, unsure, unjudged }, error: null };
 }
 
 function failed(
@@ -315,11 +316,16 @@ function toReport(
   const failedTasks: FailedTask[] = outcomes.flatMap(({ capability, files, error }) =>
     error === null ? [] : [{ capability, error, files: files.length }],
   );
+  const coverage = coverageOf(
+    scanned.files.map(({ path }) => path),
+    outcomes,
+  );
   const isFailed = outcomes.length > 0 && answers.length === 0;
   return {
     status: isFailed ? "failed" : failedTasks.length > 0 ? "partial" : "completed",
     directory,
-    files: scanned.files.length,
+    files: scanned.files.length - coverage.unread.length,
+    coverage,
     durationMs: Math.round(tookMs),
     agents: new Set(outcomes.flatMap(({ agent }) => (agent === null ? [] : [agent]))).size,
     tasks: outcomes.length,

@@ -72,6 +72,38 @@ export const rawFindingSchema = z.strictObject({
 });
 export type RawFinding = z.infer<typeof rawFindingSchema>;
 
+/**
+ * The reasons why an analyser has not judged a file.
+ * - `parse-error`: the analyser's parser rejects the file, so its rules did not run.
+ * - `too-large`: the file is over the size limit of the analyser.
+ * - `not-utf8`: the text has another encoding.
+ * - `unreadable`: the file is no regular file, may not be read, or lies outside the directory.
+ * - `changed-meanwhile`: the file was changed or removed while the review ran.
+ * - `tool-failed`: the analyser itself, or its program, failed.
+ * - `not-supported`: the analyser does not read this language, or this part of the file.
+ * - `ignored`: the repository's own configuration of the analyser excludes the file.
+ */
+export const UNJUDGED_REASONS = [
+  "parse-error",
+  "too-large",
+  "not-utf8",
+  "unreadable",
+  "changed-meanwhile",
+  "tool-failed",
+  "not-supported",
+  "ignored",
+] as const;
+export type UnjudgedReason = (typeof UNJUDGED_REASONS)[number];
+
+export const unjudgedSchema = z.strictObject({
+  file: relativePathSchema,
+  why: z.enum(UNJUDGED_REASONS),
+  /** Details for a person: the parser's message, or the part of the file that was not judged. */
+  message: z.string().min(1).max(MAX_MESSAGE_CHARACTERS).optional(),
+});
+/** A file that an analyser was asked to judge and has not judged, or not as a whole. */
+export type Unjudged = z.infer<typeof unjudgedSchema>;
+
 /** The answer of every review task. */
 export const reviewOutputSchema = z.strictObject({
   findings: z.array(rawFindingSchema).max(MAX_FINDINGS_PER_TASK),
@@ -80,6 +112,8 @@ export const reviewOutputSchema = z.strictObject({
    * answer had no room for all findings of the file.
    */
   unsure: z.array(relativePathSchema),
+  /** The files of the task that the analyser has not judged, each file once. It has judged all other files of the task. */
+  unjudged: z.array(unjudgedSchema),
 });
 export type ReviewOutput = z.infer<typeof reviewOutputSchema>;
 

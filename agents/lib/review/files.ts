@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { readFile, realpath, stat } from "node:fs/promises";
 import { isAbsolute, join, relative } from "node:path";
-import { MAX_MESSAGE_CHARACTERS, type RawFinding, type ReviewOutput } from "./contract.ts";
+import { MAX_MESSAGE_CHARACTERS, type RawFinding, type Unjudged, type UnjudgedReason } from "./contract.ts";
 
 /** The largest file that is read. A megabyte of source is not written by hand; Biome has the same limit. */
 export const MAX_FILE_BYTES = 1024 * 1024;
@@ -14,17 +14,40 @@ export async function readInside(
   file: string,
   maxBytes: number = MAX_FILE_BYTES,
 ): Promise<string | null> {
+  const read = await readReviewed(directory, file, maxBytes);
+  return "text" in read ? read.text : null;
+}
+
+/** The text of a reviewed file, or the reason why it cannot be judged. */
+export type ReadFile = { text: string } | { unjudged: Unjudged };
+
+/** Reads a file that the analyser has to judge. */
+export async function readReviewed(
+  directory: string,
+  file: string,
+  maxBytes: number = MAX_FILE_BYTES,
+): Promise<ReadFile> {
+  const not = (why: UnjudgedReason, message: string) => ({ unjudged: { file, why, message } });
   try {
     const root = await realpath(directory);
     const path = await realpath(join(root, file));
-    if (!isInside(root, path)) return null;
+    if (!isInside(root, path)) return not("unreadable", "the file lies outside the reviewed directory");
     const facts = await stat(path);
-    if (!facts.isFile() || facts.size > maxBytes) return null;
-    return await readFile(path, "utf8");
+    if (!facts.isFile()) return not("unreadable", "this is not a regular file");
+    if (facts.size > maxBytes) return not("too-large", `${facts.size} bytes, over the limit of ${maxBytes}`);
+    return { text: await readFile(path, "utf8") };
   } catch (error) {
-    if (isMissing(error)) return null;
-    throw error;
+    if (!isMissing(error)) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    return code === "ENOENT" || code === "ENOTDIR"
+      ? not("changed-meanwhile", "the file was removed while the review ran")
+      : not("unreadable", `the system refuses to open the file (${code})`);
   }
+}
+
+/** Keeps the first reason of each file. */
+export function onePerFile(unjudged: readonly Unjudged[]): Unjudged[] {
+  return [...new Map(unjudged.toReversed().map((each) => [each.file, each])).values()].reverse();
 }
 
 /** True when `path` (absolute) is `root` or below it. */
@@ -114,9 +137,4 @@ export function note(rule: string, file: string, message: string): RawFinding {
     message: oneLine(message),
     anchor: rule,
   };
-}
-
-/** Returns an answer without findings. */
-export function nothing(): ReviewOutput {
-  return { findings: [], unsure: [] };
 }

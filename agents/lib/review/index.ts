@@ -28,8 +28,12 @@ export {
   reviewOutputSchema,
   SEVERITIES,
   type Severity,
+  UNJUDGED_REASONS,
+  type Unjudged,
+  type UnjudgedReason,
+  unjudgedSchema,
 } from "./contract.ts";
-export { isAside, isCode, isDeclaration, isLockfile, isTest, MAX_FILE_BYTES } from "./files.ts";
+export { isAside, isCode, isDeclaration, isLockfile, isTest, MAX_FILE_BYTES, oneLine } from "./files.ts";
 export { AREAS, type Area, areaOf, isShared, KINDS } from "./kinds.ts";
 export { castVote, limitFindings, REVIEW_SLOTS } from "./limits.ts";
 export { biome, biomePrograms } from "./linters/biome.ts";

@@ -52,5 +52,5 @@ function fitAnswer(output: ReviewOutput): { output: ReviewOutput; places: Place[
   const message = `One analyser found ${output.findings.length} problems in one task; the ${left.length} least severe were left out.`;
   const unsure = [...new Set([...output.unsure, ...left.map(({ file }) => file)])];
   const findings = [...kept, note("too-many-findings", first, message)];
-  return { output: { findings, unsure }, places: [...places.values()] };
+  return { output: { ...output, findings, unsure }, places: [...places.values()] };
 }

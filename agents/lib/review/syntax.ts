@@ -1,8 +1,8 @@
 // Parses sources with oxc and walks their syntax trees. Owns the small set of questions that analyses ask about code;
 // each analysis owns the problems that it looks for.
 import type { ParseResult } from "oxc-parser";
-import type { AnalysisTools, RawFinding, ReviewInput, Severity } from "./contract.ts";
-import { anchorOfLine, isCode, isDeclaration, lineCounter, oneLine, readInside } from "./files.ts";
+import type { AnalysisTools, RawFinding, ReviewInput, Severity, Unjudged } from "./contract.ts";
+import { anchorOfLine, isCode, isDeclaration, lineCounter, oneLine, readReviewed } from "./files.ts";
 import { KINDS } from "./kinds.ts";
 import { importAnalyser } from "./toolbox.ts";
 
@@ -30,23 +30,32 @@ interface Parser {
 }
 
 /**
- * Parses the code files of the input that `takes` chooses, and calls `visit` for each. Files that do not parse are skipped,
- * because the linters report them. Between files it gives the event loop back.
+ * Parses the code files of the input that `takes` chooses, and calls `visit` for each. Returns the files that it could not
+ * read or parse. Between files it gives the event loop back.
  */
 export async function eachSource(
   input: ReviewInput,
   tools: Pick<AnalysisTools, "progress" | "signal">,
   visit: (source: Source) => void,
   takes: (file: string) => boolean = (file) => !isDeclaration(file),
-): Promise<void> {
+): Promise<Unjudged[]> {
   const parser = await importAnalyser<Parser>("oxc-parser");
   const files = input.files.filter((file) => isCode(file) && takes(file));
+  const unjudged: Unjudged[] = [];
   for (const [at, file] of files.entries()) {
     tools.signal.throwIfAborted();
-    const text = await readInside(input.directory, file);
-    if (text === null) continue;
+    const read = await readReviewed(input.directory, file);
+    if (!("text" in read)) {
+      unjudged.push(read.unjudged);
+      continue;
+    }
+    const { text } = read;
     const parsed = parser.parseSync(file, text);
-    if (parsed.errors.some(({ severity }) => String(severity) === "Error")) continue;
+    const error = parsed.errors.find(({ severity }) => String(severity) === "Error");
+    if (error !== undefined) {
+      unjudged.push({ file, why: "parse-error", message: oneLine(error.message) || "no message" });
+      continue;
+    }
     visit({
       file,
       text,
@@ -57,6 +66,7 @@ export async function eachSource(
     });
     tools.progress((100 * (at + 1)) / files.length, file);
   }
+  return unjudged;
 }
 
 /** Calls `enter` for a node and all nodes below it, with its ancestors, nearest last. Returning false skips the children. */

@@ -44,6 +44,7 @@ describe.skipIf(!hasAnalysers())("three linters", { timeout: 120_000 }, () => {
     const directory = await setup({
       "src/silenced.ts": "// eslint-disable-next-line no-debugger -- wanted here\ndebugger;\nexport {};\n",
       "--fix.ts": "debugger;\nexport {};\n",
+      "src/broken.ts": "export const = 1;\n",
     });
     report = await lint(directory);
   }, 120_000);
@@ -52,6 +53,7 @@ describe.skipIf(!hasAnalysers())("three linters", { timeout: 120_000 }, () => {
     expect(report).toMatchObject({ status: "completed", agents: 3, tasks: 3, failedTasks: [] });
     expect(byKind(report)).toEqual({
       "debugger-statement:1": 3, // in --fix.ts
+      "syntax-error:1": 3, // in src/broken.ts
       "unused-variable:1": 3,
       "unused-variable:4": 3,
       "nan-comparison:5": 3,
@@ -70,6 +72,17 @@ describe.skipIf(!hasAnalysers())("three linters", { timeout: 120_000 }, () => {
 
   test("a comment that silences a rule of one linter silences the other linters too", () => {
     expect(byKind(report, "src/silenced.ts")).toEqual({});
+  });
+
+  test("a file that a linter cannot parse is told for each linter", () => {
+    expect(report.coverage).toMatchObject({
+      analysers: LINTERS.map((capability) => ({
+        capability,
+        judged: 3,
+        unjudged: [{ file: "src/broken.ts", why: "parse-error", message: expect.any(String) }],
+      })),
+      unread: ["package.json", "src/broken.ts"],
+    });
   });
 
   test("a file name that looks like an option is linted as a file", () => {

@@ -26,7 +26,7 @@ function raw(facts: Partial<RawFinding> = {}): RawFinding {
 }
 
 function answer(capability: ReviewCapability, findings: RawFinding[] = [], unsure: string[] = []): Answer {
-  return { capability, files: [FILE], findings, unsure };
+  return { capability, files: [FILE], findings, unsure, unjudged: [] };
 }
 
 /** Merges answers as a review does: the answers of the linters go through their ballot. */
@@ -35,7 +35,7 @@ function merge(answers: readonly Answer[]): Finding[] {
   if (linters.length === 0) return mergeFindings(answers);
   const outputs = linters.map((linter) => {
     const { findings, unsure } = answers.find(({ capability }) => capability === linter) as Answer;
-    const output = castVote({ findings: [...findings], unsure: [...unsure] });
+    const output = castVote({ findings: [...findings], unsure: [...unsure], unjudged: [] });
     return { status: "completed", output } as const;
   });
   const { verdict } = countVotes(lintBallot(linters, 1_000), outputs);

@@ -49,7 +49,7 @@ const LOW: RawFinding = {
   message: "1,001 lines.",
   anchor: "a",
 };
-const empty = () => Promise.resolve(result({ output: { findings: [], unsure: [] } }));
+const empty = () => Promise.resolve(result({ output: { findings: [], unsure: [], unjudged: [] } }));
 const only = ["review-security", "review-performance"] as const;
 const resultOf = () => Promise.reject(new Error("no seat was asked"));
 
@@ -58,7 +58,7 @@ describe("running a review", () => {
     const submit: ReviewPorts["submit"] = ({ capability }) =>
       capability === "review-performance"
         ? new Promise(() => undefined)
-        : Promise.resolve(result({ output: { findings: [LOW], unsure: [] } }));
+        : Promise.resolve(result({ output: { findings: [LOW], unsure: [], unjudged: [] } }));
     const report = await runReview(
       { submit, resultOf },
       { directory: await setup(), only, taskTimeoutMs: 20 },
@@ -74,6 +74,30 @@ describe("running a review", () => {
     ]);
   });
 
+  test("the coverage names each file that an analyser did not judge, and the report counts only read files", async () => {
+    const directory = await setup();
+    await writeFile(join(directory, "b.ts"), "export const b = 1;\n");
+    const unread = { file: "b.ts", why: "unreadable", message: "EACCES" } as const;
+    const broken = { file: "a.ts", why: "parse-error" } as const;
+    const submit: ReviewPorts["submit"] = async ({ capability }) =>
+      result({
+        output: {
+          findings: [],
+          unsure: [],
+          unjudged: capability === "review-security" ? [unread] : [broken, unread],
+        },
+      });
+    const report = await runReview({ submit, resultOf }, { directory, only });
+    expect(report.coverage).toEqual({
+      analysers: [
+        { capability: "review-security", judged: 1, unjudged: [unread] },
+        { capability: "review-performance", judged: 0, unjudged: [broken, unread] },
+      ],
+      unread: ["b.ts"],
+    });
+    expect(report.files).toBe(1);
+  });
+
   test("a review without a completed task is failed", async () => {
     const failed = result({
       status: "failed",
@@ -83,12 +107,12 @@ describe("running a review", () => {
       { submit: async () => failed, resultOf },
       { directory: await setup(), only },
     );
-    expect(report).toMatchObject({ status: "failed", tasks: 2, findings: [] });
+    expect(report).toMatchObject({ status: "failed", files: 0, tasks: 2, findings: [] });
     expect(report.failedTasks.map(({ error }) => error)).toEqual(["timeout: too slow", "timeout: too slow"]);
   });
 
   test("an answer with a wrong shape is a failed task, not a crash", async () => {
-    const output = { findings: [{ ...LOW, file: "../../etc/passwd" }], unsure: [] };
+    const output = { findings: [{ ...LOW, file: "../../etc/passwd" }], unsure: [], unjudged: [] };
     const submit = async () => result({ output });
     const report = await runReview({ submit, resultOf }, { directory: await setup(), only });
     expect(report.failedTasks[0]?.error).toContain("invalid_input: the answer of x-1 is not a review answer");
@@ -97,7 +121,12 @@ describe("running a review", () => {
   test("an analyser without an agent is reported missing at once, and no task is submitted for it", async () => {
     const absent = new Map([["review-performance", "no agent offers it"]] as const);
     const report = await runReview({ submit: empty, resultOf }, { directory: await setup(), only, absent });
-    expect(report).toMatchObject({ status: "partial", tasks: 2, agents: 1 });
+    expect(report).toMatchObject({ status: "partial", files: 1, tasks: 2, agents: 1 });
+    expect(report.coverage.analysers.at(-1)).toEqual({
+      capability: "review-performance",
+      judged: 0,
+      unjudged: [{ file: "a.ts", why: "tool-failed", message: "unavailable: no agent offers it" }],
+    });
     expect(report.failedTasks).toEqual([
       { capability: "review-performance", error: "unavailable: no agent offers it", files: 1 },
     ]);
@@ -108,7 +137,7 @@ describe("running a review", () => {
     const seats = [
       {
         status: "completed",
-        output: castVote({ findings: [{ ...LOW, kind: "unused-variable" }], unsure: [] }),
+        output: castVote({ findings: [{ ...LOW, kind: "unused-variable" }], unsure: [], unjudged: [] }),
       },
       { status: "failed", error: { code: "internal", message: "it crashed", retryable: false } },
     ] as const;

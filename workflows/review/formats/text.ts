@@ -1,5 +1,6 @@
 // The text of a report for people at a terminal. Pure.
 import { type Area, areaOf, SEVERITIES } from "../../../agents/lib/review/index.ts";
+import { renderCoverage } from "../coverage.ts";
 import type { Finding } from "../merge.ts";
 import { type FailedTask, partsOf, type ReviewReport } from "../report.ts";
 
@@ -36,6 +37,7 @@ function summary(report: ReviewReport, findings: readonly Finding[], doubtful: n
     `Review of ${report.directory}: ${report.status}`,
     `${plural(report.files, "file")}, ${plural(report.tasks, "task")}, ${plural(report.agents, "agent")}, ${(report.durationMs / 1000).toFixed(1)} s`,
     `${found}${agreed === 0 ? "" : `; ${agreed} reported by several analysers`}`,
+    ...[renderCoverage(report.coverage, report.failedTasks) ?? []].flat(),
     ...(doubtful === 0
       ? []
       : [

@@ -15,7 +15,7 @@ const MAX_CYCLE_NAMES = 6;
 
 /** Checks the whole import graph. */
 export const architecture: Analysis = async (input, tools) => {
-  const graph = await readGraph(input, tools);
+  const { graph, unjudged } = await readGraph(input, tools);
   const manifests = await readManifests(input);
   const findings = [
     ...cycles(graph),
@@ -24,7 +24,7 @@ export const architecture: Analysis = async (input, tools) => {
     ...orphans(graph, manifests),
     ...hubs(graph),
   ];
-  return { findings, unsure: [] };
+  return { findings, unsure: [], unjudged };
 };
 
 type Edge = Import & { to: string };

@@ -2,26 +2,30 @@
 // repository only and fetches nothing.
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
-import type { Analysis, RawFinding, ReviewInput } from "../contract.ts";
-import { anchorOf, isInside, isMissing, oneLine, readInside } from "../files.ts";
+import type { Analysis, RawFinding, ReviewInput, Unjudged } from "../contract.ts";
+import { anchorOf, isInside, isMissing, oneLine, readInside, readReviewed } from "../files.ts";
 import { KINDS } from "../kinds.ts";
 
 /** Checks the Markdown files of the input. */
 export const docs: Analysis = async (input, tools) => {
   const findings: RawFinding[] = [];
+  const unjudged: Unjudged[] = [];
   const repository = new Repository(input);
   for (const [at, file] of input.files.entries()) {
     tools.signal.throwIfAborted();
-    const text = await readInside(input.directory, file);
-    if (text === null) continue;
-    const page = readPage(text);
+    const read = await readReviewed(input.directory, file);
+    if (!("text" in read)) {
+      unjudged.push(read.unjudged);
+      continue;
+    }
+    const page = readPage(read.text);
     findings.push(...(await brokenLinks(repository, file, page)));
     if (/(?:^|\/)(?:readme|contributing|development)\b/i.test(file)) {
       findings.push(...(await unknownCommands(repository, file, page)));
     }
     tools.progress((100 * (at + 1)) / input.files.length, file);
   }
-  return { findings, unsure: [] };
+  return { findings, unsure: [], unjudged };
 };
 
 interface Page {

@@ -3,7 +3,7 @@
 import { realpath } from "node:fs/promises";
 import { isBuiltin } from "node:module";
 import { join, relative } from "node:path";
-import type { AnalysisTools, ReviewInput } from "../contract.ts";
+import type { AnalysisTools, ReviewInput, Unjudged } from "../contract.ts";
 import { isDeclaration, isInside } from "../files.ts";
 import {
   child,
@@ -54,11 +54,11 @@ interface Resolver {
   };
 }
 
-/** Reads the imports of all code files of the input. */
+/** Reads the imports of all code files of the input. Returns the graph, and the files that are missing in it. */
 export async function readGraph(
   input: ReviewInput,
   tools: Pick<AnalysisTools, "progress" | "signal">,
-): Promise<ImportGraph> {
+): Promise<{ graph: ImportGraph; unjudged: Unjudged[] }> {
   const { ResolverFactory } = await importAnalyser<Resolver>("oxc-resolver");
   const resolver = new ResolverFactory({
     tsconfig: "auto",
@@ -74,7 +74,7 @@ export async function readGraph(
   const root = await realpath(input.directory);
   const files = new Set(input.files);
   const graph = new Map<string, Module>();
-  await eachSource(
+  const unjudged = await eachSource(
     input,
     tools,
     (source) => {
@@ -96,7 +96,7 @@ export async function readGraph(
     },
     () => true,
   );
-  return withoutErased(graph);
+  return { graph: withoutErased(graph), unjudged };
 }
 
 /** The compiler removes an import of a module of types alone, even without the word `type`. */

@@ -46,7 +46,7 @@ const HEAVY: Readonly<Record<string, string>> = {
 /** Measures files and functions, and looks for waits that block or pile up. */
 export const performance: Analysis = async (input, tools) => {
   const findings: RawFinding[] = [];
-  await eachSource(
+  const unjudged = await eachSource(
     input,
     tools,
     (source) => {
@@ -55,7 +55,7 @@ export const performance: Analysis = async (input, tools) => {
     },
     (file) => !isTest(file) && !isAside(file) && !isDeclaration(file),
   );
-  return { findings, unsure: [] };
+  return { findings, unsure: [], unjudged };
 };
 
 function measureFile(source: Source): RawFinding[] {

@@ -1,6 +1,6 @@
 // Checks the tests of a repository: focused and skipped tests, tests without a check, and sources that no test loads.
 import type { Analysis, RawFinding, ReviewInput } from "../contract.ts";
-import { anchorOf, isAside, isDeclaration, isTest, oneLine } from "../files.ts";
+import { anchorOf, isAside, isDeclaration, isTest, oneLine, onePerFile } from "../files.ts";
 import {
   child,
   children,
@@ -26,7 +26,7 @@ const NEVER_TESTED = /\.config\.|(?:^|\/)\.|(?:^|\/)(?:main|seed)\.|(?:^|\/)(?:m
 /** Checks the tests of the repository. */
 export const tests: Analysis = async (input, tools) => {
   const findings: RawFinding[] = [];
-  await eachSource(
+  const unjudgedTests = await eachSource(
     input,
     { signal: tools.signal, progress: (percent, note) => tools.progress(percent / 2, note) },
     (source) => {
@@ -34,12 +34,12 @@ export const tests: Analysis = async (input, tools) => {
     },
     (file) => isTest(file) && !isDeclaration(file),
   );
-  const graph = await readGraph(input, {
+  const { graph, unjudged } = await readGraph(input, {
     signal: tools.signal,
     progress: (percent, note) => tools.progress(50 + percent / 2, note),
   });
   findings.push(...untested(input, graph));
-  return { findings, unsure: [] };
+  return { findings, unsure: [], unjudged: onePerFile([...unjudgedTests, ...unjudged]) };
 };
 
 const ROOT = /^(?:describe|suite|context|it|test|specify)$/;

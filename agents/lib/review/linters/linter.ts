@@ -2,8 +2,8 @@
 // into findings. Owns the fallback to the default rules, which the review always notes.
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
-import type { AnalysisTools, Linter, RawFinding, ReviewInput, ReviewOutput } from "../contract.ts";
-import { anchorOfLine, isInside, isMissing, note, oneLine, readInside } from "../files.ts";
+import type { AnalysisTools, Linter, RawFinding, ReviewInput, ReviewOutput, Unjudged } from "../contract.ts";
+import { anchorOfLine, isInside, isMissing, note, oneLine, onePerFile, readInside } from "../files.ts";
 import { kindOfRule } from "../kinds.ts";
 import { readSuppressions } from "./suppressions.ts";
 
@@ -42,7 +42,7 @@ export async function runLinter(
 ): Promise<ReviewOutput> {
   const directory = await realpath(input.directory);
   const groups = await groupByConfig(directory, input, spec.configNames);
-  const output: ReviewOutput = { findings: [], unsure: [] };
+  const output: ReviewOutput = { findings: [], unsure: [], unjudged: [] };
   let done = 0;
   for (const { config, files } of groups) {
     const ran = await lintGroup(spec, tools, directory, config, files);
@@ -50,6 +50,7 @@ export async function runLinter(
       ...(await toFindings(spec.capability, directory, files, ran.messages)),
       ...ran.notes,
     );
+    output.unjudged.push(...unparsed(files, ran.messages));
     if (ran.ownRules) output.unsure.push(...files);
     done += files.length;
     tools.progress((100 * done) / input.files.length, `${done} of ${input.files.length} files`);
@@ -148,6 +149,16 @@ async function lintGroup(
     ownRules: false,
   });
   return { messages, notes, ownRules: false };
+}
+
+/** Returns the files with a parse message: the linter's rules did not run there, or their results are guesses. */
+function unparsed(files: readonly string[], messages: readonly LintMessage[]): Unjudged[] {
+  const asked = new Set(files);
+  return onePerFile(
+    messages
+      .filter(({ file, rule }) => rule === "parse" && asked.has(file))
+      .map(({ file, message }) => ({ file, why: "parse-error", message: oneLine(message) || "no message" })),
+  );
 }
 
 async function toFindings(

@@ -1,6 +1,6 @@
 // Finds code that an attacker can exploit: a small set of checks on the syntax tree, each narrow enough that a hit is worth
 // reading. Checks that would have to follow data through functions are left out, because they would guess.
-import type { AnalysisTools, RawFinding, ReviewInput } from "../contract.ts";
+import type { AnalysisTools, RawFinding, ReviewInput, Unjudged } from "../contract.ts";
 import { isTest } from "../files.ts";
 import {
   calledFrom,
@@ -49,7 +49,11 @@ interface Facts extends Source {
   fromRequest: ReadonlySet<string>;
 }
 
-export async function findRiskyCode(input: ReviewInput, tools: AnalysisTools): Promise<RawFinding[]> {
+/** Runs the checks over the code files of the input. Returns the files that it could not read or parse, too. */
+export async function findRiskyCode(
+  input: ReviewInput,
+  tools: AnalysisTools,
+): Promise<{ findings: RawFinding[]; unjudged: Unjudged[] }> {
   const { analyse } = await importAnalyser<Scslre>("scslre");
   const checks: readonly Check[] = [
     codeInjection,
@@ -62,7 +66,7 @@ export async function findRiskyCode(input: ReviewInput, tools: AnalysisTools): P
     (node, { file }) => (isTest(file) ? null : unsafeRegex(node, analyse)),
   ];
   const findings: RawFinding[] = [];
-  await eachSource(input, tools, (source) => {
+  const unjudged = await eachSource(input, tools, (source) => {
     const facts: Facts = {
       ...source,
       processes: importedFrom(source, ["child_process", "node:child_process"]),
@@ -77,7 +81,7 @@ export async function findRiskyCode(input: ReviewInput, tools: AnalysisTools): P
       return undefined;
     });
   });
-  return findings;
+  return { findings, unjudged };
 }
 
 const codeInjection: Check = (node) => {

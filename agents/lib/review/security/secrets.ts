@@ -1,8 +1,8 @@
 // Finds secrets in any text file, with secretlint.
 // I1: no part of a secret leaves this file. A message contains the rule's name, and the anchor a number; neither contains
 //     text of the reviewed file.
-import type { AnalysisTools, RawFinding, ReviewInput } from "../contract.ts";
-import { isLockfile, isTest, lineCounter, readInside } from "../files.ts";
+import type { AnalysisTools, RawFinding, ReviewInput, Unjudged } from "../contract.ts";
+import { isLockfile, isTest, lineCounter, readReviewed } from "../files.ts";
 import { importAnalyser } from "../toolbox.ts";
 
 interface Secretlint {
@@ -21,19 +21,23 @@ const PRESET = "@secretlint/secretlint-rule-preset-recommend";
 const PLACEHOLDER =
   /example|placeholder|changeme|your[-_]?|user(?:name)?:pass|:(?:pass(?:word)?|secret|pwd|token|hunter2)@|:\*+@|<[^>]+>|\$\{|x{4,}|localhost|127\.0\.0\.1/i;
 
+/** Looks for secrets in every file of the input, except in npm's lockfiles. Returns the files that it could not read, too. */
 export async function findSecrets(
   input: ReviewInput,
   tools: Pick<AnalysisTools, "signal">,
-): Promise<RawFinding[]> {
+): Promise<{ findings: RawFinding[]; unjudged: Unjudged[] }> {
   const { lintSource } = await importAnalyser<Secretlint>("@secretlint/core");
   const { creator: rule } = await importAnalyser<{ creator: unknown }>(PRESET);
   const options = { config: { rules: [{ id: PRESET, rule }] }, noPhysicFilePath: true, maskSecrets: true };
   const findings: RawFinding[] = [];
+  const unjudged: Unjudged[] = [];
   for (const file of input.files) {
     tools.signal.throwIfAborted();
     if (isLockfile(file)) continue;
-    const content = await readInside(input.directory, file);
-    if (content === null || content === "") continue;
+    const read = await readReviewed(input.directory, file);
+    if (!("text" in read)) unjudged.push(read.unjudged);
+    if (!("text" in read) || read.text === "") continue;
+    const content = read.text;
     const ext = /\.[^./]+$/.exec(file)?.[0] ?? "";
     const { messages } = await lintSource({
       source: { filePath: file, content, ext, contentType: "text" },
@@ -55,7 +59,7 @@ export async function findSecrets(
       });
     }
   }
-  return findings;
+  return { findings, unjudged };
 }
 
 function nameOf(ruleId: string): string {

@@ -1,19 +1,20 @@
 // Checks security: secrets (secrets.ts), risky code (code.ts) and lockfiles (lockfile.ts).
-import type { Analysis, RawFinding } from "../contract.ts";
+import type { Analysis } from "../contract.ts";
+import { onePerFile } from "../files.ts";
 import { findRiskyCode } from "./code.ts";
 import { checkLockfile } from "./lockfile.ts";
 import { findSecrets } from "./secrets.ts";
 
 /** Looks for committed secrets, code that lets an attacker in, and lockfiles that cannot be trusted. */
 export const security: Analysis = async (input, tools) => {
-  const findings: RawFinding[] = [];
-  findings.push(...(await findSecrets(input, tools)));
-  findings.push(...(await findRiskyCode(input, tools)));
+  const secrets = await findSecrets(input, tools);
+  const code = await findRiskyCode(input, tools);
+  const findings = [...secrets.findings, ...code.findings];
   for (const file of input.files) {
     tools.signal.throwIfAborted();
     if (file === "package.json" || file.endsWith("/package.json")) {
       findings.push(...(await checkLockfile(input.directory, file)));
     }
   }
-  return { findings, unsure: [] };
+  return { findings, unsure: [], unjudged: onePerFile([...secrets.unjudged, ...code.unjudged]) };
 };

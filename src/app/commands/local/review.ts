@@ -11,6 +11,7 @@ import {
   REVIEW_CAPABILITIES,
   type ReviewCapability,
   SEVERITIES,
+  unjudgedSchema,
 } from "../../../../agents/lib/review/index.ts";
 import { type ReviewReport, reaches, renderReport, runReview } from "../../../../workflows/review/index.ts";
 import { listRoles, loadRoles } from "../../../agent/index.ts";
@@ -39,6 +40,16 @@ const findingSchema = z.looseObject({
   agreedBy: z.array(z.string()),
   silent: z.array(z.string()),
   confidence: z.number().min(0).max(1).nullable(),
+});
+const coverageSchema = z.strictObject({
+  analysers: z.array(
+    z.strictObject({
+      capability: z.enum(REVIEW_CAPABILITIES),
+      judged: z.int(),
+      unjudged: z.array(unjudgedSchema),
+    }),
+  ),
+  unread: z.array(z.string()),
 });
 const levelSchema = z.strictObject({
   agreeing: z.int(),
@@ -76,6 +87,7 @@ export const command = defineCommand({
       status: z.enum(["completed", "partial", "failed"]),
       directory: z.string(),
       files: z.int(),
+      coverage: coverageSchema,
       durationMs: z.number(),
       agents: z.int(),
       tasks: z.int(),

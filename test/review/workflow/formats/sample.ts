@@ -17,6 +17,7 @@ export const report: ReviewReport = {
   status: "partial",
   directory: "/repo",
   files: 1,
+  coverage: { analysers: [], unread: [] },
   durationMs: 1234,
   agents: 2,
   tasks: 3,

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Unjudged } from "../../../../agents/lib/review/index.ts";
 import { renderReport } from "../../../../workflows/review/index.ts";
 import { finding, report } from "./sample.ts";
 
@@ -41,4 +42,29 @@ test("the report marks a finding that only one analyser can report", () => {
   const text = renderReport(alone);
   expect(text).toContain("docs, which nothing else can check");
   expect(text).not.toContain("Confidence");
+});
+
+test("the report has one line about the files that were not judged, without those of failed tasks", () => {
+  const covered = (capability: "review-eslint" | "review-docs", unjudged: Unjudged[]) => ({
+    capability,
+    judged: 1,
+    unjudged,
+  });
+  const text = renderReport({
+    ...report,
+    coverage: {
+      analysers: [
+        covered("review-eslint", [
+          { file: "a.ts", why: "parse-error" },
+          { file: "b.ts", why: "parse-error" },
+          { file: "c.ts", why: "unreadable" },
+        ]),
+        covered("review-docs", [{ file: "README.md", why: "tool-failed" }]),
+      ],
+      unread: ["README.md"],
+    },
+  });
+  expect(text.split("\n")).toContain(
+    "2 files not judged by eslint (parse error); 1 file not judged by eslint (unreadable); details in --json",
+  );
 });

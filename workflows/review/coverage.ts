@@ -1,0 +1,95 @@
+// The coverage of a review: for each analyser the number of files that it judged, and each file that it did not judge, with the
+// reason. Pure. Leaves the files that the scan has left out to scan.ts.
+import { oneLine, type ReviewCapability, type Unjudged } from "../../agents/lib/review/index.ts";
+
+/** The coverage of one analyser. */
+export interface AnalyserCoverage {
+  capability: ReviewCapability;
+  /** The number of files that it judged as a whole. */
+  judged: number;
+  /** The files that it was asked to judge and has not judged, or not as a whole; by name. */
+  unjudged: Unjudged[];
+}
+
+/** The coverage of a review. */
+export interface Coverage {
+  analysers: AnalyserCoverage[];
+  /** The files of the scan that no analyser has judged: `files` of the report does not count them. By name. */
+  unread: string[];
+}
+
+/** The part of an analyser's outcome that coverage needs. */
+export interface CoveredTask {
+  capability: ReviewCapability;
+  files: readonly string[];
+  /** The analyser's answer; null when the task failed. */
+  answer: { unjudged: readonly Unjudged[] } | null;
+  /** `code: message` of a failed task. */
+  error: string | null;
+}
+
+/** Collects the coverage of all tasks over the scanned files. A failed task has judged none of its files. */
+export function coverageOf(scanned: readonly string[], tasks: readonly CoveredTask[]): Coverage {
+  const read = new Set<string>();
+  const byAnalyser = Map.groupBy(tasks, ({ capability }) => capability);
+  const analysers = [...byAnalyser].map(([capability, ofAnalyser]): AnalyserCoverage => {
+    const unjudged = new Map(
+      ofAnalyser.flatMap((task) => unjudgedOf(task).map((each): [string, Unjudged] => [each.file, each])),
+    );
+    const judged = new Set(
+      ofAnalyser.flatMap(({ files, answer }) =>
+        answer === null ? [] : files.filter((file) => !unjudged.has(file)),
+      ),
+    );
+    for (const file of judged) read.add(file);
+    return { capability, judged: judged.size, unjudged: [...unjudged.values()].sort(byFile) };
+  });
+  return { analysers, unread: scanned.filter((file) => !read.has(file)) };
+}
+
+function unjudgedOf({ files, answer, error }: CoveredTask): readonly Unjudged[] {
+  if (answer !== null) return answer.unjudged;
+  const message = oneLine(error ?? "") || "the task failed";
+  return files.map((file) => ({ file, why: "tool-failed", message }));
+}
+
+/** The most groups in the line of the report; the others are in `--json`. */
+const MAX_GROUPS = 4;
+
+/**
+ * Renders the files that were not judged as one line; null when there are none. `failed` has the number of files that an
+ * analyser missed because its whole task failed: the report names these tasks elsewhere.
+ */
+export function renderCoverage(
+  { analysers, unread }: Coverage,
+  failed: readonly { capability: string; files: number }[],
+): string | null {
+  const groups = analysers.flatMap(({ capability, unjudged }) => {
+    const named = failed
+      .filter((task) => task.capability === capability)
+      .reduce((sum, task) => sum + task.files, 0);
+    return [...Map.groupBy(unjudged, ({ why }) => why)].map(([why, files]) => ({
+      capability,
+      why,
+      count: files.length - (why === "tool-failed" ? named : 0),
+    }));
+  });
+  const told = groups.filter(({ count }) => count > 0).sort((a, b) => b.count - a.count);
+  const parts = told
+    .slice(0, MAX_GROUPS)
+    .map(
+      ({ capability, why, count }) =>
+        `${files(count)} not judged by ${capability.replace(/^review-/, "")} (${why.replaceAll("-", " ")})`,
+    );
+  if (told.length > MAX_GROUPS) parts.push(`${told.length - MAX_GROUPS} more reasons`);
+  if (unread.length > 0 && failed.length === 0) parts.unshift(`${files(unread.length)} read by no analyser`);
+  return parts.length === 0 ? null : `${parts.join("; ")}; details in --json`;
+}
+
+function files(count: number): string {
+  return `${count} file${count === 1 ? "" : "s"}`;
+}
+
+function byFile(a: Unjudged, b: Unjudged): number {
+  return a.file < b.file ? -1 : a.file > b.file ? 1 : 0;
+}
