@@ -39,5 +39,20 @@ export { castVote, limitFindings, REVIEW_SLOTS } from "./limits.ts";
 export { biome, biomePrograms } from "./linters/biome.ts";
 export { eslint } from "./linters/eslint.ts";
 export { oxlint } from "./linters/oxlint.ts";
+export {
+  compileGlob,
+  expandBraces,
+  type Glob,
+  MAX_PATTERN_CHARACTERS,
+  matchesGlob,
+} from "./patterns/glob.ts";
+export {
+  IgnoreList,
+  type IgnoreRule,
+  isIgnored,
+  parseIgnore,
+  parsePatterns,
+  parseRule,
+} from "./patterns/ignore.ts";
 export { security } from "./security/security.ts";
 export { analysersDirectory, hasAnalysers } from "./toolbox.ts";
