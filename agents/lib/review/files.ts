@@ -91,6 +91,24 @@ export function isAside(file: string): boolean {
   );
 }
 
+/** The purposes of a file in its project. Findings of one kind mean different things in different purposes. */
+export const FILE_PURPOSES = ["production", "test", "example", "vendored"] as const;
+export type FilePurpose = (typeof FILE_PURPOSES)[number];
+
+/** Returns the purpose of a file, by its path. `example` has all supporting code: examples, playgrounds, benchmarks, tools. */
+export function purposeOf(file: string): FilePurpose {
+  if (isVendored(file)) return "vendored";
+  if (isTest(file)) return "test";
+  return isAside(file) ? "example" : "production";
+}
+
+/** True for the usual folders of copied libraries. */
+function isVendored(file: string): boolean {
+  return /(?:^|\/)(?:vendors?|vendored|third[_-]party|bower_components|plugins?\/[\w.-]*jquery[\w.-]*|libs?\/(?:jquery|bootstrap)[\w.-]*)(?:\/|$)/.test(
+    file,
+  );
+}
+
 /** Returns a function from an offset in `text` to its line, from 1. */
 export function lineCounter(text: string): (offset: number) => number {
   const starts = [0];

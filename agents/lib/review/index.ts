@@ -33,7 +33,17 @@ export {
   type UnjudgedReason,
   unjudgedSchema,
 } from "./contract.ts";
-export { isAside, isCode, isDeclaration, isLockfile, isTest, MAX_FILE_BYTES, oneLine } from "./files.ts";
+export {
+  type FilePurpose,
+  isAside,
+  isCode,
+  isDeclaration,
+  isLockfile,
+  isTest,
+  MAX_FILE_BYTES,
+  oneLine,
+  purposeOf,
+} from "./files.ts";
 export { AREAS, type Area, areaOf, isShared, KINDS } from "./kinds.ts";
 export { castVote, limitFindings, REVIEW_SLOTS } from "./limits.ts";
 export { biome, biomePrograms } from "./linters/biome.ts";

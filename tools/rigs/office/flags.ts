@@ -3,10 +3,11 @@
 import { parseArgs } from "node:util";
 import { type Figure, renderFigures } from "./figures.ts";
 
-/** A flag: a whole number, a list of names out of `names`, or a switch. */
+/** A flag: a whole number, a list of names out of `names`, paths (the flag may be repeated), or a switch. */
 export type Flag = { about: string } & (
   | { type: "count"; default: number }
   | { type: "names"; names: readonly string[] }
+  | { type: "paths"; value: string }
   | { type: "switch" }
 );
 
@@ -14,12 +15,17 @@ export type Flag = { about: string } & (
 export interface Flags<Name extends string> {
   count(name: Name): number;
   names(name: Name): readonly string[];
+  /** The paths of a repeatable flag, in their order; empty without one. */
+  paths(name: Name): readonly string[];
   has(name: Name): boolean;
   readonly json: boolean;
 }
 
 const STRING = { type: "string" } as const;
+const STRINGS = { type: "string", multiple: true } as const;
 const BOOLEAN = { type: "boolean" } as const;
+const PARSED = { count: STRING, names: STRING, paths: STRINGS, switch: BOOLEAN } as const;
+type Value = string | boolean | string[] | undefined;
 
 /** Parses the command line; prints help and exits 0, or names the error and exits 2. */
 export function readFlags<Name extends string>(
@@ -31,9 +37,9 @@ export function readFlags<Name extends string>(
     process.stderr.write(`${why}\nrun with --help for all flags\n`);
     process.exit(2);
   };
-  let values: Record<string, string | boolean | undefined> = {};
+  let values: Record<string, Value> = {};
   try {
-    const own = entries.map(([name, { type }]) => [name, type === "switch" ? BOOLEAN : STRING] as const);
+    const own = entries.map(([name, { type }]) => [name, PARSED[type]] as const);
     const options = { ...Object.fromEntries(own), json: BOOLEAN, help: BOOLEAN };
     values = parseArgs({ options }).values as typeof values;
   } catch (error) {
@@ -48,6 +54,7 @@ export function readFlags<Name extends string>(
     json: values.json === true,
     count: (name) => read.get(name) as number,
     names: (name) => read.get(name) as readonly string[],
+    paths: (name) => read.get(name) as readonly string[],
     has: (name) => read.get(name) as boolean,
   };
 }
@@ -55,10 +62,11 @@ export function readFlags<Name extends string>(
 function readFlag(
   name: string,
   flag: Flag,
-  text: string | boolean | undefined,
+  text: Value,
   refuse: (why: string) => never,
 ): number | readonly string[] | boolean {
   if (flag.type === "switch") return text === true;
+  if (flag.type === "paths") return Array.isArray(text) ? text : [];
   if (flag.type === "count") {
     const count = text === undefined ? flag.default : Number(text);
     return Number.isSafeInteger(count) && count >= 1
@@ -74,7 +82,8 @@ function readFlag(
 
 function describe(usage: string, entries: readonly [string, Flag][]): string {
   const lines = entries.map(([name, flag]) => {
-    const value = { count: " N", names: " LIST", switch: "" }[flag.type];
+    const value =
+      flag.type === "paths" ? ` ${flag.value}` : { count: " N", names: " LIST", switch: "" }[flag.type];
     const names = flag.type === "names" ? `: ${flag.names.join(", ")}` : "";
     const fallback = flag.type === "count" ? ` (default ${flag.default})` : names && " (default all)";
     return `  ${`--${name}${value}`.padEnd(22)}${flag.about}${names}${fallback}`;
