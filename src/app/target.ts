@@ -3,7 +3,8 @@
 import { isAbsolute, resolve } from "node:path";
 import { SwarmError } from "../protocol/index.ts";
 import type { NatsTarget } from "../transport/index.ts";
-import type { Config, Sources } from "./config.ts";
+import { type Config, rankOfSource, type Sources } from "./config.ts";
+import { connectionOf } from "./connection-settings.ts";
 import { isAlive } from "./supervisor/identity.ts";
 import { dataFiles, readRunningSwarm, readState, type SwarmState } from "./supervisor/state.ts";
 
@@ -22,34 +23,34 @@ export interface Target {
   context: string | undefined;
 }
 
-/** @throws SwarmError `not_found` or `invalid_input` for a context that cannot be used. */
+/** @throws SwarmError `not_found` or `invalid_input` for a context or settings that cannot be used. */
 export async function resolveTarget(
   config: Config,
   sources: Sources,
   environment: NodeJS.ProcessEnv,
 ): Promise<Target> {
   const named = { swarm: null, deadSwarm: null };
-  const credentials = config.creds === undefined ? {} : { credentials: { file: resolve(config.creds) } };
-  if (config.context !== undefined && rank(sources.context) > rank(sources.server)) {
+  const connection = connectionOf(config, sources);
+  if (config.context !== undefined && rankOfSource(sources.context) > rankOfSource(sources.server)) {
     const { readNatsContext } = await import("../transport/index.ts");
     return {
       ...named,
-      nats: { ...readNatsContext(config.context, environment), ...credentials },
+      nats: { ...readNatsContext(config.context, environment), ...connection },
       prefix: config.prefix,
       context: config.context,
     };
   }
   const context = undefined;
   if (config.server !== undefined) {
-    return { ...named, nats: { servers: config.server, ...credentials }, prefix: config.prefix, context };
+    return { ...named, nats: { servers: config.server, ...connection }, prefix: config.prefix, context };
   }
   const swarm = readRunningSwarm(config.data);
   if (swarm === null) {
-    const nats = { servers: DEFAULT_SERVER, ...credentials };
+    const nats = { servers: DEFAULT_SERVER, ...connection };
     return { ...named, nats, prefix: config.prefix, context, deadSwarm: findDeadSwarm(config.data) };
   }
   const prefix = sources.prefix === "default" ? swarm.prefix : config.prefix;
-  return { nats: { servers: swarm.server, ...credentials }, prefix, swarm, deadSwarm: null, context };
+  return { nats: { servers: swarm.server, ...connection }, prefix, swarm, deadSwarm: null, context };
 }
 
 function findDeadSwarm(dataDir: string): SwarmState | null {
@@ -67,13 +68,6 @@ export function refuseDeadSwarm({ deadSwarm }: Target, dataDir: string): void {
     "unavailable",
     `the swarm of ${dataFiles(dataDir).root} is dead: its supervisor (pid ${deadSwarm.supervisor.pid}) is gone. murmur up starts it again with its data, murmur down ends its remaining processes, --server asks another server`,
   );
-}
-
-/** The sources of a setting, the weakest first. */
-const SOURCE_KINDS = ["default", "file", "environment", "flag"] as const;
-
-function rank(source: string): number {
-  return SOURCE_KINDS.findIndex((kind) => source.startsWith(kind));
 }
 
 /** The servers of a target as one URL list. */

@@ -85,6 +85,51 @@ test("NATS_URL, NATS_CREDS and NATS_CONTEXT are honoured, below MURMUR_*", async
   expect((await setup()({}, both)).config.server).toBe("nats://b:4222");
 });
 
+test("a secret may stand in a file; the stronger source wins, and two of one strength are refused", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "murmur-secret-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const file = join(directory, "token");
+  writeFileSync(file, "a-token-from-a-file\n");
+  const fromFile = await setup()({}, { MURMUR_API_TOKEN_FILE: file });
+  expect(fromFile.config).toMatchObject({ apiToken: "a-token-from-a-file", apiTokenFile: file });
+  expect(fromFile.sources.apiToken).toBe("environment MURMUR_API_TOKEN_FILE");
+
+  const named = `apiTokenFile: ${file}\n`;
+  const direct = await setup(named)({}, { MURMUR_API_TOKEN: "a-token-from-the-shell" });
+  expect(direct.config).toMatchObject({ apiToken: "a-token-from-the-shell", apiTokenFile: undefined });
+
+  const both = { MURMUR_API_TOKEN: "a-token-from-the-shell", MURMUR_API_TOKEN_FILE: file };
+  const refused = setup()({}, both);
+  await expect(refused).rejects.toMatchObject({ code: "invalid_input", field: "apiTokenFile" });
+  await expect(refused).rejects.not.toThrow(/from-the-shell|from-a-file/);
+});
+
+test.each([
+  ["missing", undefined, /cannot be read \(ENOENT\)/],
+  ["empty", "\n", /is empty/],
+  ["too short", "short", /at least 16 characters$/],
+])("a file of a secret that is %s is refused without its contents", async (_what, contents, message) => {
+  const directory = mkdtempSync(join(tmpdir(), "murmur-secret-"));
+  onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
+  const file = join(directory, "token");
+  if (contents !== undefined) writeFileSync(file, contents);
+  await expect(setup()({}, { MURMUR_API_TOKEN_FILE: file })).rejects.toThrow(message);
+});
+
+test.each([
+  ["true", true],
+  ["1", true],
+  ["false", false],
+])("tlsFirst reads %s from the environment", async (text, expected) => {
+  expect((await setup()({}, { MURMUR_TLS_FIRST: text })).config.tlsFirst).toBe(expected);
+});
+
+test("tlsFirst refuses other words", async () => {
+  await expect(setup()({}, { MURMUR_TLS_FIRST: "sometimes" })).rejects.toThrow(
+    /tlsFirst: must be true or false/,
+  );
+});
+
 test("an empty variable counts as not set", async () => {
   expect((await setup()({}, { MURMUR_PREFIX: "" })).config.prefix).toBe("murmur");
 });

@@ -34,8 +34,12 @@ Every setting can come from four places. The first place that has it counts:
 4. **default**.
 
 A wrong value is refused before anything starts (exit code 2); the error names source and setting. Unknown keys of the file
-are refused. \`up\` ignores \`NATS_URL\`, \`NATS_CREDS\` and \`NATS_CONTEXT\`: it starts a server of its own unless
-\`--server\`, \`--context\` or the file names a server.
+are refused. \`up\` ignores \`NATS_URL\`, \`NATS_CONTEXT\`, and the users, TLS files and inboxes of the environment: it starts a
+server of its own unless \`--server\`, \`--context\` or the file names a server.
+
+Files with secrets and certificates (\`creds\`, \`nkeyFile\`, \`passwordFile\`, \`tlsCa\`, \`tlsCert\`, \`tlsKey\`) may be rotated while
+processes run. Each process looks at its files every two seconds. When they changed, it connects anew with them; its tasks go on. Files
+that cannot be used, such as a key that does not fit its certificate, keep the old connection, and a warning in the log gives the reason.
 
 | setting | environment | default | meaning |
 |---|---|---|---|
@@ -44,7 +48,8 @@ ${rows.join("\n")}
 \`\`\`yaml
 # ${CONFIG_FILE}
 prefix: staging
-server: nats://nats.internal:4222
+server: tls://nats.internal:4222
+tlsCa: /etc/murmur/ca.pem
 creds: /etc/murmur/agent.creds
 logFormat: json
 \`\`\`

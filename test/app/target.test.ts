@@ -81,3 +81,46 @@ test.each([
     expect((await resolve(flags, environment as Record<string, string>)).nats.servers).toBe(servers);
   },
 );
+
+test("users, TLS files and inboxes of the settings reach the target, below no other source", async () => {
+  const { resolve } = setup();
+  const environment = {
+    NATS_URL: "tls://a:4222",
+    NATS_USER: "anna",
+    MURMUR_PASSWORD_FILE: "/secrets/password",
+    NATS_CA: "/tls/ca.pem",
+    MURMUR_TLS_CERT: "/tls/cert.pem",
+    MURMUR_TLS_KEY: "/tls/key.pem",
+    MURMUR_TLS_FIRST: "true",
+    NATS_INBOX_PREFIX: "_INBOX.anna",
+  };
+  expect((await resolve({}, environment)).nats).toEqual({
+    servers: "tls://a:4222",
+    credentials: { user: "anna", passwordFile: "/secrets/password" },
+    tls: { caFile: "/tls/ca.pem", certFile: "/tls/cert.pem", keyFile: "/tls/key.pem", handshakeFirst: true },
+    inboxPrefix: "_INBOX.anna",
+  });
+  expect((await resolve({ creds: "/creds" }, environment)).nats.credentials).toEqual({ file: "/creds" });
+  const withContext = { ...environment, NATS_URL: "", NATS_CONTEXT: "prod" };
+  expect((await resolve({}, withContext)).nats).toMatchObject({
+    servers: "nats://prod:4222",
+    inboxPrefix: "_INBOX.anna",
+  });
+});
+
+test.each([
+  [
+    "two users",
+    { NATS_CREDS: "/creds", NATS_NKEY: "/nkey" },
+    /creds .*NATS_CREDS.* and nkeyFile .*NATS_NKEY.* two users/,
+  ],
+  ["a user without a password", { NATS_USER: "anna" }, /user anna has no password: set MURMUR_PASSWORD_FILE/],
+  ["a password without a user", { NATS_PASSWORD: "s3cret" }, /a password is given without a user/],
+  ["two passwords", { NATS_USER: "anna", NATS_PASSWORD: "s3cret", MURMUR_PASSWORD_FILE: "/p" }, /both given/],
+  ["half a certificate", { NATS_CERT: "/cert" }, /tlsCert is given without tlsKey/],
+])("%s are refused, and no secret is repeated", async (_what, environment, message) => {
+  const { resolve } = setup();
+  const refused = resolve({}, environment as Record<string, string>);
+  await expect(refused).rejects.toThrow(message);
+  await expect(refused).rejects.not.toThrow(/s3cret/);
+});

@@ -31,13 +31,14 @@ export function apiRoutes(
   parts: ServedSwarm & {
     log: Logger;
     host: string;
-    token: string | undefined;
+    /** The token that requests must carry; undefined without one. It may change from one request to the next. */
+    token: () => string | undefined;
     /** /livez, /readyz and /metrics. */
     probes: Hono;
   },
 ): Hono {
-  const { log, token } = parts;
-  if (token === undefined && !isLoopback(parts.host)) {
+  const { log } = parts;
+  if (parts.token() === undefined && !isLoopback(parts.host)) {
     throw new SwarmError(
       "invalid_input",
       `the HTTP API must not listen on ${parts.host} without a token: set MURMUR_API_TOKEN (16 characters or more), or listen on 127.0.0.1`,
@@ -68,6 +69,7 @@ export function apiRoutes(
     return reply(context, { error: failure.toWire() }, 404, { failure });
   });
   app.use(async (context, next) => {
+    const token = parts.token();
     checkBrowser(context, token);
     const isProbe = ["/livez", "/readyz"].includes(context.req.path);
     if (token !== undefined && !isProbe && !holdsToken(context.req.header("authorization"), token)) {

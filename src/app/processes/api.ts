@@ -3,6 +3,7 @@ import { createFrontDoor, createJournalSweeper, createMover, createTaskClient } 
 import type { Ports } from "../cli/command.ts";
 import { apiRoutes } from "../http/api.ts";
 import { listen } from "../http/listen.ts";
+import { createApiToken } from "./api-token.ts";
 import { type Assembly, createProcessAudit, endWith, type ProcessParts, runProcess } from "./frame.ts";
 import { createQueueGauges } from "./gauges.ts";
 
@@ -49,7 +50,8 @@ function assembleApi(parts: ProcessParts, { config }: Ports, onReady: (facts: Ap
     checks: [],
     beforeScrape: createQueueGauges({ transport, dead: tasks.dead, meter, clock: transport.clock, log }),
     async serve(probes) {
-      const { httpHost: host, httpPort: port, apiToken: token } = config;
+      const { httpHost: host, httpPort: port } = config;
+      const token = createApiToken(config, { log });
       const routes = apiRoutes({ transport, tasks, log, host, token, probes });
       const listening = await listen(routes, { host, port, what: "the HTTP API" });
       apiUrl = listening.url;

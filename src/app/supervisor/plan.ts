@@ -1,7 +1,8 @@
 // The processes of a local swarm: takes roles and counts, gives commands with arguments and environments. Pure.
 import { fileURLToPath } from "node:url";
 import { checkToken, SwarmError } from "../../protocol/index.ts";
-import type { Config } from "../config.ts";
+import { type Config, environmentName, settingFacts } from "../config.ts";
+import { CONNECTION_SETTINGS } from "../connection-settings.ts";
 
 /** The limit of agent processes for one `up`: each is a Node process of 60 MB or more. */
 export const MAX_AGENT_PROCESSES = 256;
@@ -98,8 +99,12 @@ export function createPlanner({ config, server, ownServer, environment }: PlanFa
     MURMUR_EXEC_DIRECTORIES: config.execDirectories.join(","),
   };
   // These settings alone decide where the children connect: the environment of the caller must not override them.
-  for (const name of ["NATS_URL", "NATS_CREDS", "NATS_CONTEXT"]) common[name] = undefined;
-  common.MURMUR_CREDS = ownServer ? undefined : config.creds;
+  for (const name of ["server", "context", ...CONNECTION_SETTINGS] as const) {
+    for (const variable of settingFacts(name).env ?? []) common[variable] = undefined;
+  }
+  for (const name of CONNECTION_SETTINGS)
+    common[environmentName(name)] = ownServer ? undefined : config[name]?.toString();
+  common.MURMUR_SERVER_FILE = undefined;
   common.MURMUR_CONTEXT = ownServer ? undefined : config.context;
   if (common.MURMUR_CONTEXT !== undefined) common.MURMUR_SERVER = undefined;
   const plan = (
@@ -120,7 +125,8 @@ export function createPlanner({ config, server, ownServer, environment }: PlanFa
       plan({ role: "api", number: 1, metricsPort }, ["api", "--init"], {
         MURMUR_HTTP_HOST: config.httpHost,
         MURMUR_HTTP_PORT: String(httpPort),
-        MURMUR_API_TOKEN: config.apiToken,
+        MURMUR_API_TOKEN: config.apiTokenFile === undefined ? config.apiToken : undefined,
+        MURMUR_API_TOKEN_FILE: config.apiTokenFile,
       }),
     coordinator: ({ number, count, metricsPort }) =>
       plan({ role: "coordinator", number, metricsPort }, ["coordinator"], {

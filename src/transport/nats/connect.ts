@@ -10,6 +10,7 @@ import {
   nkeyAuthenticator,
   type TlsOptions,
   UserAuthenticationExpiredError,
+  usernamePasswordAuthenticator,
 } from "@nats-io/nats-core";
 import {
   type BackoffPolicy,
@@ -19,6 +20,8 @@ import {
   redactText,
   sleep,
   systemChance,
+  utf8Bytes,
+  utf8Text,
 } from "../../base/index.ts";
 import {
   type BucketKey,
@@ -41,6 +44,7 @@ import { Link } from "./link.ts";
 import { createNatsLog, readServerTime } from "./log.ts";
 import { createNatsObjects } from "./objects.ts";
 import { createNatsQueue } from "./queue.ts";
+import { checkTlsFiles, followFiles, type RotatedFiles, tlsFiles } from "./rotation.ts";
 
 /** The time between pings. Two unanswered pings mean a dead connection, so 45 s at most; the client's default would take minutes. */
 const DEFAULT_PING_INTERVAL_MS = 15_000;
@@ -59,6 +63,7 @@ export type NatsCredentials =
   | { file: string }
   | { nkeyFile: string }
   | { user: string; password: string }
+  | { user: string; passwordFile: string }
   | { token: string };
 
 /** The servers, and the means to connect to them. */
@@ -120,7 +125,8 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
 
   const outage: Outage = { sinceMs: undefined };
   checkInboxPrefix(options.inboxPrefix);
-  const { nc, dialer } = await openConnection(options, outage);
+  const { clientOptions, rotated } = toClientOptions(options, outage);
+  const { nc, dialer } = await openConnection(options, clientOptions);
   const link = new Link(nc, {
     dialer,
     log,
@@ -132,6 +138,10 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
   link.onState((state) => {
     meter.natsConnected.set(state === "connected" ? 1 : 0);
     if (state === "connected") outage.sinceMs = undefined;
+  });
+  const rotation = followFiles(rotated, { log, onChange: () => link.reconnect() });
+  link.onState((state) => {
+    if (state === "closed") rotation.close();
   });
   link.refused.onRefused(({ kind }) => meter.repliesRefused.inc({ kind }));
   const blobs = bucketSpec("blobs");
@@ -196,9 +206,11 @@ interface OpenConnection {
 }
 
 /** Connects; retries when the caller wants to wait. A failed attempt leaves no socket. */
-async function openConnection(options: ConnectNatsOptions, outage: Outage): Promise<OpenConnection> {
+async function openConnection(
+  options: ConnectNatsOptions,
+  clientOptions: ConnectionOptions,
+): Promise<OpenConnection> {
   const { log, signal } = options;
-  const clientOptions = toClientOptions(options, outage);
   for (let attempt = 1; ; attempt++) {
     try {
       return await tryConnection(clientOptions, signal);
@@ -235,14 +247,21 @@ async function tryConnection(
   }
 }
 
-function toClientOptions(options: ConnectNatsOptions, outage: Outage): ConnectionOptions {
+function toClientOptions(
+  options: ConnectNatsOptions,
+  outage: Outage,
+): { clientOptions: ConnectionOptions; rotated: RotatedFiles } {
   const servers = (typeof options.servers === "string" ? options.servers.split(",") : options.servers).map(
     parseServer,
   );
   const inUrl = servers.find((server) => server.credentials !== undefined)?.credentials;
   const credentials = options.credentials ?? inUrl;
   const tls = options.tls ?? (servers.some((server) => server.tls) ? {} : undefined);
-  return {
+  const authentication: Authentication =
+    credentials === undefined
+      ? { options: {}, files: [], check: () => undefined }
+      : toAuthentication(credentials);
+  const clientOptions: ConnectionOptions = {
     servers: servers.map((server) => server.address),
     name: options.name,
     noAsyncTraces: true,
@@ -256,8 +275,16 @@ function toClientOptions(options: ConnectNatsOptions, outage: Outage): Connectio
     ignoreAuthErrorAbort: true, // credentials may be rotated while the process runs
     ...(tls === undefined ? {} : { tls }),
     ...(options.inboxPrefix === undefined ? {} : { inboxPrefix: options.inboxPrefix }),
-    ...(credentials === undefined ? {} : toAuthentication(credentials)),
+    ...authentication.options,
   };
+  const rotated = {
+    files: [...authentication.files, ...tlsFiles(tls ?? {})],
+    check: () => {
+      authentication.check();
+      if (tls !== undefined) checkTlsFiles(tls);
+    },
+  };
+  return { clientOptions, rotated };
 }
 
 interface Server {
@@ -283,34 +310,52 @@ function parseServer(text: string): Server {
   return { address: url.host, credentials, tls: url.protocol === "tls:" };
 }
 
-function toAuthentication(credentials: NatsCredentials): Partial<ConnectionOptions> {
-  if ("file" in credentials)
-    return { authenticator: createFileAuthenticator(credentials.file, credsAuthenticator) };
-  if ("nkeyFile" in credentials)
-    return { authenticator: createFileAuthenticator(credentials.nkeyFile, nkeyAuthenticator) };
-  if ("token" in credentials) return { token: credentials.token };
-  return { user: credentials.user, pass: credentials.password };
+/** The client options of some credentials, and the files that they are read from. */
+interface Authentication {
+  readonly options: Partial<ConnectionOptions>;
+  readonly files: readonly string[];
+  /** @throws for a file that cannot be used. */
+  check(): void;
 }
 
-/** Makes an authenticator that reads its file at every connection, so that the next reconnect uses rotated credentials. */
-function createFileAuthenticator(file: string, make: (contents: Uint8Array) => Authenticator): Authenticator {
-  const read = () => {
+function toAuthentication(credentials: NatsCredentials): Authentication {
+  if ("file" in credentials) return fromFile(credentials.file, credsAuthenticator);
+  if ("nkeyFile" in credentials)
+    return fromFile(credentials.nkeyFile, (contents) => nkeyAuthenticator(contents.subarray(0, -1)));
+  if ("passwordFile" in credentials) {
+    const { user, passwordFile } = credentials;
+    return fromFile(passwordFile, (contents) =>
+      usernamePasswordAuthenticator(user, utf8Text(contents).trim()),
+    );
+  }
+  const options =
+    "token" in credentials
+      ? { token: credentials.token }
+      : { user: credentials.user, pass: credentials.password };
+  return { options, files: [], check: () => undefined };
+}
+
+/** Reads the file at every connection, so that the next one uses rotated credentials. Reports an unusable file now. */
+function fromFile(file: string, make: (contents: Uint8Array) => Authenticator): Authentication {
+  const refuse = (why: string, cause: unknown) =>
+    new SwarmError("invalid_input", `the credentials file ${file} ${why}`, { field: "credentials", cause });
+  const authenticate: Authenticator = (nonce) => {
+    let text: string;
     try {
-      return readFileSync(file);
+      text = readFileSync(file, "utf8").trim(); // editors and `echo` leave a line end
     } catch (cause) {
-      const { code } = cause as NodeJS.ErrnoException;
-      throw new SwarmError(
-        "invalid_input",
-        `the credentials file ${file} cannot be read (${code ?? "unknown"})`,
-        {
-          field: "credentials",
-          cause,
-        },
-      );
+      throw refuse(`cannot be read (${(cause as NodeJS.ErrnoException).code ?? "unknown"})`, cause);
+    }
+    if (text === "") throw refuse("is empty", undefined);
+    try {
+      return make(utf8Bytes(`${text}\n`))(nonce);
+    } catch (cause) {
+      throw refuse(`holds no usable credentials: ${(cause as Error).message}`, cause);
     }
   };
-  read(); // report a missing file now, not at the first handshake
-  return (nonce) => make(read())(nonce);
+  const check = () => void authenticate("");
+  check();
+  return { options: { authenticator: authenticate }, files: [file], check };
 }
 
 function toConnectError(cause: unknown, servers: string[]): SwarmError {

@@ -37,7 +37,7 @@ interface DialOptions extends ConnectionOptions {
 interface Address {
   readonly hostname: string;
   readonly port: number;
-  /** The name in the certificate that the server must present. */
+  /** The name in the certificate that the server must present; empty for an IP address, which must be in the certificate itself. */
   readonly tlsName: string;
 }
 
@@ -125,18 +125,18 @@ class NatsSocket implements SocketTransport {
   }
 
   async #open(dialer: Dialer, address: Address, options: ConnectionOptions): Promise<void> {
-    const { hostname, port, tlsName } = address;
+    const { hostname, port } = address;
     const isTlsFirst = options.tls?.handshakeFirst === true;
     const socket = dialer.own(() => createConnection({ port, host: hostname, noDelay: true }));
     this.#socket = socket;
     await this.#step<void>(socket, (done) => socket.once("connect", done));
-    if (isTlsFirst) await this.#startTls(dialer, tlsName, options.tls);
+    if (isTlsFirst) await this.#startTls(dialer, address, options.tls);
     const info = await this.#readInfo();
     checkOptions(info, options);
     const isTlsWanted = info.tls_required === true || (info.tls_available === true && options.tls !== null);
     if (isTlsWanted && !isTlsFirst) {
       this.#arrived = this.#arrived.map(cutAfterLine); // bytes that came before TLS must not count as protected
-      await this.#startTls(dialer, tlsName, options.tls);
+      await this.#startTls(dialer, address, options.tls);
     }
     this.#isConnected = true;
     this.#receive();
@@ -161,10 +161,15 @@ class NatsSocket implements SocketTransport {
     }
   }
 
-  async #startTls(dialer: Dialer, tlsName: string, tls: TlsOptions | null | undefined): Promise<void> {
+  async #startTls(
+    dialer: Dialer,
+    { hostname, tlsName }: Address,
+    tls: TlsOptions | null | undefined,
+  ): Promise<void> {
     const raw = this.#socket!;
     const options: NodeTlsOptions = {
       rejectUnauthorized: true,
+      host: hostname, // checked against the certificate when there is no name, so for an IP address
       servername: tlsName,
       ...tls,
       ...(await readCertificates(tls ?? {})),

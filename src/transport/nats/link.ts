@@ -166,6 +166,12 @@ export class Link {
       { server: info.server_name },
       "server seems cut off from its cluster; reconnecting to another one",
     );
+    this.reconnect();
+  }
+
+  /** Ends the connection and makes it anew, with the credentials and certificates of now. Without a connection, the next one uses them. */
+  reconnect(): void {
+    if (this.#state !== "connected") return;
     this.nc.reconnect().catch(() => undefined); // rejects only when the connection is closed by now
   }
 

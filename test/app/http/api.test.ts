@@ -26,7 +26,7 @@ async function setup(options: { host?: string; token?: string; problem?: string 
     officeWaitMs: 100,
     log: silentLogger,
     host: options.host ?? "127.0.0.1",
-    token: options.token,
+    token: () => options.token,
     probes: probeRoutes({
       meter,
       checks: [{ name: "it", run: async () => options.problem ?? null }],

@@ -1,7 +1,7 @@
 // The life of a swarm in one directory: `up` and `down` as people run them, and the remains after kill -9. The tests share the
 // directory and run in their order: each continues with the swarm that its predecessor left.
 import { once } from "node:events";
-import { existsSync } from "node:fs";
+import { existsSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -140,6 +140,20 @@ test("without a server, a read is unavailable; bad input is a usage error; neith
   const bad = await world.run("submit echo --input - --server nats://127.0.0.1:1", { input: "{" });
   expect(bad.exitCode).not.toBe(0);
   expect(bad.stderr).not.toMatch(/\n\s+at /);
+});
+
+test("up refuses TLS files of the configuration file for its own server, which has no TLS", async () => {
+  const world = setupWorld();
+  writeFileSync(join(world.directory, "murmur.yaml"), "tlsCa: /ca.pem\n");
+  const refused = await world.call("up --detach --json");
+  expect(refused.exitCode).toBe(2);
+  expect(refused.json()).toMatchObject({
+    error: {
+      code: "invalid_input",
+      field: "tlsCa",
+      message: expect.stringContaining("name the server beside it"),
+    },
+  });
 });
 
 test.each(["task cancel", "task cancel t1 --scope s", "dead purge", "dead purge t1 --all", "budget set b"])(

@@ -10,7 +10,11 @@ async function setup(
     flags?: Record<string, string>;
   } = {},
 ) {
-  const { config } = await loadConfig({ flags: options.flags ?? {}, environment: {}, directory: "/nowhere" });
+  const { config } = await loadConfig({
+    flags: options.flags ?? {},
+    environment: options.environment ?? {},
+    directory: "/nowhere",
+  });
   return planProcesses({
     config,
     roles: ["echo", "echo", "review"],
@@ -86,6 +90,32 @@ test("processes of a private server do not inherit the address of another server
     undefined,
     undefined,
   ]);
+});
+
+test("processes that join a named server get its user, TLS files and inboxes; those of a private server get none", async () => {
+  const environment = {
+    NATS_USER: "anna",
+    MURMUR_PASSWORD_FILE: "/password",
+    MURMUR_TLS_CA: "/ca.pem",
+    MURMUR_TLS_FIRST: "true",
+    MURMUR_INBOX_PREFIX: "_INBOX.anna",
+  };
+  const names = [
+    "NATS_USER",
+    "MURMUR_USER",
+    ...Object.keys(environment).filter((name) => name !== "NATS_USER"),
+  ];
+  const [joined] = await setup({ ownServer: false, environment });
+  expect(names.map((name) => joined?.environment[name])).toEqual([
+    undefined,
+    "anna",
+    "/password",
+    "/ca.pem",
+    "true",
+    "_INBOX.anna",
+  ]);
+  const [, own] = await setup({ environment });
+  expect(names.map((name) => own?.environment[name])).toEqual(names.map(() => undefined));
 });
 
 test("processes that join through a context get the context, which holds more than a URL", async () => {

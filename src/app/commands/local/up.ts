@@ -250,6 +250,9 @@ function checkRoles(roles: readonly string[], known: Readonly<Record<string, str
   );
 }
 
+/** The settings that make a connection demand TLS. */
+const TLS_SETTINGS = ["tlsCa", "tlsCert", "tlsFirst"] as const;
+
 /**
  * The swarm to join, or null. `up` starts its own server unless a flag or the configuration file names a server: NATS_URL of
  * the environment is for the other commands.
@@ -257,7 +260,16 @@ function checkRoles(roles: readonly string[], known: Readonly<Record<string, str
 async function targetToJoin(ports: Ports): Promise<Target | null> {
   const { sources, config, environment } = ports;
   const isExplicit = (source: string) => source.startsWith("flag") || source.startsWith("file");
-  if (!isExplicit(sources.server) && !isExplicit(sources.context)) return null;
+  if (!isExplicit(sources.server) && !isExplicit(sources.context)) {
+    // The processes of `up` read the file too, and would demand TLS of its own server, which has none.
+    const tls = TLS_SETTINGS.find((name) => isExplicit(sources[name]));
+    if (tls === undefined) return null;
+    throw new SwarmError(
+      "invalid_input",
+      `${sources[tls]}: ${tls} is given without a server, and the own server of up has no TLS: name the server beside it, or leave ${tls} out`,
+      { field: tls },
+    );
+  }
   return resolveTarget(config, sources, environment);
 }
 
