@@ -20,4 +20,12 @@ export {
   type ReviewTask,
   runReview,
 } from "./run.ts";
+export {
+  findTrustedProgram,
+  type GitCommand,
+  type GitOptions,
+  type GitRun,
+  runGit,
+  trustedPath,
+} from "./safety/index.ts";
 export { type Scan, type ScannedFile, scan } from "./scan.ts";

@@ -1,11 +1,10 @@
 // Lists the files of a review. Owns the reasons to leave a file out. Leaves the tasks to plan.ts. The scan only reads: git does
 // not refresh its index, and runs no hooks or monitors of the repository.
-import { execFile } from "node:child_process";
 import { lstat, open, readdir, readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { isCode, isLockfile, MAX_FILE_BYTES, MAX_FILES } from "../../agents/lib/review/index.ts";
 import { type IgnoreRule, isIgnored, parseIgnore } from "./patterns/index.ts";
+import { runGit } from "./safety/index.ts";
 
 /** A file to review: its path relative to the directory, and its size. */
 export interface ScannedFile {
@@ -37,8 +36,6 @@ const MINIFIED_LINE_CHARACTERS = 500;
 const HEADS_AT_ONCE = 32;
 /** The deepest folder of a walk without git; deeper folders are generated. */
 const MAX_DEPTH = 40;
-const GIT_TIMEOUT_MS = 30_000;
-const GIT_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /**
  * Lists the directory's files. In a git checkout these are the files that git tracks or would add; otherwise a walk finds them
@@ -73,30 +70,10 @@ export async function scan(directory: string, signal?: AbortSignal): Promise<Sca
 /** Lists the files that git knows; null outside a git checkout, without git, or when the directory itself is ignored. */
 async function gitFiles(root: string, signal: AbortSignal | undefined): Promise<string[] | null> {
   try {
-    const { stdout } = await promisify(execFile)(
-      "git",
-      // A monitor in the repository's own configuration is a program, so it is switched off.
-      [
-        "-c",
-        "core.fsmonitor=false",
-        "-c",
-        "core.quotepath=off",
-        "ls-files",
-        "-z",
-        "--cached",
-        "--others",
-        "--exclude-standard",
-      ],
-      {
-        cwd: root,
-        timeout: GIT_TIMEOUT_MS,
-        maxBuffer: GIT_OUTPUT_BYTES,
-        env: { ...process.env, GIT_OPTIONAL_LOCKS: "0", GIT_TERMINAL_PROMPT: "0" },
-        ...(signal === undefined ? {} : { signal }),
-      },
-    );
+    const args = ["-z", "--cached", "--others", "--exclude-standard"];
+    const { exitCode, stdout } = await runGit("ls-files", args, { directory: root, signal });
     const files = stdout.split("\0").filter((path) => path !== "");
-    return files.length === 0 ? null : files;
+    return exitCode !== 0 || files.length === 0 ? null : files;
   } catch {
     signal?.throwIfAborted();
     return null;

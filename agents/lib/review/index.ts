@@ -38,6 +38,7 @@ export {
   isAside,
   isCode,
   isDeclaration,
+  isInside,
   isLockfile,
   isTest,
   MAX_FILE_BYTES,
