@@ -13,6 +13,8 @@ export interface OwnManifest {
   version: string;
   engines: { node: string };
   peerDependencies: Record<string, string>;
+  /** The home of the sources, once the package has one. */
+  repository?: { url: string };
 }
 
 /** This package's package.json. */

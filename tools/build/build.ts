@@ -38,6 +38,8 @@ interface Manifest {
   description: string;
   license: string;
   engines: Record<string, string>;
+  /** The home of the sources; findings link to the pages there. */
+  repository?: { url: string };
   /** The doors: the path below the package's name, and the source file. */
   exports: Record<string, string>;
   dependencies: Record<string, string>;
@@ -106,7 +108,7 @@ function copyBeside(): void {
 }
 
 function writeManifest(): void {
-  const { name, version, description, license, engines, dependencies, peerDependencies } = own;
+  const { name, version, description, license, engines, repository, dependencies, peerDependencies } = own;
   for (const [peer, range] of Object.entries(peerDependencies)) {
     if (!PEER_RANGE.test(range)) throw new Error(`peer ${peer}: expected a range like ^1.2.3, got ${range}`);
   }
@@ -116,6 +118,7 @@ function writeManifest(): void {
   });
   const manifest = {
     ...{ name, version, description, license, type: "module", engines },
+    ...(repository === undefined ? {} : { repository }),
     bin: { murmur: COMMAND },
     exports: { ...Object.fromEntries(doors), "./package.json": "./package.json" },
     ...{ dependencies, peerDependencies },

@@ -1,13 +1,34 @@
 // The review of a repository: scan, plan, submit the tasks to the review agents, merge, report.
 //
 //   const report = await runReview({ submit: (task, signal) => swarm.submitAndWait(task, signal) }, { directory: "." });
-//   console.log(renderReport(report));
+//   console.log(FORMATS.sarif(report, { version, checkout: await readCheckout("."), pagesUrl: null }));
 //   process.exitCode = reaches(report, "high") ? 1 : 0;
 
 export { type AgreedPlace, type AgreementLevel, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
 export { REVIEW_CALIBRATION } from "./calibration.ts";
+
+<<<<<<< HEAD
+
 export { type AnalyserCoverage, type Coverage, coverageOf, renderCoverage } from "./coverage.ts";
 export { renderReport } from "./formats/text.ts";
+
+=======
+
+export { readCheckout, webUrlOf } from "./checkout.ts";
+export {
+  type Checkout,
+  COMMENT_MARKER,
+  FORMAT_NAMES,
+  FORMATS,
+  type FormatName,
+  MAX_ANNOTATIONS_PER_LEVEL,
+  MAX_COMMENT_CHARACTERS,
+  renderReport,
+  type Surroundings,
+} from "./formats/index.ts";
+
+>>>>>>> f4c3187 (review: formats)
+
 export { type Answer, type Finding, isDoubtful, mergeFindings } from "./merge.ts";
 export { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
 export { type FailedTask, type Parts, partsOf, type ReviewReport, reaches } from "./report.ts";

@@ -50,6 +50,7 @@ export { castVote, limitFindings, REVIEW_SLOTS } from "./limits.ts";
 export { biome, biomePrograms } from "./linters/biome.ts";
 export { eslint } from "./linters/eslint.ts";
 export { oxlint } from "./linters/oxlint.ts";
+export { describeKind, pageOf, ruleUrl } from "./pages/pages.ts";
 export {
   compileGlob,
   expandBraces,

@@ -3,6 +3,7 @@ import { type Area, areaOf, SEVERITIES } from "../../../agents/lib/review/index.
 import { renderCoverage } from "../coverage.ts";
 import type { Finding } from "../merge.ts";
 import { type FailedTask, partsOf, type ReviewReport } from "../report.ts";
+import { describeAgreement, describeFailures, inLog, plural } from "./format.ts";
 
 export interface RenderOptions {
   /** The most shown findings of one kind; the others are counted. Default 5. */
@@ -81,18 +82,11 @@ function ofOneKind(kind: string, findings: readonly Finding[], shown: ReadonlySe
   return [
     title,
     ...visible.map(
-      (finding) => `    ${finding.file}:${finding.line}  ${finding.message}\n      ${whoAgrees(finding)}`,
+      (finding) =>
+        `    ${inLog(`${finding.file}:${finding.line}  ${finding.message}`)}\n      ${describeAgreement(finding)}`,
     ),
     ...(hidden === 0 ? [] : [`    … and ${hidden} more, see --json`]),
   ];
-}
-
-/** Names the linters that report a finding and the silent ones, and shows the confidence. */
-function whoAgrees({ agreedBy, silent, confidence }: Finding): string {
-  const names = agreedBy.map(shortName).join(" + ");
-  if (confidence === null) return `${names}, which nothing else can check`;
-  const but = silent.length === 0 ? "" : `, not ${silent.map(shortName).join(", ")}`;
-  return `${names}${but}: confidence ${confidence.toFixed(2)}`;
 }
 
 /** Explains the confidence of the findings; no lines when no finding has one. */
@@ -109,30 +103,24 @@ function legend({ agreement }: ReviewReport, findings: readonly Finding[]): stri
   ];
 }
 
-/** Makes one line for each analyser and error, for all its failed tasks together. */
 function failures(failed: readonly FailedTask[]): string[] {
   if (failed.length === 0) return [];
-  const byReason = Map.groupBy(failed, ({ capability, error }) => JSON.stringify([capability, error]));
-  const lines = [...byReason.values()].map((tasks) => {
-    const files = tasks.reduce((sum, task) => sum + task.files, 0);
-    return `  ${shortName(tasks[0]?.capability ?? "")}: its findings in ${plural(files, "file")} are missing. ${tasks[0]?.error ?? ""}`;
-  });
-  return ["", `Not done (${plural(failed.length, "task")})`, ...lines];
+  return ["", `Not done (${plural(failed.length, "task")})`, ...describeFailures(failed).map(indented)];
 }
 
 function remarks(notes: readonly Finding[]): string[] {
   if (notes.length === 0) return [];
-  return ["", "About this review", ...notes.map(({ file, message }) => `  ${file}: ${message}`)];
+  return [
+    "",
+    "About this review",
+    ...notes.map(({ file, message }) => indented(inLog(`${file}: ${message}`))),
+  ];
 }
 
 function heading(area: Area): string {
   return area.charAt(0).toUpperCase() + area.slice(1);
 }
 
-function shortName(capability: string): string {
-  return capability.replace(/^review-/, "");
-}
-
-function plural(count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+function indented(text: string): string {
+  return `  ${text}`;
 }

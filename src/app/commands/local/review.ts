@@ -13,10 +13,21 @@ import {
   SEVERITIES,
   unjudgedSchema,
 } from "../../../../agents/lib/review/index.ts";
-import { type ReviewReport, reaches, renderReport, runReview } from "../../../../workflows/review/index.ts";
+import {
+  FORMAT_NAMES,
+  FORMATS,
+  type FormatName,
+  type ReviewReport,
+  reaches,
+  readCheckout,
+  runReview,
+  type Surroundings,
+  webUrlOf,
+} from "../../../../workflows/review/index.ts";
 import { listRoles, loadRoles } from "../../../agent/index.ts";
 import { createMeter, newInstanceId, silentLogger } from "../../../base/index.ts";
 import { createOfficeClient } from "../../../coordinator/index.ts";
+import { SwarmError } from "../../../protocol/index.ts";
 import { connectNats, type Transport } from "../../../transport/index.ts";
 import { createTaskClient } from "../../../work/index.ts";
 import { listAgents } from "../../agents/roster.ts";
@@ -25,9 +36,11 @@ import { showDuration } from "../../cli/terminal.ts";
 import { streamLimits } from "../../config.ts";
 import { provideAnalysers } from "../../install/analysers.ts";
 import { natsServerFor } from "../../install/tools.ts";
+import { readOwnManifest } from "../../own-package.ts";
 import { agentDirectories } from "../../processes/roles.ts";
 import { type Supervisor, startSupervisor } from "../../supervisor/supervisor.ts";
 import { resolveFrom, resolveTarget, serversOf, type Target } from "../../target.ts";
+import { VERSION } from "../../version.ts";
 
 /** Heap of each review process, in MiB: ESLint's type-aware rules keep whole programs in memory. */
 const REVIEW_HEAP_MB = 2_048;
@@ -70,6 +83,12 @@ export const command = defineCommand({
       .enum(SEVERITIES)
       .optional()
       .meta({ description: "exit code 1 when there is a finding at least this severe" }),
+    format: z
+      .enum(FORMAT_NAMES)
+      .optional()
+      .meta({
+        description: `the output: ${FORMAT_NAMES.join(", ")}; default text, and json with --json (github: annotations in a job of GitHub Actions; markdown: a comment)`,
+      }),
     only: z
       .array(z.enum(REVIEW_CAPABILITIES))
       .default([])
@@ -95,12 +114,22 @@ export const command = defineCommand({
       findings: z.array(findingSchema),
       failedTasks: z.array(z.looseObject({})),
     })
-    // `failed` is for the exit code alone; the document of --json is the report of the contract.
-    .transform(({ failed: _, ...report }) => report as unknown as ReviewReport & { failed?: boolean }),
-  examples: ["review .", "review ../project --json", "review . --fail-on high"],
+    // `face` is for the text and the exit code; the document of --json is the report of the contract.
+    .transform(({ face: _, ...report }) => report as unknown as ReviewReport & { face?: Face }),
+  examples: ["review .", "review ../project --json", "review . --fail-on high", "review . --format sarif"],
   details:
     "Uses the swarm that runs in the working directory (or --server); without a swarm it starts its own for the duration.\nNothing is written into the directory. Exit code 0 when the review ran, with or without findings.",
   async run(ports, input) {
+    const format = input.format ?? (ports.json ? "json" : "text");
+    if (ports.json && format !== "json") {
+      throw new SwarmError(
+        "invalid_input",
+        `expected one format, got --json and --format ${format}; leave one out`,
+        {
+          field: "format",
+        },
+      );
+    }
     const directory = resolveFrom(ports.directory, input.directory);
     const wanted = input.only.length === 0 ? REVIEW_CAPABILITIES : input.only;
     const swarm = await openSwarm(ports, directory, wanted);
@@ -125,7 +154,8 @@ export const command = defineCommand({
           signal: ports.signal,
         },
       );
-      return { ...report, failed: input.failOn !== undefined && reaches(report, input.failOn) };
+      const isReached = input.failOn !== undefined && reaches(report, input.failOn);
+      return { ...report, face: { format, isReached, around: await surroundings(directory, ports.signal) } };
     } finally {
       ports.terminal.status("");
       // Tasks of this review that still run or wait are not needed any more, and must not stay in a shared swarm.
@@ -134,9 +164,27 @@ export const command = defineCommand({
       await swarm.close();
     }
   },
-  render: (report) => renderReport(report),
-  exitCode: ({ status, failed }) => (failed === true || status === "failed" ? 1 : 0),
+  render: ({ face, ...report }) => (face === undefined ? "" : FORMATS[face.format](report, face.around)),
+  exitCode: ({ status, face }) => (face?.isReached === true || status === "failed" ? 1 : 0),
 });
+
+/** The part of an answer that shows it. */
+interface Face {
+  format: FormatName;
+  /** True when a finding is at least as severe as --fail-on. */
+  isReached: boolean;
+  around: Surroundings;
+}
+
+async function surroundings(directory: string, signal: AbortSignal): Promise<Surroundings> {
+  const { repository } = readOwnManifest();
+  const home = webUrlOf(repository?.url ?? "");
+  return {
+    version: VERSION,
+    checkout: await readCheckout(directory, signal),
+    pagesUrl: home === null ? null : `${home}/blob/main/`,
+  };
+}
 
 interface ReviewSwarm {
   transport: Transport;

@@ -1,5 +1,5 @@
 // A small report for the tests of the formats.
-import type { Finding, ReviewReport } from "../../../../workflows/review/index.ts";
+import type { Finding, ReviewReport, Surroundings } from "../../../../workflows/review/index.ts";
 
 export const finding = {
   fingerprint: "0123456789abcdef",
@@ -25,3 +25,10 @@ export const report: ReviewReport = {
   findings: [1, 2, 3].map((line) => ({ ...finding, line })),
   failedTasks: [{ capability: "review-docs", error: "timeout: no answer", files: 1 }],
 };
+
+/** The facts around the report. */
+export const AROUND = {
+  version: "1.2.3",
+  checkout: { prefix: "", revision: "0123abcd", branch: "main", webUrl: "https://github.com/owner/name" },
+  pagesUrl: "https://code.example.test/murmur/",
+} satisfies Surroundings;

@@ -1,0 +1,85 @@
+// The parts that the formats share: the facts around a report, the address of a page about a kind, and words. Pure.
+import { pageOf, ruleUrl } from "../../../agents/lib/review/index.ts";
+import type { Finding } from "../merge.ts";
+import type { FailedTask, ReviewReport } from "../report.ts";
+
+/** The facts that a format may show, and that the report does not have. */
+export interface Surroundings {
+  /** The version of this program. */
+  version: string;
+  /** The git checkout around the reviewed directory; null outside a checkout, or without git. */
+  checkout: Checkout | null;
+  /** The web address of this package's pages, with a `/` at its end; null when package.json names no repository. */
+  pagesUrl: string | null;
+}
+
+/** A git checkout. */
+export interface Checkout {
+  /** The reviewed directory below the root of the checkout: empty, or with a `/` at its end. */
+  prefix: string;
+  /** The commit; null before the first one. */
+  revision: string | null;
+  /** Null when no branch is checked out. */
+  branch: string | null;
+  /** The web address of the repository, without user name and password; null when it is unknown. */
+  webUrl: string | null;
+}
+
+/** Makes one output of a report. It ends without a line break. */
+export type Format = (report: ReviewReport, around: Surroundings) => string;
+
+/** Returns a finding's file below the root of the checkout, where code hosts look for it. */
+export function fileInCheckout({ file }: Pick<Finding, "file">, { checkout }: Surroundings): string {
+  return `${checkout?.prefix ?? ""}${file}`;
+}
+
+/**
+ * Returns the web address of the page that explains a finding: the page of its kind, or of the linter's rule; null when none is
+ * known.
+ */
+export function helpUrl({ kind, rule, agreedBy }: Finding, { pagesUrl }: Surroundings): string | null {
+  const page = pageOf(kind);
+  if (page === null) return ruleUrl(rule, agreedBy);
+  return pagesUrl === null ? null : `${pagesUrl}${page}`;
+}
+
+/** Encodes a path for a URI; the `/` between its parts stay. */
+export function encodePath(path: string): string {
+  return path.toWellFormed().split("/").map(encodeURIComponent).join("/");
+}
+
+/** Makes one text for each analyser and error, for all its failed tasks together. */
+export function describeFailures(failed: readonly FailedTask[]): string[] {
+  const byReason = Map.groupBy(failed, ({ capability, error }) => JSON.stringify([capability, error]));
+  return [...byReason.values()].map((tasks) => {
+    const files = tasks.reduce((sum, task) => sum + task.files, 0);
+    return `${shortName(tasks[0]?.capability ?? "")}: its findings in ${plural(files, "file")} are missing. ${tasks[0]?.error ?? ""}`;
+  });
+}
+
+/** Names the linters that report a finding and the silent ones, and shows the confidence. */
+export function describeAgreement({ agreedBy, silent, confidence }: Finding): string {
+  const names = agreedBy.map(shortName).join(" + ");
+  if (confidence === null) return `${names}, which nothing else can check`;
+  const but = silent.length === 0 ? "" : `, not ${silent.map(shortName).join(", ")}`;
+  return `${names}${but}: confidence ${confidence.toFixed(2)}`;
+}
+
+export function shortName(capability: string): string {
+  return capability.replace(/^review-/, "");
+}
+
+export function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+/**
+ * Makes foreign text safe in the log of a GitHub job, where `##[name]` anywhere in a line, and `::name` at its start, is a command
+ * to the runner. Control characters are replaced too.
+ */
+export function inLog(text: string): string {
+  return text
+    .replace(/\p{Cc}/gu, "�")
+    .replaceAll("##[", "## [")
+    .replace(/^\s*::/, "./$&");
+}
