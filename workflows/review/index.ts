@@ -6,15 +6,8 @@
 
 export { type AgreedPlace, type AgreementLevel, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
 export { REVIEW_CALIBRATION } from "./calibration.ts";
-
-<<<<<<< HEAD
-
-export { type AnalyserCoverage, type Coverage, coverageOf, renderCoverage } from "./coverage.ts";
-export { renderReport } from "./formats/text.ts";
-
-=======
-
 export { readCheckout, webUrlOf } from "./checkout.ts";
+export { type AnalyserCoverage, type Coverage, coverageOf, renderCoverage } from "./coverage.ts";
 export {
   type Checkout,
   COMMENT_MARKER,
@@ -26,8 +19,6 @@ export {
   renderReport,
   type Surroundings,
 } from "./formats/index.ts";
-
->>>>>>> f4c3187 (review: formats)
 
 export { type Answer, type Finding, isDoubtful, mergeFindings } from "./merge.ts";
 export { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";

@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { hasAnalysers } from "../../../agents/lib/review/index.ts";
@@ -30,6 +30,12 @@ test("review without a swarm starts its own, writes nothing into the repository 
     findings: [expect.objectContaining({ file: "README.md", line: 3 })],
     failedTasks: [],
   });
+  // The same report in another format, without a new review.
+  writeFileSync(join(directory, "report.json"), ran.stdout);
+  const shown = await run("review repository --from report.json --format github --fail-on medium");
+  expect(shown).toMatchObject({ exitCode: 1, stderr: "" });
+  expect(shown.stdout).toContain("::warning file=README.md,line=3,title=broken-link::");
+  rmSync(join(directory, "report.json"));
   expect(readdirSync(repository).sort()).toEqual(["README.md", "package.json", "src"]);
   expect(readdirSync(directory)).toEqual(["repository"]);
   expect(readdirSync(temp).filter((name) => name.startsWith("murmur-"))).toEqual([]);
@@ -59,6 +65,19 @@ test("review in a running swarm starts only the missing agents, and the swarm st
     return agents.length === 1 && agents[0]?.role === "echo" ? true : undefined;
   });
   expect((await up()).processes).toEqual(swarm.processes);
+});
+
+test("review rejects two formats, and a file that is not the report of a review", async () => {
+  const { run, repository, directory } = setup();
+  const both = await run("review repository --json --format sarif");
+  expect(both).toMatchObject({ exitCode: 2 });
+  expect(both.stdout).toContain("expected one format, got --json and --format sarif");
+  writeFileSync(join(directory, "report.json"), '{"status":"done"}');
+  const wrong = await run("review repository --from report.json");
+  expect(wrong).toMatchObject({ exitCode: 2 });
+  expect(wrong.stderr).toContain("as `murmur review DIR --json` prints it, got: status");
+  expect((await run("review repository --from none.json")).stderr).toContain("it cannot be read");
+  expect(readdirSync(repository).sort()).toEqual(["README.md", "package.json", "src"]);
 });
 
 test.skipIf(!hasAnalysers())(

@@ -1,5 +1,6 @@
 // The parts that the formats share: the facts around a report, the address of a page about a kind, and words. Pure.
 import { pageOf, ruleUrl } from "../../../agents/lib/review/index.ts";
+import { renderCoverage } from "../coverage.ts";
 import type { Finding } from "../merge.ts";
 import type { FailedTask, ReviewReport } from "../report.ts";
 
@@ -55,6 +56,12 @@ export function describeFailures(failed: readonly FailedTask[]): string[] {
     const files = tasks.reduce((sum, task) => sum + task.files, 0);
     return `${shortName(tasks[0]?.capability ?? "")}: its findings in ${plural(files, "file")} are missing. ${tasks[0]?.error ?? ""}`;
   });
+}
+
+/** Describes the parts that were not judged: the failed tasks, then the files that analysers could not judge, in one text. */
+export function describeMissing({ failedTasks, coverage }: ReviewReport): string[] {
+  const uncovered = renderCoverage(coverage, failedTasks);
+  return [...describeFailures(failedTasks), ...(uncovered === null ? [] : [uncovered])];
 }
 
 /** Names the linters that report a finding and the silent ones, and shows the confidence. */

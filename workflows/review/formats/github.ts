@@ -2,7 +2,7 @@
 import type { Severity } from "../../../agents/lib/review/index.ts";
 import type { Finding } from "../merge.ts";
 import { partsOf } from "../report.ts";
-import { describeAgreement, describeFailures, type Format, fileInCheckout, inLog, plural } from "./format.ts";
+import { describeAgreement, describeMissing, type Format, fileInCheckout, inLog, plural } from "./format.ts";
 
 /** The most annotations of each level that GitHub shows for one step (docs.github.com, "Workflow commands", limits). */
 export const MAX_ANNOTATIONS_PER_LEVEL = 10;
@@ -19,7 +19,7 @@ type Level = (typeof LEVELS)[Severity];
 /** Renders a report as workflow commands, the most important findings first, and counts the findings without one. */
 export const toGithub: Format = (report, around) => {
   const { shown, notes } = partsOf(report);
-  const missing = describeFailures(report.failedTasks);
+  const missing = describeMissing(report);
   const given: Record<Level, number> = { error: 0, warning: 0, notice: 0 };
   const left: Record<Level, number> = { error: 0, warning: 0, notice: 0 };
   const commands: string[] = [];

@@ -1,11 +1,10 @@
-// A comment on a pull request. Its first line is a marker that nobody sees, by which the next run finds the comment and writes
-// it again. Pure.
+// A comment on a pull request. Its first line is a hidden marker: the next run finds the comment by it, and writes it again. Pure.
 import { areaOf, SEVERITIES } from "../../../agents/lib/review/index.ts";
 import type { Finding } from "../merge.ts";
 import { partsOf, type ReviewReport } from "../report.ts";
 import {
   describeAgreement,
-  describeFailures,
+  describeMissing,
   encodePath,
   type Format,
   fileInCheckout,
@@ -26,7 +25,7 @@ export const toMarkdown: Format = (report, around) => {
   const { shown, doubtful, notes } = partsOf(report);
   const head = [COMMENT_MARKER, ...summary(report, shown)];
   const foot = [
-    ...fold("Not judged", describeFailures(report.failedTasks)),
+    ...fold("Not judged", describeMissing(report)),
     ...fold(
       "About this review",
       notes.map(({ file, message }) => (file === "." ? message : `${file}: ${message}`)),
@@ -127,7 +126,7 @@ function openFold(title: string, count: number): string[] {
 
 const CLOSE_FOLD = ["", "</details>"];
 
-/** Foreign text as a code span, in which no markup, mention or link works. */
+/** Foreign text as a code span: no markup, mention or link works there. */
 function inCode(text: string): string {
   const line = text.replace(/\p{Cc}/gu, "�");
   const longest = Math.max(0, ...[...line.matchAll(/`+/g)].map(([run]) => run.length));

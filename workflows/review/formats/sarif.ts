@@ -11,6 +11,7 @@ import {
   fileInCheckout,
   helpUrl,
   type Surroundings,
+  shortName,
 } from "./format.ts";
 
 /** The schema that GitHub checks an upload against. */
@@ -20,6 +21,9 @@ const ROOT = "%SRCROOT%";
 /** The most results of one run that GitHub takes (docs.github.com, "SARIF support for code scanning", limits). */
 export const MAX_SARIF_RESULTS = 25_000;
 
+/** The most files that were not judged and have a notification each; readers of a log do not go through more. */
+const MAX_UNJUDGED = 500;
+
 const LEVELS: Record<Severity, "error" | "warning" | "note"> = {
   critical: "error",
   high: "error",
@@ -27,7 +31,7 @@ const LEVELS: Record<Severity, "error" | "warning" | "note"> = {
   low: "note",
   info: "note",
 };
-/** The middle of each band of CVSS scores by which GitHub names a security alert: above 9.0 critical, 7.0 high, 4.0 medium. */
+/** The middle of each band of CVSS scores. GitHub calls a security alert critical above 9.0, high above 7.0, medium above 4.0. */
 const SECURITY_SEVERITIES: Record<Severity, string> = {
   critical: "9.5",
   high: "8.0",
@@ -120,12 +124,13 @@ function locationOf(finding: Pick<Finding, "file">, around: Surroundings): objec
   return { artifactLocation: { uri: encodePath(fileInCheckout(finding, around)), uriBaseId: ROOT } };
 }
 
-/** Tells the missing parts: failed analysers, the review's notes, and results without a place in the log (§3.20). */
+/** Tells the missing parts: failed analysers, files that were not judged, the review's notes, and omitted results (§3.20). */
 function invocation(report: ReviewReport, around: Surroundings, omitted: number): object {
   const { doubtful, notes } = partsOf(report);
   const failureLevel = report.status === "failed" ? "error" : "warning";
   const told = [
     ...describeFailures(report.failedTasks).map((text) => notification("not-judged", failureLevel, text)),
+    ...unjudged(report, around),
     ...notes.map(({ rule, file, message }) => ({
       ...notification(rule, "note", file === "." ? message : `${file}: ${message}`),
       ...(file === "." ? {} : { locations: [{ physicalLocation: locationOf({ file }, around) }] }),
@@ -154,6 +159,31 @@ function invocation(report: ReviewReport, around: Surroundings, omitted: number)
     executionSuccessful: report.status === "completed",
     toolExecutionNotifications: told,
   };
+}
+
+function unjudged({ coverage, failedTasks }: ReviewReport, around: Surroundings): object[] {
+  // Failed tasks name their files by a count; the others are named one by one.
+  const failed = new Set(failedTasks.map(({ capability }) => capability));
+  const all = coverage.analysers.flatMap(({ capability, unjudged: files }) =>
+    files
+      .filter(({ why }) => why !== "tool-failed" || !failed.has(capability))
+      .map(({ file, why, message }) => ({
+        ...notification(
+          "not-judged",
+          "warning",
+          `${shortName(capability)} has not judged ${file}: ${why}. ${message}`,
+        ),
+        locations: [{ physicalLocation: locationOf({ file }, around) }],
+      })),
+  );
+  const left = all.length - MAX_UNJUDGED;
+  if (left <= 0) return all;
+  const more = notification(
+    "not-judged",
+    "warning",
+    `${left} more files were not judged; the format json names them.`,
+  );
+  return [...all.slice(0, MAX_UNJUDGED), more];
 }
 
 function notification(id: string, level: "error" | "warning" | "note", text: string): object {

@@ -1,7 +1,7 @@
 // `review`: the ready-made review of a repository, in the swarm that runs here or in a swarm of its own for the duration.
 // Starts and ends the review's agents; the review itself is workflows/review.
 // I1: nothing is written into the reviewed directory, and every process that was started for the review ends with it.
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { z } from "zod";
@@ -25,7 +25,7 @@ import {
   webUrlOf,
 } from "../../../../workflows/review/index.ts";
 import { listRoles, loadRoles } from "../../../agent/index.ts";
-import { createMeter, newInstanceId, silentLogger } from "../../../base/index.ts";
+import { createMeter, newInstanceId, silentLogger, tryJson } from "../../../base/index.ts";
 import { createOfficeClient } from "../../../coordinator/index.ts";
 import { SwarmError } from "../../../protocol/index.ts";
 import { connectNats, type Transport } from "../../../transport/index.ts";
@@ -49,6 +49,11 @@ const REVIEW_GRACE_MS = 1_000;
 
 const findingSchema = z.looseObject({
   fingerprint: z.string(),
+  kind: z.string(),
+  rule: z.string(),
+  file: z.string(),
+  line: z.int(),
+  message: z.string(),
   severity: z.enum(SEVERITIES),
   agreedBy: z.array(z.string()),
   silent: z.array(z.string()),
@@ -72,6 +77,19 @@ const levelSchema = z.strictObject({
   labelled: z.int(),
 });
 
+const reportSchema = z.looseObject({
+  status: z.enum(["completed", "partial", "failed"]),
+  directory: z.string(),
+  files: z.int(),
+  coverage: coverageSchema,
+  durationMs: z.number(),
+  agents: z.int(),
+  tasks: z.int(),
+  agreement: z.array(levelSchema),
+  findings: z.array(findingSchema),
+  failedTasks: z.array(z.looseObject({ capability: z.string(), error: z.string(), files: z.int() })),
+});
+
 export const command = defineCommand({
   handlesInterrupts: true,
   input: z.strictObject({
@@ -89,6 +107,10 @@ export const command = defineCommand({
       .meta({
         description: `the output: ${FORMAT_NAMES.join(", ")}; default text, and json with --json (github: annotations in a job of GitHub Actions; markdown: a comment)`,
       }),
+    from: z.string().min(1).optional().meta({
+      description: "show the report in this file, which --json printed, instead of a new review of DIR",
+      value: "FILE",
+    }),
     only: z
       .array(z.enum(REVIEW_CAPABILITIES))
       .default([])
@@ -101,19 +123,7 @@ export const command = defineCommand({
       .default(true)
       .meta({ description: "do not load the repository's own linter configuration, which may run its code" }),
   }),
-  output: z
-    .looseObject({
-      status: z.enum(["completed", "partial", "failed"]),
-      directory: z.string(),
-      files: z.int(),
-      coverage: coverageSchema,
-      durationMs: z.number(),
-      agents: z.int(),
-      tasks: z.int(),
-      agreement: z.array(levelSchema),
-      findings: z.array(findingSchema),
-      failedTasks: z.array(z.looseObject({})),
-    })
+  output: reportSchema
     // `face` is for the text and the exit code; the document of --json is the report of the contract.
     .transform(({ face: _, ...report }) => report as unknown as ReviewReport & { face?: Face }),
   examples: ["review .", "review ../project --json", "review . --fail-on high", "review . --format sarif"],
@@ -131,6 +141,11 @@ export const command = defineCommand({
       );
     }
     const directory = resolveFrom(ports.directory, input.directory);
+    const show = async (report: ReviewReport) => {
+      const isReached = input.failOn !== undefined && reaches(report, input.failOn);
+      return { ...report, face: { format, isReached, around: await surroundings(directory, ports.signal) } };
+    };
+    if (input.from !== undefined) return await show(readReport(resolveFrom(ports.directory, input.from)));
     const wanted = input.only.length === 0 ? REVIEW_CAPABILITIES : input.only;
     const swarm = await openSwarm(ports, directory, wanted);
     const scope = newInstanceId("review");
@@ -154,8 +169,7 @@ export const command = defineCommand({
           signal: ports.signal,
         },
       );
-      const isReached = input.failOn !== undefined && reaches(report, input.failOn);
-      return { ...report, face: { format, isReached, around: await surroundings(directory, ports.signal) } };
+      return await show(report);
     } finally {
       ports.terminal.status("");
       // Tasks of this review that still run or wait are not needed any more, and must not stay in a shared swarm.
@@ -174,6 +188,27 @@ interface Face {
   /** True when a finding is at least as severe as --fail-on. */
   isReached: boolean;
   around: Surroundings;
+}
+
+/** Reads a report. @throws SwarmError `invalid_input` when the file has none, `not_found` when it does not exist. */
+function readReport(file: string): ReviewReport {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new SwarmError("not_found", `expected the report of a review in ${file}, but it cannot be read`, {
+      field: "from",
+      cause,
+    });
+  }
+  const report = reportSchema.safeParse(tryJson(text));
+  if (report.success) return report.data as unknown as ReviewReport;
+  const [issue] = report.error.issues;
+  throw new SwarmError(
+    "invalid_input",
+    `expected the report of a review in ${file}, as \`murmur review DIR --json\` prints it, got: ${issue?.path.join(".")}: ${issue?.message}`,
+    { field: "from" },
+  );
 }
 
 async function surroundings(directory: string, signal: AbortSignal): Promise<Surroundings> {

@@ -38,7 +38,7 @@ test("a comment begins with its marker, counts by severity, and folds the findin
   );
 });
 
-test("foreign text mentions nobody, links nothing and adds no markup", () => {
+test("foreign text makes no mention, no link and no markup", () => {
   const message = "@owner fixes #12 <img src=x> [a](https://example.test) `b` **c** www.example.test :smile:";
   const text = render({ findings: [{ ...finding, file: "a`b.ts", message }] });
   expect(text).toContain("[`` a`b.ts:1 ``]");

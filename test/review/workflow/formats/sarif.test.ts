@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { z } from "zod";
+import { toSarif } from "../../../../workflows/review/formats/sarif.ts";
 import { FORMATS, type ReviewReport, type Surroundings } from "../../../../workflows/review/index.ts";
 import { AROUND, finding, report } from "./sample.ts";
 
@@ -113,13 +114,28 @@ test("a rule of one linter links to the documentation of that linter, and withou
 
 test("a partial review is no successful execution, and tells the missing findings and the notes", () => {
   const note = { ...finding, kind: "review-note", severity: "info" as const, message: "It is so." };
-  const [invocation] = render({ findings: [note] }).invocations;
+  const coverage = {
+    analysers: [
+      {
+        capability: "review-biome" as const,
+        judged: 0,
+        unjudged: [{ file: "b.js", why: "parse-error" as const, message: "Unexpected token." }],
+      },
+    ],
+    unread: [],
+  };
+  const [invocation] = render({ findings: [note], coverage }).invocations;
   expect(invocation).toMatchObject({
     executionSuccessful: false,
     toolExecutionNotifications: [
       {
         level: "warning",
         message: { text: "docs: its findings in 1 file are missing. timeout: no answer" },
+      },
+      {
+        level: "warning",
+        message: { text: "biome has not judged b.js: parse-error. Unexpected token." },
+        locations: [{ physicalLocation: { artifactLocation: { uri: "b.js" } } }],
       },
       { level: "note", message: { text: "a.ts: It is so." } },
     ],
