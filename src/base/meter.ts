@@ -288,6 +288,9 @@ function processMetrics({ counter, gauge }: Factory) {
       ["kind"],
     ),
     natsConnected: gauge("murmur_nats_connected", "1 while this process is connected to NATS."),
+    ready: gauge("murmur_ready", "1 while a condition of readiness holds; /readyz says why one does not.", [
+      "check",
+    ]),
     clockSkewSeconds: gauge(
       "murmur_clock_skew_seconds",
       "This machine's clock minus the NATS server's, as last measured.",

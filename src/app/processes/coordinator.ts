@@ -83,7 +83,7 @@ function assembleCoordinator(
         createPauseKeeper({ transport, clock, office, log }),
       ],
     },
-    checks: [{ name: "knows a leader and has applied the log", run: async () => office.findProblem() }],
+    checks: [{ name: "office", look: () => office.findProblem() }],
     async beforeScrape() {
       office.measure();
       measureBudgets(office, meter);

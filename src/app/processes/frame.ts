@@ -18,7 +18,8 @@ import { connectNats, describeSkew, type Transport } from "../../transport/index
 import type { Ports } from "../cli/command.ts";
 import { streamLimits } from "../config.ts";
 import { listenNear } from "../http/listen.ts";
-import { type Check, probeRoutes } from "../http/probes.ts";
+import { probeRoutes } from "../http/probes.ts";
+import { type Check, Readiness } from "../http/readiness.ts";
 import { joinSupervisor } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
 import { VERSION } from "../version.ts";
@@ -100,42 +101,21 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
   });
   const meter = createMeter({ defaults: true });
   meter.buildInfo.set({ version: VERSION, node: process.version }, 1);
+  const stage = new Stage();
+  signal.addEventListener("abort", () => stage.enter("stopping"), { once: true });
+  let transport: Transport | undefined;
+  const isConnected = () => transport?.state === "connected";
+  const readiness = new Readiness({ meter, isConnected });
+  readiness.add(
+    { name: "started", look: () => stage.problem },
+    { name: "nats", look: () => (isConnected() ? null : NOT_CONNECTED[transport?.state ?? "never"]) },
+  );
+  let beforeScrape: (() => Promise<void>) | undefined;
+  const probes = probeRoutes({ meter, readiness, beforeScrape: async () => beforeScrape?.() });
   const started: Service[] = [];
   const limit = new StopLimit({ graceMs: config.drainGraceMs, log });
   signal.addEventListener("abort", () => limit.begin(), { once: true });
   try {
-    const connected = await connect(ports, kind, { log, meter, processId, signal });
-    limit.limit(connected);
-    started.push(endWith("connection", () => connected.close()));
-    const discovery = createDiscovery(connected.bus);
-    const transport = withBus(connected, discovery.bus);
-    const prepared = kind.init ? initSwarm(transport, log) : waitForStreams(transport, log, signal);
-    await untilAborted(prepared, signal);
-
-    await untilAborted(transport.clock.sync(), signal);
-    started.push(endWith("clock", transport.clock.keep()));
-    const assembly = kind.assemble({ log, meter, transport, processId });
-    const { records, listeners, core, doors } = assembly.services;
-    for (const service of [...records, ...listeners, ...core, ...doors]) {
-      started.push(service); // before its start: a start that fails half-way is stopped too
-      await untilAborted(service.start(), signal);
-    }
-
-    let isReady = false;
-    const probes = probeRoutes({
-      meter,
-      beforeScrape: assembly.beforeScrape,
-      checks: [
-        { name: "started", run: async () => (isReady ? null : "still starting, or stopping") },
-        {
-          name: "connected to NATS",
-          run: async () => (transport.state === "connected" ? null : transport.state),
-        },
-        streamsCheck(transport),
-        { name: "clock", run: async () => describeSkew(transport.clock.skewMs), isWarning: true },
-        ...assembly.checks,
-      ],
-    });
     const own = await listenNear(probes, {
       host: config.metricsHost,
       port: config.metricsPort,
@@ -147,7 +127,37 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
           "port of the metrics is taken; serving them on a free port. MURMUR_METRICS_PORT names one",
         ),
     });
-    started.push(endWith("probes", () => own.close()));
+    started.push(endWith("probes", () => own.close())); // first, so that /livez answers until the end
+    log.info({ probes: own.url }, "serving /livez, /readyz and /metrics");
+    stage.enter("connecting to NATS");
+    const connected = await connect(ports, kind, { log, meter, processId, signal });
+    limit.limit(connected);
+    started.push(endWith("connection", () => connected.close()));
+    const discovery = createDiscovery(connected.bus);
+    const connection = withBus(connected, discovery.bus);
+    transport = connection;
+    readiness.add(streamsCheck(connection), {
+      name: "clock",
+      look: () => describeSkew(connection.clock.skewMs),
+      isWarning: true,
+    });
+    started.push(endWith("readiness", readiness.keep()));
+    stage.enter(kind.init ? "creating the streams" : "waiting for the streams");
+    const prepared = kind.init ? initSwarm(connection, log) : waitForStreams(connection, log, signal);
+    await untilAborted(prepared, signal);
+    stage.enter("starting");
+
+    await untilAborted(connection.clock.sync(), signal);
+    started.push(endWith("clock", connection.clock.keep()));
+    const assembly = kind.assemble({ log, meter, transport: connection, processId });
+    const { records, listeners, core, doors } = assembly.services;
+    for (const service of [...records, ...listeners, ...core, ...doors]) {
+      started.push(service); // before its start: a start that fails half-way is stopped too
+      await untilAborted(service.start(), signal);
+    }
+
+    beforeScrape = assembly.beforeScrape;
+    readiness.add(...assembly.checks);
     const served = await assembly.serve?.(probes);
     if (served !== undefined) started.push(endWith("HTTP", () => served.close()));
     const announced = discovery.announce({
@@ -155,17 +165,17 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
       id: processId,
       version: VERSION,
       metadata: { role: kind.role, pid: String(process.pid) },
-      liveMetadata: () => clockFacts(transport),
+      liveMetadata: () => clockFacts(connection),
     });
     started.push(endWith("discovery", () => announced.close()));
-    await untilAborted(transport.bus.flush(), signal);
+    await untilAborted(connection.bus.flush(), signal);
 
-    passOn = (died) => transport.bus.publish(createSubjects(transport.prefix).gone(died), encode({}));
-    isReady = true;
+    passOn = (died) => connection.bus.publish(createSubjects(connection.prefix).gone(died), encode({}));
+    await untilAborted(readiness.refresh(), signal);
+    stage.enter(null);
     supervisor.ready();
     assembly.onReady(own.url);
     await untilStopped(signal);
-    isReady = false;
     log.info({ graceMs: config.drainGraceMs }, "draining");
     await limit.within(assembly.drain(), "drain");
   } catch (error) {
@@ -198,6 +208,27 @@ async function connect(
     pingIntervalMs: kind.pingIntervalMs,
     waitOnFirstConnect: true,
   });
+}
+
+/** The problem of each state of the connection. */
+const NOT_CONNECTED = {
+  never: "not connected yet; the process keeps trying",
+  connected: null,
+  disconnected: "the connection broke; the process keeps trying",
+  closed: "the connection is closed; the process ends",
+} as const;
+
+/** The stage of a process between its first line and its end: null while it does its work. `stopping` is the last one. */
+class Stage {
+  #now: string | null = "starting";
+
+  enter(stage: string | null): void {
+    if (this.#now !== "stopping") this.#now = stage;
+  }
+
+  get problem(): string | null {
+    return this.#now;
+  }
 }
 
 /** The writer of this process's part of the audit log, with the services that every kind of process starts first. */

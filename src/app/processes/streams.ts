@@ -1,15 +1,13 @@
 // The streams of the swarm at the start of a process: one kind of process creates them, all wait for them and check them.
-import { type Logger, sleep, systemClock } from "../../base/index.ts";
+import { type Logger, sleep } from "../../base/index.ts";
 import { foundOffice } from "../../coordinator/index.ts";
 import { PRIORITIES, type StreamKey, toSwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { placedConsumer } from "../../work/index.ts";
-import type { Check } from "../http/probes.ts";
+import type { Check } from "../http/readiness.ts";
 
 /** How often a process looks for missing streams, in ms. */
 const STREAMS_POLL_MS = 100;
-/** How long a good answer of a check is reused, in ms; kubelet asks every few seconds. */
-const CONSUMERS_CACHE_MS = 5_000;
 
 /** Creates missing streams and buckets. When the control log cannot begin, tasks still flow: it logs that, and coordinators wait. */
 export async function initSwarm(transport: Transport, log: Logger): Promise<void> {
@@ -86,34 +84,27 @@ async function findMissingBucket(transport: Transport): Promise<Missing | null> 
 /** The check that all streams exist. */
 export function streamsCheck(transport: Transport): Check {
   return {
-    name: "streams are there",
-    run: cached(async () => (await findMissingStream(transport))?.problem ?? null),
+    name: "streams",
+    async ask() {
+      const missing = await findMissingStream(transport);
+      return missing === null ? null : `${missing.problem}; murmur init creates it`;
+    },
   };
 }
 
 /** The check that the consumers of an agent process exist: those of its capabilities, and its placed queue. */
 export function consumersCheck(transport: Transport, capabilities: readonly string[], hostId: string): Check {
   return {
-    name: "consumers are there",
-    run: cached(async () => {
+    name: "consumers",
+    async ask() {
       const names = new Set((await transport.queue("tasks").consumers()).map(({ name }) => name));
       const queues = capabilities.flatMap((capability) =>
         PRIORITIES.map((priority) => `${capability}-${priority}`),
       );
       const wanted = [...queues, placedConsumer(hostId)];
       const missing = wanted.filter((name) => !names.has(name));
-      return missing.length === 0 ? null : `missing: ${missing.join(", ")}`;
-    }),
-  };
-}
-
-/** Reuses a good answer for a while. After a bad answer, the next call runs the check again. */
-function cached(run: () => Promise<string | null>): () => Promise<string | null> {
-  let goodUntilMs = 0;
-  return async () => {
-    if (systemClock.now() < goodUntilMs) return null;
-    const problem = await run();
-    if (problem === null) goodUntilMs = systemClock.now() + CONSUMERS_CACHE_MS;
-    return problem;
+      if (missing.length === 0) return null;
+      return `missing: ${missing.join(", ")}; the process creates its consumers when it starts, so restart it`;
+    },
   };
 }

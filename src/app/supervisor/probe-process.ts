@@ -3,7 +3,7 @@ import { sleep } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { ProcessPlan } from "./plan.ts";
 
-/** The timeout of one probe; a process that turns answers within 900 ms. */
+/** The timeout of one probe; a process whose event loop turns answers at once. */
 const READYZ_TIMEOUT_MS = 1_500;
 const PROBE_PAUSE_MS = 100;
 /** A coordinator that starts knows its leader within 2 s; on a loaded machine it reads its snapshot for some seconds. */

@@ -1,13 +1,20 @@
 import { expect, onTestFinished, test, vi } from "vitest";
 import { apiRoutes } from "../../../src/app/http/api.ts";
 import { probeRoutes } from "../../../src/app/http/probes.ts";
-import { createMeter, silentLogger } from "../../../src/base/index.ts";
+import { Readiness } from "../../../src/app/http/readiness.ts";
+import { createMeter, type Meter, silentLogger } from "../../../src/base/index.ts";
 import { createOffice, createOfficeServer, foundOffice } from "../../../src/coordinator/index.ts";
 import { createSubjects, decode, encode } from "../../../src/protocol/index.ts";
 import { connectMemory } from "../../../src/transport/index.ts";
 import { createTaskClient } from "../../../src/work/index.ts";
 
 const TOKEN = "a-token-of-sixteen-characters";
+
+function createReadiness({ meter, problem }: { meter: Meter; problem: string | null }): Readiness {
+  const readiness = new Readiness({ meter, isConnected: () => true });
+  readiness.add({ name: "it", look: () => problem });
+  return readiness;
+}
 
 async function setup(options: { host?: string; token?: string; problem?: string | null } = {}) {
   const transport = connectMemory({ prefix: "murmur" });
@@ -27,10 +34,7 @@ async function setup(options: { host?: string; token?: string; problem?: string 
     log: silentLogger,
     host: options.host ?? "127.0.0.1",
     token: () => options.token,
-    probes: probeRoutes({
-      meter,
-      checks: [{ name: "it", run: async () => options.problem ?? null }],
-    }),
+    probes: probeRoutes({ meter, readiness: createReadiness({ meter, problem: options.problem ?? null }) }),
   });
   const send = (path: string, init: RequestInit = {}) => app.request(`http://127.0.0.1${path}`, init);
   const post = (body: unknown, headers: Record<string, string> = {}) =>
@@ -360,15 +364,4 @@ test("readyz names the failed check; livez and metrics still answer", async () =
   expect(await ready.text()).toContain("FAIL it: no streams");
   expect((await send("/livez")).status).toBe(200);
   expect(await (await send("/metrics")).text()).toContain("# TYPE murmur_tasks_submitted_total counter");
-});
-
-test("a warning is shown by readyz, and the process stays ready", async () => {
-  const problem = "this machine's clock is 40.0 s ahead of the NATS server's";
-  const checks = [
-    { name: "it", run: async () => null },
-    { name: "clock", run: async () => problem, isWarning: true as const },
-  ];
-  const ready = await probeRoutes({ meter: createMeter(), checks }).request("/readyz");
-  expect(ready.status).toBe(200);
-  expect(await ready.text()).toBe(`ok   it\nwarn clock: ${problem}\n`);
 });

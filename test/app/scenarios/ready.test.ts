@@ -1,4 +1,4 @@
-// `/readyz` of coordinators as processes, as a pod's probe meets it.
+// `/livez` and `/readyz` of processes, as a pod's probes meet them.
 import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,7 +6,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { setupOffice } from "../../coordinator/support.ts";
 import { startNatsServer } from "../../support/nats-server.ts";
 import { createCoordinator } from "../../support/office/process.ts";
-import { eventually } from "../support.ts";
+import { collect, eventually, setupWorld } from "../support.ts";
 
 const members = ["a", "b", "c"];
 
@@ -43,8 +43,50 @@ test("one of three coordinators alone answers 503 and why; with a second both an
     return answer?.text.includes("no leader is known") ? answer : undefined;
   });
   expect(alone.status).toBe(503);
-  expect(alone.text).toContain("FAIL knows a leader and has applied the log: no leader is known\n");
+  expect(alone.text).toContain("FAIL office: no leader is known\n");
   start("b");
   const statuses = async () => (await Promise.all([probe("a"), probe("b")])).map((each) => each?.status);
   await eventually(async () => ((await statuses()).every((status) => status === 200) ? true : undefined));
+});
+
+test("a process that starts before NATS is alive and tells what it waits for; it gets ready with NATS, and is not ready while it drains", async () => {
+  const server = await startNatsServer();
+  onTestFinished(() => server.stop());
+  await server.kill();
+  const world = setupWorld({ MURMUR_METRICS_PORT: "0", MURMUR_LOG_FORMAT: "json" });
+  const child = world.start(`api --init --server ${server.url}`);
+  const ended = collect(child);
+  let lines = "";
+  child.stderr!.on("data", (bytes: Buffer) => {
+    lines += bytes.toString();
+  });
+  const url = await eventually(() => /"probes":"([^"]+)"/.exec(lines)?.[1]);
+  const probe = async (path: string) => {
+    const answer = await fetch(`${url}${path}`);
+    return { status: answer.status, text: await answer.text() };
+  };
+  expect(await probe("/livez")).toEqual({ status: 200, text: "ok\n" });
+  const alone = await probe("/readyz");
+  expect(alone.status).toBe(503);
+  expect(alone.text).toContain("FAIL started: connecting to NATS\n");
+  expect(alone.text).toContain("FAIL nats: not connected yet; the process keeps trying\n");
+
+  await server.restart();
+  await eventually(async () => ((await probe("/readyz")).status === 200 ? true : undefined));
+  const metrics = (await probe("/metrics")).text;
+  for (const check of ["started", "nats", "streams", "clock"]) {
+    expect(metrics).toMatch(new RegExp(`^murmur_ready\\{check="${check}"\\} 1$`, "m"));
+  }
+
+  await server.kill();
+  await eventually(async () => {
+    const { status, text } = await probe("/readyz");
+    return status === 503 && text.includes("FAIL streams: skipped: not connected to NATS\n")
+      ? true
+      : undefined;
+  });
+  await server.restart();
+  await eventually(async () => ((await probe("/readyz")).status === 200 ? true : undefined));
+  child.kill("SIGTERM");
+  expect((await ended).exitCode).toBe(0);
 });
