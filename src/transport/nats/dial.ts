@@ -44,6 +44,7 @@ interface Address {
 /** Owns all sockets of one connection. */
 export class Dialer {
   readonly #sockets = new Set<Socket>();
+  #current: NatsSocket | undefined;
   #isEnded = false;
 
   /** The sockets that are open or being opened. */
@@ -66,6 +67,19 @@ export class Dialer {
       },
     };
     return NatsConnectionImpl.connect(dialOptions);
+  }
+
+  /**
+   * Writes bytes of the NATS protocol to the socket of the connection, past nats-core; drops them while there is none. The
+   * caller writes only while the client is connected, so never before its `CONNECT`.
+   */
+  write(frame: Uint8Array): void {
+    this.#current?.send(frame);
+  }
+
+  /** Makes `write` use this socket. */
+  use(socket: NatsSocket): void {
+    this.#current = socket;
   }
 
   /** Destroys all sockets, and makes each attempt in flight and each later attempt fail (I1). */
@@ -139,6 +153,7 @@ class NatsSocket implements SocketTransport {
       await this.#startTls(dialer, address, options.tls);
     }
     this.#isConnected = true;
+    dialer.use(this);
     this.#receive();
   }
 

@@ -94,7 +94,7 @@ export class Link {
   readonly #busySubscriptions = new Set<PullSubscription>();
   readonly #idleSubscriptions: PullSubscription[] = [];
   readonly #outbox: Outbox;
-  readonly #dialer: Pick<Dialer, "end">;
+  readonly #dialer: Pick<Dialer, "end" | "write">;
   #overdueTimer: NodeJS.Timeout | undefined;
   readonly #leaveAfterMs: number;
   /** The first and the latest of the consecutive appends without an answer. */
@@ -107,7 +107,7 @@ export class Link {
     nc: NatsConnection,
     options: {
       /** Owns the sockets of the connection. */
-      dialer: Pick<Dialer, "end">;
+      dialer: Pick<Dialer, "end" | "write">;
       log: Logger;
       inboxPrefix?: string | undefined;
       leaveAfterMs?: number | undefined;
@@ -119,9 +119,10 @@ export class Link {
     this.#log = options.log;
     this.inboxPrefix = options.inboxPrefix;
     this.#base = `${createInbox(options.inboxPrefix)}.`;
-    this.#outbox = new Outbox(nc, (subject, err) =>
-      this.#log.warn({ err, subject }, "message rejected by the NATS client; dropped"),
-    );
+    this.#outbox = new Outbox({
+      write: (frame) => this.#dialer.write(frame),
+      onError: (subject, err) => this.#log.warn({ err, subject }, "message cannot be sent; dropped"),
+    });
     nc.subscribe(`${this.#base}*`, {
       callback: (error, message) => {
         if (error !== null) return;
@@ -322,14 +323,17 @@ export class Link {
         onLost: () => fail("the connection broke"),
       });
       if (this.#state !== "connected") return fail(`the connection is ${this.#state}`);
-      this.#outbox.send();
-      this.nc.flush().then(
-        () => {
-          settle();
-          resolve();
-        },
-        (error: Error) => fail(error.message),
-      );
+      // After the client has written the subscriptions of this turn (I3 of the outbox).
+      queueMicrotask(() => {
+        this.#outbox.send();
+        this.nc.flush().then(
+          () => {
+            settle();
+            resolve();
+          },
+          (error: Error) => fail(error.message),
+        );
+      });
     });
   }
 

@@ -18,7 +18,7 @@ function setup() {
     reconnect,
   } as unknown as NatsConnection;
   const link = new Link(nc, {
-    dialer: { end: () => undefined },
+    dialer: { end: () => undefined, write: () => undefined },
     log: silentLogger,
     leaveAfterMs: LEAVE_AFTER_MS,
   });
