@@ -348,7 +348,7 @@ export class Agent implements RunOwner {
       const output = runAs(context, () =>
         this.definition.perform(work.task as AgentTask, context, this.#onMachineState),
       );
-      return await (output instanceof Promise ? context.untilAborted(output) : output);
+      return output instanceof Promise ? await context.untilAborted(output) : output;
     } catch (thrown) {
       const error = attemptError(thrown, context.abortReason);
       // The reason of an abort may belong to several attempts.

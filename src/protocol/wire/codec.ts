@@ -38,6 +38,7 @@ export function decode(body: Uint8Array, contentType?: string): { value: unknown
 
 /** Returns the encoding that `contentType` names, or else the encoding that the first byte shows. */
 export function encodingOf(body: Uint8Array, contentType?: string): Encoding {
+  if (contentType === CONTENT_TYPES.json) return "json"; // as Murmur's own processes write it
   const mediaType = contentType?.split(";", 1)[0]?.trim().toLowerCase();
   if (mediaType === CONTENT_TYPES.json) return "json";
   if (mediaType === CONTENT_TYPES.msgpack) return "msgpack";

@@ -147,14 +147,18 @@ export class Link {
    * them. So the link changes to another server when no append was answered for `leaveAfterMs`.
    */
   noteAppend(isAnswered: boolean, sentAtMs: number): void {
+    if (isAnswered) {
+      this.#unanswered = undefined;
+      return;
+    }
     const nowMs = performance.now();
     // Without an append for `leaveAfterMs`, an earlier unanswered append belongs to an earlier outage and does not
     // count.
     const isSameOutage =
       this.#unanswered !== undefined && sentAtMs - this.#unanswered.lastMs < this.#leaveAfterMs;
     const sinceMs = isSameOutage ? this.#unanswered!.sinceMs : sentAtMs;
-    this.#unanswered = isAnswered ? undefined : { sinceMs, lastMs: nowMs };
-    if (isAnswered || nowMs - sinceMs < this.#leaveAfterMs) return;
+    this.#unanswered = { sinceMs, lastMs: nowMs };
+    if (nowMs - sinceMs < this.#leaveAfterMs) return;
     this.#unanswered = undefined;
     this.changeServer();
   }
@@ -240,11 +244,17 @@ export class Link {
   }
 
   /** Sends one request and waits for one reply. While disconnected it first waits for the connection, within `timeoutMs`. */
-  async request(subject: string, data: Uint8Array, options: RequestOptions): Promise<Msg> {
+  request(subject: string, data: Uint8Array, options: RequestOptions): Promise<Msg> {
+    if (this.#state === "connected") return this.#send(subject, data, options, options.timeoutMs);
     const startedMs = performance.now();
-    if (this.#state !== "connected") await this.#waitForConnection(options);
-    return new Promise<Msg>((resolve, reject) => {
+    return this.#waitForConnection(options).then(() => {
       const leftMs = Math.max(1, options.timeoutMs - (performance.now() - startedMs));
+      return this.#send(subject, data, options, leftMs);
+    });
+  }
+
+  #send(subject: string, data: Uint8Array, options: RequestOptions, leftMs: number): Promise<Msg> {
+    return new Promise<Msg>((resolve, reject) => {
       new Request(this, subject, options, resolve, reject).send(data, leftMs);
     });
   }

@@ -11,7 +11,7 @@ import type { Delivery, Pull, PullEnd, Queue, QueueConsumer, QueueConsumerInfo }
 import { isAckSubject } from "../reply-subjects.ts";
 import { readAckSubject } from "./ack-subject.ts";
 import type { Link } from "./link.ts";
-import { headerOf } from "./message-headers.ts";
+import { headerOf, statusOf } from "./message-headers.ts";
 
 /** The time between idle heartbeats of a long pull; the server requires at most half of the pull's expiry. */
 const IDLE_HEARTBEAT_MS = 5_000;
@@ -160,8 +160,9 @@ function openPull(
   };
   const channel = link.openChannel({
     onMessage: (message) => {
-      if (message.data.length === 0 && (message.headers?.code ?? 0) > 0) {
-        const reason = readStatus(message);
+      const code = statusOf(message);
+      if (code > 0) {
+        const reason = readStatus(code, message.headers?.description ?? "");
         if (reason === null) watchdog.refresh();
         else end(reason);
         return;
@@ -197,9 +198,7 @@ function openPull(
 }
 
 /** The end that a status message means for the pull; null for a heartbeat. Source: ADR-37, nats-server `server/consumer.go`. */
-function readStatus(message: Msg): PullEnd | null {
-  const code = message.headers?.code ?? 0;
-  const text = message.headers?.description ?? "";
+function readStatus(code: number, text: string): PullEnd | null {
   if (code === 100) return null;
   if (code === 404 || code === 408) return "expired";
   if (code === 503) return "gone";
@@ -218,6 +217,7 @@ class NatsDelivery implements Delivery {
   readonly deliveryCount: number;
   readonly pending: number;
   readonly storedAtMs: number;
+  #data: Uint8Array | undefined;
 
   constructor(message: Msg, link: Link) {
     this.#message = message;
@@ -234,7 +234,8 @@ class NatsDelivery implements Delivery {
   }
 
   get data(): Uint8Array {
-    return this.#message.data;
+    this.#data ??= this.#message.data; // the client makes a new view at each access
+    return this.#data;
   }
 
   header(name: string): string | undefined {

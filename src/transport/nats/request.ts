@@ -7,6 +7,7 @@ import type { Msg } from "@nats-io/nats-core";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Headers } from "../ports.ts";
 import { noResponders } from "./errors.ts";
+import { statusOf } from "./message-headers.ts";
 
 /** An open reply subject. */
 export interface Inbox {
@@ -104,7 +105,7 @@ export class Request implements Receiver {
   }
 
   onMessage(message: Msg): void {
-    if (message.data.length === 0 && message.headers?.code === 503) {
+    if (statusOf(message) === 503) {
       this.#fail(noResponders(this.#subject, this.#options.doing));
       return;
     }

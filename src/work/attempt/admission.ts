@@ -3,6 +3,7 @@
 import { type Clock, toIsoTime } from "../../base/index.ts";
 import {
   CancelledError,
+  type Encoding,
   encode,
   HEADERS,
   parseTaskAt,
@@ -14,7 +15,7 @@ import type { Transport } from "../../transport/index.ts";
 import { isBlobRef, unpack, unpackBlob } from "../stores/bodies.ts";
 import { storeLater } from "../stores/later.ts";
 import type { CancelledScopes } from "../stores/scopes.ts";
-import type { InFlightTask } from "./in-flight.ts";
+import type { InFlightTask, KnownTask } from "./in-flight.ts";
 
 /**
  * The host checks that a placed message of this age, in ms, or older is still stored before its task starts. The check costs
@@ -41,13 +42,25 @@ export function createAdmission(parts: {
   return { readTask, nakIfTakenAway, refuseBeforeStart, earlyDueMs, moveToLater };
 
   /**
-   * Reads and parses the task of a delivery, with its blobs.
+   * Reads and parses the task of a delivery. Returns undefined when that is done, or a promise when the task has blobs: most tasks
+   * have none, and then the next step needs no further turn.
    * @throws SwarmError `invalid_input` naming the field; `not_found`, `internal`, `unavailable` for its blobs.
    */
-  async function readTask(inFlight: InFlightTask): Promise<void> {
+  function readTask(inFlight: InFlightTask): Promise<void> | undefined {
     const { value, encoding } = unpack(inFlight.delivery);
-    const body = isBlobRef(value) ? await unpackBlob(value, encoding, transport.blobs) : value;
-    const task = parseTaskAt(body, inFlight.at, inFlight.placement !== undefined);
+    if (isBlobRef(value)) return readLarge(inFlight, value, encoding);
+    const task = parseTaskAt(value, inFlight.at, inFlight.placement !== undefined);
+    if (task.inputRef !== undefined) return readInput(inFlight, task);
+    inFlight.task = task;
+    return undefined;
+  }
+
+  async function readLarge(inFlight: InFlightTask, reference: unknown, encoding: Encoding): Promise<void> {
+    const body = await unpackBlob(reference, encoding, transport.blobs);
+    await readInput(inFlight, parseTaskAt(body, inFlight.at, inFlight.placement !== undefined));
+  }
+
+  async function readInput(inFlight: InFlightTask, task: KnownTask): Promise<void> {
     if (task.inputRef !== undefined) task.input = await unpackBlob(task.inputRef, "json", transport.blobs);
     inFlight.task = task;
   }

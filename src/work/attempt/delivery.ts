@@ -178,7 +178,8 @@ export class DeliveryHandler {
     const isFresh = !inFlight.isRepeated && inFlight.placement === undefined;
     if (!isFresh && (await this.#isOver(inFlight))) return; // I2, I5
     try {
-      await this.#admission.readTask(inFlight);
+      const reading = this.#admission.readTask(inFlight);
+      if (reading !== undefined) await reading;
     } catch (error) {
       return this.#failUnreadable(inFlight, toSwarmError(error));
     }
@@ -189,7 +190,7 @@ export class DeliveryHandler {
     const dueMs = inFlight.placement === undefined ? this.#admission.earlyDueMs(inFlight) : null;
     if (dueMs !== null) return this.#admission.moveToLater(inFlight, dueMs);
     const permitting = this.#parts.permitFor(inFlight.task);
-    if (permitting === null) return this.#start(inFlight, slot);
+    if (permitting === null) return await this.#start(inFlight, slot);
     const permit = await permitting;
     if ("waitMs" in permit) return giveBackForKey(inFlight, permit.waitMs);
     try {
@@ -269,7 +270,7 @@ export class DeliveryHandler {
     const attempt = this.#makeAttempt(inFlight, number, slot.agentId);
     inFlight.attempt = attempt;
     const end = await attempt.run(slot);
-    return this.#settle(inFlight, attempt, end, slot);
+    await this.#settle(inFlight, attempt, end, slot);
   }
 
   #makeAttempt({ task, tip }: InFlightTask, number: number, agentId: string): RunningAttempt {

@@ -103,7 +103,7 @@ export function createResultStore(parts: {
     async store(at, result, encoding, ballotId) {
       let bytes = encode(result, encoding);
       if (isLarge(bytes)) bytes = await packLarge(bytes, encoding, transport.blobs);
-      return storeBytes(at, result.status, bytes, encoding, ballotId);
+      return await storeBytes(at, result.status, bytes, encoding, ballotId);
     },
     storeBytes,
     async read(taskId, capability) {
