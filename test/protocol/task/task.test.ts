@@ -1,0 +1,95 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { placedTaskSchema, readPlainTask, taskSchema } from "../../../src/protocol/task/task.ts";
+
+/** Values that a field may get: good ones of some field, and near misses. */
+const scalar = fc.constantFrom<unknown>(
+  "echo",
+  "-",
+  "",
+  "a b",
+  "x".repeat(64),
+  "x".repeat(65),
+  "urgent",
+  "low",
+  "toString",
+  "queue",
+  0,
+  0.5,
+  1,
+  1.5,
+  86_400_000,
+  86_400_001,
+  Number.NaN,
+  Number.POSITIVE_INFINITY,
+  true,
+  null,
+  undefined,
+  {},
+  { a: [1] },
+  ["echo"],
+);
+const fields = ["id", "capability", "input", "priority", "scope", "timeoutMs"];
+const otherFields = ["labels", "route", "retry", "deadline", "ballot", "Input", "constructor", "toString"];
+
+const SEAT = { ballot: "b", seat: 1, round: 1, rounds: 2, pointer: "", role: "member", answers: [] };
+const ADVICE = { ballot: "b", role: "judge", candidates: [] };
+
+/** Bodies that are mostly plain tasks, some with another field or another shape. */
+const body = fc.oneof(
+  { weight: 5, arbitrary: fc.dictionary(fc.constantFrom(...fields), scalar, { noNullPrototype: true }) },
+  {
+    weight: 5,
+    arbitrary: fc.record(
+      {
+        capability: fc.constantFrom("echo", "a-b_C9"),
+        input: fc.jsonValue(),
+        id: fc.constantFrom("t1", "t2", "t3", "-"),
+        priority: fc.constantFrom("urgent", "high", "normal", "low", "Low"),
+        scope: fc.constantFrom("-", "s1", "s2", "s.1"),
+        timeoutMs: fc.oneof(
+          { weight: 5, arbitrary: fc.integer({ min: 1, max: 86_400_000 }) },
+          { weight: 1, arbitrary: fc.double() },
+        ),
+        question: fc.constantFrom<unknown>(SEAT, ADVICE, { ...SEAT, seat: 0 }, { ...ADVICE, more: 1 }, {}),
+      },
+      { requiredKeys: ["capability"], noNullPrototype: true },
+    ),
+  },
+  { weight: 2, arbitrary: fc.dictionary(fc.constantFrom(...fields, ...otherFields), scalar) },
+  { weight: 1, arbitrary: scalar },
+);
+
+test("a plain task is read exactly as the schema reads it; the schema judges everything else", () => {
+  let plain = 0;
+  fc.assert(
+    fc.property(body, (value) => {
+      for (const isPlaced of [false, true]) {
+        const read = readPlainTask(value, isPlaced);
+        if (read === undefined) continue;
+        plain++;
+        const parsed = (isPlaced ? placedTaskSchema : taskSchema).safeParse(value);
+        expect(parsed.success).toBe(true);
+        expect(read).toStrictEqual(parsed.data);
+      }
+    }),
+    { numRuns: 2_000 },
+  );
+  expect(plain).toBeGreaterThan(200);
+});
+
+test("the common fields are plain, each other field of the schema is not", () => {
+  const task = { id: "t1", capability: "echo", input: null, priority: "low", scope: "s", timeoutMs: 1_000 };
+  expect(readPlainTask(task)).toStrictEqual(taskSchema.parse(task));
+  expect(readPlainTask({ capability: "echo" })).toStrictEqual(taskSchema.parse({ capability: "echo" }));
+  for (const field of Object.keys(placedTaskSchema.shape)) {
+    if (field in task) continue;
+    expect(readPlainTask({ ...task, [field]: undefined }), field).toBeUndefined();
+  }
+  expect(readPlainTask({ ...task, question: SEAT })).toBeUndefined();
+  expect(readPlainTask({ ...task, question: SEAT }, true)).toStrictEqual(
+    placedTaskSchema.parse({ ...task, question: SEAT }),
+  );
+  expect(readPlainTask(JSON.parse('{"capability":"echo","__proto__":{"id":"t"}}'))).toBeUndefined();
+  expect(readPlainTask(Object.create({ capability: "echo" }))).toBeUndefined();
+});
