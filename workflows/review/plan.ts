@@ -1,6 +1,7 @@
 // Splits a list of files into tasks: one for each analyser, one ballot for all linters. Pure. Leaves the submission to run.ts.
 import {
   isCode,
+  isComponent,
   isDeclaration,
   isLockfile,
   LINTERS,
@@ -35,10 +36,10 @@ interface Share {
  */
 const SHARES: Record<Part, Share> = {
   "review-security": { takes: () => true, filesPerTask: 400 },
-  "review-architecture": { takes: (path) => isCode(path) || isManifest(path) },
+  "review-architecture": { takes: (path) => isSource(path) || isManifest(path) },
   linters: { takes: isLintable, filesPerTask: 200 },
-  "review-performance": { takes: isLintable, filesPerTask: 500 },
-  "review-tests": { takes: (path) => isCode(path) || isManifest(path) },
+  "review-performance": { takes: (path) => isLintable(path) || isComponent(path), filesPerTask: 500 },
+  "review-tests": { takes: (path) => isSource(path) || isManifest(path) },
   "review-docs": { takes: (path) => /\.(?:md|mdx|markdown)$/i.test(path) },
 };
 
@@ -101,6 +102,11 @@ function splitIntoChunks(files: readonly ScannedFile[], filesPerTask: number): s
 
 function isLintable(path: string): boolean {
   return isCode(path) && !isDeclaration(path);
+}
+
+/** True for code, and for components, which import code in their scripts. */
+function isSource(path: string): boolean {
+  return isCode(path) || isComponent(path);
 }
 
 function isManifest(path: string): boolean {

@@ -2,7 +2,7 @@
 // not refresh its index, and runs no hooks or monitors of the repository.
 import { lstat, open, readdir, readFile, realpath } from "node:fs/promises";
 import { join } from "node:path";
-import { isCode, isLockfile, MAX_FILE_BYTES, MAX_FILES } from "../../agents/lib/review/index.ts";
+import { isCode, isLockfile, isUtf16, MAX_FILE_BYTES, MAX_FILES } from "../../agents/lib/review/index.ts";
 import { type IgnoreRule, isIgnored, parseIgnore } from "./patterns/index.ts";
 import { runGit } from "./safety/index.ts";
 
@@ -115,7 +115,7 @@ async function lookAt(root: string, path: string): Promise<{ bytes: number } | S
   if (facts.size > MAX_FILE_BYTES) return "too large";
   const head = await readHead(join(root, path));
   if (head === null) return null;
-  if (head.includes("\0")) return "binary";
+  if (head.includes("\0") && !isUtf16(head)) return "binary";
   if (isCode(path)) {
     if (head.length / (head.split("\n").length || 1) > MINIFIED_LINE_CHARACTERS) return "minified";
     if (GENERATED.test(head.slice(0, 500))) return "generated";

@@ -19,7 +19,12 @@ export async function readInside(
 }
 
 /** The text of a reviewed file, or the reason why it cannot be judged. */
-export type ReadFile = { text: string } | { unjudged: Unjudged };
+export type ReadFile =
+  | {
+      text: string /** False when the bytes were UTF-16 or Latin-1, which the linters do not read. */;
+      isUtf8: boolean;
+    }
+  | { unjudged: Unjudged };
 
 /** Reads a file that the analyser has to judge. */
 export async function readReviewed(
@@ -35,7 +40,7 @@ export async function readReviewed(
     const facts = await stat(path);
     if (!facts.isFile()) return not("unreadable", "this is not a regular file");
     if (facts.size > maxBytes) return not("too-large", `${facts.size} bytes, over the limit of ${maxBytes}`);
-    return { text: await readFile(path, "utf8") };
+    return decodeText(await readFile(path));
   } catch (error) {
     if (!isMissing(error)) throw error;
     const { code } = error as NodeJS.ErrnoException;
@@ -43,6 +48,33 @@ export async function readReviewed(
       ? not("changed-meanwhile", "the file was removed while the review ran")
       : not("unreadable", `the system refuses to open the file (${code})`);
   }
+}
+
+/**
+ * Decodes a text: UTF-16 by its byte order mark, else UTF-8, else Latin-1, which has a character for each byte. Drops the mark, which
+ * no parser needs.
+ */
+function decodeText(bytes: Uint8Array): { text: string; isUtf8: boolean } {
+  const mark = UTF16_MARKS.find(({ first, second }) => bytes[0] === first && bytes[1] === second);
+  if (mark !== undefined) return { text: new TextDecoder(mark.encoding).decode(bytes), isUtf8: false };
+  try {
+    return { text: new TextDecoder("utf-8", { fatal: true }).decode(bytes), isUtf8: true };
+  } catch {
+    return { text: new TextDecoder("latin1").decode(bytes), isUtf8: false };
+  }
+}
+
+/** The byte order marks of UTF-16 (Unicode 16.0, 23.8). */
+const UTF16_MARKS = [
+  { first: 0xff, second: 0xfe, encoding: "utf-16le" },
+  { first: 0xfe, second: 0xff, encoding: "utf-16be" },
+] as const;
+
+/** True when a text starts with a byte order mark of UTF-16: such a text has bytes 0, but is not binary. */
+export function isUtf16(head: string): boolean {
+  return UTF16_MARKS.some(
+    ({ first, second }) => head.charCodeAt(0) === first && head.charCodeAt(1) === second,
+  );
 }
 
 /** Keeps the first reason of each file. */
@@ -109,10 +141,12 @@ function isVendored(file: string): boolean {
   );
 }
 
+/** The ends of lines, as linters count them: of Unix, of Windows, and of old Macs. */
+const LINE_END = /\r\n?|\n/g;
+
 /** Returns a function from an offset in `text` to its line, from 1. */
 export function lineCounter(text: string): (offset: number) => number {
-  const starts = [0];
-  for (let at = text.indexOf("\n"); at !== -1; at = text.indexOf("\n", at + 1)) starts.push(at + 1);
+  const starts = [0, ...Array.from(text.matchAll(LINE_END), (end) => end.index + end[0].length)];
   return (offset) => {
     let low = 0;
     let high = starts.length;

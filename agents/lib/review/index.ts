@@ -41,6 +41,7 @@ export {
   isInside,
   isLockfile,
   isTest,
+  isUtf16,
   MAX_FILE_BYTES,
   oneLine,
   purposeOf,
@@ -66,5 +67,6 @@ export {
   parsePatterns,
   parseRule,
 } from "./patterns/ignore.ts";
+export { isComponent } from "./scripts.ts";
 export { security } from "./security/security.ts";
 export { analysersDirectory, hasAnalysers } from "./toolbox.ts";

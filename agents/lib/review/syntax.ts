@@ -4,6 +4,7 @@ import type { ParseResult } from "oxc-parser";
 import type { AnalysisTools, RawFinding, ReviewInput, Severity, Unjudged } from "./contract.ts";
 import { anchorOfLine, isCode, isDeclaration, lineCounter, oneLine, readReviewed } from "./files.ts";
 import { KINDS } from "./kinds.ts";
+import { isComponent, scriptOf } from "./scripts.ts";
 import { importAnalyser } from "./toolbox.ts";
 
 /** A node of oxc's ESTree; its fields are read by name. */
@@ -26,11 +27,15 @@ export interface Source {
 }
 
 interface Parser {
-  parseSync(file: string, text: string): ParseResult;
+  parseSync(
+    file: string,
+    text: string,
+    options: { lang: Language; sourceType?: "module" | "commonjs" },
+  ): ParseResult;
 }
 
 /**
- * Parses the code files of the input that `takes` chooses, and calls `visit` for each. Returns the files that it could not
+ * Parses the code files and components of the input that `takes` chooses, and calls `visit` for each. Returns the files that it could not
  * read or parse. Between files it gives the event loop back.
  */
 export async function eachSource(
@@ -40,7 +45,7 @@ export async function eachSource(
   takes: (file: string) => boolean = (file) => !isDeclaration(file),
 ): Promise<Unjudged[]> {
   const parser = await importAnalyser<Parser>("oxc-parser");
-  const files = input.files.filter((file) => isCode(file) && takes(file));
+  const files = input.files.filter((file) => (isCode(file) || isComponent(file)) && takes(file));
   const unjudged: Unjudged[] = [];
   for (const [at, file] of files.entries()) {
     tools.signal.throwIfAborted();
@@ -50,23 +55,66 @@ export async function eachSource(
       continue;
     }
     const { text } = read;
-    const parsed = parser.parseSync(file, text);
-    const error = parsed.errors.find(({ severity }) => String(severity) === "Error");
-    if (error !== undefined) {
-      unjudged.push({ file, why: "parse-error", message: oneLine(error.message) || "no message" });
+    const parsed = parseSource(parser, file, text);
+    if ("error" in parsed) {
+      const why = isFlow(text) ? "not-supported" : "parse-error";
+      unjudged.push({ file, why, message: oneLine(parsed.error) || "no message" });
       continue;
     }
     visit({
       file,
       text,
-      program: parsed.program as unknown as SyntaxNode,
-      module: parsed.module,
-      comments: parsed.comments,
+      ...parsed,
       lineAt: lineCounter(text),
     });
     tools.progress((100 * (at + 1)) / files.length, file);
   }
   return unjudged;
+}
+
+type Language = "jsx" | "ts" | "tsx" | "dts";
+type Parsed = Pick<Source, "program" | "module" | "comments">;
+
+/** A `return` at the top level is legal in a CommonJS module, and in the code above the template of an Astro file. */
+const TOP_LEVEL_RETURN = "A 'return' statement can only be used within a function body.";
+
+/**
+ * Parses a file as generously as the program that will run it: JSX in every JavaScript file, the scripts of a component as one
+ * program, and a file that is no ES module as CommonJS.
+ */
+function parseSource(parser: Parser, file: string, text: string): Parsed | { error: string } {
+  if (!isComponent(file)) {
+    const lang = languageOf(file);
+    const parsed = withoutErrors(parser.parseSync(file, text, { lang }));
+    if (!("error" in parsed) || /\.m[jt]s$/.test(file)) return parsed;
+    const asCommonJs = withoutErrors(parser.parseSync(file, text, { lang, sourceType: "commonjs" }));
+    return "error" in asCommonJs ? parsed : asCommonJs;
+  }
+  const { text: script, lang } = scriptOf(file, text);
+  const accepted = file.endsWith(".astro") ? [TOP_LEVEL_RETURN] : [];
+  return withoutErrors(parser.parseSync(file, script, { lang, sourceType: "module" }), accepted);
+}
+
+function languageOf(file: string): Language {
+  if (isDeclaration(file)) return "dts";
+  if (file.endsWith(".tsx")) return "tsx";
+  return /\.[cm]?ts$/.test(file) ? "ts" : "jsx";
+}
+
+function withoutErrors(
+  { program, module, comments, errors }: ParseResult,
+  accepted: readonly string[] = [],
+): Parsed | { error: string } {
+  const error = errors.find(
+    ({ severity, message }) => String(severity) === "Error" && !accepted.includes(message),
+  );
+  if (error !== undefined) return { error: error.message };
+  return { program: program as unknown as SyntaxNode, module, comments };
+}
+
+/** True for a file with Flow's types: no analyser of the review reads them. */
+export function isFlow(text: string): boolean {
+  return /(?:^|[\s*/])@flow\b/.test(text.slice(0, 1000));
 }
 
 /** Calls `enter` for a node and all nodes below it, with its ancestors, nearest last. Returning false skips the children. */

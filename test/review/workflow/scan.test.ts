@@ -37,6 +37,12 @@ describe("listing the files of a repository", () => {
     });
   }
 
+  test("a text in UTF-16 is no binary file", async () => {
+    const directory = await setup({ "binary.ts": "a\0b" });
+    await writeFile(join(directory, "utf16.ts"), Buffer.from("\uFEFFexport {};\n", "utf16le"));
+    expect(await paths(directory)).toEqual(["utf16.ts"]);
+  });
+
   test("the scan leaves out dependencies, build output, fixtures, binaries and bundles", async () => {
     const directory = await setup({
       "src/a.ts": "export const a = 1;\n",

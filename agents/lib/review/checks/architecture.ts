@@ -5,6 +5,7 @@ import { dirname } from "node:path";
 import type { Analysis, RawFinding, ReviewInput, Severity } from "../contract.ts";
 import { anchorOf, isAside, isDeclaration, isTest, oneLine, readInside } from "../files.ts";
 import { KINDS } from "../kinds.ts";
+import { isComponent } from "../scripts.ts";
 import { type Import, type ImportGraph, readGraph } from "./graph.ts";
 
 /** A module is a hub from these counts of direct imports, in both directions: most changes pass through it. */
@@ -243,7 +244,9 @@ function orphans(graph: ImportGraph, manifests: readonly Manifest[]): RawFinding
       const isKnown = texts.includes(file) || texts.includes(`/${stem}.`) || texts.includes(`/${stem}"`);
       const isEntry =
         /^(?:index|main|mod|cli|server|app|worker|sw|setup|entry)\b/.test(name) || !file.includes("/");
-      const isElsewhere = isTest(file) || isAside(file) || isDeclaration(file) || isConfig(file);
+      // Frameworks find components by their folder or by their name in a template.
+      const isElsewhere =
+        isComponent(file) || isTest(file) || isAside(file) || isDeclaration(file) || isConfig(file);
       return !isUsed && !isKnown && !isEntry && !isElsewhere && imports.length > 0 && !isRoute(file);
     })
     .map(({ file }) =>

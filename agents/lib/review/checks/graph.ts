@@ -5,6 +5,7 @@ import { isBuiltin } from "node:module";
 import { join, relative } from "node:path";
 import type { AnalysisTools, ReviewInput, Unjudged } from "../contract.ts";
 import { isDeclaration, isInside } from "../files.ts";
+import { isComponent } from "../scripts.ts";
 import {
   child,
   children,
@@ -34,7 +35,7 @@ export interface Import {
 export interface Module {
   file: string;
   imports: Import[];
-  /** True when code is left after compilation. A module of types alone cannot be part of a cycle at run time. */
+  /** True when code is left after compilation, or for a component, whose template is a value. A module of types alone cannot be part of a cycle at run time. */
   hasValues: boolean;
   /** True when the file starts with `#!`: people run it by hand. */
   isProgram: boolean;
@@ -88,10 +89,12 @@ export async function readGraph(
       graph.set(source.file, {
         file: source.file,
         imports,
-        hasValues: !isDeclaration(source.file) && children(source.program, "body").some(isValue),
+        hasValues:
+          isComponent(source.file) ||
+          (!isDeclaration(source.file) && children(source.program, "body").some(isValue)),
         isProgram: source.text.startsWith("#!"),
         lines: source.text.split("\n").filter((line) => line.trim() !== "").length,
-        mentions: source.text.match(/[\w.-]+\.(?:[cm]?[jt]s|[jt]sx)\b/g) ?? [],
+        mentions: source.text.match(/[\w.-]+\.(?:[cm]?[jt]s|[jt]sx|vue|svelte|astro)\b/g) ?? [],
       });
     },
     () => true,

@@ -1,6 +1,7 @@
 // Checks the tests of a repository: focused and skipped tests, tests without a check, and sources that no test loads.
 import type { Analysis, RawFinding, ReviewInput } from "../contract.ts";
 import { anchorOf, isAside, isDeclaration, isTest, oneLine, onePerFile } from "../files.ts";
+import { isComponent } from "../scripts.ts";
 import {
   child,
   children,
@@ -154,6 +155,7 @@ function untested(input: ReviewInput, graph: ImportGraph): RawFinding[] {
       !isTest(file) &&
       !isAside(file) &&
       !isDeclaration(file) &&
+      !isComponent(file) &&
       !NEVER_TESTED.test(file) &&
       (lines >= MIN_UNTESTED_LINES || imports.length > 3),
   );
