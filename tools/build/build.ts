@@ -23,8 +23,8 @@ const out = resolve(values.out);
 
 /** The file of the command. */
 const COMMAND = "src/app/bin/murmur.cjs";
-/** Pages that are part of the package. */
-const PAGES = ["README.md", "LICENSE", "CHANGELOG.md"];
+/** Pages that are part of the package; findings name the pages about their kinds. */
+const PAGES = ["README.md", "LICENSE", "CHANGELOG.md", "docs/review/kinds"];
 /** The only form of a peer's range that src/app/bin/start.cjs understands. */
 const PEER_RANGE = /^\^\d+\.\d+\.\d+$/;
 
@@ -103,7 +103,7 @@ function copyBeside(): void {
       filter: (source) => basename(source) !== "node_modules" && extname(source) !== ".ts",
     });
   }
-  for (const page of PAGES) cpSync(join(root, page), join(out, page));
+  for (const page of PAGES) cpSync(join(root, page), join(out, page), { recursive: true });
   chmodSync(join(out, COMMAND), 0o755);
 }
 

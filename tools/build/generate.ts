@@ -1,9 +1,10 @@
-// Generates files and tables from the sources: `node tools/build/generate.ts [--check]`. Owns docs/schemas, and the tables of
-// docs/contract.md between `<!-- generated: NAME -->` and `<!-- end -->`. A test fails if one of them is stale, so each change
+// Generates files and tables from the sources: `node tools/build/generate.ts [--check]`. Owns docs/schemas, the pages of
+// docs/review/kinds, and the tables of docs/contract.md between `<!-- generated: NAME -->` and `<!-- end -->`. A test fails if one of them is stale, so each change
 // of the protocol is visible in the diff of its commit.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
+import { kindPages } from "../../agents/lib/review/index.ts";
 import { COMMANDS } from "../../src/app/commands/index.ts";
 import { OPERATIONS } from "../../src/app/operations/index.ts";
 import { describeMetrics } from "../../src/base/index.ts";
@@ -97,7 +98,11 @@ export function generatedFiles(): Map<string, string> {
     `docs/schemas/${name}.json`,
     `${JSON.stringify(jsonSchemaOf(name), null, 2)}\n`,
   ]);
-  return new Map([...schemas, [CONTRACT, fillTables(readFileSync(join(root, CONTRACT), "utf8"))]]);
+  return new Map([
+    ...schemas,
+    ...kindPages(),
+    [CONTRACT, fillTables(readFileSync(join(root, CONTRACT), "utf8"))],
+  ]);
 }
 
 /** Replaces each table between its markers, and leaves the rest of the page unchanged. */

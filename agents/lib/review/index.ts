@@ -51,7 +51,8 @@ export { castVote, limitFindings, REVIEW_SLOTS } from "./limits.ts";
 export { biome, biomePrograms } from "./linters/biome.ts";
 export { eslint } from "./linters/eslint.ts";
 export { oxlint } from "./linters/oxlint.ts";
-export { describeKind, pageOf, ruleUrl } from "./pages/pages.ts";
+export { describeKind, exampleFiles, kindPages, PAGES_FOLDER, pageOf, ruleUrl } from "./pages/pages.ts";
+export { type Example, KIND_TEXTS, type KindText } from "./pages/texts/index.ts";
 export {
   compileGlob,
   expandBraces,

@@ -20,7 +20,7 @@ export type FormatName = (typeof FORMAT_NAMES)[number];
 
 /** The formats by name. */
 export const FORMATS: Readonly<Record<FormatName, Format>> = {
-  text: (report) => renderReport(report),
+  text: (report, { pagesUrl }) => renderReport(report, { pagesUrl }),
   json: toJson,
   sarif: toSarif,
   github: toGithub,

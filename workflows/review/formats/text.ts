@@ -1,5 +1,5 @@
 // The text of a report for people at a terminal. Pure.
-import { type Area, areaOf, SEVERITIES } from "../../../agents/lib/review/index.ts";
+import { type Area, areaOf, PAGES_FOLDER, pageOf, SEVERITIES } from "../../../agents/lib/review/index.ts";
 import { renderCoverage } from "../coverage.ts";
 import type { Finding } from "../merge.ts";
 import { type FailedTask, partsOf, type ReviewReport } from "../report.ts";
@@ -10,6 +10,8 @@ export interface RenderOptions {
   perKind?: number | undefined;
   /** The most shown findings in total; default 60, about two screens. */
   total?: number | undefined;
+  /** The address of the pages of this package, with a `/` at its end; without one, findings name the folder of the pages. */
+  pagesUrl?: string | null | undefined;
 }
 
 /** Renders the report for people: a summary, then chapters with kinds and their findings, the most important first. */
@@ -18,6 +20,7 @@ export function renderReport(report: ReviewReport, options: RenderOptions = {}):
   return [
     ...summary(report, findings, doubtful.length),
     ...chapters(findings, options),
+    ...explanations(findings, options),
     ...legend(report, findings),
     ...failures(report.failedTasks),
     ...remarks(notes),
@@ -87,6 +90,12 @@ function ofOneKind(kind: string, findings: readonly Finding[], shown: ReadonlySe
     ),
     ...(hidden === 0 ? [] : [`    … and ${hidden} more, see --json`]),
   ];
+}
+
+/** Names the pages that explain the kinds, once. */
+function explanations(findings: readonly Finding[], { pagesUrl }: RenderOptions): string[] {
+  if (!findings.some(({ kind }) => pageOf(kind) !== null)) return [];
+  return ["", `Each kind is explained in ${pagesUrl ?? ""}${PAGES_FOLDER}/<kind>.md`];
 }
 
 /** Explains the confidence of the findings; no lines when no finding has one. */

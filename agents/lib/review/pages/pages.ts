@@ -1,5 +1,17 @@
-// The explanation of each kind of finding, and the address of its page. Pure. Leaves the texts to the files beside it.
-import { areaOf, KINDS } from "../kinds.ts";
+// The explanation of each kind of finding: its page in docs/review/kinds, its text in other formats, and its address. Pure. Leaves
+// the words and examples to texts/.
+import type { ReviewCapability } from "../contract.ts";
+import { AREAS, areaOf, KINDS } from "../kinds.ts";
+import { type Example, KIND_TEXTS, type KindText } from "./texts/index.ts";
+
+/** The folder of the pages, from the root of this package. */
+export const PAGES_FOLDER = "docs/review/kinds";
+/** The name of a single example. */
+export const EXAMPLE_FILE = "example.js";
+/** Lines of an example's file that a page shows; longer files are cut in the middle of the page, and the cut is told. */
+const SHOWN_LINES = 24;
+/** Files of an example that a page shows. */
+const SHOWN_FILES = 6;
 
 /** A kind in words, as formats with room for it show it. */
 export interface KindDescription {
@@ -11,14 +23,131 @@ export interface KindDescription {
 
 /** Describes a kind; a rule that only one linter has by its name alone. */
 export function describeKind(kind: string): KindDescription {
-  const title = `${kind.charAt(0).toUpperCase()}${kind.slice(1).replaceAll("-", " ")}`;
-  const text = `${title} (${areaOf(kind)}).`;
-  return { title, text, markdown: text };
+  const explained = KIND_TEXTS[kind];
+  if (explained === undefined) {
+    const title = nameOf(kind);
+    const text = `${title}: a rule that only one linter has. Its documentation explains it.`;
+    return { title, text, markdown: text };
+  }
+  const { what, why } = explained;
+  return { title: what, text: `${what} ${why}`, markdown: bodyOf(kind, explained) };
 }
 
 /** Returns the page about a kind, from the root of this package; null for a rule that only one linter has. */
 export function pageOf(kind: string): string | null {
-  return KINDS[kind] === undefined ? null : `docs/review/kinds/${kind}.md`;
+  return KIND_TEXTS[kind] === undefined ? null : `${PAGES_FOLDER}/${kind}.md`;
+}
+
+/** Returns the files of an example by name. */
+export function exampleFiles(example: Example): Readonly<Record<string, string>> {
+  return typeof example === "string" ? { [EXAMPLE_FILE]: example } : example;
+}
+
+/** Makes all pages, by their path from the root of this package: one for each kind, and the list of them. */
+export function kindPages(): Map<string, string> {
+  const pages = Object.entries(KIND_TEXTS).map(([kind, text]): [string, string] => [
+    `${PAGES_FOLDER}/${kind}.md`,
+    `# ${kind}\n\n${bodyOf(kind, text)}\n`,
+  ]);
+  return new Map([[`${PAGES_FOLDER}/README.md`, listPage()], ...pages]);
+}
+
+function listPage(): string {
+  const chapters = AREAS.flatMap((area) => {
+    const kinds = Object.keys(KIND_TEXTS).filter((kind) => areaOf(kind) === area);
+    if (kinds.length === 0) return [];
+    const rows = kinds.map(
+      (kind) => `| [${kind}](${kind}.md) | ${KINDS[kind]?.severity} | ${KIND_TEXTS[kind]?.what} |`,
+    );
+    return ["", `## ${nameOf(area)}`, "", "| kind | severity | problem |", "|---|---|---|", ...rows];
+  });
+  return [
+    "# The kinds of findings",
+    "",
+    "One page for each kind that the [review](../../review.md) knows by name. A finding with another kind comes from a rule that only one",
+    "linter has: the documentation of that linter explains it.",
+    ...chapters,
+    "",
+  ].join("\n");
+}
+
+function bodyOf(kind: string, { what, why, wrong, right }: KindText): string {
+  const { area, severity, seenBy } = KINDS[kind] ?? {};
+  return [
+    what,
+    "",
+    `Severity ${severity}, chapter ${area}.`,
+    "",
+    "## Why",
+    "",
+    why,
+    "",
+    "## Wrong",
+    "",
+    ...show(wrong),
+    "## Right",
+    "",
+    ...show(right),
+    "## Reported by",
+    "",
+    ...reporters(seenBy ?? {}),
+    "",
+    "## Switch it off",
+    "",
+    ...switchOff(kind, seenBy?.["review-eslint"]?.[0]),
+  ].join("\n");
+}
+
+function show(example: Example): string[] {
+  const files = Object.entries(exampleFiles(example));
+  const left = files.length - SHOWN_FILES;
+  return [
+    ...files.slice(0, SHOWN_FILES).flatMap(([file, text]) => {
+      const isPage = file.endsWith(".md");
+      const fence = isPage ? "~~~~" : "```";
+      const name = file === EXAMPLE_FILE ? [] : [`\`${file}\``, ""];
+      return [...name, `${fence}${isPage ? "markdown" : languageOf(file)}`, ...shorten(text), fence, ""];
+    }),
+    ...(left > 0 ? [`And ${left} more file${left === 1 ? "" : "s"} of this form.`, ""] : []),
+  ];
+}
+
+function shorten(text: string): string[] {
+  const lines = text.replace(/\n$/, "").split("\n");
+  if (lines.length <= SHOWN_LINES) return lines;
+  return [...lines.slice(0, 3), `… ${lines.length - 4} more lines …`, lines.at(-1) ?? ""];
+}
+
+function languageOf(file: string): string {
+  const extension = file.slice(file.lastIndexOf(".") + 1);
+  return extension === "cjs" ? "js" : extension;
+}
+
+function reporters(seenBy: Partial<Record<ReviewCapability, readonly string[]>>): string[] {
+  return Object.entries(seenBy).map(([capability, rules]) => {
+    const names = rules.map((rule) => {
+      const url = ruleUrl(rule, [capability]);
+      return url === null || url.endsWith(".html") ? `\`${rule}\`` : `[\`${rule}\`](${url})`;
+    });
+    return `- \`${capability}\`${names.length === 0 ? "" : `: ${names.join(", ")}`}`;
+  });
+}
+
+function switchOff(kind: string, rule: string | undefined): string[] {
+  if (rule === undefined || kind === "syntax-error") {
+    return ["Fix the code: no comment switches this kind off."];
+  }
+  return [
+    "A comment of one linter silences all of them, here on the next line:",
+    "",
+    "```js",
+    `// eslint-disable-next-line ${rule} -- the reason`,
+    "```",
+  ];
+}
+
+function nameOf(kind: string): string {
+  return `${kind.charAt(0).toUpperCase()}${kind.slice(1).replaceAll("-", " ")}`;
 }
 
 /** Returns the address of the documentation of a linter's rule; null when the linter's rules have no address of their own. */
