@@ -11,7 +11,7 @@ export { dropOldest } from "./bounded.ts";
 export { type Chance, integerBetween, seededChance, systemChance } from "./chance.ts";
 export { type Clock, MAX_TIMER_MS, ManualClock, sleep, systemClock, toIsoTime } from "./clock.ts";
 export { newId, newInstanceId } from "./ids.ts";
-export { createLogger, type Logger, REDACTED_KEYS, silentLogger } from "./log.ts";
+export { createLazyLogger, createLogger, type Logger, REDACTED_KEYS, silentLogger } from "./log.ts";
 export {
   createMeter,
   createSilentMeter,

@@ -71,6 +71,28 @@ export function createLogger(options: {
   );
 }
 
+/** A logger that is made at its first line, so that a program that logs nothing does not load the log library. */
+export function createLazyLogger(make: () => Logger): Logger {
+  let made: Logger | undefined;
+  const loggerOf = () => {
+    made ??= make();
+    return made;
+  };
+  const method =
+    (level: "trace" | "debug" | "info" | "warn" | "error" | "fatal"): LogFn =>
+    (...args: unknown[]) =>
+      (loggerOf()[level] as (...all: unknown[]) => void)(...args);
+  return {
+    trace: method("trace"),
+    debug: method("debug"),
+    info: method("info"),
+    warn: method("warn"),
+    error: method("error"),
+    fatal: method("fatal"),
+    child: (fields) => createLazyLogger(() => loggerOf().child(fields)),
+  };
+}
+
 /** A logger that writes nothing. The default if a caller passes no logger. */
 export const silentLogger: Logger = {
   trace: () => undefined,

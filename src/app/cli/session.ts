@@ -1,5 +1,5 @@
 // The session of one command: its settings, terminal and log, its interrupts, and connections that are made when they are needed.
-import { createLogger, createMeter, silentLogger } from "../../base/index.ts";
+import { createLazyLogger, createLogger, createSilentMeter, silentLogger } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { TaskClient } from "../../work/index.ts";
@@ -39,19 +39,12 @@ export async function openSession(
   warnOfUnknownVariables(environment, config.logLevel, stderr ?? process.stderr);
   const pretty =
     config.logFormat === "pretty" || (config.logFormat === "auto" && process.stderr.isTTY === true);
-  const log = createLogger({
-    name: "murmur",
-    level: config.logLevel,
-    ...(pretty
-      ? {
-          stream: {
-            write: (line: string) => {
-              process.stderr.write(`${showLogLine(line.trimEnd(), "murmur", terminal.colors)}\n`);
-            },
-          },
-        }
-      : {}),
-  });
+  const write = (line: string) => {
+    process.stderr.write(`${showLogLine(line.trimEnd(), "murmur", terminal.colors)}\n`);
+  };
+  const log = createLazyLogger(() =>
+    createLogger({ name: "murmur", level: config.logLevel, ...(pretty ? { stream: { write } } : {}) }),
+  );
   const controller = new AbortController();
   const closing = new AbortController();
   const interrupts = followInterrupts(controller);
@@ -75,7 +68,7 @@ export async function openSession(
         limits: streamLimits(config),
         // The command's own answer contains the error; the client's log lines would only repeat it.
         log: config.logLevel === "debug" || config.logLevel === "trace" ? log : silentLogger,
-        meter: createMeter(),
+        meter: createSilentMeter(),
         signal: AbortSignal.any([controller.signal, closing.signal]),
         connectTimeoutMs: Math.max(1, Math.min(MAX_ATTEMPT_MS, timeoutMs / servers.length)),
         pingIntervalMs: Math.max(MIN_PING_INTERVAL_MS, timeoutMs / PINGS_PER_TIMEOUT),
@@ -100,7 +93,7 @@ export async function openSession(
     tasks: () => {
       tasks ??= ports.transport().then(async (connected) => {
         const { createTaskClient } = await import("../../work/index.ts");
-        return createTaskClient({ transport: connected, meter: createMeter() });
+        return createTaskClient({ transport: connected, meter: createSilentMeter() });
       });
       return tasks;
     },

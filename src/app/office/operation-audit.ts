@@ -1,6 +1,6 @@
 // The audit entry of an operation that no coordinator sees. Coordinators note all other operations themselves.
 import { createAuditWriter } from "../../audit/index.ts";
-import { createMeter, newInstanceId, silentLogger } from "../../base/index.ts";
+import { createSilentMeter, newInstanceId, silentLogger } from "../../base/index.ts";
 import type { AuditNote } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import { VERSION } from "../version.ts";
@@ -28,7 +28,7 @@ export async function auditOperation(
     processId: newInstanceId(role),
     version: VERSION,
     log: silentLogger,
-    meter: createMeter(),
+    meter: createSilentMeter(),
   });
   writer.audit(note);
   const isStored = await writer.flush(AUDIT_TIMEOUT_MS);

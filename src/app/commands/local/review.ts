@@ -25,7 +25,7 @@ import {
   webUrlOf,
 } from "../../../../workflows/review/index.ts";
 import { listRoles, loadRoles } from "../../../agent/index.ts";
-import { createMeter, newInstanceId, silentLogger, tryJson } from "../../../base/index.ts";
+import { createSilentMeter, newInstanceId, silentLogger, tryJson } from "../../../base/index.ts";
 import { createOfficeClient } from "../../../coordinator/index.ts";
 import { SwarmError } from "../../../protocol/index.ts";
 import { connectNats, type Transport } from "../../../transport/index.ts";
@@ -149,7 +149,7 @@ export const command = defineCommand({
     const wanted = input.only.length === 0 ? REVIEW_CAPABILITIES : input.only;
     const swarm = await openSwarm(ports, directory, wanted);
     const scope = newInstanceId("review");
-    const tasks = createTaskClient({ transport: swarm.transport, meter: createMeter() });
+    const tasks = createTaskClient({ transport: swarm.transport, meter: createSilentMeter() });
     try {
       const report = await runReview(
         {
@@ -307,7 +307,7 @@ function connect(ports: Ports, target: Pick<Target, "nats" | "prefix">): Promise
     prefix: target.prefix,
     limits: streamLimits(ports.config),
     log: silentLogger,
-    meter: createMeter(),
+    meter: createSilentMeter(),
     signal: ports.signal,
   });
 }
