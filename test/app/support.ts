@@ -18,7 +18,7 @@ import { connectNats, type Transport } from "../../src/transport/index.ts";
 import { createTaskClient, type TaskClient } from "../../src/work/index.ts";
 import { findNatsServer, type NatsServer, startNatsServer } from "../support/nats-server.ts";
 
-const MAIN = join(import.meta.dirname, "../../src/app/main.ts");
+const MAIN = join(import.meta.dirname, "../../tools/build/run.ts");
 
 /** Registers the clean-up of a thing that a test, or with {@link atFileEnd} a file, has started. */
 export type AtEnd = (cleanUp: () => Promise<void> | void, timeoutMs?: number) => void;

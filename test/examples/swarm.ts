@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { findNatsServer } from "../support/nats-server.ts";
 
-const main = join(import.meta.dirname, "../../src/app/main.ts");
+const main = join(import.meta.dirname, "../../tools/build/run.ts");
 
 export interface EchoSwarm {
   /** The swarm's nats-server. */

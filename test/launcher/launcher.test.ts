@@ -52,7 +52,7 @@ function setup(options: { installed?: boolean; tools?: string[] } = {}) {
   cleanups.push(() => rmSync(home, { recursive: true, force: true }));
   const checkout = join(home, "check out");
   const calls = join(home, "npm-calls");
-  writeFiles(checkout, { "package-lock.json": "{}\n", "src/app/main.ts": PROGRAM });
+  writeFiles(checkout, { "package-lock.json": "{}\n", "tools/build/run.ts": PROGRAM });
   copyFileSync(launcher, join(checkout, "murmur"));
   if (options.installed !== false) {
     mkdirSync(join(checkout, "node_modules/node/bin"), { recursive: true });

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { type PeerKind, startFakePeer } from "./fake-peer.ts";
 import { findNatsServer, guardProcess, startNatsServer } from "./nats-server.ts";
 
-const MAIN = join(import.meta.dirname, "../../src/app/main.ts");
+const MAIN = join(import.meta.dirname, "../../tools/build/run.ts");
 
 /** The peers: the kinds of test/support/fake-peer.ts, and a real nats-server that is stopped (SIGSTOP). */
 export const STOP_PEERS = [

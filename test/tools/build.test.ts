@@ -148,20 +148,50 @@ test("help and errors of the installed command name it as it is typed in the pro
   );
 });
 
+const ERRING = `import { defineAgent, TerminalError } from "murmur-swarm";
+import { z } from "zod";
+
+export default defineAgent({
+  name: "erring",
+  capabilities: ["erring"],
+  input: z.string(),
+  run() {
+    throw new TerminalError("no way");
+  },
+});
+`;
+/** The frames of the runtime name their functions, although its files are bundled. */
+const ERRING_TRACE =
+  /^TerminalError: no way\n {4}at Object\.run \(agents\/erring\/agent\.ts:9:11\)\n[\s\S]*RunningAttempt\.run \(node_modules\/murmur-swarm\/src\/shared\.js:/;
+
 test("the agent of the README runs in the project's swarm", async () => {
   const page = readFileSync(join(root, "README.md"), "utf8");
   const [, agent = ""] =
     /The agent is one file, `agents\/greet\/agent\.ts`.*?```ts\n(.*?)```/s.exec(page) ?? [];
-  mkdirSync(join(project, "agents/greet"), { recursive: true });
-  writeFileSync(join(project, "agents/greet/agent.ts"), agent);
+  for (const [role, text] of Object.entries({ greet: agent, erring: ERRING })) {
+    mkdirSync(join(project, "agents", role), { recursive: true });
+    writeFileSync(join(project, "agents", role, "agent.ts"), text);
+  }
   try {
-    expect(await murmur("up", "--detach", "--coordinators", "0", "--agents", "greet")).toMatchObject({
-      code: 0,
-    });
+    const up = ["up", "--detach", "--coordinators", "0", "--agents", "greet,erring"];
+    expect(await murmur(...up)).toMatchObject({ code: 0 });
     expect(await murmur("submit", "greet", "--input", '"you"', "--wait")).toMatchObject({
       code: 0,
       stdout: '"Hello, you!"\n',
     });
+
+    // The agent's error class is the runtime's own, its schema is of the project's zod, and its stack begins in its file.
+    const task = ["submit", "erring", "--id", "t1", "--input", '"now"', "--wait"];
+    expect(await murmur(...task)).toMatchObject({
+      code: 1,
+      stdout: expect.stringContaining("tool_failed: no way"),
+    });
+    const shown = JSON.parse((await murmur("task", "show", "t1", "--json")).stdout);
+    expect(shown.history.attempts).toMatchObject([
+      { error: { retryable: false }, trace: expect.stringMatching(ERRING_TRACE) },
+    ]);
+    const invalid = await murmur("submit", "erring", "--input", "7", "--wait");
+    expect(invalid.stdout).toMatch(/invalid_input: .*input.*, got 7/);
   } finally {
     expect((await murmur("down")).code).toBe(0);
   }

@@ -1,5 +1,5 @@
-// `npm run build`: builds the package. It holds the compiled JavaScript of src and agents in the same folders, the type
-// declarations of the package's doors, and a package.json of its own. `npm run package` also packs it: the tarball is the thing
+// `npm run build`: builds the package. It holds the program as a bundle in src, the compiled JavaScript of agents, the type
+// declarations of the package's doors, the licences of bundled packages, and a package.json of its own. `npm run package` also packs it: the tarball is the thing
 // that users install. `./murmur test` does the checks.
 //
 //   node tools/build/build.ts [--out DIR]            default dist/
@@ -8,8 +8,9 @@
 import { spawnSync } from "node:child_process";
 import { chmodSync, cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { basename, dirname, extname, join, relative, resolve } from "node:path";
+import { basename, dirname, extname, join, relative, resolve, sep } from "node:path";
 import { parseArgs } from "node:util";
+import { type Bundle, bundle } from "./bundle.ts";
 
 const root = join(import.meta.dirname, "../..");
 const { values } = parseArgs({
@@ -25,11 +26,22 @@ const out = resolve(values.out);
 const COMMAND = "src/app/bin/murmur.cjs";
 /** Pages that are part of the package; findings name the pages about their kinds. */
 const PAGES = ["README.md", "LICENSE", "CHANGELOG.md", "docs/review/kinds"];
+/** The licences of the packages whose code is in the bundle. */
+const LICENCES = "THIRD-PARTY-LICENSES.txt";
+/** The files that are started by their paths, besides the doors. */
+const PROGRAMS = ["src/app/main.ts", "src/app/bench/bench-process.ts"];
+/** Packages that src loads with `require`, at the first use. */
+const REQUIRED = ["pino", "prom-client"];
 /** The only form of a peer's range that src/app/bin/start.cjs understands. */
 const PEER_RANGE = /^\^\d+\.\d+\.\d+$/;
 
 /** An import of a file beside: `from "./x.ts"`, `import("./x.ts")`. */
 const RELATIVE_IMPORT = /((?:from |import\()")(\.[^"]+)\.ts(")/g;
+/** An import of a package: `from "name/part"`, `import("name")`. */
+const PACKAGE_IMPORT = /(?:from |import\()"((?:@[\w.-]+\/)?\w[\w.:-]*)/g;
+
+/** The name of the package in the path of an import. */
+const PACKAGE_NAME = /^(?:@[^/]+\/)?[^/]+/;
 
 /** The fields of package.json that the build reads. */
 interface Manifest {
@@ -50,9 +62,11 @@ const own: Manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"
 rmSync(out, { recursive: true, force: true });
 compile();
 keepReachableTypes(Object.values(own.exports));
+const bundled = await bundleProgram();
 copyBeside();
+writeLicences(bundled.packages);
 writeManifest();
-process.stdout.write(`${relative(process.cwd(), out) || "."}: ${countFiles(out)} files\n`);
+process.stdout.write(`${relative(process.cwd(), out) || "."}: ${listFiles(out).length} files\n`);
 if (values.pack) pack(resolve(values.to));
 
 /** Runs tsc with the options of the checkout over src and agents. A temporary file holds the options of the build. */
@@ -89,10 +103,22 @@ function keepReachableTypes(doors: readonly string[]): void {
     for (const [, , path] of text.matchAll(RELATIVE_IMPORT)) reached.add(join(dirname(file), `${path}.d.ts`));
     writeFileSync(file, text.replace(RELATIVE_IMPORT, "$1$2.js$3"));
   }
-  for (const entry of readdirSync(out, { recursive: true, withFileTypes: true })) {
-    const file = join(entry.parentPath, entry.name);
+  for (const file of listFiles(out)) {
     if (file.endsWith(".d.ts") && !reached.has(file)) rmSync(file);
   }
+}
+
+/** Puts the bundle in the place of the compiled modules of src and workflows; the bundle contains both. */
+async function bundleProgram(): Promise<Bundle> {
+  rmSync(join(out, "workflows"), { recursive: true, force: true });
+  for (const file of listFiles(join(out, "src"))) if (file.endsWith(".js")) rmSync(file);
+  const sources = [...Object.values(own.exports).map((source) => source.replace("./", "")), ...PROGRAMS];
+  return bundle({
+    root,
+    out: join(out, "src"),
+    entries: Object.fromEntries(sources.map((source) => [source.replace(/^src\/|\.ts$/g, ""), source])),
+    addressOf: (source) => join(out, source.replace(/\.ts$/, ".js")),
+  });
 }
 
 /** Copies the files that are not compiled: the command, the packages and rules of the analysers, and the pages. */
@@ -107,8 +133,45 @@ function copyBeside(): void {
   chmodSync(join(out, COMMAND), 0o755);
 }
 
+/** Writes the licence of each package in the bundle: a copy of their code must come with it. */
+function writeLicences(packages: readonly string[]): void {
+  const texts = packages.map((folder) => {
+    const { name, version, license } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
+    if (file === undefined) throw new Error(`${name} has no file with its licence (${folder})`);
+    return `${name} ${version} (${license})\n\n${readFileSync(join(folder, file), "utf8").trim()}\n`;
+  });
+  const about = "The files in src contain code of these packages.\n";
+  writeFileSync(join(out, LICENCES), [about, ...texts].join(`\n${"-".repeat(80)}\n\n`));
+}
+
+/**
+ * The dependencies that the files of the package import. The bundle contains the others.
+ * @throws Error for an import of a package that neither is a dependency nor a peer.
+ */
+function neededDependencies(): Record<string, string> {
+  const needed = new Set([
+    ...REQUIRED,
+    ...bundled.imports.map((path) => PACKAGE_NAME.exec(path)?.[0] ?? path),
+  ]);
+  for (const file of listFiles(out)) {
+    const isOwn = file.endsWith(".d.ts") || (file.endsWith(".js") && file.startsWith(join(out, "agents")));
+    if (!isOwn || file.includes(`${sep}analysers${sep}`)) continue;
+    for (const [, name = ""] of readFileSync(file, "utf8").matchAll(PACKAGE_IMPORT)) needed.add(name);
+  }
+  const known = { ...own.dependencies, ...own.peerDependencies };
+  const unknown = [...needed].filter((name) => !isGiven(name) && !(name in known));
+  if (unknown.length > 0) throw new Error(`no dependency of package.json: ${unknown.join(", ")}`);
+  return Object.fromEntries(Object.entries(own.dependencies).filter(([name]) => needed.has(name)));
+}
+
+/** True for a module of Node and for this package's own name. */
+function isGiven(name: string): boolean {
+  return name.startsWith("node:") || name === own.name;
+}
+
 function writeManifest(): void {
-  const { name, version, description, license, engines, repository, dependencies, peerDependencies } = own;
+  const { name, version, description, license, engines, repository, peerDependencies } = own;
   for (const [peer, range] of Object.entries(peerDependencies)) {
     if (!PEER_RANGE.test(range)) throw new Error(`peer ${peer}: expected a range like ^1.2.3, got ${range}`);
   }
@@ -121,7 +184,7 @@ function writeManifest(): void {
     ...(repository === undefined ? {} : { repository }),
     bin: { murmur: COMMAND },
     exports: { ...Object.fromEntries(doors), "./package.json": "./package.json" },
-    ...{ dependencies, peerDependencies },
+    ...{ dependencies: neededDependencies(), peerDependencies },
   };
   writeFileSync(join(out, "package.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 }
@@ -137,7 +200,8 @@ function pack(to: string): void {
   process.stdout.write(`${join(to, stdout.trim())}\n`);
 }
 
-function countFiles(folder: string): number {
-  return readdirSync(folder, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile())
-    .length;
+function listFiles(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name));
 }

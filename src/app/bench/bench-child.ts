@@ -1,7 +1,12 @@
 // One process of a benchmark, seen from the process that measures: it gets orders and answers each one.
 import { type ChildProcess, fork } from "node:child_process";
-import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { ProcessAnswer, ProcessOrder, ProcessSetup } from "./bench-process.ts";
+
+/** The program of the child, as source or compiled. */
+const PROGRAM = fileURLToPath(
+  new URL(import.meta.url.endsWith(".ts") ? "bench-process.ts" : "bench-process.js", import.meta.url),
+);
 
 /** A child that runs bench-process.ts. */
 export class BenchProcess {
@@ -24,7 +29,7 @@ export class BenchProcess {
   }
 
   static open(setup: ProcessSetup): Promise<BenchProcess> {
-    const child = fork(join(import.meta.dirname, "bench-process.ts"), [JSON.stringify(setup)], {
+    const child = fork(PROGRAM, [JSON.stringify(setup)], {
       env: { ...process.env, MURMUR_ECHO_SLOTS: String(setup.inFlight) },
     });
     const part = new BenchProcess(child);
