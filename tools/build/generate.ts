@@ -17,6 +17,7 @@ import {
   SUBJECT_FACTS,
   streamSpecs,
 } from "../../src/protocol/index.ts";
+import { reviewConfigJsonSchema } from "../../workflows/review/index.ts";
 
 const root = join(import.meta.dirname, "../..");
 const CONTRACT = "docs/contract.md";
@@ -98,9 +99,11 @@ export function generatedFiles(): Map<string, string> {
     `docs/schemas/${name}.json`,
     `${JSON.stringify(jsonSchemaOf(name), null, 2)}\n`,
   ]);
+  const reviewConfig = `${JSON.stringify(reviewConfigJsonSchema(), null, 2)}\n`;
   return new Map([
     ...schemas,
     ...kindPages(),
+    ["docs/schemas/murmur-review.json", reviewConfig],
     [CONTRACT, fillTables(readFileSync(join(root, CONTRACT), "utf8"))],
   ]);
 }

@@ -7,6 +7,7 @@
 export { type AgreedPlace, type AgreementLevel, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
 export { REVIEW_CALIBRATION } from "./calibration.ts";
 export { readCheckout, webUrlOf } from "./checkout.ts";
+export { REVIEW_CONFIG_FILE, reviewConfigJsonSchema, reviewConfigSchema } from "./config/index.ts";
 export { type AnalyserCoverage, type Coverage, coverageOf, renderCoverage } from "./coverage.ts";
 export {
   type Checkout,
@@ -19,9 +20,10 @@ export {
   renderReport,
   type Surroundings,
 } from "./formats/index.ts";
-
+export { LEFT_OUT_REASONS, type LeftOut, type LeftOutReason } from "./left-out/index.ts";
 export { type Answer, type Finding, isDoubtful, mergeFindings } from "./merge.ts";
 export { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
+export { type Prepared, type PrepareOptions, prepareReview } from "./prepare.ts";
 export { type FailedTask, type Parts, partsOf, type ReviewReport, reaches } from "./report.ts";
 export {
   DEFAULT_REVIEW_TASK_TIMEOUT_MS,

@@ -61,7 +61,9 @@ export function planReview(
   return PLANNED_ORDER.flatMap((part) => {
     if (part === "linters" ? linters.length === 0 : !analysers.includes(part)) return [];
     const { takes, filesPerTask } = SHARES[part];
-    const taken = files.filter(({ path }) => takes(path));
+    const taken = files.filter(
+      ({ path, unlinted }) => takes(path) && !(part === "linters" && unlinted === true),
+    );
     if (!taken.some(({ path }) => !isManifest(path) || part === "review-security")) return [];
     const chunks =
       filesPerTask === undefined ? [taken.map(({ path }) => path)] : splitIntoChunks(taken, filesPerTask);

@@ -2,7 +2,9 @@
 // formats/.
 import { SEVERITIES, type Severity } from "../../agents/lib/review/index.ts";
 import type { AgreementLevel } from "./ballot.ts";
+import type { SwitchedOff } from "./config/index.ts";
 import type { Coverage } from "./coverage.ts";
+import type { LeftOut } from "./left-out/index.ts";
 import { type Finding, isDoubtful } from "./merge.ts";
 
 /** A task whose findings are missing. */
@@ -24,6 +26,18 @@ export interface ReviewReport {
   files: number;
   /** The files that each analyser has judged and not judged. */
   coverage: Coverage;
+  /** The files that the scan has left out, by reason. */
+  leftOut: LeftOut[];
+  /** The configuration of the review. */
+  config: {
+    /** Its file: relative to the directory, or absolute when the user named it; null without one. */
+    file: string | null;
+    /** The findings that it has switched off, by kind. */
+    switchedOff: SwitchedOff[];
+    /** Its limits of the text; undefined: the format's own. */
+    shown?: number | undefined;
+    shownPerKind?: number | undefined;
+  };
   durationMs: number;
   /** The number of agents that took part. */
   agents: number;

@@ -3,23 +3,22 @@
 // I1: a task that fails, is lost or hangs costs its own findings only.
 // I2: the review always ends: after `timeoutMs`, or earlier when no answer comes for twice `taskTimeoutMs`.
 import { createHash } from "node:crypto";
-import { realpath, stat } from "node:fs/promises";
 import { type BallotInput, type Result, SwarmError, toSwarmError } from "murmur-swarm";
 import {
   LINTERS,
   type Linter,
   lintOutputSchema,
-  MAX_FILE_BYTES,
-  MAX_FILES,
   MAX_FINDINGS_PER_TASK,
   REVIEW_CAPABILITIES,
   type ReviewCapability,
   reviewOutputSchema,
 } from "../../agents/lib/review/index.ts";
 import { type AgreedPlace, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
+import { applyKinds } from "./config/index.ts";
 import { coverageOf } from "./coverage.ts";
-import { type Answer, type Finding, mergeFindings } from "./merge.ts";
+import { type Answer, byImportance, type Finding, mergeFindings } from "./merge.ts";
 import { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
+import { type Prepared, type PrepareOptions, prepareReview } from "./prepare.ts";
 import type { FailedTask, ReviewReport } from "./report.ts";
 import { type Scan, scan } from "./scan.ts";
 
@@ -58,9 +57,9 @@ export interface ReviewProgress {
   capability?: ReviewCapability | undefined;
 }
 
-export interface ReviewOptions {
-  /** The directory to review. */
-  directory: string;
+export interface ReviewOptions extends PrepareOptions {
+  /** The same input, when it is prepared already. */
+  prepared?: Prepared | undefined;
   /** Default {@link DEFAULT_REVIEW_TIMEOUT_MS}. */
   timeoutMs?: number | undefined;
   /**
@@ -83,8 +82,9 @@ export interface ReviewOptions {
  */
 export async function runReview(ports: ReviewPorts, options: ReviewOptions): Promise<ReviewReport> {
   const startedMs = performance.now();
-  const directory = await directoryOf(options.directory);
-  const scanned = await scan(directory, options.signal);
+  const prepared = options.prepared ?? (await prepareReview(options));
+  const { directory, config } = prepared;
+  const scanned = await scan(directory, { config, signal: options.signal });
   const { only = REVIEW_CAPABILITIES, absent = new Map() } = options;
   const planned = planReview(scanned.files, only);
   const present = planReview(
@@ -108,7 +108,7 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
   });
   const missing = planned.flatMap((task) => ofAbsent(task, absent));
   const tookMs = performance.now() - startedMs;
-  return toReport(directory, scanned, { outcomes: [...outcomes, ...missing], present, tookMs });
+  return toReport(prepared, scanned, { outcomes: [...outcomes, ...missing], present, tookMs });
 }
 
 /** The outcome of one analyser's part of a task. */
@@ -129,18 +129,6 @@ function ofAbsent(task: PlannedTask, absent: ReadonlyMap<ReviewCapability, strin
     if (message === undefined) return [];
     return [{ capability, files: task.files, agent: null, answer: null, error: `unavailable: ${message}` }];
   });
-}
-
-async function directoryOf(named: string): Promise<string> {
-  const facts = await stat(named).catch(() => null);
-  if (facts?.isDirectory() === true) return await realpath(named);
-  throw new SwarmError(
-    "not_found",
-    `expected a directory to review, but ${named} ${facts === null ? "does not exist" : "is not a directory"}`,
-    {
-      field: "directory",
-    },
-  );
 }
 
 interface SubmitOptions {
@@ -301,7 +289,7 @@ class Patience {
 }
 
 function toReport(
-  directory: string,
+  { directory, config, configFile: file }: Prepared,
   scanned: Scan,
   {
     outcomes,
@@ -320,48 +308,53 @@ function toReport(
     scanned.files.map(({ path }) => path),
     outcomes,
   );
+  const merged = applyKinds(mergeFindings(answers, places), config);
+  const notes = [
+    ...merged.unknownKinds.map((message) => makeNote("unknown-kind", file ?? ".", message)),
+    ...listOmissions(omitted),
+  ];
   const isFailed = outcomes.length > 0 && answers.length === 0;
   return {
     status: isFailed ? "failed" : failedTasks.length > 0 ? "partial" : "completed",
     directory,
     files: scanned.files.length - coverage.unread.length,
     coverage,
+    leftOut: scanned.leftOut,
+    config: {
+      file,
+      switchedOff: merged.switchedOff,
+      shown: config.limits.shown,
+      shownPerKind: config.limits.shownPerKind,
+    },
     durationMs: Math.round(tookMs),
     agents: new Set(outcomes.flatMap(({ agent }) => (agent === null ? [] : [agent]))).size,
     tasks: outcomes.length,
     agreement: agreementLevels(Math.max(0, ...linters)),
-    findings: [...mergeFindings(answers, places), ...listOmissions(scanned, omitted)],
+    findings: [...merged.findings.toSorted(byImportance), ...notes],
     failedTasks,
   };
 }
 
-/** Makes notes about files and findings that the review has left out. */
-function listOmissions({ skipped }: Scan, omitted: number): Finding[] {
-  const tooMany = skipped["over the file limit"] ?? 0;
-  const tooLarge = skipped["too large"] ?? 0;
-  const messages = [
-    ...(tooMany === 0
-      ? []
-      : [
-          `${tooMany} files over the limit of ${MAX_FILES} were not reviewed; review a part of the directory.`,
-        ]),
-    ...(tooLarge === 0 ? [] : [`${tooLarge} files over ${MAX_FILE_BYTES / 1024} KiB were not reviewed.`]),
-    ...(omitted === 0
-      ? []
-      : [
-          `${omitted} findings with the least agreement were omitted: a verdict has at most ${MAX_FINDINGS_PER_TASK}.`,
-        ]),
-  ];
-  return messages.map((message, at) => ({
-    fingerprint: createHash("sha256").update(`left-out ${at}`).digest("hex").slice(0, 16),
+/** Makes a note about findings that the review has left out. */
+function listOmissions(omitted: number): Finding[] {
+  if (omitted === 0) return [];
+  const message = `${omitted} findings with the least agreement were omitted: a verdict has at most ${MAX_FINDINGS_PER_TASK}.`;
+  return [makeNote("left-out", ".", message)];
+}
+
+/** Makes a note of the review about itself. */
+function makeNote(rule: string, file: string, message: string): Finding {
+  const name = JSON.stringify([rule, file, message]);
+  return {
+    fingerprint: createHash("sha256").update(name).digest("hex").slice(0, 16),
     kind: "review-note",
-    rule: "left-out",
+    rule,
     severity: "info",
-    file: ".",
+    file,
     line: 1,
     message,
     agreedBy: [],
     silent: [],
     confidence: null,
-  }));
+  };
 }

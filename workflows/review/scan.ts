@@ -1,39 +1,73 @@
-// Lists the files of a review. Owns the reasons to leave a file out. Leaves the tasks to plan.ts. The scan only reads: git does
-// not refresh its index, and runs no hooks or monitors of the repository.
+// Lists the files of a review, and counts the files that it leaves out. Owns the reading of names, sizes, and first and last bytes.
+// Leaves the reasons to left-out/, and the tasks to plan.ts. The scan only reads: git does not refresh its index, and runs no hooks
+// or monitors of the repository.
+import { constants } from "node:fs";
 import { lstat, open, readdir, readFile, realpath } from "node:fs/promises";
-import { join } from "node:path";
-import { isCode, isLockfile, isUtf16, MAX_FILE_BYTES, MAX_FILES } from "../../agents/lib/review/index.ts";
-import { type IgnoreRule, isIgnored, parseIgnore } from "./patterns/index.ts";
+import { basename, join } from "node:path";
+import {
+  isCode,
+  isComponent,
+  isLockfile,
+  isUtf16,
+  MAX_FILE_BYTES,
+  MAX_FILES,
+  readInside,
+} from "../../agents/lib/review/index.ts";
+import { DEFAULT_REVIEW_CONFIG, type ReviewConfig } from "./config/index.ts";
+import {
+  AttributeReader,
+  type Candidate,
+  classifyCode,
+  classifyPath,
+  findLibraries,
+  type LeftOut,
+  LeftOutCounter,
+  type LinterList,
+  MAX_ATTRIBUTES_BYTES,
+  MAX_LIST_BYTES,
+  mayHoldList,
+  parseJsonc,
+  readBanner,
+  readLinterList,
+  type Verdict,
+} from "./left-out/index.ts";
+import { IgnoreList, type IgnoreRule, isIgnored, parseIgnore, parsePatterns } from "./patterns/index.ts";
 import { runGit } from "./safety/index.ts";
 
 /** A file to review: its path relative to the directory, and its size. */
 export interface ScannedFile {
   path: string;
   bytes: number;
+  /** True when a linter's own ignore list names the file: every analyser but the linters reads it. */
+  unlinted?: boolean;
 }
 
 export interface Scan {
   files: ScannedFile[];
-  /** The number of files that were left out, by reason. */
-  skipped: Partial<Record<SkipReason, number>>;
+  /** The files that were left out, by reason. */
+  leftOut: LeftOut[];
 }
 
-export type SkipReason = "too large" | "binary" | "minified" | "generated" | "link" | "over the file limit";
+export interface ScanOptions {
+  config?: ReviewConfig | undefined;
+  /** Files that the review itself writes, such as its baseline; relative to the directory. */
+  ownFiles?: readonly string[] | undefined;
+  /**
+   * Reads a file that narrows the review (`.gitattributes`, ignore lists of linters); null when there is none. Default: the file
+   * of the directory. A review of a change reads the base of the change instead, so that the change cannot disarm it.
+   */
+  readNarrowing?: ((path: string, maxBytes: number) => Promise<string | null>) | undefined;
+  signal?: AbortSignal | undefined;
+}
 
-/** Folders with foreign or generated content, or with broken code on purpose (test fixtures). */
-const FOREIGN_FOLDER =
-  /(?:^|\/)(?:node_modules|bower_components|vendor|vendored|third[_-]party|dist|out|coverage|\.git|\.yarn|\.next|\.nuxt|\.svelte-kit|\.turbo|\.cache|fixtures?|__fixtures__|testdata|__snapshots__)\//;
-const BINARY_NAME =
-  /\.(?:png|jpe?g|gif|webp|avif|ico|bmp|pdf|zip|gz|tgz|bz2|xz|zst|7z|jar|wasm|node|so|dylib|dll|exe|woff2?|ttf|otf|eot|mp[34]|mov|webm|ogg|wav|flac|sqlite|db|bin|dat|pack|pyc|class|snap|lockb)$/i;
-const MINIFIED_NAME = /[.-]min\.(?:js|mjs|cjs|css)$|\.bundle\.js$|\.map$/;
-const GENERATED = /@generated|\bDO NOT EDIT\b|\bauto-?generated\b.{0,40}\bby\b/i;
-
-/** The first bytes of a file, which distinguish text from binary files and sources from bundles. */
+/** The first bytes, which distinguish text from binary files and sources from bundles. */
 const HEAD_BYTES = 8 * 1024;
-/** A file with a higher average line length, in characters, was not written by hand. */
-const MINIFIED_LINE_CHARACTERS = 500;
+/** The last bytes, which can name a source map. */
+const TAIL_BYTES = 512;
 /** The most heads that are read at the same time: enough to keep a disk busy, and far below any limit of descriptors. */
 const HEADS_AT_ONCE = 32;
+/** The most files that can narrow the review (`.gitattributes`, ignore lists) in one repository; a monorepo has some hundred. */
+const MAX_NARROWING_FILES = 2_000;
 /** The deepest folder of a walk without git; deeper folders are generated. */
 const MAX_DEPTH = 40;
 
@@ -41,30 +75,107 @@ const MAX_DEPTH = 40;
  * Lists the directory's files. In a git checkout these are the files that git tracks or would add; otherwise a walk finds them
  * and honours `.gitignore` files.
  */
-export async function scan(directory: string, signal?: AbortSignal): Promise<Scan> {
+export async function scan(directory: string, options: ScanOptions = {}): Promise<Scan> {
+  const { config = DEFAULT_REVIEW_CONFIG, signal } = options;
   const root = await realpath(directory);
-  const paths = (await gitFiles(root, signal)) ?? (await walk(root, "", [], 0, signal));
-  const wanted = [...new Set(paths)].filter((path) => !FOREIGN_FOLDER.test(path)).sort();
-  const files: ScannedFile[] = [];
-  const skipped: Scan["skipped"] = {};
-  const skip = (reason: SkipReason, count = 1) => {
-    skipped[reason] = (skipped[reason] ?? 0) + count;
+  const leftOut = new LeftOutCounter();
+  const keeps = new IgnoreList(parsePatterns(config.keep));
+  const enters = (folder: string) => enterFolder(folder, config.keep.length > 0, leftOut);
+  const paths = (await gitFiles(root, signal)) ?? (await walk(root, "", [], 0, enters, signal));
+  const all = [...new Set(paths)].sort();
+  const read = options.readNarrowing ?? ((path, maxBytes) => readInside(root, path, maxBytes));
+  const narrowing = await readNarrowing(all, read);
+  const exclude = new IgnoreList(parsePatterns(config.exclude));
+  const own = new Set(options.ownFiles);
+  const look = async (path: string): Promise<Looked | Verdict | null> => {
+    if (own.has(path)) return { reason: "own-file", because: "the baseline of the review" };
+    if (exclude.ignores(path)) return { reason: "excluded", because: "exclude" };
+    const isKept = keeps.ignores(path);
+    const attributes = narrowing.attributes.of(path);
+    const named = classifyPath(path, attributes);
+    if (named !== null && (!isKept || named.reason === "binary")) return named;
+    const looked = await lookAt(root, path, config.limits.fileBytes ?? MAX_FILE_BYTES);
+    if (looked === null || "reason" in looked || isKept || !isCode(path)) return looked;
+    return classifyCode({ path, head: looked.head, tail: looked.tail }, attributes) ?? looked;
   };
-  for (let at = 0; at < wanted.length; at += HEADS_AT_ONCE) {
+  const maxFiles = config.limits.files ?? MAX_FILES;
+  const kept: (ScannedFile & Candidate)[] = [];
+  for (let at = 0; at < all.length; at += HEADS_AT_ONCE) {
     signal?.throwIfAborted();
-    if (files.length >= MAX_FILES) {
-      skip("over the file limit", wanted.length - at);
-      break;
-    }
     const looks = await Promise.all(
-      wanted.slice(at, at + HEADS_AT_ONCE).map(async (path) => ({ path, look: await lookAt(root, path) })),
+      all.slice(at, at + HEADS_AT_ONCE).map(async (path) => ({ path, looked: await look(path) })),
     );
-    for (const { path, look } of looks) {
-      if (typeof look === "string") skip(look);
-      else if (look !== null) files.push({ path, bytes: look.bytes });
+    for (const { path, looked } of looks) {
+      if (looked === null) continue;
+      if ("reason" in looked) leftOut.add(looked.reason, path, looked.because);
+      else if (kept.length >= maxFiles) leftOut.add("over-the-limit", path, `the limit is ${maxFiles} files`);
+      else kept.push({ path, bytes: looked.bytes, banner: isScript(path) ? readBanner(looked.head) : null });
     }
   }
-  return { files: files.slice(0, MAX_FILES), skipped };
+  const scripts = kept.filter(({ path }) => isScript(path) && !keeps.ignores(path));
+  const libraries = findLibraries(scripts, [basename(root), ...narrowing.packageNames]);
+  for (const [path, { reason, because }] of libraries) leftOut.add(reason, path, because);
+  const files = kept
+    .filter(({ path }) => !libraries.has(path))
+    .map(({ path, bytes }) => markUnlinted({ path, bytes }, narrowing.lists, leftOut));
+  return { files, leftOut: leftOut.list() };
+}
+
+/** True for plain JavaScript. Copied libraries are JavaScript; TypeScript sources of others come as packages. */
+function isScript(path: string): boolean {
+  return /\.[cm]?js$/.test(path);
+}
+
+/** Marks a code file that a list of a linter ignores. */
+function markUnlinted(file: ScannedFile, lists: readonly LoadedList[], leftOut: LeftOutCounter): ScannedFile {
+  const list =
+    isCode(file.path) || isComponent(file.path)
+      ? lists.find(({ ignores }) => ignores.ignores(file.path))
+      : undefined;
+  if (list === undefined) return file;
+  leftOut.add("linter-ignore", file.path, list.file);
+  return { ...file, unlinted: true };
+}
+
+interface LoadedList {
+  file: string;
+  ignores: IgnoreList;
+}
+
+/** Reads the files of the repository that narrow a review, as data. */
+async function readNarrowing(
+  paths: readonly string[],
+  read: (path: string, maxBytes: number) => Promise<string | null>,
+): Promise<{ attributes: AttributeReader; lists: LoadedList[]; packageNames: string[] }> {
+  const ours = paths.filter((path) => classifyPath(path, {}) === null);
+  const attributeFiles = new Map<string, string>();
+  const lists: LinterList[] = [];
+  const packageNames: string[] = [];
+  for (const path of ours.filter(isNarrowing).slice(0, MAX_NARROWING_FILES)) {
+    const isAttributes = basename(path) === ".gitattributes";
+    const text = await read(path, isAttributes ? MAX_ATTRIBUTES_BYTES : MAX_LIST_BYTES);
+    if (text === null) continue;
+    if (isAttributes) attributeFiles.set(path, text);
+    else lists.push(...[readLinterList(path, text) ?? []].flat());
+    if (basename(path) === "package.json") packageNames.push(...nameOfPackage(text));
+  }
+  return {
+    attributes: new AttributeReader(attributeFiles),
+    lists: lists.map(({ file, rules }) => ({ file, ignores: new IgnoreList(rules) })),
+    packageNames,
+  };
+}
+
+/** True for the name of a file that narrows a review: attributes, and ignore lists of linters. */
+function isNarrowing(path: string): boolean {
+  return basename(path) === ".gitattributes" || mayHoldList(path);
+}
+
+/** Returns the parts of a package's name: `@scope/name` has two. */
+function nameOfPackage(text: string): string[] {
+  const manifest = parseJsonc(text) as { name?: unknown } | null | undefined;
+  const name = manifest?.name;
+  return typeof name === "string" ? name.replace(/^@/, "").split("/") : [];
 }
 
 /** Lists the files that git knows; null outside a git checkout, without git, or when the directory itself is ignored. */
@@ -80,11 +191,21 @@ async function gitFiles(root: string, signal: AbortSignal | undefined): Promise<
   }
 }
 
+/** Decides whether a walk enters a folder (its path ends with a slash), and counts the folder when it does not. */
+function enterFolder(folder: string, hasKept: boolean, leftOut: LeftOutCounter): boolean {
+  // `keep` can name files below such a folder, but never dependencies: those are too many.
+  const found = classifyPath(folder, {});
+  if (found === null || (hasKept && found.reason !== "dependency")) return true;
+  leftOut.add(found.reason, folder, found.because);
+  return false;
+}
+
 async function walk(
   root: string,
   folder: string,
   above: readonly IgnoreRule[],
   depth: number,
+  enters: (folder: string) => boolean,
   signal: AbortSignal | undefined,
 ): Promise<string[]> {
   signal?.throwIfAborted();
@@ -94,41 +215,57 @@ async function walk(
   const files: string[] = [];
   for (const entry of entries) {
     const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
-    if (isIgnored(rules, path, entry.isDirectory())) continue;
+    if (entry.name === ".git" || isIgnored(rules, path, entry.isDirectory())) continue;
     if (!entry.isDirectory()) files.push(path);
-    else if (depth < MAX_DEPTH && !FOREIGN_FOLDER.test(`${path}/`)) {
-      files.push(...(await walk(root, path, rules, depth + 1, signal)));
+    else if (depth < MAX_DEPTH && enters(`${path}/`)) {
+      files.push(...(await walk(root, path, rules, depth + 1, enters, signal)));
     }
     if (files.length > 2 * MAX_FILES) break;
   }
   return files;
 }
 
-async function lookAt(root: string, path: string): Promise<{ bytes: number } | SkipReason | null> {
-  if (BINARY_NAME.test(path)) return "binary";
-  if (MINIFIED_NAME.test(path)) return "minified";
-  const facts = await lstat(join(root, path)).catch(() => null);
-  if (facts === null || facts.isDirectory()) return null;
-  if (facts.isSymbolicLink()) return "link";
-  if (!facts.isFile()) return null;
-  if (isLockfile(path)) return { bytes: facts.size };
-  if (facts.size > MAX_FILE_BYTES) return "too large";
-  const head = await readHead(join(root, path));
-  if (head === null) return null;
-  if (head.includes("\0") && !isUtf16(head)) return "binary";
-  if (isCode(path)) {
-    if (head.length / (head.split("\n").length || 1) > MINIFIED_LINE_CHARACTERS) return "minified";
-    if (GENERATED.test(head.slice(0, 500))) return "generated";
-  }
-  return { bytes: facts.size };
+/** The size of a file, and its first and last bytes as Latin-1. */
+interface Looked {
+  bytes: number;
+  head: string;
+  tail: string;
 }
 
-async function readHead(path: string): Promise<string | null> {
-  const handle = await open(path).catch(() => null);
+/** Looks at a file; null when it does not exist any more. */
+async function lookAt(root: string, path: string, maxBytes: number): Promise<Looked | Verdict | null> {
+  const facts = await lstat(join(root, path)).catch(() => null);
+  if (facts === null) return null;
+  if (facts.isSymbolicLink()) return { reason: "link", because: "links are not followed" };
+  // Of git's files only a submodule is a folder.
+  if (facts.isDirectory())
+    return { reason: "submodule", because: "a repository of its own; review it there" };
+  if (!facts.isFile()) return { reason: "not-a-file", because: "not a regular file" };
+  if (isLockfile(path)) return { bytes: facts.size, head: "", tail: "" };
+  if (facts.size > maxBytes)
+    return { reason: "too-large", because: `${facts.size} bytes, over the limit of ${maxBytes}` };
+  const looked = await readEnds(join(root, path), facts.size);
+  if (looked === null) return { reason: "unreadable", because: "it cannot be opened" };
+  return looked.head.includes("\0") && !isUtf16(looked.head)
+    ? { reason: "binary", because: "it contains a NUL byte" }
+    : looked;
+}
+
+async function readEnds(path: string, bytes: number): Promise<Looked | null> {
+  // Not blocking, and not through a link: the file may have been replaced since it was looked at.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
+  const handle = await open(path, flags).catch(() => null);
   if (handle === null) return null;
   try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(HEAD_BYTES), 0, HEAD_BYTES, 0);
-    return buffer.toString("latin1", 0, bytesRead);
+    const read = async (length: number, from: number) => {
+      const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, from);
+      return buffer.toString("latin1", 0, bytesRead);
+    };
+    const head = await read(HEAD_BYTES, 0);
+    const tail = bytes <= HEAD_BYTES ? head.slice(-TAIL_BYTES) : await read(TAIL_BYTES, bytes - TAIL_BYTES);
+    return { bytes, head, tail };
+  } catch {
+    return null;
   } finally {
     await handle.close();
   }

@@ -45,6 +45,7 @@ export {
   MAX_FILE_BYTES,
   oneLine,
   purposeOf,
+  readInside,
 } from "./files.ts";
 export { AREAS, type Area, areaOf, isShared, KINDS } from "./kinds.ts";
 export { castVote, limitFindings, REVIEW_SLOTS } from "./limits.ts";

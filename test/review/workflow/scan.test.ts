@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { scan } from "../../../workflows/review/index.ts";
+import { parseReviewConfig } from "../../../workflows/review/config/index.ts";
+import { planReview, scan } from "../../../workflows/review/index.ts";
 
 const made: string[] = [];
 afterEach(async () => {
@@ -57,7 +58,15 @@ describe("listing the files of a repository", () => {
     });
     const found = await scan(directory);
     expect(found.files.map(({ path }) => path)).toEqual(["src/a.ts"]);
-    expect(found.skipped).toEqual({ binary: 2, minified: 2, generated: 1 });
+    expect(Object.fromEntries(found.leftOut.map(({ reason, count }) => [reason, count]))).toEqual({
+      dependency: 1,
+      "build-output": 1,
+      "test-data": 1,
+      binary: 2,
+      minified: 2,
+      generated: 1,
+    });
+    expect(found.leftOut[0]?.files).toEqual([{ path: "node_modules/", because: "in node_modules/" }]);
   });
 
   test("the scan does not follow links", async () => {
@@ -74,5 +83,62 @@ describe("listing the files of a repository", () => {
     execFileSync("git", ["config", "core.fsmonitor", trap], { cwd: directory });
     expect(await paths(directory)).toEqual(["a.ts", "trap.sh"]);
     expect(await paths(directory)).not.toContain("trapped");
+  });
+
+  test("the configuration excludes and keeps files, and its limits tell the files that they cut", async () => {
+    const directory = await setup(
+      {
+        "a.ts": "",
+        "b.ts": "",
+        "legacy/c.ts": "",
+        "vendor/own.ts": "// @generated\n",
+        "vendor/logo.png": "",
+        "z.ts": "x".repeat(200),
+      },
+      { git: true },
+    );
+    const config = parseReviewConfig(
+      "exclude: [legacy/]\nkeep: [vendor/]\nlimits: { files: 2, fileBytes: 100 }",
+      "f",
+    );
+    const found = await scan(directory, { config });
+    expect(found.files.map(({ path }) => path)).toEqual(["a.ts", "b.ts"]);
+    expect(found.leftOut.map(({ reason, files }) => `${reason} ${files.map(({ path }) => path)}`)).toEqual([
+      "excluded legacy/c.ts",
+      "binary vendor/logo.png",
+      "too-large z.ts",
+      "over-the-limit vendor/own.ts",
+    ]);
+  });
+
+  test("a file in an ignore list of a linter is reviewed, and not linted", async () => {
+    const directory = await setup({ ".eslintignore": "old/\n", "old/a.ts": "", "b.ts": "" });
+    const found = await scan(directory);
+    expect(found.files.filter(({ unlinted }) => unlinted === true).map(({ path }) => path)).toEqual([
+      "old/a.ts",
+    ]);
+    expect(found.leftOut).toMatchObject([
+      { reason: "linter-ignore", files: [{ path: "old/a.ts", because: ".eslintignore" }] },
+    ]);
+    const linted = planReview(found.files).find(({ by }) => "linters" in by);
+    expect(linted?.files).toEqual(["b.ts"]);
+  });
+
+  test("copied libraries, sockets and submodules are told", async () => {
+    const directory = await setup(
+      {
+        "package.json": '{"name":"@us/shop"}',
+        "js/jquery.js": "/*!\n * jQuery JavaScript Library v1.12.4\n * MIT license\n */\n",
+        "js/shop.js": "/*!\n * Shop v1.0.0\n * MIT license\n */\n",
+      },
+      { git: true },
+    );
+    execFileSync("mkfifo", [join(directory, "pipe.ts")]);
+    const commit = "0123456789012345678901234567890123456789";
+    execFileSync("git", ["update-index", "--add", "--cacheinfo", `160000,${commit},sub`], { cwd: directory });
+    await mkdir(join(directory, "sub"));
+    const found = await scan(directory);
+    expect(found.files.map(({ path }) => path)).toEqual(["js/shop.js", "package.json"]);
+    expect(found.leftOut.map(({ reason }) => reason)).toEqual(["vendored", "submodule"]);
   });
 });

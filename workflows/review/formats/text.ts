@@ -1,6 +1,8 @@
 // The text of a report for people at a terminal. Pure.
 import { type Area, areaOf, PAGES_FOLDER, pageOf, SEVERITIES } from "../../../agents/lib/review/index.ts";
+import { renderSwitchedOff } from "../config/index.ts";
 import { renderCoverage } from "../coverage.ts";
+import { renderLeftOut } from "../left-out/index.ts";
 import type { Finding } from "../merge.ts";
 import { type FailedTask, partsOf, type ReviewReport } from "../report.ts";
 import { describeAgreement, describeFailures, inLog, plural } from "./format.ts";
@@ -17,10 +19,11 @@ export interface RenderOptions {
 /** Renders the report for people: a summary, then chapters with kinds and their findings, the most important first. */
 export function renderReport(report: ReviewReport, options: RenderOptions = {}): string {
   const { shown: findings, doubtful, notes } = partsOf(report);
+  const { shown: total, shownPerKind: perKind } = report.config;
   return [
     ...summary(report, findings, doubtful.length),
-    ...chapters(findings, options),
-    ...explanations(findings, options),
+    ...chapters(findings, { total, perKind, ...options }),
+    ...explanations(findings, { total, perKind, ...options }),
     ...legend(report, findings),
     ...failures(report.failedTasks),
     ...remarks(notes),
@@ -42,6 +45,8 @@ function summary(report: ReviewReport, findings: readonly Finding[], doubtful: n
     `${plural(report.files, "file")}, ${plural(report.tasks, "task")}, ${plural(report.agents, "agent")}, ${(report.durationMs / 1000).toFixed(1)} s`,
     `${found}${agreed === 0 ? "" : `; ${agreed} reported by several analysers`}`,
     ...[renderCoverage(report.coverage, report.failedTasks) ?? []].flat(),
+    ...[renderLeftOut(report.leftOut) ?? []].flat(),
+    ...[renderSwitchedOff(report.config) ?? []].flat(),
     ...(doubtful === 0
       ? []
       : [

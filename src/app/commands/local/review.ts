@@ -17,6 +17,10 @@ import {
   FORMAT_NAMES,
   FORMATS,
   type FormatName,
+  LEFT_OUT_REASONS,
+  type LeftOutReason,
+  prepareReview,
+  REVIEW_CONFIG_FILE,
   type ReviewReport,
   reaches,
   readCheckout,
@@ -69,6 +73,17 @@ const coverageSchema = z.strictObject({
   ),
   unread: z.array(z.string()),
 });
+const leftOutSchema = z.strictObject({
+  reason: z.enum(Object.keys(LEFT_OUT_REASONS) as [LeftOutReason, ...LeftOutReason[]]),
+  count: z.int(),
+  files: z.array(z.strictObject({ path: z.string(), because: z.string() })),
+});
+const configSchema = z.looseObject({
+  file: z.string().nullable(),
+  switchedOff: z.array(z.strictObject({ kind: z.string(), count: z.int() })),
+  shown: z.int().optional(),
+  shownPerKind: z.int().optional(),
+});
 const levelSchema = z.strictObject({
   agreeing: z.int(),
   able: z.int(),
@@ -82,6 +97,8 @@ const reportSchema = z.looseObject({
   directory: z.string(),
   files: z.int(),
   coverage: coverageSchema,
+  leftOut: z.array(leftOutSchema),
+  config: configSchema,
   durationMs: z.number(),
   agents: z.int(),
   tasks: z.int(),
@@ -122,6 +139,14 @@ export const command = defineCommand({
       .boolean()
       .default(true)
       .meta({ description: "do not load the repository's own linter configuration, which may run its code" }),
+    reviewConfig: z
+      .string()
+      .min(1)
+      .optional()
+      .meta({
+        value: "FILE",
+        description: `the review's configuration (default: ${REVIEW_CONFIG_FILE} in DIR, when there is one)`,
+      }),
   }),
   output: reportSchema
     // `face` is for the text and the exit code; the document of --json is the report of the contract.
@@ -147,6 +172,11 @@ export const command = defineCommand({
     };
     if (input.from !== undefined) return await show(readReport(resolveFrom(ports.directory, input.from)));
     const wanted = input.only.length === 0 ? REVIEW_CAPABILITIES : input.only;
+    const prepared = await prepareReview({
+      directory,
+      configFile:
+        input.reviewConfig === undefined ? undefined : resolveFrom(ports.directory, input.reviewConfig),
+    });
     const swarm = await openSwarm(ports, directory, wanted);
     const scope = newInstanceId("review");
     const tasks = createTaskClient({ transport: swarm.transport, meter: createSilentMeter() });
@@ -163,6 +193,7 @@ export const command = defineCommand({
         {
           directory,
           repoConfig: input.repoConfig,
+          prepared,
           timeoutMs: ports.config.timeoutMs,
           only: wanted,
           absent: swarm.absent,

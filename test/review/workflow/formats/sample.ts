@@ -17,6 +17,8 @@ export const report: ReviewReport = {
   status: "partial",
   directory: "/repo",
   files: 1,
+  leftOut: [],
+  config: { file: null, switchedOff: [] },
   coverage: { analysers: [], unread: [] },
   durationMs: 1234,
   agents: 2,
