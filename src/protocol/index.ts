@@ -115,7 +115,14 @@ export {
   routeSchema,
 } from "./task/placement.ts";
 export { type SubmitReply, submitReplySchema, type WhereReply, whereReplySchema } from "./task/replies.ts";
-export { type Hop, type Result, type ResultStatus, resultErrorSchema, resultSchema } from "./task/result.ts";
+export {
+  type Hop,
+  type Result,
+  type ResultStatus,
+  readPlainResult,
+  resultErrorSchema,
+  resultSchema,
+} from "./task/result.ts";
 export { TASK_STATES, type TaskState, type TaskStatus, taskStatusSchema } from "./task/status.ts";
 export {
   blobSchema,

@@ -3,6 +3,7 @@ import { z } from "zod";
 import { ballotUsageSchema, signedVoteSchema, verdictSchema } from "../ballot/verdict.ts";
 import { ERROR_CODES } from "../wire/errors.ts";
 import { timeSchema, tokenSchema } from "../wire/schema.ts";
+import { isToken } from "../wire/subjects.ts";
 import { placementSchema } from "./placement.ts";
 
 /** The error inside a result. */
@@ -44,5 +45,45 @@ export const resultSchema = z.object({
 
 /** The one result of a task. `attempt` 0 and `agent` "-" mean that it never started. */
 export type Result = z.output<typeof resultSchema>;
+/**
+ * Reads a result that has only the fields of every result and perhaps an output, as {@link resultSchema} does; undefined for every
+ * other value, which the schema must judge. A client reads one for each task, and a coordinator one for each seat.
+ */
+export function readPlainResult(value: unknown): Result | undefined {
+  return isPlainResult(value) ? value : undefined;
+}
+
+function isPlainResult(value: unknown): value is Result {
+  if (typeof value !== "object" || value === null) return false;
+  if (Object.getPrototypeOf(value) !== Object.prototype) return false;
+  for (const key in value) if (!PLAIN_FIELDS.has(key)) return false;
+  const { taskId, status, attempt, agent, startedAt, finishedAt, queuedMs, ranMs } = value as Result;
+  return (
+    typeof taskId === "string" &&
+    isToken(taskId) &&
+    (status === "completed" || status === "failed" || status === "cancelled") &&
+    Number.isSafeInteger(attempt) &&
+    attempt >= 0 &&
+    typeof agent === "string" &&
+    typeof startedAt === "string" &&
+    typeof finishedAt === "string" &&
+    Number.isFinite(queuedMs) &&
+    Number.isFinite(ranMs)
+  );
+}
+
+/** The fields of every result, and its output. */
+const PLAIN_FIELDS: ReadonlySet<string> = new Set([
+  "taskId",
+  "status",
+  "output",
+  "attempt",
+  "agent",
+  "startedAt",
+  "finishedAt",
+  "queuedMs",
+  "ranMs",
+]);
+
 /** The final status of a task. */
 export type ResultStatus = Result["status"];

@@ -17,6 +17,13 @@ export const timeSchema = z.iso.datetime({
   error: "must be an ISO 8601 time such as 2026-01-31T12:00:00Z",
 });
 
+const TIME_PATTERN = z.regexes.datetime({ offset: true });
+
+/** True for a text that {@link timeSchema} accepts. */
+export function isTime(text: string): boolean {
+  return TIME_PATTERN.test(text);
+}
+
 /**
  * Parses `value` or throws `invalid_input` naming the first offending field.
  * @param what the name of the value in the message, for example `task`.

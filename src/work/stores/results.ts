@@ -16,6 +16,7 @@ import {
   parse,
   type Result,
   type ResultStatus,
+  readPlainResult,
   resultSchema,
   type Subjects,
   SwarmError,
@@ -127,7 +128,7 @@ export function createResultStore(parts: {
 
 /** Parses a stored result. @throws SwarmError `invalid_input`. */
 export function readResult(value: unknown): Result {
-  return parse(resultSchema, value, "stored result");
+  return readPlainResult(value) ?? parse(resultSchema, value, "stored result");
 }
 
 /**
