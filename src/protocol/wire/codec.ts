@@ -17,7 +17,11 @@ const packer = new Encoder({ ignoreUndefined: true });
 const unpacker = new Decoder({ mapKeyConverter: (key) => String(key) });
 
 const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 
 /** Encodes a value. JSON is the default, because it is faster than MessagePack for small bodies in V8. */
 export function encode(value: unknown, encoding: Encoding = "json"): Uint8Array {
@@ -108,13 +112,19 @@ const MAX_DIGITS = 309;
 /** The number of exponent digits that may make a number infinite, as in 1e309. */
 const MAX_EXPONENT_DIGITS = 3;
 
-/** True if a JSON text may be nested too deep or may contain a number that is too large. One pass over its bytes. */
+/** True if a valid JSON text is nested too deep or may contain a number that is too large. One pass over its bytes. */
 function mayBreakRules(body: Uint8Array): boolean {
-  let openers = 0;
+  let depth = 0;
   let digits = 0;
   let isExponent = false;
   for (let index = 0; index < body.length; index++) {
     const byte = body[index]!;
+    if (byte === QUOTE) {
+      index = endOfString(body, index);
+      digits = 0;
+      isExponent = false;
+      continue;
+    }
     if (byte >= 0x30 && byte <= 0x39) {
       digits++;
       if (digits >= MAX_DIGITS || (isExponent && digits >= MAX_EXPONENT_DIGITS)) return true;
@@ -123,9 +133,18 @@ function mayBreakRules(body: Uint8Array): boolean {
     if (byte === 0x2b && isExponent) continue; // 1e+309
     isExponent = digits > 0 && (byte === 0x65 || byte === 0x45);
     digits = 0;
-    if ((byte === OPEN_BRACE || byte === OPEN_BRACKET) && ++openers > MAX_DEPTH) return true;
+    if (byte === OPEN_BRACE || byte === OPEN_BRACKET) {
+      if (++depth > MAX_DEPTH) return true;
+    } else if (byte === CLOSE_BRACE || byte === CLOSE_BRACKET) depth--;
   }
   return false;
+}
+
+/** The index of the quote that ends the string at `start`. */
+function endOfString(body: Uint8Array, start: number): number {
+  let index = start + 1;
+  while (index < body.length && body[index] !== QUOTE) index += body[index] === BACKSLASH ? 2 : 1;
+  return index;
 }
 
 /** Walks a decoded value without recursion. Throws on a `__proto__` key, on too much depth and, in JSON, on an infinite number. */
