@@ -14,8 +14,8 @@ export const PLACE_TEXT_LIMIT = 4_096;
 /** The most reasons of one choice. */
 export const MAX_REASONS = 16;
 /** The longest name of a reason, and the longest text of its value, in UTF-16 code units. */
-const MAX_WHAT_LENGTH = 64;
-const MAX_VALUE_LENGTH = 128;
+const MAX_REASON_NAME = 64;
+const MAX_REASON_TEXT = 128;
 /** The most agents that a request excludes: more than the most hand-offs of a task. */
 export const MAX_EXCLUDED = 16;
 
@@ -28,8 +28,8 @@ export type Route = z.output<typeof routeSchema>;
 
 /** One reason of a choice. `weight` is its part of the score. */
 export const placementReasonSchema = z.object({
-  what: z.string().min(1).max(MAX_WHAT_LENGTH),
-  value: z.union([z.number(), z.string().max(MAX_VALUE_LENGTH)]),
+  what: z.string().min(1).max(MAX_REASON_NAME),
+  value: z.union([z.number(), z.string().max(MAX_REASON_TEXT)]),
   weight: z.number().optional(),
 });
 /** One reason of a choice. */
@@ -144,8 +144,8 @@ function isPlainReason(reason: unknown): boolean {
   return (
     typeof what === "string" &&
     what.length >= 1 &&
-    what.length <= MAX_WHAT_LENGTH &&
-    (typeof value === "string" ? value.length <= MAX_VALUE_LENGTH : Number.isFinite(value)) &&
+    what.length <= MAX_REASON_NAME &&
+    (typeof value === "string" ? value.length <= MAX_REASON_TEXT : Number.isFinite(value)) &&
     (weight === undefined || Number.isFinite(weight))
   );
 }
