@@ -6,6 +6,7 @@ import type { SwitchedOff } from "./config/index.ts";
 import type { Coverage } from "./coverage.ts";
 import type { LeftOut } from "./left-out/index.ts";
 import { type Finding, isDoubtful } from "./merge.ts";
+import type { Suppressed } from "./suppress/index.ts";
 
 /** A task whose findings are missing. */
 export interface FailedTask {
@@ -28,6 +29,8 @@ export interface ReviewReport {
   coverage: Coverage;
   /** The files that the scan has left out, by reason. */
   leftOut: LeftOut[];
+  /** The findings that a comment `murmur-ignore` has silenced, each with the reason in the comment. */
+  suppressed: Suppressed<Finding>[];
   /** The configuration of the review. */
   config: {
     /** Its file: relative to the directory, or absolute when the user named it; null without one. */

@@ -21,6 +21,7 @@ import { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
 import { type Prepared, type PrepareOptions, prepareReview } from "./prepare.ts";
 import type { FailedTask, ReviewReport } from "./report.ts";
 import { type Scan, scan } from "./scan.ts";
+import { applyIgnoreComments, collectIgnoreComments, type IgnoreComment } from "./suppress/index.ts";
 
 /** The time limit of a review: about thirty times the time for a repository of 1,000 files on two cores. */
 export const DEFAULT_REVIEW_TIMEOUT_MS = 10 * 60_000;
@@ -108,7 +109,19 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
   });
   const missing = planned.flatMap((task) => ofAbsent(task, absent));
   const tookMs = performance.now() - startedMs;
-  return toReport(prepared, scanned, { outcomes: [...outcomes, ...missing], present, tookMs });
+  const comments = await collectIgnoreComments(
+    directory,
+    scanned.files.map(({ path }) => path),
+    options.signal,
+  );
+  const isWhole = REVIEW_CAPABILITIES.every((capability) => only.includes(capability));
+  return toReport(prepared, scanned, {
+    comments,
+    isWhole,
+    outcomes: [...outcomes, ...missing],
+    present,
+    tookMs,
+  });
 }
 
 /** The outcome of one analyser's part of a task. */
@@ -292,10 +305,19 @@ function toReport(
   { directory, config, configFile: file }: Prepared,
   scanned: Scan,
   {
+    comments,
+    isWhole,
     outcomes,
     present,
     tookMs,
-  }: { outcomes: readonly Outcome[]; present: readonly PlannedTask[]; tookMs: number },
+  }: {
+    comments: ReadonlyMap<string, readonly IgnoreComment[]>;
+    /** True when every analyser was asked. */
+    isWhole: boolean;
+    outcomes: readonly Outcome[];
+    present: readonly PlannedTask[];
+    tookMs: number;
+  },
 ): ReviewReport {
   const answers = outcomes.flatMap(({ answer }) => (answer === null ? [] : [answer]));
   const places = outcomes.flatMap(({ agreed }) => agreed?.places ?? []);
@@ -308,8 +330,11 @@ function toReport(
     scanned.files.map(({ path }) => path),
     outcomes,
   );
-  const merged = applyKinds(mergeFindings(answers, places), config);
+  const isComplete = isWhole && failedTasks.length === 0;
+  const silenced = applyIgnoreComments(mergeFindings(answers, places), comments, () => isComplete);
+  const merged = applyKinds(silenced.findings, config);
   const notes = [
+    ...silenced.notes.map(({ rule, file: at, line, message }) => makeNote(rule, at, message, line)),
     ...merged.unknownKinds.map((message) => makeNote("unknown-kind", file ?? ".", message)),
     ...listOmissions(omitted),
   ];
@@ -320,6 +345,7 @@ function toReport(
     files: scanned.files.length - coverage.unread.length,
     coverage,
     leftOut: scanned.leftOut,
+    suppressed: silenced.suppressed,
     config: {
       file,
       switchedOff: merged.switchedOff,
@@ -343,15 +369,15 @@ function listOmissions(omitted: number): Finding[] {
 }
 
 /** Makes a note of the review about itself. */
-function makeNote(rule: string, file: string, message: string): Finding {
-  const name = JSON.stringify([rule, file, message]);
+function makeNote(rule: string, file: string, message: string, line = 1): Finding {
+  const name = JSON.stringify([rule, file, line, message]);
   return {
     fingerprint: createHash("sha256").update(name).digest("hex").slice(0, 16),
     kind: "review-note",
     rule,
     severity: "info",
     file,
-    line: 1,
+    line,
     message,
     agreedBy: [],
     silent: [],

@@ -47,6 +47,9 @@ function summary(report: ReviewReport, findings: readonly Finding[], doubtful: n
     ...[renderCoverage(report.coverage, report.failedTasks) ?? []].flat(),
     ...[renderLeftOut(report.leftOut) ?? []].flat(),
     ...[renderSwitchedOff(report.config) ?? []].flat(),
+    ...(report.suppressed.length === 0
+      ? []
+      : [`${plural(report.suppressed.length, "finding")} silenced by murmur-ignore; reasons in --json`]),
     ...(doubtful === 0
       ? []
       : [

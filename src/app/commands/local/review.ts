@@ -98,6 +98,7 @@ const reportSchema = z.looseObject({
   files: z.int(),
   coverage: coverageSchema,
   leftOut: z.array(leftOutSchema),
+  suppressed: z.array(findingSchema.extend({ reason: z.string(), commentLine: z.int() })),
   config: configSchema,
   durationMs: z.number(),
   agents: z.int(),

@@ -18,6 +18,7 @@ export const report: ReviewReport = {
   directory: "/repo",
   files: 1,
   leftOut: [],
+  suppressed: [],
   config: { file: null, switchedOff: [] },
   coverage: { analysers: [], unread: [] },
   durationMs: 1234,
