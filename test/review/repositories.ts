@@ -93,10 +93,10 @@ export async function openRepositories(makers: Readonly<Record<string, Maker>>):
 export async function analyseRepository(directory: string): Promise<RawFinding[]> {
   const planned = planReview((await scan(directory)).files, Object.keys(IN_PROCESS) as InProcess[]);
   const findings: RawFinding[] = [];
-  for (const { by, files } of planned) {
+  for (const { by, ...task } of planned) {
     if ("linters" in by) continue;
     const analysis = IN_PROCESS[by.analyser as InProcess];
-    findings.push(...(await analysis({ directory, files, repoConfig: false }, localTools())).findings);
+    findings.push(...(await analysis({ directory, ...task, repoConfig: false }, localTools())).findings);
   }
   return findings;
 }

@@ -3,6 +3,7 @@ import {
   isCode,
   isComponent,
   isDeclaration,
+  isGraphContext,
   isLockfile,
   LINTERS,
   type Linter,
@@ -16,6 +17,8 @@ export interface PlannedTask {
   /** The analysers of the files: one analyser, or some linters with a seat each in one ballot. */
   by: { analyser: ReviewCapability } | { linters: Linter[] };
   files: string[];
+  /** Other files that the analyser may read to judge these; absent when it needs none. */
+  context?: string[];
 }
 
 /** Returns the capabilities that analyse a task's files. */
@@ -28,6 +31,8 @@ interface Share {
   takes: (path: string) => boolean;
   /** The most files of one task; undefined when the analysis needs all files at once. */
   filesPerTask?: number;
+  /** The other files that the analysis needs, such as the pages and configurations that name code. */
+  reads?: (path: string) => boolean;
 }
 
 /**
@@ -36,10 +41,10 @@ interface Share {
  */
 const SHARES: Record<Part, Share> = {
   "review-security": { takes: () => true, filesPerTask: 400 },
-  "review-architecture": { takes: (path) => isSource(path) || isManifest(path) },
+  "review-architecture": { takes: (path) => isSource(path) || isManifest(path), reads: isGraphContext },
   linters: { takes: isLintable, filesPerTask: 200 },
   "review-performance": { takes: (path) => isLintable(path) || isComponent(path), filesPerTask: 500 },
-  "review-tests": { takes: (path) => isSource(path) || isManifest(path) },
+  "review-tests": { takes: (path) => isSource(path) || isManifest(path), reads: isGraphContext },
   "review-docs": { takes: (path) => /\.(?:md|mdx|markdown)$/i.test(path) },
 };
 
@@ -60,16 +65,18 @@ export function planReview(
   const linters = LINTERS.filter((linter) => analysers.includes(linter));
   return PLANNED_ORDER.flatMap((part) => {
     if (part === "linters" ? linters.length === 0 : !analysers.includes(part)) return [];
-    const { takes, filesPerTask } = SHARES[part];
+    const { takes, filesPerTask, reads } = SHARES[part];
     const taken = files.filter(
       ({ path, unlinted }) => takes(path) && !(part === "linters" && unlinted === true),
     );
     if (!taken.some(({ path }) => !isManifest(path) || part === "review-security")) return [];
+    const context = files.flatMap(({ path }) => (reads?.(path) === true && !takes(path) ? [path] : []));
     const chunks =
       filesPerTask === undefined ? [taken.map(({ path }) => path)] : splitIntoChunks(taken, filesPerTask);
     return chunks.map((chunk) => ({
       by: part === "linters" ? { linters: [...linters] } : { analyser: part },
       files: chunk,
+      ...(context.length === 0 ? {} : { context }),
     }));
   });
 }

@@ -101,7 +101,12 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
     signal: options.signal,
     toTask: (task) => ({
       capability: capabilitiesOf(task)[0] as ReviewCapability,
-      input: { directory, files: task.files, repoConfig: options.repoConfig ?? true },
+      input: {
+        directory,
+        files: task.files,
+        ...(task.context === undefined ? {} : { context: task.context }),
+        repoConfig: options.repoConfig ?? true,
+      },
       timeoutMs: taskTimeoutMs,
       retry: { max: 1 },
       ...("linters" in task.by ? { ballot: lintBallot(task.by.linters, timeoutMs) } : {}),

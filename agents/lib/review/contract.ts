@@ -49,6 +49,8 @@ export const reviewInputSchema = z.strictObject({
     .startsWith("/", "expected an absolute path of a directory on the agent's machine"),
   /** The files of this task. */
   files: z.array(relativePathSchema).max(MAX_FILES),
+  /** Other files that the analysis may read to judge `files`: pages, configurations, workflows. It makes no findings in them. */
+  context: z.array(relativePathSchema).max(MAX_FILES).optional(),
   /** True when linters load the repository's own configuration. An ESLint configuration is code. */
   repoConfig: z.boolean().default(true),
 });

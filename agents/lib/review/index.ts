@@ -47,6 +47,7 @@ export {
   purposeOf,
   readInside,
 } from "./files.ts";
+export { isContext as isGraphContext } from "./graph/graph.ts";
 export { AREAS, type Area, areaOf, isShared, KINDS } from "./kinds.ts";
 export { castVote, limitFindings, REVIEW_SLOTS } from "./limits.ts";
 export { biome, biomePrograms } from "./linters/biome.ts";

@@ -1,12 +1,13 @@
 // Checks the import graph: cycles, unused modules, hubs, imports of missing files, and imports of undeclared packages.
 // Distinguishes type-only imports, because the compiler removes them.
-import { isBuiltin } from "node:module";
-import { dirname } from "node:path";
-import type { Analysis, RawFinding, ReviewInput, Severity } from "../contract.ts";
-import { anchorOf, isAside, isDeclaration, isTest, oneLine, readInside } from "../files.ts";
+import { posix } from "node:path";
+import type { Analysis, RawFinding, Severity } from "../contract.ts";
+import { anchorOf, isAside, isDeclaration, isTest, note, oneLine } from "../files.ts";
+import { CONFIG_NAME, ENTRY_NAME, isLoadedByPlace, isProvided, TOOL_FOLDER } from "../graph/conventions.ts";
+import { type Import, type ImportGraph, type Project, readProject } from "../graph/graph.ts";
+import type { Packages } from "../graph/packages.ts";
 import { KINDS } from "../kinds.ts";
 import { isComponent } from "../scripts.ts";
-import { type Import, type ImportGraph, readGraph } from "./graph.ts";
 
 /** A module is a hub from these counts of direct imports, in both directions: most changes pass through it. */
 export const HUB_FAN_IN = 15;
@@ -16,16 +17,15 @@ const MAX_CYCLE_NAMES = 6;
 
 /** Checks the whole import graph. */
 export const architecture: Analysis = async (input, tools) => {
-  const { graph, unjudged } = await readGraph(input, tools);
-  const manifests = await readManifests(input);
+  const project = await readProject(input, tools);
   const findings = [
-    ...cycles(graph),
-    ...unresolved(graph),
-    ...undeclared(graph, manifests),
-    ...orphans(graph, manifests),
-    ...hubs(graph),
+    ...cycles(project.graph),
+    ...unresolved(project),
+    ...undeclared(project),
+    ...orphans(project),
+    ...hubs(project.graph),
   ];
-  return { findings, unsure: [], unjudged };
+  return { findings, unsure: [], unjudged: project.unjudged };
 };
 
 type Edge = Import & { to: string };
@@ -143,133 +143,103 @@ function edgesOf(graph: ImportGraph, file: string, follows: (edge: Import) => bo
   );
 }
 
-/** Finds relative imports of missing files. Tests are left out (they do so on purpose), and build output (it comes later). */
-function unresolved(graph: ImportGraph): RawFinding[] {
-  const built = /(?:^|\/)(?:dist|build|out|generated|gen|\.[\w-]+)\//;
+/** Finds relative imports of missing files. Tests and tools are left out: they import missing files on purpose, or made ones. */
+function unresolved({ graph }: Project): RawFinding[] {
   return [...graph.values()].flatMap(({ file, imports }) =>
-    imports
-      .filter(
-        ({ specifier, resolved }) =>
-          !resolved && /^\.{1,2}(?:\/|$)/.test(specifier) && !built.test(specifier),
-      )
-      .filter(({ specifier }) => /\.[cm]?[jt]sx?$|\/[^./]+$|^\.+$/.test(specifier))
-      .filter(() => !isTest(file) && !isAside(file) && !isDeclaration(file))
-      .map(({ specifier, line }) =>
-        finding({
-          kind: "unresolved-import",
-          rule: "unresolved",
-          file,
-          line,
-          message: `No file matches the import "${specifier}", so this module cannot be loaded. Fix the path, or commit the missing file.`,
-          anchor: specifier,
+    isSupport(file)
+      ? []
+      : imports.flatMap(({ specifier, resolution, optional, line }) => {
+          if (resolution.state !== "missing" || optional) return [];
+          const message = `No file matches the import "${specifier}", so this module cannot be loaded. Fix the path, or commit the missing file.`;
+          return [
+            finding({
+              kind: "unresolved-import",
+              rule: "unresolved",
+              file,
+              line,
+              message,
+              anchor: specifier,
+            }),
+          ];
         }),
-      ),
   );
 }
 
-interface Manifest {
-  folder: string;
-  text: string;
-  name: string | undefined;
-  declared: ReadonlySet<string>;
-}
-
-async function readManifests(input: ReviewInput): Promise<Manifest[]> {
-  const manifests: Manifest[] = [];
-  for (const file of input.files.filter(
-    (path) => path === "package.json" || path.endsWith("/package.json"),
-  )) {
-    const text = await readInside(input.directory, file);
-    try {
-      const value = JSON.parse(text ?? "null") as Record<string, unknown> | null;
-      const fields = ["dependencies", "devDependencies", "peerDependencies", "optionalDependencies"];
-      const declared = fields.flatMap((field) => Object.keys((value?.[field] as object | undefined) ?? {}));
-      const name = typeof value?.name === "string" ? value.name : undefined;
-      manifests.push({ folder: dirname(file), text: text ?? "", name, declared: new Set(declared) });
-    } catch {
-      // A package.json that does not parse declares nothing. The package manager reports that error.
-    }
-  }
-  return manifests;
-}
-
 /** Finds imported packages that no package.json declares: another package installs them, and its update may remove them. */
-function undeclared(graph: ImportGraph, manifests: readonly Manifest[]): RawFinding[] {
-  if (manifests.length === 0) return [];
-  const known = new Set(manifests.map(({ name }) => name));
+function undeclared({ graph, packages }: Project): RawFinding[] {
   const seen = new Set<string>();
   return [...graph.values()].flatMap(({ file, imports }) => {
-    if (isTest(file) || isAside(file) || isDeclaration(file) || isConfig(file)) return [];
-    const declared = manifests
-      .filter(({ folder }) => folder === "." || file.startsWith(`${folder}/`))
-      .map((manifest) => manifest.declared);
-    return imports.flatMap(({ specifier, to, typeOnly, resolved, line }) => {
-      const name = packageName(specifier);
-      if (name === null || to !== null || isBuiltin(specifier) || known.has(name) || seen.has(name))
+    const above = packages.above(file);
+    const nearest = above[0];
+    // Without a manifest nothing is declared; beside an import map the runtime resolves bare names by other rules.
+    if (nearest === undefined || above.some(({ isDeno }) => isDeno) || isSupport(file)) return [];
+    const names = above.flatMap(({ declared }) => [...declared]);
+    return imports.flatMap(({ resolution, typeOnly, optional, line }) => {
+      // Leaves missing types to the compiler.
+      if (resolution.state !== "package" || typeOnly || optional) return [];
+      const { name } = resolution;
+      const key = `${nearest.folder} ${name}`;
+      const types = `@types/${name.replace(/^@/, "").replace("/", "__")}`;
+      if (seen.has(key) || names.includes(name) || names.includes(types) || isProvided(name, names))
         return [];
-      const names = [name, `@types/${name.replace(/^@/, "").replace("/", "__")}`];
-      if (declared.some((set) => names.some((each) => set.has(each)))) return [];
-      // Leaves missing types to the compiler, and aliases to the bundler.
-      if (typeOnly && !resolved) return [];
-      seen.add(name);
+      seen.add(key);
+      const message = `No package.json above this file declares the imported package ${name}, so it may be missing after an install. Declare it.`;
       return [
-        finding({
-          kind: "undeclared-dependency",
-          rule: "undeclared",
-          file,
-          line,
-          message: `No package.json above this file declares the imported package ${name}, so it may be missing after an install. Declare it.`,
-          anchor: name,
-        }),
+        finding({ kind: "undeclared-dependency", rule: "undeclared", file, line, message, anchor: name }),
       ];
     });
   });
 }
 
-/** Returns the package of a bare specifier; null for paths, `#internal`, builtins, schemes (`bun:test`) and aliases. */
-function packageName(specifier: string): string | null {
-  return /^(?:@[a-z0-9][\w.-]*\/)?[a-z0-9][\w.-]*(?=\/|$)/.exec(specifier)?.[0] ?? null;
-}
+/** With a larger share of unused modules, the program probably loads its modules in a way that the graph does not show. */
+export const MAX_ORPHAN_SHARE = 0.3;
+/** A few unused modules of a small program are believed, whatever their share. */
+const FEW_ORPHANS = 5;
 
 /** Finds modules that no file imports, names or starts. */
-function orphans(graph: ImportGraph, manifests: readonly Manifest[]): RawFinding[] {
-  const imported = new Set([...graph.values()].flatMap(({ imports }) => imports.map(({ to }) => to)));
-  const mentioned = new Set([...graph.values()].flatMap(({ mentions }) => mentions));
-  const texts = manifests.map(({ text }) => text).join("\n");
-  return [...graph.values()]
-    .filter(({ file, isProgram, imports }) => {
-      const name = file.slice(file.lastIndexOf("/") + 1);
-      const stem = name.replace(/\.[^.]+$/, "");
-      const isUsed = imported.has(file) || mentioned.has(name) || mentioned.has(`${stem}.js`) || isProgram;
-      const isKnown = texts.includes(file) || texts.includes(`/${stem}.`) || texts.includes(`/${stem}"`);
-      const isEntry =
-        /^(?:index|main|mod|cli|server|app|worker|sw|setup|entry)\b/.test(name) || !file.includes("/");
-      // Frameworks find components by their folder or by their name in a template.
-      const isElsewhere =
-        isComponent(file) || isTest(file) || isAside(file) || isDeclaration(file) || isConfig(file);
-      return !isUsed && !isKnown && !isEntry && !isElsewhere && imports.length > 0 && !isRoute(file);
-    })
-    .map(({ file }) =>
-      finding({
-        kind: "orphan-module",
-        rule: "orphan",
-        file,
-        line: 1,
-        message: "No module imports this one, and no package.json or program names it. Delete it, or use it.",
-        anchor: "orphan",
-      }),
-    );
-}
-
-/** True for files that frameworks load by their folder. */
-function isRoute(file: string): boolean {
-  return /(?:^|\/)(?:pages|routes|app|api|migrations|seeds|stories|\.storybook|functions|commands|plugins)\//.test(
-    file,
+function orphans({ graph, packages, named }: Project): RawFinding[] {
+  const used = new Set(named);
+  for (const { file, imports, loads } of graph.values()) {
+    for (const { to } of imports) if (to !== null && to !== file) used.add(to);
+    for (const loaded of loads) used.add(loaded);
+  }
+  const judged = [...graph.values()].filter(
+    ({ file, imports, hasValues }) =>
+      // Frameworks find components by their folder, or by their name in a template.
+      imports.length > 0 && hasValues && !isComponent(file) && !isSupport(file) && !isEntry(file, packages),
+  );
+  const unused = judged.filter(({ file, isProgram }) => !isProgram && !used.has(file));
+  if (unused.length > FEW_ORPHANS && unused.length > MAX_ORPHAN_SHARE * judged.length) {
+    const file = unused[0]?.file ?? "package.json";
+    const message = `The imports do not show how this program loads ${unused.length} of its ${judged.length} modules, so unused modules are not reported.`;
+    return [note("orphans-unknown", file, message)];
+  }
+  return unused.map(({ file }) =>
+    finding({
+      kind: "orphan-module",
+      rule: "orphan",
+      file,
+      line: 1,
+      message: "No module imports this one, and no package.json or program names it. Delete it, or use it.",
+      anchor: "orphan",
+    }),
   );
 }
 
-function isConfig(file: string): boolean {
-  return /(?:^|\/)\.?[\w-]+(?:\.[\w-]+)*\.?(?:config|rc|setup)\.[cm]?[jt]s$|(?:^|\/)\.[^/]+\//.test(file);
+/** True for the first module of a program, and for files that a framework loads by their place. */
+function isEntry(file: string, packages: Packages): boolean {
+  const above = packages.above(file);
+  const folder = above[0]?.folder ?? ".";
+  const path = folder === "." ? file : file.slice(folder.length + 1);
+  const names = above.flatMap(({ declared }) => [...declared]);
+  return !path.includes("/") || ENTRY_NAME.test(posix.basename(path)) || isLoadedByPlace(path, names);
+}
+
+/** True for tests, tools, examples, declarations and configurations: tools start them, and they have their own installation. */
+function isSupport(file: string): boolean {
+  return (
+    isTest(file) || isAside(file) || isDeclaration(file) || CONFIG_NAME.test(file) || TOOL_FOLDER.test(file)
+  );
 }
 
 function hubs(graph: ImportGraph): RawFinding[] {

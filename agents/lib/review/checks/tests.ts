@@ -1,6 +1,7 @@
 // Checks the tests of a repository: focused and skipped tests, tests without a check, and sources that no test loads.
 import type { Analysis, RawFinding, ReviewInput } from "../contract.ts";
 import { anchorOf, isAside, isDeclaration, isTest, oneLine, onePerFile } from "../files.ts";
+import { type ImportGraph, reachable, readProject } from "../graph/graph.ts";
 import { isComponent } from "../scripts.ts";
 import {
   child,
@@ -14,7 +15,6 @@ import {
   textOf,
   walk,
 } from "../syntax.ts";
-import { type ImportGraph, reachable, readGraph } from "./graph.ts";
 
 /** The smallest module that needs a test, in lines; smaller modules are constants, types and doors. */
 export const MIN_UNTESTED_LINES = 25;
@@ -35,7 +35,7 @@ export const tests: Analysis = async (input, tools) => {
     },
     (file) => isTest(file) && !isDeclaration(file),
   );
-  const { graph, unjudged } = await readGraph(input, {
+  const { graph, unjudged } = await readProject(input, {
     signal: tools.signal,
     progress: (percent, note) => tools.progress(50 + percent / 2, note),
   });
@@ -170,7 +170,7 @@ function untested(input: ReviewInput, graph: ImportGraph): RawFinding[] {
       ),
     ];
   }
-  const reached = reachable(graph, [...testFiles, ...startedBy(testFiles, graph)]);
+  const reached = reachable(graph, testFiles);
   const names = new Set(testFiles.map((file) => stemOf(file)));
   // A test of the same name may start the module in a process of its own.
   const bare = sources.filter(
@@ -180,12 +180,6 @@ function untested(input: ReviewInput, graph: ImportGraph): RawFinding[] {
   return bare.map(({ file, lines }) =>
     raw(file, `No test loads this module (${lines} lines), directly or through another module.`, "low"),
   );
-}
-
-/** Returns the modules that tests name in a string: a program that they start, a worker, a plugin. */
-function startedBy(testFiles: readonly string[], graph: ImportGraph): string[] {
-  const named = new Set(testFiles.flatMap((file) => graph.get(file)?.mentions ?? []));
-  return [...graph.keys()].filter((file) => named.has(file.slice(file.lastIndexOf("/") + 1)));
 }
 
 /** `src/a/retry.ts`, `test/a/retry.test.ts` → `retry`. */
