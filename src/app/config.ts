@@ -71,8 +71,8 @@ export async function loadConfig(input: {
   flags: Readonly<Partial<Record<SettingName, unknown>>>;
   environment: Readonly<Record<string, string | undefined>>;
   directory: string;
-  /** The file named by `--config`; without it `murmur.yaml` in `directory`, when it is there. */
-  file?: string | undefined;
+  /** The file named by `--config`; without it `murmur.yaml` in `directory`, when it is there. Null: no file is read. */
+  file?: string | null | undefined;
 }): Promise<{ config: Config; sources: Sources }> {
   const fromFile = await readConfigFile(input.directory, input.file);
   const values: Record<string, unknown> = {};
@@ -158,7 +158,11 @@ export function readSecretFile(path: string, field: SettingName): string {
   throw new SwarmError("invalid_input", `${field}: the file ${path} is empty`, { field });
 }
 
-async function readConfigFile(directory: string, named: string | undefined): Promise<Map<string, Found>> {
+async function readConfigFile(
+  directory: string,
+  named: string | null | undefined,
+): Promise<Map<string, Found>> {
+  if (named === null) return new Map();
   const path = resolve(directory, named ?? CONFIG_FILE);
   const source = `file ${named ?? CONFIG_FILE}`;
   if (!existsSync(path)) {

@@ -6,7 +6,13 @@ import type { NatsTarget } from "../transport/index.ts";
 import { type Config, rankOfSource, type Sources } from "./config.ts";
 import { connectionOf } from "./connection-settings.ts";
 import { isAlive } from "./supervisor/identity.ts";
-import { dataFiles, readRunningSwarm, readState, type SwarmState } from "./supervisor/state.ts";
+import {
+  dataFiles,
+  readOwnRunningSwarm,
+  readRunningSwarm,
+  readState,
+  type SwarmState,
+} from "./supervisor/state.ts";
 
 /** The default address of nats-server. */
 const DEFAULT_SERVER = "nats://127.0.0.1:4222";
@@ -23,11 +29,15 @@ export interface Target {
   context: string | undefined;
 }
 
-/** @throws SwarmError `not_found` or `invalid_input` for a context or settings that cannot be used. */
+/**
+ * @param options.isTrusted false when the data directory may be a stranger's: then only a swarm of this user counts; default true.
+ * @throws SwarmError `not_found` or `invalid_input` for a context or settings that cannot be used.
+ */
 export async function resolveTarget(
   config: Config,
   sources: Sources,
   environment: NodeJS.ProcessEnv,
+  { isTrusted = true }: { isTrusted?: boolean } = {},
 ): Promise<Target> {
   const named = { swarm: null, deadSwarm: null };
   const connection = connectionOf(config, sources);
@@ -44,10 +54,11 @@ export async function resolveTarget(
   if (config.server !== undefined) {
     return { ...named, nats: { servers: config.server, ...connection }, prefix: config.prefix, context };
   }
-  const swarm = readRunningSwarm(config.data);
+  const swarm = isTrusted ? readRunningSwarm(config.data) : readOwnRunningSwarm(config.data);
   if (swarm === null) {
     const nats = { servers: DEFAULT_SERVER, ...connection };
-    return { ...named, nats, prefix: config.prefix, context, deadSwarm: findDeadSwarm(config.data) };
+    const deadSwarm = isTrusted ? findDeadSwarm(config.data) : null;
+    return { ...named, nats, prefix: config.prefix, context, deadSwarm };
   }
   const prefix = sources.prefix === "default" ? swarm.prefix : config.prefix;
   return { nats: { servers: swarm.server, ...connection }, prefix, swarm, deadSwarm: null, context };

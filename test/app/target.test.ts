@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -12,13 +13,17 @@ function setup() {
   onTestFinished(() => rmSync(directory, { recursive: true, force: true }));
   mkdirSync(join(directory, "nats/context"), { recursive: true });
   writeFileSync(join(directory, "nats/context/prod.json"), '{"url":"nats://prod:4222"}');
-  const resolve = async (flags: Record<string, unknown>, environment: Record<string, string> = {}) => {
+  const resolve = async (
+    flags: Record<string, unknown>,
+    environment: Record<string, string> = {},
+    options: { isTrusted?: boolean } = {},
+  ) => {
     const { config, sources } = await loadConfig({
       flags: { data: join(directory, "data"), ...flags },
       environment,
       directory,
     });
-    return resolveTarget(config, sources, { XDG_CONFIG_HOME: directory });
+    return resolveTarget(config, sources, { XDG_CONFIG_HOME: directory }, options);
   };
   return { directory, resolve };
 }
@@ -123,4 +128,22 @@ test.each([
   const refused = resolve({}, environment as Record<string, string>);
   await expect(refused).rejects.toThrow(message);
   await expect(refused).rejects.not.toThrow(/s3cret/);
+});
+
+test("in a directory that is not trusted only a swarm of this user counts, and the state of a stranger blocks nothing", async () => {
+  const { resolve, directory } = setup();
+  const servers = async () => (await resolve({}, {}, { isTrusted: false })).nats.servers;
+  startLocalSwarm(directory);
+  const state = join(directory, "data/swarm.json");
+  expect(await servers()).toBe("nats://127.0.0.1:1");
+  chmodSync(state, 0o666); // another user could have written it
+  expect(await servers()).toBe("nats://127.0.0.1:4222");
+  writeFileSync(state, "{ broken", { mode: 0o600 });
+  expect(await servers()).toBe("nats://127.0.0.1:4222");
+  rmSync(state);
+  execFileSync("mkfifo", [state]); // a reader would wait for ever
+  expect(await servers()).toBe("nats://127.0.0.1:4222");
+  rmSync(join(directory, "data"), { recursive: true });
+  startLocalSwarm(directory, { pid: process.pid, started: "another boot:1" });
+  expect(await resolve({}, {}, { isTrusted: false })).toMatchObject({ swarm: null, deadSwarm: null });
 });

@@ -69,7 +69,7 @@ export async function reviewLabelled(): Promise<ReviewReport> {
   const directory = await mkdtemp(join(tmpdir(), "review-labelled-"));
   try {
     await cp(LABELLED, directory, { recursive: true });
-    const options = { directory, only: LINTERS, repoConfig: false };
+    const options = { directory, only: LINTERS };
     return await runReview(localSwarm(LINTER_ANALYSES), options);
   } finally {
     await rm(directory, { recursive: true });

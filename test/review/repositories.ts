@@ -96,7 +96,7 @@ export async function analyseRepository(directory: string): Promise<RawFinding[]
   for (const { by, ...task } of planned) {
     if ("linters" in by) continue;
     const analysis = IN_PROCESS[by.analyser as InProcess];
-    findings.push(...(await analysis({ directory, ...task, repoConfig: false }, localTools())).findings);
+    findings.push(...(await analysis({ directory, ...task, trustRepoConfig: false }, localTools())).findings);
   }
   return findings;
 }
@@ -112,7 +112,7 @@ export async function lintRepositories(union: string, repositories: readonly Rep
   }
   const byName = new Map(repositories.map((repository) => [repository.name, repository]));
   for (const linter of LINTERS) {
-    const { findings } = await linter({ directory: union, files, repoConfig: false }, localTools());
+    const { findings } = await linter({ directory: union, files, trustRepoConfig: false }, localTools());
     for (const finding of findings) {
       const at = finding.file.indexOf("/");
       byName.get(finding.file.slice(0, at))?.findings.push({ ...finding, file: finding.file.slice(at + 1) });

@@ -167,7 +167,7 @@ async function reviewHere(directory: string): Promise<ReviewReport> {
     "review-tests": tests,
     "review-docs": docs,
   });
-  return await runReview(swarm, { directory, repoConfig: false });
+  return await runReview(swarm, { directory });
 }
 
 async function reviewWithMurmur(directory: string): Promise<ReviewReport> {

@@ -1,23 +1,14 @@
 // Reads the git checkout around a reviewed directory: its root, its commit, and the web address of its repository. Only reads:
 // git runs no hook, filter or monitor for these questions.
-import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import type { Checkout } from "./formats/index.ts";
-
-/** The time limit of one question to git. It answers in milliseconds, even in large repositories. */
-const GIT_TIMEOUT_MS = 10_000;
+import { type GitCommand, runGit } from "./safety/index.ts";
 
 /** Reads the checkout of a directory; null outside a checkout, or when git is missing or refuses the directory. */
 export async function readCheckout(directory: string, signal?: AbortSignal): Promise<Checkout | null> {
-  const ask = async (...argv: string[]): Promise<string | null> => {
+  const ask = async (command: GitCommand, ...argv: string[]): Promise<string | null> => {
     try {
-      const { stdout } = await promisify(execFile)("git", ["-c", "core.fsmonitor=false", ...argv], {
-        cwd: directory,
-        timeout: GIT_TIMEOUT_MS,
-        env: { ...process.env, GIT_OPTIONAL_LOCKS: "0", GIT_TERMINAL_PROMPT: "0" },
-        ...(signal === undefined ? {} : { signal }),
-      });
-      return stdout.replace(/\r?\n$/, "");
+      const { exitCode, stdout } = await runGit(command, argv, { directory, signal });
+      return exitCode === 0 ? stdout.replace(/\r?\n$/, "") : null;
     } catch {
       signal?.throwIfAborted();
       return null;
@@ -27,7 +18,7 @@ export async function readCheckout(directory: string, signal?: AbortSignal): Pro
     ask("rev-parse", "--show-prefix"),
     ask("rev-parse", "--verify", "--quiet", "HEAD"),
     ask("symbolic-ref", "--short", "--quiet", "HEAD"),
-    ask("config", "--get", "remote.origin.url"),
+    ask("config --get", "remote.origin.url"),
   ]);
   return prefix === null ? null : { prefix, revision, branch, webUrl: webUrlOf(remote ?? "") };
 }

@@ -31,7 +31,7 @@ export const DEFAULT_REVIEW_TASK_TIMEOUT_MS = 120_000;
 /** A task for the port. */
 export interface ReviewTask {
   capability: ReviewCapability;
-  input: { directory: string; files: string[]; repoConfig: boolean };
+  input: { directory: string; files: string[]; trustRepoConfig: boolean };
   timeoutMs: number;
   /** One retry: the machine may have caused the first crash; the file causes a second one. */
   retry: { max: number };
@@ -68,8 +68,8 @@ export interface ReviewOptions extends PrepareOptions {
    * for twice this time.
    */
   taskTimeoutMs?: number | undefined;
-  /** True when linters load the repository's own configuration (an ESLint configuration is code); default true. */
-  repoConfig?: boolean | undefined;
+  /** True when linters load the repository's own configuration, which runs its code; default false. */
+  trustRepoConfig?: boolean | undefined;
   /** The analysers of the review; default all. */
   only?: readonly ReviewCapability[] | undefined;
   /** Analysers without an agent, with the reason. The report names their missing findings; the review does not wait for them. */
@@ -105,7 +105,7 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
         directory,
         files: task.files,
         ...(task.context === undefined ? {} : { context: task.context }),
-        repoConfig: options.repoConfig ?? true,
+        trustRepoConfig: options.trustRepoConfig ?? false,
       },
       timeoutMs: taskTimeoutMs,
       retry: { max: 1 },

@@ -51,8 +51,8 @@ export const reviewInputSchema = z.strictObject({
   files: z.array(relativePathSchema).max(MAX_FILES),
   /** Other files that the analysis may read to judge `files`: pages, configurations, workflows. It makes no findings in them. */
   context: z.array(relativePathSchema).max(MAX_FILES).optional(),
-  /** True when linters load the repository's own configuration. An ESLint configuration is code. */
-  repoConfig: z.boolean().default(true),
+  /** True when linters load the repository's own configuration, which runs its code. Only a person can decide that. */
+  trustRepoConfig: z.boolean().default(false),
 });
 export type ReviewInput = z.infer<typeof reviewInputSchema>;
 

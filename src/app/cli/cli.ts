@@ -20,7 +20,8 @@ export interface CliWorld {
   /** Opens the session of one command. It is loaded only when a command runs, so that the help needs no other room. */
   openSession(input: {
     flags: Partial<Record<SettingName, unknown>>;
-    file: string | undefined;
+    /** The file of `--config`; null for no file at all. */
+    file: string | null | undefined;
     json: boolean;
   }): Promise<{ ports: Omit<Ports, "answer" | "print" | "json">; close(): Promise<void> }>;
   version: string;
@@ -293,7 +294,7 @@ async function runCommand(world: CliWorld, command: Command, leaf: CommanderComm
       timeoutMs:
         options.timeout === undefined ? undefined : parseDuration(String(options.timeout), SwarmError),
     },
-    file: options.config as string | undefined,
+    file: (options.config as string | undefined) ?? (command.ignoresConfigFile === true ? null : undefined),
     json,
   });
   const { spell = asItIs } = world;

@@ -57,6 +57,8 @@ export interface Command<I extends z.ZodObject = z.ZodObject, O extends z.ZodTyp
   readonly details?: string;
   /** True: the command obeys `ports.signal` itself, because it must clean up. Other commands are abandoned on an interrupt. */
   readonly handlesInterrupts?: true;
+  /** True: the command works in a directory that is not trusted, so it reads only a configuration file that `--config` names. */
+  readonly ignoresConfigFile?: true;
   /** True: the command writes lines as they come, with `ports.print`, and its answer is not shown. */
   readonly printsLines?: true;
   /** True: the answer for people names commands to type, not foreign text, so it may be spelled as the user types them. */

@@ -25,7 +25,7 @@ const MAX_ATTEMPT_MS = 5_000;
 
 /** Opens a session. An interrupt aborts its signal; a second interrupt ends the process at once. */
 export async function openSession(
-  input: { flags: Partial<Record<SettingName, unknown>>; file: string | undefined; json: boolean },
+  input: { flags: Partial<Record<SettingName, unknown>>; file: string | null | undefined; json: boolean },
   world: {
     environment: NodeJS.ProcessEnv;
     directory: string;

@@ -22,6 +22,7 @@ export function startChild(plan: ProcessPlan, options: { speaks: boolean }, sink
   const { speaks } = options;
   const child = spawn(plan.command, [...plan.args], {
     detached: true,
+    cwd: plan.directory,
     stdio: ["ignore", "pipe", "pipe", ...(speaks ? (["ipc"] as const) : [])],
     env: { ...plan.environment, ...(speaks ? { [SUPERVISED]: "1" } : {}) },
   });

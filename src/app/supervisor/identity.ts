@@ -1,7 +1,7 @@
 // Identifies a process beyond its pid. The system reuses pids; a pid with its start time and boot id names one process for
 // ever, also across a reboot.
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 
 /** A process that can be recognised later. */
 export interface ProcessIdentity {
@@ -38,6 +38,16 @@ export function signalProcess(identity: ProcessIdentity, signal: NodeJS.Signals,
   }
 }
 
+/** The user of a living process; null when it is gone. */
+export function ownerOf(pid: number): number | null {
+  try {
+    if (process.platform === "linux") return statSync(`/proc/${pid}`).uid;
+    return Number(runPs(["-o", "uid=", "-p", String(pid)]).trim());
+  } catch {
+    return null;
+  }
+}
+
 let bootId: string | undefined;
 
 /** proc(5): field 3 is the state, field 22 the start time in clock ticks after boot; field 2 may hold anything in parentheses. */
@@ -55,13 +65,17 @@ function startedOnLinux(pid: number): string | null {
 
 function startedByPs(pid: number): string | null {
   try {
-    const line = execFileSync("ps", ["-o", "stat=,lstart=", "-p", String(pid)], {
-      encoding: "utf8",
-      stdio: ["ignore", "pipe", "ignore"],
-      env: { LC_ALL: "C", PATH: process.env.PATH ?? "/bin:/usr/bin" },
-    }).trim();
+    const line = runPs(["-o", "stat=,lstart=", "-p", String(pid)]).trim();
     return line === "" || line.startsWith("Z") ? null : line.slice(line.indexOf(" ")).trim();
   } catch {
     return null;
   }
+}
+
+function runPs(args: readonly string[]): string {
+  return execFileSync("ps", [...args], {
+    encoding: "utf8",
+    stdio: ["ignore", "pipe", "ignore"],
+    env: { LC_ALL: "C", PATH: process.env.PATH ?? "/bin:/usr/bin" },
+  });
 }

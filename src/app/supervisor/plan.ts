@@ -17,6 +17,8 @@ export interface ProcessPlan {
   command: string;
   args: readonly string[];
   environment: Readonly<Record<string, string | undefined>>;
+  /** Its working directory; undefined: that of the supervisor. */
+  directory?: string | undefined;
   /** The URL of its /metrics; null for nats-server. */
   metrics: string | null;
 }
@@ -69,6 +71,8 @@ export interface PlanFacts {
   /** False when the swarm joins a server that runs already: then the processes get its credentials. */
   ownServer: boolean;
   environment: Readonly<Record<string, string | undefined>>;
+  /** The working directory of the processes; undefined: that of the supervisor. */
+  directory?: string | undefined;
 }
 
 /** Plans the Murmur processes of a swarm one by one. `metricsPort`: the port of the probes and metrics of the process. */
@@ -80,7 +84,7 @@ export interface Planner {
 }
 
 /** Makes the plans of a swarm whose server is known. */
-export function createPlanner({ config, server, ownServer, environment }: PlanFacts): Planner {
+export function createPlanner({ config, server, ownServer, environment, directory }: PlanFacts): Planner {
   const common: Record<string, string | undefined> = {
     ...environment,
     MURMUR_PREFIX: config.prefix,
@@ -118,6 +122,7 @@ export function createPlanner({ config, server, ownServer, environment }: PlanFa
     command: process.execPath,
     args: [`--max-old-space-size=${config.heapMb}`, "--disable-warning=ExperimentalWarning", MAIN, ...args],
     environment: { ...common, MURMUR_METRICS_PORT: String(place.metricsPort), ...extra },
+    directory,
     metrics: `http://127.0.0.1:${place.metricsPort}/metrics`,
   });
   return {

@@ -4,12 +4,12 @@
 //     place as a whole. A process that finds the lock of a dead holder moves it aside, and puts it back when the moved file
 //     turns out to be another process's lock.
 // I2: swarm.json is replaced as a whole: a reader sees the old file or the new one.
-import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { linkSync, lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { newId } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
-import { identify, isAlive, type ProcessIdentity } from "./identity.ts";
+import { identify, isAlive, ownerOf, type ProcessIdentity } from "./identity.ts";
 
 const processSchema = z.object({
   role: z.string(),
@@ -87,6 +87,26 @@ export function readState(dataDir: string): SwarmState | null {
 export function readRunningSwarm(dataDir: string): SwarmState | null {
   const state = readState(dataDir);
   return state?.ready === true && isAlive(state.supervisor) ? state : null;
+}
+
+/** The largest state that is read from a directory that is not trusted, in bytes: a swarm of the most processes has 100 KB. */
+const MAX_STATE_BYTES = 1024 * 1024;
+
+/**
+ * The running swarm of a data directory that may be a stranger's: null also for a state that another user could have written,
+ * that is no regular file, or that does not parse. A state from a checkout cannot name the boot id and start time of a living
+ * process of this user.
+ */
+export function readOwnRunningSwarm(dataDir: string): SwarmState | null {
+  const facts = lstatSync(dataFiles(dataDir).state, { throwIfNoEntry: false });
+  const isOwn = facts?.isFile() === true && facts.uid === process.getuid?.() && (facts.mode & 0o022) === 0;
+  if (!isOwn || facts.size > MAX_STATE_BYTES) return null;
+  try {
+    const state = readRunningSwarm(dataDir);
+    return state !== null && ownerOf(state.supervisor.pid) === process.getuid?.() ? state : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Replaces the state (I2). Only the owner may read the file, because it names the addresses of the swarm. */

@@ -52,6 +52,8 @@ export interface SupervisorOptions {
   /** Join this server instead of starting one. Its credentials are in `config`. */
   joinServer?: string | undefined;
   environment: Readonly<Record<string, string | undefined>>;
+  /** The working directory of the processes; default that of this process. Relative paths of settings start from it. */
+  directory?: string | undefined;
   log: Logger;
   /** Aborting it stops the swarm, also while the swarm starts. */
   signal: AbortSignal;
@@ -155,7 +157,7 @@ class SwarmSupervisor implements Supervisor {
 
   async start(): Promise<Supervisor> {
     const { config, roles, coordinators = 0, httpPort, joinServer, signal, onStep } = this.#options;
-    const { environment, log, withApi } = this.#options;
+    const { environment, directory, log, withApi } = this.#options;
     const http = httpPort === undefined || httpPort === 0 ? null : httpPort;
     try {
       if (http !== null) await this.#checkHttpPort(http);
@@ -163,7 +165,13 @@ class SwarmSupervisor implements Supervisor {
       const apiPort = http ?? freeHttpPort!;
       this.#server = joinServer ?? `nats://127.0.0.1:${natsPort}`;
       this.#http = this.#httpUrl(apiPort);
-      const facts = { config, server: this.#server, ownServer: joinServer === undefined, environment };
+      const facts = {
+        config,
+        server: this.#server,
+        ownServer: joinServer === undefined,
+        environment,
+        directory,
+      };
       const plans = planProcesses({
         ...facts,
         roles,

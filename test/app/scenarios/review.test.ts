@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { hasAnalysers } from "../../../agents/lib/review/index.ts";
@@ -22,7 +22,20 @@ function setup() {
 
 test("review without a swarm starts its own, writes nothing into the repository and leaves nothing behind", async () => {
   const { run, repository, directory, temp } = setup();
+  // The working directory is not trusted: its agents, settings and programs are ignored.
+  const mark = join(temp, "mark");
+  const program = `#!/bin/sh\ntouch ${mark}\n`;
+  mkdirSync(join(directory, "agents/review-docs"), { recursive: true });
+  mkdirSync(join(directory, ".murmur/bin"), { recursive: true });
+  writeFileSync(
+    join(directory, "agents/review-docs/agent.ts"),
+    `import { writeFileSync } from "node:fs";\nwriteFileSync(${JSON.stringify(mark)}, "");\n`,
+  );
+  writeFileSync(join(directory, "murmur.yaml"), "agentsDir: agents\nheapMb: much\n");
+  writeFileSync(join(directory, ".murmur/bin/nats-server"), program, { mode: 0o755 });
+  writeFileSync(join(directory, ".murmur/swarm.json"), "{}");
   const ran = await run("review repository --only review-docs --json");
+  expect(existsSync(mark)).toBe(false);
   expect(ran).toMatchObject({ exitCode: 0, stderr: "" });
   expect(ran.json()).toMatchObject({
     status: "completed",
@@ -37,7 +50,7 @@ test("review without a swarm starts its own, writes nothing into the repository 
   expect(shown.stdout).toContain("::warning file=README.md,line=3,title=broken-link::");
   rmSync(join(directory, "report.json"));
   expect(readdirSync(repository).sort()).toEqual(["README.md", "package.json", "src"]);
-  expect(readdirSync(directory)).toEqual(["repository"]);
+  expect(readdirSync(directory).sort()).toEqual([".murmur", "agents", "murmur.yaml", "repository"]);
   expect(readdirSync(temp).filter((name) => name.startsWith("murmur-"))).toEqual([]);
 });
 

@@ -19,7 +19,7 @@ async function parse(
   made.push(directory);
   for (const [file, text] of Object.entries(contents)) await writeFile(join(directory, file), text);
   const parsed: Record<string, number[]> = {};
-  const input = { directory, files: Object.keys(contents), repoConfig: false };
+  const input = { directory, files: Object.keys(contents), trustRepoConfig: false };
   const unjudged = await eachSource(input, localTools(), ({ file, program, lineAt }) => {
     const lines: number[] = [];
     walk(program, (node) => {

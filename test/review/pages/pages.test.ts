@@ -56,7 +56,7 @@ function setup(kinds: readonly string[]) {
   }
   const run = (capability: ReviewCapability, below = ""): Promise<ReviewOutput> => {
     const inside = files.filter((file) => file.startsWith(below)).map((file) => file.slice(below.length));
-    const input = { directory: join(directory, below), files: inside, repoConfig: false };
+    const input = { directory: join(directory, below), files: inside, trustRepoConfig: false };
     return ANALYSES[capability](input, localTools());
   };
   return { run };

@@ -40,7 +40,7 @@ async function setup(files: Record<string, string> = {}): Promise<string> {
 
 async function analyse(analysis: Analysis, directory: string): Promise<ReviewOutput> {
   const files = (await scan(directory)).files.map(({ path }) => path);
-  return await analysis({ directory, files, repoConfig: true }, localTools());
+  return await analysis({ directory, files, trustRepoConfig: false }, localTools());
 }
 
 const places = ({ findings }: ReviewOutput | ReviewReport) =>
@@ -215,7 +215,7 @@ describe.skipIf(!hasAnalysers())("a review", { timeout: 120_000 }, () => {
     made.push(outside);
     await writeFile(join(outside, "out.test.js"), 'it.only("x", () => {});\n');
     await symlink(outside, join(directory, "test", "link"));
-    const input = { directory, files: ["test/link/out.test.js"], repoConfig: true };
+    const input = { directory, files: ["test/link/out.test.js"], trustRepoConfig: false };
     expect((await tests(input, localTools())).findings).toEqual([]);
   });
 });

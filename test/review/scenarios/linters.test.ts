@@ -25,7 +25,7 @@ async function setup(files: Record<string, string> = {}): Promise<string> {
   return directory;
 }
 
-function lint(directory: string, options: { repoConfig?: boolean } = {}): Promise<ReviewReport> {
+function lint(directory: string, options: { trustRepoConfig?: boolean } = {}): Promise<ReviewReport> {
   return runReview(localSwarm(LINTER_ANALYSES), { directory, only: LINTERS, ...options });
 }
 
@@ -89,15 +89,15 @@ describe.skipIf(!hasAnalysers())("three linters", { timeout: 120_000 }, () => {
     expect(byKind(report, "--fix.ts")).toEqual({ "debugger-statement:1": 3 });
   });
 
-  test("the linters use the repository's own configuration, unless repoConfig is false", async () => {
+  test("the linters use the repository's own configuration only with trustRepoConfig", async () => {
     const directory = await setup({
       "src/mistakes.ts": "debugger;\nexport {};\n",
       "eslint.config.js": 'export default [{ files: ["**/*.ts"], rules: {} }, { ignores: ["**/*.ts"] }];\n',
       ".oxlintrc.json": '{ "rules": { "no-debugger": "off" } }\n',
       "biome.json": '{ "linter": { "rules": { "suspicious": { "noDebugger": "off" } } } }\n',
     });
-    expect((await lint(directory)).findings).toEqual([]);
-    expect(byKind(await lint(directory, { repoConfig: false }))).toEqual({ "debugger-statement:1": 3 });
+    expect((await lint(directory, { trustRepoConfig: true })).findings).toEqual([]);
+    expect(byKind(await lint(directory))).toEqual({ "debugger-statement:1": 3 });
   });
 
   test("a configuration that cannot be used is noted, and the default rules are used", async () => {
@@ -107,7 +107,7 @@ describe.skipIf(!hasAnalysers())("three linters", { timeout: 120_000 }, () => {
       ".oxlintrc.json": "{ broken\n",
       "biome.json": '{ "extends": ["not-installed/biome.json"] }\n',
     });
-    const report = await lint(directory);
+    const report = await lint(directory, { trustRepoConfig: true });
     expect(report.status).toBe("completed");
     const notes = report.findings.filter(({ severity }) => severity === "info");
     expect(notes.map(({ kind, file }) => `${kind} ${file}`).sort()).toEqual([

@@ -15,6 +15,7 @@ import { findTrustedProgram } from "./trusted-path.ts";
 export type GitCommand =
   | "cat-file"
   | "check-attr"
+  | "config --get"
   | "diff"
   | "diff-index"
   | "diff-tree"
@@ -22,7 +23,8 @@ export type GitCommand =
   | "ls-tree"
   | "merge-base"
   | "rev-list"
-  | "rev-parse";
+  | "rev-parse"
+  | "symbolic-ref";
 
 /** The end of a git command. */
 export interface GitRun {
@@ -112,7 +114,10 @@ export async function runGit(
   // The repository's own filters and drivers have names that only its configuration tells.
   const named = await namedPrograms(program, options);
   const guards = command.startsWith("diff") ? DIFF_GUARDS : [];
-  return await run(program, [command, ...guards, ...args], { ...options, settings: [...GUARDS, ...named] });
+  return await run(program, [...command.split(" "), ...guards, ...args], {
+    ...options,
+    settings: [...GUARDS, ...named],
+  });
 }
 
 /** Returns the settings that switch off the programs which the configuration of the repository names. */

@@ -1,5 +1,5 @@
 // Checks correctness with ESLint and typescript-eslint. A repository's flat configuration is code, and ESLint runs it in
-// ESLint's process; `repoConfig: false` prevents that.
+// ESLint's process. So it is loaded only with `trustRepoConfig`.
 import { TerminalError } from "murmur-swarm";
 import type { Analysis } from "../contract.ts";
 import { analyserFile, firstLine, parseOutput, runNode } from "../toolbox.ts";

@@ -72,7 +72,7 @@ async function groupByConfig(
   const groups = new Map<string | null, string[]>();
   const known = new Map<string, string | null>();
   for (const file of input.files) {
-    const config = input.repoConfig
+    const config = input.trustRepoConfig
       ? await topmostConfig(directory, dirname(file), configNames, known)
       : null;
     groups.set(config, [...(groups.get(config) ?? []), file]);

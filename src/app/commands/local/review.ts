@@ -41,9 +41,10 @@ import { streamLimits } from "../../config.ts";
 import { provideAnalysers } from "../../install/analysers.ts";
 import { natsServerFor } from "../../install/tools.ts";
 import { readOwnManifest } from "../../own-package.ts";
-import { agentDirectories } from "../../processes/roles.ts";
+import { trustedAgentDirectories } from "../../processes/roles.ts";
 import { type Supervisor, startSupervisor } from "../../supervisor/supervisor.ts";
 import { resolveFrom, resolveTarget, serversOf, type Target } from "../../target.ts";
+import { listIgnored, userFolder, withTrustedPaths } from "../../untrusted.ts";
 import { VERSION } from "../../version.ts";
 
 /** Heap of each review process, in MiB: ESLint's type-aware rules keep whole programs in memory. */
@@ -110,6 +111,7 @@ const reportSchema = z.looseObject({
 
 export const command = defineCommand({
   handlesInterrupts: true,
+  ignoresConfigFile: true,
   input: z.strictObject({
     directory: z
       .string()
@@ -136,10 +138,9 @@ export const command = defineCommand({
         description: `just this analyser; may be repeated: ${REVIEW_CAPABILITIES.join(", ")}`,
         value: "NAME",
       }),
-    repoConfig: z
-      .boolean()
-      .default(true)
-      .meta({ description: "do not load the repository's own linter configuration, which may run its code" }),
+    trustRepoConfig: z.boolean().default(false).meta({
+      description: "let linters load the repository's own configuration and plugins, which runs its code",
+    }),
     reviewConfig: z
       .string()
       .min(1)
@@ -154,10 +155,10 @@ export const command = defineCommand({
     .transform(({ face: _, ...report }) => report as unknown as ReviewReport & { face?: Face }),
   examples: ["review .", "review ../project --json", "review . --fail-on high", "review . --format sarif"],
   details:
-    "Uses the swarm that runs in the working directory (or --server); without a swarm it starts its own for the duration.\nNothing is written into the directory. Exit code 0 when the review ran, with or without findings.",
-  async run(ports, input) {
-    const format = input.format ?? (ports.json ? "json" : "text");
-    if (ports.json && format !== "json") {
+    "Uses the swarm that you run in the working directory (or --server); without a swarm it starts its own for the duration.\nThe repository is not trusted: the working directory's murmur.yaml and agents are ignored unless a flag names them.\nNothing is written into the directory. Exit code 0 when the review ran, with or without findings.",
+  async run(given, input) {
+    const format = input.format ?? (given.json ? "json" : "text");
+    if (given.json && format !== "json") {
       throw new SwarmError(
         "invalid_input",
         `expected one format, got --json and --format ${format}; leave one out`,
@@ -166,7 +167,8 @@ export const command = defineCommand({
         },
       );
     }
-    const directory = resolveFrom(ports.directory, input.directory);
+    const directory = resolveFrom(given.directory, input.directory);
+    const ports = withTrustedPaths(given, directory);
     const show = async (report: ReviewReport) => {
       const isReached = input.failOn !== undefined && reaches(report, input.failOn);
       return { ...report, face: { format, isReached, around: await surroundings(directory, ports.signal) } };
@@ -179,6 +181,11 @@ export const command = defineCommand({
         input.reviewConfig === undefined ? undefined : resolveFrom(ports.directory, input.reviewConfig),
     });
     const swarm = await openSwarm(ports, directory, wanted);
+    const ignored = listIgnored(ports, { swarm: swarm.isShared });
+    if (ignored.length > 0)
+      ports.terminal.say(
+        `ignored in the working directory, because a review trusts only flags: ${ignored.join(", ")}`,
+      );
     const scope = newInstanceId("review");
     const tasks = createTaskClient({ transport: swarm.transport, meter: createSilentMeter() });
     try {
@@ -193,7 +200,7 @@ export const command = defineCommand({
         },
         {
           directory,
-          repoConfig: input.repoConfig,
+          trustRepoConfig: input.trustRepoConfig,
           prepared,
           timeoutMs: ports.config.timeoutMs,
           only: wanted,
@@ -268,7 +275,7 @@ async function openSwarm(
   directory: string,
   capabilities: readonly ReviewCapability[],
 ): Promise<ReviewSwarm> {
-  const target = await resolveTarget(ports.config, ports.sources, ports.environment);
+  const target = await resolveTarget(ports.config, ports.sources, ports.environment, { isTrusted: false });
   const isNamed = ports.sources.server !== "default" || ports.sources.context !== "default";
   if (target.swarm === null && !isNamed) {
     ports.terminal.status("starting a swarm for this review");
@@ -349,7 +356,7 @@ async function knownRoles(
   ports: Ports,
   capabilities: readonly ReviewCapability[],
 ): Promise<ReviewCapability[]> {
-  const known = new Set((await listRoles(agentDirectories(ports))).map(({ role }) => role));
+  const known = new Set((await listRoles(trustedAgentDirectories(ports))).map(({ role }) => role));
   return capabilities.filter((capability) => known.has(capability));
 }
 
@@ -360,18 +367,21 @@ async function startOwn(
   const { config, environment, log, signal, terminal } = ports;
   await provideAnalysers(ports);
   // A joined swarm has a server.
-  const natsServer = options.join === undefined ? await natsServerFor(ports) : config.natsServer;
+  const install = { ...ports, directory: userFolder(environment) };
+  const natsServer = options.join === undefined ? await natsServerFor(install) : config.natsServer;
   const startedMs = performance.now();
   const dataDir = mkdtempSync(join(tmpdir(), "murmur-review-"));
   // Only the linters' ballot needs a coordinator.
   const needsCoordinator = LINTERS.some((linter) => options.roles.includes(linter));
-  const definitions = await loadRoles(agentDirectories(ports), options.roles);
-  const programs = new Set(definitions.flatMap((definition) => definition.exec?.allow ?? []));
+  const [agentsDir = config.agentsDir] = trustedAgentDirectories(ports);
   try {
+    const definitions = await loadRoles(trustedAgentDirectories(ports), options.roles);
+    const programs = new Set(definitions.flatMap((definition) => definition.exec?.allow ?? []));
     const supervisor = await startSupervisor({
       config: {
         ...config,
         natsServer,
+        agentsDir,
         data: dataDir,
         prefix: options.join?.prefix ?? config.prefix,
         context: options.join?.context,
@@ -386,6 +396,8 @@ async function startOwn(
       coordinators: options.join === undefined && needsCoordinator ? 1 : 0,
       joinServer: options.join === undefined ? undefined : serversOf(options.join),
       environment,
+      // A private folder: a `murmur.yaml` of the working directory does not reach the processes.
+      directory: dataDir,
       log: config.logLevel === "debug" || config.logLevel === "trace" ? log : silentLogger,
       signal,
       onStep: (step) => terminal.status(step),
