@@ -1,15 +1,13 @@
 // The schema of every setting of Murmur, with the facts that help pages and documentation need. The code that reads a setting owns
 // its effect. `docs/configuration.md` is made from this file.
 import { z } from "zod";
-import { PREFIX_PATTERN, type StreamLimits, tokenSchema } from "../protocol/index.ts";
+import { MAX_KEPT_DAYS, PREFIX_PATTERN, type StreamLimits, tokenSchema } from "../protocol/index.ts";
 
 const port = (about: string) => z.coerce.number(`must be a port, 0–65535${about}`).int().min(0).max(65_535);
 const positiveMs = () => z.coerce.number("must be a number of ms").int().min(1).max(86_400_000);
 
-/** The longest age that can be set, in days: ten years. It fits into the nanoseconds of NATS with room to spare. */
-const MAX_AGE_DAYS = 3_650;
 const DAY_MS = 86_400_000;
-const days = () => z.coerce.number("must be a number of days").int().min(1).max(MAX_AGE_DAYS).optional();
+const days = () => z.coerce.number("must be a number of days").int().min(1).max(MAX_KEPT_DAYS).optional();
 
 const onOff = () =>
   z.union(

@@ -1,6 +1,6 @@
 // Connects to NATS for a program and makes the client that owns the connection.
 import { createSilentMeter, silentLogger } from "../base/index.ts";
-import { createSubjects } from "../protocol/index.ts";
+import { createSubjects, MAX_KEPT_DAYS, SwarmError } from "../protocol/index.ts";
 import { connectNats } from "../transport/index.ts";
 import { SwarmClient } from "./client.ts";
 import type { Client, ConnectOptions } from "./types.ts";
@@ -8,9 +8,11 @@ import type { Client, ConnectOptions } from "./types.ts";
 /** Where a NATS server listens on a machine of a developer. */
 const DEFAULT_SERVER = "nats://127.0.0.1:4222";
 
+const DAY_MS = 86_400_000;
+
 /** Connects, and makes the client. @throws SwarmError as {@link connect}. */
 export async function openClient(options: ConnectOptions): Promise<Client> {
-  const { servers, prefix, name = "murmur-client", waitForServer, ...target } = options;
+  const { servers, prefix, name = "murmur-client", waitForServer, journalDays, ...target } = options;
   const subjects = createSubjects(prefix ?? process.env.MURMUR_PREFIX ?? "murmur");
   const meter = createSilentMeter();
   const transport = await connectNats({
@@ -19,9 +21,21 @@ export async function openClient(options: ConnectOptions): Promise<Client> {
     prefix: subjects.prefix,
     name,
     waitOnFirstConnect: waitForServer,
+    limits: { journalAgeMs: readJournalAge(journalDays) },
     // A library writes no log lines: the program hears of faults from its calls.
     log: silentLogger,
     meter,
   });
   return new SwarmClient({ transport, meter, onClose: () => transport.close() });
+}
+
+/** @throws SwarmError `invalid_input` for an age that is not a whole number of days in the range of the setting. */
+function readJournalAge(days: number | undefined): number | undefined {
+  if (days === undefined) return undefined;
+  if (Number.isInteger(days) && days >= 1 && days <= MAX_KEPT_DAYS) return days * DAY_MS;
+  throw new SwarmError(
+    "invalid_input",
+    `journalDays must be a whole number of days from 1 to ${MAX_KEPT_DAYS}, got ${String(days)}`,
+    { field: "journalDays" },
+  );
 }

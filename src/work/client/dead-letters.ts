@@ -46,10 +46,32 @@ export interface SelectedLetter {
   readonly seq: number;
 }
 
+/** The most letters that one page looks at: a second of work. The next page goes on behind them. */
+const MAX_LETTERS_SEEN = 10_000;
+
+/** One page of letters, the oldest first. Each letter that the page looked at is in `dead`, or counted in `hidden`. */
+export interface LetterPage {
+  dead: DeadLetter[];
+  /** The cursor of the next page; null when nothing is left. A page may be empty and have a next one. */
+  next: string | null;
+  /** The letters that the page looked at. */
+  seen: number;
+  /** `filter`: they do not match; `unknown`: their payload cannot be read, although the filter names a label. */
+  hidden: { filter: number; unknown: number };
+}
+
 /** The dead letters of the swarm. */
 export interface DeadLetters {
   /** Lists letters, the oldest first; 50 by default. */
   list(options?: { capability?: string | undefined; limit?: number | undefined }): Promise<DeadLetter[]>;
+  /**
+   * One page of the letters that a filter selects; 50 by default. `after` is the `next` of the page before.
+   * @throws SwarmError `invalid_input` for another `after`.
+   */
+  page(
+    filter: TaskFilter,
+    options?: { limit?: number | undefined; after?: string | undefined },
+  ): Promise<LetterPage>;
   /**
    * The letters that a filter selects, the oldest first, of the oldest {@link MAX_SELECTED} letters. `unseen`: further letters;
    * `unknown`: letters whose payload cannot be read, although the filter names a label.
@@ -114,18 +136,44 @@ export function createDeadLetters(parts: {
     }
   }
 
+  const subjectOf = ({ capability }: Pick<TaskFilter, "capability">) =>
+    capability === undefined ? filters.allDead : filters.deadOfCapability(capability);
+
+  /** True for a letter that the filter selects; null when a fact that it needs is not stored. */
+  async function judge(filter: TaskFilter, letter: DeadLetter): Promise<boolean | null> {
+    return selects(filter, {
+      ...letter,
+      atMs: Date.parse(letter.diedAt),
+      code: letter.reason.code,
+      labels: filter.labels === undefined ? undefined : await readLabels(letter),
+    });
+  }
+
   return {
+    async page(filter, { limit = DEFAULT_LETTERS, after } = {}) {
+      const page: LetterPage = { dead: [], next: null, seen: 0, hidden: { filter: 0, unknown: 0 } };
+      const fromSeq = readCursor(after) + 1;
+      for await (const stored of log.read({ filter: subjectOf(filter), fromSeq, limit: MAX_LETTERS_SEEN })) {
+        const letter = await read(stored);
+        const answer = await judge(filter, letter);
+        page.seen++;
+        if (answer === true) page.dead.push(letter);
+        else page.hidden[answer === null ? "unknown" : "filter"]++;
+        if (page.dead.length >= limit || page.seen >= MAX_LETTERS_SEEN) {
+          return { ...page, next: String(stored.seq) };
+        }
+      }
+      return page;
+    },
     async list(options = {}) {
-      const filter =
-        options.capability === undefined ? filters.allDead : filters.deadOfCapability(options.capability);
+      const filter = subjectOf(options);
       const letters: DeadLetter[] = [];
       for await (const stored of log.read({ filter, limit: options.limit ?? DEFAULT_LETTERS }))
         letters.push(await read(stored));
       return letters;
     },
     async select(filter) {
-      const { capability, labels } = filter;
-      const subject = capability === undefined ? filters.allDead : filters.deadOfCapability(capability);
+      const subject = subjectOf(filter);
       const { messages } = await log.info();
       const found: SelectedLetter[] = [];
       let seen = 0;
@@ -133,13 +181,7 @@ export function createDeadLetters(parts: {
       for await (const stored of log.read({ filter: subject, limit: MAX_SELECTED })) {
         seen++;
         const letter = await read(stored);
-        const facts = {
-          ...letter,
-          atMs: Date.parse(letter.diedAt),
-          code: letter.reason.code,
-          labels: labels === undefined ? undefined : await readLabels(letter),
-        };
-        const answer = selects(filter, facts);
+        const answer = await judge(filter, letter);
         if (answer === true) found.push({ taskId: letter.taskId, seq: stored.seq });
         if (answer === null) unknown++;
       }
@@ -194,6 +236,17 @@ export function createDeadLetters(parts: {
       return counts;
     },
   };
+}
+
+/** The sequence of the last letter of the page before. */
+function readCursor(after: string | undefined): number {
+  if (after === undefined) return 0;
+  if (/^\d{1,15}$/.test(after)) return Number(after);
+  throw new SwarmError(
+    "invalid_input",
+    `after must be the "next" of an earlier page, such as 120, got ${JSON.stringify(after.slice(0, 80))}`,
+    { field: "after" },
+  );
 }
 
 function noLetter(taskId: string): SwarmError {

@@ -66,6 +66,8 @@ export interface TaskPage {
   /** The entries that the page looked at. Each is shown, or in `hidden`. */
   seen: number;
   hidden: Record<Hidden, number>;
+  /** True: no coordinator answered, so open ballots are missing, and nothing counts them. */
+  missesBallots: boolean;
 }
 
 /** A task that a scan found, and its message. */
@@ -142,12 +144,18 @@ export class TaskLister {
     const found = new Map<string, FoundTask>();
     const hidden = { filter: 0, seat: 0, twice: 0, unknown: 0, unreadable: 0 };
     let seen = 0;
+    let missesBallots = false;
+    const onMissing = () => {
+      missesBallots = true;
+    };
     const start = readCursor(options.after);
-    const end = (next: string | null): Scan => ({ found: [...found.values()], next, seen, hidden });
+    const end = (next: string | null): Scan => ({
+      ...{ found: [...found.values()], next, seen, hidden, missesBallots },
+    });
     for (const place of PLACES.slice(PLACES.indexOf(start.place))) {
       if (states !== undefined && !STATES_AT[place].some((state) => states.includes(state))) continue;
       const behind = place === start.place ? start.key : undefined;
-      for await (const batch of this.#read(place, options, behind)) {
+      for await (const batch of this.#read(place, options, behind, onMissing)) {
         for (let index = 0; index < batch.length; index += JUDGED_AT_ONCE) {
           const slice = batch.slice(index, index + JUDGED_AT_ONCE);
           const answers = await Promise.all(slice.map((entry) => entry.judge()));
@@ -169,16 +177,27 @@ export class TaskLister {
     return end(null);
   }
 
-  #read(place: Place, options: ScanOptions, behind: string | undefined): AsyncGenerator<Entry[], void> {
-    if (place === "ballots") return this.#readBallots(options, behind);
+  #read(
+    place: Place,
+    options: ScanOptions,
+    behind: string | undefined,
+    onMissing: () => void,
+  ): AsyncGenerator<Entry[], void> {
+    if (place === "ballots") return this.#readBallots(options, behind, onMissing);
     const belowSeq = behind === undefined ? undefined : Number(behind);
     if (place === "live") return this.#readLive(options, belowSeq);
     return place === "later" ? this.#readLater(options, belowSeq) : this.#readEnded(options, belowSeq);
   }
 
   /** Open ballots by their ids, the highest first: the order holds while ballots come and go. */
-  async *#readBallots(options: ScanOptions, behind: string | undefined): AsyncGenerator<Entry[], void> {
-    const open = (await this.#parts.ballots.list()).filter(({ id }) => behind === undefined || id < behind);
+  async *#readBallots(
+    options: ScanOptions,
+    behind: string | undefined,
+    onMissing: () => void,
+  ): AsyncGenerator<Entry[], void> {
+    const lines = await this.#parts.ballots.list();
+    if (lines === null) return onMissing();
+    const open = lines.filter(({ id }) => behind === undefined || id < behind);
     const judge = async (line: OpenBallotLine): Promise<TaskStatus | Hidden> => {
       const facts: TaskFacts = { taskId: line.id, capability: line.capability, agent: null, code: null };
       const answer = selects(options, facts);

@@ -46,9 +46,9 @@ export interface OpenBallots {
   find(taskId: string): Promise<OpenBallotReply | null>;
   /**
    * The newest open ballots. Any coordinator answers from its copy of the control state, so the list works while the office is
-   * vacant. Empty when no coordinator answers.
+   * vacant. Null when no coordinator answers, in a swarm that has had an office.
    */
-  list(): Promise<OpenBallotLine[]>;
+  list(): Promise<OpenBallotLine[] | null>;
 }
 
 /** Makes the reader of open ballots. */
@@ -67,13 +67,13 @@ export function createOpenBallots(parts: { transport: Transport; subjects: Subje
     }
   }
 
-  async function list(): Promise<OpenBallotLine[]> {
+  async function list(): Promise<OpenBallotLine[] | null> {
     try {
       return parse(linesSchema, await ask(subjects.stale("ballots"), { open: true }), "the list of ballots")
         .ballots;
     } catch (error) {
-      if (toSwarmError(error).code === "unavailable") return [];
-      throw error;
+      if (toSwarmError(error).code !== "unavailable") throw error;
+      return (await hadOffice()) ? null : [];
     }
   }
 
@@ -87,9 +87,13 @@ export function createOpenBallots(parts: { transport: Transport; subjects: Subje
       const { code } = toSwarmError(error);
       if (code === "not_found") return "unknown";
       if (code !== "unavailable" && code !== "not_leader" && code !== "rate_limited") throw error;
-      // A swarm that never had an office has no ballots.
-      return (await transport.log("office").info()).messages === 0 ? "unknown" : "silent";
+      return (await hadOffice()) ? "silent" : "unknown";
     }
+  }
+
+  /** False for a swarm that never had an office: it has no ballots. */
+  async function hadOffice(): Promise<boolean> {
+    return (await transport.log("office").info()).messages > 0;
   }
 
   /** @throws SwarmError the coordinator's refusal; `unavailable` without an answer. */

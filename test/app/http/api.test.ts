@@ -105,12 +105,13 @@ test("a task is accepted, seen and cancelled", async () => {
     ...{ tasks: [{ taskId: "b" }], seen: 1, next: "live.2", hidden: [] },
   });
   expect(await (await send(`/v1/tasks?${filter}&after=live.2`)).json()).toEqual({
-    ...{ tasks: [], seen: 1, next: null },
+    ...{ tasks: [], seen: 1, next: null, missesBallots: false },
     hidden: [{ why: "filter", count: 1, reason: "do not match the filter" }],
   });
   expect(await (await send("/v1/tasks/a", { method: "DELETE" })).json()).toEqual({
     taskId: "a",
     status: "cancelled",
+    audited: true,
   });
   expect(await (await send("/v1/tasks/a")).json()).toMatchObject({ state: "cancelled" });
 });
@@ -192,9 +193,13 @@ test("dead letters are listed, shown, replayed and removed", async () => {
     const answer = await send(path, { method: "POST", headers, body: JSON.stringify(body) });
     return [answer.status, await answer.json()];
   };
-  expect(await (await send("/v1/dead?capability=echo&limit=1")).json()).toMatchObject({
-    dead: [{ taskId: "d1" }],
+  const page = (await (await send("/v1/dead?capability=echo&limit=1")).json()) as { next: string };
+  expect(page).toMatchObject({ dead: [{ taskId: "d1" }], seen: 1 });
+  expect(await (await send(`/v1/dead?code=timeout&after=${page.next}`)).json()).toMatchObject({
+    dead: [{ taskId: "d2" }],
+    next: null,
   });
+  expect((await send("/v1/dead?state=failed")).status).toBe(400);
   expect(await (await send("/v1/dead/d2")).json()).toMatchObject({ taskId: "d2" });
   expect((await send("/v1/dead/d3")).status).toBe(404);
   expect(await command("/v1/dead/replay", { code: "timeout" })).toMatchObject([
@@ -209,7 +214,7 @@ test("dead letters are listed, shown, replayed and removed", async () => {
   ]);
   expect(await command("/v1/dead/purge", { idPrefix: "d" })).toMatchObject([200, { purged: 0 }]);
   expect(await command("/v1/dead/purge", { idPrefix: "d", yes: true })).toMatchObject([200, { purged: 1 }]);
-  expect(await (await send("/v1/dead")).json()).toEqual({ dead: [] });
+  expect(await (await send("/v1/dead")).json()).toEqual({ dead: [], next: null, seen: 0, hidden: [] });
 });
 
 test("capabilities are listed; a pause without an office, or of an unknown capability, is refused", async () => {

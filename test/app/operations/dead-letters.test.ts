@@ -1,5 +1,9 @@
 import { expect, onTestFinished, test } from "vitest";
-import { purgeDeadLetters, replayDeadLetter } from "../../../src/app/operations/dead-letters.ts";
+import {
+  listDeadLetters,
+  purgeDeadLetters,
+  replayDeadLetter,
+} from "../../../src/app/operations/dead-letters.ts";
 import { type OperationContext, perform } from "../../../src/app/operations/operation.ts";
 import { createMeter } from "../../../src/base/index.ts";
 import { createOfficeClient } from "../../../src/coordinator/index.ts";
@@ -51,11 +55,12 @@ async function setup() {
   };
   const replay = (input: object, onEvent?: () => void) =>
     perform(replayDeadLetter, context, replayDeadLetter.input.parse(input), onEvent);
+  const list = (input: object) => perform(listDeadLetters, context, listDeadLetters.input.parse(input));
   const purge = (input: object) => perform(purgeDeadLetters, context, purgeDeadLetters.input.parse(input));
   const queued = async () => [...(await transport.log("tasks").subjects("murmur.task.>")).keys()].length;
   const letters = async () => (await tasks.dead.list()).map(({ taskId }) => taskId);
   const audited = async () => (await transport.log("audit").info()).messages > 0;
-  return { replay, purge, queued, letters, audited, stop };
+  return { list, replay, purge, queued, letters, audited, stop };
 }
 
 test.each([
@@ -118,9 +123,39 @@ test("a purge with yes removes the selected letters, and a preview removes none"
     report: { done: 3, audited: true },
   });
   expect(await letters()).toEqual(["d1", "d3", "d5"]);
-  expect(await purge({ capability: "echo" })).toEqual({ purged: 2 });
-  expect(await purge({ all: true })).toEqual({ purged: 1 });
+  expect(await purge({ capability: "echo" })).toEqual({ purged: 2, audited: true });
+  expect(await purge({ all: true })).toEqual({ purged: 1, audited: true });
   expect(await audited()).toBe(true);
+});
+
+test("the purge of one letter is in the audit log, and the purge of none is not", async () => {
+  const { purge, letters, audited } = await setup();
+  expect(await purge({ task: "nosuch" })).toEqual({ purged: 0, audited: false });
+  expect(await audited()).toBe(false);
+  expect(await purge({ task: "d1" })).toEqual({ purged: 1, audited: true });
+  expect(await letters()).not.toContain("d1");
+  expect(await audited()).toBe(true);
+});
+
+test("a list has the filters of a replay and pages, and counts the letters that it does not show", async () => {
+  const { list } = await setup();
+  const shown = async (input: object) => {
+    const { dead, ...page } = await list(input);
+    return { ids: dead.map(({ taskId }) => taskId), ...page };
+  };
+  const rest = { why: "filter", count: 2, reason: "do not match the filter" };
+  expect(await shown({ capability: "echo", code: "timeout" })).toEqual({
+    ...{ ids: ["d0", "d2"], next: null, seen: 4, hidden: [rest] },
+  });
+  const unknown = { why: "unknown", count: 1, reason: expect.stringContaining("no tasks") };
+  expect(await shown({ label: ["team=b"] })).toMatchObject({
+    ids: ["d2", "d3", "d4"],
+    hidden: [rest, unknown],
+  });
+  const first = await shown({ limit: 4 });
+  expect(first).toMatchObject({ ids: ["d0", "d1", "d2", "d3"], next: "4", hidden: [] });
+  expect(await shown({ limit: 4, after: first.next })).toMatchObject({ ids: ["d4", "d5"], next: null });
+  await expect(list({ after: "x" })).rejects.toMatchObject({ code: "invalid_input", field: "after" });
 });
 
 test("a task, a filter and all exclude each other, and one of them is needed", async () => {

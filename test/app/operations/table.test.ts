@@ -129,17 +129,25 @@ test("the answer of each operation fits its schema", { timeout: 120_000 }, async
   });
   await expect(call("task-promote", { task: "t3" }, 300)).rejects.toMatchObject({ code: "unavailable" });
   performed.add("task-promote"); // without an api process the task stays due; its answer is in work/client/move.test.ts
-  expect((await call("task-cancel", { task: "t3" })).output).toEqual({ taskId: "t3", status: "cancelled" });
+  expect((await call("task-cancel", { task: "t3" })).output).toEqual({
+    taskId: "t3",
+    status: "cancelled",
+    audited: true,
+  });
   expect((await call("task-purge", { state: "completed", idPrefix: "t3" })).output).toMatchObject({
     selected: 0,
   });
-  expect((await call("task-cancel", { scope: "s" })).output).toEqual({ scope: "s", status: "cancelled" });
+  expect((await call("task-cancel", { scope: "s" })).output).toEqual({
+    scope: "s",
+    status: "cancelled",
+    audited: true,
+  });
 
   const letters = () => call("dead-list").then(({ output }) => output.dead as { taskId: string }[]);
   await expect.poll(letters).toHaveLength(1); // a retry takes the letter of the task away, and its copy fails too
   const task = (await letters())[0]!.taskId;
   await call("dead-show", { task });
-  await call("dead-replay", { task });
+  expect((await call("dead-replay", { task })).output).toMatchObject({ duplicate: false, audited: true });
   await call("dead-purge", { all: true });
 
   const ballot = { capability: "classify", id: "b1", ballot: { seats: 3, strategy: "majority" } };
@@ -221,10 +229,21 @@ test("the answer of each operation fits its schema", { timeout: 120_000 }, async
   expect((await call("budget-list")).output).toMatchObject({ budgets: [{ limit: { calls: 3 } }] });
   await call("budget-remove", { name: "b" });
 
-  expect((await call("audit-list", { kind: "operation" })).output.entries).toMatchObject([
-    { facts: { command: "budget-set" } },
-    { facts: { command: "task-reprioritise", by: "ada", task: "t3", priority: "low" } },
-    { facts: { command: "task-move", capability: "classify" } },
+  // The change of a single thing is in the audit log, too.
+  const entries = (await call("audit-list", { kind: "operation" })).output.entries as { facts: object }[];
+  const facts = entries.map((entry) => entry.facts);
+  const one = { by: "ada", outcome: "done" };
+  expect(facts.filter((each) => !("command" in each && each.command === "dead-purge"))).toMatchObject([
+    { command: "budget-set" },
+    { ...one, command: "task-retry", task: "t2", duplicate: false },
+    { ...one, command: "task-reprioritise", task: "t3", priority: "low" },
+    { ...one, command: "task-move", capability: "classify" },
+    { ...one, command: "task-cancel", task: "t3" },
+    { ...one, command: "task-cancel", filter: { scope: "s" } },
+    { ...one, command: "dead-replay", task, replay: expect.any(String) },
+    { ...one, command: "agent-pause", agent },
+    { ...one, command: "agent-resume", agent },
+    { ...one, command: "agent-drain", agent },
   ]);
   expect((await call("audit-verify")).output).toMatchObject({ intact: true });
 

@@ -42,11 +42,23 @@ it("coordinators list an open ballot even while none is in office; without coord
   await vi.waitFor(async () => expect(await show("b1")).toMatchObject({ state: "asking" }), SOON);
   await leader.stop();
   expect(await tasks.list()).toEqual([]);
+  // A page says that it misses them.
+  const missesBallots = async () => (await finish(tasks.page())).missesBallots;
+  expect(await missesBallots()).toBe(true);
   // One coordinator of three, which cannot take office alone.
   await start("c2", ["c1", "c2", "c3"]);
   const open = { taskId: "b1", state: "running", ballot: { seats: 1, answered: 0 } };
   await vi.waitFor(async () => expect(await tasks.list()).toMatchObject([open]), SOON);
+  expect(await missesBallots()).toBe(false);
 });
+
+/** Runs a generator to its end. */
+async function finish<T>(running: AsyncGenerator<unknown, T>): Promise<T> {
+  for (;;) {
+    const step = await running.next();
+    if (step.done === true) return step.value;
+  }
+}
 
 it("a ballot counts as one finished task, and its seats count as answers", async () => {
   const { ask, host, leader } = await setupBallots([]);

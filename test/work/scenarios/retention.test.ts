@@ -1,5 +1,6 @@
 // How long the traces of ended tasks stay, on a real server.
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
+import { connect } from "../../../src/client/index.ts";
 import { createSubjects } from "../../../src/protocol/index.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
 import { TestSwarm, until, untilState } from "../support.ts";
@@ -47,6 +48,21 @@ it("a cancel keeps the journal of the cancelled task for the time of the setting
   await untilState(client, taskId, "scheduled", "retrying");
   await client.cancel(taskId);
   expect(await untilClosed(taskId)).toBe("259200s");
+});
+
+it("a cancel of a program's client keeps the journal for the time that the client was given", async () => {
+  await swarm.work(async () => {
+    throw new Error("always");
+  });
+  const client = await connect({ servers: server.url, prefix: swarm.prefix, journalDays: 2 });
+  const slow = { ...quick, backoffMs: 60_000, maxBackoffMs: 60_000 };
+  const { taskId } = await client.submit({ capability: "echo", retry: slow });
+  await untilState(await swarm.client(), taskId, "scheduled", "retrying");
+  await client.cancel(taskId);
+  await client.close();
+  expect(await untilClosed(taskId)).toBe("172800s");
+  const wrong = connect({ servers: server.url, journalDays: 0 });
+  await expect(wrong).rejects.toMatchObject({ code: "invalid_input", field: "journalDays" });
 });
 
 it("a new task with the id of an ended one, whose result is gone, counts its attempts from 1", async () => {

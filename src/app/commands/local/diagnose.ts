@@ -1,7 +1,7 @@
 // The judgement of `doctor`: facts in, findings with next steps out. The command gathers the facts (doctor.ts).
 // Pure: no connection, no clock.
-import type { AgentStatus } from "../../../protocol/index.ts";
-import { MINIMUM_VERSION, SKEW_WARNING_MS } from "../../../transport/index.ts";
+import { type AgentStatus, isServerSupported, OLDEST_SERVER } from "../../../protocol/index.ts";
+import { SKEW_WARNING_MS } from "../../../transport/index.ts";
 import type { CapabilityView } from "../../office/capabilities.ts";
 
 /** The result of one check. */
@@ -40,11 +40,11 @@ export function judgeServer(
     );
   }
   const [major = 0, minor = 0] = seen.version.split(".").map(Number);
-  if (major < MINIMUM_VERSION[0] || (major === MINIMUM_VERSION[0] && minor < MINIMUM_VERSION[1])) {
+  if (!isServerSupported(major, minor)) {
     return failed(
       "server",
       `${server} is nats-server ${seen.version}`,
-      `upgrade it to ${MINIMUM_VERSION.join(".")} or newer`,
+      `upgrade it to ${OLDEST_SERVER} or newer`,
     );
   }
   if (!seen.jetstream) {

@@ -1,4 +1,5 @@
 // `dead …`: tasks that failed for good.
+import type { DeadLetter } from "../../../protocol/index.ts";
 import { printable, table } from "../../cli/terminal.ts";
 import {
   listDeadLetters,
@@ -8,27 +9,34 @@ import {
 } from "../../operations/dead-letters.ts";
 import { defineFace } from "../face.ts";
 import { exitCodeOf, renderBulk, showProgress } from "../views/bulk.ts";
-import { renderReplay } from "../views/task.ts";
+import { renderPageEnd, renderReplay } from "../views/task.ts";
 
 const task = { positional: true, value: "TASK" } as const;
 
 export const ls = defineFace(listDeadLetters, {
   fields: { limit: { value: "N" } },
-  examples: ["dead ls", "dead ls --capability echo --json"],
-  details: "The oldest first.",
-  render: ({ dead }) =>
-    table(
-      ["TASK", "CAPABILITY", "ATTEMPTS", "DIED AT", "REASON"],
-      dead.map((letter) => [
-        letter.taskId,
-        letter.capability,
-        String(letter.attempts),
-        letter.diedAt,
-        `${letter.reason.code}: ${letter.reason.message.slice(0, 120)}`,
-      ]),
-      "no dead letters",
-    ),
+  examples: [
+    "dead ls",
+    "dead ls --capability echo --code timeout --since 2h",
+    "dead ls --limit 100 --after 1200 --json",
+  ],
+  details:
+    "The oldest first. One page looks at 10,000 letters at most; it names the cursor of the next page, and counts the letters\nthat it does not show.",
+  render: ({ dead, ...page }) => [renderLetters(dead), ...renderPageEnd(page)].join("\n"),
 });
+
+const renderLetters = (dead: readonly DeadLetter[]) =>
+  table(
+    ["TASK", "CAPABILITY", "ATTEMPTS", "DIED AT", "REASON"],
+    dead.map((letter) => [
+      letter.taskId,
+      letter.capability,
+      String(letter.attempts),
+      letter.diedAt,
+      `${letter.reason.code}: ${letter.reason.message.slice(0, 120)}`,
+    ]),
+    "no dead letters",
+  );
 
 export const show = defineFace(showDeadLetter, {
   fields: { task },

@@ -27,7 +27,7 @@ export const ls = defineFace(listTasks, {
     "task ls --limit 100 --after ended.1200",
   ],
   details:
-    "Live tasks first, then ended ones; the newest first. A ballot is one line, with how many of its seats have answered. The\ncoordinators report open ballots; without a coordinator they are missing. One page looks at 10,000 entries at most; it\nnames the cursor of the next page, and counts the entries that it does not show. Completed and cancelled tasks have no\nlabels stored, and no scope.",
+    "Live tasks first, then ended ones; the newest first. A ballot is one line, with how many of its seats have answered. The\ncoordinators report open ballots; without a coordinator they are missing, and the page says so. One page looks at 10,000 entries at most; it\nnames the cursor of the next page, and counts the entries that it does not show. Completed and cancelled tasks have no\nlabels stored, and no scope.",
   onEvent: ({ seen, found }, terminal) => terminal.status(`looked at ${seen}, found ${found}`),
   render: (page, terminal) => {
     terminal.status("");

@@ -125,13 +125,16 @@ export function renderPageEnd({
   seen,
   next,
   hidden,
+  missesBallots = false,
 }: {
   seen: number;
   next: string | null;
   hidden: readonly { count: number; reason: string }[];
+  missesBallots?: boolean;
 }): string[] {
   const notes = hidden.map(({ count, reason }) => `  ${count} ${reason}`);
   return [
+    ...(missesBallots ? ["open ballots are missing: no coordinator answered"] : []),
     ...(notes.length === 0 ? [] : [`not shown, of ${seen} looked at:`, ...notes]),
     ...(next === null ? [] : [`more: --after ${next}`]),
   ];
