@@ -1,57 +1,271 @@
 // Reads the comments that silence a linter's rule. A comment for one linter also silences the equivalent rules of the other
-// linters. Each linter honours its own comments itself. Pure.
+// linters. Each linter honours its own comments itself. Linear in the text, and logarithmic for each finding. Pure.
 import type { Linter } from "../contract.ts";
-import { knownKind } from "../kinds.ts";
+import { isShared, KINDS, kindOfRule } from "../kinds.ts";
 
 /** True when a kind is silenced at a line, from 1. */
 export type Silenced = (kind: string, line: number) => boolean;
 
-interface Silence {
-  kinds: ReadonlySet<string> | "all";
-  from: number;
-  to: number;
+/** The kinds of a comment; "all" for a comment without rules. */
+type Kinds = ReadonlySet<string> | "all";
+
+/** A comment with a directive: the word, its rules and their reasons, its first and its last line. */
+interface Directive {
+  word: string;
+  rest: string;
+  line: number;
+  lastLine: number;
 }
 
-const COMMENT =
-  /(?:eslint|oxlint)-(disable|enable)(-next-line|-line)?(?![\w-])([^\n]*)|biome-ignore(-all|-start|-end)? ([\w/, ]+)/g;
+/**
+ * A directive at the start of a comment: `//`, `/*`, `{/*` in JSX, `<!--` in a template, or a line inside a block comment. The words
+ * are from the manuals of ESLint, oxlint, Biome, deno lint, JSHint, TSLint and TypeScript. Coverage comments (`istanbul ignore`) and
+ * the declarations of globals silence nothing that the review reports.
+ */
+const DIRECTIVE =
+  /(\/\/|\/\*+|<!--|^[ \t]*\*?)[ \t]*((?:eslint|oxlint)-(?:disable|enable)(?:-next-line|-line)?(?![\w-])|biome-ignore(?:-all|-start|-end)?(?![\w-])|deno-lint-ignore(?:-file)?(?![\w-])|tslint:(?:disable|enable)(?:-next-line|-line)?(?![\w-])|jshint\b|@ts-(?:expect-error|ignore)\b|(?:eslint|oxlint)(?=\s))/gm;
+/** The longest comment that is read; a longer list of rules is cut. */
+const MAX_COMMENT_CHARACTERS = 4_000;
 
-/** Reads the comments of `eslint-disable…`, `oxlint-disable…` and `biome-ignore…` in a source text. */
+/** Mistakes that TypeScript reports itself, so that a comment for the compiler shows that the author knows them. */
+const COMPILER_KINDS: ReadonlySet<string> = new Set([
+  "const-assignment",
+  "import-assignment",
+  "function-assignment",
+  "class-assignment",
+  "duplicate-key",
+  "duplicate-member",
+  "redeclaration",
+  "unused-variable",
+  "unused-label",
+  "unused-private-member",
+  "unreachable-code",
+  "constant-expression",
+  "nan-comparison",
+  "invalid-typeof",
+  "super-call",
+]);
+
+/** The options of JSHint that switch off a rule: https://jshint.com/docs/options/ */
+const JSHINT_OPTIONS: readonly { option: RegExp; kind: string }[] = [
+  { option: /\bunused\s*:\s*false/, kind: "unused-variable" },
+  { option: /\bevil\s*:\s*true/, kind: "code-injection" },
+  { option: /\bdebug\s*:\s*true/, kind: "debugger-statement" },
+  { option: /\bwithstmt\s*:\s*true/, kind: "with-statement" },
+  { option: /\bshadow\s*:\s*true/, kind: "redeclaration" },
+  { option: /-W004\b/, kind: "redeclaration" },
+  { option: /-W027\b/, kind: "unreachable-code" },
+  { option: /-W086\b/, kind: "case-fallthrough" },
+  { option: /-W098\b/, kind: "unused-variable" },
+];
+
+/** Rules of TSLint with another name than ESLint's. */
+const TSLINT_RULES: Readonly<Record<string, string>> = {
+  "no-unused-variable": "no-unused-vars",
+  "no-switch-case-fall-through": "no-fallthrough",
+  "no-duplicate-variable": "no-redeclare",
+  "no-conditional-assignment": "no-cond-assign",
+  "no-unsafe-finally": "no-unsafe-finally",
+  label: "no-unused-labels",
+};
+
+/** Reads every comment that silences rules in a source text. */
 export function readSuppressions(text: string): Silenced {
-  if (!/lint-disable|biome-ignore/.test(text)) return () => false;
-  const silences: Silence[] = [];
-  for (const [index, line] of text.split("\n").entries()) {
-    for (const found of line.matchAll(COMMENT)) read(found, index + 1, silences);
-  }
-  return (kind, line) =>
-    silences.some(
-      ({ kinds, from, to }) => from <= line && line <= to && (kinds === "all" || kinds.has(kind)),
-    );
+  if (!/lint|biome-ignore|jshint|@ts-/.test(text)) return () => false;
+  const silences = new Silences();
+  for (const directive of directivesIn(text)) apply(directive, silences);
+  silences.end();
+  return (kind, line) => silences.has(kind, line);
 }
 
-function read(found: RegExpMatchArray, line: number, silences: Silence[]): void {
-  const [, verb, reach, rest = "", biomeReach, biomeRules] = found;
-  if (biomeRules !== undefined) {
-    const kinds = kindsOf("review-biome", biomeRules.replaceAll("lint/", ""));
-    if (biomeReach === "-all" || biomeReach === "-start") silences.push({ kinds, from: line, to: Infinity });
-    else if (biomeReach === "-end") end(silences, line);
+function directivesIn(text: string): Directive[] {
+  const found: Directive[] = [];
+  let line = 1;
+  let at = 0;
+  const linesTo = (end: number) => {
+    for (let next = text.indexOf("\n", at); next !== -1 && next < end; next = text.indexOf("\n", next + 1))
+      line++;
+    at = Math.max(at, end);
+    return line;
+  };
+  for (const match of text.matchAll(DIRECTIVE)) {
+    const [whole, intro = "", word = ""] = match;
+    const from = match.index + whole.length;
+    const comment = text.slice(from, from + MAX_COMMENT_CHARACTERS);
+    const end = comment.indexOf(intro.startsWith("/*") ? "*/" : intro === "<!--" ? "-->" : "\n");
+    const rest = (end === -1 ? comment : comment.slice(0, end)).replace(/\*\/.*/, "");
+    const first = linesTo(from);
+    found.push({ word, rest, line: first, lastLine: first + rest.split("\n").length - 1 });
+  }
+  return found;
+}
+
+function apply({ word, rest, line, lastLine }: Directive, silences: Silences): void {
+  // ESLint: "-- reason". Biome: ": reason".
+  const rules = rest.split(/\s-{2,}\s?|-->/, 1)[0] ?? "";
+  const [tool = "", verb = "", reach = ""] =
+    /^(eslint|oxlint|tslint)[-:](disable|enable)(.*)$/.exec(word)?.slice(1) ?? [];
+  if (tool !== "") {
+    const named =
+      tool === "tslint"
+        ? rules
+            .replace(/^:/, "")
+            .split(/\s+/)
+            .map((rule) => TSLINT_RULES[rule] ?? rule)
+        : rules.split(/[\s,]+/);
+    // `tslint:disable reason` names no rules: those follow a colon.
+    const kinds = tool === "tslint" && !rules.startsWith(":") ? "all" : kindsOf("review-eslint", named);
+    if (verb === "enable") silences.close(kinds, line);
+    else if (reach === "-next-line") silences.at(kinds, lastLine + 1, lastLine + 1);
+    else if (reach === "-line") silences.at(kinds, line, lastLine);
+    else silences.open(kinds, line);
+  } else if (word.startsWith("biome-ignore")) {
+    const kinds = biomeKinds(rest.split(":", 1)[0] ?? "");
+    if (word === "biome-ignore-all") silences.everywhere(kinds);
+    else if (word === "biome-ignore-start") silences.open(kinds, line);
+    else if (word === "biome-ignore-end") silences.close(kinds, line);
     // One more line, because another comment may come between the suppression and its statement.
-    else silences.push({ kinds, from: line, to: line + 2 });
-    return;
+    else silences.at(kinds, line, lastLine + 2);
+  } else if (word.startsWith("deno-lint-ignore")) {
+    const kinds = kindsOf("review-eslint", rules.split(/[\s,]+/));
+    if (word === "deno-lint-ignore-file") silences.everywhere(kinds);
+    else silences.at(kinds, lastLine + 1, lastLine + 1);
+  } else if (word === "jshint") {
+    const block = /^\s+ignore:\s*(line|start|end)/.exec(rest)?.[1];
+    if (block === "line") silences.at("all", line, line);
+    else if (block === "start") silences.open("all", line);
+    else if (block === "end") silences.close("all", line);
+    else
+      silences.everywhere(
+        new Set(JSHINT_OPTIONS.filter(({ option }) => option.test(rest)).map(({ kind }) => kind)),
+      );
+  } else if (word.startsWith("@ts-")) silences.at(COMPILER_KINDS, lastLine + 1, lastLine + 1);
+  // `/* eslint no-eval: 0, "no-debugger": ["off"] */` holds for the whole file.
+  else silences.everywhere(kindsOf("review-eslint", offRules(rules), true));
+}
+
+function offRules(rules: string): string[] {
+  const off = /(?:^|[\s,{])["']?(@?[a-z][\w@/-]{0,100})["']?\s{0,20}:\s{0,20}\[?\s{0,20}["']?(?:0|off)\b/g;
+  return [...rules.matchAll(off)].map(([, rule = ""]) => rule);
+}
+
+/** The kinds of rules. oxlint understands ESLint's names. */
+function kindsOf(linter: Linter, rules: readonly string[], isListed = false): Kinds {
+  const names = rules.filter((name) => name !== "");
+  if (names.length === 0 && !isListed) return "all";
+  return new Set(names.map((name) => kindOfRule(linter, name, false).kind));
+}
+
+/** The kinds of `lint`, `lint/suspicious`, `lint/suspicious/noDebugger`; several may be named. */
+function biomeKinds(rules: string): Kinds {
+  const names = rules.split(/[\s,]+/).filter((name) => /^lint(?:\/|$)/.test(name));
+  if (names.includes("lint")) return "all";
+  return new Set(
+    names.flatMap((name) => {
+      const rule = name.slice("lint/".length);
+      if (rule.includes("/")) return [kindOfRule("review-biome", rule.replace(/\(.*/, ""), false).kind];
+      return Object.keys(KINDS).filter(
+        (kind) =>
+          isShared(kind) && KINDS[kind]?.seenBy["review-biome"]?.some((each) => each.startsWith(`${rule}/`)),
+      );
+    }),
+  );
+}
+
+/** A range of lines, both ends included. */
+type Range = [from: number, to: number];
+const ALL = "*";
+
+/** The silenced lines of each kind. Directives come in the order of their lines, so the ranges of a kind are sorted. */
+class Silences {
+  readonly #everywhere = new Set<string>();
+  readonly #lines = new Map<number, Set<string>>();
+  readonly #ranges = new Map<string, Range[]>();
+  /** Kinds that are enabled again while a comment silences all. */
+  readonly #exceptions = new Map<string, Range[]>();
+
+  everywhere(kinds: Kinds): void {
+    for (const kind of namesOf(kinds)) this.#everywhere.add(kind);
   }
-  const kinds = kindsOf("review-eslint", rest.split(/--|\*\//, 1)[0] ?? "");
-  if (verb === "enable") end(silences, line);
-  else if (reach === "-next-line") silences.push({ kinds, from: line + 1, to: line + 1 });
-  else if (reach === "-line") silences.push({ kinds, from: line, to: line });
-  else silences.push({ kinds, from: line, to: Infinity });
+
+  at(kinds: Kinds, from: number, to: number): void {
+    for (let line = from; line <= to; line++) {
+      const known = this.#lines.get(line) ?? new Set();
+      for (const kind of namesOf(kinds)) known.add(kind);
+      this.#lines.set(line, known);
+    }
+  }
+
+  open(kinds: Kinds, line: number): void {
+    for (const kind of namesOf(kinds)) {
+      if (kind === ALL) this.#closeAll(this.#exceptions, line);
+      else endLast(this.#exceptions.get(kind), line);
+      startRange(this.#ranges, kind, line);
+    }
+  }
+
+  close(kinds: Kinds, line: number): void {
+    if (kinds === "all") {
+      this.#closeAll(this.#ranges, line);
+      this.#closeAll(this.#exceptions, line);
+      return;
+    }
+    for (const kind of kinds) {
+      endLast(this.#ranges.get(kind), line);
+      if (isOpen(this.#ranges.get(ALL))) startRange(this.#exceptions, kind, line);
+    }
+  }
+
+  end(): void {
+    this.#closeAll(this.#ranges, Number.POSITIVE_INFINITY);
+    this.#closeAll(this.#exceptions, Number.POSITIVE_INFINITY);
+  }
+
+  has(kind: string, line: number): boolean {
+    const names = this.#lines.get(line);
+    if (this.#everywhere.has(kind) || this.#everywhere.has(ALL)) return true;
+    if (names?.has(kind) === true || names?.has(ALL) === true) return true;
+    if (covers(this.#ranges.get(kind), line)) return true;
+    return covers(this.#ranges.get(ALL), line) && !covers(this.#exceptions.get(kind), line);
+  }
+
+  #closeAll(ranges: Map<string, Range[]>, line: number): void {
+    for (const one of ranges.values()) endLast(one, line);
+  }
 }
 
-function end(silences: Silence[], line: number): void {
-  for (const silence of silences) if (silence.to === Infinity) silence.to = line;
+function namesOf(kinds: Kinds): Iterable<string> {
+  return kinds === "all" ? [ALL] : kinds;
 }
 
-/** Returns the kinds of the rules in a comment. oxlint understands ESLint's names. A comment without rules means all rules. */
-function kindsOf(linter: Linter, rules: string): Silence["kinds"] {
-  const names = rules.split(/[\s,]+/).filter((name) => name !== "");
-  if (names.length === 0) return "all";
-  return new Set(names.map((name) => knownKind(linter, name) ?? name));
+/** A range without an end yet. */
+const OPEN = -1;
+
+function isOpen(ranges: readonly Range[] | undefined): boolean {
+  return ranges?.at(-1)?.[1] === OPEN;
+}
+
+function startRange(ranges: Map<string, Range[]>, kind: string, line: number): void {
+  const known = ranges.get(kind);
+  if (known === undefined) ranges.set(kind, [[line, OPEN]]);
+  else if (!isOpen(known)) known.push([line, OPEN]);
+}
+
+function endLast(ranges: Range[] | undefined, line: number): void {
+  const last = ranges?.at(-1);
+  if (last?.[1] === OPEN) last[1] = line;
+}
+
+/** True when one of the sorted ranges has the line; by halving. */
+function covers(ranges: readonly Range[] | undefined, line: number): boolean {
+  let low = 0;
+  let high = ranges?.length ?? 0;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const [from = 0, to = 0] = ranges?.[middle] ?? [];
+    if (line < from) high = middle;
+    else if (line > to) low = middle + 1;
+    else return true;
+  }
+  return false;
 }
