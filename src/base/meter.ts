@@ -287,6 +287,11 @@ function processMetrics({ counter, gauge }: Factory) {
       "Messages whose reply subject this process did not publish to: kind reply, ack or flow.",
       ["kind"],
     ),
+    natsViolations: counter(
+      "murmur_nats_violations_total",
+      "Operations of this process that NATS did not permit: publish or subscribe.",
+      ["operation"],
+    ),
     natsConnected: gauge("murmur_nats_connected", "1 while this process is connected to NATS."),
     ready: gauge("murmur_ready", "1 while a condition of readiness holds; /readyz says why one does not.", [
       "check",

@@ -350,6 +350,12 @@ export interface RefusedReply {
   readonly reply: string;
 }
 
+/** An operation that the server did not permit the user of this process; see `Transport.onViolation`. */
+export interface Violation {
+  readonly operation: "publish" | "subscribe";
+  readonly subject: string;
+}
+
 /** All messaging of one process. */
 export interface Transport {
   readonly prefix: string;
@@ -380,6 +386,11 @@ export interface Transport {
    * `_INBOX.`, the ack of a delivery to its own consumer, the answer to flow control below `$JS.FC.`.
    */
   onReplyRefused(onRefused: (refused: RefusedReply) => void): Subscription;
+  /**
+   * Calls `onViolation` for each operation that the server did not permit. A request that waits for the answer to such a
+   * message rejects at once with `not_permitted`.
+   */
+  onViolation(onViolation: (violation: Violation) => void): Subscription;
   /**
    * Creates the missing streams and buckets of the swarm and verifies the others. `warnings` lists settings that work but
    * could be better, for example fewer copies than the cluster could hold. With `update`, a stream that an earlier version

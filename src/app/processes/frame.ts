@@ -24,7 +24,8 @@ import { joinSupervisor } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
 import { VERSION } from "../version.ts";
 import { CLOCK_SKEW_FACT, createDiscovery } from "./discovery.ts";
-import { auditRefusedReplies } from "./refused-replies.ts";
+import { permissionsCheck } from "./permissions-check.ts";
+import { auditRefusals } from "./refusals.ts";
 import { StopLimit } from "./stop-limit.ts";
 import { initSwarm, streamsCheck, waitForStreams } from "./streams.ts";
 import { withBus } from "./with-bus.ts";
@@ -136,7 +137,9 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
     const discovery = createDiscovery(connected.bus);
     const connection = withBus(connected, discovery.bus);
     transport = connection;
-    readiness.add(streamsCheck(connection), {
+    const permissions = permissionsCheck(connection);
+    started.push(endWith("permissions", () => permissions.close()));
+    readiness.add(permissions.check, streamsCheck(connection), {
       name: "clock",
       look: () => describeSkew(connection.clock.skewMs),
       isWarning: true,
@@ -238,7 +241,7 @@ export function createProcessAudit(
 ): AuditWriter & { readonly services: readonly Service[] } {
   const writer = createAuditWriter({ transport, role, processId, version: VERSION, log, meter });
   const { audit } = writer;
-  const services = [writer.service, auditRefusedReplies({ transport, audit, log })];
+  const services = [writer.service, auditRefusals({ transport, audit, log })];
   return { audit, service: writer.service, flush: (timeoutMs) => writer.flush(timeoutMs), services };
 }
 

@@ -22,6 +22,7 @@ export function withBus(transport: Transport, bus: Transport["bus"]): Transport 
     changeServer: () => transport.changeServer(),
     onState: (onState) => transport.onState(onState),
     onReplyRefused: (onRefused) => transport.onReplyRefused(onRefused),
+    onViolation: (onViolation) => transport.onViolation(onViolation),
     init: (options) => transport.init(options),
     inspect: () => transport.inspect(),
     close: () => transport.close(),

@@ -49,6 +49,14 @@ export interface AuditFacts {
     subject: string;
     reply: string;
   };
+  /** NATS did not permit this process `count` operations between `from` and `to`; `operation` and `subject` are those of the last one. */
+  "not-permitted": {
+    count: number;
+    from: string;
+    to: string;
+    operation: "publish" | "subscribe";
+    subject: string;
+  };
   /** A second result of a task was rejected; `standing` is the stored first one. */
   "result-refused": {
     taskId: string;

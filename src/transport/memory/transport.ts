@@ -66,6 +66,7 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
     changeServer: () => undefined, // there is only one server
     onState: (onState) => connection.onState(onState),
     onReplyRefused: (onRefused) => connection.refused.onRefused(onRefused),
+    onViolation: () => ({ close: () => undefined }), // the memory has no permissions
     async inspect() {
       connection.assertOpen("inspect");
       const checkStore = (name: string, stores: Map<string, unknown>) => ({

@@ -125,13 +125,14 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
 
   const outage: Outage = { sinceMs: undefined };
   checkInboxPrefix(options.inboxPrefix);
-  const { clientOptions, rotated } = toClientOptions(options, outage);
+  const { clientOptions, rotated, user } = toClientOptions(options, outage);
   const { nc, dialer } = await openConnection(options, clientOptions);
   const link = new Link(nc, {
     dialer,
     log,
     inboxPrefix: options.inboxPrefix,
     leaveAfterMs: options.leaveAfterMs,
+    user,
   });
   outage.sinceMs = undefined;
   meter.natsConnected.set(1);
@@ -143,6 +144,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
   link.onState((state) => {
     if (state === "closed") rotation.close();
   });
+  link.violations.onViolation(({ operation }) => meter.natsViolations.inc({ operation }));
   link.refused.onRefused(({ kind }) => meter.repliesRefused.inc({ kind }));
   const blobs = bucketSpec("blobs");
   return {
@@ -167,6 +169,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     changeServer: () => link.changeServer(),
     onState: (onState) => link.onState(onState),
     onReplyRefused: (onRefused) => link.refused.onRefused(onRefused),
+    onViolation: (onViolation) => link.violations.onViolation(onViolation),
     init: (options) => initStreams(link, { ...options, streams, buckets, replicas }),
     inspect: () => inspectStreams(link, { streams, buckets, replicas }),
     close: () => link.close(),
@@ -250,7 +253,7 @@ async function tryConnection(
 function toClientOptions(
   options: ConnectNatsOptions,
   outage: Outage,
-): { clientOptions: ConnectionOptions; rotated: RotatedFiles } {
+): { clientOptions: ConnectionOptions; rotated: RotatedFiles; user: string } {
   const servers = (typeof options.servers === "string" ? options.servers.split(",") : options.servers).map(
     parseServer,
   );
@@ -284,7 +287,16 @@ function toClientOptions(
       if (tls !== undefined) checkTlsFiles(tls);
     },
   };
-  return { clientOptions, rotated };
+  return { clientOptions, rotated, user: describeUser(credentials) };
+}
+
+/** The user of a connection for people; never a secret. */
+function describeUser(credentials: NatsCredentials | undefined): string {
+  if (credentials === undefined) return "this process, which has no user";
+  if ("user" in credentials) return `the user ${credentials.user}`;
+  if ("file" in credentials) return `the user of ${credentials.file}`;
+  if ("nkeyFile" in credentials) return `the user of ${credentials.nkeyFile}`;
+  return "the user of this token";
 }
 
 interface Server {

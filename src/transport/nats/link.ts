@@ -16,6 +16,7 @@ import type { Dialer } from "./dial.ts";
 import { fromApiError } from "./errors.ts";
 import { encodeHeaders, Outbox } from "./outbox.ts";
 import { afterArrived, type Inbox, type Receiver, Request, type RequestOptions } from "./request.ts";
+import { readViolation, Violations } from "./violations.ts";
 
 /**
  * An inbox for one pull. Its deliveries keep the subject of the stored message, so the shared inbox cannot receive
@@ -87,6 +88,9 @@ export class Link {
   readonly inboxPrefix: string | undefined;
   /** The reply subjects that this connection did not publish to. */
   readonly refused = new RefusedReplies();
+  readonly violations = new Violations();
+  /** The user of this connection, for people. */
+  readonly #user: string;
   readonly #log: Logger;
   readonly #receivers = new Map<string, Receiver>();
   readonly #base: string;
@@ -111,12 +115,15 @@ export class Link {
       log: Logger;
       inboxPrefix?: string | undefined;
       leaveAfterMs?: number | undefined;
+      /** The user of the connection, for people. Default: the process itself. */
+      user?: string | undefined;
     },
   ) {
     this.nc = nc;
     this.#dialer = options.dialer;
     this.#leaveAfterMs = options.leaveAfterMs ?? DEFAULT_LEAVE_AFTER_MS;
     this.#log = options.log;
+    this.#user = options.user ?? "this process";
     this.inboxPrefix = options.inboxPrefix;
     this.#base = `${createInbox(options.inboxPrefix)}.`;
     this.#outbox = new Outbox({
@@ -416,7 +423,7 @@ export class Link {
           this.#setState("connected");
           break;
         case "error":
-          this.#log.warn({ err: status.error }, "NATS reported an error");
+          this.#onError(status.error);
           break;
         case "close":
           this.#setState("closed");
@@ -424,6 +431,24 @@ export class Link {
       }
     }
     this.#setState("closed");
+  }
+
+  #onError(err: Error): void {
+    const violation = readViolation(err);
+    if (violation === null) {
+      this.#log.warn({ err }, "NATS reported an error");
+      return;
+    }
+    if (violation.operation === "publish") {
+      const asking = [
+        ...this.#receivers.values(),
+        ...[...this.#busySubscriptions].map((pulls) => pulls.receiver),
+      ];
+      for (const receiver of asking) {
+        if (receiver?.subject === violation.subject) receiver.onForbidden?.(violation, this.#user);
+      }
+    }
+    this.violations.report(violation);
   }
 
   #setState(state: ConnectionState): void {

@@ -1,4 +1,4 @@
-// One stream as a log, over JetStream's API subjects (ADR-31 for batched direct gets). Only `tail` creates a consumer (in
+// One stream as a log, over JetStream's API subjects (ADR-31 for direct gets). Only `tail` creates a consumer (in
 // follow.ts); the other calls create none, so they also work on work queues.
 
 import type { Msg } from "@nats-io/nats-core";
@@ -12,6 +12,7 @@ import { fromApiError } from "./errors.ts";
 import { tail } from "./follow.ts";
 import { type Link, parseReply } from "./link.ts";
 import { headerOf } from "./message-headers.ts";
+import { notPermitted } from "./violations.ts";
 
 /** The messages of one page of a batched direct get: for small bodies at most ~0.5 MB in flight. */
 const PAGE_MESSAGES = 256;
@@ -21,6 +22,7 @@ const READ_TIMEOUT_MS = 5_000;
 /** The longest wait for the server's time, in ms. A later answer says too little about the time. */
 const TIME_TIMEOUT_MS = 1_000;
 
+const EMPTY = new Uint8Array();
 const encodeJson = (value: unknown) => utf8Bytes(JSON.stringify(value));
 
 /** A log that can also read the next message of a subject, from the stream's leader. */
@@ -36,8 +38,8 @@ export function createNatsLog(link: Link, stream: string): NatsLog {
     last: (filter, options) =>
       options?.fresh === true
         ? getFromLeader(link, stream, { last_by_subj: filter })
-        : getDirect(link, stream, { last_by_subj: filter }),
-    get: (seq) => getDirect(link, stream, { seq }),
+        : getLastDirect(link, stream, filter),
+    get: (seq) => getDirect(link, stream, { query: { seq } }),
     next: (subject, seq) => getFromLeader(link, stream, { seq, next_by_subj: subject }),
     read: (options) => read(link, stream, options ?? {}),
     tail: (options) => tail(link, { stream, ...options }),
@@ -125,12 +127,30 @@ class DirectStored implements Stored {
   }
 }
 
-async function getDirect(link: Link, stream: string, query: object): Promise<Stored | null> {
+/**
+ * Reads the last message of a subject. One subject is named in the request's own subject, so that a permission of NATS can
+ * limit the subjects that a user reads; a filter can only stand in the body.
+ */
+function getLastDirect(link: Link, stream: string, filter: string): Promise<Stored | null> {
+  const isFilter = filter.includes("*") || filter.includes(">");
+  return getDirect(link, stream, isFilter ? { query: { last_by_subj: filter } } : { subject: filter });
+}
+
+async function getDirect(
+  link: Link,
+  stream: string,
+  { subject, query }: { subject?: string; query?: object },
+): Promise<Stored | null> {
   const doing = `read from ${stream}`;
-  const reply = await link.request(`$JS.API.DIRECT.GET.${stream}`, encodeJson(query), {
-    timeoutMs: READ_TIMEOUT_MS,
-    doing,
-  });
+  const at = subject === undefined ? stream : `${stream}.${subject}`;
+  const reply = await link.request(
+    `$JS.API.DIRECT.GET.${at}`,
+    query === undefined ? EMPTY : encodeJson(query),
+    {
+      timeoutMs: READ_TIMEOUT_MS,
+      doing,
+    },
+  );
   const code = reply.headers?.code ?? 0;
   if (code === 404) return null;
   if (code >= 400) throw new SwarmError("unavailable", `${doing}: ${reply.headers?.description ?? code}`);
@@ -211,7 +231,10 @@ function readPage(
       clearTimeout(timer);
       run();
     };
+    const subject = `$JS.API.DIRECT.GET.${stream}`;
     const inbox = link.openInbox({
+      subject,
+      onForbidden: (violation, user) => settle(() => reject(notPermitted(violation, doing, user))),
       onMessage: (message) => {
         const code = message.headers?.code ?? 0;
         if (code === 204) {
@@ -232,7 +255,7 @@ function readPage(
         ),
       READ_TIMEOUT_MS,
     );
-    link.publish(`$JS.API.DIRECT.GET.${stream}`, encodeJson(query), undefined, inbox.subject);
+    link.publish(subject, encodeJson(query), undefined, inbox.subject);
   });
 }
 

@@ -159,6 +159,8 @@ function openPull(
     sink.onEnd(reason);
   };
   const channel = link.openChannel({
+    subject: pullSubject,
+    onForbidden: () => end("lost"),
     onMessage: (message) => {
       const code = statusOf(message);
       if (code > 0) {

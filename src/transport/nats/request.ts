@@ -5,9 +5,10 @@
 //     event loop runs timers first.
 import type { Msg } from "@nats-io/nats-core";
 import { SwarmError } from "../../protocol/index.ts";
-import type { Headers } from "../ports.ts";
+import type { Headers, Violation } from "../ports.ts";
 import { noResponders } from "./errors.ts";
 import { statusOf } from "./message-headers.ts";
+import { notPermitted } from "./violations.ts";
 
 /** An open reply subject. */
 export interface Inbox {
@@ -20,6 +21,10 @@ export interface Receiver {
   onMessage(message: Msg): void;
   /** Called when the connection breaks. */
   onLost(): void;
+  /** The subject of the message that asks for these messages. */
+  readonly subject?: string;
+  /** Called when the server does not permit this process to publish to `subject`: no message will come. */
+  onForbidden?(violation: Violation, user: string): void;
   /** The time after which `onOverdue` is called, by `performance.now()`. Default: never. */
   readonly overdueAtMs?: number;
   onOverdue?(): void;
@@ -58,7 +63,7 @@ const LONG_WAIT_MS = 2_000;
 /** One request with its inbox (I1). */
 export class Request implements Receiver {
   readonly #link: RequestLink;
-  readonly #subject: string;
+  readonly subject: string;
   readonly #options: RequestOptions;
   readonly #resolve: (reply: Msg) => void;
   readonly #reject: (error: unknown) => void;
@@ -76,7 +81,7 @@ export class Request implements Receiver {
     reject: (error: unknown) => void,
   ) {
     this.#link = link;
-    this.#subject = subject;
+    this.subject = subject;
     this.#options = options;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -98,7 +103,7 @@ export class Request implements Receiver {
       signal.addEventListener("abort", this.#onAbort, { once: true });
     }
     try {
-      this.#link.publish(this.#subject, data, headers, this.#inbox.subject);
+      this.#link.publish(this.subject, data, headers, this.#inbox.subject);
     } catch (error) {
       this.#fail(error);
     }
@@ -106,7 +111,7 @@ export class Request implements Receiver {
 
   onMessage(message: Msg): void {
     if (statusOf(message) === 503) {
-      this.#fail(noResponders(this.#subject, this.#options.doing));
+      this.#fail(noResponders(this.subject, this.#options.doing));
       return;
     }
     this.#settle();
@@ -117,6 +122,10 @@ export class Request implements Receiver {
     this.#fail(
       new SwarmError("unavailable", `${this.#options.doing}: the connection broke before a reply came`),
     );
+  }
+
+  onForbidden(violation: Violation, user: string): void {
+    this.#fail(notPermitted(violation, this.#options.doing, user));
   }
 
   onOverdue(): void {

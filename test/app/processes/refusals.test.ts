@@ -1,15 +1,20 @@
 import { expect, test } from "vitest";
-import { auditRefusedReplies, NOTE_PERIOD_MS } from "../../../src/app/processes/refused-replies.ts";
+import { auditRefusals, NOTE_PERIOD_MS } from "../../../src/app/processes/refusals.ts";
 import { ManualClock, silentLogger } from "../../../src/base/index.ts";
 import type { AuditNote } from "../../../src/protocol/index.ts";
+import { Violations } from "../../../src/transport/nats/violations.ts";
 import { RefusedReplies } from "../../../src/transport/reply-subjects.ts";
 
 async function setup() {
   const clock = new ManualClock();
   const replies = new RefusedReplies();
+  const violations = new Violations();
   const notes: AuditNote[] = [];
-  const service = auditRefusedReplies({
-    transport: { onReplyRefused: (listener) => replies.onRefused(listener) },
+  const service = auditRefusals({
+    transport: {
+      onReplyRefused: (listener) => replies.onRefused(listener),
+      onViolation: (listener) => violations.onViolation(listener),
+    },
     audit: (note) => void notes.push(note),
     log: silentLogger,
     clock,
@@ -20,7 +25,7 @@ async function setup() {
       replies.report({ kind: "reply", subject: "murmur.submit", reply: `murmur.result.echo.-.v${index}` });
   };
   const counts = () => notes.map(({ facts }) => (facts as { count: number }).count);
-  return { clock, service, notes, send, counts };
+  return { clock, service, notes, send, counts, violations };
 }
 
 test("the first refused reply subject is noted at once, with the message's subject and the reply subject", async () => {
@@ -52,4 +57,15 @@ test("a stop writes the note of the messages that wait", async () => {
   await service.stop();
   send(5);
   expect(counts()).toEqual([1, 4]);
+});
+
+test("operations that NATS did not permit have notes of their own", async () => {
+  const { notes, send, violations } = await setup();
+  send(1);
+  violations.report({ operation: "publish", subject: "murmur.task.pay.high.-.x" });
+  violations.report({ operation: "subscribe", subject: "murmur.result.>" });
+  expect(notes.map(({ kind }) => kind)).toEqual(["reply-refused", "not-permitted"]);
+  expect(notes[1]).toMatchObject({
+    facts: { count: 1, operation: "publish", subject: "murmur.task.pay.high.-.x" },
+  });
 });
