@@ -5,7 +5,7 @@
 //   subjects.task({ capability: task.capability, priority: task.priority, scope: task.scope, taskId: task.id });
 
 export type { CommandLimits, ExecRequest, ExecResult } from "./agent/exec.ts";
-export { type Heartbeat, heartbeatSchema } from "./agent/heartbeat.ts";
+export { type Heartbeat, heartbeatSchema, parseHeartbeat } from "./agent/heartbeat.ts";
 export {
   AGENT_STATES,
   type AgentState,

@@ -10,9 +10,8 @@ import {
   encode,
   HEADERS,
   type Heartbeat,
-  heartbeatSchema,
   lastToken,
-  parse,
+  parseHeartbeat,
 } from "../../protocol/index.ts";
 import type { Incoming, Transport } from "../../transport/index.ts";
 import { SILENCE_MS } from "./sightings.ts";
@@ -33,7 +32,7 @@ const PROBED_AGENTS = 3;
 export function readHeartbeat(message: Incoming, log: Logger): Heartbeat | null {
   try {
     const { value } = decode(message.data, message.header(HEADERS.contentType));
-    const beat = parse(heartbeatSchema, value, "heartbeat");
+    const beat = parseHeartbeat(value);
     const sender = lastToken(message.subject);
     const isOwn = sender === beat.host || (beat.agents.length === 1 && beat.agents[0]?.id === sender);
     if (isOwn && beat.agents.every(({ host }) => host === beat.host)) return beat;

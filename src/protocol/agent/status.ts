@@ -2,6 +2,7 @@
 // and waiting reasons, and the bounds of an agent's skills.
 import { z } from "zod";
 import { tokenSchema } from "../wire/schema.ts";
+import { isToken } from "../wire/subjects.ts";
 
 /** The most triggers of an agent, and the most tokens of its expertise. Every heartbeat carries both. */
 export const MAX_SKILLS = 16;
@@ -36,6 +37,9 @@ export const WAITING_REASONS = [
 /** One of the {@link WAITING_REASONS}. */
 export type WaitingReason = (typeof WAITING_REASONS)[number];
 
+/** The longest name of a machine's state, in UTF-16 code units. */
+const MAX_DOING_LENGTH = 200;
+
 /** One agent as heartbeats, `status` replies and `agent ls` show it. */
 export const agentStatusSchema = z.object({
   id: tokenSchema,
@@ -44,7 +48,7 @@ export const agentStatusSchema = z.object({
   state: z.enum(AGENT_STATES),
   waiting: z.enum(WAITING_REASONS).nullable(),
   /** The state of the author's XState machine, if the agent has one. Of several tasks: the state that changed last. */
-  doing: z.string().max(200).optional(),
+  doing: z.string().max(MAX_DOING_LENGTH).optional(),
   /** The slots in use, and all slots of the agent. */
   slots: z.object({ used: z.int(), total: z.int() }),
   /** The number of turns of the work loop. It rises while the agent makes progress. */
@@ -68,3 +72,56 @@ export const agentStatusSchema = z.object({
 });
 /** One agent as heartbeats, `status` replies and `agent ls` show it. */
 export type AgentStatus = z.output<typeof agentStatusSchema>;
+
+const KNOWN_STATES: ReadonlySet<unknown> = new Set(AGENT_STATES);
+const KNOWN_WAITS: ReadonlySet<unknown> = new Set([...WAITING_REASONS, null]);
+/** The fields of every status, and `doing`. */
+const STATUS_FIELDS: ReadonlySet<string> = new Set([
+  "id",
+  "role",
+  "capabilities",
+  "state",
+  "waiting",
+  "doing",
+  "slots",
+  "loop",
+  "host",
+  "pid",
+  "since",
+  "version",
+]);
+
+/**
+ * True for a status that has only the fields of every agent and perhaps `doing`, each with a good value: {@link agentStatusSchema}
+ * leaves it as it is. False for every other value, which the schema must judge. A coordinator reads thousands each second.
+ */
+export function isPlainStatus(value: unknown): value is AgentStatus {
+  if (typeof value !== "object" || value === null) return false;
+  for (const key in value) if (!STATUS_FIELDS.has(key)) return false;
+  const status = value as AgentStatus;
+  const { capabilities, doing } = status;
+  return (
+    isTokenText(status.id) &&
+    typeof status.role === "string" &&
+    Array.isArray(capabilities) &&
+    capabilities.every(isTokenText) &&
+    KNOWN_STATES.has(status.state) &&
+    KNOWN_WAITS.has(status.waiting) &&
+    (doing === undefined || (typeof doing === "string" && doing.length <= MAX_DOING_LENGTH)) &&
+    isPlainSlots(status.slots) &&
+    Number.isSafeInteger(status.loop) &&
+    isTokenText(status.host) &&
+    Number.isSafeInteger(status.pid) &&
+    typeof status.since === "string" &&
+    typeof status.version === "string"
+  );
+}
+
+function isPlainSlots(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  for (const key in value) if (key !== "used" && key !== "total") return false;
+  const { used, total } = value as AgentStatus["slots"];
+  return Number.isSafeInteger(used) && Number.isSafeInteger(total);
+}
+
+const isTokenText = (value: unknown) => typeof value === "string" && isToken(value);

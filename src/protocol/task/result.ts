@@ -56,7 +56,7 @@ export function readPlainResult(value: unknown): Result | undefined {
 function isPlainResult(value: unknown): value is Result {
   if (typeof value !== "object" || value === null) return false;
   if (Object.getPrototypeOf(value) !== Object.prototype) return false;
-  for (const key in value) if (!PLAIN_FIELDS.has(key)) return false;
+  for (const key in value) if (!RESULT_FIELDS.has(key)) return false;
   const { taskId, status, attempt, agent, startedAt, finishedAt, queuedMs, ranMs } = value as Result;
   return (
     typeof taskId === "string" &&
@@ -73,7 +73,7 @@ function isPlainResult(value: unknown): value is Result {
 }
 
 /** The fields of every result, and its output. */
-const PLAIN_FIELDS: ReadonlySet<string> = new Set([
+const RESULT_FIELDS: ReadonlySet<string> = new Set([
   "taskId",
   "status",
   "output",

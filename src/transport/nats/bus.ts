@@ -18,6 +18,7 @@ class NatsIncoming implements IncomingRequest {
   readonly #link: Link;
   /** The subject for the answer; undefined when there is none, or a refused one. */
   readonly #reply: string | undefined;
+  #data: Uint8Array | undefined;
 
   constructor(message: Msg, link: Link) {
     this.#message = message;
@@ -33,7 +34,8 @@ class NatsIncoming implements IncomingRequest {
   }
 
   get data(): Uint8Array {
-    return this.#message.data;
+    this.#data ??= this.#message.data; // the client makes a new view at each access
+    return this.#data;
   }
 
   get wantsReply(): boolean {
