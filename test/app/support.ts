@@ -95,7 +95,13 @@ export function setupWorld(env: Record<string, string> = {}, atEnd: AtEnd = onTe
   mkdirSync(temp);
   // One cache of compiled code for all: a process that compiles everything again takes a second of a core.
   const cache = process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), "murmur-test-compile-cache");
-  const environment = cleanEnvironment({ TMPDIR: temp, NODE_COMPILE_CACHE: cache, ...env });
+  const environment = cleanEnvironment({
+    TMPDIR: temp,
+    NODE_COMPILE_CACHE: cache,
+    // Not the cache of the person who runs the tests.
+    XDG_CACHE_HOME: join(root, "cache"),
+    ...env,
+  });
   // Paths that a process takes relative to its working directory, which this process does not share.
   const paths = { MURMUR_DATA: join(directory, ".murmur"), MURMUR_AGENTS_DIR: join(directory, "agents") };
   const split = (args: string) => args.split(" ").map((arg) => arg.replaceAll("%", " "));

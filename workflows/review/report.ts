@@ -2,6 +2,7 @@
 // formats/.
 import { SEVERITIES, type Severity } from "../../agents/lib/review/index.ts";
 import type { AgreementLevel } from "./ballot.ts";
+import type { CacheUse } from "./cache/index.ts";
 import type { SwitchedOff } from "./config/index.ts";
 import type { Coverage } from "./coverage.ts";
 import type { LeftOut } from "./left-out/index.ts";
@@ -51,6 +52,8 @@ export interface ReviewReport {
   /** The findings, most important first. */
   findings: Finding[];
   failedTasks: FailedTask[];
+  /** The use of the results of earlier reviews; undefined without a cache. */
+  cache?: CacheUse | undefined;
 }
 
 /** True when a shown finding is at least as severe as `severity`. */

@@ -14,13 +14,14 @@ import {
   reviewOutputSchema,
 } from "../../agents/lib/review/index.ts";
 import { type AgreedPlace, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
+import { NO_AGENT } from "./cache/index.ts";
 import { applyKinds } from "./config/index.ts";
 import { coverageOf } from "./coverage.ts";
 import { type Answer, byImportance, type Finding, mergeFindings } from "./merge.ts";
 import { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
 import { type Prepared, type PrepareOptions, prepareReview } from "./prepare.ts";
 import type { FailedTask, ReviewReport } from "./report.ts";
-import { type Scan, scan } from "./scan.ts";
+import { type Scan, type ScannedFile, scan } from "./scan.ts";
 import { applyIgnoreComments, collectIgnoreComments, type IgnoreComment } from "./suppress/index.ts";
 
 /** The time limit of a review: about thirty times the time for a repository of 1,000 files on two cores. */
@@ -46,6 +47,10 @@ export interface ReviewPorts {
   /** Reads the result of a ballot's seat. It is stored before the verdict. */
   resultOf(taskId: string, signal: AbortSignal): Promise<Result>;
   onProgress?(progress: ReviewProgress): void;
+  /** Called once, with the files of the review, before `ready`. */
+  onScan?(directory: string, files: readonly ScannedFile[]): void;
+  /** Called once, with all tasks, before their time limits begin. A review fails when it rejects. */
+  ready?(tasks: readonly ReviewTask[], signal: AbortSignal | undefined): Promise<void>;
 }
 
 /** The progress of a review. */
@@ -86,6 +91,7 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
   const prepared = options.prepared ?? (await prepareReview(options));
   const { directory, config } = prepared;
   const scanned = await scan(directory, { config, signal: options.signal });
+  ports.onScan?.(directory, scanned.files);
   const { only = REVIEW_CAPABILITIES, absent = new Map() } = options;
   const planned = planReview(scanned.files, only);
   const present = planReview(
@@ -94,23 +100,25 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
   );
   const taskTimeoutMs = options.taskTimeoutMs ?? DEFAULT_REVIEW_TASK_TIMEOUT_MS;
   const timeoutMs = options.timeoutMs ?? DEFAULT_REVIEW_TIMEOUT_MS;
+  const toTask = (task: PlannedTask): ReviewTask => ({
+    capability: capabilitiesOf(task)[0] as ReviewCapability,
+    input: {
+      directory,
+      files: task.files,
+      ...(task.context === undefined ? {} : { context: task.context }),
+      trustRepoConfig: options.trustRepoConfig ?? false,
+    },
+    timeoutMs: taskTimeoutMs,
+    retry: { max: 1 },
+    ...("linters" in task.by ? { ballot: lintBallot(task.by.linters, timeoutMs) } : {}),
+  });
+  await ports.ready?.(present.map(toTask), options.signal);
   const outcomes = await submitAll(ports, present, {
     files: scanned.files.length,
     timeoutMs,
     taskTimeoutMs,
     signal: options.signal,
-    toTask: (task) => ({
-      capability: capabilitiesOf(task)[0] as ReviewCapability,
-      input: {
-        directory,
-        files: task.files,
-        ...(task.context === undefined ? {} : { context: task.context }),
-        trustRepoConfig: options.trustRepoConfig ?? false,
-      },
-      timeoutMs: taskTimeoutMs,
-      retry: { max: 1 },
-      ...("linters" in task.by ? { ballot: lintBallot(task.by.linters, timeoutMs) } : {}),
-    }),
+    toTask,
   });
   const missing = planned.flatMap((task) => ofAbsent(task, absent));
   const tookMs = performance.now() - startedMs;
@@ -358,7 +366,8 @@ function toReport(
       shownPerKind: config.limits.shownPerKind,
     },
     durationMs: Math.round(tookMs),
-    agents: new Set(outcomes.flatMap(({ agent }) => (agent === null ? [] : [agent]))).size,
+    agents: new Set(outcomes.flatMap(({ agent }) => (agent === null || agent === NO_AGENT ? [] : [agent])))
+      .size,
     tasks: outcomes.length,
     agreement: agreementLevels(Math.max(0, ...linters)),
     findings: [...merged.findings.toSorted(byImportance), ...notes],

@@ -80,6 +80,22 @@ test("review in a running swarm starts only the missing agents, and the swarm st
   expect((await up()).processes).toEqual(swarm.processes);
 });
 
+test.skipIf(!hasAnalysers())("a second review of unchanged files starts no swarm", async () => {
+  const { run, repository } = setup();
+  const review = "review repository --only review-docs --only review-security --json";
+  const first = await run(review);
+  expect(first.json()).toMatchObject({ status: "completed", cache: { hits: 0, misses: 2 } });
+  // A swarm could not start any more.
+  const env = { MURMUR_NATS_SERVER: "/no/server" };
+  const second = await run(review, { env });
+  const { durationMs: _, cache, agents, ...same } = second.json() as Record<string, unknown>;
+  expect({ cache, agents }).toEqual({ cache: { hits: 2, misses: 0 }, agents: 0 });
+  expect(first.json()).toMatchObject(same);
+  expect((await run(`${review} --no-cache`, { env })).exitCode).not.toBe(0);
+  writeFileSync(join(repository, "README.md"), "# Changed\n");
+  expect((await run(review, { env })).exitCode).not.toBe(0);
+});
+
 test("review rejects two formats, and a file that is not the report of a review", async () => {
   const { run, repository, directory } = setup();
   const both = await run("review repository --json --format sarif");

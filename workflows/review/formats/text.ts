@@ -42,7 +42,7 @@ function summary(report: ReviewReport, findings: readonly Finding[], doubtful: n
       : `${plural(findings.length, "finding")}: ${counts.map(({ severity, count }) => `${count} ${severity}`).join(", ")}`;
   return [
     `Review of ${report.directory}: ${report.status}`,
-    `${plural(report.files, "file")}, ${plural(report.tasks, "task")}, ${plural(report.agents, "agent")}, ${(report.durationMs / 1000).toFixed(1)} s`,
+    `${plural(report.files, "file")}, ${plural(report.tasks, "task")}, ${plural(report.agents, "agent")}, ${(report.durationMs / 1000).toFixed(1)} s${showCache(report)}`,
     `${found}${agreed === 0 ? "" : `; ${agreed} reported by several analysers`}`,
     ...[renderCoverage(report.coverage, report.failedTasks) ?? []].flat(),
     ...[renderLeftOut(report.leftOut) ?? []].flat(),
@@ -56,6 +56,12 @@ function summary(report: ReviewReport, findings: readonly Finding[], doubtful: n
           `${doubtful} more that at least half of the linters do not see ${doubtful === 1 ? "is" : "are"} in --json`,
         ]),
   ];
+}
+
+/** Tells how many tasks needed no analyser, because nothing that they depend on has changed. */
+function showCache({ cache }: ReviewReport): string {
+  if (cache === undefined || cache.hits === 0) return "";
+  return `; ${cache.hits} of ${plural(cache.hits + cache.misses, "answer")} from the cache`;
 }
 
 function chapters(findings: readonly Finding[], { perKind = 5, total = 60 }: RenderOptions): string[] {

@@ -2,8 +2,8 @@
 // Starts and ends the review's agents; the review itself is workflows/review.
 // I1: nothing is written into the reviewed directory, and every process that was started for the review ends with it.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { homedir, tmpdir } from "node:os";
+import { isAbsolute, join } from "node:path";
 import { z } from "zod";
 import {
   analysersDirectory,
@@ -14,6 +14,8 @@ import {
   unjudgedSchema,
 } from "../../../../agents/lib/review/index.ts";
 import {
+  analysersVersion,
+  EntryStore,
   FORMAT_NAMES,
   FORMATS,
   type FormatName,
@@ -21,6 +23,8 @@ import {
   type LeftOutReason,
   prepareReview,
   REVIEW_CONFIG_FILE,
+  ResultCache,
+  type ReviewPorts,
   type ReviewReport,
   reaches,
   readCheckout,
@@ -33,7 +37,7 @@ import { createSilentMeter, newInstanceId, silentLogger, tryJson } from "../../.
 import { createOfficeClient } from "../../../coordinator/index.ts";
 import { SwarmError } from "../../../protocol/index.ts";
 import { connectNats, type Transport } from "../../../transport/index.ts";
-import { createTaskClient } from "../../../work/index.ts";
+import { createTaskClient, type TaskClient } from "../../../work/index.ts";
 import { listAgents } from "../../agents/roster.ts";
 import { defineCommand, type Ports } from "../../cli/command.ts";
 import { showDuration } from "../../cli/terminal.ts";
@@ -107,6 +111,7 @@ const reportSchema = z.looseObject({
   agreement: z.array(levelSchema),
   findings: z.array(findingSchema),
   failedTasks: z.array(z.looseObject({ capability: z.string(), error: z.string(), files: z.int() })),
+  cache: z.strictObject({ hits: z.int(), misses: z.int() }).optional(),
 });
 
 export const command = defineCommand({
@@ -141,6 +146,10 @@ export const command = defineCommand({
     trustRepoConfig: z.boolean().default(false).meta({
       description: "let linters load the repository's own configuration and plugins, which runs its code",
     }),
+    cache: z
+      .boolean()
+      .default(true)
+      .meta({ description: "do not use or keep results of earlier reviews in the user's cache folder" }),
     reviewConfig: z
       .string()
       .min(1)
@@ -187,17 +196,18 @@ export const command = defineCommand({
         `ignored in the working directory, because a review trusts only flags: ${ignored.join(", ")}`,
       );
     const scope = newInstanceId("review");
-    const tasks = createTaskClient({ transport: swarm.transport, meter: createSilentMeter() });
+    const cache = input.cache ? await openCache(ports, swarm) : null;
     try {
       const report = await runReview(
-        {
-          submit: (task, signal) => tasks.run({ ...task, scope }, { signal }),
-          resultOf: (taskId, signal) => tasks.result(taskId, { signal }),
+        (cache ?? { wrap: (live: ReviewPorts) => live }).wrap({
+          ready: () => swarm.open(),
+          submit: (task, signal) => swarm.tasks().run({ ...task, scope }, { signal }),
+          resultOf: (taskId, signal) => swarm.tasks().result(taskId, { signal }),
           onProgress: ({ files, tasks: total, finished, failed, capability }) =>
             ports.terminal.status(
               `reviewing ${files} files: ${finished} of ${total} tasks${failed > 0 ? `, ${failed} failed` : ""}${capability === undefined ? "" : ` (${capability})`}`,
             ),
-        },
+        }),
         {
           directory,
           trustRepoConfig: input.trustRepoConfig,
@@ -208,12 +218,16 @@ export const command = defineCommand({
           signal: ports.signal,
         },
       );
-      return await show(report);
+      await cache?.save();
+      return await show({ ...report, ...(cache === null ? {} : { cache: cache.use }) });
     } finally {
       ports.terminal.status("");
       // Tasks of this review that still run or wait are not needed any more, and must not stay in a shared swarm.
-      if (swarm.isShared) await tasks.cancelScope(scope).catch(() => undefined);
-      tasks.close();
+      if (swarm.isShared)
+        await swarm
+          .tasks()
+          .cancelScope(scope)
+          .catch(() => undefined);
       await swarm.close();
     }
   },
@@ -260,8 +274,27 @@ async function surroundings(directory: string, signal: AbortSignal): Promise<Sur
   };
 }
 
+/**
+ * Opens the results of earlier reviews: in `XDG_CACHE_HOME`, or in `~/.cache`. Results of a swarm that ran before are not kept:
+ * its agents may be those of another version. Without a cache where the user names agents: their version is unknown, too.
+ */
+async function openCache(ports: Ports, swarm: ReviewSwarm): Promise<ResultCache | null> {
+  if (trustedAgentDirectories(ports).length > 1) return null;
+  const { XDG_CACHE_HOME: named, HOME: home } = ports.environment;
+  const base = named !== undefined && isAbsolute(named) ? named : join(home ?? homedir(), ".cache");
+  const debug = (message: string) => ports.log.debug(message);
+  return new ResultCache({
+    store: new EntryStore({ folder: join(base, "murmur", "review"), debug }),
+    version: await analysersVersion(VERSION),
+    isKept: () => !swarm.isShared,
+  });
+}
+
 interface ReviewSwarm {
-  transport: Transport;
+  /** Starts the swarm where it does not run yet. It waits for the installation of the analysers, too. */
+  open(): Promise<void>;
+  /** The tasks of the swarm, once it is open. */
+  tasks(): TaskClient;
   /** True when the swarm ran before the review. */
   isShared: boolean;
   /** The analysers that no agent here offers, and the reason for each. */
@@ -278,20 +311,8 @@ async function openSwarm(
   const target = await resolveTarget(ports.config, ports.sources, ports.environment, { isTrusted: false });
   const isNamed = ports.sources.server !== "default" || ports.sources.context !== "default";
   if (target.swarm === null && !isNamed) {
-    ports.terminal.status("starting a swarm for this review");
     const roles = await knownRoles(ports, capabilities);
-    const own = await startOwn(ports, { directory, roles, join: undefined });
-    try {
-      const transport = await connect(ports, {
-        nats: { servers: own.supervisor.state.server },
-        prefix: ports.config.prefix,
-      });
-      const absent = absentOf(capabilities, new Set(roles));
-      return { transport, isShared: false, absent, close: () => closeAll(transport, own) };
-    } catch (error) {
-      await own.close();
-      throw error;
-    }
+    return ownSwarm(ports, { directory, roles, absent: absentOf(capabilities, new Set(roles)) });
   }
   const transport = await connect(ports, target);
   try {
@@ -303,10 +324,22 @@ async function openSwarm(
     const absent = absentOf(capabilities, new Set([...offered, ...lacking]));
     for (const [linter, why] of await lintersWithoutOffice(transport, capabilities)) absent.set(linter, why);
     const missing = lacking.filter((role) => !absent.has(role));
-    if (missing.length === 0) return { transport, isShared: true, absent, close: () => transport.close() };
+    const tasks = createTaskClient({ transport, meter: createSilentMeter() });
+    const shared = { open: async () => undefined, tasks: () => tasks, isShared: true, absent };
+    const leave = async () => {
+      tasks.close();
+      await transport.close();
+    };
+    if (missing.length === 0) return { ...shared, close: leave };
     ports.terminal.status(`starting ${missing.join(", ")}`);
     const own = await startOwn(ports, { directory, roles: missing, join: target });
-    return { transport, isShared: true, absent, close: () => closeAll(transport, own) };
+    return {
+      ...shared,
+      close: async () => {
+        await leave();
+        await own.close();
+      },
+    };
   } catch (error) {
     await transport.close();
     throw error;
@@ -334,9 +367,37 @@ async function lintersWithoutOffice(
   return linters.map((linter) => [linter, why]);
 }
 
-async function closeAll(transport: Transport, own: { close(): Promise<void> }): Promise<void> {
-  await transport.close();
-  await own.close();
+/** A swarm for this review alone. It starts when it is opened: a review whose results are all known needs none. */
+function ownSwarm(
+  ports: Ports,
+  options: { directory: string; roles: readonly string[]; absent: ReadonlyMap<ReviewCapability, string> },
+): ReviewSwarm {
+  const closers: (() => Promise<void> | void)[] = [];
+  let client: TaskClient | undefined;
+  return {
+    isShared: false,
+    absent: options.absent,
+    async open() {
+      ports.terminal.status("starting a swarm for this review");
+      const own = await startOwn(ports, { ...options, join: undefined });
+      closers.unshift(() => own.close());
+      const transport = await connect(ports, {
+        nats: { servers: own.supervisor.state.server },
+        prefix: ports.config.prefix,
+      });
+      closers.unshift(() => transport.close());
+      const tasks = createTaskClient({ transport, meter: createSilentMeter() });
+      closers.unshift(() => tasks.close());
+      client = tasks;
+    },
+    tasks() {
+      if (client === undefined) throw new SwarmError("internal", "the swarm of this review is not open");
+      return client;
+    },
+    async close() {
+      for (const close of closers.splice(0)) await close();
+    },
+  };
 }
 
 function connect(ports: Ports, target: Pick<Target, "nats" | "prefix">): Promise<Transport> {
