@@ -44,3 +44,4 @@ export {
   trustedPath,
 } from "./safety/index.ts";
 export { type Scan, type ScannedFile, scan } from "./scan.ts";
+export { DEFAULT_JOBS, type WorkDone, Workload } from "./workload.ts";

@@ -15,6 +15,7 @@ import {
 } from "../../../../agents/lib/review/index.ts";
 import {
   analysersVersion,
+  DEFAULT_JOBS,
   EntryStore,
   FORMAT_NAMES,
   FORMATS,
@@ -24,12 +25,14 @@ import {
   prepareReview,
   REVIEW_CONFIG_FILE,
   ResultCache,
-  type ReviewPorts,
+  type ReviewProgress,
   type ReviewReport,
   reaches,
   readCheckout,
   runReview,
   type Surroundings,
+  type WorkDone,
+  Workload,
   webUrlOf,
 } from "../../../../workflows/review/index.ts";
 import { listRoles, loadRoles } from "../../../agent/index.ts";
@@ -51,6 +54,8 @@ import { resolveFrom, resolveTarget, serversOf, type Target } from "../../target
 import { listIgnored, userFolder, withTrustedPaths } from "../../untrusted.ts";
 import { VERSION } from "../../version.ts";
 
+/** The most analyses at the same time: one for each seat of 32 ballots. */
+const MAX_JOBS = 96;
 /** Heap of each review process, in MiB: ESLint's type-aware rules keep whole programs in memory. */
 const REVIEW_HEAP_MB = 2_048;
 /** How long the swarm gets to end, in ms: the work of the review agents is not needed any more. */
@@ -146,6 +151,10 @@ export const command = defineCommand({
     trustRepoConfig: z.boolean().default(false).meta({
       description: "let linters load the repository's own configuration and plugins, which runs its code",
     }),
+    jobs: z.int().min(1).max(MAX_JOBS).optional().meta({
+      description: "the most analyses at the same time (default: two more than the machine's cores)",
+      value: "N",
+    }),
     cache: z
       .boolean()
       .default(true)
@@ -197,27 +206,23 @@ export const command = defineCommand({
       );
     const scope = newInstanceId("review");
     const cache = input.cache ? await openCache(ports, swarm) : null;
+    const work = new Workload({ jobs: input.jobs ?? DEFAULT_JOBS });
+    const live = work.wrap({
+      ready: () => swarm.open(),
+      submit: (task, signal) => swarm.tasks().run({ ...task, scope }, { signal }),
+      resultOf: (taskId, signal) => swarm.tasks().result(taskId, { signal }),
+      onProgress: (progress) => ports.terminal.status(showProgress(progress, work.progress())),
+    });
     try {
-      const report = await runReview(
-        (cache ?? { wrap: (live: ReviewPorts) => live }).wrap({
-          ready: () => swarm.open(),
-          submit: (task, signal) => swarm.tasks().run({ ...task, scope }, { signal }),
-          resultOf: (taskId, signal) => swarm.tasks().result(taskId, { signal }),
-          onProgress: ({ files, tasks: total, finished, failed, capability }) =>
-            ports.terminal.status(
-              `reviewing ${files} files: ${finished} of ${total} tasks${failed > 0 ? `, ${failed} failed` : ""}${capability === undefined ? "" : ` (${capability})`}`,
-            ),
-        }),
-        {
-          directory,
-          trustRepoConfig: input.trustRepoConfig,
-          prepared,
-          timeoutMs: ports.config.timeoutMs,
-          only: wanted,
-          absent: swarm.absent,
-          signal: ports.signal,
-        },
-      );
+      const report = await runReview(cache?.wrap(live) ?? live, {
+        directory,
+        trustRepoConfig: input.trustRepoConfig,
+        prepared,
+        timeoutMs: ports.config.timeoutMs,
+        only: wanted,
+        absent: swarm.absent,
+        signal: ports.signal,
+      });
       await cache?.save();
       return await show({ ...report, ...(cache === null ? {} : { cache: cache.use }) });
     } finally {
@@ -234,6 +239,15 @@ export const command = defineCommand({
   render: ({ face, ...report }) => (face === undefined ? "" : FORMATS[face.format](report, face.around)),
   exitCode: ({ status, face }) => (face?.isReached === true || status === "failed" ? 1 : 0),
 });
+
+function showProgress({ files, failed, capability }: ReviewProgress, { share, leftMs }: WorkDone): string {
+  return [
+    `reviewing ${files} files: ${Math.floor(100 * share)} % of the work`,
+    ...(leftMs === null ? [] : [`about ${showDuration(leftMs)} left`]),
+    ...(failed > 0 ? [`${failed} tasks failed`] : []),
+    ...(capability === undefined ? [] : [`last: ${capability}`]),
+  ].join(", ");
+}
 
 /** The part of an answer that shows it. */
 interface Face {
