@@ -1,18 +1,11 @@
 // `review`: the ready-made review of a repository, in the swarm that runs here or in a swarm of its own for the duration.
-// Starts and ends the review's agents; the review itself is workflows/review.
-// I1: nothing is written into the reviewed directory, and every process that was started for the review ends with it.
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+// Owns the flags and the cache of a review; its swarm is in review/swarm.ts, and the review itself is workflows/review.
+// I1: nothing is written into the reviewed directory.
+import { readFileSync } from "node:fs";
+import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
-import {
-  analysersDirectory,
-  LINTERS,
-  REVIEW_CAPABILITIES,
-  type ReviewCapability,
-  SEVERITIES,
-  unjudgedSchema,
-} from "../../../../agents/lib/review/index.ts";
+import { REVIEW_CAPABILITIES, SEVERITIES, unjudgedSchema } from "../../../../agents/lib/review/index.ts";
 import {
   analysersVersion,
   DEFAULT_JOBS,
@@ -35,31 +28,19 @@ import {
   Workload,
   webUrlOf,
 } from "../../../../workflows/review/index.ts";
-import { listRoles, loadRoles } from "../../../agent/index.ts";
-import { createSilentMeter, newInstanceId, silentLogger, tryJson } from "../../../base/index.ts";
-import { createOfficeClient } from "../../../coordinator/index.ts";
+import { newInstanceId, tryJson } from "../../../base/index.ts";
 import { SwarmError } from "../../../protocol/index.ts";
-import { connectNats, type Transport } from "../../../transport/index.ts";
-import { createTaskClient, type TaskClient } from "../../../work/index.ts";
-import { listAgents } from "../../agents/roster.ts";
 import { defineCommand, type Ports } from "../../cli/command.ts";
 import { showDuration } from "../../cli/terminal.ts";
-import { streamLimits } from "../../config.ts";
-import { provideAnalysers } from "../../install/analysers.ts";
-import { natsServerFor } from "../../install/tools.ts";
 import { readOwnManifest } from "../../own-package.ts";
 import { trustedAgentDirectories } from "../../processes/roles.ts";
-import { type Supervisor, startSupervisor } from "../../supervisor/supervisor.ts";
-import { resolveFrom, resolveTarget, serversOf, type Target } from "../../target.ts";
-import { listIgnored, userFolder, withTrustedPaths } from "../../untrusted.ts";
+import { resolveFrom } from "../../target.ts";
+import { listIgnored, withTrustedPaths } from "../../untrusted.ts";
 import { VERSION } from "../../version.ts";
+import { openSwarm, type ReviewSwarm } from "./review/swarm.ts";
 
 /** The most analyses at the same time: one for each seat of 32 ballots. */
 const MAX_JOBS = 96;
-/** Heap of each review process, in MiB: ESLint's type-aware rules keep whole programs in memory. */
-const REVIEW_HEAP_MB = 2_048;
-/** How long the swarm gets to end, in ms: the work of the review agents is not needed any more. */
-const REVIEW_GRACE_MS = 1_000;
 
 const findingSchema = z.looseObject({
   fingerprint: z.string(),
@@ -302,193 +283,4 @@ async function openCache(ports: Ports, swarm: ReviewSwarm): Promise<ResultCache 
     version: await analysersVersion(VERSION),
     isKept: () => !swarm.isShared,
   });
-}
-
-interface ReviewSwarm {
-  /** Starts the swarm where it does not run yet. It waits for the installation of the analysers, too. */
-  open(): Promise<void>;
-  /** The tasks of the swarm, once it is open. */
-  tasks(): TaskClient;
-  /** True when the swarm ran before the review. */
-  isShared: boolean;
-  /** The analysers that no agent here offers, and the reason for each. */
-  absent: ReadonlyMap<ReviewCapability, string>;
-  close(): Promise<void>;
-}
-
-/** The swarm that the settings name, with the review agents that it lacks; or an own swarm. */
-async function openSwarm(
-  ports: Ports,
-  directory: string,
-  capabilities: readonly ReviewCapability[],
-): Promise<ReviewSwarm> {
-  const target = await resolveTarget(ports.config, ports.sources, ports.environment, { isTrusted: false });
-  const isNamed = ports.sources.server !== "default" || ports.sources.context !== "default";
-  if (target.swarm === null && !isNamed) {
-    const roles = await knownRoles(ports, capabilities);
-    return ownSwarm(ports, { directory, roles, absent: absentOf(capabilities, new Set(roles)) });
-  }
-  const transport = await connect(ports, target);
-  try {
-    const offered = new Set((await listAgents(transport)).flatMap((agent) => agent.capabilities));
-    const lacking = await knownRoles(
-      ports,
-      capabilities.filter((capability) => !offered.has(capability)),
-    );
-    const absent = absentOf(capabilities, new Set([...offered, ...lacking]));
-    for (const [linter, why] of await lintersWithoutOffice(transport, capabilities)) absent.set(linter, why);
-    const missing = lacking.filter((role) => !absent.has(role));
-    const tasks = createTaskClient({ transport, meter: createSilentMeter() });
-    const shared = { open: async () => undefined, tasks: () => tasks, isShared: true, absent };
-    const leave = async () => {
-      tasks.close();
-      await transport.close();
-    };
-    if (missing.length === 0) return { ...shared, close: leave };
-    ports.terminal.status(`starting ${missing.join(", ")}`);
-    const own = await startOwn(ports, { directory, roles: missing, join: target });
-    return {
-      ...shared,
-      close: async () => {
-        await leave();
-        await own.close();
-      },
-    };
-  } catch (error) {
-    await transport.close();
-    throw error;
-  }
-}
-
-function absentOf(
-  capabilities: readonly ReviewCapability[],
-  present: ReadonlySet<string>,
-): Map<ReviewCapability, string> {
-  const why = "no agent offers it, and there is no role of that name to start one";
-  return new Map(capabilities.filter((each) => !present.has(each)).map((each) => [each, why]));
-}
-
-/** The linters vote in a ballot, and only a coordinator opens a ballot. */
-async function lintersWithoutOffice(
-  transport: Transport,
-  capabilities: readonly ReviewCapability[],
-): Promise<[ReviewCapability, string][]> {
-  const linters = LINTERS.filter((linter) => capabilities.includes(linter));
-  if (linters.length === 0) return [];
-  if ((await createOfficeClient({ transport }).listCoordinators()).length > 0) return [];
-  const why =
-    "the linters vote in a ballot, and no coordinator answers here: start one with `murmur coordinator`";
-  return linters.map((linter) => [linter, why]);
-}
-
-/** A swarm for this review alone. It starts when it is opened: a review whose results are all known needs none. */
-function ownSwarm(
-  ports: Ports,
-  options: { directory: string; roles: readonly string[]; absent: ReadonlyMap<ReviewCapability, string> },
-): ReviewSwarm {
-  const closers: (() => Promise<void> | void)[] = [];
-  let client: TaskClient | undefined;
-  return {
-    isShared: false,
-    absent: options.absent,
-    async open() {
-      ports.terminal.status("starting a swarm for this review");
-      const own = await startOwn(ports, { ...options, join: undefined });
-      closers.unshift(() => own.close());
-      const transport = await connect(ports, {
-        nats: { servers: own.supervisor.state.server },
-        prefix: ports.config.prefix,
-      });
-      closers.unshift(() => transport.close());
-      const tasks = createTaskClient({ transport, meter: createSilentMeter() });
-      closers.unshift(() => tasks.close());
-      client = tasks;
-    },
-    tasks() {
-      if (client === undefined) throw new SwarmError("internal", "the swarm of this review is not open");
-      return client;
-    },
-    async close() {
-      for (const close of closers.splice(0)) await close();
-    },
-  };
-}
-
-function connect(ports: Ports, target: Pick<Target, "nats" | "prefix">): Promise<Transport> {
-  return connectNats({
-    ...target.nats,
-    name: "murmur-review",
-    prefix: target.prefix,
-    limits: streamLimits(ports.config),
-    log: silentLogger,
-    meter: createSilentMeter(),
-    signal: ports.signal,
-  });
-}
-
-/** The capabilities that have a role: each review role offers the capability of its own name. The report names missing ones. */
-async function knownRoles(
-  ports: Ports,
-  capabilities: readonly ReviewCapability[],
-): Promise<ReviewCapability[]> {
-  const known = new Set((await listRoles(trustedAgentDirectories(ports))).map(({ role }) => role));
-  return capabilities.filter((capability) => known.has(capability));
-}
-
-async function startOwn(
-  ports: Ports,
-  options: { directory: string; roles: readonly string[]; join: Target | undefined },
-): Promise<{ supervisor: Supervisor; close(): Promise<void> }> {
-  const { config, environment, log, signal, terminal } = ports;
-  await provideAnalysers(ports);
-  // A joined swarm has a server.
-  const install = { ...ports, directory: userFolder(environment) };
-  const natsServer = options.join === undefined ? await natsServerFor(install) : config.natsServer;
-  const startedMs = performance.now();
-  const dataDir = mkdtempSync(join(tmpdir(), "murmur-review-"));
-  // Only the linters' ballot needs a coordinator.
-  const needsCoordinator = LINTERS.some((linter) => options.roles.includes(linter));
-  const [agentsDir = config.agentsDir] = trustedAgentDirectories(ports);
-  try {
-    const definitions = await loadRoles(trustedAgentDirectories(ports), options.roles);
-    const programs = new Set(definitions.flatMap((definition) => definition.exec?.allow ?? []));
-    const supervisor = await startSupervisor({
-      config: {
-        ...config,
-        natsServer,
-        agentsDir,
-        data: dataDir,
-        prefix: options.join?.prefix ?? config.prefix,
-        context: options.join?.context,
-        httpHost: "127.0.0.1",
-        drainGraceMs: REVIEW_GRACE_MS,
-        heapMb: Math.max(config.heapMb, REVIEW_HEAP_MB),
-        execAllow: [...programs],
-        execDirectories: [options.directory, analysersDirectory(), tmpdir()],
-      },
-      roles: options.roles,
-      withApi: options.join === undefined,
-      coordinators: options.join === undefined && needsCoordinator ? 1 : 0,
-      joinServer: options.join === undefined ? undefined : serversOf(options.join),
-      environment,
-      // A private folder: a `murmur.yaml` of the working directory does not reach the processes.
-      directory: dataDir,
-      log: config.logLevel === "debug" || config.logLevel === "trace" ? log : silentLogger,
-      signal,
-      onStep: (step) => terminal.status(step),
-    });
-    terminal.status(
-      `${options.roles.length} review agents are up after ${showDuration(performance.now() - startedMs)}`,
-    );
-    return {
-      supervisor,
-      close: async () => {
-        await supervisor.stop();
-        rmSync(dataDir, { recursive: true, force: true });
-      },
-    };
-  } catch (error) {
-    rmSync(dataDir, { recursive: true, force: true });
-    throw error;
-  }
 }
