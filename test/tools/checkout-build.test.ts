@@ -92,7 +92,7 @@ test("while another process builds, this one does not wait, and the lock of a ki
   expect(told).toEqual([]);
 });
 
-test("`status` loads few files, and neither zod nor the libraries for metrics and logs", async () => {
+test("`status` and the help load few files, and neither zod nor the libraries for metrics and logs", async () => {
   await vi.waitFor(async () => expect(await provideBuild(root)).toBeDefined(), { timeout: 60_000 });
   const loaded = async (...args: string[]) => {
     const program = ["--import", LISTER, join(root, "tools/build/run.ts"), ...args];
@@ -104,6 +104,8 @@ test("`status` loads few files, and neither zod nor the libraries for metrics an
   const status = await loaded("status", "--server", "nats://127.0.0.1:1");
   expect(status.filter((line) => /prom-client|pino|zod|\/src\//.test(line))).toEqual([]);
   expect(status.length).toBeLessThan(40);
+  const help = await loaded("help");
+  expect(help.filter((line) => /\/(?:shared|session)\.js$/.test(line))).toEqual([]);
   // A command that lives long runs from the sources.
   expect((await loaded("up", "--help")).some((line) => line.endsWith("/src/app/main.ts"))).toBe(true);
 });

@@ -22,6 +22,9 @@ const BUNDLED = [
  * does not need, larger ones more files. Measured with `status`: 3, 8 and 20 load 17, 21 and 65 files of a bundle.
  */
 const MIN_SHARES = 8;
+/** The modules that every command line loads first. They are a file of their own: the help needs nothing else. */
+const START =
+  /\/src\/app\/(?:cli\/(?:cli|duration|spelling|wrap)|commands\/index|exit-codes|own-package|version|words)\.ts$|\/node_modules\/commander\//;
 /** Our own code does nothing when it is imported, so unused modules are left out. Entries are always kept. */
 const OWN_CODE = /[\\/](src|agents|workflows)[\\/](?!.*[\\/]node_modules[\\/])/;
 /** Stands for `import.meta.url` between the transformation of a module and the writing of its file. */
@@ -73,7 +76,12 @@ export async function bundle(options: {
       format: "esm",
       entryFileNames: "[name].js",
       chunkFileNames: "[name].js",
-      codeSplitting: { groups: [{ name: "shared", minShareCount: MIN_SHARES }] },
+      codeSplitting: {
+        groups: [
+          { name: "start", test: START, priority: 1 },
+          { name: "shared", minShareCount: MIN_SHARES },
+        ],
+      },
     });
     const chunks = output.filter((file) => file.type === "chunk");
     const own = new Set(chunks.map(({ fileName }) => fileName));
