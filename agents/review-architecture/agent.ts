@@ -1,13 +1,7 @@
 // Looks at the import graph: cycles, orphans, hubs, imports of missing files.
 // The analysis is in ../lib/review/checks/architecture.ts.
 import { defineAgent } from "murmur-swarm";
-import {
-  architecture,
-  limitFindings,
-  REVIEW_SLOTS,
-  reviewInputSchema,
-  reviewOutputSchema,
-} from "../lib/review/index.ts";
+import { architecture, REVIEW_SLOTS, reviewInputSchema, reviewOutputSchema } from "../lib/review/index.ts";
 
 export default defineAgent({
   name: "review-architecture",
@@ -15,5 +9,5 @@ export default defineAgent({
   input: reviewInputSchema,
   output: reviewOutputSchema,
   slots: REVIEW_SLOTS,
-  run: async (task, ctx) => limitFindings(await architecture(task.input, ctx)),
+  run: (task, ctx) => architecture(task.input, ctx),
 });

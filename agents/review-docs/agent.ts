@@ -1,12 +1,6 @@
 // Checks local links and commands in Markdown. The analysis is in ../lib/review/checks/docs.ts.
 import { defineAgent } from "murmur-swarm";
-import {
-  docs,
-  limitFindings,
-  REVIEW_SLOTS,
-  reviewInputSchema,
-  reviewOutputSchema,
-} from "../lib/review/index.ts";
+import { docs, REVIEW_SLOTS, reviewInputSchema, reviewOutputSchema } from "../lib/review/index.ts";
 
 export default defineAgent({
   name: "review-docs",
@@ -14,5 +8,5 @@ export default defineAgent({
   input: reviewInputSchema,
   output: reviewOutputSchema,
   slots: REVIEW_SLOTS,
-  run: async (task, ctx) => limitFindings(await docs(task.input, ctx)),
+  run: (task, ctx) => docs(task.input, ctx),
 });

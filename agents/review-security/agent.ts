@@ -1,13 +1,7 @@
 // Looks for committed secrets, risky code and lockfiles that cannot be trusted.
 // The analysis is in ../lib/review/security/security.ts.
 import { defineAgent } from "murmur-swarm";
-import {
-  limitFindings,
-  REVIEW_SLOTS,
-  reviewInputSchema,
-  reviewOutputSchema,
-  security,
-} from "../lib/review/index.ts";
+import { REVIEW_SLOTS, reviewInputSchema, reviewOutputSchema, security } from "../lib/review/index.ts";
 
 export default defineAgent({
   name: "review-security",
@@ -15,5 +9,5 @@ export default defineAgent({
   input: reviewInputSchema,
   output: reviewOutputSchema,
   slots: REVIEW_SLOTS,
-  run: async (task, ctx) => limitFindings(await security(task.input, ctx)),
+  run: (task, ctx) => security(task.input, ctx),
 });

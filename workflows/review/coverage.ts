@@ -1,6 +1,6 @@
 // The coverage of a review: for each analyser the number of files that it judged, and each file that it did not judge, with the
 // reason. Pure. Leaves the files that the scan has left out to scan.ts.
-import { oneLine, type ReviewCapability, type Unjudged } from "../../agents/lib/review/index.ts";
+import { LINTERS, oneLine, type ReviewCapability, type Unjudged } from "../../agents/lib/review/index.ts";
 
 /** The coverage of one analyser. */
 export interface AnalyserCoverage {
@@ -16,6 +16,11 @@ export interface Coverage {
   analysers: AnalyserCoverage[];
   /** The files of the scan that no analyser has judged: `files` of the report does not count them. By name. */
   unread: string[];
+  /**
+   * The files that make the review partial: no analyser has judged a file that it was asked to judge, or none of the linters has
+   * judged a file of code. By name.
+   */
+  missed: string[];
 }
 
 /** The part of an analyser's outcome that coverage needs. */
@@ -44,7 +49,26 @@ export function coverageOf(scanned: readonly string[], tasks: readonly CoveredTa
     for (const file of judged) read.add(file);
     return { capability, judged: judged.size, unjudged: [...unjudged.values()].sort(byFile) };
   });
-  return { analysers, unread: scanned.filter((file) => !read.has(file)) };
+  return { analysers, unread: scanned.filter((file) => !read.has(file)), missed: missedOf(tasks, analysers) };
+}
+
+function missedOf(tasks: readonly CoveredTask[], analysers: readonly AnalyserCoverage[]): string[] {
+  const unjudged = new Map(
+    analysers.map(({ capability, unjudged: all }) => [capability, new Set(all.map(({ file }) => file))]),
+  );
+  const isMissed = (file: string, asked: readonly ReviewCapability[]) =>
+    asked.length > 0 && asked.every((capability) => unjudged.get(capability)?.has(file) === true);
+  const askedOf = new Map<string, Set<ReviewCapability>>();
+  for (const { capability, files } of tasks) {
+    for (const file of files) askedOf.set(file, (askedOf.get(file) ?? new Set()).add(capability));
+  }
+  return [...askedOf]
+    .filter(([file, asked]) => {
+      const linters = LINTERS.filter((linter) => asked.has(linter));
+      return isMissed(file, [...asked]) || isMissed(file, linters);
+    })
+    .map(([file]) => file)
+    .sort();
 }
 
 function unjudgedOf({ files, answer, error }: CoveredTask): readonly Unjudged[] {

@@ -23,6 +23,8 @@ export interface Answer {
   findings: readonly RawFinding[];
   unsure: readonly string[];
   unjudged: readonly Unjudged[];
+  /** The files of a linter's answer whose places its ballot did not count. */
+  uncounted?: readonly string[] | undefined;
 }
 
 /** A finding of the review. */
@@ -49,14 +51,19 @@ export interface Finding {
 
 /** Merges the answers of the completed tasks with the agreed places of the linters' ballots; most important first. */
 export function mergeFindings(answers: readonly Answer[], agreed: readonly AgreedPlace[] = []): Finding[] {
-  const reports = withoutGuesses(
-    answers.flatMap(({ capability, findings }) => findings.map((finding) => ({ capability, finding }))),
+  const reports = answers.flatMap(({ capability, findings }) =>
+    findings.map((finding) => ({ capability, finding })),
   );
   const agreedByPlace = new Map(agreed.map((place) => [placeKey(place), place]));
+  const uncounted = new Set(answers.flatMap(({ uncounted: files }) => files ?? []));
+  const lintersOf = readLinters(answers);
   const isUnsure = readUnsure(answers);
-  const problems = [...Map.groupBy(reports, ({ finding }) => placeKey(finding))].flatMap(([key, group]) =>
-    toFinding(group, agreedByPlace.get(key), isUnsure),
-  );
+  const problems = [...Map.groupBy(reports, ({ finding }) => placeKey(finding))].map(([key, group]) => {
+    const file = group[0]?.finding.file ?? "";
+    // In a file without all its places the ballot would take a missing place for silence.
+    const counted = uncounted.has(file) ? undefined : agreedByPlace.get(key);
+    return toFinding(group, counted ?? countHere(group, lintersOf(file)), isUnsure);
+  });
   return [...Map.groupBy(problems, ({ kind, file }) => JSON.stringify([kind, file])).values()]
     .flatMap(withFingerprints)
     .sort(byImportance);
@@ -88,17 +95,6 @@ export function isDoubtful({ agreedBy, silent }: Pick<Finding, "agreedBy" | "sil
   return silent.length > 0 && silent.length >= agreedBy.length;
 }
 
-/** Drops the linters' other findings in a file that does not parse: they are guesses. */
-function withoutGuesses(reports: readonly Report[]): Report[] {
-  const broken = new Set(
-    reports.filter(({ finding }) => finding.kind === "syntax-error").map(({ finding }) => finding.file),
-  );
-  return reports.filter(
-    ({ finding: { file, kind } }) =>
-      !broken.has(file) || kind === "syntax-error" || areaOf(kind) !== "correctness",
-  );
-}
-
 /** Returns the severity. Risky code in tests is low, because attackers do not reach it; a secret is critical in any file. */
 function severityOf({ kind, file, severity }: RawFinding): Severity {
   return areaOf(kind) === "security" && kind !== "secret" && isTest(file) ? "low" : severity;
@@ -126,37 +122,46 @@ interface Merged extends Finding {
   anchor: string;
 }
 
-/** Merges the reports of one place. Returns no finding when the ballot, whose size is limited, has omitted the place. */
+/**
+ * Counts the agreement about one place as the ballot does, for a place that the ballot has no room for. Undefined when the linters do
+ * not vote on it.
+ */
+function countHere(group: readonly Report[], answered: readonly Linter[]): AgreedPlace | undefined {
+  const [first] = group;
+  const agreedBy = answered.filter((linter) => group.some(({ capability }) => capability === linter));
+  if (first === undefined || agreedBy.length === 0 || !isShared(first.finding.kind)) return undefined;
+  const { file, line, kind } = first.finding;
+  const confidence = calibratedConfidence(agreedBy.length, answered.length);
+  return { file, line, kind, agreedBy, answered, confidence };
+}
+
+/** Merges the reports of one place. */
 function toFinding(
   group: readonly Report[],
   agreed: AgreedPlace | undefined,
   isUnsure: (linter: Linter, file: string) => boolean,
-): Merged[] {
+): Merged {
   const [speaker] = group.toSorted((a, b) => speakerRank(a) - speakerRank(b));
   if (speaker === undefined) throw new RangeError("a problem has at least one report");
   const { kind, rule, file, line, message, anchor } = speaker.finding;
-  const isVotedOn = isShared(kind) && group.some(({ capability }) => isLinter(capability));
-  if (isVotedOn && agreed === undefined) return [];
   const silent = (agreed?.answered ?? []).filter(
     (linter) => !agreed?.agreedBy.includes(linter) && !isUnsure(linter, file),
   );
   const ofSpeaker = group.filter(({ capability }) => capability === speaker.capability);
   const more = new Set(ofSpeaker.map((report) => report.finding.message)).size - 1;
-  return [
-    {
-      fingerprint: "",
-      kind,
-      rule,
-      severity: severityOf(speaker.finding),
-      file,
-      line,
-      message: more > 0 ? `${message} (and ${more} more on this line)` : message,
-      agreedBy: [...new Set(group.map(({ capability }) => capability))].sort(),
-      silent: silent.sort(),
-      confidence: isVotedOn && agreed !== undefined ? roundConfidence(confidenceIn(agreed, silent)) : null,
-      anchor,
-    },
-  ];
+  return {
+    fingerprint: "",
+    kind,
+    rule,
+    severity: severityOf(speaker.finding),
+    file,
+    line,
+    message: more > 0 ? `${message} (and ${more} more on this line)` : message,
+    agreedBy: [...new Set(group.map(({ capability }) => capability))].sort(),
+    silent: silent.sort(),
+    confidence: agreed !== undefined ? roundConfidence(confidenceIn(agreed, silent)) : null,
+    anchor,
+  };
 }
 
 /** Returns the verdict's confidence, or a new one when the silence of some seats does not count. */
@@ -187,10 +192,25 @@ function withFingerprints(problems: readonly Merged[]): Finding[] {
     });
 }
 
-/** Returns a function that is true when a linter's silence about a file proves nothing. */
+/** Returns a function that gives the linters that answered about a file. */
+function readLinters(answers: readonly Answer[]): (file: string) => readonly Linter[] {
+  const byFile = new Map<string, Linter[]>();
+  for (const { capability, files } of answers) {
+    if (!isLinter(capability)) continue;
+    for (const file of files) byFile.set(file, [...(byFile.get(file) ?? []), capability]);
+  }
+  return (file) => byFile.get(file) ?? [];
+}
+
+/**
+ * Returns a function that is true when a linter's silence about a file proves nothing: its rule may be off there, or it has not
+ * judged the file.
+ */
 function readUnsure(answers: readonly Answer[]): (linter: Linter, file: string) => boolean {
   const unsure = new Set(
-    answers.flatMap(({ capability, unsure: files }) => files.map((file) => `${capability} ${file}`)),
+    answers.flatMap(({ capability, unsure: files, unjudged }) =>
+      [...files, ...unjudged.map(({ file }) => file)].map((file) => `${capability} ${file}`),
+    ),
   );
   return (linter, file) => unsure.has(`${linter} ${file}`);
 }

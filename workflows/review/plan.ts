@@ -42,7 +42,7 @@ interface Share {
 const SHARES: Record<Part, Share> = {
   "review-security": { takes: () => true, filesPerTask: 400 },
   "review-architecture": { takes: (path) => isSource(path) || isManifest(path), reads: isGraphContext },
-  linters: { takes: isLintable, filesPerTask: 200 },
+  linters: { takes: (path) => isLintable(path) || isComponent(path), filesPerTask: 200 },
   "review-performance": { takes: (path) => isLintable(path) || isComponent(path), filesPerTask: 500 },
   "review-tests": { takes: (path) => isSource(path) || isManifest(path), reads: isGraphContext },
   "review-docs": { takes: (path) => /\.(?:md|mdx|markdown)$/i.test(path) },

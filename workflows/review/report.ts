@@ -20,7 +20,7 @@ export interface FailedTask {
 
 /** The result of a review, as `--json` prints it. */
 export interface ReviewReport {
-  /** `partial` when some tasks failed, `failed` when all failed. */
+  /** `partial` when some tasks failed or some files were missed (`coverage.missed`), `failed` when all failed. */
   status: "completed" | "partial" | "failed";
   /** The reviewed directory: absolute, without links. */
   directory: string;

@@ -8,7 +8,7 @@ import {
   LINTERS,
   type Linter,
   lintOutputSchema,
-  MAX_FINDINGS_PER_TASK,
+  MAX_PLACES_PER_SEAT,
   REVIEW_CAPABILITIES,
   type ReviewCapability,
   reviewOutputSchema,
@@ -145,8 +145,8 @@ interface Outcome {
   answer: Answer | null;
   /** `code: message`, or the reason of an abstention; null without an error. */
   error: string | null;
-  /** In the first outcome of a ballot only: its agreed places, and the number of places that its verdict omits. */
-  agreed?: { places: AgreedPlace[]; omitted: number };
+  /** In the first outcome of a ballot only: its agreed places. */
+  agreed?: readonly AgreedPlace[];
 }
 
 function ofAbsent(task: PlannedTask, absent: ReadonlyMap<ReviewCapability, string>): Outcome[] {
@@ -236,23 +236,26 @@ async function readBallot(
     }),
   );
   const [first, ...others] = outcomes as [Outcome, ...Outcome[]];
-  const agreed = { places: readVerdict(verdict, linters), omitted: verdict.omitted ?? 0 };
-  return [{ ...first, agreed }, ...others];
+  return [{ ...first, agreed: readVerdict(verdict, linters) }, ...others];
 }
+
+/** The answer of an analyser that does not vote: it has no places that a ballot could leave uncounted. */
+const ownOutputSchema = reviewOutputSchema.transform((output) => ({ ...output, uncounted: [] as string[] }));
 
 function toOutcome(capability: ReviewCapability, files: readonly string[], result: Result): Outcome {
   const about = { capability, files, agent: result.agent };
   if (result.status !== "completed") {
     return failed(about, result.error ?? { code: "internal", message: `the task ended as ${result.status}` });
   }
-  const schema = isLinter(capability) ? lintOutputSchema : reviewOutputSchema;
+  const schema = isLinter(capability) ? lintOutputSchema : ownOutputSchema;
   const output = schema.safeParse(result.output);
   if (!output.success) {
     const message = `the answer of ${result.agent} is not a review answer: ${output.error.issues[0]?.message ?? "its shape is wrong"}`;
     return failed(about, { code: "invalid_input", message });
   }
-  const { findings, unsure, unjudged } = output.data;
-  return { ...about, answer: { capability, files, findings, unsure, unjudged }, error: null };
+  const { findings, unsure, unjudged, uncounted } = output.data;
+  const answer = { capability, files, findings, unsure, unjudged, uncounted };
+  return { ...about, answer, error: null };
 }
 
 function failed(
@@ -333,8 +336,8 @@ function toReport(
   },
 ): ReviewReport {
   const answers = outcomes.flatMap(({ answer }) => (answer === null ? [] : [answer]));
-  const places = outcomes.flatMap(({ agreed }) => agreed?.places ?? []);
-  const omitted = outcomes.reduce((sum, { agreed }) => sum + (agreed?.omitted ?? 0), 0);
+  const places = outcomes.flatMap(({ agreed }) => agreed ?? []);
+  const uncounted = new Set(answers.flatMap((answer) => answer.uncounted ?? [])).size;
   const linters = present.flatMap(({ by }) => ("linters" in by ? [by.linters.length] : []));
   const failedTasks: FailedTask[] = outcomes.flatMap(({ capability, files, error }) =>
     error === null ? [] : [{ capability, error, files: files.length }],
@@ -349,11 +352,12 @@ function toReport(
   const notes = [
     ...silenced.notes.map(({ rule, file: at, line, message }) => makeNote(rule, at, message, line)),
     ...merged.unknownKinds.map((message) => makeNote("unknown-kind", file ?? ".", message)),
-    ...listOmissions(omitted),
+    ...noteUncounted(uncounted),
   ];
+  const isPartial = failedTasks.length > 0 || coverage.missed.length > 0;
   const isFailed = outcomes.length > 0 && answers.length === 0;
   return {
-    status: isFailed ? "failed" : failedTasks.length > 0 ? "partial" : "completed",
+    status: isFailed ? "failed" : isPartial ? "partial" : "completed",
     directory,
     files: scanned.files.length - coverage.unread.length,
     coverage,
@@ -375,11 +379,11 @@ function toReport(
   };
 }
 
-/** Makes a note about findings that the review has left out. */
-function listOmissions(omitted: number): Finding[] {
-  if (omitted === 0) return [];
-  const message = `${omitted} findings with the least agreement were omitted: a verdict has at most ${MAX_FINDINGS_PER_TASK}.`;
-  return [makeNote("left-out", ".", message)];
+/** Makes a note about files with too many findings for a ballot. */
+function noteUncounted(files: number): Finding[] {
+  if (files === 0) return [];
+  const message = `In ${files === 1 ? "1 file" : `${files} files`} the agreement was counted from the linters' answers, because a ballot has room for ${MAX_PLACES_PER_SEAT} findings of a linter.`;
+  return [makeNote("counted-apart", ".", message)];
 }
 
 /** Makes a note of the review about itself. */

@@ -26,9 +26,14 @@ export type Severity = (typeof SEVERITIES)[number];
 
 /** The longest message of a finding; longer messages are cut, because a person reads them. */
 export const MAX_MESSAGE_CHARACTERS = 400;
-/** The most findings of one answer: 1,000 findings of about 300 bytes stay far below the 512 KiB of an inline result. */
-export const MAX_FINDINGS_PER_TASK = 1000;
-/** The most bytes of one seat's places: a third of the 128 KiB that a ballot compares. That is about 450 places. */
+/**
+ * The most findings of one answer. No analyser reaches it: a linter prints at most 32 MiB, and at least 130 bytes for each finding.
+ * An answer over 512 KiB is stored as a blob, which has at most 64 MiB.
+ */
+export const MAX_FINDINGS_PER_TASK = 250_000;
+/** The most places of one seat: three linters together stay below the 1,000 findings of a verdict. */
+export const MAX_PLACES_PER_SEAT = 333;
+/** The most bytes of one seat's places: a third of the 128 KiB that a ballot compares. The number of places has its own limit. */
 export const MAX_PLACES_BYTES = 42 * 1024;
 /** The most files of a review. The largest task's input has one string for each of them. */
 export const MAX_FILES = 20_000;
@@ -126,7 +131,9 @@ export type Place = z.infer<typeof placeSchema>;
 /** The answer of a linter. The ballot counts its seat by `places`. */
 export const lintOutputSchema = reviewOutputSchema.extend({
   /** The places of findings whose kind every linter knows, each place once. */
-  places: z.array(placeSchema).max(MAX_FINDINGS_PER_TASK),
+  places: z.array(placeSchema).max(MAX_PLACES_PER_SEAT),
+  /** The files whose places are not in `places`, because a ballot has no room for them. */
+  uncounted: z.array(relativePathSchema),
 });
 export type LintOutput = z.infer<typeof lintOutputSchema>;
 

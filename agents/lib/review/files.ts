@@ -164,9 +164,9 @@ export function anchorOf(text: string): string {
   return createHash("sha256").update(text.trim().replace(/\s+/g, " ")).digest("hex").slice(0, 16);
 }
 
-/** Returns the anchor of a line of `text`. */
-export function anchorOfLine(text: string, line: number): string {
-  return anchorOf(text.split("\n", line)[line - 1] ?? "");
+/** Returns the lines of a text, as linters count them. */
+export function linesOf(text: string): string[] {
+  return text.split(LINE_END);
 }
 
 /** Turns a message into one line of limited length, without control characters. */

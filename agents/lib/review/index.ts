@@ -1,7 +1,7 @@
 // The shared library of the review agents: the shape of a finding, the kinds of findings, and one analysis for each agent. An
 // agent's own file (`agents/review-<name>/agent.ts`) only connects its capability with its analysis.
 //
-//   run: async (task, ctx) => limitFindings(await docs(task.input, ctx)),
+//   run: (task, ctx) => docs(task.input, ctx),
 
 export { architecture } from "./checks/architecture.ts";
 export { docs } from "./checks/docs.ts";
@@ -15,7 +15,7 @@ export {
   type LintOutput,
   lintOutputSchema,
   MAX_FILES,
-  MAX_FINDINGS_PER_TASK,
+  MAX_PLACES_PER_SEAT,
   type Place,
   placeSchema,
   type RawFinding,
@@ -49,7 +49,7 @@ export {
 } from "./files.ts";
 export { isContext as isGraphContext } from "./graph/graph.ts";
 export { AREAS, type Area, areaOf, isShared, KINDS } from "./kinds.ts";
-export { castVote, limitFindings, REVIEW_SLOTS } from "./limits.ts";
+export { castVote, REVIEW_SLOTS } from "./limits.ts";
 export { biome, biomePrograms } from "./linters/biome.ts";
 export { eslint } from "./linters/eslint.ts";
 export { oxlint } from "./linters/oxlint.ts";

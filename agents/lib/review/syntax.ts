@@ -2,7 +2,7 @@
 // each analysis owns the problems that it looks for.
 import type { ParseResult } from "oxc-parser";
 import type { AnalysisTools, RawFinding, ReviewInput, Severity, Unjudged } from "./contract.ts";
-import { anchorOfLine, isCode, isDeclaration, lineCounter, oneLine, readReviewed } from "./files.ts";
+import { anchorOf, isCode, isDeclaration, lineCounter, linesOf, oneLine, readReviewed } from "./files.ts";
 import { KINDS } from "./kinds.ts";
 import { isComponent, scriptOf } from "./scripts.ts";
 import { importAnalyser } from "./toolbox.ts";
@@ -24,6 +24,8 @@ export interface Source {
   comments: ParseResult["comments"];
   /** Returns the line of an offset, from 1. */
   lineAt(offset: number): number;
+  /** The lines of the text, for the anchors of findings. */
+  lines: readonly string[];
 }
 
 interface Parser {
@@ -66,6 +68,7 @@ export async function eachSource(
       text,
       ...parsed,
       lineAt: lineCounter(text),
+      lines: linesOf(text),
     });
     tools.progress((100 * (at + 1)) / files.length, file);
   }
@@ -266,6 +269,6 @@ export function findingAt(
     file: source.file,
     line,
     message: oneLine(facts.message),
-    anchor: facts.anchor ?? anchorOfLine(source.text, line),
+    anchor: facts.anchor ?? anchorOf(source.lines[line - 1] ?? ""),
   };
 }

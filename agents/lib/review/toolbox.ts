@@ -4,6 +4,7 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { TerminalError } from "murmur-swarm";
+import type { z } from "zod";
 import type { AnalysisTools, Executed } from "./contract.ts";
 
 /** The time limit of one tool run. A chunk takes seconds; a run of a minute and a half hangs. */
@@ -68,10 +69,26 @@ export function run(
   return tools.exec({ argv, cwd, timeoutMs: TOOL_TIMEOUT_MS, maxOutputBytes: TOOL_OUTPUT_BYTES });
 }
 
-/** Parses a tool's JSON output. @throws TerminalError with the tool's first line when the output is not JSON. */
-export function parseOutput<T>(tool: string, ran: Executed): T {
+/** The error of a tool that prints JSON in another shape than the review knows. */
+export class UnknownOutputError extends TerminalError {}
+
+/**
+ * Parses a tool's JSON output.
+ * @throws TerminalError with the tool's first line when the output is not JSON.
+ * @throws UnknownOutputError with the expectation and the actual value when the JSON has another shape.
+ */
+export function parseOutput<T>(tool: string, ran: Executed, schema: z.ZodType<T>): T {
+  const parsed = schema.safeParse(parseJson(tool, ran));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  throw new UnknownOutputError(
+    `the output of ${tool} has an unknown shape, at ${issue?.path.join(".") || "its root"}: ${issue?.message}`,
+  );
+}
+
+function parseJson(tool: string, ran: Executed): unknown {
   try {
-    return JSON.parse(ran.stdout) as T;
+    return JSON.parse(ran.stdout);
   } catch (cause) {
     throw new TerminalError(
       `expected JSON from ${tool}, got exit code ${ran.exitCode} and: ${firstLine(ran)}`,

@@ -48,6 +48,14 @@ test("review without a swarm starts its own, writes nothing into the repository 
   const shown = await run("review repository --from report.json --format github --fail-on medium");
   expect(shown).toMatchObject({ exitCode: 1, stderr: "" });
   expect(shown.stdout).toContain("::warning file=README.md,line=3,title=broken-link::");
+  // A partial review does not pass as a gate, unless the caller allows it.
+  writeFileSync(
+    join(directory, "report.json"),
+    JSON.stringify({ ...(ran.json() as object), status: "partial" }),
+  );
+  const gate = "review repository --from report.json --fail-on critical";
+  expect((await run(gate)).exitCode).toBe(3);
+  expect((await run(`${gate} --allow-partial`)).exitCode).toBe(0);
   rmSync(join(directory, "report.json"));
   expect(readdirSync(repository).sort()).toEqual(["README.md", "package.json", "src"]);
   expect(readdirSync(directory).sort()).toEqual([".murmur", "agents", "murmur.yaml", "repository"]);

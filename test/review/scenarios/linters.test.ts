@@ -4,10 +4,14 @@ import { join } from "node:path";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { hasAnalysers } from "../../../agents/lib/review/index.ts";
 import { type ReviewReport, runReview } from "../../../workflows/review/index.ts";
+import { scaled } from "../../support/scale.ts";
 import { LINTER_ANALYSES, localSwarm } from "../local-swarm.ts";
 
 const FIXTURE = new URL("../../fixtures/review/linters", import.meta.url).pathname;
 const LINTERS = ["review-oxlint", "review-biome", "review-eslint"] as const;
+
+/** The findings of the file with many findings. */
+const MANY = scaled(2_500, 12_000);
 
 if (!hasAnalysers())
   console.log("skipped: the analysers' packages are not installed (npm ci in agents/lib/review/analysers/)");
@@ -45,15 +49,28 @@ describe.skipIf(!hasAnalysers())("three linters", { timeout: 120_000 }, () => {
       "src/silenced.ts": "// eslint-disable-next-line no-debugger -- wanted here\ndebugger;\nexport {};\n",
       "--fix.ts": "debugger;\nexport {};\n",
       "src/broken.ts": "export const = 1;\n",
+      "src/nest.ts":
+        "export class Cats {\n  constructor(@Inject() private cats: unknown) {}\n  get(@Query() q: string) {\n    debugger;\n    return [this.cats, q];\n  }\n}\n",
+      "src/return.cjs": "if (module.parent) return;\ndebugger;\n",
+      "src/jsx.js": "export function App() {\n  debugger;\n  return <p>{1}</p>;\n}\n",
+      "src/bom.js": "\uFEFFdebugger;\r\n",
+      "src/flow.js": "// @flow\nexport type A = {| +a: ?string |};\n",
+      "src/App.vue":
+        '<template>\n  <p>{{ a }}</p>\n</template>\n<script>\nexport const b = 1;\n</script>\n<script setup lang="ts">\nconst a: number = 1;\ndebugger;\n</script>\n',
+      "src/Some.svelte": "<script>\n  export let a = 1;\n  debugger;\n</script>\n<p>{a}</p>\n",
+      "src/page.astro": "---\nconst { a } = Astro.props;\nif (!a) return null;\ndebugger;\n---\n<p>{a}</p>\n",
+      // More findings than a ballot compares, and than an inline result has room for.
+      "src/many.js": "debugger;\n".repeat(MANY),
     });
+    await writeFile(join(directory, "src/latin1.js"), Buffer.from("// caf\xe9\ndebugger;\n", "latin1"));
     report = await lint(directory);
   }, 120_000);
 
   test("the linters agree on planted mistakes, and each is one finding", () => {
-    expect(report).toMatchObject({ status: "completed", agents: 3, tasks: 3, failedTasks: [] });
-    expect(byKind(report)).toEqual({
-      "debugger-statement:1": 3, // in --fix.ts
-      "syntax-error:1": 3, // in src/broken.ts
+    expect(report).toMatchObject({ agents: 3, tasks: 3, failedTasks: [] });
+    expect(byKind(report, "--fix.ts")).toEqual({ "debugger-statement:1": 3 });
+    expect(byKind(report, "src/broken.ts")).toEqual({ "syntax-error:1": 3 });
+    expect(byKind(report, "src/mistakes.ts")).toEqual({
       "unused-variable:1": 3,
       "unused-variable:4": 3,
       "nan-comparison:5": 3,
@@ -74,15 +91,46 @@ describe.skipIf(!hasAnalysers())("three linters", { timeout: 120_000 }, () => {
     expect(byKind(report, "src/silenced.ts")).toEqual({});
   });
 
-  test("a file that a linter cannot parse is told for each linter", () => {
-    expect(report.coverage).toMatchObject({
-      analysers: LINTERS.map((capability) => ({
-        capability,
-        judged: 3,
-        unjudged: [{ file: "src/broken.ts", why: "parse-error", message: expect.any(String) }],
-      })),
-      unread: ["package.json", "src/broken.ts"],
+  test("every linter parses decorated parameters, CommonJS, JSX in .js, a byte order mark and components", () => {
+    expect(byKind(report, "src/nest.ts")).toEqual({ "debugger-statement:4": 3 });
+    expect(byKind(report, "src/return.cjs")).toEqual({ "debugger-statement:2": 3 });
+    expect(byKind(report, "src/jsx.js")).toEqual({ "debugger-statement:2": 3 });
+    expect(byKind(report, "src/bom.js")).toEqual({ "debugger-statement:1": 3 });
+    // ESLint has no parser for components.
+    expect(byKind(report, "src/App.vue")).toEqual({ "debugger-statement:9": 2 });
+    expect(byKind(report, "src/Some.svelte")).toEqual({ "debugger-statement:3": 2 });
+    expect(byKind(report, "src/page.astro")).toEqual({ "debugger-statement:4": 2 });
+  });
+
+  test("a file that a linter has not judged is told, and a file that none has judged makes the review partial", () => {
+    const ofAll = [
+      { file: "src/broken.ts", why: "parse-error", message: expect.any(String) },
+      { file: "src/flow.js", why: "not-supported", message: "Flow's types" },
+      { file: "src/latin1.js", why: "not-utf8", message: "UTF-16 or Latin-1" },
+    ];
+    const components = ["src/App.vue", "src/Some.svelte", "src/page.astro"].map((file) => ({
+      file,
+      why: "not-supported",
+      message: "ESLint has no parser for components",
+    }));
+    const judgedBy = (capability: string) =>
+      report.coverage.analysers.find((each) => each.capability === capability);
+    expect(judgedBy("review-oxlint")?.unjudged).toEqual(ofAll);
+    expect(judgedBy("review-biome")?.unjudged).toEqual(ofAll);
+    expect(judgedBy("review-eslint")?.unjudged).toEqual(
+      [...ofAll, ...components].sort((a, b) => (a.file < b.file ? -1 : 1)),
+    );
+    expect(report).toMatchObject({
+      status: "partial",
+      coverage: { missed: ["src/broken.ts", "src/flow.js", "src/latin1.js"] },
     });
+  });
+
+  test("a file with thousands of findings keeps all of them", () => {
+    const found = report.findings.filter(({ file }) => file === "src/many.js");
+    expect(found).toHaveLength(MANY);
+    expect(found.every(({ agreedBy, silent }) => agreedBy.length === 3 && silent.length === 0)).toBe(true);
+    expect(report.findings.find(({ rule }) => rule === "counted-apart")?.message).toContain("In 1 file ");
   });
 
   test("a file name that looks like an option is linted as a file", () => {

@@ -39,7 +39,11 @@ function merge(answers: readonly Answer[]): Finding[] {
     return { status: "completed", output } as const;
   });
   const { verdict } = countVotes(lintBallot(linters, 1_000), outputs);
-  return mergeFindings(answers, readVerdict(verdict, linters));
+  const counted = answers.map((each) => {
+    const { uncounted } = outputs[(linters as string[]).indexOf(each.capability)]?.output ?? {};
+    return { ...each, uncounted };
+  });
+  return mergeFindings(counted, readVerdict(verdict, linters));
 }
 
 const calibrated = (agreeing: number, able: number) =>
@@ -86,10 +90,36 @@ describe("matching", () => {
     expect(merged.map(({ message }) => message)).toEqual(["'a' is never used. (and 1 more on this line)"]);
   });
 
-  test("other findings about the code of a file that does not parse are dropped", () => {
+  test("a linter that cannot parse a file removes no finding of the others, and is not silent about them", () => {
     const broken = raw({ kind: "syntax-error", severity: "high", line: 9 });
-    const merged = merge([answer("review-biome", [raw(), broken])]);
-    expect(merged.map(({ kind }) => kind)).toEqual(["syntax-error"]);
+    const unjudged = [{ file: FILE, why: "parse-error" as const }];
+    const merged = merge([
+      { ...answer("review-biome", [broken]), unjudged },
+      answer("review-oxlint", [raw()]),
+      answer("review-eslint", [raw()]),
+    ]);
+    expect(merged.map(({ kind, agreedBy, silent }) => [kind, agreedBy.length, silent])).toEqual([
+      ["syntax-error", 1, ["review-eslint", "review-oxlint"]],
+      ["unused-variable", 2, []],
+    ]);
+    expect(merged[1]?.confidence).toBe(calibrated(2, 2));
+  });
+
+  test("a file with more findings than a ballot compares keeps all of them, with the same agreement", () => {
+    const many = Array.from({ length: 1_200 }, (_, at) => raw({ line: at + 1, anchor: `${at}` }));
+    const other = raw({ file: "src/b.ts" });
+    const merged = merge([
+      { ...answer("review-oxlint", [...many, other]), files: [FILE, "src/b.ts"] },
+      { ...answer("review-biome", [...many.slice(1), other]), files: [FILE, "src/b.ts"] },
+      { ...answer("review-eslint", many.slice(0, 100)), files: [FILE, "src/b.ts"] },
+    ]);
+    expect(merged).toHaveLength(1_201);
+    const at = (line: number, file = FILE) =>
+      merged.find((finding) => finding.line === line && finding.file === file);
+    expect(at(1)).toMatchObject({ agreedBy: ["review-eslint", "review-oxlint"], silent: ["review-biome"] });
+    expect(at(50)).toMatchObject({ silent: [], confidence: calibrated(3, 3) });
+    expect(at(1_200)).toMatchObject({ silent: ["review-eslint"], confidence: calibrated(2, 3) });
+    expect(at(3, "src/b.ts")).toMatchObject({ silent: ["review-eslint"], confidence: calibrated(2, 3) });
   });
 });
 

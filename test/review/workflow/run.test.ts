@@ -94,6 +94,7 @@ describe("running a review", () => {
         { capability: "review-performance", judged: 0, unjudged: [broken, unread] },
       ],
       unread: ["b.ts"],
+      missed: ["b.ts"],
     });
     expect(report.files).toBe(1);
   });

@@ -2,19 +2,32 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { TerminalError } from "murmur-swarm";
-import type { Analysis } from "../contract.ts";
+import { z } from "zod";
+import type { Analysis, Unjudged } from "../contract.ts";
+import { oneLine } from "../files.ts";
+import { isComponent } from "../scripts.ts";
 import { analyserFile, analysersDirectory, firstLine, parseOutput, run } from "../toolbox.ts";
-import { fromCwd, type LinterSpec, runLinter } from "./linter.ts";
+import { fromCwd, type LinterSpec, type LintMessage, runLinter } from "./linter.ts";
 
-interface BiomeOutput {
-  diagnostics: {
-    severity: string;
-    message: string;
-    category: string;
-    location?: { path?: string; start?: { line: number }; end?: { line: number } };
-    advices?: { start?: { line: number } }[];
-  }[];
-}
+const placeSchema = z.object({ line: z.number() }).nullish();
+const diagnosticSchema = z.object({
+  severity: z.string(),
+  message: z.string(),
+  category: z.string().nullish(),
+  location: z.object({ path: z.string().nullish(), start: placeSchema, end: placeSchema }).nullish(),
+  advices: z.array(z.object({ start: placeSchema })).nullish(),
+});
+type Diagnostic = z.infer<typeof diagnosticSchema>;
+
+/** The output of `biome lint --reporter=json`, version 2. */
+const outputSchema = z.object({ diagnostics: z.array(diagnosticSchema) });
+
+/**
+ * Messages about code that is legal in a script and in CommonJS. Biome parses every file as an ES module, and repairs its tree
+ * completely after these errors.
+ */
+const LEGAL_IN_SCRIPTS =
+  /^(?:Illegal return statement outside of a function|`with` statements are not allowed in strict mode|"0"-prefixed octal literals are deprecated|the target for a delete operator cannot be a single identifier|Illegal use of `await` as an identifier)/;
 
 /**
  * Returns the possible paths of Biome's native program. npm installs one of these packages, by platform and C library. The
@@ -38,6 +51,8 @@ function biomeProgram(): string {
 const SPEC: LinterSpec = {
   capability: "review-biome",
   name: "Biome",
+  readsComponents: true,
+  isLegalInScripts: (message) => LEGAL_IN_SCRIPTS.test(message),
   configNames: ["biome.json", "biome.jsonc", ".biome.json", ".biome.jsonc"],
   async lint(tools, { cwd, files, ownRules }) {
     const rules = ownRules ? [] : [`--config-path=${analyserFile("rules", "biome-default.json")}`];
@@ -53,20 +68,37 @@ const SPEC: LinterSpec = {
       ...files,
     ]);
     if (!ran.stdout.trimStart().startsWith("{")) throw new TerminalError(`Biome: ${firstLine(ran)}`);
-    const { diagnostics } = parseOutput<BiomeOutput>("Biome", ran);
+    const { diagnostics } = parseOutput("Biome", ran, outputSchema);
     const broken = diagnostics.find(
       ({ category }) => category === "configuration" || category === "deserialize",
     );
     if (broken !== undefined) throw new TerminalError(`Biome: ${broken.message}`);
-    return diagnostics
-      .filter(({ category }) => category === "parse" || category.startsWith("lint/"))
-      .map((found) => ({
-        file: fromCwd(cwd, found.location?.path ?? ""),
-        line: placeOf(found),
-        rule: found.category.replace(/^lint\//, ""),
-        isError: found.severity === "error",
-        message: found.message,
-      }));
+    const messages: LintMessage[] = [];
+    const unjudged: Unjudged[] = [];
+    for (const found of diagnostics) {
+      const { category, location, message } = found;
+      const path = location?.path ?? "";
+      const file = path === "" ? null : fromCwd(cwd, path);
+      const isError = found.severity === "error" || found.severity === "fatal";
+      if (category === "parse" || category?.startsWith("lint/") === true) {
+        // Biome's parser of templates is experimental: an error there is no fault of the component.
+        if (category === "parse" && file !== null && isComponent(file)) {
+          unjudged.push({ file, why: "parse-error", message: oneLine(message) || "no message" });
+        } else {
+          messages.push({
+            file,
+            line: placeOf(found),
+            rule: category.replace(/^lint\//, ""),
+            isError,
+            message,
+          });
+        }
+      } else if (file === null && isError) messages.push({ file, line: 1, rule: "tool", isError, message });
+      else if (file !== null && isError) {
+        unjudged.push({ file, why: "tool-failed", message: oneLine(message) || "no message" });
+      }
+    }
+    return { messages, unjudged };
   },
 };
 
@@ -74,11 +106,11 @@ const SPEC: LinterSpec = {
  * Returns the line that the other linters report too: the assignment to a function, not its declaration; and for a fallthrough
  * the next case, which follows the case that Biome reports.
  */
-function placeOf({ category, location, advices }: BiomeOutput["diagnostics"][number]): number {
+function placeOf({ category, location, advices }: Diagnostic): number {
   const start = location?.start?.line ?? 1;
-  if (category.endsWith("/noFunctionAssign"))
+  if (category?.endsWith("/noFunctionAssign") === true)
     return advices?.find((advice) => advice.start)?.start?.line ?? start;
-  if (category.endsWith("/noFallthroughSwitchClause")) return (location?.end?.line ?? start) + 1;
+  if (category?.endsWith("/noFallthroughSwitchClause") === true) return (location?.end?.line ?? start) + 1;
   return start;
 }
 

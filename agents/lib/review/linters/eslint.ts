@@ -1,22 +1,30 @@
 // Checks correctness with ESLint and typescript-eslint. A repository's flat configuration is code, and ESLint runs it in
 // ESLint's process. So it is loaded only with `trustRepoConfig`.
 import { TerminalError } from "murmur-swarm";
+import { z } from "zod";
 import type { Analysis } from "../contract.ts";
 import { analyserFile, firstLine, parseOutput, runNode } from "../toolbox.ts";
 import { fromCwd, type LinterSpec, runLinter } from "./linter.ts";
 
-interface EslintMessage {
-  filePath: string;
-  ruleId: string | null;
-  severity: number;
-  message: string;
-  line?: number;
-  fatal: boolean;
-}
+/** The output of the review's own formatter, `analysers/rules/eslint-formatter.js`. */
+const outputSchema = z.object({
+  files: z.array(z.string()),
+  messages: z.array(
+    z.object({
+      filePath: z.string(),
+      ruleId: z.string().nullable(),
+      severity: z.number(),
+      message: z.string(),
+      line: z.number().optional(),
+      fatal: z.boolean(),
+    }),
+  ),
+});
 
 const SPEC: LinterSpec = {
   capability: "review-eslint",
   name: "ESLint",
+  readsComponents: false,
   configNames: ["js", "mjs", "cjs", "ts", "mts", "cts"].map((extension) => `eslint.config.${extension}`),
   async lint(tools, { cwd, files, ownRules }) {
     const rules = ownRules ? [] : ["-c", analyserFile("rules", "eslint.config.js")];
@@ -31,8 +39,12 @@ const SPEC: LinterSpec = {
     ]);
     // 0 and 1: ESLint ran. 2: ESLint, or its configuration, failed.
     if (ran.exitCode > 1) throw new TerminalError(`ESLint: ${firstLine(ran)}`);
-    return (
-      parseOutput<EslintMessage[]>("ESLint", ran)
+    const output = parseOutput("ESLint", ran, outputSchema);
+    const linted = new Set(output.files.map((file) => fromCwd(cwd, file)));
+    const ignored = files.map((file) => fromCwd(cwd, file)).filter((file) => !linted.has(file));
+    return {
+      unjudged: ignored.map((file) => ({ file, why: ownRules ? "ignored" : "not-supported" })),
+      messages: output.messages
         // ESLint reports a comment with an unknown rule, for example of the repository's own plugin. That is not a finding.
         .filter(
           ({ ruleId, fatal, message }) =>
@@ -44,8 +56,8 @@ const SPEC: LinterSpec = {
           rule: found.fatal ? "parse" : (found.ruleId ?? "parse"),
           isError: found.severity === 2,
           message: found.message,
-        }))
-    );
+        })),
+    };
   },
 };
 

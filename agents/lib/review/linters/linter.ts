@@ -3,17 +3,30 @@
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import type { AnalysisTools, Linter, RawFinding, ReviewInput, ReviewOutput, Unjudged } from "../contract.ts";
-import { anchorOfLine, isInside, isMissing, note, oneLine, onePerFile, readInside } from "../files.ts";
+import { anchorOf, isInside, isMissing, linesOf, note, oneLine, onePerFile, readReviewed } from "../files.ts";
 import { kindOfRule } from "../kinds.ts";
+import { isComponent } from "../scripts.ts";
+import { isFlow } from "../syntax.ts";
+import { searchFailures } from "./search.ts";
 import { readSuppressions } from "./suppressions.ts";
 
 /** One message of a linter. Its path is absolute, or relative to the linter's working directory. */
 export interface LintMessage {
-  file: string;
+  /** Null for a message without a file. */
+  file: string | null;
   line: number;
   rule: string;
   isError: boolean;
   message: string;
+}
+
+/** The result of one run of a linter. Its paths are like those of the messages. */
+export interface LintRun {
+  messages: readonly LintMessage[];
+  /** The files that the linter names as not judged. */
+  unjudged: readonly Unjudged[];
+  /** The number of files that the linter has read, when it tells it. */
+  linted?: number | undefined;
 }
 
 /** A linter, and how to run it with the repository's rules or with the default rules. */
@@ -23,6 +36,10 @@ export interface LinterSpec {
   name: string;
   /** The names of its configuration files. */
   configNames: readonly string[];
+  /** True when it reads the scripts of components. */
+  readsComponents: boolean;
+  /** True for a parse message about code that is legal in a file that is no ES module, and that it parses completely. */
+  isLegalInScripts?: (message: string) => boolean;
   /**
    * Lints `files` (relative to `cwd`, each starting with `./`). With `ownRules` the linter finds the repository's
    * configuration itself.
@@ -31,8 +48,11 @@ export interface LinterSpec {
   lint(
     tools: AnalysisTools,
     run: { cwd: string; files: readonly string[]; ownRules: boolean },
-  ): Promise<readonly LintMessage[]>;
+  ): Promise<LintRun>;
 }
+
+/** The most notes of one answer about messages without a file. */
+const MAX_TOOL_NOTES = 10;
 
 /** Runs a linter over the input's files. Each file is judged by the nearest configuration at or above it. */
 export async function runLinter(
@@ -41,21 +61,41 @@ export async function runLinter(
   tools: AnalysisTools,
 ): Promise<ReviewOutput> {
   const directory = await realpath(input.directory);
-  const groups = await groupByConfig(directory, input, spec.configNames);
   const output: ReviewOutput = { findings: [], unsure: [], unjudged: [] };
+  const texts = await readTexts(spec, directory, input.files, output.unjudged);
+  const groups = await groupByConfig(directory, { ...input, files: [...texts.keys()] }, spec.configNames);
   let done = 0;
   for (const { config, files } of groups) {
     const ran = await lintGroup(spec, tools, directory, config, files);
-    output.findings.push(
-      ...(await toFindings(spec.capability, directory, files, ran.messages)),
-      ...ran.notes,
-    );
-    output.unjudged.push(...unparsed(files, ran.messages));
+    const { findings, unjudged } = toFindings(spec, texts, ran.messages);
+    for (const finding of [...findings, ...ran.notes]) output.findings.push(finding);
+    output.unjudged = onePerFile([...output.unjudged, ...ran.unjudged, ...unjudged]);
     if (ran.ownRules) output.unsure.push(...files);
     done += files.length;
     tools.progress((100 * done) / input.files.length, `${done} of ${input.files.length} files`);
   }
   return output;
+}
+
+/** Reads the texts of the files that the linter can read, and adds the others to `unjudged`. */
+async function readTexts(
+  spec: LinterSpec,
+  directory: string,
+  files: readonly string[],
+  unjudged: Unjudged[],
+): Promise<ReadonlyMap<string, string>> {
+  const texts = new Map<string, string>();
+  for (const file of files) {
+    const read = await readReviewed(directory, file);
+    if (!("text" in read)) unjudged.push(read.unjudged);
+    else if (!read.isUtf8) unjudged.push({ file, why: "not-utf8", message: "UTF-16 or Latin-1" });
+    else if (isComponent(file) && !spec.readsComponents) {
+      unjudged.push({ file, why: "not-supported", message: `${spec.name} has no parser for components` });
+    } else if (!/\.[cm]?tsx?$/.test(file) && isFlow(read.text)) {
+      unjudged.push({ file, why: "not-supported", message: "Flow's types" });
+    } else texts.set(file, read.text);
+  }
+  return texts;
 }
 
 interface Group {
@@ -112,22 +152,38 @@ async function configIn(
   return null;
 }
 
+interface GroupRun {
+  messages: LintMessage[];
+  unjudged: Unjudged[];
+  notes: RawFinding[];
+  ownRules: boolean;
+}
+
 async function lintGroup(
   spec: LinterSpec,
   tools: AnalysisTools,
   directory: string,
   config: string | null,
   files: readonly string[],
-): Promise<{ messages: readonly LintMessage[]; notes: RawFinding[]; ownRules: boolean }> {
+): Promise<GroupRun> {
   const notes: RawFinding[] = [];
   if (config !== null) {
     const folder = dirname(config);
     const cwd = join(directory, folder);
     try {
       const own = files.map((file) => `./${relative(folder, file)}`);
-      const messages = await spec.lint(tools, { cwd, files: own, ownRules: true });
+      const run = await spec.lint(tools, { cwd, files: own, ownRules: true });
+      const inRoot = <Of extends { file: string | null }>(each: Of): Of => ({
+        ...each,
+        file: each.file === null ? null : join(folder, each.file),
+      });
+      if (run.linted !== undefined && run.linted < files.length) {
+        const message = `${spec.name} judged ${run.linted} of ${files.length} files: its configuration ignores the others.`;
+        notes.push(note("files-ignored", config, message));
+      }
       return {
-        messages: messages.map((message) => ({ ...message, file: join(folder, message.file) })),
+        messages: run.messages.map(inRoot),
+        unjudged: run.unjudged.map(inRoot),
         notes,
         ownRules: true,
       };
@@ -143,39 +199,55 @@ async function lintGroup(
       );
     }
   }
-  const messages = await spec.lint(tools, {
-    cwd: directory,
-    files: files.map((file) => `./${file}`),
-    ownRules: false,
-  });
-  return { messages, notes, ownRules: false };
-}
-
-/** Returns the files with a parse message: the linter's rules did not run there, or their results are guesses. */
-function unparsed(files: readonly string[], messages: readonly LintMessage[]): Unjudged[] {
-  const asked = new Set(files);
-  return onePerFile(
-    messages
-      .filter(({ file, rule }) => rule === "parse" && asked.has(file))
-      .map(({ file, message }) => ({ file, why: "parse-error", message: oneLine(message) || "no message" })),
+  const { runs, failed } = await searchFailures(
+    (part) => spec.lint(tools, { cwd: directory, files: part.map((file) => `./${file}`), ownRules: false }),
+    files,
+    tools,
   );
+  const messages = runs.flatMap((run) => run.messages);
+  return {
+    messages,
+    unjudged: [
+      ...failed.map(({ file, message }): Unjudged => ({ file, why: "tool-failed", message })),
+      ...runs.flatMap((run) => run.unjudged),
+    ],
+    notes: [...notes, ...notesOf(spec, messages)],
+    ownRules: false,
+  };
 }
 
-async function toFindings(
-  capability: Linter,
-  directory: string,
-  files: readonly string[],
+/** Makes notes of the messages without a file: they are about the run, not about the code. */
+function notesOf(spec: LinterSpec, messages: readonly LintMessage[]): RawFinding[] {
+  const stray = messages.filter(({ file }) => file === null);
+  const told = stray.slice(0, MAX_TOOL_NOTES).map(({ message }) => `${spec.name}: ${message}`);
+  if (stray.length > told.length)
+    told.push(`${spec.name}: ${stray.length - told.length} more messages without a file`);
+  return told.map((message) => note("tool-message", ".", message));
+}
+
+/**
+ * Turns a linter's messages into findings. In a file that the linter cannot parse, its first parse message is a finding; its other
+ * messages there are guesses, and are dropped.
+ */
+function toFindings(
+  spec: LinterSpec,
+  texts: ReadonlyMap<string, string>,
   messages: readonly LintMessage[],
-): Promise<RawFinding[]> {
-  const asked = new Set(files);
-  const byFile = Map.groupBy(messages, ({ file }) => file);
+): { findings: RawFinding[]; unjudged: Unjudged[] } {
   const findings: RawFinding[] = [];
-  for (const [file, all] of byFile) {
-    if (!asked.has(file)) continue;
-    const text = (await readInside(directory, file)) ?? "";
+  const unjudged: Unjudged[] = [];
+  for (const [file, all] of Map.groupBy(messages, (message) => message.file)) {
+    const text = file === null ? undefined : texts.get(file);
+    if (file === null || text === undefined) continue;
+    const ofFile = all.filter(({ rule, message }) => rule !== "parse" || !isLegal(spec, text, message));
+    const broken = ofFile.filter(({ rule }) => rule === "parse").sort((a, b) => a.line - b.line)[0];
+    if (broken !== undefined) {
+      unjudged.push({ file, why: "parse-error", message: oneLine(broken.message) || "no message" });
+    }
     const isSilenced = readSuppressions(text);
-    for (const { line, rule, isError, message } of all) {
-      const kind = kindOfRule(capability, rule, isError);
+    const lines = linesOf(text);
+    for (const { line, rule, isError, message } of broken === undefined ? ofFile : [broken]) {
+      const kind = kindOfRule(spec.capability, rule, isError);
       if (isSilenced(kind.kind, line)) continue;
       findings.push({
         ...kind,
@@ -183,11 +255,16 @@ async function toFindings(
         file,
         line: Math.max(1, line),
         message: oneLine(message),
-        anchor: anchorOfLine(text, line),
+        anchor: anchorOf(lines[line - 1] ?? ""),
       });
     }
   }
-  return findings;
+  return { findings, unjudged };
+}
+
+/** True for a parse message about code that is legal, because the file is no ES module. */
+function isLegal(spec: LinterSpec, text: string, message: string): boolean {
+  return spec.isLegalInScripts?.(message) === true && !/^\s*(?:import|export)\b/m.test(text);
 }
 
 /** Turns a linter's path, absolute or starting with `./`, into a path relative to `cwd`. */

@@ -1,23 +1,31 @@
 // Checks correctness with oxlint, which reads nested configurations itself.
 import { TerminalError } from "murmur-swarm";
+import { z } from "zod";
 import type { Analysis } from "../contract.ts";
 import { analyserFile, firstLine, parseOutput, runNode } from "../toolbox.ts";
 import { fromCwd, type LinterSpec, runLinter } from "./linter.ts";
 
-interface OxlintOutput {
-  diagnostics: {
-    message: string;
-    help?: string;
-    code?: string;
-    severity: string;
-    filename: string;
-    labels: { span: { line: number } }[];
-  }[];
-}
+const diagnosticSchema = z.object({
+  message: z.string(),
+  help: z.string().optional(),
+  code: z.string().optional(),
+  severity: z.string(),
+  /** Missing when oxlint could not open the file: the message names it. */
+  filename: z.string().optional(),
+  labels: z.array(z.object({ span: z.object({ line: z.number() }) })).default([]),
+});
+type Diagnostic = z.infer<typeof diagnosticSchema>;
+
+/** The output of `oxlint --format=json`, version 1. */
+const outputSchema = z.object({
+  diagnostics: z.array(diagnosticSchema),
+  number_of_files: z.int().optional(),
+});
 
 const SPEC: LinterSpec = {
   capability: "review-oxlint",
   name: "oxlint",
+  readsComponents: true,
   configNames: [".oxlintrc.json", ".oxlintrc.jsonc", "oxlint.config.ts"],
   async lint(tools, { cwd, files, ownRules }) {
     const rules = ownRules ? [] : ["-c", analyserFile("rules", "oxlint.json"), "--disable-nested-config"];
@@ -28,8 +36,9 @@ const SPEC: LinterSpec = {
       ...files,
     ]);
     if (!ran.stdout.trimStart().startsWith("{")) throw new TerminalError(`oxlint: ${firstLine(ran)}`);
-    return parseOutput<OxlintOutput>("oxlint", ran).diagnostics.map((found) => ({
-      file: fromCwd(cwd, found.filename),
+    const { diagnostics, number_of_files: linted } = parseOutput("oxlint", ran, outputSchema);
+    const messages = diagnostics.map((found) => ({
+      file: found.filename === undefined ? null : fromCwd(cwd, found.filename),
       line: placeOf(found),
       // `eslint(no-unused-vars)`, `typescript-eslint(no-this-alias)`; a syntax error has no code.
       rule: found.code?.match(/\(([^)]+)\)$/)?.[1] ?? found.code ?? "parse",
@@ -37,6 +46,7 @@ const SPEC: LinterSpec = {
       message:
         found.help === undefined ? found.message : `${found.message.replace(/\.?$/, ".")} ${found.help}`,
     }));
+    return { messages, unjudged: [], linted };
   },
 };
 
@@ -44,7 +54,7 @@ const SPEC: LinterSpec = {
  * Returns the line that the other linters report too. For a pair such as "first defined here", "defined again here" it is the
  * later line. For a syntax error or an unused name it is oxlint's first line.
  */
-function placeOf({ code, labels }: OxlintOutput["diagnostics"][number]): number {
+function placeOf({ code, labels }: Diagnostic): number {
   const lines = labels.map(({ span }) => span.line);
   const isFirstLine = code === undefined || code.includes("(no-unused-vars)");
   return isFirstLine ? (lines[0] ?? 1) : Math.max(1, ...lines);

@@ -63,6 +63,7 @@ const coverageSchema = z.strictObject({
     }),
   ),
   unread: z.array(z.string()),
+  missed: z.array(z.string()),
 });
 const leftOutSchema = z.strictObject({
   reason: z.enum(Object.keys(LEFT_OUT_REASONS) as [LeftOutReason, ...LeftOutReason[]]),
@@ -108,10 +109,13 @@ export const command = defineCommand({
       .string()
       .min(1)
       .meta({ positional: true, value: "DIR", description: "the repository (JavaScript or TypeScript)" }),
-    failOn: z
-      .enum(SEVERITIES)
-      .optional()
-      .meta({ description: "exit code 1 when there is a finding at least this severe" }),
+    failOn: z.enum(SEVERITIES).optional().meta({
+      description: "exit code 1 when there is a finding at least this severe, 3 when the review is partial",
+    }),
+    allowPartial: z
+      .boolean()
+      .default(false)
+      .meta({ description: "with --fail-on, no exit code 3 for a partial review" }),
     format: z
       .enum(FORMAT_NAMES)
       .optional()
@@ -154,7 +158,7 @@ export const command = defineCommand({
     .transform(({ face: _, ...report }) => report as unknown as ReviewReport & { face?: Face }),
   examples: ["review .", "review ../project --json", "review . --fail-on high", "review . --format sarif"],
   details:
-    "Uses the swarm that you run in the working directory (or --server); without a swarm it starts its own for the duration.\nThe repository is not trusted: the working directory's murmur.yaml and agents are ignored unless a flag names them.\nNothing is written into the directory. Exit code 0 when the review ran, with or without findings.",
+    "Uses the swarm that you run in the working directory (or --server); without a swarm it starts its own for the duration.\nThe repository is not trusted: the working directory's murmur.yaml and agents are ignored unless a flag names them.\nNothing is written into the directory. Exit code 0 when the review ran, with or without findings. With --fail-on: 1 when a finding is severe\nenough, 3 when none is but the review is partial, so that a fault may be in the part that was not judged.",
   async run(given, input) {
     const format = input.format ?? (given.json ? "json" : "text");
     if (given.json && format !== "json") {
@@ -170,7 +174,11 @@ export const command = defineCommand({
     const ports = withTrustedPaths(given, directory);
     const show = async (report: ReviewReport) => {
       const isReached = input.failOn !== undefined && reaches(report, input.failOn);
-      return { ...report, face: { format, isReached, around: await surroundings(directory, ports.signal) } };
+      const isBlind = input.failOn !== undefined && report.status === "partial" && !input.allowPartial;
+      return {
+        ...report,
+        face: { format, isReached, isBlind, around: await surroundings(directory, ports.signal) },
+      };
     };
     if (input.from !== undefined) return await show(readReport(resolveFrom(ports.directory, input.from)));
     const wanted = input.only.length === 0 ? REVIEW_CAPABILITIES : input.only;
@@ -218,7 +226,8 @@ export const command = defineCommand({
     }
   },
   render: ({ face, ...report }) => (face === undefined ? "" : FORMATS[face.format](report, face.around)),
-  exitCode: ({ status, face }) => (face?.isReached === true || status === "failed" ? 1 : 0),
+  exitCode: ({ status, face }) =>
+    face?.isReached === true || status === "failed" ? 1 : face?.isBlind === true ? 3 : 0,
 });
 
 function showProgress({ files, failed, capability }: ReviewProgress, { share, leftMs }: WorkDone): string {
@@ -235,6 +244,8 @@ interface Face {
   format: FormatName;
   /** True when a finding is at least as severe as --fail-on. */
   isReached: boolean;
+  /** True when a partial review must not pass --fail-on. */
+  isBlind: boolean;
   around: Surroundings;
 }
 

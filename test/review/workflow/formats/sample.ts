@@ -20,7 +20,7 @@ export const report: ReviewReport = {
   leftOut: [],
   suppressed: [],
   config: { file: null, switchedOff: [] },
-  coverage: { analysers: [], unread: [] },
+  coverage: { analysers: [], unread: [], missed: [] },
   durationMs: 1234,
   agents: 2,
   tasks: 3,

@@ -123,6 +123,7 @@ test("a partial review is no successful execution, and tells the missing finding
       },
     ],
     unread: [],
+    missed: [],
   };
   const [invocation] = render({ findings: [note], coverage }).invocations;
   expect(invocation).toMatchObject({

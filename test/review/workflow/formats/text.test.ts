@@ -64,6 +64,7 @@ test("the report has one line about the files that were not judged, without thos
         covered("review-docs", [{ file: "README.md", why: "tool-failed" }]),
       ],
       unread: ["README.md"],
+      missed: [],
     },
   });
   expect(text.split("\n")).toContain(
