@@ -33,13 +33,26 @@ export interface CoveredTask {
   error: string | null;
 }
 
-/** Collects the coverage of all tasks over the scanned files. A failed task has judged none of its files. */
-export function coverageOf(scanned: readonly string[], tasks: readonly CoveredTask[]): Coverage {
+/**
+ * Collects the coverage of all tasks over the scanned files. A failed task has judged none of its files. No analyser has judged a
+ * file that `changed` during the review: its findings may be about either version.
+ */
+export function coverageOf(
+  scanned: readonly string[],
+  tasks: readonly CoveredTask[],
+  changed: readonly string[] = [],
+): Coverage {
+  const isChanged = new Set(changed);
   const read = new Set<string>();
   const byAnalyser = Map.groupBy(tasks, ({ capability }) => capability);
   const analysers = [...byAnalyser].map(([capability, ofAnalyser]): AnalyserCoverage => {
     const unjudged = new Map(
-      ofAnalyser.flatMap((task) => unjudgedOf(task).map((each): [string, Unjudged] => [each.file, each])),
+      ofAnalyser.flatMap((task) =>
+        [...changedOf(task, isChanged), ...unjudgedOf(task)].map((each): [string, Unjudged] => [
+          each.file,
+          each,
+        ]),
+      ),
     );
     const judged = new Set(
       ofAnalyser.flatMap(({ files, answer }) =>
@@ -69,6 +82,13 @@ function missedOf(tasks: readonly CoveredTask[], analysers: readonly AnalyserCov
     })
     .map(([file]) => file)
     .sort();
+}
+
+function changedOf({ files }: CoveredTask, changed: ReadonlySet<string>): Unjudged[] {
+  const message = "the file was changed or removed after the review had listed it";
+  return files
+    .filter((file) => changed.has(file))
+    .map((file) => ({ file, why: "changed-meanwhile", message }));
 }
 
 function unjudgedOf({ files, answer, error }: CoveredTask): readonly Unjudged[] {

@@ -21,7 +21,7 @@ import { type Answer, byImportance, type Finding, mergeFindings } from "./merge.
 import { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
 import { type Prepared, type PrepareOptions, prepareReview } from "./prepare.ts";
 import type { FailedTask, ReviewReport } from "./report.ts";
-import { type Scan, type ScannedFile, scan } from "./scan.ts";
+import { findChanged, type Scan, type ScannedFile, scan } from "./scan.ts";
 import { applyIgnoreComments, collectIgnoreComments, type IgnoreComment } from "./suppress/index.ts";
 
 /** The time limit of a review: about thirty times the time for a repository of 1,000 files on two cores. */
@@ -130,6 +130,7 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
   const isWhole = REVIEW_CAPABILITIES.every((capability) => only.includes(capability));
   return toReport(prepared, scanned, {
     comments,
+    changed: await findChanged(directory, scanned.files),
     isWhole,
     outcomes: [...outcomes, ...missing],
     present,
@@ -322,12 +323,15 @@ function toReport(
   scanned: Scan,
   {
     comments,
+    changed,
     isWhole,
     outcomes,
     present,
     tookMs,
   }: {
     comments: ReadonlyMap<string, readonly IgnoreComment[]>;
+    /** The files that changed after the scan. */
+    changed: readonly string[];
     /** True when every analyser was asked. */
     isWhole: boolean;
     outcomes: readonly Outcome[];
@@ -345,7 +349,9 @@ function toReport(
   const coverage = coverageOf(
     scanned.files.map(({ path }) => path),
     outcomes,
+    changed,
   );
+  const isUnreadable = scanned.leftOut.some(({ reason }) => reason === "unreadable");
   const isComplete = isWhole && failedTasks.length === 0;
   const silenced = applyIgnoreComments(mergeFindings(answers, places), comments, () => isComplete);
   const merged = applyKinds(silenced.findings, config);
@@ -354,7 +360,7 @@ function toReport(
     ...merged.unknownKinds.map((message) => makeNote("unknown-kind", file ?? ".", message)),
     ...noteUncounted(uncounted),
   ];
-  const isPartial = failedTasks.length > 0 || coverage.missed.length > 0;
+  const isPartial = failedTasks.length > 0 || coverage.missed.length > 0 || isUnreadable;
   const isFailed = outcomes.length > 0 && answers.length === 0;
   return {
     status: isFailed ? "failed" : isPartial ? "partial" : "completed",

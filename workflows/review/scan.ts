@@ -38,6 +38,8 @@ import { runGit } from "./safety/index.ts";
 export interface ScannedFile {
   path: string;
   bytes: number;
+  /** The time of its last change, which tells whether it changed during the review. */
+  modifiedMs?: number;
   /** True when a linter's own ignore list names the file: every analyser but the linters reads it. */
   unlinted?: boolean;
 }
@@ -81,7 +83,7 @@ export async function scan(directory: string, options: ScanOptions = {}): Promis
   const leftOut = new LeftOutCounter();
   const keeps = new IgnoreList(parsePatterns(config.keep));
   const enters = (folder: string) => enterFolder(folder, config.keep.length > 0, leftOut);
-  const paths = (await gitFiles(root, signal)) ?? (await walk(root, "", [], 0, enters, signal));
+  const paths = (await gitFiles(root, signal)) ?? (await walk(root, "", [], 0, { enters, leftOut, signal }));
   const all = [...new Set(paths)].sort();
   const read = options.readNarrowing ?? ((path, maxBytes) => readInside(root, path, maxBytes));
   const narrowing = await readNarrowing(all, read);
@@ -109,7 +111,10 @@ export async function scan(directory: string, options: ScanOptions = {}): Promis
       if (looked === null) continue;
       if ("reason" in looked) leftOut.add(looked.reason, path, looked.because);
       else if (kept.length >= maxFiles) leftOut.add("over-the-limit", path, `the limit is ${maxFiles} files`);
-      else kept.push({ path, bytes: looked.bytes, banner: isScript(path) ? readBanner(looked.head) : null });
+      else {
+        const { bytes, modifiedMs, head } = looked;
+        kept.push({ path, bytes, modifiedMs, banner: isScript(path) ? readBanner(head) : null });
+      }
     }
   }
   const scripts = kept.filter(({ path }) => isScript(path) && !keeps.ignores(path));
@@ -117,8 +122,24 @@ export async function scan(directory: string, options: ScanOptions = {}): Promis
   for (const [path, { reason, because }] of libraries) leftOut.add(reason, path, because);
   const files = kept
     .filter(({ path }) => !libraries.has(path))
-    .map(({ path, bytes }) => markUnlinted({ path, bytes }, narrowing.lists, leftOut));
+    .map(({ banner: _, ...file }) => markUnlinted(file, narrowing.lists, leftOut));
   return { files, leftOut: leftOut.list() };
+}
+
+/** Returns the files that were changed or removed after the scan, of those whose time of change it knows. */
+export async function findChanged(directory: string, files: readonly ScannedFile[]): Promise<string[]> {
+  const changed: string[] = [];
+  for (let at = 0; at < files.length; at += HEADS_AT_ONCE) {
+    const looked = await Promise.all(
+      files.slice(at, at + HEADS_AT_ONCE).map(async ({ path, bytes, modifiedMs }) => {
+        if (modifiedMs === undefined) return [];
+        const facts = await lstat(join(directory, path)).catch(() => null);
+        return facts?.size === bytes && facts.mtimeMs === modifiedMs ? [] : [path];
+      }),
+    );
+    changed.push(...looked.flat());
+  }
+  return changed;
 }
 
 /** True for plain JavaScript. Copied libraries are JavaScript; TypeScript sources of others come as packages. */
@@ -205,20 +226,22 @@ async function walk(
   folder: string,
   above: readonly IgnoreRule[],
   depth: number,
-  enters: (folder: string) => boolean,
-  signal: AbortSignal | undefined,
+  options: { enters: (folder: string) => boolean; leftOut: LeftOutCounter; signal: AbortSignal | undefined },
 ): Promise<string[]> {
-  signal?.throwIfAborted();
+  options.signal?.throwIfAborted();
   const ignore = await readFile(join(root, folder, ".gitignore"), "utf8").catch(() => "");
   const rules = [...above, ...parseIgnore(ignore, folder)];
-  const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(() => []);
+  const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(() => {
+    options.leftOut.add("unreadable", `${folder}/`, "the folder cannot be listed");
+    return [];
+  });
   const files: string[] = [];
   for (const entry of entries) {
     const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
     if (entry.name === ".git" || isIgnored(rules, path, entry.isDirectory())) continue;
     if (!entry.isDirectory()) files.push(path);
-    else if (depth < MAX_DEPTH && enters(`${path}/`)) {
-      files.push(...(await walk(root, path, rules, depth + 1, enters, signal)));
+    else if (depth < MAX_DEPTH && options.enters(`${path}/`)) {
+      files.push(...(await walk(root, path, rules, depth + 1, options)));
     }
     if (files.length > 2 * MAX_FILES) break;
   }
@@ -228,30 +251,33 @@ async function walk(
 /** The size of a file, and its first and last bytes as Latin-1. */
 interface Looked {
   bytes: number;
+  modifiedMs: number;
   head: string;
   tail: string;
 }
 
 /** Looks at a file; null when it does not exist any more. */
 async function lookAt(root: string, path: string, maxBytes: number): Promise<Looked | Verdict | null> {
-  const facts = await lstat(join(root, path)).catch(() => null);
-  if (facts === null) return null;
+  const facts = await lstat(join(root, path)).catch((error: NodeJS.ErrnoException) => error.code ?? "");
+  if (facts === "ENOENT" || facts === "ENOTDIR") return null;
+  if (typeof facts === "string")
+    return { reason: "unreadable", because: `the system refuses to look at it (${facts})` };
   if (facts.isSymbolicLink()) return { reason: "link", because: "links are not followed" };
   // Of git's files only a submodule is a folder.
   if (facts.isDirectory())
     return { reason: "submodule", because: "a repository of its own; review it there" };
   if (!facts.isFile()) return { reason: "not-a-file", because: "not a regular file" };
-  if (isLockfile(path)) return { bytes: facts.size, head: "", tail: "" };
+  if (isLockfile(path)) return { bytes: facts.size, modifiedMs: facts.mtimeMs, head: "", tail: "" };
   if (facts.size > maxBytes)
     return { reason: "too-large", because: `${facts.size} bytes, over the limit of ${maxBytes}` };
-  const looked = await readEnds(join(root, path), facts.size);
+  const looked = await readEnds(join(root, path), facts.size, facts.mtimeMs);
   if (looked === null) return { reason: "unreadable", because: "it cannot be opened" };
   return looked.head.includes("\0") && !isUtf16(looked.head)
     ? { reason: "binary", because: "it contains a NUL byte" }
     : looked;
 }
 
-async function readEnds(path: string, bytes: number): Promise<Looked | null> {
+async function readEnds(path: string, bytes: number, modifiedMs: number): Promise<Looked | null> {
   // Not blocking, and not through a link: the file may have been replaced since it was looked at.
   const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
   const handle = await open(path, flags).catch(() => null);
@@ -263,7 +289,7 @@ async function readEnds(path: string, bytes: number): Promise<Looked | null> {
     };
     const head = await read(HEAD_BYTES, 0);
     const tail = bytes <= HEAD_BYTES ? head.slice(-TAIL_BYTES) : await read(TAIL_BYTES, bytes - TAIL_BYTES);
-    return { bytes, head, tail };
+    return { bytes, modifiedMs, head, tail };
   } catch {
     return null;
   } finally {

@@ -99,6 +99,26 @@ describe("running a review", () => {
     expect(report.files).toBe(1);
   });
 
+  test("a file that changes or goes while the review runs is told, and the review is partial", async () => {
+    const directory = await setup();
+    for (const file of ["b.ts", "c.ts"]) await writeFile(join(directory, file), "export {};\n");
+    const submit: ReviewPorts["submit"] = async () => {
+      await writeFile(join(directory, "a.ts"), "export const a = 22;\n");
+      await rm(join(directory, "b.ts"), { force: true });
+      return result({ output: { findings: [LOW], unsure: [], unjudged: [] } });
+    };
+    const report = await runReview({ submit, resultOf }, { directory, only: ["review-security"] });
+    expect(report).toMatchObject({ status: "partial", files: 1, coverage: { missed: ["a.ts", "b.ts"] } });
+    expect(report.coverage.analysers[0]).toMatchObject({
+      judged: 1,
+      unjudged: [
+        { file: "a.ts", why: "changed-meanwhile" },
+        { file: "b.ts", why: "changed-meanwhile" },
+      ],
+    });
+    expect(report.findings).toHaveLength(1);
+  });
+
   test("a review without a completed task is failed", async () => {
     const failed = result({
       status: "failed",

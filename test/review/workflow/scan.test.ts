@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -37,6 +37,18 @@ describe("listing the files of a repository", () => {
       expect(await paths(await setup(files, { git }))).toEqual([".gitignore", "a.ts", "keep.log"]);
     });
   }
+
+  test.skipIf(process.getuid?.() === 0)("a folder and a file that may not be read are told", async () => {
+    const directory = await setup({ "a.ts": "", "closed.ts": "", "secret/b.ts": "" });
+    await chmod(join(directory, "closed.ts"), 0);
+    await chmod(join(directory, "secret"), 0);
+    const { files, leftOut } = await scan(directory);
+    await chmod(join(directory, "secret"), 0o700);
+    expect(files.map(({ path }) => path)).toEqual(["a.ts"]);
+    expect(leftOut.find(({ reason }) => reason === "unreadable")?.files.map(({ path }) => path)).toEqual(
+      expect.arrayContaining(["closed.ts", "secret/"]),
+    );
+  });
 
   test("a text in UTF-16 is no binary file", async () => {
     const directory = await setup({ "binary.ts": "a\0b" });
