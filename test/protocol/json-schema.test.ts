@@ -5,9 +5,12 @@ import { jsonSchemaOf, parseTask, SCHEMA_NAMES, taskSchema } from "../../src/pro
 
 const root = join(import.meta.dirname, "..", "..");
 
+/** The schema of the review's configuration file, which belongs to the review and not to the wire. */
+const REVIEW_CONFIGURATION = "murmur-review";
+
 test("docs/schemas contains only generated schemas", () => {
   const kept = readdirSync(join(root, "docs", "schemas")).map((file) => basename(file, ".json"));
-  expect(kept.sort()).toEqual([...SCHEMA_NAMES].sort());
+  expect(kept.sort()).toEqual([...SCHEMA_NAMES, REVIEW_CONFIGURATION].sort());
 });
 
 test("a task requires only the capability, and unknown or unsupported fields are rejected", () => {
