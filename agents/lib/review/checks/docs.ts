@@ -40,8 +40,9 @@ const SHELL = /^(?:sh|bash|shell|zsh|console|terminal|shell-?session|shellscript
 const INLINE_LINK =
   /!?\[(?:[^[\]]|\[[^[\]]*\])*\]\(\s*<?([^\s()<>]+(?:\([^\s()]*\)[^\s()<>]*)*)>?(?:\s+["'(][^)]*)?\s*\)/g;
 const REFERENCE = /^\s{0,3}\[[^\]^][^\]]*\]:\s*<?(\S+?)>?(?:\s|$)/;
-const HTML_LINK = /<(?:a|img|source|video)\b[^>]*?\b(?:href|src)\s*=\s*["']([^"']+)["']/gi;
-const HTML_ANCHOR = /\b(?:id|name)\s*=\s*["']([^"']+)["']/gi;
+// An attribute that a framework binds (`:href`, `v-bind:href`, `[href]`) has an expression as its value, and no link.
+const HTML_LINK = /<(?:a|img|source|video)\b[^>]*?\s(?:href|src)\s*=\s*["']([^"']+)["']/gi;
+const HTML_ANCHOR = /\b(?:id|name)\s*=\s*["']?([^"'\s>]+)/gi;
 
 function readPage(text: string): Page {
   const links: Page["links"] = [];

@@ -101,6 +101,7 @@ class Helpers {
   /** The functions of the file itself, by name. */
   readonly #own = new Map<string, SyntaxNode>();
   readonly #imported: ReadonlySet<string>;
+  readonly #checkers: ReadonlySet<string>;
 
   constructor(source: Source) {
     this.#source = source;
@@ -109,6 +110,7 @@ class Helpers {
         .filter(({ moduleRequest }) => /^[.#~@]/.test(moduleRequest.value))
         .flatMap(({ entries }) => entries.map(({ localName }) => localName.value)),
     );
+    this.#checkers = checkersOf(source);
     walk(source.program, (node) => {
       const value = node.type === "VariableDeclarator" ? child(node, "init") : node;
       const name = nameOf(child(node, "id"));
@@ -126,7 +128,7 @@ class Helpers {
       )
     )
       return true;
-    const parameters = new Set(children(body, "params").map((parameter) => nameOf(parameter)));
+    const parameters = new Set(children(body, "params").flatMap(namesIn));
     let checks = false;
     walk(body, (node) => {
       if (checks) return false;
@@ -137,14 +139,49 @@ class Helpers {
       const own = this.#own.get(first);
       checks = name === "" ? CHECKS.test(this.#source.text.slice(node.start, node.end)) : CHECKS.test(name);
       // A test context, `t.is(…)`, checks by its methods; a helper of another file may check anything.
+      // A command of Cypress fails the test by itself when the page does not answer it.
       checks ||=
         parameters.has(first) ||
+        this.#checkers.has(first) ||
+        first === "cy" ||
         (node.type === "CallExpression" && name === first && this.#imported.has(first));
       checks ||= own !== undefined && (depth >= 3 || this.mayCheck(own, depth + 1));
       return undefined;
     });
     return checks;
   }
+}
+
+/** Modules of assertions: Node, chai, uvu, tap, should, power-assert, expect and the assertions of Deno. */
+const ASSERTION_MODULE =
+  /(?:^|[/:@-])(?:assert(?:ions?)?|chai|should|expect|tap|tape|must|unexpected|jasmine)(?:[/@.-]|$)/;
+
+/** The names that stand for assertions: imported from such a module, or destructured from a name that checks. */
+function checkersOf(source: Source): Set<string> {
+  const names = new Set(
+    source.module.staticImports
+      .filter(({ moduleRequest }) => ASSERTION_MODULE.test(moduleRequest.value))
+      .flatMap(({ entries }) => entries.map(({ localName }) => localName.value)),
+  );
+  walk(source.program, (node) => {
+    if (node.type !== "VariableDeclarator") return;
+    const [target, value] = [child(node, "id"), child(node, "init")];
+    const isRequire = value?.type === "CallExpression" && nameOf(child(value, "callee")) === "require";
+    const from = isRequire ? (textOf(children(value, "arguments")[0]) ?? "") : nameOf(value);
+    if (target === null || from === "") return;
+    if (isRequire ? ASSERTION_MODULE.test(from) : names.has(from) || CHECKS.test(from)) {
+      for (const name of namesIn(target)) names.add(name);
+    }
+  });
+  return names;
+}
+
+/** The names that a parameter or a declaration binds: `t`, `{ expect }`, `{ equal: same = x }`. */
+function namesIn(pattern: SyntaxNode): string[] {
+  if (pattern.type === "Identifier") return [nameOf(pattern)];
+  const inner = [...children(pattern, "properties"), ...children(pattern, "elements")];
+  const held = ["value", "left", "argument"].flatMap((field) => child(pattern, field) ?? []);
+  return [...inner, ...held].flatMap(namesIn);
 }
 
 /** Finds sources that no test loads, directly or through other modules: their code cannot have been tested. */

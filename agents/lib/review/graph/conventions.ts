@@ -225,7 +225,7 @@ export const LOADED: readonly { path: RegExp; when?: RegExp; why: string }[] = [
 
 /** Names of a program's first module, wherever it is. */
 export const ENTRY_NAME =
-  /^(?:index|main|mod|cli|bin|server|app|worker|sw|service-worker|serviceworker|setup|entry|start|run|bootstrap|register|polyfills?|program|lambda|handler|standalone|browser|node|_worker|root|www|gulpfile|gruntfile|jakefile|makefile|cakefile|brocfile|ember-cli-build|karma|protractor|nightwatch|wallaby|testem|sandbox|playground|repl|dev)\b|[.-](?:worker|entry|main|bundle|browser|cli|main-ui|shared-worker|sw|umd|standalone|global|server|client|iife|webpack|rollup|gulp|vite|esbuild)\.[^.]+$/i;
+  /^(?:index|main|mod|cli|bin|server|app|worker|sw|service-worker|serviceworker|setup|entry|start|run|bootstrap|register|polyfills?|program|lambda|handler|standalone|browser|node|_worker|root|www|gulpfile|gruntfile|jakefile|makefile|cakefile|brocfile|ember-cli-build|karma|protractor|nightwatch|wallaby|testem|sandbox|playground|repl|dev)\b|[.-](?:worker|entry|main|bundle|browser|cli|main-ui|shared-worker|sw|umd|standalone|global|iife|webpack|rollup|gulp|vite|esbuild)\.[^.]+$/i;
 
 /** Files that a tool reads by name: `vite.config.ts`, `.eslintrc.js`, `karma.conf.js`, `webpack.prod.js`, `jest-setup.js`. */
 export const CONFIG_NAME =

@@ -2,6 +2,7 @@
 // reading. Checks that would have to follow data through functions are left out, because they would guess.
 import type { AnalysisTools, RawFinding, ReviewInput, Unjudged } from "../contract.ts";
 import { isTest } from "../files.ts";
+import { readSuppressions } from "../linters/suppressions.ts";
 import {
   calledFrom,
   child,
@@ -73,10 +74,13 @@ export async function findRiskyCode(
       fileSystem: importedFrom(source, ["fs", "node:fs", "fs/promises", "node:fs/promises", "fs-extra"]),
       fromRequest: namesFromRequest(source),
     };
+    // A comment that silences a linter's rule silences the same kind here.
+    const isSilenced = readSuppressions(source.text);
     walk(source.program, (node, above) => {
       for (const check of checks) {
         const hit = check(node, facts, above);
-        if (hit !== null) findings.push(findingAt(source, node, hit));
+        if (hit !== null && !isSilenced(hit.kind, source.lineAt(node.start)))
+          findings.push(findingAt(source, node, hit));
       }
       return undefined;
     });
