@@ -2,7 +2,7 @@
 // Leaves the reasons to left-out/, and the tasks to plan.ts. The scan only reads: git does not refresh its index, and runs no hooks
 // or monitors of the repository.
 import { constants } from "node:fs";
-import { lstat, open, readdir, readFile, realpath } from "node:fs/promises";
+import { lstat, open, readdir, realpath } from "node:fs/promises";
 import { basename, join } from "node:path";
 import {
   isCode,
@@ -229,7 +229,8 @@ async function walk(
   options: { enters: (folder: string) => boolean; leftOut: LeftOutCounter; signal: AbortSignal | undefined },
 ): Promise<string[]> {
   options.signal?.throwIfAborted();
-  const ignore = await readFile(join(root, folder, ".gitignore"), "utf8").catch(() => "");
+  // Like every file of the repository it may be a FIFO, a link or huge.
+  const ignore = (await readInside(root, join(folder, ".gitignore"))) ?? "";
   const rules = [...above, ...parseIgnore(ignore, folder)];
   const entries = await readdir(join(root, folder), { withFileTypes: true }).catch(() => {
     options.leftOut.add("unreadable", `${folder}/`, "the folder cannot be listed");

@@ -3,7 +3,7 @@
 import { TerminalError } from "murmur-swarm";
 import { z } from "zod";
 import type { Analysis } from "../contract.ts";
-import { analyserFile, firstLine, parseOutput, runNode } from "../toolbox.ts";
+import { analyserFile, firstLine, parseOutput, run } from "../toolbox.ts";
 import { fromCwd, type LinterSpec, runLinter } from "./linter.ts";
 
 /** The output of the review's own formatter, `analysers/rules/eslint-formatter.js`. */
@@ -28,7 +28,13 @@ const SPEC: LinterSpec = {
   configNames: ["js", "mjs", "cjs", "ts", "mts", "cts"].map((extension) => `eslint.config.${extension}`),
   async lint(tools, { cwd, files, ownRules }) {
     const rules = ownRules ? [] : ["-c", analyserFile("rules", "eslint.config.js")];
-    const ran = await runNode(tools, cwd, analyserFile("node_modules", "eslint", "bin", "eslint.js"), [
+    // By its own rules ESLint needs no right but to read: Node then refuses writes, programs, workers and native code.
+    const rights = ownRules ? [] : ["--permission", "--allow-fs-read=*"];
+    const program = analyserFile("node_modules", "eslint", "bin", "eslint.js");
+    const ran = await run(tools, cwd, [
+      process.execPath,
+      ...rights,
+      program,
       "--format",
       analyserFile("rules", "eslint-formatter.js"),
       "--no-error-on-unmatched-pattern",
