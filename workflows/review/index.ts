@@ -26,6 +26,7 @@ export { type Answer, type Finding, isDoubtful, mergeFindings } from "./merge.ts
 export { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
 export { type Prepared, type PrepareOptions, prepareReview } from "./prepare.ts";
 export { type FailedTask, type Parts, partsOf, type ReviewReport, reaches } from "./report.ts";
+export { reportSchema } from "./report-schema.ts";
 export {
   DEFAULT_REVIEW_TASK_TIMEOUT_MS,
   DEFAULT_REVIEW_TIMEOUT_MS,

@@ -15,6 +15,7 @@ import {
   type Unjudged,
 } from "../../agents/lib/review/index.ts";
 import { type AgreedPlace, calibratedConfidence, roundConfidence } from "./ballot.ts";
+import type { PlaceInChange } from "./scope/index.ts";
 
 /** One analyser's answer to one task. */
 export interface Answer {
@@ -47,6 +48,8 @@ export interface Finding {
    * analyser can report such a finding, so that no other can agree or disagree.
    */
   confidence: number | null;
+  /** In a review of a change: its place in the change. Only findings on changed lines are shown and can fail the review. */
+  inChange?: PlaceInChange;
 }
 
 /** Merges the answers of the completed tasks with the agreed places of the linters' ballots; most important first. */

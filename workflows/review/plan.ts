@@ -57,17 +57,23 @@ export const MAX_TASK_BYTES = 4 * 1024 * 1024;
 /**
  * Makes the tasks of a review for the given analysers. The slowest analysers come first, so that they do not run alone at the
  * end.
+ * @param isChanged the files of the change under review. The graph, the tests and the links need all files; the other analyses
+ *   judge each file by itself, so they get the changed ones.
  */
 export function planReview(
   files: readonly ScannedFile[],
   analysers: readonly ReviewCapability[] = REVIEW_CAPABILITIES,
+  isChanged: (path: string) => boolean = () => true,
 ): PlannedTask[] {
   const linters = LINTERS.filter((linter) => analysers.includes(linter));
   return PLANNED_ORDER.flatMap((part) => {
     if (part === "linters" ? linters.length === 0 : !analysers.includes(part)) return [];
     const { takes, filesPerTask, reads } = SHARES[part];
     const taken = files.filter(
-      ({ path, unlinted }) => takes(path) && !(part === "linters" && unlinted === true),
+      ({ path, unlinted }) =>
+        takes(path) &&
+        !(part === "linters" && unlinted === true) &&
+        (isChanged(path) || WHOLE_PARTS.has(part) || (part === "review-security" && isOfPackage(path))),
     );
     if (!taken.some(({ path }) => !isManifest(path) || part === "review-security")) return [];
     const context = files.flatMap(({ path }) => (reads?.(path) === true && !takes(path) ? [path] : []));
@@ -79,6 +85,14 @@ export function planReview(
       ...(context.length === 0 ? {} : { context }),
     }));
   });
+}
+
+/** The analyses that need all files, also in a review of a change. */
+const WHOLE_PARTS: ReadonlySet<Part> = new Set(["review-architecture", "review-tests", "review-docs"]);
+
+/** True for the files that the check of lockfiles compares with each other. */
+function isOfPackage(path: string): boolean {
+  return isManifest(path) || isLockfile(path);
 }
 
 const PLANNED_ORDER: readonly Part[] = [

@@ -7,6 +7,7 @@ import type { SwitchedOff } from "./config/index.ts";
 import type { Coverage } from "./coverage.ts";
 import type { LeftOut } from "./left-out/index.ts";
 import { type Finding, isDoubtful } from "./merge.ts";
+import { isInScope, type Scope } from "./scope/index.ts";
 import type { Suppressed } from "./suppress/index.ts";
 
 /** A task whose findings are missing. */
@@ -49,6 +50,8 @@ export interface ReviewReport {
   tasks: number;
   /** How often each level of agreement was right among labelled findings (docs/review.md), the highest level first. */
   agreement: AgreementLevel[];
+  /** The change under review; null for a review of everything. */
+  scope: Scope | null;
   /** The findings, most important first. */
   findings: Finding[];
   failedTasks: FailedTask[];
@@ -60,7 +63,7 @@ export interface ReviewReport {
 export function reaches(report: ReviewReport, severity: Severity): boolean {
   const limit = SEVERITIES.indexOf(severity);
   return report.findings.some(
-    (finding) => SEVERITIES.indexOf(finding.severity) <= limit && !isDoubtful(finding),
+    (finding) => SEVERITIES.indexOf(finding.severity) <= limit && !isDoubtful(finding) && isInScope(finding),
   );
 }
 
@@ -76,7 +79,7 @@ export interface Parts {
 
 /** Divides the findings of a report. */
 export function partsOf({ findings }: Pick<ReviewReport, "findings">): Parts {
-  const problems = findings.filter(({ severity }) => severity !== "info");
+  const problems = findings.filter((finding) => finding.severity !== "info" && isInScope(finding));
   return {
     shown: problems.filter((finding) => !isDoubtful(finding)),
     doubtful: problems.filter(isDoubtful),

@@ -11,6 +11,7 @@ import {
   MAX_PLACES_PER_SEAT,
   REVIEW_CAPABILITIES,
   type ReviewCapability,
+  readInside,
   reviewOutputSchema,
 } from "../../agents/lib/review/index.ts";
 import { type AgreedPlace, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
@@ -22,6 +23,7 @@ import { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
 import { type Prepared, type PrepareOptions, prepareReview } from "./prepare.ts";
 import type { FailedTask, ReviewReport } from "./report.ts";
 import { findChanged, type Scan, type ScannedFile, scan } from "./scan.ts";
+import { placeInChange, readAtBase, scopeOf } from "./scope/index.ts";
 import { applyIgnoreComments, collectIgnoreComments, type IgnoreComment } from "./suppress/index.ts";
 
 /** The time limit of a review: about thirty times the time for a repository of 1,000 files on two cores. */
@@ -90,13 +92,23 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
   const startedMs = performance.now();
   const prepared = options.prepared ?? (await prepareReview(options));
   const { directory, config } = prepared;
-  const scanned = await scan(directory, { config, signal: options.signal });
+  const { change } = prepared;
+  const isChanged = (path: string) => change === null || change.files.has(path);
+  const scanned = await scan(directory, {
+    config,
+    signal: options.signal,
+    readNarrowing: (path, maxBytes) =>
+      change?.files.has(path) === true
+        ? readAtBase({ directory, signal: options.signal }, change, path)
+        : readInside(directory, path, maxBytes),
+  });
   ports.onScan?.(directory, scanned.files);
   const { only = REVIEW_CAPABILITIES, absent = new Map() } = options;
-  const planned = planReview(scanned.files, only);
+  const planned = planReview(scanned.files, only, isChanged);
   const present = planReview(
     scanned.files,
     only.filter((capability) => !absent.has(capability)),
+    isChanged,
   );
   const taskTimeoutMs = options.taskTimeoutMs ?? DEFAULT_REVIEW_TASK_TIMEOUT_MS;
   const timeoutMs = options.timeoutMs ?? DEFAULT_REVIEW_TIMEOUT_MS;
@@ -319,7 +331,7 @@ class Patience {
 }
 
 function toReport(
-  { directory, config, configFile: file }: Prepared,
+  { directory, config, configFile: file, change }: Prepared,
   scanned: Scan,
   {
     comments,
@@ -346,15 +358,22 @@ function toReport(
   const failedTasks: FailedTask[] = outcomes.flatMap(({ capability, files, error }) =>
     error === null ? [] : [{ capability, error, files: files.length }],
   );
-  const coverage = coverageOf(
-    scanned.files.map(({ path }) => path),
-    outcomes,
-    changed,
-  );
+  // In a review of a change, the files that did not change are context.
+  const judged = scanned.files.map(({ path }) => path).filter((path) => change?.files.has(path) ?? true);
+  const coverage = coverageOf(judged, outcomes, changed);
   const isUnreadable = scanned.leftOut.some(({ reason }) => reason === "unreadable");
   const isComplete = isWhole && failedTasks.length === 0;
-  const silenced = applyIgnoreComments(mergeFindings(answers, places), comments, () => isComplete);
+  const silenced = applyIgnoreComments(
+    mergeFindings(answers, places),
+    comments,
+    (path) => isComplete && (change?.files.has(path) ?? true),
+  );
   const merged = applyKinds(silenced.findings, config);
+  const ranked = merged.findings.toSorted(byImportance);
+  const placed =
+    change === null
+      ? ranked
+      : ranked.map((finding) => ({ ...finding, inChange: placeInChange(change, finding) }));
   const notes = [
     ...silenced.notes.map(({ rule, file: at, line, message }) => makeNote(rule, at, message, line)),
     ...merged.unknownKinds.map((message) => makeNote("unknown-kind", file ?? ".", message)),
@@ -365,7 +384,7 @@ function toReport(
   return {
     status: isFailed ? "failed" : isPartial ? "partial" : "completed",
     directory,
-    files: scanned.files.length - coverage.unread.length,
+    files: judged.length - coverage.unread.length,
     coverage,
     leftOut: scanned.leftOut,
     suppressed: silenced.suppressed,
@@ -380,7 +399,8 @@ function toReport(
       .size,
     tasks: outcomes.length,
     agreement: agreementLevels(Math.max(0, ...linters)),
-    findings: [...merged.findings.toSorted(byImportance), ...notes],
+    scope: change === null ? null : scopeOf(change, placed, judged.length),
+    findings: [...placed, ...notes],
     failedTasks,
   };
 }

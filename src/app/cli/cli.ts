@@ -219,7 +219,7 @@ function addInput(leaf: CommanderCommand, command: Command, width: number): void
     const short = shape.facts.short === undefined ? "" : `${shape.facts.short}, `;
     const option = new Option(
       shape.type !== "boolean"
-        ? `${short}${flagName(key)} <${value}>`
+        ? `${short}${flagName(key)} ${shape.facts.optionalValue === true ? `[${value}]` : `<${value}>`}`
         : `${short}${flagName(shape.defaultValue === true ? `no-${key}` : key)}`,
       `${about}${listed}${isShownDefault && shape.defaultValue !== "" ? ` (default: ${String(shape.defaultValue)})` : ""}`,
     );

@@ -44,6 +44,8 @@ export interface FieldFacts {
   short?: string;
   /** The word for the value in the help, for example `PORT`. */
   value?: string;
+  /** True: the flag may stand alone; its value is then `true`. */
+  optionalValue?: true;
 }
 
 /** A command without its name and summary: those are in the table, so that the help loads no command. */

@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -5,9 +6,12 @@ import { afterEach, describe, expect, test } from "vitest";
 import { castVote, type RawFinding } from "../../../agents/lib/review/index.ts";
 import type { BallotInput, Result, Verdict } from "../../../src/protocol/index.ts";
 import {
+  partsOf,
   type ReviewPorts,
   type ReviewProgress,
   type ReviewTask,
+  reaches,
+  renderReport,
   runReview,
 } from "../../../workflows/review/index.ts";
 import { countVotes } from "../local-swarm.ts";
@@ -215,5 +219,47 @@ describe("running a review", () => {
       code: "not_found",
       field: "directory",
     });
+  });
+
+  test("a review of a change judges the changed files, shows findings on changed lines, and counts the others", async () => {
+    const directory = await setup();
+    const git = (...args: string[]) =>
+      execFileSync("git", ["-c", "user.name=a", "-c", "user.email=a@b.c", ...args], { cwd: directory });
+    git("init", "-q", "-b", "main");
+    await writeFile(join(directory, "b.ts"), "1\n2\n3\n");
+    git("add", "-A");
+    git("commit", "-qm", "x");
+    await writeFile(join(directory, "b.ts"), "1\ntwo\n3\n");
+    await writeFile(join(directory, ".eslintignore"), "*\n");
+    const asked: ReviewTask[] = [];
+    const high = { ...LOW, severity: "high" as const };
+    const findings = [
+      { ...LOW, file: "b.ts", line: 2 },
+      { ...high, file: "b.ts", line: 3 },
+      { ...high, file: "a.ts", line: 1 },
+    ];
+    const submit: ReviewPorts["submit"] = async (task) => {
+      asked.push(task);
+      return result({ output: { findings, unsure: [], unjudged: [] } });
+    };
+    const report = await runReview(
+      { submit, resultOf },
+      { directory, only: ["review-performance"], changed: true },
+    );
+    expect(asked.map(({ input }) => input.files)).toEqual([["b.ts"]]);
+    expect(partsOf(report).shown.map(({ file, line }) => `${file}:${line}`)).toEqual(["b.ts:2"]);
+    expect(report.findings).toHaveLength(3);
+    expect([reaches(report, "low"), reaches(report, "high")]).toEqual([true, false]);
+    expect(report.scope).toMatchObject({
+      base: "main",
+      untouched: { inChangedFiles: 1, elsewhere: 1 },
+      narrowing: [".eslintignore"],
+    });
+    // The ignore list is new in this change, so it does not count yet.
+    expect(report.leftOut).toEqual([]);
+    expect(renderReport(report)).toContain(
+      "1 more in files that changed, on lines that did not; 1 in other files",
+    );
+    expect(renderReport(report)).toContain("This change edits .eslintignore, which can silence findings");
   });
 });

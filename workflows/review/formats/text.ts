@@ -5,6 +5,7 @@ import { renderCoverage } from "../coverage.ts";
 import { renderLeftOut } from "../left-out/index.ts";
 import type { Finding } from "../merge.ts";
 import { type FailedTask, partsOf, type ReviewReport } from "../report.ts";
+import { renderScope } from "../scope/index.ts";
 import { describeAgreement, describeFailures, inLog, plural } from "./format.ts";
 
 export interface RenderOptions {
@@ -44,6 +45,7 @@ function summary(report: ReviewReport, findings: readonly Finding[], doubtful: n
     `Review of ${report.directory}: ${report.status}`,
     `${plural(report.files, "file")}, ${plural(report.tasks, "task")}, ${plural(report.agents, "agent")}, ${(report.durationMs / 1000).toFixed(1)} s${showCache(report)}`,
     `${found}${agreed === 0 ? "" : `; ${agreed} reported by several analysers`}`,
+    ...(report.scope === null ? [] : renderScope(report.scope)),
     ...[renderCoverage(report.coverage, report.failedTasks) ?? []].flat(),
     ...[renderLeftOut(report.leftOut) ?? []].flat(),
     ...[renderSwitchedOff(report.config) ?? []].flat(),

@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { z } from "zod";
-import { REVIEW_CAPABILITIES, SEVERITIES, unjudgedSchema } from "../../../../agents/lib/review/index.ts";
+import { REVIEW_CAPABILITIES, SEVERITIES } from "../../../../agents/lib/review/index.ts";
 import {
   analysersVersion,
   DEFAULT_JOBS,
@@ -13,8 +13,6 @@ import {
   FORMAT_NAMES,
   FORMATS,
   type FormatName,
-  LEFT_OUT_REASONS,
-  type LeftOutReason,
   prepareReview,
   REVIEW_CONFIG_FILE,
   ResultCache,
@@ -22,6 +20,7 @@ import {
   type ReviewReport,
   reaches,
   readCheckout,
+  reportSchema,
   runReview,
   type Surroundings,
   type WorkDone,
@@ -41,65 +40,6 @@ import { openSwarm, type ReviewSwarm } from "./review/swarm.ts";
 
 /** The most analyses at the same time: one for each seat of 32 ballots. */
 const MAX_JOBS = 96;
-
-const findingSchema = z.looseObject({
-  fingerprint: z.string(),
-  kind: z.string(),
-  rule: z.string(),
-  file: z.string(),
-  line: z.int(),
-  message: z.string(),
-  severity: z.enum(SEVERITIES),
-  agreedBy: z.array(z.string()),
-  silent: z.array(z.string()),
-  confidence: z.number().min(0).max(1).nullable(),
-});
-const coverageSchema = z.strictObject({
-  analysers: z.array(
-    z.strictObject({
-      capability: z.enum(REVIEW_CAPABILITIES),
-      judged: z.int(),
-      unjudged: z.array(unjudgedSchema),
-    }),
-  ),
-  unread: z.array(z.string()),
-  missed: z.array(z.string()),
-});
-const leftOutSchema = z.strictObject({
-  reason: z.enum(Object.keys(LEFT_OUT_REASONS) as [LeftOutReason, ...LeftOutReason[]]),
-  count: z.int(),
-  files: z.array(z.strictObject({ path: z.string(), because: z.string() })),
-});
-const configSchema = z.looseObject({
-  file: z.string().nullable(),
-  switchedOff: z.array(z.strictObject({ kind: z.string(), count: z.int() })),
-  shown: z.int().optional(),
-  shownPerKind: z.int().optional(),
-});
-const levelSchema = z.strictObject({
-  agreeing: z.int(),
-  able: z.int(),
-  confidence: z.number(),
-  right: z.int(),
-  labelled: z.int(),
-});
-
-const reportSchema = z.looseObject({
-  status: z.enum(["completed", "partial", "failed"]),
-  directory: z.string(),
-  files: z.int(),
-  coverage: coverageSchema,
-  leftOut: z.array(leftOutSchema),
-  suppressed: z.array(findingSchema.extend({ reason: z.string(), commentLine: z.int() })),
-  config: configSchema,
-  durationMs: z.number(),
-  agents: z.int(),
-  tasks: z.int(),
-  agreement: z.array(levelSchema),
-  findings: z.array(findingSchema),
-  failedTasks: z.array(z.looseObject({ capability: z.string(), error: z.string(), files: z.int() })),
-  cache: z.strictObject({ hits: z.int(), misses: z.int() }).optional(),
-});
 
 export const command = defineCommand({
   handlesInterrupts: true,
@@ -144,6 +84,15 @@ export const command = defineCommand({
       .boolean()
       .default(true)
       .meta({ description: "do not use or keep results of earlier reviews in the user's cache folder" }),
+    changed: z
+      .union([z.literal(true), z.string().min(1)])
+      .optional()
+      .meta({
+        value: "BASE",
+        optionalValue: true,
+        description:
+          "only what changed since BASE, a commit, branch or tag (default: the remote's default branch); write it after DIR",
+      }),
     reviewConfig: z
       .string()
       .min(1)
@@ -156,7 +105,13 @@ export const command = defineCommand({
   output: reportSchema
     // `face` is for the text and the exit code; the document of --json is the report of the contract.
     .transform(({ face: _, ...report }) => report as unknown as ReviewReport & { face?: Face }),
-  examples: ["review .", "review ../project --json", "review . --fail-on high", "review . --format sarif"],
+  examples: [
+    "review .",
+    "review ../project --json",
+    "review . --fail-on high",
+    "review . --changed --fail-on high",
+    "review . --format sarif",
+  ],
   details:
     "Uses the swarm that you run in the working directory (or --server); without a swarm it starts its own for the duration.\nThe repository is not trusted: the working directory's murmur.yaml and agents are ignored unless a flag names them.\nNothing is written into the directory. Exit code 0 when the review ran, with or without findings. With --fail-on: 1 when a finding is severe\nenough, 3 when none is but the review is partial, so that a fault may be in the part that was not judged.",
   async run(given, input) {
@@ -184,6 +139,8 @@ export const command = defineCommand({
     const wanted = input.only.length === 0 ? REVIEW_CAPABILITIES : input.only;
     const prepared = await prepareReview({
       directory,
+      changed: input.changed,
+      signal: ports.signal,
       configFile:
         input.reviewConfig === undefined ? undefined : resolveFrom(ports.directory, input.reviewConfig),
     });

@@ -18,6 +18,7 @@ export const report: ReviewReport = {
   directory: "/repo",
   files: 1,
   leftOut: [],
+  scope: null,
   suppressed: [],
   config: { file: null, switchedOff: [] },
   coverage: { analysers: [], unread: [], missed: [] },

@@ -1,0 +1,78 @@
+// Tells where findings lie in a change. Pure.
+import { basename } from "node:path";
+import { REVIEW_CONFIG_FILE } from "../config/index.ts";
+import { mayHoldList } from "../left-out/index.ts";
+import type { Change } from "./change.ts";
+
+/** The place of a finding: on a changed line, on another line of a changed file, or in another file. */
+export type PlaceInChange = "line" | "file" | "outside";
+
+/** The scope of a review of a change. */
+export interface Scope {
+  base: string;
+  /** The merge base: the commit that the working tree was compared with. */
+  commit: string;
+  /** The changed files that were reviewed. */
+  changedFiles: number;
+  removedFiles: number;
+  /** The findings that were not shown, because the change has not touched their lines. */
+  untouched: { inChangedFiles: number; elsewhere: number };
+  /** Files that narrow a review and are changed here. The review used them as they are at the base. */
+  narrowing: string[];
+}
+
+/** Returns the place of a finding in a change. */
+export function placeInChange(change: Change, { file, line }: { file: string; line: number }): PlaceInChange {
+  const lines = change.files.get(file);
+  if (lines === undefined) return "outside";
+  return lines === "all" || lines.some(([from, to]) => from <= line && line <= to) ? "line" : "file";
+}
+
+/** True for a finding on a changed line, and for every finding of a review without a change. */
+export function isInScope({ inChange }: { inChange?: PlaceInChange }): boolean {
+  return inChange === undefined || inChange === "line";
+}
+
+/** Summarises a change and its findings. */
+export function scopeOf(
+  change: Change,
+  findings: readonly { inChange?: PlaceInChange }[],
+  changedFiles: number,
+): Scope {
+  const count = (place: PlaceInChange) => findings.filter(({ inChange }) => inChange === place).length;
+  const narrowing = [...change.files.keys(), ...change.removed].filter(
+    (path) => path === REVIEW_CONFIG_FILE || isIgnoreList(path),
+  );
+  return {
+    base: change.base,
+    commit: change.commit,
+    changedFiles,
+    removedFiles: change.removed.length,
+    untouched: { inChangedFiles: count("file"), elsewhere: count("outside") },
+    narrowing: narrowing.sort(),
+  };
+}
+
+/** True for a file whose main purpose is to narrow. A manifest is edited too often for a warning each time. */
+function isIgnoreList(path: string): boolean {
+  return basename(path) === ".gitattributes" || (mayHoldList(path) && basename(path) !== "package.json");
+}
+
+/** Tells the scope in one or two lines. */
+export function renderScope(scope: Scope): string[] {
+  const { base, commit, changedFiles, untouched, narrowing } = scope;
+  const more = [
+    ...(untouched.inChangedFiles > 0
+      ? [`${untouched.inChangedFiles} more in files that changed, on lines that did not`]
+      : []),
+    ...(untouched.elsewhere > 0 ? [`${untouched.elsewhere} in other files`] : []),
+  ];
+  return [
+    ...(narrowing.length === 0
+      ? []
+      : [
+          `This change edits ${narrowing.join(", ")}, which can silence findings; the review used the version of the base.`,
+        ]),
+    `Changed since ${base} (${commit.slice(0, 10)}): ${changedFiles} files${more.length === 0 ? "" : `; ${more.join("; ")}: see --json`}`,
+  ];
+}
