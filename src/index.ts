@@ -19,7 +19,7 @@ export {
   type RunSpec,
 } from "./agent/index.ts";
 export { AssertionError, assert, type Logger } from "./base/index.ts";
-export { type Calibration, confidenceOf } from "./consensus/index.ts";
+export { accuracyOf, type Calibration, confidenceOf, type Rate } from "./consensus/index.ts";
 export {
   type BallotInput,
   CancelledError,

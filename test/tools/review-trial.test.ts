@@ -5,9 +5,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { LINTERS } from "../../agents/lib/review/index.ts";
 import { createJudge, drawSample, parseLabels } from "../../tools/rigs/trial/labels.ts";
-import { tally } from "../../tools/rigs/trial/tally.ts";
+import { measureRows, withRows } from "../../tools/rigs/trial/table.ts";
+import { type Judged, tally } from "../../tools/rigs/trial/tally.ts";
 import type { Finding } from "../../workflows/review/index.ts";
+import { learnCalibration } from "../review/calibrate.ts";
 
 const RIG = join(import.meta.dirname, "../../tools/rigs/review-trial.ts");
 
@@ -28,7 +31,10 @@ function makeFinding(line: number, more: Partial<Finding> = {}): Finding {
     message: "'a' is never used.",
     agreedBy: ["review-biome", "review-oxlint"],
     silent: ["review-eslint"],
-    confidence: 0.5,
+    confidence: null,
+    measured: null,
+    shown: true,
+    whyHidden: null,
     ...more,
   };
 }
@@ -85,6 +91,28 @@ test("a sample is the same for the same seed, and other findings do not change i
     ).slice(0, 9),
   ).toEqual(others);
   expect(drawSample(findings, { size: 10, perKind: 3, seed: 1 }, ({ kind }) => kind)).toHaveLength(3);
+});
+
+test("labels become rows by kind, purpose and agreement, and a calibration that counts useful findings", () => {
+  const all = { agreedBy: [...LINTERS], silent: [] };
+  const judged = [
+    { finding: makeFinding(1, all), verdict: "useful" },
+    { finding: makeFinding(2, all), verdict: "true-but-noise" },
+    { finding: makeFinding(3, { ...all, file: "test/a.test.js" }), verdict: "useful" },
+    { finding: makeFinding(4), verdict: "false" },
+    { finding: makeFinding(5), verdict: undefined },
+  ].map((each) => ({ ...each, repository: "made-up", isShown: true }) as Judged);
+  const rows = measureRows(judged);
+  expect(rows).toEqual([
+    ["unused-variable", "production", "all", 2, 1, 0],
+    ["unused-variable", "production", "some", 1, 0, 1],
+    ["unused-variable", "test", "all", 1, 1, 0],
+  ]);
+  const text = "export const MEASURED: readonly MeasuredRow[] = [\n  old,\n];\nmore;\n";
+  expect(withRows(text, rows.slice(0, 1))).toBe(
+    'export const MEASURED: readonly MeasuredRow[] = [\n  ["unused-variable", "production", "all", 2, 1, 0],\n];\nmore;\n',
+  );
+  expect(learnCalibration(judged).cells).toContainEqual([3, 3, 2, 3]);
 });
 
 test("a tally counts verdicts of labelled findings only, with Wilson's interval", () => {

@@ -1,4 +1,4 @@
-// Reviews checkouts of public repositories, and compares the findings with labels that a person gave them:
+// Reviews checkouts of public repositories, and compares the findings with labels that were given by hand or by a model:
 // node tools/rigs/review-trial.ts [--help]. Owns files and reviews; leaves labels and counts to trial/. The checkouts are yours:
 // nothing of them is part of this project.
 import { execFile } from "node:child_process";
@@ -12,15 +12,18 @@ import {
   security,
   tests,
 } from "../../agents/lib/review/index.ts";
+import { learnCalibration } from "../../test/review/calibrate.ts";
 import { LINTER_ANALYSES, localSwarm } from "../../test/review/local-swarm.ts";
-import { isDoubtful, type ReviewReport, runReview } from "../../workflows/review/index.ts";
+import { judgeFinding, type ReviewReport, runReview } from "../../workflows/review/index.ts";
 import { readFlags, tellProgress } from "./office/flags.ts";
 import { createJudge, drawSample, type Label, parseLabels, renderUnlabelled } from "./trial/labels.ts";
+import { measureRows, withCalibration, withRows } from "./trial/table.ts";
 import { agreementOf, type Judged, purposeOfFinding, renderTallies, tally } from "./trial/tally.ts";
 
 const flags = readFlags(
   `node tools/rigs/review-trial.ts: reviews checkouts, and compares the findings with labels.
 The analyses and linters run in this process, without a swarm, by the review's own rules (--murmur: through the command).
+--write-table needs no --shown: findings that are hidden today count too.
 A label file has one JSON object a line: {"file", "line", "kind", "verdict": "useful" | "true-but-noise" | "false" | null}.`,
   {
     checkout: { type: "paths", value: "DIR", about: "a checkout; may be repeated" },
@@ -44,6 +47,10 @@ A label file has one JSON object a line: {"file", "line", "kind", "verdict": "us
     },
     size: { type: "count", default: 50, about: "number of findings of a sample, for each checkout" },
     "per-kind": { type: "count", default: 5, about: "most findings of one kind and agreement in a sample" },
+    "write-table": {
+      type: "switch",
+      about: "writes the tables of the review from the labels of all checkouts",
+    },
     seed: { type: "count", default: 1, about: "seed of the sample" },
   },
 );
@@ -79,6 +86,10 @@ for (const pair of present) {
   if (flags.paths("sample").length > 0) sampled.push(...sampleOf(pair.directory, own));
 }
 for (const file of flags.paths("sample")) writeFileSync(file, sampled.map((line) => `${line}\n`).join(""));
+if (flags.has("write-table")) {
+  write("agents/lib/review/measured.ts", (text) => withRows(text, measureRows(judged)));
+  write("workflows/review/calibration.ts", (text) => withCalibration(text, learnCalibration(judged)));
+}
 const tallies = {
   kind: tally(judged, (each) => [
     each.finding.kind,
@@ -94,6 +105,11 @@ if (flags.json) process.stdout.write(`${JSON.stringify({ through: through(), ...
 else {
   const tables = Object.entries(tallies).map(([heading, rows]) => renderTallies(heading, rows));
   process.stdout.write(`${[`reviewed ${through()}`, ...tables].join("\n\n")}\n`);
+}
+
+function write(path: string, change: (text: string) => string): void {
+  const file = join(import.meta.dirname, "../..", path);
+  writeFileSync(file, change(readFileSync(file, "utf8")));
 }
 
 function through(): string {
@@ -121,15 +137,19 @@ function readLabelsOf({ labels }: Pair): Label[] {
 
 function judge(pair: Pair, report: ReviewReport): Judged[] {
   const verdictOf = createJudge(readLabelsOf(pair));
-  return report.findings
-    .filter(({ severity }) => severity !== "info")
-    .map((finding) => ({
-      repository: basename(pair.directory),
-      finding,
-      verdict: verdictOf(finding),
-      isShown: !isDoubtful(finding),
-    }))
-    .filter(({ isShown }) => isShown || !flags.has("shown"));
+  return (
+    report.findings
+      .filter(({ severity }) => severity !== "info")
+      // A kept report may be older than the tables.
+      .map(judgeFinding)
+      .map((finding) => ({
+        repository: basename(pair.directory),
+        finding,
+        verdict: verdictOf(finding),
+        isShown: finding.shown,
+      }))
+      .filter(({ isShown }) => isShown || !flags.has("shown"))
+  );
 }
 
 function sampleOf(directory: string, own: readonly Judged[]): string[] {
@@ -149,6 +169,7 @@ async function reportOf(directory: string): Promise<ReviewReport> {
   const [folder] = flags.paths("reports");
   const kept = folder === undefined ? undefined : join(folder, `${basename(directory)}.json`);
   if (kept !== undefined && existsSync(kept)) return JSON.parse(readFileSync(kept, "utf8")) as ReviewReport;
+  tellProgress(`reviewing ${directory}`);
   const report = await (flags.has("murmur") ? reviewWithMurmur(directory) : reviewHere(directory));
   if (kept !== undefined && folder !== undefined) {
     mkdirSync(folder, { recursive: true });

@@ -1,5 +1,5 @@
 // The linters' ballot over one part of the code: makes the ballot, and reads its verdict. Pure. Leaves the count of the seats to
-// src/consensus, and the confidence of each count to calibration.ts, which tools/rigs/calibrate-review.ts writes.
+// src/consensus, and the calibration of each count to calibration.ts, which tools/rigs/review-trial.ts writes.
 import { type BallotInput, confidenceOf, type Verdict } from "murmur-swarm";
 import { type Linter, type Place, placeSchema } from "../../agents/lib/review/index.ts";
 import { REVIEW_CALIBRATION } from "./calibration.ts";
@@ -10,8 +10,6 @@ export interface AgreedPlace extends Place {
   readonly agreedBy: readonly Linter[];
   /** The linters that answered. */
   readonly answered: readonly Linter[];
-  /** The probability that the finding is right, by the ballot's calibration. */
-  readonly confidence: number;
 }
 
 /**
@@ -35,11 +33,10 @@ export function lintBallot(linters: readonly Linter[], timeoutMs: number): Ballo
 export function readVerdict({ value, seats }: Verdict, linters: readonly Linter[]): AgreedPlace[] {
   if (!Array.isArray(value)) return [];
   const answered = seats.flatMap(({ seat, value: vote }) => (vote === undefined ? [] : nameOf(seat)));
-  return (value as { finding: unknown; seats: number[]; confidence: number }[]).map((merged) => ({
+  return (value as { finding: unknown; seats: number[] }[]).map((merged) => ({
     ...placeSchema.parse(merged.finding),
     agreedBy: merged.seats.flatMap(nameOf),
     answered,
-    confidence: merged.confidence,
   }));
 
   function nameOf(seat: number): Linter[] {
@@ -47,17 +44,18 @@ export function readVerdict({ value, seats }: Verdict, linters: readonly Linter[
   }
 }
 
-/** Returns the confidence for `agreeing` of `able` linters, by the same calibration. For findings where not all seats count. */
+/** Returns how often a finding of `agreeing` of `able` linters was useful among the labelled findings, whatever its kind. */
 export function calibratedConfidence(agreeing: number, able: number): number {
   return confidenceOf(REVIEW_CALIBRATION, agreeing, able);
 }
 
-/** One level of agreement, and how often it was right among the labelled findings. */
+/** One level of agreement, and how often its labelled findings were useful. */
 export interface AgreementLevel {
   agreeing: number;
   able: number;
-  /** The confidence of a finding with this agreement. */
+  /** The share of useful findings with this agreement, as the calibration smooths it. */
   confidence: number;
+  /** The number of useful ones among the labelled findings. */
   right: number;
   labelled: number;
 }

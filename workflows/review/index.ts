@@ -22,7 +22,7 @@ export {
   type Surroundings,
 } from "./formats/index.ts";
 export { LEFT_OUT_REASONS, type LeftOut, type LeftOutReason } from "./left-out/index.ts";
-export { type Answer, type Finding, isDoubtful, mergeFindings } from "./merge.ts";
+export { type Answer, type Finding, isDoubtful, judgeFinding, mergeFindings, sortOf } from "./merge.ts";
 export { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
 export { type Prepared, type PrepareOptions, prepareReview } from "./prepare.ts";
 export { type FailedTask, type Parts, partsOf, type ReviewReport, reaches } from "./report.ts";

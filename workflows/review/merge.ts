@@ -4,15 +4,22 @@ import { createHash } from "node:crypto";
 import {
   AREAS,
   areaOf,
+  countsOf,
+  type FindingSort,
+  type HidingReason,
   isAside,
   isShared,
   isTest,
+  type LabelCounts,
   LINTERS,
   type Linter,
+  printedCountsOf,
+  purposeOf,
   type RawFinding,
   type ReviewCapability,
   type Severity,
   type Unjudged,
+  whyHidden,
 } from "../../agents/lib/review/index.ts";
 import { type AgreedPlace, calibratedConfidence, roundConfidence } from "./ballot.ts";
 import type { PlaceInChange } from "./scope/index.ts";
@@ -44,12 +51,18 @@ export interface Finding {
   /** The linters that know the kind, looked at the file by the review's own rules, and did not report it; sorted. */
   silent: string[];
   /**
-   * The probability that the finding is right, 0 to 1, by the agreement of the linters (docs/review.md). Null when only one
-   * analyser can report such a finding, so that no other can agree or disagree.
+   * The share of useful ones among the labelled findings of this kind, purpose of the file and agreement (docs/review.md). Null
+   * when fewer than ten were labelled.
    */
   confidence: number | null;
   /** In a review of a change: its place in the change. Only findings on changed lines are shown and can fail the review. */
   inChange?: PlaceInChange;
+  /** The labels behind the confidence; null without one. */
+  measured: LabelCounts | null;
+  /** False when a report leaves the finding out by default. */
+  shown: boolean;
+  /** The reason for leaving it out; null when it is shown. */
+  whyHidden: HidingReason | null;
 }
 
 /** Merges the answers of the completed tasks with the agreed places of the linters' ballots; most important first. */
@@ -67,15 +80,25 @@ export function mergeFindings(answers: readonly Answer[], agreed: readonly Agree
     const counted = uncounted.has(file) ? undefined : agreedByPlace.get(key);
     return toFinding(group, counted ?? countHere(group, lintersOf(file)), isUnsure);
   });
-  return [...Map.groupBy(problems, ({ kind, file }) => JSON.stringify([kind, file])).values()]
-    .flatMap(withFingerprints)
-    .sort(byImportance);
+  const findings = [...Map.groupBy(problems, ({ kind, file }) => JSON.stringify([kind, file])).values()]
+    .flatMap((ofKind) => withFingerprints(joinNeighbours(ofKind)))
+    .map(judgeFinding);
+  return rankFindings(findings);
 }
 
-/** Orders findings by severity times confidence, halved for tests and examples; then by chapter, file and line. */
-export function byImportance(a: Finding, b: Finding): number {
+/** Orders findings by severity times usefulness, halved for tests and examples; then by chapter, file and line. */
+export function rankFindings(findings: readonly Finding[]): Finding[] {
+  return findings
+    .map((finding) => ({ finding, importance: importanceOf(finding) }))
+    .sort(byImportance)
+    .map(({ finding }) => finding);
+}
+
+function byImportance(left: Ranked, right: Ranked): number {
+  const { finding: a } = left;
+  const { finding: b } = right;
   return (
-    importanceOf(b) - importanceOf(a) ||
+    right.importance - left.importance ||
     AREAS.indexOf(areaOf(a.kind)) - AREAS.indexOf(areaOf(b.kind)) ||
     compare(a.kind, b.kind) ||
     compare(a.file, b.file) ||
@@ -83,17 +106,46 @@ export function byImportance(a: Finding, b: Finding): number {
   );
 }
 
-/** The weight of each severity. A step is worth three of the next: three agreed medium findings weigh as much as one high. */
-const WEIGHTS: Record<Severity, number> = { critical: 27, high: 9, medium: 3, low: 1, info: 0 };
-/** The confidence, for the order only, of a finding that no other analyser can confirm or deny. */
-const UNKNOWN_CONFIDENCE = 0.5;
-
-function importanceOf({ severity, confidence, file, kind }: Finding): number {
-  const aside = kind !== "secret" && areaOf(kind) !== "tests" && (isTest(file) || isAside(file));
-  return WEIGHTS[severity] * (confidence ?? UNKNOWN_CONFIDENCE) * (aside ? 0.5 : 1);
+interface Ranked {
+  finding: Finding;
+  importance: number;
 }
 
-/** True when at least as many linters are silent as report the finding. It is shown in `--json` only and fails no review. */
+/** The weight of each severity. A step is worth three of the next: three useful medium findings weigh as much as one high. */
+const WEIGHTS: Record<Severity, number> = { critical: 27, high: 9, medium: 3, low: 1, info: 0 };
+/** The usefulness, for the order only, of a finding without labels that no other analyser can confirm or deny. */
+const UNKNOWN_USEFULNESS = 0.5;
+
+function importanceOf(finding: Finding): number {
+  const { severity, file, kind } = finding;
+  const aside = kind !== "secret" && areaOf(kind) !== "tests" && (isTest(file) || isAside(file));
+  return WEIGHTS[severity] * usefulnessOf(finding) * (aside ? 0.5 : 1);
+}
+
+/** Returns the expected usefulness: by the labels of its kind, smoothed by Laplace's rule; else by the linters' agreement. */
+function usefulnessOf(finding: Finding): number {
+  const counts = countsOf(sortOf(finding));
+  if (counts !== null) return (counts.useful + 1) / (counts.labelled + 2);
+  const linters = finding.agreedBy.filter(isLinterName).length;
+  if (!isShared(finding.kind) || linters === 0) return UNKNOWN_USEFULNESS;
+  return calibratedConfidence(linters, linters + finding.silent.length);
+}
+
+/** Returns the sort of a finding: labels of one sort say how useful its findings are. */
+export function sortOf({ kind, file, silent }: Pick<Finding, "kind" | "file" | "silent">): FindingSort {
+  return { kind, purpose: purposeOf(file), agreement: silent.length === 0 ? "all" : "some" };
+}
+
+/** Adds the measured usefulness, and the decision to show the finding or not. */
+export function judgeFinding(finding: Finding): Finding {
+  const sort = sortOf(finding);
+  const measured = printedCountsOf(sort);
+  const confidence = measured === null ? null : roundConfidence(measured.useful / measured.labelled);
+  const reason = finding.severity === "info" ? null : isDoubtful(finding) ? "outvoted" : whyHidden(sort);
+  return { ...finding, confidence, measured, shown: reason === null, whyHidden: reason };
+}
+
+/** True when at least as many linters are silent as report the finding. */
 export function isDoubtful({ agreedBy, silent }: Pick<Finding, "agreedBy" | "silent">): boolean {
   return silent.length > 0 && silent.length >= agreedBy.length;
 }
@@ -134,8 +186,7 @@ function countHere(group: readonly Report[], answered: readonly Linter[]): Agree
   const agreedBy = answered.filter((linter) => group.some(({ capability }) => capability === linter));
   if (first === undefined || agreedBy.length === 0 || !isShared(first.finding.kind)) return undefined;
   const { file, line, kind } = first.finding;
-  const confidence = calibratedConfidence(agreedBy.length, answered.length);
-  return { file, line, kind, agreedBy, answered, confidence };
+  return { file, line, kind, agreedBy, answered };
 }
 
 /** Merges the reports of one place. */
@@ -162,23 +213,70 @@ function toFinding(
     message: more > 0 ? `${message} (and ${more} more on this line)` : message,
     agreedBy: [...new Set(group.map(({ capability }) => capability))].sort(),
     silent: silent.sort(),
-    confidence: agreed !== undefined ? roundConfidence(confidenceIn(agreed, silent)) : null,
+    confidence: null,
+    measured: null,
+    shown: true,
+    whyHidden: null,
     anchor,
   };
 }
 
-/** Returns the verdict's confidence, or a new one when the silence of some seats does not count. */
-function confidenceIn({ agreedBy, answered, confidence }: AgreedPlace, silent: readonly Linter[]): number {
-  const able = agreedBy.length + silent.length;
-  return able === answered.length ? confidence : calibratedConfidence(agreedBy.length, able);
+/** The largest distance of one fault in the reports of two linters: one names the statement, the other its second line. */
+const NEIGHBOUR_LINES = 1;
+
+/**
+ * Joins findings of one kind and file on neighbouring lines, when different linters report them: that is one fault, which the
+ * linters place differently. Two faults of one linter stay two. One pass over the findings in the order of their lines.
+ */
+function joinNeighbours(problems: readonly Merged[]): Merged[] {
+  const joined: Merged[] = [];
+  for (const problem of problems.toSorted((a, b) => a.line - b.line)) {
+    const last = joined.at(-1);
+    if (last === undefined || !areOneFault(last, problem)) joined.push(problem);
+    else joined[joined.length - 1] = join(last, problem);
+  }
+  return joined;
+}
+
+function areOneFault(a: Merged, b: Merged): boolean {
+  return (
+    isShared(a.kind) &&
+    b.line - a.line <= NEIGHBOUR_LINES &&
+    // Each is silent where the other reports, and none reports both.
+    b.agreedBy.every((each) => a.silent.includes(each)) &&
+    a.agreedBy.every((each) => b.silent.includes(each))
+  );
+}
+
+function join(a: Merged, b: Merged): Merged {
+  const [best] = [a, b].toSorted(
+    (x, y) => y.agreedBy.length - x.agreedBy.length || speakersOf(x) - speakersOf(y),
+  );
+  return {
+    ...(best as Merged),
+    agreedBy: [...a.agreedBy, ...b.agreedBy].sort(),
+    silent: a.silent.filter((each) => b.silent.includes(each)),
+  };
+}
+
+function speakersOf({ agreedBy }: Merged): number {
+  return Math.min(...agreedBy.map((capability) => rankOf(capability)));
 }
 
 function isLinter(capability: ReviewCapability): capability is Linter {
+  return isLinterName(capability);
+}
+
+function isLinterName(capability: string): boolean {
   return (LINTERS as readonly string[]).includes(capability);
 }
 
 function speakerRank({ capability }: Report): number {
-  const rank = SPEAKERS.indexOf(capability);
+  return rankOf(capability);
+}
+
+function rankOf(capability: string): number {
+  const rank = (SPEAKERS as readonly string[]).indexOf(capability);
   return rank === -1 ? SPEAKERS.length : rank;
 }
 

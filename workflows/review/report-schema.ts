@@ -1,6 +1,11 @@
 // The schema of a report, for a report that comes back from a file (`--from`), and for the document of `--json`. Pure.
 import { z } from "zod";
-import { REVIEW_CAPABILITIES, SEVERITIES, unjudgedSchema } from "../../agents/lib/review/index.ts";
+import {
+  HIDING_REASONS,
+  REVIEW_CAPABILITIES,
+  SEVERITIES,
+  unjudgedSchema,
+} from "../../agents/lib/review/index.ts";
 import { LEFT_OUT_REASONS, type LeftOutReason } from "./left-out/index.ts";
 
 const findingSchema = z.looseObject({
@@ -14,6 +19,9 @@ const findingSchema = z.looseObject({
   agreedBy: z.array(z.string()),
   silent: z.array(z.string()),
   confidence: z.number().min(0).max(1).nullable(),
+  measured: z.strictObject({ labelled: z.int(), useful: z.int(), false: z.int() }).nullable(),
+  shown: z.boolean(),
+  whyHidden: z.enum(HIDING_REASONS).nullable(),
 });
 const coverageSchema = z.strictObject({
   analysers: z.array(

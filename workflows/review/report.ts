@@ -6,7 +6,7 @@ import type { CacheUse } from "./cache/index.ts";
 import type { SwitchedOff } from "./config/index.ts";
 import type { Coverage } from "./coverage.ts";
 import type { LeftOut } from "./left-out/index.ts";
-import { type Finding, isDoubtful } from "./merge.ts";
+import type { Finding } from "./merge.ts";
 import { isInScope, type Scope } from "./scope/index.ts";
 import type { Suppressed } from "./suppress/index.ts";
 
@@ -48,7 +48,7 @@ export interface ReviewReport {
   agents: number;
   /** The number of tasks of the review. */
   tasks: number;
-  /** How often each level of agreement was right among labelled findings (docs/review.md), the highest level first. */
+  /** How often labelled findings of each level of agreement were useful (docs/review.md), the highest level first. */
   agreement: AgreementLevel[];
   /** The change under review; null for a review of everything. */
   scope: Scope | null;
@@ -63,7 +63,7 @@ export interface ReviewReport {
 export function reaches(report: ReviewReport, severity: Severity): boolean {
   const limit = SEVERITIES.indexOf(severity);
   return report.findings.some(
-    (finding) => SEVERITIES.indexOf(finding.severity) <= limit && !isDoubtful(finding) && isInScope(finding),
+    (finding) => SEVERITIES.indexOf(finding.severity) <= limit && finding.shown && isInScope(finding),
   );
 }
 
@@ -73,6 +73,8 @@ export interface Parts {
   shown: Finding[];
   /** The findings that only `json` has: at least half of the linters do not see them. */
   doubtful: Finding[];
+  /** The findings that only `json` has: their kinds are mostly noise, or one linter's rules without labels. */
+  noisy: Finding[];
   /** The review's notes about itself. */
   notes: Finding[];
 }
@@ -81,8 +83,9 @@ export interface Parts {
 export function partsOf({ findings }: Pick<ReviewReport, "findings">): Parts {
   const problems = findings.filter((finding) => finding.severity !== "info" && isInScope(finding));
   return {
-    shown: problems.filter((finding) => !isDoubtful(finding)),
-    doubtful: problems.filter(isDoubtful),
+    shown: problems.filter(({ shown }) => shown),
+    doubtful: problems.filter(({ shown, whyHidden }) => !shown && whyHidden === "outvoted"),
+    noisy: problems.filter(({ shown, whyHidden }) => !shown && whyHidden !== "outvoted"),
     notes: findings.filter(({ severity }) => severity === "info"),
   };
 }

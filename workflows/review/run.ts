@@ -18,7 +18,7 @@ import { type AgreedPlace, agreementLevels, lintBallot, readVerdict } from "./ba
 import { NO_AGENT } from "./cache/index.ts";
 import { applyKinds } from "./config/index.ts";
 import { coverageOf } from "./coverage.ts";
-import { type Answer, byImportance, type Finding, mergeFindings } from "./merge.ts";
+import { type Answer, type Finding, mergeFindings, rankFindings } from "./merge.ts";
 import { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
 import { type Prepared, type PrepareOptions, prepareReview } from "./prepare.ts";
 import type { FailedTask, ReviewReport } from "./report.ts";
@@ -81,6 +81,8 @@ export interface ReviewOptions extends PrepareOptions {
   only?: readonly ReviewCapability[] | undefined;
   /** Analysers without an agent, with the reason. The report names their missing findings; the review does not wait for them. */
   absent?: ReadonlyMap<ReviewCapability, string> | undefined;
+  /** True when the report shows every finding, also of kinds that are off by default; default false. */
+  all?: boolean | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -147,6 +149,7 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
     outcomes: [...outcomes, ...missing],
     present,
     tookMs,
+    all: options.all,
   });
 }
 
@@ -340,6 +343,7 @@ function toReport(
     outcomes,
     present,
     tookMs,
+    all = false,
   }: {
     comments: ReadonlyMap<string, readonly IgnoreComment[]>;
     /** The files that changed after the scan. */
@@ -349,6 +353,7 @@ function toReport(
     outcomes: readonly Outcome[];
     present: readonly PlannedTask[];
     tookMs: number;
+    all?: boolean | undefined;
   },
 ): ReviewReport {
   const answers = outcomes.flatMap(({ answer }) => (answer === null ? [] : [answer]));
@@ -369,7 +374,9 @@ function toReport(
     (path) => isComplete && (change?.files.has(path) ?? true),
   );
   const merged = applyKinds(silenced.findings, config);
-  const ranked = merged.findings.toSorted(byImportance);
+  const ranked = rankFindings(merged.findings).map((finding) =>
+    all ? { ...finding, shown: true } : finding,
+  );
   const placed =
     change === null
       ? ranked
@@ -426,5 +433,8 @@ function makeNote(rule: string, file: string, message: string, line = 1): Findin
     agreedBy: [],
     silent: [],
     confidence: null,
+    measured: null,
+    shown: true,
+    whyHidden: null,
   };
 }

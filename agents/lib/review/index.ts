@@ -53,6 +53,7 @@ export { castVote, REVIEW_SLOTS } from "./limits.ts";
 export { biome, biomePrograms } from "./linters/biome.ts";
 export { eslint } from "./linters/eslint.ts";
 export { oxlint } from "./linters/oxlint.ts";
+export { type Agreement, MEASURED, type MeasuredRow } from "./measured.ts";
 export { describeKind, exampleFiles, kindPages, PAGES_FOLDER, pageOf, ruleUrl } from "./pages/pages.ts";
 export { type Example, KIND_TEXTS, type KindText } from "./pages/texts/index.ts";
 export {
@@ -73,3 +74,12 @@ export {
 export { isComponent } from "./scripts.ts";
 export { security } from "./security/security.ts";
 export { analysersDirectory, hasAnalysers } from "./toolbox.ts";
+export {
+  countsOf,
+  type FindingSort,
+  HIDING_REASONS,
+  type HidingReason,
+  type LabelCounts,
+  printedCountsOf,
+  whyHidden,
+} from "./usefulness.ts";

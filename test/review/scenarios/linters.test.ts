@@ -33,6 +33,37 @@ function lint(directory: string, options: { trustRepoConfig?: boolean } = {}): P
   return runReview(localSwarm(LINTER_ANALYSES), { directory, only: LINTERS, ...options });
 }
 
+/** Constructs that some linters report by their default options, and others do not. */
+const DIFFERENCES_TS = `type Shape = number;
+const Shape = 1;
+export { Shape };
+export function area(name: string, holder: Record<string, unknown>): number {
+  switch (name) {
+    case "square":
+    // The same as a circle.
+    case "circle":
+      return Object.prototype.hasOwnProperty.call(holder, name) ? 1 : 2;
+    default:
+      return 3;
+  }
+}
+export class Service {
+  constructor(@Inject() private readonly held: string) {}
+  items = [1].map((item) => 1);
+}
+function Inject(): any {}
+`;
+const DIFFERENCES_JSX = `/* eslint-env browser */
+import React from "react";
+export const view = () => <b>{escape}</b>;
+var escape = 1;
+try {
+  view();
+} catch (error) {
+  view(1);
+}
+`;
+
 /** The number of linters that report each finding, by kind and line; of one file, or of all files. */
 const byKind = ({ findings }: ReviewReport, file?: string) =>
   Object.fromEntries(
@@ -61,6 +92,8 @@ describe.skipIf(!hasAnalysers())("three linters", { timeout: 120_000 }, () => {
       "src/page.astro": "---\nconst { a } = Astro.props;\nif (!a) return null;\ndebugger;\n---\n<p>{a}</p>\n",
       // More findings than a ballot compares, and than an inline result has room for.
       "src/many.js": "debugger;\n".repeat(MANY),
+      "src/differ.ts": DIFFERENCES_TS,
+      "src/differ.jsx": DIFFERENCES_JSX,
     });
     await writeFile(join(directory, "src/latin1.js"), Buffer.from("// caf\xe9\ndebugger;\n", "latin1"));
     report = await lint(directory);
@@ -131,6 +164,10 @@ describe.skipIf(!hasAnalysers())("three linters", { timeout: 120_000 }, () => {
     expect(found).toHaveLength(MANY);
     expect(found.every(({ agreedBy, silent }) => agreedBy.length === 3 && silent.length === 0)).toBe(true);
     expect(report.findings.find(({ rule }) => rule === "counted-apart")?.message).toContain("In 1 file ");
+  });
+
+  test("a difference between the linters' options is no disagreement", () => {
+    expect([byKind(report, "src/differ.ts"), byKind(report, "src/differ.jsx")]).toEqual([{}, {}]);
   });
 
   test("a file name that looks like an option is linted as a file", () => {

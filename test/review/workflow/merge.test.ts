@@ -3,18 +3,18 @@ import { describe, expect, test } from "vitest";
 import {
   castVote,
   LINTERS,
+  printedCountsOf,
   type RawFinding,
   type ReviewCapability,
 } from "../../../agents/lib/review/index.ts";
-import { confidenceOf } from "../../../src/index.ts";
 import {
   type Answer,
   type Finding,
   isDoubtful,
   lintBallot,
   mergeFindings,
-  REVIEW_CALIBRATION,
   readVerdict,
+  sortOf,
 } from "../../../workflows/review/index.ts";
 import { countVotes } from "../local-swarm.ts";
 
@@ -46,9 +46,6 @@ function merge(answers: readonly Answer[]): Finding[] {
   return mergeFindings(counted, readVerdict(verdict, linters));
 }
 
-const calibrated = (agreeing: number, able: number) =>
-  Math.round(100 * confidenceOf(REVIEW_CALIBRATION, agreeing, able)) / 100;
-
 describe("matching", () => {
   test("reports of one kind on one line by three linters are one finding that all three agree on", () => {
     const merged = merge([
@@ -60,20 +57,28 @@ describe("matching", () => {
     expect(merged[0]).toMatchObject({
       agreedBy: ["review-biome", "review-eslint", "review-oxlint"],
       silent: [],
-      confidence: calibrated(3, 3),
       rule: "no-unused-vars",
     });
   });
 
-  test("the same kind on another line is another finding", () => {
+  test("the same kind two lines away is another finding", () => {
     const merged = merge([
       answer("review-oxlint", [raw()]),
-      answer("review-eslint", [raw({ line: 4, anchor: "other" })]),
+      answer("review-eslint", [raw({ line: 5, anchor: "other" })]),
     ]);
     expect(merged.map(({ line, agreedBy, silent }) => [line, agreedBy, silent])).toEqual([
       [3, ["review-oxlint"], ["review-eslint"]],
-      [4, ["review-eslint"], ["review-oxlint"]],
+      [5, ["review-eslint"], ["review-oxlint"]],
     ]);
+  });
+
+  test("one fault that linters place on neighbouring lines is one finding, at the place of the majority", () => {
+    const merged = merge([
+      answer("review-oxlint", [raw({ line: 4, anchor: "b" })]),
+      answer("review-biome", [raw({ line: 4, anchor: "b" })]),
+      answer("review-eslint", [raw({ line: 3, anchor: "a" })]),
+    ]);
+    expect(merged.map(({ line, agreedBy, silent }) => [line, agreedBy.length, silent])).toEqual([[4, 3, []]]);
   });
 
   test("findings of one linter on neighbouring lines stay separate, each matched with the other linter's finding", () => {
@@ -98,11 +103,12 @@ describe("matching", () => {
       answer("review-oxlint", [raw()]),
       answer("review-eslint", [raw()]),
     ]);
-    expect(merged.map(({ kind, agreedBy, silent }) => [kind, agreedBy.length, silent])).toEqual([
-      ["syntax-error", 1, ["review-eslint", "review-oxlint"]],
-      ["unused-variable", 2, []],
-    ]);
-    expect(merged[1]?.confidence).toBe(calibrated(2, 2));
+    expect(new Set(merged.map(({ kind, agreedBy, silent }) => [kind, agreedBy.length, silent]))).toEqual(
+      new Set([
+        ["syntax-error", 1, ["review-eslint", "review-oxlint"]],
+        ["unused-variable", 2, []],
+      ]),
+    );
   });
 
   test("a file with more findings than a ballot compares keeps all of them, with the same agreement", () => {
@@ -117,14 +123,14 @@ describe("matching", () => {
     const at = (line: number, file = FILE) =>
       merged.find((finding) => finding.line === line && finding.file === file);
     expect(at(1)).toMatchObject({ agreedBy: ["review-eslint", "review-oxlint"], silent: ["review-biome"] });
-    expect(at(50)).toMatchObject({ silent: [], confidence: calibrated(3, 3) });
-    expect(at(1_200)).toMatchObject({ silent: ["review-eslint"], confidence: calibrated(2, 3) });
-    expect(at(3, "src/b.ts")).toMatchObject({ silent: ["review-eslint"], confidence: calibrated(2, 3) });
+    expect(at(50)).toMatchObject({ silent: [] });
+    expect(at(1_200)).toMatchObject({ silent: ["review-eslint"] });
+    expect(at(3, "src/b.ts")).toMatchObject({ silent: ["review-eslint"] });
   });
 });
 
-describe("confidence", () => {
-  test("the confidence is that of the same agreement among labelled findings", () => {
+describe("agreement", () => {
+  test("a linter that looked at the file and did not report the finding is silent", () => {
     const [finding] = merge([
       answer("review-oxlint", [raw()]),
       answer("review-biome", [raw()]),
@@ -133,27 +139,42 @@ describe("confidence", () => {
     expect(finding).toMatchObject({
       agreedBy: ["review-biome", "review-oxlint"],
       silent: ["review-eslint"],
-      confidence: calibrated(2, 3),
     });
   });
 
   test("the silence of a linter that used the repository's own rules does not count", () => {
     const [finding] = merge([answer("review-oxlint", [raw()]), answer("review-eslint", [], [FILE])]);
-    expect(finding).toMatchObject({ silent: [], confidence: calibrated(1, 1) });
+    expect(finding).toMatchObject({ silent: [] });
   });
 
-  test("a finding that only one analyser can report has no confidence", () => {
-    const alone = raw({ kind: "no-unexpected-multiline", rule: "no-unexpected-multiline" });
-    const long = raw({ kind: "large-file", rule: "large-file", line: 1 });
+  test("a finding has a confidence when its kind, purpose and agreement have enough labels, with the labels", () => {
     const merged = merge([
-      answer("review-oxlint"),
-      answer("review-eslint", [alone]),
-      answer("review-performance", [long]),
+      answer("review-oxlint", [raw(), raw({ kind: "debugger-statement", line: 9 })]),
+      answer("review-biome", [raw(), raw({ kind: "debugger-statement", line: 9 })]),
+      answer("review-eslint", [raw(), raw({ kind: "debugger-statement", line: 9 })]),
     ]);
-    expect(merged.map(({ confidence, silent }) => [confidence, silent])).toEqual([
-      [null, []],
-      [null, []],
-    ]);
+    for (const finding of merged) {
+      const counts = printedCountsOf(sortOf(finding));
+      expect(finding.measured).toEqual(counts);
+      expect(finding.confidence).toBe(
+        counts === null ? null : Math.round((100 * counts.useful) / counts.labelled) / 100,
+      );
+    }
+    expect(merged.find(({ kind }) => kind === "unused-variable")?.confidence).toBeGreaterThan(0.5);
+    expect(merged.find(({ kind }) => kind === "debugger-statement")?.confidence).toBeNull();
+  });
+
+  test("a kind that is off by default is not shown, and says why", () => {
+    const off = raw({ kind: "no-global-is-nan", rule: "suspicious/noGlobalIsNan" });
+    const merged = merge([answer("review-biome", [off, raw()])]);
+    expect(merged.map(({ kind, shown, whyHidden }) => [kind, shown, whyHidden])).toEqual(
+      expect.arrayContaining([["no-global-is-nan", false, "mostly-noise"]]),
+    );
+  });
+
+  test("a finding that half of the linters do not see is not shown, and says why", () => {
+    const [finding] = merge([answer("review-biome", [raw()]), answer("review-oxlint")]);
+    expect(finding).toMatchObject({ shown: false, whyHidden: "outvoted" });
   });
 
   test("a finding is doubtful when at least as many linters are silent as report it", () => {
@@ -177,7 +198,7 @@ describe("confidence", () => {
     ]);
     expect(finding).toMatchObject({
       agreedBy: ["review-oxlint", "review-security"],
-      confidence: calibrated(1, 2),
+      silent: ["review-biome"],
     });
   });
 });
@@ -220,17 +241,24 @@ describe("fingerprints", () => {
 });
 
 describe("ranking", () => {
-  test("findings are ordered by severity times confidence, and code comes before its tests", () => {
+  test("of one severity, three linters that agree come before one alone", () => {
+    const one = raw({ kind: "duplicate-key", severity: "high", line: 2 });
+    const three = raw({ kind: "nan-comparison", severity: "high", line: 90 });
     const merged = merge([
-      answer("review-oxlint", [raw({ kind: "nan-comparison", severity: "high", line: 9 }), raw()]),
-      { ...answer("review-tests"), files: [FILE] },
-      {
-        ...answer("review-biome", [
-          raw({ kind: "nan-comparison", severity: "high", file: "test/a.test.ts" }),
-        ]),
-        files: ["test/a.test.ts"],
-      },
+      answer("review-oxlint", [one, three]),
+      answer("review-biome", [three]),
+      answer("review-eslint", [three]),
     ]);
+    expect(merged.map(({ kind }) => kind)).toEqual(["nan-comparison", "duplicate-key"]);
+  });
+
+  test("findings are ordered by severity times usefulness, and code comes before its tests", () => {
+    const found = [
+      raw({ kind: "nan-comparison", severity: "high", line: 9 }),
+      raw({ kind: "nan-comparison", severity: "high", file: "test/a.test.ts" }),
+      raw(),
+    ];
+    const merged = merge(LINTERS.map((linter) => answer(linter, found)));
     expect(merged.map(({ file, kind }) => `${file} ${kind}`)).toEqual([
       "src/a.ts nan-comparison",
       "test/a.test.ts nan-comparison",

@@ -7,12 +7,19 @@ test("a report reaches a severity when a finding is at least that severe", () =>
   expect(reaches(report, "medium")).toBe(false);
 });
 
-test("a report has three parts: shown findings, doubtful findings, and notes", () => {
-  const doubtful = { ...finding, agreedBy: ["review-biome"], silent: ["review-eslint"] };
+test("a finding that is not shown fails no review", () => {
+  const hidden = { ...finding, shown: false, whyHidden: "mostly-noise" as const };
+  expect(reaches({ ...report, findings: [hidden] }, "low")).toBe(false);
+});
+
+test("a report has four parts: shown, doubtful and noisy findings, and notes", () => {
+  const doubtful = { ...finding, shown: false, whyHidden: "outvoted" as const };
+  const noisy = { ...finding, shown: false, whyHidden: "mostly-noise" as const };
   const note = { ...finding, severity: "info" as const };
-  expect(partsOf({ findings: [note, doubtful, finding] })).toEqual({
+  expect(partsOf({ findings: [note, doubtful, noisy, finding] })).toEqual({
     shown: [finding],
     doubtful: [doubtful],
+    noisy: [noisy],
     notes: [note],
   });
 });

@@ -244,7 +244,7 @@ describe("running a review", () => {
     };
     const report = await runReview(
       { submit, resultOf },
-      { directory, only: ["review-performance"], changed: true },
+      { directory, only: ["review-performance"], changed: true, all: true },
     );
     expect(asked.map(({ input }) => input.files)).toEqual([["b.ts"]]);
     expect(partsOf(report).shown.map(({ file, line }) => `${file}:${line}`)).toEqual(["b.ts:2"]);

@@ -2,6 +2,7 @@
 // of a finding with its label, and the samples that a person labels next. Pure.
 import { createHash } from "node:crypto";
 import { z } from "zod";
+import { isShared } from "../../../agents/lib/review/index.ts";
 import type { Finding } from "../../../workflows/review/index.ts";
 
 /**
@@ -42,7 +43,7 @@ function readJson(line: string): unknown {
   }
 }
 
-/** The largest distance in lines between a finding and its label: linters report one statement on neighbouring lines. */
+/** The largest distance in lines between a finding of linters and its label: linters place one fault on neighbouring lines. */
 const NEAR_LINES = 1;
 
 /** Returns a function from a finding to its verdict; undefined without a label. The nearest label of its kind and file counts. */
@@ -54,7 +55,8 @@ export function createJudge(labels: readonly Label[]): (finding: Finding) => Ver
   return (finding) => {
     const distance = ({ line }: Label) => Math.abs(line - finding.line);
     const [nearest] = (byKindAndFile.get(keyOf(finding)) ?? []).toSorted((a, b) => distance(a) - distance(b));
-    if (nearest === undefined || distance(nearest) > NEAR_LINES) return undefined;
+    const near = isShared(finding.kind) ? NEAR_LINES : 0;
+    if (nearest === undefined || distance(nearest) > near) return undefined;
     return nearest.verdict ?? undefined;
   };
 }

@@ -1,5 +1,5 @@
 // Counts the verdicts of a trial, by any grouping of its findings, as shares with 95 % intervals. Pure.
-import { type FilePurpose, purposeOf } from "../../../agents/lib/review/index.ts";
+import { type FilePurpose, isShared, LINTERS, purposeOf } from "../../../agents/lib/review/index.ts";
 import { accuracyOf, type Rate } from "../../../src/consensus/index.ts";
 import type { Finding } from "../../../workflows/review/index.ts";
 import type { Verdict } from "./labels.ts";
@@ -29,10 +29,10 @@ export interface Tally {
 }
 
 /** `3 of 3` for linters that share a kind; otherwise the only analyser that can report the finding. */
-export function agreementOf({ agreedBy, silent, confidence, kind }: Finding): string {
-  const able = agreedBy.length + silent.length;
-  if (confidence === null && able === 1) return `${shortName(agreedBy[0] ?? kind)} alone`;
-  return `${agreedBy.length} of ${able}`;
+export function agreementOf({ agreedBy, silent, kind }: Finding): string {
+  const linters = agreedBy.filter((each) => (LINTERS as readonly string[]).includes(each)).length;
+  if (isShared(kind) && linters > 0) return `${linters} of ${linters + silent.length}`;
+  return `${agreedBy.map(shortName).join(" + ")} alone`;
 }
 
 /** Returns the purpose of a finding's file. */

@@ -1,5 +1,6 @@
 // The parts that the formats share: the facts around a report, the address of a page about a kind, and words. Pure.
-import { pageOf, ruleUrl } from "../../../agents/lib/review/index.ts";
+import { accuracyOf } from "murmur-swarm";
+import { type LabelCounts, pageOf, ruleUrl } from "../../../agents/lib/review/index.ts";
 import { renderCoverage } from "../coverage.ts";
 import type { Finding } from "../merge.ts";
 import type { FailedTask, ReviewReport } from "../report.ts";
@@ -64,12 +65,29 @@ export function describeMissing({ failedTasks, coverage }: ReviewReport): string
   return [...describeFailures(failedTasks), ...(uncovered === null ? [] : [uncovered])];
 }
 
-/** Names the linters that report a finding and the silent ones, and shows the confidence. */
-export function describeAgreement({ agreedBy, silent, confidence }: Finding): string {
+/** Names the analysers that report a finding and the silent ones, and shows the measured usefulness. */
+export function describeAgreement({ agreedBy, silent, measured }: Finding): string {
   const names = agreedBy.map(shortName).join(" + ");
-  if (confidence === null) return `${names}, which nothing else can check`;
   const but = silent.length === 0 ? "" : `, not ${silent.map(shortName).join(", ")}`;
-  return `${names}${but}: confidence ${confidence.toFixed(2)}`;
+  return `${names}${but}${measured === null ? "" : `: ${describeMeasured(measured)}`}`;
+}
+
+function describeMeasured({ useful, labelled }: LabelCounts): string {
+  const rate = accuracyOf({ right: useful, total: labelled });
+  const interval = rate === null ? "" : ` (${rate.low.toFixed(2)} to ${rate.high.toFixed(2)})`;
+  return `useful in ${useful} of ${labelled}${interval}`;
+}
+
+/** Counts the findings that are left out by default: a line for each reason. */
+export function describeHidden(doubtful: readonly Finding[], noisy: readonly Finding[]): string[] {
+  const kinds = new Set(noisy.map(({ kind }) => kind)).size;
+  const noise = `${plural(noisy.length, "finding")} of ${plural(kinds, "kind")} that ${kinds === 1 ? "is" : "are"} mostly noise: --all`;
+  return [
+    ...(noisy.length === 0 ? [] : [noise]),
+    ...(doubtful.length === 0
+      ? []
+      : [`${plural(doubtful.length, "finding")} that at least half of the linters do not see: --all`]),
+  ];
 }
 
 export function shortName(capability: string): string {

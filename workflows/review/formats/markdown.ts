@@ -4,6 +4,7 @@ import type { Finding } from "../merge.ts";
 import { partsOf, type ReviewReport } from "../report.ts";
 import {
   describeAgreement,
+  describeHidden,
   describeMissing,
   encodePath,
   type Format,
@@ -22,7 +23,7 @@ const MAX_REMARKS = 20;
 
 /** Renders a report as the body of a comment: the count by severity, then the findings in folds. */
 export const toMarkdown: Format = (report, around) => {
-  const { shown, doubtful, notes } = partsOf(report);
+  const { shown, doubtful, noisy, notes } = partsOf(report);
   const head = [COMMENT_MARKER, ...summary(report, shown)];
   const foot = [
     ...fold("Not judged", describeMissing(report)),
@@ -31,7 +32,12 @@ export const toMarkdown: Format = (report, around) => {
       notes.map(({ file, message }) => (file === "." ? message : `${file}: ${message}`)),
     ),
     "",
-    `<sub>Murmur ${around.version} · ${plural(report.files, "file")} · ${(report.durationMs / 1000).toFixed(1)} s${doubtful.length === 0 ? "" : ` · ${doubtful.length} doubtful findings are in the format json`}</sub>`,
+    `<sub>Murmur ${around.version} · ${plural(report.files, "file")} · ${(report.durationMs / 1000).toFixed(1)} s${describeHidden(
+      doubtful,
+      noisy,
+    )
+      .map((text) => ` · ${text}`)
+      .join("")}</sub>`,
   ];
   const room = MAX_COMMENT_CHARACTERS - lengthOf(head) - lengthOf(foot) - lengthOf([cut(shown.length)]);
   const fitting = takeFitting(shown, around, room);

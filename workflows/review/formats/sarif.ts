@@ -7,6 +7,7 @@ import {
   type Checkout,
   describeAgreement,
   describeFailures,
+  describeHidden,
   encodePath,
   fileInCheckout,
   helpUrl,
@@ -107,7 +108,8 @@ function toRule(kind: string, finding: Finding, around: Surroundings): object {
 const PROBLEM_SEVERITIES = { error: "error", warning: "warning", note: "recommendation" } as const;
 
 function toResult(finding: Finding, ruleIndex: number, around: Surroundings): object {
-  const { kind, rule, severity, message, line, fingerprint, agreedBy, silent, confidence } = finding;
+  const { kind, rule, severity, message, line, fingerprint, agreedBy, silent, confidence, measured } =
+    finding;
   return {
     ruleId: kind,
     ruleIndex,
@@ -116,7 +118,7 @@ function toResult(finding: Finding, ruleIndex: number, around: Surroundings): ob
     locations: [{ physicalLocation: { ...locationOf(finding, around), region: { startLine: line } } }],
     // GitHub's upload adds a fingerprint of its own, from the lines around.
     partialFingerprints: { "murmurFinding/v1": fingerprint },
-    properties: { severity, rule, agreedBy, silent, confidence },
+    properties: { severity, rule, agreedBy, silent, confidence, measured },
   };
 }
 
@@ -126,7 +128,7 @@ function locationOf(finding: Pick<Finding, "file">, around: Surroundings): objec
 
 /** Tells the missing parts: failed analysers, files that were not judged, the review's notes, and omitted results (§3.20). */
 function invocation(report: ReviewReport, around: Surroundings, omitted: number): object {
-  const { doubtful, notes } = partsOf(report);
+  const { doubtful, noisy, notes } = partsOf(report);
   const failureLevel = report.status === "failed" ? "error" : "warning";
   const told = [
     ...describeFailures(report.failedTasks).map((text) => notification("not-judged", failureLevel, text)),
@@ -135,15 +137,7 @@ function invocation(report: ReviewReport, around: Surroundings, omitted: number)
       ...notification(rule, "note", file === "." ? message : `${file}: ${message}`),
       ...(file === "." ? {} : { locations: [{ physicalLocation: locationOf({ file }, around) }] }),
     })),
-    ...(doubtful.length === 0
-      ? []
-      : [
-          notification(
-            "doubtful",
-            "note",
-            `${doubtful.length} findings that at least half of the linters do not see are only in the format json.`,
-          ),
-        ]),
+    ...describeHidden(doubtful, noisy).map((text) => notification("off-by-default", "note", text)),
     ...(omitted === 0
       ? []
       : [

@@ -6,7 +6,7 @@ import { renderLeftOut } from "../left-out/index.ts";
 import type { Finding } from "../merge.ts";
 import { type FailedTask, partsOf, type ReviewReport } from "../report.ts";
 import { renderScope } from "../scope/index.ts";
-import { describeAgreement, describeFailures, inLog, plural } from "./format.ts";
+import { describeAgreement, describeFailures, describeHidden, inLog, plural } from "./format.ts";
 
 export interface RenderOptions {
   /** The most shown findings of one kind; the others are counted. Default 5. */
@@ -19,19 +19,20 @@ export interface RenderOptions {
 
 /** Renders the report for people: a summary, then chapters with kinds and their findings, the most important first. */
 export function renderReport(report: ReviewReport, options: RenderOptions = {}): string {
-  const { shown: findings, doubtful, notes } = partsOf(report);
+  const { shown: findings, doubtful, noisy, notes } = partsOf(report);
   const { shown: total, shownPerKind: perKind } = report.config;
   return [
-    ...summary(report, findings, doubtful.length),
+    ...summary(report, findings),
+    ...describeHidden(doubtful, noisy),
     ...chapters(findings, { total, perKind, ...options }),
     ...explanations(findings, { total, perKind, ...options }),
-    ...legend(report, findings),
+    ...legend(findings),
     ...failures(report.failedTasks),
     ...remarks(notes),
   ].join("\n");
 }
 
-function summary(report: ReviewReport, findings: readonly Finding[], doubtful: number): string[] {
+function summary(report: ReviewReport, findings: readonly Finding[]): string[] {
   const counts = SEVERITIES.map((severity) => ({
     severity,
     count: findings.filter((finding) => finding.severity === severity).length,
@@ -52,11 +53,6 @@ function summary(report: ReviewReport, findings: readonly Finding[], doubtful: n
     ...(report.suppressed.length === 0
       ? []
       : [`${plural(report.suppressed.length, "finding")} silenced by murmur-ignore; reasons in --json`]),
-    ...(doubtful === 0
-      ? []
-      : [
-          `${doubtful} more that at least half of the linters do not see ${doubtful === 1 ? "is" : "are"} in --json`,
-        ]),
   ];
 }
 
@@ -114,17 +110,12 @@ function explanations(findings: readonly Finding[], { pagesUrl }: RenderOptions)
   return ["", `Each kind is explained in ${pagesUrl ?? ""}${PAGES_FOLDER}/<kind>.md`];
 }
 
-/** Explains the confidence of the findings; no lines when no finding has one. */
-function legend({ agreement }: ReviewReport, findings: readonly Finding[]): string[] {
-  if (agreement.length === 0 || !findings.some(({ confidence }) => confidence !== null)) return [];
-  const levels = agreement.map(
-    ({ agreeing, able, confidence, right, labelled }) =>
-      `  ${agreeing} of ${able} linters: ${confidence.toFixed(2)} (${right} of ${labelled} labelled findings were right)`,
-  );
+/** Explains the shares of the findings; no lines when no finding has one. */
+function legend(findings: readonly Finding[]): string[] {
+  if (!findings.some(({ measured }) => measured !== null)) return [];
   return [
     "",
-    "Confidence: how often linters that agree so were right where the truth is known (docs/review.md)",
-    ...levels,
+    "useful in N of M: labelled findings of this kind, sort of file and agreement in public repositories, with Wilson's 95 % interval (docs/review.md)",
   ];
 }
 

@@ -52,9 +52,11 @@ const SPEC: LinterSpec = {
       unjudged: ignored.map((file) => ({ file, why: ownRules ? "ignored" : "not-supported" })),
       messages: output.messages
         // ESLint reports a comment with an unknown rule, for example of the repository's own plugin. That is not a finding.
+        // Nor is a comment that it no longer reads (`eslint-env`, reported as if the code did not parse).
         .filter(
           ({ ruleId, fatal, message }) =>
-            fatal || (ruleId !== null && !message.startsWith("Definition for rule ")),
+            !message.endsWith(" comments are no longer supported.") &&
+            (fatal || (ruleId !== null && !message.startsWith("Definition for rule "))),
         )
         .map((found) => ({
           file: fromCwd(cwd, found.filePath),

@@ -7,6 +7,7 @@ import { anchorOf, isInside, isMissing, linesOf, note, oneLine, onePerFile, read
 import { kindOfRule } from "../kinds.ts";
 import { isComponent } from "../scripts.ts";
 import { isFlow } from "../syntax.ts";
+import { isExtra } from "./equal.ts";
 import { searchFailures } from "./search.ts";
 import { readSuppressions } from "./suppressions.ts";
 
@@ -67,7 +68,7 @@ export async function runLinter(
   let done = 0;
   for (const { config, files } of groups) {
     const ran = await lintGroup(spec, tools, directory, config, files);
-    const { findings, unjudged } = toFindings(spec, texts, ran.messages);
+    const { findings, unjudged } = toFindings(spec, texts, ran);
     for (const finding of [...findings, ...ran.notes]) output.findings.push(finding);
     output.unjudged = onePerFile([...output.unjudged, ...ran.unjudged, ...unjudged]);
     if (ran.ownRules) output.unsure.push(...files);
@@ -232,7 +233,7 @@ function notesOf(spec: LinterSpec, messages: readonly LintMessage[]): RawFinding
 function toFindings(
   spec: LinterSpec,
   texts: ReadonlyMap<string, string>,
-  messages: readonly LintMessage[],
+  { messages, ownRules }: { messages: readonly LintMessage[]; ownRules: boolean },
 ): { findings: RawFinding[]; unjudged: Unjudged[] } {
   const findings: RawFinding[] = [];
   const unjudged: Unjudged[] = [];
@@ -248,6 +249,8 @@ function toFindings(
     const lines = linesOf(text);
     for (const { line, rule, isError, message } of broken === undefined ? ofFile : [broken]) {
       const kind = kindOfRule(spec.capability, rule, isError);
+      const source = lines[line - 1] ?? "";
+      if (!ownRules && isExtra(spec.capability, { kind: kind.kind, message, source })) continue;
       if (isSilenced(kind.kind, line)) continue;
       findings.push({
         ...kind,
@@ -255,7 +258,7 @@ function toFindings(
         file,
         line: Math.max(1, line),
         message: oneLine(message),
-        anchor: anchorOf(lines[line - 1] ?? ""),
+        anchor: anchorOf(source),
       });
     }
   }

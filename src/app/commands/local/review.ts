@@ -73,6 +73,10 @@ export const command = defineCommand({
         description: `just this analyser; may be repeated: ${REVIEW_CAPABILITIES.join(", ")}`,
         value: "NAME",
       }),
+    all: z.boolean().default(false).meta({
+      description:
+        "also show, and count for --fail-on, the kinds that are off by default because they are mostly noise",
+    }),
     trustRepoConfig: z.boolean().default(false).meta({
       description: "let linters load the repository's own configuration and plugins, which runs its code",
     }),
@@ -166,6 +170,7 @@ export const command = defineCommand({
         prepared,
         timeoutMs: ports.config.timeoutMs,
         only: wanted,
+        all: input.all,
         absent: swarm.absent,
         signal: ports.signal,
       });

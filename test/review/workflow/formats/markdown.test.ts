@@ -23,7 +23,7 @@ test("a comment begins with its marker, counts by severity, and folds the findin
       "",
       "[**unused-variable**](https://code.example.test/murmur/docs/review/kinds/unused-variable.md) (low)",
       "",
-      "- [`a.ts:1`](https://github.com/owner/name/blob/0123abcd/a.ts#L1) 'a' is never used. <sub>biome + oxlint, not eslint: confidence 0.75</sub>",
+      "- [`a.ts:1`](https://github.com/owner/name/blob/0123abcd/a.ts#L1) 'a' is never used. <sub>biome + oxlint, not eslint: useful in 30 of 40 (0.60 to 0.86)</sub>",
       "",
       "</details>",
       "",

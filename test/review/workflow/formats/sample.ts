@@ -12,6 +12,9 @@ export const finding = {
   agreedBy: ["review-biome", "review-oxlint"],
   silent: ["review-eslint"],
   confidence: 0.75,
+  measured: { labelled: 40, useful: 30, false: 0 },
+  shown: true,
+  whyHidden: null,
 } satisfies Partial<Finding>;
 export const report: ReviewReport = {
   status: "partial",

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Unjudged } from "../../../../agents/lib/review/index.ts";
+import type { HidingReason, Unjudged } from "../../../../agents/lib/review/index.ts";
 import { renderReport } from "../../../../workflows/review/index.ts";
 import { finding, report } from "./sample.ts";
 
@@ -13,15 +13,14 @@ test("the report groups findings, names the linters that agree, counts the rest,
       "Correctness (3)",
       "  unused-variable [low]",
       "    a.ts:1  'a' is never used.",
-      "      biome + oxlint, not eslint: confidence 0.75",
+      "      biome + oxlint, not eslint: useful in 30 of 40 (0.60 to 0.86)",
       "    a.ts:2  'a' is never used.",
-      "      biome + oxlint, not eslint: confidence 0.75",
+      "      biome + oxlint, not eslint: useful in 30 of 40 (0.60 to 0.86)",
       "    … and 1 more, see --json",
       "",
       "Each kind is explained in docs/review/kinds/<kind>.md",
       "",
-      "Confidence: how often linters that agree so were right where the truth is known (docs/review.md)",
-      "  2 of 3 linters: 0.75 (30 of 40 labelled findings were right)",
+      "useful in N of M: labelled findings of this kind, sort of file and agreement in public repositories, with Wilson's 95 % interval (docs/review.md)",
       "",
       "Not done (1 task)",
       "  docs: its findings in 1 file are missing. timeout: no answer",
@@ -29,21 +28,38 @@ test("the report groups findings, names the linters that agree, counts the rest,
   );
 });
 
-test("the report counts a doubtful finding, but does not show it", () => {
-  const doubtful = { ...report, findings: [{ ...finding, agreedBy: ["review-biome"], confidence: 0.4 }] };
-  const text = renderReport(doubtful);
-  expect(text).not.toContain("a.ts:1");
-  expect(text).toContain("1 more that at least half of the linters do not see is in --json");
+test("the report counts the findings that it leaves out by default, by reason, and does not show them", () => {
+  const hide = (whyHidden: HidingReason, kind: string, line: number) => ({
+    ...finding,
+    kind,
+    line,
+    shown: false,
+    whyHidden,
+  });
+  const text = renderReport({
+    ...report,
+    findings: [
+      hide("outvoted", "unused-variable", 1),
+      hide("mostly-noise", "no-global-is-nan", 2),
+      hide("mostly-noise", "no-global-is-nan", 3),
+      hide("unmeasured", "no-new-rule", 4),
+      { ...finding, line: 5 },
+    ],
+  });
+  expect(text.split("\n")).toEqual(
+    expect.arrayContaining([
+      "3 findings of 2 kinds that are mostly noise: --all",
+      "1 finding that at least half of the linters do not see: --all",
+    ]),
+  );
+  expect(text.match(/a\.ts:\d/g)).toEqual(["a.ts:5"]);
 });
 
-test("the report marks a finding that only one analyser can report", () => {
-  const alone = {
-    ...report,
-    findings: [{ ...finding, agreedBy: ["review-docs"], silent: [], confidence: null }],
-  };
-  const text = renderReport(alone);
-  expect(text).toContain("docs, which nothing else can check");
-  expect(text).not.toContain("Confidence");
+test("the report prints no share for a finding without enough labels", () => {
+  const alone = { ...finding, agreedBy: ["review-docs"], silent: [], confidence: null, measured: null };
+  const text = renderReport({ ...report, findings: [alone] });
+  expect(text).toContain("\n      docs\n");
+  expect(text).not.toContain("useful in");
 });
 
 test("the report has one line about the files that were not judged, without those of failed tasks", () => {

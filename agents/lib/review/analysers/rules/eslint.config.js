@@ -18,6 +18,7 @@ export default [
       "no-undef": "off",
       "no-eval": "error",
       "no-self-compare": "error",
+      "no-fallthrough": ["error", { allowEmptyCase: true }],
       // typescript-eslint leaves these to the compiler, but a review may read code that was never compiled.
       "constructor-super": "error",
       "getter-return": "error",
@@ -70,5 +71,10 @@ export default [
       "prefer-rest-params": "off",
       "prefer-spread": "off",
     },
+  },
+  {
+    // The compiler reports the real cases; a type and a value may share a name.
+    files: ["**/*.{ts,cts,mts,tsx}"],
+    rules: { "@typescript-eslint/no-redeclare": "off" },
   },
 ];
