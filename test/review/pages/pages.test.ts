@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { parse } from "yaml";
 import {
   type Analysis,
   architecture,
@@ -17,11 +18,14 @@ import {
   oxlint,
   pageOf,
   performance,
+  type RawFinding,
   type ReviewCapability,
   type ReviewOutput,
   security,
   tests,
 } from "../../../agents/lib/review/index.ts";
+import { applyKinds, reviewConfigSchema } from "../../../workflows/review/config/index.ts";
+import { applyIgnoreComments, readIgnoreComments } from "../../../workflows/review/suppress/index.ts";
 import { localTools } from "../local-swarm.ts";
 
 const ANALYSES: Record<ReviewCapability, Analysis> = {
@@ -59,7 +63,31 @@ function setup(kinds: readonly string[]) {
     const input = { directory: join(directory, below), files: inside, trustRepoConfig: false };
     return ANALYSES[capability](input, localTools());
   };
-  return { run };
+  /** Puts the comment of the kind's page where the page says, and tells when the finding is not silenced by it. */
+  const silence = async (capability: ReviewCapability, kind: string, finding: RawFinding) => {
+    const { file, line } = finding;
+    const comment = blockOf(kind, "(?:js|markdown)");
+    if (file.endsWith(".json") !== (comment === undefined))
+      return [`the page of ${kind} is wrong about a comment in ${file}`];
+    if (comment === undefined) return [];
+    const path = join(directory, kind, "wrong", file);
+    const lines = readFileSync(path, "utf8").split("\n");
+    lines.splice(comment.includes("-file ") ? lines.length : line - 1, 0, comment);
+    writeFileSync(path, lines.join("\n"));
+    const after = await run(capability, `${kind}/wrong/`);
+    const comments = new Map([[file, readIgnoreComments(file, lines.join("\n"))]]);
+    const { findings, suppressed } = applyIgnoreComments(after.findings, comments, () => true);
+    const left = findings.filter((found) => found.kind === kind && found.anchor === finding.anchor);
+    return left.length === 0 && suppressed.length > 0 ? [] : [`the comment does not silence ${kind}`];
+  };
+  return { run, silence };
+}
+
+/** Returns the first code block of a language in the last chapter of a kind's page. */
+function blockOf(kind: string, language: string): string | undefined {
+  const page = kindPages().get(`docs/review/kinds/${kind}.md`) ?? "";
+  const chapter = page.slice(page.indexOf("## Switch it off"));
+  return new RegExp(`\`\`\`${language}\\n([^]*?)\\n\`\`\``).exec(chapter)?.[1];
 }
 
 const has = (output: ReviewOutput, kind: string, below = "") =>
@@ -93,15 +121,30 @@ describe.skipIf(!hasAnalysers())("the examples of the pages", () => {
     for (const kind of Object.keys(KIND_TEXTS)) {
       for (const capability of Object.keys(KINDS[kind]?.seenBy ?? {}) as ReviewCapability[]) {
         if ((LINTERS as readonly string[]).includes(capability)) continue;
-        const { run } = setup([kind]);
-        if (!has(await run(capability, `${kind}/wrong/`), kind))
-          wrong.push(`${capability} does not report the wrong example of ${kind}`);
+        const { run, silence } = setup([kind]);
+        const output = await run(capability, `${kind}/wrong/`);
+        if (!has(output, kind)) wrong.push(`${capability} does not report the wrong example of ${kind}`);
+        const [finding] = output.findings.filter((found) => found.kind === kind);
+        if (finding !== undefined) wrong.push(...(await silence(capability, kind, finding)));
         if (has(await run(capability, `${kind}/right/`), kind))
           wrong.push(`${capability} reports the right example of ${kind}`);
       }
     }
     expect(wrong).toEqual([]);
   });
+});
+
+test("the entry for murmur-review.yaml on each page switches that kind off", () => {
+  for (const kind of Object.keys(KIND_TEXTS)) {
+    const config = reviewConfigSchema.parse(parse(blockOf(kind, "yaml") ?? ""));
+    const finding = { kind, file: "src/a.ts", line: 1, severity: "high" } as const;
+    const { findings, switchedOff } = applyKinds([finding], config);
+    expect({ kind, findings, switchedOff }).toEqual({
+      kind,
+      findings: [],
+      switchedOff: [{ kind, count: 1 }],
+    });
+  }
 });
 
 test("the folder of the pages has the generated pages and no other file", () => {

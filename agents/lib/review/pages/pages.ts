@@ -13,6 +13,33 @@ const SHOWN_LINES = 24;
 /** Files of an example that a page shows. */
 const SHOWN_FILES = 6;
 
+/** The word that begins the review's own comments. The review itself (workflows/review/suppress) reads them. */
+const IGNORE_WORD = "murmur-ignore";
+/** The kinds whose findings are in package.json or a lockfile. */
+const JSON_KINDS: ReadonlySet<string> = new Set([
+  "lockfile-missing",
+  "lockfile-out-of-step",
+  "lockfile-insecure-source",
+  "lockfile-foreign-source",
+  "lockfile-no-integrity",
+  "install-script",
+]);
+/** The findings that a comment above their line does not reach, and the reason; a comment for the whole file silences them. */
+const WHOLE_FILE_REASONS: Readonly<Record<string, string>> = {
+  "large-file": "The finding is about the whole file.",
+  "orphan-module": "The finding is about the whole file.",
+  "hub-module": "The finding is about the whole file.",
+  "untested-source": "The finding is about the whole file.",
+  "unknown-command":
+    "Most of these commands stand in a block of code, which cannot have a comment of the review.",
+};
+/** The comments of the files that findings are in; null where a file cannot have one. */
+const COMMENT_FORMS = {
+  code: { language: "js", open: "//", close: "" },
+  page: { language: "markdown", open: "<!--", close: " -->" },
+  json: null,
+} as const;
+
 /** A kind in words, as formats with room for it show it. */
 export interface KindDescription {
   /** One line. */
@@ -134,16 +161,45 @@ function reporters(seenBy: Partial<Record<ReviewCapability, readonly string[]>>)
 }
 
 function switchOff(kind: string, rule: string | undefined): string[] {
-  if (rule === undefined || kind === "syntax-error") {
-    return ["Fix the code: no comment switches this kind off."];
+  const form = COMMENT_FORMS[placeOf(kind)];
+  const lines: string[] = [];
+  if (form === null) lines.push("JSON has no comments, so only the configuration switches this kind off.");
+  else {
+    const whole = WHOLE_FILE_REASONS[kind];
+    const word = whole === undefined ? IGNORE_WORD : `${IGNORE_WORD}-file`;
+    lines.push(
+      whole === undefined
+        ? "A comment with a reason silences the finding on the next line:"
+        : `${whole} A comment for the file, with a reason, silences it:`,
+      "",
+      `\`\`\`${form.language}`,
+      `${form.open} ${word} ${kind} -- the reason${form.close}`,
+      "```",
+    );
+  }
+  if (rule !== undefined && kind !== "syntax-error") {
+    lines.push(
+      "",
+      `A comment of one linter silences the findings of all: \`// eslint-disable-next-line ${rule} -- the reason\`.`,
+    );
   }
   return [
-    "A comment of one linter silences all of them, here on the next line:",
+    ...lines,
     "",
-    "```js",
-    `// eslint-disable-next-line ${rule} -- the reason`,
+    "`murmur-review.yaml` switches the kind off everywhere, or with `paths` in some files:",
+    "",
+    "```yaml",
+    "kinds:",
+    `  - kind: ${kind}`,
+    "    severity: off",
+    "    reason: the reason",
     "```",
   ];
+}
+
+function placeOf(kind: string): keyof typeof COMMENT_FORMS {
+  if (JSON_KINDS.has(kind)) return "json";
+  return KINDS[kind]?.area === "documentation" ? "page" : "code";
 }
 
 function nameOf(kind: string): string {
