@@ -75,17 +75,20 @@ export interface Parts {
   doubtful: Finding[];
   /** The findings that only `json` has: their kinds are mostly noise, or one linter's rules without labels. */
   noisy: Finding[];
+  /** The findings that a comment has silenced; of a change, only those on its lines. */
+  silenced: Suppressed<Finding>[];
   /** The review's notes about itself. */
   notes: Finding[];
 }
 
 /** Divides the findings of a report. */
-export function partsOf({ findings }: Pick<ReviewReport, "findings">): Parts {
+export function partsOf({ findings, suppressed }: Pick<ReviewReport, "findings" | "suppressed">): Parts {
   const problems = findings.filter((finding) => finding.severity !== "info" && isInScope(finding));
   return {
     shown: problems.filter(({ shown }) => shown),
     doubtful: problems.filter(({ shown, whyHidden }) => !shown && whyHidden === "outvoted"),
     noisy: problems.filter(({ shown, whyHidden }) => !shown && whyHidden !== "outvoted"),
+    silenced: suppressed.filter(isInScope),
     notes: findings.filter(({ severity }) => severity === "info"),
   };
 }

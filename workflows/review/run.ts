@@ -377,10 +377,11 @@ function toReport(
   const ranked = rankFindings(merged.findings).map((finding) =>
     all ? { ...finding, shown: true } : finding,
   );
-  const placed =
+  const place = <F extends Finding>(findings: readonly F[]): F[] =>
     change === null
-      ? ranked
-      : ranked.map((finding) => ({ ...finding, inChange: placeInChange(change, finding) }));
+      ? [...findings]
+      : findings.map((finding) => ({ ...finding, inChange: placeInChange(change, finding) }));
+  const placed = place(ranked);
   const notes = [
     ...silenced.notes.map(({ rule, file: at, line, message }) => makeNote(rule, at, message, line)),
     ...merged.unknownKinds.map((message) => makeNote("unknown-kind", file ?? ".", message)),
@@ -394,7 +395,7 @@ function toReport(
     files: judged.length - coverage.unread.length,
     coverage,
     leftOut: scanned.leftOut,
-    suppressed: silenced.suppressed,
+    suppressed: place(silenced.suppressed),
     config: {
       file,
       switchedOff: merged.switchedOff,

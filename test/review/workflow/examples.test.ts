@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
-import { COMMENT_MARKER } from "../../../workflows/review/index.ts";
+import { COMMENT_MARKER, FORMATS } from "../../../workflows/review/index.ts";
+import { AROUND, finding, report } from "./formats/sample.ts";
 
 const EXAMPLES = new URL("../../../examples/review/", import.meta.url).pathname;
 
@@ -13,6 +14,7 @@ interface Step {
   uses?: string;
   run?: string;
   with?: Record<string, unknown>;
+  env?: Record<string, string>;
 }
 interface Workflow {
   on: Record<string, unknown>;
@@ -90,7 +92,7 @@ test("the workflow with rights never gets the code of a pull request", () => {
 
 test("no value of the event is pasted into a shell script", () => {
   const scripts = [...stepsOf(review), ...stepsOf(publish)].flatMap(({ run }) => run ?? []);
-  expect(scripts).toHaveLength(5);
+  expect(scripts).toHaveLength(6);
   for (const script of scripts) expect(script).not.toContain("${{");
 });
 
@@ -103,7 +105,37 @@ test("the review step makes the report once and shows it in two formats", () => 
     "murmur review /code --from review/review.json --format markdown",
   ]);
   expect(output).toEqual(["status=0"]);
+  const pull = setup(review, "Review").run({ BASE: "0123abcd" });
+  expect(pull.called[0]).toBe("murmur review /code --changed=0123abcd --json");
 });
+
+test("the checkout has the history that a review of a change needs", () => {
+  const [checkout] = stepsOf(review).filter(({ uses }) => uses?.startsWith("actions/checkout@"));
+  expect(checkout?.with).toMatchObject({ "fetch-depth": 0 });
+  const step = stepsOf(review).find(({ name }) => name === "Review");
+  expect(step?.env).toMatchObject({
+    BASE: expect.stringContaining("github.event.pull_request.base.sha"),
+  });
+});
+
+const hasJq = spawnSync("jq", ["--version"]).status === 0;
+
+test.skipIf(!hasJq)(
+  "silenced findings stay out of code scanning, which would show them as open alerts",
+  () => {
+    const { directory, run } = setup(review, "Leave out silenced findings");
+    const silenced = { ...finding, line: 2, reason: "on purpose", commentLine: 1 };
+    const log = FORMATS.sarif({ ...report, findings: [finding], suppressed: [silenced] }, AROUND);
+    writeFileSync(join(directory, "all.sarif"), log);
+    expect(JSON.parse(log).runs[0].results).toHaveLength(2);
+    expect(run()).toMatchObject({ exitCode: 0, stderr: "" });
+    const kept = JSON.parse(readFileSync(join(directory, "review/review.sarif"), "utf8"));
+    expect(kept.runs[0].results).toEqual(JSON.parse(log).runs[0].results.slice(0, 1));
+    expect(stepsOf(publish).find(({ uses }) => uses?.includes("upload-sarif"))?.with).toMatchObject({
+      sarif_file: "review/review.sarif",
+    });
+  },
+);
 
 test("a high finding, and a failed review, fail the job", () => {
   const name = "Annotate, and fail on high findings";
@@ -145,14 +177,23 @@ test("a clean review makes no comment, and an artifact that is no comment of a r
   expect(run()).toMatchObject({ exitCode: 1, stderr: expect.stringContaining("nothing is published") });
 });
 
-test("the hooks before a commit review the checkout", () => {
+test("the hooks before a commit review the changes of the checkout, and everything before the first commit", () => {
   const { directory, run: _ } = setup(review, "Review");
   execFileSync("git", ["init", "--quiet"], { cwd: directory });
-  execFileSync(join(EXAMPLES, "pre-commit"), {
-    cwd: join(directory, "review"),
-    env: { PATH: `${join(directory, "bin")}:${process.env.PATH}`, ROOT: directory, ANSWER: "" },
-  });
+  const hook = () =>
+    execFileSync(join(EXAMPLES, "pre-commit"), {
+      cwd: join(directory, "review"),
+      env: { PATH: `${join(directory, "bin")}:${process.env.PATH}`, ROOT: directory, ANSWER: "" },
+    });
+  hook();
   expect(readFileSync(join(directory, "log"), "utf8")).toBe(`murmur review ${directory} --fail-on high\n`);
+  const git = (...args: string[]) =>
+    execFileSync("git", ["-c", "user.name=a", "-c", "user.email=a@b.c", ...args], { cwd: directory });
+  git("commit", "--quiet", "--allow-empty", "--no-verify", "-m", "first");
+  hook();
+  expect(readFileSync(join(directory, "log"), "utf8").split("\n")[1]).toBe(
+    `murmur review ${directory} --changed=HEAD --fail-on high`,
+  );
   const { repos } = parse(read("pre-commit-config.yaml")) as { repos: { hooks: { entry: string }[] }[] };
-  expect(repos[0]?.hooks[0]?.entry).toBe("murmur review . --fail-on high");
+  expect(repos[0]?.hooks[0]?.entry).toBe("murmur review . --changed=HEAD --fail-on high");
 });

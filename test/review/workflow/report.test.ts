@@ -12,14 +12,17 @@ test("a finding that is not shown fails no review", () => {
   expect(reaches({ ...report, findings: [hidden] }, "low")).toBe(false);
 });
 
-test("a report has four parts: shown, doubtful and noisy findings, and notes", () => {
+test("a report has five parts: shown, doubtful, noisy and silenced findings, and notes", () => {
   const doubtful = { ...finding, shown: false, whyHidden: "outvoted" as const };
   const noisy = { ...finding, shown: false, whyHidden: "mostly-noise" as const };
   const note = { ...finding, severity: "info" as const };
-  expect(partsOf({ findings: [note, doubtful, noisy, finding] })).toEqual({
+  const silenced = { ...finding, reason: "on purpose", commentLine: 1 };
+  const suppressed = [silenced, { ...silenced, inChange: "outside" as const }];
+  expect(partsOf({ findings: [note, doubtful, noisy, finding], suppressed })).toEqual({
     shown: [finding],
     doubtful: [doubtful],
     noisy: [noisy],
+    silenced: [silenced],
     notes: [note],
   });
 });

@@ -1,9 +1,12 @@
 // The parts that the formats share: the facts around a report, the address of a page about a kind, and words. Pure.
 import { accuracyOf } from "murmur-swarm";
-import { type LabelCounts, pageOf, ruleUrl } from "../../../agents/lib/review/index.ts";
+import { type LabelCounts, PAGES_FOLDER, pageOf, ruleUrl } from "../../../agents/lib/review/index.ts";
+import { renderSwitchedOff } from "../config/index.ts";
 import { renderCoverage } from "../coverage.ts";
+import { renderLeftOut } from "../left-out/index.ts";
 import type { Finding } from "../merge.ts";
-import type { FailedTask, ReviewReport } from "../report.ts";
+import { type FailedTask, partsOf, type ReviewReport } from "../report.ts";
+import { renderScope } from "../scope/index.ts";
 
 /** The facts that a format may show, and that the report does not have. */
 export interface Surroundings {
@@ -45,6 +48,15 @@ export function helpUrl({ kind, rule, agreedBy }: Finding, { pagesUrl }: Surroun
   return pagesUrl === null ? null : `${pagesUrl}${page}`;
 }
 
+/**
+ * Names the pages that explain kinds: their web address, or their folder in Murmur's own package or checkout. `kind` may be a name
+ * or a placeholder.
+ */
+export function describePage(kind: string, pagesUrl: string | null | undefined): string {
+  const page = `${PAGES_FOLDER}/${kind}.md`;
+  return pagesUrl == null ? `${page} in the folder of Murmur` : `${pagesUrl}${page}`;
+}
+
 /** Encodes a path for a URI; the `/` between its parts stay. */
 export function encodePath(path: string): string {
   return path.toWellFormed().split("/").map(encodeURIComponent).join("/");
@@ -78,8 +90,30 @@ function describeMeasured({ useful, labelled }: LabelCounts): string {
   return `useful in ${useful} of ${labelled}${interval}`;
 }
 
-/** Counts the findings that are left out by default: a line for each reason. */
-export function describeHidden(doubtful: readonly Finding[], noisy: readonly Finding[]): string[] {
+/** Describes the change under review, in one or two lines; none in a review of everything. */
+export function describeScope({ scope }: ReviewReport): string[] {
+  return scope === null ? [] : renderScope(scope);
+}
+
+/**
+ * Counts the files and findings that a report does not show on purpose: a line for each reason. Every format tells them, so that a
+ * short report is not taken for clean code.
+ */
+export function describeOmitted(report: ReviewReport): string[] {
+  const { silenced } = partsOf(report);
+  return [
+    ...[renderLeftOut(report.leftOut) ?? []].flat(),
+    ...[renderSwitchedOff(report.config) ?? []].flat(),
+    ...(silenced.length === 0
+      ? []
+      : [`${plural(silenced.length, "finding")} silenced by murmur-ignore; reasons in --json`]),
+    ...describeHidden(report),
+  ];
+}
+
+/** Counts the findings that are off by default: a line for each reason. */
+function describeHidden(report: ReviewReport): string[] {
+  const { doubtful, noisy } = partsOf(report);
   const kinds = new Set(noisy.map(({ kind }) => kind)).size;
   const noise = `${plural(noisy.length, "finding")} of ${plural(kinds, "kind")} that ${kinds === 1 ? "is" : "are"} mostly noise: --all`;
   return [

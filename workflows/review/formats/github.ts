@@ -2,7 +2,16 @@
 import type { Severity } from "../../../agents/lib/review/index.ts";
 import type { Finding } from "../merge.ts";
 import { partsOf } from "../report.ts";
-import { describeAgreement, describeMissing, type Format, fileInCheckout, inLog, plural } from "./format.ts";
+import {
+  describeAgreement,
+  describeMissing,
+  describeOmitted,
+  describeScope,
+  type Format,
+  fileInCheckout,
+  inLog,
+  plural,
+} from "./format.ts";
 
 /** The most annotations of each level that GitHub shows for one step (docs.github.com, "Workflow commands", limits). */
 export const MAX_ANNOTATIONS_PER_LEVEL = 10;
@@ -41,8 +50,10 @@ export const toGithub: Format = (report, around) => {
   const counts = (Object.keys(left) as Level[]).filter((level) => left[level] > 0);
   return [
     `Review: ${report.status}; ${shown.length === 0 ? "no findings" : plural(shown.length, "finding")} in ${plural(report.files, "file")}`,
+    ...describeScope(report).map(inLog),
     ...commands,
     ...notes.map(({ file, message }) => inLog(`${file}: ${message}`)),
+    ...describeOmitted(report).map(inLog),
     ...(counts.length === 0
       ? []
       : [

@@ -1,11 +1,13 @@
 // A comment on a pull request. Its first line is a hidden marker: the next run finds the comment by it, and writes it again. Pure.
-import { areaOf, SEVERITIES } from "../../../agents/lib/review/index.ts";
+import { areaOf, pageOf, SEVERITIES } from "../../../agents/lib/review/index.ts";
 import type { Finding } from "../merge.ts";
 import { partsOf, type ReviewReport } from "../report.ts";
 import {
   describeAgreement,
-  describeHidden,
   describeMissing,
+  describeOmitted,
+  describePage,
+  describeScope,
   encodePath,
   type Format,
   fileInCheckout,
@@ -23,21 +25,17 @@ const MAX_REMARKS = 20;
 
 /** Renders a report as the body of a comment: the count by severity, then the findings in folds. */
 export const toMarkdown: Format = (report, around) => {
-  const { shown, doubtful, noisy, notes } = partsOf(report);
+  const { shown, notes } = partsOf(report);
   const head = [COMMENT_MARKER, ...summary(report, shown)];
   const foot = [
     ...fold("Not judged", describeMissing(report)),
+    ...fold("Not shown", describeOmitted(report)),
     ...fold(
       "About this review",
       notes.map(({ file, message }) => (file === "." ? message : `${file}: ${message}`)),
     ),
     "",
-    `<sub>Murmur ${around.version} · ${plural(report.files, "file")} · ${(report.durationMs / 1000).toFixed(1)} s${describeHidden(
-      doubtful,
-      noisy,
-    )
-      .map((text) => ` · ${text}`)
-      .join("")}</sub>`,
+    `<sub>Murmur ${around.version} · ${plural(report.files, "file")} · ${(report.durationMs / 1000).toFixed(1)} s${pagesHint(shown, around)}</sub>`,
   ];
   const room = MAX_COMMENT_CHARACTERS - lengthOf(head) - lengthOf(foot) - lengthOf([cut(shown.length)]);
   const fitting = takeFitting(shown, around, room);
@@ -45,15 +43,23 @@ export const toMarkdown: Format = (report, around) => {
   return [...head, ...chapters(fitting, around), ...(left === 0 ? [] : [cut(left)]), ...foot].join("\n");
 };
 
-function summary({ status }: ReviewReport, shown: readonly Finding[]): string[] {
+/** Tells where the kinds are explained, when their names are no links. */
+function pagesHint(shown: readonly Finding[], { pagesUrl }: Surroundings): string {
+  if (pagesUrl !== null || !shown.some(({ kind }) => pageOf(kind) !== null)) return "";
+  return ` · each kind is explained in ${inText(describePage("<kind>", null))}`;
+}
+
+function summary(report: ReviewReport, shown: readonly Finding[]): string[] {
+  const { status } = report;
   const title = `### Review: ${shown.length === 0 ? "no findings" : plural(shown.length, "finding")}${status === "completed" ? "" : ` (${status})`}`;
   const counts = SEVERITIES.map((severity) => ({
     severity,
     count: shown.filter((finding) => finding.severity === severity).length,
   })).filter(({ count }) => count > 0);
-  if (counts.length === 0) return [title];
+  const head = [title, ...describeScope(report).flatMap((line) => ["", inText(line)])];
+  if (counts.length === 0) return head;
   return [
-    title,
+    ...head,
     "",
     "| severity | findings |",
     "| --- | ---: |",
@@ -145,10 +151,14 @@ function inCode(text: string): string {
  * people and from linking issues.
  */
 function inText(text: string): string {
-  return text
-    .replace(/\p{Cc}/gu, "�")
-    .replace(/[&<>`*_~[\]\\|!$]|:(?=\/\/|\w)|(?<=\bwww)\./g, (mark) => `&#${mark.charCodeAt(0)};`)
-    .replace(/[@#](?=\w)/g, "$&&#8203;");
+  return (
+    text
+      .replace(/\p{Cc}/gu, "�")
+      // In one pass, because an entity has a `#` of its own.
+      .replace(/[@#](?=\w)|[&<>`*_~[\]\\|!$]|:(?=\/\/|\w)|(?<=\bwww)\./g, (mark) =>
+        mark === "@" || mark === "#" ? `${mark}&#8203;` : `&#${mark.charCodeAt(0)};`,
+      )
+  );
 }
 
 /** The characters of lines, with a line break for each. */

@@ -1,13 +1,16 @@
 // SARIF 2.1.0, as GitHub code scanning reads it. Pure. Section numbers (§) are those of the OASIS standard.
 import { pathToFileURL } from "node:url";
-import { areaOf, describeKind, KINDS, type Severity } from "../../../agents/lib/review/index.ts";
+import { areaOf, describeKind, KINDS, pageOf, type Severity } from "../../../agents/lib/review/index.ts";
 import type { Finding } from "../merge.ts";
 import { partsOf, type ReviewReport } from "../report.ts";
+import type { Suppressed } from "../suppress/index.ts";
 import {
   type Checkout,
   describeAgreement,
   describeFailures,
-  describeHidden,
+  describeOmitted,
+  describePage,
+  describeScope,
   encodePath,
   fileInCheckout,
   helpUrl,
@@ -47,8 +50,9 @@ export function toSarif(
   around: Surroundings,
   maxResults: number = MAX_SARIF_RESULTS,
 ): string {
-  const { shown } = partsOf(report);
-  const listed = shown.slice(0, maxResults);
+  const { shown, silenced } = partsOf(report);
+  const all: Result[] = [...shown, ...silenced];
+  const listed = all.slice(0, maxResults);
   const byKind = Map.groupBy(listed, ({ kind }) => kind);
   const rules = [...byKind].map(([kind, [first]]) => toRule(kind, first as Finding, around));
   const indexes = new Map([...byKind.keys()].map((kind, index) => [kind, index]));
@@ -71,7 +75,7 @@ export function toSarif(
           automationDetails: { id: `murmur-review/${encodePath(checkout?.prefix ?? "")}` },
           originalUriBaseIds: { [ROOT]: { uri: rootUri(report.directory, checkout) } },
           columnKind: "utf16CodeUnits",
-          invocations: [invocation(report, around, shown.length - listed.length)],
+          invocations: [invocation(report, around, all.length - listed.length)],
           ...(checkout === null ? {} : provenance(checkout)),
           results: listed.map((finding) => toResult(finding, indexes.get(finding.kind) ?? -1, around)),
         },
@@ -82,6 +86,9 @@ export function toSarif(
   );
 }
 
+/** A finding of the log: shown, or silenced by a comment. */
+type Result = Finding | Suppressed<Finding>;
+
 /** A rule is a kind (§3.49). */
 function toRule(kind: string, finding: Finding, around: Surroundings): object {
   // A kind that only one linter has is not in the table; then the finding tells its severity.
@@ -89,10 +96,13 @@ function toRule(kind: string, finding: Finding, around: Surroundings): object {
   const area = areaOf(kind);
   const { title, text, markdown } = describeKind(kind);
   const url = helpUrl(finding, around);
+  // Without a web address, the help names the page's place in the package.
+  const page = url === null && pageOf(kind) !== null ? `Its page is ${describePage(kind, null)}.` : null;
   return {
     id: kind,
     shortDescription: { text: title },
-    help: { text, markdown },
+    help:
+      page === null ? { text, markdown } : { text: `${text} ${page}`, markdown: `${markdown}\n\n${page}` },
     ...(url === null ? {} : { helpUri: url }),
     defaultConfiguration: { level: LEVELS[severity] },
     properties: {
@@ -107,7 +117,7 @@ function toRule(kind: string, finding: Finding, around: Surroundings): object {
 /** GitHub's words for the severity of an alert that is not about security. */
 const PROBLEM_SEVERITIES = { error: "error", warning: "warning", note: "recommendation" } as const;
 
-function toResult(finding: Finding, ruleIndex: number, around: Surroundings): object {
+function toResult(finding: Result, ruleIndex: number, around: Surroundings): object {
   const { kind, rule, severity, message, line, fingerprint, agreedBy, silent, confidence, measured } =
     finding;
   return {
@@ -118,6 +128,10 @@ function toResult(finding: Finding, ruleIndex: number, around: Surroundings): ob
     locations: [{ physicalLocation: { ...locationOf(finding, around), region: { startLine: line } } }],
     // GitHub's upload adds a fingerprint of its own, from the lines around.
     partialFingerprints: { "murmurFinding/v1": fingerprint },
+    // Readers that know this property (§3.35) show no silenced finding. GitHub does not know it: docs/review.md.
+    ...("reason" in finding
+      ? { suppressions: [{ kind: "inSource", status: "accepted", justification: finding.reason }] }
+      : {}),
     properties: { severity, rule, agreedBy, silent, confidence, measured },
   };
 }
@@ -128,7 +142,7 @@ function locationOf(finding: Pick<Finding, "file">, around: Surroundings): objec
 
 /** Tells the missing parts: failed analysers, files that were not judged, the review's notes, and omitted results (§3.20). */
 function invocation(report: ReviewReport, around: Surroundings, omitted: number): object {
-  const { doubtful, noisy, notes } = partsOf(report);
+  const { notes } = partsOf(report);
   const failureLevel = report.status === "failed" ? "error" : "warning";
   const told = [
     ...describeFailures(report.failedTasks).map((text) => notification("not-judged", failureLevel, text)),
@@ -137,7 +151,8 @@ function invocation(report: ReviewReport, around: Surroundings, omitted: number)
       ...notification(rule, "note", file === "." ? message : `${file}: ${message}`),
       ...(file === "." ? {} : { locations: [{ physicalLocation: locationOf({ file }, around) }] }),
     })),
-    ...describeHidden(doubtful, noisy).map((text) => notification("off-by-default", "note", text)),
+    ...describeScope(report).map((text) => notification("scope", "note", text)),
+    ...describeOmitted(report).map((text) => notification("not-shown", "note", text)),
     ...(omitted === 0
       ? []
       : [
@@ -165,7 +180,7 @@ function unjudged({ coverage, failedTasks }: ReviewReport, around: Surroundings)
         ...notification(
           "not-judged",
           "warning",
-          `${shortName(capability)} has not judged ${file}: ${why}. ${message}`,
+          `${shortName(capability)} has not judged ${file}: ${why}${message === undefined ? "" : `. ${message}`}`,
         ),
         locations: [{ physicalLocation: locationOf({ file }, around) }],
       })),

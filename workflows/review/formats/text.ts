@@ -1,12 +1,17 @@
 // The text of a report for people at a terminal. Pure.
-import { type Area, areaOf, PAGES_FOLDER, pageOf, SEVERITIES } from "../../../agents/lib/review/index.ts";
-import { renderSwitchedOff } from "../config/index.ts";
+import { type Area, areaOf, pageOf, SEVERITIES } from "../../../agents/lib/review/index.ts";
 import { renderCoverage } from "../coverage.ts";
-import { renderLeftOut } from "../left-out/index.ts";
 import type { Finding } from "../merge.ts";
 import { type FailedTask, partsOf, type ReviewReport } from "../report.ts";
-import { renderScope } from "../scope/index.ts";
-import { describeAgreement, describeFailures, describeHidden, inLog, plural } from "./format.ts";
+import {
+  describeAgreement,
+  describeFailures,
+  describeOmitted,
+  describePage,
+  describeScope,
+  inLog,
+  plural,
+} from "./format.ts";
 
 export interface RenderOptions {
   /** The most shown findings of one kind; the others are counted. Default 5. */
@@ -19,11 +24,10 @@ export interface RenderOptions {
 
 /** Renders the report for people: a summary, then chapters with kinds and their findings, the most important first. */
 export function renderReport(report: ReviewReport, options: RenderOptions = {}): string {
-  const { shown: findings, doubtful, noisy, notes } = partsOf(report);
+  const { shown: findings, notes } = partsOf(report);
   const { shown: total, shownPerKind: perKind } = report.config;
   return [
     ...summary(report, findings),
-    ...describeHidden(doubtful, noisy),
     ...chapters(findings, { total, perKind, ...options }),
     ...explanations(findings, { total, perKind, ...options }),
     ...legend(findings),
@@ -46,13 +50,9 @@ function summary(report: ReviewReport, findings: readonly Finding[]): string[] {
     `Review of ${report.directory}: ${report.status}`,
     `${plural(report.files, "file")}, ${plural(report.tasks, "task")}, ${plural(report.agents, "agent")}, ${(report.durationMs / 1000).toFixed(1)} s${showCache(report)}`,
     `${found}${agreed === 0 ? "" : `; ${agreed} reported by several analysers`}`,
-    ...(report.scope === null ? [] : renderScope(report.scope)),
+    ...describeScope(report).map(inLog),
     ...[renderCoverage(report.coverage, report.failedTasks) ?? []].flat(),
-    ...[renderLeftOut(report.leftOut) ?? []].flat(),
-    ...[renderSwitchedOff(report.config) ?? []].flat(),
-    ...(report.suppressed.length === 0
-      ? []
-      : [`${plural(report.suppressed.length, "finding")} silenced by murmur-ignore; reasons in --json`]),
+    ...describeOmitted(report).map(inLog),
   ];
 }
 
@@ -107,7 +107,7 @@ function ofOneKind(kind: string, findings: readonly Finding[], shown: ReadonlySe
 /** Names the pages that explain the kinds, once. */
 function explanations(findings: readonly Finding[], { pagesUrl }: RenderOptions): string[] {
   if (!findings.some(({ kind }) => pageOf(kind) !== null)) return [];
-  return ["", `Each kind is explained in ${pagesUrl ?? ""}${PAGES_FOLDER}/<kind>.md`];
+  return ["", `Each kind is explained in ${describePage("<kind>", pagesUrl)}`];
 }
 
 /** Explains the shares of the findings; no lines when no finding has one. */

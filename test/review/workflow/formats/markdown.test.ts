@@ -38,10 +38,21 @@ test("a comment begins with its marker, counts by severity, and folds the findin
   );
 });
 
+test("without a web address of the pages, the last line names their folder", () => {
+  const text = FORMATS.markdown({ ...report, findings: [finding] }, { ...AROUND, pagesUrl: null });
+  expect(text).toContain("\n**unused-variable** (low)\n");
+  expect(text.split("\n").at(-1)).toContain(
+    "each kind is explained in docs/review/kinds/&#60;kind&#62;.md in the folder of Murmur",
+  );
+});
+
 test("foreign text makes no mention, no link and no markup", () => {
   const message = "@owner fixes #12 <img src=x> [a](https://example.test) `b` **c** www.example.test :smile:";
   const text = render({ findings: [{ ...finding, file: "a`b.ts", message }] });
   expect(text).toContain("[`` a`b.ts:1 ``]");
+  // GitHub shows the message as it is: each mark is one whole entity, and the zero-width space has no width.
+  const shown = text.replace(/&#(\d+);/g, (_, code) => (code === "8203" ? "" : String.fromCharCode(code)));
+  expect(shown).toContain(message);
   expect(text).not.toMatch(/@owner|#12\b|<img|\[a\]|https:\/\/example|`b`|\*\*c|www\.example|:smile/);
 });
 

@@ -18,7 +18,16 @@ const schema = z.fromJSONSchema(
 
 interface Log {
   runs: {
-    tool: { driver: { rules: { id: string; helpUri?: string; properties: Record<string, unknown> }[] } };
+    tool: {
+      driver: {
+        rules: {
+          id: string;
+          helpUri?: string;
+          help: { text: string; markdown: string };
+          properties: Record<string, unknown>;
+        }[];
+      };
+    };
     originalUriBaseIds: Record<string, { uri: string }>;
     invocations: {
       executionSuccessful: boolean;
@@ -112,6 +121,14 @@ test("a rule of one linter links to the documentation of that linter, and withou
   ]);
 });
 
+test("without a web address of the pages, the help of a rule names the page in the folder of Murmur", () => {
+  const [rule] = render({ findings: [finding] }, { ...AROUND, pagesUrl: null }).tool.driver.rules;
+  const page = "Its page is docs/review/kinds/unused-variable.md in the folder of Murmur.";
+  expect(rule?.help.text).toContain(page);
+  expect(rule?.help.markdown).toContain(page);
+  expect(render({ findings: [finding] }).tool.driver.rules[0]?.help.text).not.toContain("Its page is");
+});
+
 test("a partial review is no successful execution, and tells the missing findings and the notes", () => {
   const note = { ...finding, kind: "review-note", severity: "info" as const, message: "It is so." };
   const coverage = {
@@ -119,7 +136,10 @@ test("a partial review is no successful execution, and tells the missing finding
       {
         capability: "review-biome" as const,
         judged: 0,
-        unjudged: [{ file: "b.js", why: "parse-error" as const, message: "Unexpected token." }],
+        unjudged: [
+          { file: "b.js", why: "parse-error" as const, message: "Unexpected token." },
+          { file: "c.js", why: "not-utf8" as const },
+        ],
       },
     ],
     unread: [],
@@ -138,6 +158,7 @@ test("a partial review is no successful execution, and tells the missing finding
         message: { text: "biome has not judged b.js: parse-error. Unexpected token." },
         locations: [{ physicalLocation: { artifactLocation: { uri: "b.js" } } }],
       },
+      { level: "warning", message: { text: "biome has not judged c.js: not-utf8" } },
       { level: "note", message: { text: "a.ts: It is so." } },
     ],
   });
