@@ -7,6 +7,7 @@ import {
   lintOutputSchema,
   REVIEW_SLOTS,
   reviewInputSchema,
+  sandboxPrograms,
 } from "../lib/review/index.ts";
 
 export default defineAgent({
@@ -15,6 +16,6 @@ export default defineAgent({
   input: reviewInputSchema,
   output: lintOutputSchema,
   slots: REVIEW_SLOTS,
-  exec: { allow: biomePrograms() },
+  exec: { allow: [...biomePrograms(), ...sandboxPrograms()] },
   run: async (task, ctx) => castVote(await biome(task.input, ctx)),
 });

@@ -1,6 +1,13 @@
 // Lints with oxlint. The analysis is in ../lib/review/linters/oxlint.ts.
 import { defineAgent } from "murmur-swarm";
-import { castVote, lintOutputSchema, oxlint, REVIEW_SLOTS, reviewInputSchema } from "../lib/review/index.ts";
+import {
+  castVote,
+  lintOutputSchema,
+  oxlint,
+  REVIEW_SLOTS,
+  reviewInputSchema,
+  sandboxPrograms,
+} from "../lib/review/index.ts";
 
 export default defineAgent({
   name: "review-oxlint",
@@ -9,6 +16,6 @@ export default defineAgent({
   output: lintOutputSchema,
   slots: REVIEW_SLOTS,
   // oxlint is a Node program; the analysis chooses its path and options, and the task's file names come last.
-  exec: { allow: [process.execPath] },
+  exec: { allow: [process.execPath, ...sandboxPrograms()] },
   run: async (task, ctx) => castVote(await oxlint(task.input, ctx)),
 });

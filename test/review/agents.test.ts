@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { REVIEW_CAPABILITIES } from "../../agents/lib/review/index.ts";
+import { REVIEW_CAPABILITIES, sandboxPrograms } from "../../agents/lib/review/index.ts";
 import { type AgentContext, type AgentDefinition, isAgentDefinition } from "../../src/agent/index.ts";
 
 async function load(role: string): Promise<AgentDefinition> {
@@ -26,14 +26,17 @@ describe("the review agents", () => {
     await expect(performed()).rejects.toMatchObject({ code: "invalid_input", field });
   });
 
-  test("only the linters may run commands, each only its own program", async () => {
+  test("only the linters may run commands, each only its own program and a sandbox", async () => {
     const allowed = await Promise.all(
       REVIEW_CAPABILITIES.map(async (role) => [role, (await load(role)).exec?.allow]),
     );
     expect(allowed.filter(([, allow]) => allow !== undefined)).toEqual([
-      ["review-oxlint", [process.execPath]],
-      ["review-biome", [expect.stringMatching(/biome/), expect.stringMatching(/biome/)]],
-      ["review-eslint", [process.execPath]],
+      ["review-oxlint", [process.execPath, ...sandboxPrograms()]],
+      [
+        "review-biome",
+        [expect.stringMatching(/biome/), expect.stringMatching(/biome/), ...sandboxPrograms()],
+      ],
+      ["review-eslint", [process.execPath, ...sandboxPrograms()]],
     ]);
   });
 });

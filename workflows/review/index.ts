@@ -41,7 +41,13 @@ export {
   type GitCommand,
   type GitOptions,
   type GitRun,
+  judgeSandboxes,
+  type Protection,
+  probeSandbox,
+  renderSafety,
   runGit,
+  type Safety,
+  safetyOf,
   trustedPath,
 } from "./safety/index.ts";
 export { type Scan, type ScannedFile, scan } from "./scan.ts";

@@ -3,6 +3,7 @@ import { z } from "zod";
 import {
   HIDING_REASONS,
   REVIEW_CAPABILITIES,
+  SANDBOX_NAMES,
   SEVERITIES,
   unjudgedSchema,
 } from "../../agents/lib/review/index.ts";
@@ -53,6 +54,21 @@ const scopeSchema = z.strictObject({
   untouched: z.strictObject({ inChangedFiles: z.int(), elsewhere: z.int() }),
   narrowing: z.array(z.string()),
 });
+const measureSchema = z.union([
+  z.strictObject({ had: z.literal(true), by: z.enum(SANDBOX_NAMES) }),
+  z.strictObject({ had: z.literal(false), why: z.string() }),
+]);
+const safetySchema = z.strictObject({
+  trusted: z.boolean(),
+  executed: z.array(z.string()),
+  read: z.array(z.string()),
+  ignored: z.array(z.string()),
+  sandbox: z.strictObject({
+    readOnly: measureSchema,
+    noNetwork: measureSchema,
+    environment: z.literal("scrubbed"),
+  }),
+});
 const levelSchema = z.strictObject({
   agreeing: z.int(),
   able: z.int(),
@@ -67,6 +83,7 @@ export const reportSchema = z.looseObject({
   directory: z.string(),
   files: z.int(),
   coverage: coverageSchema,
+  safety: safetySchema,
   leftOut: z.array(leftOutSchema),
   suppressed: z.array(findingSchema.extend({ reason: z.string(), commentLine: z.int() })),
   scope: scopeSchema.nullable(),

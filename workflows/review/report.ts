@@ -7,6 +7,7 @@ import type { SwitchedOff } from "./config/index.ts";
 import type { Coverage } from "./coverage.ts";
 import type { LeftOut } from "./left-out/index.ts";
 import type { Finding } from "./merge.ts";
+import type { Safety } from "./safety/index.ts";
 import { isInScope, type Scope } from "./scope/index.ts";
 import type { Suppressed } from "./suppress/index.ts";
 
@@ -29,6 +30,8 @@ export interface ReviewReport {
   files: number;
   /** The files that each analyser has judged and not judged. */
   coverage: Coverage;
+  /** The code of the repository that ran, and the protection of the analysers. */
+  safety: Safety;
   /** The files that the scan has left out, by reason. */
   leftOut: LeftOut[];
   /** The findings that a comment `murmur-ignore` has silenced, each with the reason in the comment. */

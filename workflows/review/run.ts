@@ -13,6 +13,7 @@ import {
   type ReviewCapability,
   readInside,
   reviewOutputSchema,
+  type Sandbox,
 } from "../../agents/lib/review/index.ts";
 import { type AgreedPlace, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
 import { NO_AGENT } from "./cache/index.ts";
@@ -22,6 +23,7 @@ import { type Answer, type Finding, mergeFindings, rankFindings } from "./merge.
 import { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
 import { type Prepared, type PrepareOptions, prepareReview } from "./prepare.ts";
 import type { FailedTask, ReviewReport } from "./report.ts";
+import { NOT_ASKED, type Protection, type Safety, safetyOf } from "./safety/index.ts";
 import { findChanged, type Scan, type ScannedFile, scan } from "./scan.ts";
 import { placeInChange, readAtBase, scopeOf } from "./scope/index.ts";
 import { applyIgnoreComments, collectIgnoreComments, type IgnoreComment } from "./suppress/index.ts";
@@ -34,7 +36,7 @@ export const DEFAULT_REVIEW_TASK_TIMEOUT_MS = 120_000;
 /** A task for the port. */
 export interface ReviewTask {
   capability: ReviewCapability;
-  input: { directory: string; files: string[]; trustRepoConfig: boolean };
+  input: { directory: string; files: string[]; trustRepoConfig: boolean; sandbox?: Sandbox };
   timeoutMs: number;
   /** One retry: the machine may have caused the first crash; the file causes a second one. */
   retry: { max: number };
@@ -77,6 +79,8 @@ export interface ReviewOptions extends PrepareOptions {
   taskTimeoutMs?: number | undefined;
   /** True when linters load the repository's own configuration, which runs its code; default false. */
   trustRepoConfig?: boolean | undefined;
+  /** The sandbox of the analysers' programs, from {@link probeSandbox}; default none. */
+  protection?: Protection | undefined;
   /** The analysers of the review; default all. */
   only?: readonly ReviewCapability[] | undefined;
   /** Analysers without an agent, with the reason. The report names their missing findings; the review does not wait for them. */
@@ -114,13 +118,17 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
   );
   const taskTimeoutMs = options.taskTimeoutMs ?? DEFAULT_REVIEW_TASK_TIMEOUT_MS;
   const timeoutMs = options.timeoutMs ?? DEFAULT_REVIEW_TIMEOUT_MS;
+  const { trustRepoConfig = false, protection = NOT_ASKED } = options;
+  const { sandbox } = protection;
   const toTask = (task: PlannedTask): ReviewTask => ({
     capability: capabilitiesOf(task)[0] as ReviewCapability,
     input: {
       directory,
       files: task.files,
       ...(task.context === undefined ? {} : { context: task.context }),
-      trustRepoConfig: options.trustRepoConfig ?? false,
+      trustRepoConfig,
+      // Only the linters run programs.
+      ...("linters" in task.by && sandbox !== null ? { sandbox } : {}),
     },
     timeoutMs: taskTimeoutMs,
     retry: { max: 1 },
@@ -143,6 +151,13 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
   );
   const isWhole = REVIEW_CAPABILITIES.every((capability) => only.includes(capability));
   return toReport(prepared, scanned, {
+    safety: await safetyOf({
+      directory,
+      trusted: trustRepoConfig,
+      linters: only.filter(isLinter),
+      configs: scanned.linterConfigs,
+      protection,
+    }),
     comments,
     changed: await findChanged(directory, scanned.files),
     isWhole,
@@ -337,6 +352,7 @@ function toReport(
   { directory, config, configFile: file, change }: Prepared,
   scanned: Scan,
   {
+    safety,
     comments,
     changed,
     isWhole,
@@ -345,6 +361,7 @@ function toReport(
     tookMs,
     all = false,
   }: {
+    safety: Safety;
     comments: ReadonlyMap<string, readonly IgnoreComment[]>;
     /** The files that changed after the scan. */
     changed: readonly string[];
@@ -394,6 +411,7 @@ function toReport(
     directory,
     files: judged.length - coverage.unread.length,
     coverage,
+    safety,
     leftOut: scanned.leftOut,
     suppressed: place(silenced.suppressed),
     config: {

@@ -32,7 +32,7 @@ import {
   type Verdict,
 } from "./left-out/index.ts";
 import { IgnoreList, type IgnoreRule, isIgnored, parseIgnore, parsePatterns } from "./patterns/index.ts";
-import { runGit } from "./safety/index.ts";
+import { lookIntoFolders, runGit } from "./safety/index.ts";
 
 /** A file to review: its path relative to the directory, and its size. */
 export interface ScannedFile {
@@ -48,6 +48,8 @@ export interface Scan {
   files: ScannedFile[];
   /** The files that were left out, by reason. */
   leftOut: LeftOut[];
+  /** The files that configure linters, in the folders of the repository's own files; also files that git ignores. */
+  linterConfigs: string[];
 }
 
 export interface ScanOptions {
@@ -84,7 +86,10 @@ export async function scan(directory: string, options: ScanOptions = {}): Promis
   const keeps = new IgnoreList(parsePatterns(config.keep));
   const enters = (folder: string) => enterFolder(folder, config.keep.length > 0, leftOut);
   const paths = (await gitFiles(root, signal)) ?? (await walk(root, "", [], 0, { enters, leftOut, signal }));
-  const all = [...new Set(paths)].sort();
+  const ours = paths.filter((path) => classifyPath(path, {}) === null);
+  const entries = await lookIntoFolders(root, ours, signal);
+  // git lists no special files; the report counts them, as it does without git.
+  const all = [...new Set([...paths, ...entries.special])].sort();
   const read = options.readNarrowing ?? ((path, maxBytes) => readInside(root, path, maxBytes));
   const narrowing = await readNarrowing(all, read);
   const exclude = new IgnoreList(parsePatterns(config.exclude));
@@ -123,7 +128,7 @@ export async function scan(directory: string, options: ScanOptions = {}): Promis
   const files = kept
     .filter(({ path }) => !libraries.has(path))
     .map(({ banner: _, ...file }) => markUnlinted(file, narrowing.lists, leftOut));
-  return { files, leftOut: leftOut.list() };
+  return { files, leftOut: leftOut.list(), linterConfigs: entries.configs };
 }
 
 /** Returns the files that were changed or removed after the scan, of those whose time of change it knows. */

@@ -45,6 +45,13 @@ export const relativePathSchema = z
   .max(1024)
   .refine(isRelativePath, "expected a path inside the reviewed directory: relative, with `/`, without `..`");
 
+/** A program that confines the analysers' programs: its name, and its file, absolute. */
+export const sandboxSchema = z.strictObject({
+  by: z.enum(["bwrap", "unshare"]),
+  program: z.string().min(1).max(1024).startsWith("/", "expected the absolute path of the program"),
+});
+export type Sandbox = z.infer<typeof sandboxSchema>;
+
 /** The input of every review task. */
 export const reviewInputSchema = z.strictObject({
   /** The reviewed directory, absolute, on the machine of the agent. */
@@ -58,6 +65,8 @@ export const reviewInputSchema = z.strictObject({
   context: z.array(relativePathSchema).max(MAX_FILES).optional(),
   /** True when linters load the repository's own configuration, which runs its code. Only a person can decide that. */
   trustRepoConfig: z.boolean().default(false),
+  /** Confines the programs that the analyser runs. Without it they run with the rights of the agent. */
+  sandbox: sandboxSchema.optional(),
 });
 export type ReviewInput = z.infer<typeof reviewInputSchema>;
 

@@ -26,6 +26,7 @@ export {
   rawFindingSchema,
   reviewInputSchema,
   reviewOutputSchema,
+  type Sandbox,
   SEVERITIES,
   type Severity,
   UNJUDGED_REASONS,
@@ -51,6 +52,7 @@ export { isContext as isGraphContext } from "./graph/graph.ts";
 export { AREAS, type Area, areaOf, isShared, KINDS } from "./kinds.ts";
 export { castVote, REVIEW_SLOTS } from "./limits.ts";
 export { biome, biomePrograms } from "./linters/biome.ts";
+export { configsOf, isLinterConfig } from "./linters/configs.ts";
 export { eslint } from "./linters/eslint.ts";
 export { oxlint } from "./linters/oxlint.ts";
 export { type Agreement, MEASURED, type MeasuredRow } from "./measured.ts";
@@ -71,6 +73,7 @@ export {
   parsePatterns,
   parseRule,
 } from "./patterns/ignore.ts";
+export { confine, findSandboxes, SANDBOX_NAMES, sandboxPrograms, surroundingsOf } from "./sandbox.ts";
 export { isComponent } from "./scripts.ts";
 export { security } from "./security/security.ts";
 export { analysersDirectory, hasAnalysers } from "./toolbox.ts";

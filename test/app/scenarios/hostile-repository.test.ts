@@ -13,10 +13,11 @@ import {
   truncateSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
+import { createServer, type Server } from "node:net";
 import { delimiter, dirname, join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { analysersDirectory, eslint, hasAnalysers } from "../../../agents/lib/review/index.ts";
+import { type LeftOut, probeSandbox, type Safety } from "../../../workflows/review/index.ts";
 import { localTools } from "../../review/local-swarm.ts";
 import { setupWorld } from "../support.ts";
 
@@ -78,7 +79,16 @@ function buildHostile(root: string, marks: string, port: number): void {
   put(".env", "NODE_OPTIONS=--require=./parser.js\n");
   put(
     "package.json",
-    JSON.stringify({ name: "hostile", type: "commonjs", scripts: { preinstall: "node parser.js" } }),
+    JSON.stringify({
+      name: "hostile",
+      type: "commonjs",
+      scripts: Object.fromEntries(
+        ["preinstall", "install", "postinstall", "prepare", "test", "lint"].map((name) => [
+          name,
+          `touch ${join(marks, `script-${name}`)}`,
+        ]),
+      ),
+    }),
   );
 
   // Programs that a search of the PATH could find, and Murmur's own files of a working directory.
@@ -168,8 +178,12 @@ test.skipIf(!hasAnalysers())(
     }).listen(0, "127.0.0.1");
     await new Promise((resolve) => server.once("listening", resolve));
     const { port } = server.address() as { port: number };
+    let gate: Server | undefined;
     try {
       buildHostile(directory, marks, port);
+      // The file of a socket stays only while its server listens.
+      gate = createServer().listen(join(directory, "gate.sock"));
+      await new Promise((resolve) => gate?.once("listening", resolve));
       const before = hashTree(directory);
       const path = ["", ".", join(directory, "node_modules/.bin"), directory, process.env.PATH].join(
         delimiter,
@@ -184,6 +198,8 @@ test.skipIf(!hasAnalysers())(
       const report = ran.json() as {
         status: string;
         findings: { kind: string; file: string; agreedBy: string[] }[];
+        safety: Safety;
+        leftOut: LeftOut[];
       };
       expect(report.status).toBe("completed");
       const debuggers = report.findings.filter(({ kind }) => kind === "debugger-statement");
@@ -191,7 +207,25 @@ test.skipIf(!hasAnalysers())(
       expect(debuggers.map(({ file, agreedBy }) => `${file} ${agreedBy.length}`)).toEqual(
         expect.arrayContaining(["a.js 3", "--init.js 3", "nested/b.ts 3", "nested/deep/c.ts 3"]),
       );
-      // git lists no FIFOs and devices; links and huge files are told.
+      // The report tells the protection that this system allows, as the probe sees it, and the configurations that it ignored.
+      const { readOnly, noNetwork } = await probeSandbox({ directory });
+      const { safety } = report;
+      expect(safety.sandbox).toEqual({ readOnly, noNetwork, environment: "scrubbed" });
+      expect({ ...safety, sandbox: null, ignored: [] }).toEqual({
+        trusted: false,
+        executed: [],
+        read: [],
+        ignored: [],
+        sandbox: null,
+      });
+      expect(safety.ignored).toEqual(
+        expect.arrayContaining(["eslint.config.js", "nested/eslint.config.mjs", "oxlint.config.ts"]),
+      );
+      // git lists no special files; they are told all the same.
+      const special = report.leftOut.find(({ reason }) => reason === "not-a-file")?.files ?? [];
+      expect(special.map(({ path }) => path)).toEqual(
+        expect.arrayContaining(["fifo.js", "gate.sock", "nested/.oxlintrc.json"]),
+      );
       expect(JSON.stringify(report)).toContain('"passwd.js"');
       expect(JSON.stringify(report)).toContain('"bundle.js"');
       expect(readdirSync(temp).filter((name) => name.startsWith("murmur-review-"))).toEqual([]);
@@ -200,6 +234,7 @@ test.skipIf(!hasAnalysers())(
       await eslint({ directory, files: ["a.js"], trustRepoConfig: true }, localTools());
       expect(existsSync(join(marks, "eslint"))).toBe(true);
     } finally {
+      gate?.close();
       server.close();
     }
   },

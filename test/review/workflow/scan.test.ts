@@ -151,6 +151,6 @@ describe("listing the files of a repository", () => {
     await mkdir(join(directory, "sub"));
     const found = await scan(directory);
     expect(found.files.map(({ path }) => path)).toEqual(["js/shop.js", "package.json"]);
-    expect(found.leftOut.map(({ reason }) => reason)).toEqual(["vendored", "submodule"]);
+    expect(found.leftOut.map(({ reason }) => reason)).toEqual(["vendored", "submodule", "not-a-file"]);
   });
 });

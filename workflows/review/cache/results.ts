@@ -138,7 +138,8 @@ export class ResultCache {
 
   /** Returns the key of a task; null for linters that load code of the repository: no key can name all that such a result depends on. */
   async #keyOf(task: ReviewTask, contents: Contents | undefined): Promise<string | null> {
-    const { directory: _, files, ...options } = task.input;
+    // A sandbox does not change a result: a program that fails in it has no lasting answer.
+    const { directory: _, files, sandbox: __, ...options } = task.input;
     if (contents === undefined || (task.ballot !== undefined && options.trustRepoConfig)) return null;
     const parts = [
       FORM,

@@ -3,6 +3,7 @@ import { type Area, areaOf, pageOf, SEVERITIES } from "../../../agents/lib/revie
 import { renderCoverage } from "../coverage.ts";
 import type { Finding } from "../merge.ts";
 import { type FailedTask, partsOf, type ReviewReport } from "../report.ts";
+import { renderSafety } from "../safety/index.ts";
 import {
   describeAgreement,
   describeFailures,
@@ -52,6 +53,7 @@ function summary(report: ReviewReport, findings: readonly Finding[]): string[] {
     `${found}${agreed === 0 ? "" : `; ${agreed} reported by several analysers`}`,
     ...describeScope(report).map(inLog),
     ...[renderCoverage(report.coverage, report.failedTasks) ?? []].flat(),
+    inLog(renderSafety(report.safety)),
     ...describeOmitted(report).map(inLog),
   ];
 }

@@ -53,7 +53,6 @@ const SPEC: LinterSpec = {
   name: "Biome",
   readsComponents: true,
   isLegalInScripts: (message) => LEGAL_IN_SCRIPTS.test(message),
-  configNames: ["biome.json", "biome.jsonc", ".biome.json", ".biome.jsonc"],
   async lint(tools, { cwd, files, ownRules }) {
     const rules = ownRules ? [] : [`--config-path=${analyserFile("rules", "biome-default.json")}`];
     const ran = await run(tools, cwd, [

@@ -25,7 +25,6 @@ const SPEC: LinterSpec = {
   capability: "review-eslint",
   name: "ESLint",
   readsComponents: false,
-  configNames: ["js", "mjs", "cjs", "ts", "mts", "cts"].map((extension) => `eslint.config.${extension}`),
   async lint(tools, { cwd, files, ownRules }) {
     const rules = ownRules ? [] : ["-c", analyserFile("rules", "eslint.config.js")];
     // By its own rules ESLint needs no right but to read: Node then refuses writes, programs, workers and native code.

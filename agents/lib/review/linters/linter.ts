@@ -5,8 +5,11 @@ import { dirname, join, relative } from "node:path";
 import type { AnalysisTools, Linter, RawFinding, ReviewInput, ReviewOutput, Unjudged } from "../contract.ts";
 import { anchorOf, isInside, isMissing, linesOf, note, oneLine, onePerFile, readReviewed } from "../files.ts";
 import { kindOfRule } from "../kinds.ts";
+import { confineTools } from "../sandbox.ts";
 import { isComponent } from "../scripts.ts";
 import { isFlow } from "../syntax.ts";
+import { analysersDirectory } from "../toolbox.ts";
+import { configsOf } from "./configs.ts";
 import { isExtra } from "./equal.ts";
 import { searchFailures } from "./search.ts";
 import { readSuppressions } from "./suppressions.ts";
@@ -35,8 +38,6 @@ export interface LinterSpec {
   capability: Linter;
   /** The linter's name for people. */
   name: string;
-  /** The names of its configuration files. */
-  configNames: readonly string[];
   /** True when it reads the scripts of components. */
   readsComponents: boolean;
   /** True for a parse message about code that is legal in a file that is no ES module, and that it parses completely. */
@@ -59,12 +60,17 @@ const MAX_TOOL_NOTES = 10;
 export async function runLinter(
   spec: LinterSpec,
   input: ReviewInput,
-  tools: AnalysisTools,
+  given: AnalysisTools,
 ): Promise<ReviewOutput> {
   const directory = await realpath(input.directory);
+  const tools = confineTools(given, input.sandbox, [directory, await realpath(analysersDirectory())]);
   const output: ReviewOutput = { findings: [], unsure: [], unjudged: [] };
   const texts = await readTexts(spec, directory, input.files, output.unjudged);
-  const groups = await groupByConfig(directory, { ...input, files: [...texts.keys()] }, spec.configNames);
+  const groups = await groupByConfig(
+    directory,
+    { ...input, files: [...texts.keys()] },
+    configsOf(spec.capability),
+  );
   let done = 0;
   for (const { config, files } of groups) {
     const ran = await lintGroup(spec, tools, directory, config, files);

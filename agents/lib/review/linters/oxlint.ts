@@ -26,7 +26,6 @@ const SPEC: LinterSpec = {
   capability: "review-oxlint",
   name: "oxlint",
   readsComponents: true,
-  configNames: [".oxlintrc.json", ".oxlintrc.jsonc", "oxlint.config.ts"],
   async lint(tools, { cwd, files, ownRules }) {
     const rules = ownRules ? [] : ["-c", analyserFile("rules", "oxlint.json"), "--disable-nested-config"];
     const ran = await runNode(tools, cwd, analyserFile("node_modules", "oxlint", "bin", "oxlint"), [

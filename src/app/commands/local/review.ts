@@ -14,6 +14,7 @@ import {
   FORMATS,
   type FormatName,
   prepareReview,
+  probeSandbox,
   REVIEW_CONFIG_FILE,
   ResultCache,
   type ReviewProgress,
@@ -148,6 +149,7 @@ export const command = defineCommand({
       configFile:
         input.reviewConfig === undefined ? undefined : resolveFrom(ports.directory, input.reviewConfig),
     });
+    const protection = await probeSandbox({ directory: prepared.directory, signal: ports.signal });
     const swarm = await openSwarm(ports, directory, wanted);
     const ignored = listIgnored(ports, { swarm: swarm.isShared });
     if (ignored.length > 0)
@@ -168,6 +170,7 @@ export const command = defineCommand({
         directory,
         trustRepoConfig: input.trustRepoConfig,
         prepared,
+        protection,
         timeoutMs: ports.config.timeoutMs,
         only: wanted,
         all: input.all,

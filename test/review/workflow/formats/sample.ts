@@ -22,6 +22,17 @@ export const report: ReviewReport = {
   files: 1,
   leftOut: [],
   scope: null,
+  safety: {
+    trusted: false,
+    executed: [],
+    read: [],
+    ignored: [],
+    sandbox: {
+      readOnly: { had: true, by: "bwrap" },
+      noNetwork: { had: true, by: "bwrap" },
+      environment: "scrubbed",
+    },
+  },
   suppressed: [],
   config: { file: null, switchedOff: [] },
   coverage: { analysers: [], unread: [], missed: [] },

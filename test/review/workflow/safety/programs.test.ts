@@ -16,10 +16,13 @@ const filesWith = (pattern: RegExp) =>
     return lines.some((line) => !/^\s*(?:\/\/|\/?\*)/.test(line) && pattern.test(line));
   }).sort();
 
-test("a review starts programs at two places only: its guarded git, and the toolbox of the analysers", () => {
+test("a review starts programs at known places only: its guarded git, the trial of its sandbox, and the toolbox of the analysers", () => {
   const processes =
     /(?:from|require\(|import\()\s*["'](?:node:)?(?:child_process|cluster|worker_threads)["']/;
-  expect(filesWith(processes)).toEqual(["workflows/review/safety/git.ts"]);
+  expect(filesWith(processes)).toEqual([
+    "workflows/review/safety/git.ts",
+    "workflows/review/safety/sandbox.ts",
+  ]);
   // `exec` of an agent's context takes an object.
-  expect(filesWith(/\bexec\(\{/)).toEqual(["agents/lib/review/toolbox.ts"]);
+  expect(filesWith(/\bexec\(\{/)).toEqual(["agents/lib/review/sandbox.ts", "agents/lib/review/toolbox.ts"]);
 });
