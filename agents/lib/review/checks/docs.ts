@@ -5,6 +5,8 @@ import { dirname, join, normalize } from "node:path";
 import type { Analysis, RawFinding, ReviewInput, Unjudged } from "../contract.ts";
 import { anchorOf, isInside, isMissing, oneLine, readInside, readReviewed } from "../files.ts";
 import { KINDS } from "../kinds.ts";
+import { IgnoreList, parseIgnore } from "../patterns/ignore.ts";
+import { looseAnchor, type Page, readPage } from "./markdown.ts";
 
 /** Checks the Markdown files of the input. */
 export const docs: Analysis = async (input, tools) => {
@@ -18,7 +20,7 @@ export const docs: Analysis = async (input, tools) => {
       unjudged.push(read.unjudged);
       continue;
     }
-    const page = readPage(read.text);
+    const page = readPage(read.text, isMdx(file));
     findings.push(...(await brokenLinks(repository, file, page)));
     if (/(?:^|\/)(?:readme|contributing|development)\b/i.test(file)) {
       findings.push(...(await unknownCommands(repository, file, page)));
@@ -28,91 +30,13 @@ export const docs: Analysis = async (input, tools) => {
   return { findings, unsure: [], unjudged };
 };
 
-interface Page {
-  links: { target: string; line: number }[];
-  anchors: ReadonlySet<string>;
-  /** The fenced blocks of shell commands. */
-  blocks: { line: number; lines: string[] }[];
-}
-
-const FENCE = /^\s*(?:>\s*)?(`{3,}|~{3,})\s*([\w-]*)/;
-const SHELL = /^(?:sh|bash|shell|zsh|console|terminal|shell-?session|shellscript)$/;
-const INLINE_LINK =
-  /!?\[(?:[^[\]]|\[[^[\]]*\])*\]\(\s*<?([^\s()<>]+(?:\([^\s()]*\)[^\s()<>]*)*)>?(?:\s+["'(][^)]*)?\s*\)/g;
-const REFERENCE = /^\s{0,3}\[[^\]^][^\]]*\]:\s*<?(\S+?)>?(?:\s|$)/;
-// An attribute that a framework binds (`:href`, `v-bind:href`, `[href]`) has an expression as its value, and no link.
-const HTML_LINK = /<(?:a|img|source|video)\b[^>]*?\s(?:href|src)\s*=\s*["']([^"']+)["']/gi;
-const HTML_ANCHOR = /\b(?:id|name)\s*=\s*["']?([^"'\s>]+)/gi;
-
-function readPage(text: string): Page {
-  const links: Page["links"] = [];
-  const anchors = new Set<string>(["", "top"]);
-  const slugs = new Map<string, number>();
-  const blocks: Page["blocks"] = [];
-  let fence: { mark: string; block: Page["blocks"][number] | null } | null = null;
-  let isComment = false;
-  let previous = "";
-  for (const [index, line] of text.split("\n").entries()) {
-    const opened = FENCE.exec(line);
-    if (fence !== null) {
-      if (opened?.[1]?.startsWith(fence.mark) === true && opened[2] === "") fence = null;
-      else fence.block?.lines.push(line);
-      continue;
-    }
-    if (opened !== null) {
-      const block = SHELL.test(opened[2]?.toLowerCase() ?? "") ? { line: index + 2, lines: [] } : null;
-      if (block !== null) blocks.push(block);
-      fence = { mark: opened[1] ?? "```", block };
-      continue;
-    }
-    // Code spans and comments contain examples of links.
-    const visible = line
-      .replace(/(`+)(?:(?!\1).)*\1/g, (span) => " ".repeat(span.length))
-      .replace(/<!--.*?-->/g, "");
-    if (visible.includes("<!--")) isComment = true;
-    if (isComment) {
-      isComment = !visible.includes("-->");
-      continue;
-    }
-    const heading =
-      /^\s{0,3}#{1,6}\s+(.*?)\s*#*\s*$/.exec(line)?.[1] ?? (/^(?:=+|-+)\s*$/.test(line) ? previous : "");
-    if (heading.trim() !== "") addSlug(anchors, slugs, heading);
-    for (const found of visible.matchAll(INLINE_LINK))
-      links.push({ target: found[1] ?? "", line: index + 1 });
-    for (const found of visible.matchAll(HTML_LINK)) links.push({ target: found[1] ?? "", line: index + 1 });
-    for (const found of visible.matchAll(HTML_ANCHOR)) anchors.add(looseAnchor(found[1] ?? ""));
-    const reference = REFERENCE.exec(visible)?.[1];
-    if (reference !== undefined) links.push({ target: reference, line: index + 1 });
-    previous = line;
-  }
-  return { links, anchors, blocks };
-}
-
-/**
- * GitHub's heading ids: lower case, without punctuation, hyphens for blanks, numbers for repeated headings. Documentation sites
- * treat hyphens, and markup in headings, in other ways. So both readings are accepted, and hyphens are not compared.
- */
-function addSlug(anchors: Set<string>, slugs: Map<string, number>, heading: string): void {
-  const custom = /\{#([\w-]+)\}\s*$/.exec(heading);
-  if (custom?.[1] !== undefined) anchors.add(looseAnchor(custom[1]));
-  const text = heading.replace(/!?\[([^\]]*)\](?:\([^)]*\)|\[[^\]]*\])/g, "$1");
-  for (const slug of new Set([looseAnchor(text), looseAnchor(text.replace(/<[^>]+>/g, ""))])) {
-    const count = slugs.get(slug) ?? 0;
-    slugs.set(slug, count + 1);
-    anchors.add(count === 0 ? slug : `${slug}${count}`);
-  }
-}
-
-/** Reduces an anchor or a heading to its letters and digits, for the comparison. */
-function looseAnchor(text: string): string {
-  return text.toLowerCase().replace(/[^\p{L}\p{M}\p{N}]/gu, "");
-}
-
 /** Answers questions about the repository, and caches each answer. */
 class Repository {
   readonly directory: string;
   readonly #pages = new Map<string, Page | null>();
-  #scripts: Promise<ReadonlySet<string> | null> | undefined;
+  readonly #scripts = new Map<string, Promise<ReadonlySet<string> | null>>();
+  readonly #ignored = new Map<string, Promise<IgnoreList>>();
+  readonly #sites = new Map<string, Promise<boolean>>();
 
   constructor({ directory }: ReviewInput) {
     this.directory = directory;
@@ -136,27 +60,125 @@ class Repository {
     const known = this.#pages.get(path);
     if (known !== undefined) return known;
     const text = await readInside(this.directory, path);
-    const page = text === null ? null : readPage(text);
+    const page = text === null ? null : readPage(text, isMdx(path));
     this.#pages.set(path, page);
     return page;
   }
 
-  /** Returns the npm scripts of the root package; null without a readable package.json. */
-  scripts(): Promise<ReadonlySet<string> | null> {
-    this.#scripts ??= readInside(this.directory, "package.json").then((text) => {
-      try {
-        const manifest = JSON.parse(text ?? "null") as { scripts?: Record<string, string> } | null;
-        return manifest === null ? null : new Set(Object.keys(manifest.scripts ?? {}));
-      } catch {
-        return null;
-      }
+  /**
+   * True when a `.gitignore` ignores the path, so a checkout does not have it: the build makes it, or each developer has their own.
+   * It is judged as a folder as well, because nothing tells the kind of a missing path.
+   */
+  async isMade(path: string): Promise<boolean> {
+    const lists = await Promise.all(foldersAbove(path).map((folder) => this.#ignoreList(folder)));
+    return lists.some((list) => list.ignores(path) || list.ignores(join(path, "file")));
+  }
+
+  #ignoreList(folder: string): Promise<IgnoreList> {
+    return remembered(this.#ignored, folder, async () => {
+      const text = await readInside(this.directory, join(folder, ".gitignore"));
+      return new IgnoreList(parseIgnore(text ?? "", folder));
     });
-    return this.#scripts;
+  }
+
+  /**
+   * True for a page in the source of a documentation site: a folder above it has the generator's configuration. At the root that
+   * configuration may be for the folder of the documentation alone.
+   */
+  async isOfSite(file: string): Promise<boolean> {
+    const answers = await Promise.all(foldersAbove(file).map((folder) => this.#isSite(folder)));
+    return answers.slice(1).includes(true) || (answers[0] === true && /^(?:docs?|content)\//.test(file));
+  }
+
+  #isSite(folder: string): Promise<boolean> {
+    return remembered(this.#sites, folder, async () => {
+      const answers = await Promise.all(SITE_FILES.map((name) => this.has(join(folder, name))));
+      return answers.includes(true);
+    });
+  }
+
+  /**
+   * Returns the npm scripts that a command of the page can name: of every package from the page's folder up to the root, nearest
+   * first. Null when one of them cannot be read, or when there is none.
+   */
+  async scripts(file: string): Promise<ReadonlySet<string> | null> {
+    const folders = foldersAbove(file).toReversed();
+    const found: string[] = [];
+    let packages = 0;
+    for (const folder of folders) {
+      const path = join(folder, "package.json");
+      if ((await this.has(path)) !== true) continue;
+      const scripts = await remembered(this.#scripts, path, () => this.#scriptsOf(path));
+      if (scripts === null) return null;
+      packages++;
+      found.push(...scripts);
+    }
+    return packages === 0 ? null : new Set(found);
+  }
+
+  async #scriptsOf(path: string): Promise<ReadonlySet<string> | null> {
+    try {
+      const text = (await readInside(this.directory, path)) ?? "null";
+      const manifest = JSON.parse(text) as { scripts?: Record<string, string> } | null;
+      return manifest === null ? null : new Set(Object.keys(manifest.scripts ?? {}));
+    } catch {
+      return null;
+    }
   }
 }
 
+/** The configuration files and folders of the common generators of documentation sites. */
+const SITE_FILES = [
+  ".vitepress",
+  ".vuepress",
+  ...["docusaurus", "astro", "svelte", "nuxt", "next", "gatsby"].flatMap((name) =>
+    ["js", "ts", "mjs"].map((end) => `${name}.config.${end}`),
+  ),
+  "gatsby-config.js",
+  "mkdocs.yml",
+  "_config.yml",
+  "book.toml",
+  "antora.yml",
+  "conf.py",
+  "hugo.toml",
+  "mint.json",
+  "docs.json",
+  "SUMMARY.md",
+  "_sidebar.md",
+] as const;
+
+/** Returns the folders of a path, from the root ("") down to its own folder. */
+function foldersAbove(path: string): string[] {
+  const parts = path.split("/").slice(0, -1);
+  return ["", ...parts.map((_, at) => parts.slice(0, at + 1).join("/"))];
+}
+
+/** Returns the value of a key, and makes it at the first question. */
+function remembered<Value>(
+  values: Map<string, Promise<Value>>,
+  key: string,
+  make: () => Promise<Value>,
+): Promise<Value> {
+  const known = values.get(key) ?? make();
+  values.set(key, known);
+  return known;
+}
+
+function isMdx(file: string): boolean {
+  return file.endsWith(".mdx");
+}
+
+/** A form for issues and pull requests. Its links are examples, or are relative to the page of the issue. */
+const FORM = /(?:^|\/)(?:pull_request_template|issue_template)(?:\/|\.md$)/i;
+/** A route of a site: a path without a file's extension, or the page that the build makes of another one. */
+const ROUTE = /(?:^|\/)[^/.]+\/?$|\/$|\.html?$/;
+/** Anchors without a heading: lines of a file, a text fragment (WICG), and routes of a site in one page (`#/guide`, `#!/guide`). */
+const NO_HEADING = /^(?:L\d|:~:|!?\/)/;
+
 async function brokenLinks(repository: Repository, file: string, page: Page): Promise<RawFinding[]> {
   const findings: RawFinding[] = [];
+  if (FORM.test(file)) return findings;
+  const isOfSite = page.isOfSite || (await repository.isOfSite(file));
   for (const { target, line } of page.links) {
     const [path = "", anchor = ""] = target.split("#", 2);
     if (/^[a-z][a-z0-9+.-]*:|^\/|^\?|[{}$<>*]/i.test(target)) continue;
@@ -164,11 +186,14 @@ async function brokenLinks(repository: Repository, file: string, page: Page): Pr
     const there = path === "" ? place : await findPage(repository, place);
     if (there === undefined) continue;
     if (there === null) {
+      if ((isOfSite && ROUTE.test(path.replace(/\?.*$/, ""))) || (await repository.isMade(place))) continue;
       const message = `The target of the link ${target} is missing: there is no ${place}. Correct the path, or remove the link.`;
       findings.push(finding("broken-link", "missing-file", file, line, message, target));
-    } else if (anchor !== "" && /\.(?:md|markdown)$/i.test(there) && !/^L\d|^:~:/.test(anchor)) {
+    } else if (anchor !== "" && /\.(?:md|markdown)$/i.test(there) && !NO_HEADING.test(anchor)) {
       const other = there === file ? page : await repository.page(there);
-      if (other === null || other.anchors.has(looseAnchor(decode(anchor)))) continue;
+      if (other === null || other.hasForeignParts || other.anchors.has(looseAnchor(decode(anchor)))) continue;
+      // GitHub shows a readme below the list of files, under this id.
+      if (anchor === "readme" && /(?:^|\/)readme\.md$/i.test(there)) continue;
       const message = `The link to ${target} opens the top of the page: ${there} has no heading "#${anchor}".`;
       findings.push(finding("broken-anchor", "missing-heading", file, line, message, target));
     }
@@ -189,7 +214,7 @@ async function findPage(repository: Repository, place: string): Promise<string |
 
 /** Finds npm scripts that package.json does not have, and programs that the repository does not have. */
 async function unknownCommands(repository: Repository, file: string, page: Page): Promise<RawFinding[]> {
-  const scripts = await repository.scripts();
+  const scripts = await repository.scripts(file);
   const findings: RawFinding[] = [];
   // A page about a new project made with this one describes the commands of the new project.
   if (/readme/i.test(file) && page.blocks.some(({ lines }) => lines.some(isAboutAnother))) return [];

@@ -43,6 +43,18 @@ export const tests: Analysis = async (input, tools) => {
   return { findings, unsure: [], unjudged: onePerFile([...unjudgedTests, ...unjudged]) };
 };
 
+/** Members of a test function that declare no test, and modifiers that make the runner check the body: `it.fails(…)`. */
+const NO_TEST = new Set(["extend", "override", "scoped", "use", "step", "info", "slow"]);
+const CHECKED_BY_RUNNER = new Set(["todo", "fails", "failing", "fail", "fixme"]);
+/** The title says that the code must only run to its end: "does not throw", "no type errors", "runs successfully". */
+const MUST_NOT_THROW =
+  /\b(?:not|never|without|no|cannot|can't|\w+n['’]t)\b.*\b(?:throw|crash|fail|error|reject|break|panic|hang|warn|complain|explode)|\b(?:successfully|compiles?|type-?checks?)\b/i;
+
+/** True for files that the type checker tests and no runner runs: tsd, dtslint, vitest's `typecheck`. */
+function isTypeTest(file: string): boolean {
+  return /\.(?:test|spec)-d\.[cm]?tsx?$|(?:^|\/)(?:test-d|type-?tests?|dts-?(?:tests?|lint)?)\//.test(file);
+}
+
 const ROOT = /^(?:describe|suite|context|it|test|specify)$/;
 
 /** Reads the declaration of a test or a group: `it`, `test.only`, `describe.skip.each(…)`, `xit`; null for other calls. */
@@ -55,14 +67,18 @@ function declaration(call: SyntaxNode): { name: string; words: string[] } | null
   if (/^[fx](?:describe|it|test|context|suite)$/.test(name)) {
     return { name: name.slice(1), words: [name.startsWith("f") ? "only" : "skip", ...words] };
   }
-  return ROOT.test(name) ? { name, words } : null;
+  if (!ROOT.test(name) || words.some((word) => NO_TEST.has(word) || /^(?:before|after)/.test(word)))
+    return null;
+  // Playwright has its groups at the test function: `test.describe.only("title", …)`.
+  const [first, ...others] = words;
+  return first === "describe" ? { name: first, words: others } : { name, words };
 }
 
 function misusedTests(source: Source): RawFinding[] {
   if (!/\b[fx]?(?:describe|suite|context|it|test|specify)\b/.test(source.text)) return [];
   const findings: RawFinding[] = [];
   const helpers = new Helpers(source);
-  walk(source.program, (node) => {
+  walk(source.program, (node, above) => {
     if (node.type !== "CallExpression") return undefined;
     const declared = declaration(node);
     const [title, ...rest] = children(node, "arguments");
@@ -71,6 +87,8 @@ function misusedTests(source: Source): RawFinding[] {
     // `test.skip(condition, reason)` inside a test is a decision at run time.
     const isTitled = textOf(title) !== null || title?.type === "TemplateLiteral";
     if (declared === null || !isTitled) return undefined;
+    // A test of a test runner declares tests inside its checks: `expect(() => test("inner", () => {})).toThrow()`.
+    if (above.some((outer) => outer.type === "CallExpression" && isCheck(outer))) return undefined;
     const { name, words } = declared;
     const unit = ["describe", "suite", "context"].includes(name) ? "group of tests" : "test";
     const called = textOf(title) ?? "this";
@@ -81,7 +99,15 @@ function misusedTests(source: Source): RawFinding[] {
       const message = `This ${unit} is switched off, so the code that it checks may already be broken. Fix it, or delete it.`;
       findings.push(findingAt(source, node, { kind: "skipped-test", rule: "skip", message }));
       return false;
-    } else if (unit === "test" && body !== undefined && !words.includes("todo") && !helpers.mayCheck(body)) {
+    } else if (
+      unit === "test" &&
+      body !== undefined &&
+      !words.some((word) => CHECKED_BY_RUNNER.has(word)) &&
+      !MUST_NOT_THROW.test(called) &&
+      !isTypeTest(source.file) &&
+      !helpers.mayCheck(body) &&
+      !helpers.isCheckedLater(body)
+    ) {
       const message = `The test "${called}" checks nothing: it passes unless the code throws. Assert the expected result.`;
       findings.push(
         findingAt(source, node, { kind: "test-without-assertion", rule: "no-assertion", message }),
@@ -95,6 +121,21 @@ function misusedTests(source: Source): RawFinding[] {
 const CHECKS =
   /expect|assert|should|verif|check|match|equal|snapshot|throws|rejects|ensure|must|waitFor|until|fail/i;
 
+/** True for a call of an assertion, by its name: `expect(…)`, `assert.throws(…)`. */
+function isCheck(call: SyntaxNode): boolean {
+  return /^(?:expect|assert|should)/i.test(nameOf(child(call, "callee")));
+}
+
+/** Queries of Testing Library and Playwright: without an element they fail the test. */
+const MUST_FIND = /(?:^|\.)(?:get|find)(?:All)?By[A-Z]\w*$/;
+/** Functions whose purpose is to reject wrong input: a call that drops their result checks that they accept the input. */
+const REJECTS = /^(?:parse|validate|decode|verify|cast)(?:Async|Sync)?$/;
+/** Calls that change their object. */
+const CHANGES = /\.(?:push|unshift|add|set|append|increment|resolve|delete|splice)$/;
+/** Folders and names of modules that support tests; other modules are the code under test. */
+const SUPPORT =
+  /(?:^|[/._-])(?:tests?|spec|helpers?|support|utils?|testing|fixtures?|common|harness|setup)(?:[/._-]|$)/i;
+
 /** Knows the calls that may check something: assertions, and functions of other files that may contain assertions. */
 class Helpers {
   readonly #source: Source;
@@ -102,6 +143,14 @@ class Helpers {
   readonly #own = new Map<string, SyntaxNode>();
   readonly #imported: ReadonlySet<string>;
   readonly #checkers: ReadonlySet<string>;
+  /** The local names of imports from modules that support tests: helpers, and objects of helpers. */
+  readonly #support: ReadonlySet<string>;
+  /** The local names of imports from any module. */
+  readonly #modules: ReadonlySet<string>;
+  /** The names that the arguments of assertions mention, in any test or hook of the file. */
+  readonly #asserted = new Set<string>();
+  /** True when a hook after the tests asserts: it checks every test of the file. */
+  #hookChecks = false;
 
   constructor(source: Source) {
     this.#source = source;
@@ -111,12 +160,49 @@ class Helpers {
         .flatMap(({ entries }) => entries.map(({ localName }) => localName.value)),
     );
     this.#checkers = checkersOf(source);
+    this.#support = namesFrom(source, (module) => /^[.#~@]/.test(module) && SUPPORT.test(module));
+    this.#modules = namesFrom(source, () => true);
     walk(source.program, (node) => {
       const value = node.type === "VariableDeclarator" ? child(node, "init") : node;
       const name = nameOf(child(node, "id"));
       if (name !== "" && value !== null && isFunction(value)) this.#own.set(name, value);
+      if (node.type === "CallExpression") this.#readChecks(node);
       return undefined;
     });
+  }
+
+  #readChecks(call: SyntaxNode): void {
+    if (isCheck(call)) {
+      for (const argument of children(call, "arguments")) {
+        walk(argument, (node) => {
+          if (node.type === "Identifier") this.#asserted.add(nameOf(node));
+          return undefined;
+        });
+      }
+    } else if (/(?:^|\.)after(?:Each|All)?$/.test(nameOf(child(call, "callee")))) {
+      this.#hookChecks ||= /\b(?:expect|assert\w*|should|verify\w*|isDone)\b/.test(
+        this.#source.text.slice(call.start, call.end),
+      );
+    }
+  }
+
+  /** True when a hook checks the test, or when the test changes a variable that an assertion elsewhere in the file reads. */
+  isCheckedLater(body: SyntaxNode): boolean {
+    let changes = this.#hookChecks;
+    walk(body, (node) => {
+      if (changes) return false;
+      const target =
+        node.type === "AssignmentExpression"
+          ? child(node, "left")
+          : node.type === "UpdateExpression"
+            ? child(node, "argument")
+            : node.type === "CallExpression" && CHANGES.test(nameOf(child(node, "callee")))
+              ? child(node, "callee")
+              : null;
+      changes = this.#asserted.has(rootOf(target));
+      return undefined;
+    });
+    return changes;
   }
 
   /** True when a function's body may check something; also true when this is unknown. */
@@ -132,7 +218,9 @@ class Helpers {
     let checks = false;
     walk(body, (node) => {
       if (checks) return false;
-      if (node.type === "TaggedTemplateExpression") checks = true;
+      if (node.type === "TaggedTemplateExpression" || isTypeCheck(node)) checks = true;
+      if (node.type === "ExpressionStatement")
+        checks ||= isAccepted(child(node, "expression"), this.#modules);
       if (node.type !== "CallExpression" && node.type !== "NewExpression") return undefined;
       const name = nameOf(child(node, "callee"));
       const [first = ""] = name.split(".");
@@ -143,6 +231,8 @@ class Helpers {
       checks ||=
         parameters.has(first) ||
         this.#checkers.has(first) ||
+        this.#support.has(first) ||
+        MUST_FIND.test(name) ||
         first === "cy" ||
         (node.type === "CallExpression" && name === first && this.#imported.has(first));
       checks ||= own !== undefined && (depth >= 3 || this.mayCheck(own, depth + 1));
@@ -150,6 +240,48 @@ class Helpers {
     });
     return checks;
   }
+}
+
+/** True for code that only the type checker judges: a type alias inside a test, `const _value: Expected = actual`. */
+function isTypeCheck(node: SyntaxNode): boolean {
+  if (node.type === "TSTypeAliasDeclaration") return true;
+  if (node.type !== "VariableDeclarator") return false;
+  const target = child(node, "id");
+  return nameOf(target).startsWith("_") && target?.typeAnnotation != null;
+}
+
+/**
+ * True for `schema.parse(input);`: the statement drops the result, so its purpose is that the schema accepts the input. A function
+ * of a module, `json.parse(text)`, is the code under test, and its result matters.
+ */
+function isAccepted(expression: SyntaxNode | null, modules: ReadonlySet<string>): boolean {
+  const call = expression?.type === "AwaitExpression" ? child(expression, "argument") : expression;
+  const callee = call?.type === "CallExpression" ? child(call, "callee") : null;
+  if (callee?.type !== "MemberExpression" || modules.has(nameOf(child(callee, "object")))) return false;
+  return REJECTS.test(nameOf(child(callee, "property")));
+}
+
+/** Returns the first name of `a.b[c].d`; "" for other expressions. */
+function rootOf(node: SyntaxNode | null): string {
+  return node?.type === "MemberExpression" ? rootOf(child(node, "object")) : nameOf(node);
+}
+
+/** The local names of the imports, `require` included, from the modules that `isWanted` chooses. */
+function namesFrom(source: Source, isWanted: (module: string) => boolean): Set<string> {
+  const names = new Set(
+    source.module.staticImports
+      .filter(({ moduleRequest }) => isWanted(moduleRequest.value))
+      .flatMap(({ entries }) => entries.map(({ localName }) => localName.value)),
+  );
+  walk(source.program, (node) => {
+    const [target, value] = [child(node, "id"), child(node, "init")];
+    if (node.type !== "VariableDeclarator" || target === null || value?.type !== "CallExpression") return;
+    if (nameOf(child(value, "callee")) !== "require") return;
+    if (isWanted(textOf(children(value, "arguments")[0]) ?? "")) {
+      for (const name of namesIn(target)) names.add(name);
+    }
+  });
+  return names;
 }
 
 /** Modules of assertions: Node, chai, uvu, tap, should, power-assert, expect and the assertions of Deno. */
