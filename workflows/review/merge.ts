@@ -76,9 +76,11 @@ export function mergeFindings(answers: readonly Answer[], agreed: readonly Agree
   const isUnsure = readUnsure(answers);
   const problems = [...Map.groupBy(reports, ({ finding }) => placeKey(finding))].map(([key, group]) => {
     const file = group[0]?.finding.file ?? "";
-    // In a file without all its places the ballot would take a missing place for silence.
-    const counted = uncounted.has(file) ? undefined : agreedByPlace.get(key);
-    return toFinding(group, counted ?? countHere(group, lintersOf(file)), isUnsure);
+    const voted = agreedByPlace.get(key);
+    // In a file without all its places the ballot would take a missing place for silence; and it has no seat for the referee.
+    const isWhole =
+      !uncounted.has(file) && lintersOf(file).every((linter) => voted?.answered.includes(linter));
+    return toFinding(group, isWhole ? voted : countHere(group, lintersOf(file)), isUnsure);
   });
   const findings = [...Map.groupBy(problems, ({ kind, file }) => JSON.stringify([kind, file])).values()]
     .flatMap((ofKind) => withFingerprints(joinNeighbours(ofKind)))

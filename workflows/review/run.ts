@@ -22,6 +22,7 @@ import { coverageOf } from "./coverage.ts";
 import { type Answer, type Finding, mergeFindings, rankFindings } from "./merge.ts";
 import { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
 import { type Prepared, type PrepareOptions, prepareReview } from "./prepare.ts";
+import { planReferee, refereeOf } from "./referee.ts";
 import type { FailedTask, ReviewReport } from "./report.ts";
 import { NOT_ASKED, type Protection, type Safety, safetyOf } from "./safety/index.ts";
 import { findChanged, type Scan, type ScannedFile, scan } from "./scan.ts";
@@ -53,7 +54,10 @@ export interface ReviewPorts {
   onProgress?(progress: ReviewProgress): void;
   /** Called once, with the files of the review, before `ready`. */
   onScan?(directory: string, files: readonly ScannedFile[]): void;
-  /** Called once, with all tasks, before their time limits begin. A review fails when it rejects. */
+  /**
+   * Called with all tasks before their time limits begin, and again with the tasks of the referee, if there are any. A review
+   * fails when it rejects.
+   */
   ready?(tasks: readonly ReviewTask[], signal: AbortSignal | undefined): Promise<void>;
 }
 
@@ -81,7 +85,7 @@ export interface ReviewOptions extends PrepareOptions {
   trustRepoConfig?: boolean | undefined;
   /** The sandbox of the analysers' programs, from {@link probeSandbox}; default none. */
   protection?: Protection | undefined;
-  /** The analysers of the review; default all. */
+  /** The analysers of the review; default all, with ESLint as the referee of the two other linters. */
   only?: readonly ReviewCapability[] | undefined;
   /** Analysers without an agent, with the reason. The report names their missing findings; the review does not wait for them. */
   absent?: ReadonlyMap<ReviewCapability, string> | undefined;
@@ -109,16 +113,19 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
         : readInside(directory, path, maxBytes),
   });
   ports.onScan?.(directory, scanned.files);
-  const { only = REVIEW_CAPABILITIES, absent = new Map() } = options;
-  const planned = planReview(scanned.files, only, isChanged);
+  const { only = REVIEW_CAPABILITIES, absent = new Map(), trustRepoConfig = false } = options;
+  const referee = refereeOf({ only: options.only, absent, trustRepoConfig });
+  const first = only.filter((capability) => capability !== referee);
+  const planned = planReview(scanned.files, first, isChanged);
   const present = planReview(
     scanned.files,
-    only.filter((capability) => !absent.has(capability)),
+    first.filter((capability) => !absent.has(capability)),
     isChanged,
   );
+  const second: PlannedTask[] = [];
   const taskTimeoutMs = options.taskTimeoutMs ?? DEFAULT_REVIEW_TASK_TIMEOUT_MS;
   const timeoutMs = options.timeoutMs ?? DEFAULT_REVIEW_TIMEOUT_MS;
-  const { trustRepoConfig = false, protection = NOT_ASKED } = options;
+  const { protection = NOT_ASKED } = options;
   const { sandbox } = protection;
   const toTask = (task: PlannedTask): ReviewTask => ({
     capability: capabilitiesOf(task)[0] as ReviewCapability,
@@ -128,7 +135,7 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
       ...(task.context === undefined ? {} : { context: task.context }),
       trustRepoConfig,
       // Only the linters run programs.
-      ...("linters" in task.by && sandbox !== null ? { sandbox } : {}),
+      ...(capabilitiesOf(task).some(isLinter) && sandbox !== null ? { sandbox } : {}),
     },
     timeoutMs: taskTimeoutMs,
     retry: { max: 1 },
@@ -141,8 +148,13 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
     taskTimeoutMs,
     signal: options.signal,
     toTask,
+    planSecond: (ballots) => {
+      if (referee === null) return [];
+      second.push(...planReferee(scanned.files, ballots));
+      return absent.has(referee) ? [] : second;
+    },
   });
-  const missing = planned.flatMap((task) => ofAbsent(task, absent));
+  const missing = [...planned, ...second].flatMap((task) => ofAbsent(task, absent));
   const tookMs = performance.now() - startedMs;
   const comments = await collectIgnoreComments(
     directory,
@@ -162,7 +174,6 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
     changed: await findChanged(directory, scanned.files),
     isWhole,
     outcomes: [...outcomes, ...missing],
-    present,
     tookMs,
     all: options.all,
   });
@@ -194,30 +205,41 @@ interface SubmitOptions {
   taskTimeoutMs: number;
   signal: AbortSignal | undefined;
   toTask: (planned: PlannedTask) => ReviewTask;
+  /** Plans the tasks that depend on the outcomes of all ballots. */
+  planSecond: (ballots: readonly Outcome[]) => readonly PlannedTask[];
 }
 
+/** Submits the tasks, and the second ones as soon as all ballots have ended. */
 async function submitAll(
   ports: ReviewPorts,
   planned: readonly PlannedTask[],
   options: SubmitOptions,
 ): Promise<Outcome[]> {
   const patience = new Patience(options);
-  const tasks = planned.reduce((sum, task) => sum + capabilitiesOf(task).length, 0);
-  const progress: ReviewProgress = { files: options.files, tasks, finished: 0, failed: 0 };
-  ports.onProgress?.({ ...progress });
+  const progress: ReviewProgress = { files: options.files, tasks: 0, finished: 0, failed: 0 };
+  const submitEach = (tasks: readonly PlannedTask[]): Promise<Outcome[]>[] => {
+    progress.tasks += tasks.reduce((sum, task) => sum + capabilitiesOf(task).length, 0);
+    ports.onProgress?.({ ...progress });
+    return tasks.map(async (task) => {
+      const outcomes = await submitOne(ports, task, options.toTask(task), patience);
+      options.signal?.throwIfAborted();
+      patience.renew();
+      progress.finished += outcomes.length;
+      progress.failed += outcomes.filter(({ error }) => error !== null).length;
+      ports.onProgress?.({ ...progress, capability: outcomes[0]?.capability });
+      return outcomes;
+    });
+  };
+  const submitSecond = async (ballots: readonly Promise<Outcome[]>[]): Promise<Outcome[]> => {
+    const tasks = options.planSecond((await Promise.all(ballots)).flat());
+    if (tasks.length === 0) return [];
+    await ports.ready?.(tasks.map(options.toTask), options.signal);
+    return (await Promise.all(submitEach(tasks))).flat();
+  };
   try {
-    const ended = await Promise.all(
-      planned.map(async (task) => {
-        const outcomes = await submitOne(ports, task, options.toTask(task), patience);
-        options.signal?.throwIfAborted();
-        patience.renew();
-        progress.finished += outcomes.length;
-        progress.failed += outcomes.filter(({ error }) => error !== null).length;
-        ports.onProgress?.({ ...progress, capability: outcomes[0]?.capability });
-        return outcomes;
-      }),
-    );
-    return ended.flat();
+    const first = submitEach(planned);
+    const ballots = first.filter((_, index) => "linters" in (planned[index]?.by ?? {}));
+    return (await Promise.all([...first, submitSecond(ballots)])).flat();
   } finally {
     patience.end();
   }
@@ -235,7 +257,11 @@ async function submitOne(
   try {
     const result = await Promise.race([ports.submit(task, patience.signal), patience.over]);
     if ("linters" in planned.by) return await readBallot(ports, planned.by.linters, files, result, patience);
-    return capabilities.map((capability) => toOutcome(capability, files, result));
+    // Such an answer is in no ballot, so all of it is counted.
+    return capabilities.map((capability) => {
+      const outcome = toOutcome(capability, files, result);
+      return outcome.answer === null ? outcome : { ...outcome, answer: { ...outcome.answer, uncounted: [] } };
+    });
   } catch (thrown) {
     const { code, message } = toSwarmError(thrown);
     return capabilities.map((capability) => failed({ capability, files }, { code, message }));
@@ -357,7 +383,6 @@ function toReport(
     changed,
     isWhole,
     outcomes,
-    present,
     tookMs,
     all = false,
   }: {
@@ -368,7 +393,6 @@ function toReport(
     /** True when every analyser was asked. */
     isWhole: boolean;
     outcomes: readonly Outcome[];
-    present: readonly PlannedTask[];
     tookMs: number;
     all?: boolean | undefined;
   },
@@ -376,7 +400,6 @@ function toReport(
   const answers = outcomes.flatMap(({ answer }) => (answer === null ? [] : [answer]));
   const places = outcomes.flatMap(({ agreed }) => agreed ?? []);
   const uncounted = new Set(answers.flatMap((answer) => answer.uncounted ?? [])).size;
-  const linters = present.flatMap(({ by }) => ("linters" in by ? [by.linters.length] : []));
   const failedTasks: FailedTask[] = outcomes.flatMap(({ capability, files, error }) =>
     error === null ? [] : [{ capability, error, files: files.length }],
   );
@@ -424,11 +447,20 @@ function toReport(
     agents: new Set(outcomes.flatMap(({ agent }) => (agent === null || agent === NO_AGENT ? [] : [agent])))
       .size,
     tasks: outcomes.length,
-    agreement: agreementLevels(Math.max(0, ...linters)),
+    agreement: [...countLinters(answers)].sort((a, b) => b - a).flatMap(agreementLevels),
     scope: change === null ? null : scopeOf(change, placed, judged.length),
     findings: [...placed, ...notes],
     failedTasks,
   };
+}
+
+/** Returns the different numbers of linters that answered about a file. */
+function countLinters(answers: readonly Answer[]): Set<number> {
+  const counts = new Map<string, number>();
+  for (const { capability, files } of answers) {
+    if (isLinter(capability)) for (const file of files) counts.set(file, (counts.get(file) ?? 0) + 1);
+  }
+  return new Set(counts.values());
 }
 
 /** Makes a note about files with too many findings for a ballot. */

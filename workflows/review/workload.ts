@@ -6,24 +6,20 @@ import { availableParallelism } from "node:os";
 import type { ReviewCapability } from "../../agents/lib/review/index.ts";
 import type { ReviewPorts, ReviewTask } from "./run.ts";
 
-/**
- * The default of the analyses at the same time: one for each core, and two more, because oxlint and Biome wait for ESLint most of the
- * time of their ballot.
- */
-export const DEFAULT_JOBS = availableParallelism() + 2;
+/** The default of the analyses at the same time: one for each core, and one more, because oxlint waits for Biome in their ballot. */
+export const DEFAULT_JOBS = availableParallelism() + 1;
 
-/**
- * The cost of a file in ms of CPU time, measured on honojs/hono (472 files). The linters' ballot is ESLint for nine tenths. Only
- * the estimate of the time left uses it.
- */
+/** The cost of a file in ms of CPU time, measured on honojs/hono (472 files). Only the estimate of the time left uses it. */
 const COST_MS: Partial<Record<ReviewCapability, number>> = {
   "review-security": 6,
   "review-tests": 5,
   "review-architecture": 3,
   "review-docs": 2,
   "review-performance": 1,
+  "review-oxlint": 1,
+  "review-biome": 7,
+  "review-eslint": 50,
 };
-const BALLOT_COST_MS = 60;
 /** The share of the work, and the time, after that an estimate is more than a guess. */
 const MIN_SHARE = 0.1;
 const MIN_ELAPSED_MS = 3_000;
@@ -42,7 +38,7 @@ export class Workload {
   readonly #now: () => number;
   readonly #waiting: { weight: number; start: () => void }[] = [];
   #running = 0;
-  #startedMs = 0;
+  #startedMs: number | undefined;
   #total = 0;
   #done = 0;
 
@@ -56,10 +52,10 @@ export class Workload {
     return {
       ...ports,
       ready: async (tasks, signal) => {
-        this.#total = tasks.reduce((sum, task) => sum + costOf(task), 0);
+        this.#total += tasks.reduce((sum, task) => sum + costOf(task), 0);
         await ports.ready?.(tasks, signal);
         // The start of the swarm is no work.
-        this.#startedMs = this.#now();
+        this.#startedMs ??= this.#now();
       },
       submit: async (task, signal) => {
         // Each seat of a ballot is an analysis of its own.
@@ -78,7 +74,7 @@ export class Workload {
   /** Tells how much is done. */
   progress(): WorkDone {
     const share = this.#total === 0 ? 0 : Math.min(1, this.#done / this.#total);
-    const elapsedMs = this.#now() - this.#startedMs;
+    const elapsedMs = this.#now() - (this.#startedMs ?? this.#now());
     if (share < MIN_SHARE || elapsedMs < MIN_ELAPSED_MS) return { share, leftMs: null };
     return { share, leftMs: (elapsedMs * (1 - share)) / share };
   }
@@ -118,6 +114,6 @@ export class Workload {
 }
 
 function costOf({ capability, ballot, input }: ReviewTask): number {
-  const each = ballot === undefined ? (COST_MS[capability] ?? 1) : BALLOT_COST_MS;
-  return each * input.files.length;
+  const panel = (ballot?.panel ?? [capability]) as ReviewCapability[];
+  return panel.reduce((sum, analyser) => sum + (COST_MS[analyser] ?? 1), 0) * input.files.length;
 }

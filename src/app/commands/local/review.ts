@@ -82,7 +82,7 @@ export const command = defineCommand({
       description: "let linters load the repository's own configuration and plugins, which runs its code",
     }),
     jobs: z.int().min(1).max(MAX_JOBS).optional().meta({
-      description: "the most analyses at the same time (default: two more than the machine's cores)",
+      description: "the most analyses at the same time (default: one more than the machine's cores)",
       value: "N",
     }),
     cache: z
@@ -172,7 +172,7 @@ export const command = defineCommand({
         prepared,
         protection,
         timeoutMs: ports.config.timeoutMs,
-        only: wanted,
+        only: input.only.length === 0 ? undefined : input.only,
         all: input.all,
         absent: swarm.absent,
         signal: ports.signal,

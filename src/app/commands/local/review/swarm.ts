@@ -119,6 +119,7 @@ function ownSwarm(
     isShared: false,
     absent: options.absent,
     async open() {
+      if (client !== undefined) return;
       ports.terminal.status("starting a swarm for this review");
       const own = await startOwn(ports, { ...options, join: undefined });
       closers.unshift(() => own.close());
