@@ -14,8 +14,8 @@ export interface AnalyserCoverage {
 /** The coverage of a review. */
 export interface Coverage {
   analysers: AnalyserCoverage[];
-  /** The files of the scan that no analyser has judged: `files` of the report does not count them. By name. */
-  unread: string[];
+  /** The files of the scan that no analyser has judged, with the first reason: `files` of the report does not count them. By name. */
+  unread: Unjudged[];
   /**
    * The files that make the review partial: no analyser has judged a file that it was asked to judge, or none of the linters has
    * judged a file of code. By name.
@@ -62,7 +62,17 @@ export function coverageOf(
     for (const file of judged) read.add(file);
     return { capability, judged: judged.size, unjudged: [...unjudged.values()].sort(byFile) };
   });
-  return { analysers, unread: scanned.filter((file) => !read.has(file)), missed: missedOf(tasks, analysers) };
+  const unread = scanned.filter((file) => !read.has(file));
+  return { analysers, unread: explain(unread, analysers), missed: missedOf(tasks, analysers) };
+}
+
+/** Gives each file the first analyser's reason, or that none was asked. */
+function explain(unread: readonly string[], analysers: readonly AnalyserCoverage[]): Unjudged[] {
+  const reasons = new Map(
+    analysers.flatMap(({ unjudged }) => unjudged.map((each) => [each.file, each] as const)).reverse(),
+  );
+  const message = "no analyser of this review reads such files";
+  return unread.map((file) => reasons.get(file) ?? { file, why: "not-supported", message });
 }
 
 function missedOf(tasks: readonly CoveredTask[], analysers: readonly AnalyserCoverage[]): string[] {

@@ -32,7 +32,7 @@ const coverageSchema = z.strictObject({
       unjudged: z.array(unjudgedSchema),
     }),
   ),
-  unread: z.array(z.string()),
+  unread: z.array(unjudgedSchema),
   missed: z.array(z.string()),
 });
 const leftOutSchema = z.strictObject({

@@ -61,6 +61,8 @@ export interface ScanOptions {
    * of the directory. A review of a change reads the base of the change instead, so that the change cannot disarm it.
    */
   readNarrowing?: ((path: string, maxBytes: number) => Promise<string | null>) | undefined;
+  /** The most files that a walk without git lists below one folder; default {@link MAX_WALKED_FILES}. */
+  maxWalkedFiles?: number | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -74,18 +76,22 @@ const HEADS_AT_ONCE = 32;
 const MAX_NARROWING_FILES = 2_000;
 /** The deepest folder of a walk without git; deeper folders are generated. */
 const MAX_DEPTH = 40;
+/** The most files that a walk without git lists below one folder: twice the files of a review, because later checks leave files out. */
+const MAX_WALKED_FILES = 2 * MAX_FILES;
 
 /**
  * Lists the directory's files. In a git checkout these are the files that git tracks or would add; otherwise a walk finds them
  * and honours `.gitignore` files.
  */
 export async function scan(directory: string, options: ScanOptions = {}): Promise<Scan> {
-  const { config = DEFAULT_REVIEW_CONFIG, signal } = options;
+  const { config = DEFAULT_REVIEW_CONFIG, maxWalkedFiles = MAX_WALKED_FILES, signal } = options;
   const root = await realpath(directory);
   const leftOut = new LeftOutCounter();
   const keeps = new IgnoreList(parsePatterns(config.keep));
   const enters = (folder: string) => enterFolder(folder, config.keep.length > 0, leftOut);
-  const paths = (await gitFiles(root, signal)) ?? (await walk(root, "", [], 0, { enters, leftOut, signal }));
+  const paths =
+    (await gitFiles(root, signal)) ??
+    (await walk(root, "", [], 0, { enters, leftOut, maxWalkedFiles, signal }));
   const ours = paths.filter((path) => classifyPath(path, {}) === null);
   const entries = await lookIntoFolders(root, ours, signal);
   // git lists no special files; the report counts them, as it does without git.
@@ -231,7 +237,12 @@ async function walk(
   folder: string,
   above: readonly IgnoreRule[],
   depth: number,
-  options: { enters: (folder: string) => boolean; leftOut: LeftOutCounter; signal: AbortSignal | undefined },
+  options: {
+    enters: (folder: string) => boolean;
+    leftOut: LeftOutCounter;
+    maxWalkedFiles: number;
+    signal: AbortSignal | undefined;
+  },
 ): Promise<string[]> {
   options.signal?.throwIfAborted();
   // Like every file of the repository it may be a FIFO, a link or huge.
@@ -242,14 +253,20 @@ async function walk(
     return [];
   });
   const files: string[] = [];
-  for (const entry of entries) {
+  for (const [index, entry] of entries.entries()) {
     const path = folder === "" ? entry.name : `${folder}/${entry.name}`;
+    if (files.length >= options.maxWalkedFiles) {
+      const because = `the listing of ${folder === "" ? "the directory" : folder} stopped after ${options.maxWalkedFiles} files`;
+      options.leftOut.add("over-the-limit", path, because, entries.length - index);
+      break;
+    }
     if (entry.name === ".git" || isIgnored(rules, path, entry.isDirectory())) continue;
     if (!entry.isDirectory()) files.push(path);
-    else if (depth < MAX_DEPTH && options.enters(`${path}/`)) {
-      files.push(...(await walk(root, path, rules, depth + 1, options)));
+    else if (options.enters(`${path}/`)) {
+      if (depth < MAX_DEPTH) files.push(...(await walk(root, path, rules, depth + 1, options)));
+      else
+        options.leftOut.add("over-the-limit", `${path}/`, `the folder is deeper than ${MAX_DEPTH} folders`);
     }
-    if (files.length > 2 * MAX_FILES) break;
   }
   return files;
 }

@@ -31,5 +31,13 @@ test("a file that no linter judged is missed, even when another analyser read it
 test("a file that no analyser could read is missed; a file for no analyser is only unread", () => {
   const unreadable = { file: "README.md", why: "unreadable" } as const;
   const { missed, unread } = coverageOf(FILES, [task("review-docs", ["README.md"], [unreadable])]);
-  expect({ missed, unread }).toEqual({ missed: ["README.md"], unread: FILES });
+  const message = "no analyser of this review reads such files";
+  expect({ missed, unread }).toEqual({
+    missed: ["README.md"],
+    unread: [
+      { file: "a.ts", why: "not-supported", message },
+      { file: "b.ts", why: "not-supported", message },
+      unreadable,
+    ],
+  });
 });

@@ -97,7 +97,7 @@ describe("running a review", () => {
         { capability: "review-security", judged: 1, unjudged: [unread] },
         { capability: "review-performance", judged: 0, unjudged: [broken, unread] },
       ],
-      unread: ["b.ts"],
+      unread: [unread],
       missed: ["b.ts"],
     });
     expect(report.files).toBe(1);

@@ -50,6 +50,24 @@ describe("listing the files of a repository", () => {
     );
   });
 
+  test("a walk without git tells the folders that are too deep, and counts the entries that it does not reach", async () => {
+    const deep = "d/".repeat(41);
+    const { files, leftOut } = await scan(await setup({ "a.ts": "", [`${deep}b.ts`]: "" }));
+    expect(files.map(({ path }) => path)).toEqual(["a.ts"]);
+    const because = "the folder is deeper than 40 folders";
+    expect(leftOut).toEqual([{ reason: "over-the-limit", count: 1, files: [{ path: deep, because }] }]);
+    const flat = await setup({ "a.ts": "", "b.ts": "", "c.ts": "", "d.ts": "", "e.ts": "" });
+    const cut = await scan(flat, { maxWalkedFiles: 2 });
+    expect(cut.files).toHaveLength(2);
+    expect(cut.leftOut).toMatchObject([
+      {
+        reason: "over-the-limit",
+        count: 3,
+        files: [{ because: "the listing of the directory stopped after 2 files" }],
+      },
+    ]);
+  });
+
   test("a text in UTF-16 is no binary file", async () => {
     const directory = await setup({ "binary.ts": "a\0b" });
     await writeFile(join(directory, "utf16.ts"), Buffer.from("\uFEFFexport {};\n", "utf16le"));

@@ -16,7 +16,7 @@ export const LEFT_OUT_REASONS = {
   "not-a-file": "sockets, devices and the like",
   unreadable: "unreadable files",
   "too-large": "files over the size limit",
-  "over-the-limit": "files over the limit of files",
+  "over-the-limit": "files over the limits of files and of depth",
   "linter-ignore": "files that a linter's own ignore list names (not linted, but reviewed otherwise)",
   "own-file": "the review's own files",
 } as const;

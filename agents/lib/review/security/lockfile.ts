@@ -2,8 +2,8 @@
 // other package managers it checks only that the lockfile exists.
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { RawFinding } from "../contract.ts";
-import { anchorOf, isAside, isTest, oneLine, readInside } from "../files.ts";
+import type { RawFinding, Unjudged } from "../contract.ts";
+import { anchorOf, isAside, isTest, note, oneLine, readInside, readReviewed } from "../files.ts";
 import { KINDS } from "../kinds.ts";
 
 const OTHER_LOCKFILES = ["yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb", "deno.lock"];
@@ -31,17 +31,42 @@ interface LockedPackage extends Manifest {
   hasInstallScript?: boolean;
 }
 
+interface Lock {
+  packages?: Record<string, LockedPackage>;
+}
+
+interface Checked {
+  findings: RawFinding[];
+  /** The manifest or the lockfile, when it cannot be read or does not parse. */
+  unjudged: Unjudged[];
+}
+
 /** Checks the lockfile of a package.json (a path relative to the directory). */
-export async function checkLockfile(directory: string, manifestFile: string): Promise<RawFinding[]> {
-  if (isTest(manifestFile) || isAside(manifestFile)) return [];
+export async function checkLockfile(directory: string, manifestFile: string): Promise<Checked> {
+  const found = (findings: RawFinding[]): Checked => ({ findings, unjudged: [] });
+  if (isTest(manifestFile) || isAside(manifestFile)) return found([]);
   const manifest = await readJson<Manifest>(directory, manifestFile);
-  if (manifest === null || Object.keys(allDependencies(manifest)).length === 0) return [];
-  const found = await findLockfile(directory, dirname(manifestFile));
-  if (found === null) return await missing(directory, manifestFile, manifest);
-  const name = found.file.slice(found.file.lastIndexOf("/") + 1);
-  if (!NPM_LOCKFILES.includes(name)) return [];
-  const lock = await readJson<{ packages?: Record<string, LockedPackage> }>(directory, found.file);
-  if (lock?.packages === undefined) return [];
+  if ("unjudged" in manifest) return { findings: [], unjudged: [manifest.unjudged] };
+  if (Object.keys(allDependencies(manifest.value)).length === 0) return found([]);
+  const lockfile = await findLockfile(directory, dirname(manifestFile));
+  if (lockfile === null) return found(await missing(directory, manifestFile, manifest.value));
+  const name = lockfile.file.slice(lockfile.file.lastIndexOf("/") + 1);
+  if (!NPM_LOCKFILES.includes(name)) return found([]);
+  const lock = await readJson<Lock>(directory, lockfile.file);
+  if ("unjudged" in lock) return { findings: [], unjudged: [lock.unjudged] };
+  return found(await checkNpm(directory, lockfile, lock.value, { manifestFile, manifest: manifest.value }));
+}
+
+async function checkNpm(
+  directory: string,
+  found: { file: string; folder: string },
+  lock: Lock,
+  { manifestFile, manifest }: { manifestFile: string; manifest: Manifest },
+): Promise<RawFinding[]> {
+  if (lock.packages === undefined) {
+    const message = `${found.file} has no list of packages (npm 6 and older wrote such lockfiles), so its sources and checksums are not checked; npm install of a newer npm writes the list.`;
+    return [note("lockfile-version", found.file, message)];
+  }
   const here = dirname(manifestFile);
   const key = here === found.folder ? "" : here.slice(found.folder === "." ? 0 : found.folder.length + 1);
   const own = lock.packages[key];
@@ -158,14 +183,19 @@ async function skipsScripts(directory: string, folder: string): Promise<boolean>
   return /^\s*ignore-scripts\s*=\s*true/m.test(npmrc);
 }
 
-async function readJson<T>(directory: string, file: string): Promise<T | null> {
-  const text = await readInside(directory, file, MAX_LOCKFILE_BYTES);
+async function readJson<T>(directory: string, file: string): Promise<{ value: T } | { unjudged: Unjudged }> {
+  const read = await readReviewed(directory, file, MAX_LOCKFILE_BYTES);
+  if ("unjudged" in read) return read;
+  const broken = (message: string) => ({
+    unjudged: { file, why: "parse-error" as const, message: oneLine(message) },
+  });
   try {
-    const value: unknown = JSON.parse(text ?? "null");
-    return typeof value === "object" && value !== null ? (value as T) : null;
+    const value: unknown = JSON.parse(read.text);
+    const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isObject ? { value: value as T } : broken("expected a JSON object");
   } catch {
-    // The package manager reports a lockfile that does not parse.
-    return null;
+    // The parser's message quotes the text, which can contain a secret.
+    return broken("the file is no JSON");
   }
 }
 

@@ -10,11 +10,14 @@ export const security: Analysis = async (input, tools) => {
   const secrets = await findSecrets(input, tools);
   const code = await findRiskyCode(input, tools);
   const findings = [...secrets.findings, ...code.findings];
+  const unjudged = [...secrets.unjudged, ...code.unjudged];
   for (const file of input.files) {
     tools.signal.throwIfAborted();
     if (file === "package.json" || file.endsWith("/package.json")) {
-      findings.push(...(await checkLockfile(input.directory, file)));
+      const lockfile = await checkLockfile(input.directory, file);
+      findings.push(...lockfile.findings);
+      unjudged.push(...lockfile.unjudged);
     }
   }
-  return { findings, unsure: [], unjudged: onePerFile([...secrets.unjudged, ...code.unjudged]) };
+  return { findings, unsure: [], unjudged: onePerFile(unjudged) };
 };

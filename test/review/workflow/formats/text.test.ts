@@ -80,7 +80,7 @@ test("the report has one line about the files that were not judged, without thos
         ]),
         covered("review-docs", [{ file: "README.md", why: "tool-failed" }]),
       ],
-      unread: ["README.md"],
+      unread: [{ file: "README.md", why: "tool-failed" }],
       missed: [],
     },
   });
