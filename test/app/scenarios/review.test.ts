@@ -56,6 +56,8 @@ test("review without a swarm starts its own, writes nothing into the repository 
   const gate = "review repository --from report.json --fail-on critical";
   expect((await run(gate)).exitCode).toBe(3);
   expect((await run(`${gate} --allow-partial`)).exitCode).toBe(0);
+  const reached = "review repository --from report.json --fail-on medium --allow-partial";
+  expect((await run(reached)).exitCode).toBe(1);
   rmSync(join(directory, "report.json"));
   expect(readdirSync(repository).sort()).toEqual(["README.md", "package.json", "src"]);
   expect(readdirSync(directory).sort()).toEqual([".murmur", "agents", "murmur.yaml", "repository"]);
