@@ -1,7 +1,8 @@
 // Reads the reviewed files, within a size limit and never outside the directory, not even through a link. Also makes the
 // anchors of findings. Leaves the choice of files to the planner.
 import { createHash } from "node:crypto";
-import { readFile, realpath, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, open, realpath } from "node:fs/promises";
 import { isAbsolute, join, relative } from "node:path";
 import { MAX_MESSAGE_CHARACTERS, type RawFinding, type Unjudged, type UnjudgedReason } from "./contract.ts";
 
@@ -37,10 +38,17 @@ export async function readReviewed(
     const root = await realpath(directory);
     const path = await realpath(join(root, file));
     if (!isInside(root, path)) return not("unreadable", "the file lies outside the reviewed directory");
-    const facts = await stat(path);
-    if (!facts.isFile()) return not("unreadable", "this is not a regular file");
-    if (facts.size > maxBytes) return not("too-large", `${facts.size} bytes, over the limit of ${maxBytes}`);
-    return decodeText(await readFile(path));
+    // The file can be replaced at any time: so no wait for the writer of a FIFO, no link, and all questions go to the opened file.
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW);
+    try {
+      const facts = await handle.stat();
+      if (!facts.isFile()) return not("unreadable", "this is not a regular file");
+      if (facts.size > maxBytes)
+        return not("too-large", `${facts.size} bytes, over the limit of ${maxBytes}`);
+      return decodeText(await readUpTo(handle, facts.size));
+    } finally {
+      await handle.close();
+    }
   } catch (error) {
     if (!isMissing(error)) throw error;
     const { code } = error as NodeJS.ErrnoException;
@@ -48,6 +56,18 @@ export async function readReviewed(
       ? not("changed-meanwhile", "the file was removed while the review ran")
       : not("unreadable", `the system refuses to open the file (${code})`);
   }
+}
+
+/** Reads at most `size` bytes: a file that grows meanwhile does not grow in memory. */
+async function readUpTo(handle: FileHandle, size: number): Promise<Uint8Array> {
+  const bytes = Buffer.alloc(size);
+  let length = 0;
+  while (length < size) {
+    const { bytesRead } = await handle.read(bytes, length, size - length, length);
+    if (bytesRead === 0) break;
+    length += bytesRead;
+  }
+  return bytes.subarray(0, length);
 }
 
 /**
@@ -88,10 +108,20 @@ export function isInside(root: string, path: string): boolean {
   return steps === "" || (!steps.startsWith("..") && !isAbsolute(steps));
 }
 
-/** True for the error of a missing or unreadable file, a broken link, or a link to itself: there is nothing to review. */
+/** The errors of a missing or unreadable file, a broken link, a link to itself, and of a socket or a device without a driver. */
+const MISSING: ReadonlySet<unknown> = new Set([
+  "ENOENT",
+  "ENOTDIR",
+  "EACCES",
+  "EPERM",
+  "ELOOP",
+  "ENXIO",
+  "ENODEV",
+]);
+
+/** True for the error of a file that cannot be opened: there is nothing to review. */
 export function isMissing(error: unknown): boolean {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  return code === "ENOENT" || code === "ENOTDIR" || code === "EACCES" || code === "EPERM" || code === "ELOOP";
+  return error instanceof Error && "code" in error && MISSING.has(error.code);
 }
 
 /** True for JavaScript and TypeScript, including declarations. */

@@ -98,7 +98,8 @@ function buildHostile(root: string, marks: string, port: number): void {
   }
   shell(".murmur/bin/nats-server", "murmur-bin");
   put(".murmur/swarm.json", JSON.stringify({ version: 1, server: `nats://127.0.0.1:${port}`, ready: true }));
-  put("murmur.yaml", `server: nats://127.0.0.1:${port}\nnatsServer: ./nats-server\nagentsDir: agents\n`);
+  // No `server` here: with one, no nats-server would be started.
+  put("murmur.yaml", "natsServer: ./nats-server\nagentsDir: agents\n");
   for (const role of ["review-biome", "review-docs", "api"]) esm(`agents/${role}/agent.ts`, `agent-${role}`);
 
   // Code with faults, in names that mean something to a shell or a parser of options.
@@ -115,11 +116,13 @@ function buildHostile(root: string, marks: string, port: number): void {
 
   // git: monitor, hooks, filters, drivers.
   const git = (...args: string[]) => execFileSync("git", args, { cwd: root, stdio: "ignore" });
-  git("init", "-q");
+  // The `.git` of the root is a file that leads to another folder, with all these traps.
+  git("init", "-q", "--separate-git-dir=elsewhere");
+  writeFileSync(join(root, "elsewhere/info/exclude"), "elsewhere/\n");
   git("add", "--", "a.js", "nested");
   const program = (way: string) => {
-    shell(`.git/${way}.sh`, way);
-    return join(root, `.git/${way}.sh`);
+    shell(`elsewhere/${way}.sh`, way);
+    return join(root, `elsewhere/${way}.sh`);
   };
   for (const [key, way] of [
     ["core.fsmonitor", "git-monitor"],
@@ -132,7 +135,7 @@ function buildHostile(root: string, marks: string, port: number): void {
   ] as const)
     git("config", key, program(way));
   for (const hook of ["post-index-change", "post-checkout", "pre-commit"])
-    shell(`.git/hooks/${hook}`, `git-${hook}`);
+    shell(`elsewhere/hooks/${hook}`, `git-${hook}`);
   put(".gitattributes", "* filter=a=b diff=x\n");
 
   // Links, special files, huge files.
@@ -166,7 +169,7 @@ function hashTree(root: string, folder = ""): Record<string, string> {
 }
 
 test.skipIf(!hasAnalysers())(
-  "a hostile repository runs no code of its own in a review that starts inside of it",
+  "a hostile repository runs no code of its own in a review that starts inside of it or outside",
   async () => {
     const { run, directory, temp } = setupWorld();
     const marks = join(temp, "marks");
@@ -229,6 +232,13 @@ test.skipIf(!hasAnalysers())(
       expect(JSON.stringify(report)).toContain('"passwd.js"');
       expect(JSON.stringify(report)).toContain('"bundle.js"');
       expect(readdirSync(temp).filter((name) => name.startsWith("murmur-review-"))).toEqual([]);
+
+      // From outside, as a pull request's check would start it.
+      const outside = await setupWorld().run(`review ${directory} --json --only review-docs`);
+      expect(outside.exitCode, outside.stdout.slice(0, 3_000)).toBe(0);
+      expect(readdirSync(marks)).toEqual([]);
+      expect(connections).toBe(0);
+      expect(hashTree(directory)).toEqual(before);
 
       // The trap works: with trust, ESLint runs the configuration.
       await eslint({ directory, files: ["a.js"], trustRepoConfig: true }, localTools());

@@ -1,0 +1,65 @@
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, realpathSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import type * as fs from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, expect, onTestFinished, test, vi } from "vitest";
+import { readReviewed } from "../../../agents/lib/review/files.ts";
+
+/** Runs after a file was looked at by its name, and before it is opened: the worst moments for a change. */
+const moment = vi.hoisted(() => ({ change: () => {} }));
+
+vi.mock("node:fs/promises", async (importOriginal) => {
+  const real = await importOriginal<typeof fs>();
+  return {
+    ...real,
+    stat: async (...args: Parameters<typeof fs.stat>) => {
+      const facts = await real.stat(...args);
+      moment.change();
+      return facts;
+    },
+    open: (...args: Parameters<typeof fs.open>) => {
+      moment.change();
+      return real.open(...args);
+    },
+  };
+});
+
+afterEach(() => {
+  moment.change = () => {};
+});
+
+function setup(): { directory: string; file: string } {
+  const directory = realpathSync(mkdtempSync(join(tmpdir(), "review-files-")));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
+  const file = join(directory, "a.js");
+  writeFileSync(file, "1;\n");
+  return { directory, file };
+}
+
+test("a file that becomes a FIFO before it is opened is not waited for", async () => {
+  const { directory, file } = setup();
+  moment.change = () => {
+    rmSync(file);
+    execFileSync("mkfifo", [file]);
+    moment.change = () => {};
+  };
+  expect(await readReviewed(directory, "a.js")).toEqual({
+    unjudged: { file: "a.js", why: "unreadable", message: "this is not a regular file" },
+  });
+});
+
+test("a file that becomes huge before it is opened is not read", async () => {
+  const { directory, file } = setup();
+  moment.change = () => truncateSync(file, 200 * 1024 * 1024);
+  expect(await readReviewed(directory, "a.js")).toMatchObject({ unjudged: { why: "too-large" } });
+});
+
+test("a socket is unreadable, and fails no analysis", async () => {
+  const { directory } = setup();
+  const server = createServer().listen(join(directory, "b.js"));
+  await new Promise((resolve) => server.once("listening", resolve));
+  onTestFinished(() => void server.close());
+  expect(await readReviewed(directory, "b.js")).toMatchObject({ unjudged: { why: "unreadable" } });
+});
