@@ -35,6 +35,7 @@ function makeFinding(line: number, more: Partial<Finding> = {}): Finding {
     measured: null,
     shown: true,
     whyHidden: null,
+    anchor: "a",
     ...more,
   };
 }

@@ -5,6 +5,7 @@
 //   process.exitCode = reaches(report, "high") ? 1 : 0;
 
 export { type AgreedPlace, type AgreementLevel, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
+export { BASELINE_FILE, recordBaseline } from "./baseline/index.ts";
 export { analysersVersion, type CacheUse, EntryStore, ResultCache } from "./cache/index.ts";
 export { REVIEW_CALIBRATION } from "./calibration.ts";
 export { readCheckout, webUrlOf } from "./checkout.ts";

@@ -22,6 +22,7 @@ import {
   whyHidden,
 } from "../../agents/lib/review/index.ts";
 import { type AgreedPlace, calibratedConfidence, roundConfidence } from "./ballot.ts";
+import type { BaselineState } from "./baseline/index.ts";
 import type { PlaceInChange } from "./scope/index.ts";
 
 /** One analyser's answer to one task. */
@@ -55,6 +56,10 @@ export interface Finding {
    * when fewer than ten were labelled.
    */
   confidence: number | null;
+  /** Identifies the problem within its kind, also after its file was renamed: a hash of the line's text, or a name. */
+  anchor: string;
+  /** In a review with a baseline. Only new findings are shown and can fail the review. */
+  baseline?: BaselineState;
   /** In a review of a change: its place in the change. Only findings on changed lines are shown and can fail the review. */
   inChange?: PlaceInChange;
   /** The labels behind the confidence; null without one. */
@@ -175,10 +180,6 @@ const SPEAKERS: readonly ReviewCapability[] = [
   "review-biome",
 ];
 
-interface Merged extends Finding {
-  anchor: string;
-}
-
 /**
  * Counts the agreement about one place as the ballot does, for a place that the ballot has no room for. Undefined when the linters do
  * not vote on it.
@@ -196,7 +197,7 @@ function toFinding(
   group: readonly Report[],
   agreed: AgreedPlace | undefined,
   isUnsure: (linter: Linter, file: string) => boolean,
-): Merged {
+): Finding {
   const [speaker] = group.toSorted((a, b) => speakerRank(a) - speakerRank(b));
   if (speaker === undefined) throw new RangeError("a problem has at least one report");
   const { kind, rule, file, line, message, anchor } = speaker.finding;
@@ -230,8 +231,8 @@ const NEIGHBOUR_LINES = 1;
  * Joins findings of one kind and file on neighbouring lines, when different linters report them: that is one fault, which the
  * linters place differently. Two faults of one linter stay two. One pass over the findings in the order of their lines.
  */
-function joinNeighbours(problems: readonly Merged[]): Merged[] {
-  const joined: Merged[] = [];
+function joinNeighbours(problems: readonly Finding[]): Finding[] {
+  const joined: Finding[] = [];
   for (const problem of problems.toSorted((a, b) => a.line - b.line)) {
     const last = joined.at(-1);
     if (last === undefined || !areOneFault(last, problem)) joined.push(problem);
@@ -240,7 +241,7 @@ function joinNeighbours(problems: readonly Merged[]): Merged[] {
   return joined;
 }
 
-function areOneFault(a: Merged, b: Merged): boolean {
+function areOneFault(a: Finding, b: Finding): boolean {
   return (
     isShared(a.kind) &&
     b.line - a.line <= NEIGHBOUR_LINES &&
@@ -250,18 +251,18 @@ function areOneFault(a: Merged, b: Merged): boolean {
   );
 }
 
-function join(a: Merged, b: Merged): Merged {
+function join(a: Finding, b: Finding): Finding {
   const [best] = [a, b].toSorted(
     (x, y) => y.agreedBy.length - x.agreedBy.length || speakersOf(x) - speakersOf(y),
   );
   return {
-    ...(best as Merged),
+    ...(best as Finding),
     agreedBy: [...a.agreedBy, ...b.agreedBy].sort(),
     silent: a.silent.filter((each) => b.silent.includes(each)),
   };
 }
 
-function speakersOf({ agreedBy }: Merged): number {
+function speakersOf({ agreedBy }: Finding): number {
   return Math.min(...agreedBy.map((capability) => rankOf(capability)));
 }
 
@@ -283,11 +284,12 @@ function rankOf(capability: string): number {
 }
 
 /** Adds a fingerprint of kind, file and anchor to each problem. Equal problems are numbered from the top of the file. */
-function withFingerprints(problems: readonly Merged[]): Finding[] {
+function withFingerprints(problems: readonly Finding[]): Finding[] {
   const seen = new Map<string, number>();
   return problems
     .toSorted((a, b) => a.line - b.line)
-    .map(({ anchor, ...finding }) => {
+    .map((finding) => {
+      const { anchor } = finding;
       const number = seen.get(anchor) ?? 0;
       seen.set(anchor, number + 1);
       const name = JSON.stringify([finding.kind, finding.file, anchor, number]);

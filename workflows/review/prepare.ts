@@ -3,7 +3,15 @@
 import { realpath, stat } from "node:fs/promises";
 import { relative } from "node:path";
 import { SwarmError } from "murmur-swarm";
-import { isInside } from "../../agents/lib/review/index.ts";
+import { isInside, REVIEW_CAPABILITIES, type ReviewCapability } from "../../agents/lib/review/index.ts";
+import {
+  type BaselineEntry,
+  type BaselinePlace,
+  parseBaseline,
+  placeBaseline,
+  readBaseline,
+  showPlace,
+} from "./baseline/index.ts";
 import {
   DEFAULT_REVIEW_CONFIG,
   parseReviewConfig,
@@ -21,6 +29,12 @@ export interface PrepareOptions {
   configFile?: string | undefined;
   /** Review only what changed since this commit, branch or tag; `true`: since the default base. See {@link readChange}. */
   changed?: string | true | undefined;
+  /** The file of the known findings, absolute; `true`: `murmur-review-baseline.json` in the directory; default none. */
+  baseline?: string | true | undefined;
+  /** True when this review will write the baseline; then an old one is not read. Default false. */
+  writeBaseline?: boolean | undefined;
+  /** The analysers of the review; default all, with ESLint as the referee of the two other linters. */
+  only?: readonly ReviewCapability[] | undefined;
   signal?: AbortSignal | undefined;
 }
 
@@ -33,6 +47,16 @@ export interface Prepared {
   configFile: string | null;
   /** The change under review; null for a review of everything. */
   change: Change | null;
+  /** The known findings; null without a baseline. */
+  baseline: PreparedBaseline | null;
+}
+
+/** The baseline of a review. */
+export interface PreparedBaseline {
+  place: BaselinePlace;
+  /** Its name for people. */
+  name: string;
+  entries: readonly BaselineEntry[];
 }
 
 /**
@@ -41,11 +65,47 @@ export interface Prepared {
  */
 export async function prepareReview(options: PrepareOptions): Promise<Prepared> {
   const directory = await directoryOf(options.directory);
+  if (options.writeBaseline === true) expectWholeReview(options);
   const { signal, changed } = options;
   const base = changed === true ? undefined : changed;
   const change = changed === undefined ? null : await readChange({ directory, base, signal });
   const { config, file } = await readConfig(directory, options, change);
-  return { directory, config, configFile: file, change };
+  const baseline = await prepareBaseline(directory, options, change);
+  return { directory, config, configFile: file, change, baseline };
+}
+
+/** A baseline has all findings of the repository. With a part of them, the others would be new in the next review. */
+function expectWholeReview({ changed, only = REVIEW_CAPABILITIES }: PrepareOptions): void {
+  const isWhole = REVIEW_CAPABILITIES.every((capability) => only.includes(capability));
+  const flag = changed !== undefined ? "--changed" : isWhole ? null : "--only";
+  if (flag === null) return;
+  throw new SwarmError(
+    "invalid_input",
+    `--write-baseline writes the findings of a whole review, and with ${flag} most of them would be missing; leave ${flag} out`,
+    { field: "writeBaseline" },
+  );
+}
+
+/** Reads the baseline. As with the configuration, a change that edits it is reviewed by the baseline of its base. */
+async function prepareBaseline(
+  directory: string,
+  { directory: named, baseline: file, writeBaseline = false, signal }: PrepareOptions,
+  change: Change | null,
+): Promise<PreparedBaseline | null> {
+  if (file === undefined && !writeBaseline) return null;
+  const place = placeBaseline({ directory, named, file: file ?? true });
+  const { inside } = place;
+  const name = showPlace(place);
+  if (writeBaseline) return { place, name, entries: [] };
+  if (change === null || inside === null || !isChanged(change, inside))
+    return { place, name, entries: await readBaseline(directory, place) };
+  const text = await readAtBase({ directory, signal }, change, inside);
+  const ofBase = `${change.base}:${name}`;
+  return { place, name: ofBase, entries: text === null ? [] : parseBaseline(text, ofBase) };
+}
+
+function isChanged({ files, removed }: Change, path: string): boolean {
+  return files.has(path) || removed.includes(path);
 }
 
 /**
@@ -63,8 +123,7 @@ async function readConfig(
       : isInside(directory, configFile)
         ? relative(directory, configFile)
         : null;
-  const isChanged = inside !== null && (change?.files.has(inside) || change?.removed.includes(inside));
-  if (change === null || inside === null || isChanged !== true) {
+  if (change === null || inside === null || !isChanged(change, inside)) {
     return await readReviewConfig({ directory, file: configFile });
   }
   const text = await readAtBase({ directory, signal }, change, inside);

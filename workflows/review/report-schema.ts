@@ -23,6 +23,9 @@ const findingSchema = z.looseObject({
   measured: z.strictObject({ labelled: z.int(), useful: z.int(), false: z.int() }).nullable(),
   shown: z.boolean(),
   whyHidden: z.enum(HIDING_REASONS).nullable(),
+  anchor: z.string(),
+  baseline: z.enum(["known", "new"]).optional(),
+  inChange: z.enum(["line", "file", "outside"]).optional(),
 });
 const coverageSchema = z.strictObject({
   analysers: z.array(
@@ -46,7 +49,7 @@ const configSchema = z.looseObject({
   shown: z.int().optional(),
   shownPerKind: z.int().optional(),
 });
-const scopeSchema = z.strictObject({
+const changeSchema = z.strictObject({
   base: z.string(),
   commit: z.string(),
   changedFiles: z.int(),
@@ -69,6 +72,17 @@ const safetySchema = z.strictObject({
     environment: z.literal("scrubbed"),
   }),
 });
+const baselineSchema = z.strictObject({
+  file: z.string(),
+  entries: z.int(),
+  known: z.int(),
+  new: z.int(),
+  gone: z.int().nullable(),
+  goneFindings: z.array(
+    z.strictObject({ fingerprint: z.string(), kind: z.string(), file: z.string(), line: z.int() }),
+  ),
+  written: z.boolean(),
+});
 const levelSchema = z.strictObject({
   agreeing: z.int(),
   able: z.int(),
@@ -86,7 +100,7 @@ export const reportSchema = z.looseObject({
   safety: safetySchema,
   leftOut: z.array(leftOutSchema),
   suppressed: z.array(findingSchema.extend({ reason: z.string(), commentLine: z.int() })),
-  scope: scopeSchema.nullable(),
+  scope: z.strictObject({ change: changeSchema.nullable(), baseline: baselineSchema.nullable() }).nullable(),
   config: configSchema,
   durationMs: z.number(),
   agents: z.int(),

@@ -2,13 +2,14 @@
 // formats/.
 import { SEVERITIES, type Severity } from "../../agents/lib/review/index.ts";
 import type { AgreementLevel } from "./ballot.ts";
+import type { BaselineScope } from "./baseline/index.ts";
 import type { CacheUse } from "./cache/index.ts";
 import type { SwitchedOff } from "./config/index.ts";
 import type { Coverage } from "./coverage.ts";
 import type { LeftOut } from "./left-out/index.ts";
 import type { Finding } from "./merge.ts";
 import type { Safety } from "./safety/index.ts";
-import { isInScope, type Scope } from "./scope/index.ts";
+import { type ChangeScope, isInScope } from "./scope/index.ts";
 import type { Suppressed } from "./suppress/index.ts";
 
 /** A task whose findings are missing. */
@@ -53,8 +54,8 @@ export interface ReviewReport {
   tasks: number;
   /** How often labelled findings of each level of agreement were useful (docs/review.md), the highest level first. */
   agreement: AgreementLevel[];
-  /** The change under review; null for a review of everything. */
-  scope: Scope | null;
+  /** The limits of the shown findings: a change, a baseline, or both; null for a review of everything. */
+  scope: { change: ChangeScope | null; baseline: BaselineScope | null } | null;
   /** The findings, most important first. */
   findings: Finding[];
   failedTasks: FailedTask[];
@@ -74,6 +75,8 @@ export function reaches(report: ReviewReport, severity: Severity): boolean {
 export interface Parts {
   /** The findings that every format shows. */
   shown: Finding[];
+  /** The findings that only `json` and `sarif` have: the baseline knows them. */
+  known: Finding[];
   /** The findings that only `json` has: at least half of the linters do not see them. */
   doubtful: Finding[];
   /** The findings that only `json` has: their kinds are mostly noise, or one linter's rules without labels. */
@@ -89,6 +92,13 @@ export function partsOf({ findings, suppressed }: Pick<ReviewReport, "findings" 
   const problems = findings.filter((finding) => finding.severity !== "info" && isInScope(finding));
   return {
     shown: problems.filter(({ shown }) => shown),
+    known: findings.filter(
+      (finding) =>
+        finding.severity !== "info" &&
+        finding.shown &&
+        finding.baseline === "known" &&
+        isInScope({ ...finding, baseline: "new" }),
+    ),
     doubtful: problems.filter(({ shown, whyHidden }) => !shown && whyHidden === "outvoted"),
     noisy: problems.filter(({ shown, whyHidden }) => !shown && whyHidden !== "outvoted"),
     silenced: suppressed.filter(isInScope),

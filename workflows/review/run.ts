@@ -16,17 +16,23 @@ import {
   type Sandbox,
 } from "../../agents/lib/review/index.ts";
 import { type AgreedPlace, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
+import {
+  BASELINE_FILE,
+  type BaselineEntry,
+  type BaselineScope,
+  compareWithBaseline,
+} from "./baseline/index.ts";
 import { NO_AGENT } from "./cache/index.ts";
 import { applyKinds } from "./config/index.ts";
 import { coverageOf } from "./coverage.ts";
 import { type Answer, type Finding, mergeFindings, rankFindings } from "./merge.ts";
 import { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
-import { type Prepared, type PrepareOptions, prepareReview } from "./prepare.ts";
+import { type Prepared, type PreparedBaseline, type PrepareOptions, prepareReview } from "./prepare.ts";
 import { planReferee, refereeOf } from "./referee.ts";
-import type { FailedTask, ReviewReport } from "./report.ts";
+import { type FailedTask, partsOf, type ReviewReport } from "./report.ts";
 import { NOT_ASKED, type Protection, type Safety, safetyOf } from "./safety/index.ts";
 import { findChanged, type Scan, type ScannedFile, scan } from "./scan.ts";
-import { placeInChange, readAtBase, scopeOf } from "./scope/index.ts";
+import { type Change, placeInChange, readAtBase, scopeOf } from "./scope/index.ts";
 import { applyIgnoreComments, collectIgnoreComments, type IgnoreComment } from "./suppress/index.ts";
 
 /** The time limit of a review: about thirty times the time for a repository of 1,000 files on two cores. */
@@ -85,8 +91,6 @@ export interface ReviewOptions extends PrepareOptions {
   trustRepoConfig?: boolean | undefined;
   /** The sandbox of the analysers' programs, from {@link probeSandbox}; default none. */
   protection?: Protection | undefined;
-  /** The analysers of the review; default all, with ESLint as the referee of the two other linters. */
-  only?: readonly ReviewCapability[] | undefined;
   /** Analysers without an agent, with the reason. The report names their missing findings; the review does not wait for them. */
   absent?: ReadonlyMap<ReviewCapability, string> | undefined;
   /** True when the report shows every finding, also of kinds that are off by default; default false. */
@@ -107,6 +111,7 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
   const scanned = await scan(directory, {
     config,
     signal: options.signal,
+    ownFiles: [BASELINE_FILE, ...[prepared.baseline?.place.inside ?? []].flat()],
     readNarrowing: (path, maxBytes) =>
       change?.files.has(path) === true
         ? readAtBase({ directory, signal: options.signal }, change, path)
@@ -375,7 +380,7 @@ class Patience {
 }
 
 function toReport(
-  { directory, config, configFile: file, change }: Prepared,
+  { directory, config, configFile: file, change, baseline }: Prepared,
   scanned: Scan,
   {
     safety,
@@ -417,11 +422,10 @@ function toReport(
   const ranked = rankFindings(merged.findings).map((finding) =>
     all ? { ...finding, shown: true } : finding,
   );
-  const place = <F extends Finding>(findings: readonly F[]): F[] =>
-    change === null
-      ? [...findings]
-      : findings.map((finding) => ({ ...finding, inChange: placeInChange(change, finding) }));
-  const placed = place(ranked);
+  const inFiles = new Set(scanned.files.map(({ path }) => path));
+  const compared =
+    baseline === null ? null : compareWithBaseline(ranked, baseline.entries, (path) => inFiles.has(path));
+  const placed = ranked.map((finding) => placeFinding(finding, change, compared?.known ?? null));
   const notes = [
     ...silenced.notes.map(({ rule, file: at, line, message }) => makeNote(rule, at, message, line)),
     ...merged.unknownKinds.map((message) => makeNote("unknown-kind", file ?? ".", message)),
@@ -429,14 +433,18 @@ function toReport(
   ];
   const isPartial = failedTasks.length > 0 || coverage.missed.length > 0 || isUnreadable;
   const isFailed = outcomes.length > 0 && answers.length === 0;
+  const status = isFailed ? "failed" : isPartial ? "partial" : "completed";
+  // Entries about files and analysers outside of this review are not gone.
+  const gone = status === "completed" && isWhole && change === null ? (compared?.gone ?? null) : null;
+  const inChange = change === null ? null : scopeOf(change, placed, judged.length, baseline?.place.inside);
   return {
-    status: isFailed ? "failed" : isPartial ? "partial" : "completed",
+    status,
     directory,
     files: judged.length - coverage.unread.length,
     coverage,
     safety,
     leftOut: scanned.leftOut,
-    suppressed: place(silenced.suppressed),
+    suppressed: silenced.suppressed.map((finding) => placeFinding(finding, change, null)),
     config: {
       file,
       switchedOff: merged.switchedOff,
@@ -448,7 +456,10 @@ function toReport(
       .size,
     tasks: outcomes.length,
     agreement: [...countLinters(answers)].sort((a, b) => b - a).flatMap(agreementLevels),
-    scope: change === null ? null : scopeOf(change, placed, judged.length),
+    scope:
+      change === null && baseline === null
+        ? null
+        : { change: inChange, baseline: baseline === null ? null : baselineScope(baseline, placed, gone) },
     findings: [...placed, ...notes],
     failedTasks,
   };
@@ -461,6 +472,38 @@ function countLinters(answers: readonly Answer[]): Set<number> {
     if (isLinter(capability)) for (const file of files) counts.set(file, (counts.get(file) ?? 0) + 1);
   }
   return new Set(counts.values());
+}
+
+/** Adds the place in the change, and the state beside the baseline. Notes of analysers have neither. */
+function placeFinding<F extends Finding>(
+  finding: F,
+  change: Change | null,
+  known: ReadonlySet<string> | null,
+): F {
+  return {
+    ...finding,
+    ...(change === null ? {} : { inChange: placeInChange(change, finding) }),
+    ...(known === null || finding.severity === "info"
+      ? {}
+      : { baseline: known.has(finding.fingerprint) ? "known" : "new" }),
+  };
+}
+
+function baselineScope(
+  { name, entries }: PreparedBaseline,
+  findings: readonly Finding[],
+  gone: readonly BaselineEntry[] | null,
+): BaselineScope {
+  const { shown, known } = partsOf({ findings: [...findings], suppressed: [] });
+  return {
+    file: name,
+    entries: entries.length,
+    known: known.length,
+    new: shown.length,
+    gone: gone?.length ?? null,
+    goneFindings: (gone ?? []).map(({ anchor: _, ...entry }) => entry),
+    written: false,
+  };
 }
 
 /** Makes a note about files with too many findings for a ballot. */
@@ -487,5 +530,6 @@ function makeNote(rule: string, file: string, message: string, line = 1): Findin
     measured: null,
     shown: true,
     whyHidden: null,
+    anchor: rule,
   };
 }

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { anchorOf } from "../../../agents/lib/review/files.ts";
 import {
   castVote,
   LINTERS,
@@ -278,5 +279,43 @@ describe("ranking", () => {
       ["secret", "critical"],
       ["code-injection", "low"],
     ]);
+  });
+});
+
+describe("the identity of findings", () => {
+  /** Makes the findings of a file: one for each line that begins with `debugger`. */
+  const findingsOf = (lines: readonly string[]) =>
+    lines.flatMap((line, at) =>
+      line.startsWith("debugger")
+        ? [raw({ kind: "debugger-statement", line: at + 1, anchor: anchorOf(line) })]
+        : [],
+    );
+  const identities = (lines: readonly string[]) =>
+    mergeFindings([answer("review-oxlint", findingsOf(lines))])
+      .toSorted((a, b) => a.line - b.line)
+      .map(({ fingerprint }) => fingerprint);
+
+  test("stays when unrelated lines are added and removed, and N equal lines have N identities", () => {
+    const line = fc.constantFrom("debugger;", "debugger; // 2", "  a();", "", "}");
+    fc.assert(
+      fc.property(
+        fc.array(line, { maxLength: 30 }),
+        fc.array(fc.nat({ max: 30 }), { maxLength: 8 }),
+        (lines, places) => {
+          const before = identities(lines);
+          expect(new Set(before).size).toBe(before.length);
+          const more = places.reduce<string[]>(
+            (all, at) => all.toSpliced(at % (all.length + 1), 0, "b();"),
+            [...lines],
+          );
+          expect(identities(more)).toEqual(before);
+          expect(identities(lines.filter((each) => each.startsWith("debugger")))).toEqual(before);
+          // Another indentation is the same line.
+          expect(identities(lines.map((each) => (each.startsWith("debugger") ? `${each}  ` : each)))).toEqual(
+            before,
+          );
+        },
+      ),
+    );
   });
 });

@@ -12,14 +12,18 @@ test("a finding that is not shown fails no review", () => {
   expect(reaches({ ...report, findings: [hidden] }, "low")).toBe(false);
 });
 
-test("a report has five parts: shown, doubtful, noisy and silenced findings, and notes", () => {
+test("a report has six parts: shown, known, doubtful, noisy and silenced findings, and notes", () => {
   const doubtful = { ...finding, shown: false, whyHidden: "outvoted" as const };
   const noisy = { ...finding, shown: false, whyHidden: "mostly-noise" as const };
   const note = { ...finding, severity: "info" as const };
+  const known = { ...finding, baseline: "known" as const };
+  const outside = { ...known, inChange: "outside" as const };
   const silenced = { ...finding, reason: "on purpose", commentLine: 1 };
   const suppressed = [silenced, { ...silenced, inChange: "outside" as const }];
-  expect(partsOf({ findings: [note, doubtful, noisy, finding], suppressed })).toEqual({
+  const findings = [note, doubtful, noisy, finding, known, outside];
+  expect(partsOf({ findings, suppressed })).toEqual({
     shown: [finding],
+    known: [known],
     doubtful: [doubtful],
     noisy: [noisy],
     silenced: [silenced],

@@ -1,17 +1,22 @@
 import { execFileSync } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { castVote, type RawFinding } from "../../../agents/lib/review/index.ts";
 import type { BallotInput, Result, Verdict } from "../../../src/protocol/index.ts";
+import { renderBaseline } from "../../../workflows/review/baseline/index.ts";
 import {
+  BASELINE_FILE,
   partsOf,
+  prepareReview,
   type ReviewPorts,
   type ReviewProgress,
   type ReviewTask,
   reaches,
+  recordBaseline,
   renderReport,
+  reportSchema,
   runReview,
 } from "../../../workflows/review/index.ts";
 import { countVotes } from "../local-swarm.ts";
@@ -250,7 +255,7 @@ describe("running a review", () => {
     expect(partsOf(report).shown.map(({ file, line }) => `${file}:${line}`)).toEqual(["b.ts:2"]);
     expect(report.findings).toHaveLength(3);
     expect([reaches(report, "low"), reaches(report, "high")]).toEqual([true, false]);
-    expect(report.scope).toMatchObject({
+    expect(report.scope?.change).toMatchObject({
       base: "main",
       untouched: { inChangedFiles: 1, elsewhere: 1 },
       narrowing: [".eslintignore"],
@@ -261,5 +266,63 @@ describe("running a review", () => {
       "1 more in files that changed, on lines that did not; 1 in other files",
     );
     expect(renderReport(report)).toContain("This change edits .eslintignore, which can silence findings");
+  });
+});
+
+describe("a review with a baseline", () => {
+  const LINK = { ...LOW, kind: "broken-link", rule: "missing-file" };
+  const HIGH = { ...LINK, kind: "code-injection", severity: "high" as const, anchor: "b" };
+
+  async function review(options: Partial<Parameters<typeof runReview>[1]> & { findings: RawFinding[] }) {
+    const { findings, directory = await setup(), ...more } = options;
+    const submit: ReviewPorts["submit"] = async ({ capability }) =>
+      result({
+        output: { findings: capability === "review-security" ? findings : [], unsure: [], unjudged: [] },
+      });
+    const prepared = await prepareReview({ directory, ...more });
+    const report = await runReview({ submit, resultOf }, { directory, only, ...more, prepared });
+    return { directory, prepared, report };
+  }
+
+  test("shows and counts new findings only, and every format tells the baseline", async () => {
+    const first = await review({ findings: [LINK], writeBaseline: true });
+    const recorded = await recordBaseline(first.prepared, first.report);
+    expect(partsOf(recorded)).toMatchObject({ shown: [], known: [{ kind: "broken-link" }] });
+    expect(renderReport(recorded)).toContain("1 finding is known from now on");
+    const second = await review({
+      findings: [{ ...LINK, line: 7 }],
+      directory: first.directory,
+      baseline: true,
+    });
+    expect(reaches(second.report, "low")).toBe(false);
+    expect(second.report.leftOut).toMatchObject([{ reason: "own-file", files: [{ path: BASELINE_FILE }] }]);
+    const third = await review({ findings: [LINK, HIGH], directory: first.directory, baseline: true });
+    expect(third.report.scope?.baseline).toMatchObject({ file: BASELINE_FILE, entries: 1, known: 1, new: 1 });
+    expect(reaches(third.report, "high")).toBe(true);
+    expect(renderReport(third.report)).toContain(`Baseline ${BASELINE_FILE}: 1 known and not shown, 1 new`);
+    expect(reportSchema.safeParse(third.report).error).toBeUndefined();
+  });
+
+  test("counts findings that are gone only when every analyser has judged every file", async () => {
+    const directory = await setup();
+    const lines = { ...LINK, fingerprint: "0123456789abcdef" };
+    await writeFile(join(directory, BASELINE_FILE), renderBaseline([lines]));
+    const part = await review({ findings: [], directory, baseline: true });
+    expect(part.report.scope?.baseline).toMatchObject({ gone: null, goneFindings: [] });
+    expect(renderReport(part.report)).toContain("gone ones are only counted in a complete review");
+  });
+
+  test("that is partial makes no baseline", async () => {
+    const { prepared, report, directory } = await review({ findings: [LINK], writeBaseline: true });
+    const failedTasks = [{ capability: "review-docs", error: "timeout: no answer", files: 1 }];
+    await expect(
+      recordBaseline(prepared, { ...report, status: "partial", failedTasks }),
+    ).rejects.toMatchObject({
+      code: "invalid_input",
+      message: expect.stringMatching(
+        /this one is partial.*review-docs: timeout: no answer.*nothing was written/,
+      ),
+    });
+    expect(await readdir(directory)).toEqual(["a.ts"]);
   });
 });

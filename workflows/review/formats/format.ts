@@ -1,6 +1,7 @@
 // The parts that the formats share: the facts around a report, the address of a page about a kind, and words. Pure.
 import { accuracyOf } from "murmur-swarm";
 import { type LabelCounts, PAGES_FOLDER, pageOf, ruleUrl } from "../../../agents/lib/review/index.ts";
+import { renderBaselineScope } from "../baseline/index.ts";
 import { renderSwitchedOff } from "../config/index.ts";
 import { renderCoverage } from "../coverage.ts";
 import { renderLeftOut } from "../left-out/index.ts";
@@ -90,9 +91,13 @@ function describeMeasured({ useful, labelled }: LabelCounts): string {
   return `useful in ${useful} of ${labelled}${interval}`;
 }
 
-/** Describes the change under review, in one or two lines; none in a review of everything. */
+/** Tells the change and the baseline that limit the shown findings: a line or two for each. */
 export function describeScope({ scope }: ReviewReport): string[] {
-  return scope === null ? [] : renderScope(scope);
+  const { change = null, baseline = null } = scope ?? {};
+  return [
+    ...(change === null ? [] : renderScope(change)),
+    ...(baseline === null ? [] : [renderBaselineScope(baseline)]),
+  ];
 }
 
 /**

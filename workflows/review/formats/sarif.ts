@@ -50,8 +50,8 @@ export function toSarif(
   around: Surroundings,
   maxResults: number = MAX_SARIF_RESULTS,
 ): string {
-  const { shown, silenced } = partsOf(report);
-  const all: Result[] = [...shown, ...silenced];
+  const { shown, known, silenced } = partsOf(report);
+  const all: Result[] = [...shown, ...known, ...silenced];
   const listed = all.slice(0, maxResults);
   const byKind = Map.groupBy(listed, ({ kind }) => kind);
   const rules = [...byKind].map(([kind, [first]]) => toRule(kind, first as Finding, around));
@@ -117,9 +117,23 @@ function toRule(kind: string, finding: Finding, around: Surroundings): object {
 /** GitHub's words for the severity of an alert that is not about security. */
 const PROBLEM_SEVERITIES = { error: "error", warning: "warning", note: "recommendation" } as const;
 
+/** The states of a result (§3.27.24). `absent` is left out: GitHub would open an alert for a finding that is gone. */
+const STATES = { known: "unchanged", new: "new" } as const;
+
 function toResult(finding: Result, ruleIndex: number, around: Surroundings): object {
-  const { kind, rule, severity, message, line, fingerprint, agreedBy, silent, confidence, measured } =
-    finding;
+  const {
+    kind,
+    rule,
+    severity,
+    message,
+    line,
+    fingerprint,
+    agreedBy,
+    silent,
+    confidence,
+    measured,
+    baseline,
+  } = finding;
   return {
     ruleId: kind,
     ruleIndex,
@@ -128,6 +142,7 @@ function toResult(finding: Result, ruleIndex: number, around: Surroundings): obj
     locations: [{ physicalLocation: { ...locationOf(finding, around), region: { startLine: line } } }],
     // GitHub's upload adds a fingerprint of its own, from the lines around.
     partialFingerprints: { "murmurFinding/v1": fingerprint },
+    ...(baseline === undefined ? {} : { baselineState: STATES[baseline] }),
     // Readers that know this property (§3.35) show no silenced finding. GitHub does not know it: docs/review.md.
     ...("reason" in finding
       ? { suppressions: [{ kind: "inSource", status: "accepted", justification: finding.reason }] }

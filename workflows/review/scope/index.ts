@@ -5,4 +5,11 @@
 
 export { type Change, readAtBase, readChange } from "./change.ts";
 export { type LineRange, readPatch } from "./patch.ts";
-export { isInScope, type PlaceInChange, placeInChange, renderScope, type Scope, scopeOf } from "./place.ts";
+export {
+  type ChangeScope,
+  isInScope,
+  type PlaceInChange,
+  placeInChange,
+  renderScope,
+  scopeOf,
+} from "./place.ts";

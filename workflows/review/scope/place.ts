@@ -1,5 +1,6 @@
 // Tells where findings lie in a change. Pure.
 import { basename } from "node:path";
+import type { BaselineState } from "../baseline/index.ts";
 import { REVIEW_CONFIG_FILE } from "../config/index.ts";
 import { mayHoldList } from "../left-out/index.ts";
 import type { Change } from "./change.ts";
@@ -7,8 +8,8 @@ import type { Change } from "./change.ts";
 /** The place of a finding: on a changed line, on another line of a changed file, or in another file. */
 export type PlaceInChange = "line" | "file" | "outside";
 
-/** The scope of a review of a change. */
-export interface Scope {
+/** The change of a review, in its report. */
+export interface ChangeScope {
   base: string;
   /** The merge base: the commit that the working tree was compared with. */
   commit: string;
@@ -28,20 +29,30 @@ export function placeInChange(change: Change, { file, line }: { file: string; li
   return lines === "all" || lines.some(([from, to]) => from <= line && line <= to) ? "line" : "file";
 }
 
-/** True for a finding on a changed line, and for every finding of a review without a change. */
-export function isInScope({ inChange }: { inChange?: PlaceInChange }): boolean {
-  return inChange === undefined || inChange === "line";
+/**
+ * True for a finding on a changed line that the baseline does not know. A review without a change has all lines in scope, and a review
+ * without a baseline knows nothing.
+ */
+export function isInScope({
+  inChange = "line",
+  baseline = "new",
+}: {
+  inChange?: PlaceInChange;
+  baseline?: BaselineState;
+}): boolean {
+  return inChange === "line" && baseline === "new";
 }
 
-/** Summarises a change and its findings. */
+/** Summarises a change and its findings. `baseline`: the file of the baseline, when it is in the directory. */
 export function scopeOf(
   change: Change,
   findings: readonly { inChange?: PlaceInChange }[],
   changedFiles: number,
-): Scope {
+  baseline: string | null = null,
+): ChangeScope {
   const count = (place: PlaceInChange) => findings.filter(({ inChange }) => inChange === place).length;
   const narrowing = [...change.files.keys(), ...change.removed].filter(
-    (path) => path === REVIEW_CONFIG_FILE || isIgnoreList(path),
+    (path) => path === REVIEW_CONFIG_FILE || path === baseline || isIgnoreList(path),
   );
   return {
     base: change.base,
@@ -59,7 +70,7 @@ function isIgnoreList(path: string): boolean {
 }
 
 /** Tells the scope in one or two lines. */
-export function renderScope(scope: Scope): string[] {
+export function renderScope(scope: ChangeScope): string[] {
   const { base, commit, changedFiles, untouched, narrowing } = scope;
   const more = [
     ...(untouched.inChangedFiles > 0

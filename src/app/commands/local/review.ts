@@ -1,6 +1,6 @@
 // `review`: the ready-made review of a repository, in the swarm that runs here or in a swarm of its own for the duration.
 // Owns the flags and the cache of a review; its swarm is in review/swarm.ts, and the review itself is workflows/review.
-// I1: nothing is written into the reviewed directory.
+// I1: nothing is written into the reviewed directory, but the baseline with --write-baseline.
 import { readFileSync } from "node:fs";
 import { homedir } from "node:os";
 import { isAbsolute, join } from "node:path";
@@ -8,6 +8,7 @@ import { z } from "zod";
 import { REVIEW_CAPABILITIES, SEVERITIES } from "../../../../agents/lib/review/index.ts";
 import {
   analysersVersion,
+  BASELINE_FILE,
   DEFAULT_JOBS,
   EntryStore,
   FORMAT_NAMES,
@@ -21,6 +22,7 @@ import {
   type ReviewReport,
   reaches,
   readCheckout,
+  recordBaseline,
   reportSchema,
   runReview,
   type Surroundings,
@@ -98,6 +100,18 @@ export const command = defineCommand({
         description:
           "only what changed since BASE, a commit, branch or tag (default: the remote's default branch); write it after DIR",
       }),
+    baseline: z
+      .union([z.literal(true), z.string().min(1)])
+      .optional()
+      .meta({
+        value: "FILE",
+        optionalValue: true,
+        description: `only findings that are not in this file (default: ${BASELINE_FILE} in DIR); write it after DIR`,
+      }),
+    writeBaseline: z
+      .boolean()
+      .default(false)
+      .meta({ description: "make all findings of this review the baseline, in the file of --baseline" }),
     reviewConfig: z
       .string()
       .min(1)
@@ -115,10 +129,12 @@ export const command = defineCommand({
     "review ../project --json",
     "review . --fail-on high",
     "review . --changed --fail-on high",
+    "review . --write-baseline",
+    "review . --baseline --fail-on high",
     "review . --format sarif",
   ],
   details:
-    "Uses the swarm that you run in the working directory (or --server); without a swarm it starts its own for the duration.\nThe repository is not trusted: the working directory's murmur.yaml and agents are ignored unless a flag names them.\nNothing is written into the directory. Exit code 0 when the review ran, with or without findings. With --fail-on: 1 when a finding is severe\nenough, 3 when none is but the review is partial, so that a fault may be in the part that was not judged.",
+    "Uses the swarm that you run in the working directory (or --server); without a swarm it starts its own for the duration.\nThe repository is not trusted: the working directory's murmur.yaml and agents are ignored unless a flag names them.\nNothing is written into the directory, but the baseline with --write-baseline. Exit code 0 when the review ran, with or without findings. With --fail-on: 1 when a finding is severe\nenough, 3 when none is but the review is partial, so that a fault may be in the part that was not judged.",
   async run(given, input) {
     const format = input.format ?? (given.json ? "json" : "text");
     if (given.json && format !== "json") {
@@ -140,11 +156,16 @@ export const command = defineCommand({
         face: { format, isReached, isBlind, around: await surroundings(directory, ports.signal) },
       };
     };
+    if (input.from !== undefined) refuseWithFrom(input);
     if (input.from !== undefined) return await show(readReport(resolveFrom(ports.directory, input.from)));
     const wanted = input.only.length === 0 ? REVIEW_CAPABILITIES : input.only;
     const prepared = await prepareReview({
       directory,
       changed: input.changed,
+      baseline:
+        typeof input.baseline === "string" ? resolveFrom(ports.directory, input.baseline) : input.baseline,
+      writeBaseline: input.writeBaseline,
+      only: wanted,
       signal: ports.signal,
       configFile:
         input.reviewConfig === undefined ? undefined : resolveFrom(ports.directory, input.reviewConfig),
@@ -178,7 +199,8 @@ export const command = defineCommand({
         signal: ports.signal,
       });
       await cache?.save();
-      return await show({ ...report, ...(cache === null ? {} : { cache: cache.use }) });
+      const recorded = input.writeBaseline ? await recordBaseline(prepared, report) : report;
+      return await show({ ...recorded, ...(cache === null ? {} : { cache: cache.use }) });
     } finally {
       ports.terminal.status("");
       // Tasks of this review that still run or wait are not needed any more, and must not stay in a shared swarm.
@@ -212,6 +234,24 @@ interface Face {
   /** True when a partial review must not pass --fail-on. */
   isBlind: boolean;
   around: Surroundings;
+}
+
+/** Refuses flags that need a new review. */
+function refuseWithFrom(input: { changed?: unknown; baseline?: unknown; writeBaseline: boolean }): void {
+  const flag =
+    input.changed !== undefined
+      ? "--changed"
+      : input.baseline !== undefined
+        ? "--baseline"
+        : input.writeBaseline
+          ? "--write-baseline"
+          : null;
+  if (flag === null) return;
+  throw new SwarmError(
+    "invalid_input",
+    `${flag} needs a new review, and --from shows an earlier one; leave one out`,
+    { field: "from" },
+  );
 }
 
 /** Reads a report. @throws SwarmError `invalid_input` when the file has none, `not_found` when it does not exist. */

@@ -23,12 +23,15 @@ const narrowed: ReviewReport = {
   leftOut: [{ reason: "vendored", count: 4, files: [] }],
   config: { file: "murmur-review.yaml", switchedOff: [{ kind: "large-file", count: 5 }] },
   scope: {
-    base: "main",
-    commit: "0123456789abcdef",
-    changedFiles: 1,
-    removedFiles: 0,
-    untouched: { inChangedFiles: 1, elsewhere: 1 },
-    narrowing: [".eslintignore"],
+    change: {
+      base: "main",
+      commit: "0123456789abcdef",
+      changedFiles: 1,
+      removedFiles: 0,
+      untouched: { inChangedFiles: 1, elsewhere: 1 },
+      narrowing: [".eslintignore"],
+    },
+    baseline: { file: "known.json", entries: 3, known: 2, new: 1, gone: 1, goneFindings: [], written: false },
   },
 };
 
@@ -65,6 +68,7 @@ const OMISSIONS = [
   "This change edits .eslintignore",
   "Changed since main (0123456789)",
   "1 more in files that changed",
+  "Baseline known.json: 2 known and not shown",
   "4 vendored",
   "5 large-file",
   "1 finding silenced by murmur-ignore",

@@ -12,6 +12,7 @@ export const finding = {
   agreedBy: ["review-biome", "review-oxlint"],
   silent: ["review-eslint"],
   confidence: 0.75,
+  anchor: "00112233aabbccdd",
   measured: { labelled: 40, useful: 30, false: 0 },
   shown: true,
   whyHidden: null,

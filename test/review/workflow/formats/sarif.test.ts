@@ -184,3 +184,28 @@ test("a log has at most the results that GitHub takes, and tells how many are le
   expect(log.runs[0]?.results).toHaveLength(3);
   expect(JSON.stringify(log.runs[0]?.invocations)).toContain("2 findings are only in the format json");
 });
+
+test("with a baseline the results tell their state, and what is gone is only counted", () => {
+  const baseline = {
+    file: "b.json",
+    entries: 2,
+    known: 1,
+    new: 1,
+    gone: 1,
+    goneFindings: [],
+    written: false,
+  };
+  const run = render({
+    findings: [
+      { ...finding, baseline: "known" },
+      { ...finding, line: 2, baseline: "new" },
+      { ...finding, line: 3, baseline: "known", inChange: "outside" },
+    ],
+    scope: { change: null, baseline },
+  });
+  expect(run.results.map(({ baselineState }) => baselineState)).toEqual(["new", "unchanged"]);
+  expect(run.invocations[0]?.toolExecutionNotifications.map(({ message }) => message.text)).toContain(
+    "Baseline b.json: 1 known and not shown, 1 new, 1 gone: --write-baseline removes them",
+  );
+  expect(render().results[0]).not.toHaveProperty("baselineState");
+});

@@ -3,7 +3,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
-import { prepareReview } from "../../../../workflows/review/index.ts";
+import { renderBaseline } from "../../../../workflows/review/baseline/index.ts";
+import { BASELINE_FILE, prepareReview } from "../../../../workflows/review/index.ts";
 import { placeInChange, readChange } from "../../../../workflows/review/scope/index.ts";
 
 const made: string[] = [];
@@ -154,4 +155,21 @@ test("a change that edits the configuration is reviewed by the configuration of 
     configFile: join(directory, "murmur-review.yaml"),
   });
   expect(named).toMatchObject({ config: { exclude: ["a"] } });
+});
+
+test("a change that edits the baseline is reviewed by the baseline of the base, which knows nothing when it is new", async () => {
+  const known = { fingerprint: "0".repeat(16), kind: "secret", file: "a.ts", line: 1, anchor: "x" };
+  const { directory, write, git } = setup({ [BASELINE_FILE]: renderBaseline([]) });
+  write({ [BASELINE_FILE]: renderBaseline([known]), "ci.json": renderBaseline([known]) });
+  const prepared = await prepareReview({ directory, changed: true, baseline: true });
+  expect(prepared.baseline).toMatchObject({ name: `main:${BASELINE_FILE}`, entries: [] });
+  const added = await prepareReview({ directory, changed: true, baseline: join(directory, "ci.json") });
+  expect(added.baseline).toMatchObject({ name: "main:ci.json", entries: [] });
+  expect(await prepareReview({ directory, baseline: true })).toMatchObject({
+    baseline: { entries: [known] },
+  });
+  git("checkout", "-q", BASELINE_FILE);
+  expect(await prepareReview({ directory, changed: true, baseline: true })).toMatchObject({
+    baseline: { name: BASELINE_FILE },
+  });
 });
