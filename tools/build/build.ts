@@ -18,8 +18,18 @@ const { values } = parseArgs({
     out: { type: "string", default: join(root, "dist") },
     pack: { type: "boolean", default: false },
     to: { type: "string", default: root },
+    help: { type: "boolean", default: false },
   },
 });
+if (values.help) {
+  process.stdout.write(`node tools/build/build.ts: builds the package
+
+  --out DIR   where the files go (default dist/)
+  --pack      also makes the tarball
+  --to DIR    where the tarball goes (default the checkout)
+`);
+  process.exit(0);
+}
 const out = resolve(values.out);
 
 /** The file of the command. */

@@ -7,28 +7,26 @@ import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { createElectionNode } from "../../src/consensus/index.ts";
 import { lineBench } from "../../test/consensus/sim/line-driver.ts";
 import { runSeed } from "../../test/consensus/sim/world.ts";
+import { readFlags } from "./office/flags.ts";
 
 const MAIN = join(import.meta.dirname, "../../src/app/main.ts");
 /** The rate that test harnesses outside the repository rely on. */
 const GOAL_LINES_PER_SECOND = 50_000;
 const LINE_FEED = 0x0a;
 
-const { values } = parseArgs({
-  options: {
-    seeds: { type: "string", default: "100" },
-    rounds: { type: "string", default: "5" },
-    check: { type: "boolean", default: false },
-  },
+const flags = readFlags("node tools/rigs/election-node.ts: the rate of the election node on its pipe", {
+  seeds: { type: "count", default: 100, about: "simulated worlds whose lines are sent" },
+  rounds: { type: "count", default: 5, about: "processes that get all lines, one after the other" },
+  check: { type: "switch", about: "exit code 1 when the median is below the goal" },
 });
 
-const script = await record(Number(values.seeds));
+const script = await record(flags.count("seeds"));
 const rounds: number[] = [];
 let identical = true;
-for (let round = 0; round < Number(values.rounds); round++) {
+for (let round = 0; round < flags.count("rounds"); round++) {
   const { seconds, digest } = await play(script);
   rounds.push(Math.round(script.lines / seconds));
   identical &&= digest === script.digest;
@@ -50,7 +48,7 @@ process.stdout.write(
     2,
   )}\n`,
 );
-process.exitCode = identical && (met || !values.check) ? 0 : 1;
+process.exitCode = identical && (met || !flags.has("check")) ? 0 : 1;
 
 /**
  * All lines that the simulator sends in so many seeds, node by node (each begins with init), and the digest of the

@@ -41,9 +41,20 @@ const { values } = parseArgs({
     entries: { type: "string", default: "1000000" },
     tail: { type: "string", default: "20000" },
     holder: { type: "string" },
+    help: { type: "boolean", default: false },
   },
 });
-if (values.holder === undefined) await measure();
+if (values.help) {
+  process.stdout.write(
+    `node tools/rigs/snapshots.ts: how long snapshots of the office block its event loop, and how long a coordinator takes to lead
+
+  --members N   members of the office's state (default 50000)
+  --rounds N    snapshots that are measured (default 5)
+  --entries N   entries of the long log; 0 skips the second part (default 1000000)
+  --tail N      entries after the snapshot (default 20000)
+`,
+  );
+} else if (values.holder === undefined) await measure();
 else await hold(values.holder);
 
 async function measure(): Promise<void> {

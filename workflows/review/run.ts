@@ -411,7 +411,7 @@ function toReport(
   // In a review of a change, the files that did not change are context.
   const judged = scanned.files.map(({ path }) => path).filter((path) => change?.files.has(path) ?? true);
   const coverage = coverageOf(judged, outcomes, changed);
-  const isUnreadable = scanned.leftOut.some(({ reason }) => reason === "unreadable");
+  const isCut = scanned.leftOut.some(({ reason }) => reason === "unreadable" || reason === "over-the-limit");
   const isComplete = isWhole && failedTasks.length === 0;
   const silenced = applyIgnoreComments(
     mergeFindings(answers, places),
@@ -431,7 +431,7 @@ function toReport(
     ...merged.unknownKinds.map((message) => makeNote("unknown-kind", file ?? ".", message)),
     ...noteUncounted(uncounted),
   ];
-  const isPartial = failedTasks.length > 0 || coverage.missed.length > 0 || isUnreadable;
+  const isPartial = failedTasks.length > 0 || coverage.missed.length > 0 || isCut;
   const isFailed = outcomes.length > 0 && answers.length === 0;
   const status = isFailed ? "failed" : isPartial ? "partial" : "completed";
   // Entries about files and analysers outside of this review are not gone.

@@ -63,6 +63,17 @@ const only = ["review-security", "review-performance"] as const;
 const resultOf = () => Promise.reject(new Error("no seat was asked"));
 
 describe("running a review", () => {
+  test("files over the limit make the review partial, because a fault may be in them", async () => {
+    const directory = await setup();
+    const review = () => runReview({ submit: empty, resultOf }, { directory, only });
+    expect((await review()).status).toBe("completed");
+    await writeFile(join(directory, "b.ts"), "export const b = 1;\n");
+    await writeFile(join(directory, "murmur-review.yaml"), "limits:\n  files: 1\n");
+    const report = await review();
+    expect(report.leftOut).toMatchObject([{ reason: "over-the-limit" }]);
+    expect(report.status).toBe("partial");
+  });
+
   test("an analyser that never answers costs only its own findings", async () => {
     const submit: ReviewPorts["submit"] = ({ capability }) =>
       capability === "review-performance"
