@@ -2,6 +2,8 @@
 // swarm. Leaves the swarm's own slots to the agents.
 // I1: the weights of the running tasks never exceed the bound, except for a task that is heavier than the bound: it runs alone.
 // I2: tasks start in the order of their submission.
+// I3: analysers share processes, so a file that ends its process ends the analyses beside it too. A task that failed by an
+//     internal error therefore runs once more, after the others and alone: then only the cause fails.
 import { availableParallelism } from "node:os";
 import type { ReviewCapability } from "../../agents/lib/review/index.ts";
 import type { ReviewPorts, ReviewTask } from "./run.ts";
@@ -60,12 +62,21 @@ export class Workload {
       submit: async (task, signal) => {
         // Each seat of a ballot is an analysis of its own.
         const weight = Math.min(this.#jobs, task.ballot?.panel?.length ?? 1);
-        await this.#enter(weight, signal);
+        const submit = async (share: number) => {
+          await this.#enter(share, signal);
+          try {
+            return await ports.submit(task, signal);
+          } finally {
+            this.#leave(share);
+          }
+        };
         try {
-          return await ports.submit(task, signal);
+          const result = await submit(weight);
+          return result.error?.code === "internal" && task.ballot === undefined
+            ? await submit(this.#jobs) // I3
+            : result;
         } finally {
           this.#done += costOf(task);
-          this.#leave(weight);
         }
       },
     };

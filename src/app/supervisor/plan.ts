@@ -73,6 +73,8 @@ export interface PlanFacts {
   environment: Readonly<Record<string, string | undefined>>;
   /** The working directory of the processes; undefined: that of the supervisor. */
   directory?: string | undefined;
+  /** The roles of agents that the processes of a role load; default: that role alone. Several roles in one process share its memory. */
+  loads?: Readonly<Record<string, readonly string[]>> | undefined;
 }
 
 /** Plans the Murmur processes of a swarm one by one. `metricsPort`: the port of the probes and metrics of the process. */
@@ -84,7 +86,14 @@ export interface Planner {
 }
 
 /** Makes the plans of a swarm whose server is known. */
-export function createPlanner({ config, server, ownServer, environment, directory }: PlanFacts): Planner {
+export function createPlanner({
+  config,
+  server,
+  ownServer,
+  environment,
+  directory,
+  loads = {},
+}: PlanFacts): Planner {
   const common: Record<string, string | undefined> = {
     ...environment,
     MURMUR_PREFIX: config.prefix,
@@ -138,7 +147,7 @@ export function createPlanner({ config, server, ownServer, environment, director
         MURMUR_COORDINATOR_ID: `coordinator-${number}`,
         MURMUR_COORDINATORS: Array.from({ length: count }, (_, index) => `coordinator-${index + 1}`).join(),
       }),
-    agent: (place) => plan(place, ["agent", "run", place.role]),
+    agent: (place) => plan(place, ["agent", "run", ...(loads[place.role] ?? [place.role])]),
   };
 }
 

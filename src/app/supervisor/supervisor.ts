@@ -39,6 +39,8 @@ export interface SupervisorOptions {
   config: Config;
   /** The role of each agent process. */
   roles: readonly string[];
+  /** The roles of agents that the processes of a role load; default: that role alone. */
+  loads?: Readonly<Record<string, readonly string[]>> | undefined;
   /** The agent file of each known role, for the comparison of code and for `watch`; default: none is compared. */
   roleFiles?: Readonly<Record<string, string>> | undefined;
   /** Restart a role when its files change; default false. */
@@ -157,7 +159,7 @@ class SwarmSupervisor implements Supervisor {
 
   async start(): Promise<Supervisor> {
     const { config, roles, coordinators = 0, httpPort, joinServer, signal, onStep } = this.#options;
-    const { environment, directory, log, withApi } = this.#options;
+    const { environment, directory, loads, log, withApi } = this.#options;
     const http = httpPort === undefined || httpPort === 0 ? null : httpPort;
     try {
       if (http !== null) await this.#checkHttpPort(http);
@@ -171,6 +173,7 @@ class SwarmSupervisor implements Supervisor {
         ownServer: joinServer === undefined,
         environment,
         directory,
+        loads,
       };
       const plans = planProcesses({
         ...facts,

@@ -8,6 +8,7 @@ async function setup(
     ownServer?: boolean;
     environment?: Record<string, string>;
     flags?: Record<string, string>;
+    loads?: Record<string, string[]>;
   } = {},
 ) {
   const { config } = await loadConfig({
@@ -24,6 +25,7 @@ async function setup(
     httpPort: 2,
     metricsPorts: [3, 4, 5, 6, 7, 8, 9],
     environment: options.environment ?? {},
+    loads: options.loads,
   });
 }
 
@@ -53,6 +55,16 @@ test("the plan has one api process and one process for each role, numbered withi
   expect(plans.map(({ metrics }) => metrics)).toEqual(
     [3, 4, 5, 6].map((port) => `http://127.0.0.1:${port}/metrics`),
   );
+});
+
+test("a process loads its own role, or the roles that were named for it", async () => {
+  const plans = await setup({ loads: { review: ["lint", "style"] } });
+  const loaded = plans.slice(1).map(({ name, args }) => [name, ...args.slice(args.indexOf("run") + 1)]);
+  expect(loaded).toEqual([
+    ["echo-1", "echo"],
+    ["echo-2", "echo"],
+    ["review-1", "lint", "style"],
+  ]);
 });
 
 test("each coordinator gets its own id and the ids of all, and is planned between the api and the agents", async () => {

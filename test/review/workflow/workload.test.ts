@@ -14,25 +14,25 @@ const task = (name: string, linters: 0 | 3 = 0): ReviewTask => ({
 function setup(jobs: number) {
   let nowMs = 0;
   const workload = new Workload({ jobs, now: () => nowMs });
-  const running = new Map<string, () => void>();
+  const running = new Map<string, (result: Partial<Result>) => void>();
   const ports: ReviewPorts = workload.wrap({
     submit: ({ input }) =>
       new Promise((resolve) => {
         const [name = ""] = input.files;
-        running.set(name, () => {
+        running.set(name, (result) => {
           running.delete(name);
-          resolve({} as Result);
+          resolve(result as Result);
         });
       }),
     resultOf: () => Promise.reject(new Error("no seat was asked")),
   });
   const controller = new AbortController();
   const submit = (each: ReviewTask) => ports.submit(each, controller.signal);
-  const end = async (name: string, afterMs = 0) => {
+  const end = async (name: string, afterMs = 0, result: Partial<Result> = {}) => {
     nowMs += afterMs;
-    running.get(name)?.();
+    running.get(name)?.(result);
     // The task's own continuation, and the start of the next ones.
-    for (let turn = 0; turn < 5; turn++) await Promise.resolve();
+    for (let turn = 0; turn < 10; turn++) await Promise.resolve();
   };
   return { workload, ports, submit, end, controller, names: () => [...running.keys()] };
 }
@@ -58,6 +58,43 @@ test("a ballot counts each of its seats, and runs alone when it is heavier than 
   expect(names()).toEqual(["ballot"]);
   await end("ballot");
   expect(names()).toEqual(["a"]);
+});
+
+test("a task whose process died runs once more, after the others and alone, and no third time", async () => {
+  const { submit, end, names } = setup(2);
+  const died: Partial<Result> = {
+    status: "failed",
+    error: { code: "internal", message: "died", retryable: false },
+  };
+  const killer = submit(task("killer"));
+  const beside = submit(task("beside"));
+  const later = submit(task("later"));
+  await end("");
+  await end("killer", 0, died);
+  await end("beside", 0, died);
+  expect(names()).toEqual(["later"]);
+  await end("later");
+  expect(names()).toEqual(["killer"]);
+  await end("killer", 0, died);
+  expect(names()).toEqual(["beside"]);
+  await end("beside", 0, { status: "completed" });
+  expect(names()).toEqual([]);
+  expect(await Promise.all([killer, beside, later])).toMatchObject([died, { status: "completed" }, {}]);
+});
+
+test("a task that failed by its own error, and a ballot, do not run again", async () => {
+  const { submit, end, names } = setup(3);
+  const own = submit(task("own"));
+  await end("");
+  await end("own", 0, { status: "failed", error: { code: "timeout", message: "late", retryable: true } });
+  const ballot = submit(task("ballot", 3));
+  await end("");
+  await end("ballot", 0, { status: "failed", error: { code: "internal", message: "died", retryable: true } });
+  expect(names()).toEqual([]);
+  expect(await Promise.all([own, ballot])).toMatchObject([
+    { error: { code: "timeout" } },
+    { error: { code: "internal" } },
+  ]);
 });
 
 test("an abort ends a task that waits, and the others keep their turn", async () => {

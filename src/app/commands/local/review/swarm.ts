@@ -1,7 +1,7 @@
 // The swarm of a review: the swarm that the settings name, with the review agents that it lacks, or a swarm for this review alone.
 // I1: every process that was started for the review ends with it.
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import {
   analysersDirectory,
@@ -25,8 +25,13 @@ import { type Supervisor, startSupervisor } from "../../../supervisor/supervisor
 import { resolveTarget, serversOf, type Target } from "../../../target.ts";
 import { userFolder } from "../../../untrusted.ts";
 
-/** Heap of each review process, in MiB: ESLint's type-aware rules keep whole programs in memory. */
-const REVIEW_HEAP_MB = 2_048;
+/**
+ * Heap of each review process, in MiB. The linters are child programs with heaps of their own. The five other analysers together
+ * finish vitest-dev/vitest (2,800 files) within 320 MiB; the limit leaves three times as much for larger repositories.
+ */
+const REVIEW_HEAP_MB = 1_024;
+/** The roles that follow the imports of the whole repository: about half of the analysers' work. */
+const GRAPH_ROLES: ReadonlySet<string> = new Set(["review-architecture", "review-tests"]);
 /** How long the swarm gets to end, in ms: the work of the review agents is not needed any more. */
 const REVIEW_GRACE_MS = 1_000;
 
@@ -163,6 +168,24 @@ async function knownRoles(
   return capabilities.filter((capability) => known.has(capability));
 }
 
+/**
+ * Puts the roles of a review into few processes, because each process loads the whole runtime: about 100 MiB, and over a second
+ * of a core at its start. The linters start programs and wait, so they share one process. The other analysers keep a core busy:
+ * they share one process on one or two cores, and two processes on more. A crash ends the tasks that run in the same process;
+ * the workload runs each of them once more, alone.
+ * @returns the roles that each process loads, by the role of the process.
+ */
+export function groupRoles(roles: readonly string[], cores: number): Record<string, readonly string[]> {
+  const groups = new Map<string, string[]>();
+  const isLinting = new Set<string>(LINTERS);
+  for (const role of roles) {
+    const isOfGraph = cores > 2 && GRAPH_ROLES.has(role);
+    const group = isLinting.has(role) ? "review-linters" : isOfGraph ? "review-graph" : "review-analysers";
+    groups.set(group, [...(groups.get(group) ?? []), role]);
+  }
+  return Object.fromEntries(groups);
+}
+
 async function startOwn(
   ports: Ports,
   options: { directory: string; roles: readonly string[]; join: Target | undefined },
@@ -176,6 +199,7 @@ async function startOwn(
   const dataDir = mkdtempSync(join(tmpdir(), "murmur-review-"));
   // Only the linters' ballot needs a coordinator.
   const needsCoordinator = LINTERS.some((linter) => options.roles.includes(linter));
+  const loads = groupRoles(options.roles, availableParallelism());
   const [agentsDir = config.agentsDir] = trustedAgentDirectories(ports);
   try {
     const definitions = await loadRoles(trustedAgentDirectories(ports), options.roles);
@@ -194,7 +218,8 @@ async function startOwn(
         execAllow: [...programs],
         execDirectories: [options.directory, analysersDirectory(), tmpdir()],
       },
-      roles: options.roles,
+      roles: Object.keys(loads),
+      loads,
       withApi: options.join === undefined,
       coordinators: options.join === undefined && needsCoordinator ? 1 : 0,
       joinServer: options.join === undefined ? undefined : serversOf(options.join),
