@@ -50,6 +50,9 @@ const RELATIVE_IMPORT = /((?:from |import\()")(\.[^"]+)\.ts(")/g;
 /** An import of a package: `from "name/part"`, `import("name")`. */
 const PACKAGE_IMPORT = /(?:from |import\()"((?:@[\w.-]+\/)?\w[\w.:-]*)/g;
 
+/** Folders of agents whose imports are not the package's: installed apart, or text of examples. */
+const WITHOUT_IMPORTS = [`${sep}analysers${sep}`, `${sep}pages${sep}texts${sep}`];
+
 /** The name of the package in the path of an import. */
 const PACKAGE_NAME = /^(?:@[^/]+\/)?[^/]+/;
 
@@ -166,7 +169,7 @@ function neededDependencies(): Record<string, string> {
   ]);
   for (const file of listFiles(out)) {
     const isOwn = file.endsWith(".d.ts") || (file.endsWith(".js") && file.startsWith(join(out, "agents")));
-    if (!isOwn || file.includes(`${sep}analysers${sep}`)) continue;
+    if (!isOwn || WITHOUT_IMPORTS.some((folder) => file.includes(folder))) continue;
     for (const [, name = ""] of readFileSync(file, "utf8").matchAll(PACKAGE_IMPORT)) needed.add(name);
   }
   const known = { ...own.dependencies, ...own.peerDependencies };
