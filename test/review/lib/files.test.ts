@@ -4,30 +4,40 @@ import type * as fs from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, expect, onTestFinished, test, vi } from "vitest";
-import { readReviewed } from "../../../agents/lib/review/files.ts";
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 
 /** Runs after a file was looked at by its name, and before it is opened: the worst moments for a change. */
-const moment = vi.hoisted(() => ({ change: () => {} }));
-
-vi.mock("node:fs/promises", async (importOriginal) => {
-  const real = await importOriginal<typeof fs>();
-  return {
-    ...real,
-    stat: async (...args: Parameters<typeof fs.stat>) => {
-      const facts = await real.stat(...args);
-      moment.change();
-      return facts;
-    },
-    open: (...args: Parameters<typeof fs.open>) => {
-      moment.change();
-      return real.open(...args);
-    },
-  };
-});
+const moment = { change: () => {} };
 
 afterEach(() => {
   moment.change = () => {};
+});
+
+let readReviewed: typeof import("../../../agents/lib/review/files.ts").readReviewed;
+
+// Files of a worker share the modules that they load, so the module under test is loaded anew over the watched file system.
+beforeAll(async () => {
+  vi.resetModules();
+  vi.doMock("node:fs/promises", async (importOriginal) => {
+    const real = await importOriginal<typeof fs>();
+    return {
+      ...real,
+      stat: async (...args: Parameters<typeof fs.stat>) => {
+        const facts = await real.stat(...args);
+        moment.change();
+        return facts;
+      },
+      open: (...args: Parameters<typeof fs.open>) => {
+        moment.change();
+        return real.open(...args);
+      },
+    };
+  });
+  ({ readReviewed } = await import("../../../agents/lib/review/files.ts"));
+});
+afterAll(() => {
+  vi.doUnmock("node:fs/promises");
+  vi.resetModules();
 });
 
 function setup(): { directory: string; file: string } {
