@@ -206,9 +206,9 @@ test.skipIf(!hasAnalysers())(
       };
       expect(report.status).toBe("completed");
       const debuggers = report.findings.filter(({ kind }) => kind === "debugger-statement");
-      // The review's own rules hold in each folder, whatever its configurations say.
+      // The review's own rules hold in each folder, whatever its configurations say: both voting linters agree, so the third is not asked.
       expect(debuggers.map(({ file, agreedBy }) => `${file} ${agreedBy.length}`)).toEqual(
-        expect.arrayContaining(["a.js 3", "--init.js 3", "nested/b.ts 3", "nested/deep/c.ts 3"]),
+        expect.arrayContaining(["a.js 2", "--init.js 2", "nested/b.ts 2", "nested/deep/c.ts 2"]),
       );
       // The report tells the protection that this system allows, as the probe sees it, and the configurations that it ignored.
       const { readOnly, noNetwork } = await probeSandbox({ directory });

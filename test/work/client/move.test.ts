@@ -97,7 +97,8 @@ describe("a message that no process can take", () => {
         "echo normal later.-.unscheduled",
       ]),
     );
-    expect(await transport.log("tasks").info()).toMatchObject({ messages: 0 });
+    // The host acks after the result is stored.
+    await expect.poll(() => transport.log("tasks").info()).toMatchObject({ messages: 0 });
     expect(await client.list({ stray: true })).toEqual([]);
   });
 
