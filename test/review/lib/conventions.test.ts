@@ -1,0 +1,18 @@
+import { expect, test } from "vitest";
+import { MADE_NAME } from "../../../agents/lib/review/graph/conventions.ts";
+
+test.each(["api.generated.ts", "gen", "schema.graphql.d.ts", "user_pb-grpc.js", "src/version.ts"])(
+  "%s has the name of a file that a tool makes",
+  (path) => {
+    expect(MADE_NAME.test(path)).toBe(true);
+  },
+);
+
+test.each(["src/main.ts", "generation.ts", "gen-", "gen..ts"])("%s has not", (path) => {
+  expect(MADE_NAME.test(path)).toBe(false);
+});
+
+test("a hostile file name is judged at once", () => {
+  // A pattern with a choice at each dash would not end within the test's time.
+  expect(MADE_NAME.test(`gen${"-".repeat(1_000)}!`)).toBe(false);
+});
