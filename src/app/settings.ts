@@ -101,6 +101,10 @@ export const configSchema = z.strictObject({
       "Start of the reply subjects, for users whose permissions require one: `_INBOX` or below it, for example `_INBOX.anna`.",
     env: ["NATS_INBOX_PREFIX"],
   }),
+  permissionsFile: setting(z.string().min(1).optional(), {
+    about:
+      "Path of permissions.yaml, the users of a swarm and their rights. The API process checks the file at its start.",
+  }),
   replicas: setting(
     z.coerce
       .number("must be a number of copies")

@@ -3,6 +3,9 @@ import { createFrontDoor, createJournalSweeper, createMover, createTaskClient } 
 import type { Ports } from "../cli/command.ts";
 import { apiRoutes } from "../http/api.ts";
 import { listen } from "../http/listen.ts";
+import { readPermissions } from "../permissions/index.ts";
+import { SetupError } from "../setup-error.ts";
+import { resolveFrom } from "../target.ts";
 import { createApiToken } from "./api-token.ts";
 import { type Assembly, createProcessAudit, endWith, type ProcessParts, runProcess } from "./frame.ts";
 import { createQueueGauges } from "./gauges.ts";
@@ -19,12 +22,23 @@ export async function runApi(
   { init }: { init: boolean },
   onReady: (facts: ApiReady) => void,
 ): Promise<void> {
+  await checkPermissions(ports);
   await runProcess(ports, {
     role: "api",
     announcement: { name: "murmur-api", description: "Murmur's front door: submit, HTTP, due tasks" },
     init,
     assemble: (parts) => assembleApi(parts, ports, onReady),
   });
+}
+
+/** @throws SetupError for a permissions file that cannot be used: only a person can mend it. */
+async function checkPermissions({ config, directory }: Ports): Promise<void> {
+  if (config.permissionsFile === undefined) return;
+  try {
+    await readPermissions(resolveFrom(directory, config.permissionsFile));
+  } catch (error) {
+    throw SetupError.from(error);
+  }
 }
 
 function assembleApi(parts: ProcessParts, { config }: Ports, onReady: (facts: ApiReady) => void): Assembly {

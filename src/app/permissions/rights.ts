@@ -1,0 +1,65 @@
+// The rights of one user at the front door of a swarm with permissions: the operations and the capabilities. Pure.
+import type { Access } from "../operations/operation.ts";
+import { agentUser, type Permissions } from "./file.ts";
+
+/** The rights of a user at the front door. */
+export interface UserRights {
+  readonly user: string;
+  /** The role as `explain` names it: `publisher/web`, `agent/default`, `operator/anna`. */
+  readonly role: string;
+  /** The most that an operation may ask for. Null: no operation but those for agents, such as the read of a journal. */
+  readonly access: Access | null;
+  /** The capabilities whose tasks the user may touch. Null: all. */
+  readonly capabilities: readonly string[] | null;
+}
+
+/** The rights of the user whose name NATS proved; null for a user who may call nothing. */
+export function rightsOf(user: string, file: Permissions): UserRights | null {
+  const publisher = file.publishers.find(({ name }) => name === user);
+  if (publisher !== undefined) {
+    return { user, role: `publisher/${user}`, access: "submit", capabilities: publisher.capabilities };
+  }
+  const operator = file.operators.find(({ name }) => name === user);
+  if (operator !== undefined) {
+    const { access, capabilities = null } = operator;
+    return { user, role: `operator/${user}`, access, capabilities };
+  }
+  const agents = file.classes.find(({ name }) => agentUser(name) === user);
+  if (agents === undefined) return null;
+  return { user, role: `agent/${agents.name}`, access: null, capabilities: agents.capabilities };
+}
+
+/** One group of agents that scales together. */
+export interface ScaledGroup {
+  readonly name: string;
+  readonly class: string;
+  readonly capabilities: readonly string[];
+  /** The tasks that one pod performs at the same time. */
+  readonly slots: number;
+}
+
+/** All groups of the file, in its order. */
+export function groupsOf({ classes }: Permissions): ScaledGroup[] {
+  return classes.flatMap((each) =>
+    each.groups.map(({ name, slots, capabilities = each.capabilities }) => ({
+      name,
+      class: each.name,
+      capabilities,
+      slots,
+    })),
+  );
+}
+
+/** Every capability that the file names, sorted: of publishers and classes, and of hand-offs and asks. */
+export function capabilitiesOf({ publishers, classes }: Permissions): string[] {
+  const all = [
+    ...publishers.flatMap(({ capabilities }) => capabilities),
+    ...classes.flatMap(({ capabilities, handsTo, asks }) => [...capabilities, ...handsTo, ...asks]),
+  ];
+  return [...new Set(all)].sort();
+}
+
+/** The classes of the file, sorted: `init` creates a stream of placed tasks for each. */
+export function classNamesOf({ classes }: Permissions): string[] {
+  return classes.map(({ name }) => name).sort();
+}
