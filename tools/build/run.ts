@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { provideBuild } from "./checkout-build.ts";
 
-/** Words of the commands that live long, or that start and load agents in their own process. */
-const LONG = new Set(["up", "restart", "run", "api", "coordinator", "bench", "debug", "review", "logs"]);
+/** Words of the commands that live long, or that run agents in their own process. */
+const LONG = new Set(["up", "restart", "run", "api", "coordinator", "bench", "debug", "logs"]);
 
 enableCompileCache();
 const root = join(import.meta.dirname, "../..");
