@@ -172,6 +172,18 @@ export {
   type WireError,
 } from "./wire/errors.ts";
 export { HEADERS, PROTOCOL_VERSION } from "./wire/headers.ts";
+export {
+  OPERATE_ALIVE_MS,
+  OPERATE_BODY_PIECES,
+  OPERATE_PIECE_BYTES,
+  OPERATE_RECEIPT_EVERY,
+  OPERATE_REPLIES,
+  OPERATE_SILENCE_MS,
+  OPERATE_WINDOW,
+  type OperateReceipt,
+  type OperateReply,
+  operateReceiptSchema,
+} from "./wire/operate.ts";
 export { checkPlainData } from "./wire/plain-data.ts";
 export { type Fault, findFaults, nameSchema, parse, timeSchema, tokenSchema } from "./wire/schema.ts";
 export { isServerSupported, OLDEST_SERVER } from "./wire/server-floor.ts";

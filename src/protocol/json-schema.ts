@@ -12,6 +12,7 @@ import { resultSchema } from "./task/result.ts";
 import { taskStatusSchema } from "./task/status.ts";
 import { blobSchema, taskSchema } from "./task/task.ts";
 import { errorReplySchema } from "./wire/error-reply.ts";
+import { operateReceiptSchema } from "./wire/operate.ts";
 
 const PUBLIC = {
   task: { schema: taskSchema, about: "A task as a publisher hands it in." },
@@ -19,6 +20,10 @@ const PUBLIC = {
   blob: { schema: blobSchema, about: "A reference that replaces a body over 512 KiB." },
   "submit-reply": { schema: submitReplySchema, about: "The reply of <p>.submit without Murmur-Wait." },
   "error-reply": { schema: errorReplySchema, about: "The body of every error reply." },
+  "operate-receipt": {
+    schema: operateReceiptSchema,
+    about: "The caller's word about a running operation, on <p>.operate.<user>.-.<requestId>.",
+  },
   "task-status": { schema: taskStatusSchema, about: "A task's state: `task show`, GET /v1/tasks/{id}." },
   "where-reply": {
     schema: whereReplySchema,

@@ -1,7 +1,7 @@
 // The ports of the transport: bus, log, queue, bucket, blobs and objects. Other rooms send and store messages only
 // through these types; only `nats/` calls NATS. This file states the promises of each port, and one conformance suite
 // tests the two implementations, NATS and in-memory.
-import type { BucketKey, StreamKey } from "../protocol/index.ts";
+import type { BucketKey, StreamKey, SwarmError } from "../protocol/index.ts";
 import type { SwarmClock } from "./swarm-clock.ts";
 
 /** Headers to send. Names and values must not contain CR or LF; names are sent in the given case. */
@@ -26,9 +26,10 @@ export interface IncomingRequest extends Incoming {
    * Sends a reply; does nothing when the sender does not wait for one, or wants it on another subject than one below
    * `_INBOX.`. The transport reports such a message to `Transport.onReplyRefused`. A reply is best effort: without a
    * connection, lost or closed, it is dropped.
+   * `onUnheard` is called when the server tells that no connection listens for the reply any more, as far as it tells.
    * @throws SwarmError `payload_too_large`, `invalid_input` as `Bus.publish`.
    */
-  respond(data: Uint8Array, headers?: Headers): void;
+  respond(data: Uint8Array, headers?: Headers, options?: { onUnheard?: (() => void) | undefined }): void;
 }
 
 /** A running subscription. */
@@ -65,6 +66,21 @@ export interface Bus {
     data: Uint8Array,
     options: { timeoutMs: number; headers?: Headers | undefined; signal?: AbortSignal | undefined },
   ): Promise<Incoming>;
+  /**
+   * Sends a request to one subscriber, and calls `onReply` for each of its replies until the conversation is closed. Calls
+   * `onLost` at most once, and `onReply` not again after it: the subject has no subscriber, NATS forbids the request, or the
+   * connection broke. An exception in `onReply` is a bug of the caller, as in `subscribe`.
+   * @throws SwarmError `unavailable` without a connection; `payload_too_large` and `invalid_input` as `publish`.
+   */
+  converse(
+    subject: string,
+    data: Uint8Array,
+    options: {
+      headers?: Headers | undefined;
+      onReply: (reply: Incoming) => void;
+      onLost: (error: SwarmError) => void;
+    },
+  ): Subscription;
   /**
    * Sends a request to every subscriber and collects the replies. Ends after `max` replies, after `timeoutMs`, or when
    * no further reply has come for `stallMs` after the latest one. Without a subscriber it resolves at once to an empty

@@ -170,6 +170,60 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await expect(bus.request(`${prefix}.silent`, text(""), options)).rejects.toThrow("enough");
       });
 
+      test("a conversation gets every reply in order until its caller closes it", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        let more: () => void = () => undefined;
+        bus.subscribe(`${prefix}.talk`, (request) => {
+          for (const part of ["1", "2", "3"]) request.respond(text(part), { "Murmur-Part": part });
+          more = () => request.respond(text("4"));
+        });
+        const heard: string[] = [];
+        const onLost = (error: unknown) => heard.push(String(error));
+        const onReply = (reply: Incoming) => heard.push(`${read(reply)} ${reply.header("murmur-part")}`);
+        const talk = bus.converse(`${prefix}.talk`, text("hello"), { onReply, onLost });
+        await vi.waitFor(() => expect(heard).toEqual(["1 1", "2 2", "3 3"]), SOON);
+        talk.close();
+        more();
+        await bus.flush();
+        expect(heard).toHaveLength(3);
+      });
+
+      test("a replier learns that the connection of its caller is gone", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        const caller = await setup({ init: false, prefix });
+        const { promise: asked, resolve } = Promise.withResolvers<IncomingRequest>();
+        bus.subscribe(`${prefix}.talk`, resolve);
+        const { promise: heard, resolve: hear } = Promise.withResolvers<void>();
+        const options = { onReply: () => hear(), onLost: () => undefined };
+        await bus.flush();
+        caller.bus.converse(`${prefix}.talk`, text(""), options);
+        const request = await asked;
+        let unheard = 0;
+        const onUnheard = () => unheard++;
+        request.respond(text("heard"), {}, { onUnheard });
+        await heard;
+        expect(unheard).toBe(0);
+        await caller.transport.close();
+        await vi.waitFor(() => {
+          request.respond(text("unheard"), {}, { onUnheard });
+          expect(unheard).toBeGreaterThan(0);
+        }, SOON);
+      });
+
+      test("a conversation without a subscriber, or whose connection closes, tells its loss once", async () => {
+        const { bus, prefix, transport } = await setup({ init: false });
+        const lost: unknown[] = [];
+        const options = { onReply: () => undefined, onLost: (error: unknown) => lost.push(error) };
+        bus.converse(`${prefix}.nobody`, text(""), options);
+        await vi.waitFor(() => expect(lost).toEqual([withCode("unavailable")]), SOON);
+        bus.subscribe(`${prefix}.silent`, () => undefined);
+        bus.converse(`${prefix}.silent`, text(""), options);
+        await transport.close();
+        await vi.waitFor(() => expect(lost).toHaveLength(2), SOON);
+        expect(lost[1]).toEqual(withCode("unavailable"));
+        expect(() => bus.converse(`${prefix}.silent`, text(""), options)).toThrow(withCode("unavailable"));
+      });
+
       test("a scatter collects the replies of all subscribers", async () => {
         const { bus, prefix } = await setup({ init: false });
         for (const name of ["a", "b", "c"])

@@ -83,6 +83,7 @@ export function cutOff(transport: Transport, point: Failpoint): Transport {
   const bus: Transport["bus"] = {
     publish: (...args) => transport.bus.publish(...args),
     subscribe: (...args) => transport.bus.subscribe(...args),
+    converse: (...args) => transport.bus.converse(...args),
     scatter: (...args) => transport.bus.scatter(...args),
     flush: () => transport.bus.flush(),
     request: (subject, ...rest) => point.run(`ask ${subject}`, () => transport.bus.request(subject, ...rest)),

@@ -29,11 +29,17 @@ export function createDiscovery(bus: Bus): {
   ): Subscription;
 } {
   const endpoints = new Map<string, Endpoint>();
-  const nameOf = (endpoint: Endpoint) => endpoint.subject.split(".").slice(1).join("-");
+  const nameOf = ({ subject }: Endpoint) =>
+    subject
+      .split(".")
+      .slice(1)
+      .filter((token) => token !== "*") // a name takes no wildcard (ADR-32)
+      .join("-");
   return {
     bus: {
       publish: (subject, data, options) => bus.publish(subject, data, options),
       request: (subject, data, options) => bus.request(subject, data, options),
+      converse: (subject, data, options) => bus.converse(subject, data, options),
       scatter: (subject, data, options) => bus.scatter(subject, data, options),
       flush: () => bus.flush(),
       subscribe(subject, onMessage, options) {
@@ -70,21 +76,23 @@ export function createDiscovery(bus: Bus): {
 }
 
 function counted(message: IncomingRequest, endpoint: Endpoint): IncomingRequest {
-  const startedMs = performance.now();
+  let countedMs = performance.now();
   endpoint.requests++;
   return {
     subject: message.subject,
     data: message.data,
     wantsReply: message.wantsReply,
     header: (name) => message.header(name),
-    respond(data, headers) {
-      endpoint.processingMs += performance.now() - startedMs;
+    respond(data, headers, options) {
+      // A request may get several replies: each adds the time since the one before.
+      endpoint.processingMs += performance.now() - countedMs;
+      countedMs = performance.now();
       const error = headers?.[HEADERS.serviceError];
       if (error !== undefined) {
         endpoint.errors++;
         endpoint.lastError = error;
       }
-      message.respond(data, headers);
+      message.respond(data, headers, options);
     },
   };
 }

@@ -19,6 +19,18 @@ export const HEADERS = {
   ballot: "Murmur-Ballot",
   /** On `<p>.submit`: wait up to this many ms for the result. On asks: the caller waits this many ms for the reply. */
   wait: "Murmur-Wait",
+  /** On `<p>.operate.…`: the caller waits this many ms for each answer of the swarm. */
+  timeout: "Murmur-Timeout",
+  /** On `<p>.operate.…`: the id of the request, for a caller that reads several replies; it is on each of them too. */
+  request: "Murmur-Request",
+  /** On `<p>.operate.…`: `pieces` when the body is a list of blobs that hold the input. */
+  body: "Murmur-Body",
+  /** On a reply to a request with an id: `alive`, `event`, `piece` or `end`. */
+  reply: "Murmur-Reply",
+  /** On a reply to a request with an id: its number, from 1. */
+  part: "Murmur-Part",
+  /** On `<p>.operate.…`: the encoding of the replies, where it is not that of the request. */
+  accept: "Accept",
   traceparent: "traceparent",
   tracestate: "tracestate",
   serviceErrorCode: "Nats-Service-Error-Code",

@@ -12,7 +12,14 @@ export type SubjectKind = "durable" | "request" | "queue request" | "scatter" | 
 /** A builder of subjects, by its name in {@link Subjects}. */
 export type SubjectName = Exclude<
   keyof Subjects,
-  "prefix" | "filters" | "readTask" | "readPlaced" | "readAudit" | "readTaskIdentity"
+  | "prefix"
+  | "filters"
+  | "readTask"
+  | "readPlaced"
+  | "readAudit"
+  | "readTaskIdentity"
+  | "readOperate"
+  | "readOperateReceipt"
 >;
 
 /** The facts about one subject. */
@@ -31,6 +38,18 @@ export const SUBJECT_FACTS: Readonly<Record<SubjectName, SubjectFacts>> = {
     kind: "queue request",
     about:
       "Hands in a task after full validation. The reply is `submit-reply`; with the header `Murmur-Wait: <ms>` it is the result.",
+  },
+  operate: {
+    form: "operate.<user>.<operation>",
+    kind: "queue request",
+    about:
+      "Planned: performs one operation for a user, whose permissions on NATS prove the name. An `api` process that has a permissions file answers.",
+  },
+  operateReceipt: {
+    form: "operate.<user>.-.<requestId>",
+    kind: "broadcast",
+    about:
+      "Planned: the caller of a running operation tells how many replies it has read, or stops the operation.",
   },
   task: {
     form: "task.<capability>.<priority>.<scope>.<taskId>",

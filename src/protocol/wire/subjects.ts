@@ -151,6 +151,11 @@ export function createSubjects(prefix: string) {
     dead: (capability: string, taskId: string) =>
       `${prefix}.dead.${capabilityToken(capability)}.${idToken(taskId)}`,
     submit: `${prefix}.submit`,
+    operate: (user: string, operation: string) =>
+      `${prefix}.operate.${checkName(user, "user")}.${checkName(operation, "operation")}`,
+    /** The caller's word about its running operation: no operation has the name `-`. */
+    operateReceipt: (user: string, requestId: string) =>
+      `${prefix}.operate.${checkName(user, "user")}.${PLACEHOLDER}.${token(requestId, "requestId")}`,
     where: (taskId: string) => `${prefix}.where.${idToken(taskId)}`,
     cancel: (scope: string, taskId: string) => `${prefix}.cancel.${scopeToken(scope)}.${idToken(taskId)}`,
     /** Cancels a whole scope: no task has the id `-`. */
@@ -214,6 +219,10 @@ export function createSubjects(prefix: string) {
       allDead: `${prefix}.dead.>`,
       deadOfCapability: (capability: string) => `${prefix}.dead.${capabilityToken(capability)}.*`,
       deadById: (taskId: string) => `${prefix}.dead.*.${idToken(taskId)}`,
+      allOperations: `${prefix}.operate.*.*`,
+      allOperateReceipts: `${prefix}.operate.*.${PLACEHOLDER}.*`,
+      /** Every subject that a user of the front door publishes to. */
+      operationsOf: (user: string) => `${prefix}.operate.${checkName(user, "user")}.>`,
       allWhere: `${prefix}.where.*`,
       allCancels: `${prefix}.cancel.>`,
       allHeartbeats: `${prefix}.heartbeat.*`,
@@ -255,6 +264,22 @@ export function createSubjects(prefix: string) {
         return null;
       if (!isName(host) || !isName(agent) || !isToken(scope) || !isName(taskId)) return null;
       return { host, agent, scope, taskId };
+    },
+
+    /** Reads the user and the operation from an `operate.` subject. Returns null for any other subject. */
+    readOperate(subject: string): { user: string; operation: string } | null {
+      const [head, kind, user, operation, ...rest] = subject.split(".");
+      if (head !== prefix || kind !== "operate" || rest.length > 0) return null;
+      if (user === undefined || operation === undefined || !isName(user) || !isName(operation)) return null;
+      return { user, operation };
+    },
+
+    /** Reads the user and the request from the subject of a receipt. Returns null for any other subject. */
+    readOperateReceipt(subject: string): { user: string; requestId: string } | null {
+      const [head, kind, user, verb, requestId, ...rest] = subject.split(".");
+      if (head !== prefix || kind !== "operate" || verb !== PLACEHOLDER || rest.length > 0) return null;
+      if (user === undefined || requestId === undefined || !isName(user) || !isToken(requestId)) return null;
+      return { user, requestId };
     },
 
     /** Reads the writer, `<role>.<processId>`, from an `audit.` subject. Returns null for any other subject. */

@@ -23,6 +23,7 @@ export function createMemoryBus(connection: MemoryConnection): Bus {
         onMessage: (message) => onMessage(toRequest(connection, message)),
       }),
     request: (subject, data, options) => request(connection, subject, data, options),
+    converse: (subject, data, options) => converse(connection, subject, data, options),
     scatter: (subject, data, options) => scatter(connection, subject, data, options),
     async flush() {
       connection.assertOpen("flush");
@@ -45,8 +46,9 @@ function toRequest(connection: MemoryConnection, message: RawMessage): IncomingR
   return {
     ...toIncoming(message),
     wantsReply: isAllowed,
-    respond(data, headers) {
-      if (isAllowed && connection.isOpen()) send(connection, makeMessage(reply, data, headers));
+    respond(data, headers, options) {
+      if (!isAllowed || !connection.isOpen()) return;
+      if (!send(connection, makeMessage(reply, data, headers))) options?.onUnheard?.();
     },
   };
 }
@@ -90,6 +92,41 @@ function request(
       settle(() => reject(error));
     }
   });
+}
+
+function converse(
+  connection: MemoryConnection,
+  subject: string,
+  data: Uint8Array,
+  { headers, onReply, onLost }: Parameters<Bus["converse"]>[2],
+): Subscription {
+  const doing = `request ${subject}`;
+  const reply = `_INBOX.${newId()}`;
+  const close = () => {
+    inbox.close();
+    stopWatchingClose();
+  };
+  const inbox = connection.subscribe({
+    subject: reply,
+    queue: undefined,
+    onMessage: (message) => onReply(toIncoming(message)),
+  });
+  const fail = (error: SwarmError) => {
+    close();
+    onLost(error);
+  };
+  const stopWatchingClose = connection.onClose(() =>
+    fail(new SwarmError("unavailable", `${doing}: the connection broke before all replies came`)),
+  );
+  let isTaken: boolean;
+  try {
+    isTaken = send(connection, makeMessage(subject, data, headers, reply));
+  } catch (error) {
+    close();
+    throw error;
+  }
+  if (!isTaken) queueMicrotask(() => fail(new NoSubscriberError(subject, doing))); // I1
+  return { close };
 }
 
 function scatter(

@@ -6,9 +6,11 @@ import { SwarmError } from "../../protocol/index.ts";
 import { DEFAULT_STALL_MS } from "../limits.ts";
 import type { Bus, Headers, Incoming, IncomingRequest, Subscription } from "../ports.ts";
 import { isReplySubject } from "../reply-subjects.ts";
+import { noResponders } from "./errors.ts";
 import type { Link } from "./link.ts";
-import { headerOf } from "./message-headers.ts";
+import { headerOf, statusOf } from "./message-headers.ts";
 import { afterArrived } from "./request.ts";
+import { notPermitted } from "./violations.ts";
 
 /**
  * A NATS message as an `IncomingRequest`. It reads each field on demand, because most handlers read one or two fields.
@@ -46,9 +48,43 @@ class NatsIncoming implements IncomingRequest {
     return headerOf(this.#message, name);
   }
 
-  respond(data: Uint8Array, headers?: Headers): void {
+  respond(
+    data: Uint8Array,
+    headers?: Headers,
+    { onUnheard }: { onUnheard?: (() => void) | undefined } = {},
+  ): void {
     if (this.#reply === undefined || this.#link.state === "closed") return;
-    this.#link.publish(this.#reply, data, headers);
+    if (onUnheard === undefined) this.#link.publish(this.#reply, data, headers);
+    else watchForUnheard(this.#link, this.#reply, { data, headers, onUnheard });
+  }
+}
+
+/** How long the link waits for the server's word that a reply was not heard, in ms. The server sends it at once. */
+const UNHEARD_MS = 2_000;
+
+/** Sends a reply that has a reply subject itself: the server answers it when no connection listens (no responders, ADR-22). */
+function watchForUnheard(
+  link: Link,
+  subject: string,
+  { data, headers, onUnheard }: { data: Uint8Array; headers: Headers | undefined; onUnheard: () => void },
+): void {
+  const close = () => {
+    inbox.close();
+    clearTimeout(timer);
+  };
+  const inbox = link.openInbox({
+    onMessage: (message) => {
+      close();
+      if (statusOf(message) === 503) onUnheard();
+    },
+    onLost: close,
+  });
+  const timer = setTimeout(close, UNHEARD_MS).unref();
+  try {
+    link.publish(subject, data, headers, inbox.subject);
+  } catch (error) {
+    close();
+    throw error;
   }
 }
 
@@ -77,9 +113,53 @@ export function createNatsBus(link: Link, log: Logger): Bus {
       const doing = `request ${subject}`;
       return new NatsIncoming(await link.request(subject, data, { ...options, doing }), link);
     },
+    converse: (subject, data, options) => converse(link, subject, data, { ...options, log }),
     scatter: (subject, data, options) => scatter(link, subject, data, options),
     flush: () => link.flush(),
   };
+}
+
+/** See `Bus.converse`. */
+function converse(
+  link: Link,
+  subject: string,
+  data: Uint8Array,
+  { headers, onReply, onLost, log }: Parameters<Bus["converse"]>[2] & { log: Logger },
+): Subscription {
+  const doing = `request ${subject}`;
+  if (link.state !== "connected") throw new SwarmError("unavailable", `${doing}: not connected to NATS`);
+  let isOpen = true;
+  const close = () => {
+    isOpen = false;
+    inbox.close();
+  };
+  const fail = (error: SwarmError) => {
+    if (!isOpen) return;
+    close();
+    onLost(error);
+  };
+  const inbox = link.openInbox({
+    subject,
+    onMessage: (message) => {
+      if (!isOpen) return;
+      if (statusOf(message) === 503) return fail(noResponders(subject, doing));
+      try {
+        onReply(new NatsIncoming(message, link));
+      } catch (cause) {
+        log.error({ err: cause, subject }, "reply handler threw; continuing with the next reply");
+      }
+    },
+    onLost: () =>
+      fail(new SwarmError("unavailable", `${doing}: the connection broke before all replies came`)),
+    onForbidden: (violation, user) => fail(notPermitted(violation, doing, user)),
+  });
+  try {
+    link.publish(subject, data, headers, inbox.subject);
+  } catch (error) {
+    close();
+    throw error;
+  }
+  return { close };
 }
 
 /** Sends a request to every subscriber and collects the replies; see `Bus.scatter`. */

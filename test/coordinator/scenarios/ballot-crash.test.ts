@@ -165,6 +165,7 @@ class Line {
       },
       subscribe: (subject, onMessage, options) =>
         transport.bus.subscribe(subject, this.#receiving(onMessage), options),
+      converse: (...args) => transport.bus.converse(...args),
       scatter: (...args) => transport.bus.scatter(...args),
       flush: () => transport.bus.flush(),
       request: (...args) => this.#do(undefined, () => transport.bus.request(...args)),

@@ -197,6 +197,7 @@ class Line {
     const bus: Transport["bus"] = {
       publish: (...args) => inner.bus.publish(...args),
       request: (...args) => inner.bus.request(...args),
+      converse: (...args) => inner.bus.converse(...args),
       scatter: (...args) => inner.bus.scatter(...args),
       flush: () => inner.bus.flush(),
       subscribe: (subject, onMessage, options) => {

@@ -7,6 +7,8 @@ const task = { capability: "echo", priority: "high", scope: "s1", taskId: "t-1" 
 /** A subject of each builder, made from plain tokens. */
 const built: Record<SubjectName, string> = {
   submit: subjects.submit,
+  operate: subjects.operate("anna", "task-list"),
+  operateReceipt: subjects.operateReceipt("anna", "r-1"),
   task: subjects.task(task),
   later: subjects.later("s1", "t-1"),
   due: subjects.due(task),
@@ -55,6 +57,8 @@ test("the placeholder - names no task, capability, agent or host, and no scope t
     "a dead host": () => subjects.gone("-"),
     "a look-up": () => subjects.where("-"),
     "an ask": () => subjects.ask("-"),
+    "a user": () => subjects.operate("-", "task-list"),
+    "an operation": () => subjects.operate("anna", "-"),
   };
   for (const [name, build] of Object.entries(builders)) {
     expect(build, name).toThrow(expect.objectContaining(refused));
@@ -63,6 +67,23 @@ test("the placeholder - names no task, capability, agent or host, and no scope t
   expect(subjects.readTask("p.task.echo.high.s1.-")).toBeNull();
   expect(subjects.readTask("p.task.-.high.s1.t")).toBeNull();
   expect(subjects.readPlaced("p.placed.h.-.s1.t")).toBeNull();
+});
+
+test("the subject of an operation names its user and its operation, and no other subject does", () => {
+  const read = (subject: string) => subjects.readOperate(subject);
+  expect(read("p.operate.anna.task-list")).toEqual({ user: "anna", operation: "task-list" });
+  const receipt = subjects.operateReceipt("anna", "r-1");
+  expect(subjects.readOperateReceipt(receipt)).toEqual({ user: "anna", requestId: "r-1" });
+  for (const other of [
+    receipt,
+    "p.operate.anna",
+    "p.operate.-.task-list",
+    "p.operate.an na.x",
+    "q.operate.a.b",
+  ])
+    expect(read(other), other).toBeNull();
+  for (const other of ["p.operate.anna.-", "p.operate.anna.x.r-1", "p.operate.anna.-.r.1", "p.office.a.-.r"])
+    expect(subjects.readOperateReceipt(other), other).toBeNull();
 });
 
 test("every builder has a row of facts", () => {
