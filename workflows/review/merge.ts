@@ -5,11 +5,10 @@ import {
   AREAS,
   areaOf,
   countsOf,
+  type FilePurpose,
   type FindingSort,
   type HidingReason,
-  isAside,
   isShared,
-  isTest,
   type LabelCounts,
   LINTERS,
   type Linter,
@@ -93,7 +92,7 @@ export function mergeFindings(answers: readonly Answer[], agreed: readonly Agree
   return rankFindings(findings);
 }
 
-/** Orders findings by severity times usefulness, halved for tests and examples; then by chapter, file and line. */
+/** Orders findings by severity times usefulness, halved for code that supports the project; then by chapter, file and line. */
 export function rankFindings(findings: readonly Finding[]): Finding[] {
   return findings
     .map((finding) => ({ finding, importance: importanceOf(finding) }))
@@ -125,7 +124,7 @@ const UNKNOWN_USEFULNESS = 0.5;
 
 function importanceOf(finding: Finding): number {
   const { severity, file, kind } = finding;
-  const aside = kind !== "secret" && areaOf(kind) !== "tests" && (isTest(file) || isAside(file));
+  const aside = kind !== "secret" && areaOf(kind) !== "tests" && purposeOf(file) !== "production";
   return WEIGHTS[severity] * usefulnessOf(finding) * (aside ? 0.5 : 1);
 }
 
@@ -157,9 +156,13 @@ export function isDoubtful({ agreedBy, silent }: Pick<Finding, "agreedBy" | "sil
   return silent.length > 0 && silent.length >= agreedBy.length;
 }
 
-/** Returns the severity. Risky code in tests is low, because attackers do not reach it; a secret is critical in any file. */
+/** The purposes of code that no attacker reaches. A build script is not one of them: it runs on code of others, with the rights to publish. */
+const UNREACHED: ReadonlySet<FilePurpose> = new Set(["test", "benchmark", "example"]);
+
+/** Returns the severity. Risky code that no attacker reaches is low; a secret is critical in any file. */
 function severityOf({ kind, file, severity }: RawFinding): Severity {
-  return areaOf(kind) === "security" && kind !== "secret" && isTest(file) ? "low" : severity;
+  const isReached = areaOf(kind) !== "security" || kind === "secret" || !UNREACHED.has(purposeOf(file));
+  return isReached ? severity : "low";
 }
 
 interface Report {

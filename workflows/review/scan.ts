@@ -26,7 +26,7 @@ import {
   MAX_ATTRIBUTES_BYTES,
   MAX_LIST_BYTES,
   mayHoldList,
-  parseJsonc,
+  ownNamesOf,
   readBanner,
   readLinterList,
   type Verdict,
@@ -129,7 +129,7 @@ export async function scan(directory: string, options: ScanOptions = {}): Promis
     }
   }
   const scripts = kept.filter(({ path }) => isScript(path) && !keeps.ignores(path));
-  const libraries = findLibraries(scripts, [basename(root), ...narrowing.packageNames]);
+  const libraries = findLibraries(scripts, ownNamesOf(basename(root), narrowing.manifests));
   for (const [path, { reason, because }] of libraries) leftOut.add(reason, path, because);
   const files = kept
     .filter(({ path }) => !libraries.has(path))
@@ -178,36 +178,29 @@ interface LoadedList {
 async function readNarrowing(
   paths: readonly string[],
   read: (path: string, maxBytes: number) => Promise<string | null>,
-): Promise<{ attributes: AttributeReader; lists: LoadedList[]; packageNames: string[] }> {
+): Promise<{ attributes: AttributeReader; lists: LoadedList[]; manifests: ReadonlyMap<string, string> }> {
   const ours = paths.filter((path) => classifyPath(path, {}) === null);
   const attributeFiles = new Map<string, string>();
   const lists: LinterList[] = [];
-  const packageNames: string[] = [];
+  const manifests = new Map<string, string>();
   for (const path of ours.filter(isNarrowing).slice(0, MAX_NARROWING_FILES)) {
     const isAttributes = basename(path) === ".gitattributes";
     const text = await read(path, isAttributes ? MAX_ATTRIBUTES_BYTES : MAX_LIST_BYTES);
     if (text === null) continue;
     if (isAttributes) attributeFiles.set(path, text);
     else lists.push(...[readLinterList(path, text) ?? []].flat());
-    if (basename(path) === "package.json") packageNames.push(...nameOfPackage(text));
+    if (basename(path) === "package.json") manifests.set(path, text);
   }
   return {
     attributes: new AttributeReader(attributeFiles),
     lists: lists.map(({ file, rules }) => ({ file, ignores: new IgnoreList(rules) })),
-    packageNames,
+    manifests,
   };
 }
 
 /** True for the name of a file that narrows a review: attributes, and ignore lists of linters. */
 function isNarrowing(path: string): boolean {
   return basename(path) === ".gitattributes" || mayHoldList(path);
-}
-
-/** Returns the parts of a package's name: `@scope/name` has two. */
-function nameOfPackage(text: string): string[] {
-  const manifest = parseJsonc(text) as { name?: unknown } | null | undefined;
-  const name = manifest?.name;
-  return typeof name === "string" ? name.replace(/^@/, "").split("/") : [];
 }
 
 /** Lists the files that git knows; null outside a git checkout, without git, or when the directory itself is ignored. */

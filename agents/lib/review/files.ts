@@ -136,39 +136,14 @@ export function isDeclaration(file: string): boolean {
 /** True for files of tests, by the names that the common test runners look for. */
 export function isTest(file: string): boolean {
   return (
-    /(?:^|[./_-])(?:test|spec)s?\.[cm]?[jt]sx?$/.test(file) ||
-    /(?:^|\/)(?:tests?|spec|__tests__|__mocks__|e2e|test-d|[\w-]+-tests?)\//.test(file)
+    /(?:^|[./_-])(?:test|spec|cy|e2e)s?\.[cm]?[jt]sx?$/.test(file) ||
+    /(?:^|\/)(?:tests?|specs?|__tests__|__mocks__|e2e|cypress|test-d|[\w-]+-(?:tests?|e2e))\//.test(file)
   );
 }
 
 /** True for npm's lockfiles: machine-written, and larger than all other files that are read. */
 export function isLockfile(file: string): boolean {
   return /(?:^|\/)(?:package-lock|npm-shrinkwrap)\.json$/.test(file);
-}
-
-/** True for code that supports a project, such as examples and tools. Its findings are shown, but users do not run it. */
-export function isAside(file: string): boolean {
-  return /(?:^|\/)(?:examples?|bench(?:marks?)?|perf[\w-]*|scripts?|tools?|docs?|website|demo|playground|build)\//.test(
-    file,
-  );
-}
-
-/** The purposes of a file in its project. Findings of one kind mean different things in different purposes. */
-export const FILE_PURPOSES = ["production", "test", "example", "vendored"] as const;
-export type FilePurpose = (typeof FILE_PURPOSES)[number];
-
-/** Returns the purpose of a file, by its path. `example` has all supporting code: examples, playgrounds, benchmarks, tools. */
-export function purposeOf(file: string): FilePurpose {
-  if (isVendored(file)) return "vendored";
-  if (isTest(file)) return "test";
-  return isAside(file) ? "example" : "production";
-}
-
-/** True for the usual folders of copied libraries. */
-function isVendored(file: string): boolean {
-  return /(?:^|\/)(?:vendors?|vendored|third[_-]party|bower_components|plugins?\/[\w.-]*jquery[\w.-]*|libs?\/(?:jquery|bootstrap)[\w.-]*)(?:\/|$)/.test(
-    file,
-  );
 }
 
 /** The ends of lines, as linters count them: of Unix, of Windows, and of old Macs. */

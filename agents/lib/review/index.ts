@@ -35,8 +35,6 @@ export {
   unjudgedSchema,
 } from "./contract.ts";
 export {
-  type FilePurpose,
-  isAside,
   isCode,
   isDeclaration,
   isInside,
@@ -45,7 +43,6 @@ export {
   isUtf16,
   MAX_FILE_BYTES,
   oneLine,
-  purposeOf,
   readInside,
 } from "./files.ts";
 export { isContext as isGraphContext } from "./graph/graph.ts";
@@ -73,6 +70,7 @@ export {
   parsePatterns,
   parseRule,
 } from "./patterns/ignore.ts";
+export { FILE_PURPOSES, type FilePurpose, purposeOf } from "./purpose.ts";
 export { confine, findSandboxes, SANDBOX_NAMES, sandboxPrograms, surroundingsOf } from "./sandbox.ts";
 export { isComponent } from "./scripts.ts";
 export { security } from "./security/security.ts";

@@ -1,6 +1,6 @@
 // The usefulness of each kind of finding, counted among labelled findings of public repositories (docs/review.md). Data, written by
 // `node tools/rigs/review-trial.ts --folder … --write-table`. Leaves the decisions to usefulness.ts.
-import type { FilePurpose } from "./files.ts";
+import type { FilePurpose } from "./purpose.ts";
 
 /** `all`: every linter that knows the kind and judged the file reports it, or it is an analyser's own kind. `some`: not all do. */
 export type Agreement = "all" | "some";

@@ -59,20 +59,31 @@ export async function eachSource(
     const { text } = read;
     const parsed = parseSource(parser, file, text);
     if ("error" in parsed) {
-      const why = isFlow(text) ? "not-supported" : "parse-error";
-      unjudged.push({ file, why, message: oneLine(parsed.error) || "no message" });
+      unjudged.push(
+        isTemplate(text)
+          ? { file, why: "not-supported", message: IS_TEMPLATE }
+          : {
+              file,
+              why: isFlow(text) ? "not-supported" : "parse-error",
+              message: oneLine(parsed.error) || "no message",
+            },
+      );
       continue;
     }
-    visit({
-      file,
-      text,
-      ...parsed,
-      lineAt: lineCounter(text),
-      lines: linesOf(text),
-    });
+    visit(sourceOf(file, text, parsed));
     tools.progress((100 * (at + 1)) / files.length, file);
   }
   return unjudged;
+}
+
+/** Parses one text as the file that it comes from; null when it does not parse. */
+export async function parseText(file: string, text: string): Promise<Source | null> {
+  const parsed = parseSource(await importAnalyser<Parser>("oxc-parser"), file, text);
+  return "error" in parsed ? null : sourceOf(file, text, parsed);
+}
+
+function sourceOf(file: string, text: string, parsed: Parsed): Source {
+  return { file, text, ...parsed, lineAt: lineCounter(text), lines: linesOf(text) };
 }
 
 type Language = "jsx" | "ts" | "tsx" | "dts";
@@ -118,6 +129,17 @@ function withoutErrors(
 /** True for a file with Flow's types: no analyser of the review reads them. */
 export function isFlow(text: string): boolean {
   return /(?:^|[\s*/])@flow\b/.test(text.slice(0, 1000));
+}
+
+/** The message about a file that {@link isTemplate} recognises. */
+export const IS_TEMPLATE = "markup or a template, not code";
+
+/**
+ * True for a text that is no code in spite of its name: a page (`help.html.js` with HTML), or a template that a generator fills in. The
+ * marks stand in no code that parses, outside strings, so only a text that does not parse is asked.
+ */
+export function isTemplate(text: string): boolean {
+  return /^\uFEFF?\s*<[!?a-z]|<%|<\?php|\{%|\{\{\{?[#/>^&]?\s*[\w.-]+\s*\}\}/i.test(text);
 }
 
 /** Calls `enter` for a node and all nodes below it, with its ancestors, nearest last. Returning false skips the children. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { MADE_NAME } from "../../../agents/lib/review/graph/conventions.ts";
+import { isLoadedByPlace, isVirtual, MADE_NAME } from "../../../agents/lib/review/graph/conventions.ts";
 
 test.each(["api.generated.ts", "gen", "schema.graphql.d.ts", "user_pb-grpc.js", "src/version.ts"])(
   "%s has the name of a file that a tool makes",
@@ -15,4 +15,21 @@ test.each(["src/main.ts", "generation.ts", "gen-", "gen..ts"])("%s has not", (pa
 test("a hostile file name is judged at once", () => {
   // A pattern with a choice at each dash would not end within the test's time.
   expect(MADE_NAME.test(`gen${"-".repeat(1_000)}!`)).toBe(false);
+});
+
+test.each(["@sapper/app", "@ioc:Adonis/Core/Route", "@site/src/theme", "@salesforce/apex/A.b"])(
+  "%s is answered by a build tool",
+  (specifier) => {
+    expect(isVirtual(specifier)).toBe(true);
+  },
+);
+
+test.each([
+  ["sapper", "src/routes/[list]/rss.js"],
+  ["sapper", "src/client.js"],
+  ["loopback", "server/boot/root.js"],
+  ["@11ty/eleventy", "src/_data/site.js"],
+])("%s loads %s by its place, and other programs do not", (dependency, path) => {
+  expect(isLoadedByPlace(path, [dependency])).toBe(true);
+  expect(isLoadedByPlace(path, ["svelte"])).toBe(false);
 });

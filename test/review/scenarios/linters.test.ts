@@ -90,6 +90,14 @@ describe.skipIf(!hasAnalysers())("three linters", { timeout: 120_000 }, () => {
         '<template>\n  <p>{{ a }}</p>\n</template>\n<script>\nexport const b = 1;\n</script>\n<script setup lang="ts">\nconst a: number = 1;\ndebugger;\n</script>\n',
       "src/Some.svelte": "<script>\n  export let a = 1;\n  debugger;\n</script>\n<p>{a}</p>\n",
       "src/page.astro": "---\nconst { a } = Astro.props;\nif (!a) return null;\ndebugger;\n---\n<p>{a}</p>\n",
+      // A page with the name of a script, and JSX in a script that does not announce it.
+      "src/help.html.js": "<h2>Tips</h2>\n<p>Drag &amp; drop.</p>\n",
+      "src/Menu.vue":
+        "<script>\nexport default {\n  render(h) {\n    debugger;\n    return <i class={h} />;\n  },\n};\n</script>\n",
+      // A script of a page, whose global names other scripts use, and a module, whose names no other file can use.
+      "src/classic.js":
+        "function animate(name) {\n  const own = 1;\n  return name;\n}\nvar shown = 1;\nconst kept = 2;\n",
+      "src/module.js": "function animate() {}\nexport {};\n",
       // More findings than a ballot compares, and than an inline result has room for.
       "src/many.js": "debugger;\n".repeat(MANY),
       "src/differ.ts": DIFFERENCES_TS,
@@ -135,27 +143,42 @@ describe.skipIf(!hasAnalysers())("three linters", { timeout: 120_000 }, () => {
     expect(byKind(report, "src/page.astro")).toEqual({ "debugger-statement:4": 2 });
   });
 
+  test("a global name of a classic script counts as used, and an unused name of a function or a module does not", () => {
+    expect(byKind(report, "src/classic.js")).toEqual({ "unused-variable:2": 3 });
+    expect(byKind(report, "src/module.js")).toEqual({ "unused-variable:1": 3 });
+  });
+
+  test("markup in a file with the name of a script, and code that only one parser rejects, are no syntax errors", () => {
+    expect(byKind(report, "src/help.html.js")).toEqual({});
+    expect(byKind(report, "src/Menu.vue")).not.toHaveProperty("syntax-error:5");
+  });
+
   test("a file that a linter has not judged is told, and a file that none has judged makes the review partial", () => {
     const ofAll = [
       { file: "src/broken.ts", why: "parse-error", message: expect.any(String) },
       { file: "src/flow.js", why: "not-supported", message: "Flow's types" },
+      { file: "src/help.html.js", why: "not-supported", message: "markup or a template, not code" },
       { file: "src/latin1.js", why: "not-utf8", message: "UTF-16 or Latin-1" },
     ];
-    const components = ["src/App.vue", "src/Some.svelte", "src/page.astro"].map((file) => ({
+    const components = ["src/App.vue", "src/Menu.vue", "src/Some.svelte", "src/page.astro"].map((file) => ({
       file,
       why: "not-supported",
       message: "ESLint has no parser for components",
     }));
     const judgedBy = (capability: string) =>
       report.coverage.analysers.find((each) => each.capability === capability);
-    expect(judgedBy("review-oxlint")?.unjudged).toEqual(ofAll);
-    expect(judgedBy("review-biome")?.unjudged).toEqual(ofAll);
+    // Neither parses JSX in a component whose tag does not announce it.
+    const jsx = { file: "src/Menu.vue", why: "parse-error", message: expect.any(String) };
+    expect(judgedBy("review-oxlint")?.unjudged).toEqual([jsx, ...ofAll]);
+    expect(judgedBy("review-biome")?.unjudged).toEqual([jsx, ...ofAll]);
     expect(judgedBy("review-eslint")?.unjudged).toEqual(
       [...ofAll, ...components].sort((a, b) => (a.file < b.file ? -1 : 1)),
     );
     expect(report).toMatchObject({
       status: "partial",
-      coverage: { missed: ["src/broken.ts", "src/flow.js", "src/latin1.js"] },
+      coverage: {
+        missed: ["src/Menu.vue", "src/broken.ts", "src/flow.js", "src/help.html.js", "src/latin1.js"],
+      },
     });
   });
 

@@ -7,6 +7,7 @@ export { AttributeReader, type Attributes, MAX_ATTRIBUTES_BYTES } from "./attrib
 export { classifyCode, classifyPath, type FileFacts, readTopComments, type Verdict } from "./classify.ts";
 export { type Candidate, findLibraries, readBanner } from "./libraries.ts";
 export { type LinterList, MAX_LIST_BYTES, mayHoldList, parseJsonc, readLinterList } from "./linter-lists.ts";
+export { ownNamesOf } from "./own-names.ts";
 export {
   LEFT_OUT_REASONS,
   type LeftOut,

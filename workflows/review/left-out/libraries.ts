@@ -60,18 +60,28 @@ const OWN_VERSIONS =
   /^(?:v|ver|version|migrat\w*|upgrade\w*|update\w*|patch\w*|release\w*|schema\w*|changelog\w*|test\w*|api)?[-._]?$/i;
 const VERSIONED_NAME = /^(.*?)[-._]v?(\d+(?:\.\d+)+)((?:[-._][a-z]+)*)\.[cm]?js$/i;
 
-/**
- * Finds the files of libraries.
- * @param ownNames the names of the project: of its packages, and of its folder.
- */
+/** The names of the project in a part of it: of a package of its own, or of the directory. */
+export interface OwnNames {
+  /** The folder whose files have the names: `""` for the whole directory, else it ends with a slash. */
+  below: string;
+  names: readonly string[];
+}
+
+/** Finds the files of libraries. A banner or a file with a name of the project is its own code. */
 export function findLibraries(
   files: readonly Candidate[],
-  ownNames: readonly string[],
+  ownNames: readonly OwnNames[],
 ): ReadonlyMap<string, Verdict> {
-  const own = [...new Set(ownNames.map(plain))].filter((name) => name.length >= MIN_OWN_NAME);
+  const own = ownNames.map(({ below, names }) => ({
+    below,
+    names: names.map(plain).filter((name) => name.length >= MIN_OWN_NAME),
+  }));
   const isOwn = (name: string, path: string) => {
     const [words, file] = [plain(name), plain(nameOfFile(path).replace(/\.\w+$/, ""))];
-    return own.some((each) => words.includes(each) || file.includes(each));
+    return own.some(
+      ({ below, names }) =>
+        path.startsWith(below) && names.some((each) => words.includes(each) || file.includes(each)),
+    );
   };
   const byBanner = Map.groupBy(files, ({ banner }) => (banner === null ? "" : plain(banner.name)));
   const found = new Map<string, Verdict>();

@@ -2,11 +2,12 @@
 // Distinguishes type-only imports, because the compiler removes them.
 import { posix } from "node:path";
 import type { Analysis, RawFinding, Severity } from "../contract.ts";
-import { anchorOf, isAside, isDeclaration, isTest, note, oneLine } from "../files.ts";
+import { anchorOf, isDeclaration, isTest, note, oneLine } from "../files.ts";
 import { CONFIG_NAME, ENTRY_NAME, isLoadedByPlace, isProvided, TOOL_FOLDER } from "../graph/conventions.ts";
 import { type Import, type ImportGraph, type Project, readProject } from "../graph/graph.ts";
 import type { Packages } from "../graph/packages.ts";
 import { KINDS } from "../kinds.ts";
+import { isAside } from "../purpose.ts";
 import { isComponent } from "../scripts.ts";
 
 /** A module is a hub from these counts of direct imports, in both directions: most changes pass through it. */

@@ -20,7 +20,10 @@ const FENCE = /^\s*(?:>\s*)*(`{3,}|~{3,})\s*([^\s`{]*)(.*)$/;
 const SHELL = /^(?:sh|bash|shell|zsh|console|terminal|shell-?session|shellscript)$/;
 const INLINE_LINK =
   /(!?)\[((?:[^[\]]|\[[^[\]]*\])*)\]\(\s*<?([^\s()<>]+(?:\([^\s()]*\)[^\s()<>]*)*)>?(?:\s+["'(][^)]*)?\s*\)/g;
-const REFERENCE = /^\s{0,3}\[[^\]^][^\]]*\]:\s*<?(\S+?)>?(?:\s|$)/;
+/** CommonMark 0.31, 4.7: the definition of a link has nothing after its title; the title may stand on the next line. */
+const REFERENCE =
+  /^\s{0,3}(?:>\s*)*\[[^\]^][^\]]*\]:\s*<?([^\s<>]+)>?(?:\s+(?:"[^"]*"|'[^']*'|\([^()]*\)))?\s*$/;
+const THEMATIC_BREAK = /^\s{0,3}(?:(?:\*\s*){3,}|(?:_\s*){3,}|(?:-\s*){3,})$/;
 // An attribute that a framework binds (`:href`, `v-bind:href`, `[href]`) has an expression as its value, and no link.
 const HTML_LINK = /<(?:a|img|source|video)\b[^>]*?\s(?:href|src)\s*=\s*["']([^"']+)["']/gi;
 const HTML_ANCHOR = /\b(?:id|name)\s*=\s*\{?["'`]?([^"'`\s>{}]+)/gi;
@@ -52,6 +55,7 @@ export function readPage(text: string, isMdx = false): Page {
   const prose: string[] = [];
   let hasForeignParts = false;
   let previous = "";
+  let isParagraph = false;
   for (const { line, visible, number } of proseOf(text, linesOf(frontMatter).length - 1, blocks)) {
     prose.push(visible);
     // A heading keeps its code spans.
@@ -67,8 +71,11 @@ export function readPage(text: string, isMdx = false): Page {
       if (image === "!" || label !== "") links.push({ target, line: number });
     }
     for (const [, target = ""] of visible.matchAll(HTML_LINK)) links.push({ target, line: number });
-    const reference = REFERENCE.exec(visible)?.[1];
+    // The definition of a link cannot interrupt a paragraph: there `[RFC 5424]: _severity` is text.
+    const reference: string | undefined = isParagraph ? undefined : REFERENCE.exec(visible)?.[1];
     if (reference !== undefined) links.push({ target: reference, line: number });
+    const isText = visible.trim() !== "" && heading.trim() === "" && !THEMATIC_BREAK.test(visible);
+    isParagraph = isText && reference === undefined;
     previous = line;
   }
   for (const [, , heading = ""] of prose.join("\n").matchAll(HTML_HEADING)) ids.addHeading(heading);

@@ -1,7 +1,8 @@
 // Checks performance and size: code that is slow to run, to load or to read. Each message states its measure; the limits are
 // where a reader has difficulties too. Tests and supporting code are not measured.
 import type { Analysis, RawFinding } from "../contract.ts";
-import { isAside, isDeclaration, isTest } from "../files.ts";
+import { isDeclaration, isTest } from "../files.ts";
+import { isAside } from "../purpose.ts";
 import {
   calledFrom,
   child,

@@ -1,7 +1,8 @@
 // Checks the tests of a repository: focused and skipped tests, tests without a check, and sources that no test loads.
 import type { Analysis, RawFinding, ReviewInput } from "../contract.ts";
-import { anchorOf, isAside, isDeclaration, isTest, oneLine, onePerFile } from "../files.ts";
+import { anchorOf, isDeclaration, isTest, oneLine, onePerFile } from "../files.ts";
 import { type ImportGraph, reachable, readProject } from "../graph/graph.ts";
+import { isAside } from "../purpose.ts";
 import { isComponent } from "../scripts.ts";
 import {
   child,

@@ -21,6 +21,13 @@ export const VIRTUAL: readonly { pattern: RegExp; by: string }[] = [
       /^#(?:imports|app|app-manifest|build|components|internal|head|vue-router|content|auth|ui|i18n|supabase|nitro|site-config|og-image|kirby|image|pwa|color-mode|brand)(?:\/|$)/,
     by: "Nuxt and its modules: https://nuxt.com/docs/api/advanced/kit",
   },
+  { pattern: /^@sapper\//, by: "Sapper: https://sapper.svelte.dev/docs#@sapper_app" },
+  { pattern: /^@ioc:/, by: "AdonisJS 5: https://v5-docs.adonisjs.com/guides/ioc-container" },
+  { pattern: /^@site\//, by: "Docusaurus: https://docusaurus.io/docs/advanced/ssg" },
+  {
+    pattern: /^(?:@salesforce|lightning)\//,
+    by: "Lightning web components: https://developer.salesforce.com/docs/platform/lwc/guide/create-components-import.html",
+  },
   { pattern: /^~icons\//, by: "unplugin-icons" },
   { pattern: /^(?:\$|~)?(?:build|server)\/(?:remix|react-router)/, by: "React Router" },
   {
@@ -179,6 +186,32 @@ export const LOADED: readonly { path: RegExp; when?: RegExp; why: string }[] = [
     path: /(?:^|\/)(?:components|composables|stores?|hooks|layouts|utils|directives)\//,
     when: /^(?:unplugin-vue-components|unplugin-auto-import|vite-plugin-components|vite-plugin-vue-layouts.*|@nuxt\/components)$/,
     why: "unplugin: automatic imports",
+  },
+  {
+    path: /(?:^|\/)routes\/|(?:^|\/)src\/(?:client|server|service-worker)\.[jt]s$/,
+    when: /^sapper$/,
+    why: "Sapper: https://sapper.svelte.dev/docs#Routes",
+  },
+  { path: /(?:^|\/)src\/pages\//, when: /^@roxi\/routify$/, why: "Routify: https://routify.dev" },
+  {
+    path: /(?:^|\/)(?:server\/boot|common\/(?:models|mixins)|actions|initializers|servers)\//,
+    when: /^(?:loopback|loopback-boot|actionhero)$/,
+    why: "LoopBack 3 and Actionhero load the folders",
+  },
+  {
+    path: /(?:^|\/)services\/|\.service\.[jt]s$/,
+    when: /^moleculer$/,
+    why: "moleculer-runner loads services",
+  },
+  {
+    path: /(?:^|\/)_(?:data|includes)\/|\.11tydata\.[cm]?js$/,
+    when: /^@11ty\/eleventy$/,
+    why: "Eleventy: https://www.11ty.dev/docs/data-global/",
+  },
+  {
+    path: /(?:^|\/)(?:controller|service|filter|middleware|logic|model|bootstrap|config)\//,
+    when: /^(?:@midwayjs\/.*|midway|thinkjs|think-.*)$/,
+    why: "Midway and ThinkJS load the folders",
   },
   { path: /(?:^|\/)(?:src\/)?(?:theme|pages)\//, when: /^@docusaurus\//, why: "Docusaurus" },
   {

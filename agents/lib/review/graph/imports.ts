@@ -19,8 +19,17 @@ export interface SourceImports {
   patterns: string[];
 }
 
-/** A module for several systems asks for them at run time, and takes its dependencies from any. https://github.com/umdjs/umd */
-const SEVERAL_SYSTEMS = /\bdefine\.amd\b|typeof (?:exports|module|define|require)\b/;
+/**
+ * Marks of a `require` that is not Node's. A module for several systems asks for them at run time, and takes its dependencies from any
+ * (https://github.com/umdjs/umd); a page sets `window.require` itself, or loads a script that sets it.
+ */
+const OTHER_REQUIRE =
+  /\bdefine\.amd\b|typeof (?:exports|module|define|require)\b|\b(?:window|self|top|parent)\.(?:require|define)\b|\brequire(?:js)?\.config\s*\(/;
+
+/** True for a text whose `require` is not Node's: its packages may come from a page. */
+export function hasOtherRequire(text: string): boolean {
+  return OTHER_REQUIRE.test(text);
+}
 
 export function importsOf(source: Source): SourceImports {
   const { module, text, lineAt } = source;
@@ -46,7 +55,7 @@ export function importsOf(source: Source): SourceImports {
   }
   if (!/\brequire\b|\bimport\s*\(|\bimport\.meta|\bimport\s+\w+\s*=|\bmock\s*\(/.test(text))
     return { imports, patterns };
-  const isAnySystem = SEVERAL_SYSTEMS.test(text);
+  const isOtherRequire = hasOtherRequire(text);
   walk(source.program, (node, above) => {
     const asked = requestOf(node);
     if (asked === null) return undefined;
@@ -58,7 +67,7 @@ export function importsOf(source: Source): SourceImports {
     }
     const typeOnly = node.type === "TSImportType" || node.importKind === "type";
     const lazy = node.type === "ImportExpression" || above.some(({ type }) => type.includes("Function"));
-    const optional = isAnySystem || isOptional(node, above);
+    const optional = isOtherRequire || isOptional(node, above);
     imports.push({ specifier, typeOnly, lazy, optional, line: lineAt(node.start) });
     return undefined;
   });

@@ -7,10 +7,11 @@ import { anchorOf, isInside, isMissing, linesOf, note, oneLine, onePerFile, read
 import { kindOfRule } from "../kinds.ts";
 import { confineTools } from "../sandbox.ts";
 import { isComponent } from "../scripts.ts";
-import { isFlow } from "../syntax.ts";
+import { IS_TEMPLATE, isFlow, isTemplate, parseText } from "../syntax.ts";
 import { analysersDirectory } from "../toolbox.ts";
 import { configsOf } from "./configs.ts";
 import { isExtra } from "./equal.ts";
+import { globalsOf } from "./globals.ts";
 import { searchFailures } from "./search.ts";
 import { readSuppressions } from "./suppressions.ts";
 
@@ -74,7 +75,7 @@ export async function runLinter(
   let done = 0;
   for (const { config, files } of groups) {
     const ran = await lintGroup(spec, tools, directory, config, files);
-    const { findings, unjudged } = toFindings(spec, texts, ran);
+    const { findings, unjudged } = await toFindings(spec, texts, ran);
     for (const finding of [...findings, ...ran.notes]) output.findings.push(finding);
     output.unjudged = onePerFile([...output.unjudged, ...ran.unjudged, ...unjudged]);
     if (ran.ownRules) output.unsure.push(...files);
@@ -236,11 +237,11 @@ function notesOf(spec: LinterSpec, messages: readonly LintMessage[]): RawFinding
  * Turns a linter's messages into findings. In a file that the linter cannot parse, its first parse message is a finding; its other
  * messages there are guesses, and are dropped.
  */
-function toFindings(
+async function toFindings(
   spec: LinterSpec,
   texts: ReadonlyMap<string, string>,
   { messages, ownRules }: { messages: readonly LintMessage[]; ownRules: boolean },
-): { findings: RawFinding[]; unjudged: Unjudged[] } {
+): Promise<{ findings: RawFinding[]; unjudged: Unjudged[] }> {
   const findings: RawFinding[] = [];
   const unjudged: Unjudged[] = [];
   for (const [file, all] of Map.groupBy(messages, (message) => message.file)) {
@@ -249,15 +250,19 @@ function toFindings(
     const ofFile = all.filter(({ rule, message }) => rule !== "parse" || !isLegal(spec, text, message));
     const broken = ofFile.filter(({ rule }) => rule === "parse").sort((a, b) => a.line - b.line)[0];
     if (broken !== undefined) {
-      unjudged.push({ file, why: "parse-error", message: oneLine(broken.message) || "no message" });
+      const { why, isFault } = await judgeParseError(file, text, broken.message);
+      unjudged.push(why);
+      if (!isFault) continue;
     }
     const isSilenced = readSuppressions(text);
     const lines = linesOf(text);
-    for (const { line, rule, isError, message } of broken === undefined ? ofFile : [broken]) {
+    const isGlobal = await readGlobals(spec, { file, text, messages: ofFile });
+    for (const found of broken === undefined ? ofFile : [broken]) {
+      const { line, rule, isError, message } = found;
       const kind = kindOfRule(spec.capability, rule, isError);
       const source = lines[line - 1] ?? "";
       if (!ownRules && isExtra(spec.capability, { kind: kind.kind, message, source })) continue;
-      if (isSilenced(kind.kind, line)) continue;
+      if (isSilenced(kind.kind, line) || isGlobal(found)) continue;
       findings.push({
         ...kind,
         rule: oneLine(rule).slice(0, 200),
@@ -269,6 +274,37 @@ function toFindings(
     }
   }
   return { findings, unjudged };
+}
+
+/**
+ * Judges a linter's parse error. It is a fault of the code only when the review's own parser, which knows every dialect (JSX in the
+ * script of a Vue component too), rejects the code as well, and the text is code at all.
+ */
+async function judgeParseError(
+  file: string,
+  text: string,
+  message: string,
+): Promise<{ why: Unjudged; isFault: boolean }> {
+  const why: Unjudged = { file, why: "parse-error", message: oneLine(message) || "no message" };
+  if ((await parseText(file, text)) !== null) return { why, isFault: false };
+  return isTemplate(text)
+    ? { why: { file, why: "not-supported", message: IS_TEMPLATE }, isFault: false }
+    : { why, isFault: true };
+}
+
+/** Returns a function that is true for a report of an unused name that a classic script gives to other scripts. */
+async function readGlobals(
+  spec: LinterSpec,
+  { file, text, messages }: { file: string; text: string; messages: readonly LintMessage[] },
+): Promise<(message: LintMessage) => boolean> {
+  const isUnused = ({ rule, isError }: LintMessage) =>
+    kindOfRule(spec.capability, rule, isError).kind === "unused-variable";
+  if (!messages.some(isUnused)) return () => false;
+  const globals = await globalsOf(file, text);
+  return (found) => {
+    const [, quoted, bare] = /^[^']*'([\w$]+)'|^This [\w ]+ ([\w$]+) is unused/.exec(found.message) ?? [];
+    return isUnused(found) && globals.get(quoted ?? bare ?? "") === found.line;
+  };
 }
 
 /** True for a parse message about code that is legal, because the file is no ES module. */

@@ -3,8 +3,9 @@
 import { stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { RawFinding, Unjudged } from "../contract.ts";
-import { anchorOf, isAside, isTest, note, oneLine, readInside, readReviewed } from "../files.ts";
+import { anchorOf, isTest, note, oneLine, readInside, readReviewed } from "../files.ts";
 import { KINDS } from "../kinds.ts";
+import { isAside } from "../purpose.ts";
 
 const OTHER_LOCKFILES = ["yarn.lock", "pnpm-lock.yaml", "bun.lock", "bun.lockb", "deno.lock"];
 const NPM_LOCKFILES = ["npm-shrinkwrap.json", "package-lock.json"];

@@ -140,7 +140,7 @@ describe("copied libraries", () => {
     [
       ...findLibraries(
         Object.entries(heads).map(([path, head]) => ({ path, banner: readBanner(head) })),
-        names,
+        [{ below: "", names }],
       ).keys(),
     ].sort();
 
