@@ -107,6 +107,7 @@ export const CALLS = [
   "ballot-decide",
   "ballot-correct",
   "ballot",
+  "vacancies",
 ] as const;
 /** The name of a call. */
 export type CallName = (typeof CALLS)[number];
@@ -127,6 +128,8 @@ interface Calls {
     reply: { corrected: true; wasRight: boolean; isCounted: boolean };
   };
   ballot: { input: { id: string }; reply: BallotPage };
+  /** The seats that wait for agents, by capability, of the ballots that hosts asked for lately. */
+  vacancies: { input: Record<never, never>; reply: { vacancies: { capability: string; seats: number }[] } };
 }
 
 /** A page of a list: the items whose names come after the name `after`. */

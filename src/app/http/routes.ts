@@ -24,6 +24,7 @@ import {
 } from "../operations/dead-letters.ts";
 import { showOffice } from "../operations/office.ts";
 import { type Operation, type OperationContext, perform } from "../operations/operation.ts";
+import { showScaling } from "../operations/scaling.ts";
 import { filterFields } from "../operations/task-filter.ts";
 import { purgeTasks } from "../operations/task-purge.ts";
 import {
@@ -46,6 +47,8 @@ const OFFICE_WAIT_MS = 2_000;
 export interface ServedSwarm {
   transport: Transport;
   tasks: TaskClient;
+  /** The groups of agents, where the permissions are read. */
+  scaling?: OperationContext["scaling"];
   /** Default {@link OFFICE_WAIT_MS}. */
   officeWaitMs?: number | undefined;
 }
@@ -216,6 +219,19 @@ export const ROUTES: readonly Route[] = [
     }),
   ),
   {
+    // For autoscalers, such as the trigger metrics-api of KEDA with the value location `work`.
+    method: "GET",
+    path: "/v1/scaling/:group",
+    answer: async (context, swarm) => ({
+      body: await perform(
+        showScaling,
+        contextOf(swarm),
+        parse(showScaling.input, { group: context.req.param("group") }, "path"),
+      ),
+      status: 200,
+    }),
+  },
+  {
     // Without a leader the same body has status 503, so that a probe need not read it.
     method: "GET",
     path: "/v1/office",
@@ -250,11 +266,11 @@ const NEVER_ABORTED = new AbortController().signal;
 const CALLER = { name: "http", role: "api" };
 
 function contextOf(
-  { transport, tasks }: ServedSwarm,
+  { transport, tasks, scaling }: ServedSwarm,
   more: Pick<OperationContext, "timeoutMs" | "request"> = {},
 ): OperationContext {
   const office = createOfficeClient({ transport });
-  return { transport, tasks, office, signal: NEVER_ABORTED, caller: CALLER, ...more };
+  return { transport, tasks, office, scaling, signal: NEVER_ABORTED, caller: CALLER, ...more };
 }
 
 /** `curl -d` sends a form unless it is told otherwise. @throws SwarmError `invalid_input` with the flag to use. */

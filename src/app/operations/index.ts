@@ -9,6 +9,7 @@ import { listDeadLetters, purgeDeadLetters, replayDeadLetter, showDeadLetter } f
 import { acquireLock, listLocks, releaseLock } from "./locks.ts";
 import { recoverOffice, showOffice, transferOffice } from "./office.ts";
 import type { Operation } from "./operation.ts";
+import { showScaling } from "./scaling.ts";
 import { listSchedules, removeSchedule, setSchedule } from "./schedules.ts";
 import { initStreams } from "./streams.ts";
 import { showSwarm } from "./swarm-status.ts";
@@ -33,7 +34,7 @@ export const OPERATIONS = [
   ...[moveTask, promoteTask, reprioritiseTask, purgeTasks],
   ...[listDeadLetters, showDeadLetter, replayDeadLetter, purgeDeadLetters],
   ...[listLivingAgents, showOneAgent, pauseAgent, resumeAgent, drainAgent],
-  ...[listCapabilities, pauseCapability, resumeCapability],
+  ...[listCapabilities, pauseCapability, resumeCapability, showScaling],
   ...[showOffice, transferOffice, recoverOffice],
   ...[listBallots, showBallot, decideBallot, correctBallot, showTopology],
   ...[acquireLock, releaseLock, listLocks],

@@ -7,6 +7,7 @@ import type { OfficeClient } from "../../coordinator/index.ts";
 import type { ErrorCode } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 import type { SubmitOptions, TaskClient } from "../../work/index.ts";
+import type { GroupWorkCounter } from "../office/group-work.ts";
 import { withinTimeout } from "./time-limit.ts";
 
 /** The right that a caller needs: to look, to submit tasks, to steer the swarm, or to change its foundations. */
@@ -35,6 +36,8 @@ export interface OperationContext {
    * of the streams end only when NATS answers or fails.
    */
   readonly timeoutMs?: number | undefined;
+  /** The groups of agents and their work; only where the permissions, which list the groups, are read. */
+  readonly scaling?: Pick<GroupWorkCounter, "count" | "names"> | undefined;
   /** How the request arrived: its encoding and W3C trace context. A submitted task keeps both. */
   readonly request?: SubmitOptions | undefined;
 }

@@ -1,9 +1,11 @@
 // The process of the front door: it takes submits on the bus, moves due tasks into their queues, and serves HTTP.
+import { createOfficeClient } from "../../coordinator/index.ts";
 import { createFrontDoor, createJournalSweeper, createMover, createTaskClient } from "../../work/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { apiRoutes } from "../http/api.ts";
 import { listen } from "../http/listen.ts";
-import { readPermissions } from "../permissions/index.ts";
+import { GroupWorkCounter } from "../office/group-work.ts";
+import { groupsOf, type Permissions, readPermissions } from "../permissions/index.ts";
 import { SetupError } from "../setup-error.ts";
 import { resolveFrom } from "../target.ts";
 import { createApiToken } from "./api-token.ts";
@@ -22,26 +24,30 @@ export async function runApi(
   { init }: { init: boolean },
   onReady: (facts: ApiReady) => void,
 ): Promise<void> {
-  await checkPermissions(ports);
+  const permissions = await loadPermissions(ports);
   await runProcess(ports, {
     role: "api",
     announcement: { name: "murmur-api", description: "Murmur's front door: submit, HTTP, due tasks" },
     init,
-    assemble: (parts) => assembleApi(parts, ports, onReady),
+    assemble: (parts) => assembleApi(parts, ports, { permissions, onReady }),
   });
 }
 
-/** @throws SetupError for a permissions file that cannot be used: only a person can mend it. */
-async function checkPermissions({ config, directory }: Ports): Promise<void> {
-  if (config.permissionsFile === undefined) return;
+/** The permissions, where the setting names their file. @throws SetupError for a file that cannot be used: only a person can mend it. */
+async function loadPermissions({ config, directory }: Ports): Promise<Permissions | undefined> {
+  if (config.permissionsFile === undefined) return undefined;
   try {
-    await readPermissions(resolveFrom(directory, config.permissionsFile));
+    return await readPermissions(resolveFrom(directory, config.permissionsFile));
   } catch (error) {
     throw SetupError.from(error);
   }
 }
 
-function assembleApi(parts: ProcessParts, { config }: Ports, onReady: (facts: ApiReady) => void): Assembly {
+function assembleApi(
+  parts: ProcessParts,
+  { config }: Ports,
+  { permissions, onReady }: { permissions: Permissions | undefined; onReady: (facts: ApiReady) => void },
+): Assembly {
   const { transport, meter, log } = parts;
   const tasks = createTaskClient({ transport, meter, log });
   let apiUrl = "";
@@ -66,7 +72,12 @@ function assembleApi(parts: ProcessParts, { config }: Ports, onReady: (facts: Ap
     async serve(probes) {
       const { httpHost: host, httpPort: port } = config;
       const token = createApiToken(config, { log });
-      const routes = apiRoutes({ transport, tasks, log, host, token, probes });
+      const office = createOfficeClient({ transport });
+      const scaling =
+        permissions === undefined
+          ? undefined
+          : new GroupWorkCounter({ transport, office, groups: groupsOf(permissions) });
+      const routes = apiRoutes({ transport, tasks, scaling, log, host, token, probes });
       const listening = await listen(routes, { host, port, what: "the HTTP API" });
       apiUrl = listening.url;
       return listening;

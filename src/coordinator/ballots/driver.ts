@@ -171,6 +171,7 @@ class BallotRunner implements BallotDriver {
         clock: this.#clock,
         findBallot: (id) => this.#ballots.get(id),
         whyWaiting: (id) => this.#intake.whyWaiting(id),
+        countVacancies: () => this.#intake.countVacancies(),
         step: (live, event) => this.#feed(live, event),
       }),
     };

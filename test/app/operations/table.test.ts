@@ -1,6 +1,7 @@
 // The table of operations as every face relies on it: its rules, and each operation performed once on a small swarm.
 import { expect, onTestFinished, test } from "vitest";
 import { z } from "zod";
+import { GroupWorkCounter } from "../../../src/app/office/group-work.ts";
 import { OPERATIONS } from "../../../src/app/operations/index.ts";
 import { ACCESS_LEVELS, type OperationContext, perform } from "../../../src/app/operations/operation.ts";
 import { createAuditWriter } from "../../../src/audit/index.ts";
@@ -86,6 +87,10 @@ async function setup() {
     office,
     signal: new AbortController().signal,
     caller: { name: "ada", role: "test" },
+    scaling: new GroupWorkCounter({
+      ...{ transport, office },
+      groups: [{ name: "sorters", capabilities: ["classify"] }],
+    }),
     timeoutMs: 60_000,
   };
   const performed = new Set<string>();
@@ -162,6 +167,18 @@ test("the answer of each operation fits its schema", { timeout: 120_000 }, async
   await expect(call("ballot-decide", { id: "b1", choice: 1 })).rejects.toBeInstanceOf(SwarmError);
   performed.add("ballot-decide"); // its answer is in scenarios/ballots.test.ts
 
+  // Three agents and a ballot of five seats: two seats wait for agents, and so does the task of the ballot in its queue.
+  const wide = { capability: "classify", id: "b2", ballot: { seats: 5, strategy: "majority" } };
+  await call("task-submit", wide);
+  const scaling = () => call("scaling-show", { group: "sorters" }).then(({ output }) => output);
+  await expect.poll(scaling, { timeout: 20_000 }).toMatchObject({ work: 3, queued: 1, placed: 0, seats: 2 });
+  await expect(call("scaling-show", { group: "nosuch" })).rejects.toMatchObject({
+    code: "not_found",
+    message: "the permissions list no group nosuch; known: sorters",
+  });
+  await call("task-cancel", { task: "b2" });
+  await expect.poll(scaling, { timeout: 20_000 }).toMatchObject({ work: 0, isOfficeKnown: true });
+
   const glance = (await call("swarm-status")).output;
   expect(glance).toMatchObject({
     prefix: transport.prefix,
@@ -186,6 +203,7 @@ test("the answer of each operation fits its schema", { timeout: 120_000 }, async
   const paused = (await call("capability-pause", { capability: "classify" })).output;
   expect(paused).toMatchObject({ state: "paused", by: "ada", isChanged: true });
   await call("task-submit", { capability: "classify", id: "t4" });
+  expect(await scaling()).toMatchObject({ work: 0, paused: ["classify"] });
   expect((await call("task-show", { task: "t4" })).output).toMatchObject({
     state: "pending",
     paused: { since: paused.since, by: "ada" },
@@ -241,6 +259,7 @@ test("the answer of each operation fits its schema", { timeout: 120_000 }, async
     { ...one, command: "task-cancel", task: "t3" },
     { ...one, command: "task-cancel", filter: { scope: "s" } },
     { ...one, command: "dead-replay", task, replay: expect.any(String) },
+    { ...one, command: "task-cancel", task: "b2" },
     { ...one, command: "agent-pause", agent },
     { ...one, command: "agent-resume", agent },
     { ...one, command: "agent-drain", agent },

@@ -5,6 +5,7 @@ import { toSwarmError } from "../../../protocol/index.ts";
 import type { Office } from "../../office/office.ts";
 import { Batch } from "../batch.ts";
 import { MAX_WAITING } from "../state/bounds.ts";
+import { AgentsMissing } from "./prepare.ts";
 
 /** A ballot that no host asked for in this time does not wait any more; in ms. Twice the longest pause between two asks. */
 const STALE_AFTER_MS = 10_000;
@@ -18,11 +19,19 @@ interface Wait {
   readonly untilMs: number;
 }
 
+/** The reason why a ballot waits, when a host last asked. */
+interface Reason {
+  readonly askedAtMs: number;
+  readonly why: string;
+  /** The capability of each seat without an agent. */
+  readonly vacant: readonly string[];
+}
+
 /** The ballots that wait for agents, as the coordinator in office knows them. */
 export class BallotBacklog {
   readonly #office: Office;
   readonly #waits: Batch<Wait>;
-  readonly #reasons = new Map<string, { readonly askedAtMs: number; readonly why: string }>();
+  readonly #reasons = new Map<string, Reason>();
   readonly #onWait: (id: string, why: string) => void;
 
   /** `onWait` is called each time that a ballot could not be opened because of too few agents. */
@@ -51,7 +60,8 @@ export class BallotBacklog {
     } catch (error) {
       const { code, message: why } = toSwarmError(error);
       if (code !== "unavailable") throw error;
-      this.#reasons.set(id, { askedAtMs: nowMs, why });
+      const vacant = error instanceof AgentsMissing ? error.vacant : [];
+      this.#reasons.set(id, { askedAtMs: nowMs, why, vacant });
       dropOldest(this.#reasons, MAX_WAITING);
       this.#onWait(id, why);
       if (!waiting.has(id)) {
@@ -65,6 +75,16 @@ export class BallotBacklog {
   whyWaiting(id: string, nowMs: number): string | undefined {
     const reason = this.#reasons.get(id);
     return reason !== undefined && nowMs <= reason.askedAtMs + STALE_AFTER_MS ? reason.why : undefined;
+  }
+
+  /** The seats without an agent of the ballots that wait now, counted by capability. */
+  countVacancies(nowMs: number): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const { askedAtMs, vacant } of this.#reasons.values()) {
+      if (nowMs > askedAtMs + STALE_AFTER_MS) continue;
+      for (const capability of vacant) counts.set(capability, (counts.get(capability) ?? 0) + 1);
+    }
+    return counts;
   }
 
   /** Forgets all reasons. */

@@ -100,6 +100,11 @@ export class BallotIntake {
     return this.#backlog.whyWaiting(id, this.#parts.clock.now());
   }
 
+  /** The seats without an agent of the ballots that wait now, counted by capability. */
+  countVacancies(): Map<string, number> {
+    return this.#backlog.countVacancies(this.#parts.clock.now());
+  }
+
   /** Forgets all waiting ballots and cancellations. Call it when the coordinator leaves office. */
   clear(): void {
     this.#backlog.clear();

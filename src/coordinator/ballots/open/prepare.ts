@@ -2,7 +2,12 @@
 // that it picks agents and draws a nonce.
 import { randomUUID } from "node:crypto";
 import { type Ballot, type BallotEffect, openBallot, type Seat } from "../../../consensus/index.ts";
-import { type BallotOpenRequest, type BallotSpec, SwarmError } from "../../../protocol/index.ts";
+import {
+  type BallotOpenRequest,
+  type BallotSpec,
+  capabilityOfSeat,
+  SwarmError,
+} from "../../../protocol/index.ts";
 import type { Placement } from "../../placement/placement.ts";
 import type { OfficeState } from "../../state.ts";
 import { findSeats, worthOf } from "../seats.ts";
@@ -17,10 +22,24 @@ const RETRY_FULL_MS = 1_000;
 const RETRY_FEW_MS = 250;
 const RETRY_FEW_MS_MAX = 5_000;
 
+/** Too few agents are there for a ballot, which waits for more. */
+export class AgentsMissing extends SwarmError {
+  /** The capability of each seat without an agent. */
+  readonly vacant: readonly string[];
+
+  constructor(
+    message: string,
+    { retryAfterMs, vacant }: { retryAfterMs: number; vacant: readonly string[] },
+  ) {
+    super("unavailable", message, { retryAfterMs });
+    this.vacant = vacant;
+  }
+}
+
 /**
  * Prepares a ballot that a host handed over. A ballot whose time is over before enough agents were there opens closed.
  * @param sinceMs the time at which the ballot was first handed over, ms since 1970.
- * @throws SwarmError `unavailable` while there are too few agents and time to wait for more.
+ * @throws AgentsMissing (`unavailable`) while there are too few agents and time to wait for more.
  */
 export function prepareBallot(
   request: BallotOpenRequest,
@@ -49,8 +68,9 @@ export function prepareBallot(
   const found = `${seats.length} of ${spec.seats} agents for ${wanted}${demandsOf(spec)}${pause}`;
   if (isShort && leftMs > 0) {
     const pauseMs = Math.min(RETRY_FEW_MS_MAX, Math.max(RETRY_FEW_MS, (atMs - sinceMs) / 8));
-    throw new SwarmError("unavailable", `${found} are there: the ballot waits for more`, {
+    throw new AgentsMissing(`${found} are there: the ballot waits for more`, {
       retryAfterMs: Math.ceil(Math.min(pauseMs, leftMs)),
+      vacant: missing.map(({ seat }) => capabilityOfSeat(spec, seat, capability)),
     });
   }
   const [core, effects] = openBallot({

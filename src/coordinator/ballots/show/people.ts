@@ -1,4 +1,4 @@
-// The office requests that people send about ballots: show a ballot, decide a ballot that waits for a person, and correct an
+// The office requests of people and autoscalers about ballots: show a ballot, count the seats that wait for agents, decide a ballot that waits for a person, and correct an
 // ended ballot.
 import { z } from "zod";
 import type { Clock } from "../../../base/index.ts";
@@ -40,6 +40,7 @@ export function answerPeople({
   clock,
   findBallot,
   whyWaiting,
+  countVacancies,
   step,
 }: {
   office: Office;
@@ -47,9 +48,11 @@ export function answerPeople({
   findBallot(id: string): LiveBallot | undefined;
   /** The reason why a ballot waits for agents; undefined when it does not wait. */
   whyWaiting(id: string): string | undefined;
+  /** The seats without an agent of the ballots that wait now, counted by capability. */
+  countVacancies(): ReadonlyMap<string, number>;
   /** Feeds an event to the ballot's decider. @throws SwarmError when the decider refuses the event. */
   step(live: LiveBallot, event: BallotEvent): void;
-}): Pick<OfficeAnswers, "ballot" | "ballot-decide" | "ballot-correct"> {
+}): Pick<OfficeAnswers, "ballot" | "ballot-decide" | "ballot-correct" | "vacancies"> {
   /** The decision that each ballot took, so that a repeat of it is no conflict while it is being stored. */
   const taken = new WeakMap<LiveBallot, string>();
 
@@ -62,6 +65,10 @@ export function answerPeople({
         throw new SwarmError("not_found", `ballot ${id} is not open yet: ${why}`, { field: "id" });
       }
       return viewBallot(office.state, id, findBallot(id)?.core);
+    },
+    async vacancies(body) {
+      parse(z.strictObject({}), body, "vacancies");
+      return { vacancies: [...countVacancies()].map(([capability, seats]) => ({ capability, seats })) };
     },
     async "ballot-decide"(body) {
       const { id, by, choice, value } = parse(decideSchema, body, "ballot-decide");

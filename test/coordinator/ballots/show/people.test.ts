@@ -16,7 +16,13 @@ it("a decision that the control log does not confirm in time gets the reply that
   } as LiveBallot;
   const office = { state: { ballots: { outbox: new Map(), ended: new Map() } } } as unknown as Office;
   const answers = answerPeople({
-    ...{ office, clock, findBallot: () => live, whyWaiting: () => undefined },
+    ...{
+      office,
+      clock,
+      findBallot: () => live,
+      whyWaiting: () => undefined,
+      countVacancies: () => new Map(),
+    },
     step: () => {
       stage = "ending";
     },
