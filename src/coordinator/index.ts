@@ -37,5 +37,14 @@ export { createStaleServer } from "./office/stale-server.ts";
 export { createPauseKeeper, measurePauses } from "./pauses/pause-keeper.ts";
 export { createPlacement, type Placement } from "./placement/placement.ts";
 export type { AgentPage, RecordView, ShownAgent } from "./registry/view.ts";
-export type { ReadName, RequestInput, WholeReply, WriteName } from "./requests.ts";
+export {
+  CALLS,
+  OFFICE_ACTS,
+  READS,
+  type ReadName,
+  type RequestInput,
+  type WholeReply,
+  WRITES,
+  type WriteName,
+} from "./requests.ts";
 export { createScheduler } from "./schedules/scheduler.ts";

@@ -170,6 +170,10 @@ const reads = {
 
 /** The name of a read. */
 export type ReadName = keyof typeof reads;
+/** The names of all reads. */
+export const READS = Object.keys(reads) as ReadName[];
+/** The requests about the office itself: to show its tenure, and to pass it on. */
+export const OFFICE_ACTS = ["tenure", "transfer"] as const;
 /** Input and reply of every read; the reply to the read of a list is one page. */
 type Reads = {
   [N in ReadName]: {

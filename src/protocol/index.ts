@@ -211,6 +211,7 @@ export {
   type SubjectKind,
   type SubjectName,
 } from "./wire/subject-facts.ts";
+export { subjectPattern } from "./wire/subject-patterns.ts";
 export {
   checkToken,
   createSubjects,

@@ -5,6 +5,15 @@
 //   await transport.log("tasks").append(subject, body, { messageId });
 
 export {
+  ANY_INBOX,
+  bucketSubject,
+  DISCOVERY,
+  discoverySubjects,
+  inboxPrefixOf,
+  jetStreamApi,
+  objectSubjects,
+} from "./api-subjects.ts";
+export {
   askBare,
   type BareLoop,
   beatBare,
@@ -15,7 +24,10 @@ export {
   voteBare,
 } from "./bare-loop.ts";
 export { isStreamMissing, lastSeqOf } from "./jetstream-errors.ts";
+export { MAX_ACK_PENDING } from "./limits.ts";
 export { connectMemory, MemoryServer, type MemoryTransportOptions } from "./memory/index.ts";
+export { objectStream } from "./nats/blobs.ts";
+export { bucketStream } from "./nats/bucket.ts";
 export {
   type ConnectNatsOptions,
   connectNats,
@@ -23,6 +35,7 @@ export {
   type NatsTarget,
 } from "./nats/connect.ts";
 export { readNatsContext } from "./nats/context.ts";
+export { createUserSeed, publicKeyOf } from "./nats/nkeys.ts";
 export { NoSubscriberError } from "./no-subscriber.ts";
 export * from "./ports.ts";
 export { type EndpointStats, type ServiceDescription, startService } from "./services.ts";

@@ -163,6 +163,21 @@ export const COMMANDS: readonly CommandEntry[] = [
     async () => (await import("./swarm/init.ts")).command,
   ),
   entry(
+    "permissions explain",
+    "show the rights of a role",
+    async () => (await import("./local/permissions.ts")).explain,
+  ),
+  entry(
+    "permissions secrets",
+    "make the keys of all users",
+    async () => (await import("./local/permissions.ts")).secrets,
+  ),
+  entry(
+    "permissions render",
+    "write the configuration of nats-server",
+    async () => (await import("./local/permissions.ts")).render,
+  ),
+  entry(
     "doctor",
     "find problems, and say what to do",
     async () => (await import("./local/doctor.ts")).command,

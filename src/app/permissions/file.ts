@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { nearest } from "../../base/index.ts";
 import { findFaults, nameSchema, PREFIX_PATTERN, SwarmError } from "../../protocol/index.ts";
+import { MAX_ACK_PENDING } from "../../transport/index.ts";
 import { ACCESS_LEVELS } from "../operations/operation.ts";
 
 /** The pattern of an agent class: it becomes a part of stream names, and stream names are upper case. */
@@ -65,7 +66,7 @@ const limitsSchema = z.strictObject({
   connections: z.int().min(UNLIMITED).default(4_096),
   /** The most subscriptions of one connection: inboxes, mailboxes and follows of one process. */
   subscriptions: z.int().min(UNLIMITED).default(65_536),
-  /** The most subjects' bytes and body bytes of one message. Larger bodies travel as blobs. */
+  /** The most bytes of one message. Larger bodies travel as blobs. */
   payloadBytes: z
     .int()
     .min(MEBIBYTE)
@@ -73,8 +74,8 @@ const limitsSchema = z.strictObject({
     .default(MEBIBYTE),
   /** The most bytes that the streams of the swarm store; -1: only the limit of the server. */
   storageBytes: z.int().min(UNLIMITED).default(UNLIMITED),
-  /** The most unacknowledged deliveries of one consumer that JetStream allows in the account. */
-  ackPending: z.int().min(1_000).default(65_536),
+  /** The most unacknowledged deliveries of one consumer that JetStream allows in the account; at least as many as consumers ask for. */
+  ackPending: z.int().min(MAX_ACK_PENDING).default(MAX_ACK_PENDING),
 });
 
 /** The schema of permissions.yaml. {@link readPermissions} also checks the facts that lie between its entries. */

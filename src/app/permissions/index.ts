@@ -1,8 +1,9 @@
 // The door of the permissions of a swarm: the file permissions.yaml and everything that follows from it.
 //
 //   const file = await readPermissions("deploy/permissions.yaml");
-//   rightsOf("web", file);   // { user: "web", role: "publisher/web", access: "submit", capabilities: ["echo"] }
-//   groupsOf(file);          // the groups of agents that scale together
+//   rightsOf("web", file);                          // the operations and capabilities of a user at the front door
+//   permissionsOf(findRole("agent/default", file), file);   // its subjects on NATS
+//   renderAccounts(file, requirePublicKeys("keys", usersOf(file)));   // the accounts of nats-server
 export {
   agentUser,
   CLASS_PATTERN,
@@ -12,6 +13,19 @@ export {
   permissionsSchema,
   readPermissions,
 } from "./file.ts";
+export { findGrant, type Grant, type NatsOperation, type RolePermissions } from "./grants.ts";
+export {
+  type MadeKeys,
+  makeKeys,
+  type PublicKeys,
+  readSeed,
+  replaceFile,
+  requirePublicKeys,
+  seedFile,
+} from "./keys.ts";
+export { renderSecrets } from "./kubernetes.ts";
+export { permissionsOf } from "./permissions-of.ts";
+export { accountOf, renderAccounts, renderServer, type ServerOptions } from "./render.ts";
 export {
   capabilitiesOf,
   classNamesOf,
@@ -20,3 +34,4 @@ export {
   type ScaledGroup,
   type UserRights,
 } from "./rights.ts";
+export { findRole, type Role, rolesOf, usersOf } from "./role.ts";

@@ -19,7 +19,16 @@ import {
 } from "../../protocol/index.ts";
 import type { Subscription, Transport } from "../../transport/index.ts";
 import type { Refusal } from "../reducer.ts";
-import { CALLS, type CallName, findRead, isWrite, parseWrite, unknownCommand, WRITES } from "../requests.ts";
+import {
+  CALLS,
+  type CallName,
+  findRead,
+  isWrite,
+  OFFICE_ACTS,
+  parseWrite,
+  unknownCommand,
+  WRITES,
+} from "../requests.ts";
 import type { Office } from "./office.ts";
 import { auditOperations } from "./office-audit.ts";
 import { respondTo } from "./respond.ts";
@@ -81,7 +90,7 @@ export function createOfficeServer(parts: {
     const answerOf = Object.hasOwn(answers, name) ? answers[name as CallName] : undefined;
     if (answerOf !== undefined) return answerOf(body);
     const show = findRead(name)?.(body);
-    if (show === undefined) throw unknownCommand(name, [...WRITES, ...CALLS, "tenure", "transfer"]);
+    if (show === undefined) throw unknownCommand(name, [...WRITES, ...CALLS, ...OFFICE_ACTS]);
     await office.barrier(); // S1
     return show(office.state, { at: office.logTime, nowMs: clock.now() });
   }

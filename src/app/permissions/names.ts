@@ -1,0 +1,52 @@
+// The names that the tables of permissions are made of, for one swarm: its streams, buckets and patterns of subjects. Pure.
+import {
+  type BucketKey,
+  bucketSpecs,
+  type StreamKey,
+  type SubjectName,
+  streamSpecs,
+  subjectPattern,
+} from "../../protocol/index.ts";
+import {
+  bucketStream,
+  bucketSubject,
+  jetStreamApi,
+  objectStream,
+  objectSubjects,
+} from "../../transport/index.ts";
+
+/** The names of one swarm. */
+export type Names = ReturnType<typeof createNames>;
+
+/** Makes the names of the swarm named `prefix`. */
+export function createNames(prefix: string) {
+  const streams = new Map(streamSpecs(prefix).map(({ key, name }) => [key, name]));
+  const buckets = new Map(bucketSpecs(prefix).map(({ key, kind, name }) => [key, { kind, name }]));
+  const stream = (key: StreamKey) => streams.get(key)!;
+  const bucketName = (key: BucketKey) => buckets.get(key)!.name;
+  /** The stream that holds a bucket. */
+  const storeOf = (key: BucketKey) => {
+    const { kind, name } = buckets.get(key)!;
+    return kind === "kv" ? bucketStream(name) : objectStream(name);
+  };
+  return {
+    prefix,
+    stream,
+    storeOf,
+    /** All streams, those of buckets too. */
+    allStreams: [...streams.values(), ...[...buckets.keys()].map(storeOf)],
+    subject: (name: SubjectName, tokens?: Readonly<Record<string, string>>) =>
+      subjectPattern(prefix, name, tokens),
+    /** The keys of a key-value bucket that begin with `start`; all without it. */
+    keys: (key: BucketKey, start?: string) =>
+      bucketSubject(bucketName(key), start === undefined ? ">" : `${start}.>`),
+    /** The descriptions and the chunks of an object store. */
+    objects: (key: BucketKey) => {
+      const { meta, chunks } = objectSubjects(bucketName(key));
+      return [meta, chunks];
+    },
+    /** Reads by subject from a stream, which a permission binds. */
+    reads: (key: StreamKey, subjects: readonly string[]) =>
+      subjects.map((subject) => jetStreamApi.directGetOf(stream(key), subject)),
+  };
+}

@@ -1,0 +1,362 @@
+// The permissions of each role on NATS: one table for each kind of role, and one pure function over them. The renderer, `explain`,
+// `doctor --role`, the advice after a violation and the tests read the same lists. A line says its use, and whether it allows more
+// than this use. Pure.
+//
+// G1  No role may publish `done.>`: the server republishes stored results there.
+// G2  Replies go to inboxes alone, and each user reads its own. No role answers by `allow_responses`, which overrides deny lists.
+// G3  A role may ask for everything that it does itself, and for nothing on behalf of another role.
+import { CALLS, OFFICE_ACTS, READS, WRITES } from "../../coordinator/index.ts";
+import { PRIORITIES } from "../../protocol/index.ts";
+import {
+  ANY_INBOX,
+  DISCOVERY,
+  discoverySubjects,
+  inboxPrefixOf,
+  jetStreamApi,
+} from "../../transport/index.ts";
+import { MOVER_CONSUMER, queueConsumer } from "../../work/index.ts";
+import type { Permissions } from "./file.ts";
+import { GrantList, type RolePermissions } from "./grants.ts";
+import { createNames, type Names } from "./names.ts";
+import type { Role, RoleKind } from "./role.ts";
+
+const api = jetStreamApi;
+
+/** The office's commands for agents: the place of a task, ballots, locks. */
+const AGENT_COMMANDS = ["place", "ballot-open", "lock-acquire", "lock-renew", "lock-release"] as const;
+/** The office's commands that only hosts send: a person submits a task instead. */
+const HOST_COMMANDS: readonly string[] = ["place", "ballot-open"];
+
+interface Table {
+  readonly file: Permissions;
+  readonly names: Names;
+  readonly role: Role;
+  readonly list: GrantList;
+}
+
+/** Everything that a role may do on NATS, by the file: in the swarm's account, and for `system` in that of the servers. */
+export function permissionsOf(role: Role, file: Permissions): RolePermissions {
+  const list = new GrantList();
+  list.subscribe("replies to its own requests", `${inboxPrefixOf(role.user)}.>`);
+  TABLES[role.kind]({ file, names: createNames(file.prefix), role, list });
+  return list.permissions;
+}
+
+const TABLES: Readonly<Record<RoleKind, (table: Table) => void>> = {
+  publisher: grantPublisher,
+  agent: grantAgent,
+  coordinator: grantCoordinator,
+  operator: grantOperator,
+  api: grantApi,
+  init: grantInit,
+  system: grantSystem,
+};
+
+function grantPublisher({ file, names, role, list }: Table): void {
+  const { capabilities } = file.publishers.find(({ name }) => name === role.name)!;
+  for (const capability of capabilities) {
+    list.publish(`submit tasks of ${capability}`, names.subject("task", { capability }));
+    list.subscribe(`hear the results of ${capability}`, names.subject("doneOf", { capability }));
+  }
+  list.publish("call operations at the front door", frontDoorOf(names, role));
+}
+
+function grantOperator({ names, role, list }: Table): void {
+  list.publish("call operations at the front door", frontDoorOf(names, role));
+}
+
+/** The operations of one user, and the receipts of running ones. */
+const frontDoorOf = (names: Names, { user }: Role) => [
+  names.subject("operate", { user }),
+  names.subject("operateReceipt", { user }),
+];
+
+/** The rights of every process of the swarm: it answers requests and discovery, and writes its audit log. */
+function grantProcess({ names, list }: Table, announcedAs: string): void {
+  list.publish("answer requests", ANY_INBOX);
+  list.subscribe("answer discovery", discoverySubjects(announcedAs));
+  list.publish("write its audit log", names.subject("audit"), WIDE.audit);
+  list.publish(
+    "settle an audit entry whose fate is unknown",
+    [api.messageGet(names.stream("audit")), api.directGet(names.stream("audit"))],
+    WIDE.bareRead,
+  );
+  list.publish("wait for the streams, and read the servers' time", api.streamInfo("*"), WIDE.streamInfo);
+  list.publish("tell that another process died", names.subject("gone"), WIDE.gone);
+}
+
+/** The reasons of lines that allow more than their use. Each goes when the code needs less. */
+const WIDE = {
+  audit:
+    "the subject names role and process, not the user: the hash chain tells a forged entry, NATS does not refuse it",
+  bareRead: "the body names the message, so the user may read any message of the stream",
+  streamInfo: "also shows the subjects that a stream holds",
+  gone: "a supervisor lets any living process tell the death; the office asks the host before it believes it",
+  create: "the creator of a consumer may choose the subject of its deliveries",
+  list: "shows all consumers of the stream",
+  placed: "consumers of placed tasks are not bound to the class",
+  later: "the subject names no capability, so the user may delay tasks of any",
+  follow: "the creator of a consumer may choose the subject of its deliveries, and reads all of the bucket",
+  limits: "keys of all capabilities",
+  blobs: "blobs are named by their hash, not by capability",
+} as const;
+
+function grantAgent(table: Table): void {
+  const { file, names, role, list } = table;
+  const agents = file.classes.find(({ name }) => name === role.name)!;
+  grantProcess(table, "murmur-agent");
+  const tasks = names.stream("tasks");
+  for (const capability of agents.capabilities) {
+    for (const priority of PRIORITIES) {
+      const consumer = queueConsumer(capability, priority);
+      list.publish(`take tasks of ${capability}`, [
+        api.next(tasks, consumer),
+        api.ack(tasks, consumer),
+        api.consumerInfo(tasks, consumer),
+      ]);
+      list.publish(
+        `create the consumer of ${capability}`,
+        api.consumerCreate(tasks, consumer, names.subject("task", { capability, priority })),
+        WIDE.create,
+      );
+    }
+    list.publish(`store the results of ${capability}`, names.subject("result", { capability }));
+    list.publish(`journal the attempts of ${capability}`, names.subject("journal", { capability }));
+    list.publish(`store dead letters of ${capability}`, names.subject("dead", { capability }));
+    list.subscribe(`answer asks of ${capability}`, names.subject("ask", { capability }));
+  }
+  list.publish("list the capabilities of the swarm", api.consumerList(tasks), WIDE.list);
+  list.publish(
+    "take placed tasks",
+    [api.next(tasks, "*"), api.ack(tasks, "*"), api.consumerInfo(tasks, "*"), api.consumerDelete(tasks, "*")],
+    WIDE.placed,
+  );
+  list.publish(
+    "create its consumer of placed tasks",
+    api.consumerCreate(tasks, "*", `${names.subject("placed")}`),
+    WIDE.create,
+  );
+  list.publish("place a task on the agent that the office chose", names.subject("placed"), WIDE.placed);
+  list.publish("delay a task", names.subject("later"), WIDE.later);
+  for (const stream of ["tasks", "later", "results", "journal"] as const) {
+    list.publish(
+      `look for an earlier attempt's traces (${stream})`,
+      [
+        api.messageGet(names.stream(stream)),
+        api.directGet(names.stream(stream)),
+        `${api.directGet(names.stream(stream))}.>`,
+      ],
+      WIDE.bareRead,
+    );
+  }
+  list.publish(
+    "ask the office",
+    AGENT_COMMANDS.map((command) => names.subject("office", { command })),
+  );
+  list.publish("tell the progress of tasks", names.subject("event", { kind: "task" }));
+  list.publish("send heartbeats", names.subject("heartbeat"));
+  list.subscribe("answer where a task runs", names.subject("where"));
+  list.subscribe("hear of cancelled tasks and scopes", names.subject("cancel"));
+  list.subscribe("answer its mailboxes", names.subject("agent"));
+  list.subscribe("answer roll calls", names.subject("everyAgent"));
+  list.subscribe("hear of agent ids that two hosts claim", names.subject("event", { kind: "agent" }));
+  for (const capability of agents.asks) {
+    list.publish(`ask agents of ${capability}`, names.subject("ask", { capability }));
+  }
+  if (agents.asks.length > 0) list.publish("ask a named agent", names.subject("agent", { verb: "ask" }));
+  list.publish("broadcast to agents", names.subject("topic"));
+  list.subscribe("hear broadcasts of agents", names.subject("topic"));
+  grantBlobs(table);
+  grantFollow(table, "cancelled");
+  grantFollow(table, "limits");
+  list.publish("take permits of limits", names.keys("limits"), WIDE.limits);
+}
+
+/** Bodies over 512 KiB. */
+function grantBlobs({ names, list }: Table): void {
+  const store = names.storeOf("blobs");
+  list.publish("store large bodies", names.objects("blobs"), WIDE.blobs);
+  list.publish(
+    "read large bodies",
+    [api.messageGet(store), api.directGet(store), `${api.directGet(store)}.>`],
+    WIDE.bareRead,
+  );
+  list.publish("replace large bodies", api.purge(store), WIDE.blobs);
+  list.publish("read the pieces of a large body", api.consumerCreate(store, "*", ">"), WIDE.follow);
+  list.publish("end the read of a large body", [api.consumerDelete(store, "*"), api.flow(store)]);
+}
+
+/** A key-value bucket, read and followed. */
+function grantFollow({ names, list }: Table, bucket: "cancelled" | "limits"): void {
+  const store = names.storeOf(bucket);
+  list.publish(
+    `read ${bucket}`,
+    [api.messageGet(store), api.directGet(store), `${api.directGet(store)}.>`],
+    WIDE.bareRead,
+  );
+  list.publish(
+    `follow ${bucket}`,
+    [api.consumerCreate(store, "*", ">"), api.flow(store), api.consumerDelete(store, "*")],
+    WIDE.follow,
+  );
+}
+
+function grantCoordinator(table: Table): void {
+  const { names, role, list } = table;
+  grantProcess(table, "murmur-coordinator");
+  list.publish("vote", names.subject("election", { from: role.name }));
+  list.subscribe("hear votes", names.subject("election", { to: role.name }));
+  list.publish("write the control log", names.subject("officeLog"));
+  grantWholeStream(table, "office", ["read", "follow", "purge"]);
+  grantSnapshots(table);
+  list.subscribe("answer the office's requests", names.subject("office"));
+  list.subscribe("answer reads that may be old", names.subject("stale"));
+  list.subscribe("answer the roll call of coordinators", names.subject("coordinators"));
+  list.publish("tell the office's events", [
+    ...(["office", "ballot", "agent", "task"] as const).map((kind) => names.subject("event", { kind })),
+  ]);
+  list.subscribe("hear heartbeats", names.subject("heartbeat"));
+  list.subscribe("hear of dead hosts", names.subject("gone"));
+  list.subscribe("hear of lost connections", DISCONNECTS);
+  list.publish("ask agents whether they live", names.subject("agent", { verb: "ping" }));
+  list.publish("call the roll of agents", names.subject("everyAgent"));
+  list.publish("ask where a task runs", names.subject("where"));
+  list.subscribe("answer where a ballot is", names.subject("where"));
+  list.publish("cancel questions of ballots", names.subject("cancel"));
+  list.subscribe("hear of cancelled ballots", names.subject("cancel"));
+  list.publish("place questions and tasks", names.subject("placed"));
+  list.publish("submit tasks of schedules, and return placed tasks", names.subject("task"));
+  list.publish("delay tasks of schedules", names.subject("later"));
+  list.publish("store verdicts and results of ballots", names.subject("result"));
+  list.subscribe("hear answers", [names.subject("doneOf"), names.subject("result")]);
+  list.publish("store dead letters of ballots", names.subject("dead"));
+  list.publish("journal hand-overs", names.subject("journal"));
+  grantWholeStream(table, "tasks", ["read", "purge"]);
+  grantWholeStream(table, "later", ["read", "purge"]);
+  grantWholeStream(table, "results", ["read"]);
+  grantWholeStream(table, "journal", ["read"]);
+  const tasks = names.stream("tasks");
+  list.publish("make, pause and remove consumers", [
+    api.consumerList(tasks),
+    api.consumerCreate(tasks, "*", ">"),
+    api.consumerInfo(tasks, "*"),
+    api.consumerDelete(tasks, "*"),
+    api.consumerPause(tasks, "*"),
+  ]);
+  grantBlobs(table);
+  grantFollow(table, "cancelled");
+}
+
+/** The advisories about connections that ended; the account imports them from the servers' account. */
+const DISCONNECTS = "$SYS.ACCOUNT.*.DISCONNECT";
+
+function grantSnapshots({ names, list }: Table): void {
+  const store = names.storeOf("snapshots");
+  list.publish("store snapshots", names.objects("snapshots"));
+  list.publish("read and replace snapshots", [
+    api.messageGet(store),
+    api.directGet(store),
+    `${api.directGet(store)}.>`,
+    api.purge(store),
+  ]);
+}
+
+/** A stream that the role reads without a bound on its subjects. */
+function grantWholeStream(
+  { names, list }: Table,
+  key: Parameters<Names["stream"]>[0],
+  uses: readonly ("read" | "follow" | "purge" | "delete")[],
+): void {
+  const stream = names.stream(key);
+  for (const use of uses) {
+    if (use === "read") {
+      list.publish(`read ${key}`, [
+        api.messageGet(stream),
+        api.directGet(stream),
+        `${api.directGet(stream)}.>`,
+      ]);
+    }
+    if (use === "follow") {
+      list.publish(`follow ${key}`, [
+        api.consumerCreate(stream, "*", ">"),
+        api.consumerDelete(stream, "*"),
+        api.flow(stream),
+      ]);
+    }
+    if (use === "purge")
+      list.publish(`remove messages of ${key}`, [api.purge(stream), api.messageDelete(stream)]);
+  }
+}
+
+function grantApi(table: Table): void {
+  const { names, list } = table;
+  grantProcess(table, "murmur-api");
+  list.subscribe("take tasks at the front door", names.subject("submit"));
+  list.subscribe("perform operations for users", [names.subject("operate"), names.subject("operateReceipt")]);
+  list.publish("submit tasks", names.subject("task"));
+  list.publish("delay tasks", names.subject("later"));
+  list.publish("store results of cancelled tasks", names.subject("result"));
+  list.subscribe("hear results", names.subject("doneOf"));
+  list.publish("tell of cancelled tasks and scopes", names.subject("cancel"));
+  list.publish("ask where a task runs", names.subject("where"));
+  list.publish("store dead letters of unreadable tasks", names.subject("dead"));
+  list.publish("close journals", names.subject("journal"));
+  list.publish("tell what operators did to tasks", names.subject("event", { kind: "task" }));
+  list.subscribe("follow tasks and ballots for watchers", names.subject("event"));
+  list.publish("steer agents", names.subject("agent"));
+  list.publish("call the roll of agents", names.subject("everyAgent"));
+  list.publish("call the roll of coordinators", names.subject("coordinators"));
+  list.publish(
+    "call the roll of processes",
+    Object.values(DISCOVERY).flatMap((verb) => [verb, `${verb}.>`]),
+  );
+  const commands = [...WRITES, ...CALLS, ...READS, ...OFFICE_ACTS].filter(
+    (command) => !HOST_COMMANDS.includes(command),
+  );
+  list.publish(
+    "ask the office for operators",
+    commands.map((command) => names.subject("office", { command })),
+  );
+  list.publish(
+    "read the office's state where it may be old",
+    READS.map((read) => names.subject("stale", { read })),
+  );
+  for (const key of ["tasks", "later", "results", "journal", "dead"] as const) {
+    grantWholeStream(table, key, ["read", "purge"]);
+  }
+  grantWholeStream(table, "audit", ["read"]);
+  grantWholeStream(table, "office", ["read"]);
+  const [tasks, later] = [names.stream("tasks"), names.stream("later")];
+  list.publish("list queues", [api.consumerList(tasks), api.consumerInfo(tasks, "*")]);
+  list.publish("move due tasks", [
+    api.consumerCreate(later, MOVER_CONSUMER, ">"),
+    api.consumerInfo(later, MOVER_CONSUMER),
+    api.next(later, MOVER_CONSUMER),
+    api.ack(later, MOVER_CONSUMER),
+  ]);
+  grantBlobs(table);
+  grantFollow(table, "cancelled");
+  list.publish("mark cancelled scopes", names.keys("cancelled"));
+  list.publish("read the facts about the account", api.account);
+}
+
+function grantInit(table: Table): void {
+  const { names, list } = table;
+  list.publish("read the facts about the account", api.account);
+  list.publish(
+    "create, verify and update streams and buckets",
+    names.allStreams.flatMap((stream) => [
+      api.streamCreate(stream),
+      api.streamInfo(stream),
+      api.streamUpdate(stream),
+    ]),
+  );
+  list.publish("find another stream that holds the subjects", api.streamNames);
+  list.publish("begin the control log", names.subject("officeLog"));
+}
+
+function grantSystem({ list }: Table): void {
+  list.publish("find the servers", "$SYS.REQ.SERVER.PING");
+  list.publish("let the servers read their configuration anew", "$SYS.REQ.SERVER.*.RELOAD");
+  list.publish("see which configuration a server runs", "$SYS.REQ.SERVER.*.VARZ");
+}
