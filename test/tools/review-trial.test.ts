@@ -116,6 +116,15 @@ test("labels become rows by kind, purpose and agreement, and a calibration that 
   expect(learnCalibration(judged).cells).toContainEqual([3, 3, 2, 3]);
 });
 
+test("a referee that was not asked has not been silent", () => {
+  const finding = makeFinding(1, { agreedBy: ["review-biome", "review-oxlint"], silent: [] });
+  const judged = [{ finding, verdict: "useful", repository: "made-up", isShown: true } as Judged];
+  expect(learnCalibration(judged).cells).toEqual([
+    [1, 1, 2, 2],
+    [2, 2, 1, 1],
+  ]);
+});
+
 test("a tally counts verdicts of labelled findings only, with Wilson's interval", () => {
   const verdicts = ["useful", "useful", "true-but-noise", "false", undefined] as const;
   const judged = verdicts.map((verdict, index) => ({
