@@ -1,16 +1,16 @@
 import { execFile } from "node:child_process";
-import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { startFakePeer } from "../support/fake-peer.ts";
-
-const MAIN = join(import.meta.dirname, "../../src/app/main.ts");
+import { PROGRAM, programEnvironment } from "../support/program.ts";
 
 test("a library that writes to the console does not spoil the JSON on standard output", async () => {
   const peer = await startFakePeer("garbage");
   onTestFinished(() => peer.close());
-  const argv = [MAIN, "task", "ls", "--json", "--server", peer.url, "--timeout", "1s"];
+  const argv = [...PROGRAM, "task", "ls", "--json", "--server", peer.url, "--timeout", "1s"];
   const { stdout, stderr } = await new Promise<{ stdout: string; stderr: string }>((resolve) => {
-    execFile(process.execPath, argv, (_error, stdout, stderr) => resolve({ stdout, stderr }));
+    execFile(process.execPath, argv, { env: programEnvironment() }, (_error, stdout, stderr) =>
+      resolve({ stdout, stderr }),
+    );
   });
   expect(JSON.parse(stdout)).toMatchObject({ error: { code: "unavailable" } });
   expect(stderr).toContain("reader closed"); // nats-core wrote it with console.log

@@ -17,8 +17,7 @@ import { createOfficeClient, foundOffice, type OfficeClient } from "../../src/co
 import { connectNats, type Transport } from "../../src/transport/index.ts";
 import { createTaskClient, type TaskClient } from "../../src/work/index.ts";
 import { findNatsServer, type NatsServer, startNatsServer } from "../support/nats-server.ts";
-
-const MAIN = join(import.meta.dirname, "../../tools/build/run.ts");
+import { PROGRAM, programEnvironment } from "../support/program.ts";
 
 /** Registers the clean-up of a thing that a test, or with {@link atFileEnd} a file, has started. */
 export type AtEnd = (cleanUp: () => Promise<void> | void, timeoutMs?: number) => void;
@@ -30,14 +29,6 @@ export function atFileEnd(): AtEnd {
     for (const cleanUp of cleanUps.reverse()) await cleanUp();
   }, 120_000);
   return (cleanUp) => cleanUps.push(cleanUp);
-}
-
-/** The environment of the program, without the settings of the test machine. */
-function cleanEnvironment(extra: Record<string, string>): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(MURMUR_|NATS_|VITEST|NODE_OPTIONS|FORCE_COLOR)/.test(name),
-  );
-  return { ...Object.fromEntries(kept), NO_COLOR: "1", MURMUR_NATS_SERVER: findNatsServer(), ...extra };
 }
 
 /** How a run of the program ended. */
@@ -93,20 +84,20 @@ export function setupWorld(env: Record<string, string> = {}, atEnd: AtEnd = onTe
   const [directory, temp] = [join(root, "work"), join(root, "temp")];
   mkdirSync(directory);
   mkdirSync(temp);
-  // One cache of compiled code for all: a process that compiles everything again takes a second of a core.
-  const cache = process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), "murmur-test-compile-cache");
-  const environment = cleanEnvironment({
+  const environment: Record<string, string> = {
+    ...programEnvironment(),
+    NO_COLOR: "1",
+    MURMUR_NATS_SERVER: findNatsServer(),
     TMPDIR: temp,
-    NODE_COMPILE_CACHE: cache,
     // Not the cache of the person who runs the tests.
     XDG_CACHE_HOME: join(root, "cache"),
     ...env,
-  });
+  };
   // Paths that a process takes relative to its working directory, which this process does not share.
   const paths = { MURMUR_DATA: join(directory, ".murmur"), MURMUR_AGENTS_DIR: join(directory, "agents") };
   const split = (args: string) => args.split(" ").map((arg) => arg.replaceAll("%", " "));
   const start = (args: string, extra: Record<string, string> = {}) =>
-    spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, ...split(args)], {
+    spawn(process.execPath, [...PROGRAM, ...split(args)], {
       cwd: directory,
       env: { ...environment, ...extra },
       stdio: ["pipe", "pipe", "pipe"],
@@ -118,6 +109,8 @@ export function setupWorld(env: Record<string, string> = {}, atEnd: AtEnd = onTe
     child.stdin?.end(options.input ?? "");
     return collect(child);
   };
+  const call: World["call"] = (args) =>
+    callCli(split(args), { environment: { ...environment, ...paths }, directory });
   const hosted: { supervisor: Supervisor; server: NatsServer | undefined }[] = [];
   let mayRun = false;
   atEnd(async () => {
@@ -125,7 +118,7 @@ export function setupWorld(env: Record<string, string> = {}, atEnd: AtEnd = onTe
       await supervisor.stop({ now: true });
       await server?.stop();
     }
-    if (mayRun) await run("down --purge");
+    if (mayRun) await call("down --purge");
     rmSync(root, { recursive: true, force: true });
   }, 120_000);
   return {
@@ -135,7 +128,7 @@ export function setupWorld(env: Record<string, string> = {}, atEnd: AtEnd = onTe
       mayRun ||= !NO_SWARM.test(args);
       return run(args, options);
     },
-    call: (args) => callCli(split(args), { environment: { ...environment, ...paths }, directory }),
+    call,
     start(args) {
       mayRun = true;
       return start(args);

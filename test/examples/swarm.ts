@@ -7,8 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { findNatsServer } from "../support/nats-server.ts";
-
-const main = join(import.meta.dirname, "../../tools/build/run.ts");
+import { PROGRAM, programEnvironment } from "../support/program.ts";
 
 export interface EchoSwarm {
   /** The swarm's nats-server. */
@@ -16,21 +15,21 @@ export interface EchoSwarm {
   stop(): Promise<void>;
 }
 
-/** The agents of the ballots. They share one process, because each process costs 1.4 s of CPU time to start. */
+/** The agents of the ballots. They share one process, because each process costs CPU time to start. */
 const VOTERS = ["classify-words", "classify-triples", "classify-endings"];
 
 /** Starts the swarm. It runs the program without the launcher, which might install packages into the checkout. */
 export async function startEchoSwarm(): Promise<EchoSwarm> {
   const folder = mkdtempSync(join(tmpdir(), "murmur-examples-"));
-  const options = { cwd: folder, env: { ...process.env, MURMUR_NATS_SERVER: findNatsServer() } };
+  const options = { cwd: folder, env: { ...programEnvironment(), MURMUR_NATS_SERVER: findNatsServer() } };
   const murmur = async (...args: string[]): Promise<string> => {
-    const { stdout } = await promisify(execFile)(process.execPath, [main, ...args], options);
+    const { stdout } = await promisify(execFile)(process.execPath, [...PROGRAM, ...args], options);
     return stdout;
   };
   const { server }: { server: string } = JSON.parse(
     await murmur("up", "--detach", "--json", "--agents", "echo"),
   );
-  const voters = spawn(process.execPath, [main, "agent", "run", ...VOTERS, "--server", server], {
+  const voters = spawn(process.execPath, [...PROGRAM, "agent", "run", ...VOTERS, "--server", server], {
     ...options,
     stdio: "ignore",
   });

@@ -6,8 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type PeerKind, startFakePeer } from "./fake-peer.ts";
 import { findNatsServer, guardProcess, startNatsServer } from "./nats-server.ts";
-
-const MAIN = join(import.meta.dirname, "../../tools/build/run.ts");
+import { PROGRAM, programEnvironment } from "./program.ts";
 
 /** The peers: the kinds of test/support/fake-peer.ts, and a real nats-server that is stopped (SIGSTOP). */
 export const STOP_PEERS = [
@@ -216,13 +215,10 @@ function startProgram(
   cleanUps: CleanUps,
   directory?: string,
 ): Run {
-  const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(MURMUR_|NATS_|VITEST|NODE_OPTIONS)/.test(name),
-  );
-  const child = spawn(process.execPath, ["--disable-warning=ExperimentalWarning", MAIN, ...args], {
+  const child = spawn(process.execPath, [...PROGRAM, ...args], {
     cwd: directory,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...Object.fromEntries(kept), NO_COLOR: "1", MURMUR_NATS_SERVER: findNatsServer(), ...env },
+    env: { ...programEnvironment(), NO_COLOR: "1", MURMUR_NATS_SERVER: findNatsServer(), ...env },
   });
   const guard = guardProcess(child.pid ?? 0);
   const output = { stdout: "", stderr: "" };

@@ -3,8 +3,9 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, wr
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
 import { expect, onTestFinished, test, vi } from "vitest";
-import { provideBuild } from "../../tools/build/checkout-build.ts";
+import { provideBuild, provideRedirect } from "../../tools/build/checkout-build.ts";
 
 const root = join(import.meta.dirname, "../..");
 /** Prints the address of each file that Node loads, one a line, on standard error. */
@@ -23,7 +24,7 @@ function setup() {
     const past = new Date(Date.now() - 10_000);
     utimesSync(join(home, path), past, past);
   };
-  write("package.json", '{ "type": "module", "exports": { ".": "./src/index.ts" } }');
+  write("package.json", '{ "name": "murmur-swarm", "type": "module", "exports": { ".": "./src/index.ts" } }');
   write("package-lock.json", "{}");
   write("tools/build/bundle.ts", "");
   write("src/index.ts", "export class Shared {}\n");
@@ -90,6 +91,33 @@ test("while another process builds, this one does not wait, and the lock of a ki
   utimesSync(join(builds, "lock"), old, old);
   expect(await provideBuild(home)).toMatch(/main\.js$/);
   expect(told).toEqual([]);
+});
+
+test("a process that is redirected loads the build in the place of the sources, its agents' imports included", async () => {
+  const { home, write, builds } = setup();
+  write(
+    "agents/echo.ts",
+    'import { Shared } from "murmur-swarm";\nimport "../src/app/main.ts";\nconsole.log(JSON.stringify([Shared.name, globalThis.seen]));\n',
+  );
+  const redirect = pathToFileURL((await provideRedirect(home)) ?? "").href;
+  const argv = ["--import", redirect, "--import", LISTER, join(home, "agents/echo.ts")];
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, argv);
+  const address = [pathToFileURL(join(home, "src/app/word.ts")).href, join(home, "src/app")];
+  expect(JSON.parse(stdout)).toEqual(["Shared", { word: "first", address, isOne: true }]);
+  const loaded = stderr.split("\n").filter((line) => line.startsWith("loads file:"));
+  const outside = loaded.filter((line) => !line.includes(pathToFileURL(join(builds, "1")).href));
+  expect(outside).toEqual([`loads ${pathToFileURL(join(home, "agents/echo.ts")).href}`]);
+});
+
+test("a redirection waits for the build that another process makes", async () => {
+  const { home, builds } = setup();
+  mkdirSync(builds, { recursive: true });
+  writeFileSync(join(builds, "lock"), "");
+  const waiting = provideRedirect(home);
+  await Promise.resolve();
+  expect(readdirSync(builds)).toEqual(["lock"]);
+  rmSync(join(builds, "lock"));
+  expect(existsSync((await waiting) ?? "")).toBe(true);
 });
 
 test("`status` and the help load few files, and neither zod nor the libraries for metrics and logs", async () => {

@@ -7,7 +7,7 @@ import { isBuiltin } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { type Plugin, rolldown } from "rolldown";
 
-/** Packages that become part of a bundle: almost every command loads them, and they have up to a hundred files each. */
+/** Packages that become part of a bundle: almost every command or process loads them, and they have up to a hundred files each. */
 const BUNDLED = [
   /^zod$/,
   /^@nats-io\//,
@@ -16,6 +16,9 @@ const BUNDLED = [
   /^ulid$/,
   /^picocolors$/,
   /^@msgpack\/msgpack$/,
+  /^execa$/,
+  /^hono(?:\/|$)/,
+  /^@hono\/node-server$/,
 ];
 /**
  * Modules that at least this many entries and lazy parts import are one file. Smaller numbers make each command load code that it

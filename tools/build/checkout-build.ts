@@ -3,8 +3,19 @@
 // I1: a build is used only while each file that it was made from has the size and the time of change that it had before the build.
 // I2: a process may load parts of its build late, so no other build takes its folder within an hour.
 // I3: one process builds at a time; the others run the sources meanwhile.
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { basename, dirname, join, relative } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { pathToFileURL } from "node:url";
 
 /** A lock that is older than this was left by a killed process, in ms. A build takes 1–2 s, on a busy machine up to 10. */
 const LOCK_LIMIT_MS = 60_000;
@@ -14,6 +25,18 @@ const KEPT_MS = 3_600_000;
 const TOOL_FILES = ["package.json", "package-lock.json", "tools/build/bundle.ts"];
 /** The file that names the newest build. */
 const CURRENT = "current.json";
+/** The program's own entry in the build, and its source. */
+const PROGRAM = { main: "src/app/main.ts" };
+/** The entry of zod, of 100 files: agents import it as well as the program. A build has it, so one copy serves both. */
+const ZOD = "node_modules/zod/index.js";
+/** The look for the end of another process's build, in ms: a build takes 1,000 ms or more. */
+const LOOK_EVERY_MS = 100;
+/**
+ * The module of a build that makes Node load the build in the place of the sources: `node --import <this file> src/app/main.ts`. The
+ * processes that the program starts do the same when the option stands in NODE_OPTIONS. Everything else stays as it is: arguments,
+ * addresses of modules, the agents from their sources.
+ */
+const REDIRECT = "redirect.js";
 
 /** The content of {@link CURRENT}. */
 interface Stamp {
@@ -25,7 +48,22 @@ interface Stamp {
 
 /** The entry of the checkout's build, which is made first when it is stale; undefined when it cannot be had now. */
 export async function provideBuild(root: string): Promise<string | undefined> {
-  return findBuild(root) ?? (await makeBuild(root));
+  const found = findBuild(root) ?? (await makeBuild(root));
+  return typeof found === "string" ? found : undefined;
+}
+
+/**
+ * The module that redirects from the sources to the checkout's build, for `node --import` (see {@link REDIRECT}). When another
+ * process builds, it waits for that one.
+ * @returns undefined when the build failed; standard error tells the reason.
+ */
+export async function provideRedirect(root: string): Promise<string | undefined> {
+  for (;;) {
+    const found = findBuild(root) ?? (await makeBuild(root));
+    if (typeof found === "string") return join(dirname(found), REDIRECT);
+    if (!found.isBusy) return undefined;
+    await setTimeout(LOOK_EVERY_MS);
+  }
 }
 
 /** The entry of a build of exactly the present sources (I1). */
@@ -45,21 +83,26 @@ function findBuild(root: string): string | undefined {
   return statSync(entry, { throwIfNoEntry: false }) === undefined ? undefined : entry;
 }
 
-/** Makes a build, unless another process makes one. Says on standard error why there is none, and the sources run. */
-async function makeBuild(root: string): Promise<string | undefined> {
+/**
+ * Makes a build, unless another process makes one. When it fails, it says on standard error why, and the sources run.
+ * @returns the entry, or whether another process builds.
+ */
+async function makeBuild(root: string): Promise<string | { isBusy: boolean }> {
   const builds = join(root, ".murmur/build");
   const lock = join(builds, "lock");
-  if (!takeLock(builds, lock)) return undefined;
+  if (!takeLock(builds, lock)) return { isBusy: existsSync(lock) };
   const startedMs = Date.now();
   try {
     const folder = freeFolder(builds, startedMs);
     const { bundle } = await import("./bundle.ts");
+    const entries = { ...PROGRAM, ...readDoors(root), ...sharedPackages(root) };
     const { inputs } = await bundle({
       root,
       out: join(builds, folder),
-      entries: { main: "src/app/main.ts" },
+      entries,
       addressOf: (source) => join(root, source),
     });
+    writeRedirect(root, join(builds, folder), entries);
     const files: Stamp["files"] = {};
     for (const path of [...inputs.map((input) => relative(root, input)), ...TOOL_FILES]) {
       const { mtimeMs, size } = statSync(join(root, path));
@@ -73,10 +116,44 @@ async function makeBuild(root: string): Promise<string | undefined> {
   } catch (error) {
     const [reason] = (error instanceof Error ? error.message : String(error)).split("\n", 1);
     process.stderr.write(`murmur: the build of this checkout failed, so the sources run: ${reason}\n`);
-    return undefined;
+    return { isBusy: false };
   } finally {
     rmSync(lock, { force: true });
   }
+}
+
+/** The doors of the package, which agents import by its name: the path of each below the build, and its source. */
+function readDoors(root: string): Record<string, string> {
+  const { exports } = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    exports: Record<string, string>;
+  };
+  return Object.fromEntries(
+    Object.values(exports).map((source) => [basename(dirname(source)), source.replace("./", "")]),
+  );
+}
+
+/** The packages that the build and agents share. */
+function sharedPackages(root: string): Record<string, string> {
+  return existsSync(join(root, ZOD)) ? { zod: ZOD } : {};
+}
+
+/** Writes {@link REDIRECT}. Node has resolved an import before the module compares its address with those of the entries. */
+function writeRedirect(root: string, folder: string, entries: Readonly<Record<string, string>>): void {
+  const addresses = Object.entries(entries).map(([path, source]) => [
+    pathToFileURL(realpathSync(join(root, source))).href,
+    pathToFileURL(join(folder, `${path}.js`)).href,
+  ]);
+  const text = `import { registerHooks } from "node:module";
+const builtOf = new Map(${JSON.stringify(addresses)});
+registerHooks({
+  resolve(specifier, context, next) {
+    const resolved = next(specifier, context);
+    const url = builtOf.get(resolved.url);
+    return url === undefined ? resolved : { ...resolved, url, format: "module" };
+  },
+});
+`;
+  writeFileSync(join(folder, REDIRECT), text);
 }
 
 /**

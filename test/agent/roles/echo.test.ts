@@ -6,6 +6,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import echo from "../../../agents/echo/agent.ts";
 import { ManualClock } from "../../../src/base/index.ts";
 import { CancelledError } from "../../../src/protocol/index.ts";
+import { programEnvironment } from "../../support/program.ts";
 import { makeAttempt, perform, startHost, takeSlot, until } from "../support.ts";
 
 afterEach(() => vi.unstubAllEnvs());
@@ -86,8 +87,12 @@ function runInProcess(
     await echo.perform({ id: "t", input: { $fail: "${how}" } }, { attempt: 1 }, () => {});`;
   const argv = ["--max-old-space-size=32", "--input-type=module", "-e", code];
   return new Promise((resolve) => {
-    execFile(process.execPath, argv, { timeout, killSignal: "SIGKILL" }, (error, _stdout, stderr) =>
-      resolve({ code: error?.code ?? error?.signal ?? 0, killed: error?.killed === true, stderr }),
+    execFile(
+      process.execPath,
+      argv,
+      { timeout, killSignal: "SIGKILL", env: programEnvironment() },
+      (error, _stdout, stderr) =>
+        resolve({ code: error?.code ?? error?.signal ?? 0, killed: error?.killed === true, stderr }),
     );
   });
 }

@@ -2,11 +2,8 @@
 // process that started them ends.
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { guardProcess } from "../nats-server.ts";
-
-const MAIN = join(import.meta.dirname, "../../../src/app/main.ts");
+import { PROGRAM, programEnvironment } from "../program.ts";
 
 /** A Murmur process. The caller can start it again after it has ended. */
 export interface MurmurProcess {
@@ -72,14 +69,10 @@ export function createMurmurProcess(options: {
       if (isRunning()) return;
       const log = openSync(options.logFile, "a");
       const own = { MURMUR_METRICS_PORT: "0", MURMUR_LOG_LEVEL: "info", ...options.environment };
-      const started = spawn(
-        process.execPath,
-        ["--disable-warning=ExperimentalWarning", MAIN, ...options.args],
-        {
-          stdio: ["ignore", "ignore", log],
-          env: { ...cleanEnvironment(), ...own },
-        },
-      );
+      const started = spawn(process.execPath, [...PROGRAM, ...options.args], {
+        stdio: ["ignore", "ignore", log],
+        env: { ...programEnvironment(), ...own },
+      });
       closeSync(log);
       const guard = guardProcess(started.pid ?? 0);
       child = started;
@@ -101,14 +94,4 @@ export function createMurmurProcess(options: {
       isPaused = false;
     },
   };
-}
-
-/** The environment for the processes. It leaves out the settings of the calling process for Murmur, NATS and vitest. */
-function cleanEnvironment(): NodeJS.ProcessEnv {
-  const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(MURMUR_|NATS_|VITEST|NODE_OPTIONS|FORCE_COLOR)/.test(name),
-  );
-  // All processes share one cache of compiled code. Without it, each process spends one second of CPU time on compilation.
-  const cache = process.env.NODE_COMPILE_CACHE ?? join(tmpdir(), "murmur-test-compile-cache");
-  return { ...Object.fromEntries(kept), NODE_COMPILE_CACHE: cache };
 }
