@@ -176,7 +176,7 @@ async def cancel(connection, capability, task_id, scope="-"):
     await connection.publish(f"{PREFIX}.cancel.{scope}.{task_id}", b"{}")
     for stream, filter in [
         ("TASKS", f"{PREFIX}.task.*.*.*.{task_id}"),
-        ("TASKS", f"{PREFIX}.placed.*.*.*.{task_id}"),
+        ("TASKS", f"{PREFIX}.placed.*.*.*.*.{task_id}"),
         ("LATER", f"{PREFIX}.later.*.{task_id}"),
         ("LATER", f"{PREFIX}.due.*.*.*.{task_id}"),
     ]:

@@ -41,6 +41,7 @@ const ASK_SHARE = 0.75;
 export interface AgentHostPort extends RunPorts {
   readonly log: Logger;
   readonly hostId: string;
+  readonly agentClass: string;
   readonly version: string;
   readonly restart: RestartPolicy | undefined;
   /** Asks the host to call `agent.sync()` at the end of this turn of the event loop. */
@@ -154,6 +155,7 @@ export class Agent implements RunOwner {
       ...(this.#machineState === undefined || this.slots.used === 0 ? {} : { doing: this.#machineState }),
       slots: { used: this.slots.used, total: this.slots.total },
       loop: this.#loop,
+      class: this.#host.agentClass,
       host: this.#host.hostId,
       pid: process.pid,
       since: this.#since,

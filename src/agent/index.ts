@@ -33,5 +33,5 @@ export type { Host, HostOptions, HostRole } from "./host/types.ts";
 export type { Exec } from "./ports/exec.ts";
 export type { HeldLock, LockPort, LockRequest } from "./ports/lock.ts";
 export type { AgentVoteKey, VotePort } from "./ports/vote.ts";
-export { type AskLink, askAgent, askCapability } from "./wire/ask.ts";
+export { type AskLink, askAgent, askCapability, type FindClass } from "./wire/ask.ts";
 export { HEARTBEAT_INTERVAL_MS } from "./wire/heartbeat.ts";

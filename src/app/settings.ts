@@ -1,7 +1,15 @@
 // The schema of every setting of Murmur, with the facts that help pages and documentation need. The code that reads a setting owns
 // its effect. `docs/configuration.md` is made from this file.
 import { z } from "zod";
-import { MAX_KEPT_DAYS, PREFIX_PATTERN, type StreamLimits, tokenSchema } from "../protocol/index.ts";
+import {
+  classSchema,
+  DEFAULT_CLASS,
+  MAX_KEPT_DAYS,
+  nameSchema,
+  PREFIX_PATTERN,
+  type StreamLimits,
+  tokenSchema,
+} from "../protocol/index.ts";
 
 const port = (about: string) => z.coerce.number(`must be a port, 0–65535${about}`).int().min(0).max(65_535);
 const positiveMs = () => z.coerce.number("must be a number of ms").int().min(1).max(86_400_000);
@@ -191,6 +199,14 @@ export const configSchema = z.strictObject({
         "Base URL of nats-server's releases, or of a mirror: an archive and its SHA256SUMS are below `v<version>/`. It is read when no nats-server is found and neither pip, uv nor Go can provide one.",
     },
   ),
+  hostId: setting(nameSchema.optional(), {
+    about:
+      "The id of an agent process as a host of agents; two processes must not share one. In a StatefulSet: the pod's name. Without it: the role and a random part. The processes of `up` always have such ids of their own.",
+  }),
+  agentClass: setting(classSchema.default(DEFAULT_CLASS), {
+    about:
+      "The class of the agents of this process: 1–16 of a–z 0–9. NATS permissions are given to classes. `init` creates the stream of placed tasks of this class.",
+  }),
   coordinatorId: setting(tokenSchema.default("coordinator-1"), {
     about:
       "The id of the coordinator in this process: one of `coordinators`. In a StatefulSet: the pod's name.",

@@ -185,7 +185,15 @@ export {
   operateReceiptSchema,
 } from "./wire/operate.ts";
 export { checkPlainData } from "./wire/plain-data.ts";
-export { type Fault, findFaults, nameSchema, parse, timeSchema, tokenSchema } from "./wire/schema.ts";
+export {
+  classSchema,
+  type Fault,
+  findFaults,
+  nameSchema,
+  parse,
+  timeSchema,
+  tokenSchema,
+} from "./wire/schema.ts";
 export { isServerSupported, OLDEST_SERVER } from "./wire/server-floor.ts";
 export {
   ACK_RENEW_MS,
@@ -213,11 +221,22 @@ export {
 } from "./wire/subject-facts.ts";
 export { subjectPattern } from "./wire/subject-patterns.ts";
 export {
+  type AgentMailbox,
+  CLASS_PATTERN,
+  checkClass,
+  checkName,
   checkToken,
+  classField,
+  classOf,
   createSubjects,
+  DEFAULT_CLASS,
   type EventKind,
   fitsFilter,
+  type HostAddress,
+  type HostRef,
+  hostName,
   isName,
+  isSameHost,
   isToken,
   LANE_COUNT,
   LANES,

@@ -30,7 +30,10 @@ const PUBLIC = {
     about: "The reply of <p>.where.<taskId> from the host that runs the task.",
   },
   "agent-status": { schema: agentStatusSchema, about: "One agent, in heartbeats and `status` replies." },
-  heartbeat: { schema: heartbeatSchema, about: "All agents of one process, on <p>.heartbeat.<agentId>." },
+  heartbeat: {
+    schema: heartbeatSchema,
+    about: "All agents of one process, on <p>.heartbeat.<class>.<host>.",
+  },
   "dead-letter": {
     schema: deadLetterSchema,
     about: "A task that failed for good, on <p>.dead.<capability>.<taskId>.",

@@ -119,10 +119,14 @@ export function makeGate() {
 export const linkOf = (transport: Transport) => ({ bus: transport.bus, subjects });
 
 /** Sends a verb to an agent's mailbox and returns the reply. */
-export async function sendVerb(transport: Transport, agentId: string, verb: string) {
-  const reply = await transport.bus.request(subjects.agent(agentId, verb), new Uint8Array(), {
-    timeoutMs: 60_000,
-  });
+export async function sendVerb(transport: Transport, agentId: string, verb: string, agentClass = "default") {
+  const reply = await transport.bus.request(
+    subjects.agent({ class: agentClass, agent: agentId }, verb),
+    new Uint8Array(),
+    {
+      timeoutMs: 60_000,
+    },
+  );
   return decode(reply.data).value as Record<string, unknown>;
 }
 

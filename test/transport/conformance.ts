@@ -989,9 +989,15 @@ export function describeTransport(title: string, start: () => Promise<Implementa
 
       test("the server deletes an idle consumer, but not while a pull is open, and keeps its messages", async () => {
         const { transport, subjects } = await setup();
-        const filter = subjects.filters.placedOnHost("host-1");
+        const filter = subjects.filters.placedOnHost({ class: "default", host: "host-1" });
         const spec = { name: "placed-host-1", filter, inactiveMs: 1_000 };
-        const subject = subjects.placed({ host: "host-1", agent: "a-1", scope: "-", taskId: "t" });
+        const subject = subjects.placed({
+          class: "default",
+          host: "host-1",
+          agent: "a-1",
+          scope: "-",
+          taskId: "t",
+        });
         const idle = await transport.queue("tasks").consumer(spec);
         await transport.log("tasks").append(subject, text("t"));
         await vi.waitFor(async () => expect(await idle.info()).toBeNull(), SOON);

@@ -7,7 +7,15 @@
 // I3: the host does the follow-up work of one turn of the event loop once, at the end of the turn: it updates lifecycle
 //     states, counts the turns of work loops, reports free slots to the worker, and sends early heartbeats.
 import { createService, systemClock } from "../../base/index.ts";
-import { type AgentStatus, checkToken, createSubjects, SwarmError, showValue } from "../../protocol/index.ts";
+import {
+  type AgentStatus,
+  checkClass,
+  checkToken,
+  createSubjects,
+  DEFAULT_CLASS,
+  SwarmError,
+  showValue,
+} from "../../protocol/index.ts";
 import type { Subscription } from "../../transport/index.ts";
 import type { Slot, SlotRefusal, Workforce } from "../../work/index.ts";
 import { Agent, type AgentHostPort } from "../agent.ts";
@@ -47,6 +55,7 @@ class AgentHost implements Host, AgentHostPort {
   readonly locks: AgentHostPort["locks"];
   readonly votes: AgentHostPort["votes"];
   readonly hostId: string;
+  readonly agentClass: string;
   readonly version: string;
   readonly restart: AgentHostPort["restart"];
   readonly #options: HostOptions;
@@ -75,6 +84,7 @@ class AgentHost implements Host, AgentHostPort {
     const { transport, roles } = options;
     this.clock = options.clock ?? systemClock;
     this.hostId = checkToken(options.hostId, "hostId");
+    this.agentClass = checkClass(options.agentClass ?? DEFAULT_CLASS, "agentClass");
     this.log = options.log;
     this.exec = options.exec;
     this.locks = options.locks;
@@ -84,7 +94,9 @@ class AgentHost implements Host, AgentHostPort {
     this.link = {
       bus: transport.bus,
       subjects: createSubjects(transport.prefix),
+      agentClass: this.agentClass,
       knownCapabilities: options.knownCapabilities,
+      findClass: options.findClass,
     };
     this.#desk = new AskDesk({ clock: this.clock, log: options.log });
     const count = roles.reduce((sum, role) => sum + (role.count ?? 1), 0);
@@ -238,7 +250,7 @@ class AgentHost implements Host, AgentHostPort {
   async #start(): Promise<void> {
     const { bus, subjects } = this.link;
     for (const agent of this.#agents.values()) {
-      const subject = subjects.filters.agentVerbs(agent.id);
+      const subject = subjects.filters.agentVerbs({ class: this.agentClass, agent: agent.id });
       this.#mailboxes.set(
         agent,
         bus.subscribe(subject, (request) =>
@@ -375,7 +387,8 @@ class AgentHost implements Host, AgentHostPort {
       ...(goodbye ? { goodbye } : {}),
     };
     try {
-      for (const { id, body } of heartbeatMessages(head, agents)) bus.publish(subjects.heartbeat(id), body);
+      const subject = subjects.heartbeat({ class: this.agentClass, host: this.hostId });
+      for (const body of heartbeatMessages(head, agents)) bus.publish(subject, body);
     } catch (error) {
       this.log.warn({ err: error }, "heartbeat not sent; it is not retried");
     }

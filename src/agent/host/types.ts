@@ -8,6 +8,7 @@ import type { AgentDefinition } from "../define/define.ts";
 import type { Exec } from "../ports/exec.ts";
 import type { LockPort } from "../ports/lock.ts";
 import type { VotePort } from "../ports/vote.ts";
+import type { FindClass } from "../wire/ask.ts";
 
 /** One kind of agent in a host. */
 export interface HostRole {
@@ -24,6 +25,10 @@ export interface HostOptions {
   log: Logger;
   /** The process's id in the swarm: one subject token. */
   hostId: string;
+  /**
+   * The class of the host and its agents, 1–16 of a–z 0–9: NATS permissions are given to classes. Default `default`.
+   */
+  agentClass?: string | undefined;
   /** The process's role, for heartbeats: usually the roles of its agents. */
   role: string;
   /** The program's version, shown for agents whose definition names none. */
@@ -39,6 +44,8 @@ export interface HostOptions {
   votes?: VotePort | undefined;
   /** Lists the capabilities that the swarm knows, for errors of `ctx.ask`. Without it, those errors list none. */
   knownCapabilities?: (() => Promise<readonly string[]>) | undefined;
+  /** Finds the class of another agent for `ctx.ask`. Without it, the host looks for agents of its own class only. */
+  findClass?: FindClass | undefined;
   roles: readonly HostRole[];
   /** The restart budget and delays of an agent that crashes; default `DEFAULT_RESTART_POLICY` of base. */
   restart?: RestartPolicy | undefined;

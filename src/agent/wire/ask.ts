@@ -5,7 +5,9 @@ import { z } from "zod";
 import { sleep } from "../../base/index.ts";
 import {
   CONTENT_TYPES,
+  checkName,
   checkPlainData,
+  DEFAULT_CLASS,
   decode,
   type Encoding,
   encode,
@@ -28,10 +30,19 @@ import {
 import { errorReply } from "../../work/index.ts";
 import { type AskOptions, DEFAULT_ASK_TIMEOUT_MS } from "../define/context.ts";
 
+/**
+ * Finds the class of an agent, which is a part of its mailbox's subject; undefined when it is not known. `isAgain`: no agent
+ * of the class that was found before answers.
+ */
+export type FindClass = (agentId: string, options: { isAgain: boolean }) => Promise<string | undefined>;
+
 /** The connection for asks and broadcasts. */
 export interface AskLink {
   readonly bus: Bus;
   readonly subjects: Subjects;
+  /** The class of this host, default `default`. An agent whose class is not known is looked for in it. */
+  readonly agentClass?: string | undefined;
+  readonly findClass?: FindClass | undefined;
   /** Lists the capabilities that the swarm knows, for the error about an ask that no agent takes. */
   readonly knownCapabilities?: (() => Promise<readonly string[]>) | undefined;
 }
@@ -74,13 +85,25 @@ async function explainSilence(link: AskLink, capability: string, cause: unknown)
 }
 
 /** Asks one named agent, which performs its first capability. @throws as {@link askCapability}. */
-export function askAgent(
+export async function askAgent(
   link: AskLink,
   agentId: string,
   input: unknown,
   options: AskOptions & { signal?: AbortSignal | undefined } = {},
 ): Promise<unknown> {
-  return sendAsk(link.bus, link.subjects.agent(agentId, "ask"), input, options);
+  const { bus, subjects, agentClass = DEFAULT_CLASS, findClass } = link;
+  const ask = (of: string) =>
+    sendAsk(bus, subjects.agent({ class: of, agent: agentId }, "ask"), input, options);
+  checkName(agentId, "agentId");
+  const known = (await findClass?.(agentId, { isAgain: false })) ?? agentClass;
+  try {
+    return await ask(known);
+  } catch (error) {
+    if (!(error instanceof NoSubscriberError)) throw error;
+    const other = await findClass?.(agentId, { isAgain: true });
+    if (other === undefined || other === known) throw error;
+    return ask(other);
+  }
 }
 
 async function sendAsk(

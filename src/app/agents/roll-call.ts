@@ -1,4 +1,4 @@
-// The roll call: a request on `<p>.agent.-.status` that every process with agents answers for all of them.
+// The roll call: a request on `<p>.agent.-.-.status` that every process with agents answers for all of them.
 import { z } from "zod";
 import { createService, type Logger, type Service } from "../../base/index.ts";
 import {
@@ -8,6 +8,7 @@ import {
   decode,
   encode,
   HEADERS,
+  hostName,
   parse,
 } from "../../protocol/index.ts";
 import type { Subscription, Transport } from "../../transport/index.ts";
@@ -61,7 +62,7 @@ export function createRollCall(parts: {
           const conflict = conflictSchema.safeParse(decode(data).value);
           if (!conflict.success) return;
           const { agent, kept, refused } = conflict.data;
-          if (!status().some(({ id, host }) => id === agent && host === refused)) return;
+          if (!status().some((own) => own.id === agent && hostName(own) === refused)) return;
           log.error(
             { alert: "agent_conflict", agent, kept, refused },
             "agent id taken by another process, which counts instead of this one; give each agent its own id and restart",
@@ -75,5 +76,5 @@ export function createRollCall(parts: {
   });
 }
 
-/** The event of the office about two hosts with one agent id: the host that counts, and the refused one. */
+/** The event of the office about two hosts with one agent id: the names of the host that counts, and of the refused one. */
 const conflictSchema = z.object({ agent: z.string(), kept: z.string(), refused: z.string() });

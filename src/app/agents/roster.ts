@@ -4,6 +4,7 @@ import { createOfficeClient, type RecordView } from "../../coordinator/index.ts"
 import {
   type AgentStatus,
   agentStatusSchema,
+  checkName,
   createSubjects,
   decode,
   encode,
@@ -14,6 +15,7 @@ import {
   SwarmError,
 } from "../../protocol/index.ts";
 import type { Incoming, Transport } from "../../transport/index.ts";
+import { askInClass, createClassFinder } from "./classes.ts";
 import { callRoll } from "./roll-call.ts";
 
 /**
@@ -66,9 +68,12 @@ export async function commandAgent(
   verb: "status" | "pause" | "resume" | "drain",
   timeoutMs: number,
 ): Promise<AgentStatus> {
-  const subject = createSubjects(transport.prefix).agent(agentId, verb);
+  const { agent: mailboxOf } = createSubjects(transport.prefix);
+  checkName(agentId, "agentId");
+  const ask = (of: string) =>
+    transport.bus.request(mailboxOf({ class: of, agent: agentId }, verb), encode({}), { timeoutMs });
   try {
-    return readStatus(await transport.bus.request(subject, encode({}), { timeoutMs }));
+    return readStatus(await askInClass(createClassFinder(transport), agentId, ask));
   } catch (error) {
     throw await explainSilence(transport, agentId, error);
   }

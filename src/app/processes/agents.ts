@@ -6,10 +6,12 @@ import { createExec } from "../../bridges/index.ts";
 import { createLeaseKeeper, createOfficeClient } from "../../coordinator/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import { createWorker, listCapabilities } from "../../work/index.ts";
+import { createClassFinder } from "../agents/classes.ts";
 import { createRollCall } from "../agents/roll-call.ts";
 import type { Ports } from "../cli/command.ts";
 import { CONFIG_FILE, environmentName } from "../config.ts";
 import { SetupError } from "../setup-error.ts";
+import { isSupervised } from "../supervisor/supervisor-link.ts";
 import { resolveFrom } from "../target.ts";
 import { VERSION } from "../version.ts";
 import { type Assembly, createProcessAudit, type ProcessParts, runProcess } from "./frame.ts";
@@ -47,6 +49,7 @@ export async function runAgents(
     role,
     announcement: { name: "murmur-agent", description: `Murmur agents: ${roles.join(", ")}` },
     init: false,
+    processId: isSupervised() ? undefined : ports.config.hostId,
     assemble: (parts) => assembleAgents(parts, { ports, role, definitions, onReady }),
   });
 }
@@ -62,18 +65,21 @@ function assembleAgents(
 ): Assembly {
   const { transport, meter, log, processId } = parts;
   const { ports, role, definitions, onReady } = options;
+  const { agentClass } = ports.config;
   const writer = createProcessAudit(parts, role.replaceAll("+", "_"));
   const host = createHost({
     transport,
     meter,
     log,
     hostId: processId,
+    agentClass,
     role,
     version: VERSION,
     exec: createAllowedExec(ports),
     votes: createVotes(),
     locks: createLeaseKeeper({ office: createOfficeClient({ transport }), log }),
     knownCapabilities: () => listCapabilities(transport),
+    findClass: createClassFinder(transport),
     roles: countRoles(definitions),
   });
   const worker = createWorker({
@@ -81,6 +87,7 @@ function assembleAgents(
     meter,
     log,
     hostId: processId,
+    agentClass,
     workforce: host.workforce,
     capabilities: host.capabilities,
     audit: writer.audit,

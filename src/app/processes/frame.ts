@@ -72,6 +72,8 @@ export interface ProcessKind {
   /** The role in the process id, and in NATS services discovery. */
   role: string;
   announcement: { name: "murmur-agent" | "murmur-api" | "murmur-coordinator"; description: string };
+  /** The id of the process; default: its role and a random part. */
+  processId?: string | undefined;
   /** True: creates missing streams and buckets first. False: waits for them. */
   init: boolean;
   /** How often the connection is checked, in ms; the transport's default without it. */
@@ -85,7 +87,7 @@ export interface ProcessKind {
  */
 export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void> {
   const { config } = ports;
-  const processId = newInstanceId(kind.role.replaceAll("+", "_"));
+  const processId = kind.processId ?? newInstanceId(kind.role.replaceAll("+", "_"));
   const log = ports.log.child({ process: processId });
   exitOnBugs(log);
   const stopper = new AbortController();

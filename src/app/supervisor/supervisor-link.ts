@@ -21,6 +21,11 @@ function readDeath(message: unknown): string | null {
   return type === "died" && typeof processId === "string" && isName(processId) ? processId : null;
 }
 
+/** True in a process of `up`, until it has joined its supervisor. */
+export function isSupervised(): boolean {
+  return process.env[SUPERVISED] !== undefined && process.send !== undefined;
+}
+
 /**
  * Reports to the supervisor, if there is one, with the id of this process. `onOrphaned` is called when the supervisor is gone,
  * however it ended; `onDeath` when another child died, and only after `ready`.
@@ -35,7 +40,7 @@ export function joinSupervisor(options: {
   ready(): void;
   leave(): void;
 } {
-  if (process.env[SUPERVISED] === undefined || process.send === undefined) {
+  if (!isSupervised()) {
     return { ready: () => undefined, leave: () => undefined };
   }
   delete process.env[SUPERVISED]; // programs that an agent starts are not supervised

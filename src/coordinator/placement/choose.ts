@@ -13,7 +13,7 @@
 // best (W. R. Thompson, Biometrika 25, 1933). Unlike an upper confidence bound, this does not send all tasks to one agent
 // while outcomes are pending (O. Chapelle, L. Li, "An empirical evaluation of Thompson sampling", NIPS 2011).
 import type { Chance } from "../../base/index.ts";
-import { type PlacementReason, SwarmError } from "../../protocol/index.ts";
+import { classField, type PlacementReason, SwarmError } from "../../protocol/index.ts";
 import type { Profile } from "../registry/profile.ts";
 import type { Expectation } from "../registry/record.ts";
 import { drawBeta } from "./beta.ts";
@@ -68,6 +68,8 @@ export function without<C extends Candidate>(kinds: Kinds<C>, exclude: ReadonlyS
 
 /** A choice with its reasons, the heaviest first. */
 export interface Choice {
+  /** The class of the host; absent means `default`. */
+  readonly class?: string;
   readonly host: string;
   readonly agent: string;
   readonly score: number;
@@ -130,7 +132,7 @@ export function chooseNamed(candidate: Candidate, capability: string): Choice {
     );
   }
   const reasons = [{ what: "named by the task", value: profile.id }];
-  return { host: profile.host, agent: profile.id, score: 0, reasons };
+  return { ...classField(profile), host: profile.host, agent: profile.id, score: 0, reasons };
 }
 
 function isFree({ takesWork, load, profile }: Candidate): boolean {
@@ -179,6 +181,7 @@ function best(able: readonly Candidate[], wanted: Wanted, chance: Chance): Choic
     .sort((one, other) => (other.weight ?? 0) - (one.weight ?? 0))
     .map(({ what, value, weight = 0 }) => ({ what, value, weight: round(weight) }));
   return {
+    ...classField(profile),
     host: profile.host,
     agent: profile.id,
     score: round(chosen.score),

@@ -1,5 +1,6 @@
 // Picks several different agents for one question: for the seats of a ballot. Pure: chance is an argument.
 import type { Chance } from "../../base/index.ts";
+import { classField } from "../../protocol/index.ts";
 import { type Candidate, choose, type Kinds, rank, without } from "./choose.ts";
 import type { Wanted } from "./skills.ts";
 
@@ -9,6 +10,7 @@ export type Diversity = "model" | "agent" | "none";
 /** A picked agent and its host. */
 export interface Picked {
   readonly agent: string;
+  readonly class?: string;
   readonly host: string;
 }
 
@@ -54,15 +56,15 @@ export function pick(
   function take(from: readonly Candidate[], fits: (candidate: Candidate) => boolean): void {
     for (const candidate of from) {
       if (picked.length === count) return;
-      const { id, host } = candidate.profile;
-      if (times.has(id) || !fits(candidate)) continue;
-      note({ agent: id, host });
+      const { profile } = candidate;
+      if (times.has(profile.id) || !fits(candidate)) continue;
+      note({ agent: profile.id, ...classField(profile), host: profile.host });
       if (diversity === "model") models.add(modelOf(candidate));
     }
   }
 
-  function note({ agent, host }: Picked): void {
-    picked.push({ agent, host });
+  function note({ agent, host, ...choice }: Picked): void {
+    picked.push({ agent, ...classField(choice), host });
     times.set(agent, (times.get(agent) ?? 0) + 1);
   }
 

@@ -20,6 +20,7 @@ import {
   decode,
   type ErrorCode,
   HEADERS,
+  isSameHost,
   type PlaceReply,
   type PlaceRequest,
   parse,
@@ -215,7 +216,8 @@ export class Placer {
     if (nowMs() - placedMs > SAME_REQUEST_MS || (route !== "best" && route.agent !== choice.agent))
       return null;
     const member = office.state.registry.members.get(choice.agent);
-    const status = member?.profile.host === choice.host ? registrar.statusOf(member) : null;
+    const status =
+      member !== undefined && isSameHost(member.profile, choice) ? registrar.statusOf(member) : null;
     return status !== null && takesWork(status) ? choice : null;
   }
 

@@ -23,9 +23,13 @@ import {
   systemClock,
 } from "../../base/index.ts";
 import {
+  classOf,
   createSubjects,
   encode,
   HEADERS,
+  type HostRef,
+  hostName,
+  isSameHost,
   type PlacedAddress,
   readPlacement,
   type Subjects,
@@ -42,6 +46,7 @@ import {
 import type { Office } from "../office/office.ts";
 import { isLeaving } from "../registry/availability.ts";
 import type { AgentAddress, Registrar } from "../registry/registrar.ts";
+import { agentsOn } from "../registry/registry.ts";
 
 /**
  * The time between two checks of all placed messages, in ms. A check is one request to the stream while there are few.
@@ -166,17 +171,19 @@ export class Reclaimer {
         await this.#parts.registrar.waitForRollCall();
         await this.#reclaimAll(filters.allPlaced);
       } else {
-        for (const { host, id } of agents) await this.#reclaimAll(filters.placedOnAgent(host, id));
+        for (const { id, ...at } of agents)
+          await this.#reclaimAll(filters.placedOnAgent({ class: classOf(at), host: at.host, agent: id }));
       }
-      await this.#deleteConsumers(new Set(agents.map(({ host }) => host)));
+      await this.#deleteConsumers(agents);
     }
   }
 
   /** Deletes the consumers of the hosts without agents: no task will be placed there, and no worker pulls from them. */
-  async #deleteConsumers(hosts: ReadonlySet<string>): Promise<void> {
-    for (const host of hosts) {
+  async #deleteConsumers(agents: readonly AgentAddress[]): Promise<void> {
+    const hosts = new Map(agents.map((agent) => [hostName(agent), agent]));
+    for (const host of hosts.values()) {
       if (this.#hasAgents(host)) continue;
-      await this.#parts.transport.queue("tasks").deleteConsumer(placedConsumer(host));
+      await this.#parts.transport.queue("tasks").deleteConsumer(placedConsumer(host.host));
     }
   }
 
@@ -192,15 +199,16 @@ export class Reclaimer {
     }
   }
 
-  #hasAgents(host: string): boolean {
-    return this.#parts.office.state.registry.byHost.has(host);
+  #hasAgents(host: HostRef): boolean {
+    return agentsOn(this.#parts.office.state.registry, host).length > 0;
   }
 
   /** The tasks of an agent that must return: none, the waiting tasks (tasks that do not run), or all. */
-  #judge({ host, agent }: PlacedAddress): "none" | "waiting" | "all" {
+  #judge(at: PlacedAddress): "none" | "waiting" | "all" {
     const { office, registrar } = this.#parts;
-    const member = office.state.registry.members.get(agent);
-    if (member?.profile.host !== host) return registrar.isHeard(agent) ? "none" : "all";
+    const member = office.state.registry.members.get(at.agent);
+    if (member === undefined || !isSameHost(member.profile, at))
+      return registrar.isHeard(at.agent) ? "none" : "all";
     const status = registrar.statusOf(member);
     return status !== null && isLeaving(status) ? "waiting" : "none";
   }
@@ -219,7 +227,10 @@ export class Reclaimer {
       if (!(await this.#publish(stored, at))) return; // B1, B4
       await this.#tasks.delete(stored.seq);
       onReturned(at.taskId);
-      log.info({ taskId: at.taskId, agent: at.agent, host: at.host }, "placed task returned to its queue");
+      log.info(
+        { taskId: at.taskId, agent: at.agent, host: hostName(at) },
+        "placed task returned to its queue",
+      );
     } catch (error) {
       log.warn({ err: error, subject }, "placed task not returned; retrying at the next sweep");
     }
@@ -264,6 +275,7 @@ export class Reclaimer {
 }
 
 /** The host in a placed subject, also in a malformed one. */
-function hostOf(subject: string): string {
-  return subject.split(".")[2] ?? "";
+function hostOf(subject: string): HostRef {
+  const [, , of = "", host = ""] = subject.split(".");
+  return { class: of, host };
 }

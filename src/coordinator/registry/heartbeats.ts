@@ -3,6 +3,7 @@
 // it.
 import type { Logger } from "../../base/index.ts";
 import {
+  type AgentMailbox,
   type AgentStatus,
   agentStatusSchema,
   createSubjects,
@@ -10,8 +11,9 @@ import {
   encode,
   HEADERS,
   type Heartbeat,
-  lastToken,
+  isSameHost,
   parseHeartbeat,
+  type Subjects,
 } from "../../protocol/index.ts";
 import type { Incoming, Transport } from "../../transport/index.ts";
 import { SILENCE_MS } from "./sightings.ts";
@@ -29,13 +31,13 @@ const PROBED_AGENTS = 3;
  * Reads a heartbeat. Null when the message is not readable, when the subject names another sender than the heartbeat,
  * or when the heartbeat reports an agent of another host.
  */
-export function readHeartbeat(message: Incoming, log: Logger): Heartbeat | null {
+export function readHeartbeat(subjects: Subjects, message: Incoming, log: Logger): Heartbeat | null {
   try {
     const { value } = decode(message.data, message.header(HEADERS.contentType));
     const beat = parseHeartbeat(value);
-    const sender = lastToken(message.subject);
-    const isOwn = sender === beat.host || (beat.agents.length === 1 && beat.agents[0]?.id === sender);
-    if (isOwn && beat.agents.every(({ host }) => host === beat.host)) return beat;
+    const sender = subjects.readHeartbeat(message.subject);
+    const isOwn = sender !== null && sender.host === beat.host;
+    if (isOwn && beat.agents.every((agent) => isSameHost(agent, sender))) return beat;
     log.warn({ sender, host: beat.host }, "heartbeat reports agents of another host; dropped");
   } catch (error) {
     log.warn({ err: error }, "heartbeat not readable; dropped");
@@ -72,11 +74,14 @@ export async function callRoll(
  * NATS reports this at once. An agent with a subscriber may be slow, as on a loaded machine, so it has {@link
  * SILENCE_MS} to answer.
  */
-export async function anyAnswers({ bus, prefix }: Transport, ids: readonly string[]): Promise<boolean> {
+export async function anyAnswers(
+  { bus, prefix }: Transport,
+  agents: readonly AgentMailbox[],
+): Promise<boolean> {
   const subjects = createSubjects(prefix);
-  const asked = ids
+  const asked = agents
     .slice(0, PROBED_AGENTS)
-    .map((id) => bus.request(subjects.agent(id, "ping"), encode({}), { timeoutMs: SILENCE_MS }));
+    .map((at) => bus.request(subjects.agent(at, "ping"), encode({}), { timeoutMs: SILENCE_MS }));
   return Promise.any(asked).then(
     () => true,
     () => false,

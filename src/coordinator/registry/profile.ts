@@ -1,6 +1,13 @@
 // An agent's profile: the lasting facts about the agent that the registry holds, without its load. Owns the bounds. Pure.
 import { z } from "zod";
-import { type AgentStatus, MAX_SKILLS, tokenSchema } from "../../protocol/index.ts";
+import {
+  type AgentStatus,
+  classField,
+  classSchema,
+  isSameHost,
+  MAX_SKILLS,
+  tokenSchema,
+} from "../../protocol/index.ts";
 
 /** The most capabilities of one agent in the registry: as many as an agent may declare. */
 const MAX_CAPABILITIES = 32;
@@ -10,6 +17,8 @@ const MAX_WORD_LENGTH = 128;
 /** The schema of a profile in the log. About 300 bytes; with every field at its bound, about 8 KiB. */
 export const profileSchema = z.strictObject({
   id: tokenSchema,
+  /** The class of the host. Absent for `default`, as in entries from before there were classes. */
+  class: classSchema.optional(),
   host: tokenSchema,
   pid: z.int(),
   role: z.string().max(MAX_WORD_LENGTH),
@@ -32,6 +41,7 @@ export function profileOf(status: AgentStatus): Profile | null {
   const { id, host, pid, role, version, capabilities, slots, since } = status;
   const parsed = profileSchema.safeParse({
     id,
+    ...classField(status),
     host,
     pid,
     role,
@@ -50,7 +60,7 @@ export function profileOf(status: AgentStatus): Profile | null {
 /** True when the heartbeat's profile equals the registered one. Runs for every agent of every heartbeat. */
 export function isKnown(profile: Profile, status: AgentStatus): boolean {
   return (
-    profile.host === status.host &&
+    isSameHost(profile, status) &&
     profile.pid === status.pid &&
     profile.slots === status.slots.total &&
     profile.since === status.since &&

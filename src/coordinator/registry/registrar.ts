@@ -15,7 +15,19 @@ import {
   singleFlight,
   sleep,
 } from "../../base/index.ts";
-import { type AgentStatus, createSubjects, encode, lastToken, parse } from "../../protocol/index.ts";
+import {
+  type AgentStatus,
+  classField,
+  classOf,
+  createSubjects,
+  encode,
+  type HostAddress,
+  type HostRef,
+  hostName,
+  isSameHost,
+  lastToken,
+  parse,
+} from "../../protocol/index.ts";
 import type { Incoming, Subscription, Transport } from "../../transport/index.ts";
 import type { Office } from "../office/office.ts";
 import type { OfficeCommand } from "../state.ts";
@@ -23,7 +35,7 @@ import { isLeaving } from "./availability.ts";
 import { toChunks } from "./chunks.ts";
 import { anyAnswers, callRoll, DISCONNECTS, readDisconnected, readHeartbeat } from "./heartbeats.ts";
 import { isKnown, type Profile, profileOf } from "./profile.ts";
-import { LEAVE_REASONS, type LeaveReason, type Registry } from "./registry.ts";
+import { agentsOn, LEAVE_REASONS, type LeaveReason, type Registry } from "./registry.ts";
 import { Sightings } from "./sightings.ts";
 import {
   type AgentPage,
@@ -59,9 +71,8 @@ const MAX_PROBES = 256;
 const MAX_UNFIT_HOSTS = 256;
 
 /** An agent of a host. */
-export interface AgentAddress {
+export interface AgentAddress extends HostRef {
   readonly id: string;
-  readonly host: string;
 }
 
 /** The ports of a registrar. */
@@ -203,7 +214,7 @@ export class Registrar {
     if (!inOffice || this.#isStopped) return;
     const nowMs = this.#nowMs();
     for (const { profile } of this.#registry.members.values()) {
-      this.#sightings.presume(profile.id, profile.host, nowMs);
+      this.#sightings.presume(profile.id, profile, nowMs);
     }
     this.#callRoll();
   }
@@ -211,7 +222,7 @@ export class Registrar {
   // Heartbeats
 
   #onHeartbeat(message: Incoming): void {
-    const beat = readHeartbeat(message, this.#parts.log);
+    const beat = readHeartbeat(this.#subjects, message, this.#parts.log);
     for (const status of beat?.agents ?? []) {
       if (beat?.goodbye === true) this.#hearGoodbye(status);
       else this.#hear(status);
@@ -219,16 +230,17 @@ export class Registrar {
   }
 
   #hear(status: AgentStatus): void {
-    const { id, host } = status;
+    const { id } = status;
     const heard = this.#sightings.hear(status, this.#nowMs());
     if (heard.type === "full") return;
     if (heard.type === "conflict") {
       if (heard.isNews) this.#reportConflict(id, heard.kept, heard.refused);
-      if (heard.kept !== host) return;
+      if (heard.kept !== hostName(status)) return;
     }
     for (const listener of this.#heardListeners) listener(status);
     if (!this.#isInOffice) return;
-    if (this.#leaving.get(id)?.host === host) this.#leaving.delete(id);
+    const leaving = this.#leaving.get(id);
+    if (leaving !== undefined && isSameHost(leaving, status)) this.#leaving.delete(id);
     const member = this.#registry.members.get(id);
     // P2
     if (member === undefined || !isKnown(member.profile, status)) {
@@ -236,13 +248,14 @@ export class Registrar {
       this.#gather();
     }
     const wasLeaving = heard.type === "heard" && heard.before !== null && isLeaving(heard.before);
-    if (!wasLeaving && isLeaving(status)) this.#reportGone([{ id, host }]);
+    if (!wasLeaving && isLeaving(status)) this.#reportGone([addressOf(status)]);
   }
 
-  #hearGoodbye({ id, host }: AgentStatus): void {
-    if (this.#sightings.get(id) !== undefined && !this.#sightings.forget(id, host)) return;
+  #hearGoodbye(status: AgentStatus): void {
+    const { id } = status;
+    if (this.#sightings.get(id) !== undefined && !this.#sightings.forget(id, status)) return;
     this.#joining.delete(id);
-    this.#leave({ id, host }, "goodbye");
+    this.#leave(addressOf(status), "goodbye");
   }
 
   #reportConflict(id: string, kept: string, refused: string): void {
@@ -289,15 +302,18 @@ export class Registrar {
       nowMs - this.#checkedAtMs > PROCESS_PAUSE_MS || this.#parts.transport.state !== "connected";
     this.#checkedAtMs = nowMs;
     if (wasDelayed) this.#sightings.restartSilence(nowMs); // P3
-    for (const { id, host } of this.#sightings.takeSilent(nowMs)) this.#leave({ id, host }, "missing");
+    for (const sighting of this.#sightings.takeSilent(nowMs)) this.#leave(addressOf(sighting), "missing");
     if (this.#joining.size + this.#leaving.size > 0) this.#gather();
   }
 
-  #leave({ id, host }: AgentAddress, reason: LeaveReason): void {
+  #leave(agent: AgentAddress, reason: LeaveReason): void {
+    const { id } = agent;
     if (!this.#isInOffice) return;
     // A goodbye may come while the join is in flight.
-    if (this.#registry.members.get(id)?.profile.host !== host && !this.#joinsInFlight.has(id)) return;
-    this.#leaving.set(id, { id, host, reason });
+    const member = this.#registry.members.get(id);
+    const isRegistered = member !== undefined && isSameHost(member.profile, agent);
+    if (!isRegistered && !this.#joinsInFlight.has(id)) return;
+    this.#leaving.set(id, { ...agent, reason });
     this.#gather();
   }
 
@@ -310,17 +326,31 @@ export class Registrar {
     void this.#probe(host, graceMs).finally(() => this.#probing.delete(host));
   }
 
-  /** Sends a request to agents of a host after `graceMs`. If no agent answers, all agents of the host leave. */
+  /**
+   * Sends a request to agents of a host after `graceMs`. If no agent answers, all agents of the host leave. The report names no
+   * class, so the registrar probes the hosts of that name in all classes, each by itself.
+   */
   async #probe(host: string, graceMs: number): Promise<void> {
-    const { transport } = this.#parts;
     await sleep(graceMs);
     if (!this.#isInOffice) return;
-    const ids = [...(this.#registry.byHost.get(host) ?? [])];
-    const lives = await anyAnswers(transport, ids);
+    const { byHost, members } = this.#registry;
+    const classes = new Set(
+      [...(byHost.get(host) ?? [])].map((id) => classOf(members.get(id)?.profile ?? {})),
+    );
+    await Promise.all([...classes].map((of) => this.#probeOne({ class: of, host })));
+  }
+
+  async #probeOne(at: HostAddress): Promise<void> {
+    const { transport } = this.#parts;
+    const ids = agentsOn(this.#registry, at);
+    const lives = await anyAnswers(
+      transport,
+      ids.map((agent) => ({ class: at.class, agent })),
+    );
     if (lives || !this.#isInOffice || transport.state !== "connected") return;
     for (const id of ids) {
-      this.#sightings.forget(id, host);
-      this.#leave({ id, host }, "disconnected");
+      this.#sightings.forget(id, at);
+      this.#leave({ id, ...at }, "disconnected");
     }
   }
 
@@ -352,7 +382,7 @@ export class Registrar {
     const leaving = [...this.#leaving.values()];
     this.#leaving.clear();
     for (const reason of LEAVE_REASONS) {
-      const agents = leaving.filter((each) => each.reason === reason).map(({ id, host }) => ({ id, host }));
+      const agents = leaving.filter((each) => each.reason === reason).map(addressOf);
       await this.#submitAll(agents, (chunk) => ({ type: "members-leave", reason, agents: chunk }), {
         done: (chunk) => {
           this.#parts.log.info({ reason, agents: chunk.length, first: chunk[0] }, "agents left");
@@ -362,7 +392,7 @@ export class Registrar {
         failed: (chunk) => {
           for (const agent of chunk) {
             if (reason === "goodbye") this.#leaving.set(agent.id, { ...agent, reason });
-            else this.#sightings.presume(agent.id, agent.host, this.#nowMs());
+            else this.#sightings.presume(agent.id, agent, this.#nowMs());
           }
         },
       });
@@ -420,4 +450,9 @@ export class Registrar {
       );
     }
   }
+}
+
+/** The address of an agent, as the log has it: without the class `default`. */
+function addressOf(agent: AgentAddress): AgentAddress {
+  return { id: agent.id, ...classField(agent), host: agent.host };
 }

@@ -13,7 +13,14 @@
 import { hash } from "node:crypto";
 import { z } from "zod";
 import { dropOldest } from "../../base/index.ts";
-import { canonicalJson, type Json, tokenSchema } from "../../protocol/index.ts";
+import {
+  canonicalJson,
+  classSchema,
+  type HostRef,
+  isSameHost,
+  type Json,
+  tokenSchema,
+} from "../../protocol/index.ts";
 import type { Reducer } from "../reducer.ts";
 import { type Profile, profileSchema } from "./profile.ts";
 import { addOutcomes, type OutcomeCounts, outcomesSchema, type WorkRecord } from "./record.ts";
@@ -41,7 +48,7 @@ const commands = {
     type: z.literal("members-leave"),
     reason: z.enum(LEAVE_REASONS),
     agents: z
-      .array(z.strictObject({ id: tokenSchema, host: tokenSchema }))
+      .array(z.strictObject({ id: tokenSchema, class: classSchema.optional(), host: tokenSchema }))
       .min(1)
       .max(MAX_PER_COMMAND),
   }),
@@ -76,7 +83,7 @@ export interface Registry {
   readonly members: Map<string, Member>;
   /** By {@link kindOf}; the kind that got no outcome for the longest time comes first. */
   readonly kinds: Map<string, WorkRecord>;
-  /** Ids by capability and by host: an index of `members`. */
+  /** Ids by capability, and by the name of the host without its class: an index of `members`. */
   readonly byCapability: Map<string, Set<string>>;
   readonly byHost: Map<string, Set<string>>;
   /** The hashes of all members, combined by exclusive or: it represents the members in the hash of the state (G4). */
@@ -108,7 +115,7 @@ export const registry: Reducer<Registry, RegistryCommand> = {
         return { joined, refused: command.agents.length - joined };
       }
       case "members-leave":
-        return { left: command.agents.filter(({ id, host }) => leave(state, id, host)).length };
+        return { left: command.agents.filter(({ id, ...host }) => leave(state, id, host)).length };
       case "record-add": {
         for (const { agent, capability, ...outcomes } of command.outcomes) {
           addRecord(state, agent, capability, outcomes);
@@ -150,9 +157,9 @@ function join(state: Registry, profile: Profile): boolean {
   return true;
 }
 
-function leave(state: Registry, id: string, host: string): boolean {
+function leave(state: Registry, id: string, host: HostRef): boolean {
   const member = state.members.get(id);
-  if (member?.profile.host !== host) return false; // G2
+  if (member === undefined || !isSameHost(member.profile, host)) return false; // G2
   state.members.delete(id);
   combine(state.membersHash, member.hash);
   unlist(state, member.profile);
@@ -173,6 +180,14 @@ function put(state: Registry, profile: Profile, record: ReadonlyMap<string, Work
 function combine(whole: Buffer, part: Buffer): void {
   for (let index = 0; index < HASH_BYTES; index++)
     whole[index] = (whole[index] as number) ^ (part[index] as number);
+}
+
+/** The agents of a host. Hosts of one name in several classes are several hosts. */
+export function agentsOn(state: Registry, host: HostRef): string[] {
+  return [...(state.byHost.get(host.host) ?? [])].filter((id) => {
+    const member = state.members.get(id);
+    return member !== undefined && isSameHost(member.profile, host);
+  });
 }
 
 function list(state: Registry, { id, host, capabilities }: Profile): void {

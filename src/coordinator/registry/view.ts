@@ -1,7 +1,7 @@
 // Builds the replies to the reads of agents (`agent ls`, `agent show`) from the registered profiles and records, and
 // the last reported statuses. Pure.
 import { z } from "zod";
-import { type AgentStatus, SwarmError, tokenSchema } from "../../protocol/index.ts";
+import { type AgentStatus, isSameHost, SwarmError, tokenSchema } from "../../protocol/index.ts";
 import { takePage } from "../pages.ts";
 import type { WorkRecord } from "./record.ts";
 import type { Member, Registry } from "./registry.ts";
@@ -82,9 +82,9 @@ export class AgentView {
   }
 
   /** The last reported status of a member; null when this coordinator has no report of it yet. */
-  find({ profile: { id, host } }: Member): AgentStatus | null {
-    const sighting = this.#sightings.get(id);
-    return sighting?.host === host ? sighting.status : null;
+  find({ profile }: Member): AgentStatus | null {
+    const sighting = this.#sightings.get(profile.id);
+    return sighting !== undefined && isSameHost(sighting, profile) ? sighting.status : null;
   }
 
   #sort(registry: Registry): readonly string[] {

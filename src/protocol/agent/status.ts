@@ -1,8 +1,8 @@
 // The status of one agent: the schema that heartbeats, `status` replies and `agent ls` share. Owns the agent's states
 // and waiting reasons, and the bounds of an agent's skills.
 import { z } from "zod";
-import { tokenSchema } from "../wire/schema.ts";
-import { isToken } from "../wire/subjects.ts";
+import { classSchema, tokenSchema } from "../wire/schema.ts";
+import { CLASS_PATTERN, isToken } from "../wire/subjects.ts";
 
 /** The most triggers of an agent, and the most tokens of its expertise. Every heartbeat carries both. */
 export const MAX_SKILLS = 16;
@@ -53,6 +53,8 @@ export const agentStatusSchema = z.object({
   slots: z.object({ used: z.int(), total: z.int() }),
   /** The number of turns of the work loop. It rises while the agent makes progress. */
   loop: z.int(),
+  /** The class of the agent's host; absent means `default`. */
+  class: classSchema.optional(),
   host: tokenSchema,
   pid: z.int(),
   /** The time of the agent's last start or restart, ISO 8601. */
@@ -75,7 +77,7 @@ export type AgentStatus = z.output<typeof agentStatusSchema>;
 
 const KNOWN_STATES: ReadonlySet<unknown> = new Set(AGENT_STATES);
 const KNOWN_WAITS: ReadonlySet<unknown> = new Set([...WAITING_REASONS, null]);
-/** The fields of every status, and `doing`. */
+/** The fields of every status, `class`, and `doing`. */
 const STATUS_FIELDS: ReadonlySet<string> = new Set([
   "id",
   "role",
@@ -85,6 +87,7 @@ const STATUS_FIELDS: ReadonlySet<string> = new Set([
   "doing",
   "slots",
   "loop",
+  "class",
   "host",
   "pid",
   "since",
@@ -92,7 +95,7 @@ const STATUS_FIELDS: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * True for a status that has only the fields of every agent and perhaps `doing`, each with a good value: {@link agentStatusSchema}
+ * True for a status that has only the fields of every agent and perhaps `class` and `doing`, each with a good value: {@link agentStatusSchema}
  * leaves it as it is. False for every other value, which the schema must judge. A coordinator reads thousands each second.
  */
 export function isPlainStatus(value: unknown): value is AgentStatus {
@@ -110,6 +113,7 @@ export function isPlainStatus(value: unknown): value is AgentStatus {
     (doing === undefined || (typeof doing === "string" && doing.length <= MAX_DOING_LENGTH)) &&
     isPlainSlots(status.slots) &&
     Number.isSafeInteger(status.loop) &&
+    (status.class === undefined || isClassText(status.class)) &&
     isTokenText(status.host) &&
     Number.isSafeInteger(status.pid) &&
     typeof status.since === "string" &&
@@ -124,4 +128,5 @@ function isPlainSlots(value: unknown): boolean {
   return Number.isSafeInteger(used) && Number.isSafeInteger(total);
 }
 
+const isClassText = (value: unknown) => typeof value === "string" && CLASS_PATTERN.test(value);
 const isTokenText = (value: unknown) => typeof value === "string" && isToken(value);

@@ -4,8 +4,8 @@
 import { z } from "zod";
 import { decode } from "../wire/codec.ts";
 import { SwarmError } from "../wire/errors.ts";
-import { isTime, nameSchema, parse, timeSchema, tokenSchema } from "../wire/schema.ts";
-import { isToken, PRIORITIES, PRIORITY_WEIGHTS, showValue } from "../wire/subjects.ts";
+import { classSchema, isTime, nameSchema, parse, timeSchema, tokenSchema } from "../wire/schema.ts";
+import { CLASS_PATTERN, isToken, PRIORITIES, PRIORITY_WEIGHTS, showValue } from "../wire/subjects.ts";
 
 /** The most bytes of a `Murmur-Placement` header. A message of the task stream has 16 KiB for its subject and all headers. */
 export const PLACEMENT_LIMIT_BYTES = 4_096;
@@ -53,6 +53,8 @@ export type PlaceRequest = z.output<typeof placeRequestSchema>;
 
 /** The office's choice. The reasons with the largest weights come first. */
 export const placeReplySchema = z.object({
+  /** The class of the agent's host; absent means `default`. */
+  class: classSchema.optional(),
   host: tokenSchema,
   agent: tokenSchema,
   score: z.number(),
@@ -121,8 +123,10 @@ export function readPlainPlacement(text: string): Placement | undefined {
 function isPlainPlacement(value: unknown): value is Placement {
   if (typeof value !== "object" || value === null) return false;
   for (const key in value) if (!Object.hasOwn(placementSchema.shape, key)) return false;
-  const { host, agent, score, reasons, capability, priority, placedAt, queuedAt } = value as Placement;
+  const placement = value as Placement;
+  const { host, agent, score, reasons, capability, priority, placedAt, queuedAt } = placement;
   return (
+    (placement.class === undefined || isClassText(placement.class)) &&
     isTokenText(host) &&
     isTokenText(agent) &&
     Number.isFinite(score) &&
@@ -150,5 +154,6 @@ function isPlainReason(reason: unknown): boolean {
   );
 }
 
+const isClassText = (value: unknown) => typeof value === "string" && CLASS_PATTERN.test(value);
 const isTokenText = (value: unknown) => typeof value === "string" && isToken(value);
 const isTimeText = (value: unknown) => typeof value === "string" && isTime(value);

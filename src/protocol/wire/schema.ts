@@ -2,7 +2,7 @@
 // subject tokens and times, which most messages use.
 import { z } from "zod";
 import { SwarmError } from "./errors.ts";
-import { NAME_PATTERN, PLACEHOLDER, showValue, TOKEN_PATTERN } from "./subjects.ts";
+import { CLASS_PATTERN, NAME_PATTERN, PLACEHOLDER, showValue, TOKEN_PATTERN } from "./subjects.ts";
 
 const tokenMessage = "must be 1–64 of A–Z a–z 0–9 _ -";
 /** One subject token. */
@@ -11,6 +11,8 @@ export const tokenSchema = z.string(tokenMessage).regex(TOKEN_PATTERN, tokenMess
 export const nameSchema = z.string(tokenMessage).regex(NAME_PATTERN, {
   error: ({ input }) => (input === PLACEHOLDER ? `must not be "-", which stands for none` : tokenMessage),
 });
+/** An agent class. */
+export const classSchema = z.string().regex(CLASS_PATTERN, "must be 1–16 of a–z 0–9");
 /** An ISO 8601 time with zone. */
 export const timeSchema = z.iso.datetime({
   offset: true,

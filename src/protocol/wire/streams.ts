@@ -99,7 +99,7 @@ export function streamSpecs(prefix: string, limits: StreamLimits = {}): StreamSp
       key: "tasks",
       about: "tasks that wait or run; `placed.>` holds the tasks placed on the agents of a host",
       name: name("TASKS"),
-      subjects: [...addresses("task"), `${prefix}.placed.*.*.*.*`],
+      subjects: [...addresses("task"), `${prefix}.placed.*.*.*.*.*`],
       olderSubjects: [`${prefix}.task.>`, `${prefix}.placed.>`],
       retention: "workqueue",
       discard: "new",

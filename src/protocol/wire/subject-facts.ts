@@ -16,6 +16,7 @@ export type SubjectName = Exclude<
   | "filters"
   | "readTask"
   | "readPlaced"
+  | "readHeartbeat"
   | "readAudit"
   | "readTaskIdentity"
   | "readOperate"
@@ -69,7 +70,7 @@ export const SUBJECT_FACTS: Readonly<Record<SubjectName, SubjectFacts>> = {
       "A delayed task that came due. The server publishes here; a mover republishes it on its `task` subject.",
   },
   placed: {
-    form: "placed.<host>.<agentId>.<scope>.<taskId>",
+    form: "placed.<class>.<host>.<agentId>.<scope>.<taskId>",
     kind: "durable",
     about:
       "A task placed on one agent. `Murmur-Placement` has the choice and its reasons; each host has one consumer.",
@@ -117,12 +118,13 @@ export const SUBJECT_FACTS: Readonly<Record<SubjectName, SubjectFacts>> = {
       "Asks any one agent of the capability. Not durable; the body is the input, and the reply is the output.",
   },
   agent: {
-    form: "agent.<agentId>.<verb>",
+    form: "agent.<class>.<agentId>.<verb>",
     kind: "request",
-    about: "The mailbox of one agent. The verb is `ping`, `status`, `pause`, `resume`, `drain` or `ask`.",
+    about:
+      "The mailbox of one agent, below the class of its host. The verb is `ping`, `status`, `pause`, `resume`, `drain` or `ask`.",
   },
   everyAgent: {
-    form: "agent.-.status",
+    form: "agent.-.-.status",
     kind: "scatter",
     about: "Asks every process for the states of its agents.",
   },
@@ -132,10 +134,10 @@ export const SUBJECT_FACTS: Readonly<Record<SubjectName, SubjectFacts>> = {
     about: "A broadcast from agents to agents. A topic is one or more tokens.",
   },
   heartbeat: {
-    form: "heartbeat.<agentId>",
+    form: "heartbeat.<class>.<host>",
     kind: "broadcast",
     about:
-      "A host reports the state of its agents, every 5 s and when an agent starts or stops taking work. A host with many agents uses its own id.",
+      "A host reports the state of its agents, every 5 s and when an agent starts or stops taking work. The subject proves class and host, so the office drops a report about agents of another host.",
   },
   gone: {
     form: "gone.<host>",

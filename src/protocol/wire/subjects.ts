@@ -17,6 +17,15 @@ export const NAME_PATTERN = /^(?!-$)[A-Za-z0-9_-]{1,64}$/;
 /** The pattern of a swarm's prefix. It is lower case, because stream names are its upper-case form. */
 export const PREFIX_PATTERN = /^[a-z0-9][a-z0-9_-]{0,31}$/;
 
+/**
+ * The pattern of an agent class. A class is a token of its own in subjects, and in upper case a part of a stream's name, so
+ * that NATS permissions can name all hosts of one class.
+ */
+export const CLASS_PATTERN = /^[a-z0-9]{1,16}$/;
+
+/** The class of hosts and agents that name none. */
+export const DEFAULT_CLASS = "default";
+
 /** The priorities, most urgent first, with their weights when a worker pulls (8:4:2:1). */
 export const PRIORITY_WEIGHTS = { urgent: 8, high: 4, normal: 2, low: 1 } as const;
 
@@ -60,6 +69,42 @@ export function checkToken(value: string, field: string): string {
   throw new SwarmError("invalid_input", `${field} must be 1–64 of A–Z a–z 0–9 _ -, got ${showValue(value)}`, {
     field,
   });
+}
+
+/** Returns `value` if it is an agent class, else throws `invalid_input` naming `field`. */
+export function checkClass(value: string, field = "class"): string {
+  if (CLASS_PATTERN.test(value)) return value;
+  throw new SwarmError("invalid_input", `${field} must be 1–16 of a–z 0–9, got ${showValue(value)}`, {
+    field,
+  });
+}
+
+/** The class of a host, an agent or a placement. A record without one, such as an older one, means {@link DEFAULT_CLASS}. */
+export function classOf(record: { readonly class?: string | undefined }): string {
+  return record.class ?? DEFAULT_CLASS;
+}
+
+/** The class of a record, as a field: none for {@link DEFAULT_CLASS}, so that records of one meaning have one JSON. */
+export function classField(record: { readonly class?: string | undefined }): { class?: string } {
+  const name = classOf(record);
+  return name === DEFAULT_CLASS ? {} : { class: name };
+}
+
+/** A host in a record: its class may be absent, see {@link classOf}. */
+export interface HostRef {
+  readonly class?: string | undefined;
+  readonly host: string;
+}
+
+/** True for records about the same host: two classes may have hosts of one name. */
+export function isSameHost(one: HostRef, other: HostRef): boolean {
+  return one.host === other.host && classOf(one) === classOf(other);
+}
+
+/** The name of a host for people: with its class, unless that is {@link DEFAULT_CLASS}. */
+export function hostName(at: HostRef): string {
+  const name = classOf(at);
+  return name === DEFAULT_CLASS ? at.host : `${name}.${at.host}`;
 }
 
 /** Returns `value` if it is a priority, else throws `invalid_input`: a foreign value may have passed the types. */
@@ -107,9 +152,20 @@ export interface TaskAddress {
   taskId: string;
 }
 
-/** The address of a placed task. Its capability and priority are in its `Murmur-Placement` header. */
-export interface PlacedAddress {
+/** The address of a host. Two classes may have hosts of one name, so a host is known by both. */
+export interface HostAddress {
+  class: string;
   host: string;
+}
+
+/** The address of an agent's mailbox. An agent's id is unique in the swarm; NATS permissions name its class. */
+export interface AgentMailbox {
+  class: string;
+  agent: string;
+}
+
+/** The address of a placed task. Its capability and priority are in its `Murmur-Placement` header. */
+export interface PlacedAddress extends HostAddress {
   agent: string;
   scope: string;
   taskId: string;
@@ -128,6 +184,7 @@ export function createSubjects(prefix: string) {
     );
   }
   const token = checkToken;
+  const classToken = (value: string) => checkClass(value);
   const capabilityToken = (value: string) => checkName(value, "capability");
   const idToken = (value: string) => checkName(value, "id");
   const scopeToken = (value: string) => token(value, "scope");
@@ -140,7 +197,7 @@ export function createSubjects(prefix: string) {
     due: (at: TaskAddress) =>
       `${prefix}.due.${capabilityToken(at.capability)}.${checkPriority(at.priority)}.${scopeToken(at.scope)}.${idToken(at.taskId)}`,
     placed: (at: PlacedAddress) =>
-      `${prefix}.placed.${hostToken(at.host)}.${agentToken(at.agent)}.${scopeToken(at.scope)}.${idToken(at.taskId)}`,
+      `${prefix}.placed.${classToken(at.class)}.${hostToken(at.host)}.${agentToken(at.agent)}.${scopeToken(at.scope)}.${idToken(at.taskId)}`,
     later: (scope: string, taskId: string) => `${prefix}.later.${scopeToken(scope)}.${idToken(taskId)}`,
     result: (capability: string, scope: string, taskId: string) =>
       `${prefix}.result.${capabilityToken(capability)}.${laneOf(scope)}.${idToken(taskId)}`,
@@ -161,10 +218,11 @@ export function createSubjects(prefix: string) {
     /** Cancels a whole scope: no task has the id `-`. */
     cancelScope: (scope: string) => `${prefix}.cancel.${checkName(scope, "scope")}.${PLACEHOLDER}`,
     ask: (capability: string) => `${prefix}.ask.${capabilityToken(capability)}`,
-    agent: (agentId: string, verb: string) => `${prefix}.agent.${agentToken(agentId)}.${token(verb, "verb")}`,
-    /** Asks every process for the states of its agents: no agent has the id `-`. */
-    everyAgent: `${prefix}.agent.${PLACEHOLDER}.status`,
-    heartbeat: (agentId: string) => `${prefix}.heartbeat.${agentToken(agentId)}`,
+    agent: (at: AgentMailbox, verb: string) =>
+      `${prefix}.agent.${classToken(at.class)}.${agentToken(at.agent)}.${token(verb, "verb")}`,
+    /** Asks every process for the states of its agents: no class and no agent is named `-`. */
+    everyAgent: `${prefix}.agent.${PLACEHOLDER}.${PLACEHOLDER}.status`,
+    heartbeat: (at: HostAddress) => `${prefix}.heartbeat.${classToken(at.class)}.${hostToken(at.host)}`,
     gone: (host: string) => `${prefix}.gone.${hostToken(host)}`,
     topic: (topic: string) =>
       `${prefix}.topic.${topic
@@ -189,11 +247,11 @@ export function createSubjects(prefix: string) {
       tasksInScope: (scope: string) => `${prefix}.task.*.*.${scopeToken(scope)}.>`,
       taskById: (taskId: string) => `${prefix}.task.*.*.*.${idToken(taskId)}`,
       allTasks: `${prefix}.task.>`,
-      placedOnHost: (host: string) => `${prefix}.placed.${hostToken(host)}.>`,
-      placedOnAgent: (host: string, agentId: string) =>
-        `${prefix}.placed.${hostToken(host)}.${agentToken(agentId)}.>`,
-      placedInScope: (scope: string) => `${prefix}.placed.*.*.${scopeToken(scope)}.>`,
-      placedById: (taskId: string) => `${prefix}.placed.*.*.*.${idToken(taskId)}`,
+      placedOnHost: (at: HostAddress) => `${prefix}.placed.${classToken(at.class)}.${hostToken(at.host)}.>`,
+      placedOnAgent: (at: HostAddress & AgentMailbox) =>
+        `${prefix}.placed.${classToken(at.class)}.${hostToken(at.host)}.${agentToken(at.agent)}.>`,
+      placedInScope: (scope: string) => `${prefix}.placed.*.*.*.${scopeToken(scope)}.>`,
+      placedById: (taskId: string) => `${prefix}.placed.*.*.*.*.${idToken(taskId)}`,
       allPlaced: `${prefix}.placed.>`,
       dueById: (taskId: string) => `${prefix}.due.*.*.*.${idToken(taskId)}`,
       dueInScope: (scope: string) => `${prefix}.due.*.*.${scopeToken(scope)}.>`,
@@ -225,11 +283,11 @@ export function createSubjects(prefix: string) {
       operationsOf: (user: string) => `${prefix}.operate.${checkName(user, "user")}.>`,
       allWhere: `${prefix}.where.*`,
       allCancels: `${prefix}.cancel.>`,
-      allHeartbeats: `${prefix}.heartbeat.*`,
+      allHeartbeats: `${prefix}.heartbeat.*.*`,
       allGone: `${prefix}.gone.*`,
       /** The events of the leader about two hosts that claim one agent id. */
       agentConflicts: `${prefix}.event.agent.*.conflict`,
-      agentVerbs: (agentId: string) => `${prefix}.agent.${agentToken(agentId)}.*`,
+      agentVerbs: (at: AgentMailbox) => `${prefix}.agent.${classToken(at.class)}.${agentToken(at.agent)}.*`,
       allOffice: `${prefix}.office.*`,
       allStale: `${prefix}.stale.*`,
       electionTo: (to: string) => `${prefix}.election.${token(to, "to")}.*`,
@@ -258,12 +316,20 @@ export function createSubjects(prefix: string) {
     /** Reads the address from a `placed.` subject. Returns null for any other subject. */
     readPlaced(subject: string): PlacedAddress | null {
       const parts = subject.split(".");
-      const [head, kind, host, agent, scope, taskId] = parts;
-      if (parts.length !== 6 || head !== prefix || kind !== "placed") return null;
-      if (host === undefined || agent === undefined || scope === undefined || taskId === undefined)
-        return null;
+      const [head, kind, agentClass, host, agent, scope, taskId] = parts;
+      if (parts.length !== 7 || head !== prefix || kind !== "placed") return null;
+      if (agentClass === undefined || host === undefined || agent === undefined) return null;
+      if (scope === undefined || taskId === undefined || !CLASS_PATTERN.test(agentClass)) return null;
       if (!isName(host) || !isName(agent) || !isToken(scope) || !isName(taskId)) return null;
-      return { host, agent, scope, taskId };
+      return { class: agentClass, host, agent, scope, taskId };
+    },
+
+    /** Reads the sender of a `heartbeat.` subject. Returns null for any other subject. */
+    readHeartbeat(subject: string): HostAddress | null {
+      const [head, kind, agentClass, host, ...rest] = subject.split(".");
+      if (head !== prefix || kind !== "heartbeat" || rest.length > 0) return null;
+      if (agentClass === undefined || host === undefined) return null;
+      return CLASS_PATTERN.test(agentClass) && isName(host) ? { class: agentClass, host } : null;
     },
 
     /** Reads the user and the operation from an `operate.` subject. Returns null for any other subject. */

@@ -12,6 +12,8 @@ import { backoffDelayMs, type Chance, type Clock, toIsoTime } from "../../base/i
 import {
   type BallotSpec,
   ballotOpenReplySchema,
+  classField,
+  classOf,
   encodePlacement,
   HEADERS,
   type PlaceReply,
@@ -118,7 +120,8 @@ export class HandOver {
     const { at, delivery, tip } = inFlight;
     const place = await this.#askForPlace(inFlight);
     const { host, agent } = place;
-    const subject = this.#parts.subjects.placed({ host, agent, scope: at.scope, taskId: at.taskId });
+    const address = { class: classOf(place), host, agent, scope: at.scope, taskId: at.taskId };
+    const subject = this.#parts.subjects.placed(address);
     const handOff = tip.handed === null ? "" : `-${tip.handed.seq}`;
     const messageId = `placed-${at.taskId}-${delivery.seq}${handOff}`;
     try {
@@ -140,6 +143,7 @@ export class HandOver {
   #placedHeaders(inFlight: InFlightTask, place: PlaceReply): Record<string, string> {
     const { at, delivery, tip } = inFlight;
     const placement = {
+      ...classField(place),
       host: place.host,
       agent: place.agent,
       score: place.score,

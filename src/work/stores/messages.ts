@@ -6,6 +6,7 @@ import {
   decode,
   HEADERS,
   isName,
+  isSameHost,
   isToken,
   NO_SCOPE,
   type Placement,
@@ -28,7 +29,7 @@ export function readPlacedTask(subjects: Subjects, message: Incoming): PlacedMes
   if (place === null) return null;
   try {
     const placement = readPlacement(message.header(HEADERS.placement));
-    if (placement.agent !== place.agent || placement.host !== place.host) return null;
+    if (placement.agent !== place.agent || !isSameHost(placement, place)) return null;
     const { capability, priority } = placement;
     return { placement, at: { capability, priority, scope: place.scope, taskId: place.taskId } };
   } catch {

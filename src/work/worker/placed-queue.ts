@@ -8,7 +8,13 @@
 //     not moved twice; without a leader it waits, like every task that needs a placement.
 // I4: the queue makes a vanished consumer again, and opens the pull again after a broken connection.
 import { backoffDelayMs, type Chance, type Clock, type Logger } from "../../base/index.ts";
-import { type Placement, PRIORITY_WEIGHTS, type Priority, type Subjects } from "../../protocol/index.ts";
+import {
+  type HostAddress,
+  type Placement,
+  PRIORITY_WEIGHTS,
+  type Priority,
+  type Subjects,
+} from "../../protocol/index.ts";
 import type { Delivery, Pull, PullEnd, QueueConsumer, Transport } from "../../transport/index.ts";
 import type { Arrival } from "../attempt/in-flight.ts";
 import type { SlotRefusal } from "../ports.ts";
@@ -47,7 +53,7 @@ interface PlacedQueueParts {
   log: Logger;
   clock: Clock;
   chance: Chance;
-  hostId: string;
+  host: HostAddress;
   /** Starts a task, or returns the reason why it cannot start. Must not throw. */
   begin(task: PlacedTask): NotStarted | null;
   /** Fails a task that its agent can never perform. */
@@ -70,7 +76,7 @@ export class PlacedQueue {
 
   constructor(parts: PlacedQueueParts) {
     this.#parts = parts;
-    this.#consumerName = placedConsumer(parts.hostId);
+    this.#consumerName = placedConsumer(parts.host.host);
   }
 
   /** Creates the consumer on the server. @throws SwarmError `unavailable`, `not_permitted`. */
@@ -218,10 +224,10 @@ export class PlacedQueue {
   }
 
   #makeConsumer(): Promise<QueueConsumer> {
-    const { transport, subjects, hostId } = this.#parts;
+    const { transport, subjects, host } = this.#parts;
     return transport.queue("tasks").consumer({
       name: this.#consumerName,
-      filter: subjects.filters.placedOnHost(hostId),
+      filter: subjects.filters.placedOnHost(host),
       inactiveMs: PLACED_INACTIVE_MS,
     });
   }

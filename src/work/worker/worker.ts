@@ -19,6 +19,7 @@ import {
   type Audit,
   CancelledError,
   createSubjects,
+  DEFAULT_CLASS,
   encode,
   HEADERS,
   lastToken,
@@ -77,6 +78,8 @@ interface WorkerParts {
   log: Logger;
   /** Names this process in the leases of limits, and its consumer of placed tasks. */
   hostId: string;
+  /** The class of this host, default `default`: tasks for its agents are placed below it. */
+  agentClass?: string | undefined;
   workforce: Workforce;
   capabilities: readonly OfferedCapability[];
   /**
@@ -152,7 +155,7 @@ class TaskWorker {
     });
     this.#placed = new PlacedQueue({
       ...shared,
-      hostId,
+      host: { class: parts.agentClass ?? DEFAULT_CLASS, host: hostId },
       begin: (task) => this.#beginPlaced(task),
       fail: (task) => this.#failPlaced(task),
       refuse: (delivery) => void this.#deliveries.refuse(delivery),

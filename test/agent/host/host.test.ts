@@ -20,7 +20,7 @@ describe("heartbeats and metrics", () => {
     const transport = connectMemory({ prefix: "murmur" });
     const beats = collectHeartbeats(transport);
     const { host, stop } = await startHost(defineEcho(), { clock, transport });
-    const subject = subjects.heartbeat(host.status()[0]?.id ?? "");
+    const subject = subjects.heartbeat({ class: "default", host: "host-1" });
     await until(() => beats.length === 1);
     clock.advance(2 * HEARTBEAT_INTERVAL_MS);
     await until(() => beats.length === 3);

@@ -42,7 +42,7 @@ it(`a host answers each of ${RUNS} asks and ${RUNS} mailbox requests with a valu
   const asks = fc.asyncProperty(bodies, types, (body, type) => ask("murmur.ask.careful", body, type));
   const verbs = fc.constantFrom(...AGENT_VERBS.filter((verb) => verb !== "drain"), "explode");
   const mails = fc.asyncProperty(verbs, bodies, types, (verb, body, type) =>
-    ask(`murmur.agent.${agentId}.${verb}`, body, type),
+    ask(`murmur.agent.default.${agentId}.${verb}`, body, type),
   );
   await fc.assert(asks, { numRuns: RUNS });
   await fc.assert(mails, { numRuns: RUNS });

@@ -59,9 +59,13 @@ test("a thousand agents have a mailbox each, and their heartbeats take few messa
   expect(beats.length).toBeLessThanOrEqual(4);
 
   const { id } = many.host.status()[500] ?? { id: "" };
-  const reply = await client.bus.request(subjects.agent(id, "pause"), new Uint8Array(), {
-    timeoutMs: 60_000,
-  });
+  const reply = await client.bus.request(
+    subjects.agent({ class: "default", agent: id }, "pause"),
+    new Uint8Array(),
+    {
+      timeoutMs: 60_000,
+    },
+  );
   expect(decode(reply.data).value).toMatchObject({ id, state: "paused" });
   await many.stop();
   await until(

@@ -35,7 +35,7 @@ test.each([
 test("the queues of hosts with placed tasks are no capability", () => {
   const placed = {
     name: "placed-task",
-    filter: "murmur.placed.task.>",
+    filter: "murmur.placed.default.task.>",
     pending: 1,
     ackPending: 0,
     pausedUntilMs: null,

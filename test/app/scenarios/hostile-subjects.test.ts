@@ -34,7 +34,7 @@ test("no process of a swarm answers on the subject of a result, and the audit lo
   const asked = [
     "murmur.ask.echo",
     "murmur.submit",
-    "murmur.agent.-.status",
+    "murmur.agent.-.-.status",
     "murmur.office.agents",
     "murmur.stale.config",
     "murmur.coordinators",

@@ -56,7 +56,10 @@ async function setup() {
       const agents = made.status();
       wires.cut(between([hostId], ["nats"]), "break");
       const beat = { host: hostId, pid: process.pid, role: "test", at: new Date().toISOString() };
-      swarm.transport.bus.publish(subjects.heartbeat(hostId), encode({ ...beat, goodbye: true, agents }));
+      swarm.transport.bus.publish(
+        subjects.heartbeat({ class: "default", host: hostId }),
+        encode({ ...beat, goodbye: true, agents }),
+      );
     };
     return { id: ids[0] as string, die, stop, drain: (id: string) => made.drainAgent(id) };
   }
@@ -84,7 +87,7 @@ async function setup() {
       placedAt: new Date().toISOString(),
     };
     const headers = { [HEADERS.placement]: JSON.stringify(placement) };
-    const subject = subjects.placed({ ...at, scope: "-", taskId });
+    const subject = subjects.placed({ class: "default", ...at, scope: "-", taskId });
     return swarm.transport.log("tasks").append(subject, ROUTED, { headers });
   };
   return { ...swarm, tasks, host, run, placed, place, lives };
@@ -273,7 +276,7 @@ describe("a placed task whose agent leaves", () => {
   it("goes to the dead letters when it is unreadable and its host is gone", async () => {
     const { start, transport, tasks, placed } = await setup();
     const log = transport.log("tasks");
-    const bad = ["murmur.placed.gone.gone-1.-.t1", "murmur.placed.gone.no%agent.-.t2"];
+    const bad = ["murmur.placed.default.gone.gone-1.-.t1", "murmur.placed.default.gone.no%agent.-.t2"];
     await log.append(bad[0]!, ROUTED, { headers: { [HEADERS.placement]: "{" } });
     await log.append(bad[1]!, ROUTED);
     await start("c1", ["c1"]);

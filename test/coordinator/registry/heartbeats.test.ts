@@ -11,11 +11,12 @@ async function setup() {
   const transport = connectMemory({ prefix: "murmur", server: new MemoryServer({ clock }) });
   onTestFinished(() => transport.close());
   const asked = Promise.withResolvers<IncomingRequest>();
-  transport.bus.subscribe(createSubjects("murmur").filters.agentVerbs("a1"), (request) =>
-    asked.resolve(request),
+  transport.bus.subscribe(
+    createSubjects("murmur").filters.agentVerbs({ class: "default", agent: "a1" }),
+    (request) => asked.resolve(request),
   );
   let lives: boolean | null = null;
-  const probing = anyAnswers(transport, ["a1"]).then((found) => {
+  const probing = anyAnswers(transport, [{ class: "default", agent: "a1" }]).then((found) => {
     lives = found;
   });
   const request = await asked.promise;
@@ -37,5 +38,5 @@ it("a probe takes a silent agent for gone after that time, and an agent without 
   clock.advance(SILENCE_MS);
   await probing;
   expect(lives()).toBe(false);
-  expect(await anyAnswers(transport, ["a2"])).toBe(false);
+  expect(await anyAnswers(transport, [{ class: "default", agent: "a2" }])).toBe(false);
 });

@@ -9,13 +9,15 @@ import { startNatsServer } from "../../support/nats-server.ts";
 import { makeStatus, SOON, setupOffice } from "../support.ts";
 
 const subjects = createSubjects("murmur");
+const heartbeatOf = (host: string, of = "default") => subjects.heartbeat({ class: of, host });
 
 /** An agent process as the bus sees it. */
 function fakeHost(transport: Transport, host: string, ids: string[], fields: Partial<AgentStatus> = {}) {
+  const of = fields.class ?? "default";
   const agents = ids.map((id) => makeStatus({ id, host, ...fields }));
   const beat = (more: object = {}, news: Partial<AgentStatus> = {}) =>
     transport.bus.publish(
-      subjects.heartbeat(host),
+      subjects.heartbeat({ class: of, host }),
       encode({
         host,
         pid: 1,
@@ -27,7 +29,9 @@ function fakeHost(transport: Transport, host: string, ids: string[], fields: Par
     );
   const answer = () => {
     const mailboxes = ids.map((id) =>
-      transport.bus.subscribe(subjects.filters.agentVerbs(id), (request) => request.respond(encode({ id }))),
+      transport.bus.subscribe(subjects.filters.agentVerbs({ class: of, agent: id }), (request) =>
+        request.respond(encode({ id })),
+      ),
     );
     const roll = transport.bus.subscribe(subjects.everyAgent, (request) =>
       request.respond(encode({ agents })),
@@ -148,12 +152,14 @@ describe("the registrar", () => {
     const { transport, members } = await setup();
     const { bus } = transport;
     const beat = (host: string, agents: object[]) => encode({ host, pid: 1, role: "r", at: "now", agents });
-    bus.publish(subjects.heartbeat("h1"), encode({ host: "h1" }));
-    bus.publish(subjects.heartbeat("h1"), new Uint8Array([1, 2, 3]));
-    bus.publish(subjects.heartbeat("other"), beat("h1", [makeStatus({ id: "a1" })]));
-    bus.publish(subjects.heartbeat("h1"), beat("h1", [makeStatus({ id: "a2", host: "h2" })]));
-    bus.publish(subjects.heartbeat("h1"), beat("h1", [makeStatus({ id: "a3", role: "x".repeat(200) })]));
-    bus.publish(subjects.heartbeat("a4"), beat("h1", [makeStatus({ id: "a4" })]));
+    bus.publish(heartbeatOf("h1"), encode({ host: "h1" }));
+    bus.publish(heartbeatOf("h1"), new Uint8Array([1, 2, 3]));
+    bus.publish(heartbeatOf("other"), beat("h1", [makeStatus({ id: "a1" })]));
+    bus.publish(heartbeatOf("h1"), beat("h1", [makeStatus({ id: "a2", host: "h2" })]));
+    bus.publish(heartbeatOf("h1"), beat("h1", [makeStatus({ id: "a3", role: "x".repeat(200) })]));
+    bus.publish(heartbeatOf("h1", "gpu"), beat("h1", [makeStatus({ id: "a5" })]));
+    bus.publish(heartbeatOf("h1"), beat("h1", [makeStatus({ id: "a6", class: "gpu" })]));
+    bus.publish(heartbeatOf("h1"), beat("h1", [makeStatus({ id: "a4" })]));
     await vi.waitFor(() => expect(members()).toEqual(["a4"]), SOON);
   });
 
@@ -162,7 +168,7 @@ describe("the registrar", () => {
     for (const host of [fakeHost(transport, "h1", ["a1"]), fakeHost(transport, "h2", ["a2", "a3"])])
       host.beat();
     let asked = 0;
-    transport.bus.subscribe(subjects.agent("a1", "ping"), (request) => {
+    transport.bus.subscribe(subjects.agent({ class: "default", agent: "a1" }, "ping"), (request) => {
       asked++;
       request.respond(encode({ id: "a1" }));
     });
@@ -180,6 +186,16 @@ describe("the registrar", () => {
     expect(submit.mock.calls.map(([, command]) => command)).toEqual([
       { type: "members-leave", reason: "disconnected", agents: left },
     ]);
+  });
+
+  it("probes the hosts of one name in each class by itself", async () => {
+    const { transport, members } = await setup();
+    const living = fakeHost(transport, "h1", ["a1"], { class: "gpu" });
+    living.answer();
+    for (const host of [living, fakeHost(transport, "h1", ["a2"])]) host.beat();
+    await vi.waitFor(() => expect(members()).toEqual(["a1", "a2"]), SOON);
+    transport.bus.publish(subjects.gone("h1"), encode({}));
+    await vi.waitFor(() => expect(members()).toEqual(["a1"]), SOON);
   });
 
   it("shows one agent with its record, and reports an unknown agent", async () => {

@@ -4,6 +4,7 @@ import { toChunks } from "../../../src/coordinator/registry/chunks.ts";
 import { type Profile, profileOf } from "../../../src/coordinator/registry/profile.ts";
 import { addOutcomes, expect as expectOf, RECORD_WINDOW } from "../../../src/coordinator/registry/record.ts";
 import {
+  agentsOn,
   kindOf,
   LEAVE_REASONS,
   MAX_KINDS,
@@ -49,6 +50,26 @@ describe("the registry", () => {
     expect(leave("h1")).toEqual({ left: 0 });
     expect(leave("h2")).toEqual({ left: 1 });
     expect(state.members.size + state.byHost.size + state.byCapability.size).toBe(0);
+  });
+
+  it("keeps hosts of one name in two classes apart", () => {
+    const [one, other] = [profile({ id: "a1" }), profile({ id: "a2", class: "gpu" })];
+    const { state, decide } = setup(one, other);
+    expect(agentsOn(state, { host: "h1" })).toEqual(["a1"]);
+    expect(agentsOn(state, { class: "gpu", host: "h1" })).toEqual(["a2"]);
+    const leave = (agent: { id: string; class?: string }) =>
+      decide({ type: "members-leave", reason: "missing", agents: [{ ...agent, host: "h1" }] });
+    expect(leave({ id: "a2" })).toEqual({ left: 0 });
+    expect(leave({ id: "a1", class: "gpu" })).toEqual({ left: 0 });
+    expect(leave({ id: "a2", class: "gpu" })).toEqual({ left: 1 });
+    expect(leave({ id: "a1" })).toEqual({ left: 1 });
+  });
+
+  it("writes no class for default, so that entries and snapshots of earlier versions have the same hash", () => {
+    const status = makeStatus({ id: "a1" });
+    expect(profileOf({ ...status, class: "default" })).toEqual(profileOf(status));
+    expect(profileOf(status)).not.toHaveProperty("class");
+    expect(profileOf({ ...status, class: "gpu" })).toMatchObject({ class: "gpu" });
   });
 
   it("keeps the record of a kind for the next agent of this kind", () => {
@@ -232,6 +253,20 @@ describe("sightings", () => {
     expect(sightings.takeSilent(60_001 + SILENCE_MS)).toHaveLength(1);
   });
 
+  it("take one host name in two classes for two hosts", () => {
+    const sightings = new Sightings(0);
+    const status = makeStatus({ id: "a1", host: "h1", since: "2026-01-01T00:00:00Z" });
+    sightings.hear(status, 0);
+    expect(sightings.hear({ ...status, class: "gpu", since: "2025-01-01T00:00:00Z" }, 1)).toEqual({
+      type: "conflict",
+      kept: "h1",
+      refused: "gpu.h1",
+      isNews: true,
+    });
+    expect(sightings.forget("a1", { class: "gpu", host: "h1" })).toBe(false);
+    expect(sightings.forget("a1", { host: "h1" })).toBe(true);
+  });
+
   it("believe the newer of two hosts with one agent id, and report the conflict once", () => {
     const sightings = new Sightings(0);
     const old = { host: "h1", since: "2026-01-01T00:00:00.000Z" };
@@ -240,6 +275,6 @@ describe("sightings", () => {
     expect(heard(sightings, 1, young)).toEqual({ type: "conflict", kept: "h2", refused: "h1", isNews: true });
     expect(heard(sightings, 2, old)).toMatchObject({ kept: "h2", refused: "h1", isNews: false });
     expect(sightings.get("a1")?.host).toBe("h2");
-    expect(sightings.forget("a1", "h1")).toBe(false);
+    expect(sightings.forget("a1", { host: "h1" })).toBe(false);
   });
 });

@@ -418,7 +418,7 @@ it("an answer from an agent that was not asked does not count", async () => {
   const { promise: freed, resolve: free } = Promise.withResolvers<void>();
   const slow: Voter = { name: "c", say: () => freed.then(() => "cat") };
   const { ask, leader, transport, subjects, agentOf } = await setupBallots(["a", "b", slow]);
-  const tap = transport.bus.subscribe(`${transport.prefix}.placed.*.${agentOf("c")}.>`, ({ subject }) => {
+  const tap = transport.bus.subscribe(`${transport.prefix}.placed.*.*.${agentOf("c")}.>`, ({ subject }) => {
     const [scope, taskId] = subject.split(".").slice(-2) as [string, string];
     void store(
       transport,
@@ -613,7 +613,7 @@ it("a seat abstains when a program in another language writes an answer that JSO
     { name: "c", say: () => new Promise(() => {}) },
   ]);
   const agent = agentOf("c");
-  const tap = transport.bus.subscribe(`${transport.prefix}.placed.*.${agent}.>`, ({ subject }) => {
+  const tap = transport.bus.subscribe(`${transport.prefix}.placed.*.*.${agent}.>`, ({ subject }) => {
     const [scope, taskId] = subject.split(".").slice(-2) as [string, string];
     const result = encode(resultOf(taskId, agent, Number.NaN), "msgpack");
     const headers = { "Content-Type": "application/msgpack" };

@@ -12,7 +12,7 @@ const built: Record<SubjectName, string> = {
   task: subjects.task(task),
   later: subjects.later("s1", "t-1"),
   due: subjects.due(task),
-  placed: subjects.placed({ host: "h-1", agent: "a-1", scope: "s1", taskId: "t-1" }),
+  placed: subjects.placed({ class: "gpu", host: "h-1", agent: "a-1", scope: "s1", taskId: "t-1" }),
   where: subjects.where("t-1"),
   cancel: subjects.cancel("s1", "t-1"),
   cancelScope: subjects.cancelScope("s1"),
@@ -21,10 +21,10 @@ const built: Record<SubjectName, string> = {
   doneOf: subjects.doneOf(subjects.result("echo", "s1", "t-1")),
   dead: subjects.dead("echo", "t-1"),
   ask: subjects.ask("echo"),
-  agent: subjects.agent("a-1", "ping"),
+  agent: subjects.agent({ class: "gpu", agent: "a-1" }, "ping"),
   everyAgent: subjects.everyAgent,
   topic: subjects.topic("news"),
-  heartbeat: subjects.heartbeat("a-1"),
+  heartbeat: subjects.heartbeat({ class: "gpu", host: "h-1" }),
   gone: subjects.gone("h-1"),
   event: subjects.event("task", "t-1", "started"),
   office: subjects.office("place"),
@@ -50,10 +50,12 @@ test("the placeholder - names no task, capability, agent or host, and no scope t
     "a task's capability": () => subjects.task({ ...task, capability: "-" }),
     "a cancelled task": () => subjects.cancel("s1", "-"),
     "a cancelled scope": () => subjects.cancelScope("-"),
-    "a placed task's host": () => subjects.placed({ host: "-", agent: "a", scope: "s", taskId: "t" }),
-    "a placed task's agent": () => subjects.placed({ host: "h", agent: "-", scope: "s", taskId: "t" }),
-    "a mailbox": () => subjects.agent("-", "ping"),
-    "a heartbeat": () => subjects.heartbeat("-"),
+    "a placed task's host": () =>
+      subjects.placed({ class: "c", host: "-", agent: "a", scope: "s", taskId: "t" }),
+    "a placed task's agent": () =>
+      subjects.placed({ class: "c", host: "h", agent: "-", scope: "s", taskId: "t" }),
+    "a mailbox": () => subjects.agent({ class: "c", agent: "-" }, "ping"),
+    "a heartbeat": () => subjects.heartbeat({ class: "c", host: "-" }),
     "a dead host": () => subjects.gone("-"),
     "a look-up": () => subjects.where("-"),
     "an ask": () => subjects.ask("-"),
@@ -66,7 +68,19 @@ test("the placeholder - names no task, capability, agent or host, and no scope t
   expect(subjects.task({ ...task, scope: "-" })).toBe("p.task.echo.high.-.t-1");
   expect(subjects.readTask("p.task.echo.high.s1.-")).toBeNull();
   expect(subjects.readTask("p.task.-.high.s1.t")).toBeNull();
-  expect(subjects.readPlaced("p.placed.h.-.s1.t")).toBeNull();
+  expect(subjects.readPlaced("p.placed.c.h.-.s1.t")).toBeNull();
+  expect(subjects.readPlaced("p.placed.-.h.a.s1.t")).toBeNull();
+  expect(subjects.readPlaced("p.placed.h.a.s1.t")).toBeNull();
+  expect(subjects.readPlaced("p.placed.c.h.a.s1.t")).toEqual({
+    class: "c",
+    host: "h",
+    agent: "a",
+    scope: "s1",
+    taskId: "t",
+  });
+  expect(subjects.readHeartbeat("p.heartbeat.c.h")).toEqual({ class: "c", host: "h" });
+  expect(subjects.readHeartbeat("p.heartbeat.C.h")).toBeNull();
+  expect(subjects.readHeartbeat("p.heartbeat.h")).toBeNull();
 });
 
 test("the subject of an operation names its user and its operation, and no other subject does", () => {

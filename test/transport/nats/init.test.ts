@@ -37,7 +37,7 @@ test("the streams that init creates have the settings of their definitions", asy
       "murmur.task.*.high.*.*",
       "murmur.task.*.normal.*.*",
       "murmur.task.*.low.*.*",
-      "murmur.placed.*.*.*.*",
+      "murmur.placed.*.*.*.*.*",
     ],
     retention: "workqueue",
     discard: "new",

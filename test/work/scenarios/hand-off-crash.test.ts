@@ -100,7 +100,7 @@ async function play({ line, route, fails }: Story, at: number, mode: "before" | 
 /** Reclaims the placed tasks of the dead host as the office does: first to the queue, in the next turn out of their place. */
 async function bringBackSlowly(transport: Transport, returning: Set<number>): Promise<void> {
   const log = transport.log("tasks");
-  for await (const stored of log.read({ filter: `${prefix}.placed.cut.>` })) {
+  for await (const stored of log.read({ filter: `${prefix}.placed.default.cut.>` })) {
     if (returning.has(stored.seq)) await log.delete(stored.seq);
     else if (await publishBack(transport, stored)) returning.add(stored.seq);
   }

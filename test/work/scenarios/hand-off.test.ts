@@ -287,7 +287,13 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
       ...{ host: second.host, agent: second.agent, capability: "echo", priority: "normal" as const },
       ...{ score: 0, reasons: [], placedAt: new Date().toISOString() },
     };
-    const subject = subjects.placed({ host: second.host, agent: second.agent, scope: "-", taskId: "t1" });
+    const subject = subjects.placed({
+      class: "default",
+      host: second.host,
+      agent: second.agent,
+      scope: "-",
+      taskId: "t1",
+    });
     const headers = { [HEADERS.attempt]: "1", [HEADERS.placement]: encodePlacement(placement) };
     const log = transport.log("tasks");
     const at = { capability: "echo", priority: "normal", scope: "-", taskId: "t1" } as const;

@@ -73,7 +73,7 @@ test(`each of ${RUNS} placed messages ends with a result or a dead letter`, asyn
   })) {
     const headers: Record<string, string> = type === undefined ? {} : { "Content-Type": type };
     if (placement !== undefined && !/[\r\n]/.test(placement)) headers["Murmur-Placement"] = placement;
-    await log.append(`${swarm.prefix}.placed.${host}.${at}.${scope}.t${stored++}`, body, { headers });
+    await log.append(`${swarm.prefix}.placed.default.${host}.${at}.${scope}.t${stored++}`, body, { headers });
   }
   await until(async () => ((await log.info()).messages === 0 ? true : undefined), 60_000);
   const results = (await transport.log("results").info()).messages;

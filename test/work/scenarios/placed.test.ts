@@ -410,7 +410,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
     it("buries a placed message without a readable placement, and still works", async () => {
       const { first, client, transport, untilEmpty } = await setup(echo);
       const subjects = createSubjects(transport.prefix);
-      const subject = subjects.placed({ ...first.place, scope: "-", taskId: "t1" });
+      const subject = subjects.placed({ class: "default", ...first.place, scope: "-", taskId: "t1" });
       const stranger: Placement = {
         host: first.hostId,
         agent: "stranger",

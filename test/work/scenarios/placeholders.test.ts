@@ -68,7 +68,7 @@ it("a cancelled scope leaves the questions of a ballot that has its name", async
   const client = await swarm.client();
   const transport = await swarm.connect();
   const log = transport.log("tasks");
-  const placed = `${swarm.prefix}.placed.h.a.b1`;
+  const placed = `${swarm.prefix}.placed.default.h.a.b1`;
   const placement = { agent: "a", host: "h", capability: "echo", priority: "normal", score: 1, reasons: [] };
   const headers = {
     "Murmur-Placement": JSON.stringify({ ...placement, placedAt: new Date().toISOString() }),

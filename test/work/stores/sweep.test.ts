@@ -95,7 +95,7 @@ it("the sweep removes the journals of ended and absent tasks, and keeps those of
   const at = (taskId: string) => ({ capability: "echo", priority: "normal" as const, scope: "-", taskId });
   await transport.log("results").append(subjects.result("echo", "-", "ended"), body);
   await transport.log("tasks").append(subjects.task(at("queued")), body);
-  await transport.log("tasks").append(`${transport.prefix}.placed.host.agent.-.placed`, body);
+  await transport.log("tasks").append(`${transport.prefix}.placed.default.host.agent.-.placed`, body);
   await transport.log("later").append(subjects.due(at("due")), body);
   await transport.log("later").append(subjects.later("-", "delayed"), body, {
     headers: {

@@ -13,7 +13,9 @@
 import { type Clock, type Logger, toIsoTime } from "../../../base/index.ts";
 import type { BallotEffect, BallotEvent, Seat } from "../../../consensus/index.ts";
 import {
+  classOf,
   encode,
+  type HostAddress,
   LANES,
   laneOf,
   lastToken,
@@ -200,18 +202,19 @@ export class Asker {
   }
 
   /** The agent for a question: the seat's agent, or for advice the best agent of the capability. */
-  #placeOf({ live, to, capability }: Question): { host: string; agent: string } | "gone" {
+  #placeOf({ live, to, capability }: Question): (HostAddress & { agent: string }) | "gone" {
     const { office, placement } = this.#parts;
     if (!("seat" in to)) {
       const [choice] = placement.pick({ count: 1, capability, diversity: "agent" });
       if (choice === undefined) {
         throw new SwarmError("unavailable", `no agent offers ${capability} at the moment`);
       }
-      return { host: choice.host, agent: choice.agent };
+      return { class: classOf(choice), host: choice.host, agent: choice.agent };
     }
     const { agent } = live.core.seats[to.seat - 1] as Seat;
     const member = office.state.registry.members.get(agent);
-    return member === undefined ? "gone" : { host: member.profile.host, agent };
+    if (member === undefined) return "gone";
+    return { class: classOf(member.profile), host: member.profile.host, agent };
   }
 
   /** Moves a question away from an agent that is gone, or that takes no new work and has not started the question. */

@@ -2,7 +2,7 @@
 // the control log and the results of the ballot's questions. Only the runner (driver.ts) changes a live ballot, and only the
 // asker (asker.ts) changes its questions; other files only read them.
 import { type Ballot, sightIn } from "../../../consensus/index.ts";
-import type { AdviceQuestion, BallotSpec, SeatQuestion } from "../../../protocol/index.ts";
+import type { AdviceQuestion, BallotSpec, HostAddress, SeatQuestion } from "../../../protocol/index.ts";
 import type { OpenBallot } from "../state/ballots.ts";
 import { type Addressee, QuestionForm } from "./messages.ts";
 
@@ -52,7 +52,7 @@ export interface Question {
   /** The bytes of a signed vote that was counted when it was written. The same bytes are skipped once they are stored. */
   countedBytes?: Uint8Array;
   /** The agent that has the question, and its host; null before the question is placed. */
-  place: { readonly host: string; readonly agent: string } | null;
+  place: (Readonly<HostAddress> & { readonly agent: string }) | null;
   isAnswered: boolean;
   /** The time at which the asker last checked for the result, or registered the question; ms since 1970. */
   checkedAtMs: number;

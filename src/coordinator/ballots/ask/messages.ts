@@ -3,8 +3,10 @@ import { utf8Bytes } from "../../../base/index.ts";
 import {
   type AdviceQuestion,
   CONTENT_TYPES,
+  classField,
   encodePlacement,
   HEADERS,
+  type HostRef,
   PROTOCOL_VERSION,
   type SeatQuestion,
   sha256,
@@ -55,7 +57,7 @@ export class QuestionForm {
    */
   headers(
     capability: string,
-    at: { host: string; agent: string; addressee: string; placedAt: string; isAgain: boolean },
+    at: HostRef & { agent: string; addressee: string; placedAt: string; isAgain: boolean },
   ): Record<string, string> {
     const { id, priority, traceparent } = this.#ballot;
     const { host, agent, addressee, placedAt, isAgain } = at;
@@ -64,6 +66,7 @@ export class QuestionForm {
       [HEADERS.contentType]: CONTENT_TYPES.json,
       [HEADERS.version]: PROTOCOL_VERSION,
       [HEADERS.placement]: encodePlacement({
+        ...classField(at),
         host,
         agent,
         score: 0,

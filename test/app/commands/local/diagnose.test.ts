@@ -112,7 +112,7 @@ test("a dead supervisor is a failure that names the processes it left", () => {
 });
 
 test("tasks that were placed on hosts that are gone are a warning that leads to the office", () => {
-  expect(judgePlaced(["murmur.placed.host-1.coder-1.-.a"])).toMatchObject({
+  expect(judgePlaced(["murmur.placed.default.host-1.coder-1.-.a"])).toMatchObject({
     verdict: "warning",
     detail: expect.stringContaining("1 tasks"),
     next: expect.stringContaining("office status"),
