@@ -48,7 +48,7 @@ export const ENTRIES: readonly RegExp[] = [
   /^src\/app\/main\.ts$/,
   /^src\/index\.ts$/,
   /^agents\/[^/]+\/agent\.ts$/,
-  /^tools\/(build|rigs)\/[^/]+\.ts$/,
+  /^tools\/(build|rigs|k8s)\/[^/]+\.ts$/,
   /^bench\/[^/]+\.ts$/,
 ];
 
