@@ -287,6 +287,11 @@ function processMetrics({ counter, gauge }: Factory) {
       "Messages whose reply subject this process did not publish to: kind reply, ack or flow.",
       ["kind"],
     ),
+    operateRequests: counter(
+      "murmur_operate_requests_total",
+      "Requests at the front door of the operations that this process answered, by outcome: done, or the error code.",
+      ["outcome"],
+    ),
     natsViolations: counter(
       "murmur_nats_violations_total",
       "Operations of this process that NATS did not permit: publish or subscribe.",

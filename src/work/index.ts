@@ -27,6 +27,7 @@ export type { TaskReader } from "./client/reader.ts";
 export { errorReply } from "./client/replies.ts";
 export type { SubmitOptions } from "./client/submit.ts";
 export type { TaskFilter } from "./client/task-filter.ts";
+export { createDoorCaller, type DoorCaller, type DoorCallOptions } from "./door/caller.ts";
 export type { Attempt, CapabilityLimits, Slot, SlotRefusal, Workforce } from "./ports.ts";
 export { unpackResult, unpackStored } from "./stores/bodies.ts";
 export { capabilityOfConsumer, isQueueFilter, placedConsumer, queueConsumer } from "./stores/consumers.ts";

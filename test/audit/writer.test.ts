@@ -82,7 +82,7 @@ async function setup(options: { fates?: readonly Fate[]; gate?: Promise<void>; n
   });
   onTestFinished(() => writer.service.stop());
   const note = (index: number) =>
-    writer.audit({ kind: "operation", facts: { command: `c${index}`, outcome: "done" } });
+    writer.audit({ kind: "office-command", facts: { command: `c${index}`, outcome: "done" } });
   return {
     server,
     transport,
@@ -92,7 +92,9 @@ async function setup(options: { fates?: readonly Fate[]; gate?: Promise<void>; n
     note,
     list: () => listAudit(transport, { limit: 10_000 }),
     commands: async () =>
-      (await listAudit(transport, { limit: 10_000, kind: "operation" })).map(({ facts }) => facts.command),
+      (await listAudit(transport, { limit: 10_000, kind: "office-command" })).map(
+        ({ facts }) => facts.command,
+      ),
     check: () => verifyAudit(transport),
   };
 }
@@ -172,10 +174,10 @@ it("a writer that stops while its queue is full tells how many notes were droppe
 it("facts that are too large are replaced by their size and hash", async () => {
   const { writer, list } = await setup();
   const reason = "x".repeat(20_000);
-  writer.audit({ kind: "operation", facts: { command: "c", outcome: reason } });
+  writer.audit({ kind: "office-command", facts: { command: "c", outcome: reason } });
   await writer.flush(SOON.timeout);
   expect((await list()).at(-1)).toMatchObject({
-    kind: "operation",
+    kind: "office-command",
     facts: { tooLarge: { bytes: 20_028, sha256: expect.stringMatching(/^[0-9a-f]{64}$/) } },
   });
 });
@@ -184,7 +186,7 @@ it("a note that is not JSON is dropped without an error for the caller", async (
   const { writer, note, commands, meter } = await setup();
   const cyclic: Record<string, unknown> = {};
   cyclic.self = cyclic;
-  writer.audit({ kind: "operation", facts: { command: "bad", outcome: "done", cyclic } });
+  writer.audit({ kind: "office-command", facts: { command: "bad", outcome: "done", cyclic } });
   note(1);
   await writer.flush(SOON.timeout);
   expect(await commands()).toEqual(["c1"]);
@@ -216,7 +218,7 @@ it("the writer continues after the stream was created again, and a check names t
   await transport.init();
   const parts = { transport, role: ROLE, processId: "c-1", version: "1.0.0", log: silentLogger };
   const writer = createAuditWriter({ ...parts, meter: createMeter() });
-  const note = () => writer.audit({ kind: "operation", facts: { command: "c", outcome: "done" } });
+  const note = () => writer.audit({ kind: "office-command", facts: { command: "c", outcome: "done" } });
   note();
   await writer.flush(SOON.timeout);
   memory.streams.delete("MURMUR_AUDIT");

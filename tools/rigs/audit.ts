@@ -49,7 +49,7 @@ async function measureWriting(): Promise<Figure[]> {
   const count = flags.count("entries");
   for (let index = 0; index < count; index++) {
     const beganMs = performance.now();
-    writer.audit({ kind: "operation", facts: FACTS });
+    writer.audit({ kind: "office-command", facts: FACTS });
     (index % BATCH === 0 ? sent : queued).push((performance.now() - beganMs) * 1_000);
     if (index % BATCH === BATCH - 1) await writer.flush(PATIENCE_MS);
     if (index % PROGRESS === 0) tellProgress(`wrote ${index} of ${count}`);

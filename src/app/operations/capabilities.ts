@@ -68,6 +68,8 @@ function change(verb: "pause" | "resume", summary: string) {
     output: changeSchema,
     errors: ["unknown_capability", "conflict"],
     access: "operate",
+    reach: ({ capability: name }) => ({ capabilities: [name] }),
+    audit: { outcome: ({ isChanged }) => ({ isChanged }) },
     async run(context, { capability }) {
       const by = context.caller.name;
       const { capabilities } = await readWithin(context, readCapabilities(context));

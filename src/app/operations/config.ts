@@ -22,6 +22,7 @@ export const setValue = defineOperation({
   /** `conflict`: the value has another revision. */
   errors: ["conflict"],
   access: "operate",
+  audit: { keepsBack: ["value"] },
   async run(context, { name, value, ifRevision }) {
     const expected = ifRevision === undefined ? {} : { expectedRevision: ifRevision };
     const body = { name, value, by: context.caller.name, ...expected };

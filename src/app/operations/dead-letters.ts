@@ -2,10 +2,16 @@
 import { z } from "zod";
 import { deadLetterSchema, tokenSchema } from "../../protocol/index.ts";
 import { MAX_LIST_LIMIT, type SelectedLetter } from "../../work/index.ts";
-import { auditChange } from "../office/operation-audit.ts";
-import { bulkFields, bulkProgressSchema, bulkReportSchema, changeMany, previewOf } from "./bulk.ts";
-import { defineOperation, type OperationContext, readWithin } from "./operation.ts";
-import { auditedReplySchema, auditReplay } from "./replays.ts";
+import {
+  bulkAudit,
+  bulkFields,
+  bulkProgressSchema,
+  bulkReportSchema,
+  changeMany,
+  previewOf,
+} from "./bulk.ts";
+import { defineOperation, NOT_AUDITED, type OperationContext, type Reach, readWithin } from "./operation.ts";
+import { auditedReplySchema, describeReplay } from "./replays.ts";
 import { filterFields, hasFilter, readFilter } from "./task-filter.ts";
 
 const oneLetter = z.strictObject({
@@ -39,6 +45,7 @@ export const listDeadLetters = defineOperation({
   }),
   errors: [],
   access: "read",
+  reach: (filter) => ({ filter }),
   async run(context, { limit, after, ...filter }) {
     const selection = readFilter(filter, context.transport.clock.now());
     const { hidden, ...page } = await readWithin(
@@ -59,6 +66,7 @@ export const showDeadLetter = defineOperation({
   output: deadLetterSchema,
   errors: ["not_found"],
   access: "read",
+  reach: ({ task }) => ({ task }),
   run: (context, { task }) => readWithin(context, context.tasks.dead.show(task)),
 });
 
@@ -81,10 +89,8 @@ function selectLetters({ tasks, transport }: OperationContext, input: ManyLetter
   return tasks.dead.select(readFilter(input, transport.clock.now()));
 }
 
-/** The filter as the audit log shows it. */
-function showFilter({ task: _task, dryRun: _dryRun, rate: _rate, ...filter }: ManyLetters) {
-  return Object.fromEntries(Object.entries(filter).filter(([, value]) => value !== undefined));
-}
+const reachOfLetters = ({ task, ...filter }: ManyLetters): Reach =>
+  task === undefined ? { filter } : { task };
 
 /** True for all letters, or all of a capability: the server removes them in one step. */
 function isWholeSubject({ all: _all, capability: _capability, dryRun, rate, ...rest }: ManyLetters): boolean {
@@ -106,19 +112,21 @@ export const replayDeadLetter = defineOperation({
   event: bulkProgressSchema,
   errors: ["not_found", "conflict", "cancelled", "unknown_capability", "rate_limited"],
   access: "operate",
+  reach: reachOfLetters,
+  audit: {
+    ...bulkAudit,
+    isChange: ({ task, dryRun, yes }) => task !== undefined || (yes && !dryRun),
+    outcome: (output) => ("taskId" in output ? describeReplay(output) : bulkAudit.outcome(output)),
+  },
   async *run(context, { yes, ...input }) {
     const { dead } = context.tasks;
     if (input.task !== undefined) {
-      const reply = await readWithin(context, dead.replay(input.task));
-      return { ...reply, audited: await auditReplay(context, "dead-replay", input.task, reply) };
+      return { ...(await readWithin(context, dead.replay(input.task))), audited: NOT_AUDITED };
     }
     const selection = await selectLetters(context, input);
     if (input.dryRun || !yes) return previewOf(selection);
     const change = ({ taskId }: { taskId: string }) => readWithin(context, dead.replay(taskId));
-    const report = yield* changeMany(context, selection, { rate: input.rate, change });
-    const { done, failed, left } = report;
-    const facts = { command: "dead-replay", filter: showFilter(input), done, failed, left };
-    return { ...report, audited: done > 0 && (await auditChange(context, facts)) };
+    return yield* changeMany(context, selection, { rate: input.rate, change });
   },
 });
 
@@ -136,30 +144,32 @@ export const purgeDeadLetters = defineOperation({
   output: z.object({
     purged: z.int(),
     report: bulkReportSchema.optional(),
-    /** The audit log has an entry about the removal; false when nothing was removed. */
+    /** The audit log has an entry about the removal. */
     audited: z.boolean(),
   }),
   event: bulkProgressSchema,
   errors: ["not_found"],
   access: "operate",
+  reach: reachOfLetters,
+  audit: {
+    ...bulkAudit,
+    isChange: ({ yes, ...input }) =>
+      input.task !== undefined || isWholeSubject(input) || (yes && !input.dryRun),
+    outcome: ({ purged, report }) => (report === undefined ? { done: purged } : bulkAudit.outcome(report)),
+  },
   async *run(context, { yes, ...input }) {
     const { dead } = context.tasks;
-    const note = async (facts: { done: number; [fact: string]: unknown }) =>
-      facts.done > 0 && (await auditChange(context, { command: "dead-purge", ...facts }));
     if (input.task !== undefined) {
-      const purged = await readWithin(context, dead.purge({ taskId: input.task }));
-      return { purged, audited: await note({ task: input.task, done: purged }) };
+      return { purged: await readWithin(context, dead.purge({ taskId: input.task })), audited: NOT_AUDITED };
     }
     if (isWholeSubject(input)) {
       const purged = await readWithin(context, dead.purge({ capability: input.capability }));
-      return { purged, audited: await note({ filter: showFilter(input), done: purged }) };
+      return { purged, audited: NOT_AUDITED };
     }
     const selection = await selectLetters(context, input);
-    if (input.dryRun || !yes) return { purged: 0, report: previewOf(selection), audited: false };
+    if (input.dryRun || !yes) return { purged: 0, report: previewOf(selection), audited: NOT_AUDITED };
     const change = (letter: SelectedLetter) => readWithin(context, dead.remove(letter));
     const report = yield* changeMany(context, selection, { rate: input.rate, change });
-    const { done, failed, left } = report;
-    const audited = await note({ filter: showFilter(input), done, failed, left });
-    return { purged: done, report: { ...report, audited }, audited };
+    return { purged: report.done, report, audited: NOT_AUDITED };
   },
 });

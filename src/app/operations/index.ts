@@ -2,6 +2,7 @@
 import { drainAgent, listLivingAgents, pauseAgent, resumeAgent, showOneAgent } from "./agents.ts";
 import { listAuditEntries, verifyAuditLog } from "./audit.ts";
 import { correctBallot, decideBallot, listBallots, showBallot } from "./ballots.ts";
+import { getBlob, putBlob } from "./blobs.ts";
 import { listBudgets, removeBudget, setBudget } from "./budgets.ts";
 import { listCapabilities, pauseCapability, resumeCapability } from "./capabilities.ts";
 import { setValue, showHistory, showValues } from "./config.ts";
@@ -37,6 +38,7 @@ export const OPERATIONS = [
   ...[listCapabilities, pauseCapability, resumeCapability, showScaling],
   ...[showOffice, transferOffice, recoverOffice],
   ...[listBallots, showBallot, decideBallot, correctBallot, showTopology],
+  ...[putBlob, getBlob],
   ...[acquireLock, releaseLock, listLocks],
   ...[setValue, showValues, showHistory],
   ...[setSchedule, listSchedules, removeSchedule],

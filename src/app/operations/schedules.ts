@@ -29,6 +29,7 @@ export const setSchedule = defineOperation({
   output: z.object({ id: z.string(), next: z.string() }),
   errors: ["conflict"],
   access: "operate",
+  audit: { about: ({ id, when, task }) => ({ id, when, capability: task.capability }) },
   async run(context, schedule) {
     const answer = await context.office.write("schedule-set", schedule, patience(context));
     return { id: schedule.id, next: new Date(answer.nextMs as number).toISOString() };

@@ -22,6 +22,9 @@ export const initStreams = defineOperation({
   /** `conflict`: a setting of a stream differs, and correctness needs it. */
   errors: ["conflict", "not_permitted"],
   access: "admin",
+  audit: {
+    outcome: ({ created, updated, verified }) => ({ created, updated, verified: verified.length }),
+  },
   async run({ transport }, { update }) {
     const done = await transport.init({ update });
     await foundOffice(transport);

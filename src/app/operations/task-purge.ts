@@ -1,8 +1,14 @@
 // The purge of many tasks: cancels waiting ones, or removes the results of ended ones.
 import { z } from "zod";
 import { ENDED_STATES, type PurgeSelection, type PurgeTask, WAITING_STATES } from "../../work/index.ts";
-import { auditChange } from "../office/operation-audit.ts";
-import { bulkFields, bulkProgressSchema, bulkReportSchema, changeMany, previewOf } from "./bulk.ts";
+import {
+  bulkAudit,
+  bulkFields,
+  bulkProgressSchema,
+  bulkReportSchema,
+  changeMany,
+  previewOf,
+} from "./bulk.ts";
 import { defineOperation, readWithin, stepWithin } from "./operation.ts";
 import { filterFields, hasFilter, readFilter } from "./task-filter.ts";
 
@@ -32,6 +38,12 @@ export const purgeTasks = defineOperation({
   event: z.union([z.object({ seen: z.int(), found: z.int() }), bulkProgressSchema]),
   errors: [],
   access: "operate",
+  reach: (filter) => ({ filter }),
+  audit: {
+    ...bulkAudit,
+    isChange: ({ dryRun, yes }) => yes && !dryRun,
+    outcome: ({ running, ...report }) => ({ ...bulkAudit.outcome(report), running }),
+  },
   async *run(context, { dryRun, yes, rate, state, all: _all, ...filter }) {
     const { purge } = context.tasks;
     const { signal, transport } = context;
@@ -41,13 +53,6 @@ export const purgeTasks = defineOperation({
     if (dryRun || !yes) return { ...previewOf(selection), running };
     const change = (task: PurgeTask) => readWithin(context, purge.purge(task));
     const report = yield* changeMany(context, selection, { rate, change });
-    const { done, failed, skipped, left } = report;
-    const named = Object.entries({ state, ...filter }).filter(([, value]) => value !== undefined);
-    const facts = { filter: Object.fromEntries(named), done, failed, skipped, left, running };
-    return {
-      ...report,
-      running,
-      audited: done > 0 && (await auditChange(context, { command: "task-purge", ...facts })),
-    };
+    return { ...report, running };
   },
 });

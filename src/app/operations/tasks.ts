@@ -14,11 +14,17 @@ import {
 } from "../../protocol/index.ts";
 import { DEFAULT_LIST_LIMIT, HIDDEN_REASONS, MAX_LIST_LIMIT, type TaskChange } from "../../work/index.ts";
 import { readCapabilities } from "../office/capabilities.ts";
-import { auditChange } from "../office/operation-audit.ts";
 import { noteAbsence } from "./absent-agents.ts";
 import { ballotNewsSchema, followBallot } from "./ballot-news.ts";
-import { defineOperation, type OperationContext, readWithin, stepWithin } from "./operation.ts";
-import { auditedReplySchema, auditReplay } from "./replays.ts";
+import {
+  defineOperation,
+  NOT_AUDITED,
+  type OperationContext,
+  type Reach,
+  readWithin,
+  stepWithin,
+} from "./operation.ts";
+import { auditedReplySchema, describeReplay } from "./replays.ts";
 import { filterFields, readFilter } from "./task-filter.ts";
 
 /** How long `task-run` waits when the caller names no time: a day, as long as one attempt may run. */
@@ -26,6 +32,13 @@ const RUN_LIMIT_MS = 86_400_000;
 
 const taskId = nameSchema.meta({ description: "a task's id" });
 const oneTask = z.strictObject({ task: taskId });
+const reachOfTask = ({ task }: { task: string }): Reach => ({ task });
+
+/** All capabilities whose agents a task can employ: its own, and the capabilities that its ballot asks. */
+function reachOfSubmit({ capability, ballot }: z.output<typeof taskSchema>): Reach {
+  const asked = [...(ballot?.panel ?? []), ballot?.judge, ballot?.verifier];
+  return { capabilities: [capability, ...asked.filter((each) => each !== undefined)] };
+}
 
 /** The error codes of a refused task. */
 const SUBMIT_ERRORS = [
@@ -44,6 +57,7 @@ export const submitTask = defineOperation({
   output: submitReplySchema,
   errors: SUBMIT_ERRORS,
   access: "submit",
+  reach: reachOfSubmit,
   run: ({ client, request }, task) => client.submit(task, { ...request, patienceMs: 0 }),
 });
 
@@ -56,9 +70,10 @@ export const runTask = defineOperation({
   /** `timeout`: no result came within the caller's time. The task continues. */
   errors: [...SUBMIT_ERRORS, "timeout"],
   access: "submit",
+  reach: reachOfSubmit,
   async *run(context, task) {
-    const { client, request, timeoutMs = RUN_LIMIT_MS, wantsEvents } = context;
-    const options = { ...request, timeoutMs, patienceMs: 0 };
+    const { client, request, timeoutMs = RUN_LIMIT_MS, signal, wantsEvents } = context;
+    const options = { ...request, timeoutMs, signal, patienceMs: 0 };
     if (!wantsEvents) return await client.run(task, options);
     if (task.ballot === undefined) return yield* noteAbsence(context, task, () => client.run(task, options));
     const id = task.id ?? newId();
@@ -119,6 +134,7 @@ export const listTasks = defineOperation({
   event: z.object({ seen: z.int(), found: z.int() }),
   errors: [],
   access: "read",
+  reach: (filter) => ({ filter }),
   async *run(context, { state, limit, seats, stray, after, ...filter }) {
     const selection = readFilter(filter, context.transport.clock.now());
     const page = context.tasks.page({ ...selection, state, limit, seats, stray, after });
@@ -134,6 +150,7 @@ export const showTask = defineOperation({
   output: taskStatusSchema,
   errors: ["not_found"],
   access: "read",
+  reach: reachOfTask,
   run: (context, { task }) => readWithin(context, showWithPause(context, task)),
 });
 
@@ -146,6 +163,7 @@ export const watchTask = defineOperation({
   event: taskStatusSchema,
   errors: ["not_found"],
   access: "read",
+  reach: reachOfTask,
   async *run({ client, signal, timeoutMs }, { task }) {
     let last: TaskStatus | undefined;
     for await (const status of client.watch(task, { signal, patienceMs: timeoutMs })) {
@@ -186,16 +204,18 @@ export const cancelTasks = defineOperation({
   /** `conflict`: the task had ended already. */
   errors: ["not_found", "conflict"],
   access: "operate",
+  /** A program may cancel a task that it may submit. A scope can hold the tasks of others. */
+  accessOf: ({ scope }) => (scope === undefined ? "submit" : "operate"),
+  reach: ({ task }) => ({ task }),
+  audit: { about: ({ task, scope }) => (scope === undefined ? { task } : { filter: { scope } }) },
   async run(context, { task, scope }) {
     const { tasks, client, timeoutMs } = context;
     if (scope === undefined) {
       await client.cancel(task!, { patienceMs: timeoutMs });
-      const audited = await auditChange(context, { command: "task-cancel", task });
-      return { taskId: task!, status: "cancelled" as const, audited };
+      return { taskId: task!, status: "cancelled" as const, audited: NOT_AUDITED };
     }
     await readWithin(context, tasks.cancelScope(scope));
-    const audited = await auditChange(context, { command: "task-cancel", filter: { scope } });
-    return { scope, status: "cancelled" as const, audited };
+    return { scope, status: "cancelled" as const, audited: NOT_AUDITED };
   },
 });
 
@@ -211,13 +231,20 @@ const changedTaskSchema = z.object({
   audited: z.boolean(),
 });
 
-/** Changes a waiting task, and notes the change. */
-async function changeOne(context: OperationContext, command: string, taskId: string, change: TaskChange) {
-  const { tasks, timeoutMs } = context;
+/** Changes a waiting task. */
+async function changeOne({ tasks, timeoutMs }: OperationContext, taskId: string, change: TaskChange) {
   const done = await tasks.change(taskId, change, { timeoutMs });
-  const facts = { command, task: taskId, capability: done.capability, priority: done.priority };
-  return { ...done, audited: done.changed && (await auditChange(context, facts)) };
+  return { ...done, audited: NOT_AUDITED };
 }
+
+/** The queue of the task after the change, and whether it was another one before. */
+const changeAudit = {
+  outcome: ({ capability, priority, changed }: z.output<typeof changedTaskSchema>) => ({
+    capability,
+    priority,
+    changed,
+  }),
+};
 
 export const moveTask = defineOperation({
   name: "task-move",
@@ -230,8 +257,9 @@ export const moveTask = defineOperation({
   output: changedTaskSchema,
   errors: [...CHANGE_ERRORS, "unknown_capability"],
   access: "operate",
-  run: (context, { task, capability, priority }) =>
-    changeOne(context, "task-move", task, { capability, priority }),
+  reach: ({ task, capability }) => ({ task, capabilities: [capability] }),
+  audit: changeAudit,
+  run: (context, { task, capability, priority }) => changeOne(context, task, { capability, priority }),
 });
 
 export const promoteTask = defineOperation({
@@ -241,7 +269,9 @@ export const promoteTask = defineOperation({
   output: changedTaskSchema,
   errors: CHANGE_ERRORS,
   access: "operate",
-  run: (context, { task }) => changeOne(context, "task-promote", task, { dueNow: true }),
+  reach: reachOfTask,
+  audit: changeAudit,
+  run: (context, { task }) => changeOne(context, task, { dueNow: true }),
 });
 
 export const reprioritiseTask = defineOperation({
@@ -254,7 +284,9 @@ export const reprioritiseTask = defineOperation({
   output: changedTaskSchema,
   errors: CHANGE_ERRORS,
   access: "operate",
-  run: (context, { task, priority }) => changeOne(context, "task-reprioritise", task, { priority }),
+  reach: reachOfTask,
+  audit: changeAudit,
+  run: (context, { task, priority }) => changeOne(context, task, { priority }),
 });
 
 export const retryTask = defineOperation({
@@ -263,10 +295,12 @@ export const retryTask = defineOperation({
   input: oneTask,
   output: auditedReplySchema,
   errors: ["not_found", ...SUBMIT_ERRORS],
-  access: "submit",
+  access: "operate",
+  accessOf: () => "submit",
+  reach: reachOfTask,
+  audit: { outcome: describeReplay },
   async run(context, { task }) {
-    const reply = await readWithin(context, context.tasks.retry(task));
-    return { ...reply, audited: await auditReplay(context, "task-retry", task, reply) };
+    return { ...(await readWithin(context, context.tasks.retry(task))), audited: NOT_AUDITED };
   },
 });
 

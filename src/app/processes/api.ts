@@ -2,15 +2,19 @@
 import { createOfficeClient } from "../../coordinator/index.ts";
 import { createFrontDoor, createJournalSweeper, createMover, createTaskClient } from "../../work/index.ts";
 import type { Ports } from "../cli/command.ts";
+import { createOperateDoor } from "../door/index.ts";
 import { apiRoutes } from "../http/api.ts";
 import { listen } from "../http/listen.ts";
 import { GroupWorkCounter } from "../office/group-work.ts";
-import { groupsOf, type Permissions, readPermissions } from "../permissions/index.ts";
+import { auditThrough } from "../office/operation-audit.ts";
+import { OPERATIONS } from "../operations/index.ts";
+import { groupsOf, type Permissions, readPermissions, rightsOf } from "../permissions/index.ts";
 import { SetupError } from "../setup-error.ts";
 import { resolveFrom } from "../target.ts";
 import { createApiToken } from "./api-token.ts";
 import { type Assembly, createProcessAudit, endWith, type ProcessParts, runProcess } from "./frame.ts";
 import { createQueueGauges } from "./gauges.ts";
+import { auditRefusedOperations } from "./refusals.ts";
 
 /** The facts for `onReady`: the base URLs of the HTTP API and of the probes. */
 export interface ApiReady {
@@ -50,14 +54,31 @@ function assembleApi(
 ): Assembly {
   const { transport, meter, log } = parts;
   const tasks = createTaskClient({ transport, meter, log });
+  const writer = createProcessAudit(parts, "api");
+  const auditor = auditThrough(writer);
+  const refused = auditRefusedOperations({ audit: writer.audit, log });
+  const office = createOfficeClient({ transport });
+  const scaling =
+    permissions === undefined
+      ? undefined
+      : new GroupWorkCounter({ transport, office, groups: groupsOf(permissions) });
+  // `<p>.submit` names no user, so it is answered only where permissions are off; `<p>.operate` needs the rights of its users.
+  const door =
+    permissions === undefined
+      ? createFrontDoor({ transport, client: tasks, log })
+      : createOperateDoor({
+          ...{ transport, tasks, scaling, meter, log, auditor, operations: OPERATIONS },
+          rightsOf: (user) => rightsOf(user, permissions),
+          onRefused: refused.onRefused,
+        });
   let apiUrl = "";
   return {
     services: {
-      records: [...createProcessAudit(parts, "api").services, endWith("task client", () => tasks.close())],
+      records: [...writer.services, refused.service, endWith("task client", () => tasks.close())],
       listeners: [],
       core: [],
       doors: [
-        createFrontDoor({ transport, client: tasks, log }),
+        door,
         createMover({ transport, meter, log }),
         createJournalSweeper({
           transport,
@@ -72,12 +93,10 @@ function assembleApi(
     async serve(probes) {
       const { httpHost: host, httpPort: port } = config;
       const token = createApiToken(config, { log });
-      const office = createOfficeClient({ transport });
-      const scaling =
-        permissions === undefined
-          ? undefined
-          : new GroupWorkCounter({ transport, office, groups: groupsOf(permissions) });
-      const routes = apiRoutes({ transport, tasks, scaling, log, host, token, probes });
+      const routes = apiRoutes({
+        ...{ transport, tasks, scaling, log, host, token, probes, auditor },
+        onRefused: refused.onRefused,
+      });
       const listening = await listen(routes, { host, port, what: "the HTTP API" });
       apiUrl = listening.url;
       return listening;

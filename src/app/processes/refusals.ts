@@ -12,6 +12,7 @@ import {
 } from "../../base/index.ts";
 import type { Audit } from "../../protocol/index.ts";
 import type { RefusedReply, Transport, Violation } from "../../transport/index.ts";
+import type { RefusedOperation } from "../operations/operation.ts";
 
 /** The shortest time between two notes of a kind, in ms: 1,440 a day at most, below 1 % of the audit log in its 90 days. */
 export const NOTE_PERIOD_MS = 60_000;
@@ -50,6 +51,39 @@ export function auditRefusals(parts: {
       violations.end();
     },
   });
+}
+
+/** The most callers whose refusals are counted apart; more share one count. permissions.yaml names fewer users of a kind. */
+const MAX_CALLERS = 1_000;
+
+/** Takes notes of operations that the api process refused its callers, while it runs. Stop it before the audit writer. */
+export function auditRefusedOperations(parts: { audit: Audit; log: Logger; clock?: Clock }): {
+  onRefused: (refused: RefusedOperation) => void;
+  service: Service;
+} {
+  const { audit, log, clock = systemClock } = parts;
+  const byCaller = new Map<string, RareNotes<RefusedOperation>>();
+  const notesOf = (caller: string) => {
+    const key = byCaller.has(caller) || byCaller.size < MAX_CALLERS ? caller : "";
+    const notes =
+      byCaller.get(key) ??
+      new RareNotes<RefusedOperation>(clock, (facts) => {
+        audit({ kind: "operation-refused", facts });
+        log.warn(facts, "operation refused its caller; nothing was done");
+      });
+    byCaller.set(key, notes);
+    return notes;
+  };
+  return {
+    onRefused: (refused) => notesOf(refused.by).take(refused),
+    service: createService({
+      name: "refused operations",
+      start: () => undefined,
+      stop: () => {
+        for (const notes of byCaller.values()) notes.end();
+      },
+    }),
+  };
 }
 
 /** The facts of a note: `count` refusals between `from` and `to`, and those of the last one. */

@@ -81,7 +81,7 @@ export function auditOperations(
       keys.add(own);
       dropOldest(keys, MAX_KEYS);
     }
-    audit({ kind: "operation", facts: { ...facts, command, outcome } });
+    audit({ kind: "office-command", facts: { ...facts, command, outcome } });
   }
 
   async function decideAndNote(command: string, body: unknown): Promise<unknown> {

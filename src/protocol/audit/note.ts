@@ -35,8 +35,13 @@ export interface AuditFacts {
     epoch: number;
     term: number;
   };
-  /** A command that changes something was decided. The values that it set are not in the entry; read them where it set them. */
-  operation: { command: string; outcome: string; [about: string]: unknown };
+  /**
+   * A caller performed an operation that changes the swarm; `outcome` is `done` or an error code. `isProven`: NATS proved the name
+   * `by`. The values that it set are not in the entry; read them where it set them.
+   */
+  operation: { command: string; outcome: string; by: string; isProven: boolean; [about: string]: unknown };
+  /** The leader decided a command that changes something, of an operation or of another program. It holds no values either. */
+  "office-command": { command: string; outcome: string; [about: string]: unknown };
   /**
    * `count` messages wanted an answer on a subject that this process does not publish to, between `from` and `to`; `kind`,
    * `subject` and `reply` are those of the last one. Who sent them is not known.
@@ -48,6 +53,19 @@ export interface AuditFacts {
     kind: "reply" | "ack" | "flow";
     subject: string;
     reply: string;
+  };
+  /**
+   * An api process refused one caller `count` operations between `from` and `to`; `command` and `reason` are those of the last one.
+   * `isProven`: NATS proved the name `by`.
+   */
+  "operation-refused": {
+    count: number;
+    from: string;
+    to: string;
+    by: string;
+    isProven: boolean;
+    command: string;
+    reason: string;
   };
   /** NATS did not permit this process `count` operations between `from` and `to`; `operation` and `subject` are those of the last one. */
   "not-permitted": {

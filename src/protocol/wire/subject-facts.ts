@@ -38,19 +38,18 @@ export const SUBJECT_FACTS: Readonly<Record<SubjectName, SubjectFacts>> = {
     form: "submit",
     kind: "queue request",
     about:
-      "Hands in a task after full validation. The reply is `submit-reply`; with the header `Murmur-Wait: <ms>` it is the result.",
+      "Hands in a task after full validation, where permissions are off: it names no user. The reply is `submit-reply`; with the header `Murmur-Wait: <ms>` it is the result.",
   },
   operate: {
     form: "operate.<user>.<operation>",
     kind: "queue request",
     about:
-      "Planned: performs one operation for a user, whose permissions on NATS prove the name. An `api` process that has a permissions file answers.",
+      "Performs one operation for a user, whose permissions on NATS prove the name. An `api` process that has a permissions file answers.",
   },
   operateReceipt: {
     form: "operate.<user>.-.<requestId>",
     kind: "broadcast",
-    about:
-      "Planned: the caller of a running operation tells how many replies it has read, or stops the operation.",
+    about: "The caller of a running operation tells how many replies it has read, or stops the operation.",
   },
   task: {
     form: "task.<capability>.<priority>.<scope>.<taskId>",

@@ -128,10 +128,11 @@ test("a purge with yes removes the selected letters, and a preview removes none"
   expect(await audited()).toBe(true);
 });
 
-test("the purge of one letter is in the audit log, and the purge of none is not", async () => {
+test("a purge of letters is in the audit log, also a purge that found none; a preview is not", async () => {
   const { purge, letters, audited } = await setup();
-  expect(await purge({ task: "nosuch" })).toEqual({ purged: 0, audited: false });
+  await purge({ capability: "echo", dryRun: true });
   expect(await audited()).toBe(false);
+  expect(await purge({ task: "nosuch" })).toEqual({ purged: 0, audited: true });
   expect(await purge({ task: "d1" })).toEqual({ purged: 1, audited: true });
   expect(await letters()).not.toContain("d1");
   expect(await audited()).toBe(true);

@@ -156,7 +156,7 @@ test("a coordinator that stops in order has noted the holder of the office, the 
   const kinds = entries.map(({ kind }) => kind);
   expect(kinds.slice(0, 2)).toEqual(["writer-started", "office-taken"]);
   expect(kinds.slice(-2)).toEqual(["office-left", "writer-ended"]);
-  const operations = entries.filter(({ kind }) => kind === "operation");
+  const operations = entries.filter(({ kind }) => kind === "office-command");
   expect(operations.map(({ facts }) => facts)).toEqual([
     {
       command: "config-set",

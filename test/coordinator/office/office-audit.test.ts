@@ -36,8 +36,8 @@ describe("commands of people", () => {
     await answer("ballot-decide", { id: "b1", by: "me", value: "private" });
     const pulse = { command: "schedule-set", outcome: "done", id: "pulse", when: { everyMs: 5 } };
     expect(notes).toEqual([
-      { kind: "operation", facts: pulse },
-      { kind: "operation", facts: { command: "ballot-decide", outcome: "done", id: "b1", by: "me" } },
+      { kind: "office-command", facts: pulse },
+      { kind: "office-command", facts: { command: "ballot-decide", outcome: "done", id: "b1", by: "me" } },
     ]);
   });
 
@@ -54,7 +54,7 @@ describe("commands of people", () => {
       await expect(answer("transfer", { to: "c2" })).rejects.toMatchObject({ code });
     }
     expect(notes).toEqual([
-      { kind: "operation", facts: { command: "transfer", outcome: "conflict", to: "c2" } },
+      { kind: "office-command", facts: { command: "transfer", outcome: "conflict", to: "c2" } },
     ]);
   });
 

@@ -45,7 +45,7 @@ test("a paused capability takes no queued task until it is resumed, and a new ho
   expect((await c1.meter.capabilitiesPaused.get()).values).toMatchObject([{ value: 1 }]);
   await client.write("capability-resume", { capability: "echo", by: "ada" });
   expect(await tasks.result("t1")).toMatchObject({ status: "completed", output: 1 });
-  expect(c1.notes.filter(({ kind }) => kind === "operation").map(({ facts }) => facts)).toMatchObject([
+  expect(c1.notes.filter(({ kind }) => kind === "office-command").map(({ facts }) => facts)).toMatchObject([
     { command: "capability-pause", capability: "echo", by: "ada", outcome: "done" },
     { command: "capability-resume", capability: "echo", by: "ada", outcome: "done" },
   ]);

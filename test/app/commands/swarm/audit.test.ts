@@ -34,7 +34,7 @@ async function setup() {
     return writer;
   };
   const [coordinator, cli] = [write("coordinator", "c-1"), write("cli", "cli-1")];
-  coordinator.audit({ kind: "operation", facts: { command: "budget-set", outcome: "done", name: "n" } });
+  coordinator.audit({ kind: "office-command", facts: { command: "budget-set", outcome: "done", name: "n" } });
   await coordinator.flush(FLUSH_MS);
   clock.advance(2 * HOUR_MS);
   coordinator.audit({ kind: "vote-refused", facts: { ballot: "b1", capability: "classify", evidence } });
@@ -62,16 +62,18 @@ async function setup() {
 
 test("a list has the newest entries that fit role, writer, kind and time, the oldest of them first", async () => {
   const { kinds } = await setup();
-  const [first, second] = ["writer-started", "operation"];
+  const [first, second] = ["writer-started", "office-command"];
   const cli = ["writer-started", "office-recovered"];
   expect(await kinds()).toEqual([first, second, "vote-refused", ...cli]);
   expect(await kinds({ limit: 2 })).toEqual(cli);
   expect(await kinds({ role: "cli" })).toEqual(cli);
   expect(await kinds({ writer: "c-1" })).toEqual([first, second, "vote-refused"]);
   expect(await kinds({ writer: "cli.cli-1", limit: 1 })).toEqual(["office-recovered"]);
-  expect(await kinds({ kind: "operation" })).toEqual(["operation"]);
+  expect(await kinds({ kind: "office-command" })).toEqual(["office-command"]);
   expect(await kinds({ since: "60m" })).toEqual(["vote-refused", ...cli]);
-  expect(await kinds({ since: new Date(Date.now() - 60_000).toISOString(), kind: "operation" })).toEqual([]);
+  expect(await kinds({ since: new Date(Date.now() - 60_000).toISOString(), kind: "office-command" })).toEqual(
+    [],
+  );
   expect(await kinds({ since: "9999d" })).toHaveLength(5);
 });
 
