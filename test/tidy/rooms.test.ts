@@ -7,6 +7,7 @@ import { KEEPERS, READERS_OF_APP, ROOMS } from "./rules.ts";
 const files = listFiles().filter((file) => file.endsWith(".ts"));
 const rooms = files.filter((file) => file.startsWith("src/")).map(readSource);
 const outside = files.filter((file) => /^(agents|tools|bench|examples)\//.test(file)).map(readSource);
+const workflows = files.filter((file) => file.startsWith("workflows/")).map(readSource);
 
 /** The imports that satisfy `is`, as `file:line` with the target. */
 function findImports(
@@ -76,9 +77,9 @@ test("no room reaches itself through others", () => {
   expect([...graph.keys()].filter((room) => reaches(room, room))).toEqual([]);
 });
 
-test("no file of src imports itself through others", () => {
+test("no file of src, agents and workflows imports itself through others", () => {
   const next = new Map(
-    rooms.map(({ file, imports }) => [
+    [...rooms, ...outside, ...workflows].map(({ file, imports }) => [
       file,
       imports.filter(({ kind }) => kind === "file").map(({ target }) => target),
     ]),

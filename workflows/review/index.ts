@@ -5,12 +5,12 @@
 //   process.exitCode = reaches(report, "high") ? 1 : 0;
 
 export { type AgreedPlace, type AgreementLevel, agreementLevels, lintBallot, readVerdict } from "./ballot.ts";
-export { BASELINE_FILE, recordBaseline } from "./baseline/index.ts";
+export { BASELINE_FILE } from "./baseline/index.ts";
 export { analysersVersion, type CacheUse, EntryStore, ResultCache } from "./cache/index.ts";
 export { REVIEW_CALIBRATION } from "./calibration.ts";
 export { readCheckout, webUrlOf } from "./checkout.ts";
 export { REVIEW_CONFIG_FILE, reviewConfigJsonSchema, reviewConfigSchema } from "./config/index.ts";
-export { type AnalyserCoverage, type Coverage, coverageOf, renderCoverage } from "./coverage.ts";
+export type { Answer, Finding } from "./finding.ts";
 export {
   type Checkout,
   COMMENT_MARKER,
@@ -23,18 +23,25 @@ export {
   type Surroundings,
 } from "./formats/index.ts";
 export { LEFT_OUT_REASONS, type LeftOut, type LeftOutReason } from "./left-out/index.ts";
-export { type Answer, type Finding, isDoubtful, judgeFinding, mergeFindings, sortOf } from "./merge.ts";
-export { capabilitiesOf, type PlannedTask, planReview } from "./plan.ts";
+export { isDoubtful, judgeFinding, mergeFindings, sortOf } from "./merge.ts";
 export { type Prepared, type PrepareOptions, prepareReview } from "./prepare.ts";
-export { type FailedTask, type Parts, partsOf, type ReviewReport, reaches } from "./report.ts";
-export { reportSchema } from "./report-schema.ts";
+export {
+  type AnalyserCoverage,
+  type Coverage,
+  coverageOf,
+  type FailedTask,
+  type Parts,
+  partsOf,
+  type ReviewReport,
+  reaches,
+  recordBaseline,
+  renderCoverage,
+  reportSchema,
+} from "./report/index.ts";
 export {
   DEFAULT_REVIEW_TASK_TIMEOUT_MS,
   DEFAULT_REVIEW_TIMEOUT_MS,
   type ReviewOptions,
-  type ReviewPorts,
-  type ReviewProgress,
-  type ReviewTask,
   runReview,
 } from "./run.ts";
 export {
@@ -52,4 +59,14 @@ export {
   trustedPath,
 } from "./safety/index.ts";
 export { type Scan, type ScannedFile, scan } from "./scan.ts";
-export { DEFAULT_JOBS, type WorkDone, Workload } from "./workload.ts";
+export {
+  capabilitiesOf,
+  DEFAULT_JOBS,
+  type PlannedTask,
+  planReview,
+  type ReviewPorts,
+  type ReviewProgress,
+  type ReviewTask,
+  type WorkDone,
+  Workload,
+} from "./tasks/index.ts";

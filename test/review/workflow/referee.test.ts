@@ -11,7 +11,7 @@ import {
   type Unjudged,
 } from "../../../agents/lib/review/index.ts";
 import { type ReviewOptions, type ReviewTask, runReview } from "../../../workflows/review/index.ts";
-import { disputedFiles } from "../../../workflows/review/referee.ts";
+import { disputedFiles } from "../../../workflows/review/tasks/referee.ts";
 import { localSwarm } from "../local-swarm.ts";
 
 const unused = (file: string, line = 1, kind = "unused-variable"): RawFinding => ({

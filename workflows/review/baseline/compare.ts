@@ -2,9 +2,6 @@
 import { basename } from "node:path";
 import type { BaselineEntry } from "./file.ts";
 
-/** The state of a finding beside a baseline. */
-export type BaselineState = "known" | "new";
-
 /** The part of a finding that a comparison needs. */
 interface Comparable {
   fingerprint: string;

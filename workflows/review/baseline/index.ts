@@ -3,7 +3,7 @@
 //   const entries = await readBaseline(directory, placeBaseline({ directory, named: ".", file: true }));
 //   const { known, gone } = compareWithBaseline(findings, entries, (file) => files.has(file));
 
-export { type BaselineState, compareWithBaseline } from "./compare.ts";
+export { compareWithBaseline } from "./compare.ts";
 export {
   BASELINE_FILE,
   type BaselineEntry,
@@ -15,5 +15,4 @@ export {
   showPlace,
   writeBaseline,
 } from "./file.ts";
-export { recordBaseline } from "./record.ts";
 export { type BaselineScope, renderBaselineScope } from "./scope.ts";

@@ -10,8 +10,8 @@ import type { Result } from "murmur-swarm";
 import { z } from "zod";
 import { type ReviewOutput, reviewOutputSchema } from "../../../agents/lib/review/index.ts";
 import { resultSchema } from "../../../src/protocol/index.ts";
-import type { ReviewPorts, ReviewTask } from "../run.ts";
 import type { ScannedFile } from "../scan.ts";
+import type { ReviewPorts, ReviewTask } from "../tasks/index.ts";
 import { Contents } from "./contents.ts";
 import type { EntryStore } from "./store.ts";
 

@@ -3,10 +3,9 @@ import { accuracyOf } from "murmur-swarm";
 import { type LabelCounts, PAGES_FOLDER, pageOf, ruleUrl } from "../../../agents/lib/review/index.ts";
 import { renderBaselineScope } from "../baseline/index.ts";
 import { renderSwitchedOff } from "../config/index.ts";
-import { renderCoverage } from "../coverage.ts";
+import type { Finding } from "../finding.ts";
 import { renderLeftOut } from "../left-out/index.ts";
-import type { Finding } from "../merge.ts";
-import { type FailedTask, partsOf, type ReviewReport } from "../report.ts";
+import { type FailedTask, partsOf, type ReviewReport, renderCoverage } from "../report/index.ts";
 import { renderScope } from "../scope/index.ts";
 
 /** The facts that a format may show, and that the report does not have. */

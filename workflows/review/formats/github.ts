@@ -1,7 +1,7 @@
 // Annotations on the changed files of a pull request: workflow commands of GitHub Actions, in the log of the job. Pure.
 import type { Severity } from "../../../agents/lib/review/index.ts";
-import type { Finding } from "../merge.ts";
-import { partsOf } from "../report.ts";
+import type { Finding } from "../finding.ts";
+import { partsOf } from "../report/index.ts";
 import {
   describeAgreement,
   describeMissing,

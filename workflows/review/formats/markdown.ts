@@ -1,7 +1,7 @@
 // A comment on a pull request. Its first line is a hidden marker: the next run finds the comment by it, and writes it again. Pure.
 import { areaOf, pageOf, SEVERITIES } from "../../../agents/lib/review/index.ts";
-import type { Finding } from "../merge.ts";
-import { partsOf, type ReviewReport } from "../report.ts";
+import type { Finding } from "../finding.ts";
+import { partsOf, type ReviewReport } from "../report/index.ts";
 import {
   describeAgreement,
   describeMissing,

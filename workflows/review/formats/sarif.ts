@@ -1,8 +1,8 @@
 // SARIF 2.1.0, as GitHub code scanning reads it. Pure. Section numbers (§) are those of the OASIS standard.
 import { pathToFileURL } from "node:url";
 import { areaOf, describeKind, KINDS, pageOf, type Severity } from "../../../agents/lib/review/index.ts";
-import type { Finding } from "../merge.ts";
-import { partsOf, type ReviewReport } from "../report.ts";
+import type { Finding } from "../finding.ts";
+import { partsOf, type ReviewReport } from "../report/index.ts";
 import type { Suppressed } from "../suppress/index.ts";
 import {
   type Checkout,

@@ -1,8 +1,7 @@
 // The text of a report for people at a terminal. Pure.
 import { type Area, areaOf, pageOf, SEVERITIES } from "../../../agents/lib/review/index.ts";
-import { renderCoverage } from "../coverage.ts";
-import type { Finding } from "../merge.ts";
-import { type FailedTask, partsOf, type ReviewReport } from "../report.ts";
+import type { Finding } from "../finding.ts";
+import { type FailedTask, partsOf, type ReviewReport, renderCoverage } from "../report/index.ts";
 import { renderSafety } from "../safety/index.ts";
 import {
   describeAgreement,

@@ -8,7 +8,6 @@ export { type LineRange, readPatch } from "./patch.ts";
 export {
   type ChangeScope,
   isInScope,
-  type PlaceInChange,
   placeInChange,
   renderScope,
   scopeOf,

@@ -1,12 +1,9 @@
 // Tells where findings lie in a change. Pure.
 import { basename } from "node:path";
-import type { BaselineState } from "../baseline/index.ts";
 import { REVIEW_CONFIG_FILE } from "../config/index.ts";
+import type { BaselineState, PlaceInChange } from "../finding.ts";
 import { mayHoldList } from "../left-out/index.ts";
 import type { Change } from "./change.ts";
-
-/** The place of a finding: on a changed line, on another line of a changed file, or in another file. */
-export type PlaceInChange = "line" | "file" | "outside";
 
 /** The change of a review, in its report. */
 export interface ChangeScope {

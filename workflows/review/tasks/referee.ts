@@ -1,5 +1,5 @@
 // The referee of the linters: ESLint costs seven times as much as oxlint and Biome together, so it judges only the files where
-// these two differ. Pure. Leaves the submission to run.ts, and the count of the agreement to merge.ts.
+// these two differ. Pure. Leaves the submission to submit.ts, and the count of the agreement to merge.ts.
 import {
   isComponent,
   isShared,
@@ -8,9 +8,9 @@ import {
   type ReviewCapability,
   type Unjudged,
   type UnjudgedReason,
-} from "../../agents/lib/review/index.ts";
+} from "../../../agents/lib/review/index.ts";
+import type { ScannedFile } from "../scan.ts";
 import { type PlannedTask, planReview } from "./plan.ts";
-import type { ScannedFile } from "./scan.ts";
 
 /** The linter that is asked second. */
 export const REFEREE: Linter = "review-eslint";

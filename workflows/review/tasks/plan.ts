@@ -1,4 +1,4 @@
-// Splits a list of files into tasks: one for each analyser, one ballot for all linters. Pure. Leaves the submission to run.ts.
+// Splits a list of files into tasks: one for each analyser, one ballot for all linters. Pure. Leaves the submission to submit.ts.
 import {
   isCode,
   isComponent,
@@ -9,8 +9,8 @@ import {
   type Linter,
   REVIEW_CAPABILITIES,
   type ReviewCapability,
-} from "../../agents/lib/review/index.ts";
-import type { ScannedFile } from "./scan.ts";
+} from "../../../agents/lib/review/index.ts";
+import type { ScannedFile } from "../scan.ts";
 
 /** One task of a review, before it has an id. */
 export interface PlannedTask {
@@ -24,6 +24,11 @@ export interface PlannedTask {
 /** Returns the capabilities that analyse a task's files. */
 export function capabilitiesOf({ by }: PlannedTask): readonly ReviewCapability[] {
   return "linters" in by ? by.linters : [by.analyser];
+}
+
+/** True for one of the linters, which share a ballot. */
+export function isLinter(capability: ReviewCapability): capability is Linter {
+  return (LINTERS as readonly string[]).includes(capability);
 }
 
 /** The rule that chooses a capability's files and splits them into tasks. */

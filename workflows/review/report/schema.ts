@@ -6,8 +6,8 @@ import {
   SANDBOX_NAMES,
   SEVERITIES,
   unjudgedSchema,
-} from "../../agents/lib/review/index.ts";
-import { LEFT_OUT_REASONS, type LeftOutReason } from "./left-out/index.ts";
+} from "../../../agents/lib/review/index.ts";
+import { LEFT_OUT_REASONS, type LeftOutReason } from "../left-out/index.ts";
 
 const findingSchema = z.looseObject({
   fingerprint: z.string(),

@@ -1,8 +1,8 @@
 // Makes the findings of a review the baseline of its repository.
 import { SwarmError } from "murmur-swarm";
+import { showPlace, writeBaseline } from "../baseline/index.ts";
 import type { Prepared } from "../prepare.ts";
-import type { ReviewReport } from "../report.ts";
-import { showPlace, writeBaseline } from "./file.ts";
+import type { ReviewReport } from "./report.ts";
 
 /**
  * Writes the findings of a report into its baseline, also the hidden ones. Returns the report with all of them known.

@@ -1,16 +1,16 @@
 // The report of a review: its shape for programs, and the questions that every format asks about it. Pure. Leaves the formats to
 // formats/.
-import { SEVERITIES, type Severity } from "../../agents/lib/review/index.ts";
-import type { AgreementLevel } from "./ballot.ts";
-import type { BaselineScope } from "./baseline/index.ts";
-import type { CacheUse } from "./cache/index.ts";
-import type { SwitchedOff } from "./config/index.ts";
+import { SEVERITIES, type Severity } from "../../../agents/lib/review/index.ts";
+import type { AgreementLevel } from "../ballot.ts";
+import type { BaselineScope } from "../baseline/index.ts";
+import type { CacheUse } from "../cache/index.ts";
+import type { SwitchedOff } from "../config/index.ts";
+import type { Finding } from "../finding.ts";
+import type { LeftOut } from "../left-out/index.ts";
+import type { Safety } from "../safety/index.ts";
+import { type ChangeScope, isInScope } from "../scope/index.ts";
+import type { Suppressed } from "../suppress/index.ts";
 import type { Coverage } from "./coverage.ts";
-import type { LeftOut } from "./left-out/index.ts";
-import type { Finding } from "./merge.ts";
-import type { Safety } from "./safety/index.ts";
-import { type ChangeScope, isInScope } from "./scope/index.ts";
-import type { Suppressed } from "./suppress/index.ts";
 
 /** A task whose findings are missing. */
 export interface FailedTask {

@@ -5,8 +5,8 @@
 // I3: analysers share processes, so a file that ends its process ends the analyses beside it too. A task that failed by an
 //     internal error therefore runs once more, after the others and alone: then only the cause fails.
 import { availableParallelism } from "node:os";
-import type { ReviewCapability } from "../../agents/lib/review/index.ts";
-import type { ReviewPorts, ReviewTask } from "./run.ts";
+import type { ReviewCapability } from "../../../agents/lib/review/index.ts";
+import type { ReviewPorts, ReviewTask } from "./ports.ts";
 
 /** The default of the analyses at the same time: one for each core, and one more, because oxlint waits for Biome in their ballot. */
 export const DEFAULT_JOBS = availableParallelism() + 1;

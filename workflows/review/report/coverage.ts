@@ -1,6 +1,6 @@
 // The coverage of a review: for each analyser the number of files that it judged, and each file that it did not judge, with the
 // reason. Pure. Leaves the files that the scan has left out to scan.ts.
-import { LINTERS, oneLine, type ReviewCapability, type Unjudged } from "../../agents/lib/review/index.ts";
+import { LINTERS, oneLine, type ReviewCapability, type Unjudged } from "../../../agents/lib/review/index.ts";
 
 /** The coverage of one analyser. */
 export interface AnalyserCoverage {
