@@ -16,6 +16,7 @@ export {
 export { findGrant, type Grant, type NatsOperation, type RolePermissions } from "./grants.ts";
 export {
   type MadeKeys,
+  makeApiToken,
   makeKeys,
   type PublicKeys,
   readSeed,

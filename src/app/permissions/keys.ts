@@ -1,5 +1,7 @@
 // The keys of a swarm's users in one folder: `<user>.seed` for each user, readable by its owner alone, and `public-keys.json`, which
-// is no secret: the servers' configuration is made from it. Existing seeds are never replaced.
+// is no secret: the servers' configuration is made from it. `api.token` is the bearer token of the HTTP API. Existing seeds and tokens
+// are never replaced.
+import { randomBytes } from "node:crypto";
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
@@ -9,6 +11,11 @@ import { createUserSeed, publicKeyOf } from "../../transport/index.ts";
 
 /** The file of public keys in a folder of keys. */
 export const PUBLIC_KEYS_FILE = "public-keys.json";
+
+/** The file of the API's token in a folder of keys. No user can have a dot in its name. */
+const API_TOKEN_FILE = "api.token";
+/** The random bytes of the token: 192 bits cannot be guessed. */
+const API_TOKEN_BYTES = 24;
 
 const publicKeysSchema = z.record(
   z.string(),
@@ -100,6 +107,20 @@ export function requirePublicKeys(folder: string, users: readonly string[]): Pub
 /** The seed of a user. Never log it. @throws the error of the file system. */
 export function readSeed(folder: string, user: string): string {
   return readFileSync(seedFile(folder, user), "utf8").trim();
+}
+
+/** The token of the HTTP API, made once. Never log it. @throws the error of the file system. */
+export function makeApiToken(folder: string): string {
+  const file = join(folder, API_TOKEN_FILE);
+  try {
+    writeFileSync(file, `${randomBytes(API_TOKEN_BYTES).toString("base64url")}\n`, {
+      mode: 0o600,
+      flag: "wx",
+    });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
+  return readFileSync(file, "utf8").trim();
 }
 
 /** Replaces a file as a whole: a reader sees the old one or the new one. */

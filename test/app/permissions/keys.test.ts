@@ -3,7 +3,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { parse } from "yaml";
-import { makeKeys, renderSecrets, requirePublicKeys } from "../../../src/app/permissions/index.ts";
+import {
+  makeApiToken,
+  makeKeys,
+  renderSecrets,
+  requirePublicKeys,
+} from "../../../src/app/permissions/index.ts";
 
 function setup() {
   const folder = mkdtempSync(join(tmpdir(), "murmur-keys-"));
@@ -57,11 +62,15 @@ test("a user without a key is an error that names the command which makes it", (
 });
 
 test("the Secrets have the names and keys that the chart expects", () => {
-  const text = renderSecrets(new Map([["agent-default", "SUA"]]), "accounts {}\n", {
-    prefix: "murmur",
-    namespace: "swarm",
-  });
-  const [agent, servers] = text
+  const text = renderSecrets(
+    new Map([["agent-default", "SUA"]]),
+    { accounts: "accounts {}\n", apiToken: "t" },
+    {
+      prefix: "murmur",
+      namespace: "swarm",
+    },
+  );
+  const [agent, servers, api] = text
     .split("---\n")
     .filter((part) => part !== "")
     .map((part) => parse(part) as { metadata: unknown; data: Record<string, string> });
@@ -69,14 +78,26 @@ test("the Secrets have the names and keys that the chart expects", () => {
   expect(Buffer.from(agent!.data.seed!, "base64").toString()).toBe("SUA\n");
   expect(servers).toMatchObject({ metadata: { name: "murmur-nats" } });
   expect(Buffer.from(servers!.data["permissions.conf"]!, "base64").toString()).toBe("accounts {}\n");
+  expect(api).toMatchObject({ metadata: { name: "murmur-api-token" } });
+  expect(Buffer.from(api!.data.token!, "base64").toString()).toBe("t");
 });
 
 test("a user whose name is no part of a Secret's name, or that is called nats, is an error", () => {
   const names = { prefix: "murmur" };
-  expect(() => renderSecrets(new Map([["Anna_1", "SU"]]), "", names)).toThrow(
+  const parts = { accounts: "", apiToken: "t" };
+  expect(() => renderSecrets(new Map([["Anna_1", "SU"]]), parts, names)).toThrow(
     /cannot be the name of a Secret/,
   );
-  expect(() => renderSecrets(new Map([["nats", "SU"]]), "", names)).toThrow(
+  expect(() => renderSecrets(new Map([["nats", "SU"]]), parts, names)).toThrow(
     /two Secrets would be named murmur-nats/,
   );
+});
+
+test("the token of the API is made once, and only its owner can read it", () => {
+  const { folder } = setup();
+  makeKeys(folder, ["web"]);
+  const token = makeApiToken(folder);
+  expect(token).toMatch(/^[A-Za-z0-9_-]{32}$/);
+  expect(makeApiToken(folder)).toBe(token);
+  expect(statSync(join(folder, "api.token")).mode & 0o777).toBe(0o600);
 });

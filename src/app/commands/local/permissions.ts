@@ -6,6 +6,7 @@ import { defineCommand, type Ports } from "../../cli/command.ts";
 import { table } from "../../cli/terminal.ts";
 import {
   findRole,
+  makeApiToken,
   makeKeys,
   type Permissions,
   permissionsOf,
@@ -164,7 +165,7 @@ export const secrets = defineCommand({
     kubernetes: z.string().min(1).optional().meta({
       value: "FILE",
       description:
-        "also write all seeds, and the accounts of the servers, as Kubernetes Secrets into this file",
+        "also write all seeds, the accounts of the servers and a token of the HTTP API as Kubernetes Secrets into this file",
     }),
     namespace: z
       .string()
@@ -201,7 +202,7 @@ export const secrets = defineCommand({
       const seeds = new Map(users.map((user) => [user, readSeed(folder, user)]));
       const accounts = renderAccounts(file, requirePublicKeys(folder, users));
       const names = { prefix: input.secretPrefix, namespace: input.namespace };
-      replaceFile(target, renderSecrets(seeds, accounts, names), 0o600);
+      replaceFile(target, renderSecrets(seeds, { accounts, apiToken: makeApiToken(folder) }, names), 0o600);
     }
     return {
       folder,
