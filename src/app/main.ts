@@ -8,10 +8,12 @@ import { enableCompileCache } from "node:module";
  */
 const END_BY_ITSELF_MS = 250;
 
+const untilSession = endAtOnce();
 enableCompileCache();
 // Standard output belongs to the output of commands. Libraries write to the console: nats-core does for a peer that sends garbage.
 globalThis.console = new Console(process.stderr);
 process.exitCode = await start();
+untilSession.close();
 setTimeout(() => process.exit(), END_BY_ITSELF_MS).unref();
 
 async function start(): Promise<number> {
@@ -39,11 +41,33 @@ async function start(): Promise<number> {
       stderr: process.stderr,
       version: VERSION,
       spell: createSpelling(commandToType(process.cwd()), [...new Set(words), "help"]),
+      lastLine: async (options) => (await import("./cli/last-line.ts")).createLastLine(process, options),
       openSession: async (input) => {
         const { openSession } = await import("./cli/session.ts");
-        return openSession(input, { environment: process.env, directory: process.cwd() });
+        const session = await openSession(input, { environment: process.env, directory: process.cwd() });
+        untilSession.close();
+        return session;
       },
     },
     COMMANDS,
   );
+}
+
+/**
+ * Ends process 1 of a container at a signal that comes before the session handles signals: the kernel drops a signal that process 1
+ * does not handle, and the container would be killed after its grace. Other processes end by the kernel's default.
+ */
+function endAtOnce(): { close(): void } {
+  if (process.pid !== 1) return { close: () => undefined };
+  const signals = { SIGINT: 130, SIGTERM: 143, SIGHUP: 143 } as const;
+  const handlers = Object.entries(signals).map(([signal, code]) => {
+    const onSignal = () => process.exit(code);
+    process.on(signal, onSignal);
+    return () => void process.off(signal, onSignal);
+  });
+  return {
+    close: () => {
+      for (const close of handlers) close();
+    },
+  };
 }

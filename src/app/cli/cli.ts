@@ -9,6 +9,7 @@ import { EXIT } from "../exit-codes.ts";
 import { flagName } from "../words.ts";
 import type { Command, CommandEntry, FieldFacts, Ports } from "./command.ts";
 import { readDurationMs } from "./duration.ts";
+import type { LastLine } from "./last-line.ts";
 import type { Terminal } from "./terminal.ts";
 import { wrapCommand, wrapText } from "./wrap.ts";
 
@@ -25,6 +26,10 @@ export interface CliWorld {
     json: boolean;
   }): Promise<{ ports: Omit<Ports, "answer" | "print" | "json">; close(): Promise<void> }>;
   version: string;
+  /**
+   * Makes the last log line of a command that is a process.
+   */
+  lastLine?: (options: { json: boolean }) => Promise<LastLine>;
   /** Names the commands of a text as the user types them (spelling.ts); default: as they are. */
   spell?: (text: string) => string;
 }
@@ -67,25 +72,45 @@ const asItIs = (text: string) => text;
 /** Runs one command line and returns its exit code. Never throws. */
 export async function runCli(world: CliWorld, entries: readonly CommandEntry[]): Promise<number> {
   const json = world.argv.includes("--json");
+  const lastLine = isProcess(world.argv, entries) ? await world.lastLine?.({ json }) : undefined;
   try {
-    return await dispatch(world, entries, json);
+    return await dispatch(world, entries, { json, lastLine });
   } catch (error) {
-    return await reportError(world, json, error);
+    return await reportError(world, { json, lastLine }, error);
   }
 }
 
-async function dispatch(world: CliWorld, entries: readonly CommandEntry[], json: boolean): Promise<number> {
+/** True for the command line of a process that will run: one that only asks for help or for a check ends at once. */
+function isProcess(argv: readonly string[], entries: readonly CommandEntry[]): boolean {
+  const onlyAsks = ["help", "--help", "-h", "--check"].some((word) => argv.includes(word));
+  return !onlyAsks && findEntry(argv, entries)?.isProcess === true;
+}
+
+/** How the output of this command line looks. */
+interface Output {
+  /** One JSON document on standard output. */
+  json: boolean;
+  /** Tells the end of a process. */
+  lastLine: LastLine | undefined;
+}
+
+/** True when a failure is a log line, in the place of a line for people. */
+function isLogged({ lastLine }: Output): boolean {
+  return lastLine !== undefined && !lastLine.isQuoted;
+}
+
+async function dispatch(world: CliWorld, entries: readonly CommandEntry[], output: Output): Promise<number> {
   // `help task show` becomes `task show --help`, which loads only that command.
   const argv = world.argv[0] === "help" ? [...world.argv.slice(1), "--help"] : world.argv;
   if (argv.includes("--help") || argv.includes("-h")) await refuseUnknownHelp(argv, entries);
   const entry = findEntry(argv, entries);
   const loaded = entry === undefined ? undefined : (await entry.load()).command;
   let exitCode: number = EXIT.done;
-  const program = buildProgram(world, entries, json, (chosen, leaf) => {
+  const program = buildProgram(world, entries, output, (chosen, leaf) => {
     if (chosen !== entry || loaded === undefined) return;
     addInput(leaf, loaded, Math.min(world.stdout.columns ?? HELP_WIDTH, HELP_WIDTH));
     leaf.action(async () => {
-      exitCode = await runCommand(world, loaded, leaf);
+      exitCode = await runCommand(world, loaded, leaf, output.lastLine);
     });
   });
   await program.parseAsync([...argv], { from: "user" });
@@ -150,10 +175,10 @@ function commandWords(argv: readonly string[]): string[] {
 function buildProgram(
   world: CliWorld,
   entries: readonly CommandEntry[],
-  json: boolean,
+  output: Output,
   onLeaf: (entry: CommandEntry, leaf: CommanderCommand) => void,
 ): CommanderCommand {
-  const program = configure(new Commander("murmur"), world, json)
+  const program = configure(new Commander("murmur"), world, output)
     .helpCommand("help [command]", "show a command's own options and examples")
     .description("Murmur: an actor-based swarm runtime on NATS")
     .version(world.version, "-V, --version", "print the version")
@@ -167,18 +192,18 @@ function buildProgram(
     const [first, second] = entry.name.split(" ");
     let parent = program;
     if (second !== undefined) {
-      parent = groups.get(first!) ?? configure(program.command(first!), world, json);
+      parent = groups.get(first!) ?? configure(program.command(first!), world, output);
       if (!groups.has(first!)) parent.description(GROUP_SUMMARIES[first!] ?? "").usage("COMMAND [options]");
       groups.set(first!, parent);
     }
-    const leaf = configure(parent.command(second ?? first!), world, json).description(entry.summary);
+    const leaf = configure(parent.command(second ?? first!), world, output).description(entry.summary);
     onLeaf(entry, leaf);
     addGlobals(leaf);
   }
   return program;
 }
 
-function configure(command: CommanderCommand, world: CliWorld, json: boolean): CommanderCommand {
+function configure(command: CommanderCommand, world: CliWorld, output: Output): CommanderCommand {
   const { spell = asItIs } = world;
   return command
     .exitOverride()
@@ -188,9 +213,11 @@ function configure(command: CommanderCommand, world: CliWorld, json: boolean): C
       writeOut: (text) => void world.stdout.write(spell(text)),
       getOutHelpWidth: () => world.stdout.columns ?? HELP_WIDTH,
       getErrHelpWidth: () => world.stderr.columns ?? HELP_WIDTH,
-      // With --json, the one document on standard output contains the error.
+      // With --json, the one document on standard output contains the error; of a process, its last line.
       writeErr: (text) =>
-        void (json ? undefined : world.stderr.write(spell(text.replace(/^error: /, "murmur: ")))),
+        void (output.json || output.lastLine !== undefined
+          ? undefined
+          : world.stderr.write(spell(text.replace(/^error: /, "murmur: ")))),
     });
 }
 
@@ -268,8 +295,13 @@ export function describeField(schema: z.ZodType): Field {
   };
 }
 
-async function runCommand(world: CliWorld, command: Command, leaf: CommanderCommand): Promise<number> {
-  const [{ parse, SwarmError }, { untilAborted }] = await Promise.all([
+async function runCommand(
+  world: CliWorld,
+  command: Command,
+  leaf: CommanderCommand,
+  lastLine: LastLine | undefined,
+): Promise<number> {
+  const [{ parse, SwarmError, toSwarmError }, { untilAborted }] = await Promise.all([
     import("../../protocol/index.ts"),
     import("../../base/index.ts"),
   ]);
@@ -297,6 +329,7 @@ async function runCommand(world: CliWorld, command: Command, leaf: CommanderComm
     file: (options.config as string | undefined) ?? (command.ignoresConfigFile === true ? null : undefined),
     json,
   });
+  lastLine?.begin(session.ports.log);
   const { spell = asItIs } = world;
   const terminal: Terminal = {
     ...session.ports.terminal,
@@ -319,6 +352,8 @@ async function runCommand(world: CliWorld, command: Command, leaf: CommanderComm
     const output =
       command.handlesInterrupts === true ? await running : await untilAborted(running, session.ports.signal);
     answer(output);
+    const { aborted, reason } = session.ports.signal;
+    lastLine?.tellStop(aborted ? toSwarmError(reason).message : "its work is done");
     return command.exitCode?.(output) ?? EXIT.done;
   } finally {
     session.ports.terminal.status("");
@@ -340,7 +375,7 @@ function parseDuration(
 }
 
 /** Reports an error: one line for people, or `{ error: { code, message, field? } }` on standard output. */
-async function reportError(world: CliWorld, json: boolean, error: unknown): Promise<number> {
+async function reportError(world: CliWorld, { json, lastLine }: Output, error: unknown): Promise<number> {
   if (isCommanderError(error)) {
     if (error.exitCode === 0) return EXIT.done;
     // For a line without a command, commander has printed the help already.
@@ -351,6 +386,7 @@ async function reportError(world: CliWorld, json: boolean, error: unknown): Prom
     if (json) {
       world.stdout.write(`${JSON.stringify({ error: { code: "invalid_input", message } })}\n`);
     }
+    lastLine?.tellFailure({ code: "invalid_input", message }, EXIT.usage);
     return EXIT.usage;
   }
   const { toSwarmError } = await import("../../protocol/index.ts");
@@ -359,13 +395,15 @@ async function reportError(world: CliWorld, json: boolean, error: unknown): Prom
   const failure = toSwarmError(error);
   const wire = failure.toWire();
   wire.message = redactText(wire.message);
+  const isUsage = failure instanceof SetupError || wire.code === "invalid_input";
+  const exitCode = isUsage ? EXIT.usage : wire.code === "unavailable" ? EXIT.unavailable : EXIT.failed;
+  lastLine?.tellFailure(wire, exitCode);
   if (json) world.stdout.write(`${JSON.stringify({ error: wire })}\n`);
-  else {
+  else if (!isLogged({ json, lastLine })) {
     const { spell = asItIs } = world;
     world.stderr.write(`murmur: ${spell(wire.message)}${wire.code === "internal" ? " (internal)" : ""}\n`);
   }
-  if (failure instanceof SetupError || wire.code === "invalid_input") return EXIT.usage;
-  return wire.code === "unavailable" ? EXIT.unavailable : EXIT.failed;
+  return exitCode;
 }
 
 function isCommanderError(error: unknown): error is CommanderError {

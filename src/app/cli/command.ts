@@ -84,5 +84,7 @@ export interface CommandEntry {
   /** One or two words: `up`, `task ls`. */
   readonly name: string;
   readonly summary: string;
+  /** True: it is a process that runs until it is stopped, as pods run it; its last log line says why it ends. */
+  readonly isProcess?: true;
   load(): Promise<{ command: Command }>;
 }

@@ -8,6 +8,8 @@ const entry = (name: string, summary: string, load: () => Promise<unknown>): Com
   load: async () => ({ command: (await load()) as Command }),
 });
 
+const processEntry: typeof entry = (...line) => ({ ...entry(...line), isProcess: true });
+
 /** All commands, in the order of the help. */
 export const COMMANDS: readonly CommandEntry[] = [
   entry("up", "start a whole swarm on this machine", async () => (await import("./local/up.ts")).command),
@@ -64,7 +66,7 @@ export const COMMANDS: readonly CommandEntry[] = [
     async () => (await import("./swarm/dead.ts")).replay,
   ),
   entry("dead purge", "remove dead letters", async () => (await import("./swarm/dead.ts")).purge),
-  entry(
+  processEntry(
     "agent run",
     "run agents in this process",
     async () => (await import("./local/agent-run.ts")).command,
@@ -93,12 +95,12 @@ export const COMMANDS: readonly CommandEntry[] = [
     "let a paused capability's tasks go on",
     async () => (await import("./swarm/capability.ts")).resume,
   ),
-  entry(
+  processEntry(
     "api",
     "run the front door: submit, HTTP, due tasks",
     async () => (await import("./local/api.ts")).command,
   ),
-  entry(
+  processEntry(
     "coordinator",
     "run a coordinator in this process",
     async () => (await import("./local/coordinator.ts")).command,

@@ -89,7 +89,6 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
   const { config } = ports;
   const processId = kind.processId ?? newInstanceId(kind.role.replaceAll("+", "_"));
   const log = ports.log.child({ process: processId });
-  exitOnBugs(log);
   const stopper = new AbortController();
   const signal = AbortSignal.any([ports.signal, stopper.signal]);
   let passOn: (diedProcessId: string) => void = () => undefined;
@@ -262,17 +261,4 @@ function untilStopped(signal: AbortSignal): Promise<void> {
     if (signal.aborted) resolve();
     else signal.addEventListener("abort", () => resolve(), { once: true });
   });
-}
-
-/** Ends the process after a bug, whose effect on the process's state is unknown. The supervisor starts a fresh process. */
-function exitOnBugs(log: Logger): void {
-  const onBug = (kind: string) => (error: unknown) => {
-    log.fatal(
-      { err: error instanceof Error ? error : new Error(String(error)) },
-      `${kind}; the process ends`,
-    );
-    process.exit(1);
-  };
-  process.once("uncaughtException", onBug("uncaught exception"));
-  process.once("unhandledRejection", onBug("unhandled rejection"));
 }

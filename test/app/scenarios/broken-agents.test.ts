@@ -19,9 +19,14 @@ test("agents that run commands which are not allowed name the setting, before th
   writeAgent(world.directory, "two", runsGit("two"));
   const ran = await world.run("agent run one two --server nats://127.0.0.1:1");
   expect(ran.exitCode).toBe(2);
-  expect(ran.stderr).toMatch(
-    /^murmur: agent one, two runs commands .*set MURMUR_EXEC_ALLOW=git,ls \(or execAllow/,
-  );
+  expect(ran.stderr.trim().split("\n")).toHaveLength(1);
+  expect(JSON.parse(ran.stderr)).toMatchObject({
+    level: 60,
+    exitCode: 2,
+    msg: expect.stringMatching(
+      /^the process ends: agent one, two runs commands .*set MURMUR_EXEC_ALLOW=git,ls \(or execAllow/,
+    ),
+  });
   const json = await world.run("agent run nosuch --json --server nats://127.0.0.1:1");
   expect(json).toMatchObject({ exitCode: 2, stderr: "" });
   expect(json.json()).toMatchObject({ error: { code: "not_found", field: "role" } });
