@@ -32,6 +32,11 @@ const START =
 const OWN_CODE = /[\\/](src|agents|workflows)[\\/](?!.*[\\/]node_modules[\\/])/;
 /** Stands for `import.meta.url` between the transformation of a module and the writing of its file. */
 const ADDRESS = /import\.meta\.MURMUR_ADDRESS\("([^"]+)"\)/g;
+/**
+ * The comment before the code of a package's module, up to `node_modules`: a bundle must not depend on the place of the packages, which
+ * may be a link.
+ */
+const REGION_OF_PACKAGE = /^(\s*\/\/(?:#region)? )\.\S*\/(?=node_modules\/)/gm;
 
 /** A finished bundle. */
 export interface Bundle {
@@ -61,6 +66,7 @@ export async function bundle(options: {
   );
   const sources = entries.map(([, source]) => source);
   const building = await rolldown({
+    cwd: root,
     input: Object.fromEntries(entries),
     platform: "node",
     external: (id, importer) => /^[^./]/.test(id) && !isBundled(id, importer),
@@ -151,7 +157,7 @@ function keepAddresses(options: {
     },
     renderChunk(code, { fileName }) {
       const folder = dirname(join(out, fileName));
-      return code.replace(ADDRESS, (_, address: string) => {
+      return code.replace(REGION_OF_PACKAGE, "$1").replace(ADDRESS, (_, address: string) => {
         const path = relative(folder, address);
         return `new URL(${JSON.stringify(path.startsWith(".") ? path : `./${path}`)}, import.meta.url).href`;
       });

@@ -42,8 +42,14 @@ async function rolesIn(directory: string): Promise<RoleFile[]> {
   });
   const roles: RoleFile[] = [];
   for (const folder of folders) {
-    if (!folder.isDirectory()) continue;
-    const files = await readdir(join(directory, folder.name));
+    // A folder of a mounted ConfigMap is a link, beside hidden folders of Kubernetes.
+    if (folder.name.startsWith(".") || !(folder.isDirectory() || folder.isSymbolicLink())) continue;
+    const files = await readdir(join(directory, folder.name)).catch(
+      (error: NodeJS.ErrnoException): string[] => {
+        if (folder.isSymbolicLink() && (error.code === "ENOTDIR" || error.code === "ENOENT")) return [];
+        throw error;
+      },
+    );
     const name = AGENT_FILES.find((candidate) => files.includes(candidate));
     if (name !== undefined) roles.push({ role: folder.name, file: join(directory, folder.name, name) });
   }

@@ -80,7 +80,7 @@ export async function runCli(world: CliWorld, entries: readonly CommandEntry[]):
   }
 }
 
-/** True for the command line of a process that will run: one that only asks for help or for a check ends at once. */
+/** True for the command line of a process that will run, and not only ask for help or for a check. */
 function isProcess(argv: readonly string[], entries: readonly CommandEntry[]): boolean {
   const onlyAsks = ["help", "--help", "-h", "--check"].some((word) => argv.includes(word));
   return !onlyAsks && findEntry(argv, entries)?.isProcess === true;

@@ -10,6 +10,7 @@ import { createClassFinder } from "../agents/classes.ts";
 import { createRollCall } from "../agents/roll-call.ts";
 import type { Ports } from "../cli/command.ts";
 import { CONFIG_FILE, environmentName } from "../config.ts";
+import { readOwnManifest } from "../own-package.ts";
 import { SetupError } from "../setup-error.ts";
 import { isSupervised } from "../supervisor/supervisor-link.ts";
 import { resolveFrom } from "../target.ts";
@@ -18,6 +19,9 @@ import { type Assembly, createProcessAudit, type ProcessParts, runProcess } from
 import { agentDirectories } from "./roles.ts";
 import { consumersCheck } from "./streams.ts";
 import { createVotes } from "./votes.ts";
+
+/** The first process of a container. The kernel makes it the parent of every orphan, and Node.js waits only for its own children. */
+const INIT_PID = 1;
 
 /** The longest role of a process of several roles, in characters: it becomes a part of ids and names. */
 const MAX_ROLE_LENGTH = 40;
@@ -44,6 +48,11 @@ export async function runAgents(
   onReady: (facts: AgentsReady) => void,
 ): Promise<void> {
   const definitions = await loadAgents(ports, roles);
+  if (process.pid === INIT_PID && definitions.some(({ exec }) => exec !== undefined)) {
+    ports.log.warn(
+      "this process is process 1 and its agents run commands; children that a command leaves behind stay as zombies. Run it below an init: the image's target tools, docker run --init, or shareProcessNamespace in a pod",
+    );
+  }
   const role = [...new Set(roles)].join("+").slice(0, MAX_ROLE_LENGTH);
   await runProcess(ports, {
     role,
@@ -172,11 +181,26 @@ function countRoles(definitions: readonly AgentDefinition[]) {
 
 /**
  * Lets agents outside this package import its doors (`murmur-swarm` and those below it) without installing it. Every agent of
- * a process gets the doors of the program that runs it: a second copy would bring a second `SwarmError`.
+ * a process gets the doors of the program that runs it: a second copy would bring a second `SwarmError`. The packages that agents
+ * share with the program (its peers, zod and xstate) are the agent's own, and the program's where the agent has none: for example
+ * in a folder that is mounted into a container.
  */
 function resolveOwnName(): void {
+  const peers = Object.keys(readOwnManifest().peerDependencies);
+  const isPeer = (specifier: string) =>
+    peers.some((name) => specifier === name || specifier.startsWith(`${name}/`));
   registerHooks({
-    resolve: (specifier, context, next) =>
-      next(specifier, OWN_NAME.test(specifier) ? { ...context, parentURL: import.meta.url } : context),
+    resolve(specifier, context, next) {
+      const fromHere = { ...context, parentURL: import.meta.url };
+      if (OWN_NAME.test(specifier)) return next(specifier, fromHere);
+      if (!isPeer(specifier)) return next(specifier, context);
+      try {
+        return next(specifier, context);
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        if (code !== "ERR_MODULE_NOT_FOUND" && code !== "MODULE_NOT_FOUND") throw error;
+        return next(specifier, fromHere);
+      }
+    },
   });
 }

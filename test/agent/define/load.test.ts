@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -43,6 +43,15 @@ test("when two directories have a role of one name, the earlier directory wins",
   const [loaded] = await loadRoles([own, shipped, join(own, "missing")], ["a"]);
   expect(loaded?.capabilities).toEqual(["mine"]);
   expect((await listRoles([own, shipped])).map(({ role }) => role)).toEqual(["a", "b"]);
+});
+
+test("a mounted ConfigMap has the roles that its links name, and not its hidden folders", async () => {
+  const directory = await setup({ "..2026_11_30/a/agent.ts": agentFile("a"), "..2026_11_30/agent.ts": "" });
+  await symlink("..2026_11_30", join(directory, "..data"));
+  await symlink("..data/a", join(directory, "a"));
+  await symlink("..data/gone", join(directory, "gone"));
+  expect((await listRoles([directory])).map(({ role }) => role)).toEqual(["a"]);
+  expect((await loadRoles([directory], ["a"])).map(({ name }) => name)).toEqual(["a"]);
 });
 
 test.each([
