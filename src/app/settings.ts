@@ -128,11 +128,11 @@ export const configSchema = z.strictObject({
   ),
   resultDays: setting(days(), {
     about:
-      "How long results are kept, in days; an id stays taken for as long. Without it: 7 for a new stream; an existing one keeps its age. `init --update` applies it to an existing stream.",
+      "How long results are kept, in days; an id stays taken for as long. Without it: 7 for a new stream; an existing one keeps its age. `init --apply` applies it to an existing stream.",
   }),
   deadDays: setting(days(), {
     about:
-      "How long dead letters are kept, in days. Without it: 30 for a new stream; an existing one keeps its age. `init --update` applies it to an existing stream.",
+      "How long dead letters are kept, in days. Without it: 30 for a new stream; an existing one keeps its age. `init --apply` applies it to an existing stream.",
   }),
   journalDays: setting(days(), {
     about:
@@ -218,6 +218,10 @@ export const configSchema = z.strictObject({
         "The ids of all coordinators, the same for each of them, separated by commas: 1, 3, 5 or 7. Empty: `coordinator-1` alone.",
     },
   ),
+  createConsumers: setting(onOff().default(false), {
+    about:
+      "Whether an agent process creates the queue consumers of its capabilities. `up` sets it for its agents. Elsewhere `murmur init` creates them, and agents wait, because a user that may create consumers can read everything.",
+  }),
   execAllow: setting(list(), {
     about:
       "Programs that agents may run, by name or absolute path, separated by commas. An agent's own list narrows it. Empty: agents that run commands are refused.",

@@ -244,8 +244,9 @@ class Writer implements AuditWriter {
       return true;
     } catch (error) {
       if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
-      const lastSeq = lastSeqOf(error) ?? (await this.#log.last(this.#subject, { fresh: true }))?.seq ?? 0;
-      return this.#settle(data, lastSeq);
+      const lastSeq = lastSeqOf(error);
+      // Only a cluster gives no number: then the append is sent again, until an answer has one.
+      return lastSeq === undefined ? false : this.#settle(data, lastSeq);
     }
   }
 
@@ -262,6 +263,13 @@ class Writer implements AuditWriter {
       );
       this.#subjectSeq = lastSeq;
       return false;
+    }
+    // The read of the last entry names its one subject, so a permission of NATS can bind it; only a foreign message needs more.
+    const last = await this.#log.last(this.#subject);
+    if (last === null || last.seq < lastSeq) return false; // The replica that answered is behind: the caller appends again.
+    if (Buffer.compare(last.data, data) === 0) {
+      this.#subjectSeq = last.seq;
+      return true;
     }
     const next = { filter: this.#subject, fromSeq: this.#subjectSeq + 1, limit: 1 };
     for await (const first of this.#log.read(next)) {

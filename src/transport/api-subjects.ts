@@ -40,9 +40,16 @@ export function bucketSubject(name: string, key: string): string {
   return `$KV.${name}.${key}`;
 }
 
-/** The subjects of an object store: descriptions, and chunks. */
-export function objectSubjects(name: string): { readonly meta: string; readonly chunks: string } {
-  return { meta: `$O.${name}.M.*`, chunks: `$O.${name}.C.*` };
+/**
+ * The subjects of an object store: descriptions, and chunks. Each chunk of a blob has a subject of its own, so that a reader can name
+ * it; all chunks of another object share one, as other clients of NATS store them.
+ */
+export function objectSubjects(name: string): {
+  readonly meta: string;
+  readonly chunks: string;
+  readonly sharedChunks: string;
+} {
+  return { meta: `$O.${name}.M.*`, chunks: `$O.${name}.C.*.*`, sharedChunks: `$O.${name}.C.*` };
 }
 
 /** The questions of services discovery to all processes. */

@@ -23,6 +23,7 @@ export {
   respondBare,
   voteBare,
 } from "./bare-loop.ts";
+export { refuseDifferences } from "./init-report.ts";
 export { isStreamMissing, lastSeqOf } from "./jetstream-errors.ts";
 export { MAX_ACK_PENDING } from "./limits.ts";
 export { connectMemory, MemoryServer, type MemoryTransportOptions } from "./memory/index.ts";

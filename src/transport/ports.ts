@@ -270,6 +270,11 @@ export interface Queue {
    */
   consumer(spec: ConsumerSpec): Promise<QueueConsumer>;
   /**
+   * The consumer as it exists now, or null. Creates nothing: a process that may not create consumers uses this call.
+   * @throws SwarmError `conflict` when the consumer has another filter; `unavailable`, `not_permitted`.
+   */
+  existing(spec: Pick<ConsumerSpec, "name" | "filter">): Promise<QueueConsumer | null>;
+  /**
    * All consumers of the stream, with the counts of waiting messages (`pending`) and unacked deliveries (`ackPending`), and
    * the highest sequence that each has delivered (`deliveredSeq`; 0: none). A consumer delivers in the order of the
    * sequences, so it never delivered a message with a higher one.
@@ -294,11 +299,14 @@ export interface BucketEntry {
 }
 
 /**
- * A small key-value store with compare-and-set. Keys are tokens joined by dots; any other key is `invalid_input`.
- * Reads see every finished write.
+ * A small key-value store with compare-and-set. Keys are tokens joined by dots; any other key is `invalid_input`. Where a
+ * permission of NATS must bind a key to its owner, the key begins with the kind and the owner: `task.<capability>.…`.
  */
 export interface Bucket {
-  /** The entry of a key, or null. */
+  /**
+   * The entry of a key, or null. Any replica answers, so in a cluster the entry may lag behind a finished write by a moment;
+   * {@link Bucket.update} notices that. NATS names the key in the subject of the request, so a permission can bind it.
+   */
   get(key: string): Promise<BucketEntry | null>;
   /** Writes without a condition, and returns the new revision. */
   put(key: string, value: Uint8Array): Promise<number>;
@@ -348,11 +356,34 @@ export interface Objects {
 /** The state of the connection. */
 export type ConnectionState = "connected" | "disconnected" | "closed";
 
-/** The names of the streams and buckets that `init` created, updated and found, and its warnings. */
+/** A setting of a stream or bucket that is not as its definition says. */
+export interface StreamDifference {
+  /** The name of the stream or bucket, as JetStream knows it. */
+  readonly stream: string;
+  readonly setting: string;
+  readonly expected: string;
+  readonly found: string;
+  /** The difference as a clause about the stream. */
+  readonly clause: string;
+  /** The whole difference for people, with the next step. */
+  readonly text: string;
+  /** `init` with `apply` makes this change. False: NATS does not allow it, or messages could be lost, so a person decides. */
+  readonly canApply: boolean;
+  /** The swarm cannot work correctly with it. */
+  readonly isBlocking: boolean;
+}
+
+/** The deeds and the findings of `init`. */
 export interface InitReport {
+  /** The names of the streams and buckets that it created. */
   created: string[];
-  updated: string[];
+  /** The differences that `apply` removed. */
+  applied: StreamDifference[];
+  /** The names of the streams and buckets that are as their definitions say. */
   verified: string[];
+  /** The differences that are left. */
+  differences: StreamDifference[];
+  /** Settings that work and could be better. */
   warnings: string[];
 }
 
@@ -370,6 +401,15 @@ export interface RefusedReply {
 export interface Violation {
   readonly operation: "publish" | "subscribe";
   readonly subject: string;
+}
+
+/** A stream or bucket as `Transport.inspect` finds it. */
+export interface Inspected {
+  readonly key: StreamKey | BucketKey;
+  readonly name: string;
+  readonly exists: boolean;
+  readonly problem: string | null;
+  readonly advice: readonly string[];
 }
 
 /** All messaging of one process. */
@@ -408,20 +448,24 @@ export interface Transport {
    */
   onViolation(onViolation: (violation: Violation) => void): Subscription;
   /**
-   * Creates the missing streams and buckets of the swarm and verifies the others. `warnings` lists settings that work but
-   * could be better, for example fewer copies than the cluster could hold. With `update`, a stream that an earlier version
-   * created gets the subjects of this version, and a stream or bucket gets the age that this process was given for it
-   * (`updated`); nothing else of an existing stream is ever changed. Only a shorter age removes stored messages.
-   * @throws SwarmError `conflict` when a setting that matters differs: it names the stream, the setting, the expected and
-   *   the found value; `unavailable` when the server is older than 2.12 or has no JetStream.
+   * Creates the missing streams and buckets of the swarm, and compares the others with their definitions. It changes an existing
+   * one only with `apply`, and then only where a difference says so; only a shorter age removes stored messages. `warnings` lists
+   * settings that work but could be better, for example fewer copies than the cluster could hold.
+   * @throws SwarmError `conflict` when another stream holds a subject; `unavailable` when the server is older than 2.12 or has no
+   *   JetStream.
    */
-  init(options?: { update?: boolean | undefined }): Promise<InitReport>;
+  init(options?: { apply?: boolean | undefined }): Promise<InitReport>;
   /**
    * Checks the swarm's streams and buckets without changing them. `problem` is null for a correct stream or bucket;
-   * `advice` lists the settings that work and that `init` with `update` would change, as clauses about the stream.
+   * `advice` lists the settings that work and that `init` with `apply` would change.
    * @throws SwarmError `unavailable` when the server is older than 2.12, has no JetStream, or does not answer.
    */
-  inspect(): Promise<{ name: string; problem: string | null; advice: readonly string[] }[]>;
+  inspect(): Promise<Inspected[]>;
+  /**
+   * Checks the server by the facts that it sent when this process connected; sends nothing.
+   * @throws SwarmError `unavailable` when the server is older than 2.12 or has no JetStream.
+   */
+  checkServer(): void;
   /**
    * Flushes (for at most 500 ms) and closes the connection, also while it is lost or the server hangs. Everything that
    * still waits on the connection fails at once with `unavailable`; open pulls end as `lost`. Safe to repeat.

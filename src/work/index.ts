@@ -28,13 +28,32 @@ export { errorReply } from "./client/replies.ts";
 export type { SubmitOptions } from "./client/submit.ts";
 export type { TaskFilter } from "./client/task-filter.ts";
 export { createDoorCaller, type DoorCaller, type DoorCallOptions } from "./door/caller.ts";
-export type { Attempt, CapabilityLimits, Slot, SlotRefusal, Workforce } from "./ports.ts";
+export type {
+  Attempt,
+  CapabilityLimits,
+  Slot,
+  SlotRefusal,
+  TaskPlaces,
+  TrailReader,
+  TrailRecord,
+  Workforce,
+} from "./ports.ts";
 export { unpackResult, unpackStored } from "./stores/bodies.ts";
-export { capabilityOfConsumer, isQueueFilter, placedConsumer, queueConsumer } from "./stores/consumers.ts";
+export {
+  capabilityOfConsumer,
+  commandForConsumers,
+  createQueueConsumers,
+  isQueueFilter,
+  MISSING_CONSUMERS,
+  placedConsumer,
+  queueConsumer,
+  queueConsumersOf,
+} from "./stores/consumers.ts";
 export { carriedHeaders } from "./stores/later.ts";
 export { endingBallotOf, readPlacedTask } from "./stores/messages.ts";
 export { createMover, MOVER_CONSUMER } from "./stores/mover.ts";
 export { buryUnreadable, createResultStore, type ResultStore, readResult } from "./stores/results.ts";
 export { isScopeMarked } from "./stores/scopes.ts";
 export { createJournalSweeper, LEFT_JOURNAL_MS, type SweepReport } from "./stores/sweep.ts";
+export { createTrailReader } from "./stores/trail.ts";
 export { createWorker, type OfferedCapability, type Worker } from "./worker/worker.ts";

@@ -1,6 +1,14 @@
 // The ports between the work room and the host of agents (agent/host). The host implements `Workforce` and `Slot`, and the
 // worker calls them; attempt.ts implements `Attempt`, which an agent receives.
-import type { HandedOff, HandOffRequest, SeatQuestion, SignedVote, Task } from "../protocol/index.ts";
+import type {
+  HandedOff,
+  HandOffRequest,
+  JournalRecord,
+  SeatQuestion,
+  SignedVote,
+  Task,
+  TaskAddress,
+} from "../protocol/index.ts";
 
 /** One running attempt, as the agent that performs it sees it. */
 export interface Attempt {
@@ -72,4 +80,28 @@ export interface CapabilityLimits {
         rate?: { count: number; windowMs: number; burst?: number | undefined } | undefined;
       }
     | undefined;
+}
+
+/** One record of a journal, and its sequence in the journal stream. */
+export interface TrailRecord {
+  readonly seq: number;
+  readonly record: JournalRecord;
+}
+
+/** The places that hold a task now. */
+export interface TaskPlaces {
+  /** The sequence of the newest message that places the task on an agent; null when none is stored. */
+  readonly placedSeq: number | null;
+  /** The task waits for its time, or has just come due. */
+  readonly isLater: boolean;
+  /** The task is stored in its queue. */
+  readonly isQueued: boolean;
+}
+
+/** Reads the trails of tasks. */
+export interface TrailReader {
+  /** All records of a task's journal, in their order. @throws SwarmError `unavailable`. */
+  records(at: Pick<TaskAddress, "capability" | "taskId">): Promise<readonly TrailRecord[]>;
+  /** The places of a task, read in the order of a task's moves. @throws SwarmError `unavailable`. */
+  places(at: TaskAddress): Promise<TaskPlaces>;
 }

@@ -21,7 +21,10 @@ const VOTERS = ["classify-words", "classify-triples", "classify-endings"];
 /** Starts the swarm. It runs the program without the launcher, which might install packages into the checkout. */
 export async function startEchoSwarm(): Promise<EchoSwarm> {
   const folder = mkdtempSync(join(tmpdir(), "murmur-examples-"));
-  const options = { cwd: folder, env: { ...programEnvironment(), MURMUR_NATS_SERVER: findNatsServer() } };
+  const options = {
+    cwd: folder,
+    env: { ...programEnvironment(), MURMUR_NATS_SERVER: findNatsServer(), MURMUR_CREATE_CONSUMERS: "true" },
+  };
   const murmur = async (...args: string[]): Promise<string> => {
     const { stdout } = await promisify(execFile)(process.execPath, [...PROGRAM, ...args], options);
     return stdout;

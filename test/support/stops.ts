@@ -101,7 +101,11 @@ async function stopDaemon(options: Options, cleanUps: CleanUps): Promise<Stop> {
   const isOwnServer = options.process === "up" && peer.startsWith("stopped");
   const target = isOwnServer ? undefined : await startPeer(peer, cleanUps);
   const args = [...DAEMONS[options.process]!, ...(target === undefined ? [] : ["--server", target.url])];
-  const env = { MURMUR_DRAIN_GRACE_MS: String(graceMs), MURMUR_DATA: join(directory, "data") };
+  const env = {
+    MURMUR_DRAIN_GRACE_MS: String(graceMs),
+    MURMUR_DATA: join(directory, "data"),
+    MURMUR_CREATE_CONSUMERS: "true",
+  };
   const ports = { MURMUR_METRICS_PORT: "0", MURMUR_HTTP_PORT: "0" };
   const run = startProgram(args, { ...env, ...ports }, cleanUps, directory);
   if (target === undefined) {

@@ -1335,8 +1335,9 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(first.created.length).toBeGreaterThan(5);
         expect(await transport.init()).toEqual({
           created: [],
-          updated: [],
+          applied: [],
           verified: first.created,
+          differences: [],
           warnings: [],
         });
       });
@@ -1347,7 +1348,7 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(before.every(({ problem }) => problem?.includes("murmur init") === true)).toBe(true);
         const { created } = await transport.init();
         expect(await transport.inspect()).toEqual(
-          created.map((name) => ({ name, problem: null, advice: [] })),
+          created.map((name) => expect.objectContaining({ name, exists: true, problem: null, advice: [] })),
         );
       });
 

@@ -124,7 +124,13 @@ export class TestSwarm {
   /** Starts a worker with scripted agents, like one process. */
   async work(
     script: Script,
-    options: { slots?: number; capabilities?: OfferedCapability[]; log?: Logger; clock?: Clock } = {},
+    options: {
+      slots?: number;
+      capabilities?: OfferedCapability[];
+      createsConsumers?: boolean;
+      log?: Logger;
+      clock?: Clock;
+    } = {},
   ): Promise<{ worker: Worker; workforce: ScriptedWorkforce; transport: Transport; hostId: string }> {
     const transport = await this.connect();
     const workforce = new ScriptedWorkforce(options.slots ?? 8, script);
@@ -136,6 +142,7 @@ export class TestSwarm {
       hostId,
       workforce,
       capabilities: options.capabilities ?? [{ name: "echo" }],
+      createsConsumers: options.createsConsumers,
       ...(options.clock === undefined ? {} : { clock: options.clock }),
     });
     await worker.start();

@@ -2,7 +2,7 @@
 // alternate, so that a machine that becomes slower slows both down. The report gives the median of the rounds.
 import { HEARTBEAT_INTERVAL_MS } from "../../agent/index.ts";
 import { createLogger, createMeter } from "../../base/index.ts";
-import { connectNats } from "../../transport/index.ts";
+import { connectNats, refuseDifferences } from "../../transport/index.ts";
 import { BenchProcess } from "./bench-child.ts";
 import type { ProcessAnswer, ProcessOrder, ProcessSetup } from "./bench-process.ts";
 import { cpuSecondsOf } from "./cpu.ts";
@@ -392,7 +392,10 @@ async function initPrefixes(servers: string, prefixes: string[]): Promise<void> 
       meter: createMeter(),
       limits,
     });
-    await transport.init().finally(() => transport.close());
+    await transport
+      .init()
+      .then(refuseDifferences)
+      .finally(() => transport.close());
   }
 }
 

@@ -2,6 +2,7 @@
 import {
   type BucketKey,
   bucketSpecs,
+  createSubjects,
   type StreamKey,
   type SubjectName,
   streamSpecs,
@@ -31,6 +32,8 @@ export function createNames(prefix: string) {
   };
   return {
     prefix,
+    /** The filters that subscribers and consumers use; a permission must cover them as they are. */
+    filters: createSubjects(prefix).filters,
     stream,
     storeOf,
     /** All streams, those of buckets too. */
@@ -40,10 +43,12 @@ export function createNames(prefix: string) {
     /** The keys of a key-value bucket that begin with `start`; all without it. */
     keys: (key: BucketKey, start?: string) =>
       bucketSubject(bucketName(key), start === undefined ? ">" : `${start}.>`),
+    /** One key of a key-value bucket, or keys with wildcards. */
+    key: (key: BucketKey, name: string) => bucketSubject(bucketName(key), name),
     /** The descriptions and the chunks of an object store. */
     objects: (key: BucketKey) => {
-      const { meta, chunks } = objectSubjects(bucketName(key));
-      return [meta, chunks];
+      const { meta, chunks, sharedChunks } = objectSubjects(bucketName(key));
+      return [meta, key === "blobs" ? chunks : sharedChunks];
     },
     /** Reads by subject from a stream, which a permission binds. */
     reads: (key: StreamKey, subjects: readonly string[]) =>

@@ -78,11 +78,20 @@ function grantProcess({ names, list }: Table, announcedAs: string): void {
   list.publish("write its audit log", names.subject("audit"), WIDE.audit);
   list.publish(
     "settle an audit entry whose fate is unknown",
-    [api.messageGet(names.stream("audit")), api.directGet(names.stream("audit"))],
+    names.reads("audit", [names.subject("audit")]),
+    WIDE.audit,
+  );
+  list.publish("tell that another process died", names.subject("gone"), WIDE.gone);
+}
+
+/** The rights of a process that serves the whole swarm: it looks tasks up, moves them and purges them. */
+function grantSteward({ names, list }: Table): void {
+  list.publish("wait for the streams, and read the servers' time", api.streamInfo("*"), WIDE.streamInfo);
+  list.publish(
+    "settle an audit entry after a foreign message",
+    api.directGet(names.stream("audit")),
     WIDE.bareRead,
   );
-  list.publish("wait for the streams, and read the servers' time", api.streamInfo("*"), WIDE.streamInfo);
-  list.publish("tell that another process died", names.subject("gone"), WIDE.gone);
 }
 
 /** The reasons of lines that allow more than their use. Each goes when the code needs less. */
@@ -93,14 +102,14 @@ const WIDE = {
   streamInfo: "also shows the subjects that a stream holds",
   gone: "a supervisor lets any living process tell the death; the office asks the host before it believes it",
   create: "the creator of a consumer may choose the subject of its deliveries",
-  list: "shows all consumers of the stream",
   placed: "consumers of placed tasks are not bound to the class",
   later: "the subject names no capability, so the user may delay tasks of any",
-  follow: "the creator of a consumer may choose the subject of its deliveries, and reads all of the bucket",
-  limits: "keys of all capabilities",
+  marks: "a mark holds the time of the cancel, and the reader must know the scope",
   blobs: "blobs are named by their hash, not by capability",
 } as const;
 
+// An agent gets no right to a stream: no list, no purge, no consumer but its own, and no read that names its subject in the body.
+// `init` makes its consumers. Only the trail of a redelivered or handed-off task needs more (work/stores/trail.ts).
 function grantAgent(table: Table): void {
   const { file, names, role, list } = table;
   const agents = file.classes.find(({ name }) => name === role.name)!;
@@ -109,23 +118,30 @@ function grantAgent(table: Table): void {
   for (const capability of agents.capabilities) {
     for (const priority of PRIORITIES) {
       const consumer = queueConsumer(capability, priority);
-      list.publish(`take tasks of ${capability}`, [
-        api.next(tasks, consumer),
-        api.ack(tasks, consumer),
-        api.consumerInfo(tasks, consumer),
-      ]);
+      list.publish(`take tasks of ${capability}`, [api.next(tasks, consumer), api.ack(tasks, consumer)]);
       list.publish(
-        `create the consumer of ${capability}`,
-        api.consumerCreate(tasks, consumer, names.subject("task", { capability, priority })),
-        WIDE.create,
+        `find the consumer of ${capability}, and read the server's time`,
+        api.consumerInfo(tasks, consumer),
       );
     }
+    list.publish(
+      `look for an earlier end of tasks of ${capability}`,
+      [
+        names.reads("results", [names.subject("result", { capability })]),
+        names.reads("dead", [names.subject("dead", { capability })]),
+      ].flat(),
+    );
+    const limits = [names.key("limits", `task.${capability}`), names.key("limits", `task.${capability}.*`)];
+    list.publish(`take permits of the limits of ${capability}`, limits);
+    list.publish(
+      `read the limits of ${capability}`,
+      limits.map((key) => api.directGetOf(names.storeOf("limits"), key)),
+    );
     list.publish(`store the results of ${capability}`, names.subject("result", { capability }));
     list.publish(`journal the attempts of ${capability}`, names.subject("journal", { capability }));
     list.publish(`store dead letters of ${capability}`, names.subject("dead", { capability }));
     list.subscribe(`answer asks of ${capability}`, names.subject("ask", { capability }));
   }
-  list.publish("list the capabilities of the swarm", api.consumerList(tasks), WIDE.list);
   list.publish(
     "take placed tasks",
     [api.next(tasks, "*"), api.ack(tasks, "*"), api.consumerInfo(tasks, "*"), api.consumerDelete(tasks, "*")],
@@ -133,22 +149,30 @@ function grantAgent(table: Table): void {
   );
   list.publish(
     "create its consumer of placed tasks",
-    api.consumerCreate(tasks, "*", `${names.subject("placed")}`),
+    api.consumerCreate(tasks, "*", names.filters.allPlaced),
     WIDE.create,
   );
   list.publish("place a task on the agent that the office chose", names.subject("placed"), WIDE.placed);
   list.publish("delay a task", names.subject("later"), WIDE.later);
-  for (const stream of ["tasks", "later", "results", "journal"] as const) {
-    list.publish(
-      `look for an earlier attempt's traces (${stream})`,
-      [
-        api.messageGet(names.stream(stream)),
-        api.directGet(names.stream(stream)),
-        `${api.directGet(names.stream(stream))}.>`,
-      ],
-      WIDE.bareRead,
-    );
-  }
+  list.publish(
+    "look whether a placed task that waited is still here",
+    names.reads("tasks", [names.subject("placed")]),
+    WIDE.placed,
+  );
+  list.publish(
+    "read the mark of a scope when one of its tasks starts",
+    api.directGetOf(names.storeOf("cancelled"), names.key("cancelled", "*")),
+    WIDE.marks,
+  );
+  list.publish(
+    "read the trail of a redelivered task, without a front door",
+    [
+      ...(["journal", "tasks", "later"] as const).map((stream) => api.messageGet(names.stream(stream))),
+      api.streamInfo(names.stream("journal")),
+      api.directGet(names.stream("journal")),
+    ],
+    WIDE.bareRead,
+  );
   list.publish(
     "ask the office",
     AGENT_COMMANDS.map((command) => names.subject("office", { command })),
@@ -156,7 +180,7 @@ function grantAgent(table: Table): void {
   list.publish("tell the progress of tasks", names.subject("event", { kind: "task" }));
   list.publish("send heartbeats", names.subject("heartbeat"));
   list.subscribe("answer where a task runs", names.subject("where"));
-  list.subscribe("hear of cancelled tasks and scopes", names.subject("cancel"));
+  list.subscribe("hear of cancelled tasks and scopes", names.filters.allCancels);
   list.subscribe("answer its mailboxes", names.subject("agent"));
   list.subscribe("answer roll calls", names.subject("everyAgent"));
   list.subscribe("hear of agent ids that two hosts claim", names.subject("event", { kind: "agent" }));
@@ -167,43 +191,34 @@ function grantAgent(table: Table): void {
   list.publish("broadcast to agents", names.subject("topic"));
   list.subscribe("hear broadcasts of agents", names.subject("topic"));
   grantBlobs(table);
-  grantFollow(table, "cancelled");
-  grantFollow(table, "limits");
-  list.publish("take permits of limits", names.keys("limits"), WIDE.limits);
 }
 
-/** Bodies over 512 KiB. */
+/** Bodies over 512 KiB. A reader must know the hash: no line lets it list the names. */
 function grantBlobs({ names, list }: Table): void {
-  const store = names.storeOf("blobs");
-  list.publish("store large bodies", names.objects("blobs"), WIDE.blobs);
+  const subjects = names.objects("blobs");
+  list.publish("store large bodies", subjects, WIDE.blobs);
   list.publish(
     "read large bodies",
-    [api.messageGet(store), api.directGet(store), `${api.directGet(store)}.>`],
-    WIDE.bareRead,
+    subjects.map((subject) => api.directGetOf(names.storeOf("blobs"), subject)),
+    WIDE.blobs,
   );
-  list.publish("replace large bodies", api.purge(store), WIDE.blobs);
-  list.publish("read the pieces of a large body", api.consumerCreate(store, "*", ">"), WIDE.follow);
-  list.publish("end the read of a large body", [api.consumerDelete(store, "*"), api.flow(store)]);
 }
 
-/** A key-value bucket, read and followed. */
-function grantFollow({ names, list }: Table, bucket: "cancelled" | "limits"): void {
-  const store = names.storeOf(bucket);
-  list.publish(
-    `read ${bucket}`,
-    [api.messageGet(store), api.directGet(store), `${api.directGet(store)}.>`],
-    WIDE.bareRead,
-  );
-  list.publish(
-    `follow ${bucket}`,
-    [api.consumerCreate(store, "*", ">"), api.flow(store), api.consumerDelete(store, "*")],
-    WIDE.follow,
-  );
+/** Blobs of other clients too, which store all chunks of a blob on one subject. */
+function grantAllBlobs(table: Table): void {
+  grantBlobs(table);
+  const { names, list } = table;
+  list.publish("read large bodies of other clients", api.messageGet(names.storeOf("blobs")));
 }
+
+/** The reads of any key of a bucket. */
+const readsOfKeys = (names: Names, bucket: "cancelled") =>
+  api.directGetOf(names.storeOf(bucket), names.keys(bucket));
 
 function grantCoordinator(table: Table): void {
   const { names, role, list } = table;
   grantProcess(table, "murmur-coordinator");
+  grantSteward(table);
   list.publish("vote", names.subject("election", { from: role.name }));
   list.subscribe("hear votes", names.subject("election", { to: role.name }));
   list.publish("write the control log", names.subject("officeLog"));
@@ -223,7 +238,7 @@ function grantCoordinator(table: Table): void {
   list.publish("ask where a task runs", names.subject("where"));
   list.subscribe("answer where a ballot is", names.subject("where"));
   list.publish("cancel questions of ballots", names.subject("cancel"));
-  list.subscribe("hear of cancelled ballots", names.subject("cancel"));
+  list.subscribe("hear of cancelled ballots", names.filters.allCancels);
   list.publish("place questions and tasks", names.subject("placed"));
   list.publish("submit tasks of schedules, and return placed tasks", names.subject("task"));
   list.publish("delay tasks of schedules", names.subject("later"));
@@ -243,8 +258,8 @@ function grantCoordinator(table: Table): void {
     api.consumerDelete(tasks, "*"),
     api.consumerPause(tasks, "*"),
   ]);
-  grantBlobs(table);
-  grantFollow(table, "cancelled");
+  grantAllBlobs(table);
+  list.publish("look for marks of cancelled scopes", readsOfKeys(names, "cancelled"));
 }
 
 /** The advisories about connections that ended; the account imports them from the servers' account. */
@@ -291,6 +306,7 @@ function grantWholeStream(
 function grantApi(table: Table): void {
   const { names, list } = table;
   grantProcess(table, "murmur-api");
+  grantSteward(table);
   list.subscribe("take tasks at the front door", names.subject("submit"));
   list.subscribe("perform operations for users", [names.subject("operate"), names.subject("operateReceipt")]);
   list.publish("submit tasks", names.subject("task"));
@@ -334,15 +350,13 @@ function grantApi(table: Table): void {
     api.next(later, MOVER_CONSUMER),
     api.ack(later, MOVER_CONSUMER),
   ]);
-  grantBlobs(table);
-  grantFollow(table, "cancelled");
+  grantAllBlobs(table);
+  list.publish("look for marks of cancelled scopes", readsOfKeys(names, "cancelled"));
   list.publish("mark cancelled scopes", names.keys("cancelled"));
-  list.publish("read the facts about the account", api.account);
 }
 
 function grantInit(table: Table): void {
   const { names, list } = table;
-  list.publish("read the facts about the account", api.account);
   list.publish(
     "create, verify and update streams and buckets",
     names.allStreams.flatMap((stream) => [
@@ -351,7 +365,11 @@ function grantInit(table: Table): void {
       api.streamUpdate(stream),
     ]),
   );
-  list.publish("find another stream that holds the subjects", api.streamNames);
+  const tasks = names.stream("tasks");
+  list.publish("create the consumers of capabilities", [
+    api.consumerList(tasks),
+    api.consumerCreate(tasks, "*", ">"),
+  ]);
   list.publish("begin the control log", names.subject("officeLog"));
 }
 

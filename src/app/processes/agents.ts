@@ -4,8 +4,8 @@ import { type AgentDefinition, createHost, type Exec, type Host, loadRoles } fro
 import { createService, type Service } from "../../base/index.ts";
 import { createExec } from "../../bridges/index.ts";
 import { createLeaseKeeper, createOfficeClient } from "../../coordinator/index.ts";
-import { SwarmError } from "../../protocol/index.ts";
-import { createWorker, listCapabilities } from "../../work/index.ts";
+import { type StreamKey, SwarmError } from "../../protocol/index.ts";
+import { createWorker, listCapabilities, queueConsumer } from "../../work/index.ts";
 import { createClassFinder } from "../agents/classes.ts";
 import { createRollCall } from "../agents/roll-call.ts";
 import type { Ports } from "../cli/command.ts";
@@ -17,7 +17,7 @@ import { resolveFrom } from "../target.ts";
 import { VERSION } from "../version.ts";
 import { type Assembly, createProcessAudit, type ProcessParts, runProcess } from "./frame.ts";
 import { agentDirectories } from "./roles.ts";
-import { consumersCheck } from "./streams.ts";
+import { awaitConsumers, awaitStreams, consumersCheck } from "./streams.ts";
 import { createVotes } from "./votes.ts";
 
 /** The first process of a container. The kernel makes it the parent of every orphan, and Node.js waits only for its own children. */
@@ -54,13 +54,27 @@ export async function runAgents(
     );
   }
   const role = [...new Set(roles)].join("+").slice(0, MAX_ROLE_LENGTH);
+  const { createConsumers } = ports.config;
+  const capabilities = listOffered(definitions);
   await runProcess(ports, {
     role,
     announcement: { name: "murmur-agent", description: `Murmur agents: ${roles.join(", ")}` },
-    init: false,
+    preparation: createConsumers ? awaitStreams : awaitConsumers(capabilities),
+    timeOf: createConsumers ? undefined : timeOf(capabilities),
     processId: isSupervised() ? undefined : ports.config.hostId,
     assemble: (parts) => assembleAgents(parts, { ports, role, definitions, onReady }),
   });
+}
+
+function listOffered(definitions: readonly AgentDefinition[]): string[] {
+  return [...new Set(definitions.flatMap(({ capabilities }) => capabilities))].sort();
+}
+
+/** The consumer that tells the time to a process that may look at its own consumers only; any one does. */
+function timeOf([capability]: readonly string[]): { stream: StreamKey; consumer: string } | undefined {
+  return capability === undefined
+    ? undefined
+    : { stream: "tasks", consumer: queueConsumer(capability, "normal") };
 }
 
 function assembleAgents(
@@ -87,7 +101,8 @@ function assembleAgents(
     exec: createAllowedExec(ports),
     votes: createVotes(),
     locks: createLeaseKeeper({ office: createOfficeClient({ transport }), log }),
-    knownCapabilities: () => listCapabilities(transport),
+    // A list of consumers is no right of an agent elsewhere; its errors of asks then name no capabilities.
+    knownCapabilities: ports.config.createConsumers ? () => listCapabilities(transport) : undefined,
     findClass: createClassFinder(transport),
     roles: countRoles(definitions),
   });
@@ -100,6 +115,7 @@ function assembleAgents(
     workforce: host.workforce,
     capabilities: host.capabilities,
     audit: writer.audit,
+    createsConsumers: ports.config.createConsumers,
   });
   const rollCall = createRollCall({ transport, status: () => host.status(), log });
   const capabilities = host.capabilities.map(({ name }) => name);
@@ -110,7 +126,7 @@ function assembleAgents(
       core: [host.service],
       doors: [worker, rollCall],
     },
-    checks: [consumersCheck(transport, capabilities, processId)],
+    checks: [consumersCheck(worker)],
     onReady: (probesUrl) => onReady({ hostId: processId, probesUrl, capabilities }),
     async drain() {
       const graceMs = ports.config.drainGraceMs;

@@ -8,13 +8,20 @@ import { listen } from "../http/listen.ts";
 import { GroupWorkCounter } from "../office/group-work.ts";
 import { auditThrough } from "../office/operation-audit.ts";
 import { OPERATIONS } from "../operations/index.ts";
-import { groupsOf, type Permissions, readPermissions, rightsOf } from "../permissions/index.ts";
+import {
+  capabilitiesOf,
+  groupsOf,
+  type Permissions,
+  readPermissions,
+  rightsOf,
+} from "../permissions/index.ts";
 import { SetupError } from "../setup-error.ts";
 import { resolveFrom } from "../target.ts";
 import { createApiToken } from "./api-token.ts";
 import { type Assembly, createProcessAudit, endWith, type ProcessParts, runProcess } from "./frame.ts";
 import { createQueueGauges } from "./gauges.ts";
 import { auditRefusedOperations } from "./refusals.ts";
+import { awaitStreams, createStreams } from "./streams.ts";
 
 /** The facts for `onReady`: the base URLs of the HTTP API and of the probes. */
 export interface ApiReady {
@@ -22,17 +29,21 @@ export interface ApiReady {
   probesUrl: string;
 }
 
-/** Runs the api process until the session's signal aborts. `init`: creates missing streams first. */
+/**
+ * Runs the api process until the session's signal aborts. `init`: creates missing streams first, and the consumers of the
+ * permissions file; `apply`: and changes streams of an earlier version.
+ */
 export async function runApi(
   ports: Ports,
-  { init }: { init: boolean },
+  { init, apply }: { init: boolean; apply: boolean },
   onReady: (facts: ApiReady) => void,
 ): Promise<void> {
   const permissions = await loadPermissions(ports);
+  const capabilities = permissions === undefined ? [] : capabilitiesOf(permissions);
   await runProcess(ports, {
     role: "api",
     announcement: { name: "murmur-api", description: "Murmur's front door: submit, HTTP, due tasks" },
-    init,
+    preparation: init ? createStreams({ apply, capabilities }) : awaitStreams,
     assemble: (parts) => assembleApi(parts, ports, { permissions, onReady }),
   });
 }

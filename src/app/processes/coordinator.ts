@@ -16,6 +16,7 @@ import { createTaskClient } from "../../work/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { VERSION } from "../version.ts";
 import { type Assembly, createProcessAudit, endWith, type ProcessParts, runProcess } from "./frame.ts";
+import { awaitStreams } from "./streams.ts";
 
 /** How long a coordinator that must stop waits for its successor, in ms; a planned change takes a few ms of it. */
 const HAND_OVER_MS = 2_000;
@@ -49,7 +50,7 @@ export async function runCoordinator(
       name: "murmur-coordinator",
       description: `Murmur coordinator ${identity.id} of ${identity.members.join(", ")}`,
     },
-    init: false,
+    preparation: awaitStreams,
     pingIntervalMs: COORDINATOR_PING_INTERVAL_MS,
     assemble: (parts) => assembleCoordinator(parts, identity, onReady),
   });

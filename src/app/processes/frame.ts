@@ -13,7 +13,7 @@ import {
   stopAll,
   untilAborted,
 } from "../../base/index.ts";
-import { createSubjects, encode, SwarmError } from "../../protocol/index.ts";
+import { createSubjects, encode, type StreamKey, SwarmError } from "../../protocol/index.ts";
 import { connectNats, describeSkew, type Transport } from "../../transport/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { streamLimits } from "../config.ts";
@@ -27,7 +27,7 @@ import { CLOCK_SKEW_FACT, createDiscovery } from "./discovery.ts";
 import { permissionsCheck } from "./permissions-check.ts";
 import { auditRefusals } from "./refusals.ts";
 import { StopLimit } from "./stop-limit.ts";
-import { initSwarm, streamsCheck, waitForStreams } from "./streams.ts";
+import type { Preparation } from "./streams.ts";
 import { withBus } from "./with-bus.ts";
 
 /** The parts that every kind of process builds its services from. */
@@ -74,8 +74,10 @@ export interface ProcessKind {
   announcement: { name: "murmur-agent" | "murmur-api" | "murmur-coordinator"; description: string };
   /** The id of the process; default: its role and a random part. */
   processId?: string | undefined;
-  /** True: creates missing streams and buckets first. False: waits for them. */
-  init: boolean;
+  /** How it gets the streams, buckets and consumers that it needs. */
+  preparation: Preparation;
+  /** The consumer that tells the server's time, for a process that may not look at streams. */
+  timeOf?: { stream: StreamKey; consumer: string } | undefined;
   /** How often the connection is checked, in ms; the transport's default without it. */
   pingIntervalMs?: number;
   assemble(parts: ProcessParts): Assembly;
@@ -140,15 +142,16 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
     transport = connection;
     const permissions = permissionsCheck(connection);
     started.push(endWith("permissions", () => permissions.close()));
-    readiness.add(permissions.check, streamsCheck(connection), {
+    const { preparation } = kind;
+    readiness.add(permissions.check, ...[preparation.check(connection)].filter((check) => check !== null), {
       name: "clock",
       look: () => describeSkew(connection.clock.skewMs),
       isWarning: true,
     });
     started.push(endWith("readiness", readiness.keep()));
-    stage.enter(kind.init ? "creating the streams" : "waiting for the streams");
-    const prepared = kind.init ? initSwarm(connection, log) : waitForStreams(connection, log, signal);
-    await untilAborted(prepared, signal);
+    stage.enter(preparation.stage);
+    const tell = (problem: string) => stage.enter(problem);
+    await untilAborted(preparation.run({ transport: connection, log, signal, tell }), signal);
     stage.enter("starting");
 
     await untilAborted(connection.clock.sync(), signal);
@@ -210,6 +213,7 @@ async function connect(
     replicas: config.replicas,
     limits: streamLimits(config),
     pingIntervalMs: kind.pingIntervalMs,
+    timeOf: kind.timeOf,
     waitOnFirstConnect: true,
   });
 }

@@ -1,110 +1,196 @@
-// The streams of the swarm at the start of a process: one kind of process creates them, all wait for them and check them.
+// How each kind of process gets the streams, buckets and consumers that it needs, before it starts and for its readiness.
+// S1  Only `init`, and the api process of `up`, create streams and buckets. Every other process waits for them.
+// S2  A process of agents elsewhere asks for its own consumers and for nothing else (`CONSUMER.INFO`), because its user may
+//     have no right to any stream. `init` makes the consumers last, so their presence tells that the streams are there.
 import { type Logger, sleep } from "../../base/index.ts";
 import { foundOffice } from "../../coordinator/index.ts";
-import { PRIORITIES, type StreamKey, toSwarmError } from "../../protocol/index.ts";
-import type { Transport } from "../../transport/index.ts";
-import { placedConsumer } from "../../work/index.ts";
+import { type BucketKey, createSubjects, type StreamKey, toSwarmError } from "../../protocol/index.ts";
+import { isStreamMissing, refuseDifferences, type Transport } from "../../transport/index.ts";
+import {
+  commandForConsumers,
+  createQueueConsumers,
+  MISSING_CONSUMERS,
+  queueConsumersOf,
+  type Worker,
+} from "../../work/index.ts";
 import type { Check } from "../http/readiness.ts";
 
 /** How often a process looks for missing streams, in ms. */
 const STREAMS_POLL_MS = 100;
+/** How often a process looks for its first missing consumer, in ms: an agent begins soon after `init` has made it. */
+const CONSUMERS_POLL_MS = 500;
+/** The most consumers that a problem names. */
+const MAX_NAMED_CONSUMERS = 4;
+
+/** A kind of process's way to its streams. */
+export interface Preparation {
+  /** The stage of the start, for /readyz. */
+  readonly stage: string;
+  /** Resolves when the process may start. @throws SwarmError; the signal's reason. */
+  run(parts: PreparationParts): Promise<void>;
+  /** The condition of readiness; null for a process whose other conditions cover it. */
+  check(transport: Transport): Check | null;
+}
+
+interface PreparationParts {
+  readonly transport: Transport;
+  readonly log: Logger;
+  readonly signal: AbortSignal;
+  /** Tells /readyz about the wait. */
+  tell(problem: string): void;
+}
+
+/**
+ * Creates missing streams and buckets (S1). `apply`: also brings those of an earlier version to this one, where nothing is lost;
+ * only `up` does so, on a server of its own, because no process of another version uses it.
+ */
+export function createStreams(options: {
+  apply: boolean;
+  /** The capabilities whose queue consumers to create too. */
+  capabilities: readonly string[];
+}): Preparation {
+  return {
+    stage: "creating the streams",
+    run: ({ transport, log }) => initSwarm(transport, log, options),
+    check: streamsCheck,
+  };
+}
+
+/** Waits until another process has created the streams and buckets (S1). */
+export const awaitStreams: Preparation = {
+  stage: "waiting for the streams",
+  run: ({ transport, log, signal }) => waitForStreams(transport, log, signal),
+  check: streamsCheck,
+};
+
+/** Waits until another process has created the consumers of these capabilities (S2). */
+export function awaitConsumers(capabilities: readonly string[]): Preparation {
+  return {
+    stage: "waiting for the consumers",
+    run: (parts) => waitForConsumers(parts, capabilities),
+    check: () => null, // consumersCheck
+  };
+}
 
 /** Creates missing streams and buckets. When the control log cannot begin, tasks still flow: it logs that, and coordinators wait. */
-export async function initSwarm(transport: Transport, log: Logger): Promise<void> {
-  const { warnings } = await transport.init();
-  for (const warning of warnings) log.warn(warning);
+export async function initSwarm(
+  transport: Transport,
+  log: Logger,
+  { apply, capabilities = [] }: { apply?: boolean; capabilities?: readonly string[] } = {},
+): Promise<void> {
+  const { applied, differences, warnings } = refuseDifferences(await transport.init({ apply }));
+  for (const { stream, clause } of applied)
+    log.warn({ stream, clause }, "stream of an earlier version changed");
+  for (const warning of [...differences.map(({ text }) => text), ...warnings]) log.warn(warning);
   await foundOffice(transport).catch((error: unknown) =>
     log.error(
       { err: error, alert: "control_log" },
       "control log not begun; coordinators wait for it, tasks flow without them",
     ),
   );
+  // The agents wait for their consumers, so these come last.
+  const { different } = await createQueueConsumers(transport, capabilities);
+  for (const consumer of different)
+    log.error(consumer, "consumer has another filter; its tasks wait: delete it");
 }
 
-/** The streams that every process needs. */
-const STREAMS: readonly StreamKey[] = ["tasks", "later", "results", "journal", "dead"];
+/** The streams and buckets that every process needs. */
+const NEEDED: ReadonlySet<StreamKey | BucketKey> = new Set([
+  "tasks",
+  "later",
+  "results",
+  "journal",
+  "dead",
+  "limits",
+  "cancelled",
+  "blobs",
+]);
 
 /** Waits until `murmur init`, or the api process of `up`, has created the streams and buckets. */
 export async function waitForStreams(transport: Transport, log: Logger, signal: AbortSignal): Promise<void> {
+  transport.checkServer();
   for (let isLogged = false; ; ) {
-    const missing = (await findMissingStream(transport)) ?? (await findMissingBucket(transport));
+    const missing = await orUnanswered(findMissing(transport));
     if (missing === null) return;
     if (!isLogged)
-      log.warn(
-        { stream: missing.name, problem: missing.problem },
-        "waiting for a missing stream or bucket; murmur init creates it",
-      );
+      log.warn({ stream: missing }, "waiting for a missing stream or bucket; murmur init creates it");
     isLogged = true;
     await sleep(STREAMS_POLL_MS, { signal });
   }
 }
 
-interface Missing {
-  readonly name: string;
-  readonly problem: string;
+/** The name of the first missing stream or bucket; null when all are there. */
+async function findMissing(transport: Transport): Promise<string | null> {
+  const found = await transport.inspect();
+  return found.find(({ key, exists }) => !exists && NEEDED.has(key))?.name ?? null;
 }
 
-async function findMissingStream(transport: Transport): Promise<Missing | null> {
-  for (const stream of STREAMS) {
-    try {
-      await transport.log(stream).info();
-    } catch (error) {
-      const failure = toSwarmError(error);
-      if (failure.code !== "unavailable" && failure.code !== "not_found") throw error;
-      return { name: stream, problem: failure.message };
-    }
+/** The answer, or a text in its place when NATS did not answer: the wait goes on. */
+async function orUnanswered<T>(answer: Promise<T>): Promise<T | string> {
+  try {
+    return await answer;
+  } catch (error) {
+    const { code, message } = toSwarmError(error);
+    if (code !== "unavailable") throw error;
+    return message;
   }
-  return null;
-}
-
-/**
- * The buckets that every process needs. Each is read in the way of its users, so that a process needs no further permission
- * for the look. A missing key or blob is an answer: the bucket exists.
- */
-const BUCKETS: readonly { name: string; look(transport: Transport): Promise<unknown> }[] = [
-  { name: "limits", look: (transport) => transport.bucket("limits").get("none") },
-  { name: "cancelled", look: (transport) => transport.bucket("cancelled").get("none") },
-  { name: "blobs", look: (transport) => transport.blobs.get({ $blob: "0".repeat(64), bytes: 0 }) },
-];
-
-async function findMissingBucket(transport: Transport): Promise<Missing | null> {
-  for (const { name, look } of BUCKETS) {
-    try {
-      await look(transport);
-    } catch (error) {
-      const failure = toSwarmError(error);
-      if (failure.code === "not_found") continue;
-      if (failure.code !== "unavailable") throw error;
-      return { name, problem: failure.message };
-    }
-  }
-  return null;
 }
 
 /** The check that all streams exist. */
-export function streamsCheck(transport: Transport): Check {
+function streamsCheck(transport: Transport): Check {
   return {
     name: "streams",
     async ask() {
-      const missing = await findMissingStream(transport);
-      return missing === null ? null : `${missing.problem}; murmur init creates it`;
+      const missing = await findMissing(transport);
+      return missing === null ? null : `${missing} does not exist; murmur init creates it`;
     },
   };
 }
 
-/** The check that the consumers of an agent process exist: those of its capabilities, and its placed queue. */
-export function consumersCheck(transport: Transport, capabilities: readonly string[], hostId: string): Check {
+/** Waits for the queue consumers of these capabilities (S2). */
+async function waitForConsumers(
+  { transport, log, signal, tell }: PreparationParts,
+  capabilities: readonly string[],
+): Promise<void> {
+  transport.checkServer();
+  const subjects = createSubjects(transport.prefix);
+  const queue = transport.queue("tasks");
+  const isMissing = async (consumer: { name: string; filter: string }) => {
+    const found = await orUnanswered(queue.existing(consumer).catch(nullWithoutStream));
+    return found === null || typeof found === "string";
+  };
+  let missing = capabilities.flatMap((capability) => queueConsumersOf(subjects, capability));
+  for (let isLogged = false; ; ) {
+    const looks = await Promise.all(missing.map(isMissing));
+    missing = missing.filter((_, index) => looks[index]);
+    if (missing.length === 0) return;
+    const names = missing.map(({ name }) => name);
+    const command = commandForConsumers(names);
+    tell(describeMissing(names));
+    if (!isLogged) log.warn({ missing: names, command }, MISSING_CONSUMERS);
+    isLogged = true;
+    await sleep(CONSUMERS_POLL_MS, { signal });
+  }
+}
+
+function nullWithoutStream(error: unknown): null {
+  if (isStreamMissing(error)) return null;
+  throw error;
+}
+
+function describeMissing(names: readonly string[]): string {
+  const shown = names.slice(0, MAX_NAMED_CONSUMERS).join(", ");
+  const more = names.length > MAX_NAMED_CONSUMERS ? ` and ${names.length - MAX_NAMED_CONSUMERS} more` : "";
+  return `missing consumers: ${shown}${more}; ${commandForConsumers(names)} makes them`;
+}
+
+/** The check that the queue consumers of an agent process exist, as far as its worker knows: it sends no request. */
+export function consumersCheck(worker: Pick<Worker, "missingConsumers">): Check {
   return {
     name: "consumers",
-    async ask() {
-      const names = new Set((await transport.queue("tasks").consumers()).map(({ name }) => name));
-      const queues = capabilities.flatMap((capability) =>
-        PRIORITIES.map((priority) => `${capability}-${priority}`),
-      );
-      const wanted = [...queues, placedConsumer(hostId)];
-      const missing = wanted.filter((name) => !names.has(name));
-      if (missing.length === 0) return null;
-      return `missing: ${missing.join(", ")}; the process creates its consumers when it starts, so restart it`;
+    look() {
+      const missing = worker.missingConsumers();
+      return missing.length === 0 ? null : describeMissing(missing);
     },
   };
 }

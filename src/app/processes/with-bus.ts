@@ -25,6 +25,7 @@ export function withBus(transport: Transport, bus: Transport["bus"]): Transport 
     onViolation: (onViolation) => transport.onViolation(onViolation),
     init: (options) => transport.init(options),
     inspect: () => transport.inspect(),
+    checkServer: () => transport.checkServer(),
     close: () => transport.close(),
   };
 }

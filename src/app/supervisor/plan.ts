@@ -108,6 +108,7 @@ export function createPlanner({
     MURMUR_RESULT_DAYS: config.resultDays?.toString(),
     MURMUR_DEAD_DAYS: config.deadDays?.toString(),
     MURMUR_JOURNAL_DAYS: config.journalDays?.toString(),
+    MURMUR_CREATE_CONSUMERS: "true",
     MURMUR_EXEC_ALLOW: config.execAllow.join(","),
     MURMUR_EXEC_DIRECTORIES: config.execDirectories.join(","),
   };
@@ -136,7 +137,7 @@ export function createPlanner({
   });
   return {
     api: ({ httpPort, metricsPort }) =>
-      plan({ role: "api", number: 1, metricsPort }, ["api", "--init"], {
+      plan({ role: "api", number: 1, metricsPort }, ["api", "--init", ...(ownServer ? ["--apply"] : [])], {
         MURMUR_HTTP_HOST: config.httpHost,
         MURMUR_HTTP_PORT: String(httpPort),
         MURMUR_API_TOKEN: config.apiTokenFile === undefined ? config.apiToken : undefined,

@@ -32,7 +32,13 @@ import {
   type JsonObject,
   SwarmError,
 } from "../../protocol/index.ts";
-import { isStreamMissing, type LogInfo, type Stored, type Transport } from "../../transport/index.ts";
+import {
+  isStreamMissing,
+  type LogInfo,
+  refuseDifferences,
+  type Stored,
+  type Transport,
+} from "../../transport/index.ts";
 import { type OfficeCommand, type OfficeState, officeCommands } from "../state.ts";
 import { ELECTION_TIMES } from "../time.ts";
 import { readJson } from "./control-log.ts";
@@ -258,7 +264,7 @@ async function perform(transport: Transport, base: OfficeFold, recovery: Recover
   const text = utf8Bytes(saveFold(fold));
   const hash = await hashBytes(text);
   const object = await writeSnapshot(snapshots, { logId, epoch, seq: firstSeq, hash }, [text]);
-  await transport.init(); // the stream itself may be gone
+  refuseDifferences(await transport.init()); // the stream itself may be gone
   await log.purge({ beforeSeq: firstSeq });
   const subject = createSubjects(transport.prefix).officeLog;
   const append = (entry: object, expectedLastSeq: number) =>

@@ -198,6 +198,11 @@ export interface BucketSpec {
   name: string;
   kind: "kv" | "object";
   ttlMs: number;
+  /**
+   * True: readers name the key or the chunk in the subject of a direct get, so that a permission of NATS can bind what they read.
+   * A replica may answer. False: only the stream's leader answers, so that reads see every finished write.
+   */
+  allowsDirect: boolean;
   /** As {@link StreamSpec.hasFixedAge}. */
   hasFixedAge?: boolean;
 }
@@ -212,6 +217,7 @@ export function bucketSpecs(prefix: string, limits: StreamLimits = {}): BucketSp
       about: "the permits of limits that hold across processes",
       name: streamName(prefix, "LIMITS"),
       kind: "kv",
+      allowsDirect: true,
       ttlMs: 0,
     },
     {
@@ -219,6 +225,7 @@ export function bucketSpecs(prefix: string, limits: StreamLimits = {}): BucketSp
       about: "scopes that were cancelled",
       name: streamName(prefix, "CANCELLED"),
       kind: "kv",
+      allowsDirect: true,
       ttlMs: 7 * DAY_MS,
     },
     {
@@ -226,6 +233,7 @@ export function bucketSpecs(prefix: string, limits: StreamLimits = {}): BucketSp
       about: "bodies over 512 KiB, named by their SHA-256",
       name: streamName(prefix, "BLOBS"),
       kind: "object",
+      allowsDirect: true,
       ttlMs: blobAgeMs,
       hasFixedAge: blobAgeMs > BLOB_AGE_MS,
     },
@@ -235,6 +243,7 @@ export function bucketSpecs(prefix: string, limits: StreamLimits = {}): BucketSp
       about: "snapshots of the coordinators' state",
       name: streamName(prefix, "SNAPSHOTS"),
       kind: "object",
+      allowsDirect: false,
       ttlMs: 0,
     },
   ];

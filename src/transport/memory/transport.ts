@@ -1,9 +1,11 @@
 // The in-memory transport: implements every port on a MemoryServer.
 import {
   type BucketKey,
+  type BucketSpec,
   bucketSpecs,
   type StreamKey,
   type StreamLimits,
+  type StreamSpec,
   SwarmError,
   streamSpecs,
 } from "../../protocol/index.ts";
@@ -69,18 +71,22 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
     onViolation: () => ({ close: () => undefined }), // the memory has no permissions
     async inspect() {
       connection.assertOpen("inspect");
-      const checkStore = (name: string, stores: Map<string, unknown>) => ({
-        name,
-        problem: stores.has(name) ? null : "does not exist; run `murmur init`",
-        advice: [],
-      });
+      const checkStore = ({ key, name }: StreamSpec | BucketSpec, stores: Map<string, unknown>) => {
+        const exists = stores.has(name);
+        return {
+          key,
+          name,
+          exists,
+          problem: exists ? null : "does not exist; run `murmur init`",
+          advice: [],
+        };
+      };
       return [
-        ...streams.map(({ name }) => checkStore(name, server.streams)),
-        ...buckets.map(({ name, kind }) =>
-          checkStore(name, kind === "object" ? server.blobs : server.buckets),
-        ),
+        ...streams.map((spec) => checkStore(spec, server.streams)),
+        ...buckets.map((spec) => checkStore(spec, spec.kind === "object" ? server.blobs : server.buckets)),
       ];
     },
+    checkServer: () => undefined, // this server is always new enough
     async init() {
       connection.assertOpen("init");
       const created: string[] = [];
@@ -108,7 +114,7 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
             server.buckets.set(spec.name, new MemoryBucket(spec, server.timers)),
           );
       }
-      return { created, updated: [], verified, warnings: [] }; // no earlier version made these streams
+      return { created, applied: [], verified, differences: [], warnings: [] }; // no earlier version made these streams
     },
     close: () => connection.close(),
   };
@@ -205,6 +211,16 @@ function createMemoryQueue(connection: MemoryConnection, name: string): Queue {
     async consumer(spec) {
       stream().consumer(spec);
       return bind(spec);
+    },
+    async existing(spec) {
+      const found = stream().consumers.get(spec.name);
+      if (found === undefined) return null;
+      if (found.filter === spec.filter) return bind(spec);
+      throw new SwarmError(
+        "conflict",
+        `consumer ${spec.name} must have the filter ${spec.filter}, found ${found.filter}`,
+        { field: "filter" },
+      );
     },
     consumers: async () =>
       [...stream().consumers.values()].map((consumer) => {

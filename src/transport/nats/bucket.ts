@@ -1,5 +1,6 @@
-// A key-value bucket in the standard NATS layout (ADR-8), so that `nats kv` and every NATS client can read it. A read
-// goes to the stream's leader, because a direct get from a replica could miss a finished write.
+// A key-value bucket in the standard NATS layout (ADR-8), so that `nats kv` and every NATS client can read it. A read names
+// its key in the subject of a direct get, so that a permission of NATS can bind the keys that a user reads. A replica may
+// answer with an older entry; the compare-and-set of `update` notices that.
 import { SwarmError } from "../../protocol/index.ts";
 import { checkBucketKey } from "../bucket-key.ts";
 import type { Bucket, Stored } from "../ports.ts";
@@ -22,7 +23,7 @@ export function createNatsBucket(link: Link, name: string): Bucket {
   const log = createNatsLog(link, stream);
   const start = `$KV.${name}.`;
   const subjectOf = (key: string) => start + checkBucketKey(key);
-  const last = (key: string) => log.last(subjectOf(key), { fresh: true });
+  const last = (key: string) => log.last(subjectOf(key));
   return {
     async get(key) {
       const stored = await last(key);

@@ -39,7 +39,7 @@ import { createNatsBlobs } from "./blobs.ts";
 import { createNatsBucket } from "./bucket.ts";
 import { createNatsBus } from "./bus.ts";
 import { Dialer } from "./dial.ts";
-import { initStreams, inspectStreams } from "./init.ts";
+import { checkServer, initStreams, inspectStreams } from "./init.ts";
 import { Link } from "./link.ts";
 import { createNatsLog, readServerTime } from "./log.ts";
 import { createNatsObjects } from "./objects.ts";
@@ -106,7 +106,12 @@ export interface ConnectNatsOptions extends NatsTarget {
    * a single server; then existing streams with fewer copies only cause a warning.
    */
   replicas?: number | undefined;
-  /** The limits of the streams, see {@link StreamLimits}; `init` with `update` gives existing streams the ages. */
+  /**
+   * The consumer that tells the server's time, for processes that may look at their own consumers only. Default: the stream of
+   * delayed tasks, whose leader publishes them by its own clock.
+   */
+  timeOf?: { stream: StreamKey; consumer: string } | undefined;
+  /** The limits of the streams, see {@link StreamLimits}; `init` with `apply` gives existing streams the ages. */
   limits?: StreamLimits | undefined;
 }
 
@@ -147,11 +152,16 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
   link.violations.onViolation(({ operation }) => meter.natsViolations.inc({ operation }));
   link.refused.onRefused(({ kind }) => meter.repliesRefused.inc({ kind }));
   const blobs = bucketSpec("blobs");
+  const { timeOf } = options;
+  const timeSource =
+    timeOf === undefined
+      ? { stream: streamName("later") }
+      : { stream: streamName(timeOf.stream), consumer: timeOf.consumer };
   return {
     prefix,
     bus: createNatsBus(link, log),
     clock: new SwarmClock({
-      readServer: () => readServerTime(link, streamName("later")),
+      readServer: () => readServerTime(link, timeSource),
       onSkew: (skewMs) => meter.clockSkewSeconds.set(skewMs / 1_000),
     }),
     log: (key) => createNatsLog(link, streamName(key)),
@@ -172,6 +182,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     onViolation: (onViolation) => link.violations.onViolation(onViolation),
     init: (options) => initStreams(link, { ...options, streams, buckets, replicas }),
     inspect: () => inspectStreams(link, { streams, buckets, replicas }),
+    checkServer: () => checkServer(link),
     close: () => link.close(),
   };
 }

@@ -1,10 +1,11 @@
-// Creates the missing streams and buckets of the swarm from their definitions, and verifies the existing ones. A difference
-// is an error that the operator must correct. connect.ts offers it as `Transport.init` and `Transport.inspect`.
+// Creates the missing streams and buckets of the swarm from their definitions, and lists how the existing ones differ from theirs.
+// connect.ts offers it as `Transport.init` and `Transport.inspect`.
 // I1: this file compares every setting that correctness depends on. The operator decides the sizes (bytes, age), except
 //     in a stream with schedules, and the number of copies, unless the caller asked for a number.
-// I2: it changes an existing stream only when the caller asks for it (`update`), and then only its subjects, from those of
-//     an earlier version to those of this version, and an age that is fixed in the definition. Stored messages stay, also
-//     on subjects that the stream no longer takes; only a shorter age removes the messages that are older.
+// I2: it changes an existing stream only when the caller asks for it (`apply`), and then only the settings of APPLIED: subjects
+//     from those of an earlier version to those of this version, an age that is fixed in the definition, and permissions of the
+//     stream that NATS can add. Stored messages stay, also on subjects that the stream no longer takes; only a shorter age removes
+//     the messages that are older.
 import { sleep } from "../../base/index.ts";
 import {
   type BucketSpec,
@@ -14,7 +15,7 @@ import {
   SwarmError,
 } from "../../protocol/index.ts";
 import { JETSTREAM_ERRORS, jetStreamCode } from "../jetstream-errors.ts";
-import type { InitReport } from "../ports.ts";
+import type { InitReport, Inspected, StreamDifference } from "../ports.ts";
 import { objectStream } from "./blobs.ts";
 import { bucketStream } from "./bucket.ts";
 import type { Link } from "./link.ts";
@@ -86,12 +87,25 @@ const LIMITS = [
   "max_msg_size",
 ] as const satisfies readonly (keyof StreamConfig)[];
 
+/** The settings that `apply` changes, each to the value of the definition (I2). Subjects and ages have rules of their own. */
+const APPLIED: ReadonlySet<keyof StreamConfig> = new Set([
+  "discard",
+  "discard_new_per_subject",
+  "allow_msg_ttl",
+  "allow_rollup_hdrs",
+  "deny_delete",
+  "deny_purge",
+  "allow_direct",
+  "republish",
+  "num_replicas",
+]);
+
 /**
- * Creates the missing streams and buckets, and verifies the existing ones.
+ * Creates the missing streams and buckets, and compares the existing ones.
  * @param options.replicas the copies of each stream. Undefined: {@link CLUSTER_REPLICAS} in a cluster, 1 on a single
  *   server; then an existing stream with fewer copies only causes a warning.
  * @throws SwarmError `unavailable`: the server is older than 2.12, has no JetStream or too little storage;
- *   `conflict`: a stream exists with another setting, or another stream holds the subjects.
+ *   `conflict`: another stream holds the subjects.
  */
 export async function initStreams(
   link: Link,
@@ -99,13 +113,13 @@ export async function initStreams(
     streams: StreamSpec[];
     buckets: BucketSpec[];
     replicas: number | undefined;
-    /** Makes the changes that {@link findChanges} proposes (I2). */
-    update?: boolean | undefined;
+    /** Makes the changes that the differences allow (I2). */
+    apply?: boolean | undefined;
   },
 ): Promise<InitReport> {
   checkServer(link);
   const replicas = options.replicas ?? (link.nc.info?.cluster === undefined ? 1 : CLUSTER_REPLICAS);
-  const report: InitReport = { created: [], updated: [], verified: [], warnings: [] };
+  const report: InitReport = { created: [], applied: [], verified: [], differences: [], warnings: [] };
   const ensure = async (
     shownName: string,
     config: StreamConfig,
@@ -116,60 +130,87 @@ export async function initStreams(
       report.created.push(shownName);
       return;
     }
-    const changes = findChanges(config, found, spec);
-    verify(config, { ...found, ...changes.config });
-    if (options.replicas !== undefined) compare(config, found, "num_replicas");
-    else report.warnings.push(...findFewCopies(config, found));
-    if (changes.advice.length > 0 && options.update === true) {
-      await update(link, found, { ...changes.config, name: config.name });
-      report.updated.push(shownName);
-      return;
-    }
-    report.warnings.push(
-      ...changes.advice.map((advice) => `stream ${config.name} ${advice}; ${UPDATE_HINT}`),
-    );
-    report.verified.push(shownName);
+    if (options.replicas === undefined) report.warnings.push(...findFewCopies(config, found));
+    const differences = findDifferences(config, found, spec, options.replicas !== undefined);
+    const wanted = options.apply === true ? differences.filter(({ canApply }) => canApply) : [];
+    const refused = wanted.length === 0 ? [] : await apply(link, config, found, wanted);
+    report.applied.push(...wanted.filter((each) => !refused.some(({ setting }) => setting === each.setting)));
+    const left = [...differences.filter((each) => !wanted.includes(each)), ...refused];
+    report.differences.push(...left);
+    if (differences.length === 0) report.verified.push(shownName);
   };
   for (const spec of options.streams) await ensure(spec.name, configOf(spec, replicas), spec);
   for (const spec of options.buckets) await ensure(spec.name, configOfBucket(spec, replicas), spec);
   return report;
 }
 
-/** The next step for a stream with changes that wait. */
-const UPDATE_HINT = "when all processes of the swarm run this version, `murmur init --update` corrects it";
-
-/** The parts of a definition that `update` may bring to an existing stream (I2). */
+/** The parts of a definition that a difference depends on. */
 type Changeable = Pick<StreamSpec, "olderSubjects" | "hasFixedAge">;
 
-/** The changes of an existing stream that `update` makes, and a clause about the stream for each of them. */
-function findChanges(
+/** All settings that are not as wanted. Sizes and other ages belong to the operator (I1). */
+function findDifferences(
   wanted: StreamConfig,
   found: Partial<StreamConfig>,
   { olderSubjects, hasFixedAge }: Changeable,
-): { config: Partial<StreamConfig>; advice: string[] } {
-  const config: Partial<StreamConfig> = {};
-  const advice: string[] = [];
-  const subjects = normalise("subjects", found.subjects);
-  if (
-    subjects !== normalise("subjects", wanted.subjects) &&
-    subjects === normalise("subjects", olderSubjects)
-  ) {
-    config.subjects = wanted.subjects;
-    advice.push(
-      "has the subjects of an earlier version, so it also acknowledges messages that no process takes",
-    );
-  }
-  const age = normalise("max_age", found.max_age);
-  if (hasFixedAge === true && age !== normalise("max_age", wanted.max_age)) {
-    config.max_age = wanted.max_age;
-    advice.push(`keeps messages ${showAge(found.max_age)}, and the wanted age is ${showAge(wanted.max_age)}`);
-  }
-  return { config, advice };
+  hasFixedCopies: boolean,
+): StreamDifference[] {
+  const settings: (keyof StreamConfig)[] = [
+    ...COMPARED,
+    ...(wanted.allow_msg_schedules ? LIMITS : hasFixedAge === true ? (["max_age"] as const) : []),
+    ...(hasFixedCopies ? (["num_replicas"] as const) : []),
+  ];
+  return settings.flatMap((setting) => {
+    const [expected, actual] = [normalise(setting, wanted[setting]), normalise(setting, found[setting])];
+    if (expected === actual) return [];
+    const isOlder = setting === "subjects" && actual === normalise("subjects", olderSubjects);
+    const isAge = setting === "max_age" && !wanted.allow_msg_schedules;
+    const canApply = isOlder || isAge || APPLIED.has(setting);
+    const isBlocking = !isOlder && !isAge;
+    const clause = isOlder
+      ? OLDER_SUBJECTS
+      : isAge
+        ? `keeps messages ${showAge(actual)}, and the wanted age is ${showAge(expected)}`
+        : `${setting} must be ${expected}, found ${actual}`;
+    const next = canApply ? APPLY_HINT : EDIT_HINT;
+    const text = `stream ${wanted.name}${isBlocking ? ": " : " "}${clause}; ${next}`;
+    return [{ stream: wanted.name, setting, expected, found: actual, clause, text, canApply, isBlocking }];
+  });
 }
 
-function showAge(nanos: number | undefined): string {
-  if (nanos === undefined || nanos <= 0) return "for ever";
-  return `${Number((nanos / NANOS_PER_MS / MS_PER_DAY).toFixed(2))} days`;
+const OLDER_SUBJECTS =
+  "has the subjects of an earlier version, so it also acknowledges messages that no process takes";
+/** The next step for a difference that `apply` removes, and for any other. */
+const APPLY_HINT = "when all processes of the swarm run this version, `murmur init --apply` changes it";
+const EDIT_HINT =
+  "correct it with `nats stream edit`, or remove the stream if it does not belong to this swarm";
+
+function showAge(nanos: string): string {
+  if (nanos === "unlimited") return "for ever";
+  return `${Number((Number(nanos) / NANOS_PER_MS / MS_PER_DAY).toFixed(2))} days`;
+}
+
+/** Makes the changes, all of a stream at once, and returns the refused ones with the reason of NATS. */
+async function apply(
+  link: Link,
+  config: StreamConfig,
+  found: Partial<StreamConfig>,
+  differences: readonly StreamDifference[],
+): Promise<StreamDifference[]> {
+  const changes = Object.fromEntries(
+    differences.map(({ setting }) => [setting, config[setting as keyof StreamConfig] ?? undefined]),
+  );
+  try {
+    await update(link, found, { ...changes, name: config.name });
+    return [];
+  } catch (error) {
+    if (jetStreamCode(error) === undefined) throw error;
+    const why = (error as Error).message;
+    return differences.map((each) => ({
+      ...each,
+      canApply: false,
+      text: `stream ${each.stream}: ${each.clause}; NATS refuses the change: ${why}`,
+    }));
+  }
 }
 
 /** Changes some settings of a stream and no others (I2). The server requires the whole configuration. */
@@ -203,31 +244,32 @@ function findFewCopies({ name, num_replicas: wanted }: StreamConfig, found: Part
 export async function inspectStreams(
   link: Link,
   options: { streams: StreamSpec[]; buckets: BucketSpec[]; replicas: number | undefined },
-): Promise<{ name: string; problem: string | null; advice: readonly string[] }[]> {
+): Promise<Inspected[]> {
   checkServer(link);
   const { replicas = 1 } = options;
-  const expected: { spec: { name: string } & Changeable; config: StreamConfig }[] = [
+  const expected: { spec: (StreamSpec | BucketSpec) & Changeable; config: StreamConfig }[] = [
     ...options.streams.map((spec) => ({ spec, config: configOf(spec, replicas) })),
     ...options.buckets.map((spec) => ({ spec, config: configOfBucket(spec, replicas) })),
   ];
   return Promise.all(
     expected.map(async ({ spec, config }) => {
-      const { name } = spec;
+      const { key, name } = spec;
       const found = await find(link, config.name);
-      if (found === null) return { name, problem: "does not exist; run `murmur init`", advice: [] };
-      const changes = findChanges(config, found, spec);
-      try {
-        verify(config, { ...found, ...changes.config });
-        if (options.replicas !== undefined) compare(config, found, "num_replicas");
-        return { name, problem: null, advice: changes.advice };
-      } catch (error) {
-        return { name, problem: (error as Error).message, advice: [] };
-      }
+      if (found === null)
+        return { key, name, exists: false, problem: "does not exist; run `murmur init`", advice: [] };
+      const differences = findDifferences(config, found, spec, options.replicas !== undefined);
+      const problem = differences.find(({ isBlocking }) => isBlocking)?.text ?? null;
+      const advice = differences.filter(({ isBlocking }) => !isBlocking).map(({ clause }) => clause);
+      return { key, name, exists: true, problem, advice };
     }),
   );
 }
 
-function checkServer(link: Link): void {
+/**
+ * Checks the server by the facts that it sends to each connection; needs no permission.
+ * @throws SwarmError `unavailable`: it is older than 2.12, or has no JetStream.
+ */
+export function checkServer(link: Pick<Link, "nc">): void {
   const info = link.nc.info;
   const [major = 0, minor = 0] = (info?.version ?? "").split(".").map(Number);
   if (!isServerSupported(major, minor)) {
@@ -286,7 +328,7 @@ function configOfBucket(spec: BucketSpec, replicas: number): StreamConfig {
     allow_rollup_hdrs: true,
     deny_delete: !isObject,
     deny_purge: false,
-    allow_direct: false, // reads must see every finished write, so only the leader may answer
+    allow_direct: spec.allowsDirect,
     republish: null,
     num_replicas: replicas,
   };
@@ -372,23 +414,6 @@ async function request<T>(
       await sleep(INIT_RETRY_PAUSE_MS);
     }
   }
-}
-
-/** Compares the settings. @throws SwarmError `conflict` with stream, setting, expected and found value. */
-function verify(expected: StreamConfig, found: Partial<StreamConfig>): void {
-  for (const setting of COMPARED) compare(expected, found, setting);
-  if (expected.allow_msg_schedules) for (const limit of LIMITS) compare(expected, found, limit);
-}
-
-function compare(expected: StreamConfig, found: Partial<StreamConfig>, setting: keyof StreamConfig): void {
-  const wanted = normalise(setting, expected[setting]);
-  const actual = normalise(setting, found[setting]);
-  if (wanted === actual) return;
-  throw new SwarmError(
-    "conflict",
-    `stream ${expected.name}: ${setting} must be ${wanted}, found ${actual}: correct it with \`nats stream edit\`, or remove the stream if it does not belong to this swarm`,
-    { field: setting },
-  );
 }
 
 /** Returns the same text for equal settings: the server omits settings that are off, and writes "no limit" as 0 or −1. */

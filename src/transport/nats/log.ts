@@ -272,9 +272,16 @@ interface StreamInfo {
   total?: number;
 }
 
-/** The time of a stream's leader, which publishes the stream's schedules by it, in Unix ms. @throws SwarmError `unavailable`. */
-export async function readServerTime(link: Link, stream: string): Promise<number> {
-  const { ts } = await link.api<StreamInfo>(`STREAM.INFO.${stream}`, undefined, {
+/**
+ * The time of the leader of a stream, which publishes the stream's schedules by it, or of a consumer; in Unix ms.
+ * @throws SwarmError `unavailable`, `not_found` without that stream or consumer.
+ */
+export async function readServerTime(
+  link: Link,
+  { stream, consumer }: { stream: string; consumer?: string },
+): Promise<number> {
+  const at = consumer === undefined ? `STREAM.INFO.${stream}` : `CONSUMER.INFO.${stream}.${consumer}`;
+  const { ts } = await link.api<Pick<StreamInfo, "ts">>(at, undefined, {
     doing: "read the server's time",
     timeoutMs: TIME_TIMEOUT_MS,
   });

@@ -6,7 +6,7 @@ import { newId, utf8Bytes, utf8Text } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import { MAX_OBJECT_BYTES, readBody } from "../object-body.ts";
 import type { Objects } from "../ports.ts";
-import { objectStream, runWithin } from "./blobs.ts";
+import { objectMetaSubject, objectStream, runWithin, toPaddedBase64Url } from "./blobs.ts";
 import type { Link } from "./link.ts";
 import { createNatsLog } from "./log.ts";
 
@@ -32,7 +32,7 @@ export function createNatsObjects(link: Link, name: string): Objects {
   const stream = objectStream(name);
   const log = createNatsLog(link, stream);
   const metaStart = `$O.${name}.M.`;
-  const metaOf = (object: string) => metaStart + toPaddedBase64Url(Buffer.from(object));
+  const metaOf = (object: string) => objectMetaSubject(name, object);
   const chunksOf = ({ nuid }: Pick<ObjectInfo, "nuid">) => `$O.${name}.C.${nuid}`;
 
   async function findInfo(object: string): Promise<ObjectInfo | null> {
@@ -161,10 +161,4 @@ function isCount(value: unknown): boolean {
 
 function createDamageError(object: string, reason: string, cause?: unknown): SwarmError {
   return new SwarmError("internal", `object ${object} is damaged: ${reason}`, { cause });
-}
-
-/** Encodes names and digests as ADR-20 does: in the URL-safe alphabet, with padding. */
-function toPaddedBase64Url(bytes: Buffer): string {
-  const text = bytes.toString("base64url");
-  return text.padEnd(Math.ceil(text.length / 4) * 4, "=");
 }

@@ -51,6 +51,17 @@ export function createNatsQueue(link: Link, stream: string): Queue {
       );
       return createNatsConsumer(link, stream, spec);
     },
+    async existing(spec) {
+      const info = await findConsumer(link, stream, spec.name);
+      if (info === null) return null;
+      const { filter_subject: filter = "" } = info.config;
+      if (filter === spec.filter) return createNatsConsumer(link, stream, spec);
+      throw new SwarmError(
+        "conflict",
+        `consumer ${spec.name} of ${stream} must have the filter ${spec.filter}, found ${filter || "none"}: delete it with \`nats consumer rm\`, then let \`murmur init\` make it`,
+        { field: "filter" },
+      );
+    },
     consumers: () => listConsumers(link, stream),
     async pauseConsumer(name, untilMs) {
       const body = untilMs === null ? {} : { pause_until: toTime(untilMs) };
@@ -129,17 +140,23 @@ function createNatsConsumer(
     filter: spec.filter,
     pull: (request, sink) => openPull({ link, stream, consumer: spec.name, pullSubject }, request, sink),
     async info() {
-      try {
-        const info = await link.api<ConsumerInfo>(`CONSUMER.INFO.${stream}.${spec.name}`, undefined, {
-          doing: `look at consumer ${spec.name} of ${stream}`,
-        });
-        return { pending: info.num_pending, ackPending: info.num_ack_pending, openPulls: info.num_waiting };
-      } catch (error) {
-        if (error instanceof SwarmError && error.code === "not_found") return null;
-        throw error;
-      }
+      const info = await findConsumer(link, stream, spec.name);
+      if (info === null) return null;
+      return { pending: info.num_pending, ackPending: info.num_ack_pending, openPulls: info.num_waiting };
     },
   };
+}
+
+/** The state of a consumer; null when there is none. Needs no permission for the stream. */
+async function findConsumer(link: Link, stream: string, name: string): Promise<ConsumerInfo | null> {
+  try {
+    return await link.api<ConsumerInfo>(`CONSUMER.INFO.${stream}.${name}`, undefined, {
+      doing: `look at consumer ${name} of ${stream}`,
+    });
+  } catch (error) {
+    if (error instanceof SwarmError && error.code === "not_found") return null;
+    throw error;
+  }
 }
 
 function openPull(

@@ -6,6 +6,7 @@ import {
   type Encoding,
   encode,
   HEADERS,
+  NO_SCOPE,
   parseTaskAt,
   type ResultStatus,
   type Subjects,
@@ -14,7 +15,7 @@ import {
 import type { Transport } from "../../transport/index.ts";
 import { isBlobRef, unpack, unpackBlob } from "../stores/bodies.ts";
 import { storeLater } from "../stores/later.ts";
-import type { CancelledScopes } from "../stores/scopes.ts";
+import { isScopeMarked } from "../stores/scopes.ts";
 import type { InFlightTask, KnownTask } from "./in-flight.ts";
 
 /**
@@ -30,13 +31,8 @@ export interface StartRefusal {
 }
 
 /** Makes the checks of one process. */
-export function createAdmission(parts: {
-  transport: Transport;
-  subjects: Subjects;
-  clock: Clock;
-  scopes: CancelledScopes;
-}) {
-  const { transport, subjects, clock, scopes } = parts;
+export function createAdmission(parts: { transport: Transport; subjects: Subjects; clock: Clock }) {
+  const { transport, subjects, clock } = parts;
   const tasks = transport.log("tasks");
 
   return { readTask, nakIfTakenAway, refuseBeforeStart, earlyDueMs, moveToLater };
@@ -71,19 +67,33 @@ export function createAdmission(parts: {
    */
   async function nakIfTakenAway({ delivery }: InFlightTask): Promise<boolean> {
     if (clock.now() - delivery.storedAtMs < CHECK_STORED_AFTER_MS) return false;
-    if ((await tasks.get(delivery.seq)) !== null) return false;
+    if ((await tasks.last(delivery.subject))?.seq === delivery.seq) return false;
     delivery.nak(CHECK_STORED_AFTER_MS);
     return true;
   }
 
-  /** The reason why the task must end without an attempt (cancelled, or past its deadline), or null. */
-  function refuseBeforeStart({ at, task, cancelled, isBallotQuestion }: InFlightTask): StartRefusal | null {
-    const { scope } = at;
-    if (cancelled !== undefined) return { status: "cancelled", error: cancelled };
+  /**
+   * The reason why the task must end without an attempt (cancelled, or past its deadline), or null. A task of a scope needs a
+   * promise: the host reads the mark of the scope.
+   * @throws SwarmError `unavailable`.
+   */
+  function refuseBeforeStart(inFlight: InFlightTask): StartRefusal | null | Promise<StartRefusal | null> {
+    const { at, isBallotQuestion } = inFlight;
     // The scope of a ballot's question is the ballot's id; a question ends with its ballot.
-    if (!isBallotQuestion && scopes.has(scope)) {
+    if (at.scope === NO_SCOPE || isBallotQuestion) return refuseNow(inFlight);
+    return refuseCancelledScope(inFlight);
+  }
+
+  async function refuseCancelledScope(inFlight: InFlightTask): Promise<StartRefusal | null> {
+    const { scope } = inFlight.at;
+    if (await isScopeMarked(transport, scope)) {
       return { status: "cancelled", error: new CancelledError(`the scope ${scope} was cancelled`) };
     }
+    return refuseNow(inFlight); // after the read: the broadcast may have come meanwhile
+  }
+
+  function refuseNow({ task, cancelled }: InFlightTask): StartRefusal | null {
+    if (cancelled !== undefined) return { status: "cancelled", error: cancelled };
     if (task.deadline === undefined || Date.parse(task.deadline) > clock.now()) return null;
     const message = `the deadline ${task.deadline} passed before the task was started`;
     return { status: "failed", error: new SwarmError("deadline", message, { field: "deadline" }) };

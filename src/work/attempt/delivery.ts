@@ -38,10 +38,10 @@ import {
 } from "../../protocol/index.ts";
 import type { Delivery, Transport } from "../../transport/index.ts";
 import type { Permit } from "../limits/limiter.ts";
-import type { Slot } from "../ports.ts";
+import type { Slot, TrailReader } from "../ports.ts";
 import { createJournal, handedOffTo, type Journal } from "../stores/journal.ts";
 import { buryUnreadable, createResultStore, type ResultStore } from "../stores/results.ts";
-import type { CancelledScopes } from "../stores/scopes.ts";
+import { createTrailReader } from "../stores/trail.ts";
 import { createAdmission } from "./admission.ts";
 import { type AttemptEnd, type AttemptEvents, RunningAttempt, TICK_MS } from "./attempt.ts";
 import { FailureLog } from "./failure-log.ts";
@@ -61,9 +61,10 @@ export interface DeliveryParts {
   clock: Clock;
   chance: Chance;
   audit?: Audit | undefined;
-  scopes: CancelledScopes;
   /** Asks for the permit of a task's key: a permit, or the wait in ms; null when no key limits the task. */
   permitFor(task: KnownTask): Promise<Permit | { waitMs: number }> | null;
+  /** Reads the trails of tasks for a process that may not; default: the streams are read. */
+  trail?: TrailReader | undefined;
   /** False once the process drains: a task that has not started by then goes back to the queue. */
   isAccepting(): boolean;
 }
@@ -88,11 +89,13 @@ export class DeliveryHandler {
     this.#results = createResultStore(parts);
     this.#journal = createJournal(parts.transport.log("journal"), parts.subjects, {
       endedMs: parts.transport.journalAgeMs,
+      trail: parts.trail,
     });
     const failures = new FailureLog(parts);
     const traceFacts = readTraceFacts();
     this.#settlement = new Settlement({ ...parts, results: this.#results, traceFacts, failures });
-    this.#handOver = new HandOver(parts);
+    const trail = parts.trail ?? createTrailReader(parts.transport, parts.subjects);
+    this.#handOver = new HandOver({ ...parts, trail });
     this.#admission = createAdmission(parts);
   }
 
@@ -185,7 +188,8 @@ export class DeliveryHandler {
     }
     if (isToPass(inFlight)) return this.#passOn(inFlight, inFlight.isRepeated); // I4, I6
     if (inFlight.nextAttempt().died && !(await this.#recordDied(inFlight))) return;
-    const refusal = this.#admission.refuseBeforeStart(inFlight);
+    const refusing = this.#admission.refuseBeforeStart(inFlight);
+    const refusal = refusing instanceof Promise ? await refusing : refusing;
     if (refusal !== null) return this.#concludeUnstarted(inFlight, refusal);
     const dueMs = inFlight.placement === undefined ? this.#admission.earlyDueMs(inFlight) : null;
     if (dueMs !== null) return this.#admission.moveToLater(inFlight, dueMs);
@@ -242,7 +246,7 @@ export class DeliveryHandler {
   async #passOn(inFlight: InFlightTask, mayBeElsewhere: boolean): Promise<void> {
     const { delivery, tip } = inFlight;
     const lastAgent = tip.handed?.record.agent;
-    const refusal = this.#admission.refuseBeforeStart(inFlight);
+    const refusal = await this.#admission.refuseBeforeStart(inFlight);
     if (refusal !== null) return this.#concludeUnstarted(inFlight, refusal, lastAgent);
     const dueMs = tip.handed === null ? this.#admission.earlyDueMs(inFlight) : null;
     if (dueMs !== null) return this.#admission.moveToLater(inFlight, dueMs);
@@ -267,6 +271,9 @@ export class DeliveryHandler {
     if (inFlight.isRepeated) {
       await inFlight.record({ type: "started", attempt: number, agent: slot.agentId, at: this.#isoNow() }); // I2, I3
     }
+    const { cancelled } = inFlight; // while this host waited for a permit, or for the record
+    if (cancelled !== undefined)
+      return this.#concludeUnstarted(inFlight, { status: "cancelled", error: cancelled });
     const attempt = this.#makeAttempt(inFlight, number, slot.agentId);
     inFlight.attempt = attempt;
     const end = await attempt.run(slot);

@@ -23,7 +23,8 @@ import {
   type Task,
   toSwarmError,
 } from "../../protocol/index.ts";
-import type { Delivery, Log, Stored, Transport } from "../../transport/index.ts";
+import type { Delivery, Log, Transport } from "../../transport/index.ts";
+import type { TrailReader } from "../ports.ts";
 import { carriedHeaders } from "../stores/later.ts";
 import type { InFlightTask } from "./in-flight.ts";
 import { askOffice, ballotOpenRequestOf, placeRequestOf } from "./office-requests.ts";
@@ -53,18 +54,18 @@ interface HandOverParts {
   subjects: Subjects;
   clock: Clock;
   chance: Chance;
+  /** Tells where a task is that may have been handed over before. */
+  trail: Pick<TrailReader, "places">;
 }
 
 /** Hands tasks over to where the office wants them. */
 export class HandOver {
   readonly #parts: HandOverParts;
   readonly #tasks: Log;
-  readonly #later: Log;
 
   constructor(parts: HandOverParts) {
     this.#parts = parts;
     this.#tasks = parts.transport.log("tasks");
-    this.#later = parts.transport.log("later");
   }
 
   /**
@@ -98,21 +99,10 @@ export class HandOver {
   /** True when an earlier hand-over has moved the task already, so that another place holds it (I2). */
   async #isElsewhere(inFlight: InFlightTask): Promise<boolean> {
     const { at, delivery } = inFlight;
-    const { laterById, dueById } = this.#parts.subjects.filters;
-    const fresh = { fresh: true };
     const isPlaced = this.#parts.subjects.readPlaced(delivery.subject) !== null;
-    const sinceSeq = isPlaced ? delivery.seq : handOffSeq(inFlight);
-    if (await this.#isPlacedSince(inFlight, sinceSeq)) return true;
-    if ((await this.#later.last(laterById(at.taskId), fresh)) !== null) return true;
-    if ((await this.#later.last(dueById(at.taskId), fresh)) !== null) return true;
-    if (!isPlaced) return false; // the task's queue holds this very message
-    const isQueued = (await this.#tasks.last(this.#parts.subjects.task(at), fresh)) !== null;
-    return isQueued || this.#isPlacedSince(inFlight, sinceSeq);
-  }
-
-  async #isPlacedSince({ at, delivery }: InFlightTask, sinceSeq: number): Promise<boolean> {
-    const filter = this.#parts.subjects.filters.placedById(at.taskId);
-    return isNext(await this.#tasks.last(filter, { fresh: true }), delivery, sinceSeq);
+    const { placedSeq, isLater, isQueued } = await this.#parts.trail.places(at);
+    if (isNext(placedSeq, delivery, isPlaced ? delivery.seq : handOffSeq(inFlight)) || isLater) return true;
+    return isPlaced && isQueued; // without a placement, the task's queue holds this very message
   }
 
   /** Lets the office choose an agent and publishes the task to that agent (I1). */
@@ -132,8 +122,8 @@ export class HandOver {
     } catch (error) {
       if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
       // The subject holds its one message. Either the task is there already, or it is just being taken away from there.
-      const holder = await this.#tasks.last(subject, { fresh: true });
-      if (isNext(holder, delivery, handOffSeq(inFlight))) return;
+      const holder = await this.#tasks.last(subject);
+      if (isNext(holder?.seq ?? null, delivery, handOffSeq(inFlight))) return;
       throw new SwarmError("unavailable", `task ${at.taskId} is about to leave agent ${agent}`, {
         retryAfterMs: STILL_LEAVING_MS,
       });
@@ -179,9 +169,9 @@ export class HandOver {
 }
 
 /** True for a newer placed message of the task, which is not the message that the task was returned from (I2). */
-function isNext(placed: Stored | null, delivery: Delivery, sinceSeq: number): boolean {
-  if (placed === null || placed.seq <= sinceSeq) return false;
-  return delivery.header(HEADERS.returned) !== String(placed.seq);
+function isNext(placedSeq: number | null, delivery: Delivery, sinceSeq: number): boolean {
+  if (placedSeq === null || placedSeq <= sinceSeq) return false;
+  return delivery.header(HEADERS.returned) !== String(placedSeq);
 }
 
 /** The last message that belongs to the part of the task before its hand-off; 0 without a hand-off. */

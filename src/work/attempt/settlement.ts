@@ -193,9 +193,9 @@ export class Settlement {
    * acks, because the process that stored the result may have crashed before these steps.
    */
   async finishKnown(inFlight: InFlightTask): Promise<boolean> {
-    const stored = await this.#parts.results.read(inFlight.at.taskId);
-    if (stored === null) return false;
-    if (stored.result.status === "failed") await this.#bury(inFlight, stored.result);
+    const result = await this.#parts.results.readAt(inFlight.at);
+    if (result === null) return false;
+    if (result.status === "failed") await this.#bury(inFlight, result);
     inFlight.delivery.ack();
     return true;
   }

@@ -130,10 +130,14 @@ class ProcessLimiters implements Limiters {
   }
 }
 
+/** The start of the keys of limits on tasks; the owner, a capability, follows it, so that a permission of NATS can bind the key. */
+const TASK_LIMITS = "task";
+
 /** The bucket's key of a limit. A task's key is hashed, because it may hold characters that a bucket rejects. */
 function limitId(capability: string, key: string | undefined): string {
-  if (key === undefined) return capability;
-  return `${capability}.${createHash("sha256").update(key).digest("hex").slice(0, 32)}`;
+  const id = `${TASK_LIMITS}.${capability}`;
+  if (key === undefined) return id;
+  return `${id}.${createHash("sha256").update(key).digest("hex").slice(0, 32)}`;
 }
 
 interface LimiterParts extends LimitersParts {

@@ -17,6 +17,7 @@ import {
   type TaskHistory,
 } from "../../protocol/index.ts";
 import type { Log, Stored } from "../../transport/index.ts";
+import type { TrailReader, TrailRecord } from "../ports.ts";
 import { HistoryFold, type LastAttempt } from "./history.ts";
 
 /** How long the closing record of an ended task is kept by default, in ms: 7 days, as long as the task's result. */
@@ -60,11 +61,15 @@ export interface Journal {
 /**
  * Makes the journal over its stream.
  * @param options.endedMs how long the closing record of an ended task is kept, in ms.
+ * @param options.trail reads the records in place of the stream, for a process that may only append to it.
  */
 export function createJournal(
   log: Log,
   subjects: Subjects,
-  { endedMs = ENDED_JOURNAL_MS }: { endedMs?: number | undefined } = {},
+  {
+    endedMs = ENDED_JOURNAL_MS,
+    trail,
+  }: { endedMs?: number | undefined; trail?: Pick<TrailReader, "records"> | undefined } = {},
 ): Journal {
   const headers = { [HEADERS.contentType]: CONTENT_TYPES.json };
   async function tip(filter: string): Promise<JournalTip> {
@@ -95,13 +100,19 @@ export function createJournal(
     const named = stored === null ? null : readJournalRecord(stored);
     return named?.type === "handed" ? { record: named, seq: record.handOff } : "gone";
   }
-  async function fold(filter: string): Promise<HistoryFold> {
+  async function fold(capability: string, taskId: string): Promise<HistoryFold> {
     const records = new HistoryFold();
-    for await (const stored of log.read({ filter })) records.add(readJournalRecord(stored));
+    if (trail === undefined) {
+      const filter = subjects.journal(capability, taskId);
+      for await (const stored of log.read({ filter })) records.add(readJournalRecord(stored));
+    } else for (const { record } of await trail.records({ capability, taskId })) records.add(record);
     return records;
   }
   return {
-    tip: (capability, taskId) => tip(subjects.journal(capability, taskId)),
+    tip: async (capability, taskId) =>
+      trail === undefined
+        ? tip(subjects.journal(capability, taskId))
+        : tipOf(await trail.records({ capability, taskId })),
     async append(capability, taskId, facts, tip) {
       const isPlain = tip.handed === null || facts.type === "handed" || facts.type === "finished";
       const record = isPlain ? facts : { ...facts, handOff: tip.handed?.seq };
@@ -111,10 +122,10 @@ export function createJournal(
       });
       return { record, seq, handed: record.type === "handed" ? { record, seq } : tip.handed };
     },
-    history: async (capability, taskId) => (await fold(subjects.journal(capability, taskId))).history(),
+    history: async (capability, taskId) => (await fold(capability, taskId)).history(),
     async close(capability, taskId, last, nowMs) {
       const subject = subjects.journal(capability, taskId);
-      const records = await fold(subject);
+      const records = await fold(capability, taskId);
       if (records.isEmpty || records.isEnded) return;
       const { attempt } = last;
       const history = records.close(last);
@@ -122,6 +133,20 @@ export function createJournal(
       await log.append(subject, encode(record), { headers, rollup: true, ttlMs: endedMs });
     },
   };
+}
+
+/** The tip of a whole journal. @throws SwarmError `unavailable` when its last record names a hand-off that is not there. */
+function tipOf(records: readonly TrailRecord[]): JournalTip {
+  const last = records.at(-1);
+  if (last === undefined) return NO_RECORDS;
+  const { record, seq } = last;
+  if (record.type === "handed") return { record, seq, handed: { record, seq } };
+  if (record.type === "finished" || record.handOff === undefined) return { record, seq, handed: null };
+  const named = records.find((each) => each.seq === record.handOff);
+  if (named?.record.type === "handed") {
+    return { record, seq, handed: { record: named.record, seq: named.seq } };
+  }
+  throw new SwarmError("unavailable", `the hand-off that journal record ${seq} names is not in the journal`);
 }
 
 /**

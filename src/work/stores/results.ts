@@ -46,6 +46,8 @@ export interface ResultStore {
    * results of that capability.
    */
   read(taskId: string, capability?: string): Promise<{ result: Result; capability: string } | null>;
+  /** As `read`, for a task whose whole address is known: the request names the one subject, so a permission can bind it. */
+  readAt(at: TaskAddress): Promise<Result | null>;
   /** Stores a dead letter; does nothing when the task has a dead letter already. */
   bury(at: TaskAddress, letter: DeadLetter): Promise<void>;
 }
@@ -100,6 +102,14 @@ export function createResultStore(parts: {
     return stored;
   }
 
+  async function readFrom(filter: string): Promise<{ result: Result; capability: string } | null> {
+    const stored = await results.last(filter);
+    if (stored === null) return null;
+    const { value } = await unpackStored(stored, transport.blobs);
+    const result = readResult(value);
+    return { result, capability: subjects.readTaskIdentity(stored.subject)?.capability ?? "" };
+  }
+
   return {
     async store(at, result, encoding, ballotId) {
       let bytes = encode(result, encoding);
@@ -107,18 +117,16 @@ export function createResultStore(parts: {
       return await storeBytes(at, result.status, bytes, encoding, ballotId);
     },
     storeBytes,
-    async read(taskId, capability) {
+    read(taskId, capability) {
       const { resultOfTask, resultById } = subjects.filters;
-      const filter = capability === undefined ? resultById(taskId) : resultOfTask(capability, taskId);
-      const stored = await results.last(filter);
-      if (stored === null) return null;
-      const { value } = await unpackStored(stored, transport.blobs);
-      const result = readResult(value);
-      return { result, capability: subjects.readTaskIdentity(stored.subject)?.capability ?? "" };
+      return readFrom(capability === undefined ? resultById(taskId) : resultOfTask(capability, taskId));
     },
+    readAt: async ({ capability, scope, taskId }) =>
+      (await readFrom(subjects.result(capability, scope, taskId)))?.result ?? null,
     async bury(at, letter) {
       const subject = subjects.dead(at.capability, at.taskId);
-      if ((await dead.last(subject, { fresh: true })) !== null) return;
+      // A replica that lags makes the host store the same letter again, in the place of the first.
+      if ((await dead.last(subject)) !== null) return;
       let bytes = encode(letter);
       if (isLarge(bytes)) bytes = await packLarge(bytes, "json", transport.blobs);
       await appendSettled(dead, subject, bytes, bodyHeaders("json"));

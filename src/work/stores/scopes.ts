@@ -1,7 +1,8 @@
-// Cancelled scopes: a bucket with one mark for each, which every worker watches.
+// Cancelled scopes: a bucket with one mark for each. A host reads the mark by its key when a task of a scope starts, and the
+// broadcast stops the tasks that run: so a host needs no right to list the scopes, or to follow them.
 import { utf8Bytes } from "../../base/index.ts";
 import { NO_SCOPE } from "../../protocol/index.ts";
-import type { Subscription, Transport } from "../../transport/index.ts";
+import type { Transport } from "../../transport/index.ts";
 
 /** Marks a scope as cancelled, for good: the mark outlives every task that could still belong to the scope. */
 export async function markScope(transport: Transport, scope: string, nowMs: number): Promise<void> {
@@ -13,37 +14,4 @@ export async function markScope(transport: Transport, scope: string, nowMs: numb
 /** True when the scope was cancelled; reads the bucket. @throws SwarmError `unavailable`. */
 export async function isScopeMarked(transport: Transport, scope: string): Promise<boolean> {
   return scope !== NO_SCOPE && (await transport.bucket("cancelled").get(scope)) !== null;
-}
-
-/** The cancelled scopes as this process knows them. Calls `onCancelled` for each scope that is cancelled while it runs. */
-export class CancelledScopes {
-  readonly #transport: Transport;
-  readonly #onCancelled: (scope: string) => void;
-  readonly #scopes = new Set<string>();
-  #watching: Subscription | undefined;
-
-  constructor(transport: Transport, onCancelled: (scope: string) => void) {
-    this.#transport = transport;
-    this.#onCancelled = onCancelled;
-  }
-
-  /** Begins to watch the marks; resolves when the scopes that are marked now are known. @throws SwarmError `unavailable`. */
-  async start(): Promise<void> {
-    this.#watching ??= await this.#transport.bucket("cancelled").watch((scope, value) => {
-      if (value === null) this.#scopes.delete(scope);
-      else if (!this.#scopes.has(scope)) {
-        this.#scopes.add(scope);
-        this.#onCancelled(scope);
-      }
-    });
-  }
-
-  stop(): void {
-    this.#watching?.close();
-  }
-
-  /** True when the scope was cancelled; false for the scope `-`, which means no scope. */
-  has(scope: string): boolean {
-    return scope !== NO_SCOPE && this.#scopes.has(scope);
-  }
 }

@@ -1,11 +1,12 @@
 // The queue feeds of one process: a consumer and open pulls for each capability and priority. pulls.ts decides which pulls
 // to open; this file opens them and keeps the consumers there. worker.ts takes the deliveries.
-// I1: a consumer that vanished is made again; a pull that was lost with its connection is opened again after a wait.
+// I1: a consumer that vanished is made again, or looked for until another process has made it, as `createsConsumers` says; a
+//     pull that was lost with its connection is opened again after a wait.
 // I2: after close() no pull is opened.
 import { backoffDelayMs, type Chance, type Clock, type Logger } from "../../base/index.ts";
-import { PRIORITIES, type Subjects } from "../../protocol/index.ts";
+import { type Subjects, SwarmError } from "../../protocol/index.ts";
 import type { Delivery, Pull, PullEnd, QueueConsumer, Transport } from "../../transport/index.ts";
-import { queueConsumer } from "../stores/consumers.ts";
+import { commandForConsumers, MISSING_CONSUMERS, queueConsumersOf } from "../stores/consumers.ts";
 import {
   createQueueFeed,
   decidePulls,
@@ -25,6 +26,8 @@ interface QueueFeedsParts {
   clock: Clock;
   chance: Chance;
   capabilities: readonly string[];
+  /** True: makes missing consumers. False: waits until another process has made them, because this one may not. */
+  createsConsumers: boolean;
   onDelivery(delivery: Delivery, feed: QueueFeed): void;
   /** Called when a further pull may be due. */
   onMore(): void;
@@ -33,6 +36,8 @@ interface QueueFeedsParts {
 /** A feed with its consumer; null while the consumer is missing. */
 interface Source {
   readonly feed: QueueFeed;
+  readonly name: string;
+  readonly filter: string;
   consumer: QueueConsumer | null;
   failures: number;
 }
@@ -44,22 +49,44 @@ export class QueueFeeds {
   readonly #sourceOf: ReadonlyMap<QueueFeed, Source>;
   readonly #pulls = new Set<Pull>();
   #isOpen = false;
+  #isMissingLogged = false;
 
   constructor(parts: QueueFeedsParts) {
     this.#parts = parts;
-    this.#sources = parts.capabilities.flatMap((name) =>
-      PRIORITIES.map((priority) => ({ feed: createQueueFeed(name, priority), consumer: null, failures: 0 })),
+    this.#sources = parts.capabilities.flatMap((capability) =>
+      queueConsumersOf(parts.subjects, capability).map(({ name, filter, priority }) => ({
+        feed: createQueueFeed(capability, priority),
+        name,
+        filter,
+        consumer: null,
+        failures: 0,
+      })),
     );
     this.#sourceOf = new Map(this.#sources.map((source) => [source.feed, source]));
   }
 
-  /** Makes all consumers. @throws SwarmError `unavailable`, `not_permitted`. */
+  /**
+   * Makes all consumers, or finds them: a missing one does not fail the start, and is looked for once the feeds are open.
+   * @throws SwarmError `unavailable`, `not_permitted`.
+   */
   async prepare(): Promise<void> {
-    await Promise.all(this.#sources.map((source) => this.#makeConsumer(source)));
+    await Promise.all(
+      this.#sources.map((source) =>
+        this.#getConsumer(source).catch((error: unknown) => {
+          if (!isMissing(error)) throw error;
+        }),
+      ),
+    );
   }
 
   open(): void {
     this.#isOpen = true;
+    for (const source of this.#sources) if (source.consumer === null) void this.#regainConsumer(source);
+  }
+
+  /** The names of the consumers that are missing now, as far as this process knows: a closed pull tells it. */
+  missing(): string[] {
+    return this.#sources.flatMap(({ name, consumer }) => (consumer === null ? [name] : []));
   }
 
   /** Cancels all pulls (I2). */
@@ -113,39 +140,56 @@ export class QueueFeeds {
     if (!this.#isOpen) return;
     if (end === "gone") {
       source.consumer = null;
-      void this.#remakeConsumer(source);
+      void this.#regainConsumer(source);
     } else if (end === "lost") {
       this.#parts.clock.after(this.#nextDelayMs(source), this.#parts.onMore);
     } else this.#parts.onMore();
   }
 
-  /** Makes a feed's consumer again, and retries until it is there or the feeds are closed (I1). */
-  async #remakeConsumer(source: Source): Promise<void> {
+  /** Gets a feed's consumer again, and retries until it is there or the feeds are closed (I1). */
+  async #regainConsumer(source: Source): Promise<void> {
     try {
-      await this.#makeConsumer(source);
+      await this.#getConsumer(source);
       this.#parts.onMore();
     } catch (error) {
       if (!this.#isOpen) return;
-      const consumer = queueConsumer(source.feed.capability, source.feed.priority);
-      this.#parts.log.warn({ err: error, consumer }, "consumer not made; retrying");
+      this.#logFailure(source, error);
       this.#parts.clock.after(this.#nextDelayMs(source), () => {
-        if (this.#isOpen) void this.#remakeConsumer(source);
+        if (this.#isOpen) void this.#regainConsumer(source);
       });
     }
   }
 
-  async #makeConsumer(source: Source): Promise<void> {
-    const { transport, subjects } = this.#parts;
-    const { capability, priority } = source.feed;
-    const spec = {
-      name: queueConsumer(capability, priority),
-      filter: subjects.filters.tasks(capability, priority),
-    };
-    source.consumer = await transport.queue("tasks").consumer(spec);
+  /** One line for all consumers that are missing now: usually they vanish together, so the second look tells all of them. */
+  #logFailure({ name, failures }: Source, error: unknown): void {
+    const { log } = this.#parts;
+    if (!isMissing(error)) {
+      log.warn({ err: error, consumer: name }, "consumer not made; retrying");
+    } else if (failures > 0 && !this.#isMissingLogged) {
+      this.#isMissingLogged = true;
+      const missing = this.missing();
+      log.warn({ missing, command: commandForConsumers(missing) }, MISSING_CONSUMERS);
+    }
+  }
+
+  /** Makes the consumer, or finds it. @throws SwarmError `not_found` when this process may not make it. */
+  async #getConsumer(source: Source): Promise<void> {
+    const { transport, createsConsumers } = this.#parts;
+    const { name, filter } = source;
+    const queue = transport.queue("tasks");
+    source.consumer = createsConsumers
+      ? await queue.consumer({ name, filter })
+      : await queue.existing({ name, filter });
+    if (source.consumer === null) throw new SwarmError("not_found", `consumer ${name} is missing`);
     source.failures = 0;
+    if (this.missing().length === 0) this.#isMissingLogged = false;
   }
 
   #nextDelayMs(source: Source): number {
     return backoffDelayMs(REOPEN_BACKOFF, ++source.failures, this.#parts.chance);
   }
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof SwarmError && error.code === "not_found";
 }

@@ -35,9 +35,9 @@ import type { Delivery, IncomingRequest, Subscription, Transport } from "../../t
 import { DeliveryHandler } from "../attempt/delivery.ts";
 import type { Arrival } from "../attempt/in-flight.ts";
 import type { Permit } from "../limits/limiter.ts";
-import type { CapabilityLimits, Slot, Workforce } from "../ports.ts";
+import type { CapabilityLimits, Slot, TrailReader, Workforce } from "../ports.ts";
 import { endingBallotOf } from "../stores/messages.ts";
-import { CancelledScopes } from "../stores/scopes.ts";
+import { isScopeMarked } from "../stores/scopes.ts";
 import { Allowance } from "./allowance.ts";
 import { type NotStarted, PlacedQueue, type PlacedTask } from "./placed-queue.ts";
 import { noteSurplus, type QueueFeed } from "./pulls.ts";
@@ -69,6 +69,8 @@ export interface Worker extends Service {
    * Makes the worker fetch tasks at the end of this turn of the event loop. The host calls it when slots became free.
    */
   wake(): void;
+  /** The names of the queue consumers that are missing now, as far as this process knows. */
+  missingConsumers(): string[];
 }
 
 /** The parts of a worker. */
@@ -86,6 +88,10 @@ interface WorkerParts {
    * Gets a note when the stream rejects a further result of a task. Without it, the worker only counts such results.
    */
   audit?: Audit | undefined;
+  /** Reads the trails of redelivered and handed-off tasks for a process that may not; default: the streams are read. */
+  trail?: TrailReader | undefined;
+  /** False: the worker makes no queue consumer, and waits for a missing one. Default: it makes missing ones. */
+  createsConsumers?: boolean | undefined;
   clock?: Clock;
   chance?: Chance;
 }
@@ -98,6 +104,7 @@ export function createWorker(parts: WorkerParts): Worker {
     drain: (options) => worker.drain(options),
     held: () => worker.held(),
     wake: () => worker.wake(),
+    missingConsumers: () => worker.missingConsumers(),
   };
 }
 
@@ -107,7 +114,6 @@ class TaskWorker {
   readonly #clock: Clock;
   readonly #workforce: Workforce;
   readonly #subjects: Subjects;
-  readonly #scopes: CancelledScopes;
   readonly #allowance: Allowance;
   readonly #deliveries: DeliveryHandler;
   readonly #feeds: QueueFeeds;
@@ -121,7 +127,7 @@ class TaskWorker {
 
   constructor(parts: WorkerParts) {
     const { transport, meter, log, hostId, workforce, capabilities, audit } = parts;
-    const { clock = transport.clock, chance = systemChance } = parts;
+    const { clock = transport.clock, chance = systemChance, createsConsumers = true } = parts;
     const subjects = createSubjects(transport.prefix);
     const shared = { transport, subjects, log, clock, chance };
     const wake = () => this.wake();
@@ -130,7 +136,6 @@ class TaskWorker {
     this.#clock = clock;
     this.#workforce = workforce;
     this.#subjects = subjects;
-    this.#scopes = new CancelledScopes(transport, (scope) => this.#cancelScope(scope));
     this.#allowance = new Allowance({
       ...shared,
       hostId,
@@ -143,13 +148,14 @@ class TaskWorker {
       ...shared,
       meter,
       audit,
-      scopes: this.#scopes,
+      trail: parts.trail,
       permitFor: (task) => this.#allowance.permitFor(task),
       isAccepting: () => this.#isAccepting,
     });
     this.#feeds = new QueueFeeds({
       ...shared,
       capabilities: capabilities.map(({ name }) => name),
+      createsConsumers,
       onDelivery: (delivery, feed) => this.#onDelivery(delivery, feed),
       onMore: wake,
     });
@@ -166,14 +172,15 @@ class TaskWorker {
     await this.#transport.clock.sync();
     this.#stopClock = this.#transport.clock.keep();
     this.#allowance.start();
-    await this.#scopes.start();
     const { bus } = this.#transport;
     const { filters } = this.#subjects;
     this.#subscriptions.push(
       bus.subscribe(filters.allWhere, (request) => this.#onWhere(request)),
       bus.subscribe(filters.allCancels, (message) => this.#onCancel(message)),
       this.#transport.onState((state) => {
-        if (state === "connected") this.wake();
+        if (state !== "connected") return;
+        this.wake();
+        void this.#cancelMarkedScopes();
       }),
     );
     await bus.flush();
@@ -190,7 +197,6 @@ class TaskWorker {
     if (this.#isAccepting) await this.drain({ graceMs: 0 });
     clearInterval(this.#renewing);
     this.#stopClock?.();
-    this.#scopes.stop();
     for (const subscription of this.#subscriptions) subscription.close();
     await this.#placed
       .remove()
@@ -209,6 +215,10 @@ class TaskWorker {
 
   held(): number {
     return this.#deliveries.inFlight.size;
+  }
+
+  missingConsumers(): string[] {
+    return this.#feeds.missing();
   }
 
   /**
@@ -313,6 +323,20 @@ class TaskWorker {
     for (const inFlight of this.#deliveries.inFlight.values()) {
       if (inFlight.at.scope === scope && !inFlight.isBallotQuestion)
         inFlight.cancel(new CancelledError(`the scope ${scope} was cancelled`));
+    }
+  }
+
+  /**
+   * Cancels the tasks of scopes that were cancelled while the connection was down, when no broadcast could arrive. Best effort:
+   * the result of such a task is stored as cancelled already.
+   */
+  async #cancelMarkedScopes(): Promise<void> {
+    const scopes = new Set<string>();
+    for (const { at, isBallotQuestion } of this.#deliveries.inFlight.values())
+      if (!isBallotQuestion) scopes.add(at.scope);
+    for (const scope of scopes) {
+      const isMarked = await isScopeMarked(this.#transport, scope).catch(() => false);
+      if (isMarked) this.#cancelScope(scope);
     }
   }
 

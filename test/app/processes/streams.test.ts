@@ -26,7 +26,10 @@ test.each(["limits", "cancelled", "blobs"])(
     server.buckets.delete(`MURMUR_${bucket.toUpperCase()}`);
     server.blobs.delete(`MURMUR_${bucket.toUpperCase()}`);
     const waiting = wait();
-    await vi.waitFor(() => expect(lines).toMatchObject([{ level: "warn", stream: bucket }]), SOON);
+    await vi.waitFor(
+      () => expect(lines).toMatchObject([{ level: "warn", stream: `MURMUR_${bucket.toUpperCase()}` }]),
+      SOON,
+    );
     expect(isThere()).toBe(false);
     await transport.init();
     await waiting;

@@ -22,7 +22,7 @@ test("a ballot is submitted, explained, decided by a person and corrected from t
   const agents = createMurmurProcess({
     id: "classifiers",
     args: ["agent", "run", ...CLASSIFIERS],
-    environment: { MURMUR_SERVER: server },
+    environment: { MURMUR_SERVER: server, MURMUR_CREATE_CONSUMERS: "true" },
     logFile: join(directory, "classifiers.log"),
   });
   onTestFinished(() => agents.kill());

@@ -97,7 +97,7 @@ export function recoveryTransport(log: SharedLog, store: ObjectStore, writer: Re
     prefix: "murmur",
     log: () => port,
     snapshots: store.port,
-    init: async () => ({ created: [], updated: [], verified: [], warnings: [] }),
+    init: async () => ({ created: [], applied: [], verified: [], differences: [], warnings: [] }),
   };
   return transport as Transport;
 }

@@ -4,7 +4,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { expect, onTestFinished, test } from "vitest";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
-import { connectNats } from "../../../src/transport/index.ts";
+import { connectNats, refuseDifferences } from "../../../src/transport/index.ts";
 import { startSwarm, text } from "../support.ts";
 
 async function setup() {
@@ -77,7 +77,7 @@ test("the streams that init creates have the settings of their definitions", asy
     max_age: 90 * 86_400 * 1e9,
     max_bytes: 1024 ** 3,
   });
-  expect(await config("KV_MURMUR_LIMITS")).toMatchObject({ max_msgs_per_subject: 1, allow_direct: false });
+  expect(await config("KV_MURMUR_LIMITS")).toMatchObject({ max_msgs_per_subject: 1, allow_direct: true });
   expect(await config("OBJ_MURMUR_BLOBS")).toMatchObject({
     subjects: ["$O.MURMUR_BLOBS.C.>", "$O.MURMUR_BLOBS.M.>"],
   });
@@ -99,15 +99,49 @@ test.each([
     { subjects: ["murmur.dead.*"] },
     'subjects must be ["murmur.dead.*.*"], found ["murmur.dead.*"]',
   ],
-])("init rejects a %s with %o", async (name, changes, message) => {
+])("init names a %s with %o as a difference", async (name, changes, message) => {
   const { transport, manager } = await setup();
   await transport.init();
   const { config } = await manager.streams.info(name);
   await manager.streams.delete(name);
   await manager.streams.add({ ...config, ...changes } as typeof config);
-  const refused = transport.init();
-  await expect(refused).rejects.toThrow(`stream ${name}: ${message}`);
-  await expect(refused).rejects.toMatchObject({ code: "conflict", field: Object.keys(changes)[0] });
+  const report = await transport.init();
+  const [setting] = Object.keys(changes);
+  expect(report.differences).toMatchObject([{ stream: name, setting, isBlocking: true }]);
+  expect(report.differences[0]?.text).toContain(`stream ${name}: ${message}`);
+  expect(() => refuseDifferences(report)).toThrow(
+    expect.objectContaining({ code: "conflict", field: setting }),
+  );
+});
+
+test("init with apply makes the changes that NATS allows, and leaves a change that could lose messages", async () => {
+  const { transport, manager } = await setup();
+  await transport.init();
+  await manager.streams.update("KV_MURMUR_LIMITS", { allow_direct: false });
+  await manager.streams.update("MURMUR_RESULTS", { discard_new_per_subject: false });
+  await manager.streams.update("MURMUR_LATER", { max_bytes: 1_000_000 });
+  expect((await transport.init()).applied).toEqual([]);
+  const { applied, differences } = await transport.init({ apply: true });
+  expect(applied.map(({ stream, setting }) => [stream, setting])).toEqual([
+    ["MURMUR_RESULTS", "discard_new_per_subject"],
+    ["KV_MURMUR_LIMITS", "allow_direct"],
+  ]);
+  expect(differences).toMatchObject([{ stream: "MURMUR_LATER", setting: "max_bytes", canApply: false }]);
+  expect((await transport.init()).differences).toHaveLength(1);
+});
+
+test("a change that NATS refuses stays a difference, with the reason of NATS", async () => {
+  const { connect, transport, manager } = await setup();
+  await transport.init();
+  // An age below the window for message ids (2 min).
+  const given = await connect({ limits: { deadAgeMs: 60_000 } });
+  const { applied, differences } = await given.init({ apply: true });
+  expect(applied).toEqual([]);
+  expect(differences).toMatchObject([{ stream: "MURMUR_DEAD", setting: "max_age", canApply: false }]);
+  expect(differences[0]?.text).toMatch(
+    /keeps messages 30 days.*; NATS refuses the change: .*duplicates window/,
+  );
+  expect((await manager.streams.info("MURMUR_DEAD")).config.max_age).toBe(30 * DAY_NANOS);
 });
 
 test("sizes and ages belong to the operator, so init accepts other values", async () => {
@@ -135,16 +169,17 @@ test("init and inspect accept the subjects of an earlier version, and name the w
   const { transport, manager } = await setup();
   await transport.init();
   await makeOlder(manager);
-  const { updated, warnings } = await transport.init();
-  expect(updated).toEqual([]);
-  expect(warnings).toHaveLength(5);
-  expect(warnings[0]).toMatch(/^stream MURMUR_TASKS has the subjects of an earlier version.*init --update/);
+  const { differences } = await transport.init();
+  expect(differences).toHaveLength(5);
+  expect(differences[0]?.text).toMatch(
+    /^stream MURMUR_TASKS has the subjects of an earlier version.*init --apply/,
+  );
   const seen = await transport.inspect();
   expect(seen.filter(({ problem }) => problem !== null)).toEqual([]);
   expect(seen.flatMap(({ name, advice }) => advice.map(() => name))).toHaveLength(5);
 });
 
-test("init with update replaces the subjects of an earlier version, and keeps messages, consumers and sizes", async () => {
+test("init with apply replaces the subjects of an earlier version, and keeps messages, consumers and sizes", async () => {
   const { transport, manager, subjects } = await setup();
   await transport.init();
   await makeOlder(manager);
@@ -155,14 +190,14 @@ test("init with update replaces the subjects of an earlier version, and keeps me
   const address = { capability: "echo", priority: "high", scope: "-", taskId: "a" } as const;
   await tasks.append(subjects.task(address), text("a"));
   await tasks.append("murmur.task.echo.hihg.-.b", text("b"));
-  expect((await transport.init({ update: true })).updated).toEqual([
+  expect((await transport.init({ apply: true })).applied.map(({ stream }) => stream)).toEqual([
     "MURMUR_TASKS",
     "MURMUR_LATER",
     "MURMUR_RESULTS",
     "MURMUR_JOURNAL",
     "MURMUR_DEAD",
   ]);
-  expect(await transport.init({ update: true })).toMatchObject({ updated: [], warnings: [] });
+  expect(await transport.init({ apply: true })).toMatchObject({ applied: [], differences: [] });
   expect((await manager.streams.info("MURMUR_TASKS")).config).toMatchObject({ max_bytes: 1_000_000 });
   await expect(tasks.append("murmur.task.echo.hihg.-.c", text("c"))).rejects.toMatchObject({
     code: "unavailable",
@@ -171,10 +206,9 @@ test("init with update replaces the subjects of an earlier version, and keeps me
   expect(await tasks.last("murmur.task.echo.hihg.-.b")).toMatchObject({ seq: 2 });
   expect(await consumer.info()).toMatchObject({ pending: 2 });
   await manager.streams.update("MURMUR_TASKS", { subjects: ["murmur.task.echo.>"] });
-  await expect(transport.init({ update: true })).rejects.toMatchObject({
-    code: "conflict",
-    field: "subjects",
-  });
+  expect((await transport.init({ apply: true })).differences).toMatchObject([
+    { setting: "subjects", canApply: false, isBlocking: true },
+  ]);
 });
 
 const DAY_MS = 86_400_000;
@@ -188,26 +222,25 @@ test("init creates the streams with the ages that it is given, and blobs outlive
   expect(ages).toMatchObject({ MURMUR_RESULTS: 2, MURMUR_DEAD: 40, MURMUR_JOURNAL: 0, OBJ_MURMUR_BLOBS: 80 });
 });
 
-test("ages that are given reach existing streams with update; without it, init and inspect only name them", async () => {
+test("ages that are given reach existing streams with apply; without it, init and inspect only name them", async () => {
   const { transport, connect, manager, subjects } = await setup();
   await transport.init();
   await transport.log("results").append(subjects.result("echo", "-", "a"), text("a"));
   const given = await connect({ limits: { resultAgeMs: 2 * DAY_MS, deadAgeMs: 40 * DAY_MS } });
-  const { updated, warnings } = await given.init();
-  expect(updated).toEqual([]);
-  expect(warnings).toHaveLength(3);
-  expect(warnings[0]).toMatch(
-    /^stream MURMUR_RESULTS keeps messages 7 days, and the wanted age is 2 days; .*init --update/,
+  const { differences } = await given.init();
+  expect(differences).toHaveLength(3);
+  expect(differences[0]?.text).toMatch(
+    /^stream MURMUR_RESULTS keeps messages 7 days, and the wanted age is 2 days; .*init --apply/,
   );
   const seen = (await given.inspect()).filter(({ advice }) => advice.length > 0);
   expect(seen.map(({ name }) => name)).toEqual(["MURMUR_RESULTS", "MURMUR_DEAD", "MURMUR_BLOBS"]);
   expect(await readAges(manager)).toMatchObject({ MURMUR_RESULTS: 7, MURMUR_DEAD: 30, OBJ_MURMUR_BLOBS: 30 });
-  expect((await given.init({ update: true })).updated).toEqual([
+  expect((await given.init({ apply: true })).applied.map(({ stream }) => stream)).toEqual([
     "MURMUR_RESULTS",
     "MURMUR_DEAD",
-    "MURMUR_BLOBS",
+    "OBJ_MURMUR_BLOBS",
   ]);
-  expect(await given.init({ update: true })).toMatchObject({ updated: [], warnings: [] });
+  expect(await given.init({ apply: true })).toMatchObject({ applied: [], differences: [] });
   expect(await readAges(manager)).toMatchObject({ MURMUR_RESULTS: 2, MURMUR_DEAD: 40, OBJ_MURMUR_BLOBS: 80 });
   expect(await given.log("results").info()).toMatchObject({ messages: 1 });
   expect((await manager.streams.info("MURMUR_RESULTS")).config).toMatchObject({
@@ -216,30 +249,28 @@ test("ages that are given reach existing streams with update; without it, init a
   });
 });
 
-test("an age that an operator edited stays while no setting gives one, also with update", async () => {
+test("an age that an operator edited stays while no setting gives one, also with apply", async () => {
   const { transport, manager } = await setup();
   await transport.init();
   await manager.streams.update("MURMUR_RESULTS", { max_age: 90 * DAY_NANOS });
   await manager.streams.update("MURMUR_DEAD", { max_age: 90 * DAY_NANOS });
-  expect(await transport.init({ update: true })).toMatchObject({ updated: [], warnings: [] });
+  expect(await transport.init({ apply: true })).toMatchObject({ applied: [], differences: [] });
   expect((await transport.inspect()).flatMap(({ advice }) => advice)).toEqual([]);
   expect(await readAges(manager)).toMatchObject({ MURMUR_RESULTS: 90, MURMUR_DEAD: 90 });
 });
 
-test("the journal has no age: a stream of an earlier version gets advice, and update removes its age", async () => {
+test("the journal has no age: a stream of an earlier version gets advice, and apply removes its age", async () => {
   const { transport, manager, subjects } = await setup();
   await transport.init();
   expect(await readAges(manager)).toMatchObject({ MURMUR_JOURNAL: 0 });
   await manager.streams.update("MURMUR_JOURNAL", { max_age: 30 * DAY_NANOS });
   await transport.log("journal").append(subjects.journal("echo", "a"), text("{}"));
-  const { updated, warnings } = await transport.init();
-  expect({ updated, warnings }).toEqual({
-    updated: [],
-    warnings: [
-      expect.stringMatching(/^stream MURMUR_JOURNAL keeps messages 30 days, .*for ever; .*--update/),
-    ],
-  });
-  expect((await transport.init({ update: true })).updated).toEqual(["MURMUR_JOURNAL"]);
+  expect((await transport.init()).differences.map(({ text }) => text)).toEqual([
+    expect.stringMatching(/^stream MURMUR_JOURNAL keeps messages 30 days, .*for ever; .*--apply/),
+  ]);
+  expect((await transport.init({ apply: true })).applied.map(({ stream }) => stream)).toEqual([
+    "MURMUR_JOURNAL",
+  ]);
   expect(await readAges(manager)).toMatchObject({ MURMUR_JOURNAL: 0 });
   expect(await transport.log("journal").info()).toMatchObject({ messages: 1 });
 });
@@ -338,14 +369,21 @@ test("inspect reports missing and different streams, and creates nothing", async
   const { transport, manager } = await setup();
   const before = await transport.inspect();
   expect(before).toContainEqual({
+    key: "tasks",
     name: "MURMUR_TASKS",
+    exists: false,
     problem: "does not exist; run `murmur init`",
     advice: [],
   });
   await transport.init();
   await manager.streams.update("MURMUR_LATER", { max_bytes: 1_000_000 });
   const problems = (await transport.inspect()).filter(({ problem }) => problem !== null);
-  expect(problems).toEqual([
-    { name: "MURMUR_LATER", problem: expect.stringContaining("max_bytes must be unlimited"), advice: [] },
+  expect(problems).toMatchObject([
+    {
+      exists: true,
+      name: "MURMUR_LATER",
+      problem: expect.stringContaining("max_bytes must be unlimited"),
+      advice: [],
+    },
   ]);
 });

@@ -84,7 +84,7 @@ export async function startWorld(options: {
         await sleep(SETTLE_MS);
       },
       start(id, args) {
-        const environment = { MURMUR_SERVER: server };
+        const environment = { MURMUR_SERVER: server, MURMUR_CREATE_CONSUMERS: "true" };
         const started = createMurmurProcess({ id, args, environment, logFile: join(logs, `${id}.log`) });
         processes.push(started);
         started.start();

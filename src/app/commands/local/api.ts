@@ -6,6 +6,10 @@ export const command = defineCommand({
   handlesInterrupts: true,
   input: z.strictObject({
     init: z.boolean().default(false).meta({ description: "create missing streams and buckets first" }),
+    apply: z
+      .boolean()
+      .default(false)
+      .meta({ description: "with --init: also change streams of an earlier version, as init --apply does" }),
   }),
   output: z.object({ status: z.literal("stopped") }),
   examples: ["api --server nats://nats:4222", "api --init"],

@@ -70,7 +70,7 @@ export function judgeStreams(
     return warning(
       "streams",
       [...advised].map(([clause, at]) => `${at.map(({ name }) => name).join(", ")}: ${clause}`).join("; "),
-      "when all processes of the swarm run this version: murmur init --update",
+      "when all processes of the swarm run this version: murmur init --apply",
     );
   }
   if (wrong.length === 0) return ok("streams", `${streams.length} streams and buckets are as they must be`);

@@ -56,7 +56,7 @@ test("advice about streams is a warning that names the streams of each advice on
   expect(finding).toMatchObject({
     verdict: "warning",
     detail: `A, B: ${older}; A: keeps messages 30 days`,
-    next: expect.stringContaining("murmur init --update"),
+    next: expect.stringContaining("murmur init --apply"),
   });
 });
 
