@@ -1,4 +1,4 @@
-// The program as tests start it in processes of their own: which file Node runs, and in which environment. The processes load the
+// The program as tests start it in processes of their own: the file that Node runs, and the environment. The processes load the
 // checkout's build in the place of its sources, which costs half a second of CPU time less for each. The nightly run starts the
 // sources, as people do.
 import { tmpdir } from "node:os";

@@ -62,6 +62,7 @@ export const WRONG_VALUES: readonly WrongValues[] = [
   { base: "small", values: { init: { replicas: 2 } }, names: ["/init/replicas"] },
   { base: "small", values: agents({ roles: "echo" }), names: ["/agents/echo/roles"] },
   { base: "small", values: agents({ roles: ["Echo"] }), names: ["/agents/echo/roles/0"] },
+  { base: "small", values: agents({ capabilities: ["a.b"] }), names: ["/agents/echo/capabilities/0"] },
   { base: "small", values: agents({ class: "default-class" }), names: ["/agents/echo/class"] },
   { base: "small", values: agents({ slots: 0 }), names: ["/agents/echo/slots"] },
   { base: "small", values: agents({ replicas: -1 }), names: ["/agents/echo/replicas"] },

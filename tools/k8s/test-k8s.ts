@@ -1,0 +1,414 @@
+// Installs the chart on a real cluster and disturbs the swarm: `npm run test:k8s -- [flags]`, with KUBECONFIG, kubectl and Helm. The machine needs
+// a route to the Services of the cluster; a node has one. It makes a namespace of its own, and removes it at the end.
+//
+//   node tools/k8s/test-k8s.ts --image murmur:0.1.0 [--nats-image nats:2.14.5-alpine] [--local-volumes DIR --node NAME] [--only STEP,STEP] [--keep]
+//
+// `--local-volumes` makes PersistentVolumes in folders of one node, for a cluster without a provisioner.
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { connect } from "../../src/client/index.ts";
+import { CHART, hasTool } from "./chart.ts";
+import { Cluster } from "./cluster.ts";
+import { startFlow, watchOffice } from "./flow.ts";
+import { readWork, wantedPods } from "./scaler.ts";
+
+/** The goals, from the numbers that the project promises. */
+const GOALS = { installS: 60, readyS: 3, residentMb: 150, gapMs: 500, killGapMs: 5_000 } as const;
+const RELEASE = "murmur";
+const TOKEN = "token-of-the-cluster-test";
+const TASKS = 1_000;
+const SLOTS = 4;
+
+const { values: flags } = parseArgs({
+  options: {
+    image: { type: "string", default: "murmur:0.1.0" },
+    "nats-image": { type: "string", default: "nats:2.14.5-alpine" },
+    namespace: { type: "string", default: "murmur-test" },
+    "local-volumes": { type: "string" },
+    node: { type: "string" },
+    only: { type: "string" },
+    keep: { type: "boolean", default: false },
+  },
+});
+const missingTools = ["kubectl", "helm"].filter((name) => !hasTool(name));
+if (missingTools.length > 0 || process.env.KUBECONFIG === undefined) {
+  console.error(
+    `this test needs KUBECONFIG${missingTools.map((name) => ` and ${name} on the PATH`).join("")}`,
+  );
+  process.exit(2);
+}
+
+const cluster = new Cluster(flags.namespace);
+const folder = mkdtempSync(join(tmpdir(), "murmur-k8s-"));
+process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+let failed = 0;
+let passed = 0;
+
+/** Prints one figure, and counts whether it meets its goal. */
+function figure(name: string, value: number | string, isGood: boolean, goal: string): void {
+  if (isGood) passed++;
+  else failed++;
+  console.log(`${isGood ? "ok  " : "FAIL"} ${name}: ${value} (${goal})`);
+}
+
+/** An agent of one's own, as a ConfigMap brings it. */
+const GREETER = `import { defineAgent } from "murmur-swarm";
+import { z } from "zod";
+export default defineAgent({
+  name: "greeter",
+  description: "Greets.",
+  capabilities: ["greet"],
+  slots: 1,
+  input: z.string(),
+  run: (task) => \`hello \${task.input}\`,
+});
+`;
+
+const [repository, tag] = flags.image.split(/:(?=[^:/]*$)/);
+const [natsRepository, natsTag] = flags["nats-image"].split(/:(?=[^:/]*$)/);
+
+/** The values of the release. `more` is laid over them. */
+function writeValues(name: string, more: object = {}): string {
+  const coordinators = (more as { coordinators?: { replicas: number } }).coordinators?.replicas ?? 3;
+  const values = {
+    image: { repository, tag },
+    nats: {
+      mode: "bundled",
+      bundled: {
+        image: { repository: natsRepository, tag: natsTag },
+        storage: {
+          size: "1Gi",
+          ...(flags["local-volumes"] === undefined ? {} : { storageClassName: `${flags.namespace}-local` }),
+        },
+      },
+    },
+    permissions: {
+      version: 1,
+      classes: [
+        {
+          name: "default",
+          capabilities: ["echo", "greet"],
+          groups: [
+            { name: "echo", slots: SLOTS, capabilities: ["echo"] },
+            { name: "greeter", slots: 1, capabilities: ["greet"] },
+          ],
+        },
+      ],
+      coordinators: Array.from({ length: coordinators }, (_, at) => `${RELEASE}-coordinator-${at}`),
+    },
+    agents: {
+      echo: { roles: ["echo"], slots: SLOTS, replicas: 1, env: { MURMUR_ECHO_SLOTS: String(SLOTS) } },
+      greeter: { roles: ["greeter"], roleConfigMaps: { greeter: "greeter" } },
+    },
+    ...more,
+  };
+  const file = join(folder, `${name}.yaml`);
+  writeFileSync(file, JSON.stringify(values));
+  return file;
+}
+
+/** The chart with a lower version, from which the upgrade starts. */
+function lowerChart(): string {
+  const copy = join(folder, "chart");
+  cpSync(CHART, copy, { recursive: true });
+  const file = join(copy, "Chart.yaml");
+  writeFileSync(file, readFileSync(file, "utf8").replace(/^version: .*/m, "version: 0.0.9"));
+  return copy;
+}
+
+/** Servers 3, coordinators 3, API 2, agents 2. */
+const PODS = 10;
+const servers = () => `nats://${cluster.serviceAddress(`${RELEASE}-nats`)}:4222`;
+const values = writeValues("values");
+
+/** Runs `disturb` while tasks flow and the office is watched. */
+async function underLoad(
+  name: string,
+  { perSecond, gapMs }: { perSecond: number; gapMs: number },
+  disturb: (leader: string | null) => Promise<void>,
+): Promise<void> {
+  const office = await watchOffice(servers());
+  const flow = await startFlow(servers(), { perSecond });
+  await pause(3_000);
+  await disturb(await office.leader());
+  await pause(3_000);
+  const tasks = await flow.stop();
+  const { gapMs: gap } = await office.stop();
+  console.log(`     ${name}: ${JSON.stringify(tasks)}`);
+  figure(`${name}, lost or failed tasks`, tasks.lost + tasks.failed, tasks.lost + tasks.failed === 0, "0");
+  figure(`${name}, tasks redelivered by timeout`, tasks.late, tasks.late === 0, "0");
+  figure(`${name}, longest gap of the office`, `${gap} ms`, gap <= gapMs, `at most ${gapMs} ms`);
+}
+
+let keptTask = "";
+const STEPS: Readonly<Record<string, () => Promise<void>>> = {
+  async install() {
+    const startedMs = performance.now();
+    cluster.helm(["install", RELEASE, lowerChart(), "--values", values]);
+    const pods = await cluster.waitForPods(PODS, 180_000);
+    const tookS = (performance.now() - startedMs) / 1_000;
+    figure(
+      "ready after helm install",
+      `${tookS.toFixed(1)} s`,
+      tookS <= GOALS.installS,
+      `${PODS} pods within ${GOALS.installS} s`,
+    );
+    const slowest = Math.max(
+      ...pods
+        .filter(({ component }) => component !== "nats")
+        .map(({ readyAfterS }) => readyAfterS ?? Number.POSITIVE_INFINITY),
+    );
+    figure(
+      "slowest pod of Murmur, from its start to ready",
+      `${slowest} s`,
+      slowest <= GOALS.readyS,
+      `at most ${GOALS.readyS} s; pods that start before the streams wait for them`,
+    );
+    figure(
+      "restarts",
+      pods.reduce((sum, { restarts }) => sum + restarts, 0),
+      pods.every(({ restarts }) => restarts === 0),
+      "0",
+    );
+    figure("warnings of Pod Security", cluster.warnings.length, cluster.warnings.length === 0, "0");
+  },
+  async tasks() {
+    const startedMs = performance.now();
+    const flow = await startFlow(servers(), { perSecond: 10_000, limit: TASKS });
+    await flow.done;
+    const tasks = await flow.stop();
+    console.log(`     ${JSON.stringify(tasks)}, ${Math.round(performance.now() - startedMs)} ms`);
+    figure("tasks completed", tasks.completed, tasks.completed === TASKS, `${TASKS}`);
+    const client = await connect({ servers: servers() });
+    const greeted = await client.run({ capability: "greet", input: "world" }, { timeoutMs: 30_000 });
+    keptTask = greeted.taskId;
+    figure(
+      "answer of the agent from a ConfigMap",
+      String(greeted.output),
+      greeted.output === "hello world",
+      "hello world",
+    );
+    await client.close();
+  },
+  async memory() {
+    await pause(15_000);
+    const resident = [...cluster.residentMb()].filter(
+      ([name]) => !name.startsWith(`${RELEASE}-nats`) && !name.includes("-init-"),
+    );
+    const most = Math.max(...resident.map(([, mb]) => mb));
+    console.log(`     ${resident.map(([name, mb]) => `${name} ${mb}`).join(", ")}`);
+    figure(
+      "largest resident pod of Murmur",
+      `${most} MB`,
+      most <= GOALS.residentMb,
+      `at most ${GOALS.residentMb} MB`,
+    );
+  },
+  "kill-leader": () =>
+    underLoad("leader killed", { perSecond: 50, gapMs: GOALS.killGapMs }, async (leader) => {
+      if (leader === null) throw new Error("no coordinator leads");
+      cluster.kubectl(["delete", "pod", leader, "--grace-period=0", "--force"]);
+      await cluster.waitForPods(PODS, 60_000);
+    }),
+  "kill-nats": () =>
+    underLoad("NATS pod killed", { perSecond: 50, gapMs: 15_000 }, async () => {
+      cluster.kubectl(["delete", "pod", `${RELEASE}-nats-1`, "--grace-period=0", "--force"]);
+      await cluster.waitForPods(PODS, 120_000);
+    }),
+  roll: () =>
+    underLoad("every workload rolled at 100 tasks/s", { perSecond: 100, gapMs: GOALS.gapMs }, async () => {
+      const workloads = [
+        `deployment/${RELEASE}-agent-echo`,
+        `deployment/${RELEASE}-agent-greeter`,
+        `deployment/${RELEASE}-api`,
+        `statefulset/${RELEASE}-coordinator`,
+      ];
+      for (const workload of workloads) {
+        cluster.kubectl(["rollout", "restart", workload]);
+        cluster.kubectl(["rollout", "status", workload, "--timeout=110s"]);
+      }
+      await cluster.waitForPods(PODS, 60_000);
+    }),
+  grow: () =>
+    underLoad("coordinators 3 to 5", { perSecond: 50, gapMs: 30_000 }, async () => {
+      cluster.helm([
+        "upgrade",
+        RELEASE,
+        lowerChart(),
+        "--values",
+        writeValues("five", { coordinators: { replicas: 5 } }),
+      ]);
+      await cluster.waitForPods(PODS + 2, 120_000);
+      cluster.helm(["upgrade", RELEASE, lowerChart(), "--values", values]);
+      await cluster.waitForPods(PODS, 120_000);
+    }),
+  async scale() {
+    const group = "echo";
+    const deployment = `${RELEASE}-agent-${group}`;
+    const api = `http://${cluster.serviceAddress(`${RELEASE}-api`)}:7070`;
+    cluster.kubectl(["scale", `deployment/${deployment}`, "--replicas=0"]);
+    await cluster.waitForPods(PODS - 1, 60_000);
+    const client = await connect({ servers: servers() });
+    const tasks = Array.from({ length: 4 * SLOTS }, () =>
+      client.run({ capability: "echo", input: { $sleepMs: 5_000 } }, { timeoutMs: 120_000 }),
+    );
+    const ends = Promise.all(tasks);
+    let most = 0;
+    let replicas = 0;
+    for (let look = 0; look < 120; look++) {
+      const { work } = await readWork(api, TOKEN, group);
+      const wanted = wantedPods({ work, slots: SLOTS, min: 0, max: 4 });
+      if (wanted !== replicas) {
+        cluster.kubectl(["scale", `deployment/${deployment}`, `--replicas=${wanted}`]);
+        replicas = wanted;
+      }
+      most = Math.max(most, wanted);
+      if (work === 0 && look > 0) break;
+      await pause(500);
+    }
+    const results = await ends;
+    figure("largest number of pods", most, most === 4, "4");
+    figure(
+      "tasks completed while the group scaled",
+      results.filter(({ status }) => status === "completed").length,
+      results.every(({ status }) => status === "completed"),
+      `${4 * SLOTS}`,
+    );
+    await cluster.waitForPods(PODS - 1, 90_000);
+    cluster.kubectl(["scale", `deployment/${deployment}`, "--replicas=1"]);
+    await cluster.waitForPods(PODS, 60_000);
+    await client.close();
+  },
+  upgrade: () =>
+    underLoad(
+      "upgrade to this version with another log level",
+      { perSecond: 50, gapMs: GOALS.killGapMs },
+      async () => {
+        cluster.helm(["upgrade", RELEASE, CHART, "--values", writeValues("debug", { logLevel: "debug" })]);
+        await cluster.waitForPods(PODS, 120_000);
+        for (const each of ["api", "agent-echo"])
+          cluster.kubectl(["rollout", "status", `deployment/${RELEASE}-${each}`, "--timeout=100s"]);
+      },
+    ),
+  rollback: () =>
+    underLoad("rollback", { perSecond: 50, gapMs: GOALS.killGapMs }, async () => {
+      cluster.helm(["rollback", RELEASE]);
+      await pause(2_000);
+      await cluster.waitForPods(PODS, 120_000);
+    }),
+  async reinstall() {
+    cluster.helm(["uninstall", RELEASE, "--wait"]);
+    await cluster.waitForPods(0, 120_000);
+    const claims = cluster.kubectl(["get", "pvc", "--output", "name"]).trim().split("\n").length;
+    figure("volumes that stay after helm uninstall", claims, claims === 3, "3");
+    cluster.helm(["install", RELEASE, CHART, "--values", values]);
+    await cluster.waitForPods(PODS, 180_000);
+    if (keptTask === "") return;
+    const client = await connect({ servers: servers() });
+    const kept = await client.wait(keptTask, { timeoutMs: 30_000 });
+    figure(
+      "result of a task before the uninstall",
+      String(kept.output),
+      kept.output === "hello world",
+      "hello world",
+    );
+    await client.close();
+  },
+};
+
+function prepare(): void {
+  const level = {
+    "pod-security.kubernetes.io/enforce": "restricted",
+    "pod-security.kubernetes.io/warn": "restricted",
+  };
+  const objects: object[] = [
+    { apiVersion: "v1", kind: "Namespace", metadata: { name: flags.namespace, labels: level } },
+  ];
+  const volumes = flags["local-volumes"];
+  if (volumes !== undefined) {
+    const storageClassName = `${flags.namespace}-local`;
+    objects.push({
+      apiVersion: "storage.k8s.io/v1",
+      kind: "StorageClass",
+      metadata: { name: storageClassName },
+      provisioner: "kubernetes.io/no-provisioner",
+      volumeBindingMode: "WaitForFirstConsumer",
+    });
+    for (const at of [0, 1, 2]) {
+      const path = join(volumes, `${flags.namespace}-${at}`);
+      rmSync(path, { recursive: true, force: true });
+      mkdirSync(path, { recursive: true });
+      objects.push({
+        apiVersion: "v1",
+        kind: "PersistentVolume",
+        metadata: { name: `${flags.namespace}-${at}` },
+        spec: {
+          capacity: { storage: "1Gi" },
+          accessModes: ["ReadWriteOnce"],
+          storageClassName,
+          persistentVolumeReclaimPolicy: "Retain",
+          local: { path },
+          nodeAffinity: {
+            required: {
+              nodeSelectorTerms: [
+                {
+                  matchExpressions: [
+                    { key: "kubernetes.io/hostname", operator: "In", values: [flags.node ?? "rig-1"] },
+                  ],
+                },
+              ],
+            },
+          },
+        },
+      });
+    }
+  }
+  const name = (text: string) => ({ name: text, namespace: flags.namespace });
+  objects.push({
+    apiVersion: "v1",
+    kind: "Secret",
+    metadata: name("murmur-api-token"),
+    stringData: { token: TOKEN },
+  });
+  objects.push({
+    apiVersion: "v1",
+    kind: "ConfigMap",
+    metadata: name("greeter"),
+    data: { "agent.ts": GREETER },
+  });
+  cluster.kubectl(
+    ["apply", "--server-side", "--filename", "-"],
+    JSON.stringify({ apiVersion: "v1", kind: "List", items: objects }),
+  );
+}
+
+function cleanUp(): void {
+  cluster.kubectl(["delete", "namespace", flags.namespace, "--ignore-not-found", "--timeout=110s"]);
+  if (flags["local-volumes"] === undefined) return;
+  const names = [0, 1, 2].map((at) => `pv/${flags.namespace}-${at}`);
+  cluster.kubectl(["delete", ...names, `storageclass/${flags.namespace}-local`, "--ignore-not-found"]);
+}
+
+const wanted = flags.only?.split(",") ?? Object.keys(STEPS);
+const unknown = wanted.filter((step) => STEPS[step] === undefined);
+if (unknown.length > 0) {
+  console.error(`unknown steps: ${unknown.join(", ")}; known: ${Object.keys(STEPS).join(", ")}`);
+  process.exit(2);
+}
+prepare();
+for (const step of wanted) {
+  const startedMs = performance.now();
+  console.log(`${step}:`);
+  try {
+    await STEPS[step]!();
+  } catch (error) {
+    figure(step, (error as Error).message, false, "no error");
+  }
+  console.log(`     ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`);
+}
+if (!flags.keep) cleanUp();
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
