@@ -48,6 +48,8 @@ export interface Finding {
   confidence: number | null;
   /** Identifies the problem within its kind, also after its file was renamed: a hash of the line's text, or a name. */
   anchor: string;
+  /** The missing files that the line names, as the code writes them; only for kinds about missing files. */
+  targets?: string[];
   /** In a review with a baseline. Only new findings are shown and can fail the review. */
   baseline?: BaselineState;
   /** In a review of a change: its place in the change. Only findings on changed lines are shown and can fail the review. */

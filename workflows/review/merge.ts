@@ -159,6 +159,7 @@ function toFinding(
     (linter) => !agreed?.agreedBy.includes(linter) && !isUnsure(linter, file),
   );
   const ofSpeaker = group.filter(({ capability }) => capability === speaker.capability);
+  const targets = [...new Set(ofSpeaker.flatMap(({ finding: { target } }) => target ?? []))];
   const more = new Set(ofSpeaker.map((report) => report.finding.message)).size - 1;
   return {
     fingerprint: "",
@@ -175,6 +176,7 @@ function toFinding(
     shown: true,
     whyHidden: null,
     anchor,
+    ...(targets.length === 0 ? {} : { targets }),
   };
 }
 

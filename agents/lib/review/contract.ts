@@ -85,6 +85,11 @@ export const rawFindingSchema = z.strictObject({
    * could contain a secret.
    */
   anchor: z.string().max(64),
+  /**
+   * The missing file that the finding is about. A change that removes it causes the finding, although the finding lies in another
+   * file. As the code writes it: perhaps without an extension, or of a folder.
+   */
+  target: relativePathSchema.optional(),
 });
 export type RawFinding = z.infer<typeof rawFindingSchema>;
 

@@ -4,7 +4,13 @@ import { createHash } from "node:crypto";
 import { constants } from "node:fs";
 import { type FileHandle, open, realpath } from "node:fs/promises";
 import { isAbsolute, join, relative } from "node:path";
-import { MAX_MESSAGE_CHARACTERS, type RawFinding, type Unjudged, type UnjudgedReason } from "./contract.ts";
+import {
+  MAX_MESSAGE_CHARACTERS,
+  type RawFinding,
+  relativePathSchema,
+  type Unjudged,
+  type UnjudgedReason,
+} from "./contract.ts";
 
 /** The largest file that is read. A megabyte of source is not written by hand; Biome has the same limit. */
 export const MAX_FILE_BYTES = 1024 * 1024;
@@ -181,6 +187,12 @@ export function oneLine(message: string): string {
     .replace(/ {2,}/g, " ")
     .trim();
   return line.length <= MAX_MESSAGE_CHARACTERS ? line : `${line.slice(0, MAX_MESSAGE_CHARACTERS - 1)}…`;
+}
+
+/** Makes the field `target` of a finding; nothing for a path that no task can name. */
+export function targetOf(path: string): Pick<RawFinding, "target"> {
+  const { success } = relativePathSchema.safeParse(path);
+  return success ? { target: path } : {};
 }
 
 /** Makes a note of the review about itself, as a finding of severity `info`. */

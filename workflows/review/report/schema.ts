@@ -24,6 +24,7 @@ const findingSchema = z.looseObject({
   shown: z.boolean(),
   whyHidden: z.enum(HIDING_REASONS).nullable(),
   anchor: z.string(),
+  targets: z.array(z.string()).optional(),
   baseline: z.enum(["known", "new"]).optional(),
   inChange: z.enum(["line", "file", "outside"]).optional(),
 });

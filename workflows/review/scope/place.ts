@@ -19,11 +19,25 @@ export interface ChangeScope {
   narrowing: string[];
 }
 
-/** Returns the place of a finding in a change. */
-export function placeInChange(change: Change, { file, line }: { file: string; line: number }): PlaceInChange {
+/**
+ * Returns the place of a finding in a change. A finding about a missing file that the change removes is on the change's lines: the
+ * removal caused it.
+ */
+export function placeInChange(
+  change: Change,
+  { file, line, targets = [] }: { file: string; line: number; targets?: readonly string[] },
+): PlaceInChange {
+  if (targets.some((target) => change.removed.some((path) => means(target, path)))) return "line";
   const lines = change.files.get(file);
   if (lines === undefined) return "outside";
   return lines === "all" || lines.some(([from, to]) => from <= line && line <= to) ? "line" : "file";
+}
+
+/** True when code that writes `target` means the file `path`: the same name with any extension, or a file in the folder. */
+function means(target: string, path: string): boolean {
+  const bare = (name: string) => name.replace(/(?<=[^/])(?:\.d)?\.\w+$/, "");
+  const folder = target.replace(/\/$/, "");
+  return path === folder || bare(path) === bare(folder) || path.startsWith(`${folder}/`);
 }
 
 /**

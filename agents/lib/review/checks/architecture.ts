@@ -2,7 +2,7 @@
 // Distinguishes type-only imports, because the compiler removes them.
 import { posix } from "node:path";
 import type { Analysis, RawFinding, Severity } from "../contract.ts";
-import { anchorOf, isDeclaration, isTest, note, oneLine } from "../files.ts";
+import { anchorOf, isDeclaration, isTest, note, oneLine, targetOf } from "../files.ts";
 import { CONFIG_NAME, ENTRY_NAME, isLoadedByPlace, isProvided, TOOL_FOLDER } from "../graph/conventions.ts";
 import { type Import, type ImportGraph, type Project, readProject } from "../graph/graph.ts";
 import type { Packages } from "../graph/packages.ts";
@@ -160,6 +160,7 @@ function unresolved({ graph }: Project): RawFinding[] {
               line,
               message,
               anchor: specifier,
+              ...targetOf(resolution.path),
             }),
           ];
         }),

@@ -3,7 +3,7 @@
 import { realpath, stat } from "node:fs/promises";
 import { dirname, join, normalize } from "node:path";
 import type { Analysis, RawFinding, ReviewInput, Unjudged } from "../contract.ts";
-import { anchorOf, isInside, isMissing, oneLine, readInside, readReviewed } from "../files.ts";
+import { anchorOf, isInside, isMissing, oneLine, readInside, readReviewed, targetOf } from "../files.ts";
 import { KINDS } from "../kinds.ts";
 import { IgnoreList, parseIgnore } from "../patterns/ignore.ts";
 import { looseAnchor, type Page, readPage } from "./markdown.ts";
@@ -188,7 +188,10 @@ async function brokenLinks(repository: Repository, file: string, page: Page): Pr
     if (there === null) {
       if ((isOfSite && ROUTE.test(path.replace(/\?.*$/, ""))) || (await repository.isMade(place))) continue;
       const message = `The target of the link ${target} is missing: there is no ${place}. Correct the path, or remove the link.`;
-      findings.push(finding("broken-link", "missing-file", file, line, message, target));
+      findings.push({
+        ...finding("broken-link", "missing-file", file, line, message, target),
+        ...targetOf(place),
+      });
     } else if (anchor !== "" && /\.(?:md|markdown)$/i.test(there) && !NO_HEADING.test(anchor)) {
       const other = there === file ? page : await repository.page(there);
       if (other === null || other.hasForeignParts || other.anchors.has(looseAnchor(decode(anchor)))) continue;

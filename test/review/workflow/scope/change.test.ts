@@ -3,9 +3,11 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
+import { architecture, docs } from "../../../../agents/lib/review/index.ts";
 import { renderBaseline } from "../../../../workflows/review/baseline/index.ts";
-import { BASELINE_FILE, prepareReview } from "../../../../workflows/review/index.ts";
+import { BASELINE_FILE, prepareReview, reaches, runReview } from "../../../../workflows/review/index.ts";
 import { placeInChange, readChange } from "../../../../workflows/review/scope/index.ts";
+import { localSwarm } from "../../local-swarm.ts";
 
 const made: string[] = [];
 afterEach(() => {
@@ -81,6 +83,42 @@ describe("a change", () => {
       "line",
       "outside",
     ]);
+  });
+
+  test("that removes a file causes the findings about the missing file", async () => {
+    const { directory, git, commit } = setup({
+      "README.md": "[older](docs/older.md)\n\n[older](docs/older.md), [guide](docs/guide.md)\n",
+      "docs/guide.md": "# Guide\n",
+      "src/main.js": 'import "./part.js";\nimport "./gone.js";\n',
+      "src/part.js": "1;\n",
+      "package.json": "{}",
+    });
+    git("rm", "-q", "docs/guide.md", "src/part.js");
+    commit();
+    const swarm = localSwarm({ "review-docs": docs, "review-architecture": architecture });
+    const options = { directory, only: ["review-docs", "review-architecture"], changed: "main" } as const;
+    const report = await runReview(swarm, options);
+    const found = report.findings.map(({ kind, targets, inChange }) => [kind, targets?.join(), inChange]);
+    expect(found.sort()).toEqual([
+      ["broken-link", "docs/older.md,docs/guide.md", "line"],
+      ["broken-link", "docs/older.md", "outside"],
+      ["unresolved-import", "src/gone.js", "outside"],
+      ["unresolved-import", "src/part.js", "line"],
+    ]);
+    expect(reaches(report, "high")).toBe(true);
+  });
+
+  test.each([
+    ["src/part", true],
+    ["src/part.js", true],
+    ["src", true],
+    ["src/par", false],
+    ["part.js", false],
+  ])("the name %s in code can mean the removed src/part.ts: %s", (target, isMeant) => {
+    const change = { base: "main", commit: "", files: new Map(), removed: ["src/part.ts"] };
+    expect(placeInChange(change, { file: "a.ts", line: 1, targets: [target] })).toBe(
+      isMeant ? "line" : "outside",
+    );
   });
 
   test("of a folder names files from that folder", async () => {
