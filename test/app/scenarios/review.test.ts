@@ -1,9 +1,12 @@
+import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { hasAnalysers } from "../../../agents/lib/review/index.ts";
 import { readState } from "../../../src/app/supervisor/state.ts";
+import { renderBaseline } from "../../../workflows/review/baseline/index.ts";
+import type { ReviewReport } from "../../../workflows/review/index.ts";
 import { eventually, expectGone, setupWorld } from "../support.ts";
 
 // Each test starts a swarm or two; on a loaded machine that alone takes a while.
@@ -104,6 +107,51 @@ test.skipIf(!hasAnalysers())("a second review of unchanged files starts no swarm
   expect((await run(`${review} --no-cache`, { env })).exitCode).not.toBe(0);
   writeFileSync(join(repository, "README.md"), "# Changed\n");
   expect((await run(review, { env })).exitCode).not.toBe(0);
+});
+
+test("a change and a baseline narrow what a review shows, and only its shown findings are a gate", async () => {
+  const { run, repository, directory } = setup();
+  const git = (...args: string[]) => {
+    const config = ["user.name=a", "user.email=a@b.c", "init.defaultBranch=main"].flatMap((each) => [
+      "-c",
+      each,
+    ]);
+    execFileSync("git", [...config, ...args], { cwd: repository, stdio: "pipe" });
+  };
+  const lines =
+    "# Guide\n\nBack to [the start](README.md), or to [nowhere](none.md).\n\n[nowhere](none.md)\n";
+  git("init", "-q");
+  writeFileSync(join(repository, "guide.md"), lines);
+  git("add", "-A");
+  git("commit", "-qm", "x");
+  // The change removes the page that an old line links to, and adds a link to nowhere.
+  git("checkout", "-qb", "work");
+  rmSync(join(repository, "README.md"));
+  writeFileSync(join(repository, "guide.md"), `${lines}\nMore.\n`);
+  writeFileSync(join(repository, "new.md"), "See [more](more.md).\n");
+  // The cache keeps results of files that the security analysis has judged.
+  const review =
+    "review repository --only review-docs --only review-security --changed=main --json --fail-on medium";
+  const changed = await run(review);
+  expect(changed, changed.stdout).toMatchObject({ exitCode: 1, stderr: "" });
+  const report = changed.json() as unknown as ReviewReport;
+  const found = report.findings.map(({ file, line, inChange }) => [file, line, inChange]);
+  expect(found.sort()).toEqual([
+    ["guide.md", 3, "line"],
+    ["guide.md", 5, "file"],
+    ["new.md", 1, "line"],
+  ]);
+  expect(report.scope?.change).toMatchObject({
+    removedFiles: 1,
+    untouched: { inChangedFiles: 1, elsewhere: 0 },
+  });
+  // Outside of the repository: a baseline in the change would be used as it is at the base, and there it is missing.
+  const file = join(directory, "known.json");
+  writeFileSync(file, renderBaseline(report.findings));
+  // The same contents: the cache answers, so no swarm starts.
+  const known = await run(`${review} --baseline=${file}`, { env: { MURMUR_NATS_SERVER: "/no/server" } });
+  expect(known, known.stdout).toMatchObject({ exitCode: 0 });
+  expect((known.json() as unknown as ReviewReport).scope?.baseline).toMatchObject({ known: 2, new: 0 });
 });
 
 test("review rejects two formats, and a file that is not the report of a review", async () => {
