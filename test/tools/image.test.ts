@@ -13,7 +13,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { describeTree } from "../../tools/build/image/tree.ts";
@@ -25,6 +25,7 @@ import { imageConfig, startContainer, whyNoContainers } from "./container.ts";
 const root = join(import.meta.dirname, "../..");
 /** The share of the tree in an image of 170 MB: a lean base with Node.js has 115 MB. */
 const MAX_TREE_BYTES = 20e6;
+const MIB = 1024 * 1024;
 const CANARY = "canary-7f3a9c51";
 const run = promisify(execFile);
 
@@ -237,6 +238,23 @@ describe.skipIf(reason !== undefined)(
       });
     }, 60_000);
 
+    test.each([1, 2] as const)(
+      "cgroup version %i limits the heap to three quarters of its memory",
+      async (version) => {
+        const limited = startContainer({
+          tree,
+          args: ["--print", "v8.getHeapStatistics().heap_size_limit"],
+          command: ["/usr/local/bin/node"],
+          mounts: makeMemoryLimit(join(home, `cgroup-${version}`), version, 400 * MIB),
+        });
+        expect(await limited.ended).toBe(0);
+        // V8 adds the space of young objects to the limit.
+        expect(Number(limited.output()) / MIB).toBeGreaterThanOrEqual(300);
+        expect(Number(limited.output()) / MIB).toBeLessThan(320);
+      },
+      60_000,
+    );
+
     test("finds its code compiled, and the packages of agents in a folder outside /app", async () => {
       const checked = startContainer({
         tree,
@@ -260,6 +278,23 @@ describe.skipIf(reason !== undefined)(
 
 function lastLine(container: { output(): string }): unknown {
   return JSON.parse(container.output().trim().split("\n").at(-1) ?? "");
+}
+
+/** Files that tell a container of cgroup version 1 or 2 its memory limit, as `/proc` and `/sys/fs/cgroup`. */
+function makeMemoryLimit(folder: string, version: 1 | 2, bytes: number): Record<string, string> {
+  const files =
+    version === 1
+      ? {
+          "proc/self/cgroup": "4:memory:/box",
+          "cgroup/memory/box/memory.limit_in_bytes": bytes,
+          "cgroup/memory/box/memory.soft_limit_in_bytes": "9223372036854771712", // none
+        }
+      : { "proc/self/cgroup": "0::/box", "cgroup/box/memory.max": bytes, "cgroup/box/memory.high": "max" };
+  for (const [file, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(folder, file)), { recursive: true });
+    writeFileSync(join(folder, file), `${content}\n`);
+  }
+  return { "/proc": join(folder, "proc"), "/sys/fs/cgroup": join(folder, "cgroup") };
 }
 
 /** A base image of one layer, as `docker save` writes it. */
