@@ -111,7 +111,7 @@ export const configSchema = z.strictObject({
   }),
   permissionsFile: setting(z.string().min(1).optional(), {
     about:
-      "Path of permissions.yaml, the users of a swarm and their rights. The API process checks the file at its start.",
+      "Path of permissions.yaml, the users of a swarm and their rights. `up` starts its own server with them; the API process checks the file at its start.",
   }),
   replicas: setting(
     z.coerce

@@ -5,6 +5,7 @@ import { SwarmError } from "../protocol/index.ts";
 import type { NatsTarget } from "../transport/index.ts";
 import { type Config, rankOfSource, type Sources } from "./config.ts";
 import { connectionOf } from "./connection-settings.ts";
+import { seedFile } from "./permissions/index.ts";
 import { isAlive } from "./supervisor/identity.ts";
 import {
   dataFiles,
@@ -61,7 +62,16 @@ export async function resolveTarget(
     return { ...named, nats, prefix: config.prefix, context, deadSwarm };
   }
   const prefix = sources.prefix === "default" ? swarm.prefix : config.prefix;
-  return { nats: { servers: swarm.server, ...connection }, prefix, swarm, deadSwarm: null, context };
+  const user = swarm.permissions === null ? {} : localUser(swarm.permissions.keys, "api");
+  return { nats: { servers: swarm.server, ...user, ...connection }, prefix, swarm, deadSwarm: null, context };
+}
+
+/**
+ * The means to connect to a local swarm with permissions as one of its users. Commands of the data directory connect as `api`, whose
+ * rights cover all operations: who may read the directory has all keys.
+ */
+export function localUser(keys: string, user: string): Omit<NatsTarget, "servers"> {
+  return { credentials: { nkeyFile: seedFile(keys, user) }, inboxPrefix: `_INBOX.${user}` };
 }
 
 function findDeadSwarm(dataDir: string): SwarmState | null {

@@ -1,7 +1,7 @@
 // Real swarms for tests: the program as people start it, or a supervisor in the test's own process, each in a directory of its
 // own, with nothing left behind.
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, onTestFinished } from "vitest";
@@ -12,12 +12,14 @@ import { loadConfig } from "../../src/app/config.ts";
 import { identify } from "../../src/app/supervisor/identity.ts";
 import type { SwarmState } from "../../src/app/supervisor/state.ts";
 import { type Supervisor, startSupervisor } from "../../src/app/supervisor/supervisor.ts";
+import { localUser } from "../../src/app/target.ts";
 import { createMeter, type Logger, silentLogger } from "../../src/base/index.ts";
 import { createOfficeClient, foundOffice, type OfficeClient } from "../../src/coordinator/index.ts";
 import { connectNats, type Transport } from "../../src/transport/index.ts";
 import { createTaskClient, type TaskClient } from "../../src/work/index.ts";
 import { findNatsServer, type NatsServer, startNatsServer } from "../support/nats-server.ts";
 import { PROGRAM, programEnvironment } from "../support/program.ts";
+import { scaled } from "../support/scale.ts";
 
 /** Registers the clean-up of a thing that a test, or with {@link atFileEnd} a file, has started. */
 export type AtEnd = (cleanUp: () => Promise<void> | void, timeoutMs?: number) => void;
@@ -78,12 +80,38 @@ export interface Swarm {
   alreadyRunning?: true;
 }
 
-/** A directory to run the program in. Arguments are split at spaces; `%` stands for a space inside one. */
-export function setupWorld(env: Record<string, string> = {}, atEnd: AtEnd = onTestFinished): World {
+/**
+ * True: swarms of the tests run with permissions, each process with its own user. The nightly run does without them, so that both are
+ * tested.
+ */
+export const USES_PERMISSIONS = scaled(1, 0) === 1;
+
+/** The permissions of a test's swarm: all roles of agents in one class, and three coordinators. */
+function writePermissions(file: string, roles: readonly string[]): void {
+  const groups = roles.map((role) => `{ name: ${role}, slots: 4 }`).join(", ");
+  const coordinators = "[coordinator-1, coordinator-2, coordinator-3]";
+  writeFileSync(
+    file,
+    `version: 1\ncoordinators: ${coordinators}\nclasses:\n  - { name: default, capabilities: [${roles.join(", ")}], groups: [${groups}] }\n`,
+  );
+}
+
+/**
+ * A directory to run the program in. Arguments are split at spaces; `%` stands for a space inside one. `roles`: its swarms run with
+ * permissions for agents of these roles, which offer the capability of the same name.
+ */
+export function setupWorld(
+  env: Record<string, string> = {},
+  atEnd: AtEnd = onTestFinished,
+  { roles }: { roles?: readonly string[] } = {},
+): World {
   const root = realpathSync(mkdtempSync(join(tmpdir(), "murmur-app-")));
   const [directory, temp] = [join(root, "work"), join(root, "temp")];
   mkdirSync(directory);
   mkdirSync(temp);
+  const permissionsFile = join(root, "permissions.yaml");
+  const isGuarded = USES_PERMISSIONS && roles !== undefined;
+  if (isGuarded) writePermissions(permissionsFile, roles);
   const environment: Record<string, string> = {
     ...programEnvironment(),
     NO_COLOR: "1",
@@ -91,6 +119,7 @@ export function setupWorld(env: Record<string, string> = {}, atEnd: AtEnd = onTe
     TMPDIR: temp,
     // Not the cache of the person who runs the tests.
     XDG_CACHE_HOME: join(root, "cache"),
+    ...(isGuarded ? { MURMUR_PERMISSIONS_FILE: permissionsFile } : {}),
     ...env,
   };
   // Paths that a process takes relative to its working directory, which this process does not share.
@@ -203,16 +232,18 @@ async function initStreams(url: string): Promise<void> {
   await transport.close();
 }
 
-function connectionTo(servers: string) {
-  return { servers, name: "test", prefix: "murmur", log: silentLogger, meter: createMeter() };
+function connectionTo(servers: string, keys: string | null = null) {
+  const user = keys === null ? {} : localUser(keys, "api");
+  return { servers, ...user, name: "test", prefix: "murmur", log: silentLogger, meter: createMeter() };
 }
 
-/** Clients of a swarm, from the test's own process. */
+/** Clients of a swarm, from the test's own process. With the keys of a swarm with permissions, they have the rights of an api process. */
 export async function connectTo(
   server: string,
   atEnd: AtEnd = onTestFinished,
+  keys: string | null = null,
 ): Promise<{ transport: Transport; tasks: TaskClient; office: OfficeClient }> {
-  const transport = await connectNats(connectionTo(server));
+  const transport = await connectNats(connectionTo(server, keys));
   const tasks = createTaskClient({ transport, meter: createMeter() });
   atEnd(async () => {
     tasks.close();

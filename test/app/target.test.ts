@@ -37,6 +37,7 @@ function startLocalSwarm(directory: string, supervisor = identify(process.pid)!)
     ready: true,
     prefix: "local",
     server: "nats://127.0.0.1:1",
+    permissions: null,
     http: "",
     processes: [],
   };

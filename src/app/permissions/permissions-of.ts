@@ -101,6 +101,7 @@ const WIDE = {
   bareRead: "the body names the message, so the user may read any message of the stream",
   streamInfo: "also shows the subjects that a stream holds",
   gone: "a supervisor lets any living process tell the death; the office asks the host before it believes it",
+  account: "also tells the limits and the use of the whole account",
   create: "the creator of a consumer may choose the subject of its deliveries",
   placed: "consumers of placed tasks are not bound to the class",
   later: "the subject names no capability, so the user may delay tasks of any",
@@ -371,6 +372,7 @@ function grantInit(table: Table): void {
     api.consumerCreate(tasks, "*", ">"),
   ]);
   list.publish("begin the control log", names.subject("officeLog"));
+  list.publish("write its audit log", names.subject("audit"), WIDE.audit);
 }
 
 function grantSystem({ list }: Table): void {

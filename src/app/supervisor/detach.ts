@@ -22,6 +22,7 @@ interface Orders {
   coordinators: number;
   httpPort: number | undefined;
   joinServer: string | undefined;
+  permissionsFile: string | undefined;
 }
 
 /** A message from the supervisor to the starter: any number of steps, then one outcome. */

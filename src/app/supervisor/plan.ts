@@ -3,6 +3,8 @@ import { fileURLToPath } from "node:url";
 import { checkToken, SwarmError } from "../../protocol/index.ts";
 import { type Config, environmentName, settingFacts } from "../config.ts";
 import { CONNECTION_SETTINGS } from "../connection-settings.ts";
+import { agentEnvironment, type LocalUsers } from "./permissions.ts";
+import { NATS_ACCOUNTS } from "./state.ts";
 
 /** The limit of agent processes for one `up`: each is a Node process of 60 MB or more. */
 export const MAX_AGENT_PROCESSES = 256;
@@ -73,6 +75,8 @@ export interface PlanFacts {
   environment: Readonly<Record<string, string | undefined>>;
   /** The working directory of the processes; undefined: that of the supervisor. */
   directory?: string | undefined;
+  /** The users of a swarm with permissions; undefined: no process needs one. */
+  users?: LocalUsers | undefined;
   /** The roles of agents that the processes of a role load; default: that role alone. Several roles in one process share its memory. */
   loads?: Readonly<Record<string, readonly string[]>> | undefined;
 }
@@ -83,6 +87,8 @@ export interface Planner {
   /** Coordinator `number` of `count`; the ids are `coordinator-1` and so on. */
   coordinator(options: { number: number; count: number; metricsPort: number }): ProcessPlan;
   agent(options: { role: string; number: number; metricsPort: number }): ProcessPlan;
+  /** Creates the streams and ends: a swarm with permissions needs it before its other processes are ready. */
+  init(): ProcessPlan;
 }
 
 /** Makes the plans of a swarm whose server is known. */
@@ -92,6 +98,7 @@ export function createPlanner({
   ownServer,
   environment,
   directory,
+  users,
   loads = {},
 }: PlanFacts): Planner {
   const common: Record<string, string | undefined> = {
@@ -108,7 +115,8 @@ export function createPlanner({
     MURMUR_RESULT_DAYS: config.resultDays?.toString(),
     MURMUR_DEAD_DAYS: config.deadDays?.toString(),
     MURMUR_JOURNAL_DAYS: config.journalDays?.toString(),
-    MURMUR_CREATE_CONSUMERS: "true",
+    // With permissions only the user of init may create them.
+    MURMUR_CREATE_CONSUMERS: String(users === undefined),
     MURMUR_EXEC_ALLOW: config.execAllow.join(","),
     MURMUR_EXEC_DIRECTORIES: config.execDirectories.join(","),
   };
@@ -121,6 +129,8 @@ export function createPlanner({
   common.MURMUR_SERVER_FILE = undefined;
   common.MURMUR_CONTEXT = ownServer ? undefined : config.context;
   if (common.MURMUR_CONTEXT !== undefined) common.MURMUR_SERVER = undefined;
+  const apply = ownServer ? ["--apply"] : [];
+  const creation = users === undefined ? ["--init", ...apply] : [];
   const plan = (
     place: { role: string; number: number; metricsPort: number },
     args: readonly string[],
@@ -137,7 +147,9 @@ export function createPlanner({
   });
   return {
     api: ({ httpPort, metricsPort }) =>
-      plan({ role: "api", number: 1, metricsPort }, ["api", "--init", ...(ownServer ? ["--apply"] : [])], {
+      plan({ role: "api", number: 1, metricsPort }, ["api", ...creation], {
+        ...users?.environmentOf("api"),
+        MURMUR_PERMISSIONS_FILE: users?.path,
         MURMUR_HTTP_HOST: config.httpHost,
         MURMUR_HTTP_PORT: String(httpPort),
         MURMUR_API_TOKEN: config.apiTokenFile === undefined ? config.apiToken : undefined,
@@ -145,10 +157,22 @@ export function createPlanner({
       }),
     coordinator: ({ number, count, metricsPort }) =>
       plan({ role: "coordinator", number, metricsPort }, ["coordinator"], {
+        ...users?.environmentOf(users.coordinatorUser(`coordinator-${number}`)),
         MURMUR_COORDINATOR_ID: `coordinator-${number}`,
         MURMUR_COORDINATORS: Array.from({ length: count }, (_, index) => `coordinator-${index + 1}`).join(),
       }),
-    agent: (place) => plan(place, ["agent", "run", ...(loads[place.role] ?? [place.role])]),
+    agent: (place) =>
+      plan(
+        place,
+        ["agent", "run", ...(loads[place.role] ?? [place.role])],
+        users === undefined ? {} : agentEnvironment(place.role, users),
+      ),
+    init: () =>
+      plan(
+        { role: "init", number: 1, metricsPort: 0 },
+        ["init", "--json", "--apply", ...(users === undefined ? [] : ["--permissions", users.path])],
+        users?.environmentOf("init"),
+      ),
   };
 }
 
@@ -200,6 +224,8 @@ export function natsConfig(options: {
   storeDir: string;
   logFile: string;
   sync: Config["sync"];
+  /** True: the accounts are in {@link NATS_ACCOUNTS}, beside this file. */
+  hasAccounts?: boolean;
 }): string {
   return [
     "# Written by `murmur up`; changes are lost at its next start.",
@@ -218,6 +244,8 @@ export function natsConfig(options: {
     "  max_memory_store: 256MB",
     `  sync_interval: ${options.sync === "always" ? "always" : '"2m"'}`,
     "}",
+    // nats-server takes the path from the folder of this file.
+    ...(options.hasAccounts === true ? [`include ${JSON.stringify(NATS_ACCOUNTS)}`] : []),
     "",
   ].join("\n");
 }

@@ -38,6 +38,8 @@ const stateSchema = z.object({
   prefix: z.string(),
   server: z.string(),
   http: z.string(),
+  /** The permissions file of a swarm with permissions, and the folder with the keys of its users. */
+  permissions: z.object({ file: z.string(), keys: z.string() }).nullable().default(null),
   processes: z.array(processSchema),
 });
 
@@ -45,6 +47,9 @@ const stateSchema = z.object({
 export type SwarmState = z.output<typeof stateSchema>;
 /** One process of a local swarm. */
 export type ProcessRecord = z.output<typeof processSchema>;
+
+/** The file with the accounts of a server with permissions, beside its configuration. */
+export const NATS_ACCOUNTS = "nats-accounts.conf";
 
 /** The files of a data directory. */
 export function dataFiles(dataDir: string) {
@@ -58,6 +63,8 @@ export function dataFiles(dataDir: string) {
     logs: join(root, "logs"),
     nats: join(root, "nats"),
     natsConfig: join(root, "nats.conf"),
+    natsAccounts: join(root, NATS_ACCOUNTS),
+    keys: join(root, "keys"),
   };
 }
 

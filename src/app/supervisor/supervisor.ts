@@ -15,7 +15,9 @@ import { Changer, NATS_STOP_MS } from "./changer.ts";
 import { createControl } from "./control/control.ts";
 import { forgiveStandstill, isSilent } from "./decide.ts";
 import { identify, type ProcessIdentity } from "./identity.ts";
+import { runInit } from "./init.ts";
 import { KeptProcess } from "./kept-process.ts";
+import { type LocalUsers, prepareUsers } from "./permissions.ts";
 import { createPlanner, natsConfig, type ProcessPlan, planNats, planProcesses } from "./plan.ts";
 import { findFreePorts, isFree } from "./ports.ts";
 import { ProcessTable } from "./process-table.ts";
@@ -53,6 +55,8 @@ export interface SupervisorOptions {
   httpPort?: number | undefined;
   /** Join this server instead of starting one. Its credentials are in `config`. */
   joinServer?: string | undefined;
+  /** The permissions file: the own server refuses everything that it does not allow. Default: it allows everything. */
+  permissionsFile?: string | undefined;
   environment: Readonly<Record<string, string | undefined>>;
   /** The working directory of the processes; default that of this process. Relative paths of settings start from it. */
   directory?: string | undefined;
@@ -115,6 +119,7 @@ class SwarmSupervisor implements Supervisor {
   #changer: Changer | undefined;
   #server = "";
   #http = "";
+  #users: LocalUsers | undefined;
   #ready = false;
   #stopping: Promise<void> | undefined;
   #hurry = false;
@@ -149,6 +154,7 @@ class SwarmSupervisor implements Supervisor {
       prefix: this.#options.config.prefix,
       server: this.#server,
       http: this.#http,
+      permissions: this.#users === undefined ? null : { file: this.#users.path, keys: this.#users.keys },
       processes: this.#table.all.flatMap(({ record }) => record ?? []),
     };
   }
@@ -159,10 +165,12 @@ class SwarmSupervisor implements Supervisor {
 
   async start(): Promise<Supervisor> {
     const { config, roles, coordinators = 0, httpPort, joinServer, signal, onStep } = this.#options;
-    const { environment, directory, loads, log, withApi } = this.#options;
+    const { environment, directory, loads, log, withApi, permissionsFile } = this.#options;
     const http = httpPort === undefined || httpPort === 0 ? null : httpPort;
     try {
       if (http !== null) await this.#checkHttpPort(http);
+      this.#users = permissionsFile === undefined ? undefined : await prepareUsers(permissionsFile, config);
+      const users = this.#users;
       const [natsPort, freeHttpPort, ...metricsPorts] = await findFreePorts(3 + coordinators + roles.length);
       const apiPort = http ?? freeHttpPort!;
       this.#server = joinServer ?? `nats://127.0.0.1:${natsPort}`;
@@ -174,6 +182,7 @@ class SwarmSupervisor implements Supervisor {
         environment,
         directory,
         loads,
+        users,
       };
       const plans = planProcesses({
         ...facts,
@@ -182,11 +191,12 @@ class SwarmSupervisor implements Supervisor {
         httpPort: withApi === false ? undefined : apiPort,
         metricsPorts,
       });
-      if (joinServer === undefined) plans.unshift(this.#writeNatsPlan(natsPort!));
+      const natsPlan = joinServer === undefined ? this.#writeNatsPlan(natsPort!) : null;
+      const planner = createPlanner(facts);
       this.#changer = new Changer({
         config,
         log,
-        planner: createPlanner(facts),
+        planner,
         table: this.#table,
         roleFiles: this.#roleFiles,
         wanted: {
@@ -209,10 +219,16 @@ class SwarmSupervisor implements Supervisor {
         },
       });
       signal.throwIfAborted();
-      onStep?.(`starting ${plans.map((plan) => plan.name).join(", ")}`);
+      const all = [...(natsPlan === null ? [] : [natsPlan]), ...plans];
+      onStep?.(`starting ${all.map((plan) => plan.name).join(", ")}`);
       this.#watchSilence();
       await this.#control.start();
-      await this.#table.startAll(plans.map((plan) => this.#add(plan)));
+      if (users === undefined) await this.#table.startAll(all.map((plan) => this.#add(plan)));
+      else {
+        await this.#table.startAll(natsPlan === null ? [] : [this.#add(natsPlan)]);
+        await runInit(planner.init(), AbortSignal.any([signal, this.#halt.signal]));
+        await this.#table.startAll(plans.map((plan) => this.#add(plan)));
+      }
       this.#ready = true;
       this.#changer.keep();
       this.#save();
@@ -265,7 +281,16 @@ class SwarmSupervisor implements Supervisor {
     const { config } = this.#options;
     const files = dataFiles(config.data);
     const logFile = join(files.logs, "nats-1.log");
-    writeFileSync(files.natsConfig, natsConfig({ port, storeDir: files.nats, logFile, sync: config.sync }));
+    writeFileSync(
+      files.natsConfig,
+      natsConfig({
+        port,
+        storeDir: files.nats,
+        logFile,
+        sync: config.sync,
+        hasAccounts: this.#users !== undefined,
+      }),
+    );
     return planNats({ config, configFile: files.natsConfig });
   }
 

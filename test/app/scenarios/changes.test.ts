@@ -77,6 +77,18 @@ test("status shows the processes and the queues of the data directory, and of a 
   });
 });
 
+test("up --server joins a swarm of another directory", async () => {
+  const guest = setupWorld();
+  const joined = await guest.up(`--server ${first.server} --agents echo`);
+  expect(joined.processes.map(({ role }) => role)).toEqual(["api", "echo"]);
+  const { pid } = joined.processes.find(({ name }) => name === "echo-1")!;
+  await eventually(async () => {
+    const { agents } = (await world.call("agent ls --json")).json() as { agents: { pid: number }[] };
+    return agents.find((agent) => agent.pid === pid);
+  });
+  expect((await world.call("submit echo --input 1 --wait --json")).exitCode).toBe(0);
+});
+
 test("up tells a setting that it asks for and the swarm does not have, with exit code 1", async () => {
   const refused = await world.call("up --log-level debug");
   expect(refused.exitCode).toBe(1);

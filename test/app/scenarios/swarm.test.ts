@@ -1,4 +1,7 @@
-// A whole swarm as people run it: real processes, a private nats-server, signals. All tests of this file share one swarm.
+// A whole swarm as people run it: real processes, a private nats-server with permissions, signals. All tests of this file share one
+// swarm.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { atFileEnd, connectTo, eventually, type Swarm, setupWorld, type World } from "../support.ts";
 
@@ -9,9 +12,9 @@ let clients: Awaited<ReturnType<typeof connectTo>>;
 const atEnd = atFileEnd();
 
 beforeAll(async () => {
-  world = setupWorld({}, atEnd);
+  world = setupWorld({}, atEnd, { roles: ["echo"] });
   swarm = await world.up("--agents echo*2");
-  clients = await connectTo(swarm.server, atEnd);
+  clients = await connectTo(swarm.server, atEnd, world.state().permissions?.keys);
 });
 
 const pidOf = (of: Swarm, name: string) => of.processes.find((each) => each.name === name)!.pid;
@@ -181,15 +184,6 @@ test("an agent is paused, resumed and drained by its id", async () => {
   await world.call(`agent resume ${last.id}`);
 });
 
-test("up --server joins a swarm of another directory", async () => {
-  const guest = setupWorld();
-  const joined = await guest.up(`--server ${swarm.server}`);
-  expect(joined.processes.map(({ role }) => role)).toEqual(["api", "echo"]);
-  const pid = pidOf(joined, "echo-1");
-  await eventually(async () => (await listAgents()).find((agent) => agent.pid === pid));
-  expect((await world.call("submit echo --input 1 --wait --json")).exitCode).toBe(0);
-});
-
 /** The bound for the supervisor's notice of a death: it takes well below a second, and a silence 15 s. */
 const NOTICE_MS = 5_000;
 
@@ -219,4 +213,9 @@ test("the supervisor restarts a killed agent, api and nats-server", async () => 
     return ran.exitCode === 0 ? ran.json() : undefined;
   });
   expect(done).toMatchObject({ status: "completed" });
+});
+
+test("no process of the swarm tried an operation that its user may not do", () => {
+  const log = readFileSync(join(world.directory, ".murmur/logs/nats-1.log"), "utf8");
+  expect(log.split("\n").filter((line) => line.includes("Violation"))).toEqual([]);
 });

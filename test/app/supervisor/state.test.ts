@@ -50,6 +50,7 @@ function stateOf(record: { pid: number; started: string }): SwarmState {
     ready: true,
     prefix: "murmur",
     server: "nats://127.0.0.1:1",
+    permissions: null,
     http: "http://127.0.0.1:2",
     processes: [{ ...facts, ...record, status: "running" }],
   };

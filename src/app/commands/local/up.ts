@@ -76,6 +76,11 @@ export const command = defineCommand({
       description: "port of the HTTP API; 0: a free one (default: as the last up here; a free one at first)",
       value: "PORT",
     }),
+    permissions: z.string().min(1).optional().meta({
+      value: "FILE",
+      description:
+        "start the own server with these permissions, and give each process its own user (default: MURMUR_PERMISSIONS_FILE)",
+    }),
     watch: z
       .boolean()
       .default(false)
@@ -90,6 +95,7 @@ export const command = defineCommand({
     "up",
     "up --agents echo*4 --http 7070",
     "up --watch",
+    "up --permissions deploy/permissions.yaml --coordinators 3",
     "up --detach --json",
     "up --detach --data /tmp/second",
   ],
@@ -100,6 +106,7 @@ export const command = defineCommand({
     const { config, terminal, signal } = ports;
     const dataDir = resolve(ports.directory, config.data);
     const join = await targetToJoin(ports);
+    const permissionsFile = permissionsOf(ports, input.permissions, join);
     const asked: Asked = {
       agents: input.agents === undefined ? undefined : countRoles(parseAgents(input.agents)),
       coordinators: input.coordinators,
@@ -107,14 +114,15 @@ export const command = defineCommand({
     };
     const roleFiles = await findRoleFiles(ports);
     checkRoles(Object.keys(asked.agents ?? {}), roleFiles, "--agents");
-    const request = { asked, join, roleFiles, watch: input.watch };
+    const request = { asked, join, roleFiles, watch: input.watch, permissionsFile };
     const running = readRunningSwarm(dataDir);
     if (running !== null) return changeRunning(ports, running, { ...request, dataDir });
     const joined = join === null ? null : markServer(serversOf(join));
     const wanted = startWith(asked, readWanted(dataDir), joined);
     checkRoles(Object.keys(wanted.agents), roleFiles, `the wanted state of ${dataDir}`);
     const orders = {
-      config: ownConfig(ports, dataDir, join),
+      config: { ...ownConfig(ports, dataDir, join), permissionsFile },
+      permissionsFile,
       roles: Object.entries(wanted.agents).flatMap(([role, count]) => Array<string>(count).fill(role)),
       roleFiles,
       watch: input.watch,
@@ -178,10 +186,13 @@ async function changeRunning(
     join: Target | null;
     roleFiles: Readonly<Record<string, string>>;
     watch: boolean;
+    permissionsFile: string | undefined;
   },
 ): Promise<Output> {
-  const { terminal, signal, sources } = ports;
-  const { dataDir, asked, join, roleFiles, watch } = request;
+  const { terminal, signal } = ports;
+  const { dataDir, asked, join, roleFiles, watch, permissionsFile } = request;
+  const isGiven = permissionsFile !== undefined && ports.sources.permissionsFile === "default";
+  const sources = isGiven ? { ...ports.sources, permissionsFile: "flag --permissions" } : ports.sources;
   const { control } = running;
   if (control === null) {
     const wantsChange = watch || Object.values(asked).some((value) => value !== undefined);
@@ -195,7 +206,7 @@ async function changeRunning(
       asked,
       watch,
       roleFiles,
-      settings: viewSettings(ownConfig(ports, dataDir, join), sources),
+      settings: viewSettings({ ...ownConfig(ports, dataDir, join), permissionsFile }, sources),
       joined: join === null ? null : markServer(serversOf(join)),
       program: { version: VERSION, hash: hashSources(await readProgram()) },
     },
@@ -204,6 +215,19 @@ async function changeRunning(
   const { changes, differences } = parse(answerSchema, answer, "answer of the supervisor");
   const now = readRunningSwarm(dataDir) ?? running;
   return { ...toOutput(now, dataDir), alreadyRunning: true, changes, differences };
+}
+
+/** The permissions file of the own server. @throws SwarmError `invalid_input` when a server is joined, which has its own permissions. */
+function permissionsOf(ports: Ports, flag: string | undefined, join: Target | null): string | undefined {
+  if (flag !== undefined && join !== null) {
+    throw new SwarmError(
+      "invalid_input",
+      "--permissions is for the own server of up; a server that is joined has its permissions already",
+      { field: "permissions" },
+    );
+  }
+  const path = join === null ? (flag ?? ports.config.permissionsFile) : undefined;
+  return path === undefined ? undefined : resolveFrom(ports.directory, path);
 }
 
 /** The settings of the swarm, with paths that do not depend on a working directory. */

@@ -6,6 +6,7 @@ import type { SettingView } from "./changes.ts";
 /** The settings that the supervisor passes to its processes. The server, its credentials and the HTTP port are compared apart. */
 const SWARM_SETTINGS: readonly SettingName[] = [
   "prefix",
+  "permissionsFile",
   "replicas",
   "resultDays",
   "deadDays",
