@@ -7,7 +7,7 @@ import { scaled } from "../../support/scale.ts";
 import { startHost } from "../support.ts";
 
 /** Requests of each kind. */
-const RUNS = scaled(1_000, 10_000);
+const RUNS = scaled(500, 10_000);
 
 /** Request bodies such as careless and hostile programs send. */
 const bodies = fc.oneof(

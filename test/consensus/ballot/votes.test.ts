@@ -195,7 +195,7 @@ function shuffle<T>(items: readonly T[], chance: ReturnType<typeof seededChance>
 }
 
 /** The seeded runs of one test. */
-const BFT_RUNS = scaled(200, 1_000);
+const BFT_RUNS = scaled(80, 1_000);
 
 describe.each([4, 7, 10])("bft of %i seats", PATIENT, (seats) => {
   const liars = faultyOf(seats);

@@ -12,7 +12,7 @@ import { type Bench, describeFailure, listFaults, runSeed } from "./world.ts";
  * The seeds of a sweep. In the first 38 seeds of each world every kind of fault happens at least once; a seed takes about
  * 0.05 s of CPU time (line) or 0.1 s (member).
  */
-export const SWEEP_SEEDS = scaled(50, 500);
+export const SWEEP_SEEDS = scaled(40, 500);
 
 /** The threads of a sweep. Other test files run at the same time. A second thread pays only for a long sweep. */
 const SWEEP_THREADS = scaled(1, 2);

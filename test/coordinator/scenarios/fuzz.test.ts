@@ -7,7 +7,7 @@ import { createSubjects, decode, encode, errorReplySchema, HEADERS } from "../..
 import { scaled } from "../../support/scale.ts";
 import { SOON, setupOffice } from "../support.ts";
 
-const CASES = scaled(5_000, 50_000);
+const CASES = scaled(1_500, 50_000);
 /** Messages in a row before other work gets its turn: the coordinator must not take this for a pause. */
 const BATCH = 50;
 const three = ["c1", "c2", "c3"];

@@ -23,7 +23,7 @@ import {
 } from "../../../src/protocol/index.ts";
 import { scaled } from "../../support/scale.ts";
 
-const RUNS = scaled(1_000, 10_000);
+const RUNS = scaled(500, 10_000);
 const TIMEOUT_MS = 240_000;
 const DEPTH = 10_000;
 

@@ -8,7 +8,7 @@ import { scaled } from "../../support/scale.ts";
 import { ScriptedWorkforce } from "../support.ts";
 
 /** The fuzzed bodies of one run. */
-const BODIES = scaled(1_000, 10_000);
+const BODIES = scaled(500, 10_000);
 
 let transport: Transport;
 let stop: () => Promise<void>;

@@ -4,7 +4,11 @@ import { SwarmError } from "../../../src/protocol/index.ts";
 import type { Bucket } from "../../../src/transport/index.ts";
 import { createLimiters, type Permit } from "../../../src/work/limits/limiter.ts";
 import { LEASE_MS, LEASE_RENEW_MS } from "../../../src/work/limits/permits.ts";
+import { scaled } from "../../support/scale.ts";
 import { signal } from "../support.ts";
+
+/** The orders of takes, releases and writes. */
+const SEEDS = scaled(60, 400);
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] }); // renewal, by the real clock
@@ -101,7 +105,7 @@ it("a give-back of all permits that failed is repeated at the next renewal, not 
 });
 
 it("attempts never exceed the limit in any order of takes, releases and writes", async () => {
-  for (let seed = 1; seed <= 200; seed++) {
+  for (let seed = 1; seed <= SEEDS; seed++) {
     const chance = seededChance(seed);
     const concurrency = integerBetween(chance, 1, 4);
     const { bucket, clock, one, other } = twoProcesses(concurrency);
