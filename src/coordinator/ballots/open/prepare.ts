@@ -57,32 +57,23 @@ export function prepareBallot(
   const labels = task.labels === undefined ? {} : { labels: task.labels };
   const seats = findSeats(state, pick, { capability, spec, ...labels });
   const isShort = seats.length < spec.seats;
-  const missing = fillUp(seats, spec.seats).filter(({ agent }) => agent === NO_AGENT);
-  const wanted =
-    spec.panel === undefined
-      ? capability
-      : `the panel (none for ${missingCapabilities(missing, spec).join(", ")})`;
-  const asked = new Set([capability, ...(spec.panel ?? [])]);
-  const paused = [...asked].filter((name) => state.pauses.has(name));
-  const pause = paused.length === 0 ? "" : ` (paused: ${paused.join(", ")})`;
-  const found = `${seats.length} of ${spec.seats} agents for ${wanted}${demandsOf(spec)}${pause}`;
+  const filled = fillUp(seats, spec.seats);
   if (isShort && leftMs > 0) {
     const pauseMs = Math.min(RETRY_FEW_MS_MAX, Math.max(RETRY_FEW_MS, (atMs - sinceMs) / 8));
+    const found = describeShortage(request, { state, spec, filled });
     throw new AgentsMissing(`${found} are there: the ballot waits for more`, {
       retryAfterMs: Math.ceil(Math.min(pauseMs, leftMs)),
-      vacant: missing.map(({ seat }) => capabilityOfSeat(spec, seat, capability)),
+      vacant: filled.filter(isVacant).map(({ seat }) => capabilityOfSeat(spec, seat, capability)),
     });
   }
   const [core, effects] = openBallot({
     id,
     spec,
-    seats: fillUp(seats, spec.seats),
+    seats: filled,
     nonce: randomUUID(), // 122 random bits, drawn many at a time
     atMs,
     effectiveVoters: worthOf(state, capability, seats),
-    ...(isShort
-      ? { vacant: { seats: missing.map(({ seat }) => seat), reason: `only ${found} were there in time` } }
-      : {}),
+    ...(isShort ? { vacant: vacancyOf(request, { state, spec, filled }) } : {}),
   });
   const opened = {
     id,
@@ -102,6 +93,39 @@ export function prepareBallot(
 /** The bytes that an open ballot adds to the state, about. */
 export function sizeOf({ task, core }: Pick<OpenedBallot, "task" | "core">): number {
   return HEAD_BYTES + task.length + core.length;
+}
+
+/** A ballot with too few agents: its seats, of which some have none. */
+interface Shortage {
+  readonly state: OfficeState;
+  readonly spec: BallotSpec;
+  readonly filled: readonly Seat[];
+}
+
+/** The vacant seats of a ballot whose time is over, with the reason. */
+function vacancyOf(request: BallotOpenRequest, shortage: Shortage): { seats: number[]; reason: string } {
+  const found = describeShortage(request, shortage);
+  return {
+    seats: shortage.filled.filter(isVacant).map(({ seat }) => seat),
+    reason: `only ${found} were there in time`,
+  };
+}
+
+/** The agents that were found, and those that were wanted, as words of a message. */
+function describeShortage({ capability }: BallotOpenRequest, { state, spec, filled }: Shortage): string {
+  const missing = filled.filter(isVacant);
+  const wanted =
+    spec.panel === undefined
+      ? capability
+      : `the panel (none for ${missingCapabilities(missing, spec).join(", ")})`;
+  const asked = new Set([capability, ...(spec.panel ?? [])]);
+  const paused = [...asked].filter((name) => state.pauses.has(name));
+  const pause = paused.length === 0 ? "" : ` (paused: ${paused.join(", ")})`;
+  return `${filled.length - missing.length} of ${spec.seats} agents for ${wanted}${demandsOf(spec)}${pause}`;
+}
+
+function isVacant({ agent }: Seat): boolean {
+  return agent === NO_AGENT;
 }
 
 /** The demands on the agents besides the capability, as words of a message. */
