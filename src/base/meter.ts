@@ -169,6 +169,11 @@ function taskMetrics({ counter, gauge, histogram }: Factory) {
       "Old journals without a closing record that this process looked at; those of ended and absent tasks were removed.",
       ["outcome"],
     ),
+    blobsRenewed: counter(
+      "murmur_blobs_renewed_total",
+      "Blobs that old tasks and dead letters name and that this process looked at; those in the second half of their time were stored again.",
+      ["outcome"],
+    ),
     deadLetters: gauge("murmur_dead_letters", "Dead letters stored.", ["capability"]),
     fencedWrites: counter(
       "murmur_fenced_writes_total",

@@ -336,7 +336,19 @@ export interface Blobs {
   put(data: Uint8Array): Promise<{ $blob: string; bytes: number }>;
   /** Reads a blob and verifies its hash. @throws SwarmError `not_found`; `internal` when the bytes do not match the hash. */
   get(ref: { $blob: string; bytes: number }): Promise<Uint8Array>;
+  /**
+   * Makes sure that a stored blob is in the first half of its time, without the caller having its bytes: stores it again when half of
+   * {@link Blobs.ttlMs} has passed.
+   * @returns `renewed`: stored again; `fresh`: it was young enough; `missing`: it is not stored (any more).
+   * @throws SwarmError `unavailable`; `internal` when the bytes do not match the hash.
+   */
+  renew(ref: { $blob: string; bytes: number }): Promise<BlobRenewal>;
+  /** How long a blob is kept after it was last stored, in ms. */
+  readonly ttlMs: number;
 }
+
+/** The outcome of {@link Blobs.renew}. */
+export type BlobRenewal = "renewed" | "fresh" | "missing";
 
 /** Named large bodies, kept until they are deleted. Reads see every finished write. */
 export interface Objects {

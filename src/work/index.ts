@@ -38,6 +38,8 @@ export type {
   TrailRecord,
   Workforce,
 } from "./ports.ts";
+export { blobsOf, renewBlobs } from "./stores/blob-refs.ts";
+export { createBlobRenewer, type RenewalReport } from "./stores/blob-renewer.ts";
 export { unpackResult, unpackStored } from "./stores/bodies.ts";
 export {
   capabilityOfConsumer,

@@ -1270,6 +1270,13 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await expect(transport.blobs.get({ ...ref, bytes: 5 })).rejects.toThrow(withCode("invalid_input"));
       });
 
+      test("a young blob is not renewed, and an unknown blob is missing", async () => {
+        const { transport } = await setup();
+        const ref = await transport.blobs.put(text("body"));
+        expect(await transport.blobs.renew(ref)).toBe("fresh");
+        expect(await transport.blobs.renew({ ...ref, $blob: "0".repeat(64) })).toBe("missing");
+      });
+
       test("several concurrent writers of the same blob all succeed", async () => {
         const { transport } = await setup();
         const body = randomBytes(1_500_000);

@@ -1,6 +1,12 @@
 // The process of the front door: it takes submits on the bus, moves due tasks into their queues, and serves HTTP.
 import { createOfficeClient } from "../../coordinator/index.ts";
-import { createFrontDoor, createJournalSweeper, createMover, createTaskClient } from "../../work/index.ts";
+import {
+  createBlobRenewer,
+  createFrontDoor,
+  createJournalSweeper,
+  createMover,
+  createTaskClient,
+} from "../../work/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { createOperateDoor } from "../door/index.ts";
 import { apiRoutes } from "../http/api.ts";
@@ -91,6 +97,7 @@ function assembleApi(
       doors: [
         door,
         createMover({ transport, meter, log }),
+        createBlobRenewer({ transport, meter, log }),
         createJournalSweeper({
           transport,
           meter,

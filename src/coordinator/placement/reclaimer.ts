@@ -37,11 +37,13 @@ import {
 } from "../../protocol/index.ts";
 import type { Log, Stored, Transport } from "../../transport/index.ts";
 import {
+  blobsOf,
   buryUnreadable,
   carriedHeaders,
   createResultStore,
   placedConsumer,
   readPlacedTask,
+  renewBlobs,
 } from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
 import { isLeaving } from "../registry/availability.ts";
@@ -256,6 +258,7 @@ export class Reclaimer {
   async #publish(stored: Stored, { scope, taskId }: PlacedAddress): Promise<boolean> {
     const { capability, priority } = readPlacement(stored.header(HEADERS.placement));
     const subject = this.#subjects.task({ capability, priority, scope, taskId });
+    await renewBlobs(blobsOf(stored), this.#parts.transport.blobs);
     try {
       await this.#tasks.append(subject, stored.data, {
         headers: {

@@ -84,6 +84,8 @@ export interface StreamLimits {
   resultAgeMs?: number | undefined;
   /** How long dead letters are kept, in ms; default 30 days. */
   deadAgeMs?: number | undefined;
+  /** How long a blob is kept after it was last stored, in ms; default 30 days, and at least twice the age of results and dead letters. */
+  blobAgeMs?: number | undefined;
   /** How long the journals of *ended* tasks are kept, in ms. It is no limit of the stream: see `stores/journal.ts`. */
   journalAgeMs?: number | undefined;
 }
@@ -210,7 +212,8 @@ export interface BucketSpec {
 /** The buckets of the swarm named `prefix`, with their limits. */
 export function bucketSpecs(prefix: string, limits: StreamLimits = {}): BucketSpec[] {
   // A put stores a blob again in the second half of its time, so half of the time is certain.
-  const blobAgeMs = Math.max(BLOB_AGE_MS, 2 * (limits.resultAgeMs ?? 0), 2 * (limits.deadAgeMs ?? 0));
+  const blobAgeMs =
+    limits.blobAgeMs ?? Math.max(BLOB_AGE_MS, 2 * (limits.resultAgeMs ?? 0), 2 * (limits.deadAgeMs ?? 0));
   return [
     {
       key: "limits",

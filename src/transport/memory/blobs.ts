@@ -17,7 +17,12 @@ export function createMemoryBlobs(options: {
   now: () => number;
 }): Blobs {
   const { open, ttlMs, now } = options;
+  const find = ($blob: string): StoredBlob | undefined => {
+    const stored = open().get($blob);
+    return stored === undefined || (ttlMs > 0 && now() - stored.storedAtMs >= ttlMs) ? undefined : stored;
+  };
   return {
+    ttlMs,
     async put(data) {
       refuseOversize(data.length);
       const $blob = blobHash(data);
@@ -25,11 +30,19 @@ export function createMemoryBlobs(options: {
       return { $blob, bytes: data.length };
     },
     async get(ref) {
-      const stored = open().get(ref.$blob);
-      if (stored === undefined || (ttlMs > 0 && now() - stored.storedAtMs >= ttlMs))
+      const stored = find(ref.$blob);
+      if (stored === undefined)
         throw new SwarmError("not_found", `blob ${ref.$blob} is not stored; it may have expired`);
       verifyBlob(ref, stored.data);
       return stored.data;
+    },
+    async renew(ref) {
+      const stored = find(ref.$blob);
+      if (stored === undefined) return "missing";
+      if (now() - stored.storedAtMs < ttlMs / 2) return "fresh";
+      verifyBlob(ref, stored.data);
+      open().set(ref.$blob, { data: stored.data, storedAtMs: now() });
+      return "renewed";
     },
   };
 }

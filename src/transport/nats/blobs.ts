@@ -140,20 +140,33 @@ export function createNatsBlobs(link: Link, name: string, ttlMs: number): Blobs 
     await log.append(objectMetaSubject(name, hash), utf8Bytes(JSON.stringify(info)), { rollup: true });
   }
 
+  /** A blob in the second half of its time is stored again, so that it outlives the task that refers to it. */
+  const isFresh = ({ mtime }: BlobInfo) => Date.now() - Date.parse(mtime) < ttlMs / 2;
+
   return {
+    ttlMs,
     put: async (data) => {
       refuseOversize(data.length);
       const $blob = blobHash(data);
       await runWithin(`store blob ${$blob}`, BLOB_TIMEOUT_MS, async () => {
         const existing = await findInfo($blob);
-        // A blob in the second half of its life is stored again, so that it outlives the task that refers to it.
-        const ageMs = existing === null ? 0 : Date.now() - Date.parse(existing.mtime);
         const isWhole = existing?.deleted !== true && existing?.size === data.length;
-        if (isWhole && existing.nuid.endsWith(EACH) && ageMs < ttlMs / 2) return;
+        if (isWhole && existing.nuid.endsWith(EACH) && isFresh(existing)) return;
         await write($blob, data);
       });
       return { $blob, bytes: data.length };
     },
+    renew: (ref) =>
+      runWithin(`renew blob ${ref.$blob}`, 2 * BLOB_TIMEOUT_MS, async () => {
+        const existing = await findInfo(ref.$blob);
+        if (existing === null || existing.deleted === true) return "missing";
+        if (isFresh(existing)) return "fresh";
+        const data = await readPatiently(ref.$blob);
+        if (data === null) return "missing"; // it expired since the look
+        verifyBlob(ref, data);
+        await write(ref.$blob, data);
+        return "renewed";
+      }),
     get: async (ref) => {
       const data = await runWithin(`read blob ${ref.$blob}`, BLOB_TIMEOUT_MS, () => readPatiently(ref.$blob));
       if (data === null)

@@ -13,7 +13,7 @@ import {
   SwarmError,
 } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
-import { isBlobRef, unpack, unpackBlob } from "../stores/bodies.ts";
+import { isBlobRef, packLarge, unpack, unpackBlob } from "../stores/bodies.ts";
 import { storeLater } from "../stores/later.ts";
 import { isScopeMarked } from "../stores/scopes.ts";
 import type { InFlightTask, KnownTask } from "./in-flight.ts";
@@ -113,7 +113,8 @@ export function createAdmission(parts: { transport: Transport; subjects: Subject
   /** Moves a task that is not due into the later stream, and acks its delivery. @throws SwarmError `unavailable`. */
   async function moveToLater({ task, at, delivery, encoding }: InFlightTask, dueMs: number): Promise<void> {
     // The delay becomes an absolute time: it counts from when the message was stored, and the move stores it again.
-    const data = encode({ ...task, notBefore: toIsoTime(dueMs) }, encoding);
+    const bytes = encode({ ...task, notBefore: toIsoTime(dueMs) }, encoding);
+    const data = await packLarge(bytes, encoding, transport.blobs);
     const message = { data, header: (name: string) => delivery.header(name) };
     await storeLater({ transport, subjects }, at, message, dueMs);
     delivery.ack();

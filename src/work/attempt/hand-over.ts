@@ -25,6 +25,7 @@ import {
 } from "../../protocol/index.ts";
 import type { Delivery, Log, Transport } from "../../transport/index.ts";
 import type { TrailReader } from "../ports.ts";
+import { blobsOf, renewBlobs } from "../stores/blob-refs.ts";
 import { carriedHeaders } from "../stores/later.ts";
 import type { InFlightTask } from "./in-flight.ts";
 import { askOffice, ballotOpenRequestOf, placeRequestOf } from "./office-requests.ts";
@@ -114,6 +115,7 @@ export class HandOver {
     const subject = this.#parts.subjects.placed(address);
     const handOff = tip.handed === null ? "" : `-${tip.handed.seq}`;
     const messageId = `placed-${at.taskId}-${delivery.seq}${handOff}`;
+    await renewBlobs(blobsOf(delivery), this.#parts.transport.blobs);
     try {
       await this.#tasks.append(subject, delivery.data, {
         headers: this.#placedHeaders(inFlight, place),

@@ -60,7 +60,7 @@ export interface DoorCaller {
    */
   call(operation: string, input: unknown, options?: DoorCallOptions): Promise<unknown>;
   /** The blobs of the swarm, which the user reaches only through the door. */
-  readonly blobs: Blobs;
+  readonly blobs: Pick<Blobs, "put" | "get">;
 }
 
 /** Makes the caller of one user, over the connection of that user. */

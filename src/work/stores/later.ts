@@ -2,6 +2,7 @@
 // at its time; mover.ts then moves it to the task stream.
 import { CONTENT_TYPES, HEADERS, type Subjects, SwarmError, type TaskAddress } from "../../protocol/index.ts";
 import type { Headers, Transport } from "../../transport/index.ts";
+import { blobsOf, renewBlobs } from "./blob-refs.ts";
 
 /**
  * Stores a task that comes due at `dueMs`, Unix ms. Returns false when the task waits in the later stream already; then
@@ -29,6 +30,7 @@ export async function storeLater(
     const value = message.header(name);
     if (value !== undefined) headers[name] = value;
   }
+  await renewBlobs(blobsOf(message), transport.blobs);
   try {
     await transport.log("later").append(subjects.later(at.scope, at.taskId), message.data, {
       headers,

@@ -23,6 +23,7 @@ import {
   type TaskAddress,
 } from "../../protocol/index.ts";
 import type { Delivery, Pull, PullEnd, QueueConsumer, Transport } from "../../transport/index.ts";
+import { blobsOf, renewBlobs } from "./blob-refs.ts";
 import { carriedHeaders } from "./later.ts";
 import { type MovedFrom, readMovedFrom, takeForMove } from "./moves.ts";
 import { buryUnreadable, createResultStore, type ResultStore } from "./results.ts";
@@ -109,6 +110,7 @@ class Mover {
     const messageId = `later-${at.taskId}-${delivery.seq}`;
     const headers = { ...carriedHeaders(delivery), [HEADERS.due]: "1" };
     const tasks = this.#transport.log("tasks");
+    await renewBlobs(blobsOf(delivery), this.#transport.blobs);
     try {
       await tasks.append(this.#subjects.task(at), delivery.data, { headers, messageId });
     } catch (error) {

@@ -24,6 +24,7 @@ import {
   type TaskAddress,
 } from "../../protocol/index.ts";
 import type { Headers, Log, Stored, Transport } from "../../transport/index.ts";
+import { blobsOfLetter, renewBlobs } from "./blob-refs.ts";
 import { bodyHeaders, isLarge, packLarge, unpackStored } from "./bodies.ts";
 import { UNREADABLE, unreadableId } from "./messages.ts";
 
@@ -128,6 +129,7 @@ export function createResultStore(parts: {
       // A replica that lags makes the host store the same letter again, in the place of the first.
       if ((await dead.last(subject)) !== null) return;
       let bytes = encode(letter);
+      await renewBlobs(blobsOfLetter(letter), transport.blobs);
       if (isLarge(bytes)) bytes = await packLarge(bytes, "json", transport.blobs);
       await appendSettled(dead, subject, bytes, bodyHeaders("json"));
     },

@@ -49,6 +49,16 @@ describe("a task that goes well", () => {
     expect(result.output).toBe(input);
   });
 
+  it("is delayed when a service publishes it with a blob as its body and a time", async () => {
+    const { transport } = await swarm.work(echo);
+    await swarm.move();
+    const client = await swarm.client();
+    const input = "x".repeat(700 * 1024);
+    const body = encode(await transport.blobs.put(encode({ capability: "echo", input, notBefore: 1_500 })));
+    await transport.log("tasks").append(`${swarm.prefix}.task.echo.normal.-.large`, body);
+    expect((await until(() => client.result("large").catch(() => undefined))).output).toBe(input);
+  });
+
   it("has a state with progress, attempt and agent while it runs", async () => {
     const go = signal();
     const { workforce } = await swarm.work(async (attempt) => {

@@ -10,7 +10,9 @@ export function limitFetches(blobs: Blobs): Blobs {
   const waiting: (() => void)[] = [];
   let fetching = 0;
   return {
+    ttlMs: blobs.ttlMs,
     put: (data) => blobs.put(data),
+    renew: (reference) => blobs.renew(reference),
     async get(reference) {
       if (fetching >= MAX_FETCHING) await new Promise<void>((resolve) => waiting.push(resolve));
       else fetching++;

@@ -95,7 +95,7 @@ export function sizeOf({ task, core }: Pick<OpenedBallot, "task" | "core">): num
   return HEAD_BYTES + task.length + core.length;
 }
 
-/** A ballot with too few agents: its seats, of which some have none. */
+/** A ballot with too few agents. Some of its seats have none. */
 interface Shortage {
   readonly state: OfficeState;
   readonly spec: BallotSpec;
@@ -111,7 +111,7 @@ function vacancyOf(request: BallotOpenRequest, shortage: Shortage): { seats: num
   };
 }
 
-/** The agents that were found, and those that were wanted, as words of a message. */
+/** The found and the wanted agents, as words of a message. */
 function describeShortage({ capability }: BallotOpenRequest, { state, spec, filled }: Shortage): string {
   const missing = filled.filter(isVacant);
   const wanted =
