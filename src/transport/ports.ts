@@ -218,7 +218,7 @@ export type PullEnd = "filled" | "expired" | "gone" | "lost" | "cancelled";
 export interface Pull {
   /** The number of deliveries that may still come. */
   readonly remaining: number;
-  /** Stops the pull. Deliveries in flight are redelivered after their ack-wait. */
+  /** Stops the pull. Deliveries in flight go back to the queue, for a redelivery at once. */
   cancel(): void;
 }
 

@@ -17,6 +17,7 @@ import {
   type Incoming,
   type IncomingRequest,
   lastSeqOf,
+  type Pull,
   type PullEnd,
   type QueueConsumer,
   type RefusedReply,
@@ -781,6 +782,32 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await waiting.ended).toBe("expired");
         expect(waiting.deliveries.map(read)).toEqual(["a"]);
         expect(waiting.handle.remaining).toBe(1);
+      });
+
+      test("deliveries that are in flight when their pull is cancelled go back to the queue at once", async () => {
+        const { transport, subjects } = await setup();
+        const consumer = await taskConsumer(transport, "echo");
+        const ids = Array.from({ length: 50 }, (_, index) => `t${index}`);
+        const log = transport.log("tasks");
+        await Promise.all(ids.map((id) => log.append(subjects.task(address(id)), text(id))));
+        const { promise: ended, resolve } = Promise.withResolvers<PullEnd>();
+        const taken: Delivery[] = [];
+        let cancelled: Pull | undefined;
+        cancelled = consumer.pull(
+          { max: 50, expiresMs: 5_000 },
+          {
+            onDelivery: (delivery) => {
+              taken.push(delivery);
+              cancelled?.cancel(); // the others are on their way, or have arrived already
+            },
+            onEnd: resolve,
+          },
+        );
+        expect(await ended).toMatch(/cancelled|filled/);
+        // Half of the ack-wait: a delivery that was dropped would come back only after all of it.
+        const rest = pull(consumer, { max: 50 - taken.length, expiresMs: 5_000 });
+        if (taken.length < 50) expect(await rest.ended).toBe("filled");
+        expect([...taken, ...rest.deliveries].map(read).sort()).toEqual([...ids].sort());
       });
 
       test("an ack removes the message from the queue", async () => {

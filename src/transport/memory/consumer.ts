@@ -148,9 +148,11 @@ export class MemoryConsumer {
     this.#pulledAtMs = this.#timers.now();
     let remaining = request.max;
     let isEnded = false;
+    let isCancelled = false;
     const end = (reason: PullEnd) => {
       if (isEnded) return; // I2
       isEnded = true;
+      isCancelled = reason === "cancelled";
       this.#pulls = this.#pulls.filter((other) => other !== pull);
       cancelExpiry();
       stopWatchingClose();
@@ -160,6 +162,7 @@ export class MemoryConsumer {
       unassigned: request.max,
       assign: (delivery) =>
         puller.wire.send(() => {
+          if (isCancelled) delivery.nak(0);
           if (isEnded) return;
           remaining--;
           sink.onDelivery(delivery);

@@ -27,17 +27,19 @@ export interface Channel {
   readonly subject: string;
   /**
    * Closes the channel. `isQuiet: true` means that the server sends nothing more for this pull; then a later pull may
-   * reuse the subscription.
+   * reuse the subscription. `onLate` gets the messages that the server sent before it knew of the end.
    */
-  close(options: { isQuiet: boolean }): void;
+  close(options: { isQuiet: boolean; onLate?: ((message: Msg) => void) | undefined }): void;
 }
 
 /** A subscription that serves one channel after another. `uses` is the number of channels so far. */
 interface PullSubscription {
   readonly base: string;
-  readonly subscription: { unsubscribe(): void };
+  readonly subscription: { unsubscribe(): void; drain(): Promise<void> };
   uses: number;
   receiver: Receiver | undefined;
+  /** Gets what still arrives, once the last channel is closed. */
+  onLate?: (message: Msg) => void;
 }
 
 /** The longest wait of `close` for its flush, in ms: a server that hangs must not keep a process from ending. */
@@ -205,13 +207,18 @@ export class Link {
     this.#busySubscriptions.add(pulls);
     return {
       subject: `${pulls.base}.${++pulls.uses}`,
-      close: ({ isQuiet }) => {
+      close: ({ isQuiet, onLate }) => {
         if (pulls.receiver !== receiver) return; // I1
         pulls.receiver = undefined;
         this.#busySubscriptions.delete(pulls);
         if (isQuiet && this.#idleSubscriptions.length < MAX_IDLE_SUBSCRIPTIONS)
           this.#idleSubscriptions.push(pulls);
-        else pulls.subscription.unsubscribe();
+        else if (onLate === undefined || this.#state !== "connected") pulls.subscription.unsubscribe();
+        else {
+          pulls.onLate = onLate;
+          // The server answers the drain's flush after the last message that it sent before it knew of the end.
+          pulls.subscription.drain().catch(() => undefined); // a closed connection: nothing more arrives
+        }
       },
     };
   }
@@ -222,7 +229,9 @@ export class Link {
       callback: (error, message) => {
         if (error !== null) return;
         const isStale = message.subject.startsWith(base) && message.subject !== `${base}.${pulls.uses}`;
-        if (!isStale) pulls.receiver?.onMessage(message);
+        if (isStale) return;
+        if (pulls.onLate === undefined) pulls.receiver?.onMessage(message);
+        else pulls.onLate(message);
       },
     });
     const pulls: PullSubscription = { base, subscription, uses: 0, receiver: undefined };

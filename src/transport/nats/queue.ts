@@ -171,9 +171,15 @@ function openPull(
   const end = (reason: PullEnd) => {
     if (isEnded) return; // I1
     isEnded = true;
-    channel.close({ isQuiet: reason === "filled" || reason === "expired" });
+    const onLate = reason === "cancelled" ? giveBack : undefined;
+    channel.close({ isQuiet: reason === "filled" || reason === "expired", onLate });
     clearTimeout(watchdog);
     sink.onEnd(reason);
+  };
+  /** Gives a delivery back that was on its way when the pull was cancelled; else it would wait for the ack-wait. */
+  const giveBack = (message: Msg) => {
+    const isDelivery = statusOf(message) === 0 && isAckSubject(message.reply ?? "", stream, consumer);
+    if (isDelivery) new NatsDelivery(message, link).nak(0);
   };
   const channel = link.openChannel({
     subject: pullSubject,
