@@ -109,6 +109,10 @@ export const configSchema = z.strictObject({
       "Start of the reply subjects, for users whose permissions require one: `_INBOX` or below it, for example `_INBOX.anna`.",
     env: ["NATS_INBOX_PREFIX"],
   }),
+  operateAs: setting(nameSchema.optional(), {
+    about:
+      "The NATS user of this program in a swarm with permissions: commands, and clients, send every operation through the front door, as this user. Without it they use the streams themselves.",
+  }),
   permissionsFile: setting(z.string().min(1).optional(), {
     about:
       "Path of permissions.yaml, the users of a swarm and their rights. `up` starts its own server with them; the API process checks the file at its start.",

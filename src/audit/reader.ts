@@ -43,13 +43,15 @@ export async function listAudit(
   transport: Transport,
   options: AuditFilter & {
     readonly kind?: string | undefined;
+    /** Only entries about this caller: its name is the fact `by`. */
+    readonly by?: string | undefined;
     /** Only entries stored at this time or later, in ms since 1970. */
     readonly sinceMs?: number | undefined;
     readonly limit: number;
     readonly onProgress?: OnProgress | undefined;
   },
 ): Promise<AuditLine[]> {
-  const { kind, sinceMs, limit, onProgress } = options;
+  const { kind, by, sinceMs, limit, onProgress } = options;
   const { log, filter, toLine } = openLog(transport, options);
   const { firstSeq, lastSeq } = await log.info();
   const beginSeq = sinceMs === undefined ? firstSeq : await findSince(log, sinceMs, { firstSeq, lastSeq });
@@ -61,7 +63,8 @@ export async function listAudit(
     for await (const stored of log.read({ filter, fromSeq: begin })) {
       if (stored.seq > end) break;
       const line = toLine(stored);
-      if (kind === undefined || line.kind === kind) lines.push(line);
+      const isOfKind = kind === undefined || line.kind === kind;
+      if (isOfKind && (by === undefined || line.facts.by === by)) lines.push(line);
       if (lines.length > limit) lines.shift();
     }
     found.unshift(...lines.slice(Math.max(0, lines.length - (limit - found.length))));

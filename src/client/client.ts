@@ -3,7 +3,7 @@
 import { createSilentMeter, type Meter, newId } from "../base/index.ts";
 import { parse, type SubmitReply, SwarmError, tokenSchema, toSwarmError } from "../protocol/index.ts";
 import type { Transport } from "../transport/index.ts";
-import { createTaskClient, type ListOptions, type TaskClient } from "../work/index.ts";
+import { createTaskClient, type ListOptions, type ProgramTasks } from "../work/index.ts";
 import { mapBounded } from "./bounded-map.ts";
 import { insist, PATIENCE_MS } from "./patience.ts";
 import type {
@@ -30,7 +30,7 @@ const MAX_BATCH_IN_FLIGHT = 10_000;
 export class SwarmClient implements Client {
   readonly prefix: string;
   readonly #transport: Transport;
-  readonly #tasks: TaskClient;
+  readonly #tasks: ProgramTasks;
   readonly #onClose: () => Promise<void>;
   readonly #closed = new AbortController();
   #closing: Promise<void> | undefined;
@@ -38,7 +38,7 @@ export class SwarmClient implements Client {
   constructor(parts: {
     transport: Transport;
     /** Default: a task client of its own, which `close` closes. */
-    tasks?: TaskClient | undefined;
+    tasks?: ProgramTasks | undefined;
     meter?: Meter | undefined;
     onClose?: (() => Promise<void>) | undefined;
   }) {
@@ -75,6 +75,10 @@ export class SwarmClient implements Client {
 
   async *watch(taskId: string, options: CallOptions = {}): AsyncGenerator<TaskStatus, void> {
     const { patienceMs, signal } = this.#calling(options);
+    if (this.#tasks.watch !== undefined) {
+      yield* this.#tasks.watch(checkId(taskId), { signal, patienceMs });
+      return;
+    }
     const read = () => insist(() => this.#tasks.status(checkId(taskId)), { patienceMs, signal });
     yield* watchTask(this.#transport, taskId, read, signal);
   }

@@ -1,7 +1,8 @@
 // Connects to NATS for a program and makes the client that owns the connection.
 import { createSilentMeter, silentLogger } from "../base/index.ts";
-import { createSubjects, MAX_KEPT_DAYS, SwarmError } from "../protocol/index.ts";
+import { checkName, createSubjects, MAX_KEPT_DAYS, SwarmError } from "../protocol/index.ts";
 import { connectNats } from "../transport/index.ts";
+import { createDoorCaller, createDoorTasks } from "../work/index.ts";
 import { SwarmClient } from "./client.ts";
 import type { Client, ConnectOptions } from "./types.ts";
 
@@ -12,7 +13,17 @@ const DAY_MS = 86_400_000;
 
 /** Connects, and makes the client. @throws SwarmError as {@link connect}. */
 export async function openClient(options: ConnectOptions): Promise<Client> {
-  const { servers, prefix, name = "murmur-client", waitForServer, journalDays, ...target } = options;
+  const {
+    servers,
+    prefix,
+    name = "murmur-client",
+    waitForServer,
+    journalDays,
+    operateAs,
+    ...target
+  } = options;
+  const user = operateAs ?? (process.env.MURMUR_OPERATE_AS || undefined); // an empty variable is switched off
+  if (user !== undefined) checkName(user, "operateAs");
   const subjects = createSubjects(prefix ?? process.env.MURMUR_PREFIX ?? "murmur");
   const meter = createSilentMeter();
   const transport = await connectNats({
@@ -26,7 +37,13 @@ export async function openClient(options: ConnectOptions): Promise<Client> {
     log: silentLogger,
     meter,
   });
-  return new SwarmClient({ transport, meter, onClose: () => transport.close() });
+  if (user === undefined) return new SwarmClient({ transport, meter, onClose: () => transport.close() });
+  const tasks = createDoorTasks({ transport, caller: createDoorCaller({ transport, user }) });
+  const onClose = async () => {
+    tasks.close();
+    await transport.close();
+  };
+  return new SwarmClient({ transport, tasks, onClose });
 }
 
 /** @throws SwarmError `invalid_input` for an age that is not a whole number of days in the range of the setting. */

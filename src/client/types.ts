@@ -33,6 +33,11 @@ export interface ConnectOptions {
    * `journalDays` of the swarm's processes. Default 7.
    */
   readonly journalDays?: number | undefined;
+  /**
+   * The NATS user of this program in a swarm with permissions: every call goes through the front door, as this user. Default: the
+   * variable `MURMUR_OPERATE_AS`; without it the client uses the streams itself.
+   */
+  readonly operateAs?: string | undefined;
   /** The name of the program on the server's monitoring pages. Default `murmur-client`. */
   readonly name?: string | undefined;
   /** True: wait for the first connection without limit, until `signal` aborts. Default false: fail when no server answers. */

@@ -28,6 +28,7 @@ export { errorReply } from "./client/replies.ts";
 export type { SubmitOptions } from "./client/submit.ts";
 export type { TaskFilter } from "./client/task-filter.ts";
 export { createDoorCaller, type DoorCaller, type DoorCallOptions } from "./door/caller.ts";
+export { createDoorTasks, type ProgramTasks } from "./door/tasks.ts";
 export type {
   Attempt,
   CapabilityLimits,

@@ -4,11 +4,12 @@ import { z } from "zod";
 import { createOfficeClient } from "../../coordinator/index.ts";
 import { parse, SwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
+import { createDoorCaller } from "../../work/index.ts";
 import type { Command, FieldFacts, Ports } from "../cli/command.ts";
 import { operatorName } from "../cli/operator.ts";
 import { READ_TIMEOUT_MS } from "../cli/session.ts";
 import type { Terminal } from "../cli/terminal.ts";
-import { type Operation, perform } from "../operations/operation.ts";
+import { type Operation, type OperationContext, perform } from "../operations/operation.ts";
 import { withinTimeout } from "../operations/time-limit.ts";
 
 /** A command that has the fields of its operation. */
@@ -59,15 +60,17 @@ export async function callOperation<I extends z.ZodType, O extends z.ZodType, E 
   const startedMs = performance.now();
   const transport = await ports.transport();
   const leftMs = Math.max(1, timeoutMs - (performance.now() - startedMs));
-  const context = {
-    transport,
-    tasks: await ports.tasks(),
-    office: createOfficeClient({ transport }),
-    signal: ports.signal,
-    caller: { name: operatorName(), role: "cli" },
-    timeoutMs: leftMs,
-  };
-  const performed = perform(operation, context, checked, options.onEvent);
+  const { onEvent } = options;
+  const user = ports.config.operateAs;
+  const performed =
+    user === undefined
+      ? perform(operation, await directContext(ports, transport, leftMs), checked, onEvent)
+      : callThroughDoor(
+          { transport, user, signal: ports.signal, timeoutMs: leftMs },
+          operation,
+          input,
+          onEvent,
+        );
   const { access, event, takesLong = false } = operation;
   // A task that is waited for ends by its own limit, with a better message, unless NATS swallows the requests.
   if (access === "submit") return withinTimeout(performed, leftMs + OWN_LIMIT_MS, "the swarm did not answer");
@@ -77,6 +80,44 @@ export async function callOperation<I extends z.ZodType, O extends z.ZodType, E 
     : whileConnected(performed, transport, leftMs / LOST_SHARE);
 }
 
+/** The context of an operation that this process performs itself. */
+async function directContext(
+  ports: Ports,
+  transport: Transport,
+  timeoutMs: number,
+): Promise<OperationContext> {
+  return {
+    transport,
+    tasks: await ports.tasks(),
+    office: createOfficeClient({ transport }),
+    signal: ports.signal,
+    caller: { name: operatorName(), role: "cli" },
+    timeoutMs,
+  };
+}
+
+/** Lets an api process perform an operation for this user. The front door reads the input itself, with its defaults. */
+async function callThroughDoor<I extends z.ZodType, O extends z.ZodType, E extends z.ZodType>(
+  call: { transport: Transport; user: string; signal: AbortSignal; timeoutMs: number },
+  operation: Operation<I, O, E>,
+  input: z.input<I>,
+  onEvent: ((event: z.output<E>) => void) | undefined,
+): Promise<z.output<O>> {
+  const { transport, user, signal, timeoutMs } = call;
+  const caller = createDoorCaller({ transport, user });
+  const options = {
+    timeoutMs,
+    signal,
+    stopMs: STOP_MS,
+    onEvent: onEvent as ((event: unknown) => void) | undefined,
+  };
+  const output = await caller.call(operation.name, input, options);
+  parse(operation.output, output, "the answer"); // as it came, because the schema may drop fields of a newer api process
+  return output as z.output<O>;
+}
+
+/** How long an interrupted command waits for the end of its operation, in ms: a bulk change ends after its current task, and reports. */
+const STOP_MS = 5_000;
 /** The time after the timeout that an operation has to report its own limit, in ms: its message says more. */
 const OWN_LIMIT_MS = 250;
 /** An operation waits for a lost connection for this share of the timeout: the pings used up the rest (session.ts). */

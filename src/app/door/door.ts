@@ -69,6 +69,8 @@ export function createOperateDoor(parts: DoorParts): Service {
 interface Running {
   readonly user: string;
   readonly controller: AbortController;
+  /** Rejects when the caller gets its answer although the operation has not ended. */
+  readonly givenUp: PromiseWithResolvers<never>;
   /** Undefined for a request without an id. */
   readonly replies: NumberedReplies | undefined;
 }
@@ -160,7 +162,9 @@ class OperateDoor {
     if (operation === undefined) throw unknownOperation(at.operation, [...this.#byName.keys()]);
     const timeoutMs = readTimeout(request.header(HEADERS.timeout));
     const numbered = replies instanceof NumberedReplies ? replies : undefined;
-    const running: Running = { user, controller: new AbortController(), replies: numbered };
+    const givenUp = Promise.withResolvers<never>();
+    givenUp.promise.catch(() => undefined);
+    const running: Running = { user, controller: new AbortController(), givenUp, replies: numbered };
     this.#enter(running, requestId);
     const leave = () => this.#leave(running, requestId);
     const performed = this.#bodies
@@ -170,10 +174,9 @@ class OperateDoor {
       .then((output) => replies.output(output))
       .finally(leave);
     performed.catch(() => undefined); // D4: it may end after its caller was answered
-    const aborted = rejectOnAbort(running.controller.signal);
     const limitMs = numbered === undefined ? (timeoutMs ?? ONE_REPLY_MS) : MAX_TIMEOUT_MS;
     const answered = withinTimeout(
-      Promise.race([performed, aborted]),
+      Promise.race([performed, givenUp.promise]),
       limitMs + OWN_LIMIT_MS,
       "the swarm did not answer",
     );
@@ -291,32 +294,35 @@ class OperateDoor {
     if (running === undefined) return; // of another api process, or of a request that has ended
     try {
       const { value } = decode(receipt.data, receipt.header(HEADERS.contentType));
-      const { read, stop = false } = parse(operateReceiptSchema, value, "receipt");
+      const { read, stop } = parse(operateReceiptSchema, value, "receipt");
       running.replies?.confirm(read);
-      if (stop) this.#end(running, STOPPED);
+      if (stop === "soon") this.#stop(running);
+      else if (stop === "now") this.#end(running, STOPPED);
     } catch (error) {
       this.#parts.log.warn({ err: error, subject: receipt.subject }, "receipt is not readable; ignored");
     }
   }
 
+  /** Tells the operation to end, and gives it a moment to do so with its output: a bulk change reports how far it came. */
+  #stop(running: Running): void {
+    if (running.controller.signal.aborted) return;
+    running.controller.abort(STOPPED);
+    setTimeout(() => this.#end(running, STOPPED), STOP_GRACE_MS).unref();
+  }
+
   #end(running: Running, reason: SwarmError): void {
-    running.replies?.cut(reason);
     running.controller.abort(reason);
+    running.replies?.cut(reason);
+    running.givenUp.reject(reason);
   }
 }
 
 /** The time after the timeout that an operation has to report its own limit, in ms: its message says more. */
 const OWN_LIMIT_MS = 250;
+/** How long a stopped operation may take to end by itself, in ms: less than the command line waits for it. */
+const STOP_GRACE_MS = 4_000;
 const GONE = new SwarmError("cancelled", "the caller is gone; its operation ends");
 const STOPPED = new SwarmError("cancelled", "the caller stopped the operation");
-
-function rejectOnAbort(signal: AbortSignal): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  if (signal.aborted) reject(signal.reason);
-  signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  promise.catch(() => undefined);
-  return promise;
-}
 
 /** The encoding that `Accept` names, else that of the request. */
 function encodingOfReply(request: IncomingRequest): Encoding {

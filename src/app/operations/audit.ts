@@ -47,6 +47,11 @@ export const listAuditEntries = defineOperation({
       .string()
       .optional()
       .meta({ description: "only entries of this kind: vote-refused, operation, …" }),
+    user: z
+      .string()
+      .max(64)
+      .optional()
+      .meta({ description: "only entries about this caller", value: "NAME" }),
     since: z
       .string()
       .optional()
@@ -63,9 +68,9 @@ export const listAuditEntries = defineOperation({
   errors: [],
   access: "read",
   takesLong: true,
-  async *run({ transport }, { role, writer, kind, since, limit }) {
+  async *run({ transport }, { role, writer, kind, user, since, limit }) {
     const sinceMs = since === undefined ? undefined : readSince(since, Date.now());
-    const filter = { ...readWriter(role, writer), kind, sinceMs, limit };
+    const filter = { ...readWriter(role, writer), kind, by: user, sinceMs, limit };
     const entries = yield* yieldReports<Progress, Awaited<ReturnType<typeof listAudit>>>((report) =>
       listAudit(transport, { ...filter, onProgress: (seen, total) => report({ seen, total }) }),
     );

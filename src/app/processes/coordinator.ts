@@ -12,6 +12,7 @@ import {
   measureBudgets,
   measurePauses,
 } from "../../coordinator/index.ts";
+import type { Audit } from "../../protocol/index.ts";
 import { createTaskClient } from "../../work/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { VERSION } from "../version.ts";
@@ -64,7 +65,11 @@ function assembleCoordinator(
   const { transport, meter, log } = parts;
   const { clock } = transport; // every coordinator decides by the same time, so a change of the office shifts no wait
   const writer = createProcessAudit(parts, "coordinator");
-  const { audit } = writer;
+  // With the version, so that the audit log shows an upgrade: each rolling change of the coordinators changes the holder too.
+  const audit: Audit = (note) => {
+    const isHolder = note.kind === "office-taken";
+    writer.audit(isHolder ? { kind: "office-taken", facts: { ...note.facts, version: VERSION } } : note);
+  };
   const seed = Math.floor(systemChance.next() * 2 ** 32);
   const office = createOffice({ transport, clock, meter, log, audit, id, members, version: VERSION, seed });
   const placement = createPlacement({ transport, office, meter, log, seed: seed + 1 });

@@ -14,6 +14,7 @@ import {
   type Worker,
 } from "../../work/index.ts";
 import type { Check } from "../http/readiness.ts";
+import { auditOperation } from "../office/operation-audit.ts";
 
 /** How often a process looks for missing streams, in ms. */
 const STREAMS_POLL_MS = 100;
@@ -78,7 +79,7 @@ export async function initSwarm(
   log: Logger,
   { apply, capabilities = [] }: { apply?: boolean; capabilities?: readonly string[] } = {},
 ): Promise<void> {
-  const { applied, differences, warnings } = refuseDifferences(await transport.init({ apply }));
+  const { created, applied, differences, warnings } = refuseDifferences(await transport.init({ apply }));
   for (const { stream, clause } of applied)
     log.warn({ stream, clause }, "stream of an earlier version changed");
   for (const warning of [...differences.map(({ text }) => text), ...warnings]) log.warn(warning);
@@ -92,6 +93,9 @@ export async function initSwarm(
   const { different } = await createQueueConsumers(transport, capabilities);
   for (const consumer of different)
     log.error(consumer, "consumer has another filter; its tasks wait: delete it");
+  if (created.length + applied.length === 0) return;
+  const done = { command: "swarm-init", outcome: "done", by: "up", isProven: false, created, applied };
+  void auditOperation({ transport, role: "api" }, { kind: "operation", facts: done });
 }
 
 /** The streams and buckets that every process needs. */

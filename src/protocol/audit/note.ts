@@ -19,7 +19,8 @@ export interface AuditFacts {
   "answer-refused": { ballot: string; capability: string; taskId: string; agent: string };
   /** An agent signed two votes that contradict each other. From now on it gets no seat in signed ballots. */
   "agent-marked": { agent: string; ballot: string };
-  "office-taken": { coordinator: string; term: number };
+  /** `version`: the program of the coordinator, so that an upgrade shows. */
+  "office-taken": { coordinator: string; term: number; version?: string };
   "office-left": { coordinator: string; term: number };
   /**
    * The control log rejected an append, because another message was already stored at its sequence: the writer was deposed,
@@ -53,6 +54,19 @@ export interface AuditFacts {
     kind: "reply" | "ack" | "flow";
     subject: string;
     reply: string;
+  };
+  /**
+   * A process took another permissions file, or refused it: `outcome` is `done` or an error code. The hashes are those of the files
+   * before and after it; `added` and `removed` count their users.
+   */
+  "permissions-reloaded": {
+    by: string;
+    isProven: boolean;
+    outcome: string;
+    from: string | null;
+    to: string | null;
+    added?: number;
+    removed?: number;
   };
   /**
    * An api process refused one caller `count` operations between `from` and `to`; `command` and `reason` are those of the last one.

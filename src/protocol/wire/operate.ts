@@ -28,8 +28,8 @@ export const OPERATE_BODY_PIECES = "pieces";
 export const operateReceiptSchema = z.object({
   /** The number of the last reply that the caller has read. */
   read: z.int().min(0),
-  /** True: the caller no longer waits; the operation ends. */
-  stop: z.boolean().optional(),
+  /** The operation ends. `soon`: the caller still reads its output; `now`: the caller reads nothing more. */
+  stop: z.enum(["soon", "now"]).optional(),
 });
 /** The body of a receipt. */
 export type OperateReceipt = z.output<typeof operateReceiptSchema>;

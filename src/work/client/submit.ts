@@ -45,7 +45,7 @@ export interface SubmitOptions {
 }
 
 /** The waits between repeated submits: soon after a short outage, and few while a long one lasts. */
-const REPEAT_BACKOFF = { backoffMs: 100, factor: 2, maxBackoffMs: 2_000, jitter: 0.2 };
+export const REPEAT_BACKOFF = { backoffMs: 100, factor: 2, maxBackoffMs: 2_000, jitter: 0.2 };
 
 /** The parts of a submitter. */
 interface SubmitterParts {

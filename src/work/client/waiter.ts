@@ -70,9 +70,14 @@ const READS_IN_FLIGHT = 32;
 /** Reads the stored result of a task of a capability; null when there is none. */
 type ReadStored = (taskId: string, capability: string) => Promise<{ result: Result } | null>;
 
+/** The part of a transport that a wait needs. */
+type WaiterTransport = Pick<Transport, "bus" | "onState"> & {
+  readonly blobs: Pick<Transport["blobs"], "get">;
+};
+
 /** Waits for results over one transport. */
 export class ResultWaiter {
-  readonly #transport: Transport;
+  readonly #transport: WaiterTransport;
   readonly #subjects: Subjects;
   readonly #readStored: ReadStored;
   readonly #waits = new Map<string, CapabilityWaits>();
@@ -85,7 +90,7 @@ export class ResultWaiter {
   #cancelRecheck: (() => void) | undefined;
 
   /** `readStored` serves I1 and I2. */
-  constructor(transport: Transport, subjects: Subjects, readStored: ReadStored, clock: Clock) {
+  constructor(transport: WaiterTransport, subjects: Subjects, readStored: ReadStored, clock: Clock) {
     this.#transport = transport;
     this.#subjects = subjects;
     this.#readStored = readStored;

@@ -41,6 +41,8 @@ export interface DoorCallOptions {
   readonly timeoutMs?: number | undefined;
   /** Ends the call: it rejects with the signal's reason, and the operation is told to end. */
   readonly signal?: AbortSignal | undefined;
+  /** How long an aborted call waits for the operation's own end, such as a report of the work so far, in ms. Default 0. */
+  readonly stopMs?: number | undefined;
   /** The encoding of the input, which a submitted task keeps. Default `json`. */
   readonly encoding?: Encoding | undefined;
   /** W3C trace context. */
@@ -73,7 +75,11 @@ export function createDoorCaller({
 }): DoorCaller {
   const subjects = createSubjects(transport.prefix);
   const store = async (data: Uint8Array, options?: DoorCallOptions) => {
-    const reply = await call("blob-put", { data }, { ...options, encoding: "msgpack", onEvent: undefined });
+    const reply = await call(
+      "blob-put",
+      { data },
+      { ...options, encoding: "msgpack", onEvent: undefined, stopMs: 0 },
+    );
     return reply as { $blob: string; bytes: number };
   };
   const send = (operation: string, input: Input, options: DoorCallOptions) =>
@@ -128,6 +134,7 @@ class Call {
   #confirmed = 0;
   #conversation: Subscription | undefined;
   #silence: NodeJS.Timeout | undefined;
+  #stopping: NodeJS.Timeout | undefined;
   #isEnded = false;
 
   constructor(
@@ -173,7 +180,12 @@ class Call {
     }
   }
 
-  readonly #onAbort = () => this.#giveUp(this.#options.signal?.reason);
+  readonly #onAbort = () => {
+    const { signal, stopMs = 0 } = this.#options;
+    if (stopMs === 0) return this.#giveUp(signal?.reason);
+    this.#tell({ read: this.#read, stop: "soon" });
+    this.#stopping = setTimeout(() => this.#giveUp(signal?.reason), stopMs);
+  };
 
   #listen(): void {
     clearTimeout(this.#silence);
@@ -233,7 +245,7 @@ class Call {
   #giveUp(error: unknown): void {
     if (this.#isEnded) return;
     this.#end(() => this.#settle.reject(error));
-    this.#tell({ read: this.#read, stop: true });
+    this.#tell({ read: this.#read, stop: "now" });
   }
 
   #end(settle: () => void): void {
@@ -241,6 +253,7 @@ class Call {
     this.#isEnded = true;
     this.#conversation?.close();
     clearTimeout(this.#silence);
+    clearTimeout(this.#stopping);
     this.#options.signal?.removeEventListener("abort", this.#onAbort);
     settle();
   }

@@ -51,7 +51,7 @@ const JSON_OBJECT_START = 0x7b;
  * Decodes a result, and fetches its blob if the body is a reference. A result in JSON begins with `{`, so for it the
  * function skips the headers, which saves time.
  */
-export async function unpackResult(message: Incoming, blobs: Blobs): Promise<unknown> {
+export async function unpackResult(message: Incoming, blobs: Pick<Blobs, "get">): Promise<unknown> {
   if (message.data[0] !== JSON_OBJECT_START) return (await unpackStored(message, blobs)).value;
   const { value, encoding } = decode(message.data, CONTENT_TYPES.json);
   return isBlobRef(value) ? unpackBlob(value, encoding, blobs) : value;
@@ -63,7 +63,11 @@ export function isBlobRef(value: unknown): boolean {
 }
 
 /** Fetches and decodes the blob that a reference names. @throws SwarmError `invalid_input`, `not_found`, `internal`. */
-export async function unpackBlob(value: unknown, encoding: Encoding, blobs: Blobs): Promise<unknown> {
+export async function unpackBlob(
+  value: unknown,
+  encoding: Encoding,
+  blobs: Pick<Blobs, "get">,
+): Promise<unknown> {
   const reference = parse(blobSchema, value, "blob reference");
   return decode(await blobs.get(reference), CONTENT_TYPES[encoding]).value;
 }
@@ -92,7 +96,7 @@ export async function rewriteBody(
 /** Decodes a stored body, and fetches its blob if the body is a reference. */
 export async function unpackStored(
   message: Incoming,
-  blobs: Blobs,
+  blobs: Pick<Blobs, "get">,
 ): Promise<{ value: unknown; encoding: Encoding }> {
   const inline = unpack(message);
   if (!isBlobRef(inline.value)) return inline;

@@ -178,7 +178,7 @@ test("a user without the access, and a name that is no user, are refused before 
 
 test("inputs and outputs above the payload limit of the server travel in pieces", async () => {
   const { anna, other } = await setup(async (_context, input) => input as object);
-  const text = "x".repeat(3_000_000);
+  const text = "x".repeat(1_500_000);
   expect(await anna.call("thing-do", { text })).toEqual({ text });
   const blob = await anna.blobs.put(encode({ text }));
   expect(decode(await anna.blobs.get(blob)).value).toEqual({ text });

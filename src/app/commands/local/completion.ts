@@ -55,8 +55,21 @@ async function readNames(ports: Ports, kind: NameKind): Promise<string[]> {
     import("../../agents/roster.ts"),
   ]);
   const read = async () => {
+    if (ports.config.operateAs !== undefined) return readThroughDoor(ports, kind);
     if (kind === "capabilities") return (await ports.tasks()).capabilities();
     return (await listAgents(await ports.transport())).map(({ id }) => id);
   };
   return withinTimeout(read(), ports.config.timeoutMs ?? NAMES_LIMIT_MS, "the swarm did not answer");
+}
+
+/** The names from operations, for a user that reaches nothing but the front door. */
+async function readThroughDoor(ports: Ports, kind: "agents" | "capabilities"): Promise<string[]> {
+  const { callOperation } = await import("../face.ts");
+  if (kind === "capabilities") {
+    const { listCapabilities } = await import("../../operations/capabilities.ts");
+    const { capabilities } = await callOperation(ports, listCapabilities, {});
+    return capabilities.map(({ capability }) => capability);
+  }
+  const { listLivingAgents } = await import("../../operations/agents.ts");
+  return (await callOperation(ports, listLivingAgents, {})).agents.map(({ id }) => id);
 }

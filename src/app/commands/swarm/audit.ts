@@ -12,7 +12,12 @@ const writer = { value: "ID" } as const;
 
 export const ls = defineFace(listAuditEntries, {
   fields: { writer, since: { value: "WHEN" }, limit: { value: "N" } },
-  examples: ["audit ls", "audit ls --kind vote-refused --since 7d", "audit ls --role cli --json"],
+  examples: [
+    "audit ls",
+    "audit ls --kind vote-refused --since 7d",
+    "audit ls --user anna --since 24h",
+    "audit ls --role cli --json",
+  ],
   details:
     "The newest entries, the oldest of them first. Nothing is verified: audit verify does that. With --json each entry has\nall its facts; for a refused vote, the vote itself.",
   onEvent: showProgress("read"),
@@ -28,7 +33,7 @@ export const verify = defineFace(verifyAuditLog, {
   fields: { writer },
   examples: ["audit verify", "audit verify --role coordinator", "audit verify --json"],
   details:
-    "Reads the whole log and checks each writer's chain: hashes, signatures, numbers, and that the stream itself has no gap.\nExit code 1 when anything is wrong; the answer names the writer, the entry and the fault. With --role or --writer it\nchecks only those chains, and not the stream.",
+    "For a CronJob: one line when the log is intact; else its first line names the first fault, and the exit code is 1.\nReads the whole log and checks each writer's chain: hashes, signatures, numbers, and that the stream itself has no gap.\nExit code 1 when anything is wrong; the answer names the writer, the entry and the fault. With --role or --writer it\nchecks only those chains, and not the stream.",
   onEvent: showProgress("verified"),
   exitCode: ({ intact }) => (intact ? 0 : 1),
   render({ intact, messages, isTrimmed, writers, faultCount, faults }, { colors }) {
@@ -44,12 +49,19 @@ export const verify = defineFace(verifyAuditLog, {
     ]);
     const more = faultCount > faults.length ? [`and ${faultCount - faults.length} more`] : [];
     return [
-      `${colors.red("BROKEN")}  ${faultCount} ${faultCount === 1 ? "fault" : "faults"} in ${read}`,
+      `${colors.red("BROKEN")}  ${faultCount} ${faultCount === 1 ? "fault" : "faults"} in ${read}${describeFirst(faults)}`,
       table(["WRITER", "ENTRY", "MESSAGE", "FAULT", "WHAT"], rows, ""),
       ...more,
     ].join("\n");
   },
 });
+
+/** The first fault, for the first line: the only line that many logs keep. */
+function describeFirst(faults: z.output<typeof verifyAuditLog.output>["faults"]): string {
+  const [first] = faults;
+  if (first === undefined) return "";
+  return `; first: ${first.fault} at message ${first.streamSeq} of ${first.writer ?? "the stream"}`;
+}
 
 function showProgress(verb: string) {
   return (

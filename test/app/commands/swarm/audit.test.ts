@@ -70,6 +70,8 @@ test("a list has the newest entries that fit role, writer, kind and time, the ol
   expect(await kinds({ writer: "c-1" })).toEqual([first, second, "vote-refused"]);
   expect(await kinds({ writer: "cli.cli-1", limit: 1 })).toEqual(["office-recovered"]);
   expect(await kinds({ kind: "office-command" })).toEqual(["office-command"]);
+  expect(await kinds({ user: "you" })).toEqual([]);
+  expect(await kinds({ user: "me" })).toEqual(["office-recovered"]);
   expect(await kinds({ since: "60m" })).toEqual(["vote-refused", ...cli]);
   expect(await kinds({ since: new Date(Date.now() - 60_000).toISOString(), kind: "office-command" })).toEqual(
     [],
