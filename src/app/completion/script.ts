@@ -37,30 +37,62 @@ function valuedFlags(places: readonly Place[]): string[] {
 const listing = (words: readonly { word: string; about: string }[]) =>
   words.map(({ word, about }) => `${word}\t${about.replaceAll(/\s+/g, " ")}`);
 
-/** A word for a POSIX shell, and for fish without backslashes. */
-const quote = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
+/** The parts of a script whose form depends on the shell. */
+interface Dialect {
+  quote(text: string): string;
+  /** The branch for the value of a flag; `label` is the place and the flag, `action` prints the candidates. */
+  valueBranch(label: string, action: string): string;
+  /** The branch of a place: prints its flags for a word that begins with `-`, and else runs `own`, if the place has candidates. */
+  placeBranch(label: string, branch: { flags: string; own: string | undefined }): string;
+}
 
-/** The function for bash and zsh: `_murmur_candidates CURRENT WORD…` prints the candidates behind the words. */
-function candidates(places: readonly Place[]): string {
+const POSIX: Dialect = {
+  quote: (text) => `'${text.replaceAll("'", "'\\''")}'`,
+  valueBranch: (label, action) => `      ${label}) ${action} ;;`,
+  placeBranch: (label, { flags, own = ":" }) => `    ${label})
+      case "$current" in
+        -*) ${flags} ;;
+        *) ${own} ;;
+      esac ;;`,
+};
+
+const FISH: Dialect = {
+  quote: (text) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`,
+  valueBranch: (label, action) => `            case ${label}\n                ${action}`,
+  placeBranch: (label, { flags, own }) => `        case ${label}
+            if string match -q -- '-*' $current
+                ${flags}
+            ${own === undefined ? "" : `else\n                ${own}\n            `}end`,
+};
+
+/** The branches of a script in the form of a shell, for the values of flags and for the places, and the quoted paths of the places. */
+function branchesOf(places: readonly Place[], dialect: Dialect) {
+  const { quote } = dialect;
   const print = (lines: readonly string[]) => `printf '%s\\n' ${lines.map(quote).join(" ")}`;
-  const value = ({ choices, names }: Values) =>
+  const printValues = ({ choices, names }: Values) =>
     names === undefined ? print(choices) : `_murmur_names ${names}`;
   const values = places.flatMap(({ path, flags }) =>
     flags.flatMap(({ word, values }) =>
-      values === undefined || (values.choices.length === 0 && values.names === undefined)
-        ? []
-        : [`      ${quote(`${path} ${word}`)}) ${value(values)} ;;`],
+      hasValues(values) ? [dialect.valueBranch(quote(`${path} ${word}`), printValues(values))] : [],
     ),
   );
   const rows = places.map(({ path, commands, flags, argument }) => {
-    const own = commands.length > 0 ? print(listing(commands)) : value(argument);
-    const hasOwn = commands.length > 0 || argument.choices.length > 0 || argument.names !== undefined;
-    return `    ${quote(path)})
-      case "$current" in
-        -*) ${print(listing(flags))} ;;
-        *) ${hasOwn ? own : ":"} ;;
-      esac ;;`;
+    const values = hasValues(argument) ? printValues(argument) : undefined;
+    const own = commands.length > 0 ? print(listing(commands)) : values;
+    return dialect.placeBranch(quote(path), { flags: print(listing(flags)), own });
   });
+  const paths = places.flatMap(({ path }) => (path === "" ? [] : [quote(path)]));
+  return { values: values.join("\n"), rows: rows.join("\n"), paths };
+}
+
+/** Whether the script knows candidates for a value. */
+function hasValues(values: Values | undefined): values is Values {
+  return values !== undefined && (values.choices.length > 0 || values.names !== undefined);
+}
+
+/** The function for bash and zsh: `_murmur_candidates CURRENT WORD…` prints the candidates behind the words. */
+function candidates(places: readonly Place[]): string {
+  const { values, rows, paths } = branchesOf(places, POSIX);
   return `
 _murmur_names() {
   "$_murmur_program" completion bash --names "$1" --timeout 700ms 2>/dev/null
@@ -77,18 +109,18 @@ _murmur_candidates() {
       -*) ;;
       help) ;;
       *) case "\${at:+$at }$word" in
-        ${places.flatMap(({ path }) => (path === "" ? [] : [quote(path)])).join("|")}) at="\${at:+$at }$word" ;;
+        ${paths.join("|")}) at="\${at:+$at }$word" ;;
       esac ;;
     esac
   done
   if [ -n "$skip" ]; then
     case "$at $before" in
-${values.join("\n")}
+${values}
     esac
     return 0
   fi
   case "$at" in
-${rows.join("\n")}
+${rows}
   esac
 }
 `;
@@ -122,25 +154,7 @@ compdef _murmur murmur ./murmur
 
 /** The same function for fish. */
 function fishCandidates(places: readonly Place[]): string {
-  const fishQuote = (text: string) => `'${text.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'`;
-  const print = (lines: readonly string[]) => `printf '%s\\n' ${lines.map(fishQuote).join(" ")}`;
-  const value = ({ choices, names }: Values) =>
-    names === undefined ? print(choices) : `_murmur_names ${names}`;
-  const values = places.flatMap(({ path, flags }) =>
-    flags.flatMap(({ word, values }) =>
-      values === undefined || (values.choices.length === 0 && values.names === undefined)
-        ? []
-        : [`            case ${fishQuote(`${path} ${word}`)}\n                ${value(values)}`],
-    ),
-  );
-  const rows = places.map(({ path, commands, flags, argument }) => {
-    const hasOwn = commands.length > 0 || argument.choices.length > 0 || argument.names !== undefined;
-    const own = commands.length > 0 ? print(listing(commands)) : value(argument);
-    return `        case ${fishQuote(path)}
-            if string match -q -- '-*' $current
-                ${print(listing(flags))}
-            ${hasOwn ? `else\n                ${own}\n            ` : ""}end`;
-  });
+  const { values, rows, paths } = branchesOf(places, FISH);
   return `
 function _murmur_names
     set -l words (commandline -opc)
@@ -165,19 +179,19 @@ function _murmur_candidates
             case '-*' help
             case '*'
                 set -l next (string trim -- "$at $word")
-                if contains -- $next ${places.flatMap(({ path }) => (path === "" ? [] : [fishQuote(path)])).join(" ")}
+                if contains -- $next ${paths.join(" ")}
                     set at $next
                 end
         end
     end
     if test -n "$skip"
         switch "$at $before"
-${values.join("\n")}
+${values}
         end
         return 0
     end
     switch "$at"
-${rows.join("\n")}
+${rows}
     end
 end
 `;
@@ -186,9 +200,7 @@ end
 /** Fish offers files only where it is told to: for the value of a flag without known values. */
 function fishEnd(places: readonly Place[]): string {
   const flags = places.flatMap((place) => place.flags);
-  const known = flags.filter(
-    ({ values }) => (values?.choices.length ?? 0) > 0 || values?.names !== undefined,
-  );
+  const known = flags.filter(({ values }) => hasValues(values));
   const open = valuedFlags(places).filter((flag) => !known.some(({ word }) => word === flag));
   return `
 function _murmur_wants_file
