@@ -168,7 +168,7 @@ export async function voteBare(loop: BareLoop & { signal: AbortSignal; onReady: 
       () => message.ack(),
     );
   });
-  const questions = await consume("placed-bare", `${prefix}.placed.bare.>`, (message) => {
+  const questions = await consume("placed-bare", `${prefix}.placed.default.bare.>`, (message) => {
     const [, , , , scope, taskId] = message.subject.split(".");
     const { input } = JSON.parse(utf8Text(message.data)) as { input: unknown };
     const now = new Date().toISOString();
@@ -200,7 +200,7 @@ export async function decideBare(
       message.respond("{}");
       for (let seat = 1; seat <= BARE_SEATS; seat++) {
         const body = JSON.stringify({ capability, input });
-        void js.publish(`${prefix}.placed.bare.a${seat}.${taskId}.s${seat}`, body, {
+        void js.publish(`${prefix}.placed.default.bare.a${seat}.${taskId}.s${seat}`, body, {
           msgID: `${taskId}-s${seat}`,
         });
       }
