@@ -29,6 +29,7 @@ export type { SubmitOptions } from "./client/submit.ts";
 export type { TaskFilter } from "./client/task-filter.ts";
 export { createDoorCaller, type DoorCaller, type DoorCallOptions } from "./door/caller.ts";
 export { createDoorTasks, type ProgramTasks } from "./door/tasks.ts";
+export { createDoorTrailReader } from "./door/trail.ts";
 export type {
   Attempt,
   CapabilityLimits,

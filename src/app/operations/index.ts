@@ -28,6 +28,7 @@ import {
   watchTask,
 } from "./tasks.ts";
 import { showTopology } from "./topology.ts";
+import { readTrail } from "./trail.ts";
 
 /** All operations, by family. */
 export const OPERATIONS = [
@@ -38,7 +39,7 @@ export const OPERATIONS = [
   ...[listCapabilities, pauseCapability, resumeCapability, showScaling],
   ...[showOffice, transferOffice, recoverOffice],
   ...[listBallots, showBallot, decideBallot, correctBallot, showTopology],
-  ...[putBlob, getBlob],
+  ...[putBlob, getBlob, readTrail],
   ...[acquireLock, releaseLock, listLocks],
   ...[setValue, showValues, showHistory],
   ...[setSchedule, listSchedules, removeSchedule],

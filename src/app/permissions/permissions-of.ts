@@ -110,7 +110,7 @@ const WIDE = {
 } as const;
 
 // An agent gets no right to a stream: no list, no purge, no consumer but its own, and no read that names its subject in the body.
-// `init` makes its consumers. Only the trail of a redelivered or handed-off task needs more (work/stores/trail.ts).
+// `init` makes its consumers. The front door reads the trail of a redelivered or handed-off task for it (operation journal-read).
 function grantAgent(table: Table): void {
   const { file, names, role, list } = table;
   const agents = file.classes.find(({ name }) => name === role.name)!;
@@ -165,15 +165,7 @@ function grantAgent(table: Table): void {
     api.directGetOf(names.storeOf("cancelled"), names.key("cancelled", "*")),
     WIDE.marks,
   );
-  list.publish(
-    "read the trail of a redelivered task, without a front door",
-    [
-      ...(["journal", "tasks", "later"] as const).map((stream) => api.messageGet(names.stream(stream))),
-      api.streamInfo(names.stream("journal")),
-      api.directGet(names.stream("journal")),
-    ],
-    WIDE.bareRead,
-  );
+  list.publish("read the trail of a redelivered task at the front door", frontDoorOf(names, role));
   list.publish(
     "ask the office",
     AGENT_COMMANDS.map((command) => names.subject("office", { command })),

@@ -5,12 +5,21 @@ import { createService, type Service } from "../../base/index.ts";
 import { createExec } from "../../bridges/index.ts";
 import { createLeaseKeeper, createOfficeClient } from "../../coordinator/index.ts";
 import { type StreamKey, SwarmError } from "../../protocol/index.ts";
-import { createWorker, listCapabilities, queueConsumer } from "../../work/index.ts";
+import { inboxPrefixOf, type Transport } from "../../transport/index.ts";
+import {
+  createDoorCaller,
+  createDoorTrailReader,
+  createWorker,
+  listCapabilities,
+  queueConsumer,
+  type TrailReader,
+} from "../../work/index.ts";
 import { createClassFinder } from "../agents/classes.ts";
 import { createRollCall } from "../agents/roll-call.ts";
 import type { Ports } from "../cli/command.ts";
 import { CONFIG_FILE, environmentName } from "../config.ts";
 import { readOwnManifest } from "../own-package.ts";
+import { agentUser } from "../permissions/index.ts";
 import { SetupError } from "../setup-error.ts";
 import { isSupervised } from "../supervisor/supervisor-link.ts";
 import { resolveFrom } from "../target.ts";
@@ -77,6 +86,19 @@ function timeOf([capability]: readonly string[]): { stream: StreamKey; consumer:
     : { stream: "tasks", consumer: queueConsumer(capability, "normal") };
 }
 
+/**
+ * The reader of trails of a process whose user may read its own subjects only: it asks the front door. The setting operateAs, or the
+ * inbox prefix of the class's user, tells that user. Undefined: the process reads the streams itself.
+ */
+function createTrail(
+  transport: Transport,
+  { operateAs, inboxPrefix, agentClass }: Pick<Ports["config"], "operateAs" | "inboxPrefix" | "agentClass">,
+): TrailReader | undefined {
+  const ofClass = agentUser(agentClass);
+  const user = operateAs ?? (inboxPrefix === inboxPrefixOf(ofClass) ? ofClass : undefined);
+  return user === undefined ? undefined : createDoorTrailReader(createDoorCaller({ transport, user }));
+}
+
 function assembleAgents(
   parts: ProcessParts,
   options: {
@@ -116,6 +138,7 @@ function assembleAgents(
     capabilities: host.capabilities,
     audit: writer.audit,
     createsConsumers: ports.config.createConsumers,
+    trail: createTrail(transport, ports.config),
   });
   const rollCall = createRollCall({ transport, status: () => host.status(), log });
   const capabilities = host.capabilities.map(({ name }) => name);

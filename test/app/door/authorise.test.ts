@@ -30,6 +30,7 @@ const INPUTS: Readonly<Record<string, object>> = {
   "scaling-show": { group: "g" },
   "blob-put": { data: new Uint8Array(1) },
   "blob-get": { $blob: "a".repeat(64), bytes: 1 },
+  "journal-read": { capability: "echo", task: "t" },
   "lock-acquire": { name: "l" },
   "lock-release": { name: "l", owner: "o", token: 1 },
   "config-set": { name: "n", value: 1 },

@@ -143,7 +143,13 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
   const fail = { capability: "echo", id: "t2", input: "fail", retry: { max: 0 } };
   expect((await call("task-run", fail)).output).toMatchObject({ status: "failed" });
   await call("task-retry", { task: "t2" });
+  expect((await call("journal-read", { capability: "echo", task: "t2" })).output.places).toBeNull();
   await call("task-submit", { capability: "echo", id: "t3", notBefore: 600_000 });
+  const places = { priority: "normal", scope: "-" };
+  expect((await call("journal-read", { capability: "echo", task: "t3", places })).output).toEqual({
+    records: [],
+    places: { placedSeq: null, isLater: true, isQueued: false },
+  });
   expect((await call("task-reprioritise", { task: "t3", priority: "low" })).output).toMatchObject({
     changed: true,
     audited: true,

@@ -1,0 +1,41 @@
+// The operation that reads the trail of a task for its host: an agent may read its own subjects, and no journal of the stream's leader.
+import { z } from "zod";
+import { createSubjects, journalRecordSchema, nameSchema, taskSchema } from "../../protocol/index.ts";
+import { createTrailReader } from "../../work/index.ts";
+import { defineOperation, readWithin } from "./operation.ts";
+
+export const readTrail = defineOperation({
+  name: "journal-read",
+  summary: "read the journal of a task, or the places that hold it, for its host",
+  input: z.strictObject({
+    capability: nameSchema,
+    task: nameSchema,
+    places: z
+      .strictObject({ priority: taskSchema.shape.priority, scope: taskSchema.shape.scope })
+      .optional()
+      .meta({ description: "with it: the places that hold the task, and no journal" }),
+  }),
+  output: z.object({
+    /** The records of the journal, in their order, with their sequences in the stream. */
+    records: z.array(z.object({ seq: z.int(), record: journalRecordSchema })),
+    places: z
+      .object({ placedSeq: z.int().nullable(), isLater: z.boolean(), isQueued: z.boolean() })
+      .nullable(),
+  }),
+  errors: [],
+  access: "read",
+  isForAgents: true,
+  reach: ({ capability }) => ({ capabilities: [capability] }),
+  async run(context, { capability, task: taskId, places }) {
+    const { transport } = context;
+    const trail = createTrailReader(transport, createSubjects(transport.prefix));
+    if (places === undefined) {
+      const records = await readWithin(context, trail.records({ capability, taskId }));
+      return { records: [...records], places: null };
+    }
+    return {
+      records: [],
+      places: await readWithin(context, trail.places({ capability, taskId, ...places })),
+    };
+  },
+});

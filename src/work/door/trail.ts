@@ -1,0 +1,31 @@
+// Reads the trails of tasks through the front door, for a host whose user may read its own subjects only.
+
+import { z } from "zod";
+import { journalRecordSchema, parse } from "../../protocol/index.ts";
+import type { TrailReader } from "../ports.ts";
+import type { DoorCaller } from "./caller.ts";
+
+/** The longest wait for an api process, in ms: longer than the election of a stream's leader (4–9 s). Then JetStream redelivers the task. */
+const TRAIL_TIMEOUT_MS = 15_000;
+
+const replySchema = z.object({
+  records: z.array(z.object({ seq: z.int(), record: journalRecordSchema })),
+  places: z.object({ placedSeq: z.int().nullable(), isLater: z.boolean(), isQueued: z.boolean() }).nullable(),
+});
+
+/** The reader of the user of `door`. Its methods also throw `not_permitted`, for a capability that is not the user's. */
+export function createDoorTrailReader(door: Pick<DoorCaller, "call">): TrailReader {
+  const ask = async (input: object) =>
+    parse(
+      replySchema,
+      await door.call("journal-read", input, { timeoutMs: TRAIL_TIMEOUT_MS }),
+      "trail of a task",
+    );
+  return {
+    records: async ({ capability, taskId }) => (await ask({ capability, task: taskId })).records,
+    async places({ capability, taskId, priority, scope }) {
+      const { places } = await ask({ capability, task: taskId, places: { priority, scope } });
+      return places ?? { placedSeq: null, isLater: false, isQueued: false };
+    },
+  };
+}
