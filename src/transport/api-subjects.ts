@@ -55,6 +55,14 @@ export function objectSubjects(name: string): {
 /** The questions of services discovery to all processes. */
 export const DISCOVERY = { ping: "$SRV.PING", info: "$SRV.INFO", stats: "$SRV.STATS" } as const;
 
+/** The requests to the servers, in their system account (nats-server, server/events.go). */
+export const serverRequests = {
+  ping: "$SYS.REQ.SERVER.PING",
+  reload: (id: string) => `$SYS.REQ.SERVER.${id}.RELOAD`,
+  /** The facts about a server; the digest of its configuration is among them. */
+  facts: (id: string) => `$SYS.REQ.SERVER.${id}.VARZ`,
+} as const;
+
 /** The subjects on which a process answers discovery: to all, to its name, and to itself. */
 export function discoverySubjects(name: string): string[] {
   return Object.values(DISCOVERY).flatMap((verb) => [verb, `${verb}.${name}`, `${verb}.${name}.*`]);

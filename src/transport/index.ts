@@ -12,6 +12,7 @@ export {
   inboxPrefixOf,
   jetStreamApi,
   objectSubjects,
+  serverRequests,
 } from "./api-subjects.ts";
 export {
   askBare,

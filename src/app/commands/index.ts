@@ -180,6 +180,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     async () => (await import("./local/permissions.ts")).render,
   ),
   entry(
+    "permissions reload",
+    "let running servers read their users anew",
+    async () => (await import("./local/permissions.ts")).reload,
+  ),
+  entry(
     "doctor",
     "find problems, and say what to do",
     async () => (await import("./local/doctor.ts")).command,

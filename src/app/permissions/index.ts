@@ -26,6 +26,7 @@ export {
 } from "./keys.ts";
 export { renderSecrets } from "./kubernetes.ts";
 export { permissionsOf } from "./permissions-of.ts";
+export { type Reloaded, reloadServers } from "./reload.ts";
 export { accountOf, renderAccounts, renderServer, type ServerOptions } from "./render.ts";
 export {
   capabilitiesOf,

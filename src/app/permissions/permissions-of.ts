@@ -13,6 +13,7 @@ import {
   discoverySubjects,
   inboxPrefixOf,
   jetStreamApi,
+  serverRequests,
 } from "../../transport/index.ts";
 import { MOVER_CONSUMER, queueConsumer } from "../../work/index.ts";
 import type { Permissions } from "./file.ts";
@@ -368,7 +369,7 @@ function grantInit(table: Table): void {
 }
 
 function grantSystem({ list }: Table): void {
-  list.publish("find the servers", "$SYS.REQ.SERVER.PING");
-  list.publish("let the servers read their configuration anew", "$SYS.REQ.SERVER.*.RELOAD");
-  list.publish("see which configuration a server runs", "$SYS.REQ.SERVER.*.VARZ");
+  list.publish("find the servers", serverRequests.ping);
+  list.publish("let the servers read their configuration anew", serverRequests.reload("*"));
+  list.publish("see which configuration a server runs", serverRequests.facts("*"));
 }

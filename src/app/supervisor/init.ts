@@ -15,14 +15,16 @@ export async function runInit(plan: ProcessPlan, signal: AbortSignal): Promise<v
   const child = spawn(plan.command, [...plan.args], {
     cwd: plan.directory,
     env: { ...plan.environment },
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "pipe", "pipe"],
     signal,
     killSignal: "SIGKILL",
   });
   let text = "";
-  child.stderr.setEncoding("utf8").on("data", (part: string) => {
-    text = (text + part).slice(-MAX_INIT_OUTPUT);
-  });
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (part: string) => {
+      text = (text + part).slice(-MAX_INIT_OUTPUT);
+    });
+  }
   const how = await new Promise<string | null>((resolve) => {
     child.once("error", (error) => resolve(error.message));
     child.once("close", (code, killedBy) => resolve(code === 0 ? null : (killedBy ?? `exit code ${code}`)));

@@ -170,7 +170,7 @@ export function createPlanner({
     init: () =>
       plan(
         { role: "init", number: 1, metricsPort: 0 },
-        ["init", "--json", "--apply", ...(users === undefined ? [] : ["--permissions", users.path])],
+        ["init", "--apply", ...(users === undefined ? [] : ["--permissions", users.path])],
         users?.environmentOf("init"),
       ),
   };

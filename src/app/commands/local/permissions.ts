@@ -1,6 +1,7 @@
 // `permissions …`: the rights of roles, the keys of users and the configuration of the servers, made from permissions.yaml.
 import { resolve } from "node:path";
 import { z } from "zod";
+import { createSilentMeter } from "../../../base/index.ts";
 import { SwarmError } from "../../../protocol/index.ts";
 import { defineCommand, type Ports } from "../../cli/command.ts";
 import { table } from "../../cli/terminal.ts";
@@ -12,6 +13,7 @@ import {
   permissionsOf,
   readPermissions,
   readSeed,
+  reloadServers,
   renderAccounts,
   renderSecrets,
   renderServer,
@@ -22,7 +24,8 @@ import {
   type ServerOptions,
   usersOf,
 } from "../../permissions/index.ts";
-import { resolveFrom } from "../../target.ts";
+import { dataFiles } from "../../supervisor/state.ts";
+import { localUser, refuseDeadSwarm, resolveFrom, resolveTarget } from "../../target.ts";
 
 /** The permissions file of the working directory, when neither the flag nor the setting names another. */
 const PERMISSIONS_FILE = "permissions.yaml";
@@ -320,3 +323,55 @@ function serverOf(input: z.output<typeof renderInput>): ServerOptions {
           },
   };
 }
+
+export const reload = defineCommand({
+  input: z.strictObject({ permissions: permissionsFlag }),
+  output: z.object({
+    /** The accounts file that was written for the private server of `up`; null elsewhere. */
+    wrote: z.string().nullable(),
+    servers: z.array(
+      z.object({ server: z.string(), problem: z.string().nullable(), isChanged: z.boolean() }),
+    ),
+  }),
+  examples: [
+    "permissions reload",
+    "permissions reload --server nats://nats:4222   # with MURMUR_NKEY_FILE of the user system",
+  ],
+  details:
+    "Adding or revoking a user restarts nothing: a revoked user loses its connections at once. In the data directory of a swarm that up\nstarted with --permissions it makes missing keys and writes the accounts anew first; elsewhere the servers must have their new\nfile already. Connects as the user system (MURMUR_NKEY_FILE, MURMUR_INBOX_PREFIX=_INBOX.system). Exit code 1 when a server keeps its\nearlier configuration.",
+  async run(ports, input) {
+    const { connectNats } = await import("../../../transport/index.ts");
+    const target = await resolveTarget(ports.config, ports.sources, ports.environment);
+    refuseDeadSwarm(target, ports.config.data);
+    const local = target.swarm?.permissions ?? null;
+    if (local !== null) {
+      const { writeAccounts } = await import("../../supervisor/permissions.ts");
+      writeAccounts(await readFileOf(ports, input.permissions ?? local.file), ports.config.data);
+    }
+    const transport = await connectNats({
+      ...target.nats,
+      ...(local === null ? {} : localUser(local.keys, "system")),
+      name: "murmur-cli",
+      prefix: target.prefix,
+      log: ports.log,
+      meter: createSilentMeter(),
+      signal: ports.signal,
+    });
+    try {
+      const wrote = local === null ? null : dataFiles(ports.config.data).natsAccounts;
+      return { wrote, servers: await reloadServers(transport.bus) };
+    } finally {
+      await transport.close();
+    }
+  },
+  render: ({ wrote, servers }) =>
+    [
+      ...(wrote === null ? [] : [`wrote     ${wrote}`]),
+      ...servers.map(({ server, problem, isChanged }) =>
+        problem === null
+          ? `reloaded  ${server}${isChanged ? "" : " (its configuration is as before)"}`
+          : `failed    ${server}: ${problem}`,
+      ),
+    ].join("\n"),
+  exitCode: ({ servers }) => (servers.some(({ problem }) => problem !== null) ? 1 : 0),
+});
