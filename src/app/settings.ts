@@ -111,7 +111,7 @@ export const configSchema = z.strictObject({
   }),
   operateAs: setting(nameSchema.optional(), {
     about:
-      "The NATS user of this program in a swarm with permissions: commands, and clients, send every operation through the front door, as this user. Without it they use the streams themselves.",
+      "The NATS user of this program in a swarm with permissions: commands, and clients, send every operation through the front door, as this user; agents read the journal of a redelivered task there. Without it they use the streams themselves.",
   }),
   permissionsFile: setting(z.string().min(1).optional(), {
     about:

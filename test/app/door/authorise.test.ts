@@ -97,6 +97,12 @@ test("a list of a user with one capability is narrowed to it; one with several m
   expect(ask(two, "dead-list", { capability: "code" }).input).toMatchObject({ capability: "code" });
 });
 
+test("an agent class reads the journals of its own capabilities only", () => {
+  const read = (capability: string) => ask(user(null, ["echo"]), "journal-read", { capability, task: "t" });
+  expect(read("echo").task).toBeNull();
+  expect(() => read("other")).toThrow(refused("other is none"));
+});
+
 test("an agent class calls only the operations for agents", () => {
   const agent = user(null, ["echo"]);
   for (const { name, isForAgents = false } of OPERATIONS) {
