@@ -174,9 +174,12 @@ async def cancel(connection, capability, task_id, scope="-"):
         is_cancelled = False
     # A host aborts the running attempt, and a coordinator ends the ballot.
     await connection.publish(f"{PREFIX}.cancel.{scope}.{task_id}", b"{}")
+    # Placed tasks are in a stream for each agent class.
+    names = [info.config.name for info in await jetstream.streams_info()]
+    classes = [name for name in names if name.startswith(f"{STREAMS}_PLACED-")]
     for stream, filter in [
         ("TASKS", f"{PREFIX}.task.*.*.*.{task_id}"),
-        ("TASKS", f"{PREFIX}.placed.*.*.*.*.{task_id}"),
+        *((name[len(STREAMS) + 1 :], f"{PREFIX}.placed.*.*.*.*.{task_id}") for name in classes),
         ("LATER", f"{PREFIX}.later.*.{task_id}"),
         ("LATER", f"{PREFIX}.due.*.*.*.{task_id}"),
     ]:

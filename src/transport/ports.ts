@@ -431,6 +431,8 @@ export interface Transport {
   /** The time of the server, as far as it is measured: see {@link SwarmClock.sync} and {@link SwarmClock.keep}. */
   readonly clock: SwarmClock;
   log(stream: StreamKey): Log;
+  /** The classes that have a stream of placed tasks, sorted. @throws SwarmError `unavailable`. */
+  placedClasses(): Promise<string[]>;
   queue(stream: StreamKey): Queue;
   bucket(bucket: Exclude<BucketKey, "blobs" | "snapshots">): Bucket;
   readonly blobs: Blobs;
@@ -462,17 +464,21 @@ export interface Transport {
   /**
    * Creates the missing streams and buckets of the swarm, and compares the others with their definitions. It changes an existing
    * one only with `apply`, and then only where a difference says so; only a shorter age removes stored messages. `warnings` lists
-   * settings that work but could be better, for example fewer copies than the cluster could hold.
+   * settings that work but could be better, for example fewer copies than the cluster could hold. `classes`: the agent classes that
+   * need a stream of placed tasks, default `default`; the streams of other classes are compared.
    * @throws SwarmError `conflict` when another stream holds a subject; `unavailable` when the server is older than 2.12 or has no
    *   JetStream.
    */
-  init(options?: { apply?: boolean | undefined }): Promise<InitReport>;
+  init(options?: {
+    apply?: boolean | undefined;
+    classes?: readonly string[] | undefined;
+  }): Promise<InitReport>;
   /**
-   * Checks the swarm's streams and buckets without changing them. `problem` is null for a correct stream or bucket;
+   * Checks the swarm's streams and buckets without changing them; `classes` as for `init`. `problem` is null for a correct stream or bucket;
    * `advice` lists the settings that work and that `init` with `apply` would change.
    * @throws SwarmError `unavailable` when the server is older than 2.12, has no JetStream, or does not answer.
    */
-  inspect(): Promise<Inspected[]>;
+  inspect(options?: { classes?: readonly string[] | undefined }): Promise<Inspected[]>;
   /**
    * Checks the server by the facts that it sent when this process connected; sends nothing.
    * @throws SwarmError `unavailable` when the server is older than 2.12 or has no JetStream.

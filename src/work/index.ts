@@ -47,6 +47,7 @@ export {
   capabilityOfConsumer,
   commandForConsumers,
   createQueueConsumers,
+  hostOfConsumer,
   isQueueFilter,
   MISSING_CONSUMERS,
   placedConsumer,
@@ -56,6 +57,7 @@ export {
 export { carriedHeaders } from "./stores/later.ts";
 export { endingBallotOf, readPlacedTask } from "./stores/messages.ts";
 export { createMover, MOVER_CONSUMER } from "./stores/mover.ts";
+export { allConsumers, lastPlaced, placedName, placedStreams, purgePlaced } from "./stores/placed-streams.ts";
 export { buryUnreadable, createResultStore, type ResultStore, readResult } from "./stores/results.ts";
 export { isScopeMarked } from "./stores/scopes.ts";
 export { createJournalSweeper, LEFT_JOURNAL_MS, type SweepReport } from "./stores/sweep.ts";

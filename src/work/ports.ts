@@ -88,10 +88,18 @@ export interface TrailRecord {
   readonly record: JournalRecord;
 }
 
+/** A placed message of a task. */
+export interface PlacedAt {
+  /** Its class and sequence, such as `default.17`: the sequences of two streams cannot be compared. */
+  readonly name: string;
+  /** The sequence in the journal of the last hand-off before it was stored; 0 before the first one. */
+  readonly handOff: number;
+}
+
 /** The places that hold a task now. */
 export interface TaskPlaces {
-  /** The sequence of the newest message that places the task on an agent; null when none is stored. */
-  readonly placedSeq: number | null;
+  /** The messages that place the task on an agent; the newest one of each class. */
+  readonly placed: readonly PlacedAt[];
   /** The task waits for its time, or has just come due. */
   readonly isLater: boolean;
   /** The task is stored in its queue. */

@@ -15,6 +15,7 @@ test("the contract lists each subject, stream, error code, command and metric", 
   for (const name of [
     "<p>.submit",
     "MURMUR_TASKS",
+    "MURMUR_PLACED-<CLASS>",
     "MURMUR_BLOBS",
     "invalid_input",
     "task show",

@@ -1025,10 +1025,10 @@ export function describeTransport(title: string, start: () => Promise<Implementa
           scope: "-",
           taskId: "t",
         });
-        const idle = await transport.queue("tasks").consumer(spec);
-        await transport.log("tasks").append(subject, text("t"));
+        const idle = await transport.queue("placed-default").consumer(spec);
+        await transport.log("placed-default").append(subject, text("t"));
         await vi.waitFor(async () => expect(await idle.info()).toBeNull(), SOON);
-        const used = await transport.queue("tasks").consumer(spec);
+        const used = await transport.queue("placed-default").consumer(spec);
         const { deliveries, ended } = pull(used, { max: 2, expiresMs: 3_000 });
         expect(await ended).toBe("expired");
         expect(deliveries.map(read)).toEqual(["t"]);
@@ -1384,6 +1384,33 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         expect(await transport.inspect()).toEqual(
           created.map((name) => expect.objectContaining({ name, exists: true, problem: null, advice: [] })),
         );
+      });
+
+      test("each class has a stream of placed tasks with consumers of its own", async () => {
+        const { transport, subjects } = await setup();
+        await transport.init({ classes: ["gpu"] });
+        expect(await transport.placedClasses()).toEqual(["default", "gpu"]);
+        const at = { host: "h1", agent: "a1", scope: "-", taskId: "t1" };
+        const log = transport.log("placed-gpu");
+        await log.append(subjects.placed({ class: "gpu", ...at }), text("gpu"));
+        await log.append(subjects.placed({ class: "default", ...at }), text("default"));
+        expect(await log.info()).toMatchObject({ messages: 1 });
+        const filter = subjects.filters.placedOnHost({ class: "gpu", host: "h1" });
+        const spec = { name: "placed-h1", filter };
+        const queue = transport.queue("placed-gpu");
+        expect(await queue.existing(spec)).toBeNull();
+        await queue.consumer(spec);
+        expect(await transport.queue("placed-default").existing(spec)).toBeNull();
+        const found = await queue.existing(spec);
+        const { deliveries, ended } = pull(found!, { max: 2, expiresMs: 0 });
+        await ended;
+        expect(deliveries.map(read)).toEqual(["gpu"]);
+        await expect(
+          queue.existing({ ...spec, filter: subjects.filters.placedOnHost({ class: "gpu", host: "h2" }) }),
+        ).rejects.toMatchObject({ code: "conflict", field: "filter" });
+        const missing = subjects.placed({ class: "none", ...at });
+        await expect(log.append(missing, text(""))).rejects.toThrow(withCode("unavailable"));
+        await expect(transport.queue("placed-none").existing(spec)).rejects.toThrow(withCode("unavailable"));
       });
 
       test("several processes may run init at once", async () => {

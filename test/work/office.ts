@@ -1,18 +1,20 @@
 // A stand-in for the office, for tests of hosts that act on its choices.
 import {
   createSubjects,
+  DEFAULT_CLASS,
   decode,
   encode,
   HEADERS,
   type PlaceReply,
   type PlaceRequest,
+  placedKey,
   placeRequestSchema,
   readPlacement,
   SwarmError,
   toSwarmError,
 } from "../../src/protocol/index.ts";
-import type { Stored, Transport } from "../../src/transport/index.ts";
-import { errorReply } from "../../src/work/index.ts";
+import type { Log, Stored, Transport } from "../../src/transport/index.ts";
+import { errorReply, placedConsumer, placedName } from "../../src/work/index.ts";
 
 /** The office's choice for a task: an agent, or a refusal. */
 export type Choice = { host: string; agent: string } | SwarmError;
@@ -53,7 +55,7 @@ export async function publishBack(transport: Transport, stored: Stored): Promise
   const headers = {
     [HEADERS.contentType]: stored.header(HEADERS.contentType) ?? "application/json",
     [HEADERS.attempt]: "1",
-    [HEADERS.returned]: String(stored.seq),
+    [HEADERS.returned]: placedName(subjects, stored),
   };
   const subject = subjects.task({ capability, priority, scope, taskId });
   try {
@@ -62,12 +64,29 @@ export async function publishBack(transport: Transport, stored: Stored): Promise
   } catch (error) {
     if (toSwarmError(error).code !== "conflict") throw error;
     const queued = await transport.log("tasks").last(subject, { fresh: true });
-    return queued?.header(HEADERS.returned) === String(stored.seq);
+    return queued?.header(HEADERS.returned) === placedName(subjects, stored);
   }
 }
 
 /** Reclaims a placed task from its agent: publishes it to its queue, then deletes the placed message. */
 export async function bringBack(transport: Transport, stored: Stored): Promise<void> {
   if (!(await publishBack(transport, stored))) throw new Error("the hand-over of the task has not ended yet");
-  await transport.log("tasks").delete(stored.seq);
+  await placedLog(transport).delete(stored.seq);
+}
+
+/** The stream of the tasks placed on the hosts of the class `default`. */
+export function placedLog(transport: Transport): Log {
+  return transport.log(placedKey(DEFAULT_CLASS));
+}
+
+/** Makes the consumer of placed tasks of a host, as the office does it. */
+export async function makePlacedConsumer(transport: Transport, host: string): Promise<void> {
+  const filter = createSubjects(transport.prefix).filters.placedOnHost({ class: DEFAULT_CLASS, host });
+  await transport.queue(placedKey(DEFAULT_CLASS)).consumer({ name: placedConsumer(host), filter });
+}
+
+/** The number of stored tasks, queued and placed. */
+export async function countTasks(transport: Transport): Promise<number> {
+  const infos = await Promise.all([transport.log("tasks").info(), placedLog(transport).info()]);
+  return infos.reduce((sum, { messages }) => sum + messages, 0);
 }

@@ -21,6 +21,7 @@ import {
   type Worker,
   type Workforce,
 } from "../../src/work/index.ts";
+import { makePlacedConsumer } from "./office.ts";
 
 /** The code of a scripted agent: performs one attempt. */
 export type Script = (attempt: Attempt) => Promise<unknown>;
@@ -135,6 +136,7 @@ export class TestSwarm {
     const transport = await this.connect();
     const workforce = new ScriptedWorkforce(options.slots ?? 8, script);
     const hostId = newInstanceId("host");
+    await makePlacedConsumer(transport, hostId);
     const worker = createWorker({
       transport,
       meter: this.meter,

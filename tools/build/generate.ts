@@ -36,8 +36,10 @@ const TABLES: Readonly<Record<string, () => string>> = {
     table(
       ["stream", "subjects", "retention", "settings", "content"],
       streamSpecs(PREFIX).map((spec) => [
-        code(spec.name),
-        spec.subjects.map((subject) => code(subject.replace(PREFIX, "<p>"))).join(" "),
+        code(spec.name.replace("-DEFAULT", "-<CLASS>")),
+        spec.subjects
+          .map((subject) => code(subject.replace(PREFIX, "<p>").replace(".default.", ".<class>.")))
+          .join(" "),
         spec.retention === "workqueue" ? "work queue" : "limits",
         settingsOf(spec).join(", "),
         sentence(spec.about),

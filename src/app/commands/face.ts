@@ -91,6 +91,7 @@ async function directContext(
     tasks: await ports.tasks(),
     office: createOfficeClient({ transport }),
     signal: ports.signal,
+    agentClass: ports.config.agentClass,
     caller: { name: operatorName(), role: "cli" },
     timeoutMs,
   };

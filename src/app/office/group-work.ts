@@ -6,7 +6,7 @@ import { dropOldest } from "../../base/index.ts";
 import type { OfficeClient } from "../../coordinator/index.ts";
 import { ACK_WAIT_MS, createSubjects, type TaskAddress, toSwarmError } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
-import { readPlacedTask } from "../../work/index.ts";
+import { placedStreams, readPlacedTask } from "../../work/index.ts";
 import { readCapabilities } from "./capabilities.ts";
 
 /** How long the office may take to count vacant seats, in ms. An autoscaler gives up after 3 s. */
@@ -103,13 +103,18 @@ export class GroupWorkCounter {
 
   async #countPlaced(capabilities: ReadonlySet<string>): Promise<{ placed: number; guessed: number }> {
     const subjects = createSubjects(this.#transport.prefix);
-    const log = this.#transport.log("tasks");
-    const stored = [...(await log.subjects(subjects.filters.allPlaced)).keys()];
+    const tasks = this.#transport.log("tasks");
+    const streams = await placedStreams(this.#transport);
+    const lists = await Promise.all(streams.map(({ log }) => log.subjects(subjects.filters.allPlaced)));
+    const stored = lists.flatMap((list) => [...list.keys()]);
+    const logOf = new Map(
+      lists.flatMap((list, index) => [...list.keys()].map((name) => [name, streams[index]!.log])),
+    );
     const unknown = stored.filter((subject) => !this.#known.has(subject));
     const lookedUp = new Set(unknown.slice(0, MAX_PLACED_LOOKUPS));
     await Promise.all(
       [...lookedUp].map(async (subject) => {
-        const message = await log.last(subject);
+        const message = await logOf.get(subject)!.last(subject);
         if (message === null) return; // taken in the meantime
         const task = readPlacedTask(subjects, message);
         this.#known.set(subject, task === null ? null : { at: task.at, storedAtMs: message.storedAtMs });
@@ -128,7 +133,7 @@ export class GroupWorkCounter {
       }
     }
     const twice = await Promise.all(
-      moving.slice(0, MAX_PLACED_LOOKUPS).map((at) => log.last(subjects.task(at), { fresh: true })),
+      moving.slice(0, MAX_PLACED_LOOKUPS).map((at) => tasks.last(subjects.task(at), { fresh: true })),
     );
     const isTwice = twice.filter((message) => message !== null).length; // I1: the queue counts these
     return { placed: placed - isTwice + guessed, guessed };

@@ -39,6 +39,8 @@ export interface OperationContext {
    * of the streams end only when NATS answers or fails.
    */
   readonly timeoutMs?: number | undefined;
+  /** The class of agents that `swarm-init` makes a stream of placed tasks for; default `default`. */
+  readonly agentClass?: string | undefined;
   /** The groups of agents and their work; only where the permissions, which list the groups, are read. */
   readonly scaling?: Pick<GroupWorkCounter, "count" | "names"> | undefined;
   /** How the request arrived: its encoding and W3C trace context. A submitted task keeps both. */

@@ -1,12 +1,15 @@
 // The operation that creates or verifies the streams, buckets and consumers that everything else needs.
 import { z } from "zod";
 import { foundOffice } from "../../coordinator/index.ts";
-import { nameSchema } from "../../protocol/index.ts";
+import { classSchema, DEFAULT_CLASS, nameSchema } from "../../protocol/index.ts";
 import { createQueueConsumers } from "../../work/index.ts";
 import { defineOperation } from "./operation.ts";
 
 /** The most capabilities of one call: each has four consumers, and the server keeps all of them in memory. */
 const MAX_INIT_CAPABILITIES = 1_000;
+
+/** The most classes of one call: the server reserves storage for the stream of each. */
+const MAX_INIT_CLASSES = 100;
 
 const differenceSchema = z.object({
   /** The stream, bucket or consumer. */
@@ -29,6 +32,9 @@ export const initStreams = defineOperation({
     }),
     capabilities: z.array(nameSchema).max(MAX_INIT_CAPABILITIES).default([]).meta({
       description: "the capabilities whose queue consumers to create",
+    }),
+    classes: z.array(classSchema).max(MAX_INIT_CLASSES).default([]).meta({
+      description: "further agent classes, beside that of the settings, that need a stream of placed tasks",
     }),
   }),
   output: z.object({
@@ -54,8 +60,9 @@ export const initStreams = defineOperation({
       differences: differences.length,
     }),
   },
-  async run({ transport }, { apply, capabilities }) {
-    const { created, applied, verified, differences, warnings } = await transport.init({ apply });
+  async run({ transport, agentClass = DEFAULT_CLASS }, { apply, capabilities, classes }) {
+    const wanted = { apply, classes: [agentClass, ...classes] };
+    const { created, applied, verified, differences, warnings } = await transport.init(wanted);
     await foundOffice(transport);
     const consumers = await createQueueConsumers(transport, capabilities);
     return {

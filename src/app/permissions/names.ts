@@ -3,6 +3,7 @@ import {
   type BucketKey,
   bucketSpecs,
   createSubjects,
+  placedKey,
   type StreamKey,
   type SubjectName,
   streamSpecs,
@@ -19,9 +20,9 @@ import {
 /** The names of one swarm. */
 export type Names = ReturnType<typeof createNames>;
 
-/** Makes the names of the swarm named `prefix`. */
-export function createNames(prefix: string) {
-  const streams = new Map(streamSpecs(prefix).map(({ key, name }) => [key, name]));
+/** Makes the names of the swarm named `prefix`, with the streams of placed tasks of these classes. */
+export function createNames(prefix: string, classes: readonly string[]) {
+  const streams = new Map(streamSpecs(prefix, {}, classes).map(({ key, name }) => [key, name]));
   const buckets = new Map(bucketSpecs(prefix).map(({ key, kind, name }) => [key, { kind, name }]));
   const stream = (key: StreamKey) => streams.get(key)!;
   const bucketName = (key: BucketKey) => buckets.get(key)!.name;
@@ -35,6 +36,8 @@ export function createNames(prefix: string) {
     /** The filters that subscribers and consumers use; a permission must cover them as they are. */
     filters: createSubjects(prefix).filters,
     stream,
+    /** The keys of the streams of placed tasks. */
+    placedKeys: classes.map(placedKey),
     storeOf,
     /** All streams, those of buckets too. */
     allStreams: [...streams.values(), ...[...buckets.keys()].map(storeOf)],

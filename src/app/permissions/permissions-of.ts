@@ -6,7 +6,7 @@
 // G2  Replies go to inboxes alone, and each user reads its own. No role answers by `allow_responses`, which overrides deny lists.
 // G3  A role may ask for everything that it does itself, and for nothing on behalf of another role.
 import { CALLS, OFFICE_ACTS, READS, WRITES } from "../../coordinator/index.ts";
-import { PRIORITIES } from "../../protocol/index.ts";
+import { PRIORITIES, placedKey } from "../../protocol/index.ts";
 import {
   ANY_INBOX,
   DISCOVERY,
@@ -19,6 +19,7 @@ import { MOVER_CONSUMER, queueConsumer } from "../../work/index.ts";
 import type { Permissions } from "./file.ts";
 import { GrantList, type RolePermissions } from "./grants.ts";
 import { createNames, type Names } from "./names.ts";
+import { classNamesOf } from "./rights.ts";
 import type { Role, RoleKind } from "./role.ts";
 
 const api = jetStreamApi;
@@ -39,7 +40,7 @@ interface Table {
 export function permissionsOf(role: Role, file: Permissions): RolePermissions {
   const list = new GrantList();
   list.subscribe("replies to its own requests", `${inboxPrefixOf(role.user)}.>`);
-  TABLES[role.kind]({ file, names: createNames(file.prefix), role, list });
+  TABLES[role.kind]({ file, names: createNames(file.prefix, classNamesOf(file)), role, list });
   return list.permissions;
 }
 
@@ -104,7 +105,7 @@ const WIDE = {
   gone: "a supervisor lets any living process tell the death; the office asks the host before it believes it",
   account: "also tells the limits and the use of the whole account",
   create: "the creator of a consumer may choose the subject of its deliveries",
-  placed: "consumers of placed tasks are not bound to the class",
+  placed: "the office may choose an agent of any class",
   later: "the subject names no capability, so the user may delay tasks of any",
   marks: "a mark holds the time of the cancel, and the reader must know the scope",
   blobs: "blobs are named by their hash, not by capability",
@@ -117,6 +118,7 @@ function grantAgent(table: Table): void {
   const agents = file.classes.find(({ name }) => name === role.name)!;
   grantProcess(table, "murmur-agent");
   const tasks = names.stream("tasks");
+  const placed = names.stream(placedKey(role.name));
   for (const capability of agents.capabilities) {
     for (const priority of PRIORITIES) {
       const consumer = queueConsumer(capability, priority);
@@ -144,23 +146,19 @@ function grantAgent(table: Table): void {
     list.publish(`store dead letters of ${capability}`, names.subject("dead", { capability }));
     list.subscribe(`answer asks of ${capability}`, names.subject("ask", { capability }));
   }
-  list.publish(
-    "take placed tasks",
-    [api.next(tasks, "*"), api.ack(tasks, "*"), api.consumerInfo(tasks, "*"), api.consumerDelete(tasks, "*")],
-    WIDE.placed,
-  );
-  list.publish(
-    "create its consumer of placed tasks",
-    api.consumerCreate(tasks, "*", names.filters.allPlaced),
-    WIDE.create,
-  );
+  list.publish("take placed tasks", [
+    api.next(placed, "*"),
+    api.ack(placed, "*"),
+    api.consumerInfo(placed, "*"),
+  ]);
   list.publish("place a task on the agent that the office chose", names.subject("placed"), WIDE.placed);
   list.publish("delay a task", names.subject("later"), WIDE.later);
-  list.publish(
-    "look whether a placed task that waited is still here",
-    names.reads("tasks", [names.subject("placed")]),
-    WIDE.placed,
-  );
+  for (const key of names.placedKeys)
+    list.publish(
+      `look whether a placed task is still here (${key})`,
+      names.reads(key, [names.subject("placed")]),
+      WIDE.placed,
+    );
   list.publish(
     "read the mark of a scope when one of its tasks starts",
     api.directGetOf(names.storeOf("cancelled"), names.key("cancelled", "*")),
@@ -172,10 +170,10 @@ function grantAgent(table: Table): void {
     AGENT_COMMANDS.map((command) => names.subject("office", { command })),
   );
   list.publish("tell the progress of tasks", names.subject("event", { kind: "task" }));
-  list.publish("send heartbeats", names.subject("heartbeat"));
+  list.publish("send heartbeats", names.subject("heartbeat", { class: role.name }));
   list.subscribe("answer where a task runs", names.subject("where"));
   list.subscribe("hear of cancelled tasks and scopes", names.filters.allCancels);
-  list.subscribe("answer its mailboxes", names.subject("agent"));
+  list.subscribe("answer its mailboxes", names.subject("agent", { class: role.name }));
   list.subscribe("answer roll calls", names.subject("everyAgent"));
   list.subscribe("hear of agent ids that two hosts claim", names.subject("event", { kind: "agent" }));
   for (const capability of agents.asks) {
@@ -240,18 +238,21 @@ function grantCoordinator(table: Table): void {
   list.subscribe("hear answers", [names.subject("doneOf"), names.subject("result")]);
   list.publish("store dead letters of ballots", names.subject("dead"));
   list.publish("journal hand-overs", names.subject("journal"));
-  grantWholeStream(table, "tasks", ["read", "purge"]);
-  grantWholeStream(table, "later", ["read", "purge"]);
+  for (const key of ["tasks", "later", ...names.placedKeys] as const)
+    grantWholeStream(table, key, ["read", "purge"]);
+  list.publish("find the streams of placed tasks", api.streamNames);
   grantWholeStream(table, "results", ["read"]);
   grantWholeStream(table, "journal", ["read"]);
-  const tasks = names.stream("tasks");
-  list.publish("make, pause and remove consumers", [
-    api.consumerList(tasks),
-    api.consumerCreate(tasks, "*", ">"),
-    api.consumerInfo(tasks, "*"),
-    api.consumerDelete(tasks, "*"),
-    api.consumerPause(tasks, "*"),
-  ]);
+  for (const key of ["tasks", ...names.placedKeys] as const) {
+    const stream = names.stream(key);
+    list.publish(`make, pause and remove consumers of ${key}`, [
+      api.consumerList(stream),
+      api.consumerCreate(stream, "*", ">"),
+      api.consumerInfo(stream, "*"),
+      api.consumerDelete(stream, "*"),
+      api.consumerPause(stream, "*"),
+    ]);
+  }
   grantAllBlobs(table);
   list.publish("look for marks of cancelled scopes", readsOfKeys(names, "cancelled"));
 }
@@ -331,13 +332,16 @@ function grantApi(table: Table): void {
     "read the office's state where it may be old",
     READS.map((read) => names.subject("stale", { read })),
   );
-  for (const key of ["tasks", "later", "results", "journal", "dead"] as const) {
+  list.publish("find the streams of placed tasks", api.streamNames);
+  for (const key of ["tasks", "later", "results", "journal", "dead", ...names.placedKeys] as const) {
     grantWholeStream(table, key, ["read", "purge"]);
   }
   grantWholeStream(table, "audit", ["read"]);
   grantWholeStream(table, "office", ["read"]);
   const [tasks, later] = [names.stream("tasks"), names.stream("later")];
   list.publish("list queues", [api.consumerList(tasks), api.consumerInfo(tasks, "*")]);
+  for (const key of names.placedKeys)
+    list.publish(`list the consumers of ${key}`, api.consumerList(names.stream(key)));
   list.publish("move due tasks", [
     api.consumerCreate(later, MOVER_CONSUMER, ">"),
     api.consumerInfo(later, MOVER_CONSUMER),

@@ -26,7 +26,7 @@ import { resolveFrom } from "../target.ts";
 import { VERSION } from "../version.ts";
 import { type Assembly, createProcessAudit, type ProcessParts, runProcess } from "./frame.ts";
 import { agentDirectories } from "./roles.ts";
-import { awaitConsumers, awaitStreams, consumersCheck } from "./streams.ts";
+import { awaitConsumers, awaitStreams, consumersCheck, placedCheck, waitForPlacedStream } from "./streams.ts";
 import { createVotes } from "./votes.ts";
 
 /** The first process of a container. The kernel makes it the parent of every orphan, and Node.js waits only for its own children. */
@@ -71,6 +71,12 @@ export async function runAgents(
     preparation: createConsumers ? awaitStreams : awaitConsumers(capabilities),
     timeOf: createConsumers ? undefined : timeOf(capabilities),
     processId: isSupervised() ? undefined : ports.config.hostId,
+    prepare: ({ transport, log, processId, signal }, tell) =>
+      waitForPlacedStream(
+        transport,
+        { agentClass: ports.config.agentClass, hostId: processId, log, signal },
+        tell,
+      ),
     assemble: (parts) => assembleAgents(parts, { ports, role, definitions, onReady }),
   });
 }
@@ -149,7 +155,7 @@ function assembleAgents(
       core: [host.service],
       doors: [worker, rollCall],
     },
-    checks: [consumersCheck(worker)],
+    checks: [consumersCheck(worker), placedCheck(worker)],
     onReady: (probesUrl) => onReady({ hostId: processId, probesUrl, capabilities }),
     async drain() {
       const graceMs = ports.config.drainGraceMs;

@@ -49,7 +49,9 @@ export async function runApi(
   await runProcess(ports, {
     role: "api",
     announcement: { name: "murmur-api", description: "Murmur's front door: submit, HTTP, due tasks" },
-    preparation: init ? createStreams({ apply, capabilities }) : awaitStreams,
+    preparation: init
+      ? createStreams({ apply, capabilities, classes: [ports.config.agentClass] })
+      : awaitStreams,
     assemble: (parts) => assembleApi(parts, ports, { permissions, onReady }),
   });
 }

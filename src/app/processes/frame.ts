@@ -80,6 +80,11 @@ export interface ProcessKind {
   timeOf?: { stream: StreamKey; consumer: string } | undefined;
   /** How often the connection is checked, in ms; the transport's default without it. */
   pingIntervalMs?: number;
+  /** Waits for further things that the process needs before it starts, and tells `/readyz` about the wait. */
+  prepare?(
+    parts: Pick<ProcessParts, "transport" | "log" | "processId"> & { signal: AbortSignal },
+    tell: (problem: string) => void,
+  ): Promise<void>;
   assemble(parts: ProcessParts): Assembly;
 }
 
@@ -152,6 +157,8 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
     stage.enter(preparation.stage);
     const tell = (problem: string) => stage.enter(problem);
     await untilAborted(preparation.run({ transport: connection, log, signal, tell }), signal);
+    const waiting = { transport: connection, log, processId, signal };
+    await untilAborted(kind.prepare?.(waiting, tell) ?? Promise.resolve(), signal);
     stage.enter("starting");
 
     await untilAborted(connection.clock.sync(), signal);

@@ -4,7 +4,13 @@
 import { type Clock, type Logger, type Meter, singleFlight } from "../../base/index.ts";
 import { createSubjects, PLACEHOLDER } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
-import { capabilityOfConsumer, type DeadLetters, isQueueFilter } from "../../work/index.ts";
+import {
+  allConsumers,
+  capabilityOfConsumer,
+  type DeadLetters,
+  isQueueFilter,
+  placedStreams,
+} from "../../work/index.ts";
 
 /** How long counts are reused, in ms: several scrapers, or a person who reloads, must not load the server. */
 const CACHE_MS = 2_000;
@@ -50,7 +56,8 @@ export function createQueueGauges(parts: {
   }
 
   async function read(): Promise<void> {
-    const queues = toQueues(await transport.queue("tasks").consumers());
+    const queues = toQueues(await allConsumers(transport));
+    const placed = await placedStreams(transport);
     const tasks = transport.log("tasks");
     const oldest = new Map<QueueGauge, number>();
     await Promise.all(
@@ -59,7 +66,9 @@ export function createQueueGauges(parts: {
         .slice(0, MAX_LOOKUPS)
         .map(async (queue) => {
           const { filter } = queue;
-          for await (const stored of tasks.read({ filter, limit: 1 })) oldest.set(queue, stored.storedAtMs);
+          for (const log of queue.priority === "placed" ? placed.map((stream) => stream.log) : [tasks])
+            for await (const { storedAtMs } of log.read({ filter, limit: 1 }))
+              oldest.set(queue, Math.min(storedAtMs, oldest.get(queue) ?? storedAtMs));
         }),
     );
     const letters = await dead.counts();

@@ -4,12 +4,20 @@
 //     have no right to any stream. `init` makes the consumers last, so their presence tells that the streams are there.
 import { type Logger, sleep } from "../../base/index.ts";
 import { foundOffice } from "../../coordinator/index.ts";
-import { type BucketKey, createSubjects, type StreamKey, toSwarmError } from "../../protocol/index.ts";
+import {
+  type BucketKey,
+  createSubjects,
+  placedKey,
+  placedStream,
+  type StreamKey,
+  toSwarmError,
+} from "../../protocol/index.ts";
 import { isStreamMissing, refuseDifferences, type Transport } from "../../transport/index.ts";
 import {
   commandForConsumers,
   createQueueConsumers,
   MISSING_CONSUMERS,
+  placedConsumer,
   queueConsumersOf,
   type Worker,
 } from "../../work/index.ts";
@@ -47,6 +55,8 @@ interface PreparationParts {
  */
 export function createStreams(options: {
   apply: boolean;
+  /** The agent classes that need a stream of placed tasks. */
+  classes: readonly string[];
   /** The capabilities whose queue consumers to create too. */
   capabilities: readonly string[];
 }): Preparation {
@@ -73,13 +83,22 @@ export function awaitConsumers(capabilities: readonly string[]): Preparation {
   };
 }
 
-/** Creates missing streams and buckets. When the control log cannot begin, tasks still flow: it logs that, and coordinators wait. */
+/**
+ * Creates missing streams and buckets, and a stream of placed tasks for each class. When the control log cannot begin, tasks still
+ * flow: it logs that, and coordinators wait.
+ */
 export async function initSwarm(
   transport: Transport,
   log: Logger,
-  { apply, capabilities = [] }: { apply?: boolean; capabilities?: readonly string[] } = {},
+  {
+    apply,
+    classes,
+    capabilities = [],
+  }: { apply?: boolean; classes?: readonly string[]; capabilities?: readonly string[] } = {},
 ): Promise<void> {
-  const { created, applied, differences, warnings } = refuseDifferences(await transport.init({ apply }));
+  const { created, applied, differences, warnings } = refuseDifferences(
+    await transport.init({ apply, classes }),
+  );
   for (const { stream, clause } of applied)
     log.warn({ stream, clause }, "stream of an earlier version changed");
   for (const warning of [...differences.map(({ text }) => text), ...warnings]) log.warn(warning);
@@ -149,6 +168,47 @@ function streamsCheck(transport: Transport): Check {
       return missing === null ? null : `${missing} does not exist; murmur init creates it`;
     },
   };
+}
+
+/** A warning while no task can be placed on this host. It serves its queues all the same, so it is ready. */
+export function placedCheck(worker: Pick<Worker, "takesPlaced">): Check {
+  return {
+    name: "placed-tasks",
+    isWarning: true,
+    look: () =>
+      worker.takesPlaced()
+        ? null
+        : "the office has not made this host's consumer of placed tasks; a coordinator in office makes it within seconds, and without one no task is placed",
+  };
+}
+
+/** Waits until the stream of the tasks placed on this class exists: tasks must not be placed on a host that cannot take them. */
+export async function waitForPlacedStream(
+  transport: Transport,
+  {
+    agentClass,
+    hostId,
+    log,
+    signal,
+  }: { agentClass: string; hostId: string; log: Logger; signal: AbortSignal },
+  tell: (problem: string) => void,
+): Promise<void> {
+  const name = placedStream(transport.prefix, agentClass);
+  const filter = createSubjects(transport.prefix).filters.placedOnHost({ class: agentClass, host: hostId });
+  for (let isLogged = false; ; ) {
+    try {
+      // Needs no right to the stream: the answer for a missing consumer differs from that for a missing stream.
+      await transport.queue(placedKey(agentClass)).existing({ name: placedConsumer(hostId), filter });
+      return;
+    } catch (error) {
+      if (toSwarmError(error).code !== "unavailable") throw error;
+    }
+    const problem = `the stream ${name} of the class ${agentClass} is missing; MURMUR_AGENT_CLASS=${agentClass} murmur init creates it`;
+    tell(problem);
+    if (!isLogged) log.warn({ stream: name, class: agentClass }, `waiting: ${problem}`);
+    isLogged = true;
+    await sleep(STREAMS_POLL_MS, { signal });
+  }
 }
 
 /** Waits for the queue consumers of these capabilities (S2). */

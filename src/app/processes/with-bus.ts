@@ -10,6 +10,7 @@ export function withBus(transport: Transport, bus: Transport["bus"]): Transport 
     blobs: transport.blobs,
     snapshots: transport.snapshots,
     log: (stream) => transport.log(stream),
+    placedClasses: () => transport.placedClasses(),
     queue: (stream) => transport.queue(stream),
     bucket: (bucket) => transport.bucket(bucket),
     journalAgeMs: transport.journalAgeMs,
@@ -24,7 +25,7 @@ export function withBus(transport: Transport, bus: Transport["bus"]): Transport 
     onReplyRefused: (onRefused) => transport.onReplyRefused(onRefused),
     onViolation: (onViolation) => transport.onViolation(onViolation),
     init: (options) => transport.init(options),
-    inspect: () => transport.inspect(),
+    inspect: (options) => transport.inspect(options),
     checkServer: () => transport.checkServer(),
     close: () => transport.close(),
   };

@@ -1,5 +1,6 @@
 // Creates the placement services of one coordinator and connects them: the registrar, which keeps the registry of agents; the
-// placer, which chooses agents; and the reclaimer, which returns tasks to their queue when their agent leaves. The app starts
+// placer, which chooses agents; the keeper of the hosts' consumers; and the reclaimer, which returns tasks to their queue when their
+// agent leaves. The app starts
 // the result, and ballots use it to find agents.
 import { createService, type Logger, type Meter, type Service, stopAll } from "../../base/index.ts";
 import type { PlacedAddress } from "../../protocol/index.ts";
@@ -7,6 +8,7 @@ import type { Transport } from "../../transport/index.ts";
 import type { Office } from "../office/office.ts";
 import type { OfficeAnswers } from "../office/server.ts";
 import { Registrar } from "../registry/registrar.ts";
+import { PlacedConsumers } from "./placed-consumers.ts";
 import { Placer } from "./placer.ts";
 import { Reclaimer } from "./reclaimer.ts";
 
@@ -45,8 +47,9 @@ export function createPlacement(parts: {
       for (const listener of listeners) listener(at);
     },
   });
+  const consumers = new PlacedConsumers({ ...parts, registrar });
   // The registrar first: in a new tenure it calls the roll before the others ask which agents live.
-  const services = [registrar.service, placer.service, reclaimer.service];
+  const services = [registrar.service, placer.service, consumers.service, reclaimer.service];
   return {
     service: createService({
       name: "placement",

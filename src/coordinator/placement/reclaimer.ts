@@ -11,6 +11,8 @@
 // B4  If the queue still has the message that a task was placed from, the hand-over has not finished. The host that
 //     receives the queued message finds the placed message, accepts it as the placement, and acks the queued message.
 //     The reclaimer leaves the task to the next sweep.
+// B6  Earlier versions kept placed tasks in the task stream, where no host pulls them any more. The reclaimer returns them to
+//     their queues in the same way.
 // B5  A message that is no placed task goes to the dead letters. A live host does this itself; for a host without
 //     agents the reclaimer does it, because no other process would read the message.
 import {
@@ -25,12 +27,16 @@ import {
 import {
   classOf,
   createSubjects,
+  DEFAULT_CLASS,
   encode,
   HEADERS,
   type HostRef,
   hostName,
+  isName,
   isSameHost,
+  isToken,
   type PlacedAddress,
+  placedKey,
   readPlacement,
   type Subjects,
   SwarmError,
@@ -41,7 +47,7 @@ import {
   buryUnreadable,
   carriedHeaders,
   createResultStore,
-  placedConsumer,
+  placedName,
   readPlacedTask,
   renewBlobs,
 } from "../../work/index.ts";
@@ -171,33 +177,32 @@ export class Reclaimer {
       if (this.#isFullSweepDue) {
         this.#isFullSweepDue = false;
         await this.#parts.registrar.waitForRollCall();
-        await this.#reclaimAll(filters.allPlaced);
+        for (const name of await this.#parts.transport.placedClasses())
+          await this.#reclaimAll(this.#placed(name), filters.allPlaced);
+        await this.#returnOld(); // B6
       } else {
         for (const { id, ...at } of agents)
-          await this.#reclaimAll(filters.placedOnAgent({ class: classOf(at), host: at.host, agent: id }));
+          await this.#reclaimAll(
+            this.#placed(classOf(at)),
+            filters.placedOnAgent({ class: classOf(at), host: at.host, agent: id }),
+          );
       }
-      await this.#deleteConsumers(agents);
     }
   }
 
-  /** Deletes the consumers of the hosts without agents: no task will be placed there, and no worker pulls from them. */
-  async #deleteConsumers(agents: readonly AgentAddress[]): Promise<void> {
-    const hosts = new Map(agents.map((agent) => [hostName(agent), agent]));
-    for (const host of hosts.values()) {
-      if (this.#hasAgents(host)) continue;
-      await this.#parts.transport.queue("tasks").deleteConsumer(placedConsumer(host.host));
-    }
+  #placed(agentClass: string): Log {
+    return this.#parts.transport.log(placedKey(agentClass));
   }
 
-  async #reclaimAll(filter: string): Promise<void> {
-    const found = await this.#tasks.subjects(filter, { max: MAX_PER_SWEEP });
+  async #reclaimAll(log: Log, filter: string): Promise<void> {
+    const found = await log.subjects(filter, { max: MAX_PER_SWEEP });
     const due = [...found.keys()].filter((subject) => {
       const at = this.#subjects.readPlaced(subject);
       return at === null ? !this.#hasAgents(hostOf(subject)) : this.#judge(at) !== "none";
     });
     for (let from = 0; from < due.length && this.#isInOffice; from += MAX_RECLAIMS_IN_FLIGHT) {
       const batch = due.slice(from, from + MAX_RECLAIMS_IN_FLIGHT);
-      await Promise.all(batch.map((subject) => this.#reclaim(subject)));
+      await Promise.all(batch.map((subject) => this.#reclaim(log, subject)));
     }
   }
 
@@ -217,17 +222,18 @@ export class Reclaimer {
 
   // One placed message
 
-  async #reclaim(subject: string): Promise<void> {
+  async #reclaim(placed: Log, subject: string): Promise<void> {
     const { log, onQuestion, onReturned } = this.#parts;
     const at = this.#subjects.readPlaced(subject);
     try {
-      const stored = await this.#tasks.last(subject, { fresh: true });
+      const stored = await placed.last(subject, { fresh: true });
       if (stored === null || !this.#isInOffice) return;
-      if (at === null || readPlacedTask(this.#subjects, stored) === null) return await this.#bury(stored); // B5
+      if (at === null || readPlacedTask(this.#subjects, stored) === null)
+        return await this.#bury(placed, stored); // B5
       if (this.#judge(at) === "waiting" && (await this.#isRunning(at.taskId))) return;
       if (stored.header(HEADERS.ballot) !== undefined) return onQuestion(at);
-      if (!(await this.#publish(stored, at))) return; // B1, B4
-      await this.#tasks.delete(stored.seq);
+      if (!(await this.#publish(stored, at, placedName(this.#subjects, stored)))) return; // B1, B4
+      await placed.delete(stored.seq);
       onReturned(at.taskId);
       log.info(
         { taskId: at.taskId, agent: at.agent, host: hostName(at) },
@@ -238,10 +244,34 @@ export class Reclaimer {
     }
   }
 
-  async #bury(stored: Stored): Promise<void> {
-    if (this.#hasAgents(hostOf(stored.subject))) return; // B5: the live host moves it to the dead letters
+  /** Returns the placed tasks of earlier versions in the task stream (B6); a message that is none goes to the dead letters. */
+  async #returnOld(): Promise<void> {
+    const { log } = this.#parts;
+    const old = await this.#tasks.subjects(this.#subjects.filters.allPlaced, { max: MAX_PER_SWEEP });
+    for (const subject of old.keys()) {
+      if (!this.#isInOffice) return;
+      const stored = await this.#tasks.last(subject, { fresh: true });
+      if (stored === null) continue;
+      const at = readOldPlaced(subject);
+      if (at === null || !isPlacement(stored)) {
+        await this.#bury(this.#tasks, stored);
+        continue;
+      }
+      if (stored.header(HEADERS.ballot) !== undefined) this.#parts.onQuestion(at);
+      else if (!(await this.#publish(stored, at, `old.${stored.seq}`))) continue;
+      await this.#tasks.delete(stored.seq);
+      log.info(
+        { taskId: at.taskId, agent: at.agent },
+        "placed task of an earlier version returned to its queue",
+      );
+    }
+  }
+
+  async #bury(log: Log, stored: Stored): Promise<void> {
+    const isOld = log === this.#tasks;
+    if (!isOld && this.#hasAgents(hostOf(stored.subject))) return; // B5: the live host moves it to the dead letters
     const { taskId, error } = await buryUnreadable(this.#results, stored, systemClock.now());
-    await this.#tasks.delete(stored.seq);
+    await log.delete(stored.seq);
     this.#parts.log.warn({ letter: taskId, err: error }, "unreadable placed task moved to the dead letters");
   }
 
@@ -255,7 +285,7 @@ export class Reclaimer {
    * Publishes the task to its queue, once. False when the queue still has the message that the task was placed from
    * (B4).
    */
-  async #publish(stored: Stored, { scope, taskId }: PlacedAddress): Promise<boolean> {
+  async #publish(stored: Stored, { scope, taskId }: PlacedAddress, name: string): Promise<boolean> {
     const { capability, priority } = readPlacement(stored.header(HEADERS.placement));
     const subject = this.#subjects.task({ capability, priority, scope, taskId });
     await renewBlobs(blobsOf(stored), this.#parts.transport.blobs);
@@ -264,16 +294,36 @@ export class Reclaimer {
         headers: {
           [HEADERS.attempt]: "1", // B2: if there were attempts, the journal has their number
           ...carriedHeaders(stored),
-          [HEADERS.returned]: String(stored.seq),
+          [HEADERS.returned]: name,
         },
-        messageId: `returned-${taskId}-${stored.seq}`,
+        // No message id: the server would answer a repeat with "duplicate" also when a host has taken the first one since, and
+        // then the placed message would be the only one.
       });
       return true;
     } catch (error) {
       if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
       const queued = await this.#tasks.last(subject, { fresh: true });
-      return queued?.header(HEADERS.returned) === String(stored.seq);
+      return queued?.header(HEADERS.returned) === name;
     }
+  }
+}
+
+/** Reads the address of a placed task of an earlier version, with and without class. Null for every other subject. */
+function readOldPlaced(subject: string): PlacedAddress | null {
+  const tokens = subject.split(".").slice(2);
+  const [of = "", host = "", agent = "", scope = "", taskId = ""] =
+    tokens.length === 4 ? [DEFAULT_CLASS, ...tokens] : tokens;
+  if (tokens.length !== 4 && tokens.length !== 5) return null;
+  const isAddress = isName(host) && isName(agent) && isToken(scope) && isName(taskId);
+  return isAddress ? { class: of, host, agent, scope, taskId } : null;
+}
+
+function isPlacement(stored: Stored): boolean {
+  try {
+    readPlacement(stored.header(HEADERS.placement));
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -98,6 +98,7 @@ export class Registrar {
   readonly #view: AgentView;
   readonly #open: Subscription[] = [];
   readonly #heardListeners: ((status: AgentStatus) => void)[] = [];
+  readonly #joinedListeners: (() => void)[] = [];
   readonly #goneListeners: ((agents: readonly AgentAddress[]) => void)[] = [];
   /** The changes to commit: ids of new or changed agents, and agents that left. */
   readonly #joining = new Set<string>();
@@ -158,6 +159,11 @@ export class Registrar {
    */
   onGone(onGone: (agents: readonly AgentAddress[]) => void): void {
     this.#goneListeners.push(onGone);
+  }
+
+  /** Calls `onJoined`, while this coordinator holds the office, after agents have joined or changed. */
+  onJoined(onJoined: () => void): void {
+    this.#joinedListeners.push(onJoined);
   }
 
   get #registry(): Registry {
@@ -406,7 +412,9 @@ export class Registrar {
     this.#joining.clear();
     for (const { id } of joining) this.#joinsInFlight.add(id);
     await this.#submitAll(joining, (agents) => ({ type: "members-join", agents }), {
-      done: () => undefined,
+      done: () => {
+        for (const listener of this.#joinedListeners) listener();
+      },
       failed: (chunk) => {
         for (const { id } of chunk) this.#joining.add(id);
       },

@@ -73,6 +73,8 @@ export const placementSchema = placeReplySchema.extend({
   placedAt: timeSchema,
   /** The time at which the task entered its queue, before it was placed. Its waiting time is measured from here. */
   queuedAt: timeSchema.optional(),
+  /** The sequence in the journal of the last hand-off before this placement; absent without one. */
+  handOff: z.int().optional(),
 });
 /** The placement of a task: its host, its agent and the reasons. */
 export type Placement = z.output<typeof placementSchema>;
@@ -124,7 +126,7 @@ function isPlainPlacement(value: unknown): value is Placement {
   if (typeof value !== "object" || value === null) return false;
   for (const key in value) if (!Object.hasOwn(placementSchema.shape, key)) return false;
   const placement = value as Placement;
-  const { host, agent, score, reasons, capability, priority, placedAt, queuedAt } = placement;
+  const { host, agent, score, reasons, capability, priority, placedAt, queuedAt, handOff } = placement;
   return (
     (placement.class === undefined || isClassText(placement.class)) &&
     isTokenText(host) &&
@@ -137,7 +139,8 @@ function isPlainPlacement(value: unknown): value is Placement {
     Object.hasOwn(PRIORITY_WEIGHTS, priority) &&
     typeof priority === "string" &&
     isTimeText(placedAt) &&
-    (queuedAt === undefined || isTimeText(queuedAt))
+    (queuedAt === undefined || isTimeText(queuedAt)) &&
+    (handOff === undefined || Number.isSafeInteger(handOff))
   );
 }
 

@@ -1,6 +1,6 @@
 // The streams and buckets of a swarm, as data. Only the transport room turns them into JetStream's options; it creates and
 // verifies them. Comments mark the settings that correctness depends on, and give the reason.
-import { PREFIX_PATTERN, PRIORITIES } from "./subjects.ts";
+import { CLASS_PATTERN, checkClass, DEFAULT_CLASS, PREFIX_PATTERN, PRIORITIES } from "./subjects.ts";
 
 /** The largest inline body. A larger body is stored as a blob, and the message contains a reference to it. */
 export const INLINE_LIMIT_BYTES = 512 * 1024;
@@ -38,7 +38,14 @@ const AUDIT_AGE_MS = 90 * DAY_MS;
 const AUDIT_BYTES = 1024 ** 3;
 
 /** The short name of a stream in the code. */
-export type StreamKey = "tasks" | "later" | "results" | "journal" | "dead" | "office" | "audit";
+export type StreamKey = "tasks" | "later" | "results" | "journal" | "dead" | "office" | "audit" | PlacedKey;
+/** The short name of the stream of the tasks that were placed on the hosts of one class. */
+export type PlacedKey = `placed-${string}`;
+
+/** The key of the stream of the tasks placed on a class. @throws SwarmError `invalid_input` for a bad class. */
+export function placedKey(agentClass: string): PlacedKey {
+  return `placed-${checkClass(agentClass)}`;
+}
 
 /** One stream. Sizes are in bytes, ages in ms. An absent size or age means no limit. */
 export interface StreamSpec {
@@ -51,8 +58,11 @@ export interface StreamSpec {
    * no process would ever read the message.
    */
   subjects: string[];
-  /** The wider subjects of streams that an earlier version created. They work; `init` with `update` replaces them. */
-  olderSubjects?: string[];
+  /**
+   * The wider subjects of streams that earlier versions created, a list for each version. They work; `init` with `update`
+   * replaces them.
+   */
+  olderSubjects?: string[][];
   retention: "workqueue" | "limits";
   /** The behaviour at a limit: `new` rejects the new message, `old` drops the oldest messages. */
   discard: "new" | "old";
@@ -90,8 +100,47 @@ export interface StreamLimits {
   journalAgeMs?: number | undefined;
 }
 
-/** The streams of the swarm named `prefix`, with their limits. */
-export function streamSpecs(prefix: string, limits: StreamLimits = {}): StreamSpec[] {
+/** The most bytes of waiting and running tasks, without the setting. */
+const TASK_BYTES = 4 * 1024 ** 3;
+/**
+ * The bytes of each stream of placed tasks, as a share of those of the task stream: placed tasks are few, because an agent gets at
+ * most twice as many as it has slots, and a server reserves the bytes of every stream. A full stream lets tasks wait in their queues.
+ */
+const PLACED_SHARE = 1 / 4;
+
+/** The stream of the tasks that were placed on the hosts of one class. Its consumers belong to these hosts. */
+export function placedSpec(prefix: string, agentClass: string, limits: StreamLimits = {}): StreamSpec {
+  return {
+    key: placedKey(agentClass),
+    about: "tasks placed on the hosts of one class; each host has one consumer",
+    name: placedStream(prefix, agentClass),
+    subjects: [`${prefix}.placed.${agentClass}.*.*.*.*`],
+    retention: "workqueue",
+    discard: "new",
+    maxPerSubject: 1,
+    maxBytes: Math.ceil((limits.taskBytes ?? TASK_BYTES) * PLACED_SHARE),
+    maxMessageBytes: TASK_MESSAGE_LIMIT_BYTES,
+  };
+}
+
+/** The name of a class's stream of placed tasks: `MURMUR_PLACED-GPU`. */
+export function placedStream(prefix: string, agentClass: string): string {
+  return streamName(prefix, `PLACED-${checkClass(agentClass).toUpperCase()}`);
+}
+
+/** The class of a stream of placed tasks, from its name; null for every other name. */
+export function classOfStream(prefix: string, name: string): string | null {
+  const start = streamName(prefix, "PLACED-");
+  const agentClass = name.startsWith(start) ? name.slice(start.length).toLowerCase() : "";
+  return CLASS_PATTERN.test(agentClass) && placedStream(prefix, agentClass) === name ? agentClass : null;
+}
+
+/** The streams of the swarm named `prefix`, with their limits, and with a stream of placed tasks for each class. */
+export function streamSpecs(
+  prefix: string,
+  limits: StreamLimits = {},
+  classes: readonly string[] = [DEFAULT_CLASS],
+): StreamSpec[] {
   const name = (suffix: string) => streamName(prefix, suffix);
   /** The task addresses under `kind`: one subject for each priority. */
   const addresses = (kind: "task" | "due") =>
@@ -99,16 +148,22 @@ export function streamSpecs(prefix: string, limits: StreamLimits = {}): StreamSp
   return [
     {
       key: "tasks",
-      about: "tasks that wait or run; `placed.>` holds the tasks placed on the agents of a host",
+      about: "tasks that wait or run, as far as they are not placed on a host",
       name: name("TASKS"),
-      subjects: [...addresses("task"), `${prefix}.placed.*.*.*.*.*`],
-      olderSubjects: [`${prefix}.task.>`, `${prefix}.placed.>`],
+      subjects: addresses("task"),
+      // Earlier versions held the placed tasks too. The coordinator in office returns those that are left to their queues.
+      olderSubjects: [
+        [`${prefix}.task.>`, `${prefix}.placed.>`],
+        [...addresses("task"), `${prefix}.placed.*.*.*.*`],
+        [...addresses("task"), `${prefix}.placed.*.*.*.*.*`],
+      ],
       retention: "workqueue",
       discard: "new",
       maxPerSubject: 1,
-      maxBytes: limits.taskBytes ?? 4 * 1024 ** 3,
+      maxBytes: limits.taskBytes ?? TASK_BYTES,
       maxMessageBytes: TASK_MESSAGE_LIMIT_BYTES,
     },
+    ...classes.map((agentClass) => placedSpec(prefix, agentClass, limits)),
     {
       // No limit of any kind: a limit on a stream with schedules drops schedules silently (measured on 2.14.5).
       key: "later",
@@ -116,7 +171,7 @@ export function streamSpecs(prefix: string, limits: StreamLimits = {}): StreamSp
       name: name("LATER"),
       // The server also checks the target of each schedule against these subjects.
       subjects: [`${prefix}.later.*.*`, ...addresses("due")],
-      olderSubjects: [`${prefix}.later.>`, `${prefix}.due.>`],
+      olderSubjects: [[`${prefix}.later.>`, `${prefix}.due.>`]],
       retention: "workqueue",
       discard: "old",
       allowSchedules: true,
@@ -127,7 +182,7 @@ export function streamSpecs(prefix: string, limits: StreamLimits = {}): StreamSp
       about: "the one result of each task; the server republishes each stored result on `done.>`",
       name: name("RESULTS"),
       subjects: [`${prefix}.result.*.*.*`],
-      olderSubjects: [`${prefix}.result.>`],
+      olderSubjects: [[`${prefix}.result.>`]],
       retention: "limits",
       discard: "new",
       maxPerSubject: 1,
@@ -141,7 +196,7 @@ export function streamSpecs(prefix: string, limits: StreamLimits = {}): StreamSp
         "records about the attempts and hand-offs of tasks; one record with the history of an ended task",
       name: name("JOURNAL"),
       subjects: [`${prefix}.journal.*.*`],
-      olderSubjects: [`${prefix}.journal.>`],
+      olderSubjects: [[`${prefix}.journal.>`]],
       retention: "limits",
       discard: "old",
       // No age: the journal of a task that has not ended must not expire. Closing records have a TTL of their own.
@@ -154,7 +209,7 @@ export function streamSpecs(prefix: string, limits: StreamLimits = {}): StreamSp
       about: "dead letters: tasks that failed for good, with the reason",
       name: name("DEAD"),
       subjects: [`${prefix}.dead.*.*`],
-      olderSubjects: [`${prefix}.dead.>`],
+      olderSubjects: [[`${prefix}.dead.>`]],
       retention: "limits",
       discard: "old",
       maxAgeMs: limits.deadAgeMs ?? DEAD_AGE_MS,

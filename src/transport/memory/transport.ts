@@ -3,6 +3,9 @@ import {
   type BucketKey,
   type BucketSpec,
   bucketSpecs,
+  classOfStream,
+  DEFAULT_CLASS,
+  placedStream,
   type StreamKey,
   type StreamLimits,
   type StreamSpec,
@@ -12,6 +15,7 @@ import {
 import { checkBucketKey } from "../bucket-key.ts";
 import { type ApiError, JETSTREAM_ERRORS } from "../jetstream-errors.ts";
 import { DEFAULT_MAX_SUBJECTS } from "../limits.ts";
+import { classOfKey, isPlacedKey } from "../placed-key.ts";
 import type { Bucket, Log, Queue, QueueConsumer, Stored, Transport } from "../ports.ts";
 import { appendHeaders } from "../stream-headers.ts";
 import { SwarmClock } from "../swarm-clock.ts";
@@ -37,7 +41,13 @@ export interface MemoryTransportOptions {
 /** Connects to an in-memory server. Several transports with the same `server` and prefix form one swarm. */
 export function connectMemory(options: MemoryTransportOptions): Transport {
   const { prefix, server = new MemoryServer() } = options;
-  const streams = streamSpecs(prefix, options.limits);
+  const streams = streamSpecs(prefix, options.limits, []);
+  const nameOf = (key: StreamKey) =>
+    isPlacedKey(key) ? placedStream(prefix, classOfKey(key)) : streamSpec(key).name;
+  const placedClasses = () =>
+    [...server.streams.keys()].flatMap((name) => classOfStream(prefix, name) ?? []).sort();
+  const specsFor = (classes: readonly string[] = [DEFAULT_CLASS]) =>
+    streamSpecs(prefix, options.limits, [...new Set([...classes, ...placedClasses()])]);
   const buckets = bucketSpecs(prefix, options.limits);
   const connection = new MemoryConnection(server);
   const streamSpec = (key: StreamKey) => streams.find((spec) => spec.key === key)!;
@@ -48,8 +58,8 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
     prefix,
     bus: createMemoryBus(connection),
     clock: new SwarmClock({ readServer: async () => server.clock.now() }),
-    log: (key) => createMemoryLog(connection, streamSpec(key).name),
-    queue: (key) => createMemoryQueue(connection, streamSpec(key).name),
+    log: (key) => createMemoryLog(connection, nameOf(key)),
+    queue: (key) => createMemoryQueue(connection, nameOf(key)),
     bucket: (key) => createMemoryBucket(connection, bucketSpec(key).name),
     blobs: createMemoryBlobs({
       open: () => openStore(connection, server.blobs, blobSpec.name),
@@ -69,7 +79,11 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
     onState: (onState) => connection.onState(onState),
     onReplyRefused: (onRefused) => connection.refused.onRefused(onRefused),
     onViolation: () => ({ close: () => undefined }), // the memory has no permissions
-    async inspect() {
+    async placedClasses() {
+      connection.assertOpen("list the streams of placed tasks");
+      return placedClasses();
+    },
+    async inspect({ classes } = {}) {
       connection.assertOpen("inspect");
       const checkStore = ({ key, name }: StreamSpec | BucketSpec, stores: Map<string, unknown>) => {
         const exists = stores.has(name);
@@ -82,12 +96,12 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
         };
       };
       return [
-        ...streams.map((spec) => checkStore(spec, server.streams)),
+        ...specsFor(classes).map((spec) => checkStore(spec, server.streams)),
         ...buckets.map((spec) => checkStore(spec, spec.kind === "object" ? server.blobs : server.buckets)),
       ];
     },
     checkServer: () => undefined, // this server is always new enough
-    async init() {
+    async init({ classes } = {}) {
       connection.assertOpen("init");
       const created: string[] = [];
       const verified: string[] = [];
@@ -98,7 +112,7 @@ export function connectMemory(options: MemoryTransportOptions): Transport {
           created.push(name);
         }
       };
-      for (const spec of streams) {
+      for (const spec of specsFor(classes)) {
         ensure(spec.name, server.streams, () =>
           server.streams.set(
             spec.name,

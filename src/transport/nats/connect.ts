@@ -26,12 +26,15 @@ import {
 import {
   type BucketKey,
   bucketSpecs,
+  DEFAULT_CLASS,
+  placedStream,
   type StreamKey,
   type StreamLimits,
   SwarmError,
   showValue,
   streamSpecs,
 } from "../../protocol/index.ts";
+import { classOfKey, isPlacedKey } from "../placed-key.ts";
 import type { Transport } from "../ports.ts";
 import { INBOX, isInboxPrefix } from "../reply-subjects.ts";
 import { SwarmClock } from "../swarm-clock.ts";
@@ -39,7 +42,7 @@ import { createNatsBlobs } from "./blobs.ts";
 import { createNatsBucket } from "./bucket.ts";
 import { createNatsBus } from "./bus.ts";
 import { Dialer } from "./dial.ts";
-import { checkServer, initStreams, inspectStreams } from "./init.ts";
+import { checkServer, initStreams, inspectStreams, listPlacedClasses } from "./init.ts";
 import { Link } from "./link.ts";
 import { createNatsLog, readServerTime } from "./log.ts";
 import { createNatsObjects } from "./objects.ts";
@@ -123,9 +126,10 @@ export interface ConnectNatsOptions extends NatsTarget {
  */
 export async function connectNats(options: ConnectNatsOptions): Promise<Transport> {
   const { prefix, log, meter, replicas, limits } = options;
-  const streams = streamSpecs(prefix, limits);
+  const streams = streamSpecs(prefix, limits, []);
   const buckets = bucketSpecs(prefix, limits);
-  const streamName = (key: StreamKey) => streams.find((spec) => spec.key === key)!.name;
+  const streamName = (key: StreamKey) =>
+    isPlacedKey(key) ? placedStream(prefix, classOfKey(key)) : streams.find((spec) => spec.key === key)!.name;
   const bucketSpec = (key: BucketKey) => buckets.find((spec) => spec.key === key)!;
 
   const outage: Outage = { sinceMs: undefined };
@@ -157,6 +161,11 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     timeOf === undefined
       ? { stream: streamName("later") }
       : { stream: streamName(timeOf.stream), consumer: timeOf.consumer };
+  /** The wanted classes, and those that have a stream already. */
+  const allClasses = async (wanted: readonly string[] = [DEFAULT_CLASS]) => {
+    checkServer(link);
+    return [...new Set([...wanted, ...(await listPlacedClasses(link, prefix))])];
+  };
   return {
     prefix,
     bus: createNatsBus(link, log),
@@ -180,8 +189,15 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     onState: (onState) => link.onState(onState),
     onReplyRefused: (onRefused) => link.refused.onRefused(onRefused),
     onViolation: (onViolation) => link.violations.onViolation(onViolation),
-    init: (options) => initStreams(link, { ...options, streams, buckets, replicas }),
-    inspect: () => inspectStreams(link, { streams, buckets, replicas }),
+    placedClasses: () => listPlacedClasses(link, prefix),
+    async init({ apply, classes } = {}) {
+      const specs = streamSpecs(prefix, limits, await allClasses(classes));
+      return initStreams(link, { apply, streams: specs, buckets, replicas, prefix });
+    },
+    async inspect({ classes } = {}) {
+      const specs = streamSpecs(prefix, limits, await allClasses(classes));
+      return inspectStreams(link, { streams: specs, buckets, replicas });
+    },
     checkServer: () => checkServer(link),
     close: () => link.close(),
   };

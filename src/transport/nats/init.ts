@@ -9,6 +9,7 @@
 import { sleep } from "../../base/index.ts";
 import {
   type BucketSpec,
+  classOfStream,
   isServerSupported,
   OLDEST_SERVER,
   type StreamSpec,
@@ -115,6 +116,7 @@ export async function initStreams(
     replicas: number | undefined;
     /** Makes the changes that the differences allow (I2). */
     apply?: boolean | undefined;
+    prefix: string;
   },
 ): Promise<InitReport> {
   checkServer(link);
@@ -141,7 +143,48 @@ export async function initStreams(
   };
   for (const spec of options.streams) await ensure(spec.name, configOf(spec, replicas), spec);
   for (const spec of options.buckets) await ensure(spec.name, configOfBucket(spec, replicas), spec);
+  report.warnings.push(...(await findOldPlaced(link, options)));
   return report;
+}
+
+/**
+ * Tells of placed tasks in the task stream, where earlier versions kept them. No host pulls them there: the coordinator in office
+ * returns them to their queues.
+ */
+async function findOldPlaced(
+  link: Link,
+  { streams, prefix }: { streams: StreamSpec[]; prefix: string },
+): Promise<string[]> {
+  const tasks = streams.find(({ key }) => key === "tasks");
+  if (tasks === undefined) return [];
+  const { state } = await request<{ state: { subjects?: Record<string, number> } }>(
+    link,
+    `STREAM.INFO.${tasks.name}`,
+    { subjects_filter: `${prefix}.placed.>` },
+    { doing: `look for placed tasks in ${tasks.name}`, timeoutMs: FIND_TIMEOUT_MS },
+  );
+  const count = Object.values(state.subjects ?? {}).reduce((sum, each) => sum + each, 0);
+  if (count === 0) return [];
+  return [
+    `stream ${tasks.name} still has ${count} placed ${count === 1 ? "task" : "tasks"} of an earlier version; the coordinator in office returns them to their queues within 10 s`,
+  ];
+}
+
+/** The classes that have a stream of placed tasks, sorted. */
+export async function listPlacedClasses(link: Link, prefix: string): Promise<string[]> {
+  const classes: string[] = [];
+  for (let offset = 0; ; ) {
+    const page = await link.api<{ streams: string[] | null; total: number }>(
+      "STREAM.NAMES",
+      { subject: `${prefix}.placed.>`, offset },
+      { doing: "list the streams of placed tasks" },
+    );
+    const names = page.streams ?? [];
+    offset += names.length;
+    for (const name of names) classes.push(classOfStream(prefix, name) ?? "");
+    if (names.length === 0 || offset >= page.total) break;
+  }
+  return classes.filter((name) => name !== "").sort();
 }
 
 /** The parts of a definition that a difference depends on. */
@@ -162,7 +205,9 @@ function findDifferences(
   return settings.flatMap((setting) => {
     const [expected, actual] = [normalise(setting, wanted[setting]), normalise(setting, found[setting])];
     if (expected === actual) return [];
-    const isOlder = setting === "subjects" && actual === normalise("subjects", olderSubjects);
+    const isOlder =
+      setting === "subjects" &&
+      (olderSubjects ?? []).some((older) => actual === normalise("subjects", older));
     const isAge = setting === "max_age" && !wanted.allow_msg_schedules;
     const canApply = isOlder || isAge || APPLIED.has(setting);
     const isBlocking = !isOlder && !isAge;
@@ -372,7 +417,7 @@ async function create(
     if (code === JETSTREAM_ERRORS.subjectsOverlap) {
       throw new SwarmError(
         "conflict",
-        `${doing}: another stream holds one of its subjects (${config.subjects.join(", ")}): choose another prefix, or remove that stream`,
+        `${doing}: another stream holds one of its subjects (${config.subjects.join(", ")}): choose another prefix, or remove that stream; if it is the task stream of an earlier version, \`murmur init --apply\` corrects it`,
         { cause: error },
       );
     }

@@ -129,6 +129,18 @@ async function listConsumers(link: Link, stream: string): Promise<QueueConsumerI
   }
 }
 
+/** The state of a consumer; null when there is none. Needs no permission for the stream. */
+async function findConsumer(link: Link, stream: string, name: string): Promise<ConsumerInfo | null> {
+  try {
+    return await link.api<ConsumerInfo>(`CONSUMER.INFO.${stream}.${name}`, undefined, {
+      doing: `look at consumer ${name} of ${stream}`,
+    });
+  } catch (error) {
+    if (error instanceof SwarmError && error.code === "not_found") return null;
+    throw error;
+  }
+}
+
 function createNatsConsumer(
   link: Link,
   stream: string,
@@ -145,18 +157,6 @@ function createNatsConsumer(
       return { pending: info.num_pending, ackPending: info.num_ack_pending, openPulls: info.num_waiting };
     },
   };
-}
-
-/** The state of a consumer; null when there is none. Needs no permission for the stream. */
-async function findConsumer(link: Link, stream: string, name: string): Promise<ConsumerInfo | null> {
-  try {
-    return await link.api<ConsumerInfo>(`CONSUMER.INFO.${stream}.${name}`, undefined, {
-      doing: `look at consumer ${name} of ${stream}`,
-    });
-  } catch (error) {
-    if (error instanceof SwarmError && error.code === "not_found") return null;
-    throw error;
-  }
 }
 
 function openPull(

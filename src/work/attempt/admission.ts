@@ -8,6 +8,7 @@ import {
   HEADERS,
   NO_SCOPE,
   parseTaskAt,
+  placedKey,
   type ResultStatus,
   type Subjects,
   SwarmError,
@@ -33,7 +34,6 @@ export interface StartRefusal {
 /** Makes the checks of one process. */
 export function createAdmission(parts: { transport: Transport; subjects: Subjects; clock: Clock }) {
   const { transport, subjects, clock } = parts;
-  const tasks = transport.log("tasks");
 
   return { readTask, nakIfTakenAway, refuseBeforeStart, earlyDueMs, moveToLater };
 
@@ -66,8 +66,10 @@ export function createAdmission(parts: { transport: Transport; subjects: Subject
    * sends a nak and no ack, because a lagging replica of the stream also misses messages that are stored.
    */
   async function nakIfTakenAway({ delivery }: InFlightTask): Promise<boolean> {
+    const at = subjects.readPlaced(delivery.subject);
+    if (at === null) return false;
     if (clock.now() - delivery.storedAtMs < CHECK_STORED_AFTER_MS) return false;
-    if ((await tasks.last(delivery.subject))?.seq === delivery.seq) return false;
+    if ((await transport.log(placedKey(at.class)).last(delivery.subject))?.seq === delivery.seq) return false;
     delivery.nak(CHECK_STORED_AFTER_MS);
     return true;
   }

@@ -387,9 +387,9 @@ function voteOf(slot: Slot, { question }: Task, output: unknown): SignedVote | u
 }
 
 /** True when the task runs elsewhere: it has a route and came from its queue (I4), or it was handed off since (I6). */
-function isToPass({ delivery, placement, task, tip: { handed } }: InFlightTask): boolean {
+function isToPass({ placement, task, tip: { handed } }: InFlightTask): boolean {
   if (placement === undefined) return isRouted(task) || handed !== null;
-  return handed !== null && delivery.seq <= handed.record.message;
+  return handed !== null && (placement.handOff ?? 0) < handed.seq;
 }
 
 /** The error of an attempt that ran too long: past the task's deadline, or past the limit of one attempt. */

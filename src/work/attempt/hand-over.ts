@@ -6,7 +6,8 @@
 // I2: a task is handed over once. The hand-over of a repeated delivery first checks whether the task waits on an agent or
 //     in the later stream, in the order of a task's moves; a publish whose fate is unknown is repeated with the same
 //     message id. The old placed message of a returned task does not count: it is about to be deleted. A task that an
-//     agent handed off is handed over from each of its older messages, until one finds it elsewhere.
+//     agent handed off is handed over from each of its older messages, until one finds it elsewhere. Each class has a
+//     stream of its own, so a placement names the last hand-off before it: sequences do not tell which message is newer.
 // I3: no attempt is counted or journaled here: attempts begin where the task is placed.
 import { backoffDelayMs, type Chance, type Clock, toIsoTime } from "../../base/index.ts";
 import {
@@ -17,16 +18,18 @@ import {
   encodePlacement,
   HEADERS,
   type PlaceReply,
+  placedKey,
   placeReplySchema,
   type Subjects,
   SwarmError,
   type Task,
   toSwarmError,
 } from "../../protocol/index.ts";
-import type { Delivery, Log, Transport } from "../../transport/index.ts";
-import type { TrailReader } from "../ports.ts";
+import type { Delivery, Transport } from "../../transport/index.ts";
+import type { PlacedAt, TrailReader } from "../ports.ts";
 import { blobsOf, renewBlobs } from "../stores/blob-refs.ts";
 import { carriedHeaders } from "../stores/later.ts";
+import { placedAt, placedName } from "../stores/placed-streams.ts";
 import type { InFlightTask } from "./in-flight.ts";
 import { askOffice, ballotOpenRequestOf, placeRequestOf } from "./office-requests.ts";
 
@@ -62,11 +65,9 @@ interface HandOverParts {
 /** Hands tasks over to where the office wants them. */
 export class HandOver {
   readonly #parts: HandOverParts;
-  readonly #tasks: Log;
 
   constructor(parts: HandOverParts) {
     this.#parts = parts;
-    this.#tasks = parts.transport.log("tasks");
   }
 
   /**
@@ -101,8 +102,8 @@ export class HandOver {
   async #isElsewhere(inFlight: InFlightTask): Promise<boolean> {
     const { at, delivery } = inFlight;
     const isPlaced = this.#parts.subjects.readPlaced(delivery.subject) !== null;
-    const { placedSeq, isLater, isQueued } = await this.#parts.trail.places(at);
-    if (isNext(placedSeq, delivery, isPlaced ? delivery.seq : handOffSeq(inFlight)) || isLater) return true;
+    const { placed, isLater, isQueued } = await this.#parts.trail.places(at);
+    if (placed.some((message) => isNext(message, inFlight)) || isLater) return true;
     return isPlaced && isQueued; // without a placement, the task's queue holds this very message
   }
 
@@ -114,18 +115,21 @@ export class HandOver {
     const address = { class: classOf(place), host, agent, scope: at.scope, taskId: at.taskId };
     const subject = this.#parts.subjects.placed(address);
     const handOff = tip.handed === null ? "" : `-${tip.handed.seq}`;
-    const messageId = `placed-${at.taskId}-${delivery.seq}${handOff}`;
+    const isPlaced = this.#parts.subjects.readPlaced(delivery.subject) !== null;
+    const source = isPlaced ? placedName(this.#parts.subjects, delivery) : delivery.seq;
+    const messageId = `placed-${at.taskId}-${source}${handOff}`;
+    const placed = this.#parts.transport.log(placedKey(address.class));
     await renewBlobs(blobsOf(delivery), this.#parts.transport.blobs);
     try {
-      await this.#tasks.append(subject, delivery.data, {
+      await placed.append(subject, delivery.data, {
         headers: this.#placedHeaders(inFlight, place),
         messageId,
       });
     } catch (error) {
       if (!(error instanceof SwarmError) || error.code !== "conflict") throw error;
       // The subject holds its one message. Either the task is there already, or it is just being taken away from there.
-      const holder = await this.#tasks.last(subject);
-      if (isNext(holder?.seq ?? null, delivery, handOffSeq(inFlight))) return;
+      const holder = await placed.last(subject);
+      if (holder !== null && isNext(placedAt(this.#parts.subjects, holder), inFlight)) return;
       throw new SwarmError("unavailable", `task ${at.taskId} is about to leave agent ${agent}`, {
         retryAfterMs: STILL_LEAVING_MS,
       });
@@ -144,6 +148,7 @@ export class HandOver {
       priority: at.priority,
       placedAt: toIsoTime(this.#parts.clock.now()),
       queuedAt: tip.handed?.record.at ?? toIsoTime(delivery.storedAtMs),
+      ...(tip.handed === null ? {} : { handOff: tip.handed.seq }),
     };
     return {
       ...carriedHeaders(delivery),
@@ -170,13 +175,10 @@ export class HandOver {
   }
 }
 
-/** True for a newer placed message of the task, which is not the message that the task was returned from (I2). */
-function isNext(placedSeq: number | null, delivery: Delivery, sinceSeq: number): boolean {
-  if (placedSeq === null || placedSeq <= sinceSeq) return false;
-  return delivery.header(HEADERS.returned) !== String(placedSeq);
-}
-
-/** The last message that belongs to the part of the task before its hand-off; 0 without a hand-off. */
-function handOffSeq({ tip }: InFlightTask): number {
-  return tip.handed?.record.message ?? 0;
+/**
+ * True for a placed message of the task that was stored after its last hand-off, and that is not the message that the task was
+ * returned from (I2).
+ */
+function isNext({ name, handOff }: PlacedAt, { delivery, tip }: InFlightTask): boolean {
+  return handOff >= (tip.handed?.seq ?? 0) && delivery.header(HEADERS.returned) !== name;
 }

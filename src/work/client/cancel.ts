@@ -17,6 +17,7 @@ import type { Log, Stored, Transport } from "../../transport/index.ts";
 import { closeQuietly } from "../stores/close-journal.ts";
 import type { Journal } from "../stores/journal.ts";
 import { ballotIdOf, queuedAtMs, readPlacedTask, readStray, readTaskAddress } from "../stores/messages.ts";
+import { placedStreams, purgePlaced } from "../stores/placed-streams.ts";
 import type { ResultStore } from "../stores/results.ts";
 import { markScope } from "../stores/scopes.ts";
 import type { TaskLocation } from "./locate.ts";
@@ -95,7 +96,7 @@ async function cancelStoredTask(parts: CancelParts, taskId: string, found: TaskL
   transport.bus.publish(subjects.cancel(scope, taskId), encode({}));
   await Promise.all([
     transport.log("tasks").purge({ filter: filters.taskById(taskId) }),
-    transport.log("tasks").purge({ filter: filters.placedById(taskId) }),
+    purgePlaced(transport, filters.placedById(taskId)),
     transport.log("later").purge({ filter: filters.laterById(taskId) }),
     transport.log("later").purge({ filter: filters.dueById(taskId) }),
     // The subject of a stray message may have no id that the filters could find.
@@ -150,9 +151,10 @@ export async function cancelScope(parts: CancelParts, scope: string): Promise<vo
   await markScope(transport, scope, nowMs);
   transport.bus.publish(subjects.cancelScope(scope), encode({}));
   await transport.bus.flush();
+  const placed = await placedStreams(transport);
   await Promise.all([
     cancelStored(parts, transport.log("tasks"), filters.tasksInScope(scope)),
-    cancelStored(parts, transport.log("tasks"), filters.placedInScope(scope)),
+    ...placed.map(({ log }) => cancelStored(parts, log, filters.placedInScope(scope))),
     cancelStored(parts, transport.log("later"), filters.dueInScope(scope)),
     cancelStored(parts, transport.log("later"), filters.laterInScope(scope)),
   ]);
@@ -204,7 +206,7 @@ interface StoredTask {
   running?: WhereReply | null;
 }
 
-/** A message of the task stream or the later stream: a queued, placed, due or scheduled task; null for any other message. */
+/** A message of the streams of tasks, placed tasks or later tasks: a queued, placed, due or scheduled task; null for any other message. */
 function readStored(subjects: Subjects, stored: Stored): StoredTask | null {
   const placed = readPlacedTask(subjects, stored);
   if (placed !== null) return placed;

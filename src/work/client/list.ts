@@ -14,6 +14,7 @@ import type { Stored, Transport } from "../../transport/index.ts";
 import { unpackStored } from "../stores/bodies.ts";
 import type { Journal } from "../stores/journal.ts";
 import { ballotIdOf, queuedAtMs } from "../stores/messages.ts";
+import { placedStreams } from "../stores/placed-streams.ts";
 import type { TaskLocation, TaskLocator } from "./locate.ts";
 import { readNewest } from "./newest.ts";
 import type { OpenBallotLine, OpenBallots } from "./open-ballots.ts";
@@ -74,7 +75,7 @@ export interface TaskPage {
 export interface FoundTask {
   status: TaskStatus;
   place: Place;
-  /** 0 for an open ballot, which has no message. */
+  /** Its sequence in the stream of its place; 0 for an open ballot, which has no message. */
   seq: number;
 }
 
@@ -88,10 +89,11 @@ export interface ScanProgress {
 export type Scan = Omit<TaskPage, "tasks"> & { found: FoundTask[] };
 
 /** The places of tasks, in the order of a list. */
-const PLACES = ["ballots", "live", "later", "ended"] as const;
+const PLACES = ["ballots", "placed", "live", "later", "ended"] as const;
 type Place = (typeof PLACES)[number];
 const STATES_AT: Readonly<Record<Place, readonly TaskState[]>> = {
   ballots: ["running"],
+  placed: ["pending", "running", "retrying"],
   live: ["pending", "running", "retrying"],
   later: ["scheduled", "retrying"],
   ended: ["completed", "failed", "cancelled"],
@@ -184,6 +186,7 @@ export class TaskLister {
     onMissing: () => void,
   ): AsyncGenerator<Entry[], void> {
     if (place === "ballots") return this.#readBallots(options, behind, onMissing);
+    if (place === "placed") return this.#readPlaced(options, behind);
     const belowSeq = behind === undefined ? undefined : Number(behind);
     if (place === "live") return this.#readLive(options, belowSeq);
     return place === "later" ? this.#readLater(options, belowSeq) : this.#readEnded(options, belowSeq);
@@ -209,18 +212,40 @@ export class TaskLister {
   }
 
   async *#readLive(options: ScanOptions, belowSeq: number | undefined): AsyncGenerator<Entry[], void> {
-    const { transport, subjects, statuses, locator } = this.#parts;
-    const { prefix, filters } = subjects;
+    const { transport, subjects } = this.#parts;
     const { capability } = options;
-    const ofTasks = capability === undefined ? filters.allTasks : `${prefix}.task.${capability}.>`;
-    // Both kinds are in one stream, so their sequences give their order. A task in a hand-over has two messages; the newer one,
-    // which is placed, comes first.
-    for await (const batch of readNewest(transport.log("tasks"), [ofTasks, filters.allPlaced], belowSeq)) {
+    const ofTasks =
+      capability === undefined ? subjects.filters.allTasks : `${subjects.prefix}.task.${capability}.>`;
+    yield* this.#readQueued(options, readNewest(transport.log("tasks"), [ofTasks], belowSeq));
+  }
+
+  /**
+   * Placed tasks, class by class. They come before the queued ones: a task in a hand-over has two messages, and its placed message
+   * counts. The key of an entry has its class, because each class has a stream with sequences of its own.
+   */
+  async *#readPlaced(options: ScanOptions, behind: string | undefined): AsyncGenerator<Entry[], void> {
+    const { transport, subjects } = this.#parts;
+    const [firstClass = "", seq] = behind?.split("-") ?? [];
+    for (const stream of await placedStreams(transport)) {
+      if (stream.class < firstClass) continue;
+      const belowSeq = stream.class === firstClass ? Number(seq) : undefined;
+      const messages = readNewest(stream.log, [subjects.filters.allPlaced], belowSeq);
+      for await (const batch of this.#readQueued(options, messages))
+        yield batch.map((entry) => ({ ...entry, key: `${stream.class}-${entry.key}` }));
+    }
+  }
+
+  async *#readQueued(
+    options: ScanOptions,
+    messages: AsyncGenerator<Stored[], void>,
+  ): AsyncGenerator<Entry[], void> {
+    const { statuses, locator } = this.#parts;
+    for await (const batch of messages) {
       const young = batch.filter((stored) => isYoung(options, stored));
       const view = await statuses.viewQueue();
       yield young.map((stored) =>
-        this.#entryOf(options, stored, locator.readLive(stored), async ({ taskId, location, consumer }) => {
-          const isDelivered = view.isDelivered(consumer, stored.seq);
+        this.#entryOf(options, stored, locator.readLive(stored), async ({ taskId, location }) => {
+          const isDelivered = view.isDelivered(stored);
           return this.#withStray(await statuses.ofQueue(taskId, location, isDelivered), location, view);
         }),
       );
@@ -368,7 +393,8 @@ function readCursor(after: string | undefined): { place: Place; key: string | un
   if (after === undefined) return { place: "ballots", key: undefined };
   const [, name, key] = /^([a-z]{1,10})\.([A-Za-z0-9_-]{1,64})$/.exec(after) ?? [];
   const place = PLACES.find((known) => known === name);
-  if (place !== undefined && (place === "ballots" || /^\d{1,16}$/.test(key ?? ""))) return { place, key };
+  const form = place === "placed" ? /^[a-z0-9]{1,16}-\d{1,16}$/ : /^\d{1,16}$/;
+  if (place !== undefined && (place === "ballots" || form.test(key ?? ""))) return { place, key };
   throw new SwarmError(
     "invalid_input",
     `after must be the "next" of an earlier page, such as live.120, got ${JSON.stringify(after.slice(0, 80))}`,

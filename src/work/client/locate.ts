@@ -2,8 +2,8 @@
 // asks no host; status.ts computes the state of the task from the location. Callers: status.ts and reader.ts.
 import { NO_SCOPE, type Placement, type Subjects, type TaskAddress } from "../../protocol/index.ts";
 import type { Log, Stored, Transport } from "../../transport/index.ts";
-import { placedConsumer, queueConsumer } from "../stores/consumers.ts";
 import { readPlacedTask, readStray, readTaskAddress, UNREADABLE, unreadableId } from "../stores/messages.ts";
+import { lastPlaced } from "../stores/placed-streams.ts";
 
 /** The place of a task in the streams, and its stored message. */
 export interface TaskLocation {
@@ -29,12 +29,14 @@ export interface LocatedTask {
 
 /** Locates tasks in the streams of results, later tasks and tasks. */
 export class TaskLocator {
+  readonly #transport: Transport;
   readonly #subjects: Subjects;
   readonly #results: Log;
   readonly #later: Log;
   readonly #tasks: Log;
 
   constructor(transport: Transport, subjects: Subjects) {
+    this.#transport = transport;
     this.#subjects = subjects;
     this.#results = transport.log("results");
     this.#later = transport.log("later");
@@ -52,12 +54,13 @@ export class TaskLocator {
       this.#later.last(filters.laterById(taskId)),
       this.#later.last(filters.dueById(taskId)),
       this.#tasks.last(filters.taskById(taskId)),
-      this.#tasks.last(filters.placedById(taskId)),
+      lastPlaced(this.#transport, filters.placedById(taskId)),
     ]);
     if (result !== null) return this.locateResult(result);
     // During a hand-over both the queued message and the placed message are stored. The placed message is newer, so it
-    // wins.
-    const live = (placed === null ? null : this.locatePlaced(placed)) ?? this.#locateTask(task, "queue");
+    // wins. Of several placed messages, the message after the last hand-off wins, then the newest one.
+    const newest = placed.flatMap((message) => this.locatePlaced(message) ?? []).sort(byNewest)[0];
+    const live = newest ?? this.#locateTask(task, "queue");
     const found = live ?? this.#locateTask(due ?? later, "later");
     return found === null && taskId.startsWith(`${UNREADABLE}-`) ? this.#locateUnreadable(taskId) : found;
   }
@@ -104,15 +107,13 @@ export class TaskLocator {
     return readStray(this.#subjects, stored)?.at ?? readTaskAddress(this.#subjects, stored);
   }
 
-  /** A queued or placed task with the consumer that delivers it, or null when the message is no task. */
-  readLive(stored: Stored): (LocatedTask & { consumer: string }) | null {
+  /** A queued or placed task, or null when the message is no task. */
+  readLive(stored: Stored): LocatedTask | null {
     const placed = readPlacedTask(this.#subjects, stored);
     const at = placed?.at ?? this.readAddress(stored);
     const location = this.locatePlaced(stored) ?? this.#locateTask(stored, "queue");
     if (at === null || location === null) return null;
-    const consumer =
-      placed === null ? queueConsumer(at.capability, at.priority) : placedConsumer(placed.placement.host);
-    return { taskId: at.taskId, location, consumer };
+    return { taskId: at.taskId, location };
   }
 
   #locateTask(stored: Stored | null, place: "later" | "queue"): TaskLocation | null {
@@ -122,4 +123,10 @@ export class TaskLocator {
     const { capability, scope } = at;
     return { capability, scope, place, stored, ...(stray === null ? {} : { stray: stray.reason }) };
   }
+}
+
+/** Orders placed messages of one task: the message after the last hand-off first, then the newest. */
+function byNewest(one: TaskLocation, other: TaskLocation): number {
+  const hop = ({ placement }: TaskLocation) => placement?.handOff ?? 0;
+  return hop(other) - hop(one) || other.stored.storedAtMs - one.stored.storedAtMs;
 }

@@ -4,6 +4,7 @@
 // I3: a result is removed only when no message of its task is stored: else a redelivery would perform the task again.
 import type { Subjects, TaskState } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
+import { lastPlaced, placedStreams } from "../stores/placed-streams.ts";
 import type { FoundTask, ScanProgress } from "./list.ts";
 import type { TaskReader } from "./reader.ts";
 import type { TaskFilter } from "./task-filter.ts";
@@ -63,11 +64,11 @@ export function createTaskPurge(parts: {
     const fresh = { fresh: true };
     const messages = await Promise.all([
       tasks.last(filters.taskById(taskId), fresh),
-      tasks.last(filters.placedById(taskId), fresh),
       later.last(filters.laterById(taskId), fresh),
       later.last(filters.dueById(taskId), fresh),
     ]);
-    return messages.some((message) => message !== null);
+    if (messages.some((message) => message !== null)) return true;
+    return (await lastPlaced(transport, filters.placedById(taskId), fresh)).length > 0;
   }
 
   return {
@@ -78,7 +79,10 @@ export function createTaskPurge(parts: {
       const scan = yield* reader.scan({ ...filter, ...bounds, states, signal, withoutResults: true });
       const wanted = scan.found.filter(({ status }) => state === undefined || status.state === state);
       const found = wanted.filter(({ status }) => status.state !== "running");
-      const infos = await Promise.all((isEnded ? [results] : [tasks, later]).map((log) => log.info()));
+      const placed = isEnded ? [] : (await placedStreams(transport)).map(({ log }) => log);
+      const infos = await Promise.all(
+        (isEnded ? [results] : [tasks, later, ...placed]).map((log) => log.info()),
+      );
       const stored = infos.reduce((sum, { messages }) => sum + messages, 0);
       return {
         found: found.map((task) => ({ ...task, taskId: task.status.taskId })),

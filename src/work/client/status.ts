@@ -14,11 +14,12 @@ import {
   type Verdict,
   type WhereReply,
 } from "../../protocol/index.ts";
-import type { QueueConsumerInfo, Transport } from "../../transport/index.ts";
+import type { QueueConsumerInfo, Stored, Transport } from "../../transport/index.ts";
 import { unpackStored } from "../stores/bodies.ts";
 import { endHistory } from "../stores/history.ts";
 import { hopsOf, type Journal } from "../stores/journal.ts";
 import { queuedAtMs } from "../stores/messages.ts";
+import { allConsumers } from "../stores/placed-streams.ts";
 import { readResult } from "../stores/results.ts";
 import type { TaskLocation, TaskLocator } from "./locate.ts";
 import type { OpenBallotLine, OpenBallotReply, OpenBallots } from "./open-ballots.ts";
@@ -39,10 +40,10 @@ interface StatusParts {
 /** The consumers of the task stream at one moment. */
 export interface QueueView {
   /**
-   * True when a host may hold the message of this consumer: the consumer has deliveries in flight, and has come as far as the
-   * message. Any other message was never delivered, or its host returned it to the queue.
+   * True when a host may hold the message: its consumer has deliveries in flight, and has come as far as the message. Any other
+   * message was never delivered, or its host returned it to the queue.
    */
-  isDelivered(consumer: string, seq: number): boolean;
+  isDelivered(message: Pick<Stored, "subject" | "seq">): boolean;
   readonly consumers: readonly QueueConsumerInfo[];
 }
 
@@ -84,19 +85,24 @@ export class StatusReader {
   /** The running attempt of a stored task, or null. Asks the hosts only when the task may have reached one. */
   async findRunning(taskId: string, { place, stored }: TaskLocation): Promise<WhereReply | null> {
     const live = place === "queue" ? this.#parts.locator.readLive(stored) : null;
-    if (live === null || !(await this.viewQueue()).isDelivered(live.consumer, stored.seq)) return null;
+    if (live === null || !(await this.viewQueue()).isDelivered(stored)) return null;
     return findAttempt(this.#parts, taskId);
   }
 
-  /** The consumers of the task stream now. */
+  /** The consumers of all queues and placed tasks now. */
   async viewQueue(): Promise<QueueView> {
-    const consumers = await this.#parts.transport.queue("tasks").consumers();
+    const consumers = await allConsumers(this.#parts.transport);
+    // The filter of a consumer is the beginning of the subjects that it delivers, and ends in `.>`.
     const delivering = new Map(
       consumers
         .filter(({ ackPending }) => ackPending > 0)
-        .map(({ name, deliveredSeq }) => [name, deliveredSeq]),
+        .map(({ filter, deliveredSeq }) => [filter, deliveredSeq]),
     );
-    return { consumers, isDelivered: (consumer, seq) => (delivering.get(consumer) ?? 0) >= seq };
+    const filterOf = (subject: string) => `${subject.split(".").slice(0, 4).join(".")}.>`;
+    return {
+      consumers,
+      isDelivered: ({ subject, seq }) => (delivering.get(filterOf(subject)) ?? 0) >= seq,
+    };
   }
 
   /**
@@ -189,7 +195,7 @@ export class StatusReader {
       const { attempt, agent, retryAt } = tip.record;
       return { ...blank(taskId, capability, "retrying"), attempt, agent, dueAt: retryAt, ...facts };
     }
-    const isHandedOff = stored.seq <= (tip.handed?.record.message ?? 0);
+    const isHandedOff = (placement?.handOff ?? 0) < (tip.handed?.seq ?? 0);
     const agent = isHandedOff ? null : pending.agent;
     return { ...pending, agent, attempt: tip.record?.attempt ?? 0, ...facts };
   }

@@ -1,6 +1,6 @@
-// The names of the consumers on the task stream: one for each capability and priority, and one for each host that takes
-// placed tasks.
-import { createSubjects, PRIORITIES, type Priority, type Subjects } from "../../protocol/index.ts";
+// The names of the consumers: one for each capability and priority on the task stream, and one for each host on the stream of
+// the tasks that are placed on its class.
+import { createSubjects, isName, PRIORITIES, type Priority, type Subjects } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
 
 /** The consumer of one capability's queue at one priority: `<capability>-<priority>`. */
@@ -32,8 +32,16 @@ export function isQueueFilter(prefix: string, filter: string): boolean {
 
 /** The consumer of the tasks that were placed on the agents of one host. */
 export function placedConsumer(hostId: string): string {
-  return `placed-${hostId}`;
+  return `${PLACED}${hostId}`;
 }
+
+/** The host of such a consumer, from its name; null for every other name. */
+export function hostOfConsumer(name: string): string | null {
+  const host = name.startsWith(PLACED) ? name.slice(PLACED.length) : "";
+  return isName(host) ? host : null;
+}
+
+const PLACED = "placed-";
 
 /** The log line of a process that may not make its consumers; its facts are `missing` and `command`. */
 export const MISSING_CONSUMERS = "waiting for missing consumers; the command makes them";

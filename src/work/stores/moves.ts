@@ -22,6 +22,7 @@ import type { Incoming, Queue, Transport } from "../../transport/index.ts";
 import { rewriteBody } from "./bodies.ts";
 import { storeLater } from "./later.ts";
 import { readStray, readTaskAddress } from "./messages.ts";
+import { lastPlaced } from "./placed-streams.ts";
 
 /** The earlier message of a task that moves. */
 export interface MovedFrom {
@@ -92,10 +93,10 @@ async function isElsewhere(
   const fresh = { fresh: true };
   const others = await Promise.all([
     transport.log("tasks").last(filters.taskById(taskId), fresh),
-    transport.log("tasks").last(filters.placedById(taskId), fresh),
     transport.log("later").last(filters.laterById(taskId), fresh),
   ]);
-  return others.some((other) => other !== null);
+  if (others.some((other) => other !== null)) return true;
+  return (await lastPlaced(transport, filters.placedById(taskId), fresh)).length > 0;
 }
 
 async function storeSafetyCopy(

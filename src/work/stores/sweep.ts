@@ -24,6 +24,7 @@ import {
 } from "../../protocol/index.ts";
 import type { Log, Stored, Transport } from "../../transport/index.ts";
 import { readJournalRecord } from "./journal.ts";
+import { lastPlaced } from "./placed-streams.ts";
 
 /** How long a journal without a closing record is kept after its last record, in ms: 30 days. The setting replaces it. */
 export const LEFT_JOURNAL_MS = 30 * 86_400_000;
@@ -235,11 +236,11 @@ class JournalSweeper {
     const fresh = { fresh: true };
     const found = await Promise.all([
       tasks.last(taskById(taskId), fresh),
-      tasks.last(placedById(taskId), fresh),
       later.last(laterById(taskId), fresh),
       later.last(dueById(taskId), fresh),
     ]);
-    return found.some((message) => message !== null);
+    if (found.some((message) => message !== null)) return true;
+    return (await lastPlaced(transport, placedById(taskId), fresh)).length > 0;
   }
 
   async #askOffice(taskId: string): Promise<"open" | "none" | "unknown"> {

@@ -7,6 +7,7 @@ import { type Subjects, SwarmError } from "../../protocol/index.ts";
 import type { Stored, Transport } from "../../transport/index.ts";
 import type { TrailReader, TrailRecord } from "../ports.ts";
 import { readJournalRecord } from "./journal.ts";
+import { lastPlaced, placedAt } from "./placed-streams.ts";
 
 /** The most reads of a journal whose replica lags behind its leader, and the pause between two, in ms (T2). */
 const LAG_READS = 5;
@@ -42,14 +43,16 @@ export function createTrailReader(transport: Transport, subjects: Subjects): Tra
     },
     async places(at) {
       const { placedById, laterById, dueById } = subjects.filters;
-      const first = await tasks.last(placedById(at.taskId), fresh);
+      const first = await lastPlaced(transport, placedById(at.taskId), fresh);
       const isLater =
         isStored(await later.last(laterById(at.taskId), fresh)) ||
         isStored(await later.last(dueById(at.taskId), fresh));
       const isQueued = isStored(await tasks.last(subjects.task(at), fresh));
       // The task may have left its queue for an agent between the first read and this one.
-      const placed = (await tasks.last(placedById(at.taskId), fresh)) ?? first;
-      return { placedSeq: placed?.seq ?? null, isLater, isQueued };
+      const last = await lastPlaced(transport, placedById(at.taskId), fresh);
+      const readable = [...first, ...last].filter(({ subject }) => subjects.readPlaced(subject) !== null);
+      const placed = readable.map((stored) => placedAt(subjects, stored));
+      return { placed, isLater, isQueued };
     },
   };
 }

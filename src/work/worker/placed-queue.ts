@@ -6,13 +6,15 @@
 //     further tasks with a growing delay.
 // I3: the queue naks a task whose agent is gone, and the task stays stored. Only the leader in office moves it, so that it is
 //     not moved twice; without a leader it waits, like every task that needs a placement.
-// I4: the queue makes a vanished consumer again, and opens the pull again after a broken connection.
+// I4: the office makes and removes the consumer; the queue only looks at it and pulls from it. While it does not exist, the queue
+//     looks for it again and again, and placed tasks wait in the stream. It also opens the pull again after a broken connection.
 import { backoffDelayMs, type Chance, type Clock, type Logger } from "../../base/index.ts";
 import {
   type HostAddress,
   type Placement,
   PRIORITY_WEIGHTS,
   type Priority,
+  placedKey,
   type Subjects,
 } from "../../protocol/index.ts";
 import type { Delivery, Pull, PullEnd, QueueConsumer, Transport } from "../../transport/index.ts";
@@ -25,10 +27,10 @@ import { AGEING_MS, REOPEN_BACKOFF, STANDING_EXPIRES_MS } from "./pulls.ts";
 /** The number of tasks that the standing pull asks for; when they have come, the queue opens the next pull. */
 const PULL_MAX = 64;
 /**
- * How long the server keeps the consumer of a process that is gone, in ms. A longer outage of the connection loses the delivery
- * counts. The leader removes the consumers of dead hosts sooner.
+ * The pauses between two looks for the consumer, in ms. The office makes it a moment after the first heartbeat. Without a
+ * coordinator there is none, and no task is placed; then a look every 5 s bounds the wait for the office's first act.
  */
-const PLACED_INACTIVE_MS = 300_000;
+const LOOK_BACKOFF = { backoffMs: 50, factor: 2, maxBackoffMs: 5_000, jitter: 0.2 };
 /** The most tasks that wait here for one agent: enough to fill all its slots at once. */
 const LINE_MAX = 64;
 /** The most tasks that wait here for all agents. It bounds the memory to 264 MiB: the largest task message has 528 KiB. */
@@ -79,15 +81,15 @@ export class PlacedQueue {
     this.#consumerName = placedConsumer(parts.host.host);
   }
 
-  /** Creates the consumer on the server. @throws SwarmError `unavailable`, `not_permitted`. */
-  async prepare(): Promise<void> {
-    this.#consumer = await this.#makeConsumer();
-  }
-
-  /** Begins to pull tasks. */
+  /** Begins to pull tasks, as soon as the office has made the consumer (I4). */
   open(): void {
     this.#isAccepting = true;
-    this.#openPull();
+    void this.#reopen();
+  }
+
+  /** False while the consumer does not exist, as far as this queue knows: then no placed task arrives. */
+  get hasConsumer(): boolean {
+    return this.#consumer !== null;
   }
 
   /** Starts each waiting task that can start now. */
@@ -121,14 +123,6 @@ export class PlacedQueue {
     for (const { delivery } of this.#tasks()) delivery.nak(0);
     this.#lines.clear();
     this.#waiting = 0;
-  }
-
-  /** Removes the consumer. The placed tasks stay stored, and the leader moves them. */
-  async remove(): Promise<void> {
-    const { transport } = this.#parts;
-    if (this.#consumer === null || transport.state !== "connected") return;
-    this.#consumer = null;
-    await transport.queue("tasks").deleteConsumer(this.#consumerName);
   }
 
   *#tasks(): Generator<PlacedTask> {
@@ -205,31 +199,34 @@ export class PlacedQueue {
   }
 
   #reopenLater(): void {
-    const delayMs = backoffDelayMs(REOPEN_BACKOFF, ++this.#failures, this.#parts.chance);
+    const policy = this.#consumer === null ? LOOK_BACKOFF : REOPEN_BACKOFF;
+    const delayMs = backoffDelayMs(policy, ++this.#failures, this.#parts.chance);
     this.#cancelReopen = this.#parts.clock.after(delayMs, () => void this.#reopen());
   }
 
-  /** Creates the consumer again if it vanished, and opens the next pull (I4). */
+  /** Looks for the consumer if it is not known, and opens the next pull (I4). */
   async #reopen(): Promise<void> {
+    const isNew = this.#consumer === null;
     try {
-      this.#consumer ??= await this.#makeConsumer();
-      if (this.#isAccepting) this.#openPull();
+      this.#consumer ??= await this.#findConsumer();
     } catch (error) {
       this.#parts.log.warn(
         { err: error, consumer: this.#consumerName },
-        "consumer of placed tasks not created; retrying",
+        "consumer of placed tasks not found; retrying",
       );
-      if (this.#isAccepting) this.#reopenLater();
+    }
+    if (!this.#isAccepting) return;
+    if (this.#consumer === null) this.#reopenLater();
+    else {
+      if (isNew) this.#failures = 0;
+      this.#openPull();
     }
   }
 
-  #makeConsumer(): Promise<QueueConsumer> {
+  #findConsumer(): Promise<QueueConsumer | null> {
     const { transport, subjects, host } = this.#parts;
-    return transport.queue("tasks").consumer({
-      name: this.#consumerName,
-      filter: subjects.filters.placedOnHost(host),
-      inactiveMs: PLACED_INACTIVE_MS,
-    });
+    const filter = subjects.filters.placedOnHost(host);
+    return transport.queue(placedKey(host.class)).existing({ name: this.#consumerName, filter });
   }
 }
 

@@ -65,6 +65,8 @@ export interface Worker extends Service {
   drain(options: { graceMs: number }): Promise<number>;
   /** Returns the number of tasks in flight in this process. */
   held(): number;
+  /** False while the office has not made this host's consumer of placed tasks. The host serves its queues all the same. */
+  takesPlaced(): boolean;
   /**
    * Makes the worker fetch tasks at the end of this turn of the event loop. The host calls it when slots became free.
    */
@@ -103,6 +105,7 @@ export function createWorker(parts: WorkerParts): Worker {
     ...createService({ name: "worker", start: () => worker.start(), stop: () => worker.stop() }),
     drain: (options) => worker.drain(options),
     held: () => worker.held(),
+    takesPlaced: () => worker.takesPlaced(),
     wake: () => worker.wake(),
     missingConsumers: () => worker.missingConsumers(),
   };
@@ -184,7 +187,7 @@ class TaskWorker {
       }),
     );
     await bus.flush();
-    await Promise.all([this.#placed.prepare(), this.#feeds.prepare()]);
+    await this.#feeds.prepare();
     this.#isAccepting = true;
     this.#feeds.open();
     this.#placed.open();
@@ -198,19 +201,15 @@ class TaskWorker {
     clearInterval(this.#renewing);
     this.#stopClock?.();
     for (const subscription of this.#subscriptions) subscription.close();
-    await this.#placed
-      .remove()
-      .catch((error: unknown) =>
-        this.#log.warn(
-          { err: toSwarmError(error) },
-          "consumer of placed tasks not removed; the server removes it later",
-        ),
-      );
     await this.#allowance
       .stop()
       .catch((error: unknown) =>
         this.#log.warn({ err: toSwarmError(error) }, "permits not released; their leases expire"),
       );
+  }
+
+  takesPlaced(): boolean {
+    return this.#placed.hasConsumer;
   }
 
   held(): number {

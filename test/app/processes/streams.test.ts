@@ -1,5 +1,5 @@
 import { expect, onTestFinished, test, vi } from "vitest";
-import { waitForStreams } from "../../../src/app/processes/streams.ts";
+import { placedCheck, waitForPlacedStream, waitForStreams } from "../../../src/app/processes/streams.ts";
 import { createMeter } from "../../../src/base/index.ts";
 import { connectMemory, connectNats, MemoryServer } from "../../../src/transport/index.ts";
 import { collectLines } from "../../coordinator/log-lines.ts";
@@ -68,4 +68,29 @@ test("a process that must stop ends its wait", async () => {
   const waiting = waitForStreams(transport, collectLines().log, stopping.signal);
   stopping.abort(new Error("stop"));
   await expect(waiting).rejects.toThrow("stop");
+});
+
+test("a host of a class without a stream waits for it, says what to do, and starts when it is there", async () => {
+  const { transport } = await setup();
+  const { log, lines } = collectLines();
+  const told: string[] = [];
+  const host = { agentClass: "gpu", hostId: "h1", log, signal: new AbortController().signal };
+  const waiting = waitForPlacedStream(transport, host, (problem) => told.push(problem));
+  await vi.waitFor(() => expect(told.length).toBeGreaterThan(1), SOON);
+  expect(told[0]).toBe(
+    "the stream MURMUR_PLACED-GPU of the class gpu is missing; MURMUR_AGENT_CLASS=gpu murmur init creates it",
+  );
+  await transport.init({ classes: ["gpu"] });
+  await waiting;
+  expect(lines).toMatchObject([{ level: "warn", stream: "MURMUR_PLACED-GPU" }]);
+});
+
+test("a host without its consumer of placed tasks is ready, with a warning", () => {
+  let takesPlaced = false;
+  const check = placedCheck({ takesPlaced: () => takesPlaced });
+  const look = () => ("look" in check ? check.look() : undefined);
+  expect(check.isWarning).toBe(true);
+  expect(look()).toMatch(/a coordinator in office makes it/);
+  takesPlaced = true;
+  expect(look()).toBeNull();
 });

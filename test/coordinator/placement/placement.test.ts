@@ -1,4 +1,6 @@
 // Placed tasks from end to end: a real nats-server, with coordinators, hosts and workers in this process.
+import { jetstreamManager } from "@nats-io/jetstream";
+import { connect } from "@nats-io/transport-node";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { type AgentDefinition, createHost, defineAgent } from "../../../src/agent/index.ts";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
@@ -7,9 +9,11 @@ import {
   encode,
   type HandOffRequest,
   HEADERS,
+  type HostAddress,
+  placedKey,
   type TaskInput,
 } from "../../../src/protocol/index.ts";
-import { createTaskClient, createWorker } from "../../../src/work/index.ts";
+import { createTaskClient, createWorker, placedConsumer } from "../../../src/work/index.ts";
 import { between, Wires } from "../../support/wires.ts";
 import { SOON, setupOffice } from "../support.ts";
 
@@ -26,7 +30,10 @@ async function setup() {
   onTestFinished(() => wires.close());
 
   /** A host inside this process; `die` breaks its connection and sends its agents' goodbye. */
-  async function host(hostId: string, ...definitions: AgentDefinition[]) {
+  const host = (hostId: string, ...definitions: AgentDefinition[]) =>
+    hostOf({ class: "default", host: hostId }, ...definitions);
+
+  async function hostOf({ class: agentClass, host: hostId }: HostAddress, ...definitions: AgentDefinition[]) {
     const gate = await wires.openGate({ from: hostId, to: "nats" }, () => swarm.server?.port ?? 0);
     const transport = await swarm.connect(`nats://127.0.0.1:${gate.port}`);
     const made = createHost({
@@ -34,12 +41,21 @@ async function setup() {
       meter: createMeter(),
       log,
       hostId,
+      agentClass,
       role: "test",
       version: "1.0.0",
       roles: definitions.map((definition) => ({ definition })),
     });
     const { service, workforce, capabilities } = made;
-    const worker = createWorker({ transport, meter: createMeter(), log, hostId, workforce, capabilities });
+    const worker = createWorker({
+      transport,
+      meter: createMeter(),
+      log,
+      hostId,
+      agentClass,
+      workforce,
+      capabilities,
+    });
     await service.start();
     await worker.start();
     transport.bus.subscribe(subjects.everyAgent, (request) =>
@@ -57,7 +73,7 @@ async function setup() {
       wires.cut(between([hostId], ["nats"]), "break");
       const beat = { host: hostId, pid: process.pid, role: "test", at: new Date().toISOString() };
       swarm.transport.bus.publish(
-        subjects.heartbeat({ class: "default", host: hostId }),
+        subjects.heartbeat({ class: agentClass, host: hostId }),
         encode({ ...beat, goodbye: true, agents }),
       );
     };
@@ -69,7 +85,7 @@ async function setup() {
     return tasks.result(taskId, { timeoutMs: 60_000 });
   };
   const placed = async () => [
-    ...(await swarm.transport.log("tasks").subjects(subjects.filters.allPlaced)).keys(),
+    ...(await swarm.transport.log("placed-default").subjects(subjects.filters.allPlaced)).keys(),
   ];
   const lives = async (coordinator: Awaited<ReturnType<typeof swarm.start>>, ...ids: string[]) =>
     vi.waitFor(
@@ -88,9 +104,9 @@ async function setup() {
     };
     const headers = { [HEADERS.placement]: JSON.stringify(placement) };
     const subject = subjects.placed({ class: "default", ...at, scope: "-", taskId });
-    return swarm.transport.log("tasks").append(subject, ROUTED, { headers });
+    return swarm.transport.log("placed-default").append(subject, ROUTED, { headers });
   };
-  return { ...swarm, tasks, host, run, placed, place, lives };
+  return { ...swarm, tasks, host, hostOf, run, placed, place, lives };
 }
 
 const ROUTED = encode({ capability: "work", route: "best" });
@@ -204,7 +220,8 @@ describe("a placed task whose agent leaves", () => {
       const result = await tasks.result(taskId, { timeoutMs: 60_000 });
       expect(result).toMatchObject({ status: "completed", output: "living", agent: second.id });
     }
-    const names = async () => (await transport.queue("tasks").consumers()).map(({ name }) => name);
+    const names = async () =>
+      (await transport.queue(placedKey("default")).consumers()).map(({ name }) => name);
     await vi.waitFor(async () => expect(await names()).not.toContain("placed-h1"), SOON);
     expect(await names()).toContain("placed-h2");
   });
@@ -254,8 +271,8 @@ describe("a placed task whose agent leaves", () => {
       const { seq } = await place("t1", { host: "gone", agent: "gone-1" }); // left by a former leader
       if (published) {
         const at = { capability: "work", priority: "normal", scope: "-", taskId: "t1" } as const;
-        const headers = { [HEADERS.attempt]: "1", [HEADERS.returned]: String(seq) };
-        await log.append(subjects.task(at), ROUTED, { headers, messageId: `returned-t1-${seq}` });
+        const headers = { [HEADERS.attempt]: "1", [HEADERS.returned]: `default.${seq}` };
+        await log.append(subjects.task(at), ROUTED, { headers });
       }
       let runs = 0;
       const counting = defineAgent({ name: "living", capabilities: ["work"], run: () => ++runs });
@@ -293,6 +310,67 @@ describe("a placed task whose agent leaves", () => {
     await lives(coordinator, living.id);
     await place("t1", { host: "left", agent: "left-1" });
     expect(await tasks.result("t1", { timeoutMs: 60_000 })).toMatchObject({ output: "living" });
+  });
+});
+
+describe("the classes", () => {
+  it("of two hosts with one name do not mix: each gets the tasks of its own agents from its own stream", async () => {
+    const { start, hostOf, run, lives, transport, placed } = await setup();
+    await transport.init({ classes: ["gpu"] });
+    const coordinator = await start("c1", ["c1"]);
+    const one = await hostOf({ class: "default", host: "h1" }, plain("one"));
+    const other = await hostOf({ class: "gpu", host: "h1" }, plain("other"));
+    await lives(coordinator, one.id, other.id);
+    const named = (agent: string) => run({ capability: "work", route: { agent } });
+    for (let turn = 0; turn < 3; turn++) {
+      expect(await named(one.id)).toMatchObject({ output: "one" });
+      const result = await named(other.id);
+      expect(result).toMatchObject({ output: "other", placement: { class: "gpu", host: "h1" } });
+    }
+    const consumers = async (of: string) =>
+      (await transport.queue(placedKey(of)).consumers()).map(({ name, filter }) => [name, filter]);
+    expect(await consumers("default")).toEqual([["placed-h1", "murmur.placed.default.h1.>"]]);
+    expect(await consumers("gpu")).toEqual([["placed-h1", "murmur.placed.gpu.h1.>"]]);
+    await other.stop();
+    await vi.waitFor(async () => expect(await consumers("gpu")).toEqual([]), SOON);
+    expect(await consumers("default")).toHaveLength(1);
+    expect(await named(one.id)).toMatchObject({ output: "one" });
+    expect(await placed()).toEqual([]);
+  });
+
+  it("have consumers that the office makes again, and a task that is placed in between waits", async () => {
+    const { start, host, run, lives, transport } = await setup();
+    const coordinator = await start("c1", ["c1"]);
+    const living = await host("h1", plain("living"));
+    await lives(coordinator, living.id);
+    const queue = transport.queue(placedKey("default"));
+    await vi.waitFor(async () => expect(await queue.consumers()).toHaveLength(1), SOON);
+    expect(await queue.deleteConsumer(placedConsumer("h1"))).toBe(true);
+    const running = run({ capability: "work", route: "best" });
+    await host("h2", defineAgent({ name: "idle", capabilities: ["other"], run: () => null }));
+    expect(await running).toMatchObject({ output: "living" });
+  });
+
+  it("of an earlier version are read: a placed task in the task stream returns to its queue", async () => {
+    const { start, host, tasks, lives, transport, server } = await setup();
+    const admin = await connect({ servers: server!.url });
+    onTestFinished(() => admin.close());
+    const manager = await jetstreamManager(admin);
+    const { config } = await manager.streams.info("MURMUR_TASKS");
+    await manager.streams.update("MURMUR_TASKS", {
+      subjects: [...config.subjects, "murmur.placed.*.*.*.*"],
+    });
+    const placement = { host: "h0", agent: "a0", capability: "work", priority: "normal" };
+    const facts = { ...placement, score: 0, reasons: [], placedAt: new Date().toISOString() };
+    const headers = { [HEADERS.placement]: JSON.stringify(facts) };
+    await transport.log("tasks").append("murmur.placed.h0.a0.-.t1", ROUTED, { headers });
+    await transport.log("tasks").append("murmur.placed.h0.a0.-.t2", ROUTED);
+    const living = await host("h1", plain("living"));
+    const coordinator = await start("c1", ["c1"]);
+    await lives(coordinator, living.id);
+    expect(await tasks.result("t1", { timeoutMs: 60_000 })).toMatchObject({ output: "living" });
+    await vi.waitFor(async () => expect(await tasks.dead.list()).toHaveLength(1), SOON);
+    await vi.waitFor(async () => expect((await transport.log("tasks").info()).messages).toBe(0), SOON);
   });
 });
 

@@ -107,7 +107,11 @@ async function play({ agents, ballot }: Story, cut: Cut) {
   const { output, verdict } = await running;
   const left = async () => {
     const { open, outbox } = second.office.state.ballots;
-    const { messages } = await swarm.transport.log("tasks").info();
+    const logs = [swarm.transport.log("tasks"), swarm.transport.log("placed-default")];
+    const messages = (await Promise.all(logs.map((log) => log.info()))).reduce(
+      (sum, info) => sum + info.messages,
+      0,
+    );
     return { open: open.size, outbox: outbox.size, tasks: messages };
   };
   await vi.waitFor(async () => expect(await left()).toEqual({ open: 0, outbox: 0, tasks: 0 }), SOON);
@@ -202,7 +206,7 @@ class Line {
 }
 
 function effectOf(key: string, data: Uint8Array): Effect | undefined {
-  if (key === "tasks") return "question";
+  if (key.startsWith("placed-")) return "question";
   if (key === "results") return "result";
   return /"type":"(ballots-[a-z]+)"/.exec(utf8Text(data))?.[1] as Effect | undefined;
 }

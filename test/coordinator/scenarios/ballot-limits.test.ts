@@ -56,7 +56,7 @@ it("a majority ballot ends as soon as three of five agree, and stops the two oth
   expect(verdict).toMatchObject({ outcome: "decided", value: "cat", decidedBy: "quorum", abstained: 0 });
   expect(verdict?.seats.filter(({ value }) => value === undefined)).toHaveLength(2);
   await vi.waitFor(() => expect(stopped.sort()).toEqual([4, 5]), SOON);
-  await vi.waitFor(async () => expect((await transport.log("tasks").info()).messages).toBe(0), SOON);
+  await vi.waitFor(async () => expect((await transport.log("placed-default").info()).messages).toBe(0), SOON);
   await vi.waitFor(() => expect(leader.office.state.ballots.outbox.size).toBe(0), SOON);
 });
 
@@ -64,7 +64,7 @@ it("the coordinator reads the answers that came while its connection was broken"
   const answering = Promise.withResolvers<string>();
   const { run, transport, line, leader } = await setup(() => answering.promise);
   const running = run();
-  await vi.waitFor(async () => expect((await transport.log("tasks").info()).messages).toBe(5), SOON);
+  await vi.waitFor(async () => expect((await transport.log("placed-default").info()).messages).toBe(5), SOON);
   line.cut();
   answering.resolve("cat");
   await vi.waitFor(async () => expect((await transport.log("results").info()).messages).toBe(5), SOON);
@@ -76,13 +76,13 @@ it("the coordinator reads the answers that came while its connection was broken"
 it("the coordinator learns that a ballot was cancelled while its connection was broken", async () => {
   const { run, transport, line, leader, client } = await setup(() => new Promise(() => {}));
   const running = run();
-  await vi.waitFor(async () => expect((await transport.log("tasks").info()).messages).toBe(5), SOON);
+  await vi.waitFor(async () => expect((await transport.log("placed-default").info()).messages).toBe(5), SOON);
   line.cut();
   await client.cancelScope("s1");
   expect(leader.office.state.ballots.open.size).toBe(1);
   line.mend();
   expect(await running).toMatchObject({ status: "cancelled" });
-  await vi.waitFor(async () => expect((await transport.log("tasks").info()).messages).toBe(0), SOON);
+  await vi.waitFor(async () => expect((await transport.log("placed-default").info()).messages).toBe(0), SOON);
 });
 
 it("a ballot stays in its queue while the office has no room, and opens when there is room", async () => {

@@ -4,6 +4,7 @@ import { jetstreamManager } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { expect, onTestFinished, test } from "vitest";
 import { createMeter, silentLogger } from "../../../src/base/index.ts";
+import { PRIORITIES } from "../../../src/protocol/index.ts";
 import { connectNats, refuseDifferences } from "../../../src/transport/index.ts";
 import { startSwarm, text } from "../support.ts";
 
@@ -20,6 +21,7 @@ test("the streams that init creates have the settings of their definitions", asy
   const config = async (name: string) => (await manager.streams.info(name)).config;
   expect(created).toEqual([
     "MURMUR_TASKS",
+    "MURMUR_PLACED-DEFAULT",
     "MURMUR_LATER",
     "MURMUR_RESULTS",
     "MURMUR_JOURNAL",
@@ -37,7 +39,6 @@ test("the streams that init creates have the settings of their definitions", asy
       "murmur.task.*.high.*.*",
       "murmur.task.*.normal.*.*",
       "murmur.task.*.low.*.*",
-      "murmur.placed.*.*.*.*.*",
     ],
     retention: "workqueue",
     discard: "new",
@@ -47,6 +48,15 @@ test("the streams that init creates have the settings of their definitions", asy
     max_msg_size: 528 * 1024,
     storage: "file",
     num_replicas: 1,
+  });
+  expect(await config("MURMUR_PLACED-DEFAULT")).toMatchObject({
+    subjects: ["murmur.placed.default.*.*.*.*"],
+    retention: "workqueue",
+    discard: "new",
+    discard_new_per_subject: true,
+    max_msgs_per_subject: 1,
+    max_bytes: 1024 ** 3,
+    max_msg_size: 528 * 1024,
   });
   expect(await config("MURMUR_LATER")).toMatchObject({
     allow_msg_schedules: true,
@@ -155,7 +165,6 @@ test("sizes and ages belong to the operator, so init accepts other values", asyn
 /** Gives the swarm's streams the subjects that earlier versions created. */
 async function makeOlder(manager: Awaited<ReturnType<typeof jetstreamManager>>): Promise<void> {
   for (const [name, kinds] of [
-    ["MURMUR_TASKS", ["task", "placed"]],
     ["MURMUR_LATER", ["later", "due"]],
     ["MURMUR_RESULTS", ["result"]],
     ["MURMUR_JOURNAL", ["journal"]],
@@ -163,7 +172,40 @@ async function makeOlder(manager: Awaited<ReturnType<typeof jetstreamManager>>):
   ] as const) {
     await manager.streams.update(name, { subjects: kinds.map((kind) => `murmur.${kind}.>`) });
   }
+  const tasks = PRIORITIES.map((priority) => `murmur.task.*.${priority}.*.*`);
+  await manager.streams.update("MURMUR_TASKS", { subjects: [...tasks, "murmur.placed.*.*.*.*"] });
 }
+
+test("init creates a stream of placed tasks for each class, and knows the classes from then on", async () => {
+  const { transport } = await setup();
+  await transport.init();
+  expect((await transport.init({ classes: ["gpu", "web2"] })).created).toEqual([
+    "MURMUR_PLACED-GPU",
+    "MURMUR_PLACED-WEB2",
+  ]);
+  expect(await transport.placedClasses()).toEqual(["default", "gpu", "web2"]);
+  expect((await transport.init()).verified).toContain("MURMUR_PLACED-GPU");
+  const seen = await transport.inspect({ classes: ["none"] });
+  expect(seen.filter(({ problem }) => problem !== null).map(({ name }) => name)).toEqual([
+    "MURMUR_PLACED-NONE",
+  ]);
+  await expect(transport.init({ classes: ["Big"] })).rejects.toMatchObject({ code: "invalid_input" });
+});
+
+test("init with update takes the placed tasks out of the task stream of any earlier version, and tells of those that are left", async () => {
+  const { transport, manager } = await setup();
+  await transport.init();
+  await manager.streams.delete("MURMUR_PLACED-DEFAULT");
+  await manager.streams.update("MURMUR_TASKS", { subjects: ["murmur.task.>", "murmur.placed.>"] });
+  await transport.log("tasks").append("murmur.placed.h1.a1.-.t1", text("old"));
+  await expect(transport.init()).rejects.toThrow(/create MURMUR_PLACED-DEFAULT: .*murmur init --apply/);
+  expect(await transport.init({ apply: true })).toMatchObject({
+    created: ["MURMUR_PLACED-DEFAULT"],
+    applied: [expect.objectContaining({ stream: "MURMUR_TASKS", setting: "subjects" })],
+    warnings: [expect.stringMatching(/^stream MURMUR_TASKS still has 1 placed task of an earlier version/)],
+  });
+  expect(await transport.log("tasks").last("murmur.placed.h1.a1.-.t1")).not.toBeNull();
+});
 
 test("init and inspect accept the subjects of an earlier version, and name the way to those of this version", async () => {
   const { transport, manager } = await setup();
@@ -189,7 +231,7 @@ test("init with apply replaces the subjects of an earlier version, and keeps mes
   const consumer = await transport.queue("tasks").consumer({ name: "echo-high", filter });
   const address = { capability: "echo", priority: "high", scope: "-", taskId: "a" } as const;
   await tasks.append(subjects.task(address), text("a"));
-  await tasks.append("murmur.task.echo.hihg.-.b", text("b"));
+  await tasks.append("murmur.placed.h1.a1.-.b", text("b"));
   expect((await transport.init({ apply: true })).applied.map(({ stream }) => stream)).toEqual([
     "MURMUR_TASKS",
     "MURMUR_LATER",
@@ -197,13 +239,17 @@ test("init with apply replaces the subjects of an earlier version, and keeps mes
     "MURMUR_JOURNAL",
     "MURMUR_DEAD",
   ]);
-  expect(await transport.init({ apply: true })).toMatchObject({ applied: [], differences: [] });
+  expect(await transport.init({ apply: true })).toMatchObject({
+    applied: [],
+    differences: [],
+    warnings: [expect.stringContaining("1 placed task")],
+  });
   expect((await manager.streams.info("MURMUR_TASKS")).config).toMatchObject({ max_bytes: 1_000_000 });
-  await expect(tasks.append("murmur.task.echo.hihg.-.c", text("c"))).rejects.toMatchObject({
+  await expect(tasks.append("murmur.placed.h1.a1.-.c", text("c"))).rejects.toMatchObject({
     code: "unavailable",
   });
   await tasks.append(subjects.task({ ...address, taskId: "d" }), text("d"));
-  expect(await tasks.last("murmur.task.echo.hihg.-.b")).toMatchObject({ seq: 2 });
+  expect(await tasks.last("murmur.placed.h1.a1.-.b")).toMatchObject({ seq: 2 });
   expect(await consumer.info()).toMatchObject({ pending: 2 });
   await manager.streams.update("MURMUR_TASKS", { subjects: ["murmur.task.echo.>"] });
   expect((await transport.init({ apply: true })).differences).toMatchObject([

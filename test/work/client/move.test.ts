@@ -29,7 +29,7 @@ async function setupOlder(...subjects: string[]) {
   const manager = await jetstreamManager(admin);
   const { prefix } = swarm;
   const name = (suffix: string) => `${prefix.toUpperCase()}_${suffix}`;
-  await manager.streams.update(name("TASKS"), { subjects: [`${prefix}.task.>`, `${prefix}.placed.>`] });
+  await manager.streams.update(name("TASKS"), { subjects: [`${prefix}.task.>`] });
   await manager.streams.update(name("LATER"), { subjects: [`${prefix}.later.>`, `${prefix}.due.>`] });
   for (const subject of subjects) {
     const log = transport.log(subject.startsWith("later") ? "later" : "tasks");

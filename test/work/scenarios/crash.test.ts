@@ -6,7 +6,7 @@ import { RetryableError, SwarmError, TerminalError } from "../../../src/protocol
 import { connectMemory, MemoryServer, type Transport } from "../../../src/transport/index.ts";
 import { createMover, createTaskClient, createWorker } from "../../../src/work/index.ts";
 import { cutOff, Failpoint } from "../failpoint.ts";
-import { openOffice, publishBack } from "../office.ts";
+import { countTasks, makePlacedConsumer, openOffice, placedLog, publishBack } from "../office.ts";
 import { type Script, ScriptedWorkforce } from "../support.ts";
 
 const prefix = "murmur";
@@ -79,6 +79,7 @@ async function play(story: Story, at: number, mode: "before" | "after") {
       capabilities: [{ name: "echo" }],
     });
     agents.set(hostId, workforce.agentId);
+    await makePlacedConsumer(healthy, hostId);
     await worker.start();
     return worker;
   };
@@ -103,7 +104,7 @@ async function play(story: Story, at: number, mode: "before" | "after") {
     if (point.dead) second ??= await open(connectMemory({ prefix, server }), "second");
     if (point.dead) await bringBackSlowly(healthy, returning);
     clock.advance(1_000);
-    const left = (await healthy.log("tasks").info()).messages + (await healthy.log("later").info()).messages;
+    const left = (await countTasks(healthy)) + (await healthy.log("later").info()).messages;
     quiet = left === 0 ? quiet + 1 : 0;
   }
   const results = await healthy.log("results").info();
@@ -123,7 +124,7 @@ async function play(story: Story, at: number, mode: "before" | "after") {
 
 /** Reclaims the placed tasks of the dead host as the office does: first to the queue, in the next turn out of their place. */
 async function bringBackSlowly(transport: Transport, returning: Set<number>): Promise<void> {
-  const log = transport.log("tasks");
+  const log = placedLog(transport);
   for await (const stored of log.read({ filter: `${prefix}.placed.default.first.>` })) {
     if (returning.has(stored.seq)) await log.delete(stored.seq);
     else if (await publishBack(transport, stored)) returning.add(stored.seq);

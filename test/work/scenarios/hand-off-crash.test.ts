@@ -7,7 +7,7 @@ import { RetryableError, SwarmError } from "../../../src/protocol/index.ts";
 import { connectMemory, MemoryServer, type Transport } from "../../../src/transport/index.ts";
 import { createMover, createTaskClient, createWorker } from "../../../src/work/index.ts";
 import { cutOff, Failpoint } from "../failpoint.ts";
-import { openOffice, publishBack } from "../office.ts";
+import { countTasks, makePlacedConsumer, openOffice, placedLog, publishBack } from "../office.ts";
 import { type Script, ScriptedWorkforce } from "../support.ts";
 
 const prefix = "murmur";
@@ -58,6 +58,7 @@ async function play({ line, route, fails }: Story, at: number, mode: "before" | 
     const workforce = new ScriptedWorkforce(4, script);
     const capabilities = [{ name: capability }];
     const worker = createWorker({ ...common, transport, hostId, workforce, capabilities });
+    await makePlacedConsumer(healthy, hostId);
     await worker.start();
     agents.set(hostId, workforce.agentId);
     return worker;
@@ -87,7 +88,7 @@ async function play({ line, route, fails }: Story, at: number, mode: "before" | 
     }
     if (point.dead) await bringBackSlowly(healthy, returning);
     clock.advance(1_000);
-    const left = (await healthy.log("tasks").info()).messages + (await healthy.log("later").info()).messages;
+    const left = (await countTasks(healthy)) + (await healthy.log("later").info()).messages;
     quiet = left === 0 ? quiet + 1 : 0;
   }
   const { messages: results } = await healthy.log("results").info();
@@ -99,7 +100,7 @@ async function play({ line, route, fails }: Story, at: number, mode: "before" | 
 
 /** Reclaims the placed tasks of the dead host as the office does: first to the queue, in the next turn out of their place. */
 async function bringBackSlowly(transport: Transport, returning: Set<number>): Promise<void> {
-  const log = transport.log("tasks");
+  const log = placedLog(transport);
   for await (const stored of log.read({ filter: `${prefix}.placed.default.cut.>` })) {
     if (returning.has(stored.seq)) await log.delete(stored.seq);
     else if (await publishBack(transport, stored)) returning.add(stored.seq);

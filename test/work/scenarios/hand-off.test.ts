@@ -15,7 +15,7 @@ import {
 import { MemoryServer } from "../../../src/transport/index.ts";
 import type { Attempt } from "../../../src/work/index.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
-import { bringBack, type Choice, openOffice } from "../office.ts";
+import { bringBack, type Choice, countTasks, openOffice, placedLog } from "../office.ts";
 import { type Script, TestSwarm, until } from "../support.ts";
 
 let server: NatsServer;
@@ -56,8 +56,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     const transport = await swarm.connect();
     const open = () => openOffice(transport, (request) => office.choose(request));
     const client = await swarm.client();
-    const untilEmpty = () =>
-      until(async () => ((await transport.log("tasks").info()).messages === 0 ? true : undefined));
+    const untilEmpty = () => until(async () => ((await countTasks(transport)) === 0 ? true : undefined));
     return { hosts, office, open, client, transport, untilEmpty, subjects: createSubjects(swarm.prefix) };
   }
 
@@ -255,16 +254,17 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     const [first, second, third] = hosts;
     const { placedById, taskById } = subjects.filters;
     const log = transport.log("tasks");
+    const placed = placedLog(transport);
     first!.workforce.paused = true;
     second!.workforce.paused = true;
     const { taskId } = await client.submit({ capability: "echo", route: "best" });
-    const older = await until(async () => (await log.last(placedById(taskId))) ?? undefined);
+    const older = await until(async () => (await placed.last(placedById(taskId))) ?? undefined);
     first!.workforce.resume();
-    await until(async () => ((await log.get(older.seq)) === null ? true : undefined));
+    await until(async () => ((await placed.get(older.seq)) === null ? true : undefined));
     office.choose = () => ({ host: third!.host, agent: third!.agent });
     // The office reclaims the task like this when the first host died before its ack.
     const at = { capability: "echo", priority: "normal", scope: "-", taskId } as const;
-    const headers = { [HEADERS.attempt]: "1", [HEADERS.returned]: String(older.seq) };
+    const headers = { [HEADERS.attempt]: "1", [HEADERS.returned]: `default.${older.seq}` };
     await log.append(subjects.task(at), older.data, { headers });
     await until(async () =>
       (await log.last(taskById(taskId), { fresh: true })) === null ? true : undefined,
@@ -298,7 +298,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     const log = transport.log("tasks");
     const at = { capability: "echo", priority: "normal", scope: "-", taskId: "t1" } as const;
     const body = encode({ capability: "echo" });
-    await log.append(subject, body, { headers });
+    await placedLog(transport).append(subject, body, { headers });
     await log.append(subjects.task(at), body);
     await until(() => (requests.length >= 2 ? true : undefined));
     second.workforce.resume();
@@ -346,7 +346,7 @@ describe.each(["nats", "memory"])("a hand-off on %s", (kind) => {
     second!.workforce.paused = true;
     const { taskId } = await client.submit({ capability: "echo" });
     const placed = await until(
-      async () => (await transport.log("tasks").last(subjects.filters.placedById(taskId))) ?? undefined,
+      async () => (await placedLog(transport).last(subjects.filters.placedById(taskId))) ?? undefined,
     );
     office.choose = () => ({ host: third!.host, agent: third!.agent });
     await bringBack(transport, placed);

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { ERROR_CODES, encode, encodePlacement } from "../../../src/protocol/index.ts";
 import { MemoryServer } from "../../../src/transport/index.ts";
 import { scaled } from "../../support/scale.ts";
-import { openOffice } from "../office.ts";
+import { openOffice, placedLog } from "../office.ts";
 import { TestSwarm, until } from "../support.ts";
 
 const RUNS = scaled(1_000, 10_000);
@@ -65,7 +65,7 @@ test(`each of ${RUNS} placed messages ends with a result or a dead letter`, asyn
     body: fc.oneof({ weight: 4, arbitrary: json }, fc.uint8Array({ maxLength: 64 })),
     type: fc.constantFrom(undefined, "application/json", "application/msgpack", "text/html"),
   });
-  const log = transport.log("tasks");
+  const log = placedLog(transport);
   let stored = 0;
   for (const { at, scope, header: placement, body, type } of fc.sample(message, {
     numRuns: RUNS,

@@ -6,13 +6,14 @@ import {
   encodePlacement,
   type Placement,
   type PlaceRequest,
+  placedKey,
   RetryableError,
   SwarmError,
 } from "../../../src/protocol/index.ts";
 import { MemoryServer, type Transport } from "../../../src/transport/index.ts";
 import { placedConsumer } from "../../../src/work/index.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
-import { bringBack, type Choice, openOffice } from "../office.ts";
+import { bringBack, type Choice, countTasks, makePlacedConsumer, openOffice, placedLog } from "../office.ts";
 import { type Script, signal, TestSwarm, until, untilState } from "../support.ts";
 
 let server: NatsServer;
@@ -49,12 +50,12 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
 
   function tools(transport: Transport) {
     const { filters } = createSubjects(transport.prefix);
-    const tasks = transport.log("tasks");
+    const placed = placedLog(transport);
     return {
       /** Resolves to the placed message of a task as soon as it is stored. */
       untilPlaced: (taskId: string) =>
-        until(async () => (await tasks.last(filters.placedById(taskId))) ?? undefined),
-      untilEmpty: () => until(async () => ((await tasks.info()).messages === 0 ? true : undefined)),
+        until(async () => (await placed.last(filters.placedById(taskId))) ?? undefined),
+      untilEmpty: () => until(async () => ((await countTasks(transport)) === 0 ? true : undefined)),
     };
   }
 
@@ -295,7 +296,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
       first.workforce.paused = true;
       const { taskId } = await client.submit({ capability: "echo", input: "taken", route: "best" });
       const { seq, storedAtMs } = await untilPlaced(taskId);
-      await transport.log("tasks").delete(seq);
+      await placedLog(transport).delete(seq);
       await until(() => (Date.now() > storedAtMs + 1_100 ? true : undefined));
       first.workforce.resume();
       await client.run({ capability: "echo", input: "next", route: "best" });
@@ -387,24 +388,31 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
   });
 
   describe("a process", () => {
-    it("that stops gives its waiting tasks back, leaves them stored, and removes its consumer", async () => {
+    it("that stops gives its waiting tasks back, and leaves them and its consumer to the office", async () => {
       const { first, client, transport, untilPlaced } = await setup(echo, echo);
       first.workforce.paused = true;
       const { taskId } = await client.submit({ capability: "echo", route: "best" });
       await untilPlaced(taskId);
       await first.worker.drain({ graceMs: 0 });
       await first.worker.stop();
-      const names = (await transport.queue("tasks").consumers()).map(({ name }) => name);
-      expect(names).not.toContain(placedConsumer(first.hostId));
+      const consumers = await transport.queue(placedKey("default")).consumers();
+      expect(consumers.map(({ name }) => name)).toContain(placedConsumer(first.hostId));
       expect(await client.status(taskId)).toMatchObject({ state: "pending", agent: first.place.agent });
     });
 
-    it("makes its deleted consumer again", async () => {
-      const { first, client, transport } = await setup(echo);
-      expect(await transport.queue("tasks").deleteConsumer(placedConsumer(first.hostId))).toBe(true);
-      expect(await client.run({ capability: "echo", route: "best" }, { timeoutMs: 10_000 })).toMatchObject({
-        status: "completed",
-      });
+    it("serves its queue while the office has not made its consumer, and loses no task that is placed until then", async () => {
+      const { first, client, transport, untilPlaced } = await setup(echo);
+      const queue = transport.queue(placedKey("default"));
+      expect(await queue.deleteConsumer(placedConsumer(first.hostId))).toBe(true);
+      await until(() => (first.worker.takesPlaced() ? undefined : true));
+      const { taskId } = await client.submit({ capability: "echo", route: "best" });
+      await untilPlaced(taskId);
+      expect(await client.run({ capability: "echo", input: 1 })).toMatchObject({ output: 1 });
+      expect(await client.status(taskId)).toMatchObject({ state: "pending" });
+      expect((await queue.consumers()).map(({ name }) => name)).not.toContain(placedConsumer(first.hostId));
+      await makePlacedConsumer(transport, first.hostId);
+      expect(await client.result(taskId, { timeoutMs: 20_000 })).toMatchObject({ status: "completed" });
+      expect(first.worker.takesPlaced()).toBe(true);
     });
 
     it("buries a placed message without a readable placement, and still works", async () => {
@@ -420,7 +428,7 @@ describe.each(["nats", "memory"])("placed tasks on %s", (kind) => {
         priority: "normal",
         placedAt: "2026-01-31T12:00:00.000Z",
       };
-      const log = transport.log("tasks");
+      const log = placedLog(transport);
       for (const placement of [undefined, "{", encodePlacement(stranger)]) {
         const headers = placement === undefined ? undefined : { "Murmur-Placement": placement };
         await log.append(subject, encode({ capability: "echo" }), { headers });

@@ -67,7 +67,7 @@ it("a ballot that ends cancels its own questions only, although a scope of tasks
 it("a cancelled scope leaves the questions of a ballot that has its name", async () => {
   const client = await swarm.client();
   const transport = await swarm.connect();
-  const log = transport.log("tasks");
+  const log = transport.log("placed-default");
   const placed = `${swarm.prefix}.placed.default.h.a.b1`;
   const placement = { agent: "a", host: "h", capability: "echo", priority: "normal", score: 1, reasons: [] };
   const headers = {

@@ -3,8 +3,8 @@ import { z } from "zod";
 import { redactText, tryJson, utf8Text } from "../../../base/index.ts";
 import { createOfficeClient } from "../../../coordinator/index.ts";
 import { createSubjects, fitsFilter, toSwarmError } from "../../../protocol/index.ts";
-import type { Transport } from "../../../transport/index.ts";
-import { capabilityOfConsumer, isQueueFilter } from "../../../work/index.ts";
+import type { Log, Transport } from "../../../transport/index.ts";
+import { allConsumers, capabilityOfConsumer, isQueueFilter, placedStreams } from "../../../work/index.ts";
 import { callRoll, ROLL_CALL } from "../../agents/roll-call.ts";
 import { defineCommand, type Ports } from "../../cli/command.ts";
 import { READ_TIMEOUT_MS, reading } from "../../cli/session.ts";
@@ -95,7 +95,9 @@ async function checkSwarm(ports: Ports): Promise<Finding[]> {
       { name: "login", verdict: "failed", detail, next: "check the user, token or credentials file" },
     ];
   }
-  const streams = judgeStreams(await reading(ports, transport.inspect()));
+  const streams = judgeStreams(
+    await reading(ports, transport.inspect({ classes: [ports.config.agentClass] })),
+  );
   if (streams.verdict === "failed") return [server, streams];
   return [server, streams, ...(await reading(ports, checkWork(ports, transport)))];
 }
@@ -108,8 +110,8 @@ async function checkWork(ports: Ports, transport: Transport): Promise<Finding[]>
       callRoll(transport),
       readClocks(transport),
       transport.bus.scatter("$SRV.PING.murmur-api", new Uint8Array(), ROLL_CALL),
-      transport.queue("tasks").consumers(),
-      transport.log("tasks").info(),
+      allConsumers(transport),
+      countStored(transport),
       transport.log("later").info(),
       dead.counts(),
       readCapabilities({ transport, office }),
@@ -121,9 +123,10 @@ async function checkWork(ports: Ports, transport: Transport): Promise<Finding[]>
     pending.set(capability, (pending.get(capability) ?? 0) + consumer.pending);
   }
   const { readPlaced } = createSubjects(transport.prefix);
-  const isPlaced = (subject: string) => readPlaced(subject) !== null;
+  const isPlaced = (subject: string) =>
+    readPlaced(subject) !== null || subject.startsWith(`${transport.prefix}.placed.`);
   const reachable = consumers.reduce((sum, consumer) => sum + consumer.pending + consumer.ackPending, 0);
-  const strays = stored.messages > reachable ? await findStrays(transport, consumers) : [];
+  const strays = stored > reachable ? await findStrays(transport, consumers) : [];
   return [
     ...judgeQueue({ pending, agents }),
     ...judgePauses(capabilities),
@@ -159,7 +162,22 @@ async function readClocks(transport: Transport): Promise<{ name: string; skewMs:
 
 /** The subjects of stored tasks that fit no consumer's filter. */
 async function findStrays(transport: Transport, consumers: readonly { filter: string }[]): Promise<string[]> {
-  const log = transport.log("tasks");
-  const stored = await log.subjects(`${transport.prefix}.>`, { max: STRAY_SUBJECTS });
-  return [...stored.keys()].filter((subject) => !consumers.some(({ filter }) => fitsFilter(filter, subject)));
+  const found: string[] = [];
+  for (const log of await taskLogs(transport)) {
+    const stored = await log.subjects(`${transport.prefix}.>`, { max: STRAY_SUBJECTS });
+    for (const subject of stored.keys())
+      if (!consumers.some(({ filter }) => fitsFilter(filter, subject))) found.push(subject);
+  }
+  return found.slice(0, STRAY_SUBJECTS);
+}
+
+/** The messages in the streams of tasks and of placed tasks. */
+async function countStored(transport: Transport): Promise<number> {
+  const infos = await Promise.all((await taskLogs(transport)).map((log) => log.info()));
+  return infos.reduce((sum, { messages }) => sum + messages, 0);
+}
+
+/** The stream of tasks, and the streams of placed tasks. */
+async function taskLogs(transport: Transport): Promise<Log[]> {
+  return [transport.log("tasks"), ...(await placedStreams(transport)).map(({ log }) => log)];
 }

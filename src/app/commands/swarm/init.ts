@@ -12,7 +12,8 @@ export const command = defineCommand({
       value: "LIST",
     }),
     permissions: z.string().optional().meta({
-      description: "permissions.yaml: create the consumers of all its capabilities",
+      description:
+        "permissions.yaml: create the consumers of all its capabilities, and the streams of all its classes",
       value: "FILE",
     }),
   }),
@@ -24,12 +25,14 @@ export const command = defineCommand({
     "init --apply",
   ],
   details:
-    "Safe to repeat: it creates what is absent, and changes nothing that exists. A setting that differs from its definition is listed,\nwith the expected and the found value, and the exit code is 1. --apply makes the changes that NATS allows and that lose no message\n(subjects and rights of this version; the ages of the settings resultDays and deadDays, where a shorter age removes what is older),\nonce all processes of the swarm run this version; the audit log notes them. Streams have three copies in a cluster and one on a\nsingle server. MURMUR_REPLICAS sets another number, and then existing streams must have that many.\nAgents wait for the queue consumers of their capabilities: give the capabilities or the permissions file.",
+    "Each agent class has a stream of placed tasks: this command makes the one of the setting agentClass, and with --permissions\nthose of all its classes. Safe to repeat: it creates what is absent, and changes nothing that exists. A setting that differs from its definition is listed,\nwith the expected and the found value, and the exit code is 1. --apply makes the changes that NATS allows and that lose no message\n(subjects and rights of this version; the ages of the settings resultDays and deadDays, where a shorter age removes what is older),\nonce all processes of the swarm run this version; the audit log notes them. Streams have three copies in a cluster and one on a\nsingle server. MURMUR_REPLICAS sets another number, and then existing streams must have that many.\nAgents wait for the queue consumers of their capabilities: give the capabilities or the permissions file.",
   async run(ports, { apply, capabilities, permissions }) {
     const named = capabilities?.split(",").filter((name) => name !== "") ?? [];
+    const file = permissions === undefined ? undefined : await readFile(permissions);
     return callOperation(ports, initStreams, {
       apply,
-      capabilities: [...named, ...(permissions === undefined ? [] : await readCapabilities(permissions))],
+      capabilities: [...named, ...(file?.capabilities ?? [])],
+      classes: file?.classes ?? [],
     });
   },
   render: ({ created, applied, verified, differences, warnings }) =>
@@ -46,9 +49,11 @@ export const command = defineCommand({
   exitCode: ({ differences }) => (differences.length === 0 ? 0 : 1),
 });
 
-async function readCapabilities(path: string): Promise<string[]> {
-  const { capabilitiesOf, readPermissions } = await import("../../permissions/index.ts");
-  return capabilitiesOf(await readPermissions(path));
+/** The capabilities and the classes of permissions.yaml. */
+async function readFile(path: string): Promise<{ capabilities: string[]; classes: string[] }> {
+  const { capabilitiesOf, classNamesOf, readPermissions } = await import("../../permissions/index.ts");
+  const file = await readPermissions(path);
+  return { capabilities: capabilitiesOf(file), classes: classNamesOf(file) };
 }
 
 /** The last line of a failed run: it is all that a failed Job shows. */

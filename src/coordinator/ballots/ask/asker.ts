@@ -21,6 +21,7 @@ import {
   lastToken,
   MAX_BALLOT_VALUE_BYTES,
   type PlacedAddress,
+  placedKey,
   type Result,
   type Subjects,
   SwarmError,
@@ -171,7 +172,7 @@ export class Asker {
       const addressee = "seat" in to ? `seat ${to.seat} of ${live.core.seats.length}` : to.role;
       const { form } = live.questions;
       await this.#parts.transport
-        .log("tasks")
+        .log(placedKey(place.class))
         .append(
           this.#parts.subjects.placed({ ...place, scope: live.id, taskId }),
           form.body(capability, question.body, question.endsAtMs - nowMs),
@@ -235,7 +236,7 @@ export class Asker {
       const hasMoved = place !== null && question.place !== null && place.agent !== question.place.agent;
       if (hasMoved) {
         const before = this.#parts.subjects.placed({ ...place, scope: live.id, taskId });
-        await this.#parts.transport.log("tasks").purge({ filter: before });
+        await this.#parts.transport.log(placedKey(place.class)).purge({ filter: before });
       }
       question.isMoving = false;
     } catch (error) {

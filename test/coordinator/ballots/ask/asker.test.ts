@@ -92,7 +92,7 @@ it("the asker does not publish a question that shows a seat answers its topology
   await asker.publish(wrong!, false);
   const reason = "was not asked: round 1 of a star does not show seat 1 the answers of seats 1";
   expect(events).toMatchObject([{ type: "abstain", seat: 1, reason }]);
-  expect((await transport.log("tasks").info()).messages).toBe(0);
+  expect((await transport.log("placed-default").info()).messages).toBe(0);
   asker.stop();
 });
 
