@@ -132,7 +132,7 @@ it("a forged result in a seat's name does not silence the seat", async () => {
       question: SeatQuestion & { nonce: string };
     };
     const { ballot, round, nonce, seat } = question;
-    const [, , , agent = "", scope = "", taskId = ""] = subject.split(".");
+    const [, , , , agent = "", scope = "", taskId = ""] = subject.split(".");
     const vote = signVote(
       { ballot, round, nonce, seat, hash: hashValue("dog") },
       voteKeyOf(randomBytes(32)).privateKey,

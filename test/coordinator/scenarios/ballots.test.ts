@@ -393,7 +393,7 @@ it("a ballot with a limit of money starts no further round once the cost of an a
   const tap = transport.bus.subscribe(`${transport.prefix}.placed.>`, ({ subject }) => {
     const taskId = subject.slice(subject.lastIndexOf(".") + 1);
     if (!subject.includes(".d-")) return;
-    const [, , , agent, scope] = subject.split(".") as [string, string, string, string, string];
+    const [, , , , agent, scope] = subject.split(".") as [string, string, string, string, string, string];
     void store(transport, subjects.result("classify", scope, taskId), {
       ...resultOf(taskId, agent, "hen"),
       usage: { inputTokens: 100, outputTokens: 10, costUsd: null },
