@@ -155,7 +155,7 @@ function grantAgent(table: Table): void {
   list.publish("delay a task", names.subject("later"), WIDE.later);
   for (const key of names.placedKeys)
     list.publish(
-      `look whether a placed task is still here (${key})`,
+      "look whether a placed task that waited is still here",
       names.reads(key, [names.subject("placed")]),
       WIDE.placed,
     );
