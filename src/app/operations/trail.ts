@@ -19,7 +19,11 @@ export const readTrail = defineOperation({
     /** The records of the journal, in their order, with their sequences in the stream. */
     records: z.array(z.object({ seq: z.int(), record: journalRecordSchema })),
     places: z
-      .object({ placedSeq: z.int().nullable(), isLater: z.boolean(), isQueued: z.boolean() })
+      .object({
+        placed: z.array(z.object({ name: z.string(), handOff: z.int() })),
+        isLater: z.boolean(),
+        isQueued: z.boolean(),
+      })
       .nullable(),
   }),
   errors: [],
@@ -33,9 +37,7 @@ export const readTrail = defineOperation({
       const records = await readWithin(context, trail.records({ capability, taskId }));
       return { records: [...records], places: null };
     }
-    return {
-      records: [],
-      places: await readWithin(context, trail.places({ capability, taskId, ...places })),
-    };
+    const found = await readWithin(context, trail.places({ capability, taskId, ...places }));
+    return { records: [], places: { ...found, placed: [...found.placed] } };
   },
 });

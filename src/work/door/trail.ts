@@ -10,7 +10,13 @@ const TRAIL_TIMEOUT_MS = 15_000;
 
 const replySchema = z.object({
   records: z.array(z.object({ seq: z.int(), record: journalRecordSchema })),
-  places: z.object({ placedSeq: z.int().nullable(), isLater: z.boolean(), isQueued: z.boolean() }).nullable(),
+  places: z
+    .object({
+      placed: z.array(z.object({ name: z.string(), handOff: z.int() })),
+      isLater: z.boolean(),
+      isQueued: z.boolean(),
+    })
+    .nullable(),
 });
 
 /** The reader of the user of `door`. Its methods also throw `not_permitted`, for a capability that is not the user's. */
@@ -25,7 +31,7 @@ export function createDoorTrailReader(door: Pick<DoorCaller, "call">): TrailRead
     records: async ({ capability, taskId }) => (await ask({ capability, task: taskId })).records,
     async places({ capability, taskId, priority, scope }) {
       const { places } = await ask({ capability, task: taskId, places: { priority, scope } });
-      return places ?? { placedSeq: null, isLater: false, isQueued: false };
+      return places ?? { placed: [], isLater: false, isQueued: false };
     },
   };
 }

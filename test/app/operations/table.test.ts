@@ -148,7 +148,7 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
   const places = { priority: "normal", scope: "-" };
   expect((await call("journal-read", { capability: "echo", task: "t3", places })).output).toEqual({
     records: [],
-    places: { placedSeq: null, isLater: true, isQueued: false },
+    places: { placed: [], isLater: true, isQueued: false },
   });
   expect((await call("task-reprioritise", { task: "t3", priority: "low" })).output).toMatchObject({
     changed: true,

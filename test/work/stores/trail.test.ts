@@ -36,9 +36,9 @@ test("a journal whose records come from the trail has the same tip, history and 
 
 test("the places of a task are its queue, its agent, and the later stream", async () => {
   const { transport, subjects, trail } = await setup();
-  expect(await trail.places(ADDRESS)).toEqual({ placedSeq: null, isLater: false, isQueued: false });
+  expect(await trail.places(ADDRESS)).toEqual({ placed: [], isLater: false, isQueued: false });
   const body = new TextEncoder().encode("{}");
   await transport.log("tasks").append(subjects.task(ADDRESS), body);
   await transport.log("later").append(subjects.due(ADDRESS), body);
-  expect(await trail.places(ADDRESS)).toEqual({ placedSeq: null, isLater: true, isQueued: true });
+  expect(await trail.places(ADDRESS)).toEqual({ placed: [], isLater: true, isQueued: true });
 });
