@@ -32,7 +32,7 @@ const COMPARE_INTERVAL_MS = 10_000;
  */
 const PLACED_INACTIVE_MS = 300_000;
 /** The most requests about consumers at the same time: a thousand hosts may join at once. */
-const MAX_IN_FLIGHT = 16;
+const MAX_CONSUMER_REQUESTS = 16;
 
 interface KeeperParts {
   transport: Transport;
@@ -161,9 +161,9 @@ export class PlacedConsumers {
   }
 }
 
-/** Runs the action for each item, at most {@link MAX_IN_FLIGHT} at once. */
+/** Runs the action for each item, at most {@link MAX_CONSUMER_REQUESTS} at once. */
 async function inBatches<T>(items: readonly T[], run: (item: T) => Promise<void>): Promise<void> {
-  for (let from = 0; from < items.length; from += MAX_IN_FLIGHT) {
-    await Promise.all(items.slice(from, from + MAX_IN_FLIGHT).map(run));
+  for (let from = 0; from < items.length; from += MAX_CONSUMER_REQUESTS) {
+    await Promise.all(items.slice(from, from + MAX_CONSUMER_REQUESTS).map(run));
   }
 }

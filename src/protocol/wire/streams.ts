@@ -151,7 +151,7 @@ export function streamSpecs(
       about: "tasks that wait or run, as far as they are not placed on a host",
       name: name("TASKS"),
       subjects: addresses("task"),
-      // Earlier versions held the placed tasks too. The coordinator in office returns those that are left to their queues.
+      // Earlier versions held the placed tasks too. The coordinator in office returns the remaining ones to their queues.
       olderSubjects: [
         [`${prefix}.task.>`, `${prefix}.placed.>`],
         [...addresses("task"), `${prefix}.placed.*.*.*.*`],

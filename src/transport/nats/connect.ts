@@ -161,7 +161,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     timeOf === undefined
       ? { stream: streamName("later") }
       : { stream: streamName(timeOf.stream), consumer: timeOf.consumer };
-  /** The wanted classes, and those that have a stream already. */
+  /** The wanted classes, and the classes with a stream. */
   const allClasses = async (wanted: readonly string[] = [DEFAULT_CLASS]) => {
     checkServer(link);
     return [...new Set([...wanted, ...(await listPlacedClasses(link, prefix))])];

@@ -192,7 +192,7 @@ test("init creates a stream of placed tasks for each class, and knows the classe
   await expect(transport.init({ classes: ["Big"] })).rejects.toMatchObject({ code: "invalid_input" });
 });
 
-test("init with update takes the placed tasks out of the task stream of any earlier version, and tells of those that are left", async () => {
+test("init with update takes the placed tasks out of the task stream of any earlier version, and tells how many are left", async () => {
   const { transport, manager } = await setup();
   await transport.init();
   await manager.streams.delete("MURMUR_PLACED-DEFAULT");
