@@ -115,7 +115,7 @@ export const configSchema = z.strictObject({
   }),
   permissionsFile: setting(z.string().min(1).optional(), {
     about:
-      "Path of permissions.yaml, the users of a swarm and their rights. `up` starts its own server with them; the API process checks the file at its start.",
+      "Path of permissions.yaml, the users of a swarm and their rights. `up` starts its own server with them; the API process takes a changed file while it runs.",
   }),
   replicas: setting(
     z.coerce

@@ -48,14 +48,15 @@ type KnownTask = { readonly at: TaskAddress; readonly storedAtMs: number } | nul
 export class GroupWorkCounter {
   readonly #transport: Transport;
   readonly #office: OfficeClient;
-  readonly #groups: readonly ScaledGroup[];
+  readonly #groups: () => readonly ScaledGroup[];
   readonly #nowMs: () => number;
   readonly #known = new Map<string, KnownTask>();
 
   constructor(parts: {
     transport: Transport;
     office: OfficeClient;
-    groups: readonly ScaledGroup[];
+    /** The groups now: the permissions file may change while the process runs. */
+    groups: () => readonly ScaledGroup[];
     nowMs?: () => number;
   }) {
     this.#transport = parts.transport;
@@ -66,12 +67,12 @@ export class GroupWorkCounter {
 
   /** The names of the groups. */
   get names(): string[] {
-    return this.#groups.map(({ name }) => name);
+    return this.#groups().map(({ name }) => name);
   }
 
   /** Counts the work of a group; null when there is no such group. @throws SwarmError `unavailable`. */
   async count(name: string): Promise<GroupWork | null> {
-    const group = this.#groups.find((each) => each.name === name);
+    const group = this.#groups().find((each) => each.name === name);
     if (group === undefined) return null;
     const [{ capabilities: known }, vacancies] = await Promise.all([
       readCapabilities({ transport: this.#transport, office: this.#office }),

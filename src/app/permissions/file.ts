@@ -112,9 +112,13 @@ const COORDINATOR_COUNTS: readonly number[] = [1, 3, 5, 7];
  * @throws SwarmError `invalid_input` that names file, line and key: the expectation, the found value, the next step.
  */
 export async function readPermissions(path: string): Promise<Permissions> {
-  let text: string;
+  return parsePermissions(await readPermissionsText(path), path);
+}
+
+/** Reads the text of a permissions file. @throws SwarmError `invalid_input` for a file that cannot be read. */
+export async function readPermissionsText(path: string): Promise<string> {
   try {
-    text = await readFile(path, "utf8");
+    return await readFile(path, "utf8");
   } catch (cause) {
     const why = (cause as NodeJS.ErrnoException).code ?? "unknown";
     throw new SwarmError(
@@ -123,7 +127,6 @@ export async function readPermissions(path: string): Promise<Permissions> {
       { field: "permissionsFile", cause },
     );
   }
-  return parsePermissions(text, path);
 }
 
 /** As {@link readPermissions}, for a text. `source` names it in errors. */

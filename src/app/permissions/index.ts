@@ -13,6 +13,10 @@ export {
   permissionsSchema,
   readPermissions,
 } from "./file.ts";
+export {
+  FollowedPermissions,
+  type PermissionsChange,
+} from "./followed.ts";
 export { findGrant, type Grant, type NatsOperation, type RolePermissions } from "./grants.ts";
 export {
   type MadeKeys,

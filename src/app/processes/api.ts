@@ -1,5 +1,6 @@
 // The process of the front door: it takes submits on the bus, moves due tasks into their queues, and serves HTTP.
 import { createOfficeClient } from "../../coordinator/index.ts";
+import type { Audit } from "../../protocol/index.ts";
 import {
   createBlobRenewer,
   createFrontDoor,
@@ -16,9 +17,9 @@ import { auditThrough } from "../office/operation-audit.ts";
 import { OPERATIONS } from "../operations/index.ts";
 import {
   capabilitiesOf,
+  FollowedPermissions,
   groupsOf,
-  type Permissions,
-  readPermissions,
+  type PermissionsChange,
   rightsOf,
 } from "../permissions/index.ts";
 import { SetupError } from "../setup-error.ts";
@@ -45,7 +46,7 @@ export async function runApi(
   onReady: (facts: ApiReady) => void,
 ): Promise<void> {
   const permissions = await loadPermissions(ports);
-  const capabilities = permissions === undefined ? [] : capabilitiesOf(permissions);
+  const capabilities = permissions === undefined ? [] : capabilitiesOf(permissions.now);
   await runProcess(ports, {
     role: "api",
     announcement: { name: "murmur-api", description: "Murmur's front door: submit, HTTP, due tasks" },
@@ -57,19 +58,27 @@ export async function runApi(
 }
 
 /** The permissions, where the setting names their file. @throws SetupError for a file that cannot be used: only a person can mend it. */
-async function loadPermissions({ config, directory }: Ports): Promise<Permissions | undefined> {
+async function loadPermissions({ config, directory, log }: Ports): Promise<FollowedPermissions | undefined> {
   if (config.permissionsFile === undefined) return undefined;
   try {
-    return await readPermissions(resolveFrom(directory, config.permissionsFile));
+    return await FollowedPermissions.read(resolveFrom(directory, config.permissionsFile), { log });
   } catch (error) {
     throw SetupError.from(error);
   }
 }
 
+/** Notes each change of the permissions file. The file does not tell who changed it, so the name is that of the user of this process. */
+function noteOf(audit: Audit): (change: PermissionsChange) => void {
+  return (facts) => audit({ kind: "permissions-reloaded", facts: { by: "api", isProven: false, ...facts } });
+}
+
 function assembleApi(
   parts: ProcessParts,
   { config }: Ports,
-  { permissions, onReady }: { permissions: Permissions | undefined; onReady: (facts: ApiReady) => void },
+  {
+    permissions,
+    onReady,
+  }: { permissions: FollowedPermissions | undefined; onReady: (facts: ApiReady) => void },
 ): Assembly {
   const { transport, meter, log } = parts;
   const tasks = createTaskClient({ transport, meter, log });
@@ -80,20 +89,25 @@ function assembleApi(
   const scaling =
     permissions === undefined
       ? undefined
-      : new GroupWorkCounter({ transport, office, groups: groupsOf(permissions) });
+      : new GroupWorkCounter({ transport, office, groups: () => groupsOf(permissions.now) });
   // `<p>.submit` names no user, so it is answered only where permissions are off; `<p>.operate` needs the rights of its users.
   const door =
     permissions === undefined
       ? createFrontDoor({ transport, client: tasks, log })
       : createOperateDoor({
           ...{ transport, tasks, scaling, meter, log, auditor, operations: OPERATIONS },
-          rightsOf: (user) => rightsOf(user, permissions),
+          rightsOf: (user) => rightsOf(user, permissions.now),
           onRefused: refused.onRefused,
         });
   let apiUrl = "";
   return {
     services: {
-      records: [...writer.services, refused.service, endWith("task client", () => tasks.close())],
+      records: [
+        ...writer.services,
+        refused.service,
+        ...(permissions === undefined ? [] : [permissions.follow(noteOf(writer.audit))]),
+        endWith("task client", () => tasks.close()),
+      ],
       listeners: [],
       core: [],
       doors: [
@@ -108,7 +122,10 @@ function assembleApi(
         }),
       ],
     },
-    checks: [],
+    checks:
+      permissions === undefined
+        ? []
+        : [{ name: "permissions-file", isWarning: true, look: () => permissions.problem }],
     beforeScrape: createQueueGauges({ transport, dead: tasks.dead, meter, clock: transport.clock, log }),
     async serve(probes) {
       const { httpHost: host, httpPort: port } = config;

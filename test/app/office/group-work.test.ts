@@ -47,7 +47,7 @@ async function setup(office: { pauses?: string[]; vacancies?: [string, number][]
           vacancies: (office?.vacancies ?? []).map(([capability, seats]) => ({ capability, seats })),
         }),
     } as unknown as OfficeClient,
-    groups: [
+    groups: () => [
       { name: "echoes", capabilities: ["echo"] },
       { name: "all", capabilities: ["echo", "sort", "rare"] },
     ],

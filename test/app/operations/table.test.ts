@@ -87,7 +87,7 @@ async function setup(way: (typeof WAYS)[number]) {
   const tasks = createTaskClient({ transport, meter: createMeter() });
   onTestFinished(() => tasks.close());
   const groups = [{ name: "sorters", capabilities: ["classify"] }];
-  const scaling = new GroupWorkCounter({ transport, office, groups });
+  const scaling = new GroupWorkCounter({ transport, office, groups: () => groups });
   const context: OperationContext = {
     transport,
     tasks,

@@ -1,0 +1,65 @@
+// The api process and its permissions file: a change of the file counts while the process runs.
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test, vi } from "vitest";
+import { seedFile } from "../../src/app/permissions/index.ts";
+import { listAudit } from "../../src/audit/index.ts";
+import { toSwarmError } from "../../src/protocol/index.ts";
+import { createDoorCaller } from "../../src/work/index.ts";
+import { setupWorld } from "../app/support.ts";
+import { startGuarded } from "./support.ts";
+
+const SOON = { timeout: 60_000, interval: 50 };
+const ANNA = "{ name: anna, access: read }";
+const BEN = "{ name: ben, access: read }";
+const file = (...operators: string[]) => `version: 1\noperators: [${operators.join(", ")}]\n`;
+
+test("an api process that runs serves users that are added to its file, and refuses removed users", async () => {
+  const guarded = await startGuarded(file(ANNA, BEN));
+  onTestFinished(() => guarded.stop());
+  const connect = async (user: string) => {
+    const transport = await guarded.connect(user);
+    onTestFinished(() => transport.close());
+    return transport;
+  };
+  await (await connect("init")).init();
+  const path = join(guarded.keys, "permissions.yaml");
+  writeFileSync(path, file(ANNA));
+  const world = setupWorld({
+    MURMUR_SERVER: guarded.server.url,
+    MURMUR_NKEY_FILE: seedFile(guarded.keys, "api"),
+    MURMUR_INBOX_PREFIX: "_INBOX.api",
+    MURMUR_PERMISSIONS_FILE: path,
+    MURMUR_HTTP_PORT: "0",
+    MURMUR_METRICS_PORT: "0",
+  });
+  const api = world.start("api");
+  onTestFinished(async () => {
+    const ended = new Promise((resolve) => api.once("exit", resolve));
+    api.kill("SIGTERM");
+    await ended;
+  });
+  const callAs = async (user: string) => {
+    const caller = createDoorCaller({ transport: await connect(user), user });
+    return () =>
+      caller.call("dead-list", {}, { timeoutMs: 5_000 }).then(
+        () => "done",
+        (error: unknown) => toSwarmError(error).code,
+      );
+  };
+  const [anna, ben] = [await callAs("anna"), await callAs("ben")];
+  await vi.waitFor(async () => expect(await anna()).toBe("done"), SOON);
+  expect(await ben()).toBe("not_permitted");
+
+  writeFileSync(path, file(BEN));
+  await vi.waitFor(async () => expect(await ben()).toBe("done"), SOON);
+  expect(await anna()).toBe("not_permitted");
+  expect(api.exitCode).toBeNull();
+  const reader = await connect("api");
+  await vi.waitFor(async () => {
+    const entries = await listAudit(reader, { kind: "permissions-reloaded", limit: 10 });
+    expect(entries.map((entry) => entry.facts)).toMatchObject([
+      { by: "api", isProven: false, outcome: "done", added: 1, removed: 1 },
+    ]);
+  }, SOON);
+});
