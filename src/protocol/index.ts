@@ -194,7 +194,7 @@ export {
   timeSchema,
   tokenSchema,
 } from "./wire/schema.ts";
-export { isServerSupported, OLDEST_SERVER } from "./wire/server-floor.ts";
+export { describeServerRisk, isServerSupported, OLDEST_SERVER } from "./wire/server-floor.ts";
 export {
   ACK_RENEW_MS,
   ACK_WAIT_MS,

@@ -424,6 +424,11 @@ export interface Inspected {
   readonly advice: readonly string[];
 }
 
+/** An operation whose permission is tried; see `Transport.tryPermissions`. */
+export type Trial = Violation;
+/** The outcome of one attempt. `untried`: the server does not judge messages without delivering them, so none was sent. */
+export type PermissionTrial = "allowed" | "refused" | "untried";
+
 /** All messaging of one process. */
 export interface Transport {
   readonly prefix: string;
@@ -484,6 +489,16 @@ export interface Transport {
    * @throws SwarmError `unavailable` when the server is older than 2.12 or has no JetStream.
    */
   checkServer(): void;
+  /** The weakness of the server's version that an operator must know of; null without one. */
+  readonly serverRisk: string | null;
+  /**
+   * Asks the server whether it permits these operations, without their effect: no message is delivered, and a subscription ends at
+   * once. The server logs a violation for each attempt to publish. `control`: a subject that no program listens on and that the user may
+   * publish; a server that would deliver such an attempt shows it there, and then all attempts to publish stay untried. Subjects of
+   * attempts differ from `control`. Outcomes are in the order of the attempts.
+   * @throws SwarmError `unavailable`: the connection was lost.
+   */
+  tryPermissions(control: string, attempts: readonly Trial[]): Promise<PermissionTrial[]>;
   /**
    * Flushes (for at most 500 ms) and closes the connection, also while it is lost or the server hangs. Everything that
    * still waits on the connection fails at once with `unavailable`; open pulls end as `lost`. Safe to repeat.

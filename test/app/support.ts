@@ -199,7 +199,7 @@ export function setupWorld(
 const NO_SWARM = /^(down|task|dead|submit|office|agent (ls|show))\b/;
 
 /** The program's own entry, but for the process: a command line, its output and its exit code. */
-async function callCli(
+export async function callCli(
   argv: readonly string[],
   world: { environment: NodeJS.ProcessEnv; directory: string },
 ): Promise<Ran> {

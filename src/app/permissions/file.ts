@@ -112,7 +112,19 @@ const COORDINATOR_COUNTS: readonly number[] = [1, 3, 5, 7];
  * @throws SwarmError `invalid_input` that names file, line and key: the expectation, the found value, the next step.
  */
 export async function readPermissions(path: string): Promise<Permissions> {
-  return parsePermissions(await readPermissionsText(path), path);
+  return (await readLocated(path)).permissions;
+}
+
+/** A checked file, and the lines of its keys. */
+export interface LocatedPermissions {
+  readonly permissions: Permissions;
+  /** The line of the deepest part of the path that stands in the file; undefined for an empty file. */
+  lineOf(path: readonly (string | number)[]): number | undefined;
+}
+
+/** As {@link readPermissions}, with the lines. */
+export async function readLocated(path: string): Promise<LocatedPermissions> {
+  return parseLocated(await readPermissionsText(path), path);
 }
 
 /** Reads the text of a permissions file. @throws SwarmError `invalid_input` for a file that cannot be read. */
@@ -131,6 +143,10 @@ export async function readPermissionsText(path: string): Promise<string> {
 
 /** As {@link readPermissions}, for a text. `source` names it in errors. */
 export async function parsePermissions(text: string, source: string): Promise<Permissions> {
+  return (await parseLocated(text, source)).permissions;
+}
+
+async function parseLocated(text: string, source: string): Promise<LocatedPermissions> {
   const refuse = (line: number | undefined, field: string, problem: string): never => {
     const place = line === undefined ? source : `${source}:${line}`;
     throw new SwarmError("invalid_input", `${place}: ${field === "" ? "the file" : field} ${problem}`, {
@@ -147,7 +163,6 @@ export async function parsePermissions(text: string, source: string): Promise<Pe
     refuse(counter.linePos(broken.pos[0]).line, "", `must be YAML: ${broken.message.split("\n")[0]}`);
   }
   const lineOf = (path: readonly (string | number)[]) => {
-    // The line of the deepest part of the path that stands in the file.
     for (let depth = path.length; depth >= 0; depth--) {
       const node: unknown = document.getIn(path.slice(0, depth), true);
       const range = (node as { range?: [number, number, number] | null } | undefined)?.range;
@@ -174,7 +189,7 @@ export async function parsePermissions(text: string, source: string): Promise<Pe
   const permissions = permissionsSchema.parse(value);
   const [conflict] = findConflicts(permissions);
   if (conflict !== undefined) refuse(lineOf(conflict.path), conflict.path.join("."), conflict.problem);
-  return permissions;
+  return { permissions, lineOf };
 }
 
 /** `publishers.0.name` → `publishers`, 0, `name`. */

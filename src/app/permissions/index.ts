@@ -8,9 +8,11 @@ export {
   agentUser,
   CLASS_PATTERN,
   DEFAULT_CLASS,
+  type LocatedPermissions,
   type Permissions,
   parsePermissions,
   permissionsSchema,
+  readLocated,
   readPermissions,
 } from "./file.ts";
 export {
@@ -41,3 +43,4 @@ export {
   type UserRights,
 } from "./rights.ts";
 export { findRole, type Role, rolesOf, usersOf } from "./role.ts";
+export { type Attempt, entryOf, planTrial, type TrialPlan } from "./trial.ts";

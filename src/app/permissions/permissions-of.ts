@@ -368,6 +368,7 @@ function grantInit(table: Table): void {
     api.consumerList(tasks),
     api.consumerCreate(tasks, "*", ">"),
   ]);
+  list.publish("find the streams of placed tasks", api.streamNames);
   list.publish("begin the control log", names.subject("officeLog"));
   list.publish("write its audit log", names.subject("audit"), WIDE.audit);
 }

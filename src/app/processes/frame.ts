@@ -141,6 +141,8 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
     stage.enter("connecting to NATS");
     const connected = await connect(ports, kind, { log, meter, processId, signal });
     limit.limit(connected);
+    const risk = connected.serverRisk;
+    if (risk !== null) log.warn({ risk }, "this nats-server has a weakness; upgrade it");
     started.push(endWith("connection", () => connected.close()));
     const discovery = createDiscovery(connected.bus);
     const connection = withBus(connected, discovery.bus);

@@ -26,6 +26,10 @@ export function withBus(transport: Transport, bus: Transport["bus"]): Transport 
     onViolation: (onViolation) => transport.onViolation(onViolation),
     init: (options) => transport.init(options),
     inspect: (options) => transport.inspect(options),
+    get serverRisk() {
+      return transport.serverRisk;
+    },
+    tryPermissions: (control, attempts) => transport.tryPermissions(control, attempts),
     checkServer: () => transport.checkServer(),
     close: () => transport.close(),
   };

@@ -27,6 +27,7 @@ import {
   type BucketKey,
   bucketSpecs,
   DEFAULT_CLASS,
+  describeServerRisk,
   placedStream,
   type StreamKey,
   type StreamLimits,
@@ -48,6 +49,7 @@ import { createNatsLog, readServerTime } from "./log.ts";
 import { createNatsObjects } from "./objects.ts";
 import { createNatsQueue } from "./queue.ts";
 import { checkTlsFiles, followFiles, type RotatedFiles, tlsFiles } from "./rotation.ts";
+import { tryPermissions } from "./trial.ts";
 
 /** The time between pings. Two unanswered pings mean a dead connection, so 45 s at most; the client's default would take minutes. */
 const DEFAULT_PING_INTERVAL_MS = 15_000;
@@ -198,6 +200,10 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
       const specs = streamSpecs(prefix, limits, await allClasses(classes));
       return inspectStreams(link, { streams: specs, buckets, replicas });
     },
+    get serverRisk() {
+      return describeServerRisk(nc.info?.version ?? "");
+    },
+    tryPermissions: (control, attempts) => tryPermissions(link, control, attempts),
     checkServer: () => checkServer(link),
     close: () => link.close(),
   };

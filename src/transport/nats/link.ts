@@ -97,6 +97,7 @@ export class Link {
   readonly #receivers = new Map<string, Receiver>();
   readonly #base: string;
   readonly #listeners = new Set<(state: ConnectionState) => void>();
+  readonly #errorListeners = new Set<(error: Error) => void>();
   readonly #busySubscriptions = new Set<PullSubscription>();
   readonly #idleSubscriptions: PullSubscription[] = [];
   readonly #outbox: Outbox;
@@ -170,6 +171,12 @@ export class Link {
     if (nowMs - sinceMs < this.#leaveAfterMs) return;
     this.#unanswered = undefined;
     this.changeServer();
+  }
+
+  /** Calls `listener` for each error that the server reports on this connection. */
+  onServerError(listener: (error: Error) => void): Subscription {
+    this.#errorListeners.add(listener);
+    return { close: () => this.#errorListeners.delete(listener) };
   }
 
   /** See `Transport.changeServer`. The client tries its servers in turn, so it connects to another one. */
@@ -443,6 +450,7 @@ export class Link {
   }
 
   #onError(err: Error): void {
+    for (const listener of [...this.#errorListeners]) listener(err);
     const violation = readViolation(err);
     if (violation === null) {
       this.#log.warn({ err }, "NATS reported an error");

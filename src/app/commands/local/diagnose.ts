@@ -1,26 +1,37 @@
 // The judgement of `doctor`: facts in, findings with next steps out. The command gathers the facts (doctor.ts).
 // Pure: no connection, no clock.
-import { type AgentStatus, isServerSupported, OLDEST_SERVER } from "../../../protocol/index.ts";
+import { z } from "zod";
+import {
+  type AgentStatus,
+  describeServerRisk,
+  isServerSupported,
+  OLDEST_SERVER,
+} from "../../../protocol/index.ts";
 import { SKEW_WARNING_MS } from "../../../transport/index.ts";
 import type { CapabilityView } from "../../office/capabilities.ts";
 
-/** The result of one check. */
-export interface Finding {
-  name: string;
-  verdict: "ok" | "warning" | "failed";
-  detail: string;
+export const findingSchema = z.object({
+  name: z.string(),
+  verdict: z.enum(["ok", "warning", "failed"]),
+  detail: z.string(),
   /** The next step; null when there is nothing to do. */
-  next: string | null;
-}
+  next: z.string().nullable(),
+});
 
-const ok = (name: string, detail: string): Finding => ({ name, verdict: "ok", detail, next: null });
-const warning = (name: string, detail: string, next: string): Finding => ({
+/** The result of one check. */
+export type Finding = z.output<typeof findingSchema>;
+
+/** True when no check failed. */
+export const isHealthy = (checks: readonly Finding[]) => checks.every(({ verdict }) => verdict !== "failed");
+
+export const ok = (name: string, detail: string): Finding => ({ name, verdict: "ok", detail, next: null });
+export const warning = (name: string, detail: string, next: string): Finding => ({
   name,
   verdict: "warning",
   detail,
   next,
 });
-const failed = (name: string, detail: string, next: string): Finding => ({
+export const failed = (name: string, detail: string, next: string): Finding => ({
   name,
   verdict: "failed",
   detail,
@@ -54,6 +65,8 @@ export function judgeServer(
       "start it with -js or with jetstream { store_dir: … }",
     );
   }
+  const risk = describeServerRisk(seen.version);
+  if (risk !== null) return warning("server", `${server}: ${risk}`, "upgrade nats-server");
   return ok("server", `${server}: nats-server ${seen.version} with JetStream`);
 }
 

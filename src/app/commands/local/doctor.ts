@@ -2,12 +2,13 @@
 import { z } from "zod";
 import { redactText, tryJson, utf8Text } from "../../../base/index.ts";
 import { createOfficeClient } from "../../../coordinator/index.ts";
-import { createSubjects, fitsFilter, toSwarmError } from "../../../protocol/index.ts";
+import { createSubjects, fitsFilter, SwarmError, toSwarmError } from "../../../protocol/index.ts";
 import type { Log, Transport } from "../../../transport/index.ts";
 import { allConsumers, capabilityOfConsumer, isQueueFilter, placedStreams } from "../../../work/index.ts";
 import { callRoll, ROLL_CALL } from "../../agents/roll-call.ts";
 import { defineCommand, type Ports } from "../../cli/command.ts";
 import { READ_TIMEOUT_MS, reading } from "../../cli/session.ts";
+import type { Terminal } from "../../cli/terminal.ts";
 import { readCapabilities } from "../../office/capabilities.ts";
 import { readOfficeStatus } from "../../office/status.ts";
 import { CLOCK_SKEW_FACT } from "../../processes/discovery.ts";
@@ -17,6 +18,8 @@ import { readState } from "../../supervisor/state.ts";
 import { resolveTarget } from "../../target.ts";
 import {
   type Finding,
+  findingSchema,
+  isHealthy,
   judgeApis,
   judgeClocks,
   judgeDead,
@@ -29,6 +32,8 @@ import {
   judgeStrays,
   judgeStreams,
 } from "./diagnose.ts";
+import { permissionsFlag } from "./permissions-flag.ts";
+import { showTrial, trialSchema, tryRole } from "./role-trial.ts";
 
 /** The most subjects that are searched for strays, when the counts show that there are some. */
 const STRAY_SUBJECTS = 10_000;
@@ -36,36 +41,50 @@ const STRAY_SUBJECTS = 10_000;
 /** How long the leader has to prove itself, in ms: an election takes about a second. */
 const OFFICE_LOOK_MS = 2_000;
 
-const findingSchema = z.object({
-  name: z.string(),
-  verdict: z.enum(["ok", "warning", "failed"]),
-  detail: z.string(),
-  next: z.string().nullable(),
-});
-
 export const command = defineCommand({
-  input: z.strictObject({}),
-  output: z.object({ healthy: z.boolean(), checks: z.array(findingSchema) }),
-  examples: ["doctor", "doctor --json"],
-  details: "Exit code 1 for a failed check, 0 for warnings alone.",
-  async run(ports) {
+  input: z.strictObject({
+    role: z.string().optional().meta({
+      value: "ROLE",
+      description: "instead: try the permissions of this role, named as in permissions explain",
+    }),
+    permissions: permissionsFlag,
+  }),
+  output: z.object({
+    healthy: z.boolean(),
+    checks: z.array(findingSchema),
+    /** The attempts of `--role`; null without it, and when the server cannot be reached. */
+    trial: trialSchema.nullable(),
+  }),
+  examples: ["doctor", "doctor --json", "doctor --role agent/default --permissions permissions.yaml"],
+  details:
+    "Exit code 1 for a failed check, 0 for warnings alone.\n--role connects as the process does (in the data directory of up --permissions: as the role's user), and tries each line of the\nrole, which the server must allow, and lines of other roles, which it must refuse. No attempt has an effect: the server judges each\nmessage and delivers none. It logs a violation for each attempt to publish, also for an allowed one.",
+  async run(ports, { role, permissions }) {
+    if (role !== undefined) return tryRole(ports, role, permissions);
+    if (permissions !== undefined) {
+      throw new SwarmError("invalid_input", "--permissions is given without --role; name the role", {
+        field: "role",
+      });
+    }
     const checks = [...checkProcesses(ports), ...(await checkSwarm(ports))];
-    return { healthy: checks.every(({ verdict }) => verdict !== "failed"), checks };
+    return { healthy: isHealthy(checks), checks, trial: null };
   },
   namesCommands: true,
-  render: ({ checks }, { colors }) =>
-    checks
-      .map(({ name, verdict, detail, next }) => {
-        const mark = {
-          ok: colors.green("ok     "),
-          warning: colors.yellow("warning"),
-          failed: colors.red("FAILED "),
-        };
-        return `${mark[verdict]}  ${name}: ${detail}${next === null ? "" : `\n         → ${next}`}`;
-      })
-      .join("\n"),
+  render: ({ checks, trial }, terminal) =>
+    [showChecks(checks, terminal), ...(trial === null ? [] : [showTrial(trial, terminal)])].join("\n"),
   exitCode: ({ healthy }) => (healthy ? 0 : 1),
 });
+
+const showChecks = (checks: readonly Finding[], { colors }: Terminal) =>
+  checks
+    .map(({ name, verdict, detail, next }) => {
+      const mark = {
+        ok: colors.green("ok     "),
+        warning: colors.yellow("warning"),
+        failed: colors.red("FAILED "),
+      };
+      return `${mark[verdict]}  ${name}: ${detail}${next === null ? "" : `\n         → ${next}`}`;
+    })
+    .join("\n");
 
 function checkProcesses(ports: Ports): Finding[] {
   const state = readState(ports.config.data);

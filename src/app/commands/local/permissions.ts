@@ -25,31 +25,20 @@ import {
   usersOf,
 } from "../../permissions/index.ts";
 import { dataFiles } from "../../supervisor/state.ts";
-import { localUser, refuseDeadSwarm, resolveFrom, resolveTarget } from "../../target.ts";
+import { localUser, refuseDeadSwarm, resolveTarget } from "../../target.ts";
+import { permissionsFlag, permissionsPath } from "./permissions-flag.ts";
 
-/** The permissions file of the working directory, when neither the flag nor the setting names another. */
-const PERMISSIONS_FILE = "permissions.yaml";
 /** The folder of the keys, when the flag names no other. */
 const KEYS_FOLDER = "keys";
 
-const permissionsFlag = z
-  .string()
-  .min(1)
-  .optional()
-  .meta({
-    value: "FILE",
-    description: `the permissions file (default: MURMUR_PERMISSIONS_FILE, else ${PERMISSIONS_FILE})`,
-  });
 const keysFlag = z
   .string()
   .min(1)
   .default(KEYS_FOLDER)
   .meta({ value: "DIR", description: "the folder of the keys" });
 
-async function readFileOf(ports: Ports, named: string | undefined): Promise<Permissions> {
-  const path = named ?? ports.config.permissionsFile ?? PERMISSIONS_FILE;
-  return readPermissions(resolveFrom(ports.directory, path));
-}
+const readFileOf = (ports: Ports, named: string | undefined): Promise<Permissions> =>
+  readPermissions(permissionsPath(ports, named));
 
 const grantSchema = z.object({
   subject: z.string(),

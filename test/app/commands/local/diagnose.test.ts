@@ -31,7 +31,8 @@ const verdicts = (findings: { verdict: string }[]) => findings.map(({ verdict })
 
 test.each([
   [{ version: "2.14.5", jetstream: true }, "ok"],
-  [{ version: "2.12.0", jetstream: true }, "ok"],
+  [{ version: "2.12.7", jetstream: true }, "ok"],
+  [{ version: "2.12.6", jetstream: true }, "warning"],
   [{ version: "2.11.9", jetstream: true }, "failed"],
   [{ version: "3.0.0", jetstream: true }, "ok"],
   [{ version: "2.14.5", jetstream: false }, "failed"],
