@@ -413,6 +413,8 @@ export interface RefusedReply {
 export interface Violation {
   readonly operation: "publish" | "subscribe";
   readonly subject: string;
+  /** The way to permit the operation, as the program of this connection knows it. */
+  readonly advice?: string;
 }
 
 /** A stream or bucket as `Transport.inspect` finds it. */

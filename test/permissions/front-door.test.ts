@@ -22,7 +22,7 @@ test("an api process that runs serves users that are added to its file, and refu
     onTestFinished(() => transport.close());
     return transport;
   };
-  await (await connect("init")).init();
+  await (await connect("init")).init({ classes: [] });
   const path = join(guarded.keys, "permissions.yaml");
   writeFileSync(path, file(ANNA));
   const world = setupWorld({
@@ -62,4 +62,22 @@ test("an api process that runs serves users that are added to its file, and refu
       { by: "api", isProven: false, outcome: "done", added: 1, removed: 1 },
     ]);
   }, SOON);
+});
+
+test("a command that NATS does not permit names the line of the permissions that would permit it", async () => {
+  const guarded = await startGuarded("version: 1\npublishers: [{ name: web, capabilities: [echo] }]\n");
+  onTestFinished(() => guarded.stop());
+  const init = await guarded.connect("init");
+  await init.init({ classes: [] });
+  await init.close();
+  const world = setupWorld({
+    MURMUR_SERVER: guarded.server.url,
+    MURMUR_NKEY_FILE: seedFile(guarded.keys, "web"),
+    MURMUR_INBOX_PREFIX: "_INBOX.web",
+  });
+  const ran = await world.call("submit pay --input 1");
+  expect(ran.exitCode, ran.stderr).toBe(1);
+  expect(ran.stderr).toContain("NATS does not permit the user");
+  expect(ran.stderr).toContain("permissions.yaml: publishers[web].capabilities needs pay");
+  expect(ran.stderr).not.toContain("connect as another one");
 });

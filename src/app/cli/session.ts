@@ -57,6 +57,13 @@ export async function openSession(
       resolveTarget(config, sources, environment),
     ]);
     refuseDeadSwarm(target, config.data);
+    const advise =
+      target.nats.inboxPrefix === undefined
+        ? undefined
+        : (await import("../permissions/index.ts")).createAdvisor(
+            { inboxPrefix: target.nats.inboxPrefix, prefix: target.prefix },
+            () => null,
+          );
     const timeoutMs = config.timeoutMs ?? READ_TIMEOUT_MS;
     const servers = [target.nats.servers].flat().flatMap((text) => text.split(","));
     return withinTimeout(
@@ -64,6 +71,7 @@ export async function openSession(
         ...target.nats,
         name: "murmur-cli",
         prefix: target.prefix,
+        advise,
         replicas: config.replicas,
         limits: streamLimits(config),
         // The command's own answer contains the error; the client's log lines would only repeat it.

@@ -1,7 +1,7 @@
 // May this user call this operation with this input? Pure: the driver looks up the capability of a task that the answer depends on.
 import { SwarmError } from "../../protocol/index.ts";
 import { ACCESS_LEVELS, type Access, type Operation, type Reach } from "../operations/operation.ts";
-import type { UserRights } from "../permissions/index.ts";
+import { keyOf, type UserRights } from "../permissions/index.ts";
 
 /** The answer: the input that may run (a list may be narrowed), and the task whose capability must be one of the user's. */
 export interface Authorised {
@@ -18,7 +18,7 @@ export function authorise(rights: UserRights, operation: Operation, input: unkno
   const isAllowed = rights.access === null ? operation.isForAgents === true : covers(rights.access, needed);
   if (!isAllowed) {
     throw refusal(
-      `${operation.name} needs the access ${needed}, and ${rights.role} has ${rights.access ?? "none"}; permissions.yaml gives it`,
+      `${operation.name} needs the access ${needed}, and ${rights.role} has ${rights.access ?? "none"}; ${adviceOnAccess(rights, needed)}`,
     );
   }
   if (rights.capabilities === null) return { input, task: null };
@@ -32,6 +32,13 @@ export function checkTask(rights: UserRights, task: string, capability: string |
   throw refusal(
     `task ${task} belongs to none of the capabilities of ${rights.role}: ${rights.capabilities.join(", ")}`,
   );
+}
+
+/** Publishers and agents have the access of their kind; that of an operator is a line of the file. */
+function adviceOnAccess({ access, role }: UserRights, needed: Access): string {
+  return role.startsWith("operator/")
+    ? `permissions.yaml: ${keyOf(role)}.access needs ${needed}, and is ${access}`
+    : `no line of permissions.yaml permits it to ${role}; it is the right of an operator with the access ${needed}`;
 }
 
 function covers(held: Access, needed: Access): boolean {
@@ -48,7 +55,9 @@ function checkReach(
     (each) => !own.includes(each),
   );
   if (foreign !== undefined) {
-    throw refusal(`${foreign} is none of the capabilities of ${rights.role}: ${own.join(", ")}`);
+    throw refusal(
+      `${foreign} is none of the capabilities of ${rights.role}: ${own.join(", ")}; permissions.yaml: ${keyOf(rights.role)}.capabilities needs it`,
+    );
   }
   if (filter !== undefined && filter.capability === undefined) {
     if (own.length !== 1) {

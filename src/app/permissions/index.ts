@@ -4,6 +4,7 @@
 //   rightsOf("web", file);                          // the operations and capabilities of a user at the front door
 //   permissionsOf(findRole("agent/default", file), file);   // its subjects on NATS
 //   renderAccounts(file, requirePublicKeys("keys", usersOf(file)));   // the accounts of nats-server
+export { adviceFor, createAdvisor } from "./advice.ts";
 export {
   agentUser,
   CLASS_PATTERN,
@@ -38,6 +39,7 @@ export {
   capabilitiesOf,
   classNamesOf,
   groupsOf,
+  keyOf,
   rightsOf,
   type ScaledGroup,
   type UserRights,

@@ -29,6 +29,18 @@ export function rightsOf(user: string, file: Permissions): UserRights | null {
   return { user, role: `agent/${agents.name}`, access: null, capabilities: agents.capabilities };
 }
 
+const LISTS: Readonly<Record<string, string>> = {
+  publisher: "publishers",
+  operator: "operators",
+  agent: "classes",
+};
+
+/** The key of a user's entry in the file, by its role: `operator/anna` is `operators[anna]`. */
+export function keyOf(role: string): string {
+  const [kind = "", name = ""] = role.split("/");
+  return `${LISTS[kind] ?? kind}[${name}]`;
+}
+
 /** One group of agents that scales together. */
 export interface ScaledGroup {
   readonly name: string;

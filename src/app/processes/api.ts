@@ -50,6 +50,7 @@ export async function runApi(
   await runProcess(ports, {
     role: "api",
     announcement: { name: "murmur-api", description: "Murmur's front door: submit, HTTP, due tasks" },
+    permissions: permissions === undefined ? undefined : () => permissions.now,
     preparation: init
       ? createStreams({ apply, capabilities, classes: [ports.config.agentClass] })
       : awaitStreams,

@@ -20,6 +20,7 @@ import { streamLimits } from "../config.ts";
 import { listenNear } from "../http/listen.ts";
 import { probeRoutes } from "../http/probes.ts";
 import { type Check, Readiness } from "../http/readiness.ts";
+import { createAdvisor, type Permissions } from "../permissions/index.ts";
 import { joinSupervisor } from "../supervisor/supervisor-link.ts";
 import { refuseDeadSwarm, resolveTarget } from "../target.ts";
 import { VERSION } from "../version.ts";
@@ -78,6 +79,8 @@ export interface ProcessKind {
   preparation: Preparation;
   /** The consumer that tells the server's time, for a process that may not look at streams. */
   timeOf?: { stream: StreamKey; consumer: string } | undefined;
+  /** The permissions file of now, for the advice about violations; without it the advice names keys by the user alone. */
+  permissions?: (() => Permissions | null) | undefined;
   /** How often the connection is checked, in ms; the transport's default without it. */
   pingIntervalMs?: number;
   /** Waits for further things that the process needs before it starts, and tells `/readyz` about the wait. */
@@ -223,6 +226,7 @@ async function connect(
     limits: streamLimits(config),
     pingIntervalMs: kind.pingIntervalMs,
     timeOf: kind.timeOf,
+    advise: createAdvisor({ ...target.nats, prefix: target.prefix }, kind.permissions ?? (() => null)),
     waitOnFirstConnect: true,
   });
 }

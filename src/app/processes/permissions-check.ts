@@ -32,9 +32,13 @@ export function permissionsCheck(
       if (violation.operation === "publish" && clock.now() - atMs >= PUBLISH_COUNTS_MS) seen.delete(key);
     }
     if (seen.size === 0) return null;
-    const shown = [...seen.keys()].slice(0, MAX_NAMED).join(", ");
+    const named = [...seen].slice(0, MAX_NAMED);
+    const shown = named.map(([key]) => key).join(", ");
     const more = seen.size > MAX_NAMED ? ` and ${seen.size - MAX_NAMED} more` : "";
-    return `NATS does not permit: ${shown}${more}; give this user the permission, or take another user`;
+    const advice = new Set(named.flatMap(([, { violation }]) => violation.advice ?? []));
+    const next =
+      advice.size === 0 ? "give this user the permission, or take another user" : [...advice].join("; ");
+    return `NATS does not permit: ${shown}${more}; ${next}`;
   };
   return {
     check: { name: "permissions", look },

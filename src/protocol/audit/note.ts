@@ -88,6 +88,8 @@ export interface AuditFacts {
     to: string;
     operation: "publish" | "subscribe";
     subject: string;
+    /** The line of permissions.yaml that would permit it. */
+    advice?: string;
   };
   /** A second result of a task was rejected; `standing` is the stored first one. */
   "result-refused": {

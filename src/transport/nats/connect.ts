@@ -36,7 +36,7 @@ import {
   streamSpecs,
 } from "../../protocol/index.ts";
 import { classOfKey, isPlacedKey } from "../placed-key.ts";
-import type { Transport } from "../ports.ts";
+import type { Transport, Violation } from "../ports.ts";
 import { INBOX, isInboxPrefix } from "../reply-subjects.ts";
 import { SwarmClock } from "../swarm-clock.ts";
 import { createNatsBlobs } from "./blobs.ts";
@@ -104,6 +104,8 @@ export interface ConnectNatsOptions extends NatsTarget {
   connectTimeoutMs?: number | undefined;
   /** After this time without an answer to appends, the link changes to another server of the cluster; in ms, default 10,000. */
   leaveAfterMs?: number | undefined;
+  /** The advice about an operation that the server did not permit: errors and listeners get it. Default: none. */
+  advise?: ((violation: Violation) => string | undefined) | undefined;
   /** Ends the wait for the first connection. */
   signal?: AbortSignal | undefined;
   /**
@@ -144,6 +146,7 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     inboxPrefix: options.inboxPrefix,
     leaveAfterMs: options.leaveAfterMs,
     user,
+    advise: options.advise,
   });
   outage.sinceMs = undefined;
   meter.natsConnected.set(1);

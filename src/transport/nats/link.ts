@@ -10,7 +10,7 @@ import { createInbox, type Msg, type NatsConnection } from "@nats-io/nats-core";
 import { type Logger, utf8Bytes, utf8Text } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
 import type { ApiError } from "../jetstream-errors.ts";
-import type { ConnectionState, Headers, Subscription } from "../ports.ts";
+import type { ConnectionState, Headers, Subscription, Violation } from "../ports.ts";
 import { RefusedReplies } from "../reply-subjects.ts";
 import type { Dialer } from "./dial.ts";
 import { fromApiError } from "./errors.ts";
@@ -93,6 +93,7 @@ export class Link {
   readonly violations = new Violations();
   /** The user of this connection, for people. */
   readonly #user: string;
+  readonly #advise: ((violation: Violation) => string | undefined) | undefined;
   readonly #log: Logger;
   readonly #receivers = new Map<string, Receiver>();
   readonly #base: string;
@@ -120,6 +121,8 @@ export class Link {
       leaveAfterMs?: number | undefined;
       /** The user of the connection, for people. Default: the process itself. */
       user?: string | undefined;
+      /** The advice about a violation, for people: the way to permit the operation. */
+      advise?: ((violation: Violation) => string | undefined) | undefined;
     },
   ) {
     this.nc = nc;
@@ -127,6 +130,7 @@ export class Link {
     this.#leaveAfterMs = options.leaveAfterMs ?? DEFAULT_LEAVE_AFTER_MS;
     this.#log = options.log;
     this.#user = options.user ?? "this process";
+    this.#advise = options.advise;
     this.inboxPrefix = options.inboxPrefix;
     this.#base = `${createInbox(options.inboxPrefix)}.`;
     this.#outbox = new Outbox({
@@ -451,11 +455,13 @@ export class Link {
 
   #onError(err: Error): void {
     for (const listener of [...this.#errorListeners]) listener(err);
-    const violation = readViolation(err);
-    if (violation === null) {
+    const found = readViolation(err);
+    if (found === null) {
       this.#log.warn({ err }, "NATS reported an error");
       return;
     }
+    const advice = this.#advise?.(found);
+    const violation = advice === undefined ? found : { ...found, advice };
     if (violation.operation === "publish") {
       const asking = [
         ...this.#receivers.values(),

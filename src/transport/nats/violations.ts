@@ -11,11 +11,15 @@ export function readViolation(error: unknown): Violation | null {
 }
 
 /** The error of an action that needs what the server does not permit. */
-export function notPermitted({ operation, subject }: Violation, doing: string, user: string): SwarmError {
+export function notPermitted(
+  { operation, subject, advice }: Violation,
+  doing: string,
+  user: string,
+): SwarmError {
   const verb = operation === "publish" ? "publish to" : "subscribe to";
   return new SwarmError(
     "not_permitted",
-    `${doing}: NATS does not permit ${user} to ${verb} ${subject}: give the user this permission, or connect as another one`,
+    `${doing}: NATS does not permit ${user} to ${verb} ${subject}: ${advice ?? "give the user this permission, or connect as another one"}`,
     { field: "subject" },
   );
 }

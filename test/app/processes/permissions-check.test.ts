@@ -54,3 +54,9 @@ test("the problem names three subjects and counts the others", () => {
   for (let index = 0; index < 150; index++) violate({ operation: "publish", subject: `s${index}` });
   expect(look()).toContain("publish s0, publish s1, publish s2 and 97 more;");
 });
+
+test("the problem has the advice of its violations, each once", () => {
+  const { look, violate } = setup();
+  for (const subject of ["a", "b"]) violate({ operation: "publish", subject, advice: "add pay" });
+  expect(look()).toBe("NATS does not permit: publish a, publish b; add pay");
+});

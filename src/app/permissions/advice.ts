@@ -1,0 +1,137 @@
+// The line of permissions.yaml that would permit an operation which NATS refused. Tries edits of the file, and asks the tables of
+// permissions about each. Pure.
+// A1: an edit is named only if the tables permit the operation with it, and do not without it.
+import { dropOldest } from "../../base/index.ts";
+import { type AgentClass, agentUser, CLASS_PATTERN, type Permissions, permissionsSchema } from "./file.ts";
+import { findGrant, type NatsOperation } from "./grants.ts";
+import { permissionsOf } from "./permissions-of.ts";
+import { type Role, rolesOf } from "./role.ts";
+
+/** A refused operation, and its user: see `Violation` of the transport. */
+export interface RefusedByNats {
+  readonly user: string;
+  readonly operation: NatsOperation;
+  readonly subject: string;
+}
+
+/** A capability that no subject names: with it an edit permits the operation, whatever the capability is. */
+const ANY_CAPABILITY = "any-capability-at-all";
+/** The separators of the parts of a subject; a consumer's name ends with a priority. */
+const PARTS = /[.\s]/;
+const PRIORITY_END = /-(?:high|normal|low)$/;
+/** The users that have inboxes of their own: `_INBOX.<user>`. */
+const INBOX_OF_USER = /^_INBOX\.([A-Za-z0-9_-]{1,64})$/;
+/** The most parts of a subject that are tried: the subject may come from the input of a caller. */
+const MAX_PARTS = 16;
+
+/** The most answers that are remembered. Subjects may hold ids, so their number has no bound of its own. */
+const MAX_REMEMBERED = 100;
+
+/**
+ * Makes the advice of one connection: the user is that of its inbox prefix. Undefined for a connection without one, in a swarm whose
+ * users do not come from a permissions file.
+ */
+export function createAdvisor(
+  { inboxPrefix, prefix }: { inboxPrefix?: string | undefined; prefix: string },
+  file: () => Permissions | null,
+): ((refused: Omit<RefusedByNats, "user">) => string) | undefined {
+  const user = INBOX_OF_USER.exec(inboxPrefix ?? "")?.[1];
+  if (user === undefined) return undefined;
+  let remembered = new Map<string, string>();
+  let of = file();
+  return ({ operation, subject }) => {
+    const now = file();
+    if (now !== of) remembered = new Map();
+    of = now;
+    const key = `${operation} ${subject}`;
+    const advice = remembered.get(key) ?? adviceFor({ user, operation, subject }, now, prefix);
+    remembered.set(key, advice);
+    dropOldest(remembered, MAX_REMEMBERED);
+    return advice;
+  };
+}
+
+/**
+ * The advice, as a sentence without its end: the key of the file and its new value, or the reason why no line of the file helps.
+ * `file`: null where the process has no permissions file; the user is then a publisher or a class of agents without capabilities.
+ */
+export function adviceFor(refused: RefusedByNats, file: Permissions | null, prefix: string): string {
+  const known = file ?? guessFile(refused.user, prefix);
+  const role = rolesOf(known).find(({ user }) => user === refused.user);
+  const source = "permissions.yaml";
+  if (role === undefined) {
+    return `${source} has no user ${refused.user}: add it to publishers, classes, coordinators or operators`;
+  }
+  const isPermitted = (edited: Permissions, by: Role = role) =>
+    findGrant(permissionsOf(by, edited), refused.operation, refused.subject) !== null;
+  if (isPermitted(known)) {
+    return `${source} permits it to ${role.title}: let the servers read the present file (murmur permissions render, reload)`;
+  }
+  for (const { key, value, edited } of editsOf(known, role, refused.subject)) {
+    if (isPermitted(edited)) return `${source}: ${key} needs ${value}`; // A1
+  }
+  const others = rolesOf(known).filter((each) => each.kind !== role.kind && isPermitted(known, each));
+  const kinds = [...new Set(others.map(({ kind }) => kind))];
+  return kinds.length === 0
+    ? `no line of ${source} permits it to ${role.title}`
+    : `no line of ${source} permits it to ${role.title}; it is the right of: ${kinds.join(", ")}`;
+}
+
+interface Edit {
+  /** The key, with the name of the entry: `classes[default].handsTo`. */
+  readonly key: string;
+  readonly value: string;
+  readonly edited: Permissions;
+}
+
+/** The edits to try, the narrowest first. */
+function* editsOf(file: Permissions, role: Role, subject: string): Generator<Edit> {
+  for (const capability of [ANY_CAPABILITY, ...capabilitiesIn(subject)]) {
+    const value = capability === ANY_CAPABILITY ? "a capability" : capability;
+    if (role.kind === "publisher") {
+      const publishers = file.publishers.map((each) =>
+        each.name === role.name ? { ...each, capabilities: [...each.capabilities, capability] } : each,
+      );
+      yield { key: `publishers[${role.name}].capabilities`, value, edited: { ...file, publishers } };
+    }
+    if (role.kind === "agent") {
+      for (const list of ["asks", "handsTo", "capabilities"] as const) {
+        const classes = file.classes.map((each) =>
+          each.name === role.name ? withCapability(each, list, capability) : each,
+        );
+        yield { key: `classes[${role.name}].${list}`, value, edited: { ...file, classes } };
+      }
+    }
+  }
+  const [prefix = ""] = subject.split(".");
+  if (prefix !== file.prefix && permissionsSchema.shape.prefix.safeParse(prefix).success) {
+    yield { key: "prefix", value: `${prefix}, and is ${file.prefix}`, edited: { ...file, prefix } };
+  }
+}
+
+function withCapability(
+  agents: AgentClass,
+  list: "asks" | "handsTo" | "capabilities",
+  capability: string,
+): AgentClass {
+  return { ...agents, [list]: [...agents[list], capability] };
+}
+
+/** The parts of a subject that may be capabilities. */
+function capabilitiesIn(subject: string): string[] {
+  const parts = subject.split(PARTS).slice(0, MAX_PARTS);
+  const all = parts.flatMap((part) => [part, part.replace(PRIORITY_END, "")]);
+  return [...new Set(all)].filter((part) => /^[A-Za-z0-9_-]{1,64}$/.test(part));
+}
+
+/** A file with this user alone, and without capabilities: its name tells a class of agents; others are publishers. */
+function guessFile(user: string, prefix: string): Permissions {
+  const empty = permissionsSchema.parse({ version: 1, prefix });
+  const start = agentUser("");
+  if (user.startsWith(start) && CLASS_PATTERN.test(user.slice(start.length))) {
+    const agents = { name: user.slice(start.length), capabilities: [], handsTo: [], asks: [], groups: [] };
+    return { ...empty, classes: [agents] };
+  }
+  const isFixed = rolesOf(empty).some((each) => each.user === user);
+  return isFixed ? empty : { ...empty, publishers: [{ name: user, capabilities: [] }] };
+}
