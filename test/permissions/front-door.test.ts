@@ -64,7 +64,7 @@ test("an api process that runs serves users that are added to its file, and refu
   }, SOON);
 });
 
-test("a command that NATS does not permit names the line of the permissions that would permit it", async () => {
+test("a command that NATS does not permit tells that no line of the permissions would permit it, and the roles that have the right", async () => {
   const guarded = await startGuarded("version: 1\npublishers: [{ name: web, capabilities: [echo] }]\n");
   onTestFinished(() => guarded.stop());
   const init = await guarded.connect("init");
@@ -78,6 +78,8 @@ test("a command that NATS does not permit names the line of the permissions that
   const ran = await world.call("submit pay --input 1");
   expect(ran.exitCode, ran.stderr).toBe(1);
   expect(ran.stderr).toContain("NATS does not permit the user");
-  expect(ran.stderr).toContain("permissions.yaml: publishers[web].capabilities needs pay");
+  expect(ran.stderr).toContain(
+    "no line of permissions.yaml permits it to publisher/web; it is the right of: coordinator, api, init",
+  );
   expect(ran.stderr).not.toContain("connect as another one");
 });
