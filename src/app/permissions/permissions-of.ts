@@ -363,6 +363,7 @@ function grantInit(table: Table): void {
       api.streamUpdate(stream),
     ]),
   );
+  list.publish("find the streams of placed tasks", api.streamNames);
   const tasks = names.stream("tasks");
   list.publish("create the consumers of capabilities", [
     api.consumerList(tasks),

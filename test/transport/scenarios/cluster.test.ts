@@ -35,7 +35,7 @@ test("in a cluster init makes three copies of each stream, and the cluster names
   await expect.poll(() => cluster.streamLeader("THREE_OFFICE_LOG")).toMatch(/^n[123]$/);
 });
 
-test("init warns about streams with fewer copies, and rejects them when the caller asked for a number", async () => {
+test("init warns about streams with fewer copies, and tells them as a blocking difference when the caller asked for a number", async () => {
   const one = await setup({ prefix: "one", replicas: 1 });
   await one.init();
   const { warnings } = await (await setup({ prefix: "one" })).init();
@@ -43,9 +43,9 @@ test("init warns about streams with fewer copies, and rejects them when the call
     /stream ONE_TASKS has 1 of 3 copies: `nats stream edit ONE_TASKS --replicas 3`/,
   );
   const three = await setup({ prefix: "one", replicas: 3 });
-  const refused = three.init();
-  await expect(refused).rejects.toThrow("stream ONE_TASKS: num_replicas must be 3, found 1");
-  await expect(refused).rejects.toMatchObject({ code: "conflict", field: "num_replicas" });
+  const { differences } = await three.init();
+  expect(differences[0]).toMatchObject({ stream: "ONE_TASKS", setting: "num_replicas", isBlocking: true });
+  expect(differences[0]?.text).toContain("num_replicas must be 3, found 1");
   expect((await three.inspect())[0]?.problem).toContain("num_replicas must be 3, found 1");
 });
 

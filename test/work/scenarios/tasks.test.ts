@@ -1,6 +1,12 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { utf8Bytes } from "../../../src/base/index.ts";
-import { encode, RetryableError, SwarmError, TerminalError } from "../../../src/protocol/index.ts";
+import {
+  encode,
+  PRIORITIES,
+  RetryableError,
+  SwarmError,
+  TerminalError,
+} from "../../../src/protocol/index.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
 import { signal, TestSwarm, until, untilState } from "../support.ts";
 
@@ -646,7 +652,9 @@ describe("several processes", () => {
     await client.run({ capability: "echo" });
     for (const { name } of await transport.queue("tasks").consumers())
       await transport.queue("tasks").deleteConsumer(name);
-    await until(async () => ((await transport.queue("tasks").consumers()).length === 5 ? true : undefined));
+    await until(async () =>
+      (await transport.queue("tasks").consumers()).length === PRIORITIES.length ? true : undefined,
+    );
     expect((await client.run({ capability: "echo", input: 1 }, { timeoutMs: 30_000 })).status).toBe(
       "completed",
     );
