@@ -34,7 +34,7 @@ export interface Container {
   output(): string;
   /** Resolves to the output when it contains `text`. @throws Error with the output when the process ends before. */
   says(text: string): Promise<string>;
-  /** Sends a signal to process 1. */
+  /** Sends a signal to process 1. It has no effect when the container has ended. */
   signal(name: NodeJS.Signals): void;
   /** The id of process 1 outside. */
   pid(): number;
@@ -140,7 +140,9 @@ export function startContainer(options: {
         waiting.add(look);
         look();
       }),
-    signal: (name) => void process.kill(pid(), name),
+    signal: (name) => {
+      if (code === undefined) process.kill(pid(), name);
+    },
     pid,
     ended,
   };

@@ -182,15 +182,19 @@ describe.skipIf(reason !== undefined)(
       const nats = await startNatsServer();
       onTestFinished(() => nats.stop());
       const agents = makeAgents(join(home, "agents"));
-      const env = { NATS_URL: nats.url, MURMUR_METRICS_PORT: "0", MURMUR_EXEC_ALLOW: "true" };
+      const env = {
+        NATS_URL: nats.url,
+        MURMUR_HTTP_PORT: "0",
+        MURMUR_METRICS_PORT: "0",
+        MURMUR_CREATE_CONSUMERS: "true",
+        MURMUR_EXEC_ALLOW: "true",
+      };
       const start = (...args: string[]) => {
         const container = startContainer({ tree, args, env, mounts: { "/app/agents": agents } });
-        onTestFinished(() =>
-          container.ended.then(
-            () => undefined,
-            () => undefined,
-          ),
-        );
+        onTestFinished(async () => {
+          container.signal("SIGKILL");
+          await container.ended;
+        });
         return container;
       };
       const containers = [

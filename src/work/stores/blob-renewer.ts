@@ -17,9 +17,9 @@ import {
   type Service,
   systemChance,
 } from "../../base/index.ts";
-import { SwarmError } from "../../protocol/index.ts";
-import type { Log, Transport } from "../../transport/index.ts";
-import { blobsOf, blobsOfStoredLetter } from "./blob-refs.ts";
+import { placedKey, type StreamKey, SwarmError } from "../../protocol/index.ts";
+import type { Stored, Transport } from "../../transport/index.ts";
+import { type BlobRef, blobsOf, blobsOfStoredLetter } from "./blob-refs.ts";
 
 /** The first run begins within this time after the start, in ms, so that processes that start together do not run together. */
 const FIRST_WITHIN_MS = 60_000;
@@ -34,13 +34,16 @@ const MAX_RENEWED = 50;
 /** The most subjects of messages with a missing blob in one log line. */
 const MAX_TOLD = 5;
 
-/** The streams whose messages name blobs for longer than a result is kept. */
-const LOOKED_THROUGH = [
-  { key: "tasks", blobs: blobsOf }, // queued, running and placed tasks
-  { key: "later", blobs: blobsOf }, // delayed and due tasks
-  { key: "dead", blobs: blobsOfStoredLetter },
-] as const;
-type StreamKey = (typeof LOOKED_THROUGH)[number]["key"];
+/** The streams whose messages name blobs for longer than a result is kept. @throws SwarmError `unavailable`. */
+async function findNaming(
+  transport: Transport,
+): Promise<{ key: StreamKey; blobs: (stored: Stored) => BlobRef[] }[]> {
+  const placed = (await transport.placedClasses()).map(placedKey);
+  return [
+    ...(["tasks", ...placed, "later"] as const).map((key) => ({ key, blobs: blobsOf })),
+    { key: "dead", blobs: blobsOfStoredLetter },
+  ];
+}
 
 /** Whether a message is old enough that its blobs may expire before the next look (I2). */
 export function isOld({ storedAtMs }: { storedAtMs: number }, at: { nowMs: number; ttlMs: number }): boolean {
@@ -84,7 +87,7 @@ class BlobRenewer {
   readonly #parts: RenewerParts;
   readonly #clock: Clock;
   /** The next run begins at these sequences (I3). */
-  readonly #nextSeq: Record<StreamKey, number> = { tasks: 1, later: 1, dead: 1 };
+  readonly #nextSeq = new Map<StreamKey, number>();
   #isStopped = false;
   #cancelWait: (() => void) | undefined;
   #running: Promise<void> | undefined;
@@ -131,11 +134,11 @@ class BlobRenewer {
     const seen = new Set<string>();
     const told: string[] = [];
     const age = { nowMs: this.#clock.now(), ttlMs: transport.blobs.ttlMs };
-    for (const { key, blobs } of LOOKED_THROUGH) {
-      const stream: Log = transport.log(key);
+    for (const { key, blobs } of await findNaming(transport)) {
+      const fromSeq = this.#nextSeq.get(key) ?? 1;
       let messages = 0;
       let nextSeq = 1;
-      for await (const stored of stream.read({ fromSeq: this.#nextSeq[key], limit: this.#maxMessages })) {
+      for await (const stored of transport.log(key).read({ fromSeq, limit: this.#maxMessages })) {
         if (this.#isStopped || !isOld(stored, age)) break; // the log is in the order of time
         if (++messages === this.#maxMessages || report.renewed >= MAX_RENEWED) nextSeq = stored.seq + 1;
         for (const ref of blobs(stored)) {
@@ -145,7 +148,7 @@ class BlobRenewer {
         }
         if (nextSeq > 1) break;
       }
-      this.#nextSeq[key] = nextSeq;
+      this.#nextSeq.set(key, nextSeq);
       report.isCut ||= nextSeq > 1;
     }
     const { isCut: _, fresh: __, ...news } = report;

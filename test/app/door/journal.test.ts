@@ -94,7 +94,7 @@ test("the trail of the front door is that of the stream, and another capability 
   const at = { capability: "echo", taskId: "t1", priority: "normal", scope: "-" } as const;
   expect(await trail.records(at)).toEqual(await own.records(at));
   expect(await trail.records(at)).toMatchObject([{ seq: 1, record }]);
-  expect(await trail.places(at)).toEqual({ placedSeq: null, isLater: false, isQueued: false });
+  expect(await trail.places(at)).toEqual({ placed: [], isLater: false, isQueued: false });
   const refused = expect.objectContaining({ code: "not_permitted" });
   await expect(trail.records({ ...at, capability: "other" })).rejects.toThrow(refused);
   await expect(trail.places({ ...at, capability: "other" })).rejects.toThrow(refused);

@@ -53,7 +53,7 @@ test("a process that starts before NATS is alive and tells what it waits for; it
   const server = await startNatsServer();
   onTestFinished(() => server.stop());
   await server.kill();
-  const world = setupWorld({ MURMUR_METRICS_PORT: "0", MURMUR_LOG_FORMAT: "json" });
+  const world = setupWorld({ MURMUR_HTTP_PORT: "0", MURMUR_METRICS_PORT: "0", MURMUR_LOG_FORMAT: "json" });
   const child = world.start(`api --init --server ${server.url}`);
   const ended = collect(child);
   let lines = "";

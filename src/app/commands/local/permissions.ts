@@ -322,10 +322,7 @@ export const reload = defineCommand({
       z.object({ server: z.string(), problem: z.string().nullable(), isChanged: z.boolean() }),
     ),
   }),
-  examples: [
-    "permissions reload",
-    "permissions reload --server nats://nats:4222   # with MURMUR_NKEY_FILE of the user system",
-  ],
+  examples: ["permissions reload", "permissions reload --server nats://nats:4222"],
   details:
     "Adding or revoking a user restarts nothing: a revoked user loses its connections at once. In the data directory of a swarm that up\nstarted with --permissions it makes missing keys and writes the accounts anew first; elsewhere the servers must have their new\nfile already. Connects as the user system (MURMUR_NKEY_FILE, MURMUR_INBOX_PREFIX=_INBOX.system). Exit code 1 when a server keeps its\nearlier configuration.",
   async run(ports, input) {
