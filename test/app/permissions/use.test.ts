@@ -65,7 +65,6 @@ test("the processes of a swarm use no subject that their roles may not use, and 
   const world = setupWorld({
     MURMUR_HTTP_PORT: "0", // a swarm of another test may have the default port
     MURMUR_PERMISSIONS_FILE: "permissions.yaml",
-    MURMUR_HTTP_PORT: "0",
     MURMUR_METRICS_PORT: "0",
     MURMUR_INBOX_PREFIX: "_INBOX.agent-default", // it tells an agent process its user
   });
