@@ -77,7 +77,7 @@ interface CloserParts {
   subjects: Subjects;
   office: Office;
   results: ResultStore;
-  tasks: Pick<TaskClient, "cancelScope">;
+  tasks: Pick<TaskClient, "cancelQuestions">;
   log: Logger;
   meter: Meter;
   audit?: Audit | undefined;
@@ -204,7 +204,7 @@ export class BallotCloser {
         resolve();
       });
     });
-    if (!(await isOver())) await tasks.cancelScope(id);
+    if (!(await isOver())) await tasks.cancelQuestions(id);
   }
 
   async #areStored(taskIds: readonly string[]): Promise<boolean> {

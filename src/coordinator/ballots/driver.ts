@@ -72,7 +72,7 @@ interface BallotParts {
   transport: Transport;
   office: Office;
   placement: Pick<Placement, "pick" | "seats" | "onQuestion" | "waitForRollCall">;
-  tasks: Pick<TaskClient, "cancelScope">;
+  tasks: Pick<TaskClient, "cancelQuestions">;
   log: Logger;
   meter: Meter;
   /** Records refused votes and answers at once; without it they are only in the verdict. */

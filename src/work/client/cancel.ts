@@ -160,17 +160,33 @@ export async function cancelScope(parts: CancelParts, scope: string): Promise<vo
   ]);
 }
 
-/** Stores a `cancelled` result for each stored task that fits the filter, then purges the messages that were read. */
-async function cancelStored(parts: CancelParts, log: Log, filter: string): Promise<void> {
+/**
+ * Cancels the questions of an ended ballot that no host has ended: stores `cancelled` results, removes the questions, and tells
+ * hosts that began one meanwhile. A host that receives a question after the ballot's end would work for nothing.
+ */
+export async function cancelQuestions(parts: CancelParts, ballot: string): Promise<void> {
+  const { transport, subjects } = parts;
+  const placed = await placedStreams(transport);
+  const filter = subjects.filters.placedInScope(ballot);
+  await Promise.all(placed.map(({ log }) => cancelStored(parts, log, filter, ballot)));
+  transport.bus.publish(subjects.cancelScope(ballot), encode({ ballot }));
+  await transport.bus.flush();
+}
+
+/**
+ * Stores a `cancelled` result for each stored task that fits the filter, then purges the messages that were read: of the questions
+ * of one ballot, or without `ballot` of everything but questions.
+ */
+async function cancelStored(parts: CancelParts, log: Log, filter: string, ballot?: string): Promise<void> {
   const { subjects, results, clock } = parts;
   const { lastSeq } = await log.info();
   let storing: Promise<void>[] = [];
-  let questions = 0;
+  let others = 0;
   for await (const stored of log.read({ filter })) {
     if (stored.seq > lastSeq) break;
     // The scope of a ballot's questions is the ballot's id. They end with the ballot, and not with a scope of that name.
-    if (ballotIdOf(stored) !== undefined) {
-      questions++;
+    if (ballotIdOf(stored) !== ballot) {
+      others++;
       continue;
     }
     const task = readStored(subjects, stored);
@@ -187,15 +203,10 @@ async function cancelStored(parts: CancelParts, log: Log, filter: string): Promi
     }
   }
   await Promise.all(storing);
-  if (questions === 0) await log.purge({ filter, beforeSeq: lastSeq + 1 });
-  else await purgeWithoutQuestions(log, filter, lastSeq);
-}
-
-/** Removes the messages that fit the filter, but no ballot's questions. */
-async function purgeWithoutQuestions(log: Log, filter: string, lastSeq: number): Promise<void> {
+  if (others === 0) return void (await log.purge({ filter, beforeSeq: lastSeq + 1 }));
   for await (const stored of log.read({ filter })) {
     if (stored.seq > lastSeq) return;
-    if (ballotIdOf(stored) === undefined) await log.delete(stored.seq);
+    if (ballotIdOf(stored) === ballot) await log.delete(stored.seq);
   }
 }
 

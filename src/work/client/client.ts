@@ -21,7 +21,7 @@ import {
 import type { Transport } from "../../transport/index.ts";
 import { createJournal } from "../stores/journal.ts";
 import { createResultStore } from "../stores/results.ts";
-import { cancelScope, cancelTask, cancelWaiting } from "./cancel.ts";
+import { cancelQuestions, cancelScope, cancelTask, cancelWaiting } from "./cancel.ts";
 import { KnownCapabilities } from "./capabilities.ts";
 import { createDeadLetters, type DeadLetters, replayIdOf } from "./dead-letters.ts";
 import { type ChangedTask, changeTask, type TaskChange } from "./move.ts";
@@ -68,6 +68,8 @@ export interface TaskClient extends TaskReader {
   cancel(taskId: string, options?: { timeoutMs?: number | undefined }): Promise<void>;
   /** Cancels all tasks of a scope, including tasks that are submitted under it later. */
   cancelScope(scope: string): Promise<void>;
+  /** Cancels the questions of a ballot that has ended, for the coordinator in office. */
+  cancelQuestions(ballot: string): Promise<void>;
   /**
    * Moves a waiting task to another capability or priority, or makes a delayed task due now. An api process carries out the move
    * of a queued task; the call waits for it for `timeoutMs` (default 5 s). Safe to repeat.
@@ -130,6 +132,7 @@ export function createTaskClient(parts: {
     result,
     cancel: (taskId, options) => cancelTask(cancelling, taskId, options),
     cancelScope: (scope) => cancelScope(cancelling, scope),
+    cancelQuestions: (ballot) => cancelQuestions(cancelling, ballot),
     change: (taskId, change, options) =>
       changeTask({ ...shared, known, reader, journal }, taskId, change, options),
     retry,

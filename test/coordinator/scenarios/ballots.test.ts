@@ -522,13 +522,18 @@ it("a ballot stops the agents that still work once it is decided or its time is 
 });
 
 it("cancelling its task cancels a ballot and stops its seats", async () => {
+  const started: string[] = [];
   const stopped: string[] = [];
   const thinking: Voter[] = FIVE.map((name) => ({
     name,
-    say: (_task, { signal }) => new Promise(() => signal.addEventListener("abort", () => stopped.push(name))),
+    say: (_task, { signal }) => {
+      started.push(name);
+      return new Promise(() => signal.addEventListener("abort", () => stopped.push(name)));
+    },
   }));
   const { tasks, show } = await setupBallots(thinking);
   await tasks.submit({ id: "b1", capability: "classify", ballot: { seats: 5, strategy: "majority" } });
+  await vi.waitFor(() => expect(started.sort()).toEqual(FIVE), SOON);
   await vi.waitFor(async () => expect(await show("b1")).toMatchObject({ state: "asking" }), SOON);
   expect(await tasks.status("b1")).toMatchObject({ state: "running", progress: 0 });
   await tasks.cancel("b1");
