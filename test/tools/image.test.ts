@@ -71,7 +71,7 @@ beforeAll(async () => {
   for (const path of [".env", ".npmrc", "secrets.json", "agents/echo/.env"])
     writeFileSync(join(home, "build", path), `TOKEN=${CANARY}`);
   await makeBase(home);
-  tree = join(home, "tree");
+  tree = join(home, "some/folder/tree"); // deeper than the folder in which the cache is made
   facts = await make(tree);
 }, 240_000);
 afterAll(() => rmSync(home, { recursive: true, force: true }));

@@ -80,7 +80,7 @@ function writeValues(name: string, more: object = {}): string {
       bundled: {
         image: { repository: natsRepository, tag: natsTag },
         storage: {
-          size: "1Gi",
+          size: "8Gi",
           ...(flags["local-volumes"] === undefined ? {} : { storageClassName: `${flags.namespace}-local` }),
         },
       },
@@ -346,7 +346,7 @@ function prepare(): void {
         kind: "PersistentVolume",
         metadata: { name: `${flags.namespace}-${at}` },
         spec: {
-          capacity: { storage: "1Gi" },
+          capacity: { storage: "8Gi" },
           accessModes: ["ReadWriteOnce"],
           storageClassName,
           persistentVolumeReclaimPolicy: "Retain",

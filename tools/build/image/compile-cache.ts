@@ -47,18 +47,23 @@ const COPY_LIMIT_MS = 3 * LOAD_LIMIT_MS;
 const COPY_POLL_MS = 200;
 /** Marks a package among the modules. */
 const REQUIRED = "require:";
-/** Loads modules as the processes of the image do, and writes the cache. */
+/**
+ * Loads modules as the processes of the image do, and writes the cache. It is a script: an evaluated module would have an entry of its
+ * own, whose name depends on the folder of the tree.
+ */
 const LOADER = `
-import { createRequire, flushCompileCache } from "node:module";
+const { createRequire, flushCompileCache } = require("node:module");
 const [node, program, ...modules] = process.argv;
 process.argv = [node, program, "--version"];
-for (const path of modules) {
-  if (path.startsWith("${REQUIRED}")) createRequire(program)(path.slice("${REQUIRED}".length));
-  else await import(path);
-}
-await import(program);
-flushCompileCache();
-process.exit(0);
+(async () => {
+  for (const path of modules) {
+    if (path.startsWith("${REQUIRED}")) createRequire(program)(path.slice("${REQUIRED}".length));
+    else await import(path);
+  }
+  await import(program);
+  flushCompileCache();
+  process.exit(0);
+})();
 `;
 /** Node's own word on each entry that it loads. */
 const ACCEPTED = /V8 code cache for (.*) was accepted/g;
@@ -80,7 +85,7 @@ export function prefillCompileCache(options: {
   const { tree, program, modules, cache, uid } = options;
   const loadIn = (folder: string) => {
     const paths = modules.map((path) => (path.startsWith(REQUIRED) ? path : join(folder, path)));
-    return ["--input-type=module", "--eval", LOADER, "--", join(folder, program), ...paths];
+    return ["--input-type=commonjs", "--eval", LOADER, "--", join(folder, program), ...paths];
   };
   const scratch = takeFolder();
   try {
