@@ -71,7 +71,7 @@ beforeAll(async () => {
   for (const path of [".env", ".npmrc", "secrets.json", "agents/echo/.env"])
     writeFileSync(join(home, "build", path), `TOKEN=${CANARY}`);
   await makeBase(home);
-  tree = join(home, "some/folder/tree"); // deeper than the folder in which the cache is made
+  tree = join(home, "some/folder/tree"); // deeper than the folder of the cache
   facts = await make(tree);
 }, 240_000);
 afterAll(() => rmSync(home, { recursive: true, force: true }));
