@@ -76,7 +76,9 @@ async function setup() {
     async problemOf(id: string) {
       const { metrics } = linesOf(id).findLast((line) => line.metrics !== undefined) ?? {};
       if (metrics === undefined) return undefined;
-      const answer = await fetch(metrics.replace("metrics", "readyz"));
+      // A coordinator that was killed has told the address of its new process only when that is ready.
+      const answer = await fetch(metrics.replace("metrics", "readyz")).catch(() => undefined);
+      if (answer === undefined) return undefined;
       return answer.ok ? null : await answer.text();
     },
     async request(subject: string) {
