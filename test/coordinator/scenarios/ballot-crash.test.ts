@@ -16,7 +16,6 @@ type Effect =
   | "ballots-settle"
   | "question"
   | "cancel"
-  | "mark"
   | "result";
 
 /** The point at which the coordinator is cut off: before or after the nth such effect. */
@@ -68,7 +67,7 @@ const STORIES: Record<string, Story> = {
     agents: [() => "cat", () => "deaf", () => "cat", () => "deaf", () => "cat"],
     ballot: { seats: 5, strategy: "majority" },
     questions: 5,
-    points: both("mark"),
+    points: [...[1, 2, 3].flatMap((nth) => both("result", nth)), ...both("cancel", 2)],
   },
 };
 
@@ -174,15 +173,10 @@ class Line {
       flush: () => transport.bus.flush(),
       request: (...args) => this.#do(undefined, () => transport.bus.request(...args)),
     };
-    const bucket: Transport["bucket"] = (key) => {
-      const inner = transport.bucket(key);
-      return { ...inner, put: (...args) => this.#do("mark", () => inner.put(...args)) };
-    };
     return new Proxy(transport, {
       get(target, name) {
         if (name === "log") return log;
         if (name === "bus") return bus;
-        if (name === "bucket") return bucket;
         const value = Reflect.get(target, name, target) as unknown;
         return typeof value === "function" ? value.bind(target) : value;
       },
