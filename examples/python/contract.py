@@ -142,7 +142,7 @@ async def follow(connection, task_id, on_event):
 
 
 def lane_of(scope):
-    return "-" if scope == "-" else f"w{zlib.crc32(scope.encode()) % 32:02d}"
+    return "-" if scope == "-" else f"w{zlib.crc32(scope.encode()) % 8:02d}"
 
 
 async def cancel(connection, capability, task_id, scope="-"):

@@ -240,6 +240,7 @@ export {
   type HostAddress,
   type HostRef,
   hostName,
+  isLaneOf,
   isName,
   isSameHost,
   isToken,

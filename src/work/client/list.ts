@@ -2,7 +2,7 @@
 // each entry by the filter. status.ts derives the state of each task.
 // I1: each entry that a page looked at is shown, or counted with the reason.
 import {
-  laneOf,
+  isLaneOf,
   NO_SCOPE,
   type Subjects,
   SwarmError,
@@ -339,8 +339,8 @@ export class TaskLister {
     const identity = subjects.readTaskIdentity(stored.subject);
     if (identity === null) return "unreadable";
     const { taskId, capability } = identity;
-    const lane = stored.subject.split(".")[3];
-    if (options.scope !== undefined && lane !== laneOf(options.scope)) return "filter";
+    const lane = stored.subject.split(".")[3] ?? NO_SCOPE;
+    if (options.scope !== undefined && !isLaneOf(lane, options.scope)) return "filter";
     const scope = lane === NO_SCOPE ? NO_SCOPE : undefined;
     const facts: TaskFacts = { taskId, capability, scope, atMs: stored.storedAtMs };
     if (selects(options, facts) === false) return "filter";

@@ -8,7 +8,7 @@ import { lastPlaced } from "../stores/placed-streams.ts";
 /** The place of a task in the streams, and its stored message. */
 export interface TaskLocation {
   capability: string;
-  /** Null when the subject does not contain the scope: the result of a scoped task is under a lane (`w00`…`w31`). */
+  /** Null when the subject does not contain the scope: the result of a scoped task is under a lane (`w00`…`w07`). */
   scope: string | null;
   place: "result" | "later" | "queue";
   stored: Stored;

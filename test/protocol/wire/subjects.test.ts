@@ -1,5 +1,13 @@
+import { crc32 } from "node:zlib";
 import { expect, test } from "vitest";
-import { createSubjects, SUBJECT_FACTS, type SubjectName } from "../../../src/protocol/index.ts";
+import {
+  createSubjects,
+  isLaneOf,
+  LANES,
+  laneOf,
+  SUBJECT_FACTS,
+  type SubjectName,
+} from "../../../src/protocol/index.ts";
 
 const subjects = createSubjects("p");
 const task = { capability: "echo", priority: "high", scope: "s1", taskId: "t-1" } as const;
@@ -105,4 +113,24 @@ test("every builder has a row of facts", () => {
     (name) => name !== "prefix" && name !== "filters" && !name.startsWith("read"),
   );
   expect(Object.keys(SUBJECT_FACTS).sort()).toEqual(builders.sort());
+});
+
+test("the lane of a scope is one of eight, and the same in every version of the program", () => {
+  expect(LANES).toEqual(["w00", "w01", "w02", "w03", "w04", "w05", "w06", "w07"]);
+  // crc32, modulo 8, by Python's zlib.
+  expect(["s1", "order-81", "a"].map(laneOf)).toEqual(["w00", "w00", "w03"]);
+  expect(laneOf("-")).toBe("-");
+  expect(subjects.result("echo", "order-81", "t-1")).toBe(`p.result.echo.${laneOf("order-81")}.t-1`);
+});
+
+test("a stored result on one of the 32 lanes of earlier versions still belongs to its scope", () => {
+  for (const scope of ["s1", "order-81", "a", "b", "c"]) {
+    const earlier = `w${String(crc32(scope) % 32).padStart(2, "0")}`;
+    expect(isLaneOf(earlier, scope), scope).toBe(true);
+    expect(isLaneOf(laneOf(scope), scope), scope).toBe(true);
+    expect(isLaneOf(`w${String((crc32(scope) + 1) % 32).padStart(2, "0")}`, scope), scope).toBe(false);
+    expect(isLaneOf("-", scope), scope).toBe(false);
+  }
+  expect(isLaneOf("-", "-")).toBe(true);
+  expect(isLaneOf("w00", "-")).toBe(false);
 });
