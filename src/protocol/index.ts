@@ -158,6 +158,7 @@ export {
   MAX_DEPTH,
   replyEncodingOf,
 } from "./wire/codec.ts";
+export { effectKeyOf, isEffectKey, MAX_EFFECT_KEY_LENGTH } from "./wire/effect-key.ts";
 export { errorReplySchema } from "./wire/error-reply.ts";
 export {
   CancelledError,

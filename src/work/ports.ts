@@ -16,6 +16,8 @@ export interface Attempt {
   readonly task: Task & { id: string };
   /** 1 for the first attempt. */
   readonly number: number;
+  /** The task's effect key: the same in every attempt. The header `Murmur-Effect-Key`, or the task's id. */
+  readonly key: string;
   /** The hand-off, when another agent handed the task off: that agent, and the context that it passed on. */
   readonly handedOff?: HandedOff | undefined;
   /** The time at which this attempt times out, in Unix ms: its own limit or the task's deadline, whichever comes first. */

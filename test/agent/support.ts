@@ -27,6 +27,7 @@ export function makeAttempt(fields: { task?: Partial<Task & { id: string }>; num
   const attempt: Attempt = {
     task: makeTask(fields.task),
     number: fields.number ?? 1,
+    key: fields.task?.id ?? "t1",
     deadlineMs: Date.now() + 60_000,
     signal: controller.signal,
     progress: (percent, note) => reports.push([percent, note]),

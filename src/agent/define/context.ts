@@ -78,6 +78,12 @@ export interface AgentAccess {
 export interface AgentContext extends AgentAccess {
   /** The number of the attempt, from 1. An ask is always attempt 1. */
   readonly attempt: number;
+  /**
+   * The task's effect key: the same in every attempt, over redeliveries, retries and hand-offs. Give it to the systems that
+   * the task touches, as their idempotency key. It is the header `Murmur-Effect-Key` of the task, or the task's id. An ask has a
+   * new one each time.
+   */
+  readonly key: string;
   /** The time at which this attempt times out. */
   readonly deadline: Date;
   /** For a task that another agent handed off: that agent, its context, and all earlier hops. Otherwise undefined. */

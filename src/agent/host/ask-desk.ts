@@ -241,6 +241,11 @@ class AskWork implements RunWork {
     };
   }
 
+  /** An ask is not repeated, so its key is new each time. */
+  get key(): string {
+    return this.task.id;
+  }
+
   get deadlineMs(): number {
     return this.ask.deadlineMs;
   }

@@ -52,6 +52,8 @@ export interface RunWork {
   /** The task. A missing input is undefined. */
   readonly task: Task & { id: string };
   readonly number: number;
+  /** See {@link AgentContext.key}. */
+  readonly key: string;
   readonly deadlineMs: number;
   readonly handedOff?: HandedOff | undefined;
   /** Read on first use only, so that an implementation may create it lazily. */
@@ -90,6 +92,10 @@ export class RunContext implements AgentContext {
 
   get deadline(): Date {
     return new Date(this.#work.deadlineMs);
+  }
+
+  get key(): string {
+    return this.#work.key;
   }
 
   get handedOff(): HandedOff | undefined {

@@ -9,6 +9,8 @@ export const HEADERS = {
   /** On a task whose `notBefore` has passed by the server's clock: no host delays it again. */
   due: "Murmur-Due",
   term: "Murmur-Term",
+  /** On a task of a workflow's step: the effect key, see effect-key.ts. Every move of the task keeps it. */
+  effectKey: "Murmur-Effect-Key",
   /** On a placed message: the chosen agent and the reasons, see placement.ts. */
   placement: "Murmur-Placement",
   /** On a task that an agent gave back: the sequence of its placed message, which may still be stored for a moment. */

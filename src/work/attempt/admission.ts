@@ -43,6 +43,7 @@ export function createAdmission(parts: { transport: Transport; subjects: Subject
    * @throws SwarmError `invalid_input` naming the field; `not_found`, `internal`, `unavailable` for its blobs.
    */
   function readTask(inFlight: InFlightTask): Promise<void> | undefined {
+    if (inFlight.delivery.header(HEADERS.effectKey) !== undefined) void inFlight.effectKey; // refuses a bad key
     const { value, encoding } = unpack(inFlight.delivery);
     if (isBlobRef(value)) return readLarge(inFlight, value, encoding);
     const task = parseTaskAt(value, inFlight.at, inFlight.placement !== undefined);

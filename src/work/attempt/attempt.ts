@@ -44,6 +44,7 @@ export type AttemptEnd =
 export class RunningAttempt implements Attempt {
   readonly task: Task & { id: string };
   readonly number: number;
+  readonly key: string;
   readonly deadlineMs: number;
   readonly startedAtMs: number;
   readonly agentId: string;
@@ -66,6 +67,7 @@ export class RunningAttempt implements Attempt {
   constructor(parts: {
     task: Task & { id: string };
     number: number;
+    key: string;
     agentId: string;
     handedOff: HandedOff | undefined;
     deadlineMs: number;
@@ -76,6 +78,7 @@ export class RunningAttempt implements Attempt {
   }) {
     this.task = parts.task;
     this.number = parts.number;
+    this.key = parts.key;
     this.agentId = parts.agentId;
     this.handedOff = parts.handedOff;
     this.deadlineMs = parts.deadlineMs;

@@ -280,13 +280,14 @@ export class DeliveryHandler {
     await this.#settle(inFlight, attempt, end, slot);
   }
 
-  #makeAttempt({ task, tip }: InFlightTask, number: number, agentId: string): RunningAttempt {
+  #makeAttempt({ task, tip, effectKey }: InFlightTask, number: number, agentId: string): RunningAttempt {
     const { clock } = this.#parts;
     const taskDeadlineMs = task.deadline === undefined ? Number.POSITIVE_INFINITY : Date.parse(task.deadline);
     const deadlineMs = Math.min(clock.now() + task.timeoutMs, taskDeadlineMs);
     return new RunningAttempt({
       task,
       number,
+      key: effectKey,
       agentId,
       handedOff: handedOffTo(tip),
       deadlineMs,

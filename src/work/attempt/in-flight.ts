@@ -6,6 +6,7 @@ import { assert, type Logger } from "../../base/index.ts";
 import {
   type CancelledError,
   type Encoding,
+  effectKeyOf,
   HEADERS,
   type JournalRecord,
   type Placement,
@@ -79,6 +80,11 @@ export class InFlightTask implements Arrival {
 
   set task(task: KnownTask) {
     this.#task = task;
+  }
+
+  /** The task's effect key. @throws SwarmError `invalid_input` for a header that is no key. */
+  get effectKey(): string {
+    return effectKeyOf(this.delivery.header(HEADERS.effectKey), this.at.taskId);
   }
 
   /** The journal's last record of the task, as this host knows it; {@link NO_RECORDS} until it is read. */

@@ -10,6 +10,7 @@ import {
 } from "../../base/index.ts";
 import {
   type Encoding,
+  effectKeyOf,
   encode,
   HEADERS,
   NO_SCOPE,
@@ -33,6 +34,8 @@ export interface SubmitOptions {
   /** W3C trace context that the task carries. */
   traceparent?: string | undefined;
   tracestate?: string | undefined;
+  /** The task's effect key (`ctx.key` of its agents); default: its id. See effect-key.ts of the protocol for its form. */
+  effectKey?: string | undefined;
   /** The id of a task without an id of its own; it must be new. Default: a new ULID. */
   newTaskId?: string | undefined;
   /**
@@ -189,5 +192,6 @@ function headersOf(options: SubmitOptions): Record<string, string> {
   const headers: Record<string, string> = { ...bodyHeaders(options.encoding ?? "json") };
   if (options.traceparent !== undefined) headers[HEADERS.traceparent] = options.traceparent;
   if (options.tracestate !== undefined) headers[HEADERS.tracestate] = options.tracestate;
+  if (options.effectKey !== undefined) headers[HEADERS.effectKey] = effectKeyOf(options.effectKey, "");
   return headers;
 }

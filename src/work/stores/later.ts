@@ -26,7 +26,7 @@ export async function storeLater(
     [HEADERS.scheduleTarget]: subjects.due(at),
   };
   if (options.attempt !== undefined) headers[HEADERS.attempt] = String(options.attempt);
-  for (const name of [HEADERS.traceparent, HEADERS.tracestate]) {
+  for (const name of [HEADERS.effectKey, HEADERS.traceparent, HEADERS.tracestate]) {
     const value = message.header(name);
     if (value !== undefined) headers[name] = value;
   }
@@ -49,6 +49,7 @@ const CARRIED = [
   HEADERS.version,
   HEADERS.attempt,
   HEADERS.due,
+  HEADERS.effectKey,
   HEADERS.traceparent,
   HEADERS.tracestate,
 ];
