@@ -5,7 +5,7 @@
 import type { JsMsg } from "@nats-io/jetstream";
 import { connect } from "@nats-io/transport-node";
 import { utf8Text } from "../base/index.ts";
-import { lastToken } from "../protocol/index.ts";
+import { DEFAULT_CLASS, lastToken, placedStream } from "../protocol/index.ts";
 
 /** Loads the JetStream client at the first use: Murmur itself does not need it. */
 const loadJetStream = () => import("@nats-io/jetstream");
@@ -148,11 +148,13 @@ const BARE_MAJORITY = 3;
 export async function voteBare(loop: BareLoop & { signal: AbortSignal; onReady: () => void }): Promise<void> {
   const { prefix, capability } = loop;
   const nc = await connect({ servers: loop.servers, noAsyncTraces: true });
-  const stream = `${prefix.toUpperCase()}_TASKS`;
   const { jetstream, jetstreamManager } = await loadJetStream();
   const manager = await jetstreamManager(nc);
   const js = jetstream(nc);
-  const consume = async (name: string, filter: string, callback: (message: JsMsg) => void) => {
+  const consume = async (
+    { stream, name, filter }: { stream: string; name: string; filter: string },
+    callback: (message: JsMsg) => void,
+  ) => {
     await manager.consumers.add(stream, {
       durable_name: name,
       filter_subject: filter,
@@ -161,15 +163,25 @@ export async function voteBare(loop: BareLoop & { signal: AbortSignal; onReady: 
     });
     return (await js.consumers.get(stream, name)).consume({ max_messages: loop.inFlight, callback });
   };
-  const tasks = await consume(`${capability}-normal`, `${prefix}.task.${capability}.normal.>`, (message) => {
+  const queue = {
+    stream: `${prefix.toUpperCase()}_TASKS`,
+    name: `${capability}-normal`,
+    filter: `${prefix}.task.${capability}.normal.>`,
+  };
+  const tasks = await consume(queue, (message) => {
     const taskId = lastToken(message.subject);
     const { input } = JSON.parse(utf8Text(message.data)) as { input: unknown };
     nc.request(`${prefix}.office.ballot-open`, JSON.stringify({ taskId, input }), { timeout: 10_000 }).then(
       () => message.ack(),
     );
   });
-  const questions = await consume("placed-bare", `${prefix}.placed.default.bare.>`, (message) => {
-    const [, , , , scope, taskId] = message.subject.split(".");
+  const placed = {
+    stream: placedStream(prefix, DEFAULT_CLASS),
+    name: "bare",
+    filter: `${prefix}.placed.${DEFAULT_CLASS}.bare.>`,
+  };
+  const questions = await consume(placed, (message) => {
+    const [, , , , , scope, taskId] = message.subject.split(".");
     const { input } = JSON.parse(utf8Text(message.data)) as { input: unknown };
     const now = new Date().toISOString();
     const result = { taskId, status: "completed", output: input, attempt: 1, agent: "bare", startedAt: now };
@@ -200,7 +212,7 @@ export async function decideBare(
       message.respond("{}");
       for (let seat = 1; seat <= BARE_SEATS; seat++) {
         const body = JSON.stringify({ capability, input });
-        void js.publish(`${prefix}.placed.default.bare.a${seat}.${taskId}.s${seat}`, body, {
+        void js.publish(`${prefix}.placed.${DEFAULT_CLASS}.bare.a${seat}.${taskId}.s${seat}`, body, {
           msgID: `${taskId}-s${seat}`,
         });
       }
