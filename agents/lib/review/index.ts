@@ -51,6 +51,7 @@ export { castVote, REVIEW_SLOTS } from "./limits.ts";
 export { biome, biomePrograms } from "./linters/biome.ts";
 export { configsOf, isLinterConfig } from "./linters/configs.ts";
 export { eslint } from "./linters/eslint.ts";
+export { namesJsxFactory } from "./linters/jsx.ts";
 export { oxlint } from "./linters/oxlint.ts";
 export { type Agreement, MEASURED, type MeasuredRow } from "./measured.ts";
 export { describeKind, exampleFiles, kindPages, PAGES_FOLDER, pageOf, ruleUrl } from "./pages/pages.ts";

@@ -97,6 +97,22 @@ describe("a specifier is resolved as Node, TypeScript and bundlers do", () => {
     ]);
   });
 
+  test("a file below baseUrl that is not reviewed is no package, such as a picture", () => {
+    const tsconfig = '{ "compilerOptions": { "baseUrl": "src" } }';
+    const resolve = setup({ tsconfig, exists: ["src/images/logo.png", "src/react", "src/legacy/old.js"] });
+    expect(["images/logo.png", "legacy/old", "images/gone.png", "react"].map(resolve)).toEqual([
+      "outside",
+      "outside",
+      "package images",
+      "package react",
+    ]);
+  });
+
+  test("a picture below a folder of sources is no package, whatever names the folder", () => {
+    const resolve = setup({ exists: ["src/assets/a.svg", "src/lodash/fp.js"] });
+    expect(["assets/a.svg", "lodash/fp"].map(resolve)).toEqual(["outside", "package lodash"]);
+  });
+
   test("imports of the own package, and its own name", () => {
     const resolve = setup({
       manifest: { name: "own", exports: "./src/a.ts", imports: { "#b": "./src/b.js", "#x/*": "./src/*.ts" } },

@@ -17,10 +17,32 @@ test("a hostile file name is judged at once", () => {
   expect(MADE_NAME.test(`gen${"-".repeat(1_000)}!`)).toBe(false);
 });
 
-test.each(["@sapper/app", "@ioc:Adonis/Core/Route", "@site/src/theme", "@salesforce/apex/A.b"])(
-  "%s is answered by a build tool",
+test.each([
+  "@sapper/app",
+  "@ioc:Adonis/Core/Route",
+  "@site/src/theme",
+  "@salesforce/apex/A.b",
+  "uno.css",
+  "virtual:uno.css",
+  "virtual:windi-devtools",
+  "uno:components.css",
+  "~icons/carbon/sun",
+  "~pages",
+  "~build/meta",
+  "generated-pages",
+  "\0plugin/helpers",
+  "unfonts.css",
+  "contentlayer/generated",
+  "styled-system/css",
+  "__STATIC_CONTENT_MANIFEST",
+])("%j is answered by a build tool", (specifier) => {
+  expect(isVirtual(specifier)).toBe(true);
+});
+
+test.each(["react", "styled-system", "normalize.css", "source/a", "generated", "./uno.css", "pages"])(
+  "%j is a package or a file",
   (specifier) => {
-    expect(isVirtual(specifier)).toBe(true);
+    expect(isVirtual(specifier)).toBe(false);
   },
 );
 

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { readSuppressions } from "../../../agents/lib/review/linters/suppressions.ts";
 
 /** The lines, from 1, at which `kind` is silenced in a text of six lines or more. */
@@ -24,7 +24,10 @@ test.each([
   ['/* eslint no-debugger: ["off"] */', "debugger-statement", ALL],
   ["/* eslint no-debugger: 2 */", "debugger-statement", []],
   ["/* eslint-env node */", "debugger-statement", []],
-  ["/* global a, b */", "unused-variable", []],
+  // ESLint reports a declared name that is not used, at the comment.
+  ["\n/* global a, b */", "unused-variable", [2]],
+  ["global a", "unused-variable", []],
+  ["/* eslint-env browser, jest */", "unused-variable", []],
   ["// oxlint-disable-next-line no-debugger", "debugger-statement", [2]],
   ["{/* eslint-disable-next-line no-debugger */}", "debugger-statement", [2]],
   ["<!-- eslint-disable-next-line no-debugger -->", "debugger-statement", [2]],
@@ -51,6 +54,86 @@ test.each([
   ['const text = "eslint-disable no-debugger";', "debugger-statement", []],
 ])("%j silences %s on %j", (text, kind, lines) => {
   expect(silencedAt(text, kind)).toEqual(lines);
+});
+
+/** True when a comment allows a report about `name` in a line of code. */
+function allows(
+  comment: string,
+  kind: string,
+  given: { name?: string; source?: string; above?: string },
+): boolean {
+  const { name, source = name ?? "", above = "" } = given;
+  const names = name === undefined ? [] : [name];
+  return readSuppressions(`${comment}\n\n`)(kind, 9, { names, source, above });
+}
+
+describe("the options of an inline comment hold for every linter", () => {
+  const UNUSED = `/* eslint no-unused-vars: ["error", { "varsIgnorePattern": "^(ignored|skip\\\\w+)$", args: "none" }] */`;
+  test.each([
+    ["unused-variable", { name: "ignored" }, true],
+    ["unused-variable", { name: "skipped" }, true],
+    ["unused-variable", { name: "other" }, false],
+    ["unused-variable", {}, false],
+    ["debugger-statement", { name: "ignored" }, false],
+  ])("a pattern for unused names: %s %j %s", (kind, facts, expected) => {
+    expect(allows(UNUSED, kind, facts)).toBe(expected);
+  });
+
+  test.each([
+    [
+      "/* eslint \"@typescript-eslint/no-unused-vars\": [1, {argsIgnorePattern: '^req'}] */",
+      "unused-variable",
+      { name: "req" },
+    ],
+    ['/* eslint no-unused-vars: [2, {"vars": "local"}] */', "unused-variable", { source: "function f() {}" }],
+    [
+      '/* eslint no-fallthrough: ["error", {"commentPattern": "break omitted"}] */',
+      "case-fallthrough",
+      { above: "a();\n// break omitted" },
+    ],
+    [
+      '/* eslint no-constant-condition: ["error", {"checkLoops": false}] */',
+      "constant-condition",
+      { source: "while (true) {" },
+    ],
+    ['/* eslint no-self-assign: ["error", {"props": false}] */', "self-assignment", { source: "a.b = a.b;" }],
+    [
+      '/* eslint no-eval: ["error", {"allowIndirect": true}] */',
+      "code-injection",
+      { source: "window.eval(text)" },
+    ],
+    ["/* exported start, stop */", "unused-variable", { name: "stop" }],
+    ["/* global name:writable, other */", "global-assignment", { source: "name = 1;" }],
+  ])("%s allows %s at %j", (comment, kind, facts) => {
+    expect(allows(comment, kind, facts)).toBe(true);
+  });
+
+  test.each([
+    [
+      '/* eslint no-constant-condition: ["error", {"checkLoops": false}] */',
+      "constant-condition",
+      { source: "if (true) {" },
+    ],
+    ['/* eslint no-unused-vars: [2, {"vars": "local"}] */', "unused-variable", { source: "  var a;" }],
+    ["/* global name:writable, other */", "global-assignment", { source: "other = 1;" }],
+    ["// exported stop", "unused-variable", { name: "stop" }],
+    [
+      '/* eslint no-unused-vars: ["error", { "varsIgnorePattern": "[" }] */',
+      "unused-variable",
+      { name: "a" },
+    ],
+  ])("%s does not allow %s at %j", (comment, kind, facts) => {
+    expect(allows(comment, kind, facts)).toBe(false);
+  });
+
+  test.each(["^(a+)+$", "^(a|a)*$", "^a*a*a*a*$", "(a)\\\\1", "(?=a)a"])(
+    "the pattern %s of a stranger could take long, so it is not used",
+    (pattern) => {
+      const comment = `/* eslint no-unused-vars: ["error", { "varsIgnorePattern": "${pattern}" }] */`;
+      expect(allows(comment, "unused-variable", { name: `${"a".repeat(100)}!` })).toBe(false);
+      expect(allows(comment, "unused-variable", { name: "aa" })).toBe(false);
+    },
+  );
 });
 
 test("many comments and many findings take linear time", () => {

@@ -17,7 +17,7 @@ if (!hasAnalysers())
   console.log("skipped: the analysers' packages are not installed (npm ci in agents/lib/review/analysers/)");
 
 /** The files of code of the first review. */
-const PLANTED = 20;
+const PLANTED = 22;
 /** Its files with a mistake. */
 const MISTAKEN: readonly string[] = [
   "--fix.ts",
@@ -32,7 +32,9 @@ const MISTAKEN: readonly string[] = [
   "src/mistakes.ts",
   "src/module.js",
   "src/nest.ts",
+  "src/options.js",
   "src/page.astro",
+  "src/pragma.jsx",
   "src/return.cjs",
 ];
 
@@ -84,6 +86,22 @@ try {
 }
 `;
 
+/** The compiler of JSX calls the factory that the comment names, and the comments of ESLint allow other names. */
+const PRAGMA_JSX = `/** @jsx jsx */
+/** @jsxFrag React.Fragment */
+import { jsx } from "@emotion/react";
+import * as React from "react";
+import { Fragment, jsx as other } from "preact";
+export const view = () => <b>text</b>;
+`;
+const OPTIONS_JS = `/* eslint no-unused-vars: ["error", { "varsIgnorePattern": "^ignored" }] */
+/* exported shared */
+import { ignoredImport } from "./some.js";
+const ignored = 1;
+const shared = 2;
+const unused = 3;
+`;
+
 /** The number of linters that report each finding, by kind and line; of one file, or of all files. */
 const byKind = ({ findings }: ReviewReport, file?: string) =>
   Object.fromEntries(
@@ -122,6 +140,8 @@ describe.skipIf(!hasAnalysers())("three linters", { timeout: 120_000 }, () => {
       "src/many.js": "debugger;\n".repeat(MANY),
       "src/differ.ts": DIFFERENCES_TS,
       "src/differ.jsx": DIFFERENCES_JSX,
+      "src/pragma.jsx": PRAGMA_JSX,
+      "src/options.js": OPTIONS_JS,
     });
     await writeFile(join(directory, "src/latin1.js"), Buffer.from("// caf\xe9\ndebugger;\n", "latin1"));
     report = await lint(directory);
@@ -233,6 +253,12 @@ describe.skipIf(!hasAnalysers())("three linters", { timeout: 120_000 }, () => {
 
   test("a difference between the linters' options is no disagreement", () => {
     expect([byKind(report, "src/differ.ts"), byKind(report, "src/differ.jsx")]).toEqual([{}, {}]);
+  });
+
+  test("a name that the compiler of JSX uses, and a name that a comment's options allow, count as used", () => {
+    // Of preact, which the comment does not name, nothing is used.
+    expect(byKind(report, "src/pragma.jsx")).toEqual({ "unused-variable:5": 3 });
+    expect(byKind(report, "src/options.js")).toEqual({ "unused-variable:6": 3 });
   });
 
   test("a file name that looks like an option is linted as a file", () => {

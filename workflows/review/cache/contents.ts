@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { namesJsxFactory } from "../../../agents/lib/review/index.ts";
 import type { ScannedFile } from "../scan.ts";
 
 /** The most files that are read at the same time: enough to keep a disk busy, and far below any limit of descriptors. */
@@ -37,7 +38,9 @@ export class Contents {
 
   /** The hash of the files that configure analysers. */
   configuration(): Promise<string> {
-    const files = this.#files.map(({ path }) => path).filter((path) => CONFIGURATION.test(path));
+    const files = this.#files
+      .map(({ path }) => path)
+      .filter((path) => CONFIGURATION.test(path) || namesJsxFactory(path));
     this.#configuration ??= this.of(files);
     return this.#configuration;
   }

@@ -28,7 +28,25 @@ export const VIRTUAL: readonly { pattern: RegExp; by: string }[] = [
     pattern: /^(?:@salesforce|lightning)\//,
     by: "Lightning web components: https://developer.salesforce.com/docs/platform/lwc/guide/create-components-import.html",
   },
-  { pattern: /^~icons\//, by: "unplugin-icons" },
+  { pattern: /^~icons\//, by: "unplugin-icons: https://github.com/unplugin/unplugin-icons" },
+  {
+    pattern: /^(?:virtual[-_])?(?:uno(?::[\w-]+)?|windi(?:-[\w-]+)?|unfonts)\.css$/,
+    by: "UnoCSS, Windi CSS, unplugin-fonts: https://unocss.dev/integrations/vite",
+  },
+  {
+    pattern:
+      /^~(?:pages|react-pages|solid-pages|build|meta|posts|vue-router)(?:\/|$)|^(?:generated-pages|pages-generated|layouts-generated|generated-layouts|voie-pages|vue-auto-routing|svg-icons-(?:register|names)|vue-router\/auto(?:-\w+)?)$/,
+    by: "vite-plugin-pages, unplugin-info, vite-plugin-vue-layouts, vite-plugin-svg-icons, unplugin-vue-router",
+  },
+  {
+    pattern:
+      /^(?:contentlayer\/generated|\.(?:contentlayer|velite|content-collections|source)(?:\/|$)|content-collections$|styled-system\/\w+$)/,
+    by: "Contentlayer, Velite, Content Collections, Fumadocs and Panda CSS generate them",
+  },
+  {
+    pattern: /^__(?:STATIC_CONTENT_MANIFEST|federation__|vite[\w-]*|webpack[\w-]*)/,
+    by: "Cloudflare Workers, module federation, Vite and webpack",
+  },
   { pattern: /^(?:\$|~)?(?:build|server)\/(?:remix|react-router)/, by: "React Router" },
   {
     pattern: /^@(?:theme|theme-original|theme-init|generated|docusaurus)(?:\/|$)/,

@@ -46,6 +46,10 @@ const SOURCE_FOLDERS = [
   "resources/js",
 ];
 
+/** Files that a bundler copies, and that no analyser reads. */
+const ASSET =
+  /\.(?:png|jpe?g|gif|svg|webp|avif|ico|bmp|woff2?|ttf|otf|eot|mp[34]|ogg|wav|webm|pdf|glb|gltf|css|s[ac]ss|less|styl|txt|md|html?)$/i;
+
 export class Resolver {
   readonly #facts: ResolverFacts;
   readonly #aliases: readonly Alias[];
@@ -156,7 +160,7 @@ export class Resolver {
     }
     if (isAliased) return { state: "unsure", maybe: this.#guess(file, path) };
     if (name !== null && above.some(({ declared }) => declared.has(name))) return { state: "package", name };
-    if (isVirtual(path)) return { state: "outside" };
+    if (isVirtual(path) || this.#isBelowBase(file, path)) return { state: "outside" };
     const guesses = this.#guess(file, path);
     const [guess] = guesses;
     if (COMMON_ALIAS.test(path)) {
@@ -166,6 +170,28 @@ export class Resolver {
     }
     if (name === null || guess !== undefined) return { state: "unsure", maybe: guesses };
     return { state: "package", name };
+  }
+
+  /**
+   * True for a path below a base for plain names (`baseUrl`, webpack's `resolve.modules`, `NODE_PATH`) that leads to a file outside of
+   * the review: `images/logo.png`. A name without a slash is a package.
+   */
+  #isBelowBase(file: string, path: string): boolean {
+    if (!path.includes("/")) return false;
+    const { packages, listing } = this.#facts;
+    const bases = this.#aliases
+      .filter(({ prefix, scope }) => prefix === "" && (scope === "." || file.startsWith(`${scope}/`)))
+      .flatMap((alias) => applyAlias(alias, path) ?? [])
+      .filter((target) => !target.includes("node_modules"));
+    const isAsset = ASSET.test(path);
+    const guesses = !isAsset
+      ? []
+      : ["src", "app", ".", "source", "client", "public"].flatMap((source) =>
+          [...packages.above(file).map(({ folder }) => folder), "."].map((folder) =>
+            posix.join(folder, source, path),
+          ),
+        );
+    return [...bases, ...guesses].some((target) => existsAny(listing, target));
   }
 
   /** `imports` of package.json, and the import map of deno.json. */

@@ -8,8 +8,9 @@ import { oneLine } from "../files.ts";
 import { isComponent } from "../scripts.ts";
 import { analyserFile, analysersDirectory, firstLine, parseOutput, run } from "../toolbox.ts";
 import { fromCwd, type LinterSpec, type LintMessage, runLinter } from "./linter.ts";
+import type { Region } from "./unused.ts";
 
-const placeSchema = z.object({ line: z.number() }).nullish();
+const placeSchema = z.object({ line: z.number(), column: z.number() }).nullish();
 const diagnosticSchema = z.object({
   severity: z.string(),
   message: z.string(),
@@ -90,6 +91,7 @@ const SPEC: LinterSpec = {
             rule: category.replace(/^lint\//, ""),
             isError,
             message,
+            region: regionOf(found),
           });
         }
       } else if (file === null && isError) messages.push({ file, line: 1, rule: "tool", isError, message });
@@ -100,6 +102,11 @@ const SPEC: LinterSpec = {
     return { messages, unjudged };
   },
 };
+
+function regionOf({ location }: Diagnostic): Region | undefined {
+  const { start, end } = location ?? {};
+  return start == null || end == null ? undefined : { start, end };
+}
 
 /**
  * Returns the line that the other linters report too: the assignment to a function, not its declaration; and for a fallthrough

@@ -11,9 +11,10 @@ import { IS_TEMPLATE, isFlow, isTemplate, parseText } from "../syntax.ts";
 import { analysersDirectory } from "../toolbox.ts";
 import { configsOf } from "./configs.ts";
 import { isExtra } from "./equal.ts";
-import { globalsOf } from "./globals.ts";
+import { JsxNames } from "./jsx.ts";
 import { searchFailures } from "./search.ts";
 import { readSuppressions } from "./suppressions.ts";
+import { type Region, unusedNames, usedElsewhere } from "./unused.ts";
 
 /** One message of a linter. Its path is absolute, or relative to the linter's working directory. */
 export interface LintMessage {
@@ -23,6 +24,8 @@ export interface LintMessage {
   rule: string;
   isError: boolean;
   message: string;
+  /** The place that the linter underlines, where it tells one. */
+  region?: Region | undefined;
 }
 
 /** The result of one run of a linter. Its paths are like those of the messages. */
@@ -72,10 +75,11 @@ export async function runLinter(
     { ...input, files: [...texts.keys()] },
     configsOf(spec.capability),
   );
+  const jsx = new JsxNames(directory);
   let done = 0;
   for (const { config, files } of groups) {
     const ran = await lintGroup(spec, tools, directory, config, files);
-    const { findings, unjudged } = await toFindings(spec, texts, ran);
+    const { findings, unjudged } = await toFindings({ spec, texts, jsx }, ran);
     for (const finding of [...findings, ...ran.notes]) output.findings.push(finding);
     output.unjudged = onePerFile([...output.unjudged, ...ran.unjudged, ...unjudged]);
     if (ran.ownRules) output.unsure.push(...files);
@@ -238,8 +242,7 @@ function notesOf(spec: LinterSpec, messages: readonly LintMessage[]): RawFinding
  * messages there are guesses, and are dropped.
  */
 async function toFindings(
-  spec: LinterSpec,
-  texts: ReadonlyMap<string, string>,
+  { spec, texts, jsx }: { spec: LinterSpec; texts: ReadonlyMap<string, string>; jsx: JsxNames },
   { messages, ownRules }: { messages: readonly LintMessage[]; ownRules: boolean },
 ): Promise<{ findings: RawFinding[]; unjudged: Unjudged[] }> {
   const findings: RawFinding[] = [];
@@ -256,13 +259,17 @@ async function toFindings(
     }
     const isSilenced = readSuppressions(text);
     const lines = linesOf(text);
-    const isGlobal = await readGlobals(spec, { file, text, messages: ofFile });
+    const isUnused = ({ rule, isError }: LintMessage) =>
+      kindOfRule(spec.capability, rule, isError).kind === "unused-variable";
+    const isUsed = ofFile.some(isUnused) ? await usedElsewhere(file, text, jsx) : () => false;
     for (const found of broken === undefined ? ofFile : [broken]) {
       const { line, rule, isError, message } = found;
       const kind = kindOfRule(spec.capability, rule, isError);
       const source = lines[line - 1] ?? "";
       if (!ownRules && isExtra(spec.capability, { kind: kind.kind, message, source })) continue;
-      if (isSilenced(kind.kind, line) || isGlobal(found)) continue;
+      const names = kind.kind === "unused-variable" ? unusedNames(found, lines) : [];
+      const facts = { names, source, above: lines.slice(Math.max(0, line - 4), line - 1).join("\n") };
+      if (isSilenced(kind.kind, line, facts) || isUsed(names, line)) continue;
       findings.push({
         ...kind,
         rule: oneLine(rule).slice(0, 200),
@@ -290,21 +297,6 @@ async function judgeParseError(
   return isTemplate(text)
     ? { why: { file, why: "not-supported", message: IS_TEMPLATE }, isFault: false }
     : { why, isFault: true };
-}
-
-/** Returns a function that is true for a report of an unused name that a classic script gives to other scripts. */
-async function readGlobals(
-  spec: LinterSpec,
-  { file, text, messages }: { file: string; text: string; messages: readonly LintMessage[] },
-): Promise<(message: LintMessage) => boolean> {
-  const isUnused = ({ rule, isError }: LintMessage) =>
-    kindOfRule(spec.capability, rule, isError).kind === "unused-variable";
-  if (!messages.some(isUnused)) return () => false;
-  const globals = await globalsOf(file, text);
-  return (found) => {
-    const [, quoted, bare] = /^[^']*'([\w$]+)'|^This [\w ]+ ([\w$]+) is unused/.exec(found.message) ?? [];
-    return isUnused(found) && globals.get(quoted ?? bare ?? "") === found.line;
-  };
 }
 
 /** True for a parse message about code that is legal, because the file is no ES module. */

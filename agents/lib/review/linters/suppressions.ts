@@ -2,9 +2,10 @@
 // linters. Each linter honours its own comments itself. Linear in the text, and logarithmic for each finding. Pure.
 import type { Linter } from "../contract.ts";
 import { isShared, KINDS, kindOfRule } from "../kinds.ts";
+import { type Allows, type ReportedFacts, readExported, readGlobals, readOptions } from "./inline-options.ts";
 
-/** True when a kind is silenced at a line, from 1. */
-export type Silenced = (kind: string, line: number) => boolean;
+/** True when a kind is silenced at a line, from 1. Options in comments are about the facts of one report. */
+export type Silenced = (kind: string, line: number, facts?: ReportedFacts) => boolean;
 
 /** The kinds of a comment; "all" for a comment without rules. */
 type Kinds = ReadonlySet<string> | "all";
@@ -12,6 +13,8 @@ type Kinds = ReadonlySet<string> | "all";
 /** A comment with a directive: the word, its rules and their reasons, its first and its last line. */
 interface Directive {
   word: string;
+  /** True in a comment of the form `/* … *\/`. */
+  isBlock: boolean;
   rest: string;
   line: number;
   lastLine: number;
@@ -20,10 +23,12 @@ interface Directive {
 /**
  * A directive at the start of a comment: `//`, `/*`, `{/*` in JSX, `<!--` in a template, or a line inside a block comment. The words
  * are from the manuals of ESLint, oxlint, Biome, deno lint, JSHint, TSLint and TypeScript. Coverage comments (`istanbul ignore`) and
- * the declarations of globals silence nothing that the review reports.
+ * environments (`eslint-env`) silence nothing that the review reports.
  */
 const DIRECTIVE =
-  /(\/\/|\/\*+|<!--|^[ \t]*\*?)[ \t]*((?:eslint|oxlint)-(?:disable|enable)(?:-next-line|-line)?(?![\w-])|biome-ignore(?:-all|-start|-end)?(?![\w-])|deno-lint-ignore(?:-file)?(?![\w-])|tslint:(?:disable|enable)(?:-next-line|-line)?(?![\w-])|jshint\b|@ts-(?:expect-error|ignore)\b|(?:eslint|oxlint)(?=\s))/gm;
+  /(\/\/|\/\*+|<!--|^[ \t]*\*?)[ \t]*((?:eslint|oxlint)-(?:disable|enable)(?:-next-line|-line)?(?![\w-])|biome-ignore(?:-all|-start|-end)?(?![\w-])|deno-lint-ignore(?:-file)?(?![\w-])|tslint:(?:disable|enable)(?:-next-line|-line)?(?![\w-])|jshint\b|@ts-(?:expect-error|ignore)\b|(?:eslint|oxlint|globals?|exported)(?=\s))/gm;
+/** The most comments with options or names that are read in a file: each is asked for each finding. Real files have a few. */
+const MAX_ALLOWANCES = 100;
 /** The longest comment that is read; a longer list of rules is cut. */
 const MAX_COMMENT_CHARACTERS = 4_000;
 
@@ -71,11 +76,12 @@ const TSLINT_RULES: Readonly<Record<string, string>> = {
 
 /** Reads every comment that silences rules in a source text. */
 export function readSuppressions(text: string): Silenced {
-  if (!/lint|biome-ignore|jshint|@ts-/.test(text)) return () => false;
+  if (!/lint|biome-ignore|jshint|@ts-|\/\*\s*(?:globals?|exported)\s/.test(text)) return () => false;
   const silences = new Silences();
   for (const directive of directivesIn(text)) apply(directive, silences);
   silences.end();
-  return (kind, line) => silences.has(kind, line);
+  return (kind, line, facts) =>
+    silences.has(kind, line) || (facts !== undefined && silences.allows(kind, facts));
 }
 
 function directivesIn(text: string): Directive[] {
@@ -95,12 +101,18 @@ function directivesIn(text: string): Directive[] {
     const end = comment.indexOf(intro.startsWith("/*") ? "*/" : intro === "<!--" ? "-->" : "\n");
     const rest = (end === -1 ? comment : comment.slice(0, end)).replace(/\*\/.*/, "");
     const first = linesTo(from);
-    found.push({ word, rest, line: first, lastLine: first + rest.split("\n").length - 1 });
+    found.push({
+      word,
+      isBlock: intro.startsWith("/*"),
+      rest,
+      line: first,
+      lastLine: first + rest.split("\n").length - 1,
+    });
   }
   return found;
 }
 
-function apply({ word, rest, line, lastLine }: Directive, silences: Silences): void {
+function apply({ word, isBlock, rest, line, lastLine }: Directive, silences: Silences): void {
   // ESLint: "-- reason". Biome: ": reason".
   const rules = rest.split(/\s-{2,}\s?|-->/, 1)[0] ?? "";
   const [tool = "", verb = "", reach = ""] =
@@ -140,8 +152,20 @@ function apply({ word, rest, line, lastLine }: Directive, silences: Silences): v
         new Set(JSHINT_OPTIONS.filter(({ option }) => option.test(rest)).map(({ kind }) => kind)),
       );
   } else if (word.startsWith("@ts-")) silences.at(COMPILER_KINDS, lastLine + 1, lastLine + 1);
-  // `/* eslint no-eval: 0, "no-debugger": ["off"] */` holds for the whole file.
-  else silences.everywhere(kindsOf("review-eslint", offRules(rules), true));
+  // The declarations below hold for the whole file.
+  else if (word === "exported") {
+    if (isBlock) silences.allow(readExported(rules));
+  } else if (word.startsWith("global")) {
+    // Outside of a comment it may be a name of the code.
+    if (!isBlock) return;
+    silences.allow(readGlobals(rules));
+    // ESLint reports a declared name that the code does not use, or declares again, at the comment.
+    silences.at(new Set(["unused-variable", "redeclaration"]), line, lastLine);
+  } else {
+    // `/* eslint no-eval: 0, "no-debugger": ["off"] */`
+    silences.everywhere(kindsOf("review-eslint", offRules(rules), true));
+    silences.allow(readOptions(rules));
+  }
 }
 
 function offRules(rules: string): string[] {
@@ -183,6 +207,15 @@ class Silences {
   readonly #ranges = new Map<string, Range[]>();
   /** Kinds that are enabled again while a comment silences all. */
   readonly #exceptions = new Map<string, Range[]>();
+  readonly #allowances: Allows[] = [];
+
+  allow(allows: Allows): void {
+    if (this.#allowances.length < MAX_ALLOWANCES) this.#allowances.push(allows);
+  }
+
+  allows(kind: string, facts: ReportedFacts): boolean {
+    return this.#allowances.some((allows) => allows(kind, facts));
+  }
 
   everywhere(kinds: Kinds): void {
     for (const kind of namesOf(kinds)) this.#everywhere.add(kind);
