@@ -39,8 +39,11 @@ export interface ReviewOptions extends PrepareOptions {
   taskTimeoutMs?: number | undefined;
   /** True when linters load the repository's own configuration, which runs its code; default false. */
   trustRepoConfig?: boolean | undefined;
-  /** The sandbox of the analysers' programs, from {@link probeSandbox}; default none. */
-  protection?: Protection | undefined;
+  /**
+   * The sandbox of the analysers' programs, from {@link probeSandbox}; default none. The review waits for a promise of it before it
+   * submits tasks, and scans meanwhile.
+   */
+  protection?: Protection | Promise<Protection> | undefined;
   /** Analysers without an agent, with the reason. The report names their missing findings; the review does not wait for them. */
   absent?: ReadonlyMap<ReviewCapability, string> | undefined;
   /** True when the report shows every finding, also of kinds that are off by default; default false. */
@@ -80,7 +83,7 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
   const second: PlannedTask[] = [];
   const taskTimeoutMs = options.taskTimeoutMs ?? DEFAULT_REVIEW_TASK_TIMEOUT_MS;
   const timeoutMs = options.timeoutMs ?? DEFAULT_REVIEW_TIMEOUT_MS;
-  const { protection = NOT_ASKED } = options;
+  const protection = await (options.protection ?? NOT_ASKED);
   const { sandbox } = protection;
   const toTask = (task: PlannedTask): ReviewTask => ({
     capability: capabilitiesOf(task)[0] as ReviewCapability,
@@ -111,11 +114,7 @@ export async function runReview(ports: ReviewPorts, options: ReviewOptions): Pro
   });
   const missing = [...planned, ...second].flatMap((task) => ofAbsent(task, absent));
   const tookMs = performance.now() - startedMs;
-  const comments = await collectIgnoreComments(
-    directory,
-    scanned.files.map(({ path }) => path),
-    options.signal,
-  );
+  const comments = await collectIgnoreComments(directory, scanned.files, options.signal);
   const isWhole = REVIEW_CAPABILITIES.every((capability) => only.includes(capability));
   return assembleReport(prepared, scanned, {
     safety: await safetyOf({

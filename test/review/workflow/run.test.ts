@@ -8,6 +8,7 @@ import type { BallotInput, Result, Verdict } from "../../../src/protocol/index.t
 import { renderBaseline } from "../../../workflows/review/baseline/index.ts";
 import {
   BASELINE_FILE,
+  type Protection,
   partsOf,
   prepareReview,
   type ReviewPorts,
@@ -72,6 +73,27 @@ describe("running a review", () => {
     const report = await review();
     expect(report.leftOut).toMatchObject([{ reason: "over-the-limit" }]);
     expect(report.status).toBe("partial");
+  });
+
+  test("the review scans while the sandbox is tried out, and submits no task before the answer", async () => {
+    const { promise, resolve } = Promise.withResolvers<Protection>();
+    const sandbox = { by: "unshare", program: "/usr/bin/unshare" } as const;
+    const submitted: ReviewTask[] = [];
+    const submit: ReviewPorts["submit"] = (task) => {
+      submitted.push(task);
+      return empty();
+    };
+    const onScan = () => {
+      expect(submitted).toEqual([]);
+      const measure = { had: true, by: sandbox.by } as const;
+      resolve({ sandbox, readOnly: measure, noNetwork: measure });
+    };
+    const report = await runReview(
+      { submit, resultOf, onScan },
+      { directory: await setup(), only: ["review-eslint"], protection: promise },
+    );
+    expect(submitted.map(({ input }) => input.sandbox)).toEqual([sandbox]);
+    expect(report.safety.sandbox.noNetwork).toEqual({ had: true, by: "unshare" });
   });
 
   test("an analyser that never answers costs only its own findings", async () => {

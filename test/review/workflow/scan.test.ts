@@ -1,10 +1,12 @@
 import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { parseReviewConfig } from "../../../workflows/review/config/index.ts";
 import { planReview, scan } from "../../../workflows/review/index.ts";
+import { collectIgnoreComments } from "../../../workflows/review/suppress/index.ts";
 
 const made: string[] = [];
 afterEach(async () => {
@@ -25,6 +27,33 @@ async function setup(files: Record<string, string>, { git = false } = {}): Promi
 const paths = async (directory: string) => (await scan(directory)).files.map(({ path }) => path);
 
 describe("listing the files of a repository", () => {
+  test("the scan tells the contents of the files that it reads completely, so that they are read once", async () => {
+    const long = "a".repeat(200_000);
+    const texts = {
+      "a.ts": "// murmur-ignore x -- y\n",
+      "b.ts": "export {};\n",
+      "long.ts": `${long}\n`,
+      "e.ts": "",
+    };
+    const { files } = await scan(await setup(texts));
+    const known = new Map(files.map(({ path, contents }) => [path, contents]));
+    const of = (text: string) => createHash("sha256").update(text).digest("hex");
+    expect(known.get("a.ts")).toEqual({ sha256: of(texts["a.ts"]), hasIgnoreWord: true });
+    expect(known.get("b.ts")).toEqual({ sha256: of(texts["b.ts"]), hasIgnoreWord: false });
+    expect(known.get("e.ts")).toEqual({ sha256: of(""), hasIgnoreWord: false });
+    expect(known.get("long.ts")).toBeUndefined();
+  });
+
+  test("a comment in UTF-16 is not overlooked", async () => {
+    const directory = await setup({ "a.ts": "" });
+    await writeFile(
+      join(directory, "a.ts"),
+      Buffer.from("\uFEFF// murmur-ignore secret -- a\nx\n", "utf16le"),
+    );
+    const { files } = await scan(directory);
+    expect([...(await collectIgnoreComments(directory, files)).keys()]).toEqual(["a.ts"]);
+  });
+
   for (const git of [true, false]) {
     test(`the scan leaves out files that .gitignore names (${git ? "with" : "without"} git)`, async () => {
       const files = {

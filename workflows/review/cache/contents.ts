@@ -19,10 +19,17 @@ export class Contents {
   #configuration: Promise<string> | undefined;
   #all: Promise<string> | undefined;
 
-  /** `directory`: absolute. `files`: all files of the review. */
-  constructor(directory: string, files: readonly ScannedFile[]) {
+  /**
+   * `directory`: absolute. `files`: all files of the review. `isFresh`: true reads every file now; otherwise the contents that the scan
+   * has read count.
+   */
+  constructor(directory: string, files: readonly ScannedFile[], { isFresh }: { isFresh: boolean }) {
     this.#directory = directory;
     this.#files = files;
+    if (isFresh) return;
+    for (const { path, contents } of files) {
+      if (contents !== undefined) this.#hashes.set(path, Promise.resolve(contents.sha256));
+    }
   }
 
   /** The hash of the names and contents of some files, in their order. */

@@ -75,7 +75,7 @@ export class ResultCache {
       ...ports,
       onScan: (directory, files) => {
         this.#files = files;
-        this.#contents = new Contents(directory, files);
+        this.#contents = new Contents(directory, files, { isFresh: false });
         ports.onScan?.(directory, files);
       },
       ready: async (tasks, signal) => {
@@ -128,7 +128,7 @@ export class ResultCache {
     const { directory } = this.#fresh[0]?.task.input ?? {};
     if (directory === undefined || !this.#isKept()) return;
     // Files that have changed since the review read them get another key now.
-    const contents = new Contents(directory, this.#files);
+    const contents = new Contents(directory, this.#files, { isFresh: true });
     for (const { key, task, entry } of this.#fresh) {
       if (!isQuiet(entry) && !task.input.files.every((file) => this.#hasNoSecret(file))) continue;
       if ((await this.#keyOf(task, contents)) === key) await this.#store.put(key, entry);

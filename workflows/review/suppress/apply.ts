@@ -88,13 +88,14 @@ function keyOf(file: string, line: number, kind: string): string {
 /** The most files that are read at the same time: enough to keep a disk busy. */
 const FILES_AT_ONCE = 32;
 
-/** Reads the comments of the reviewed files. */
+/** Reads the comments of the reviewed files. A file whose contents are known to lack the word is not opened. */
 export async function collectIgnoreComments(
   directory: string,
-  files: readonly string[],
+  scanned: readonly { path: string; contents?: { hasIgnoreWord: boolean } }[],
   signal?: AbortSignal,
 ): Promise<Map<string, IgnoreComment[]>> {
   const found = new Map<string, IgnoreComment[]>();
+  const files = scanned.filter(({ contents }) => contents?.hasIgnoreWord !== false).map(({ path }) => path);
   for (let at = 0; at < files.length; at += FILES_AT_ONCE) {
     signal?.throwIfAborted();
     const read = await Promise.all(

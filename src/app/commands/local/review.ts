@@ -153,7 +153,7 @@ export const command = defineCommand({
       const isBlind = input.failOn !== undefined && report.status === "partial" && !input.allowPartial;
       return {
         ...report,
-        face: { format, isReached, isBlind, around: await surroundings(directory, ports.signal) },
+        face: { format, isReached, isBlind, around: await surroundings(format, directory, ports.signal) },
       };
     };
     if (input.from !== undefined) refuseWithFrom(input);
@@ -170,7 +170,9 @@ export const command = defineCommand({
       configFile:
         input.reviewConfig === undefined ? undefined : resolveFrom(ports.directory, input.reviewConfig),
     });
-    const protection = await probeSandbox({ directory: prepared.directory, signal: ports.signal });
+    const protection = probeSandbox({ directory: prepared.directory, signal: ports.signal });
+    // The review awaits it after its scan. When something else ends the review first, its failure is no news.
+    protection.catch(() => undefined);
     const swarm = await openSwarm(ports, directory, wanted);
     const ignored = listIgnored(ports, { swarm: swarm.isShared });
     if (ignored.length > 0)
@@ -275,12 +277,19 @@ function readReport(file: string): ReviewReport {
   );
 }
 
-async function surroundings(directory: string, signal: AbortSignal): Promise<Surroundings> {
+/** The formats with places relative to the checkout; git is asked about it for these only. */
+const IN_CHECKOUT: ReadonlySet<FormatName> = new Set(["sarif", "github", "markdown"]);
+
+async function surroundings(
+  format: FormatName,
+  directory: string,
+  signal: AbortSignal,
+): Promise<Surroundings> {
   const { repository } = readOwnManifest();
   const home = webUrlOf(repository?.url ?? "");
   return {
     version: VERSION,
-    checkout: await readCheckout(directory, signal),
+    checkout: IN_CHECKOUT.has(format) ? await readCheckout(directory, signal) : null,
     pagesUrl: home === null ? null : `${home}/blob/main/`,
   };
 }
