@@ -9,6 +9,11 @@ export const MAX_ACK_PENDING = 100_000;
 export const MAX_OPEN_PULLS = 4_096;
 /** The largest message that a server with the default configuration accepts (nats-server `max_payload`). */
 export const DEFAULT_MAX_PAYLOAD_BYTES = 1024 * 1024;
+/**
+ * The longest wait of `RequestSubscription.drain`, in ms: a healthy server answers within a few ms; a hanging one must not
+ * keep a process from ending.
+ */
+export const DRAIN_LIMIT_MS = 500;
 /** The default `stallMs` of a scatter: how long it waits for another reply after the latest one. */
 export const DEFAULT_STALL_MS = 100;
 /** The default `max` of `Log.subjects`: the most subjects that it reports. */

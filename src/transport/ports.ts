@@ -38,6 +38,16 @@ export interface Subscription {
   close(): void;
 }
 
+/** A subscription that answers requests, so that its end must leave no request without an answer. */
+export interface RequestSubscription extends Subscription {
+  /**
+   * Ends the subscription, and still gives `onMessage` the messages that the server sent before it knew of the end: a request
+   * among them would else wait for its whole timeout. Resolves after the last one, and after {@link DRAIN_LIMIT_MS} when the
+   * server does not answer. Never rejects; safe to repeat.
+   */
+  drain(): Promise<void>;
+}
+
 /** Request/reply and broadcast: best effort, without storage. */
 export interface Bus {
   /**
@@ -55,7 +65,7 @@ export interface Bus {
     subject: string,
     onMessage: (message: IncomingRequest) => void,
     options?: { queue?: string },
-  ): Subscription;
+  ): RequestSubscription;
   /**
    * Sends a request to one subscriber. Without a connection it waits for one, within `timeoutMs`.
    * @throws SwarmError `unavailable` at once when the subject has no subscriber, and after `timeoutMs` without a

@@ -162,6 +162,22 @@ export function describeTransport(title: string, start: () => Promise<Implementa
         await expect(asked).rejects.toThrow(withCode("unavailable"));
       });
 
+      test("a drained subscription still answers the requests that were on their way, and gets no later one", async () => {
+        const { bus, prefix } = await setup({ init: false });
+        const subscription = bus.subscribe(`${prefix}.r`, (request) => request.respond(text("here")));
+        await bus.flush();
+        const asked = Array.from({ length: 3 }, () =>
+          bus.request(`${prefix}.r`, text(""), { timeoutMs: TEST_TIMEOUT_MS }),
+        );
+        await new Promise((resolve) => setImmediate(resolve)); // the requests leave before the end of the subscription
+        await subscription.drain();
+        expect((await Promise.all(asked)).map(read)).toEqual(["here", "here", "here"]);
+        const late = bus.request(`${prefix}.r`, text(""), { timeoutMs: TEST_TIMEOUT_MS });
+        await expect(late).rejects.toThrow(withCode("unavailable"));
+        await subscription.drain();
+        subscription.close();
+      });
+
       test("an aborted request rejects with the signal's reason", async () => {
         const { bus, prefix } = await setup({ init: false });
         const controller = new AbortController();

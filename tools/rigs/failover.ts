@@ -6,9 +6,10 @@ import type { Figure } from "./office/figures.ts";
 import { printReport, readFlags } from "./office/flags.ts";
 import { measureTaskFlow } from "./office/flow.ts";
 import { startPromises } from "./office/promises.ts";
+import { measureRolls } from "./office/rolls.ts";
 import { startWorld } from "./office/world.ts";
 
-const PARTS = ["kill", "pause", "transfer", "commands", "tasks", "cluster"] as const;
+const PARTS = ["kill", "pause", "transfer", "roll", "commands", "tasks", "cluster"] as const;
 const MEMBERS = ["a", "b", "c"];
 
 const flags = readFlags(
@@ -17,6 +18,7 @@ const flags = readFlags(
     only: { type: "names", names: PARTS, about: "parts" },
     kills: { type: "count", default: 30, about: "kills of the leader, and as often SIGSTOP" },
     transfers: { type: "count", default: 30, about: "planned transfers" },
+    rolls: { type: "count", default: 10, about: "rolls of all coordinators, one at a time" },
     "server-kills": {
       type: "count",
       default: 10,
@@ -43,6 +45,14 @@ if (has("kill") || has("pause") || has("transfer")) {
       [`of ${acknowledged} confirmed commands were lost`]: lost,
       "were applied twice": appliedTwice,
     };
+  } finally {
+    await world.stop();
+  }
+}
+if (has("roll")) {
+  const world = await startWorld({ members: MEMBERS });
+  try {
+    figures.push(await measureRolls(world, flags.count("rolls")));
   } finally {
     await world.stop();
   }

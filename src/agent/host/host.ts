@@ -16,12 +16,13 @@ import {
   SwarmError,
   showValue,
 } from "../../protocol/index.ts";
-import type { Subscription } from "../../transport/index.ts";
+import type { IncomingRequest, RequestSubscription, Subscription } from "../../transport/index.ts";
 import type { Slot, SlotRefusal, Workforce } from "../../work/index.ts";
 import { Agent, type AgentHostPort } from "../agent.ts";
 import type { AgentDefinition } from "../define/define.ts";
 import { captureConsole, type LogOwner } from "../run/console.ts";
 import type { AgentSlot } from "../run/slot.ts";
+import { respondError } from "../wire/ask.ts";
 import { HEARTBEAT_INTERVAL_MS, heartbeatMessages } from "../wire/heartbeat.ts";
 import { AskDesk } from "./ask-desk.ts";
 import { showGauges } from "./gauges.ts";
@@ -63,8 +64,8 @@ class AgentHost implements Host, AgentHostPort {
   readonly #pools = new Map<string, Pool>();
   readonly #poolsOf = new Map<AgentDefinition, readonly Pool[]>();
   readonly #desk: AskDesk;
-  readonly #mailboxes = new Map<Agent, Subscription>();
-  readonly #askSubscriptions = new Map<Pool, Subscription>();
+  readonly #mailboxes = new Map<Agent, RequestSubscription>();
+  readonly #askSubscriptions = new Map<Pool, RequestSubscription>();
   #topicSubscriptions: Subscription[] = [];
   readonly #onFree: ((capability: string) => void)[] = [];
   #freeTotal = 0;
@@ -197,16 +198,22 @@ class AgentHost implements Host, AgentHostPort {
     const subscription = this.#askSubscriptions.get(pool);
     if (pool.isOpen && subscription === undefined) {
       const subject = this.link.subjects.ask(pool.capability);
-      const opened = this.link.bus.subscribe(subject, (request) => this.#desk.receive(pool, request), {
-        queue: ASK_QUEUE_GROUP,
-      });
+      const receive = (request: IncomingRequest) =>
+        pool.isOpen ? this.#desk.receive(pool, request) : respondError(request, this.#takesNoAsks(pool));
+      const opened = this.link.bus.subscribe(subject, receive, { queue: ASK_QUEUE_GROUP });
       this.#askSubscriptions.set(pool, opened);
     } else if (!pool.isOpen && subscription !== undefined) {
-      subscription.close();
+      void subscription.drain();
       this.#askSubscriptions.delete(pool);
-      const reason = `no agent of ${this.hostId} takes asks for ${pool.capability} at the moment; ask again`;
-      this.#desk.rejectWaiting(pool, new SwarmError("unavailable", reason));
+      this.#desk.rejectWaiting(pool, this.#takesNoAsks(pool));
     }
+  }
+
+  #takesNoAsks({ capability }: Pool): SwarmError {
+    return new SwarmError(
+      "unavailable",
+      `no agent of ${this.hostId} takes asks for ${capability} at the moment; ask again`,
+    );
   }
 
   onSlotFree(agent: Agent): void {
@@ -292,7 +299,7 @@ class AgentHost implements Host, AgentHostPort {
     this.#stopping = true;
     await Promise.all(running.map((agent) => agent.stop(reason)));
     for (const subscription of this.#topicSubscriptions) subscription.close();
-    for (const mailbox of this.#mailboxes.values()) mailbox.close();
+    await Promise.all([...this.#mailboxes.values()].map((mailbox) => mailbox.drain()));
     this.#mailboxes.clear();
     this.#endTurn();
     this.#publishHeartbeat(statusesOf(running), true);
@@ -304,7 +311,7 @@ class AgentHost implements Host, AgentHostPort {
   onAgentEnd(agent: Agent): void {
     this.#desk.rejectWaiting(agent, new SwarmError("unavailable", `agent ${agent.id} is ${agent.state}`));
     if (this.#stopping || agent.state === "failed") return;
-    this.#mailboxes.get(agent)?.close();
+    void this.#mailboxes.get(agent)?.drain();
     this.#mailboxes.delete(agent);
     this.#leavingAgents.push(agent);
     this.#planTurn();

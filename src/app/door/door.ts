@@ -20,7 +20,7 @@ import {
   SwarmError,
   toSwarmError,
 } from "../../protocol/index.ts";
-import type { IncomingRequest, Subscription, Transport } from "../../transport/index.ts";
+import type { IncomingRequest, RequestSubscription, Transport } from "../../transport/index.ts";
 import type { TaskClient } from "../../work/index.ts";
 import {
   type Auditor,
@@ -84,7 +84,7 @@ class OperateDoor {
   /** The running requests with an id, by `<user>.<requestId>`. */
   readonly #named = new Map<string, Running>();
   readonly #answering = new Set<Promise<void>>();
-  #subscriptions: Subscription[] = [];
+  #subscriptions: RequestSubscription[] = [];
   #isStopping = false;
 
   constructor(parts: DoorParts) {
@@ -105,7 +105,7 @@ class OperateDoor {
 
   async stop(): Promise<void> {
     this.#isStopping = true;
-    for (const subscription of this.#subscriptions) subscription.close();
+    await Promise.all(this.#subscriptions.map((subscription) => subscription.drain())); // D1
     const reason = new SwarmError("unavailable", "this api process stops; call again, another one answers");
     for (const running of this.#running) this.#end(running, reason);
     await Promise.all(this.#answering); // D1

@@ -13,7 +13,14 @@
 // I4  With check-quorum, a leader that has not heard from a majority for electionTicks steps down.
 
 import { majorityOutcome } from "../quorum.ts";
-import { type Envelope, MESSAGE_VERSION, type Message, type PreVote, type Vote } from "./messages.ts";
+import {
+  type Envelope,
+  type HeartbeatReply,
+  MESSAGE_VERSION,
+  type Message,
+  type PreVote,
+  type Vote,
+} from "./messages.ts";
 import {
   type Contact,
   drawTimeout,
@@ -156,7 +163,8 @@ function becomeLeader(before: ElectionState, context: ElectionContext): Election
   const { config } = context;
   const contacts = new Map<string, Contact>();
   for (const [member, granted] of before.votes) {
-    if (granted && member !== config.node) contacts.set(member, { heardAtTick: before.nowTick, seq: -1 });
+    if (granted && member !== config.node)
+      contacts.set(member, { heardAtTick: before.nowTick, seq: -1, abstains: false });
   }
   const state = enter(before, "votes won", { leader: config.node, contacts }, context);
   return [state, toOthers(config, heartbeat(state, config))];
@@ -205,7 +213,7 @@ function answerStale(
 ): readonly Envelope[] {
   const own = head(config, state.term);
   if (message.type === "heartbeat") {
-    return [{ to: from, message: { ...own, type: "heartbeat-reply", seq: tip.seq } }];
+    return [{ to: from, message: { ...own, ...position(state, tip) } }];
   }
   if (state.abstainTicks > 0) return [];
   if (message.type === "vote") return [{ to: from, message: { ...own, type: "vote-reply", granted: false } }];
@@ -235,7 +243,7 @@ function receiveOfTerm(
     case "heartbeat":
       return followLeader(state, from, context);
     case "heartbeat-reply":
-      return recordFollower(state, from, message.seq, context);
+      return recordFollower(state, from, message, context);
     case "timeout-now":
       if (state.role === "leader" || state.abstainTicks > 0) return [state, []];
       if (state.leader !== null && state.leader !== from) return [state, []];
@@ -303,18 +311,22 @@ function followLeader(state: ElectionState, from: string, context: ElectionConte
       ? { ...state, leader: from, elapsedTicks: 0 }
       : follow(state, "leader heard", { leader: from }, context);
   const { config, tip } = context;
-  const reply: Message = { ...head(config, state.term), type: "heartbeat-reply", seq: tip.seq };
+  const reply: Message = { ...head(config, state.term), ...position(state, tip) };
   return [following, [{ to: from, message: reply }]];
 }
 
 function recordFollower(
   before: ElectionState,
   from: string,
-  seq: number,
+  message: HeartbeatReply,
   context: ElectionContext,
 ): ElectionStep {
   if (before.role !== "leader") return [before, []];
-  const contacts = new Map(before.contacts).set(from, { heardAtTick: before.nowTick, seq });
+  const contacts = new Map(before.contacts).set(from, {
+    heardAtTick: before.nowTick,
+    seq: message.seq,
+    abstains: message.abstains === true,
+  });
   const state: ElectionState = { ...before, contacts };
   return [state, state.transfer?.to === from ? askToCampaign(state, context) : []];
 }
@@ -331,12 +343,13 @@ function startTransfer(before: ElectionState, to: string, context: ElectionConte
 }
 
 /**
- * The `timeout-now` for the target of the transfer; none while the target has read less of the log than this leader.
+ * The `timeout-now` for the target of the transfer; none while the target has read less of the log than this leader, or
+ * abstains: it would ignore the message.
  */
 function askToCampaign(state: ElectionState, { config, tip, isQuiet }: ElectionContext): readonly Envelope[] {
   if (state.transfer === null || !isQuiet) return [];
   const contact = state.contacts.get(state.transfer.to);
-  if (contact === undefined || contact.seq < tip.seq) return [];
+  if (contact === undefined || contact.seq < tip.seq || contact.abstains) return [];
   return [{ to: state.transfer.to, message: { ...head(config, state.term), type: "timeout-now" } }];
 }
 
@@ -361,6 +374,11 @@ function seeOfficeTaken(
 
 function head(config: ElectionConfig, term: number) {
   return { v: MESSAGE_VERSION, swarm: config.swarm, term } as const;
+}
+
+/** The answer to a heartbeat beside its head. */
+function position({ abstainTicks }: ElectionState, { seq }: ElectionContext["tip"]) {
+  return { type: "heartbeat-reply", seq, ...(abstainTicks > 0 ? { abstains: true } : {}) } as const;
 }
 
 function heartbeat(state: ElectionState, config: ElectionConfig): Message {

@@ -51,10 +51,14 @@ export interface Heartbeat extends Head {
   readonly type: "heartbeat";
 }
 
-/** The answer to a heartbeat. `seq` is the last log entry that the sender has applied. */
+/**
+ * The answer to a heartbeat. `seq` is the last log entry that the sender has applied. `abstains` is true while the sender takes
+ * part in no election, so that the leader hands the office to another member. Earlier versions do not send it.
+ */
 export interface HeartbeatReply extends Head {
   readonly type: "heartbeat-reply";
   readonly seq: number;
+  readonly abstains?: boolean;
 }
 
 /** The leader's request to the receiver to campaign now. */

@@ -28,6 +28,8 @@ export interface Contact {
   readonly heardAtTick: number;
   /** The last log entry that the member had applied then. */
   readonly seq: number;
+  /** Whether the member took part in no election then, because it had just started. */
+  readonly abstains: boolean;
 }
 
 /** The whole state of the election core. */

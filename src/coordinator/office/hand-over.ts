@@ -1,6 +1,7 @@
 // Hands the office over before its holder stops. Owns the repeats; successor.ts chooses the new holder, and the election
 // performs the transfer.
 import type { Clock, Logger } from "../../base/index.ts";
+import { toSwarmError } from "../../protocol/index.ts";
 import { ELECTION_TIMES, LOG_TICK_MS } from "../time.ts";
 import type { Office } from "./office.ts";
 
@@ -18,14 +19,19 @@ export async function handOver(
     if (tenure === null) noticeLeft();
   });
   while (office.tenure !== null && clock.now() < endMs) {
+    let nextTryMs = TRANSFER_MS;
     try {
       log.info({ to: office.transfer() }, "handing the office over");
     } catch (err) {
-      log.info({ err }, "office not handed over");
-      return;
+      const { retryAfterMs } = toSwarmError(err);
+      if (retryAfterMs === undefined) {
+        log.info({ err }, "office not handed over");
+        return;
+      }
+      nextTryMs = retryAfterMs; // until then this coordinator serves
     }
     if (office.tenure === null) return;
-    const tryMs = Math.min(TRANSFER_MS, endMs - clock.now());
+    const tryMs = Math.min(nextTryMs, endMs - clock.now());
     await new Promise<void>((resolve) => {
       const cancel = clock.after(tryMs, resolve);
       noticeLeft = () => {

@@ -17,7 +17,7 @@ import {
   SwarmError,
   tokenSchema,
 } from "../../protocol/index.ts";
-import type { Subscription, Transport } from "../../transport/index.ts";
+import type { RequestSubscription, Transport } from "../../transport/index.ts";
 import type { Refusal } from "../reducer.ts";
 import {
   CALLS,
@@ -63,7 +63,8 @@ export function createOfficeServer(parts: {
   const clock = parts.clock ?? systemClock;
   const subjects = createSubjects(transport.prefix);
   const commandAt = subjects.office("x").length - 1;
-  let subscription: Subscription | undefined;
+  let subscription: RequestSubscription | undefined;
+  let drained: Promise<void> = Promise.resolve();
 
   async function decide(name: string, body: unknown): Promise<unknown> {
     if (isWrite(name)) {
@@ -97,15 +98,17 @@ export function createOfficeServer(parts: {
 
   const answer = audit === undefined ? decide : auditOperations(decide, audit);
 
+  /** Ends the answers: a request that was on its way hears at once that this coordinator does not hold the office. */
   const close = () => {
-    subscription?.close();
+    drained = subscription?.drain() ?? drained;
     subscription = undefined;
+    return drained;
   };
   return createService({
     name: "office server",
     start() {
       const follow = (inOffice: boolean) => {
-        if (!inOffice) close();
+        if (!inOffice) void close();
         else
           subscription ??= transport.bus.subscribe(
             subjects.filters.allOffice,

@@ -6,7 +6,7 @@
 //     answer.
 import { type Clock, createService, type Logger, type Service, systemClock } from "../../base/index.ts";
 import { createSubjects } from "../../protocol/index.ts";
-import type { Subscription, Transport } from "../../transport/index.ts";
+import type { RequestSubscription, Transport } from "../../transport/index.ts";
 import { findRead, unknownCommand } from "../requests.ts";
 import type { Office } from "./office.ts";
 import { respondTo } from "./respond.ts";
@@ -24,7 +24,7 @@ export function createStaleServer(parts: {
   const { transport, office, log, clock = systemClock } = parts;
   const subjects = createSubjects(transport.prefix);
   const readAt = subjects.stale("x").length - 1;
-  let subscription: Subscription | undefined;
+  let subscription: RequestSubscription | undefined;
   let isStopped = false;
 
   function answer(name: string, body: unknown): object {
@@ -47,9 +47,9 @@ export function createStaleServer(parts: {
         );
       });
     },
-    stop() {
+    async stop() {
       isStopped = true;
-      subscription?.close();
+      await subscription?.drain();
     },
   });
 }

@@ -17,6 +17,8 @@ export function findProblem(
   const halted = haltedError(member);
   if (halted !== undefined) return `${halted}; see ${RUNBOOK}`;
   if (member.election.leader === null) return "no leader is known";
+  if (member.election.abstainTicks > 0)
+    return "it has just started, and takes part in elections in a moment; do not stop another coordinator yet";
   if (problem !== null) return `the control log: ${problem}`;
   const lag = lastSeq - member.office.fold.seq;
   return lag > MAX_READY_LAG ? `${lag} entries of the control log are not applied yet` : null;

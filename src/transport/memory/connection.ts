@@ -1,7 +1,7 @@
 // One connection to the in-memory server; transport.ts makes one for each transport. Owns the subscriptions and
 // listeners of the connection, and ends them when the connection closes.
 import { SwarmError } from "../../protocol/index.ts";
-import type { ConnectionState, Subscription } from "../ports.ts";
+import type { ConnectionState, RequestSubscription, Subscription } from "../ports.ts";
 import { RefusedReplies } from "../reply-subjects.ts";
 import type { Puller } from "./consumer.ts";
 import { type RawMessage, sizeOf } from "./message.ts";
@@ -51,17 +51,23 @@ export class MemoryConnection implements Puller {
     );
   }
 
-  subscribe(subscriber: Omit<Subscriber, "isOpen">): Subscription {
+  subscribe(subscriber: Omit<Subscriber, "isOpen">): RequestSubscription {
     this.assertOpen(`subscribe to ${subscriber.subject}`);
     let isSubscribed = true;
     const added: Subscriber = { ...subscriber, isOpen: () => isSubscribed && this.#isOpen };
     const remove = this.server.subscribe(added);
     this.#subscribers.add(added);
+    const close = () => {
+      isSubscribed = false;
+      this.#subscribers.delete(added);
+      remove();
+    };
     return {
-      close: () => {
-        isSubscribed = false;
-        this.#subscribers.delete(added);
+      close,
+      drain: async () => {
         remove();
+        await this.server.wire.flush();
+        close();
       },
     };
   }

@@ -1,10 +1,10 @@
 // The port `Bus` over a NATS link: publish, subscribe, request and scatter. Leaves inboxes, the timeouts of requests
 // and the connection to request.ts and link.ts. connect.ts makes the bus.
 import type { Msg } from "@nats-io/nats-core";
-import type { Logger } from "../../base/index.ts";
+import { type Logger, sleep } from "../../base/index.ts";
 import { SwarmError } from "../../protocol/index.ts";
-import { DEFAULT_STALL_MS } from "../limits.ts";
-import type { Bus, Headers, Incoming, IncomingRequest, Subscription } from "../ports.ts";
+import { DEFAULT_STALL_MS, DRAIN_LIMIT_MS } from "../limits.ts";
+import type { Bus, Headers, Incoming, IncomingRequest, RequestSubscription, Subscription } from "../ports.ts";
 import { isReplySubject } from "../reply-subjects.ts";
 import { noResponders } from "./errors.ts";
 import type { Link } from "./link.ts";
@@ -92,7 +92,7 @@ function watchForUnheard(
 export function createNatsBus(link: Link, log: Logger): Bus {
   return {
     publish: (subject, data, options) => link.publish(subject, data, options?.headers),
-    subscribe(subject, onMessage, options): Subscription {
+    subscribe(subject, onMessage, options): RequestSubscription {
       const subscription = link.subscribe(subject, {
         ...(options?.queue === undefined ? {} : { queue: options.queue }),
         callback: (error, message) => {
@@ -107,7 +107,7 @@ export function createNatsBus(link: Link, log: Logger): Bus {
           }
         },
       });
-      return { close: () => subscription.unsubscribe() };
+      return { close: () => subscription.unsubscribe(), drain: () => drain(subscription) };
     },
     async request(subject, data, options): Promise<Incoming> {
       const doing = `request ${subject}`;
@@ -117,6 +117,15 @@ export function createNatsBus(link: Link, log: Logger): Bus {
     scatter: (subject, data, options) => scatter(link, subject, data, options),
     flush: () => link.flush(),
   };
+}
+
+/** See `RequestSubscription.drain`. The server answers the flush of a drain after the last message that it sent. */
+async function drain(subscription: { unsubscribe(): void; drain(): Promise<void> }): Promise<void> {
+  const limit = new AbortController();
+  const late = sleep(DRAIN_LIMIT_MS, { signal: limit.signal }).catch(() => undefined);
+  await Promise.race([subscription.drain().catch(() => undefined), late]); // it rejects on a closed connection
+  limit.abort();
+  subscription.unsubscribe();
 }
 
 /** See `Bus.converse`. */

@@ -327,7 +327,7 @@ export class Link {
   subscribe(
     subject: string,
     options: { queue?: string; callback: (error: Error | null, message: Msg) => void },
-  ): { unsubscribe(): void } {
+  ): { unsubscribe(): void; drain(): Promise<void> } {
     try {
       return this.nc.subscribe(subject, options);
     } catch (cause) {

@@ -13,7 +13,7 @@ import {
   type TaskInput,
   toSwarmError,
 } from "../../protocol/index.ts";
-import type { IncomingRequest, Subscription, Transport } from "../../transport/index.ts";
+import type { IncomingRequest, RequestSubscription, Transport } from "../../transport/index.ts";
 import { packLarge, unpackStored } from "../stores/bodies.ts";
 import type { TaskClient } from "./client.ts";
 import { errorReply } from "./replies.ts";
@@ -40,7 +40,7 @@ class FrontDoor {
   readonly #transport: Transport;
   readonly #client: TaskClient;
   readonly #log: Logger;
-  #subscription: Subscription | undefined;
+  #subscription: RequestSubscription | undefined;
   #inFlight = 0;
 
   constructor({ transport, client, log }: FrontDoorParts) {
@@ -56,8 +56,8 @@ class FrontDoor {
     await bus.flush();
   }
 
-  stop(): void {
-    this.#subscription?.close();
+  async stop(): Promise<void> {
+    await this.#subscription?.drain();
   }
 
   async #answer(request: IncomingRequest): Promise<void> {

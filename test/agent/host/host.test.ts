@@ -14,6 +14,16 @@ import {
   until,
 } from "../support.ts";
 
+test("an ask on its way to a host whose last agent pauses is answered at once, and does not time out", async () => {
+  const transport = connectMemory({ prefix: "murmur" });
+  const { host, stop } = await startHost(defineEcho(), { transport });
+  const [{ id } = { id: "" }] = host.status();
+  const asked = transport.bus.request(subjects.ask("echo"), new Uint8Array(), { timeoutMs: 2_000 });
+  host.pause(id);
+  expect(new TextDecoder().decode((await asked).data)).toContain("takes asks for echo at the moment");
+  await stop();
+});
+
 describe("heartbeats and metrics", () => {
   test("the host sends a heartbeat at start, one each interval, and one as a goodbye", async () => {
     const clock = new ManualClock();

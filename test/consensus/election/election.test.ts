@@ -298,6 +298,26 @@ describe("a transfer", () => {
     expect(then.send.map(({ to, message }) => [to, message.type])).toEqual([["3", "timeout-now"]]);
   });
 
+  it("waits while the target abstains after its start, because the target would ignore it", () => {
+    const talk = createLeader();
+    talk.say({ op: "transfer", to: "3" });
+    expect(talk.receive("3", { ...caughtUp, abstains: true }).send).toEqual([]);
+    const then = talk.receive("3", caughtUp);
+    expect(then.send.map(({ to, message }) => [to, message.type])).toEqual([["3", "timeout-now"]]);
+  });
+
+  it("cannot hit a member that has just started: its answers to heartbeats say that it abstains", () => {
+    const talk = createTalk();
+    talk.init({});
+    const answer = () => talk.receive("2", { type: "heartbeat", term: 1 }).send[0]?.message;
+    expect(answer()).toMatchObject({ type: "heartbeat-reply", abstains: true });
+    for (let tick = 0; tick < ABSTENTION; tick++) {
+      talk.receive("2", { type: "heartbeat", term: 1 });
+      talk.tick();
+    }
+    expect(answer()).not.toHaveProperty("abstains");
+  });
+
   it("is refused without a leader and for a non-member; a transfer to the leader itself does nothing", () => {
     expect(setup().say({ op: "transfer", to: "3" }).error).toBe("not_leader");
     const talk = createLeader();

@@ -3,6 +3,7 @@ import { ManualClock, silentLogger } from "../../../src/base/index.ts";
 import type { OfficeTenure } from "../../../src/coordinator/index.ts";
 import { handOver } from "../../../src/coordinator/office/hand-over.ts";
 import { ELECTION_TIMES, LOG_TICK_MS } from "../../../src/coordinator/time.ts";
+import { SwarmError } from "../../../src/protocol/index.ts";
 
 /** A held office that is not handed over by itself. */
 function setup(transfer = () => "b") {
@@ -53,6 +54,23 @@ test("a transfer that the election gave up is repeated until the timeout", async
   }
   await done;
   expect(timesAsked()).toBe(3);
+});
+
+test("a holder serves on while its only successor has just started, and asks again a tick later", async () => {
+  let isNew = true;
+  const { clock, handOver, leave, timesAsked } = setup(() => {
+    if (isNew) throw new SwarmError("unavailable", "b has just started", { retryAfterMs: LOG_TICK_MS });
+    return "b";
+  });
+  const done = handOver(2_000);
+  await turn();
+  expect(timesAsked()).toBe(1);
+  isNew = false;
+  clock.advance(LOG_TICK_MS);
+  await turn();
+  expect(timesAsked()).toBe(2);
+  leave();
+  await done;
 });
 
 test("a hand-over ends at once when no member can take over", async () => {

@@ -26,6 +26,18 @@ function holdBack(transport: Transport): { transport: Transport; release: () => 
   return { transport: { ...transport, log }, release: released.resolve };
 }
 
+test("a coordinator that has just started is not ready: a roll would stop the next one while this one cannot vote", async () => {
+  const { start } = await setupOffice();
+  const [first, second] = [await start("c1", three), await start("c2", three)];
+  await vi.waitFor(() => expect(first.office.findProblem() ?? second.office.findProblem()).toBeNull(), SOON);
+  const third = await start("c3", three);
+  await vi.waitFor(
+    () => expect(third.office.findProblem()).toMatch(/^it has just started, and takes part in elections/),
+    SOON,
+  );
+  await vi.waitFor(() => expect(third.office.findProblem()).toBeNull(), SOON);
+});
+
 test("one of three coordinators alone is not ready, because no leader is known; with a second one both are", async () => {
   const { start } = await setupOffice();
   const first = await start("c1", three);

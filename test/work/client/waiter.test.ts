@@ -7,13 +7,7 @@ import {
   type Result,
   SwarmError,
 } from "../../../src/protocol/index.ts";
-import {
-  connectMemory,
-  connectNats,
-  MemoryServer,
-  type Subscription,
-  type Transport,
-} from "../../../src/transport/index.ts";
+import { connectMemory, connectNats, MemoryServer, type Transport } from "../../../src/transport/index.ts";
 import { ResultWaiter } from "../../../src/work/client/waiter.ts";
 import { createTaskClient, createWorker, type TaskClient } from "../../../src/work/index.ts";
 import { type NatsServer, startNatsServer } from "../../support/nats-server.ts";
@@ -53,11 +47,12 @@ describe("the subscriptions of a waiting client", () => {
 
   /** Keeps the subjects of all open subscriptions to results. */
   function recordDone(transport: Transport): Transport {
-    const subscribe: Transport["bus"]["subscribe"] = (subject, onMessage, options): Subscription => {
+    const subscribe: Transport["bus"]["subscribe"] = (subject, onMessage, options) => {
       const subscription = transport.bus.subscribe(subject, onMessage, options);
       if (!subject.startsWith("murmur.done.")) return subscription;
       open.add(subject);
       return {
+        ...subscription,
         close: () => {
           open.delete(subject);
           subscription.close();

@@ -24,6 +24,10 @@ export interface World {
   readonly transport: Transport;
   readonly office: OfficeClient;
   readonly coordinators: readonly MurmurProcess[];
+  /** The address of the nats-server. */
+  readonly server: string;
+  /** The log of the process `id`. */
+  logFile(id: string): string;
   /** The coordinator in office. @throws SwarmError `unavailable` when no coordinator proves that it is. */
   leader(): Promise<MurmurProcess>;
   /** Starts and resumes all coordinators; resolves when each can vote. */
@@ -69,7 +73,8 @@ export async function startWorld(options: {
     );
     processes.push(...coordinators);
     const world: World = {
-      ...{ transport, office, coordinators, connect, stop },
+      ...{ transport, office, coordinators, server, connect, stop },
+      logFile: (id) => join(logs, `${id}.log`),
       async leader() {
         const { leader } = await office.tenure({ timeoutMs: PATIENCE_MS });
         return coordinators.find(({ id }) => id === leader)!;
