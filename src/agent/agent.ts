@@ -53,6 +53,8 @@ export interface AgentHostPort extends RunPorts {
   onAvailabilityChange(agent: Agent, cause: AgentSlot | undefined): void;
   /** A slot is free again, so a waiting ask may use it. */
   onSlotFree(agent: Agent): void;
+  /** The agent crashed and restarts. */
+  onAgentRestart(agent: Agent): void;
   /** The agent has reached a final state: it never takes work again. */
   onAgentEnd(agent: Agent): void;
 }
@@ -80,6 +82,7 @@ export class Agent implements RunOwner {
   readonly #slotsInUse = new Set<AgentSlot>();
   #loop = 0;
   #turnsTaken = 0;
+  #turnedAtMs: number;
   #needsSync = false;
   #since: string;
   #machineState: string | undefined;
@@ -103,6 +106,7 @@ export class Agent implements RunOwner {
     this.execLimits = definition.exec;
     this.voteKey = host.votes?.createKey();
     this.#since = new Date(host.clock.now()).toISOString();
+    this.#turnedAtMs = host.clock.now();
     this.#actor.start();
   }
 
@@ -140,7 +144,13 @@ export class Agent implements RunOwner {
   collectTurns(): number {
     const turns = this.#loop - this.#turnsTaken;
     this.#turnsTaken = this.#loop;
+    if (turns > 0) this.#turnedAtMs = this.clock.now();
     return turns;
+  }
+
+  /** When the work loop last turned, Unix ms, to the turn of the event loop; before its first turn, when the agent was made. */
+  get turnedAtMs(): number {
+    return this.#turnedAtMs;
   }
 
   status(): AgentStatus {
@@ -254,6 +264,7 @@ export class Agent implements RunOwner {
       void this.#end({ type: "crash" });
     } else {
       this.log.error({ err: error, delayMs: decision.delayMs }, "agent crashed; restarting");
+      this.#host.onAgentRestart(this);
       this.#send({ type: "crash" });
       void this.#runStopHook().then(() => this.#restartAfter(decision.delayMs, this.#life));
     }

@@ -16,10 +16,13 @@ export {
   createMeter,
   createSilentMeter,
   describeMetrics,
+  type GaugeRow,
   type Meter,
   type MetricFacts,
+  OTHER,
   type RegisteredMeter,
 } from "./meter.ts";
+export { EXPORTERS, type Exporter } from "./metrics/spec.ts";
 export { nearest } from "./nearest.ts";
 export {
   DEFAULT_RESTART_POLICY,

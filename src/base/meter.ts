@@ -1,29 +1,42 @@
-// The names, labels and buckets of all metrics, one function for each part of the system. Other rooms count through the
-// handles made here; the app exposes the registry on /metrics. Label values are bounded: never an id, a subject or a user.
+// The meter of a process: a handle for each metric of the table (metrics/table.ts). Other rooms count through these handles; the app
+// exposes the registry on /metrics. Only this file knows the metrics library.
+// M1: the values of a label are bounded. A value beyond the bound counts as `other`, and `murmur_metric_labels_folded_total` tells it.
+// M2: a metric that the table does not give to this kind of process is not exposed until something counts with it: so a scrape
+//     has no empty families, and no count is ever lost. A test holds the table to the scrapes of real processes.
 import { createRequire } from "node:module";
 import type { Registry } from "prom-client";
+import { type Exporter, helpOf, type MetricSpec } from "./metrics/spec.ts";
+import { METRICS } from "./metrics/table.ts";
 
 /**
  * Loads the metrics library at the first use (30–100 ms of CPU time), so that programs without metrics start without it.
  */
 const loadLibrary = (): typeof import("prom-client") => createRequire(import.meta.url)("prom-client");
 
-/** Buckets in seconds, from 1 ms to 5 min: queueing and running times of tasks. */
-const SECONDS_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300];
+/** The value of a label for everything beyond its bound (M1). */
+export const OTHER = "other";
+/** The most values of one label, by label: capabilities and groups come from the users of a swarm, and a swarm has at most some hundred. */
+const MAX_LABEL_VALUES: Readonly<Record<string, number>> = { capability: 256, group: 256 };
+/** The most values of every other label: roles of one process, classes, routes, codes. The code itself makes fewer than 40. */
+const MAX_OTHER_VALUES = 64;
+/** The most characters of a value: a token of a subject has at most as many. */
+const MAX_LABEL_LENGTH = 64;
 
-/** Buckets for shares, in tenths. */
-const RATIO_BUCKETS = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1];
-
-/** The description of one metric, for docs/contract.md. */
-export interface MetricFacts {
-  readonly name: string;
-  readonly type: "counter" | "gauge" | "histogram";
-  readonly help: string;
-  readonly labels: readonly string[];
-}
+/** The gauges of Node.js whose names end as those of counters, so that `promtool check metrics` rejects them; `nodejs_active_resources` and its like stay. */
+const MISNAMED = [
+  "nodejs_active_handles_total",
+  "nodejs_active_requests_total",
+  "nodejs_active_resources_total",
+];
 
 /** The values of some of a metric's labels. */
 type Labels<L extends string> = Partial<Record<L, string | number>>;
+
+/** One value of a gauge. */
+export interface GaugeRow<L extends string = string> {
+  readonly labels: Labels<L>;
+  readonly value: number;
+}
 
 /** The values of one metric, by labels. */
 interface MetricValues<L extends string> {
@@ -42,8 +55,8 @@ export interface CounterHandle<L extends string = string> {
 export interface GaugeHandle<L extends string = string> {
   set(labels: Labels<L>, value: number): void;
   set(value: number): void;
-  /** Forgets the values of all labels. */
-  reset(): void;
+  /** Forgets all values, and shows these: a thing that has ended leaves the scrape. Values of `other` (M1) are added, or their largest counts where the table says max and the unit is seconds. */
+  replace(rows: readonly GaugeRow<L>[]): void;
   /** The present values, with their labels. */
   get(): Promise<MetricValues<L>>;
 }
@@ -54,265 +67,227 @@ export interface HistogramHandle<L extends string = string> {
   observe(value: number): void;
 }
 
+type HandleOf<S extends MetricSpec> = S["type"] extends "counter"
+  ? CounterHandle<S["labels"][number]>
+  : S["type"] extends "gauge"
+    ? GaugeHandle<S["labels"][number]>
+    : HistogramHandle<S["labels"][number]>;
+
 /** All metrics of one process. */
-export type Meter = ReturnType<typeof createMetrics>;
+export type Meter = { readonly [K in keyof typeof METRICS]: HandleOf<(typeof METRICS)[K]> } & {
+  /**
+   * Makes the series of the metrics that start at 0, for every combination of these values. A metric with a label that is not
+   * among them is left out.
+   */
+  startAtZero(values: Readonly<Record<string, readonly string[]>>): void;
+};
 
 /** The metrics of a process that exposes them. */
 export type RegisteredMeter = Meter & { readonly registry: Registry };
 
-/** Creates a registry with Murmur's metrics. `defaults: true` adds Node's process metrics. */
-export function createMeter(options: { defaults?: boolean } = {}): RegisteredMeter {
+/**
+ * Creates a registry with Murmur's metrics. `defaults: true` adds Node's process metrics. `exporter`: the kind of process (M2);
+ * without it, the registry shows every metric.
+ */
+export function createMeter(
+  options: { defaults?: boolean; exporter?: Exporter | undefined } = {},
+): RegisteredMeter {
   const { Registry, collectDefaultMetrics } = loadLibrary();
   const registry = new Registry();
-  if (options.defaults === true) collectDefaultMetrics({ register: registry });
-  return { registry, ...createMetrics(registerIn(registry)) };
+  if (options.defaults === true) {
+    collectDefaultMetrics({ register: registry });
+    for (const name of MISNAMED) registry.removeSingleMetric(name);
+  }
+  const { exporter } = options;
+  const folder = new LabelFolder();
+  const isShown = ({ exporters }: MetricSpec) => exporter === undefined || exporters.includes(exporter);
+  const meter = makeMeter((spec) => new Live(spec, { registry, folder, isShown: isShown(spec) }));
+  folder.onFold = (label) => meter.labelsFolded.inc({ label });
+  return { registry, ...meter };
 }
 
 /** Creates metrics that count nothing, for programs that expose none. */
 export function createSilentMeter(): Meter {
-  return createMetrics(describeIn([]));
+  return makeMeter(() => SILENT);
 }
+
+/** A metric of the table as pages and tests read it. */
+export type MetricFacts = MetricSpec & { readonly shownHelp: string };
 
 /** Describes Murmur's own metrics, without Node's. */
 export function describeMetrics(): readonly MetricFacts[] {
-  const facts: MetricFacts[] = [];
-  createMetrics(describeIn(facts));
-  return facts;
+  return Object.values<MetricSpec>(METRICS).map((spec) => ({ ...spec, shownHelp: helpOf(spec) }));
 }
 
-function createMetrics(factory: Factory) {
-  return {
-    ...taskMetrics(factory),
-    ...agentMetrics(factory),
-    ...officeMetrics(factory),
-    ...budgetMetrics(factory),
-    ...registryMetrics(factory),
-    ...ballotMetrics(factory),
-    ...auditMetrics(factory),
-    ...processMetrics(factory),
+/** Everything that the handles of all types can do. */
+interface AnyHandle {
+  inc(first?: Labels<string> | number, value?: number): void;
+  set(first: Labels<string> | number, value?: number): void;
+  observe(first: Labels<string> | number, value?: number): void;
+  replace(rows: readonly GaugeRow[]): void;
+  zero(labels: Labels<string>): void;
+  get(): Promise<MetricValues<string>>;
+}
+
+function makeMeter(make: (spec: MetricSpec) => AnyHandle): Meter {
+  const handles = Object.fromEntries(
+    Object.entries<MetricSpec>(METRICS).map(([key, spec]) => [key, make(spec)]),
+  );
+  const startAtZero: Meter["startAtZero"] = (values) => {
+    for (const [key, spec] of Object.entries<MetricSpec>(METRICS)) {
+      if (spec.startsAtZero !== true || !spec.labels.every((label) => label in values)) continue;
+      for (const labels of combinationsOf(spec.labels, values)) handles[key]?.zero(labels);
+    }
   };
+  return { ...handles, startAtZero } as unknown as Meter; // the keys and types are those of the table
 }
 
-/** Makes the handles of metrics. */
-interface Factory {
-  counter<L extends string>(name: string, help: string, labelNames?: readonly L[]): CounterHandle<L>;
-  gauge<L extends string>(name: string, help: string, labelNames?: readonly L[]): GaugeHandle<L>;
-  /** Default buckets: {@link SECONDS_BUCKETS}. */
-  histogram<L extends string>(
-    name: string,
-    help: string,
-    labelNames?: readonly L[],
-    buckets?: readonly number[],
-  ): HistogramHandle<L>;
+function combinationsOf(
+  labels: readonly string[],
+  values: Readonly<Record<string, readonly string[]>>,
+): Record<string, string>[] {
+  return labels.reduce<Record<string, string>[]>(
+    (found, label) =>
+      found.flatMap((each) => (values[label] ?? []).map((value) => ({ ...each, [label]: value }))),
+    [{}],
+  );
 }
 
-/** Makes metrics in `registry`. */
-function registerIn(registry: Registry): Factory {
+const SILENT: AnyHandle = {
+  inc: () => undefined,
+  set: () => undefined,
+  observe: () => undefined,
+  replace: () => undefined,
+  zero: () => undefined,
+  get: async () => ({ values: [] }),
+};
+
+/** The known values of each label, for the metrics of one process (M1). */
+class LabelFolder {
+  readonly #known = new Map<string, Set<string>>();
+  onFold: (label: string) => void = () => undefined;
+
+  /** The labels as they are counted: the same object, unless a value is beyond its bound. */
+  fold(labels: Labels<string>): Labels<string> {
+    let folded: Labels<string> | undefined;
+    for (const label in labels) {
+      if (this.#isKnown(label, String(labels[label]))) continue;
+      folded ??= { ...labels };
+      folded[label] = OTHER;
+      this.onFold(label);
+    }
+    return folded ?? labels;
+  }
+
+  #isKnown(label: string, value: string): boolean {
+    let known = this.#known.get(label);
+    if (known === undefined) {
+      known = new Set();
+      this.#known.set(label, known);
+    }
+    if (known.has(value)) return true;
+    if (value.length > MAX_LABEL_LENGTH || known.size >= (MAX_LABEL_VALUES[label] ?? MAX_OTHER_VALUES))
+      return false;
+    known.add(value);
+    return true;
+  }
+}
+
+/** One metric of a registry. */
+class Live implements AnyHandle {
+  readonly #spec: MetricSpec;
+  readonly #registry: Registry;
+  readonly #folder: LabelFolder;
+  #metric: LibraryMetric;
+  #isShown: boolean;
+
+  constructor(
+    spec: MetricSpec,
+    { registry, folder, isShown }: { registry: Registry; folder: LabelFolder; isShown: boolean },
+  ) {
+    this.#spec = spec;
+    this.#registry = registry;
+    this.#folder = folder;
+    this.#isShown = isShown;
+    this.#metric = createMetric(spec, isShown ? [registry] : []);
+  }
+
+  inc(first: Labels<string> | number = 1, value = 1): void {
+    if (!this.#isShown) this.#show();
+    if (typeof first === "number") this.#metric.inc?.(first);
+    else this.#metric.inc?.(this.#folder.fold(first), value);
+  }
+
+  set(first: Labels<string> | number, value = 0): void {
+    if (!this.#isShown) this.#show();
+    if (typeof first === "number") this.#metric.set?.(first);
+    else this.#metric.set?.(this.#folder.fold(first), value);
+  }
+
+  observe(first: Labels<string> | number, value = 0): void {
+    if (!this.#isShown) this.#show();
+    if (typeof first === "number") this.#metric.observe?.(first);
+    else this.#metric.observe?.(this.#folder.fold(first), value);
+  }
+
+  replace(rows: readonly GaugeRow[]): void {
+    if (!this.#isShown && rows.length === 0) return;
+    if (!this.#isShown) this.#show();
+    this.#metric.reset();
+    const takesLargest = this.#spec.unit === "seconds";
+    const others = new Map<string, GaugeRow>();
+    for (const { labels, value } of rows) {
+      const folded = this.#folder.fold(labels);
+      if (folded === labels) {
+        this.#metric.set?.(labels, value);
+        continue;
+      }
+      const key = JSON.stringify(folded);
+      const before = others.get(key)?.value;
+      const joined = before === undefined ? value : takesLargest ? Math.max(before, value) : before + value;
+      others.set(key, { labels: folded, value: joined });
+    }
+    for (const { labels, value } of others.values()) this.#metric.set?.(labels, value);
+  }
+
+  zero(labels: Labels<string>): void {
+    if (!this.#isShown) return;
+    if (this.#spec.type === "histogram") this.#metric.zero?.(this.#folder.fold(labels));
+    else this.#metric.inc?.(this.#folder.fold(labels), 0);
+  }
+
+  get(): Promise<MetricValues<string>> {
+    return this.#metric.get() as Promise<MetricValues<string>>;
+  }
+
+  /** Exposes a metric that the table does not give to this process (M2). */
+  #show(): void {
+    this.#isShown = true;
+    this.#registry.registerMetric(this.#metric as never);
+  }
+}
+
+/** The methods of the library's metrics that this file uses. */
+interface LibraryMetric {
+  inc?(first: Labels<string> | number, value?: number): void;
+  set?(first: Labels<string> | number, value?: number): void;
+  observe?(first: Labels<string> | number, value?: number): void;
+  zero?(labels: object): void;
+  reset(): void;
+  get(): Promise<unknown>;
+}
+
+function createMetric(spec: MetricSpec, registers: Registry[]): LibraryMetric {
   const { Counter, Gauge, Histogram } = loadLibrary();
-  const registers = [registry];
-  return {
-    counter: (name, help, labelNames = []) => new Counter({ name, help, labelNames, registers }),
-    gauge: (name, help, labelNames = []) => new Gauge({ name, help, labelNames, registers }),
-    histogram: (name, help, labelNames = [], buckets = SECONDS_BUCKETS) =>
-      new Histogram({ name, help, labelNames, buckets: [...buckets], registers }),
-  };
-}
-
-/** Makes metrics that count nothing, and adds a description of each to `facts`. */
-function describeIn(facts: MetricFacts[]): Factory {
-  const silent = {
-    inc: () => undefined,
-    set: () => undefined,
-    reset: () => undefined,
-    get: async () => ({ values: [] }),
-    observe: () => undefined,
-  };
-  const describe =
-    (type: MetricFacts["type"]) =>
-    (name: string, help: string, labels: readonly string[] = []) => {
-      facts.push({ name, type, help, labels });
-      return silent;
-    };
-  return { counter: describe("counter"), gauge: describe("gauge"), histogram: describe("histogram") };
-}
-
-function taskMetrics({ counter, gauge, histogram }: Factory) {
-  return {
-    tasksSubmitted: counter("murmur_tasks_submitted_total", "Tasks handed in by this process.", [
-      "capability",
-      "priority",
-    ]),
-    tasksFinished: counter("murmur_tasks_finished_total", "Results stored by this process.", [
-      "capability",
-      "status",
-    ]),
-    taskQueueSeconds: histogram(
-      "murmur_task_queue_seconds",
-      "Time from hand-in to the start of the attempt that produced the result.",
-    ),
-    taskRunSeconds: histogram(
-      "murmur_task_run_seconds",
-      "Running time of the attempt that produced the result.",
-      ["capability", "status"],
-    ),
-    taskRedeliveries: counter(
-      "murmur_task_redeliveries_total",
-      "Deliveries of a task that had been delivered before.",
-    ),
-    queuePending: gauge("murmur_queue_pending", "Tasks waiting in the queue.", ["capability", "priority"]),
-    queueOldestSeconds: gauge("murmur_queue_oldest_seconds", "Age of the oldest waiting task.", [
-      "capability",
-      "priority",
-    ]),
-    journalsSwept: counter(
-      "murmur_journals_swept_total",
-      "Old journals without a closing record that this process looked at; those of ended and absent tasks were removed.",
-      ["outcome"],
-    ),
-    blobsRenewed: counter(
-      "murmur_blobs_renewed_total",
-      "Blobs that old tasks and dead letters name and that this process looked at; those in the second half of their time were stored again.",
-      ["outcome"],
-    ),
-    deadLetters: gauge("murmur_dead_letters", "Dead letters stored.", ["capability"]),
-    fencedWrites: counter(
-      "murmur_fenced_writes_total",
-      "Fenced writes that the server rejected because another write came first.",
-      ["kind"],
-    ),
-  };
-}
-
-function agentMetrics({ counter, gauge }: Factory) {
-  return {
-    agents: gauge("murmur_agents", "Agents in this process.", ["role", "state"]),
-    agentSlots: gauge("murmur_agent_slots", "Task slots in this process.", ["state"]),
-    agentWaiting: gauge("murmur_agent_waiting", "Agents waiting, by reason.", ["reason"]),
-    agentLoops: counter(
-      "murmur_agent_loop_total",
-      "Turns of the agents' work loops; it rises while the agents make progress.",
-    ),
-  };
-}
-
-function officeMetrics({ counter, gauge, histogram }: Factory) {
-  return {
-    officeLeader: gauge("murmur_office_leader", "1 while this coordinator holds the office."),
-    officeTerm: gauge("murmur_office_term", "The current term of this coordinator."),
-    officeChanges: counter("murmur_office_changes_total", "Times that any coordinator took the office."),
-    officeMessagesRefused: counter(
-      "murmur_office_messages_refused_total",
-      "Election messages rejected: from unknown members, other swarms or other versions, or unreadable.",
-    ),
-    capabilitiesPaused: gauge(
-      "murmur_capabilities_paused",
-      "Paused capabilities; shown by the holder of the office.",
-    ),
-    officeLogLag: gauge("murmur_office_log_lag", "Entries of the control log that are not applied yet."),
-    officeCommitSeconds: histogram(
-      "murmur_office_commit_seconds",
-      "Time to store an entry of the control log.",
-    ),
-    officeSnapshotSeconds: histogram(
-      "murmur_office_snapshot_seconds",
-      "Time to make a snapshot of the office, from its checkpoint to the verified object.",
-    ),
-    officeSnapshotFailures: counter(
-      "murmur_office_snapshot_failures_total",
-      "Failed snapshots of the office; the control log is not trimmed until one succeeds.",
-    ),
-  };
-}
-
-function budgetMetrics({ gauge }: Factory) {
-  return {
-    budgetUsd: gauge("murmur_budget_usd", "Money of all budgets, in USD: limit, spent and reserved.", [
-      "state",
-    ]),
-  };
-}
-
-function registryMetrics({ counter }: Factory) {
-  return {
-    agentConflicts: counter(
-      "murmur_agent_conflicts_total",
-      "Agent ids claimed by two hosts at the same time, as seen by this coordinator.",
-    ),
-    placements: counter("murmur_placements_total", "Placement requests that this coordinator answered.", [
-      "outcome",
-    ]),
-  };
-}
-
-function ballotMetrics({ counter, histogram }: Factory) {
-  return {
-    ballots: counter("murmur_ballots_total", "Ballots that this coordinator ended.", ["strategy", "outcome"]),
-    ballotAnswers: counter(
-      "murmur_ballot_answers_total",
-      "Results of ballots' seats, judges and verifiers stored by this process; they do not count as tasks.",
-      ["capability", "status"],
-    ),
-    votesRefused: counter(
-      "murmur_votes_refused_total",
-      "Votes that this coordinator rejected: bad signed votes, and answers of agents that were not asked.",
-      ["fault"],
-    ),
-    ballotSeconds: histogram("murmur_ballot_seconds", "Time from opening a ballot to its verdict."),
-    ballotAgreement: histogram(
-      "murmur_ballot_agreement_ratio",
-      "Share of a ballot's seats whose answers support the verdict.",
-      [],
-      RATIO_BUCKETS,
-    ),
-  };
-}
-
-function auditMetrics({ counter, gauge }: Factory) {
-  return {
-    auditEntries: counter(
-      "murmur_audit_entries_total",
-      "Entries that this process stored in the audit log.",
-      ["kind"],
-    ),
-    auditDropped: counter(
-      "murmur_audit_dropped_total",
-      "Notes of this process that were dropped and are not in the audit log.",
-    ),
-    auditWaiting: gauge(
-      "murmur_audit_waiting",
-      "Notes of this process that wait to be stored in the audit log.",
-    ),
-  };
-}
-
-function processMetrics({ counter, gauge }: Factory) {
-  return {
-    repliesRefused: counter(
-      "murmur_replies_refused_total",
-      "Messages whose reply subject this process did not publish to: kind reply, ack or flow.",
-      ["kind"],
-    ),
-    operateRequests: counter(
-      "murmur_operate_requests_total",
-      "Requests at the front door of the operations that this process answered, by outcome: done, or the error code.",
-      ["outcome"],
-    ),
-    natsViolations: counter(
-      "murmur_nats_violations_total",
-      "Operations of this process that NATS did not permit: publish or subscribe.",
-      ["operation"],
-    ),
-    natsConnected: gauge("murmur_nats_connected", "1 while this process is connected to NATS."),
-    ready: gauge("murmur_ready", "1 while a condition of readiness holds; /readyz says why one does not.", [
-      "check",
-    ]),
-    clockSkewSeconds: gauge(
-      "murmur_clock_skew_seconds",
-      "This machine's clock minus the NATS server's, as last measured.",
-    ),
-    buildInfo: gauge("murmur_build_info", "Always 1; the labels name the running version.", [
-      "version",
-      "node",
-    ]),
-  };
+  const options = { name: spec.name, help: helpOf(spec), labelNames: [...spec.labels], registers };
+  switch (spec.type) {
+    case "counter":
+      return new Counter(options);
+    case "gauge":
+      return new Gauge(options);
+    case "histogram":
+      return new Histogram({ ...options, buckets: [...(spec.buckets ?? [])] });
+    default:
+      return spec.type satisfies never;
+  }
 }

@@ -149,6 +149,8 @@ export interface LogInfo {
   /** The sequence of the oldest stored message; `lastSeq + 1` when empty. */
   firstSeq: number;
   lastSeq: number;
+  /** The most bytes that the stream may store; null without a limit of its own. */
+  limitBytes: number | null;
 }
 
 /** One stream as a log. */

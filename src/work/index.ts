@@ -10,6 +10,8 @@
 
 export { ABORT_GRACE_MS } from "./attempt/attempt.ts";
 export { FailureLog } from "./attempt/failure-log.ts";
+export { COUNTED_OUTCOMES, FAILURE_CODES, RESULT_STATUSES } from "./attempt/outcomes.ts";
+export { REDELIVERY_CAUSES } from "./attempt/redelivery.ts";
 export { listCapabilities } from "./client/capabilities.ts";
 export { createTaskClient, type TaskClient, type WaitOptions } from "./client/client.ts";
 export { type DeadLetters, REPLAY_LABEL, type SelectedLetter } from "./client/dead-letters.ts";
@@ -58,7 +60,13 @@ export { carriedHeaders } from "./stores/later.ts";
 export { endingBallotOf, readPlacedTask } from "./stores/messages.ts";
 export { createMover, MOVER_CONSUMER } from "./stores/mover.ts";
 export { allConsumers, lastPlaced, placedName, placedStreams, purgePlaced } from "./stores/placed-streams.ts";
-export { buryUnreadable, createResultStore, type ResultStore, readResult } from "./stores/results.ts";
+export {
+  buryUnreadable,
+  countFailure,
+  createResultStore,
+  type ResultStore,
+  readResult,
+} from "./stores/results.ts";
 export { isScopeMarked } from "./stores/scopes.ts";
 export { createJournalSweeper, LEFT_JOURNAL_MS, type SweepReport } from "./stores/sweep.ts";
 export { createTrailReader } from "./stores/trail.ts";

@@ -675,13 +675,26 @@ export function describeTransport(title: string, start: () => Promise<Implementa
       test("info counts messages and sequences, also after all messages are removed", async () => {
         const { transport, subjects } = await setup();
         const log = transport.log("results");
-        expect(await log.info()).toEqual({ messages: 0, bytes: 0, firstSeq: 1, lastSeq: 0 });
+        expect(await log.info()).toEqual({
+          messages: 0,
+          bytes: 0,
+          firstSeq: 1,
+          lastSeq: 0,
+          limitBytes: null,
+        });
         for (const id of ["a", "b", "c"]) await log.append(subjects.result("echo", "-", id), text(id));
         await log.delete(1);
         expect(await log.info()).toMatchObject({ messages: 2, firstSeq: 2, lastSeq: 3 });
         expect((await log.info()).bytes).toBeGreaterThan(0);
+        expect((await transport.log("tasks").info()).limitBytes).toBe(4 * 1024 ** 3);
         expect(await log.purge()).toBe(2);
-        expect(await log.info()).toEqual({ messages: 0, bytes: 0, firstSeq: 4, lastSeq: 3 });
+        expect(await log.info()).toEqual({
+          messages: 0,
+          bytes: 0,
+          firstSeq: 4,
+          lastSeq: 3,
+          limitBytes: null,
+        });
       });
 
       test("a purge removes the messages that match its filter and lie below its sequence", async () => {

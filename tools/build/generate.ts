@@ -1,5 +1,5 @@
 // Generates files and tables from the sources: `node tools/build/generate.ts [--check]`. Owns docs/schemas, the pages of
-// docs/review/kinds, and the tables of docs/contract.md between `<!-- generated: NAME -->` and `<!-- end -->`. A test fails if one of them is stale, so each change
+// docs/review/kinds, and the tables of docs/contract.md and docs/operations.md between `<!-- generated: NAME -->` and `<!-- end -->`. A test fails if one of them is stale, so each change
 // of the protocol is visible in the diff of its commit.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { kindPages } from "../../agents/lib/review/index.ts";
 import { COMMANDS } from "../../src/app/commands/index.ts";
 import { OPERATIONS } from "../../src/app/operations/index.ts";
-import { describeMetrics } from "../../src/base/index.ts";
+import { describeMetrics, EXPORTERS } from "../../src/base/index.ts";
 import {
   bucketSpecs,
   ERROR_CATALOGUE,
@@ -21,6 +21,7 @@ import { reviewConfigJsonSchema } from "../../workflows/review/index.ts";
 
 const root = join(import.meta.dirname, "../..");
 const CONTRACT = "docs/contract.md";
+const OPERATIONS_PAGE = "docs/operations.md";
 /** The default prefix; the contract shows the names of streams and buckets with it. */
 const PREFIX = "murmur";
 const DAY_MS = 86_400_000;
@@ -85,12 +86,28 @@ const TABLES: Readonly<Record<string, () => string>> = {
     ),
   metrics: () =>
     table(
-      ["metric", "type", "labels", "meaning"],
-      describeMetrics().map(({ name, type, labels, help }) => [
+      ["metric", "type", "unit", "labels", "processes", "replicas"],
+      describeMetrics().map(({ name, type, unit, labels, exporters, replicas }) => [
         code(name),
         type,
+        unit,
         labels.map(code).join(" "),
-        help,
+        exporters.length === EXPORTERS.length ? "all" : exporters.join(", "),
+        replicas,
+      ]),
+    ),
+};
+
+/** The tables of docs/operations.md. */
+const OPERATIONS_TABLES: Readonly<Record<string, () => string>> = {
+  metrics: () =>
+    table(
+      ["name", "labels", "kind", "meaning"],
+      describeMetrics().map(({ name, type, labels, help, page, startsAtZero }) => [
+        code(name),
+        labels.join(", "),
+        type,
+        `${help}${startsAtZero === true ? " Starts at 0." : ""}${page === undefined ? "" : ` See ${page}.`}`,
       ]),
     ),
 };
@@ -106,21 +123,25 @@ export function generatedFiles(): Map<string, string> {
     ...schemas,
     ...kindPages(),
     ["docs/schemas/murmur-review.json", reviewConfig],
-    [CONTRACT, fillTables(readFileSync(join(root, CONTRACT), "utf8"))],
+    [CONTRACT, fillTables(CONTRACT, TABLES)],
+    [OPERATIONS_PAGE, fillTables(OPERATIONS_PAGE, OPERATIONS_TABLES)],
   ]);
 }
 
 /** Replaces each table between its markers, and leaves the rest of the page unchanged. */
-function fillTables(page: string): string {
-  return Object.entries(TABLES).reduce((text, [name, makeTable]) => {
-    const begin = `<!-- generated: ${name} -->`;
-    const from = text.indexOf(begin);
-    const to = text.indexOf("<!-- end -->", from);
-    if (from < 0 || to < 0) {
-      throw new Error(`${CONTRACT} must contain "${begin}" and then "<!-- end -->"; add both markers`);
-    }
-    return `${text.slice(0, from + begin.length)}\n${makeTable()}${text.slice(to)}`;
-  }, page);
+function fillTables(path: string, tables: Readonly<Record<string, () => string>>): string {
+  return Object.entries(tables).reduce(
+    (text, [name, makeTable]) => {
+      const begin = `<!-- generated: ${name} -->`;
+      const from = text.indexOf(begin);
+      const to = text.indexOf("<!-- end -->", from);
+      if (from < 0 || to < 0) {
+        throw new Error(`${path} must contain "${begin}" and then "<!-- end -->"; add both markers`);
+      }
+      return `${text.slice(0, from + begin.length)}\n${makeTable()}${text.slice(to)}`;
+    },
+    readFileSync(join(root, path), "utf8"),
+  );
 }
 
 function settingsOf(spec: StreamSpec): string[] {

@@ -25,7 +25,7 @@ import type { AgentSlot } from "../run/slot.ts";
 import { respondError } from "../wire/ask.ts";
 import { HEARTBEAT_INTERVAL_MS, heartbeatMessages } from "../wire/heartbeat.ts";
 import { AskDesk } from "./ask-desk.ts";
-import { showGauges } from "./gauges.ts";
+import { GAUGES_INTERVAL_MS, showGauges } from "./gauges.ts";
 import { answerVerb } from "./mailbox.ts";
 import { Pool } from "./pool.ts";
 import { subscribeTopics } from "./topics.ts";
@@ -78,6 +78,9 @@ class AgentHost implements Host, AgentHostPort {
   #turnPlanned = false;
   #onQuiet: (() => void)[] = [];
   #cancelHeartbeat: (() => void) | undefined;
+  #cancelGauges: (() => void) | undefined;
+  /** The turns of work loops by role in this turn of the event loop: a label costs more than the addition. */
+  readonly #turns = new Map<string, number>();
   #stopping = false;
 
   constructor(options: HostOptions) {
@@ -236,12 +239,13 @@ class AgentHost implements Host, AgentHostPort {
     this.#turnPlanned = false;
     const agents = this.#agentsToSync;
     this.#agentsToSync = [];
-    let turns = 0;
     for (const agent of agents) {
       agent.sync();
-      turns += agent.collectTurns();
+      const role = agent.definition.name;
+      this.#turns.set(role, (this.#turns.get(role) ?? 0) + agent.collectTurns());
     }
-    this.#options.meter.agentLoops.inc(turns);
+    for (const [role, turns] of this.#turns) this.#options.meter.agentLoops.inc({ role }, turns);
+    this.#turns.clear();
     const freed = this.#freedPools;
     this.#freedPools = new Set();
     for (const pool of freed) {
@@ -250,6 +254,26 @@ class AgentHost implements Host, AgentHostPort {
     if (this.#changedAgents.size > 0) this.#sendEarlyHeartbeat(this.#changedAgents);
     if (this.#leavingAgents.length > 0)
       this.#publishHeartbeat(statusesOf(this.#leavingAgents.splice(0)), true);
+  }
+
+  #showGauges(): void {
+    const nowMs = this.clock.now();
+    showGauges(
+      this.#options.meter,
+      Array.from(this.#agents.values(), (agent) => ({
+        status: agent.status(),
+        progressAgeMs: Math.max(0, nowMs - agent.turnedAtMs),
+      })),
+    );
+  }
+
+  #keepGauges(): void {
+    this.#cancelGauges = this.clock.after(GAUGES_INTERVAL_MS, () => this.#keepGauges());
+    this.#showGauges();
+  }
+
+  onAgentRestart(agent: Agent): void {
+    this.#options.meter.agentRestarts.inc({ role: agent.definition.name });
   }
 
   // ── start, drain, stop ─────────────────────────────────────────────────────────────────────────────────────────
@@ -269,6 +293,7 @@ class AgentHost implements Host, AgentHostPort {
     await inParallel([...this.#agents.values()], START_CONCURRENCY, (agent) => agent.start());
     await bus.flush();
     this.#sendHeartbeat();
+    this.#keepGauges();
   }
 
   async drain({ graceMs }: { graceMs: number }): Promise<{ unfinished: number }> {
@@ -294,6 +319,7 @@ class AgentHost implements Host, AgentHostPort {
 
   async #stop(): Promise<void> {
     this.#cancelHeartbeat?.();
+    this.#cancelGauges?.();
     const running = [...this.#agents.values()].filter((agent) => !agent.isEnded);
     const reason = new SwarmError("unavailable", "the process is shutting down");
     this.#stopping = true;
@@ -303,7 +329,7 @@ class AgentHost implements Host, AgentHostPort {
     this.#mailboxes.clear();
     this.#endTurn();
     this.#publishHeartbeat(statusesOf(running), true);
-    showGauges(this.#options.meter, this.status());
+    this.#showGauges();
     // A lost goodbye does no harm: the coordinator removes silent agents later.
     await this.link.bus.flush().catch(() => undefined);
   }
@@ -368,7 +394,6 @@ class AgentHost implements Host, AgentHostPort {
   #sendHeartbeat(): void {
     this.#cancelHeartbeat = this.clock.after(HEARTBEAT_INTERVAL_MS, () => this.#sendHeartbeat());
     const all = this.status();
-    showGauges(this.#options.meter, all);
     this.#publishHeartbeat(
       all.filter(({ state }) => state !== "stopped"),
       false,

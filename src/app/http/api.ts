@@ -4,7 +4,7 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import { type Context, Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import type { Logger } from "../../base/index.ts";
+import type { Logger, Meter } from "../../base/index.ts";
 import {
   BLOB_LIMIT_BYTES,
   CONTENT_TYPES,
@@ -14,8 +14,10 @@ import {
   SwarmError,
   toSwarmError,
 } from "../../protocol/index.ts";
+import type { Transport } from "../../transport/index.ts";
 import type { RefusedOperation } from "../operations/operation.ts";
 import { isLoopback } from "./listen.ts";
+import { isLike, measureRequests } from "./measure.ts";
 import { PROBE_PATHS } from "./probes.ts";
 import { ROUTES, type ServedSwarm } from "./routes.ts";
 
@@ -23,6 +25,10 @@ import { ROUTES, type ServedSwarm } from "./routes.ts";
 export const MAX_WAITING = 4_096;
 /** The most characters of a path in the audit log. */
 const MAX_NOTED_PATH = 128;
+/** How long a request waits for a lost connection to come back, in ms: a reconnect takes 100 ms, and the caller hears of an outage within 1 s. */
+const RECONNECT_WAIT_MS = 500;
+/** When a caller may try again after that, in ms: the connection tries at least once within this time at the start of an outage. */
+const RECONNECT_RETRY_MS = 1_000;
 /** The largest body: the largest blob, and room for the task around it. */
 const BODY_LIMIT_BYTES = BLOB_LIMIT_BYTES + 64 * 1024;
 
@@ -38,11 +44,12 @@ export function apiRoutes(
     token: () => string | undefined;
     /** /livez, /readyz and /metrics. */
     probes: Hono;
+    meter: Pick<Meter, "httpRequests" | "httpSeconds" | "httpStreams">;
     /** Hears of each request that the border refuses with `not_permitted`. */
     onRefused?: (refused: RefusedOperation) => void;
   },
 ): Hono {
-  const { log } = parts;
+  const { log, meter, transport } = parts;
   if (parts.token() === undefined && !isLoopback(parts.host)) {
     throw new SwarmError(
       "invalid_input",
@@ -51,7 +58,12 @@ export function apiRoutes(
     );
   }
   let waiting = 0;
+  const countWaiting = (by: 1 | -1) => {
+    waiting += by;
+    meter.httpStreams.set({ kind: "wait" }, waiting);
+  };
   const app = new Hono();
+  app.use(measureRequests(meter));
 
   app.onError((error, context) => {
     const failure = toSwarmError(error);
@@ -106,30 +118,55 @@ export function apiRoutes(
 
   for (const route of ROUTES) {
     app.on(route.method, route.path, async (context) => {
+      if (transport.state !== "connected") await reconnected(transport);
       const isWaiting = route.waits?.(context) === true;
       if (isWaiting && waiting >= MAX_WAITING) {
         throw new SwarmError("rate_limited", `${MAX_WAITING} requests wait here already`, {
           retryAfterMs: 1_000,
         });
       }
-      if (isWaiting) waiting++;
+      if (isWaiting) countWaiting(1);
       try {
         const { body, status, encoding } = await route.answer(context, parts);
         return reply(context, body, status, { encoding });
       } finally {
-        if (isWaiting) waiting--;
+        if (isWaiting) countWaiting(-1);
       }
     });
   }
   return app;
 }
 
+/**
+ * Waits a moment for the connection to NATS. Every route needs it, and the requests of a route would wait for it much longer.
+ * @throws SwarmError `unavailable`, with the time of the next try.
+ */
+async function reconnected(transport: Pick<Transport, "state" | "onState">): Promise<void> {
+  const isBack = await new Promise<boolean>((resolve) => {
+    const timer = setTimeout(() => settle(false), RECONNECT_WAIT_MS);
+    const states = transport.onState((state) => {
+      if (state !== "disconnected") settle(state === "connected");
+    });
+    const settle = (back: boolean) => {
+      clearTimeout(timer);
+      states.close();
+      resolve(back);
+    };
+    if (transport.state === "closed") settle(false);
+  });
+  if (isBack) return;
+  throw new SwarmError(
+    "unavailable",
+    "this API is not connected to NATS; it keeps trying. Send the request again",
+    {
+      retryAfterMs: RECONNECT_RETRY_MS,
+    },
+  );
+}
+
 /** The methods of a path; none when no route has it. A HEAD is answered wherever a GET is. */
 function allowedMethods(path: string): string[] {
-  const methods = ROUTES.filter((route) => {
-    const pattern = route.path.split("/").map((part) => (part.startsWith(":") ? "[^/]+" : part));
-    return new RegExp(`^${pattern.join("/")}$`).test(path);
-  }).map(({ method }) => method as string);
+  const methods = ROUTES.filter((route) => isLike(route.path, path)).map(({ method }) => method as string);
   if (PROBE_PATHS.includes(path)) methods.push("GET");
   if (methods.includes("GET")) methods.push("HEAD");
   return [...new Set(methods)].sort();

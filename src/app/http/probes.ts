@@ -6,13 +6,9 @@ import type { Readiness } from "./readiness.ts";
 /** The paths of the probes. */
 export const PROBE_PATHS: readonly string[] = ["/livez", "/readyz", "/metrics"];
 
-/** The routes of the probes. `beforeScrape` updates the gauges that are computed only for a scrape. */
-export function probeRoutes(parts: {
-  meter: RegisteredMeter;
-  readiness: Readiness;
-  beforeScrape?: (() => Promise<void>) | undefined;
-}): Hono {
-  const { meter, readiness, beforeScrape } = parts;
+/** The routes of the probes. All answer from memory: a scrape reads nothing from NATS. */
+export function probeRoutes(parts: { meter: RegisteredMeter; readiness: Readiness }): Hono {
+  const { meter, readiness } = parts;
   const routes = new Hono();
   routes.get("/livez", (context) => context.text("ok\n"));
   routes.get("/readyz", (context) => {
@@ -21,7 +17,6 @@ export function probeRoutes(parts: {
   });
   routes.get("/metrics", async (context) => {
     readiness.measure();
-    await beforeScrape?.();
     return context.text(await meter.registry.metrics(), 200, { "Content-Type": meter.registry.contentType });
   });
   return routes;

@@ -4,14 +4,17 @@ import { type AgentDefinition, createHost, type Exec, type Host, loadRoles } fro
 import { createService, type Service } from "../../base/index.ts";
 import { createExec } from "../../bridges/index.ts";
 import { createLeaseKeeper, createOfficeClient } from "../../coordinator/index.ts";
-import { type StreamKey, SwarmError } from "../../protocol/index.ts";
+import { PRIORITIES, type StreamKey, SwarmError } from "../../protocol/index.ts";
 import { inboxPrefixOf, type Transport } from "../../transport/index.ts";
 import {
+  COUNTED_OUTCOMES,
   createDoorCaller,
   createDoorTrailReader,
   createWorker,
+  FAILURE_CODES,
   listCapabilities,
   queueConsumer,
+  RESULT_STATUSES,
   type TrailReader,
 } from "../../work/index.ts";
 import { createClassFinder } from "../agents/classes.ts";
@@ -118,6 +121,14 @@ function assembleAgents(
   const { ports, role, definitions, onReady } = options;
   const { agentClass } = ports.config;
   const writer = createProcessAudit(parts, role.replaceAll("+", "_"));
+  meter.startAtZero({
+    capability: listOffered(definitions),
+    role: definitions.map(({ name }) => name),
+    priority: PRIORITIES,
+    status: RESULT_STATUSES,
+    code: FAILURE_CODES,
+    outcome: COUNTED_OUTCOMES,
+  });
   const host = createHost({
     transport,
     meter,

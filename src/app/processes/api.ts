@@ -10,6 +10,8 @@ import {
 } from "../../work/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { createOperateDoor } from "../door/index.ts";
+import { keepFacts } from "../facts/kept.ts";
+import { createSwarmFacts } from "../facts/swarm.ts";
 import { apiRoutes } from "../http/api.ts";
 import { listen } from "../http/listen.ts";
 import { GroupWorkCounter } from "../office/group-work.ts";
@@ -26,7 +28,6 @@ import { SetupError } from "../setup-error.ts";
 import { resolveFrom } from "../target.ts";
 import { createApiToken } from "./api-token.ts";
 import { type Assembly, createProcessAudit, endWith, type ProcessParts, runProcess } from "./frame.ts";
-import { createQueueGauges } from "./gauges.ts";
 import { auditRefusedOperations } from "./refusals.ts";
 import { awaitStreams, createStreams } from "./streams.ts";
 
@@ -100,6 +101,7 @@ function assembleApi(
           rightsOf: (user) => rightsOf(user, permissions.now),
           onRefused: refused.onRefused,
         });
+  const facts = createSwarmFacts({ transport, dead: tasks.dead, scaling, meter });
   let apiUrl = "";
   return {
     services: {
@@ -121,18 +123,23 @@ function assembleApi(
           log,
           isOpenBallot: async (taskId) => (await tasks.findBallot(taskId)) !== null,
         }),
+        keepFacts({
+          facts: Object.values(facts),
+          meter,
+          isConnected: () => transport.state === "connected",
+          log,
+        }),
       ],
     },
     checks:
       permissions === undefined
         ? []
         : [{ name: "permissions-file", isWarning: true, look: () => permissions.problem }],
-    beforeScrape: createQueueGauges({ transport, dead: tasks.dead, meter, clock: transport.clock, log }),
     async serve(probes) {
       const { httpHost: host, httpPort: port } = config;
       const token = createApiToken(config, { log });
       const routes = apiRoutes({
-        ...{ transport, tasks, scaling, log, host, token, probes, auditor },
+        ...{ transport, tasks, scaling, log, meter, host, token, probes, auditor },
         onRefused: refused.onRefused,
       });
       const listening = await listen(routes, { host, port, what: "the HTTP API" });

@@ -17,6 +17,7 @@ import { createTaskClient } from "../../work/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { VERSION } from "../version.ts";
 import { type Assembly, createProcessAudit, endWith, type ProcessParts, runProcess } from "./frame.ts";
+import { keepMeasures } from "./measures.ts";
 import { awaitStreams } from "./streams.ts";
 
 /** How long a coordinator that must stop waits for its successor, in ms; a planned change takes a few ms of it. */
@@ -75,6 +76,12 @@ function assembleCoordinator(
   const placement = createPlacement({ transport, office, meter, log, seed: seed + 1 });
   const tasks = createTaskClient({ transport, meter, log });
   const ballots = createBallots({ transport, clock, office, placement, tasks, meter, log, audit });
+  const measure = () => {
+    office.measure();
+    measureBudgets(office, meter);
+    measurePauses(office, meter);
+  };
+  office.onTenure(measure); // a change of the office shows at once
   const answers = { ...placement.answers, ...ballots.answers };
   return {
     services: {
@@ -87,14 +94,10 @@ function assembleCoordinator(
         createOfficeServer({ transport, clock, office, members, log, answers, audit }),
         createScheduler({ office, tasks, log, clock }),
         createPauseKeeper({ transport, clock, office, log }),
+        keepMeasures(measure),
       ],
     },
     checks: [{ name: "office", look: () => office.findProblem() }],
-    async beforeScrape() {
-      office.measure();
-      measureBudgets(office, meter);
-      measurePauses(office, meter);
-    },
     onReady: (probesUrl) => onReady({ probesUrl }),
     drain: () => office.handOver(HAND_OVER_MS),
   };

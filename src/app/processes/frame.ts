@@ -6,6 +6,7 @@ import { type AuditWriter, createAuditWriter } from "../../audit/index.ts";
 import {
   createMeter,
   createService,
+  type Exporter,
   type Logger,
   type Meter,
   newInstanceId,
@@ -15,6 +16,7 @@ import {
 } from "../../base/index.ts";
 import { createSubjects, encode, type StreamKey, SwarmError } from "../../protocol/index.ts";
 import { connectNats, describeSkew, type Transport } from "../../transport/index.ts";
+import { REDELIVERY_CAUSES } from "../../work/index.ts";
 import type { Ports } from "../cli/command.ts";
 import { streamLimits } from "../config.ts";
 import { listenNear } from "../http/listen.ts";
@@ -59,8 +61,6 @@ export interface Assembly {
   readonly services: StartOrder;
   /** Conditions of readiness, beside those of every process. */
   readonly checks: readonly Check[];
-  /** Updates gauges before a scrape. */
-  beforeScrape?: () => Promise<void>;
   /** Serves HTTP beside the probes, once all services run. */
   serve?: (probes: ReturnType<typeof probeRoutes>) => Promise<{ close(): Promise<void> }>;
   onReady(probesUrl: string): void;
@@ -111,8 +111,14 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
       stopper.abort(new SwarmError("cancelled", "the supervisor is gone"));
     },
   });
-  const meter = createMeter({ defaults: true });
-  meter.buildInfo.set({ version: VERSION, node: process.version }, 1);
+  const exporter = EXPORTER_OF[kind.announcement.name];
+  const meter = createMeter({ defaults: true, exporter });
+  meter.buildInfo.set({ version: VERSION, node: process.version, role: exporter }, 1);
+  meter.startAtZero({
+    operation: ["publish", "subscribe"],
+    kind: FENCED_KINDS[exporter],
+    cause: REDELIVERY_CAUSES,
+  });
   const stage = new Stage();
   signal.addEventListener("abort", () => stage.enter("stopping"), { once: true });
   let transport: Transport | undefined;
@@ -122,8 +128,7 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
     { name: "started", look: () => stage.problem },
     { name: "nats", look: () => (isConnected() ? null : NOT_CONNECTED[transport?.state ?? "never"]) },
   );
-  let beforeScrape: (() => Promise<void>) | undefined;
-  const probes = probeRoutes({ meter, readiness, beforeScrape: async () => beforeScrape?.() });
+  const probes = probeRoutes({ meter, readiness });
   const started: Service[] = [];
   const limit = new StopLimit({ graceMs: config.drainGraceMs, log });
   signal.addEventListener("abort", () => limit.begin(), { once: true });
@@ -175,7 +180,6 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
       await untilAborted(service.start(), signal);
     }
 
-    beforeScrape = assembly.beforeScrape;
     readiness.add(...assembly.checks);
     const served = await assembly.serve?.(probes);
     if (served !== undefined) started.push(endWith("HTTP", () => served.close()));
@@ -230,6 +234,20 @@ async function connect(
     waitOnFirstConnect: true,
   });
 }
+
+/** The kinds of fenced writes of each kind of process. */
+const FENCED_KINDS: Readonly<Record<Exporter, readonly string[]>> = {
+  agent: ["result", "journal"],
+  api: ["result"],
+  coordinator: ["office", "result"],
+};
+
+/** The kind of process as the table of metrics names it. */
+const EXPORTER_OF: Readonly<Record<ProcessKind["announcement"]["name"], Exporter>> = {
+  "murmur-agent": "agent",
+  "murmur-api": "api",
+  "murmur-coordinator": "coordinator",
+};
 
 /** The problem of each state of the connection. */
 const NOT_CONNECTED = {

@@ -35,7 +35,7 @@ import {
   type Verdict,
 } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
-import { type ResultStore, type TaskClient, unpackStored } from "../../work/index.ts";
+import { countFailure, type ResultStore, type TaskClient, unpackStored } from "../../work/index.ts";
 import type { Office } from "../office/office.ts";
 import type { BallotQuestions, LiveBallot } from "./ask/live-ballot.ts";
 import { questionTaskId } from "./ask/messages.ts";
@@ -171,6 +171,7 @@ export class BallotCloser {
     const isStored = await results.storeBytes(at, status, body, ballot.encoding);
     if (isStored && !isFailed) return null;
     const stored = await results.read(ballot.id);
+    if (isStored && stored !== null) countFailure(this.#parts.meter, at, stored.result);
     if (stored?.result.status === "failed") {
       const task = await this.#readTask(ballot);
       await results.bury(at, deadLetterOf(at, subjects.task(at), stored.result, task));

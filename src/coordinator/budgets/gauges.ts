@@ -6,13 +6,15 @@ import { viewBudgets } from "./budgets.ts";
 
 /** Updates the gauge. Only the holder sets it, so that a sum over all coordinators counts each budget once. */
 export function measureBudgets(office: Office, meter: Meter, clock: Clock = systemClock): void {
-  meter.budgetUsd.reset();
-  if (office.tenure === null) return;
+  if (office.tenure === null) {
+    meter.budgetUsd.replace([]);
+    return;
+  }
   const sum = { limit: 0, spent: 0, reserved: 0 };
   for (const { limit, spent, reserved } of viewBudgets(office.state.budgets, office.logTime, clock.now())) {
     sum.limit += limit.costUsd ?? 0;
     sum.spent += spent.costUsd;
     sum.reserved += reserved.costUsd;
   }
-  for (const [state, usd] of Object.entries(sum)) meter.budgetUsd.set({ state }, usd);
+  meter.budgetUsd.replace(Object.entries(sum).map(([state, value]) => ({ labels: { state }, value })));
 }

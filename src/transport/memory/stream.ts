@@ -149,7 +149,13 @@ export class MemoryStream {
   info(): LogInfo {
     this.#expire();
     const firstSeq = this.#stored.keys().next().value ?? this.#lastSeq + 1;
-    return { messages: this.#stored.size, bytes: this.#bytes, firstSeq, lastSeq: this.#lastSeq };
+    return {
+      messages: this.#stored.size,
+      bytes: this.#bytes,
+      firstSeq,
+      lastSeq: this.#lastSeq,
+      limitBytes: this.spec.maxBytes ?? null,
+    };
   }
 
   /** Removes the messages that match `filter` and are older than `beforeSeq`; returns their number. */

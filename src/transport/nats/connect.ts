@@ -43,6 +43,7 @@ import { createNatsBlobs } from "./blobs.ts";
 import { createNatsBucket } from "./bucket.ts";
 import { createNatsBus } from "./bus.ts";
 import { Dialer } from "./dial.ts";
+import { followExpiries } from "./expiry.ts";
 import { checkServer, initStreams, inspectStreams, listPlacedClasses } from "./init.ts";
 import { Link } from "./link.ts";
 import { createNatsLog, readServerTime } from "./log.ts";
@@ -147,16 +148,23 @@ export async function connectNats(options: ConnectNatsOptions): Promise<Transpor
     leaveAfterMs: options.leaveAfterMs,
     user,
     advise: options.advise,
+    onRequest: (op, seconds) => meter.natsRequestSeconds.observe({ op }, seconds),
   });
   outage.sinceMs = undefined;
   meter.natsConnected.set(1);
   link.onState((state) => {
     meter.natsConnected.set(state === "connected" ? 1 : 0);
-    if (state === "connected") outage.sinceMs = undefined;
+    if (state !== "connected") return;
+    outage.sinceMs = undefined;
+    meter.natsReconnects.inc();
   });
   const rotation = followFiles(rotated, { log, onChange: () => link.reconnect() });
   link.onState((state) => {
     if (state === "closed") rotation.close();
+  });
+  const expiries = followExpiries({ credentialsFile: fileOf(options.credentials), tls: options.tls }, meter);
+  link.onState((state) => {
+    if (state === "closed") expiries.close();
   });
   link.violations.onViolation(({ operation }) => meter.natsViolations.inc({ operation }));
   link.refused.onRefused(({ kind }) => meter.repliesRefused.inc({ kind }));
@@ -324,6 +332,10 @@ function toClientOptions(
     },
   };
   return { clientOptions, rotated, user: describeUser(credentials) };
+}
+
+function fileOf(credentials: NatsCredentials | undefined): string | undefined {
+  return credentials !== undefined && "file" in credentials ? credentials.file : undefined;
 }
 
 /** The user of a connection for people; never a secret. */

@@ -65,6 +65,16 @@ const DEFAULT_LEAVE_AFTER_MS = 10_000;
  */
 const MAX_IDLE_SUBSCRIPTIONS = 64;
 
+/** The kinds of requests to JetStream, as `murmur_nats_request_seconds` tells them apart. */
+export type RequestOp = "append" | "get" | "stream" | "consumer" | "other";
+
+/** The kind of a request to JetStream's API, by its path. */
+function opOf(path: string): RequestOp {
+  if (path.startsWith("STREAM.MSG.GET.")) return "get";
+  if (path.startsWith("STREAM.")) return "stream";
+  return path.startsWith("CONSUMER.") ? "consumer" : "other";
+}
+
 /**
  * Parses the JSON body of a reply.
  * @throws SwarmError `unavailable` for a body that is not JSON: JetStream did not send it.
@@ -103,6 +113,7 @@ export class Link {
   readonly #idleSubscriptions: PullSubscription[] = [];
   readonly #outbox: Outbox;
   readonly #dialer: Pick<Dialer, "end" | "write">;
+  readonly #onRequest: ((op: RequestOp, seconds: number) => void) | undefined;
   #overdueTimer: NodeJS.Timeout | undefined;
   readonly #leaveAfterMs: number;
   /** The first and the latest of the consecutive appends without an answer. */
@@ -121,6 +132,8 @@ export class Link {
       leaveAfterMs?: number | undefined;
       /** The user of the connection, for people. Default: the process itself. */
       user?: string | undefined;
+      /** Hears how long each request to JetStream took, in seconds, also of the failed ones. */
+      onRequest?: ((op: RequestOp, seconds: number) => void) | undefined;
       /** The advice about a violation, for people: the way to permit the operation. */
       advise?: ((violation: Violation) => string | undefined) | undefined;
     },
@@ -131,6 +144,7 @@ export class Link {
     this.#log = options.log;
     this.#user = options.user ?? "this process";
     this.#advise = options.advise;
+    this.#onRequest = options.onRequest;
     this.inboxPrefix = options.inboxPrefix;
     this.#base = `${createInbox(options.inboxPrefix)}.`;
     this.#outbox = new Outbox({
@@ -270,6 +284,16 @@ export class Link {
     return this.nc.info?.max_payload ?? 1024 * 1024;
   }
 
+  /** As {@link request}, for a request to JetStream: its time is measured. */
+  async measured(op: RequestOp, subject: string, data: Uint8Array, options: RequestOptions): Promise<Msg> {
+    const sentAtMs = performance.now();
+    try {
+      return await this.request(subject, data, options);
+    } finally {
+      this.#onRequest?.(op, (performance.now() - sentAtMs) / 1_000);
+    }
+  }
+
   /** Sends one request and waits for one reply. While disconnected it first waits for the connection, within `timeoutMs`. */
   request(subject: string, data: Uint8Array, options: RequestOptions): Promise<Msg> {
     if (this.#state === "connected") return this.#send(subject, data, options, options.timeoutMs);
@@ -307,7 +331,7 @@ export class Link {
   /** Calls the JetStream API. @throws SwarmError as `fromApiError` maps it. */
   async api<T>(path: string, body: unknown, options: { doing: string; timeoutMs?: number }): Promise<T> {
     const payload = body === undefined ? new Uint8Array() : utf8Bytes(JSON.stringify(body));
-    const reply = await this.request(`$JS.API.${path}`, payload, {
+    const reply = await this.measured(opOf(path), `$JS.API.${path}`, payload, {
       timeoutMs: options.timeoutMs ?? 5_000,
       doing: options.doing,
     });

@@ -84,7 +84,7 @@ async function append(
   const sentAtMs = performance.now();
   let reply: Msg;
   try {
-    reply = await link.request(subject, data, {
+    reply = await link.measured("append", subject, data, {
       timeoutMs: options.timeoutMs ?? APPEND_TIMEOUT_MS,
       doing,
       headers: appendHeaders(options),
@@ -143,7 +143,8 @@ async function getDirect(
 ): Promise<Stored | null> {
   const doing = `read from ${stream}`;
   const at = subject === undefined ? stream : `${stream}.${subject}`;
-  const reply = await link.request(
+  const reply = await link.measured(
+    "get",
     `$JS.API.DIRECT.GET.${at}`,
     query === undefined ? EMPTY : encodeJson(query),
     {
@@ -262,6 +263,8 @@ function readPage(
 interface StreamInfo {
   /** The time of the stream's leader; since nats-server 2.10. */
   ts?: string;
+  /** `max_bytes` is −1 without a limit. */
+  config?: { max_bytes?: number };
   state: {
     messages: number;
     bytes: number;
@@ -291,11 +294,18 @@ export async function readServerTime(
 }
 
 async function info(link: Link, stream: string): Promise<LogInfo> {
-  const { state } = await link.api<StreamInfo>(`STREAM.INFO.${stream}`, undefined, {
+  const { state, config } = await link.api<StreamInfo>(`STREAM.INFO.${stream}`, undefined, {
     doing: `look at ${stream}`,
   });
   const { messages, bytes, last_seq: lastSeq } = state;
-  return { messages, bytes, firstSeq: messages === 0 ? lastSeq + 1 : state.first_seq, lastSeq };
+  const { max_bytes: limitBytes = -1 } = config ?? {};
+  return {
+    messages,
+    bytes,
+    firstSeq: messages === 0 ? lastSeq + 1 : state.first_seq,
+    lastSeq,
+    limitBytes: limitBytes < 0 ? null : limitBytes,
+  };
 }
 
 async function subjects(

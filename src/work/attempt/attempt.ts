@@ -11,6 +11,7 @@ import {
   makeHandOff,
   type SwarmError,
   type Task,
+  type TaskAddress,
   toSwarmError,
 } from "../../protocol/index.ts";
 import type { Attempt, Slot } from "../ports.ts";
@@ -201,9 +202,10 @@ export function clampPercent(percent: number, last: number): number {
 
 /** Records in the metrics how long a task waited and ran. Call it once the task's result is stored. */
 export function meterTimes(
-  meter: Meter,
-  facts: { capability: string; status: string; queuedMs: number; ranMs: number },
+  meter: Pick<Meter, "taskQueueSeconds" | "taskRunSeconds">,
+  { capability, priority }: Pick<TaskAddress, "capability" | "priority">,
+  { status, queuedMs, ranMs }: { status: string; queuedMs: number; ranMs: number },
 ): void {
-  meter.taskQueueSeconds.observe(facts.queuedMs / 1000);
-  meter.taskRunSeconds.observe({ capability: facts.capability, status: facts.status }, facts.ranMs / 1000);
+  meter.taskQueueSeconds.observe({ capability, priority }, queuedMs / 1000);
+  meter.taskRunSeconds.observe({ capability, status }, ranMs / 1000);
 }

@@ -47,6 +47,8 @@ import { type AttemptEnd, type AttemptEvents, RunningAttempt, TICK_MS } from "./
 import { FailureLog } from "./failure-log.ts";
 import { HandOver, isRouted } from "./hand-over.ts";
 import { type Arrival, InFlightTask, type KnownTask } from "./in-flight.ts";
+import type { CountedOutcome } from "./outcomes.ts";
+import { causeOf, type RedeliveryCause, type Returns } from "./redelivery.ts";
 import { Settlement, type TaskEnd } from "./settlement.ts";
 
 /** The longest wait of a task whose key is full, in ms. The wait doubles with each delivery: there may be many such tasks. */
@@ -63,6 +65,10 @@ export interface DeliveryParts {
   audit?: Audit | undefined;
   /** Asks for the permit of a task's key: a permit, or the wait in ms; null when no key limits the task. */
   permitFor(task: KnownTask): Promise<Permit | { waitMs: number }> | null;
+  /** True when a limit of its key holds for the task. */
+  hasKey(task: KnownTask): boolean;
+  /** The deliveries that this host gave back. */
+  returns: Returns;
   /** Reads the trails of tasks for a process that may not; default: the streams are read. */
   trail?: TrailReader | undefined;
   /** False once the process drains: a task that has not started by then goes back to the queue. */
@@ -113,6 +119,7 @@ export class DeliveryHandler {
     const earlier = this.#inFlight.get(at.taskId);
     if (earlier !== undefined && !earlier.isHandingOver) {
       // The same task twice in one process: the earlier delivery lost its ack-wait. It decides; this delivery waits.
+      this.#countRedelivery(this.#parts.returns.has(arrival.delivery) ? "given_back" : "ack_wait");
       arrival.delivery.nak(ACK_WAIT_MS);
       slot.release();
       return false;
@@ -124,6 +131,8 @@ export class DeliveryHandler {
       await this.#seeThrough(inFlight, slot);
     } catch (error) {
       this.#leave(at, error);
+      if (toSwarmError(error).code === "conflict" && inFlight.attempt !== null)
+        this.#countAttempt(inFlight, "lost");
     } finally {
       if (this.#inFlight.get(at.taskId) === inFlight) this.#inFlight.delete(at.taskId);
       slot.release();
@@ -186,6 +195,7 @@ export class DeliveryHandler {
     } catch (error) {
       return this.#failUnreadable(inFlight, toSwarmError(error));
     }
+    if (inFlight.delivery.deliveryCount > 1) this.#countRedelivery(this.#causeOf(inFlight));
     if (isToPass(inFlight)) return this.#passOn(inFlight, inFlight.isRepeated); // I4, I6
     if (inFlight.nextAttempt().died && !(await this.#recordDied(inFlight))) return;
     const refusing = this.#admission.refuseBeforeStart(inFlight);
@@ -209,12 +219,38 @@ export class DeliveryHandler {
    * another agent has the task.
    */
   async #isOver(inFlight: InFlightTask): Promise<boolean> {
+    const { delivery } = inFlight;
     if (inFlight.isRepeated) {
-      this.#parts.meter.taskRedeliveries.inc();
-      if (await this.#settlement.finishKnown(inFlight)) return true;
+      if (await this.#settlement.finishKnown(inFlight)) {
+        // The process that stored the result did not ack: it died, or gave back what another host had finished.
+        if (delivery.deliveryCount > 1)
+          this.#countRedelivery(this.#parts.returns.has(delivery) ? "given_back" : "ack_wait");
+        return true;
+      }
       await inFlight.readJournal();
     } else if (!inFlight.isBallotQuestion && (await this.#settlement.finishKnown(inFlight))) return true;
-    return inFlight.placement !== undefined && this.#admission.nakIfTakenAway(inFlight);
+    if (inFlight.placement === undefined || !(await this.#admission.nakIfTakenAway(inFlight))) return false;
+    if (delivery.deliveryCount > 1) this.#countRedelivery("handed_over");
+    return true;
+  }
+
+  #causeOf({ delivery, tip, task }: InFlightTask): RedeliveryCause {
+    const { returns, clock, hasKey } = this.#parts;
+    return causeOf({
+      isReturned: returns.has(delivery),
+      record: tip.record,
+      isRouted: isRouted(task),
+      hasKey: hasKey(task),
+      ageMs: clock.now() - delivery.storedAtMs,
+    });
+  }
+
+  #countRedelivery(cause: RedeliveryCause): void {
+    this.#parts.meter.taskRedeliveries.inc({ cause });
+  }
+
+  #countAttempt({ at: { capability } }: InFlightTask, outcome: CountedOutcome): void {
+    this.#parts.meter.taskAttempts.inc({ capability, outcome });
   }
 
   /** Fails a task whose body or blobs cannot be read. @throws SwarmError `unavailable` while the blob store cannot be reached. */
@@ -228,6 +264,7 @@ export class DeliveryHandler {
     const number = inFlight.nextAttempt().number - 1;
     const message = `the process of attempt ${number} died before an outcome was stored`;
     const error = new SwarmError("internal", message);
+    this.#countAttempt(inFlight, "died");
     const failure = { error, number, agent: "-", ranMs: 0 };
     return (await this.#settlement.recordFailure(inFlight, failure)) !== null;
   }
@@ -337,6 +374,7 @@ export class DeliveryHandler {
     if (inFlight.tip.seq > 0) {
       await inFlight.record({ type: "returned", attempt: number, agent: agentId, at: this.#isoNow() });
     }
+    this.#countAttempt(inFlight, "returned");
     inFlight.delivery.nak(0);
   }
 
@@ -350,6 +388,7 @@ export class DeliveryHandler {
     const hops = [...(inFlight.tip.handed?.record.hops ?? []), hop];
     const message = inFlight.delivery.seq;
     await inFlight.record({ type: "handed", ...hop, message, ...request, hops });
+    this.#countAttempt(inFlight, "handed_off");
     this.#publish(attempt, "handed-off", { to: request.to });
     return this.#passOn(inFlight, false); // the record is new, so the task is nowhere else yet
   }

@@ -131,6 +131,8 @@ export class Settlement {
       ...(failure.startedAtMs === undefined ? {} : { startedAt: toIsoTime(failure.startedAtMs) }),
       trace,
     });
+    if (failure.startedAtMs !== undefined)
+      this.#parts.meter.taskAttempts.inc({ capability: inFlight.at.capability, outcome: "retried" });
     const subject = this.#parts.subjects.event("task", inFlight.at.taskId, "retrying");
     this.#parts.transport.bus.publish(subject, encode(event));
     return { atMs: next.atMs, delayMs: next.atMs - nowMs };
@@ -163,7 +165,10 @@ export class Settlement {
     else if (result.status === "failed") await this.#bury(inFlight, result, end.trace);
     delivery.ack();
     if (inFlight.tip.seq > 0) await inFlight.closeJournal(lastAttemptOf(end, result), finishedAtMs);
-    if (isStored) meterTimes(this.#parts.meter, { capability: at.capability, ...result });
+    if (!isStored) return;
+    if (end.startedAtMs !== undefined)
+      this.#parts.meter.taskAttempts.inc({ capability: at.capability, outcome: result.status });
+    meterTimes(this.#parts.meter, at, result);
   }
 
   /**

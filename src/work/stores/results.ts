@@ -115,7 +115,9 @@ export function createResultStore(parts: {
     async store(at, result, encoding, ballotId) {
       let bytes = encode(result, encoding);
       if (isLarge(bytes)) bytes = await packLarge(bytes, encoding, transport.blobs);
-      return await storeBytes(at, result.status, bytes, encoding, ballotId);
+      const stored = await storeBytes(at, result.status, bytes, encoding, ballotId);
+      if (stored && ballotId === undefined) countFailure(meter, at, result);
+      return stored;
     },
     storeBytes,
     read(taskId, capability) {
@@ -131,9 +133,19 @@ export function createResultStore(parts: {
       let bytes = encode(letter);
       await renewBlobs(blobsOfLetter(letter), transport.blobs);
       if (isLarge(bytes)) bytes = await packLarge(bytes, "json", transport.blobs);
-      await appendSettled(dead, subject, bytes, bodyHeaders("json"));
+      if (await appendSettled(dead, subject, bytes, bodyHeaders("json")))
+        meter.tasksDeadLettered.inc({ capability: at.capability, code: letter.reason.code });
     },
   };
+}
+
+/** Counts the failure of a task whose result was just stored. */
+export function countFailure(
+  { taskFailures }: Pick<Meter, "taskFailures">,
+  { capability }: Pick<TaskAddress, "capability">,
+  { status, error }: Pick<Result, "status" | "error">,
+): void {
+  if (status === "failed") taskFailures.inc({ capability, code: error?.code ?? "internal" });
 }
 
 /** Parses a stored result. @throws SwarmError `invalid_input`. */

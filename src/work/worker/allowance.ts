@@ -75,6 +75,12 @@ export class Allowance {
       });
   }
 
+  /** True when a limit of its key holds for the task. */
+  hasKey(task: KnownTask): boolean {
+    const perKey = this.#parts.limits.get(task.capability)?.perKey;
+    return perKey?.of(task) !== undefined;
+  }
+
   /** How many tasks of a capability the host may pull. Also reports the wanted permits to the limiter. */
   freeOf(capability: string): number {
     const free = this.#parts.workforce.free(capability);

@@ -19,6 +19,7 @@ import {
 } from "../../protocol/index.ts";
 import type { Delivery, Pull, PullEnd, QueueConsumer, Transport } from "../../transport/index.ts";
 import type { Arrival } from "../attempt/in-flight.ts";
+import type { Returns } from "../attempt/redelivery.ts";
 import type { SlotRefusal } from "../ports.ts";
 import { placedConsumer } from "../stores/consumers.ts";
 import { readPlacedTask } from "../stores/messages.ts";
@@ -58,6 +59,8 @@ interface PlacedQueueParts {
   host: HostAddress;
   /** Starts a task, or returns the reason why it cannot start. Must not throw. */
   begin(task: PlacedTask): NotStarted | null;
+  /** The deliveries that this host gave back. */
+  returns: Returns;
   /** Fails a task that its agent can never perform. */
   fail(task: PlacedTask): void;
   /** Ends a message that is not a readable placed task. */
@@ -182,7 +185,7 @@ export class PlacedQueue {
     this.#pull = this.#consumer?.pull(
       { max: PULL_MAX, expiresMs: STANDING_EXPIRES_MS },
       {
-        onDelivery: (delivery) => this.#onDelivery(delivery),
+        onDelivery: (delivery) => this.#onDelivery(this.#parts.returns.follow(delivery)),
         onEnd: (end) => this.#onPullEnd(end),
       },
     );

@@ -34,6 +34,7 @@ import {
 import type { Delivery, IncomingRequest, Subscription, Transport } from "../../transport/index.ts";
 import { DeliveryHandler } from "../attempt/delivery.ts";
 import type { Arrival } from "../attempt/in-flight.ts";
+import { Returns } from "../attempt/redelivery.ts";
 import type { Permit } from "../limits/limiter.ts";
 import type { CapabilityLimits, Slot, TrailReader, Workforce } from "../ports.ts";
 import { endingBallotOf } from "../stores/messages.ts";
@@ -134,6 +135,7 @@ class TaskWorker {
     const subjects = createSubjects(transport.prefix);
     const shared = { transport, subjects, log, clock, chance };
     const wake = () => this.wake();
+    const returns = new Returns();
     this.#transport = transport;
     this.#log = log;
     this.#clock = clock;
@@ -153,18 +155,21 @@ class TaskWorker {
       audit,
       trail: parts.trail,
       permitFor: (task) => this.#allowance.permitFor(task),
+      hasKey: (task) => this.#allowance.hasKey(task),
+      returns,
       isAccepting: () => this.#isAccepting,
     });
     this.#feeds = new QueueFeeds({
       ...shared,
       capabilities: capabilities.map(({ name }) => name),
       createsConsumers,
-      onDelivery: (delivery, feed) => this.#onDelivery(delivery, feed),
+      onDelivery: (delivery, feed) => this.#onDelivery(returns.follow(delivery), feed),
       onMore: wake,
     });
     this.#placed = new PlacedQueue({
       ...shared,
       host: { class: parts.agentClass ?? DEFAULT_CLASS, host: hostId },
+      returns,
       begin: (task) => this.#beginPlaced(task),
       fail: (task) => this.#failPlaced(task),
       refuse: (delivery) => void this.#deliveries.refuse(delivery),

@@ -89,10 +89,10 @@ describe("heartbeats and metrics", () => {
     const text = await meter.registry.metrics();
     expect(text).toContain('murmur_agents{role="echo",state="waiting"} 1');
     expect(text).toContain('murmur_agents{role="echo",state="idle"} 0');
-    expect(text).toContain('murmur_agent_waiting{reason="model"} 1');
-    expect(text).toContain('murmur_agent_slots{state="used"} 1');
-    expect(text).toContain('murmur_agent_slots{state="free"} 7');
-    expect(text).toContain("murmur_agent_loop_total 3");
+    expect(text).toContain('murmur_agent_waiting{role="echo",reason="model"} 1');
+    expect(text).toContain('murmur_agent_slots{role="echo",state="used"} 1');
+    expect(text).toContain('murmur_agent_slots{role="echo",state="free"} 7');
+    expect(text).toContain('murmur_agent_loop_total{role="echo"} 3');
     await stop();
   });
 });

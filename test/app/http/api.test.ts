@@ -30,6 +30,7 @@ async function setup(options: { host?: string; token?: string; problem?: string 
   const app = apiRoutes({
     transport,
     tasks,
+    meter,
     officeWaitMs: 100,
     log: silentLogger,
     host: options.host ?? "127.0.0.1",

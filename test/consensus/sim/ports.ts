@@ -24,7 +24,8 @@ export function viewLog(log: SharedLog, lastSeq = Number.POSITIVE_INFINITY): Log
     async info() {
       checkExists();
       const last = Math.min(lastSeq, log.lastSeq);
-      return { messages: last - log.firstSeq + 1, bytes: 0, firstSeq: log.firstSeq, lastSeq: last };
+      const { firstSeq } = log;
+      return { messages: last - firstSeq + 1, bytes: 0, firstSeq, lastSeq: last, limitBytes: null };
     },
     async get(seq) {
       checkExists();

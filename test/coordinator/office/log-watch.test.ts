@@ -17,7 +17,7 @@ function setup() {
       if (log.isAway) throw new Error("no answer");
       for (const run of onInfo.splice(0)) run();
       const { firstSeq, lastSeq } = log;
-      return { messages: lastSeq - firstSeq + 1, bytes: 0, firstSeq, lastSeq };
+      return { messages: lastSeq - firstSeq + 1, bytes: 0, firstSeq, lastSeq, limitBytes: null };
     },
     get: async (seq) => (seq < log.firstSeq || seq > log.lastSeq ? null : entryAt(seq, log.logId)),
   };

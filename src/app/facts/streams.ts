@@ -1,0 +1,80 @@
+// The facts about the streams of the swarm: the sequence, the bytes and the limit of each, and the delayed tasks.
+import type { Meter } from "../../base/index.ts";
+import { createSubjects, placedKey, type StreamKey, streamSpecs } from "../../protocol/index.ts";
+import { isStreamMissing, type Transport } from "../../transport/index.ts";
+
+/** One stream. */
+export interface StreamFacts {
+  readonly stream: string;
+  readonly messages: number;
+  readonly lastSeq: number;
+  readonly bytes: number;
+  /** Null: the stream has no limit of its own. */
+  readonly limitBytes: number | null;
+}
+
+/** The streams, and the delayed tasks. */
+export interface StreamsFacts {
+  readonly streams: readonly StreamFacts[];
+  /** Delayed tasks and long retries, due ones among them. */
+  readonly later: number;
+  /** When the oldest task that waits for a mover came due, Unix ms; null when none waits. */
+  readonly dueAtMs: number | null;
+}
+
+/** Reads all streams; a stream that does not exist is left out. @throws SwarmError `unavailable`. */
+export async function readStreams(transport: Transport): Promise<StreamsFacts> {
+  const classes = await transport.placedClasses();
+  const keys = new Set<StreamKey>([
+    ...streamSpecs(transport.prefix).map(({ key }) => key),
+    ...classes.map((name) => placedKey(name)),
+  ]);
+  const [found, dueAtMs] = await Promise.all([
+    Promise.all([...keys].map((key) => readStream(transport, key))),
+    readOldestDue(transport),
+  ]);
+  const streams = found.filter((stream) => stream !== null);
+  return { streams, later: streams.find(({ stream }) => stream === "later")?.messages ?? 0, dueAtMs };
+}
+
+async function readStream(transport: Transport, key: StreamKey): Promise<StreamFacts | null> {
+  try {
+    const { messages, lastSeq, bytes, limitBytes } = await transport.log(key).info();
+    return { stream: key, messages, lastSeq, bytes, limitBytes };
+  } catch (error) {
+    if (isStreamMissing(error)) return null;
+    throw error;
+  }
+}
+
+async function readOldestDue(transport: Transport): Promise<number | null> {
+  const { allDue } = createSubjects(transport.prefix).filters;
+  try {
+    for await (const { storedAtMs } of transport.log("later").read({ filter: allDue, limit: 1 }))
+      return storedAtMs;
+    return null;
+  } catch (error) {
+    if (isStreamMissing(error)) return null;
+    throw error;
+  }
+}
+
+/** Shows the streams in the gauges. A stream that is gone leaves them. */
+export function showStreams(
+  meter: Pick<
+    Meter,
+    "streamLastSeq" | "streamBytes" | "streamLimitBytes" | "laterPending" | "laterLateSeconds"
+  >,
+  { streams, later, dueAtMs }: StreamsFacts,
+  nowMs: number,
+): void {
+  meter.streamLastSeq.replace(streams.map(({ stream, lastSeq }) => ({ labels: { stream }, value: lastSeq })));
+  meter.streamBytes.replace(streams.map(({ stream, bytes }) => ({ labels: { stream }, value: bytes })));
+  meter.streamLimitBytes.replace(
+    streams.flatMap(({ stream, limitBytes }) =>
+      limitBytes === null ? [] : [{ labels: { stream }, value: limitBytes }],
+    ),
+  );
+  meter.laterPending.set(later);
+  meter.laterLateSeconds.set(dueAtMs === null ? 0 : Math.max(0, nowMs - dueAtMs) / 1_000);
+}

@@ -1,0 +1,47 @@
+// Measures the requests of the HTTP API: their number by route, method and status, and the time to the answer.
+import type { Context, MiddlewareHandler } from "hono";
+import { type Meter, OTHER } from "../../base/index.ts";
+import { PROBE_PATHS } from "./probes.ts";
+import { ROUTES } from "./routes.ts";
+
+type HttpMeter = Pick<Meter, "httpRequests" | "httpSeconds">;
+
+/** The methods that routes have, and methods that a client may send by mistake. Others count as `other`. */
+const METHODS: readonly string[] = ["GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"];
+
+/** Counts each request once its answer is ready, also a request that the border refuses. */
+export function measureRequests(meter: HttpMeter): MiddlewareHandler {
+  return async (context, next) => {
+    const startedMs = performance.now();
+    await next();
+    const route = routeOf(context);
+    const { method } = context.req;
+    meter.httpRequests.inc({
+      route,
+      method: METHODS.includes(method) ? method : OTHER,
+      status: context.res.status,
+    });
+    const isWaiting = ROUTES.some((each) => each.path === route && each.waits?.(context) === true);
+    if (!isWaiting) meter.httpSeconds.observe({ route }, (performance.now() - startedMs) / 1_000);
+  };
+}
+
+/** The pattern of the path, so that ids of tasks are no labels. */
+function routeOf({ req }: Context): string {
+  const found = ROUTES.find(({ method, path }) => isLike(path, req.path) && methodFits(method, req.method));
+  if (found !== undefined) return found.path;
+  return PROBE_PATHS.find((path) => path === req.path) ?? OTHER;
+}
+
+const methodFits = (method: string, asked: string) =>
+  method === asked || (method === "GET" && asked === "HEAD");
+
+/** True when a path has the pattern of a route. */
+export function isLike(pattern: string, path: string): boolean {
+  const wanted = pattern.split("/");
+  const given = path.split("/");
+  return (
+    wanted.length === given.length &&
+    wanted.every((part, index) => (part.startsWith(":") ? given[index] !== "" : part === given[index]))
+  );
+}
