@@ -74,7 +74,7 @@ export {
   BALLOT_INPUT_LIMIT,
   type BallotOpenRequest,
   ballotOpenReplySchema,
-  ballotOpenRequestSchema,
+  parseBallotOpenRequest,
 } from "./office/ballot-open.ts";
 export {
   COORDINATOR_ROLES,

@@ -63,8 +63,13 @@ export function readAnswer(output: unknown, spec: AnswerSpec): Reading {
 
 /** The hash of a value, for comparing values and for signed votes: SHA-256 of the canonical JSON, in hex. */
 export function hashValue(value: Json): string {
-  return sha256(canonicalJson(value));
+  const text = canonicalJson(value);
+  if (text !== lastHash.text) lastHash = { text, hash: sha256(text) };
+  return lastHash.hash;
 }
+
+/** The last value that was hashed: the end of a ballot hashes the value that won once for each seat. */
+let lastHash: { readonly text: string; readonly hash: string } = { text: "null", hash: sha256("null") };
 
 /**
  * The value at a JSON pointer (RFC 6901), or undefined. `-` names the element after the last, so it finds nothing. The

@@ -140,7 +140,9 @@ export class BallotCloser {
     const body = decided?.body ?? encodeText(ending.result, ballot.encoding);
     for (let isDone = false; !isDone && office.tenure !== null; ) {
       try {
-        if (stragglers.length > 0) transport.bus.publish(subjects.cancelScope(id), encode({ ballot: id }));
+        // Under load all open questions have their answers by the time that the control log holds the end.
+        const isWorkedOn = stragglers.length > 0 && decided?.questions.unanswered.length !== 0;
+        if (isWorkedOn) transport.bus.publish(subjects.cancelScope(id), encode({ ballot: id }));
         const [before] = await Promise.all([
           this.#publish(ending, body),
           this.#withdraw(ending, decided?.questions),

@@ -174,6 +174,42 @@ export type BallotInput = z.input<typeof ballotSchema>;
 /** A ballot with its defaults filled in. The functions below compute the defaults that depend on other fields. */
 export type BallotSpec = z.output<typeof ballotSchema>;
 
+/** The most ballots that are remembered as read: a swarm uses few different ones. With {@link MAX_KNOWN_TEXT} at most 64 KiB. */
+const MAX_KNOWN_BALLOTS = 64;
+/** The longest ballot that is remembered, in UTF-16 code units of its JSON. */
+const MAX_KNOWN_TEXT = 512;
+
+/** Ballots by the JSON that they were read from. */
+const knownBallots = new Map<string, BallotSpec>();
+
+/**
+ * Reads a good ballot whose fields are all plain texts, numbers or booleans, as {@link ballotSchema} does; undefined for every other
+ * value, which the schema must judge. Many tasks have the same ballot, and three processes read each: the schema alone costs 5 % of their
+ * CPU time.
+ */
+export function readPlainBallot(value: unknown): BallotSpec | undefined {
+  if (!isFlat(value)) return undefined;
+  const text = JSON.stringify(value);
+  const known = knownBallots.get(text);
+  if (known !== undefined) return { ...known };
+  const spec = ballotSchema.safeParse(value).data;
+  if (spec === undefined || text.length > MAX_KNOWN_TEXT || !isFlat(spec)) return spec;
+  if (knownBallots.size >= MAX_KNOWN_BALLOTS) knownBallots.clear();
+  knownBallots.set(text, spec);
+  return { ...spec };
+}
+
+/** True for an object whose fields are all texts, finite numbers or booleans: it has one JSON text, and a copy shares nothing with it. */
+function isFlat(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  if (Object.getPrototypeOf(value) !== Object.prototype) return false;
+  for (const key in value) {
+    const field = (value as Record<string, unknown>)[key];
+    if (typeof field !== "string" && typeof field !== "boolean" && !Number.isFinite(field)) return false;
+  }
+  return true;
+}
+
 /** The capability that a seat's agent must offer: the panel's capability for this seat, or `ofTask` without a panel. */
 export function capabilityOfSeat({ panel }: Pick<Fields, "panel">, seat: number, ofTask: string): string {
   return panel?.[seat - 1] ?? ofTask;

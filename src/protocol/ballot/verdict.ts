@@ -2,6 +2,7 @@
 // schemas; the ballot itself is in ballot.ts.
 import { z } from "zod";
 import { tokenSchema } from "../wire/schema.ts";
+import { isToken } from "../wire/subjects.ts";
 import { MAX_ROUNDS, MAX_SEATS, normaliseSchema, pointerSchema } from "./ballot.ts";
 import { BALLOT_STRATEGIES, TOPOLOGIES } from "./rules.ts";
 
@@ -47,6 +48,39 @@ export const seatQuestionSchema = z.object({
 });
 /** The question to a seat, in addition to the task's input. */
 export type SeatQuestion = z.output<typeof seatQuestionSchema>;
+
+/**
+ * Reads the question to a seat that answers by itself and has no nonce, as {@link seatQuestionSchema} does; undefined for every other
+ * value, which the schema must judge. Most questions are like this, and the schema costs 3 % of the CPU time of a host of seats.
+ */
+export function readPlainSeatQuestion(value: unknown): SeatQuestion | undefined {
+  if (typeof value !== "object" || value === null) return undefined;
+  if (Object.getPrototypeOf(value) !== Object.prototype) return undefined;
+  let fields = 0;
+  for (const key in value) {
+    if (!PLAIN_QUESTION_FIELDS.has(key)) return undefined;
+    fields++;
+  }
+  if (fields !== PLAIN_QUESTION_FIELDS.size) return undefined;
+  const { ballot, seat, round, rounds, pointer, role, answers } = value as SeatQuestion;
+  if (typeof ballot !== "string" || !isToken(ballot) || pointer !== "") return undefined;
+  if (!isPositive(seat) || !isPositive(round) || !isPositive(rounds)) return undefined;
+  if (role !== "member" && role !== "lead") return undefined;
+  if (!Array.isArray(answers) || answers.length > 0) return undefined;
+  return { ballot, seat, round, rounds, pointer, role, answers: [] };
+}
+
+const PLAIN_QUESTION_FIELDS: ReadonlySet<string> = new Set([
+  "ballot",
+  "seat",
+  "round",
+  "rounds",
+  "pointer",
+  "role",
+  "answers",
+] satisfies (keyof SeatQuestion)[]);
+
+const isPositive = (value: unknown) => Number.isSafeInteger(value) && (value as number) >= 1;
 
 /** The question to a judge or a verifier, in addition to the task's input. */
 export const adviceQuestionSchema = z.object({

@@ -85,7 +85,9 @@ export type Placement = z.output<typeof placementSchema>;
  */
 export function encodePlacement(placement: Placement): string {
   for (let count = placement.reasons.length; ; count--) {
-    const text = JSON.stringify({ ...placement, reasons: placement.reasons.slice(0, count) }).replace(
+    const isWhole = count === placement.reasons.length;
+    const shown = isWhole ? placement : { ...placement, reasons: placement.reasons.slice(0, count) };
+    const text = JSON.stringify(shown).replace(
       /[\u007f-\uffff]/g,
       (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`,
     );

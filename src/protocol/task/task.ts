@@ -1,7 +1,7 @@
 // A task on the wire: its schema, its defaults and bounds, and its parsing. Its result is in result.ts.
 import { z } from "zod";
-import { ballotSchema } from "../ballot/ballot.ts";
-import { adviceQuestionSchema, seatQuestionSchema } from "../ballot/verdict.ts";
+import { ballotSchema, readPlainBallot } from "../ballot/ballot.ts";
+import { adviceQuestionSchema, readPlainSeatQuestion, seatQuestionSchema } from "../ballot/verdict.ts";
 import { SwarmError } from "../wire/errors.ts";
 import { nameSchema, parse, timeSchema, tokenSchema } from "../wire/schema.ts";
 import { isName, isToken, NO_SCOPE, PRIORITIES, PRIORITY_WEIGHTS, type Priority } from "../wire/subjects.ts";
@@ -108,6 +108,7 @@ export function readPlainTask(value: unknown, isPlaced = false): Task | undefine
   let scope: string = NO_SCOPE;
   let timeoutMs: number = DEFAULT_TIMEOUT_MS;
   let question: Task["question"];
+  let ballot: Task["ballot"];
   for (const key in value) {
     const field = (value as Record<string, unknown>)[key];
     switch (key) {
@@ -135,9 +136,18 @@ export function readPlainTask(value: unknown, isPlaced = false): Task | undefine
         if (typeof field !== "number" || !(field >= 1 && field <= MAX_TIMEOUT_MS)) return undefined;
         timeoutMs = field;
         break;
+      case "route":
+        if (field !== "queue") return undefined; // our own clients write the default
+        break;
       case "question":
-        question = isPlaced ? questionSchema.safeParse(field).data : undefined;
+        question = isPlaced
+          ? (readPlainSeatQuestion(field) ?? questionSchema.safeParse(field).data)
+          : undefined;
         if (question === undefined) return undefined;
+        break;
+      case "ballot":
+        ballot = readPlainBallot(field);
+        if (ballot === undefined) return undefined;
         break;
       default:
         return undefined;
@@ -148,6 +158,7 @@ export function readPlainTask(value: unknown, isPlaced = false): Task | undefine
   if (id !== undefined) task.id = id;
   if (input !== undefined) task.input = input;
   if (question !== undefined) task.question = question;
+  if (ballot !== undefined) task.ballot = ballot;
   return task;
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
+import { readPlainBallot } from "../../../src/protocol/ballot/ballot.ts";
 import {
   type BallotInput,
   ballotSchema,
@@ -34,6 +35,17 @@ describe("a ballot", () => {
       onDisagreement: "fail",
       topology: "star",
     });
+  });
+
+  it("is read from memory the second time, as a copy of its own", () => {
+    const written = { seats: 5, strategy: "majority", quorum: undefined };
+    expect(readPlainBallot(written), "a field without JSON is for the schema").toBeUndefined();
+    const first = readPlainBallot({ seats: 5, strategy: "majority" })!;
+    expect(first).toStrictEqual(ballotSchema.parse({ seats: 5, strategy: "majority" }));
+    Object.assign(first, { seats: 6 });
+    expect(readPlainBallot({ seats: 5, strategy: "majority" })?.seats).toBe(5);
+    expect(readPlainBallot({ seats: 0, strategy: "majority" })).toBeUndefined();
+    expect(readPlainBallot(JSON.parse('{"seats":5,"strategy":"majority","__proto__":{}}'))).toBeUndefined();
   });
 
   const faults: [string, Record<string, unknown>][] = [

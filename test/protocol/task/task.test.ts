@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { placedTaskSchema, readPlainTask, taskSchema } from "../../../src/protocol/task/task.ts";
+import { parseTask, placedTaskSchema, readPlainTask, taskSchema } from "../../../src/protocol/task/task.ts";
 
 /** Values that a field may get: good ones of some field, and near misses. */
 const scalar = fc.constantFrom<unknown>(
@@ -33,7 +33,26 @@ const fields = ["id", "capability", "input", "priority", "scope", "timeoutMs"];
 const otherFields = ["labels", "route", "retry", "deadline", "ballot", "Input", "constructor", "toString"];
 
 const SEAT = { ballot: "b", seat: 1, round: 1, rounds: 2, pointer: "", role: "member", answers: [] };
+const BALLOT = { seats: 5, strategy: "majority" };
 const ADVICE = { ballot: "b", role: "judge", candidates: [] };
+
+const ballots: unknown[] = [
+  ...[
+    { ...BALLOT, quorum: 3 },
+    { ...BALLOT, seats: Number.NaN },
+    { ...BALLOT, truth: null },
+  ],
+  ...[
+    { ...BALLOT, panel: ["a", "b", "c", "d", "e"] },
+    { ...BALLOT, strategy: "quorum", quorum: 4 },
+  ],
+  ...[
+    { ...BALLOT, truth: "a" },
+    { ...BALLOT, more: 1 },
+    { ...BALLOT, pointer: "/a", timeoutMs: 5 },
+  ],
+  ...[{ ...BALLOT, pointer: undefined }, { seats: 5 }, null, "majority"],
+];
 
 /** Bodies that are mostly plain tasks, some with another field or another shape. */
 const body = fc.oneof(
@@ -45,13 +64,31 @@ const body = fc.oneof(
         capability: fc.constantFrom("echo", "a-b_C9"),
         input: fc.jsonValue(),
         id: fc.constantFrom("t1", "t2", "t3", "-"),
+        route: fc.constantFrom("queue", "queue", "queue", "best"),
         priority: fc.constantFrom("urgent", "high", "normal", "low", "Low"),
         scope: fc.constantFrom("-", "s1", "s2", "s.1"),
         timeoutMs: fc.oneof(
           { weight: 5, arbitrary: fc.integer({ min: 1, max: 86_400_000 }) },
           { weight: 1, arbitrary: fc.double() },
         ),
-        question: fc.constantFrom<unknown>(SEAT, ADVICE, { ...SEAT, seat: 0 }, { ...ADVICE, more: 1 }, {}),
+        question: fc.constantFrom<unknown>(
+          ...[SEAT, { ...SEAT, role: "lead", round: 2 }, { ...SEAT, seat: 0 }, { ...SEAT, seat: 1.5 }],
+          ...[
+            { ...SEAT, more: 1 },
+            { ...SEAT, answers: [{ seat: 2, value: "a" }] },
+            { ...SEAT, ballot: "b." },
+          ],
+          ...[
+            { ...SEAT, nonce: "0".repeat(64) },
+            { ...SEAT, pointer: "/a" },
+            { ...SEAT, pointer: "a" },
+          ],
+          ...[ADVICE, { ...ADVICE, more: 1 }, {}],
+        ),
+        ballot: fc.oneof(
+          { weight: 3, arbitrary: fc.constant<unknown>(BALLOT) },
+          { weight: 2, arbitrary: fc.constantFrom(...ballots) },
+        ),
       },
       { requiredKeys: ["capability"], noNullPrototype: true },
     ),
@@ -78,12 +115,20 @@ test("a plain task is read exactly as the schema reads it; the schema judges eve
   expect(plain).toBeGreaterThan(200);
 });
 
+test("a task as this version's client writes it is plain", () => {
+  for (const more of [{}, { ballot: BALLOT }]) {
+    const written = JSON.parse(JSON.stringify(parseTask({ capability: "echo", input: "x", ...more })));
+    expect(readPlainTask(written)).toStrictEqual(taskSchema.parse(written));
+  }
+});
+
 test("the common fields are plain, each other field of the schema is not", () => {
   const task = { id: "t1", capability: "echo", input: null, priority: "low", scope: "s", timeoutMs: 1_000 };
   expect(readPlainTask(task)).toStrictEqual(taskSchema.parse(task));
   expect(readPlainTask({ capability: "echo" })).toStrictEqual(taskSchema.parse({ capability: "echo" }));
   for (const field of Object.keys(placedTaskSchema.shape)) {
     if (field in task) continue;
+    expect(readPlainTask({ ...task, [field]: {} }), field).toBeUndefined();
     expect(readPlainTask({ ...task, [field]: undefined }), field).toBeUndefined();
   }
   expect(readPlainTask({ ...task, question: SEAT })).toBeUndefined();

@@ -10,9 +10,8 @@ import { type Clock, dropOldest } from "../../../base/index.ts";
 import type { Ballot, BallotEffect } from "../../../consensus/index.ts";
 import {
   type BallotOpenRequest,
-  ballotOpenRequestSchema,
   PLACEHOLDER,
-  parse,
+  parseBallotOpenRequest,
   type Subjects,
   SwarmError,
 } from "../../../protocol/index.ts";
@@ -74,7 +73,7 @@ export class BallotIntake {
    * @throws SwarmError `unavailable`, `rate_limited`, `not_leader`, `invalid_input`.
    */
   async open(body: unknown): Promise<{ opened: true }> {
-    const request = parse(ballotOpenRequestSchema, body, "ballot-open");
+    const request = parseBallotOpenRequest(body);
     if (this.#parts.office.tenure === null) {
       throw new SwarmError("not_leader", "this coordinator does not hold the office: ask again");
     }
