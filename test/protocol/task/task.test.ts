@@ -36,6 +36,20 @@ const SEAT = { ballot: "b", seat: 1, round: 1, rounds: 2, pointer: "", role: "me
 const BALLOT = { seats: 5, strategy: "majority" };
 const ADVICE = { ballot: "b", role: "judge", candidates: [] };
 
+const questions: unknown[] = [
+  ...[
+    { ...SEAT, role: "lead", round: 2 },
+    { ...SEAT, seat: 0 },
+    { ...SEAT, seat: 1.5 },
+    { ...SEAT, more: 1 },
+  ],
+  ...[
+    { ...SEAT, answers: [{ seat: 2, value: "a" }] },
+    { ...SEAT, ballot: "b." },
+    { ...SEAT, pointer: "/a" },
+  ],
+  ...[{ ...SEAT, nonce: "0".repeat(64) }, { ...SEAT, pointer: "a" }, ADVICE, { ...ADVICE, more: 1 }, {}],
+];
 const ballots: unknown[] = [
   ...[
     { ...BALLOT, quorum: 3 },
@@ -54,45 +68,33 @@ const ballots: unknown[] = [
   ...[{ ...BALLOT, pointer: undefined }, { seats: 5 }, null, "majority"],
 ];
 
+const question = fc.oneof(
+  { weight: 1, arbitrary: fc.constant<unknown>(SEAT) },
+  { weight: 1, arbitrary: fc.constantFrom(...questions) },
+);
+const ballot = fc.oneof(
+  { weight: 3, arbitrary: fc.constant<unknown>(BALLOT) },
+  { weight: 2, arbitrary: fc.constantFrom(...ballots) },
+);
+const common = {
+  capability: fc.constantFrom("echo", "a-b_C9"),
+  input: fc.jsonValue(),
+  id: fc.constantFrom("t1", "t2", "t3", "-"),
+  route: fc.constantFrom("queue", "queue", "queue", "best"),
+  priority: fc.constantFrom("urgent", "high", "normal", "low", "Low"),
+  scope: fc.constantFrom("-", "s1", "s2", "s.1"),
+  timeoutMs: fc.oneof(
+    { weight: 5, arbitrary: fc.integer({ min: 1, max: 86_400_000 }) },
+    { weight: 1, arbitrary: fc.double() },
+  ),
+};
+const optional = { requiredKeys: ["capability"] as ["capability"], noNullPrototype: true };
+
 /** Bodies that are mostly plain tasks, some with another field or another shape. */
 const body = fc.oneof(
   { weight: 5, arbitrary: fc.dictionary(fc.constantFrom(...fields), scalar, { noNullPrototype: true }) },
-  {
-    weight: 5,
-    arbitrary: fc.record(
-      {
-        capability: fc.constantFrom("echo", "a-b_C9"),
-        input: fc.jsonValue(),
-        id: fc.constantFrom("t1", "t2", "t3", "-"),
-        route: fc.constantFrom("queue", "queue", "queue", "best"),
-        priority: fc.constantFrom("urgent", "high", "normal", "low", "Low"),
-        scope: fc.constantFrom("-", "s1", "s2", "s.1"),
-        timeoutMs: fc.oneof(
-          { weight: 5, arbitrary: fc.integer({ min: 1, max: 86_400_000 }) },
-          { weight: 1, arbitrary: fc.double() },
-        ),
-        question: fc.constantFrom<unknown>(
-          ...[SEAT, { ...SEAT, role: "lead", round: 2 }, { ...SEAT, seat: 0 }, { ...SEAT, seat: 1.5 }],
-          ...[
-            { ...SEAT, more: 1 },
-            { ...SEAT, answers: [{ seat: 2, value: "a" }] },
-            { ...SEAT, ballot: "b." },
-          ],
-          ...[
-            { ...SEAT, nonce: "0".repeat(64) },
-            { ...SEAT, pointer: "/a" },
-            { ...SEAT, pointer: "a" },
-          ],
-          ...[ADVICE, { ...ADVICE, more: 1 }, {}],
-        ),
-        ballot: fc.oneof(
-          { weight: 3, arbitrary: fc.constant<unknown>(BALLOT) },
-          { weight: 2, arbitrary: fc.constantFrom(...ballots) },
-        ),
-      },
-      { requiredKeys: ["capability"], noNullPrototype: true },
-    ),
-  },
+  { weight: 5, arbitrary: fc.record(common, optional) },
+  { weight: 5, arbitrary: fc.record({ ...common, question, ballot }, optional) },
   { weight: 2, arbitrary: fc.dictionary(fc.constantFrom(...fields, ...otherFields), scalar) },
   { weight: 1, arbitrary: scalar },
 );
