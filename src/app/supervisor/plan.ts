@@ -79,6 +79,24 @@ export interface PlanFacts {
   users?: LocalUsers | undefined;
   /** The roles of agents that the processes of a role load; default: that role alone. Several roles in one process share its memory. */
   loads?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** The roles whose processes may only read: Node refuses them writes, programs and workers. Default: none. */
+  readOnlyRoles?: ReadonlySet<string> | undefined;
+}
+
+/**
+ * The rights of a process that may only read (https://nodejs.org/api/permissions.html). Native code is allowed, because parsers are native.
+ * From Node 25 on the network is a right of its own, which the bus needs.
+ */
+function readOnlyFlags(): string[] {
+  const network = process.allowedNodeEnvironmentFlags.has("--allow-net") ? ["--allow-net"] : [];
+  // Node warns of each such process that native code is allowed.
+  return [
+    "--disable-warning=SecurityWarning",
+    "--permission",
+    "--allow-fs-read=*",
+    "--allow-addons",
+    ...network,
+  ];
 }
 
 /** Plans the Murmur processes of a swarm one by one. `metricsPort`: the port of the probes and metrics of the process. */
@@ -100,6 +118,7 @@ export function createPlanner({
   directory,
   users,
   loads = {},
+  readOnlyRoles = new Set(),
 }: PlanFacts): Planner {
   const common: Record<string, string | undefined> = {
     ...environment,
@@ -140,7 +159,13 @@ export function createPlanner({
     number: place.number,
     name: `${place.role}-${place.number}`,
     command: process.execPath,
-    args: [`--max-old-space-size=${config.heapMb}`, "--disable-warning=ExperimentalWarning", MAIN, ...args],
+    args: [
+      `--max-old-space-size=${config.heapMb}`,
+      "--disable-warning=ExperimentalWarning",
+      ...(readOnlyRoles.has(place.role) ? readOnlyFlags() : []),
+      MAIN,
+      ...args,
+    ],
     environment: { ...common, MURMUR_METRICS_PORT: String(place.metricsPort), ...extra },
     directory,
     metrics: `http://127.0.0.1:${place.metricsPort}/metrics`,

@@ -43,6 +43,8 @@ export interface SupervisorOptions {
   roles: readonly string[];
   /** The roles of agents that the processes of a role load; default: that role alone. */
   loads?: Readonly<Record<string, readonly string[]>> | undefined;
+  /** The roles whose processes may only read; default: none. */
+  readOnlyRoles?: ReadonlySet<string> | undefined;
   /** The agent file of each known role, for the comparison of code and for `watch`; default: none is compared. */
   roleFiles?: Readonly<Record<string, string>> | undefined;
   /** Restart a role when its files change; default false. */
@@ -165,7 +167,7 @@ class SwarmSupervisor implements Supervisor {
 
   async start(): Promise<Supervisor> {
     const { config, roles, coordinators = 0, httpPort, joinServer, signal, onStep } = this.#options;
-    const { environment, directory, loads, log, withApi, permissionsFile } = this.#options;
+    const { environment, directory, loads, readOnlyRoles, log, withApi, permissionsFile } = this.#options;
     const http = httpPort === undefined || httpPort === 0 ? null : httpPort;
     try {
       if (http !== null) await this.#checkHttpPort(http);
@@ -182,6 +184,7 @@ class SwarmSupervisor implements Supervisor {
         environment,
         directory,
         loads,
+        readOnlyRoles,
         users,
       };
       const plans = planProcesses({

@@ -1,3 +1,7 @@
+import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { loadConfig } from "../../../src/app/config.ts";
 import { natsConfig, parseAgents, planProcesses } from "../../../src/app/supervisor/plan.ts";
@@ -9,6 +13,7 @@ async function setup(
     environment?: Record<string, string>;
     flags?: Record<string, string>;
     loads?: Record<string, string[]>;
+    readOnlyRoles?: ReadonlySet<string>;
   } = {},
 ) {
   const { config } = await loadConfig({
@@ -26,6 +31,7 @@ async function setup(
     metricsPorts: [3, 4, 5, 6, 7, 8, 9],
     environment: options.environment ?? {},
     loads: options.loads,
+    readOnlyRoles: options.readOnlyRoles,
   });
 }
 
@@ -65,6 +71,40 @@ test("a process loads its own role, or the roles that were named for it", async 
     ["echo-2", "echo"],
     ["review-1", "lint", "style"],
   ]);
+});
+
+/** Tries each right that a read-only process lacks, and prints the codes of the errors. */
+const TRIES = `
+const fs = require("node:fs");
+const tries = {
+  read: () => fs.readFileSync(process.execPath, { encoding: null, flag: "r" }).length,
+  write: () => fs.writeFileSync(process.argv[1], ""),
+  program: () => require("node:child_process").spawnSync(process.execPath, ["--version"]),
+  thread: () => new (require("node:worker_threads").Worker)("", { eval: true }),
+};
+const codes = Object.entries(tries).map(([name, run]) => {
+  try { run(); return [name, "done"]; } catch (error) { return [name, error.code]; }
+});
+process.stdout.write(JSON.stringify(Object.fromEntries(codes)));
+`;
+
+test("the processes of a read-only role may read, and not write, start programs or threads; other processes may", async () => {
+  const plans = await setup({ readOnlyRoles: new Set(["review"]) });
+  const marked = plans.filter(({ args }) => args.includes("--permission")).map(({ name }) => name);
+  expect(marked).toEqual(["review-1"]);
+  const { command = "", args = [] } = plans.find(({ name }) => name === "review-1") ?? {};
+  const flags = args.slice(0, args.indexOf("agent") - 1);
+  const target = join(tmpdir(), `murmur-never-written-${process.pid}`);
+  const ran = execFileSync(command, [...flags, "--input-type=commonjs", "-e", TRIES, target], {
+    encoding: "utf8",
+  });
+  expect(JSON.parse(ran)).toEqual({
+    read: "done",
+    write: "ERR_ACCESS_DENIED",
+    program: "ERR_ACCESS_DENIED",
+    thread: "ERR_ACCESS_DENIED",
+  });
+  expect(existsSync(target)).toBe(false);
 });
 
 test("each coordinator gets its own id and the ids of all, and is planned between the api and the agents", async () => {

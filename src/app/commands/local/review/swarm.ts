@@ -186,6 +186,15 @@ export function groupRoles(roles: readonly string[], cores: number): Record<stri
   return Object.fromEntries(groups);
 }
 
+/**
+ * The processes whose analysers parse the reviewed files themselves, and start no program. They may only read, so that a fault in a parser
+ * can change nothing and start nothing. The linters' programs have a confinement of their own.
+ */
+export function readOnlyOf(loads: Readonly<Record<string, readonly string[]>>): ReadonlySet<string> {
+  const isLinting = new Set<string>(LINTERS);
+  return new Set(Object.keys(loads).filter((role) => !loads[role]?.some((each) => isLinting.has(each))));
+}
+
 async function startOwn(
   ports: Ports,
   options: { directory: string; roles: readonly string[]; join: Target | undefined },
@@ -220,6 +229,7 @@ async function startOwn(
       },
       roles: Object.keys(loads),
       loads,
+      readOnlyRoles: readOnlyOf(loads),
       withApi: options.join === undefined,
       coordinators: options.join === undefined && needsCoordinator ? 1 : 0,
       joinServer: options.join === undefined ? undefined : serversOf(options.join),
