@@ -18,6 +18,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     "drain processes of the swarm and start them anew",
     async () => (await import("./local/restart.ts")).command,
   ),
+  entry(
+    "problems",
+    "tell the problems of the swarm now, with cause and runbook",
+    async () => (await import("./swarm/problems.ts")).ls,
+  ),
   entry("status", "show the swarm at a glance", async () => (await import("./local/status.ts")).command),
   entry("logs", "show the logs of the swarm", async () => (await import("./local/logs.ts")).command),
   entry("down", "stop the swarm of a data directory", async () => (await import("./local/down.ts")).command),

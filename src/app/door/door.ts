@@ -53,6 +53,7 @@ export interface DoorParts {
   readonly rightsOf: (user: string) => UserRights | null;
   /** The groups of agents: see {@link OperationContext}. */
   readonly scaling?: OperationContext["scaling"];
+  readonly problems?: OperationContext["problems"];
   readonly auditor: Auditor;
   readonly onRefused: (refused: RefusedOperation) => void;
   readonly meter: Pick<Meter, "operateRequests">;
@@ -199,7 +200,7 @@ class OperateDoor {
     value: unknown,
   ): Promise<unknown> {
     const { request, running, rights, operation, timeoutMs, encoding, replies } = call;
-    const { transport, tasks, scaling, auditor } = this.#parts;
+    const { transport, tasks, scaling, problems, auditor } = this.#parts;
     const given = parse(operation.input, value, operation.name);
     const input = await this.#authorise(rights, operation, given);
     running.controller.signal.throwIfAborted();
@@ -209,6 +210,7 @@ class OperateDoor {
         transport,
         tasks,
         scaling,
+        problems,
         office: createOfficeClient({ transport }),
         signal: running.controller.signal,
         caller: { name: rights.user, role: "api", isProven: true },

@@ -27,6 +27,7 @@ export class KeptFact<T> implements Kept<T> {
   readonly #read: () => Promise<T>;
   readonly #show: (value: T) => void;
   readonly #nowMs: () => number;
+  readonly #intervalMs: number;
   value: T | null = null;
   readAtMs = Number.NEGATIVE_INFINITY;
   problem: string | null = null;
@@ -39,11 +40,14 @@ export class KeptFact<T> implements Kept<T> {
     read: () => Promise<T>;
     /** Hears of each new value, for the gauges. */
     show?: (value: T) => void;
+    /** The shortest time between two reads, in ms; default {@link FACTS_INTERVAL_MS}. */
+    intervalMs?: number;
     nowMs?: () => number;
   }) {
     this.name = parts.name;
     this.#read = parts.read;
     this.#show = parts.show ?? (() => undefined);
+    this.#intervalMs = parts.intervalMs ?? FACTS_INTERVAL_MS;
     this.#nowMs = parts.nowMs ?? (() => performance.now());
   }
 
@@ -76,7 +80,7 @@ export class KeptFact<T> implements Kept<T> {
       this.problem = error instanceof Error ? error.message : String(error);
     }
     const tookMs = this.#nowMs() - startedMs;
-    this.#dueAtMs = this.#nowMs() + Math.max(FACTS_INTERVAL_MS, tookMs * (1 / DUTY_SHARE - 1)); // K2
+    this.#dueAtMs = this.#nowMs() + Math.max(this.#intervalMs, tookMs * (1 / DUTY_SHARE - 1)); // K2
   }
 }
 

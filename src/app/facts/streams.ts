@@ -11,6 +11,8 @@ export interface StreamFacts {
   readonly bytes: number;
   /** Null: the stream has no limit of its own. */
   readonly limitBytes: number | null;
+  /** True: a full stream refuses new messages. False: it drops its oldest ones. */
+  readonly refusesWhenFull: boolean;
 }
 
 /** The streams, and the delayed tasks. */
@@ -25,22 +27,29 @@ export interface StreamsFacts {
 /** Reads all streams; a stream that does not exist is left out. @throws SwarmError `unavailable`. */
 export async function readStreams(transport: Transport): Promise<StreamsFacts> {
   const classes = await transport.placedClasses();
-  const keys = new Set<StreamKey>([
-    ...streamSpecs(transport.prefix).map(({ key }) => key),
-    ...classes.map((name) => placedKey(name)),
+  const refuses = new Map<StreamKey, boolean>([
+    ...streamSpecs(transport.prefix).map(({ key, discard }): [StreamKey, boolean] => [
+      key,
+      discard === "new",
+    ]),
+    ...classes.map((name): [StreamKey, boolean] => [placedKey(name), true]),
   ]);
   const [found, dueAtMs] = await Promise.all([
-    Promise.all([...keys].map((key) => readStream(transport, key))),
+    Promise.all([...refuses].map(([key, refusesWhenFull]) => readStream(transport, key, refusesWhenFull))),
     readOldestDue(transport),
   ]);
   const streams = found.filter((stream) => stream !== null);
   return { streams, later: streams.find(({ stream }) => stream === "later")?.messages ?? 0, dueAtMs };
 }
 
-async function readStream(transport: Transport, key: StreamKey): Promise<StreamFacts | null> {
+async function readStream(
+  transport: Transport,
+  key: StreamKey,
+  refusesWhenFull: boolean,
+): Promise<StreamFacts | null> {
   try {
     const { messages, lastSeq, bytes, limitBytes } = await transport.log(key).info();
-    return { stream: key, messages, lastSeq, bytes, limitBytes };
+    return { stream: key, messages, lastSeq, bytes, limitBytes, refusesWhenFull };
   } catch (error) {
     if (isStreamMissing(error)) return null;
     throw error;

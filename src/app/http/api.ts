@@ -118,7 +118,7 @@ export function apiRoutes(
 
   for (const route of ROUTES) {
     app.on(route.method, route.path, async (context) => {
-      if (transport.state !== "connected") await reconnected(transport);
+      if (transport.state !== "connected" && route.isFromMemory !== true) await reconnected(transport);
       const isWaiting = route.waits?.(context) === true;
       if (isWaiting && waiting >= MAX_WAITING) {
         throw new SwarmError("rate_limited", `${MAX_WAITING} requests wait here already`, {

@@ -24,6 +24,7 @@ import {
 } from "../operations/dead-letters.ts";
 import { showOffice } from "../operations/office.ts";
 import { type Operation, type OperationContext, perform } from "../operations/operation.ts";
+import { listProblems } from "../operations/problems.ts";
 import { showScaling } from "../operations/scaling.ts";
 import { filterFields } from "../operations/task-filter.ts";
 import { purgeTasks } from "../operations/task-purge.ts";
@@ -49,6 +50,8 @@ export interface ServedSwarm {
   tasks: TaskClient;
   /** The groups of agents, where the permissions are read. */
   scaling?: OperationContext["scaling"];
+  /** The watch over the problems, see {@link OperationContext}. */
+  problems?: OperationContext["problems"];
   /** Stores the audit entries of operations; default as in {@link OperationContext}. */
   auditor?: OperationContext["auditor"];
   /** Default {@link OFFICE_WAIT_MS}. */
@@ -67,6 +70,8 @@ export interface Answer {
 export interface Route {
   method: "GET" | "POST" | "DELETE";
   path: string;
+  /** True: the answer comes from memory, so it is given without a connection to NATS too. */
+  isFromMemory?: true;
   /** True for a request that holds its socket until a task ends. */
   waits?(context: Context): boolean;
   /** Performs the route's operation. @throws SwarmError of the request, or of the operation. */
@@ -221,6 +226,15 @@ export const ROUTES: readonly Route[] = [
     }),
   ),
   {
+    method: "GET",
+    path: "/v1/problems",
+    isFromMemory: true,
+    answer: async (_context, swarm) => ({
+      body: await perform(listProblems, contextOf(swarm), {}),
+      status: 200,
+    }),
+  },
+  {
     // For autoscalers, such as the trigger metrics-api of KEDA with the value location `work`.
     method: "GET",
     path: "/v1/scaling/:group",
@@ -268,11 +282,21 @@ const NEVER_ABORTED = new AbortController().signal;
 const CALLER = { name: "http", role: "api" };
 
 function contextOf(
-  { transport, tasks, scaling, auditor }: ServedSwarm,
+  { transport, tasks, scaling, problems, auditor }: ServedSwarm,
   more: Pick<OperationContext, "timeoutMs" | "request"> = {},
 ): OperationContext {
   const office = createOfficeClient({ transport });
-  return { transport, tasks, office, scaling, signal: NEVER_ABORTED, caller: CALLER, auditor, ...more };
+  return {
+    transport,
+    tasks,
+    office,
+    scaling,
+    problems,
+    signal: NEVER_ABORTED,
+    caller: CALLER,
+    auditor,
+    ...more,
+  };
 }
 
 /** `curl -d` sends a form unless it is told otherwise. @throws SwarmError `invalid_input` with the flag to use. */

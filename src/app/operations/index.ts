@@ -10,6 +10,7 @@ import { listDeadLetters, purgeDeadLetters, replayDeadLetter, showDeadLetter } f
 import { acquireLock, listLocks, releaseLock } from "./locks.ts";
 import { recoverOffice, showOffice, transferOffice } from "./office.ts";
 import type { Operation } from "./operation.ts";
+import { listProblems } from "./problems.ts";
 import { showScaling } from "./scaling.ts";
 import { listSchedules, removeSchedule, setSchedule } from "./schedules.ts";
 import { initStreams } from "./streams.ts";
@@ -45,5 +46,5 @@ export const OPERATIONS = [
   ...[setSchedule, listSchedules, removeSchedule],
   ...[setBudget, listBudgets, removeBudget],
   ...[listAuditEntries, verifyAuditLog],
-  ...[initStreams, showSwarm],
+  ...[initStreams, showSwarm, listProblems],
 ] as unknown as readonly Operation[];

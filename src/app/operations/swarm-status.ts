@@ -1,17 +1,10 @@
 // The operation behind `status`: a quick look at the whole swarm. It asks all parts at the same time and waits for none longer than a
 // fixed time; a part that did not answer is named, never guessed.
 import { z } from "zod";
-import {
-  coordinatorStatusSchema,
-  createSubjects,
-  decode,
-  encode,
-  HEADERS,
-  SwarmError,
-  toSwarmError,
-} from "../../protocol/index.ts";
+import { createSubjects, decode, encode, HEADERS, SwarmError, toSwarmError } from "../../protocol/index.ts";
 import type { Incoming } from "../../transport/index.ts";
 import { readCapabilities } from "../office/capabilities.ts";
+import { glanceAtOffice } from "../office/coordinators.ts";
 import { defineOperation, type OperationContext } from "./operation.ts";
 
 /**
@@ -85,7 +78,7 @@ export const showSwarm = defineOperation({
       });
     const [processes, office, agents, queues, delayed, deadLetters] = await Promise.all([
       part("processes", readProcesses(context)),
-      part("office", readOffice(context)),
+      part("office", glanceAtOffice(transport, SCATTER)),
       part("agents", countAgents(context)),
       part("queues", readCapabilities({ ...context, pausesTimeoutMs: PART_TIMEOUT_MS })),
       part("delayed", transport.log("later").info()),
@@ -137,21 +130,6 @@ async function readProcesses({ transport }: OperationContext): Promise<z.output<
       return [{ id, role: metadata.role, pid: Number(metadata.pid), version }];
     })
     .sort((a, b) => (`${a.role} ${a.id}` < `${b.role} ${b.id}` ? -1 : 1));
-}
-
-async function readOffice({ transport }: OperationContext) {
-  const { coordinators } = createSubjects(transport.prefix);
-  const replies = await transport.bus.scatter(coordinators, encode({}), SCATTER);
-  const seen = replies.flatMap((reply) => coordinatorStatusSchema.safeParse(readBody(reply)).data ?? []);
-  const term = Math.max(0, ...seen.map((each) => each.term));
-  const leader = seen.find((each) => each.role === "leader" && each.term === term);
-  const applied = seen.map((each) => each.appliedSeq);
-  return {
-    leader: leader?.id ?? null,
-    term,
-    coordinators: seen.length,
-    lag: applied.length === 0 ? 0 : Math.max(...applied) - Math.min(...applied),
-  };
 }
 
 async function countAgents({ transport }: OperationContext): Promise<Record<string, number>> {

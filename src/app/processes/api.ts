@@ -24,6 +24,7 @@ import {
   type PermissionsChange,
   rightsOf,
 } from "../permissions/index.ts";
+import { ProblemWatch } from "../problems/watch.ts";
 import { SetupError } from "../setup-error.ts";
 import { resolveFrom } from "../target.ts";
 import { createApiToken } from "./api-token.ts";
@@ -92,16 +93,17 @@ function assembleApi(
     permissions === undefined
       ? undefined
       : new GroupWorkCounter({ transport, office, groups: () => groupsOf(permissions.now) });
+  const facts = createSwarmFacts({ transport, dead: tasks.dead, scaling, meter });
+  const problems = new ProblemWatch({ transport, office, shared: facts });
   // `<p>.submit` names no user, so it is answered only where permissions are off; `<p>.operate` needs the rights of its users.
   const door =
     permissions === undefined
       ? createFrontDoor({ transport, client: tasks, log })
       : createOperateDoor({
-          ...{ transport, tasks, scaling, meter, log, auditor, operations: OPERATIONS },
+          ...{ transport, tasks, scaling, problems, meter, log, auditor, operations: OPERATIONS },
           rightsOf: (user) => rightsOf(user, permissions.now),
           onRefused: refused.onRefused,
         });
-  const facts = createSwarmFacts({ transport, dead: tasks.dead, scaling, meter });
   let apiUrl = "";
   return {
     services: {
@@ -124,7 +126,7 @@ function assembleApi(
           isOpenBallot: async (taskId) => (await tasks.findBallot(taskId)) !== null,
         }),
         keepFacts({
-          facts: Object.values(facts),
+          facts: [...Object.values(facts), ...problems.facts],
           meter,
           isConnected: () => transport.state === "connected",
           log,
@@ -139,7 +141,7 @@ function assembleApi(
       const { httpHost: host, httpPort: port } = config;
       const token = createApiToken(config, { log });
       const routes = apiRoutes({
-        ...{ transport, tasks, scaling, log, meter, host, token, probes, auditor },
+        ...{ transport, tasks, scaling, problems, log, meter, host, token, probes, auditor },
         onRefused: refused.onRefused,
       });
       const listening = await listen(routes, { host, port, what: "the HTTP API" });

@@ -217,6 +217,8 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
     unanswered: [],
   });
 
+  expect((await call("problems-list")).output.unknown).toEqual([]);
+
   const agent = agentOf("echo");
   expect((await call("agent-list")).output.agents).toHaveLength(4);
   expect((await call("agent-show", { agent })).output).toMatchObject({ equivocations: 0 });

@@ -11,11 +11,14 @@ import { READ_TIMEOUT_MS, reading } from "../../cli/session.ts";
 import type { Terminal } from "../../cli/terminal.ts";
 import { readCapabilities } from "../../office/capabilities.ts";
 import { readOfficeStatus } from "../../office/status.ts";
+import { problemReportSchema } from "../../operations/problems.ts";
+import { ProblemWatch } from "../../problems/watch.ts";
 import { CLOCK_SKEW_FACT } from "../../processes/discovery.ts";
 import { isAlive } from "../../supervisor/identity.ts";
 import { probeServer } from "../../supervisor/server-probe.ts";
 import { readState } from "../../supervisor/state.ts";
 import { resolveTarget } from "../../target.ts";
+import { showProblems } from "../views/problems.ts";
 import {
   type Finding,
   findingSchema,
@@ -52,6 +55,8 @@ export const command = defineCommand({
   output: z.object({
     healthy: z.boolean(),
     checks: z.array(findingSchema),
+    /** The problems of the swarm, as `murmur problems` tells them; null when it was not reached. */
+    problems: problemReportSchema.nullable(),
     /** The attempts of `--role`; null without it, and when the server cannot be reached. */
     trial: trialSchema.nullable(),
   }),
@@ -59,18 +64,24 @@ export const command = defineCommand({
   details:
     "Exit code 1 for a failed check, 0 for warnings alone.\n--role connects as the process does (in the data directory of up --permissions: as the role's user), and tries each line of the\nrole, which the server must allow, and lines of other roles, which it must refuse. No attempt has an effect: the server judges each\nmessage and delivers none. It logs a violation for each attempt to publish, also for an allowed one.",
   async run(ports, { role, permissions }) {
-    if (role !== undefined) return tryRole(ports, role, permissions);
+    if (role !== undefined) return { ...(await tryRole(ports, role, permissions)), problems: null };
     if (permissions !== undefined) {
       throw new SwarmError("invalid_input", "--permissions is given without --role; name the role", {
         field: "role",
       });
     }
-    const checks = [...checkProcesses(ports), ...(await checkSwarm(ports))];
-    return { healthy: isHealthy(checks), checks, trial: null };
+    const swarm = await checkSwarm(ports);
+    const checks = [...checkProcesses(ports), ...swarm.checks];
+    const isPaged = swarm.problems?.problems.some(({ severity }) => severity === "page") === true;
+    return { healthy: isHealthy(checks) && !isPaged, checks, problems: swarm.problems, trial: null };
   },
   namesCommands: true,
-  render: ({ checks, trial }, terminal) =>
-    [showChecks(checks, terminal), ...(trial === null ? [] : [showTrial(trial, terminal)])].join("\n"),
+  render: ({ checks, problems, trial }, terminal) =>
+    [
+      showChecks(checks, terminal),
+      ...(problems === null ? [] : [showProblems(problems, terminal)]),
+      ...(trial === null ? [] : [showTrial(trial, terminal)]),
+    ].join("\n"),
   exitCode: ({ healthy }) => (healthy ? 0 : 1),
 });
 
@@ -95,30 +106,38 @@ function checkProcesses(ports: Ports): Finding[] {
   });
 }
 
-async function checkSwarm(ports: Ports): Promise<Finding[]> {
+/** The checks, and the problems; null when the swarm was not reached. */
+interface SwarmLook {
+  readonly checks: Finding[];
+  readonly problems: z.output<typeof problemReportSchema> | null;
+}
+
+const unreached = (checks: Finding[]): SwarmLook => ({ checks, problems: null });
+
+async function checkSwarm(ports: Ports): Promise<SwarmLook> {
   const { nats, deadSwarm } = await resolveTarget(ports.config, ports.sources, ports.environment);
-  if (deadSwarm !== null) return []; // its processes are judged already, and another server must not be taken for it
+  if (deadSwarm !== null) return unreached([]); // its processes are judged already, and another server must not be taken for it
   const [first = ""] = [nats.servers].flat().flatMap((servers) => servers.split(","));
   const seen = await probeServer(first, ports.config.timeoutMs ?? READ_TIMEOUT_MS).catch((error: Error) => ({
     problem: error.message,
   }));
   const server = judgeServer(redactText(first), seen);
-  if (server.verdict === "failed") return [server];
+  if (server.verdict === "failed") return unreached([server]);
   let transport: Transport;
   try {
     transport = await ports.transport();
   } catch (error) {
     const detail = toSwarmError(error).message;
-    return [
-      server,
-      { name: "login", verdict: "failed", detail, next: "check the user, token or credentials file" },
-    ];
+    const next = "check the user, token or credentials file";
+    return unreached([server, { name: "login", verdict: "failed", detail, next }]);
   }
   const streams = judgeStreams(
     await reading(ports, transport.inspect({ classes: [ports.config.agentClass] })),
   );
-  if (streams.verdict === "failed") return [server, streams];
-  return [server, streams, ...(await reading(ports, checkWork(ports, transport)))];
+  if (streams.verdict === "failed") return unreached([server, streams]);
+  const watch = new ProblemWatch({ transport, office: createOfficeClient({ transport }) });
+  const [work, report] = await reading(ports, Promise.all([checkWork(ports, transport), watch.look()]));
+  return { checks: [server, streams, ...work], problems: problemReportSchema.parse(report) };
 }
 
 async function checkWork(ports: Ports, transport: Transport): Promise<Finding[]> {

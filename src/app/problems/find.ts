@@ -1,0 +1,375 @@
+// Which problems does the swarm have now? Facts in, problems out: is work late or failed and since when, and the likely cause.
+// The api process, `doctor` and the operation `problems-list` ask the same function. Pure.
+//
+// P1  A part of the facts that is unknown makes no problem and hides none of the others; `unknown` names it.
+// P2  The order and the contents of the report depend on the facts alone.
+import { type AgentStatus, PLACEHOLDER } from "../../protocol/index.ts";
+import type { QueueFacts } from "../facts/queues.ts";
+import type { StreamsFacts } from "../facts/streams.ts";
+import {
+  type Effect,
+  PROBLEM_NAMES,
+  PROBLEMS,
+  type ProblemName,
+  runbookOf,
+  type Severity,
+} from "./catalogue.ts";
+
+/**
+ * How long the tasks of a capability may wait for an agent before it is a problem, in ms: a roll call during a restart may miss
+ * an agent. An alert waits for longer, because a group that scales from zero takes a minute to start.
+ */
+export const AGENTLESS_MS = 1_500;
+/** How long the office may be vacant, in ms: a change takes 1.2 s (p99). */
+export const VACANT_MS = 2_000;
+/** How long a dead letter counts as new, in ms. */
+export const DEAD_WINDOW_MS = 600_000;
+/** A stream with this share of its limit is almost full. The rest is minutes at the highest rates, and hours at usual ones. */
+const FULL_SHARE = 0.9;
+/** How late a due task may be moved, in ms: movers look every second. */
+const LATE_MS = 30_000;
+/** The entries that a coordinator may be behind: as much as `/readyz` allows. */
+const OFFICE_LAG_MAX = 1_000;
+/** Facts of this age are stale, in ms: fifteen missed reads. */
+const STALE_MS = 30_000;
+/** How long tasks of a priority may wait, in ms: the objective for 99 % of them. */
+export const WAIT_OBJECTIVE_MS: Readonly<Record<string, number>> = {
+  urgent: 5_000,
+  high: 15_000,
+  normal: 60_000,
+  low: 600_000,
+};
+/** The states of agents that take no task any more. */
+const LEAVING: readonly string[] = ["failed", "stopped", "draining"];
+/** The most names that one sentence lists. */
+const MAX_IN_SENTENCE = 5;
+
+/** A dead letter that is new. */
+export interface NewDeadLetter {
+  readonly capability: string;
+  /** The code of the failure; null when the letter could not be read. */
+  readonly code: string | null;
+  readonly atMs: number;
+}
+
+/** The office as its coordinators tell it. */
+export interface OfficeFacts {
+  readonly leader: string | null;
+  readonly coordinators: number;
+  /** The entries that the last coordinator is behind the first. */
+  readonly lag: number;
+  /** When a leader was last seen, Unix ms; null when none was seen since the look began. */
+  readonly leaderSeenAtMs: number | null;
+  /** True: the office was held before, by the control log. A swarm that never had a coordinator misses none. */
+  readonly wasHeld: boolean;
+}
+
+/** Everything that the decider looks at. Null: this part is unknown. */
+export interface ProblemFacts {
+  readonly nowMs: number;
+  /** When the connection to NATS broke, Unix ms; null while it stands. */
+  readonly disconnectedAtMs: number | null;
+  readonly queues: readonly QueueFacts[] | null;
+  /** Capabilities that take no work on an operator's order. */
+  readonly paused: ReadonlySet<string> | null;
+  readonly agents: readonly AgentStatus[] | null;
+  readonly streams: StreamsFacts | null;
+  readonly newDead: readonly NewDeadLetter[] | null;
+  readonly office: OfficeFacts | null;
+  /** The age of each part that the process keeps, in ms; null: never read. */
+  readonly ages: Readonly<Record<string, number | null>>;
+}
+
+/** One problem. */
+export interface Problem {
+  readonly name: ProblemName;
+  readonly severity: Severity;
+  readonly effect: Effect;
+  readonly summary: string;
+  /** Since when, ISO 8601; null when unknown. */
+  readonly since: string | null;
+  readonly hit: {
+    readonly capabilities: readonly string[];
+    /** The number of tasks; null when unknown. */
+    readonly tasks: number | null;
+    /** When the oldest of these tasks was stored, or the first of them failed, ISO 8601. */
+    readonly oldest: string | null;
+  };
+  /** The likely cause, with its figures. */
+  readonly cause: string;
+  readonly runbook: string;
+  /** Commands that help, the first one first. */
+  readonly commands: readonly string[];
+}
+
+/** The finding of one rule; the catalogue has the rest. */
+interface Found {
+  readonly name: ProblemName;
+  readonly sinceMs: number | null;
+  readonly capabilities?: readonly string[];
+  readonly tasks?: number | null;
+  readonly oldestMs?: number | null;
+  readonly cause: string;
+  readonly commands: readonly string[];
+}
+
+/** All problems, the most urgent first, then by the age of the work that they hit (P2). */
+export function findProblems(facts: ProblemFacts): Problem[] {
+  if (facts.disconnectedAtMs !== null) return [toProblem(unreachable(facts, facts.disconnectedAtMs))]; // nothing else is known
+  const found = [
+    ...findAgentless(facts),
+    ...findVacant(facts),
+    ...findFull(facts),
+    ...findDead(facts),
+    ...findGivenUp(facts),
+    ...findSaturated(facts),
+    ...findLate(facts),
+    ...findLag(facts),
+    ...findStale(facts),
+  ];
+  return found.sort(byUrgency).map(toProblem);
+}
+
+/** The parts of the facts that are unknown (P1). */
+export function findUnknown(facts: ProblemFacts): string[] {
+  const parts = ["queues", "paused", "agents", "streams", "newDead", "office"] as const;
+  return parts.filter((part) => facts[part] === null);
+}
+
+function byUrgency(a: Found, b: Found): number {
+  const rank = PROBLEM_NAMES.indexOf(a.name) - PROBLEM_NAMES.indexOf(b.name);
+  if (rank !== 0) return rank;
+  const age = (a.oldestMs ?? Number.POSITIVE_INFINITY) - (b.oldestMs ?? Number.POSITIVE_INFINITY);
+  if (age !== 0 && !Number.isNaN(age)) return age;
+  return (a.capabilities?.[0] ?? "") < (b.capabilities?.[0] ?? "") ? -1 : 1;
+}
+
+function toProblem({
+  name,
+  sinceMs,
+  capabilities = [],
+  tasks = null,
+  oldestMs = null,
+  cause,
+  commands,
+}: Found): Problem {
+  const iso = (ms: number | null) => (ms === null ? null : new Date(ms).toISOString());
+  return {
+    name,
+    ...PROBLEMS[name],
+    since: iso(sinceMs),
+    hit: { capabilities, tasks, oldest: iso(oldestMs) },
+    cause,
+    runbook: runbookOf(name),
+    commands,
+  };
+}
+
+function unreachable({ nowMs }: ProblemFacts, sinceMs: number): Found {
+  return {
+    name: "MurmurNatsUnreachable",
+    sinceMs,
+    cause: `this api process has had no connection for ${showSeconds(nowMs - sinceMs)}; stored tasks are safe, and wait`,
+    commands: ["murmur doctor", "nats server list"],
+  };
+}
+
+/** The queue of one capability, all priorities together. */
+interface Waiting {
+  readonly capability: string;
+  readonly tasks: number;
+  readonly oldestMs: number | null;
+}
+
+function waitingByCapability(queues: readonly QueueFacts[]): Waiting[] {
+  const own = queues.filter(({ capability, pending }) => capability !== PLACEHOLDER && pending > 0);
+  return [...Map.groupBy(own, ({ capability }) => capability)].map(([capability, parts]) => ({
+    capability,
+    tasks: parts.reduce((sum, { pending }) => sum + pending, 0),
+    oldestMs: oldestOf(parts.map(({ oldestAtMs }) => oldestAtMs)),
+  }));
+}
+
+function oldestOf(times: readonly (number | null)[]): number | null {
+  const known = times.filter((time) => time !== null);
+  return known.length === 0 ? null : Math.min(...known);
+}
+
+function findAgentless({ nowMs, queues, paused, agents }: ProblemFacts): Found[] {
+  if (queues === null || agents === null || paused === null) return [];
+  const able = agents.filter(({ state }) => !LEAVING.includes(state));
+  const offered = new Set(able.flatMap(({ capabilities }) => capabilities));
+  return waitingByCapability(queues)
+    .filter(({ capability }) => !offered.has(capability) && !paused.has(capability))
+    .filter(({ oldestMs }) => oldestMs !== null && nowMs - oldestMs >= AGENTLESS_MS)
+    .map(({ capability, tasks, oldestMs }) => {
+      const leaving = agents.filter((agent) => agent.capabilities.includes(capability));
+      const why =
+        leaving.length === 0
+          ? "no living agent offers it"
+          : `none of its ${leaving.length} agents takes work (${countStates(leaving)})`;
+      const wait = oldestMs === null ? "" : `, the oldest for ${showSeconds(nowMs - oldestMs)}`;
+      return {
+        name: "MurmurCapabilityWithoutAgents" as const,
+        sinceMs: oldestMs,
+        capabilities: [capability],
+        tasks,
+        oldestMs,
+        cause: `${tasks} tasks of ${capability} wait${wait}; ${why}`,
+        commands: ["murmur agent ls", "murmur status", `murmur task purge --capability ${capability}`],
+      };
+    });
+}
+
+function countStates(agents: readonly AgentStatus[]): string {
+  return [...Map.groupBy(agents, ({ state }) => state)]
+    .map(([state, each]) => `${each.length} ${state}`)
+    .join(", ");
+}
+
+function findVacant({ nowMs, office }: ProblemFacts): Found[] {
+  if (office === null || office.leader !== null || !office.wasHeld) return [];
+  const { leaderSeenAtMs, coordinators } = office;
+  if (leaderSeenAtMs !== null && nowMs - leaderSeenAtMs < VACANT_MS) return [];
+  const who =
+    coordinators === 0 ? "no coordinator answers" : `${coordinators} coordinators answer, and none leads`;
+  const seen =
+    leaderSeenAtMs === null ? "" : `; the last leader was seen ${showSeconds(nowMs - leaderSeenAtMs)} ago`;
+  return [
+    {
+      name: "MurmurOfficeVacant",
+      sinceMs: leaderSeenAtMs,
+      cause: `${who}${seen}; tasks of the queues flow`,
+      commands: ["murmur office status", "murmur logs coordinator"],
+    },
+  ];
+}
+
+function findFull({ streams }: ProblemFacts): Found[] {
+  return (streams?.streams ?? []).flatMap(({ stream, bytes, limitBytes, refusesWhenFull, messages }) => {
+    if (!refusesWhenFull || limitBytes === null || bytes < limitBytes * FULL_SHARE) return [];
+    const share = Math.floor((100 * bytes) / limitBytes);
+    return [
+      {
+        name: "MurmurStreamAlmostFull" as const,
+        sinceMs: null,
+        tasks: messages,
+        cause: `the stream ${stream} holds ${bytes} of ${limitBytes} bytes (${share} %) in ${messages} messages; when it is full, submits fail with rate_limited`,
+        commands: ["murmur status", "murmur task ls --state pending", "murmur task purge --state pending"],
+      },
+    ];
+  });
+}
+
+function findDead({ nowMs, newDead }: ProblemFacts): Found[] {
+  const fresh = (newDead ?? []).filter(({ atMs }) => nowMs - atMs < DEAD_WINDOW_MS);
+  return [...Map.groupBy(fresh, ({ capability }) => capability)].map(([capability, letters]) => {
+    const oldestMs = Math.min(...letters.map(({ atMs }) => atMs));
+    const codes = [...Map.groupBy(letters, ({ code }) => code ?? "unknown code")].map(
+      ([code, each]) => `${each.length} ${code}`,
+    );
+    return {
+      name: "MurmurDeadLettersGrowing" as const,
+      sinceMs: oldestMs,
+      capabilities: [capability],
+      tasks: letters.length,
+      oldestMs,
+      cause: `${letters.length} of the newest dead letters are of ${capability} and at most ${showSeconds(DEAD_WINDOW_MS)} old: ${codes.slice(0, MAX_IN_SENTENCE).join(", ")}`,
+      commands: [
+        `murmur dead ls --capability ${capability} --since 10m`,
+        "murmur dead show TASK",
+        "murmur dead replay TASK",
+      ],
+    };
+  });
+}
+
+function findGivenUp({ agents }: ProblemFacts): Found[] {
+  const failed = (agents ?? []).filter(({ state }) => state === "failed");
+  return [...Map.groupBy(failed, ({ role }) => role)].map(([role, each]) => ({
+    name: "MurmurAgentsGivenUp" as const,
+    sinceMs: null,
+    capabilities: [...new Set(each.flatMap(({ capabilities }) => capabilities))].sort(),
+    cause: `${each.length} agents of ${role} are failed: ${each
+      .slice(0, MAX_IN_SENTENCE)
+      .map(({ id }) => id)
+      .join(", ")}`,
+    commands: [`murmur logs ${role} --level error`, `murmur restart ${role}`],
+  }));
+}
+
+function findSaturated({ nowMs, queues, paused, agents }: ProblemFacts): Found[] {
+  if (queues === null || agents === null || paused === null) return [];
+  const able = agents.filter(({ state }) => !LEAVING.includes(state) && state !== "paused");
+  const late = queues.filter(
+    ({ capability, priority, pending, oldestAtMs }) =>
+      pending > 0 &&
+      !paused.has(capability) &&
+      oldestAtMs !== null &&
+      nowMs - oldestAtMs > (WAIT_OBJECTIVE_MS[priority] ?? Number.POSITIVE_INFINITY),
+  );
+  return waitingByCapability(late).flatMap(({ capability, tasks, oldestMs }) => {
+    const own = able.filter(({ capabilities }) => capabilities.includes(capability));
+    const total = own.reduce((sum, { slots }) => sum + slots.total, 0);
+    const used = own.reduce((sum, { slots }) => sum + slots.used, 0);
+    if (total === 0 || used < total) return [];
+    const waiting = own.filter(({ state }) => state === "waiting").length;
+    return [
+      {
+        name: "MurmurSlotsSaturated" as const,
+        sinceMs: oldestMs,
+        capabilities: [capability],
+        tasks,
+        oldestMs,
+        cause: `all ${total} slots of the ${own.length} agents of ${capability} are in use, ${waiting} agents wait for something, and ${tasks} tasks wait`,
+        commands: ["murmur agent ls", "murmur task ls --state running"],
+      },
+    ];
+  });
+}
+
+function findLate({ nowMs, streams }: ProblemFacts): Found[] {
+  const dueAtMs = streams?.dueAtMs ?? null;
+  if (dueAtMs === null || nowMs - dueAtMs < LATE_MS) return [];
+  return [
+    {
+      name: "MurmurDelayedTasksLate",
+      sinceMs: dueAtMs,
+      oldestMs: dueAtMs,
+      cause: `the oldest due task has waited for a mover for ${showSeconds(nowMs - dueAtMs)}`,
+      commands: ["murmur status", "murmur logs api"],
+    },
+  ];
+}
+
+function findLag({ office }: ProblemFacts): Found[] {
+  if (office === null || office.lag <= OFFICE_LAG_MAX) return [];
+  return [
+    {
+      name: "MurmurOfficeLogLag",
+      sinceMs: null,
+      cause: `a coordinator is ${office.lag} entries behind another one`,
+      commands: ["murmur office status", "murmur logs coordinator"],
+    },
+  ];
+}
+
+function findStale({ nowMs, ages }: ProblemFacts): Found[] {
+  const stale = Object.entries(ages).flatMap(([part, ageMs]) =>
+    ageMs !== null && ageMs >= STALE_MS ? [{ part, ageMs }] : [],
+  );
+  if (stale.length === 0) return [];
+  const oldestMs = Math.max(...stale.map(({ ageMs }) => ageMs));
+  return [
+    {
+      name: "MurmurFactsStale",
+      sinceMs: nowMs - oldestMs,
+      cause: `not read for ${showSeconds(oldestMs)}: ${stale.map(({ part }) => part).join(", ")}`,
+      commands: ["murmur doctor", "murmur logs api"],
+    },
+  ];
+}
+
+function showSeconds(ms: number): string {
+  return ms < 120_000 ? `${Math.round(ms / 1_000)} s` : `${Math.round(ms / 60_000)} min`;
+}

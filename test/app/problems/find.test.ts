@@ -1,0 +1,287 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { COMMANDS } from "../../../src/app/commands/index.ts";
+import { PROBLEM_NAMES, PROBLEMS, runbookOf } from "../../../src/app/problems/catalogue.ts";
+import {
+  AGENTLESS_MS,
+  DEAD_WINDOW_MS,
+  findProblems,
+  findUnknown,
+  type ProblemFacts,
+  VACANT_MS,
+} from "../../../src/app/problems/find.ts";
+import { seededChance } from "../../../src/base/index.ts";
+import type { AgentStatus } from "../../../src/protocol/index.ts";
+
+const NOW = Date.parse("2026-01-01T12:00:00Z");
+const agoIso = (ms: number) => new Date(NOW - ms).toISOString();
+
+const agent = (more: Partial<AgentStatus> = {}): AgentStatus => ({
+  ...{ id: "echo-1", role: "echo", capabilities: ["echo"], state: "idle", waiting: null, loop: 1 },
+  ...{ slots: { used: 0, total: 4 }, host: "h", pid: 1, since: agoIso(0), version: "1", class: "default" },
+  ...more,
+});
+const queue = (more: object = {}) => ({
+  ...{ capability: "echo", priority: "normal", pending: 0, inFlight: 0, oldestAtMs: null },
+  ...more,
+});
+const stream = (more: object = {}) => ({
+  ...{ stream: "tasks", messages: 1, lastSeq: 9, bytes: 10, limitBytes: 100, refusesWhenFull: true },
+  ...more,
+});
+
+const GOOD: ProblemFacts = {
+  nowMs: NOW,
+  disconnectedAtMs: null,
+  queues: [queue()],
+  paused: new Set(),
+  agents: [agent()],
+  streams: { streams: [stream()], later: 0, dueAtMs: null },
+  newDead: [],
+  office: { leader: "c1", coordinators: 3, lag: 0, leaderSeenAtMs: NOW, wasHeld: true },
+  ages: { queues: 500, streams: null },
+};
+const waiting = [
+  queue({ pending: 3, oldestAtMs: NOW - 12_000 }),
+  queue({ priority: "low", pending: 2, oldestAtMs: NOW - 90_000 }),
+];
+const busy = agent({ state: "working", slots: { used: 4, total: 4 } });
+const vacant = { leader: null, coordinators: 0, lag: 0, leaderSeenAtMs: NOW - VACANT_MS, wasHeld: true };
+
+test("a swarm in order has no problem, and no part of it is unknown", () => {
+  expect(findProblems(GOOD)).toEqual([]);
+  expect(findUnknown(GOOD)).toEqual([]);
+});
+
+describe("facts and their problems", () => {
+  test.each<[string, Partial<ProblemFacts>, object[]]>([
+    [
+      "no connection, and nothing else is told",
+      { disconnectedAtMs: NOW - 7_000, agents: [], queues: waiting },
+      [
+        {
+          name: "MurmurNatsUnreachable",
+          severity: "page",
+          since: agoIso(7_000),
+          cause: expect.stringContaining("no connection for 7 s"),
+        },
+      ],
+    ],
+    [
+      "tasks wait and no agent offers the capability",
+      { agents: [], queues: waiting },
+      [
+        {
+          name: "MurmurCapabilityWithoutAgents",
+          effect: "late",
+          since: agoIso(90_000),
+          hit: { capabilities: ["echo"], tasks: 5, oldest: agoIso(90_000) },
+          cause: "5 tasks of echo wait, the oldest for 90 s; no living agent offers it",
+        },
+      ],
+    ],
+    [
+      "its agents are failed",
+      { agents: [agent({ state: "failed" })], queues: waiting },
+      [
+        {
+          name: "MurmurCapabilityWithoutAgents",
+          cause: expect.stringContaining("none of its 1 agents takes work (1 failed)"),
+        },
+        {
+          name: "MurmurAgentsGivenUp",
+          hit: { capabilities: ["echo"] },
+          cause: "1 agents of echo are failed: echo-1",
+        },
+      ],
+    ],
+    [
+      "the tasks came a moment ago",
+      { agents: [], queues: [queue({ pending: 1, oldestAtMs: NOW - AGENTLESS_MS + 1 })] },
+      [],
+    ],
+    ["the capability is paused", { agents: [], queues: waiting, paused: new Set(["echo"]) }, []],
+    [
+      "only tasks of placed queues wait",
+      { agents: [], queues: [queue({ capability: "-", priority: "placed", pending: 1, oldestAtMs: 0 })] },
+      [],
+    ],
+    [
+      "no coordinator answers",
+      { office: vacant },
+      [
+        {
+          name: "MurmurOfficeVacant",
+          severity: "page",
+          since: agoIso(VACANT_MS),
+          cause: expect.stringContaining("no coordinator answers; the last leader was seen 2 s ago"),
+        },
+      ],
+    ],
+    [
+      "coordinators answer and none leads",
+      { office: { ...vacant, coordinators: 2, leaderSeenAtMs: null } },
+      [
+        {
+          name: "MurmurOfficeVacant",
+          since: null,
+          cause: "2 coordinators answer, and none leads; tasks of the queues flow",
+        },
+      ],
+    ],
+    ["an election is on its way", { office: { ...vacant, leaderSeenAtMs: NOW - VACANT_MS + 1 } }, []],
+    ["the swarm never had a coordinator", { office: { ...vacant, wasHeld: false } }, []],
+    ["a coordinator lags", { office: { ...GOOD.office!, lag: 1_001 } }, [{ name: "MurmurOfficeLogLag" }]],
+    [
+      "a stream is almost full",
+      { streams: { streams: [stream({ bytes: 90 })], later: 0, dueAtMs: null } },
+      [
+        {
+          name: "MurmurStreamAlmostFull",
+          severity: "page",
+          cause: expect.stringContaining("tasks holds 90 of 100 bytes (90 %)"),
+        },
+      ],
+    ],
+    [
+      "a full stream drops its oldest messages",
+      { streams: { streams: [stream({ bytes: 99, refusesWhenFull: false })], later: 0, dueAtMs: null } },
+      [],
+    ],
+    [
+      "a due task waits for a mover",
+      { streams: { streams: [], later: 1, dueAtMs: NOW - 31_000 } },
+      [{ name: "MurmurDelayedTasksLate", since: agoIso(31_000) }],
+    ],
+    [
+      "dead letters are new",
+      {
+        newDead: [
+          { capability: "echo", code: "tool_failed", atMs: NOW - 60_000 },
+          { capability: "echo", code: "tool_failed", atMs: NOW - 1_000 },
+          { capability: "echo", code: null, atMs: NOW - DEAD_WINDOW_MS },
+          { capability: "plan", code: null, atMs: NOW - 5_000 },
+        ],
+      },
+      [
+        {
+          name: "MurmurDeadLettersGrowing",
+          effect: "failed",
+          hit: { capabilities: ["echo"], tasks: 2, oldest: agoIso(60_000) },
+          cause: expect.stringContaining("2 tool_failed"),
+        },
+        {
+          name: "MurmurDeadLettersGrowing",
+          hit: { capabilities: ["plan"] },
+          cause: expect.stringContaining("1 unknown code"),
+        },
+      ],
+    ],
+    [
+      "every slot is in use and tasks are late",
+      { agents: [busy], queues: [queue({ pending: 2, oldestAtMs: NOW - 61_000 })] },
+      [
+        {
+          name: "MurmurSlotsSaturated",
+          hit: { capabilities: ["echo"], tasks: 2 },
+          cause: expect.stringContaining("all 4 slots of the 1 agents of echo are in use"),
+        },
+      ],
+    ],
+    [
+      "every slot is in use and tasks are within their time",
+      { agents: [busy], queues: [queue({ pending: 2, oldestAtMs: NOW - 59_000 })] },
+      [],
+    ],
+    [
+      "facts are old",
+      { ages: { queues: 30_000, streams: 100, agents: null } },
+      [{ name: "MurmurFactsStale", effect: "blind", cause: "not read for 30 s: queues" }],
+    ],
+  ])("%s", (_, facts, expected) => {
+    const found = findProblems({ ...GOOD, ...facts });
+    expect(found.map(({ name }) => name)).toEqual(expected.map((each) => (each as { name: string }).name));
+    expect(found).toMatchObject(expected);
+  });
+});
+
+/** Facts with random parts from those of the table, by a seed. */
+function randomFacts(seed: number): ProblemFacts {
+  const chance = seededChance(seed);
+  const pick = <T>(...options: T[]): T => options[Math.floor(chance.next() * options.length)] as T;
+  return {
+    ...GOOD,
+    queues: pick(null, GOOD.queues, waiting, [
+      queue({ capability: "plan", pending: 9, oldestAtMs: NOW - 9_000 }),
+      ...waiting,
+    ]),
+    agents: pick(
+      null,
+      [],
+      [agent()],
+      [agent({ state: "failed" })],
+      [busy, agent({ state: "draining", id: "echo-2" })],
+    ),
+    paused: pick(null, new Set<string>(), new Set(["echo"])),
+    streams: pick(null, GOOD.streams, { streams: [stream({ bytes: 95 })], later: 2, dueAtMs: NOW - 99_000 }),
+    newDead: pick(null, [], [{ capability: "echo", code: "internal", atMs: NOW - 1 }]),
+    office: pick(null, GOOD.office, vacant),
+    ages: pick({}, { queues: 99_000 }),
+  };
+}
+const seeds = Array.from({ length: 200 }, (_, seed) => seed);
+
+test("an unknown part adds no problem and takes no other away", () => {
+  for (const seed of seeds) {
+    const facts = randomFacts(seed);
+    const names = findProblems(facts).map(({ name, hit }) => `${name} ${hit.capabilities}`);
+    for (const part of ["office", "newDead", "streams"] as const) {
+      const less = findProblems({ ...facts, [part]: null }).map(
+        ({ name, hit }) => `${name} ${hit.capabilities}`,
+      );
+      expect(names, `seed ${seed} without ${part}`).toEqual(expect.arrayContaining(less));
+      const own = { office: /^MurmurOffice/, newDead: /^MurmurDead/, streams: /^Murmur(Stream|Delayed)/ }[
+        part
+      ];
+      expect(less, `seed ${seed} without ${part}`).toEqual(names.filter((name) => !own.test(name)));
+    }
+  }
+});
+
+test("problems come in the order of the catalogue, each once for its capabilities, with cause, runbook and commands", () => {
+  for (const seed of seeds) {
+    const found = findProblems(randomFacts(seed));
+    const ranks = found.map(({ name }) => PROBLEM_NAMES.indexOf(name));
+    expect(ranks, `seed ${seed}`).toEqual([...ranks].sort((a, b) => a - b));
+    const keys = found.map(({ name, hit }) => `${name} ${hit.capabilities}`);
+    expect(new Set(keys).size, `seed ${seed}`).toBe(keys.length);
+    for (const { name, severity, cause, runbook, commands, since } of found) {
+      expect({ severity, runbook }).toEqual({ severity: PROBLEMS[name].severity, runbook: runbookOf(name) });
+      expect(cause).not.toBe("");
+      expect(commands.length).toBeGreaterThan(0);
+      if (since !== null) expect(Date.parse(since)).toBeLessThanOrEqual(NOW);
+    }
+  }
+});
+
+test.each(PROBLEM_NAMES)("%s has a runbook with all its parts, and its commands of murmur exist", (name) => {
+  const page = readFileSync(join(import.meta.dirname, "../../..", runbookOf(name)), "utf8");
+  for (const part of [
+    `# ${name}`,
+    `Severity: ${PROBLEMS[name].severity}.`,
+    "**Effect for users.**",
+    "**First command.**",
+    "| figure | cause |",
+    "**Steps, the least harmful first.**",
+    "**It helped when**",
+    "**Whom it may hit.**",
+  ])
+    expect(page).toContain(part);
+  const names = COMMANDS.map((command) => command.name);
+  for (const [, command = ""] of page.matchAll(/(?:^|`)murmur ([^`\n]+)/gm))
+    expect(
+      names.some((known) => command === known || command.startsWith(`${known} `)),
+      command,
+    ).toBe(true);
+});
