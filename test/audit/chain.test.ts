@@ -2,12 +2,13 @@ import { assert, constantFrom, array as list, nat, property } from "fast-check";
 import { describe, expect, it } from "vitest";
 import { MAX_LISTED_FAULTS, sealEntry } from "../../src/audit/internal.ts";
 import { canonicalJson, type Json } from "../../src/protocol/index.ts";
+import { scaled } from "../support/scale.ts";
 import { check, createKey, keyOf, makeLog, renumber } from "./support.ts";
 
 /** Sequences of writers, one for each entry: logs of at least two entries. */
 const orders = list(constantFrom("c.one", "c.two", "cli.three"), { minLength: 2, maxLength: 12 });
 const text = ({ data }: { data: Uint8Array }) => Buffer.from(data).toString();
-const RUNS = { numRuns: 100 };
+const RUNS = { numRuns: scaled(25, 100) };
 
 describe("an untouched log", () => {
   it("is intact, in whatever order its writers wrote", () => {

@@ -11,6 +11,7 @@ import {
   reducers,
 } from "../../src/coordinator/state.ts";
 import { canonicalJson, type Json } from "../../src/protocol/index.ts";
+import { scaled } from "../support/scale.ts";
 
 /** The part of JSON Schema that the schemas of commands use. */
 interface Schema {
@@ -119,7 +120,7 @@ describe("the office's state", () => {
         for (const group of after) expect(apply(loaded, group)).toEqual(apply(fold, group));
         expect(saveFold(loaded)).toBe(saveFold(fold));
       }),
-      { numRuns: 300 },
+      { numRuns: scaled(75, 300) },
     );
   });
 
@@ -133,7 +134,7 @@ describe("the office's state", () => {
         for (const group of after) apply(fold, group);
         expect(canonicalJson(view)).toBe(text);
       }),
-      { numRuns: 300 },
+      { numRuns: scaled(75, 300) },
     );
   });
 

@@ -18,6 +18,7 @@ import {
 } from "../../../src/coordinator/placement/skills.ts";
 import { type Profile, profileOf } from "../../../src/coordinator/registry/profile.ts";
 import { MAX_REASONS } from "../../../src/protocol/index.ts";
+import { scaled } from "../../support/scale.ts";
 import { makeStatus } from "../support.ts";
 
 interface Given extends Partial<Profile> {
@@ -85,7 +86,7 @@ describe("the choice of an agent", () => {
         if (allowed.length === 0) expect(choice).toBeNull();
         else expect(allowed.map(({ profile }) => profile.id)).toContain(choice?.agent);
       }),
-      { numRuns: 2_000 },
+      { numRuns: scaled(400, 2_000) },
     );
   });
 
@@ -100,7 +101,7 @@ describe("the choice of an agent", () => {
         expect(choice.reasons.length).toBeLessThanOrEqual(MAX_REASONS);
         expect(JSON.stringify(choice)).not.toMatch(/null|NaN/);
       }),
-      { numRuns: 1_000 },
+      { numRuns: scaled(200, 1_000) },
     );
   });
 
@@ -273,7 +274,7 @@ describe("several agents for one question", () => {
         if (diversity !== "none") expect(picked).toHaveLength(first.size);
       },
     );
-    fc.assert(property, { numRuns: 500 });
+    fc.assert(property, { numRuns: scaled(150, 500) });
   });
 
   it("are fewer when there are not enough, unless one agent may answer twice", () => {

@@ -15,6 +15,7 @@ import {
 } from "../../../src/coordinator/registry/registry.ts";
 import { SILENCE_MS, Sightings } from "../../../src/coordinator/registry/sightings.ts";
 import { canonicalJson } from "../../../src/protocol/index.ts";
+import { scaled } from "../../support/scale.ts";
 import { makeStatus } from "../support.ts";
 
 const profile = (fields: Partial<Profile> = {}): Profile => ({
@@ -153,7 +154,7 @@ describe("the registry", () => {
           );
         },
       ),
-      { numRuns: 500 },
+      { numRuns: scaled(125, 500) },
     );
   });
 });
