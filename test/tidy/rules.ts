@@ -11,10 +11,11 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
   work: ["base", "protocol", "transport"],
   agent: ["base", "protocol", "transport", "work"],
   client: ["base", "protocol", "transport", "work"],
+  workflow: ["base", "protocol"],
   coordinator: ["base", "protocol", "consensus", "transport", "work"],
   bridges: ["base", "protocol", "transport"],
   // The door for authors of agents and workflows, src/index.ts.
-  "(door)": ["base", "protocol", "consensus", "transport", "work", "agent"],
+  "(door)": ["base", "protocol", "consensus", "transport", "work", "agent", "workflow"],
   app: [
     "base",
     "protocol",
@@ -47,6 +48,8 @@ export const KEEPERS: Readonly<Record<string, string>> = {
 export const ENTRIES: readonly RegExp[] = [
   /^src\/app\/main\.ts$/,
   /^src\/index\.ts$/,
+  // The door of the package for tests of workflows.
+  /^src\/workflow\/testing\/index\.ts$/,
   /^agents\/[^/]+\/agent\.ts$/,
   /^tools\/(build|rigs|k8s)\/[^/]+\.ts$/,
   /^bench\/[^/]+\.ts$/,

@@ -99,9 +99,10 @@ test("the installed command lists its commands", async () => {
 
 test("the doors of the installed package export the names that agents and programs import", async () => {
   const script = `import { defineAgent } from "murmur-swarm"; import { connect } from "murmur-swarm/client";
-    console.log(typeof defineAgent, typeof connect);`;
+    import { createWorkflowTest } from "murmur-swarm/testing";
+    console.log(typeof defineAgent, typeof connect, typeof createWorkflowTest);`;
   const ran = await run(process.execPath, ["--input-type=module", "--eval", script]);
-  expect(ran).toMatchObject({ code: 0, stdout: "function function\n" });
+  expect(ran).toMatchObject({ code: 0, stdout: "function function function\n" });
 });
 
 const tsc = (...args: string[]) =>

@@ -1,0 +1,51 @@
+// The workflow room: work of many steps that survives anything. define/ is for authors, log/ keeps what happened, decide/ decides what
+// happens next, testing/ runs a definition in memory. All of it is pure; the engine that runs workflows on NATS is planned.
+//
+//   const decider = new Decider(emptyFold("order-81"), order);
+//   const { entry, effects } = decider.decide({ triggers: [{ type: "command", seq: 1, command: start }], nowMs });
+
+export { type Answer, MAX_CHILD_DEPTH, MAX_KEPT_SIGNALS } from "./decide/commands.ts";
+export { type DecideInput, Decider, type Decision, MAX_TRIGGERS } from "./decide/decider.ts";
+export { type Effect, effectKey, MAX_ID_LENGTH, numberedId, PATIENT_RETRY } from "./decide/effects.ts";
+export { DEFAULT_CONCURRENCY, MAX_MAP_ITEMS } from "./decide/reading.ts";
+export type { Command, Refusal, StartCommand, Trigger } from "./decide/triggers.ts";
+export {
+  checkInput,
+  defineWorkflow,
+  isWorkflowDefinition,
+  type WorkflowDefinition,
+  type WorkflowSpec,
+} from "./define/define.ts";
+export { DefinitionFault, StepFailure } from "./define/failure.ts";
+export type {
+  Approval,
+  ApprovalOptions,
+  ChildOptions,
+  Flow,
+  FlowValue,
+  MapOptions,
+  Settled,
+  SignalOptions,
+  StepOptions,
+  Undo,
+} from "./define/operations.ts";
+export {
+  all,
+  approval,
+  child,
+  continueAs,
+  map,
+  now,
+  patched,
+  race,
+  random,
+  signal,
+  sleep,
+  status,
+  step,
+} from "./define/primitives.ts";
+export { type Entry, type EntryBody, readEntry } from "./log/entry.ts";
+export type { Author, Blocked, EndState, Fact, Failure, Ordered, Outcome } from "./log/facts.ts";
+export { emptyFold, type Fold, foldLog, type Op, type RunState, stateOf } from "./log/fold.ts";
+export { MAX_LOG_BYTES, MAX_LOG_ENTRIES, usedShare } from "./log/limits.ts";
+export { type RunSummary, summaryOf, type Waiting } from "./log/summary.ts";
