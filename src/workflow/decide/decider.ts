@@ -6,6 +6,8 @@
 // D2  A trigger that the log knows makes no fact. It repeats the effects of its entry, because they may have been lost (D1).
 // D3  A blocked decision keeps what came (results, signals, decisions of people), and nothing that the code wished.
 // D4  Deadlines are fired after the triggers of the same decision: an answer in time counts.
+// D5  The first decision of a decider repeats the effects of the last entry. Its engine may have died before them, and its triggers
+//     need not lead to it: deadlines and new code make facts in a decision whose triggers were refused, or known before.
 // Pure.
 import { toIsoTime } from "../../base/index.ts";
 import type { Json } from "../../protocol/index.ts";
@@ -57,11 +59,14 @@ export class Decider {
   #facts: Fact[] = [];
   #took: number[] = [];
   #isRollup = false;
+  /** The entry whose effects the engine before may have lost, whatever its triggers were; 0 when there is none (D5). */
+  #unsureEntry: number;
 
   /** `definition` is null when the engine does not know the name and version of the run. */
   constructor(fold: Fold, definition: WorkflowDefinition | null) {
     this.#fold = fold;
     this.#definition = definition;
+    this.#unsureEntry = fold.entries;
   }
 
   /** The state of the run. Only the decider changes it. */
@@ -83,7 +88,8 @@ export class Decider {
     this.#took = [];
     this.#isRollup = false;
     openEntry(this.#fold, atMs, []);
-    const repeats = new Set<number>();
+    const repeats = new Set(this.#unsureEntry > 0 ? [this.#unsureEntry] : []);
+    this.#unsureEntry = 0;
     const refusals: Refusal[] = [];
     const wakes: number[] = [];
     let isWakeSpent = false;
@@ -379,6 +385,7 @@ export class Decider {
   }
 
   #repeat(entries: ReadonlySet<number>): Effect[] {
+    if (this.#isRollup) return []; // Nothing of the log before is open.
     return [...entries].flatMap((entry) => effectsOfEntry(this.#fold, entry, true));
   }
 

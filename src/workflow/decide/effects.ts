@@ -64,6 +64,9 @@ export function effectKey(fold: Fold, path: string): string {
 /** The effects of the entry with this number, as far as they still matter. */
 export function effectsOfEntry(fold: Fold, entry: number, isRepeat: boolean): Effect[] {
   const effects: Effect[] = [];
+  // A repeated reopening must not remove the result of a later end.
+  if (fold.reopenedIn === entry && (fold.end === null || fold.endedIn === entry))
+    effects.push({ type: "reopen" });
   for (const kind of ["step", "child", "undo"] as const) {
     for (const path of fold.open[kind]) {
       const op = fold.ops.get(path) as Op;

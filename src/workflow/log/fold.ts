@@ -79,6 +79,8 @@ export interface Fold {
   stuck: string | null;
   end: EndState | null;
   endedIn: number;
+  /** The entry of the last retry, which takes the stored result back. */
+  reopenedIn: number;
   readonly deadlines: Deadlines;
   armed: { readonly n: number; readonly atMs: number; readonly entry: number } | null;
   wakes: number;
@@ -139,6 +141,7 @@ export function emptyFold(id: string): Fold {
     stuck: null,
     end: null,
     endedIn: 0,
+    reopenedIn: 0,
     deadlines: new Deadlines(),
     armed: null,
     wakes: 0,
@@ -375,6 +378,7 @@ function applyRetried(fold: Fold, from: string | undefined): void {
   }
   fold.finish = null;
   fold.end = null;
+  fold.reopenedIn = fold.entries;
 }
 
 function close(fold: Fold, op: Op): void {

@@ -190,3 +190,18 @@ test("a map gives each decision only the effects of its new items, and the log o
   takeOver();
   expect(fold().settlements).toHaveLength(size);
 });
+
+test("the first decision after a takeover repeats the effects of the last entry, whatever its triggers were", () => {
+  const { decide, takeOver } = setup();
+  decide([command(1, start)], 0);
+  // A refused command makes an entry, because the deadline has passed; the engine dies before the effects.
+  expect(decide([command(2, { type: "resume" })], 1_000).effects).toMatchObject([
+    { type: "task", isRepeat: false },
+  ]);
+  takeOver();
+  expect(decide([command(2, { type: "resume" })], 1_001)).toMatchObject({
+    entry: null,
+    effects: [{ type: "task", isRepeat: true }],
+  });
+  expect(decide([command(2, { type: "resume" })], 1_002).effects).toEqual([]);
+});
