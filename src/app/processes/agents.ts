@@ -27,7 +27,13 @@ import { SetupError } from "../setup-error.ts";
 import { isSupervised } from "../supervisor/supervisor-link.ts";
 import { resolveFrom } from "../target.ts";
 import { VERSION } from "../version.ts";
-import { type Assembly, createProcessAudit, type ProcessParts, runProcess } from "./frame.ts";
+import {
+  type Assembly,
+  createProcessAudit,
+  type ProcessKind,
+  type ProcessParts,
+  runProcess,
+} from "./frame.ts";
 import { agentDirectories } from "./roles.ts";
 import { awaitConsumers, awaitStreams, consumersCheck, placedCheck, waitForPlacedStream } from "./streams.ts";
 import { createVotes } from "./votes.ts";
@@ -59,21 +65,33 @@ export async function runAgents(
   roles: readonly string[],
   onReady: (facts: AgentsReady) => void,
 ): Promise<void> {
+  const role = [...new Set(roles)].join("+").slice(0, MAX_ROLE_LENGTH);
+  await runProcess(ports, {
+    name: "murmur-agent",
+    role,
+    processId: isSupervised() ? undefined : ports.config.hostId,
+    loading: `loading ${roles.length === 1 ? "the agent" : "the agents"} ${role}`,
+    load: () => loadProcess(ports, roles, { role, onReady }),
+  });
+}
+
+async function loadProcess(
+  ports: Ports,
+  roles: readonly string[],
+  { role, onReady }: { role: string; onReady: (facts: AgentsReady) => void },
+): Promise<ProcessKind> {
   const definitions = await loadAgents(ports, roles);
   if (process.pid === INIT_PID && definitions.some(({ exec }) => exec !== undefined)) {
     ports.log.warn(
       "this process is process 1 and its agents run commands; children that a command leaves behind stay as zombies. Run it below an init: the image's target tools, docker run --init, or shareProcessNamespace in a pod",
     );
   }
-  const role = [...new Set(roles)].join("+").slice(0, MAX_ROLE_LENGTH);
   const { createConsumers } = ports.config;
   const capabilities = listOffered(definitions);
-  await runProcess(ports, {
-    role,
-    announcement: { name: "murmur-agent", description: `Murmur agents: ${roles.join(", ")}` },
+  return {
+    description: `Murmur agents: ${roles.join(", ")}`,
     preparation: createConsumers ? awaitStreams : awaitConsumers(capabilities),
     timeOf: createConsumers ? undefined : timeOf(capabilities),
-    processId: isSupervised() ? undefined : ports.config.hostId,
     prepare: ({ transport, log, processId, signal }, tell) =>
       waitForPlacedStream(
         transport,
@@ -81,7 +99,7 @@ export async function runAgents(
         tell,
       ),
     assemble: (parts) => assembleAgents(parts, { ports, role, definitions, onReady }),
-  });
+  };
 }
 
 function listOffered(definitions: readonly AgentDefinition[]): string[] {

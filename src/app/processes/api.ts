@@ -47,16 +47,22 @@ export async function runApi(
   { init, apply }: { init: boolean; apply: boolean },
   onReady: (facts: ApiReady) => void,
 ): Promise<void> {
-  const permissions = await loadPermissions(ports);
-  const capabilities = permissions === undefined ? [] : capabilitiesOf(permissions.now);
   await runProcess(ports, {
+    name: "murmur-api",
     role: "api",
-    announcement: { name: "murmur-api", description: "Murmur's front door: submit, HTTP, due tasks" },
-    permissions: permissions === undefined ? undefined : () => permissions.now,
-    preparation: init
-      ? createStreams({ apply, capabilities, classes: [ports.config.agentClass] })
-      : awaitStreams,
-    assemble: (parts) => assembleApi(parts, ports, { permissions, onReady }),
+    loading: "reading the permissions",
+    async load() {
+      const permissions = await loadPermissions(ports);
+      const capabilities = permissions === undefined ? [] : capabilitiesOf(permissions.now);
+      return {
+        description: "Murmur's front door: submit, HTTP, due tasks",
+        permissions: permissions === undefined ? undefined : () => permissions.now,
+        preparation: init
+          ? createStreams({ apply, capabilities, classes: [ports.config.agentClass] })
+          : awaitStreams,
+        assemble: (parts) => assembleApi(parts, ports, { permissions, onReady }),
+      };
+    },
   });
 }
 

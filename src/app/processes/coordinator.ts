@@ -47,14 +47,15 @@ export async function runCoordinator(
   onReady: (facts: CoordinatorReady) => void,
 ): Promise<void> {
   await runProcess(ports, {
+    name: "murmur-coordinator",
     role: "coordinator",
-    announcement: {
-      name: "murmur-coordinator",
+    loading: "starting",
+    load: () => ({
       description: `Murmur coordinator ${identity.id} of ${identity.members.join(", ")}`,
-    },
-    preparation: awaitStreams,
-    pingIntervalMs: COORDINATOR_PING_INTERVAL_MS,
-    assemble: (parts) => assembleCoordinator(parts, identity, onReady),
+      preparation: awaitStreams,
+      pingIntervalMs: COORDINATOR_PING_INTERVAL_MS,
+      assemble: (parts) => assembleCoordinator(parts, identity, onReady),
+    }),
   });
 }
 

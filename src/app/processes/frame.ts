@@ -68,13 +68,24 @@ export interface Assembly {
   drain(): Promise<void>;
 }
 
-/** A kind of process. */
-export interface ProcessKind {
+/** A process before it has loaded anything: its probes listen first, so that a pod that loads for long is not killed. */
+export interface ProcessStart {
+  /** The name of the kind of process, in NATS services discovery and in the metrics. */
+  name: "murmur-agent" | "murmur-api" | "murmur-coordinator";
   /** The role in the process id, and in NATS services discovery. */
   role: string;
-  announcement: { name: "murmur-agent" | "murmur-api" | "murmur-coordinator"; description: string };
   /** The id of the process; default: its role and a random part. */
   processId?: string | undefined;
+  /** The stage in `/readyz` while `load` runs. */
+  loading: string;
+  /** Loads the files of the process, once the probes listen. */
+  load(): Promise<ProcessKind> | ProcessKind;
+}
+
+/** A kind of process. */
+export interface ProcessKind {
+  /** Its description in NATS services discovery. */
+  description: string;
   /** How it gets the streams, buckets and consumers that it needs. */
   preparation: Preparation;
   /** The consumer that tells the server's time, for a process that may not look at streams. */
@@ -93,11 +104,12 @@ export interface ProcessKind {
 
 /**
  * Runs one process until the session's signal aborts or its supervisor is gone; then drains and stops it.
- * @throws SwarmError `unavailable`, `not_permitted` when NATS refuses; `conflict` for a taken port.
+ * @throws SwarmError `unavailable`, `not_permitted` when NATS refuses; `conflict` for a taken port; an error of `load`.
  */
-export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void> {
+export async function runProcess(ports: Ports, start: ProcessStart): Promise<void> {
   const { config } = ports;
-  const processId = kind.processId ?? newInstanceId(kind.role.replaceAll("+", "_"));
+  const { role } = start;
+  const processId = start.processId ?? newInstanceId(role.replaceAll("+", "_"));
   const log = ports.log.child({ process: processId });
   const stopper = new AbortController();
   const signal = AbortSignal.any([ports.signal, stopper.signal]);
@@ -111,7 +123,7 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
       stopper.abort(new SwarmError("cancelled", "the supervisor is gone"));
     },
   });
-  const exporter = EXPORTER_OF[kind.announcement.name];
+  const exporter = EXPORTER_OF[start.name];
   const meter = createMeter({ defaults: true, exporter });
   meter.buildInfo.set({ version: VERSION, node: process.version, role: exporter }, 1);
   meter.startAtZero({
@@ -146,8 +158,10 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
     });
     started.push(endWith("probes", () => own.close())); // first, so that /livez answers until the end
     log.info({ probes: own.url }, "serving /livez, /readyz and /metrics");
+    stage.enter(start.loading);
+    const kind = await untilAborted(Promise.resolve(start.load()), signal);
     stage.enter("connecting to NATS");
-    const connected = await connect(ports, kind, { log, meter, processId, signal });
+    const connected = await connect(ports, { name: start.name, kind }, { log, meter, processId, signal });
     limit.limit(connected);
     const risk = connected.serverRisk;
     if (risk !== null) log.warn({ risk }, "this nats-server has a weakness; upgrade it");
@@ -184,10 +198,11 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
     const served = await assembly.serve?.(probes);
     if (served !== undefined) started.push(endWith("HTTP", () => served.close()));
     const announced = discovery.announce({
-      ...kind.announcement,
+      name: start.name,
+      description: kind.description,
       id: processId,
       version: VERSION,
-      metadata: { role: kind.role, pid: String(process.pid) },
+      metadata: { role, pid: String(process.pid) },
       liveMetadata: () => clockFacts(connection),
     });
     started.push(endWith("discovery", () => announced.close()));
@@ -214,7 +229,7 @@ export async function runProcess(ports: Ports, kind: ProcessKind): Promise<void>
 
 async function connect(
   ports: Ports,
-  kind: ProcessKind,
+  { name, kind }: { name: ProcessStart["name"]; kind: ProcessKind },
   parts: { log: Logger; meter: Meter; processId: string; signal: AbortSignal },
 ): Promise<Transport> {
   const { config } = ports;
@@ -224,7 +239,7 @@ async function connect(
   return connectNats({
     ...target.nats,
     ...rest,
-    name: `${kind.announcement.name} ${processId}`,
+    name: `${name} ${processId}`,
     prefix: target.prefix,
     replicas: config.replicas,
     limits: streamLimits(config),
@@ -243,7 +258,7 @@ const FENCED_KINDS: Readonly<Record<Exporter, readonly string[]>> = {
 };
 
 /** The kind of process as the table of metrics names it. */
-const EXPORTER_OF: Readonly<Record<ProcessKind["announcement"]["name"], Exporter>> = {
+const EXPORTER_OF: Readonly<Record<ProcessStart["name"], Exporter>> = {
   "murmur-agent": "agent",
   "murmur-api": "api",
   "murmur-coordinator": "coordinator",

@@ -1,5 +1,5 @@
 // `/livez` and `/readyz` of processes, as a pod's probes meet them.
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
@@ -47,6 +47,32 @@ test("one of three coordinators alone answers 503 and why; with a second both an
   start("b");
   const statuses = async () => (await Promise.all([probe("a"), probe("b")])).map((each) => each?.status);
   await eventually(async () => ((await statuses()).every((status) => status === 200) ? true : undefined));
+});
+
+test("an agent process listens before it loads its agents, and says that it loads them", async () => {
+  const world = setupWorld({
+    MURMUR_METRICS_PORT: "0",
+    MURMUR_LOG_FORMAT: "json",
+    MURMUR_AGENTS_DIR: "agents",
+  });
+  mkdirSync(join(world.directory, "agents", "slow"), { recursive: true });
+  writeFileSync(
+    join(world.directory, "agents", "slow", "agent.ts"),
+    `await new Promise(() => setInterval(() => undefined, 60_000));\n`,
+  );
+  const child = world.start("agent run slow --server nats://127.0.0.1:1");
+  const ended = collect(child);
+  let lines = "";
+  child.stderr!.on("data", (bytes: Buffer) => {
+    lines += bytes.toString();
+  });
+  const url = await eventually(() => /"probes":"([^"]+)"/.exec(lines)?.[1]);
+  expect(await (await fetch(`${url}/livez`)).text()).toBe("ok\n");
+  const ready = await fetch(`${url}/readyz`);
+  expect(ready.status).toBe(503);
+  expect(await ready.text()).toContain("FAIL started: loading the agent slow\n");
+  child.kill("SIGTERM");
+  expect((await ended).exitCode).toBe(0);
 });
 
 test("a process that starts before NATS is alive and tells what it waits for; it gets ready with NATS, and is not ready while it drains", async () => {
