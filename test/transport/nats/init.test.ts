@@ -341,15 +341,38 @@ test("init rejects subjects that another stream holds", async () => {
   );
 });
 
-test("init reports a server with too little storage for a stream", async () => {
+test("the error of a stream that does not fit names its bytes, the bytes of the account, and the setting of the servers", async () => {
   const { transport } = await startSwarm({
     init: false,
     server: { config: "jetstream { max_file_store: 1GB }" },
   });
-  await expect(transport.init()).rejects.toMatchObject({
-    code: "unavailable",
-    message: expect.stringMatching(/create MURMUR_TASKS: .*too little JetStream storage/),
+  const refused = transport.init();
+  await expect(refused).rejects.toThrow(
+    "create MURMUR_TASKS: it wants 4294967296 bytes (4 GiB) on the server, and JetStream has too little storage left",
+  );
+  await expect(refused).rejects.toThrow("the account uses 0 bytes and reserves 0 bytes, without a limit");
+  await expect(refused).rejects.toThrow(
+    /reserve \d+ bytes \(6 GiB\) on the server: raise max_file_store .* nats\.bundled\.storage\.size\), then run init again/,
+  );
+  // A repeat cannot help, so `init --wait` ends.
+  await expect(refused).rejects.toMatchObject({ code: "unavailable", retryable: false });
+});
+
+test("when the account's own limit is too low, the error names that limit and its setting", async () => {
+  const { transport } = await startSwarm({
+    init: false,
+    server: {
+      config: `accounts { A { jetstream: { max_file: 1GB, max_mem: 0 }, users: [{ user: a, password: a }] } }
+no_auth_user: a`,
+    },
   });
+  const refused = transport.init();
+  await expect(refused).rejects.toThrow(
+    "reserves 0 bytes, and its limit is 1073741824 bytes (1 GiB) for all copies",
+  );
+  await expect(refused).rejects.toThrow(
+    /raise limits\.storageBytes of permissions\.yaml, .* more than \d+ bytes/,
+  );
 });
 
 test("init keeps the stored messages", async () => {

@@ -49,6 +49,15 @@ test("init warns about streams with fewer copies, and tells them as a blocking d
   expect((await three.inspect())[0]?.problem).toContain("num_replicas must be 3, found 1");
 });
 
+test("a stream that fits on no server is told as too little storage, and not as missing servers", async () => {
+  const limits = { taskBytes: 2 ** 52 };
+  const refused = (await setup({ prefix: "large", limits })).init();
+  await expect(refused).rejects.toThrow(
+    /create LARGE_TASKS: it wants 4503599627370496 bytes .* on each of 3 servers, and JetStream has too little storage left \(.*insufficient storage/,
+  );
+  await expect(refused).rejects.toMatchObject({ code: "unavailable", retryable: false });
+});
+
 test("three copies on one server are unavailable, and the message names the next step", async () => {
   const { connect } = await startSwarm({ init: false });
   const refused = (await connect({ replicas: 3 })).init();
