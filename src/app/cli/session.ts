@@ -95,13 +95,20 @@ export async function openSession(
     directory,
     environment,
     transport: () => {
-      transport ??= connect();
+      // A failed attempt is not kept, so that a command that waits for NATS can try again.
+      transport ??= connect().catch((error: unknown) => {
+        transport = undefined;
+        throw error;
+      });
       return transport;
     },
     tasks: () => {
       tasks ??= ports.transport().then(async (connected) => {
         const { createTaskClient } = await import("../../work/index.ts");
         return createTaskClient({ transport: connected, meter: createSilentMeter() });
+      });
+      tasks.catch(() => {
+        tasks = undefined;
       });
       return tasks;
     },

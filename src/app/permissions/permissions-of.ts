@@ -218,6 +218,10 @@ function grantCoordinator(table: Table): void {
   grantSnapshots(table);
   list.subscribe("answer the office's requests", names.subject("office"));
   list.subscribe("answer reads that may be old", names.subject("stale"));
+  list.publish(
+    "find a leader with another list of coordinators",
+    names.subject("office", { command: "tenure" }),
+  );
   list.subscribe("answer the roll call of coordinators", names.subject("coordinators"));
   list.publish("tell the office's events", [
     ...(["office", "ballot", "agent", "task"] as const).map((kind) => names.subject("event", { kind })),
@@ -369,7 +373,7 @@ function grantInit(table: Table): void {
     api.consumerList(tasks),
     api.consumerCreate(tasks, "*", ">"),
   ]);
-  list.publish("find the streams of placed tasks", api.streamNames);
+  list.publish("tell the account's storage when a stream does not fit", api.account, WIDE.account);
   list.publish("begin the control log", names.subject("officeLog"));
   list.publish("write its audit log", names.subject("audit"), WIDE.audit);
 }

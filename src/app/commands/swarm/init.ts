@@ -1,8 +1,17 @@
 // `init`: creates the swarm's streams, buckets and consumers, or verifies them.
 import { z } from "zod";
+import { systemChance, systemClock } from "../../../base/index.ts";
+import { SwarmError } from "../../../protocol/index.ts";
 import { defineCommand } from "../../cli/command.ts";
+import { readDurationMs } from "../../cli/duration.ts";
 import { initStreams } from "../../operations/streams.ts";
 import { callOperation } from "../face.ts";
+import { waitForNats } from "./init-wait.ts";
+
+/** The wait of `--wait` without a duration, in ms: servers pull their image, start, and read large streams. */
+const DEFAULT_WAIT_MS = 600_000;
+/** The longest wait, in ms: a day. */
+const MAX_WAIT_MS = 86_400_000;
 
 export const command = defineCommand({
   input: z.strictObject({
@@ -16,6 +25,15 @@ export const command = defineCommand({
         "permissions.yaml: create the consumers of all its capabilities, and the streams of all its classes",
       value: "FILE",
     }),
+    wait: z
+      .union([z.literal(true), z.string().min(1)])
+      .optional()
+      .meta({
+        value: "DURATION",
+        optionalValue: true,
+        description:
+          "wait until NATS answers and has enough servers, for example --wait=5m (without a duration: 10m); the log tells the reason",
+      }),
   }),
   output: initStreams.output,
   examples: [
@@ -23,16 +41,26 @@ export const command = defineCommand({
     "init --permissions deploy/permissions.yaml",
     "init --capabilities echo,review",
     "init --apply",
+    "init --wait=5m --permissions deploy/permissions.yaml",
   ],
   details:
-    "Each agent class has a stream of placed tasks: this command makes the one of the setting agentClass, and with --permissions\nthose of all its classes. Safe to repeat: it creates what is absent, and changes nothing that exists. A setting that differs from its definition is listed,\nwith the expected and the found value, and the exit code is 1. --apply makes the changes that NATS allows and that lose no message\n(subjects and rights of this version; the ages of the settings resultDays and deadDays, where a shorter age removes what is older),\nonce all processes of the swarm run this version; the audit log notes them. Streams have three copies in a cluster and one on a\nsingle server. MURMUR_REPLICAS sets another number, and then existing streams must have that many.\nAgents wait for the queue consumers of their capabilities: give the capabilities or the permissions file.",
-  async run(ports, { apply, capabilities, permissions }) {
+    "Each agent class has a stream of placed tasks: this command makes the one of the setting agentClass, and with --permissions\nthose of all its classes. Safe to repeat: it creates what is absent, and changes nothing that exists. A setting that differs from its definition is listed,\nwith the expected and the found value, and the exit code is 1. --apply makes the changes that NATS allows and that lose no message\n(subjects and rights of this version; the ages of the settings resultDays and deadDays, where a shorter age removes what is older),\nonce all processes of the swarm run this version; the audit log notes them. Streams have three copies in a cluster and one on a\nsingle server. MURMUR_REPLICAS sets another number, and then existing streams must have that many.\nAgents wait for the queue consumers of their capabilities: give the capabilities or the permissions file.\nWith --wait it tries again, at least each 6 s, while no server answers, JetStream elects a leader, or servers of the cluster are missing.\nA server that is too old, has no JetStream or has too little storage ends it at once, as does a refused permission.",
+  async run(ports, { apply, capabilities, permissions, wait }) {
+    const limitMs = wait === undefined ? 0 : readWaitMs(wait);
     const named = capabilities?.split(",").filter((name) => name !== "") ?? [];
     const file = permissions === undefined ? undefined : await readFile(permissions);
-    return callOperation(ports, initStreams, {
+    const input = {
       apply,
       capabilities: [...named, ...(file?.capabilities ?? [])],
       classes: file?.classes ?? [],
+    };
+    return waitForNats(() => callOperation(ports, initStreams, input), {
+      limitMs,
+      tell: (reason, waitedMs) =>
+        ports.log.warn({ reason, waitedMs, limitMs }, "NATS is not ready; init waits for it and tries again"),
+      signal: ports.signal,
+      clock: systemClock,
+      chance: systemChance,
     });
   },
   render: ({ created, applied, verified, differences, warnings }) =>
@@ -48,6 +76,14 @@ export const command = defineCommand({
     ].join("\n"),
   exitCode: ({ differences }) => (differences.length === 0 ? 0 : 1),
 });
+
+/** The longest wait, in ms. @throws SwarmError `invalid_input`. */
+function readWaitMs(wait: true | string): number {
+  const limitMs = wait === true ? DEFAULT_WAIT_MS : readDurationMs(wait);
+  if (limitMs !== null && limitMs >= 1 && limitMs <= MAX_WAIT_MS) return limitMs;
+  const message = `--wait must be a duration such as 30s or 10m, at most 24h, got ${JSON.stringify(String(wait).slice(0, 80))}`;
+  throw new SwarmError("invalid_input", message, { field: "wait" });
+}
 
 /** The capabilities and the classes of permissions.yaml. */
 async function readFile(path: string): Promise<{ capabilities: string[]; classes: string[] }> {
