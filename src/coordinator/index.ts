@@ -24,6 +24,7 @@ export { createLeaseKeeper, waitForLock } from "./locks/lease.ts";
 export { type LockView, MAX_LEASE_MS } from "./locks/locks.ts";
 export { foundOffice } from "./office/control-log.ts";
 export { createOffice } from "./office/driver.ts";
+export { createForeignLeaderWatch } from "./office/foreign-leader.ts";
 export { createIsolationWatch } from "./office/isolation-watch.ts";
 export {
   CLUSTER_SIZES,
@@ -34,6 +35,7 @@ export {
 export { planRecovery } from "./office/recovery.ts";
 export { createOfficeServer } from "./office/server.ts";
 export { createStaleServer } from "./office/stale-server.ts";
+export { NO_LEADER } from "./office/status.ts";
 export { createPauseKeeper, measurePauses } from "./pauses/pause-keeper.ts";
 export { createPlacement, type Placement } from "./placement/placement.ts";
 export type { AgentPage, RecordView, ShownAgent } from "./registry/view.ts";

@@ -2,8 +2,10 @@
 import { systemChance } from "../../base/index.ts";
 import {
   createBallots,
+  createForeignLeaderWatch,
   createIsolationWatch,
   createOffice,
+  createOfficeClient,
   createOfficeServer,
   createPauseKeeper,
   createPlacement,
@@ -11,6 +13,7 @@ import {
   createStaleServer,
   measureBudgets,
   measurePauses,
+  NO_LEADER,
 } from "../../coordinator/index.ts";
 import type { Audit } from "../../protocol/index.ts";
 import { createTaskClient } from "../../work/index.ts";
@@ -74,6 +77,16 @@ function assembleCoordinator(
   };
   const seed = Math.floor(systemChance.next() * 2 ** 32);
   const office = createOffice({ transport, clock, meter, log, audit, id, members, version: VERSION, seed });
+  const foreign = createForeignLeaderWatch({
+    office,
+    client: createOfficeClient({ transport }),
+    members,
+    log,
+  });
+  const findProblem = () => {
+    const problem = office.findProblem();
+    return problem === NO_LEADER && foreign.problem() !== null ? null : problem;
+  };
   const placement = createPlacement({ transport, office, meter, log, seed: seed + 1 });
   const tasks = createTaskClient({ transport, meter, log });
   const ballots = createBallots({ transport, clock, office, placement, tasks, meter, log, audit });
@@ -91,6 +104,7 @@ function assembleCoordinator(
       core: [office.service],
       doors: [
         createIsolationWatch({ transport, office }),
+        foreign.service,
         createStaleServer({ transport, clock, office, log }),
         createOfficeServer({ transport, clock, office, members, log, answers, audit }),
         createScheduler({ office, tasks, log, clock }),
@@ -98,7 +112,10 @@ function assembleCoordinator(
         keepMeasures(measure),
       ],
     },
-    checks: [{ name: "office", look: () => office.findProblem() }],
+    checks: [
+      { name: "office", look: findProblem },
+      { name: "coordinators", look: () => foreign.problem(), isWarning: true },
+    ],
     onReady: (probesUrl) => onReady({ probesUrl }),
     drain: () => office.handOver(HAND_OVER_MS),
   };

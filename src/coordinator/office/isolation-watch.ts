@@ -2,8 +2,9 @@
 // member that is alone there is missing in the majority. Owns the time to leave; the transport owns how. (The transport by
 // itself leaves a server that takes appends and never acknowledges one.)
 import { createService, type Service } from "../../base/index.ts";
-import { type CoordinatorStatus, SwarmError } from "../../protocol/index.ts";
+import type { CoordinatorStatus } from "../../protocol/index.ts";
 import type { Transport } from "../../transport/index.ts";
+import { knowsNoLeader } from "./status.ts";
 
 /** How long there is no leader before the coordinator leaves its server, in ms: several elections of at most a second. */
 const LEAVE_AFTER_MS = 10_000;
@@ -26,7 +27,7 @@ export function createIsolationWatch(parts: {
   let isolatedSinceMs: number | null = null;
   const check = () => {
     const nowMs = performance.now();
-    isolatedSinceMs = isIsolated(office) ? (isolatedSinceMs ?? nowMs) : null;
+    isolatedSinceMs = knowsNoLeader(office) ? (isolatedSinceMs ?? nowMs) : null;
     if (isolatedSinceMs === null || nowMs - isolatedSinceMs < leaveAfterMs) return;
     isolatedSinceMs = null;
     transport.changeServer();
@@ -38,15 +39,4 @@ export function createIsolationWatch(parts: {
     },
     stop: () => clearInterval(timer),
   });
-}
-
-/** True without a known leader, unless the coordinator has not read its log, or halted: then it has other reasons. */
-function isIsolated(office: { status(): CoordinatorStatus }): boolean {
-  try {
-    const { leader, role } = office.status();
-    return leader === null && role !== "halted";
-  } catch (error) {
-    if (error instanceof SwarmError) return false;
-    throw error;
-  }
 }

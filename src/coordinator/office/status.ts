@@ -9,6 +9,9 @@ import type { LogWatch } from "./log-watch.ts";
 /** The most entries that a ready coordinator may lag behind. */
 const MAX_READY_LAG = 1_000;
 
+/** The problem of a coordinator that lacks nothing but a leader. */
+export const NO_LEADER = "no leader is known";
+
 /** The reason why a member that has read its log is not ready; null when it is ready. */
 export function findProblem(
   member: Member<OfficeState, OfficeCommand>,
@@ -16,12 +19,24 @@ export function findProblem(
 ): string | null {
   const halted = haltedError(member);
   if (halted !== undefined) return `${halted}; see ${RUNBOOK}`;
-  if (member.election.leader === null) return "no leader is known";
-  if (member.election.abstainTicks > 0)
-    return "it has just started, and takes part in elections in a moment; do not stop another coordinator yet";
   if (problem !== null) return `the control log: ${problem}`;
   const lag = lastSeq - member.office.fold.seq;
-  return lag > MAX_READY_LAG ? `${lag} entries of the control log are not applied yet` : null;
+  if (lag > MAX_READY_LAG) return `${lag} entries of the control log are not applied yet`;
+  if (member.election.leader === null) return NO_LEADER;
+  return member.election.abstainTicks > 0
+    ? "it has just started, and takes part in elections in a moment; do not stop another coordinator yet"
+    : null;
+}
+
+/** True for a coordinator that takes part and knows no leader; one that has not read its log, or halted, has other reasons. */
+export function knowsNoLeader(office: { status(): CoordinatorStatus }): boolean {
+  try {
+    const { leader, role } = office.status();
+    return leader === null && role !== "halted";
+  } catch (error) {
+    if (error instanceof SwarmError) return false;
+    throw error;
+  }
 }
 
 /** See `Office.ageMs`. */

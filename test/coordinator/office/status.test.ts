@@ -41,7 +41,7 @@ test("a coordinator that has just started is not ready: a roll would stop the ne
 test("one of three coordinators alone is not ready, because no leader is known; with a second one both are", async () => {
   const { start } = await setupOffice();
   const first = await start("c1", three);
-  expect(first.office.findProblem()).toBe("no leader is known");
+  await vi.waitFor(() => expect(first.office.findProblem()).toBe("no leader is known"), SOON);
   const second = await start("c2", three);
   const problems = () => [first, second].map(({ office }) => office.findProblem());
   await vi.waitFor(() => expect(problems()).toEqual([null, null]), SOON);
