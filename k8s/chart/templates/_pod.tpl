@@ -61,13 +61,14 @@ ports: {{ toJson . }}
 startupProbe:
   httpGet: { path: /livez, port: probes }
   periodSeconds: 1
-  timeoutSeconds: 1
+  timeoutSeconds: 3
   failureThreshold: 30
+# A node without spare CPU answers slowly. A restart would cost it more CPU, so only 40 s without an answer mean that the process hangs.
 livenessProbe:
   httpGet: { path: /livez, port: probes }
   periodSeconds: 10
-  timeoutSeconds: 2
-  failureThreshold: 3
+  timeoutSeconds: 5
+  failureThreshold: 4
 readinessProbe:
   httpGet: { path: /readyz, port: probes }
   periodSeconds: 2
