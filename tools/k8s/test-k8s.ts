@@ -110,7 +110,7 @@ function writeValues(name: string, more: object = {}): string {
   return file;
 }
 
-/** The chart with a lower version, from which the upgrade starts. */
+/** The chart with a lower version: the upgrade starts from it. */
 function lowerChart(): string {
   const copy = join(folder, "chart");
   cpSync(CHART, copy, { recursive: true });
@@ -156,7 +156,7 @@ async function underLoad(
   figure(`${name}, longest gap of the office`, `${gap} ms`, gap <= gapMs, `at most ${gapMs} ms`);
 }
 
-/** The workloads of Murmur, in the order in which `roll` starts them anew. */
+/** The workloads of Murmur, in the order of `roll`, which starts them anew. */
 const WORKLOADS = [
   `deployment/${RELEASE}-agent-echo`,
   `deployment/${RELEASE}-agent-greeter`,
@@ -214,6 +214,10 @@ const STEPS: Readonly<Record<string, () => Promise<void>>> = {
       "hello world",
     );
     await client.close();
+  },
+  async "helm-test"() {
+    await cluster.helm(["test", RELEASE, "--timeout", "100s"]);
+    figure("helm test", "succeeded", true, "the pods of doctor end without a fault");
   },
   async memory() {
     await pause(15_000);

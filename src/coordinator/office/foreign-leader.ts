@@ -7,9 +7,9 @@ import { knowsNoLeader } from "./status.ts";
 /** How long no leader is known before the coordinator asks for one, in ms: longer than an election. */
 const ASK_AFTER_MS = 3_000;
 /** How often it looks and asks, in ms. */
-const LOOK_INTERVAL_MS = 1_000;
+const LEADER_LOOK_INTERVAL_MS = 1_000;
 /** The longest wait for the leader's answer, in ms. */
-const ANSWER_TIMEOUT_MS = 2_000;
+const TENURE_TIMEOUT_MS = 2_000;
 
 /** Watches for a leader with another list until the service stops. */
 export interface ForeignLeaderWatch {
@@ -25,13 +25,13 @@ export function createForeignLeaderWatch(parts: {
   client: { tenure(options: { timeoutMs: number }): Promise<{ leader: string; members: readonly string[] }> };
   members: readonly string[];
   log: Pick<Logger, "warn">;
-  /** Default {@link ASK_AFTER_MS} and {@link LOOK_INTERVAL_MS}. */
+  /** Default {@link ASK_AFTER_MS} and {@link LEADER_LOOK_INTERVAL_MS}. */
   times?: { askAfterMs: number; lookIntervalMs: number };
 }): ForeignLeaderWatch {
   const { office, client, members, log } = parts;
   const { askAfterMs, lookIntervalMs } = parts.times ?? {
     askAfterMs: ASK_AFTER_MS,
-    lookIntervalMs: LOOK_INTERVAL_MS,
+    lookIntervalMs: LEADER_LOOK_INTERVAL_MS,
   };
   let timer: NodeJS.Timeout | undefined;
   let withoutSinceMs: number | null = null;
@@ -46,7 +46,7 @@ export function createForeignLeaderWatch(parts: {
     if (withoutSinceMs === null) foreign = null;
     if (isAsking || withoutSinceMs === null || performance.now() - withoutSinceMs < askAfterMs) return;
     isAsking = true;
-    const answer = await client.tenure({ timeoutMs: ANSWER_TIMEOUT_MS }).catch(() => null);
+    const answer = await client.tenure({ timeoutMs: TENURE_TIMEOUT_MS }).catch(() => null);
     isAsking = false;
     if (!knowsNoLeader(office)) return;
     // A leader with the same list is only cut off from this coordinator.

@@ -28,7 +28,7 @@ export function findProblem(
     : null;
 }
 
-/** True for a coordinator that takes part and knows no leader; one that has not read its log, or halted, has other reasons. */
+/** True for a coordinator that takes part and knows no leader. Without its log, or halted, it has other reasons. */
 export function knowsNoLeader(office: { status(): CoordinatorStatus }): boolean {
   try {
     const { leader, role } = office.status();

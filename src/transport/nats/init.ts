@@ -20,10 +20,10 @@ import type { InitReport, Inspected, StreamDifference } from "../ports.ts";
 import { objectStream } from "./blobs.ts";
 import { bucketStream } from "./bucket.ts";
 import type { Link } from "./link.ts";
+import { isStorageShort, LASTING, tooLittleStorage } from "./storage-error.ts";
 
 const NANOS_PER_MS = 1_000_000;
 const MS_PER_DAY = 86_400_000;
-const MIB = 1_024 ** 2;
 /** The longest wait for the creation of a stream, in ms. It includes the first election of a replicated stream. */
 const CREATE_TIMEOUT_MS = 10_000;
 /** The longest wait for the configuration of a stream, in ms. */
@@ -38,8 +38,6 @@ const INIT_TRIES = 3;
 const INIT_RETRY_PAUSE_MS = 1_000;
 /** The default number of copies of each stream in a cluster: with three, the loss of one server loses no message. */
 const CLUSTER_REPLICAS = 3;
-/** A repeat of the request cannot succeed before an operator has changed the server. */
-const LASTING = { retryable: false } as const;
 /** JetStream's value for no limit. */
 const UNLIMITED = -1;
 
@@ -441,73 +439,6 @@ async function create(
     if (found === null) throw error;
     return found;
   }
-}
-
-/** True when JetStream has no room for a stream: on the only server, in the account, or on enough servers of a cluster. */
-function isStorageShort(error: unknown): boolean {
-  const code = jetStreamCode(error);
-  const isUnplaced =
-    code === JETSTREAM_ERRORS.noPeers && /insufficient storage/.test((error as Error).message);
-  return code === JETSTREAM_ERRORS.storageExceeded || isUnplaced;
-}
-
-/** The storage of the account, as JetStream tells it; -1: no limit. */
-interface AccountStorage {
-  readonly storage: number;
-  readonly reserved_storage: number;
-  readonly limits: { readonly max_storage: number };
-}
-
-/**
- * The error for a stream that does not fit. It names the wanted bytes, the bytes that the account has, and the setting to change. A
- * server tells its own `max_file_store` to its system account alone, so the error names the bytes that it must have.
- */
-async function tooLittleStorage(
-  link: Link,
-  parts: { config: StreamConfig; reservedBytes: number; doing: string; error: unknown },
-): Promise<SwarmError> {
-  const { config, reservedBytes, doing, error } = parts;
-  const copies = config.num_replicas;
-  const servers = copies === 1 ? "the server" : `each of ${copies} servers`;
-  const wants = `${doing}: it wants ${showBytes(config.max_bytes)} on ${servers}, and JetStream has too little storage left`;
-  const needs = `the streams of this swarm reserve ${showBytes(reservedBytes)} on ${servers}`;
-  const { has, setting } = await describeAccount(link, reservedBytes * copies);
-  const message = `${wants} (${(error as Error).message}); ${has}; ${needs}: ${setting}, then run init again`;
-  return new SwarmError("unavailable", message, { cause: error, ...LASTING });
-}
-
-/** The bytes that the account has, and the setting that gives it more. */
-async function describeAccount(link: Link, neededBytes: number): Promise<{ has: string; setting: string }> {
-  const serverSetting =
-    "raise max_file_store of the servers and their volumes to more than that (Helm chart: nats.bundled.storage.size)";
-  try {
-    const doing = "read the storage of the account";
-    const { storage, reserved_storage, limits } = await request<AccountStorage>(link, "INFO", undefined, {
-      doing,
-      timeoutMs: FIND_TIMEOUT_MS,
-    });
-    const used = `the account uses ${showBytes(storage)} and reserves ${showBytes(reserved_storage)}`;
-    if (limits.max_storage < 0)
-      return { has: `${used}, without a limit of its own, so the servers are full`, setting: serverSetting };
-    const has = `${used}, and its limit is ${showBytes(limits.max_storage)} for all copies`;
-    if (limits.max_storage >= neededBytes) return { has, setting: serverSetting };
-    return {
-      has,
-      setting: `raise limits.storageBytes of permissions.yaml, or the account's max_file, to more than ${showBytes(neededBytes)}`,
-    };
-  } catch (error) {
-    return {
-      has: `the account's storage is not known (${(error as Error).message})`,
-      setting: serverSetting,
-    };
-  }
-}
-
-/** Bytes as a number and, from 1 MiB on, in MiB or GiB. */
-function showBytes(bytes: number): string {
-  if (bytes < MIB) return `${bytes} bytes`;
-  const [unit, name] = bytes < MIB * 1_024 ? [MIB, "MiB"] : [MIB * 1_024, "GiB"];
-  return `${bytes} bytes (${Number((bytes / unit).toFixed(1))} ${name})`;
 }
 
 /** Calls the JetStream API, at most {@link INIT_TRIES} times, until it answers with success or with a lasting error. */

@@ -11,7 +11,7 @@ import { waitForNats } from "./init-wait.ts";
 /** The wait of `--wait` without a duration, in ms: servers pull their image, start, and read large streams. */
 const DEFAULT_WAIT_MS = 600_000;
 /** The longest wait, in ms: a day. */
-const MAX_WAIT_MS = 86_400_000;
+const LONGEST_WAIT_MS = 86_400_000;
 
 export const command = defineCommand({
   input: z.strictObject({
@@ -80,7 +80,7 @@ export const command = defineCommand({
 /** The longest wait, in ms. @throws SwarmError `invalid_input`. */
 function readWaitMs(wait: true | string): number {
   const limitMs = wait === true ? DEFAULT_WAIT_MS : readDurationMs(wait);
-  if (limitMs !== null && limitMs >= 1 && limitMs <= MAX_WAIT_MS) return limitMs;
+  if (limitMs !== null && limitMs >= 1 && limitMs <= LONGEST_WAIT_MS) return limitMs;
   const message = `--wait must be a duration such as 30s or 10m, at most 24h, got ${JSON.stringify(String(wait).slice(0, 80))}`;
   throw new SwarmError("invalid_input", message, { field: "wait" });
 }
