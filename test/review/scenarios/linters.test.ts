@@ -74,6 +74,8 @@ export class Service {
   items = [1].map((item) => 1);
 }
 function Inject(): any {}
+early = 1;
+export var early: number;
 `;
 const DIFFERENCES_JSX = `/* eslint-env browser */
 import React from "react";

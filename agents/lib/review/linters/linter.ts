@@ -11,6 +11,7 @@ import { IS_TEMPLATE, isFlow, isTemplate, parseText } from "../syntax.ts";
 import { analysersDirectory } from "../toolbox.ts";
 import { configsOf } from "./configs.ts";
 import { isExtra } from "./equal.ts";
+import { hoistedIn } from "./hoisted.ts";
 import { JsxNames } from "./jsx.ts";
 import { searchFailures } from "./search.ts";
 import { readSuppressions } from "./suppressions.ts";
@@ -57,6 +58,8 @@ export interface LinterSpec {
   ): Promise<LintRun>;
 }
 
+/** Biome's rule about uses before the declaration; the other linters have none that is on. */
+const EARLY_USE = "/noInvalidUseBeforeDeclaration";
 /** The most notes of one answer about messages without a file. */
 const MAX_TOOL_NOTES = 10;
 
@@ -261,6 +264,8 @@ async function toFindings(
     const lines = linesOf(text);
     const isUnused = ({ rule, isError }: LintMessage) =>
       kindOfRule(spec.capability, rule, isError).kind === "unused-variable";
+    const isEarly = ({ rule }: LintMessage) => rule.endsWith(EARLY_USE);
+    const isHoisted = ofFile.some(isEarly) ? await hoistedIn(file, text) : () => false;
     const isUsed = ofFile.some(isUnused) ? await usedElsewhere(file, text, jsx) : () => false;
     for (const found of broken === undefined ? ofFile : [broken]) {
       const { line, rule, isError, message } = found;
@@ -270,6 +275,7 @@ async function toFindings(
       const names = kind.kind === "unused-variable" ? unusedNames(found, lines) : [];
       const facts = { names, source, above: lines.slice(Math.max(0, line - 4), line - 1).join("\n") };
       if (isSilenced(kind.kind, line, facts) || isUsed(names, line)) continue;
+      if (isEarly(found) && isHoisted(found, lines)) continue;
       findings.push({
         ...kind,
         rule: oneLine(rule).slice(0, 200),

@@ -33,7 +33,8 @@ export function unusedNames({ message, region }: UnusedReport, lines: readonly s
   return names.filter((each) => !hasWord(around, each));
 }
 
-function textIn({ start, end }: Region, lines: readonly string[]): string {
+/** Returns the part of a text that a region covers. */
+export function textIn({ start, end }: Region, lines: readonly string[]): string {
   const inside = lines.slice(start.line - 1, end.line);
   const last = inside.pop() ?? "";
   const text = [...inside, last.slice(0, end.column - 1)].join("\n");
