@@ -154,7 +154,7 @@ export function readTopComments(head: string): string {
 
 /** True for text whose lines are too long. Pure text of one long line (a data file) counts too. */
 function isMinified(head: string): boolean {
-  const lines = head.split("\n");
+  const lines = head.split(/\r\n?|\n/);
   const average = head.length / lines.length;
   if (average > HUGE_LINE_CHARACTERS) return true;
   const blanks = (text: string) => (text.match(/\s/g)?.length ?? 0) / text.length;
