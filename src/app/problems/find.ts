@@ -3,6 +3,7 @@
 //
 // P1  A part of the facts that is unknown makes no problem and hides none of the others; `unknown` names it.
 // P2  The order and the contents of the report depend on the facts alone.
+// P3  A fault that may be over in a moment counts when a look finds it again after its grace. The age of a look tells its time.
 import { type AgentStatus, PLACEHOLDER } from "../../protocol/index.ts";
 import type { QueueFacts } from "../facts/queues.ts";
 import type { StreamsFacts } from "../facts/streams.ts";
@@ -58,8 +59,10 @@ export interface OfficeFacts {
   readonly coordinators: number;
   /** The entries that the last coordinator is behind the first. */
   readonly lag: number;
-  /** When a leader was last seen, Unix ms; null when none was seen since the look began. */
+  /** When a leader was last seen, Unix ms; null when none was seen since the watch began. */
   readonly leaderSeenAtMs: number | null;
+  /** The first look without a leader after the last one with a leader, Unix ms; null while there is a leader. */
+  readonly vacantSinceMs: number | null;
   /** True: the office was held before, by the control log. A swarm that never had a coordinator misses none. */
   readonly wasHeld: boolean;
 }
@@ -174,6 +177,11 @@ function unreachable({ nowMs }: ProblemFacts, sinceMs: number): Found {
   };
 }
 
+/** When a part was last looked at, Unix ms. */
+function lookedAtMs({ nowMs, ages }: Pick<ProblemFacts, "nowMs" | "ages">, part: string): number {
+  return nowMs - (ages[part] ?? 0);
+}
+
 /** The queue of one capability, all priorities together. */
 interface Waiting {
   readonly capability: string;
@@ -195,13 +203,14 @@ function oldestOf(times: readonly (number | null)[]): number | null {
   return known.length === 0 ? null : Math.min(...known);
 }
 
-function findAgentless({ nowMs, queues, paused, agents }: ProblemFacts): Found[] {
+function findAgentless({ nowMs, queues, paused, agents, ages }: ProblemFacts): Found[] {
   if (queues === null || agents === null || paused === null) return [];
+  const rollAtMs = lookedAtMs({ nowMs, ages }, "agents");
   const able = agents.filter(({ state }) => !LEAVING.includes(state));
   const offered = new Set(able.flatMap(({ capabilities }) => capabilities));
   return waitingByCapability(queues)
     .filter(({ capability }) => !offered.has(capability) && !paused.has(capability))
-    .filter(({ oldestMs }) => oldestMs !== null && nowMs - oldestMs >= AGENTLESS_MS)
+    .filter(({ oldestMs }) => oldestMs !== null && rollAtMs - oldestMs >= AGENTLESS_MS) // P3
     .map(({ capability, tasks, oldestMs }) => {
       const leaving = agents.filter((agent) => agent.capabilities.includes(capability));
       const why =
@@ -227,10 +236,10 @@ function countStates(agents: readonly AgentStatus[]): string {
     .join(", ");
 }
 
-function findVacant({ nowMs, office }: ProblemFacts): Found[] {
+function findVacant({ nowMs, office, ages }: ProblemFacts): Found[] {
   if (office === null || office.leader !== null || !office.wasHeld) return [];
-  const { leaderSeenAtMs, coordinators } = office;
-  if (leaderSeenAtMs !== null && nowMs - leaderSeenAtMs < VACANT_MS) return [];
+  const { leaderSeenAtMs, vacantSinceMs, coordinators } = office;
+  if (vacantSinceMs === null || lookedAtMs({ nowMs, ages }, "office") - vacantSinceMs < VACANT_MS) return []; // P3
   const who =
     coordinators === 0 ? "no coordinator answers" : `${coordinators} coordinators answer, and none leads`;
   const seen =
@@ -238,7 +247,7 @@ function findVacant({ nowMs, office }: ProblemFacts): Found[] {
   return [
     {
       name: "MurmurOfficeVacant",
-      sinceMs: leaderSeenAtMs,
+      sinceMs: leaderSeenAtMs ?? vacantSinceMs,
       cause: `${who}${seen}; tasks of the queues flow`,
       commands: ["murmur office status", "murmur logs coordinator"],
     },

@@ -51,6 +51,7 @@ export class ProblemWatch {
   readonly #office: KeptFact<OfficeGlance>;
   readonly #begun = new Map<string, number>();
   #leaderSeenAtMs: number | null = null;
+  #vacantSinceMs: number | null = null;
   #disconnectedAtMs: number | null;
   #readDead: { lastSeq: number; letters: NewDeadLetter[] } = { lastSeq: -1, letters: [] };
 
@@ -82,7 +83,9 @@ export class ProblemWatch {
       intervalMs: OFFICE_LOOK_INTERVAL_MS,
       read: () => glanceAtOffice(transport, OFFICE_LOOK),
       show: ({ leader }) => {
-        if (leader !== null) this.#leaderSeenAtMs = this.#nowMs();
+        const nowMs = this.#nowMs();
+        if (leader !== null) this.#leaderSeenAtMs = nowMs;
+        this.#vacantSinceMs = leader === null ? (this.#vacantSinceMs ?? nowMs) : null;
       },
     });
   }
@@ -101,8 +104,8 @@ export class ProblemWatch {
   async look(): Promise<ProblemReport> {
     const { queues, streams } = this.#shared;
     await Promise.all([queues, streams, ...this.facts].map((fact) => fact.refresh()));
-    const office = this.#office.value;
-    if (office !== null && office.leader === null && office.coordinators > 0) {
+    const { office } = this.#facts();
+    if (office !== null && office.leader === null && office.wasHeld) {
       await sleep(VACANT_MS);
       await this.#office.refresh();
     }
@@ -143,7 +146,12 @@ export class ProblemWatch {
       office:
         office === null || streams.value === null
           ? null
-          : { ...office, leaderSeenAtMs: this.#leaderSeenAtMs, wasHeld: (log?.lastSeq ?? 0) > 1 }, // the first entry begins the log
+          : {
+              ...office,
+              leaderSeenAtMs: this.#leaderSeenAtMs,
+              vacantSinceMs: this.#vacantSinceMs,
+              wasHeld: (log?.lastSeq ?? 0) > 1,
+            }, // the first entry begins the log
       ages: Object.fromEntries(
         kept.map(({ name, ageSeconds }) => [name, ageSeconds === null ? null : ageSeconds * 1_000]),
       ),

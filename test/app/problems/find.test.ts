@@ -39,7 +39,7 @@ const GOOD: ProblemFacts = {
   agents: [agent()],
   streams: { streams: [stream()], later: 0, dueAtMs: null },
   newDead: [],
-  office: { leader: "c1", coordinators: 3, lag: 0, leaderSeenAtMs: NOW, wasHeld: true },
+  office: { leader: "c1", coordinators: 3, lag: 0, leaderSeenAtMs: NOW, vacantSinceMs: null, wasHeld: true },
   ages: { queues: 500, streams: null },
 };
 const waiting = [
@@ -47,7 +47,14 @@ const waiting = [
   queue({ priority: "low", pending: 2, oldestAtMs: NOW - 90_000 }),
 ];
 const busy = agent({ state: "working", slots: { used: 4, total: 4 } });
-const vacant = { leader: null, coordinators: 0, lag: 0, leaderSeenAtMs: NOW - VACANT_MS, wasHeld: true };
+const vacant = {
+  leader: null,
+  coordinators: 0,
+  lag: 0,
+  leaderSeenAtMs: NOW - VACANT_MS,
+  vacantSinceMs: NOW - VACANT_MS,
+  wasHeld: true,
+};
 
 test("a swarm in order has no problem, and no part of it is unknown", () => {
   expect(findProblems(GOOD)).toEqual([]);
@@ -125,12 +132,18 @@ describe("facts and their problems", () => {
       [
         {
           name: "MurmurOfficeVacant",
-          since: null,
+          since: agoIso(VACANT_MS),
           cause: "2 coordinators answer, and none leads; tasks of the queues flow",
         },
       ],
     ],
-    ["an election is on its way", { office: { ...vacant, leaderSeenAtMs: NOW - VACANT_MS + 1 } }, []],
+    [
+      "the last roll call is older than the wait",
+      { agents: [], queues: [queue({ pending: 1, oldestAtMs: NOW - 3_000 })], ages: { agents: 2_000 } },
+      [],
+    ],
+    ["the last look at a vacant office is older than its grace", { office: vacant, ages: { office: 1 } }, []],
+    ["an election is on its way", { office: { ...vacant, vacantSinceMs: NOW - VACANT_MS + 1 } }, []],
     ["the swarm never had a coordinator", { office: { ...vacant, wasHeld: false } }, []],
     ["a coordinator lags", { office: { ...GOOD.office!, lag: 1_001 } }, [{ name: "MurmurOfficeLogLag" }]],
     [
