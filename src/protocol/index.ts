@@ -97,7 +97,7 @@ export {
   type TaskHistory,
   taskHistorySchema,
 } from "./task/history.ts";
-export { type JournalRecord, journalRecordSchema } from "./task/journal-record.ts";
+export { type JournalRecord, journalRecordSchema, type StepsRecord } from "./task/journal-record.ts";
 export {
   encodePlacement,
   MAX_REASONS,
@@ -123,6 +123,19 @@ export {
   resultErrorSchema,
   resultSchema,
 } from "./task/result.ts";
+export {
+  MAX_STEP_NAME_LENGTH,
+  MAX_STEPS,
+  STEPS_LIMIT_BYTES,
+  type StepEntry,
+  type StepFacts,
+  type StepLine,
+  StepWait,
+  stepEffectKey,
+  stepEntrySchema,
+  stepLineSchema,
+  stepName,
+} from "./task/step.ts";
 export { TASK_STATES, type TaskState, type TaskStatus, taskStatusSchema } from "./task/status.ts";
 export {
   blobSchema,
@@ -185,7 +198,7 @@ export {
   type OperateReply,
   operateReceiptSchema,
 } from "./wire/operate.ts";
-export { checkPlainData } from "./wire/plain-data.ts";
+export { checkPlainData, STEP_RESULT_DEPTH } from "./wire/plain-data.ts";
 export {
   classSchema,
   type Fault,

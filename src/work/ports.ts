@@ -6,6 +6,7 @@ import type {
   JournalRecord,
   SeatQuestion,
   SignedVote,
+  StepFacts,
   Task,
   TaskAddress,
 } from "../protocol/index.ts";
@@ -29,6 +30,12 @@ export interface Attempt {
   readonly signal: AbortSignal;
   /** Reports progress, 0–100; other values are clamped. The host publishes at most every 100 ms; a newer report replaces an unpublished one. */
   progress(percent: number, note?: string): void;
+  /**
+   * Performs a step and records its end in the task's journal, or returns the recorded end of an earlier attempt. The name must be
+   * new in this attempt. `once`: never performed again after it began, see `StepWait`.
+   * @throws SwarmError the step's own error, `StepWait`, `stale_attempt`, `unavailable`, `payload_too_large`.
+   */
+  step(name: string, options: { once: boolean }, work: (step: StepFacts) => unknown): Promise<unknown>;
   /**
    * Ends the attempt, by throwing, and passes the task to another agent. The hand-off holds even when the agent's code
    * catches the error.

@@ -31,6 +31,7 @@ export function makeAttempt(fields: { task?: Partial<Task & { id: string }>; num
     deadlineMs: Date.now() + 60_000,
     signal: controller.signal,
     progress: (percent, note) => reports.push([percent, note]),
+    step: async (name, _, work) => work({ name, effectKey: `t1/${name}` }),
     handOff: (request) => {
       throw makeHandOff(request, { agent: "test", hops: [], isQuestion: false });
     },

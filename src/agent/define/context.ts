@@ -6,6 +6,7 @@ import type {
   ExecResult,
   HandedOff,
   HandOffRequest,
+  StepFacts,
   Task,
   WaitingReason,
 } from "../../protocol/index.ts";
@@ -18,6 +19,26 @@ export interface AskOptions {
   /** The longest wait for the answer, in ms, at most one day; default {@link DEFAULT_ASK_TIMEOUT_MS}. */
   timeoutMs?: number | undefined;
 }
+
+/** Records the call as a step of the task. */
+export interface RecordOptions {
+  /** The name of the step, unique in the attempt: a later attempt gets the recorded answer. Without it, nothing is recorded. */
+  step?: string | undefined;
+}
+
+/** Options of `step`. */
+export interface StepOptions {
+  /** Tells the passes of a loop apart: the step is recorded as `name:key`. */
+  key?: string | number | undefined;
+  /**
+   * True: the step is never run again after it began. When the process dies during it, the task waits for a person, who settles it
+   * with `murmur task settle`. Costs one more record. Default false.
+   */
+  once?: boolean | undefined;
+}
+
+/** The code of a step. */
+export type StepWork<T> = (step: StepFacts) => Promise<T> | T;
 
 /** 30 s: the asker waits for the answer, and longer work should be a task. */
 export const DEFAULT_ASK_TIMEOUT_MS = 30_000;
@@ -89,17 +110,35 @@ export interface AgentContext extends AgentAccess {
   /** For a task that another agent handed off: that agent, its context, and all earlier hops. Otherwise undefined. */
   readonly handedOff: HandedOff | undefined;
   /**
-   * Performs one named part of the work. The name must be unique within the attempt, because it identifies the step in a
-   * retry of the task.
-   * @throws SwarmError `internal`, not retryable, for a name used twice; any error of `work`.
+   * Performs one step of the work and records its result, or its error, in the task's journal before it returns. A later attempt,
+   * also after a hand-off, gets what was recorded and does not run `work` again. A step whose process died before the record runs
+   * again: give `step.effectKey` to the systems that it touches. When the attempt fails with a retryable error of a step, the retry
+   * runs that step again; an error that the code caught stays recorded. An ask records nothing.
+   *
+   * Steps are known by name, which must be unique in the attempt, so steps may run in parallel and in any order. In a loop, give
+   * each pass a `key`. A task has at most 10,000 steps and 16 MiB of results. A result is plain data, as an output is; `undefined`
+   * too. Await every step: a step that is still running when the attempt ends is not recorded.
+   * @throws SwarmError any error of `work`; in a later attempt the recorded one, with its code, message and field. Not retryable:
+   *   `internal` for a name used twice, a bad name, a step too many and a result that is no plain data; `payload_too_large`;
+   *   `not_permitted` for `once` in an ask.
    */
-  step<T>(name: string, work: () => Promise<T> | T): Promise<T>;
+  step<T>(name: string, work: StepWork<T>): Promise<T>;
+  step<T>(name: string, options: StepOptions, work: StepWork<T>): Promise<T>;
   /**
-   * Runs a command and waits for its end. Needs `exec` in the agent's definition, and a host that allows commands.
+   * Asks any one agent of a capability, as {@link AgentAccess.ask} does. With `step`, the answer is recorded.
+   */
+  ask<Output = unknown>(
+    capability: string,
+    input: unknown,
+    options?: AskOptions & RecordOptions,
+  ): Promise<Output>;
+  /**
+   * Runs a command and waits for its end. Needs `exec` in the agent's definition, and a host that allows commands. With `step`, its
+   * end is recorded.
    * @throws SwarmError `not_permitted` for a command or directory that is not allowed; `timeout`; `tool_failed` when
    *   the command cannot be started or exceeds its output or memory limit; the signal's reason when the task is cancelled.
    */
-  exec(command: ExecRequest): Promise<ExecResult>;
+  exec(command: ExecRequest, options?: RecordOptions): Promise<ExecResult>;
   /**
    * Waits for a lock of the swarm, and holds it until its release or the end of the attempt. The lease is renewed in the
    * background. When a renewal is rejected, or not confirmed before the lease is over by this machine's clocks, the lock's
@@ -121,8 +160,11 @@ export interface AgentContext extends AgentAccess {
   handOff(request?: HandOffRequest): never;
   /** Reports progress, 0–100, with a short note, to the clients that watch the task. Other values are clamped, with a warning in the log. */
   progress(percent: number, note?: string): void;
-  /** Waits `delayMs`. @throws the signal's reason when the task is cancelled during the wait. */
-  sleep(delayMs: number): Promise<void>;
+  /**
+   * Waits `delayMs`. With `step`, the end of the wait is recorded when it begins, and a later attempt waits for the rest.
+   * @throws the signal's reason when the task is cancelled during the wait.
+   */
+  sleep(delayMs: number, options?: RecordOptions): Promise<void>;
   /**
    * Waits for `promise`; during the wait the agent's status shows `waiting` with this reason. `ask`, `exec`, `lock` and
    * `sleep` call it themselves.

@@ -8,7 +8,9 @@ import {
   HEADERS,
   NO_SCOPE,
   replyEncodingOf,
+  type StepFacts,
   SwarmError,
+  stepEffectKey,
   type Task,
   toSwarmError,
 } from "../../protocol/index.ts";
@@ -258,6 +260,20 @@ class AskWork implements RunWork {
 
   /** Does nothing: the progress of an ask is not published. */
   progress(): void {}
+
+  /** An ask is not stored, so its steps are not recorded. */
+  async step(
+    name: string,
+    { once }: { once: boolean },
+    work: (step: StepFacts) => unknown,
+  ): Promise<unknown> {
+    if (!once) return await work({ name, effectKey: stepEffectKey(this.key, name) });
+    throw new SwarmError(
+      "not_permitted",
+      "a step with once is not possible in an ask, because nothing of an ask is recorded; submit a task instead",
+      { field: "once" },
+    );
+  }
 
   handOff(): never {
     throw new SwarmError(

@@ -9,12 +9,24 @@ import {
   type ExecResult,
   type HandedOff,
   type HandOffRequest,
+  MAX_STEPS,
+  type StepFacts,
+  StepWait,
   SwarmError,
   showValue,
+  stepName,
   type Task,
   type WaitingReason,
 } from "../../protocol/index.ts";
-import type { AgentContext, AgentLock, AskOptions, LockOptions } from "../define/context.ts";
+import type {
+  AgentContext,
+  AgentLock,
+  AskOptions,
+  LockOptions,
+  RecordOptions,
+  StepOptions,
+  StepWork,
+} from "../define/context.ts";
 import type { ExecLimits } from "../define/define.ts";
 import type { SlotState } from "../lifecycle/slot-counts.ts";
 import type { Exec } from "../ports/exec.ts";
@@ -22,9 +34,6 @@ import type { LockPort } from "../ports/lock.ts";
 import type { VotePort } from "../ports/vote.ts";
 import { type AskLink, askCapability, broadcast } from "../wire/ask.ts";
 import { AttemptLocks } from "./locks.ts";
-
-/** The most named steps of one attempt; bounds the memory that a runaway loop can use. */
-export const MAX_STEPS = 10_000;
 
 /** The services of a process that the run contexts of all its agents share. */
 export interface RunPorts {
@@ -61,6 +70,8 @@ export interface RunWork {
   progress(percent: number, note?: string): void;
   /** See {@link AgentContext.handOff}. */
   handOff(request: HandOffRequest): never;
+  /** Performs and records a step; see {@link AgentContext.step}. */
+  step(name: string, options: { once: boolean }, work: (step: StepFacts) => unknown): Promise<unknown>;
 }
 
 export class RunContext implements AgentContext {
@@ -129,23 +140,48 @@ export class RunContext implements AgentContext {
     return controller;
   }
 
-  async step<T>(name: string, work: () => Promise<T> | T): Promise<T> {
+  async step<T>(name: string, ...[options, work]: [StepWork<T>] | [StepOptions, StepWork<T>]): Promise<T> {
+    return typeof options === "function"
+      ? this.#step(name, {}, options)
+      : this.#step(name, options, work as StepWork<T>);
+  }
+
+  async #step<T>(name: string, { key, once = false }: StepOptions, work: StepWork<T>): Promise<T> {
     this.signal.throwIfAborted();
+    const whole = stepName(name, key);
     this.#steps ??= new Set();
-    if (this.#steps.has(name)) {
+    if (this.#steps.has(whole)) {
       throw stepError(
-        `the step ${showValue(name)} was used before in this attempt; give each step its own name`,
+        `the step ${showValue(whole)} was used before in this attempt; give each step its own name, and in a loop its own key`,
       );
     }
     if (this.#steps.size >= MAX_STEPS)
       throw stepError(`an attempt has at most ${MAX_STEPS} steps; split the task`);
-    this.#steps.add(name);
-    const value = await work();
-    this.#owner.countTurn();
-    return value;
+    this.#steps.add(whole);
+    try {
+      return (await this.#work.step(whole, { once }, work)) as T;
+    } catch (error) {
+      // The attempt is over: no code of its author may catch this and go on.
+      if (error instanceof StepWait || (error instanceof SwarmError && error.code === "stale_attempt")) {
+        this.abort(error);
+        return await new Promise<never>(() => undefined);
+      }
+      throw error;
+    } finally {
+      if (!this.#ended) this.#owner.countTurn();
+    }
   }
 
-  async exec(command: ExecRequest): Promise<ExecResult> {
+  /** Performs `work` as the step of these options; without one, `work` is not recorded. */
+  #inStep<T>(step: string | undefined, work: () => Promise<T>): Promise<T> {
+    return step === undefined ? work() : this.#step(step, {}, work);
+  }
+
+  exec(command: ExecRequest, { step }: RecordOptions = {}): Promise<ExecResult> {
+    return this.#inStep(step, () => this.#exec(command));
+  }
+
+  async #exec(command: ExecRequest): Promise<ExecResult> {
     const { execLimits, ports } = this.#owner;
     if (ports.exec === undefined || execLimits === undefined) {
       throw new SwarmError(
@@ -162,12 +198,19 @@ export class RunContext implements AgentContext {
     return ended;
   }
 
-  async ask<Output = unknown>(capability: string, input: unknown, options: AskOptions = {}): Promise<Output> {
-    const answer = askCapability(this.#owner.ports.link, capability, input, {
-      ...options,
-      signal: this.signal,
+  async ask<Output = unknown>(
+    capability: string,
+    input: unknown,
+    { step, ...options }: AskOptions & RecordOptions = {},
+  ): Promise<Output> {
+    const answer = await this.#inStep(step, () => {
+      const asking = askCapability(this.#owner.ports.link, capability, input, {
+        ...options,
+        signal: this.signal,
+      });
+      return this.waitFor("agent", asking);
     });
-    return (await this.waitFor("agent", answer)) as Output;
+    return answer as Output;
   }
 
   async lock(name: string, options: LockOptions = {}): Promise<AgentLock> {
@@ -201,7 +244,15 @@ export class RunContext implements AgentContext {
     this.#owner.countTurn();
   }
 
-  sleep(delayMs: number): Promise<void> {
+  async sleep(delayMs: number, { step }: RecordOptions = {}): Promise<void> {
+    const { clock } = this.#owner.ports;
+    if (step === undefined) return this.#sleep(delayMs);
+    // The end of the sleep is recorded when it begins, so a later attempt only sleeps for the rest.
+    const untilMs = await this.#step(step, {}, () => clock.now() + delayMs);
+    if (untilMs > clock.now()) await this.#sleep(untilMs - clock.now());
+  }
+
+  #sleep(delayMs: number): Promise<void> {
     return this.waitFor("timer", sleep(delayMs, { signal: this.signal, clock: this.#owner.ports.clock }));
   }
 

@@ -1,6 +1,7 @@
 // The history of a task: one line for each attempt. Owns the schema; the work room computes the lines from the journal.
 import { z } from "zod";
 import { resultErrorSchema } from "./result.ts";
+import { stepLineSchema } from "./step.ts";
 
 /** The ends of an attempt. `returned`: its process gave the task back. `died`: its process died. */
 export const ATTEMPT_OUTCOMES = [
@@ -34,6 +35,10 @@ export const taskHistorySchema = z.object({
   attempts: z.array(attemptLineSchema),
   droppedAttempts: z.int(),
   droppedTraces: z.int(),
+  /** The recorded steps, in the order of their last records; missing for a task without steps. */
+  steps: z.array(stepLineSchema).optional(),
+  /** The number of steps that the list leaves out: the closing record of a task keeps the newest. */
+  droppedSteps: z.int().optional(),
 });
 /** The attempts of a task in their order. */
 export type TaskHistory = z.output<typeof taskHistorySchema>;

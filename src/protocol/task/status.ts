@@ -33,6 +33,10 @@ export const taskStatusSchema = z.object({
   placement: placementSchema.optional(),
   /** The agents that had the task before and handed it off, in that order. Lists show it for finished tasks only. */
   handOffs: z.array(hopSchema).optional(),
+  /**
+   * Set while the task waits for a person: each of these steps has `once`, began and never settled. `murmur task settle` ends that.
+   */
+  waiting: z.object({ reason: z.literal("human"), steps: z.array(z.string()), since: z.string() }).optional(),
   /** Set while no process can take the task, with the reason: `task move` or `task cancel` ends that. */
   stray: z.string().optional(),
   /** For a ballot that is open or ended with a verdict: the number of its seats, and the number that have answered. */

@@ -7,16 +7,24 @@ import { showValue } from "./subjects.ts";
 
 /** The deepest nesting of a handed-over value: a message has it in one of its fields. */
 const VALUE_DEPTH = MAX_DEPTH - 1;
+/** The deepest nesting of a step's result: it is in a list in a record, which the front door sends in a list of its own. */
+export const STEP_RESULT_DEPTH = MAX_DEPTH - 8;
 
 /**
  * Checks a value that a program hands over. Accepts null, booleans, strings, finite numbers, arrays and plain objects of them;
  * a property that is undefined is left out, as JavaScript programs expect. MessagePack also carries a Uint8Array and a Date.
  * @param what the name of the value in errors and in `field`, for example `output`.
+ * @param depth the deepest nesting; default: that of a message's field.
  * @throws SwarmError `invalid_input`, not retryable, with the path of the first value that would change, and its type.
  */
-export function checkPlainData(value: unknown, what: string, encoding: Encoding = "json"): void {
-  if (value === undefined || isPlain(value, encoding, VALUE_DEPTH)) return;
-  const found = findChanged(value, encoding, what, VALUE_DEPTH);
+export function checkPlainData(
+  value: unknown,
+  what: string,
+  encoding: Encoding = "json",
+  depth: number = VALUE_DEPTH,
+): void {
+  if (value === undefined || isPlain(value, encoding, depth)) return;
+  const found = findChanged(value, { encoding, depth }, what, depth);
   const { path, problem } = found ?? { path: what, problem: "a value that cannot be read twice" };
   throw new SwarmError("invalid_input", `${path} is ${problem}, which would not arrive as it is`, {
     field: path,
@@ -69,24 +77,30 @@ interface Changed {
 }
 
 /** The first value that would change, with its path. */
-function findChanged(value: unknown, encoding: Encoding, path: string, depthLeft: number): Changed | null {
+function findChanged(
+  value: unknown,
+  limits: { encoding: Encoding; depth: number },
+  path: string,
+  depthLeft: number,
+): Changed | null {
+  const { encoding } = limits;
   if (isPlain(value, encoding, depthLeft)) return null;
   if (typeof value !== "object" || value === null) return { path, problem: describe(value) };
   if (depthLeft === 0)
     return {
       path: path.split(".", 3).join("."),
-      problem: `nested deeper than ${VALUE_DEPTH} levels (or a circle)`,
+      problem: `nested deeper than ${limits.depth} levels (or a circle)`,
     };
   if (!Array.isArray(value) && !isPlainObject(value)) return { path, problem: describe(value) };
   if (Array.isArray(value)) {
     const index = value.findIndex((member) => !isPlain(member, encoding, depthLeft - 1));
-    return findChanged(value[index], encoding, `${path}.${index}`, depthLeft - 1);
+    return findChanged(value[index], limits, `${path}.${index}`, depthLeft - 1);
   }
   for (const [key, member] of Object.entries(value)) {
     if (member === undefined) continue;
     if (key === "__proto__" || key === "toJSON")
       return { path: `${path}.${key}`, problem: "a key with a meaning of its own" };
-    const found = findChanged(member, encoding, `${path}.${key}`, depthLeft - 1);
+    const found = findChanged(member, limits, `${path}.${key}`, depthLeft - 1);
     if (found !== null) return found;
   }
   return null;

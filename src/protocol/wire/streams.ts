@@ -193,7 +193,7 @@ export function streamSpecs(
     {
       key: "journal",
       about:
-        "records about the attempts and hand-offs of tasks; one record with the history of an ended task",
+        "records about the attempts, steps and hand-offs of tasks; one record with the history of an ended task",
       name: name("JOURNAL"),
       subjects: [`${prefix}.journal.*.*`],
       olderSubjects: [[`${prefix}.journal.>`]],

@@ -93,7 +93,7 @@ export const SUBJECT_FACTS: Readonly<Record<SubjectName, SubjectFacts>> = {
   journal: {
     form: "journal.<capability>.<taskId>",
     kind: "durable",
-    about: "A record about the attempts of a task. Only Murmur's own processes publish here.",
+    about: "A record about the attempts and steps of a task. Only Murmur's own processes publish here.",
   },
   result: {
     form: "result.<capability>.<lane>.<taskId>",

@@ -9,12 +9,15 @@ import {
   type HandOff,
   type HandOffRequest,
   makeHandOff,
+  type StepFacts,
+  StepWait,
   type SwarmError,
   type Task,
   type TaskAddress,
   toSwarmError,
 } from "../../protocol/index.ts";
 import type { Attempt, Slot } from "../ports.ts";
+import type { StepRecorder } from "../steps/recorder.ts";
 
 /** How long the agent of an aborted attempt may clean up, in ms; then the attempt ends without it. */
 export const ABORT_GRACE_MS = 2_000;
@@ -55,6 +58,9 @@ export class RunningAttempt implements Attempt {
   readonly #clock: Clock;
   readonly #events: AttemptEvents;
   readonly #timeoutError: () => SwarmError;
+  readonly #makeSteps: (attempt: RunningAttempt) => StepRecorder;
+  #steps: StepRecorder | undefined;
+  #wait: StepWait | undefined;
   #controller: AbortController | undefined;
   #abortReason: SwarmError | undefined;
   #abortedAtMs = Number.POSITIVE_INFINITY;
@@ -76,6 +82,8 @@ export class RunningAttempt implements Attempt {
     events: AttemptEvents;
     /** Makes the error of an attempt that reaches its deadline. */
     timeoutError: () => SwarmError;
+    /** Makes the recorder at the first step: most tasks have none. */
+    makeSteps: (attempt: RunningAttempt) => StepRecorder;
   }) {
     this.task = parts.task;
     this.number = parts.number;
@@ -86,6 +94,7 @@ export class RunningAttempt implements Attempt {
     this.#clock = parts.clock;
     this.#events = parts.events;
     this.#timeoutError = parts.timeoutError;
+    this.#makeSteps = parts.makeSteps;
     this.startedAtMs = parts.clock.now();
   }
 
@@ -132,6 +141,21 @@ export class RunningAttempt implements Attempt {
       isQuestion: this.task.question !== undefined,
     });
     throw this.#handOff;
+  }
+
+  /** The recorder of the attempt's steps; undefined while no step has begun. */
+  get steps(): StepRecorder | undefined {
+    return this.#steps;
+  }
+
+  async step(name: string, options: { once: boolean }, work: (step: StepFacts) => unknown): Promise<unknown> {
+    this.#steps ??= this.#makeSteps(this);
+    try {
+      return await this.#steps.perform(name, options, work);
+    } catch (error) {
+      if (error instanceof StepWait) this.#wait ??= error;
+      throw error;
+    }
   }
 
   /** Publishes due events, aborts at the deadline, ends after the grace. Call it every {@link TICK_MS}. */
@@ -183,7 +207,8 @@ export class RunningAttempt implements Attempt {
 
   #end(end: AttemptEnd): void {
     // After an abort, the attempt ends with the abort's reason: an agent's late output must not hide a timeout.
-    const reason = this.#abortReason;
+    // A task that must wait for a person waits, even when the agent's code caught the error.
+    const reason = this.#abortReason ?? this.#wait;
     this.#finish(reason === undefined ? end : { kind: "error", error: reason });
   }
 

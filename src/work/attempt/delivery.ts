@@ -10,6 +10,8 @@
 // I5: before a placed task starts, the host looks for its result; if the task waited, the host also checks that its message
 //     is still stored, because hosts and coordinators move tasks and another agent may have it. A ballot's question skips
 //     the look for a result: a rare second run costs less than all those reads.
+// I7: a task that waits for a person about a step starts no attempt. It lies in the later stream, and is looked at again every
+//     {@link LOOK_AGAIN_MS}, or at its deadline, or when the person has settled the step.
 // I6: a hand-off is recorded first, fenced like all records. From then on the task runs only where it is placed after the
 //     record; a host that receives an older message of the task passes it on, as the first agent's host would have done.
 import {
@@ -29,6 +31,7 @@ import {
   encode,
   HandOff,
   type SignedVote,
+  StepWait,
   type Subjects,
   SwarmError,
   type Task,
@@ -39,7 +42,9 @@ import {
 import type { Delivery, Transport } from "../../transport/index.ts";
 import type { Permit } from "../limits/limiter.ts";
 import type { Slot, TrailReader } from "../ports.ts";
+import { StepRecorder } from "../steps/recorder.ts";
 import { createJournal, handedOffTo, type Journal } from "../stores/journal.ts";
+import { storeLater } from "../stores/later.ts";
 import { buryUnreadable, createResultStore, type ResultStore } from "../stores/results.ts";
 import { createTrailReader } from "../stores/trail.ts";
 import { createAdmission } from "./admission.ts";
@@ -49,10 +54,15 @@ import { HandOver, isRouted } from "./hand-over.ts";
 import { type Arrival, InFlightTask, type KnownTask } from "./in-flight.ts";
 import type { CountedOutcome } from "./outcomes.ts";
 import { causeOf, type RedeliveryCause, type Returns } from "./redelivery.ts";
-import { Settlement, type TaskEnd } from "./settlement.ts";
+import { Settlement, showError, type TaskEnd } from "./settlement.ts";
 
 /** The longest wait of a task whose key is full, in ms. The wait doubles with each delivery: there may be many such tasks. */
 const MAX_KEY_WAIT_MS = 30_000;
+/**
+ * The time between two looks at a task that waits for a person, in ms. Settling the step makes the task due at once, so this only
+ * counts when the process that settled it died in between.
+ */
+const LOOK_AGAIN_MS = 600_000;
 
 /** The parts of the delivery handler. */
 export interface DeliveryParts {
@@ -83,6 +93,7 @@ export class DeliveryHandler {
   readonly #settlement: Settlement;
   readonly #handOver: HandOver;
   readonly #admission: ReturnType<typeof createAdmission>;
+  readonly #traceFacts = readTraceFacts();
   readonly #inFlight = new Map<string, InFlightTask>();
   readonly #events: AttemptEvents = {
     started: (attempt) => this.#publish(attempt, "started", {}),
@@ -98,7 +109,7 @@ export class DeliveryHandler {
       trail: parts.trail,
     });
     const failures = new FailureLog(parts);
-    const traceFacts = readTraceFacts();
+    const traceFacts = this.#traceFacts;
     this.#settlement = new Settlement({ ...parts, results: this.#results, traceFacts, failures });
     const trail = parts.trail ?? createTrailReader(parts.transport, parts.subjects);
     this.#handOver = new HandOver({ ...parts, trail });
@@ -167,7 +178,10 @@ export class DeliveryHandler {
   /** Leaves the delivery unanswered: its fate is unknown, or another process holds the task (I1, I3). */
   #leave({ taskId, capability }: TaskAddress, error: unknown): void {
     const { log, meter } = this.#parts;
-    if (toSwarmError(error).code === "conflict") {
+    const { code } = toSwarmError(error);
+    if (code === "stale_attempt") {
+      log.info({ taskId, capability }, "another attempt has the task; this one stored no result");
+    } else if (code === "conflict") {
       meter.fencedWrites.inc({ kind: "journal" });
       log.info({ taskId, capability }, "another process holds the task; delivery left to it");
     } else log.warn({ err: error, taskId, capability }, "delivery not settled; JetStream redelivers it");
@@ -196,6 +210,8 @@ export class DeliveryHandler {
       return this.#failUnreadable(inFlight, toSwarmError(error));
     }
     if (inFlight.delivery.deliveryCount > 1) this.#countRedelivery(this.#causeOf(inFlight));
+    const waiting = waitingSteps(inFlight);
+    if (waiting !== null) return this.#keepWaiting(inFlight, waiting); // I7
     if (isToPass(inFlight)) return this.#passOn(inFlight, inFlight.isRepeated); // I4, I6
     if (inFlight.nextAttempt().died && !(await this.#recordDied(inFlight))) return;
     const refusing = this.#admission.refuseBeforeStart(inFlight);
@@ -251,6 +267,45 @@ export class DeliveryHandler {
 
   #countAttempt({ at: { capability } }: InFlightTask, outcome: CountedOutcome): void {
     this.#parts.meter.taskAttempts.inc({ capability, outcome });
+  }
+
+  /** Leaves a task waiting whose steps a person must settle, unless it was cancelled or its deadline has passed (I7). */
+  async #keepWaiting(inFlight: InFlightTask, steps: readonly string[]): Promise<void> {
+    const { record } = inFlight.tip;
+    const refusal = await this.#admission.refuseBeforeStart(inFlight);
+    if (refusal !== null) {
+      const { attempt: number = 0, agent = "-" } = record !== null && "agent" in record ? record : {};
+      return this.#settlement.conclude(inFlight, { ...refusal, number, agent });
+    }
+    // The process of the attempt died during the step: nobody has recorded the wait yet.
+    if (record?.type === "steps")
+      await this.#recordWait(inFlight, { number: record.attempt, agentId: "-" }, steps);
+    return this.#park(inFlight);
+  }
+
+  async #recordWait(
+    inFlight: InFlightTask,
+    { number, agentId }: Pick<RunningAttempt, "number" | "agentId">,
+    steps: readonly string[],
+  ): Promise<void> {
+    const at = this.#isoNow();
+    await inFlight.record({ type: "waiting", attempt: number, agent: agentId, at, steps: [...steps] });
+    const { taskId, capability } = inFlight.at;
+    this.#parts.log.warn(
+      { taskId, capability, steps },
+      "a step that runs once began and never ended; the task waits for murmur task settle",
+    );
+  }
+
+  /** Gives a waiting task back, without a slot and without its timeout; its deadline still ends it (I7). */
+  async #park(inFlight: InFlightTask): Promise<void> {
+    const { at, delivery, task } = inFlight;
+    if (inFlight.isBallotQuestion) return delivery.nak(ACK_WAIT_MS); // the seat belongs to this agent
+    await this.#parts.transport.clock.sync();
+    const lookMs = this.#parts.clock.now() + LOOK_AGAIN_MS;
+    const dueMs = Math.min(lookMs, task.deadline === undefined ? lookMs : Date.parse(task.deadline));
+    await storeLater(this.#parts, at, delivery, dueMs, { attempt: inFlight.nextAttempt().number });
+    delivery.ack();
   }
 
   /** Fails a task whose body or blobs cannot be read. @throws SwarmError `unavailable` while the blob store cannot be reached. */
@@ -317,7 +372,8 @@ export class DeliveryHandler {
     await this.#settle(inFlight, attempt, end, slot);
   }
 
-  #makeAttempt({ task, tip, effectKey }: InFlightTask, number: number, agentId: string): RunningAttempt {
+  #makeAttempt(inFlight: InFlightTask, number: number, agentId: string): RunningAttempt {
+    const { task, tip, effectKey } = inFlight;
     const { clock } = this.#parts;
     const taskDeadlineMs = task.deadline === undefined ? Number.POSITIVE_INFINITY : Date.parse(task.deadline);
     const deadlineMs = Math.min(clock.now() + task.timeoutMs, taskDeadlineMs);
@@ -331,10 +387,33 @@ export class DeliveryHandler {
       clock,
       events: this.#events,
       timeoutError: () => timeoutErrorOf(task, deadlineMs === taskDeadlineMs),
+      makeSteps: (attempt) => this.#makeSteps(inFlight, attempt),
     });
   }
 
-  #settle(inFlight: InFlightTask, attempt: RunningAttempt, end: AttemptEnd, slot: Slot): Promise<void> {
+  #makeSteps(inFlight: InFlightTask, attempt: RunningAttempt): StepRecorder {
+    const { clock, chance, meter, transport } = this.#parts;
+    const stale = new SwarmError(
+      "stale_attempt",
+      "another attempt has the task; this attempt stores no result",
+    );
+    return new StepRecorder({
+      ledger: inFlight,
+      attempt,
+      encoding: inFlight.encoding,
+      blobs: transport.blobs,
+      meter,
+      clock,
+      chance,
+      wireError: (error) => showError(error, this.#traceFacts),
+      isAborted: () => attempt.abortReason !== undefined,
+      onStale: () => attempt.abort(stale),
+    });
+  }
+
+  /** @throws SwarmError `stale_attempt`, `unavailable`: the steps of the attempt do not allow to settle it. */
+  async #settle(inFlight: InFlightTask, attempt: RunningAttempt, end: AttemptEnd, slot: Slot): Promise<void> {
+    if (attempt.steps !== undefined) await attempt.steps.close();
     const ranMs = this.#parts.clock.now() - attempt.startedAtMs;
     const facts = {
       number: attempt.number,
@@ -362,7 +441,12 @@ export class DeliveryHandler {
           return this.#settlement.conclude(inFlight, { status: "cancelled", error, ...facts });
         }
         if (error instanceof HandOff) return this.#handOff(inFlight, attempt, error.request);
-        return this.#settlement.afterFailure(inFlight, { error, ...facts });
+        if (error instanceof StepWait) {
+          await this.#recordWait(inFlight, attempt, [error.step]);
+          return this.#park(inFlight);
+        }
+        const reopened = attempt.steps?.reopenedBy(error) ?? [];
+        return this.#settlement.afterFailure(inFlight, { error, ...facts, reopened });
       }
       default:
         return end satisfies never;
@@ -424,6 +508,13 @@ function unstorable(output: unknown, encoding: Encoding): SwarmError | null {
 function voteOf(slot: Slot, { question }: Task, output: unknown): SignedVote | undefined {
   if (question === undefined || !("seat" in question) || question.nonce === undefined) return undefined;
   return slot.sign?.(question, output);
+}
+
+/** The steps that a person must settle before the task may go on; null when it may. */
+function waitingSteps({ tip: { record } }: InFlightTask): readonly string[] | null {
+  if (record?.type === "waiting") return record.steps;
+  if (record?.type === "steps" && record.open !== undefined) return record.open;
+  return null;
 }
 
 /** True when the task runs elsewhere: it has a route and came from its queue (I4), or it was handed off since (I6). */

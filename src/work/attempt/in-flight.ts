@@ -11,12 +11,16 @@ import {
   type JournalRecord,
   type Placement,
   replyEncodingOf,
+  type StepsRecord,
   type Task,
   type TaskAddress,
 } from "../../protocol/index.ts";
 import type { Delivery } from "../../transport/index.ts";
+import type { TrailRecord } from "../ports.ts";
+import type { FoundTip } from "../steps/decide.ts";
+import type { StepLedger } from "../steps/recorder.ts";
 import { closeQuietly } from "../stores/close-journal.ts";
-import type { LastAttempt } from "../stores/history.ts";
+import { HistoryFold, type LastAttempt } from "../stores/history.ts";
 import { type Journal, type JournalTip, NO_RECORDS, nextAttempt } from "../stores/journal.ts";
 import { ballotIdOf } from "../stores/messages.ts";
 import type { RunningAttempt } from "./attempt.ts";
@@ -33,7 +37,7 @@ export interface Arrival {
 }
 
 /** A task whose delivery this host holds and has not answered yet. */
-export class InFlightTask implements Arrival {
+export class InFlightTask implements Arrival, StepLedger {
   readonly delivery: Delivery;
   readonly at: TaskAddress;
   readonly placement: Placement | undefined;
@@ -51,6 +55,8 @@ export class InFlightTask implements Arrival {
   readonly #log: Logger;
   #task: KnownTask | undefined;
   #tip: JournalTip = NO_RECORDS;
+  /** The history from the records of this host; undefined when the journal had records before. */
+  #history: HistoryFold | undefined = new HistoryFold();
   #cancelled: CancelledError | undefined;
 
   constructor({ delivery, at, placement }: Arrival, { journal, log }: { journal: Journal; log: Logger }) {
@@ -111,15 +117,48 @@ export class InFlightTask implements Arrival {
   /** Reads the journal's last record of the task. @throws SwarmError `unavailable`. */
   async readJournal(): Promise<void> {
     this.#tip = await this.#journal.tip(this.at.capability, this.at.taskId);
+    if (this.#tip.seq > 0) this.#history = undefined;
   }
 
   /** Appends a record to the task's journal (I1). @throws SwarmError `conflict` when another process wrote first. */
-  async record(record: JournalRecord): Promise<void> {
-    this.#tip = await this.#journal.append(this.at.capability, this.at.taskId, record, this.#tip);
+  async record(record: JournalRecord, encoding?: Encoding): Promise<void> {
+    const { capability, taskId } = this.at;
+    this.#tip = await this.#journal.append(capability, taskId, record, this.#tip, encoding);
+    this.#history?.add(record);
+  }
+
+  get tipSeq(): number {
+    return this.#tip.seq;
+  }
+
+  append(record: StepsRecord): Promise<void> {
+    return this.record(record, this.encoding);
+  }
+
+  async readTip(isOwn: (tip: FoundTip) => boolean): Promise<FoundTip | null> {
+    const tip = await this.#journal.tip(this.at.capability, this.at.taskId);
+    const { record, seq } = tip;
+    if (record === null) return null;
+    const found = { seq, ...this.#describe(record) };
+    if (!isOwn(found)) return found;
+    if (seq > this.#tip.seq && record.type === "steps") this.#history?.add(record);
+    this.#tip = tip;
+    return found;
+  }
+
+  #describe(record: JournalRecord): Omit<FoundTip, "seq"> {
+    if (record.type === "steps") return { run: record.run, batch: record.batch };
+    const isEarlier = record.type === "finished" && Date.parse(record.at) < this.delivery.storedAtMs;
+    return { isEarlier };
+  }
+
+  records(): Promise<readonly TrailRecord[]> {
+    return this.#journal.records(this.at.capability, this.at.taskId);
   }
 
   /** Closes the task's journal. Never rejects: see {@link closeQuietly}. */
   closeJournal(last: LastAttempt, finishedAtMs: number): Promise<void> {
-    return closeQuietly({ journal: this.#journal, log: this.#log }, this.at, last, finishedAtMs);
+    const parts = { journal: this.#journal, log: this.#log };
+    return closeQuietly(parts, this.at, last, finishedAtMs, this.#history);
   }
 }

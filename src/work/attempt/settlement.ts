@@ -42,6 +42,8 @@ export interface AttemptFailure {
   agent: string;
   ranMs: number;
   startedAtMs?: number;
+  /** The steps that the next attempt runs again, because the attempt failed with their error. */
+  reopened?: readonly string[];
 }
 
 /** The facts of a task's end for its result. `number` 0 and `agent` "-" mean that no attempt started. */
@@ -130,6 +132,9 @@ export class Settlement {
       ...event,
       ...(failure.startedAtMs === undefined ? {} : { startedAt: toIsoTime(failure.startedAtMs) }),
       trace,
+      ...(failure.reopened === undefined || failure.reopened.length === 0
+        ? {}
+        : { reopened: [...failure.reopened] }),
     });
     if (failure.startedAtMs !== undefined)
       this.#parts.meter.taskAttempts.inc({ capability: inFlight.at.capability, outcome: "retried" });
@@ -216,11 +221,14 @@ export class Settlement {
     await this.#parts.results.bury(at, trace === undefined ? letter : { ...letter, trace });
   }
 
-  /** An error as results, records and events show it: its message without secrets, and bounded. */
-  #wireError({ code, message, field, retryable }: SwarmError): ShownError {
-    const shown = showText(message, this.#parts.traceFacts);
-    return { code, message: shown, ...(field === undefined ? {} : { field }), retryable };
+  #wireError(error: SwarmError): ShownError {
+    return showError(error, this.#parts.traceFacts);
   }
+}
+
+/** An error as results, records and events show it: its message without secrets, and bounded. */
+export function showError({ code, message, field, retryable }: SwarmError, facts: TraceFacts): ShownError {
+  return { code, message: showText(message, facts), ...(field === undefined ? {} : { field }), retryable };
 }
 
 /** The task's last attempt for the closing record. Without a start time, no attempt ran. */

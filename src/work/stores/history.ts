@@ -1,7 +1,8 @@
 // The history of a task, computed from its journal records: one line for each attempt. Pure. journal.ts reads the records
 // and stores the history when the task ends.
 import { cutMiddle } from "../../base/index.ts";
-import type { AttemptLine, JournalRecord, Result, TaskHistory } from "../../protocol/index.ts";
+import type { AttemptLine, JournalRecord, Result, StepLine, TaskHistory } from "../../protocol/index.ts";
+import { StepsFold } from "../steps/fold.ts";
 
 /** The most attempts of a history: all that the largest retry policy (100 retries) and all hand-offs allow, and some more. */
 export const MAX_HISTORY_LINES = 150;
@@ -9,6 +10,8 @@ export const MAX_HISTORY_LINES = 150;
 const LINE_MESSAGE_BYTES = 1_024;
 /** The most bytes of all traces of a stored history. With the lines it stays below the largest inline body (512 KiB). */
 const HISTORY_TRACE_BYTES = 256 * 1024;
+/** The most bytes of the steps of a stored history, as JSON: with the lines and the traces it stays below the largest inline body. */
+const HISTORY_STEPS_BYTES = 64 * 1024;
 
 /** The end of a task, as far as its last attempt did not record it. */
 export type LastAttempt = Omit<AttemptLine, "retryAt">;
@@ -18,6 +21,8 @@ export class HistoryFold {
   #attempts: AttemptLine[] = [];
   #droppedAttempts = 0;
   #droppedTraces = 0;
+  #steps = new StepsFold({ keepsOutputs: false });
+  #ended: Pick<TaskHistory, "steps" | "droppedSteps"> = {};
   /** True when no record was added. */
   isEmpty = true;
   /** True when the last record closes the journal. */
@@ -32,6 +37,7 @@ export class HistoryFold {
       this.#droppedTraces = 0;
     }
     this.isEnded = record.type === "finished";
+    this.#steps.add(record);
     switch (record.type) {
       case "started": {
         const { attempt, agent, at } = record;
@@ -41,6 +47,21 @@ export class HistoryFold {
       case "failed": {
         const { attempt, agent, at, startedAt, retryAt, error, trace } = record;
         this.#end({ attempt, agent, outcome: "failed", startedAt, endedAt: at, retryAt, error, trace });
+        return;
+      }
+      case "steps": {
+        const open = this.#attempts.at(-1);
+        const { attempt, agent } = record;
+        // The first record of a first attempt, which has no record of its start.
+        if (open?.outcome !== "running" || open.attempt !== attempt)
+          this.#push({ attempt, agent, outcome: "running" });
+        return;
+      }
+      case "settled":
+        return;
+      case "waiting": {
+        const { attempt, agent, at } = record;
+        this.#end({ attempt, agent, outcome: agent === "-" ? "failed" : "returned", endedAt: at });
         return;
       }
       case "returned":
@@ -54,6 +75,7 @@ export class HistoryFold {
         this.#attempts = record.history?.attempts ?? [];
         this.#droppedAttempts = record.history?.droppedAttempts ?? 0;
         this.#droppedTraces = record.history?.droppedTraces ?? 0;
+        this.#ended = stepsOf(record.history);
         return;
       default:
         record satisfies never;
@@ -66,7 +88,13 @@ export class HistoryFold {
       attempts: [...this.#attempts],
       droppedAttempts: this.#droppedAttempts,
       droppedTraces: this.#droppedTraces,
+      ...(this.isEnded ? this.#ended : this.#stepLines()),
     };
+  }
+
+  #stepLines(): Pick<TaskHistory, "steps"> {
+    const steps = this.#steps.lines();
+    return steps.length === 0 ? {} : { steps };
   }
 
   /** The history of a task that ended now, in the bounds of one stored message. */
@@ -103,7 +131,7 @@ export class HistoryFold {
 }
 
 /** Cuts the messages, and drops the oldest traces beyond the bound. */
-function fitHistory({ attempts, droppedAttempts, droppedTraces }: TaskHistory): TaskHistory {
+function fitHistory({ attempts, droppedAttempts, droppedTraces, steps }: TaskHistory): TaskHistory {
   let room = HISTORY_TRACE_BYTES;
   let dropped = droppedTraces;
   const fitted = attempts.toReversed().map(({ trace, error, ...line }): AttemptLine => {
@@ -115,7 +143,33 @@ function fitHistory({ attempts, droppedAttempts, droppedTraces }: TaskHistory): 
     dropped++;
     return short;
   });
-  return { attempts: fitted.toReversed(), droppedAttempts, droppedTraces: dropped };
+  return { attempts: fitted.toReversed(), droppedAttempts, droppedTraces: dropped, ...fitSteps(steps) };
+}
+
+/** Keeps the newest steps within {@link HISTORY_STEPS_BYTES}, with short messages, and counts the others. */
+function fitSteps(steps: readonly StepLine[] | undefined): Pick<TaskHistory, "steps" | "droppedSteps"> {
+  if (steps === undefined) return {};
+  const kept: StepLine[] = [];
+  let room = HISTORY_STEPS_BYTES;
+  for (const { error, ...line } of steps.toReversed()) {
+    const short: StepLine =
+      error === undefined
+        ? line
+        : { ...line, error: { ...error, message: cutMiddle(error.message, LINE_MESSAGE_BYTES).text } };
+    room -= Buffer.byteLength(JSON.stringify(short));
+    if (room < 0) break;
+    kept.push(short);
+  }
+  const droppedSteps = steps.length - kept.length;
+  return { steps: kept.reverse(), ...(droppedSteps === 0 ? {} : { droppedSteps }) };
+}
+
+function stepsOf(history: TaskHistory | undefined): Pick<TaskHistory, "steps" | "droppedSteps"> {
+  const { steps, droppedSteps } = history ?? {};
+  return {
+    ...(steps === undefined ? {} : { steps }),
+    ...(droppedSteps === undefined ? {} : { droppedSteps }),
+  };
 }
 
 /**

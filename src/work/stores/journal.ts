@@ -3,22 +3,21 @@
 // one closing record with the history replaces all others. in-flight.ts writes it; status.ts reads it.
 import {
   CONTENT_TYPES,
-  decode,
+  type Encoding,
   encode,
   type HandedOff,
   type HandOffRecord,
   HEADERS,
   type Hop,
   type JournalRecord,
-  journalRecordSchema,
-  parse,
   type Subjects,
   SwarmError,
   type TaskHistory,
 } from "../../protocol/index.ts";
-import type { Log, Stored } from "../../transport/index.ts";
+import type { Log } from "../../transport/index.ts";
 import type { TrailReader, TrailRecord } from "../ports.ts";
 import { HistoryFold, type LastAttempt } from "./history.ts";
+import { createRecordReader, readJournalRecord } from "./records.ts";
 
 /** How long the closing record of an ended task is kept by default, in ms: 7 days, as long as the task's result. */
 export const ENDED_JOURNAL_MS = 7 * 86_400_000;
@@ -40,22 +39,42 @@ export interface JournalTip {
 /** The tip of a task without records. */
 export const NO_RECORDS: JournalTip = Object.freeze({ record: null, seq: 0, handed: null });
 
+const HEADERS_OF = {
+  json: Object.freeze({ [HEADERS.contentType]: CONTENT_TYPES.json }),
+  msgpack: Object.freeze({ [HEADERS.contentType]: CONTENT_TYPES.msgpack }),
+};
+
 /** Reads and writes the journal of single tasks. */
 export interface Journal {
   /** Reads the task's tip. @throws SwarmError `unavailable` when its hand-off is not readable. */
   tip(capability: string, taskId: string): Promise<JournalTip>;
   /**
-   * Appends a record after the tip, and resolves to the new tip.
+   * Appends a record after the tip, and resolves to the new tip. Default encoding: JSON; a record of steps may need MessagePack.
    * @throws SwarmError `conflict` when the tip is stale.
    */
-  append(capability: string, taskId: string, record: JournalRecord, tip: JournalTip): Promise<JournalTip>;
+  append(
+    capability: string,
+    taskId: string,
+    record: JournalRecord,
+    tip: JournalTip,
+    encoding?: Encoding,
+  ): Promise<JournalTip>;
   /** The task's attempts, from its records; no attempts for a task without records. */
   history(capability: string, taskId: string): Promise<TaskHistory>;
   /**
    * Replaces all records of the task with a closing record that has its history, up to the last attempt `last`. The record
    * expires after the time for ended journals, {@link ENDED_JOURNAL_MS} by default. Does nothing for a task without records.
    */
-  close(capability: string, taskId: string, last: LastAttempt, nowMs: number): Promise<void>;
+  close(
+    capability: string,
+    taskId: string,
+    last: LastAttempt,
+    nowMs: number,
+    /** The history so far, where the caller knows every record: then the journal is not read. */
+    known?: HistoryFold,
+  ): Promise<void>;
+  /** Reads the whole journal of a task from the stream's leader. @throws SwarmError `unavailable`. */
+  records(capability: string, taskId: string): Promise<readonly TrailRecord[]>;
 }
 
 /**
@@ -71,7 +90,6 @@ export function createJournal(
     trail,
   }: { endedMs?: number | undefined; trail?: Pick<TrailReader, "records"> | undefined } = {},
 ): Journal {
-  const headers = { [HEADERS.contentType]: CONTENT_TYPES.json };
   async function tip(filter: string): Promise<JournalTip> {
     for (let readSeq = 0; ; ) {
       const stored = await log.last(filter, { fresh: true });
@@ -113,24 +131,30 @@ export function createJournal(
       trail === undefined
         ? tip(subjects.journal(capability, taskId))
         : tipOf(await trail.records({ capability, taskId })),
-    async append(capability, taskId, facts, tip) {
+    async append(capability, taskId, facts, tip, encoding = "json") {
       const isPlain = tip.handed === null || facts.type === "handed" || facts.type === "finished";
       const record = isPlain ? facts : { ...facts, handOff: tip.handed?.seq };
-      const { seq } = await log.append(subjects.journal(capability, taskId), encode(record), {
-        headers,
+      const { seq } = await log.append(subjects.journal(capability, taskId), encode(record, encoding), {
+        headers: HEADERS_OF[encoding],
         expectedLastSubjectSeq: tip.seq,
       });
       return { record, seq, handed: record.type === "handed" ? { record, seq } : tip.handed };
     },
     history: async (capability, taskId) => (await fold(capability, taskId)).history(),
-    async close(capability, taskId, last, nowMs) {
+    records: (capability, taskId) =>
+      (trail ?? createRecordReader(log, subjects)).records({ capability, taskId }),
+    async close(capability, taskId, last, nowMs, known) {
       const subject = subjects.journal(capability, taskId);
-      const records = await fold(capability, taskId);
+      const records = known ?? (await fold(capability, taskId));
       if (records.isEmpty || records.isEnded) return;
       const { attempt } = last;
       const history = records.close(last);
       const record: JournalRecord = { type: "finished", attempt, at: new Date(nowMs).toISOString(), history };
-      await log.append(subject, encode(record), { headers, rollup: true, ttlMs: endedMs });
+      await log.append(subject, encode(record), {
+        headers: HEADERS_OF.json,
+        rollup: true,
+        ttlMs: endedMs,
+      });
     },
   };
 }
@@ -150,15 +174,18 @@ function tipOf(records: readonly TrailRecord[]): JournalTip {
 }
 
 /**
- * The number of the task's next attempt, from its last record. `died`: the last record is a `started` without an outcome,
- * so the process of that attempt died.
+ * The number of the task's next attempt, from its last record. `died`: the last record is a `started`, or has steps, without an
+ * outcome, so the process of that attempt died.
  */
 export function nextAttempt(record: JournalRecord | null): { number: number; died: boolean } {
   if (record === null) return { number: 1, died: false };
   switch (record.type) {
     case "returned":
+    case "waiting":
+    case "settled":
       return { number: record.attempt, died: false };
     case "started":
+    case "steps":
       return { number: record.attempt + 1, died: true };
     case "failed":
     case "handed":
@@ -182,10 +209,4 @@ export function handedOffTo({ handed }: JournalTip): HandedOff | undefined {
 /** The agents that handed the task off, as a result and a state show them. */
 export function hopsOf({ handed }: JournalTip): { handOffs?: Hop[] } {
   return handed === null ? {} : { handOffs: handed.record.hops };
-}
-
-/** Parses a stored record. @throws SwarmError `invalid_input`. */
-export function readJournalRecord(stored: Stored): JournalRecord {
-  const { value } = decode(stored.data, stored.header(HEADERS.contentType));
-  return parse(journalRecordSchema, value, "journal record");
 }

@@ -23,8 +23,8 @@ import {
   SwarmError,
 } from "../../protocol/index.ts";
 import type { Log, Stored, Transport } from "../../transport/index.ts";
-import { readJournalRecord } from "./journal.ts";
 import { lastPlaced } from "./placed-streams.ts";
+import { readJournalRecord } from "./records.ts";
 
 /** How long a journal without a closing record is kept after its last record, in ms: 30 days. The setting replaces it. */
 export const LEFT_JOURNAL_MS = 30 * 86_400_000;
