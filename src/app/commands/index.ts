@@ -63,6 +63,11 @@ export const COMMANDS: readonly CommandEntry[] = [
     "give a waiting task another priority",
     async () => (await import("./swarm/task.ts")).reprioritise,
   ),
+  entry(
+    "task settle",
+    "tell how a step that runs once ended",
+    async () => (await import("./swarm/task.ts")).settle,
+  ),
   entry("dead ls", "list dead letters", async () => (await import("./swarm/dead.ts")).ls),
   entry("dead show", "show one dead letter", async () => (await import("./swarm/dead.ts")).show),
   entry(

@@ -35,6 +35,7 @@ import {
   promoteTask,
   reprioritiseTask,
   runTask,
+  settleTask,
   showTask,
   submitTask,
 } from "../operations/tasks.ts";
@@ -167,6 +168,11 @@ export const ROUTES: readonly Route[] = [
     method: "POST",
     path: "/v1/tasks/:id/promote",
     answer: (context, swarm) => performBody(context, swarm, promoteTask, { task: taskIdOf(context) }),
+  },
+  {
+    method: "POST",
+    path: "/v1/tasks/:id/settle",
+    answer: (context, swarm) => performBody(context, swarm, settleTask, { task: taskIdOf(context) }),
   },
   {
     method: "GET",

@@ -24,6 +24,7 @@ import {
   reprioritiseTask,
   retryTask,
   runTask,
+  settleTask,
   showTask,
   submitTask,
   watchTask,
@@ -34,7 +35,7 @@ import { readTrail } from "./trail.ts";
 /** All operations, by family. */
 export const OPERATIONS = [
   ...[submitTask, runTask, listTasks, showTask, watchTask, cancelTasks, retryTask],
-  ...[moveTask, promoteTask, reprioritiseTask, purgeTasks],
+  ...[moveTask, promoteTask, reprioritiseTask, settleTask, purgeTasks],
   ...[listDeadLetters, showDeadLetter, replayDeadLetter, purgeDeadLetters],
   ...[listLivingAgents, showOneAgent, pauseAgent, resumeAgent, drainAgent],
   ...[listCapabilities, pauseCapability, resumeCapability, showScaling],

@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { newId } from "../../base/index.ts";
 import {
+  MAX_STEP_NAME_LENGTH,
   nameSchema,
   PRIORITIES,
   resultSchema,
@@ -272,6 +273,54 @@ export const promoteTask = defineOperation({
   reach: reachOfTask,
   audit: changeAudit,
   run: (context, { task }) => changeOne(context, task, { dueNow: true }),
+});
+
+export const settleTask = defineOperation({
+  name: "task-settle",
+  summary: "tell how a step that runs once ended",
+  input: z
+    .strictObject({
+      task: taskId,
+      step: z
+        .string()
+        .min(1)
+        .max(MAX_STEP_NAME_LENGTH)
+        .meta({ description: "the step, as task show names it" }),
+      result: z.unknown().optional().meta({ description: "it was done, with this result" }),
+      notDone: z.literal(true).optional().meta({ description: "it did nothing: it runs again" }),
+    })
+    .refine(({ result, notDone }) => (result === undefined) !== (notDone === undefined), {
+      error: "give either the result (null for none) or --not-done",
+      path: ["result"],
+    }),
+  output: z.object({
+    taskId: z.string(),
+    step: z.string(),
+    isDone: z.boolean(),
+    /** False when the same was told before. */
+    changed: z.boolean(),
+    /** The steps of the task that still wait for a person. */
+    waiting: z.array(z.string()),
+    /** The audit log has an entry about it. */
+    audited: z.boolean(),
+  }),
+  /** `conflict`: the task has ended or does not wait for a person, or the step has another record. */
+  errors: ["not_found", "conflict", "payload_too_large"],
+  access: "operate",
+  reach: reachOfTask,
+  audit: {
+    about: ({ task, step, notDone }) => ({ task, step, isDone: notDone === undefined }),
+    outcome: ({ changed }) => ({ changed }),
+  },
+  async run({ tasks, caller }, { task, step, result, notDone }) {
+    const settled = await tasks.settle(task, {
+      step,
+      isDone: notDone === undefined,
+      output: result,
+      by: caller.name,
+    });
+    return { ...settled, audited: NOT_AUDITED };
+  },
 });
 
 export const reprioritiseTask = defineOperation({

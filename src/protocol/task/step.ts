@@ -16,7 +16,7 @@ export const MAX_STEP_NAME_LENGTH = 128;
 const CONTROL_CHARACTERS = /\p{Cc}/u;
 
 /**
- * The name under which a step is recorded: `name`, or `name:key`.
+ * The recorded name of a step: `name`, or `name:key`.
  * @throws SwarmError `internal`, not retryable, field `step`: the name is empty, too long, or has control characters.
  */
 export function stepName(name: string, key?: string | number): string {
@@ -42,7 +42,7 @@ export function stepEffectKey(taskKey: string, step: string): string {
 
 /** The facts that the code of a step gets. */
 export interface StepFacts {
-  /** The name under which the step is recorded: `name`, or `name:key`. */
+  /** The recorded name: `name`, or `name:key`. */
   readonly name: string;
   /**
    * The same text in every attempt of the task. Give it to the system that the step touches, as the idempotency key: a step runs

@@ -10,8 +10,7 @@
 // I5: before a placed task starts, the host looks for its result; if the task waited, the host also checks that its message
 //     is still stored, because hosts and coordinators move tasks and another agent may have it. A ballot's question skips
 //     the look for a result: a rare second run costs less than all those reads.
-// I7: a task that waits for a person about a step starts no attempt. It lies in the later stream, and is looked at again every
-//     {@link LOOK_AGAIN_MS}, or at its deadline, or when the person has settled the step.
+// I7: a task that waits for a person about a step starts no attempt: see human-wait.ts.
 // I6: a hand-off is recorded first, fenced like all records. From then on the task runs only where it is placed after the
 //     record; a host that receives an older message of the task passes it on, as the first agent's host would have done.
 import {
@@ -44,13 +43,14 @@ import type { Permit } from "../limits/limiter.ts";
 import type { Slot, TrailReader } from "../ports.ts";
 import { StepRecorder } from "../steps/recorder.ts";
 import { createJournal, handedOffTo, type Journal } from "../stores/journal.ts";
-import { storeLater } from "../stores/later.ts";
 import { buryUnreadable, createResultStore, type ResultStore } from "../stores/results.ts";
 import { createTrailReader } from "../stores/trail.ts";
 import { createAdmission } from "./admission.ts";
 import { type AttemptEnd, type AttemptEvents, RunningAttempt, TICK_MS } from "./attempt.ts";
+import { asTerminal, timeoutErrorOf } from "./errors.ts";
 import { FailureLog } from "./failure-log.ts";
 import { HandOver, isRouted } from "./hand-over.ts";
+import { createHumanWait, lastAttemptIn, waitingSteps } from "./human-wait.ts";
 import { type Arrival, InFlightTask, type KnownTask } from "./in-flight.ts";
 import type { CountedOutcome } from "./outcomes.ts";
 import { causeOf, type RedeliveryCause, type Returns } from "./redelivery.ts";
@@ -58,11 +58,6 @@ import { Settlement, showError, type TaskEnd } from "./settlement.ts";
 
 /** The longest wait of a task whose key is full, in ms. The wait doubles with each delivery: there may be many such tasks. */
 const MAX_KEY_WAIT_MS = 30_000;
-/**
- * The time between two looks at a task that waits for a person, in ms. Settling the step makes the task due at once, so this only
- * counts when the process that settled it died in between.
- */
-const LOOK_AGAIN_MS = 600_000;
 
 /** The parts of the delivery handler. */
 export interface DeliveryParts {
@@ -93,6 +88,7 @@ export class DeliveryHandler {
   readonly #settlement: Settlement;
   readonly #handOver: HandOver;
   readonly #admission: ReturnType<typeof createAdmission>;
+  readonly #humanWait: ReturnType<typeof createHumanWait>;
   readonly #traceFacts = readTraceFacts();
   readonly #inFlight = new Map<string, InFlightTask>();
   readonly #events: AttemptEvents = {
@@ -114,6 +110,7 @@ export class DeliveryHandler {
     const trail = parts.trail ?? createTrailReader(parts.transport, parts.subjects);
     this.#handOver = new HandOver({ ...parts, trail });
     this.#admission = createAdmission(parts);
+    this.#humanWait = createHumanWait(parts);
   }
 
   /** The tasks in flight in this process, by task id. */
@@ -271,41 +268,9 @@ export class DeliveryHandler {
 
   /** Leaves a task waiting whose steps a person must settle, unless it was cancelled or its deadline has passed (I7). */
   async #keepWaiting(inFlight: InFlightTask, steps: readonly string[]): Promise<void> {
-    const { record } = inFlight.tip;
     const refusal = await this.#admission.refuseBeforeStart(inFlight);
-    if (refusal !== null) {
-      const { attempt: number = 0, agent = "-" } = record !== null && "agent" in record ? record : {};
-      return this.#settlement.conclude(inFlight, { ...refusal, number, agent });
-    }
-    // The process of the attempt died during the step: nobody has recorded the wait yet.
-    if (record?.type === "steps")
-      await this.#recordWait(inFlight, { number: record.attempt, agentId: "-" }, steps);
-    return this.#park(inFlight);
-  }
-
-  async #recordWait(
-    inFlight: InFlightTask,
-    { number, agentId }: Pick<RunningAttempt, "number" | "agentId">,
-    steps: readonly string[],
-  ): Promise<void> {
-    const at = this.#isoNow();
-    await inFlight.record({ type: "waiting", attempt: number, agent: agentId, at, steps: [...steps] });
-    const { taskId, capability } = inFlight.at;
-    this.#parts.log.warn(
-      { taskId, capability, steps },
-      "a step that runs once began and never ended; the task waits for murmur task settle",
-    );
-  }
-
-  /** Gives a waiting task back, without a slot and without its timeout; its deadline still ends it (I7). */
-  async #park(inFlight: InFlightTask): Promise<void> {
-    const { at, delivery, task } = inFlight;
-    if (inFlight.isBallotQuestion) return delivery.nak(ACK_WAIT_MS); // the seat belongs to this agent
-    await this.#parts.transport.clock.sync();
-    const lookMs = this.#parts.clock.now() + LOOK_AGAIN_MS;
-    const dueMs = Math.min(lookMs, task.deadline === undefined ? lookMs : Date.parse(task.deadline));
-    await storeLater(this.#parts, at, delivery, dueMs, { attempt: inFlight.nextAttempt().number });
-    delivery.ack();
+    if (refusal === null) return this.#humanWait.keep(inFlight, steps);
+    return this.#settlement.conclude(inFlight, { ...refusal, ...lastAttemptIn(inFlight.tip) });
   }
 
   /** Fails a task whose body or blobs cannot be read. @throws SwarmError `unavailable` while the blob store cannot be reached. */
@@ -441,10 +406,7 @@ export class DeliveryHandler {
           return this.#settlement.conclude(inFlight, { status: "cancelled", error, ...facts });
         }
         if (error instanceof HandOff) return this.#handOff(inFlight, attempt, error.request);
-        if (error instanceof StepWait) {
-          await this.#recordWait(inFlight, attempt, [error.step]);
-          return this.#park(inFlight);
-        }
+        if (error instanceof StepWait) return this.#humanWait.begin(inFlight, attempt, [error.step]);
         const reopened = attempt.steps?.reopenedBy(error) ?? [];
         return this.#settlement.afterFailure(inFlight, { error, ...facts, reopened });
       }
@@ -510,31 +472,8 @@ function voteOf(slot: Slot, { question }: Task, output: unknown): SignedVote | u
   return slot.sign?.(question, output);
 }
 
-/** The steps that a person must settle before the task may go on; null when it may. */
-function waitingSteps({ tip: { record } }: InFlightTask): readonly string[] | null {
-  if (record?.type === "waiting") return record.steps;
-  if (record?.type === "steps" && record.open !== undefined) return record.open;
-  return null;
-}
-
 /** True when the task runs elsewhere: it has a route and came from its queue (I4), or it was handed off since (I6). */
 function isToPass({ placement, task, tip: { handed } }: InFlightTask): boolean {
   if (placement === undefined) return isRouted(task) || handed !== null;
   return handed !== null && (placement.handOff ?? 0) < handed.seq;
-}
-
-/** The error of an attempt that ran too long: past the task's deadline, or past the limit of one attempt. */
-function timeoutErrorOf(task: Task, isPastDeadline: boolean): SwarmError {
-  if (isPastDeadline)
-    return new SwarmError("deadline", `the deadline ${task.deadline} passed while the task ran`);
-  return new SwarmError("timeout", `the attempt ran longer than its ${task.timeoutMs} ms`, {
-    field: "timeoutMs",
-  });
-}
-
-/** The same error, but not retryable: the message and its blobs stay as they are, so a retry would fail the same way. */
-function asTerminal(error: SwarmError): SwarmError {
-  return error.retryable
-    ? new TerminalError(error.message, { code: error.code, field: error.field, cause: error })
-    : error;
 }

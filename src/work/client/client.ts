@@ -27,6 +27,7 @@ import { createDeadLetters, type DeadLetters, replayIdOf } from "./dead-letters.
 import { type ChangedTask, changeTask, type TaskChange } from "./move.ts";
 import { createTaskPurge, type TaskPurge } from "./purge.ts";
 import { createTaskReader, type TaskReader } from "./reader.ts";
+import { type SettledStep, type StepSettlement, settleStep } from "./settle.ts";
 import { type SubmitOptions, Submitter } from "./submit.ts";
 import { ResultWaiter } from "./waiter.ts";
 
@@ -82,6 +83,12 @@ export interface TaskClient extends TaskReader {
     options?: { timeoutMs?: number | undefined },
   ): Promise<ChangedTask>;
   /**
+   * Tells how a step with `once` ended that began and never settled, and makes its task due. Safe to repeat.
+   * @throws SwarmError `not_found`: no such task or step; `conflict`: the task has ended or does not wait for a person, or the step
+   *   has another record; `invalid_input`, `payload_too_large` for the result; `unavailable`.
+   */
+  settle(taskId: string, settlement: StepSettlement): Promise<SettledStep>;
+  /**
    * Submits a failed task again from its dead letter, as a new task with a label. A second call finds the new task and answers
    * with its id and `duplicate: true`: to try again, retry that task.
    * @throws SwarmError `not_found` when no dead letter has its body; `conflict` when it has not failed.
@@ -133,14 +140,18 @@ export function createTaskClient(parts: {
     cancel: (taskId, options) => cancelTask(cancelling, taskId, options),
     cancelScope: (scope) => cancelScope(cancelling, scope),
     cancelQuestions: (ballot) => cancelQuestions(cancelling, ballot),
-    change: (taskId, change, options) =>
-      changeTask({ ...shared, known, reader, journal }, taskId, change, options),
+    change,
+    settle: (taskId, settlement) => settleStep({ ...shared, journal, reader, change }, taskId, settlement),
     retry,
     dead,
     purge,
     capabilities: () => known.list(),
     close: () => waiter.close(),
   };
+
+  function change(taskId: string, wanted: TaskChange, options?: { timeoutMs?: number | undefined }) {
+    return changeTask({ ...shared, known, reader, journal }, taskId, wanted, options);
+  }
 
   async function submit(input: TaskInput, options: SubmitOptions = {}): Promise<SubmitReply> {
     const task = parseTask(input);

@@ -225,6 +225,12 @@ async function prepareToLeave(
       `an agent handed task ${to.taskId} off to ${capability}; it cannot be moved to another capability`,
     );
   }
+  if (record?.type === "waiting" || record?.type === "settled") {
+    throw new SwarmError(
+      "conflict",
+      `a step of task ${to.taskId} that runs once belongs to ${capability}; settle it (murmur task settle), or cancel the task`,
+    );
+  }
   if (seq === 0 || record?.type !== "failed") return nothing;
   const { attempt, agent, at, error } = record;
   const last = { attempt, agent, outcome: "failed" as const, endedAt: at, error };

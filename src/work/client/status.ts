@@ -163,6 +163,11 @@ export class StatusReader {
     if (stray !== undefined) return { ...blank(taskId, capability, "scheduled"), stray };
     const tip = await this.#parts.journal.tip(capability, taskId);
     const dueAt = stored.header(HEADERS.schedule)?.replace(/^@at /, "") ?? null;
+    if (tip.record?.type === "waiting") {
+      const { attempt, agent, steps, at } = tip.record;
+      const waiting = { reason: "human" as const, steps, since: at };
+      return { ...blank(taskId, capability, "scheduled"), attempt, agent, dueAt, waiting, ...hopsOf(tip) };
+    }
     if (tip.record?.type !== "failed") return { ...blank(taskId, capability, "scheduled"), dueAt };
     const { attempt, agent } = tip.record;
     return { ...blank(taskId, capability, "retrying"), attempt, agent, dueAt, ...hopsOf(tip) };

@@ -1,7 +1,7 @@
 // Decides how the steps of one attempt enter the journal: which entries an append takes, and what follows from its answer. Pure.
 // recorder.ts performs the effects; time is not needed, because the recorder waits before it repeats an effect.
 //
-// D1: one append is in flight at a time. It expects the journal's tip, and takes all entries that came before it; those that come
+// D1: one append is in flight at a time. It expects the journal's tip, and takes all entries that came before it; entries that come
 //     meanwhile go into the next one.
 // D2: an append whose fate is unknown is repeated unchanged until the server stores or refuses it.
 // D3: after a refusal the tip decides. A tip with this attempt's run and the batch in flight means that the batch is stored. A tip

@@ -28,6 +28,17 @@ export function blobsOf(body: Body): BlobRef[] {
   return input.success ? [input.data] : [];
 }
 
+/** The blobs that a record of a journal names: results of steps. */
+export function blobsOfRecord(record: Body): BlobRef[] {
+  const value = read(record);
+  if (value === undefined) return [];
+  const entries: unknown[] = Array.isArray(value.steps) ? [value, ...value.steps] : [value];
+  return entries.flatMap((entry) => {
+    const named = blobSchema.safeParse((entry as { blob?: unknown } | null)?.blob);
+    return named.success ? [named.data] : [];
+  });
+}
+
 /** Renews the blobs of a message that is about to be stored in another stream (I1 of blob-renewer.ts). @throws SwarmError `unavailable`. */
 export async function renewBlobs(refs: readonly BlobRef[], blobs: Pick<Blobs, "renew">): Promise<void> {
   for (const ref of refs) {

@@ -19,7 +19,7 @@ import {
 } from "../../base/index.ts";
 import { placedKey, type StreamKey, SwarmError } from "../../protocol/index.ts";
 import type { Stored, Transport } from "../../transport/index.ts";
-import { type BlobRef, blobsOf, blobsOfStoredLetter } from "./blob-refs.ts";
+import { type BlobRef, blobsOf, blobsOfRecord, blobsOfStoredLetter } from "./blob-refs.ts";
 
 /** The first run begins within this time after the start, in ms, so that processes that start together do not run together. */
 const FIRST_WITHIN_MS = 60_000;
@@ -42,6 +42,7 @@ async function findNaming(
   return [
     ...(["tasks", ...placed, "later"] as const).map((key) => ({ key, blobs: blobsOf })),
     { key: "dead", blobs: blobsOfStoredLetter },
+    { key: "journal", blobs: blobsOfRecord },
   ];
 }
 

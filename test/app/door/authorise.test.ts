@@ -19,6 +19,7 @@ const INPUTS: Readonly<Record<string, object>> = {
   "task-submit": { capability: "echo" },
   "task-run": { capability: "echo" },
   "task-cancel": { scope: "s" },
+  "task-settle": { ...task, step: "charge", notDone: true },
   "task-move": { ...task, capability: "echo" },
   "task-reprioritise": { ...task, priority: "low" },
   "task-purge": { all: true },

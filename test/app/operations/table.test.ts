@@ -157,6 +157,10 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
   expect((await call("task-move", { task: "t3", capability: "classify" })).output).toMatchObject({
     priority: "low",
   });
+  await expect(call("task-settle", { task: "t3", step: "charge", notDone: true })).rejects.toMatchObject({
+    code: "not_found",
+  });
+  performed.add("task-settle"); // no task waits here; work/scenarios/steps-crash.test.ts has its answer
   await expect(call("task-promote", { task: "t3" }, 300)).rejects.toMatchObject({ code: "unavailable" });
   performed.add("task-promote"); // without an api process the task stays due; its answer is in work/client/move.test.ts
   expect((await call("task-cancel", { task: "t3" })).output).toEqual({
@@ -290,6 +294,7 @@ async function performEach(way: (typeof WAYS)[number]): Promise<void> {
     { ...one, command: "task-retry", task: "t2", duplicate: false },
     { ...one, command: "task-reprioritise", task: "t3", priority: "low" },
     { ...one, command: "task-move", capability: "classify" },
+    { ...one, command: "task-settle", task: "t3", step: "charge", isDone: false, outcome: "not_found" },
     { ...one, command: "task-promote", task: "t3", outcome: "unavailable" },
     { ...one, command: "task-cancel", task: "t3" },
     { ...one, command: "task-cancel", filter: { scope: "s" } },

@@ -1,5 +1,8 @@
 // `task …`: see, watch and steer tasks.
-import type { z } from "zod";
+import { z } from "zod";
+import { defineCommand } from "../../cli/command.ts";
+import { readJson } from "../../cli/json.ts";
+import { printable } from "../../cli/terminal.ts";
 import { purgeTasks } from "../../operations/task-purge.ts";
 import {
   cancelTasks,
@@ -9,10 +12,11 @@ import {
   promoteTask,
   reprioritiseTask,
   retryTask,
+  settleTask,
   showTask,
   watchTask,
 } from "../../operations/tasks.ts";
-import { defineFace } from "../face.ts";
+import { callOperation, defineFace } from "../face.ts";
 import { exitCodeOf, renderBulk, showProgress } from "../views/bulk.ts";
 import { renderPageEnd, renderReplay, renderStatus, renderTasks } from "../views/task.ts";
 
@@ -111,6 +115,35 @@ export const reprioritise = defineFace(reprioritiseTask, {
 function renderChanged({ taskId, capability, priority, changed }: z.output<typeof moveTask.output>): string {
   return `${taskId} ${changed ? "waits" : "waits already"} for ${capability}, priority ${priority}`;
 }
+
+export const settle = defineCommand({
+  input: z.strictObject({
+    task: settleTask.input.shape.task.meta({ ...settleTask.input.shape.task.meta(), ...task }),
+    step: settleTask.input.shape.step.meta({
+      ...settleTask.input.shape.step.meta(),
+      positional: true,
+      value: "STEP",
+    }),
+    result: z.string().optional().meta({ description: "it was done, with this result", value: "JSON" }),
+    notDone: z.literal(true).optional().meta({ description: "it did nothing, so it runs again" }),
+  }),
+  output: settleTask.output,
+  examples: [
+    `task settle 01J9Z3V8K4M5N6P7Q8R9S0T1U2 charge --result '{"receipt":"r-17"}'`,
+    "task settle 01J9Z3V8K4M5N6P7Q8R9S0T1U2 charge --not-done",
+  ],
+  details:
+    "For a step with once whose process died while it ran: look at the system that the step touches, then tell how it ended. The\ntask goes on at once. task show names the steps that wait. A step without a result takes --result null. Safe to repeat.",
+  run: async (ports, { result, ...input }) =>
+    callOperation(ports, settleTask, {
+      ...input,
+      ...(result === undefined ? {} : { result: readJson(result, "result") }),
+    }),
+  render: ({ taskId, step, isDone, changed, waiting }) => {
+    const told = `${taskId}: ${printable(step)} ${changed ? "is" : "was already"} settled as ${isDone ? "done" : "not done"}`;
+    return waiting.length === 0 ? told : `${told}; still waiting: ${waiting.map(printable).join(", ")}`;
+  },
+});
 
 export const retry = defineFace(retryTask, {
   fields: { task },

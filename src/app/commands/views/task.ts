@@ -41,6 +41,7 @@ export function renderStatus(status: TaskStatus, terminal: Terminal): string {
     progress: status.progress === null ? null : `${status.progress} %`,
     agent: status.agent,
     "due at": status.dueAt,
+    waiting: status.waiting === undefined ? null : showWait(status.waiting),
     stray: status.stray ?? null,
     paused: status.paused === undefined ? null : showPause(status.paused),
     queued: status.queuedMs === null ? null : showDuration(status.queuedMs),
@@ -50,6 +51,12 @@ export function renderStatus(status: TaskStatus, terminal: Terminal): string {
   const lines = Object.entries(facts)
     .filter(([, value]) => value !== null)
     .map(([key, value]) => `${key.padEnd(12)}${printable(value ?? "")}`);
+  if (status.waiting !== undefined) {
+    const [step = ""] = status.waiting.steps;
+    lines.push(
+      `${"".padEnd(12)}(murmur task settle ${status.taskId} ${printable(JSON.stringify(step))} --result JSON, or --not-done)`,
+    );
+  }
   lines.push(...(status.handOffs ?? []).map(renderHop));
   if (status.placement !== undefined) lines.push(...renderPlacement(status.placement));
   if (status.history !== undefined) lines.push(...renderHistory(status.history));
@@ -58,8 +65,35 @@ export function renderStatus(status: TaskStatus, terminal: Terminal): string {
     : `${lines.join("\n")}\n\n${renderResult(status.result, terminal)}`;
 }
 
+/** The most steps that people see; --json has all. */
+const MAX_STEPS_SHOWN = 30;
+
+function showWait({ reason, steps, since }: NonNullable<TaskStatus["waiting"]>): string {
+  return `for ${reason}: ${steps.map(printable).join(", ")}, since ${since}`;
+}
+
 /** The attempts, one on each line. A single attempt without an error has no line: the other facts say all about it. */
-function renderHistory({ attempts, droppedAttempts, droppedTraces }: TaskHistory): string[] {
+function renderHistory(history: TaskHistory): string[] {
+  return [...renderAttempts(history), ...renderSteps(history)];
+}
+
+/** The recorded steps, one on each line; the newest of them when there are many. */
+function renderSteps({ steps = [], droppedSteps = 0 }: TaskHistory): string[] {
+  const shown = steps.slice(-MAX_STEPS_SHOWN);
+  const lines = shown.map(({ step, state, attempt, ms, at, error, settledBy }, index) => {
+    const ran = ms === undefined ? "" : `, ran ${showDuration(ms)}`;
+    const by = settledBy === undefined ? "" : `, settled by ${printable(settledBy)}`;
+    const reason = error === undefined ? "" : `  ${error.code}: ${printable(error.message)}`;
+    const label = index === 0 ? "steps" : "";
+    return `${label.padEnd(12)}${printable(step)}  ${state} in attempt ${attempt}${ran}${by} at ${at}${reason}`;
+  });
+  const hidden = steps.length - shown.length;
+  if (hidden > 0) lines.push(`${"".padEnd(12)}(${hidden} earlier steps: --json)`);
+  if (droppedSteps > 0) lines.push(`${"".padEnd(12)}(${droppedSteps} earlier steps are no longer stored)`);
+  return lines;
+}
+
+function renderAttempts({ attempts, droppedAttempts, droppedTraces }: TaskHistory): string[] {
   const isPlain = attempts.length <= 1 && attempts.every(({ error }) => error === undefined);
   if (isPlain && droppedAttempts === 0) return [];
   const lines = attempts.map(renderAttempt);
