@@ -1,4 +1,4 @@
-// The workflow room: work of many steps that survives anything. define/ is for authors, log/ keeps what happened, decide/ decides what
+// The workflow room: work of many steps that survives anything. define/ is for authors, graph/ reads definitions written as data, log/ keeps what happened, decide/ decides what
 // happens next, testing/ runs a definition in memory. All of it is pure; the engine that runs workflows on NATS is planned.
 //
 //   const decider = new Decider(emptyFold("order-81"), order);
@@ -44,6 +44,16 @@ export {
   status,
   step,
 } from "./define/primitives.ts";
+export {
+  childrenOf,
+  definitionSchema,
+  type ExpandOptions,
+  expand,
+  loadDefinition,
+  type ReadDefinition,
+  readDefinition,
+  type TextFault,
+} from "./graph/index.ts";
 export { type Entry, type EntryBody, readEntry } from "./log/entry.ts";
 export type { Author, Blocked, EndState, Fact, Failure, Ordered, Outcome } from "./log/facts.ts";
 export { emptyFold, type Fold, foldLog, type Op, type RunState, stateOf } from "./log/fold.ts";

@@ -27,6 +27,7 @@ export const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "client",
     "coordinator",
     "bridges",
+    "workflow",
     "(door)",
   ],
 };

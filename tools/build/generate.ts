@@ -17,6 +17,7 @@ import {
   SUBJECT_FACTS,
   streamSpecs,
 } from "../../src/protocol/index.ts";
+import { definitionSchema } from "../../src/workflow/index.ts";
 import { reviewConfigJsonSchema } from "../../workflows/review/index.ts";
 
 const root = join(import.meta.dirname, "../..");
@@ -123,6 +124,7 @@ export function generatedFiles(): Map<string, string> {
     ...schemas,
     ...kindPages(),
     ["docs/schemas/murmur-review.json", reviewConfig],
+    ["docs/schemas/murmur-workflow.json", `${JSON.stringify(definitionSchema(), null, 2)}\n`],
     [CONTRACT, fillTables(CONTRACT, TABLES)],
     [OPERATIONS_PAGE, fillTables(OPERATIONS_PAGE, OPERATIONS_TABLES)],
   ]);

@@ -162,6 +162,11 @@ export const COMMANDS: readonly CommandEntry[] = [
   entry("schedule rm", "remove a schedule", async () => (await import("./swarm/schedule.ts")).rm),
   entry("budget set", "limit what the swarm may use", async () => (await import("./swarm/budget.ts")).set),
   entry("budget ls", "list budgets", async () => (await import("./swarm/budget.ts")).ls),
+  entry(
+    "workflow check",
+    "check workflow definitions in YAML or JSON",
+    async () => (await import("./local/workflow.ts")).check,
+  ),
   entry("budget rm", "remove a budget", async () => (await import("./swarm/budget.ts")).rm),
   entry(
     "audit ls",

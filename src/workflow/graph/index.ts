@@ -1,0 +1,15 @@
+// Workflows written as data, in YAML or JSON: the same primitives, log and errors as in TypeScript.
+//
+//   const { definition } = await loadDefinition(await readFile("order.yaml", "utf8"), "order.yaml");
+
+export { checkGraph, childrenOf, type Surroundings } from "./check.ts";
+export type { Graph, GraphFault } from "./graph.ts";
+export {
+  loadDefinition,
+  MAX_DEFINITION_LENGTH,
+  type ReadDefinition,
+  readDefinition,
+  type TextFault,
+} from "./read.ts";
+export { type ExpandOptions, expand } from "./run.ts";
+export { definitionSchema } from "./schema.ts";

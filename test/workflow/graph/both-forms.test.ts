@@ -1,0 +1,278 @@
+// Every construct once in TypeScript and once as data: both runs have the same log, entry for entry and hash for hash.
+import { expect, it } from "vitest";
+import { z } from "zod";
+import order from "../../../examples/order-workflow/workflow.ts";
+import { TerminalError } from "../../../src/protocol/index.ts";
+import { expand, readDefinition } from "../../../src/workflow/graph/index.ts";
+import {
+  all,
+  approval,
+  child,
+  defineWorkflow,
+  type Flow,
+  map,
+  race,
+  signal,
+  sleep,
+  status,
+  step,
+  type WorkflowDefinition,
+} from "../../../src/workflow/index.ts";
+import { createWorkflowTest, type TestRun, takes } from "../../../src/workflow/testing/index.ts";
+import { ORDER } from "./support.ts";
+
+/** The agents of all stories. */
+const agents = {
+  echo: (input: unknown) => input,
+  double: (n: number) => n * 2,
+  slow: (input: unknown) => takes(60_000, input),
+  fail: () => {
+    throw new TerminalError("out of order");
+  },
+  odd: (n: number) => {
+    if (n % 2 === 0) throw new TerminalError(`${n} is even`);
+    return n;
+  },
+  undo: () => null,
+  plan: () => [
+    { step: "one", call: "double", with: 4 },
+    { step: "two", call: "echo", with: { was: "${steps.one}" } },
+  ],
+  "stock-reserve": () => ({ reserved: true }),
+  "stock-release": () => null,
+  "risk-score": () => ({ level: "high" }),
+  "payment-charge": ({ total }: { total: number }) => ({ paid: total }),
+  "payment-refund": () => null,
+  "label-print": (item: string) => `label of ${item}`,
+  "parcel-ship": ({ labels }: { labels: string[] }) => ({ parcels: labels.length }),
+};
+
+interface Story {
+  code: (input: never) => Flow<unknown>;
+  data: string;
+  signals?: Record<string, z.ZodType>;
+  input?: unknown;
+  /** Deeds of people, in the order of the waits. */
+  deeds?: ((run: TestRun) => Promise<unknown>)[];
+}
+
+const STORIES: Record<string, Story> = {
+  "a sequence whose later step uses the earlier one's output": {
+    *code({ n }: { n: number }) {
+      const a = yield* step("a", "double", n);
+      return yield* step("b", "echo", { a, text: `n is ${a}` });
+    },
+    data: `
+      steps:
+        - { step: a, call: double, with: "\${input.n}" }
+        - { step: b, call: echo, with: { a: "\${steps.a}", text: "n is \${steps.a}" } }
+      output: \${steps.b}`,
+    input: { n: 21 },
+  },
+  "options of a step": {
+    *code() {
+      return yield* step("a", "echo", 1, {
+        priority: "high",
+        timeoutMs: 5_000,
+        retry: { max: 1 },
+        labels: { team: "a" },
+      });
+    },
+    data: `
+      steps: [{ step: a, call: echo, with: 1, priority: high, timeoutMs: 5000, retry: { max: 1 }, labels: { team: a } }]
+      output: \${steps.a}`,
+  },
+  "branches with and without a step": {
+    *code({ n }: { n: number }) {
+      if (n > 10) yield* step("large", "echo", n);
+      else yield* step("small", "echo", n);
+      if (n === 10) yield* step("ten", "echo", n);
+    },
+    data: `
+      steps:
+        - if: \${input.n > 10}
+          then: [{ step: large, call: echo, with: "\${input.n}" }]
+          else: [{ step: small, call: echo, with: "\${input.n}" }]
+        - if: input.n == 10
+          then: [{ step: ten, call: echo, with: "\${input.n}" }]`,
+    input: { n: 10 },
+  },
+  "branches side by side": {
+    *code() {
+      yield* all([
+        step("a", "echo", 1),
+        (function* () {
+          yield* step("b", "echo", 2);
+          yield* step("c", "echo", 3);
+        })(),
+      ]);
+      yield* all([step("d", "echo", 4), step("e", "fail")], { settle: "all" });
+    },
+    data: `
+      steps:
+        - parallel:
+            - { step: a, call: echo, with: 1 }
+            - [{ step: b, call: echo, with: 2 }, { step: c, call: echo, with: 3 }]
+        - parallel: [{ step: d, call: echo, with: 4 }, { step: e, call: fail }]
+          settle: all`,
+  },
+  "maps with and without tolerated failures": {
+    *code({ items }: { items: number[] }) {
+      const doubled = yield* map("doubled", items, { concurrency: 2 }, (item) => step("one", "double", item));
+      const ends = yield* map("odd", items, { tolerate: "50%" }, (item) => step("one", "odd", item));
+      return { doubled, ends: ends.length };
+    },
+    data: `
+      steps:
+        - { map: doubled, over: "\${input.items}", concurrency: 2, do: { step: one, call: double, with: "\${item}" } }
+        - { map: odd, over: "\${input.items}", tolerate: 50%, do: [{ step: one, call: odd, with: "\${item}" }] }
+      output: { doubled: "\${steps.doubled}", ends: "\${size(steps.odd)}" }`,
+    input: { items: [1, 2, 3, 4] },
+  },
+  "a loop whose passes use the pass before": {
+    *code() {
+      let value: unknown = 1;
+      for (let pass = 0; pass < 3; pass++) {
+        value = pass > 0 ? yield* step(`grow-${pass}`, "double", value) : yield* step("first-0", "echo", 1);
+      }
+      return value;
+    },
+    data: `
+      steps:
+        - loop: growing
+          while: pass < 3
+          max: 3
+          do:
+            - if: has(steps.grow)
+              then: [{ step: grow, call: double, with: "\${steps.grow}" }]
+              else:
+                - if: has(steps.first)
+                  then: [{ step: grow, call: double, with: "\${steps.first}" }]
+                  else: [{ step: first, call: echo, with: 1 }]
+      output: \${steps.growing}`,
+  },
+  "a race": {
+    *code() {
+      return yield* race([
+        step("fast", "echo", "won"),
+        (function* () {
+          yield* sleep("limit", 1_000);
+          return null;
+        })(),
+      ]);
+    },
+    data: `
+      steps:
+        - { race: first, of: [{ step: fast, call: echo, with: won }, { sleep: limit, ms: 1000 }] }
+      output: \${steps.first}`,
+  },
+  "a failure that is caught": {
+    *code() {
+      try {
+        yield* step("a", "fail");
+      } catch (error) {
+        return yield* step("b", "echo", (error as Error).message);
+      }
+      return null;
+    },
+    data: `
+      steps:
+        - try: [{ step: a, call: fail }]
+          catch: [{ step: b, call: echo, with: "\${error.message}" }]
+      output: \${steps.b}`,
+  },
+  "a signal and an approval": {
+    signals: { paid: z.object({ by: z.string() }) },
+    *code() {
+      const paid = yield* signal("paid", { expiresMs: 60_000 });
+      const { by } = yield* approval("check", { by: ["ops"], expiresMs: 3_600_000, onExpiry: "approve" });
+      return { paid, by };
+    },
+    data: `
+      signals: { paid: { type: object, properties: { by: { type: string } }, required: [by] } }
+      steps:
+        - { signal: paid, expiresMs: 60000 }
+        - { approval: check, by: [ops], expiresMs: 3600000, onExpiry: approve }
+      output: { paid: "\${steps.paid}", by: "\${steps.check.by}" }`,
+    deeds: [(run) => run.signal("paid", { by: "card" }), (run) => run.approve("check", "ops")],
+  },
+  "a child and a status": {
+    *code() {
+      yield* status({ progress: 0.5, note: "half" });
+      return yield* child("c", "inner", { n: 2 });
+    },
+    data: `
+      steps:
+        - { status: { progress: 0.5, note: half } }
+        - { child: c, workflow: inner, with: { n: 2 } }
+      output: \${steps.c}`,
+  },
+  "steps that a step added": {
+    *code() {
+      const plan = yield* step("plan", "plan");
+      return yield* expand("work", plan, { grants: ["double", "echo"] });
+    },
+    data: `
+      steps:
+        - { step: plan, call: plan }
+        - { expand: work, graph: "\${steps.plan}", grants: [double, echo] }
+      output: \${steps.work}`,
+  },
+  "a saga that fails and is undone": {
+    *code() {
+      yield* step("a", "echo", 1, { undo: { call: "undo", with: { of: "a" } } });
+      yield* step("b", "echo", 2, { undo: { call: "undo" } });
+      yield* step("c", "fail");
+    },
+    data: `
+      steps:
+        - { step: a, call: echo, with: 1, undo: { call: undo, with: { of: a } } }
+        - { step: b, call: echo, with: 2, undo: { call: undo } }
+        - { step: c, call: fail }`,
+  },
+};
+const inner = defineWorkflow({
+  name: "inner",
+  version: 1,
+  *run({ n }: { n: number }) {
+    return yield* step("only", "double", n);
+  },
+} as never);
+
+async function logOf(definition: WorkflowDefinition, { input, deeds = [] }: Story): Promise<string[]> {
+  const test = createWorkflowTest([definition, inner], { agents: agents as never });
+  const run = test.start(input ?? null, { id: "r1" });
+  for (const deed of deeds) {
+    await run.untilWaiting();
+    expect(await deed(run)).toBeNull();
+  }
+  await run.result();
+  return [...run.log];
+}
+
+async function asData(text: string): Promise<WorkflowDefinition> {
+  const result = await readDefinition(text);
+  if (!result.ok) throw new Error(JSON.stringify(result.faults));
+  return result.read.definition;
+}
+
+it.each(Object.entries(STORIES))("%s has the same log in both forms", async (_title, story) => {
+  const code = defineWorkflow({
+    name: "story",
+    version: 1,
+    ...(story.signals === undefined ? {} : { signals: story.signals }),
+    run: story.code as never,
+  });
+  const data = await asData(`workflow: story\nversion: 1${story.data.replaceAll(/\n {6}/g, "\n")}`);
+  const expected = await logOf(code, story);
+  expect(await logOf(data, story)).toEqual(expected);
+  expect(expected.length).toBeGreaterThan(1);
+});
+
+it("the order of the docs has the same log in both forms, and its file has no fault", async () => {
+  const story = {
+    input: { id: "o1", items: ["cup", "pot"], total: 12, customer: "c1" },
+    deeds: [(run: TestRun) => run.approve("check", "ops")],
+  } as unknown as Story;
+  expect(await logOf(await asData(ORDER), story)).toEqual(await logOf(order, story));
+});
