@@ -123,6 +123,7 @@ export {
   resultErrorSchema,
   resultSchema,
 } from "./task/result.ts";
+export { TASK_STATES, type TaskState, type TaskStatus, taskStatusSchema } from "./task/status.ts";
 export {
   MAX_STEP_NAME_LENGTH,
   MAX_STEPS,
@@ -136,7 +137,6 @@ export {
   stepLineSchema,
   stepName,
 } from "./task/step.ts";
-export { TASK_STATES, type TaskState, type TaskStatus, taskStatusSchema } from "./task/status.ts";
 export {
   blobSchema,
   DEFAULT_RETRY,
