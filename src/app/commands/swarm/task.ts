@@ -125,7 +125,7 @@ export const settle = defineCommand({
       value: "STEP",
     }),
     result: z.string().optional().meta({ description: "it was done, with this result", value: "JSON" }),
-    notDone: z.literal(true).optional().meta({ description: "it did nothing, so it runs again" }),
+    notDone: z.boolean().default(false).meta({ description: "it did nothing, so it runs again" }),
   }),
   output: settleTask.output,
   examples: [
@@ -134,9 +134,10 @@ export const settle = defineCommand({
   ],
   details:
     "For a step with once whose process died while it ran: look at the system that the step touches, then tell how it ended. The\ntask goes on at once. task show names the steps that wait. A step without a result takes --result null. Safe to repeat.",
-  run: async (ports, { result, ...input }) =>
+  run: async (ports, { result, notDone, ...input }) =>
     callOperation(ports, settleTask, {
       ...input,
+      ...(notDone ? { notDone: true as const } : {}),
       ...(result === undefined ? {} : { result: readJson(result, "result") }),
     }),
   render: ({ taskId, step, isDone, changed, waiting }) => {
