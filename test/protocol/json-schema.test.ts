@@ -5,12 +5,12 @@ import { jsonSchemaOf, parseTask, SCHEMA_NAMES, taskSchema } from "../../src/pro
 
 const root = join(import.meta.dirname, "..", "..");
 
-/** The schema of the review's configuration file, which belongs to the review and not to the wire. */
-const REVIEW_CONFIGURATION = "murmur-review";
+/** The schemas of files that users write: they belong to the review and to workflows, and not to the wire. */
+const FILES_OF_USERS = ["murmur-review", "murmur-workflow"];
 
 test("docs/schemas contains only generated schemas", () => {
   const kept = readdirSync(join(root, "docs", "schemas")).map((file) => basename(file, ".json"));
-  expect(kept.sort()).toEqual([...SCHEMA_NAMES, REVIEW_CONFIGURATION].sort());
+  expect(kept.sort()).toEqual([...SCHEMA_NAMES, ...FILES_OF_USERS].sort());
 });
 
 test("a task requires only the capability, and unknown or unsupported fields are rejected", () => {

@@ -69,6 +69,7 @@ it("a bft ballot decides for the honest value despite a wrong value, a forged si
     gate = Promise.withResolvers();
     const answer = ask(null, { seats: 10, strategy: "bft" });
     await vi.waitFor(() => expect(evidence).toHaveLength(lies.length), SOON);
+    await vi.waitFor(() => expect(old).toBeDefined(), SOON); // the replayer has a vote to replay in the next ballot
     gate.resolve();
     const { verdict } = await answer;
     expect(verdict).toMatchObject({ outcome: "decided", value: "cat", agreement: 0.7 });
