@@ -264,6 +264,21 @@ export function streamLimits(config: Pick<Config, "resultDays" | "deadDays" | "j
   };
 }
 
+/** The settings that decide which streams the swarm has, and their limits. */
+const STREAM_SETTINGS = [
+  "prefix",
+  "replicas",
+  "resultDays",
+  "deadDays",
+  "journalDays",
+  "agentClass",
+] as const satisfies readonly SettingName[];
+
+/** The values of the settings that decide the streams; null for a setting without a value. */
+export function streamValues(config: Config): Record<string, string | number | null> {
+  return Object.fromEntries(STREAM_SETTINGS.map((name) => [name, config[name] ?? null]));
+}
+
 /** `httpPort` → `MURMUR_HTTP_PORT`. */
 export function environmentName(name: SettingName): string {
   return `MURMUR_${name.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;

@@ -1,5 +1,6 @@
 // The file permissions.yaml: the swarm's users and their work. Owns its schema, its reader and the texts of its errors. Leaves the
 // subjects that each user needs to the tables of permissions, and the enforcement to NATS and to the API.
+import { createHash } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { z } from "zod";
 import { nearest } from "../../base/index.ts";
@@ -118,6 +119,8 @@ export async function readPermissions(path: string): Promise<Permissions> {
 /** A checked file, and the lines of its keys. */
 export interface LocatedPermissions {
   readonly permissions: Permissions;
+  /** {@link hashOfFile} of its text. */
+  readonly hash: string;
   /** The line of the deepest part of the path that stands in the file; undefined for an empty file. */
   lineOf(path: readonly (string | number)[]): number | undefined;
 }
@@ -139,6 +142,11 @@ export async function readPermissionsText(path: string): Promise<string> {
       { field: "permissionsFile", cause },
     );
   }
+}
+
+/** The SHA-256 of a permissions file's text, in hex: the audit log names a file by it. */
+export function hashOfFile(text: string): string {
+  return createHash("sha256").update(text).digest("hex");
 }
 
 /** As {@link readPermissions}, for a text. `source` names it in errors. */
@@ -189,7 +197,7 @@ async function parseLocated(text: string, source: string): Promise<LocatedPermis
   const permissions = permissionsSchema.parse(value);
   const [conflict] = findConflicts(permissions);
   if (conflict !== undefined) refuse(lineOf(conflict.path), conflict.path.join("."), conflict.problem);
-  return { permissions, lineOf };
+  return { permissions, hash: hashOfFile(text), lineOf };
 }
 
 /** `publishers.0.name` → `publishers`, 0, `name`. */

@@ -3,10 +3,9 @@
 // I1: a file that cannot be used keeps the contents that stand; the reason is logged once for each state of the file, and
 //     `problem` tells it until the file is good.
 // I2: each change is told once, whether it is taken or refused.
-import { createHash } from "node:crypto";
 import { createService, type Logger, type Service } from "../../base/index.ts";
 import { SwarmError, toSwarmError } from "../../protocol/index.ts";
-import { type Permissions, parsePermissions, readPermissionsText } from "./file.ts";
+import { hashOfFile, type Permissions, parsePermissions, readPermissionsText } from "./file.ts";
 import { usersOf } from "./role.ts";
 
 /** The time between two looks at the file, in ms: as between two looks at the files of the connection. A change counts within 5 s. */
@@ -46,13 +45,18 @@ export class FollowedPermissions {
     return new FollowedPermissions(path, {
       log,
       now: await parsePermissions(text, path),
-      hash: hashOf(text),
+      hash: hashOfFile(text),
     });
   }
 
   /** The contents that count. */
   get now(): Permissions {
     return this.#now;
+  }
+
+  /** The SHA-256 of the contents that count, in hex. */
+  get hash(): string {
+    return this.#hash;
   }
 
   /** The reason why the file cannot be used now; null for a good one. The earlier contents count all the same (I1). */
@@ -88,7 +92,7 @@ export class FollowedPermissions {
     let to: string | null = null;
     try {
       const text = await readPermissionsText(this.#path);
-      to = hashOf(text);
+      to = hashOfFile(text);
       if (to === from) {
         if (this.#refused !== null) this.#log.info({ file: this.#path }, "permissions file is as before");
         this.#refused = null;
@@ -128,10 +132,6 @@ export class FollowedPermissions {
       { field: "prefix" },
     );
   }
-}
-
-function hashOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }
 
 function countUsers(before: Permissions, after: Permissions): { added: number; removed: number } {

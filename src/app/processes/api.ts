@@ -15,6 +15,7 @@ import { createSwarmFacts } from "../facts/swarm.ts";
 import { apiRoutes } from "../http/api.ts";
 import { listen } from "../http/listen.ts";
 import { GroupWorkCounter } from "../office/group-work.ts";
+import { describeInstallation, noteStart } from "../office/installation.ts";
 import { auditThrough } from "../office/operation-audit.ts";
 import { OPERATIONS } from "../operations/index.ts";
 import {
@@ -116,6 +117,11 @@ function assembleApi(
       records: [
         ...writer.services,
         refused.service,
+        noteStart({
+          transport,
+          installation: describeInstallation(config, permissions?.hash ?? null),
+          log,
+        }),
         ...(permissions === undefined ? [] : [permissions.follow(noteOf(writer.audit))]),
         endWith("task client", () => tasks.close()),
       ],

@@ -69,6 +69,22 @@ export interface AuditFacts {
     removed?: number;
   };
   /**
+   * `init` created or changed streams, or an api process began with another program or another permissions file than the entry before
+   * tells (`action`). `values`: the SHA-256 of the settings that decide the streams; `permissions`: that of permissions.yaml, null
+   * without one. `from`: the version of the entry before, null for the first one; `init` may not read the log, and leaves it out.
+   */
+  "swarm-installed": {
+    by: string;
+    isProven: boolean;
+    action: "init" | "init-apply" | "api-start";
+    version: string;
+    values: string;
+    permissions: string | null;
+    from?: string | null;
+    created?: number;
+    changed?: number;
+  };
+  /**
    * An api process refused one caller `count` operations between `from` and `to`; `command` and `reason` are those of the last one.
    * `isProven`: NATS proved the name `by`.
    */

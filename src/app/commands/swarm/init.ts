@@ -2,8 +2,11 @@
 import { z } from "zod";
 import { systemChance, systemClock } from "../../../base/index.ts";
 import { SwarmError } from "../../../protocol/index.ts";
-import { defineCommand } from "../../cli/command.ts";
+import { defineCommand, type Ports } from "../../cli/command.ts";
 import { readDurationMs } from "../../cli/duration.ts";
+import { operatorName } from "../../cli/operator.ts";
+import { READ_TIMEOUT_MS } from "../../cli/session.ts";
+import { describeInstallation, noteInstallation } from "../../office/installation.ts";
 import { initStreams } from "../../operations/streams.ts";
 import { callOperation } from "../face.ts";
 import { waitForNats } from "./init-wait.ts";
@@ -54,7 +57,7 @@ export const command = defineCommand({
       capabilities: [...named, ...(file?.capabilities ?? [])],
       classes: file?.classes ?? [],
     };
-    return waitForNats(() => callOperation(ports, initStreams, input), {
+    const output = await waitForNats(() => callOperation(ports, initStreams, input), {
       limitMs,
       tell: (reason, waitedMs) =>
         ports.log.warn({ reason, waitedMs, limitMs }, "NATS is not ready; init waits for it and tries again"),
@@ -62,6 +65,8 @@ export const command = defineCommand({
       clock: systemClock,
       chance: systemChance,
     });
+    if (apply || output.created.length > 0) await noteInstall(ports, { apply, output, file });
+    return output;
   },
   render: ({ created, applied, verified, differences, warnings }) =>
     [
@@ -85,11 +90,42 @@ function readWaitMs(wait: true | string): number {
   throw new SwarmError("invalid_input", message, { field: "wait" });
 }
 
-/** The capabilities and the classes of permissions.yaml. */
-async function readFile(path: string): Promise<{ capabilities: string[]; classes: string[] }> {
-  const { capabilitiesOf, classNamesOf, readPermissions } = await import("../../permissions/index.ts");
-  const file = await readPermissions(path);
-  return { capabilities: capabilitiesOf(file), classes: classNamesOf(file) };
+/** The capabilities and the classes of permissions.yaml, and its hash. */
+async function readFile(path: string): Promise<InitFile> {
+  const { capabilitiesOf, classNamesOf, readLocated } = await import("../../permissions/index.ts");
+  const { permissions, hash } = await readLocated(path);
+  return { capabilities: capabilitiesOf(permissions), classes: classNamesOf(permissions), hash };
+}
+
+interface InitFile {
+  readonly capabilities: string[];
+  readonly classes: string[];
+  readonly hash: string;
+}
+
+/** Notes the install or the upgrade. A note that is not stored is told, and fails nothing: the streams stand. */
+async function noteInstall(
+  ports: Ports,
+  {
+    apply,
+    output,
+    file,
+  }: { apply: boolean; output: z.output<typeof initStreams.output>; file?: InitFile | undefined },
+): Promise<void> {
+  const { config, log } = ports;
+  const isStored = await noteInstallation(
+    await ports.transport(),
+    {
+      action: apply ? "init-apply" : "init",
+      by: operatorName(),
+      isProven: false,
+      ...describeInstallation(config, file?.hash ?? null),
+      created: output.created.length,
+      changed: output.applied.length,
+    },
+    config.timeoutMs ?? READ_TIMEOUT_MS,
+  );
+  if (!isStored) log.warn("install entry not stored; the audit log does not show this run of init");
 }
 
 /** The last line of a failed run: it is all that a failed Job shows. */
